@@ -1,0 +1,16 @@
+# Target tandem_libre: libre and librem. The packaged .pc files lack what the headers need (HAVE_INET6 changes
+# the layout of struct sa).
+find_path(LIBRE_INCLUDE_DIR re.h PATH_SUFFIXES re REQUIRED)
+find_path(LIBREM_INCLUDE_DIR rem.h PATH_SUFFIXES rem REQUIRED)
+if(TANDEM_STATIC_LIBRE)
+  find_library(LIBRE_LIBRARY NAMES libre.a REQUIRED)
+else()
+  find_library(LIBRE_LIBRARY NAMES re REQUIRED)
+endif()
+add_library(tandem_libre INTERFACE)
+target_include_directories(tandem_libre SYSTEM INTERFACE "${LIBRE_INCLUDE_DIR}" "${LIBREM_INCLUDE_DIR}")
+target_compile_definitions(tandem_libre INTERFACE HAVE_INTTYPES_H HAVE_STDBOOL_H HAVE_INET6)
+target_link_libraries(tandem_libre INTERFACE "${LIBRE_LIBRARY}")
+if(TANDEM_STATIC_LIBRE)
+  target_link_libraries(tandem_libre INTERFACE OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB ${CMAKE_DL_LIBS})
+endif()

@@ -1,0 +1,205 @@
+// A leg: one side of a call, whatever its protocol. What `call` knows of SIP (and later H.323) is this header.
+//
+// Everything here is loop-bound: used only on the worker that owns the call.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tandem/values.hpp"
+
+namespace tandem {
+
+class Leg;
+
+/// A header line that one side sent and the other may be shown, name and value without line end.
+struct PassedHeader {
+  std::string_view name;
+  std::string_view value;
+};
+
+/// A session description as it travels. Empty: none was sent.
+struct SessionBody {
+  std::string_view content_type;  ///< "application/sdp" for what this switch understands.
+  std::string_view bytes;
+  [[nodiscard]] bool empty() const noexcept { return bytes.empty(); }
+};
+
+/// What an arriving call says of itself. Views end with the call that delivers them.
+struct InboundCall {
+  SocketAddress source;           ///< Where the datagram came from.
+  SocketAddress local;            ///< Where it arrived.
+  std::string_view transport;     ///< "udp", "tcp".
+  std::string_view call_id;       ///< RFC 3261 section 8.1.1.4.
+  std::string_view request_user;  ///< User part of the Request-URI, unescaped, parameters cut off.
+  std::string_view to_user;
+  std::string_view from_user;
+  std::string_view from_display;
+  std::string_view from_host;
+  std::string_view user_agent;
+  SessionBody body;
+  std::vector<PassedHeader> headers;  ///< All that are not of dialog, routing, transport or content.
+};
+
+/// A provisional response of the other side.
+struct Progress {
+  int status = 0;  ///< 100..199.
+  SessionBody body;
+};
+
+/// The other side answered.
+struct Answer {
+  SessionBody body;
+  std::string_view product;   ///< Server or User-Agent of the answer.
+  SocketAddress remote;
+  std::vector<PassedHeader> headers;
+};
+
+/// An attempt ended without an answer.
+struct Failure {
+  /// SIP status; 408 with `is_local` when nothing came, 503 with `is_local` on a transport error, 487 after cancel().
+  int status = 0;
+  bool is_local = false;          ///< Made here: no response arrived.
+  bool is_transport = false;      ///< The transport failed (RFC 3261 section 8.1.3.1).
+  int q850_cause = 0;             ///< From a Reason header (RFC 3326); 0: none.
+  int retry_after_s = 0;          ///< RFC 3261 section 20.33; 0: none.
+  std::string_view reason_phrase;
+};
+
+/// The other side hung up, or the leg fell over.
+struct Release {
+  int q850_cause = 16;      ///< From a Reason header, else 16.
+  bool is_transport = false;  ///< The other side could not be reached any more.
+};
+
+/// A request inside the call to change the session: re-INVITE or UPDATE.
+struct Reoffer {
+  enum class Method : std::uint8_t { reinvite, update };
+  Method method = Method::reinvite;
+  SessionBody body;  ///< Empty in a re-INVITE: the answer shall bring the offer.
+};
+
+/// Another request inside the call that is passed on: INFO, MESSAGE, NOTIFY, ...
+struct DialogRequest {
+  std::string_view method;
+  SessionBody body;
+  std::vector<PassedHeader> headers;
+};
+
+/// What a leg tells its call. The handler may call any method of any leg but must not destroy the leg that
+/// speaks; it hands it to the worker's `retire()` instead.
+class LegEvents {
+ public:
+  virtual ~LegEvents() = default;
+
+  // Outbound leg, before the answer.
+  virtual void on_progress(Leg& leg, const Progress& progress) = 0;
+  virtual void on_answer(Leg& leg, const Answer& answer) = 0;
+  virtual void on_failure(Leg& leg, const Failure& failure) = 0;  ///< The leg is over.
+
+  // Inbound leg.
+  virtual void on_cancel(Leg& leg, const Release& release) = 0;  ///< The caller gave up; 487 is sent; over.
+  /// The ACK of the 2xx came. `body` is the answer when our 2xx carried the offer.
+  virtual void on_confirmed(Leg& leg, const SessionBody& body) = 0;
+
+  // Both, once answered.
+  virtual void on_release(Leg& leg, const Release& release) = 0;  ///< BYE or loss of the peer; the leg is over.
+  virtual void on_reoffer(Leg& leg, const Reoffer& reoffer) = 0;  ///< Answer with answer_reoffer().
+  /// The other side's final response to reoffer(). `status` 200..699; the body holds an answer or, after an
+  /// empty re-INVITE, the offer that acknowledge() must answer.
+  virtual void on_reoffer_result(Leg& leg, int status, const SessionBody& body) = 0;
+  virtual void on_request(Leg& leg, const DialogRequest& request) = 0;  ///< Answer with answer_request().
+  virtual void on_request_result(Leg& leg, int status, const SessionBody& body) = 0;
+};
+
+/// Outcome of a check of credentials (RFC 3261 section 22, RFC 7616).
+enum class AuthResult : std::uint8_t {
+  verified,
+  challenged,  ///< No usable credentials were given; a 401 was sent and the leg is over.
+  failed,      ///< Credentials were given and are wrong; the leg still waits for an answer.
+};
+
+struct Credentials {
+  std::string_view username;
+  std::string_view password;
+  std::string_view realm;
+};
+
+/// One side of a call. Made by the protocol room; destroyed by its owner, which ends it without further events:
+/// an unanswered inbound leg is answered 500, an unanswered outbound one cancelled, an answered one ended with BYE.
+class Leg {
+ public:
+  virtual ~Leg() = default;
+  Leg(const Leg&) = delete;
+  Leg& operator=(const Leg&) = delete;
+
+  /// Who is told. Replaces the former receiver.
+  virtual void set_events(LegEvents& events) noexcept = 0;
+
+  // Inbound leg before its final response. Calls out of turn are ignored.
+  virtual AuthResult authenticate(const Credentials& credentials) = 0;
+  virtual void progress(int status, const SessionBody& body) = 0;
+  virtual void answer(const SessionBody& body, const std::vector<PassedHeader>& headers) = 0;
+  /// `status` 300..699. `q850_cause` > 0 adds a Reason header, `retry_after_s` > 0 a Retry-After header.
+  virtual void reject(int status, int q850_cause, int retry_after_s) = 0;
+  virtual void drop() = 0;  ///< Ends it without any response.
+
+  // Outbound leg.
+  virtual void cancel() = 0;  ///< Gives up before the answer; on_failure(487) follows, or nothing after release().
+  /// Sends the ACK that a 2xx with an offer waits for. Legs whose request carried the offer acknowledge by
+  /// themselves.
+  virtual void acknowledge(const SessionBody& body) = 0;
+
+  // Both, once answered.
+  virtual void reoffer(const Reoffer& reoffer) = 0;
+  virtual void answer_reoffer(int status, const SessionBody& body) = 0;
+  virtual void request(const DialogRequest& request) = 0;
+  virtual void answer_request(int status, const SessionBody& body) = 0;
+  /// Ends the leg in any state: BYE when answered, CANCEL when an attempt is under way, 487 when not yet answered.
+  /// No event follows. `q850_cause` > 0 adds a Reason header.
+  virtual void release(int q850_cause) = 0;
+
+  [[nodiscard]] virtual bool is_over() const noexcept = 0;
+  [[nodiscard]] virtual SocketAddress remote() const noexcept = 0;
+  [[nodiscard]] virtual std::string_view call_id() const noexcept = 0;
+  /// The product the other side named (User-Agent or Server); "" when it did not.
+  [[nodiscard]] virtual std::string_view product() const noexcept = 0;
+
+ protected:
+  Leg() = default;
+};
+
+/// An outbound leg to be.
+struct OutboundCall {
+  SocketAddress destination;
+  std::string_view transport = "udp";
+  std::string_view callee;          ///< User part of Request-URI and To.
+  std::string_view caller;          ///< User part of From and Contact.
+  std::string_view caller_display;  ///< "" for none.
+  std::string_view auth_username;   ///< "" when the vendor asks for no credentials.
+  std::string_view auth_password;
+  SessionBody body;
+  std::vector<PassedHeader> headers;
+  int max_forwards = 70;
+};
+
+/// Makes outbound legs; one per worker and protocol.
+class LegFactory {
+ public:
+  virtual ~LegFactory() = default;
+  /// Sends the first request from the next turn of the loop on, so no event comes before this returns.
+  virtual std::unique_ptr<Leg> call(const OutboundCall& call, LegEvents& events) = 0;
+};
+
+/// Receives the calls that arrive at one worker.
+class InboundCalls {
+ public:
+  virtual ~InboundCalls() = default;
+  /// A new call. Take the leg or let it go (it is then answered 500).
+  virtual void on_call(std::unique_ptr<Leg> leg, const InboundCall& call) = 0;
+};
+
+}  // namespace tandem
