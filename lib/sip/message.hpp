@@ -71,6 +71,8 @@ struct Limits {
   static constexpr std::size_t uri_bytes_max = 1024;
   static constexpr std::size_t call_id_bytes_max = 512;
   static constexpr std::size_t tag_bytes_max = 256;
+  static constexpr std::size_t stream_head_bytes_max = 16384;  ///< Start line and headers on a stream; bounds what
+                                                               ///< scanning again after each segment can cost.
 };
 
 /// What the scanner found. Views point into the scanned bytes.
@@ -97,7 +99,9 @@ struct Message {
   int max_forwards = -1;            ///< -1: absent.
   std::string_view content_type;    ///< "" when absent.
   std::string_view body;            ///< As Content-Length says; the rest of a datagram when it is absent.
-  std::size_t size = 0;             ///< Bytes up to the end of the body; more may follow in a stream.
+  /// Bytes up to the end of the body; more may follow in a stream. 0 when a fault leaves the end unknown (no or bad
+  /// Content-Length on a stream): answer, then close the connection.
+  std::size_t size = 0;
 
   [[nodiscard]] const Header* find(HeaderId id) const noexcept;  ///< The first, or nullptr.
 };
@@ -107,8 +111,10 @@ struct Fault {
   enum class Kind : std::uint8_t {
     none,
     incomplete,  ///< A stream: more bytes are needed. A datagram never gives this.
-    drop,        ///< Nothing can be answered: not SIP, a response, or an unusable Via, From, To, Call-ID or CSeq.
-    answer,      ///< A request that is answered with `status`.
+    drop,        ///< Nothing can be answered: not SIP, a response, an ACK, an unusable top Via, or no From, To,
+                 ///< Call-ID or CSeq.
+    answer,      ///< A request that is answered with `status`. Via, From, To, Call-ID and CSeq can be sent back as
+                 ///< they came; one of them may itself be the malformed one, then its parts are empty.
   };
   Kind kind = Kind::none;
   int status = 400;             ///< 400, 413, 414, 505, ...
