@@ -40,6 +40,7 @@ struct InboundCall {
   std::string_view from_display;
   std::string_view from_host;
   std::string_view user_agent;
+  int max_forwards = 70;          ///< As it arrived, at least 1; send one less onward (RFC 3261 section 16.6).
   SessionBody body;
   std::vector<PassedHeader> headers;  ///< All that are not of dialog, routing, transport or content.
 };
@@ -184,6 +185,7 @@ struct OutboundCall {
   SessionBody body;
   std::vector<PassedHeader> headers;
   int max_forwards = 70;
+  SocketAddress local;  ///< Listen address to send from (P-01); none: the first that fits `destination`.
 };
 
 /// Makes outbound legs; one per worker and protocol.

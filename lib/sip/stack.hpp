@@ -19,6 +19,9 @@ enum class Transport : std::uint8_t { udp, tcp };
 struct ListenAddress {
   Transport transport = Transport::udp;
   SocketAddress address;  ///< Port 0 takes a free one; with several workers all share it.
+  /// What Via and Contact say instead, behind NAT or when `address` is 0.0.0.0 or ::; none: `address`. Port 0:
+  /// the port of `address`.
+  SocketAddress advertised = {};
 };
 
 struct StackConfig {
@@ -29,6 +32,8 @@ struct StackConfig {
   std::int64_t t4_us = 5'000'000;
   std::size_t transactions_max = 1'000'000;  ///< Per worker; beyond it new requests get 503 (rule 11).
   std::size_t connections_max = 4096;        ///< TCP, per worker.
+  std::int64_t connection_idle_us = 180'000'000;  ///< A TCP connection that is silent for so long is closed.
+  std::size_t handover_bytes = 256 * 1024;   ///< Room of each pair of workers for messages on their way.
   int tos = 0;
 };
 
@@ -36,7 +41,8 @@ struct StackConfig {
 struct StackCounters {
   std::atomic<std::uint64_t> datagrams_received{0}, messages_received{0}, messages_sent{0}, retransmissions{0},
       malformed_dropped{0}, malformed_answered{0}, handed_over{0}, handover_drops{0}, strays_dropped{0},
-      overload_refused{0}, calls_in{0}, calls_out{0};
+      overload_refused{0}, calls_in{0}, calls_out{0}, connections_refused{0}, send_failures{0};
+  std::atomic<std::uint64_t> dialogs_live{0}, transactions_live{0}, connections_live{0};  ///< Now, not in total.
 };
 
 /// All workers of one switch: opens the shared listeners, hands messages to their owner.
