@@ -1,0 +1,280 @@
+// What a call costs: rates, decks, the charge formula and its inverse.
+//
+// Order of operations (docs/rating.md shows it with sums): talk time -> billable seconds (B-08) ->
+// less free time (B-09) -> stretches of the rate (B-06) -> connection fee -> minimum -> one
+// rounding (B-07) -> fee unit. Everything up to the rounding is exact rational arithmetic in 128
+// bits; nothing here uses floating point.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tandem/clock.hpp"
+#include "tandem/error.hpp"
+#include "tandem/export.h"
+#include "tandem/values.hpp"
+
+namespace tandem {
+
+/// How far a source may call, or what a rate asks of its source (N-07); higher includes lower.
+enum class CallLevel : std::uint8_t {
+  none = 0,  ///< Of a source: no restriction. Of a rate: asks for nothing.
+  internal = 1,
+  local = 2,
+  domestic = 4,
+  international = 5,
+};
+/// "internal", "local", "domestic", "international"; "" for none.
+TANDEM_EXPORT const char* call_level_name(CallLevel level) noexcept;
+/// Reads a name; "" is none. Errors: invalid_argument.
+TANDEM_EXPORT Result<CallLevel> call_level_from_name(std::string_view name);
+
+/// A piece of a call with one price for all of it (B-05, B-06).
+struct RateSection {
+  Amount price;              ///< Of the whole section, >= 0.
+  std::int64_t seconds = 0;  ///< 0..rate_period_max_s; 0 makes it a connection fee.
+  bool operator==(const RateSection&) const = default;
+};
+
+inline constexpr std::int64_t rate_period_max_s =
+    100'000'000;                                      ///< Longest per_s, first_s, next_s, section.
+inline constexpr std::size_t rate_sections_max = 16;  ///< Most sections of one rate.
+/// Longest time that is rated and what available_time_s() answers for "without end": 31 years.
+inline constexpr std::int64_t rated_time_max_s = 1'000'000'000;
+
+/// Price of calls to the numbers that start with `prefix` (B-05).
+struct Rate {
+  std::string prefix;       ///< 0..32 characters of a number (R-01). Empty matches every number.
+  std::string area;         ///< For people; at most 128 bytes.
+  Amount price;             ///< Of `per_s` seconds, >= 0.
+  std::int64_t per_s = 60;  ///< 1..rate_period_max_s.
+  std::int64_t first_s =
+      1;  ///< Shortest time that is billed, 1..; not used when there are sections.
+  std::int64_t next_s = 1;  ///< Step that is billed after it, 1..
+  Amount connection_fee;    ///< Due once a call has billed seconds, >= 0.
+  Amount minimum;       ///< Least charge, connection fee included, of a call with billed seconds.
+  bool locked = false;  ///< Matching calls are refused; they do not fall to a shorter prefix.
+  CallLevel call_level = CallLevel::none;  ///< Least level of the source.
+  std::int64_t valid_from_us = 0;     ///< Inclusive, microseconds since 1970 UTC; 0: always was.
+  std::int64_t valid_until_us = 0;    ///< Exclusive; 0: without end.
+  std::vector<RateSection> sections;  ///< Used once in this order, then steps of next_s follow.
+  bool operator==(const Rate&) const = default;
+};
+
+/// Whether every field of a rate is in its range. Errors: invalid_argument (names the field and its
+/// value).
+TANDEM_EXPORT Result<void> check_rate(const Rate& rate);
+
+/// How a fee between two amounts is settled (B-07).
+enum class FeeRounding : std::uint8_t { half_up, half_even, up, down };
+/// "half_up", "half_even", "up", "down".
+TANDEM_EXPORT const char* fee_rounding_name(FeeRounding rounding) noexcept;
+/// Errors: invalid_argument.
+TANDEM_EXPORT Result<FeeRounding> fee_rounding_from_name(std::string_view name);
+
+/// The parameters that every charge obeys (B-07..B-09).
+struct FeeRules {
+  int precision = 6;  ///< Decimals kept in a fee, 0..8 (`fee_precision`).
+  Amount unit;        ///< Then up to a multiple of this, >= 0; zero: none (`fee_unit`).
+  FeeRounding rounding = FeeRounding::half_up;  ///< `fee_rounding`.
+  int hold_time_precision_ms = 50;  ///< From this many ms on a second counts, 1..1000 (B-08).
+  std::int64_t free_time_s = 0;     ///< Taken off every call, 0..rated_time_max_s (B-09).
+  bool operator==(const FeeRules&) const = default;
+};
+/// Errors: invalid_argument (names the parameter and its value).
+TANDEM_EXPORT Result<void> check_fee_rules(const FeeRules& rules);
+
+/// Whole seconds of a talk time (B-08): a started second counts from `hold_time_precision_ms` on.
+/// Free time is not taken off. `talk_time_ms` below 0 counts as 0.
+TANDEM_EXPORT std::int64_t billable_seconds(std::int64_t talk_time_ms,
+                                            const FeeRules& rules) noexcept;
+
+/// One line of the calculation, for people and for the `rate` command (design rule 9).
+struct ChargeStep {
+  enum class Kind : std::uint8_t {
+    hold_time,       ///< `seconds`: billable seconds of the talk time (B-08).
+    free_time,       ///< `seconds`: taken off (B-09).
+    free_number,     ///< The number is never charged (B-09); nothing follows.
+    connection_fee,  ///< `amount`.
+    section,         ///< `seconds` from `from_s` on for `amount`.
+    first,           ///< `seconds` at `price` per `per_s`.
+    next,            ///< `seconds` in steps at `price` per `per_s`.
+    minimum,         ///< The sum was below; `amount` is the new sum.
+    rounding,        ///< `amount`: the sum after rounding to the precision.
+    unit,            ///< `amount`: the sum after going up to the fee unit.
+  };
+  Kind kind = Kind::hold_time;
+  std::int64_t from_s = 0;  ///< Position in the billed time.
+  std::int64_t seconds = 0;
+  Amount price;  ///< Of `per_s` seconds; only for `section`, `first` and `next`.
+  std::int64_t per_s = 0;
+  Amount amount;  ///< What this line adds, or the sum where said; cut to 1e-8 when not exact.
+  bool is_exact = true;  ///< False: `amount` is cut; the calculation goes on with the exact value.
+  bool operator==(const ChargeStep&) const = default;
+};
+/// "hold_time", "free_time", ...
+TANDEM_EXPORT const char* charge_step_name(ChargeStep::Kind kind) noexcept;
+
+/// What one side pays for one call.
+struct Charge {
+  Amount charge;
+  std::int64_t billed_time_s = 0;  ///< Paid time, whole increments ("feeTime" of B-06).
+  bool operator==(const Charge&) const = default;
+};
+
+/// The charge of a call of `talk_time_ms` (B-06..B-09). Never falls when the talk time grows.
+///
+/// `talk_time_ms`: 0..1000 * rated_time_max_s; monotonic time from answer to release.
+/// `steps`:        when given, the lines of the calculation are appended; same code, same result.
+/// Errors: invalid_argument (talk time), limit (the charge is larger than an Amount). `rate` and
+/// `rules` must have passed check_rate() and check_fee_rules(). Threading: immutable; any number of
+/// threads may call it at once.
+TANDEM_EXPORT Result<Charge> rate_call(const Rate& rate, std::int64_t talk_time_ms,
+                                       const FeeRules& rules,
+                                       std::vector<ChargeStep>* steps = nullptr);
+
+/// The longest talk time in whole seconds, free time included, whose charge is at most `usable`
+/// (B-10). Exact inverse of rate_call(): a second more costs more than `usable`. rated_time_max_s:
+/// without end (a free destination). `usable` below 0: 0. O(log time). Threading and requirements
+/// as rate_call().
+TANDEM_EXPORT std::int64_t available_time_s(const Rate& rate, Amount usable,
+                                            const FeeRules& rules) noexcept;
+
+/// What RateDeck::find() found.
+struct RateMatch {
+  /// none: `rate` applies. RateNotFound: no rate. RateLocked, NoCallPermission: `rate` is the one
+  /// that refuses.
+  Reason reason = Reason::RateNotFound;
+  const Rate* rate = nullptr;  ///< Lives as long as any copy of the deck.
+  [[nodiscard]] bool ok() const noexcept { return reason == Reason::none; }
+};
+
+/// The rates of one price list (B-05).
+///
+/// Threading: immutable; any number of threads may call it at once. To change rates, build a new
+/// deck; calls keep the copy they started with (B-19). Ownership: copies of a deck share one body.
+class TANDEM_EXPORT RateDeck {
+ public:
+  class Builder;
+  static constexpr std::size_t rates_max = 20'000'000;  ///< Most rates of one deck.
+
+  RateDeck() noexcept = default;  ///< A deck without id and rates.
+
+  /// The rate of the longest prefix of `callee` that has a valid rate at `at_us`.
+  ///
+  /// A rate that is not yet or no longer valid is not there: shorter prefixes count. Of several
+  /// valid rates of one prefix the one with the latest `valid_from_us` applies. A locked one
+  /// refuses (B-05), as does one that asks for a higher level than `level` (N-07). `at_us`:
+  /// microseconds since 1970 UTC.
+  [[nodiscard]] RateMatch find(std::string_view callee, std::int64_t at_us,
+                               CallLevel level = CallLevel::none) const noexcept;
+
+  [[nodiscard]] const std::string& id() const noexcept;
+  [[nodiscard]] const std::string& currency() const noexcept;
+  [[nodiscard]] std::size_t size() const noexcept;  ///< Rates.
+  /// Rates by prefix, then by valid_from_us; for lists and exports. `index` < size().
+  [[nodiscard]] const Rate& at(std::size_t index) const noexcept;
+
+ private:
+  struct Body;
+  explicit RateDeck(std::shared_ptr<const Body> body) noexcept;
+  std::shared_ptr<const Body> body_;
+};
+
+/// Collects rates, then freezes them. Threading: one thread at a time.
+class TANDEM_EXPORT RateDeck::Builder {
+ public:
+  explicit Builder(std::string id, std::string currency = {});
+  ~Builder();
+  Builder(Builder&&) noexcept;
+  Builder& operator=(Builder&&) noexcept;
+
+  /// Errors: invalid_argument (a field out of range), already_exists (prefix and valid_from_us
+  /// added before), limit (rates_max). A failed add() leaves the builder as it was.
+  Result<void> add(Rate rate);
+
+  /// Leaves the builder empty. Errors: limit (the prefixes need more memory than the table can
+  /// address).
+  [[nodiscard]] Result<RateDeck> build();
+
+ private:
+  std::unique_ptr<Body> body_;
+};
+
+/// Numbers that are never charged (`free_numbers`, B-09). Threading: immutable; any number of
+/// threads may call it at once.
+class TANDEM_EXPORT FreeNumbers {
+ public:
+  static constexpr std::size_t numbers_max = 100'000;
+
+  FreeNumbers() noexcept = default;
+  /// Entries are numbers; a trailing '*' stands for any rest. Errors: invalid_argument (an entry is
+  /// no number), limit.
+  static Result<FreeNumbers> from_list(const std::vector<std::string>& entries);
+  /// The same from comma text, spaces around entries ignored: "110, 119, 800*".
+  static Result<FreeNumbers> from_text(std::string_view text);
+  [[nodiscard]] bool contains(std::string_view number) const noexcept;
+
+ private:
+  std::vector<std::string> exact_;  // sorted, distinct
+  std::vector<std::string>
+      prefixes_;  // sorted; none starts with another, so one comparison decides
+};
+
+/// A rated call with all that the `rate` command prints.
+struct RatedCall {
+  Charge charge;
+  std::string rate_prefix;
+  std::string currency;
+  std::vector<ChargeStep> steps;
+};
+
+/// Rates a call to `callee` as the switch would (the `rate` command): lookup, then rate_call() with
+/// a recorder. Errors: not_found (no rate), wrong_state (the rate is locked), and those of
+/// rate_call().
+TANDEM_EXPORT Result<RatedCall> rate_number(const RateDeck& deck, std::string_view callee,
+                                            std::int64_t talk_time_ms, std::int64_t at_us,
+                                            const FeeRules& rules,
+                                            const FreeNumbers& free_numbers = {});
+
+/// One JSON object without line end: charge billed_time_s rate_prefix currency steps[] (contract,
+/// "Output shapes").
+TANDEM_EXPORT std::string to_json(const RatedCall& call);
+
+/// Reads a deck in CSV (contract, rule 8): a header line with column names of `rates[]`, `prefix`
+/// and `price` among them, then a rate a line. UTF-8 with or without byte order mark; ',' or ';' as
+/// the header line has it; quotes as in RFC 4180. Times are RFC 3339 or YYYY-MM-DD (UTC). An empty
+/// cell is the default.
+///
+/// `name`: how errors call the text ("more.csv"). Errors: invalid_argument (names file, row and
+/// column; rows count lines of the table from 1, the header), unsupported (columns `windows`,
+/// `tiers`), limit (rates_max, 4096 bytes a cell). Threading: immutable; any number of threads may
+/// call it at once.
+TANDEM_EXPORT Result<std::vector<Rate>> parse_deck_csv(std::string_view text,
+                                                       std::string_view name);
+/// The same from a file of at most 2 GiB. Errors: also io. Blocks.
+TANDEM_EXPORT Result<std::vector<Rate>> load_deck_csv(const std::string& path);
+
+/// Reads the CSV form of sections, "30:0.05;0:0.01" (seconds:price). Errors: invalid_argument.
+TANDEM_EXPORT Result<std::vector<RateSection>> parse_sections(std::string_view text);
+
+/// Longest duration that an object allows a call (B-12): drawn anew for each call, uniform in
+/// lower_s..upper_s.
+struct MaxCallDuration {
+  std::int64_t lower_s = 0;
+  std::int64_t upper_s = 0;  ///< >= lower_s; 0: no limit.
+  /// Seconds for one call; 0: no limit. Draws only when the bounds differ.
+  [[nodiscard]] TANDEM_EXPORT std::int64_t draw_s(Random& random) const noexcept;
+};
+
+/// The smaller of two limits where 0 means none.
+[[nodiscard]] constexpr std::int64_t tighter_limit_s(std::int64_t a_s, std::int64_t b_s) noexcept {
+  if (a_s == 0 || b_s == 0) return a_s + b_s;
+  return a_s < b_s ? a_s : b_s;
+}
+
+}  // namespace tandem
