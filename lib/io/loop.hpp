@@ -1,4 +1,5 @@
-// The network and the loop, as interfaces: the operating system's and libre's in lib/io, simulated ones in lib/sim.
+// The network and the loop, as interfaces: the operating system's and libre's in lib/io, simulated
+// ones in lib/sim.
 #pragma once
 
 #include <cstdint>
@@ -24,20 +25,22 @@ class DatagramHandler {
   virtual void on_unreachable(const SocketAddress& to) { (void)to; }
 };
 
-/// A UDP socket. send() queues; the loop sends what is queued at the end of each turn, in one batch.
+/// A UDP socket. send() queues; the loop sends what is queued at the end of each turn, in one
+/// batch.
 class DatagramSocket {
  public:
   virtual ~DatagramSocket() = default;
   [[nodiscard]] virtual SocketAddress local() const noexcept = 0;
   virtual void send(const SocketAddress& to, std::string_view bytes) = 0;
-  [[nodiscard]] virtual std::uint64_t send_drops() const noexcept = 0;  ///< Datagrams the system refused.
+  [[nodiscard]] virtual std::uint64_t send_drops()
+      const noexcept = 0;  ///< Datagrams the system refused.
 };
 
 struct DatagramOptions {
-  bool reuse_port = false;            ///< Several loops share the port (SO_REUSEPORT).
-  int receive_buffer_bytes = 4 << 20; ///< 0: the system's default.
+  bool reuse_port = false;             ///< Several loops share the port (SO_REUSEPORT).
+  int receive_buffer_bytes = 4 << 20;  ///< 0: the system's default.
   int send_buffer_bytes = 4 << 20;
-  int tos = 0;                        ///< Whole TOS byte; 0: unmarked.
+  int tos = 0;                             ///< Whole TOS byte; 0: unmarked.
   std::size_t datagram_bytes_max = 65535;  ///< Longer ones are cut and handed over cut.
 };
 
@@ -73,10 +76,30 @@ class StreamListener {
   [[nodiscard]] virtual SocketAddress local() const noexcept = 0;
 };
 
+/// What a loop counted since it was made. Each figure only grows.
+struct LoopCounters {
+  std::uint64_t turns = 0;
+  std::uint64_t datagrams_received = 0;
+  std::uint64_t datagrams_sent = 0;
+  std::uint64_t datagrams_refused =
+      0;  ///< The system took them not: EAGAIN, ENOBUFS, too long, no route.
+  std::uint64_t unreachable = 0;    ///< ICMP errors handed to handlers.
+  std::uint64_t posts_refused = 0;  ///< post() answered limit or wrong_state.
+  std::uint64_t exceptions = 0;     ///< Thrown out of handlers and tasks, and ended at the loop.
+};
+
 /// One thread's event loop with its sockets and timers.
 ///
-/// Threading: loop-bound, but for post(), which any thread may call; before start() the creating thread is the
-/// loop thread.
+/// A turn is: timers that are due, events, posted tasks, timers that became due, deferred tasks,
+/// queued datagrams. Time for timers stands still within a step of a turn, so a delay counts from
+/// that step.
+///
+/// Sockets, listeners, connections and timers are destroyed before their loop, on its loop thread.
+/// Any of them may be destroyed inside a handler, its own too; the handler object must then outlive
+/// the call, which is what defer() is for.
+///
+/// Threading: loop-bound, but for post(), which any thread may call; before start() the creating
+/// thread is the loop thread.
 class Loop {
  public:
   virtual ~Loop() = default;
@@ -84,11 +107,11 @@ class Loop {
   virtual TimerWheel& timers() noexcept = 0;
   [[nodiscard]] virtual const Clock& clock() const noexcept = 0;
 
-  /// Runs `task` on the loop, in order of posting. At most 65,536 wait. Errors: limit (too many wait),
-  /// wrong_state (stopped).
+  /// Runs `task` on the loop, in order of posting. At most 65,536 wait. Errors: limit (too many
+  /// wait), wrong_state (stopped).
   virtual Result<void> post(std::function<void()> task) = 0;
-  /// Runs `task` at the end of this turn, before queued datagrams are sent. Loop thread only. For retiring
-  /// objects whose handler is running, and for work that is done once a turn.
+  /// Runs `task` at the end of this turn, before queued datagrams are sent. Loop thread only. For
+  /// retiring objects whose handler is running, and for work that is done once a turn.
   virtual void defer(std::function<void()> task) = 0;
   [[nodiscard]] virtual bool is_loop_thread() const noexcept = 0;
 
@@ -96,24 +119,44 @@ class Loop {
   virtual Result<std::unique_ptr<DatagramSocket>> open_datagram(const SocketAddress& local,
                                                                 const DatagramOptions& options,
                                                                 DatagramHandler& handler) = 0;
-  virtual Result<std::unique_ptr<StreamListener>> listen(const SocketAddress& local, bool reuse_port,
+  /// Errors: io, already_exists (address in use).
+  virtual Result<std::unique_ptr<StreamListener>> listen(const SocketAddress& local,
+                                                         bool reuse_port,
                                                          AcceptHandler& handler) = 0;
+  /// A refusal or an unreachable host comes as on_closed(), never from inside this call. Errors: io
+  /// (no descriptor).
   virtual Result<std::unique_ptr<StreamConnection>> connect(const SocketAddress& remote,
                                                             StreamHandler& handler) = 0;
 
-  virtual void start() = 0;  ///< Begins to run: a thread of its own, or the simulation's turn.
-  /// Ends the thread and joins it; tasks that wait are dropped. Then the stopping thread is the loop thread, so
-  /// that sockets and timers can be destroyed.
+  /// Handlers that libre itself calls on this loop (TLS, DNS, HTTP) call this first: it brings
+  /// timers() to the present and makes a turn follow, so that what they defer, send and start is
+  /// seen to.
+  virtual void enter_turn() {}
+  /// Runs `task` on the loop thread as the last thing of the running loop, in reverse order of the
+  /// calls: the place to release libre objects, which belong to the thread that made them. Loop
+  /// thread only, before stop().
+  virtual void at_stop(std::function<void()> task) { (void)task; }
+  /// Loop thread only, but for `posts_refused`, which is exact only after stop().
+  [[nodiscard]] virtual LoopCounters counters() const noexcept { return {}; }
+
+  /// Begins to run: a thread of its own, or the simulation's turn. Once; what was opened and posted
+  /// before is served from now on.
+  virtual void start() = 0;
+  /// Ends the thread and joins it; tasks that wait are dropped. On the loop thread itself it only
+  /// asks for the end, which the destructor then waits for. Then the stopping thread is the loop
+  /// thread, so that sockets and timers can be destroyed.
   virtual void stop() = 0;
 };
 
-/// Makes loops. The real one gives each loop a thread; the simulated one runs all of them in virtual time.
+/// Makes loops. The real one gives each loop a thread; the simulated one runs all of them in
+/// virtual time.
 class Network {
  public:
   virtual ~Network() = default;
   virtual Result<std::unique_ptr<Loop>> create_loop(std::string name) = 0;
   [[nodiscard]] virtual const Clock& clock() const noexcept = 0;
-  /// True when all loops run on one thread in virtual time: then nobody may wait for another thread.
+  /// True when all loops run on one thread in virtual time: then nobody may wait for another
+  /// thread.
   [[nodiscard]] virtual bool is_simulated() const noexcept = 0;
 };
 
