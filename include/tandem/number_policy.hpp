@@ -1,0 +1,81 @@
+// Which numbers a gateway takes: allowed lengths and prefix lists (N-06).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tandem/error.hpp"
+#include "tandem/export.h"
+
+namespace tandem {
+
+/// What a gateway's settings say about numbers. Every empty list means: no restriction.
+struct NumberPolicyConfig {
+  std::vector<int>
+      caller_lengths;  ///< Allowed lengths, 0..32 characters; 0 allows an absent caller.
+  std::vector<int> callee_lengths;
+  std::vector<std::string> allow_caller_prefixes;  ///< 0..32 characters of R-01 each.
+  std::vector<std::string> deny_caller_prefixes;   ///< Outranks the allow list.
+  std::vector<std::string> allow_callee_prefixes;
+  std::vector<std::string> deny_callee_prefixes;
+};
+
+/// Outcome of a check. The first rule that refuses, in this order, is the one reported.
+enum class NumberVerdict : std::uint8_t {
+  accepted,
+  caller_length,
+  callee_length,
+  caller_not_allowed,  ///< The allow list has no prefix of it.
+  caller_denied,       ///< The deny list has a prefix of it.
+  callee_not_allowed,
+  callee_denied,
+};
+
+/// Name of a verdict, for instance "caller_not_allowed". Lives for ever.
+TANDEM_EXPORT const char* number_verdict_name(NumberVerdict verdict) noexcept;
+
+/// A set of prefixes that answers "does any of them begin this number?" in one binary search.
+///
+/// Threading: immutable; any number of threads may call it at once.
+class TANDEM_EXPORT PrefixSet {
+ public:
+  PrefixSet() = default;
+  /// Errors: invalid_argument (a prefix longer than 32 characters or with a character outside
+  ///
+  static Result<PrefixSet> build(std::vector<std::string> prefixes);
+
+  [[nodiscard]] bool has_prefix_of(std::string_view number) const noexcept;
+  [[nodiscard]] bool empty() const noexcept { return prefixes_.empty(); }
+
+ private:
+  // Sorted, and no element begins another: so the only element that can begin a number is the
+  // greatest one that is not greater than it.
+  std::vector<std::string> prefixes_;
+};
+
+/// A compiled NumberPolicyConfig, shared by both sides of a call: a customer's refusal ends the
+/// call, a vendor's skips that vendor.
+///
+/// Threading: immutable; any number of threads may call it at once.
+class TANDEM_EXPORT NumberPolicy {
+ public:
+  NumberPolicy() = default;  ///< Accepts everything.
+  /// Errors: invalid_argument (a length outside 0..32, a malformed prefix).
+  static Result<NumberPolicy> build(const NumberPolicyConfig& config);
+
+  [[nodiscard]] NumberVerdict judge(std::string_view caller,
+                                    std::string_view callee) const noexcept;
+  /// True when judge() cannot refuse anything.
+  [[nodiscard]] bool accepts_everything() const noexcept { return !restricts_; }
+
+ private:
+  std::uint64_t caller_lengths_ = 0;  // Bit n: length n is allowed; 0: every length is.
+  std::uint64_t callee_lengths_ = 0;
+  bool restricts_ = false;
+  PrefixSet allow_caller_, deny_caller_, allow_callee_, deny_callee_;
+};
+
+}  // namespace tandem
