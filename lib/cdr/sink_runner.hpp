@@ -1,0 +1,100 @@
+// Carries journal records to one sink, in order, however often the sink fails.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cdr/journal.hpp"
+#include "tandem/cdr.hpp"
+
+namespace tandem::cdr {
+
+/// A sink that stores its place in the journal with what it writes.
+/// Threading: called by one thread at a time.
+class SinkTarget {
+ public:
+  virtual ~SinkTarget();
+  /// Sequence of the last record that the sink holds; 0: none yet. Called once, before write().
+  /// Errors: io, corrupt.
+  virtual Result<std::uint64_t> position() = 0;
+  /// Takes a batch whole or not at all, and stores `through` as the place with it. Records that the
+  /// sink has no use for are skipped; a batch may hold only such. May block. Errors: any; the batch
+  /// is offered again later.
+  virtual Result<void> write_batch(std::span<const RecordView> records, std::uint64_t through) = 0;
+};
+
+/// Gives the records of calls to a host's sink: at least once, its place in the file
+/// "<folder>/<name>.position".
+std::unique_ptr<SinkTarget> make_host_target(std::shared_ptr<Disk> disk, std::string folder,
+                                             std::string name, std::unique_ptr<CdrSink> sink);
+
+struct SinkRunnerOptions {
+  std::string name;
+  std::size_t batch_records = 10'000;
+  std::size_t batch_bytes = 4U << 20;
+  std::int64_t linger_ms =
+      200;  ///< Waits this long for more before a batch is written; threads only.
+  std::int64_t retry_min_ms = 100;  ///< Pause after a failure, doubled up to retry_max_ms.
+  std::int64_t retry_max_ms = 10'000;
+};
+
+/// Threading: state() is thread-safe; the rest one thread at a time.
+class SinkRunner {
+ public:
+  /// Asks the target for its place and registers it: before Journal::start(). `journal`, `target`,
+  /// `clock` and `log` (may be null) must outlive the runner. Errors: those of
+  /// SinkTarget::position() and Journal::add_cursor().
+  static Result<std::unique_ptr<SinkRunner>> create(SinkRunnerOptions options, Journal& journal,
+                                                    SinkTarget& target, const Clock& clock,
+                                                    Log* log);
+  ~SinkRunner();  ///< Stops the thread; what the sink does not hold stays in the journal.
+
+  /// Writes until everything durable is taken or the sink fails; does nothing during the pause
+  /// after a failure. Not while the thread runs. True: everything durable is taken.
+  bool pump();
+  /// As pump(), at least up to `sequence`, without waiting for pauses. For the start of a switch,
+  /// before start_thread(). Errors: the sink's.
+  Result<void> catch_up(std::uint64_t sequence);
+  void start_thread();
+  /// Ends the thread after it has taken what is durable now, or after `drain_ms`.
+  void stop(std::int64_t drain_ms);
+
+  [[nodiscard]] CdrSinkState state() const;
+
+ private:
+  SinkRunner(SinkRunnerOptions options, Journal& journal, SinkTarget& target, const Clock& clock,
+             Log* log, std::uint64_t position, std::size_t cursor);
+  Result<bool> write_next();
+  void run() noexcept;
+
+  const SinkRunnerOptions options_;
+  Journal& journal_;
+  SinkTarget& target_;
+  const Clock& clock_;
+  Log* const log_;
+  const std::size_t cursor_;
+  JournalReader reader_;
+  std::vector<RecordView> batch_;  // read but not yet taken by the sink
+  std::int64_t pause_ms_ = 0;      // 0: the last batch was taken
+  std::int64_t retry_at_us_ = 0;   // monotonic
+  std::thread thread_;
+  std::atomic<std::uint64_t> position_;
+  std::atomic<std::int64_t> behind_since_us_{0};  // monotonic; 0: not behind
+  std::atomic<std::uint64_t> failures_{0};
+  std::atomic<bool> is_failing_{false};
+
+  mutable std::mutex mutex_;  // guards the three below
+  std::condition_variable changed_;
+  bool is_stopping_ = false;
+  std::int64_t stop_at_us_ = 0;
+  std::string last_error_;
+};
+
+}  // namespace tandem::cdr
