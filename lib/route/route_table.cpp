@@ -1,0 +1,548 @@
+#include "tandem/route_table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/prefix_table.hpp"
+#include "route/prefix_ids.hpp"
+#include "tandem/values.hpp"
+
+namespace tandem {
+namespace {
+
+constexpr std::size_t name_length_max = 255;
+constexpr std::size_t rows_max = 1u << 31;
+
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept {
+    return std::hash<std::string_view>{}(text);
+  }
+};
+
+/// What ordering reads of every vendor it meets; kept apart from names and lists so that a set of
+/// fifty is a few cache lines.
+struct VendorFacts {
+  std::int32_t line_limit;
+  std::uint16_t priority;
+  bool locked : 1;
+  bool expiration : 1;
+  bool restricts_customers : 1;
+  bool restricts_numbers : 1;
+};
+
+struct Vendor {
+  std::string name;
+  NumberPolicy numbers;
+  bool customers_allowed = false;        // Whether the list below names who may, or who may not.
+  std::vector<std::uint32_t> customers;  // Sorted indices of Body::customers.
+};
+
+Error invalid(std::string message) {
+  return Error{ErrorCode::invalid_argument, std::move(message)};
+}
+
+/// Load ratio, exact, then sequence. Unlimited is 0/1 and no lines is 1/0, which this orders as
+/// zero and infinity.
+bool goes_before(const RouteCandidate& a, const RouteCandidate& b) noexcept {
+  const std::uint64_t left = std::uint64_t{a.load_calls} * b.load_limit;
+  const std::uint64_t right = std::uint64_t{b.load_calls} * a.load_limit;
+  return left != right ? left < right : a.sequence < b.sequence;
+}
+
+/// Which vendors an answer already has. A clear bit is certain; a set one is confirmed by looking.
+class Seen {
+ public:
+  void add(std::uint32_t gateway) noexcept { word(gateway) |= bit(gateway); }
+  [[nodiscard]] bool has(std::uint32_t gateway, std::span<const RouteCandidate> answer) noexcept {
+    if ((word(gateway) & bit(gateway)) == 0) return false;
+    return std::any_of(answer.begin(), answer.end(),
+                       [&](const RouteCandidate& c) { return c.gateway == gateway; });
+  }
+
+ private:
+  std::uint64_t& word(std::uint32_t gateway) noexcept { return bits_[gateway / 64 % bits_.size()]; }
+  static std::uint64_t bit(std::uint32_t gateway) noexcept {
+    return std::uint64_t{1} << (gateway % 64);
+  }
+  std::array<std::uint64_t, 16> bits_{};
+};
+
+/// Recorder of lookup(): nothing is recorded and every use of it compiles to nothing.
+struct NoRecorder {
+  static constexpr bool records = false;
+  void candidate(std::uint32_t) noexcept {}
+  void excluded(std::uint32_t, RouteExclusionReason, NumberVerdict) noexcept {}
+};
+
+/// Recorder of explain(): the first verdict on a vendor is the one that counts.
+struct Recorder {
+  static constexpr bool records = true;
+  struct Verdict {
+    bool is_judged = false;
+    bool is_candidate = false;
+    RouteExclusionReason reason = RouteExclusionReason::no_prefix_match;
+    NumberVerdict number = NumberVerdict::accepted;
+  };
+  std::vector<Verdict> verdicts;
+
+  void candidate(std::uint32_t gateway) noexcept {
+    verdicts[gateway] = {true, true, RouteExclusionReason::no_prefix_match,
+                         NumberVerdict::accepted};
+  }
+  void excluded(std::uint32_t gateway, RouteExclusionReason reason, NumberVerdict number) noexcept {
+    if (!verdicts[gateway].is_judged) verdicts[gateway] = {true, false, reason, number};
+  }
+};
+
+}  // namespace
+
+const char* route_exclusion_reason_name(RouteExclusionReason reason) noexcept {
+  switch (reason) {
+    case RouteExclusionReason::no_prefix_match:
+      return "no_prefix_match";
+    case RouteExclusionReason::locked:
+      return "locked";
+    case RouteExclusionReason::customer_not_allowed:
+      return "customer_not_allowed";
+    case RouteExclusionReason::number_restricted:
+      return "number_restricted";
+    case RouteExclusionReason::shorter_prefix_behind_expiration:
+      return "shorter_prefix_behind_expiration";
+  }
+  return "unknown";
+}
+
+/// Two steps: the prefix table gives the matching prefixes, longest first, as ids; each id has a
+/// set of vendors, sorted by priority and name. Prefixes with equal sets share one: decks repeat
+/// the same few combinations for thousands of prefixes, so ten million rows shrink to what differs.
+/// A set holds only the vendors of its own prefix; those of shorter ones follow in their own sets,
+/// which keeps sets equal more often and lets Expiration stop between them.
+struct RouteTable::Body {
+  struct Prefix {
+    std::uint32_t set;       // Offset in `sets`.
+    std::uint32_t rotation;  // First slot of RouteRotation; a slot for each crowded group.
+  };
+  // A set: number of vendors, number of crowded groups, vendors. A group is a run of equal
+  // priority; it is crowded when it has two or more, so that whose turn it is matters.
+  static constexpr std::size_t set_header = 2;
+
+  std::vector<VendorFacts> facts;
+  std::vector<Vendor> vendors;
+  std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>> customers;
+  PrefixTable<std::uint32_t> prefixes;
+  std::vector<Prefix> prefix_sets;  // By prefix id.
+  route::PrefixTexts texts;         // By prefix id.
+  std::vector<std::uint32_t> sets;
+  std::size_t rotation_slots = 0;
+  std::size_t rows = 0;
+
+  [[nodiscard]] std::span<const std::uint32_t> members(std::uint32_t set) const noexcept {
+    return {sets.data() + set + set_header, sets[set]};
+  }
+  /// Calls `fn(group, slot)` for each group, slot being nothing for one that is not crowded, until
+  /// it returns false.
+  template <class Function>
+  void for_each_group(const Prefix& prefix, Function&& fn) const {
+    const auto all = members(prefix.set);
+    std::uint32_t slot = prefix.rotation;
+    for (std::size_t begin = 0; begin < all.size();) {
+      const std::uint16_t priority = facts[all[begin]].priority;
+      std::size_t end = begin + 1;
+      while (end < all.size() && facts[all[end]].priority == priority)
+        ++end;
+      const bool is_crowded = end - begin > 1;
+      if (!fn(all.subspan(begin, end - begin),
+              is_crowded ? std::optional(slot++) : std::optional<std::uint32_t>())) {
+        return;
+      }
+      begin = end;
+    }
+  }
+
+  template <class Record>
+  std::size_t order(const RouteQuery& query, std::span<RouteCandidate> out, bool takes_turns,
+                    Record& record) const;
+  void freeze(const std::vector<std::vector<std::uint32_t>>& vendor_prefixes);
+};
+
+namespace {
+
+/// Which customer asks, looked up when the first vendor wants to know.
+class CustomerOf {
+ public:
+  template <class Map>
+  bool may_use(const Vendor& vendor, const Map& customers, std::string_view id) noexcept {
+    if (!index_) {
+      auto found = customers.find(id);
+      index_ = found == customers.end() ? unlisted : found->second;
+    }
+    return std::binary_search(vendor.customers.begin(), vendor.customers.end(), *index_) ==
+           vendor.customers_allowed;
+  }
+
+ private:
+  static constexpr std::uint32_t unlisted = std::numeric_limits<std::uint32_t>::max();
+  std::optional<std::uint32_t> index_;
+};
+
+}  // namespace
+
+template <class Record>
+std::size_t RouteTable::Body::order(const RouteQuery& query, std::span<RouteCandidate> out,
+                                    bool takes_turns, Record& record) const {
+  if (out.empty() || !is_number(query.called)) return 0;
+  std::size_t count = 0;
+  bool is_behind_expiration = false;
+  CustomerOf customer;
+  Seen seen;
+
+  // N-06: what keeps a vendor out whatever prefix it was found at.
+  const auto is_eligible = [&](std::uint32_t gateway, const VendorFacts& vendor) {
+    if (vendor.locked) {
+      record.excluded(gateway, RouteExclusionReason::locked, NumberVerdict::accepted);
+      return false;
+    }
+    if (vendor.restricts_customers &&
+        !customer.may_use(vendors[gateway], customers, query.customer)) {
+      record.excluded(gateway, RouteExclusionReason::customer_not_allowed, NumberVerdict::accepted);
+      return false;
+    }
+    if (vendor.restricts_numbers) {
+      const NumberVerdict verdict = vendors[gateway].numbers.judge(query.calling, query.called);
+      if (verdict != NumberVerdict::accepted) {
+        record.excluded(gateway, RouteExclusionReason::number_restricted, verdict);
+        return false;
+      }
+    }
+    return true;
+  };
+
+  prefixes.for_each_match(query.called, [&](const auto& match) -> bool {
+    bool has_expiration = false;
+    const std::size_t level = count;
+    for_each_group(prefix_sets[match.value], [&](std::span<const std::uint32_t> group,
+                                                 std::optional<std::uint32_t> slot) {
+      const std::size_t start = count;
+      const auto size = static_cast<std::uint32_t>(group.size());
+      std::atomic<std::uint32_t>* const turn =
+          slot && query.rotation != nullptr ? &query.rotation->turns_[*slot] : nullptr;
+      const std::uint32_t due = turn ? turn->load(std::memory_order_relaxed) % size : 0;
+
+      for (std::uint32_t position = 0; position < size; ++position) {
+        const std::uint32_t gateway = group[position];
+        const VendorFacts& vendor = facts[gateway];
+        if (!is_eligible(gateway, vendor)) continue;
+        if constexpr (Record::records) {
+          if (is_behind_expiration) {
+            record.excluded(gateway, RouteExclusionReason::shorter_prefix_behind_expiration,
+                            NumberVerdict::accepted);
+            continue;
+          }
+        }
+        if (level > 0 && seen.has(gateway, out.first(level))) continue;
+        has_expiration |= vendor.expiration;
+
+        RouteCandidate candidate;
+        candidate.gateway = gateway;
+        candidate.prefix_length = match.prefix_length;
+        candidate.priority = vendor.priority;
+        candidate.sequence = position >= due ? position - due : position + size - due;
+        if (vendor.line_limit == 0) {
+          candidate.load_calls = 1;
+          candidate.load_limit = 0;
+        } else if (vendor.line_limit > 0 && query.load != nullptr) {
+          candidate.load_calls = query.load->current_calls(gateway);
+          candidate.load_limit = static_cast<std::uint32_t>(vendor.line_limit);
+        }
+
+        // Insertion into the group's part of the answer. When the answer is full, the last one
+        // gives way to a better one, so that a short answer holds the best.
+        std::size_t place = count;
+        if (count == out.size()) {
+          if (start == count || !goes_before(candidate, out[count - 1])) continue;
+          place = count - 1;
+        } else {
+          ++count;
+        }
+        for (; place > start && goes_before(candidate, out[place - 1]); --place) {
+          out[place] = out[place - 1];
+        }
+        out[place] = candidate;
+      }
+
+      if (turn && takes_turns && count > start) {
+        turn->store((out[start].sequence + due) % size + 1, std::memory_order_relaxed);
+      }
+      return count < out.size() || Record::records;
+    });
+    for (std::size_t i = level; i < count; ++i) {
+      seen.add(out[i].gateway);
+      record.candidate(out[i].gateway);
+    }
+    if (has_expiration) is_behind_expiration = true;
+    if constexpr (Record::records) return true;
+    return count < out.size() && !has_expiration;
+  });
+
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i].rank = static_cast<std::uint32_t>(i);
+    out[i].gateway_name = vendors[out[i].gateway].name;
+    out[i].prefix = query.called.substr(0, out[i].prefix_length);
+  }
+  return count;
+}
+
+/// Groups the rows by prefix and shares equal sets. Linear in the rows: vendors are visited in the
+/// order that sets have, so that dealing each row out to its prefix leaves every set sorted.
+void RouteTable::Body::freeze(const std::vector<std::vector<std::uint32_t>>& vendor_prefixes) {
+  std::vector<std::uint32_t> visit(vendors.size());
+  std::iota(visit.begin(), visit.end(), 0u);
+  std::sort(visit.begin(), visit.end(), [&](std::uint32_t a, std::uint32_t b) {
+    if (facts[a].priority != facts[b].priority) return facts[a].priority < facts[b].priority;
+    return vendors[a].name < vendors[b].name;
+  });
+
+  std::vector<std::uint32_t> begin(texts.size() + 1, 0);
+  for (const auto& ids : vendor_prefixes) {
+    for (std::uint32_t id : ids)
+      ++begin[id + 1];
+  }
+  std::partial_sum(begin.begin(), begin.end(), begin.begin());
+  std::vector<std::uint32_t> dealt(begin.back());
+  std::vector<std::uint32_t> end(begin.begin(), begin.end() - 1);
+  for (std::uint32_t gateway : visit) {
+    for (std::uint32_t id : vendor_prefixes[gateway]) {
+      const bool is_repeated = end[id] > begin[id] && dealt[end[id] - 1] == gateway;
+      if (!is_repeated) dealt[end[id]++] = gateway;
+    }
+  }
+
+  std::vector<std::uint32_t> shared(1024, 0);  // Open addressing; offset of a set plus 1, 0: free.
+  std::size_t set_count = 0;
+  const auto hash_of = [](std::span<const std::uint32_t> set) {
+    std::uint64_t h = set.size();
+    for (std::uint32_t gateway : set) {
+      h = (h ^ gateway) * 0x9E3779B97F4A7C15ULL;
+      h ^= h >> 29;
+    }
+    return h;
+  };
+  PrefixTable<std::uint32_t>::Builder table;
+  prefix_sets.reserve(texts.size());
+  for (std::uint32_t id = 0; id < texts.size(); ++id) {
+    const std::span<const std::uint32_t> set(dealt.data() + begin[id], end[id] - begin[id]);
+    rows += set.size();
+    if (set_count * 2 >= shared.size()) {
+      std::vector<std::uint32_t> larger(shared.size() * 2, 0);
+      for (std::uint32_t entry : shared) {
+        if (entry == 0) continue;
+        std::size_t at = hash_of(members(entry - 1)) & (larger.size() - 1);
+        while (larger[at] != 0)
+          at = (at + 1) & (larger.size() - 1);
+        larger[at] = entry;
+      }
+      shared = std::move(larger);
+    }
+    std::size_t at = hash_of(set) & (shared.size() - 1);
+    while (shared[at] != 0 && !std::ranges::equal(members(shared[at] - 1), set)) {
+      at = (at + 1) & (shared.size() - 1);
+    }
+    if (shared[at] == 0) {
+      const auto offset = static_cast<std::uint32_t>(sets.size());
+      sets.push_back(static_cast<std::uint32_t>(set.size()));
+      sets.push_back(0);
+      sets.insert(sets.end(), set.begin(), set.end());
+      std::uint32_t crowded = 0;
+      for_each_group({offset, 0}, [&](auto group, auto) {
+        if (group.size() > 1) ++crowded;
+        return true;
+      });
+      sets[offset + 1] = crowded;
+      shared[at] = offset + 1;
+      ++set_count;
+    }
+    const std::uint32_t offset = shared[at] - 1;
+    prefix_sets.push_back({offset, static_cast<std::uint32_t>(rotation_slots)});
+    rotation_slots += sets[offset + 1];
+    // Validated and distinct: the ids were given by PrefixIds.
+    (void)table.add(texts[id], id);
+  }
+  sets.shrink_to_fit();
+  prefixes = table.build();
+}
+
+RouteTable::RouteTable() : body_(std::make_shared<const Body>()) {}
+RouteTable::RouteTable(std::shared_ptr<const Body> body) noexcept : body_(std::move(body)) {}
+
+std::size_t RouteTable::lookup(const RouteQuery& query,
+                               std::span<RouteCandidate> out) const noexcept {
+  NoRecorder none;
+  return body_->order(query, out, true, none);
+}
+
+std::vector<RouteCandidate> RouteTable::lookup(const RouteQuery& query) const {
+  std::vector<RouteCandidate> candidates(size());
+  candidates.resize(lookup(query, candidates));
+  return candidates;
+}
+
+RouteExplanation RouteTable::explain(const RouteQuery& query) const {
+  RouteExplanation explanation;
+  Recorder record;
+  record.verdicts.resize(size());
+  explanation.candidates.resize(size());
+  explanation.candidates.resize(body_->order(query, explanation.candidates, false, record));
+  for (std::uint32_t gateway = 0; gateway < size(); ++gateway) {
+    const Recorder::Verdict& verdict = record.verdicts[gateway];
+    if (verdict.is_candidate) continue;
+    explanation.excluded.push_back(
+        {gateway, gateway_name(gateway), verdict.reason, verdict.number});
+  }
+  return explanation;
+}
+
+std::size_t RouteTable::size() const noexcept { return body_->vendors.size(); }
+std::size_t RouteTable::prefix_count() const noexcept { return body_->texts.size(); }
+std::size_t RouteTable::row_count() const noexcept { return body_->rows; }
+std::size_t RouteTable::memory_bytes() const noexcept {
+  return body_->prefixes.memory_bytes() + body_->texts.memory_bytes() +
+         body_->prefix_sets.capacity() * sizeof(Body::Prefix) +
+         body_->sets.capacity() * sizeof(std::uint32_t) +
+         body_->facts.capacity() * sizeof(VendorFacts);
+}
+std::string_view RouteTable::gateway_name(std::uint32_t gateway) const noexcept {
+  return body_->vendors[gateway].name;
+}
+int RouteTable::line_limit(std::uint32_t gateway) const noexcept {
+  return body_->facts[gateway].line_limit;
+}
+
+RouteRotation::RouteRotation(const RouteTable& table) : turns_(table.body_->rotation_slots) {}
+
+RouteRotation::RouteRotation(const RouteTable& table, const RouteTable& previous_table,
+                             const RouteRotation& previous)
+    : RouteRotation(table) {
+  const RouteTable::Body& now = *table.body_;
+  const RouteTable::Body& before = *previous_table.body_;
+  for (std::uint32_t id = 0; id < now.texts.size(); ++id) {
+    const RouteTable::Body::Prefix& prefix = now.prefix_sets[id];
+    if (now.sets[prefix.set + 1] == 0) continue;
+    const auto found = before.prefixes.find(now.texts[id]);
+    if (!found || found->prefix_length != now.texts[id].size()) continue;
+
+    before.for_each_group(before.prefix_sets[found->value], [&](auto old_group, auto old_slot) {
+      const std::uint32_t turn =
+          old_slot ? previous.turns_[*old_slot].load(std::memory_order_relaxed) : 0;
+      if (turn == 0) return true;
+      const std::string& last = before.vendors[old_group[turn - 1]].name;
+      const std::uint16_t priority = before.facts[old_group[0]].priority;
+      now.for_each_group(prefix, [&](auto group, auto slot) {
+        if (!slot || now.facts[group[0]].priority != priority) return true;
+        // Due is the first name after the one that went last, also when that one is gone.
+        const auto next = std::find_if(group.begin(), group.end(), [&](std::uint32_t gateway) {
+          return now.vendors[gateway].name > last;
+        });
+        turns_[*slot].store(static_cast<std::uint32_t>(next - group.begin()),
+                            std::memory_order_relaxed);
+        return false;
+      });
+      return true;
+    });
+  }
+}
+
+struct RouteTable::Builder::Draft {
+  std::unique_ptr<Body> body = std::make_unique<Body>();
+  std::unordered_set<std::string> names;
+  route::PrefixIds ids;
+  std::vector<std::vector<std::uint32_t>> vendor_prefixes;
+  std::size_t rows = 0;
+};
+
+RouteTable::Builder::Builder() : draft_(std::make_unique<Draft>()) {}
+RouteTable::Builder::~Builder() = default;
+RouteTable::Builder::Builder(Builder&&) noexcept = default;
+RouteTable::Builder& RouteTable::Builder::operator=(Builder&&) noexcept = default;
+
+Result<void> RouteTable::Builder::add(VendorRoute vendor) {
+  const auto of_gateway = [&] { return " of gateway \"" + vendor.gateway + "\""; };
+  if (vendor.gateway.empty() || vendor.gateway.size() > name_length_max) {
+    return invalid("gateway name \"" + vendor.gateway + "\" was not 1..255 bytes long");
+  }
+  if (vendor.priority < 0 || vendor.priority > 65535) {
+    return invalid("priority " + std::to_string(vendor.priority) + of_gateway() +
+                   " was not between 0 and 65535");
+  }
+  if (vendor.line_limit < -1) {
+    return invalid("line limit " + std::to_string(vendor.line_limit) + of_gateway() +
+                   " was below -1");
+  }
+  if (!vendor.allow_customers.empty() && !vendor.deny_customers.empty()) {
+    return invalid("customers" + of_gateway() + " were both allowed and denied by lists");
+  }
+  auto numbers = NumberPolicy::build(vendor.numbers);
+  if (!numbers) {
+    return Error{numbers.error().code, "numbers" + of_gateway() + ": " + numbers.error().message};
+  }
+  for (const std::string& prefix : vendor.prefixes) {
+    if (!prefix.empty() && !is_number(prefix)) {
+      return invalid("prefix \"" + prefix + "\"" + of_gateway() +
+                     " was not 0..32 characters of 0-9 A-Z a-z + * # _");
+    }
+  }
+  if (vendor.prefixes.empty()) vendor.prefixes.emplace_back();
+  Draft& draft = *draft_;
+  if (vendor.prefixes.size() > rows_max - draft.rows) {
+    return Error{ErrorCode::limit,
+                 "prefixes" + of_gateway() + " made the table larger than 2147483648 rows"};
+  }
+  if (!draft.names.insert(vendor.gateway).second) {
+    return Error{ErrorCode::already_exists, "gateway \"" + vendor.gateway + "\" was added before"};
+  }
+
+  draft.rows += vendor.prefixes.size();
+  std::vector<std::uint32_t>& ids = draft.vendor_prefixes.emplace_back();
+  ids.reserve(vendor.prefixes.size());
+  for (const std::string& prefix : vendor.prefixes)
+    ids.push_back(draft.ids.id_of(prefix));
+
+  Body& body = *draft.body;
+  VendorFacts facts{};
+  facts.line_limit = vendor.line_limit;
+  facts.priority = static_cast<std::uint16_t>(vendor.priority);
+  facts.locked = vendor.locked;
+  facts.expiration = vendor.prefix_mode == PrefixMode::expiration;
+  facts.restricts_customers = !vendor.allow_customers.empty() || !vendor.deny_customers.empty();
+  facts.restricts_numbers = !numbers->accepts_everything();
+  body.facts.push_back(facts);
+
+  Vendor cold;
+  cold.name = std::move(vendor.gateway);
+  cold.numbers = std::move(*numbers);
+  cold.customers_allowed = !vendor.allow_customers.empty();
+  for (const auto* list : {&vendor.allow_customers, &vendor.deny_customers}) {
+    for (const std::string& customer : *list) {
+      const auto next = static_cast<std::uint32_t>(body.customers.size());
+      cold.customers.push_back(body.customers.try_emplace(customer, next).first->second);
+    }
+  }
+  std::sort(cold.customers.begin(), cold.customers.end());
+  body.vendors.push_back(std::move(cold));
+  return {};
+}
+
+RouteTable RouteTable::Builder::build() {
+  std::unique_ptr<Draft> draft = std::exchange(draft_, std::make_unique<Draft>());
+  draft->body->texts = draft->ids.take_texts();
+  draft->body->freeze(draft->vendor_prefixes);
+  return RouteTable(std::shared_ptr<const Body>(std::move(draft->body)));
+}
+
+}  // namespace tandem
