@@ -1,0 +1,187 @@
+// What a switch is told: its sockets and files, parameters, and provisioned objects.
+//
+// The structures mirror the JSON configuration file key by key; docs/configuration.md is made from
+// the table that its parser uses. Money is Amount, durations carry their unit in the name, an empty
+// list means no restriction.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tandem/accounts.hpp"
+#include "tandem/error.hpp"
+#include "tandem/export.h"
+#include "tandem/number_policy.hpp"
+#include "tandem/rating.hpp"
+#include "tandem/route_table.hpp"
+#include "tandem/values.hpp"
+
+namespace tandem {
+
+/// Where media goes (M-01). `auto_mode` decides by the rules of M-01; `must_on` beats an `off` of
+/// the other side.
+enum class MediaMode : std::uint8_t { auto_mode, on, off, must_on };
+TANDEM_EXPORT const char* media_mode_name(MediaMode mode) noexcept;
+
+/// An account (B-02) with the balance it gets when it is created; later balances come from the
+/// journal.
+struct AccountConfig : AccountSettings {
+  AccountConfig() { currency = "USD"; }
+  Amount balance;
+};
+
+/// A tariff: rates given here and rows of a CSV file.
+struct RateDeckConfig {
+  std::string id;
+  std::string currency = "USD";
+  std::vector<Rate> rates;
+  std::string file;  ///< "" for none; resolved against the folder of the configuration file.
+};
+
+/// A host name of the `addresses` list with what it resolved to, or an address or block.
+struct GatewayAddress {
+  std::string text;                   ///< As configured.
+  IpNetwork network;                  ///< A single address has the full prefix length.
+  std::optional<std::uint16_t> port;  ///< Nothing: 5060 for a vendor, any port for a customer.
+};
+
+/// Credentials for digest authentication (RFC 3261 section 22).
+struct GatewayAuth {
+  std::string username;
+  std::string password;
+  std::string realm;  ///< "" means "tandem" where the switch asks, any where it is asked.
+};
+
+enum class SipTransport : std::uint8_t { udp, tcp };
+
+/// What both kinds of gateway have.
+struct GatewayConfig {
+  std::string id;
+  std::vector<GatewayAddress> addresses;
+  std::string account;           ///< Who pays, or is owed; "" for nobody (vendors only).
+  bool locked = false;           ///< R-14.
+  std::int32_t line_limit = -1;  ///< R-10: -1 unlimited, 0 no calls.
+  std::int32_t priority = 0;     ///< 0..65535, lower first.
+  std::string rewrite_caller;    ///< Rules of N-02; "" for none.
+  std::string rewrite_callee;
+  MediaMode media = MediaMode::auto_mode;
+  std::optional<std::int32_t> no_media_hangup_s;  ///< Overrides the parameter (M-05).
+  std::optional<std::int32_t> max_call_s;         ///< Overrides the parameter (B-12).
+  std::optional<GatewayAuth> auth;  ///< A customer must authenticate; to a vendor the switch does.
+  SipTransport transport = SipTransport::udp;  ///< For calls to a vendor.
+  NumberPolicyConfig numbers;                  ///< Lengths and prefix lists (N-06).
+};
+
+struct CustomerGateway : GatewayConfig {};
+
+/// Failover settings of one vendor (R-15); nothing means: as the parameter says.
+struct SwitchRules {
+  std::optional<bool> until_connect;
+  std::optional<bool> after_ringing, after_sdp, after_rtp,
+      after_busy;                        ///< Whether switching may go on.
+  std::vector<std::int32_t> stop_codes;  ///< SIP statuses that end the hunt.
+};
+
+struct VendorGateway : GatewayConfig {
+  std::vector<std::string> prefixes;  ///< R-01; empty: every number.
+  PrefixMode prefix_mode = PrefixMode::extension;
+  std::vector<std::string> customers_allow, customers_deny;  ///< R-09.
+  SwitchRules switching;
+};
+
+/// Switch-wide parameters; each has the VOS name as an alias in the file (contract, "Configuration
+/// file").
+struct Parameters {
+  std::int32_t no_media_hangup_s = 0;  ///< M-05; 0: off.
+  std::int32_t max_call_s = 0;         ///< B-12; 0: unlimited.
+  std::int32_t invite_timeout_s = 10;  ///< P-19, 1..3600, as the next four.
+  std::int32_t trying_timeout_s = 20;
+  std::int32_t progress_timeout_s = 20;
+  std::int32_t progress_sdp_timeout_s = 120;
+  std::int32_t ringing_timeout_s = 120;
+  std::optional<std::int32_t> switch_limit;  ///< R-15; failovers of one call.
+  bool switch_until_connect = false;
+  bool stop_switch_after_rtp = true;
+  bool stop_switch_after_busy = true;
+  bool stop_switch_after_sdp = true;
+  bool reply_unauthorized = true;         ///< S-12.
+  MediaMode media_mode = MediaMode::on;   ///< M-01.
+  std::int32_t max_calls = 0;             ///< O-16; 0: unlimited.
+  FeeRules fees;                          ///< B-07, B-08, B-09.
+  std::vector<std::string> free_numbers;  ///< B-09; a trailing '*' makes a prefix.
+  bool record_unanswered = true;          ///< C-02.
+  bool record_server_release = true;
+  bool record_illegal = true;
+  std::int32_t drain_timeout_s = 60;
+  std::int32_t interim_mark_s = 10;  ///< 1..3600.
+};
+
+struct ListenConfig {
+  SipTransport transport = SipTransport::udp;
+  SocketAddress address;
+};
+
+struct CdrSinkConfig {
+  std::string type;            ///< "sqlite" or "csv".
+  std::string path;            ///< Folder; default "cdr" beside the database.
+  bool header = true;          ///< csv: a header line in each file.
+  std::string format = "csv";  ///< csv: "csv" or "vos" (C-04).
+};
+
+struct Provision {
+  std::vector<AccountConfig> accounts;
+  std::vector<RateDeckConfig> rate_decks;
+  std::vector<CustomerGateway> customer_gateways;
+  std::vector<VendorGateway> vendor_gateways;
+};
+
+/// The whole of it. Only `sip_listen` has no default.
+struct SwitchConfig {
+  std::string folder = ".";  ///< Relative paths start here: the folder of the file.
+  std::string database = "switch.db";
+  std::vector<ListenConfig> sip_listen;
+  std::int32_t sip_workers = 1;             ///< 1..64.
+  IpAddress media_address;                  ///< None: the address of the first `sip_listen`.
+  std::optional<IpAddress> media_address6;  ///< For IPv6 media beside an IPv4 `media_address`.
+  std::uint16_t media_port_low = 10000;
+  std::uint16_t media_port_high = 39999;
+  std::string media_backend = "auto";  ///< "auto" or "portable".
+  std::optional<SocketAddress> admin_listen;
+  std::string admin_token;  ///< Required when `admin_listen` is not loopback.
+  std::string cdr_journal = "journal";
+  std::vector<CdrSinkConfig> cdr_sinks;  ///< Default: one "sqlite".
+  Parameters parameters;
+  Provision provision;
+
+  [[nodiscard]] TANDEM_EXPORT std::string path(
+      std::string_view relative) const;  ///< Resolved against `folder`.
+};
+
+/// One thing wrong in a configuration.
+struct ConfigError {
+  std::string
+      pointer;  ///< JSON pointer (RFC 6901) to the most specific place; "" for the whole text.
+  std::string message;
+};
+
+/// What reading a configuration gave: a config when `errors` is empty.
+struct ConfigReading {
+  SwitchConfig config;
+  std::vector<ConfigError> errors;  ///< Every error found, in the order of the text.
+};
+
+/// Reads the JSON text of a configuration (comments allowed). Rate deck files are read too, host
+/// names resolved. `folder`: what relative paths start from.
+TANDEM_EXPORT ConfigReading read_config(std::string_view json, const std::string& folder);
+
+/// Reads a file; `folder` is the file's. A file that cannot be read is one error with an empty
+/// pointer.
+TANDEM_EXPORT ConfigReading read_config_file(const std::string& path);
+
+/// The configuration reference as Markdown, made from the parser's own tables.
+TANDEM_EXPORT std::string config_reference_markdown();
+
+}  // namespace tandem

@@ -1,0 +1,205 @@
+// The whole switch: call control, routing, rating, media and CDRs, wired together.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tandem/cdr.hpp"
+#include "tandem/clock.hpp"
+#include "tandem/config.hpp"
+#include "tandem/error.hpp"
+#include "tandem/export.h"
+#include "tandem/log.hpp"
+#include "tandem/values.hpp"
+
+namespace tandem {
+
+/// Where a live call stands.
+enum class CallState : std::uint8_t { arriving, trying, progressing, ringing, answered, ending };
+TANDEM_EXPORT const char* call_state_name(CallState state) noexcept;
+
+/// A live call as others may see it: a copy, some milliseconds old.
+struct CallView {
+  std::uint64_t id = 0;  ///< Unique in this process; for disconnect().
+  std::string call_id;
+  std::string customer_gateway;  ///< "" when not known.
+  std::string vendor_gateway;    ///< "" when none is tried yet.
+  std::string caller, callee;
+  CallState state = CallState::arriving;
+  std::int64_t started_at_us = 0;
+  std::int64_t answered_at_us = 0;  ///< 0: not answered.
+  bool media_relayed = false;
+  MediaSideStats media_caller, media_callee;
+};
+
+/// Something that happened. Events of one call come in their order.
+struct Event {
+  enum class Kind : std::uint8_t {
+    call_started,
+    call_ringing,
+    call_answered,
+    call_ended,
+    alarm,
+    reloaded
+  };
+  Kind kind = Kind::call_started;
+  std::int64_t at_us = 0;
+  CallView call;           ///< Of the call kinds.
+  std::optional<Cdr> cdr;  ///< call_ended.
+  std::string text;        ///< alarm: what is wrong.
+};
+TANDEM_EXPORT const char* event_kind_name(Event::Kind kind) noexcept;
+
+/// What a policy hook is asked: shall this call go on, and how? After admission and rewriting,
+/// before routing.
+struct PolicyQuestion {
+  std::uint64_t token = 0;  ///< For Switch::answer().
+  std::string call_id;
+  std::string customer_gateway;
+  std::string account;
+  std::string caller, callee;  ///< After the source's rewrite rules.
+  std::string caller_in, callee_in;
+  SocketAddress source;
+};
+
+/// What it may answer. The default lets the call go on unchanged.
+struct PolicyAnswer {
+  bool allow = true;
+  int sip_status = 403;        ///< 400..699, when refused.
+  std::string caller, callee;  ///< Not empty: replaces the number for routing and billing.
+  std::vector<std::string> vendor_gateways;  ///< Not empty: try only these, in this order.
+};
+
+/// What the host brings. All members may be left empty.
+///
+/// Callbacks run on the switch's callback thread, one at a time; they may block (the calls do not
+/// wait for them, but for a policy answer up to its deadline) and may call any method of the switch
+/// but close() and the destructor. After close() returns none runs.
+struct SwitchHooks {
+  LogSink log;  ///< On the thread that logs; see Log.
+  LogLevel log_level = LogLevel::info;
+  std::function<void(const Event&)> on_event;
+  std::function<void(const PolicyQuestion&)>
+      on_policy;                              ///< Answer with Switch::answer(), here or later.
+  std::int64_t policy_deadline_us = 500'000;  ///< 1 ms..10 s; then `policy_default` holds.
+  PolicyAnswer policy_default;
+  std::size_t event_queue_max = 65536;  ///< Older events are kept, newer ones dropped and counted.
+  std::vector<std::shared_ptr<CdrSink>> cdr_sinks;  ///< Beside those of the configuration.
+};
+
+/// How one vendor or the whole routing of a number was judged; the JSON shape of the
+/// contract.
+struct ExplainRequest {
+  std::string from;  ///< Customer gateway id, "IP" or "IP:PORT".
+  std::string caller;
+  std::string callee;
+  std::optional<std::int64_t> at_us;  ///< Nothing: now.
+};
+
+struct GatewayView {
+  std::string id;
+  bool is_vendor = false;
+  std::int32_t calls = 0;
+  std::int32_t line_limit = -1;
+  bool locked = false;
+};
+
+/// Counters since the start; see docs/metrics in the admin page of the manual.
+struct SwitchCounters {
+  std::uint64_t calls_started = 0, calls_answered = 0, calls_ended = 0, calls_refused = 0;
+  std::uint64_t calls_live = 0;
+  std::uint64_t events_dropped = 0;
+  std::uint64_t datagrams_received = 0, malformed = 0, retransmissions = 0;
+  std::uint64_t journal_records = 0, journal_lag = 0;
+  bool journal_writable = true;
+  std::vector<std::uint64_t> calls_by_worker;
+};
+
+/// A softswitch. Any number of them live in one process, independent of each other.
+///
+/// Threading: thread-safe. Every method may be called from any thread, host callbacks included (but
+/// close() and the destructor not from them). In a simulated world all of it happens on the world's
+/// thread.
+class TANDEM_EXPORT Switch {
+ public:
+  /// Opens sockets, database and journal, recovers what a crash left (calls that were up get their
+  /// CDR, `ServerCrash`), loads the tables. No call is taken before start(). Errors:
+  /// invalid_argument (the configuration), io and already_exists (port, folder, database), corrupt
+  /// (journal).
+  static Result<std::unique_ptr<Switch>> create(const SwitchConfig& config, SwitchHooks hooks = {});
+  ~Switch();  ///< close().
+  Switch(const Switch&) = delete;
+  Switch& operator=(const Switch&) = delete;
+
+  /// Takes calls from now on. Errors: wrong_state (started or closed before).
+  Result<void> start();
+  /// Refuses new calls (503, `ServerShutdown`); running ones go on. Irrevocable.
+  void drain();
+  [[nodiscard]] std::size_t live_calls() const;
+  /// Waits until no call is up. `timeout_us` >= 0. Errors: timeout. Not in a simulated world.
+  Result<void> wait_idle(std::int64_t timeout_us);
+  /// Ends calls that are still up with BYE (`ServerShutdown`), writes what waits, stops all
+  /// threads. Idempotent.
+  void close();
+
+  /// Applies another configuration to new calls; calls in progress keep theirs (rule 3). Objects
+  /// are upserted. Returns the keys that differ and need a restart ("sip.listen"); the rest is in
+  /// force. Errors: invalid_argument; then nothing changed.
+  Result<std::vector<std::string>> reload(const SwitchConfig& config);
+
+  [[nodiscard]] std::vector<CallView> calls() const;
+  /// Ends a call (`AdminDisconnect`). Errors: not_found.
+  Result<void> disconnect(std::uint64_t id);
+  /// Answers a policy question; late or unknown tokens are ignored.
+  void answer(std::uint64_t token, const PolicyAnswer& answer);
+
+  [[nodiscard]] std::vector<AccountView> accounts() const;
+  [[nodiscard]] std::optional<AccountView> account(std::string_view id) const;
+  /// Books a payment (negative: a deduction) durably; returns the new balance. Errors: not_found,
+  /// invalid_argument (zero or out of range), io (the journal cannot be written).
+  Result<Amount> pay(std::string_view account, Amount amount, std::string_view memo = {});
+  [[nodiscard]] std::vector<GatewayView> gateways() const;
+  [[nodiscard]] SwitchCounters counters() const;
+
+  /// Newest first. Errors: invalid_argument, io.
+  Result<std::vector<Cdr>> cdrs(const CdrQuery& query) const;
+  /// JSON of the contract's `explain` shape, from the code that routes calls. Errors:
+  /// invalid_argument (values).
+  Result<std::string> explain(const ExplainRequest& request) const;
+
+  /// SIP addresses with the ports really taken, in the order of the configuration.
+  [[nodiscard]] std::vector<ListenConfig> listening() const;
+
+ private:
+  friend class SwitchAccess;
+  class Body;
+  explicit Switch(std::unique_ptr<Body> body);
+  std::unique_ptr<Body> body_;
+};
+
+/// explain() without a running switch: loads the tables of `config`, nothing else.
+TANDEM_EXPORT Result<std::string> explain(const SwitchConfig& config,
+                                          const ExplainRequest& request);
+
+/// Rates a call of `seconds` to `callee` against a deck of `config`: JSON of the contract's `rate`
+/// shape. Errors: not_found (no rate for the number), invalid_argument (unknown deck, bad number).
+TANDEM_EXPORT Result<std::string> rate(const SwitchConfig& config, std::string_view deck,
+                                       std::string_view callee, std::int64_t seconds,
+                                       std::optional<std::int64_t> at_us = {});
+
+/// CDRs of the SQLite sinks of `config`, whether a switch runs on them or not. Errors:
+/// invalid_argument, io.
+TANDEM_EXPORT Result<std::vector<Cdr>> query_cdrs(const SwitchConfig& config,
+                                                  const CdrQuery& query);
+
+TANDEM_EXPORT std::string to_json(const CallView& call);
+TANDEM_EXPORT std::string to_json(const Event& event);
+TANDEM_EXPORT std::string to_json(const AccountView& account);
+TANDEM_EXPORT std::string to_json(const GatewayView& gateway);
+
+}  // namespace tandem

@@ -1,0 +1,835 @@
+// The configuration file: one table per object says which keys it has, how each is read, and what
+// the reference tells of it.
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "switch/config_check.hpp"
+#include "switch/config_reader.hpp"
+#include "switch/resolve.hpp"
+#include "tandem/config.hpp"
+#include "tandem/rewrite.hpp"
+
+namespace tandem {
+
+using config::Field;
+using config::Json;
+using config::read_object;
+using config::Reader;
+
+namespace {
+
+constexpr std::int64_t int32_max = 2147483647;
+constexpr std::size_t config_bytes_max = std::size_t{256} << 20;
+
+// --- values
+// ----------------------------------------------------------------------------------------------------
+
+void read_memo(Reader& r, const Json& v) {
+  std::string ignored;
+  r.string(v, ignored, 4096);
+}
+
+void read_id(Reader& r, const Json& v, std::string& id) {
+  if (!r.string(v, id, 64)) return;
+  bool good = !id.empty();
+  for (unsigned char c : id)
+    good = good && c > 0x20 && c != 0x7f && c != '"' && c != ',' && c != '|';
+  if (!good)
+    r.fail("\"" + id + "\" is no id: 1..64 characters without blanks, quotes, commas and bars");
+}
+
+void read_media_mode(Reader& r, const Json& v, MediaMode& mode) {
+  r.choice<MediaMode>(v,
+                      {{"auto", MediaMode::auto_mode},
+                       {"on", MediaMode::on},
+                       {"off", MediaMode::off},
+                       {"must_on", MediaMode::must_on}},
+                      mode);
+}
+
+void read_call_level(Reader& r, const Json& v, CallLevel& level) {
+  r.choice<CallLevel>(v,
+                      {{"internal", CallLevel::internal},
+                       {"local", CallLevel::local},
+                       {"domestic", CallLevel::domestic},
+                       {"international", CallLevel::international}},
+                      level);
+}
+
+void read_rewrite(Reader& r, const Json& v, std::string& rules) {
+  std::string text;
+  if (!r.string(v, text, 16384)) return;
+  if (auto compiled = RewriteRules::compile(text); !compiled) {
+    r.fail(compiled.error().message);
+    return;
+  }
+  rules = std::move(text);
+}
+
+void read_currency(Reader& r, const Json& v, std::string& currency) {
+  std::string text;
+  if (!r.string(v, text, 8)) return;
+  bool good = text.size() >= 3;
+  for (char c : text)
+    good = good && c >= 'A' && c <= 'Z';
+  if (!good) {
+    r.fail("\"" + text + "\" is no currency code such as \"USD\"");
+    return;
+  }
+  currency = std::move(text);
+}
+
+void read_lengths(Reader& r, const Json& v, std::vector<int>& lengths) {
+  r.each(v, [&](const Json& item) {
+    std::int64_t length = 0;
+    if (r.integer(item, 0, 32, length)) lengths.push_back(static_cast<int>(length));
+  });
+}
+
+void read_prefixes(Reader& r, const Json& v, std::vector<std::string>& prefixes) {
+  std::vector<std::string> read;
+  if (!r.strings(v, read)) return;
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    if (!read[i].empty() && !is_number(read[i])) {
+      Reader::Step step(r, i);
+      r.fail("\"" + read[i] + "\" is no prefix: 0..32 of 0-9 A-Z a-z + * # _");
+    }
+  }
+  prefixes = std::move(read);
+}
+
+template <class Int, std::int64_t Low, std::int64_t High>
+void read_optional(Reader& r, const Json& v, std::optional<Int>& out) {
+  std::int64_t number = 0;
+  if (r.integer(v, Low, High, number)) out = static_cast<Int>(number);
+}
+
+// --- rates
+// -----------------------------------------------------------------------------------------------------
+
+const std::vector<Field<RateSection>>& section_fields() {
+  static const std::vector<Field<RateSection>> fields = {
+      {"price", "decimal", "required", "Price of the section (B-05).",
+       [](Reader& r, const Json& v, RateSection& s) { r.amount(v, s.price); }},
+      {"seconds", "integer 0..86400", "required", "Length; 0 makes it a connection fee.",
+       [](Reader& r, const Json& v, RateSection& s) { r.number(v, 0, 86400, s.seconds); }},
+  };
+  return fields;
+}
+
+const std::vector<Field<Rate>>& rate_fields() {
+  static const std::vector<Field<Rate>> fields = {
+      {"prefix", "text", "required",
+       "Leading digits of the callee; \"\" matches every number (B-05).",
+       [](Reader& r, const Json& v, Rate& rate) {
+         if (r.string(v, rate.prefix) && !rate.prefix.empty() && !is_number(rate.prefix)) {
+           r.fail("\"" + rate.prefix + "\" is no prefix: 0..32 of 0-9 A-Z a-z + * # _");
+         }
+       }},
+      {"area", "text", "\"\"", "Name of the destination.",
+       [](Reader& r, const Json& v, Rate& rate) { r.string(v, rate.area); }},
+      {"price", "decimal >= 0", "\"0\"", "Price of `per_s` seconds.",
+       [](Reader& r, const Json& v, Rate& rate) { r.amount(v, rate.price); }},
+      {"per_s", "integer 1..86400", "60", "Seconds that `price` buys.",
+       [](Reader& r, const Json& v, Rate& rate) { r.number(v, 1, 86400, rate.per_s); }},
+      {"first_s", "integer 1..86400", "1", "First billing increment (B-06).",
+       [](Reader& r, const Json& v, Rate& rate) { r.number(v, 1, 86400, rate.first_s); }},
+      {"next_s", "integer 1..86400", "1", "Further billing increments.",
+       [](Reader& r, const Json& v, Rate& rate) { r.number(v, 1, 86400, rate.next_s); }},
+      {"connection_fee", "decimal >= 0", "\"0\"", "Once, when the call has billed seconds.",
+       [](Reader& r, const Json& v, Rate& rate) { r.amount(v, rate.connection_fee); }},
+      {"minimum", "decimal >= 0", "\"0\"",
+       "Least charge of a call with billed seconds, connection fee included.",
+       [](Reader& r, const Json& v, Rate& rate) { r.amount(v, rate.minimum); }},
+      {"locked", "boolean", "false", "Calls to this prefix are refused, `RateLocked`.",
+       [](Reader& r, const Json& v, Rate& rate) { r.boolean(v, rate.locked); }},
+      {"call_level", "internal|local|domestic|international", "none",
+       "Level a caller needs (N-07).",
+       [](Reader& r, const Json& v, Rate& rate) { read_call_level(r, v, rate.call_level); }},
+      {"valid_from", "time", "always", "The rate holds for calls that start from here on.",
+       [](Reader& r, const Json& v, Rate& rate) { r.time(v, rate.valid_from_us); }},
+      {"valid_until", "time", "always", "And before this.",
+       [](Reader& r, const Json& v, Rate& rate) { r.time(v, rate.valid_until_us); }},
+      {"sections", "array", "[]",
+       "Price sections used once, in order, before the steady cycle (B-06).",
+       [](Reader& r, const Json& v, Rate& rate) {
+         r.each(v, [&](const Json& item) {
+           RateSection section;
+           read_object(r, item, section_fields(), {"price", "seconds"}, section);
+           rate.sections.push_back(section);
+         });
+       }},
+      {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, Rate&) { read_memo(r, v); }},
+  };
+  return fields;
+}
+
+const std::vector<Field<RateDeckConfig>>& deck_fields() {
+  static const std::vector<Field<RateDeckConfig>> fields = {
+      {"id", "id", "required", "Name of the deck.",
+       [](Reader& r, const Json& v, RateDeckConfig& deck) { read_id(r, v, deck.id); }},
+      {"currency", "code", "\"USD\"", "Currency of its prices.",
+       [](Reader& r, const Json& v, RateDeckConfig& deck) { read_currency(r, v, deck.currency); }},
+      {"rates", "array", "[]", "Rates, see below.",
+       [](Reader& r, const Json& v, RateDeckConfig& deck) {
+         r.each(v, [&](const Json& item) {
+           Rate rate;
+           const auto errors_before = r.error_count();
+           read_object(r, item, rate_fields(), {"prefix"}, rate);
+           if (r.error_count() == errors_before) {
+             if (auto valid = check_rate(rate); !valid) r.fail(valid.error().message);
+           }
+           deck.rates.push_back(std::move(rate));
+         });
+       }},
+      {"file", "path", "none", "CSV file with more rates (contract, rule 8).",
+       [](Reader& r, const Json& v, RateDeckConfig& deck) {
+         if (!r.string(v, deck.file, 4096) || deck.file.empty()) return;
+         const std::string path =
+             deck.file.front() == '/' ? deck.file : r.folder() + "/" + deck.file;
+         auto rows = load_deck_csv(path);
+         if (!rows) {
+           r.fail(rows.error().message);
+           return;
+         }
+         deck.rates.insert(deck.rates.end(), std::make_move_iterator(rows->begin()),
+                           std::make_move_iterator(rows->end()));
+       }},
+      {"memo", "text", "\"\"", "Yours.",
+       [](Reader& r, const Json& v, RateDeckConfig&) { read_memo(r, v); }},
+  };
+  return fields;
+}
+
+// --- accounts
+// --------------------------------------------------------------------------------------------------
+
+const std::vector<Field<AccountConfig>>& account_fields() {
+  static const std::vector<Field<AccountConfig>> fields = {
+      {"id", "id", "required", "Name of the account (B-02).",
+       [](Reader& r, const Json& v, AccountConfig& a) { read_id(r, v, a.id); }},
+      {"balance", "decimal", "\"0\"", "Opening balance; used only when the account is created.",
+       [](Reader& r, const Json& v, AccountConfig& a) { r.amount(v, a.balance); }},
+      {"overdraft_limit", "decimal >= 0", "\"0\"", "How far below zero the balance may go.",
+       [](Reader& r, const Json& v, AccountConfig& a) {
+         if (r.amount(v, a.overdraft_limit) && a.overdraft_limit.is_negative()) {
+           r.fail("overdraft limit " + a.overdraft_limit.to_string() + " is negative");
+         }
+       }},
+      {"currency", "code", "\"USD\"", "Currency of the balance; that of its deck.",
+       [](Reader& r, const Json& v, AccountConfig& a) { read_currency(r, v, a.currency); }},
+      {"rate_deck", "id", "none", "Tariff of its calls.",
+       [](Reader& r, const Json& v, AccountConfig& a) { read_id(r, v, a.rate_deck); }},
+      {"kind", "customer|clearing", "customer",
+       "A clearing account is a vendor's; it may go below its limit.",
+       [](Reader& r, const Json& v, AccountConfig& a) {
+         r.choice<AccountKind>(
+             v, {{"customer", AccountKind::customer}, {"clearing", AccountKind::clearing}}, a.kind);
+       }},
+      {"locked", "boolean", "false", "Calls are refused, `AccountLocked`.",
+       [](Reader& r, const Json& v, AccountConfig& a) { r.boolean(v, a.locked); }},
+      {"valid_until", "time", "for ever", "From then on calls are refused, `AccountExpired`.",
+       [](Reader& r, const Json& v, AccountConfig& a) { r.time(v, a.valid_until_us); }},
+      {"call_level", "internal|local|domestic|international", "no restriction",
+       "What it may call (N-07).",
+       [](Reader& r, const Json& v, AccountConfig& a) { read_call_level(r, v, a.call_level); }},
+      {"memo", "text", "\"\"", "Yours.",
+       [](Reader& r, const Json& v, AccountConfig&) { read_memo(r, v); }},
+  };
+  return fields;
+}
+
+// --- gateways
+// --------------------------------------------------------------------------------------------------
+
+const std::vector<Field<GatewayAuth>>& auth_fields() {
+  static const std::vector<Field<GatewayAuth>> fields = {
+      {"username", "text", "required", "Digest user (P-04).",
+       [](Reader& r, const Json& v, GatewayAuth& a) { r.string(v, a.username, 128); }},
+      {"password", "text", "required", "Digest password.",
+       [](Reader& r, const Json& v, GatewayAuth& a) { r.string(v, a.password, 128); }},
+      {"realm", "text", "\"tandem\"", "Realm of the challenge; ignored towards vendors.",
+       [](Reader& r, const Json& v, GatewayAuth& a) { r.string(v, a.realm, 128); }},
+  };
+  return fields;
+}
+
+void read_addresses(Reader& r, const Json& v, std::vector<GatewayAddress>& addresses) {
+  r.each(v, [&](const Json& item) {
+    std::string text;
+    if (!r.string(item, text)) return;
+    auto read = resolve_gateway_address(text);
+    if (!read) {
+      r.fail(read.error().message);
+      return;
+    }
+    addresses.insert(addresses.end(), read->begin(), read->end());
+  });
+}
+
+/// The keys that both kinds of gateway have.
+template <class G>
+std::vector<Field<G>> gateway_fields() {
+  return {
+      {"id", "id", "required", "Name of the gateway.",
+       [](Reader& r, const Json& v, G& g) { read_id(r, v, g.id); }},
+      {"addresses", "array of IP, IP/LENGTH, IP:PORT or name", "required",
+       "Signalling addresses (A-03).",
+       [](Reader& r, const Json& v, G& g) { read_addresses(r, v, g.addresses); }},
+      {"account", "id", "none", "Who pays (customer) or is owed (vendor).",
+       [](Reader& r, const Json& v, G& g) { read_id(r, v, g.account); }},
+      {"locked", "boolean", "false", "Takes no calls (R-14).",
+       [](Reader& r, const Json& v, G& g) { r.boolean(v, g.locked); }},
+      {"line_limit", "integer -1..1000000", "-1",
+       "Simultaneous calls; -1 unlimited, 0 none (R-10).",
+       [](Reader& r, const Json& v, G& g) { r.number(v, -1, 1'000'000, g.line_limit); }},
+      {"priority", "integer 0..65535", "0", "Lower is tried first (R-03; A-03 for customers).",
+       [](Reader& r, const Json& v, G& g) { r.number(v, 0, 65535, g.priority); }},
+      {"rewrite_caller", "rules", "none", "Rewrite rules for the caller (N-01..N-03).",
+       [](Reader& r, const Json& v, G& g) { read_rewrite(r, v, g.rewrite_caller); }},
+      {"rewrite_callee", "rules", "none", "Rewrite rules for the callee.",
+       [](Reader& r, const Json& v, G& g) { read_rewrite(r, v, g.rewrite_callee); }},
+      {"media", "auto|on|off|must_on", "auto", "Media through the switch or direct (M-01).",
+       [](Reader& r, const Json& v, G& g) { read_media_mode(r, v, g.media); }},
+      {"no_media_hangup_s", "integer 0..86400", "parameter",
+       "Ends a call without media (M-05); 0: never.",
+       [](Reader& r, const Json& v, G& g) {
+         read_optional<std::int32_t, 0, 86400>(r, v, g.no_media_hangup_s);
+       }},
+      {"max_call_s", "integer 0..2147483647", "parameter", "Longest call (B-12); 0: unlimited.",
+       [](Reader& r, const Json& v, G& g) {
+         read_optional<std::int32_t, 0, int32_max>(r, v, g.max_call_s);
+       }},
+      {"auth", "object", "none", "Digest credentials (P-04).",
+       [](Reader& r, const Json& v, G& g) {
+         g.auth.emplace();
+         read_object(r, v, auth_fields(), {"username", "password"}, *g.auth);
+       }},
+      {"caller_lengths", "array of 0..32", "any", "Allowed lengths of the caller (N-06).",
+       [](Reader& r, const Json& v, G& g) { read_lengths(r, v, g.numbers.caller_lengths); }},
+      {"callee_lengths", "array of 0..32", "any", "Allowed lengths of the callee.",
+       [](Reader& r, const Json& v, G& g) { read_lengths(r, v, g.numbers.callee_lengths); }},
+      {"allow_caller_prefixes", "array", "any",
+       "The caller must begin with one of them (N-06, A-03).",
+       [](Reader& r, const Json& v, G& g) {
+         read_prefixes(r, v, g.numbers.allow_caller_prefixes);
+       }},
+      {"deny_caller_prefixes", "array", "none", "The caller must begin with none of them.",
+       [](Reader& r, const Json& v, G& g) { read_prefixes(r, v, g.numbers.deny_caller_prefixes); }},
+      {"allow_callee_prefixes", "array", "any", "The callee must begin with one of them.",
+       [](Reader& r, const Json& v, G& g) {
+         read_prefixes(r, v, g.numbers.allow_callee_prefixes);
+       }},
+      {"deny_callee_prefixes", "array", "none", "The callee must begin with none of them.",
+       [](Reader& r, const Json& v, G& g) { read_prefixes(r, v, g.numbers.deny_callee_prefixes); }},
+      {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, G&) { read_memo(r, v); }},
+  };
+}
+
+const std::vector<Field<CustomerGateway>>& customer_fields() {
+  static const std::vector<Field<CustomerGateway>> fields = gateway_fields<CustomerGateway>();
+  return fields;
+}
+
+const std::vector<Field<SwitchRules>>& switching_fields() {
+  static const std::vector<Field<SwitchRules>> fields = {
+      {"until_connect", "boolean", "parameter", "Go on after ringing and early media (R-15).",
+       [](Reader& r, const Json& v, SwitchRules& s) { r.boolean(v, s.until_connect.emplace()); }},
+      {"after_ringing", "boolean", "parameter", "Go on after 180.",
+       [](Reader& r, const Json& v, SwitchRules& s) { r.boolean(v, s.after_ringing.emplace()); }},
+      {"after_sdp", "boolean", "parameter", "Go on after a provisional response with SDP.",
+       [](Reader& r, const Json& v, SwitchRules& s) { r.boolean(v, s.after_sdp.emplace()); }},
+      {"after_rtp", "boolean", "parameter", "Go on after media from the vendor.",
+       [](Reader& r, const Json& v, SwitchRules& s) { r.boolean(v, s.after_rtp.emplace()); }},
+      {"after_busy", "boolean", "parameter", "Go on after busy.",
+       [](Reader& r, const Json& v, SwitchRules& s) { r.boolean(v, s.after_busy.emplace()); }},
+      {"stop_codes", "array of 300..699", "[]", "SIP statuses that end the hunt.",
+       [](Reader& r, const Json& v, SwitchRules& s) {
+         r.each(v, [&](const Json& item) {
+           std::int64_t code = 0;
+           if (r.integer(item, 300, 699, code))
+             s.stop_codes.push_back(static_cast<std::int32_t>(code));
+         });
+       }},
+  };
+  return fields;
+}
+
+const std::vector<Field<VendorGateway>>& vendor_fields() {
+  static const std::vector<Field<VendorGateway>> fields = [] {
+    auto table = gateway_fields<VendorGateway>();
+    const std::vector<Field<VendorGateway>> more = {
+        {"prefixes", "array", "every number", "Callees it takes; the longest match counts (R-01).",
+         [](Reader& r, const Json& v, VendorGateway& g) { read_prefixes(r, v, g.prefixes); }},
+        {"prefix_mode", "extension|expiration", "extension",
+         "Whether shorter prefixes may follow (R-02).",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           r.choice<PrefixMode>(v,
+                                {{"extension", PrefixMode::extension},
+                                 {"continual", PrefixMode::extension},
+                                 {"expiration", PrefixMode::expiration},
+                                 {"terminal", PrefixMode::expiration}},
+                                g.prefix_mode);
+         }},
+        {"customers", "{\"allow\": []} or {\"deny\": []}", "all",
+         "Which customer gateways may use it (R-09).",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           static const std::vector<Field<VendorGateway>> lists = {
+               {"allow", "", "", "",
+                [](Reader& rr, const Json& vv, VendorGateway& gg) {
+                  rr.strings(vv, gg.customers_allow);
+                }},
+               {"deny", "", "", "",
+                [](Reader& rr, const Json& vv, VendorGateway& gg) {
+                  rr.strings(vv, gg.customers_deny);
+                }},
+           };
+           read_object(r, v, lists, {}, g);
+         }},
+        {"switch", "object", "parameters", "Failover rules of this vendor (R-15).",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           read_object(r, v, switching_fields(), {}, g.switching);
+         }},
+        {"sip", "{\"transport\": \"udp\"|\"tcp\"}", "udp", "How it is reached (P-01).",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           static const std::vector<Field<VendorGateway>> keys = {
+               {"transport", "", "", "",
+                [](Reader& rr, const Json& vv, VendorGateway& gg) {
+                  rr.choice<SipTransport>(
+                      vv, {{"udp", SipTransport::udp}, {"tcp", SipTransport::tcp}}, gg.transport);
+                }},
+           };
+           read_object(r, v, keys, {}, g);
+         }},
+    };
+    table.insert(table.end() - 1, more.begin(), more.end());
+    return table;
+  }();
+  return fields;
+}
+
+// --- parameters
+// ------------------------------------------------------------------------------------------------
+
+template <auto Member, std::int64_t Low, std::int64_t High>
+void read_seconds(Reader& r, const Json& v, Parameters& p) {
+  r.number(v, Low, High, p.*Member);
+}
+template <auto Member>
+void read_flag(Reader& r, const Json& v, Parameters& p) {
+  r.boolean(v, p.*Member);
+}
+
+const std::vector<Field<Parameters>>& parameter_fields() {
+  using P = Parameters;
+  static const std::vector<Field<P>> fields = {
+      {"no_media_hangup_s", "integer 0..86400", "0",
+       "Ends calls whose media fell silent both ways (M-05); 0: off.",
+       read_seconds<&P::no_media_hangup_s, 0, 86400>, "SS_NOMEDIAHANGUPTIME"},
+      {"max_call_s", "integer 0..2147483647", "0", "Longest call (B-12); 0: unlimited.",
+       read_seconds<&P::max_call_s, 0, int32_max>, "SS_MAXCALLDURATION"},
+      {"invite_timeout_s", "integer 1..3600", "10", "INVITE sent, nothing heard (P-19).",
+       read_seconds<&P::invite_timeout_s, 1, 3600>, "SS_SIP_TIMEOUT_INVITE"},
+      {"ringing_timeout_s", "integer 1..3600", "120", "After 180.",
+       read_seconds<&P::ringing_timeout_s, 1, 3600>, "SS_SIP_TIMEOUT_RINGING"},
+      {"trying_timeout_s", "integer 1..3600", "20", "After 100.",
+       read_seconds<&P::trying_timeout_s, 1, 3600>, "SS_SIP_TIMEOUT_TRYING"},
+      {"progress_timeout_s", "integer 1..3600", "20", "After 183 without SDP.",
+       read_seconds<&P::progress_timeout_s, 1, 3600>, "SS_SIP_TIMEOUT_SESSION_PROGRESS"},
+      {"progress_sdp_timeout_s", "integer 1..3600", "120", "After 183 with SDP.",
+       read_seconds<&P::progress_sdp_timeout_s, 1, 3600>, "SS_SIP_TIMEOUT_SESSION_PROGRESS_SDP"},
+      {"switch_limit", "integer 0..1000", "none", "Failovers of one call (R-15).",
+       [](Reader& r, const Json& v, P& p) {
+         if (v.is_string() && (v == "None" || v == "none")) return;
+         read_optional<std::int32_t, 0, 1000>(r, v, p.switch_limit);
+       },
+       "SS_GATEWAY_SWITCH_LIMIT"},
+      {"switch_until_connect", "boolean", "false",
+       "Fail over after ringing and early media too (R-15).", read_flag<&P::switch_until_connect>,
+       "SS_GATEWAY_SWITCH_UNTIL_CONNECT"},
+      {"stop_switch_after_rtp", "boolean", "true", "No failover once the vendor sent media (R-15).",
+       read_flag<&P::stop_switch_after_rtp>, "SS_GATEWAY_SWITCH_STOP_AFTER_RTP_START"},
+      {"stop_switch_after_busy", "boolean", "true", "No failover after 486 and 600 (R-15).",
+       read_flag<&P::stop_switch_after_busy>, "SS_GATEWAY_SWITCH_STOP_AFTER_USER_BUSY"},
+      {"stop_switch_after_sdp", "boolean", "true",
+       "No failover after a provisional response with SDP (R-15).",
+       read_flag<&P::stop_switch_after_sdp>, "SS_SIP_STOP_SWITCH_AFTER_SDP"},
+      {"reply_unauthorized", "boolean", "true",
+       "Answer unknown sources with 403; false: silence (S-12).", read_flag<&P::reply_unauthorized>,
+       "SS_REPLY_UNAUTHORIZED"},
+      {"media_mode", "auto|on|off|must_on", "on", "Where media goes when gateways say auto (M-01).",
+       [](Reader& r, const Json& v, P& p) { read_media_mode(r, v, p.media_mode); },
+       "SS_MEDIAPROXYMODE"},
+      {"max_calls", "integer 0..10000000", "0",
+       "Simultaneous calls of the whole switch (O-16); 0: unlimited.",
+       read_seconds<&P::max_calls, 0, 10'000'000>},
+      {"fee_precision", "integer 0..8", "6", "Decimals of a charge (B-07).",
+       [](Reader& r, const Json& v, P& p) { r.number(v, 0, 8, p.fees.precision); },
+       "SERVER_BILLING_FEE_PRECISION"},
+      {"fee_unit", "decimal > 0", "none", "A charge is rounded up to a multiple of it (B-07).",
+       [](Reader& r, const Json& v, P& p) {
+         if (v.is_string() && (v == "None" || v == "none")) return;
+         if (r.amount(v, p.fees.unit) && p.fees.unit.is_negative()) r.fail("fee unit is negative");
+       },
+       "SERVER_BILLING_FEE_UNIT"},
+      {"fee_rounding", "half_up|half_even|up|down", "half_up", "Rounding to the precision (B-07).",
+       [](Reader& r, const Json& v, P& p) {
+         r.choice<FeeRounding>(v,
+                               {{"half_up", FeeRounding::half_up},
+                                {"half_even", FeeRounding::half_even},
+                                {"up", FeeRounding::up},
+                                {"down", FeeRounding::down}},
+                               p.fees.rounding);
+       }},
+      {"hold_time_precision_ms", "integer 1..1000", "50",
+       "Milliseconds from which a begun second counts (B-08).",
+       [](Reader& r, const Json& v, P& p) { r.number(v, 1, 1000, p.fees.hold_time_precision_ms); },
+       "SERVER_BILLING_HOLD_TIME_PRECISION"},
+      {"free_time_s", "integer 0..86400", "0", "Seconds taken off every call before rating (B-09).",
+       [](Reader& r, const Json& v, P& p) { r.number(v, 0, 86400, p.fees.free_time_s); },
+       "SERVER_BILLING_FREE_TIME"},
+      {"free_numbers", "list or comma text", "[]",
+       "Callees that are never charged; a trailing * is a prefix (B-09).",
+       [](Reader& r, const Json& v, P& p) { r.strings(v, p.free_numbers); },
+       "SERVER_BILLING_FREE_E164S"},
+      {"record_unanswered", "boolean", "true", "CDRs of unanswered calls (C-02).",
+       read_flag<&P::record_unanswered>, "SERVER_BILLING_RECORD_ZERO_HOLD_TIME"},
+      {"record_server_release", "boolean", "true",
+       "CDRs of unanswered calls that the switch itself refused.",
+       read_flag<&P::record_server_release>, "SERVER_BILLING_RECORD_SERVER_HANG_UP"},
+      {"record_illegal", "boolean", "true", "CDRs of calls from unknown sources (S-10).",
+       read_flag<&P::record_illegal>, "SERVER_BILLING_RECORD_ILLEGAL_CALL"},
+      {"drain_timeout_s", "integer 0..86400", "60", "How long SIGTERM lets calls go on.",
+       read_seconds<&P::drain_timeout_s, 0, 86400>},
+      {"interim_mark_s", "integer 1..3600", "10",
+       "Distance of the marks that bill a call cut by a crash.",
+       read_seconds<&P::interim_mark_s, 1, 3600>},
+  };
+  return fields;
+}
+
+// --- sections of the file
+// --------------------------------------------------------------------------------------
+
+void read_listen(Reader& r, const Json& v, std::vector<ListenConfig>& listen) {
+  r.each(v, [&](const Json& item) {
+    std::string text;
+    if (!r.string(item, text)) return;
+    ListenConfig entry;
+    std::string_view rest = text;
+    if (rest.starts_with("udp:")) {
+      rest.remove_prefix(4);
+    } else if (rest.starts_with("tcp:")) {
+      entry.transport = SipTransport::tcp;
+      rest.remove_prefix(4);
+    } else {
+      r.fail("\"" + text + "\" is no listener: udp:IP:PORT or tcp:IP:PORT");
+      return;
+    }
+    auto address = SocketAddress::parse(rest, 5060);
+    if (!address) {
+      r.fail(address.error().message);
+      return;
+    }
+    entry.address = *address;
+    listen.push_back(entry);
+  });
+}
+
+const std::vector<Field<SwitchConfig>>& sip_fields() {
+  static const std::vector<Field<SwitchConfig>> fields = {
+      {"listen", "array of udp:IP:PORT, tcp:IP:PORT", "required", "SIP listeners (P-01).",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         read_listen(r, v, c.sip_listen);
+         if (v.is_array() && v.empty()) r.fail("at least one listener is needed");
+       }},
+      {"workers", "integer 1..64", "1", "Call workers, each a thread.",
+       [](Reader& r, const Json& v, SwitchConfig& c) { r.number(v, 1, 64, c.sip_workers); }},
+  };
+  return fields;
+}
+
+const std::vector<Field<SwitchConfig>>& media_fields() {
+  static const std::vector<Field<SwitchConfig>> fields = {
+      {"address", "IP", "address of the first listener", "Address of relayed media.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         std::string text;
+         if (!r.string(v, text)) return;
+         if (auto ip = IpAddress::parse(text)) {
+           c.media_address = *ip;
+         } else {
+           r.fail(ip.error().message);
+         }
+       }},
+      {"address6", "IPv6", "none", "IPv6 address of relayed media beside an IPv4 `address`.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         std::string text;
+         if (!r.string(v, text)) return;
+         auto ip = IpAddress::parse(text);
+         if (!ip || !ip->is_ipv6()) {
+           r.fail("\"" + text + "\" is no IPv6 address");
+         } else {
+           c.media_address6 = *ip;
+         }
+       }},
+      {"ports", "[low, high]", "[10000, 39999]", "Range of RTP and RTCP ports (M-02).",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         std::vector<std::int64_t> ports;
+         r.each(v, [&](const Json& item) {
+           std::int64_t port = 0;
+           if (r.integer(item, 1024, 65535, port)) ports.push_back(port);
+         });
+         if (!v.is_array()) return;
+         if (v.size() != 2 || (ports.size() == 2 && ports[1] - ports[0] < 3)) {
+           r.fail("expected [low, high] with room for four ports");
+         } else if (ports.size() == 2) {
+           c.media_port_low = static_cast<std::uint16_t>(ports[0]);
+           c.media_port_high = static_cast<std::uint16_t>(ports[1]);
+         }
+       }},
+      {"backend", "auto|portable", "auto", "How packets are relayed.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         std::string text;
+         if (!r.string(v, text)) return;
+         if (text != "auto" && text != "portable") {
+           r.fail("\"" + text + "\" is not one of auto, portable");
+         } else {
+           c.media_backend = text;
+         }
+       }},
+  };
+  return fields;
+}
+
+const std::vector<Field<SwitchConfig>>& admin_fields() {
+  static const std::vector<Field<SwitchConfig>> fields = {
+      {"listen", "IP:PORT", "required", "Address of the admin API; absent: none.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         std::string text;
+         if (!r.string(v, text)) return;
+         if (auto address = SocketAddress::parse(text, 8080)) {
+           c.admin_listen = *address;
+         } else {
+           r.fail(address.error().message);
+         }
+       }},
+      {"token", "text", "none", "Bearer token; required off loopback.",
+       [](Reader& r, const Json& v, SwitchConfig& c) { r.string(v, c.admin_token); }},
+  };
+  return fields;
+}
+
+const std::vector<Field<CdrSinkConfig>>& sink_fields() {
+  static const std::vector<Field<CdrSinkConfig>> fields = {
+      {"type", "sqlite|csv", "required", "Kind of sink (C-03, C-04).",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) {
+         if (r.string(v, s.type) && s.type != "sqlite" && s.type != "csv") {
+           r.fail("\"" + s.type + "\" is not one of sqlite, csv");
+         }
+       }},
+      {"path", "folder", "\"cdr\" beside the database", "Where its files go.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.string(v, s.path, 4096); }},
+      {"header", "boolean", "true", "csv: a header line in each file.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.boolean(v, s.header); }},
+      {"format", "csv|vos", "csv", "csv: RFC 4180, or the 18 fields of C-04 with bars.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) {
+         if (r.string(v, s.format) && s.format != "csv" && s.format != "vos") {
+           r.fail("\"" + s.format + "\" is not one of csv, vos");
+         }
+       }},
+  };
+  return fields;
+}
+
+const std::vector<Field<SwitchConfig>>& cdr_fields() {
+  static const std::vector<Field<SwitchConfig>> fields = {
+      {"journal", "folder", "\"journal\"", "Where the journal's segments live.",
+       [](Reader& r, const Json& v, SwitchConfig& c) { r.string(v, c.cdr_journal, 4096); }},
+      {"sinks", "array", "[{\"type\": \"sqlite\"}]", "Where records go, see below.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         c.cdr_sinks.clear();
+         r.each(v, [&](const Json& item) {
+           CdrSinkConfig sink;
+           read_object(r, item, sink_fields(), {"type"}, sink);
+           c.cdr_sinks.push_back(std::move(sink));
+         });
+       }},
+  };
+  return fields;
+}
+
+template <class T>
+void read_list(Reader& r, const Json& v, const std::vector<Field<T>>& fields,
+               std::initializer_list<const char*> required, std::vector<T>& out) {
+  std::set<std::string> ids;
+  r.each(v, [&](const Json& item) {
+    T object;
+    read_object(r, item, fields, required, object);
+    if (!object.id.empty() && !ids.insert(object.id).second) {
+      Reader::Step step(r, "id");
+      r.fail("\"" + object.id + "\" is there twice");
+    }
+    out.push_back(std::move(object));
+  });
+}
+
+const std::vector<Field<Provision>>& provision_fields() {
+  static const std::vector<Field<Provision>> fields = {
+      {"accounts", "array", "[]", "Accounts.",
+       [](Reader& r, const Json& v, Provision& p) {
+         read_list(r, v, account_fields(), {"id"}, p.accounts);
+       }},
+      {"rate_decks", "array", "[]", "Tariffs.",
+       [](Reader& r, const Json& v, Provision& p) {
+         read_list(r, v, deck_fields(), {"id"}, p.rate_decks);
+       }},
+      {"customer_gateways", "array", "[]", "Where calls come from.",
+       [](Reader& r, const Json& v, Provision& p) {
+         read_list(r, v, customer_fields(), {"id", "addresses"}, p.customer_gateways);
+       }},
+      {"vendor_gateways", "array", "[]", "Where calls go.",
+       [](Reader& r, const Json& v, Provision& p) {
+         read_list(r, v, vendor_fields(), {"id", "addresses"}, p.vendor_gateways);
+       }},
+  };
+  return fields;
+}
+
+const std::vector<Field<SwitchConfig>>& top_fields() {
+  static const std::vector<Field<SwitchConfig>> fields = {
+      {"database", "path", "\"switch.db\"", "SQLite file with the balances.",
+       [](Reader& r, const Json& v, SwitchConfig& c) { r.string(v, c.database, 4096); }},
+      {"sip", "object", "required", "Signalling.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         read_object(r, v, sip_fields(), {"listen"}, c);
+       }},
+      {"media", "object", "{}", "Media relay.",
+       [](Reader& r, const Json& v, SwitchConfig& c) { read_object(r, v, media_fields(), {}, c); }},
+      {"admin", "object", "none", "Admin API.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         read_object(r, v, admin_fields(), {"listen"}, c);
+       }},
+      {"cdr", "object", "{}", "Journal and sinks.",
+       [](Reader& r, const Json& v, SwitchConfig& c) { read_object(r, v, cdr_fields(), {}, c); }},
+      {"parameters", "object", "{}", "Parameters, see below.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         read_object(r, v, parameter_fields(), {}, c.parameters);
+       }},
+      {"provision", "object", "{}", "Accounts, decks and gateways; upserted at start.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         read_object(r, v, provision_fields(), {}, c.provision);
+       }},
+      {"memo", "text", "\"\"", "Yours.",
+       [](Reader& r, const Json& v, SwitchConfig&) { read_memo(r, v); }},
+  };
+  return fields;
+}
+
+/// Keys that stand twice in one object, which the JSON library would merge silently.
+class RepeatedKeys {
+ public:
+  explicit RepeatedKeys(std::vector<std::string>& found) : found_(found) {}
+
+  bool operator()(int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) {
+      open_.emplace_back();
+    } else if (event == Json::parse_event_t::object_end && !open_.empty()) {
+      open_.pop_back();
+    } else if (event == Json::parse_event_t::key && !open_.empty()) {
+      const auto& key = parsed.get_ref<const std::string&>();
+      if (!open_.back().insert(key).second) found_.push_back(key);
+    }
+    return true;
+  }
+
+ private:
+  std::vector<std::string>& found_;
+  std::vector<std::set<std::string>> open_;
+};
+
+template <class T>
+void append_table(std::string& page, const char* title, const std::vector<Field<T>>& fields) {
+  page +=
+      std::string("\n## ") + title + "\n\n| key | value | default | meaning |\n|---|---|---|---|\n";
+  for (const auto& field : fields) {
+    auto escaped = [](std::string text) {
+      for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2)
+        text.insert(at, "\\");
+      return text;
+    };
+    std::string key = std::string("`") + field.key + "`";
+    if (field.alias != nullptr) key += std::string("<br>`") + field.alias + "`";
+    page += "| " + key + " | " + escaped(field.type) + " | " + escaped(field.otherwise) + " | " +
+            escaped(field.meaning) + " |\n";
+  }
+}
+
+}  // namespace
+
+ConfigReading read_config(std::string_view text, const std::string& folder) {
+  ConfigReading reading;
+  reading.config.folder = folder.empty() ? "." : folder;
+  reading.config.cdr_sinks.push_back({.type = "sqlite", .path = "cdr"});
+  Json json;
+  try {
+    std::vector<std::string> repeated;
+    json = Json::parse(text.begin(), text.end(), RepeatedKeys(repeated), true, true);
+    for (const auto& key : repeated)
+      reading.errors.push_back({"", "key \"" + key + "\" is there twice"});
+  } catch (const Json::exception& error) {
+    reading.errors.push_back({"", error.what()});
+    return reading;
+  }
+  Reader reader(reading.config.folder, reading.errors);
+  read_object(reader, json, top_fields(), {"sip"}, reading.config);
+  for (auto& sink : reading.config.cdr_sinks) {
+    if (sink.path.empty()) sink.path = "cdr";
+  }
+  check_config(reading.config, reading.errors);
+  return reading;
+}
+
+ConfigReading read_config_file(const std::string& path) {
+  ConfigReading reading;
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (file) text << file.rdbuf();
+  if (!file || text.view().size() > config_bytes_max) {
+    reading.errors.push_back({"", file ? "file is larger than 256 MiB" : "could not be read"});
+    return reading;
+  }
+  const auto slash = path.rfind('/');
+  return read_config(text.view(), slash == std::string::npos ? "."
+                                  : slash == 0               ? "/"
+                                                             : path.substr(0, slash));
+}
+
+std::string config_reference_markdown() {
+  std::string page =
+      "# Configuration reference\n\nMade from the tables of the parser (`tandem-switch check "
+      "--reference`). One JSON "
+      "file; comments are allowed; a key\nthat is not in these tables is an error that names its "
+      "JSON pointer. Money "
+      "and prices are decimal strings, times\nRFC 3339 or `YYYY-MM-DD` (UTC). `null` means the "
+      "default.\n";
+  append_table(page, "The file", top_fields());
+  append_table(page, "`sip`", sip_fields());
+  append_table(page, "`media`", media_fields());
+  append_table(page, "`admin`", admin_fields());
+  append_table(page, "`cdr`", cdr_fields());
+  append_table(page, "`cdr.sinks[]`", sink_fields());
+  append_table(page, "`parameters` (VOS names are aliases)", parameter_fields());
+  append_table(page, "`provision`", provision_fields());
+  append_table(page, "`accounts[]`", account_fields());
+  append_table(page, "`rate_decks[]`", deck_fields());
+  append_table(page, "`rates[]`, also the columns of a deck file", rate_fields());
+  append_table(page, "`sections[]` of a rate", section_fields());
+  append_table(page, "`customer_gateways[]`", customer_fields());
+  append_table(page, "`vendor_gateways[]`", vendor_fields());
+  append_table(page, "`auth` of a gateway", auth_fields());
+  append_table(page, "`switch` of a vendor gateway", switching_fields());
+  return page;
+}
+
+}  // namespace tandem

@@ -1,0 +1,16 @@
+// Texts of `addresses` to addresses; host names by the system's resolver.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tandem/config.hpp"
+
+namespace tandem {
+
+/// "IP", "IP/LENGTH", "IP:PORT", "[IPv6]:PORT", "name" or "name:PORT"; a name gives all its
+/// addresses (at most 16). May block while the resolver asks, so never on a call worker. Errors:
+/// invalid_argument, not_found (name).
+Result<std::vector<GatewayAddress>> resolve_gateway_address(const std::string& text);
+
+}  // namespace tandem
