@@ -42,6 +42,9 @@ class MessageWriter {
   void copy(const Header& header) noexcept;
   /// A received value under another name or in another message, unfolded like copy().
   void copy(std::string_view name, std::string_view received_value) noexcept;
+  /// copy() with ";tag=" and `tag` behind the value.
+  void copy_tagged(std::string_view name, std::string_view received_value,
+                   std::string_view tag) noexcept;
   /// All headers of `message` with this id, in order.
   void copy_all(const Message& message, HeaderId id) noexcept;
 
@@ -70,7 +73,9 @@ class MessageWriter {
   void put_word(std::string_view text) noexcept;      // refuses white space and controls, too
   void put_unfolded(std::string_view text) noexcept;  // CR LF and white space become one space
   void put_number(std::uint64_t number) noexcept;
+  void put_ip(const IpAddress& ip) noexcept;
   void put_name(std::string_view name) noexcept;  // with ": "
+  void put_top_via(const Via& via, const SocketAddress& source) noexcept;
 
   char* begin_;
   char* next_;
