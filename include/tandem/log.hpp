@@ -25,11 +25,12 @@ struct LogField {
 /// One line. `fields` ends with the call that delivers it.
 struct LogRecord {
   LogLevel level;
-  std::int64_t at_us;       ///< Wall clock, microseconds since 1970 UTC.
-  std::string_view room;    ///< "sip", "cdr", ...
-  std::string_view text;    ///< A constant sentence; variable parts are in the fields.
+  std::int64_t at_us;     ///< Wall clock, microseconds since 1970 UTC.
+  std::string_view room;  ///< "sip", "cdr", ...
+  std::string_view text;  ///< A constant sentence; variable parts are in the fields.
   std::initializer_list<LogField> fields;
-  std::uint64_t suppressed; ///< Lines of this text that the rate limit held back since the last one.
+  std::uint64_t
+      suppressed;  ///< Lines of this text that the rate limit held back since the last one.
 
   /// "2026-11-25T12:00:00.000000Z warning sip: datagram refused source=192.0.2.1:5060".
   [[nodiscard]] TANDEM_EXPORT std::string to_string() const;
@@ -38,8 +39,8 @@ struct LogRecord {
 /// Called on whatever thread logs; must not block for long and must not call tandem.
 using LogSink = std::function<void(const LogRecord&)>;
 
-/// Distributes lines to a sink; each text passes at most `lines_per_second` times a second.
-/// Threading: thread-safe.
+/// Distributes lines to a sink; each text passes at most `lines_per_second` times a second (0: no
+/// limit). Threading: thread-safe.
 class TANDEM_EXPORT Log {
  public:
   explicit Log(const Clock& clock, LogSink sink = {}, LogLevel lowest = LogLevel::info,

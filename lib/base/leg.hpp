@@ -1,4 +1,5 @@
-// A leg: one side of a call, whatever its protocol. What `call` knows of SIP (and later H.323) is this header.
+// A leg: one side of a call, whatever its protocol. What `call` knows of SIP (and later H.323) is
+// this header.
 //
 // Everything here is loop-bound: used only on the worker that owns the call.
 #pragma once
@@ -40,9 +41,11 @@ struct InboundCall {
   std::string_view from_display;
   std::string_view from_host;
   std::string_view user_agent;
-  int max_forwards = 70;          ///< As it arrived, at least 1; send one less onward (RFC 3261 section 16.6).
+  int max_forwards =
+      70;  ///< As it arrived, at least 1; send one less onward (RFC 3261 section 16.6).
   SessionBody body;
-  std::vector<PassedHeader> headers;  ///< All that are not of dialog, routing, transport or content.
+  std::vector<PassedHeader>
+      headers;  ///< All that are not of dialog, routing, transport or content.
 };
 
 /// A provisional response of the other side.
@@ -54,25 +57,26 @@ struct Progress {
 /// The other side answered.
 struct Answer {
   SessionBody body;
-  std::string_view product;   ///< Server or User-Agent of the answer.
+  std::string_view product;  ///< Server or User-Agent of the answer.
   SocketAddress remote;
   std::vector<PassedHeader> headers;
 };
 
 /// An attempt ended without an answer.
 struct Failure {
-  /// SIP status; 408 with `is_local` when nothing came, 503 with `is_local` on a transport error, 487 after cancel().
+  /// SIP status; 408 with `is_local` when nothing came, 503 with `is_local` on a transport error,
+  /// 487 after cancel().
   int status = 0;
-  bool is_local = false;          ///< Made here: no response arrived.
-  bool is_transport = false;      ///< The transport failed (RFC 3261 section 8.1.3.1).
-  int q850_cause = 0;             ///< From a Reason header (RFC 3326); 0: none.
-  int retry_after_s = 0;          ///< RFC 3261 section 20.33; 0: none.
+  bool is_local = false;      ///< Made here: no response arrived.
+  bool is_transport = false;  ///< The transport failed (RFC 3261 section 8.1.3.1).
+  int q850_cause = 0;         ///< From a Reason header (RFC 3326); 0: none.
+  int retry_after_s = 0;      ///< RFC 3261 section 20.33; 0: none.
   std::string_view reason_phrase;
 };
 
 /// The other side hung up, or the leg fell over.
 struct Release {
-  int q850_cause = 16;      ///< From a Reason header, else 16.
+  int q850_cause = 16;        ///< From a Reason header, else 16.
   bool is_transport = false;  ///< The other side could not be reached any more.
 };
 
@@ -90,8 +94,8 @@ struct DialogRequest {
   std::vector<PassedHeader> headers;
 };
 
-/// What a leg tells its call. The handler may call any method of any leg but must not destroy the leg that
-/// speaks; it hands it to the worker's `retire()` instead.
+/// What a leg tells its call. The handler may call any method of any leg but must not destroy the
+/// leg that speaks; it hands it to the worker's `retire()` instead.
 class LegEvents {
  public:
   virtual ~LegEvents() = default;
@@ -102,17 +106,20 @@ class LegEvents {
   virtual void on_failure(Leg& leg, const Failure& failure) = 0;  ///< The leg is over.
 
   // Inbound leg.
-  virtual void on_cancel(Leg& leg, const Release& release) = 0;  ///< The caller gave up; 487 is sent; over.
+  virtual void on_cancel(Leg& leg,
+                         const Release& release) = 0;  ///< The caller gave up; 487 is sent; over.
   /// The ACK of the 2xx came. `body` is the answer when our 2xx carried the offer.
   virtual void on_confirmed(Leg& leg, const SessionBody& body) = 0;
 
   // Both, once answered.
-  virtual void on_release(Leg& leg, const Release& release) = 0;  ///< BYE or loss of the peer; the leg is over.
+  virtual void on_release(
+      Leg& leg, const Release& release) = 0;  ///< BYE or loss of the peer; the leg is over.
   virtual void on_reoffer(Leg& leg, const Reoffer& reoffer) = 0;  ///< Answer with answer_reoffer().
-  /// The other side's final response to reoffer(). `status` 200..699; the body holds an answer or, after an
-  /// empty re-INVITE, the offer that acknowledge() must answer.
+  /// The other side's final response to reoffer(). `status` 200..699; the body holds an answer or,
+  /// after an empty re-INVITE, the offer that acknowledge() must answer.
   virtual void on_reoffer_result(Leg& leg, int status, const SessionBody& body) = 0;
-  virtual void on_request(Leg& leg, const DialogRequest& request) = 0;  ///< Answer with answer_request().
+  virtual void on_request(Leg& leg,
+                          const DialogRequest& request) = 0;  ///< Answer with answer_request().
   virtual void on_request_result(Leg& leg, int status, const SessionBody& body) = 0;
 };
 
@@ -129,8 +136,9 @@ struct Credentials {
   std::string_view realm;
 };
 
-/// One side of a call. Made by the protocol room; destroyed by its owner, which ends it without further events:
-/// an unanswered inbound leg is answered 500, an unanswered outbound one cancelled, an answered one ended with BYE.
+/// One side of a call. Made by the protocol room; destroyed by its owner, which ends it without
+/// further events: an unanswered inbound leg is answered 500, an unanswered outbound one cancelled,
+/// an answered one ended with BYE.
 class Leg {
  public:
   virtual ~Leg() = default;
@@ -144,14 +152,16 @@ class Leg {
   virtual AuthResult authenticate(const Credentials& credentials) = 0;
   virtual void progress(int status, const SessionBody& body) = 0;
   virtual void answer(const SessionBody& body, const std::vector<PassedHeader>& headers) = 0;
-  /// `status` 300..699. `q850_cause` > 0 adds a Reason header, `retry_after_s` > 0 a Retry-After header.
+  /// `status` 300..699. `q850_cause` > 0 adds a Reason header, `retry_after_s` > 0 a Retry-After
+  /// header.
   virtual void reject(int status, int q850_cause, int retry_after_s) = 0;
   virtual void drop() = 0;  ///< Ends it without any response.
 
   // Outbound leg.
-  virtual void cancel() = 0;  ///< Gives up before the answer; on_failure(487) follows, or nothing after release().
-  /// Sends the ACK that a 2xx with an offer waits for. Legs whose request carried the offer acknowledge by
-  /// themselves.
+  virtual void cancel() = 0;  ///< Gives up before the answer; on_failure(487) follows, or nothing
+                              ///< after release().
+  /// Sends the ACK that a 2xx with an offer waits for. Legs whose request carried the offer
+  /// acknowledge by themselves.
   virtual void acknowledge(const SessionBody& body) = 0;
 
   // Both, once answered.
@@ -159,8 +169,8 @@ class Leg {
   virtual void answer_reoffer(int status, const SessionBody& body) = 0;
   virtual void request(const DialogRequest& request) = 0;
   virtual void answer_request(int status, const SessionBody& body) = 0;
-  /// Ends the leg in any state: BYE when answered, CANCEL when an attempt is under way, 487 when not yet answered.
-  /// No event follows. `q850_cause` > 0 adds a Reason header.
+  /// Ends the leg in any state: BYE when answered, CANCEL when an attempt is under way, 487 when
+  /// not yet answered. No event follows. `q850_cause` > 0 adds a Reason header.
   virtual void release(int q850_cause) = 0;
 
   [[nodiscard]] virtual bool is_over() const noexcept = 0;
@@ -185,14 +195,16 @@ struct OutboundCall {
   SessionBody body;
   std::vector<PassedHeader> headers;
   int max_forwards = 70;
-  SocketAddress local;  ///< Listen address to send from (P-01); none: the first that fits `destination`.
+  SocketAddress
+      local;  ///< Listen address to send from (P-01); none: the first that fits `destination`.
 };
 
 /// Makes outbound legs; one per worker and protocol.
 class LegFactory {
  public:
   virtual ~LegFactory() = default;
-  /// Sends the first request from the next turn of the loop on, so no event comes before this returns.
+  /// Sends the first request from the next turn of the loop on, so no event comes before this
+  /// returns.
   virtual std::unique_ptr<Leg> call(const OutboundCall& call, LegEvents& events) = 0;
 };
 

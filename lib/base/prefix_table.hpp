@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,6 +50,7 @@ class PrefixIndex {
   struct Answer {
     std::uint32_t value = 0;
     std::uint8_t length = no_match;
+    bool operator==(const Answer&) const = default;
   };
   struct Other {
     std::uint32_t offset;  // into other_text_
@@ -80,7 +81,8 @@ class PrefixIndex {
 class PrefixIndex::Builder {
  public:
   /// Errors: invalid_argument (more than 32 characters, or one that is none of `0-9 A-Z a-z + * #
-  /// _`), already_exists. A failed add() leaves the builder as it was.
+  /// _`), already_exists, limit (100,000,000 prefixes). A failed add() leaves the builder as it
+  /// was.
   Result<void> add(std::string_view prefix, std::uint32_t value);
   [[nodiscard]] std::size_t size() const noexcept { return digits_.size() + others_.size(); }
   [[nodiscard]] PrefixIndex build();  ///< Leaves the builder empty.
@@ -93,13 +95,25 @@ class PrefixIndex::Builder {
     std::uint8_t length;
   };
   [[nodiscard]] bool insert(std::uint64_t code);
-  void append_block(PrefixIndex& index, const Digits* first, const Digits* last,
-                    Answer outside) const;
+  struct Range {
+    std::uint32_t bound;
+    Answer answer;
+  };
+  struct Open {
+    std::uint64_t end;  // first tail behind the prefix
+    Answer answer;
+  };
+  void append_block(PrefixIndex& index, const Digits* first, const Digits* last, Answer outside);
+  [[nodiscard]] static std::string text_of(const Digits& prefix);
 
   std::vector<Digits> digits_;
-  std::vector<std::pair<std::string, std::uint32_t>> others_;
+  std::map<std::string, std::uint32_t, std::less<>> others_;
   std::vector<std::uint64_t> seen_;  // open addressing over codes plus one; 0 is free
   std::size_t seen_count_ = 0;
+  // Scratch of build(), kept from block to block.
+  std::vector<Digits> group_;
+  std::vector<Range> ranges_;
+  std::vector<Open> open_;
 };
 
 /// Longest-prefix table from number prefixes (0..32 characters of R-01) to small values. The empty
@@ -117,7 +131,8 @@ class PrefixTable {
   /// Collects prefixes, then freezes them. Threading: one thread at a time.
   class Builder {
    public:
-    /// Errors: invalid_argument, already_exists. A failed add() leaves the builder as it was.
+    /// Errors: invalid_argument, already_exists, limit. A failed add() leaves the builder as it
+    /// was.
     Result<void> add(std::string_view prefix, Value value) {
       return index_.add(prefix, std::bit_cast<std::uint32_t>(value));
     }
