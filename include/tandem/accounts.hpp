@@ -48,7 +48,7 @@ struct AccountSettings {
 };
 
 /// An account at one moment. `balance` is exact; `held` may be that of a moment before or after it.
-struct AccountView {
+struct AccountState {
   AccountSettings settings;
   Amount balance;                   ///< Posted: payments less settled charges.
   Amount held;                      ///< Reserved by running calls.
@@ -160,12 +160,12 @@ class TANDEM_EXPORT AccountBook {
   /// Takes a charge without asking what is there: the vendor's side of a call. Returns the new
   /// balance. Errors: not_found (an empty handle), invalid_argument (a negative charge), limit (out
   /// of range; nothing taken).
-  Result<Amount> charge_unchecked(AccountHandle account, Amount charge) noexcept;
+  Result<Amount> charge_unchecked(AccountHandle account, Amount charge);
 
   /// Posts a payment; negative: a deduction, which may take the account below its limit. Returns
   /// the new balance. Errors: not_found (an empty handle), invalid_argument (zero), limit (out of
   /// range; nothing posted).
-  Result<Amount> pay(AccountHandle account, Amount amount) noexcept;
+  Result<Amount> pay(AccountHandle account, Amount amount);
 
   /// Posted balance; zero for an empty handle.
   [[nodiscard]] Amount balance(AccountHandle account) const noexcept;
@@ -174,10 +174,10 @@ class TANDEM_EXPORT AccountBook {
   [[nodiscard]] Amount usable(AccountHandle account) const noexcept;
 
   /// Errors: not_found.
-  [[nodiscard]] Result<AccountView> view(std::string_view id) const;
-  [[nodiscard]] Result<AccountView> view(AccountHandle account) const;
+  [[nodiscard]] Result<AccountState> state(std::string_view id) const;
+  [[nodiscard]] Result<AccountState> state(AccountHandle account) const;
   /// All accounts in order of id.
-  [[nodiscard]] std::vector<AccountView> snapshot() const;
+  [[nodiscard]] std::vector<AccountState> snapshot() const;
   [[nodiscard]] std::size_t size() const;
 
  private:
