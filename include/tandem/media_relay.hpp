@@ -21,53 +21,59 @@ enum class MediaSide : std::uint8_t { caller, callee };
 
 /// Where the relay lives and what it may take.
 struct MediaConfig {
-  IpAddress address;                  ///< IPv4 address of the media ports; none: no IPv4 media.
-  IpAddress address6;                 ///< IPv6 address of the media ports; none: no IPv6 media.
-  std::uint16_t port_first = 10000;   ///< First port of the range, 1024..65534, rounded up to even.
-  std::uint16_t port_last = 19999;    ///< Last port of the range, 1025..65535.
-  unsigned shards = 1;                ///< Relay threads, 1..64. A call stays on one of them.
-  unsigned ready_pairs = 256;         ///< RTP/RTCP port pairs bound ahead per shard and family, 2..32,768.
-  unsigned rest_ms = 2000;            ///< A closed port hears no new call for this long, 0..60,000.
-  unsigned tick_us = 500;             ///< Pause between turns under load, 0..5,000; 0: never pause.
-  unsigned receive_buffer_bytes = 12288;  ///< Per port, 2,304..4 Mi; the default is 16 packets of G.711.
-  std::uint8_t tos = 0;               ///< TOS byte or traffic class of what is sent (M-18); 0: unmarked.
+  IpAddress address;                 ///< IPv4 address of the media ports; none: no IPv4 media.
+  IpAddress address6;                ///< IPv6 address of the media ports; none: no IPv6 media.
+  std::uint16_t port_first = 10000;  ///< First port of the range, 1024..65534, rounded up to even.
+  std::uint16_t port_last = 19999;   ///< Last port of the range, 1025..65535.
+  unsigned shards = 1;               ///< Relay threads, 1..64. A call stays on one of them.
+  unsigned ready_pairs = 256;  ///< RTP/RTCP port pairs bound ahead per shard and family, 2..32,768.
+  unsigned rest_ms = 2000;     ///< A closed port hears no new call for this long, 0..60,000.
+  unsigned tick_us = 500;      ///< Pause between turns under load, 0..5,000; 0: never pause.
+  unsigned receive_buffer_bytes =
+      12288;             ///< Per port, 2,304..4 Mi; the default is 16 packets of G.711.
+  std::uint8_t tos = 0;  ///< TOS byte or traffic class of what is sent (M-18); 0: unmarked.
 };
 
 /// How the relay treats what one side sends. All false: symmetric RTP as in M-02.
 struct MediaFlags {
-  bool strict_source = false;     ///< Take packets from the signalled IP address only.
-  bool prefer_signalled = false;  ///< Send to the signalled address unless it is a private one (M-03).
-  bool transparent = false;       ///< Not RTP (T.38 UDPTL): pass every datagram, keep no sequence statistics.
-  bool discard = false;           ///< Count what the side sends but pass none of it on (hold, early media off).
+  bool strict_source = false;  ///< Take packets from the signalled IP address only.
+  bool prefer_signalled =
+      false;  ///< Send to the signalled address unless it is a private one (M-03).
+  bool transparent =
+      false;  ///< Not RTP (T.38 UDPTL): pass every datagram, keep no sequence statistics.
+  bool discard =
+      false;  ///< Count what the side sends but pass none of it on (hold, early media off).
   bool operator==(const MediaFlags&) const = default;
 };
 
-/// What the whole relay has counted since it began. Counters never decrease but for the gauges named so.
+/// What the whole relay has counted since it began. Counters never decrease but for the gauges
+/// named so.
 struct MediaRelayStats {
-  std::uint64_t sessions = 0;            ///< Gauge: open now.
-  std::uint64_t sessions_refused = 0;    ///< open() failed for want of ports or files.
-  std::uint64_t port_pairs_bound = 0;    ///< Gauge: in use, resting or ready.
-  std::uint64_t ports_busy = 0;          ///< Tries on a port that another program held.
-  std::uint64_t packets_forwarded = 0;   ///< RTP and RTCP.
-  std::uint64_t packets_refused = 0;     ///< From a source that the latch did not accept.
-  std::uint64_t packets_malformed = 0;   ///< Neither RTP nor RTCP where one of them was due.
-  std::uint64_t packets_stray = 0;       ///< At a port without a session.
+  std::uint64_t sessions = 0;               ///< Gauge: open now.
+  std::uint64_t sessions_refused = 0;       ///< open() failed for want of ports or files.
+  std::uint64_t port_pairs_bound = 0;       ///< Gauge: in use, resting or ready.
+  std::uint64_t ports_busy = 0;             ///< Tries on a port that another program held.
+  std::uint64_t packets_forwarded = 0;      ///< RTP and RTCP.
+  std::uint64_t packets_refused = 0;        ///< From a source that the latch did not accept.
+  std::uint64_t packets_malformed = 0;      ///< Neither RTP nor RTCP where one of them was due.
+  std::uint64_t packets_stray = 0;          ///< At a port without a session.
   std::uint64_t packets_undeliverable = 0;  ///< No address of the other side was known yet.
-  std::uint64_t packets_discarded = 0;   ///< MediaFlags::discard.
-  std::uint64_t send_failures = 0;       ///< The system refused to send.
-  std::uint64_t marks_refused = 0;       ///< Ports on which the system refused MediaConfig::tos.
+  std::uint64_t packets_discarded = 0;      ///< MediaFlags::discard.
+  std::uint64_t send_failures = 0;          ///< The system refused to send.
+  std::uint64_t marks_refused = 0;          ///< Ports on which the system refused MediaConfig::tos.
 };
 
-/// Ports of one call: an RTP and an RTCP port towards each side. Destroying it ends the relaying at once and gives
-/// the ports back.
+/// Ports of one call: an RTP and an RTCP port towards each side. Destroying it ends the relaying at
+/// once and gives the ports back.
 ///
-/// Until the first valid RTP packet of a side came, media towards it goes to its signalled address; from then on
-/// to where its packets come from (symmetric RTP, M-02). Another source takes over only when it continues the
-/// stream's SSRC and sequence, when the latched one has been silent for 2 s, when it is exactly the signalled
-/// address, or within a window that relatch() or a changed set_remote() opened.
+/// Until the first valid RTP packet of a side came, media towards it goes to its signalled address;
+/// from then on to where its packets come from (symmetric RTP, M-02). Another source takes over
+/// only when it continues the stream's SSRC and sequence, when the latched one has been silent for
+/// 2 s, when it is exactly the signalled address, or within a window that relatch() or a changed
+/// set_remote() opened.
 ///
-/// Threading: one thread at a time; never blocks and makes no system call. May outlive its relay, then it relays
-/// nothing.
+/// Threading: one thread at a time; never blocks and makes no system call. May outlive its relay,
+/// then it relays nothing.
 class TANDEM_EXPORT MediaSession {
  public:
   MediaSession() noexcept;  ///< Holds no ports; only is_open(), close() and assignment are allowed.
@@ -80,52 +86,60 @@ class TANDEM_EXPORT MediaSession {
 
   /// The address to put into the SDP that `side` gets.
   [[nodiscard]] SocketAddress local_rtp(MediaSide side) const noexcept;
-  [[nodiscard]] SocketAddress local_rtcp(MediaSide side) const noexcept;  ///< The port after the RTP port.
+  [[nodiscard]] SocketAddress local_rtcp(
+      MediaSide side) const noexcept;  ///< The port after the RTP port.
 
-  /// Where the SDP of `side` wants its media. `rtcp` with port 0 means the port after `rtp` (RFC 3550 section 11),
-  /// `rtcp` equal to `rtp` means RTP and RTCP on one port (RFC 5761). A change of an earlier `rtp` opens a window
-  /// as relatch() does. An address with port 0 forgets it.
-  /// Errors: invalid_argument (another address family than the side's).
+  /// Where the SDP of `side` wants its media. `rtcp` with port 0 means the port after `rtp` (RFC
+  /// 3550 section 11), `rtcp` equal to `rtp` means RTP and RTCP on one port (RFC 5761). A change of
+  /// an earlier `rtp` opens a window as relatch() does. An address with port 0 forgets it. Errors:
+  /// invalid_argument (another address family than the side's).
   Result<void> set_remote(MediaSide side, const SocketAddress& rtp, const SocketAddress& rtcp = {});
 
   void set_flags(MediaSide side, const MediaFlags& flags) noexcept;
 
-  /// RTP clock of what `side` sends, for the jitter; 1..1,000,000 Hz, others are ignored. Default 8,000.
+  /// RTP clock of what `side` sends, for the jitter; 1..1,000,000 Hz, others are ignored. Default
+  /// 8,000.
   void set_clock_rate_hz(MediaSide side, std::uint32_t rate_hz) noexcept;
 
-  /// Lets the next new source of `side` take over the latch within `window_ms` (1..60,000), and sends to the
-  /// signalled address until it does or the window ends. For a re-INVITE that moves the media.
+  /// Lets the next new source of `side` take over the latch within `window_ms` (1..60,000), and
+  /// sends to the signalled address until it does or the window ends. For a re-INVITE that moves
+  /// the media.
   void relatch(MediaSide side, std::uint32_t window_ms = 5000) noexcept;
 
-  /// What came from `side` and went to it. A consistent picture of each number, not of all at one instant.
+  /// What came from `side` and went to it. A consistent picture of each number, not of all at one
+  /// instant.
   [[nodiscard]] MediaSideStats stats(MediaSide side) const;
 
-  /// Monotonic time of the last RTP packet that `side` sent and the latch accepted; 0: none yet. RTCP does not
-  /// count (M-05). Costs a few nanoseconds.
+  /// Monotonic time of the last RTP packet that `side` sent and the latch accepted; 0: none yet.
+  /// RTCP does not count (M-05). Costs a few nanoseconds.
   [[nodiscard]] std::int64_t last_rtp_us(MediaSide side) const noexcept;
 
   /// Where the RTP of `side` comes from; nothing before the latch.
   [[nodiscard]] std::optional<SocketAddress> remote(MediaSide side) const noexcept;
 
-  /// Packets that `side` says it missed of what was sent to it (RFC 3550 section 6.4.1); nothing: no report came.
+  /// Packets that `side` says it missed of what was sent to it (RFC 3550 section 6.4.1); nothing:
+  /// no report came.
   [[nodiscard]] std::optional<std::uint64_t> reported_lost(MediaSide side) const noexcept;
 
  private:
   friend class media::RelayCore;
-  std::shared_ptr<media::RelayCore> core_;  // shared, so that a host may destroy relay and sessions in any order
-  std::uint32_t slot_[2] = {0, 0};          // of the RTP port of each side
+  std::shared_ptr<media::RelayCore>
+      core_;  // shared, so that a host may destroy relay and sessions in any order
+  std::uint32_t slot_[2] = {0, 0};  // of the RTP port of each side
   std::uint32_t epoch_[2] = {0, 0};
+  std::uint32_t shard_ = 0;
 };
 
 /// A pool of media ports and the threads that relay between them.
 ///
-/// Threading: thread-safe. open() takes a mutex that guards the lists of free ports; nobody holds it across a
-/// system call. While ports are ready open() makes no system call; when none is, it binds one pair itself.
+/// Threading: thread-safe. open() takes a mutex that guards the lists of free ports; nobody holds
+/// it across a system call. While ports are ready open() makes no system call; when none is, it
+/// binds one pair itself.
 class TANDEM_EXPORT MediaRelay {
  public:
   /// Binds `ready_pairs` and starts the threads.
-  /// Errors: invalid_argument (a field out of range), io (an address is not one of this machine, a thread or epoll
-  /// was refused), limit (no port pair could be bound).
+  /// Errors: invalid_argument (a field out of range), io (an address is not one of this machine, a
+  /// thread or epoll was refused), limit (no port pair could be bound).
   static Result<MediaRelay> create(const MediaConfig& config);
 
   explicit MediaRelay(std::shared_ptr<media::RelayCore> core) noexcept;  ///< For lib/media.
@@ -134,7 +148,8 @@ class TANDEM_EXPORT MediaRelay {
   ~MediaRelay();  ///< Ends the relaying of all sessions, joins the threads, frees the ports.
 
   /// A session with ports of the given family towards each side; they may differ.
-  /// Errors: unsupported (no address of that family), limit (all ports in use, or the limit of open files).
+  /// Errors: unsupported (no address of that family), limit (all ports in use, or the limit of open
+  /// files).
   Result<MediaSession> open(IpAddress::Family caller = IpAddress::Family::ipv4,
                             IpAddress::Family callee = IpAddress::Family::ipv4);
 

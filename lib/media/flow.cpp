@@ -1,0 +1,321 @@
+#include "media/flow.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tandem::media {
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr int misorder_max = 100;  // RFC 3550 appendix A.1
+constexpr int dropout_max = 3000;  // RFC 3550 appendix A.1
+constexpr std::uint32_t jitter_jump_max_s =
+    2;  // a longer jump of the transit is a new time base, not jitter
+
+bool window_is_open(const FlowRecord& flow, std::int64_t now_us) noexcept {
+  const std::uint32_t until_ms = flow.relatch_until_ms.load(relaxed);
+  if (until_ms == 0) return false;
+  return static_cast<std::int32_t>(until_ms - static_cast<std::uint32_t>(now_us / 1000)) > 0;
+}
+
+// Forgets the former session of the port.
+void begin(FlowRecord& flow, std::uint32_t epoch) noexcept {
+  flow.latched.store({});
+  flow.packets.store(0, relaxed);
+  flow.bytes.store(0, relaxed);
+  flow.last_us.store(0, relaxed);
+  flow.forwarded.store(0, relaxed);
+  flow.ssrc.store(0, relaxed);
+  flow.highest_sequence.store(0, relaxed);
+  flow.base_sequence.store(1, relaxed);
+  flow.jitter_q4.store(0, relaxed);
+  flow.transit.store(0, relaxed);
+  flow.timestamp.store(0, relaxed);
+  flow.refused.store(0, relaxed);
+  flow.lost.store(0, relaxed);
+  flow.seen_epoch.store(epoch, std::memory_order_release);
+}
+
+void count_packet(FlowRecord& flow, std::size_t size_bytes, std::int64_t now_us) noexcept {
+  add<std::uint64_t>(flow.packets, 1);
+  add<std::uint64_t>(flow.bytes, size_bytes);
+  flow.last_us.store(now_us, relaxed);
+}
+
+std::uint32_t expected(const FlowRecord& flow) noexcept {
+  return flow.highest_sequence.load(relaxed) - flow.base_sequence.load(relaxed) + 1;
+}
+
+// Jitter of RFC 3550 appendix A.8. Packets of one timestamp (video frames, telephone-event) were
+// not sent at the times that their timestamps say, so only the first of them counts.
+void count_jitter(FlowRecord& flow, const RtpHeader& header, std::int64_t now_us,
+                  bool is_new_base) noexcept {
+  const std::uint32_t rate_hz = flow.clock_rate_hz.load(relaxed);
+  if (!is_new_base && header.timestamp == flow.timestamp.load(relaxed)) return;
+  const auto arrival = static_cast<std::uint32_t>(
+      static_cast<std::uint64_t>(now_us) / 1'000'000 * rate_hz +
+      static_cast<std::uint64_t>(now_us) % 1'000'000 * rate_hz / 1'000'000);
+  const std::uint32_t transit = arrival - header.timestamp;
+  const auto change = static_cast<std::int32_t>(transit - flow.transit.load(relaxed));
+  const std::uint32_t distance =
+      change < 0 ? 0U - static_cast<std::uint32_t>(change) : static_cast<std::uint32_t>(change);
+  flow.transit.store(transit, relaxed);
+  flow.timestamp.store(header.timestamp, relaxed);
+  if (is_new_base || distance > jitter_jump_max_s * rate_hz) return;
+  const std::uint32_t jitter = flow.jitter_q4.load(relaxed);
+  flow.jitter_q4.store(jitter + distance - ((jitter + 8) >> 4), relaxed);
+}
+
+// Sequence statistics of RFC 3550 appendix A.1 and A.3. A new source or a jump moves
+// `base_sequence` so that what was expected before stays expected: losses of all streams of the
+// call add up, and a jump itself is no loss.
+void count_rtp(FlowRecord& flow, const RtpHeader& header, std::size_t size_bytes,
+               std::int64_t now_us) noexcept {
+  const auto packets_before = static_cast<std::uint32_t>(flow.packets.load(relaxed));
+  const std::uint32_t highest = flow.highest_sequence.load(relaxed);
+  const auto step =
+      static_cast<std::int16_t>(header.sequence - static_cast<std::uint16_t>(highest));
+  const bool is_new_source = packets_before == 0 || header.ssrc != flow.ssrc.load(relaxed);
+  const bool is_jump = step >= dropout_max || step <= -misorder_max;
+  if (is_new_source || is_jump) {
+    std::uint32_t expected_before = expected(flow);
+    if (static_cast<std::int32_t>(expected_before - packets_before) < 0)
+      expected_before = packets_before;
+    flow.ssrc.store(header.ssrc, relaxed);
+    flow.highest_sequence.store(header.sequence, relaxed);
+    flow.base_sequence.store(header.sequence - expected_before, relaxed);
+    if (is_new_source) flow.jitter_q4.store(0, relaxed);
+  } else if (step > 0) {
+    flow.highest_sequence.store(highest + static_cast<std::uint32_t>(step), relaxed);
+  } else {
+    // Late. Before the first one that came, it moves the beginning.
+    const std::uint32_t extended = highest - static_cast<std::uint32_t>(-step);
+    if (static_cast<std::int32_t>(extended - flow.base_sequence.load(relaxed)) < 0)
+      flow.base_sequence.store(extended, relaxed);
+  }
+  count_packet(flow, size_bytes, now_us);
+  const auto lost = static_cast<std::int32_t>(expected(flow) - (packets_before + 1));
+  flow.lost.store(lost > 0 ? static_cast<std::uint32_t>(lost) : 0, relaxed);
+  count_jitter(flow, header, now_us, is_new_source || is_jump);
+}
+
+void latch(FlowRecord& flow, const PackedAddress& from) noexcept {
+  flow.latched.store(from);
+  // Exchanged, so that a window that the session opens meanwhile stays.
+  std::uint32_t until_ms = flow.relatch_until_ms.load(relaxed);
+  if (until_ms != 0) flow.relatch_until_ms.compare_exchange_strong(until_ms, 0, relaxed);
+}
+
+// The rule of M-02: may `from` speak for this side? Latches it when it is new and may.
+// `is_continued`: the packet continues the SSRC and the sequence of the latched source.
+bool accept(FlowRecord& flow, const PackedAddress& from, std::uint32_t flags, bool is_continued,
+            std::int64_t now_us) noexcept {
+  const PackedAddress latched = flow.latched.load_own();
+  if (latched == from) return true;
+  const PackedAddress signalled = flow.signalled.load();
+  if ((flags & FlowRecord::strict_source) != 0 && signalled.is_set() && !signalled.same_ip(from))
+    return false;
+  const bool may_latch = !latched.is_set() || is_continued || from == signalled ||
+                         now_us - flow.last_us.load(relaxed) >= FlowTable::silence_us ||
+                         window_is_open(flow, now_us);
+  if (may_latch) latch(flow, from);
+  return may_latch;
+}
+
+bool refuse(FlowRecord& flow, std::atomic<std::uint64_t>& total) noexcept {
+  add<std::uint32_t>(flow.refused, 1);
+  add<std::uint64_t>(total, 1);
+  return false;
+}
+
+// Where packets towards the side of `flow` go.
+PackedAddress destination(const FlowRecord& flow, std::int64_t now_us) noexcept {
+  const std::uint32_t epoch = flow.epoch.load(std::memory_order_acquire);
+  if (!FlowRecord::is_open(epoch)) return {};
+  PackedAddress latched;
+  if (flow.seen_epoch.load(relaxed) == epoch) latched = flow.latched.load_own();
+  if (!latched.is_set()) return flow.signalled.load();
+  const bool prefers_signalled = (flow.flags.load(relaxed) & FlowRecord::prefer_signalled) != 0;
+  const bool is_moving = window_is_open(flow, now_us);
+  if (!prefers_signalled && !is_moving) return latched;
+  const PackedAddress signalled = flow.signalled.load();
+  if (!signalled.is_set()) return latched;
+  return is_moving || !unpack(signalled).ip.is_private() ? signalled : latched;
+}
+
+}  // namespace
+
+PackedAddress pack(const SocketAddress& address) noexcept {
+  PackedAddress packed;
+  if (address.ip.family == IpAddress::Family::none || address.port == 0) return packed;
+  std::memcpy(packed.ip.data(), address.ip.bytes.data(), address.ip.is_ipv4() ? 4 : 16);
+  packed.port = address.port;
+  packed.family = address.ip.family;
+  return packed;
+}
+
+SocketAddress unpack(const PackedAddress& address) noexcept {
+  SocketAddress unpacked;
+  unpacked.ip.family = address.family;
+  std::memcpy(unpacked.ip.bytes.data(), address.ip.data(),
+              address.family == IpAddress::Family::ipv4 ? 4 : 16);
+  unpacked.port = address.port;
+  return unpacked;
+}
+
+void AtomicAddress::store(const PackedAddress& address) noexcept {
+  const std::uint32_t before = word_.load(relaxed);
+  word_.store(before | writing, relaxed);
+  // Release: who sees one of these words also sees `writing`, or the word after it.
+  for (std::size_t i = 0; i < 4; ++i)
+    ip_[i].store(address.ip[i], std::memory_order_release);
+  const std::uint32_t stores = (before >> 19) + 1;
+  word_.store(stores << 19 | static_cast<std::uint32_t>(address.family) << 16 | address.port,
+              std::memory_order_release);
+}
+
+PackedAddress AtomicAddress::load() const noexcept {
+  for (;;) {
+    const std::uint32_t word = word_.load(std::memory_order_acquire);
+    const PackedAddress address = from_word(word);
+    if ((word & writing) == 0 && word_.load(relaxed) == word) return address;
+  }
+}
+
+PackedAddress AtomicAddress::from_word(std::uint32_t word) const noexcept {
+  PackedAddress address;
+  for (std::size_t i = 0; i < 4; ++i)
+    address.ip[i] = ip_[i].load(std::memory_order_acquire);
+  address.port = static_cast<std::uint16_t>(word);
+  address.family = static_cast<IpAddress::Family>(word >> 16 & 3);
+  return address;
+}
+
+std::uint32_t FlowRecord::jitter_us() const noexcept {
+  const std::uint64_t units = jitter_q4.load(relaxed) >> 4;
+  return static_cast<std::uint32_t>(units * 1'000'000 / clock_rate_hz.load(relaxed));
+}
+
+FlowTable::FlowTable(std::size_t slots)
+    : size_(slots), records_(std::make_unique<FlowRecord[]>(slots)) {}
+
+std::array<std::uint32_t, 2> FlowTable::open(std::uint32_t a, std::uint32_t b) noexcept {
+  const std::uint32_t slots[2] = {a, b};
+  for (int side = 0; side < 2; ++side) {
+    for (std::uint32_t kind = 0; kind < 2; ++kind) {
+      FlowRecord& flow = records_[slots[side] + kind];
+      flow.signalled.store({});
+      flow.peer.store(slots[1 - side] + kind, relaxed);
+      flow.flags.store(kind == 0 ? 0U : static_cast<std::uint32_t>(FlowRecord::rtcp), relaxed);
+      flow.relatch_until_ms.store(0, relaxed);
+      flow.clock_rate_hz.store(8000, relaxed);
+    }
+  }
+  std::array<std::uint32_t, 2> epochs{};
+  for (std::size_t side = 0; side < 2; ++side) {
+    epochs[side] = records_[slots[side]].epoch.load(relaxed) + 1;
+    for (std::uint32_t kind = 0; kind < 2; ++kind)
+      records_[slots[side] + kind].epoch.store(epochs[side], std::memory_order_release);
+  }
+  return epochs;
+}
+
+void FlowTable::close(std::uint32_t a) noexcept {
+  for (std::uint32_t slot = a; slot < a + 2; ++slot)
+    records_[slot].epoch.store(records_[slot].epoch.load(relaxed) + 1, std::memory_order_release);
+}
+
+bool FlowTable::judge(std::uint32_t slot, const PackedAddress& from, std::string_view bytes,
+                      std::int64_t now_us, ShardCounters& totals, Onward& onward) noexcept {
+  FlowRecord& flow = records_[slot];
+  const std::uint32_t epoch = flow.epoch.load(std::memory_order_acquire);
+  if (!FlowRecord::is_open(epoch)) {
+    flow.last_us.store(now_us,
+                       relaxed);  // keeps the port from a new call while an old one still sends
+    add<std::uint64_t>(totals.stray, 1);
+    return false;
+  }
+  if (flow.seen_epoch.load(relaxed) != epoch) begin(flow, epoch);
+  const std::uint32_t flags = flow.flags.load(relaxed);
+  if ((flags & FlowRecord::rtcp) != 0)
+    return judge_rtcp(slot, from, bytes, now_us, flags, totals, onward);
+  if ((flags & FlowRecord::transparent) == 0 && looks_like_rtcp(bytes))
+    return judge_rtcp(slot, from, bytes, now_us, flags, totals, onward);
+  return judge_rtp(slot, from, bytes, now_us, flags, totals, onward);
+}
+
+bool FlowTable::judge_rtp(std::uint32_t slot, const PackedAddress& from, std::string_view bytes,
+                          std::int64_t now_us, std::uint32_t flags, ShardCounters& totals,
+                          Onward& onward) noexcept {
+  FlowRecord& flow = records_[slot];
+  if ((flags & FlowRecord::transparent) != 0) {
+    if (!accept(flow, from, flags, false, now_us)) return refuse(flow, totals.refused);
+    count_packet(flow, bytes.size(), now_us);
+    flow.base_sequence.store(flow.base_sequence.load(relaxed) - 1,
+                             relaxed);  // expected and received alike
+  } else {
+    const std::optional<RtpHeader> header = parse_rtp(bytes);
+    if (!header) return refuse(flow, totals.malformed);
+    const auto step = static_cast<std::int16_t>(
+        header->sequence - static_cast<std::uint16_t>(flow.highest_sequence.load(relaxed)));
+    const bool is_continued = header->ssrc == flow.ssrc.load(relaxed) &&
+                              flow.packets.load(relaxed) > 0 && step < dropout_max &&
+                              step > -misorder_max;
+    if (!accept(flow, from, flags, is_continued, now_us)) return refuse(flow, totals.refused);
+    count_rtp(flow, *header, bytes.size(), now_us);
+  }
+  if ((flags & FlowRecord::discard) != 0) {
+    add<std::uint64_t>(totals.discarded, 1);
+    return false;
+  }
+  return set_onward(slot, flow.peer.load(relaxed), now_us, totals, onward);
+}
+
+// RTCP follows the RTP of its side: once that is latched, its IP address may send reports and no
+// other. Packets on the RTP port never latch it. Reports come seconds apart, so silence says
+// nothing here.
+bool FlowTable::judge_rtcp(std::uint32_t slot, const PackedAddress& from, std::string_view bytes,
+                           std::int64_t now_us, std::uint32_t flags, ShardCounters& totals,
+                           Onward& onward) noexcept {
+  FlowRecord& arrival = records_[slot];
+  const std::optional<RtcpSummary> summary = parse_rtcp(bytes);
+  if (!summary) return refuse(arrival, totals.malformed);
+  const bool is_muxed = (flags & FlowRecord::rtcp) == 0;
+  const std::uint32_t rtp_slot = is_muxed ? slot : slot - 1;
+  const FlowRecord& rtp = records_[rtp_slot];
+  FlowRecord& rtcp = records_[rtp_slot + 1];
+  const std::uint32_t epoch = rtp.epoch.load(std::memory_order_acquire);
+  if (!FlowRecord::is_open(epoch)) return false;  // closed since judge() looked
+  if (rtcp.seen_epoch.load(relaxed) != epoch) begin(rtcp, epoch);
+  PackedAddress latched;
+  if (rtp.seen_epoch.load(relaxed) == epoch) latched = rtp.latched.load_own();
+  if (is_muxed) {
+    if (latched.is_set() && latched != from) return refuse(arrival, totals.refused);
+  } else if (latched.is_set() ? !latched.same_ip(from) && rtcp.latched.load_own() != from &&
+                                    rtcp.signalled.load() != from
+                              : !accept(rtcp, from, flags, false, now_us)) {
+    return refuse(arrival, totals.refused);
+  } else if (rtcp.latched.load_own() != from) {
+    latch(rtcp, from);
+  }
+  count_packet(rtcp, bytes.size(), now_us);
+  rtcp.ssrc.store(summary->ssrc, relaxed);
+  if (summary->has_report) {
+    rtcp.lost.store(summary->lost, relaxed);
+    add<std::uint32_t>(rtcp.highest_sequence, 1);
+  }
+  const std::uint32_t peer_rtp = rtp.peer.load(relaxed);
+  const bool leaves_muxed = (records_[peer_rtp].flags.load(relaxed) & FlowRecord::mux) != 0;
+  return set_onward(rtp_slot + 1, leaves_muxed ? peer_rtp : peer_rtp + 1, now_us, totals, onward);
+}
+
+bool FlowTable::set_onward(std::uint32_t flow, std::uint32_t slot, std::int64_t now_us,
+                           ShardCounters& totals, Onward& onward) const noexcept {
+  onward.flow = flow;
+  onward.slot = slot;
+  onward.to = destination(records_[slot], now_us);
+  if (!onward.to.is_set()) add<std::uint64_t>(totals.undeliverable, 1);
+  return onward.to.is_set();
+}
+
+}  // namespace tandem::media

@@ -1,0 +1,174 @@
+// The flow records and the one place that decides what happens to a datagram of a call.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "media/rtp.hpp"
+#include "tandem/values.hpp"
+
+namespace tandem::media {
+
+/// A socket address in 20 bytes, comparable word by word.
+struct PackedAddress {
+  std::array<std::uint32_t, 4>
+      ip{};                ///< Network order as in memory; IPv4 in the first word, the rest 0.
+  std::uint16_t port = 0;  ///< Host order.
+  IpAddress::Family family = IpAddress::Family::none;
+
+  [[nodiscard]] bool is_set() const noexcept { return family != IpAddress::Family::none; }
+  [[nodiscard]] bool same_ip(const PackedAddress& other) const noexcept {
+    return ip == other.ip && family == other.family;
+  }
+  bool operator==(const PackedAddress&) const = default;
+};
+PackedAddress pack(const SocketAddress& address) noexcept;
+SocketAddress unpack(const PackedAddress& address) noexcept;
+
+/// A PackedAddress that one thread writes and any thread reads whole, without a lock.
+class AtomicAddress {
+ public:
+  void store(const PackedAddress& address) noexcept;       ///< The one writer.
+  [[nodiscard]] PackedAddress load() const noexcept;       ///< Any thread.
+  [[nodiscard]] PackedAddress load_own() const noexcept {  ///< The writer.
+    return from_word(word_.load(std::memory_order_relaxed));
+  }
+
+ private:
+  // Bits of word_: port 0..15, family 16..17, a store is under way 18, number of stores 19..31. A
+  // reader that sees the same even word before and after the four address words has read one store.
+  // 4,096 stores during one read would fool it; one store takes a packet or a call of set_remote().
+  static constexpr std::uint32_t writing = 1U << 18;
+  [[nodiscard]] PackedAddress from_word(std::uint32_t word) const noexcept;
+
+  std::atomic<std::uint32_t> ip_[4] = {};
+  std::atomic<std::uint32_t> word_{0};
+};
+
+/// What arrives at one local port: where from, what is done with it, what was counted. Every
+/// backend of the relay keeps these same 128 bytes; the call layer reads them and never asks which
+/// backend runs.
+///
+/// First cache line: who talks to whom. `signalled`, `epoch`, `peer`, `flags`, `clock_rate_hz` are
+/// written by the owner of the session, `latched` and `seen_epoch` by the flow's shard,
+/// `relatch_until_ms` by both. Second cache line: counters, written by the shard alone, so a plain
+/// load and store adds.
+///
+/// Reuse: open makes `epoch` odd, close makes it even. The shard sees at the next packet that
+/// `seen_epoch` differs and starts the flow anew; until then readers of the new session read zeros.
+struct alignas(64) FlowRecord {
+  enum Flag : std::uint32_t {
+    rtcp = 1,  ///< An RTCP port; its RTP port is the slot before it.
+    mux = 2,   ///< RTCP goes to and comes from the RTP port (RFC 5761).
+    strict_source = 4,
+    prefer_signalled = 8,
+    transparent = 16,
+    discard = 32,
+  };
+
+  AtomicAddress latched;    ///< Where packets come from.
+  AtomicAddress signalled;  ///< Where the SDP of the side wants its packets.
+  std::atomic<std::uint32_t> epoch{0};
+  std::atomic<std::uint32_t> seen_epoch{0};
+  std::atomic<std::uint32_t> peer{0};  ///< Slot of the same kind of port towards the other side.
+  std::atomic<std::uint32_t> flags{0};
+  std::atomic<std::uint32_t> relatch_until_ms{0};  ///< Low 32 bits of monotonic time; 0: no window.
+  std::atomic<std::uint32_t> clock_rate_hz{8000};
+
+  alignas(64) std::atomic<std::uint64_t> packets{0};  ///< Accepted.
+  std::atomic<std::uint64_t> bytes{0};
+  std::atomic<std::int64_t> last_us{0};     ///< Of a closed flow: the last stray packet.
+  std::atomic<std::uint64_t> forwarded{0};  ///< Handed to the network towards the other side.
+  std::atomic<std::uint32_t> ssrc{0};
+  std::atomic<std::uint32_t> highest_sequence{
+      0};  ///< Extended (RFC 3550 appendix A.1). RTCP: reports received.
+  std::atomic<std::uint32_t> base_sequence{
+      1};  ///< highest - base + 1 packets were expected, modulo 2^32.
+  std::atomic<std::uint32_t> jitter_q4{0};  ///< RFC 3550 appendix A.8: RTP clock units times 16.
+  std::atomic<std::uint32_t> transit{0};    ///< Arrival less RTP timestamp, in RTP clock units.
+  std::atomic<std::uint32_t> timestamp{0};
+  std::atomic<std::uint32_t> refused{0};
+  std::atomic<std::uint32_t> lost{0};  ///< Of an RTCP port: what the side reports to have missed.
+
+  static constexpr bool is_open(std::uint32_t epoch) noexcept { return (epoch & 1) != 0; }
+  /// The shard has counted for the session of `session_epoch`.
+  [[nodiscard]] bool has_begun(std::uint32_t session_epoch) const noexcept {
+    return seen_epoch.load(std::memory_order_acquire) == session_epoch;
+  }
+  [[nodiscard]] std::uint32_t jitter_us() const noexcept;
+};
+static_assert(sizeof(FlowRecord) == 128);
+
+/// Totals of one shard. Written by the shard alone, read by any thread.
+struct alignas(64) ShardCounters {
+  std::atomic<std::uint64_t> forwarded{0}, refused{0}, malformed{0}, stray{0}, undeliverable{0},
+      discarded{0}, send_failures{0};
+};
+
+/// Adds without a locked instruction: only for a number that one thread writes.
+template <class T>
+void add(std::atomic<T>& number, T amount) noexcept {
+  number.store(static_cast<T>(number.load(std::memory_order_relaxed) + amount),
+               std::memory_order_relaxed);
+}
+
+/// Where a datagram goes on to.
+struct Onward {
+  std::uint32_t flow =
+      0;  ///< The flow that it belongs to: where it arrived, or the RTCP flow of that side.
+  std::uint32_t slot = 0;  ///< The local port to send it from.
+  PackedAddress to;
+};
+
+/// All flow records of a relay, and the relaying itself without any network: what any driver does
+/// with a datagram.
+///
+/// Threading: the slots of one session belong to one shard, whose thread alone calls judge() and
+/// sent() for them. Everything else follows FlowRecord.
+class FlowTable {
+ public:
+  static constexpr std::int64_t silence_us =
+      2'000'000;  ///< After this a new source may take over (M-02).
+
+  explicit FlowTable(std::size_t slots);
+
+  [[nodiscard]] FlowRecord& operator[](std::uint32_t slot) noexcept { return records_[slot]; }
+  [[nodiscard]] const FlowRecord& operator[](std::uint32_t slot) const noexcept {
+    return records_[slot];
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  /// Starts the four flows of a session: RTP at `a` and `b`, RTCP one above each. Gives the epoch
+  /// of either side.
+  std::array<std::uint32_t, 2> open(std::uint32_t a, std::uint32_t b) noexcept;
+  void close(std::uint32_t a) noexcept;  ///< Ends RTP and RTCP of one side.
+
+  /// Takes note of a datagram that arrived at `slot`. True: send it to `onward`, then call sent().
+  bool judge(std::uint32_t slot, const PackedAddress& from, std::string_view bytes,
+             std::int64_t now_us, ShardCounters& totals, Onward& onward) noexcept;
+
+  /// Takes note of the outcome of sending what judge() let pass.
+  void sent(const Onward& onward, bool is_sent, ShardCounters& totals) noexcept {
+    add<std::uint64_t>(is_sent ? totals.forwarded : totals.send_failures, 1);
+    if (is_sent) add<std::uint64_t>(records_[onward.flow].forwarded, 1);
+  }
+
+ private:
+  bool judge_rtp(std::uint32_t slot, const PackedAddress& from, std::string_view bytes,
+                 std::int64_t now_us, std::uint32_t flags, ShardCounters& totals,
+                 Onward& onward) noexcept;
+  bool judge_rtcp(std::uint32_t slot, const PackedAddress& from, std::string_view bytes,
+                  std::int64_t now_us, std::uint32_t flags, ShardCounters& totals,
+                  Onward& onward) noexcept;
+  bool set_onward(std::uint32_t flow, std::uint32_t slot, std::int64_t now_us,
+                  ShardCounters& totals, Onward& onward) const noexcept;
+
+  std::size_t size_;
+  std::unique_ptr<FlowRecord[]> records_;
+};
+
+}  // namespace tandem::media

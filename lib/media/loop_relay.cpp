@@ -1,0 +1,85 @@
+// The relay on a loop of io: for simulations in virtual time, and for hosts with a single loop.
+#include <utility>
+#include <vector>
+
+#include "media/relay.hpp"
+
+namespace tandem::media {
+namespace {
+
+class LoopRelay final : public RelayCore {
+ public:
+  LoopRelay(const MediaConfig& config, io::Loop& loop)
+      : RelayCore(config, loop.clock(), 1), loop_(loop), ports_(flows_.size()) {}
+  ~LoopRelay() override { LoopRelay::stop(); }
+
+  /// Shows early that the addresses can be bound.
+  Result<void> start() {
+    for (PortPool* pool : {pool4_.get(), pool6_.get()}) {
+      if (pool == nullptr) continue;
+      Result<std::uint32_t> slot = bind_one(*pool, 0);
+      if (!slot) return std::move(slot).error();
+      pool->bound(0, *slot, true);
+    }
+    return {};
+  }
+
+  void stop() noexcept override {
+    is_stopped_.store(true);
+    ports_.clear();
+  }
+
+ private:
+  struct Port final : io::DatagramHandler {
+    Port(LoopRelay& of, std::uint32_t at) noexcept : relay(of), slot(at) {}
+    void on_datagram(const SocketAddress& from, std::string_view bytes) override {
+      relay.relay_one(slot, from, bytes);
+    }
+    LoopRelay& relay;
+    const std::uint32_t slot;
+    std::unique_ptr<io::DatagramSocket> socket;
+  };
+
+  std::optional<BindFailure> bind_pair(unsigned, std::uint32_t slot) override {
+    io::DatagramOptions options;
+    options.receive_buffer_bytes = static_cast<int>(config_.receive_buffer_bytes / 2);
+    options.send_buffer_bytes = 0;
+    options.tos = config_.tos;
+    std::unique_ptr<Port> pair[2];
+    for (std::uint32_t kind = 0; kind < 2; ++kind) {
+      pair[kind] = std::make_unique<Port>(*this, slot + kind);
+      auto socket = loop_.open_datagram(local(slot + kind), options, *pair[kind]);
+      if (!socket) {
+        const bool is_busy = socket.error().code == ErrorCode::already_exists;
+        return BindFailure{is_busy, std::move(socket).error()};
+      }
+      pair[kind]->socket = std::move(socket).value();
+    }
+    for (std::uint32_t kind = 0; kind < 2; ++kind)
+      ports_[slot + kind] = std::move(pair[kind]);
+    return std::nullopt;
+  }
+
+  void relay_one(std::uint32_t slot, const SocketAddress& from, std::string_view bytes) noexcept {
+    Onward onward;
+    if (!flows_.judge(slot, pack(from), bytes, clock_.monotonic_us(), counters_[0], onward)) return;
+    io::DatagramSocket& socket = *ports_[onward.slot]->socket;
+    const std::uint64_t drops = socket.send_drops();
+    socket.send(unpack(onward.to), bytes);
+    flows_.sent(onward, socket.send_drops() == drops, counters_[0]);
+  }
+
+  io::Loop& loop_;
+  std::vector<std::unique_ptr<Port>> ports_;  // by slot; empty: not bound yet
+};
+
+}  // namespace
+
+Result<MediaRelay> make_loop_relay(const MediaConfig& config, io::Loop& loop) {
+  if (Result<void> checked = check(config); !checked) return std::move(checked).error();
+  auto core = std::make_shared<LoopRelay>(config, loop);
+  if (Result<void> started = core->start(); !started) return std::move(started).error();
+  return MediaRelay(std::move(core));
+}
+
+}  // namespace tandem::media

@@ -1,0 +1,81 @@
+// What the drivers of the relay share: the flow table, the pools of ports, sessions.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "io/loop.hpp"
+#include "media/flow.hpp"
+#include "media/port_pool.hpp"
+#include "tandem/clock.hpp"
+#include "tandem/media_relay.hpp"
+
+namespace tandem::media {
+
+/// A relay on a loop of `network`, for simulations and for hosts that have one loop only. Its ports
+/// are opened on demand and `shards` and `tick_us` are ignored. The relay is loop-bound: with a
+/// real network, call it, its sessions and its destructor on the thread of `loop` only; in a
+/// simulation all loops are one thread. `loop` must outlive the relay. Errors: as
+/// MediaRelay::create().
+Result<MediaRelay> make_loop_relay(const MediaConfig& config, io::Loop& loop);
+
+/// Checks the fields of `config`. Errors: invalid_argument.
+Result<void> check(const MediaConfig& config);
+
+/// One relay without its driver. A driver binds sockets, hands arriving datagrams to
+/// flows().judge() and sends what that says.
+class RelayCore : public std::enable_shared_from_this<RelayCore> {
+ public:
+  RelayCore(const MediaConfig& config, const Clock& clock, unsigned shards);
+  virtual ~RelayCore();
+  RelayCore(const RelayCore&) = delete;
+  RelayCore& operator=(const RelayCore&) = delete;
+
+  Result<MediaSession> open(IpAddress::Family caller, IpAddress::Family callee);
+  void close(MediaSession& session) noexcept;
+  [[nodiscard]] MediaRelayStats stats() const noexcept;
+
+  /// Ends the relaying, joins threads and closes sockets. Called once, by MediaRelay's destructor.
+  virtual void stop() noexcept = 0;
+
+  [[nodiscard]] FlowTable& flows() noexcept { return flows_; }
+  [[nodiscard]] const FlowTable& flows() const noexcept { return flows_; }
+  [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
+  [[nodiscard]] SocketAddress local(std::uint32_t slot) const noexcept;
+
+ protected:
+  struct BindFailure {
+    bool is_busy = false;  ///< Another program holds a port of the pair: try the next one.
+    Error error;
+  };
+  /// Makes the sockets of the pair whose RTP port has `slot`, to be served by `shard`. Any thread.
+  virtual std::optional<BindFailure> bind_pair(unsigned shard, std::uint32_t slot) = 0;
+  /// Few pairs of a family are ready on `shard`; a driver with a thread for it binds more.
+  virtual void on_ready_low() noexcept {}
+
+  /// Binds one more pair for `shard` into its pool, at most 64 busy ports tried.
+  /// Errors: limit (range exhausted, open files), io.
+  Result<std::uint32_t> bind_one(PortPool& pool, unsigned shard);
+  [[nodiscard]] PortPool* pool(IpAddress::Family family) noexcept;
+
+  const MediaConfig config_;
+  const Clock& clock_;
+  const unsigned shards_;
+  FlowTable flows_;  // IPv4 slots first, then IPv6; slot = port - first port, even: RTP
+  std::unique_ptr<ShardCounters[]> counters_;  // one per shard
+  std::unique_ptr<PortPool> pool4_, pool6_;    // none when the family has no address
+  std::atomic<bool> is_stopped_{false};
+
+ private:
+  Result<std::uint32_t> take(IpAddress::Family family, unsigned shard);
+
+  std::atomic<unsigned> next_shard_{0};
+  std::atomic<std::uint64_t> sessions_{0}, sessions_refused_{0}, ports_busy_{0};
+
+ protected:
+  std::atomic<std::uint64_t> marks_refused_{0};
+};
+
+}  // namespace tandem::media
