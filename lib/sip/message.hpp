@@ -67,7 +67,7 @@ struct Uri {
 struct Limits {
   static constexpr std::size_t message_bytes_max = 65535;
   static constexpr std::size_t headers_max = 128;       ///< Header lines.
-  static constexpr std::size_t vias_max = 32;           ///< Via values (RFC 3261 allows 70 hops; nobody has them).
+  static constexpr std::size_t vias_max = 40;  ///< Via values; the longest list of RFC 4475 has 34.
   static constexpr std::size_t uri_bytes_max = 1024;
   static constexpr std::size_t call_id_bytes_max = 512;
   static constexpr std::size_t tag_bytes_max = 256;
@@ -75,7 +75,7 @@ struct Limits {
                                                                ///< scanning again after each segment can cost.
 };
 
-/// What the scanner found. Views point into the scanned bytes.
+/// What the scanner found. Views point into the scanned bytes. Some 10 KB: keep one and use it again.
 struct Message {
   bool is_request = false;
   Method method = Method::unknown;  ///< Of the request line, or of CSeq in a response.

@@ -1,0 +1,58 @@
+// Any bytes: what the reader takes can be rewritten, and what comes out says our addresses and
+// nothing of theirs.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "sip/sdp.hpp"
+
+namespace {
+
+using namespace tandem::sip;
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string text(reinterpret_cast<const char*>(data), size);
+  const tandem::Result<SdpSession> session = parse_sdp(text);
+  if (!session.ok()) return 0;
+  SdpEdit edit;
+  edit.session_id = 1;
+  edit.session_version = 2;
+  edit.origin_address = tandem::IpAddress::ipv4(192, 0, 2, 1);
+  for (std::size_t i = 0; i < session->media_count; ++i) {
+    const SdpMedia& media = session->media[i];
+    (void)sdp_codec_names(media);  // only that it ends and stays inside
+    SdpStreamEdit stream;
+    stream.is_refused = media.port == 0;
+    stream.address = tandem::IpAddress::ipv4(192, 0, 2, static_cast<std::uint8_t>(1 + i % 2));
+    stream.port = static_cast<std::uint16_t>(10000 + 2 * i);
+    stream.rtcp_port = static_cast<std::uint16_t>(stream.port + 1 + i % 2);
+    edit.streams.push_back(stream);
+  }
+  const tandem::Result<std::string> rewritten = rewrite_sdp(*session, edit);
+  require(rewritten.ok());
+  if (rewritten->size() > SdpLimits::bytes_max) return 0;
+  const tandem::Result<SdpSession> again = parse_sdp(*rewritten);
+  if (!again.ok()) {
+    // Lines may be added at the limit of lines; nothing else may fail.
+    require(again.error().code == tandem::ErrorCode::limit);
+    return 0;
+  }
+  require(again->media_count == session->media_count && again->origin_version == "2");
+  for (std::size_t i = 0; i < again->media_count; ++i) {
+    const SdpMedia& media = again->media[i];
+    require(media.port == (edit.streams[i].is_refused ? 0 : edit.streams[i].port));
+    require(edit.streams[i].is_refused || media.address == edit.streams[i].address);
+    require(media.formats == session->media[i].formats &&
+            media.direction == session->media[i].direction);
+    require(!media.has_ice && media.rtcp_address.family == tandem::IpAddress::Family::none);
+  }
+  return 0;
+}
