@@ -1,0 +1,74 @@
+// What a host may see of one call and decide about it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tandem/cdr.hpp"
+#include "tandem/export.h"
+#include "tandem/values.hpp"
+
+namespace tandem {
+
+/// Where a live call stands.
+enum class CallState : std::uint8_t { arriving, trying, progressing, ringing, answered, ending };
+TANDEM_EXPORT const char* call_state_name(CallState state) noexcept;
+
+/// A live call as others may see it: a copy, some milliseconds old.
+struct CallView {
+  std::uint64_t id = 0;  ///< Unique in this process; for disconnect().
+  std::string call_id;
+  std::string customer_gateway;  ///< "" when not known.
+  std::string vendor_gateway;    ///< "" when none is tried yet.
+  std::string caller, callee;
+  CallState state = CallState::arriving;
+  std::int64_t started_at_us = 0;
+  std::int64_t answered_at_us = 0;  ///< 0: not answered.
+  bool media_relayed = false;
+  MediaSideStats media_caller, media_callee;
+};
+
+/// Something that happened. Events of one call come in their order.
+struct Event {
+  enum class Kind : std::uint8_t {
+    call_started,
+    call_ringing,
+    call_answered,
+    call_ended,
+    alarm,
+    reloaded
+  };
+  Kind kind = Kind::call_started;
+  std::int64_t at_us = 0;
+  CallView call;           ///< Of the call kinds.
+  std::optional<Cdr> cdr;  ///< call_ended.
+  std::string text;        ///< alarm: what is wrong.
+};
+TANDEM_EXPORT const char* event_kind_name(Event::Kind kind) noexcept;
+
+/// What a policy hook is asked: shall this call go on, and how? After admission and rewriting,
+/// before routing.
+struct PolicyQuestion {
+  std::uint64_t token = 0;  ///< For Switch::answer().
+  std::string call_id;
+  std::string customer_gateway;
+  std::string account;
+  std::string caller, callee;  ///< After the source's rewrite rules.
+  std::string caller_in, callee_in;
+  SocketAddress source;
+};
+
+/// What it may answer. The default lets the call go on unchanged.
+struct PolicyAnswer {
+  bool allow = true;
+  int sip_status = 403;        ///< 400..699, when refused.
+  std::string caller, callee;  ///< Not empty: replaces the number for routing and billing.
+  std::vector<std::string> vendor_gateways;  ///< Not empty: try only these, in this order.
+};
+
+TANDEM_EXPORT std::string to_json(const CallView& call);
+TANDEM_EXPORT std::string to_json(const Event& event);
+
+}  // namespace tandem

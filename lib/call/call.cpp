@@ -1,0 +1,427 @@
+// A call from its arrival to the answer: judging it, trying one vendor after the other.
+#include "call/call.hpp"
+
+#include <algorithm>
+
+namespace tandem::call {
+
+namespace {
+
+constexpr std::int64_t second_us = 1'000'000;
+constexpr int refusal_retry_after_s =
+    5;  // what a refused caller is told to wait (RFC 3261 section 20.33)
+
+std::string_view kept_user(std::string_view user) { return user.substr(0, 64); }
+
+bool is_busy(int status) noexcept { return status == 486 || status == 600; }
+
+/// 6xx that speak for the callee everywhere (RFC 3261 section 21.6), 600 aside, which is busy.
+bool is_final_everywhere(int status) noexcept {
+  return status == 603 || status == 604 || status == 606 || status == 607;
+}
+
+}  // namespace
+
+Call::Call(Worker& worker, std::uint64_t id, std::unique_ptr<Leg> leg, const InboundCall& arrival,
+           std::shared_ptr<const Tables> tables)
+    : worker_(worker),
+      id_(id),
+      inbound_(std::move(leg)),
+      offer_(arrival.body.bytes),
+      offer_type_(arrival.body.content_type),
+      caller_raw_(kept_user(arrival.from_user)),
+      callee_raw_(kept_user(arrival.request_user)),
+      caller_display_(arrival.from_display),
+      max_forwards_(arrival.max_forwards),
+      media_(worker.commons().relay, worker.random()),
+      started_us_(worker.loop().clock().monotonic_us()),
+      started_wall_us_(worker.loop().clock().wall_us()),
+      setup_timer_(Timer::member<&Call::on_attempt_timeout, Call>(), this),
+      money_timer_(Timer::member<&Call::on_money_timer, Call>(), this),
+      max_timer_(Timer::member<&Call::on_max_timer, Call>(), this) {
+  context_.tables = std::move(tables);
+  context_.state = &worker.commons().state;
+  context_.random = &worker.random();
+  context_.wall_us = started_wall_us_;
+  context_.source = arrival.source;
+  inbound_->set_events(*this);
+}
+
+Call::~Call() = default;
+
+void Call::begin(const InboundCall& arrival) {
+  context_.request_user = arrival.request_user;
+  context_.from_user = arrival.from_user;
+  publish(Event::Kind::call_started);
+  if (const Reason why = admission(); why != Reason::none) {
+    refuse(why, 503, refusal_retry_after_s);
+    return;
+  }
+  judge();
+}
+
+/// What the switch as a whole allows: A-02 stage 1, as far as it is about calls.
+Reason Call::admission() const {
+  const Commons& commons = worker_.commons();
+  if (commons.is_draining.load(std::memory_order_relaxed)) return Reason::ServerShutdown;
+  if (!commons.journal.is_writable())
+    return Reason::InternalError;  // a call that cannot be recorded is not taken
+  const std::int32_t limit = parameters().max_calls;
+  if (limit > 0 && commons.live_calls.load(std::memory_order_relaxed) > limit)
+    return Reason::LicenseLimit;
+  return Reason::none;
+}
+
+void Call::judge() {
+  const StageAbilities abilities{.can_authenticate = true,
+                                 .has_policy = worker_.commons().host.has_policy()};
+  for (;;) {
+    const Verdict verdict = run_stages(context_, abilities, next_stage_);
+    switch (verdict.kind) {
+      case Verdict::Kind::go_on:
+        try_next_vendor();
+        return;
+      case Verdict::Kind::reject: {
+        const bool by_policy = context_.policy && !context_.policy->allow;
+        refuse(verdict.reason,
+               by_policy ? context_.policy->sip_status : reason_facts(verdict.reason).sip_status);
+        return;
+      }
+      case Verdict::Kind::ask_policy:
+        ask_policy();
+        return;
+      case Verdict::Kind::authenticate: {
+        const GatewayAuth& auth = *context_.customer_entry()->config.auth;
+        const std::string& realm = auth.realm.empty() ? std::string("tandem") : auth.realm;
+        switch (inbound_->authenticate({auth.username, auth.password, realm})) {
+          case AuthResult::verified:
+            context_.is_authenticated = true;
+            continue;
+          case AuthResult::challenged:  // the caller comes back with credentials as a new call;
+                                        // nothing to record
+            is_over_ = true;
+            worker_.remove(id_);
+            return;
+          case AuthResult::failed:
+            refuse(Reason::AuthenticationFailed, 403);
+            return;
+        }
+        return;
+      }
+    }
+  }
+}
+
+void Call::ask_policy() {
+  Host& host = worker_.commons().host;
+  const Customer& customer = *context_.customer_entry();
+  PolicyQuestion question;
+  question.token = id_;
+  question.call_id = inbound_->call_id();
+  question.customer_gateway = customer.config.id;
+  question.account = customer.payer.account_id;
+  question.caller = context_.caller.view();
+  question.callee = context_.callee.view();
+  question.caller_in = caller_raw_;
+  question.callee_in = callee_raw_;
+  question.source = context_.source;
+  worker_.loop().timers().start(setup_timer_, host.policy_deadline_us());
+  host.ask_policy(std::move(question));
+}
+
+void Call::answer_policy(const PolicyAnswer& answer) {
+  if (is_over_ || state_ != CallState::arriving || context_.policy)
+    return;  // late: the default has held
+  setup_timer_.cancel();
+  context_.policy = answer;
+  judge();
+}
+
+void Call::refuse(Reason reason, int sip_status, int retry_after_s) {
+  worker_.tally().refused.fetch_add(1, std::memory_order_relaxed);
+  Ending ending{.reason = reason,
+                .side = ReleaseSide::server,
+                .end_code = static_cast<int>(reason),
+                .sip_status = sip_status,
+                .q850_cause = reason_facts(reason).q850_cause};
+  if (reason == Reason::IllegalCall && !parameters().reply_unauthorized) {
+    inbound_->drop();
+    ending.sip_status = 0;
+  } else {
+    inbound_->reject(sip_status, ending.q850_cause, retry_after_s);
+  }
+  finish(ending);
+}
+
+// --- attempts
+// --------------------------------------------------------------------------------------------------
+
+void Call::try_next_vendor() {
+  state_ = CallState::trying;
+  while (next_candidate_ < context_.candidates.size()) {
+    const CandidatePlan plan = plan_candidate(context_, context_.candidates[next_candidate_++]);
+    if (plan.excluded) {
+      if (!first_skip_) first_skip_ = plan.excluded;
+      continue;
+    }
+    if (try_vendor(plan) || is_over_) return;
+  }
+  if (attempts_.empty()) {
+    refuse(first_skip_.value_or(Reason::NoAvailableRouter), 503);
+    return;
+  }
+  const Attempt& last = attempts_.back();
+  Failure failure;
+  failure.status = last.sip_status;
+  failure.q850_cause = last.q850_cause;
+  failure.is_local = last.sip_status == 0;
+  give_up(failure, last.reason);
+}
+
+/// False: this vendor cannot be tried, go on with the next.
+bool Call::try_vendor(const CandidatePlan& plan) {
+  const Tables& tables = *context_.tables;
+  const Vendor& vendor = tables.vendors[plan.vendor];
+  auto skip = [&](Reason why) {
+    if (!first_skip_) first_skip_ = why;
+    return false;
+  };
+  if (vendor.payee.account) {
+    const Reason why = context_.state->accounts.check(vendor.payee.account, context_.wall_us);
+    if (why != Reason::none) return skip(why);
+  }
+  route::LineLease line = tables.vendor_lines->try_take(plan.vendor);
+  if (!line) return skip(Reason::AllGatewayBusy);
+  std::string offer;
+  if (const auto refused = prepare_media(plan, offer)) {
+    line.release();
+    refuse(*refused, reason_facts(*refused).sip_status);
+    return true;
+  }
+
+  OutboundCall out;
+  out.destination = vendor.destination;
+  out.transport = vendor.config.transport == SipTransport::tcp ? "tcp" : "udp";
+  out.caller = plan.caller_out.empty() ? std::string_view("anonymous") : plan.caller_out.view();
+  out.callee = plan.callee_out.view();
+  out.caller_display = caller_display_;
+  if (vendor.config.auth) {
+    out.auth_username = vendor.config.auth->username;
+    out.auth_password = vendor.config.auth->password;
+  }
+  out.body = {offer_type_, offer};
+  out.max_forwards = max_forwards_ - 1;
+
+  trial_ = Trial{};
+  trial_.vendor = plan.vendor;
+  trial_.rate = plan.vendor_rate;
+  trial_.line = std::move(line);
+  trial_.started_us = worker_.loop().clock().monotonic_us();
+  Attempt attempt;
+  attempt.vendor_gateway = vendor.config.id;
+  attempt.started_at_us = worker_.loop().clock().wall_us();
+  attempt.caller_out = plan.caller_out.view();
+  attempt.callee_out = plan.callee_out.view();
+  attempts_.push_back(std::move(attempt));
+  trial_.leg = worker_.legs().call(out, *this);
+  advance_stage(AttemptStage::invited);
+  return true;
+}
+
+/// Chooses the way of the media for this vendor and writes the offer it gets. A reason refuses the
+/// call.
+std::optional<Reason> Call::prepare_media(const CandidatePlan& plan, std::string& offer) {
+  const Vendor& vendor = context_.tables->vendors[plan.vendor];
+  const MediaChoice choice{.customer = context_.customer_entry()->config.media,
+                           .vendor = vendor.config.media,
+                           .parameter = parameters().media_mode,
+                           .caller_is_behind_nat = is_behind_nat(offer_, context_.source.ip)};
+  media_.set_relayed(worker_.commons().relay != nullptr && is_relayed(choice),
+                     {context_.source.ip.family, vendor.destination.ip.family});
+  auto passed = media_.pass(MediaSide::caller, {offer_type_, offer_});
+  if (passed) {
+    offer = std::move(*passed);
+    return std::nullopt;
+  }
+  worker_.commons().log.write(
+      LogLevel::warning, "call", "offer could not be passed on",
+      {{"call_id", std::string(inbound_->call_id())}, {"error", passed.error().message}});
+  return passed.error().code == ErrorCode::limit ? Reason::AllGatewayBusy : Reason::CodecMismatch;
+}
+
+void Call::advance_stage(AttemptStage stage) {
+  if (stage <= trial_.stage) return;
+  trial_.stage = stage;
+  const Parameters& p = parameters();
+  std::int64_t seconds = 0;
+  switch (stage) {
+    case AttemptStage::none:
+      return;
+    case AttemptStage::invited:
+      seconds = p.invite_timeout_s;
+      break;
+    case AttemptStage::trying:
+      seconds = p.trying_timeout_s;
+      break;
+    case AttemptStage::progressing:
+      seconds = p.progress_timeout_s;
+      break;
+    case AttemptStage::early_media:
+      seconds = p.progress_sdp_timeout_s;
+      break;
+    case AttemptStage::ringing:
+      seconds = p.ringing_timeout_s;
+      break;
+  }
+  worker_.loop().timers().start(setup_timer_, seconds * second_us);
+}
+
+/// The policy hook's deadline, or an attempt that stood still for too long (P-19).
+void Call::on_attempt_timeout() {
+  if (state_ == CallState::arriving) {
+    context_.policy = worker_.commons().host.policy_default();
+    judge();
+    return;
+  }
+  if (trial_.leg == nullptr) return;
+  Reason reason = Reason::NoAnswer;
+  if (trial_.stage == AttemptStage::invited) reason = Reason::InviteTimeout;
+  if (trial_.stage == AttemptStage::trying || trial_.stage == AttemptStage::progressing) {
+    reason = Reason::GatewayTimeout;
+  }
+  trial_.leg->release(reason_facts(reason).q850_cause);
+  Failure failure;
+  failure.status = reason_facts(reason).sip_status;
+  failure.is_local = true;
+  attempt_failed(failure, reason);
+}
+
+void Call::note_progress() {
+  if (pdd_ms_ < 0) pdd_ms_ = (worker_.loop().clock().monotonic_us() - started_us_) / 1000;
+}
+
+void Call::on_progress(Leg& leg, const Progress& progress) {
+  if (is_over_ || &leg != trial_.leg.get() || state_ == CallState::answered) return;
+  if (progress.status == 100) {
+    advance_stage(AttemptStage::trying);
+    return;
+  }
+  note_progress();
+  std::string body;
+  if (!progress.body.empty()) {
+    auto passed = media_.pass(MediaSide::callee, progress.body);
+    if (passed) {
+      body = std::move(*passed);
+      early_answer_ = body;
+      trial_.has_sdp = true;
+    } else {
+      worker_.commons().log.write(
+          LogLevel::warning, "call", "early description could not be passed on",
+          {{"vendor", vendor().config.id}, {"error", passed.error().message}});
+    }
+  }
+  if (progress.status == 180) {
+    trial_.has_ringing = true;
+    advance_stage(AttemptStage::ringing);
+    if (state_ != CallState::ringing) {
+      state_ = CallState::ringing;
+      publish(Event::Kind::call_ringing);
+    }
+  } else {
+    advance_stage(trial_.has_sdp ? AttemptStage::early_media : AttemptStage::progressing);
+    if (state_ == CallState::trying) state_ = CallState::progressing;
+  }
+  inbound_->progress(progress.status, {progress.body.content_type, body});
+}
+
+void Call::on_failure(Leg& leg, const Failure& failure) {
+  if (is_over_ || &leg != trial_.leg.get()) return;
+  Reason reason = Reason::VendorFailure;
+  if (!failure.is_local) {
+    reason = reason_for_response(failure.status);
+  } else if (!failure.is_transport) {
+    reason = failure.status == 408 ? Reason::ConnectionTimeout : Reason::VendorFailure;
+  }
+  attempt_failed(failure, reason);
+}
+
+void Call::attempt_failed(const Failure& failure, Reason reason) {
+  setup_timer_.cancel();
+  const bool may_go_on = may_switch(failure, reason);
+  close_trial(failure.is_local ? 0 : failure.status,
+              failure.q850_cause != 0 ? failure.q850_cause : q850_for_sip(failure.status), reason);
+  if (!may_go_on) {
+    give_up(failure, reason);
+    return;
+  }
+  early_answer_.clear();
+  try_next_vendor();
+}
+
+/// R-15 with rule 15 of the contract: whether the next vendor may be tried after this failure.
+bool Call::may_switch(const Failure& failure, Reason reason) const {
+  const Parameters& p = parameters();
+  const SwitchRules& rules = vendor().config.switching;
+  if (p.switch_limit && static_cast<std::int64_t>(attempts_.size()) > *p.switch_limit) return false;
+  const bool until_connect = rules.until_connect.value_or(p.switch_until_connect);
+  const std::int64_t last_rtp_us = media_.last_rtp_us(MediaSide::callee);
+  const bool has_rtp = last_rtp_us != 0 && last_rtp_us >= trial_.started_us;
+  if (has_rtp && !rules.after_rtp.value_or(!p.stop_switch_after_rtp)) return false;
+  if (reason == Reason::CalleeBusy || is_busy(failure.status)) {
+    if (!rules.after_busy.value_or(!p.stop_switch_after_busy)) return false;
+  }
+  if (!failure.is_local && is_final_everywhere(failure.status)) return false;
+  if (std::find(rules.stop_codes.begin(), rules.stop_codes.end(), failure.status) !=
+      rules.stop_codes.end()) {
+    return false;
+  }
+  if (trial_.has_sdp && !until_connect && !rules.after_sdp.value_or(!p.stop_switch_after_sdp))
+    return false;
+  if (trial_.has_ringing && !until_connect && !rules.after_ringing.value_or(false)) return false;
+  return true;
+}
+
+/// Ends the current attempt in the books: its line is free again, its record complete.
+void Call::close_trial(int sip_status, int q850_cause, Reason reason) {
+  Attempt& attempt = attempts_.back();
+  attempt.sip_status = sip_status;
+  attempt.q850_cause = q850_cause;
+  attempt.reason = reason;
+  attempt.ended_at_us = worker_.loop().clock().wall_us();
+  trial_.line.release();
+  worker_.retire(std::move(trial_.leg));
+}
+
+/// No further vendor: the caller gets the last one's answer.
+void Call::give_up(const Failure& failure, Reason reason) {
+  const ReasonFacts& facts = reason_facts(reason);
+  const bool has_status = !failure.is_local && failure.status >= 300;
+  Ending ending;
+  ending.reason = reason;
+  ending.sip_status = has_status ? failure.status : facts.sip_status != 0 ? facts.sip_status : 503;
+  ending.side = has_status ? ReleaseSide::callee : ReleaseSide::server;
+  ending.end_code = has_status ? failure.status : static_cast<int>(reason);
+  ending.q850_cause = failure.q850_cause != 0 ? failure.q850_cause
+                      : has_status            ? q850_for_sip(failure.status)
+                                              : facts.q850_cause;
+  // A redirect or a challenge of a vendor says nothing to this caller.
+  if (ending.sip_status < 400 || ending.sip_status == 401 || ending.sip_status == 407)
+    ending.sip_status = 503;
+  inbound_->reject(ending.sip_status, ending.q850_cause, failure.retry_after_s);
+  finish(ending);
+}
+
+void Call::on_cancel(Leg& leg, const Release& release) {
+  if (is_over_ || &leg != inbound_.get()) return;
+  if (trial_.leg != nullptr) {
+    trial_.leg->release(release.q850_cause);
+    close_trial(0, reason_facts(Reason::CallerCancel).q850_cause, Reason::CallerCancel);
+  }
+  finish({.reason = Reason::CallerCancel,
+          .side = ReleaseSide::caller,
+          .end_code = static_cast<int>(Reason::CallerCancel),
+          .sip_status = 487,
+          .q850_cause = reason_facts(Reason::CallerCancel).q850_cause});
+}
+
+}  // namespace tandem::call

@@ -1,0 +1,153 @@
+// One call: an inbound leg, one attempt after the other on outbound legs, and what it takes and
+// owes meanwhile.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/leg.hpp"
+#include "base/timer_wheel.hpp"
+#include "call/media_path.hpp"
+#include "call/stages.hpp"
+#include "call/worker.hpp"
+#include "tandem/call.hpp"
+#include "tandem/cdr.hpp"
+
+namespace tandem::call {
+
+/// Threading: loop-bound. Ownership: belongs to its worker; ends itself through Worker::remove().
+class Call final : public LegEvents {
+ public:
+  Call(Worker& worker, std::uint64_t id, std::unique_ptr<Leg> leg, const InboundCall& arrival,
+       std::shared_ptr<const Tables> tables);
+  ~Call() override;
+
+  /// Judges the call and tries the first vendor. May end the call at once.
+  void begin(const InboundCall& arrival);
+  void answer_policy(const PolicyAnswer& answer);
+  /// Ends the call from this side, whatever state it is in.
+  void end_by_server(Reason reason);
+  /// Once a second while answered: media watch and interim marks.
+  void on_second(std::int64_t now_us);
+  [[nodiscard]] CallView view() const;
+  [[nodiscard]] bool is_answered() const noexcept { return state_ == CallState::answered; }
+
+  void on_progress(Leg& leg, const Progress& progress) override;
+  void on_answer(Leg& leg, const Answer& answer) override;
+  void on_failure(Leg& leg, const Failure& failure) override;
+  void on_cancel(Leg& leg, const Release& release) override;
+  void on_confirmed(Leg& leg, const SessionBody& body) override;
+  void on_release(Leg& leg, const Release& release) override;
+  void on_reoffer(Leg& leg, const Reoffer& reoffer) override;
+  void on_reoffer_result(Leg& leg, int status, const SessionBody& body) override;
+  void on_request(Leg& leg, const DialogRequest& request) override;
+  void on_request_result(Leg& leg, int status, const SessionBody& body) override;
+
+ private:
+  /// How far an attempt got; later stages replace the timer of earlier ones (P-19).
+  enum class AttemptStage : std::uint8_t {
+    none,
+    invited,
+    trying,
+    progressing,
+    early_media,
+    ringing
+  };
+
+  /// One try on one vendor.
+  struct Trial {
+    std::unique_ptr<Leg> leg;
+    std::uint32_t vendor = 0;
+    const Rate* rate = nullptr;  // vendor's; null: not rated
+    route::LineLease line;
+    AttemptStage stage = AttemptStage::none;
+    bool has_ringing = false;
+    bool has_sdp = false;
+    std::int64_t started_us = 0;  // monotonic
+  };
+
+  /// How a call ended, before it becomes a record.
+  struct Ending {
+    Reason reason = Reason::none;
+    ReleaseSide side = ReleaseSide::server;
+    int end_code = 0;
+    int sip_status = 0;
+    int q850_cause = 0;
+  };
+
+  [[nodiscard]] const Parameters& parameters() const noexcept {
+    return context_.tables->parameters;
+  }
+  [[nodiscard]] const Vendor& vendor() const noexcept {
+    return context_.tables->vendors[trial_.vendor];
+  }
+  [[nodiscard]] Leg* other(const Leg& leg) noexcept;
+  [[nodiscard]] MediaSide side_of(const Leg& leg) const noexcept;
+
+  // Setting up.
+  [[nodiscard]] Reason admission() const;
+  void judge();
+  void ask_policy();
+  void try_next_vendor();
+  bool try_vendor(const CandidatePlan& plan);
+  std::optional<Reason> prepare_media(const CandidatePlan& plan, std::string& offer);
+  void advance_stage(AttemptStage stage);
+  void on_attempt_timeout();
+  void attempt_failed(const Failure& failure, Reason reason);
+  [[nodiscard]] bool may_switch(const Failure& failure, Reason reason) const;
+  void close_trial(int sip_status, int q850_cause, Reason reason);
+  void give_up(const Failure& failure, Reason reason);
+  void note_progress();
+
+  // Answered.
+  void begin_talk();
+  void arm_money(const MeterVerdict& verdict);
+  void on_money_timer();
+  void on_max_timer();
+
+  // Ending.
+  void refuse(Reason reason, int sip_status, int retry_after_s = 0);
+  void finish(const Ending& ending);
+  [[nodiscard]] bool is_recorded(const Ending& ending) const noexcept;
+  [[nodiscard]] Cdr make_cdr() const;
+  void publish(Event::Kind kind, std::optional<Cdr> cdr = std::nullopt);
+
+  Worker& worker_;
+  const std::uint64_t id_;
+  CallState state_ = CallState::arriving;
+  bool is_over_ = false;
+  CallContext context_;
+  std::size_t next_stage_ = 0;
+
+  std::unique_ptr<Leg> inbound_;
+  Trial trial_;
+  std::size_t next_candidate_ = 0;
+  std::optional<Reason> first_skip_;  // of the best candidate that was passed over
+  std::vector<Attempt> attempts_;
+
+  std::string offer_, offer_type_;  // of the arriving call
+  std::string early_answer_;        // last description that went to the caller before the answer
+  std::string caller_raw_, callee_raw_, caller_display_;  // as they came
+  std::string callee_product_;
+  int max_forwards_ = 70;
+  MediaPath media_;
+  Leg* reoffer_from_ = nullptr;  // waits for the other side's answer to its re-INVITE or UPDATE
+  Leg* ack_to_ = nullptr;        // waits for the answer that the next ACK of the other side brings
+  Leg* request_from_ = nullptr;  // waits for the other side's response to its request
+
+  CallMeter meter_;
+  std::int64_t started_us_, started_wall_us_;
+  std::int64_t answered_us_ = 0, answered_wall_us_ = 0;
+  std::int64_t ended_us_ = 0, ended_wall_us_ = 0;
+  std::int64_t pdd_ms_ = -1;
+  std::int64_t next_mark_us_ = 0;
+
+  Timer setup_timer_;  // policy deadline, then the attempt's progress timers
+  Timer money_timer_;
+  Timer max_timer_;
+};
+
+}  // namespace tandem::call

@@ -1,0 +1,117 @@
+// The stages of A-02 that judge a call before a vendor is tried: one sequence for calls and for
+// `explain`.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "call/tables.hpp"
+#include "tandem/call.hpp"
+#include "tandem/clock.hpp"
+
+namespace tandem::call {
+
+/// A number of at most 32 characters, without heap storage.
+class Number {
+ public:
+  Number() = default;
+  explicit Number(std::string_view text) noexcept
+      : length_(static_cast<std::uint8_t>(text.copy(text_.data(), 32))) {}
+  [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), length_}; }
+  [[nodiscard]] bool empty() const noexcept { return length_ == 0; }
+
+ private:
+  std::array<char, 32> text_{};
+  std::uint8_t length_ = 0;
+};
+
+/// The number in a user part: visual separators `-.()` and spaces are taken out (RFC 3966
+/// section 5.1.1). Nothing when what is left is no number of R-01.
+std::optional<Number> number_from_user(std::string_view user) noexcept;
+
+/// One stage as the recorder saw it (rule 9).
+struct StageRecord {
+  std::string_view name;
+  Number caller_before, callee_before, caller_after, callee_after;
+  std::string verdict;  ///< "continue" or a reason name.
+};
+
+/// How one candidate would be tried.
+struct CandidatePlan {
+  std::uint32_t vendor = 0;  ///< Index in Tables::vendors.
+  RouteCandidate route;
+  Number caller_out, callee_out;
+  std::optional<Reason> excluded;  ///< Set: passed over.
+  const Rate* vendor_rate = nullptr;
+};
+
+/// Everything that is known of a call while the stages judge it. For `explain` the same object
+/// without a leg.
+struct CallContext {
+  std::shared_ptr<const Tables> tables;
+  SharedState* state = nullptr;
+  Random* random = nullptr;
+  std::int64_t wall_us = 0;   ///< Arrival.
+  bool is_rehearsal = false;  ///< Takes no line, no money, no turn.
+  std::vector<StageRecord>* recorder = nullptr;
+
+  // What arrived.
+  SocketAddress source;
+  std::optional<std::uint32_t>
+      asserted_customer;  ///< explain --from ID: identification is taken as done.
+  std::string_view request_user, from_user;  ///< Valid while the first stages run.
+
+  // What the stages found.
+  Number caller_in, callee_in;            ///< As they came, cut to what is a number.
+  Number caller, callee;                  ///< For routing and billing.
+  std::optional<std::uint32_t> customer;  ///< Index in Tables::customers.
+  SourceMatch source_match;
+  const Rate* rate = nullptr;  ///< Lives as long as `tables`.
+  bool is_free = false;        ///< B-09: nobody pays.
+  bool is_authenticated = false;
+  std::optional<PolicyAnswer> policy;  ///< Given by the policy hook.
+  std::vector<RouteCandidate> candidates;
+
+  // What the call holds: the lease of rule 4, returned when this is destroyed or moved from.
+  route::LineLease customer_line;
+  MoneyHold money;
+
+  [[nodiscard]] const Customer* customer_entry() const noexcept {
+    return customer ? &tables->customers[*customer] : nullptr;
+  }
+};
+
+/// What a stage decides.
+struct Verdict {
+  enum class Kind : std::uint8_t {
+    go_on,
+    reject,        ///< With `reason`.
+    authenticate,  ///< Wait for credentials, then go on with the same stage.
+    ask_policy,    ///< Wait for the host's policy hook, then go on with the same stage.
+  };
+  Kind kind = Kind::go_on;
+  Reason reason = Reason::none;
+
+  static Verdict go_on() noexcept { return {}; }
+  static Verdict reject(Reason why) noexcept { return {Kind::reject, why}; }
+  static Verdict wait(Kind what) noexcept { return {what, Reason::none}; }
+};
+
+/// Which questions the call layer can put; without them the stages do not wait.
+struct StageAbilities {
+  bool can_authenticate = true;
+  bool has_policy = false;
+};
+
+/// Runs the stages from `next_stage` on until one does not go on; `next_stage` is then that stage,
+/// or past the end.
+Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::size_t& next_stage);
+
+/// Whether a candidate can be tried and with which numbers; stage 16 without taking its line.
+CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& candidate);
+
+}  // namespace tandem::call

@@ -1,0 +1,73 @@
+// What calls are judged by: one frozen snapshot of all provisioned objects (design rule 3).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "route/lines.hpp"
+#include "tandem/accounts.hpp"
+#include "tandem/config.hpp"
+#include "tandem/rating.hpp"
+#include "tandem/rewrite.hpp"
+#include "tandem/route_table.hpp"
+#include "tandem/sources.hpp"
+
+namespace tandem::call {
+
+/// State that outlives every snapshot: what calls have taken and may take. Threading: thread-safe.
+struct SharedState {
+  AccountBook accounts;
+  route::LineCounters customer_lines;
+  route::LineCounters vendor_lines;
+};
+
+/// Who pays for one side of a call, and by which tariff.
+struct Payer {
+  AccountHandle account;  ///< Empty: nobody.
+  std::string account_id;
+  std::string currency;
+  RateDeck deck;  ///< Without rates when the account has no tariff.
+  bool has_deck = false;
+  CallLevel call_level = CallLevel::none;
+};
+
+struct Customer {
+  CustomerGateway config;
+  RewriteRules rewrite_caller, rewrite_callee;
+  Payer payer;
+  std::shared_ptr<route::LineCounter> lines;
+};
+
+struct Vendor {
+  VendorGateway config;
+  RewriteRules rewrite_caller, rewrite_callee;
+  Payer payee;
+  SocketAddress destination;  ///< The first of its addresses.
+};
+
+/// Threading: immutable, but for the turns of `rotation`; any number of threads may use it at once.
+/// Calls keep the snapshot they started with.
+struct Tables {
+  Parameters parameters;
+  FreeNumbers free_numbers;
+  SourceTable sources;
+  std::vector<Customer> customers;  ///< By the index of `sources`.
+  RouteTable routes;
+  std::vector<Vendor> vendors;  ///< By the index of `routes`.
+  std::unique_ptr<route::VendorLines> vendor_lines;
+  std::unique_ptr<RouteRotation> rotation;
+
+  /// Index of a customer gateway by id; nothing when there is none.
+  [[nodiscard]] std::optional<std::uint32_t> find_customer(std::string_view id) const noexcept;
+};
+
+/// Builds a snapshot and provisions the accounts of `state`; off the call workers, since it may
+/// take a second. `previous`: gives the new snapshot its turns; may be null. Errors:
+/// invalid_argument (names the object). Then `state` holds what was provisioned before the bad
+/// object.
+Result<std::shared_ptr<const Tables>> build_tables(const SwitchConfig& config, SharedState& state,
+                                                   const Tables* previous);
+
+}  // namespace tandem::call

@@ -1,0 +1,381 @@
+// A call from its answer to its record: the session between the two sides, limits, the end.
+#include <algorithm>
+
+#include "call/billing_record.hpp"
+#include "call/call.hpp"
+#include "cdr/records.hpp"
+
+namespace tandem::call {
+
+namespace {
+
+constexpr std::int64_t second_us = 1'000'000;
+constexpr int not_acceptable = 488;
+constexpr int request_pending = 491;
+
+}  // namespace
+
+Leg* Call::other(const Leg& leg) noexcept {
+  return &leg == inbound_.get() ? trial_.leg.get() : inbound_.get();
+}
+
+MediaSide Call::side_of(const Leg& leg) const noexcept {
+  return &leg == inbound_.get() ? MediaSide::caller : MediaSide::callee;
+}
+
+// --- answer
+// ----------------------------------------------------------------------------------------------------
+
+void Call::on_answer(Leg& leg, const Answer& answer) {
+  if (is_over_ || &leg != trial_.leg.get() || state_ == CallState::answered) return;
+  setup_timer_.cancel();
+  note_progress();
+  callee_product_ = answer.product;
+  std::string body;
+  if (!answer.body.empty()) {
+    auto passed = media_.pass(MediaSide::callee, answer.body);
+    if (!passed) {
+      worker_.commons().log.write(
+          LogLevel::warning, "call", "answer could not be passed on",
+          {{"vendor", vendor().config.id}, {"error", passed.error().message}});
+      leg.release(reason_facts(Reason::CodecMismatch).q850_cause);
+      Failure failure;
+      failure.status = not_acceptable;
+      failure.is_local = true;
+      attempt_failed(failure, Reason::CodecMismatch);
+      return;
+    }
+    body = std::move(*passed);
+  } else {
+    body = early_answer_;  // a vendor that described itself in a provisional response only
+  }
+  const std::string_view type =
+      answer.body.empty() ? std::string_view("application/sdp") : answer.body.content_type;
+  if (offer_.empty())
+    ack_to_ =
+        &leg;  // the offer is in this answer: the caller's ACK brings what the vendor waits for
+  inbound_->answer({type, body}, {});
+  begin_talk();
+}
+
+void Call::begin_talk() {
+  const Clock& clock = worker_.loop().clock();
+  state_ = CallState::answered;
+  answered_us_ = clock.monotonic_us();
+  answered_wall_us_ = clock.wall_us();
+  next_mark_us_ = answered_us_ + parameters().interim_mark_s * second_us;
+  worker_.tally().answered.fetch_add(1, std::memory_order_relaxed);
+  Attempt& attempt = attempts_.back();
+  attempt.sip_status = 200;
+  attempt.q850_cause = reason_facts(Reason::NormalCallClearing).q850_cause;
+  attempt.reason = Reason::NormalCallClearing;
+
+  const auto own = [&](const GatewayConfig& gateway) {
+    return gateway.max_call_s.value_or(parameters().max_call_s);
+  };
+  const std::int64_t max_s =
+      tighter_limit_s(own(context_.customer_entry()->config), own(vendor().config));
+  if (max_s > 0) worker_.loop().timers().start(max_timer_, max_s * second_us);
+
+  BillingTerms terms;
+  terms.rules = parameters().fees;
+  if (context_.rate != nullptr) {
+    terms.has_customer_rate = true;
+    terms.customer_rate = *context_.rate;
+  }
+  if (trial_.rate != nullptr) {
+    terms.has_vendor_rate = true;
+    terms.vendor_rate = *trial_.rate;
+  }
+  cdr::AnswerRecord record;
+  record.call_id = id_;
+  record.cdr = make_cdr();
+  record.rating = encode(terms);
+  worker_.journal(cdr::RecordType::answer, cdr::encode(record));
+  publish(Event::Kind::call_answered);
+  if (context_.rate != nullptr) {  // last: a call whose money is gone ends here
+    meter_ = CallMeter(*context_.rate, parameters().fees, std::move(context_.money));
+    arm_money(meter_.start(answered_us_));
+  }
+}
+
+void Call::on_confirmed(Leg& leg, const SessionBody& body) {
+  if (is_over_ || ack_to_ == nullptr || ack_to_ == &leg) return;
+  Leg& waiting = *std::exchange(ack_to_, nullptr);
+  auto passed = media_.pass(side_of(leg), body);
+  waiting.acknowledge({body.content_type, passed ? std::string_view(*passed) : std::string_view()});
+}
+
+// --- changes of the session
+// ------------------------------------------------------------------------------------
+
+void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
+  Leg* const peer = other(leg);
+  if (is_over_) return;
+  if (state_ != CallState::answered || peer == nullptr) {
+    leg.answer_reoffer(not_acceptable, {});
+    return;
+  }
+  if (reoffer_from_ != nullptr) {  // one change at a time (RFC 3261 section 14.2)
+    leg.answer_reoffer(request_pending, {});
+    return;
+  }
+  auto passed = media_.pass(side_of(leg), reoffer.body);
+  if (!passed) {
+    leg.answer_reoffer(not_acceptable, {});
+    return;
+  }
+  reoffer_from_ = &leg;
+  peer->reoffer({reoffer.method, {reoffer.body.content_type, *passed}});
+}
+
+void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
+  if (is_over_ || reoffer_from_ == nullptr || reoffer_from_ == &leg) return;
+  Leg& asker = *std::exchange(reoffer_from_, nullptr);
+  auto passed = media_.pass(side_of(leg), body);
+  if (!passed) {
+    asker.answer_reoffer(not_acceptable, {});
+    return;
+  }
+  if (status < 300)
+    ack_to_ = &leg;  // only an empty re-INVITE brings an answer in its ACK; other ACKs have no body
+  asker.answer_reoffer(status, {body.content_type, *passed});
+}
+
+void Call::on_request(Leg& leg, const DialogRequest& request) {
+  if (is_over_) return;
+  Leg* const peer = other(leg);
+  if (request.method == "REFER") {  // P-25: a gateway does not move calls
+    leg.answer_request(603, {});
+  } else if (state_ != CallState::answered || peer == nullptr || request_from_ != nullptr) {
+    leg.answer_request(request_pending, {});
+  } else {
+    request_from_ = &leg;
+    peer->request(request);
+  }
+}
+
+void Call::on_request_result(Leg& leg, int status, const SessionBody& body) {
+  if (is_over_ || request_from_ == nullptr || request_from_ == &leg) return;
+  std::exchange(request_from_, nullptr)->answer_request(status, body);
+}
+
+// --- limits
+// ----------------------------------------------------------------------------------------------------
+
+void Call::arm_money(const MeterVerdict& verdict) {
+  if (verdict.must_end) {
+    end_by_server(Reason::BalanceExhausted);
+  } else if (verdict.check_us != INT64_MAX) {
+    worker_.loop().timers().start(money_timer_,
+                                  verdict.check_us - worker_.loop().clock().monotonic_us());
+  }
+}
+
+void Call::on_money_timer() { arm_money(meter_.on_timer(worker_.loop().clock().monotonic_us())); }
+
+void Call::on_max_timer() { end_by_server(Reason::MaxDuration); }
+
+void Call::on_second(std::int64_t now_us) {
+  if (is_over_ || state_ != CallState::answered) return;
+  if (now_us >= next_mark_us_) {
+    next_mark_us_ += parameters().interim_mark_s * second_us;
+    cdr::MarkRecord mark;
+    mark.call_id = id_;
+    mark.at_us = worker_.loop().clock().wall_us();
+    mark.talk_time_ms = (now_us - answered_us_) / 1000;
+    worker_.journal(cdr::RecordType::mark, cdr::encode(mark));
+  }
+  const auto own = [&](const GatewayConfig& gateway) {
+    return gateway.no_media_hangup_s.value_or(parameters().no_media_hangup_s);
+  };
+  const std::int64_t limit_s =
+      tighter_limit_s(own(context_.customer_entry()->config), own(vendor().config));
+  if (limit_s == 0 || !media_.relayed() || !media_.has_streams() || media_.on_hold()) return;
+  const std::int64_t silent_since_us = std::max(media_.last_rtp_us(), answered_us_);
+  if (now_us - silent_since_us >= limit_s * second_us) end_by_server(Reason::NoMedia);
+}
+
+// --- the end
+// ---------------------------------------------------------------------------------------------------
+
+void Call::on_release(Leg& leg, const Release& release) {
+  if (is_over_) return;
+  Ending ending{.reason = Reason::NormalCallClearing,
+                .side = &leg == inbound_.get() ? ReleaseSide::caller : ReleaseSide::callee,
+                .end_code = static_cast<int>(Reason::NormalCallClearing),
+                .sip_status = 200,
+                .q850_cause = release.q850_cause};
+  if (release.is_transport) {
+    ending = {.reason = Reason::ConnectionTimeout,
+              .side = ReleaseSide::server,
+              .end_code = static_cast<int>(Reason::ConnectionTimeout),
+              .sip_status = 200,
+              .q850_cause = reason_facts(Reason::ConnectionTimeout).q850_cause};
+  }
+  if (Leg* const peer = other(leg); peer != nullptr) peer->release(ending.q850_cause);
+  finish(ending);
+}
+
+void Call::end_by_server(Reason reason) {
+  if (is_over_) return;
+  const ReasonFacts& facts = reason_facts(reason);
+  Ending ending{.reason = reason,
+                .side = ReleaseSide::server,
+                .end_code = static_cast<int>(reason),
+                .sip_status = 200,
+                .q850_cause = facts.q850_cause};
+  if (state_ != CallState::answered) {
+    ending.sip_status = facts.sip_status != 0 ? facts.sip_status : 480;
+    if (trial_.leg != nullptr) {
+      trial_.leg->release(facts.q850_cause);
+      close_trial(0, facts.q850_cause, reason);
+    }
+    inbound_->reject(ending.sip_status, facts.q850_cause, 0);
+  } else {
+    if (trial_.leg != nullptr) trial_.leg->release(facts.q850_cause);
+    inbound_->release(facts.q850_cause);
+  }
+  finish(ending);
+}
+
+/// The one way out: every call comes through here once, whatever ended it.
+void Call::finish(const Ending& ending) {
+  if (is_over_) return;
+  is_over_ = true;
+  setup_timer_.cancel();
+  money_timer_.cancel();
+  max_timer_.cancel();
+  const Clock& clock = worker_.loop().clock();
+  ended_us_ = clock.monotonic_us();
+  ended_wall_us_ = clock.wall_us();
+  const bool was_answered = state_ == CallState::answered;
+  state_ = CallState::ending;
+  if (was_answered) attempts_.back().ended_at_us = ended_wall_us_;
+
+  Cdr cdr = make_cdr();
+  cdr.end_reason = ending.reason;
+  cdr.end_code = ending.end_code;
+  cdr.sip_status = ending.sip_status;
+  cdr.q850_cause = ending.q850_cause;
+  cdr.release_side = ending.side;
+  if (was_answered) {
+    cdr.talk_time_ms = (ended_us_ - answered_us_) / 1000;
+    const Charge charge = meter_.finish(cdr.talk_time_ms);
+    cdr.customer.charge = charge.charge;
+    cdr.customer.billed_time_s = charge.billed_time_s;
+    if (trial_.rate != nullptr && cdr.vendor) {
+      if (auto cost = rate_call(*trial_.rate, cdr.talk_time_ms, parameters().fees)) {
+        cdr.vendor->charge = cost->charge;
+        cdr.vendor->billed_time_s = cost->billed_time_s;
+        if (auto taken = worker_.commons().state.accounts.charge_unchecked(vendor().payee.account,
+                                                                           cost->charge);
+            !taken) {
+          worker_.commons().log.write(
+              LogLevel::error, "call", "vendor charge could not be taken",
+              {{"account", cdr.vendor->account}, {"error", taken.error().message}});
+        }
+      }
+    }
+  } else {
+    context_.money.cancel();
+  }
+  if (is_recorded(ending) || was_answered) {
+    worker_.journal(cdr::RecordType::end, cdr::encode(cdr::EndRecord{id_, cdr}));
+  }
+  publish(Event::Kind::call_ended, std::move(cdr));
+
+  // The lease of the call (design rule 4): lines and money go back here, ports with the media path.
+  trial_.line.release();
+  context_.customer_line.release();
+  media_.close();
+  worker_.retire(std::move(trial_.leg));
+  worker_.retire(std::move(inbound_));
+  worker_.remove(id_);
+}
+
+/// Whether an unanswered call leaves a record (C-02).
+bool Call::is_recorded(const Ending& ending) const noexcept {
+  const Parameters& p = parameters();
+  if (ending.reason == Reason::IllegalCall) return p.record_illegal;
+  if (ending.side == ReleaseSide::server && attempts_.empty() && !p.record_server_release)
+    return false;
+  return p.record_unanswered;
+}
+
+Cdr Call::make_cdr() const {
+  Cdr cdr;
+  if (inbound_ != nullptr) {
+    cdr.call_id = inbound_->call_id();
+    cdr.caller_product = inbound_->product();
+  }
+  cdr.caller_ip = context_.source.to_string();
+  cdr.caller_in = caller_raw_;
+  cdr.callee_in = callee_raw_;
+  cdr.caller = context_.caller.view();
+  cdr.callee = context_.callee.view();
+  cdr.started_at_us = started_wall_us_;
+  cdr.answered_at_us = answered_wall_us_;
+  cdr.ended_at_us = ended_wall_us_;
+  cdr.pdd_ms = pdd_ms_;
+  cdr.attempts = attempts_;
+  if (const Customer* customer = context_.customer_entry()) {
+    cdr.customer_gateway = customer->config.id;
+    cdr.customer.account = customer->payer.account_id;
+    cdr.customer.currency = customer->payer.currency;
+    if (context_.rate != nullptr) cdr.customer.rate_prefix = context_.rate->prefix;
+  }
+  if (!attempts_.empty()) {
+    const Vendor& tried = vendor();
+    cdr.vendor_gateway = tried.config.id;
+    cdr.callee_ip = tried.destination.to_string();
+    cdr.callee_product = callee_product_;
+    cdr.caller_out = attempts_.back().caller_out;
+    cdr.callee_out = attempts_.back().callee_out;
+    if (tried.payee.account) {
+      ChargeFacts& facts = cdr.vendor.emplace();
+      facts.account = tried.payee.account_id;
+      facts.currency = tried.payee.currency;
+      if (trial_.rate != nullptr) facts.rate_prefix = trial_.rate->prefix;
+    }
+  }
+  cdr.media_relayed = media_.relayed() && media_.has_streams();
+  if (cdr.media_relayed) {
+    cdr.media_caller = media_.stats(MediaSide::caller);
+    cdr.media_callee = media_.stats(MediaSide::callee);
+  }
+  return cdr;
+}
+
+CallView Call::view() const {
+  CallView view;
+  view.id = id_;
+  if (inbound_ != nullptr) view.call_id = inbound_->call_id();
+  if (const Customer* customer = context_.customer_entry())
+    view.customer_gateway = customer->config.id;
+  if (!attempts_.empty()) view.vendor_gateway = attempts_.back().vendor_gateway;
+  view.caller = context_.caller.empty() ? caller_raw_ : context_.caller.view();
+  view.callee = context_.callee.empty() ? callee_raw_ : context_.callee.view();
+  view.state = state_;
+  view.started_at_us = started_wall_us_;
+  view.answered_at_us = answered_wall_us_;
+  view.media_relayed = media_.relayed() && media_.has_streams();
+  if (view.media_relayed) {
+    view.media_caller = media_.stats(MediaSide::caller);
+    view.media_callee = media_.stats(MediaSide::callee);
+  }
+  return view;
+}
+
+void Call::publish(Event::Kind kind, std::optional<Cdr> cdr) {
+  Host& host = worker_.commons().host;
+  if (!host.wants_events()) return;
+  Event event;
+  event.kind = kind;
+  event.at_us = worker_.loop().clock().wall_us();
+  event.call = view();
+  event.cdr = std::move(cdr);
+  host.publish(std::move(event));
+}
+
+}  // namespace tandem::call

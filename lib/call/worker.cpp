@@ -1,0 +1,101 @@
+#include "call/worker.hpp"
+
+#include "call/call.hpp"
+
+namespace tandem::call {
+
+namespace {
+constexpr std::int64_t second_us = 1'000'000;
+constexpr unsigned id_worker_shift = 56;
+}  // namespace
+
+Worker::Worker(unsigned index, io::Loop& loop, Random& random, Commons& commons,
+               std::shared_ptr<const Tables> tables)
+    : index_(index),
+      loop_(loop),
+      random_(random),
+      commons_(commons),
+      tables_(std::move(tables)),
+      second_(Timer::member<&Worker::on_second, Worker>(), this) {
+  loop_.timers().start(second_, second_us);
+}
+
+Worker::~Worker() = default;
+
+void Worker::on_call(std::unique_ptr<Leg> leg, const InboundCall& arrival) {
+  const std::uint64_t id = (std::uint64_t{index_} << id_worker_shift) | next_id_++;
+  counters_.started.fetch_add(1, std::memory_order_relaxed);
+  commons_.live_calls.fetch_add(1, std::memory_order_relaxed);
+  auto call = std::make_unique<Call>(*this, id, std::move(leg), arrival, tables_);
+  Call& started = *call;
+  calls_.emplace(id, std::move(call));
+  started.begin(arrival);
+}
+
+void Worker::answer_policy(std::uint64_t token, const PolicyAnswer& answer) {
+  if (const auto found = calls_.find(token); found != calls_.end())
+    found->second->answer_policy(answer);
+}
+
+bool Worker::disconnect(std::uint64_t id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return false;
+  found->second->end_by_server(Reason::AdminDisconnect);
+  return true;
+}
+
+void Worker::end_all(Reason reason) {
+  std::vector<std::uint64_t> ids;
+  ids.reserve(calls_.size());
+  for (const auto& [id, call] : calls_)
+    ids.push_back(id);
+  for (const std::uint64_t id : ids) {
+    if (const auto found = calls_.find(id); found != calls_.end())
+      found->second->end_by_server(reason);
+  }
+}
+
+std::vector<CallView> Worker::views() const {
+  std::vector<CallView> views;
+  views.reserve(calls_.size());
+  for (const auto& [id, call] : calls_)
+    views.push_back(call->view());
+  return views;
+}
+
+void Worker::retire(std::unique_ptr<Leg> leg) {
+  if (leg == nullptr) return;
+  // std::function must be copyable, so the leg travels in a shared_ptr that has this one owner.
+  loop_.defer([shared = std::shared_ptr<Leg>(std::move(leg))] {});
+}
+
+void Worker::remove(std::uint64_t id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  loop_.defer([shared = std::shared_ptr<Call>(std::move(found->second))] {});
+  calls_.erase(found);
+  counters_.ended.fetch_add(1, std::memory_order_relaxed);
+  commons_.live_calls.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Worker::journal(cdr::RecordType type, std::string payload) noexcept {
+  const auto appended = commons_.journal.append(type, std::move(payload));
+  if (appended) return;
+  counters_.unrecorded.fetch_add(1, std::memory_order_relaxed);
+  commons_.log.write(LogLevel::error, "call", "journal refused a record",
+                     {{"error", appended.error().message}});
+}
+
+void Worker::on_second() {
+  loop_.timers().start(second_, second_us);
+  const std::int64_t now_us = loop_.clock().monotonic_us();
+  std::vector<std::uint64_t> due;
+  for (const auto& [id, call] : calls_) {
+    if (call->is_answered()) due.push_back(id);
+  }
+  for (const std::uint64_t id : due) {  // a call may end here and leave the map
+    if (const auto found = calls_.find(id); found != calls_.end()) found->second->on_second(now_us);
+  }
+}
+
+}  // namespace tandem::call

@@ -1,0 +1,104 @@
+// One call worker: the calls that live on one loop.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/leg.hpp"
+#include "base/timer_wheel.hpp"
+#include "call/stages.hpp"
+#include "call/tables.hpp"
+#include "cdr/journal.hpp"
+#include "io/loop.hpp"
+#include "tandem/call.hpp"
+#include "tandem/clock.hpp"
+#include "tandem/log.hpp"
+#include "tandem/media_relay.hpp"
+
+namespace tandem::call {
+
+class Call;
+
+/// What calls tell and ask beyond their worker. Threading: thread-safe; called on call workers,
+/// must not block.
+class Host {
+ public:
+  virtual ~Host() = default;
+  [[nodiscard]] virtual bool wants_events() const noexcept = 0;
+  virtual void publish(Event event) noexcept = 0;
+  [[nodiscard]] virtual bool has_policy() const noexcept = 0;
+  /// The answer comes back through Worker::answer_policy() on the worker of the token.
+  virtual void ask_policy(PolicyQuestion question) noexcept = 0;
+  [[nodiscard]] virtual std::int64_t policy_deadline_us() const noexcept = 0;
+  [[nodiscard]] virtual const PolicyAnswer& policy_default() const noexcept = 0;
+};
+
+/// What all workers of a switch share.
+struct Commons {
+  SharedState& state;
+  cdr::Journal& journal;
+  Log& log;
+  Host& host;
+  MediaRelay* relay = nullptr;  ///< Null: no media can be relayed.
+  std::atomic<bool> is_draining{false};
+  std::atomic<std::int64_t> live_calls{0};
+};
+
+/// Counters of one worker; read by any thread.
+struct WorkerCounters {
+  std::atomic<std::uint64_t> started{0}, answered{0}, ended{0}, refused{0}, unrecorded{0};
+};
+
+/// Threading: loop-bound, but for counters().
+class Worker final : public InboundCalls {
+ public:
+  /// `index`: 0..63, the top byte of the ids of its calls. All references outlive the worker.
+  Worker(unsigned index, io::Loop& loop, Random& random, Commons& commons,
+         std::shared_ptr<const Tables> tables);
+  ~Worker() override;  ///< After the loop has stopped; calls that are left end without a record.
+
+  void set_legs(LegFactory& legs) noexcept { legs_ = &legs; }
+  void set_tables(std::shared_ptr<const Tables> tables) noexcept { tables_ = std::move(tables); }
+
+  void on_call(std::unique_ptr<Leg> leg, const InboundCall& call) override;
+  void answer_policy(std::uint64_t token, const PolicyAnswer& answer);
+  /// False when there is no such call.
+  bool disconnect(std::uint64_t id);
+  void end_all(Reason reason);
+  [[nodiscard]] std::vector<CallView> views() const;
+  [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }
+
+  // For calls.
+  [[nodiscard]] io::Loop& loop() noexcept { return loop_; }
+  [[nodiscard]] Random& random() noexcept { return random_; }
+  [[nodiscard]] Commons& commons() noexcept { return commons_; }
+  [[nodiscard]] LegFactory& legs() noexcept { return *legs_; }
+  [[nodiscard]] WorkerCounters& tally() noexcept { return counters_; }
+  /// Destroys a leg once its handler has returned.
+  void retire(std::unique_ptr<Leg> leg);
+  /// Forgets a call, and destroys it once its handler has returned.
+  void remove(std::uint64_t id);
+  /// Appends to the journal; what it does not take is counted and logged, never thrown away
+  /// silently.
+  void journal(cdr::RecordType type, std::string payload) noexcept;
+
+ private:
+  void on_second();
+
+  const unsigned index_;
+  io::Loop& loop_;
+  Random& random_;
+  Commons& commons_;
+  LegFactory* legs_ = nullptr;
+  std::shared_ptr<const Tables> tables_;
+  std::uint64_t next_id_ = 1;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Call>> calls_;
+  WorkerCounters counters_;
+  Timer second_;
+};
+
+}  // namespace tandem::call
