@@ -1,0 +1,389 @@
+// The relay on real sockets over loopback.
+#include <dirent.h>
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tandem/clock.hpp"
+#include "tandem/media_relay.hpp"
+#include "unit/media/endpoint.hpp"
+#include "unit/media/rtp_packet.hpp"
+
+using namespace tandem;
+using namespace tandem::media;
+
+namespace {
+
+constexpr MediaSide caller = MediaSide::caller;
+constexpr MediaSide callee = MediaSide::callee;
+
+MediaConfig small_config(std::uint16_t first = 0, std::uint16_t ports = 200) {
+  MediaConfig config;
+  config.address = IpAddress::ipv4(127, 0, 0, 1);
+  // Spread over programs that run at the same time; a port that is taken is passed over anyway.
+  config.port_first =
+      first != 0 ? first : static_cast<std::uint16_t>(20000 + ::getpid() % 50 * 200);
+  config.port_last = static_cast<std::uint16_t>(config.port_first + ports - 1);
+  config.ready_pairs = 4;
+  return config;
+}
+
+std::size_t open_files() {
+  std::size_t files = 0;
+  DIR* folder = ::opendir("/proc/self/fd");
+  while (::readdir(folder) != nullptr)
+    ++files;
+  ::closedir(folder);
+  return files;
+}
+
+// A session with an endpoint at either side, each signalled to the relay.
+struct Call {
+  Endpoint a, b;
+  MediaSession session;
+  Call(MediaRelay& relay, const char* ip_a = "127.0.0.1", const char* ip_b = "127.0.0.1")
+      : a(ip_a), b(ip_b) {
+    auto opened = relay.open(a.local().ip.family, b.local().ip.family);
+    REQUIRE_MESSAGE(opened.ok(), (opened ? "" : opened.error().message));
+    session = std::move(opened).value();
+    REQUIRE(session.set_remote(caller, a.local()));
+    REQUIRE(session.set_remote(callee, b.local()));
+  }
+  void echo(std::uint16_t sequence) {
+    const std::string from_a = rtp_packet(sequence, sequence * 160U, 0xA);
+    a.send(session.local_rtp(caller), from_a);
+    REQUIRE(b.receive() == from_a);
+    const std::string from_b =
+        rtp_packet(static_cast<std::uint16_t>(sequence + 500), sequence * 160U, 0xB, 20);
+    b.send(session.local_rtp(callee), from_b);
+    REQUIRE(a.receive() == from_b);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Media relay M-02: both ways arrive unchanged and are counted on both sides") {
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  CHECK(call.session.local_rtp(caller).port % 2 == 0);
+  CHECK(call.session.local_rtcp(caller).port == call.session.local_rtp(caller).port + 1);
+  CHECK(call.session.last_rtp_us(caller) == 0);
+  CHECK_FALSE(call.session.remote(caller));
+  for (std::uint16_t i = 0; i < 100; ++i)
+    call.echo(i);
+  const MediaSideStats a = call.session.stats(caller);
+  const MediaSideStats b = call.session.stats(callee);
+  CHECK(a.packets_received == 100);
+  CHECK(a.bytes_received == 17'200);
+  CHECK(b.packets_received == 100);
+  CHECK(b.bytes_received == 3'200);
+  // What arrived at an end was counted as received before it was sent and as sent after; ask for
+  // the sure bound.
+  CHECK(a.packets_sent >= 99);
+  CHECK(b.packets_sent == 100);
+  CHECK(a.packets_lost == 0);
+  CHECK(a.packets_refused == 0);
+  CHECK(a.remote == call.a.local().to_string());
+  CHECK(call.session.remote(callee) == call.b.local());
+  CHECK(call.session.last_rtp_us(caller) > 0);
+  CHECK(call.session.last_rtp_us(caller) <= SystemClock().monotonic_us());
+}
+
+TEST_CASE("Media relay M-17: packets that never came are counted as lost") {
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  for (std::uint16_t i = 0; i < 200; ++i) {
+    if (i % 10 == 5) continue;
+    call.a.send(call.session.local_rtp(caller), rtp_packet(i, i * 160U, 1));
+    REQUIRE_FALSE(call.b.receive().empty());
+  }
+  CHECK(call.session.stats(caller).packets_lost == 20);
+  CHECK(call.session.stats(callee).packets_lost == 0);
+}
+
+TEST_CASE("Media relay M-02: a stranger's packets do not reach the other side") {
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  call.echo(1);
+  Endpoint stranger;
+  for (std::uint16_t i = 0; i < 10; ++i)
+    stranger.send(call.session.local_rtp(caller), rtp_packet(i, 0, 666));
+  call.echo(2);  // passes through the same socket after them
+  CHECK(call.session.stats(caller).packets_refused == 10);
+  CHECK(call.session.remote(caller) == call.a.local());
+  CHECK_FALSE(stranger.has_datagram());
+  CHECK(relay->stats().packets_refused == 10);
+}
+
+TEST_CASE("Media relay M-02: a stream that goes on from another port keeps both ways") {
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  call.echo(1);
+  Endpoint moved;
+  moved.send(call.session.local_rtp(caller), rtp_packet(2, 320, 0xA));
+  CHECK_FALSE(call.b.receive().empty());
+  call.b.send(call.session.local_rtp(callee), rtp_packet(502, 320, 0xB));
+  CHECK_FALSE(moved.receive().empty());
+}
+
+TEST_CASE("Media relay M-02: a re-INVITE with another address moves the latch at once") {
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  call.echo(1);
+  Endpoint moved;
+  REQUIRE(call.session.set_remote(caller, moved.local()));
+  call.b.send(call.session.local_rtp(callee), rtp_packet(502, 320, 0xB));
+  CHECK_FALSE(moved.receive().empty());
+  moved.send(call.session.local_rtp(caller), rtp_packet(9000, 1, 0xC));
+  CHECK_FALSE(call.b.receive().empty());
+  CHECK(call.session.remote(caller) == moved.local());
+}
+
+TEST_CASE("Media relay: RTCP passes on its own ports and brings the loss that the other side saw") {
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  Endpoint a_reports, b_reports;
+  REQUIRE(call.session.set_remote(caller, call.a.local(), a_reports.local()));
+  REQUIRE(call.session.set_remote(callee, call.b.local(), b_reports.local()));
+  CHECK_FALSE(call.session.reported_lost(caller));
+  a_reports.send(call.session.local_rtcp(caller), receiver_report(1, 17));
+  CHECK(b_reports.receive() == receiver_report(1, 17));
+  CHECK(call.session.reported_lost(caller) == 17u);
+  CHECK(call.session.last_rtp_us(caller) == 0);
+  b_reports.send(call.session.local_rtcp(callee), receiver_report(2, 0));
+  CHECK(a_reports.receive() == receiver_report(2, 0));
+}
+
+TEST_CASE("Media relay: RTP and RTCP share a port where the SDP says so (RFC 5761)") {
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  REQUIRE(call.session.set_remote(caller, call.a.local(), call.a.local()));
+  REQUIRE(call.session.set_remote(callee, call.b.local(), call.b.local()));
+  call.echo(1);
+  call.a.send(call.session.local_rtp(caller), receiver_report(1, 3));
+  CHECK(call.b.receive() == receiver_report(1, 3));
+  CHECK(call.session.stats(caller).packets_received == 1);
+  CHECK(call.session.reported_lost(caller) == 3u);
+}
+
+TEST_CASE("Media relay: IPv6, and a session between the families, relay both ways") {
+  MediaConfig config = small_config();
+  config.address6 = *IpAddress::parse("::1");
+  auto relay = MediaRelay::create(config);
+  REQUIRE(relay);
+  {
+    Call call(*relay, "::1", "::1");
+    for (std::uint16_t i = 0; i < 20; ++i)
+      call.echo(i);
+    CHECK(call.session.stats(caller).remote == call.a.local().to_string());
+  }
+  Call bridged(*relay, "127.0.0.1", "::1");
+  CHECK(bridged.session.local_rtp(caller).ip.is_ipv4());
+  CHECK(bridged.session.local_rtp(callee).ip.is_ipv6());
+  for (std::uint16_t i = 0; i < 20; ++i)
+    bridged.echo(i);
+  const auto wrong = bridged.session.set_remote(caller, bridged.b.local());
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().code == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("Media relay: a family without an address is refused as unsupported") {
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  const auto session = relay->open(IpAddress::Family::ipv4, IpAddress::Family::ipv6);
+  REQUIRE_FALSE(session);
+  CHECK(session.error().code == ErrorCode::unsupported);
+}
+
+TEST_CASE("Media relay: an exhausted range is the error limit, closing a session makes room") {
+  MediaConfig config = small_config(0, 8);  // 4 pairs
+  config.rest_ms = 0;
+  auto relay = MediaRelay::create(config);
+  REQUIRE(relay);
+  std::vector<MediaSession> sessions;
+  for (;;) {
+    auto session = relay->open();
+    if (!session) {
+      CHECK(session.error().code == ErrorCode::limit);
+      break;
+    }
+    sessions.push_back(std::move(session).value());
+    REQUIRE(sessions.size() <= 2);
+  }
+  REQUIRE_FALSE(sessions.empty());
+  CHECK(relay->stats().sessions_refused == 1);
+  sessions.pop_back();
+  CHECK(relay->open());
+}
+
+TEST_CASE("Media relay: a port at rest gets no new call") {
+  MediaConfig config = small_config(0, 8);
+  config.rest_ms = 60'000;
+  auto relay = MediaRelay::create(config);
+  REQUIRE(relay);
+  int opened = 0;
+  while (relay->open())
+    ++opened;  // each one is closed at once
+  CHECK(opened >= 1);
+  CHECK(opened <= 2);
+}
+
+TEST_CASE("Media relay: the limit of open files is the error limit and running calls go on") {
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  rlimit low = before;
+  low.rlim_cur = open_files() + 4;
+  ::setrlimit(RLIMIT_NOFILE, &low);
+  std::vector<MediaSession> sessions;
+  Result<MediaSession> last = relay->open();
+  while (last && sessions.size() < 100) {
+    sessions.push_back(std::move(last).value());
+    last = relay->open();
+  }
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  REQUIRE_FALSE(last);
+  CHECK(last.error().code == ErrorCode::limit);
+  CHECK(last.error().message.find("open files") != std::string::npos);
+  call.echo(1);
+  sessions.clear();
+  CHECK(relay->open());
+}
+
+TEST_CASE("Media relay: 10,000 sessions opened and closed leave the number of files as it was") {
+  MediaConfig config = small_config(0, 80);
+  config.rest_ms = 0;
+  config.ready_pairs = 20;
+  auto relay = MediaRelay::create(config);
+  REQUIRE(relay);
+  { Call call(*relay); }
+  const std::uint64_t pairs = relay->stats().port_pairs_bound;
+  for (int i = 0; i < 10'000; ++i) {
+    auto session = relay->open();
+    REQUIRE(session);
+  }
+  CHECK(relay->stats().sessions == 0);
+  CHECK(relay->stats().port_pairs_bound <= pairs + 20);
+  Call call(*relay);
+  call.echo(1);
+}
+
+TEST_CASE("Media relay: closing it frees every file and the next one gets the same ports") {
+  const std::size_t files = open_files();
+  for (int i = 0; i < 5; ++i) {
+    MediaConfig config = small_config(0, 40);
+    config.ready_pairs = 20;
+    auto relay = MediaRelay::create(config);
+    REQUIRE(relay);
+    Call call(*relay);
+    call.echo(1);
+    CHECK(relay->stats().ports_busy == 0);
+  }
+  CHECK(open_files() == files);
+}
+
+TEST_CASE("Media relay: a port that another program holds is passed over") {
+  MediaConfig config = small_config(0, 40);
+  Endpoint holder("127.0.0.1", config.port_first);
+  auto relay = MediaRelay::create(config);
+  REQUIRE(relay);
+  CHECK(relay->stats().ports_busy == 1);
+  Call call(*relay);
+  call.echo(1);
+  CHECK(call.session.local_rtp(caller).port > config.port_first);
+}
+
+TEST_CASE("Media relay: sessions may outlive it") {
+  MediaSession session;
+  {
+    auto relay = MediaRelay::create(small_config());
+    REQUIRE(relay);
+    session = std::move(*relay->open());
+  }
+  CHECK(session.stats(caller).packets_received == 0);
+  session.close();
+  CHECK_FALSE(session.is_open());
+}
+
+TEST_CASE("Media relay: a configuration out of range is refused with the value") {
+  const auto refused = [](void (*change)(MediaConfig&)) {
+    MediaConfig config = small_config();
+    change(config);
+    auto relay = MediaRelay::create(config);
+    REQUIRE_FALSE(relay);
+    return relay.error();
+  };
+  CHECK(refused([](MediaConfig& c) { c.shards = 0; }).code == ErrorCode::invalid_argument);
+  CHECK(refused([](MediaConfig& c) { c.port_last = c.port_first; }).code ==
+        ErrorCode::invalid_argument);
+  CHECK(refused([](MediaConfig& c) { c.address = {}; }).code == ErrorCode::invalid_argument);
+  CHECK(refused([](MediaConfig& c) { c.address = IpAddress::ipv4(0, 0, 0, 0); }).code ==
+        ErrorCode::invalid_argument);
+  CHECK(refused([](MediaConfig& c) { c.ready_pairs = 99'999; }).message.find("99999") !=
+        std::string::npos);
+  const Error elsewhere =
+      refused([](MediaConfig& c) { c.address = IpAddress::ipv4(192, 0, 2, 1); });
+  CHECK(elsewhere.code == ErrorCode::io);
+  CHECK(elsewhere.message.find("192.0.2.1") != std::string::npos);
+}
+
+TEST_CASE(
+    "Media relay: sessions on several shards open, relay and close from several threads at once") {
+  MediaConfig config = small_config(0, 400);
+  config.shards = 2;
+  config.rest_ms = 0;
+  auto relay = MediaRelay::create(config);
+  REQUIRE(relay);
+  std::vector<std::thread> workers;
+  std::atomic<int> relayed{0};
+  for (std::uint32_t worker = 0; worker < 3; ++worker) {
+    workers.emplace_back([&relay, &relayed, worker] {
+      Endpoint a, b;
+      for (std::uint16_t i = 0; i < 100; ++i) {
+        auto session = relay->open();
+        if (!session || !session->set_remote(caller, a.local()) ||
+            !session->set_remote(callee, b.local()))
+          continue;
+        session->set_flags(callee, MediaFlags{});
+        const std::string packet = rtp_packet(i, worker, worker);
+        a.send(session->local_rtp(caller), packet);
+        if (b.receive() == packet && session->stats(caller).packets_received == 1 &&
+            session->remote(caller) == a.local())
+          ++relayed;
+      }
+    });
+  }
+  for (std::thread& worker : workers)
+    worker.join();
+  CHECK(relayed == 300);
+  CHECK(relay->stats().sessions == 0);
+}
+
+TEST_CASE("Media relay: above the rate of the tick every packet still arrives unchanged") {
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  // Eight at a time fit every buffer on the way, so a loss would be the relay's.
+  std::uint16_t sequence = 0;
+  for (int round = 0; round < 1000; ++round) {
+    for (int i = 0; i < 8; ++i)
+      call.a.send(call.session.local_rtp(caller),
+                  rtp_packet(static_cast<std::uint16_t>(sequence + i), 0, 1));
+    for (int i = 0; i < 8; ++i, ++sequence)
+      REQUIRE(call.b.receive() == rtp_packet(sequence, 0, 1));
+  }
+  CHECK(call.session.stats(caller).packets_received == 8000);
+  CHECK(call.session.stats(caller).packets_lost == 0);
+}
