@@ -203,8 +203,8 @@ PrefixIndex PrefixIndex::Builder::build() {
   index.size_ = size();
   std::sort(digits_.begin(), digits_.end(),
             [](const Digits& a, const Digits& b) { return a.code < b.code; });
-  // The direct table takes at most about 16 bytes a prefix, so that small tables stay small.
-  while (index.depth_ < depth_max && pow10(index.depth_ + 1) <= 4 * digits_.size())
+  // The direct table takes at most about 9 bytes a prefix, so that small tables stay small.
+  while (index.depth_ < depth_max && pow10(index.depth_ + 1) <= 2 * digits_.size())
     ++index.depth_;
   const unsigned depth = index.depth_;
   index.direct_.assign(direct_start(depth + 1), leaf_bit);

@@ -12,7 +12,7 @@ constexpr std::int64_t tick_us = 1000;
 // Keeps now + delay inside int64 whatever a caller asks for: 146,000 years.
 constexpr std::int64_t delay_us_max = std::numeric_limits<std::int64_t>::max() / 2;
 // Furthest slot of the top level that is not the current one.
-constexpr std::uint64_t reach_ticks = 255ULL << 24;
+constexpr std::uint64_t reach_ticks = 255ULL << 32;
 
 }  // namespace
 

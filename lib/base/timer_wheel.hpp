@@ -42,9 +42,10 @@ class Timer : private TimerLink {
   void* context_;
 };
 
-/// 4 levels of 256 slots, 1 ms a tick. A timer never fires early and at most one tick late (plus
-/// the delay of advance()); a delay may be of any length. Timers of one tick fire in the order of
-/// their start. Threading: loop-bound. No allocation after construction.
+/// 5 levels of 256 slots, 1 ms a tick. A timer never fires early and at most one tick late (plus
+/// the delay of advance()). A delay may be of any length. Timers of one tick fire in the order of
+/// their start, of those started less than 34 years ahead: that is the reach of the slots.
+/// Threading: loop-bound. No allocation after construction.
 class TimerWheel {
  public:
   explicit TimerWheel(std::int64_t now_us) noexcept;
@@ -69,7 +70,7 @@ class TimerWheel {
 
  private:
   friend class Timer;
-  static constexpr unsigned levels = 4;
+  static constexpr unsigned levels = 5;
   static constexpr unsigned slots = 256;
   static constexpr unsigned slot_bits = 8;
 

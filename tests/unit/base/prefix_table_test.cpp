@@ -1,0 +1,227 @@
+#include "base/prefix_table.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tandem/clock.hpp"
+
+using namespace tandem;
+
+namespace {
+
+using Table = PrefixTable<>;
+using Oracle = std::map<std::string, std::uint32_t, std::less<>>;
+
+// Every prefix of `number` that is in the oracle, the longest first.
+std::vector<Table::Match> naive(const Oracle& oracle, std::string_view number,
+                                std::size_t most = 33) {
+  std::vector<Table::Match> found;
+  for (std::size_t length = std::min<std::size_t>(number.size(), 32) + 1;
+       length-- > 0 && found.size() < most;) {
+    const auto entry = oracle.find(number.substr(0, length));
+    if (entry != oracle.end()) found.push_back({entry->second, static_cast<std::uint8_t>(length)});
+  }
+  return found;
+}
+
+Table build(const Oracle& oracle) {
+  Table::Builder builder;
+  for (const auto& [prefix, value] : oracle)
+    REQUIRE(builder.add(prefix, value));
+  return builder.build();
+}
+
+void add_random(Oracle& oracle, SeededRandom& random, std::size_t length, const char* alphabet,
+                std::size_t letters) {
+  std::string prefix;
+  for (std::size_t i = 0; i < length; ++i)
+    prefix += alphabet[random.below(letters)];
+  oracle.emplace(prefix, static_cast<std::uint32_t>(random.next()));
+}
+
+// Compares `lookups` numbers: extensions, truncations, neighbours of prefixes, and random ones.
+// Counts instead of a CHECK each: the numbers are many.
+std::size_t differences(const Oracle& oracle, const Table& table, SeededRandom& random,
+                        std::size_t lookups, bool with_letters) {
+  std::vector<std::string_view> prefixes;
+  for (const auto& entry : oracle)
+    prefixes.push_back(entry.first);
+  const std::string_view alphabet = with_letters ? "0123456789#*+_aZ." : "0123456789";
+  std::size_t differing = 0;
+  std::string number;
+  for (std::size_t i = 0; i < lookups; ++i) {
+    number.clear();
+    if (!prefixes.empty() && random.below(8) != 0) number = prefixes[random.below(prefixes.size())];
+    switch (random.below(6)) {
+      case 0:
+        number.resize(random.below(number.size() + 1));
+        break;
+      case 1:
+        number.append(random.below(6), '0');
+        break;  // pitfall: a padded number is not its padding
+      case 2:
+        number.append(random.below(6), '9');
+        break;
+      case 3:
+        if (!number.empty()) number.back() = alphabet[random.below(alphabet.size())];
+        break;
+      default:
+        break;
+    }
+    for (auto more = random.below(8); more > 0; --more)
+      number += alphabet[random.below(alphabet.size())];
+    const auto wanted = naive(oracle, number, i % 16 == 0 ? 33 : 1);
+    const auto found = table.find(number);
+    if (wanted.empty() ? found.has_value() : found != wanted.front()) ++differing;
+    if (i % 16 == 0) {
+      std::vector<Table::Match> all;
+      table.for_each_match(number, [&all](const Table::Match& match) { all.push_back(match); });
+      if (all != wanted) ++differing;
+    }
+  }
+  return differing;
+}
+
+}  // namespace
+
+TEST_CASE("PrefixTable: an empty table matches nothing") {
+  const Table table = Table::Builder().build();
+  CHECK_FALSE(table.find(""));
+  CHECK_FALSE(table.find("44"));
+  CHECK(Table().size() == 0);
+  CHECK_FALSE(Table().find("1"));
+}
+
+TEST_CASE("PrefixTable: the longest prefix wins and is never longer than the number (R-01)") {
+  const Oracle oracle{{"", 1}, {"44", 2}, {"4420", 3}, {"442000000000", 4}, {"4", 5}};
+  const Table table = build(oracle);
+  CHECK(table.find("442")->value == 2);
+  CHECK(table.find("4420")->value == 3);
+  CHECK(table.find("44200")->value == 3);
+  CHECK(table.find("44200000000")->value == 3);
+  CHECK(table.find("442000000000")->value == 4);
+  CHECK(table.find("442000000000")->prefix_length == 12);
+  CHECK(table.find("1")->value == 1);
+  CHECK(table.find("")->value == 1);
+  CHECK(table.find("")->prefix_length == 0);
+  CHECK(table.size() == 5);
+}
+
+TEST_CASE("PrefixTable: letters, signs and very long prefixes match too (R-01)") {
+  const Oracle oracle{{"#31#", 1}, {"*", 2},
+                      {"44a", 3},  {"44", 4},
+                      {"+44", 5},  {std::string(32, '7'), 6},
+                      {"777", 7},  {"44a99999999999999999", 8},
+                      {"_x", 9},   {"77777777777777777", 10}};
+  const Table table = build(oracle);
+  CHECK(table.find("#31#123")->value == 1);
+  CHECK(table.find("*99")->value == 2);
+  CHECK(table.find("44a1")->value == 3);
+  CHECK(table.find("44b1")->value == 4);
+  CHECK(table.find("+441")->value == 5);
+  CHECK(table.find(std::string(32, '7'))->value == 6);
+  CHECK(table.find(std::string(40, '7'))->value == 6);
+  CHECK(table.find(std::string(31, '7'))->value == 10);
+  CHECK(table.find(std::string(16, '7'))->value == 7);
+  CHECK(table.find("44a999999999999999999")->value == 8);
+  CHECK_FALSE(table.find("_X"));
+  CHECK_FALSE(table.find("\xff"));
+}
+
+TEST_CASE("PrefixTable: a prefix twice or a malformed one is refused and changes nothing") {
+  Table::Builder builder;
+  CHECK(builder.add("44", 1));
+  CHECK(builder.add("44", 2).error().code == ErrorCode::already_exists);
+  CHECK(builder.add("a", 1));
+  CHECK(builder.add("a", 2).error().code == ErrorCode::already_exists);
+  CHECK(builder.add("", 1));
+  CHECK(builder.add("", 2).error().code == ErrorCode::already_exists);
+  CHECK(builder.add("4 4", 1).error().code == ErrorCode::invalid_argument);
+  CHECK(builder.add(std::string(33, '1'), 1).error().code == ErrorCode::invalid_argument);
+  CHECK(builder.size() == 3);
+  CHECK(builder.build().find("441")->value == 1);
+  CHECK(builder.size() == 0);
+  CHECK(builder.add("44", 2));
+}
+
+TEST_CASE("PrefixTable: the walk goes from the longest match to the shortest and stops when told") {
+  const Table table =
+      build({{"", 0}, {"4", 1}, {"44", 2}, {"4420", 4}, {"4420794", 7}, {"4420795", 8}});
+  std::vector<unsigned> lengths;
+  table.for_each_match("44207946",
+                       [&](const Table::Match& match) { lengths.push_back(match.prefix_length); });
+  CHECK(lengths == std::vector<unsigned>{7, 4, 2, 1, 0});
+  lengths.clear();
+  table.for_each_match("44207946", [&](const Table::Match& match) {
+    lengths.push_back(match.prefix_length);
+    return lengths.size() < 2;
+  });
+  CHECK(lengths == std::vector<unsigned>{7, 4});
+}
+
+TEST_CASE("PrefixTable: agrees with the naive oracle at every size of table") {
+  SeededRandom random(3);
+  for (std::size_t size : {1u, 2u, 3u, 10u, 26u, 120u, 1'000u, 5'000u, 26'000u}) {
+    CAPTURE(size);
+    Oracle oracle;
+    while (oracle.size() < size)
+      add_random(oracle, random, random.below(size < 20 ? 4 : 16), "0123456789", 10);
+    const Table table = build(oracle);
+    CHECK(table.size() == oracle.size());
+    CHECK(differences(oracle, table, random, 70'000, false) == 0);
+  }
+}
+
+TEST_CASE("PrefixTable: agrees with the naive oracle where prefixes nest densely") {
+  SeededRandom random(5);
+  for (int round = 0; round < 20; ++round) {
+    Oracle oracle;
+    // Two or three digits and any length: nearly every prefix lies in others and shares ends with
+    // them.
+    for (int i = 0; i < 3'000; ++i)
+      add_random(oracle, random, random.below(20), round % 2 ? "09" : "459", round % 2 ? 2 : 3);
+    CHECK(differences(oracle, build(oracle), random, 13'000, false) == 0);
+  }
+}
+
+TEST_CASE("PrefixTable: agrees with the naive oracle on letters, signs and all lengths") {
+  SeededRandom random(9);
+  for (int round = 0; round < 10; ++round) {
+    Oracle oracle;
+    for (int i = 0; i < 2'000; ++i) {
+      add_random(oracle, random, random.below(33), "0123456789", 10);
+      add_random(oracle, random, random.below(5), "01#*+_aZ", 8);
+    }
+    CHECK(differences(oracle, build(oracle), random, 13'000, true) == 0);
+  }
+}
+
+TEST_CASE("PrefixTable: 300,000 prefixes cost at most 20 bytes each and small tables stay small") {
+  // Laid out like a dial plan: operators own runs of neighbouring prefixes.
+  Table::Builder builder;
+  SeededRandom random(1);
+  while (builder.size() < 300'000) {
+    const std::string stem =
+        std::to_string(10'000 + random.below(90'000)) + std::to_string(random.below(100));
+    const std::uint64_t run = 1 + random.below(10);
+    for (std::uint64_t digit = random.below(10); digit < run; ++digit) {
+      (void)builder.add(stem + std::to_string(digit), 1);  // one drawn before is refused
+      for (char last = '0'; random.below(2) == 0 && last <= '9'; ++last) {
+        (void)builder.add(stem + std::to_string(digit) + last,
+                          static_cast<std::uint32_t>(random.below(50)));
+      }
+    }
+  }
+  CHECK(builder.build().memory_bytes() <= 20 * 300'000);
+  CHECK(build({{"44", 1}, {"49", 2}}).memory_bytes() < 1'000);
+}
+
+TEST_CASE("PrefixTable: values of other types come back as they went in") {
+  enum class Verdict : std::uint32_t { allow, deny };
+  PrefixTable<Verdict>::Builder builder;
+  CHECK(builder.add("44", Verdict::deny));
+  CHECK(builder.build().find("441")->value == Verdict::deny);
+}
