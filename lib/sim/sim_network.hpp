@@ -29,6 +29,9 @@ class SimNetwork final : public io::Network {
   ~SimNetwork() override;
 
   Result<std::unique_ptr<io::Loop>> create_loop(std::string name) override;
+  /// A loop on a host of its own: its connections and its sockets on 0.0.0.0 send from `host`.
+  /// Loops made without one send from 127.0.0.1 and ::1.
+  Result<std::unique_ptr<io::Loop>> create_loop(std::string name, const IpAddress& host);
   [[nodiscard]] const Clock& clock() const noexcept override;
   [[nodiscard]] bool is_simulated() const noexcept override { return true; }
   /// The clock itself, for steps of the wall clock. Monotonic time is moved by the run functions
@@ -59,6 +62,9 @@ class SimNetwork final : public io::Network {
   void clear_links();  ///< Only the default link is left.
   /// Whether datagrams to ports that nobody owns come back as on_unreachable(). Default: yes.
   void set_unreachable(bool answers) noexcept;
+
+  /// Breaks every stream between two addresses: both ends hear on_closed(). Returns how many.
+  std::size_t reset_streams(const IpAddress& a, const IpAddress& b);
 
   // Looking.
 
