@@ -1,0 +1,833 @@
+#include "sip/dialog.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "sip/content.hpp"
+#include "sip/worker.hpp"
+
+namespace tandem::sip {
+namespace {
+
+const std::vector<PassedHeader> no_headers;
+
+/// A number as text, for values put together from parts.
+struct Decimal {
+  char digits[12];
+  std::size_t size;
+  explicit Decimal(std::uint32_t number) noexcept
+      : size(static_cast<std::size_t>(std::to_chars(digits, digits + sizeof(digits), number).ptr -
+                                      digits)) {}
+  [[nodiscard]] std::string_view view() const noexcept { return {digits, size}; }
+};
+
+/// The URI of a Route or Record-Route value, and whether its router is a loose one (RFC 3261
+/// section 19.1.1).
+bool read_route(std::string_view value, std::string_view& uri, Uri& parsed,
+                bool& is_loose) noexcept {
+  NameAddress address;
+  if (!parse_name_address(value, address) || !parse_uri(address.uri, parsed)) return false;
+  uri = address.uri;
+  (void)find_param(parsed.params, "lr", &is_loose);
+  return true;
+}
+
+std::string_view first_line(std::string_view lines) noexcept {
+  return lines.substr(0, lines.find('\n'));
+}
+
+}  // namespace
+
+void write_reason(MessageWriter& writer, int q850_cause) noexcept {
+  if (q850_cause <= 0) return;
+  writer.header("Reason", {"Q.850;cause=", Decimal(static_cast<std::uint32_t>(q850_cause)).view()});
+}
+
+void write_dialog_request(MessageWriter& writer, StackWorker& worker, const DialogHead& head,
+                          std::string_view method, std::uint32_t cseq, const Path& path,
+                          std::string_view branch, int max_forwards) {
+  std::string_view routes = head.routes;
+  std::string_view strict_target;
+  std::string_view uri;
+  Uri parsed;
+  bool is_loose = false;
+  if (!routes.empty() && read_route(first_line(routes), uri, parsed, is_loose) && !is_loose) {
+    writer.request_line(method, uri);
+    const std::size_t end = routes.find('\n');
+    routes = end == std::string_view::npos ? std::string_view{} : routes.substr(end + 1);
+    strict_target = head.target;
+  } else {
+    writer.request_line(method, head.target);
+  }
+  writer.header("Via", {path.transport == Transport::udp ? "SIP/2.0/UDP " : "SIP/2.0/TCP ",
+                        worker.transports().advertised_text(path), ";branch=", branch, ";rport"});
+  while (!routes.empty()) {
+    const std::string_view line = first_line(routes);
+    writer.copy("Route", line);
+    routes.remove_prefix(std::min(line.size() + 1, routes.size()));
+  }
+  if (!strict_target.empty()) writer.header("Route", {"<", strict_target, ">"});
+  writer.header("Max-Forwards", static_cast<std::uint64_t>(max_forwards));
+  writer.copy("From", head.from);
+  writer.copy("To", head.to);
+  writer.header("Call-ID", head.call_id);
+  writer.header("CSeq", {Decimal(cseq).view(), " ", method});
+  if (!worker.shared().user_agent_line.empty()) writer.line(worker.shared().user_agent_line);
+}
+
+Path dialog_path(StackWorker& worker, std::string_view routes, const Path& direct) {
+  if (routes.empty()) return direct;
+  std::string_view uri;
+  Uri parsed;
+  bool is_loose = false;
+  if (!read_route(first_line(routes), uri, parsed, is_loose)) return direct;
+  auto ip = IpAddress::parse(parsed.host);
+  if (!ip)
+    return direct;  // a name: the call path asks no DNS, and the peer's own address is the best
+                    // guess
+  const std::string_view transport = find_param(parsed.params, "transport");
+  Transport wanted = direct.transport;
+  if (equals_ignoring_case(transport, "tcp")) wanted = Transport::tcp;
+  if (equals_ignoring_case(transport, "udp")) wanted = Transport::udp;
+  const SocketAddress address{*ip, parsed.port == 0 ? std::uint16_t{5060} : parsed.port};
+  if (wanted == direct.transport && address == direct.remote) return direct;
+  if (wanted == direct.transport && address.ip.family == direct.remote.ip.family) {
+    Path path = direct;
+    path.remote = address;
+    path.fallback_port = address.port;
+    path.connection = {};
+    return path;
+  }
+  auto path = worker.transports().path_to(wanted, address, {});
+  return path ? *path : direct;
+}
+
+void collect_routes(const Message& message, bool is_reversed, std::string& out) {
+  std::vector<std::string_view> values;
+  for (std::size_t i = 0; i < message.header_count; ++i) {
+    if (message.headers[i].id != HeaderId::record_route) continue;
+    std::string_view list = message.headers[i].value;
+    while (!list.empty()) {
+      const std::string_view value = next_element(list);
+      if (!value.empty()) values.push_back(value);
+    }
+  }
+  if (is_reversed) std::reverse(values.begin(), values.end());
+  for (const std::string_view value : values) {
+    if (!out.empty()) out += '\n';
+    // Folding is taken out here, because the lines of the result are values.
+    for (const char c : value) {
+      if (c == '\r') continue;
+      out += c == '\n' ? ' ' : c;
+    }
+  }
+}
+
+Dialog::Dialog(std::uint32_t slot, StackWorker& worker, Role role)
+    : worker_(worker),
+      random_(worker.random().next()),
+      timer_(Timer::member<&Dialog::on_timer, Dialog>(), this),
+      slot_(slot),
+      role_(role) {
+  bump(worker_.counters().dialogs_live);
+}
+
+Dialog::~Dialog() {
+  for (ServerTransaction* transaction : {invite_server_, reoffer_server_}) {
+    if (transaction != nullptr) transaction->detach();
+  }
+  for (ServerTransaction* transaction : request_servers_) {
+    if (transaction != nullptr) transaction->detach();
+  }
+  let_go(invite_client_, {});
+  let_go(reoffer_client_, {});
+  let_go(request_client_, {});
+  let_go(bye_client_, {});
+  bump(worker_.counters().dialogs_live, -1);
+}
+
+Token::Text Dialog::tag() const noexcept {
+  return Token{static_cast<std::uint8_t>(worker_.index()), slot_, random_}.text();
+}
+
+bool Dialog::matches(const Message& request) const noexcept {
+  if (request.call_id != call_id_.view()) return false;
+  // Before the answer a fork may have several remote tags.
+  if (role_ == Role::outbound && state_ <= State::cancelled) return true;
+  return request.from.tag == remote_tag_.view();
+}
+
+bool Dialog::owns(const Message& response) const noexcept {
+  return response.call_id == call_id_.view() && response.from.tag == sip::view(tag());
+}
+
+void Dialog::finish() {
+  if (leg_ == nullptr && state_ == State::over && !is_arriving_) worker_.destroy(*this);
+}
+
+void Dialog::let_go(ClientTransaction*& transaction, std::string_view reason) {
+  if (transaction == nullptr) return;
+  // An INVITE that is proceeding has no timer of its own; CANCEL bounds it.
+  transaction->cancel(reason);
+  transaction->detach();
+  transaction = nullptr;
+}
+
+int Dialog::retry_soon_s() const { return static_cast<int>(1 + worker_.random().below(10)); }
+
+void Dialog::set_contact(std::string_view user) {
+  std::string contact = "<sip:";
+  append_user(user, contact);
+  if (!user.empty()) contact += '@';
+  contact += worker_.transports().advertised_text(path_);
+  if (path_.transport == Transport::tcp) contact += ";transport=tcp";
+  contact += '>';
+  contact_.assign(worker_.buffers(), contact);
+}
+
+void Dialog::set_target(const Message& message) {
+  if (!message.contact.uri.empty()) target_.assign(worker_.buffers(), message.contact.uri);
+}
+
+void Dialog::set_product(const Message& message, HeaderId id) {
+  const Header* header = message.find(id);
+  if (header == nullptr)
+    header = message.find(id == HeaderId::server ? HeaderId::user_agent : HeaderId::server);
+  if (header != nullptr) product_.assign(worker_.buffers(), header->value.substr(0, 128));
+}
+
+// Responses.
+
+Dialog::Draft Dialog::begin_response(const ServerTransaction& transaction, int status) {
+  char* const buffer = worker_.scratch();
+  MessageWriter line(buffer, StackWorker::scratch_bytes);
+  line.status_line(status);
+  const std::size_t line_bytes = line.view().size();
+  const std::string_view head = transaction.head();
+  std::memcpy(buffer + line_bytes, head.data(), head.size());
+  const std::size_t used = line_bytes + head.size();
+  Draft draft{buffer, MessageWriter(buffer + used, StackWorker::scratch_bytes - used)};
+  if (status > 100 && !worker_.shared().server_line.empty())
+    draft.writer.line(worker_.shared().server_line);
+  return draft;
+}
+
+void Dialog::finish_response(ServerTransaction& transaction, int status, Draft& draft,
+                             const SessionBody& body) {
+  draft.writer.finish(body.content_type, body.bytes);
+  if (draft.writer.ok()) {
+    transaction.respond(status, draft.view());
+    return;
+  }
+  // What the user gave could not be written. The transaction must end all the same.
+  Draft plain = begin_response(transaction, status < 200 ? 100 : 500);
+  plain.writer.finish();
+  transaction.respond(status < 200 ? 100 : 500, plain.view());
+}
+
+void Dialog::respond(ServerTransaction& transaction, int status, std::string_view extra_line,
+                     int retry_after_s) {
+  Draft draft = begin_response(transaction, status);
+  if (!extra_line.empty()) draft.writer.line(extra_line);
+  if (retry_after_s > 0)
+    draft.writer.header("Retry-After", static_cast<std::uint64_t>(retry_after_s));
+  finish_response(transaction, status, draft, {});
+}
+
+ServerTransaction& Dialog::open_server(const Message& request, const Path& from) {
+  ServerTransaction& transaction = worker_.create_server(request, from, this);
+  char* const buffer = worker_.scratch();
+  MessageWriter writer(buffer, StackWorker::scratch_bytes / 2);
+  ResponseHead response;
+  const Token::Text own_tag = tag();
+  response.to_tag = sip::view(own_tag);
+  response.source = from.remote;
+  write_response_head(writer, request, response);
+  const std::string_view text = writer.view();
+  transaction.set_head(text.substr(text.find('\n') + 1));
+  return transaction;
+}
+
+void Dialog::refuse(const Message& request, const Path& from, int status,
+                    std::string_view extra_line, int retry_after_s) {
+  respond(open_server(request, from), status, extra_line, retry_after_s);
+}
+
+// Requests.
+
+DialogHead Dialog::head() const noexcept {
+  return {target_.view(), local_.view(), remote_.view(), call_id_.view(), routes_.view()};
+}
+
+Path Dialog::request_path() const { return dialog_path(worker_, routes_.view(), path_); }
+
+MessageWriter Dialog::begin_request(std::string_view method, std::uint32_t cseq, const Path& path,
+                                    std::string_view branch, int max_forwards) {
+  MessageWriter writer(worker_.scratch(), StackWorker::scratch_bytes);
+  write_dialog_request(writer, worker_, head(), method, cseq, path, branch, max_forwards);
+  return writer;
+}
+
+ClientTransaction* Dialog::send_request(Method method, std::string_view name,
+                                        const SessionBody& body,
+                                        const std::vector<PassedHeader>& headers, int q850_cause) {
+  const Path path = request_path();
+  ClientTransaction& transaction = worker_.transactions().create_client(method, this);
+  const BranchText branch = transaction.branch();
+  MessageWriter writer = begin_request(name, ++local_cseq_, path, branch.view());
+  if (method != Method::bye) writer.header("Contact", contact_.view());
+  if (method == Method::invite || method == Method::update) writer.line(allow_line);
+  write_reason(writer, q850_cause);
+  write_passed_headers(writer, headers);
+  writer.finish(body.content_type, body.bytes);
+  if (!writer.ok()) {
+    worker_.transactions().discard(transaction);
+    return nullptr;
+  }
+  challenges_ = 0;
+  transaction.start(path, local_cseq_, writer.view());
+  return &transaction;
+}
+
+void Dialog::send_ack(ClientTransaction& transaction, const SessionBody& body) {
+  const Path path = request_path();
+  // Each ACK of a 2xx is a transaction of its own as far as its branch goes (RFC 3261
+  // section 13.2.2.4).
+  const BranchText branch = branch_text(
+      {static_cast<std::uint8_t>(worker_.index()), Token::no_slot, worker_.random().next()});
+  MessageWriter writer = begin_request("ACK", transaction.cseq(), path, branch.view());
+  if (role_ == Role::outbound && !authorization_.empty()) writer.line(authorization_.view());
+  writer.finish(body.content_type, body.bytes);
+  if (writer.ok()) transaction.acknowledge(path, writer.view());
+}
+
+void Dialog::send_bye(int q850_cause) {
+  state_ = State::ending;
+  wants_bye_ = false;
+  bye_client_ = send_request(Method::bye, "BYE", {}, no_headers, q850_cause);
+  if (bye_client_ == nullptr) state_ = State::over;
+}
+
+ClientTransaction* Dialog::retry_with_credentials(ClientTransaction& transaction,
+                                                  const Message& response) {
+  if (username_.empty() || challenges_ >= 3) return nullptr;
+  Message& own = worker_.own_message();
+  if (scan(transaction.message(), Framing::datagram, own).kind != Fault::Kind::none) return nullptr;
+  const bool is_proxy = response.status == 407;
+  const HeaderId challenge_id =
+      is_proxy ? HeaderId::proxy_authenticate : HeaderId::www_authenticate;
+  std::string line;
+  for (std::size_t i = 0; i < response.header_count && line.empty(); ++i) {
+    if (response.headers[i].id != challenge_id) continue;
+    auto answer = answer_challenge(response.headers[i].value, username_.view(), password_.view(),
+                                   own.method_token, own.request_uri, 1, worker_.random());
+    if (!answer) continue;
+    // Refused with credentials: only a stale nonce makes another try worth while.
+    if (challenges_ > 0 && !answer->is_stale) return nullptr;
+    line = (is_proxy ? "Proxy-Authorization: " : "Authorization: ") + answer->value;
+  }
+  if (line.empty()) return nullptr;
+  ++challenges_;
+  const Path path = transaction.path();
+  ClientTransaction& successor = worker_.transactions().create_client(transaction.method(), this);
+  const BranchText branch = successor.branch();
+  const std::uint32_t cseq = ++local_cseq_;
+  MessageWriter writer(worker_.scratch(), StackWorker::scratch_bytes);
+  writer.request_line(own.method_token, own.request_uri);
+  for (std::size_t i = 0; i < own.header_count; ++i) {
+    const Header& header = own.headers[i];
+    switch (header.id) {
+      case HeaderId::via:
+        writer.header("Via", {path.transport == Transport::udp ? "SIP/2.0/UDP " : "SIP/2.0/TCP ",
+                              worker_.transports().advertised_text(path), ";branch=", branch.view(),
+                              ";rport"});
+        break;
+      case HeaderId::cseq:
+        writer.header("CSeq", {Decimal(cseq).view(), " ", own.method_token});
+        break;
+      case HeaderId::authorization:
+      case HeaderId::proxy_authorization:
+      case HeaderId::content_type:
+      case HeaderId::content_length:
+        break;
+      default:
+        writer.copy(header);
+        break;
+    }
+  }
+  writer.line(line);
+  writer.finish(own.content_type, own.body);
+  if (!writer.ok()) {
+    worker_.transactions().discard(successor);
+    return nullptr;
+  }
+  if (transaction.method() == Method::invite) authorization_.assign(worker_.buffers(), line);
+  successor.start(path, cseq, writer.view());
+  return &successor;
+}
+
+// Arriving requests.
+
+void Dialog::on_request(const Message& request, const Path& from) {
+  const Entry entry(*this);
+  if (state_ == State::over) return worker_.refuse(request, from, 481);
+  const bool is_first = role_ == Role::outbound && remote_cseq_ == 0;
+  if (!is_first && request.cseq <= remote_cseq_) {
+    // Out of order (RFC 3261 section 12.2.2).
+    return worker_.refuse(request, from, 500, {}, {}, retry_soon_s());
+  }
+  remote_cseq_ = request.cseq;
+  if (request.method == Method::bye) return on_bye(request, from);
+  if (state_ == State::ending) return refuse(request, from, 481);
+  if (request.method == Method::invite || request.method == Method::update)
+    return on_reoffer_request(request, from);
+  on_other(request, from);
+}
+
+void Dialog::on_reoffer_request(const Message& request, const Path& from) {
+  const bool is_invite = request.method == Method::invite;
+  const SessionBody body = session_body(request);
+  if (!body.empty() && !is_sdp(body)) return refuse(request, from, 415, accept_line);
+  ServerTransaction& transaction = open_server(request, from);
+  const bool is_waiting_for_ack = invite_server_ != nullptr && invite_server_->has_final();
+  if (!is_invite && body.empty()) {
+    // A target refresh without an offer changes no session.
+    set_target(request);
+    Draft draft = begin_response(transaction, 200);
+    draft.writer.header("Contact", contact_.view());
+    draft.writer.line(allow_line);
+    return finish_response(transaction, 200, draft, {});
+  }
+  // An offer of theirs is unanswered (RFC 3261 section 14.2, RFC 3311 section 5.2).
+  if (reoffer_server_ != nullptr || (role_ == Role::inbound && state_ == State::early) ||
+      (is_invite && is_waiting_for_ack)) {
+    return respond(transaction, 500, {}, retry_soon_s());
+  }
+  // An offer of ours is.
+  if (reoffer_client_ != nullptr || unacknowledged_.slot != Token::no_slot ||
+      state_ <= State::cancelled || (is_waiting_for_ack && was_offerless_)) {
+    return respond(transaction, 491);
+  }
+  set_target(request);
+  reoffer_server_ = &transaction;
+  Reoffer reoffer;
+  reoffer.method = is_invite ? Reoffer::Method::reinvite : Reoffer::Method::update;
+  reoffer.body = body;
+  is_reoffer_empty_ = body.empty();
+  if (LegEvents* user = events()) {
+    user->on_reoffer(*leg_, reoffer);
+  } else {
+    answer_reoffer(488, {});
+  }
+  if (is_invite && reoffer_server_ == &transaction && !transaction.has_final())
+    respond(transaction, 100);
+}
+
+void Dialog::on_bye(const Message& request, const Path& from) {
+  ServerTransaction& transaction = open_server(request, from);
+  respond(transaction, 200);
+  Release release;
+  if (const int cause = q850_cause(request); cause > 0) release.q850_cause = cause;
+  if (state_ == State::early && role_ == Role::inbound) {
+    // The caller may end an early dialog so (RFC 3261 section 15).
+    respond(*invite_server_, 487);
+    invite_server_ = nullptr;
+    state_ = State::over;
+    if (LegEvents* user = events()) user->on_cancel(*leg_, release);
+    return;
+  }
+  if (state_ <= State::cancelled) {
+    // From a callee whose 2xx was lost. Its INVITE transaction is ended as by a cancel.
+    const bool was_early = state_ == State::early;
+    state_ = State::cancelled;
+    invite_client_->cancel({});
+    LegEvents* user = events();
+    is_silent_ = true;
+    if (was_early && user != nullptr) {
+      Failure failure;
+      failure.status = 480;
+      failure.q850_cause = release.q850_cause;
+      user->on_failure(*leg_, failure);
+    }
+    return;
+  }
+  if (state_ == State::ending) {
+    // Both sides hung up at once, or the ACK that our BYE waited for will not come.
+    if (invite_server_ != nullptr) {
+      invite_server_->stop_answer();
+      invite_server_ = nullptr;
+    }
+    if (wants_bye_) state_ = State::over;
+    return;
+  }
+  if (invite_server_ != nullptr) {
+    invite_server_->stop_answer();
+    invite_server_ = nullptr;
+  }
+  answer_pending();
+  let_go(reoffer_client_, {});
+  let_go(request_client_, {});
+  state_ = State::over;
+  if (LegEvents* user = events()) user->on_release(*leg_, release);
+}
+
+void Dialog::on_other(const Message& request, const Path& from) {
+  switch (request.method) {
+    case Method::info:
+    case Method::message:
+    case Method::notify:
+    case Method::refer:
+      break;
+    case Method::options: {
+      ServerTransaction& transaction = open_server(request, from);
+      Draft draft = begin_response(transaction, 200);
+      draft.writer.header("Contact", contact_.view());
+      draft.writer.line(allow_line);
+      draft.writer.line(accept_line);
+      return finish_response(transaction, 200, draft, {});
+    }
+    case Method::prack:
+      return refuse(request, from, 481);  // no provisional response of ours was reliable
+    case Method::unknown:
+      return refuse(request, from, 501, allow_line);
+    default:
+      return refuse(request, from, 405, allow_line);
+  }
+  LegEvents* user = events();
+  if (state_ <= State::cancelled || user == nullptr || request_servers_.size() >= requests_max) {
+    return refuse(request, from, 500, {}, retry_soon_s());
+  }
+  ServerTransaction& transaction = open_server(request, from);
+  request_servers_.push_back(&transaction);
+  DialogRequest passed;
+  passed.method = request.method_token;
+  passed.body = {request.content_type, request.body};
+  collect_passed_headers(request, passed.headers);
+  user->on_request(*leg_, passed);
+}
+
+void Dialog::on_ack(const Message& ack) {
+  const Entry entry(*this);
+  if (invite_server_ == nullptr || invite_server_->state() != ServerTransaction::State::accepted ||
+      invite_server_->cseq() != ack.cseq) {
+    return;
+  }
+  invite_server_->stop_answer();
+  invite_server_ = nullptr;
+  const bool is_first = state_ == State::answered;
+  if (is_first) state_ = State::confirmed;
+  if (wants_bye_) return send_bye(release_cause_);
+  const SessionBody body = session_body(ack);
+  if (LegEvents* user = events(); user != nullptr && (is_first || was_offerless_))
+    user->on_confirmed(*leg_, body);
+}
+
+void Dialog::answer_pending() {
+  if (reoffer_server_ != nullptr) {
+    respond(*reoffer_server_, 487);
+    reoffer_server_ = nullptr;
+  }
+  for (ServerTransaction* transaction : request_servers_) {
+    if (transaction != nullptr) respond(*transaction, 487);
+  }
+  request_servers_.clear();
+  queued_requests_.clear();
+}
+
+void Dialog::on_no_ack(ServerTransaction& transaction) {
+  const Entry entry(*this);
+  if (invite_server_ == &transaction) invite_server_ = nullptr;
+  if (wants_bye_) return send_bye(release_cause_);
+  if (state_ == State::answered || state_ == State::confirmed) lose(102, true);
+}
+
+void Dialog::on_unanswered(ServerTransaction& transaction) {
+  const Entry entry(*this);
+  respond(transaction, 500);
+  if (reoffer_server_ == &transaction) reoffer_server_ = nullptr;
+  std::replace(request_servers_.begin(), request_servers_.end(), &transaction,
+               static_cast<ServerTransaction*>(nullptr));
+}
+
+// What the user asks for inside the call.
+
+void Dialog::reoffer(const Reoffer& reoffer) {
+  const Entry entry(*this);
+  if (is_over()) return;
+  // Ours or theirs is still unanswered: the same as if the other side had said 491 (RFC 3261
+  // section 14.1).
+  const bool is_glare = reoffer_client_ != nullptr || reoffer_server_ != nullptr ||
+                        invite_server_ != nullptr || unacknowledged_.slot != Token::no_slot;
+  if (state_ <= State::cancelled || is_glare) {
+    deferred_reoffer_status_ = state_ <= State::cancelled ? 481 : 491;
+    return defer();
+  }
+  const bool is_invite = reoffer.method == Reoffer::Method::reinvite;
+  has_offer_ = !reoffer.body.empty();
+  reoffer_client_ = send_request(is_invite ? Method::invite : Method::update,
+                                 is_invite ? "INVITE" : "UPDATE", reoffer.body, no_headers, 0);
+  if (reoffer_client_ == nullptr) {
+    deferred_reoffer_status_ = 500;
+    defer();
+  }
+}
+
+void Dialog::answer_reoffer(int status, const SessionBody& body) {
+  const Entry entry(*this);
+  ServerTransaction* transaction = reoffer_server_;
+  if (transaction == nullptr || status < 200 || status > 699) return;
+  reoffer_server_ = nullptr;
+  Draft draft = begin_response(*transaction, status);
+  if (status < 300) {
+    draft.writer.header("Contact", contact_.view());
+    draft.writer.line(allow_line);
+  }
+  if (transaction->method() == Method::invite && status < 300) {
+    invite_server_ = transaction;
+    was_offerless_ = is_reoffer_empty_;
+  }
+  finish_response(*transaction, status, draft, body);
+  if (invite_server_ != nullptr && invite_server_->state() == ServerTransaction::State::completed) {
+    invite_server_ = nullptr;  // the answer could not be written and became a 500
+  }
+}
+
+void Dialog::request(const DialogRequest& request) {
+  const Entry entry(*this);
+  if (is_over()) return;
+  const Method method = method_from(request.method);
+  const bool is_passable = method == Method::info || method == Method::message ||
+                           method == Method::notify || method == Method::refer ||
+                           method == Method::unknown;
+  if (state_ <= State::cancelled || !is_passable || queued_requests_.size() >= requests_max) {
+    deferred_request_status_ = is_passable ? 503 : 405;
+    return defer();
+  }
+  if (request_client_ == nullptr) {
+    request_client_ = send_request(method, request.method, request.body, request.headers, 0);
+    if (request_client_ != nullptr) return;
+    deferred_request_status_ = 500;
+    return defer();
+  }
+  // One at a time, so that the other side sees them in order and results come in order.
+  QueuedRequest& queued = queued_requests_.emplace_back();
+  queued.method = request.method;
+  queued.content_type = request.body.content_type;
+  queued.body = request.body.bytes;
+  for (const PassedHeader& header : request.headers)
+    queued.headers.emplace_back(header.name, header.value);
+}
+
+void Dialog::send_next_request() {
+  while (request_client_ == nullptr && !queued_requests_.empty() && !is_over()) {
+    const QueuedRequest queued = std::move(queued_requests_.front());
+    queued_requests_.erase(queued_requests_.begin());
+    std::vector<PassedHeader> headers;
+    for (const auto& [name, value] : queued.headers)
+      headers.push_back({name, value});
+    request_client_ = send_request(method_from(queued.method), queued.method,
+                                   {queued.content_type, queued.body}, headers, 0);
+    if (request_client_ != nullptr) return;
+    if (LegEvents* user = events()) user->on_request_result(*leg_, 500, {});
+  }
+}
+
+void Dialog::answer_request(int status, const SessionBody& body) {
+  const Entry entry(*this);
+  if (request_servers_.empty() || status < 200 || status > 699) return;
+  ServerTransaction* transaction = request_servers_.front();
+  request_servers_.erase(request_servers_.begin());
+  if (transaction == nullptr) return;  // it had waited too long
+  Draft draft = begin_response(*transaction, status);
+  finish_response(*transaction, status, draft, body);
+}
+
+void Dialog::acknowledge(const SessionBody& body) {
+  const Entry entry(*this);
+  if (unacknowledged_.slot == Token::no_slot) return;
+  ClientTransaction* transaction = worker_.transactions().client_at(unacknowledged_);
+  unacknowledged_.slot = Token::no_slot;
+  if (state_ == State::answered) state_ = State::confirmed;
+  if (transaction != nullptr) send_ack(*transaction, body);
+}
+
+void Dialog::release(int q850_cause) {
+  const Entry entry(*this);
+  switch (state_) {
+    case State::early:
+      if (role_ == Role::inbound) {
+        is_silent_ = true;
+        return reject(487, q850_cause, 0);
+      }
+      release_cause_ = static_cast<std::uint8_t>(std::clamp(q850_cause, 0, 127));
+      cancel();
+      is_silent_ = true;
+      return;
+    case State::cancelled:
+      is_silent_ = true;
+      return;
+    case State::answered:
+    case State::confirmed:
+      is_silent_ = true;
+      return end_from_here(q850_cause);
+    case State::ending:
+    case State::over:
+      is_silent_ = true;
+      return;
+  }
+}
+
+void Dialog::end_from_here(int q850_cause) {
+  answer_pending();
+  release_cause_ = static_cast<std::uint8_t>(std::clamp(q850_cause, 0, 127));
+  if (unacknowledged_.slot != Token::no_slot) acknowledge({});
+  let_go(reoffer_client_, {});
+  let_go(request_client_, {});
+  if (state_ == State::answered) {
+    // No BYE from the callee before the ACK, or until it cannot come any more (RFC 3261 section
+    // 15).
+    state_ = State::ending;
+    wants_bye_ = true;
+    return;
+  }
+  send_bye(q850_cause);
+}
+
+void Dialog::lose(int q850_cause, bool is_transport) {
+  if (state_ == State::ending || state_ == State::over) return;
+  LegEvents* user = events();
+  end_from_here(q850_cause);
+  is_silent_ = true;
+  if (wants_bye_) send_bye(q850_cause);
+  Release release;
+  release.q850_cause = q850_cause;
+  release.is_transport = is_transport;
+  if (user != nullptr) user->on_release(*leg_, release);
+}
+
+void Dialog::leave() {
+  const Entry entry(*this);
+  leg_ = nullptr;
+  is_silent_ = true;
+  if (state_ == State::early && role_ == Role::inbound) return reject(500, 0, 0);
+  release(0);
+}
+
+// Responses to what we asked.
+
+void Dialog::on_response(ClientTransaction& transaction, const Message& response,
+                         const Path& from) {
+  const Entry entry(*this);
+  if (&transaction == invite_client_) return on_invite_response(transaction, response, from);
+  if (response.status < 200) return;
+  if ((response.status == 401 || response.status == 407) && &transaction != invite_client_) {
+    if (ClientTransaction* successor = retry_with_credentials(transaction, response)) {
+      if (&transaction == reoffer_client_) reoffer_client_ = successor;
+      if (&transaction == request_client_) request_client_ = successor;
+      if (&transaction == bye_client_) bye_client_ = successor;
+      return;
+    }
+  }
+  if (&transaction == bye_client_) {
+    bye_client_ = nullptr;
+    state_ = State::over;
+  } else if (&transaction == reoffer_client_) {
+    on_reoffer_response(transaction, response);
+  } else if (&transaction == request_client_) {
+    on_request_response(transaction, response);
+  }
+}
+
+void Dialog::on_reoffer_response(ClientTransaction& transaction, const Message& response) {
+  reoffer_client_ = nullptr;
+  const int status = response.status;
+  if (status < 300) {
+    set_target(response);
+    if (transaction.method() == Method::invite) {
+      if (has_offer_) {
+        send_ack(transaction, {});
+      } else {
+        unacknowledged_ = transaction.token();
+      }
+    }
+  }
+  const SessionBody body = status < 300 ? session_body(response) : SessionBody{};
+  if (LegEvents* user = events()) user->on_reoffer_result(*leg_, status, body);
+  // The other side knows nothing of the call any more, or has lost it (RFC 3261 section 12.2.1.2).
+  if (status == 481 || status == 408) lose(status == 481 ? 31 : 102, false);
+}
+
+void Dialog::on_request_response(ClientTransaction& transaction, const Message& response) {
+  (void)transaction;
+  request_client_ = nullptr;
+  const SessionBody body{response.content_type, response.body};
+  if (LegEvents* user = events()) user->on_request_result(*leg_, response.status, body);
+  if (response.status == 481) return lose(31, false);
+  send_next_request();
+}
+
+void Dialog::on_no_response(ClientTransaction& transaction, bool is_transport) {
+  const Entry entry(*this);
+  if (&transaction == invite_client_) {
+    invite_client_ = nullptr;
+    Failure failure;
+    failure.is_local = true;
+    failure.is_transport = is_transport;
+    failure.status = state_ == State::cancelled ? 487 : (is_transport ? 503 : 408);
+    return fail(failure);
+  }
+  if (&transaction == bye_client_) {
+    bye_client_ = nullptr;  // P-23: the leg ends here whatever the peer thinks
+    state_ = State::over;
+    return;
+  }
+  const int status = is_transport ? 503 : 408;
+  if (&transaction == reoffer_client_) {
+    reoffer_client_ = nullptr;
+    if (LegEvents* user = events()) user->on_reoffer_result(*leg_, status, {});
+    return lose(102, is_transport);
+  }
+  if (&transaction == request_client_) {
+    request_client_ = nullptr;
+    if (LegEvents* user = events()) user->on_request_result(*leg_, status, {});
+    send_next_request();
+  }
+}
+
+void Dialog::fail(Failure failure) {
+  LegEvents* user = events();
+  state_ = State::over;
+  is_silent_ = true;
+  if (user != nullptr) user->on_failure(*leg_, failure);
+}
+
+void Dialog::defer() noexcept { worker_.loop().timers().start(timer_, 0); }
+
+void Dialog::on_timer() {
+  const Entry entry(*this);
+  if (const int status = std::exchange(deferred_status_, 0); status != 0) {
+    Failure failure;
+    failure.status = status;
+    failure.is_local = true;
+    failure.is_transport = is_deferred_transport_;
+    return fail(failure);
+  }
+  if (std::exchange(release_unwritten_, false)) {
+    LegEvents* user = events();
+    state_ = State::over;
+    is_silent_ = true;
+    Release release;
+    release.q850_cause = 111;  // protocol error
+    if (user != nullptr) user->on_release(*leg_, release);
+    return;
+  }
+  if (const int status = std::exchange(deferred_reoffer_status_, 0); status != 0) {
+    if (LegEvents* user = events()) user->on_reoffer_result(*leg_, status, {});
+  }
+  if (const int status = std::exchange(deferred_request_status_, 0); status != 0) {
+    if (LegEvents* user = events()) user->on_request_result(*leg_, status, {});
+  }
+}
+
+}  // namespace tandem::sip

@@ -1,0 +1,286 @@
+// One call leg of SIP: its INVITE transaction, its dialog (RFC 3261 section 12) and what happens in
+// it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/leg.hpp"
+#include "sip/message.hpp"
+#include "sip/path.hpp"
+#include "sip/pool.hpp"
+#include "sip/token.hpp"
+#include "sip/transaction.hpp"
+#include "sip/writer.hpp"
+
+namespace tandem::sip {
+
+class StackWorker;
+class SipLeg;
+
+/// What a request inside a dialog is written from (RFC 3261 section 12.2.1.1).
+struct DialogHead {
+  std::string_view target;  ///< Remote target: the URI of the peer's Contact.
+  std::string_view from;    ///< Our name and tag.
+  std::string_view to;      ///< Theirs.
+  std::string_view call_id;
+  std::string_view routes;  ///< Route set: one name-addr a line; "" for none.
+};
+/// Request line, Via, Max-Forwards, From, To, Call-ID, CSeq, Route. A first route without `lr` is a
+/// strict router: it becomes the Request-URI and the target goes last.
+void write_dialog_request(MessageWriter& writer, StackWorker& worker, const DialogHead& head,
+                          std::string_view method, std::uint32_t cseq, const Path& path,
+                          std::string_view branch, int max_forwards = 70);
+/// A Reason header with a Q.850 cause (RFC 3326); nothing for 0.
+void write_reason(MessageWriter& writer, int q850_cause) noexcept;
+/// Where such a request goes: to the first route when there is a route set with a numeric address,
+/// else along `direct` (P-03 mode 0: the socket address of the peer).
+Path dialog_path(StackWorker& worker, std::string_view routes, const Path& direct);
+/// The Record-Route values of a message, one a line; `is_reversed` for the side that sent the
+/// request.
+void collect_routes(const Message& message, bool is_reversed, std::string& out);
+
+/// A leg's state on the wire. Outlives its SipLeg until every transaction that may still need it
+/// has ended: a leg that is let go of in any state is ended properly by its dialog.
+///
+/// Threading: loop-bound. Ownership: lives in a slot of its worker, which its tag names; ends
+/// itself.
+class Dialog final : public TransactionUser {
+ public:
+  enum class Role : std::uint8_t { inbound, outbound };
+  enum class State : std::uint8_t {
+    early,      ///< No final response to the first INVITE yet.
+    cancelled,  ///< Outbound: given up, CANCEL sent or waiting for a provisional response.
+    answered,   ///< 2xx sent, ACK not here (inbound); 2xx here, ACK waits for its body (outbound).
+    confirmed,
+    ending,  ///< Over for the user; a BYE of ours is, or shall be, under way.
+    over,
+  };
+
+  Dialog(std::uint32_t slot, StackWorker& worker, Role role);
+  ~Dialog() override;
+  Dialog(const Dialog&) = delete;
+  Dialog& operator=(const Dialog&) = delete;
+
+  [[nodiscard]] std::uint32_t slot() const noexcept { return slot_; }
+  [[nodiscard]] Token::Text tag() const noexcept;
+  [[nodiscard]] std::uint64_t random() const noexcept { return random_; }
+  /// Call-ID and the sender's tag of a request are those of this dialog (RFC 3261 section 12.2.2).
+  [[nodiscard]] bool matches(const Message& request) const noexcept;
+
+  // Called by the worker.
+  /// Takes an INVITE outside any dialog; gives the leg that speaks for this dialog.
+  std::unique_ptr<Leg> accept(const Message& invite, ServerTransaction& transaction);
+  /// After the receiver of calls returned: says 100 when it has not answered yet (RFC 3261
+  /// section 17.2.1).
+  void finish_arrival();
+  std::unique_ptr<Leg> call(const OutboundCall& call, LegEvents& events);
+  /// A request with our tag, not an ACK and not a CANCEL.
+  void on_request(const Message& request, const Path& from);
+  void on_ack(const Message& ack);
+  void on_cancel(const Message& cancel);
+
+  // Called by the leg; see base/leg.hpp.
+  void set_events(LegEvents& events) noexcept { events_ = &events; }
+  AuthResult authenticate(const Credentials& credentials);
+  void progress(int status, const SessionBody& body);
+  void answer(const SessionBody& body, const std::vector<PassedHeader>& headers);
+  void reject(int status, int q850_cause, int retry_after_s);
+  void drop();
+  void cancel();
+  void acknowledge(const SessionBody& body);
+  void reoffer(const Reoffer& reoffer);
+  void answer_reoffer(int status, const SessionBody& body);
+  void request(const DialogRequest& request);
+  void answer_request(int status, const SessionBody& body);
+  void release(int q850_cause);
+  void leave();  ///< The leg is destroyed.
+  [[nodiscard]] bool is_over() const noexcept {
+    return state_ >= State::ending || (state_ == State::cancelled && is_silent_);
+  }
+  [[nodiscard]] const SocketAddress& remote() const noexcept { return path_.remote; }
+  [[nodiscard]] std::string_view call_id() const noexcept { return call_id_.view(); }
+  [[nodiscard]] std::string_view product() const noexcept { return product_.view(); }
+
+  // TransactionUser.
+  [[nodiscard]] bool owns(const Message& response) const noexcept override;
+  void on_response(ClientTransaction& transaction, const Message& response,
+                   const Path& from) override;
+  void on_no_response(ClientTransaction& transaction, bool is_transport) override;
+  void on_no_ack(ServerTransaction& transaction) override;
+  void on_unanswered(ServerTransaction& transaction) override;
+
+ private:
+  // Keeps the dialog alive while it is in use, and lets it go afterwards if it has ended.
+  class Entry {
+   public:
+    explicit Entry(Dialog& dialog) noexcept : dialog_(dialog) { ++dialog_.users_; }
+    ~Entry() {
+      if (--dialog_.users_ == 0) dialog_.finish();
+    }
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+
+   private:
+    Dialog& dialog_;
+  };
+  struct QueuedRequest {
+    std::string method, content_type, body;
+    std::vector<std::pair<std::string, std::string>> headers;
+  };
+  static constexpr std::size_t requests_max = 8;  // waiting, each way
+
+  // A message in the worker's buffer; sent before anything else is written there.
+  struct Draft {
+    char* begin;
+    MessageWriter writer;
+    [[nodiscard]] std::string_view view() const noexcept {
+      const std::string_view written = writer.view();
+      return {begin, static_cast<std::size_t>(written.data() + written.size() - begin)};
+    }
+  };
+  Draft begin_response(const ServerTransaction& transaction, int status);
+  void finish_response(ServerTransaction& transaction, int status, Draft& draft,
+                       const SessionBody& body);
+  /// A response without content to a request that is not kept waiting.
+  void respond(ServerTransaction& transaction, int status, std::string_view extra_line = {},
+               int retry_after_s = 0);
+  ServerTransaction& open_server(const Message& request, const Path& from);
+  /// The same for one that just arrived. With state, because its CSeq is used up: repeated it would
+  /// look out of order.
+  void refuse(const Message& request, const Path& from, int status,
+              std::string_view extra_line = {}, int retry_after_s = 0);
+
+  [[nodiscard]] DialogHead head() const noexcept;
+  [[nodiscard]] Path request_path() const;
+  MessageWriter begin_request(std::string_view method, std::uint32_t cseq, const Path& path,
+                              std::string_view branch, int max_forwards = 70);
+  ClientTransaction* send_request(Method method, std::string_view name, const SessionBody& body,
+                                  const std::vector<PassedHeader>& headers, int q850_cause);
+  void send_ack(ClientTransaction& transaction, const SessionBody& body);
+  void send_bye(int q850_cause);
+  void send_next_request();
+  /// Repeats a request with credentials (RFC 3261 section 22.2); nullptr when that is of no use.
+  ClientTransaction* retry_with_credentials(ClientTransaction& transaction,
+                                            const Message& response);
+  void set_contact(std::string_view user);
+
+  void on_invite_response(ClientTransaction& transaction, const Message& response,
+                          const Path& from);
+  void on_reoffer_response(ClientTransaction& transaction, const Message& response);
+  void on_request_response(ClientTransaction& transaction, const Message& response);
+  void on_reoffer_request(const Message& request, const Path& from);
+  void on_bye(const Message& request, const Path& from);
+  void on_other(const Message& request, const Path& from);
+
+  void set_target(const Message& message);
+  void set_product(const Message& message, HeaderId id);
+  [[nodiscard]] LegEvents* events() const noexcept { return is_silent_ ? nullptr : events_; }
+  void answer_pending();  // requests that wait for our answer get 487 (RFC 3261 section 15.1.2)
+  void let_go(ClientTransaction*& transaction, std::string_view reason);
+  void fail(Failure failure);
+  void end_from_here(int q850_cause);            // BYE, now or once the ACK has come
+  void lose(int q850_cause, bool is_transport);  // BYE and on_release
+  void on_timer();
+  void defer() noexcept;
+  void finish();  // frees the dialog when nothing needs it any more
+  [[nodiscard]] int retry_soon_s()
+      const;  // for a Retry-After between 1 and 10 (RFC 3261 section 14.2)
+
+  StackWorker& worker_;
+  LegEvents* events_ = nullptr;
+  SipLeg* leg_ = nullptr;
+  std::uint64_t random_;
+  Timer timer_;  // tells what must not be told from within a call of the user
+  Bytes call_id_;
+  Bytes local_;   // From or To value of ours, with our tag
+  Bytes remote_;  // theirs, with their tag once known
+  Bytes remote_tag_;
+  Bytes target_;
+  Bytes routes_;
+  Bytes product_;
+  Bytes contact_;        // our Contact value
+  Bytes authorization_;  // inbound: Authorization values, a line each, after the Request-URI;
+                         // outbound: our header line
+  Bytes username_;       // outbound: credentials for the peer's challenges
+  Bytes password_;
+  Path path_;
+  ServerTransaction* invite_server_ =
+      nullptr;  // the first INVITE, or the accepted re-INVITE that waits for its ACK
+  ServerTransaction* reoffer_server_ = nullptr;  // unanswered re-INVITE or UPDATE
+  std::vector<ServerTransaction*>
+      request_servers_;  // in order of arrival; null: answered for want of an answer
+  ClientTransaction* invite_client_ = nullptr;  // the first INVITE
+  ClientTransaction* reoffer_client_ = nullptr;
+  Token unacknowledged_;  // accepted INVITE of ours whose ACK waits for acknowledge(); slot
+                          // no_slot: none
+  ClientTransaction* request_client_ = nullptr;
+  ClientTransaction* bye_client_ = nullptr;
+  std::vector<QueuedRequest> queued_requests_;
+  std::uint32_t slot_;
+  std::uint32_t local_cseq_ = 0;
+  std::uint32_t remote_cseq_ = 0;
+  std::uint16_t users_ = 0;  // Entry objects on the stack
+  std::int16_t deferred_status_ = 0;
+  std::int16_t deferred_request_status_ = 0;
+  std::int16_t deferred_reoffer_status_ = 0;
+  std::uint8_t release_cause_ = 0;
+  Role role_;
+  State state_ = State::early;
+  bool is_arriving_ = false;  // the receiver of calls has not returned yet
+  bool has_offer_ =
+      false;  // our INVITE or re-INVITE carried one, so its 2xx is acknowledged at once
+  bool is_reoffer_empty_ = false;  // the re-INVITE that waits for our answer has no offer
+  bool was_offerless_ = false;     // the INVITE that waits for its ACK had no offer
+  bool is_deferred_transport_ = false;
+  bool is_silent_ = false;          // released by its user: no further events
+  bool wants_bye_ = false;          // as soon as the ACK is here
+  bool has_progress_ = false;       // inbound: a provisional response other than 100 was sent
+  bool release_unwritten_ = false;  // the answer could not be written; the user is to be told
+  std::uint8_t challenges_ = 0;     // answered for the request in work
+};
+
+/// What the call room holds of a dialog.
+class SipLeg final : public Leg {
+ public:
+  explicit SipLeg(Dialog& dialog) noexcept : dialog_(dialog) {}
+  ~SipLeg() override { dialog_.leave(); }
+
+  void set_events(LegEvents& events) noexcept override { dialog_.set_events(events); }
+  AuthResult authenticate(const Credentials& credentials) override {
+    return dialog_.authenticate(credentials);
+  }
+  void progress(int status, const SessionBody& body) override { dialog_.progress(status, body); }
+  void answer(const SessionBody& body, const std::vector<PassedHeader>& headers) override {
+    dialog_.answer(body, headers);
+  }
+  void reject(int status, int q850_cause, int retry_after_s) override {
+    dialog_.reject(status, q850_cause, retry_after_s);
+  }
+  void drop() override { dialog_.drop(); }
+  void cancel() override { dialog_.cancel(); }
+  void acknowledge(const SessionBody& body) override { dialog_.acknowledge(body); }
+  void reoffer(const Reoffer& reoffer) override { dialog_.reoffer(reoffer); }
+  void answer_reoffer(int status, const SessionBody& body) override {
+    dialog_.answer_reoffer(status, body);
+  }
+  void request(const DialogRequest& request) override { dialog_.request(request); }
+  void answer_request(int status, const SessionBody& body) override {
+    dialog_.answer_request(status, body);
+  }
+  void release(int q850_cause) override { dialog_.release(q850_cause); }
+  [[nodiscard]] bool is_over() const noexcept override { return dialog_.is_over(); }
+  [[nodiscard]] SocketAddress remote() const noexcept override { return dialog_.remote(); }
+  [[nodiscard]] std::string_view call_id() const noexcept override { return dialog_.call_id(); }
+  [[nodiscard]] std::string_view product() const noexcept override { return dialog_.product(); }
+
+ private:
+  Dialog& dialog_;
+};
+
+}  // namespace tandem::sip

@@ -1,0 +1,162 @@
+// A dialog as user agent server: from the arrival of an INVITE to its final response.
+#include <string>
+
+#include "sip/content.hpp"
+#include "sip/dialog.hpp"
+#include "sip/transport.hpp"
+#include "sip/worker.hpp"
+
+namespace tandem::sip {
+
+std::unique_ptr<Leg> Dialog::accept(const Message& invite, ServerTransaction& transaction) {
+  BufferPool& buffers = worker_.buffers();
+  const Token::Text own_tag = tag();
+  invite_server_ = &transaction;
+  is_arriving_ = true;
+  path_ = transaction.path();
+  remote_cseq_ = invite.cseq;
+  was_offerless_ = invite.body.empty();
+  call_id_.assign(buffers, invite.call_id);
+  remote_.assign(buffers, invite.from.value);
+  remote_tag_.assign(buffers, invite.from.tag);
+  std::string local(invite.to.value);
+  local += ";tag=";
+  local += sip::view(own_tag);
+  local_.assign(buffers, local);
+  set_target(invite);
+  set_product(invite, HeaderId::user_agent);
+  std::string text;
+  collect_routes(invite, false, text);
+  routes_.assign(buffers, text);
+  Unescaped unescaped;
+  set_contact(uri_user(invite.request_uri, unescaped));
+
+  MessageWriter writer(worker_.scratch(), StackWorker::scratch_bytes / 2);
+  ResponseHead head;
+  head.to_tag = sip::view(own_tag);
+  head.source = path_.remote;
+  head.record_route = true;
+  write_response_head(writer, invite, head);
+  const std::string_view written = writer.view();
+  transaction.set_head(written.substr(written.find('\n') + 1));
+
+  // Credentials are looked at only when the user asks; then the message is gone.
+  if (invite.find(HeaderId::authorization) != nullptr) {
+    text.assign(invite.request_uri);
+    for (std::size_t i = 0; i < invite.header_count; ++i) {
+      if (invite.headers[i].id != HeaderId::authorization) continue;
+      text += '\n';
+      for (const char c : invite.headers[i].value)
+        text += c == '\r' || c == '\n' ? ' ' : c;
+    }
+    authorization_.assign(buffers, text);
+  }
+  auto leg = std::make_unique<SipLeg>(*this);
+  leg_ = leg.get();
+  return leg;
+}
+
+void Dialog::finish_arrival() {
+  const Entry entry(*this);
+  is_arriving_ = false;
+  // Not before the receiver has looked at the call: it may refuse at once, or not want to answer at
+  // all.
+  if (state_ == State::early && !has_progress_) respond(*invite_server_, 100);
+}
+
+AuthResult Dialog::authenticate(const Credentials& credentials) {
+  const Entry entry(*this);
+  if (role_ != Role::inbound || state_ != State::early) return AuthResult::failed;
+  const std::string binding = path_.remote.ip.to_string();
+  const std::int64_t now_us = worker_.loop().clock().monotonic_us();
+  DigestVerdict verdict = DigestVerdict::challenge;
+  std::string_view lines = authorization_.view();
+  DigestServer::Request request;
+  request.method = "INVITE";
+  request.binding = binding;
+  request.now_us = now_us;
+  request.uri = lines.substr(0, lines.find('\n'));
+  lines.remove_prefix(std::min(request.uri.size() + 1, lines.size()));
+  while (!lines.empty()) {
+    request.authorization = lines.substr(0, lines.find('\n'));
+    lines.remove_prefix(std::min(request.authorization.size() + 1, lines.size()));
+    const DigestVerdict one = worker_.digest().verify(request, credentials.username,
+                                                      credentials.password, credentials.realm);
+    if (one == DigestVerdict::verified) return AuthResult::verified;
+    if (one == DigestVerdict::wrong) verdict = one;
+    if (one == DigestVerdict::stale && verdict == DigestVerdict::challenge) verdict = one;
+  }
+  if (verdict == DigestVerdict::wrong) return AuthResult::failed;
+  const bool is_stale = verdict == DigestVerdict::stale;
+  Draft draft = begin_response(*invite_server_, 401);
+  for (const DigestAlgorithm algorithm : {DigestAlgorithm::md5, DigestAlgorithm::sha256}) {
+    draft.writer.header(
+        "WWW-Authenticate",
+        worker_.digest().challenge(credentials.realm, binding, now_us, is_stale, algorithm));
+  }
+  finish_response(*invite_server_, 401, draft, {});
+  invite_server_ = nullptr;
+  state_ = State::over;
+  is_silent_ = true;
+  return AuthResult::challenged;
+}
+
+void Dialog::progress(int status, const SessionBody& body) {
+  const Entry entry(*this);
+  if (role_ != Role::inbound || state_ != State::early || status <= 100 || status > 199) return;
+  has_progress_ = true;
+  Draft draft = begin_response(*invite_server_, status);
+  draft.writer.header("Contact", contact_.view());
+  draft.writer.line(allow_line);
+  finish_response(*invite_server_, status, draft, body);
+}
+
+void Dialog::answer(const SessionBody& body, const std::vector<PassedHeader>& headers) {
+  const Entry entry(*this);
+  if (role_ != Role::inbound || state_ != State::early) return;
+  Draft draft = begin_response(*invite_server_, 200);
+  draft.writer.header("Contact", contact_.view());
+  draft.writer.line(allow_line);
+  write_passed_headers(draft.writer, headers);
+  state_ = State::answered;
+  authorization_.clear();
+  finish_response(*invite_server_, 200, draft, body);
+  if (invite_server_->state() == ServerTransaction::State::accepted) return;
+  // The answer could not be written and became a 500.
+  invite_server_ = nullptr;
+  state_ = State::confirmed;
+  release_unwritten_ = true;
+  defer();
+}
+
+void Dialog::reject(int status, int q850_cause, int retry_after_s) {
+  const Entry entry(*this);
+  if (role_ != Role::inbound || state_ != State::early || status < 300 || status > 699) return;
+  Draft draft = begin_response(*invite_server_, status);
+  write_reason(draft.writer, q850_cause);
+  if (retry_after_s > 0)
+    draft.writer.header("Retry-After", static_cast<std::uint64_t>(retry_after_s));
+  finish_response(*invite_server_, status, draft, {});
+  invite_server_ = nullptr;
+  state_ = State::over;
+}
+
+void Dialog::drop() {
+  const Entry entry(*this);
+  if (role_ != Role::inbound || state_ != State::early) return;
+  invite_server_->drop();
+  invite_server_ = nullptr;
+  state_ = State::over;
+}
+
+void Dialog::on_cancel(const Message& cancel) {
+  const Entry entry(*this);
+  // After a final response a CANCEL changes nothing (RFC 3261 section 9.2).
+  if (role_ != Role::inbound || state_ != State::early) return;
+  reject(487, 0, 0);
+  Release release;
+  if (const int cause = q850_cause(cancel); cause > 0) release.q850_cause = cause;
+  if (LegEvents* user = events()) user->on_cancel(*leg_, release);
+}
+
+}  // namespace tandem::sip

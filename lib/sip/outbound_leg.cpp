@@ -1,0 +1,208 @@
+// A dialog as user agent client: from the first INVITE to its final response.
+#include <algorithm>
+#include <string>
+
+#include "sip/content.hpp"
+#include "sip/dialog.hpp"
+#include "sip/transport.hpp"
+#include "sip/worker.hpp"
+
+namespace tandem::sip {
+namespace {
+
+std::string host_text(const IpAddress& ip) {
+  return ip.is_ipv6() ? "[" + ip.to_string() + "]" : ip.to_string();
+}
+
+/// 32 random hexadecimal digits: a Call-ID that says nothing of the other leg or of this host.
+std::string new_call_id(Random& random) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(32);
+  for (int half = 0; half < 2; ++half) {
+    const std::uint64_t number = random.next();
+    for (int i = 0; i < 16; ++i)
+      text += digits[(number >> (4 * i)) & 15];
+  }
+  return text;
+}
+
+}  // namespace
+
+std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
+  auto leg = std::make_unique<SipLeg>(*this);
+  leg_ = leg.get();
+  events_ = &events;
+  BufferPool& buffers = worker_.buffers();
+  const std::string call_id = new_call_id(worker_.random());
+  call_id_.assign(buffers, call_id);
+  const Transport transport =
+      equals_ignoring_case(call.transport, "tcp") ? Transport::tcp : Transport::udp;
+  auto path = worker_.transports().path_to(transport, call.destination, call.local);
+  if (!path || worker_.is_full(false)) {
+    path_.remote = call.destination;
+    deferred_status_ = 503;
+    is_deferred_transport_ = !path;
+    defer();
+    return leg;
+  }
+  path_ = *path;
+
+  const Token::Text own_tag = tag();
+  std::string text;
+  append_display(call.caller_display, text);
+  text += "<sip:";
+  append_user(call.caller, text);
+  if (!call.caller.empty()) text += '@';
+  text += worker_.transports().advertised_host(path_);
+  text += ">;tag=";
+  text += sip::view(own_tag);
+  local_.assign(buffers, text);
+  text = "<sip:";
+  append_user(call.callee, text);
+  if (!call.callee.empty()) text += '@';
+  text += host_text(call.destination.ip);
+  text += '>';
+  remote_.assign(buffers, text);
+  text = "sip:";
+  append_user(call.callee, text);
+  if (!call.callee.empty()) text += '@';
+  text += call.destination.to_string();
+  if (transport == Transport::tcp) text += ";transport=tcp";
+  target_.assign(buffers, text);
+  set_contact(call.caller);
+  username_.assign(buffers, call.auth_username);
+  password_.assign(buffers, call.auth_password);
+  has_offer_ = !call.body.empty();
+
+  ClientTransaction& transaction = worker_.transactions().create_client(Method::invite, this);
+  const BranchText branch = transaction.branch();
+  MessageWriter writer = begin_request("INVITE", ++local_cseq_, path_, branch.view(),
+                                       std::clamp(call.max_forwards, 0, 255));
+  writer.header("Contact", contact_.view());
+  writer.line(allow_line);
+  writer.line(accept_line);
+  write_passed_headers(writer, call.headers);
+  writer.finish(call.body.content_type, call.body.bytes);
+  if (!writer.ok()) {
+    worker_.transactions().discard(transaction);
+    deferred_status_ = 500;
+    defer();
+    return leg;
+  }
+  invite_client_ = &transaction;
+  transaction.start(path_, local_cseq_, writer.view());
+  path_ = transaction.path();  // with the connection that was used
+  return leg;
+}
+
+void Dialog::on_invite_response(ClientTransaction& transaction, const Message& response,
+                                const Path& from) {
+  (void)from;
+  const int status = response.status;
+  if (status < 200) {
+    if (state_ == State::cancelled) {
+      std::string reason;
+      if (release_cause_ > 0) reason = "Q.850;cause=" + std::to_string(release_cause_);
+      transaction.cancel(reason);
+      return;
+    }
+    if (status > 100 && product_.empty()) set_product(response, HeaderId::server);
+    Progress progress;
+    progress.status = status;
+    progress.body = session_body(response);
+    if (LegEvents* user = events()) user->on_progress(*leg_, progress);
+    return;
+  }
+  invite_client_ = nullptr;
+  if (status < 300) {
+    BufferPool& buffers = worker_.buffers();
+    remote_.assign(buffers, response.to.value);
+    remote_tag_.assign(buffers, response.to.tag);
+    set_target(response);
+    set_product(response, HeaderId::server);
+    std::string routes;
+    collect_routes(response, true, routes);
+    routes_.assign(buffers, routes);
+    if (state_ == State::cancelled) {
+      // The answer overtook our CANCEL (P-24).
+      send_ack(transaction, {});
+      LegEvents* user = events();
+      is_silent_ = true;
+      send_bye(release_cause_);
+      Failure failure;
+      failure.status = 487;
+      if (user != nullptr) user->on_failure(*leg_, failure);
+      return;
+    }
+    if (has_offer_) {
+      send_ack(transaction, {});
+      state_ = State::confirmed;
+    } else {
+      unacknowledged_ = transaction.token();
+      state_ = State::answered;
+    }
+    Answer answer;
+    answer.body = session_body(response);
+    answer.product = product_.view();
+    answer.remote = path_.remote;
+    collect_passed_headers(response, answer.headers);
+    if (LegEvents* user = events()) user->on_answer(*leg_, answer);
+    return;
+  }
+  if ((status == 401 || status == 407) && state_ == State::early) {
+    invite_client_ = retry_with_credentials(transaction, response);
+    if (invite_client_ != nullptr) return;
+  }
+  if (product_.empty()) set_product(response, HeaderId::server);
+  Failure failure;
+  failure.status = state_ == State::cancelled ? 487 : status;
+  failure.q850_cause = q850_cause(response);
+  failure.retry_after_s = retry_after_s(response);
+  failure.reason_phrase = response.reason_phrase;
+  fail(failure);
+}
+
+void Dialog::cancel() {
+  const Entry entry(*this);
+  if (role_ != Role::outbound || state_ != State::early) return;
+  if (invite_client_ == nullptr) {
+    // It failed before it began; the user is told so, or leaves before that.
+    if (deferred_status_ != 0) deferred_status_ = 487;
+    return;
+  }
+  state_ = State::cancelled;
+  // Without a provisional response CANCEL must wait for one (RFC 3261 section 9.1).
+  std::string reason;
+  if (release_cause_ > 0) reason = "Q.850;cause=" + std::to_string(release_cause_);
+  invite_client_->cancel(reason);
+}
+
+void StackWorker::on_fork(ClientTransaction& transaction, const Message& response, bool is_new) {
+  // Everything that is needed stands in the response, so this works after the dialog has gone.
+  std::string routes;
+  collect_routes(response, true, routes);
+  const DialogHead head{response.contact.uri.empty() ? response.to.uri : response.contact.uri,
+                        response.from.value, response.to.value, response.call_id, routes};
+  Path path = dialog_path(*this, routes, transaction.path());
+  const BranchText branch =
+      branch_text({static_cast<std::uint8_t>(index_), Token::no_slot, random_.next()});
+  MessageWriter ack(scratch(), scratch_bytes);
+  write_dialog_request(ack, *this, head, "ACK", transaction.cseq(), path, branch.view());
+  ack.finish();
+  if (!ack.ok()) return;
+  (void)send(path, ack.view());  // lost: the 2xx comes again
+  if (!is_new) return;
+  ClientTransaction& bye = transactions_.create_client(Method::bye, nullptr);
+  const BranchText bye_branch = bye.branch();
+  MessageWriter writer(scratch(), scratch_bytes);
+  write_dialog_request(writer, *this, head, "BYE", transaction.cseq() + 1, path, bye_branch.view());
+  writer.finish();
+  if (writer.ok()) {
+    bye.start(path, transaction.cseq() + 1, writer.view());
+  } else {
+    transactions_.discard(bye);
+  }
+}
+
+}  // namespace tandem::sip

@@ -1,0 +1,32 @@
+// How a message travels: transport, socket, peer.
+#pragma once
+
+#include <cstdint>
+
+#include "sip/stack.hpp"
+#include "tandem/values.hpp"
+
+namespace tandem::sip {
+
+/// Names a TCP connection within a switch: the worker that serves it and its serial number there.
+struct ConnectionId {
+  std::uint32_t worker = 0;
+  std::uint32_t serial = 0;  ///< 0: none.
+  [[nodiscard]] bool is_set() const noexcept { return serial != 0; }
+  bool operator==(const ConnectionId&) const noexcept = default;
+};
+
+/// Where a message came from or goes to.
+struct Path {
+  Transport transport = Transport::udp;
+  /// Index of our listen address of that transport: the socket to send from, and what Via and
+  /// Contact say.
+  std::uint16_t listener = 0;
+  /// TCP, once the connection is gone: the port at the peer's address to connect to (RFC 3261
+  /// section 18.2.2).
+  std::uint16_t fallback_port = 5060;
+  SocketAddress remote;
+  ConnectionId connection;  ///< TCP: preferred while it lives.
+};
+
+}  // namespace tandem::sip

@@ -1,0 +1,393 @@
+#include "sip/transport.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace tandem::sip {
+namespace {
+
+/// Content-Length of a complete head; -1 when a value is no number or two values differ.
+std::int64_t body_bytes(std::string_view head) noexcept {
+  std::int64_t found = -2;
+  std::size_t at = head.find('\n');
+  while (at != std::string_view::npos && at + 1 < head.size()) {
+    const std::size_t begin = at + 1;
+    at = head.find('\n', begin);
+    std::string_view line = head.substr(begin, at == std::string_view::npos ? at : at - begin);
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) continue;
+    std::string_view name = line.substr(0, colon);
+    while (!name.empty() && (name.back() == ' ' || name.back() == '\t'))
+      name.remove_suffix(1);
+    if (!equals_ignoring_case(name, "content-length") && !equals_ignoring_case(name, "l")) continue;
+    // A folded value continues on the next line; the number may stand there.
+    while (at != std::string_view::npos && at + 1 < head.size() &&
+           (head[at + 1] == ' ' || head[at + 1] == '\t')) {
+      at = head.find('\n', at + 1);
+      line = head.substr(begin, at == std::string_view::npos ? at : at - begin);
+    }
+    std::string_view value = line.substr(colon + 1);
+    const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+    while (!value.empty() && is_blank(value.front()))
+      value.remove_prefix(1);
+    while (!value.empty() && is_blank(value.back()))
+      value.remove_suffix(1);
+    std::uint32_t number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc{} || end != value.data() + value.size()) return -1;
+    if (found >= 0 && found != static_cast<std::int64_t>(number)) return -1;
+    found = number;
+  }
+  return found == -2 ? 0 : found;
+}
+
+}  // namespace
+
+StreamFramer::Outcome StreamFramer::next() noexcept {
+  if (size_ == 0) {
+    // Line ends between messages are keep-alives (RFC 3261 section 7.5); a pair of them wants an
+    // answer.
+    static constexpr std::string_view ping = "\r\n\r\n";
+    for (;;) {
+      const std::string_view rest = std::string_view(buffer_).substr(start_);
+      if (rest.substr(0, 4) == ping) {
+        start_ += 4;
+        return Outcome::ping;
+      }
+      if (rest == ping.substr(0, rest.size())) {
+        compact();
+        return Outcome::more;
+      }
+      if (rest.substr(0, 2) != ping.substr(0, 2)) break;
+      start_ += 2;
+    }
+    searched_ = std::max(searched_, start_);
+    const std::size_t from = searched_ - std::min<std::size_t>(searched_ - start_, 3);
+    const std::size_t end = buffer_.find("\r\n\r\n", from);
+    searched_ = buffer_.size();
+    if (end == std::string::npos) {
+      if (buffer_.size() - start_ > Limits::message_bytes_max) return Outcome::broken;
+      compact();
+      return Outcome::more;
+    }
+    const std::size_t head_bytes = end + 4 - start_;
+    const std::int64_t body = body_bytes(std::string_view(buffer_).substr(start_, head_bytes));
+    if (body < 0 || head_bytes + static_cast<std::size_t>(body) > Limits::message_bytes_max) {
+      size_ = head_bytes;  // bytes() gives what can be answered
+      return Outcome::broken;
+    }
+    size_ = head_bytes + static_cast<std::size_t>(body);
+  }
+  return buffer_.size() - start_ >= size_ ? Outcome::message : Outcome::more;
+}
+
+void StreamFramer::take() noexcept {
+  start_ += size_;
+  size_ = 0;
+  searched_ = start_;
+  compact();
+}
+
+void StreamFramer::compact() {
+  if (start_ == buffer_.size()) {
+    buffer_.clear();
+    if (buffer_.capacity() > 8192) buffer_.shrink_to_fit();
+  } else if (start_ >= 4096) {
+    buffer_.erase(0, start_);
+  } else {
+    return;
+  }
+  searched_ -= std::min(searched_, start_);
+  start_ = 0;
+}
+
+// One UDP socket.
+class Transports::Socket final : public io::DatagramHandler {
+ public:
+  Socket(Transports& owner, std::uint16_t listener) : owner_(owner), listener_(listener) {}
+
+  void on_datagram(const SocketAddress& from, std::string_view bytes) override {
+    bump(owner_.counters_.datagrams_received);
+    Path path;
+    path.listener = listener_;
+    path.remote = from;
+    (void)owner_.events_.on_bytes(bytes, path);  // a datagram that cannot be read ends with itself
+  }
+  void on_unreachable(const SocketAddress& to) override { owner_.events_.on_unreachable(to, {}); }
+
+  std::unique_ptr<io::DatagramSocket> socket;
+
+ private:
+  Transports& owner_;
+  std::uint16_t listener_;
+};
+
+// One TCP connection, accepted or made.
+class Transports::Connection final : public io::StreamHandler {
+ public:
+  Connection(Transports& owner, std::uint32_t serial, std::uint16_t listener,
+             const SocketAddress& remote, bool is_connected)
+      : owner_(owner),
+        serial_(serial),
+        listener_(listener),
+        remote_(remote),
+        is_connected_(is_connected),
+        idle_(Timer::member<&Connection::on_idle, Connection>(), this) {
+    touch();
+    owner_.loop_.timers().start(idle_, owner_.config_.connection_idle_us);
+  }
+
+  bool send(std::string_view bytes) {
+    if (is_closed_) return false;
+    touch();
+    if (is_connected_) return stream->send(bytes).ok();
+    if (waiting_.size() + bytes.size() > StreamFramer::bytes_max) return false;
+    waiting_.append(bytes);
+    return true;
+  }
+
+  void on_connected() override {
+    is_connected_ = true;
+    const std::string waiting = std::move(waiting_);
+    waiting_.clear();
+    if (!waiting.empty() && !stream->send(waiting).ok()) fail();
+  }
+
+  void on_bytes(std::string_view bytes) override {
+    if (is_closed_) return;
+    touch();
+    framer_.append(bytes);
+    Path path;
+    path.transport = Transport::tcp;
+    path.listener = listener_;
+    path.remote = remote_;
+    path.connection = {owner_.worker_, serial_};
+    while (!is_closed_) {
+      switch (framer_.next()) {
+        case StreamFramer::Outcome::more:
+          return;
+        case StreamFramer::Outcome::ping:
+          (void)send("\r\n");
+          break;  // lost only with the connection
+        case StreamFramer::Outcome::message:
+          if (!owner_.events_.on_bytes(framer_.bytes(), path)) return fail();
+          framer_.take();
+          break;
+        case StreamFramer::Outcome::broken:
+          if (!framer_.bytes().empty()) (void)owner_.events_.on_bytes(framer_.bytes(), path);
+          return fail();
+      }
+    }
+  }
+
+  void on_closed(const Error& error) override {
+    (void)error;
+    fail();
+  }
+
+  void mark_closed() noexcept {
+    is_closed_ = true;
+    idle_.cancel();
+  }
+
+  [[nodiscard]] std::uint32_t serial() const noexcept { return serial_; }
+  [[nodiscard]] const SocketAddress& remote() const noexcept { return remote_; }
+  std::unique_ptr<io::StreamConnection> stream;
+
+ private:
+  void touch() noexcept { last_use_us_ = owner_.loop_.timers().now_us(); }
+  void on_idle() {
+    const std::int64_t left_us =
+        last_use_us_ + owner_.config_.connection_idle_us - owner_.loop_.timers().now_us();
+    if (left_us > 0) {
+      owner_.loop_.timers().start(idle_, left_us);
+    } else {
+      fail();
+    }
+  }
+  void fail() {
+    if (is_closed_) return;
+    Transports& owner = owner_;
+    const SocketAddress remote = remote_;
+    const ConnectionId id{owner_.worker_, serial_};
+    owner.close(*this);
+    owner.events_.on_unreachable(remote, id);
+  }
+
+  Transports& owner_;
+  std::uint32_t serial_;
+  std::uint16_t listener_;
+  SocketAddress remote_;
+  bool is_connected_;
+  bool is_closed_ = false;
+  std::int64_t last_use_us_ = 0;
+  Timer idle_;
+  StreamFramer framer_;
+  std::string waiting_;
+};
+
+Transports::Transports(unsigned worker, const StackConfig& config, io::Loop& loop,
+                       StackCounters& counters, Log& log, TransportEvents& events)
+    : worker_(worker),
+      config_(config),
+      loop_(loop),
+      counters_(counters),
+      log_(log),
+      events_(events) {}
+
+Transports::~Transports() = default;
+
+Result<void> Transports::open(const std::vector<ListenAddress>& taken, bool reuse_port) {
+  for (std::size_t i = 0; i < config_.listen.size(); ++i) {
+    ListenAddress listen = taken.empty() ? config_.listen[i] : taken[i];
+    const auto listener = static_cast<std::uint16_t>(i);
+    sockets_.emplace_back();
+    if (listen.transport == Transport::udp) {
+      auto socket = std::make_unique<Socket>(*this, listener);
+      io::DatagramOptions options;
+      options.reuse_port = reuse_port;
+      options.tos = config_.tos;
+      auto opened = loop_.open_datagram(listen.address, options, *socket);
+      if (!opened) return std::move(opened).error();
+      socket->socket = std::move(*opened);
+      listen.address = socket->socket->local();
+      sockets_.back() = std::move(socket);
+    } else {
+      auto opened = loop_.listen(listen.address, reuse_port, *this);
+      if (!opened) return std::move(opened).error();
+      listen.address = (*opened)->local();
+      stream_listeners_.push_back(std::move(*opened));
+    }
+    SocketAddress advertised =
+        listen.advertised.ip.family == IpAddress::Family::none ? listen.address : listen.advertised;
+    if (advertised.port == 0) advertised.port = listen.address.port;
+    if (advertised.ip.is_unspecified()) {
+      return Error{ErrorCode::invalid_argument,
+                   "listen address " + listen.address.to_string() + " had no advertised address"};
+    }
+    listening_.push_back(listen);
+    advertised_.push_back(advertised);
+    advertised_text_.push_back(advertised.to_string());
+    advertised_host_.push_back(advertised.ip.is_ipv6() ? "[" + advertised.ip.to_string() + "]"
+                                                       : advertised.ip.to_string());
+  }
+  return {};
+}
+
+std::uint16_t Transports::listener_at(Transport transport,
+                                      const SocketAddress& local) const noexcept {
+  std::uint16_t family_match = 0xffff;
+  for (std::size_t i = 0; i < listening_.size(); ++i) {
+    const ListenAddress& listen = listening_[i];
+    if (listen.transport != transport || listen.address.ip.family != local.ip.family) continue;
+    if (listen.address.ip == local.ip && (local.port == 0 || listen.address.port == local.port)) {
+      return static_cast<std::uint16_t>(i);
+    }
+    if (family_match == 0xffff) family_match = static_cast<std::uint16_t>(i);
+  }
+  return family_match;
+}
+
+Result<Path> Transports::path_to(Transport transport, const SocketAddress& destination,
+                                 const SocketAddress& local) const {
+  SocketAddress wanted = local;
+  if (wanted.ip.family == IpAddress::Family::none) wanted.ip.family = destination.ip.family;
+  const std::uint16_t listener = listener_at(transport, wanted);
+  if (listener == 0xffff || wanted.ip.family != destination.ip.family) {
+    return Error{ErrorCode::not_found, "no listen address fitted " + destination.to_string()};
+  }
+  Path path;
+  path.transport = transport;
+  path.listener = listener;
+  path.remote = destination;
+  path.fallback_port = destination.port;
+  return path;
+}
+
+bool Transports::send(Path& path, std::string_view bytes) {
+  bump(counters_.messages_sent);
+  if (path.transport == Transport::udp) {
+    sockets_[path.listener]->socket->send(path.remote, bytes);
+    return true;
+  }
+  Connection* connection = nullptr;
+  if (path.connection.is_set()) {
+    const auto found = connections_.find(path.connection.serial);
+    if (found != connections_.end()) connection = found->second.get();
+  }
+  if (connection == nullptr) {
+    SocketAddress remote = path.remote;
+    if (path.connection.is_set()) remote.port = path.fallback_port;
+    const auto known = connection_to_.find(remote);
+    if (known != connection_to_.end()) {
+      connection = connections_.at(known->second).get();
+    } else {
+      connection = connect(remote, path.listener);
+    }
+    if (connection == nullptr) {
+      bump(counters_.send_failures);
+      return false;
+    }
+    path.connection = {worker_, connection->serial()};
+    path.remote = remote;
+  }
+  if (connection->send(bytes)) return true;
+  bump(counters_.send_failures);
+  return false;
+}
+
+Transports::Connection* Transports::connect(const SocketAddress& remote, std::uint16_t listener) {
+  if (connections_.size() >= config_.connections_max) {
+    bump(counters_.connections_refused);
+    return nullptr;
+  }
+  const std::uint32_t serial = next_serial_++;
+  if (next_serial_ == 0) next_serial_ = 1;
+  auto connection = std::make_unique<Connection>(*this, serial, listener, remote, false);
+  auto made = loop_.connect(remote, *connection);
+  if (!made) {
+    log_.write(LogLevel::warning, "sip", "connection refused",
+               {{"remote", remote.to_string()}, {"error", made.error().message}});
+    connection->mark_closed();
+    return nullptr;
+  }
+  connection->stream = std::move(*made);
+  connection_to_[remote] = serial;
+  bump(counters_.connections_live);
+  return connections_.emplace(serial, std::move(connection)).first->second.get();
+}
+
+void Transports::on_accept(std::unique_ptr<io::StreamConnection> stream) {
+  if (connections_.size() >= config_.connections_max) {
+    bump(counters_.connections_refused);
+    return;
+  }
+  const std::uint16_t listener = listener_at(Transport::tcp, stream->local());
+  const std::uint32_t serial = next_serial_++;
+  if (next_serial_ == 0) next_serial_ = 1;
+  auto connection = std::make_unique<Connection>(
+      *this, serial, listener == 0xffff ? std::uint16_t{0} : listener, stream->remote(), true);
+  stream->set_handler(*connection);
+  connection->stream = std::move(stream);
+  bump(counters_.connections_live);
+  connections_.emplace(serial, std::move(connection));
+}
+
+void Transports::close(Connection& connection) {
+  connection.mark_closed();
+  const auto found = connections_.find(connection.serial());
+  if (found == connections_.end()) return;
+  const auto to = connection_to_.find(connection.remote());
+  if (to != connection_to_.end() && to->second == connection.serial()) connection_to_.erase(to);
+  closed_.push_back(std::move(found->second));
+  connections_.erase(found);
+  bump(counters_.connections_live, -1);
+  if (is_clearing_) return;
+  is_clearing_ = true;
+  loop_.defer([this] {
+    is_clearing_ = false;
+    closed_.clear();
+  });
+}
+
+}  // namespace tandem::sip

@@ -1,0 +1,135 @@
+// Sockets and connections of one worker (P-01).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "io/loop.hpp"
+#include "sip/message.hpp"
+#include "sip/path.hpp"
+#include "sip/stack.hpp"
+#include "tandem/log.hpp"
+
+namespace tandem::sip {
+
+/// Adds to a counter that one thread writes and any thread reads.
+inline void bump(std::atomic<std::uint64_t>& counter, std::int64_t step = 1) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + static_cast<std::uint64_t>(step),
+                std::memory_order_relaxed);
+}
+
+/// Receives what the transports hear.
+class TransportEvents {
+ public:
+  virtual ~TransportEvents() = default;
+  /// One datagram, or one message of a stream. `bytes` ends with the call. False: the stream cannot
+  /// be read any further and is closed.
+  virtual bool on_bytes(std::string_view bytes, const Path& path) = 0;
+  /// A peer cannot be reached: nothing sent to it lately will be answered. `connection` is unset
+  /// for UDP.
+  virtual void on_unreachable(const SocketAddress& remote, ConnectionId connection) = 0;
+};
+
+/// Frames a stream of SIP messages (RFC 3261 section 18.3), linear in its bytes whatever the size
+/// of the segments.
+class StreamFramer {
+ public:
+  static constexpr std::size_t bytes_max = 2 * Limits::message_bytes_max;
+
+  enum class Outcome : std::uint8_t { message, more, ping, broken };
+
+  void append(std::string_view bytes) { buffer_.append(bytes); }
+  /// Looks for the next message. `message`: bytes() holds it, take() drops it. `ping`: a double CR
+  /// LF to be answered with a single one (RFC 5626 section 4.4.1), already dropped. `broken`: too
+  /// long, or Content-Length is unusable.
+  Outcome next() noexcept;
+  [[nodiscard]] std::string_view bytes() const noexcept {
+    return std::string_view(buffer_).substr(start_, size_);
+  }
+  void take() noexcept;
+
+ private:
+  void compact();
+
+  std::string buffer_;
+  std::size_t start_ = 0;     // of the message in work
+  std::size_t searched_ = 0;  // up to here no end of a head was found
+  std::size_t size_ = 0;      // of the message once its head is known, else 0
+};
+
+/// The sockets, listeners and connections of one worker.
+///
+/// Threading: loop-bound; open() before the loop starts.
+class Transports final : private io::AcceptHandler {
+ public:
+  Transports(unsigned worker, const StackConfig& config, io::Loop& loop, StackCounters& counters,
+             Log& log, TransportEvents& events);
+  ~Transports() override;
+
+  /// Opens all listen addresses. `taken` gives the ports of the first worker, empty for that one
+  /// itself.
+  Result<void> open(const std::vector<ListenAddress>& taken, bool reuse_port);
+
+  /// The listen addresses with the ports really taken, in the order of the configuration.
+  [[nodiscard]] const std::vector<ListenAddress>& listening() const noexcept { return listening_; }
+  /// What Via and Contact say for a path.
+  [[nodiscard]] const SocketAddress& advertised(const Path& path) const noexcept {
+    return advertised_[path.listener];
+  }
+  [[nodiscard]] std::string_view advertised_text(const Path& path) const noexcept {
+    return advertised_text_[path.listener];  // "192.0.2.1:5060"
+  }
+  [[nodiscard]] std::string_view advertised_host(const Path& path) const noexcept {
+    return advertised_host_[path.listener];  // "192.0.2.1" or "[2001:db8::1]"
+  }
+
+  /// A path to `destination` from `local` (none: the first listen address that fits). Errors:
+  /// not_found (no listen address of that transport and family).
+  Result<Path> path_to(Transport transport, const SocketAddress& destination,
+                       const SocketAddress& local) const;
+
+  /// Sends a message. On TCP a connection of this worker is used again or made, and
+  /// `path.connection` says which. Connections of other workers are not reachable here; see
+  /// serves(). False: it could not be sent.
+  bool send(Path& path, std::string_view bytes);
+  [[nodiscard]] bool serves(const Path& path) const noexcept {
+    return path.transport == Transport::udp || !path.connection.is_set() ||
+           path.connection.worker == worker_;
+  }
+
+ private:
+  class Socket;
+  class Connection;
+
+  void on_accept(std::unique_ptr<io::StreamConnection> connection) override;
+  Connection* connect(const SocketAddress& remote, std::uint16_t listener);
+  void close(Connection& connection);
+  [[nodiscard]] std::uint16_t listener_at(Transport transport,
+                                          const SocketAddress& local) const noexcept;
+
+  unsigned worker_;
+  const StackConfig& config_;
+  io::Loop& loop_;
+  StackCounters& counters_;
+  Log& log_;
+  TransportEvents& events_;
+  std::vector<ListenAddress> listening_;
+  std::vector<SocketAddress> advertised_;
+  std::vector<std::string> advertised_text_;
+  std::vector<std::string> advertised_host_;
+  std::vector<std::unique_ptr<Socket>> sockets_;  // by listener; null for TCP
+  std::vector<std::unique_ptr<io::StreamListener>> stream_listeners_;
+  std::unordered_map<std::uint32_t, std::unique_ptr<Connection>> connections_;  // by serial
+  std::unordered_map<SocketAddress, std::uint32_t>
+      connection_to_;  // the one that requests to a peer use again
+  std::vector<std::unique_ptr<Connection>>
+      closed_;  // until the end of the turn: their handler may be running
+  bool is_clearing_ = false;
+  std::uint32_t next_serial_ = 1;
+};
+
+}  // namespace tandem::sip

@@ -1,0 +1,343 @@
+#include "sip/worker.hpp"
+
+#include <algorithm>
+
+namespace tandem::sip {
+namespace {
+
+bool lists_sdp(const Message& request) noexcept {
+  bool has_accept = false;
+  for (std::size_t i = 0; i < request.header_count; ++i) {
+    if (request.headers[i].id != HeaderId::accept) continue;
+    has_accept = true;
+    std::string_view list = request.headers[i].value;
+    while (!list.empty()) {
+      std::string_view range = next_element(list);
+      range = range.substr(0, range.find(';'));
+      while (!range.empty() && (range.back() == ' ' || range.back() == '\t'))
+        range.remove_suffix(1);
+      while (!range.empty() && (range.front() == ' ' || range.front() == '\t'))
+        range.remove_prefix(1);
+      for (const std::string_view wanted : {"application/sdp", "application/*", "*/*"}) {
+        if (equals_ignoring_case(range, wanted)) return true;
+      }
+    }
+  }
+  return !has_accept;
+}
+
+}  // namespace
+
+StackWorker::StackWorker(unsigned index, StackShared& shared, io::Loop& loop, InboundCalls& inbound,
+                         Random& random, Log& log)
+    : index_(index),
+      shared_(shared),
+      loop_(loop),
+      inbound_(inbound),
+      random_(random),
+      log_(log),
+      digest_(shared.digest_secret),
+      transports_(index, shared.config, loop, counters_, log, *this),
+      transactions_(index, shared.config, loop, random, shared.hash_key, counters_, buffers_,
+                    *this),
+      scratch_(new char[scratch_bytes]),
+      message_(new Message),
+      own_message_(new Message),
+      touched_(shared.workers.size()) {}
+
+StackWorker::~StackWorker() = default;
+
+std::unique_ptr<Leg> StackWorker::call(const OutboundCall& call, LegEvents& events) {
+  bump(counters_.calls_out);
+  return dialogs_.create(*this, Dialog::Role::outbound).call(call, events);
+}
+
+void StackWorker::destroy(Dialog& dialog) { dialogs_.destroy(dialog); }
+
+bool StackWorker::is_full(bool is_in_dialog) const noexcept {
+  const std::size_t most = shared_.config.transactions_max;
+  return transactions_.live() >= (is_in_dialog ? most + most / 2 : most);
+}
+
+// To the owner.
+
+unsigned StackWorker::owner(std::string_view bytes) const noexcept {
+  OwnerKey key;
+  if (!scan_owner(bytes, key)) return index_;  // whoever has it may refuse it
+  const auto workers = static_cast<unsigned>(shared_.workers.size());
+  Token token;
+  if (!key.is_request)
+    return parse_branch(key.branch, token) && token.worker < workers ? token.worker : index_;
+  if (Token::parse(key.to_tag, token) && token.worker < workers) return token.worker;
+  return static_cast<unsigned>(KeyedHash(shared_.hash_key).add(key.call_id).value() % workers);
+}
+
+bool StackWorker::hand_over(unsigned to, HandoverRing::Kind kind, const Path& path,
+                            std::string_view bytes) {
+  HandoverRing& ring = *shared_.rings[index_ * shared_.workers.size() + to];
+  if (!ring.push(kind, path, bytes)) {
+    bump(counters_.handover_drops);
+    return false;
+  }
+  bump(counters_.handed_over);
+  touched_[to] = true;
+  if (!is_waking_) {
+    is_waking_ = true;
+    loop_.defer([this] {
+      is_waking_ = false;
+      for (std::size_t i = 0; i < touched_.size(); ++i) {
+        if (!touched_[i]) continue;
+        touched_[i] = false;
+        shared_.workers[i]->wake();
+      }
+    });
+  }
+  return true;
+}
+
+void StackWorker::wake() {
+  if (is_woken_.exchange(true)) return;  // it has not looked yet
+  if (!loop_.post([this] { drain_rings(); }).ok()) is_woken_.store(false);
+}
+
+void StackWorker::drain_rings() {
+  // First, so that what comes while this looks wakes it again.
+  is_woken_.store(false);
+  const std::size_t workers = shared_.workers.size();
+  for (std::size_t from = 0; from < workers; ++from) {
+    if (from == index_) continue;
+    HandoverRing& ring = *shared_.rings[from * workers + index_];
+    HandoverRing::Record record;
+    // What is there now, not what may come: a fast sender must not keep this loop from its timers.
+    for (std::size_t left = 4096; left > 0 && ring.peek(record); --left) {
+      if (record.kind == HandoverRing::Kind::output) {
+        (void)transports_.send(record.path, record.bytes);  // counted there
+      } else {
+        (void)receive(record.bytes, record.path);  // the stream, if any, belongs to the sender
+      }
+      ring.release();
+    }
+    if (ring.peek(record)) wake();
+  }
+}
+
+// In and out.
+
+bool StackWorker::on_bytes(std::string_view bytes, const Path& path) {
+  if (shared_.workers.size() > 1) {
+    const unsigned to = owner(bytes);
+    if (to != index_) {
+      (void)hand_over(to, HandoverRing::Kind::message, path,
+                      bytes);  // a full ring drops, as the network may
+      return true;
+    }
+  }
+  return receive(bytes, path);
+}
+
+bool StackWorker::receive(std::string_view bytes, const Path& path) {
+  Message& message = *message_;
+  const bool is_stream = path.transport == Transport::tcp;
+  const Fault fault = scan(bytes, is_stream ? Framing::stream : Framing::datagram, message);
+  switch (fault.kind) {
+    case Fault::Kind::none:
+      break;
+    case Fault::Kind::answer:
+      bump(counters_.malformed_answered);
+      if (message.method != Method::ack) refuse(message, path, fault.status, fault.text);
+      // What follows in the stream can be read only when the end of this message is known.
+      return !is_stream || message.size == bytes.size();
+    default: {
+      const bool is_keep_alive =
+          bytes.size() <= 4 && bytes.find_first_not_of("\r\n") == std::string_view::npos;
+      if (!is_keep_alive) bump(counters_.malformed_dropped);
+      return !is_stream || is_keep_alive;
+    }
+  }
+  bump(counters_.messages_received);
+  if (message.is_request) {
+    on_request(message, path);
+  } else if (!transactions_.receive(message, path)) {
+    bump(counters_.strays_dropped);
+  }
+  return true;
+}
+
+bool StackWorker::send(Path& path, std::string_view bytes) {
+  if (transports_.serves(path)) return transports_.send(path, bytes);
+  return hand_over(path.connection.worker, HandoverRing::Kind::output, path, bytes);
+}
+
+void StackWorker::on_unreachable(const SocketAddress& remote, ConnectionId connection) {
+  transactions_.on_unreachable(remote, connection);
+}
+
+// Requests.
+
+Dialog* StackWorker::find_dialog(std::string_view tag) noexcept {
+  Token token;
+  if (!Token::parse(tag, token) || token.worker != index_) return nullptr;
+  Dialog* dialog = dialogs_.at(token.slot);
+  return dialog != nullptr && dialog->random() == token.random ? dialog : nullptr;
+}
+
+void StackWorker::refuse(const Message& request, const Path& from, int status,
+                         std::string_view phrase, std::string_view lines, int retry_after_s,
+                         std::string_view tag) {
+  Token::Text made;
+  if (tag.empty()) {
+    // The same request gets the same tag without anything being kept (RFC 3261 section 8.2.7).
+    Token token;
+    token.worker = static_cast<std::uint8_t>(index_);
+    token.random = KeyedHash(shared_.hash_key)
+                       .add(request.call_id)
+                       .add(request.from.tag)
+                       .add(request.vias[0].branch)
+                       .value();
+    made = token.text();
+    tag = sip::view(made);
+  }
+  MessageWriter writer(scratch(), scratch_bytes);
+  ResponseHead head;
+  head.status = status;
+  head.phrase = phrase;
+  head.to_tag = tag;
+  head.source = from.remote;
+  write_response_head(writer, request, head);
+  if (!shared_.server_line.empty()) writer.line(shared_.server_line);
+  while (!lines.empty()) {
+    const std::string_view line = lines.substr(0, lines.find('\n'));
+    writer.line(line);
+    lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+  }
+  if (retry_after_s > 0) writer.header("Retry-After", static_cast<std::uint64_t>(retry_after_s));
+  writer.finish();
+  if (!writer.ok()) return;
+  Path path = from;
+  path.fallback_port = request.vias[0].port == 0 ? std::uint16_t{5060} : request.vias[0].port;
+  (void)send(path, writer.view());  // lost: the request comes again
+}
+
+bool StackWorker::is_understood(const Message& request, const Path& from) {
+  std::string unsupported;
+  for (std::size_t i = 0; i < request.header_count; ++i) {
+    const Header& header = request.headers[i];
+    if (header.id == HeaderId::require) {
+      // No extension is offered, so none may be required (RFC 3261 section 8.2.2.3).
+      std::string_view list = header.value;
+      while (!list.empty()) {
+        const std::string_view option = next_element(list);
+        unsupported += unsupported.empty() ? "Unsupported: " : ", ";
+        for (const char c : option) {
+          if (c > ' ' && c < 0x7f) unsupported += c;
+        }
+      }
+    } else if (header.id == HeaderId::content_encoding && !request.body.empty() &&
+               !equals_ignoring_case(header.value, "identity")) {
+      refuse(request, from, 415, {}, "Accept-Encoding: identity");
+      return false;
+    }
+  }
+  if (unsupported.empty()) return true;
+  refuse(request, from, 420, {}, unsupported);
+  return false;
+}
+
+void StackWorker::on_request(const Message& request, const Path& from) {
+  ServerTransaction* transaction = transactions_.receive_request(request);
+  if (request.method == Method::cancel) {
+    if (transaction == nullptr) return refuse(request, from, 481);
+    // Without state: a repeated CANCEL gets the same answer, and only the first one has an effect.
+    // The user of an INVITE that is not over is its dialog. A re-INVITE goes on: its answer comes
+    // anyway.
+    auto* dialog = static_cast<Dialog*>(transaction->user());
+    if (dialog == nullptr) return refuse(request, from, 200);
+    const Token::Text tag = dialog->tag();
+    refuse(request, from, 200, {}, {}, 0, sip::view(tag));
+    dialog->on_cancel(request);
+    return;
+  }
+  if (request.method == Method::ack) {
+    if (transaction != nullptr && transaction->state() != ServerTransaction::State::accepted)
+      return;
+    Dialog* dialog = find_dialog(request.to.tag);
+    if (dialog != nullptr && dialog->matches(request)) {
+      dialog->on_ack(request);
+    } else {
+      bump(counters_.strays_dropped);
+    }
+    return;
+  }
+  if (transaction != nullptr) return;
+  if (is_full(!request.to.tag.empty())) {
+    bump(counters_.overload_refused);
+    return refuse(request, from, 503, {}, {}, static_cast<int>(5 + random_.below(10)));
+  }
+  if (request.to.tag.empty()) return on_new_request(request, from);
+  Dialog* dialog = find_dialog(request.to.tag);
+  if (dialog == nullptr || !dialog->matches(request)) return refuse(request, from, 481);
+  if (is_understood(request, from)) dialog->on_request(request, from);
+}
+
+void StackWorker::on_new_request(const Message& request, const Path& from) {
+  switch (request.method) {
+    case Method::invite:
+      return on_new_invite(request, from);
+    case Method::options:
+      if (!is_understood(request, from)) return;
+      if (shared_.is_draining.load(std::memory_order_relaxed))
+        return refuse(request, from, 503, {}, {}, 60);
+      if (!lists_sdp(request)) return refuse(request, from, 406);
+      return refuse(request, from, 200, {}, options_lines);
+    case Method::unknown:
+      return refuse(request, from, 501, {}, allow_outside_line);
+    case Method::bye:
+    case Method::update:
+    case Method::info:
+    case Method::prack:
+    case Method::notify:
+      return refuse(request, from, 481);
+    default:
+      return refuse(request, from, 405, {}, allow_outside_line);
+  }
+}
+
+void StackWorker::on_new_invite(const Message& request, const Path& from) {
+  if (request.max_forwards == 0) return refuse(request, from, 483);
+  if (transactions_.is_merged(request)) return refuse(request, from, 482);
+  Uri uri;
+  const bool is_tel = equals_ignoring_case(request.request_uri.substr(0, 4), "tel:");
+  if (!is_tel &&
+      (!parse_uri(request.request_uri, uri) || !equals_ignoring_case(uri.scheme, "sip"))) {
+    return refuse(request, from, 416);
+  }
+  if (!is_understood(request, from)) return;
+  if (!lists_sdp(request)) return refuse(request, from, 406, {}, accept_line);
+  const SessionBody body = session_body(request);
+  if (!body.empty() && !is_sdp(body)) return refuse(request, from, 415, {}, accept_line);
+  if (request.contact.uri.empty()) return refuse(request, from, 400, "Missing Contact");
+
+  bump(counters_.calls_in);
+  Dialog& dialog = dialogs_.create(*this, Dialog::Role::inbound);
+  ServerTransaction& transaction = transactions_.create_server(request, from, &dialog, true);
+  std::unique_ptr<Leg> leg = dialog.accept(request, transaction);
+  unescaped_.used_bytes = 0;
+  call_.source = from.remote;
+  call_.local = transports_.listening()[from.listener].address;
+  call_.transport = from.transport == Transport::udp ? "udp" : "tcp";
+  call_.call_id = request.call_id;
+  call_.request_user = uri_user(request.request_uri, unescaped_);
+  call_.to_user = uri_user(request.to.uri, unescaped_);
+  call_.from_user = uri_user(request.from.uri, unescaped_);
+  call_.from_display = display_name(request.from.display, unescaped_);
+  call_.from_host = parse_uri(request.from.uri, uri) ? uri.host : std::string_view{};
+  const Header* product = request.find(HeaderId::user_agent);
+  call_.user_agent = product == nullptr ? std::string_view{} : product->value;
+  call_.max_forwards = request.max_forwards < 0 ? 70 : request.max_forwards;
+  call_.body = body;
+  collect_passed_headers(request, call_.headers);
+  inbound_.on_call(std::move(leg), call_);
+  dialog.finish_arrival();
+}
+
+}  // namespace tandem::sip

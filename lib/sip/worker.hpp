@@ -1,0 +1,130 @@
+// One worker of the stack: receives, routes to the owner, keeps transactions and dialogs.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/leg.hpp"
+#include "sip/content.hpp"
+#include "sip/dialog.hpp"
+#include "sip/digest.hpp"
+#include "sip/handover.hpp"
+#include "sip/message.hpp"
+#include "sip/pool.hpp"
+#include "sip/stack.hpp"
+#include "sip/token.hpp"
+#include "sip/transaction.hpp"
+#include "sip/transport.hpp"
+
+namespace tandem::sip {
+
+/// What the workers of one switch share. Frozen before the loops start, but for the two atomics.
+struct StackShared {
+  StackConfig config;
+  KeyedHash::Key hash_key;
+  DigestServer::Secret digest_secret;
+  std::string server_line;      ///< "Server: tandem", "" for none.
+  std::string user_agent_line;  ///< "User-Agent: tandem", "" for none.
+  std::vector<class StackWorker*> workers;
+  /// From worker i to worker j: [i * N + j]. Null on the diagonal.
+  std::vector<std::unique_ptr<HandoverRing>> rings;
+  std::atomic<bool> is_draining{false};
+};
+
+/// Methods that a dialog of ours understands, and those that are served outside dialogs.
+inline constexpr std::string_view allow_line =
+    "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, NOTIFY, REFER";
+inline constexpr std::string_view allow_outside_line =
+    "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
+inline constexpr std::string_view accept_line = "Accept: application/sdp";
+/// What an OPTIONS outside dialogs is told (RFC 3261 section 11.2).
+inline constexpr std::string_view options_lines =
+    "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, NOTIFY, REFER\n"
+    "Accept: application/sdp\nAccept-Encoding: identity\nSupported: ";
+
+/// Threading: loop-bound, but for wake().
+class StackWorker final : public LegFactory, private TransportEvents, private TransactionHost {
+ public:
+  StackWorker(unsigned index, StackShared& shared, io::Loop& loop, InboundCalls& inbound,
+              Random& random, Log& log);
+  ~StackWorker() override;
+
+  std::unique_ptr<Leg> call(const OutboundCall& call, LegEvents& events) override;
+
+  [[nodiscard]] Transports& transports() noexcept { return transports_; }
+  [[nodiscard]] Transactions& transactions() noexcept { return transactions_; }
+  [[nodiscard]] BufferPool& buffers() noexcept { return buffers_; }
+  [[nodiscard]] io::Loop& loop() noexcept { return loop_; }
+  [[nodiscard]] Random& random() noexcept { return random_; }
+  [[nodiscard]] const StackShared& shared() const noexcept { return shared_; }
+  [[nodiscard]] const DigestServer& digest() const noexcept { return digest_; }
+  [[nodiscard]] StackCounters& counters() noexcept { return counters_; }
+  [[nodiscard]] unsigned index() const noexcept { return index_; }
+
+  /// A buffer for one message at a time: written and sent before anything else is written.
+  [[nodiscard]] char* scratch() noexcept { return scratch_.get(); }
+  static constexpr std::size_t scratch_bytes = Limits::message_bytes_max;
+  /// A second message, for our own requests that are read again.
+  [[nodiscard]] Message& own_message() noexcept { return *own_message_; }
+
+  /// Answers a request without keeping state (RFC 3261 section 8.2.7). `lines`: further headers,
+  /// parted by '\n'. `tag`: for the To; "" makes one, the same for the same request.
+  void refuse(const Message& request, const Path& from, int status, std::string_view phrase = {},
+              std::string_view lines = {}, int retry_after_s = 0, std::string_view tag = {});
+  /// A server transaction for a request inside a dialog.
+  ServerTransaction& create_server(const Message& request, const Path& from,
+                                   TransactionUser* user) {
+    return transactions_.create_server(request, from, user, false);
+  }
+  void destroy(Dialog& dialog);
+  /// So many transactions live that this request must be refused (design rule 11). Those inside
+  /// dialogs have a reserve.
+  [[nodiscard]] bool is_full(bool is_in_dialog) const noexcept;
+
+  /// A sender has put something into a ring of this worker. Any thread.
+  void wake();
+
+ private:
+  bool on_bytes(std::string_view bytes, const Path& path) override;
+  void on_unreachable(const SocketAddress& remote, ConnectionId connection) override;
+  bool send(Path& path, std::string_view bytes) override;
+  void on_fork(ClientTransaction& transaction, const Message& response, bool is_new) override;
+
+  bool receive(std::string_view bytes, const Path& path);
+  [[nodiscard]] unsigned owner(std::string_view bytes) const noexcept;
+  bool hand_over(unsigned to, HandoverRing::Kind kind, const Path& path, std::string_view bytes);
+  void drain_rings();
+  void on_request(const Message& request, const Path& from);
+  void on_new_request(const Message& request, const Path& from);
+  void on_new_invite(const Message& request, const Path& from);
+  /// Checks that every request but ACK and CANCEL passes; false when it was refused.
+  bool is_understood(const Message& request, const Path& from);
+  [[nodiscard]] Dialog* find_dialog(std::string_view tag) noexcept;
+
+  unsigned index_;
+  StackShared& shared_;
+  io::Loop& loop_;
+  InboundCalls& inbound_;
+  Random& random_;
+  Log& log_;
+  StackCounters counters_;
+  DigestServer digest_;
+  BufferPool buffers_;
+  Transports transports_;
+  Transactions transactions_;
+  SlabPool<Dialog> dialogs_;
+  std::unique_ptr<char[]> scratch_;
+  std::unique_ptr<Message> message_;
+  std::unique_ptr<Message> own_message_;
+  InboundCall call_;  // kept, so that its vector is not allocated for every call
+  Unescaped unescaped_;
+  std::vector<bool> touched_;  // workers that got something in this turn
+  bool is_waking_ = false;     // they are woken at the end of the turn
+  alignas(64) std::atomic<bool> is_woken_{false};
+};
+
+}  // namespace tandem::sip
