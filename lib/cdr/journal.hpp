@@ -103,12 +103,13 @@ class Journal {
   Result<std::size_t> add_cursor(std::string name, std::uint64_t sequence);
   void advance_cursor(std::size_t cursor, std::uint64_t sequence) noexcept;
 
-  /// Starts the writer thread (with `threads`) and allows recycling. append() may be called before.
-  void start();
+  /// Begins a segment, starts the writer thread (with `threads`) and allows recycling. Records are
+  /// taken from now on. Errors: io, limit, wrong_state (called twice).
+  Result<void> start();
 
   /// Takes a record and gives it its sequence number. Never blocks and takes no lock.
   /// Errors: limit (queue and backlog are full: the record is not taken), invalid_argument (larger
-  /// than a segment), wrong_state (closed).
+  /// than a segment), wrong_state (not started, closed).
   Result<std::uint64_t> append(RecordType type, std::string payload);
 
   /// False while the disk fails or more than three quarters of the queue are used: take no new
@@ -118,8 +119,8 @@ class Journal {
   [[nodiscard]] std::uint64_t durable_sequence() const noexcept;
   [[nodiscard]] std::uint64_t last_sequence() const noexcept;  ///< Given out so far.
 
-  /// Waits until `sequence` is durable; never on a call worker. `deadline_us`: monotonic time of
-  /// the system. Without threads it commits what waits instead of waiting. Errors: timeout.
+  /// Waits until `sequence` is durable; never on a call worker. Without threads it commits what
+  /// waits instead of waiting. Errors: timeout.
   Result<void> wait_durable(std::uint64_t sequence, std::int64_t timeout_ms);
   /// Waits until something behind `sequence` is durable, interrupt() was called or the time is
   /// over. For sinks.

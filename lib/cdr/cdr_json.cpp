@@ -1,0 +1,256 @@
+#include "cdr/cdr_json.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+
+// Written by hand, because the order of the keys is part of the shape and a report may print a
+// million lines; read by the library.
+
+namespace tandem::cdr {
+namespace {
+
+using nlohmann::json;
+
+/// Length of the well-formed UTF-8 sequence at the start of `text` (RFC 3629 section 4); 0: none.
+std::size_t utf8_length(std::string_view text) noexcept {
+  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80) return 0;
+  }
+  const unsigned char second = byte(1);
+  if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
+      (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) {
+    return 0;
+  }
+  return length;
+}
+
+/// Writes the members of one object in order.
+class ObjectWriter {
+ public:
+  explicit ObjectWriter(std::string& out) : out_(out) { out_ += '{'; }
+
+  ObjectWriter& key(std::string_view name) {
+    if (!is_first_) out_ += ',';
+    is_first_ = false;
+    out_ += '"';
+    out_ += name;
+    out_ += "\":";
+    return *this;
+  }
+  void text(std::string_view name, std::string_view value) {
+    key(name);
+    append_json_string(out_, value);
+  }
+  template <std::integral Integer>
+  void number(std::string_view name, Integer value) {
+    key(name);
+    append_integer(out_, value);
+  }
+  void null(std::string_view name) {
+    key(name);
+    out_ += "null";
+  }
+  void optional_text(std::string_view name, const std::optional<std::string>& value) {
+    if (value) {
+      text(name, *value);
+    } else {
+      null(name);
+    }
+  }
+  void end() { out_ += '}'; }
+
+ private:
+  std::string& out_;
+  bool is_first_ = true;
+};
+
+void append_side_json(std::string& out, const MediaSideStats& side) {
+  ObjectWriter object(out);
+  object.number("packets_received", side.packets_received);
+  object.number("bytes_received", side.bytes_received);
+  object.number("packets_sent", side.packets_sent);
+  object.number("packets_lost", side.packets_lost);
+  object.number("jitter_us", side.jitter_us);
+  object.number("packets_refused", side.packets_refused);
+  object.text("remote", side.remote);
+  object.end();
+}
+
+template <class Integer>
+void take(const json& object, const char* name, Integer& value) {
+  const auto found = object.find(name);
+  if (found != object.end() && found->is_number_integer()) value = found->get<Integer>();
+}
+
+void take(const json& object, const char* name, std::string& value) {
+  const auto found = object.find(name);
+  if (found != object.end() && found->is_string()) value = found->get_ref<const std::string&>();
+}
+
+MediaSideStats side_from(const json& media, const char* name) {
+  MediaSideStats side;
+  const auto found = media.find(name);
+  if (found == media.end() || !found->is_object()) return side;
+  take(*found, "packets_received", side.packets_received);
+  take(*found, "bytes_received", side.bytes_received);
+  take(*found, "packets_sent", side.packets_sent);
+  take(*found, "packets_lost", side.packets_lost);
+  take(*found, "jitter_us", side.jitter_us);
+  take(*found, "packets_refused", side.packets_refused);
+  take(*found, "remote", side.remote);
+  return side;
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
+  constexpr char hex[] = "0123456789abcdef";
+  out += '"';
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    const char c = text.front();
+    if (length == 0) {
+      out += "\xEF\xBF\xBD";
+    } else if (length > 1) {
+      out.append(text.substr(0, length));
+    } else if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      out += "\\u00";
+      out += hex[static_cast<unsigned char>(c) >> 4U];
+      out += hex[static_cast<unsigned char>(c) & 15U];
+    } else {
+      out += c;
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  out += '"';
+}
+
+void append_attempts_json(std::string& out, const std::vector<Attempt>& attempts) {
+  out += '[';
+  for (const Attempt& attempt : attempts) {
+    if (&attempt != &attempts.front()) out += ',';
+    ObjectWriter object(out);
+    object.text("vendor_gateway", attempt.vendor_gateway);
+    object.number("sip_status", attempt.sip_status);
+    object.number("q850_cause", attempt.q850_cause);
+    object.text("reason", reason_facts(attempt.reason).name);
+    object.number("started_at_us", attempt.started_at_us);
+    object.number("ended_at_us", attempt.ended_at_us);
+    object.text("caller_out", attempt.caller_out);
+    object.text("callee_out", attempt.callee_out);
+    object.end();
+  }
+  out += ']';
+}
+
+void append_media_json(std::string& out, const Cdr& cdr) {
+  ObjectWriter object(out);
+  object.key("relayed");
+  out += cdr.media_relayed ? "true" : "false";
+  object.key("caller");
+  append_side_json(out, cdr.media_caller);
+  object.key("callee");
+  append_side_json(out, cdr.media_callee);
+  object.end();
+}
+
+Result<std::vector<Attempt>> attempts_from_json(std::string_view text) {
+  const json parsed = json::parse(text, nullptr, false);
+  if (!parsed.is_array()) return Error{ErrorCode::corrupt, "attempts were not a JSON array"};
+  std::vector<Attempt> attempts;
+  for (const json& object : parsed) {
+    if (!object.is_object()) return Error{ErrorCode::corrupt, "an attempt was not a JSON object"};
+    Attempt attempt;
+    std::string reason;
+    take(object, "vendor_gateway", attempt.vendor_gateway);
+    take(object, "sip_status", attempt.sip_status);
+    take(object, "q850_cause", attempt.q850_cause);
+    take(object, "reason", reason);
+    attempt.reason = reason_from_name(reason).value_or(Reason::none);
+    take(object, "started_at_us", attempt.started_at_us);
+    take(object, "ended_at_us", attempt.ended_at_us);
+    take(object, "caller_out", attempt.caller_out);
+    take(object, "callee_out", attempt.callee_out);
+    attempts.push_back(std::move(attempt));
+  }
+  return attempts;
+}
+
+Result<void> media_from_json(std::string_view text, Cdr& cdr) {
+  const json parsed = json::parse(text, nullptr, false);
+  if (!parsed.is_object()) return Error{ErrorCode::corrupt, "media was not a JSON object"};
+  const auto relayed = parsed.find("relayed");
+  cdr.media_relayed = relayed != parsed.end() && relayed->is_boolean() && relayed->get<bool>();
+  cdr.media_caller = side_from(parsed, "caller");
+  cdr.media_callee = side_from(parsed, "callee");
+  return {};
+}
+
+}  // namespace tandem::cdr
+
+namespace tandem {
+
+std::string to_json(const Cdr& cdr) {
+  std::string out;
+  out.reserve(1'200);
+  cdr::ObjectWriter object(out);
+  object.number("record_id", cdr.record_id);
+  object.text("call_id", cdr.call_id);
+  object.optional_text("customer_gateway", cdr.customer_gateway);
+  object.optional_text("vendor_gateway", cdr.vendor_gateway);
+  if (cdr.customer.account.empty()) {
+    object.null("account");
+  } else {
+    object.text("account", cdr.customer.account);
+  }
+  object.text("caller_in", cdr.caller_in);
+  object.text("caller", cdr.caller);
+  object.text("caller_out", cdr.caller_out);
+  object.text("callee_in", cdr.callee_in);
+  object.text("callee", cdr.callee);
+  object.text("callee_out", cdr.callee_out);
+  object.number("started_at_us", cdr.started_at_us);
+  object.number("answered_at_us", cdr.answered_at_us);
+  object.number("ended_at_us", cdr.ended_at_us);
+  object.number("pdd_ms", cdr.pdd_ms);
+  object.number("talk_time_ms", cdr.talk_time_ms);
+  object.number("billed_time_s", cdr.customer.billed_time_s);
+  object.text("charge", cdr.customer.charge.to_string());
+  object.text("rate_prefix", cdr.customer.rate_prefix);
+  if (cdr.vendor) {
+    object.text("vendor_account", cdr.vendor->account);
+    object.number("vendor_billed_time_s", cdr.vendor->billed_time_s);
+    object.text("vendor_charge", cdr.vendor->charge.to_string());
+  } else {
+    object.null("vendor_account");
+    object.null("vendor_billed_time_s");
+    object.null("vendor_charge");
+  }
+  object.text("currency", cdr.customer.currency);
+  object.text("end_reason", reason_facts(cdr.end_reason).name);
+  object.number("end_code", cdr.end_code);
+  object.number("sip_status", cdr.sip_status);
+  object.number("q850_cause", cdr.q850_cause);
+  object.text("release_side", release_side_name(cdr.release_side));
+  object.key("attempts");
+  cdr::append_attempts_json(out, cdr.attempts);
+  object.key("media");
+  cdr::append_media_json(out, cdr);
+  object.text("caller_ip", cdr.caller_ip);
+  object.text("callee_ip", cdr.callee_ip);
+  object.text("caller_product", cdr.caller_product);
+  object.text("callee_product", cdr.callee_product);
+  object.end();
+  return out;
+}
+
+}  // namespace tandem

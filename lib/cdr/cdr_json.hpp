@@ -1,0 +1,27 @@
+// The nested parts of a CDR as JSON text, both ways.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tandem/cdr.hpp"
+#include "tandem/error.hpp"
+
+namespace tandem::cdr {
+
+/// `attempts[]` and `media{}` of the contract's CDR shape.
+/// media: `{"relayed": bool, "caller": {…}, "callee": {…}}`, each side with the names of
+/// MediaSideStats.
+void append_attempts_json(std::string& out, const std::vector<Attempt>& attempts);
+void append_media_json(std::string& out, const Cdr& cdr);
+
+/// Keys of later releases are skipped. Errors: corrupt.
+Result<std::vector<Attempt>> attempts_from_json(std::string_view text);
+Result<void> media_from_json(std::string_view text, Cdr& cdr);
+
+/// A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD: numbers and names come
+/// from the network.
+void append_json_string(std::string& out, std::string_view text);
+
+}  // namespace tandem::cdr

@@ -1,0 +1,539 @@
+#include "cdr/cdr_sqlite.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <unordered_set>
+
+#include "base/text.hpp"
+#include "cdr/cdr_json.hpp"
+
+namespace tandem::cdr {
+namespace {
+
+constexpr std::int64_t day_us = 86'400'000'000;
+
+// The columns of a record, in the order in which bind_record() and read_record() count them.
+constexpr const char* columns =
+    "record_id, call_id, customer_gateway, vendor_gateway, account, caller_in, caller, caller_out, "
+    "callee_in, callee, callee_out, started_at_us, answered_at_us, ended_at_us, pdd_ms, "
+    "talk_time_ms, billed_time_s, charge, charge_units, rate_prefix, currency, vendor_account, "
+    "vendor_billed_time_s, vendor_charge, vendor_charge_units, vendor_rate_prefix, "
+    "vendor_currency, end_reason, end_code, sip_status, q850_cause, release_side, attempts, media, "
+    "caller_ip, callee_ip, caller_product, callee_product";
+constexpr int column_count = 38;
+
+// A view that equals the billing view is found by it, so its index holds only the rows where it
+// differs: most numbers are not rewritten, and an index less is a third of a row's cost less.
+constexpr store::Migration day_steps[] = {
+    {1, R"sql(
+      CREATE TABLE cdr(
+        record_id INTEGER PRIMARY KEY,
+        call_id TEXT NOT NULL,
+        customer_gateway TEXT,
+        vendor_gateway TEXT,
+        account TEXT NOT NULL,
+        caller_in TEXT NOT NULL,
+        caller TEXT NOT NULL,
+        caller_out TEXT NOT NULL,
+        callee_in TEXT NOT NULL,
+        callee TEXT NOT NULL,
+        callee_out TEXT NOT NULL,
+        started_at_us INTEGER NOT NULL,
+        answered_at_us INTEGER NOT NULL,
+        ended_at_us INTEGER NOT NULL,
+        pdd_ms INTEGER NOT NULL,
+        talk_time_ms INTEGER NOT NULL,
+        billed_time_s INTEGER NOT NULL,
+        charge TEXT NOT NULL,
+        charge_units INTEGER NOT NULL,
+        rate_prefix TEXT NOT NULL,
+        currency TEXT NOT NULL,
+        vendor_account TEXT,
+        vendor_billed_time_s INTEGER,
+        vendor_charge TEXT,
+        vendor_charge_units INTEGER,
+        vendor_rate_prefix TEXT,
+        vendor_currency TEXT,
+        end_reason TEXT NOT NULL,
+        end_code INTEGER NOT NULL,
+        sip_status INTEGER NOT NULL,
+        q850_cause INTEGER NOT NULL,
+        release_side TEXT NOT NULL,
+        attempts TEXT NOT NULL,
+        media TEXT NOT NULL,
+        caller_ip TEXT NOT NULL,
+        callee_ip TEXT NOT NULL,
+        caller_product TEXT NOT NULL,
+        callee_product TEXT NOT NULL
+      );
+      CREATE INDEX cdr_by_end ON cdr(ended_at_us);
+      CREATE INDEX cdr_by_caller ON cdr(caller, ended_at_us);
+      CREATE INDEX cdr_by_caller_in ON cdr(caller_in, ended_at_us) WHERE caller_in <> caller;
+      CREATE INDEX cdr_by_caller_out ON cdr(caller_out, ended_at_us) WHERE caller_out <> caller;
+      CREATE INDEX cdr_by_callee ON cdr(callee, ended_at_us);
+      CREATE INDEX cdr_by_callee_in ON cdr(callee_in, ended_at_us) WHERE callee_in <> callee;
+      CREATE INDEX cdr_by_callee_out ON cdr(callee_out, ended_at_us) WHERE callee_out <> callee;
+    )sql"},
+};
+
+constexpr store::Migration control_steps[] = {
+    {1, R"sql(
+      CREATE TABLE cdr_position(one INTEGER PRIMARY KEY CHECK(one = 1), sequence INTEGER NOT NULL);
+      INSERT INTO cdr_position VALUES(1, 0);
+    )sql"},
+};
+
+std::int64_t day_of(std::int64_t ended_at_us) {
+  return std::max<std::int64_t>(ended_at_us, 0) / day_us;
+}
+
+std::string day_name(std::int64_t day) {
+  std::string name = "cdr-";
+  for (char c : format_date(day * day_us)) {
+    if (c != '-') name += c;
+  }
+  return name + ".db";
+}
+
+/// Day of a file name; nothing for other files.
+std::optional<std::int64_t> day_from_name(std::string_view name) {
+  if (name.size() != 15 || !name.starts_with("cdr-") || !name.ends_with(".db")) return std::nullopt;
+  const auto year = parse_integer<int>(name.substr(4, 4));
+  const auto month = parse_integer<int>(name.substr(8, 2));
+  const auto day = parse_integer<int>(name.substr(10, 2));
+  if (!year || !month || !day || *month < 1 || *month > 12 || *day < 1 || *day > 31)
+    return std::nullopt;
+  return days_from_civil(CivilDate{*year, *month, *day});
+}
+
+void bind_optional(store::Statement& insert, int parameter,
+                   const std::optional<std::string>& text) {
+  if (text) {
+    insert.bind_borrowed(parameter, *text);
+  } else {
+    insert.bind_null(parameter);
+  }
+}
+
+/// Binds all columns and runs; everything borrowed lives until the end of this call.
+Result<void> insert_record(store::Statement& insert, const Cdr& cdr, std::string& scratch) {
+  const std::string charge = cdr.customer.charge.to_string();
+  std::string vendor_charge;
+  scratch.clear();
+  append_attempts_json(scratch, cdr.attempts);
+  const std::size_t attempts_bytes = scratch.size();
+  append_media_json(scratch, cdr);
+
+  int n = 1;
+  insert.bind(n++, static_cast<std::int64_t>(cdr.record_id));
+  insert.bind_borrowed(n++, cdr.call_id);
+  bind_optional(insert, n++, cdr.customer_gateway);
+  bind_optional(insert, n++, cdr.vendor_gateway);
+  for (const std::string* text : {&cdr.customer.account, &cdr.caller_in, &cdr.caller,
+                                  &cdr.caller_out, &cdr.callee_in, &cdr.callee, &cdr.callee_out}) {
+    insert.bind_borrowed(n++, *text);
+  }
+  for (std::int64_t value : {cdr.started_at_us, cdr.answered_at_us, cdr.ended_at_us, cdr.pdd_ms,
+                             cdr.talk_time_ms, cdr.customer.billed_time_s}) {
+    insert.bind(n++, value);
+  }
+  insert.bind_borrowed(n++, charge);
+  insert.bind(n++, cdr.customer.charge.units());
+  insert.bind_borrowed(n++, cdr.customer.rate_prefix);
+  insert.bind_borrowed(n++, cdr.customer.currency);
+  if (cdr.vendor) {
+    vendor_charge = cdr.vendor->charge.to_string();
+    insert.bind_borrowed(n++, cdr.vendor->account);
+    insert.bind(n++, cdr.vendor->billed_time_s);
+    insert.bind_borrowed(n++, vendor_charge);
+    insert.bind(n++, cdr.vendor->charge.units());
+    insert.bind_borrowed(n++, cdr.vendor->rate_prefix);
+    insert.bind_borrowed(n++, cdr.vendor->currency);
+  } else {
+    for (int i = 0; i < 6; ++i)
+      insert.bind_null(n++);
+  }
+  insert.bind_borrowed(n++, reason_facts(cdr.end_reason).name);
+  for (int value : {cdr.end_code, cdr.sip_status, cdr.q850_cause}) {
+    insert.bind(n++, static_cast<std::int64_t>(value));
+  }
+  insert.bind_borrowed(n++, release_side_name(cdr.release_side));
+  insert.bind_borrowed(n++, std::string_view(scratch).substr(0, attempts_bytes));
+  insert.bind_borrowed(n++, std::string_view(scratch).substr(attempts_bytes));
+  for (const std::string* text :
+       {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product, &cdr.callee_product}) {
+    insert.bind_borrowed(n++, *text);
+  }
+  return insert.run();
+}
+
+std::optional<std::string> optional_text(const store::Statement& row, int column) {
+  if (row.is_null(column)) return std::nullopt;
+  return std::string(row.text(column));
+}
+
+Result<Cdr> read_record(const store::Statement& row) {
+  Cdr cdr;
+  int n = 0;
+  cdr.record_id = static_cast<std::uint64_t>(row.integer(n++));
+  cdr.call_id = row.text(n++);
+  cdr.customer_gateway = optional_text(row, n++);
+  cdr.vendor_gateway = optional_text(row, n++);
+  for (std::string* text : {&cdr.customer.account, &cdr.caller_in, &cdr.caller, &cdr.caller_out,
+                            &cdr.callee_in, &cdr.callee, &cdr.callee_out}) {
+    *text = row.text(n++);
+  }
+  for (std::int64_t* value : {&cdr.started_at_us, &cdr.answered_at_us, &cdr.ended_at_us,
+                              &cdr.pdd_ms, &cdr.talk_time_ms, &cdr.customer.billed_time_s}) {
+    *value = row.integer(n++);
+  }
+  ++n;  // the charge in decimals, for people; the units follow
+  cdr.customer.charge = Amount::from_units(row.integer(n++));
+  cdr.customer.rate_prefix = row.text(n++);
+  cdr.customer.currency = row.text(n++);
+  if (!row.is_null(n)) {
+    ChargeFacts vendor;
+    vendor.account = row.text(n);
+    vendor.billed_time_s = row.integer(n + 1);
+    vendor.charge = Amount::from_units(row.integer(n + 3));
+    vendor.rate_prefix = row.text(n + 4);
+    vendor.currency = row.text(n + 5);
+    cdr.vendor = std::move(vendor);
+  }
+  n += 6;
+  cdr.end_reason = reason_from_name(row.text(n++)).value_or(Reason::none);
+  for (int* value : {&cdr.end_code, &cdr.sip_status, &cdr.q850_cause}) {
+    *value = static_cast<int>(row.integer(n++));
+  }
+  const std::string_view side = row.text(n++);
+  for (ReleaseSide each : {ReleaseSide::caller, ReleaseSide::callee, ReleaseSide::server}) {
+    if (side == release_side_name(each)) cdr.release_side = each;
+  }
+  auto attempts = attempts_from_json(row.text(n++));
+  if (!attempts) return std::move(attempts).error();
+  cdr.attempts = std::move(*attempts);
+  if (auto done = media_from_json(row.text(n++), cdr); !done) return std::move(done).error();
+  for (std::string* text :
+       {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product, &cdr.callee_product}) {
+    *text = row.text(n++);
+  }
+  return cdr;
+}
+
+}  // namespace
+
+SqliteSink::SqliteSink(std::string folder, store::Connection control)
+    : folder_(std::move(folder)), control_(std::move(control)) {}
+
+Result<std::unique_ptr<SqliteSink>> SqliteSink::open(std::string folder) {
+  PosixDisk disk;
+  if (auto made = disk.make_folder(folder); !made) return std::move(made).error();
+  auto lock = disk.lock(folder + "/cdr-control.lock");
+  if (!lock) return std::move(lock).error();
+  auto control = store::Connection::open(folder + "/cdr-control.db");
+  if (!control) return std::move(control).error();
+  if (auto done = store::migrate(*control, "cdr_control", control_steps); !done) {
+    return std::move(done).error();
+  }
+  std::unique_ptr<SqliteSink> sink(new SqliteSink(std::move(folder), std::move(*control)));
+  sink->lock_ = std::move(*lock);
+  return sink;
+}
+
+Result<std::uint64_t> SqliteSink::position() {
+  auto select = control_.prepare("SELECT sequence FROM cdr_position");
+  if (!select) return std::move(select).error();
+  auto row = select->step();
+  if (!row) return std::move(row).error();
+  if (!*row)
+    return Error{ErrorCode::corrupt, "the place of the CDR files in the journal was missing"};
+  return static_cast<std::uint64_t>(select->integer(0));
+}
+
+Result<SqliteSink::DayFile*> SqliteSink::day_file(std::int64_t day) {
+  const std::string path = folder_ + "/" + day_name(day);
+  auto found = days_.find(day);
+  // A file that was moved away while it is open would swallow what is written to it.
+  if (found != days_.end() && !found->second->transaction && access(path.c_str(), F_OK) != 0) {
+    days_.erase(found);
+    found = days_.end();
+  }
+  if (found == days_.end()) {
+    while (days_.size() >= open_files_max) {
+      const auto oldest = std::min_element(
+          days_.begin(), days_.end(),
+          [](const auto& a, const auto& b) { return a.second->last_batch < b.second->last_batch; });
+      if (oldest->second->transaction)
+        break;  // a batch of many days keeps them all until it is committed
+      days_.erase(oldest);
+    }
+    auto connection = store::Connection::open(path);
+    if (!connection) return std::move(connection).error();
+    if (auto done = connection->execute("PRAGMA cache_size=-32000; PRAGMA wal_autocheckpoint=8000");
+        !done) {
+      return std::move(done).error();
+    }
+    if (auto done = store::migrate(*connection, "cdr", day_steps); !done)
+      return std::move(done).error();
+    auto opened = std::make_unique<DayFile>(std::move(*connection));
+    std::string sql = "INSERT INTO cdr(" + std::string(columns) + ") VALUES(?";
+    for (int i = 1; i < column_count; ++i)
+      sql += ",?";
+    auto insert = opened->connection.prepare(sql + ") ON CONFLICT DO NOTHING");
+    if (!insert) return std::move(insert).error();
+    opened->insert = std::move(*insert);
+    found = days_.emplace(day, std::move(opened)).first;
+  }
+  DayFile& file = *found->second;
+  file.last_batch = batches_;
+  if (!file.transaction) {
+    auto transaction = store::Transaction::begin(file.connection);
+    if (!transaction) return std::move(transaction).error();
+    file.transaction.emplace(std::move(*transaction));
+  }
+  return &file;
+}
+
+Result<void> SqliteSink::write_days(std::span<const RecordView> records) {
+  std::string scratch;
+  DayFile* file = nullptr;
+  std::int64_t day = -1;
+  for (const RecordView& view : records) {
+    if (view.type != RecordType::end) continue;
+    auto record = decode_end(view.payload, view.sequence);
+    if (!record) return std::move(record).error();
+    const std::int64_t wanted = day_of(record->cdr.ended_at_us);
+    if (wanted != day) {
+      auto found = day_file(wanted);
+      if (!found) return std::move(found).error();
+      file = *found;
+      day = wanted;
+    }
+    if (auto done = insert_record(file->insert, record->cdr, scratch); !done) return done;
+  }
+  for (auto& [number, each] : days_) {
+    if (!each->transaction) continue;
+    if (auto done = each->transaction->commit(); !done) return done;
+    each->transaction.reset();
+  }
+  return {};
+}
+
+Result<void> SqliteSink::write_batch(std::span<const RecordView> records, std::uint64_t through) {
+  ++batches_;
+  if (auto done = write_days(records); !done) {
+    days_.clear();  // rolls back, and looks at the files anew next time
+    return done;
+  }
+  auto place = control_.prepare("UPDATE cdr_position SET sequence = ?");
+  if (!place) return std::move(place).error();
+  return place->bind(1, static_cast<std::int64_t>(through)).run();
+}
+
+namespace {
+
+/// One query on one day file: which view of which number it goes by, and what else must hold.
+struct Search {
+  std::string where;
+  std::vector<std::string> texts;
+  std::vector<std::int64_t> integers;
+};
+
+/// `column` is `number`, or begins with it when it ends with '*'.
+void add_number(Search& search, const std::string& column, const std::string& number) {
+  const bool is_prefix = number.ends_with('*');
+  const std::string text = is_prefix ? number.substr(0, number.size() - 1) : number;
+  if (!is_prefix) {
+    search.where += column + " = ?";
+    search.texts.push_back(text);
+    return;
+  }
+  // A range instead of LIKE: it uses the index, and minds neither case nor wildcards. 0xFF is above
+  // every byte of UTF-8.
+  search.where += "(" + column + " >= ? AND " + column + " < ?)";
+  search.texts.push_back(text);
+  search.texts.push_back(text + "\xFF");
+}
+
+void add_any_view(Search& search, const std::string& billing_view, const std::string& number) {
+  search.where += " AND (";
+  add_number(search, billing_view, number);
+  search.where += " OR ";
+  add_number(search, billing_view + "_in", number);
+  search.where += " OR ";
+  add_number(search, billing_view + "_out", number);
+  search.where += ")";
+}
+
+class DaySearch {
+ public:
+  DaySearch(const CdrQuery& query, std::optional<std::int64_t> before_ended_at_us) : query_(query) {
+    // Three searches, one a view, each in the order of its index, instead of one that sorts.
+    const std::string* by = !query.caller.empty()   ? &query.caller
+                            : !query.callee.empty() ? &query.callee
+                                                    : nullptr;
+    if (by == nullptr) {
+      searches_.push_back(Search{"1", {}, {}});
+    } else {
+      const std::string view = by == &query.caller ? "caller" : "callee";
+      for (const char* suffix : {"", "_in", "_out"}) {
+        Search search;
+        add_number(search, view + suffix, *by);
+        if (*suffix != '\0') search.where += " AND " + view + suffix + " <> " + view;
+        searches_.push_back(std::move(search));
+      }
+    }
+    for (Search& search : searches_) {
+      if (by == &query.caller && !query.callee.empty())
+        add_any_view(search, "callee", query.callee);
+      if (!query.reason.empty()) {
+        search.where += " AND end_reason = ?";
+        search.texts.push_back(query.reason);
+      }
+      const auto add_integer = [&search](const char* condition, std::int64_t value) {
+        search.where += condition;
+        search.integers.push_back(value);
+      };
+      if (query.since_us) add_integer(" AND ended_at_us >= ?", *query.since_us);
+      if (query.until_us) add_integer(" AND ended_at_us < ?", *query.until_us);
+      if (query.before_record_id) {
+        const auto id = static_cast<std::int64_t>(*query.before_record_id);
+        if (before_ended_at_us) {
+          add_integer(" AND ended_at_us <= ?", *before_ended_at_us);
+          add_integer(" AND (ended_at_us < ?", *before_ended_at_us);
+          add_integer(" OR record_id < ?)", id);
+        } else {
+          add_integer(" AND record_id < ?", id);
+        }
+      }
+    }
+  }
+
+  /// Appends what one file holds, newest first, up to the limit.
+  Result<void> run(store::Connection& connection, std::vector<Cdr>& found) const {
+    const std::size_t start = found.size();
+    std::unordered_set<std::uint64_t> seen;  // two rewritten views of a record may match alike
+    for (const Search& search : searches_) {
+      auto select =
+          connection.prepare("SELECT " + std::string(columns) + " FROM cdr WHERE " + search.where +
+                             " ORDER BY ended_at_us DESC, record_id DESC LIMIT ?");
+      if (!select) return std::move(select).error();
+      int n = 1;
+      bind(*select, search, n);
+      select->bind(n, static_cast<std::int64_t>(query_.limit - start));
+      for (;;) {
+        auto row = select->step();
+        if (!row) return std::move(row).error();
+        if (!*row) break;
+        if (!seen.insert(static_cast<std::uint64_t>(select->integer(0))).second) continue;
+        auto cdr = read_record(*select);
+        if (!cdr) return std::move(cdr).error();
+        found.push_back(std::move(*cdr));
+      }
+    }
+    std::sort(found.begin() + static_cast<std::ptrdiff_t>(start), found.end(),
+              [](const Cdr& a, const Cdr& b) {
+                return a.ended_at_us != b.ended_at_us ? a.ended_at_us > b.ended_at_us
+                                                      : a.record_id > b.record_id;
+              });
+    if (found.size() > query_.limit) found.resize(query_.limit);
+    return {};
+  }
+
+ private:
+  static void bind(store::Statement& select, const Search& search, int& n) {
+    // Conditions on numbers and reason come first, those on times and ids after them.
+    for (const std::string& text : search.texts)
+      select.bind(n++, text);
+    for (std::int64_t value : search.integers)
+      select.bind(n++, value);
+  }
+
+  const CdrQuery& query_;
+  std::vector<Search> searches_;
+};
+
+/// A day file, or nothing when it was archived or is being made just now.
+Result<std::optional<store::Connection>> open_day(const std::string& path) {
+  auto connection = store::Connection::open(path, store::OpenMode::read_only);
+  if (!connection && connection.error().code == ErrorCode::not_found)
+    return std::optional<store::Connection>();
+  if (!connection) return std::move(connection).error();
+  {
+    auto table =
+        connection->prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'cdr'");
+    if (!table) return std::move(table).error();
+    auto row = table->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return std::optional<store::Connection>();
+  }
+  return std::optional<store::Connection>(std::move(*connection));
+}
+
+}  // namespace
+}  // namespace tandem::cdr
+
+namespace tandem {
+
+Result<std::unique_ptr<CdrSink>> make_sqlite_sink(std::string folder) {
+  auto sink = cdr::SqliteSink::open(std::move(folder));
+  if (!sink) return std::move(sink).error();
+  return std::unique_ptr<CdrSink>(std::move(*sink));
+}
+
+CdrStore::CdrStore(std::string folder) : folder_(std::move(folder)) {}
+
+Result<std::vector<Cdr>> CdrStore::query(const CdrQuery& query) const {
+  if (query.limit < 1 || query.limit > 1'000'000) {
+    return Error{ErrorCode::invalid_argument,
+                 "limit " + std::to_string(query.limit) + " was not in 1..1000000"};
+  }
+  if (!query.reason.empty() && !reason_from_name(query.reason)) {
+    return Error{ErrorCode::invalid_argument, "reason \"" + query.reason + "\" was unknown"};
+  }
+  cdr::PosixDisk disk;
+  auto names = disk.list(folder_);
+  if (!names && names.error().code == ErrorCode::not_found) return std::vector<Cdr>();
+  if (!names) return std::move(names).error();
+  std::vector<std::int64_t> days;
+  for (const std::string& name : *names) {
+    if (auto day = cdr::day_from_name(name)) days.push_back(*day);
+  }
+  std::sort(days.rbegin(), days.rend());
+
+  // Pages go by the order of the list, so the end of the call before the page is needed.
+  std::optional<std::int64_t> before_ended_at_us;
+  if (query.before_record_id) {
+    for (std::int64_t day : days) {
+      auto file = cdr::open_day(folder_ + "/" + cdr::day_name(day));
+      if (!file) return std::move(file).error();
+      if (!*file) continue;
+      auto select = (*file)->prepare("SELECT ended_at_us FROM cdr WHERE record_id = ?");
+      if (!select) return std::move(select).error();
+      auto row = select->bind(1, static_cast<std::int64_t>(*query.before_record_id)).step();
+      if (!row) return std::move(row).error();
+      if (*row) {
+        before_ended_at_us = select->integer(0);
+        break;
+      }
+    }
+  }
+
+  const cdr::DaySearch search(query, before_ended_at_us);
+  std::vector<Cdr> found;
+  for (std::int64_t day : days) {
+    if (found.size() >= query.limit) break;
+    if (query.until_us && day * cdr::day_us >= *query.until_us) continue;
+    if (query.since_us && day < cdr::day_of(*query.since_us)) break;
+    if (before_ended_at_us && day > cdr::day_of(*before_ended_at_us)) continue;
+    auto file = cdr::open_day(folder_ + "/" + cdr::day_name(day));
+    if (!file) return std::move(file).error();
+    if (!*file) continue;
+    if (auto done = search.run(**file, found); !done) return std::move(done).error();
+  }
+  return found;
+}
+
+}  // namespace tandem

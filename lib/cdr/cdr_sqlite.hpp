@@ -1,0 +1,49 @@
+// CDRs in SQLite day files (C-03).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cdr/built_in_sink.hpp"
+#include "cdr/disk.hpp"
+#include "store/sqlite.hpp"
+
+namespace tandem::cdr {
+
+/// Day files "cdr-YYYYMMDD.db" of the UTC day of `ended_at_us`; the place in the journal is in
+/// "cdr-control.db". The day files are committed first; a batch that comes again after a crash in
+/// between changes nothing, because `record_id` is the key.
+class SqliteSink final : public BuiltInSink {
+ public:
+  /// Errors: those of make_sqlite_sink().
+  static Result<std::unique_ptr<SqliteSink>> open(std::string folder);
+
+  Result<std::uint64_t> position() override;
+  Result<void> write_batch(std::span<const RecordView> records, std::uint64_t through) override;
+
+ private:
+  /// An open day file. The order of the members is that of their dependence.
+  struct DayFile {
+    explicit DayFile(store::Connection opened) : connection(std::move(opened)) {}
+    store::Connection connection;
+    store::Statement insert;
+    std::optional<store::Transaction> transaction;
+    std::uint64_t last_batch = 0;
+  };
+  explicit SqliteSink(std::string folder, store::Connection control);
+  Result<DayFile*> day_file(std::int64_t day);
+  Result<void> write_days(std::span<const RecordView> records);
+
+  static constexpr std::size_t open_files_max = 4;
+
+  std::string folder_;
+  std::unique_ptr<DiskLock> lock_;
+  store::Connection control_;
+  std::map<std::int64_t, std::unique_ptr<DayFile>> days_;  // by days since 1970
+  std::uint64_t batches_ = 0;
+};
+
+}  // namespace tandem::cdr

@@ -1,0 +1,208 @@
+#include "cdr/cdr_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "base/text.hpp"
+#include "cdr/cdr_json.hpp"
+
+namespace tandem {
+namespace {
+
+constexpr std::array<std::string_view, 34> csv_columns = {
+    "record_id",      "call_id",        "customer_gateway",
+    "vendor_gateway", "account",        "caller_in",
+    "caller",         "caller_out",     "callee_in",
+    "callee",         "callee_out",     "started_at_us",
+    "answered_at_us", "ended_at_us",    "pdd_ms",
+    "talk_time_ms",   "billed_time_s",  "charge",
+    "rate_prefix",    "vendor_account", "vendor_billed_time_s",
+    "vendor_charge",  "currency",       "end_reason",
+    "end_code",       "sip_status",     "q850_cause",
+    "release_side",   "attempts",       "media",
+    "caller_ip",      "callee_ip",      "caller_product",
+    "callee_product"};
+
+/// Adds the fields of one line (RFC 4180 section 2).
+class CsvLine {
+ public:
+  void text(std::string_view value) {
+    begin();
+    if (value.find_first_of(",\"\r\n") == std::string_view::npos) {
+      line_ += value;
+      return;
+    }
+    line_ += '"';
+    for (char c : value) {
+      if (c == '"') line_ += '"';
+      line_ += c;
+    }
+    line_ += '"';
+  }
+  template <std::integral Integer>
+  void number(Integer value) {
+    begin();
+    append_integer(line_, value);
+  }
+  void nothing() { begin(); }
+  std::string take() { return std::move(line_); }
+
+ private:
+  void begin() {
+    if (!is_first_) line_ += ',';
+    is_first_ = false;
+  }
+  std::string line_;
+  bool is_first_ = true;
+};
+
+std::size_t width_of(std::string_view text) noexcept {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80;
+  }));
+}
+
+/// Control characters would move the cursor of the terminal.
+std::string printable(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string csv_header() {
+  CsvLine line;
+  for (std::string_view column : csv_columns)
+    line.text(column);
+  return line.take();
+}
+
+std::string to_csv_row(const Cdr& cdr) {
+  CsvLine line;
+  line.number(cdr.record_id);
+  line.text(cdr.call_id);
+  line.text(cdr.customer_gateway.value_or(""));
+  line.text(cdr.vendor_gateway.value_or(""));
+  line.text(cdr.customer.account);
+  for (const std::string* number : {&cdr.caller_in, &cdr.caller, &cdr.caller_out, &cdr.callee_in,
+                                    &cdr.callee, &cdr.callee_out}) {
+    line.text(*number);
+  }
+  for (std::int64_t value : {cdr.started_at_us, cdr.answered_at_us, cdr.ended_at_us, cdr.pdd_ms,
+                             cdr.talk_time_ms, cdr.customer.billed_time_s}) {
+    line.number(value);
+  }
+  line.text(cdr.customer.charge.to_string());
+  line.text(cdr.customer.rate_prefix);
+  if (cdr.vendor) {
+    line.text(cdr.vendor->account);
+    line.number(cdr.vendor->billed_time_s);
+    line.text(cdr.vendor->charge.to_string());
+  } else {
+    for (int i = 0; i < 3; ++i)
+      line.nothing();
+  }
+  line.text(cdr.customer.currency);
+  line.text(reason_facts(cdr.end_reason).name);
+  for (int value : {cdr.end_code, cdr.sip_status, cdr.q850_cause})
+    line.number(value);
+  line.text(release_side_name(cdr.release_side));
+  std::string json;
+  cdr::append_attempts_json(json, cdr.attempts);
+  line.text(json);
+  json.clear();
+  cdr::append_media_json(json, cdr);
+  line.text(json);
+  for (const std::string* text :
+       {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product, &cdr.callee_product}) {
+    line.text(*text);
+  }
+  return line.take();
+}
+
+std::string to_table(const std::vector<Cdr>& cdrs) {
+  constexpr std::size_t columns = 10;
+  using Row = std::array<std::string, columns>;
+  std::vector<Row> rows;
+  rows.push_back(Row{"RECORD", "ENDED", "CUSTOMER", "VENDOR", "CALLER", "CALLEE", "TALK", "CHARGE",
+                     "REASON", "STATUS"});
+  for (const Cdr& cdr : cdrs) {
+    std::string talk;
+    append_integer(talk, cdr.talk_time_ms / 1'000);
+    std::string milliseconds;
+    append_integer(milliseconds, cdr.talk_time_ms % 1'000);
+    talk +=
+        '.' + std::string(3 - std::min<std::size_t>(milliseconds.size(), 3), '0') + milliseconds;
+    rows.push_back(Row{
+        std::to_string(cdr.record_id), format_time_us(cdr.ended_at_us).substr(0, 19) + "Z",
+        printable(cdr.customer_gateway.value_or("-")), printable(cdr.vendor_gateway.value_or("-")),
+        printable(cdr.caller), printable(cdr.callee), talk, cdr.customer.charge.to_string(),
+        reason_facts(cdr.end_reason).name, std::to_string(cdr.sip_status)});
+  }
+  std::array<std::size_t, columns> widths{};
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < columns; ++i)
+      widths[i] = std::max(widths[i], width_of(row[i]));
+  }
+  std::string out;
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < columns; ++i) {
+      const std::string padding(widths[i] - width_of(row[i]), ' ');
+      const bool is_number = i == 0 || i == 6 || i == 7 || i == 9;
+      if (i > 0) out += "  ";
+      out += is_number ? padding + row[i] : row[i] + padding;
+    }
+    out += '\n';
+  }
+  return out;
+}
+
+}  // namespace tandem
+
+namespace tandem::cdr {
+namespace {
+
+/// "192.0.2.1:5060" and "[2001:db8::1]:5060" without port and brackets.
+std::string_view without_port(std::string_view address) {
+  if (address.starts_with('[')) return address.substr(1, address.find(']') - 1);
+  return address.substr(0, address.rfind(':'));
+}
+
+}  // namespace
+
+std::string to_pipe_row(const Cdr& cdr) {
+  std::string line;
+  auto field = [&line, is_first = true](std::string_view text) mutable {
+    if (!is_first) line += '|';
+    is_first = false;
+    for (char c : text)
+      line += c == '|' || c == '\r' || c == '\n' ? ' ' : c;
+  };
+  const std::int64_t start_us = cdr.answered_at_us != 0 ? cdr.answered_at_us : cdr.started_at_us;
+  const std::int64_t hold_s = cdr.talk_time_ms / 1'000 + (cdr.talk_time_ms % 1'000 >= 50 ? 1 : 0);
+  field(cdr.caller);
+  field(cdr.callee);
+  field(std::to_string(start_us / 1'000));
+  field(std::to_string(cdr.ended_at_us / 1'000));
+  field(std::to_string(hold_s));
+  field(std::to_string(cdr.end_code));
+  field(std::to_string(static_cast<int>(cdr.release_side)));
+  field(cdr.customer_gateway.value_or(""));
+  field(cdr.vendor_gateway.value_or(""));
+  field(without_port(cdr.caller_ip));
+  field(without_port(cdr.callee_ip));
+  field(cdr.caller_product);
+  field(cdr.callee_product);
+  field(cdr.caller_out);
+  field(cdr.callee_out);
+  field("0");
+  field("0");
+  field(std::to_string(cdr.record_id));
+  return line;
+}
+
+}  // namespace tandem::cdr

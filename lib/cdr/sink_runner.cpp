@@ -1,0 +1,246 @@
+#include "cdr/sink_runner.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "base/text.hpp"
+
+namespace tandem::cdr {
+namespace {
+
+/// A sink of the host, with its place in a file. The file is written after flush(), so a crash
+/// between the two offers the last batch again.
+class HostTarget final : public SinkTarget {
+ public:
+  HostTarget(std::shared_ptr<Disk> disk, std::string path, std::unique_ptr<CdrSink> sink)
+      : disk_(std::move(disk)), path_(std::move(path)), sink_(std::move(sink)) {}
+
+  Result<std::uint64_t> position() override {
+    auto content = read_file(*disk_, path_);
+    if (!content && content.error().code == ErrorCode::not_found) return std::uint64_t{0};
+    if (!content) return std::move(content).error();
+    std::string_view digits = *content;
+    if (digits.ends_with('\n')) digits.remove_suffix(1);
+    const auto position = parse_integer<std::uint64_t>(digits);
+    if (!position) {
+      return Error{ErrorCode::corrupt, "\"" + path_ + "\" did not hold one number"};
+    }
+    taken_ = *position;
+    return *position;
+  }
+
+  Result<void> write_batch(std::span<const RecordView> records, std::uint64_t through) override {
+    bool has_any = false;
+    for (const RecordView& view : records) {
+      if (view.type != RecordType::end) continue;
+      has_any = true;
+      // A batch that failed half way is offered again; what the sink has taken of it is not.
+      if (view.sequence <= taken_) continue;
+      auto record = decode_end(view.payload, view.sequence);
+      if (!record) return std::move(record).error();
+      if (auto done = guarded([&] { return sink_->write(record->cdr); }); !done) return done;
+      taken_ = view.sequence;
+    }
+    if (has_any) {
+      if (auto done = guarded([&] { return sink_->flush(); }); !done) return done;
+    }
+    return replace_file(*disk_, path_, std::to_string(through) + "\n");
+  }
+
+ private:
+  template <class Act>
+  static Result<void> guarded(Act act) {
+    try {
+      return act();
+    } catch (const std::exception& exception) {
+      return Error{ErrorCode::io, std::string("sink of the host threw: ") + exception.what()};
+    } catch (...) {
+      return Error{ErrorCode::io, "sink of the host threw"};
+    }
+  }
+
+  std::shared_ptr<Disk> disk_;
+  std::string path_;
+  std::unique_ptr<CdrSink> sink_;
+  std::uint64_t taken_ = 0;
+};
+
+}  // namespace
+
+SinkTarget::~SinkTarget() = default;
+
+std::unique_ptr<SinkTarget> make_host_target(std::shared_ptr<Disk> disk, std::string folder,
+                                             std::string name, std::unique_ptr<CdrSink> sink) {
+  return std::make_unique<HostTarget>(std::move(disk), folder + "/" + name + ".position",
+                                      std::move(sink));
+}
+
+SinkRunner::SinkRunner(SinkRunnerOptions options, Journal& journal, SinkTarget& target,
+                       const Clock& clock, Log* log, std::uint64_t position, std::size_t cursor)
+    : options_(std::move(options)),
+      journal_(journal),
+      target_(target),
+      clock_(clock),
+      log_(log),
+      cursor_(cursor),
+      reader_(journal, position),
+      position_(position) {}
+
+Result<std::unique_ptr<SinkRunner>> SinkRunner::create(SinkRunnerOptions options, Journal& journal,
+                                                       SinkTarget& target, const Clock& clock,
+                                                       Log* log) {
+  Result<std::uint64_t> position = target.position();
+  if (!position) return std::move(position).error();
+  Result<std::size_t> cursor = journal.add_cursor(options.name, *position);
+  if (!cursor) return std::move(cursor).error();
+  return std::unique_ptr<SinkRunner>(
+      new SinkRunner(std::move(options), journal, target, clock, log, *position, *cursor));
+}
+
+SinkRunner::~SinkRunner() { stop(0); }
+
+/// Offers one batch. True when there was one.
+Result<bool> SinkRunner::write_next() {
+  const auto attempt = [this]() -> Result<bool> {
+    if (batch_.empty()) {
+      if (auto read = reader_.read(batch_, options_.batch_records, options_.batch_bytes); !read) {
+        return std::move(read).error();
+      }
+      if (batch_.empty()) return false;
+    }
+    const std::uint64_t through = batch_.back().sequence;
+    if (auto written = target_.write_batch(batch_, through); !written) {
+      return std::move(written).error();
+    }
+    batch_.clear();
+    position_.store(through);
+    journal_.advance_cursor(cursor_, through);
+    return true;
+  };
+  Result<bool> outcome = false;
+  try {
+    outcome = attempt();
+  } catch (const std::exception& exception) {
+    outcome = Error{ErrorCode::internal, std::string("sink threw: ") + exception.what()};
+  }
+  const std::int64_t now_us = clock_.monotonic_us();
+  if (outcome) {
+    if (pause_ms_ != 0 && *outcome) {
+      pause_ms_ = 0;
+      is_failing_.store(false);
+      if (log_ != nullptr) {
+        log_->write(LogLevel::info, "cdr", "sink works again", {{"sink", options_.name}});
+      }
+    }
+    if (position_.load() >= journal_.durable_sequence()) {
+      behind_since_us_.store(0);
+    } else if (behind_since_us_.load() == 0 || *outcome) {
+      behind_since_us_.store(now_us);
+    }
+    return outcome;
+  }
+  failures_.fetch_add(1);
+  is_failing_.store(true);
+  if (behind_since_us_.load() == 0) behind_since_us_.store(now_us);
+  pause_ms_ =
+      pause_ms_ == 0 ? options_.retry_min_ms : std::min(pause_ms_ * 2, options_.retry_max_ms);
+  retry_at_us_ = now_us + pause_ms_ * 1'000;
+  {
+    const std::lock_guard guard(mutex_);
+    last_error_ = outcome.error().message;
+  }
+  if (log_ != nullptr) {
+    log_->write(LogLevel::error, "cdr", "sink refused records: they are offered again",
+                {{"sink", options_.name},
+                 {"error", outcome.error().message},
+                 {"position", std::to_string(position_.load())}});
+  }
+  return outcome;
+}
+
+bool SinkRunner::pump() {
+  if (pause_ms_ != 0 && clock_.monotonic_us() < retry_at_us_) return false;
+  for (;;) {
+    const Result<bool> written = write_next();
+    if (!written) return false;
+    if (!*written) return true;
+  }
+}
+
+Result<void> SinkRunner::catch_up(std::uint64_t sequence) {
+  while (position_.load() < sequence) {
+    Result<bool> written = write_next();
+    if (!written) return std::move(written).error();
+    if (!*written) break;  // numbers that were given out and never became durable
+  }
+  return {};
+}
+
+void SinkRunner::start_thread() {
+  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+}
+
+void SinkRunner::run() noexcept {
+  const auto wait = [this](std::int64_t wait_ms) {
+    std::unique_lock guard(mutex_);
+    changed_.wait_for(guard, std::chrono::milliseconds(wait_ms), [this] { return is_stopping_; });
+  };
+  for (;;) {
+    const bool has_all = pump();
+    bool is_stopping = false;
+    std::int64_t stop_at_us = 0;
+    {
+      const std::lock_guard guard(mutex_);
+      is_stopping = is_stopping_;
+      stop_at_us = stop_at_us_;
+    }
+    if (is_stopping) {
+      // One more attempt comes after the request to stop, whatever the pause was.
+      const Result<void> caught_up = catch_up(journal_.durable_sequence());
+      if (caught_up || clock_.monotonic_us() >= stop_at_us) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(options_.retry_min_ms));
+      continue;
+    }
+    if (!has_all) {
+      wait(std::max<std::int64_t>((retry_at_us_ - clock_.monotonic_us()) / 1'000, 1));
+      continue;
+    }
+    journal_.wait_beyond(position_.load(), 1'000);
+    // A few more records make a commit of the sink worth its flush.
+    if (journal_.durable_sequence() > position_.load()) wait(options_.linger_ms);
+  }
+}
+
+void SinkRunner::stop(std::int64_t drain_ms) {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard guard(mutex_);
+    is_stopping_ = true;
+    stop_at_us_ = clock_.monotonic_us() + drain_ms * 1'000;
+  }
+  changed_.notify_all();
+  journal_.interrupt();
+  thread_.join();
+  is_stopping_ = false;
+}
+
+CdrSinkState SinkRunner::state() const {
+  CdrSinkState state;
+  state.name = options_.name;
+  state.position = position_.load();
+  const std::uint64_t durable = journal_.durable_sequence();
+  state.lag_records = durable > state.position ? durable - state.position : 0;
+  const std::int64_t since_us = behind_since_us_.load();
+  if (since_us != 0 && state.lag_records != 0) {
+    state.lag_us = std::max<std::int64_t>(clock_.monotonic_us() - since_us, 0);
+  }
+  state.failures = failures_.load();
+  state.is_failing = is_failing_.load();
+  const std::lock_guard guard(mutex_);
+  state.last_error = last_error_;
+  return state;
+}
+
+}  // namespace tandem::cdr
