@@ -1,0 +1,51 @@
+// Any bytes as RTP, as RTCP and as a series of datagrams to one session.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "media/flow.hpp"
+#include "media/rtp.hpp"
+
+// The input: for each datagram a byte for the port it goes to and where it comes from, a byte for
+// the time that passes before it, a byte for its length, then the datagram.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace tandem::media;
+  const std::string_view whole(reinterpret_cast<const char*>(data), size);
+  (void)parse_rtp(whole);
+  (void)parse_rtcp(whole);
+
+  FlowTable flows(4);
+  flows.open(0, 2);
+  ShardCounters totals;
+  std::int64_t now_us = 1'000'000;
+  std::uint64_t passed = 0;
+  std::string_view rest = whole;
+  while (rest.size() > 3) {
+    const auto choice = static_cast<std::uint8_t>(rest[0]);
+    now_us += static_cast<std::uint8_t>(rest[1]) * std::int64_t{20'000};
+    const std::size_t length = static_cast<std::uint8_t>(rest[2]);
+    rest.remove_prefix(3);
+    const std::string_view datagram = rest.substr(0, length);
+    rest.remove_prefix(datagram.size());
+    PackedAddress from;
+    from.ip[0] = 1 + (choice >> 2 & 3);
+    from.port = static_cast<std::uint16_t>(4000 + (choice >> 4 & 3));
+    from.family = tandem::IpAddress::Family::ipv4;
+    if ((choice & 0x40) != 0) flows[choice & 2].flags.store(choice >> 2 & 0x3E);
+    if ((choice & 0x80) != 0) flows[choice & 2].signalled.store(from);
+    Onward onward;
+    if (flows.judge(choice & 3, from, datagram, now_us, totals, onward)) {
+      ++passed;
+      // It goes out on the other side, to somebody.
+      if (onward.slot / 2 == (choice & 3U) / 2 || !onward.to.is_set()) std::abort();
+      flows.sent(onward, true, totals);
+    }
+  }
+  if (totals.forwarded.load() != passed) std::abort();
+  for (std::uint32_t slot = 0; slot < 4; slot += 2) {
+    const std::uint64_t lost = flows[slot].lost.load();
+    if (lost > (flows[slot].packets.load() + 1) * 3000) std::abort();  // no step may count for more
+  }
+  return 0;
+}
