@@ -9,8 +9,8 @@
 
 namespace tandem {
 
-/// Starts a thread on which every signal is blocked, so that the host's handlers run on the host's threads (design
-/// rule 10). `name`: at most 15 characters are kept.
+/// Starts a thread on which every signal is blocked, so that the host's handlers run on the host's
+/// threads (design rule 10). `name`: at most 15 characters are kept.
 template <class F>
 std::thread start_thread(const char* name, F body) {
   sigset_t all, before;
@@ -19,7 +19,8 @@ std::thread start_thread(const char* name, F body) {
   std::thread thread(std::move(body));
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   char kept[16] = {};
-  for (int i = 0; i < 15 && name[i] != '\0'; ++i) kept[i] = name[i];
+  for (int i = 0; i < 15 && name[i] != '\0'; ++i)
+    kept[i] = name[i];
   pthread_setname_np(thread.native_handle(), kept);
   return thread;
 }

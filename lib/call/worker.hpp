@@ -39,6 +39,8 @@ class Host {
 
 /// What all workers of a switch share.
 struct Commons {
+  Commons(SharedState& shared, cdr::Journal& records, Log& lines, Host& owner) noexcept
+      : state(shared), journal(records), log(lines), host(owner) {}
   SharedState& state;
   cdr::Journal& journal;
   Log& log;

@@ -1,0 +1,647 @@
+#include "switch/body.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <set>
+
+#include "call/billing_record.hpp"
+#include "cdr/cdr_sqlite.hpp"
+#include "cdr/csv_sink.hpp"
+#include "media/relay.hpp"
+#include "switch/config_check.hpp"
+#include "switch/explain.hpp"
+#include "tandem/version.h"
+
+namespace tandem {
+
+namespace {
+
+constexpr std::int64_t second_us = 1'000'000;
+constexpr std::int64_t pump_period_us = 100'000;
+constexpr std::int64_t sink_drain_ms = 5'000;
+constexpr std::int64_t payment_durable_ms = 5'000;
+constexpr std::int64_t farewell_us =
+    2 * second_us;  // for BYEs and their answers when the switch closes
+constexpr std::size_t workers_max = 64;
+
+/// A host's sink, which the host keeps too.
+class SharedSink final : public CdrSink {
+ public:
+  explicit SharedSink(std::shared_ptr<CdrSink> sink) : sink_(std::move(sink)) {}
+  Result<void> write(const Cdr& cdr) override { return sink_->write(cdr); }
+  Result<void> flush() override { return sink_->flush(); }
+
+ private:
+  std::shared_ptr<CdrSink> sink_;
+};
+
+Result<std::unique_ptr<cdr::SinkTarget>> open_sink(const CdrSinkConfig& config,
+                                                   const std::string& path,
+                                                   const std::shared_ptr<cdr::Disk>& disk) {
+  if (config.type == "sqlite") {
+    auto sink = cdr::SqliteSink::open(path);
+    if (!sink) return sink.error();
+    return std::unique_ptr<cdr::SinkTarget>(std::move(*sink));
+  }
+  CsvSinkConfig csv;
+  csv.path = path;
+  csv.layout = config.format == "vos" ? CsvLayout::pipe : CsvLayout::csv;
+  csv.hourly = true;
+  csv.header = config.header;
+  auto sink = cdr::CsvSink::open(csv, disk);
+  if (!sink) return sink.error();
+  return std::unique_ptr<cdr::SinkTarget>(std::move(*sink));
+}
+
+/// Objects of `update` replace those of the same id in `base`; others are kept and new ones
+/// appended.
+template <class T>
+void upsert(std::vector<T>& base, const std::vector<T>& update) {
+  for (const T& object : update) {
+    const auto found =
+        std::find_if(base.begin(), base.end(), [&](const T& old) { return old.id == object.id; });
+    if (found == base.end()) {
+      base.push_back(object);
+    } else {
+      *found = object;
+    }
+  }
+}
+
+bool same_listeners(const std::vector<ListenConfig>& a, const std::vector<ListenConfig>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const ListenConfig& x, const ListenConfig& y) {
+                      return x.transport == y.transport && x.address == y.address;
+                    });
+}
+
+bool same_sinks(const std::vector<CdrSinkConfig>& a, const std::vector<CdrSinkConfig>& b) {
+  return std::equal(
+      a.begin(), a.end(), b.begin(), b.end(), [](const CdrSinkConfig& x, const CdrSinkConfig& y) {
+        return x.type == y.type && x.path == y.path && x.header == y.header && x.format == y.format;
+      });
+}
+
+}  // namespace
+
+// --- creation
+// --------------------------------------------------------------------------------------------------
+
+Switch::Body::Body(const SwitchConfig& config, SwitchHooks hooks, Environment environment)
+    : hooks_(std::move(hooks)),
+      environment_(std::move(environment)),
+      log_(environment_.network->clock(), hooks_.log, hooks_.log_level),
+      config_(config) {}
+
+Result<std::unique_ptr<Switch::Body>> Switch::Body::create(const SwitchConfig& config,
+                                                           SwitchHooks hooks,
+                                                           Environment environment) {
+  std::vector<ConfigError> errors;
+  check_config(config, errors);
+  if (config.sip_listen.empty())
+    errors.push_back({"/sip/listen", "at least one listener is needed"});
+  if (config.sip_workers < 1 || config.sip_workers > static_cast<int>(workers_max)) {
+    errors.push_back({"/sip/workers", std::to_string(config.sip_workers) + " is not in 1..64"});
+  }
+  if (!errors.empty()) {
+    return Error{ErrorCode::invalid_argument,
+                 errors.front().pointer + ": " + errors.front().message};
+  }
+  std::unique_ptr<Body> body(new Body(config, std::move(hooks), std::move(environment)));
+  if (auto checked = body->check_hooks(); !checked) return checked.error();
+  for (auto step :
+       {&Body::open_records, &Body::open_workers, &Body::open_media, &Body::open_stack}) {
+    if (auto done = (body.get()->*step)(); !done) return done.error();
+  }
+  return body;
+}
+
+Result<void> Switch::Body::check_hooks() const {
+  if (hooks_.policy_deadline_us < 1'000 || hooks_.policy_deadline_us > 10 * second_us) {
+    return Error{ErrorCode::invalid_argument, "policy deadline of " +
+                                                  std::to_string(hooks_.policy_deadline_us) +
+                                                  " us is not in 1 ms..10 s"};
+  }
+  if (hooks_.event_queue_max == 0)
+    return Error{ErrorCode::invalid_argument, "event queue has no room"};
+  return {};
+}
+
+std::unique_ptr<Random> Switch::Body::make_random(std::uint64_t salt) const {
+  if (!environment_.seed) return std::make_unique<SecureRandom>();
+  return std::make_unique<SeededRandom>(*environment_.seed * 1000003 + salt);
+}
+
+Result<void> Switch::Body::add_sink(std::string name, std::unique_ptr<cdr::SinkTarget> target) {
+  cdr::SinkRunnerOptions options;
+  options.name = std::move(name);
+  auto runner =
+      cdr::SinkRunner::create(options, *journal_, *target, environment_.network->clock(), &log_);
+  if (!runner) return runner.error();
+  sinks_.push_back({std::move(target), std::move(*runner)});
+  return {};
+}
+
+/// Journal, ledger and sinks; then what a crash left open is closed, and balances are those of the
+/// journal.
+Result<void> Switch::Body::open_records() {
+  cdr::JournalOptions options;
+  options.folder = config_.path(config_.cdr_journal);
+  options.threads = !is_simulated();
+  options.disk = environment_.disk;
+  auto journal = cdr::Journal::open(options, environment_.network->clock(), &log_);
+  if (!journal) return journal.error();
+  journal_ = std::move(*journal);
+
+  auto ledger = cdr::Ledger::open(config_.path(config_.database));
+  if (!ledger) return ledger.error();
+  ledger_ = std::move(*ledger);
+  cdr::SinkRunnerOptions ledger_options;
+  ledger_options.name = "ledger";
+  auto runner = cdr::SinkRunner::create(ledger_options, *journal_, *ledger_,
+                                        environment_.network->clock(), &log_);
+  if (!runner) return runner.error();
+  ledger_runner_ = std::move(*runner);
+
+  const auto disk =
+      environment_.disk != nullptr ? environment_.disk : std::make_shared<cdr::PosixDisk>();
+  int index = 0;
+  for (const CdrSinkConfig& sink : config_.cdr_sinks) {
+    auto target = open_sink(sink, config_.path(sink.path), disk);
+    if (!target) return target.error();
+    if (auto added = add_sink(sink.type + "-" + std::to_string(index++), std::move(*target));
+        !added)
+      return added;
+  }
+  for (const auto& host_sink : hooks_.cdr_sinks) {
+    const std::string name = "host-" + std::to_string(index++);
+    auto target =
+        cdr::make_host_target(disk, options.folder, name, std::make_unique<SharedSink>(host_sink));
+    if (auto added = add_sink(name, std::move(target)); !added) return added;
+  }
+
+  auto tables = call::build_tables(config_, state_, nullptr);
+  if (!tables) return tables.error();
+  tables_ = std::move(*tables);
+  if (auto started = journal_->start(); !started) return started;
+  if (auto closed = close_crashed_calls(); !closed) return closed;
+  return load_balances();
+}
+
+Result<void> Switch::Body::close_crashed_calls() {
+  const cdr::Recovery& recovery = journal_->recovery();
+  for (const cdr::OpenCall& open : recovery.open_calls) {
+    auto record = call::close_after_crash(open);
+    if (!record) {
+      return Error{record.error().code, "call \"" + open.answer.cdr.call_id +
+                                            "\" of the last run: " + record.error().message};
+    }
+    if (auto appended = journal_->append(cdr::RecordType::end, cdr::encode(*record)); !appended) {
+      return appended.error();
+    }
+  }
+  if (!recovery.open_calls.empty()) {
+    log_.write(LogLevel::warning, "switch", "calls of the last run were closed",
+               {{"calls", std::to_string(recovery.open_calls.size())}});
+  }
+  return {};
+}
+
+Result<void> Switch::Body::load_balances() {
+  for (const AccountConfig& account : config_.provision.accounts) {
+    if (auto made = ledger_->create_account_if_absent(account.id, account.balance); !made)
+      return made.error();
+  }
+  if (journal_->last_sequence() != 0) {
+    if (auto durable = journal_->wait_durable(journal_->last_sequence(), payment_durable_ms);
+        !durable)
+      return durable;
+    if (auto caught_up = ledger_runner_->catch_up(journal_->last_sequence()); !caught_up)
+      return caught_up;
+  }
+  auto balances = ledger_->balances();
+  if (!balances) return balances.error();
+  for (const auto& [id, balance] : *balances) {
+    if (!state_.accounts.find(id))
+      continue;  // of an account that the configuration no longer names
+    if (auto restored = state_.accounts.restore(id, balance); !restored) return restored;
+  }
+  return {};
+}
+
+Result<void> Switch::Body::open_workers() {
+  commons_ = std::make_unique<call::Commons>(state_, *journal_, log_, *this);
+  for (unsigned i = 0; i < static_cast<unsigned>(config_.sip_workers); ++i) {
+    Seat seat;
+    seat.random = make_random(i);
+    auto loop = environment_.network->create_loop("worker-" + std::to_string(i));
+    if (!loop) return loop.error();
+    seat.loop = std::move(*loop);
+    seat.worker = std::make_unique<call::Worker>(i, *seat.loop, *seat.random, *commons_, tables_);
+    seats_.push_back(std::move(seat));
+  }
+  io::Loop& first = *seats_.front().loop;
+  callbacks_ = std::make_unique<Callbacks>(hooks_, is_simulated() ? &first : nullptr, log_);
+  if (is_simulated()) {
+    pump_timer_ = std::make_unique<Timer>(Timer::member<&Body::pump, Body>(), this);
+    first.timers().start(*pump_timer_, pump_period_us);
+  }
+  return {};
+}
+
+Result<void> Switch::Body::open_media() {
+  IpAddress address = config_.media_address;
+  if (address.family == IpAddress::Family::none) address = config_.sip_listen.front().address.ip;
+  if (address.is_unspecified()) {
+    return Error{ErrorCode::invalid_argument,
+                 "/media/address: needed because the first listener, " +
+                     config_.sip_listen.front().address.to_string() + ", names no address"};
+  }
+  MediaConfig media;
+  (address.is_ipv6() ? media.address6 : media.address) = address;
+  if (config_.media_address6) media.address6 = *config_.media_address6;
+  media.port_first = config_.media_port_low;
+  media.port_last = config_.media_port_high;
+  const unsigned pairs = (media.port_last - media.port_first + 1U) / 2U;
+  media.ready_pairs = std::clamp(pairs, 2U, media.ready_pairs);
+  auto relay = is_simulated() ? media::make_loop_relay(media, *seats_.front().loop)
+                              : MediaRelay::create(media);
+  if (!relay) return relay.error();
+  relay_.emplace(std::move(*relay));
+  commons_->relay = &*relay_;
+  return {};
+}
+
+Result<void> Switch::Body::open_stack() {
+  std::vector<io::Loop*> loops;
+  std::vector<InboundCalls*> inbound;
+  std::vector<Random*> randoms;
+  for (const Seat& seat : seats_) {
+    loops.push_back(seat.loop.get());
+    inbound.push_back(seat.worker.get());
+    randoms.push_back(seat.random.get());
+  }
+  sip::StackConfig sip;
+  sip.product = "tandem " TANDEM_VERSION_STRING;
+  for (const ListenConfig& listen : config_.sip_listen) {
+    sip.listen.push_back(
+        {listen.transport == SipTransport::tcp ? sip::Transport::tcp : sip::Transport::udp,
+         listen.address});
+  }
+  auto stack = sip::StackGroup::create(sip, loops, inbound, randoms, log_);
+  if (!stack) return stack.error();
+  stack_ = std::move(*stack);
+  for (unsigned i = 0; i < seats_.size(); ++i)
+    seats_[i].worker->set_legs(stack_->legs(i));
+  return {};
+}
+
+// --- life
+// ------------------------------------------------------------------------------------------------------
+
+Switch::Body::~Body() { close(); }
+
+Result<void> Switch::Body::start() {
+  Life expected = Life::created;
+  if (!life_.compare_exchange_strong(expected, Life::running)) {
+    return Error{ErrorCode::wrong_state, "switch was started or closed before"};
+  }
+  if (!is_simulated()) {
+    ledger_runner_->start_thread();
+    for (Sink& sink : sinks_)
+      sink.runner->start_thread();
+  }
+  for (Seat& seat : seats_)
+    seat.loop->start();
+  return {};
+}
+
+/// In a simulation: what the writer and the sink threads do otherwise.
+void Switch::Body::pump() {
+  seats_.front().loop->timers().start(*pump_timer_, pump_period_us);
+  journal_->pump();
+  ledger_runner_->pump();
+  for (Sink& sink : sinks_)
+    sink.runner->pump();
+}
+
+std::size_t Switch::Body::live_calls() const noexcept {
+  return static_cast<std::size_t>(std::max<std::int64_t>(0, commons_->live_calls.load()));
+}
+
+Result<void> Switch::Body::wait_idle(std::int64_t timeout_us) {
+  wait_for_calls_to_end(timeout_us);
+  if (live_calls() != 0)
+    return Error{ErrorCode::timeout, std::to_string(live_calls()) + " calls were still up"};
+  return {};
+}
+
+/// Polls, because a call ends on its worker and tells nobody; used at shutdown only.
+void Switch::Body::wait_for_calls_to_end(std::int64_t timeout_us) {
+  if (is_simulated()) return;
+  std::mutex mutex;
+  std::condition_variable never;
+  std::unique_lock lock(mutex);
+  const SystemClock clock;
+  const std::int64_t end_us = clock.monotonic_us() + timeout_us;
+  while (live_calls() != 0 && clock.monotonic_us() < end_us) {
+    never.wait_for(lock, std::chrono::milliseconds(20));
+  }
+}
+
+void Switch::Body::close() {
+  const std::lock_guard lock(close_mutex_);
+  if (life_ == Life::closed) return;
+  if (life_ == Life::running) {
+    commons_->is_draining.store(true);
+    on_every_worker([](call::Worker& worker) { worker.end_all(Reason::ServerShutdown); });
+    wait_for_calls_to_end(farewell_us);
+  }
+  life_ = Life::closed;
+  for (Seat& seat : seats_) {
+    if (seat.loop != nullptr) seat.loop->stop();
+  }
+  pump_timer_.reset();
+  for (Seat& seat : seats_)
+    seat.worker.reset();  // legs that are left go to the stack
+  stack_.reset();
+  if (is_simulated()) relay_.reset();  // its ports live on the first loop
+  for (Seat& seat : seats_)
+    seat.loop.reset();
+  if (journal_ != nullptr) {
+    if (is_simulated()) {
+      journal_->pump();
+      if (ledger_runner_ != nullptr) ledger_runner_->pump();
+      for (Sink& sink : sinks_)
+        sink.runner->pump();
+    }
+    journal_->close();
+  }
+  for (Sink& sink : sinks_)
+    sink.runner->stop(sink_drain_ms);
+  if (ledger_runner_ != nullptr) ledger_runner_->stop(sink_drain_ms);
+  if (callbacks_ != nullptr) callbacks_->close();
+  relay_.reset();
+}
+
+// --- tables
+// ----------------------------------------------------------------------------------------------------
+
+std::shared_ptr<const call::Tables> Switch::Body::tables() const {
+  const std::lock_guard lock(config_mutex_);
+  return tables_;
+}
+
+Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update) {
+  std::vector<ConfigError> errors;
+  check_config(update, errors);
+  if (!errors.empty()) {
+    return Error{ErrorCode::invalid_argument,
+                 errors.front().pointer + ": " + errors.front().message};
+  }
+  std::shared_ptr<const call::Tables> fresh;
+  std::vector<std::string> need_restart;
+  {
+    const std::lock_guard lock(config_mutex_);
+    SwitchConfig merged = config_;
+    merged.parameters = update.parameters;
+    upsert(merged.provision.accounts, update.provision.accounts);
+    upsert(merged.provision.rate_decks, update.provision.rate_decks);
+    upsert(merged.provision.customer_gateways, update.provision.customer_gateways);
+    upsert(merged.provision.vendor_gateways, update.provision.vendor_gateways);
+    for (const AccountConfig& account : merged.provision.accounts) {
+      if (auto made = ledger_->create_account_if_absent(account.id, account.balance); !made)
+        return made.error();
+    }
+    auto built = call::build_tables(merged, state_, tables_.get());
+    if (!built) return built.error();
+    fresh = tables_ = std::move(*built);
+    const auto differs = [&](const char* key, bool different) {
+      if (different) need_restart.emplace_back(key);
+    };
+    differs("database", update.path(update.database) != config_.path(config_.database));
+    differs("sip.listen", !same_listeners(update.sip_listen, config_.sip_listen));
+    differs("sip.workers", update.sip_workers != config_.sip_workers);
+    differs("media", update.media_address != config_.media_address ||
+                         update.media_address6 != config_.media_address6 ||
+                         update.media_port_low != config_.media_port_low ||
+                         update.media_port_high != config_.media_port_high ||
+                         update.media_backend != config_.media_backend);
+    differs("admin.listen", update.admin_listen != config_.admin_listen ||
+                                update.admin_token != config_.admin_token);
+    differs("cdr.journal", update.path(update.cdr_journal) != config_.path(config_.cdr_journal));
+    differs("cdr.sinks", !same_sinks(update.cdr_sinks, config_.cdr_sinks));
+    config_ = std::move(merged);
+  }
+  on_every_worker([&](call::Worker& worker) { worker.set_tables(fresh); });
+  state_.customer_lines.forget_unused();
+  state_.vendor_lines.forget_unused();
+  if (wants_events()) {
+    Event event;
+    event.kind = Event::Kind::reloaded;
+    event.at_us = environment_.network->clock().wall_us();
+    publish(std::move(event));
+  }
+  return need_restart;
+}
+
+// --- questions
+// -------------------------------------------------------------------------------------------------
+
+void Switch::Body::on_worker(std::size_t index, std::function<void(call::Worker&)> task) {
+  call::Worker* worker = seats_[index].worker.get();
+  if (worker == nullptr) return;
+  (void)seats_[index].loop->post(
+      [worker, task = std::move(task)] { task(*worker); });  // a stopped loop has no calls
+}
+
+void Switch::Body::on_every_worker(const std::function<void(call::Worker&)>& task) {
+  if (is_simulated() || life_ != Life::running) {  // the loops run on this thread or on none
+    for (Seat& seat : seats_)
+      task(*seat.worker);
+    return;
+  }
+  struct Waiting {
+    std::mutex mutex;
+    std::condition_variable done;
+    std::size_t left = 0;
+    bool is_abandoned = false;  // the caller no longer waits, so `task` is gone
+  };
+  const auto waiting = std::make_shared<Waiting>();
+  for (Seat& seat : seats_) {
+    call::Worker* worker = seat.worker.get();
+    const std::lock_guard lock(waiting->mutex);
+    const auto posted = seat.loop->post([waiting, worker, &task] {
+      const std::lock_guard inner(waiting->mutex);
+      if (!waiting->is_abandoned) task(*worker);
+      --waiting->left;
+      waiting->done.notify_all();
+    });
+    if (posted) ++waiting->left;
+  }
+  std::unique_lock lock(waiting->mutex);
+  waiting->done.wait_for(lock, std::chrono::seconds(5), [&] { return waiting->left == 0; });
+  waiting->is_abandoned = true;
+}
+
+std::vector<CallView> Switch::Body::calls() {
+  std::vector<CallView> views;
+  if (life_ != Life::running) return views;
+  on_every_worker([&](call::Worker& worker) {
+    auto own = worker.views();
+    views.insert(views.end(), std::make_move_iterator(own.begin()),
+                 std::make_move_iterator(own.end()));
+  });
+  std::sort(views.begin(), views.end(),
+            [](const CallView& a, const CallView& b) { return a.started_at_us < b.started_at_us; });
+  return views;
+}
+
+Result<void> Switch::Body::disconnect(std::uint64_t id) {
+  bool found = false;
+  if (life_ != Life::running) return Error{ErrorCode::wrong_state, "switch is not running"};
+  on_every_worker([&](call::Worker& worker) { found = worker.disconnect(id) || found; });
+  if (!found) return Error{ErrorCode::not_found, "no call " + std::to_string(id)};
+  return {};
+}
+
+void Switch::Body::answer(std::uint64_t token, const PolicyAnswer& answer) {
+  const std::size_t index = token >> 56;
+  if (index >= seats_.size()) return;
+  on_worker(index, [token, answer](call::Worker& worker) { worker.answer_policy(token, answer); });
+}
+
+Result<Amount> Switch::Body::pay(std::string_view account, Amount amount, std::string_view memo) {
+  const AccountHandle handle = state_.accounts.find(account);
+  if (!handle) return Error{ErrorCode::not_found, "no account \"" + std::string(account) + "\""};
+  if (amount.is_zero()) return Error{ErrorCode::invalid_argument, "amount is zero"};
+  if (amount > account_amount_max || amount < Amount::from_units(-account_amount_max.units())) {
+    return Error{ErrorCode::invalid_argument, "amount " + amount.to_string() + " is out of range"};
+  }
+  cdr::PaymentRecord record;
+  record.account = account;
+  record.amount = amount;
+  record.memo = memo;
+  record.at_us = environment_.network->clock().wall_us();
+  if (!journal_->is_writable()) return Error{ErrorCode::io, "journal cannot be written"};
+  auto sequence = journal_->append(cdr::RecordType::payment, cdr::encode(record));
+  if (!sequence) return sequence.error();
+  auto balance = state_.accounts.pay(handle, amount);
+  if (!balance) return balance.error();
+  if (auto durable = journal_->wait_durable(*sequence, payment_durable_ms); !durable) {
+    return Error{ErrorCode::io,
+                 "payment is booked but not yet on disk: " + durable.error().message};
+  }
+  return *balance;
+}
+
+std::vector<GatewayView> Switch::Body::gateways() const {
+  const auto snapshot = tables();
+  std::vector<GatewayView> views;
+  for (const call::Customer& customer : snapshot->customers) {
+    views.push_back({customer.config.id, false,
+                     static_cast<std::int32_t>(customer.lines->current()),
+                     customer.config.line_limit, customer.config.locked});
+  }
+  for (std::uint32_t i = 0; i < snapshot->vendors.size(); ++i) {
+    const auto& vendor = snapshot->vendors[i].config;
+    views.push_back({vendor.id, true,
+                     static_cast<std::int32_t>(snapshot->vendor_lines->current_calls(i)),
+                     vendor.line_limit, vendor.locked});
+  }
+  return views;
+}
+
+SwitchCounters Switch::Body::counters() const {
+  SwitchCounters sum;
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    if (seats_[i].worker == nullptr || stack_ == nullptr) continue;
+    const call::WorkerCounters& worker = seats_[i].worker->counters();
+    sum.calls_started += worker.started.load();
+    sum.calls_answered += worker.answered.load();
+    sum.calls_ended += worker.ended.load();
+    sum.calls_refused += worker.refused.load();
+    sum.calls_by_worker.push_back(worker.started.load());
+    const sip::StackCounters& sip = stack_->counters(static_cast<unsigned>(i));
+    sum.datagrams_received += sip.datagrams_received.load();
+    sum.malformed += sip.malformed_dropped.load() + sip.malformed_answered.load();
+    sum.retransmissions += sip.retransmissions.load();
+  }
+  sum.calls_live = live_calls();
+  sum.events_dropped = callbacks_->dropped();
+  const CdrJournalCounters journal = journal_->counters();
+  sum.journal_records = journal.appended;
+  sum.journal_lag = journal.waiting;
+  sum.journal_writable = journal_->is_writable();
+  return sum;
+}
+
+Result<std::vector<Cdr>> Switch::Body::cdrs(const CdrQuery& query) const {
+  const std::lock_guard lock(config_mutex_);
+  return query_cdrs(config_, query);
+}
+
+Result<std::string> Switch::Body::explain(const ExplainRequest& request) {
+  const auto random = make_random(0);
+  return explain_call(tables(), state_, *random, environment_.network->clock(), request);
+}
+
+std::vector<ListenConfig> Switch::Body::listening() const {
+  std::vector<ListenConfig> result;
+  for (const sip::ListenAddress& listen : stack_->listening()) {
+    result.push_back(
+        {listen.transport == sip::Transport::tcp ? SipTransport::tcp : SipTransport::udp,
+         listen.address});
+  }
+  return result;
+}
+
+// --- the public class
+// ------------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Switch>> SwitchAccess::create(const SwitchConfig& config, SwitchHooks hooks,
+                                                     Environment environment) {
+  auto body = Switch::Body::create(config, std::move(hooks), std::move(environment));
+  if (!body) return body.error();
+  return std::unique_ptr<Switch>(new Switch(std::move(*body)));
+}
+
+Result<std::unique_ptr<Switch>> Switch::create(const SwitchConfig& config, SwitchHooks hooks) {
+  return SwitchAccess::create(config, std::move(hooks),
+                              {io::make_system_network(), std::nullopt, nullptr});
+}
+
+Switch::Switch(std::unique_ptr<Body> body) : body_(std::move(body)) {}
+Switch::~Switch() = default;
+Result<void> Switch::start() { return body_->start(); }
+void Switch::drain() { body_->drain(); }
+std::size_t Switch::live_calls() const { return body_->live_calls(); }
+Result<void> Switch::wait_idle(std::int64_t timeout_us) { return body_->wait_idle(timeout_us); }
+void Switch::close() { body_->close(); }
+Result<std::vector<std::string>> Switch::reload(const SwitchConfig& config) {
+  return body_->reload(config);
+}
+std::vector<CallView> Switch::calls() const { return body_->calls(); }
+Result<void> Switch::disconnect(std::uint64_t id) { return body_->disconnect(id); }
+void Switch::answer(std::uint64_t token, const PolicyAnswer& answer) {
+  body_->answer(token, answer);
+}
+std::vector<AccountState> Switch::accounts() const { return body_->accounts(); }
+std::optional<AccountState> Switch::account(std::string_view id) const {
+  for (AccountState& state : body_->accounts()) {
+    if (state.settings.id == id) return std::move(state);
+  }
+  return std::nullopt;
+}
+Result<Amount> Switch::pay(std::string_view account, Amount amount, std::string_view memo) {
+  return body_->pay(account, amount, memo);
+}
+std::vector<GatewayView> Switch::gateways() const { return body_->gateways(); }
+SwitchCounters Switch::counters() const { return body_->counters(); }
+Result<std::vector<Cdr>> Switch::cdrs(const CdrQuery& query) const { return body_->cdrs(query); }
+Result<std::string> Switch::explain(const ExplainRequest& request) const {
+  return body_->explain(request);
+}
+std::vector<ListenConfig> Switch::listening() const { return body_->listening(); }
+
+}  // namespace tandem

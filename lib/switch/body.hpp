@@ -1,0 +1,139 @@
+// The parts of a switch and how they are wired; no telecom logic here.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/timer_wheel.hpp"
+#include "call/worker.hpp"
+#include "cdr/journal.hpp"
+#include "cdr/ledger_sqlite.hpp"
+#include "cdr/sink_runner.hpp"
+#include "io/loop.hpp"
+#include "sip/stack.hpp"
+#include "switch/callbacks.hpp"
+#include "tandem/media_relay.hpp"
+#include "tandem/switch.hpp"
+
+namespace tandem {
+
+/// What a switch stands on. The simulated one makes a whole switch repeatable from a seed.
+struct Environment {
+  std::shared_ptr<io::Network> network;  ///< Outlives the switch.
+  std::optional<std::uint64_t> seed;     ///< Nothing: unpredictable random numbers.
+  std::shared_ptr<cdr::Disk> disk;       ///< Of the journal; null: the system's files.
+};
+
+class Switch::Body final : public call::Host {
+ public:
+  static Result<std::unique_ptr<Body>> create(const SwitchConfig& config, SwitchHooks hooks,
+                                              Environment environment);
+  ~Body() override;
+
+  Result<void> start();
+  void drain() noexcept {
+    commons_->is_draining.store(true);
+    stack_->set_draining(true);
+  }
+  [[nodiscard]] std::size_t live_calls() const noexcept;
+  Result<void> wait_idle(std::int64_t timeout_us);
+  void close();
+  Result<std::vector<std::string>> reload(const SwitchConfig& config);
+
+  [[nodiscard]] std::vector<CallView> calls();
+  Result<void> disconnect(std::uint64_t id);
+  void answer(std::uint64_t token, const PolicyAnswer& answer);
+  [[nodiscard]] std::vector<AccountState> accounts() const { return state_.accounts.snapshot(); }
+  Result<Amount> pay(std::string_view account, Amount amount, std::string_view memo);
+  [[nodiscard]] std::vector<GatewayView> gateways() const;
+  [[nodiscard]] SwitchCounters counters() const;
+  Result<std::vector<Cdr>> cdrs(const CdrQuery& query) const;
+  Result<std::string> explain(const ExplainRequest& request);
+  [[nodiscard]] std::vector<ListenConfig> listening() const;
+
+  // call::Host
+  [[nodiscard]] bool wants_events() const noexcept override {
+    return static_cast<bool>(hooks_.on_event);
+  }
+  void publish(Event event) noexcept override { callbacks_->push(std::move(event)); }
+  [[nodiscard]] bool has_policy() const noexcept override {
+    return static_cast<bool>(hooks_.on_policy);
+  }
+  void ask_policy(PolicyQuestion question) noexcept override {
+    callbacks_->push(std::move(question));
+  }
+  [[nodiscard]] std::int64_t policy_deadline_us() const noexcept override {
+    return hooks_.policy_deadline_us;
+  }
+  [[nodiscard]] const PolicyAnswer& policy_default() const noexcept override {
+    return hooks_.policy_default;
+  }
+
+ private:
+  /// A sink with what carries records to it.
+  struct Sink {
+    std::unique_ptr<cdr::SinkTarget> target;
+    std::unique_ptr<cdr::SinkRunner> runner;
+  };
+  /// A worker with what it runs on. Destroyed from the bottom up.
+  struct Seat {
+    std::unique_ptr<Random> random;
+    std::unique_ptr<io::Loop> loop;
+    std::unique_ptr<call::Worker> worker;
+  };
+
+  Body(const SwitchConfig& config, SwitchHooks hooks, Environment environment);
+  Result<void> open_records();
+  Result<void> add_sink(std::string name, std::unique_ptr<cdr::SinkTarget> target);
+  Result<void> close_crashed_calls();
+  Result<void> load_balances();
+  Result<void> open_workers();
+  Result<void> open_media();
+  Result<void> open_stack();
+  Result<void> check_hooks() const;
+  [[nodiscard]] std::unique_ptr<Random> make_random(std::uint64_t salt) const;
+  [[nodiscard]] bool is_simulated() const noexcept { return environment_.network->is_simulated(); }
+  void pump();
+  /// Runs `task(worker)` on the loop of each worker and waits for all of them.
+  void on_every_worker(const std::function<void(call::Worker&)>& task);
+  void on_worker(std::size_t index, std::function<void(call::Worker&)> task);
+  void wait_for_calls_to_end(std::int64_t timeout_us);
+  [[nodiscard]] std::shared_ptr<const call::Tables> tables() const;
+
+  const SwitchHooks hooks_;
+  const Environment environment_;
+  Log log_;
+  call::SharedState state_;
+  std::unique_ptr<cdr::Journal> journal_;
+  std::unique_ptr<cdr::Ledger> ledger_;
+  std::unique_ptr<cdr::SinkRunner> ledger_runner_;
+  std::vector<Sink> sinks_;
+  std::optional<MediaRelay> relay_;
+  std::unique_ptr<call::Commons> commons_;
+  std::vector<Seat> seats_;
+  std::unique_ptr<Callbacks> callbacks_;
+  std::unique_ptr<sip::StackGroup> stack_;
+  std::unique_ptr<Timer> pump_timer_;  // simulations only: what threads do otherwise
+
+  mutable std::mutex config_mutex_;  // guards the two below; never taken on the call path
+  SwitchConfig config_;
+  std::shared_ptr<const call::Tables> tables_;
+
+  enum class Life : std::uint8_t { created, running, closed };
+  std::atomic<Life> life_ = Life::created;
+  std::mutex close_mutex_;  // held while closing, so that a second close() returns after the first
+};
+
+/// Reaches what the public class hides; for lib/sim and lib/admin.
+class SwitchAccess {
+ public:
+  static Result<std::unique_ptr<Switch>> create(const SwitchConfig& config, SwitchHooks hooks,
+                                                Environment environment);
+};
+
+}  // namespace tandem

@@ -1,0 +1,62 @@
+// What a configuration answers without a running switch.
+#include <algorithm>
+
+#include "tandem/switch.hpp"
+
+namespace tandem {
+
+std::string SwitchConfig::path(std::string_view relative) const {
+  if (relative.starts_with('/') || relative == ":memory:") return std::string(relative);
+  return folder + "/" + std::string(relative);
+}
+
+const char* media_mode_name(MediaMode mode) noexcept {
+  switch (mode) {
+    case MediaMode::auto_mode:
+      return "auto";
+    case MediaMode::on:
+      return "on";
+    case MediaMode::off:
+      return "off";
+    case MediaMode::must_on:
+      return "must_on";
+  }
+  return "";
+}
+
+Result<std::string> rate(const SwitchConfig& config, std::string_view deck, std::string_view callee,
+                         std::int64_t seconds, std::optional<std::int64_t> at_us) {
+  const auto& decks = config.provision.rate_decks;
+  const auto found =
+      std::find_if(decks.begin(), decks.end(), [&](const auto& d) { return d.id == deck; });
+  if (found == decks.end())
+    return Error{ErrorCode::invalid_argument, "no rate deck \"" + std::string(deck) + "\""};
+  if (!is_number(callee)) {
+    return Error{ErrorCode::invalid_argument, "\"" + std::string(callee) + "\" is no number"};
+  }
+  if (seconds < 0 || seconds > rated_time_max_s) {
+    return Error{ErrorCode::invalid_argument, std::to_string(seconds) + " seconds are not in 0.." +
+                                                  std::to_string(rated_time_max_s)};
+  }
+  RateDeck::Builder builder(found->id, found->currency);
+  for (const Rate& row : found->rates) {
+    if (auto added = builder.add(row); !added) return added.error();
+  }
+  auto built = builder.build();
+  if (!built) return built.error();
+  auto free_numbers = FreeNumbers::from_list(config.parameters.free_numbers);
+  if (!free_numbers) return free_numbers.error();
+  auto rated = rate_number(*built, callee, seconds * 1000, at_us.value_or(SystemClock().wall_us()),
+                           config.parameters.fees, *free_numbers);
+  if (!rated) return rated.error();
+  return to_json(*rated);
+}
+
+Result<std::vector<Cdr>> query_cdrs(const SwitchConfig& config, const CdrQuery& query) {
+  for (const CdrSinkConfig& sink : config.cdr_sinks) {
+    if (sink.type == "sqlite") return CdrStore(config.path(sink.path)).query(query);
+  }
+  return Error{ErrorCode::unsupported, "configuration has no sqlite sink to ask"};
+}
+
+}  // namespace tandem
