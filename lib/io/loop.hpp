@@ -104,6 +104,8 @@ class Loop {
  public:
   virtual ~Loop() = default;
 
+  /// Ask each time: outside a turn this brings the wheel to the present, so that a delay counts
+  /// from now.
   virtual TimerWheel& timers() noexcept = 0;
   [[nodiscard]] virtual const Clock& clock() const noexcept = 0;
 

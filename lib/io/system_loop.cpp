@@ -240,6 +240,17 @@ void SystemLoop::stop() {
   running_next_ = 0;
 }
 
+TimerWheel& SystemLoop::timers() noexcept {
+  if (!in_turn_) {
+    // Between turns the wheel stands where the last one left it, and a delay would count from
+    // there.
+    const std::int64_t now_us = clock_.monotonic_us();
+    if (wheel_.next_expiry_us() > now_us) wheel_.advance(now_us);
+    request_turn();  // which sets the alarm
+  }
+  return wheel_;
+}
+
 bool SystemLoop::is_loop_thread() const noexcept {
   return owner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
 }

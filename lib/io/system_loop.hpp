@@ -122,7 +122,7 @@ class SystemLoop final : public Loop {
   static Result<std::unique_ptr<SystemLoop>> create(std::string name);
   ~SystemLoop() override;
 
-  TimerWheel& timers() noexcept override { return wheel_; }
+  TimerWheel& timers() noexcept override;
   [[nodiscard]] const Clock& clock() const noexcept override { return clock_; }
   Result<void> post(std::function<void()> task) override;
   void defer(std::function<void()> task) override;

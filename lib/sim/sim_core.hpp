@@ -229,6 +229,8 @@ class SimLoop final : public io::Loop {
   void begin_turn();
   void end_turn();
   [[nodiscard]] IpAddress host_address(IpAddress::Family family) const noexcept;
+  /// What a socket on `local` owns: every address of the loop's host is the one it has.
+  [[nodiscard]] SocketAddress owned_address(const SocketAddress& local) const noexcept;
   [[nodiscard]] SimNetwork::Body& body() noexcept { return *body_; }
   [[nodiscard]] const std::shared_ptr<SimNetwork::Body>& shared_body() noexcept { return body_; }
   io::LoopCounters& counted() noexcept { return counters_; }
@@ -289,6 +291,7 @@ class SimDatagramSocket final : public io::DatagramSocket {
   const std::size_t datagram_bytes_max_;
   const std::uint64_t id_;
   SocketAddress local_;
+  SocketAddress owned_;
   SocketAddress source_;
   bool is_bound_ = false;
   std::uint64_t send_drops_ = 0;
@@ -367,6 +370,7 @@ class SimListener final : public io::StreamListener {
   SimLoop& loop_;
   io::AcceptHandler& handler_;
   SocketAddress local_;
+  SocketAddress owned_;
   bool is_bound_ = false;
 };
 

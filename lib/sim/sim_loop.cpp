@@ -28,9 +28,16 @@ SimLoop::~SimLoop() {
 }
 
 TimerWheel& SimLoop::timers() noexcept {
-  // Outside its turn nobody looks at the wheel again: run() does when it begins, this asks for it
-  // when it runs.
-  if (!in_turn_ && body_->is_running) {
+  if (in_turn_) return wheel_;
+  // Between turns the wheel stands where the last one left it, and a delay would count from there.
+  // All that was due before now has fired; what is due now is left to its turn.
+  const std::int64_t next_us = wheel_.next_expiry_us();
+  if (next_us >= body_->now_us) {
+    wheel_.advance(next_us > body_->now_us ? body_->now_us : body_->now_us - 1);
+  }
+  // Nobody looks at the wheel again by himself: run() does when it begins, this asks for it while
+  // it runs.
+  if (body_->is_running) {
     must_arm_ = true;
     body_->has_posts.store(true, std::memory_order_release);
   }
@@ -181,6 +188,11 @@ IpAddress SimLoop::host_address(IpAddress::Family family) const noexcept {
   return loopback;
 }
 
+SocketAddress SimLoop::owned_address(const SocketAddress& local) const noexcept {
+  const bool is_host = local.ip.is_unspecified() && local.ip.family == host_.family;
+  return {is_host ? host_ : local.ip, local.port};
+}
+
 Result<std::unique_ptr<io::DatagramSocket>> SimLoop::open_datagram(
     const SocketAddress& local, const io::DatagramOptions& options, io::DatagramHandler& handler) {
   auto socket = std::make_unique<SimDatagramSocket>(*this, options, handler);
@@ -204,13 +216,14 @@ SimDatagramSocket::SimDatagramSocket(SimLoop& loop, const io::DatagramOptions& o
       id_(++loop.body().next_socket_id) {}
 
 SimDatagramSocket::~SimDatagramSocket() {
-  if (is_bound_) loop_.body().udp.release(local_, this);
+  if (is_bound_) loop_.body().udp.release(owned_, this);
 }
 
 Result<void> SimDatagramSocket::bind(const SocketAddress& local, bool reuse_port) {
-  auto bound = loop_.body().udp.bind("UDP", local, reuse_port, this);
+  auto bound = loop_.body().udp.bind("UDP", loop_.owned_address(local), reuse_port, this);
   if (!bound) return std::move(bound).error();
-  local_ = *bound;
+  owned_ = *bound;
+  local_ = {local.ip, owned_.port};
   is_bound_ = true;
   source_ = local_;
   if (source_.ip.is_unspecified()) source_.ip = loop_.host_address(local_.ip.family);

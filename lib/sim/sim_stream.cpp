@@ -254,13 +254,14 @@ Result<std::unique_ptr<io::StreamConnection>> SimLoop::connect(const SocketAddre
 }
 
 SimListener::~SimListener() {
-  if (is_bound_) loop_.body().tcp.release(local_, this);
+  if (is_bound_) loop_.body().tcp.release(owned_, this);
 }
 
 Result<void> SimListener::bind(const SocketAddress& local, bool reuse_port) {
-  auto bound = loop_.body().tcp.bind("TCP", local, reuse_port, this);
+  auto bound = loop_.body().tcp.bind("TCP", loop_.owned_address(local), reuse_port, this);
   if (!bound) return std::move(bound).error();
-  local_ = *bound;
+  owned_ = *bound;
+  local_ = {local.ip, owned_.port};
   is_bound_ = true;
   return {};
 }

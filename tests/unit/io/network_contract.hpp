@@ -430,7 +430,36 @@ TEST_CASE("Loop: a timer never fires early, a cancelled one never") {
   CHECK(cancelled.fired == 0);
   // The wheel's time is that of the step in which the task ran, at most one step behind the clock.
   CHECK(first.fired_at_us >= began_us + 9'000);
-  CHECK(second.fired_at_us >= first.fired_at_us + 19'000);
+  CHECK(second.fired_at_us >= began_us + 29'000);
+  CHECK(second.fired_at_us >= first.fired_at_us);
+}
+
+TEST_CASE("Loop: a delay before start() counts from the call, not from the making of the loop") {
+  const auto test = make_network_under_test();
+  const auto loop = test->network().create_loop("a").value();
+  const auto other = test->network().create_loop("b").value();
+  struct Alarm {
+    const Clock& clock;
+    std::int64_t fired_at_us = 0;
+    std::atomic<int> fired{0};
+    Timer timer{Timer::member<&Alarm::fire, Alarm>(), this};
+    void fire() {
+      fired_at_us = clock.monotonic_us();
+      ++fired;
+    }
+  };
+  Alarm alarm{loop->clock()};
+  Alarm pause{loop->clock()};
+  other->timers().start(pause.timer, 30'000);
+  other->start();
+  CHECK(test->run_until([&] { return pause.fired == 1; }));
+  const std::int64_t began_us = loop->clock().monotonic_us();
+  loop->timers().start(alarm.timer, 20'000);
+  loop->start();
+  CHECK(test->run_until([&] { return alarm.fired == 1; }));
+  loop->stop();
+  other->stop();
+  CHECK(alarm.fired_at_us >= began_us + 20'000);
 }
 
 TEST_CASE("Loop: an exception out of host code ends at the loop and is counted") {
