@@ -1,0 +1,132 @@
+// Routing at wholesale size: 50 vendors with 200,000 prefixes each, ten million rows.
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "bench.hpp"
+#include "tandem/clock.hpp"
+#include "tandem/route_table.hpp"
+
+namespace tandem::bench {
+namespace {
+
+constexpr std::size_t vendors_count = 50;
+constexpr std::size_t prefixes_per_vendor = 200000;
+
+/// E.164-like prefixes: runs of siblings below a few hundred stems, 5 to 11 digits long.
+std::vector<std::string> destinations(std::size_t count, Random& random) {
+  std::vector<std::string> all;
+  while (all.size() < count) {
+    std::string stem = std::to_string(1 + random.below(999)) + std::to_string(random.below(100000));
+    const std::size_t siblings = 1 + random.below(30);
+    const std::uint64_t first = random.below(1000);
+    for (std::size_t i = 0; i < siblings; ++i)
+      all.push_back(stem + std::to_string(first + i));
+  }
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  // Shuffled, so that every deck is a random half of the destinations.
+  for (std::size_t i = all.size(); i > 1; --i)
+    std::swap(all[i - 1], all[random.below(i)]);
+  return all;
+}
+
+/// Decks in which every vendor has half of the destinations, each for itself: nearly every prefix
+/// has a set of vendors of its own, the worst case for sharing.
+std::vector<VendorRoute> decks(const std::vector<std::string>& all, bool equal_priorities,
+                               Random& random) {
+  std::vector<VendorRoute> vendors(vendors_count);
+  for (std::size_t v = 0; v < vendors_count; ++v) {
+    vendors[v].gateway = "vendor-" + std::to_string(v);
+    vendors[v].priority = equal_priorities ? 0 : static_cast<int>(v);
+    vendors[v].line_limit = 1000;
+    vendors[v].prefixes.reserve(prefixes_per_vendor);
+    const std::size_t start = random.below(all.size());
+    for (std::size_t i = 0; vendors[v].prefixes.size() < prefixes_per_vendor; ++i) {
+      if (i >= all.size() || random.below(2) == 0) {
+        vendors[v].prefixes.push_back(all[(start + i) % all.size()]);
+      }
+    }
+  }
+  return vendors;
+}
+
+class Loads final : public LineLoad {
+ public:
+  std::uint32_t current_calls(std::uint32_t gateway) const noexcept override {
+    return gateway * 37 % 101;
+  }
+};
+
+std::vector<std::string> numbers_below(const std::vector<std::string>& all, Random& random) {
+  std::vector<std::string> numbers(400000);
+  for (std::string& number : numbers) {
+    number = all[random.below(all.size())];
+    while (number.size() < 12)
+      number += static_cast<char>('0' + random.below(10));
+  }
+  return numbers;
+}
+
+RouteTable freeze(std::vector<VendorRoute> vendors) {
+  RouteTable::Builder builder;
+  for (VendorRoute& vendor : vendors) {
+    (void)builder.add(std::move(vendor));  // Made here from digits: cannot be refused.
+  }
+  return builder.build();
+}
+
+double best_vendor_ns(const RouteTable& table, const std::vector<std::string>& numbers,
+                      std::size_t answer_size) {
+  const Loads loads;
+  RouteRotation rotation(table);
+  std::array<RouteCandidate, 64> out;
+  return best_ns_per_operation(numbers.size(), [&](std::uint64_t n) {
+    std::size_t found = 0;
+    for (std::uint64_t i = 0; i < n; ++i) {
+      RouteQuery query;
+      query.called = numbers[i];
+      query.load = &loads;
+      query.rotation = &rotation;
+      found += table.lookup(query, std::span(out).first(answer_size));
+    }
+    keep(found);
+  });
+}
+
+}  // namespace
+
+TANDEM_BENCH("route.best_vendor_50x200k", "ns_cpu") {
+  SeededRandom random(1);
+  const auto all = destinations(395000, random);
+  const auto numbers = numbers_below(all, random);
+  const RouteTable ranked = freeze(decks(all, false, random));
+  const double best = best_vendor_ns(ranked, numbers, 1);
+  const double whole = best_vendor_ns(ranked, numbers, 64);
+  const RouteTable equal = freeze(decks(all, true, random));
+  const double balanced = best_vendor_ns(equal, numbers, 1);
+  return Figure{
+      best, "{\"rows\":" + std::to_string(ranked.row_count()) +
+                ",\"prefixes\":" + std::to_string(ranked.prefix_count()) +
+                ",\"memory_bytes\":" + std::to_string(ranked.memory_bytes()) +
+                ",\"numbers\":\"uniform over prefixes\",\"priorities\":\"all different\"" +
+                ",\"whole_list_ns\":" + std::to_string(static_cast<long>(whole)) +
+                ",\"best_of_equal_priorities_ns\":" + std::to_string(static_cast<long>(balanced)) +
+                "}"};
+}
+
+TANDEM_BENCH("route.reload_10m", "s") {
+  SeededRandom random(2);
+  const auto all = destinations(395000, random);
+  auto vendors = decks(all, false, random);
+  const std::int64_t start_ns = thread_cpu_ns();
+  const RouteTable table = freeze(std::move(vendors));
+  const double seconds_used = static_cast<double>(thread_cpu_ns() - start_ns) * 1e-9;
+  return Figure{seconds_used, "{\"rows\":" + std::to_string(table.row_count()) +
+                                  ",\"prefixes\":" + std::to_string(table.prefix_count()) +
+                                  ",\"memory_bytes\":" + std::to_string(table.memory_bytes()) +
+                                  ",\"from\":\"rows in memory\",\"threads\":1}"};
+}
+
+}  // namespace tandem::bench

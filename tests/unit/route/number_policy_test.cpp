@@ -1,0 +1,92 @@
+#include "tandem/number_policy.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tandem/clock.hpp"
+
+using namespace tandem;
+
+namespace {
+NumberPolicy policy_of(const NumberPolicyConfig& config) {
+  auto policy = NumberPolicy::build(config);
+  REQUIRE(policy.ok());
+  return *policy;
+}
+}  // namespace
+
+TEST_CASE("NumberPolicy: N-06 an empty policy accepts everything, an absent caller too") {
+  const NumberPolicy policy = policy_of({});
+  CHECK(policy.accepts_everything());
+  CHECK(policy.judge("", "") == NumberVerdict::accepted);
+  CHECK(policy.judge("anything", "at all") == NumberVerdict::accepted);
+}
+
+TEST_CASE("NumberPolicy: N-06 only listed lengths pass") {
+  NumberPolicyConfig config;
+  config.caller_lengths = {0, 11};
+  config.callee_lengths = {32, 5};
+  const NumberPolicy policy = policy_of(config);
+  CHECK(policy.judge("", "12345") == NumberVerdict::accepted);
+  CHECK(policy.judge("12345678901", std::string(32, '1')) == NumberVerdict::accepted);
+  CHECK(policy.judge("1234567890", "12345") == NumberVerdict::caller_length);
+  CHECK(policy.judge("", "1234") == NumberVerdict::callee_length);
+  CHECK(policy.judge("", std::string(37, '1')) == NumberVerdict::callee_length);
+  CHECK(policy.judge(std::string(64, '1'), "12345") == NumberVerdict::caller_length);
+}
+
+TEST_CASE("NumberPolicy: N-06 deny outranks allow, on each side by itself") {
+  NumberPolicyConfig config;
+  config.allow_caller_prefixes = {"11", "12"};
+  config.deny_caller_prefixes = {"119"};
+  config.allow_callee_prefixes = {"a", "44"};
+  config.deny_callee_prefixes = {"4470"};
+  const NumberPolicy policy = policy_of(config);
+  CHECK(policy.judge("1101", "4420") == NumberVerdict::accepted);
+  CHECK(policy.judge("12", "a") == NumberVerdict::accepted);
+  CHECK(policy.judge("1", "44") == NumberVerdict::caller_not_allowed);
+  CHECK(policy.judge("", "44") == NumberVerdict::caller_not_allowed);
+  CHECK(policy.judge("1190", "44") == NumberVerdict::caller_denied);
+  CHECK(policy.judge("11", "A") == NumberVerdict::callee_not_allowed);
+  CHECK(policy.judge("11", "44701") == NumberVerdict::callee_denied);
+}
+
+TEST_CASE("NumberPolicy: a length or prefix out of range is refused with its value") {
+  NumberPolicyConfig config;
+  config.callee_lengths = {33};
+  CHECK(NumberPolicy::build(config).error().message == "callee length 33 was not between 0 and 32");
+  config.callee_lengths = {-1};
+  CHECK_FALSE(NumberPolicy::build(config).ok());
+  config = {};
+  config.deny_caller_prefixes = {"4 4"};
+  CHECK(NumberPolicy::build(config).error().message.find("\"4 4\"") != std::string::npos);
+}
+
+TEST_CASE("PrefixSet: N-06 answers as trying every prefix does") {
+  SeededRandom random(3);
+  const auto text = [&](std::size_t length) {
+    std::string s;
+    for (std::size_t i = 0; i < length; ++i)
+      s += "01Aa#"[random.below(5)];
+    return s;
+  };
+  int found = 0;
+  for (int round = 0; round < 300; ++round) {
+    std::vector<std::string> prefixes;
+    for (std::uint64_t i = random.below(8); i > 0; --i)
+      prefixes.push_back(text(1 + random.below(4)));
+    if (random.below(40) == 0) prefixes.emplace_back();
+    auto set = PrefixSet::build(prefixes);
+    REQUIRE(set.ok());
+    REQUIRE(set->empty() == prefixes.empty());
+    for (int i = 0; i < 100; ++i) {
+      const std::string number = text(random.below(7));
+      const bool expected = std::any_of(prefixes.begin(), prefixes.end(),
+                                        [&](const auto& p) { return number.starts_with(p); });
+      REQUIRE(set->has_prefix_of(number) == expected);
+      found += expected;
+    }
+  }
+  CHECK(found > 1000);
+}
