@@ -199,17 +199,32 @@ bool controls_are_quoted(std::string_view value) noexcept {
   return true;
 }
 
-HeaderId header_id(std::string_view name) noexcept {
-  struct Known {
-    std::string_view name;
-    HeaderId id;
+// True when the token at `p`, as long as `lower_case`, is that name. Whole words are compared:
+// names are looked at for every header line there is.
+template <std::size_t size_with_nul>
+inline bool is_named(const char* p, const char (&lower_case)[size_with_nul]) noexcept {
+  constexpr std::size_t size = size_with_nul - 1;
+  const auto differs = [p, &lower_case](std::size_t at, auto word) {
+    auto expected = word;
+    std::memcpy(&word, p + at, sizeof word);
+    std::memcpy(&expected, lower_case + at, sizeof expected);
+    constexpr auto bit5 = static_cast<decltype(word)>(0x2020202020202020U);
+    return (word | bit5) != expected;
   };
-  const auto among = [name](std::initializer_list<Known> list) {
-    for (const Known& known : list) {
-      if (equals_token(name, known.name)) return known.id;
+  if constexpr (size >= 8) {
+    for (std::size_t at = 0; at + 8 <= size; at += 8) {
+      if (differs(at, std::uint64_t{})) return false;
     }
-    return HeaderId::other;
-  };
+    return !differs(size - 8, std::uint64_t{});
+  } else if constexpr (size >= 4) {
+    return !differs(0, std::uint32_t{}) && !differs(size - 4, std::uint32_t{});
+  } else {
+    return equals_token({p, size}, {lower_case, size});
+  }
+}
+
+HeaderId header_id(std::string_view name) noexcept {
+  const char* const p = name.data();
   switch (name.size()) {
     case 1:
       switch (lower(name[0])) {
@@ -238,69 +253,90 @@ HeaderId header_id(std::string_view name) noexcept {
         case 'x':
           return HeaderId::session_expires;
         default:
-          return HeaderId::other;
+          break;
       }
+      break;
     case 2:
-      return among({{"to", HeaderId::to}});
+      if (is_named(p, "to")) return HeaderId::to;
+      break;
     case 3:
-      return among({{"via", HeaderId::via}});
+      if (is_named(p, "via")) return HeaderId::via;
+      break;
     case 4:
-      return among({{"from", HeaderId::from},
-                    {"cseq", HeaderId::cseq},
-                    {"rseq", HeaderId::rseq},
-                    {"rack", HeaderId::rack},
-                    {"date", HeaderId::date}});
+      if (is_named(p, "from")) return HeaderId::from;
+      if (is_named(p, "cseq")) return HeaderId::cseq;
+      if (is_named(p, "rseq")) return HeaderId::rseq;
+      if (is_named(p, "rack")) return HeaderId::rack;
+      if (is_named(p, "date")) return HeaderId::date;
+      break;
     case 5:
-      return among(
-          {{"route", HeaderId::route}, {"allow", HeaderId::allow}, {"event", HeaderId::event}});
+      if (is_named(p, "route")) return HeaderId::route;
+      if (is_named(p, "allow")) return HeaderId::allow;
+      if (is_named(p, "event")) return HeaderId::event;
+      break;
     case 6:
-      return among({{"server", HeaderId::server},
-                    {"accept", HeaderId::accept},
-                    {"reason", HeaderId::reason},
-                    {"min-se", HeaderId::min_se}});
+      if (is_named(p, "server")) return HeaderId::server;
+      if (is_named(p, "accept")) return HeaderId::accept;
+      if (is_named(p, "reason")) return HeaderId::reason;
+      if (is_named(p, "min-se")) return HeaderId::min_se;
+      break;
     case 7:
-      return among({{"call-id", HeaderId::call_id},
-                    {"contact", HeaderId::contact},
-                    {"require", HeaderId::require},
-                    {"privacy", HeaderId::privacy},
-                    {"expires", HeaderId::expires}});
+      if (is_named(p, "call-id")) return HeaderId::call_id;
+      if (is_named(p, "contact")) return HeaderId::contact;
+      if (is_named(p, "require")) return HeaderId::require;
+      if (is_named(p, "privacy")) return HeaderId::privacy;
+      if (is_named(p, "expires")) return HeaderId::expires;
+      break;
     case 8:
-      return among({{"refer-to", HeaderId::refer_to}});
+      if (is_named(p, "refer-to")) return HeaderId::refer_to;
+      break;
     case 9:
-      return among({{"supported", HeaderId::supported},
-                    {"diversion", HeaderId::diversion},
-                    {"timestamp", HeaderId::timestamp}});
+      if (is_named(p, "supported")) return HeaderId::supported;
+      if (is_named(p, "diversion")) return HeaderId::diversion;
+      if (is_named(p, "timestamp")) return HeaderId::timestamp;
+      break;
     case 10:
-      return among({{"user-agent", HeaderId::user_agent}});
+      if (is_named(p, "user-agent")) return HeaderId::user_agent;
+      break;
     case 11:
-      return among(
-          {{"retry-after", HeaderId::retry_after}, {"unsupported", HeaderId::unsupported}});
+      if (is_named(p, "retry-after")) return HeaderId::retry_after;
+      if (is_named(p, "unsupported")) return HeaderId::unsupported;
+      break;
     case 12:
-      return among({{"max-forwards", HeaderId::max_forwards},
-                    {"content-type", HeaderId::content_type},
-                    {"record-route", HeaderId::record_route}});
+      if (is_named(p, "max-forwards")) return HeaderId::max_forwards;
+      if (is_named(p, "content-type")) return HeaderId::content_type;
+      if (is_named(p, "record-route")) return HeaderId::record_route;
+      break;
     case 13:
-      return among(
-          {{"authorization", HeaderId::authorization}, {"proxy-require", HeaderId::proxy_require}});
+      if (is_named(p, "authorization")) return HeaderId::authorization;
+      if (is_named(p, "proxy-require")) return HeaderId::proxy_require;
+      break;
     case 14:
-      return among({{"content-length", HeaderId::content_length}});
+      if (is_named(p, "content-length")) return HeaderId::content_length;
+      break;
     case 15:
-      return among({{"session-expires", HeaderId::session_expires},
-                    {"remote-party-id", HeaderId::remote_party_id}});
+      if (is_named(p, "session-expires")) return HeaderId::session_expires;
+      if (is_named(p, "remote-party-id")) return HeaderId::remote_party_id;
+      break;
     case 16:
-      return among({{"content-encoding", HeaderId::content_encoding},
-                    {"www-authenticate", HeaderId::www_authenticate}});
+      if (is_named(p, "content-encoding")) return HeaderId::content_encoding;
+      if (is_named(p, "www-authenticate")) return HeaderId::www_authenticate;
+      break;
     case 18:
-      return among({{"proxy-authenticate", HeaderId::proxy_authenticate}});
+      if (is_named(p, "proxy-authenticate")) return HeaderId::proxy_authenticate;
+      break;
     case 19:
-      return among({{"p-asserted-identity", HeaderId::p_asserted_identity},
-                    {"content-disposition", HeaderId::content_disposition},
-                    {"proxy-authorization", HeaderId::proxy_authorization}});
+      if (is_named(p, "p-asserted-identity")) return HeaderId::p_asserted_identity;
+      if (is_named(p, "content-disposition")) return HeaderId::content_disposition;
+      if (is_named(p, "proxy-authorization")) return HeaderId::proxy_authorization;
+      break;
     case 20:
-      return among({{"p-preferred-identity", HeaderId::p_preferred_identity}});
+      if (is_named(p, "p-preferred-identity")) return HeaderId::p_preferred_identity;
+      break;
     default:
-      return HeaderId::other;
+      break;
   }
+  return HeaderId::other;
 }
 
 constexpr std::uint64_t bit(HeaderId id) noexcept {

@@ -71,14 +71,15 @@ void MessageWriter::put_word(std::string_view text) noexcept {
 }
 
 void MessageWriter::put_unfolded(std::string_view text) noexcept {
+  const auto find_line_end = [&text](std::size_t from) {
+    while (from < text.size() && text[from] != '\r' && text[from] != '\n')
+      ++from;
+    return from;
+  };
   std::size_t begin = 0;
-  std::size_t at = 0;
-  while ((at = text.find_first_of("\r\n", begin)) != std::string_view::npos) {
+  for (std::size_t at = find_line_end(0); at != text.size(); at = find_line_end(begin)) {
     // The scanner lets CR LF pass only before white space, so what is here is a fold; anything else
     // is not ours.
-    std::size_t behind = at;
-    while (behind < text.size() && is_blank(text[behind]))
-      ++behind;
     const bool is_fold = text.substr(at, 2) == "\r\n" && at + 2 < text.size() &&
                          (text[at + 2] == ' ' || text[at + 2] == '\t');
     if (!is_fold) {
@@ -90,7 +91,9 @@ void MessageWriter::put_unfolded(std::string_view text) noexcept {
       --last;
     put(text.substr(begin, last - begin));
     put(" ");
-    begin = behind;
+    begin = at;
+    while (begin < text.size() && is_blank(text[begin]))
+      ++begin;
   }
   put(text.substr(begin));
 }
