@@ -1,0 +1,17 @@
+#include <tandem/version.h>
+#include <tandem/clock.hpp>
+#include <tandem/values.hpp>
+
+#include <cstdio>
+
+int main() {
+  const auto price = tandem::Amount::parse("0.0165");
+  const auto address = tandem::SocketAddress::parse("[2001:db8::1]:5060");
+  if (!price || !address || price->to_string() != "0.0165" ||
+      address->to_string() != "[2001:db8::1]:5060")
+    return 1;
+  const tandem::SystemClock clock;
+  std::printf("tandem %s, up for %lld us\n", TANDEM_VERSION_STRING,
+              static_cast<long long>(clock.monotonic_us()));
+  return clock.monotonic_us() > 0 ? 0 : 1;
+}

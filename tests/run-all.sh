@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# run-all.sh [--quick]: builds everything and runs every test, from any folder, as often as wanted.
+#
+#   release   build/       everything, ctest
+#   asan      build/asan   memory and undefined behaviour: unit, flow, C API and corpus replay
+#   tsan      build/tsan   data races: the rooms with threads, flow, C API
+#   fuzz      build/fuzz   each fuzz target for ten seconds from its corpus
+#
+# --quick runs the release part only. The last line is "N passed, N failed", counted over all parts; the exit status is
+# 0 when nothing failed. Installs missing Debian packages first (cmake/setup.sh; sudo when not root).
+set -uo pipefail
+
+quick=
+for option in "$@"; do
+  case $option in
+    --quick) quick=1 ;;
+    *) echo "usage: run-all.sh [--quick]" >&2; exit 2 ;;
+  esac
+done
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 1
+jobs=${TANDEM_JOBS:-$(nproc)}
+fuzz_seconds=${TANDEM_FUZZ_SECONDS:-10}
+passed=0 failed=0
+failures=() times=()
+
+fail() { # fail TEXT: one failure
+  failures+=("$1")
+  failed=$((failed + 1))
+  echo "FAILED: $1"
+}
+
+build() { # build PART FOLDER TARGET [CMAKE OPTIONS]
+  local part=$1 folder=$2 target=$3 log
+  shift 3
+  log=$folder.log
+  mkdir -p "$(dirname "$folder")"
+  if ! { cmake "$@" -S . -B "$folder" -G Ninja && cmake --build "$folder" -j "$jobs" --target "$target"; } >"$log" 2>&1; then
+    grep -E "error|FAILED|undefined reference|CMake Error" "$log" | head -n 40
+    fail "$part: the build (whole log: $log)"
+    return 1
+  fi
+}
+
+run_ctest() { # run_ctest PART FOLDER [CTEST OPTIONS]
+  local part=$1 folder=$2 log=$2.ctest.log line
+  shift 2
+  ctest --test-dir "$folder" --output-on-failure -j 2 --no-tests=error "$@" >"$log" 2>&1
+  local status=$? seen=0 bad=0
+  # a line a test: "  3/40 Test  #3: unit_base ....   Passed    1.20 sec"
+  while IFS= read -r line; do
+    seen=$((seen + 1))
+    case $line in
+      *"   Passed "*) passed=$((passed + 1)) ;;
+      *"***Skipped"*) echo "$part: not run: $line" ;;
+      *) bad=$((bad + 1)); fail "$part: $(sed -E 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: //' <<<"$line")" ;;
+    esac
+  done < <(grep -E '^ *[0-9]+/[0-9]+ Test +#[0-9]+: ' "$log")
+  grep -h "not run:" "$log" | sort -u || true
+  if [ "$bad" -gt 0 ]; then
+    sed -n '/Start testing\|^Test project/,$p' "$log" | grep -vE '   Passed |^ *Start ' | tail -n 200
+  elif [ "$status" != 0 ] || [ "$seen" = 0 ]; then
+    tail -n 20 "$log"
+    fail "$part: ctest ended with status $status"
+  fi
+}
+
+part() { # part NAME FUNCTION
+  local start=$SECONDS
+  echo "== $1"
+  "$2"
+  times+=("$1 $((SECONDS - start)) s")
+  echo "== $1 took $((SECONDS - start)) s"
+}
+
+release() {
+  build release build all -DCMAKE_BUILD_TYPE=RelWithDebInfo || return
+  run_ctest release build
+}
+asan() {
+  build asan build/asan tandem_memory_tests -C cmake/dev/asan.cmake -DTANDEM_BUILD_EXAMPLES=OFF || return
+  ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+    run_ctest asan build/asan -R '^(unit_|flow|capi|fuzz_replay_)'
+}
+tsan() {
+  build tsan build/tsan tandem_thread_tests -C cmake/dev/tsan.cmake -DTANDEM_BUILD_EXAMPLES=OFF || return
+  TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
+    run_ctest tsan build/tsan -R '^(unit_(base|io|media|cdr|rating|switch)$|flow|capi)'
+}
+fuzz() {
+  build fuzz build/fuzz tandem_fuzz_targets -C cmake/dev/fuzz.cmake || return
+  local source name log
+  for source in tests/fuzz/*_fuzz.cpp; do
+    name=$(basename "$source" _fuzz.cpp)
+    log=build/fuzz/$name.log
+    # New inputs go to a folder of the build; the committed corpus is only read.
+    mkdir -p "build/fuzz/corpus/$name" "build/fuzz/findings"
+    if [ ! -x "build/fuzz/bin/fuzz_$name" ]; then
+      fail "fuzz: $name was not built"
+    elif "build/fuzz/bin/fuzz_$name" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
+      -artifact_prefix="build/fuzz/findings/$name-" "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1; then
+      passed=$((passed + 1))
+      echo "fuzz $name: $(grep -E '^Done' "$log" | tail -n 1)"
+    else
+      tail -n 30 "$log"
+      fail "fuzz: $name (build/fuzz/findings/$name-*; put what it found into tests/fuzz/corpus/$name/)"
+    fi
+  done
+}
+
+# The compiler works in folders of ours, whoever runs this; a cache already set up is used as it is.
+command -v ccache >/dev/null && export CCACHE_COMPILERCHECK=content
+if cmake/setup.sh; then
+  part release release
+  if [ -z "$quick" ]; then
+    part asan asan
+    part tsan tsan
+    part fuzz fuzz
+  fi
+else
+  fail "cmake/setup.sh: packages are missing"
+fi
+
+echo
+for line in ${times[@]+"${times[@]}"}; do echo "time: $line"; done
+for line in ${failures[@]+"${failures[@]}"}; do echo "failed: $line"; done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
