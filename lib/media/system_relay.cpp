@@ -10,14 +10,17 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -38,6 +41,17 @@ constexpr std::uint32_t stop_event = 0xFFFFFFFF;   // beyond every slot
 constexpr std::int64_t tick_above_pps = 5000;
 constexpr std::int64_t tick_below_pps = 4000;
 constexpr std::int64_t rate_window_us = 100'000;
+
+// Files of the process that media ports may not take: databases, SIP connections and logs need some
+// while calls come.
+constexpr rlim_t files_kept_max = 64;
+
+bool is_kept_file(int fd) noexcept {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return false;
+  // The system gives the lowest free number, so the number says how many are open.
+  return static_cast<rlim_t>(fd) >= files.rlim_cur - std::min(files_kept_max, files.rlim_cur / 8);
+}
 
 class UniqueFd {
  public:
@@ -219,6 +233,10 @@ Result<UniqueFd> SystemRelay::bind_port(const SocketAddress& address, bool& is_b
         is_out_of_files(code) ? ErrorCode::limit : ErrorCode::io,
         "a socket for media port " + address.to_string() + " was refused: " + system_message(code)};
   }
+  if (is_kept_file(fd.get()))
+    return Error{ErrorCode::limit, "media port " + address.to_string() +
+                                       " was not bound: the limit of open files " +
+                                       "left none but those kept for the rest of the program"};
   const int on = 1;
   if (address.ip.is_ipv6()) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   // The system doubles the value for its own overhead. Small, so that after a stall old voice is
