@@ -105,14 +105,23 @@ void MessageWriter::put_number(std::uint64_t number) noexcept {
 }
 
 void MessageWriter::put_ip(const IpAddress& ip) noexcept {
+  if (ip.is_ipv4()) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (i > 0) put(".");
+      put_number(ip.bytes[i]);
+    }
+    return;
+  }
   char text[INET6_ADDRSTRLEN];
-  const int family = ip.is_ipv4() ? AF_INET : AF_INET6;
-  if (inet_ntop(family, ip.bytes.data(), text, sizeof text) != nullptr) put(text);
+  if (inet_ntop(AF_INET6, ip.bytes.data(), text, sizeof text) != nullptr) put(text);
 }
 
 void MessageWriter::put_name(std::string_view name) noexcept {
-  if (name.find(':') != std::string_view::npos && ok()) fault_ = Fault::forbidden;
-  put_word(name);
+  bool is_good = !name.empty();
+  for (char c : name)
+    is_good = is_good && static_cast<unsigned char>(c) > 0x20 && c != 0x7F && c != ':';
+  if (!is_good && ok()) fault_ = Fault::forbidden;
+  put(name);
   put(": ");
 }
 
