@@ -36,6 +36,20 @@ int descriptor_table_size() noexcept {
 
 }  // namespace
 
+// Not inline: the compiler would see an object keep the address of a local variable, and not that
+// the destructor takes it back.
+Watch::Guard::Guard(Watch& watch) noexcept : watch_(watch), outer_(watch.gone_) {
+  watch.gone_ = &gone_;
+}
+
+Watch::Guard::~Guard() {
+  if (!gone_) {
+    watch_.gone_ = outer_;
+  } else if (outer_ != nullptr) {
+    *outer_ = true;
+  }
+}
+
 void ReceiveBatch::prepare(std::size_t bytes_max) {
   if (bytes_max == bytes_max_) return;
   if (bytes_max > room_bytes_) {

@@ -36,16 +36,8 @@ class Watch {
   /// object.
   class Guard {
    public:
-    explicit Guard(Watch& watch) noexcept : watch_(watch), outer_(watch.gone_) {
-      watch.gone_ = &gone_;
-    }
-    ~Guard() {
-      if (!gone_) {
-        watch_.gone_ = outer_;
-      } else if (outer_ != nullptr) {
-        *outer_ = true;
-      }
-    }
+    explicit Guard(Watch& watch) noexcept;
+    ~Guard();
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
     [[nodiscard]] bool is_gone() const noexcept { return gone_; }
