@@ -199,8 +199,9 @@ bool controls_are_quoted(std::string_view value) noexcept {
   return true;
 }
 
-// True when the token at `p`, as long as `lower_case`, is that name. Whole words are compared:
-// names are looked at for every header line there is.
+// True when the text at `p`, as long as `lower_case`, is that name in any case. Setting bit 5 maps
+// on a letter only its other case, and on '-' only CR, which stands in a line only in front of LF,
+// and LF maps on '*'. Whole words are compared: names are looked at for every header line there is.
 template <std::size_t size_with_nul>
 inline bool is_named(const char* p, const char (&lower_case)[size_with_nul]) noexcept {
   constexpr std::size_t size = size_with_nul - 1;
@@ -354,21 +355,39 @@ constexpr std::uint64_t single_value_headers =
     bit(HeaderId::expires) | bit(HeaderId::date) | bit(HeaderId::timestamp) |
     bit(HeaderId::retry_after);
 
+// First ':' from `p` on, or `end`.
+inline const char* find_colon(const char* p, const char* end) noexcept {
+#if defined(__SSE2__)
+  if (end - p >= 16) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const int mask = _mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8(':')));
+    if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
+    p += 16;
+  }
+#endif
+  while (p != end && *p != ':')
+    ++p;
+  return p;
+}
+
 bool split_header(std::string_view line, Header& header) noexcept {
   const char* const begin = line.data();
   const char* const end = begin + line.size();
-  const char* p = skip(begin, end, class_token);
-  header.name = between(begin, p);
-  while (p != end && (*p == ' ' || *p == '\t'))
-    ++p;  // HCOLON; a fold is not allowed here
-  if (header.name.empty() || p == end || *p != ':') return false;
-  ++p;
-  const char* last = end;
-  p = skip_blanks(p, end);
-  while (last != p && is(last[-1], class_blank))
-    --last;
-  header.value = between(p, last);
+  const char* const colon = find_colon(begin, end);
+  if (colon == end) return false;
+  const char* name_end = colon;
+  while (name_end != begin && (name_end[-1] == ' ' || name_end[-1] == '\t'))
+    --name_end;  // HCOLON; no fold here
+  header.name = between(begin, name_end);
+  if (header.name.empty()) return false;
   header.id = header_id(header.name);
+  // A known name consists of token characters; of the others each one is looked at.
+  if (header.id == HeaderId::other && skip(begin, name_end, class_token) != name_end) return false;
+  const char* const first = skip_blanks(colon + 1, end);
+  const char* last = end;
+  while (last != first && is(last[-1], class_blank))
+    --last;
+  header.value = between(first, last);
   return true;
 }
 
