@@ -312,4 +312,68 @@ struct Stack {
   }
 };
 
+/// Times in ms at which `from` sent messages whose first line begins with `start`, counted from the
+/// first.
+inline std::string schedule(const FakeNetwork& network, std::string_view from,
+                            std::string_view start) {
+  std::string text;
+  std::int64_t first_us = -1;
+  for (const auto& datagram : network.sent) {
+    if (datagram.from != at(from) || datagram.bytes.substr(0, start.size()) != start) continue;
+    if (first_us < 0) first_us = datagram.at_us;
+    // A timer may be a tick late.
+    const std::int64_t ms = (datagram.at_us - first_us) / 1000;
+    if (!text.empty()) text += ' ';
+    text += std::to_string(ms - ms % 100);
+  }
+  return text;
+}
+
+/// An inbound call of `peer` up to its 2xx; gives the tag of the stack.
+inline std::string answer_call(Stack& stack, Peer& peer, bool with_ack = true) {
+  Peer::Request invite;
+  invite.body = offer;
+  peer.request(invite);
+  stack.run_ms(1);
+  stack.calls().legs.back()->answer(answer_body, {});
+  stack.run_ms(1);
+  std::string tag;
+  while (!peer.inbox.empty())
+    tag = std::string(peer.take()->message.to.tag);
+  if (with_ack) {
+    Peer::Request ack;
+    ack.method = "ACK";
+    ack.branch = "z9hG4bKack";
+    ack.to_tag = tag;
+    peer.request(ack);
+    stack.run_ms(1);
+  }
+  stack.calls().take_log();
+  return tag;
+}
+
+/// An outbound call to `peer`, answered and acknowledged; gives the ACK.
+inline std::unique_ptr<Received> connect_call(Stack& stack, Peer& peer,
+                                              std::string_view extra = {}) {
+  stack.dial(peer.address());
+  stack.run_ms(1);
+  const auto invite = peer.take();
+  peer.reply(*invite, 200, "b1", answer_sdp, extra);
+  stack.run_ms(1);
+  stack.calls().take_log();
+  return peer.take();
+}
+
+/// A request of the callee inside the dialog that `ack` belongs to.
+inline Peer::Request callee_request(const Received& ack, std::string method, std::uint32_t cseq) {
+  Peer::Request request;
+  request.method = std::move(method);
+  request.branch = "z9hG4bKb" + std::to_string(cseq) + request.method;
+  request.from_tag = std::string(ack.message.to.tag);
+  request.to_tag = std::string(ack.message.from.tag);
+  request.call_id = std::string(ack.message.call_id);
+  request.cseq = cseq;
+  return request;
+}
+
 }  // namespace tandem::sip::test
