@@ -5,7 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 
+#include "tandem/error.hpp"
 #include "tandem/export.h"
 
 namespace tandem {
@@ -41,6 +44,17 @@ class TANDEM_EXPORT SimulatedClock final : public Clock {
   std::atomic<std::int64_t> monotonic_us_;
   std::atomic<std::int64_t> wall_us_;
 };
+
+/// Reads "2026-11-25T12:00:00Z", with a fraction of a second of any length (cut to microseconds)
+/// and with an offset
+/// "+02:00" instead of "Z" (RFC 3339 section 5.6); or "2026-11-25", the start of that day in UTC. A
+/// leap second is read as the second after it. Years 1970..9999. Result: microseconds since 1970
+/// UTC. Errors: invalid_argument.
+[[nodiscard]] TANDEM_EXPORT Result<std::int64_t> parse_time_us(std::string_view text);
+
+/// "2026-11-25T12:00:00.000000Z". Times outside of the years 1970..9999 are moved to the nearer
+/// end.
+[[nodiscard]] TANDEM_EXPORT std::string format_time_us(std::int64_t time_us);
 
 /// Where random numbers come from. Threading: one thread at a time.
 class TANDEM_EXPORT Random {

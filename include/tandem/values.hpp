@@ -13,9 +13,11 @@
 
 namespace tandem {
 
-/// A sum of money or a price in units of 1e-8 of its currency (B-01). Integer; never floating point.
+/// A sum of money or a price in units of 1e-8 of its currency (B-01). Integer; never floating
+/// point.
 ///
-/// Range: +-9.2e10 of the currency. Sums are made with add() and subtract(), which tell when they leave it.
+/// Range: +-9.2e10 of the currency. Sums are made with add() and subtract(), which tell when they
+/// leave it.
 class TANDEM_EXPORT Amount {
  public:
   static constexpr std::int64_t scale = 100'000'000;  ///< Units in one whole of the currency.
@@ -23,8 +25,8 @@ class TANDEM_EXPORT Amount {
   constexpr Amount() noexcept = default;
   static constexpr Amount from_units(std::int64_t units) noexcept { return Amount(units); }
 
-  /// Reads a decimal: optional sign, digits, at most one point, at most 8 decimals ("-0.0165", "5").
-  /// Errors: invalid_argument (anything else, or out of range).
+  /// Reads a decimal: optional sign, digits, at most one point, at most 8 decimals ("-0.0165",
+  /// "5"). Errors: invalid_argument (anything else, or out of range).
   static Result<Amount> parse(std::string_view text);
 
   /// At least two decimals and no further trailing zeros: "0.60", "0.0165", "-3.00".
@@ -56,7 +58,8 @@ class TANDEM_EXPORT Amount {
 struct TANDEM_EXPORT IpAddress {
   enum class Family : std::uint8_t { none, ipv4, ipv6 };
   Family family = Family::none;
-  std::array<std::uint8_t, 16> bytes{};  ///< Network order; IPv4 uses the first 4, the rest are zero.
+  std::array<std::uint8_t, 16>
+      bytes{};  ///< Network order; IPv4 uses the first 4, the rest are zero.
 
   /// Reads "192.0.2.1", "2001:db8::1" or "[2001:db8::1]". Errors: invalid_argument.
   static Result<IpAddress> parse(std::string_view text);
@@ -88,7 +91,8 @@ struct TANDEM_EXPORT SocketAddress {
   IpAddress ip;
   std::uint16_t port = 0;
 
-  /// Reads "IP:PORT", "[IPv6]:PORT" or a bare IP, which gets `default_port`. Errors: invalid_argument.
+  /// Reads "IP:PORT", "[IPv6]:PORT" or a bare IP, which gets `default_port`. Errors:
+  /// invalid_argument.
   static Result<SocketAddress> parse(std::string_view text, std::uint16_t default_port = 0);
   [[nodiscard]] std::string to_string() const;  ///< "192.0.2.1:5060", "[2001:db8::1]:5060".
   auto operator<=>(const SocketAddress&) const noexcept = default;
@@ -98,8 +102,8 @@ struct TANDEM_EXPORT SocketAddress {
 enum class ReleaseSide : std::uint8_t { caller, callee, server };
 TANDEM_EXPORT const char* release_side_name(ReleaseSide side) noexcept;
 
-/// Why a call or an attempt ended (C-08). The value is the `end_code` that records carry, except for reasons
-/// that came from a SIP response: those carry the SIP status (contract, rule 2).
+/// Why a call or an attempt ended (C-08). The value is the `end_code` that records carry, except
+/// for reasons that came from a SIP response: those carry the SIP status (contract, rule 2).
 enum class Reason : std::int16_t {
   none = 0,
   NormalCallClearing = 16,
@@ -156,9 +160,9 @@ enum class Reason : std::int16_t {
 /// What the table of C-08 says of a reason.
 struct ReasonFacts {
   Reason reason;
-  const char* name;   ///< As in records, for instance "NoAvailableRouter".
-  int sip_status;     ///< Status for the customer; 0: the call is ended with BYE.
-  int q850_cause;     ///< ITU-T Q.850 cause.
+  const char* name;  ///< As in records, for instance "NoAvailableRouter".
+  int sip_status;    ///< Status for the customer; 0: the call is ended with BYE.
+  int q850_cause;    ///< ITU-T Q.850 cause.
 };
 
 /// Facts of any enumerator; unknown values give those of InternalError.
@@ -169,8 +173,8 @@ TANDEM_EXPORT std::optional<Reason> reason_from_name(std::string_view name) noex
 /// `status`: 300..699.
 TANDEM_EXPORT Reason reason_for_response(int status) noexcept;
 
-/// SIP status to Q.850 cause and back (C-09, RFC 3398). Unknown values give 127 and 500 for the class rule of
-/// RFC 3398 section 8.2.6.
+/// SIP status to Q.850 cause and back (C-09, RFC 3398). Unknown values give 127 and 500 for the
+/// class rule of RFC 3398 section 8.2.6.
 TANDEM_EXPORT int q850_for_sip(int status) noexcept;
 TANDEM_EXPORT int sip_for_q850(int cause) noexcept;
 
@@ -186,7 +190,8 @@ template <>
 struct std::hash<tandem::SocketAddress> {
   std::size_t operator()(const tandem::SocketAddress& a) const noexcept {
     std::size_t h = a.port * 0x9E3779B97F4A7C15ULL + static_cast<std::size_t>(a.ip.family);
-    for (std::uint8_t byte : a.ip.bytes) h = (h ^ byte) * 0x100000001B3ULL;
+    for (std::uint8_t byte : a.ip.bytes)
+      h = (h ^ byte) * 0x100000001B3ULL;
     return h;
   }
 };

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "tandem/clock.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem {
@@ -28,17 +29,6 @@ void append_integer(std::string& out, T value) {
   char buffer[24];
   out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
 }
-
-/// Reads "2026-11-25T12:00:00Z", with a fraction of a second of any length (cut to microseconds)
-/// and with an offset
-/// "+02:00" instead of "Z" (RFC 3339 section 5.6); or "2026-11-25", the start of that day in UTC. A
-/// leap second is read as the second after it. Years 1970..9999. Result: microseconds since 1970
-/// UTC. Errors: invalid_argument.
-[[nodiscard]] Result<std::int64_t> parse_time_us(std::string_view text);
-
-/// "2026-11-25T12:00:00.000000Z". Times outside of the years 1970..9999 are moved to the nearer
-/// end.
-[[nodiscard]] std::string format_time_us(std::int64_t time_us);
 
 /// "2026-11-25", the UTC date of a time.
 [[nodiscard]] std::string format_date(std::int64_t time_us);

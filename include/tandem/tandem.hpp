@@ -1,0 +1,21 @@
+// Everything that the C++ API has.
+#pragma once
+
+#include "tandem/accounts.hpp"
+#include "tandem/admin.hpp"
+#include "tandem/call.hpp"
+#include "tandem/cdr.hpp"
+#include "tandem/clock.hpp"
+#include "tandem/config.hpp"
+#include "tandem/error.hpp"
+#include "tandem/export.h"
+#include "tandem/log.hpp"
+#include "tandem/media_relay.hpp"
+#include "tandem/number_policy.hpp"
+#include "tandem/rating.hpp"
+#include "tandem/rewrite.hpp"
+#include "tandem/route_table.hpp"
+#include "tandem/sources.hpp"
+#include "tandem/switch.hpp"
+#include "tandem/values.hpp"
+#include "tandem/version.h"
