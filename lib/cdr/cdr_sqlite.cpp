@@ -350,11 +350,19 @@ void add_number(Search& search, const std::string& column, const std::string& nu
     search.texts.push_back(text);
     return;
   }
-  // A range instead of LIKE: it uses the index, and minds neither case nor wildcards. 0xFF is above
-  // every byte of UTF-8.
-  search.where += "(" + column + " >= ? AND " + column + " < ?)";
+  // A range instead of LIKE: it uses the index, and minds neither case nor wildcards. Its end is
+  // the first text behind all that begin so.
+  search.where += "(" + column + " >= ?";
   search.texts.push_back(text);
-  search.texts.push_back(text + "\xFF");
+  std::string end = text;
+  while (!end.empty() && end.back() == '\xFF')
+    end.pop_back();
+  if (!end.empty()) {
+    end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
+    search.where += " AND " + column + " < ?";
+    search.texts.push_back(std::move(end));
+  }
+  search.where += ")";
 }
 
 void add_any_view(Search& search, const std::string& billing_view, const std::string& number) {

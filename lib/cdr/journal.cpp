@@ -512,6 +512,13 @@ Result<void> Journal::Body::begin_segment() {
   offset = segment_header_bytes;
   prewritten_bytes = std::max(prewritten_bytes, segment_header_bytes);
   const std::lock_guard guard(segments_mutex);
+  // Its predecessor holds no record that counts when it failed at once. It was kept until now
+  // because its header tells that numbers have been given out; a full disk must not be filled with
+  // one such file an attempt.
+  while (!segments.empty() && segments.back().last_sequence < segments.back().first_sequence &&
+         segments.back().previous_sequence == durable_now && disk.remove(segments.back().path)) {
+    segments.pop_back();
+  }
   segments.push_back(Segment{serial, path, durable_now, header.first_sequence, durable_now});
   return {};
 }
@@ -617,16 +624,7 @@ bool Journal::Body::commit(bool ignores_pause) {
 void Journal::Body::abandon_segment(const Error& error) {
   disk_failures.fetch_add(1, std::memory_order_relaxed);
   is_failing.store(true);
-  if (file) {
-    file.reset();
-    const std::lock_guard guard(segments_mutex);
-    Segment& segment = segments.back();
-    if (segment.last_sequence < segment.first_sequence) {
-      // No record in it counts. A full disk would otherwise be filled with one such file an
-      // attempt.
-      if (options.disk->remove(segment.path)) segments.pop_back();
-    }
-  }
+  file.reset();
   pause_us = pause_us == 0 ? pause_min_us : std::min(pause_us * 2, pause_max_us);
   retry_at_us = clock.monotonic_us() + pause_us;
   say(LogLevel::error,
