@@ -573,6 +573,7 @@ SwitchCounters Switch::Body::counters() const {
   sum.journal_records = journal.appended;
   sum.journal_lag = journal.waiting;
   sum.journal_writable = journal_->is_writable();
+  sum.is_draining = commons_->is_draining.load();
   return sum;
 }
 

@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "switch/config_check.hpp"
-#include "switch/config_reader.hpp"
+#include "switch/config_reader_json.hpp"
 #include "switch/resolve.hpp"
 #include "tandem/config.hpp"
 #include "tandem/rewrite.hpp"

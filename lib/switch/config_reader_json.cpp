@@ -1,4 +1,4 @@
-#include "switch/config_reader.hpp"
+#include "switch/config_reader_json.hpp"
 
 #include <cctype>
 

@@ -1,0 +1,80 @@
+#include "call/billing_record.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace tandem;
+
+namespace {
+
+call::BillingTerms terms_of_both_sides() {
+  call::BillingTerms terms;
+  terms.has_customer_rate = terms.has_vendor_rate = true;
+  terms.customer_rate.prefix = "44";
+  terms.customer_rate.price = Amount::parse("0.60").value();
+  terms.customer_rate.first_s = terms.customer_rate.next_s = 60;
+  terms.customer_rate.sections = {{Amount::parse("0.01").value(), 0}};
+  terms.vendor_rate.prefix = "4";
+  terms.vendor_rate.price = Amount::parse("0.30").value();
+  terms.rules.precision = 4;
+  return terms;
+}
+
+cdr::OpenCall open_call(std::optional<std::int64_t> talk_time_ms) {
+  cdr::OpenCall open;
+  open.answer.call_id = 7;
+  open.answer.cdr.call_id = "crash@test";
+  open.answer.cdr.answered_at_us = 1'000'000;
+  open.answer.cdr.customer.account = "acme";
+  open.answer.cdr.vendor.emplace().account = "v1";
+  open.answer.cdr.attempts.emplace_back().vendor_gateway = "v1";
+  open.answer.rating = call::encode(terms_of_both_sides());
+  if (talk_time_ms)
+    open.last_mark = cdr::MarkRecord{7, 1'000'000 + *talk_time_ms * 1000, *talk_time_ms, {}};
+  return open;
+}
+
+}  // namespace
+
+TEST_CASE("BillingTerms: what was encoded is decoded, every cut of it is refused") {
+  const std::string bytes = call::encode(terms_of_both_sides());
+  const auto decoded = call::decode_billing_terms(bytes);
+  REQUIRE(decoded.ok());
+  CHECK(decoded->customer_rate == terms_of_both_sides().customer_rate);
+  CHECK(decoded->vendor_rate == terms_of_both_sides().vendor_rate);
+  CHECK(decoded->rules == terms_of_both_sides().rules);
+  for (std::size_t length = 0; length < bytes.size(); ++length) {
+    CHECK_FALSE(call::decode_billing_terms(std::string_view(bytes).substr(0, length)).ok());
+  }
+}
+
+TEST_CASE("close_after_crash: the call is billed up to its last mark, both sides, as ServerCrash") {
+  const auto record = call::close_after_crash(open_call(61'000));
+  REQUIRE(record.ok());
+  const Cdr& cdr = record->cdr;
+  CHECK(cdr.end_reason == Reason::ServerCrash);
+  CHECK(cdr.end_code == -47);
+  CHECK(cdr.talk_time_ms == 61'000);
+  CHECK(cdr.ended_at_us == 62'000'000);
+  // 0.01 connection fee, then 61 s in whole minutes: 2 * 0.60.
+  CHECK(cdr.customer.charge.to_string() == "1.21");
+  CHECK(cdr.customer.billed_time_s == 120);
+  // 61 s at 0.30 a minute: 0.305.
+  CHECK(cdr.vendor->charge.to_string() == "0.305");
+  CHECK(cdr.attempts.back().ended_at_us == cdr.ended_at_us);
+}
+
+TEST_CASE("close_after_crash: a call that had no mark yet has one record without charge") {
+  const auto record = call::close_after_crash(open_call(std::nullopt));
+  REQUIRE(record.ok());
+  CHECK(record->cdr.talk_time_ms == 0);
+  CHECK(record->cdr.customer.charge.is_zero());
+  CHECK(record->cdr.ended_at_us == record->cdr.answered_at_us);
+}
+
+TEST_CASE("close_after_crash: damaged terms are an error, not a guess") {
+  cdr::OpenCall open = open_call(1'000);
+  open.answer.rating.resize(10);
+  const auto record = call::close_after_crash(open);
+  REQUIRE_FALSE(record.ok());
+  CHECK(record.error().code == ErrorCode::corrupt);
+}
