@@ -1,0 +1,1071 @@
+/* The C API of tandem: the whole of it, and the binary promise of the library (docs/abi.md).
+
+   Names: tandem_<thing>_<verb>; the object comes first, results last. A function that can fail
+   returns TANDEM_OK or a negative TANDEM_ERR_* and then writes nothing to its results but where it
+   says so; tandem_last_error() tells what was wrong, in one line. Functions returning void never
+   fail and leave that text alone.
+
+   Structures begin with `struct_size`, which TANDEM_..._INIT sets. They grow at their end only, and
+   0 in a new member means the old behaviour. The library takes a larger structure from a newer
+   caller as long as the bytes that it does not know are zero, else it answers UNSUPPORTED. Where
+   the library fills a structure the caller sets `struct_size` first; it fills what fits.
+
+   Text in: NUL-terminated UTF-8, copied; NULL means "" or absent unless said otherwise. Text out
+   that the library makes for the caller is a tandem_text, which the caller destroys. Text inside of
+   a structure that a callback gets ends with the callback.
+
+   Money is a whole number of 1e-8 of the currency (`_units`), times are microseconds since 1970 UTC
+   (`_at_us`, `_us`) unless called monotonic, booleans are int32_t 0 or 1.
+
+   Objects are opaque and end with their tandem_..._destroy(), which takes NULL and does nothing
+   then. Using an object after that, or destroying it twice, is an error of the caller that cannot
+   be detected.
+
+   Callbacks come with `user`, a pointer that the library hands back and never reads, and
+   `user_free`. A function that takes a structure with `user_free` owns `user` from that moment:
+   user_free runs exactly once, also when the function fails. NULL: the caller keeps `user`.
+   Callbacks must not throw C++ exceptions. */
+#ifndef TANDEM_H
+#define TANDEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tandem/export.h"
+#include "tandem/version.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Version and errors --------------------------------------------------------------------- */
+
+/* "0.1.0": of the library that is loaded; TANDEM_VERSION_STRING is that of the header. Any thread.
+   Since 0.1. */
+TANDEM_API const char* tandem_version(void);
+/* major * 1,000,000 + minor * 1,000 + patch. Any thread. Since 0.1. */
+TANDEM_API uint32_t tandem_version_number(void);
+
+/* The numbers are those of tandem::ErrorCode and are never changed. Since 0.1. */
+enum {
+  TANDEM_OK = 0,
+  TANDEM_ERR_INVALID_ARGUMENT = -1, /* a value is out of its range, malformed, or NULL */
+  TANDEM_ERR_NOT_FOUND = -2,        /* the named thing does not exist */
+  TANDEM_ERR_ALREADY_EXISTS = -3,   /* the named thing exists */
+  TANDEM_ERR_IO = -4,               /* the operating system refused: file, socket, database */
+  TANDEM_ERR_LIMIT = -5,            /* a stated bound is reached, or memory ran out */
+  TANDEM_ERR_WRONG_THREAD = -6,     /* called on a thread that may not call it */
+  TANDEM_ERR_WRONG_STATE = -7,      /* not possible now: not started, closed, already answered */
+  TANDEM_ERR_UNSUPPORTED = -8,      /* known, but not built or not possible here */
+  TANDEM_ERR_TOO_SMALL = -9,        /* the caller's array cannot hold the answer */
+  TANDEM_ERR_TIMEOUT = -10,         /* the deadline passed */
+  TANDEM_ERR_CORRUPT = -11,         /* stored data failed its check */
+  TANDEM_ERR_INTERNAL = -12         /* a broken promise of this library; please report it */
+};
+
+/* "invalid_argument"; "ok" for 0, "unknown" for other numbers. Lives for ever. Since 0.1. */
+TANDEM_API const char* tandem_error_name(int code);
+/* What made the last function that returns a code fail on this thread; "" when it did not fail.
+   One line, at most 1023 bytes. Ends with the next such function on this thread. Since 0.1. */
+TANDEM_API const char* tandem_last_error(void);
+
+/* ---- Text ----------------------------------------------------------------------------------- */
+
+typedef struct tandem_text tandem_text; /* a text that the library made for the caller */
+
+/* The bytes, NUL-terminated; live as long as the text. "" for NULL. Since 0.1. */
+TANDEM_API const char* tandem_text_data(const tandem_text* text);
+/* Bytes without the NUL. 0 for NULL. Since 0.1. */
+TANDEM_API size_t tandem_text_size(const tandem_text* text);
+TANDEM_API void tandem_text_destroy(tandem_text* text); /* NULL: no-op. Since 0.1. */
+
+/* ---- Values --------------------------------------------------------------------------------- */
+
+#define TANDEM_AMOUNT_SCALE INT64_C(100000000) /* units in one whole of the currency (B-01) */
+
+/* Reads a decimal: optional sign, digits, at most 8 decimals ("-0.0165"). Errors:
+   INVALID_ARGUMENT. Any thread. Since 0.1. */
+TANDEM_API int tandem_amount_parse(const char* text, int64_t* units);
+/* At least two decimals, no further trailing zeros: "0.60". Any thread. Since 0.1. */
+TANDEM_API int tandem_amount_format(int64_t units, tandem_text** out);
+
+/* Reads RFC 3339 ("2026-11-25T12:00:00Z") or a date. Errors: INVALID_ARGUMENT. Any thread.
+   Since 0.1. */
+TANDEM_API int tandem_time_parse(const char* text, int64_t* at_us);
+/* "2026-11-25T12:00:00.000000Z". Any thread. Since 0.1. */
+TANDEM_API int tandem_time_format(int64_t at_us, tandem_text** out);
+
+/* Name of a release reason (C-08), for instance "NoAvailableRouter"; "InternalError" for unknown
+   numbers. Lives for ever. Any thread. Since 0.1. */
+TANDEM_API const char* tandem_reason_name(int32_t reason);
+/* Number of a name. Errors: NOT_FOUND. Any thread. Since 0.1. */
+TANDEM_API int tandem_reason_from_name(const char* name, int32_t* reason);
+
+/* An address with a port. Never grows, so it may stand in arrays. */
+typedef struct tandem_address {
+  char ip[46];   /* "192.0.2.1", "2001:db8::1"; "" for none */
+  uint16_t port; /* 0: none */
+} tandem_address;
+
+/* ---- Log lines ------------------------------------------------------------------------------ */
+
+enum { TANDEM_LOG_DEBUG = 0, TANDEM_LOG_INFO = 1, TANDEM_LOG_WARNING = 2, TANDEM_LOG_ERROR = 3 };
+
+/* `line`: "2026-11-25T12:00:00.000000Z warning sip: datagram refused source=192.0.2.1:5060", ends
+   with the call. On whatever thread logs, several at once; must not block for long and must not
+   call tandem. */
+typedef void (*tandem_log_fn)(int32_t level, const char* line, void* user);
+
+/* ---- Number policy (N-06) ------------------------------------------------------------------- */
+
+/* Which numbers a gateway takes. Every count of 0 means: no restriction. The arrays are copied. */
+typedef struct tandem_number_policy_config {
+  size_t struct_size;
+  const int32_t* caller_lengths; /* allowed lengths, 0..32; 0 allows an absent caller */
+  size_t caller_lengths_count;
+  const int32_t* callee_lengths;
+  size_t callee_lengths_count;
+  const char* const* allow_caller_prefixes; /* 0..32 characters each */
+  size_t allow_caller_prefixes_count;
+  const char* const* deny_caller_prefixes; /* outranks the allow list */
+  size_t deny_caller_prefixes_count;
+  const char* const* allow_callee_prefixes;
+  size_t allow_callee_prefixes_count;
+  const char* const* deny_callee_prefixes;
+  size_t deny_callee_prefixes_count;
+} tandem_number_policy_config;
+#define TANDEM_NUMBER_POLICY_CONFIG_INIT \
+  { sizeof(tandem_number_policy_config), NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0 }
+
+/* The first rule that refuses, in this order, is the one reported. */
+enum {
+  TANDEM_NUMBER_ACCEPTED = 0,
+  TANDEM_NUMBER_CALLER_LENGTH = 1,
+  TANDEM_NUMBER_CALLEE_LENGTH = 2,
+  TANDEM_NUMBER_CALLER_NOT_ALLOWED = 3,
+  TANDEM_NUMBER_CALLER_DENIED = 4,
+  TANDEM_NUMBER_CALLEE_NOT_ALLOWED = 5,
+  TANDEM_NUMBER_CALLEE_DENIED = 6
+};
+
+typedef struct tandem_number_policy tandem_number_policy; /* immutable; any thread, any number */
+
+/* Errors: INVALID_ARGUMENT. Since 0.1. */
+TANDEM_API int tandem_number_policy_create(const tandem_number_policy_config* config,
+                                           tandem_number_policy** out);
+/* Writes a TANDEM_NUMBER_* to *verdict; a refusal is TANDEM_OK. Since 0.1. */
+TANDEM_API int tandem_number_policy_judge(const tandem_number_policy* policy, const char* caller,
+                                          const char* callee, int32_t* verdict);
+TANDEM_API void tandem_number_policy_destroy(tandem_number_policy* policy); /* Since 0.1. */
+
+/* ---- Rewrite rules (N-01..N-03) ------------------------------------------------------------- */
+
+typedef struct tandem_rewrite_rules tandem_rewrite_rules; /* immutable; any thread, any number */
+
+enum {
+  TANDEM_REWRITE_UNCHANGED = 0, /* no rule matched */
+  TANDEM_REWRITE_REWRITTEN = 1,
+  TANDEM_REWRITE_TOO_LONG = 2 /* the number or the result had over 32 characters */
+};
+
+typedef struct tandem_rewritten_number {
+  size_t struct_size;
+  int32_t outcome; /* TANDEM_REWRITE_* */
+  char number[33]; /* the result; "" when too long */
+} tandem_rewritten_number;
+#define TANDEM_REWRITTEN_NUMBER_INIT          \
+  {                                           \
+    sizeof(tandem_rewritten_number), 0, { 0 } \
+  }
+
+/* Reads rule text, "0:86,00:,*:86*"; "" is no rules. docs/routing.md has the language. Errors:
+   INVALID_ARGUMENT (names rule and offset), LIMIT. Since 0.1. */
+TANDEM_API int tandem_rewrite_rules_compile(const char* text, tandem_rewrite_rules** out);
+/* Applies the best matching rule to `number`, 0..32 characters. Equal draws give equal results;
+   `draw` only matters to rules with several targets or a random digit. Since 0.1. */
+TANDEM_API int tandem_rewrite_rules_apply(const tandem_rewrite_rules* rules, const char* number,
+                                          uint64_t draw, tandem_rewritten_number* out);
+/* Index, from 0 in the order of the text, of the rule that apply() would use. Errors: NOT_FOUND (no
+   rule matches). Since 0.1. */
+TANDEM_API int tandem_rewrite_rules_match(const tandem_rewrite_rules* rules, const char* number,
+                                          size_t* rule);
+TANDEM_API size_t tandem_rewrite_rules_size(const tandem_rewrite_rules* rules); /* Since 0.1. */
+TANDEM_API void tandem_rewrite_rules_destroy(tandem_rewrite_rules* rules);      /* Since 0.1. */
+
+/* ---- Routes (R-01..R-04, R-09, R-14) -------------------------------------------------------- */
+
+/* Immutable but for whose turn it is among equals; any thread, any number. */
+typedef struct tandem_route_table tandem_route_table;
+typedef struct tandem_route_table_builder tandem_route_table_builder; /* one thread at a time */
+
+enum {
+  TANDEM_PREFIX_EXTENSION = 0, /* shorter matching prefixes are appended as fallback */
+  TANDEM_PREFIX_EXPIRATION = 1 /* shorter matching prefixes are not tried */
+};
+
+typedef struct tandem_vendor_route {
+  size_t struct_size;
+  const char* gateway;         /* 1..255 bytes, unique. Required. */
+  const char* const* prefixes; /* 0..32 characters each; none, or "": every number */
+  size_t prefixes_count;
+  int32_t prefix_mode; /* TANDEM_PREFIX_* */
+  int32_t priority;    /* 0..65535, lower first */
+  int32_t line_limit;  /* calls at once; -1 (set by the initialiser): unlimited, 0: none */
+  int32_t locked;      /* never a candidate */
+  const char* const* allow_customers; /* only these may use it */
+  size_t allow_customers_count;
+  const char* const* deny_customers; /* all but these may */
+  size_t deny_customers_count;
+  const tandem_number_policy_config* numbers; /* NULL: every number */
+} tandem_vendor_route;
+#define TANDEM_VENDOR_ROUTE_INIT \
+  { sizeof(tandem_vendor_route), NULL, NULL, 0, 0, 0, -1, 0, NULL, 0, NULL, 0, NULL }
+
+/* Since 0.1. */
+TANDEM_API int tandem_route_table_builder_create(tandem_route_table_builder** out);
+/* Gives the vendor the next index, from 0. Errors: INVALID_ARGUMENT, ALREADY_EXISTS; then the
+   builder is as it was. Since 0.1. */
+TANDEM_API int tandem_route_table_builder_add(tandem_route_table_builder* builder,
+                                              const tandem_vendor_route* vendor);
+/* Freezes what was added; leaves the builder empty. Since 0.1. */
+TANDEM_API int tandem_route_table_builder_build(tandem_route_table_builder* builder,
+                                                tandem_route_table** out);
+TANDEM_API void tandem_route_table_builder_destroy(tandem_route_table_builder* builder);
+
+/* Calls that the vendor with this index carries now. On the thread of the lookup; must not block
+   and must not call tandem. */
+typedef uint32_t (*tandem_line_load_fn)(uint32_t gateway, void* user);
+
+typedef struct tandem_route_query {
+  size_t struct_size;
+  const char* called;       /* 1..32 characters; anything else matches nothing */
+  const char* calling;      /* NULL: none */
+  const char* customer;     /* id of the customer gateway; NULL: none, passes deny lists only */
+  tandem_line_load_fn load; /* NULL: every vendor counts as idle */
+  void* load_user;          /* handed to `load` during the lookup; stays the caller's */
+  int32_t rotate;           /* 1: vendors that are equal in all else take turns; 0: order by name */
+} tandem_route_query;
+#define TANDEM_ROUTE_QUERY_INIT \
+  { sizeof(tandem_route_query), NULL, NULL, NULL, NULL, NULL, 0 }
+
+/* Writes up to `capacity` gateway names, best first, and their number to *count; 0 is no route,
+   which is TANDEM_OK. `capacity` 1 asks for the best only and costs least. The names live as long
+   as the table. Does not allocate. Errors: INVALID_ARGUMENT. Since 0.1. */
+TANDEM_API int tandem_route_table_lookup(const tandem_route_table* table,
+                                         const tandem_route_query* query, const char** gateways,
+                                         size_t capacity, size_t* count);
+/* Every vendor once, in order of trial or with what keeps it out, by the code of lookup():
+   {"candidates": [{"gateway", "prefix", "rank", "priority", "load_calls", "load_limit",
+   "sequence"}], "excluded": [{"gateway", "reason", "number"}]}. Takes no turn. Since 0.1. */
+TANDEM_API int tandem_route_table_explain(const tandem_route_table* table,
+                                          const tandem_route_query* query, tandem_text** json);
+TANDEM_API size_t
+tandem_route_table_size(const tandem_route_table* table); /* vendors. Since 0.1. */
+/* Name of the vendor with this index; NULL beyond the end. Lives as long as the table. Since 0.1.
+ */
+TANDEM_API const char* tandem_route_table_gateway(const tandem_route_table* table, size_t index);
+TANDEM_API void tandem_route_table_destroy(tandem_route_table* table); /* Since 0.1. */
+
+/* ---- Sources (A-03) ------------------------------------------------------------------------- */
+
+typedef struct tandem_source_table tandem_source_table; /* immutable; any thread, any number */
+typedef struct tandem_source_table_builder tandem_source_table_builder; /* one thread at a time */
+
+typedef struct tandem_customer_source {
+  size_t struct_size;
+  const char* id;                             /* 1..255 bytes, unique. Required. */
+  const char* const* addresses;               /* "IP", "IP/LENGTH", "IP:PORT", "[IPv6]:PORT" */
+  size_t addresses_count;                     /* 0: never identified by address */
+  int32_t priority;                           /* 0..65535, lower is tried first */
+  int32_t locked;                             /* identified; refused by whoever asked */
+  const tandem_number_policy_config* numbers; /* NULL: every number */
+} tandem_customer_source;
+#define TANDEM_CUSTOMER_SOURCE_INIT \
+  { sizeof(tandem_customer_source), NULL, NULL, 0, 0, 0, NULL }
+
+enum {
+  TANDEM_SOURCE_IDENTIFIED = 0,
+  TANDEM_SOURCE_UNKNOWN = 1,   /* no customer has this address */
+  TANDEM_SOURCE_RESTRICTED = 2 /* customers have it, none accepts these numbers */
+};
+
+typedef struct tandem_source_match {
+  size_t struct_size;
+  int32_t outcome;      /* TANDEM_SOURCE_* */
+  int32_t restriction;  /* TANDEM_NUMBER_*: why `customer` refused */
+  const char* customer; /* lives as long as the table; NULL when unknown */
+  int32_t locked;       /* of `customer` */
+} tandem_source_match;
+#define TANDEM_SOURCE_MATCH_INIT \
+  { sizeof(tandem_source_match), 0, 0, NULL, 0 }
+
+/* Since 0.1. */
+TANDEM_API int tandem_source_table_builder_create(tandem_source_table_builder** out);
+/* Errors: INVALID_ARGUMENT, ALREADY_EXISTS; then the builder is as it was. Since 0.1. */
+TANDEM_API int tandem_source_table_builder_add(tandem_source_table_builder* builder,
+                                               const tandem_customer_source* source);
+/* Leaves the builder empty. Since 0.1. */
+TANDEM_API int tandem_source_table_builder_build(tandem_source_table_builder* builder,
+                                                 tandem_source_table** out);
+TANDEM_API void tandem_source_table_builder_destroy(tandem_source_table_builder* builder);
+/* Whose call is this? `source`: "IP:PORT" or "IP"; numbers as received. Unknown is TANDEM_OK.
+   Errors: INVALID_ARGUMENT (the address). Since 0.1. */
+TANDEM_API int tandem_source_table_identify(const tandem_source_table* table, const char* source,
+                                            const char* caller, const char* callee,
+                                            tandem_source_match* out);
+TANDEM_API void tandem_source_table_destroy(tandem_source_table* table); /* Since 0.1. */
+
+/* ---- Rating (B-05..B-12) -------------------------------------------------------------------- */
+
+enum {
+  TANDEM_CALL_LEVEL_NONE = 0,
+  TANDEM_CALL_LEVEL_INTERNAL = 1,
+  TANDEM_CALL_LEVEL_LOCAL = 2,
+  TANDEM_CALL_LEVEL_DOMESTIC = 4,
+  TANDEM_CALL_LEVEL_INTERNATIONAL = 5
+};
+
+/* Price of calls to the numbers that start with `prefix`. */
+typedef struct tandem_rate {
+  size_t struct_size;
+  const char* prefix;           /* 0..32 characters; "" matches every number */
+  const char* area;             /* for people; at most 128 bytes */
+  int64_t price_units;          /* of `per_s` seconds, >= 0 */
+  int64_t per_s;                /* 1..; 0 means 60 */
+  int64_t first_s;              /* shortest time that is billed; 0 means 1 */
+  int64_t next_s;               /* step that is billed after it; 0 means 1 */
+  int64_t connection_fee_units; /* due once a call has billed seconds */
+  int64_t minimum_units;        /* least charge of a call with billed seconds */
+  int32_t locked;               /* matching calls are refused */
+  int32_t call_level;           /* TANDEM_CALL_LEVEL_*: least level of the source */
+  int64_t valid_from_us;        /* inclusive; 0: always was */
+  int64_t valid_until_us;       /* exclusive; 0: without end */
+  const char* sections;         /* "30:0.05;0:0.01" (seconds:price), used once in this order */
+} tandem_rate;
+#define TANDEM_RATE_INIT \
+  { sizeof(tandem_rate), NULL, NULL, 0, 60, 1, 1, 0, 0, 0, 0, 0, 0, NULL }
+
+enum { TANDEM_FEE_HALF_UP = 0, TANDEM_FEE_HALF_EVEN = 1, TANDEM_FEE_UP = 2, TANDEM_FEE_DOWN = 3 };
+
+/* The parameters that every charge obeys. Where NULL is given the values of the initialiser hold.
+ */
+typedef struct tandem_fee_rules {
+  size_t struct_size;
+  int32_t precision;              /* decimals kept in a fee, 0..8 */
+  int32_t rounding;               /* TANDEM_FEE_* */
+  int64_t unit_units;             /* then up to a multiple of this; 0: none */
+  int32_t hold_time_precision_ms; /* from this many ms on a second counts, 1..1000 */
+  int64_t free_time_s;            /* taken off every call */
+} tandem_fee_rules;
+#define TANDEM_FEE_RULES_INIT \
+  { sizeof(tandem_fee_rules), 6, TANDEM_FEE_HALF_UP, 0, 50, 0 }
+
+typedef struct tandem_charge {
+  size_t struct_size;
+  int64_t charge_units;
+  int64_t billed_time_s; /* paid time, whole increments */
+} tandem_charge;
+#define TANDEM_CHARGE_INIT \
+  { sizeof(tandem_charge), 0, 0 }
+
+/* The charge of a call of `talk_time_ms` (>= 0). Errors: INVALID_ARGUMENT, LIMIT (larger than an
+   amount). Any thread. Since 0.1. */
+TANDEM_API int tandem_rate_call(const tandem_rate* rate, int64_t talk_time_ms,
+                                const tandem_fee_rules* rules, tandem_charge* out);
+/* The longest talk time in whole seconds whose charge is at most `usable_units`: the exact inverse
+   of tandem_rate_call(). 1,000,000,000: without end. Any thread. Since 0.1. */
+TANDEM_API int tandem_available_time(const tandem_rate* rate, int64_t usable_units,
+                                     const tandem_fee_rules* rules, int64_t* seconds);
+/* Whole seconds of a talk time, before free time is taken off. Any thread. Since 0.1. */
+TANDEM_API int tandem_billable_seconds(int64_t talk_time_ms, const tandem_fee_rules* rules,
+                                       int64_t* seconds);
+
+typedef struct tandem_rate_deck tandem_rate_deck; /* immutable; any thread, any number */
+typedef struct tandem_rate_deck_builder tandem_rate_deck_builder; /* one thread at a time */
+
+/* `id`: required; `currency`: NULL for none. Since 0.1. */
+TANDEM_API int tandem_rate_deck_builder_create(const char* id, const char* currency,
+                                               tandem_rate_deck_builder** out);
+/* Errors: INVALID_ARGUMENT, ALREADY_EXISTS (prefix and valid_from_us), LIMIT; then the builder is
+   as it was. Since 0.1. */
+TANDEM_API int tandem_rate_deck_builder_add(tandem_rate_deck_builder* builder,
+                                            const tandem_rate* rate);
+/* Adds the rows of a CSV deck: a header line with column names, `prefix` and `price` among them.
+   `name`: how errors call the text. A failure may leave some rows added: throw the builder away.
+   Errors: INVALID_ARGUMENT (names row and column), ALREADY_EXISTS, UNSUPPORTED, LIMIT. Since 0.1.
+ */
+TANDEM_API int tandem_rate_deck_builder_add_csv(tandem_rate_deck_builder* builder, const char* text,
+                                                size_t text_size, const char* name);
+/* The same from a file. Errors: also IO. Blocks. Since 0.1. */
+TANDEM_API int tandem_rate_deck_builder_add_csv_file(tandem_rate_deck_builder* builder,
+                                                     const char* path);
+/* Leaves the builder empty. Errors: LIMIT. Since 0.1. */
+TANDEM_API int tandem_rate_deck_builder_build(tandem_rate_deck_builder* builder,
+                                              tandem_rate_deck** out);
+TANDEM_API void tandem_rate_deck_builder_destroy(tandem_rate_deck_builder* builder);
+
+/* The rate of the longest prefix of `callee` that is valid at `at_us`. *reason is 0, or the number
+   of RateNotFound, RateLocked or NoCallPermission, which are TANDEM_OK; *out is filled unless none
+   was found. Its texts live as long as the deck. `level`: of the caller, TANDEM_CALL_LEVEL_*.
+   Since 0.1. */
+TANDEM_API int tandem_rate_deck_find(const tandem_rate_deck* deck, const char* callee,
+                                     int64_t at_us, int32_t level, int32_t* reason,
+                                     tandem_rate* out);
+/* Rates a call as the switch would, with every step of the calculation, as JSON: charge
+   billed_time_s rate_prefix currency steps[]. `free_numbers`: comma text, "110, 800*"; NULL for
+   none. Errors: NOT_FOUND (no rate), WRONG_STATE (the rate is locked), INVALID_ARGUMENT, LIMIT.
+   Since 0.1. */
+TANDEM_API int tandem_rate_deck_rate_number(const tandem_rate_deck* deck, const char* callee,
+                                            int64_t talk_time_ms, int64_t at_us,
+                                            const tandem_fee_rules* rules, const char* free_numbers,
+                                            tandem_text** json);
+TANDEM_API size_t tandem_rate_deck_size(const tandem_rate_deck* deck); /* rates. Since 0.1. */
+/* The rate at `index`, by prefix, then valid_from_us. Errors: NOT_FOUND. Since 0.1. */
+TANDEM_API int tandem_rate_deck_rate(const tandem_rate_deck* deck, size_t index, tandem_rate* out);
+TANDEM_API void tandem_rate_deck_destroy(tandem_rate_deck* deck); /* Since 0.1. */
+
+/* ---- Accounts (B-02, B-10) ------------------------------------------------------------------ */
+
+/* Balances and what running calls hold of them. Any thread, any number. Must outlive its holds and
+   meters. */
+typedef struct tandem_account_book tandem_account_book;
+typedef struct tandem_money_hold tandem_money_hold; /* money of one call; one thread at a time */
+typedef struct tandem_call_meter tandem_call_meter; /* keeps one call inside its money; likewise */
+
+enum {
+  TANDEM_ACCOUNT_CUSTOMER = 0, /* pays for calls; never beyond balance + overdraft limit */
+  TANDEM_ACCOUNT_CLEARING = 1  /* a vendor: below zero too */
+};
+
+typedef struct tandem_account_settings {
+  size_t struct_size;
+  const char* id; /* 1..64 bytes. Required. */
+  int32_t kind;   /* TANDEM_ACCOUNT_* */
+  int32_t locked; /* refuses new calls; running ones go on */
+  int64_t overdraft_limit_units;
+  const char* currency;   /* cannot change later */
+  const char* rate_deck;  /* NULL: calls are not rated */
+  int64_t valid_until_us; /* exclusive; 0: without end */
+  int32_t call_level;     /* TANDEM_CALL_LEVEL_* */
+  const char* memo;
+} tandem_account_settings;
+#define TANDEM_ACCOUNT_SETTINGS_INIT \
+  { sizeof(tandem_account_settings), NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL }
+
+typedef struct tandem_account_state {
+  size_t struct_size;
+  int64_t balance_units; /* posted: payments less settled charges */
+  int64_t held_units;    /* reserved by running calls */
+  int64_t usable_units;  /* balance + overdraft limit - held */
+  int64_t open_holds;
+  uint64_t refused_calls;
+} tandem_account_state;
+#define TANDEM_ACCOUNT_STATE_INIT \
+  { sizeof(tandem_account_state), 0, 0, 0, 0, 0 }
+
+TANDEM_API int tandem_account_book_create(tandem_account_book** out); /* Since 0.1. */
+/* Creates the account with `opening_units`, or updates it and leaves the balance alone. Errors:
+   INVALID_ARGUMENT, LIMIT. Since 0.1. */
+TANDEM_API int tandem_account_book_provision(tandem_account_book* book,
+                                             const tandem_account_settings* settings,
+                                             int64_t opening_units);
+/* Sets the posted balance; holds stay. Errors: NOT_FOUND, INVALID_ARGUMENT. Since 0.1. */
+TANDEM_API int tandem_account_book_restore(tandem_account_book* book, const char* id,
+                                           int64_t balance_units);
+/* Posts a payment, negative: a deduction. `balance_units` (NULL: not wanted) gets the new balance.
+   Errors: NOT_FOUND, INVALID_ARGUMENT (zero), LIMIT. Since 0.1. */
+TANDEM_API int tandem_account_book_pay(tandem_account_book* book, const char* id, int64_t units,
+                                       int64_t* balance_units);
+/* Takes a charge (>= 0) without asking what is there. Errors and result as pay(). Since 0.1. */
+TANDEM_API int tandem_account_book_charge(tandem_account_book* book, const char* id, int64_t units,
+                                          int64_t* balance_units);
+/* Errors: NOT_FOUND. Since 0.1. */
+TANDEM_API int tandem_account_book_state(const tandem_account_book* book, const char* id,
+                                         tandem_account_state* out);
+/* All accounts as a JSON array in order of id. Since 0.1. */
+TANDEM_API int tandem_account_book_snapshot(const tandem_account_book* book, tandem_text** json);
+TANDEM_API void tandem_account_book_destroy(tandem_account_book* book); /* Since 0.1. */
+
+/* Admits a call that must hold `units` before it is tried. *reason is 0 and *out the hold, or
+   *reason says why not (AccountBalanceNotEnough, AccountLocked, AccountExpired, AccountNotExist)
+   and *out is NULL: both are TANDEM_OK. `now_us`: since 1970 UTC. Since 0.1. */
+TANDEM_API int tandem_money_hold_open(tandem_account_book* book, const char* account, int64_t units,
+                                      int64_t now_us, int32_t* reason, tandem_money_hold** out);
+/* Raises the hold to `units`. Errors: LIMIT (the account does not have it; nothing changed).
+   Since 0.1. */
+TANDEM_API int tandem_money_hold_renew(tandem_money_hold* hold, int64_t units);
+/* Takes the charge from the balance and closes the hold; *taken_units (NULL: not wanted) is what
+   was taken: less than asked when neither hold nor account had it. Errors: WRONG_STATE (closed).
+   Since 0.1. */
+TANDEM_API int tandem_money_hold_settle(tandem_money_hold* hold, int64_t charge_units,
+                                        int64_t* taken_units);
+TANDEM_API int64_t tandem_money_hold_units(const tandem_money_hold* hold); /* held. Since 0.1. */
+/* Gives back what was not settled. Since 0.1. */
+TANDEM_API void tandem_money_hold_destroy(tandem_money_hold* hold);
+
+typedef struct tandem_meter_verdict {
+  size_t struct_size;
+  int32_t must_end;              /* end the call now: its money is spent */
+  int64_t check_at_monotonic_us; /* else call on_timer() then; INT64_MAX: never */
+} tandem_meter_verdict;
+#define TANDEM_METER_VERDICT_INIT \
+  { sizeof(tandem_meter_verdict), 0, 0 }
+
+/* Admits a call at this rate and meters it; holds the charge of its first second. *reason and *out
+   as in tandem_money_hold_open(). `rate` and `rules` are copied. Errors: INVALID_ARGUMENT, LIMIT.
+   Since 0.1. */
+TANDEM_API int tandem_call_meter_open(tandem_account_book* book, const char* account,
+                                      const tandem_rate* rate, const tandem_fee_rules* rules,
+                                      int64_t now_us, int32_t* reason, tandem_call_meter** out);
+/* The call is answered. Since 0.1. */
+TANDEM_API int tandem_call_meter_start(tandem_call_meter* meter, int64_t now_monotonic_us,
+                                       tandem_meter_verdict* out);
+/* Due at the time of the last verdict; early and late is fine. Since 0.1. */
+TANDEM_API int tandem_call_meter_on_timer(tandem_call_meter* meter, int64_t now_monotonic_us,
+                                          tandem_meter_verdict* out);
+/* The call has ended: settles its charge, once; later calls give a zero charge. Since 0.1. */
+TANDEM_API int tandem_call_meter_finish(tandem_call_meter* meter, int64_t talk_time_ms,
+                                        tandem_charge* out);
+/* Gives back what was not settled: the call was not answered. Since 0.1. */
+TANDEM_API void tandem_call_meter_destroy(tandem_call_meter* meter);
+
+/* ---- Call detail records (C-01..C-08) ------------------------------------------------------- */
+
+enum { TANDEM_RELEASE_CALLER = 0, TANDEM_RELEASE_CALLEE = 1, TANDEM_RELEASE_SERVER = 2 };
+
+/* Charge of one side of a call. */
+typedef struct tandem_charge_facts {
+  size_t struct_size;
+  const char* account;
+  int64_t charge_units;
+  int64_t billed_time_s;
+  const char* rate_prefix;
+  const char* currency;
+} tandem_charge_facts;
+#define TANDEM_CHARGE_FACTS_INIT \
+  { sizeof(tandem_charge_facts), NULL, 0, 0, NULL, NULL }
+
+/* One try on one vendor gateway. */
+typedef struct tandem_attempt {
+  size_t struct_size;
+  const char* vendor_gateway;
+  int32_t sip_status; /* the vendor's own final status; 0: none came */
+  int32_t q850_cause;
+  int32_t reason; /* number of a name of C-08 */
+  int64_t started_at_us;
+  int64_t ended_at_us;
+  const char* caller_out; /* numbers as this vendor got them */
+  const char* callee_out;
+} tandem_attempt;
+#define TANDEM_ATTEMPT_INIT \
+  { sizeof(tandem_attempt), NULL, 0, 0, 0, 0, 0, NULL, NULL }
+
+/* What the relay counted on one side of a call. */
+typedef struct tandem_media_side_stats {
+  size_t struct_size;
+  uint64_t packets_received;
+  uint64_t bytes_received; /* RTP with header, without IP and UDP */
+  uint64_t packets_sent;
+  uint64_t packets_lost;
+  uint32_t jitter_us; /* RFC 3550 section 6.4.1 */
+  uint64_t packets_refused;
+  tandem_address remote; /* where media came from */
+} tandem_media_side_stats;
+#define TANDEM_MEDIA_SIDE_STATS_INIT                              \
+  {                                                               \
+    sizeof(tandem_media_side_stats), 0, 0, 0, 0, 0, 0, { {0}, 0 } \
+  }
+
+/* One closed call. */
+typedef struct tandem_cdr {
+  size_t struct_size;
+  uint64_t record_id;           /* never reused by one switch; key for dropping duplicates */
+  const char* call_id;          /* Call-ID of the inbound leg */
+  const char* customer_gateway; /* NULL: unknown source */
+  const char* vendor_gateway;   /* the last one tried; NULL: none was */
+  const char* caller_ip;        /* signalling address, "IP:PORT" */
+  const char* callee_ip;
+  const char* caller_product; /* User-Agent or Server */
+  const char* callee_product;
+  const char* caller_in;  /* as it came */
+  const char* caller;     /* for routing and billing */
+  const char* caller_out; /* as the vendor got it */
+  const char* callee_in;
+  const char* callee;
+  const char* callee_out;
+  int64_t started_at_us;
+  int64_t answered_at_us; /* 0: never */
+  int64_t ended_at_us;
+  int64_t pdd_ms; /* -1: neither ringing nor answer */
+  int64_t talk_time_ms;
+  const tandem_charge_facts* customer; /* NULL: nobody pays */
+  const tandem_charge_facts* vendor;   /* NULL: no vendor with an account was tried */
+  int32_t end_reason;                  /* number of a name of C-08 */
+  int32_t end_code;
+  int32_t sip_status; /* final status sent to the customer; 0: none */
+  int32_t q850_cause;
+  int32_t release_side;                  /* TANDEM_RELEASE_* */
+  const tandem_attempt* const* attempts; /* pointers, since the structure may grow */
+  size_t attempts_count;
+  int32_t media_relayed;
+  const tandem_media_side_stats* media_caller; /* NULL: nothing counted */
+  const tandem_media_side_stats* media_callee;
+} tandem_cdr;
+#define TANDEM_CDR_INIT                                                                            \
+  {                                                                                                \
+    sizeof(tandem_cdr), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+        NULL, 0, 0, 0, -1, 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, NULL                    \
+  }
+
+/* The record as one JSON object without line end. Errors: INVALID_ARGUMENT. Any thread.
+   Since 0.1. */
+TANDEM_API int tandem_cdr_to_json(const tandem_cdr* cdr, tandem_text** json);
+/* The record as a CSV row, and the header line for it; without line ends. Any thread. Since 0.1. */
+TANDEM_API int tandem_cdr_to_csv(const tandem_cdr* cdr, tandem_text** row);
+TANDEM_API int tandem_cdr_csv_header(tandem_text** header);
+
+/* Takes one record; *cdr ends with the call. Return TANDEM_OK, or a TANDEM_ERR_* to have the record
+   offered again after a pause: delivery is at least once, in order of release. On the sink's own
+   thread, one call at a time; may block; must not destroy what it is a sink of. */
+typedef int (*tandem_cdr_write_fn)(const tandem_cdr* cdr, void* user);
+/* Makes every record taken so far durable; the sink's place moves on only when it succeeds. */
+typedef int (*tandem_cdr_flush_fn)(void* user);
+
+typedef struct tandem_cdr_sink_config {
+  size_t struct_size;
+  tandem_cdr_write_fn write; /* required */
+  tandem_cdr_flush_fn flush; /* NULL: nothing to flush */
+  void (*user_free)(void* user);
+  void* user;
+} tandem_cdr_sink_config;
+#define TANDEM_CDR_SINK_CONFIG_INIT \
+  { sizeof(tandem_cdr_sink_config), NULL, NULL, NULL, NULL }
+
+enum { TANDEM_CSV_LAYOUT_CSV = 0, TANDEM_CSV_LAYOUT_PIPE = 1 /* the 18 fields of C-04 */ };
+
+typedef struct tandem_csv_sink_config {
+  size_t struct_size;
+  const char* path; /* a file; with `hourly` a folder. Required. */
+  int32_t layout;   /* TANDEM_CSV_LAYOUT_* */
+  int32_t hourly;   /* one file per UTC hour */
+  int32_t no_header;
+  int32_t answered_only;
+} tandem_csv_sink_config;
+#define TANDEM_CSV_SINK_CONFIG_INIT \
+  { sizeof(tandem_csv_sink_config), NULL, 0, 0, 0, 0 }
+
+/* A destination for records. One thread at a time. Whoever takes a sink (a journal, a switch) owns
+   it from that moment, also when taking it fails; otherwise destroy it. */
+typedef struct tandem_cdr_sink tandem_cdr_sink;
+
+/* Since 0.1. */
+TANDEM_API int tandem_cdr_sink_create(const tandem_cdr_sink_config* config, tandem_cdr_sink** out);
+/* Errors: IO, CORRUPT, ALREADY_EXISTS (another process writes there). Since 0.1. */
+TANDEM_API int tandem_cdr_sink_create_csv(const tandem_csv_sink_config* config,
+                                          tandem_cdr_sink** out);
+/* SQLite day files in `folder`. Errors as above. Since 0.1. */
+TANDEM_API int tandem_cdr_sink_create_sqlite(const char* folder, tandem_cdr_sink** out);
+/* For a sink that is used alone: `record_id` must be set, and rise. Errors: those of the sink.
+   Since 0.1. */
+TANDEM_API int tandem_cdr_sink_write(tandem_cdr_sink* sink, const tandem_cdr* cdr);
+TANDEM_API int tandem_cdr_sink_flush(tandem_cdr_sink* sink);    /* Since 0.1. */
+TANDEM_API void tandem_cdr_sink_destroy(tandem_cdr_sink* sink); /* Since 0.1. */
+
+/* Which records are wanted. NULL and 0 mean: any. */
+typedef struct tandem_cdr_query {
+  size_t struct_size;
+  int64_t since_us;   /* inclusive, compared with `ended_at_us` */
+  int64_t until_us;   /* exclusive */
+  const char* caller; /* exact with any of the three views; a trailing '*' makes it a prefix */
+  const char* callee;
+  const char* reason; /* name of C-08 */
+  uint64_t before_record_id;
+  size_t limit; /* 1..1,000,000; 0 means 100 */
+} tandem_cdr_query;
+#define TANDEM_CDR_QUERY_INIT \
+  { sizeof(tandem_cdr_query), 0, 0, NULL, NULL, NULL, 0, 0 }
+
+/* Records of the day files that a SQLite sink writes, newest first, a JSON object a line; beside a
+   running switch or without one. Errors: INVALID_ARGUMENT, IO. Any thread; blocks. Since 0.1. */
+TANDEM_API int tandem_cdr_store_query(const char* folder, const tandem_cdr_query* query,
+                                      tandem_text** json_lines);
+
+typedef struct tandem_cdr_journal tandem_cdr_journal;
+
+typedef struct tandem_cdr_journal_config {
+  size_t struct_size;
+  const char* folder;         /* belongs to one process at a time; made when absent. Required. */
+  uint64_t segment_bytes;     /* 64 KiB..1 GiB; 0 means 64 MiB */
+  uint32_t queue_records;     /* waiting for the writer, 16..4,194,304; 0 means 65,536 */
+  uint64_t backlog_bytes_max; /* memory held while the disk fails; 0 means 256 MiB */
+  int32_t without_threads;    /* 1: the host calls tandem_cdr_journal_pump() */
+  tandem_log_fn log;          /* NULL: no log */
+  int32_t log_level;          /* TANDEM_LOG_*: the lowest that is wanted */
+  void (*user_free)(void* user);
+  void* user; /* of `log` */
+} tandem_cdr_journal_config;
+#define TANDEM_CDR_JOURNAL_CONFIG_INIT \
+  { sizeof(tandem_cdr_journal_config), NULL, 0, 0, 0, 0, NULL, TANDEM_LOG_INFO, NULL, NULL }
+
+typedef struct tandem_cdr_journal_counters {
+  size_t struct_size;
+  uint64_t appended;
+  uint64_t refused; /* queue and backlog were full */
+  uint64_t durable;
+  uint64_t commits;
+  uint64_t disk_failures;
+  uint64_t waiting; /* in memory now */
+  uint64_t segments;
+  uint64_t segments_recycled;
+} tandem_cdr_journal_counters;
+#define TANDEM_CDR_JOURNAL_COUNTERS_INIT \
+  { sizeof(tandem_cdr_journal_counters), 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* A journal with sinks, for hosts that make records themselves: append() returns at once, the
+   record survives a crash as soon as it is durable, each sink gets every record in order.
+   append(), is_writable(), durable_id(), counters() and sinks(): any thread; the rest, and all
+   without threads, one thread at a time. */
+
+/* Errors: INVALID_ARGUMENT, IO, ALREADY_EXISTS (in use by another process), CORRUPT. Since 0.1. */
+TANDEM_API int tandem_cdr_journal_open(const tandem_cdr_journal_config* config,
+                                       tandem_cdr_journal** out);
+/* Before start(). `name`: 1..64 of a-z 0-9 - _; it names the sink's place in the journal. Takes the
+   sink. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, WRONG_STATE, IO, CORRUPT. Since 0.1. */
+TANDEM_API int tandem_cdr_journal_add_sink(tandem_cdr_journal* journal, const char* name,
+                                           tandem_cdr_sink* sink);
+TANDEM_API int tandem_cdr_journal_start(tandem_cdr_journal* journal); /* Since 0.1. */
+/* Takes a record and sets its id, which is written to *record_id (NULL: not wanted). Never blocks.
+   Errors: LIMIT (full), INVALID_ARGUMENT. Since 0.1. */
+TANDEM_API int tandem_cdr_journal_append(tandem_cdr_journal* journal, const tandem_cdr* cdr,
+                                         uint64_t* record_id);
+/* 0 while the disk fails or the queue is nearly full: take no new calls then. Since 0.1. */
+TANDEM_API int tandem_cdr_journal_is_writable(const tandem_cdr_journal* journal);
+/* Every record up to this one is on disk. Since 0.1. */
+TANDEM_API uint64_t tandem_cdr_journal_durable_id(const tandem_cdr_journal* journal);
+/* Errors: TIMEOUT. Since 0.1. */
+TANDEM_API int tandem_cdr_journal_wait_durable(tandem_cdr_journal* journal, uint64_t record_id,
+                                               int64_t timeout_ms);
+/* Without threads: writes what waits and serves the sinks once. Since 0.1. */
+TANDEM_API int tandem_cdr_journal_pump(tandem_cdr_journal* journal);
+TANDEM_API int tandem_cdr_journal_read_counters(const tandem_cdr_journal* journal,
+                                                tandem_cdr_journal_counters* out);
+/* How far each sink is, a JSON array: name position lag_records lag_us failures is_failing
+   last_error. Since 0.1. */
+TANDEM_API int tandem_cdr_journal_sinks(const tandem_cdr_journal* journal, tandem_text** json);
+/* Makes what waits durable and gives the sinks up to `drain_ms` to take it. Since 0.1. */
+TANDEM_API int tandem_cdr_journal_close(tandem_cdr_journal* journal, int64_t drain_ms);
+TANDEM_API void tandem_cdr_journal_destroy(tandem_cdr_journal* journal); /* Since 0.1. */
+
+/* ---- Media relay (M-01..M-03, M-18) --------------------------------------------------------- */
+
+typedef struct tandem_media_relay tandem_media_relay;     /* any thread */
+typedef struct tandem_media_session tandem_media_session; /* one thread at a time; may outlive its
+                                                             relay, then it relays nothing */
+
+enum { TANDEM_SIDE_CALLER = 0, TANDEM_SIDE_CALLEE = 1 };
+enum { TANDEM_IPV4 = 4, TANDEM_IPV6 = 6 };
+
+typedef struct tandem_media_config {
+  size_t struct_size;
+  const char* address;  /* IPv4 address of the media ports; NULL: no IPv4 media */
+  const char* address6; /* IPv6 address of the media ports; NULL: no IPv6 media */
+  uint16_t port_first;  /* 1024..65534; 0 means 10000 */
+  uint16_t port_last;   /* 0 means 19999 */
+  uint32_t shards;      /* relay threads, 1..64; 0 means 1 */
+  uint32_t ready_pairs; /* port pairs bound ahead; 0 means 256 */
+  int32_t rest_ms;      /* a closed port hears no new call for this long; 0 means 2000, -1 none */
+  int32_t tos;          /* TOS byte of what is sent, 0..255 */
+} tandem_media_config;
+#define TANDEM_MEDIA_CONFIG_INIT \
+  { sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0 }
+
+/* Flags of a side: how the relay treats what it sends. 0: symmetric RTP. */
+enum {
+  TANDEM_MEDIA_STRICT_SOURCE = 1,    /* from the signalled IP address only */
+  TANDEM_MEDIA_PREFER_SIGNALLED = 2, /* to the signalled address unless it is private */
+  TANDEM_MEDIA_TRANSPARENT = 4,      /* not RTP: pass every datagram */
+  TANDEM_MEDIA_DISCARD = 8           /* count but do not pass on */
+};
+
+typedef struct tandem_media_relay_stats {
+  size_t struct_size;
+  uint64_t sessions; /* open now */
+  uint64_t sessions_refused;
+  uint64_t port_pairs_bound; /* now */
+  uint64_t ports_busy;
+  uint64_t packets_forwarded;
+  uint64_t packets_refused;
+  uint64_t packets_malformed;
+  uint64_t packets_stray;
+  uint64_t packets_undeliverable;
+  uint64_t packets_discarded;
+  uint64_t send_failures;
+  uint64_t marks_refused;
+} tandem_media_relay_stats;
+#define TANDEM_MEDIA_RELAY_STATS_INIT \
+  { sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* Binds ports and starts threads. Errors: INVALID_ARGUMENT, IO, LIMIT. Since 0.1. */
+TANDEM_API int tandem_media_relay_create(const tandem_media_config* config,
+                                         tandem_media_relay** out);
+TANDEM_API int tandem_media_relay_read_stats(const tandem_media_relay* relay,
+                                             tandem_media_relay_stats* out);
+/* Ends the relaying of all sessions. Since 0.1. */
+TANDEM_API void tandem_media_relay_destroy(tandem_media_relay* relay);
+
+/* A session with ports towards each side. `caller`, `callee`: TANDEM_IPV4 or TANDEM_IPV6. Errors:
+   INVALID_ARGUMENT, UNSUPPORTED (no address of that family), LIMIT (all ports are in use).
+   Since 0.1. */
+TANDEM_API int tandem_media_session_open(tandem_media_relay* relay, int32_t caller, int32_t callee,
+                                         tandem_media_session** out);
+/* The address to put into the SDP that `side` gets, RTP and RTCP (NULL: not wanted). Since 0.1. */
+TANDEM_API int tandem_media_session_local(const tandem_media_session* session, int32_t side,
+                                          tandem_address* rtp, tandem_address* rtcp);
+/* Where the SDP of `side` wants its media, "IP:PORT". `rtcp` NULL: the port after `rtp`; equal to
+   `rtp`: both on one port. Port 0 forgets it. Errors: INVALID_ARGUMENT. Since 0.1. */
+TANDEM_API int tandem_media_session_set_remote(tandem_media_session* session, int32_t side,
+                                               const char* rtp, const char* rtcp);
+/* `flags`: TANDEM_MEDIA_* or-ed. Since 0.1. */
+TANDEM_API int tandem_media_session_set_flags(tandem_media_session* session, int32_t side,
+                                              uint32_t flags);
+/* RTP clock of what `side` sends, 1..1,000,000 Hz; default 8,000. Since 0.1. */
+TANDEM_API int tandem_media_session_set_clock_rate(tandem_media_session* session, int32_t side,
+                                                   uint32_t rate_hz);
+/* Lets the next new source of `side` take over within `window_ms`, 1..60,000. Since 0.1. */
+TANDEM_API int tandem_media_session_relatch(tandem_media_session* session, int32_t side,
+                                            uint32_t window_ms);
+TANDEM_API int tandem_media_session_stats(const tandem_media_session* session, int32_t side,
+                                          tandem_media_side_stats* out);
+/* Monotonic time of the last RTP packet of `side`; 0: none yet. Since 0.1. */
+TANDEM_API int tandem_media_session_last_rtp(const tandem_media_session* session, int32_t side,
+                                             int64_t* monotonic_us);
+/* Packets that `side` reported missing. Errors: NOT_FOUND (no report came). Since 0.1. */
+TANDEM_API int tandem_media_session_reported_lost(const tandem_media_session* session, int32_t side,
+                                                  uint64_t* packets);
+TANDEM_API void tandem_media_session_destroy(tandem_media_session* session); /* Since 0.1. */
+
+/* ---- Configuration -------------------------------------------------------------------------- */
+
+/* A configuration that was read, right or wrong. Immutable; any thread, any number. */
+typedef struct tandem_config tandem_config;
+
+/* Reads the JSON text of a configuration (comments allowed); docs/configuration.md names every key.
+   Relative paths start from `folder` (NULL: "."). TANDEM_OK also when the text is wrong: ask
+   tandem_config_error_count(). Blocks: deck files and host names are read. Since 0.1. */
+TANDEM_API int tandem_config_read_json(const char* json, const char* folder, tandem_config** out);
+/* Reads a file; relative paths start from its folder. Since 0.1. */
+TANDEM_API int tandem_config_read_file(const char* path, tandem_config** out);
+/* Errors found, all of them; 0: the configuration can be used. Since 0.1. */
+TANDEM_API size_t tandem_config_error_count(const tandem_config* config);
+/* JSON pointer and message of one; they live as long as the config. Either result may be NULL.
+   Errors: NOT_FOUND (index). Since 0.1. */
+TANDEM_API int tandem_config_error(const tandem_config* config, size_t index, const char** pointer,
+                                   const char** message);
+TANDEM_API void tandem_config_destroy(tandem_config* config); /* Since 0.1. */
+/* The configuration reference as Markdown. Since 0.1. */
+TANDEM_API int tandem_config_reference(tandem_text** markdown);
+
+/* What would become of a call, and why. */
+typedef struct tandem_explain_request {
+  size_t struct_size;
+  const char* from; /* customer gateway id, "IP" or "IP:PORT" */
+  const char* caller;
+  const char* callee;
+  int64_t at_us; /* 0: now */
+} tandem_explain_request;
+#define TANDEM_EXPLAIN_REQUEST_INIT \
+  { sizeof(tandem_explain_request), NULL, NULL, NULL, 0 }
+
+/* The three that need no running switch. A config with errors is INVALID_ARGUMENT. */
+
+/* Stages, candidates and exclusions of a call as JSON. Errors: INVALID_ARGUMENT. Since 0.1. */
+TANDEM_API int tandem_config_explain(const tandem_config* config,
+                                     const tandem_explain_request* request, tandem_text** json);
+/* Rates `seconds` to `callee` against a deck of the configuration: JSON. `at_us` 0: now. Errors:
+   NOT_FOUND (no rate), INVALID_ARGUMENT (unknown deck, bad number). Since 0.1. */
+TANDEM_API int tandem_config_rate(const tandem_config* config, const char* deck, const char* callee,
+                                  int64_t seconds, int64_t at_us, tandem_text** json);
+/* Records of the configured SQLite sinks, newest first, a JSON object a line. Errors:
+   INVALID_ARGUMENT, IO. Since 0.1. */
+TANDEM_API int tandem_config_query_cdrs(const tandem_config* config, const tandem_cdr_query* query,
+                                        tandem_text** json_lines);
+
+/* ---- The switch ----------------------------------------------------------------------------- */
+
+typedef struct tandem_switch tandem_switch; /* any thread, any number in a process */
+
+enum {
+  TANDEM_EVENT_CALL_STARTED = 0,
+  TANDEM_EVENT_CALL_RINGING = 1,
+  TANDEM_EVENT_CALL_ANSWERED = 2,
+  TANDEM_EVENT_CALL_ENDED = 3,
+  TANDEM_EVENT_ALARM = 4,
+  TANDEM_EVENT_RELOADED = 5
+};
+
+/* Something that happened; ends with the callback. */
+typedef struct tandem_event {
+  size_t struct_size;
+  int32_t kind; /* TANDEM_EVENT_*; later versions may send others */
+  int64_t at_us;
+  uint64_t id;           /* of the call, for tandem_switch_disconnect(); 0: of no call */
+  const char* call_id;   /* its Call-ID; "" of no call */
+  const tandem_cdr* cdr; /* of TANDEM_EVENT_CALL_ENDED, else NULL */
+  const char* json;      /* all of it */
+} tandem_event;
+
+/* Shall this call go on, and how? After admission and rewriting, before routing. */
+typedef struct tandem_policy_question {
+  size_t struct_size;
+  uint64_t token; /* for tandem_switch_answer() */
+  const char* call_id;
+  const char* customer_gateway;
+  const char* account;
+  const char* caller; /* after the source's rewrite rules */
+  const char* callee;
+  const char* caller_in;
+  const char* callee_in;
+  tandem_address source;
+} tandem_policy_question;
+
+/* What the initialiser says lets the call go on unchanged. */
+typedef struct tandem_policy_answer {
+  size_t struct_size;
+  int32_t refuse;
+  int32_t sip_status; /* of a refusal, 400..699; 0 means 403 */
+  const char* caller; /* not empty: replaces the number for routing and billing */
+  const char* callee;
+  const char* const* vendor_gateways; /* not empty: try only these, in this order */
+  size_t vendor_gateways_count;
+} tandem_policy_answer;
+#define TANDEM_POLICY_ANSWER_INIT \
+  { sizeof(tandem_policy_answer), 0, 0, NULL, NULL, NULL, 0 }
+
+/* On the switch's callback thread, one at a time; they may block (calls wait for a policy answer
+   only, and only up to its deadline) and may call every function of the switch but close() and
+   destroy(). After close() none runs. */
+typedef void (*tandem_event_fn)(const tandem_event* event, void* user);
+typedef void (*tandem_policy_fn)(const tandem_policy_question* question, void* user);
+
+typedef struct tandem_switch_hooks {
+  size_t struct_size;
+  tandem_log_fn log;
+  int32_t log_level; /* TANDEM_LOG_*: the lowest that is wanted */
+  tandem_event_fn on_event;
+  size_t event_queue_max;     /* newer events are dropped and counted beyond it; 0 means 65,536 */
+  tandem_policy_fn on_policy; /* answer with tandem_switch_answer(), there or later */
+  int64_t policy_deadline_us; /* 1 ms..10 s; 0 means 500,000; then `policy_default` holds */
+  const tandem_policy_answer* policy_default; /* copied; NULL: the call goes on */
+  tandem_cdr_sink* const* cdr_sinks; /* beside those of the configuration; the switch takes them */
+  size_t cdr_sinks_count;
+  void (*user_free)(void* user);
+  void* user; /* of the three callbacks */
+} tandem_switch_hooks;
+#define TANDEM_SWITCH_HOOKS_INIT                                                               \
+  {                                                                                            \
+    sizeof(tandem_switch_hooks), NULL, TANDEM_LOG_INFO, NULL, 0, NULL, 0, NULL, NULL, 0, NULL, \
+        NULL                                                                                   \
+  }
+
+typedef struct tandem_switch_counters {
+  size_t struct_size;
+  uint64_t calls_started;
+  uint64_t calls_answered;
+  uint64_t calls_ended;
+  uint64_t calls_refused;
+  uint64_t calls_live;
+  uint64_t events_dropped;
+  uint64_t datagrams_received;
+  uint64_t malformed;
+  uint64_t retransmissions;
+  uint64_t journal_records;
+  uint64_t journal_lag;
+  int32_t journal_writable;
+} tandem_switch_counters;
+#define TANDEM_SWITCH_COUNTERS_INIT \
+  { sizeof(tandem_switch_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* Opens sockets, database and journal and recovers what a crash left; takes no call before
+   start(). `hooks`: NULL for none. Errors: INVALID_ARGUMENT (the first error of the configuration),
+   IO and ALREADY_EXISTS (port, folder, database), CORRUPT (journal). Since 0.1. */
+TANDEM_API int tandem_switch_create(const tandem_config* config, const tandem_switch_hooks* hooks,
+                                    tandem_switch** out);
+/* tandem_config_read_json(), then tandem_switch_create(). Since 0.1. */
+TANDEM_API int tandem_switch_create_json(const char* json, const char* folder,
+                                         const tandem_switch_hooks* hooks, tandem_switch** out);
+/* tandem_config_read_file(), then tandem_switch_create(). Since 0.1. */
+TANDEM_API int tandem_switch_create_file(const char* path, const tandem_switch_hooks* hooks,
+                                         tandem_switch** out);
+/* Takes calls from now on. Errors: WRONG_STATE (started or closed before). Since 0.1. */
+TANDEM_API int tandem_switch_start(tandem_switch* object);
+/* Refuses new calls; running ones go on. Irrevocable. Since 0.1. */
+TANDEM_API int tandem_switch_drain(tandem_switch* object);
+/* Waits until no call is up. Errors: TIMEOUT. Since 0.1. */
+TANDEM_API int tandem_switch_wait_idle(tandem_switch* object, int64_t timeout_us);
+/* Ends the calls that are still up, writes what waits, stops all threads. May be repeated. Errors:
+   WRONG_THREAD (in a callback). Since 0.1. */
+TANDEM_API int tandem_switch_close(tandem_switch* object);
+/* Closes and frees. Not in a callback. Since 0.1. */
+TANDEM_API void tandem_switch_destroy(tandem_switch* object);
+
+/* Applies another configuration to new calls. *restart_keys (NULL: not wanted) gets the keys that
+   differ and need a restart, a line each. Errors: INVALID_ARGUMENT; then nothing changed.
+   Since 0.1. */
+TANDEM_API int tandem_switch_reload(tandem_switch* object, const tandem_config* config,
+                                    tandem_text** restart_keys);
+TANDEM_API int tandem_switch_reload_json(tandem_switch* object, const char* json,
+                                         const char* folder, tandem_text** restart_keys);
+
+TANDEM_API size_t tandem_switch_live_calls(const tandem_switch* object); /* Since 0.1. */
+/* Live calls as a JSON array. Since 0.1. */
+TANDEM_API int tandem_switch_calls(const tandem_switch* object, tandem_text** json);
+/* Ends a call. Errors: NOT_FOUND. Since 0.1. */
+TANDEM_API int tandem_switch_disconnect(tandem_switch* object, uint64_t id);
+/* Answers a policy question; late or unknown tokens are ignored. NULL: goes on unchanged. Errors:
+   INVALID_ARGUMENT. Since 0.1. */
+TANDEM_API int tandem_switch_answer(tandem_switch* object, uint64_t token,
+                                    const tandem_policy_answer* answer);
+/* All accounts as a JSON array; one as a JSON object (errors: NOT_FOUND). Since 0.1. */
+TANDEM_API int tandem_switch_accounts(const tandem_switch* object, tandem_text** json);
+TANDEM_API int tandem_switch_account(const tandem_switch* object, const char* id,
+                                     tandem_text** json);
+/* Books a payment, negative: a deduction, durably. `memo`: NULL for none; `balance_units`: NULL
+   when not wanted. Errors: NOT_FOUND, INVALID_ARGUMENT (zero or out of range), IO. Since 0.1. */
+TANDEM_API int tandem_switch_pay(tandem_switch* object, const char* account, int64_t units,
+                                 const char* memo, int64_t* balance_units);
+/* All gateways as a JSON array. Since 0.1. */
+TANDEM_API int tandem_switch_gateways(const tandem_switch* object, tandem_text** json);
+TANDEM_API int tandem_switch_read_counters(const tandem_switch* object,
+                                           tandem_switch_counters* out);
+/* Records, newest first, a JSON object a line. `query`: NULL for the last 100. Errors:
+   INVALID_ARGUMENT, IO. Since 0.1. */
+TANDEM_API int tandem_switch_cdrs(const tandem_switch* object, const tandem_cdr_query* query,
+                                  tandem_text** json_lines);
+/* As tandem_config_explain(), with the loads of now. Since 0.1. */
+TANDEM_API int tandem_switch_explain(const tandem_switch* object,
+                                     const tandem_explain_request* request, tandem_text** json);
+
+enum { TANDEM_TRANSPORT_UDP = 0, TANDEM_TRANSPORT_TCP = 1 };
+/* Where SIP is heard, with the ports really taken, in the order of the configuration. `transport`:
+   NULL when not wanted. Errors: NOT_FOUND (index). Since 0.1. */
+TANDEM_API int tandem_switch_listening(const tandem_switch* object, size_t index,
+                                       tandem_address* address, int32_t* transport);
+
+/* ---- Admin API over HTTP -------------------------------------------------------------------- */
+
+typedef struct tandem_admin_server tandem_admin_server; /* one thread at a time */
+
+/* Serves the admin API where `admin.listen` of the configuration says; without it serves nothing.
+   Destroy it before the switch. Errors: ALREADY_EXISTS (address in use), IO, INVALID_ARGUMENT.
+   Since 0.1. */
+TANDEM_API int tandem_admin_server_create(const tandem_config* config, tandem_switch* served,
+                                          tandem_admin_server** out);
+/* Where it really listens; "" and 0 when it serves nothing. Since 0.1. */
+TANDEM_API int tandem_admin_server_address(const tandem_admin_server* server, tandem_address* out);
+TANDEM_API void tandem_admin_server_destroy(tandem_admin_server* server); /* Since 0.1. */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
