@@ -63,7 +63,10 @@ struct SwitchCounters {
   std::uint64_t datagrams_received = 0, malformed = 0, retransmissions = 0;
   std::uint64_t journal_records = 0, journal_lag = 0;
   bool journal_writable = true;
+  bool is_draining = false;  ///< drain() or close() was called: new calls are refused.
   std::vector<std::uint64_t> calls_by_worker;
+  /// Now, not since the start: SIP dialogs and transactions, and media sessions with their ports.
+  std::uint64_t dialogs_live = 0, transactions_live = 0, media_sessions_live = 0;
 };
 
 /// A softswitch. Any number of them live in one process, independent of each other.

@@ -153,9 +153,12 @@ Result<void> Switch::Body::open_records() {
   if (!journal) return journal.error();
   journal_ = std::move(*journal);
 
-  auto ledger = cdr::Ledger::open(config_.path(config_.database));
-  if (!ledger) return ledger.error();
-  ledger_ = std::move(*ledger);
+  ledger_ = environment_.ledger;
+  if (ledger_ == nullptr) {
+    auto ledger = cdr::Ledger::open(config_.path(config_.database));
+    if (!ledger) return ledger.error();
+    ledger_ = std::move(*ledger);
+  }
   cdr::SinkRunnerOptions ledger_options;
   ledger_options.name = "ledger";
   auto runner = cdr::SinkRunner::create(ledger_options, *journal_, *ledger_,
@@ -566,8 +569,11 @@ SwitchCounters Switch::Body::counters() const {
     sum.datagrams_received += sip.datagrams_received.load();
     sum.malformed += sip.malformed_dropped.load() + sip.malformed_answered.load();
     sum.retransmissions += sip.retransmissions.load();
+    sum.dialogs_live += sip.dialogs_live.load();
+    sum.transactions_live += sip.transactions_live.load();
   }
   sum.calls_live = live_calls();
+  if (relay_) sum.media_sessions_live = relay_->stats().sessions;
   sum.events_dropped = callbacks_->dropped();
   const CdrJournalCounters journal = journal_->counters();
   sum.journal_records = journal.appended;
@@ -609,7 +615,7 @@ Result<std::unique_ptr<Switch>> SwitchAccess::create(const SwitchConfig& config,
 
 Result<std::unique_ptr<Switch>> Switch::create(const SwitchConfig& config, SwitchHooks hooks) {
   return SwitchAccess::create(config, std::move(hooks),
-                              {io::make_system_network(), std::nullopt, nullptr});
+                              {io::make_system_network(), std::nullopt, nullptr, nullptr});
 }
 
 Switch::Switch(std::unique_ptr<Body> body) : body_(std::move(body)) {}

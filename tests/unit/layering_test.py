@@ -29,7 +29,7 @@ BELOW["capi"] = BELOW["switch"] | {"switch", "admin", "sim"}
 
 # Rooms that may see the store, in their *_sqlite.cpp and *_sqlite.hpp files only.
 STORE_IN_SQLITE_FILES = {"rating", "cdr"}
-LIBRE_ROOMS = {"io", "sip", "media", "admin"}  # admin: the HTTP server is libre's
+LIBRE_ROOMS = {"io", "sip", "media"}
 LIBRE_HEADER = "lib/io/re.hpp"
 
 STANDARD_C = set("assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg "

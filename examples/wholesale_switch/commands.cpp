@@ -1,0 +1,124 @@
+#include "commands.hpp"
+
+#include <cstdio>
+
+std::optional<tandem::SwitchConfig> load_config(const std::string& path) {
+  tandem::ConfigReading reading = tandem::read_config_file(path);
+  for (const auto& error : reading.errors) {
+    std::fprintf(stderr, "%s:%s: %s\n", path.c_str(), error.pointer.c_str(), error.message.c_str());
+  }
+  if (!reading.errors.empty()) return std::nullopt;
+  return std::move(reading.config);
+}
+
+namespace {
+
+int failed(const tandem::Error& error) {
+  complain(error.message);
+  return error.code == tandem::ErrorCode::invalid_argument ? status_usage : status_failed;
+}
+
+/// --at and its kin: RFC 3339 or YYYY-MM-DD. False: it was no time.
+bool read_time(const Options& options, const char* name, std::optional<std::int64_t>& time_us) {
+  if (!options.has(name)) return true;
+  auto parsed = tandem::parse_time_us(options.text(name));
+  if (!parsed) {
+    complain(std::string("--") + name + ": " + parsed.error().message);
+    return false;
+  }
+  time_us = *parsed;
+  return true;
+}
+
+}  // namespace
+
+int check(const Options& options) {
+  if (options.has("reference")) {
+    std::fputs(tandem::config_reference_markdown().c_str(), stdout);
+    return status_good;
+  }
+  if (!options.allow({"config"}, {"config"})) return status_usage;
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  std::printf("%s: good\n", options.text("config").c_str());
+  return status_good;
+}
+
+int explain(const Options& options) {
+  if (!options.allow({"config", "from", "caller", "callee", "at"},
+                     {"config", "from", "caller", "callee"})) {
+    return status_usage;
+  }
+  tandem::ExplainRequest request{options.text("from"), options.text("caller"),
+                                 options.text("callee"), std::nullopt};
+  if (!read_time(options, "at", request.at_us)) return status_usage;
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  auto answer = tandem::explain(*config, request);
+  if (!answer) return failed(answer.error());
+  std::printf("%s\n", answer->c_str());
+  return status_good;
+}
+
+int rate(const Options& options) {
+  if (!options.allow({"config", "deck", "callee", "seconds", "at"},
+                     {"config", "deck", "callee", "seconds"})) {
+    return status_usage;
+  }
+  const auto seconds = options.number("seconds");
+  std::optional<std::int64_t> at_us;
+  if (!seconds || !read_time(options, "at", at_us)) return status_usage;
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  auto answer =
+      tandem::rate(*config, options.text("deck"), options.text("callee"), *seconds, at_us);
+  if (!answer) return failed(answer.error());
+  std::printf("%s\n", answer->c_str());
+  return status_good;
+}
+
+int cdr(const Options& options) {
+  if (!options.allow({"config", "since", "until", "caller", "callee", "reason", "limit", "format"},
+                     {"config"})) {
+    return status_usage;
+  }
+  tandem::CdrQuery query;
+  if (!read_time(options, "since", query.since_us) ||
+      !read_time(options, "until", query.until_us)) {
+    return status_usage;
+  }
+  query.caller = options.text("caller");
+  query.callee = options.text("callee");
+  query.reason = options.text("reason");
+  if (options.has("limit")) {
+    const auto limit = options.number("limit");
+    if (!limit) return status_usage;
+    if (*limit < 1) {
+      complain("--limit must be at least 1");
+      return status_usage;
+    }
+    query.limit = static_cast<std::size_t>(*limit);
+  }
+  const std::string format = options.text("format", "table");
+  if (format != "json" && format != "csv" && format != "table") {
+    complain("--format \"" + format + "\" is not one of json, csv, table");
+    return status_usage;
+  }
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  const auto cdrs = tandem::query_cdrs(*config, query);
+  if (!cdrs) return failed(cdrs.error());
+  if (format == "table") {
+    std::fputs(tandem::to_table(*cdrs).c_str(), stdout);
+    return status_good;
+  }
+  if (format == "csv") std::printf("%s\r\n", tandem::csv_header().c_str());
+  for (const auto& record : *cdrs) {
+    if (format == "csv") {
+      std::printf("%s\r\n", tandem::to_csv_row(record).c_str());
+    } else {
+      std::printf("%s\n", tandem::to_json(record).c_str());
+    }
+  }
+  return status_good;
+}

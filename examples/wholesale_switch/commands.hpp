@@ -1,0 +1,17 @@
+// The commands of tandem-switch; each returns the exit status.
+#pragma once
+
+#include <optional>
+
+#include "options.hpp"
+#include "tandem/tandem.hpp"
+
+int run(const Options& options);
+int check(const Options& options);
+int explain(const Options& options);
+int rate(const Options& options);
+int cdr(const Options& options);
+
+/// Reads the file of --config; says every error on stderr, "FILE:POINTER: message". Nothing: there
+/// were some.
+std::optional<tandem::SwitchConfig> load_config(const std::string& path);

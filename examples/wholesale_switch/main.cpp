@@ -1,0 +1,47 @@
+// tandem-switch: a wholesale switch from one configuration file. A host of the library like any
+// other: it uses the public headers only.
+#include <cstdio>
+#include <cstring>
+
+#include "commands.hpp"
+
+namespace {
+
+constexpr const char* usage =
+    "usage: tandem-switch COMMAND --config FILE [options]\n"
+    "  run                                        take calls until SIGTERM; SIGHUP reloads\n"
+    "  check    [--reference]                     name every error of the file; print the key "
+    "reference\n"
+    "  explain  --from GATEWAY|IP[:PORT] --caller N --callee N [--at TIME]\n"
+    "  rate     --deck ID --callee N --seconds N [--at TIME]\n"
+    "  cdr      [--since T] [--until T] [--caller N] [--callee N] [--reason NAME] [--limit N]\n"
+    "           [--format json|csv|table]\n"
+    "Exit status: 0 good, 1 failed, 2 bad usage or configuration.\n";
+
+struct Command {
+  const char* name;
+  int (*run)(const Options&);
+};
+
+constexpr Command commands[] = {
+    {"run", run}, {"check", check}, {"explain", explain}, {"rate", rate}, {"cdr", cdr}};
+
+}  // namespace
+
+int main(int count, char** words) {
+  if (count > 1 && (std::strcmp(words[1], "help") == 0 || std::strcmp(words[1], "--help") == 0)) {
+    std::fputs(usage, stdout);
+    return status_good;
+  }
+  if (count > 1 && std::strcmp(words[1], "--version") == 0) {
+    std::puts("tandem-switch " TANDEM_VERSION_STRING);
+    return status_good;
+  }
+  const auto options = Options::read(count, words);
+  if (!options) return status_usage;
+  for (const Command& command : commands) {
+    if (options->command() == command.name) return command.run(*options);
+  }
+  complain("unknown command \"" + options->command() + "\"; see tandem-switch help");
+  return status_usage;
+}

@@ -1,0 +1,36 @@
+// The command line of tandem-switch.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Exit statuses (docs/tandem-switch.md).
+enum Status : int { status_good = 0, status_failed = 1, status_usage = 2 };
+
+/// `tandem-switch COMMAND --name VALUE ...`.
+class Options {
+ public:
+  /// Nothing: the line was wrong, and stderr says how.
+  static std::optional<Options> read(int count, char** words);
+
+  [[nodiscard]] const std::string& command() const { return command_; }
+  [[nodiscard]] bool has(const std::string& name) const { return values_.contains(name); }
+  [[nodiscard]] std::string text(const std::string& name, const std::string& otherwise = "") const;
+  /// Nothing: absent or no number; then stderr says so.
+  [[nodiscard]] std::optional<std::int64_t> number(const std::string& name) const;
+  /// True when each name given is one of `known` and each of `required` is there; else stderr says
+  /// what is wrong.
+  [[nodiscard]] bool allow(const std::vector<std::string>& known,
+                           const std::vector<std::string>& required) const;
+
+ private:
+  std::string command_;
+  std::map<std::string, std::string> values_;
+};
+
+/// One line on stderr.
+void complain(std::string_view text);

@@ -1,0 +1,85 @@
+// HTTP/1.1 messages as the admin API needs them: one strict reader of requests, one writer of
+// responses.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tandem::admin {
+
+struct HttpRequest {
+  std::string method;             ///< As sent, for instance "GET".
+  std::vector<std::string> path;  ///< Decoded segments of "/a/b%2Fc": "a", "b/c".
+  std::vector<std::pair<std::string, std::string>> query;  ///< Decoded, in order.
+  std::vector<std::pair<std::string, std::string>>
+      headers;  ///< Names in lower case, values trimmed.
+  std::string body;
+  bool keeps_alive = true;
+
+  /// The first value, or null.
+  [[nodiscard]] const std::string* header(std::string_view lower_case_name) const noexcept;
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;  ///< Beside those of to_wire().
+};
+
+/// The bytes of a response: Content-Length always, "Connection: close" when the connection ends
+/// with it. A response to HEAD has the length of the body and not the body.
+std::string to_wire(const HttpResponse& response, bool keeps_alive, bool is_head);
+
+/// Takes requests out of a byte stream. Strict where a lenient reader and a proxy in front of it
+/// could disagree: bare line feeds, folded headers, blanks before a colon, two lengths and every
+/// transfer coding are refused.
+///
+/// Threading: one thread at a time.
+class HttpRequestReader {
+ public:
+  static constexpr std::size_t head_bytes_max = std::size_t{16} << 10;
+  static constexpr std::size_t body_bytes_max = std::size_t{1} << 20;
+  static constexpr std::size_t headers_max = 100;
+
+  enum class Outcome {
+    incomplete,      ///< More bytes are needed.
+    wants_continue,  ///< The same, and the client waits for "100 Continue" (RFC 9110
+                     ///< section 10.1.1). Said once.
+    complete,        ///< `request()` is there; take() goes on to the next.
+    refused,         ///< `status()` and `reason()` say why; the connection is of no further use.
+  };
+
+  /// False: more waits than one request can have, and the bytes were not taken.
+  [[nodiscard]] bool append(std::string_view bytes);
+  Outcome read();
+  [[nodiscard]] HttpRequest& request() noexcept { return request_; }
+  /// Forgets the complete request. What came behind it is kept.
+  void take();
+  [[nodiscard]] int status() const noexcept { return status_; }
+  [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+  /// Whether part of a request waits.
+  [[nodiscard]] bool is_idle() const noexcept { return buffer_.empty(); }
+
+ private:
+  Outcome refuse(int status, std::string reason);
+  bool read_head(std::string_view head);
+  bool read_request_line(std::string_view line);
+  bool read_target(std::string_view target);
+  bool read_header(std::string_view line);
+  bool read_framing();
+
+  std::string buffer_;
+  HttpRequest request_;
+  std::size_t head_bytes_ = 0;  // 0: the head is not read yet
+  std::size_t body_bytes_ = 0;
+  bool is_http_1_0_ = false;
+  bool wants_continue_ = false;
+  int status_ = 0;
+  std::string reason_;
+};
+
+}  // namespace tandem::admin

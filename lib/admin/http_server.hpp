@@ -1,0 +1,64 @@
+// An HTTP/1.1 server on one loop: bounded in connections, bytes and time.
+//
+// Ours and not libre's: it runs on the simulated network too, and its limits are the ones named
+// here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <unordered_set>
+
+#include "admin/http_message.hpp"
+#include "io/loop.hpp"
+
+namespace tandem::admin {
+
+struct HttpServerCounters {
+  std::uint64_t requests = 0;
+  std::uint64_t connections_refused = 0;  ///< Beyond connections_max.
+  std::uint64_t requests_refused = 0;     ///< Malformed or too large.
+  std::uint64_t timeouts = 0;             ///< Connections that were idle, or read too slowly.
+};
+
+/// Answers requests one after the other, in order; a request that follows while an answer is being
+/// sent waits in the reader, whose size is bounded.
+///
+/// Threading: loop-bound.
+class HttpServer final : private io::AcceptHandler {
+ public:
+  static constexpr std::size_t connections_max = 64;
+  static constexpr std::int64_t idle_us =
+      30'000'000;  ///< For a request to come, and for an answer to be read on.
+  static constexpr std::int64_t linger_us =
+      2'000'000;  ///< From the last answer until we close what the client did not.
+
+  /// Runs on the loop for each request; may block, which delays only this server.
+  using Answer = std::function<HttpResponse(const HttpRequest&)>;
+
+  /// `loop` outlives the server. Errors: those of Loop::listen().
+  static Result<std::unique_ptr<HttpServer>> create(io::Loop& loop, const SocketAddress& local,
+                                                    Answer answer);
+  ~HttpServer() override;
+
+  [[nodiscard]] SocketAddress address() const noexcept { return listener_->local(); }
+  [[nodiscard]] const HttpServerCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] std::size_t connections() const noexcept { return connections_.size(); }
+
+ private:
+  class Connection;
+
+  HttpServer(io::Loop& loop, Answer answer);
+  void on_accept(std::unique_ptr<io::StreamConnection> stream) override;
+  void retire(Connection& connection);
+
+  io::Loop& loop_;
+  const Answer answer_;
+  HttpServerCounters counters_;
+  std::unordered_set<std::unique_ptr<Connection>> connections_;
+  std::unique_ptr<io::StreamListener> listener_;
+  std::shared_ptr<bool> is_alive_ =
+      std::make_shared<bool>(true);  // deferred tasks may come after us
+};
+
+}  // namespace tandem::admin

@@ -1,0 +1,107 @@
+#include "admin/metrics.hpp"
+
+#include "base/text.hpp"
+#include "tandem/version.h"
+
+namespace tandem::admin {
+namespace {
+
+class Page {
+ public:
+  void family(const char* name, const char* type, const char* help) {
+    name_ = name;
+    text_ += std::string("# HELP tandem_") + name + " " + help + "\n# TYPE tandem_" + name + " " +
+             type + "\n";
+  }
+  template <class T>
+  void sample(T value, const std::string& labels = {}) {
+    text_ += "tandem_" + name_ + (labels.empty() ? "" : "{" + labels + "}") + " ";
+    append_integer(text_, value);
+    text_ += '\n';
+  }
+  template <class T>
+  void single(const char* name, const char* type, const char* help, T value) {
+    family(name, type, help);
+    sample(value);
+  }
+  [[nodiscard]] std::string take() { return std::move(text_); }
+
+ private:
+  std::string name_;
+  std::string text_;
+};
+
+std::string escaped(std::string_view value) {
+  std::string out;
+  for (const char c : value) {
+    if (c == '\\' || c == '"') out += '\\';
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string labels_of(const GatewayView& gateway) {
+  return "gateway=\"" + escaped(gateway.id) + "\",kind=\"" +
+         (gateway.is_vendor ? "vendor" : "customer") + "\"";
+}
+
+}  // namespace
+
+std::string metrics_text(const SwitchCounters& counters, const std::vector<GatewayView>& gateways,
+                         const HttpServerCounters& http) {
+  Page page;
+  page.family("build_info", "gauge", "Version of the library; the value is 1.");
+  page.sample(1, "version=\"" TANDEM_VERSION_STRING "\"");
+  page.single("calls_started_total", "counter", "Calls that arrived.", counters.calls_started);
+  page.single("calls_answered_total", "counter", "Calls that were answered.",
+              counters.calls_answered);
+  page.single("calls_ended_total", "counter", "Calls that ended, answered or not.",
+              counters.calls_ended);
+  page.single("calls_refused_total", "counter", "Calls refused before a vendor was tried.",
+              counters.calls_refused);
+  page.single("calls_live", "gauge", "Calls that are up now, in any state.", counters.calls_live);
+  page.single("draining", "gauge", "1 while new calls are refused because the switch is stopping.",
+              counters.is_draining ? 1 : 0);
+  page.family("worker_calls_total", "counter", "Calls that arrived, by call worker.");
+  for (std::size_t i = 0; i < counters.calls_by_worker.size(); ++i)
+    page.sample(counters.calls_by_worker[i], "worker=\"" + std::to_string(i) + "\"");
+  page.family("gateway_calls", "gauge", "Calls of a gateway now.");
+  for (const GatewayView& gateway : gateways)
+    page.sample(gateway.calls, labels_of(gateway));
+  page.family("gateway_line_limit", "gauge",
+              "Most simultaneous calls of a gateway; -1: unlimited.");
+  for (const GatewayView& gateway : gateways)
+    page.sample(gateway.line_limit, labels_of(gateway));
+  page.family("gateway_locked", "gauge", "1 for a locked gateway.");
+  for (const GatewayView& gateway : gateways)
+    page.sample(gateway.locked ? 1 : 0, labels_of(gateway));
+  page.single("sip_datagrams_received_total", "counter", "SIP datagrams received.",
+              counters.datagrams_received);
+  page.single("sip_malformed_total", "counter", "SIP messages that were malformed.",
+              counters.malformed);
+  page.single("sip_retransmissions_total", "counter", "SIP messages sent again by timers.",
+              counters.retransmissions);
+  page.single("journal_records_total", "counter", "Records given to the journal.",
+              counters.journal_records);
+  page.single("journal_waiting", "gauge", "Records that are not on disk yet.",
+              counters.journal_lag);
+  page.single("journal_writable", "gauge",
+              "0 while the journal cannot be written and new calls are refused.",
+              counters.journal_writable ? 1 : 0);
+  page.single("events_dropped_total", "counter", "Events that the host was too slow for.",
+              counters.events_dropped);
+  page.single("http_requests_total", "counter", "Requests of the admin API.", http.requests);
+  page.single("http_requests_refused_total", "counter", "Malformed or too large requests.",
+              http.requests_refused);
+  page.single("http_connections_refused_total", "counter", "Connections beyond the limit.",
+              http.connections_refused);
+  page.single("http_timeouts_total", "counter", "Connections closed for being idle or slow.",
+              http.timeouts);
+  return page.take();
+}
+
+}  // namespace tandem::admin

@@ -1,0 +1,40 @@
+// JSON bodies of requests, and of errors.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "tandem/switch.hpp"
+
+namespace tandem::admin {
+
+/// What is wrong with a request, as the client is told.
+struct Complaint {
+  int status = 400;
+  std::string code;  ///< Name of an ErrorCode, or an HTTP word such as "unauthorized".
+  std::string message;
+  std::string
+      pointer;  ///< Into the body, or "/NAME" of a query parameter; "" when it is about neither.
+};
+/// {"error": {"code", "message", "pointer"}}.
+std::string to_json(const Complaint& complaint);
+
+/// Body of POST /api/v1/accounts/ID/payments.
+struct PaymentBody {
+  Amount amount;  ///< Not zero.
+  std::string memo;
+};
+/// False: `complaint` says why.
+bool read_payment(std::string_view body, PaymentBody& payment, Complaint& complaint);
+
+/// Body of POST /api/v1/explain: from, caller, callee, and at or null.
+bool read_explain(std::string_view body, ExplainRequest& request, Complaint& complaint);
+
+/// {"id": ..., "amount": ..., "balance": ...} of a booked payment.
+std::string payment_json(std::string_view account, Amount amount, Amount balance,
+                         std::string_view memo);
+
+/// {"status": ..., "version": ...} of /healthz.
+std::string health_json(std::string_view status);
+
+}  // namespace tandem::admin

@@ -1,0 +1,115 @@
+#include <algorithm>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+
+#include "admin/request_bodies.hpp"
+#include "tandem/version.h"
+
+namespace tandem::admin {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t text_bytes_max = 256;
+constexpr std::size_t memo_bytes_max = 1024;
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+bool fail(Complaint& complaint, std::string message, std::string pointer) {
+  complaint = {400, "invalid_argument", std::move(message), std::move(pointer)};
+  return false;
+}
+
+/// An object with no other keys than `known`. RFC 6901 escapes are not needed: known keys have
+/// none.
+bool read_object(std::string_view body, std::initializer_list<std::string_view> known, Json& out,
+                 Complaint& complaint) {
+  out = Json::parse(body.begin(), body.end(), nullptr, false);
+  if (out.is_discarded()) return fail(complaint, "body is no JSON text", "");
+  if (!out.is_object()) return fail(complaint, "body is no JSON object", "");
+  for (const auto& item : out.items()) {
+    if (std::find(known.begin(), known.end(), item.key()) == known.end()) {
+      std::string pointer = "/";
+      for (const char c : item.key())
+        pointer += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+      return fail(complaint, "unknown key \"" + item.key() + "\"", pointer);
+    }
+  }
+  return true;
+}
+
+bool read_text(const Json& object, const char* key, bool is_required, std::size_t bytes_max,
+               std::string& out, Complaint& complaint) {
+  const std::string pointer = std::string("/") + key;
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) {
+    return !is_required || fail(complaint, std::string("missing \"") + key + "\"", pointer);
+  }
+  if (!found->is_string())
+    return fail(complaint, std::string("\"") + key + "\" is no text", pointer);
+  out = found->get<std::string>();
+  if (out.size() > bytes_max) {
+    return fail(complaint,
+                "text of " + std::to_string(out.size()) + " bytes is longer than " +
+                    std::to_string(bytes_max),
+                pointer);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string to_json(const Complaint& complaint) {
+  return dump({{"error",
+                {{"code", complaint.code},
+                 {"message", complaint.message},
+                 {"pointer", complaint.pointer}}}});
+}
+
+bool read_payment(std::string_view body, PaymentBody& payment, Complaint& complaint) {
+  Json object;
+  std::string amount;
+  if (!read_object(body, {"amount", "memo"}, object, complaint) ||
+      !read_text(object, "amount", true, text_bytes_max, amount, complaint) ||
+      !read_text(object, "memo", false, memo_bytes_max, payment.memo, complaint)) {
+    return false;
+  }
+  auto parsed = Amount::parse(amount);
+  if (!parsed) return fail(complaint, parsed.error().message, "/amount");
+  if (parsed->is_zero()) return fail(complaint, "amount is zero", "/amount");
+  payment.amount = *parsed;
+  return true;
+}
+
+bool read_explain(std::string_view body, ExplainRequest& request, Complaint& complaint) {
+  Json object;
+  std::string at;
+  if (!read_object(body, {"from", "caller", "callee", "at"}, object, complaint) ||
+      !read_text(object, "from", true, text_bytes_max, request.from, complaint) ||
+      !read_text(object, "caller", true, text_bytes_max, request.caller, complaint) ||
+      !read_text(object, "callee", true, text_bytes_max, request.callee, complaint) ||
+      !read_text(object, "at", false, text_bytes_max, at, complaint)) {
+    return false;
+  }
+  if (at.empty()) return true;
+  auto parsed = parse_time_us(at);
+  if (!parsed) return fail(complaint, parsed.error().message, "/at");
+  request.at_us = *parsed;
+  return true;
+}
+
+std::string payment_json(std::string_view account, Amount amount, Amount balance,
+                         std::string_view memo) {
+  return dump({{"id", account},
+               {"amount", amount.to_string()},
+               {"balance", balance.to_string()},
+               {"memo", memo}});
+}
+
+std::string health_json(std::string_view status) {
+  return dump({{"status", status}, {"version", TANDEM_VERSION_STRING}});
+}
+
+}  // namespace tandem::admin
