@@ -134,7 +134,7 @@ TEST_CASE("Stages: what a context held is free again when it is gone") {
   const auto tables = judged->context.tables;
   judged->context = CallContext();
   CHECK(tables->customers[0].lines->current() == 0);
-  CHECK(state->accounts.view("acme").value().held.is_zero());
+  CHECK(state->accounts.state("acme").value().held.is_zero());
 }
 
 TEST_CASE("number_from_user: visual separators are taken out, anything else is no number") {
