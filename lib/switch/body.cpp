@@ -186,6 +186,7 @@ Result<void> Switch::Body::open_records() {
   auto tables = call::build_tables(config_, state_, nullptr);
   if (!tables) return tables.error();
   tables_ = std::move(*tables);
+  journal_->on_durable([this](std::uint64_t) { tell_workers_of_commit(); });
   if (auto started = journal_->start(); !started) return started;
   if (auto closed = close_crashed_calls(); !closed) return closed;
   return load_balances();

@@ -24,9 +24,10 @@ namespace tandem {
 
 /// What a switch stands on. The simulated one makes a whole switch repeatable from a seed.
 struct Environment {
-  std::shared_ptr<io::Network> network;  ///< Outlives the switch.
-  std::optional<std::uint64_t> seed;     ///< Nothing: unpredictable random numbers.
-  std::shared_ptr<cdr::Disk> disk;       ///< Of the journal; null: the system's files.
+  std::shared_ptr<io::Network> network;           ///< Outlives the switch.
+  std::optional<std::uint64_t> seed;              ///< Nothing: unpredictable random numbers.
+  std::shared_ptr<cdr::Disk> disk;                ///< Of the journal; null: the system's files.
+  std::shared_ptr<cdr::Ledger> ledger = nullptr;  ///< Null: the one at `database` is opened.
 };
 
 class Switch::Body final : public call::Host {
@@ -73,6 +74,7 @@ class Switch::Body final : public call::Host {
   [[nodiscard]] const PolicyAnswer& policy_default() const noexcept override {
     return hooks_.policy_default;
   }
+  void hasten_commit() noexcept override;
 
  private:
   /// A sink with what carries records to it.
@@ -99,6 +101,7 @@ class Switch::Body final : public call::Host {
   [[nodiscard]] std::unique_ptr<Random> make_random(std::uint64_t salt) const;
   [[nodiscard]] bool is_simulated() const noexcept { return environment_.network->is_simulated(); }
   void pump();
+  void tell_workers_of_commit() noexcept;
   /// Runs `task(worker)` on the loop of each worker and waits for all of them.
   void on_every_worker(const std::function<void(call::Worker&)>& task);
   void on_worker(std::size_t index, std::function<void(call::Worker&)> task);
@@ -110,7 +113,7 @@ class Switch::Body final : public call::Host {
   Log log_;
   call::SharedState state_;
   std::unique_ptr<cdr::Journal> journal_;
-  std::unique_ptr<cdr::Ledger> ledger_;
+  std::shared_ptr<cdr::Ledger> ledger_;
   std::unique_ptr<cdr::SinkRunner> ledger_runner_;
   std::vector<Sink> sinks_;
   std::optional<MediaRelay> relay_;
@@ -118,6 +121,7 @@ class Switch::Body final : public call::Host {
   std::vector<Seat> seats_;
   std::unique_ptr<Callbacks> callbacks_;
   std::unique_ptr<sip::StackGroup> stack_;
+  bool is_commit_due_ = false;         // simulations only: a commit is deferred
   std::unique_ptr<Timer> pump_timer_;  // simulations only: what threads do otherwise
 
   mutable std::mutex config_mutex_;  // guards the two below; never taken on the call path
