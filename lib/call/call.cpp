@@ -153,8 +153,7 @@ void Call::refuse(Reason reason, int sip_status, int retry_after_s) {
   finish(ending);
 }
 
-// --- attempts
-// --------------------------------------------------------------------------------------------------
+// --- attempts ---
 
 void Call::try_next_vendor() {
   state_ = CallState::trying;
@@ -284,6 +283,10 @@ void Call::on_attempt_timeout() {
     return;
   }
   if (trial_.leg == nullptr) return;
+  if (pending_answer_) {  // the disk does not take the answer record in time
+    on_durable();
+    return;
+  }
   Reason reason = Reason::NoAnswer;
   if (trial_.stage == AttemptStage::invited) reason = Reason::InviteTimeout;
   if (trial_.stage == AttemptStage::trying || trial_.stage == AttemptStage::progressing) {

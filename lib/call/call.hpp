@@ -28,6 +28,8 @@ class Call final : public LegEvents {
   /// Judges the call and tries the first vendor. May end the call at once.
   void begin(const InboundCall& arrival);
   void answer_policy(const PolicyAnswer& answer);
+  /// The answer record is on disk: the caller may be told (design rule 5).
+  void on_durable();
   /// Ends the call from this side, whatever state it is in.
   void end_by_server(Reason reason);
   /// Once a second while answered: media watch and interim marks.
@@ -103,6 +105,7 @@ class Call final : public LegEvents {
   void note_progress();
 
   // Answered.
+  void record_answer();
   void begin_talk();
   void arm_money(const MeterVerdict& verdict);
   void on_money_timer();
@@ -132,6 +135,12 @@ class Call final : public LegEvents {
   std::string early_answer_;        // last description that went to the caller before the answer
   std::string caller_raw_, callee_raw_, caller_display_;  // as they came
   std::string callee_product_;
+  /// What the caller's 200 will say while the answer record is on its way to the disk.
+  struct PendingAnswer {
+    std::string type, body;
+  };
+  std::optional<PendingAnswer> pending_answer_;
+  bool is_answer_recorded_ = false;
   int max_forwards_ = 70;
   MediaPath media_;
   Leg* reoffer_from_ = nullptr;  // waits for the other side's answer to its re-INVITE or UPDATE

@@ -12,6 +12,7 @@ namespace {
 constexpr std::int64_t second_us = 1'000'000;
 constexpr int not_acceptable = 488;
 constexpr int request_pending = 491;
+constexpr std::int64_t answer_durable_us = 500'000;  // longest wait of a 200 for the disk
 
 }  // namespace
 
@@ -23,11 +24,11 @@ MediaSide Call::side_of(const Leg& leg) const noexcept {
   return &leg == inbound_.get() ? MediaSide::caller : MediaSide::callee;
 }
 
-// --- answer
-// ----------------------------------------------------------------------------------------------------
+// --- answer ---
 
 void Call::on_answer(Leg& leg, const Answer& answer) {
-  if (is_over_ || &leg != trial_.leg.get() || state_ == CallState::answered) return;
+  if (is_over_ || &leg != trial_.leg.get() || state_ == CallState::answered || pending_answer_)
+    return;
   setup_timer_.cancel();
   note_progress();
   callee_product_ = answer.product;
@@ -54,29 +55,18 @@ void Call::on_answer(Leg& leg, const Answer& answer) {
   if (offer_.empty())
     ack_to_ =
         &leg;  // the offer is in this answer: the caller's ACK brings what the vendor waits for
-  inbound_->answer({type, body}, {});
-  begin_talk();
-}
-
-void Call::begin_talk() {
-  const Clock& clock = worker_.loop().clock();
-  state_ = CallState::answered;
-  answered_us_ = clock.monotonic_us();
-  answered_wall_us_ = clock.wall_us();
-  next_mark_us_ = answered_us_ + parameters().interim_mark_s * second_us;
-  worker_.tally().answered.fetch_add(1, std::memory_order_relaxed);
+  pending_answer_ = PendingAnswer{std::string(type), std::move(body)};
   Attempt& attempt = attempts_.back();
   attempt.sip_status = 200;
   attempt.q850_cause = reason_facts(Reason::NormalCallClearing).q850_cause;
   attempt.reason = Reason::NormalCallClearing;
+  record_answer();
+}
 
-  const auto own = [&](const GatewayConfig& gateway) {
-    return gateway.max_call_s.value_or(parameters().max_call_s);
-  };
-  const std::int64_t max_s =
-      tighter_limit_s(own(context_.customer_entry()->config), own(vendor().config));
-  if (max_s > 0) worker_.loop().timers().start(max_timer_, max_s * second_us);
-
+/// The caller hears of the answer only when a crash can no longer lose it (design rule 5), or when
+/// the disk has not taken it for so long that a ringing caller must not wait for it any more; the
+/// call is then billed from memory.
+void Call::record_answer() {
   BillingTerms terms;
   terms.rules = parameters().fees;
   if (context_.rate != nullptr) {
@@ -90,8 +80,39 @@ void Call::begin_talk() {
   cdr::AnswerRecord record;
   record.call_id = id_;
   record.cdr = make_cdr();
+  record.cdr.answered_at_us = worker_.loop().clock().wall_us();
   record.rating = encode(terms);
-  worker_.journal(cdr::RecordType::answer, cdr::encode(record));
+  const std::uint64_t sequence = worker_.journal(cdr::RecordType::answer, cdr::encode(record));
+  is_answer_recorded_ = sequence != 0;
+  if (sequence == 0) {
+    on_durable();
+    return;
+  }
+  worker_.loop().timers().start(setup_timer_, answer_durable_us);
+  worker_.await_durable(sequence, id_);
+}
+
+void Call::on_durable() {
+  if (is_over_ || !pending_answer_) return;
+  setup_timer_.cancel();
+  const PendingAnswer answer = *std::exchange(pending_answer_, std::nullopt);
+  inbound_->answer({answer.type, answer.body}, {});
+  begin_talk();
+}
+
+void Call::begin_talk() {
+  const Clock& clock = worker_.loop().clock();
+  state_ = CallState::answered;
+  answered_us_ = clock.monotonic_us();
+  answered_wall_us_ = clock.wall_us();
+  next_mark_us_ = answered_us_ + parameters().interim_mark_s * second_us;
+  worker_.tally().answered.fetch_add(1, std::memory_order_relaxed);
+  const auto own = [&](const GatewayConfig& gateway) {
+    return gateway.max_call_s.value_or(parameters().max_call_s);
+  };
+  const std::int64_t max_s =
+      tighter_limit_s(own(context_.customer_entry()->config), own(vendor().config));
+  if (max_s > 0) worker_.loop().timers().start(max_timer_, max_s * second_us);
   publish(Event::Kind::call_answered);
   if (context_.rate != nullptr) {  // last: a call whose money is gone ends here
     meter_ = CallMeter(*context_.rate, parameters().fees, std::move(context_.money));
@@ -106,8 +127,7 @@ void Call::on_confirmed(Leg& leg, const SessionBody& body) {
   waiting.acknowledge({body.content_type, passed ? std::string_view(*passed) : std::string_view()});
 }
 
-// --- changes of the session
-// ------------------------------------------------------------------------------------
+// --- changes of the session ---
 
 void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
   Leg* const peer = other(leg);
@@ -160,8 +180,7 @@ void Call::on_request_result(Leg& leg, int status, const SessionBody& body) {
   std::exchange(request_from_, nullptr)->answer_request(status, body);
 }
 
-// --- limits
-// ----------------------------------------------------------------------------------------------------
+// --- limits ---
 
 void Call::arm_money(const MeterVerdict& verdict) {
   if (verdict.must_end) {
@@ -196,11 +215,20 @@ void Call::on_second(std::int64_t now_us) {
   if (now_us - silent_since_us >= limit_s * second_us) end_by_server(Reason::NoMedia);
 }
 
-// --- the end
-// ---------------------------------------------------------------------------------------------------
+// --- the end ---
 
 void Call::on_release(Leg& leg, const Release& release) {
   if (is_over_) return;
+  if (pending_answer_ &&
+      &leg == trial_.leg.get()) {  // hung up before the caller heard of the answer
+    pending_answer_.reset();
+    Failure failure;
+    failure.status = reason_facts(Reason::VendorFailure).sip_status;
+    failure.is_local = true;
+    close_trial(200, release.q850_cause, Reason::VendorFailure);
+    give_up(failure, Reason::VendorFailure);
+    return;
+  }
   Ending ending{.reason = Reason::NormalCallClearing,
                 .side = &leg == inbound_.get() ? ReleaseSide::caller : ReleaseSide::callee,
                 .end_code = static_cast<int>(Reason::NormalCallClearing),
@@ -280,7 +308,7 @@ void Call::finish(const Ending& ending) {
   } else {
     context_.money.cancel();
   }
-  if (is_recorded(ending) || was_answered) {
+  if (is_recorded(ending) || was_answered || is_answer_recorded_) {
     worker_.journal(cdr::RecordType::end, cdr::encode(cdr::EndRecord{id_, cdr}));
   }
   publish(Event::Kind::call_ended, std::move(cdr));

@@ -78,12 +78,31 @@ void Worker::remove(std::uint64_t id) {
   commons_.live_calls.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void Worker::journal(cdr::RecordType type, std::string payload) noexcept {
+std::uint64_t Worker::journal(cdr::RecordType type, std::string payload) noexcept {
   const auto appended = commons_.journal.append(type, std::move(payload));
-  if (appended) return;
+  if (appended) return *appended;
   counters_.unrecorded.fetch_add(1, std::memory_order_relaxed);
   commons_.log.write(LogLevel::error, "call", "journal refused a record",
                      {{"error", appended.error().message}});
+  return 0;
+}
+
+void Worker::await_durable(std::uint64_t sequence, std::uint64_t call_id) {
+  awaited_.push_back({sequence, call_id});
+  awaiting_.store(true);
+  commons_.host.hasten_commit();
+  // The commit may have passed between append() and the store above; then nobody else comes.
+  if (commons_.journal.durable_sequence() >= sequence) loop_.defer([this] { on_durable(); });
+}
+
+void Worker::on_durable() {
+  const std::uint64_t durable = commons_.journal.durable_sequence();
+  while (!awaited_.empty() && awaited_.front().sequence <= durable) {
+    const auto found = calls_.find(awaited_.front().call_id);
+    awaited_.pop_front();
+    if (found != calls_.end()) found->second->on_durable();
+  }
+  awaiting_.store(!awaited_.empty());
 }
 
 void Worker::on_second() {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -35,6 +36,9 @@ class Host {
   virtual void ask_policy(PolicyQuestion question) noexcept = 0;
   [[nodiscard]] virtual std::int64_t policy_deadline_us() const noexcept = 0;
   [[nodiscard]] virtual const PolicyAnswer& policy_default() const noexcept = 0;
+  /// A call waits for the journal. With a writer thread there is nothing to do; a simulation
+  /// commits at the end of the turn.
+  virtual void hasten_commit() noexcept = 0;
 };
 
 /// What all workers of a switch share.
@@ -85,8 +89,14 @@ class Worker final : public InboundCalls {
   /// Forgets a call, and destroys it once its handler has returned.
   void remove(std::uint64_t id);
   /// Appends to the journal; what it does not take is counted and logged, never thrown away
-  /// silently.
-  void journal(cdr::RecordType type, std::string payload) noexcept;
+  /// silently. Returns the record's sequence, 0 when it was not taken.
+  std::uint64_t journal(cdr::RecordType type, std::string payload) noexcept;
+  /// Calls Call::on_durable() of the call once the record is on disk; never from inside this call.
+  void await_durable(std::uint64_t sequence, std::uint64_t call_id);
+  /// Serves what became durable. Posted by the host after a commit while is_awaiting() is true.
+  void on_durable();
+  /// Whether calls wait for a commit. Threading: thread-safe.
+  [[nodiscard]] bool is_awaiting() const noexcept { return awaiting_.load(); }
 
  private:
   void on_second();
@@ -99,6 +109,12 @@ class Worker final : public InboundCalls {
   std::shared_ptr<const Tables> tables_;
   std::uint64_t next_id_ = 1;
   std::unordered_map<std::uint64_t, std::unique_ptr<Call>> calls_;
+  struct Awaited {
+    std::uint64_t sequence;
+    std::uint64_t call_id;
+  };
+  std::deque<Awaited> awaited_;  // in order of sequence; at most one entry for each call
+  std::atomic<bool> awaiting_{false};
   WorkerCounters counters_;
   Timer second_;
 };

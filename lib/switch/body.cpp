@@ -84,8 +84,7 @@ bool same_sinks(const std::vector<CdrSinkConfig>& a, const std::vector<CdrSinkCo
 
 }  // namespace
 
-// --- creation
-// --------------------------------------------------------------------------------------------------
+// --- creation ---
 
 Switch::Body::Body(const SwitchConfig& config, SwitchHooks hooks, Environment environment)
     : hooks_(std::move(hooks)),
@@ -300,8 +299,7 @@ Result<void> Switch::Body::open_stack() {
   return {};
 }
 
-// --- life
-// ------------------------------------------------------------------------------------------------------
+// --- life ---
 
 Switch::Body::~Body() { close(); }
 
@@ -361,7 +359,10 @@ void Switch::Body::close() {
     on_every_worker([](call::Worker& worker) { worker.end_all(Reason::ServerShutdown); });
     wait_for_calls_to_end(farewell_us);
   }
-  life_ = Life::closed;
+  {
+    const std::lock_guard commit_lock(commit_mutex_);
+    life_ = Life::closed;
+  }
   for (Seat& seat : seats_) {
     if (seat.loop != nullptr) seat.loop->stop();
   }
@@ -388,8 +389,28 @@ void Switch::Body::close() {
   relay_.reset();
 }
 
-// --- tables
-// ----------------------------------------------------------------------------------------------------
+/// On the journal's writer: wakes the workers whose calls wait to be answered.
+void Switch::Body::tell_workers_of_commit() noexcept {
+  const std::lock_guard lock(commit_mutex_);
+  if (life_ != Life::running) return;
+  for (Seat& seat : seats_) {
+    call::Worker* const worker = seat.worker.get();
+    if (worker == nullptr || !worker->is_awaiting()) continue;
+    // A full loop: the call's own timer serves it.
+    (void)seat.loop->post([worker] { worker->on_durable(); });
+  }
+}
+
+void Switch::Body::hasten_commit() noexcept {
+  if (!is_simulated() || is_commit_due_) return;
+  is_commit_due_ = true;
+  seats_.front().loop->defer([this] {
+    is_commit_due_ = false;
+    journal_->pump();
+  });
+}
+
+// --- tables ---
 
 std::shared_ptr<const call::Tables> Switch::Body::tables() const {
   const std::lock_guard lock(config_mutex_);
@@ -449,8 +470,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   return need_restart;
 }
 
-// --- questions
-// -------------------------------------------------------------------------------------------------
+// --- questions ---
 
 void Switch::Body::on_worker(std::size_t index, std::function<void(call::Worker&)> task) {
   call::Worker* worker = seats_[index].worker.get();
@@ -604,8 +624,7 @@ std::vector<ListenConfig> Switch::Body::listening() const {
   return result;
 }
 
-// --- the public class
-// ------------------------------------------------------------------------------------------
+// --- the public class ---
 
 Result<std::unique_ptr<Switch>> SwitchAccess::create(const SwitchConfig& config, SwitchHooks hooks,
                                                      Environment environment) {

@@ -130,7 +130,8 @@ class Switch::Body final : public call::Host {
 
   enum class Life : std::uint8_t { created, running, closed };
   std::atomic<Life> life_ = Life::created;
-  std::mutex close_mutex_;  // held while closing, so that a second close() returns after the first
+  std::mutex commit_mutex_;  // keeps the workers while the journal's writer wakes them
+  std::mutex close_mutex_;   // held while closing, so that a second close() returns after the first
 };
 
 /// Reaches what the public class hides; for lib/sim and lib/admin.

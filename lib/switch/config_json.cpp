@@ -22,8 +22,7 @@ namespace {
 constexpr std::int64_t int32_max = 2147483647;
 constexpr std::size_t config_bytes_max = std::size_t{256} << 20;
 
-// --- values
-// ----------------------------------------------------------------------------------------------------
+// --- values ---
 
 void read_memo(Reader& r, const Json& v) {
   std::string ignored;
@@ -105,8 +104,7 @@ void read_optional(Reader& r, const Json& v, std::optional<Int>& out) {
   if (r.integer(v, Low, High, number)) out = static_cast<Int>(number);
 }
 
-// --- rates
-// -----------------------------------------------------------------------------------------------------
+// --- rates ---
 
 const std::vector<Field<RateSection>>& section_fields() {
   static const std::vector<Field<RateSection>> fields = {
@@ -202,8 +200,7 @@ const std::vector<Field<RateDeckConfig>>& deck_fields() {
   return fields;
 }
 
-// --- accounts
-// --------------------------------------------------------------------------------------------------
+// --- accounts ---
 
 const std::vector<Field<AccountConfig>>& account_fields() {
   static const std::vector<Field<AccountConfig>> fields = {
@@ -240,8 +237,7 @@ const std::vector<Field<AccountConfig>>& account_fields() {
   return fields;
 }
 
-// --- gateways
-// --------------------------------------------------------------------------------------------------
+// --- gateways ---
 
 const std::vector<Field<GatewayAuth>>& auth_fields() {
   static const std::vector<Field<GatewayAuth>> fields = {
@@ -409,8 +405,7 @@ const std::vector<Field<VendorGateway>>& vendor_fields() {
   return fields;
 }
 
-// --- parameters
-// ------------------------------------------------------------------------------------------------
+// --- parameters ---
 
 template <auto Member, std::int64_t Low, std::int64_t High>
 void read_seconds(Reader& r, const Json& v, Parameters& p) {
@@ -509,8 +504,7 @@ const std::vector<Field<Parameters>>& parameter_fields() {
   return fields;
 }
 
-// --- sections of the file
-// --------------------------------------------------------------------------------------
+// --- sections of the file ---
 
 void read_listen(Reader& r, const Json& v, std::vector<ListenConfig>& listen) {
   r.each(v, [&](const Json& item) {
