@@ -238,7 +238,7 @@ void Dialog::respond(ServerTransaction& transaction, int status, std::string_vie
 ServerTransaction& Dialog::open_server(const Message& request, const Path& from) {
   ServerTransaction& transaction = worker_.create_server(request, from, this);
   char* const buffer = worker_.scratch();
-  MessageWriter writer(buffer, StackWorker::scratch_bytes / 2);
+  MessageWriter writer(buffer, StackWorker::head_bytes_max);
   ResponseHead response;
   const Token::Text own_tag = tag();
   response.to_tag = sip::view(own_tag);

@@ -31,7 +31,7 @@ std::unique_ptr<Leg> Dialog::accept(const Message& invite, ServerTransaction& tr
   Unescaped unescaped;
   set_contact(uri_user(invite.request_uri, unescaped));
 
-  MessageWriter writer(worker_.scratch(), StackWorker::scratch_bytes / 2);
+  MessageWriter writer(worker_.scratch(), StackWorker::head_bytes_max);
   ResponseHead head;
   head.to_tag = sip::view(own_tag);
   head.source = path_.remote;

@@ -283,13 +283,14 @@ class Transactions {
   StackCounters& counters_;
   BufferPool& buffers_;
   TransactionHost& host_;
-  SlabPool<ClientTransaction> clients_;
-  SlabPool<ServerTransaction> servers_;
   std::size_t table_size_;  // a power of two; never grown, so no request waits for a rehash
   Table by_key_;
   Table by_merge_;
   std::array<ClientTransaction*, destination_buckets> by_destination_{};
   std::unique_ptr<Message> own_;  // our own request while an ACK or a CANCEL is made from it
+  // Last, so that they go first: transactions take themselves out of the tables.
+  SlabPool<ClientTransaction> clients_;
+  SlabPool<ServerTransaction> servers_;
 };
 
 }  // namespace tandem::sip

@@ -67,7 +67,10 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
 
   /// A buffer for one message at a time: written and sent before anything else is written.
   [[nodiscard]] char* scratch() noexcept { return scratch_.get(); }
-  static constexpr std::size_t scratch_bytes = Limits::message_bytes_max;
+  /// Twice the longest message: what is copied from a request always fits and leaves room for as
+  /// much again.
+  static constexpr std::size_t head_bytes_max = Limits::message_bytes_max + 512;
+  static constexpr std::size_t scratch_bytes = 2 * head_bytes_max;
   /// A second message, for our own requests that are read again.
   [[nodiscard]] Message& own_message() noexcept { return *own_message_; }
 
