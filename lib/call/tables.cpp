@@ -56,7 +56,7 @@ class TablesBuilder {
     for (const auto& account : config_.provision.accounts) {
       auto handle = state_.accounts.provision(account, account.balance);
       if (!handle) return in("account", account.id, handle.error());
-      Payer payer;
+      Payer& payer = payers_[account.id];
       payer.account = *handle;
       payer.account_id = account.id;
       payer.currency = account.currency;
@@ -65,7 +65,6 @@ class TablesBuilder {
         payer.deck = deck->second;
         payer.has_deck = true;
       }
-      payers_.emplace(account.id, std::move(payer));
     }
     return {};
   }
