@@ -455,6 +455,28 @@ TEST_CASE("Stack: ten thousand calls leave nothing behind") {
   CHECK(stack.loops[0]->timers().pending() == 0);
 }
 
+TEST_CASE("Stack: it may end with calls, transactions and connections alive") {
+  StackConfig config;
+  config.transactions_max = 1'000'000;  // large enough for its tables to be unmapped when freed
+  Stack stack(2, config);
+  Peer a(stack.network, "127.0.0.1:7000");
+  Peer b(stack.network, "127.0.0.1:6000");
+  StreamPeer c(stack.network, "127.0.0.1:5060");
+  for (int i = 0; i < 8; ++i) {
+    Peer::Request invite;
+    invite.call_id = "e" + std::to_string(i);
+    invite.branch = "z9hG4bKe" + std::to_string(i);
+    a.request(invite);
+  }
+  stack.dial();
+  stack.dial();
+  stack.run_ms(1);
+  b.reply(*b.take(), 180);
+  b.reply(*b.take(), 200, "b1", answer_sdp);
+  stack.run_ms(1);
+  CHECK(stack.transactions() == 10);
+}
+
 TEST_CASE("BufferPool: every block is given back, whatever its size") {
   BufferPool pool;
   std::vector<Bytes> all(300);
