@@ -70,8 +70,9 @@ class TablesBuilder {
   }
 
   Payer payer(const std::string& account) const {
-    const auto found = payers_.find(account);
-    return found == payers_.end() ? Payer{} : found->second;
+    Payer result;
+    if (const auto found = payers_.find(account); found != payers_.end()) result = found->second;
+    return result;
   }
 
   template <class Side>
