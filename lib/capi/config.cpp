@@ -1,0 +1,118 @@
+// Configurations, and what can be asked of one without a running switch.
+#include "capi/config.hpp"
+
+#include "capi/values.hpp"
+
+using namespace tandem;
+using namespace tandem::capi;
+
+namespace tandem::capi {
+
+Result<const SwitchConfig*> usable_config(const tandem_config* config) {
+  if (config == nullptr) return Error{ErrorCode::invalid_argument, "config was NULL"};
+  if (!config->reading.errors.empty()) {
+    const ConfigError& first = config->reading.errors.front();
+    return Error{ErrorCode::invalid_argument, first.pointer + ": " + first.message};
+  }
+  return &config->reading.config;
+}
+
+Result<ExplainRequest> read_explain_request(const tandem_explain_request* given) {
+  const auto read = read_struct(given, "tandem_explain_request");
+  if (!read) return read.error();
+  ExplainRequest request;
+  request.from = copy(read->from);
+  request.caller = copy(read->caller);
+  request.callee = copy(read->callee);
+  if (read->at_us != 0) request.at_us = read->at_us;
+  return request;
+}
+
+}  // namespace tandem::capi
+
+extern "C" {
+
+int tandem_config_read_json(const char* json, const char* folder, tandem_config** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(json);
+    TANDEM_CAPI_NOT_NULL(out);
+    *out = new tandem_config{read_config(json, folder == nullptr ? "." : folder)};
+    return TANDEM_OK;
+  });
+}
+
+int tandem_config_read_file(const char* path, tandem_config** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(path);
+    TANDEM_CAPI_NOT_NULL(out);
+    *out = new tandem_config{read_config_file(path)};
+    return TANDEM_OK;
+  });
+}
+
+size_t tandem_config_error_count(const tandem_config* config) {
+  return config == nullptr ? 0 : config->reading.errors.size();
+}
+
+int tandem_config_error(const tandem_config* config, size_t index, const char** pointer,
+                        const char** message) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(config);
+    const auto& errors = config->reading.errors;
+    if (index >= errors.size())
+      return fail(ErrorCode::not_found, "error " + std::to_string(index) + " of " +
+                                            std::to_string(errors.size()) + " was asked for");
+    if (pointer != nullptr) *pointer = errors[index].pointer.c_str();
+    if (message != nullptr) *message = errors[index].message.c_str();
+    return TANDEM_OK;
+  });
+}
+
+void tandem_config_destroy(tandem_config* config) { delete config; }
+
+int tandem_config_reference(tandem_text** markdown) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(markdown);
+    return give(config_reference_markdown(), markdown);
+  });
+}
+
+int tandem_config_explain(const tandem_config* config, const tandem_explain_request* request,
+                          tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(json);
+    const auto usable = usable_config(config);
+    TANDEM_CAPI_TRY(usable);
+    const auto read = read_explain_request(request);
+    TANDEM_CAPI_TRY(read);
+    return give(explain(**usable, *read), json);
+  });
+}
+
+int tandem_config_rate(const tandem_config* config, const char* deck, const char* callee,
+                       int64_t seconds, int64_t at_us, tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(json);
+    const auto usable = usable_config(config);
+    TANDEM_CAPI_TRY(usable);
+    return give(rate(**usable, view(deck), view(callee), seconds,
+                     at_us == 0 ? std::nullopt : std::optional(at_us)),
+                json);
+  });
+}
+
+int tandem_config_query_cdrs(const tandem_config* config, const tandem_cdr_query* query,
+                             tandem_text** json_lines) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(json_lines);
+    const auto usable = usable_config(config);
+    TANDEM_CAPI_TRY(usable);
+    const auto read = read_cdr_query(query);
+    TANDEM_CAPI_TRY(read);
+    const auto cdrs = query_cdrs(**usable, *read);
+    TANDEM_CAPI_TRY(cdrs);
+    return give(to_json_lines(*cdrs), json_lines);
+  });
+}
+
+}  // extern "C"
