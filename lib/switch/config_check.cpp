@@ -10,7 +10,7 @@ namespace {
 class Checker {
  public:
   Checker(const SwitchConfig& config, std::vector<ConfigError>& errors)
-      : config_(config), errors_(errors) {
+      : config_(config), errors_(errors), reported_(errors.size()) {
     for (const auto& account : config.provision.accounts)
       accounts_.insert(account.id);
     for (const auto& deck : config.provision.rate_decks)
@@ -37,7 +37,15 @@ class Checker {
     return list + "/" + std::to_string(index);
   }
 
+  /// What was reported where it stands, or inside of it, is not reported again for what follows
+  /// from it.
   void fail(std::string pointer, std::string message) {
+    for (std::size_t i = 0; i < reported_; ++i) {
+      const std::string& known = errors_[i].pointer;
+      if (known.starts_with(pointer) &&
+          (known.size() == pointer.size() || known[pointer.size()] == '/'))
+        return;
+    }
     errors_.push_back({std::move(pointer), std::move(message)});
   }
 
@@ -114,6 +122,7 @@ class Checker {
 
   const SwitchConfig& config_;
   std::vector<ConfigError>& errors_;
+  const std::size_t reported_;  // errors of the reading, before this check
   std::set<std::string> accounts_, decks_, customers_;
 };
 

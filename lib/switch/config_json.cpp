@@ -772,7 +772,12 @@ ConfigReading read_config(std::string_view text, const std::string& folder) {
     for (const auto& key : repeated)
       reading.errors.push_back({"", "key \"" + key + "\" is there twice"});
   } catch (const Json::exception& error) {
-    reading.errors.push_back({"", error.what()});
+    // The text quotes what it could not read, whatever bytes that was.
+    std::string message = error.what();
+    for (char& c : message) {
+      if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) c = '?';
+    }
+    reading.errors.push_back({"", std::move(message)});
     return reading;
   }
   Reader reader(reading.config.folder, reading.errors);

@@ -104,8 +104,8 @@ struct Field {
   const char* alias = nullptr;  ///< VOS name.
 };
 
-/// Reads an object by its table; reports what is no object, unknown keys, repeated keys and missing
-/// ones.
+/// Reads an object by its table; reports what is no object, unknown keys, keys given by both their
+/// names and missing ones.
 template <class T>
 void read_object(Reader& reader, const Json& value, const std::vector<Field<T>>& fields,
                  std::initializer_list<const char*> required, T& out) {
@@ -122,6 +122,8 @@ void read_object(Reader& reader, const Json& value, const std::vector<Field<T>>&
     }
     if (found == nullptr) {
       reader.fail("unknown or not yet supported key \"" + item.key() + "\"");
+    } else if (item.key() != found->key && value.contains(found->key)) {
+      reader.fail(std::string("is another name of \"") + found->key + "\", which is there too");
     } else if (!item.value().is_null()) {
       found->read(reader, item.value(), out);
     }

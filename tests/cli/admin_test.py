@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""The admin API of a running switch, over real sockets."""
+import json
+import re
+import socket
+import unittest
+
+from switch_program import (RunningSwitch, SipEnd, answered_call, base_config, folder, free_port, request, until,
+                            write_config)
+
+
+class Admin(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.holder = folder()
+        path = cls.holder.__enter__()
+        cls.sip_port, cls.port = free_port(), free_port(socket.SOCK_STREAM)
+        cls.vendor = SipEnd()
+        cls.switch = RunningSwitch(write_config(path, base_config(cls.sip_port, cls.port, cls.vendor.port)))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.switch.kill()
+        cls.vendor.socket.close()
+        cls.holder.__exit__(None, None, None)
+
+    def get(self, path, status=200):
+        got, headers, body = request(self.port, "GET", path)
+        self.assertEqual(got, status, body)
+        self.assertEqual(headers["Content-Type"], "application/json")
+        return json.loads(body)
+
+    def error(self, method, path, body, status):
+        got, _, text = request(self.port, method, path, body)
+        self.assertEqual(got, status, text)
+        error = json.loads(text)["error"]
+        self.assertEqual(sorted(error), ["code", "message", "pointer"])
+        return error
+
+    def test_health(self):
+        self.assertEqual(self.get("/healthz")["status"], "ok")
+
+    def test_metrics_are_prometheus_text(self):
+        status, headers, body = request(self.port, "GET", "/metrics")
+        self.assertEqual(status, 200)
+        self.assertTrue(headers["Content-Type"].startswith("text/plain; version=0.0.4"))
+        known = set()
+        for line in body.splitlines():
+            if line.startswith("# TYPE "):
+                known.add(line.split()[2])
+            elif not line.startswith("# HELP "):
+                self.assertRegex(line, r'^tandem_[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? -?[0-9]+$')
+                self.assertIn(re.match(r"[a-z_]+", line).group(), known)
+        self.assertIn('tandem_gateway_calls{gateway="v1",kind="vendor"} 0', body)
+
+    def test_lists_are_bare_arrays(self):
+        self.assertEqual([a["id"] for a in self.get("/api/v1/accounts")], ["acme", "owed", "poor"])
+        self.assertEqual([g["id"] for g in self.get("/api/v1/gateways")], ["cust", "poor-gw", "v1", "v2"])
+        self.assertIsInstance(self.get("/api/v1/calls"), list)
+        self.assertIsInstance(self.get("/api/v1/cdrs"), list)
+
+    def test_an_account(self):
+        self.assertEqual(self.get("/api/v1/accounts/poor")["balance"], "0.00")
+        self.error("GET", "/api/v1/accounts/nobody", None, 404)
+
+    def test_payments(self):
+        status, _, body = request(self.port, "POST", "/api/v1/accounts/owed/payments",
+                                  '{"amount": "5.00", "memo": "thanks"}')
+        self.assertEqual((status, json.loads(body)["balance"]), (201, "5.00"))
+        status, _, body = request(self.port, "POST", "/api/v1/accounts/owed/payments", '{"amount": "-1.5"}')
+        self.assertEqual((status, json.loads(body)["balance"]), (201, "3.50"))
+        self.assertEqual(self.get("/api/v1/accounts/owed")["balance"], "3.50")
+
+    def test_bad_payments_point_at_what_is_wrong(self):
+        for body, pointer in (('{"amount": "0"}', "/amount"), ('{"amount": "0.00"}', "/amount"),
+                              ('{"amount": 5}', "/amount"), ('{"amount": "five"}', "/amount"), ("{}", "/amount"),
+                              ('{"amount": "99999999999999"}', "/amount"), ('{"amount": "0.000000001"}', "/amount"),
+                              ('{"amount": "90000000000"}', "/amount"), ('{"amount": "1", "memo": 3}', "/memo"),
+                              ('{"amount": "1", "a/b": 3}', "/a~1b"), ("[]", ""), ("", ""), ("{", "")):
+            with self.subTest(body=body):
+                self.assertEqual(self.error("POST", "/api/v1/accounts/poor/payments", body, 400)["pointer"], pointer)
+        self.assertEqual(self.get("/api/v1/accounts/poor")["balance"], "0.00")
+        self.error("POST", "/api/v1/accounts/nobody/payments", '{"amount": "1"}', 404)
+
+    def test_a_call_is_seen_and_disconnected(self):
+        with SipEnd() as caller:
+            answered_call(caller, self.vendor, self.sip_port, call_id="seen")
+            call, = until(lambda: [c for c in self.get("/api/v1/calls") if c["state"] == "answered"], "the call is up")
+            self.assertEqual((call["customer_gateway"], call["vendor_gateway"], call["callee"]),
+                             ("cust", "v1", "442079460000"))
+            self.assertIn("media", call)
+            self.assertEqual({g["id"]: g["calls"] for g in self.get("/api/v1/gateways")}["v1"], 1)
+            status, _, body = request(self.port, "DELETE", f"/api/v1/calls/{call['id']}")
+            self.assertEqual((status, body), (204, ""))
+            for end in (self.vendor, caller):
+                bye, source = end.receive("BYE ")
+                end.answer(bye, source, 200, "OK")
+        until(lambda: not self.get("/api/v1/calls"), "the call is gone")
+        self.error("DELETE", f"/api/v1/calls/{call['id']}", None, 404)
+        record, = until(lambda: self.get("/api/v1/cdrs?caller=1212*&callee=442079460000&reason=AdminDisconnect&limit=1"),
+                        "its record")
+        self.assertEqual((record["call_id"], record["release_side"]), ("seen", "server"))
+        self.assertEqual(self.get(f"/api/v1/cdrs?before={record['record_id']}"), [])
+
+    def test_bad_queries_point_at_the_parameter(self):
+        for query, pointer in (("limit=0", "/limit"), ("limit=x", "/limit"), ("since=soon", "/since"),
+                               ("reason=Bored", "/reason"), ("colour=red", "/colour"), ("limit=1&limit=2", "/limit"),
+                               ("before=-1", "/before")):
+            self.assertEqual(self.error("GET", "/api/v1/cdrs?" + query, None, 400)["pointer"], pointer)
+        self.get("/api/v1/cdrs?since=2026-01-01&until=2036-01-01T00:00:00+02:00")
+
+    def test_explain(self):
+        status, _, body = request(self.port, "POST", "/api/v1/explain", json.dumps(
+            {"from": "cust", "caller": "1", "callee": "442079460000", "at": None}))
+        self.assertEqual(status, 200, body)
+        self.assertEqual(json.loads(body)["candidates"][0]["gateway"], "v1")
+        error = self.error("POST", "/api/v1/explain", '{"from": "cust", "caller": "1"}', 400)
+        self.assertEqual(error["pointer"], "/callee")
+        error = self.error("POST", "/api/v1/explain", '{"from": "none", "caller": "1", "callee": "2"}', 404)
+        self.assertEqual(error["pointer"], "/from")
+
+    def test_methods_and_paths(self):
+        self.error("GET", "/", None, 404)
+        self.error("GET", "/api/v1/nonsense", None, 404)
+        self.error("GET", "/api/v1/calls/1/2", None, 404)
+        self.error("DELETE", "/api/v1/calls/abc", None, 404)
+        for method, path, allow in (("POST", "/api/v1/calls", "GET, HEAD"), ("GET", "/api/v1/explain", "POST"),
+                                    ("DELETE", "/healthz", "GET, HEAD")):
+            status, headers, _ = request(self.port, method, path, b"" if method == "POST" else None)
+            self.assertEqual((status, headers["Allow"]), (405, allow))
+
+    def test_head_has_the_length_and_no_body(self):
+        connection = socket.create_connection(("127.0.0.1", self.port), 20)
+        with connection:
+            connection.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            text = b""
+            while b"no such resource" not in text:
+                text += connection.recv(65536)
+        head, _, rest = text.partition(b"\r\n\r\n")
+        self.assertIn(b"200 OK", head)
+        self.assertRegex(head, rb"Content-Length: [1-9]")
+        self.assertTrue(rest.startswith(b"HTTP/1.1 404"))
+
+    def raw(self, text):
+        """Sends bytes, reads until the server closes or a response is there."""
+        with socket.create_connection(("127.0.0.1", self.port), 20) as connection:
+            connection.sendall(text)
+            return connection.recv(65536).decode()
+
+    def test_what_is_no_request_is_refused(self):
+        host = b"Host: localhost\r\n"
+        for text, status in ((b"nonsense\r\n\r\n", 400), (b"GET / HTTP/2.0\r\n" + host + b"\r\n", 505),
+                             (b"GET / HTTP/1.1\r\n\r\n", 400), (b"GET  / HTTP/1.1\r\n" + host + b"\r\n", 400),
+                             (b"POST / HTTP/1.1\r\n" + host + b"\r\n", 411),
+                             (b"POST / HTTP/1.1\r\n" + host + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501),
+                             (b"POST / HTTP/1.1\r\n" + host + b"Content-Length: 2000000\r\n\r\n", 413),
+                             (b"POST / HTTP/1.1\r\n" + host + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400),
+                             (b"GET / HTTP/1.1\r\n" + host + b"X: " + b"a" * 17000 + b"\r\n\r\n", 431),
+                             (b"GET / HTTP/1.1\r\n" + host + b"X : a\r\n\r\n", 400),
+                             (b"GET /%zz HTTP/1.1\r\n" + host + b"\r\n", 400)):
+            with self.subTest(text=text[:60]):
+                self.assertTrue(self.raw(text).startswith(f"HTTP/1.1 {status} "), self.raw(text))
+
+    def test_pages_of_other_sites_cannot_reach_it(self):
+        self.assertEqual(request(self.port, "GET", "/api/v1/calls", headers={"Host": "evil.example"})[0], 403)
+        self.assertEqual(request(self.port, "POST", "/api/v1/accounts/acme/payments", '{"amount": "1"}',
+                                 {"Origin": "http://evil.example"})[0], 403)
+
+    def test_many_connections_are_bounded(self):
+        connections = []
+        try:
+            for _ in range(80):
+                connections.append(socket.create_connection(("127.0.0.1", self.port), 20))
+            closed = 0
+            for connection in connections[64:]:
+                connection.settimeout(20)
+                try:
+                    closed += connection.recv(1) == b""
+                except ConnectionResetError:
+                    closed += 1
+            self.assertEqual(closed, 16)
+        finally:
+            for connection in connections:
+                connection.close()
+        until(lambda: self.alive(), "the server answers again")
+
+    def alive(self):
+        try:
+            return request(self.port, "GET", "/healthz")[0] == 200
+        except OSError:
+            return False
+
+
+class Token(unittest.TestCase):
+    def test_everything_but_health_needs_it(self):
+        with folder() as path:
+            port = free_port(socket.SOCK_STREAM)
+            config = base_config(free_port(), port)
+            config["admin"]["token"] = "s3cret"
+            with RunningSwitch(write_config(path, config)):
+                self.assertEqual(request(port, "GET", "/healthz")[0], 200)
+                for credentials in (None, "Bearer wrong!", "Bearer s3cre", "Basic s3cret", "s3cret"):
+                    headers = {"Authorization": credentials} if credentials else {}
+                    status, answer, _ = request(port, "GET", "/api/v1/calls", headers=headers)
+                    self.assertEqual((status, answer["WWW-Authenticate"]), (401, "Bearer"))
+                    self.assertEqual(request(port, "GET", "/metrics", headers=headers)[0], 401)
+                self.assertEqual(request(port, "GET", "/metrics", headers={"Authorization": "Bearer s3cret"})[0], 200)
+                self.assertEqual(request(port, "GET", "/api/v1/calls", headers={
+                    "Authorization": "bearer s3cret", "Host": "switch.example"})[0], 200)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+"""The commands that need no running switch: check, explain, rate, cdr, and how the program is used."""
+import copy
+import json
+import os
+import unittest
+
+from switch_program import SOURCE, base_config, folder, run, write_config
+
+
+class Usage(unittest.TestCase):
+    def test_bad_usage_is_status_2_with_one_line(self):
+        for words in ([], ["nonsense"], ["run"], ["check", "--config"], ["check", "--config", "a", "--config", "b"],
+                      ["check", "stray"], ["rate", "--config", "x", "--deck", "d", "--callee", "1"],
+                      ["cdr", "--config", "x", "--limit", "0"], ["cdr", "--config", "x", "--limit", "ten"],
+                      ["cdr", "--config", "x", "--format", "xml"], ["cdr", "--config", "x", "--since", "yesterday"],
+                      ["explain", "--config", "x", "--from", "a", "--caller", "1"], ["check", "--config", "x", "--wat"]):
+            with self.subTest(words=words):
+                done = run(*words)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+                self.assertEqual(done.stdout, "")
+
+    def test_help_and_version_are_good(self):
+        for word in ("help", "--help", "--version"):
+            done = run(word)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertTrue(done.stdout)
+
+    def test_configuration_that_is_not_there(self):
+        for command in (["check"], ["run"], ["cdr"], ["rate", "--deck", "d", "--callee", "1", "--seconds", "1"],
+                        ["explain", "--from", "a", "--caller", "1", "--callee", "2"]):
+            done = run(*command, "--config", "/nonexistent/x.json")
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("/nonexistent/x.json", done.stderr)
+
+
+class Check(unittest.TestCase):
+    def check(self, change):
+        """Error lines as (pointer, message) after `change(config)`."""
+        with folder() as path:
+            config = base_config()
+            changed = change(config, path)
+            file = write_config(path, changed if changed is not None else config)
+            done = run("check", "--config", file)
+            if done.returncode == 0:
+                self.assertEqual(done.stderr, "")
+                return []
+            self.assertEqual(done.returncode, 2)
+            self.assertEqual(done.stdout, "")
+            lines = []
+            for line in done.stderr.splitlines():
+                self.assertTrue(line.startswith(file + ":"), line)
+                pointer, _, message = line[len(file) + 1:].partition(": ")
+                lines.append((pointer, message))
+            return lines
+
+    def pointers(self, change):
+        return [pointer for pointer, _ in self.check(change)]
+
+    def test_good(self):
+        self.assertEqual(self.check(lambda c, p: None), [])
+
+    def test_comments_are_allowed_and_listen_is_all_that_is_needed(self):
+        text = '// a switch\n{"sip": {"listen": ["udp:127.0.0.1:5060"]} /* no more */}'
+        self.assertEqual(self.check(lambda c, p: text), [])
+
+    def test_every_error_is_told(self):
+        def change(c, _):
+            c["provision"]["accounts"][0]["balance"] = 10.0
+            c["provision"]["accounts"][0]["colour"] = "red"
+            c["provision"]["rate_decks"][0]["rates"][0]["price"] = "cheap"
+            c["provision"]["vendor_gateways"][0]["addresses"] = ["127.0.0.1:5070", "not an address"]
+            c["provision"]["vendor_gateways"][1]["account"] = "nobody"
+            c["parameters"]["no_such_parameter"] = 1
+            c["sip"]["workers"] = 65
+        self.assertEqual(sorted(self.pointers(change)), sorted([
+            "/provision/accounts/0/balance", "/provision/accounts/0/colour",
+            "/provision/rate_decks/0/rates/0/price", "/provision/vendor_gateways/0/addresses/1",
+            "/provision/vendor_gateways/1/account", "/parameters/no_such_parameter", "/sip/workers"]))
+
+    def test_keys_that_are_not_supported_yet_are_errors(self):
+        def change(c, _):
+            c["provision"]["phones"] = []
+            c["provision"]["customer_gateways"][0]["split"] = []
+            c["provision"]["rate_decks"][0]["rates"][0]["windows"] = []
+        self.assertEqual(sorted(self.pointers(change)), sorted(
+            ["/provision/phones", "/provision/customer_gateways/0/split", "/provision/rate_decks/0/rates/0/windows"]))
+
+    def test_a_pointer_escapes_what_rfc_6901_asks_for(self):
+        self.assertEqual(self.pointers(lambda c, p: c.update({"a/b~c": 1})), ["/a~1b~0c"])
+
+    def test_missing_objects_and_keys(self):
+        self.assertEqual(self.pointers(lambda c, p: {}), ["/sip"])
+        self.assertEqual(self.pointers(lambda c, p: {"sip": {}}), ["/sip/listen"])
+        self.assertEqual(self.pointers(lambda c, p: {"sip": {"listen": []}}), ["/sip/listen"])
+        self.assertEqual(self.pointers(lambda c, p: c["provision"]["vendor_gateways"][0].pop("addresses") and None),
+                         ["/provision/vendor_gateways/0/addresses"])
+
+    def test_a_text_that_is_no_json(self):
+        for text in ("", "{", '{"sip": }', "[]", "\ud7ff"):
+            errors = self.check(lambda c, p, t=text: t)
+            self.assertEqual(len(errors), 1, text)
+            self.assertEqual(errors[0][0], "")
+
+    def test_a_key_that_is_there_twice(self):
+        text = '{"sip": {"listen": ["udp:127.0.0.1:5060"]}, "sip": {"listen": ["udp:127.0.0.1:5061"]}}'
+        errors = self.check(lambda c, p: text)
+        self.assertEqual(len(errors), 1)
+        self.assertIn("twice", errors[0][1])
+
+    def test_an_id_that_is_there_twice(self):
+        def change(c, _):
+            c["provision"]["accounts"].append(copy.deepcopy(c["provision"]["accounts"][0]))
+        self.assertEqual(self.pointers(change), ["/provision/accounts/3/id"])
+
+    def test_vos_names_are_aliases_and_take_vos_values(self):
+        def change(c, _):
+            c["parameters"] = {"SS_SIP_TIMEOUT_INVITE": "5", "SS_GATEWAY_SWITCH_LIMIT": "None",
+                               "SS_GATEWAY_SWITCH_UNTIL_CONNECT": "On", "SS_REPLY_UNAUTHORIZED": "Off",
+                               "SS_MEDIAPROXYMODE": "Must On", "SERVER_BILLING_FREE_E164S": "110, 119, 800*",
+                               "SERVER_BILLING_FEE_UNIT": "None", "SS_NOMEDIAHANGUPTIME": 60}
+        self.assertEqual(self.check(change), [])
+
+    def test_a_parameter_by_both_its_names_is_an_error(self):
+        def change(c, _):
+            c["parameters"] = {"invite_timeout_s": 5, "SS_SIP_TIMEOUT_INVITE": 6}
+        self.assertEqual(self.pointers(change), ["/parameters/SS_SIP_TIMEOUT_INVITE"])
+
+    def test_references_to_what_is_not_there(self):
+        def change(c, _):
+            c["provision"]["accounts"][0]["rate_deck"] = "none-such"
+            c["provision"]["customer_gateways"][0]["account"] = "ghost"
+            c["provision"]["vendor_gateways"][0]["customers"] = {"allow": ["cust", "stranger"]}
+        self.assertEqual(sorted(self.pointers(change)), sorted([
+            "/provision/accounts/0/rate_deck", "/provision/customer_gateways/0/account",
+            "/provision/vendor_gateways/0/customers/allow/1"]))
+
+    def test_rewrite_rules_and_numbers(self):
+        def change(c, _):
+            c["provision"]["customer_gateways"][0]["rewrite_callee"] = "0 0"
+            c["provision"]["vendor_gateways"][0]["prefixes"] = ["44", "4-4"]
+            c["provision"]["vendor_gateways"][0]["switch"] = {"stop_codes": [486, 200]}
+        self.assertEqual(sorted(self.pointers(change)), sorted([
+            "/provision/customer_gateways/0/rewrite_callee", "/provision/vendor_gateways/0/prefixes/1",
+            "/provision/vendor_gateways/0/switch/stop_codes/1"]))
+
+    def test_a_token_is_required_off_loopback(self):
+        self.assertEqual(self.pointers(lambda c, p: c.update({"admin": {"listen": "192.0.2.1:8080"}})),
+                         ["/admin/token"])
+
+    def test_a_bad_row_of_a_deck_file_names_file_row_and_column(self):
+        def change(c, path):
+            with open(os.path.join(path, "more.csv"), "w", encoding="utf-8") as file:
+                file.write("prefix,price\n49,0.10\n33,ten\n")
+            c["provision"]["rate_decks"][0]["file"] = "more.csv"
+        (pointer, message), = self.check(change)
+        self.assertEqual(pointer, "/provision/rate_decks/0/file")
+        for word in ("more.csv", "3", "price", "ten"):
+            self.assertIn(word, message)
+
+    def test_a_deck_file_that_is_not_there(self):
+        self.assertEqual(self.pointers(lambda c, p: c["provision"]["rate_decks"][0].update(file="gone.csv")),
+                         ["/provision/rate_decks/0/file"])
+
+    def test_a_column_that_is_not_known(self):
+        def change(c, path):
+            with open(os.path.join(path, "more.csv"), "w", encoding="utf-8") as file:
+                file.write("prefix,price,colour\n49,0.10,red\n")
+            c["provision"]["rate_decks"][0]["file"] = "more.csv"
+        (pointer, message), = self.check(change)
+        self.assertEqual(pointer, "/provision/rate_decks/0/file")
+        self.assertIn("colour", message)
+
+    def test_the_reference_page_is_the_one_in_docs(self):
+        done = run("check", "--reference")
+        self.assertEqual(done.returncode, 0)
+        with open(os.path.join(SOURCE, "docs", "configuration.md"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), done.stdout, "docs/configuration.md is what check --reference prints")
+
+
+class Rate(unittest.TestCase):
+    def rate(self, callee, seconds, deck="retail", change=None, at=None):
+        with folder() as path:
+            config = base_config()
+            if change:
+                change(config)
+            words = ["--at", at] if at else []
+            return run("rate", "--config", write_config(path, config), "--deck", deck, "--callee", callee,
+                       "--seconds", str(seconds), *words)
+
+    def test_worked_examples(self):
+        # 60/60 at 0.60 a minute; 1/1 at 0.30 a minute under the longer prefix
+        for callee, seconds, charge, billed, prefix in (("441", 0, "0.00", 0, "44"), ("441", 1, "0.60", 60, "44"),
+                                                        ("441", 61, "1.20", 120, "44"),
+                                                        ("4420", 61, "0.305", 61, "4420")):
+            done = self.rate(callee, seconds)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            answer = json.loads(done.stdout)
+            self.assertEqual(list(answer), ["charge", "billed_time_s", "rate_prefix", "currency", "steps"])
+            self.assertEqual((answer["charge"], answer["billed_time_s"], answer["rate_prefix"], answer["currency"]),
+                             (charge, billed, prefix, "USD"))
+            self.assertIsInstance(answer["steps"], list)
+
+    def test_parameters_apply_as_in_a_call(self):
+        def change(config):
+            config["parameters"].update(free_time_s=10, fee_precision=2, free_numbers=["441*"])
+        self.assertEqual(json.loads(self.rate("4420", 61, change=change).stdout)["charge"], "0.26")  # 51 s: 0.255
+        self.assertEqual(json.loads(self.rate("4412", 61, change=change).stdout)["charge"], "0.00")
+
+    def test_the_time_decides(self):
+        def change(config):
+            config["provision"]["rate_decks"][0]["rates"].append(
+                {"prefix": "49", "price": "1.00", "valid_from": "2026-01-01", "valid_until": "2026-02-01"})
+        self.assertEqual(self.rate("49", 60, change=change, at="2026-01-31T23:59:59Z").returncode, 0)
+        self.assertEqual(self.rate("49", 60, change=change, at="2026-02-01").returncode, 1)
+
+    def test_no_rate_is_1_and_no_deck_is_2(self):
+        for done, status in ((self.rate("7", 10), 1), (self.rate("44", 10, deck="none"), 2),
+                             (self.rate("x y", 10), 2), (self.rate("44", -1), 2), (self.rate("44", "ten"), 2)):
+            self.assertEqual(done.returncode, status, done.stderr)
+            self.assertEqual(done.stderr.count("\n"), 1)
+            self.assertEqual(done.stdout, "")
+
+
+class Explain(unittest.TestCase):
+    def explain(self, source, callee="442079460000", change=None):
+        with folder() as path:
+            config = base_config()
+            if change:
+                change(config)
+            done = run("explain", "--config", write_config(path, config), "--from", source, "--caller", "12125550100",
+                       "--callee", callee)
+            self.assertEqual(sorted(os.listdir(path)), ["switch.json"], "explaining leaves nothing behind")
+            return done
+
+    def answer(self, *words, **options):
+        done = self.explain(*words, **options)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return json.loads(done.stdout)
+
+    def test_shape_and_order(self):
+        answer = self.answer("cust")
+        for key in ("stages", "caller", "callee", "callee_billing", "candidates", "excluded", "reject"):
+            self.assertIn(key, answer)
+        self.assertIsNone(answer["reject"])
+        candidate, = answer["candidates"]
+        self.assertEqual(list(candidate), ["gateway", "prefix", "rank", "keys", "caller_out", "callee_out",
+                                           "vendor_price", "profit_percent"])
+        self.assertEqual((candidate["gateway"], candidate["prefix"], candidate["callee_out"]),
+                         ("v1", "44", "442079460000"))
+        self.assertEqual([(e["gateway"]) for e in answer["excluded"]], ["v2"])
+
+    def test_rejections_are_answers(self):
+        self.assertEqual(self.answer("127.0.0.5")["reject"], "AccountBalanceNotEnough")
+        self.assertEqual(self.answer("192.0.2.7:5060")["reject"], "IllegalCall")
+        self.assertEqual(self.answer("cust", callee="77")["reject"], "RateNotFound")
+        self.assertEqual(self.answer(
+            "cust", change=lambda c: c["provision"]["customer_gateways"][0].update(locked=True))["reject"],
+                         "GatewayLocked")
+
+    def test_an_address_is_a_source_too(self):
+        self.assertIsNone(self.answer("127.0.0.1:40000")["reject"])
+
+    def test_an_unknown_gateway_is_an_error(self):
+        done = self.explain("nobody")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("nobody", done.stderr)
+
+
+class Records(unittest.TestCase):
+    def test_no_records_yet(self):
+        with folder() as path:
+            file = write_config(path, base_config())
+            done = run("cdr", "--config", file, "--format", "json")
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+            self.assertEqual(os.listdir(path), ["switch.json"])
+            self.assertIn("record_id,call_id,", run("cdr", "--config", file, "--format", "csv").stdout)
+
+    def test_an_unknown_reason_is_bad_usage(self):
+        with folder() as path:
+            done = run("cdr", "--config", write_config(path, base_config()), "--reason", "Bored")
+            self.assertEqual(done.returncode, 2, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""A running switch: start, signals, reload, restart, what keeps it from starting, and calls on real sockets."""
+import json
+import os
+import signal
+import socket
+import unittest
+
+from switch_program import (RunningSwitch, SipEnd, answered_call, base_config, folder, free_port, request, run,
+                            until, write_config)
+
+
+def cdrs(file, *words):
+    done = run("cdr", "--config", file, "--format", "json", *words)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def one_cdr(file, *words):
+    record, = until(lambda: cdrs(file, *words), "a record")
+    return record
+
+
+class Life(unittest.TestCase):
+    def setUp(self):
+        holder = folder()
+        self.path = holder.__enter__()
+        self.addCleanup(holder.__exit__, None, None, None)
+        self.sip_port, self.admin_port = free_port(), free_port(socket.SOCK_STREAM)
+        self.vendor = SipEnd()
+        self.addCleanup(self.vendor.socket.close)
+        self.caller = SipEnd()
+        self.addCleanup(self.caller.socket.close)
+        self.config = base_config(self.sip_port, self.admin_port, self.vendor.port)
+        self.file = write_config(self.path, self.config)
+
+    def account(self, name):
+        return json.loads(request(self.admin_port, "GET", f"/api/v1/accounts/{name}")[2])
+
+    def test_term_ends_an_idle_switch_with_0(self):
+        with RunningSwitch(self.file) as switch:
+            self.assertEqual(switch.stop(), 0)
+
+    def test_interrupt_ends_it_too(self):
+        with RunningSwitch(self.file) as switch:
+            switch.signal(signal.SIGINT)
+            self.assertEqual(switch.process.wait(20), 0)
+
+    def test_a_call_is_carried_billed_and_recorded(self):
+        with RunningSwitch(self.file) as switch:
+            final = answered_call(self.caller, self.vendor, self.sip_port)
+            self.caller.in_dialog("BYE", 2, final, self.sip_port, "bye")
+            bye, source = self.vendor.receive("BYE ")
+            self.vendor.answer(bye, source, 200, "OK")
+            self.caller.receive(r"SIP/2\.0 200")
+            record = one_cdr(self.file)
+            self.assertEqual((record["customer_gateway"], record["vendor_gateway"], record["account"]),
+                             ("cust", "v1", "acme"))
+            self.assertEqual((record["end_reason"], record["sip_status"], record["release_side"]),
+                             ("NormalCallClearing", 200, "caller"))
+            self.assertEqual(record["rate_prefix"], "4420")
+            self.assertEqual(self.account("acme")["held"], "0.00")
+            self.assertEqual(switch.stop(), 0)
+        self.assertEqual(cdrs(self.file), [record], "records outlive the switch")
+
+    def test_a_balance_outlives_a_restart_and_is_not_set_anew(self):
+        with RunningSwitch(self.file) as switch:
+            status, _, body = request(self.admin_port, "POST", "/api/v1/accounts/acme/payments", '{"amount": "5.00"}')
+            self.assertEqual((status, json.loads(body)["balance"]), (201, "15.00"))
+            self.assertEqual(switch.stop(), 0)
+        with RunningSwitch(self.file) as switch:
+            self.assertEqual(self.account("acme")["balance"], "15.00")
+            switch.process.kill()  # what was told is durable, so a crash changes nothing
+            switch.process.wait(20)
+        with RunningSwitch(self.file) as switch:
+            self.assertEqual(self.account("acme")["balance"], "15.00")
+
+    def test_a_call_cut_by_a_crash_gets_its_record_before_ready(self):
+        with RunningSwitch(self.file) as switch:
+            answered_call(self.caller, self.vendor, self.sip_port)
+            until(lambda: json.loads(request(self.admin_port, "GET", "/api/v1/calls")[2])[0]["state"] == "answered",
+                  "the call is up")
+            until(lambda: "tandem_journal_waiting 0\n" in request(self.admin_port, "GET", "/metrics")[2], "durable")
+            switch.process.kill()
+            switch.process.wait(20)
+        with RunningSwitch(self.file):
+            record = one_cdr(self.file)
+            self.assertEqual(record["end_reason"], "ServerCrash")
+            self.assertGreater(record["answered_at_us"], 0)
+
+    def test_draining_refuses_new_calls_and_a_second_term_ends_the_old_ones(self):
+        self.config["parameters"]["drain_timeout_s"] = 600
+        write_config(self.path, self.config)
+        with RunningSwitch(self.file) as switch:
+            answered_call(self.caller, self.vendor, self.sip_port)
+            switch.signal(signal.SIGTERM)
+            until(lambda: request(self.admin_port, "GET", "/healthz")[0] == 503, "unhealthy while draining")
+            with SipEnd() as late:
+                late.invite(self.sip_port, "442079460001", call_id="late")
+                late.receive(r"SIP/2\.0 503")
+            switch.signal(signal.SIGTERM)
+            for end in (self.vendor, self.caller):
+                bye, source = end.receive("BYE ")
+                end.answer(bye, source, 200, "OK")
+            self.assertEqual(switch.process.wait(20), 0)
+        records = {record["call_id"]: record for record in cdrs(self.file)}
+        self.assertEqual({r["end_reason"] for r in records.values()}, {"ServerShutdown"})
+        self.assertEqual(records["late"]["sip_status"], 503)
+        self.assertEqual(len(records), 2)
+
+    def test_the_drain_timeout_ends_calls(self):
+        with RunningSwitch(self.file) as switch:  # drain_timeout_s is 1
+            answered_call(self.caller, self.vendor, self.sip_port)
+            switch.signal(signal.SIGTERM)
+            for end in (self.vendor, self.caller):
+                bye, source = end.receive("BYE ")
+                end.answer(bye, source, 200, "OK")
+            self.assertEqual(switch.process.wait(20), 0)
+        self.assertEqual(one_cdr(self.file)["end_reason"], "ServerShutdown")
+
+    def test_hup_applies_what_can_be_applied_and_names_the_rest(self):
+        with RunningSwitch(self.file) as switch:
+            self.config["provision"]["accounts"].append({"id": "new", "balance": "1.00", "rate_deck": "retail"})
+            self.config["sip"]["listen"] = ["udp:127.0.0.1:1"]
+            self.config["database"] = "other.db"
+            write_config(self.path, self.config)
+            switch.signal(signal.SIGHUP)
+            until(lambda: request(self.admin_port, "GET", "/api/v1/accounts/new")[0] == 200, "the new account")
+            until(lambda: "sip.listen" in switch.errors() and "database" in switch.errors(), "error lines")
+            self.assertEqual(switch.stop(), 0)
+
+    def test_hup_with_a_bad_file_changes_nothing(self):
+        with RunningSwitch(self.file) as switch:
+            self.config["provision"]["accounts"].append({"id": "new", "balance": "1.00", "rate_deck": "none-such"})
+            self.config["provision"]["accounts"].append({"id": "newer", "balance": 1})
+            write_config(self.path, self.config)
+            switch.signal(signal.SIGHUP)
+            until(lambda: "/provision/accounts/3/rate_deck" in switch.errors() and
+                  "/provision/accounts/4/balance" in switch.errors(), "both errors")
+            self.assertEqual(request(self.admin_port, "GET", "/api/v1/accounts/new")[0], 404)
+            self.assertEqual(self.account("acme")["balance"], "10.00")
+
+    def refused(self, *words):
+        """Starts a switch that cannot start; one error line with `words`, status 1."""
+        done = run("run", "--config", self.file)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.stdout, "")
+        last = done.stderr.splitlines()[-1]
+        for word in words:
+            self.assertIn(word, last)
+
+    def test_a_sip_port_in_use(self):
+        with SipEnd(port=self.sip_port):
+            self.refused(str(self.sip_port))
+
+    def test_an_admin_port_in_use(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", self.admin_port))
+            taken.listen()
+            self.refused(str(self.admin_port))
+
+    def test_a_second_switch_on_one_journal(self):
+        with RunningSwitch(self.file):
+            self.config["sip"]["listen"] = [f"udp:127.0.0.1:{free_port()}"]
+            del self.config["admin"]
+            self.file = write_config(self.path, self.config, "second.json")
+            self.refused("journal")
+
+    def test_a_folder_that_is_not_there(self):
+        self.config["database"] = "nowhere/switch.db"
+        write_config(self.path, self.config)
+        self.refused("nowhere/switch.db")
+
+    def test_a_database_that_is_none(self):
+        with open(os.path.join(self.path, "switch.db"), "w", encoding="utf-8") as file:
+            file.write("this is a letter to my bank, not a database\n" * 100)
+        self.refused("switch.db")
+
+    def test_a_database_that_cannot_be_written(self):
+        if os.geteuid() == 0:
+            print("not run: a read-only database, because root writes to it all the same")
+            return
+        path = os.path.join(self.path, "switch.db")
+        with RunningSwitch(self.file) as switch:
+            switch.stop()
+        os.chmod(path, 0o444)
+        self.refused("switch.db")
+
+    def test_a_damaged_journal_is_named_and_not_used(self):
+        with RunningSwitch(self.file) as switch:
+            for amount in range(1, 200):
+                request(self.admin_port, "POST", "/api/v1/accounts/acme/payments", '{"amount": "%d.00"}' % amount)
+            switch.process.kill()  # so that the journal is needed at the next start
+            switch.process.wait(20)
+        journal = os.path.join(self.path, "journal")
+        segment = sorted(name for name in os.listdir(journal) if os.path.getsize(os.path.join(journal, name)) > 65535)[0]
+        with open(os.path.join(journal, segment), "r+b") as file:
+            text = file.read(1 << 20)
+            at = text.index(b"acme", 200)
+            file.seek(at)
+            file.write(b"ACME")
+        self.refused(segment)
+
+
+if __name__ == "__main__":
+    unittest.main()
