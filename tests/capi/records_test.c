@@ -1,0 +1,235 @@
+/* Records, sinks of the host, the journal alone, the media relay. */
+#define _DEFAULT_SOURCE
+#include "check.h"
+#include "folder.h"
+
+struct host {
+  int written, flushed, freed, refuse_once;
+  uint64_t last_id;
+  char callee[33];
+};
+
+static int host_write(const tandem_cdr* cdr, void* user) {
+  struct host* const host = user;
+  if (host->refuse_once) {
+    host->refuse_once = 0;
+    return TANDEM_ERR_IO;
+  }
+  ++host->written;
+  host->last_id = cdr->record_id;
+  snprintf(host->callee, sizeof host->callee, "%s", cdr->callee);
+  return TANDEM_OK;
+}
+static int host_flush(void* user) {
+  ++((struct host*)user)->flushed;
+  return TANDEM_OK;
+}
+static void host_free(void* user) { ++((struct host*)user)->freed; }
+
+static tandem_cdr example(void) {
+  static tandem_charge_facts customer = TANDEM_CHARGE_FACTS_INIT;
+  static tandem_attempt attempt = TANDEM_ATTEMPT_INIT;
+  static const tandem_attempt* const attempts[] = {&attempt};
+  tandem_cdr cdr = TANDEM_CDR_INIT;
+  customer.account = "acme";
+  customer.charge_units = 120000000;
+  customer.currency = "USD";
+  attempt.vendor_gateway = "v1";
+  attempt.sip_status = 200;
+  cdr.call_id = "abc@192.0.2.1";
+  cdr.customer_gateway = "cust";
+  cdr.vendor_gateway = "v1";
+  cdr.caller_in = cdr.caller = cdr.caller_out = "1000";
+  cdr.callee_in = cdr.callee = cdr.callee_out = "442079460000";
+  cdr.started_at_us = INT64_C(1767225600000000);
+  cdr.answered_at_us = cdr.started_at_us + 2000000;
+  cdr.ended_at_us = cdr.answered_at_us + 61000000;
+  cdr.talk_time_ms = 61000;
+  cdr.customer = &customer;
+  cdr.end_reason = cdr.end_code = cdr.q850_cause = 16;
+  cdr.sip_status = 200;
+  cdr.attempts = attempts;
+  cdr.attempts_count = 1;
+  return cdr;
+}
+
+static void records_become_text(void) {
+  tandem_cdr cdr = example();
+  tandem_text* text = NULL;
+  CHECK(tandem_cdr_to_json(&cdr, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"charge\":\"1.20\"") != NULL);
+  CHECK(strstr(tandem_text_data(text), "\"end_reason\":\"NormalCallClearing\"") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_cdr_to_csv(&cdr, &text) == TANDEM_OK);
+  tandem_text_destroy(text);
+  CHECK(tandem_cdr_csv_header(&text) == TANDEM_OK);
+  CHECK(strncmp(tandem_text_data(text), "record_id,", 10) == 0);
+  tandem_text_destroy(text);
+  cdr.end_reason = 12345;
+  CHECK_ERROR(tandem_cdr_to_json(&cdr, &text), TANDEM_ERR_INVALID_ARGUMENT, "12345");
+}
+
+static void user_is_freed_once_whatever_happens(void) {
+  struct host host;
+  tandem_cdr_sink_config config = TANDEM_CDR_SINK_CONFIG_INIT;
+  tandem_cdr_sink* sink = NULL;
+  memset(&host, 0, sizeof host);
+  config.user = &host;
+  config.user_free = host_free;
+  CHECK_ERROR(tandem_cdr_sink_create(&config, &sink), TANDEM_ERR_INVALID_ARGUMENT, "write");
+  CHECK(host.freed == 1);
+  config.write = host_write;
+  CHECK(tandem_cdr_sink_create(&config, NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(host.freed == 2);
+  CHECK(tandem_cdr_sink_create(&config, &sink) == TANDEM_OK);
+  CHECK(host.freed == 2);
+  tandem_cdr_sink_destroy(sink);
+  CHECK(host.freed == 3);
+  CHECK(tandem_cdr_sink_create(&config, &sink) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_add_sink(NULL, "a", sink) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(host.freed == 4);
+}
+
+static void a_host_sink_gets_every_record_even_after_a_refusal(void) {
+  struct host host;
+  tandem_cdr cdr = example();
+  tandem_cdr_sink_config sink_config = TANDEM_CDR_SINK_CONFIG_INIT;
+  tandem_cdr_journal_config config = TANDEM_CDR_JOURNAL_CONFIG_INIT;
+  tandem_cdr_journal_counters counters = TANDEM_CDR_JOURNAL_COUNTERS_INIT;
+  tandem_cdr_journal* journal = NULL;
+  tandem_cdr_journal* second = NULL;
+  tandem_cdr_sink* sink = NULL;
+  tandem_text* text = NULL;
+  uint64_t id = 0;
+  memset(&host, 0, sizeof host);
+  sink_config.write = host_write;
+  sink_config.flush = host_flush;
+  sink_config.user_free = host_free;
+  sink_config.user = &host;
+  config.folder = folder_path("journal");
+  config.segment_bytes = 1 << 20;
+  CHECK(tandem_cdr_journal_open(&config, &journal) == TANDEM_OK);
+  CHECK(tandem_cdr_sink_create(&sink_config, &sink) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_add_sink(journal, "host", sink) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_start(journal) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_start(journal) == TANDEM_ERR_WRONG_STATE);
+  CHECK(tandem_cdr_journal_append(journal, &cdr, &id) == TANDEM_OK);
+  CHECK(id > 0);
+  CHECK(tandem_cdr_journal_append(journal, &cdr, NULL) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_wait_durable(journal, id, 10000) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_durable_id(journal) >= id);
+  CHECK(tandem_cdr_journal_is_writable(journal) == 1);
+  CHECK(tandem_cdr_journal_sinks(journal, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"name\":\"host\"") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_cdr_journal_close(journal, 10000) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_read_counters(journal, &counters) == TANDEM_OK);
+  CHECK(counters.appended == 2 && counters.refused == 0);
+  CHECK(host.written == 2 && host.flushed >= 1);
+  CHECK_TEXT(host.callee, "442079460000");
+  tandem_cdr_journal_destroy(journal);
+  CHECK(host.freed == 1);
+
+  /* What a sink did not take is offered again by the next journal in the same folder. */
+  memset(&host, 0, sizeof host);
+  host.refuse_once = 1;
+  config.folder = folder_path("journal");
+  config.without_threads = 1;
+  CHECK(tandem_cdr_journal_open(&config, &second) == TANDEM_OK);
+  CHECK(tandem_cdr_sink_create(&sink_config, &sink) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_add_sink(second, "later", sink) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_start(second) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_append(second, &cdr, &id) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_pump(second) == TANDEM_OK);
+  CHECK(host.last_id != id);
+  tandem_cdr_journal_destroy(second);
+  CHECK(host.freed == 1);
+}
+
+static void built_in_sinks_work_alone(void) {
+  tandem_cdr cdr = example();
+  tandem_csv_sink_config config = TANDEM_CSV_SINK_CONFIG_INIT;
+  tandem_cdr_query query = TANDEM_CDR_QUERY_INIT;
+  tandem_cdr_sink* sink = NULL;
+  tandem_text* text = NULL;
+  char line[4096];
+  FILE* file;
+  config.path = folder_path("out.csv");
+  CHECK(tandem_cdr_sink_create_csv(&config, &sink) == TANDEM_OK);
+  CHECK(tandem_cdr_sink_write(sink, &cdr) == TANDEM_ERR_INVALID_ARGUMENT);
+  cdr.record_id = 1;
+  CHECK(tandem_cdr_sink_write(sink, &cdr) == TANDEM_OK);
+  CHECK(tandem_cdr_sink_flush(sink) == TANDEM_OK);
+  tandem_cdr_sink_destroy(sink);
+  file = fopen(folder_path("out.csv"), "r");
+  CHECK(file != NULL);
+  if (file != NULL) {
+    CHECK(fgets(line, sizeof line, file) != NULL && strncmp(line, "record_id,", 10) == 0);
+    CHECK(fgets(line, sizeof line, file) != NULL && strncmp(line, "1,abc@192.0.2.1,", 16) == 0);
+    fclose(file);
+  }
+  CHECK(tandem_cdr_sink_create_sqlite(folder_path("days"), &sink) == TANDEM_OK);
+  CHECK(tandem_cdr_sink_write(sink, &cdr) == TANDEM_OK);
+  CHECK(tandem_cdr_sink_flush(sink) == TANDEM_OK);
+  query.callee = "4420*";
+  CHECK(tandem_cdr_store_query(folder_path("days"), &query, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"record_id\":1,") != NULL);
+  tandem_text_destroy(text);
+  tandem_cdr_sink_destroy(sink);
+  query.reason = "NoSuchReason";
+  CHECK(tandem_cdr_store_query(folder_path("days"), &query, &text) == TANDEM_ERR_INVALID_ARGUMENT);
+}
+
+static void the_relay_gives_ports(void) {
+  tandem_media_config config = TANDEM_MEDIA_CONFIG_INIT;
+  tandem_media_relay_stats stats = TANDEM_MEDIA_RELAY_STATS_INIT;
+  tandem_media_side_stats side = TANDEM_MEDIA_SIDE_STATS_INIT;
+  tandem_media_relay* relay = NULL;
+  tandem_media_session* session = NULL;
+  tandem_address rtp, rtcp;
+  int64_t at_us = -1;
+  uint64_t lost = 0;
+  config.address = "::1";
+  CHECK_ERROR(tandem_media_relay_create(&config, &relay), TANDEM_ERR_INVALID_ARGUMENT, "::1");
+  config.address = "127.0.0.1";
+  config.ready_pairs = 4;
+  CHECK(tandem_media_relay_create(&config, &relay) == TANDEM_OK);
+  CHECK_ERROR(tandem_media_session_open(relay, 5, TANDEM_IPV4, &session),
+              TANDEM_ERR_INVALID_ARGUMENT, "family 5");
+  CHECK(tandem_media_session_open(relay, TANDEM_IPV6, TANDEM_IPV4, &session) ==
+        TANDEM_ERR_UNSUPPORTED);
+  CHECK(tandem_media_session_open(relay, TANDEM_IPV4, TANDEM_IPV4, &session) == TANDEM_OK);
+  CHECK(tandem_media_session_local(session, TANDEM_SIDE_CALLER, &rtp, &rtcp) == TANDEM_OK);
+  CHECK_TEXT(rtp.ip, "127.0.0.1");
+  CHECK(rtp.port % 2 == 0 && rtcp.port == rtp.port + 1);
+  CHECK(tandem_media_session_set_remote(session, TANDEM_SIDE_CALLER, "127.0.0.1:40000", NULL) ==
+        TANDEM_OK);
+  CHECK(tandem_media_session_set_remote(session, 2, "127.0.0.1:40000", NULL) ==
+        TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_media_session_set_remote(session, TANDEM_SIDE_CALLER, "[::1]:40000", NULL) ==
+        TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_media_session_set_flags(session, TANDEM_SIDE_CALLEE, TANDEM_MEDIA_DISCARD) ==
+        TANDEM_OK);
+  CHECK(tandem_media_session_set_flags(session, TANDEM_SIDE_CALLEE, 64) == TANDEM_ERR_UNSUPPORTED);
+  CHECK(tandem_media_session_stats(session, TANDEM_SIDE_CALLER, &side) == TANDEM_OK);
+  CHECK(side.packets_received == 0 && side.remote.ip[0] == '\0');
+  CHECK(tandem_media_session_last_rtp(session, TANDEM_SIDE_CALLER, &at_us) == TANDEM_OK);
+  CHECK(at_us == 0);
+  CHECK(tandem_media_session_reported_lost(session, TANDEM_SIDE_CALLER, &lost) ==
+        TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_media_relay_read_stats(relay, &stats) == TANDEM_OK);
+  CHECK(stats.sessions == 1);
+  tandem_media_relay_destroy(relay); /* the session may outlive it */
+  tandem_media_session_destroy(session);
+}
+
+int main(void) {
+  folder_make();
+  records_become_text();
+  user_is_freed_once_whatever_happens();
+  a_host_sink_gets_every_record_even_after_a_refusal();
+  built_in_sinks_work_alone();
+  the_relay_gives_ports();
+  folder_empty(folder);
+  return check_result();
+}

@@ -1,0 +1,280 @@
+/* A switch on loopback: its life, its errors, its answers, its callbacks. */
+#define _DEFAULT_SOURCE
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "check.h"
+#include "folder.h"
+
+static const char config_json[] =
+    "{\"sip\": {\"listen\": [\"udp:127.0.0.1:0\"]}, \"media\": {\"ports\": [41000, 41199]},\n"
+    " \"admin\": {\"listen\": \"127.0.0.1:0\"},\n"
+    " \"provision\": {\n"
+    "  \"accounts\": [{\"id\": \"acme\", \"balance\": \"1.00\", \"rate_deck\": \"retail\"}],\n"
+    "  \"rate_decks\": [{\"id\": \"retail\", \"rates\": [{\"prefix\": \"44\", \"price\": "
+    "\"0.60\"}]}],\n"
+    "  \"customer_gateways\": [{\"id\": \"cust\", \"addresses\": [\"127.0.0.9\"], \"account\": "
+    "\"acme\"}],\n"
+    "  \"vendor_gateways\": [{\"id\": \"v1\", \"addresses\": [\"127.0.0.1:9\"], \"prefixes\": "
+    "[\"44\"]}]}}";
+
+struct host {
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  int freed, events, ended, close_code;
+  int answered_in_time;
+  tandem_switch* object;
+};
+
+static void host_free(void* user) { ++((struct host*)user)->freed; }
+
+static void host_event(const tandem_event* event, void* user) {
+  struct host* const host = user;
+  pthread_mutex_lock(&host->mutex);
+  ++host->events;
+  if (event->kind == TANDEM_EVENT_CALL_ENDED && event->cdr != NULL) {
+    host->close_code = tandem_switch_close(host->object);
+    ++host->ended;
+  }
+  pthread_cond_signal(&host->changed);
+  pthread_mutex_unlock(&host->mutex);
+}
+
+static void host_policy(const tandem_policy_question* question, void* user) {
+  struct host* const host = user;
+  tandem_policy_answer answer = TANDEM_POLICY_ANSWER_INIT;
+  answer.refuse = 1;
+  answer.sip_status = 488;
+  host->answered_in_time =
+      tandem_switch_answer(host->object, question->token, &answer) == TANDEM_OK;
+}
+
+static void host_log(int32_t level, const char* line, void* user) {
+  (void)user;
+  if (level >= TANDEM_LOG_ERROR) fprintf(stderr, "%s\n", line);
+}
+
+static void configurations_report_every_error(void) {
+  tandem_config* config = NULL;
+  tandem_switch* object = NULL;
+  const char* pointer = NULL;
+  const char* message = NULL;
+  tandem_text* text = NULL;
+  CHECK(tandem_config_read_json("{\"sip\": {\"listen\": [\"udp:127.0.0.1:0\"]}, \"nonsense\": 1, "
+                                "\"parameters\": {\"max_calls\": -5}}",
+                                NULL, &config) == TANDEM_OK);
+  CHECK(tandem_config_error_count(config) == 2);
+  CHECK(tandem_config_error(config, 0, &pointer, &message) == TANDEM_OK);
+  CHECK_TEXT(pointer, "/nonsense");
+  CHECK(tandem_config_error(config, 1, &pointer, NULL) == TANDEM_OK);
+  CHECK_TEXT(pointer, "/parameters/max_calls");
+  CHECK(tandem_config_error(config, 2, NULL, NULL) == TANDEM_ERR_NOT_FOUND);
+  CHECK_ERROR(tandem_switch_create(config, NULL, &object), TANDEM_ERR_INVALID_ARGUMENT,
+              "/nonsense");
+  CHECK_ERROR(tandem_config_rate(config, "a", "1", 1, 0, &text), TANDEM_ERR_INVALID_ARGUMENT,
+              "/nonsense");
+  tandem_config_destroy(config);
+  CHECK(tandem_config_read_file("/nonexistent.json", &config) == TANDEM_OK);
+  CHECK(tandem_config_error_count(config) == 1);
+  tandem_config_destroy(config);
+  CHECK(tandem_config_reference(&text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "no_media_hangup_s") != NULL);
+  tandem_text_destroy(text);
+}
+
+static void questions_need_no_switch(void) {
+  tandem_config* config = NULL;
+  tandem_explain_request request = TANDEM_EXPLAIN_REQUEST_INIT;
+  tandem_text* text = NULL;
+  CHECK(tandem_config_read_json(config_json, folder, &config) == TANDEM_OK);
+  CHECK(tandem_config_error_count(config) == 0);
+  CHECK(tandem_config_rate(config, "retail", "442079460000", 60, 0, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"charge\":\"0.60\"") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_config_rate(config, "retail", "77", 60, 0, &text) == TANDEM_ERR_NOT_FOUND);
+  request.from = "cust";
+  request.caller = "1000";
+  request.callee = "442079460000";
+  CHECK(tandem_config_explain(config, &request, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"v1\"") != NULL);
+  tandem_text_destroy(text);
+  tandem_config_destroy(config);
+}
+
+/* Sends `request` with the test's port filled in, and reads the final response. */
+static int ask(const tandem_address* to, const char* from_ip, const char* format, char* response,
+               size_t size) {
+  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  struct sockaddr_in address;
+  socklen_t length = sizeof address;
+  struct timeval patience = {10, 0};
+  char request[2048];
+  ssize_t got;
+  memset(&address, 0, sizeof address);
+  address.sin_family = AF_INET;
+  inet_pton(AF_INET, from_ip, &address.sin_addr);
+  if (fd < 0 || bind(fd, (struct sockaddr*)&address, sizeof address) != 0 ||
+      getsockname(fd, (struct sockaddr*)&address, &length) != 0)
+    return -1;
+  snprintf(request, sizeof request, format, from_ip, ntohs(address.sin_port));
+  inet_pton(AF_INET, to->ip, &address.sin_addr);
+  address.sin_port = htons(to->port);
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  sendto(fd, request, strlen(request), 0, (struct sockaddr*)&address, sizeof address);
+  do {
+    got = recv(fd, response, size - 1, 0);
+    if (got <= 0) break;
+    response[got] = '\0';
+  } while (strncmp(response, "SIP/2.0 1", 9) == 0);
+  close(fd);
+  return got > 0 ? 0 : -1;
+}
+
+static const char options[] =
+    "OPTIONS sip:switch SIP/2.0\r\nVia: SIP/2.0/UDP %s:%d;branch=z9hG4bK-1;rport\r\n"
+    "From: <sip:t@127.0.0.1>;tag=1\r\nTo: <sip:switch>\r\nCall-ID: options-1\r\n"
+    "CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
+static const char invite[] =
+    "INVITE sip:442079460000@switch SIP/2.0\r\nVia: SIP/2.0/UDP %s:%d;branch=z9hG4bK-2;rport\r\n"
+    "From: <sip:1000@127.0.0.9>;tag=1\r\nTo: <sip:442079460000@switch>\r\nCall-ID: invite-1\r\n"
+    "Contact: <sip:1000@127.0.0.9>\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n"
+    "Content-Length: 0\r\n\r\n";
+
+static void a_switch_lives_and_answers(void) {
+  struct host host = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, 0, 0, 0, NULL};
+  tandem_switch_hooks hooks = TANDEM_SWITCH_HOOKS_INIT;
+  tandem_switch_counters counters = TANDEM_SWITCH_COUNTERS_INIT;
+  tandem_explain_request request = TANDEM_EXPLAIN_REQUEST_INIT;
+  tandem_config* config = NULL;
+  tandem_switch* object = NULL;
+  tandem_admin_server* admin = NULL;
+  tandem_address address;
+  tandem_text* text = NULL;
+  char response[4096] = "";
+  int64_t balance = 0;
+  int32_t transport = -1;
+  hooks.on_event = host_event;
+  hooks.on_policy = host_policy;
+  hooks.log = host_log;
+  hooks.user = &host;
+  hooks.user_free = host_free;
+  CHECK(tandem_config_read_json(config_json, folder, &config) == TANDEM_OK);
+  CHECK(tandem_switch_create(config, &hooks, &object) == TANDEM_OK);
+  if (object == NULL) return;
+  host.object = object;
+  CHECK(tandem_switch_listening(object, 0, &address, &transport) == TANDEM_OK);
+  CHECK(address.port != 0 && transport == TANDEM_TRANSPORT_UDP);
+  CHECK(tandem_switch_listening(object, 1, &address, NULL) == TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_switch_start(object) == TANDEM_OK);
+  CHECK(tandem_switch_start(object) == TANDEM_ERR_WRONG_STATE);
+
+  CHECK(ask(&address, "127.0.0.1", options, response, sizeof response) == 0);
+  CHECK(strncmp(response, "SIP/2.0 200", 11) == 0);
+
+  /* The policy hook refuses the call; its event closes nothing, since it may not. */
+  CHECK(ask(&address, "127.0.0.9", invite, response, sizeof response) == 0);
+  CHECK(strncmp(response, "SIP/2.0 488", 11) == 0);
+  pthread_mutex_lock(&host.mutex);
+  while (host.ended == 0)
+    pthread_cond_wait(&host.changed, &host.mutex);
+  pthread_mutex_unlock(&host.mutex);
+  CHECK(host.answered_in_time);
+  CHECK(host.close_code == TANDEM_ERR_WRONG_THREAD);
+  CHECK(host.events >= 2);
+
+  CHECK(tandem_switch_pay(object, "acme", 500000000, "transfer", &balance) == TANDEM_OK);
+  CHECK(balance == 600000000);
+  CHECK(tandem_switch_pay(object, "acme", 0, NULL, NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_pay(object, "nobody", 1, NULL, NULL) == TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_switch_account(object, "acme", &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"balance\":\"6.00\"") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_account(object, "nobody", &text) == TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_switch_accounts(object, &text) == TANDEM_OK);
+  CHECK(tandem_text_data(text)[0] == '[');
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_gateways(object, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"v1\"") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_calls(object, &text) == TANDEM_OK);
+  CHECK_TEXT(tandem_text_data(text), "[]");
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_live_calls(object) == 0);
+  CHECK(tandem_switch_disconnect(object, 12345) == TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_switch_read_counters(object, &counters) == TANDEM_OK);
+  CHECK(counters.datagrams_received >= 2 && counters.journal_writable == 1);
+  request.from = "127.0.0.9";
+  request.caller = "1000";
+  request.callee = "4420";
+  CHECK(tandem_switch_explain(object, &request, &text) == TANDEM_OK);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_cdrs(object, NULL, &text) == TANDEM_OK);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_reload_json(object, "{\"sip\": {}}", folder, NULL) ==
+        TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_reload(object, config, &text) == TANDEM_OK);
+  CHECK_TEXT(tandem_text_data(text), "");
+  tandem_text_destroy(text);
+
+  CHECK(tandem_admin_server_create(config, object, &admin) == TANDEM_OK);
+  CHECK(tandem_admin_server_address(admin, &address) == TANDEM_OK);
+  CHECK(address.port != 0);
+  tandem_admin_server_destroy(admin);
+
+  CHECK(tandem_switch_drain(object) == TANDEM_OK);
+  CHECK(tandem_switch_wait_idle(object, 40000000) == TANDEM_OK);
+  CHECK(tandem_switch_wait_idle(object, -1) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_close(object) == TANDEM_OK);
+  CHECK(tandem_switch_close(object) == TANDEM_OK);
+  CHECK(tandem_switch_start(object) == TANDEM_ERR_WRONG_STATE);
+  CHECK(host.freed == 0);
+  tandem_switch_destroy(object);
+  CHECK(host.freed == 1);
+  tandem_config_destroy(config);
+}
+
+static void a_failed_create_frees_what_it_took(void) {
+  struct host host;
+  tandem_switch_hooks hooks = TANDEM_SWITCH_HOOKS_INIT;
+  tandem_switch* object = NULL;
+  memset(&host, 0, sizeof host);
+  hooks.user = &host;
+  hooks.user_free = host_free;
+  CHECK_ERROR(tandem_switch_create_json("{", NULL, &hooks, &object), TANDEM_ERR_INVALID_ARGUMENT,
+              "");
+  CHECK(host.freed == 1);
+  CHECK(tandem_switch_create_json(NULL, NULL, &hooks, &object) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(host.freed == 2);
+  CHECK(tandem_switch_create_file("/nonexistent", &hooks, &object) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(host.freed == 3);
+  hooks.log_level = 17;
+  CHECK_ERROR(tandem_switch_create_json(config_json, folder, &hooks, &object),
+              TANDEM_ERR_INVALID_ARGUMENT, "log_level 17");
+  CHECK(host.freed == 4);
+  CHECK(object == NULL);
+}
+
+static void destroying_nothing_does_nothing(void) {
+  tandem_switch_destroy(NULL);
+  tandem_config_destroy(NULL);
+  tandem_admin_server_destroy(NULL);
+  tandem_cdr_sink_destroy(NULL);
+  tandem_cdr_journal_destroy(NULL);
+  tandem_media_relay_destroy(NULL);
+  tandem_media_session_destroy(NULL);
+  CHECK(tandem_switch_live_calls(NULL) == 0);
+  CHECK(tandem_config_error_count(NULL) == 0);
+}
+
+int main(void) {
+  folder_make();
+  configurations_report_every_error();
+  questions_need_no_switch();
+  a_failed_create_frees_what_it_took();
+  a_switch_lives_and_answers();
+  destroying_nothing_does_nothing();
+  folder_empty(folder);
+  return check_result();
+}

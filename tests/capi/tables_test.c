@@ -1,0 +1,251 @@
+/* Number policies, rewrite rules, routes, sources, rating, accounts. */
+#include "check.h"
+
+static void policies_judge_numbers(void) {
+  static const char* const allowed[] = {"44", "49"};
+  static const int32_t lengths[] = {12};
+  tandem_number_policy_config config = TANDEM_NUMBER_POLICY_CONFIG_INIT;
+  tandem_number_policy* policy = NULL;
+  int32_t verdict = -1;
+  config.allow_callee_prefixes = allowed;
+  config.allow_callee_prefixes_count = 2;
+  config.callee_lengths = lengths;
+  config.callee_lengths_count = 1;
+  CHECK(tandem_number_policy_create(&config, &policy) == TANDEM_OK);
+  CHECK(tandem_number_policy_judge(policy, "1000", "442079460000", &verdict) == TANDEM_OK);
+  CHECK(verdict == TANDEM_NUMBER_ACCEPTED);
+  CHECK(tandem_number_policy_judge(policy, NULL, "332079460000", &verdict) == TANDEM_OK);
+  CHECK(verdict == TANDEM_NUMBER_CALLEE_NOT_ALLOWED);
+  tandem_number_policy_destroy(policy);
+  config.callee_lengths = NULL;
+  CHECK_ERROR(tandem_number_policy_create(&config, &policy), TANDEM_ERR_INVALID_ARGUMENT,
+              "callee_lengths was NULL with a count");
+}
+
+static void rules_rewrite(void) {
+  tandem_rewrite_rules* rules = NULL;
+  tandem_rewritten_number number = TANDEM_REWRITTEN_NUMBER_INIT;
+  size_t index = 9;
+  CHECK(tandem_rewrite_rules_compile("0:86,00:", &rules) == TANDEM_OK);
+  CHECK(tandem_rewrite_rules_size(rules) == 2);
+  CHECK(tandem_rewrite_rules_apply(rules, "02112345", 1, &number) == TANDEM_OK);
+  CHECK(number.outcome == TANDEM_REWRITE_REWRITTEN);
+  CHECK_TEXT(number.number, "862112345");
+  CHECK(tandem_rewrite_rules_match(rules, "0044", &index) == TANDEM_OK && index == 1);
+  CHECK_ERROR(tandem_rewrite_rules_match(rules, "44", &index), TANDEM_ERR_NOT_FOUND, "44");
+  tandem_rewrite_rules_destroy(rules);
+  CHECK(tandem_rewrite_rules_compile("0", &rules) == TANDEM_ERR_INVALID_ARGUMENT);
+}
+
+static uint32_t load_of(uint32_t gateway, void* user) { return ((const uint32_t*)user)[gateway]; }
+
+static void routes_are_found_best_first(void) {
+  static const char* const london[] = {"4420"};
+  static const char* const britain[] = {"44"};
+  uint32_t loads[] = {10, 1, 0};
+  tandem_vendor_route vendor = TANDEM_VENDOR_ROUTE_INIT;
+  tandem_route_query query = TANDEM_ROUTE_QUERY_INIT;
+  tandem_route_table_builder* builder = NULL;
+  tandem_route_table* table = NULL;
+  tandem_text* json = NULL;
+  const char* gateways[8];
+  size_t count = 9;
+  CHECK(tandem_route_table_builder_create(&builder) == TANDEM_OK);
+  vendor.gateway = "a";
+  vendor.prefixes = britain;
+  vendor.prefixes_count = 1;
+  vendor.line_limit = 100;
+  CHECK(tandem_route_table_builder_add(builder, &vendor) == TANDEM_OK);
+  CHECK_ERROR(tandem_route_table_builder_add(builder, &vendor), TANDEM_ERR_ALREADY_EXISTS, "a");
+  vendor.gateway = "b";
+  CHECK(tandem_route_table_builder_add(builder, &vendor) == TANDEM_OK);
+  vendor.gateway = "london";
+  vendor.prefixes = london;
+  CHECK(tandem_route_table_builder_add(builder, &vendor) == TANDEM_OK);
+  vendor.gateway = "bad";
+  vendor.prefixes = NULL;
+  CHECK_ERROR(tandem_route_table_builder_add(builder, &vendor), TANDEM_ERR_INVALID_ARGUMENT,
+              "prefixes was NULL");
+  vendor.prefixes_count = 0;
+  vendor.prefix_mode = 7;
+  CHECK_ERROR(tandem_route_table_builder_add(builder, &vendor), TANDEM_ERR_INVALID_ARGUMENT,
+              "prefix_mode 7");
+  CHECK(tandem_route_table_builder_build(builder, &table) == TANDEM_OK);
+  tandem_route_table_builder_destroy(builder);
+  CHECK(tandem_route_table_size(table) == 3);
+  CHECK_TEXT(tandem_route_table_gateway(table, 2), "london");
+  CHECK(tandem_route_table_gateway(table, 3) == NULL);
+
+  query.called = "442079460000";
+  CHECK(tandem_route_table_lookup(table, &query, gateways, 8, &count) == TANDEM_OK);
+  CHECK(count == 3);
+  CHECK_TEXT(gateways[0], "london");
+  CHECK_TEXT(gateways[1], "a");
+  query.load = load_of;
+  query.load_user = loads;
+  CHECK(tandem_route_table_lookup(table, &query, gateways, 8, &count) == TANDEM_OK);
+  CHECK_TEXT(gateways[1], "b");
+  CHECK(tandem_route_table_lookup(table, &query, gateways, 1, &count) == TANDEM_OK);
+  CHECK(count == 1);
+  CHECK(tandem_route_table_explain(table, &query, &json) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(json), "\"gateway\":\"london\",\"prefix\":\"4420\",\"rank\":0") !=
+        NULL);
+  tandem_text_destroy(json);
+
+  query.load = NULL;
+  query.called = "441";
+  query.rotate = 1;
+  CHECK(tandem_route_table_lookup(table, &query, gateways, 8, &count) == TANDEM_OK);
+  CHECK_TEXT(gateways[0], "a");
+  CHECK(tandem_route_table_lookup(table, &query, gateways, 8, &count) == TANDEM_OK);
+  CHECK_TEXT(gateways[0], "b");
+  query.called = "33";
+  CHECK(tandem_route_table_lookup(table, &query, gateways, 8, &count) == TANDEM_OK);
+  CHECK(count == 0);
+  CHECK_ERROR(tandem_route_table_lookup(table, &query, NULL, 8, &count),
+              TANDEM_ERR_INVALID_ARGUMENT, "gateways");
+  CHECK_ERROR(tandem_route_table_lookup(NULL, &query, gateways, 8, &count),
+              TANDEM_ERR_INVALID_ARGUMENT, "table");
+  tandem_route_table_destroy(table);
+}
+
+static void sources_are_identified(void) {
+  static const char* const addresses[] = {"192.0.2.0/24"};
+  static const char* const wrong[] = {"192.0.2.300"};
+  tandem_customer_source source = TANDEM_CUSTOMER_SOURCE_INIT;
+  tandem_source_match match = TANDEM_SOURCE_MATCH_INIT;
+  tandem_source_table_builder* builder = NULL;
+  tandem_source_table* table = NULL;
+  CHECK(tandem_source_table_builder_create(&builder) == TANDEM_OK);
+  source.id = "acme";
+  source.addresses = addresses;
+  source.addresses_count = 1;
+  CHECK(tandem_source_table_builder_add(builder, &source) == TANDEM_OK);
+  source.id = "wrong";
+  source.addresses = wrong;
+  CHECK_ERROR(tandem_source_table_builder_add(builder, &source), TANDEM_ERR_INVALID_ARGUMENT,
+              "192.0.2.300");
+  CHECK(tandem_source_table_builder_build(builder, &table) == TANDEM_OK);
+  tandem_source_table_builder_destroy(builder);
+  CHECK(tandem_source_table_identify(table, "192.0.2.7:5060", "1", "2", &match) == TANDEM_OK);
+  CHECK(match.outcome == TANDEM_SOURCE_IDENTIFIED);
+  CHECK_TEXT(match.customer, "acme");
+  CHECK(tandem_source_table_identify(table, "198.51.100.1", "1", "2", &match) == TANDEM_OK);
+  CHECK(match.outcome == TANDEM_SOURCE_UNKNOWN && match.customer == NULL);
+  CHECK(tandem_source_table_identify(table, "nowhere", "1", "2", &match) ==
+        TANDEM_ERR_INVALID_ARGUMENT);
+  tandem_source_table_destroy(table);
+}
+
+/* 0.60 a minute in steps of a minute: 61 s are two minutes, 1.20. */
+static void calls_are_rated(void) {
+  static const char csv[] =
+      "prefix,price,first_s,next_s,sections\n44,0.60,60,60,\n"
+      "49,0.10,1,1,30:0.05\n";
+  tandem_rate rate = TANDEM_RATE_INIT;
+  tandem_rate found = TANDEM_RATE_INIT;
+  tandem_charge charge = TANDEM_CHARGE_INIT;
+  tandem_rate_deck_builder* builder = NULL;
+  tandem_rate_deck* deck = NULL;
+  tandem_text* json = NULL;
+  int64_t seconds = 0;
+  int32_t reason = 0;
+  rate.prefix = "1";
+  rate.price_units = 60000000;
+  rate.first_s = 60;
+  rate.next_s = 60;
+  CHECK(tandem_rate_call(&rate, 61000, NULL, &charge) == TANDEM_OK);
+  CHECK(charge.charge_units == 120000000 && charge.billed_time_s == 120);
+  CHECK(tandem_available_time(&rate, 119999999, NULL, &seconds) == TANDEM_OK);
+  CHECK(seconds == 60);
+  rate.per_s = -1;
+  CHECK_ERROR(tandem_rate_call(&rate, 61000, NULL, &charge), TANDEM_ERR_INVALID_ARGUMENT, "-1");
+  rate.per_s = 0;
+  CHECK(tandem_rate_deck_builder_create("retail", "USD", &builder) == TANDEM_OK);
+  CHECK(tandem_rate_deck_builder_add(builder, &rate) == TANDEM_OK);
+  CHECK(tandem_rate_deck_builder_add(builder, &rate) == TANDEM_ERR_ALREADY_EXISTS);
+  CHECK(tandem_rate_deck_builder_add_csv(builder, csv, sizeof csv - 1, "a.csv") == TANDEM_OK);
+  CHECK_ERROR(tandem_rate_deck_builder_add_csv(builder, "prefix,price\nx y,1\n", 19, "b.csv"),
+              TANDEM_ERR_INVALID_ARGUMENT, "b.csv");
+  CHECK(tandem_rate_deck_builder_build(builder, &deck) == TANDEM_OK);
+  tandem_rate_deck_builder_destroy(builder);
+  CHECK(tandem_rate_deck_size(deck) == 3);
+  CHECK(tandem_rate_deck_find(deck, "4930", 1, TANDEM_CALL_LEVEL_NONE, &reason, &found) ==
+        TANDEM_OK);
+  CHECK(reason == 0);
+  CHECK_TEXT(found.prefix, "49");
+  CHECK_TEXT(found.sections, "30:0.05");
+  CHECK(tandem_rate_call(&found, 30000, NULL, &charge) == TANDEM_OK);
+  CHECK(charge.charge_units == 5000000);
+  CHECK(tandem_rate_deck_find(deck, "7", 1, TANDEM_CALL_LEVEL_NONE, &reason, &found) == TANDEM_OK);
+  CHECK_TEXT(tandem_reason_name(reason), "RateNotFound");
+  CHECK(tandem_rate_deck_rate_number(deck, "442079460000", 61000, 1, NULL, NULL, &json) ==
+        TANDEM_OK);
+  CHECK(strstr(tandem_text_data(json), "\"charge\":\"1.20\"") != NULL);
+  tandem_text_destroy(json);
+  CHECK_ERROR(tandem_rate_deck_rate_number(deck, "7", 1, 1, NULL, NULL, &json),
+              TANDEM_ERR_NOT_FOUND, "7");
+  CHECK(tandem_rate_deck_rate(deck, 3, &found) == TANDEM_ERR_NOT_FOUND);
+  tandem_rate_deck_destroy(deck);
+}
+
+static void accounts_keep_calls_inside_their_money(void) {
+  tandem_account_settings settings = TANDEM_ACCOUNT_SETTINGS_INIT;
+  tandem_account_state state = TANDEM_ACCOUNT_STATE_INIT;
+  tandem_meter_verdict verdict = TANDEM_METER_VERDICT_INIT;
+  tandem_charge charge = TANDEM_CHARGE_INIT;
+  tandem_rate rate = TANDEM_RATE_INIT;
+  tandem_account_book* book = NULL;
+  tandem_money_hold* hold = NULL;
+  tandem_call_meter* meter = NULL;
+  tandem_text* json = NULL;
+  int64_t units = 0;
+  int32_t reason = 0;
+  CHECK(tandem_account_book_create(&book) == TANDEM_OK);
+  settings.id = "acme";
+  settings.currency = "USD";
+  CHECK(tandem_account_book_provision(book, &settings, 100000000) == TANDEM_OK);
+  CHECK(tandem_account_book_pay(book, "acme", 100000000, &units) == TANDEM_OK);
+  CHECK(units == 200000000);
+  CHECK(tandem_account_book_pay(book, "nobody", 1, NULL) == TANDEM_ERR_NOT_FOUND);
+
+  CHECK(tandem_money_hold_open(book, "acme", 150000000, 1, &reason, &hold) == TANDEM_OK);
+  CHECK(reason == 0 && hold != NULL && tandem_money_hold_units(hold) == 150000000);
+  CHECK_ERROR(tandem_money_hold_renew(hold, 300000000), TANDEM_ERR_LIMIT, "3.00");
+  {
+    tandem_money_hold* second = NULL;
+    CHECK(tandem_money_hold_open(book, "acme", 150000000, 1, &reason, &second) == TANDEM_OK);
+    CHECK(second == NULL);
+    CHECK_TEXT(tandem_reason_name(reason), "AccountBalanceNotEnough");
+  }
+  CHECK(tandem_money_hold_settle(hold, 50000000, &units) == TANDEM_OK);
+  CHECK(units == 50000000);
+  CHECK(tandem_money_hold_settle(hold, 50000000, NULL) == TANDEM_ERR_WRONG_STATE);
+  tandem_money_hold_destroy(hold);
+  CHECK(tandem_account_book_state(book, "acme", &state) == TANDEM_OK);
+  CHECK(state.balance_units == 150000000 && state.held_units == 0 && state.refused_calls == 1);
+
+  rate.price_units = 6000000000; /* 60.00 a minute: 1.50 lasts for a second and no longer */
+  CHECK(tandem_call_meter_open(book, "acme", &rate, NULL, 1, &reason, &meter) == TANDEM_OK);
+  CHECK(tandem_call_meter_start(meter, 1000000, &verdict) == TANDEM_OK);
+  CHECK(!verdict.must_end && verdict.check_at_monotonic_us <= 2000000);
+  CHECK(tandem_call_meter_on_timer(meter, 2000000, &verdict) == TANDEM_OK);
+  CHECK(verdict.must_end);
+  CHECK(tandem_call_meter_finish(meter, 1000, &charge) == TANDEM_OK);
+  CHECK(charge.charge_units == 100000000);
+  tandem_call_meter_destroy(meter);
+  CHECK(tandem_account_book_snapshot(book, &json) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(json), "\"balance\":\"0.50\"") != NULL);
+  tandem_text_destroy(json);
+  tandem_account_book_destroy(book);
+}
+
+int main(void) {
+  policies_judge_numbers();
+  rules_rewrite();
+  routes_are_found_best_first();
+  sources_are_identified();
+  calls_are_rated();
+  accounts_keep_calls_inside_their_money();
+  return check_result();
+}
