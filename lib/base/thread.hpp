@@ -4,23 +4,29 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <cstring>
 #include <thread>
 #include <utility>
 
 namespace tandem {
 
 /// Starts a thread on which every signal is blocked, so that the host's handlers run on the host's
-/// threads (design rule 10). `name`: at most 15 characters are kept.
+/// threads (design rule 10). `name`: at most 15 bytes are kept. Throws std::system_error when the
+/// system refuses a thread.
 template <class F>
 std::thread start_thread(const char* name, F body) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  struct SignalsBlocked {  // the new thread inherits the full mask
+    SignalsBlocked() noexcept {
+      sigset_t all;
+      sigfillset(&all);
+      pthread_sigmask(SIG_SETMASK, &all, &before);
+    }
+    ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+    sigset_t before;
+  } blocked;
   std::thread thread(std::move(body));
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   char kept[16] = {};
-  for (int i = 0; i < 15 && name[i] != '\0'; ++i)
-    kept[i] = name[i];
+  std::strncpy(kept, name, sizeof kept - 1);
   pthread_setname_np(thread.native_handle(), kept);
   return thread;
 }

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/thread.hpp"
 #include "cdr/segment.hpp"
 
 namespace tandem::cdr {
@@ -831,7 +832,7 @@ Result<void> Journal::start() {
   // becomes durable.
   if (auto begun = body.begin_segment(); !begun) return begun;
   body.is_open.store(true);
-  if (body.options.threads) body.writer = std::thread([&body] { body.run(); });
+  if (body.options.threads) body.writer = start_thread("tandem-journal", [&body] { body.run(); });
   return {};
 }
 

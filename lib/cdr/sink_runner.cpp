@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "base/thread.hpp"
 
 namespace tandem::cdr {
 namespace {
@@ -179,7 +180,7 @@ Result<void> SinkRunner::catch_up(std::uint64_t sequence) {
 }
 
 void SinkRunner::start_thread() {
-  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  if (!thread_.joinable()) thread_ = start_thread("tandem-sink", [this] { run(); });
 }
 
 void SinkRunner::run() noexcept {

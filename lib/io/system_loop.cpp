@@ -1,6 +1,5 @@
 #include "io/system_loop.hpp"
 
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/timerfd.h>
@@ -11,6 +10,7 @@
 #include <csignal>
 #include <system_error>
 
+#include "base/thread.hpp"
 #include "io/re.hpp"
 #include "io/tcp_stream.hpp"
 #include "io/udp_socket.hpp"
@@ -149,18 +149,12 @@ Result<void> SystemLoop::open() {
     }
   }
 
-  // The host's signals are for the host's threads: the new one inherits a full mask.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   int thread_error = 0;
   try {
-    thread_ = std::thread([this] { run_thread(); });
+    thread_ = start_thread(name_.c_str(), [this] { run_thread(); });
   } catch (const std::system_error& error) {
     thread_error = error.code().value();
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (thread_error != 0) return failed("thread", thread_error);
 
   std::unique_lock lock(mutex_);
@@ -175,7 +169,6 @@ SystemLoop::~SystemLoop() {
 }
 
 void SystemLoop::run_thread() noexcept {
-  pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
   // Without a loop of its own this thread would act on the process-wide one, which is the host's.
   int error = re_thread_init();
   const bool has_libre = error == 0;

@@ -6,8 +6,6 @@
 // once, as M-02 wants. docs/media.md has the figures.
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -26,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/thread.hpp"
 #include "media/relay.hpp"
 
 namespace tandem::media {
@@ -116,22 +115,6 @@ bool is_out_of_files(int code) noexcept {
   return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
 }
 
-// Signals are the host's; none is delivered to a thread of ours.
-class SignalsBlocked {
- public:
-  SignalsBlocked() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
-
 class SystemRelay final : public RelayCore {
  public:
   explicit SystemRelay(const MediaConfig& config)
@@ -190,13 +173,10 @@ Result<void> SystemRelay::start() {
       return std::move(*error);
   }
   try {
-    const SignalsBlocked blocked;
     for (unsigned i = 0; i < shards_; ++i) {
-      shard_[i].thread = std::thread([this, i] { run_shard(i); });
-      pthread_setname_np(shard_[i].thread.native_handle(), "tandem-media");
+      shard_[i].thread = start_thread("tandem-media", [this, i] { run_shard(i); });
     }
-    filler_ = std::thread([this] { run_filler(); });
-    pthread_setname_np(filler_.native_handle(), "tandem-ports");
+    filler_ = start_thread("tandem-ports", [this] { run_filler(); });
   } catch (const std::system_error& refused) {
     return Error{ErrorCode::io, std::string("a media thread was refused: ") + refused.what()};
   }
