@@ -180,7 +180,7 @@ Result<void> SinkRunner::catch_up(std::uint64_t sequence) {
 }
 
 void SinkRunner::start_thread() {
-  if (!thread_.joinable()) thread_ = start_thread("tandem-sink", [this] { run(); });
+  if (!thread_.joinable()) thread_ = tandem::start_thread("tandem-sink", [this] { run(); });
 }
 
 void SinkRunner::run() noexcept {
