@@ -4,7 +4,8 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include <cstring>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -25,9 +26,8 @@ std::thread start_thread(const char* name, F body) {
     sigset_t before;
   } blocked;
   std::thread thread(std::move(body));
-  char kept[16] = {};
-  std::strncpy(kept, name, sizeof kept - 1);
-  pthread_setname_np(thread.native_handle(), kept);
+  const std::string kept(std::string_view(name).substr(0, 15));  // more is an error of the system
+  pthread_setname_np(thread.native_handle(), kept.c_str());
   return thread;
 }
 
