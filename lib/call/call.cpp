@@ -174,6 +174,7 @@ void Call::try_next_vendor() {
   failure.status = last.sip_status;
   failure.q850_cause = last.q850_cause;
   failure.is_local = last.sip_status == 0;
+  failure.retry_after_s = retry_after_s_;
   give_up(failure, last.reason);
 }
 
@@ -350,6 +351,7 @@ void Call::on_failure(Leg& leg, const Failure& failure) {
 
 void Call::attempt_failed(const Failure& failure, Reason reason) {
   setup_timer_.cancel();
+  retry_after_s_ = failure.retry_after_s;
   const bool may_go_on = may_switch(failure, reason);
   close_trial(failure.is_local ? 0 : failure.status,
               failure.q850_cause != 0 ? failure.q850_cause : q850_for_sip(failure.status), reason);

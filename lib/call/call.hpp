@@ -130,6 +130,7 @@ class Call final : public LegEvents {
   std::size_t next_candidate_ = 0;
   std::optional<Reason> first_skip_;  // of the best candidate that was passed over
   std::vector<Attempt> attempts_;
+  int retry_after_s_ = 0;  // of the last vendor that failed
 
   std::string offer_, offer_type_;  // of the arriving call
   std::string early_answer_;        // last description that went to the caller before the answer
