@@ -183,7 +183,7 @@ const std::vector<Field<RateDeckConfig>>& deck_fields() {
        }},
       {"file", "path", "none", "CSV file with more rates (contract, rule 8).",
        [](Reader& r, const Json& v, RateDeckConfig& deck) {
-         if (!r.string(v, deck.file, 4096) || deck.file.empty()) return;
+         if (!r.string(v, deck.file, 4096) || deck.file.empty() || !r.looks_outside()) return;
          const std::string path =
              deck.file.front() == '/' ? deck.file : r.folder() + "/" + deck.file;
          auto rows = load_deck_csv(path);
@@ -255,7 +255,7 @@ void read_addresses(Reader& r, const Json& v, std::vector<GatewayAddress>& addre
   r.each(v, [&](const Json& item) {
     std::string text;
     if (!r.string(item, text)) return;
-    auto read = resolve_gateway_address(text);
+    auto read = resolve_gateway_address(text, r.looks_outside());
     if (!read) {
       r.fail(read.error().message);
       return;
@@ -761,7 +761,9 @@ void append_table(std::string& page, const char* title, const std::vector<Field<
 
 }  // namespace
 
-ConfigReading read_config(std::string_view text, const std::string& folder) {
+namespace {
+
+ConfigReading read(std::string_view text, const std::string& folder, bool looks_outside) {
   ConfigReading reading;
   reading.config.folder = folder.empty() ? "." : folder;
   reading.config.cdr_sinks.push_back({.type = "sqlite", .path = "cdr"});
@@ -780,7 +782,7 @@ ConfigReading read_config(std::string_view text, const std::string& folder) {
     reading.errors.push_back({"", std::move(message)});
     return reading;
   }
-  Reader reader(reading.config.folder, reading.errors);
+  Reader reader(reading.config.folder, reading.errors, looks_outside);
   read_object(reader, json, top_fields(), {"sip"}, reading.config);
   for (auto& sink : reading.config.cdr_sinks) {
     if (sink.path.empty()) sink.path = "cdr";
@@ -788,6 +790,14 @@ ConfigReading read_config(std::string_view text, const std::string& folder) {
   check_config(reading.config, reading.errors);
   return reading;
 }
+
+}  // namespace
+
+ConfigReading read_config(std::string_view text, const std::string& folder) {
+  return read(text, folder, true);
+}
+
+ConfigReading read_config_alone(std::string_view text) { return read(text, ".", false); }
 
 ConfigReading read_config_file(const std::string& path) {
   ConfigReading reading;

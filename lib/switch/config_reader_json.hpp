@@ -19,8 +19,9 @@ using Json = nlohmann::ordered_json;
 /// descent.
 class Reader {
  public:
-  Reader(std::string folder, std::vector<ConfigError>& errors)
-      : folder_(std::move(folder)), errors_(errors) {}
+  /// `looks_outside`: whether deck files are read and host names asked for.
+  Reader(std::string folder, std::vector<ConfigError>& errors, bool looks_outside)
+      : folder_(std::move(folder)), errors_(errors), looks_outside_(looks_outside) {}
 
   /// Extends the pointer for the lifetime of the value.
   class [[nodiscard]] Step {
@@ -39,6 +40,7 @@ class Reader {
   void fail(std::string message);
   [[nodiscard]] const std::string& pointer() const { return pointer_; }
   [[nodiscard]] const std::string& folder() const { return folder_; }
+  [[nodiscard]] bool looks_outside() const { return looks_outside_; }
   [[nodiscard]] std::size_t error_count() const { return errors_.size(); }
 
   bool string(const Json& value, std::string& out, std::size_t length_max = 256);
@@ -91,6 +93,7 @@ class Reader {
   std::string folder_;
   std::string pointer_;
   std::vector<ConfigError>& errors_;
+  const bool looks_outside_;
 };
 
 /// One key of an object.

@@ -63,7 +63,7 @@ Result<std::vector<GatewayAddress>> resolve_name(const std::string& text, const 
 
 }  // namespace
 
-Result<std::vector<GatewayAddress>> resolve_gateway_address(const std::string& text) {
+Result<std::vector<GatewayAddress>> resolve_gateway_address(const std::string& text, bool asks) {
   if (auto network = IpNetwork::parse(text))
     return std::vector<GatewayAddress>{{text, *network, std::nullopt}};
   if (auto address = SocketAddress::parse(text)) {
@@ -83,6 +83,7 @@ Result<std::vector<GatewayAddress>> resolve_gateway_address(const std::string& t
     return Error{ErrorCode::invalid_argument,
                  "\"" + text + "\" is no IP, IP/LENGTH, IP:PORT or name"};
   }
+  if (!asks) return std::vector<GatewayAddress>();
   return resolve_name(text, name, port);
 }
 

@@ -11,6 +11,8 @@ namespace tandem {
 /// "IP", "IP/LENGTH", "IP:PORT", "[IPv6]:PORT", "name" or "name:PORT"; a name gives all its
 /// addresses (at most 16). May block while the resolver asks, so never on a call worker. Errors:
 /// invalid_argument, not_found (name).
-Result<std::vector<GatewayAddress>> resolve_gateway_address(const std::string& text);
+/// With `asks` false a name is only looked at and gives no address.
+Result<std::vector<GatewayAddress>> resolve_gateway_address(const std::string& text,
+                                                            bool asks = true);
 
 }  // namespace tandem
