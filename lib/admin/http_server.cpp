@@ -1,6 +1,6 @@
 #include "admin/http_server.hpp"
 
-#include <algorithm>
+#include <exception>
 
 namespace tandem::admin {
 

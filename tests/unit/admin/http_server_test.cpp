@@ -1,0 +1,136 @@
+#include "admin/http_server.hpp"
+
+#include <doctest/doctest.h>
+
+#include <stdexcept>
+
+#include "support/fake_network.hpp"
+
+using namespace tandem;
+using namespace tandem::admin;
+using tandem::test::at;
+
+namespace {
+
+const std::string get = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// A client that remembers what it heard.
+struct Client final : io::StreamHandler {
+  explicit Client(io::Loop& loop) {
+    auto connected = loop.connect(at("127.0.0.1:8080"), *this);
+    REQUIRE(connected);
+    stream = std::move(*connected);
+  }
+  void on_bytes(std::string_view bytes) override { heard += bytes; }
+  void on_closed(const Error&) override { is_closed = true; }
+  [[nodiscard]] std::size_t answers() const {
+    std::size_t count = 0;
+    for (std::size_t i = 0; (i = heard.find("HTTP/1.1 ", i)) != std::string::npos; ++i)
+      ++count;
+    return count;
+  }
+  std::string heard;
+  bool is_closed = false;
+  std::unique_ptr<io::StreamConnection> stream;
+};
+
+struct Fixture {
+  test::FakeNetwork network;
+  test::FakeLoop& loop = network.create_loop();
+  int asked = 0;
+  std::unique_ptr<HttpServer> server;
+
+  Fixture() {
+    auto made = HttpServer::create(loop, at("127.0.0.1:8080"), [this](const HttpRequest& request) {
+      ++asked;
+      if (request.path[0] == "throw") throw std::runtime_error("no memory");
+      return HttpResponse{200, "text/plain", request.path[0], {}};
+    });
+    REQUIRE(made);
+    server = std::move(*made);
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "HttpServer: requests of one connection are answered in order") {
+  Client client(loop);
+  REQUIRE(client.stream->send(get + "GET /y HTTP/1.1\r\nHost: x\r\n\r\n"));
+  network.settle();
+  CHECK(client.answers() == 2);
+  CHECK(client.heard.find("\r\n\r\nx") < client.heard.find("\r\n\r\ny"));
+  CHECK_FALSE(client.is_closed);
+  CHECK(server->counters().requests == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "HttpServer: bytes may come one by one") {
+  network.segment_bytes = 1;
+  Client client(loop);
+  REQUIRE(client.stream->send(get));
+  network.settle();
+  CHECK(client.answers() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "HttpServer: an idle connection is closed") {
+  Client client(loop);
+  network.settle();
+  CHECK(server->connections() == 1);
+  network.run_for(HttpServer::idle_us - 1'000'000);
+  CHECK_FALSE(client.is_closed);
+  network.run_for(2'000'000);
+  CHECK(client.is_closed);
+  CHECK(server->connections() == 0);
+  CHECK(server->counters().timeouts == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "HttpServer: a request that drips in does not live for ever") {
+  Client client(loop);
+  network.settle();
+  for (int i = 0; i < 20 && !client.is_closed; ++i) {
+    if (auto sent = client.stream->send("G"); !sent) break;
+    network.run_for(10'000'000);
+  }
+  CHECK(client.is_closed);
+}
+
+TEST_CASE_FIXTURE(Fixture, "HttpServer: a malformed request is answered and its rest forgotten") {
+  Client client(loop);
+  REQUIRE(client.stream->send("nonsense\r\n\r\n" + get));
+  network.settle();
+  CHECK(client.heard.starts_with("HTTP/1.1 400 "));
+  CHECK(client.answers() == 1);
+  CHECK(asked == 0);
+  network.run_for(HttpServer::linger_us + 1'000'000);
+  CHECK(client.is_closed);
+  CHECK(server->counters().requests_refused == 1);
+  CHECK(server->counters().timeouts == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "HttpServer: connections beyond the limit are closed at once") {
+  std::vector<std::unique_ptr<Client>> clients;
+  for (std::size_t i = 0; i < HttpServer::connections_max + 2; ++i)
+    clients.push_back(std::make_unique<Client>(loop));
+  network.settle();
+  CHECK(server->connections() == HttpServer::connections_max);
+  CHECK(server->counters().connections_refused == 2);
+  CHECK(clients.back()->is_closed);
+  clients.erase(clients.begin(), clients.begin() + 10);
+  network.settle();
+  CHECK(server->connections() == HttpServer::connections_max - 10);
+}
+
+TEST_CASE_FIXTURE(Fixture, "HttpServer: an exception costs one answer, not the server") {
+  Client client(loop);
+  REQUIRE(client.stream->send("GET /throw HTTP/1.1\r\nHost: x\r\n\r\n" + get));
+  network.settle();
+  CHECK(client.heard.starts_with("HTTP/1.1 500 "));
+  CHECK(client.answers() == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "HttpServer: it may go while clients are there") {
+  Client client(loop);
+  network.settle();
+  server.reset();
+  network.settle();
+  CHECK(client.is_closed);
+}
