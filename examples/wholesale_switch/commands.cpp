@@ -5,7 +5,9 @@
 std::optional<tandem::SwitchConfig> load_config(const std::string& path) {
   tandem::ConfigReading reading = tandem::read_config_file(path);
   for (const auto& error : reading.errors) {
-    std::fprintf(stderr, "%s:%s: %s\n", path.c_str(), error.pointer.c_str(), error.message.c_str());
+    const char* const mark = error.pointer.empty() ? "" : ":";
+    std::fprintf(stderr, "%s%s%s: %s\n", path.c_str(), mark, error.pointer.c_str(),
+                 error.message.c_str());
   }
   if (!reading.errors.empty()) return std::nullopt;
   return std::move(reading.config);
@@ -55,7 +57,11 @@ int explain(const Options& options) {
   const auto config = load_config(options.text("config"));
   if (!config) return status_usage;
   auto answer = tandem::explain(*config, request);
-  if (!answer) return failed(answer.error());
+  if (!answer) {
+    complain(answer.error().message);
+    return status_usage;  // whatever the routing says is an answer; what is left is a wrong
+                          // question
+  }
   std::printf("%s\n", answer->c_str());
   return status_good;
 }

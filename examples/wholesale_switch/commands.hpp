@@ -11,6 +11,7 @@ int check(const Options& options);
 int explain(const Options& options);
 int rate(const Options& options);
 int cdr(const Options& options);
+int ask(const Options& options);  ///< calls, gateways, accounts.
 
 /// Reads the file of --config; says every error on stderr, "FILE:POINTER: message". Nothing: there
 /// were some.

@@ -16,6 +16,7 @@ constexpr const char* usage =
     "  rate     --deck ID --callee N --seconds N [--at TIME]\n"
     "  cdr      [--since T] [--until T] [--caller N] [--callee N] [--reason NAME] [--limit N]\n"
     "           [--format json|csv|table]\n"
+    "  calls, gateways, accounts                  ask the running switch over its admin API\n"
     "Exit status: 0 good, 1 failed, 2 bad usage or configuration.\n";
 
 struct Command {
@@ -23,8 +24,9 @@ struct Command {
   int (*run)(const Options&);
 };
 
-constexpr Command commands[] = {
-    {"run", run}, {"check", check}, {"explain", explain}, {"rate", rate}, {"cdr", cdr}};
+constexpr Command commands[] = {{"run", run},      {"check", check}, {"explain", explain},
+                                {"rate", rate},    {"cdr", cdr},     {"calls", ask},
+                                {"gateways", ask}, {"accounts", ask}};
 
 }  // namespace
 

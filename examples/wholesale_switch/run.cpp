@@ -12,7 +12,8 @@ void print_log(const tandem::LogRecord& record) {
   std::fprintf(stderr, "%s\n", record.to_string().c_str());
 }
 
-void reload(tandem::Switch& switch_, const std::string& path) {
+/// `drain_timeout_s` follows the file when it is applied.
+void reload(tandem::Switch& switch_, const std::string& path, std::int64_t& drain_timeout_s) {
   const auto config = load_config(path);
   if (!config) return;  // said on stderr; the running configuration stays
   auto reloaded = switch_.reload(*config);
@@ -20,6 +21,7 @@ void reload(tandem::Switch& switch_, const std::string& path) {
     complain("reload failed: " + reloaded.error().message);
     return;
   }
+  drain_timeout_s = config->parameters.drain_timeout_s;
   for (const auto& key : *reloaded)
     complain(key + " differs and needs a restart");
 }
@@ -68,15 +70,16 @@ int run(const Options& options) {
   std::puts("ready");
   std::fflush(stdout);
 
+  std::int64_t drain_timeout_s = config->parameters.drain_timeout_s;
   int signal = 0;
   while (signal != SIGTERM && signal != SIGINT) {
     signal = next_signal(signals, 60'000);
-    if (signal == SIGHUP) reload(switch_, path);
+    if (signal == SIGHUP) reload(switch_, path, drain_timeout_s);
   }
   switch_.drain();
   // Calls that are up may go on; a second signal or the time limit ends them.
-  for (std::int64_t left_ms = config->parameters.drain_timeout_s * 1000LL;
-       left_ms > 0 && switch_.live_calls() > 0; left_ms -= 100) {
+  for (std::int64_t left_ms = drain_timeout_s * 1000; left_ms > 0 && switch_.live_calls() > 0;
+       left_ms -= 100) {
     const int again = next_signal(signals, 100);
     if (again == SIGTERM || again == SIGINT) break;
   }

@@ -5,7 +5,7 @@ import re
 import socket
 import unittest
 
-from switch_program import (RunningSwitch, SipEnd, answered_call, base_config, folder, free_port, request, until,
+from switch_program import (RunningSwitch, SipEnd, answered_call, base_config, folder, free_port, request, run, until,
                             write_config)
 
 
@@ -197,7 +197,19 @@ class Token(unittest.TestCase):
             port = free_port(socket.SOCK_STREAM)
             config = base_config(free_port(), port)
             config["admin"]["token"] = "s3cret"
-            with RunningSwitch(write_config(path, config)):
+            file = write_config(path, config)
+            self.assertEqual(run("accounts", "--config", file).returncode, 1, "nobody answers yet")
+            with RunningSwitch(file):
+                for command in ("accounts", "gateways", "calls"):
+                    done = run(command, "--config", file)
+                    self.assertEqual((done.returncode, done.stderr), (0, ""))
+                    self.assertIsInstance(json.loads(done.stdout), list)
+                config["admin"]["token"] = "old"
+                done = run("calls", "--config", write_config(path, config, "old.json"))
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("unauthorized", done.stderr)
+                del config["admin"]
+                self.assertEqual(run("calls", "--config", write_config(path, config, "none.json")).returncode, 2)
                 self.assertEqual(request(port, "GET", "/healthz")[0], 200)
                 for credentials in (None, "Bearer wrong!", "Bearer s3cre", "Basic s3cret", "s3cret"):
                     headers = {"Authorization": credentials} if credentials else {}
