@@ -377,6 +377,7 @@ void EndpointCall::set_reoffer_status(int status) { body_->reoffer_status = stat
 void EndpointCall::set_request_status(int status) { body_->request_status = status; }
 void EndpointCall::start_rtp() { body_->start_rtp(); }
 void EndpointCall::stop_rtp() {
+  body_->dial.send_rtp = body_->plan.send_rtp = false;  // a later description does not begin it
   body_->sends_rtp = false;
   body_->rtp_timer.cancel();
 }
