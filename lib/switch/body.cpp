@@ -605,8 +605,13 @@ SwitchCounters Switch::Body::counters() const {
 }
 
 Result<std::vector<Cdr>> Switch::Body::cdrs(const CdrQuery& query) const {
-  const std::lock_guard lock(config_mutex_);
-  return query_cdrs(config_, query);
+  SwitchConfig sinks;  // what the query needs, so that a long one holds up no reload
+  {
+    const std::lock_guard lock(config_mutex_);
+    sinks.folder = config_.folder;
+    sinks.cdr_sinks = config_.cdr_sinks;
+  }
+  return query_cdrs(sinks, query);
 }
 
 Result<std::string> Switch::Body::explain(const ExplainRequest& request) {
