@@ -1,0 +1,355 @@
+// The whole switch in a process of its own, called over loopback sockets by the generator of
+// tandem-load.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bench.hpp"
+#include "generator.hpp"
+#include "port.hpp"
+#include "tandem/switch.hpp"
+
+namespace tandem::bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* customer_ip = "127.0.0.2";
+
+sockaddr_in loopback(const char* ip, std::uint16_t port = 0) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  inet_pton(AF_INET, ip, &address.sin_addr);
+  return address;
+}
+
+std::uint16_t free_port() {
+  load::Port probe;
+  return probe.open(loopback("127.0.0.1")) ? ntohs(probe.local().sin_port) : std::uint16_t{0};
+}
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (fs::temp_directory_path() / "tandem-bench-XXXXXX").string();
+    path_ = mkdtemp(name.data());
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// A process under load, and what it and its children used.
+class Target {
+ public:
+  explicit Target(pid_t pid) : pid_(pid) {}
+  ~Target() {
+    if (pid_ <= 0) return;
+    kill(-pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  Target(const Target&) = delete;
+  Target& operator=(const Target&) = delete;
+
+  /// User and system time of the process group, in us; ticks of 10 ms.
+  [[nodiscard]] double cpu_us() const {
+    double sum = 0;
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+      std::ifstream file(entry.path() / "stat");
+      std::string text{std::istreambuf_iterator<char>(file), {}};
+      const std::size_t name_end = text.rfind(')');
+      if (name_end == std::string::npos) continue;
+      std::istringstream fields(text.substr(name_end + 2));
+      std::vector<std::string> all{std::istream_iterator<std::string>(fields), {}};
+      // After the name: state, parent, group, ...; user time and system time are 11 and 12.
+      if (all.size() < 13 || std::atoi(all[2].c_str()) != pid_) continue;
+      sum += std::atof(all[11].c_str()) + std::atof(all[12].c_str());
+    }
+    return sum * 1e6 / static_cast<double>(sysconf(_SC_CLK_TCK));
+  }
+  [[nodiscard]] double rss_bytes() const {
+    std::ifstream file("/proc/" + std::to_string(pid_) + "/statm");
+    double pages = 0;
+    file >> pages >> pages;
+    return pages * static_cast<double>(sysconf(_SC_PAGESIZE));
+  }
+
+ private:
+  pid_t pid_;
+};
+
+std::string configuration(std::uint16_t sip_port, std::uint16_t vendor_port) {
+  std::ostringstream out;
+  out << R"({"sip": {"listen": ["udp:127.0.0.1:)" << sip_port << R"("]},
+ "media": {"address": "127.0.0.1"}, "parameters": {"media_mode": "off"},
+ "provision": {
+  "accounts": [{"id": "acme", "balance": "1000000", "rate_deck": "retail"},
+               {"id": "clearing", "kind": "clearing", "rate_deck": "cost"}],
+  "rate_decks": [{"id": "retail", "rates": [{"prefix": "44", "price": "0.60"}]},
+                 {"id": "cost", "rates": [{"prefix": "44", "price": "0.30"}]}],
+  "customer_gateways": [{"id": "cust", "addresses": [")"
+      << customer_ip << R"("], "account": "acme"}],
+  "vendor_gateways": [)";
+  // The one that is tried, and fifty that routing has to look at and put behind it.
+  out << R"({"id": "v0", "addresses": ["127.0.0.1:)" << vendor_port
+      << R"("], "prefixes": ["44"], "account": "clearing"})";
+  for (int i = 1; i <= 50; ++i) {
+    out << R"(,{"id": "v)" << i
+        << R"(", "addresses": ["127.0.0.1:9"], "prefixes": ["44"], "priority": )" << i
+        << R"(, "account": "clearing"})";
+  }
+  out << "]}}";
+  return out.str();
+}
+
+/// A switch in a child process; the child is made before it has threads.
+pid_t start_switch(const std::string& folder, std::uint16_t sip_port, std::uint16_t vendor_port) {
+  int ready[2];
+  if (pipe2(ready, O_CLOEXEC) != 0) return -1;
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    setpgid(0, 0);
+    const ConfigReading reading = read_config(configuration(sip_port, vendor_port), folder);
+    if (!reading.errors.empty()) {
+      std::fprintf(stderr, "%s: %s\n", reading.errors[0].pointer.c_str(),
+                   reading.errors[0].message.c_str());
+      _exit(2);
+    }
+    auto made = Switch::create(reading.config);
+    if (!made || !(*made)->start()) _exit(1);
+    if (write(ready[1], "r", 1) != 1) _exit(1);
+    for (;;)
+      pause();
+  }
+  setpgid(child, child);
+  close(ready[1]);
+  char byte = 0;
+  const bool is_ready = read(ready[0], &byte, 1) == 1;
+  close(ready[0]);
+  if (is_ready) return child;
+  if (child > 0) waitpid(child, nullptr, 0);
+  return -1;
+}
+
+pid_t start_kamailio(const std::string& folder, std::uint16_t sip_port, std::uint16_t vendor_port) {
+  const std::string file = folder + "/kamailio.cfg";
+  std::ofstream(file)
+      << "listen=udp:127.0.0.1:" << sip_port << "\nchildren=1\ndisable_tcp=yes\n"
+      << "log_stderror=yes\ndebug=-1\nloadmodule \"tm.so\"\nloadmodule \"rr.so\"\n"
+      << "loadmodule \"pv.so\"\nloadmodule \"textops.so\"\nloadmodule \"sl.so\"\n"
+      << "request_route {\n  if (has_totag()) { if (loose_route()) t_relay(); exit; }\n"
+      << "  record_route();\n  $du = \"sip:127.0.0.1:" << vendor_port << "\";\n  t_relay();\n}\n";
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    setpgid(0, 0);
+    const int nowhere = open("/dev/null", O_RDWR);
+    for (const int fd : {0, 1, 2})
+      dup2(nowhere, fd);
+    const std::string pid_file = folder + "/kamailio.pid";
+    execlp("kamailio", "kamailio", "-DD", "-E", "-f", file.c_str(), "-m", "512", "-M", "16", "-Y",
+           folder.c_str(), "-P", pid_file.c_str(), nullptr);
+    _exit(127);
+  }
+  setpgid(child, child);
+  // It says nothing when it is ready, so it is asked until it answers or has ended.
+  load::Port probe;
+  (void)probe.open(loopback("127.0.0.1"));
+  for (int i = 0; i < 100; ++i) {
+    if (waitpid(child, nullptr, WNOHANG) == child) return -1;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    probe.send(
+        loopback("127.0.0.1", sip_port),
+        "OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP " + load::to_text(probe.local()) +
+            ";branch=z9hG4bKready\r\nFrom: <sip:x@127.0.0.1>;tag=1\r\nTo: "
+            "<sip:x@127.0.0.1>;tag=2\r\n"
+            "Call-ID: ready\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 0\r\nContent-Length: 0\r\n\r\n");
+    probe.flush();
+    if (i >= 20) return child;  // a proxy may drop what it cannot route: a second is enough
+    if (probe.receive([](std::string_view, const sockaddr_in&) {}) > 0) return child;
+  }
+  return child;
+}
+
+struct Run {
+  double rate = 0, us_per_call = 0;
+  load::Report report;
+  [[nodiscard]] bool is_clean() const {
+    return report.started > 0 && report.completed == report.started &&
+           report.retransmissions * 1000 <= report.started;
+  }
+};
+
+load::Options load_options(std::uint16_t sip_port, std::uint16_t vendor_port, double rate) {
+  load::Options options;
+  options.target = loopback("127.0.0.1", sip_port);
+  options.from = loopback(customer_ip);
+  options.uas = loopback("127.0.0.1", vendor_port);
+  options.calls_per_s = rate;
+  options.patience_us = 0;
+  return options;
+}
+
+Run measure(const Target& target, std::uint16_t sip_port, std::uint16_t vendor_port, double rate) {
+  Run run;
+  run.rate = rate;
+  load::Options options = load_options(sip_port, vendor_port, rate);
+  options.seconds = std::max(3.0, 4 * seconds());
+  auto generator = load::Generator::open(options);
+  if (!generator) return run;
+  const double before_us = target.cpu_us();
+  run.report = generator->run();
+  run.us_per_call = (target.cpu_us() - before_us) /
+                    static_cast<double>(std::max<std::uint64_t>(1, run.report.completed));
+  return run;
+}
+
+std::string to_json(const Run& run) {
+  char text[256];
+  std::snprintf(text, sizeof text,
+                "{\"cps\":%.0f,\"us\":%.1f,\"calls\":%llu,\"failed\":%llu,\"retransmissions\":%llu,"
+                "\"setup_p50_us\":%lld,\"setup_p99_us\":%lld}",
+                run.rate, run.us_per_call, static_cast<unsigned long long>(run.report.completed),
+                static_cast<unsigned long long>(run.report.failures()),
+                static_cast<unsigned long long>(run.report.retransmissions),
+                static_cast<long long>(run.report.setup.percentile(0.5)),
+                static_cast<long long>(run.report.setup.percentile(0.99)));
+  return text;
+}
+
+std::string to_json(const std::vector<Run>& runs) {
+  std::string out = "[";
+  for (const Run& run : runs) {
+    if (out.size() > 1) out += ',';
+    out += to_json(run);
+  }
+  return out + "]";
+}
+
+constexpr double rates[] = {1000, 2000, 4000};
+
+std::vector<Run> measure_rates(const Target& target, std::uint16_t sip_port,
+                               std::uint16_t vendor_port) {
+  std::vector<Run> runs;
+  for (const double rate : rates) {
+    runs.push_back(measure(target, sip_port, vendor_port, rate));
+    if (!runs.back().is_clean()) break;
+  }
+  return runs;
+}
+
+/// The one at the highest clean rate; null when none was clean.
+const Run* best(const std::vector<Run>& runs) {
+  const Run* found = nullptr;
+  for (const Run& run : runs) {
+    if (run.is_clean()) found = &run;
+  }
+  return found;
+}
+
+TANDEM_BENCH("sip.b2bua_cpu_us_per_call", "us") {
+  const TemporaryFolder folder;
+  const std::uint16_t sip_port = free_port();
+  const std::uint16_t vendor_port = free_port();
+  std::vector<Run> ours, theirs;
+  {
+    const pid_t pid = start_switch(folder.path(), sip_port, vendor_port);
+    if (pid < 0) return Figure::skipped("the switch did not start");
+    const Target target(pid);
+    ours = measure_rates(target, sip_port, vendor_port);
+  }
+  const std::uint16_t proxy_port = free_port();
+  if (const pid_t pid = start_kamailio(folder.path(), proxy_port, vendor_port); pid > 0) {
+    const Target target(pid);
+    theirs = measure_rates(target, proxy_port, vendor_port);
+  }
+  const Run* const value = best(ours);
+  if (value == nullptr) return Figure::skipped("no rate was clean: " + to_json(ours));
+  std::string detail = "{\"cps\":" + std::to_string(static_cast<int>(value->rate)) +
+                       ",\"workers\":1,\"vendors\":51,\"rates\":" + to_json(ours);
+  for (const Run& run : theirs) {
+    // Compared at the same rate, or at the highest that the peer carried.
+    if (!run.is_clean() || run.rate > value->rate) continue;
+    const auto same = std::find_if(ours.begin(), ours.end(),
+                                   [&](const Run& own) { return own.rate == run.rate; });
+    if (&run != best(theirs) && run.rate != value->rate) continue;
+    char text[160];
+    std::snprintf(text, sizeof text,
+                  ",\"peer\":{\"name\":\"kamailio record-route proxy\",\"cps\":%.0f,\"us\":%.1f},"
+                  "\"ratio\":%.3f",
+                  run.rate, run.us_per_call, same->us_per_call / run.us_per_call);
+    detail += text;
+    break;
+  }
+  detail += theirs.empty() ? ",\"peer\":null" : ",\"peer_rates\":" + to_json(theirs);
+  return Figure{value->us_per_call, detail + "}"};
+}
+
+TANDEM_BENCH("sip.setup_delay_p99_us", "us") {
+  const TemporaryFolder folder;
+  const std::uint16_t sip_port = free_port();
+  const std::uint16_t vendor_port = free_port();
+  const pid_t pid = start_switch(folder.path(), sip_port, vendor_port);
+  if (pid < 0) return Figure::skipped("the switch did not start");
+  const Target target(pid);
+  const Run run = measure(target, sip_port, vendor_port, 1000);
+  if (run.report.completed == 0) return Figure::skipped("no call completed");
+  return Figure{static_cast<double>(run.report.setup.percentile(0.99)), to_json(run)};
+}
+
+TANDEM_BENCH("sip.live_call_bytes", "B") {
+  constexpr std::uint64_t calls = 10'000;
+  const TemporaryFolder folder;
+  const std::uint16_t sip_port = free_port();
+  const std::uint16_t vendor_port = free_port();
+  const pid_t pid = start_switch(folder.path(), sip_port, vendor_port);
+  if (pid < 0) return Figure::skipped("the switch did not start");
+  const Target target(pid);
+  {  // what the first calls allocate once
+    load::Options options = load_options(sip_port, vendor_port, 500);
+    options.calls = 500;
+    auto generator = load::Generator::open(options);
+    if (generator) (void)generator->run();
+  }
+  const double before = target.rss_bytes();
+  load::Options options = load_options(sip_port, vendor_port, 1500);
+  options.calls = calls;
+  options.hold_us = 600'000'000;
+  auto generator = load::Generator::open(options);
+  if (!generator) return Figure::skipped(generator.error().message);
+  double after = 0;
+  std::thread watcher([&] {
+    std::this_thread::sleep_for(std::chrono::seconds(calls / 1500 + 4));
+    after = target.rss_bytes();
+    generator->interrupt();
+  });
+  const load::Report report = generator->run();
+  watcher.join();
+  if (report.answered == 0) return Figure::skipped("no call was answered");
+  return Figure{(after - before) / static_cast<double>(report.answered),
+                "{\"live\":" + std::to_string(report.answered) +
+                    ",\"includes\":\"transactions of the set-up, journal records under way\"}"};
+}
+
+}  // namespace
+}  // namespace tandem::bench

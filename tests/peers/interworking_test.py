@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""Peers that are no test tools: baresip as caller and called party, Kamailio as a vendor's proxy."""
+import struct
+import wave
+
+from peers import *
+
+NAMESPACE = "tandem%d" % os.getpid()
+SWITCH_IP, BOB_IP = "10.77.0.1", "10.77.0.2"
+
+
+def tone(path, hz, seconds=6):
+    """An 8 kHz file with one tone: what is heard on the other side says whose it is."""
+    import math
+    with wave.open(path, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(8000)
+        out.writeframes(b"".join(struct.pack("<h", int(9000 * math.sin(2 * math.pi * hz * i / 8000)))
+                                 for i in range(8000 * seconds)))
+
+
+class Namespace:
+    """A network of its own with an interface that is not loopback, which baresip does not take for its media: one end of
+    a virtual cable, since not every kernel has dummy interfaces."""
+
+    def __enter__(self):
+        for words in (["netns", "add", NAMESPACE], ["-n", NAMESPACE, "link", "set", "lo", "up"],
+                      ["-n", NAMESPACE, "link", "add", "d0", "type", "veth", "peer", "name", "d1"],
+                      ["-n", NAMESPACE, "addr", "add", SWITCH_IP + "/24", "dev", "d0"],
+                      ["-n", NAMESPACE, "addr", "add", BOB_IP + "/24", "dev", "d0"],
+                      ["-n", NAMESPACE, "link", "set", "d0", "up"],
+                      ["-n", NAMESPACE, "link", "set", "d1", "up"]):
+            run = subprocess.run(["ip", *words], capture_output=True, text=True)
+            if run.returncode != 0:
+                self.__exit__()
+                return run.stderr.strip() or "ip %s failed" % " ".join(words)
+        return ""
+
+    def __exit__(self, *_):
+        subprocess.run(["ip", "netns", "del", NAMESPACE], capture_output=True)
+
+
+def baresip(switch, name, user, address, port, hz, *options):
+    """A user agent in the namespace. It takes calls to `user` only."""
+    path = os.path.join(switch.folder, name)
+    os.makedirs(path)
+    tone(os.path.join(path, "in.wav"), hz)
+    low = 26200 if name == "alice" else 26400
+    with open(os.path.join(path, "config"), "w") as out:
+        out.write("poll_method epoll\nsip_listen %s:%d\naudio_source aufile,%s/in.wav\naudio_player aufile,%s/out.wav\n"
+                  "audio_srate 8000\nrtp_ports %d-%d\nmodule_path /usr/lib/baresip/modules\nmodule g711.so\n"
+                  "module aufile.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\n"
+                  % (address, port, path, path, low, low + 100))
+    with open(os.path.join(path, "accounts"), "w") as out:
+        out.write("<sip:%s@%s:%d>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1\n" % (user, address, port))
+    open(os.path.join(path, "contacts"), "w").close()
+    log = open(os.path.join(path, "log"), "wb")
+    return subprocess.Popen(["ip", "netns", "exec", NAMESPACE, "baresip", "-f", path, *options],
+                            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=path)
+
+
+def baresip_talks_both_ways():
+    """A real user agent calls another through the relay; both hear the other's tone, not their own."""
+    with Namespace() as problem:
+        if problem:
+            not_run("baresip through the relay: a network namespace with an interface cannot be made here: "
+                    + problem)
+            return
+        runner = ["ip", "netns", "exec", NAMESPACE]
+        switch = Switch("baresip", [{"id": "v1", "addresses": [BOB_IP + ":5080"]}], address=SWITCH_IP, media="on",
+                        customers=[{"id": "cust", "addresses": [BOB_IP + ":5090"], "account": "acme"}], runner=runner)
+        switch.config["media"]["ports"] = [30000, 30099]
+        switch.write()
+        with switch:
+            bob = baresip(switch, "bob", "442079460000", BOB_IP, 5080, 440, "-t", "14")
+            time.sleep(1)
+            with Capture(switch, [], interface="any") as capture:
+                alice = baresip(switch, "alice", "12025550100", BOB_IP, 5090, 1000, "-t", "8", "-e",
+                                "/dial sip:442079460000@%s:5060" % SWITCH_IP)
+                alice.wait(30)
+            bob.wait(30)
+            records = switch.wait_cdrs(1)
+            media = records[0]["media"]
+            expect(records[0]["answered_at_us"] and records[0]["end_reason"] == "NormalCallClearing", "answered",
+                   records[0])
+            expect(min(media["caller"]["packets_received"], media["callee"]["packets_received"]) > 100,
+                   "RTP both ways", media)
+            # Tones in what left the relay: 1000 Hz to bob, 440 Hz to alice.
+            for low, hz in ((26400, 1000), (26200, 440)):
+                heard = pitch(capture, low)
+                expect(abs(heard - hz) < 40, "the other side's tone of %d Hz arrives" % hz, heard)
+
+
+def pitch(capture, low):
+    """Hz of the audio that the relay sent to a port of the range, by zero crossings."""
+    payloads = capture.fields("ip.src==%s and udp.dstport>=%d and udp.dstport<=%d and udp.srcport>=30000"
+                              % (SWITCH_IP, low, low + 100), "udp.payload")
+    samples = []
+    for (payload,) in payloads:
+        data = bytes.fromhex(payload.replace(":", ""))
+        if len(data) == 172 and data[1] & 0x7F == 8:
+            samples += [alaw(byte) for byte in data[12:]]
+    samples = samples[4000:]  # past the start-up
+    expect(len(samples) > 8000, "a second of audio", len(payloads))
+    crossings = sum(a < 0 <= b for a, b in zip(samples, samples[1:]))
+    return crossings * 8000 / len(samples)
+
+
+def alaw(byte):
+    byte ^= 0x55
+    exponent, mantissa = (byte >> 4) & 7, byte & 15
+    value = (mantissa << 4) + 8 if exponent == 0 else ((mantissa << 4) + 0x108) << (exponent - 1)
+    return value if byte & 0x80 else -value
+
+
+KAMAILIO = """
+listen=udp:127.0.0.1:{port}
+children=2
+log_stderror=yes
+debug=1
+loadmodule "tm.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "sl.so"
+loadmodule "maxfwd.so"
+request_route {{
+  if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+  if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
+  if (has_totag()) {{
+    if (loose_route()) {{ t_relay(); exit; }}
+    if (is_method("ACK") && t_check_trans()) {{ t_relay(); exit; }}
+    sl_send_reply("404", "Not here"); exit;
+  }}
+  record_route();
+  $du = "sip:127.0.0.1:{uas}";
+  t_relay();
+}}
+"""
+
+
+class Kamailio:
+    def __init__(self, path, port, uas):
+        self.file = os.path.join(path, "kamailio.cfg")
+        self.log = os.path.join(path, "kamailio.log")
+        run = os.path.join(path, "run")
+        os.makedirs(run)
+        with open(self.file, "w") as out:
+            out.write(KAMAILIO.format(port=port, uas=uas))
+        self.command = ["kamailio", "-DD", "-E", "-f", self.file, "-m", "64", "-M", "8", "-Y", run,
+                        "-P", os.path.join(run, "pid")]
+        self.port = port
+        self.name = "kamailio"
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=open(self.log, "wb"))
+        wait_bound(self)
+        time.sleep(0.5)  # the workers start after the socket is bound
+        expect(self.process.poll() is None, "Kamailio runs", open(self.log).read()[-2000:])
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+def kamailio_as_vendor():
+    """A stateful record-routing proxy between us and the called party: routes are kept, in both directions."""
+    proxy, port = free_port(), free_port()
+    with Switch("kamailio", [{"id": "v1", "addresses": ["127.0.0.1:%d" % proxy]}]) as switch:
+        with Kamailio(switch.folder, proxy, port):
+            report = load(switch, port, "--calls", 200, "--rate", 50, "--hold", 1000, "--ring", 50,
+                          "--hangup", "alternate")
+            expect(report["completed"] == 200, "every call completes", report)
+            report = load(switch, port, "--calls", 60, "--rate", 50, "--hold", 300, "--ring", 20, "--patience", 500,
+                          "--answer", "busy:1,noanswer:1,reject404:1")
+            expect(report["expected"] == 60, "refusals and cancels pass", report)
+        records = switch.wait_cdrs(260)
+        sides = {r["release_side"] for r in records if r["answered_at_us"]}
+        expect(sides == {"caller", "callee"}, "both sides hang up", sides)
+        expect_money_fits(switch, records)
+        switch.expect_idle()
+
+
+if __name__ == "__main__":
+    main({f.__name__: f for f in (kamailio_as_vendor, baresip_talks_both_ways)})

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Torture and malformed messages over a plain UDP socket to the running switch: the right answers on the wire, the
+process alive, and the next good call works."""
+import csv
+import re
+import select
+
+from peers import *
+
+TORTURE = os.path.join(SHARED, "testdata", "sip-torture")
+MALFORMED = os.path.join(SHARED, "testdata", "sip-malformed")
+
+
+class Wire:
+    """A socket at the customer's address. Its messages say other ports in Via, so answers may go astray: the second
+    socket listens where most of them go."""
+
+    def __init__(self, switch):
+        self.switch = switch
+        self.sockets = []
+        for port in (0, 5060):
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            try:
+                s.bind((CUSTOMER, port))
+                self.sockets.append(s)
+            except OSError:
+                s.close()
+
+    def send(self, data):
+        self.sockets[0].sendto(data, (self.switch.address, self.switch.port))
+
+    def answers(self, seconds):
+        """Everything that comes until nothing came for `seconds`."""
+        got = []
+        while True:
+            readable, _, _ = select.select(self.sockets, [], [], seconds)
+            if not readable:
+                return got
+            for s in readable:
+                got.append(s.recv(65535))
+
+    def barrier(self, number):
+        """Answers so far, closed by the answer to an OPTIONS of our own: the switch has then read all before it."""
+        s = self.sockets[0]
+        mark = "barrier%d" % number
+        options = ("OPTIONS sip:x@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s:%d;branch=z9hG4bK%s;rport\r\n"
+                   "From: <sip:t@%s>;tag=b\r\nTo: <sip:x@%s>\r\nCall-ID: %s\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\n"
+                   "Content-Length: 0\r\n\r\n") % (self.switch.target, *s.getsockname(), mark, CUSTOMER,
+                                                   self.switch.target, mark)
+        got = []
+        for _ in range(50):
+            self.send(options.encode())
+            end = time.monotonic() + 0.5
+            while time.monotonic() < end:
+                readable, _, _ = select.select(self.sockets, [], [], max(0, end - time.monotonic()))
+                for each in readable:
+                    data = each.recv(65535)
+                    if mark.encode() in data:
+                        return got
+                    got.append(data)
+        raise Failure("OPTIONS was not answered any more\n" + self.switch.log_text())
+
+
+def status_of(answer):
+    found = re.match(rb"SIP/2\.0 (\d{3}) ", answer)
+    return int(found.group(1)) if found else 0
+
+
+def allowed_codes(text):
+    return {int(code) for code in re.findall(r"\b([3-6]\d\d)\b", text)}
+
+
+def good_call(switch, uas_port):
+    load(switch, uas_port, "--calls", 1, "--hold", 50)
+
+
+def judge(row, statuses):
+    """Why the final statuses do not fit the row of expected.tsv; "" when they do."""
+    expected, also = row["expected"], row["also_acceptable"]
+    finals = {s for s in statuses if s >= 200}
+    if row["kind"].startswith("response") or expected.startswith("drop"):
+        return "a response was answered" if statuses else ""
+    if any(s >= 500 and s not in (501, 503, 504, 505) for s in finals):
+        return "server error"
+    if expected.startswith("accept"):
+        # What the switch does with a request it accepts is policy (403, 404, 405, 481, 488 ...): it must not call it
+        # malformed, unless the table says that this is acceptable too.
+        bad = finals & ({400} - allowed_codes(also))
+        return "called malformed" if bad else ""
+    if expected.startswith("answer OPTIONS") and finals == {200}:
+        return ""
+    codes = allowed_codes(expected)
+    wants = codes | allowed_codes(also)
+    if finals & wants or not codes:
+        return ""
+    if not finals and 100 in statuses:  # a call that was taken and waits for a vendor
+        finals = {0}
+    if not finals:
+        # No answer can be seen where Via leads elsewhere or a transport is not ours.
+        return "" if "drop" in expected + also or not row["kind"].endswith("/UDP") else "no answer"
+    if "accept" in also or "process" in also or "fall back" in also or "forwards" in also or "inferring" in also:
+        return ""
+    return "wrong answer"
+
+
+def torture():
+    if not os.path.isdir(TORTURE):
+        not_run("RFC 4475 and RFC 5118 torture messages: %s is not there" % TORTURE)
+        return
+    port = free_port()
+    with open(os.path.join(TORTURE, "expected.tsv"), newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    wrong, unseen = [], 0
+    with Switch("torture", [{"id": "v1", "addresses": ["127.0.0.1:%d" % port]}]) as switch:
+        wire = Wire(switch)
+        for number, row in enumerate(rows):
+            with open(os.path.join(TORTURE, row["file"]), "rb") as file:
+                data = file.read()
+            # Top Via gets rport (RFC 3581), so that the answer comes here and not where the message says; the
+            # messages about Via itself stay as they are.
+            wire.send(data)
+            answers = wire.barrier(number)
+            statuses = [status_of(a) for a in answers]
+            unseen += not statuses
+            why = judge(row, statuses)
+            if why:
+                wrong.append("%s: %s: got %s, expected %s; also %s" % (row["file"], why, statuses, row["expected"],
+                                                                     row["also_acceptable"]))
+            expect(switch.is_alive(), "the switch lives after " + row["file"], switch.log_text())
+        good_call(switch, port)
+        print("torture: %d messages, %d without a visible answer" % (len(rows), unseen))
+        expect(not wrong, "%d of %d answers are wrong" % (len(wrong), len(rows)), *wrong)
+
+
+def malformed():
+    if not os.path.isdir(MALFORMED):
+        not_run("malformed messages: %s is not there" % MALFORMED)
+        return
+    files = sorted(os.path.join(path, name) for path, _, names in os.walk(MALFORMED) for name in names
+                   if not name.endswith((".md", ".tsv", ".pcap", ".pcapng")))
+    expect(len(files) > 100, "the corpus is there", len(files))
+    port = free_port()
+    with Switch("malformed", [{"id": "v1", "addresses": ["127.0.0.1:%d" % port]}]) as switch:
+        wire = Wire(switch)
+        for number, path in enumerate(files):
+            with open(path, "rb") as file:
+                data = file.read()[:65000]
+            wire.send(data)
+            for at in (len(data) // 2, len(data) - 1):  # and cut short
+                wire.send(data[:at])
+            wire.barrier(number)
+            expect(switch.is_alive(), "the switch lives after " + path, switch.log_text())
+            if number % 50 == 0:
+                good_call(switch, port)
+        good_call(switch, port)
+        # Calls that a mangled INVITE began ring at nobody: they must not stay for ever.
+        print("malformed: %d files, %d datagrams" % (len(files), 3 * len(files)))
+
+
+if __name__ == "__main__":
+    main({f.__name__: f for f in (torture, malformed)})

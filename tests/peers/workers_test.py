@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""One fat trunk through 1, 2 and 4 workers: no call is lost and the calls spread evenly (design rule 1)."""
+from peers import *
+
+
+def spread(workers):
+    port = free_port()
+    with Switch("workers-%d" % workers, [{"id": "v1", "addresses": ["127.0.0.1:%d" % port]}], workers=workers) as switch:
+        report = load(switch, port, "--calls", 2000, "--rate", 400, "--hold", 1000, "--hangup", "alternate")
+        expect(report["completed"] == 2000, "every call completes", report)
+        by_worker = [switch.metrics()['tandem_worker_calls_total{worker="%d"}' % i] for i in range(workers)]
+        print("%d workers: %s" % (workers, by_worker))
+        share = 2000 / workers
+        expect(sum(by_worker) == 2000 and all(abs(calls - share) <= 0.2 * share for calls in by_worker),
+               "calls spread evenly", by_worker)
+        records = switch.wait_cdrs(2000)
+        expect(len({r["call_id"] for r in records}) == 2000, "each call once")
+        expect_charges_right(records)
+        expect_money_fits(switch, records)
+        switch.expect_idle()
+
+
+def one_worker():
+    spread(1)
+
+
+def two_workers():
+    spread(2)
+
+
+def four_workers():
+    spread(4)
+
+
+if __name__ == "__main__":
+    main({f.__name__: f for f in (one_worker, two_workers, four_workers)})
