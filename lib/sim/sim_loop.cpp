@@ -89,6 +89,8 @@ void SimLoop::start() {
 
 void SimLoop::stop() {
   if (is_stopped_) return;
+  // What was retired since the last turn goes now, while what it refers to is still there.
+  if (!in_turn_) run_deferred();
   for (std::size_t i = at_stop_.size(); i-- > 0;)
     guarded(at_stop_[i]);
   at_stop_.clear();

@@ -16,7 +16,8 @@ TEST_CASE("Example: a call that its vendor refuses goes to the next one and is c
       "vendor_gateways": [
         {"id": "cheap", "addresses": ["10.0.2.1:5060"], "prefixes": ["44"], "priority": 0},
         {"id": "solid", "addresses": ["10.0.2.2:5060"], "prefixes": ["44"], "priority": 1}]}
-  })", "/switch");
+  })",
+                             "/switch");
   REQUIRE(reading.errors.empty());
   auto tandem = world.create_switch(reading.config);
   REQUIRE(tandem.ok());

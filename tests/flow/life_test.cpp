@@ -89,6 +89,7 @@ TEST_CASE("Life: after a crash each call gets its record up to its last mark (ru
   auto done = bench.connect();
   bench.run_s(10);
   done->hang_up();
+  bench.b->set_plan(answer_after(-1));
   auto ringing = bench.dial();
   bench.run_ms(500);
   bench.world.crash(std::move(bench.tandem));
@@ -119,7 +120,10 @@ TEST_CASE("Life: after a crash each call gets its record up to its last mark (ru
   first->hang_up();
   second->hang_up();
   ringing->hang_up();
+  for (const auto& call : bench.b->calls())
+    call->hang_up();
   bench.run_s(40);
+  bench.b->set_plan(AnswerPlan{});
   auto fresh = bench.connect();
   fresh->hang_up();
   bench.check_clean();
