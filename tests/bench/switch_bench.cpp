@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -79,7 +80,8 @@ class Target {
       const std::size_t name_end = text.rfind(')');
       if (name_end == std::string::npos) continue;
       std::istringstream fields(text.substr(name_end + 2));
-      std::vector<std::string> all{std::istream_iterator<std::string>(fields), {}};
+      const std::vector<std::string> all(std::istream_iterator<std::string>{fields},
+                                         std::istream_iterator<std::string>{});
       // After the name: state, parent, group, ...; user time and system time are 11 and 12.
       if (all.size() < 13 || std::atoi(all[2].c_str()) != pid_) continue;
       sum += std::atof(all[11].c_str()) + std::atof(all[12].c_str());

@@ -24,10 +24,8 @@ namespace tandem::load {
 namespace {
 
 constexpr std::int64_t second_us = 1'000'000;
-constexpr std::int64_t rtp_period_us = 20'000;
 constexpr std::int64_t rtp_tick_us = 1'000;
-constexpr std::size_t rtp_phases = rtp_period_us / rtp_tick_us;
-constexpr std::size_t rtp_payload_bytes = 160;
+constexpr std::size_t rtp_bytes_per_ms = 8;  // of G.711
 constexpr std::size_t rtp_header_bytes = 12;
 constexpr std::uint32_t rtp_callee_bit = 0x8000'0000;
 /// RTP stops this long before a call ends, so that none of it is under way then.
@@ -310,7 +308,7 @@ struct Generator::Body {
   std::size_t live[2] = {0, 0};
   std::unordered_map<std::uint64_t, std::uint32_t> by_call_id;  // callee's slots
   std::priority_queue<Deadline> deadlines;
-  std::array<std::vector<MediaTurn>, rtp_phases> turns;
+  std::vector<std::vector<MediaTurn>> turns;  // by the ms of a packet time in which they send
   std::int64_t next_tick = 0;
   std::vector<std::uint32_t> heard[2];  // SSRC that a relay port brought, by port; 0: none yet
   std::uint64_t random = 0;
@@ -319,7 +317,8 @@ struct Generator::Body {
   std::uint64_t callee_ordinal = 0;
   std::int64_t now = 0;
   std::FILE* log = nullptr;
-  std::string out;  // the message being written
+  std::string out;     // the message being written
+  std::string packet;  // the RTP packet being written
 
   ~Body() {
     if (log != nullptr) std::fclose(log);
@@ -844,21 +843,22 @@ struct Generator::Body {
     if (!options.with_rtp || p.media_to.sin_port == 0) return;
     p.has_media = true;
     p.media_until_us = now + std::max<std::int64_t>(0, options.hold_us - rtp_tail_us);
-    turns[p.serial % rtp_phases].push_back({side, slot, p.serial});
+    turns[p.serial % turns.size()].push_back({side, slot, p.serial});
   }
 
+  [[nodiscard]] std::size_t payload_bytes() const { return turns.size() * rtp_bytes_per_ms; }
+
   void send_media(std::int64_t tick) {
-    auto& due = turns[static_cast<std::size_t>(tick) % rtp_phases];
+    auto& due = turns[static_cast<std::size_t>(tick) % turns.size()];
     std::size_t kept = 0;
-    char packet[rtp_header_bytes + rtp_payload_bytes];
-    memset(packet, 0xd5, sizeof packet);  // silence in G.711 A-law
+    packet.assign(rtp_header_bytes + payload_bytes(), static_cast<char>(0xd5));  // A-law silence
     for (const MediaTurn& turn : due) {
       Party& p = party(turn.side, turn.slot);
       if (p.serial != turn.serial || !p.has_media || now >= p.media_until_us) continue;
       due[kept++] = turn;
       const std::uint32_t ssrc =
           p.serial | (turn.side == Side::callee ? rtp_callee_bit : std::uint32_t{0});
-      const std::uint32_t timestamp = p.rtp_sent * rtp_payload_bytes;
+      const std::uint32_t timestamp = static_cast<std::uint32_t>(p.rtp_sent * payload_bytes());
       packet[0] = static_cast<char>(0x80);
       packet[1] = 8;
       const auto put = [&](std::size_t offset, std::uint32_t value, int bytes) {
@@ -869,7 +869,7 @@ struct Generator::Body {
       put(2, p.rtp_sequence++, 2);
       put(4, timestamp, 4);
       put(8, ssrc, 4);
-      rtp[at(turn.side)].send(p.media_to, {packet, sizeof packet});
+      rtp[at(turn.side)].send(p.media_to, packet);
       ++p.rtp_sent;
       ++report.rtp_sent;
     }
@@ -877,7 +877,7 @@ struct Generator::Body {
   }
 
   void on_media(Side side, std::string_view bytes, const sockaddr_in& source) {
-    if (bytes.size() != rtp_header_bytes + rtp_payload_bytes) return;
+    if (bytes.size() != rtp_header_bytes + payload_bytes()) return;
     std::uint32_t ssrc = 0;
     for (std::size_t i = 8; i < rtp_header_bytes; ++i)
       ssrc = ssrc << 8 | static_cast<unsigned char>(bytes[i]);
@@ -1034,9 +1034,11 @@ Result<Generator> Generator::open(Options options) {
     body->descriptions[side] = "v=0\r\no=load 1 1 IN IP4 " + host + "\r\ns=-\r\nc=IN IP4 " + host +
                                "\r\nt=0 0\r\nm=audio " + std::to_string(media_port) +
                                " RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 "
-                               "telephone-event/8000\r\na=ptime:20\r\n";
+                               "telephone-event/8000\r\na=ptime:" +
+                               std::to_string(o.ptime_ms) + "\r\n";
     body->heard[side].assign(65536, 0);
   }
+  body->turns.resize(static_cast<std::size_t>(o.ptime_ms));
   for (const Behaviour& behaviour : o.behaviours)
     body->weight_sum += behaviour.weight;
   body->random = o.seed;

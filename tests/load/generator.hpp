@@ -46,6 +46,7 @@ struct Options {
   std::int64_t invite_timeout_us = 0;    ///< 0: 64 T1.
   Hangup hangup = Hangup::caller;
   bool with_rtp = false;
+  std::int64_t ptime_ms = 20;  ///< 10..100: audio in one RTP packet.
   /// Each '#' becomes a digit of the call's ordinal number.
   std::string callee = "442079460000";
   std::string caller = "12025550100";

@@ -22,6 +22,7 @@ constexpr const char* usage =
     "  --hangup SIDE        caller, callee or alternate (caller)\n"
     "  --patience MS        callers cancel when there is no final response (3000; 0: never)\n"
     "  --rtp                both sides send and count G.711 packets\n"
+    "  --ptime MS           audio in one RTP packet, 10..100 (20)\n"
     "  --t1 MS              RFC 3261 timer T1 (500)\n"
     "  --invite-timeout MS  how long an INVITE without any response is repeated (64 T1)\n"
     "  --live N             no call is started beyond so many live ones (100000)\n"
@@ -84,6 +85,8 @@ std::string take(std::string_view name, std::string_view value, tandem::load::Op
   if (name == "hold") return milliseconds(options.hold_us);
   if (name == "ring") return milliseconds(options.ring_us);
   if (name == "patience") return milliseconds(options.patience_us);
+  if (name == "ptime")
+    return read_number<std::int64_t>(value, 10, 100, options.ptime_ms) ? "" : bad();
   if (name == "t1") return milliseconds(options.t1_us, 1);
   if (name == "invite-timeout") return milliseconds(options.invite_timeout_us);
   if (name == "callee" || name == "caller") {
