@@ -77,9 +77,6 @@ def folder(name):
     return path
 
 
-_media_low = [20000 + (os.getpid() % 16) * 2500]
-
-
 class Switch:
     """tandem-switch with a generated configuration. `vendors`: list of dicts of vendor_gateways[]."""
 
@@ -96,8 +93,8 @@ class Switch:
         listen = ["udp:%s:%d" % (address, self.port)]
         if tcp:
             listen.append("tcp:%s:%d" % (address, self.port))
-        low = _media_low[0]
-        _media_low[0] += media_ports if low + 2 * media_ports < 62000 else 0
+        # Below the ports that the system gives out by itself (32768 and up), which free_port() may return.
+        low = 10000 + os.getpid() % 100 * 100
         rate = {"prefix": "", "price": "0.60", "per_s": 60, "first_s": 1, "next_s": 1}
         cost = {"prefix": "", "price": "0.30", "per_s": 60, "first_s": 1, "next_s": 1}
         self.config = {
@@ -350,7 +347,6 @@ class Sipp:
             self.process.wait()
 
     def __enter__(self):
-        time.sleep(0)  # the socket is bound before SIPp's first line; see wait_bound()
         wait_bound(self)
         return self
 

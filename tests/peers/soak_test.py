@@ -44,10 +44,11 @@ def short_calls():
     calls = 100000
     port = free_port()
     with Switch("soak-short", [{"id": "v1", "addresses": ["127.0.0.1:%d" % port]}], media="on",
-                media_ports=2000) as switch:
+                media_ports=12000) as switch:
         rate = 1200
-        # One fifth warms up: pools reach their size, 32 s of finished transactions among them.
-        warm = load(switch, port, "--calls", 20000 + rate * 35, "--rate", rate, "--patience", 20000)
+        # The first calls warm up: pools reach their size, 32 s of finished transactions and 2 s of resting media
+        # ports among them.
+        warm = load(switch, port, "--calls", rate * 35, "--rate", rate, "--patience", 20000)
         print("warm-up: %s" % json.dumps(warm))
         switch.expect_idle()
         fds, rss = switch.fds(), switch.rss_bytes()
