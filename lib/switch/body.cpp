@@ -245,6 +245,8 @@ Result<void> Switch::Body::open_workers() {
   }
   io::Loop& first = *seats_.front().loop;
   callbacks_ = std::make_unique<Callbacks>(hooks_, is_simulated() ? &first : nullptr, log_);
+  watch_timer_ = std::make_unique<Timer>(Timer::member<&Body::watch, Body>(), this);
+  first.timers().start(*watch_timer_, second_us);
   if (is_simulated()) {
     pump_timer_ = std::make_unique<Timer>(Timer::member<&Body::pump, Body>(), this);
     first.timers().start(*pump_timer_, pump_period_us);
@@ -327,6 +329,36 @@ void Switch::Body::pump() {
     sink.runner->pump();
 }
 
+/// Once a second: says what stopped working and what works again (alarms of O-03).
+void Switch::Body::watch() {
+  seats_.front().loop->timers().start(*watch_timer_, second_us);
+  const auto judge = [&](const std::string& what, bool is_bad, const std::string& text) {
+    bool& raised = alarms_[what];
+    if (raised == is_bad) return;
+    raised = is_bad;
+    alarm(is_bad ? text : what + " works again");
+  };
+  judge("journal", !journal_->is_writable(), "journal cannot be written, new calls are refused");
+  const auto judge_sink = [&](const cdr::SinkRunner& runner) {
+    const CdrSinkState state = runner.state();
+    judge("sink " + state.name, state.is_failing,
+          "sink " + state.name + " fails: " + state.last_error);
+  };
+  judge_sink(*ledger_runner_);
+  for (const Sink& sink : sinks_)
+    judge_sink(*sink.runner);
+}
+
+void Switch::Body::alarm(std::string text) {
+  log_.write(LogLevel::error, "switch", "alarm", {{"text", text}});
+  if (!wants_events()) return;
+  Event event;
+  event.kind = Event::Kind::alarm;
+  event.at_us = environment_.network->clock().wall_us();
+  event.text = std::move(text);
+  publish(std::move(event));
+}
+
 std::size_t Switch::Body::live_calls() const noexcept {
   return static_cast<std::size_t>(std::max<std::int64_t>(0, commons_->live_calls.load()));
 }
@@ -366,6 +398,7 @@ void Switch::Body::close() {
   for (Seat& seat : seats_) {
     if (seat.loop != nullptr) seat.loop->stop();
   }
+  watch_timer_.reset();
   pump_timer_.reset();
   for (Seat& seat : seats_)
     seat.worker.reset();  // legs that are left go to the stack

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -102,6 +103,8 @@ class Switch::Body final : public call::Host {
   [[nodiscard]] bool is_simulated() const noexcept { return environment_.network->is_simulated(); }
   void pump();
   void tell_workers_of_commit() noexcept;
+  void watch();
+  void alarm(std::string text);
   /// Runs `task(worker)` on the loop of each worker and waits for all of them.
   void on_every_worker(const std::function<void(call::Worker&)>& task);
   void on_worker(std::size_t index, std::function<void(call::Worker&)> task);
@@ -121,8 +124,10 @@ class Switch::Body final : public call::Host {
   std::vector<Seat> seats_;
   std::unique_ptr<Callbacks> callbacks_;
   std::unique_ptr<sip::StackGroup> stack_;
-  bool is_commit_due_ = false;         // simulations only: a commit is deferred
-  std::unique_ptr<Timer> pump_timer_;  // simulations only: what threads do otherwise
+  bool is_commit_due_ = false;  // simulations only: a commit is deferred
+  std::unique_ptr<Timer> watch_timer_;
+  std::map<std::string, bool> alarms_;  // by what is watched: whether it is raised
+  std::unique_ptr<Timer> pump_timer_;   // simulations only: what threads do otherwise
 
   mutable std::mutex config_mutex_;  // guards the two below; never taken on the call path
   SwitchConfig config_;
