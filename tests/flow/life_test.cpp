@@ -178,6 +178,26 @@ TEST_CASE("Life: with a full disk new calls get 503 and answered ones are still 
   CHECK(bench.balance() == Amount::subtract(money("100.00"), sum).value());
 }
 
+TEST_CASE("Life: a disk that fails raises an alarm once, and says when it works again (O-03)") {
+  std::vector<std::string> alarms;
+  SwitchHooks hooks;
+  hooks.on_event = [&](const Event& event) {
+    if (event.kind == Event::Kind::alarm) alarms.push_back(event.text);
+  };
+  Bench bench(base_config(), {}, hooks);
+  auto call = bench.connect();
+  bench.world.set_disk_full(true);
+  bench.run_s(20);
+  REQUIRE(alarms.size() == 1);
+  CHECK(alarms[0] == "journal cannot be written, new calls are refused");
+  bench.world.set_disk_full(false);
+  bench.run_s(20);
+  CHECK(alarms.back() == "journal works again");
+  CHECK(alarms.size() == 2);
+  call->hang_up();
+  bench.check_clean();
+}
+
 TEST_CASE("Life: CSV sinks write to the world's disk (C-04)") {
   SwitchConfig config = base_config();
   config.cdr_sinks = {{"csv", "csv", true, "csv"}, {"sqlite", "cdr", true, "csv"}};
