@@ -1064,6 +1064,93 @@ TANDEM_API int tandem_admin_server_create(const tandem_config* config, tandem_sw
 TANDEM_API int tandem_admin_server_address(const tandem_admin_server* server, tandem_address* out);
 TANDEM_API void tandem_admin_server_destroy(tandem_admin_server* server); /* Since 0.1. */
 
+/* ---- Test kit: calls in virtual time --------------------------------------------------------- */
+
+/* Network, clock and disk of a simulation, and all that lives in it: an hour of calls takes
+   seconds, and equal seeds give equal runs. One thread at a time; callbacks run inside the run
+   functions on the thread that called them. */
+typedef struct tandem_world tandem_world;
+typedef struct tandem_endpoint tandem_endpoint; /* belongs to its world; never destroyed alone */
+typedef struct tandem_endpoint_call tandem_endpoint_call;
+
+/* How an endpoint makes a call. */
+typedef struct tandem_dial_plan {
+  size_t struct_size;
+  const char* destination; /* "IP:PORT"; NULL: the peer of the endpoint */
+  const char* username;    /* answer a digest challenge */
+  const char* password;
+  int32_t send_rtp;
+  int64_t cancel_after_us;  /* CANCEL so long after the INVITE; -1: no */
+  int64_t hang_up_after_us; /* BYE so long after the answer; -1: no */
+} tandem_dial_plan;
+#define TANDEM_DIAL_PLAN_INIT \
+  { sizeof(tandem_dial_plan), NULL, NULL, NULL, 0, -1, -1 }
+
+/* What an endpoint does with a call that arrives; times count from the arrival. */
+typedef struct tandem_answer_plan {
+  size_t struct_size;
+  int32_t is_silent;         /* says nothing at all */
+  int32_t status;            /* 200 answers, 300..699 refuses */
+  int64_t ring_after_us;     /* 180; -1: no */
+  int64_t progress_after_us; /* 183 with a description; -1: no */
+  int64_t answer_after_us;   /* 200, or `status` */
+  int64_t hang_up_after_us;  /* BYE so long after the answer; -1: no */
+  int32_t send_rtp;
+} tandem_answer_plan;
+#define TANDEM_ANSWER_PLAN_INIT \
+  { sizeof(tandem_answer_plan), 0, 200, -1, -1, 0, -1, 0 }
+
+TANDEM_API int tandem_world_create(uint64_t seed, tandem_world** out); /* Since 0.1. */
+/* A switch in virtual time, not yet started; destroy it before the world. `hooks` as in
+   tandem_switch_create(). Its records also come to tandem_world_cdrs(). tandem_switch_wait_idle()
+   is not for it. Since 0.1. */
+TANDEM_API int tandem_world_create_switch(tandem_world* world, const tandem_config* config,
+                                          const tandem_switch_hooks* hooks, tandem_switch** out);
+/* Ends a switch as a loss of power would and destroys it. Since 0.1. */
+TANDEM_API int tandem_world_crash(tandem_world* world, tandem_switch* victim);
+/* A SIP party with media at `address`, "IP:PORT"; calls that it makes go to `peer` (NULL: it only
+   answers). Errors: INVALID_ARGUMENT, ALREADY_EXISTS. Since 0.1. */
+TANDEM_API int tandem_world_add_endpoint(tandem_world* world, const char* address, const char* peer,
+                                         tandem_endpoint** out);
+/* Since 0.1. */
+TANDEM_API int tandem_world_run_for(tandem_world* world, int64_t us);
+/* Runs until no call, dialog or transaction is left and every record is in tandem_world_cdrs().
+   Errors: TIMEOUT (`limit_us` of virtual time passed). Since 0.1. */
+TANDEM_API int tandem_world_run_until_idle(tandem_world* world, int64_t limit_us);
+/* Time of the world: monotonic, or since 1970 UTC; 0 for NULL. Since 0.1. */
+TANDEM_API int64_t tandem_world_monotonic_us(const tandem_world* world);
+TANDEM_API int64_t tandem_world_wall_us(const tandem_world* world);
+/* Records of all switches in order of release, a JSON object a line. Since 0.1. */
+TANDEM_API int tandem_world_cdrs(const tandem_world* world, tandem_text** json_lines);
+TANDEM_API void tandem_world_destroy(tandem_world* world); /* Since 0.1. */
+
+/* For calls to `callee`; NULL: for every number without a plan of its own. Since 0.1. */
+TANDEM_API int tandem_endpoint_set_plan(tandem_endpoint* endpoint, const char* callee,
+                                        const tandem_answer_plan* plan);
+/* Sends an INVITE in the next turn. `plan`: NULL for none. Since 0.1. */
+TANDEM_API int tandem_endpoint_dial(tandem_endpoint* endpoint, const char* callee,
+                                    const char* caller, const tandem_dial_plan* plan,
+                                    tandem_endpoint_call** out);
+/* The last call that it made or got. Errors: NOT_FOUND. Since 0.1. */
+TANDEM_API int tandem_endpoint_last_call(const tandem_endpoint* endpoint,
+                                         tandem_endpoint_call** out);
+/* Messages on one line, sent ones with '>', received ones with '<'. Since 0.1. */
+TANDEM_API int tandem_endpoint_ladder(const tandem_endpoint* endpoint, tandem_text** out);
+
+enum {
+  TANDEM_CALL_BEGUN = 0,
+  TANDEM_CALL_RINGING = 1,
+  TANDEM_CALL_ANSWERED = 2,
+  TANDEM_CALL_OVER = 3
+};
+/* TANDEM_CALL_*; OVER for NULL. Since 0.1. */
+TANDEM_API int32_t tandem_endpoint_call_state(const tandem_endpoint_call* call);
+/* Final status; 0: none came or was sent yet. Since 0.1. */
+TANDEM_API int32_t tandem_endpoint_call_status(const tandem_endpoint_call* call);
+TANDEM_API int tandem_endpoint_call_hang_up(tandem_endpoint_call* call); /* Since 0.1. */
+/* Forgets the handle; the call goes on. Since 0.1. */
+TANDEM_API void tandem_endpoint_call_destroy(tandem_endpoint_call* call);
+
 #ifdef __cplusplus
 }
 #endif

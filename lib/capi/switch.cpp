@@ -3,6 +3,7 @@
 
 #include "capi/config.hpp"
 #include "capi/values.hpp"
+#include "tandem/sim.hpp"
 
 using namespace tandem;
 using namespace tandem::capi;
@@ -91,7 +92,9 @@ Result<SwitchHooks> read_hooks(const tandem_switch_hooks* given,
   return hooks;
 }
 
-int create(const tandem_config* config, const tandem_switch_hooks* hooks, tandem_switch** out) {
+template <class Maker>
+int create(const tandem_config* config, const tandem_switch_hooks* hooks, tandem_switch** out,
+           Maker&& make) {
   // First of all, so that `user` and the sinks are taken whatever else is wrong.
   std::shared_ptr<void> mark = std::make_shared<char>();
   auto taken = read_hooks(hooks, mark);
@@ -100,7 +103,7 @@ int create(const tandem_config* config, const tandem_switch_hooks* hooks, tandem
   const auto usable = usable_config(config);
   TANDEM_CAPI_TRY(usable);
   auto handle = std::make_unique<tandem_switch>();
-  auto created = Switch::create(**usable, std::move(*taken));
+  auto created = make(**usable, std::move(*taken));
   TANDEM_CAPI_TRY(created);
   handle->body = std::move(*created);
   handle->owner_mark = std::move(mark);
@@ -123,11 +126,18 @@ int reload(tandem_switch* object, const tandem_config* config, tandem_text** res
 
 }  // namespace
 
+int tandem::capi::create_switch_in(sim::World& world, const tandem_config* config,
+                                   const tandem_switch_hooks* hooks, tandem_switch** out) {
+  return create(config, hooks, out, [&](const SwitchConfig& usable, SwitchHooks taken) {
+    return world.create_switch(usable, std::move(taken));
+  });
+}
+
 extern "C" {
 
 int tandem_switch_create(const tandem_config* config, const tandem_switch_hooks* hooks,
                          tandem_switch** out) {
-  return guarded([&]() -> int { return create(config, hooks, out); });
+  return guarded([&]() -> int { return create(config, hooks, out, &Switch::create); });
 }
 
 int tandem_switch_create_json(const char* json, const char* folder,
@@ -135,7 +145,7 @@ int tandem_switch_create_json(const char* json, const char* folder,
   return guarded([&]() -> int {
     std::optional<tandem_config> config;
     if (json != nullptr) config.emplace(read_config(json, folder == nullptr ? "." : folder));
-    return create(config ? &*config : nullptr, hooks, out);
+    return create(config ? &*config : nullptr, hooks, out, &Switch::create);
   });
 }
 
@@ -144,7 +154,7 @@ int tandem_switch_create_file(const char* path, const tandem_switch_hooks* hooks
   return guarded([&]() -> int {
     std::optional<tandem_config> config;
     if (path != nullptr) config.emplace(read_config_file(path));
-    return create(config ? &*config : nullptr, hooks, out);
+    return create(config ? &*config : nullptr, hooks, out, &Switch::create);
   });
 }
 

@@ -1,0 +1,210 @@
+// The test kit.
+#include "tandem/sim.hpp"
+
+#include "capi/config.hpp"
+#include "capi/values.hpp"
+
+using namespace tandem;
+using namespace tandem::capi;
+
+struct tandem_endpoint {
+  sim::Endpoint* body;  // owned by its world
+};
+struct tandem_endpoint_call {
+  std::shared_ptr<sim::EndpointCall> body;
+};
+struct tandem_world {
+  explicit tandem_world(const sim::WorldOptions& options) : body(options) {}
+  std::vector<std::unique_ptr<tandem_endpoint>> endpoints;
+  sim::World body;
+};
+
+static_assert(TANDEM_CALL_OVER == static_cast<int>(sim::EndpointCallState::over));
+
+namespace {
+
+Result<sim::DialPlan> read_dial_plan(const tandem_dial_plan* given) {
+  sim::DialPlan plan;
+  if (given == nullptr) return plan;
+  const auto read = read_struct(given, "tandem_dial_plan");
+  if (!read) return read.error();
+  plan.destination = copy(read->destination);
+  plan.username = copy(read->username);
+  plan.password = copy(read->password);
+  plan.send_rtp = read->send_rtp != 0;
+  plan.cancel_after_us = read->cancel_after_us;
+  plan.hang_up_after_us = read->hang_up_after_us;
+  return plan;
+}
+
+Result<sim::AnswerPlan> read_answer_plan(const tandem_answer_plan* given) {
+  const auto read = read_struct(given, "tandem_answer_plan");
+  if (!read) return read.error();
+  if (read->status != 200 && (read->status < 300 || read->status > 699))
+    return Error{ErrorCode::invalid_argument,
+                 "status " + std::to_string(read->status) + " is neither 200 nor 300..699"};
+  sim::AnswerPlan plan;
+  plan.responds = read->is_silent == 0;
+  plan.status = read->status;
+  plan.ring_after_us = read->ring_after_us;
+  plan.progress_after_us = read->progress_after_us;
+  plan.answer_after_us = read->answer_after_us;
+  plan.hang_up_after_us = read->hang_up_after_us;
+  plan.send_rtp = read->send_rtp != 0;
+  return plan;
+}
+
+}  // namespace
+
+extern "C" {
+
+int tandem_world_create(uint64_t seed, tandem_world** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(out);
+    sim::WorldOptions options;
+    options.seed = seed;
+    *out = new tandem_world(options);
+    return TANDEM_OK;
+  });
+}
+
+int tandem_world_create_switch(tandem_world* world, const tandem_config* config,
+                               const tandem_switch_hooks* hooks, tandem_switch** out) {
+  // Without a world, what the hooks carry is taken and freed all the same.
+  if (world == nullptr) {
+    (void)tandem_switch_create(nullptr, hooks, out);
+    return fail_null("world");
+  }
+  return guarded([&]() -> int { return create_switch_in(world->body, config, hooks, out); });
+}
+
+int tandem_world_crash(tandem_world* world, tandem_switch* victim) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(world);
+    TANDEM_CAPI_NOT_NULL(victim);
+    const std::unique_ptr<tandem_switch> owned(victim);
+    world->body.crash(std::move(owned->body));
+    return TANDEM_OK;
+  });
+}
+
+int tandem_world_add_endpoint(tandem_world* world, const char* address, const char* peer,
+                              tandem_endpoint** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(world);
+    TANDEM_CAPI_NOT_NULL(address);
+    TANDEM_CAPI_NOT_NULL(out);
+    sim::EndpointConfig config;
+    config.address = address;
+    config.peer = copy(peer);
+    const auto added = world->body.add_endpoint(config);
+    TANDEM_CAPI_TRY(added);
+    world->endpoints.push_back(std::make_unique<tandem_endpoint>(tandem_endpoint{*added}));
+    *out = world->endpoints.back().get();
+    return TANDEM_OK;
+  });
+}
+
+int tandem_world_run_for(tandem_world* world, int64_t us) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(world);
+    if (us < 0) return fail(ErrorCode::invalid_argument, std::to_string(us) + " us were given");
+    if (!world->body.run_for_us(us))
+      return fail(ErrorCode::wrong_state, "the world was run inside a callback of its own");
+    return TANDEM_OK;
+  });
+}
+
+int tandem_world_run_until_idle(tandem_world* world, int64_t limit_us) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(world);
+    if (!world->body.run_until_idle(limit_us))
+      return fail(ErrorCode::timeout, "calls were left after " + std::to_string(limit_us) + " us");
+    return TANDEM_OK;
+  });
+}
+
+int64_t tandem_world_monotonic_us(const tandem_world* world) {
+  return world == nullptr ? 0 : world->body.monotonic_us();
+}
+
+int64_t tandem_world_wall_us(const tandem_world* world) {
+  return world == nullptr ? 0 : world->body.wall_us();
+}
+
+int tandem_world_cdrs(const tandem_world* world, tandem_text** json_lines) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(world);
+    TANDEM_CAPI_NOT_NULL(json_lines);
+    return give(to_json_lines(world->body.cdrs()), json_lines);
+  });
+}
+
+void tandem_world_destroy(tandem_world* world) { delete world; }
+
+int tandem_endpoint_set_plan(tandem_endpoint* endpoint, const char* callee,
+                             const tandem_answer_plan* plan) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(endpoint);
+    const auto read = read_answer_plan(plan);
+    TANDEM_CAPI_TRY(read);
+    if (callee == nullptr)
+      endpoint->body->set_plan(*read);
+    else
+      endpoint->body->set_plan(copy(callee), *read);
+    return TANDEM_OK;
+  });
+}
+
+int tandem_endpoint_dial(tandem_endpoint* endpoint, const char* callee, const char* caller,
+                         const tandem_dial_plan* plan, tandem_endpoint_call** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(endpoint);
+    TANDEM_CAPI_NOT_NULL(out);
+    const auto read = read_dial_plan(plan);
+    TANDEM_CAPI_TRY(read);
+    auto handle = std::make_unique<tandem_endpoint_call>();
+    handle->body = endpoint->body->dial(copy(callee), copy(caller), *read);
+    *out = handle.release();
+    return TANDEM_OK;
+  });
+}
+
+int tandem_endpoint_last_call(const tandem_endpoint* endpoint, tandem_endpoint_call** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(endpoint);
+    TANDEM_CAPI_NOT_NULL(out);
+    auto last = endpoint->body->last_call();
+    if (last == nullptr) return fail(ErrorCode::not_found, "the endpoint had no call");
+    *out = new tandem_endpoint_call{std::move(last)};
+    return TANDEM_OK;
+  });
+}
+
+int tandem_endpoint_ladder(const tandem_endpoint* endpoint, tandem_text** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(endpoint);
+    TANDEM_CAPI_NOT_NULL(out);
+    return give(endpoint->body->ladder_text(), out);
+  });
+}
+
+int32_t tandem_endpoint_call_state(const tandem_endpoint_call* call) {
+  return call == nullptr ? TANDEM_CALL_OVER : static_cast<int32_t>(call->body->state());
+}
+
+int32_t tandem_endpoint_call_status(const tandem_endpoint_call* call) {
+  return call == nullptr ? 0 : call->body->status();
+}
+
+int tandem_endpoint_call_hang_up(tandem_endpoint_call* call) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(call);
+    call->body->hang_up();
+    return TANDEM_OK;
+  });
+}
+
+void tandem_endpoint_call_destroy(tandem_endpoint_call* call) { delete call; }
+
+}  // extern "C"
