@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,6 +76,8 @@ class Target {
   [[nodiscard]] double cpu_us() const {
     double sum = 0;
     for (const auto& entry : fs::directory_iterator("/proc")) {
+      const std::string process = entry.path().filename().string();
+      if (process.find_first_not_of("0123456789") != std::string::npos) continue;
       std::ifstream file(entry.path() / "stat");
       std::string text{std::istreambuf_iterator<char>(file), {}};
       const std::size_t name_end = text.rfind(')');
@@ -102,7 +105,7 @@ class Target {
 std::string configuration(std::uint16_t sip_port, std::uint16_t vendor_port) {
   std::ostringstream out;
   out << R"({"sip": {"listen": ["udp:127.0.0.1:)" << sip_port << R"("]},
- "media": {"address": "127.0.0.1"}, "parameters": {"media_mode": "off"},
+ "media": {"address": "127.0.0.1", "ports": [61000, 61199]}, "parameters": {"media_mode": "off"},
  "provision": {
   "accounts": [{"id": "acme", "balance": "1000000", "rate_deck": "retail"},
                {"id": "clearing", "kind": "clearing", "rate_deck": "cost"}],
@@ -131,6 +134,7 @@ pid_t start_switch(const std::string& folder, std::uint16_t sip_port, std::uint1
   const pid_t child = fork();
   if (child == 0) {
     setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody else would end it
     const ConfigReading reading = read_config(configuration(sip_port, vendor_port), folder);
     if (!reading.errors.empty()) {
       std::fprintf(stderr, "%s: %s\n", reading.errors[0].pointer.c_str(),
@@ -138,7 +142,11 @@ pid_t start_switch(const std::string& folder, std::uint16_t sip_port, std::uint1
       _exit(2);
     }
     auto made = Switch::create(reading.config);
-    if (!made || !(*made)->start()) _exit(1);
+    if (!made) {
+      std::fprintf(stderr, "%s\n", made.error().message.c_str());
+      _exit(1);
+    }
+    if (!(*made)->start()) _exit(1);
     if (write(ready[1], "r", 1) != 1) _exit(1);
     for (;;)
       pause();
@@ -165,6 +173,7 @@ pid_t start_kamailio(const std::string& folder, std::uint16_t sip_port, std::uin
   const pid_t child = fork();
   if (child == 0) {
     setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody else would end it
     const int nowhere = open("/dev/null", O_RDWR);
     for (const int fd : {0, 1, 2})
       dup2(nowhere, fd);
