@@ -1,0 +1,223 @@
+// Records, the journal alone, stored records.
+#include "tandem/cdr.hpp"
+
+#include "binding.hpp"
+#include "tandem/clock.hpp"
+
+using namespace tandem;
+using namespace pybind11::literals;
+
+namespace binding {
+namespace {
+
+class PythonSink final : public CdrSink {
+ public:
+  explicit PythonSink(py::object sink) : sink_(std::move(sink)) {}
+  ~PythonSink() override {
+    const py::gil_scoped_acquire lock;
+    sink_ = py::object();
+  }
+  [[nodiscard]] Result<void> write(const Cdr& cdr) override {
+    return call([&] { sink_.attr("write")(cdr); });
+  }
+  [[nodiscard]] Result<void> flush() override {
+    return call([&] { sink_.attr("flush")(); });
+  }
+
+ private:
+  /// What Python raises is a refusal: the record is offered again.
+  template <class Body>
+  static Result<void> call(Body&& body) {
+    const py::gil_scoped_acquire lock;
+    try {
+      body();
+      return {};
+    } catch (py::error_already_set& raised) {
+      std::string text = raised.what();
+      return Error{ErrorCode::io, "the sink raised " + text.substr(0, text.find('\n'))};
+    }
+  }
+  py::object sink_;
+};
+
+class Journal final : public Live {
+ public:
+  Journal(CdrJournalConfig config, const py::dict& sinks) {
+    body_ = take(unlocked([&] { return CdrJournal::open(std::move(config), clock_); }));
+    for (const auto& [name, sink] : sinks)
+      take(body_->add_sink(name.cast<std::string>(),
+                           make_python_sink(py::reinterpret_borrow<py::object>(sink))));
+    take(unlocked([&] { return body_->start(); }));
+  }
+  ~Journal() override { close(5'000); }
+
+  CdrJournal& open() {
+    if (!body_) throw Failure{{ErrorCode::wrong_state, "the journal was closed"}};
+    return *body_;
+  }
+  void close(std::int64_t drain_ms) {
+    if (!body_) return;
+    const py::gil_scoped_release off;
+    body_->close(drain_ms);
+    body_.reset();
+  }
+  void close_at_exit() override { close(5'000); }
+
+ private:
+  SystemClock clock_;
+  std::unique_ptr<CdrJournal> body_;
+};
+
+template <class Class, class Member>
+void reason_property(Class& c, const char* name, Member member) {
+  c.def_property(
+      name,
+      [member](const typename Class::type& object) {
+        return object.*member == Reason::none ? "" : reason_facts(object.*member).name;
+      },
+      [member](typename Class::type& object, const std::string& text) {
+        const auto reason = text.empty() ? std::optional(Reason::none) : reason_from_name(text);
+        if (!reason)
+          throw Failure{{ErrorCode::invalid_argument, "reason \"" + text + "\" does not exist"}};
+        object.*member = *reason;
+      });
+}
+
+CdrQuery make_query(std::optional<std::int64_t> since_us, std::optional<std::int64_t> until_us,
+                    std::string caller, std::string callee, std::string reason,
+                    std::optional<std::uint64_t> before, std::size_t limit) {
+  return {since_us, until_us, std::move(caller), std::move(callee), std::move(reason),
+          before,   limit};
+}
+
+}  // namespace
+
+std::unique_ptr<CdrSink> make_python_sink(py::object sink) {
+  return std::make_unique<PythonSink>(std::move(sink));
+}
+
+void bind_cdr(py::module_& m) {
+  py::class_<Attempt> attempt(m, "Attempt");
+  attempt.def(py::init<>())
+      .def_readwrite("vendor_gateway", &Attempt::vendor_gateway)
+      .def_readwrite("sip_status", &Attempt::sip_status)
+      .def_readwrite("q850_cause", &Attempt::q850_cause)
+      .def_readwrite("started_at_us", &Attempt::started_at_us)
+      .def_readwrite("ended_at_us", &Attempt::ended_at_us)
+      .def_readwrite("caller_out", &Attempt::caller_out)
+      .def_readwrite("callee_out", &Attempt::callee_out);
+  reason_property(attempt, "reason", &Attempt::reason);
+
+  py::class_<ChargeFacts>(m, "ChargeFacts")
+      .def(py::init<>())
+      .def_readwrite("account", &ChargeFacts::account)
+      .def_property(
+          "charge", [](const ChargeFacts& f) { return f.charge; },
+          [](ChargeFacts& f, Amount amount) { f.charge = amount; })
+      .def_readwrite("billed_time_s", &ChargeFacts::billed_time_s)
+      .def_readwrite("rate_prefix", &ChargeFacts::rate_prefix)
+      .def_readwrite("currency", &ChargeFacts::currency);
+
+  py::class_<Cdr> cdr(m, "Cdr");
+  cdr.def(py::init<>())
+      .def_readwrite("record_id", &Cdr::record_id)
+      .def_readwrite("call_id", &Cdr::call_id)
+      .def_readwrite("customer_gateway", &Cdr::customer_gateway)
+      .def_readwrite("vendor_gateway", &Cdr::vendor_gateway)
+      .def_readwrite("caller_ip", &Cdr::caller_ip)
+      .def_readwrite("callee_ip", &Cdr::callee_ip)
+      .def_readwrite("caller_product", &Cdr::caller_product)
+      .def_readwrite("callee_product", &Cdr::callee_product)
+      .def_readwrite("caller_in", &Cdr::caller_in)
+      .def_readwrite("caller", &Cdr::caller)
+      .def_readwrite("caller_out", &Cdr::caller_out)
+      .def_readwrite("callee_in", &Cdr::callee_in)
+      .def_readwrite("callee", &Cdr::callee)
+      .def_readwrite("callee_out", &Cdr::callee_out)
+      .def_readwrite("started_at_us", &Cdr::started_at_us)
+      .def_readwrite("answered_at_us", &Cdr::answered_at_us)
+      .def_readwrite("ended_at_us", &Cdr::ended_at_us)
+      .def_readwrite("pdd_ms", &Cdr::pdd_ms)
+      .def_readwrite("talk_time_ms", &Cdr::talk_time_ms)
+      .def_readwrite("customer", &Cdr::customer)
+      .def_readwrite("vendor", &Cdr::vendor)
+      .def_readwrite("end_code", &Cdr::end_code)
+      .def_readwrite("sip_status", &Cdr::sip_status)
+      .def_readwrite("q850_cause", &Cdr::q850_cause)
+      .def_property_readonly("release_side",
+                             [](const Cdr& c) { return release_side_name(c.release_side); })
+      .def_readwrite("attempts", &Cdr::attempts)
+      .def_readwrite("media_relayed", &Cdr::media_relayed)
+      .def_readwrite("media_caller", &Cdr::media_caller)
+      .def_readwrite("media_callee", &Cdr::media_callee)
+      .def_property_readonly("charge", [](const Cdr& c) { return c.customer.charge; })
+      .def("to_json", [](const Cdr& c) { return to_json(c); })
+      .def("to_csv", &to_csv_row)
+      .def(
+          "__eq__", [](const Cdr& a, const Cdr& b) { return a == b; }, py::is_operator())
+      .def("__repr__", [](const Cdr& c) {
+        return "<Cdr " + std::to_string(c.record_id) + ' ' + c.callee_in + ' ' +
+               reason_facts(c.end_reason).name + '>';
+      });
+  reason_property(cdr, "end_reason", &Cdr::end_reason);
+  m.def("csv_header", &csv_header);
+
+  py::class_<CdrQuery>(m, "CdrQuery")
+      .def(py::init(&make_query), py::kw_only(), "since_us"_a = py::none(),
+           "until_us"_a = py::none(), "caller"_a = "", "callee"_a = "", "reason"_a = "",
+           "before_record_id"_a = py::none(), "limit"_a = 100);
+  m.def(
+      "query_cdr_folder",
+      [](const std::string& folder, const CdrQuery& query) {
+        return take(unlocked([&] { return CdrStore(folder).query(query); }));
+      },
+      "folder"_a, "query"_a);
+
+  py::class_<CdrJournalCounters>(m, "CdrJournalCounters")
+      .def_readonly("appended", &CdrJournalCounters::appended)
+      .def_readonly("refused", &CdrJournalCounters::refused)
+      .def_readonly("durable", &CdrJournalCounters::durable)
+      .def_readonly("commits", &CdrJournalCounters::commits)
+      .def_readonly("disk_failures", &CdrJournalCounters::disk_failures)
+      .def_readonly("waiting", &CdrJournalCounters::waiting);
+
+  py::class_<Journal>(m, "CdrJournal")
+      .def(py::init([](std::string folder, const py::dict& sinks, std::uint64_t segment_bytes,
+                       std::uint32_t queue_records) {
+             CdrJournalConfig config;
+             config.folder = std::move(folder);
+             config.segment_bytes = segment_bytes;
+             config.queue_records = queue_records;
+             return std::make_unique<Journal>(std::move(config), sinks);
+           }),
+           "folder"_a, "sinks"_a = py::dict(), py::kw_only(), "segment_bytes"_a = 64ULL << 20,
+           "queue_records"_a = 65'536)
+      .def(
+          "append", [](Journal& j, const Cdr& record) { return take(j.open().append(record)); },
+          "cdr"_a)
+      .def(
+          "wait_durable",
+          [](Journal& j, std::uint64_t id, std::int64_t timeout_ms) {
+            CdrJournal& journal = j.open();
+            take(unlocked([&] { return journal.wait_durable(id, timeout_ms); }));
+          },
+          "record_id"_a, "timeout_ms"_a = 5'000)
+      .def_property_readonly("is_writable", [](Journal& j) { return j.open().is_writable(); })
+      .def_property_readonly("durable_id", [](Journal& j) { return j.open().durable_id(); })
+      .def("counters", [](Journal& j) { return j.open().counters(); })
+      .def("sinks",
+           [](Journal& j) {
+             py::list all;
+             for (const CdrSinkState& s : j.open().sinks())
+               all.append(py::dict("name"_a = s.name, "position"_a = s.position,
+                                   "lag_records"_a = s.lag_records, "lag_us"_a = s.lag_us,
+                                   "failures"_a = s.failures, "is_failing"_a = s.is_failing,
+                                   "last_error"_a = s.last_error));
+             return all;
+           })
+      .def("close", &Journal::close, "drain_ms"_a = 5'000)
+      .def("__enter__", [](py::object self) { return self; })
+      .def("__exit__", [](Journal& j, const py::args&) { j.close(5'000); });
+}
+
+}  // namespace binding

@@ -1,0 +1,228 @@
+// Rates, decks, charges, accounts.
+#include "tandem/rating.hpp"
+#include "binding.hpp"
+#include "tandem/accounts.hpp"
+
+using namespace tandem;
+using namespace pybind11::literals;
+
+namespace binding {
+namespace {
+
+/// A hold with the book that it must not outlive.
+struct Hold {
+  std::shared_ptr<AccountBook> book;
+  MoneyHold body;
+};
+
+py::dict state_dict(const AccountBook& book, const AccountState& s) {
+  return py::dict("id"_a = s.settings.id, "kind"_a = account_kind_name(s.settings.kind),
+                  "balance"_a = s.balance, "held"_a = s.held,
+                  "usable"_a = book.usable(book.find(s.settings.id)),
+                  "overdraft_limit"_a = s.settings.overdraft_limit,
+                  "currency"_a = s.settings.currency, "rate_deck"_a = s.settings.rate_deck,
+                  "locked"_a = s.settings.locked, "open_holds"_a = s.open_holds,
+                  "refused_calls"_a = s.refused_calls);
+}
+
+}  // namespace
+
+void bind_rating(py::module_& m) {
+  py::class_<Rate>(m, "Rate")
+      .def(py::init([](std::string prefix, Amount price, std::int64_t per_s, std::int64_t first_s,
+                       std::int64_t next_s, Amount connection_fee, Amount minimum, bool locked,
+                       const std::string& call_level, std::int64_t from_us, std::int64_t until_us,
+                       const std::string& sections, std::string area) {
+             Rate rate;
+             rate.prefix = std::move(prefix);
+             rate.area = std::move(area);
+             rate.price = price;
+             rate.per_s = per_s;
+             rate.first_s = first_s;
+             rate.next_s = next_s;
+             rate.connection_fee = connection_fee;
+             rate.minimum = minimum;
+             rate.locked = locked;
+             rate.call_level = take(call_level_from_name(call_level));
+             rate.valid_from_us = from_us;
+             rate.valid_until_us = until_us;
+             if (!sections.empty()) rate.sections = take(parse_sections(sections));
+             take(check_rate(rate));
+             return rate;
+           }),
+           "prefix"_a, "price"_a, py::kw_only(), "per_s"_a = 60, "first_s"_a = 1, "next_s"_a = 1,
+           "connection_fee"_a = "0", "minimum"_a = "0", "locked"_a = false, "call_level"_a = "",
+           "valid_from_us"_a = 0, "valid_until_us"_a = 0, "sections"_a = "", "area"_a = "")
+      .def_readonly("prefix", &Rate::prefix)
+      .def_readonly("area", &Rate::area)
+      .def_property_readonly("price", [](const Rate& r) { return r.price; })
+      .def_readonly("per_s", &Rate::per_s)
+      .def_readonly("first_s", &Rate::first_s)
+      .def_readonly("next_s", &Rate::next_s)
+      .def_property_readonly("connection_fee", [](const Rate& r) { return r.connection_fee; })
+      .def_property_readonly("minimum", [](const Rate& r) { return r.minimum; })
+      .def_readonly("locked", &Rate::locked)
+      .def_property_readonly("call_level",
+                             [](const Rate& r) { return call_level_name(r.call_level); })
+      .def_readonly("valid_from_us", &Rate::valid_from_us)
+      .def_readonly("valid_until_us", &Rate::valid_until_us)
+      .def(
+          "__eq__", [](const Rate& a, const Rate& b) { return a == b; }, py::is_operator());
+
+  py::class_<FeeRules>(m, "FeeRules")
+      .def(py::init([](int precision, Amount unit, const std::string& rounding, int hold_ms,
+                       std::int64_t free_time_s) {
+             FeeRules rules{precision, unit, take(fee_rounding_from_name(rounding)), hold_ms,
+                            free_time_s};
+             take(check_fee_rules(rules));
+             return rules;
+           }),
+           py::kw_only(), "precision"_a = 6, "unit"_a = "0", "rounding"_a = "half_up",
+           "hold_time_precision_ms"_a = 50, "free_time_s"_a = 0);
+
+  py::class_<Charge>(m, "Charge")
+      .def_property_readonly("charge", [](const Charge& c) { return c.charge; })
+      .def_readonly("billed_time_s", &Charge::billed_time_s)
+      .def("__repr__", [](const Charge& c) {
+        return "Charge(charge=" + c.charge.to_string() +
+               ", billed_time_s=" + std::to_string(c.billed_time_s) + ")";
+      });
+
+  m.def(
+      "rate_call",
+      [](const Rate& rate, std::int64_t talk_time_ms, const FeeRules& rules) {
+        return take(rate_call(rate, talk_time_ms, rules));
+      },
+      "rate"_a, "talk_time_ms"_a, "rules"_a = FeeRules());
+  m.def(
+      "available_time_s",
+      [](const Rate& rate, Amount usable, const FeeRules& rules) {
+        return available_time_s(rate, usable, rules);
+      },
+      "rate"_a, "usable"_a, "rules"_a = FeeRules());
+
+  py::class_<RateDeck> deck(m, "RateDeck");
+  deck.def_static(
+          "from_rates",
+          [](std::string id, const std::vector<Rate>& rates, std::string currency) {
+            RateDeck::Builder builder(std::move(id), std::move(currency));
+            for (const Rate& rate : rates)
+              take(builder.add(rate));
+            return take(builder.build());
+          },
+          "id"_a, "rates"_a, "currency"_a = "USD")
+      .def_static(
+          "from_csv",
+          [](std::string id, const std::string& text, std::string currency) {
+            return take(unlocked([&]() -> Result<RateDeck> {
+              auto rates = parse_deck_csv(text, id);
+              if (!rates) return rates.error();
+              RateDeck::Builder builder(id, std::move(currency));
+              for (Rate& rate : *rates)
+                if (auto added = builder.add(std::move(rate)); !added) return added.error();
+              return builder.build();
+            }));
+          },
+          "id"_a, "text"_a, "currency"_a = "USD")
+      .def(
+          "find",
+          [](const RateDeck& d, const std::string& callee, std::int64_t at_us,
+             const std::string& level) {
+            const RateMatch match = d.find(callee, at_us, take(call_level_from_name(level)));
+            return py::make_tuple(
+                match.ok() ? "" : reason_facts(match.reason).name,
+                match.rate == nullptr ? py::object(py::none()) : py::cast(*match.rate));
+          },
+          "callee"_a, "at_us"_a, "call_level"_a = "")
+      .def(
+          "rate_number_json",
+          [](const RateDeck& d, const std::string& callee, std::int64_t talk_time_ms,
+             std::int64_t at_us, const FeeRules& rules, const std::vector<std::string>& free) {
+            return to_json(take(rate_number(d, callee, talk_time_ms, at_us, rules,
+                                            take(FreeNumbers::from_list(free)))));
+          },
+          "callee"_a, "talk_time_ms"_a, "at_us"_a, "rules"_a, "free_numbers"_a)
+      .def_property_readonly("id", &RateDeck::id)
+      .def_property_readonly("currency", &RateDeck::currency)
+      .def("__len__", &RateDeck::size)
+      .def("__getitem__", [](const RateDeck& d, std::size_t index) {
+        if (index >= d.size()) throw py::index_error();
+        return d.at(index);
+      });
+
+  py::class_<Hold>(m, "MoneyHold")
+      .def_property_readonly("held", [](const Hold& h) { return h.body.held(); })
+      .def_property_readonly("is_open", [](const Hold& h) { return h.body.is_open(); })
+      .def(
+          "renew", [](Hold& h, Amount total) { return h.body.renew(total); }, "total"_a)
+      .def(
+          "settle", [](Hold& h, Amount charge) { return h.body.settle(charge); }, "charge"_a)
+      .def("cancel", [](Hold& h) { h.body.cancel(); });
+
+  py::class_<AccountBook, std::shared_ptr<AccountBook>>(m, "AccountBook")
+      .def(py::init<>())
+      .def(
+          "provision",
+          [](AccountBook& b, std::string id, Amount balance, Amount overdraft,
+             const std::string& kind, std::string currency, std::string rate_deck, bool locked,
+             std::int64_t until_us, const std::string& level) {
+            AccountSettings s;
+            s.id = std::move(id);
+            s.kind = take(account_kind_from_name(kind));
+            s.overdraft_limit = overdraft;
+            s.currency = std::move(currency);
+            s.rate_deck = std::move(rate_deck);
+            s.locked = locked;
+            s.valid_until_us = until_us;
+            s.call_level = take(call_level_from_name(level));
+            (void)take(b.provision(s, balance));
+          },
+          "id"_a, py::kw_only(), "balance"_a = "0", "overdraft_limit"_a = "0",
+          "kind"_a = "customer", "currency"_a = "USD", "rate_deck"_a = "", "locked"_a = false,
+          "valid_until_us"_a = 0, "call_level"_a = "")
+      .def(
+          "pay",
+          [](AccountBook& b, const std::string& id, Amount amount) {
+            return take(b.pay(b.find(id), amount));
+          },
+          "id"_a, "amount"_a)
+      .def(
+          "charge",
+          [](AccountBook& b, const std::string& id, Amount amount) {
+            return take(b.charge_unchecked(b.find(id), amount));
+          },
+          "id"_a, "amount"_a)
+      .def(
+          "restore",
+          [](AccountBook& b, const std::string& id, Amount balance) {
+            take(b.restore(id, balance));
+          },
+          "id"_a, "balance"_a)
+      .def(
+          "open_call",
+          [](const std::shared_ptr<AccountBook>& b, const std::string& id, Amount hold,
+             std::int64_t now_us) {
+            CallAdmission admission = b->open_call(b->find(id), hold, now_us);
+            const char* const reason = reason_facts(admission.reason).name;
+            if (!admission.ok()) return py::make_tuple(reason, py::none());
+            return py::make_tuple(
+                "", py::cast(std::make_unique<Hold>(Hold{b, std::move(admission.hold)})));
+          },
+          "id"_a, "first_hold"_a, "now_us"_a)
+      .def(
+          "state",
+          [](const AccountBook& b, const std::string& id) {
+            return state_dict(b, take(b.state(id)));
+          },
+          "id"_a)
+      .def("snapshot",
+           [](const AccountBook& b) {
+             py::list all;
+             for (const AccountState& s : b.snapshot())
+               all.append(state_dict(b, s));
+             return all;
+           })
+      .def("__len__", &AccountBook::size);
+}
+
+}  // namespace binding

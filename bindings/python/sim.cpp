@@ -1,0 +1,233 @@
+// Whole switches and their endpoints in virtual time.
+#include "tandem/sim.hpp"
+#include "switch_object.hpp"
+
+using namespace tandem;
+using namespace tandem::sim;
+using namespace pybind11::literals;
+
+namespace binding {
+namespace {
+
+/// A plan from keywords: each sets the member of its name, an unknown one raises.
+template <class Plan>
+std::unique_ptr<Plan> from_keywords(const py::kwargs& values) {
+  auto plan = std::make_unique<Plan>();
+  const py::object object = py::cast(plan.get(), py::return_value_policy::reference);
+  for (const auto& [name, value] : values)
+    object.attr(name) = value;
+  return plan;
+}
+
+}  // namespace
+
+// The interpreter lock is kept while a world runs: everything in it happens on this thread, its
+// callbacks into Python too.
+void bind_sim(py::module_& m) {
+  py::class_<DialPlan>(m, "DialPlan")
+      .def(py::init(&from_keywords<DialPlan>))
+      .def_readwrite("destination", &DialPlan::destination)
+      .def_readwrite("display", &DialPlan::display)
+      .def_readwrite("username", &DialPlan::username)
+      .def_readwrite("password", &DialPlan::password)
+      .def_readwrite("sdp", &DialPlan::sdp)
+      .def_readwrite("content_type", &DialPlan::content_type)
+      .def_readwrite("delayed_offer", &DialPlan::delayed_offer)
+      .def_readwrite("send_rtp", &DialPlan::send_rtp)
+      .def_readwrite("ptime_ms", &DialPlan::ptime_ms)
+      .def_readwrite("cancel_after_us", &DialPlan::cancel_after_us)
+      .def_readwrite("hang_up_after_us", &DialPlan::hang_up_after_us)
+      .def_readwrite("max_forwards", &DialPlan::max_forwards);
+
+  py::class_<AnswerPlan>(m, "AnswerPlan")
+      .def(py::init(&from_keywords<AnswerPlan>))
+      .def_readwrite("responds", &AnswerPlan::responds)
+      .def_readwrite("ring_after_us", &AnswerPlan::ring_after_us)
+      .def_readwrite("ring_with_sdp", &AnswerPlan::ring_with_sdp)
+      .def_readwrite("progress_after_us", &AnswerPlan::progress_after_us)
+      .def_readwrite("progress_status", &AnswerPlan::progress_status)
+      .def_readwrite("progress_with_sdp", &AnswerPlan::progress_with_sdp)
+      .def_readwrite("answer_after_us", &AnswerPlan::answer_after_us)
+      .def_readwrite("status", &AnswerPlan::status)
+      .def_readwrite("q850_cause", &AnswerPlan::q850_cause)
+      .def_readwrite("retry_after_s", &AnswerPlan::retry_after_s)
+      .def_readwrite("sdp", &AnswerPlan::sdp)
+      .def_readwrite("answer_without_sdp", &AnswerPlan::answer_without_sdp)
+      .def_readwrite("hang_up_after_us", &AnswerPlan::hang_up_after_us)
+      .def_readwrite("send_rtp", &AnswerPlan::send_rtp)
+      .def_readwrite("ptime_ms", &AnswerPlan::ptime_ms)
+      .def_readwrite("username", &AnswerPlan::username)
+      .def_readwrite("password", &AnswerPlan::password)
+      .def_readwrite("realm", &AnswerPlan::realm);
+
+  py::class_<LinkSettings>(m, "LinkSettings")
+      .def(py::init(&from_keywords<LinkSettings>))
+      .def_readwrite("delay_us", &LinkSettings::delay_us)
+      .def_readwrite("jitter_us", &LinkSettings::jitter_us)
+      .def_readwrite("loss_per_mille", &LinkSettings::loss_per_mille)
+      .def_readwrite("duplicate_per_mille", &LinkSettings::duplicate_per_mille)
+      .def_readwrite("reorder_per_mille", &LinkSettings::reorder_per_mille)
+      .def_readwrite("mtu_bytes", &LinkSettings::mtu_bytes)
+      .def_readwrite("partitioned", &LinkSettings::partitioned);
+
+  py::class_<EndpointCall, std::shared_ptr<EndpointCall>>(m, "EndpointCall")
+      .def_property_readonly(
+          "state",
+          [](const EndpointCall& c) {
+            static constexpr const char* names[] = {"begun", "ringing", "answered", "over"};
+            return names[static_cast<int>(c.state())];
+          })
+      .def_property_readonly("is_over", &EndpointCall::is_over)
+      .def_property_readonly("was_answered", &EndpointCall::was_answered)
+      .def_property_readonly("status", &EndpointCall::status)
+      .def_property_readonly("q850_cause", &EndpointCall::q850_cause)
+      .def_property_readonly("call_id", &EndpointCall::call_id)
+      .def_property_readonly("caller", &EndpointCall::caller)
+      .def_property_readonly("callee", &EndpointCall::callee)
+      .def_property_readonly("headers", &EndpointCall::headers)
+      .def_property_readonly("local_sdp", &EndpointCall::local_sdp)
+      .def_property_readonly("remote_sdp", &EndpointCall::remote_sdp)
+      .def_property_readonly("events", &EndpointCall::events)
+      .def_property_readonly("packets_sent", &EndpointCall::packets_sent)
+      .def_property_readonly("packets_received", &EndpointCall::packets_received)
+      .def("ring", &EndpointCall::ring, "status"_a = 180, "with_sdp"_a = false)
+      .def("answer", &EndpointCall::answer)
+      .def("reject", &EndpointCall::reject, "status"_a, "q850_cause"_a = 0, "retry_after_s"_a = 0)
+      .def("cancel", &EndpointCall::cancel)
+      .def("hang_up", &EndpointCall::hang_up, "q850_cause"_a = 0)
+      .def("hold", &EndpointCall::hold)
+      .def("resume", &EndpointCall::resume)
+      .def("reinvite", &EndpointCall::reinvite, "sdp"_a = "")
+      .def("start_rtp", &EndpointCall::start_rtp)
+      .def("stop_rtp", &EndpointCall::stop_rtp);
+
+  py::class_<Endpoint, std::unique_ptr<Endpoint, py::nodelete>>(m, "Endpoint")
+      .def(
+          "dial",
+          [](Endpoint& e, const std::string& callee, const std::string& caller,
+             const std::optional<DialPlan>& plan) {
+            return e.dial(callee, caller, plan.value_or(DialPlan()));
+          },
+          "callee"_a, "caller"_a = "1000", "plan"_a = py::none())
+      .def(
+          "set_plan",
+          [](Endpoint& e, const AnswerPlan& plan, const std::optional<std::string>& callee) {
+            if (callee) return e.set_plan(*callee, plan);
+            e.set_plan(plan);
+          },
+          "plan"_a, "callee"_a = py::none())
+      .def("calls", &Endpoint::calls)
+      .def("last_call", &Endpoint::last_call)
+      .def("sent", [](const Endpoint& e, const std::string& what) { return e.sent(what); })
+      .def("received", [](const Endpoint& e, const std::string& what) { return e.received(what); })
+      .def("ladder_text", &Endpoint::ladder_text)
+      .def("clear_ladder", &Endpoint::clear_ladder)
+      .def("set_silent", &Endpoint::set_silent, "silent"_a)
+      .def_property_readonly("address", &Endpoint::address);
+
+  py::class_<World, std::shared_ptr<World>>(m, "World")
+      .def(py::init([](std::uint64_t seed, std::int64_t wall_us,
+                       const std::optional<LinkSettings>& link) {
+             return std::make_shared<World>(
+                 WorldOptions{seed, wall_us, link.value_or(LinkSettings())});
+           }),
+           "seed"_a = 1, py::kw_only(), "wall_us"_a = 1767225600000000, "link"_a = py::none())
+      .def(
+          "create_switch",
+          [](World& world, const ConfigReading& reading, const SwitchOptions& options,
+             py::object on_policy) {
+            if (!reading.errors.empty())
+              throw Failure{{ErrorCode::invalid_argument, reading.errors.front().pointer + ": " +
+                                                              reading.errors.front().message}};
+            auto object = std::make_shared<SwitchObject>(options);
+            // Freed with the hooks, where nobody holds the interpreter lock.
+            const std::shared_ptr<py::object> callback(new py::object(std::move(on_policy)),
+                                                       [](py::object* owned) {
+                                                         const py::gil_scoped_acquire lock;
+                                                         delete owned;
+                                                       });
+            std::function<void(const PolicyQuestion&)> ask;
+            if (options.has_policy)
+              ask = [weak = std::weak_ptr(object), callback](const PolicyQuestion& question) {
+                const auto asked = weak.lock();
+                if (!asked) return;
+                const py::gil_scoped_acquire lock;
+                try {
+                  const py::object answer = (*callback)(question);
+                  if (!answer.is_none())
+                    asked->open()->answer(question.token, answer.cast<PolicyAnswer>());
+                } catch (py::error_already_set& raised) {
+                  raised.discard_as_unraisable("a policy callback");
+                }
+              };
+            object->adopt(take(world.create_switch(reading.config, object->hooks(std::move(ask)))));
+            return object;
+          },
+          "config"_a, "options"_a, "on_policy"_a, py::keep_alive<0, 1>())
+      .def(
+          "crash", [](World& world, SwitchObject& victim) { world.crash(victim.release()); },
+          "victim"_a)
+      .def(
+          "add_endpoint",
+          [](World& world, std::string address, std::string peer, std::string product) {
+            EndpointConfig config;
+            config.address = std::move(address);
+            config.peer = std::move(peer);
+            config.product = std::move(product);
+            return take(world.add_endpoint(config));
+          },
+          "address"_a, "peer"_a = "", "product"_a = "endpoint",
+          py::return_value_policy::reference_internal)
+      .def("run_for_us", &World::run_for_us, "us"_a)
+      .def(
+          "run_until",
+          [](World& world, const py::function& done, std::int64_t limit_us) {
+            std::optional<py::error_already_set> raised;  // the loops below are not for exceptions
+            const bool result = world.run_until(
+                [&] {
+                  try {
+                    return raised.has_value() || py::bool_(done()).cast<bool>();
+                  } catch (py::error_already_set& e) {
+                    raised.emplace(std::move(e));
+                    return true;
+                  }
+                },
+                limit_us);
+            if (raised) throw std::move(*raised);
+            return result;
+          },
+          "done"_a, "limit_us"_a)
+      .def("run_until_idle", &World::run_until_idle, "limit_us"_a = 600'000'000)
+      .def_property_readonly("monotonic_us", &World::monotonic_us)
+      .def_property_readonly("wall_us", &World::wall_us)
+      .def("step_wall_us", &World::step_wall_us, "step_us"_a)
+      .def("set_default_link", &World::set_default_link, "link"_a)
+      .def(
+          "partition",
+          [](World& w, const std::string& a, const std::string& b) {
+            take(w.partition(take(IpAddress::parse(a)), take(IpAddress::parse(b))));
+          },
+          "a"_a, "b"_a)
+      .def(
+          "heal",
+          [](World& w, const std::string& a, const std::string& b) {
+            take(w.heal(take(IpAddress::parse(a)), take(IpAddress::parse(b))));
+          },
+          "a"_a, "b"_a)
+      .def("trace_hash", &World::trace_hash)
+      .def("capture", &World::capture, "bytes_max"_a = 64 << 20)
+      .def(
+          "write_pcap", [](const World& w, const std::string& path) { take(w.write_pcap(path)); },
+          "path"_a)
+      .def("set_disk_full", &World::set_disk_full, "full"_a)
+      .def(
+          "read_file",
+          [](const World& w, const std::string& path) {
+            return py::bytes(take(w.read_file(path)));
+          },
+          "path"_a)
+      .def("cdrs", [](const World& w) { return w.cdrs(); })
+      .def("clear_cdrs", &World::clear_cdrs);
+}
+
+}  // namespace binding

@@ -1,0 +1,420 @@
+// Configurations, the switch, its admin API.
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "switch_object.hpp"
+#include "tandem/log.hpp"
+
+using namespace tandem;
+using namespace pybind11::literals;
+
+namespace binding {
+
+template <class Item>
+Mailbox<Item>::Mailbox(std::size_t items_max)
+    : items_max_(items_max), descriptor_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  if (descriptor_ < 0) throw Failure{{ErrorCode::io, "no descriptor was free for a queue"}};
+}
+template <class Item>
+Mailbox<Item>::~Mailbox() {
+  ::close(descriptor_);
+}
+template <class Item>
+void Mailbox<Item>::push(Item item) {
+  const std::lock_guard lock(mutex_);
+  if (is_closed_) return;
+  if (items_.size() >= items_max_) {
+    ++dropped_;
+    return;
+  }
+  items_.push_back(std::move(item));
+  if (items_.size() > 1) return;  // whoever reads takes all: one wake-up is enough
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(descriptor_, &one, sizeof one);
+  changed_.notify_one();
+}
+template <class Item>
+std::vector<Item> Mailbox<Item>::take_all() {
+  std::uint64_t count = 0;
+  const std::lock_guard lock(mutex_);
+  [[maybe_unused]] const ssize_t got = ::read(descriptor_, &count, sizeof count);
+  std::vector<Item> all(std::make_move_iterator(items_.begin()),
+                        std::make_move_iterator(items_.end()));
+  items_.clear();
+  return all;
+}
+template <class Item>
+std::optional<Item> Mailbox<Item>::wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return is_closed_ || !items_.empty(); });
+  if (is_closed_) return std::nullopt;
+  std::optional<Item> item(std::move(items_.front()));
+  items_.pop_front();
+  return item;
+}
+template <class Item>
+void Mailbox<Item>::close() {
+  const std::lock_guard lock(mutex_);
+  is_closed_ = true;
+  // Wakes readers of the descriptor too, so that nobody waits for an event that cannot come.
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(descriptor_, &one, sizeof one);
+  changed_.notify_all();
+}
+template <class Item>
+std::uint64_t Mailbox<Item>::dropped() const {
+  const std::lock_guard lock(mutex_);
+  return dropped_;
+}
+
+SwitchObject::SwitchObject(const SwitchOptions& given)
+    : options(given),
+      events(std::make_shared<Mailbox<Event>>(given.event_queue_max)),
+      questions(std::make_shared<Mailbox<PolicyQuestion>>(given.event_queue_max)),
+      log(std::make_shared<Mailbox<std::string>>(10'000)) {}
+
+SwitchObject::~SwitchObject() { close(); }
+
+SwitchHooks SwitchObject::hooks(std::function<void(const PolicyQuestion&)> policy) const {
+  SwitchHooks hooks;
+  hooks.event_queue_max = options.event_queue_max;
+  hooks.on_event = [events = events](const Event& event) { events->push(event); };
+  if (options.has_policy) {
+    hooks.on_policy =
+        policy ? std::move(policy) : [questions = questions](const PolicyQuestion& question) {
+          questions->push(question);
+        };
+  }
+  hooks.policy_deadline_us = options.policy_deadline_us;
+  hooks.policy_default = options.policy_default;
+  if (options.log_level) {
+    std::optional<LogLevel> level;
+    for (const LogLevel known :
+         {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error})
+      if (*options.log_level == log_level_name(known)) level = known;
+    if (!level)
+      throw Failure{
+          {ErrorCode::invalid_argument, "log level \"" + *options.log_level + "\" does not exist"}};
+    hooks.log_level = *level;
+    hooks.log = [log = log](const LogRecord& record) { log->push(record.to_string()); };
+  }
+  for (const py::object& sink : options.cdr_sinks)
+    hooks.cdr_sinks.push_back(make_python_sink(sink));
+  return hooks;
+}
+
+std::shared_ptr<Switch> SwitchObject::open() const {
+  if (!box_) throw Failure{{ErrorCode::wrong_state, "the switch was closed"}};
+  return {box_, box_->body.get()};
+}
+
+std::unique_ptr<Switch> SwitchObject::release() {
+  open();
+  return std::move(std::exchange(box_, nullptr)->body);
+}
+
+void SwitchObject::close() {
+  // Taken out first: what calls in from another thread meanwhile finds it closed.
+  auto closing = std::exchange(box_, nullptr);
+  unlocked([&] {
+    if (closing) closing->body->close();
+    closing.reset();
+  });
+  events->close();
+  questions->close();
+  log->close();
+}
+
+namespace {
+
+SwitchConfig usable(const ConfigReading& reading) {
+  if (reading.errors.empty()) return reading.config;
+  std::string message;
+  for (const ConfigError& error : reading.errors)
+    message += (message.empty() ? "" : "; ") + error.pointer + ": " + error.message;
+  throw Failure{{ErrorCode::invalid_argument, message}};
+}
+
+py::dict state_dict(const AccountState& s) {
+  return py::dict("id"_a = s.settings.id, "kind"_a = account_kind_name(s.settings.kind),
+                  "balance"_a = s.balance, "held"_a = s.held,
+                  "overdraft_limit"_a = s.settings.overdraft_limit,
+                  "currency"_a = s.settings.currency, "rate_deck"_a = s.settings.rate_deck,
+                  "locked"_a = s.settings.locked, "open_holds"_a = s.open_holds,
+                  "refused_calls"_a = s.refused_calls);
+}
+
+ExplainRequest make_request(std::string from, std::string caller, std::string callee,
+                            std::optional<std::int64_t> at_us) {
+  return {std::move(from), std::move(caller), std::move(callee), at_us};
+}
+
+/// Closed before its switch: the object keeps the switch alive. Not Held: what it keeps is given
+/// back with the interpreter lock, only the server is closed without.
+struct Admin {
+  ~Admin() { close(); }
+  void close() {
+    unlocked([&] { body.reset(); });
+  }
+  std::shared_ptr<SwitchObject> served;
+  std::optional<AdminServer> body;
+};
+
+}  // namespace
+
+void bind_switch(py::module_& m) {
+  py::class_<ConfigReading>(m, "Config")
+      .def_static(
+          "from_json",
+          [](const std::string& json, const std::string& folder) {
+            return unlocked([&] { return read_config(json, folder); });
+          },
+          "json"_a, "folder"_a = ".")
+      .def_static(
+          "from_file",
+          [](const std::string& path) { return unlocked([&] { return read_config_file(path); }); },
+          "path"_a)
+      .def_property_readonly("errors", [](const ConfigReading& reading) {
+        std::vector<std::pair<std::string, std::string>> errors;
+        for (const ConfigError& e : reading.errors)
+          errors.emplace_back(e.pointer, e.message);
+        return errors;
+      });
+  m.def("config_reference", &config_reference_markdown);
+  m.def(
+      "explain_json",
+      [](const ConfigReading& reading, std::string from, std::string caller, std::string callee,
+         std::optional<std::int64_t> at_us) {
+        const SwitchConfig config = usable(reading);
+        const auto request =
+            make_request(std::move(from), std::move(caller), std::move(callee), at_us);
+        return take(unlocked([&] { return explain(config, request); }));
+      },
+      "config"_a, "from_"_a, "caller"_a, "callee"_a, "at_us"_a);
+  m.def(
+      "rate_json",
+      [](const ConfigReading& reading, const std::string& deck, const std::string& callee,
+         std::int64_t seconds, std::optional<std::int64_t> at_us) {
+        const SwitchConfig config = usable(reading);
+        return take(unlocked([&] { return rate(config, deck, callee, seconds, at_us); }));
+      },
+      "config"_a, "deck"_a, "callee"_a, "seconds"_a, "at_us"_a);
+  m.def(
+      "query_cdrs",
+      [](const ConfigReading& reading, const CdrQuery& query) {
+        const SwitchConfig config = usable(reading);
+        return take(unlocked([&] { return query_cdrs(config, query); }));
+      },
+      "config"_a, "query"_a);
+
+  py::class_<CallView>(m, "CallView")
+      .def_readonly("id", &CallView::id)
+      .def_readonly("call_id", &CallView::call_id)
+      .def_readonly("customer_gateway", &CallView::customer_gateway)
+      .def_readonly("vendor_gateway", &CallView::vendor_gateway)
+      .def_readonly("caller", &CallView::caller)
+      .def_readonly("callee", &CallView::callee)
+      .def_property_readonly("state", [](const CallView& c) { return call_state_name(c.state); })
+      .def_readonly("started_at_us", &CallView::started_at_us)
+      .def_readonly("answered_at_us", &CallView::answered_at_us)
+      .def_readonly("media_relayed", &CallView::media_relayed)
+      .def_readonly("media_caller", &CallView::media_caller)
+      .def_readonly("media_callee", &CallView::media_callee)
+      .def("to_json", [](const CallView& c) { return to_json(c); });
+
+  py::class_<Event>(m, "Event")
+      .def_property_readonly("kind", [](const Event& e) { return event_kind_name(e.kind); })
+      .def_readonly("at_us", &Event::at_us)
+      .def_readonly("call", &Event::call)
+      .def_readonly("cdr", &Event::cdr)
+      .def_readonly("text", &Event::text)
+      .def("to_json", [](const Event& e) { return to_json(e); })
+      .def("__repr__", [](const Event& e) {
+        return std::string("<Event ") + event_kind_name(e.kind) + ' ' + e.call.callee + '>';
+      });
+
+  py::class_<PolicyQuestion>(m, "PolicyQuestion")
+      .def_readonly("token", &PolicyQuestion::token)
+      .def_readonly("call_id", &PolicyQuestion::call_id)
+      .def_readonly("customer_gateway", &PolicyQuestion::customer_gateway)
+      .def_readonly("account", &PolicyQuestion::account)
+      .def_readonly("caller", &PolicyQuestion::caller)
+      .def_readonly("callee", &PolicyQuestion::callee)
+      .def_readonly("caller_in", &PolicyQuestion::caller_in)
+      .def_readonly("callee_in", &PolicyQuestion::callee_in)
+      .def_property_readonly("source", [](const PolicyQuestion& q) { return q.source; });
+
+  py::class_<PolicyAnswer>(m, "PolicyAnswer")
+      .def(py::init([](bool allow, int sip_status, std::string caller, std::string callee,
+                       std::vector<std::string> vendors) {
+             return PolicyAnswer{allow, sip_status, std::move(caller), std::move(callee),
+                                 std::move(vendors)};
+           }),
+           "allow"_a = true, py::kw_only(), "sip_status"_a = 403, "caller"_a = "", "callee"_a = "",
+           "vendor_gateways"_a = py::list())
+      .def_readonly("allow", &PolicyAnswer::allow)
+      .def_readonly("sip_status", &PolicyAnswer::sip_status)
+      .def_readonly("caller", &PolicyAnswer::caller)
+      .def_readonly("callee", &PolicyAnswer::callee)
+      .def_readonly("vendor_gateways", &PolicyAnswer::vendor_gateways);
+
+  py::class_<SwitchCounters>(m, "SwitchCounters")
+      .def_readonly("calls_started", &SwitchCounters::calls_started)
+      .def_readonly("calls_answered", &SwitchCounters::calls_answered)
+      .def_readonly("calls_ended", &SwitchCounters::calls_ended)
+      .def_readonly("calls_refused", &SwitchCounters::calls_refused)
+      .def_readonly("calls_live", &SwitchCounters::calls_live)
+      .def_readonly("events_dropped", &SwitchCounters::events_dropped)
+      .def_readonly("datagrams_received", &SwitchCounters::datagrams_received)
+      .def_readonly("malformed", &SwitchCounters::malformed)
+      .def_readonly("retransmissions", &SwitchCounters::retransmissions)
+      .def_readonly("journal_records", &SwitchCounters::journal_records)
+      .def_readonly("journal_lag", &SwitchCounters::journal_lag)
+      .def_readonly("journal_writable", &SwitchCounters::journal_writable)
+      .def_readonly("calls_by_worker", &SwitchCounters::calls_by_worker);
+
+  py::class_<SwitchOptions>(m, "SwitchOptions")
+      .def(py::init<>())
+      .def_readwrite("event_queue_max", &SwitchOptions::event_queue_max)
+      .def_readwrite("log_level", &SwitchOptions::log_level)
+      .def_readwrite("has_policy", &SwitchOptions::has_policy)
+      .def_readwrite("policy_deadline_us", &SwitchOptions::policy_deadline_us)
+      .def_readwrite("policy_default", &SwitchOptions::policy_default)
+      .def_readwrite("cdr_sinks", &SwitchOptions::cdr_sinks);
+
+  py::class_<SwitchObject, std::shared_ptr<SwitchObject>>(m, "Switch")
+      .def(
+          py::init([](const ConfigReading& reading, const SwitchOptions& options) {
+            const SwitchConfig config = usable(reading);
+            auto object = std::make_shared<SwitchObject>(options);
+            SwitchHooks hooks = object->hooks();
+            object->adopt(take(unlocked([&] { return Switch::create(config, std::move(hooks)); })));
+            return object;
+          }),
+          "config"_a, "options"_a)
+      .def("start",
+           [](SwitchObject& s) {
+             const auto body = s.open();
+             take(unlocked([&] { return body->start(); }));
+           })
+      .def("drain", [](SwitchObject& s) { s.open()->drain(); })
+      .def(
+          "wait_idle",
+          [](SwitchObject& s, std::int64_t timeout_us) {
+            const auto body = s.open();
+            take(unlocked([&] { return body->wait_idle(timeout_us); }));
+          },
+          "timeout_us"_a)
+      .def("close", &SwitchObject::close)
+      .def(
+          "reload",
+          [](SwitchObject& s, const ConfigReading& reading) {
+            const auto body = s.open();
+            const SwitchConfig config = usable(reading);
+            return take(unlocked([&] { return body->reload(config); }));
+          },
+          "config"_a)
+      .def("live_calls", [](SwitchObject& s) { return s.open()->live_calls(); })
+      .def("calls",
+           [](SwitchObject& s) {
+             const auto body = s.open();
+             return unlocked([&] { return body->calls(); });
+           })
+      .def(
+          "disconnect",
+          [](SwitchObject& s, std::uint64_t id) {
+            const auto body = s.open();
+            take(unlocked([&] { return body->disconnect(id); }));
+          },
+          "id"_a)
+      .def(
+          "answer",
+          [](SwitchObject& s, std::uint64_t token, const PolicyAnswer& answer) {
+            const auto body = s.open();
+            unlocked([&] { body->answer(token, answer); });
+          },
+          "token"_a, "answer"_a)
+      .def("accounts",
+           [](SwitchObject& s) {
+             py::list all;
+             for (const AccountState& state : s.open()->accounts())
+               all.append(state_dict(state));
+             return all;
+           })
+      .def(
+          "account",
+          [](SwitchObject& s, const std::string& id) -> py::object {
+            const auto state = s.open()->account(id);
+            if (!state) return py::none();
+            return state_dict(*state);
+          },
+          "id"_a)
+      .def(
+          "pay",
+          [](SwitchObject& s, const std::string& account, Amount amount, const std::string& memo) {
+            const auto body = s.open();
+            return take(unlocked([&] { return body->pay(account, amount, memo); }));
+          },
+          "account"_a, "amount"_a, "memo"_a = "")
+      .def("gateways",
+           [](SwitchObject& s) {
+             py::list all;
+             for (const GatewayView& g : s.open()->gateways())
+               all.append(py::dict("id"_a = g.id, "is_vendor"_a = g.is_vendor, "calls"_a = g.calls,
+                                   "line_limit"_a = g.line_limit, "locked"_a = g.locked));
+             return all;
+           })
+      .def("counters", [](SwitchObject& s) { return s.open()->counters(); })
+      .def(
+          "cdrs",
+          [](SwitchObject& s, const CdrQuery& query) {
+            const auto body = s.open();
+            return take(unlocked([&] { return body->cdrs(query); }));
+          },
+          "query"_a)
+      .def(
+          "explain_json",
+          [](SwitchObject& s, std::string from, std::string caller, std::string callee,
+             std::optional<std::int64_t> at_us) {
+            const auto body = s.open();
+            const auto request =
+                make_request(std::move(from), std::move(caller), std::move(callee), at_us);
+            return take(unlocked([&] { return body->explain(request); }));
+          },
+          "from_"_a, "caller"_a, "callee"_a, "at_us"_a)
+      .def("listening",
+           [](SwitchObject& s) {
+             std::vector<std::string> all;
+             for (const ListenConfig& l : s.open()->listening())
+               all.push_back((l.transport == SipTransport::tcp ? "tcp:" : "udp:") +
+                             l.address.to_string());
+             return all;
+           })
+      .def("fileno", [](SwitchObject& s) { return s.events->descriptor(); })
+      .def("take_events", [](SwitchObject& s) { return s.events->take_all(); })
+      .def("take_log", [](SwitchObject& s) { return s.log->take_all(); })
+      .def_property_readonly("events_dropped", [](SwitchObject& s) { return s.events->dropped(); })
+      .def("next_question", [](SwitchObject& s) {
+        const auto questions = s.questions;
+        return unlocked([&] { return questions->wait(); });
+      });
+
+  py::class_<Admin>(m, "AdminServer")
+      .def(py::init([](const ConfigReading& reading, const std::shared_ptr<SwitchObject>& served) {
+             const SwitchConfig config = usable(reading);
+             const auto body = served->open();
+             auto server = take(unlocked([&] { return AdminServer::create(config, *body); }));
+             auto admin = std::make_unique<Admin>();
+             admin->served = served;
+             admin->body.emplace(std::move(server));
+             return admin;
+           }),
+           "config"_a, "switch"_a)
+      .def_property_readonly(
+          "address", [](const Admin& a) { return a.body ? a.body->address() : SocketAddress(); })
+      .def("close", &Admin::close)
+      .def("__enter__", [](py::object self) { return self; })
+      .def("__exit__", [](Admin& a, const py::args&) { a.close(); });
+}
+
+}  // namespace binding

@@ -1,0 +1,147 @@
+"""tandem: an embeddable class-4 softswitch.
+
+Every part works alone (RouteTable, RewriteRules, RateDeck, AccountBook, CdrJournal, MediaRelay), and Switch wires
+them together. Money is decimal.Decimal, times are microseconds since 1970 UTC, durations carry their unit in the
+name. What cannot be done raises tandem.Error. With multiprocessing use the start method "spawn": only the calling
+thread survives a fork.
+"""
+from __future__ import annotations
+
+import json
+from typing import Any, Optional, cast
+
+from ._tandem import (
+    AccountBook,
+    AdminServer,
+    Attempt,
+    CallView,
+    Cdr,
+    CdrJournal,
+    CdrQuery,
+    Charge,
+    ChargeFacts,
+    Config,
+    ErrorCode,
+    Event,
+    FeeRules,
+    MediaRelay,
+    MediaSession,
+    MediaSide,
+    MediaSideStats,
+    MoneyHold,
+    NumberPolicy,
+    PolicyAnswer,
+    PolicyQuestion,
+    PrefixMode,
+    Rate,
+    RateDeck,
+    RewriteRules,
+    RouteTable,
+    SourceTable,
+    SwitchCounters,
+    VendorRoute,
+    __version__,
+    available_time_s,
+    config_reference,
+    csv_header,
+    format_time_us,
+    parse_time_us,
+    query_cdr_folder,
+    rate_call,
+    reason_facts,
+)
+from . import _tandem
+from .errors import Error
+from .switch import ConfigSource, Switch, serve_admin, to_config
+from . import sim
+
+__all__ = [
+    "AccountBook",
+    "AdminServer",
+    "Attempt",
+    "CallView",
+    "Cdr",
+    "CdrJournal",
+    "CdrQuery",
+    "Charge",
+    "ChargeFacts",
+    "Config",
+    "ConfigSource",
+    "Error",
+    "ErrorCode",
+    "Event",
+    "FeeRules",
+    "MediaRelay",
+    "MediaSession",
+    "MediaSide",
+    "MediaSideStats",
+    "MoneyHold",
+    "NumberPolicy",
+    "PolicyAnswer",
+    "PolicyQuestion",
+    "PrefixMode",
+    "Rate",
+    "RateDeck",
+    "RewriteRules",
+    "RouteTable",
+    "SourceTable",
+    "Switch",
+    "SwitchCounters",
+    "VendorRoute",
+    "__version__",
+    "available_time_s",
+    "config_reference",
+    "csv_header",
+    "explain",
+    "format_time_us",
+    "parse_time_us",
+    "query_cdr_folder",
+    "query_cdrs",
+    "rate",
+    "rate_call",
+    "rate_number",
+    "read_config",
+    "reason_facts",
+    "serve_admin",
+    "sim",
+]
+
+
+def read_config(source: ConfigSource, folder: str = ".") -> Config:
+    """Reads a configuration, right or wrong: `.errors` lists every (JSON pointer, message) found."""
+    return to_config(source, folder)
+
+
+def explain(
+    config: ConfigSource, from_: str, caller: str, callee: str, at_us: Optional[int] = None
+) -> dict[str, Any]:
+    """What would become of a call, without a running switch: stages, candidates, exclusions."""
+    return cast("dict[str, Any]", json.loads(_tandem.explain_json(to_config(config), from_, caller, callee, at_us)))
+
+
+def rate(
+    config: ConfigSource, deck: str, callee: str, seconds: int, at_us: Optional[int] = None
+) -> dict[str, Any]:
+    """Rates a call against a deck of a configuration, with the steps of the calculation. Money is text there."""
+    return cast("dict[str, Any]", json.loads(_tandem.rate_json(to_config(config), deck, callee, seconds, at_us)))
+
+
+def rate_number(
+    deck: RateDeck,
+    callee: str,
+    talk_time_ms: int,
+    at_us: int,
+    rules: Optional[FeeRules] = None,
+    free_numbers: Optional[list[str]] = None,
+) -> dict[str, Any]:
+    """The same against a deck alone."""
+    text = deck.rate_number_json(callee, talk_time_ms, at_us, rules or FeeRules(), free_numbers or [])
+    return cast("dict[str, Any]", json.loads(text))
+
+
+def query_cdrs(config: ConfigSource, **query: Any) -> list[Cdr]:
+    """Records of the configured SQLite sinks, newest first, beside a running switch or without one.
+
+    Keywords: those of CdrQuery.
+    """
+    return _tandem.query_cdrs(to_config(config), CdrQuery(**query))

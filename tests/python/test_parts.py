@@ -1,0 +1,161 @@
+"""The parts alone: numbers, routes, sources, rating, accounts, records, media."""
+import json
+import threading
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import tandem
+
+
+def test_an_error_has_code_and_message() -> None:
+    with pytest.raises(tandem.Error) as raised:
+        tandem.RewriteRules("0")
+    assert raised.value.code == tandem.ErrorCode.invalid_argument
+    assert raised.value.message
+    assert str(raised.value).startswith("invalid_argument: ")
+
+
+def test_rules_rewrite() -> None:
+    rules = tandem.RewriteRules("0:86,00:")
+    assert rules.apply("02112345") == "862112345"
+    assert rules.matching_rule("0044") == 1
+    assert rules.matching_rule("44") is None
+    assert len(rules) == 2
+
+
+def test_routes_are_found_best_first() -> None:
+    builder = tandem.RouteTable.Builder()
+    builder.add(tandem.VendorRoute("a", ["44"], line_limit=100))
+    builder.add(tandem.VendorRoute("b", ["44"], line_limit=100))
+    builder.add(tandem.VendorRoute("london", ["4420"]))
+    with pytest.raises(tandem.Error) as raised:
+        builder.add(tandem.VendorRoute("a"))
+    assert raised.value.code == tandem.ErrorCode.already_exists
+    table = builder.build()
+    assert table.lookup("442079460000") == ["london", "a", "b"]
+    assert table.lookup("441", loads={"a": 10, "b": 1}) == ["b", "a"]
+    assert [table.lookup("441", rotate=True)[0] for _ in range(3)] == ["a", "b", "a"]
+    assert table.lookup("33") == []
+    why = table.explain("441")
+    assert why["candidates"][0]["prefix"] == "44"
+    assert why["excluded"] == [{"gateway": "london", "reason": "no_prefix_match", "number": "accepted"}]
+
+
+def test_sources_are_identified() -> None:
+    builder = tandem.SourceTable.Builder()
+    builder.add("acme", ["192.0.2.0/24"], numbers=tandem.NumberPolicy(deny_callee_prefixes=["49"]))
+    table = builder.build()
+    found = table.identify("192.0.2.7:5060", "1", "44")
+    assert found is not None and found["customer"] == "acme" and found["accepted"]
+    refused = table.identify("192.0.2.7:5060", "1", "49")
+    assert refused is not None and refused["restriction"] == "callee_denied"
+    assert table.identify("198.51.100.1:5060") is None
+
+
+def test_money_is_decimal_and_never_float() -> None:
+    rate = tandem.Rate("44", "0.60", first_s=60, next_s=60)
+    charge = tandem.rate_call(rate, 61_000)
+    assert charge.charge == Decimal("1.20") and charge.billed_time_s == 120
+    assert tandem.available_time_s(rate, Decimal("1.19999999")) == 60
+    assert tandem.Rate("1", Decimal("1E+1")).price == 10
+    with pytest.raises(TypeError):
+        tandem.Rate("44", 0.6)  # type: ignore[arg-type]
+
+
+def test_a_deck_finds_and_rates() -> None:
+    deck = tandem.RateDeck.from_csv("retail", "prefix,price\n44,0.60\n4420,0.30\n")
+    reason, rate = deck.find("442079460000", 1)
+    assert reason == "" and rate is not None and rate.prefix == "4420"
+    assert deck.find("7", 1) == ("RateNotFound", None)
+    assert tandem.rate_number(deck, "4411", 60_000, 1)["charge"] == "0.60"
+    with pytest.raises(IndexError):
+        deck[2]
+
+
+def test_accounts_hold_money_once() -> None:
+    book = tandem.AccountBook()
+    book.provision("acme", balance="1.00")
+    assert book.pay("acme", 1) == 2
+    reason, hold = book.open_call("acme", "1.50", 1)
+    assert reason == "" and hold is not None
+    assert book.open_call("acme", "1.50", 1)[0] == "AccountBalanceNotEnough"
+    assert not hold.renew(3)
+    assert hold.settle("0.50") == Decimal("0.50")
+    assert book.state("acme")["balance"] == Decimal("1.50")
+    other, kept = book.open_call("acme", "1", 1)
+    del book  # the hold keeps the book
+    assert other == "" and kept is not None and kept.held == 1
+
+
+def record(callee: str = "442079460000") -> tandem.Cdr:
+    cdr = tandem.Cdr()
+    cdr.call_id = "abc@192.0.2.1"
+    cdr.callee_in = cdr.callee = cdr.callee_out = callee
+    cdr.ended_at_us = 1767225600000000
+    cdr.end_reason = "NormalCallClearing"
+    return cdr
+
+
+class ListSink:
+    def __init__(self, refusals: int = 0) -> None:
+        self.cdrs: list[tandem.Cdr] = []
+        self.flushes = 0
+        self.refusals = refusals
+        self.got_one = threading.Event()
+
+    def write(self, cdr: tandem.Cdr) -> None:
+        if self.refusals > 0:
+            self.refusals -= 1
+            raise RuntimeError("not now")
+        self.cdrs.append(cdr)
+        self.got_one.set()
+
+    def flush(self) -> None:
+        self.flushes += 1
+
+
+def test_a_record_is_a_value() -> None:
+    cdr = record()
+    assert json.loads(cdr.to_json())["end_reason"] == "NormalCallClearing"
+    with pytest.raises(tandem.Error):
+        cdr.end_reason = "Nonsense"
+    assert tandem.csv_header().startswith("record_id,")
+
+
+def test_a_journal_serves_python_sinks(tmp_path: Path) -> None:
+    sink = ListSink()
+    with tandem.CdrJournal(str(tmp_path / "journal"), {"list": sink}, segment_bytes=1 << 20) as journal:
+        number = journal.append(record())
+        journal.wait_durable(number)
+        assert journal.is_writable
+    assert [cdr.callee for cdr in sink.cdrs] == ["442079460000"]
+    assert sink.cdrs[0].record_id == number and sink.flushes > 0
+    with pytest.raises(tandem.Error) as raised:
+        journal.append(record())
+    assert raised.value.code == tandem.ErrorCode.wrong_state
+
+
+def test_a_sink_that_raises_is_offered_the_record_again(tmp_path: Path) -> None:
+    sink = ListSink(refusals=1)
+    with tandem.CdrJournal(str(tmp_path / "journal"), {"list": sink}, segment_bytes=1 << 20) as journal:
+        journal.append(record())
+        assert sink.got_one.wait(20)
+        assert journal.sinks()[0]["failures"] >= 1
+    assert len(sink.cdrs) == 1
+
+
+def test_the_relay_gives_ports() -> None:
+    side = tandem.MediaSide.caller
+    with tandem.MediaRelay("127.0.0.1", ports=(42000, 42199), ready_pairs=4) as relay:
+        with relay.open() as session:
+            host, _, port = session.local_rtp(side).partition(":")
+            assert host == "127.0.0.1" and int(port) % 2 == 0
+            session.set_remote(side, "127.0.0.1:40000")
+            assert session.stats(side).packets_received == 0
+            assert session.remote(side) is None
+            assert relay.stats().sessions == 1
+        with pytest.raises(tandem.Error):
+            relay.open(6, 4)
+    with pytest.raises(tandem.Error):
+        relay.open()

@@ -1,0 +1,294 @@
+"""A switch on loopback, in virtual time, and at the end of the interpreter."""
+import asyncio
+import gc
+import json
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+import tandem
+from tandem import sim
+
+
+def config(folder: Path, **more: Any) -> dict[str, Any]:
+    return {
+        "database": str(folder / "switch.db"),
+        "sip": {"listen": ["udp:127.0.0.1:0"]},
+        "media": {"ports": [43000, 43199]},
+        "cdr": {"journal": str(folder / "journal"), "sinks": [{"type": "sqlite", "path": str(folder / "cdr")}]},
+        "provision": {
+            "accounts": [{"id": "acme", "balance": Decimal("1.00"), "rate_deck": "retail"}],
+            "rate_decks": [{"id": "retail", "rates": [{"prefix": "44", "price": "0.60"}]}],
+            "customer_gateways": [{"id": "cust", "addresses": ["127.0.0.9"], "account": "acme"}],
+            "vendor_gateways": [{"id": "v1", "addresses": ["127.0.0.1:9"], "prefixes": ["44"]}],
+        },
+        **more,
+    }
+
+
+def ask(switch: tandem.Switch, method: str, source: str = "127.0.0.1") -> str:
+    """Sends a request and gives the first line of its final response."""
+    host, _, port = switch.listening()[0].removeprefix("udp:").partition(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        out.bind((source, 0))
+        out.settimeout(20)
+        own = out.getsockname()[1]
+        lines = [
+            f"{method} sip:442079460000@{host} SIP/2.0",
+            f"Via: SIP/2.0/UDP {source}:{own};branch=z9hG4bK-{own};rport",
+            f"From: <sip:1000@{source}>;tag=1",
+            f"To: <sip:442079460000@{host}>",
+            f"Call-ID: {method}-{own}@{source}",
+            f"Contact: <sip:1000@{source}:{own}>",
+            f"CSeq: 1 {method}",
+            "Max-Forwards: 70",
+            "Content-Length: 0",
+        ]
+        out.sendto(("\r\n".join(lines) + "\r\n\r\n").encode(), (host, int(port)))
+        while True:
+            first = out.recv(4096).decode().partition("\r\n")[0]
+            if not first.startswith("SIP/2.0 1"):
+                return first
+
+
+def test_a_configuration_reports_every_error() -> None:
+    read = tandem.read_config({"sip": {"listen": ["udp:127.0.0.1:0"]}, "nonsense": 1, "parameters": {"max_calls": -5}})
+    assert [pointer for pointer, _ in read.errors] == ["/nonsense", "/parameters/max_calls"]
+    with pytest.raises(tandem.Error) as raised:
+        tandem.Switch(read)
+    assert "/nonsense" in raised.value.message and "/parameters/max_calls" in raised.value.message
+
+
+def test_questions_need_no_switch(tmp_path: Path) -> None:
+    given = config(tmp_path)
+    assert tandem.rate(given, "retail", "442079460000", 60)["charge"] == "0.60"
+    assert tandem.explain(given, "cust", "1000", "442079460000")["candidates"][0]["gateway"] == "v1"
+    assert tandem.query_cdrs(given) == []
+
+
+def test_a_switch_answers_options(tmp_path: Path) -> None:
+    with tandem.Switch(config(tmp_path), log_level="info") as switch:
+        assert ask(switch, "OPTIONS") == "SIP/2.0 200 OK"
+        assert switch.pay("acme", "5.00", memo="transfer") == Decimal("6.00")
+        account = switch.account("acme")
+        assert account is not None and account["balance"] == Decimal("6.00")
+        assert switch.account("nobody") is None
+        assert {g["id"] for g in switch.gateways()} == {"cust", "v1"}
+        assert switch.calls() == [] and switch.live_calls() == 0
+        assert switch.counters().datagrams_received >= 1
+        assert switch.reload(config(tmp_path)) == []
+        with pytest.raises(tandem.Error) as raised:
+            switch.disconnect(12345)
+        assert raised.value.code == tandem.ErrorCode.not_found
+        assert isinstance(switch.take_log(), list)
+    with pytest.raises(tandem.Error) as raised:
+        switch.start()
+    assert raised.value.code == tandem.ErrorCode.wrong_state
+    switch.close()
+
+
+def test_a_policy_callback_refuses_and_events_tell(tmp_path: Path) -> None:
+    threads: list[str] = []
+
+    def refuse(question: tandem.PolicyQuestion) -> tandem.PolicyAnswer:
+        threads.append(threading.current_thread().name)
+        assert question.callee == "442079460000"
+        return tandem.PolicyAnswer(False, sip_status=488)
+
+    with tandem.Switch(config(tmp_path), on_policy=refuse, policy_deadline_us=10_000_000) as switch:
+        assert ask(switch, "INVITE", "127.0.0.9").startswith("SIP/2.0 488")
+        kinds: list[str] = []
+        while "call_ended" not in kinds:
+            events = switch.wait_events(20)
+            assert events
+            kinds += [event.kind for event in events]
+        assert kinds[0] == "call_started"
+        assert events[-1].cdr is not None and events[-1].cdr.sip_status == 488
+    assert threads == ["tandem-policy"]
+
+
+def test_a_policy_callback_that_raises_leaves_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raised: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+
+    def broken(question: tandem.PolicyQuestion) -> Optional[tandem.PolicyAnswer]:
+        raise ZeroDivisionError
+
+    default = tandem.PolicyAnswer(False, sip_status=480)
+    with tandem.Switch(config(tmp_path), on_policy=broken, policy_deadline_us=100_000, policy_default=default) as switch:
+        assert ask(switch, "INVITE", "127.0.0.9").startswith("SIP/2.0 480")
+    assert raised[0].exc_type is ZeroDivisionError
+
+
+def test_events_come_through_asyncio(tmp_path: Path) -> None:
+    async def first_ended(switch: tandem.Switch) -> tandem.Event:
+        async for event in switch.events():
+            if event.kind == "call_ended":
+                return event
+        raise AssertionError("the events ended")
+
+    async def run(switch: tandem.Switch) -> tandem.Event:
+        waiting = asyncio.create_task(first_ended(switch))
+        await asyncio.get_running_loop().run_in_executor(None, ask, switch, "INVITE", "127.0.0.9")
+        return await asyncio.wait_for(waiting, 30)
+
+    refuse = tandem.PolicyAnswer(False, sip_status=403)
+    with tandem.Switch(config(tmp_path), on_policy=lambda question: refuse) as switch:
+        event = asyncio.run(run(switch))
+    assert event.call.callee == "442079460000"
+
+
+def test_sinks_in_python_get_the_records_of_a_switch(tmp_path: Path) -> None:
+    got: list[tandem.Cdr] = []
+
+    class Sink:
+        def write(self, cdr: tandem.Cdr) -> None:
+            got.append(cdr)
+
+        def flush(self) -> None:
+            pass
+
+    refuse = tandem.PolicyAnswer(False, sip_status=403)
+    with tandem.Switch(config(tmp_path), cdr_sinks=[Sink()], on_policy=lambda question: refuse) as switch:
+        ask(switch, "INVITE", "127.0.0.9")
+    assert [cdr.sip_status for cdr in got] == [403]
+
+
+def test_the_admin_api_is_served(tmp_path: Path) -> None:
+    with tandem.Switch(config(tmp_path, admin={"listen": "127.0.0.1:0"})) as switch:
+        with tandem.serve_admin(switch) as admin:
+            with urllib.request.urlopen(f"http://{admin.address}/api/v1/accounts", timeout=20) as reply:
+                assert json.load(reply)[0]["id"] == "acme"
+
+
+def test_many_threads_may_ask_while_it_closes(tmp_path: Path) -> None:
+    switch = tandem.Switch(config(tmp_path))
+    switch.start()
+    begun = threading.Barrier(5)
+    wrong: list[BaseException] = []
+
+    def work() -> None:
+        begun.wait()
+        try:
+            for _ in range(200):
+                switch.counters()
+                switch.calls()
+        except tandem.Error as error:
+            if error.code != tandem.ErrorCode.wrong_state:
+                wrong.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    begun.wait()
+    switch.close()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_dropping_a_running_switch_closes_it(tmp_path: Path) -> None:
+    before = threading.active_count()
+    switch = tandem.Switch(config(tmp_path), on_policy=lambda question: None)
+    switch.start()
+    port = int(switch.listening()[0].rpartition(":")[2])
+    thread = switch._questions
+    del switch
+    gc.collect()
+    assert thread is not None
+    thread.join(20)
+    assert threading.active_count() == before
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+        again.bind(("127.0.0.1", port))
+
+
+ENDINGS = {
+    "left running": "switch.start()",
+    "closed twice": "switch.start(); switch.close(); switch.close()",
+    "never started": "",
+    "in a cycle": "switch.start(); cycle = [switch]; cycle.append(cycle); del switch, cycle",
+    "with an exception": "switch.start(); raise SystemExit(3)",
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_interpreter_ends_cleanly(tmp_path: Path, ending: str) -> None:
+    script = (
+        "import json, sys, tandem\n"
+        "class Sink:\n"
+        "    def write(self, cdr): pass\n"
+        "    def flush(self): pass\n"
+        "switch = tandem.Switch(json.loads(sys.argv[1]), on_policy=lambda q: None, cdr_sinks=[Sink()])\n"
+        f"journal = tandem.CdrJournal(sys.argv[2], {{'sink': Sink()}}, segment_bytes=1 << 20)\n"
+        "journal.append(tandem.Cdr())\n" + ENDINGS[ending] + "\n"
+    )
+    given = json.dumps(config(tmp_path), default=str)
+    ended = subprocess.run(
+        [sys.executable, "-c", script, given, str(tmp_path / "own")], capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stderr) == (3 if "SystemExit" in ENDINGS[ending] else 0, "")
+
+
+def sim_config() -> dict[str, Any]:
+    return {
+        "sip": {"listen": ["udp:10.0.0.1:5060"]},
+        "media": {"address": "10.0.0.1"},
+        "provision": {
+            "accounts": [{"id": "acme", "balance": "100.00", "rate_deck": "retail"}],
+            "rate_decks": [{"id": "retail", "rates": [{"prefix": "44", "price": "0.60", "first_s": 60, "next_s": 60}]}],
+            "customer_gateways": [{"id": "cust", "addresses": ["10.0.0.2"], "account": "acme"}],
+            "vendor_gateways": [{"id": "v1", "addresses": ["10.0.0.9:5060"], "prefixes": ["44"]}],
+        },
+    }
+
+
+def test_a_call_in_virtual_time() -> None:
+    world = sim.World(seed=7)
+    switch = world.create_switch(sim_config())
+    switch.start()
+    vendor = world.add_endpoint("10.0.0.9:5060")
+    customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+    vendor.set_plan(sim.AnswerPlan(ring_after_us=500_000, answer_after_us=2_000_000))
+    call = customer.dial("442079460000", plan=sim.DialPlan(hang_up_after_us=61_000_000))
+    assert world.run_until(lambda: call.was_answered, 10_000_000)
+    assert world.run_until_idle()
+    (cdr,) = world.cdrs()
+    assert cdr.charge == Decimal("1.20") and cdr.end_reason == "NormalCallClearing"
+    assert [event.kind for event in switch.take_events()][-1] == "call_ended"
+    assert vendor.received("INVITE") == 1
+    switch.close()
+
+
+def test_a_policy_in_virtual_time_and_errors_in_callbacks() -> None:
+    world = sim.World()
+    answers = [tandem.PolicyAnswer(False, sip_status=488)]
+    with world.create_switch(sim_config(), on_policy=lambda question: answers[0]):
+        customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+        call = customer.dial("442079460000")
+        assert world.run_until(lambda: call.is_over, 10_000_000)
+        assert call.status == 488
+        with pytest.raises(ZeroDivisionError):
+            world.run_until(lambda: bool(1 // 0), 1_000_000)
+        with pytest.raises(AttributeError):
+            sim.DialPlan(nonsense=1)
+
+
+def test_a_crash_in_virtual_time_leaves_one_record() -> None:
+    world = sim.World()
+    world.add_endpoint("10.0.0.9:5060")
+    first = world.create_switch(sim_config())
+    first.start()
+    customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+    call = customer.dial("442079460000")
+    assert world.run_until(lambda: call.was_answered, 10_000_000)
+    world.run_for_us(30_000_000)
+    world.crash(first)
+    with world.create_switch(sim_config()):
+        world.run_for_us(1_000_000)
+        assert [cdr.end_reason for cdr in world.cdrs()] == ["ServerCrash"]
