@@ -166,7 +166,8 @@ pid_t start_kamailio(const std::string& folder, std::uint16_t sip_port, std::uin
   std::ofstream(file)
       << "listen=udp:127.0.0.1:" << sip_port << "\nchildren=1\ndisable_tcp=yes\n"
       << "log_stderror=yes\ndebug=-1\nloadmodule \"tm.so\"\nloadmodule \"rr.so\"\n"
-      << "loadmodule \"pv.so\"\nloadmodule \"textops.so\"\nloadmodule \"sl.so\"\n"
+      << "loadmodule \"pv.so\"\nloadmodule \"textops.so\"\nloadmodule \"siputils.so\"\nloadmodule "
+         "\"sl.so\"\n"
       << "request_route {\n  if (has_totag()) { if (loose_route()) t_relay(); exit; }\n"
       << "  record_route();\n  $du = \"sip:127.0.0.1:" << vendor_port << "\";\n  t_relay();\n}\n";
   std::fflush(nullptr);
@@ -257,7 +258,7 @@ std::string to_json(const std::vector<Run>& runs) {
   return out + "]";
 }
 
-constexpr double rates[] = {1000, 2000, 4000};
+constexpr double rates[] = {500, 1000, 2000, 4000};
 
 std::vector<Run> measure_rates(const Target& target, std::uint16_t sip_port,
                                std::uint16_t vendor_port) {
@@ -298,21 +299,24 @@ TANDEM_BENCH("sip.b2bua_cpu_us_per_call", "us") {
   if (value == nullptr) return Figure::skipped("no rate was clean: " + to_json(ours));
   std::string detail = "{\"cps\":" + std::to_string(static_cast<int>(value->rate)) +
                        ",\"workers\":1,\"vendors\":51,\"rates\":" + to_json(ours);
-  for (const Run& run : theirs) {
-    // Compared at the same rate, or at the highest that the peer carried.
-    if (!run.is_clean() || run.rate > value->rate) continue;
-    const auto same = std::find_if(ours.begin(), ours.end(),
-                                   [&](const Run& own) { return own.rate == run.rate; });
-    if (&run != best(theirs) && run.rate != value->rate) continue;
+  // Compared at the highest rate that both carried.
+  const Run* both_ours = nullptr;
+  const Run* both_theirs = nullptr;
+  for (std::size_t i = 0; i < std::min(ours.size(), theirs.size()); ++i) {
+    if (!ours[i].is_clean() || !theirs[i].is_clean()) continue;
+    both_ours = &ours[i];
+    both_theirs = &theirs[i];
+  }
+  if (both_theirs != nullptr) {
     char text[160];
     std::snprintf(text, sizeof text,
                   ",\"peer\":{\"name\":\"kamailio record-route proxy\",\"cps\":%.0f,\"us\":%.1f},"
                   "\"ratio\":%.3f",
-                  run.rate, run.us_per_call, same->us_per_call / run.us_per_call);
+                  both_theirs->rate, both_theirs->us_per_call,
+                  both_ours->us_per_call / both_theirs->us_per_call);
     detail += text;
-    break;
   }
-  detail += theirs.empty() ? ",\"peer\":null" : ",\"peer_rates\":" + to_json(theirs);
+  detail += theirs.empty() ? std::string(",\"peer\":null") : ",\"peer_rates\":" + to_json(theirs);
   return Figure{value->us_per_call, detail + "}"};
 }
 

@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -57,6 +58,20 @@ def free_port(address="127.0.0.1", transport=socket.SOCK_DGRAM):
             return port
 
 
+def free_range(address, ports):
+    """First of so many UDP ports that nobody uses, below those that the system gives out by itself (32768 and up)."""
+    for _ in range(200):
+        low = random.randrange(10000, 32700 - ports, 2)
+        try:
+            for port in range(low, low + ports, 25):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                    probe.bind((address, port))
+        except OSError:
+            continue
+        return low
+    raise Failure("no %d media ports are free" % ports)
+
+
 def wait_until(condition, seconds, what):
     """Polls until `condition()` is true and returns its value."""
     end = time.monotonic() + seconds
@@ -81,7 +96,7 @@ class Switch:
     """tandem-switch with a generated configuration. `vendors`: list of dicts of vendor_gateways[]."""
 
     def __init__(self, name, vendors, customers=None, parameters=None, workers=1, address="127.0.0.1", tcp=False,
-                 media="off", balance="1000000", runner=(), cpus=None, media_ports=2000):
+                 media="off", balance="1000000", runner=(), cpus=None, media_ports=400):
         self.folder = folder(name)
         self.address = address
         self.port = free_port() if address == "127.0.0.1" else 5060
@@ -93,8 +108,7 @@ class Switch:
         listen = ["udp:%s:%d" % (address, self.port)]
         if tcp:
             listen.append("tcp:%s:%d" % (address, self.port))
-        # Below the ports that the system gives out by itself (32768 and up), which free_port() may return.
-        low = 10000 + os.getpid() % 100 * 100
+        low = free_range("127.0.0.1", media_ports)
         rate = {"prefix": "", "price": "0.60", "per_s": 60, "first_s": 1, "next_s": 1}
         cost = {"prefix": "", "price": "0.30", "per_s": 60, "first_s": 1, "next_s": 1}
         self.config = {
