@@ -30,12 +30,17 @@ int main(int argc, char** argv) {
   tandem_switch_hooks hooks = TANDEM_SWITCH_HOOKS_INIT;
   tandem_address address;
   char config[1024];
-  snprintf(config, sizeof config,
-           "{\"sip\": {\"listen\": [\"%s\"]},\n"
-           " \"provision\": {\n"
-           "  \"customer_gateways\": [{\"id\": \"cust\", \"addresses\": [\"127.0.0.2\"]}],\n"
-           "  \"vendor_gateways\": [{\"id\": \"v1\", \"addresses\": [\"127.0.0.1:5070\"]}]}}",
-           argc > 2 ? argv[2] : "udp:127.0.0.1:5060");
+  snprintf(
+      config, sizeof config,
+      "{\"sip\": {\"listen\": [\"%s\"]},\n"
+      " \"provision\": {\n"
+      "  \"accounts\": [{\"id\": \"acme\", \"balance\": \"9.00\", \"rate_deck\": \"retail\"}],\n"
+      "  \"rate_decks\": [{\"id\": \"retail\", \"rates\": [{\"prefix\": \"44\", \"price\": "
+      "\"0.60\"}]}],\n"
+      "  \"customer_gateways\": [{\"id\": \"cust\", \"addresses\": [\"127.0.0.2\"], \"account\": "
+      "\"acme\"}],\n"
+      "  \"vendor_gateways\": [{\"id\": \"v1\", \"addresses\": [\"127.0.0.1:5070\"]}]}}",
+      argc > 2 ? argv[2] : "udp:127.0.0.1:5060");
   hooks.on_event = on_event;
   hooks.on_policy = on_policy;
   if (tandem_switch_create_json(config, NULL, &hooks, &running) != TANDEM_OK) return fail("create");

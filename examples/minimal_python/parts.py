@@ -15,7 +15,9 @@ switch = world.create_switch({
     "sip": {"listen": ["udp:10.0.0.1:5060"]},
     "media": {"address": "10.0.0.1"},
     "provision": {
-        "customer_gateways": [{"id": "cust", "addresses": ["10.0.0.2"]}],
+        "accounts": [{"id": "acme", "balance": "100.00", "rate_deck": "retail"}],
+        "rate_decks": [{"id": "retail", "rates": [{"prefix": "44", "price": "0.60"}]}],
+        "customer_gateways": [{"id": "cust", "addresses": ["10.0.0.2"], "account": "acme"}],
         "vendor_gateways": [{"id": "v1", "addresses": ["10.0.0.9:5060"]}],
     },
 })
@@ -24,4 +26,5 @@ with switch:
     customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
     customer.dial("442079460000", plan=sim.DialPlan(hang_up_after_us=61_000_000))
     world.run_until_idle()
-    print(world.cdrs())
+    (cdr,) = world.cdrs()
+    print(cdr.end_reason, cdr.charge)  # NormalCallClearing 0.61

@@ -6,7 +6,7 @@
     customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
     call = customer.dial("442079460000", plan=sim.DialPlan(hang_up_after_us=61_000_000))
     world.run_until_idle()
-    assert world.cdrs()[0].talk_time_ms == 61_000
+    assert world.cdrs()[0].end_reason == "NormalCallClearing"
 
 One thread at a time; callbacks run on the thread that runs the world.
 """
