@@ -20,8 +20,11 @@ readelf -d "$library" | sed -n 's/.*(SONAME).*\[\(.*\)\]/SONAME \1/p' >>"$tmp/sy
 have=
 if command -v abidw >/dev/null && command -v abidiff >/dev/null; then have=1; fi
 if [ -n "$have" ]; then
-  printf '[suppress_function]\n  symbol_name_not_regexp = ^tandem_\n  drop = true\n[suppress_variable]\n  symbol_name_not_regexp = ^tandem_\n  drop = true\n' >"$tmp/c-only"
-  abidw --suppressions "$tmp/c-only" --headers-dir "$headers" --drop-private-types --exported-interfaces-only \
+  printf '[suppress_function]\n  symbol_name_not_regexp = ^tandem_\n  drop = true\n[suppress_variable]\n  symbol_name_not_regexp = ^tandem_\n  drop = true\n[suppress_type]\n  name_regexp = ^(tandem|std|__gnu_cxx)::\n  drop = true\n' >"$tmp/c-only"
+  # The C headers alone make a type public: those of C++ may change, and opaque handles hold them.
+  mkdir "$tmp/headers"
+  find "$headers" -name '*.h' -exec cp {} "$tmp/headers" \;
+  abidw --suppressions "$tmp/c-only" --headers-dir "$tmp/headers" --drop-private-types --exported-interfaces-only \
     --no-corpus-path --no-comp-dir-path --no-show-locs --no-architecture --type-id-style hash \
     --out-file "$tmp/abi.xml" "$library"
   # libraries that it needs are no part of it either
