@@ -19,48 +19,57 @@ enum class Transport : std::uint8_t { udp, tcp };
 struct ListenAddress {
   Transport transport = Transport::udp;
   SocketAddress address;  ///< Port 0 takes a free one; with several workers all share it.
-  /// What Via and Contact say instead, behind NAT or when `address` is 0.0.0.0 or ::; none: `address`. Port 0:
-  /// the port of `address`.
+  /// What Via and Contact say instead, behind NAT or when `address` is 0.0.0.0 or ::; none:
+  /// `address`. Port 0: the port of `address`.
   SocketAddress advertised = {};
 };
 
 struct StackConfig {
   std::vector<ListenAddress> listen;
-  std::string product = "tandem";      ///< Server and User-Agent header (P-28); "" sends none.
-  std::int64_t t1_us = 500'000;        ///< RFC 3261 section 17.1.1.1.
+  std::string product = "tandem";  ///< Server and User-Agent header (P-28); "" sends none.
+  std::int64_t t1_us = 500'000;    ///< RFC 3261 section 17.1.1.1.
   std::int64_t t2_us = 4'000'000;
   std::int64_t t4_us = 5'000'000;
-  std::size_t transactions_max = 1'000'000;  ///< Per worker; beyond it new requests get 503 (rule 11).
-  std::size_t connections_max = 4096;        ///< TCP, per worker.
-  std::int64_t connection_idle_us = 180'000'000;  ///< A TCP connection that is silent for so long is closed.
-  std::size_t handover_bytes = 256 * 1024;   ///< Room of each pair of workers for messages on their way.
+  std::size_t transactions_max =
+      1'000'000;                       ///< Per worker; beyond it new requests get 503 (rule 11).
+  std::size_t connections_max = 4096;  ///< TCP, per worker.
+  std::int64_t connection_idle_us =
+      180'000'000;  ///< A TCP connection that is silent for so long is closed.
+  std::size_t handover_bytes =
+      256 * 1024;  ///< Room of each pair of workers for messages on their way.
   int tos = 0;
 };
 
 /// Counters of one worker; read by any thread.
 struct StackCounters {
-  std::atomic<std::uint64_t> datagrams_received{0}, messages_received{0}, messages_sent{0}, retransmissions{0},
-      malformed_dropped{0}, malformed_answered{0}, handed_over{0}, handover_drops{0}, strays_dropped{0},
-      overload_refused{0}, calls_in{0}, calls_out{0}, connections_refused{0}, send_failures{0};
-  std::atomic<std::uint64_t> dialogs_live{0}, transactions_live{0}, connections_live{0};  ///< Now, not in total.
+  std::atomic<std::uint64_t> datagrams_received{0}, messages_received{0}, messages_sent{0},
+      retransmissions{0}, malformed_dropped{0}, malformed_answered{0}, handed_over{0},
+      handover_drops{0}, strays_dropped{0}, overload_refused{0}, calls_in{0}, calls_out{0},
+      connections_refused{0}, send_failures{0};
+  std::atomic<std::uint64_t> dialogs_live{0}, transactions_live{0},
+      connections_live{0};  ///< Now, not in total.
 };
 
 /// All workers of one switch: opens the shared listeners, hands messages to their owner.
 ///
-/// Threading: create and open() before the loops start; legs(worker) is used on that worker's loop only.
+/// Threading: create and open() before the loops start; legs(worker) is used on that worker's loop
+/// only.
 class StackGroup {
  public:
-  /// `loops`: one per worker, 1..64. `inbound[i]` receives the calls of worker i. `randoms` likewise; the first
-  /// gives the group's secrets.
-  static Result<std::unique_ptr<StackGroup>> create(const StackConfig& config, const std::vector<io::Loop*>& loops,
+  /// `loops`: one per worker, 1..64. `inbound[i]` receives the calls of worker i. `randoms`
+  /// likewise; the first gives the group's secrets.
+  static Result<std::unique_ptr<StackGroup>> create(const StackConfig& config,
+                                                    const std::vector<io::Loop*>& loops,
                                                     const std::vector<InboundCalls*>& inbound,
                                                     const std::vector<Random*>& randoms, Log& log);
   virtual ~StackGroup() = default;  ///< After the loops have stopped.
 
   virtual LegFactory& legs(unsigned worker) noexcept = 0;
   [[nodiscard]] virtual const StackCounters& counters(unsigned worker) const noexcept = 0;
-  [[nodiscard]] virtual std::vector<ListenAddress> listening() const = 0;  ///< With the ports really taken.
-  virtual void set_draining(bool draining) noexcept = 0;  ///< Out-of-dialog OPTIONS are then answered 503.
+  [[nodiscard]] virtual std::vector<ListenAddress> listening()
+      const = 0;  ///< With the ports really taken.
+  virtual void set_draining(
+      bool draining) noexcept = 0;  ///< Out-of-dialog OPTIONS are then answered 503.
 };
 
 }  // namespace tandem::sip
