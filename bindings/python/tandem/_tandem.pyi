@@ -53,6 +53,10 @@ class NumberPolicy:
 class PrefixMode:
     extension: PrefixMode
     expiration: PrefixMode
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
 
 class VendorRoute:
     def __init__(
@@ -354,6 +358,10 @@ class CdrJournal:
 class MediaSide:
     caller: MediaSide
     callee: MediaSide
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
 
 class MediaSession:
     def local_rtp(self, side: MediaSide) -> str: ...
