@@ -60,7 +60,7 @@ namespace rating {
 struct Account;
 }
 
-/// Names an account of a book. Cheap to copy and keep in tables; valid as long as the book.
+/// Names an account; cheap to copy, valid as long as its book. Threading: immutable.
 class TANDEM_EXPORT AccountHandle {
  public:
   AccountHandle() noexcept = default;
@@ -74,8 +74,8 @@ class TANDEM_EXPORT AccountHandle {
   rating::Account* account_ = nullptr;
 };
 
-/// Money that one call has reserved. Belongs to the lease of the call (design rule 4) and is given
-/// back or settled exactly once; the destructor gives back what was neither.
+/// Money that one call has reserved. Belongs to the lease of the call and is given back or settled
+/// exactly once; the destructor gives back what was neither.
 ///
 /// Threading: one thread at a time; holds of one account may be used on any number of threads at
 /// once. Must end before its book.
@@ -124,8 +124,8 @@ struct CallAdmission {
 ///
 /// Threading: thread-safe. Calls with a handle are lock-free (open_call, check, charge_unchecked,
 /// pay, balance, usable and all of MoneyHold); those with an id or a settings struct take a mutex
-/// and belong off the call path. Balances are derived state (design rule 5): the journal is the
-/// truth; at start it is replayed with restore().
+/// and belong off the call path. Balances are derived state: the journal is the truth; at start
+/// they are set with restore().
 class TANDEM_EXPORT AccountBook {
  public:
   static constexpr std::size_t accounts_max = 10'000'000;
@@ -191,7 +191,7 @@ struct MeterVerdict {
   std::int64_t check_us = 0;  ///< Else call on_timer() at this monotonic time; INT64_MAX: never.
 };
 
-/// Keeps one running call inside its money (contract, rule 4).
+/// Keeps one running call inside its money (B-11).
 ///
 /// A call holds the charge of what it has talked plus a short stretch: 10 seconds, 5, 2 or 1 when
 /// the account has no more, always to the end of the started increment. It renews 2 seconds before

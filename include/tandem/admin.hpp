@@ -1,5 +1,4 @@
-// The HTTP admin API of a switch: health, metrics, calls, accounts, records, events (design section
-// 8).
+// The HTTP admin API of a switch: health, metrics, calls, accounts, records (docs/admin-api.md).
 #pragma once
 
 #include <memory>

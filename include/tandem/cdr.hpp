@@ -71,7 +71,7 @@ struct Cdr {
   ChargeFacts customer;               ///< `account` "" when nobody pays.
   std::optional<ChargeFacts> vendor;  ///< Nothing: no vendor with an account was tried.
   Reason end_reason = Reason::none;
-  int end_code = 0;    ///< SIP status, 16, or the negative code of C-08 (contract, rule 2).
+  int end_code = 0;    ///< SIP status, 16, or the negative code of C-08; see Reason.
   int sip_status = 0;  ///< Final status sent to the customer; 200 when answered; 0: none sent.
   int q850_cause = 0;
   ReleaseSide release_side = ReleaseSide::server;
@@ -81,7 +81,7 @@ struct Cdr {
   bool operator==(const Cdr&) const = default;
 };
 
-/// One object of the contract's CDR shape, without line end. `design.md` names its keys.
+/// One JSON object without line end; docs/cdr.md lists its keys.
 TANDEM_EXPORT std::string to_json(const Cdr& cdr);
 
 /// The CSV form (RFC 4180, without line end): the keys of to_json() as columns in the same order,
@@ -149,7 +149,7 @@ class TANDEM_EXPORT CdrStore {
  public:
   /// `folder` is looked at on each query, so that it need not exist yet.
   explicit CdrStore(std::string folder);
-  /// Newest first: by `ended_at_us`, then `record_id` (contract, rule 9). A record is visible
+  /// Newest first: by `ended_at_us`, then `record_id`. A record is visible
   /// within 2 s of the end of its call. Errors: invalid_argument (limit, unknown reason), io (a day
   /// file could not be read).
   Result<std::vector<Cdr>> query(const CdrQuery& query) const;

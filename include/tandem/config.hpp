@@ -92,8 +92,8 @@ struct VendorGateway : GatewayConfig {
   SwitchRules switching;
 };
 
-/// Switch-wide parameters; each has the VOS name as an alias in the file (contract, "Configuration
-/// file").
+/// Switch-wide parameters; each has the VOS name as an alias in the file
+/// (docs/configuration.md).
 struct Parameters {
   std::int32_t no_media_hangup_s = 0;  ///< M-05; 0: off.
   std::int32_t max_call_s = 0;         ///< B-12; 0: unlimited.

@@ -93,7 +93,7 @@ TANDEM_EXPORT Result<void> check_fee_rules(const FeeRules& rules);
 TANDEM_EXPORT std::int64_t billable_seconds(std::int64_t talk_time_ms,
                                             const FeeRules& rules) noexcept;
 
-/// One line of the calculation, for people and for the `rate` command (design rule 9).
+/// One line of the calculation, for people and for the `rate` command.
 struct ChargeStep {
   enum class Kind : std::uint8_t {
     hold_time,       ///< `seconds`: billable seconds of the talk time (B-08).
@@ -241,11 +241,11 @@ TANDEM_EXPORT Result<RatedCall> rate_number(const RateDeck& deck, std::string_vi
                                             const FeeRules& rules,
                                             const FreeNumbers& free_numbers = {});
 
-/// One JSON object without line end: charge billed_time_s rate_prefix currency steps[] (contract,
-/// "Output shapes").
+/// One JSON object without line end: charge billed_time_s rate_prefix currency steps[]. Money is
+/// decimal text.
 TANDEM_EXPORT std::string to_json(const RatedCall& call);
 
-/// Reads a deck in CSV (contract, rule 8): a header line with column names of `rates[]`, `prefix`
+/// Reads a deck in CSV: a header line with column names of `rates[]`, `prefix`
 /// and `price` among them, then a rate a line. UTF-8 with or without byte order mark; ',' or ';' as
 /// the header line has it; quotes as in RFC 4180. Times are RFC 3339 or YYYY-MM-DD (UTC). An empty
 /// cell is the default.

@@ -38,8 +38,8 @@ struct SwitchHooks {
   std::vector<std::shared_ptr<CdrSink>> cdr_sinks;  ///< Beside those of the configuration.
 };
 
-/// How one vendor or the whole routing of a number was judged; the JSON shape of the
-/// contract.
+/// A call to be judged without being made: where it comes from, its numbers as they
+/// would arrive, and when.
 struct ExplainRequest {
   std::string from;  ///< Customer gateway id, "IP" or "IP:PORT".
   std::string caller;
@@ -55,7 +55,7 @@ struct GatewayView {
   bool locked = false;
 };
 
-/// Counters since the start; see docs/metrics in the admin page of the manual.
+/// Counters since the start; docs/admin-api.md has the names they carry as metrics.
 struct SwitchCounters {
   std::uint64_t calls_started = 0, calls_answered = 0, calls_ended = 0, calls_refused = 0;
   std::uint64_t calls_live = 0;
@@ -96,7 +96,7 @@ class TANDEM_EXPORT Switch {
   /// threads. Idempotent.
   void close();
 
-  /// Applies another configuration to new calls; calls in progress keep theirs (rule 3). Objects
+  /// Applies another configuration to new calls; calls in progress keep theirs. Objects
   /// are upserted. Returns the keys that differ and need a restart ("sip.listen"); the rest is in
   /// force. Errors: invalid_argument; then nothing changed.
   Result<std::vector<std::string>> reload(const SwitchConfig& config);
@@ -117,8 +117,8 @@ class TANDEM_EXPORT Switch {
 
   /// Newest first. Errors: invalid_argument, io.
   Result<std::vector<Cdr>> cdrs(const CdrQuery& query) const;
-  /// JSON of the contract's `explain` shape, from the code that routes calls. Errors:
-  /// invalid_argument (values).
+  /// What would be done with a call, by the code that routes calls, as one JSON object
+  /// (docs/tandem-switch.md). Errors: invalid_argument (values).
   Result<std::string> explain(const ExplainRequest& request) const;
 
   /// SIP addresses with the ports really taken, in the order of the configuration.
@@ -135,8 +135,8 @@ class TANDEM_EXPORT Switch {
 TANDEM_EXPORT Result<std::string> explain(const SwitchConfig& config,
                                           const ExplainRequest& request);
 
-/// Rates a call of `seconds` to `callee` against a deck of `config`: JSON of the contract's `rate`
-/// shape. Errors: not_found (no rate for the number), invalid_argument (unknown deck, bad number).
+/// Rates a call of `seconds` to `callee` against a deck of `config`; JSON as of to_json(RatedCall).
+/// Errors: not_found (no rate for the number), invalid_argument (unknown deck, bad number).
 TANDEM_EXPORT Result<std::string> rate(const SwitchConfig& config, std::string_view deck,
                                        std::string_view callee, std::int64_t seconds,
                                        std::optional<std::int64_t> at_us = {});

@@ -103,7 +103,7 @@ enum class ReleaseSide : std::uint8_t { caller, callee, server };
 TANDEM_EXPORT const char* release_side_name(ReleaseSide side) noexcept;
 
 /// Why a call or an attempt ended (C-08). The value is the `end_code` that records carry, except
-/// for reasons that came from a SIP response: those carry the SIP status (contract, rule 2).
+/// for reasons that came from a SIP response: those carry the SIP status.
 enum class Reason : std::int16_t {
   none = 0,
   NormalCallClearing = 16,
@@ -169,7 +169,7 @@ struct ReasonFacts {
 TANDEM_EXPORT const ReasonFacts& reason_facts(Reason reason) noexcept;
 TANDEM_EXPORT std::optional<Reason> reason_from_name(std::string_view name) noexcept;
 
-/// Reason of an unanswered call that ends with a vendor's final response (contract, rule 2).
+/// Reason of an unanswered call that ends with a vendor's final response (C-08).
 /// `status`: 300..699.
 TANDEM_EXPORT Reason reason_for_response(int status) noexcept;
 

@@ -12,8 +12,8 @@
 namespace tandem {
 
 /// Starts a thread on which every signal is blocked, so that the host's handlers run on the host's
-/// threads (design rule 10). `name`: at most 15 bytes are kept. Throws std::system_error when the
-/// system refuses a thread.
+/// threads (docs/threading.md). `name`: at most 15 bytes are kept. Throws std::system_error when
+/// the system refuses a thread.
 template <class F>
 std::thread start_thread(const char* name, F body) {
   struct SignalsBlocked {  // the new thread inherits the full mask

@@ -1,5 +1,5 @@
-// What the journal keeps at answer so that a call cut by a crash can still be charged (design rule
-// 5).
+// What the journal keeps at answer so that a call cut by a crash can still be charged
+// (docs/cdr.md).
 #pragma once
 
 #include <string>
@@ -24,7 +24,7 @@ std::string encode(const BillingTerms& terms);
 Result<BillingTerms> decode_billing_terms(std::string_view bytes);
 
 /// The record of a call that was up when the process died: talk time up to its last mark,
-/// `ServerCrash` (contract, rule 12). Errors: corrupt (its terms), limit (its charge).
+/// `ServerCrash`. Errors: corrupt (its terms), limit (its charge).
 Result<cdr::EndRecord> close_after_crash(const cdr::OpenCall& open);
 
 }  // namespace tandem::call

@@ -363,7 +363,7 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
   try_next_vendor();
 }
 
-/// R-15 with rule 15 of the contract: whether the next vendor may be tried after this failure.
+/// whether the next vendor may be tried after this failure.
 bool Call::may_switch(const Failure& failure, Reason reason) const {
   const Parameters& p = parameters();
   const SwitchRules& rules = vendor().config.switching;

@@ -28,7 +28,7 @@ class Call final : public LegEvents {
   /// Judges the call and tries the first vendor. May end the call at once.
   void begin(const InboundCall& arrival);
   void answer_policy(const PolicyAnswer& answer);
-  /// The answer record is on disk: the caller may be told (design rule 5).
+  /// The answer record is on disk: the caller may be told.
   void on_durable();
   /// Ends the call from this side, whatever state it is in.
   void end_by_server(Reason reason);

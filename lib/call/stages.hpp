@@ -33,7 +33,7 @@ class Number {
 /// section 5.1.1). Nothing when what is left is no number of R-01.
 std::optional<Number> number_from_user(std::string_view user) noexcept;
 
-/// One stage as the recorder saw it (rule 9).
+/// One stage as the recorder saw it.
 struct StageRecord {
   std::string_view name;
   Number caller_before, callee_before, caller_after, callee_after;
@@ -76,7 +76,7 @@ struct CallContext {
   std::optional<PolicyAnswer> policy;  ///< Given by the policy hook.
   std::vector<RouteCandidate> candidates;
 
-  // What the call holds: the lease of rule 4, returned when this is destroyed or moved from.
+  // What the call holds: the lease, returned when this is destroyed or moved from.
   route::LineLease customer_line;
   MoneyHold money;
 

@@ -1,4 +1,4 @@
-// What calls are judged by: one frozen snapshot of all provisioned objects (design rule 3).
+// What calls are judged by: one frozen snapshot of all provisioned objects.
 #pragma once
 
 #include <cstdint>

@@ -63,9 +63,9 @@ void Call::on_answer(Leg& leg, const Answer& answer) {
   record_answer();
 }
 
-/// The caller hears of the answer only when a crash can no longer lose it (design rule 5), or when
-/// the disk has not taken it for so long that a ringing caller must not wait for it any more; the
-/// call is then billed from memory.
+/// The caller hears of the answer only when a crash can no longer lose it, or when the disk has not
+/// taken it for so long that a ringing caller must not wait for it any more; the call is then
+/// billed from memory.
 void Call::record_answer() {
   BillingTerms terms;
   terms.rules = parameters().fees;
@@ -313,7 +313,7 @@ void Call::finish(const Ending& ending) {
   }
   publish(Event::Kind::call_ended, std::move(cdr));
 
-  // The lease of the call (design rule 4): lines and money go back here, ports with the media path.
+  // The lease of the call: lines and money go back here, ports with the media path.
   trial_.line.release();
   context_.customer_line.release();
   media_.close();

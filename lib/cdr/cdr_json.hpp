@@ -10,7 +10,7 @@
 
 namespace tandem::cdr {
 
-/// `attempts[]` and `media{}` of the contract's CDR shape.
+/// `attempts[]` and `media{}` of to_json(Cdr).
 /// media: `{"relayed": bool, "caller": {…}, "callee": {…}}`, each side with the names of
 /// MediaSideStats.
 void append_attempts_json(std::string& out, const std::vector<Attempt>& attempts);

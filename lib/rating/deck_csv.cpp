@@ -1,4 +1,4 @@
-// Rate decks as CSV (contract, rule 8; RFC 4180).
+// Rate decks as CSV (RFC 4180).
 #include <algorithm>
 #include <array>
 #include <cstdio>

@@ -39,7 +39,7 @@ class LineCounter : public std::enable_shared_from_this<LineCounter> {
   std::atomic<std::uint64_t> refused_{0};
 };
 
-/// One line, held until it is released or destroyed: given back exactly once (design rule 4).
+/// One line, held until it is released or destroyed: given back exactly once.
 /// Threading: one thread at a time.
 class [[nodiscard]] LineLease {
  public:

@@ -1,4 +1,4 @@
-// A network in virtual time: the contract of io::Network, repeatable from a seed.
+// A network in virtual time: all that io::Network promises, repeatable from a seed.
 #pragma once
 
 #include <cstdint>

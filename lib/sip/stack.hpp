@@ -31,7 +31,7 @@ struct StackConfig {
   std::int64_t t2_us = 4'000'000;
   std::int64_t t4_us = 5'000'000;
   std::size_t transactions_max =
-      1'000'000;                       ///< Per worker; beyond it new requests get 503 (rule 11).
+      1'000'000;                       ///< Per worker; beyond it new requests get 503.
   std::size_t connections_max = 4096;  ///< TCP, per worker.
   std::int64_t connection_idle_us =
       180'000'000;  ///< A TCP connection that is silent for so long is closed.

@@ -1,5 +1,5 @@
-// Names that find their object: our Via branches and tags carry worker, slot and a random part
-// (design rule 1).
+// Names that find their object: our Via branches and tags carry worker, slot and
+// a random part.
 #pragma once
 
 #include <array>

@@ -84,7 +84,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
     return transactions_.create_server(request, from, user, false);
   }
   void destroy(Dialog& dialog);
-  /// So many transactions live that this request must be refused (design rule 11). Those inside
+  /// So many transactions live that this request must be refused. Those inside
   /// dialogs have a reserve.
   [[nodiscard]] bool is_full(bool is_in_dialog) const noexcept;
 

@@ -181,7 +181,7 @@ const std::vector<Field<RateDeckConfig>>& deck_fields() {
            deck.rates.push_back(std::move(rate));
          });
        }},
-      {"file", "path", "none", "CSV file with more rates (contract, rule 8).",
+      {"file", "path", "none", "CSV file with more rates; its columns are below.",
        [](Reader& r, const Json& v, RateDeckConfig& deck) {
          if (!r.string(v, deck.file, 4096) || deck.file.empty() || !r.looks_outside()) return;
          const std::string path =

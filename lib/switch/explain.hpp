@@ -1,4 +1,4 @@
-// The judgement of a call as JSON, by the code that judges calls (design rule 9, R-23).
+// The judgement of a call as JSON, by the code that judges calls.
 #pragma once
 
 #include <memory>

@@ -23,7 +23,7 @@ struct Figure {
 
 using Function = Figure (*)();
 
-/// Enters a benchmark under its name of the contract. For TANDEM_BENCH.
+/// Enters a benchmark under its name. For TANDEM_BENCH.
 struct Entry {
   Entry(const char* name, const char* unit, Function function) noexcept;
 };

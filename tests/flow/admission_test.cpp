@@ -95,7 +95,7 @@ TEST_CASE("Admission: the switch answers the challenge of a vendor") {
   CHECK(bench.b->received("INVITE") == 2);
 }
 
-TEST_CASE("Admission: a locked customer gateway gets 403 (R-14, contract rule 14)") {
+TEST_CASE("Admission: a locked customer gateway gets 403 (R-14)") {
   SwitchConfig config = base_config();
   config.provision.customer_gateways[0].locked = true;
   Bench bench(config);
@@ -233,7 +233,7 @@ TEST_CASE("Admission: max_calls of the whole switch refuses early with Retry-Aft
   CHECK(bench.world.cdrs()[0].end_reason == Reason::LicenseLimit);
 }
 
-TEST_CASE("Admission: Max-Forwards 0 gets 483 and no record (contract rule 14)") {
+TEST_CASE("Admission: Max-Forwards 0 gets 483 and no record") {
   Bench bench;
   DialPlan dial;
   dial.max_forwards = 0;

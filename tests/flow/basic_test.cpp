@@ -92,7 +92,7 @@ TEST_CASE("Flow: a call is set up, talks, is charged and leaves one complete rec
   CHECK(bench.balance("clearing") == money("-0.30"));
 }
 
-TEST_CASE("Flow: two runs of one seed are the same run, another seed is another (rule 7)") {
+TEST_CASE("Flow: two runs of one seed are the same run, another seed is another") {
   const auto run = [](std::uint64_t seed) {
     WorldOptions options;
     options.seed = seed;

@@ -1,4 +1,4 @@
-// Hunting: which vendor is tried next, and when the hunt ends (R-15, contract rule 15).
+// Hunting: which vendor is tried next, and when the hunt ends.
 #include "flow/flow.hpp"
 
 using namespace tandem;
@@ -77,7 +77,7 @@ TEST_CASE("Failover: 486, 600, 603, 604, 606 and 607 end the hunt (R-15)") {
   }
 }
 
-TEST_CASE("Failover: reasons of the last response reach record and caller (contract rule 2)") {
+TEST_CASE("Failover: reasons of the last response reach record and caller (C-08)") {
   struct Case {
     int status;
     Reason reason;

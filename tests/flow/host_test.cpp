@@ -93,7 +93,7 @@ TEST_CASE("Host: a policy hook chooses the vendors and their order") {
   CHECK(cdr.attempts[1].vendor_gateway == "v1");
 }
 
-TEST_CASE("Host: the default holds at the deadline, and a late answer changes nothing (rule 2)") {
+TEST_CASE("Host: the default holds at the deadline, and a late answer changes nothing") {
   PolicyAnswer late;
   late.allow = false;
   PolicyBench policy(base_config(), late, false);

@@ -5,7 +5,7 @@ using namespace tandem;
 using namespace tandem::sim;
 using namespace tandem::sim::test;
 
-TEST_CASE("Life: a reload is for new calls, running ones keep their tables (rule 3)") {
+TEST_CASE("Life: a reload is for new calls, running ones keep their tables") {
   Bench bench(base_config(2));
   auto running = bench.connect();
   SwitchConfig update = bench.config;
@@ -43,7 +43,7 @@ TEST_CASE("Life: a reload names what needs a restart, and a bad one changes noth
   bench.only_cdr();
 }
 
-TEST_CASE("Life: a draining switch refuses new calls and lets running ones go on (rule 11)") {
+TEST_CASE("Life: a draining switch refuses new calls and lets running ones go on") {
   Bench bench;
   auto running = bench.connect();
   bench.tandem->drain();
@@ -60,7 +60,7 @@ TEST_CASE("Life: a draining switch refuses new calls and lets running ones go on
   CHECK(bench.world.cdrs()[1].end_reason == Reason::NormalCallClearing);
 }
 
-TEST_CASE("Life: closing ends calls with BYE, and nothing of them is lost (rule 11)") {
+TEST_CASE("Life: closing ends calls with BYE, and nothing of them is lost") {
   Bench bench;
   auto call = bench.connect();
   auto far = bench.b->last_call();
@@ -80,7 +80,7 @@ TEST_CASE("Life: closing ends calls with BYE, and nothing of them is lost (rule 
   CHECK(bench.world.cdrs().size() == 1);
 }
 
-TEST_CASE("Life: after a crash each call gets its record up to its last mark (rule 12)") {
+TEST_CASE("Life: after a crash each call gets its record up to its last mark") {
   Bench bench;
   auto first = bench.connect();
   bench.run_s(5);
@@ -144,7 +144,7 @@ TEST_CASE("Life: a crash while nothing is up leaves the balances as they were") 
   CHECK(bench.balance() == money("99.70"));
 }
 
-TEST_CASE("Life: with a full disk new calls get 503 and answered ones are still billed (rule 5)") {
+TEST_CASE("Life: with a full disk new calls get 503 and answered ones are still billed") {
   Bench bench;
   auto call = bench.connect();
   bench.run_s(3);

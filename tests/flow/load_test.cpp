@@ -44,7 +44,7 @@ void run_calls(Bench& bench, int calls, std::int64_t gap_us, std::int64_t talk_u
 
 }  // namespace
 
-TEST_CASE("Load: one trunk spreads over all workers and no call is lost (rule 1)") {
+TEST_CASE("Load: one trunk spreads over all workers and no call is lost (O-11)") {
   for (const int workers : {1, 2, 4}) {
     CAPTURE(workers);
     SwitchConfig config = base_config();
@@ -86,7 +86,7 @@ constexpr int hour_s = 600;  // sanitizers cost tenfold
 constexpr int hour_s = 3600;
 #endif
 
-TEST_CASE("Load: an hour of calls takes seconds, and twice the same seconds (rule 7)") {
+TEST_CASE("Load: an hour of calls takes seconds, and twice the same seconds") {
   const auto hour = [] {
     SwitchConfig config = base_config();
     config.provision.accounts[0].balance = money("5000.00");

@@ -36,7 +36,7 @@ TEST_CASE("Money: an overdraft limit is usable to its last unit") {
   CHECK(bench.balance() == money("-0.05"));
 }
 
-TEST_CASE("Money: parallel calls of one account never overspend it (contract rule 4)") {
+TEST_CASE("Money: parallel calls of one account never overspend it (B-11)") {
   SwitchConfig config = base_config();
   config.provision.accounts[0].balance = money("0.50");
   Bench bench(config);
@@ -88,7 +88,7 @@ TEST_CASE("Money: a connection fee is due once a call has billed seconds, not be
   CHECK(bench.balance() == money("100.00"));
 }
 
-TEST_CASE("Money: a step of the wall clock does not change a bill (rule 7)") {
+TEST_CASE("Money: a step of the wall clock does not change a bill") {
   Bench bench;
   auto call = bench.connect();
   bench.run_s(5);

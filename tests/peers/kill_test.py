@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Kill -9 at random moments under load, and start again on the same folder: every call that a caller was told to be
-answered is in the records exactly once, and balances are what the records say (design rule 5)."""
+answered is in the records exactly once, and balances are what the records say."""
 import random
 
 from peers import *

@@ -253,7 +253,7 @@ def money(records, field):
 
 
 def expect_money_fits(switch, records):
-    """Balances are what was paid in less the charges of the records (rule 5)."""
+    """Balances are what was paid in less the charges of the records."""
     wait_until(lambda: switch.balance_of("acme") == switch.balance - money(records, "charge"), 10,
                "balance of acme is opening balance less charges: %s, charges %s"
                % (switch.balance_of("acme"), money(records, "charge")))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One fat trunk through 1, 2 and 4 workers: no call is lost and the calls spread evenly (design rule 1)."""
+"""One fat trunk through 1, 2 and 4 workers: no call is lost and the calls spread evenly."""
 from peers import *
 
 

@@ -331,7 +331,7 @@ TEST_CASE("Reason: the table says name, status and cause of every reason (C-08)"
   CHECK_FALSE(reason_from_name(""));
 }
 
-TEST_CASE("Reason: a vendor's final response names the reason (contract rule 2)") {
+TEST_CASE("Reason: a vendor's final response names the reason (C-08)") {
   CHECK(reason_for_response(486) == Reason::CalleeBusy);
   CHECK(reason_for_response(600) == Reason::CalleeBusy);
   for (int status : {404, 410, 484, 604})

@@ -306,7 +306,7 @@ TEST_CASE("CsvSink: a file that was moved away is begun anew, with its header") 
   CHECK(lines[1] == to_csv_row(cdr) + "\r");
 }
 
-TEST_CASE("Ledger: charges and payments are applied once, across batches and restarts (rule 5)") {
+TEST_CASE("Ledger: charges and payments are applied once, across batches and restarts") {
   TemporaryFolder folder;
   Line line;
   std::map<std::string, std::int64_t> expected = {{"acme", 100 * Amount::scale}};
@@ -411,7 +411,7 @@ TEST_CASE(
   CHECK(store.query(query)->size() == 300);
 }
 
-TEST_CASE("CdrStore: filters and pages agree with a plain scan (contract, rule 9)") {
+TEST_CASE("CdrStore: filters and pages agree with a plain scan") {
   TemporaryFolder folder;
   auto sink = make_sqlite_sink(folder.path());
   REQUIRE(sink.ok());

@@ -8,7 +8,7 @@
 
 using namespace tandem;
 
-TEST_CASE("to_json: the keys, types and money of the contract") {
+TEST_CASE("to_json: the keys, types and money that hosts rely on") {
   Cdr cdr;
   cdr.record_id = 5;
   cdr.call_id = "a\"\\\n\x01\xC3\xA9\xFF";

@@ -158,7 +158,7 @@ TEST_CASE("AccountBook: settings out of range and another currency are errors") 
 }
 
 TEST_CASE(
-    "AccountBook: contract rule 4, calls on many threads never pass what is usable, and nothing is "
+    "AccountBook: calls on many threads never pass what is usable, and nothing is "
     "lost") {
   constexpr int threads = 4;
   constexpr int rounds = 250'000;

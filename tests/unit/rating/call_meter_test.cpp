@@ -109,7 +109,7 @@ struct Calls {
 
 }  // namespace
 
-TEST_CASE("CallMeter: contract rule 4, a call by the second ends in the second its money ends") {
+TEST_CASE("CallMeter: B-11 a call by the second ends in the second its money ends") {
   Calls calls("0.37");
   const Rate rate = rate_of("0.60", 60, 1, 1);
   Calls::Call* call = calls.dial(rate, {});

@@ -212,7 +212,7 @@ TEST_CASE("rate_call: the recorder writes the calculation down and does not chan
         "unit 0+0 0.60\n");
 }
 
-TEST_CASE("to_json: a rated call has the contract's keys and money as text") {
+TEST_CASE("to_json: a rated call has its keys, and money as text") {
   RatedCall call;
   Rate rate = per_second("0.01", 3, 1, 1);
   rate.connection_fee = money("0.02");

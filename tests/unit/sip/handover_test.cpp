@@ -1,4 +1,4 @@
-// Messages that arrive at one worker and belong to another (design rule 1).
+// Messages that arrive at one worker and belong to another (O-11).
 #include <doctest/doctest.h>
 
 #include <deque>

@@ -29,7 +29,7 @@ using Pointers = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("read_config: every key has the default that the contract names") {
+TEST_CASE("read_config: every key has the default that the reference names") {
   const ConfigReading reading = read("");
   REQUIRE(reading.errors.empty());
   const SwitchConfig& config = reading.config;
@@ -216,7 +216,7 @@ TEST_CASE("resolve_gateway_address: addresses, blocks, ports and names (A-03)") 
   }
 }
 
-TEST_CASE("config_reference_markdown: it has every section of the contract's file") {
+TEST_CASE("config_reference_markdown: it has every section of the file") {
   const std::string page = config_reference_markdown();
   for (const char* word : {"`sip`", "`media`", "`admin`", "`cdr`", "`parameters`",
                            "`customer_gateways[]`", "SS_SIP_TIMEOUT_INVITE", "`prefix_mode`"}) {
