@@ -111,6 +111,19 @@ TEST_CASE("Admission: a locked vendor is passed over") {
   CHECK(bench.only_cdr().vendor_gateway == "v2");
 }
 
+TEST_CASE("Admission: a vendor whose clearing account is locked is passed over (R-18)") {
+  SwitchConfig config = base_config(2);
+  AccountConfig locked = account("owed-to-v1", "0", "wholesale");
+  locked.kind = AccountKind::clearing;
+  locked.locked = true;
+  config.provision.accounts.push_back(locked);
+  config.provision.vendor_gateways[0].account = "owed-to-v1";
+  Bench bench(config);
+  auto call = bench.connect();
+  call->hang_up();
+  CHECK(bench.only_cdr().vendor_gateway == "v2");
+}
+
 TEST_CASE("Admission: accounts without money, locked or expired are refused (B-02, B-10)") {
   {
     SwitchConfig config = base_config();

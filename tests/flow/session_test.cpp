@@ -13,7 +13,7 @@ bool has(const std::string& sdp, std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("Session: early media flows to the caller before the answer (P-21)") {
+TEST_CASE("Session: early media flows to the caller before the answer (A-02)") {
   Bench bench;
   AnswerPlan plan;
   plan.progress_after_us = 0;
@@ -151,7 +151,7 @@ TEST_CASE("Session: two re-INVITEs that cross get 491, and the call goes on (RFC
   bench.only_cdr();
 }
 
-TEST_CASE("Session: INFO passes with its body and comes back with its answer (P-18)") {
+TEST_CASE("Session: INFO passes with its body and comes back with its answer (P-25)") {
   Bench bench;
   auto call = bench.connect();
   auto far = bench.b->last_call();
@@ -256,7 +256,7 @@ TEST_CASE("Session: IPv6 alone, and between the families (P-01, M-01)") {
   }
 }
 
-TEST_CASE("Session: a call over TCP on both sides, and from TCP to UDP (P-02)") {
+TEST_CASE("Session: a call over TCP on both sides, and from TCP to UDP (P-01)") {
   SwitchConfig config = base_config(2);
   config.provision.vendor_gateways[0].transport = SipTransport::tcp;
   Bench bench(config);
