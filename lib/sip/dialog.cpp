@@ -504,7 +504,9 @@ void Dialog::on_other(const Message& request, const Path& from) {
   passed.method = request.method_token;
   passed.body = {request.content_type, request.body};
   collect_passed_headers(request, passed.headers);
+  is_delivering_request_ = true;
   user->on_request(*leg_, passed);
+  is_delivering_request_ = false;
 }
 
 void Dialog::on_ack(const Message& ack) {
@@ -636,8 +638,11 @@ void Dialog::send_next_request() {
 void Dialog::answer_request(int status, const SessionBody& body) {
   const Entry entry(*this);
   if (request_servers_.empty() || status < 200 || status > 699) return;
-  ServerTransaction* transaction = request_servers_.front();
-  request_servers_.erase(request_servers_.begin());
+  // An answer given while the user is told of a request is for that one, whatever waits before it.
+  const bool is_for_last = std::exchange(is_delivering_request_, false);
+  const auto place = is_for_last ? request_servers_.end() - 1 : request_servers_.begin();
+  ServerTransaction* const transaction = *place;
+  request_servers_.erase(place);
   if (transaction == nullptr) return;  // it had waited too long
   Draft draft = begin_response(*transaction, status);
   finish_response(*transaction, status, draft, body);

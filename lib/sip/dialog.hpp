@@ -238,11 +238,12 @@ class Dialog final : public TransactionUser {
   bool is_reoffer_empty_ = false;  // the re-INVITE that waits for our answer has no offer
   bool was_offerless_ = false;     // the INVITE that waits for its ACK had no offer
   bool is_deferred_transport_ = false;
-  bool is_silent_ = false;          // released by its user: no further events
-  bool wants_bye_ = false;          // as soon as the ACK is here
-  bool has_progress_ = false;       // inbound: a provisional response other than 100 was sent
-  bool release_unwritten_ = false;  // the answer could not be written; the user is to be told
-  std::uint8_t challenges_ = 0;     // answered for the request in work
+  bool is_delivering_request_ = false;  // the user is being told of the last in request_servers_
+  bool is_silent_ = false;              // released by its user: no further events
+  bool wants_bye_ = false;              // as soon as the ACK is here
+  bool has_progress_ = false;           // inbound: a provisional response other than 100 was sent
+  bool release_unwritten_ = false;      // the answer could not be written; the user is to be told
+  std::uint8_t challenges_ = 0;         // answered for the request in work
 };
 
 /// What the call room holds of a dialog.

@@ -566,6 +566,30 @@ TEST_CASE("Dialog: other requests pass in order, one at a time (P-25)") {
   CHECK(stack.calls().take_log() == "result 408");
 }
 
+TEST_CASE("Dialog: an answer given at once is for the request that just came (P-25)") {
+  Stack stack;
+  Peer a(stack.network, "127.0.0.1:7000");
+  Peer::Request request;
+  request.to_tag = answer_call(stack, a);
+  request.method = "INFO";
+  request.cseq = 2;
+  request.branch = "z9hG4bKi2";
+  a.request(request);
+  stack.run_ms(1);
+  stack.calls().when_told = [](Leg& leg, std::string_view event) {
+    if (event == "request REFER") leg.answer_request(603, {});
+  };
+  request.method = "REFER";
+  request.cseq = 3;
+  request.branch = "z9hG4bKi3";
+  a.request(request);
+  stack.run_ms(1);
+  CHECK(a.all() == "603 REFER");
+  stack.leg().answer_request(200, {});
+  stack.run_ms(1);
+  CHECK(a.all() == "200 INFO");
+}
+
 TEST_CASE(
     "Dialog: a request with a lower CSeq gets 500, one of a stranger 481 (RFC 3261 section "
     "12.2.2)") {
