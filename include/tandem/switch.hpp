@@ -98,7 +98,7 @@ class TANDEM_EXPORT Switch {
 
   /// Applies another configuration to new calls; calls in progress keep theirs. Objects
   /// are upserted. Returns the keys that differ and need a restart ("sip.listen"); the rest is in
-  /// force. Errors: invalid_argument; then nothing changed.
+  /// force. Errors: invalid_argument (then nothing changed), io, wrong_state (closed).
   Result<std::vector<std::string>> reload(const SwitchConfig& config);
 
   [[nodiscard]] std::vector<CallView> calls() const;
@@ -118,7 +118,7 @@ class TANDEM_EXPORT Switch {
   /// Newest first. Errors: invalid_argument, io.
   Result<std::vector<Cdr>> cdrs(const CdrQuery& query) const;
   /// What would be done with a call, by the code that routes calls, as one JSON object
-  /// (docs/tandem-switch.md). Errors: invalid_argument (values).
+  /// (docs/tandem-switch.md). Errors: not_found (`from` is neither a gateway nor an address).
   Result<std::string> explain(const ExplainRequest& request) const;
 
   /// SIP addresses with the ports really taken, in the order of the configuration.

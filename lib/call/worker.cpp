@@ -6,7 +6,6 @@ namespace tandem::call {
 
 namespace {
 constexpr std::int64_t second_us = 1'000'000;
-constexpr unsigned id_worker_shift = 56;
 }  // namespace
 
 Worker::Worker(unsigned index, io::Loop& loop, Random& random, Commons& commons,
@@ -23,7 +22,7 @@ Worker::Worker(unsigned index, io::Loop& loop, Random& random, Commons& commons,
 Worker::~Worker() = default;
 
 void Worker::on_call(std::unique_ptr<Leg> leg, const InboundCall& arrival) {
-  const std::uint64_t id = (std::uint64_t{index_} << id_worker_shift) | next_id_++;
+  const std::uint64_t id = (std::uint64_t{index_} << call_id_worker_shift) | next_id_++;
   counters_.started.fetch_add(1, std::memory_order_relaxed);
   commons_.live_calls.fetch_add(1, std::memory_order_relaxed);
   auto call = std::make_unique<Call>(*this, id, std::move(leg), arrival, tables_);

@@ -24,6 +24,10 @@ namespace tandem::call {
 
 class Call;
 
+/// Where the worker's index stands in the id of a call: ids stay below 2^53, so that every reader
+/// of JSON keeps them whole.
+inline constexpr unsigned call_id_worker_shift = 46;
+
 /// What calls tell and ask beyond their worker. Threading: thread-safe; called on call workers,
 /// must not block.
 class Host {
@@ -62,7 +66,7 @@ struct WorkerCounters {
 /// Threading: loop-bound, but for counters().
 class Worker final : public InboundCalls {
  public:
-  /// `index`: 0..63, the top byte of the ids of its calls. All references outlive the worker.
+  /// `index`: 0..63, the top bits of the ids of its calls. All references outlive the worker.
   Worker(unsigned index, io::Loop& loop, Random& random, Commons& commons,
          std::shared_ptr<const Tables> tables);
   ~Worker() override;  ///< After the loop has stopped; calls that are left end without a record.

@@ -21,7 +21,7 @@ constexpr std::int64_t pump_period_us = 100'000;
 constexpr std::int64_t sink_drain_ms = 5'000;
 constexpr std::int64_t payment_durable_ms = 5'000;
 constexpr std::int64_t farewell_us =
-    2 * second_us;  // for BYEs and their answers when the switch closes
+    second_us;  // for BYEs and their answers when the switch closes
 constexpr std::size_t workers_max = 64;
 
 /// A host's sink, which the host keeps too.
@@ -359,26 +359,41 @@ void Switch::Body::alarm(std::string text) {
   publish(std::move(event));
 }
 
+void Switch::Body::drain() noexcept {
+  const std::lock_guard lock(workers_mutex_);
+  if (life_ == Life::closed) return;
+  commons_->is_draining.store(true);
+  stack_->set_draining(true);
+}
+
 std::size_t Switch::Body::live_calls() const noexcept {
   return static_cast<std::size_t>(std::max<std::int64_t>(0, commons_->live_calls.load()));
 }
 
 Result<void> Switch::Body::wait_idle(std::int64_t timeout_us) {
-  wait_for_calls_to_end(timeout_us);
+  wait_until([this] { return live_calls() == 0; }, timeout_us);
   if (live_calls() != 0)
     return Error{ErrorCode::timeout, std::to_string(live_calls()) + " calls were still up"};
   return {};
 }
 
+/// Dialogs outlive their calls until the other side has answered the BYE.
+std::uint64_t Switch::Body::live_dialogs() const noexcept {
+  std::uint64_t sum = 0;
+  for (unsigned i = 0; i < seats_.size(); ++i)
+    sum += stack_->counters(i).dialogs_live.load();
+  return sum;
+}
+
 /// Polls, because a call ends on its worker and tells nobody; used at shutdown only.
-void Switch::Body::wait_for_calls_to_end(std::int64_t timeout_us) {
+void Switch::Body::wait_until(const std::function<bool()>& is_done, std::int64_t timeout_us) {
   if (is_simulated()) return;
   std::mutex mutex;
   std::condition_variable never;
   std::unique_lock lock(mutex);
   const SystemClock clock;
   const std::int64_t end_us = clock.monotonic_us() + timeout_us;
-  while (live_calls() != 0 && clock.monotonic_us() < end_us) {
+  while (!is_done() && clock.monotonic_us() < end_us) {
     never.wait_for(lock, std::chrono::milliseconds(20));
   }
 }
@@ -389,10 +404,10 @@ void Switch::Body::close() {
   if (life_ == Life::running) {
     commons_->is_draining.store(true);
     on_every_worker([](call::Worker& worker) { worker.end_all(Reason::ServerShutdown); });
-    wait_for_calls_to_end(farewell_us);
+    wait_until([this] { return live_calls() == 0 && live_dialogs() == 0; }, farewell_us);
   }
   {
-    const std::lock_guard commit_lock(commit_mutex_);
+    const std::lock_guard workers_lock(workers_mutex_);
     life_ = Life::closed;
   }
   for (Seat& seat : seats_) {
@@ -424,7 +439,7 @@ void Switch::Body::close() {
 
 /// On the journal's writer: wakes the workers whose calls wait to be answered.
 void Switch::Body::tell_workers_of_commit() noexcept {
-  const std::lock_guard lock(commit_mutex_);
+  const std::lock_guard lock(workers_mutex_);
   if (life_ != Life::running) return;
   for (Seat& seat : seats_) {
     call::Worker* const worker = seat.worker.get();
@@ -451,6 +466,7 @@ std::shared_ptr<const call::Tables> Switch::Body::tables() const {
 }
 
 Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update) {
+  if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
   std::vector<ConfigError> errors;
   check_config(update, errors);
   if (!errors.empty()) {
@@ -467,12 +483,29 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
     upsert(merged.provision.rate_decks, update.provision.rate_decks);
     upsert(merged.provision.customer_gateways, update.provision.customer_gateways);
     upsert(merged.provision.vendor_gateways, update.provision.vendor_gateways);
-    for (const AccountConfig& account : merged.provision.accounts) {
-      if (auto made = ledger_->create_account_if_absent(account.id, account.balance); !made)
-        return made.error();
+    for (AccountConfig& account : merged.provision.accounts) {
+      if (const auto known = state_.accounts.state(account.id)) {
+        if (known->settings.currency == account.currency) continue;
+        return Error{ErrorCode::invalid_argument,
+                     "account \"" + account.id + "\" is in " + known->settings.currency +
+                         " and cannot become one in " + account.currency};
+      }
+      // New here, but an earlier run may have left it money: a balance in a file counts once.
+      auto left = ledger_->balance(account.id);
+      if (!left) return left.error();
+      if (*left) account.balance = **left;
     }
     auto built = call::build_tables(merged, state_, tables_.get());
     if (!built) return built.error();
+    for (const AccountConfig& account : merged.provision.accounts) {
+      auto made = ledger_->create_account_if_absent(account.id, account.balance);
+      if (!made) return made.error();
+      // A reload that failed may have opened it with another balance.
+      if (*made) {
+        if (auto opened = state_.accounts.restore(account.id, account.balance); !opened)
+          return opened.error();
+      }
+    }
     fresh = tables_ = std::move(*built);
     const auto differs = [&](const char* key, bool different) {
       if (different) need_restart.emplace_back(key);
@@ -506,14 +539,18 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
 // --- questions ---
 
 void Switch::Body::on_worker(std::size_t index, std::function<void(call::Worker&)> task) {
-  call::Worker* worker = seats_[index].worker.get();
-  if (worker == nullptr) return;
+  const std::lock_guard lock(workers_mutex_);
+  if (life_ != Life::running) return;
+  call::Worker* const worker = seats_[index].worker.get();
   (void)seats_[index].loop->post(
       [worker, task = std::move(task)] { task(*worker); });  // a stopped loop has no calls
 }
 
 void Switch::Body::on_every_worker(const std::function<void(call::Worker&)>& task) {
-  if (is_simulated() || life_ != Life::running) {  // the loops run on this thread or on none
+  std::unique_lock workers_lock(workers_mutex_);
+  if (life_ == Life::closed) return;
+  if (is_simulated() || life_ == Life::created) {  // the loops run on this thread or on none
+    workers_lock.unlock();
     for (Seat& seat : seats_)
       task(*seat.worker);
     return;
@@ -536,6 +573,7 @@ void Switch::Body::on_every_worker(const std::function<void(call::Worker&)>& tas
     });
     if (posted) ++waiting->left;
   }
+  workers_lock.unlock();
   std::unique_lock lock(waiting->mutex);
   waiting->done.wait_for(lock, std::chrono::seconds(5), [&] { return waiting->left == 0; });
   waiting->is_abandoned = true;
@@ -563,7 +601,7 @@ Result<void> Switch::Body::disconnect(std::uint64_t id) {
 }
 
 void Switch::Body::answer(std::uint64_t token, const PolicyAnswer& answer) {
-  const std::size_t index = token >> 56;
+  const std::size_t index = token >> call::call_id_worker_shift;
   if (index >= seats_.size()) return;
   on_worker(index, [token, answer](call::Worker& worker) { worker.answer_policy(token, answer); });
 }
@@ -581,10 +619,14 @@ Result<Amount> Switch::Body::pay(std::string_view account, Amount amount, std::s
   record.memo = memo;
   record.at_us = environment_.network->clock().wall_us();
   if (!journal_->is_writable()) return Error{ErrorCode::io, "journal cannot be written"};
-  auto sequence = journal_->append(cdr::RecordType::payment, cdr::encode(record));
-  if (!sequence) return sequence.error();
+  // First in memory, because only the account knows whether the balance stays in its range.
   auto balance = state_.accounts.pay(handle, amount);
   if (!balance) return balance.error();
+  auto sequence = journal_->append(cdr::RecordType::payment, cdr::encode(record));
+  if (!sequence) {
+    (void)state_.accounts.pay(handle, Amount::from_units(-amount.units()));  // as it was before
+    return sequence.error();
+  }
   if (auto durable = journal_->wait_durable(*sequence, payment_durable_ms); !durable) {
     return Error{ErrorCode::io,
                  "payment is booked but not yet on disk: " + durable.error().message};
@@ -611,8 +653,9 @@ std::vector<GatewayView> Switch::Body::gateways() const {
 
 SwitchCounters Switch::Body::counters() const {
   SwitchCounters sum;
-  for (std::size_t i = 0; i < seats_.size(); ++i) {
-    if (seats_[i].worker == nullptr || stack_ == nullptr) continue;
+  std::unique_lock workers_lock(workers_mutex_);
+  const bool is_open = life_ != Life::closed;
+  for (std::size_t i = 0; is_open && i < seats_.size(); ++i) {
     const call::WorkerCounters& worker = seats_[i].worker->counters();
     sum.calls_started += worker.started.load();
     sum.calls_answered += worker.answered.load();
@@ -627,7 +670,8 @@ SwitchCounters Switch::Body::counters() const {
     sum.transactions_live += sip.transactions_live.load();
   }
   sum.calls_live = live_calls();
-  if (relay_) sum.media_sessions_live = relay_->stats().sessions;
+  if (is_open && relay_) sum.media_sessions_live = relay_->stats().sessions;
+  workers_lock.unlock();
   sum.events_dropped = callbacks_->dropped();
   const CdrJournalCounters journal = journal_->counters();
   sum.journal_records = journal.appended;
@@ -654,6 +698,8 @@ Result<std::string> Switch::Body::explain(const ExplainRequest& request) {
 
 std::vector<ListenConfig> Switch::Body::listening() const {
   std::vector<ListenConfig> result;
+  const std::lock_guard lock(workers_mutex_);
+  if (life_ == Life::closed) return result;
   for (const sip::ListenAddress& listen : stack_->listening()) {
     result.push_back(
         {listen.transport == sip::Transport::tcp ? SipTransport::tcp : SipTransport::udp,

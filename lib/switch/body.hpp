@@ -38,10 +38,7 @@ class Switch::Body final : public call::Host {
   ~Body() override;
 
   Result<void> start();
-  void drain() noexcept {
-    commons_->is_draining.store(true);
-    stack_->set_draining(true);
-  }
+  void drain() noexcept;
   [[nodiscard]] std::size_t live_calls() const noexcept;
   Result<void> wait_idle(std::int64_t timeout_us);
   void close();
@@ -108,7 +105,8 @@ class Switch::Body final : public call::Host {
   /// Runs `task(worker)` on the loop of each worker and waits for all of them.
   void on_every_worker(const std::function<void(call::Worker&)>& task);
   void on_worker(std::size_t index, std::function<void(call::Worker&)> task);
-  void wait_for_calls_to_end(std::int64_t timeout_us);
+  void wait_until(const std::function<bool()>& is_done, std::int64_t timeout_us);
+  [[nodiscard]] std::uint64_t live_dialogs() const noexcept;
   [[nodiscard]] std::shared_ptr<const call::Tables> tables() const;
 
   const SwitchHooks hooks_;
@@ -135,8 +133,8 @@ class Switch::Body final : public call::Host {
 
   enum class Life : std::uint8_t { created, running, closed };
   std::atomic<Life> life_ = Life::created;
-  std::mutex commit_mutex_;  // keeps the workers while the journal's writer wakes them
-  std::mutex close_mutex_;   // held while closing, so that a second close() returns after the first
+  mutable std::mutex workers_mutex_;  // keeps workers and stack while another thread reaches them
+  std::mutex close_mutex_;  // held while closing, so that a second close() returns after the first
 };
 
 /// Reaches what the public class hides; for lib/sim and lib/admin.

@@ -43,6 +43,30 @@ TEST_CASE("Life: a reload names what needs a restart, and a bad one changes noth
   bench.only_cdr();
 }
 
+TEST_CASE("Life: an account keeps its currency, and a reload that wants another changes nothing") {
+  Bench bench;
+  SwitchConfig bad = bench.config;
+  bad.provision.accounts[0].overdraft_limit = money("7.00");
+  bad.provision.accounts.back().currency = "XTS";
+  for (auto& tariff : bad.provision.rate_decks) {
+    if (tariff.id == bad.provision.accounts.back().rate_deck) tariff.currency = "XTS";
+  }
+  CHECK_FALSE(bench.tandem->reload(bad).ok());
+  CHECK(bench.tandem->account("acme")->settings.overdraft_limit.is_zero());
+}
+
+TEST_CASE("Life: a closed switch can still be asked") {
+  Bench bench;
+  bench.tandem->close();
+  bench.tandem->drain();
+  bench.tandem->answer(1, {});
+  CHECK(bench.tandem->calls().empty());
+  CHECK(bench.tandem->listening().empty());
+  CHECK(bench.tandem->counters().calls_live == 0);
+  CHECK_FALSE(bench.tandem->disconnect(1).ok());
+  CHECK_FALSE(bench.tandem->reload(bench.config).ok());
+}
+
 TEST_CASE("Life: a draining switch refuses new calls and lets running ones go on") {
   Bench bench;
   auto running = bench.connect();
