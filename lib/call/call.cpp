@@ -2,6 +2,7 @@
 #include "call/call.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace tandem::call {
 
@@ -12,6 +13,8 @@ constexpr int refusal_retry_after_s =
     5;  // what a refused caller is told to wait (RFC 3261 section 20.33)
 
 std::string_view kept_user(std::string_view user) { return user.substr(0, 64); }
+
+bool is_refusal(int status) noexcept { return status >= 400 && status <= 699; }
 
 bool is_busy(int status) noexcept { return status == 486 || status == 600; }
 
@@ -52,12 +55,16 @@ Call::~Call() = default;
 void Call::begin(const InboundCall& arrival) {
   context_.request_user = arrival.request_user;
   context_.from_user = arrival.from_user;
-  publish(Event::Kind::call_started);
   if (const Reason why = admission(); why != Reason::none) {
     refuse(why, 503, refusal_retry_after_s);
     return;
   }
   judge();
+}
+
+/// Tells of the call, once it is one: an INVITE that is challenged comes back as another.
+void Call::announce() {
+  if (!std::exchange(is_announced_, true)) publish(Event::Kind::call_started);
 }
 
 /// What the switch as a whole allows: A-02 stage 1, as far as it is about calls.
@@ -79,15 +86,18 @@ void Call::judge() {
     const Verdict verdict = run_stages(context_, abilities, next_stage_);
     switch (verdict.kind) {
       case Verdict::Kind::go_on:
+        announce();
         try_next_vendor();
         return;
       case Verdict::Kind::reject: {
-        const bool by_policy = context_.policy && !context_.policy->allow;
+        const bool by_policy =
+            context_.policy && !context_.policy->allow && is_refusal(context_.policy->sip_status);
         refuse(verdict.reason,
                by_policy ? context_.policy->sip_status : reason_facts(verdict.reason).sip_status);
         return;
       }
       case Verdict::Kind::ask_policy:
+        announce();
         ask_policy();
         return;
       case Verdict::Kind::authenticate: {
@@ -138,6 +148,7 @@ void Call::answer_policy(const PolicyAnswer& answer) {
 }
 
 void Call::refuse(Reason reason, int sip_status, int retry_after_s) {
+  announce();
   worker_.tally().refused.fetch_add(1, std::memory_order_relaxed);
   Ending ending{.reason = reason,
                 .side = ReleaseSide::server,
@@ -310,7 +321,7 @@ void Call::on_progress(Leg& leg, const Progress& progress) {
     advance_stage(AttemptStage::trying);
     return;
   }
-  note_progress();
+  if (progress.status == 180 || !progress.body.empty()) note_progress();  // C-01
   std::string body;
   if (!progress.body.empty()) {
     auto passed = media_.pass(MediaSide::callee, progress.body);
@@ -353,8 +364,10 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
   setup_timer_.cancel();
   retry_after_s_ = failure.retry_after_s;
   const bool may_go_on = may_switch(failure, reason);
+  const int usual_cause =
+      failure.is_local ? reason_facts(reason).q850_cause : q850_for_sip(failure.status);
   close_trial(failure.is_local ? 0 : failure.status,
-              failure.q850_cause != 0 ? failure.q850_cause : q850_for_sip(failure.status), reason);
+              failure.q850_cause != 0 ? failure.q850_cause : usual_cause, reason);
   if (!may_go_on) {
     give_up(failure, reason);
     return;

@@ -90,6 +90,7 @@ class Call final : public LegEvents {
   [[nodiscard]] MediaSide side_of(const Leg& leg) const noexcept;
 
   // Setting up.
+  void announce();
   [[nodiscard]] Reason admission() const;
   void judge();
   void ask_policy();
@@ -121,6 +122,7 @@ class Call final : public LegEvents {
   Worker& worker_;
   const std::uint64_t id_;
   CallState state_ = CallState::arriving;
+  bool is_announced_ = false;  // call_started was told
   bool is_over_ = false;
   CallContext context_;
   std::size_t next_stage_ = 0;
@@ -146,7 +148,6 @@ class Call final : public LegEvents {
   MediaPath media_;
   Leg* reoffer_from_ = nullptr;  // waits for the other side's answer to its re-INVITE or UPDATE
   Leg* ack_to_ = nullptr;        // waits for the answer that the next ACK of the other side brings
-  Leg* request_from_ = nullptr;  // waits for the other side's response to its request
 
   CallMeter meter_;
   std::int64_t started_us_, started_wall_us_;

@@ -10,9 +10,7 @@ constexpr std::size_t candidates_max = 256;  // more vendors than this are not t
 
 Verdict extract_numbers(CallContext& c, const StageAbilities&) {
   c.caller = number_from_user(c.from_user).value_or(Number());
-  const auto callee = number_from_user(c.request_user);
-  if (!callee) return Verdict::reject(Reason::NotFound);
-  c.callee = *callee;
+  c.callee = number_from_user(c.request_user).value_or(Number());
   c.caller_in = c.caller;
   c.callee_in = c.callee;
   return Verdict::go_on();
@@ -39,6 +37,11 @@ Verdict authenticate(CallContext& c, const StageAbilities& abilities) {
   if (!abilities.can_authenticate || c.is_authenticated || !c.customer_entry()->config.auth)
     return Verdict::go_on();
   return Verdict::wait(Verdict::Kind::authenticate);
+}
+
+/// Only now, so that who is not known learns nothing of what is a number here.
+Verdict require_callee(CallContext& c, const StageAbilities&) {
+  return c.callee.empty() ? Verdict::reject(Reason::NotFound) : Verdict::go_on();
 }
 
 Verdict admit_source(CallContext& c, const StageAbilities&) {
@@ -106,10 +109,13 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
     if (const Reason why = c.state->accounts.check(payer.account, c.wall_us); why != Reason::none) {
       return Verdict::reject(why);
     }
-    return c.state->accounts.usable(payer.account) < *first ||
-                   c.state->accounts.usable(payer.account).is_negative()
-               ? Verdict::reject(Reason::AccountBalanceNotEnough)
-               : Verdict::go_on();
+    // As open_call() does: without any money even a call that costs nothing is refused (B-02).
+    const auto account = c.state->accounts.state(payer.account);
+    const bool has_money =
+        account && account->balance.units() + account->settings.overdraft_limit.units() > 0;
+    return has_money && c.state->accounts.usable(payer.account) >= *first
+               ? Verdict::go_on()
+               : Verdict::reject(Reason::AccountBalanceNotEnough);
   }
   CallAdmission admission = c.state->accounts.open_call(payer.account, *first, c.wall_us);
   if (!admission.ok()) return Verdict::reject(admission.reason);
@@ -165,6 +171,7 @@ constexpr Stage stages[] = {
     {"numbers", extract_numbers},            // 5
     {"source", identify_source},             // 2
     {"authentication", authenticate},        // 4
+    {"callee", require_callee},              // 5
     {"admission", admit_source},             // 6
     {"number_policy", check_number_policy},  // 8
     {"rewrite", rewrite_numbers},            // 9

@@ -154,6 +154,7 @@ void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
   Leg& asker = *std::exchange(reoffer_from_, nullptr);
   auto passed = media_.pass(side_of(leg), body);
   if (!passed) {
+    leg.acknowledge({});  // an offer in its 2xx gets no answer, but its ACK
     asker.answer_reoffer(not_acceptable, {});
     return;
   }
@@ -167,17 +168,16 @@ void Call::on_request(Leg& leg, const DialogRequest& request) {
   Leg* const peer = other(leg);
   if (request.method == "REFER") {  // P-25: a gateway does not move calls
     leg.answer_request(603, {});
-  } else if (state_ != CallState::answered || peer == nullptr || request_from_ != nullptr) {
+  } else if (state_ != CallState::answered || peer == nullptr) {
     leg.answer_request(request_pending, {});
   } else {
-    request_from_ = &leg;
-    peer->request(request);
+    peer->request(request);  // legs keep the order of each way, so every result finds its asker
   }
 }
 
 void Call::on_request_result(Leg& leg, int status, const SessionBody& body) {
-  if (is_over_ || request_from_ == nullptr || request_from_ == &leg) return;
-  std::exchange(request_from_, nullptr)->answer_request(status, body);
+  if (is_over_) return;
+  if (Leg* const asker = other(leg); asker != nullptr) asker->answer_request(status, body);
 }
 
 // --- limits ---
@@ -309,7 +309,7 @@ void Call::finish(const Ending& ending) {
     context_.money.cancel();
   }
   if (is_recorded(ending) || was_answered || is_answer_recorded_) {
-    worker_.journal(cdr::RecordType::end, cdr::encode(cdr::EndRecord{id_, cdr}));
+    cdr.record_id = worker_.journal(cdr::RecordType::end, cdr::encode(cdr::EndRecord{id_, cdr}));
   }
   publish(Event::Kind::call_ended, std::move(cdr));
 

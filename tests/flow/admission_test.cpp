@@ -65,6 +65,26 @@ TEST_CASE("Admission: digest lets right credentials in and leaves one record (RF
   CHECK(bench.only_cdr().end_reason == Reason::NormalCallClearing);
 }
 
+TEST_CASE("Admission: a host hears of the call with credentials only, from start to end (A-05)") {
+  std::vector<Event> events;
+  SwitchHooks hooks;
+  hooks.on_event = [&](const Event& event) { events.push_back(event); };
+  Bench bench(with_auth(), {}, hooks);
+  DialPlan dial;
+  dial.username = "user";
+  dial.password = "secret";
+  auto call = bench.connect(dial);
+  call->hang_up();
+  const Cdr cdr = bench.only_cdr();
+  REQUIRE(events.size() >= 3);
+  CHECK(events.front().kind == Event::Kind::call_started);
+  CHECK(events.back().kind == Event::Kind::call_ended);
+  for (const Event& event : events)
+    CHECK(event.call.id == events.front().call.id);
+  REQUIRE(events.back().cdr.has_value());
+  CHECK(events.back().cdr->record_id == cdr.record_id);
+}
+
 TEST_CASE("Admission: wrong credentials get 403, none leave the challenge standing") {
   {
     Bench bench(with_auth());

@@ -90,6 +90,7 @@ TEST_CASE("Stages: each refusal has its reason of C-08") {
   };
   CHECK(reason(config(), "00447911", "127.0.0.9:5060") == Reason::IllegalCall);
   CHECK(reason(config(), "not a number!") == Reason::NotFound);
+  CHECK(reason(config(), "not a number!", "127.0.0.9:5060") == Reason::IllegalCall);
   CHECK(reason(config(), "0033123") == Reason::RateNotFound);
   SwitchConfig changed = config();
   changed.provision.customer_gateways[0].locked = true;
