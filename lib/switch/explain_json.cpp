@@ -33,6 +33,12 @@ Json keys_json(const RouteCandidate& route) {
           {"turn", route.sequence}};
 }
 
+/// A rate with what its price is the price of.
+Json rate_json(const Rate* rate) {
+  if (rate == nullptr) return nullptr;
+  return {{"prefix", rate->prefix}, {"price", rate->price.to_string()}, {"per_s", rate->per_s}};
+}
+
 /// B-13: (sell - buy) / sell in percent with two decimals, by steady-cycle prices; null when a side
 /// has no price.
 Json profit_json(const Rate* sell, const Rate* buy) {
@@ -46,9 +52,10 @@ Json profit_json(const Rate* sell, const Rate* buy) {
       .to_string();
 }
 
+/// The price as its deck states it; null when the vendor has no rate for the number.
 Json price_json(const Rate* rate) {
   if (rate == nullptr) return nullptr;
-  return {{"prefix", rate->prefix}, {"price", rate->price.to_string()}, {"per_s", rate->per_s}};
+  return rate->price.to_string();
 }
 
 void add_candidates(Json& answer, const call::CallContext& context) {
@@ -77,7 +84,8 @@ void add_candidates(Json& answer, const call::CallContext& context) {
                           {"caller_out", plan.caller_out.view()},
                           {"callee_out", plan.callee_out.view()},
                           {"vendor_price", price_json(plan.vendor_rate)},
-                          {"profit_percent", profit_json(context.rate, plan.vendor_rate)}});
+                          {"profit_percent", profit_json(context.rate, plan.vendor_rate)},
+                          {"vendor_rate", rate_json(plan.vendor_rate)}});
   }
   RouteQuery query;
   query.called = context.callee.view();
@@ -139,7 +147,7 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
   } else {
     answer["customer_gateway"] = nullptr;
   }
-  answer["rate"] = price_json(context.rate);
+  answer["rate"] = rate_json(context.rate);
   add_candidates(answer, context);
   if (verdict.kind == call::Verdict::Kind::reject) {
     answer["reject"] = reason_facts(verdict.reason).name;

@@ -246,7 +246,11 @@ class Explain(unittest.TestCase):
         self.assertIsNone(answer["reject"])
         candidate, = answer["candidates"]
         self.assertEqual(list(candidate), ["gateway", "prefix", "rank", "keys", "caller_out", "callee_out",
-                                           "vendor_price", "profit_percent"])
+                                           "vendor_price", "profit_percent", "vendor_rate"])
+        if candidate["vendor_rate"] is None:
+            self.assertIsNone(candidate["vendor_price"])
+        else:
+            self.assertEqual(candidate["vendor_price"], candidate["vendor_rate"]["price"])
         self.assertEqual((candidate["gateway"], candidate["prefix"], candidate["callee_out"]),
                          ("v1", "44", "442079460000"))
         self.assertEqual([(e["gateway"]) for e in answer["excluded"]], ["v2"])
