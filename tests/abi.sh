@@ -27,8 +27,8 @@ if [ -n "$have" ]; then
   abidw --suppressions "$tmp/c-only" --headers-dir "$tmp/headers" --drop-private-types --exported-interfaces-only \
     --no-corpus-path --no-comp-dir-path --no-show-locs --no-architecture --type-id-style hash \
     --out-file "$tmp/abi.xml" "$library"
-  # libraries that it needs are no part of it either
-  sed -i '/<elf-needed>/,/<\/elf-needed>/d' "$tmp/abi.xml"
+  # libraries that it needs are no part of it either, nor is the folder where the sources stood
+  sed -i -e '/<elf-needed>/,/<\/elf-needed>/d' -e "s|path='$(dirname "$here")/|path='|" "$tmp/abi.xml"
 fi
 
 case $mode in
