@@ -140,7 +140,7 @@ struct CsvSinkConfig {
 /// "cdr-control.db"). Errors: io, corrupt (the kept place is not readable), already_exists (another
 /// process writes there).
 TANDEM_EXPORT Result<std::unique_ptr<CdrSink>> make_csv_sink(CsvSinkConfig config);
-/// SQLite day files "cdr-YYYYMMDD.db" (UTC day of `ended_at_us`) in `folder` (C-03).
+/// SQLite day files "cdr-YYYYMMDD.db" (UTC day of `ended_at_us`) in `folder` (C-03); same errors.
 TANDEM_EXPORT Result<std::unique_ptr<CdrSink>> make_sqlite_sink(std::string folder);
 
 /// Reads the day files that make_sqlite_sink() writes, beside a running switch or without one.
@@ -149,8 +149,8 @@ class TANDEM_EXPORT CdrStore {
  public:
   /// `folder` is looked at on each query, so that it need not exist yet.
   explicit CdrStore(std::string folder);
-  /// Newest first: by `ended_at_us`, then `record_id`. A record is visible
-  /// within 2 s of the end of its call. Errors: invalid_argument (limit, unknown reason), io (a day
+  /// Newest first: by `ended_at_us`, then `record_id`. A record is visible within 2 s of the end of
+  /// its call. Errors: invalid_argument (limit, unknown reason), io (a day
   /// file could not be read).
   Result<std::vector<Cdr>> query(const CdrQuery& query) const;
 

@@ -215,7 +215,7 @@ class TANDEM_EXPORT FreeNumbers {
   /// Entries are numbers; a trailing '*' stands for any rest. Errors: invalid_argument (an entry is
   /// no number), limit.
   static Result<FreeNumbers> from_list(const std::vector<std::string>& entries);
-  /// The same from comma text, spaces around entries ignored: "110, 119, 800*".
+  /// The same from comma text, spaces around entries ignored: "110, 119, 800*". Errors: the same.
   static Result<FreeNumbers> from_text(std::string_view text);
   [[nodiscard]] bool contains(std::string_view number) const noexcept;
 

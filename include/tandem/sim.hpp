@@ -264,6 +264,7 @@ class TANDEM_EXPORT World {
 
   /// Lives as long as the world. Errors: invalid_argument (address), already_exists (port).
   Result<Endpoint*> add_endpoint(const EndpointConfig& config);
+  /// The same for an "IP:PORT" of raw bytes.
   Result<RawEndpoint*> add_raw_endpoint(const std::string& address);
 
   // Time. Not from inside a callback: such a call does nothing and returns false.
@@ -286,6 +287,7 @@ class TANDEM_EXPORT World {
   /// Of several rules that fit the one set last holds. Errors: limit (4,096 rules).
   Result<void> set_link(const SocketAddress& from, const SocketAddress& to,
                         const LinkSettings& link);
+  /// Both ways; heal() takes it back. Errors: those of set_link().
   Result<void> partition(const IpAddress& a, const IpAddress& b);
   Result<void> heal(const IpAddress& a, const IpAddress& b);
   void clear_links();  ///< Only the default link is left.

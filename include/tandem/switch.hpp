@@ -131,7 +131,8 @@ class TANDEM_EXPORT Switch {
   std::unique_ptr<Body> body_;
 };
 
-/// explain() without a running switch: loads the tables of `config`, nothing else.
+/// explain() without a running switch: loads the tables of `config`, nothing else. Errors:
+/// not_found as Switch::explain(), invalid_argument (the configuration).
 TANDEM_EXPORT Result<std::string> explain(const SwitchConfig& config,
                                           const ExplainRequest& request);
 

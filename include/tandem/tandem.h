@@ -3,7 +3,9 @@
    Names: tandem_<thing>_<verb>; the object comes first, results last. A function that can fail
    returns TANDEM_OK or a negative TANDEM_ERR_* and then writes nothing to its results but where it
    says so; tandem_last_error() tells what was wrong, in one line. Functions returning void never
-   fail and leave that text alone.
+   fail and leave that text alone. Not repeated below, for any function: INVALID_ARGUMENT for NULL
+   where something is needed and for a structure without its initialiser, LIMIT when memory ran out,
+   INTERNAL for a broken promise of this library.
 
    Structures begin with `struct_size`, which TANDEM_..._INIT sets. They grow at their end only, and
    0 in a new member means the old behaviour. The library takes a larger structure from a newer
