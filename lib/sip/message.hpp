@@ -163,8 +163,8 @@ struct Fault {
   enum class Kind : std::uint8_t {
     none,
     incomplete,  ///< A stream: more bytes are needed. A datagram never gives this.
-    drop,  ///< Nothing can be answered: not SIP, a response, an ACK, an unusable top Via, or no
-           ///< From, To, Call-ID or CSeq.
+    drop,    ///< Nothing can be answered: not SIP, a response, an ACK, an unusable top Via, or no
+             ///< From, To, Call-ID or CSeq.
     answer,  ///< A request that is answered with `status`. Via, From, To, Call-ID and CSeq can be
              ///< sent back as they came; one of them may itself be the malformed one, then its
              ///< parts are empty.

@@ -30,9 +30,8 @@ struct StackConfig {
   std::int64_t t1_us = 500'000;    ///< RFC 3261 section 17.1.1.1.
   std::int64_t t2_us = 4'000'000;
   std::int64_t t4_us = 5'000'000;
-  std::size_t transactions_max =
-      1'000'000;                       ///< Per worker; beyond it new requests get 503.
-  std::size_t connections_max = 4096;  ///< TCP, per worker.
+  std::size_t transactions_max = 1'000'000;  ///< Per worker; beyond it new requests get 503.
+  std::size_t connections_max = 4096;        ///< TCP, per worker.
   std::int64_t connection_idle_us =
       180'000'000;  ///< A TCP connection that is silent for so long is closed.
   std::size_t handover_bytes =

@@ -166,8 +166,7 @@ TEST_CASE("Journal: numbers that a dead process may have given out are not given
   }
 }
 
-TEST_CASE(
-    "Journal: calls without an end are recovered with answer and last mark") {
+TEST_CASE("Journal: calls without an end are recovered with answer and last mark") {
   Bench bench;
   auto journal = bench.open_and_start();
   for (std::uint64_t call : {1, 2, 3, 4})

@@ -179,8 +179,7 @@ TEST_CASE("Stack: the same request over two paths is one call (RFC 3261 section 
   CHECK(stack.calls().take_log() == "call");
 }
 
-TEST_CASE(
-    "Stack: beyond its transactions new calls get 503, requests inside dialogs pass") {
+TEST_CASE("Stack: beyond its transactions new calls get 503, requests inside dialogs pass") {
   StackConfig config;
   config.transactions_max = 4;
   Stack stack(1, config);
