@@ -143,6 +143,7 @@ class Call final : public LegEvents {
     std::string type, body;
   };
   std::optional<PendingAnswer> pending_answer_;
+  std::optional<Release> early_release_;  // of a vendor that hung up meanwhile
   bool is_answer_recorded_ = false;
   int max_forwards_ = 70;
   MediaPath media_;

@@ -98,6 +98,7 @@ void Call::on_durable() {
   const PendingAnswer answer = *std::exchange(pending_answer_, std::nullopt);
   inbound_->answer({answer.type, answer.body}, {});
   begin_talk();
+  if (early_release_ && !is_over_) on_release(*trial_.leg, *early_release_);
 }
 
 void Call::begin_talk() {
@@ -219,14 +220,8 @@ void Call::on_second(std::int64_t now_us) {
 
 void Call::on_release(Leg& leg, const Release& release) {
   if (is_over_) return;
-  if (pending_answer_ &&
-      &leg == trial_.leg.get()) {  // hung up before the caller heard of the answer
-    pending_answer_.reset();
-    Failure failure;
-    failure.status = reason_facts(Reason::VendorFailure).sip_status;
-    failure.is_local = true;
-    close_trial(200, release.q850_cause, Reason::VendorFailure);
-    give_up(failure, Reason::VendorFailure);
+  if (pending_answer_ && &leg == trial_.leg.get()) {
+    early_release_ = release;  // hung up before the caller heard of the answer: one after the other
     return;
   }
   Ending ending{.reason = Reason::NormalCallClearing,

@@ -25,6 +25,8 @@ constexpr std::uint64_t read_bytes_min = 64U << 10;
 // What a waiting record costs in memory beside its payload, rounded up; it bounds how many can
 // wait.
 constexpr std::uint64_t waiting_cost_bytes = 256;
+constexpr std::uint64_t gathered_max = 64;  // so many records are worth a flush of their own
+constexpr std::int64_t commit_interval_max_us = 1'000'000;
 constexpr std::int64_t pause_min_us = 100'000;
 constexpr std::int64_t pause_max_us = 5'000'000;
 constexpr std::string_view segment_stem = "segment-";
@@ -195,6 +197,7 @@ struct Journal::Body {
   std::unordered_map<std::uint64_t, OpenPlaces> open_calls;
   std::uint64_t carried_through = 0;  // last sequence given to a carried record
   std::int64_t pause_us = 0;          // 0: the last commit succeeded
+  std::int64_t committed_at_us = 0;   // monotonic; when the last commit began
   std::int64_t retry_at_us = 0;       // monotonic
 
   mutable std::mutex segments_mutex;  // guards the two below
@@ -244,6 +247,7 @@ struct Journal::Body {
   bool carry_forward(std::uint64_t from_serial);
   void run() noexcept;
   void sleep();
+  void gather();
   void finish();
 };
 
@@ -724,11 +728,23 @@ void Journal::Body::sleep() {
   is_asleep.store(false);
 }
 
+/// Lets records come together for one flush, since a flush and the wake-ups behind it cost more
+/// than the records.
+void Journal::Body::gather() {
+  const std::int64_t wait_us = committed_at_us + options.commit_interval_us - clock.monotonic_us();
+  if (wait_us > 0 && queue.waiting() < gathered_max) {
+    std::unique_lock guard(wake_mutex);
+    wake.wait_for(guard, std::chrono::microseconds(wait_us), [this] { return is_stopping.load(); });
+  }
+  committed_at_us = clock.monotonic_us();
+}
+
 void Journal::Body::run() noexcept {
   while (!is_stopping.load()) {
     try {
-      while (commit(false)) {
-      }
+      do {
+        gather();
+      } while (commit(false));
       recycle();
     } catch (const std::exception& exception) {
       say(LogLevel::error, "journal writer failed", {{"error", exception.what()}});
@@ -764,6 +780,11 @@ Result<std::unique_ptr<Journal>> Journal::open(JournalOptions options, const Clo
                                                Log* log) {
   if (options.folder.empty())
     return Error{ErrorCode::invalid_argument, "the journal had no folder"};
+  if (options.commit_interval_us < 0 || options.commit_interval_us > commit_interval_max_us) {
+    return Error{ErrorCode::invalid_argument, "commit_interval_us " +
+                                                  std::to_string(options.commit_interval_us) +
+                                                  " was not in 0..1000000"};
+  }
   if (options.segment_bytes < 4096 || options.segment_bytes > (1ULL << 30) ||
       options.segment_bytes % 8 != 0) {
     return Error{ErrorCode::invalid_argument, "segment_bytes " +

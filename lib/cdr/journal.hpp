@@ -1,5 +1,5 @@
-// The commit point of the switch: an append-only journal in prewritten, recycled segments
-// (design.md, rule 5).
+// The commit point of the switch: an append-only journal in segments that are prewritten
+// and recycled.
 //
 // One writer commits whatever waits with one fdatasync. Everything else (balances, SQLite, files)
 // is derived from the journal by cursors. docs/cdr.md has the format and the reasoning.
@@ -29,8 +29,11 @@ struct JournalOptions {
   std::uint64_t backlog_bytes_max = 256ULL
                                     << 20;  ///< Memory for records that the disk does not take.
   std::uint32_t spare_segments_max = 2;     ///< Recycled files kept; further ones are removed.
-  bool threads = true;                      ///< false: the host calls pump().
-  std::shared_ptr<Disk> disk;               ///< Null: PosixDisk.
+  /// Commits start at least so far apart, unless many records wait; 0..1,000,000. A trickle of
+  /// records then shares its flushes, and the first after a pause is written at once.
+  std::int64_t commit_interval_us = 2'000;
+  bool threads = true;         ///< false: the host calls pump().
+  std::shared_ptr<Disk> disk;  ///< Null: PosixDisk.
 };
 
 /// A call that was up when the last process ended without closing it.
