@@ -22,7 +22,7 @@ struct DigestValue {
   std::string domain;
   DigestAlgorithm algorithm = DigestAlgorithm::md5;
   bool has_known_algorithm =
-      true;  ///< False: an algorithm not implemented here (MD5-sess, SHA-512-256, ...).
+      true;  ///< False: an algorithm that is not known here (MD5-sess, SHA-512-256, ...).
   bool is_stale = false;
 };
 
