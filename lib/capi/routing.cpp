@@ -1,5 +1,5 @@
 // Numbers, rewrite rules, routes and sources.
-#include <optional>
+#include <algorithm>
 
 #include "capi/values.hpp"
 #include "tandem/clock.hpp"
@@ -98,17 +98,18 @@ class HostLoad final : public LineLoad {
 
 /// A C query as the table takes it; borrows from the caller's structure.
 struct Query {
-  Query(const tandem_route_query& given, RouteRotation& rotation) {
+  Query(const tandem_route_query& given, RouteRotation& rotation)
+      : load(given.load, given.load_user) {
     query.called = view(given.called);
     query.calling = view(given.calling);
     query.customer = view(given.customer);
-    if (given.load != nullptr) query.load = &load.emplace(given.load, given.load_user);
+    if (given.load != nullptr) query.load = &load;
     if (given.rotate != 0) query.rotation = &rotation;
   }
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
+  const HostLoad load;  // asked only when there is a function
   RouteQuery query;
-  std::optional<HostLoad> load;
 };
 
 std::string explanation_json(const RouteExplanation& explanation) {
