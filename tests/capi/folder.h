@@ -25,7 +25,8 @@ static inline void folder_empty(const char* path) {
   if (directory == NULL) return;
   while ((entry = readdir(directory)) != NULL) {
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-    snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+    const int length = snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+    if (length < 0 || (size_t)length >= sizeof name) continue;
     if (unlink(name) != 0) folder_empty(name);
   }
   closedir(directory);
