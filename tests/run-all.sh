@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# run-all.sh [--quick]: builds everything and runs every test, from any folder, as often as wanted.
+# run-all.sh [PART...]: builds everything and runs every test, from any folder, as often as wanted.
 #
 #   release   build/       everything, ctest
 #   asan      build/asan   memory and undefined behaviour: unit, flow, C API and corpus replay
 #   tsan      build/tsan   data races: the rooms with threads, flow, C API
 #   fuzz      build/fuzz   each fuzz target for ten seconds from its corpus
 #
-# --quick runs the release part only. The last line is "N passed, N failed", counted over all parts; the exit status is
-# 0 when nothing failed. Installs missing Debian packages first (cmake/setup.sh; sudo when not root).
+# PARTs are run instead of all four when some are named. The last line is "N passed, N failed", counted over all parts;
+# the exit status is 0 when nothing failed. Installs missing Debian packages first (cmake/setup.sh; sudo when not root).
 set -uo pipefail
 
-quick=
-for option in "$@"; do
-  case $option in
-    --quick) quick=1 ;;
-    *) echo "usage: run-all.sh [--quick]" >&2; exit 2 ;;
+parts=("$@")
+[ $# -gt 0 ] || parts=(release asan tsan fuzz)
+for name in "${parts[@]}"; do
+  case $name in
+    release | asan | tsan | fuzz) ;;
+    *) echo "usage: run-all.sh [release] [asan] [tsan] [fuzz]" >&2; exit 2 ;;
   esac
 done
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -112,12 +113,7 @@ fuzz() {
 # Paths count from the root, so that another clone finds what this one compiled.
 command -v ccache >/dev/null && export CCACHE_COMPILERCHECK=content CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1
 if cmake/setup.sh; then
-  part release release
-  if [ -z "$quick" ]; then
-    part asan asan
-    part tsan tsan
-    part fuzz fuzz
-  fi
+  for name in "${parts[@]}"; do part "$name" "$name"; done
 else
   fail "cmake/setup.sh: packages are missing"
 fi
