@@ -26,7 +26,7 @@ class Life(unittest.TestCase):
         holder = folder()
         self.path = holder.__enter__()
         self.addCleanup(holder.__exit__, None, None, None)
-        self.sip_port, self.admin_port = free_port(), free_port(socket.SOCK_STREAM)
+        self.sip_port, self.admin_port = free_port(), free_port()
         self.vendor = SipEnd()
         self.addCleanup(self.vendor.socket.close)
         self.caller = SipEnd()

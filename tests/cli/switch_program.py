@@ -8,8 +8,12 @@ import selectors
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from ports import free_port, port_range  # noqa: E402
 
 PROGRAM = os.environ.get("TANDEM_SWITCH", "build/bin/tandem-switch")
 SOURCE = os.environ.get("TANDEM_SOURCE", os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -22,17 +26,15 @@ def run(*words, **options):
                           timeout=60, **options)
 
 
-def free_port(kind=socket.SOCK_DGRAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+MEDIA_PORTS = 100
+MEDIA_FIRST = port_range(MEDIA_PORTS)
 
 
 def base_config(sip_port=5060, admin_port=None, vendor_port=5070):
     config = {
         "database": "switch.db",
         "sip": {"listen": [f"udp:127.0.0.1:{sip_port}"]},
-        "media": {"address": "127.0.0.1", "ports": [24000, 24099]},
+        "media": {"address": "127.0.0.1", "ports": [MEDIA_FIRST, MEDIA_FIRST + MEDIA_PORTS - 1]},
         "parameters": {"drain_timeout_s": 1},
         "provision": {
             "accounts": [{"id": "acme", "balance": "10.00", "rate_deck": "retail"},

@@ -1,15 +1,12 @@
 #!/usr/bin/env python3
 """tandem-load against itself: its callers call its called parties directly, so every count is known."""
 import json
-import socket
+import os
 import subprocess
 import sys
 
-
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from ports import free_port  # noqa: E402
 
 
 def load(*options):

@@ -2,11 +2,9 @@
 import contextlib
 import json
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +12,8 @@ import urllib.request
 from decimal import Decimal
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
+from ports import free_port, port_range  # noqa: E402
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 BIN = os.environ.get("TANDEM_BIN", os.path.join(SOURCE, "build", "bin"))
 WORK = os.environ.get("TANDEM_PEERS_WORK", os.path.join(SOURCE, "build", "peers"))
@@ -36,40 +36,6 @@ def expect(condition, what, *facts):
 def not_run(what):
     """The one line that says what a test left out, and why; tests/run-all.sh collects these."""
     print("not run: " + what, flush=True)
-
-
-_taken = set()
-
-
-def free_port(address="127.0.0.1", transport=socket.SOCK_DGRAM):
-    """A port that was free for UDP and TCP just now; never given twice."""
-    while True:
-        with socket.socket(socket.AF_INET, transport) as probe:
-            probe.bind((address, 0))
-            port = probe.getsockname()[1]
-        other = socket.SOCK_STREAM if transport == socket.SOCK_DGRAM else socket.SOCK_DGRAM
-        with socket.socket(socket.AF_INET, other) as probe:
-            try:
-                probe.bind((address, port))
-            except OSError:
-                continue
-        if port not in _taken:
-            _taken.add(port)
-            return port
-
-
-def free_range(address, ports):
-    """First of so many UDP ports that nobody uses, below those that the system gives out by itself (32768 and up)."""
-    for _ in range(200):
-        low = random.randrange(10000, 32700 - ports, 2)
-        try:
-            for port in range(low, low + ports, 25):
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                    probe.bind((address, port))
-        except OSError:
-            continue
-        return low
-    raise Failure("no %d media ports are free" % ports)
 
 
 def wait_until(condition, seconds, what):
@@ -108,7 +74,7 @@ class Switch:
         listen = ["udp:%s:%d" % (address, self.port)]
         if tcp:
             listen.append("tcp:%s:%d" % (address, self.port))
-        low = free_range("127.0.0.1", media_ports)
+        low = port_range(media_ports)
         rate = {"prefix": "", "price": "0.60", "per_s": 60, "first_s": 1, "next_s": 1}
         cost = {"prefix": "", "price": "0.30", "per_s": 60, "first_s": 1, "next_s": 1}
         self.config = {

@@ -15,12 +15,17 @@ import pytest
 import tandem
 from tandem import sim
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+from ports import port_range  # noqa: E402
+
+MEDIA_FIRST = port_range(200)
+
 
 def config(folder: Path, **more: Any) -> dict[str, Any]:
     return {
         "database": str(folder / "switch.db"),
         "sip": {"listen": ["udp:127.0.0.1:0"]},
-        "media": {"ports": [43000, 43199]},
+        "media": {"ports": [MEDIA_FIRST, MEDIA_FIRST + 199]},
         "cdr": {"journal": str(folder / "journal"), "sinks": [{"type": "sqlite", "path": str(folder / "cdr")}]},
         "provision": {
             "accounts": [{"id": "acme", "balance": Decimal("1.00"), "rate_deck": "retail"}],

@@ -17,7 +17,7 @@ def test_strict_typing() -> None:
         checked = subprocess.run(
             ["mypy", "--strict", "--cache-dir=/dev/null", *arguments],
             cwd=SOURCE,
-            env={**os.environ, "MYPYPATH": str(SOURCE / "bindings/python")},
+            env={**os.environ, "MYPYPATH": f"{SOURCE}/bindings/python:{SOURCE}/tests/support"},
             capture_output=True,
             text=True,
         )
