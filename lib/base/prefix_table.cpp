@@ -157,7 +157,7 @@ void PrefixIndex::Builder::append_block(PrefixIndex& index, const Digits* first,
   const std::uint64_t end_of_tails = pow11(tail_digits);
   ranges_.clear();
   ranges_.push_back({0, outside});
-  const auto emit = [this, end_of_tails](std::uint64_t bound, Answer answer) {
+  const auto emit = [this](std::uint64_t bound, Answer answer) {
     if (bound >= end_of_tails) return;
     if (ranges_.back().bound == bound) {
       ranges_.back().answer = answer;
