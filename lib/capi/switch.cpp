@@ -144,7 +144,8 @@ int tandem_switch_create_json(const char* json, const char* folder,
                               const tandem_switch_hooks* hooks, tandem_switch** out) {
   return guarded([&]() -> int {
     std::optional<tandem_config> config;
-    if (json != nullptr) config.emplace(read_config(json, folder == nullptr ? "." : folder));
+    if (json != nullptr)
+      config = tandem_config{read_config(json, folder == nullptr ? "." : folder)};
     return create(config ? &*config : nullptr, hooks, out, &Switch::create);
   });
 }
@@ -153,7 +154,7 @@ int tandem_switch_create_file(const char* path, const tandem_switch_hooks* hooks
                               tandem_switch** out) {
   return guarded([&]() -> int {
     std::optional<tandem_config> config;
-    if (path != nullptr) config.emplace(read_config_file(path));
+    if (path != nullptr) config = tandem_config{read_config_file(path)};
     return create(config ? &*config : nullptr, hooks, out, &Switch::create);
   });
 }
