@@ -14,6 +14,12 @@ constexpr int not_acceptable = 488;
 constexpr int request_pending = 491;
 constexpr std::int64_t answer_durable_us = 500'000;  // longest wait of a 200 for the disk
 
+/// Empties a container and returns its memory too.
+template <class Container>
+void give_back(Container& held) noexcept {
+  Container().swap(held);
+}
+
 }  // namespace
 
 Leg* Call::other(const Leg& leg) noexcept {
@@ -107,6 +113,10 @@ void Call::begin_talk() {
   answered_us_ = clock.monotonic_us();
   answered_wall_us_ = clock.wall_us();
   next_mark_us_ = answered_us_ + parameters().interim_mark_s * second_us;
+  // Only a call that is being set up needs these, and calls talk for long.
+  give_back(offer_);
+  give_back(early_answer_);
+  give_back(context_.candidates);
   worker_.tally().answered.fetch_add(1, std::memory_order_relaxed);
   const auto own = [&](const GatewayConfig& gateway) {
     return gateway.max_call_s.value_or(parameters().max_call_s);

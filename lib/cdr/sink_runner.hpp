@@ -40,7 +40,7 @@ struct SinkRunnerOptions {
   std::size_t batch_records = 10'000;
   std::size_t batch_bytes = 4U << 20;
   std::int64_t linger_ms =
-      200;  ///< Waits this long for more before a batch is written; threads only.
+      500;  ///< Waits this long for more before a batch is written; threads only.
   std::int64_t retry_min_ms = 100;  ///< Pause after a failure, doubled up to retry_max_ms.
   std::int64_t retry_max_ms = 10'000;
 };
