@@ -199,13 +199,37 @@ struct OutboundCall {
       local;  ///< Listen address to send from (P-01); none: the first that fits `destination`.
 };
 
-/// Makes outbound legs; one per worker and protocol.
+/// A question to a peer whether it is there, until it is answered. Destroying it forgets the
+/// question; the handler may do that to the one that speaks.
+class Probe {
+ public:
+  virtual ~Probe() = default;
+  Probe(const Probe&) = delete;
+  Probe& operator=(const Probe&) = delete;
+
+ protected:
+  Probe() = default;
+};
+
+class ProbeEvents {
+ public:
+  virtual ~ProbeEvents() = default;
+  /// Called once. `is_answered`: something came back that only a living peer sends, whatever it
+  /// says; else nothing came within the protocol's time, or the transport failed.
+  virtual void on_probe(Probe& probe, bool is_answered) = 0;
+};
+
+/// Reaches out to peers; one per worker and protocol.
 class LegFactory {
  public:
   virtual ~LegFactory() = default;
   /// Sends the first request from the next turn of the loop on, so no event comes before this
   /// returns.
   virtual std::unique_ptr<Leg> call(const OutboundCall& call, LegEvents& events) = 0;
+  /// Asks a peer whether it is there; in SIP by OPTIONS outside any dialog (RFC 3261 section 11).
+  /// No event comes before this returns. `transport` as in OutboundCall.
+  virtual std::unique_ptr<Probe> probe(const SocketAddress& destination, std::string_view transport,
+                                       ProbeEvents& events) = 0;
 };
 
 /// Receives the calls that arrive at one worker.

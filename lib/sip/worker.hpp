@@ -54,6 +54,8 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   ~StackWorker() override;
 
   std::unique_ptr<Leg> call(const OutboundCall& call, LegEvents& events) override;
+  std::unique_ptr<Probe> probe(const SocketAddress& destination, std::string_view transport,
+                               ProbeEvents& events) override;
 
   [[nodiscard]] Transports& transports() noexcept { return transports_; }
   [[nodiscard]] Transactions& transactions() noexcept { return transactions_; }

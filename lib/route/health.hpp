@@ -1,0 +1,75 @@
+// Which addresses of the vendor gateways may be used: Retry-After and OPTIONS checks.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "tandem/values.hpp"
+
+namespace tandem::route {
+
+/// What is known of one address of one gateway. Threading: thread-safe, without locks;
+/// note_probe() and forget_probes() on one thread at a time.
+class AddressHealth {
+ public:
+  static constexpr std::int64_t retry_after_max_s = 3'600;  ///< Longer ones count as this (R-16).
+  static constexpr unsigned failures_to_down = 2;  ///< Checks that fail one after the other (R-17).
+
+  explicit AddressHealth(const SocketAddress& address) noexcept : address_(address) {}
+
+  [[nodiscard]] const SocketAddress& address() const noexcept { return address_; }
+  /// The last checks were answered, or nobody checks.
+  [[nodiscard]] bool is_up() const noexcept { return is_up_.load(std::memory_order_relaxed); }
+  /// How long a Retry-After still keeps it out of routing. `now_us`: monotonic.
+  [[nodiscard]] std::int64_t closed_us(std::int64_t now_us) const noexcept;
+  [[nodiscard]] bool is_usable(std::int64_t now_us) const noexcept {
+    return is_up() && closed_us(now_us) == 0;
+  }
+
+  /// A response asked not to be bothered for `seconds`. A later end replaces an earlier one, never
+  /// the other way round: responses of several calls cross.
+  void close_for(std::int64_t seconds, std::int64_t now_us) noexcept;
+  /// One check ended. True when is_up() changed.
+  bool note_probe(bool is_answered) noexcept;
+  void forget_probes() noexcept;  ///< Nobody checks any more: up.
+
+ private:
+  const SocketAddress address_;
+  std::atomic<bool> is_up_{true};
+  std::atomic<std::int64_t> closed_until_us_{0};  // monotonic
+  unsigned failures_ = 0;                         // in a row
+};
+
+/// The addresses of one gateway, in the order in which they are preferred.
+using GatewayAddresses = std::vector<std::shared_ptr<AddressHealth>>;
+
+/// The first usable one; nullptr when there is none. Threading: thread-safe.
+[[nodiscard]] AddressHealth* first_usable(const GatewayAddresses& addresses,
+                                          std::int64_t now_us) noexcept;
+
+/// Health by gateway and address. It outlives the tables, so a reload forgets nothing of an
+/// address that stays. Threading: thread-safe; `mutex_` guards `entries_` and is never taken on the
+/// call path.
+class HealthBook {
+ public:
+  /// The entry of that gateway and address, made when there is none.
+  [[nodiscard]] std::shared_ptr<AddressHealth> entry(std::string_view gateway,
+                                                     const SocketAddress& address);
+  /// Forgets the entries that nobody holds; returns how many. For use after a new table is
+  /// published.
+  std::size_t forget_unused();
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, std::shared_ptr<AddressHealth>> entries_;
+};
+
+}  // namespace tandem::route

@@ -1,0 +1,84 @@
+// Retry-After and OPTIONS checks of vendor addresses.
+#include <doctest/doctest.h>
+
+#include "route/health.hpp"
+
+using namespace tandem;
+using namespace tandem::route;
+
+namespace {
+
+SocketAddress at(std::string_view text) { return SocketAddress::parse(text, 5060).value(); }
+
+constexpr std::int64_t second_us = 1'000'000;
+
+}  // namespace
+
+TEST_CASE("Address health: Retry-After keeps an address out for its seconds and no longer (R-16)") {
+  AddressHealth health(at("192.0.2.1"));
+  CHECK(health.is_usable(0));
+  health.close_for(5, 100 * second_us);
+  CHECK(health.closed_us(100 * second_us) == 5 * second_us);
+  CHECK_FALSE(health.is_usable(105 * second_us - 1));
+  CHECK(health.is_usable(105 * second_us));
+  CHECK(health.closed_us(200 * second_us) == 0);
+}
+
+TEST_CASE("Address health: a longer Retry-After wins and more than an hour counts as one (R-16)") {
+  AddressHealth health(at("192.0.2.1"));
+  health.close_for(60, 0);
+  health.close_for(5, second_us);  // its response was on the way for long
+  CHECK(health.closed_us(second_us) == 59 * second_us);
+  health.close_for(100'000, 0);
+  CHECK(health.closed_us(0) == 3'600 * second_us);
+  health.close_for(-1, 0);
+  CHECK(health.closed_us(0) == 3'600 * second_us);
+}
+
+TEST_CASE(
+    "Address health: two failed checks in a row take it out, one answer brings it back (R-17)") {
+  AddressHealth health(at("192.0.2.1"));
+  CHECK_FALSE(health.note_probe(false));
+  CHECK(health.is_up());
+  CHECK_FALSE(health.note_probe(true));  // not in a row
+  CHECK_FALSE(health.note_probe(false));
+  CHECK(health.note_probe(false));
+  CHECK_FALSE(health.is_up());
+  CHECK_FALSE(health.is_usable(0));
+  CHECK_FALSE(health.note_probe(false));
+  CHECK(health.note_probe(true));
+  CHECK(health.is_up());
+  CHECK_FALSE(health.note_probe(false));  // and again two are needed
+  CHECK(health.is_up());
+  health.note_probe(false);
+  health.forget_probes();
+  CHECK(health.is_up());
+}
+
+TEST_CASE("Address health: the first usable address is taken, in the order of the list (R-17)") {
+  HealthBook book;
+  GatewayAddresses addresses = {book.entry("v1", at("192.0.2.1")),
+                                book.entry("v1", at("192.0.2.2"))};
+  CHECK(first_usable(addresses, 0) == addresses[0].get());
+  addresses[0]->close_for(1, 0);
+  CHECK(first_usable(addresses, 0) == addresses[1].get());
+  addresses[1]->note_probe(false);
+  addresses[1]->note_probe(false);
+  CHECK(first_usable(addresses, 0) == nullptr);
+  CHECK(first_usable(addresses, second_us) == addresses[0].get());
+  CHECK(first_usable({}, 0) == nullptr);
+}
+
+TEST_CASE("Health book: an address keeps its state as long as a table names it (R-16)") {
+  HealthBook book;
+  auto entry = book.entry("v1", at("192.0.2.1"));
+  entry->close_for(60, 0);
+  CHECK(book.entry("v1", at("192.0.2.1")) == entry);
+  CHECK(book.entry("v2", at("192.0.2.1")) != entry);
+  CHECK(book.entry("v1", at("192.0.2.1:5070")) != entry);
+  CHECK(book.forget_unused() == 2);
+  CHECK(book.size() == 1);
+  entry.reset();
+  CHECK(book.forget_unused() == 1);
+  CHECK(book.entry("v1", at("192.0.2.1"))->is_usable(0));
+}
