@@ -115,7 +115,18 @@ TimerWheel::Stop TimerWheel::next_stop() const noexcept {
 
 void TimerWheel::advance(std::int64_t now_us) {
   if (is_advancing_ || now_us <= now_us_) return;
-  is_advancing_ = true;
+  // Also when a callback throws: then what was due with it comes one tick later.
+  struct Turn {
+    TimerWheel& wheel;
+    explicit Turn(TimerWheel& turning) noexcept : wheel(turning) { wheel.is_advancing_ = true; }
+    ~Turn() {
+      TimerLink& due = wheel.slot_[0][wheel.tick_ & (slots - 1)];
+      while (due.next != &due)
+        wheel.start(static_cast<Timer&>(*due.next), 0);
+      wheel.is_advancing_ = false;
+    }
+  };
+  const Turn turn(*this);
   now_us_ = now_us;
   const auto target = static_cast<std::uint64_t>((now_us - start_us_) / tick_us);
   while (pending_ > 0) {
@@ -134,7 +145,6 @@ void TimerWheel::advance(std::int64_t now_us) {
     }
   }
   tick_ = std::max(tick_, target);
-  is_advancing_ = false;
 }
 
 std::int64_t TimerWheel::next_expiry_us() const noexcept {

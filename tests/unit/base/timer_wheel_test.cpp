@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
+#include <stdexcept>
 #include <vector>
 
 #include "tandem/clock.hpp"
@@ -296,6 +297,27 @@ TEST_CASE("TimerWheel: time that stands still or goes back fires nothing") {
   wheel.start(bell.timer, std::numeric_limits<std::int64_t>::max());
   CHECK(wheel.next_expiry_us() > 1'000'000);
   CHECK(bell.timer.is_pending());
+}
+
+TEST_CASE("TimerWheel: a callback that throws delays what was due with it by a tick, and no more") {
+  TimerWheel wheel(0);
+  struct Thrower {
+    static void fire(void*) { throw std::runtime_error("broken"); }
+  };
+  Timer broken(&Thrower::fire, nullptr);
+  Bell bell(wheel);
+  Bell later(wheel);
+  wheel.start(broken, 256'000);  // a tick that is cascaded from the second level
+  wheel.start(bell.timer, 256'000);
+  wheel.start(later.timer, 400'000);
+  CHECK_THROWS_AS(wheel.advance(300'000), std::runtime_error);
+  CHECK(bell.rings == 0);
+  wheel.advance(301'000);
+  CHECK(bell.rings == 1);
+  CHECK(later.rings == 0);
+  wheel.advance(400'000);
+  CHECK(later.rings == 1);
+  CHECK(wheel.pending() == 0);
 }
 
 TEST_CASE(
