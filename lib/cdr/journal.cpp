@@ -251,8 +251,7 @@ struct Journal::Body {
   void finish();
 };
 
-// --- recovery
-// ---------------------------------------------------------------------------------------------------
+// --- recovery ---
 
 void Journal::Body::track(RecordType type, std::uint64_t sequence, std::string_view payload,
                           Place place) {
@@ -435,8 +434,7 @@ Result<void> Journal::Body::fill_open_calls() {
   return {};
 }
 
-// --- writing
-// ----------------------------------------------------------------------------------------------------
+// --- writing ---
 
 Result<std::uint64_t> Journal::Body::push(RecordType type, std::string payload,
                                           std::uint64_t carried_from) {
@@ -646,8 +644,7 @@ void Journal::Body::publish_durable(std::uint64_t sequence) {
   if (durable_callback) durable_callback(sequence);
 }
 
-// --- recycling
-// --------------------------------------------------------------------------------------------------
+// --- recycling ---
 
 /// Copies the answers and marks of calls that are still up out of a segment. True when there was
 /// one.
@@ -710,8 +707,7 @@ void Journal::Body::recycle() {
   }
 }
 
-// --- the writer
-// -------------------------------------------------------------------------------------------------
+// --- the writer ---
 
 void Journal::Body::sleep() {
   is_asleep.store(true, std::memory_order_seq_cst);
@@ -769,8 +765,7 @@ void Journal::Body::finish() {
   lock.reset();
 }
 
-// --- the promise
-// ------------------------------------------------------------------------------------------------
+// --- the promise ---
 
 Journal::Journal(std::unique_ptr<Body> body) noexcept : body_(std::move(body)) {}
 
@@ -949,8 +944,7 @@ CdrJournalCounters Journal::counters() const {
   return counters;
 }
 
-// --- reading
-// ----------------------------------------------------------------------------------------------------
+// --- reading ---
 
 JournalReader::JournalReader(Journal& journal, std::uint64_t after_sequence)
     : journal_(journal), next_sequence_(after_sequence + 1) {}

@@ -27,8 +27,7 @@ bool is_sdp(std::string_view content_type) noexcept {
 
 }  // namespace
 
-// --- a call
-// ----------------------------------------------------------------------------------------------------
+// --- a call ---
 
 EndpointCall::Body::Body(Endpoint::Body& owner, bool outgoing)
     : endpoint(&owner),
@@ -280,7 +279,7 @@ void EndpointCall::Body::on_request_result(Leg&, int with_status, const SessionB
   last_body = body.bytes;
 }
 
-// --- media
+// --- media ---
 
 void EndpointCall::Body::start_rtp() {
   if (endpoint == nullptr || state == EndpointCallState::over || sends_rtp) return;
@@ -313,7 +312,7 @@ void EndpointCall::Body::on_datagram(const SocketAddress&, std::string_view byte
   received_pattern = static_cast<unsigned char>(bytes.back());
 }
 
-// --- the handle
+// --- the handle ---
 
 EndpointCall::EndpointCall(std::unique_ptr<Body> body) : body_(std::move(body)) {}
 EndpointCall::~EndpointCall() = default;
@@ -382,8 +381,7 @@ void EndpointCall::stop_rtp() {
   body_->rtp_timer.cancel();
 }
 
-// --- an endpoint
-// -----------------------------------------------------------------------------------------------
+// --- an endpoint ---
 
 Endpoint::Body::Body(SimNetwork& owner, const EndpointConfig& settings, std::uint64_t seed)
     : network(owner), config(settings), random(seed), log(owner.clock()) {}
@@ -607,8 +605,7 @@ EndpointCounters Endpoint::counters() const {
 }
 SocketAddress Endpoint::address() const { return body_->address; }
 
-// --- a raw endpoint
-// --------------------------------------------------------------------------------------------
+// --- a raw endpoint ---
 
 Result<std::unique_ptr<RawEndpoint::Body>> RawEndpoint::Body::create(SimNetwork& network,
                                                                      const SocketAddress& address) {
