@@ -85,12 +85,15 @@ void bind_media(py::module_& m) {
       .def_readonly("packets_stray", &MediaRelayStats::packets_stray)
       .def_readonly("packets_undeliverable", &MediaRelayStats::packets_undeliverable)
       .def_readonly("packets_discarded", &MediaRelayStats::packets_discarded)
-      .def_readonly("send_failures", &MediaRelayStats::send_failures);
+      .def_readonly("send_failures", &MediaRelayStats::send_failures)
+      .def_readonly("marks_refused", &MediaRelayStats::marks_refused)
+      .def_readonly("priorities_refused", &MediaRelayStats::priorities_refused)
+      .def_readonly("packets_overflowed", &MediaRelayStats::packets_overflowed);
 
   py::class_<Relay, Held<Relay>>(m, "MediaRelay")
       .def(py::init([](const std::string& address, const std::string& address6,
                        std::pair<std::uint16_t, std::uint16_t> ports, unsigned shards,
-                       unsigned ready_pairs, std::uint8_t tos) {
+                       unsigned ready_pairs, std::uint8_t tos, int nice) {
              MediaConfig config;
              config.address = address_or_none(address);
              config.address6 = address_or_none(address6);
@@ -99,12 +102,13 @@ void bind_media(py::module_& m) {
              config.shards = shards;
              config.ready_pairs = ready_pairs;
              config.tos = tos;
+             config.nice = nice;
              return Held<Relay>(
                  new Relay{take(unlocked([&] { return MediaRelay::create(config); }))});
            }),
            "address"_a = "", py::kw_only(), "address6"_a = "",
            "ports"_a = std::pair<int, int>(10000, 19999), "shards"_a = 1, "ready_pairs"_a = 256,
-           "tos"_a = 0)
+           "tos"_a = 0, "nice"_a = -10)
       .def(
           "open",
           [](Relay& relay, int caller, int callee) {

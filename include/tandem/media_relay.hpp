@@ -26,6 +26,8 @@ struct MediaConfig {
   std::uint16_t port_first = 10000;  ///< First port of the range, 1024..65534, rounded up to even.
   std::uint16_t port_last = 19999;   ///< Last port of the range, 1025..65535.
   unsigned shards = 1;               ///< Relay threads, 1..64. A call stays on one of them.
+  int nice = -10;  ///< Of the relay threads, -20..0, where the system allows it (CAP_SYS_NICE or
+                   ///< RLIMIT_NICE); 0, or what is above the creator's own: they keep that.
   unsigned ready_pairs = 256;  ///< RTP/RTCP port pairs bound ahead per shard and family, 2..32,768.
   unsigned rest_ms = 2000;     ///< A closed port hears no new call for this long, 0..60,000.
   unsigned tick_us = 500;      ///< Pause between turns under load, 0..5,000; 0: never pause.
@@ -61,6 +63,8 @@ struct MediaRelayStats {
   std::uint64_t packets_discarded = 0;      ///< MediaFlags::discard.
   std::uint64_t send_failures = 0;          ///< The system refused to send.
   std::uint64_t marks_refused = 0;          ///< Ports on which the system refused MediaConfig::tos.
+  std::uint64_t packets_overflowed = 0;     ///< Found no room in the receive buffer of their port.
+  std::uint64_t priorities_refused = 0;     ///< Threads that the system refused MediaConfig::nice.
 };
 
 /// Ports of one call: an RTP and an RTCP port towards each side. Destroying it ends the relaying at

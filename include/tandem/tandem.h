@@ -777,9 +777,11 @@ typedef struct tandem_media_config {
   uint32_t ready_pairs; /* port pairs bound ahead; 0 means 256 */
   int32_t rest_ms;      /* a closed port hears no new call for this long; 0 means 2000, -1 none */
   int32_t tos;          /* TOS byte of what is sent, 0..255 */
+  int32_t nice;         /* of the relay threads, -20..-1, where the system allows it; 0 means -10,
+                           1: that of the creator */
 } tandem_media_config;
 #define TANDEM_MEDIA_CONFIG_INIT \
-  { sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0 }
+  { sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Flags of a side: how the relay treats what it sends. 0: symmetric RTP. */
 enum {
@@ -803,9 +805,11 @@ typedef struct tandem_media_relay_stats {
   uint64_t packets_discarded;
   uint64_t send_failures;
   uint64_t marks_refused;
+  uint64_t priorities_refused; /* threads that the system refused `nice` */
+  uint64_t packets_overflowed; /* found no room in the receive buffer of their port */
 } tandem_media_relay_stats;
 #define TANDEM_MEDIA_RELAY_STATS_INIT \
-  { sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Binds ports and starts threads. Errors: INVALID_ARGUMENT, IO, LIMIT. Since 0.1. */
 TANDEM_API int tandem_media_relay_create(const tandem_media_config* config,

@@ -62,6 +62,9 @@ int tandem_media_relay_create(const tandem_media_config* config, tandem_media_re
     if (read->tos < 0 || read->tos > 255)
       return fail(ErrorCode::invalid_argument, "tos " + std::to_string(read->tos) + " was given");
     media.tos = static_cast<std::uint8_t>(read->tos);
+    if (read->nice < -20 || read->nice > 1)
+      return fail(ErrorCode::invalid_argument, "nice " + std::to_string(read->nice) + " was given");
+    if (read->nice != 0) media.nice = read->nice == 1 ? 0 : read->nice;
     auto relay = MediaRelay::create(media);
     TANDEM_CAPI_TRY(relay);
     *out = new tandem_media_relay{std::move(*relay)};
@@ -78,7 +81,8 @@ int tandem_media_relay_read_stats(const tandem_media_relay* relay, tandem_media_
         out, tandem_media_relay_stats{0, s.sessions, s.sessions_refused, s.port_pairs_bound,
                                       s.ports_busy, s.packets_forwarded, s.packets_refused,
                                       s.packets_malformed, s.packets_stray, s.packets_undeliverable,
-                                      s.packets_discarded, s.send_failures, s.marks_refused});
+                                      s.packets_discarded, s.send_failures, s.marks_refused,
+                                      s.priorities_refused, s.packets_overflowed});
     return TANDEM_OK;
   });
 }

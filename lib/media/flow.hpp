@@ -106,7 +106,7 @@ static_assert(sizeof(FlowRecord) == 128);
 /// Totals of one shard. Written by the shard alone, read by any thread.
 struct alignas(64) ShardCounters {
   std::atomic<std::uint64_t> forwarded{0}, refused{0}, malformed{0}, stray{0}, undeliverable{0},
-      discarded{0}, send_failures{0};
+      discarded{0}, send_failures{0}, overflows{0};
 };
 
 /// Adds without a locked instruction: only for a number that one thread writes.

@@ -45,6 +45,7 @@ Result<void> check(const MediaConfig& config) {
       check_range<unsigned>("port_first", config.port_first, 1024, 65534),
       check_range<unsigned>("port_last", config.port_last, 1025, 65535),
       check_range<unsigned>("shards", config.shards, 1, 64),
+      check_range<int>("nice", config.nice, -20, 0),
       check_range<unsigned>("ready_pairs", config.ready_pairs, 2, 32768),
       check_range<unsigned>("rest_ms", config.rest_ms, 0, 60000),
       check_range<unsigned>("tick_us", config.tick_us, 0, 5000),
@@ -177,6 +178,7 @@ MediaRelayStats RelayCore::stats() const noexcept {
   stats.sessions_refused = sessions_refused_.load(relaxed);
   stats.ports_busy = ports_busy_.load(relaxed);
   stats.marks_refused = marks_refused_.load(relaxed);
+  stats.priorities_refused = priorities_refused_.load(relaxed);
   for (const auto* pool : {pool4_.get(), pool6_.get()}) {
     if (pool != nullptr) stats.port_pairs_bound += pool->bound_pairs();
   }
@@ -189,6 +191,7 @@ MediaRelayStats RelayCore::stats() const noexcept {
     stats.packets_undeliverable += of.undeliverable.load(relaxed);
     stats.packets_discarded += of.discarded.load(relaxed);
     stats.send_failures += of.send_failures.load(relaxed);
+    stats.packets_overflowed += of.overflows.load(relaxed);
   }
   return stats;
 }

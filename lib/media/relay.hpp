@@ -15,7 +15,8 @@
 namespace tandem::media {
 
 /// A relay on a loop of `network`, for simulations and for hosts that have one loop only. Its ports
-/// are opened on demand and `shards` and `tick_us` are ignored. The relay is loop-bound: with a
+/// are opened on demand and `shards`, `nice` and `tick_us` are
+/// ignored. The relay is loop-bound: with a
 /// real network, call it, its sessions and its destructor on the thread of `loop` only; in a
 /// simulation all loops are one thread. `loop` must outlive the relay. Errors: as
 /// MediaRelay::create().
@@ -75,7 +76,7 @@ class RelayCore : public std::enable_shared_from_this<RelayCore> {
   std::atomic<std::uint64_t> sessions_{0}, sessions_refused_{0}, ports_busy_{0};
 
  protected:
-  std::atomic<std::uint64_t> marks_refused_{0};
+  std::atomic<std::uint64_t> marks_refused_{0}, priorities_refused_{0};
 };
 
 }  // namespace tandem::media

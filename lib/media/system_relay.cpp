@@ -136,14 +136,17 @@ class SystemRelay final : public RelayCore {
   void on_ready_low() noexcept override;
   std::optional<Error> fill();
   void run_filler() noexcept;
+  void raise_priority() noexcept;
   void run_shard(unsigned shard) noexcept;
   void relay_one(std::uint32_t slot, std::int64_t now_us, char* buffer,
                  ShardCounters& totals) noexcept;
+  void count_overflows(std::uint32_t slot, msghdr& message, ShardCounters& totals) noexcept;
 
   SystemClock system_clock_;
   std::vector<Shard> shard_;
   std::unique_ptr<std::atomic<int>[]>
       sockets_;  // by slot; written once, before the slot is first used
+  std::unique_ptr<std::uint32_t[]> overflows_;  // by slot; its shard's: what the socket told last
 
   std::thread filler_;
   std::mutex filler_mutex_;  // guards the two below
@@ -154,6 +157,7 @@ class SystemRelay final : public RelayCore {
 
 Result<void> SystemRelay::start() {
   sockets_ = std::make_unique<std::atomic<int>[]>(flows_.size());
+  overflows_ = std::make_unique<std::uint32_t[]>(flows_.size());
   for (std::size_t slot = 0; slot < flows_.size(); ++slot)
     sockets_[slot].store(-1, relaxed);
   shard_.resize(shards_);
@@ -223,6 +227,8 @@ Result<UniqueFd> SystemRelay::bind_port(const SocketAddress& address, bool& is_b
   // dropped and not delivered seconds late.
   const int buffer_bytes = static_cast<int>(config_.receive_buffer_bytes / 2);
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes);
+  // Datagrams then bring with them how many found no room, once there was one.
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
   if (config_.tos != 0) {
     const int tos = config_.tos;
     const int marked = address.ip.is_ipv4()
@@ -307,7 +313,21 @@ void SystemRelay::run_filler() noexcept {
   }
 }
 
+// A packet that waits for the processor is late for its listener, a SIP message or a record is not.
+// On a machine with more work than processors a relay thread without precedence falls behind until
+// the receive buffers overflow.
+void SystemRelay::raise_priority() noexcept {
+  if (config_.nice == 0) return;
+  const id_t this_thread = 0;
+  errno = 0;  // -1 is a priority too
+  const int inherited = ::getpriority(PRIO_PROCESS, this_thread);
+  if (errno == 0 && inherited <= config_.nice) return;
+  if (::setpriority(PRIO_PROCESS, this_thread, config_.nice) != 0)
+    priorities_refused_.fetch_add(1, relaxed);
+}
+
 void SystemRelay::run_shard(unsigned index) noexcept {
+  raise_priority();
   const std::unique_ptr<char[]> buffer(new (std::nothrow) char[datagram_bytes_max]);
   if (buffer == nullptr) return;
   ShardCounters& totals = counters_[index];
@@ -342,12 +362,20 @@ void SystemRelay::run_shard(unsigned index) noexcept {
 void SystemRelay::relay_one(std::uint32_t slot, std::int64_t now_us, char* buffer,
                             ShardCounters& totals) noexcept {
   SystemAddress from;
-  socklen_t from_length = sizeof from;
+  iovec space{buffer, datagram_bytes_max};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(std::uint32_t))];
+  msghdr message{};
+  message.msg_name = &from;
+  message.msg_namelen = sizeof from;
+  message.msg_iov = &space;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
   // One datagram: a stream has one per 20 ms, a second read would nearly always find nothing. If
   // more wait, epoll says so again.
-  const ssize_t size = ::recvfrom(sockets_[slot].load(relaxed), buffer, datagram_bytes_max, 0,
-                                  &from.any, &from_length);
+  const ssize_t size = ::recvmsg(sockets_[slot].load(relaxed), &message, 0);
   if (size < 0) return;
+  if (message.msg_controllen != 0) count_overflows(slot, message, totals);
   const std::string_view bytes(buffer, static_cast<std::size_t>(size));
   Onward onward;
   if (!flows_.judge(slot, from_system(from), bytes, now_us, totals, onward)) return;
@@ -356,6 +384,18 @@ void SystemRelay::relay_one(std::uint32_t slot, std::int64_t now_us, char* buffe
   const ssize_t sent = ::sendto(sockets_[onward.slot].load(relaxed), buffer, bytes.size(),
                                 MSG_DONTWAIT | MSG_NOSIGNAL, &to.any, to_length);
   flows_.sent(onward, sent == size, totals);
+}
+
+void SystemRelay::count_overflows(std::uint32_t slot, msghdr& message,
+                                  ShardCounters& totals) noexcept {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+       part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SO_RXQ_OVFL) continue;
+    std::uint32_t dropped = 0;  // since the socket was opened, modulo 2^32
+    std::memcpy(&dropped, CMSG_DATA(part), sizeof dropped);
+    add<std::uint64_t>(totals.overflows, dropped - overflows_[slot]);
+    overflows_[slot] = dropped;
+  }
 }
 
 }  // namespace

@@ -43,6 +43,33 @@ class Endpoint {
 
   /// The next datagram; "" when none comes within 5 s.
   std::string receive() { return wait(5000) ? read() : std::string(); }
+  /// TOS byte or traffic class of the next datagram; -1 when none comes within 5 s.
+  int receive_tos() {
+    const int on = 1;
+    ::setsockopt(fd_, ip_.is_ipv4() ? IPPROTO_IP : IPPROTO_IPV6,
+                 ip_.is_ipv4() ? IP_RECVTOS : IPV6_RECVTCLASS, &on, sizeof on);
+    if (!wait(5000)) return -1;
+    char byte = 0;
+    iovec space{&byte, 1};
+    alignas(cmsghdr) char control[256];
+    msghdr message{};
+    message.msg_iov = &space;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    if (::recvmsg(fd_, &message, 0) < 0) return -1;
+    for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+         part = CMSG_NXTHDR(&message, part)) {
+      if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_TOS)
+        return *static_cast<unsigned char*>(CMSG_DATA(part));
+      if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_TCLASS) {
+        int value = -1;
+        std::memcpy(&value, CMSG_DATA(part), sizeof value);
+        return value;
+      }
+    }
+    return 0;
+  }
   /// True when a datagram is there.
   bool has_datagram() { return wait(0); }
 

@@ -326,6 +326,7 @@ TEST_CASE("Media relay: a configuration out of range is refused with the value")
     return relay.error();
   };
   CHECK(refused([](MediaConfig& c) { c.shards = 0; }).code == ErrorCode::invalid_argument);
+  CHECK(refused([](MediaConfig& c) { c.nice = 1; }).code == ErrorCode::invalid_argument);
   CHECK(refused([](MediaConfig& c) { c.port_last = c.port_first; }).code ==
         ErrorCode::invalid_argument);
   CHECK(refused([](MediaConfig& c) { c.address = {}; }).code == ErrorCode::invalid_argument);
@@ -386,4 +387,80 @@ TEST_CASE("Media relay: above the rate of the tick every packet still arrives un
   }
   CHECK(call.session.stats(caller).packets_received == 8000);
   CHECK(call.session.stats(caller).packets_lost == 0);
+}
+
+TEST_CASE("Media relay M-18: what is sent bears the mark") {
+  for (const char* ip : {"127.0.0.1", "::1"}) {
+    CAPTURE(ip);
+    MediaConfig config = small_config();
+    config.address6 = *IpAddress::parse("::1");
+    config.tos = 0xb8;
+    auto relay = MediaRelay::create(config);
+    REQUIRE(relay);
+    Call call(*relay, ip, ip);
+    call.a.send(call.session.local_rtp(caller), rtp_packet(1, 160, 0xA));
+    CHECK(call.b.receive_tos() == 0xb8);
+    CHECK(relay->stats().marks_refused == 0);
+  }
+}
+
+TEST_CASE(
+    "Media relay: relay threads have precedence where the system allows it, others keep theirs") {
+  const int own = ::getpriority(PRIO_PROCESS, 0);
+  MediaConfig config = small_config();
+  config.shards = 2;
+  config.nice = -20;
+  auto relay = MediaRelay::create(config);
+  REQUIRE(relay);
+  // A thread has set its priority before it relays.
+  Call first(*relay);
+  first.echo(1);
+  Call second(*relay);
+  second.echo(1);
+  int raised = 0;
+  DIR* const tasks = ::opendir("/proc/self/task");
+  REQUIRE(tasks != nullptr);
+  while (const dirent* task = ::readdir(tasks)) {
+    const int id = std::atoi(task->d_name);
+    if (id > 0 && ::getpriority(PRIO_PROCESS, static_cast<id_t>(id)) == -20) ++raised;
+  }
+  ::closedir(tasks);
+  if (own != -20) CHECK(raised + static_cast<int>(relay->stats().priorities_refused) == 2);
+  CHECK(::getpriority(PRIO_PROCESS, 0) == own);
+}
+
+TEST_CASE("Media relay: what finds no room at a port is counted, and nothing else is lost") {
+  MediaConfig config = small_config();
+  config.receive_buffer_bytes = 2304;
+  auto relay = MediaRelay::create(config);
+  REQUIRE(relay);
+  Call call(*relay);
+  std::uint64_t sent = 0;
+  const auto send = [&](std::size_t payload_bytes) {
+    const auto sequence = static_cast<std::uint16_t>(sent++);
+    call.a.send(call.session.local_rtp(caller), rtp_packet(sequence, 0, 1, payload_bytes));
+  };
+  constexpr std::size_t burst_bytes = 20;
+  constexpr std::size_t mark_bytes = 40;
+  for (int burst = 0; burst < 10'000 && relay->stats().packets_overflowed == 0; ++burst) {
+    for (int i = 0; i < 64; ++i)
+      send(burst_bytes);
+    // The count comes with the next packet that finds room; one behind the burst is waited for.
+    bool has_mark = false;
+    while (!has_mark) {
+      if (!call.b.has_datagram()) send(mark_bytes);
+      has_mark = call.b.receive().size() == 12 + mark_bytes;
+    }
+    while (call.b.has_datagram())
+      (void)call.b.receive();
+  }
+  CHECK(relay->stats().packets_overflowed > 0);
+  const auto is_complete = [&] {
+    return call.session.stats(caller).packets_received + relay->stats().packets_overflowed == sent;
+  };
+  for (int i = 0; i < 1000 && !is_complete(); ++i) {
+    send(mark_bytes);
+    (void)call.b.receive();
+  }
+  CHECK(is_complete());
 }
