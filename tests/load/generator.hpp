@@ -86,6 +86,7 @@ struct Report {
   std::uint64_t unparsed = 0;
   std::uint64_t rtp_sent = 0, rtp_received = 0, rtp_lost = 0;
   std::uint64_t rtp_misdelivered = 0;  ///< Came from a relay port that serves another call.
+  std::int64_t rtp_paused_us = 0;      ///< Without the processor for so long that RTP was left out.
   std::uint64_t live_max = 0;
   Histogram setup;                      ///< INVITE to 2xx, without the ringing time.
   Histogram release;                    ///< BYE to its 2xx.

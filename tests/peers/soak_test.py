@@ -3,40 +3,58 @@
 from peers import *
 
 
-def cpu_seconds(pid):
-    """User and system time of a process, its threads included."""
-    fields = open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+@contextlib.contextmanager
+def real_time():
+    """Runs this process, and what it starts, before all ordinary ones; False where the system refuses."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except OSError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
-def busy_seconds():
-    """Time that all processors together worked for processes or were taken away by the host of this machine."""
-    user, nice, system, idle, iowait, irq, softirq, steal = map(int, open("/proc/stat").readline().split()[1:9])
-    return (user + nice + system + steal) / os.sysconf("SC_CLK_TCK")
+def waited_seconds(pid):
+    """For how long the threads of a process wanted to run and did not."""
+    waited_ns = 0
+    for thread in os.listdir("/proc/%d/task" % pid):
+        with contextlib.suppress(OSError), open("/proc/%d/task/%s/schedstat" % (pid, thread)) as file:
+            waited_ns += int(file.read().split()[1])
+    return waited_ns / 1e9
+
+
+def stolen_seconds():
+    """Time that the host of this machine took away from its processors."""
+    return int(open("/proc/stat").readline().split()[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def talking_calls():
     """500 simultaneous calls with RTP for a minute: every record, its talk time, its packets and its money."""
-    calls, hold_s = 500, 60
-    # 10,000 packets a second: with the generator on the same two cores, more are lost in socket buffers now and then.
-    ptime = 100
+    calls, hold_s, ptime = 500, 60, 20
     port = free_port()
-    with Switch("soak-rtp", [{"id": "v1", "addresses": ["127.0.0.1:%d" % port]}], media="on", media_ports=2100,
-                cpus="0,1") as switch:
-        own, all_of_it = cpu_seconds(switch.process.pid), busy_seconds()
+    with real_time() as has_precedence, \
+            Switch("soak-rtp", [{"id": "v1", "addresses": ["127.0.0.1:%d" % port]}], media="on", media_ports=2100,
+                   cpus="0,1") as switch:
+        stolen = stolen_seconds()
         report = load(switch, port, "--calls", calls, "--rate", 50, "--hold", hold_s * 1000, "--rtp", "--ptime", ptime,
                       "--patience", 20000)
         print("tandem-load: %s" % json.dumps(report))
-        own = cpu_seconds(switch.process.pid) - own + report["cpu_s"]
-        foreign = max(0.0, busy_seconds() - all_of_it - own) / report["wall_s"]
         expect(report["completed"] == calls and report["live_max"] == calls, "500 calls at once, all completed", report)
         expect(report["rtp_misdelivered"] == 0, "no packet went to another call", report)
         lost = report["rtp_lost"] / report["rtp_sent"]
-        print("packets lost: %.3f %%; others used %.2f processors meanwhile" % (lost * 100, foreign))
-        if foreign < 0.1:
-            expect(lost <= 0.005, "at most 0.5 % lost on a machine of its own", report)
+        print("packets lost: %.3f %%, %d of them for want of room at the relay's ports; the switch waited %.1f s for a "
+              "processor, the host of this machine took away %.1f s"
+              % (lost * 100, switch.metrics()['tandem_media_packets_dropped_total{cause="overflow"}'],
+                 waited_seconds(switch.process.pid), stolen_seconds() - stolen))
+        # 50,000 packets a second want most of one processor, for the relay and the generator together. Before other
+        # programs they have it; among them they have it on a quiet machine only, and what is lost says nothing.
+        if has_precedence:
+            expect(lost <= 0.005, "at most 0.5 % lost", report)
         else:
-            print("not run: the judgement of lost packets, since others used the machine")
+            not_run("the judgement of lost packets, which needs SCHED_RR")
         records = switch.wait_cdrs(calls)
         expect(len({r["call_id"] for r in records}) == calls, "each call once")
         expect(all(r["end_reason"] == "NormalCallClearing" for r in records), "all ended normally")
