@@ -57,6 +57,14 @@ struct GatewayAuth {
 
 enum class SipTransport : std::uint8_t { udp, tcp };
 
+/// Which direction of a call's media may not fall silent (M-06), seen from one gateway.
+enum class RtpInterrupt : std::uint8_t {
+  none,
+  to_remote,    ///< What is sent to the gateway.
+  from_remote,  ///< What the gateway sends.
+  both,         ///< Either of them.
+};
+
 /// What both kinds of gateway have.
 struct GatewayConfig {
   std::string id;
@@ -69,7 +77,8 @@ struct GatewayConfig {
   std::string rewrite_callee;
   MediaMode media = MediaMode::auto_mode;
   std::optional<std::int32_t> no_media_hangup_s;  ///< Overrides the parameter (M-05).
-  std::optional<std::int32_t> max_call_s;         ///< Overrides the parameter (B-12).
+  RtpInterrupt rtp_interrupt = RtpInterrupt::none;
+  std::optional<std::int32_t> max_call_s;  ///< Overrides the parameter (B-12).
   std::optional<GatewayAuth> auth;  ///< A customer must authenticate; to a vendor the switch does.
   SipTransport transport = SipTransport::udp;  ///< For calls to a vendor.
   NumberPolicyConfig numbers;                  ///< Lengths and prefix lists (N-06).
@@ -109,6 +118,8 @@ struct Parameters {
   bool stop_switch_after_sdp = true;
   bool reply_unauthorized = true;         ///< S-12.
   MediaMode media_mode = MediaMode::on;   ///< M-01.
+  std::int32_t sip_tos = 0xa0;            ///< P-27: whole TOS byte or traffic class; 0: unmarked.
+  std::int32_t media_tos = 0xa0;          ///< M-18, likewise.
   std::int32_t max_calls = 0;             ///< O-16; 0: unlimited.
   FeeRules fees;                          ///< B-07, B-08, B-09.
   std::vector<std::string> free_numbers;  ///< B-09; a trailing '*' makes a prefix.
@@ -149,6 +160,8 @@ struct SwitchConfig {
   std::uint16_t media_port_low = 10000;
   std::uint16_t media_port_high = 39999;
   std::string media_backend = "auto";  ///< "auto" or "portable".
+  std::int32_t media_shards = 1;       ///< MediaConfig::shards.
+  std::int32_t media_nice = -10;       ///< MediaConfig::nice.
   std::optional<SocketAddress> admin_listen;
   std::string admin_token;  ///< Required when `admin_listen` is not loopback.
   std::string cdr_journal = "journal";

@@ -17,6 +17,7 @@
 #include "tandem/error.hpp"
 #include "tandem/export.h"
 #include "tandem/log.hpp"
+#include "tandem/media_relay.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -67,6 +68,7 @@ struct SwitchCounters {
   std::vector<std::uint64_t> calls_by_worker;
   /// Now, not since the start: SIP dialogs and transactions, and media sessions with their ports.
   std::uint64_t dialogs_live = 0, transactions_live = 0, media_sessions_live = 0;
+  MediaRelayStats media;  ///< Of the media relay.
 };
 
 /// A softswitch. Any number of them live in one process, independent of each other.

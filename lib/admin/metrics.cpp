@@ -85,6 +85,22 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
               counters.malformed);
   page.single("sip_retransmissions_total", "counter", "SIP messages sent again by timers.",
               counters.retransmissions);
+  const MediaRelayStats& media = counters.media;
+  page.single("media_sessions", "gauge", "Calls whose media is relayed now.", media.sessions);
+  page.single("media_sessions_refused_total", "counter",
+              "Calls for which no media port or no open file was left.", media.sessions_refused);
+  page.single("media_port_pairs", "gauge", "RTP/RTCP port pairs in use, resting or ready.",
+              media.port_pairs_bound);
+  page.single("media_packets_forwarded_total", "counter", "RTP and RTCP packets relayed.",
+              media.packets_forwarded);
+  page.family("media_packets_dropped_total", "counter", "Packets not relayed, by cause.");
+  page.sample(media.packets_refused, "cause=\"source\"");
+  page.sample(media.packets_malformed, "cause=\"malformed\"");
+  page.sample(media.packets_stray, "cause=\"no_session\"");
+  page.sample(media.packets_undeliverable, "cause=\"no_destination\"");
+  page.sample(media.packets_discarded, "cause=\"discard\"");
+  page.sample(media.send_failures, "cause=\"send\"");
+  page.sample(media.packets_overflowed, "cause=\"overflow\"");
   page.single("journal_records_total", "counter", "Records given to the journal.",
               counters.journal_records);
   page.single("journal_waiting", "gauge", "Records that are not on disk yet.",

@@ -267,6 +267,9 @@ Result<void> Switch::Body::open_media() {
   if (config_.media_address6) media.address6 = *config_.media_address6;
   media.port_first = config_.media_port_low;
   media.port_last = config_.media_port_high;
+  media.shards = static_cast<unsigned>(config_.media_shards);
+  media.nice = config_.media_nice;
+  media.tos = static_cast<std::uint8_t>(config_.parameters.media_tos);
   const unsigned pairs = (media.port_last - media.port_first + 1U) / 2U;
   media.ready_pairs = std::clamp(pairs, 2U, media.ready_pairs);
   auto relay = is_simulated() ? media::make_loop_relay(media, *seats_.front().loop)
@@ -288,6 +291,7 @@ Result<void> Switch::Body::open_stack() {
   }
   sip::StackConfig sip;
   sip.product = "tandem " TANDEM_VERSION_STRING;
+  sip.tos = config_.parameters.sip_tos;
   for (const ListenConfig& listen : config_.sip_listen) {
     sip.listen.push_back(
         {listen.transport == SipTransport::tcp ? sip::Transport::tcp : sip::Transport::udp,
@@ -517,7 +521,11 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
                          update.media_address6 != config_.media_address6 ||
                          update.media_port_low != config_.media_port_low ||
                          update.media_port_high != config_.media_port_high ||
-                         update.media_backend != config_.media_backend);
+                         update.media_backend != config_.media_backend ||
+                         update.media_shards != config_.media_shards ||
+                         update.media_nice != config_.media_nice);
+    differs("parameters.sip_tos", update.parameters.sip_tos != config_.parameters.sip_tos);
+    differs("parameters.media_tos", update.parameters.media_tos != config_.parameters.media_tos);
     differs("admin.listen", update.admin_listen != config_.admin_listen ||
                                 update.admin_token != config_.admin_token);
     differs("cdr.journal", update.path(update.cdr_journal) != config_.path(config_.cdr_journal));
@@ -670,7 +678,8 @@ SwitchCounters Switch::Body::counters() const {
     sum.transactions_live += sip.transactions_live.load();
   }
   sum.calls_live = live_calls();
-  if (is_open && relay_) sum.media_sessions_live = relay_->stats().sessions;
+  if (is_open && relay_) sum.media = relay_->stats();
+  sum.media_sessions_live = sum.media.sessions;
   workers_lock.unlock();
   sum.events_dropped = callbacks_->dropped();
   const CdrJournalCounters journal = journal_->counters();

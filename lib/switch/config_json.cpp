@@ -47,6 +47,15 @@ void read_media_mode(Reader& r, const Json& v, MediaMode& mode) {
                       mode);
 }
 
+void read_rtp_interrupt(Reader& r, const Json& v, RtpInterrupt& interrupt) {
+  r.choice<RtpInterrupt>(v,
+                         {{"none", RtpInterrupt::none},
+                          {"to_remote", RtpInterrupt::to_remote},
+                          {"from_remote", RtpInterrupt::from_remote},
+                          {"both", RtpInterrupt::both}},
+                         interrupt);
+}
+
 void read_call_level(Reader& r, const Json& v, CallLevel& level) {
   r.choice<CallLevel>(v,
                       {{"internal", CallLevel::internal},
@@ -294,6 +303,10 @@ std::vector<Field<G>> gateway_fields() {
        [](Reader& r, const Json& v, G& g) {
          read_optional<std::int32_t, 0, 86400>(r, v, g.no_media_hangup_s);
        }},
+      {"rtp_interrupt", "none|to_remote|from_remote|both", "none",
+       "Ends a call when media to, from or either way of the gateway stops (M-06), after "
+       "`no_media_hangup_s` or 60 s.",
+       [](Reader& r, const Json& v, G& g) { read_rtp_interrupt(r, v, g.rtp_interrupt); }},
       {"max_call_s", "integer 0..2147483647", "parameter", "Longest call (B-12); 0: unlimited.",
        [](Reader& r, const Json& v, G& g) {
          read_optional<std::int32_t, 0, int32_max>(r, v, g.max_call_s);
@@ -457,6 +470,10 @@ const std::vector<Field<Parameters>>& parameter_fields() {
       {"media_mode", "auto|on|off|must_on", "on", "Where media goes when gateways say auto (M-01).",
        [](Reader& r, const Json& v, P& p) { read_media_mode(r, v, p.media_mode); },
        "SS_MEDIAPROXYMODE"},
+      {"sip_tos", "integer 0..255", "160", "TOS byte of SIP packets (P-27); 0: unmarked.",
+       read_seconds<&P::sip_tos, 0, 255>, "SS_QOS_SIGNAL"},
+      {"media_tos", "integer 0..255", "160", "TOS byte of media packets (M-18); 0: unmarked.",
+       read_seconds<&P::media_tos, 0, 255>, "SS_QOS_RTP"},
       {"max_calls", "integer 0..10000000", "0",
        "Simultaneous calls of the whole switch (O-16); 0: unlimited.",
        read_seconds<&P::max_calls, 0, 10'000'000>},
@@ -593,6 +610,11 @@ const std::vector<Field<SwitchConfig>>& media_fields() {
            c.media_backend = text;
          }
        }},
+      {"shards", "integer 1..64", "1", "Relay threads; a call stays on one of them.",
+       [](Reader& r, const Json& v, SwitchConfig& c) { r.number(v, 1, 64, c.media_shards); }},
+      {"nice", "integer -20..0", "-10",
+       "Priority of the relay threads where the system allows it; 0: that of the program.",
+       [](Reader& r, const Json& v, SwitchConfig& c) { r.number(v, -20, 0, c.media_nice); }},
   };
   return fields;
 }

@@ -4,6 +4,7 @@ process alive, and the next good call works."""
 import csv
 import re
 import select
+import socket
 
 from peers import *
 
@@ -157,5 +158,24 @@ def malformed():
         print("malformed: %d files, %d datagrams" % (len(files), 3 * len(files)))
 
 
+def marks():
+    """P-27: what the switch sends over UDP bears the configured TOS byte, 0xa0 by default."""
+    for parameters, tos in (({}, 0xa0), ({"sip_tos": 0x68}, 0x68), ({"SS_QOS_SIGNAL": "0"}, 0)):
+        with Switch("marks", [{"id": "v1", "addresses": ["127.0.0.1:%d" % free_port()]}],
+                    parameters=parameters) as switch, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind((CUSTOMER, 0))
+            peer.settimeout(5)
+            peer.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+            here = "%s:%d" % peer.getsockname()
+            lines = ["OPTIONS sip:%s SIP/2.0" % switch.target, "Via: SIP/2.0/UDP %s;branch=z9hG4bKmarks" % here,
+                     "From: <sip:a@%s>;tag=1" % here, "To: <sip:%s>" % switch.target, "Call-ID: marks",
+                     "CSeq: 1 OPTIONS", "Max-Forwards: 70", "Content-Length: 0", "", ""]
+            peer.sendto("\r\n".join(lines).encode(), (switch.address, switch.port))
+            answer, extra, flags, source = peer.recvmsg(65536, 256)
+            expect(answer.startswith(b"SIP/2.0 "), "OPTIONS is answered", answer)
+            seen = [data[0] for level, kind, data in extra if level == socket.IPPROTO_IP and kind == socket.IP_TOS]
+            expect(seen == [tos], "the answer bears TOS %d" % tos, seen)
+
+
 if __name__ == "__main__":
-    main({f.__name__: f for f in (torture, malformed)})
+    main({f.__name__: f for f in (torture, malformed, marks)})

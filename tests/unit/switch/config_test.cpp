@@ -63,6 +63,24 @@ TEST_CASE("read_config: every key has the default that the reference names") {
   CHECK(p.record_illegal);
   CHECK(p.drain_timeout_s == 60);
   CHECK(p.interim_mark_s == 10);
+  CHECK(p.sip_tos == 0xa0);
+  CHECK(p.media_tos == 0xa0);
+}
+
+TEST_CASE("read_config: marks of packets and the relay's threads (M-18, P-27)") {
+  const auto own = read(R"("parameters": {"sip_tos": 104, "media_tos": 184},
+      "media": {"shards": 4, "nice": -5})");
+  REQUIRE(own.errors.empty());
+  CHECK(own.config.parameters.sip_tos == 104);
+  CHECK(own.config.parameters.media_tos == 184);
+  CHECK(own.config.media_shards == 4);
+  CHECK(own.config.media_nice == -5);
+  const auto vos = read(R"("parameters": {"SS_QOS_SIGNAL": "0", "SS_QOS_RTP": "184"})");
+  REQUIRE(vos.errors.empty());
+  CHECK(vos.config.parameters.sip_tos == 0);
+  CHECK(vos.config.parameters.media_tos == 184);
+  CHECK(read(R"("parameters": {"media_tos": 256})").errors.size() == 1);
+  CHECK(read(R"("media": {"shards": 0, "nice": 1})").errors.size() == 2);
 }
 
 TEST_CASE("read_config: null means the default") {
