@@ -111,6 +111,7 @@ class Call final : public LegEvents {
   void arm_money(const MeterVerdict& verdict);
   void on_money_timer();
   void on_max_timer();
+  void look_for_silence(std::int64_t now_us);
 
   // Ending.
   void refuse(Reason reason, int sip_status, int retry_after_s = 0);

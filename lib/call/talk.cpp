@@ -10,6 +10,7 @@ namespace tandem::call {
 namespace {
 
 constexpr std::int64_t second_us = 1'000'000;
+constexpr std::int64_t rtp_interrupt_default_s = 60;
 constexpr int not_acceptable = 488;
 constexpr int request_pending = 491;
 constexpr std::int64_t answer_durable_us = 500'000;  // longest wait of a 200 for the disk
@@ -216,14 +217,37 @@ void Call::on_second(std::int64_t now_us) {
     mark.talk_time_ms = (now_us - answered_us_) / 1000;
     worker_.journal(cdr::RecordType::mark, cdr::encode(mark));
   }
-  const auto own = [&](const GatewayConfig& gateway) {
+  if (media_.relayed() && media_.has_streams() && !media_.on_hold()) look_for_silence(now_us);
+}
+
+void Call::look_for_silence(std::int64_t now_us) {
+  const GatewayConfig& customer = context_.customer_entry()->config;
+  const GatewayConfig& vendor_gateway = vendor().config;
+  const auto limit_of = [&](const GatewayConfig& gateway) {
     return gateway.no_media_hangup_s.value_or(parameters().no_media_hangup_s);
   };
-  const std::int64_t limit_s =
-      tighter_limit_s(own(context_.customer_entry()->config), own(vendor().config));
-  if (limit_s == 0 || !media_.relayed() || !media_.has_streams() || media_.on_hold()) return;
-  const std::int64_t silent_since_us = std::max(media_.last_rtp_us(), answered_us_);
-  if (now_us - silent_since_us >= limit_s * second_us) end_by_server(Reason::NoMedia);
+  const auto is_silent_since = [&](std::int64_t last_us, std::int64_t limit_s) {
+    return now_us - std::max(last_us, answered_us_) >= limit_s * second_us;
+  };
+  const std::int64_t limit_s = tighter_limit_s(limit_of(customer), limit_of(vendor_gateway));
+  if (limit_s != 0 && is_silent_since(media_.last_rtp_us(), limit_s))
+    return end_by_server(Reason::NoMedia);
+  // M-06: what goes to a gateway is what comes from the other one.
+  const auto is_interrupted = [&](const GatewayConfig& gateway, MediaSide from, MediaSide to) {
+    const RtpInterrupt watched = gateway.rtp_interrupt;
+    const std::int64_t own_limit_s =
+        limit_of(gateway) != 0 ? limit_of(gateway) : rtp_interrupt_default_s;
+    const bool has_lost_from =
+        (watched == RtpInterrupt::from_remote || watched == RtpInterrupt::both) &&
+        is_silent_since(media_.last_rtp_us(from), own_limit_s);
+    const bool has_lost_to =
+        (watched == RtpInterrupt::to_remote || watched == RtpInterrupt::both) &&
+        is_silent_since(media_.last_rtp_us(to), own_limit_s);
+    return has_lost_from || has_lost_to;
+  };
+  if (is_interrupted(customer, MediaSide::caller, MediaSide::callee) ||
+      is_interrupted(vendor_gateway, MediaSide::callee, MediaSide::caller))
+    end_by_server(Reason::RtpInterrupted);
 }
 
 // --- the end ---

@@ -224,6 +224,48 @@ TEST_CASE("Session: a call without media on both sides is ended, but not on hold
   CHECK(cdr.media_caller.packets_received > 2900);
 }
 
+TEST_CASE("Session: media that stops in a watched direction ends the call (M-06)") {
+  struct Case {
+    RtpInterrupt customer, vendor;
+    bool caller_stops;
+    bool ends;
+  };
+  using enum RtpInterrupt;
+  const Case cases[] = {
+      {from_remote, none, true, true},  {from_remote, none, false, false},
+      {to_remote, none, true, false},   {to_remote, none, false, true},
+      {both, none, true, true},         {both, none, false, true},
+      {none, from_remote, false, true}, {none, from_remote, true, false},
+      {none, to_remote, true, true},    {none, to_remote, false, false},
+      {none, both, false, true},        {none, none, true, false},
+  };
+  for (const Case& one : cases) {
+    CAPTURE(static_cast<int>(one.customer));
+    CAPTURE(static_cast<int>(one.vendor));
+    CAPTURE(one.caller_stops);
+    SwitchConfig config = base_config();
+    config.provision.customer_gateways[0].rtp_interrupt = one.customer;
+    config.provision.vendor_gateways[0].rtp_interrupt = one.vendor;
+    Bench bench(config);
+    AnswerPlan plan;
+    plan.send_rtp = true;
+    bench.b->set_plan(plan);
+    DialPlan dial;
+    dial.send_rtp = true;
+    auto call = bench.connect(dial);
+    bench.run_s(90);
+    REQUIRE_FALSE(call->is_over());
+    (one.caller_stops ? call : bench.b->last_call())->stop_rtp();
+    bench.run_s(55);
+    CHECK_FALSE(call->is_over());
+    bench.run_s(10);
+    CHECK(call->is_over() == one.ends);
+    if (!one.ends) call->hang_up();
+    const Cdr& cdr = bench.only_cdr();
+    CHECK(cdr.end_reason == (one.ends ? Reason::RtpInterrupted : Reason::NormalCallClearing));
+  }
+}
+
 TEST_CASE("Session: IPv6 alone, and between the families (P-01, M-01)") {
   for (const bool caller_is_v6 : {true, false}) {
     for (const bool vendor_is_v6 : {true, false}) {
