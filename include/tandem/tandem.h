@@ -777,11 +777,12 @@ typedef struct tandem_media_config {
   uint32_t ready_pairs; /* port pairs bound ahead; 0 means 256 */
   int32_t rest_ms;      /* a closed port hears no new call for this long; 0 means 2000, -1 none */
   int32_t tos;          /* TOS byte of what is sent, 0..255 */
+  int32_t reserved;     /* 0; here lay padding, whose content older programs leave open */
   int32_t nice;         /* of the relay threads, -20..-1, where the system allows it; 0 means -10,
                            1: that of the creator */
 } tandem_media_config;
 #define TANDEM_MEDIA_CONFIG_INIT \
-  { sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Flags of a side: how the relay treats what it sends. 0: symmetric RTP. */
 enum {

@@ -193,6 +193,9 @@ static void the_relay_gives_ports(void) {
   CHECK_ERROR(tandem_media_relay_create(&config, &relay), TANDEM_ERR_INVALID_ARGUMENT, "::1");
   config.address = "127.0.0.1";
   config.ready_pairs = 4;
+  config.nice = 2;
+  CHECK_ERROR(tandem_media_relay_create(&config, &relay), TANDEM_ERR_INVALID_ARGUMENT, "nice 2");
+  config.nice = 1;
   CHECK(tandem_media_relay_create(&config, &relay) == TANDEM_OK);
   CHECK_ERROR(tandem_media_session_open(relay, 5, TANDEM_IPV4, &session),
               TANDEM_ERR_INVALID_ARGUMENT, "family 5");

@@ -147,7 +147,7 @@ def test_a_sink_that_raises_is_offered_the_record_again(tmp_path: Path) -> None:
 
 def test_the_relay_gives_ports() -> None:
     side = tandem.MediaSide.caller
-    with tandem.MediaRelay("127.0.0.1", ports=(42000, 42199), ready_pairs=4) as relay:
+    with tandem.MediaRelay("127.0.0.1", ports=(42000, 42199), ready_pairs=4, nice=0) as relay:
         with relay.open() as session:
             host, _, port = session.local_rtp(side).partition(":")
             assert host == "127.0.0.1" and int(port) % 2 == 0
@@ -155,6 +155,7 @@ def test_the_relay_gives_ports() -> None:
             assert session.stats(side).packets_received == 0
             assert session.remote(side) is None
             assert relay.stats().sessions == 1
+            assert relay.stats().priorities_refused == relay.stats().packets_overflowed == 0
         with pytest.raises(tandem.Error):
             relay.open(6, 4)
     with pytest.raises(tandem.Error):
