@@ -1,10 +1,12 @@
-// From called number to the vendors to try, best first (R-01..R-04, R-09, R-14).
+// From called number to the vendors to try, best first (R-01..R-09, R-14).
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +15,7 @@
 #include "tandem/error.hpp"
 #include "tandem/export.h"
 #include "tandem/number_policy.hpp"
+#include "tandem/values.hpp"
 
 namespace tandem {
 
@@ -38,6 +41,9 @@ struct VendorRoute {
   std::vector<std::string>
       deny_customers;          ///< All but these may; both empty: everybody may (R-09).
   NumberPolicyConfig numbers;  ///< Judged on the numbers that routing sees.
+  /// Behind all that are not, whatever its prefix and priority. A protect vendor in mode
+  /// expiration keeps other protect vendors from following at shorter prefixes, nobody else.
+  bool protect = false;
 };
 
 /// How busy vendors are; read while candidates are ordered.
@@ -47,6 +53,72 @@ class TANDEM_EXPORT LineLoad {
   virtual ~LineLoad();
   /// Calls that the vendor with this index carries now.
   [[nodiscard]] virtual std::uint32_t current_calls(std::uint32_t gateway) const noexcept = 0;
+};
+
+/// A key of the order beside prefix, priority and load.
+enum class RoutePolicy : std::uint8_t {
+  none,
+  answer_ratio,  ///< Higher percentage of answered attempts first.
+  lowest_rate,   ///< Lower price of a second first.
+};
+/// "none", "answer_ratio", "lowest_rate". Lives for ever.
+TANDEM_EXPORT const char* route_policy_name(RoutePolicy policy) noexcept;
+
+/// Where policies stand in the order; two at one place are compared one after the other.
+struct RouteSort {
+  using Place = std::array<RoutePolicy, 2>;
+  Place before_prefix{}, after_prefix{}, after_priority{};
+
+  [[nodiscard]] bool uses(RoutePolicy policy) const noexcept {
+    for (const Place* place : {&before_prefix, &after_prefix, &after_priority}) {
+      if ((*place)[0] == policy || (*place)[1] == policy) return true;
+    }
+    return false;
+  }
+  [[nodiscard]] bool empty() const noexcept {
+    return !uses(RoutePolicy::answer_ratio) && !uses(RoutePolicy::lowest_rate);
+  }
+  bool operator==(const RouteSort&) const = default;
+};
+
+/// Why a vendor is not a candidate.
+enum class RouteExclusionReason : std::uint8_t {
+  no_prefix_match,
+  locked,
+  customer_not_allowed,
+  number_restricted,
+  shorter_prefix_behind_expiration,
+  closed,  ///< Out of hours (R-13).
+};
+/// Name of a reason, for instance "number_restricted". Lives for ever.
+TANDEM_EXPORT const char* route_exclusion_reason_name(RouteExclusionReason reason) noexcept;
+
+/// One vendor at the moment of a lookup. Comes with what the table knows.
+struct VendorStanding {
+  std::uint16_t priority = 0;    ///< Of the table; may be replaced (R-13).
+  std::int32_t line_limit = -1;  ///< Likewise; -1: unlimited, 0: none.
+  /// Set: no candidate, as if it were locked.
+  std::optional<RouteExclusionReason> excluded;
+  NumberVerdict number = NumberVerdict::accepted;  ///< Which rule, when `number_restricted`.
+  Amount price;                  ///< Of `price_per_s` seconds to the called number (R-06).
+  std::int64_t price_per_s = 0;  ///< 0: no price, behind all that have one.
+  /// False: only counts whether the price is the lowest; behind all other prices when it is not.
+  bool compares_price = true;
+  /// 0..100; nothing: not known, and counted as the mean of those that are.
+  std::optional<std::uint32_t> answer_percent;
+};
+
+struct RouteQuery;
+
+/// What is true of vendors at this moment; asked while candidates are ordered.
+/// Threading: called on the thread of the lookup, from any number of them at once; must not block.
+class TANDEM_EXPORT RouteConditions {
+ public:
+  virtual ~RouteConditions();
+  /// Completes what is known of the vendor with this index. The same query gives the same answer
+  /// for the length of a lookup, which may ask twice.
+  virtual void judge(std::uint32_t gateway, const RouteQuery& query,
+                     VendorStanding& standing) const noexcept = 0;
 };
 
 /// Whose turn it is in each set of vendors with one prefix and one priority (R-04, key 6).
@@ -83,6 +155,8 @@ struct RouteQuery {
   const LineLoad* load = nullptr;     ///< nullptr: every vendor counts as idle.
   RouteRotation* rotation = nullptr;  ///< nullptr: order by name. lookup() takes the turns of the
                                       ///< sets it orders, explain() only looks at them.
+  const RouteConditions* conditions = nullptr;  ///< nullptr: what the table knows is all.
+  RouteSort sort;                               ///< Empty: prefix, priority, load, turn, name.
 };
 
 /// One vendor to try, with the keys that gave it its place.
@@ -96,18 +170,12 @@ struct RouteCandidate {
   std::uint32_t load_calls = 0;  ///< Load ratio = load_calls / load_limit. Unlimited: 0 / 1;
   std::uint32_t load_limit = 1;  ///< no lines: 1 / 0, above every other.
   std::uint32_t sequence = 0;    ///< Turns until this vendor is due in its set; 0 is due now.
+  bool is_protect = false;
+  bool compares_price = true;        ///< As VendorStanding has it, and the next three.
+  std::int16_t answer_percent = -1;  ///< -1: not known.
+  Amount price;
+  std::int64_t price_per_s = 0;
 };
-
-/// Why a vendor is not a candidate.
-enum class RouteExclusionReason : std::uint8_t {
-  no_prefix_match,
-  locked,
-  customer_not_allowed,
-  number_restricted,
-  shorter_prefix_behind_expiration,
-};
-/// Name of a reason, for instance "number_restricted". Lives for ever.
-TANDEM_EXPORT const char* route_exclusion_reason_name(RouteExclusionReason reason) noexcept;
 
 struct RouteExclusion {
   std::uint32_t gateway = 0;
@@ -124,9 +192,10 @@ struct RouteExplanation {
 
 /// Longest-prefix table from called number to vendors.
 ///
-/// Order: matched prefix length, longer first; priority, smaller first; load ratio, smaller
-/// first and compared exactly; rotation; gateway name. A vendor with several matching prefixes
-/// appears once, at the longest.
+/// Order: protect vendors last; matched prefix length, longer first; priority, smaller
+/// first; load ratio, smaller first and compared exactly; rotation; gateway name. Policies of the
+/// query come in where it says. A vendor with several matching prefixes appears once, at the
+/// longest.
 ///
 /// Threading: immutable; any number of threads may call it at once. To change routes, build a new
 /// table and publish it; calls keep the one they started with.
@@ -137,8 +206,8 @@ class TANDEM_EXPORT RouteTable {
   RouteTable();  ///< Routes nothing.
 
   /// Writes the best `out.size()` vendors for the query, best first, and returns how many it wrote.
-  /// 0 means no route: an answer, not an error. Does not allocate; costs what it writes: a span of
-  /// one asks for the best vendor only.
+  /// 0 means no route: an answer, not an error. Does not allocate. Without conditions, policies and
+  /// protect vendors it costs what it writes: a span of one asks for the best vendor only.
   std::size_t lookup(const RouteQuery& query, std::span<RouteCandidate> out) const noexcept;
 
   /// All of them, for callers that may allocate.

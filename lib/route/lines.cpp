@@ -8,17 +8,43 @@ LineLoad::~LineLoad() = default;
 
 namespace tandem::route {
 
-LineLease LineCounter::try_take(int limit) noexcept {
+bool LineCounter::try_add(int limit) noexcept {
   std::uint32_t current = current_.load(std::memory_order_relaxed);
   // Compare and exchange, not add and undo: an undone attempt would be seen by others as a line
   // taken and could refuse a call that has room.
   do {
     if (limit >= 0 && current >= static_cast<std::uint32_t>(limit)) {
       refused_.fetch_add(1, std::memory_order_relaxed);
-      return {};
+      return false;
     }
   } while (!current_.compare_exchange_weak(current, current + 1, std::memory_order_relaxed));
-  return LineLease(shared_from_this());
+  return true;
+}
+
+LineLease LineCounter::try_take(int limit) noexcept {
+  return try_add(limit) ? LineLease(shared_from_this()) : LineLease();
+}
+
+LineLease GatewayLines::try_take(int limit) const noexcept {
+  LineLease lease = own_->try_take(limit);
+  if (!lease || groups_ == nullptr) return lease;
+  for (const GroupShare& share : *groups_) {
+    if (share.lines->try_add(share.limit)) continue;
+    for (const GroupShare& taken : *groups_) {
+      if (&taken == &share) break;
+      taken.lines->give_back();
+    }
+    return {};
+  }
+  lease.groups_ = groups_;
+  return lease;
+}
+
+bool GatewayLines::has_room(int limit) const noexcept {
+  return own_->has_room(limit) &&
+         (groups_ == nullptr ||
+          std::all_of(groups_->begin(), groups_->end(),
+                      [](const GroupShare& share) { return share.lines->has_room(share.limit); }));
 }
 
 std::shared_ptr<LineCounter> LineCounters::counter(std::string_view id) {
@@ -47,11 +73,14 @@ std::size_t LineCounters::size() const {
   return counters_.size();
 }
 
-VendorLines::VendorLines(const RouteTable& table, LineCounters& counters) {
-  counters_.reserve(table.size());
+VendorLines::VendorLines(const RouteTable& table, LineCounters& counters,
+                         const GroupsOf& groups_of) {
+  lines_.reserve(table.size());
   limits_.reserve(table.size());
   for (std::uint32_t gateway = 0; gateway < table.size(); ++gateway) {
-    counters_.push_back(counters.counter(table.gateway_name(gateway)));
+    const std::string_view name = table.gateway_name(gateway);
+    lines_.emplace_back(counters.counter(name),
+                        groups_of ? groups_of(name) : std::vector<GroupShare>());
     limits_.push_back(table.line_limit(gateway));
   }
 }

@@ -1,9 +1,11 @@
-// Line counters: how many calls each object carries, and who may take one more.
+// Line counters: how many calls each object carries, and who may take one more.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -25,6 +27,9 @@ class LineCounter : public std::enable_shared_from_this<LineCounter> {
   /// means full. A limit below the current number refuses new calls and touches none that runs.
   [[nodiscard]] LineLease try_take(int limit) noexcept;
 
+  [[nodiscard]] bool has_room(int limit) const noexcept {
+    return limit < 0 || current() < static_cast<std::uint32_t>(limit);
+  }
   [[nodiscard]] std::uint32_t current() const noexcept {
     return current_.load(std::memory_order_relaxed);
   }
@@ -34,21 +39,36 @@ class LineCounter : public std::enable_shared_from_this<LineCounter> {
 
  private:
   friend class LineLease;
+  friend class GatewayLines;
+  bool try_add(int limit) noexcept;
   void give_back() noexcept { current_.fetch_sub(1, std::memory_order_relaxed); }
   std::atomic<std::uint32_t> current_{0};
   std::atomic<std::uint64_t> refused_{0};
 };
 
-/// One line, held until it is released or destroyed: given back exactly once.
-/// Threading: one thread at a time.
+/// A gateway's place in a group.
+struct GroupShare {
+  /// `group_limit`: -1 is unlimited. `reserved_lines`: as long as fewer lines of the group are
+  /// free, this gateway gets none.
+  GroupShare(std::shared_ptr<LineCounter> group, int group_limit, int reserved_lines) noexcept
+      : lines(std::move(group)),
+        limit(group_limit < 0 ? -1 : std::max(0, group_limit + 1 - std::max(reserved_lines, 1))) {}
+  std::shared_ptr<LineCounter> lines;
+  int limit;  ///< What the group's current calls must stay below for this gateway to get one.
+};
+
+/// One line, and one of each group of its gateway, held until it is released or destroyed: given
+/// back exactly once. Threading: one thread at a time.
 class [[nodiscard]] LineLease {
  public:
   LineLease() noexcept = default;
-  LineLease(LineLease&& other) noexcept : counter_(std::move(other.counter_)) {}
+  LineLease(LineLease&& other) noexcept
+      : counter_(std::move(other.counter_)), groups_(std::move(other.groups_)) {}
   LineLease& operator=(LineLease&& other) noexcept {
     if (this != &other) {
       release();
       counter_ = std::move(other.counter_);
+      groups_ = std::move(other.groups_);
     }
     return *this;
   }
@@ -57,14 +77,41 @@ class [[nodiscard]] LineLease {
   [[nodiscard]] bool held() const noexcept { return counter_ != nullptr; }
   explicit operator bool() const noexcept { return held(); }
   void release() noexcept {  ///< Again: no-op.
+    if (auto groups = std::exchange(groups_, nullptr)) {
+      for (const GroupShare& share : *groups)
+        share.lines->give_back();
+    }
     if (auto counter = std::exchange(counter_, nullptr)) counter->give_back();
   }
 
  private:
   friend class LineCounter;
+  friend class GatewayLines;
   explicit LineLease(std::shared_ptr<LineCounter> counter) noexcept
       : counter_(std::move(counter)) {}
   std::shared_ptr<LineCounter> counter_;
+  std::shared_ptr<const std::vector<GroupShare>> groups_;  // Null: in no group.
+};
+
+/// What a call on a gateway takes: a line of the gateway and one of each of its groups.
+/// Threading: immutable; any number of threads may call it at once.
+class GatewayLines {
+ public:
+  GatewayLines() = default;
+  GatewayLines(std::shared_ptr<LineCounter> own, std::vector<GroupShare> groups)
+      : own_(std::move(own)),
+        groups_(groups.empty() ? nullptr
+                               : std::make_shared<std::vector<GroupShare>>(std::move(groups))) {}
+
+  /// An empty lease: the gateway or one of its groups is full, and nothing is taken.
+  [[nodiscard]] LineLease try_take(int limit) const noexcept;
+  /// What try_take() would answer now.
+  [[nodiscard]] bool has_room(int limit) const noexcept;
+  [[nodiscard]] std::uint32_t current() const noexcept { return own_->current(); }
+
+ private:
+  std::shared_ptr<LineCounter> own_;
+  std::shared_ptr<const std::vector<GroupShare>> groups_;
 };
 
 /// Counters by object id. They outlive the tables, so a reload neither forgets a running call nor
@@ -87,21 +134,28 @@ class LineCounters {
   std::unordered_map<std::string, std::shared_ptr<LineCounter>> counters_;
 };
 
-/// The counters of a route table's vendors by index: what a lookup reads and an attempt takes from.
+/// The lines of a route table's vendors by index: what a lookup reads and an attempt takes from.
 /// Threading: immutable; any number of threads may call it at once.
 class VendorLines final : public LineLoad {
  public:
-  VendorLines(const RouteTable& table, LineCounters& counters);
+  /// The groups of a vendor, by the name of its gateway.
+  using GroupsOf = std::function<std::vector<GroupShare>(std::string_view gateway)>;
+
+  /// `groups_of`: empty when there are no groups.
+  VendorLines(const RouteTable& table, LineCounters& counters, const GroupsOf& groups_of = {});
   [[nodiscard]] std::uint32_t current_calls(std::uint32_t gateway) const noexcept override {
-    return counters_[gateway]->current();
+    return lines_[gateway].current();
   }
   /// One line of the vendor, or an empty lease: full, go on with the next candidate.
   [[nodiscard]] LineLease try_take(std::uint32_t gateway) const noexcept {
-    return counters_[gateway]->try_take(limits_[gateway]);
+    return lines_[gateway].try_take(limits_[gateway]);
+  }
+  [[nodiscard]] const GatewayLines& lines(std::uint32_t gateway) const noexcept {
+    return lines_[gateway];
   }
 
  private:
-  std::vector<std::shared_ptr<LineCounter>> counters_;
+  std::vector<GatewayLines> lines_;
   std::vector<int> limits_;
 };
 

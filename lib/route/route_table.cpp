@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "base/prefix_table.hpp"
+#include "route/choice.hpp"
 #include "route/prefix_ids.hpp"
 #include "tandem/values.hpp"
 
@@ -35,7 +36,10 @@ struct VendorFacts {
   bool expiration : 1;
   bool restricts_customers : 1;
   bool restricts_numbers : 1;
+  bool protect : 1;
 };
+
+using CustomerIds = std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>>;
 
 struct Vendor {
   std::string name;
@@ -56,14 +60,12 @@ bool goes_before(const RouteCandidate& a, const RouteCandidate& b) noexcept {
   return left != right ? left < right : a.sequence < b.sequence;
 }
 
-/// Which vendors an answer already has. A clear bit is certain; a set one is confirmed by looking.
+/// Which vendors an answer already has. A clear bit is certain; a set one has to be confirmed.
 class Seen {
  public:
   void add(std::uint32_t gateway) noexcept { word(gateway) |= bit(gateway); }
-  [[nodiscard]] bool has(std::uint32_t gateway, std::span<const RouteCandidate> answer) noexcept {
-    if ((word(gateway) & bit(gateway)) == 0) return false;
-    return std::any_of(answer.begin(), answer.end(),
-                       [&](const RouteCandidate& c) { return c.gateway == gateway; });
+  [[nodiscard]] bool has(std::uint32_t gateway) noexcept {
+    return (word(gateway) & bit(gateway)) != 0;
   }
 
  private:
@@ -73,6 +75,11 @@ class Seen {
   }
   std::array<std::uint64_t, 16> bits_{};
 };
+
+bool is_in(std::uint32_t gateway, std::span<const RouteCandidate> answer) noexcept {
+  return std::any_of(answer.begin(), answer.end(),
+                     [&](const RouteCandidate& c) { return c.gateway == gateway; });
+}
 
 /// Recorder of lookup(): nothing is recorded and every use of it compiles to nothing.
 struct NoRecorder {
@@ -115,9 +122,25 @@ const char* route_exclusion_reason_name(RouteExclusionReason reason) noexcept {
       return "number_restricted";
     case RouteExclusionReason::shorter_prefix_behind_expiration:
       return "shorter_prefix_behind_expiration";
+    case RouteExclusionReason::closed:
+      return "closed";
   }
   return "unknown";
 }
+
+const char* route_policy_name(RoutePolicy policy) noexcept {
+  switch (policy) {
+    case RoutePolicy::none:
+      return "none";
+    case RoutePolicy::answer_ratio:
+      return "answer_ratio";
+    case RoutePolicy::lowest_rate:
+      return "lowest_rate";
+  }
+  return "unknown";
+}
+
+RouteConditions::~RouteConditions() = default;
 
 /// Two steps: the prefix table gives the matching prefixes, longest first, as ids; each id has a
 /// set of vendors, sorted by priority and name. Prefixes with equal sets share one: decks repeat
@@ -135,13 +158,14 @@ struct RouteTable::Body {
 
   std::vector<VendorFacts> facts;
   std::vector<Vendor> vendors;
-  std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>> customers;
+  CustomerIds customers;
   PrefixTable<std::uint32_t> prefixes;
   std::vector<Prefix> prefix_sets;  // By prefix id.
   route::PrefixTexts texts;         // By prefix id.
   std::vector<std::uint32_t> sets;
   std::size_t rotation_slots = 0;
   std::size_t rows = 0;
+  bool has_protect = false;
 
   [[nodiscard]] std::span<const std::uint32_t> members(std::uint32_t set) const noexcept {
     return {sets.data() + set + set_header, sets[set]};
@@ -166,63 +190,101 @@ struct RouteTable::Body {
     }
   }
 
+  /// lookup() and explain(): the short way where the sets are in the order of the answer already,
+  /// else the long one.
+  template <class Record>
+  std::size_t answer(const RouteQuery& query, std::span<RouteCandidate> out, bool takes_turns,
+                     Record& record) const {
+    if (out.empty() || !is_number(query.called)) return 0;
+    const bool needs_choice = has_protect || query.conditions != nullptr || !query.sort.empty();
+    const std::size_t count = needs_choice ? choose(query, out, takes_turns, record)
+                                           : order(query, out, takes_turns, record);
+    for (std::size_t i = 0; i < count; ++i) {
+      out[i].rank = static_cast<std::uint32_t>(i);
+      out[i].prefix = query.called.substr(0, out[i].prefix_length);
+    }
+    return count;
+  }
   template <class Record>
   std::size_t order(const RouteQuery& query, std::span<RouteCandidate> out, bool takes_turns,
                     Record& record) const;
+  template <class Record>
+  std::size_t choose(const RouteQuery& query, std::span<RouteCandidate> out, bool takes_turns,
+                     Record& record) const;
+  template <class Record, class IsListed, class Show>
+  void show_candidates(const RouteQuery& query, Record& record, IsListed&& is_listed,
+                       Show&& show) const;
+  void take_turns(const RouteQuery& query, std::span<const RouteCandidate> ordered) const;
   void freeze(const std::vector<std::vector<std::uint32_t>>& vendor_prefixes);
 };
 
 namespace {
 
-/// Which customer asks, looked up when the first vendor wants to know.
-class CustomerOf {
+/// What keeps a vendor out whatever prefix it was found at (R-14, R-09, N-06).
+class Eligibility {
  public:
-  template <class Map>
-  bool may_use(const Vendor& vendor, const Map& customers, std::string_view id) noexcept {
-    if (!index_) {
-      auto found = customers.find(id);
-      index_ = found == customers.end() ? unlisted : found->second;
-    }
-    return std::binary_search(vendor.customers.begin(), vendor.customers.end(), *index_) ==
-           vendor.customers_allowed;
-  }
+  Eligibility(const RouteQuery& query, const CustomerIds& customers) noexcept
+      : query_(query), customers_(customers) {}
 
- private:
-  static constexpr std::uint32_t unlisted = std::numeric_limits<std::uint32_t>::max();
-  std::optional<std::uint32_t> index_;
-};
-
-}  // namespace
-
-template <class Record>
-std::size_t RouteTable::Body::order(const RouteQuery& query, std::span<RouteCandidate> out,
-                                    bool takes_turns, Record& record) const {
-  if (out.empty() || !is_number(query.called)) return 0;
-  std::size_t count = 0;
-  bool is_behind_expiration = false;
-  CustomerOf customer;
-  Seen seen;
-
-  // N-06: what keeps a vendor out whatever prefix it was found at.
-  const auto is_eligible = [&](std::uint32_t gateway, const VendorFacts& vendor) {
-    if (vendor.locked) {
+  template <class Record>
+  bool admits(std::uint32_t gateway, const VendorFacts& facts, const Vendor& vendor,
+              Record& record) noexcept {
+    if (facts.locked) {
       record.excluded(gateway, RouteExclusionReason::locked, NumberVerdict::accepted);
       return false;
     }
-    if (vendor.restricts_customers &&
-        !customer.may_use(vendors[gateway], customers, query.customer)) {
+    if (facts.restricts_customers && !may_use(vendor)) {
       record.excluded(gateway, RouteExclusionReason::customer_not_allowed, NumberVerdict::accepted);
       return false;
     }
-    if (vendor.restricts_numbers) {
-      const NumberVerdict verdict = vendors[gateway].numbers.judge(query.calling, query.called);
+    if (facts.restricts_numbers) {
+      const NumberVerdict verdict = vendor.numbers.judge(query_.calling, query_.called);
       if (verdict != NumberVerdict::accepted) {
         record.excluded(gateway, RouteExclusionReason::number_restricted, verdict);
         return false;
       }
     }
     return true;
-  };
+  }
+
+ private:
+  /// Who asks is looked up when the first vendor wants to know.
+  bool may_use(const Vendor& vendor) noexcept {
+    if (customer_ == not_asked) {
+      const auto found = customers_.find(query_.customer);
+      customer_ = found == customers_.end() ? unlisted : found->second;
+    }
+    return std::binary_search(vendor.customers.begin(), vendor.customers.end(), customer_) ==
+           vendor.customers_allowed;
+  }
+
+  static constexpr std::uint32_t unlisted = std::numeric_limits<std::uint32_t>::max();
+  static constexpr std::uint32_t not_asked = unlisted - 1;
+  const RouteQuery& query_;
+  const CustomerIds& customers_;
+  std::uint32_t customer_ = not_asked;
+};
+
+/// Load ratio as R-04 has it: unlimited is 0/1, no lines is 1/0.
+void set_load(RouteCandidate& candidate, std::int32_t line_limit, const LineLoad* load) noexcept {
+  if (line_limit == 0) {
+    candidate.load_calls = 1;
+    candidate.load_limit = 0;
+  } else if (line_limit > 0 && load != nullptr) {
+    candidate.load_calls = load->current_calls(candidate.gateway);
+    candidate.load_limit = static_cast<std::uint32_t>(line_limit);
+  }
+}
+
+}  // namespace
+
+template <class Record>
+std::size_t RouteTable::Body::order(const RouteQuery& query, std::span<RouteCandidate> out,
+                                    bool takes_turns, Record& record) const {
+  std::size_t count = 0;
+  bool is_behind_expiration = false;
+  Eligibility eligibility(query, customers);
+  Seen seen;
 
   prefixes.for_each_match(query.called, [&](const auto& match) -> bool {
     bool has_expiration = false;
@@ -238,7 +300,7 @@ std::size_t RouteTable::Body::order(const RouteQuery& query, std::span<RouteCand
       for (std::uint32_t position = 0; position < size; ++position) {
         const std::uint32_t gateway = group[position];
         const VendorFacts& vendor = facts[gateway];
-        if (!is_eligible(gateway, vendor)) continue;
+        if (!eligibility.admits(gateway, vendor, vendors[gateway], record)) continue;
         if constexpr (Record::records) {
           if (is_behind_expiration) {
             record.excluded(gateway, RouteExclusionReason::shorter_prefix_behind_expiration,
@@ -246,7 +308,7 @@ std::size_t RouteTable::Body::order(const RouteQuery& query, std::span<RouteCand
             continue;
           }
         }
-        if (level > 0 && seen.has(gateway, out.first(level))) continue;
+        if (level > 0 && seen.has(gateway) && is_in(gateway, out.first(level))) continue;
         has_expiration |= vendor.expiration;
 
         RouteCandidate candidate;
@@ -254,13 +316,7 @@ std::size_t RouteTable::Body::order(const RouteQuery& query, std::span<RouteCand
         candidate.prefix_length = match.prefix_length;
         candidate.priority = vendor.priority;
         candidate.sequence = position >= due ? position - due : position + size - due;
-        if (vendor.line_limit == 0) {
-          candidate.load_calls = 1;
-          candidate.load_limit = 0;
-        } else if (vendor.line_limit > 0 && query.load != nullptr) {
-          candidate.load_calls = query.load->current_calls(gateway);
-          candidate.load_limit = static_cast<std::uint32_t>(vendor.line_limit);
-        }
+        set_load(candidate, vendor.line_limit, query.load);
 
         // Insertion into the group's part of the answer. When the answer is full, the last one
         // gives way to a better one, so that a short answer holds the best.
@@ -291,12 +347,113 @@ std::size_t RouteTable::Body::order(const RouteQuery& query, std::span<RouteCand
     return count < out.size() && !has_expiration;
   });
 
-  for (std::size_t i = 0; i < count; ++i) {
-    out[i].rank = static_cast<std::uint32_t>(i);
-    out[i].gateway_name = vendors[out[i].gateway].name;
-    out[i].prefix = query.called.substr(0, out[i].prefix_length);
-  }
+  for (RouteCandidate& candidate : out.first(count))
+    candidate.gateway_name = vendors[candidate.gateway].name;
   return count;
+}
+
+/// Shows every candidate with its keys to `show`, in no order that matters: R-02 with R-08, where
+/// protect vendors are a list of their own behind the others. `is_listed(gateway)` tells whether
+/// one was shown before, as far as the caller remembers.
+template <class Record, class IsListed, class Show>
+void RouteTable::Body::show_candidates(const RouteQuery& query, Record& record,
+                                       IsListed&& is_listed, Show&& show) const {
+  bool is_behind_expiration = false, is_protect_behind_expiration = false;
+  Eligibility eligibility(query, customers);
+  Seen seen;
+
+  prefixes.for_each_match(query.called, [&](const auto& match) -> bool {
+    bool has_expiration = false, has_protect_expiration = false;
+    for_each_group(prefix_sets[match.value], [&](std::span<const std::uint32_t> group,
+                                                 std::optional<std::uint32_t> slot) {
+      const auto size = static_cast<std::uint32_t>(group.size());
+      const std::uint32_t due =
+          slot && query.rotation != nullptr
+              ? query.rotation->turns_[*slot].load(std::memory_order_relaxed) % size
+              : 0;
+      for (std::uint32_t position = 0; position < size; ++position) {
+        const std::uint32_t gateway = group[position];
+        const VendorFacts& vendor = facts[gateway];
+        if (!eligibility.admits(gateway, vendor, vendors[gateway], record)) continue;
+        VendorStanding standing;
+        standing.priority = vendor.priority;
+        standing.line_limit = vendor.line_limit;
+        if (query.conditions != nullptr) query.conditions->judge(gateway, query, standing);
+        if (standing.excluded) {
+          record.excluded(gateway, *standing.excluded, standing.number);
+          continue;
+        }
+        if (vendor.protect ? is_protect_behind_expiration : is_behind_expiration) {
+          record.excluded(gateway, RouteExclusionReason::shorter_prefix_behind_expiration,
+                          NumberVerdict::accepted);
+          continue;
+        }
+        if (seen.has(gateway) && is_listed(gateway)) continue;
+        seen.add(gateway);
+        (vendor.protect ? has_protect_expiration : has_expiration) |= vendor.expiration;
+
+        RouteCandidate candidate;
+        candidate.gateway = gateway;
+        candidate.gateway_name = vendors[gateway].name;
+        candidate.prefix_length = match.prefix_length;
+        candidate.priority = standing.priority;
+        candidate.sequence = position >= due ? position - due : position + size - due;
+        candidate.is_protect = vendor.protect;
+        candidate.compares_price = standing.compares_price;
+        if (standing.answer_percent)
+          candidate.answer_percent = static_cast<std::int16_t>(*standing.answer_percent);
+        candidate.price = standing.price;
+        candidate.price_per_s = standing.price_per_s;
+        set_load(candidate, standing.line_limit, query.load);
+        record.candidate(gateway);
+        show(candidate);
+      }
+      return true;
+    });
+    is_protect_behind_expiration |= has_protect_expiration || has_expiration;
+    is_behind_expiration |= has_expiration;
+    return Record::records || !is_behind_expiration;
+  });
+}
+
+template <class Record>
+std::size_t RouteTable::Body::choose(const RouteQuery& query, std::span<RouteCandidate> out,
+                                     bool takes_turns, Record& record) const {
+  route::Choice choice(query.sort, out);
+  const auto is_listed = [&](std::uint32_t gateway) { return choice.has(gateway); };
+  show_candidates(query, record, is_listed,
+                  [&](const RouteCandidate& candidate) { choice.note(candidate); });
+  if (choice.needs_second_showing()) {
+    choice.begin_second_showing();
+    NoRecorder none;
+    show_candidates(query, none, is_listed,
+                    [&](const RouteCandidate& candidate) { choice.offer(candidate); });
+  }
+  const std::size_t count = choice.finish();
+  if (takes_turns && query.rotation != nullptr) take_turns(query, out.first(count));
+  return count;
+}
+
+/// The first of each set in an answer that is in order takes the set's turn.
+void RouteTable::Body::take_turns(const RouteQuery& query,
+                                  std::span<const RouteCandidate> ordered) const {
+  prefixes.for_each_match(query.called, [&](const auto& match) -> bool {
+    for_each_group(prefix_sets[match.value], [&](std::span<const std::uint32_t> group,
+                                                 std::optional<std::uint32_t> slot) {
+      if (!slot) return true;
+      const auto first =
+          std::find_if(ordered.begin(), ordered.end(), [&](const RouteCandidate& candidate) {
+            return candidate.prefix_length == match.prefix_length &&
+                   facts[candidate.gateway].priority == facts[group[0]].priority;
+          });
+      if (first == ordered.end()) return true;
+      const auto position = std::find(group.begin(), group.end(), first->gateway);
+      query.rotation->turns_[*slot].store(static_cast<std::uint32_t>(position - group.begin()) + 1,
+                                          std::memory_order_relaxed);
+      return true;
+    });
+    return true;
+  });
 }
 
 /// Groups the rows by prefix and shares equal sets. Linear in the rows: vendors are visited in the
@@ -384,7 +541,7 @@ RouteTable::RouteTable(std::shared_ptr<const Body> body) noexcept : body_(std::m
 std::size_t RouteTable::lookup(const RouteQuery& query,
                                std::span<RouteCandidate> out) const noexcept {
   NoRecorder none;
-  return body_->order(query, out, true, none);
+  return body_->answer(query, out, true, none);
 }
 
 std::vector<RouteCandidate> RouteTable::lookup(const RouteQuery& query) const {
@@ -398,7 +555,7 @@ RouteExplanation RouteTable::explain(const RouteQuery& query) const {
   Recorder record;
   record.verdicts.resize(size());
   explanation.candidates.resize(size());
-  explanation.candidates.resize(body_->order(query, explanation.candidates, false, record));
+  explanation.candidates.resize(body_->answer(query, explanation.candidates, false, record));
   for (std::uint32_t gateway = 0; gateway < size(); ++gateway) {
     const Recorder::Verdict& verdict = record.verdicts[gateway];
     if (verdict.is_candidate) continue;
@@ -521,6 +678,8 @@ Result<void> RouteTable::Builder::add(VendorRoute vendor) {
   facts.expiration = vendor.prefix_mode == PrefixMode::expiration;
   facts.restricts_customers = !vendor.allow_customers.empty() || !vendor.deny_customers.empty();
   facts.restricts_numbers = !numbers->accepts_everything();
+  facts.protect = vendor.protect;
+  body.has_protect |= vendor.protect;
   body.facts.push_back(facts);
 
   Vendor cold;
