@@ -1,4 +1,7 @@
 // Rewrite rules, routes, sources.
+#include <map>
+#include <set>
+
 #include "binding.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/rewrite.hpp"
@@ -32,6 +35,90 @@ class NamedLoad final : public LineLoad {
 
  private:
   std::vector<std::uint32_t> calls_;
+};
+
+/// What a Python host knows of vendors, by gateway name. A copy, so that no lock is needed.
+class NamedConditions final : public RouteConditions {
+ public:
+  using Prices = std::map<std::string, std::pair<Amount, std::int64_t>>;
+  using Percents = std::map<std::string, std::uint32_t>;
+
+  NamedConditions(const RouteTable& table, const Prices& prices, const Percents& percents,
+                  const std::set<std::string>& closed) {
+    for (std::uint32_t i = 0; i < table.size(); ++i) {
+      const std::string name(table.gateway_name(i));
+      Facts facts;
+      if (const auto price = prices.find(name); price != prices.end()) {
+        facts.price = price->second.first;
+        facts.price_per_s = price->second.second;
+      }
+      if (const auto percent = percents.find(name); percent != percents.end())
+        facts.percent = std::min<std::uint32_t>(percent->second, 100);
+      facts.is_closed = closed.contains(name);
+      facts_.push_back(facts);
+    }
+  }
+  void judge(std::uint32_t gateway, const RouteQuery& /*query*/,
+             VendorStanding& standing) const noexcept override {
+    const Facts& facts = facts_[gateway];
+    if (facts.is_closed) standing.excluded = RouteExclusionReason::closed;
+    standing.price = facts.price;
+    standing.price_per_s = facts.price_per_s;
+    standing.answer_percent = facts.percent;
+  }
+
+ private:
+  struct Facts {
+    Amount price;
+    std::int64_t price_per_s = 0;
+    std::optional<std::uint32_t> percent;
+    bool is_closed = false;
+  };
+  std::vector<Facts> facts_;
+};
+
+RouteSort sort_of(const std::vector<std::string>& names, const std::string& place) {
+  RouteSort sort;
+  RouteSort::Place* const at = place == "before_prefix"    ? &sort.before_prefix
+                               : place == "after_prefix"   ? &sort.after_prefix
+                               : place == "after_priority" ? &sort.after_priority
+                                                           : nullptr;
+  if (at == nullptr)
+    throw py::value_error("place is before_prefix, after_prefix or after_priority");
+  if (names.size() > at->size()) throw py::value_error("sort has at most two policies");
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == route_policy_name(RoutePolicy::answer_ratio)) {
+      (*at)[i] = RoutePolicy::answer_ratio;
+    } else if (names[i] == route_policy_name(RoutePolicy::lowest_rate)) {
+      (*at)[i] = RoutePolicy::lowest_rate;
+    } else {
+      throw py::value_error("sort knows answer_ratio and lowest_rate, not " + names[i]);
+    }
+  }
+  return sort;
+}
+
+/// One question with all that it borrows from.
+struct Question {
+  Question(Table& table, const std::string& called, const std::string& calling,
+           const std::string& customer, const std::map<std::string, std::uint32_t>& loads,
+           bool rotate, const NamedConditions::Prices& prices,
+           const NamedConditions::Percents& percents, const std::set<std::string>& closed,
+           const std::vector<std::string>& sort, const std::string& sort_place)
+      : load(table.body, loads), conditions(table.body, prices, percents, closed) {
+    query.called = called;
+    query.calling = calling;
+    query.customer = customer;
+    query.load = &load;
+    if (rotate) query.rotation = &table.rotation;
+    query.sort = sort_of(sort, sort_place);
+    if (!prices.empty() || !percents.empty() || !closed.empty()) query.conditions = &conditions;
+  }
+  Question(const Question&) = delete;
+  Question& operator=(const Question&) = delete;
+  const NamedLoad load;
+  const NamedConditions conditions;
+  RouteQuery query;
 };
 
 }  // namespace
@@ -89,7 +176,8 @@ void bind_routing(py::module_& m) {
   py::class_<VendorRoute>(m, "VendorRoute")
       .def(py::init([](std::string gateway, std::vector<std::string> prefixes, PrefixMode mode,
                        int priority, int line_limit, bool locked, std::vector<std::string> allow,
-                       std::vector<std::string> deny, std::optional<NumberPolicyConfig> numbers) {
+                       std::vector<std::string> deny, std::optional<NumberPolicyConfig> numbers,
+                       bool protect) {
              return VendorRoute{std::move(gateway),
                                 std::move(prefixes),
                                 mode,
@@ -98,57 +186,63 @@ void bind_routing(py::module_& m) {
                                 locked,
                                 std::move(allow),
                                 std::move(deny),
-                                std::move(numbers).value_or(NumberPolicyConfig())};
+                                std::move(numbers).value_or(NumberPolicyConfig()),
+                                protect};
            }),
            "gateway"_a, "prefixes"_a = py::list(), py::kw_only(),
            "prefix_mode"_a = PrefixMode::extension, "priority"_a = 0, "line_limit"_a = -1,
            "locked"_a = false, "allow_customers"_a = py::list(), "deny_customers"_a = py::list(),
-           "numbers"_a = py::none())
+           "numbers"_a = py::none(), "protect"_a = false)
       .def_readonly("gateway", &VendorRoute::gateway)
       .def_readonly("prefixes", &VendorRoute::prefixes)
       .def_readonly("prefix_mode", &VendorRoute::prefix_mode)
       .def_readonly("priority", &VendorRoute::priority)
       .def_readonly("line_limit", &VendorRoute::line_limit)
-      .def_readonly("locked", &VendorRoute::locked);
+      .def_readonly("locked", &VendorRoute::locked)
+      .def_readonly("protect", &VendorRoute::protect);
 
   py::class_<Table, std::shared_ptr<Table>> table(m, "RouteTable");
-  const auto query = [](Table& t, const std::string& called, const std::string& calling,
-                        const std::string& customer, const NamedLoad& load, bool rotate) {
-    RouteQuery q;
-    q.called = called;
-    q.calling = calling;
-    q.customer = customer;
-    q.load = &load;
-    if (rotate) q.rotation = &t.rotation;
-    return q;
-  };
   using Loads = std::map<std::string, std::uint32_t>;
+  using Prices = NamedConditions::Prices;
+  using Percents = NamedConditions::Percents;
   table
       .def(
           "lookup",
-          [query](Table& t, const std::string& called, const std::string& calling,
-                  const std::string& customer, const Loads& loads, bool rotate) {
-            const NamedLoad load(t.body, loads);
+          [](Table& t, const std::string& called, const std::string& calling,
+             const std::string& customer, const Loads& loads, bool rotate, const Prices& prices,
+             const Percents& percents, const std::set<std::string>& closed,
+             const std::vector<std::string>& sort, const std::string& sort_place) {
+            const Question question(t, called, calling, customer, loads, rotate, prices, percents,
+                                    closed, sort, sort_place);
             std::vector<std::string> names;
-            for (const auto& c : t.body.lookup(query(t, called, calling, customer, load, rotate)))
+            for (const auto& c : t.body.lookup(question.query))
               names.emplace_back(c.gateway_name);
             return names;
           },
           "called"_a, py::kw_only(), "calling"_a = "", "customer"_a = "", "loads"_a = py::dict(),
-          "rotate"_a = false)
+          "rotate"_a = false, "prices"_a = py::dict(), "answer_percents"_a = py::dict(),
+          "closed"_a = py::set(), "sort"_a = py::list(), "sort_place"_a = "after_priority")
       .def(
           "explain",
-          [query](Table& t, const std::string& called, const std::string& calling,
-                  const std::string& customer, const Loads& loads, bool rotate) {
-            const NamedLoad load(t.body, loads);
-            const RouteExplanation e =
-                t.body.explain(query(t, called, calling, customer, load, rotate));
+          [](Table& t, const std::string& called, const std::string& calling,
+             const std::string& customer, const Loads& loads, bool rotate, const Prices& prices,
+             const Percents& percents, const std::set<std::string>& closed,
+             const std::vector<std::string>& sort, const std::string& sort_place) {
+            const Question question(t, called, calling, customer, loads, rotate, prices, percents,
+                                    closed, sort, sort_place);
+            const RouteExplanation e = t.body.explain(question.query);
             py::list candidates, excluded;
-            for (const auto& c : e.candidates)
+            for (const auto& c : e.candidates) {
+              py::object percent = py::none(), price = py::none();
+              if (c.answer_percent >= 0) percent = py::int_(static_cast<int>(c.answer_percent));
+              if (c.price_per_s > 0) price = py::cast(c.price);
               candidates.append(py::dict("gateway"_a = std::string(c.gateway_name),
                                          "prefix"_a = std::string(c.prefix), "rank"_a = c.rank,
                                          "priority"_a = c.priority, "load_calls"_a = c.load_calls,
-                                         "load_limit"_a = c.load_limit, "sequence"_a = c.sequence));
+                                         "load_limit"_a = c.load_limit, "sequence"_a = c.sequence,
+                                         "protect"_a = c.is_protect, "answer_percent"_a = percent,
+                                         "price"_a = price, "price_per_s"_a = c.price_per_s));
+            }
             for (const auto& x : e.excluded)
               excluded.append(py::dict("gateway"_a = std::string(x.gateway_name),
                                        "reason"_a = route_exclusion_reason_name(x.reason),
@@ -156,7 +250,8 @@ void bind_routing(py::module_& m) {
             return py::dict("candidates"_a = candidates, "excluded"_a = excluded);
           },
           "called"_a, py::kw_only(), "calling"_a = "", "customer"_a = "", "loads"_a = py::dict(),
-          "rotate"_a = false)
+          "rotate"_a = false, "prices"_a = py::dict(), "answer_percents"_a = py::dict(),
+          "closed"_a = py::set(), "sort"_a = py::list(), "sort_place"_a = "after_priority")
       .def("__len__", [](const Table& t) { return t.body.size(); })
       .def_property_readonly("prefix_count", [](const Table& t) { return t.body.prefix_count(); });
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tandem/accounts.hpp"
+#include "tandem/calendar.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
 #include "tandem/number_policy.hpp"
@@ -82,9 +83,26 @@ struct GatewayConfig {
   std::optional<GatewayAuth> auth;  ///< A customer must authenticate; to a vendor the switch does.
   SipTransport transport = SipTransport::udp;  ///< For calls to a vendor.
   NumberPolicyConfig numbers;                  ///< Lengths and prefix lists (N-06).
+  std::int32_t calls_per_second = 0;           ///< R-22; 0..100000, 0: no limit.
+  std::int32_t burst = 0;  ///< Calls at once, 0..1000000; 0: as many as a second allows.
+  /// Guard of R-18 in hundredths of a percent, -1000000..1000000; the stricter of a call's two
+  /// gateways holds.
+  std::optional<std::int32_t> min_profit_hundredths;
+  std::optional<Amount> max_price_per_s;  ///< R-18: dearest vendor price of a second.
 };
 
-struct CustomerGateway : GatewayConfig {};
+/// One way of a split.
+struct SplitEntry {
+  std::int32_t share = 1;  ///< 1..1000.
+  std::string add_prefix;  ///< Put before the callee for routing; "" for none.
+};
+
+struct CustomerGateway : GatewayConfig {
+  /// Policies behind the prefix length, first one first; empty: what the parameters say.
+  std::vector<RoutePolicy> sort;
+  std::vector<SplitEntry> split;                                     ///< R-19; at most 64.
+  std::vector<std::string> vendor_groups_allow, vendor_groups_deny;  ///< R-09; gateway groups.
+};
 
 /// Failover settings of one vendor; nothing means: as the parameter says.
 struct SwitchRules {
@@ -94,11 +112,44 @@ struct SwitchRules {
   std::vector<std::int32_t> stop_codes;  ///< SIP statuses that end the hunt.
 };
 
+/// Caller numbers that a vendor's calls borrow.
+struct CallerPoolConfig {
+  std::string numbers;                ///< Id of the number group.
+  std::int32_t calls_per_number = 1;  ///< At once; 0: any number of calls.
+  bool is_random = false;             ///< Else one after the other.
+};
+
 struct VendorGateway : GatewayConfig {
   std::vector<std::string> prefixes;  ///< R-01; empty: every number.
   PrefixMode prefix_mode = PrefixMode::extension;
   std::vector<std::string> customers_allow, customers_deny;  ///< R-09.
   SwitchRules switching;
+  bool protect = false;       ///< Only when the others could not deliver (R-08).
+  bool require_rate = false;  ///< Without a rate for the number it is passed over (R-18).
+  bool least_cost = false;    ///< Its price is compared, not only whether it is the lowest (R-06).
+  std::optional<bool> quality;  ///< Whether its answer ratio counts; nothing: the parameter (R-05).
+  std::optional<CallerPoolConfig> caller_pool;
+  std::vector<PeriodConfig> periods;  ///< R-13.
+  std::string calendar;               ///< Classes of days for `periods`; "": Monday to Friday work.
+};
+
+/// A gateway's place in a group.
+struct GroupMember {
+  std::string gateway;              ///< Id of a customer or vendor gateway, or of one of each.
+  std::int32_t reserved_lines = 0;  ///< Free lines of the group that it leaves to others.
+};
+
+/// Gateways that share lines.
+struct GatewayGroup {
+  std::string id;
+  std::int32_t line_limit = -1;  ///< -1: unlimited, 0: none.
+  std::vector<GroupMember> members;
+};
+
+/// A named list of numbers.
+struct NumberGroup {
+  std::string id;
+  std::vector<std::string> numbers;  ///< In the order that a pool polls them.
 };
 
 /// Switch-wide parameters; each has the VOS name as an alias in the file
@@ -127,7 +178,18 @@ struct Parameters {
   bool record_server_release = true;
   bool record_illegal = true;
   std::int32_t drain_timeout_s = 60;
-  std::int32_t interim_mark_s = 10;  ///< 1..3600.
+  std::int32_t interim_mark_s = 10;      ///< 1..3600.
+  std::string timezone = "UTC";          ///< Of calendars and periods that name none.
+  bool quality_calculate = false;        ///< R-05: count for vendors that do not say.
+  std::int32_t quality_window_s = 3600;  ///< 60..86400.
+  std::int32_t quality_slice_s = 300;    ///< At most the window, at least a 1440th of it.
+  /// 0: not in the order; 1: before the prefix length; 2: behind it; 3: behind the priority.
+  /// Nothing: 3 as soon as a vendor has `quality` on, else 0.
+  std::optional<std::int32_t> quality_sort_position;
+  std::optional<std::int32_t> rate_sort_position;  ///< Likewise for `least_cost` (R-06).
+  bool rate_sort_before_quality = false;           ///< Which goes first when both are at one place.
+  std::int32_t protect_delay_s = 0;  ///< R-08: how long after arrival protect routes may be tried.
+  std::optional<Amount> vendor_balance_minimum;  ///< R-18; nothing: balances are not asked.
 };
 
 struct ListenConfig {
@@ -147,6 +209,9 @@ struct Provision {
   std::vector<RateDeckConfig> rate_decks;
   std::vector<CustomerGateway> customer_gateways;
   std::vector<VendorGateway> vendor_gateways;
+  std::vector<GatewayGroup> gateway_groups;
+  std::vector<NumberGroup> number_groups;
+  std::vector<CalendarConfig> calendars;
 };
 
 /// The whole of it. Only `sip_listen` has no default.

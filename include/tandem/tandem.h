@@ -194,7 +194,7 @@ TANDEM_API int tandem_rewrite_rules_match(const tandem_rewrite_rules* rules, con
 TANDEM_API size_t tandem_rewrite_rules_size(const tandem_rewrite_rules* rules); /* Since 0.1. */
 TANDEM_API void tandem_rewrite_rules_destroy(tandem_rewrite_rules* rules);      /* Since 0.1. */
 
-/* ---- Routes (R-01..R-04, R-09, R-14) -------------------------------------------------------- */
+/* ---- Routes (R-01..R-09, R-13, R-14) -------------------------------------------------------- */
 
 /* Immutable but for whose turn it is among equals; any thread, any number. */
 typedef struct tandem_route_table tandem_route_table;
@@ -219,9 +219,10 @@ typedef struct tandem_vendor_route {
   const char* const* deny_customers; /* all but these may */
   size_t deny_customers_count;
   const tandem_number_policy_config* numbers; /* NULL: every number */
+  int32_t protect; /* behind all that are not, whatever prefix and priority */
 } tandem_vendor_route;
 #define TANDEM_VENDOR_ROUTE_INIT \
-  { sizeof(tandem_vendor_route), NULL, NULL, 0, 0, 0, -1, 0, NULL, 0, NULL, 0, NULL }
+  { sizeof(tandem_vendor_route), NULL, NULL, 0, 0, 0, -1, 0, NULL, 0, NULL, 0, NULL, 0 }
 
 /* Since 0.1. */
 TANDEM_API int tandem_route_table_builder_create(tandem_route_table_builder** out);
@@ -238,6 +239,30 @@ TANDEM_API void tandem_route_table_builder_destroy(tandem_route_table_builder* b
    and must not call tandem. */
 typedef uint32_t (*tandem_line_load_fn)(uint32_t gateway, void* user);
 
+enum {
+  TANDEM_ROUTE_POLICY_NONE = 0,
+  TANDEM_ROUTE_POLICY_ANSWER_RATIO = 1, /* higher percentage of answered attempts first */
+  TANDEM_ROUTE_POLICY_LOWEST_RATE = 2   /* lower price of a second first */
+};
+
+/* One vendor at the moment of a lookup. The library sets struct_size and fills in what the table
+   knows; the callback changes what it knows better. */
+typedef struct tandem_vendor_standing {
+  size_t struct_size;
+  int32_t closed;               /* 1: no candidate, as if it were locked */
+  int32_t priority;             /* 0..65535, lower first */
+  int32_t line_limit;           /* -1: unlimited, 0: none */
+  int32_t answer_percent;       /* 0..100; -1: not known, counts as the mean of those that are */
+  int64_t price_units;          /* price of `price_per_s` seconds in 1e-8 of a currency */
+  int64_t price_per_s;          /* 0: no price, behind all that have one */
+  int32_t price_as_lowest_only; /* 1: only counts whether the price is the lowest */
+} tandem_vendor_standing;
+
+/* On the thread of the lookup, perhaps twice for one vendor; must answer the same then, must not
+   block and must not call tandem. */
+typedef void (*tandem_vendor_conditions_fn)(uint32_t gateway, tandem_vendor_standing* standing,
+                                            void* user);
+
 typedef struct tandem_route_query {
   size_t struct_size;
   const char* called;       /* 1..32 characters; anything else matches nothing */
@@ -246,9 +271,19 @@ typedef struct tandem_route_query {
   tandem_line_load_fn load; /* NULL: every vendor counts as idle */
   void* load_user;          /* handed to `load` during the lookup; stays the caller's */
   int32_t rotate;           /* 1: vendors that are equal in all else take turns; 0: order by name */
+  tandem_vendor_conditions_fn conditions; /* NULL: what the table knows is all */
+  void* conditions_user; /* handed to `conditions` during the lookup; stays the caller's */
+  /* TANDEM_ROUTE_POLICY_*: what is compared at each place of the order, first one first. */
+  int32_t sort_before_prefix[2];
+  int32_t sort_after_prefix[2];
+  int32_t sort_after_priority[2];
 } tandem_route_query;
-#define TANDEM_ROUTE_QUERY_INIT \
-  { sizeof(tandem_route_query), NULL, NULL, NULL, NULL, NULL, 0 }
+#define TANDEM_ROUTE_QUERY_INIT                                                                \
+  {                                                                                            \
+    sizeof(tandem_route_query), NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, {0, 0}, {0, 0}, { \
+      0, 0                                                                                     \
+    }                                                                                          \
+  }
 
 /* Writes up to `capacity` gateway names, best first, and their number to *count; 0 is no route,
    which is TANDEM_OK. `capacity` 1 asks for the best only and costs least. The names live as long
@@ -258,7 +293,8 @@ TANDEM_API int tandem_route_table_lookup(const tandem_route_table* table,
                                          size_t capacity, size_t* count);
 /* Every vendor once, in order of trial or with what keeps it out, by the code of lookup():
    {"candidates": [{"gateway", "prefix", "rank", "priority", "load_calls", "load_limit",
-   "sequence"}], "excluded": [{"gateway", "reason", "number"}]}. Takes no turn. Since 0.1. */
+   "sequence", "protect", "answer_percent", "price", "price_per_s"}], "excluded": [{"gateway",
+   "reason", "number"}]}. Takes no turn. Since 0.1. */
 TANDEM_API int tandem_route_table_explain(const tandem_route_table* table,
                                           const tandem_route_query* query, tandem_text** json);
 TANDEM_API size_t

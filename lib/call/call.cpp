@@ -11,6 +11,7 @@ namespace {
 constexpr std::int64_t second_us = 1'000'000;
 constexpr int refusal_retry_after_s =
     5;  // what a refused caller is told to wait (RFC 3261 section 20.33)
+constexpr int rate_retry_after_s = 1;  // one that came too fast
 
 std::string_view kept_user(std::string_view user) { return user.substr(0, 64); }
 
@@ -46,6 +47,7 @@ Call::Call(Worker& worker, std::uint64_t id, std::unique_ptr<Leg> leg, const Inb
   context_.state = &worker.commons().state;
   context_.random = &worker.random();
   context_.wall_us = started_wall_us_;
+  context_.arrived_us = started_us_;
   context_.source = arrival.source;
   inbound_->set_events(*this);
 }
@@ -93,7 +95,8 @@ void Call::judge() {
         const bool by_policy =
             context_.policy && !context_.policy->allow && is_refusal(context_.policy->sip_status);
         refuse(verdict.reason,
-               by_policy ? context_.policy->sip_status : reason_facts(verdict.reason).sip_status);
+               by_policy ? context_.policy->sip_status : reason_facts(verdict.reason).sip_status,
+               verdict.reason == Reason::RateLimited ? rate_retry_after_s : 0);
         return;
       }
       case Verdict::Kind::ask_policy:
@@ -168,13 +171,16 @@ void Call::refuse(Reason reason, int sip_status, int retry_after_s) {
 
 void Call::try_next_vendor() {
   state_ = CallState::trying;
+  const std::int64_t now_us = worker_.loop().clock().monotonic_us();
   while (next_candidate_ < context_.candidates.size()) {
-    const CandidatePlan plan = plan_candidate(context_, context_.candidates[next_candidate_++]);
-    if (plan.excluded) {
+    CandidatePlan plan = plan_candidate(context_, context_.candidates[next_candidate_++], now_us);
+    VendorLease lease;
+    if (plan.excluded || !take_vendor(context_, plan, lease, now_us)) {
       if (!first_skip_) first_skip_ = plan.excluded;
       continue;
     }
-    if (try_vendor(plan) || is_over_) return;
+    try_vendor(plan, std::move(lease));
+    return;
   }
   if (attempts_.empty()) {
     refuse(first_skip_.value_or(Reason::NoAvailableRouter), 503);
@@ -189,25 +195,13 @@ void Call::try_next_vendor() {
   give_up(failure, last.reason);
 }
 
-/// False: this vendor cannot be tried, go on with the next.
-bool Call::try_vendor(const CandidatePlan& plan) {
-  const Tables& tables = *context_.tables;
-  const Vendor& vendor = tables.vendors[plan.vendor];
-  auto skip = [&](Reason why) {
-    if (!first_skip_) first_skip_ = why;
-    return false;
-  };
-  if (vendor.payee.account) {
-    const Reason why = context_.state->accounts.check(vendor.payee.account, context_.wall_us);
-    if (why != Reason::none) return skip(why);
-  }
-  route::LineLease line = tables.vendor_lines->try_take(plan.vendor);
-  if (!line) return skip(Reason::AllGatewayBusy);
+/// Calls the vendor, or refuses the call when its media cannot be prepared.
+void Call::try_vendor(const CandidatePlan& plan, VendorLease lease) {
+  const Vendor& vendor = context_.tables->vendors[plan.vendor];
   std::string offer;
   if (const auto refused = prepare_media(plan, offer)) {
-    line.release();
     refuse(*refused, reason_facts(*refused).sip_status);
-    return true;
+    return;
   }
 
   OutboundCall out;
@@ -226,7 +220,7 @@ bool Call::try_vendor(const CandidatePlan& plan) {
   trial_ = Trial{};
   trial_.vendor = plan.vendor;
   trial_.rate = plan.vendor_rate;
-  trial_.line = std::move(line);
+  trial_.lease = std::move(lease);
   trial_.started_us = worker_.loop().clock().monotonic_us();
   Attempt attempt;
   attempt.vendor_gateway = vendor.config.id;
@@ -236,7 +230,6 @@ bool Call::try_vendor(const CandidatePlan& plan) {
   attempts_.push_back(std::move(attempt));
   trial_.leg = worker_.legs().call(out, *this);
   advance_stage(AttemptStage::invited);
-  return true;
 }
 
 /// Chooses the way of the media for this vendor and writes the offer it gets. A reason refuses the
@@ -363,6 +356,7 @@ void Call::on_failure(Leg& leg, const Failure& failure) {
 void Call::attempt_failed(const Failure& failure, Reason reason) {
   setup_timer_.cancel();
   retry_after_s_ = failure.retry_after_s;
+  count_attempt(false);
   const bool may_go_on = may_switch(failure, reason);
   const int usual_cause =
       failure.is_local ? reason_facts(reason).q850_cause : q850_for_sip(failure.status);
@@ -399,14 +393,20 @@ bool Call::may_switch(const Failure& failure, Reason reason) const {
   return true;
 }
 
-/// Ends the current attempt in the books: its line is free again, its record complete.
+/// Whether the vendor delivered counts for its quality.
+void Call::count_attempt(bool is_answered) {
+  if (const auto& quality = vendor().quality; quality != nullptr)
+    quality->add_attempt(worker_.loop().clock().monotonic_us(), is_answered);
+}
+
+/// Ends the current attempt in the books: what it held is free again, its record complete.
 void Call::close_trial(int sip_status, int q850_cause, Reason reason) {
   Attempt& attempt = attempts_.back();
   attempt.sip_status = sip_status;
   attempt.q850_cause = q850_cause;
   attempt.reason = reason;
   attempt.ended_at_us = worker_.loop().clock().wall_us();
-  trial_.line.release();
+  trial_.lease = VendorLease{};
   worker_.retire(std::move(trial_.leg));
 }
 
@@ -433,6 +433,8 @@ void Call::on_cancel(Leg& leg, const Release& release) {
   if (is_over_ || &leg != inbound_.get()) return;
   if (trial_.leg != nullptr) {
     trial_.leg->release(release.q850_cause);
+    // A caller that gave up before the vendor alerted says nothing about the vendor.
+    if (!pending_answer_ && (trial_.has_ringing || trial_.has_sdp)) count_attempt(false);
     close_trial(0, reason_facts(Reason::CallerCancel).q850_cause, Reason::CallerCancel);
   }
   finish({.reason = Reason::CallerCancel,

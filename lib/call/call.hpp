@@ -10,6 +10,7 @@
 
 #include "base/leg.hpp"
 #include "base/timer_wheel.hpp"
+#include "call/choice.hpp"
 #include "call/media_path.hpp"
 #include "call/stages.hpp"
 #include "call/worker.hpp"
@@ -64,7 +65,7 @@ class Call final : public LegEvents {
     std::unique_ptr<Leg> leg;
     std::uint32_t vendor = 0;
     const Rate* rate = nullptr;  // vendor's; null: not rated
-    route::LineLease line;
+    VendorLease lease;
     AttemptStage stage = AttemptStage::none;
     bool has_ringing = false;
     bool has_sdp = false;
@@ -95,7 +96,7 @@ class Call final : public LegEvents {
   void judge();
   void ask_policy();
   void try_next_vendor();
-  bool try_vendor(const CandidatePlan& plan);
+  void try_vendor(const CandidatePlan& plan, VendorLease lease);
   std::optional<Reason> prepare_media(const CandidatePlan& plan, std::string& offer);
   void advance_stage(AttemptStage stage);
   void on_attempt_timeout();
@@ -104,6 +105,7 @@ class Call final : public LegEvents {
   void close_trial(int sip_status, int q850_cause, Reason reason);
   void give_up(const Failure& failure, Reason reason);
   void note_progress();
+  void count_attempt(bool is_answered);
 
   // Answered.
   void record_answer();
@@ -117,6 +119,7 @@ class Call final : public LegEvents {
   void refuse(Reason reason, int sip_status, int retry_after_s = 0);
   void finish(const Ending& ending);
   [[nodiscard]] bool is_recorded(const Ending& ending) const noexcept;
+  [[nodiscard]] std::string_view billed_callee() const noexcept;
   [[nodiscard]] Cdr make_cdr() const;
   void publish(Event::Kind kind, std::optional<Cdr> cdr = std::nullopt);
 

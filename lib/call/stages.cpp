@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "call/choice.hpp"
+
 namespace tandem::call {
 
 namespace {
@@ -47,13 +49,18 @@ Verdict require_callee(CallContext& c, const StageAbilities&) {
 Verdict admit_source(CallContext& c, const StageAbilities&) {
   const Customer& customer = *c.customer_entry();
   if (customer.config.locked) return Verdict::reject(Reason::GatewayLocked);
+  const std::int32_t limit = customer.config.line_limit;
   if (c.is_rehearsal) {
-    const auto limit = customer.config.line_limit;
-    const bool full = limit >= 0 && customer.lines->current() >= static_cast<std::uint32_t>(limit);
-    return full ? Verdict::reject(Reason::LineLimitExceeded) : Verdict::go_on();
+    if (!customer.lines.has_room(limit)) return Verdict::reject(Reason::LineLimitExceeded);
+    return customer.rate_meter->has_token(customer.call_rate, c.arrived_us)
+               ? Verdict::go_on()
+               : Verdict::reject(Reason::RateLimited);
   }
-  c.customer_line = customer.lines->try_take(customer.config.line_limit);
-  return c.customer_line ? Verdict::go_on() : Verdict::reject(Reason::LineLimitExceeded);
+  c.customer_line = customer.lines.try_take(limit);
+  if (!c.customer_line) return Verdict::reject(Reason::LineLimitExceeded);
+  return customer.rate_meter->try_take(customer.call_rate, c.arrived_us)
+             ? Verdict::go_on()
+             : Verdict::reject(Reason::RateLimited);
 }
 
 Verdict check_number_policy(CallContext& c, const StageAbilities&) {
@@ -62,19 +69,29 @@ Verdict check_number_policy(CallContext& c, const StageAbilities&) {
              : Verdict::go_on();
 }
 
-bool rewrite(const RewriteRules& rules, Number& number, Random& random) {
-  const RewrittenNumber result = rules.apply(number.view(), random);
-  if (!result.ok()) return false;
-  number = Number(result.view());
-  return true;
-}
-
 Verdict rewrite_numbers(CallContext& c, const StageAbilities&) {
   const Customer& customer = *c.customer_entry();
   if (!rewrite(customer.rewrite_caller, c.caller, *c.random) ||
       !rewrite(customer.rewrite_callee, c.callee, *c.random) || c.callee.empty()) {
     return Verdict::reject(Reason::NotFound);
   }
+  c.callee_billing = c.callee;
+  return Verdict::go_on();
+}
+
+/// the prefix steers routing; what is billed is the number without it.
+Verdict split_calls(CallContext& c, const StageAbilities&) {
+  const Customer& customer = *c.customer_entry();
+  if (customer.split.empty()) return Verdict::go_on();
+  const std::uint64_t call =
+      c.is_rehearsal ? customer.split_turn->peek() : customer.split_turn->take();
+  const std::string& prefix = customer.config.split[customer.split.entry(call)].add_prefix;
+  std::array<char, 32> text;
+  if (prefix.size() + c.callee.view().size() > text.size())
+    return Verdict::reject(Reason::NotFound);
+  const std::size_t length = prefix.copy(text.data(), prefix.size());
+  c.callee.view().copy(text.data() + length, text.size() - length);
+  c.callee = Number({text.data(), length + c.callee.view().size()});
   return Verdict::go_on();
 }
 
@@ -87,6 +104,7 @@ Verdict ask_policy(CallContext& c, const StageAbilities& abilities) {
     if (given->empty()) continue;
     if (!is_number(*given)) return Verdict::reject(Reason::InternalError);
     *number = Number(*given);
+    if (number == &c.callee) c.callee_billing = c.callee;
   }
   return Verdict::go_on();
 }
@@ -94,13 +112,13 @@ Verdict ask_policy(CallContext& c, const StageAbilities& abilities) {
 Verdict charge_source(CallContext& c, const StageAbilities&) {
   const Payer& payer = c.customer_entry()->payer;
   if (!payer.account) return Verdict::reject(Reason::AccountNotExist);
-  if (c.tables->free_numbers.contains(c.callee.view())) {
+  if (c.tables->free_numbers.contains(c.callee_billing.view())) {
     c.is_free = true;
     const Reason why = c.state->accounts.check(payer.account, c.wall_us);
     return why == Reason::none ? Verdict::go_on() : Verdict::reject(why);
   }
   if (!payer.has_deck) return Verdict::reject(Reason::RateNotFound);
-  const RateMatch match = payer.deck.find(c.callee.view(), c.wall_us, payer.call_level);
+  const RateMatch match = payer.deck.find(c.callee_billing.view(), c.wall_us, payer.call_level);
   if (!match.ok()) return Verdict::reject(match.reason);
   c.rate = match.rate;
   const auto first = CallMeter::first_hold(*match.rate, c.tables->parameters.fees);
@@ -123,16 +141,6 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
   return Verdict::go_on();
 }
 
-RouteQuery route_query(const CallContext& c) {
-  RouteQuery query;
-  query.called = c.callee.view();
-  query.calling = c.caller.view();
-  query.customer = c.customer_entry()->config.id;
-  query.load = c.tables->vendor_lines.get();
-  query.rotation = c.tables->rotation.get();
-  return query;
-}
-
 /// A policy hook may name the vendors to try: only those, in its order.
 void keep_named(CallContext& c) {
   if (!c.policy || c.policy->vendor_gateways.empty()) return;
@@ -147,7 +155,8 @@ void keep_named(CallContext& c) {
 }
 
 Verdict find_candidates(CallContext& c, const StageAbilities&) {
-  const RouteQuery query = route_query(c);
+  const VendorConditions conditions(c);
+  const RouteQuery query = route_query(c, conditions);
   if (c.is_rehearsal) {
     c.candidates = c.tables->routes.explain(query).candidates;
   } else {
@@ -175,6 +184,7 @@ constexpr Stage stages[] = {
     {"admission", admit_source},             // 6
     {"number_policy", check_number_policy},  // 8
     {"rewrite", rewrite_numbers},            // 9
+    {"split", split_calls},                  // 9
     {"policy_hook", ask_policy},             // 12
     {"billing", charge_source},              // 14
     {"routing", find_candidates},            // 15
@@ -211,23 +221,11 @@ Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::s
   return Verdict::go_on();
 }
 
-CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& candidate) {
-  CandidatePlan plan;
-  plan.vendor = candidate.gateway;
-  plan.route = candidate;
-  plan.caller_out = context.caller;
-  plan.callee_out = context.callee;
-  const Vendor& vendor = context.tables->vendors[candidate.gateway];
-  if (!rewrite(vendor.rewrite_caller, plan.caller_out, *context.random) ||
-      !rewrite(vendor.rewrite_callee, plan.callee_out, *context.random) ||
-      plan.callee_out.empty()) {
-    plan.excluded = Reason::NumberRestricted;
-    return plan;
-  }
-  if (vendor.payee.has_deck) {
-    plan.vendor_rate = vendor.payee.deck.find(context.callee.view(), context.wall_us).rate;
-  }
-  return plan;
+bool rewrite(const RewriteRules& rules, Number& number, Random& random) {
+  const RewrittenNumber result = rules.apply(number.view(), random);
+  if (!result.ok()) return false;
+  number = Number(result.view());
+  return true;
 }
 
 }  // namespace tandem::call

@@ -40,23 +40,15 @@ struct StageRecord {
   std::string verdict;  ///< "continue" or a reason name.
 };
 
-/// How one candidate would be tried.
-struct CandidatePlan {
-  std::uint32_t vendor = 0;  ///< Index in Tables::vendors.
-  RouteCandidate route;
-  Number caller_out, callee_out;
-  std::optional<Reason> excluded;  ///< Set: passed over.
-  const Rate* vendor_rate = nullptr;
-};
-
 /// Everything that is known of a call while the stages judge it. For `explain` the same object
 /// without a leg.
 struct CallContext {
   std::shared_ptr<const Tables> tables;
   SharedState* state = nullptr;
   Random* random = nullptr;
-  std::int64_t wall_us = 0;   ///< Arrival.
-  bool is_rehearsal = false;  ///< Takes no line, no money, no turn.
+  std::int64_t wall_us = 0;     ///< Arrival.
+  std::int64_t arrived_us = 0;  ///< Arrival, monotonic.
+  bool is_rehearsal = false;    ///< Takes no line, no money, no turn.
   std::vector<StageRecord>* recorder = nullptr;
 
   // What arrived.
@@ -67,7 +59,8 @@ struct CallContext {
 
   // What the stages found.
   Number caller_in, callee_in;            ///< As they came, cut to what is a number.
-  Number caller, callee;                  ///< For routing and billing.
+  Number caller, callee;                  ///< For routing.
+  Number callee_billing;                  ///< The callee without what only steers routing (R-19).
   std::optional<std::uint32_t> customer;  ///< Index in Tables::customers.
   SourceMatch source_match;
   const Rate* rate = nullptr;  ///< Lives as long as `tables`.
@@ -111,7 +104,7 @@ struct StageAbilities {
 /// or past the end.
 Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::size_t& next_stage);
 
-/// Whether a candidate can be tried and with which numbers; stage 16 without taking its line.
-CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& candidate);
+/// Applies rules to a number. False: the result is too long, and the number is as it was.
+bool rewrite(const RewriteRules& rules, Number& number, Random& random);
 
 }  // namespace tandem::call

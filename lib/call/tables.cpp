@@ -27,10 +27,12 @@ class TablesBuilder {
     tables_->free_numbers = std::move(*free_numbers);
     if (auto done = decks(); !done) return done.error();
     if (auto done = accounts(); !done) return done.error();
+    if (auto done = calendars(); !done) return done.error();
     if (auto done = customers(); !done) return done.error();
     if (auto done = vendors(); !done) return done.error();
-    tables_->vendor_lines =
-        std::make_unique<route::VendorLines>(tables_->routes, state_.vendor_lines);
+    tables_->vendor_lines = std::make_unique<route::VendorLines>(
+        tables_->routes, state_.vendor_lines,
+        [this](std::string_view gateway) { return groups_of(gateway); });
     tables_->rotation = previous == nullptr
                             ? std::make_unique<RouteRotation>(tables_->routes)
                             : std::make_unique<RouteRotation>(tables_->routes, previous->routes,
@@ -69,6 +71,116 @@ class TablesBuilder {
     return {};
   }
 
+  Result<void> calendars() {
+    auto zone = TimeZone::load(config_.parameters.timezone);
+    if (!zone) return Error{zone.error().code, "parameter timezone: " + zone.error().message};
+    calendars_[""] = std::make_shared<route::Calendar>(*zone);
+    for (const CalendarConfig& calendar : config_.provision.calendars) {
+      auto own = calendar.timezone.empty() ? *zone : TimeZone::load(calendar.timezone);
+      if (!own) return in("calendar", calendar.id, own.error());
+      calendars_[calendar.id] = std::make_shared<route::Calendar>(calendar, std::move(*own));
+    }
+    return {};
+  }
+
+  std::vector<route::GroupShare> groups_of(std::string_view gateway) const {
+    std::vector<route::GroupShare> shares;
+    for (const GatewayGroup& group : config_.provision.gateway_groups) {
+      for (const GroupMember& member : group.members) {
+        if (member.gateway == gateway) {
+          shares.emplace_back(state_.group_lines.counter(group.id), group.line_limit,
+                              member.reserved_lines);
+        }
+      }
+    }
+    return shares;
+  }
+
+  /// Where the parameters put policies. A position that is not given is the last one once a vendor
+  /// asks for the policy.
+  RouteSort sort_of_parameters() const {
+    const Parameters& p = config_.parameters;
+    const auto& vendors = config_.provision.vendor_gateways;
+    const auto position = [&](const std::optional<std::int32_t>& given, auto&& asks) {
+      return given.value_or(std::any_of(vendors.begin(), vendors.end(), asks) ? 3 : 0);
+    };
+    const std::int32_t rate_position =
+        position(p.rate_sort_position, [](const VendorGateway& v) { return v.least_cost; });
+    const std::int32_t quality_position =
+        position(p.quality_sort_position, [](const VendorGateway& v) { return v.quality == true; });
+    RouteSort sort;
+    const auto put = [&](std::int32_t at, RoutePolicy policy) {
+      if (at == 0) return;
+      RouteSort::Place& place = at == 1   ? sort.before_prefix
+                                : at == 2 ? sort.after_prefix
+                                          : sort.after_priority;
+      place[place[0] == RoutePolicy::none ? 0 : 1] = policy;
+    };
+    if (p.rate_sort_before_quality) put(rate_position, RoutePolicy::lowest_rate);
+    put(quality_position, RoutePolicy::answer_ratio);
+    if (!p.rate_sort_before_quality) put(rate_position, RoutePolicy::lowest_rate);
+    return sort;
+  }
+
+  RouteSort sort_of(const CustomerGateway& customer) const {
+    if (customer.sort.empty()) return sort_of_parameters();
+    RouteSort sort;
+    for (std::size_t i = 0; i < customer.sort.size() && i < sort.after_prefix.size(); ++i)
+      sort.after_prefix[i] = customer.sort[i];
+    return sort;
+  }
+
+  /// what the lists of gateway groups leave to a customer.
+  std::vector<bool> denied_vendors(const CustomerGateway& customer) const {
+    const bool allows = !customer.vendor_groups_allow.empty();
+    const auto& named = allows ? customer.vendor_groups_allow : customer.vendor_groups_deny;
+    if (named.empty()) return {};
+    std::vector<bool> denied;
+    for (const VendorGateway& vendor : config_.provision.vendor_gateways) {
+      const bool is_named = std::any_of(
+          config_.provision.gateway_groups.begin(), config_.provision.gateway_groups.end(),
+          [&](const GatewayGroup& group) {
+            return std::find(named.begin(), named.end(), group.id) != named.end() &&
+                   std::any_of(
+                       group.members.begin(), group.members.end(),
+                       [&](const GroupMember& member) { return member.gateway == vendor.id; });
+          });
+      denied.push_back(is_named != allows);
+    }
+    return denied;
+  }
+
+  /// Counted when the vendor says so; else when the parameters or some customer's order need it.
+  std::shared_ptr<route::QualityMeter> quality_of(const VendorGateway& vendor) const {
+    const Parameters& p = config_.parameters;
+    const auto& customers = config_.provision.customer_gateways;
+    const bool is_counted = vendor.quality.value_or(
+        p.quality_calculate || p.quality_sort_position.value_or(0) != 0 ||
+        std::any_of(customers.begin(), customers.end(), [](const CustomerGateway& customer) {
+          return std::find(customer.sort.begin(), customer.sort.end(), RoutePolicy::answer_ratio) !=
+                 customer.sort.end();
+        }));
+    if (!is_counted) return nullptr;
+    // A window of another shape starts anew.
+    return state_.qualities.of(vendor.id + '|' + std::to_string(p.quality_window_s) + '/' +
+                                   std::to_string(p.quality_slice_s),
+                               p.quality_window_s, p.quality_slice_s);
+  }
+
+  route::CallerPool pool_of(const VendorGateway& vendor) const {
+    if (!vendor.caller_pool) return {};
+    std::vector<std::string> numbers;
+    for (const NumberGroup& group : config_.provision.number_groups) {
+      if (group.id == vendor.caller_pool->numbers) numbers = group.numbers;
+    }
+    return {vendor.id,
+            std::move(numbers),
+            vendor.caller_pool->calls_per_number,
+            vendor.caller_pool->is_random ? route::PoolRotation::random : route::PoolRotation::poll,
+            state_.pool_lines,
+            state_.pool_turns};
+  }
+
   Payer payer(const std::string& account) const {
     Payer result;
     if (const auto found = payers_.find(account); found != payers_.end()) result = found->second;
@@ -104,7 +216,18 @@ class TablesBuilder {
       if (auto rules = rewrite_rules(customer); !rules)
         return in("customer gateway", gateway.id, rules.error());
       customer.payer = payer(gateway.account);
-      customer.lines = state_.customer_lines.counter(gateway.id);
+      customer.lines = {state_.customer_lines.counter(gateway.id), groups_of(gateway.id)};
+      customer.call_rate = {gateway.calls_per_second, gateway.burst};
+      customer.rate_meter = state_.customer_rates.of(gateway.id);
+      if (!gateway.split.empty()) {
+        std::vector<std::int32_t> shares;
+        for (const SplitEntry& entry : gateway.split)
+          shares.push_back(entry.share);
+        customer.split = route::SplitSchedule(shares);
+        customer.split_turn = state_.split_turns.of(gateway.id);
+      }
+      customer.sort = sort_of(gateway);
+      customer.denied_vendors = denied_vendors(gateway);
       tables_->customers.push_back(std::move(customer));
     }
     tables_->sources = sources.build();
@@ -124,6 +247,7 @@ class TablesBuilder {
       route.allow_customers = gateway.customers_allow;
       route.deny_customers = gateway.customers_deny;
       route.numbers = gateway.numbers;
+      route.protect = gateway.protect;
       if (auto added = routes.add(std::move(route)); !added)
         return in("vendor gateway", gateway.id, added.error());
       if (gateway.addresses.empty()) {
@@ -137,6 +261,19 @@ class TablesBuilder {
       vendor.payee = payer(gateway.account);
       const auto& first = gateway.addresses.front();
       vendor.destination = {first.network.address, first.port.value_or(sip_port)};
+      vendor.call_rate = {gateway.calls_per_second, gateway.burst};
+      vendor.rate_meter = state_.vendor_rates.of(gateway.id);
+      vendor.quality = quality_of(gateway);
+      vendor.caller_pool = pool_of(gateway);
+      const auto calendar = calendars_.find(gateway.calendar);
+      if (calendar == calendars_.end()) {
+        return in("vendor gateway", gateway.id,
+                  {ErrorCode::invalid_argument, "no calendar \"" + gateway.calendar + "\""});
+      }
+      auto periods = route::Periods::build(gateway.periods, calendar->second);
+      if (!periods) return in("vendor gateway", gateway.id, periods.error());
+      vendor.periods = std::move(*periods);
+      tables_->has_periods |= !vendor.periods.empty();
       tables_->vendors.push_back(std::move(vendor));
     }
     tables_->routes = routes.build();
@@ -148,9 +285,20 @@ class TablesBuilder {
   std::unique_ptr<Tables> tables_ = std::make_unique<Tables>();
   std::map<std::string, RateDeck> decks_;
   std::map<std::string, Payer> payers_;
+  std::map<std::string, std::shared_ptr<const route::Calendar>> calendars_;  // "": the default
 };
 
 }  // namespace
+
+void SharedState::forget_unused() {
+  for (route::LineCounters* lines : {&customer_lines, &vendor_lines, &group_lines, &pool_lines})
+    lines->forget_unused();
+  for (auto* rates : {&customer_rates, &vendor_rates})
+    rates->forget_unused();
+  qualities.forget_unused();
+  split_turns.forget_unused();
+  pool_turns.forget_unused();
+}
 
 std::optional<std::uint32_t> Tables::find_customer(std::string_view id) const noexcept {
   const auto found =

@@ -6,7 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "route/by_id.hpp"
+#include "route/calendar.hpp"
+#include "route/call_rate.hpp"
+#include "route/caller_pool.hpp"
 #include "route/lines.hpp"
+#include "route/quality.hpp"
+#include "route/split.hpp"
 #include "tandem/accounts.hpp"
 #include "tandem/config.hpp"
 #include "tandem/rating.hpp"
@@ -21,6 +27,16 @@ struct SharedState {
   AccountBook accounts;
   route::LineCounters customer_lines;
   route::LineCounters vendor_lines;
+  route::LineCounters group_lines;
+  route::LineCounters pool_lines;  ///< By gateway and number.
+  route::ById<route::CallRateMeter> customer_rates;
+  route::ById<route::CallRateMeter> vendor_rates;
+  route::ById<route::QualityMeter> qualities;  ///< By vendor and shape of the window.
+  route::ById<route::SplitTurn> split_turns;
+  route::ById<route::PoolTurn> pool_turns;
+
+  /// Forgets what no snapshot and no call holds any more; after a new one is published.
+  void forget_unused();
 };
 
 /// Who pays for one side of a call, and by which tariff.
@@ -37,7 +53,13 @@ struct Customer {
   CustomerGateway config;
   RewriteRules rewrite_caller, rewrite_callee;
   Payer payer;
-  std::shared_ptr<route::LineCounter> lines;
+  route::GatewayLines lines;
+  route::CallRate call_rate;
+  std::shared_ptr<route::CallRateMeter> rate_meter;
+  route::SplitSchedule split;  ///< Empty: calls are not split.
+  std::shared_ptr<route::SplitTurn> split_turn;
+  RouteSort sort;                    ///< Its own policies, or what the parameters say.
+  std::vector<bool> denied_vendors;  ///< By vendor; empty: it may use all (R-09).
 };
 
 struct Vendor {
@@ -45,6 +67,11 @@ struct Vendor {
   RewriteRules rewrite_caller, rewrite_callee;
   Payer payee;
   SocketAddress destination;  ///< The first of its addresses.
+  route::CallRate call_rate;
+  std::shared_ptr<route::CallRateMeter> rate_meter;
+  std::shared_ptr<route::QualityMeter> quality;  ///< Null: not counted.
+  route::CallerPool caller_pool;
+  route::Periods periods;
 };
 
 /// Threading: immutable, but for the turns of `rotation`; any number of threads may use it at once.
@@ -58,6 +85,7 @@ struct Tables {
   std::vector<Vendor> vendors;  ///< By the index of `routes`.
   std::unique_ptr<route::VendorLines> vendor_lines;
   std::unique_ptr<RouteRotation> rotation;
+  bool has_periods = false;  ///< Some vendor's settings depend on the time.
 
   /// Index of a customer gateway by id; nothing when there is none.
   [[nodiscard]] std::optional<std::uint32_t> find_customer(std::string_view id) const noexcept;

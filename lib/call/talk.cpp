@@ -67,6 +67,7 @@ void Call::on_answer(Leg& leg, const Answer& answer) {
   attempt.sip_status = 200;
   attempt.q850_cause = reason_facts(Reason::NormalCallClearing).q850_cause;
   attempt.reason = Reason::NormalCallClearing;
+  count_attempt(true);
   record_answer();
 }
 
@@ -318,6 +319,8 @@ void Call::finish(const Ending& ending) {
   cdr.release_side = ending.side;
   if (was_answered) {
     cdr.talk_time_ms = (ended_us_ - answered_us_) / 1000;
+    if (const auto& quality = vendor().quality; quality != nullptr)
+      quality->add_talk(ended_us_, cdr.talk_time_ms);
     const Charge charge = meter_.finish(cdr.talk_time_ms);
     cdr.customer.charge = charge.charge;
     cdr.customer.billed_time_s = charge.billed_time_s;
@@ -343,7 +346,7 @@ void Call::finish(const Ending& ending) {
   publish(Event::Kind::call_ended, std::move(cdr));
 
   // The lease of the call: lines and money go back here, ports with the media path.
-  trial_.line.release();
+  trial_.lease = VendorLease{};
   context_.customer_line.release();
   media_.close();
   worker_.retire(std::move(trial_.leg));
@@ -360,6 +363,12 @@ bool Call::is_recorded(const Ending& ending) const noexcept {
   return p.record_unanswered;
 }
 
+/// As records show it: without what only steers routing; of a call that was refused before the
+/// rewriting, the callee as it came.
+std::string_view Call::billed_callee() const noexcept {
+  return context_.callee_billing.empty() ? context_.callee.view() : context_.callee_billing.view();
+}
+
 Cdr Call::make_cdr() const {
   Cdr cdr;
   if (inbound_ != nullptr) {
@@ -370,7 +379,7 @@ Cdr Call::make_cdr() const {
   cdr.caller_in = caller_raw_;
   cdr.callee_in = callee_raw_;
   cdr.caller = context_.caller.view();
-  cdr.callee = context_.callee.view();
+  cdr.callee = billed_callee();
   cdr.started_at_us = started_wall_us_;
   cdr.answered_at_us = answered_wall_us_;
   cdr.ended_at_us = ended_wall_us_;
@@ -412,7 +421,7 @@ CallView Call::view() const {
     view.customer_gateway = customer->config.id;
   if (!attempts_.empty()) view.vendor_gateway = attempts_.back().vendor_gateway;
   view.caller = context_.caller.empty() ? caller_raw_ : context_.caller.view();
-  view.callee = context_.callee.empty() ? callee_raw_ : context_.callee.view();
+  view.callee = context_.callee.empty() ? callee_raw_ : billed_callee();
   view.state = state_;
   view.started_at_us = started_wall_us_;
   view.answered_at_us = answered_wall_us_;

@@ -1,5 +1,6 @@
 // Numbers, rewrite rules, routes and sources.
 #include <algorithm>
+#include <limits>
 
 #include "capi/values.hpp"
 #include "tandem/clock.hpp"
@@ -49,6 +50,7 @@ namespace tandem::capi {
 static_assert(TANDEM_NUMBER_CALLEE_DENIED == static_cast<int>(NumberVerdict::callee_denied));
 static_assert(TANDEM_REWRITE_TOO_LONG == static_cast<int>(RewrittenNumber::Outcome::too_long));
 static_assert(TANDEM_PREFIX_EXPIRATION == static_cast<int>(PrefixMode::expiration));
+static_assert(TANDEM_ROUTE_POLICY_LOWEST_RATE == static_cast<int>(RoutePolicy::lowest_rate));
 static_assert(TANDEM_SOURCE_RESTRICTED == static_cast<int>(SourceMatch::Outcome::restricted));
 
 Result<NumberPolicyConfig> read_number_policy(const tandem_number_policy_config* given) {
@@ -96,19 +98,64 @@ class HostLoad final : public LineLoad {
   void* user_;
 };
 
+class HostConditions final : public RouteConditions {
+ public:
+  HostConditions(tandem_vendor_conditions_fn function, void* user)
+      : function_(function), user_(user) {}
+  void judge(std::uint32_t gateway, const RouteQuery& /*query*/,
+             VendorStanding& standing) const noexcept override {
+    tandem_vendor_standing told{};
+    told.struct_size = sizeof told;
+    told.priority = standing.priority;
+    told.line_limit = standing.line_limit;
+    told.answer_percent = -1;
+    function_(gateway, &told, user_);
+    if (told.closed != 0) standing.excluded = RouteExclusionReason::closed;
+    standing.priority = static_cast<std::uint16_t>(
+        std::clamp<std::int32_t>(told.priority, 0, std::numeric_limits<std::uint16_t>::max()));
+    standing.line_limit = std::max(told.line_limit, -1);
+    if (told.answer_percent >= 0)
+      standing.answer_percent = static_cast<std::uint32_t>(std::min(told.answer_percent, 100));
+    standing.price = Amount::from_units(told.price_units);
+    standing.price_per_s = std::max<std::int64_t>(told.price_per_s, 0);
+    standing.compares_price = told.price_as_lowest_only == 0;
+  }
+
+ private:
+  tandem_vendor_conditions_fn function_;
+  void* user_;
+};
+
+Result<RouteSort> read_sort(const tandem_route_query& given) {
+  RouteSort sort;
+  for (auto [from, to] : {std::pair{given.sort_before_prefix, &sort.before_prefix},
+                          {given.sort_after_prefix, &sort.after_prefix},
+                          {given.sort_after_priority, &sort.after_priority}}) {
+    for (std::size_t i = 0; i < to->size(); ++i) {
+      const auto policy = read_enum(from[i], RoutePolicy::lowest_rate, "sort");
+      if (!policy) return policy.error();
+      (*to)[i] = *policy;
+    }
+  }
+  return sort;
+}
+
 /// A C query as the table takes it; borrows from the caller's structure.
 struct Query {
-  Query(const tandem_route_query& given, RouteRotation& rotation)
-      : load(given.load, given.load_user) {
+  Query(const tandem_route_query& given, const RouteSort& sort, RouteRotation& rotation)
+      : load(given.load, given.load_user), conditions(given.conditions, given.conditions_user) {
     query.called = view(given.called);
     query.calling = view(given.calling);
     query.customer = view(given.customer);
     if (given.load != nullptr) query.load = &load;
     if (given.rotate != 0) query.rotation = &rotation;
+    if (given.conditions != nullptr) query.conditions = &conditions;
+    query.sort = sort;
   }
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
-  const HostLoad load;  // asked only when there is a function
+  const HostLoad load;  // asked only when there is a function, as are the conditions
+  const HostConditions conditions;
   RouteQuery query;
 };
 
@@ -120,7 +167,11 @@ std::string explanation_json(const RouteExplanation& explanation) {
            ",\"rank\":" + std::to_string(c.rank) + ",\"priority\":" + std::to_string(c.priority) +
            ",\"load_calls\":" + std::to_string(c.load_calls) +
            ",\"load_limit\":" + std::to_string(c.load_limit) +
-           ",\"sequence\":" + std::to_string(c.sequence) + '}';
+           ",\"sequence\":" + std::to_string(c.sequence) +
+           ",\"protect\":" + (c.is_protect ? "true" : "false") + ",\"answer_percent\":" +
+           (c.answer_percent < 0 ? "null" : std::to_string(c.answer_percent)) +
+           ",\"price\":" + (c.price_per_s == 0 ? "null" : json_quoted(c.price.to_string())) +
+           ",\"price_per_s\":" + std::to_string(c.price_per_s) + '}';
   }
   out += "],\"excluded\":[";
   bool is_first = true;
@@ -237,6 +288,7 @@ int tandem_route_table_builder_add(tandem_route_table_builder* builder,
     route.priority = given->priority;
     route.line_limit = given->line_limit;
     route.locked = given->locked != 0;
+    route.protect = given->protect != 0;
     route.numbers = std::move(*numbers);
     TANDEM_CAPI_TRY(builder->body.add(std::move(route)));
     return TANDEM_OK;
@@ -263,7 +315,9 @@ int tandem_route_table_lookup(const tandem_route_table* table, const tandem_rout
     if (capacity > 0) TANDEM_CAPI_NOT_NULL(gateways);
     const auto given = read_struct(query, "tandem_route_query");
     TANDEM_CAPI_TRY(given);
-    const Query q(*given, table->rotation);
+    const auto sort = read_sort(*given);
+    TANDEM_CAPI_TRY(sort);
+    const Query q(*given, *sort, table->rotation);
     constexpr std::size_t few = 16;
     RouteCandidate on_stack[few];
     std::vector<RouteCandidate> on_heap;
@@ -285,7 +339,9 @@ int tandem_route_table_explain(const tandem_route_table* table, const tandem_rou
     TANDEM_CAPI_NOT_NULL(json);
     const auto given = read_struct(query, "tandem_route_query");
     TANDEM_CAPI_TRY(given);
-    const Query q(*given, table->rotation);
+    const auto sort = read_sort(*given);
+    TANDEM_CAPI_TRY(sort);
+    const Query q(*given, *sort, table->rotation);
     return give(explanation_json(table->body.explain(q.query)), json);
   });
 }

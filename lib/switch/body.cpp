@@ -487,6 +487,9 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
     upsert(merged.provision.rate_decks, update.provision.rate_decks);
     upsert(merged.provision.customer_gateways, update.provision.customer_gateways);
     upsert(merged.provision.vendor_gateways, update.provision.vendor_gateways);
+    upsert(merged.provision.gateway_groups, update.provision.gateway_groups);
+    upsert(merged.provision.number_groups, update.provision.number_groups);
+    upsert(merged.provision.calendars, update.provision.calendars);
     for (AccountConfig& account : merged.provision.accounts) {
       if (const auto known = state_.accounts.state(account.id)) {
         if (known->settings.currency == account.currency) continue;
@@ -533,8 +536,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
     config_ = std::move(merged);
   }
   on_every_worker([&](call::Worker& worker) { worker.set_tables(fresh); });
-  state_.customer_lines.forget_unused();
-  state_.vendor_lines.forget_unused();
+  state_.forget_unused();
   if (wants_events()) {
     Event event;
     event.kind = Event::Kind::reloaded;
@@ -646,8 +648,7 @@ std::vector<GatewayView> Switch::Body::gateways() const {
   const auto snapshot = tables();
   std::vector<GatewayView> views;
   for (const call::Customer& customer : snapshot->customers) {
-    views.push_back({customer.config.id, false,
-                     static_cast<std::int32_t>(customer.lines->current()),
+    views.push_back({customer.config.id, false, static_cast<std::int32_t>(customer.lines.current()),
                      customer.config.line_limit, customer.config.locked});
   }
   for (std::uint32_t i = 0; i < snapshot->vendors.size(); ++i) {

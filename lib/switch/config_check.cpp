@@ -17,6 +17,12 @@ class Checker {
       decks_.insert(deck.id);
     for (const auto& customer : config.provision.customer_gateways)
       customers_.insert(customer.id);
+    for (const auto& vendor : config.provision.vendor_gateways)
+      vendors_.insert(vendor.id);
+    for (const auto& group : config.provision.gateway_groups)
+      gateway_groups_.insert(group.id);
+    for (const auto& calendar : config.provision.calendars)
+      calendars_.insert(calendar.id);
   }
 
   void run() {
@@ -25,11 +31,15 @@ class Checker {
     check_decks();
     const auto& provision = config_.provision;
     for (std::size_t i = 0; i < provision.customer_gateways.size(); ++i) {
-      check_gateway(provision.customer_gateways[i], at("/provision/customer_gateways", i));
+      check_customer(provision.customer_gateways[i], at("/provision/customer_gateways", i));
     }
     for (std::size_t i = 0; i < provision.vendor_gateways.size(); ++i) {
       check_vendor(provision.vendor_gateways[i], at("/provision/vendor_gateways", i));
     }
+    for (std::size_t i = 0; i < provision.gateway_groups.size(); ++i) {
+      check_group(provision.gateway_groups[i], at("/provision/gateway_groups", i));
+    }
+    check_quality();
   }
 
  private:
@@ -96,8 +106,65 @@ class Checker {
       fail(pointer, policy.error().message);
   }
 
+  void known_all(const std::set<std::string>& ids, const std::vector<std::string>& given,
+                 const char* what, const std::string& pointer) {
+    for (std::size_t i = 0; i < given.size(); ++i)
+      known(ids, given[i], what, at(pointer, i));
+  }
+
+  void check_customer(const CustomerGateway& customer, const std::string& pointer) {
+    check_gateway(customer, pointer);
+    if (!customer.vendor_groups_allow.empty() && !customer.vendor_groups_deny.empty()) {
+      fail(pointer + "/vendor_groups", "either \"allow\" or \"deny\" is possible, not both");
+    }
+    known_all(gateway_groups_, customer.vendor_groups_allow, "gateway group",
+              pointer + "/vendor_groups/allow");
+    known_all(gateway_groups_, customer.vendor_groups_deny, "gateway group",
+              pointer + "/vendor_groups/deny");
+  }
+
+  void check_group(const GatewayGroup& group, const std::string& pointer) {
+    std::set<std::string> members;
+    for (std::size_t i = 0; i < group.members.size(); ++i) {
+      const GroupMember& member = group.members[i];
+      const std::string place = at(pointer + "/members", i);
+      if (!customers_.contains(member.gateway)) {
+        known(vendors_, member.gateway, "customer or vendor gateway", place + "/gateway");
+      }
+      if (!members.insert(member.gateway).second)
+        fail(place + "/gateway", "\"" + member.gateway + "\" is there twice");
+      if (group.line_limit >= 0 && member.reserved_lines > group.line_limit) {
+        fail(place + "/reserved_lines",
+             std::to_string(member.reserved_lines) + " reserved lines of a group with " +
+                 std::to_string(group.line_limit) + " would never let it call");
+      }
+    }
+  }
+
+  void check_quality() {
+    const Parameters& p = config_.parameters;
+    if (p.quality_slice_s < 1 || p.quality_slice_s > p.quality_window_s ||
+        p.quality_window_s / p.quality_slice_s > 1440) {
+      fail("/parameters/quality_slice_s",
+           std::to_string(p.quality_slice_s) + " s are no slice of a window of " +
+               std::to_string(p.quality_window_s) + " s: it takes 1..1440 of them");
+    }
+  }
+
+  void check_pool(const CallerPoolConfig& pool, const std::string& pointer) {
+    for (const NumberGroup& group : config_.provision.number_groups) {
+      if (group.id != pool.numbers) continue;
+      if (group.numbers.empty())
+        fail(pointer + "/numbers", "number group \"" + pool.numbers + "\" is empty");
+      return;
+    }
+    known({}, pool.numbers, "number group", pointer + "/numbers");
+  }
+
   void check_vendor(const VendorGateway& vendor, const std::string& pointer) {
     check_gateway(vendor, pointer);
+    known(calendars_, vendor.calendar, "calendar", pointer + "/calendar");
+    if (vendor.caller_pool) check_pool(*vendor.caller_pool, pointer + "/caller_pool");
     if (vendor.addresses.empty())
       fail(pointer + "/addresses", "a vendor needs at least one address");
     for (std::size_t i = 0; i < vendor.addresses.size(); ++i) {
@@ -110,20 +177,14 @@ class Checker {
     if (!vendor.customers_allow.empty() && !vendor.customers_deny.empty()) {
       fail(pointer + "/customers", "either \"allow\" or \"deny\" is possible, not both");
     }
-    for (std::size_t i = 0; i < vendor.customers_allow.size(); ++i) {
-      known(customers_, vendor.customers_allow[i], "customer gateway",
-            at(pointer + "/customers/allow", i));
-    }
-    for (std::size_t i = 0; i < vendor.customers_deny.size(); ++i) {
-      known(customers_, vendor.customers_deny[i], "customer gateway",
-            at(pointer + "/customers/deny", i));
-    }
+    known_all(customers_, vendor.customers_allow, "customer gateway", pointer + "/customers/allow");
+    known_all(customers_, vendor.customers_deny, "customer gateway", pointer + "/customers/deny");
   }
 
   const SwitchConfig& config_;
   std::vector<ConfigError>& errors_;
   const std::size_t reported_;  // errors of the reading, before this check
-  std::set<std::string> accounts_, decks_, customers_;
+  std::set<std::string> accounts_, decks_, customers_, vendors_, gateway_groups_, calendars_;
 };
 
 }  // namespace

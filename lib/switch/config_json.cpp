@@ -4,6 +4,8 @@
 #include <set>
 #include <sstream>
 
+#include "base/text.hpp"
+#include "base/time_zone.hpp"
 #include "switch/config_check.hpp"
 #include "switch/config_reader_json.hpp"
 #include "switch/resolve.hpp"
@@ -105,6 +107,81 @@ void read_prefixes(Reader& r, const Json& v, std::vector<std::string>& prefixes)
     }
   }
   prefixes = std::move(read);
+}
+
+bool is_none(const Json& v) { return v.is_string() && (v == "None" || v == "none"); }
+
+void read_timezone(Reader& r, const Json& v, std::string& zone) {
+  std::string text;
+  if (!r.string(v, text, 64)) return;
+  if (r.looks_outside()) {
+    if (auto loaded = TimeZone::load(text); !loaded) {
+      r.fail(loaded.error().message);
+      return;
+    }
+  }
+  zone = std::move(text);
+}
+
+void read_day_class(Reader& r, const Json& v, DayClass& kind) {
+  r.choice<DayClass>(
+      v, {{"work", DayClass::work}, {"rest", DayClass::rest}, {"holiday", DayClass::holiday}},
+      kind);
+}
+
+/// "18:00", "18:00:30", "24:00", or seconds since midnight.
+void read_time_of_day(Reader& r, const Json& v, std::int32_t& out_s) {
+  if (!v.is_string()) {
+    r.number(v, 0, 86400, out_s);
+    return;
+  }
+  std::string text;
+  if (!r.string(v, text, 8)) return;
+  const bool has_seconds = text.size() == 8 && text[5] == ':';
+  std::optional<std::int32_t> hours, minutes, seconds = 0;
+  if ((text.size() == 5 || has_seconds) && text[2] == ':') {
+    const std::string_view digits = text;
+    hours = parse_integer<std::uint8_t>(digits.substr(0, 2));
+    minutes = parse_integer<std::uint8_t>(digits.substr(3, 2));
+    if (has_seconds) seconds = parse_integer<std::uint8_t>(digits.substr(6, 2));
+  }
+  const bool is_good = hours && minutes && seconds && *minutes < 60 && *seconds < 60 &&
+                       *hours * 3600 + *minutes * 60 + *seconds <= 86400;
+  if (!is_good) {
+    r.fail("\"" + text + "\" is no time of day such as \"18:00\"");
+    return;
+  }
+  out_s = *hours * 3600 + *minutes * 60 + *seconds;
+}
+
+/// A percentage with at most two decimals, as a whole number or a decimal in quotes.
+void read_percent(Reader& r, const Json& v, std::optional<std::int32_t>& hundredths) {
+  constexpr std::int64_t limit = 10'000;
+  constexpr std::int64_t units = Amount::scale / 100;
+  Amount percent;
+  std::int64_t whole = 0;
+  if (!v.is_string()) {
+    if (!r.integer(v, -limit, limit, whole)) return;
+    percent = Amount::from_units(whole * Amount::scale);
+  } else if (!r.amount(v, percent)) {
+    return;
+  }
+  if (percent.units() % units != 0 || percent.units() > limit * Amount::scale ||
+      percent.units() < -limit * Amount::scale) {
+    r.fail(percent.to_string() + " is no percentage in -10000..10000 with at most two decimals");
+    return;
+  }
+  hundredths = static_cast<std::int32_t>(percent.units() / units);
+}
+
+void read_price(Reader& r, const Json& v, std::optional<Amount>& out) {
+  Amount price;
+  if (!r.amount(v, price)) return;
+  if (price.is_negative()) {
+    r.fail("price " + price.to_string() + " is negative");
+    return;
+  }
+  out = price;
 }
 
 template <class Int, std::int64_t Low, std::int64_t High>
@@ -333,12 +410,283 @@ std::vector<Field<G>> gateway_fields() {
        }},
       {"deny_callee_prefixes", "array", "none", "The callee must begin with none of them.",
        [](Reader& r, const Json& v, G& g) { read_prefixes(r, v, g.numbers.deny_callee_prefixes); }},
+      {"calls_per_second", "integer 0..100000", "0",
+       "New calls a second; 0: no limit. Too many are refused, `RateLimited` (customer), or go to "
+       "the next vendor (R-22).",
+       [](Reader& r, const Json& v, G& g) { r.number(v, 0, 100'000, g.calls_per_second); }},
+      {"burst", "integer 0..1000000", "as calls_per_second",
+       "Calls at once before `calls_per_second` counts.",
+       [](Reader& r, const Json& v, G& g) { r.number(v, 0, 1'000'000, g.burst); }},
+      {"min_profit_percent", "-10000..10000, two decimals", "none",
+       "Vendors that leave less of the customer's price are passed over (R-18, B-13).",
+       [](Reader& r, const Json& v, G& g) { read_percent(r, v, g.min_profit_hundredths); }},
+      {"max_price_per_s", "decimal >= 0", "none",
+       "Vendors whose second costs more are passed over (R-18).",
+       [](Reader& r, const Json& v, G& g) { read_price(r, v, g.max_price_per_s); }},
       {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, G&) { read_memo(r, v); }},
   };
 }
 
+const std::vector<Field<SplitEntry>>& split_fields() {
+  static const std::vector<Field<SplitEntry>> fields = {
+      {"share", "integer 1..1000", "1", "Its part of the calls: share / sum of shares.",
+       [](Reader& r, const Json& v, SplitEntry& s) { r.number(v, 1, 1000, s.share); }},
+      {"add_prefix", "text", "\"\"", "Put before the callee for routing, not for billing.",
+       [](Reader& r, const Json& v, SplitEntry& s) {
+         std::string prefix;
+         if (!r.string(v, prefix, 32)) return;
+         if (!prefix.empty() && !is_number(prefix)) {
+           r.fail("\"" + prefix + "\" is no prefix: 0..32 of 0-9 A-Z a-z + * # _");
+           return;
+         }
+         s.add_prefix = std::move(prefix);
+       }},
+  };
+  return fields;
+}
+
 const std::vector<Field<CustomerGateway>>& customer_fields() {
-  static const std::vector<Field<CustomerGateway>> fields = gateway_fields<CustomerGateway>();
+  static const std::vector<Field<CustomerGateway>> fields = [] {
+    auto table = gateway_fields<CustomerGateway>();
+    const std::vector<Field<CustomerGateway>> more = {
+        {"sort", "list of answer_ratio, lowest_rate", "as the parameters say",
+         "What goes behind the prefix length and before the priority (R-07).",
+         [](Reader& r, const Json& v, CustomerGateway& g) {
+           r.each(v, [&](const Json& item) {
+             RoutePolicy policy = RoutePolicy::none;
+             r.choice<RoutePolicy>(item,
+                                   {{"answer_ratio", RoutePolicy::answer_ratio},
+                                    {"lowest_rate", RoutePolicy::lowest_rate}},
+                                   policy);
+             if (policy == RoutePolicy::none) return;
+             if (std::find(g.sort.begin(), g.sort.end(), policy) != g.sort.end()) {
+               r.fail(std::string("\"") + route_policy_name(policy) + "\" is there twice");
+               return;
+             }
+             g.sort.push_back(policy);
+           });
+         }},
+        {"split", "array", "[]", "Calls shared out in proportion, see below (R-19).",
+         [](Reader& r, const Json& v, CustomerGateway& g) {
+           r.each(v, [&](const Json& item) {
+             SplitEntry entry;
+             read_object(r, item, split_fields(), {"share"}, entry);
+             g.split.push_back(std::move(entry));
+           });
+           if (g.split.size() > 64)
+             r.fail(std::to_string(g.split.size()) + " entries are more than 64");
+         }},
+        {"vendor_groups", "{\"allow\": []} or {\"deny\": []}", "all",
+         "Which gateway groups' vendors its calls may use (R-09).",
+         [](Reader& r, const Json& v, CustomerGateway& g) {
+           static const std::vector<Field<CustomerGateway>> lists = {
+               {"allow", "", "", "",
+                [](Reader& rr, const Json& vv, CustomerGateway& gg) {
+                  rr.strings(vv, gg.vendor_groups_allow);
+                }},
+               {"deny", "", "", "",
+                [](Reader& rr, const Json& vv, CustomerGateway& gg) {
+                  rr.strings(vv, gg.vendor_groups_deny);
+                }},
+           };
+           read_object(r, v, lists, {}, g);
+         }},
+    };
+    table.insert(table.end() - 1, more.begin(), more.end());
+    return table;
+  }();
+  return fields;
+}
+
+// --- calendars and periods ---
+
+const std::vector<Field<PeriodConfig>>& period_fields() {
+  using P = PeriodConfig;
+  static const std::vector<Field<P>> fields = {
+      {"days", "mon..sun, ranges, work, rest, holiday, any", "any",
+       "Days on which the period begins, as comma text or a list (R-13).",
+       [](Reader& r, const Json& v, P& p) {
+         std::vector<std::string> words;
+         if (!r.strings(v, words)) return;
+         auto days = DaySet::parse(words);
+         if (!days) {
+           r.fail(days.error().message);
+           return;
+         }
+         p.days = *days;
+       }},
+      {"from", "time of day", "\"00:00\"", "Local time from which it holds.",
+       [](Reader& r, const Json& v, P& p) {
+         read_time_of_day(r, v, p.from_s);
+         if (p.from_s == 86400) r.fail("a period cannot begin at \"24:00\"");
+       }},
+      {"to", "time of day", "\"24:00\"",
+       "Up to this; before `from`: of the next day. `from` and `to` differ.",
+       [](Reader& r, const Json& v, P& p) { read_time_of_day(r, v, p.to_s); }},
+      {"day_class", "work|rest|holiday", "any", "And only on days of this class (R-12).",
+       [](Reader& r, const Json& v, P& p) { read_day_class(r, v, p.day_class.emplace()); }},
+      {"timezone", "zone", "the calendar's", "\"Europe/London\", \"+08:00\" or \"UTC\".",
+       [](Reader& r, const Json& v, P& p) { read_timezone(r, v, p.timezone); }},
+      {"closed", "boolean", "not said", "Takes no calls.",
+       [](Reader& r, const Json& v, P& p) { r.boolean(v, p.closed.emplace()); }},
+      {"line_limit", "integer -1..1000000", "not said", "Instead of the gateway's.",
+       [](Reader& r, const Json& v, P& p) {
+         read_optional<std::int32_t, -1, 1'000'000>(r, v, p.line_limit);
+       }},
+      {"priority", "integer 0..65535", "not said", "Instead of the gateway's.",
+       [](Reader& r, const Json& v, P& p) {
+         read_optional<std::int32_t, 0, 65535>(r, v, p.priority);
+       }},
+      {"rewrite_caller", "rules", "not said", "Instead of the gateway's; \"\": none.",
+       [](Reader& r, const Json& v, P& p) { read_rewrite(r, v, p.rewrite_caller.emplace()); }},
+      {"rewrite_callee", "rules", "not said", "Instead of the gateway's; \"\": none.",
+       [](Reader& r, const Json& v, P& p) { read_rewrite(r, v, p.rewrite_callee.emplace()); }},
+      {"allow_caller_prefixes", "array", "not said", "Only these callers.",
+       [](Reader& r, const Json& v, P& p) { read_prefixes(r, v, p.allow_caller_prefixes); }},
+      {"forbid_caller_prefixes", "array", "not said", "Not these callers.",
+       [](Reader& r, const Json& v, P& p) { read_prefixes(r, v, p.forbid_caller_prefixes); }},
+      {"allow_callee_prefixes", "array", "not said", "Only these callees.",
+       [](Reader& r, const Json& v, P& p) { read_prefixes(r, v, p.allow_callee_prefixes); }},
+      {"forbid_callee_prefixes", "array", "not said", "Not these callees.",
+       [](Reader& r, const Json& v, P& p) { read_prefixes(r, v, p.forbid_callee_prefixes); }},
+      {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, P&) { read_memo(r, v); }},
+  };
+  return fields;
+}
+
+const std::vector<Field<CalendarConfig>>& calendar_fields() {
+  using C = CalendarConfig;
+  static const std::vector<Field<C>> fields = {
+      {"id", "id", "required", "Name of the calendar (R-12).",
+       [](Reader& r, const Json& v, C& c) { read_id(r, v, c.id); }},
+      {"timezone", "zone", "parameter", "Zone that its days are counted in.",
+       [](Reader& r, const Json& v, C& c) { read_timezone(r, v, c.timezone); }},
+      {"week", "{\"sat\": \"rest\", ...}", "mon-fri work, sat-sun rest", "Class of each weekday.",
+       [](Reader& r, const Json& v, C& c) {
+         if (!v.is_object()) {
+           r.fail("expected an object of days and classes");
+           return;
+         }
+         for (auto item = v.begin(); item != v.end(); ++item) {
+           Reader::Step step(r, item.key());
+           const auto days = DaySet::parse({item.key()});
+           if (!days || days->classes != 0) {
+             r.fail("\"" + item.key() + "\" is no weekday such as \"sat\" or \"mon-fri\"");
+             continue;
+           }
+           DayClass kind = DayClass::work;
+           read_day_class(r, item.value(), kind);
+           for (std::size_t day = 0; day < 7; ++day) {
+             if ((days->weekdays >> day & 1) != 0) c.week[day] = kind;
+           }
+         }
+       }},
+      {"exceptions", "array of {\"date\": \"2026-12-25\", \"class\": \"holiday\"}", "[]",
+       "Dates that are not what their weekday says.",
+       [](Reader& r, const Json& v, C& c) {
+         struct Exception {
+           std::int64_t day = 0;
+           DayClass kind = DayClass::holiday;
+         };
+         static const std::vector<Field<Exception>> keys = {
+             {"date", "", "", "",
+              [](Reader& rr, const Json& vv, Exception& e) {
+                std::string text;
+                if (!rr.string(vv, text, 10)) return;
+                if (auto day = parse_day(text)) {
+                  e.day = *day;
+                } else {
+                  rr.fail(day.error().message);
+                }
+              }},
+             {"class", "", "", "",
+              [](Reader& rr, const Json& vv, Exception& e) { read_day_class(rr, vv, e.kind); }},
+             {"memo", "", "", "",
+              [](Reader& rr, const Json& vv, Exception&) { read_memo(rr, vv); }},
+         };
+         r.each(v, [&](const Json& item) {
+           Exception exception;
+           read_object(r, item, keys, {"date", "class"}, exception);
+           c.exceptions[exception.day] = exception.kind;
+         });
+       }},
+      {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, C&) { read_memo(r, v); }},
+  };
+  return fields;
+}
+
+// --- groups ---
+
+const std::vector<Field<GroupMember>>& member_fields() {
+  static const std::vector<Field<GroupMember>> fields = {
+      {"gateway", "id", "required", "A customer or vendor gateway, or both of that id.",
+       [](Reader& r, const Json& v, GroupMember& m) { read_id(r, v, m.gateway); }},
+      {"reserved_lines", "integer 0..1000000", "0",
+       "As long as fewer lines of the group are free, this gateway gets none (R-11).",
+       [](Reader& r, const Json& v, GroupMember& m) {
+         r.number(v, 0, 1'000'000, m.reserved_lines);
+       }},
+  };
+  return fields;
+}
+
+const std::vector<Field<GatewayGroup>>& gateway_group_fields() {
+  using G = GatewayGroup;
+  static const std::vector<Field<G>> fields = {
+      {"id", "id", "required", "Name of the group (R-11).",
+       [](Reader& r, const Json& v, G& g) { read_id(r, v, g.id); }},
+      {"line_limit", "integer -1..1000000", "-1",
+       "Simultaneous calls of all members together; -1 unlimited, 0 none.",
+       [](Reader& r, const Json& v, G& g) { r.number(v, -1, 1'000'000, g.line_limit); }},
+      {"members", "array", "[]", "Its gateways, see below.",
+       [](Reader& r, const Json& v, G& g) {
+         r.each(v, [&](const Json& item) {
+           GroupMember member;
+           read_object(r, item, member_fields(), {"gateway"}, member);
+           g.members.push_back(std::move(member));
+         });
+       }},
+      {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, G&) { read_memo(r, v); }},
+  };
+  return fields;
+}
+
+const std::vector<Field<NumberGroup>>& number_group_fields() {
+  using G = NumberGroup;
+  static const std::vector<Field<G>> fields = {
+      {"id", "id", "required", "Name of the group.",
+       [](Reader& r, const Json& v, G& g) { read_id(r, v, g.id); }},
+      {"numbers", "array", "[]", "Its numbers, each once.",
+       [](Reader& r, const Json& v, G& g) {
+         if (!r.strings(v, g.numbers)) return;
+         std::set<std::string_view> seen;
+         for (std::size_t i = 0; i < g.numbers.size(); ++i) {
+           Reader::Step step(r, i);
+           if (!is_number(g.numbers[i])) {
+             r.fail("\"" + g.numbers[i] + "\" is no number: 1..32 of 0-9 A-Z a-z + * # _");
+           } else if (!seen.insert(g.numbers[i]).second) {
+             r.fail("\"" + g.numbers[i] + "\" is there twice");
+           }
+         }
+       }},
+      {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, G&) { read_memo(r, v); }},
+  };
+  return fields;
+}
+
+const std::vector<Field<CallerPoolConfig>>& caller_pool_fields() {
+  using P = CallerPoolConfig;
+  static const std::vector<Field<P>> fields = {
+      {"numbers", "id", "required", "Number group that callers are taken from (R-24).",
+       [](Reader& r, const Json& v, P& p) { read_id(r, v, p.numbers); }},
+      {"calls_per_number", "integer 0..1000000", "1",
+       "Calls that may show one number at once; 0: any number of them.",
+       [](Reader& r, const Json& v, P& p) { r.number(v, 0, 1'000'000, p.calls_per_number); }},
+      {"rotation", "poll|random", "poll", "The next free number of the list, or any free one.",
+       [](Reader& r, const Json& v, P& p) {
+         r.choice<bool>(v, {{"poll", false}, {"random", true}}, p.is_random);
+       }},
+  };
   return fields;
 }
 
@@ -397,6 +745,34 @@ const std::vector<Field<VendorGateway>>& vendor_fields() {
            };
            read_object(r, v, lists, {}, g);
          }},
+        {"protect", "boolean", "false",
+         "Only tried when vendors without it could not deliver (R-08).",
+         [](Reader& r, const Json& v, VendorGateway& g) { r.boolean(v, g.protect); }},
+        {"require_rate", "boolean", "false",
+         "Passed over for numbers that its account has no rate for (R-18).",
+         [](Reader& r, const Json& v, VendorGateway& g) { r.boolean(v, g.require_rate); }},
+        {"least_cost", "boolean", "false",
+         "Where the order looks at prices, its price counts; without it only whether it is the "
+         "lowest (R-06).",
+         [](Reader& r, const Json& v, VendorGateway& g) { r.boolean(v, g.least_cost); }},
+        {"quality", "boolean", "parameter",
+         "Its answered attempts are counted for the order (R-05).",
+         [](Reader& r, const Json& v, VendorGateway& g) { r.boolean(v, g.quality.emplace()); }},
+        {"caller_pool", "object", "none", "Callers that it is shown, see below (R-24).",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           read_object(r, v, caller_pool_fields(), {"numbers"}, g.caller_pool.emplace());
+         }},
+        {"periods", "array", "[]", "Settings that hold at times, see below (R-13).",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           r.each(v, [&](const Json& item) {
+             PeriodConfig period;
+             read_object(r, item, period_fields(), {}, period);
+             if (period.from_s == period.to_s) r.fail("\"from\" and \"to\" are the same");
+             g.periods.push_back(std::move(period));
+           });
+         }},
+        {"calendar", "id", "mon-fri work", "Calendar of its periods (R-12).",
+         [](Reader& r, const Json& v, VendorGateway& g) { read_id(r, v, g.calendar); }},
         {"switch", "object", "parameters", "Failover rules of this vendor (R-15).",
          [](Reader& r, const Json& v, VendorGateway& g) {
            read_object(r, v, switching_fields(), {}, g.switching);
@@ -450,7 +826,7 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        read_seconds<&P::progress_sdp_timeout_s, 1, 3600>, "SS_SIP_TIMEOUT_SESSION_PROGRESS_SDP"},
       {"switch_limit", "integer 0..1000", "none", "Failovers of one call (R-15).",
        [](Reader& r, const Json& v, P& p) {
-         if (v.is_string() && (v == "None" || v == "none")) return;
+         if (is_none(v)) return;
          read_optional<std::int32_t, 0, 1000>(r, v, p.switch_limit);
        },
        "SS_GATEWAY_SWITCH_LIMIT"},
@@ -482,7 +858,7 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        "SERVER_BILLING_FEE_PRECISION"},
       {"fee_unit", "decimal > 0", "none", "A charge is rounded up to a multiple of it (B-07).",
        [](Reader& r, const Json& v, P& p) {
-         if (v.is_string() && (v == "None" || v == "none")) return;
+         if (is_none(v)) return;
          if (r.amount(v, p.fees.unit) && p.fees.unit.is_negative()) r.fail("fee unit is negative");
        },
        "SERVER_BILLING_FEE_UNIT"},
@@ -518,6 +894,47 @@ const std::vector<Field<Parameters>>& parameter_fields() {
       {"interim_mark_s", "integer 1..3600", "10",
        "Distance of the marks that bill a call cut by a crash.",
        read_seconds<&P::interim_mark_s, 1, 3600>},
+      {"timezone", "zone", "UTC", "Zone of calendars and periods that name none (R-12).",
+       [](Reader& r, const Json& v, P& p) { read_timezone(r, v, p.timezone); }},
+      {"quality_calculate", "boolean", "false",
+       "Count answered attempts of vendors that do not say (R-05).",
+       read_flag<&P::quality_calculate>, "SS_GATEWAY_QUALITY_CALCULATE",
+       "SS_GATEWAY_ASR_CALCULATE"},
+      {"quality_window_s", "integer 60..86400", "3600", "How far back the count reaches.",
+       read_seconds<&P::quality_window_s, 60, 86400>, "SS_GATEWAY_QUALITY_RESERVE_TIME",
+       "SS_GATEWAY_ASR_RESERVE_TIME"},
+      {"quality_slice_s", "integer 1..86400", "300",
+       "Slice in which it ages; the window holds 1..1440 of them.",
+       read_seconds<&P::quality_slice_s, 1, 86400>, "SS_GATEWAY_QUALITY_RESERVE_SEPARATE",
+       "SS_GATEWAY_ASR_RESERVE_SEPARATE"},
+      {"quality_sort_position", "integer 0..3", "3 with a vendor's `quality`",
+       "The answer ratio in the order: 0 nowhere, 1 before the prefix length, 2 behind it, 3 "
+       "behind "
+       "the priority (R-05).",
+       [](Reader& r, const Json& v, P& p) {
+         read_optional<std::int32_t, 0, 3>(r, v, p.quality_sort_position);
+       },
+       "SS_GATEWAY_ASR_ROUTE_SORT_CONFIG"},
+      {"rate_sort_position", "integer 0..3", "3 with a vendor's `least_cost`",
+       "The price of a second in the order, likewise (R-06).",
+       [](Reader& r, const Json& v, P& p) {
+         read_optional<std::int32_t, 0, 3>(r, v, p.rate_sort_position);
+       },
+       "SERVER_GATEWAY_ROUTE_FEE_RATE_SORT_CONFIG", "SS_GATEWAY_FEE_RATE_ROUTE_SORT_CONFIG"},
+      {"rate_sort_before_quality", "boolean", "false",
+       "Which goes first when both are at one place.", read_flag<&P::rate_sort_before_quality>,
+       "SERVER_GATEWAY_ROUTE_FEE_RATE_BEFORE_QUALITY", "SS_GATEWAY_FEE_RATE_ROUTE_BEFORE_ASR"},
+      {"protect_delay_s", "integer 0..180", "0",
+       "Protect vendors are tried only so long after the call's arrival; 0: always (R-08).",
+       read_seconds<&P::protect_delay_s, 0, 180>, "SS_TRY_PROTECT_ROUTE_DELAY"},
+      {"vendor_balance_minimum", "decimal", "none",
+       "A vendor whose account has less is passed over (R-18).",
+       [](Reader& r, const Json& v, P& p) {
+         if (is_none(v)) return;
+         Amount minimum;
+         if (r.amount(v, minimum)) p.vendor_balance_minimum = minimum;
+       },
+       "SERVER_VERIFY_CLEARING_CUSTOMER_REMAIN_MONEY_LIMIT"},
   };
   return fields;
 }
@@ -709,6 +1126,18 @@ const std::vector<Field<Provision>>& provision_fields() {
        [](Reader& r, const Json& v, Provision& p) {
          read_list(r, v, vendor_fields(), {"id", "addresses"}, p.vendor_gateways);
        }},
+      {"gateway_groups", "array", "[]", "Gateways that share lines.",
+       [](Reader& r, const Json& v, Provision& p) {
+         read_list(r, v, gateway_group_fields(), {"id"}, p.gateway_groups);
+       }},
+      {"number_groups", "array", "[]", "Named lists of numbers.",
+       [](Reader& r, const Json& v, Provision& p) {
+         read_list(r, v, number_group_fields(), {"id"}, p.number_groups);
+       }},
+      {"calendars", "array", "[]", "Classes of days.",
+       [](Reader& r, const Json& v, Provision& p) {
+         read_list(r, v, calendar_fields(), {"id"}, p.calendars);
+       }},
   };
   return fields;
 }
@@ -776,7 +1205,9 @@ void append_table(std::string& page, const char* title, const std::vector<Field<
       return text;
     };
     std::string key = std::string("`") + field.key + "`";
-    if (field.alias != nullptr) key += std::string("<br>`") + field.alias + "`";
+    for (const char* alias : {field.alias, field.other_alias}) {
+      if (alias != nullptr) key += std::string("<br>`") + alias + "`";
+    }
     page += "| " + key + " | " + escaped(field.type) + " | " + escaped(field.otherwise) + " | " +
             escaped(field.meaning) + " |\n";
   }
@@ -860,7 +1291,14 @@ std::string config_reference_markdown() {
   append_table(page, "`customer_gateways[]`", customer_fields());
   append_table(page, "`vendor_gateways[]`", vendor_fields());
   append_table(page, "`auth` of a gateway", auth_fields());
+  append_table(page, "`split[]` of a customer gateway", split_fields());
   append_table(page, "`switch` of a vendor gateway", switching_fields());
+  append_table(page, "`caller_pool` of a vendor gateway", caller_pool_fields());
+  append_table(page, "`periods[]` of a vendor gateway", period_fields());
+  append_table(page, "`gateway_groups[]`", gateway_group_fields());
+  append_table(page, "`members[]` of a gateway group", member_fields());
+  append_table(page, "`number_groups[]`", number_group_fields());
+  append_table(page, "`calendars[]`", calendar_fields());
   return page;
 }
 

@@ -2,6 +2,7 @@
 // reference.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
@@ -104,7 +105,13 @@ struct Field {
   const char* otherwise;  ///< The default, as text.
   const char* meaning;    ///< One line, with the feature id.
   void (*read)(Reader&, const Json&, T&);
-  const char* alias = nullptr;  ///< VOS name.
+  const char* alias = nullptr;        ///< VOS name.
+  const char* other_alias = nullptr;  ///< A second spelling of it that is in use.
+
+  [[nodiscard]] bool is_called(std::string_view name) const {
+    return name == key || (alias != nullptr && name == alias) ||
+           (other_alias != nullptr && name == other_alias);
+  }
 };
 
 /// Reads an object by its table; reports what is no object, unknown keys, keys given by both their
@@ -120,12 +127,15 @@ void read_object(Reader& reader, const Json& value, const std::vector<Field<T>>&
     Reader::Step step(reader, item.key());
     const Field<T>* found = nullptr;
     for (const auto& field : fields) {
-      if (item.key() == field.key || (field.alias != nullptr && item.key() == field.alias))
-        found = &field;
+      if (field.is_called(item.key())) found = &field;
     }
+    const auto same_thing = [&](const auto& other) {
+      return other.key() != item.key() && found->is_called(other.key());
+    };
     if (found == nullptr) {
       reader.fail("unknown or not yet supported key \"" + item.key() + "\"");
-    } else if (item.key() != found->key && value.contains(found->key)) {
+    } else if (item.key() != found->key &&
+               std::any_of(value.items().begin(), value.items().end(), same_thing)) {
       reader.fail(std::string("is another name of \"") + found->key + "\", which is there too");
     } else if (!item.value().is_null()) {
       found->read(reader, item.value(), out);

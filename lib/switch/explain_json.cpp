@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "call/choice.hpp"
 #include "call/stages.hpp"
 #include "switch/explain.hpp"
 
@@ -23,14 +24,44 @@ Json stages_json(const std::vector<call::StageRecord>& records) {
   return stages;
 }
 
-Json keys_json(const RouteCandidate& route) {
-  return {{"prefix_length", route.prefix_length},
-          {"priority", route.priority},
-          {"load",
-           std::to_string(route.load_calls) + "/" +
-               (route.load_calls == 0 && route.load_limit == 1 ? "unlimited"
-                                                               : std::to_string(route.load_limit))},
-          {"turn", route.sequence}};
+/// The price of a second, cut to 1e-8; the order compares exact fractions.
+Json per_second_json(const RouteCandidate& route) {
+  if (route.price_per_s == 0) return nullptr;
+  return Amount::from_units(route.price.units() / route.price_per_s).to_string();
+}
+
+void add_policies(Json& keys, const RouteSort::Place& place, const RouteCandidate& route) {
+  for (const RoutePolicy policy : place) {
+    if (policy == RoutePolicy::lowest_rate) keys["lowest_rate"] = per_second_json(route);
+    if (policy == RoutePolicy::answer_ratio) {
+      keys["answer_ratio"] = route.answer_percent < 0 ? Json(nullptr) : Json(route.answer_percent);
+    }
+  }
+}
+
+/// The keys in the order in which they are compared.
+Json keys_json(const RouteCandidate& route, const RouteSort& sort) {
+  Json keys = {{"protect", route.is_protect}};
+  add_policies(keys, sort.before_prefix, route);
+  keys["prefix_length"] = route.prefix_length;
+  add_policies(keys, sort.after_prefix, route);
+  keys["priority"] = route.priority;
+  add_policies(keys, sort.after_priority, route);
+  const bool is_unlimited = route.load_calls == 0 && route.load_limit == 1;
+  keys["load"] = std::to_string(route.load_calls) + "/" +
+                 (is_unlimited ? "unlimited" : std::to_string(route.load_limit));
+  keys["turn"] = route.sequence;
+  return keys;
+}
+
+/// What the vendor's answers were in the window; null when they are not counted.
+Json quality_json(const call::Vendor& vendor, std::int64_t now_us) {
+  if (vendor.quality == nullptr) return nullptr;
+  const route::Quality quality = vendor.quality->at(now_us);
+  return {
+      {"attempts", quality.attempts},
+      {"answer_percent", quality.attempts == 0 ? Json(nullptr) : Json(quality.answer_percent())},
+      {"average_talk_s", quality.ended == 0 ? Json(nullptr) : Json(quality.average_talk_s())}};
 }
 
 /// A rate with what its price is the price of.
@@ -58,47 +89,53 @@ Json price_json(const Rate* rate) {
   return rate->price.to_string();
 }
 
+Json excluded_json(std::string_view gateway, const char* reason, std::string_view rule) {
+  Json row = {{"gateway", gateway}, {"reason", reason}};
+  if (!rule.empty()) row["rule"] = rule;
+  return row;
+}
+
+/// The vendors of the table that are no candidates.
+void add_excluded(Json& excluded, const call::CallContext& context, const RouteQuery& query) {
+  for (const RouteExclusion& exclusion : context.tables->routes.explain(query).excluded) {
+    excluded.push_back(excluded_json(
+        exclusion.gateway_name, route_exclusion_reason_name(exclusion.reason),
+        exclusion.number == NumberVerdict::accepted ? "" : number_verdict_name(exclusion.number)));
+  }
+}
+
 void add_candidates(Json& answer, const call::CallContext& context) {
   Json candidates = Json::array();
   Json excluded = Json::array();
-  for (const RouteCandidate& route : context.candidates) {
-    const call::CandidatePlan plan = call::plan_candidate(context, route);
-    const call::Vendor& vendor = context.tables->vendors[plan.vendor];
-    std::optional<Reason> why = plan.excluded;
-    if (!why && vendor.payee.account) {
-      const Reason account = context.state->accounts.check(vendor.payee.account, context.wall_us);
-      if (account != Reason::none) why = account;
+  if (context.customer_entry() == nullptr) {  // nobody whose conditions could be asked
+    RouteQuery query;
+    query.called = context.callee.view();
+    query.calling = context.caller.view();
+    add_excluded(excluded, context, query);
+  } else {
+    const call::VendorConditions conditions(context);
+    const RouteQuery query = call::route_query(context, conditions);
+    for (const RouteCandidate& route : context.candidates) {
+      call::CandidatePlan plan = call::plan_candidate(context, route, context.arrived_us);
+      const call::Vendor& vendor = context.tables->vendors[plan.vendor];
+      call::VendorLease nothing;  // a rehearsal only looks
+      if (plan.excluded || !call::take_vendor(context, plan, nothing, context.arrived_us)) {
+        excluded.push_back(
+            excluded_json(vendor.config.id, reason_facts(*plan.excluded).name, plan.rule));
+        continue;
+      }
+      candidates.push_back({{"gateway", vendor.config.id},
+                            {"prefix", route.prefix},
+                            {"rank", candidates.size()},
+                            {"keys", keys_json(route, query.sort)},
+                            {"caller_out", plan.caller_out.view()},
+                            {"callee_out", plan.callee_out.view()},
+                            {"vendor_price", price_json(plan.vendor_rate)},
+                            {"profit_percent", profit_json(context.rate, plan.vendor_rate)},
+                            {"vendor_rate", rate_json(plan.vendor_rate)},
+                            {"quality", quality_json(vendor, context.arrived_us)}});
     }
-    const int limit = vendor.config.line_limit;
-    const auto calls = context.tables->vendor_lines->current_calls(plan.vendor);
-    if (!why && limit >= 0 && calls >= static_cast<std::uint32_t>(limit))
-      why = Reason::AllGatewayBusy;
-    if (why) {
-      excluded.push_back({{"gateway", vendor.config.id}, {"reason", reason_facts(*why).name}});
-      continue;
-    }
-    candidates.push_back({{"gateway", vendor.config.id},
-                          {"prefix", route.prefix},
-                          {"rank", candidates.size()},
-                          {"keys", keys_json(route)},
-                          {"caller_out", plan.caller_out.view()},
-                          {"callee_out", plan.callee_out.view()},
-                          {"vendor_price", price_json(plan.vendor_rate)},
-                          {"profit_percent", profit_json(context.rate, plan.vendor_rate)},
-                          {"vendor_rate", rate_json(plan.vendor_rate)}});
-  }
-  RouteQuery query;
-  query.called = context.callee.view();
-  query.calling = context.caller.view();
-  if (const auto* customer = context.customer_entry()) query.customer = customer->config.id;
-  query.load = context.tables->vendor_lines.get();
-  query.rotation = context.tables->rotation.get();
-  for (const RouteExclusion& exclusion : context.tables->routes.explain(query).excluded) {
-    Json row = {{"gateway", exclusion.gateway_name},
-                {"reason", route_exclusion_reason_name(exclusion.reason)}};
-    if (exclusion.number != NumberVerdict::accepted)
-      row["rule"] = number_verdict_name(exclusion.number);
-    excluded.push_back(std::move(row));
+    add_excluded(excluded, context, query);
   }
   answer["candidates"] = std::move(candidates);
   answer["excluded"] = std::move(excluded);
@@ -128,6 +165,7 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
   context.state = &state;
   context.random = &random;
   context.wall_us = request.at_us.value_or(clock.wall_us());
+  context.arrived_us = clock.monotonic_us();
   context.is_rehearsal = true;
   context.recorder = &recorded;
   context.request_user = request.callee;
@@ -141,7 +179,8 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
   answer["stages"] = stages_json(recorded);
   answer["caller"] = context.caller.view();
   answer["callee"] = context.callee.view();
-  answer["callee_billing"] = context.callee.view();
+  answer["callee_billing"] =
+      (context.callee_billing.empty() ? context.callee : context.callee_billing).view();
   if (const auto* customer = context.customer_entry()) {
     answer["customer_gateway"] = customer->config.id;
   } else {

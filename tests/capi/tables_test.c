@@ -39,6 +39,59 @@ static void rules_rewrite(void) {
 
 static uint32_t load_of(uint32_t gateway, void* user) { return ((const uint32_t*)user)[gateway]; }
 
+/* By index: the second is dearer and answers better, the third is closed. */
+static void judge(uint32_t gateway, tandem_vendor_standing* standing, void* user) {
+  ++*(int*)user;
+  standing->price_units = gateway == 0 ? 1000 : 2000;
+  standing->price_per_s = 60;
+  standing->answer_percent = gateway == 0 ? 40 : 60;
+  standing->closed = gateway == 2;
+}
+
+static void routes_are_ordered_by_policies(void) {
+  const char* prefixes[] = {"44"};
+  const char* names[] = {"a", "b", "c", "d"};
+  const char* gateways[8];
+  size_t i, count = 0;
+  int asked = 0;
+  tandem_text* json = NULL;
+  tandem_vendor_route vendor = TANDEM_VENDOR_ROUTE_INIT;
+  tandem_route_query query = TANDEM_ROUTE_QUERY_INIT;
+  tandem_route_table_builder* builder = NULL;
+  tandem_route_table* table = NULL;
+
+  CHECK(tandem_route_table_builder_create(&builder) == TANDEM_OK);
+  vendor.prefixes = prefixes;
+  vendor.prefixes_count = 1;
+  for (i = 0; i < 4; ++i) {
+    vendor.gateway = names[i];
+    vendor.protect = i == 3;
+    CHECK(tandem_route_table_builder_add(builder, &vendor) == TANDEM_OK);
+  }
+  CHECK(tandem_route_table_builder_build(builder, &table) == TANDEM_OK);
+  tandem_route_table_builder_destroy(builder);
+
+  query.called = "4420";
+  query.conditions = judge;
+  query.conditions_user = &asked;
+  query.sort_after_prefix[0] = TANDEM_ROUTE_POLICY_LOWEST_RATE;
+  CHECK(tandem_route_table_lookup(table, &query, gateways, 8, &count) == TANDEM_OK);
+  CHECK(count == 3 && asked >= 4);
+  CHECK_TEXT(gateways[0], "a");
+  CHECK_TEXT(gateways[2], "d");
+  query.sort_after_prefix[0] = TANDEM_ROUTE_POLICY_ANSWER_RATIO;
+  CHECK(tandem_route_table_lookup(table, &query, gateways, 8, &count) == TANDEM_OK);
+  CHECK_TEXT(gateways[0], "b");
+  CHECK(tandem_route_table_explain(table, &query, &json) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(json), "\"answer_percent\":60") != NULL);
+  CHECK(strstr(tandem_text_data(json), "\"reason\":\"closed\"") != NULL);
+  tandem_text_destroy(json);
+  query.sort_before_prefix[1] = 3;
+  CHECK_ERROR(tandem_route_table_lookup(table, &query, gateways, 8, &count),
+              TANDEM_ERR_INVALID_ARGUMENT, "sort");
+  tandem_route_table_destroy(table);
+}
+
 static void routes_are_found_best_first(void) {
   static const char* const london[] = {"4420"};
   static const char* const britain[] = {"44"};
@@ -244,6 +297,7 @@ int main(void) {
   policies_judge_numbers();
   rules_rewrite();
   routes_are_found_best_first();
+  routes_are_ordered_by_policies();
   sources_are_identified();
   calls_are_rated();
   accounts_keep_calls_inside_their_money();

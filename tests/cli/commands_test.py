@@ -246,7 +246,8 @@ class Explain(unittest.TestCase):
         self.assertIsNone(answer["reject"])
         candidate, = answer["candidates"]
         self.assertEqual(list(candidate), ["gateway", "prefix", "rank", "keys", "caller_out", "callee_out",
-                                           "vendor_price", "profit_percent", "vendor_rate"])
+                                           "vendor_price", "profit_percent", "vendor_rate", "quality"])
+        self.assertEqual(list(candidate["keys"]), ["protect", "prefix_length", "priority", "load", "turn"])
         if candidate["vendor_rate"] is None:
             self.assertIsNone(candidate["vendor_price"])
         else:

@@ -42,6 +42,22 @@ def test_routes_are_found_best_first() -> None:
     assert why["excluded"] == [{"gateway": "london", "reason": "no_prefix_match", "number": "accepted"}]
 
 
+def test_routes_are_ordered_by_policies() -> None:
+    builder = tandem.RouteTable.Builder()
+    for name in ("a", "b", "c"):
+        builder.add(tandem.VendorRoute(name, ["44"], protect=name == "c"))
+    table = builder.build()
+    prices = {"a": (Decimal("0.60"), 60), "b": (Decimal("0.009"), 1), "c": (Decimal("0.001"), 1)}
+    assert table.lookup("4420", prices=prices, sort=["lowest_rate"]) == ["b", "a", "c"]
+    assert table.lookup("4420", answer_percents={"a": 40, "b": 30}, sort=["answer_ratio"]) == ["a", "b", "c"]
+    assert table.lookup("4420", closed={"a"}) == ["b", "c"]
+    why = table.explain("4420", prices=prices, sort=["lowest_rate"], closed={"a"})
+    assert why["candidates"][0]["price"] == Decimal("0.009") and why["candidates"][1]["protect"]
+    assert why["excluded"] == [{"gateway": "a", "reason": "closed", "number": "accepted"}]
+    with pytest.raises(ValueError):
+        table.lookup("4420", sort=["cheapest"])
+
+
 def test_sources_are_identified() -> None:
     builder = tandem.SourceTable.Builder()
     builder.add("acme", ["192.0.2.0/24"], numbers=tandem.NumberPolicy(deny_callee_prefixes=["49"]))

@@ -1,5 +1,5 @@
 from decimal import Decimal
-from typing import Any, Callable, Mapping, Optional, Sequence, Union
+from typing import AbstractSet, Any, Callable, Mapping, Optional, Sequence, Union
 
 from .errors import Error as Error
 
@@ -71,6 +71,7 @@ class VendorRoute:
         allow_customers: Sequence[str] = ...,
         deny_customers: Sequence[str] = ...,
         numbers: Optional[NumberPolicy] = ...,
+        protect: bool = ...,
     ) -> None: ...
     @property
     def gateway(self) -> str: ...
@@ -84,6 +85,8 @@ class VendorRoute:
     def line_limit(self) -> int: ...
     @property
     def locked(self) -> bool: ...
+    @property
+    def protect(self) -> bool: ...
 
 class RouteTable:
     class Builder:
@@ -99,6 +102,11 @@ class RouteTable:
         customer: str = ...,
         loads: Mapping[str, int] = ...,
         rotate: bool = ...,
+        prices: Mapping[str, tuple[Money, int]] = ...,
+        answer_percents: Mapping[str, int] = ...,
+        closed: AbstractSet[str] = ...,
+        sort: Sequence[str] = ...,
+        sort_place: str = ...,
     ) -> list[str]: ...
     def explain(
         self,
@@ -108,6 +116,11 @@ class RouteTable:
         customer: str = ...,
         loads: Mapping[str, int] = ...,
         rotate: bool = ...,
+        prices: Mapping[str, tuple[Money, int]] = ...,
+        answer_percents: Mapping[str, int] = ...,
+        closed: AbstractSet[str] = ...,
+        sort: Sequence[str] = ...,
+        sort_place: str = ...,
     ) -> dict[str, Any]: ...
     def __len__(self) -> int: ...
     @property

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "call/choice.hpp"
+
 using namespace tandem;
 using namespace tandem::call;
 
@@ -69,7 +71,7 @@ TEST_CASE("Stages: a good call has its numbers rewritten, a line, money and cand
   CHECK(judged.context.customer_line.held());
   CHECK(judged.context.money.held().to_string() == "0.01");  // one second at 0.60 a minute
   REQUIRE(judged.context.candidates.size() == 1);
-  const CandidatePlan plan = plan_candidate(judged.context, judged.context.candidates.front());
+  const CandidatePlan plan = plan_candidate(judged.context, judged.context.candidates.front(), 0);
   CHECK(plan.callee_out.view() == "997911");
 }
 
@@ -131,10 +133,10 @@ TEST_CASE("Stages: what a context held is free again when it is gone") {
   SharedState* state = nullptr;
   auto judged = std::make_unique<Judged>(config());
   state = &judged->state;
-  CHECK(judged->context.tables->customers[0].lines->current() == 1);
+  CHECK(judged->context.tables->customers[0].lines.current() == 1);
   const auto tables = judged->context.tables;
   judged->context = CallContext();
-  CHECK(tables->customers[0].lines->current() == 0);
+  CHECK(tables->customers[0].lines.current() == 0);
   CHECK(state->accounts.state("acme").value().held.is_zero());
 }
 

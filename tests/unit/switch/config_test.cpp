@@ -242,3 +242,121 @@ TEST_CASE("config_reference_markdown: it has every section of the file") {
     CHECK(page.find(word) != std::string::npos);
   }
 }
+
+TEST_CASE(
+    "read_config: groups, calendars, periods, splits and pools are read (R-11..R-13, R-19, R-24)") {
+  const auto reading = read(R"("parameters": {"timezone": "Europe/London",
+        "SS_GATEWAY_ASR_RESERVE_TIME": 600, "quality_slice_s": 60,
+        "SERVER_GATEWAY_ROUTE_FEE_RATE_SORT_CONFIG": "2", "SS_TRY_PROTECT_ROUTE_DELAY": 30,
+        "SERVER_VERIFY_CLEARING_CUSTOMER_REMAIN_MONEY_LIMIT": "5.00"},
+      "provision": {
+        "customer_gateways": [{"id": "c", "addresses": ["127.0.0.2"], "calls_per_second": 10, "burst": 20,
+          "sort": ["answer_ratio", "lowest_rate"], "split": [{"share": 3, "add_prefix": "a"}, {"share": 1}],
+          "vendor_groups": {"allow": ["g"]}, "min_profit_percent": "12.5"}],
+        "vendor_gateways": [{"id": "v", "addresses": ["127.0.0.3"], "protect": true, "require_rate": true,
+          "least_cost": true, "quality": false, "max_price_per_s": "0.01", "min_profit_percent": -50,
+          "caller_pool": {"numbers": "n", "calls_per_number": 0, "rotation": "Random"}, "calendar": "cal",
+          "periods": [{"days": "mon-fri,holiday", "from": "22:30", "to": "06:00:30", "day_class": "work",
+            "line_limit": 5, "priority": 2, "rewrite_callee": "", "forbid_callee_prefixes": ["44"]},
+            {"from": 3600, "to": 86400, "closed": true, "timezone": "+08:00"}]}],
+        "gateway_groups": [{"id": "g", "line_limit": 10, "members": [{"gateway": "c"}, {"gateway": "v", "reserved_lines": 3}]}],
+        "number_groups": [{"id": "n", "numbers": ["101", "102"]}],
+        "calendars": [{"id": "cal", "timezone": "Asia/Tokyo", "week": {"sat": "work", "sun": "holiday"},
+          "exceptions": [{"date": "2026-12-25", "class": "holiday", "memo": "Christmas"}]}]})");
+  for (const auto& error : reading.errors)
+    FAIL_CHECK(error.pointer << ": " << error.message);
+  const Parameters& p = reading.config.parameters;
+  CHECK(p.timezone == "Europe/London");
+  CHECK(p.quality_window_s == 600);
+  CHECK(p.rate_sort_position == 2);
+  CHECK_FALSE(p.quality_sort_position.has_value());
+  CHECK(p.protect_delay_s == 30);
+  CHECK(p.vendor_balance_minimum->to_string() == "5.00");
+  const Provision& provision = reading.config.provision;
+  const CustomerGateway& customer = provision.customer_gateways.at(0);
+  CHECK(customer.calls_per_second == 10);
+  CHECK(customer.burst == 20);
+  CHECK(customer.sort == std::vector{RoutePolicy::answer_ratio, RoutePolicy::lowest_rate});
+  CHECK(customer.split.at(0).add_prefix == "a");
+  CHECK(customer.split.at(1).share == 1);
+  CHECK(customer.vendor_groups_allow == std::vector<std::string>{"g"});
+  CHECK(customer.min_profit_hundredths == 1250);
+  const VendorGateway& vendor = provision.vendor_gateways.at(0);
+  CHECK(vendor.protect);
+  CHECK(vendor.require_rate);
+  CHECK(vendor.least_cost);
+  CHECK(vendor.quality == false);
+  CHECK(vendor.max_price_per_s->to_string() == "0.01");
+  CHECK(vendor.min_profit_hundredths == -5000);
+  CHECK(vendor.caller_pool->calls_per_number == 0);
+  CHECK(vendor.caller_pool->is_random);
+  const PeriodConfig& period = vendor.periods.at(0);
+  CHECK(period.days.weekdays == 0b0111110);
+  CHECK(period.days.classes == 0b100);
+  CHECK(period.from_s == 81000);
+  CHECK(period.to_s == 21630);
+  CHECK(period.day_class == DayClass::work);
+  CHECK(period.line_limit == 5);
+  CHECK(period.priority == 2);
+  CHECK(period.rewrite_callee == "");
+  CHECK_FALSE(period.rewrite_caller.has_value());
+  CHECK_FALSE(period.closed.has_value());
+  CHECK(vendor.periods.at(1).closed == true);
+  CHECK(vendor.periods.at(1).from_s == 3600);
+  CHECK(provision.gateway_groups.at(0).members.at(1).reserved_lines == 3);
+  CHECK(provision.calendars.at(0).week[6] == DayClass::work);
+  CHECK(provision.calendars.at(0).week[0] == DayClass::holiday);
+  CHECK(provision.calendars.at(0).exceptions.size() == 1);
+}
+
+TEST_CASE(
+    "read_config: what cannot be in groups, calendars, periods and pools is named by its place") {
+  const auto places = [](const std::string& provision) {
+    return pointers(read("\"provision\": {" + provision + "}"));
+  };
+  const auto vendor = [&](const std::string& keys) {
+    return places(R"("vendor_gateways": [{"id": "v", "addresses": ["127.0.0.3"], )" + keys + "}]");
+  };
+  const auto customer = [&](const std::string& keys) {
+    return places(R"("customer_gateways": [{"id": "c", "addresses": ["127.0.0.2"], )" + keys +
+                  "}]");
+  };
+  const std::string v = "/provision/vendor_gateways/0", c = "/provision/customer_gateways/0";
+  CHECK(vendor(R"("calendar": "none")") == Pointers{v + "/calendar"});
+  CHECK(vendor(R"("caller_pool": {"numbers": "none"})") == Pointers{v + "/caller_pool/numbers"});
+  CHECK(vendor(R"("periods": [{"days": "someday"}])") == Pointers{v + "/periods/0/days"});
+  CHECK(vendor(R"("periods": [{"from": "25:00"}])") == Pointers{v + "/periods/0/from"});
+  CHECK(vendor(R"("periods": [{"from": "24:00"}])").front() == v + "/periods/0");
+  CHECK(vendor(R"("periods": [{"from": "8:00"}])") == Pointers{v + "/periods/0/from"});
+  CHECK(vendor(R"("periods": [{"from": "08:00", "to": "08:00"}])") == Pointers{v + "/periods/0"});
+  CHECK(vendor(R"("periods": [{"timezone": "Mars/Base"}])") == Pointers{v + "/periods/0/timezone"});
+  CHECK(vendor(R"("periods": [{"rewrite_callee": "x"}])") ==
+        Pointers{v + "/periods/0/rewrite_callee"});
+  CHECK(vendor(R"("min_profit_percent": 10001)") == Pointers{v + "/min_profit_percent"});
+  CHECK(vendor(R"("min_profit_percent": "1.234")") == Pointers{v + "/min_profit_percent"});
+  CHECK(vendor(R"("max_price_per_s": "-1")") == Pointers{v + "/max_price_per_s"});
+  CHECK(customer(R"("sort": ["cheapest"])") == Pointers{c + "/sort/0"});
+  CHECK(customer(R"("sort": ["lowest_rate", "lowest_rate"])") == Pointers{c + "/sort/1"});
+  CHECK(customer(R"("split": [{"share": 0}])") == Pointers{c + "/split/0/share"});
+  CHECK(customer(R"("split": [{"add_prefix": "a"}])") == Pointers{c + "/split/0/share"});
+  CHECK(customer(R"("vendor_groups": {"allow": ["none"]})") ==
+        Pointers{c + "/vendor_groups/allow/0"});
+  CHECK(places(R"("gateway_groups": [{"id": "g", "line_limit": 2,
+      "members": [{"gateway": "none", "reserved_lines": 3}]}])") ==
+        Pointers{"/provision/gateway_groups/0/members/0/gateway",
+                 "/provision/gateway_groups/0/members/0/reserved_lines"});
+  CHECK(places(R"("number_groups": [{"id": "n", "numbers": ["1", "1", "x!"]}])") ==
+        Pointers{"/provision/number_groups/0/numbers/1", "/provision/number_groups/0/numbers/2"});
+  CHECK(places(R"("calendars": [{"id": "x", "week": {"someday": "work"},
+      "exceptions": [{"date": "2026-02-30", "class": "free"}]}])") ==
+        Pointers{"/provision/calendars/0/exceptions/0/class",
+                 "/provision/calendars/0/exceptions/0/date",
+                 "/provision/calendars/0/week/someday"});
+  CHECK(pointers(read(R"("parameters": {"quality_window_s": 86400, "quality_slice_s": 1})")) ==
+        Pointers{"/parameters/quality_slice_s"});
+  CHECK(pointers(read(R"("parameters": {"timezone": "x y"})")) == Pointers{"/parameters/timezone"});
+  CHECK(
+      pointers(read(R"("parameters": {"SS_GATEWAY_QUALITY_CALCULATE": "On",
+      "SS_GATEWAY_ASR_CALCULATE": "On"})")) ==
+      Pointers{"/parameters/SS_GATEWAY_ASR_CALCULATE", "/parameters/SS_GATEWAY_QUALITY_CALCULATE"});
+}

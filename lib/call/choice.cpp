@@ -1,0 +1,200 @@
+#include "call/choice.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tandem::call {
+
+namespace {
+
+__extension__ using Wide = __int128;
+constexpr std::int64_t second_us = 1'000'000;
+
+/// B-13 by steady-cycle prices: whether (sell - buy) / sell is at least `min_hundredths` of a
+/// percent. Nothing sold: only a vendor that costs nothing leaves no loss.
+bool has_profit(const Rate& sell, const Rate& buy, std::int32_t min_hundredths) noexcept {
+  // Both over one denominator, sell.per_s * buy.per_s.
+  const Wide sells = static_cast<Wide>(sell.price.units()) * buy.per_s;
+  const Wide buys = static_cast<Wide>(buy.price.units()) * sell.per_s;
+  if (sells == 0) return buys == 0 && min_hundredths <= 0;
+  return (sells - buys) * 10'000 >= sells * min_hundredths;
+}
+
+bool is_dearer(const Rate& rate, Amount max_per_s) noexcept {
+  return static_cast<Wide>(rate.price.units()) > static_cast<Wide>(max_per_s.units()) * rate.per_s;
+}
+
+/// The guards of R-18 by price. Who asks is told the name of the setting that refuses; "" when none
+/// does. A call that nobody pays for, and a vendor without a price, are not judged.
+std::string_view refusing_guard(const CallContext& c, const Vendor& vendor,
+                                const Rate* rate) noexcept {
+  if (rate == nullptr || c.rate == nullptr) return {};
+  const GatewayConfig& customer = c.customer_entry()->config;
+  for (const GatewayConfig* gateway :
+       {&customer, static_cast<const GatewayConfig*>(&vendor.config)}) {
+    if (gateway->max_price_per_s && is_dearer(*rate, *gateway->max_price_per_s))
+      return "max_price_per_s";
+    if (gateway->min_profit_hundredths &&
+        !has_profit(*c.rate, *rate, *gateway->min_profit_hundredths))
+      return "min_profit_percent";
+  }
+  return {};
+}
+
+/// The vendor's account: locked, expired, or with less than the parameter asks for.
+std::optional<Reason> refusing_account(const CallContext& c, const Vendor& vendor) noexcept {
+  if (!vendor.payee.account) return std::nullopt;
+  const Reason why = c.state->accounts.check(vendor.payee.account, c.wall_us);
+  if (why != Reason::none) return why;
+  const auto& minimum = c.tables->parameters.vendor_balance_minimum;
+  if (minimum && c.state->accounts.balance(vendor.payee.account) < *minimum)
+    return Reason::AccountBalanceNotEnough;
+  return std::nullopt;
+}
+
+}  // namespace
+
+VendorConditions::VendorConditions(const CallContext& context) noexcept
+    : context_(context),
+      customer_(*context.customer_entry()),
+      uses_prices_(customer_.sort.uses(RoutePolicy::lowest_rate)),
+      uses_quality_(customer_.sort.uses(RoutePolicy::answer_ratio)) {}
+
+bool VendorConditions::are_needed() const noexcept {
+  return context_.tables->has_periods || !customer_.denied_vendors.empty() || uses_prices_ ||
+         uses_quality_;
+}
+
+void VendorConditions::judge(std::uint32_t gateway, const RouteQuery& query,
+                             VendorStanding& standing) const noexcept {
+  const Vendor& vendor = context_.tables->vendors[gateway];
+  if (!customer_.denied_vendors.empty() && customer_.denied_vendors[gateway]) {
+    standing.excluded = RouteExclusionReason::customer_not_allowed;
+    return;
+  }
+  if (!vendor.periods.empty()) {
+    const route::PeriodSettings now = vendor.periods.at(context_.wall_us);
+    if (now.is_closed) {
+      standing.excluded = RouteExclusionReason::closed;
+      return;
+    }
+    for (const NumberPolicy* policy : {now.callers, now.callees}) {
+      if (policy == nullptr) continue;
+      standing.number = policy->judge(query.calling, query.called);
+      if (standing.number == NumberVerdict::accepted) continue;
+      standing.excluded = RouteExclusionReason::number_restricted;
+      return;
+    }
+    if (now.priority) standing.priority = static_cast<std::uint16_t>(*now.priority);
+    if (now.line_limit) standing.line_limit = *now.line_limit;
+  }
+  if (uses_prices_ && vendor.payee.has_deck) {
+    const RateMatch match =
+        vendor.payee.deck.find(context_.callee_billing.view(), context_.wall_us);
+    if (match.ok()) {
+      standing.price = match.rate->price;
+      standing.price_per_s = match.rate->per_s;
+    }
+    // A customer that asks for the lowest rate gets them compared; the parameter leaves it to the
+    // vendors.
+    standing.compares_price = vendor.config.least_cost || !customer_.config.sort.empty();
+  }
+  if (uses_quality_ && vendor.quality != nullptr)
+    standing.answer_percent = vendor.quality->answer_percent(context_.arrived_us);
+}
+
+RouteQuery route_query(const CallContext& context, const VendorConditions& conditions) noexcept {
+  const Customer& customer = *context.customer_entry();
+  RouteQuery query;
+  query.called = context.callee.view();
+  query.calling = context.caller.view();
+  query.customer = customer.config.id;
+  query.load = context.tables->vendor_lines.get();
+  query.rotation = context.tables->rotation.get();
+  if (conditions.are_needed()) {
+    query.conditions = &conditions;
+    query.sort = customer.sort;
+  }
+  return query;
+}
+
+CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& candidate,
+                             std::int64_t now_us) {
+  const Vendor& vendor = context.tables->vendors[candidate.gateway];
+  CandidatePlan plan;
+  plan.vendor = candidate.gateway;
+  plan.route = candidate;
+  plan.caller_out = context.caller;
+  plan.callee_out = context.callee;
+  plan.line_limit = vendor.config.line_limit;
+  const auto exclude = [&plan](Reason why, std::string_view rule = {}) {
+    plan.excluded = why;
+    plan.rule = rule;
+    return plan;
+  };
+
+  const std::int64_t protect_delay_us = context.tables->parameters.protect_delay_s * second_us;
+  if (candidate.is_protect && protect_delay_us > 0 &&
+      now_us - context.arrived_us > protect_delay_us) {
+    return exclude(Reason::NoAvailableRouter, "protect_delay_s");
+  }
+  const RewriteRules* caller_rules = &vendor.rewrite_caller;
+  const RewriteRules* callee_rules = &vendor.rewrite_callee;
+  if (!vendor.periods.empty()) {  // judged at the call's arrival
+    const route::PeriodSettings now = vendor.periods.at(context.wall_us);
+    if (now.rewrite_caller != nullptr) caller_rules = now.rewrite_caller;
+    if (now.rewrite_callee != nullptr) callee_rules = now.rewrite_callee;
+    if (now.line_limit) plan.line_limit = *now.line_limit;
+  }
+  if (!rewrite(*caller_rules, plan.caller_out, *context.random) ||
+      !rewrite(*callee_rules, plan.callee_out, *context.random) || plan.callee_out.empty()) {
+    return exclude(Reason::NumberRestricted);
+  }
+  if (const auto why = refusing_account(context, vendor)) {
+    const bool is_minimum = *why == Reason::AccountBalanceNotEnough;
+    return exclude(*why, is_minimum ? "vendor_balance_minimum" : "");
+  }
+  RateMatch match;  // RateNotFound
+  if (vendor.payee.has_deck)
+    match = vendor.payee.deck.find(context.callee_billing.view(), context.wall_us);
+  if (match.reason == Reason::RateLocked) return exclude(match.reason);
+  if (!match.ok() && vendor.config.require_rate) return exclude(match.reason, "require_rate");
+  plan.vendor_rate = match.ok() ? match.rate : nullptr;
+  if (const auto guard = refusing_guard(context, vendor, plan.vendor_rate); !guard.empty())
+    return exclude(Reason::ProfitGuard, guard);
+  return plan;
+}
+
+bool take_vendor(const CallContext& context, CandidatePlan& plan, VendorLease& lease,
+                 std::int64_t now_us) {
+  const Vendor& vendor = context.tables->vendors[plan.vendor];
+  const route::GatewayLines& lines = context.tables->vendor_lines->lines(plan.vendor);
+  const auto fail = [&](Reason why, std::string_view rule) {
+    lease = VendorLease{};
+    plan.excluded = why;
+    plan.rule = rule;
+    return false;
+  };
+  const bool takes = !context.is_rehearsal;
+  if (takes) {
+    lease.line = lines.try_take(plan.line_limit);
+    if (!lease.line) return fail(Reason::AllGatewayBusy, "line_limit");
+  } else if (!lines.has_room(plan.line_limit)) {
+    return fail(Reason::AllGatewayBusy, "line_limit");
+  }
+  if (vendor.caller_pool.is_used()) {
+    route::PoolNumber lent =
+        takes ? vendor.caller_pool.take(*context.random) : vendor.caller_pool.look(*context.random);
+    if (lent.number.empty()) return fail(Reason::CallerPoolExhausted, "caller_pool");
+    plan.caller_out = Number(lent.number);
+    lease.caller_number = std::move(lent.line);
+  }
+  // Last, because a token does not come back.
+  if (takes ? !vendor.rate_meter->try_take(vendor.call_rate, now_us)
+            : !vendor.rate_meter->has_token(vendor.call_rate, now_us)) {
+    return fail(Reason::RateLimited, "calls_per_second");
+  }
+  return true;
+}
+
+}  // namespace tandem::call

@@ -1,0 +1,60 @@
+// Choosing a vendor: what is true of each now, what keeps a candidate from being tried, and what a
+// try takes (A-02 stages 15 and 16).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "call/stages.hpp"
+#include "tandem/route_table.hpp"
+
+namespace tandem::call {
+
+/// What a call's lookup is told of vendors: hours, restrictions, prices and answer ratios.
+/// Threading: one thread at a time. Borrows from the context.
+class VendorConditions final : public RouteConditions {
+ public:
+  explicit VendorConditions(const CallContext& context) noexcept;
+  void judge(std::uint32_t gateway, const RouteQuery& query,
+             VendorStanding& standing) const noexcept override;
+  /// Whether the call's lookup has to be told anything; if not, the table alone decides.
+  [[nodiscard]] bool are_needed() const noexcept;
+
+ private:
+  const CallContext& context_;
+  const Customer& customer_;
+  const bool uses_prices_, uses_quality_;
+};
+
+/// The question of a call whose customer is known. Borrows from the context and from `conditions`.
+RouteQuery route_query(const CallContext& context, const VendorConditions& conditions) noexcept;
+
+/// How one candidate would be tried.
+struct CandidatePlan {
+  std::uint32_t vendor = 0;  ///< Index in Tables::vendors.
+  RouteCandidate route;
+  Number caller_out, callee_out;
+  std::optional<Reason> excluded;  ///< Set: passed over.
+  std::string_view rule;           ///< Which setting of the vendor or customer excludes it; or "".
+  const Rate* vendor_rate = nullptr;
+  std::int32_t line_limit = -1;  ///< Of this moment.
+};
+
+/// Whether a candidate can be tried and with which numbers: stage 16 without taking anything.
+/// `now_us`: monotonic.
+CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& candidate,
+                             std::int64_t now_us);
+
+/// What a try on one vendor holds: given back when it is destroyed or moved to.
+struct VendorLease {
+  route::LineLease line;           ///< Of the gateway and its groups.
+  route::LineLease caller_number;  ///< Of its pool.
+};
+
+/// Takes the vendor's line, caller number and call token, and completes `plan`. On failure nothing
+/// is held and `plan` says why it is excluded. A rehearsal looks and takes nothing.
+bool take_vendor(const CallContext& context, CandidatePlan& plan, VendorLease& lease,
+                 std::int64_t now_us);
+
+}  // namespace tandem::call

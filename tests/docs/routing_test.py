@@ -1,0 +1,65 @@
+"""The examples of docs/routing.md: each configuration is explained for every row of the table behind it."""
+import argparse
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+HEADER = ["from", "callee", "at", "tried", "passed over", "why"]
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def rows_behind(text: str) -> list[list[str]]:
+    """The rows of the table that follows, when it is one of results."""
+    lines = text.lstrip("\n").splitlines()
+    if not lines or cells(lines[0]) != HEADER:
+        return []
+    rows = []
+    for line in lines[2:]:
+        if not line.startswith("|"):
+            break
+        rows.append(cells(line))
+    return rows
+
+
+def explain(program: pathlib.Path, config: str, row: list[str]) -> tuple[str, str]:
+    command = [str(program), "explain", "--config", config, "--from", row[0], "--caller", "12125550100", "--callee", row[1]]
+    if row[2]:
+        command += ["--at", row[2]]
+    done = subprocess.run(command, text=True, capture_output=True, timeout=60, check=False)
+    if done.returncode != 0:
+        return done.stderr, ""
+    answer = json.loads(done.stdout)
+    tried = " ".join(candidate["gateway"] for candidate in answer["candidates"])
+    return tried, ", ".join(f"{x['gateway']} {x['reason']}" for x in answer["excluded"])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    for name in ("source", "build"):
+        parser.add_argument("--" + name, required=True)
+    options = parser.parse_args()
+    page = (pathlib.Path(options.source) / "docs" / "routing.md").read_text()
+    program = pathlib.Path(options.build) / "bin" / "tandem-switch"
+    failures = tried = 0
+    for block in re.finditer(r"^```json\n(.*?)^```\n", page, re.M | re.S):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write(block[1])
+            file.flush()
+            for row in rows_behind(page[block.end():]):
+                tried += 1
+                found = explain(program, file.name, row)
+                if found != (row[3], row[4]):
+                    failures += 1
+                    print(f"docs/routing.md: {row[:3]}: tried {found[0]!r}, passed over {found[1]!r}")
+    print(f"{tried - failures} passed, {failures} failed")
+    return 1 if failures or tried < 8 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
