@@ -54,11 +54,6 @@ void Choice::offer(const RouteCandidate& candidate) noexcept {
   }
 }
 
-bool Choice::has(std::uint32_t gateway) const noexcept {
-  return std::any_of(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(count_),
-                     [&](const RouteCandidate& c) { return c.gateway == gateway; });
-}
-
 std::size_t Choice::finish() noexcept {
   std::sort(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(count_),
             [this](const RouteCandidate& a, const RouteCandidate& b) { return goes_before(a, b); });

@@ -25,8 +25,6 @@ class Choice {
   [[nodiscard]] bool needs_second_showing() const noexcept { return noted_ > out_.size(); }
   void begin_second_showing() noexcept { count_ = 0; }
   void offer(const RouteCandidate& candidate) noexcept;
-  /// Whether the answer, as far as it got, has this vendor.
-  [[nodiscard]] bool has(std::uint32_t gateway) const noexcept;
   /// Puts the answer in order; returns its length.
   std::size_t finish() noexcept;
 

@@ -60,9 +60,11 @@ bool goes_before(const RouteCandidate& a, const RouteCandidate& b) noexcept {
   return left != right ? left < right : a.sequence < b.sequence;
 }
 
-/// Which vendors an answer already has. A clear bit is certain; a set one has to be confirmed.
+/// Which vendors an answer already has. A clear bit is certain; a set one has to be confirmed in a
+/// table of more than `exact_max` vendors.
 class Seen {
  public:
+  static constexpr std::size_t exact_max = 1024;
   void add(std::uint32_t gateway) noexcept { word(gateway) |= bit(gateway); }
   [[nodiscard]] bool has(std::uint32_t gateway) noexcept {
     return (word(gateway) & bit(gateway)) != 0;
@@ -73,7 +75,7 @@ class Seen {
   static std::uint64_t bit(std::uint32_t gateway) noexcept {
     return std::uint64_t{1} << (gateway % 64);
   }
-  std::array<std::uint64_t, 16> bits_{};
+  std::array<std::uint64_t, exact_max / 64> bits_{};
 };
 
 bool is_in(std::uint32_t gateway, std::span<const RouteCandidate> answer) noexcept {
@@ -211,9 +213,10 @@ struct RouteTable::Body {
   template <class Record>
   std::size_t choose(const RouteQuery& query, std::span<RouteCandidate> out, bool takes_turns,
                      Record& record) const;
-  template <class Record, class IsListed, class Show>
-  void show_candidates(const RouteQuery& query, Record& record, IsListed&& is_listed,
-                       Show&& show) const;
+  template <class Record, class Show>
+  void show_candidates(const RouteQuery& query, Record& record, Show&& show) const;
+  [[nodiscard]] bool has_longer_match(std::string_view called, std::uint8_t length,
+                                      std::uint32_t gateway) const;
   void take_turns(const RouteQuery& query, std::span<const RouteCandidate> ordered) const;
   void freeze(const std::vector<std::vector<std::uint32_t>>& vendor_prefixes);
 };
@@ -352,12 +355,22 @@ std::size_t RouteTable::Body::order(const RouteQuery& query, std::span<RouteCand
   return count;
 }
 
-/// Shows every candidate with its keys to `show`, in no order that matters: R-02 with R-08, where
-/// protect vendors are a list of their own behind the others. `is_listed(gateway)` tells whether
-/// one was shown before, as far as the caller remembers.
-template <class Record, class IsListed, class Show>
-void RouteTable::Body::show_candidates(const RouteQuery& query, Record& record,
-                                       IsListed&& is_listed, Show&& show) const {
+bool RouteTable::Body::has_longer_match(std::string_view called, std::uint8_t length,
+                                        std::uint32_t gateway) const {
+  bool is_found = false;
+  prefixes.for_each_match(called, [&](const auto& match) -> bool {
+    if (match.prefix_length <= length) return false;
+    const auto set = members(prefix_sets[match.value].set);
+    is_found = std::find(set.begin(), set.end(), gateway) != set.end();
+    return !is_found;
+  });
+  return is_found;
+}
+
+/// Shows every candidate once, with its keys, in no order that matters: R-02 with R-08, where
+/// protect vendors are a list of their own behind the others.
+template <class Record, class Show>
+void RouteTable::Body::show_candidates(const RouteQuery& query, Record& record, Show&& show) const {
   bool is_behind_expiration = false, is_protect_behind_expiration = false;
   Eligibility eligibility(query, customers);
   Seen seen;
@@ -367,10 +380,9 @@ void RouteTable::Body::show_candidates(const RouteQuery& query, Record& record,
     for_each_group(prefix_sets[match.value], [&](std::span<const std::uint32_t> group,
                                                  std::optional<std::uint32_t> slot) {
       const auto size = static_cast<std::uint32_t>(group.size());
+      const bool has_turn = slot && query.rotation != nullptr;
       const std::uint32_t due =
-          slot && query.rotation != nullptr
-              ? query.rotation->turns_[*slot].load(std::memory_order_relaxed) % size
-              : 0;
+          has_turn ? query.rotation->turns_[*slot].load(std::memory_order_relaxed) % size : 0;
       for (std::uint32_t position = 0; position < size; ++position) {
         const std::uint32_t gateway = group[position];
         const VendorFacts& vendor = facts[gateway];
@@ -388,7 +400,10 @@ void RouteTable::Body::show_candidates(const RouteQuery& query, Record& record,
                           NumberVerdict::accepted);
           continue;
         }
-        if (seen.has(gateway) && is_listed(gateway)) continue;
+        if (seen.has(gateway) && (vendors.size() <= Seen::exact_max ||
+                                  has_longer_match(query.called, match.prefix_length, gateway))) {
+          continue;
+        }
         seen.add(gateway);
         (vendor.protect ? has_protect_expiration : has_expiration) |= vendor.expiration;
 
@@ -397,7 +412,8 @@ void RouteTable::Body::show_candidates(const RouteQuery& query, Record& record,
         candidate.gateway_name = vendors[gateway].name;
         candidate.prefix_length = match.prefix_length;
         candidate.priority = standing.priority;
-        candidate.sequence = position >= due ? position - due : position + size - due;
+        // Places of two sets say nothing of each other; without turns the name decides for all.
+        if (has_turn) candidate.sequence = position >= due ? position - due : position + size - due;
         candidate.is_protect = vendor.protect;
         candidate.compares_price = standing.compares_price;
         if (standing.answer_percent)
@@ -420,14 +436,11 @@ template <class Record>
 std::size_t RouteTable::Body::choose(const RouteQuery& query, std::span<RouteCandidate> out,
                                      bool takes_turns, Record& record) const {
   route::Choice choice(query.sort, out);
-  const auto is_listed = [&](std::uint32_t gateway) { return choice.has(gateway); };
-  show_candidates(query, record, is_listed,
-                  [&](const RouteCandidate& candidate) { choice.note(candidate); });
+  show_candidates(query, record, [&](const RouteCandidate& candidate) { choice.note(candidate); });
   if (choice.needs_second_showing()) {
     choice.begin_second_showing();
     NoRecorder none;
-    show_candidates(query, none, is_listed,
-                    [&](const RouteCandidate& candidate) { choice.offer(candidate); });
+    show_candidates(query, none, [&](const RouteCandidate& candidate) { choice.offer(candidate); });
   }
   const std::size_t count = choice.finish();
   if (takes_turns && query.rotation != nullptr) take_turns(query, out.first(count));

@@ -103,8 +103,8 @@ TEST_CASE("RouteTable: R-06 the lowest price of a second goes first, compared as
   CHECK(order(table, query("4420", &facts, sort)) == "b c a none");
   facts.vendors[2] = {.price = 6, .per_s = 6};  // as dear as b: the name decides
   CHECK(order(table, query("4420", &facts, sort)) == "b c a none");
-  facts.vendors[1] = {.price = 100'000'001, .per_s = 60'000'000};
-  CHECK(order(table, query("4420", &facts, sort)) == "c b a none");
+  facts.vendors[1] = {.price = 100'000'001, .per_s = 60'000'000};  // a hair dearer than a
+  CHECK(order(table, query("4420", &facts, sort)) == "c a b none");
 }
 
 TEST_CASE("RouteTable: R-06 a vendor that is not compared only counts when it is the lowest") {
