@@ -92,7 +92,8 @@ TEST_CASE("CallerPool: R-24 random gives every free number the same chance") {
 TEST_CASE("CallerPool: R-24 calls are counted for each gateway, across tables") {
   Registry registry;
   SeededRandom random(1);
-  PoolNumber lent = registry.pool({"1", "2"}).take(random);
+  const CallerPool first = registry.pool({"1", "2"});
+  PoolNumber lent = first.take(random);
   CHECK(lent.number == "1");
   const CallerPool next = registry.pool({"1", "2", "3"});  // a reload
   CHECK(next.take(random).number == "2");
