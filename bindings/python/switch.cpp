@@ -359,9 +359,17 @@ void bind_switch(py::module_& m) {
       .def("gateways",
            [](SwitchObject& s) {
              py::list all;
-             for (const GatewayView& g : s.open()->gateways())
+             for (const GatewayView& g : s.open()->gateways()) {
+               py::list addresses;
+               for (const GatewayAddressView& a : g.addresses) {
+                 addresses.append(py::dict("address"_a = a.address.to_string(),
+                                           "online"_a = a.is_online,
+                                           "disabled_ms"_a = a.disabled_ms));
+               }
                all.append(py::dict("id"_a = g.id, "is_vendor"_a = g.is_vendor, "calls"_a = g.calls,
-                                   "line_limit"_a = g.line_limit, "locked"_a = g.locked));
+                                   "line_limit"_a = g.line_limit, "locked"_a = g.locked,
+                                   "addresses"_a = addresses));
+             }
              return all;
            })
       .def("counters", [](SwitchObject& s) { return s.open()->counters(); })

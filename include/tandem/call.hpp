@@ -38,13 +38,15 @@ struct Event {
     call_answered,
     call_ended,
     alarm,
-    reloaded
+    reloaded,
+    gateway  ///< An address of a vendor stopped or began to answer (R-17).
   };
   Kind kind = Kind::call_started;
   std::int64_t at_us = 0;
   CallView call;           ///< Of the call kinds.
   std::optional<Cdr> cdr;  ///< call_ended.
-  std::string text;        ///< alarm: what is wrong.
+  std::string gateway;     ///< gateway: its id.
+  std::string text;        ///< alarm: what is wrong; gateway: which address, and what it does.
 };
 TANDEM_EXPORT const char* event_kind_name(Event::Kind kind) noexcept;
 

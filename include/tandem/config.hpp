@@ -124,6 +124,7 @@ struct VendorGateway : GatewayConfig {
   PrefixMode prefix_mode = PrefixMode::extension;
   std::vector<std::string> customers_allow, customers_deny;  ///< R-09.
   SwitchRules switching;
+  bool options_check = false;  ///< R-17; each of its addresses is asked by OPTIONS.
   bool protect = false;       ///< Only when the others could not deliver (R-08).
   bool require_rate = false;  ///< Without a rate for the number it is passed over (R-18).
   bool least_cost = false;    ///< Its price is compared, not only whether it is the lowest (R-06).
@@ -177,6 +178,7 @@ struct Parameters {
   bool record_unanswered = true;          ///< C-02.
   bool record_server_release = true;
   bool record_illegal = true;
+  std::int32_t options_check_s = 60;  ///< R-17; 5..3600, between two questions to an address.
   std::int32_t drain_timeout_s = 60;
   std::int32_t interim_mark_s = 10;      ///< 1..3600.
   std::string timezone = "UTC";          ///< Of calendars and periods that name none.

@@ -48,12 +48,20 @@ struct ExplainRequest {
   std::optional<std::int64_t> at_us;  ///< Nothing: now.
 };
 
+/// One address of a vendor gateway as routing sees it now.
+struct GatewayAddressView {
+  SocketAddress address;
+  bool is_online = true;         ///< It answers, or is not asked (R-17).
+  std::int64_t disabled_ms = 0;  ///< What is left of a Retry-After (R-16).
+};
+
 struct GatewayView {
   std::string id;
   bool is_vendor = false;
   std::int32_t calls = 0;
   std::int32_t line_limit = -1;
   bool locked = false;
+  std::vector<GatewayAddressView> addresses;  ///< Of a vendor, in the order of preference.
 };
 
 /// Counters since the start; docs/admin-api.md has the names they carry as metrics.

@@ -943,7 +943,8 @@ enum {
   TANDEM_EVENT_CALL_ANSWERED = 2,
   TANDEM_EVENT_CALL_ENDED = 3,
   TANDEM_EVENT_ALARM = 4,
-  TANDEM_EVENT_RELOADED = 5
+  TANDEM_EVENT_RELOADED = 5,
+  TANDEM_EVENT_GATEWAY = 6 /* an address of a vendor stopped or began to answer; see `json` */
 };
 
 /* Something that happened; ends with the callback. */

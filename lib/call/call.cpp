@@ -205,7 +205,7 @@ void Call::try_vendor(const CandidatePlan& plan, VendorLease lease) {
   }
 
   OutboundCall out;
-  out.destination = vendor.destination;
+  out.destination = plan.address->address();
   out.transport = vendor.config.transport == SipTransport::tcp ? "tcp" : "udp";
   out.caller = plan.caller_out.empty() ? std::string_view("anonymous") : plan.caller_out.view();
   out.callee = plan.callee_out.view();
@@ -220,6 +220,7 @@ void Call::try_vendor(const CandidatePlan& plan, VendorLease lease) {
   trial_ = Trial{};
   trial_.vendor = plan.vendor;
   trial_.rate = plan.vendor_rate;
+  trial_.address = plan.address;
   trial_.lease = std::move(lease);
   trial_.started_us = worker_.loop().clock().monotonic_us();
   Attempt attempt;
@@ -241,7 +242,7 @@ std::optional<Reason> Call::prepare_media(const CandidatePlan& plan, std::string
                            .parameter = parameters().media_mode,
                            .caller_is_behind_nat = is_behind_nat(offer_, context_.source.ip)};
   media_.set_relayed(worker_.commons().relay != nullptr && is_relayed(choice),
-                     {context_.source.ip.family, vendor.destination.ip.family});
+                     {context_.source.ip.family, plan.address->address().ip.family});
   auto passed = media_.pass(MediaSide::caller, {offer_type_, offer_});
   if (passed) {
     offer = std::move(*passed);
@@ -356,6 +357,8 @@ void Call::on_failure(Leg& leg, const Failure& failure) {
 void Call::attempt_failed(const Failure& failure, Reason reason) {
   setup_timer_.cancel();
   retry_after_s_ = failure.retry_after_s;
+  if (!failure.is_local && failure.status >= 400 && failure.retry_after_s > 0)
+    trial_.address->close_for(failure.retry_after_s, worker_.loop().clock().monotonic_us());
   count_attempt(false);
   const bool may_go_on = may_switch(failure, reason);
   const int usual_cause =

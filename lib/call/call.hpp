@@ -65,6 +65,7 @@ class Call final : public LegEvents {
     std::unique_ptr<Leg> leg;
     std::uint32_t vendor = 0;
     const Rate* rate = nullptr;  // vendor's; null: not rated
+    route::AddressHealth* address = nullptr;
     VendorLease lease;
     AttemptStage stage = AttemptStage::none;
     bool has_ringing = false;

@@ -138,6 +138,12 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
       now_us - context.arrived_us > protect_delay_us) {
     return exclude(Reason::NoAvailableRouter, "protect_delay_s");
   }
+  plan.address = route::first_usable(vendor.addresses, now_us);
+  if (plan.address == nullptr) {
+    const bool is_any_up = std::any_of(vendor.addresses.begin(), vendor.addresses.end(),
+                                       [](const auto& address) { return address->is_up(); });
+    return exclude(Reason::NoAvailableRouter, is_any_up ? "retry_after" : "options_check");
+  }
   const RewriteRules* caller_rules = &vendor.rewrite_caller;
   const RewriteRules* callee_rules = &vendor.rewrite_callee;
   if (!vendor.periods.empty()) {  // judged at the call's arrival

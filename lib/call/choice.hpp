@@ -38,7 +38,8 @@ struct CandidatePlan {
   std::optional<Reason> excluded;  ///< Set: passed over.
   std::string_view rule;           ///< Which setting of the vendor or customer excludes it; or "".
   const Rate* vendor_rate = nullptr;
-  std::int32_t line_limit = -1;  ///< Of this moment.
+  route::AddressHealth* address = nullptr;  ///< To be called; lives as long as the tables.
+  std::int32_t line_limit = -1;             ///< Of this moment.
 };
 
 /// Whether a candidate can be tried and with which numbers: stage 16 without taking anything.

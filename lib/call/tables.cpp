@@ -259,8 +259,11 @@ class TablesBuilder {
       if (auto rules = rewrite_rules(vendor); !rules)
         return in("vendor gateway", gateway.id, rules.error());
       vendor.payee = payer(gateway.account);
-      const auto& first = gateway.addresses.front();
-      vendor.destination = {first.network.address, first.port.value_or(sip_port)};
+      for (const auto& entry : gateway.addresses) {
+        const SocketAddress address{entry.network.address, entry.port.value_or(sip_port)};
+        vendor.addresses.push_back(
+            state_.vendor_addresses.of(route::health_id(gateway.id, address), address));
+      }
       vendor.call_rate = {gateway.calls_per_second, gateway.burst};
       vendor.rate_meter = state_.vendor_rates.of(gateway.id);
       vendor.quality = quality_of(gateway);
@@ -295,6 +298,7 @@ void SharedState::forget_unused() {
     lines->forget_unused();
   for (auto* rates : {&customer_rates, &vendor_rates})
     rates->forget_unused();
+  vendor_addresses.forget_unused();
   qualities.forget_unused();
   split_turns.forget_unused();
   pool_turns.forget_unused();

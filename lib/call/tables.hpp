@@ -10,6 +10,7 @@
 #include "route/calendar.hpp"
 #include "route/call_rate.hpp"
 #include "route/caller_pool.hpp"
+#include "route/health.hpp"
 #include "route/lines.hpp"
 #include "route/quality.hpp"
 #include "route/split.hpp"
@@ -31,7 +32,8 @@ struct SharedState {
   route::LineCounters pool_lines;  ///< By gateway and number.
   route::ById<route::CallRateMeter> customer_rates;
   route::ById<route::CallRateMeter> vendor_rates;
-  route::ById<route::QualityMeter> qualities;  ///< By vendor and shape of the window.
+  route::ById<route::AddressHealth> vendor_addresses;  ///< By health_id().
+  route::ById<route::QualityMeter> qualities;          ///< By vendor and shape of the window.
   route::ById<route::SplitTurn> split_turns;
   route::ById<route::PoolTurn> pool_turns;
 
@@ -66,7 +68,7 @@ struct Vendor {
   VendorGateway config;
   RewriteRules rewrite_caller, rewrite_callee;
   Payer payee;
-  SocketAddress destination;  ///< The first of its addresses.
+  route::GatewayAddresses addresses;  ///< Not empty; the first usable one is called (R-17).
   route::CallRate call_rate;
   std::shared_ptr<route::CallRateMeter> rate_meter;
   std::shared_ptr<route::QualityMeter> quality;  ///< Null: not counted.

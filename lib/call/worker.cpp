@@ -21,6 +21,46 @@ Worker::Worker(unsigned index, io::Loop& loop, Random& random, Commons& commons,
 
 Worker::~Worker() = default;
 
+void Worker::set_legs(LegFactory& legs) {
+  legs_ = &legs;
+  if (index_ != 0) return;
+  vendor_check_ = std::make_unique<HealthCheck>(
+      loop_, legs, [this](const CheckedAddress& address) { tell_vendor_change(address); });
+  check_vendors();
+}
+
+void Worker::set_tables(std::shared_ptr<const Tables> tables) {
+  tables_ = std::move(tables);
+  check_vendors();
+}
+
+void Worker::check_vendors() {
+  if (vendor_check_ == nullptr) return;
+  std::vector<CheckedAddress> checked;
+  for (const Vendor& vendor : tables_->vendors) {
+    if (!vendor.config.options_check) continue;
+    const char* const transport = vendor.config.transport == SipTransport::tcp ? "tcp" : "udp";
+    for (const auto& address : vendor.addresses)
+      checked.push_back({vendor.config.id, transport, address});
+  }
+  vendor_check_->watch(std::move(checked), tables_->parameters.options_check_s * second_us);
+}
+
+void Worker::tell_vendor_change(const CheckedAddress& address) {
+  const bool is_up = address.health->is_up();
+  const std::string where = address.health->address().to_string();
+  commons_.log.write(is_up ? LogLevel::info : LogLevel::warning, "call",
+                     is_up ? "vendor answers again" : "vendor does not answer",
+                     {{"gateway", address.gateway}, {"address", where}});
+  if (!commons_.host.wants_events()) return;
+  Event event;
+  event.kind = Event::Kind::gateway;
+  event.at_us = loop_.clock().wall_us();
+  event.gateway = address.gateway;
+  event.text = where + (is_up ? " answers again" : " does not answer");
+  commons_.host.publish(std::move(event));
+}
+
 void Worker::on_call(std::unique_ptr<Leg> leg, const InboundCall& arrival) {
   const std::uint64_t id = (std::uint64_t{index_} << call_id_worker_shift) | next_id_++;
   counters_.started.fetch_add(1, std::memory_order_relaxed);

@@ -11,6 +11,7 @@
 
 #include "base/leg.hpp"
 #include "base/timer_wheel.hpp"
+#include "call/health_check.hpp"
 #include "call/stages.hpp"
 #include "call/tables.hpp"
 #include "cdr/journal.hpp"
@@ -71,8 +72,9 @@ class Worker final : public InboundCalls {
          std::shared_ptr<const Tables> tables);
   ~Worker() override;  ///< After the loop has stopped; calls that are left end without a record.
 
-  void set_legs(LegFactory& legs) noexcept { legs_ = &legs; }
-  void set_tables(std::shared_ptr<const Tables> tables) noexcept { tables_ = std::move(tables); }
+  /// Before the loop starts. The first worker asks vendors for all of them whether they are there.
+  void set_legs(LegFactory& legs);
+  void set_tables(std::shared_ptr<const Tables> tables);
 
   void on_call(std::unique_ptr<Leg> leg, const InboundCall& call) override;
   void answer_policy(std::uint64_t token, const PolicyAnswer& answer);
@@ -104,12 +106,15 @@ class Worker final : public InboundCalls {
 
  private:
   void on_second();
+  void check_vendors();
+  void tell_vendor_change(const CheckedAddress& address);
 
   const unsigned index_;
   io::Loop& loop_;
   Random& random_;
   Commons& commons_;
   LegFactory* legs_ = nullptr;
+  std::unique_ptr<HealthCheck> vendor_check_;  // of the first worker
   std::shared_ptr<const Tables> tables_;
   std::uint64_t next_id_ = 1;
   std::unordered_map<std::uint64_t, std::unique_ptr<Call>> calls_;

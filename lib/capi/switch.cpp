@@ -11,6 +11,7 @@ using namespace tandem::capi;
 namespace {
 
 static_assert(TANDEM_EVENT_RELOADED == static_cast<int>(Event::Kind::reloaded));
+static_assert(TANDEM_EVENT_GATEWAY == static_cast<int>(Event::Kind::gateway));
 static_assert(TANDEM_TRANSPORT_TCP == static_cast<int>(SipTransport::tcp));
 
 Result<PolicyAnswer> read_answer(const tandem_policy_answer* given) {

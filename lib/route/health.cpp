@@ -34,23 +34,8 @@ AddressHealth* first_usable(const GatewayAddresses& addresses, std::int64_t now_
   return found == addresses.end() ? nullptr : found->get();
 }
 
-std::shared_ptr<AddressHealth> HealthBook::entry(std::string_view gateway,
-                                                 const SocketAddress& address) {
-  const std::string key = std::string(gateway) + ' ' + address.to_string();
-  const std::lock_guard lock(mutex_);
-  std::shared_ptr<AddressHealth>& entry = entries_[key];
-  if (entry == nullptr) entry = std::make_shared<AddressHealth>(address);
-  return entry;
-}
-
-std::size_t HealthBook::forget_unused() {
-  const std::lock_guard lock(mutex_);
-  return std::erase_if(entries_, [](const auto& entry) { return entry.second.use_count() == 1; });
-}
-
-std::size_t HealthBook::size() const {
-  const std::lock_guard lock(mutex_);
-  return entries_.size();
+std::string health_id(std::string_view gateway, const SocketAddress& address) {
+  return std::string(gateway) + ' ' + address.to_string();
 }
 
 }  // namespace tandem::route

@@ -5,17 +5,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "tandem/values.hpp"
 
 namespace tandem::route {
 
-/// What is known of one address of one gateway. Threading: thread-safe, without locks;
+/// What is known of one address of one gateway. Outlives the tables (see ById), so a reload forgets
+/// nothing of an address that stays. Threading: thread-safe, without locks;
 /// note_probe() and forget_probes() on one thread at a time.
 class AddressHealth {
  public:
@@ -54,22 +53,7 @@ using GatewayAddresses = std::vector<std::shared_ptr<AddressHealth>>;
 [[nodiscard]] AddressHealth* first_usable(const GatewayAddresses& addresses,
                                           std::int64_t now_us) noexcept;
 
-/// Health by gateway and address. It outlives the tables, so a reload forgets nothing of an
-/// address that stays. Threading: thread-safe; `mutex_` guards `entries_` and is never taken on the
-/// call path.
-class HealthBook {
- public:
-  /// The entry of that gateway and address, made when there is none.
-  [[nodiscard]] std::shared_ptr<AddressHealth> entry(std::string_view gateway,
-                                                     const SocketAddress& address);
-  /// Forgets the entries that nobody holds; returns how many. For use after a new table is
-  /// published.
-  std::size_t forget_unused();
-  [[nodiscard]] std::size_t size() const;
-
- private:
-  mutable std::mutex mutex_;
-  std::unordered_map<std::string, std::shared_ptr<AddressHealth>> entries_;
-};
+/// The id of an address of a gateway among all of them.
+[[nodiscard]] std::string health_id(std::string_view gateway, const SocketAddress& address);
 
 }  // namespace tandem::route

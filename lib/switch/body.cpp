@@ -646,16 +646,28 @@ Result<Amount> Switch::Body::pay(std::string_view account, Amount amount, std::s
 
 std::vector<GatewayView> Switch::Body::gateways() const {
   const auto snapshot = tables();
+  const std::int64_t now_us = environment_.network->clock().monotonic_us();
   std::vector<GatewayView> views;
   for (const call::Customer& customer : snapshot->customers) {
-    views.push_back({customer.config.id, false, static_cast<std::int32_t>(customer.lines.current()),
-                     customer.config.line_limit, customer.config.locked});
+    views.push_back({customer.config.id,
+                     false,
+                     static_cast<std::int32_t>(customer.lines.current()),
+                     customer.config.line_limit,
+                     customer.config.locked,
+                     {}});
   }
   for (std::uint32_t i = 0; i < snapshot->vendors.size(); ++i) {
     const auto& vendor = snapshot->vendors[i].config;
-    views.push_back({vendor.id, true,
-                     static_cast<std::int32_t>(snapshot->vendor_lines->current_calls(i)),
-                     vendor.line_limit, vendor.locked});
+    GatewayView& view = views.emplace_back();
+    view.id = vendor.id;
+    view.is_vendor = true;
+    view.calls = static_cast<std::int32_t>(snapshot->vendor_lines->current_calls(i));
+    view.line_limit = vendor.line_limit;
+    view.locked = vendor.locked;
+    for (const auto& address : snapshot->vendors[i].addresses) {
+      view.addresses.push_back(
+          {address->address(), address->is_up(), (address->closed_us(now_us) + 999) / 1'000});
+    }
   }
   return views;
 }

@@ -773,6 +773,9 @@ const std::vector<Field<VendorGateway>>& vendor_fields() {
          }},
         {"calendar", "id", "mon-fri work", "Calendar of its periods (R-12).",
          [](Reader& r, const Json& v, VendorGateway& g) { read_id(r, v, g.calendar); }},
+        {"options_check", "boolean", "false",
+         "Asks its addresses by OPTIONS and uses those that answer (R-17).",
+         [](Reader& r, const Json& v, VendorGateway& g) { r.boolean(v, g.options_check); }},
         {"switch", "object", "parameters", "Failover rules of this vendor (R-15).",
          [](Reader& r, const Json& v, VendorGateway& g) {
            read_object(r, v, switching_fields(), {}, g.switching);
@@ -889,6 +892,9 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        read_flag<&P::record_server_release>, "SERVER_BILLING_RECORD_SERVER_HANG_UP"},
       {"record_illegal", "boolean", "true", "CDRs of calls from unknown sources (S-10).",
        read_flag<&P::record_illegal>, "SERVER_BILLING_RECORD_ILLEGAL_CALL"},
+      {"options_check_s", "integer 5..3600", "60",
+       "Between two OPTIONS to an address of a vendor with `options_check` (R-17).",
+       read_seconds<&P::options_check_s, 5, 3600>, "SS_SIP_OPTIONS_CHECK_PERIOD"},
       {"drain_timeout_s", "integer 0..86400", "60", "How long SIGTERM lets calls go on.",
        read_seconds<&P::drain_timeout_s, 0, 86400>},
       {"interim_mark_s", "integer 1..3600", "10",

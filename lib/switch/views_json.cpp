@@ -72,6 +72,8 @@ const char* event_kind_name(Event::Kind kind) noexcept {
       return "alarm";
     case Event::Kind::reloaded:
       return "reloaded";
+    case Event::Kind::gateway:
+      return "gateway";
   }
   return "";
 }
@@ -79,12 +81,13 @@ const char* event_kind_name(Event::Kind kind) noexcept {
 std::string to_json(const CallView& view) { return text(call(view)); }
 
 std::string to_json(const Event& event) {
-  const bool is_of_call = event.kind != Event::Kind::alarm && event.kind != Event::Kind::reloaded;
+  const bool is_of_call = event.kind <= Event::Kind::call_ended;
   Json json = {{"id", is_of_call ? event.call.id : 0},
                {"type", event_kind_name(event.kind)},
                {"at_us", event.at_us}};
   if (is_of_call) json["call"] = call(event.call);
   if (event.cdr) json["cdr"] = Json::parse(to_json(*event.cdr));
+  if (!event.gateway.empty()) json["gateway"] = event.gateway;
   if (!event.text.empty()) json["text"] = event.text;
   return text(json);
 }
@@ -102,11 +105,18 @@ std::string to_json(const AccountState& account) {
 }
 
 std::string to_json(const GatewayView& gateway) {
+  Json addresses = Json::array();
+  for (const GatewayAddressView& address : gateway.addresses) {
+    addresses.push_back({{"address", address.address.to_string()},
+                         {"online", address.is_online},
+                         {"disabled_ms", address.disabled_ms}});
+  }
   return text({{"id", gateway.id},
                {"kind", gateway.is_vendor ? "vendor" : "customer"},
                {"calls", gateway.calls},
                {"line_limit", gateway.line_limit},
-               {"locked", gateway.locked}});
+               {"locked", gateway.locked},
+               {"addresses", std::move(addresses)}});
 }
 
 }  // namespace tandem

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "call/health_check.hpp"
+#include "route/by_id.hpp"
 #include "support/fake_network.hpp"
 
 using namespace tandem;
@@ -60,10 +61,10 @@ struct Bench {
   HealthCheck check{loop, peers, [this](const CheckedAddress& address) {
                       changes += address.gateway + (address.health->is_up() ? " up;" : " down;");
                     }};
-  route::HealthBook book;
+  route::ById<route::AddressHealth> book;
 
   CheckedAddress address(const std::string& gateway, std::string_view ip_port) {
-    return {gateway, "udp", book.entry(gateway, at(ip_port))};
+    return {gateway, "udp", book.of(route::health_id(gateway, at(ip_port)), at(ip_port))};
   }
   void run_s(std::int64_t seconds) { network.run_for(seconds * 1'000'000); }
 };
@@ -88,7 +89,7 @@ TEST_CASE(
     "(R-17)") {
   Bench b;
   b.check.watch({b.address("v1", "127.0.0.1:5070")}, minute_us);
-  const auto health = b.book.entry("v1", at("127.0.0.1:5070"));
+  const auto health = b.address("v1", "127.0.0.1:5070").health;
   b.run_s(1);
   b.peers.silent = {at("127.0.0.1:5070")};
   b.run_s(60);  // asked at 60

@@ -1,6 +1,7 @@
 // Retry-After and OPTIONS checks of vendor addresses.
 #include <doctest/doctest.h>
 
+#include "route/by_id.hpp"
 #include "route/health.hpp"
 
 using namespace tandem;
@@ -56,9 +57,8 @@ TEST_CASE(
 }
 
 TEST_CASE("Address health: the first usable address is taken, in the order of the list (R-17)") {
-  HealthBook book;
-  GatewayAddresses addresses = {book.entry("v1", at("192.0.2.1")),
-                                book.entry("v1", at("192.0.2.2"))};
+  const GatewayAddresses addresses = {std::make_shared<AddressHealth>(at("192.0.2.1")),
+                                      std::make_shared<AddressHealth>(at("192.0.2.2"))};
   CHECK(first_usable(addresses, 0) == addresses[0].get());
   addresses[0]->close_for(1, 0);
   CHECK(first_usable(addresses, 0) == addresses[1].get());
@@ -69,16 +69,18 @@ TEST_CASE("Address health: the first usable address is taken, in the order of th
   CHECK(first_usable({}, 0) == nullptr);
 }
 
-TEST_CASE("Health book: an address keeps its state as long as a table names it (R-16)") {
-  HealthBook book;
-  auto entry = book.entry("v1", at("192.0.2.1"));
-  entry->close_for(60, 0);
-  CHECK(book.entry("v1", at("192.0.2.1")) == entry);
-  CHECK(book.entry("v2", at("192.0.2.1")) != entry);
-  CHECK(book.entry("v1", at("192.0.2.1:5070")) != entry);
+TEST_CASE("Address health: an address keeps its state as long as a table names it (R-16)") {
+  ById<AddressHealth> book;
+  const auto entry = [&](std::string_view gateway, std::string_view address) {
+    return book.of(health_id(gateway, at(address)), at(address));
+  };
+  auto first = entry("v1", "192.0.2.1");
+  first->close_for(60, 0);
+  CHECK(entry("v1", "192.0.2.1") == first);
+  CHECK(entry("v2", "192.0.2.1") != first);
+  CHECK(entry("v1", "192.0.2.1:5070") != first);
   CHECK(book.forget_unused() == 2);
-  CHECK(book.size() == 1);
-  entry.reset();
+  first.reset();
   CHECK(book.forget_unused() == 1);
-  CHECK(book.entry("v1", at("192.0.2.1"))->is_usable(0));
+  CHECK(entry("v1", "192.0.2.1")->is_usable(0));
 }
