@@ -16,6 +16,7 @@
 #include "tandem/error.hpp"
 #include "tandem/export.h"
 #include "tandem/number_policy.hpp"
+#include "tandem/number_transform.hpp"
 #include "tandem/rating.hpp"
 #include "tandem/route_table.hpp"
 #include "tandem/values.hpp"
@@ -66,6 +67,11 @@ enum class RtpInterrupt : std::uint8_t {
   both,         ///< Either of them.
 };
 
+/// Number groups that a gateway's callers and callees must or must not be in (N-06); ids.
+struct NumberGroupRules {
+  std::vector<std::string> allow_caller, deny_caller, allow_callee, deny_callee;
+};
+
 /// What both kinds of gateway have.
 struct GatewayConfig {
   std::string id;
@@ -82,9 +88,13 @@ struct GatewayConfig {
   std::optional<std::int32_t> max_call_s;  ///< Overrides the parameter (B-12).
   std::optional<GatewayAuth> auth;  ///< A customer must authenticate; to a vendor the switch does.
   SipTransport transport = SipTransport::udp;  ///< For calls to a vendor.
-  NumberPolicyConfig numbers;                  ///< Lengths and prefix lists (N-06).
-  std::int32_t calls_per_second = 0;           ///< R-22; 0..100000, 0: no limit.
-  std::int32_t burst = 0;  ///< Calls at once, 0..1000000; 0: as many as a second allows.
+  NumberPolicyConfig numbers;                  ///< What is not by number groups (N-06).
+  NumberGroupRules number_groups;
+  bool number_transform = false;  ///< The transform table holds for it (N-05).
+  /// Areas whose mobile numbers get their area code as callee (N-04).
+  std::vector<std::string> complete_mobile_areas;
+  std::int32_t calls_per_second = 0;  ///< R-22; 0..100000, 0: no limit.
+  std::int32_t burst = 0;             ///< Calls at once, 0..1000000; 0: as many as a second allows.
   /// Guard of R-18 in hundredths of a percent, -1000000..1000000; the stricter of a call's two
   /// gateways holds.
   std::optional<std::int32_t> min_profit_hundredths;
@@ -125,9 +135,9 @@ struct VendorGateway : GatewayConfig {
   std::vector<std::string> customers_allow, customers_deny;  ///< R-09.
   SwitchRules switching;
   bool options_check = false;  ///< R-17; each of its addresses is asked by OPTIONS.
-  bool protect = false;       ///< Only when the others could not deliver (R-08).
-  bool require_rate = false;  ///< Without a rate for the number it is passed over (R-18).
-  bool least_cost = false;    ///< Its price is compared, not only whether it is the lowest (R-06).
+  bool protect = false;        ///< Only when the others could not deliver (R-08).
+  bool require_rate = false;   ///< Without a rate for the number it is passed over (R-18).
+  bool least_cost = false;     ///< Its price is compared, not only whether it is the lowest (R-06).
   std::optional<bool> quality;  ///< Whether its answer ratio counts; nothing: the parameter (R-05).
   std::optional<CallerPoolConfig> caller_pool;
   std::vector<PeriodConfig> periods;  ///< R-13.
@@ -214,6 +224,8 @@ struct Provision {
   std::vector<GatewayGroup> gateway_groups;
   std::vector<NumberGroup> number_groups;
   std::vector<CalendarConfig> calendars;
+  std::vector<NumberTransform> number_transforms;
+  std::vector<MobileArea> mobile_areas;
 };
 
 /// The whole of it. Only `sip_listen` has no default.

@@ -1,8 +1,9 @@
-// Which numbers a gateway takes: allowed lengths and prefix lists (N-06).
+// Which numbers a gateway takes: allowed lengths, prefix lists, number groups, pairs (N-06).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,31 @@
 #include "tandem/export.h"
 
 namespace tandem {
+
+/// Numbers that are in it or not, exactly.
+///
+/// Threading: immutable; any number of threads may call it at once. Copies share one body.
+class TANDEM_EXPORT NumberSet {
+ public:
+  NumberSet() = default;  ///< Holds none.
+  /// Errors: invalid_argument (what is no number of R-01). A number may be given twice.
+  static Result<NumberSet> build(const std::vector<std::string>& numbers);
+
+  [[nodiscard]] bool contains(std::string_view number) const noexcept;
+  [[nodiscard]] std::size_t size() const noexcept;
+
+ private:
+  struct Body;
+  std::shared_ptr<const Body> body_;
+};
+
+/// Calls whose caller begins with the one and whose callee begins with the other prefix.
+struct NumberPair {
+  std::string caller;  ///< 0..32 characters of R-01.
+  std::string callee;
+  /// Reads "025:010". Errors: invalid_argument.
+  static TANDEM_EXPORT Result<NumberPair> parse(std::string_view text);
+};
 
 /// What a gateway's settings say about numbers. Every empty list means: no restriction.
 struct NumberPolicyConfig {
@@ -21,6 +47,15 @@ struct NumberPolicyConfig {
   std::vector<std::string> deny_caller_prefixes;   ///< Outranks the allow list.
   std::vector<std::string> allow_callee_prefixes;
   std::vector<std::string> deny_callee_prefixes;
+  std::vector<NumberSet> allow_callers;  ///< The caller must be in one of them.
+  std::vector<NumberSet> deny_callers;   ///< Outranks the allow list.
+  std::vector<NumberSet> allow_callees;
+  std::vector<NumberSet> deny_callees;
+  std::vector<NumberPair> allow_pairs;  ///< The call must be one of these.
+  std::vector<NumberPair> deny_pairs;   ///< Outranks the allow list.
+  /// City codes: a call is within a city when both its numbers begin with one of them.
+  std::vector<std::string> allow_same_city;
+  std::vector<std::string> deny_same_city;
 };
 
 /// Outcome of a check. The first rule that refuses, in this order, is the one reported.
@@ -28,10 +63,14 @@ enum class NumberVerdict : std::uint8_t {
   accepted,
   caller_length,
   callee_length,
-  caller_not_allowed,  ///< The allow list has no prefix of it.
-  caller_denied,       ///< The deny list has a prefix of it.
+  caller_not_allowed,  ///< The allow lists have no prefix of it, or no group has it.
+  caller_denied,       ///< A deny list has a prefix of it, or a group has it.
   callee_not_allowed,
   callee_denied,
+  pair_not_allowed,
+  pair_denied,
+  city_not_allowed,  ///< Not within one of the allowed cities.
+  city_denied,
 };
 
 /// Name of a verdict, for instance "caller_not_allowed". Lives for ever.
@@ -76,6 +115,8 @@ class TANDEM_EXPORT NumberPolicy {
   std::uint64_t callee_lengths_ = 0;
   bool restricts_ = false;
   PrefixSet allow_caller_, deny_caller_, allow_callee_, deny_callee_;
+  std::vector<NumberSet> allow_callers_, deny_callers_, allow_callees_, deny_callees_;
+  std::vector<NumberPair> allow_pairs_, deny_pairs_, allow_cities_, deny_cities_;
 };
 
 }  // namespace tandem

@@ -13,6 +13,7 @@
 #include "tandem/log.hpp"
 #include "tandem/media_relay.hpp"
 #include "tandem/number_policy.hpp"
+#include "tandem/number_transform.hpp"
 #include "tandem/rating.hpp"
 #include "tandem/rewrite.hpp"
 #include "tandem/route_table.hpp"

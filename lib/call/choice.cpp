@@ -152,8 +152,20 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
     if (now.rewrite_callee != nullptr) callee_rules = now.rewrite_callee;
     if (now.line_limit) plan.line_limit = *now.line_limit;
   }
+  // What the transform table says of a callee is what the vendor gets; its rules are for the
+  // others.
+  bool is_transformed = false;
+  if (vendor.config.number_transform) {
+    const std::string_view known =
+        context.tables->number_transforms.to_vendor(context.callee_billing.view());
+    is_transformed = known != context.callee_billing.view();
+    if (is_transformed) plan.callee_out = Number(known);
+  }
   if (!rewrite(*caller_rules, plan.caller_out, *context.random) ||
-      !rewrite(*callee_rules, plan.callee_out, *context.random) || plan.callee_out.empty()) {
+      (!is_transformed &&
+       (!rewrite(*callee_rules, plan.callee_out, *context.random) ||
+        !complete_area(context.tables->mobile_areas, vendor.mobile_areas, plan.callee_out))) ||
+      plan.callee_out.empty()) {
     return exclude(Reason::NumberRestricted);
   }
   if (const auto why = refusing_account(context, vendor)) {

@@ -10,6 +10,16 @@ namespace {
 
 constexpr std::size_t candidates_max = 256;  // more vendors than this are not tried for one call
 
+/// False: the result would be longer than a number may be.
+bool put_before(std::string_view prefix, Number& number) noexcept {
+  std::array<char, 32> text;
+  if (prefix.size() + number.view().size() > text.size()) return false;
+  const std::size_t length = prefix.copy(text.data(), prefix.size());
+  number.view().copy(text.data() + length, text.size() - length);
+  number = Number({text.data(), length + number.view().size()});
+  return true;
+}
+
 Verdict extract_numbers(CallContext& c, const StageAbilities&) {
   c.caller = number_from_user(c.from_user).value_or(Number());
   c.callee = number_from_user(c.request_user).value_or(Number());
@@ -72,7 +82,8 @@ Verdict check_number_policy(CallContext& c, const StageAbilities&) {
 Verdict rewrite_numbers(CallContext& c, const StageAbilities&) {
   const Customer& customer = *c.customer_entry();
   if (!rewrite(customer.rewrite_caller, c.caller, *c.random) ||
-      !rewrite(customer.rewrite_callee, c.callee, *c.random) || c.callee.empty()) {
+      !rewrite(customer.rewrite_callee, c.callee, *c.random) ||
+      !complete_area(c.tables->mobile_areas, customer.mobile_areas, c.callee) || c.callee.empty()) {
     return Verdict::reject(Reason::NotFound);
   }
   c.callee_billing = c.callee;
@@ -86,12 +97,13 @@ Verdict split_calls(CallContext& c, const StageAbilities&) {
   const std::uint64_t call =
       c.is_rehearsal ? customer.split_turn->peek() : customer.split_turn->take();
   const std::string& prefix = customer.config.split[customer.split.entry(call)].add_prefix;
-  std::array<char, 32> text;
-  if (prefix.size() + c.callee.view().size() > text.size())
-    return Verdict::reject(Reason::NotFound);
-  const std::size_t length = prefix.copy(text.data(), prefix.size());
-  c.callee.view().copy(text.data() + length, text.size() - length);
-  c.callee = Number({text.data(), length + c.callee.view().size()});
+  return put_before(prefix, c.callee) ? Verdict::go_on() : Verdict::reject(Reason::NotFound);
+}
+
+/// N-05: a caller that stands for another number.
+Verdict transform_numbers(CallContext& c, const StageAbilities&) {
+  if (c.customer_entry()->config.number_transform)
+    c.caller = Number(c.tables->number_transforms.from_customer(c.caller.view()));
   return Verdict::go_on();
 }
 
@@ -172,22 +184,22 @@ struct Stage {
   Verdict (*run)(CallContext&, const StageAbilities&);
 };
 
-// The order of A-02. Its stages 1 (datagram admission), 3 (geofence), 7 (blacklists), 10 (number
-// transform), 11 (LRN) and 13 (platform phones) have their place between these; 12 is the host's
-// policy hook. Numbers are read first, because customers that share an address are told apart by
-// them (A-03 point 2).
+// The order of A-02. Its stages 1 (datagram admission), 3 (geofence), 7 (blacklists), 11 (LRN) and
+// 13 (platform phones) have their place between these; 12 is the host's policy hook. Numbers are
+// read first, because customers that share an address are told apart by them (A-03 point 2).
 constexpr Stage stages[] = {
-    {"numbers", extract_numbers},            // 5
-    {"source", identify_source},             // 2
-    {"authentication", authenticate},        // 4
-    {"callee", require_callee},              // 5
-    {"admission", admit_source},             // 6
-    {"number_policy", check_number_policy},  // 8
-    {"rewrite", rewrite_numbers},            // 9
-    {"split", split_calls},                  // 9
-    {"policy_hook", ask_policy},             // 12
-    {"billing", charge_source},              // 14
-    {"routing", find_candidates},            // 15
+    {"numbers", extract_numbers},             // 5
+    {"source", identify_source},              // 2
+    {"authentication", authenticate},         // 4
+    {"callee", require_callee},               // 5
+    {"admission", admit_source},              // 6
+    {"number_policy", check_number_policy},   // 8
+    {"rewrite", rewrite_numbers},             // 9
+    {"split", split_calls},                   // 9
+    {"number_transform", transform_numbers},  // 10
+    {"policy_hook", ask_policy},              // 12
+    {"billing", charge_source},               // 14
+    {"routing", find_candidates},             // 15
 };
 
 }  // namespace
@@ -219,6 +231,11 @@ Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::s
     if (verdict.kind != Verdict::Kind::go_on) return verdict;
   }
   return Verdict::go_on();
+}
+
+bool complete_area(const MobileAreas& areas, const std::vector<bool>& chosen, Number& number) {
+  const std::string_view code = areas.area_code(number.view(), chosen);
+  return code.empty() || put_before(code, number);
 }
 
 bool rewrite(const RewriteRules& rules, Number& number, Random& random) {

@@ -106,5 +106,8 @@ Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::s
 
 /// Applies rules to a number. False: the result is too long, and the number is as it was.
 bool rewrite(const RewriteRules& rules, Number& number, Random& random);
+/// Puts the area code before a mobile number whose home is in a chosen area (N-04). False as
+/// above.
+bool complete_area(const MobileAreas& areas, const std::vector<bool>& chosen, Number& number);
 
 }  // namespace tandem::call

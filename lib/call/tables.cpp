@@ -25,6 +25,13 @@ class TablesBuilder {
     auto free_numbers = FreeNumbers::from_list(config_.parameters.free_numbers);
     if (!free_numbers) return free_numbers.error();
     tables_->free_numbers = std::move(*free_numbers);
+    auto transforms = NumberTransforms::build(config_.provision.number_transforms);
+    if (!transforms) return transforms.error();
+    tables_->number_transforms = std::move(*transforms);
+    auto areas = MobileAreas::build(config_.provision.mobile_areas);
+    if (!areas) return areas.error();
+    tables_->mobile_areas = std::move(*areas);
+    if (auto done = number_groups(); !done) return done.error();
     if (auto done = decks(); !done) return done.error();
     if (auto done = accounts(); !done) return done.error();
     if (auto done = calendars(); !done) return done.error();
@@ -187,12 +194,42 @@ class TablesBuilder {
     return result;
   }
 
+  Result<void> number_groups() {
+    for (const NumberGroup& group : config_.provision.number_groups) {
+      auto set = NumberSet::build(group.numbers);
+      if (!set) return in("number group", group.id, set.error());
+      number_sets_.emplace(group.id, std::move(*set));
+    }
+    return {};
+  }
+
+  /// What a gateway says of numbers, with the groups it names.
+  Result<NumberPolicyConfig> number_policy(const GatewayConfig& gateway) const {
+    NumberPolicyConfig policy = gateway.numbers;
+    const NumberGroupRules& rules = gateway.number_groups;
+    for (const auto& [ids, sets] : {std::pair(&rules.allow_caller, &policy.allow_callers),
+                                    std::pair(&rules.deny_caller, &policy.deny_callers),
+                                    std::pair(&rules.allow_callee, &policy.allow_callees),
+                                    std::pair(&rules.deny_callee, &policy.deny_callees)}) {
+      for (const std::string& id : *ids) {
+        const auto found = number_sets_.find(id);
+        if (found == number_sets_.end())
+          return Error{ErrorCode::invalid_argument, "no number group \"" + id + "\""};
+        sets->push_back(found->second);
+      }
+    }
+    return policy;
+  }
+
   template <class Side>
-  Result<void> rewrite_rules(Side& side) {
+  Result<void> number_rules(Side& side) {
     auto caller = RewriteRules::compile(side.config.rewrite_caller);
     if (!caller) return caller.error();
     auto callee = RewriteRules::compile(side.config.rewrite_callee);
     if (!callee) return callee.error();
+    auto areas = tables_->mobile_areas.choose(side.config.complete_mobile_areas);
+    if (!areas) return areas.error();
+    side.mobile_areas = std::move(*areas);
     side.rewrite_caller = std::move(*caller);
     side.rewrite_callee = std::move(*callee);
     return {};
@@ -205,7 +242,9 @@ class TablesBuilder {
       source.id = gateway.id;
       source.priority = gateway.priority;
       source.locked = gateway.locked;
-      source.numbers = gateway.numbers;
+      auto numbers = number_policy(gateway);
+      if (!numbers) return in("customer gateway", gateway.id, numbers.error());
+      source.numbers = std::move(*numbers);
       for (const auto& address : gateway.addresses) {
         source.addresses.push_back({address.network, address.port.value_or(0)});
       }
@@ -213,7 +252,7 @@ class TablesBuilder {
         return in("customer gateway", gateway.id, added.error());
       Customer customer;
       customer.config = gateway;
-      if (auto rules = rewrite_rules(customer); !rules)
+      if (auto rules = number_rules(customer); !rules)
         return in("customer gateway", gateway.id, rules.error());
       customer.payer = payer(gateway.account);
       customer.lines = {state_.customer_lines.counter(gateway.id), groups_of(gateway.id)};
@@ -246,7 +285,9 @@ class TablesBuilder {
       route.locked = gateway.locked;
       route.allow_customers = gateway.customers_allow;
       route.deny_customers = gateway.customers_deny;
-      route.numbers = gateway.numbers;
+      auto numbers = number_policy(gateway);
+      if (!numbers) return in("vendor gateway", gateway.id, numbers.error());
+      route.numbers = std::move(*numbers);
       route.protect = gateway.protect;
       if (auto added = routes.add(std::move(route)); !added)
         return in("vendor gateway", gateway.id, added.error());
@@ -256,7 +297,7 @@ class TablesBuilder {
       }
       Vendor vendor;
       vendor.config = gateway;
-      if (auto rules = rewrite_rules(vendor); !rules)
+      if (auto rules = number_rules(vendor); !rules)
         return in("vendor gateway", gateway.id, rules.error());
       vendor.payee = payer(gateway.account);
       for (const auto& entry : gateway.addresses) {
@@ -288,6 +329,7 @@ class TablesBuilder {
   std::unique_ptr<Tables> tables_ = std::make_unique<Tables>();
   std::map<std::string, RateDeck> decks_;
   std::map<std::string, Payer> payers_;
+  std::map<std::string, NumberSet> number_sets_;
   std::map<std::string, std::shared_ptr<const route::Calendar>> calendars_;  // "": the default
 };
 

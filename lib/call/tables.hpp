@@ -62,6 +62,7 @@ struct Customer {
   std::shared_ptr<route::SplitTurn> split_turn;
   RouteSort sort;                    ///< Its own policies, or what the parameters say.
   std::vector<bool> denied_vendors;  ///< By vendor; empty: it may use all (R-09).
+  std::vector<bool> mobile_areas;    ///< Chosen for the area code (N-04).
 };
 
 struct Vendor {
@@ -74,6 +75,7 @@ struct Vendor {
   std::shared_ptr<route::QualityMeter> quality;  ///< Null: not counted.
   route::CallerPool caller_pool;
   route::Periods periods;
+  std::vector<bool> mobile_areas;  ///< As of a customer.
 };
 
 /// Threading: immutable, but for the turns of `rotation`; any number of threads may use it at once.
@@ -81,6 +83,8 @@ struct Vendor {
 struct Tables {
   Parameters parameters;
   FreeNumbers free_numbers;
+  NumberTransforms number_transforms;
+  MobileAreas mobile_areas;
   SourceTable sources;
   std::vector<Customer> customers;  ///< By the index of `sources`.
   RouteTable routes;

@@ -1,6 +1,8 @@
 #include "tandem/number_policy.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <unordered_set>
 
 #include "tandem/values.hpp"
 
@@ -27,7 +29,82 @@ bool allows_length(std::uint64_t mask, std::size_t length) noexcept {
   return length <= number_length_max && ((mask >> length) & 1) != 0;
 }
 
+Error bad_prefix(std::string_view prefix) {
+  return {ErrorCode::invalid_argument,
+          "prefix \"" + std::string(prefix) + "\" was not 0..32 characters of 0-9 A-Z a-z + * # _"};
+}
+
+/// Looks up by view without making a string.
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept {
+    return std::hash<std::string_view>()(text);
+  }
+};
+
+bool any_has(const std::vector<NumberSet>& sets, std::string_view number) noexcept {
+  return std::any_of(sets.begin(), sets.end(),
+                     [number](const NumberSet& set) { return set.contains(number); });
+}
+
+bool any_fits(const std::vector<NumberPair>& pairs, std::string_view caller,
+              std::string_view callee) noexcept {
+  return std::any_of(pairs.begin(), pairs.end(), [&](const NumberPair& pair) {
+    return caller.starts_with(pair.caller) && callee.starts_with(pair.callee);
+  });
+}
+
+/// A call within a city is a pair of one prefix.
+Result<std::vector<NumberPair>> city_pairs(const std::vector<std::string>& codes) {
+  std::vector<NumberPair> pairs;
+  for (const std::string& code : codes) {
+    if (!is_number(code)) return bad_prefix(code);
+    pairs.push_back({code, code});
+  }
+  return pairs;
+}
+
 }  // namespace
+
+struct NumberSet::Body {
+  std::unordered_set<std::string, TextHash, std::equal_to<>> numbers;
+};
+
+Result<NumberSet> NumberSet::build(const std::vector<std::string>& numbers) {
+  NumberSet set;
+  auto body = std::make_shared<Body>();
+  body->numbers.reserve(numbers.size());
+  for (const std::string& number : numbers) {
+    if (!is_number(number)) {
+      return Error{ErrorCode::invalid_argument,
+                   "number \"" + number + "\" was not 1..32 characters of 0-9 A-Z a-z + * # _"};
+    }
+    body->numbers.insert(number);
+  }
+  set.body_ = std::move(body);
+  return set;
+}
+
+bool NumberSet::contains(std::string_view number) const noexcept {
+  return body_ != nullptr && body_->numbers.contains(number);
+}
+
+std::size_t NumberSet::size() const noexcept {
+  return body_ == nullptr ? 0 : body_->numbers.size();
+}
+
+Result<NumberPair> NumberPair::parse(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) {
+    return Error{ErrorCode::invalid_argument,
+                 "pair \"" + std::string(text) + "\" had no \":\" between its prefixes"};
+  }
+  NumberPair pair{std::string(text.substr(0, colon)), std::string(text.substr(colon + 1))};
+  for (const std::string& prefix : {pair.caller, pair.callee}) {
+    if (!prefix.empty() && !is_number(prefix)) return bad_prefix(prefix);
+  }
+  return pair;
+}
 
 const char* number_verdict_name(NumberVerdict verdict) noexcept {
   switch (verdict) {
@@ -45,16 +122,21 @@ const char* number_verdict_name(NumberVerdict verdict) noexcept {
       return "callee_not_allowed";
     case NumberVerdict::callee_denied:
       return "callee_denied";
+    case NumberVerdict::pair_not_allowed:
+      return "pair_not_allowed";
+    case NumberVerdict::pair_denied:
+      return "pair_denied";
+    case NumberVerdict::city_not_allowed:
+      return "city_not_allowed";
+    case NumberVerdict::city_denied:
+      return "city_denied";
   }
   return "unknown";
 }
 
 Result<PrefixSet> PrefixSet::build(std::vector<std::string> prefixes) {
   for (const std::string& prefix : prefixes) {
-    if (!prefix.empty() && !is_number(prefix)) {
-      return Error{ErrorCode::invalid_argument,
-                   "prefix \"" + prefix + "\" was not 0..32 characters of 0-9 A-Z a-z + * # _"};
-    }
+    if (!prefix.empty() && !is_number(prefix)) return bad_prefix(prefix);
   }
   std::sort(prefixes.begin(), prefixes.end());
   PrefixSet set;
@@ -95,6 +177,24 @@ Result<NumberPolicy> NumberPolicy::build(const NumberPolicyConfig& config) {
     list.to = std::move(*set);
     if (!list.to.empty()) policy.restricts_ = true;
   }
+  policy.allow_callers_ = config.allow_callers;
+  policy.deny_callers_ = config.deny_callers;
+  policy.allow_callees_ = config.allow_callees;
+  policy.deny_callees_ = config.deny_callees;
+  policy.allow_pairs_ = config.allow_pairs;
+  policy.deny_pairs_ = config.deny_pairs;
+  auto allowed = city_pairs(config.allow_same_city);
+  if (!allowed) return allowed.error();
+  policy.allow_cities_ = std::move(*allowed);
+  auto denied = city_pairs(config.deny_same_city);
+  if (!denied) return denied.error();
+  policy.deny_cities_ = std::move(*denied);
+  for (const auto* sets : {&policy.allow_callers_, &policy.deny_callers_, &policy.allow_callees_,
+                           &policy.deny_callees_})
+    policy.restricts_ |= !sets->empty();
+  for (const auto* pairs :
+       {&policy.allow_pairs_, &policy.deny_pairs_, &policy.allow_cities_, &policy.deny_cities_})
+    policy.restricts_ |= !pairs->empty();
   if (policy.caller_lengths_ != 0 || policy.callee_lengths_ != 0) policy.restricts_ = true;
   return policy;
 }
@@ -103,14 +203,24 @@ NumberVerdict NumberPolicy::judge(std::string_view caller, std::string_view call
   if (!restricts_) return NumberVerdict::accepted;
   if (!allows_length(caller_lengths_, caller.size())) return NumberVerdict::caller_length;
   if (!allows_length(callee_lengths_, callee.size())) return NumberVerdict::callee_length;
-  if (!allow_caller_.empty() && !allow_caller_.has_prefix_of(caller)) {
+  if ((!allow_caller_.empty() && !allow_caller_.has_prefix_of(caller)) ||
+      (!allow_callers_.empty() && !any_has(allow_callers_, caller))) {
     return NumberVerdict::caller_not_allowed;
   }
-  if (deny_caller_.has_prefix_of(caller)) return NumberVerdict::caller_denied;
-  if (!allow_callee_.empty() && !allow_callee_.has_prefix_of(callee)) {
+  if (deny_caller_.has_prefix_of(caller) || any_has(deny_callers_, caller))
+    return NumberVerdict::caller_denied;
+  if ((!allow_callee_.empty() && !allow_callee_.has_prefix_of(callee)) ||
+      (!allow_callees_.empty() && !any_has(allow_callees_, callee))) {
     return NumberVerdict::callee_not_allowed;
   }
-  if (deny_callee_.has_prefix_of(callee)) return NumberVerdict::callee_denied;
+  if (deny_callee_.has_prefix_of(callee) || any_has(deny_callees_, callee))
+    return NumberVerdict::callee_denied;
+  if (!allow_pairs_.empty() && !any_fits(allow_pairs_, caller, callee))
+    return NumberVerdict::pair_not_allowed;
+  if (any_fits(deny_pairs_, caller, callee)) return NumberVerdict::pair_denied;
+  if (!allow_cities_.empty() && !any_fits(allow_cities_, caller, callee))
+    return NumberVerdict::city_not_allowed;
+  if (any_fits(deny_cities_, caller, callee)) return NumberVerdict::city_denied;
   return NumberVerdict::accepted;
 }
 

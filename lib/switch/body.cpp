@@ -490,6 +490,8 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
     upsert(merged.provision.gateway_groups, update.provision.gateway_groups);
     upsert(merged.provision.number_groups, update.provision.number_groups);
     upsert(merged.provision.calendars, update.provision.calendars);
+    upsert(merged.provision.number_transforms, update.provision.number_transforms);
+    upsert(merged.provision.mobile_areas, update.provision.mobile_areas);
     for (AccountConfig& account : merged.provision.accounts) {
       if (const auto known = state_.accounts.state(account.id)) {
         if (known->settings.currency == account.currency) continue;

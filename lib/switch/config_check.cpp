@@ -21,11 +21,14 @@ class Checker {
       vendors_.insert(vendor.id);
     for (const auto& group : config.provision.gateway_groups)
       gateway_groups_.insert(group.id);
+    for (const auto& group : config.provision.number_groups)
+      number_groups_.insert(group.id);
     for (const auto& calendar : config.provision.calendars)
       calendars_.insert(calendar.id);
   }
 
   void run() {
+    check_mobile_areas();
     check_admin();
     check_accounts();
     check_decks();
@@ -40,6 +43,7 @@ class Checker {
       check_group(provision.gateway_groups[i], at("/provision/gateway_groups", i));
     }
     check_quality();
+    check_transforms();
   }
 
  private:
@@ -104,6 +108,17 @@ class Checker {
     known(accounts_, gateway.account, "account", pointer + "/account");
     if (auto policy = NumberPolicy::build(gateway.numbers); !policy)
       fail(pointer, policy.error().message);
+    const NumberGroupRules& groups = gateway.number_groups;
+    known_all(number_groups_, groups.allow_caller, "number group",
+              pointer + "/allow_caller_groups");
+    known_all(number_groups_, groups.deny_caller, "number group", pointer + "/deny_caller_groups");
+    known_all(number_groups_, groups.allow_callee, "number group",
+              pointer + "/allow_callee_groups");
+    known_all(number_groups_, groups.deny_callee, "number group", pointer + "/deny_callee_groups");
+    for (std::size_t i = 0; i < gateway.complete_mobile_areas.size(); ++i) {
+      if (auto chosen = mobile_areas_.choose({gateway.complete_mobile_areas[i]}); !chosen)
+        fail(at(pointer + "/complete_mobile_areas", i), chosen.error().message);
+    }
   }
 
   void known_all(const std::set<std::string>& ids, const std::vector<std::string>& given,
@@ -151,6 +166,21 @@ class Checker {
     }
   }
 
+  /// Before the gateways, which name areas.
+  void check_mobile_areas() {
+    auto areas = MobileAreas::build(config_.provision.mobile_areas);
+    if (areas) {
+      mobile_areas_ = std::move(*areas);
+    } else {
+      fail("/provision/mobile_areas", areas.error().message);
+    }
+  }
+
+  void check_transforms() {
+    const auto transforms = NumberTransforms::build(config_.provision.number_transforms);
+    if (!transforms) fail("/provision/number_transforms", transforms.error().message);
+  }
+
   void check_pool(const CallerPoolConfig& pool, const std::string& pointer) {
     for (const NumberGroup& group : config_.provision.number_groups) {
       if (group.id != pool.numbers) continue;
@@ -184,7 +214,9 @@ class Checker {
   const SwitchConfig& config_;
   std::vector<ConfigError>& errors_;
   const std::size_t reported_;  // errors of the reading, before this check
-  std::set<std::string> accounts_, decks_, customers_, vendors_, gateway_groups_, calendars_;
+  MobileAreas mobile_areas_;
+  std::set<std::string> accounts_, decks_, customers_, vendors_, gateway_groups_, number_groups_,
+      calendars_;
 };
 
 }  // namespace

@@ -350,6 +350,20 @@ void read_addresses(Reader& r, const Json& v, std::vector<GatewayAddress>& addre
   });
 }
 
+void read_pairs(Reader& r, const Json& v, std::vector<NumberPair>& pairs) {
+  r.each(v, [&](const Json& item) {
+    std::string text;
+    if (!r.string(item, text, 80)) return;
+    auto pair = NumberPair::parse(text);
+    if (!pair) {
+      r.fail(pair.error().message);
+    } else {
+      pairs.push_back(std::move(*pair));
+    }
+    if (pairs.size() > 1000) r.fail("more than 1000 pairs");
+  });
+}
+
 /// The keys that both kinds of gateway have.
 template <class G>
 std::vector<Field<G>> gateway_fields() {
@@ -410,6 +424,31 @@ std::vector<Field<G>> gateway_fields() {
        }},
       {"deny_callee_prefixes", "array", "none", "The callee must begin with none of them.",
        [](Reader& r, const Json& v, G& g) { read_prefixes(r, v, g.numbers.deny_callee_prefixes); }},
+      {"allow_caller_groups", "array of ids", "any",
+       "The caller must be in one of these number groups.",
+       [](Reader& r, const Json& v, G& g) { r.strings(v, g.number_groups.allow_caller); }},
+      {"deny_caller_groups", "array of ids", "none", "The caller must be in none of them.",
+       [](Reader& r, const Json& v, G& g) { r.strings(v, g.number_groups.deny_caller); }},
+      {"allow_callee_groups", "array of ids", "any",
+       "The callee must be in one of these number groups.",
+       [](Reader& r, const Json& v, G& g) { r.strings(v, g.number_groups.allow_callee); }},
+      {"deny_callee_groups", "array of ids", "none", "The callee must be in none of them.",
+       [](Reader& r, const Json& v, G& g) { r.strings(v, g.number_groups.deny_callee); }},
+      {"allow_pairs", "array of CALLER:CALLEE prefixes", "any",
+       "Caller and callee must begin as one of these pairs say (N-06).",
+       [](Reader& r, const Json& v, G& g) { read_pairs(r, v, g.numbers.allow_pairs); }},
+      {"deny_pairs", "array of CALLER:CALLEE prefixes", "none", "And as none of these.",
+       [](Reader& r, const Json& v, G& g) { read_pairs(r, v, g.numbers.deny_pairs); }},
+      {"allow_same_city", "array of prefixes", "any",
+       "Caller and callee must begin with the same one of these city codes (N-06).",
+       [](Reader& r, const Json& v, G& g) { read_prefixes(r, v, g.numbers.allow_same_city); }},
+      {"deny_same_city", "array of prefixes", "none", "And not with the same one of these.",
+       [](Reader& r, const Json& v, G& g) { read_prefixes(r, v, g.numbers.deny_same_city); }},
+      {"number_transform", "boolean", "false", "`number_transforms[]` hold for it (N-05).",
+       [](Reader& r, const Json& v, G& g) { r.boolean(v, g.number_transform); }},
+      {"complete_mobile_areas", "array", "[]",
+       "Callees that are mobile numbers of these areas get the area code in front (N-04).",
+       [](Reader& r, const Json& v, G& g) { r.strings(v, g.complete_mobile_areas); }},
       {"calls_per_second", "integer 0..100000", "0",
        "New calls a second; 0: no limit. Too many are refused, `RateLimited` (customer), or go to "
        "the next vendor (R-22).",
@@ -670,6 +709,44 @@ const std::vector<Field<NumberGroup>>& number_group_fields() {
          }
        }},
       {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, G&) { read_memo(r, v); }},
+  };
+  return fields;
+}
+
+void read_number(Reader& r, const Json& v, std::string& number) {
+  if (r.string(v, number, 64) && !is_number(number))
+    r.fail("\"" + number + "\" is no number: 1..32 of 0-9 A-Z a-z + * # _");
+}
+
+const std::vector<Field<NumberTransform>>& number_transform_fields() {
+  using T = NumberTransform;
+  static const std::vector<Field<T>> fields = {
+      {"id", "id", "the number", "Name of the entry.",
+       [](Reader& r, const Json& v, T& t) { read_id(r, v, t.id); }},
+      {"number", "number", "required", "As it is routed and billed (N-05).",
+       [](Reader& r, const Json& v, T& t) { read_number(r, v, t.number); }},
+      {"customer_caller", "number", "none", "A customer's caller that stands for it.",
+       [](Reader& r, const Json& v, T& t) { read_number(r, v, t.customer_caller); }},
+      {"vendor_callee", "number", "none", "What vendors get as callee for it.",
+       [](Reader& r, const Json& v, T& t) { read_number(r, v, t.vendor_callee); }},
+      {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, T&) { read_memo(r, v); }},
+  };
+  return fields;
+}
+
+const std::vector<Field<MobileArea>>& mobile_area_fields() {
+  using A = MobileArea;
+  static const std::vector<Field<A>> fields = {
+      {"id", "id", "the prefix", "Name of the entry.",
+       [](Reader& r, const Json& v, A& a) { read_id(r, v, a.id); }},
+      {"prefix", "number", "required",
+       "Mobile numbers that begin so are at home in the area (N-04).",
+       [](Reader& r, const Json& v, A& a) { read_number(r, v, a.prefix); }},
+      {"area_code", "number", "required", "Goes before the number.",
+       [](Reader& r, const Json& v, A& a) { read_number(r, v, a.area_code); }},
+      {"area", "text", "required", "Name that gateways choose it by.",
+       [](Reader& r, const Json& v, A& a) { r.string(v, a.area, 128); }},
+      {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, A&) { read_memo(r, v); }},
   };
   return fields;
 }
@@ -1144,6 +1221,20 @@ const std::vector<Field<Provision>>& provision_fields() {
        [](Reader& r, const Json& v, Provision& p) {
          read_list(r, v, calendar_fields(), {"id"}, p.calendars);
        }},
+      {"number_transforms", "array", "[]", "Numbers that are called otherwise elsewhere.",
+       [](Reader& r, const Json& v, Provision& p) {
+         read_list(r, v, number_transform_fields(), {"number"}, p.number_transforms);
+         for (NumberTransform& entry : p.number_transforms) {
+           if (entry.id.empty()) entry.id = entry.number;
+         }
+       }},
+      {"mobile_areas", "array", "[]", "Where mobile numbers are at home.",
+       [](Reader& r, const Json& v, Provision& p) {
+         read_list(r, v, mobile_area_fields(), {"prefix", "area_code", "area"}, p.mobile_areas);
+         for (MobileArea& entry : p.mobile_areas) {
+           if (entry.id.empty()) entry.id = entry.prefix;
+         }
+       }},
   };
   return fields;
 }
@@ -1305,6 +1396,8 @@ std::string config_reference_markdown() {
   append_table(page, "`members[]` of a gateway group", member_fields());
   append_table(page, "`number_groups[]`", number_group_fields());
   append_table(page, "`calendars[]`", calendar_fields());
+  append_table(page, "`number_transforms[]`", number_transform_fields());
+  append_table(page, "`mobile_areas[]`", mobile_area_fields());
   return page;
 }
 

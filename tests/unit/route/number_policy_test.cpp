@@ -63,6 +63,59 @@ TEST_CASE("NumberPolicy: a length or prefix out of range is refused with its val
   CHECK(NumberPolicy::build(config).error().message.find("\"4 4\"") != std::string::npos);
 }
 
+TEST_CASE("NumberPolicy: number groups allow and deny exact numbers, deny first (N-06)") {
+  const NumberSet staff = NumberSet::build({"1001", "1002", "1001"}).value();
+  const NumberSet barred = NumberSet::build({"1002"}).value();
+  CHECK(staff.size() == 2);
+  CHECK_FALSE(NumberSet().contains("1001"));
+  NumberPolicyConfig config;
+  config.allow_callers = {NumberSet::build({"9"}).value(), staff};
+  config.deny_callers = {barred};
+  config.deny_callees = {staff};
+  const NumberPolicy policy = NumberPolicy::build(config).value();
+  CHECK(policy.judge("1001", "44") == NumberVerdict::accepted);
+  CHECK(policy.judge("9", "44") == NumberVerdict::accepted);
+  CHECK(policy.judge("10011", "44") == NumberVerdict::caller_not_allowed);
+  CHECK(policy.judge("1002", "44") == NumberVerdict::caller_denied);
+  CHECK(policy.judge("1001", "1002") == NumberVerdict::callee_denied);
+  config = {};
+  config.allow_callees = {staff};
+  CHECK(NumberPolicy::build(config)->judge("", "1001") == NumberVerdict::accepted);
+  CHECK(NumberPolicy::build(config)->judge("", "1003") == NumberVerdict::callee_not_allowed);
+  CHECK_FALSE(NumberSet::build({"1 0"}).ok());
+}
+
+TEST_CASE("NumberPolicy: pairs and cities look at both numbers (N-06)") {
+  NumberPolicyConfig config;
+  config.deny_pairs = {NumberPair::parse("025:010").value(), NumberPair::parse("021:023").value()};
+  NumberPolicy policy = NumberPolicy::build(config).value();
+  CHECK(policy.judge("0251", "0101") == NumberVerdict::pair_denied);
+  CHECK(policy.judge("0211", "0231") == NumberVerdict::pair_denied);
+  CHECK(policy.judge("0251", "0231") == NumberVerdict::accepted);
+  CHECK(policy.judge("0101", "0251") == NumberVerdict::accepted);
+  config = {};
+  config.allow_pairs = {NumberPair::parse("025:").value()};
+  policy = NumberPolicy::build(config).value();
+  CHECK(policy.judge("0251", "1") == NumberVerdict::accepted);
+  CHECK(policy.judge("0101", "1") == NumberVerdict::pair_not_allowed);
+  config = {};
+  config.deny_same_city = {"010", "025"};
+  policy = NumberPolicy::build(config).value();
+  CHECK(policy.judge("0101", "0102") == NumberVerdict::city_denied);
+  CHECK(policy.judge("0101", "0251") == NumberVerdict::accepted);
+  CHECK(policy.judge("0211", "0212") == NumberVerdict::accepted);
+  config = {};
+  config.allow_same_city = {"010"};
+  policy = NumberPolicy::build(config).value();
+  CHECK(policy.judge("0101", "0102") == NumberVerdict::accepted);
+  CHECK(policy.judge("0211", "0212") == NumberVerdict::city_not_allowed);
+  CHECK(NumberPair::parse("025").error().message ==
+        "pair \"025\" had no \":\" between its prefixes");
+  CHECK_FALSE(NumberPair::parse("0-25:1").ok());
+  config.deny_same_city = {""};
+  CHECK_FALSE(NumberPolicy::build(config).ok());
+}
+
 TEST_CASE("PrefixSet: N-06 answers as trying every prefix does") {
   SeededRandom random(3);
   const auto text = [&](std::size_t length) {
