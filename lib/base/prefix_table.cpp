@@ -1,15 +1,59 @@
 #include "base/prefix_table.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <limits>
 
 #include "tandem/values.hpp"
+
+// Layout of PrefixIndex::words_
+//
+// Direct table: numbers of k digits, k < depth, start at word 0, 1, 11, 111, ...; those of depth
+// digits and more follow. An entry is
+//   0 | ranges - 2 (4 bits) | unit (27 bits)   a block of 2..16 ranges at a unit of 16 bytes
+//   0 | 15         (4 bits) | unit (27 bits)   a block of more, the same
+//   1 | length     (3 bits) | value (28 bits)  an answer; the length is at most 6, 7 says: no match
+// Block of n ranges: the lower bounds of all but the first, which is 0; then n answers. Bounds are
+//   smaller than answers in the form that both have here, so that whatever is read behind the
+//   bounds compares as one that is above the number. A block of 64 bytes or less lies in one cache
+//   line, the others in two.
+// Block of more: lines of up to 8 ranges each, as above; in front of them their number and the
+// lower
+//   bounds of all of them but the first, with enough of `above_all` behind to read sixteen words
+//   from any.
 
 namespace tandem {
 namespace {
 
 constexpr unsigned depth_max = 6;
-constexpr unsigned fast_digits_max = 15;  // depth_max + PrefixIndex::tail_digits
+constexpr std::size_t line_words = WordArray::line_words;
+constexpr std::size_t unit_words = 4;
+constexpr unsigned unit_bits = 27;
+constexpr std::uint32_t unit_mask = (1u << unit_bits) - 1;
+constexpr std::uint32_t answer_bit = 0x80000000u;
+constexpr std::uint32_t no_answer = 15u << 28;  // entry: an answer that says: no match
+constexpr std::size_t block_ranges_max = 16;
+constexpr std::uint32_t large_code = 15;
+constexpr std::size_t node_ranges = 8;  // ranges in a line of a large block
+constexpr std::size_t compared_words = 16;
+
+// Words of blocks are compared as signed numbers, which every processor can do with several at
+// once. In that order come first the bounds, 28 bits each, then the answers, then `above_all`.
+constexpr std::uint32_t stored_bound(std::uint32_t tail) noexcept { return tail + 0x80000000u; }
+constexpr std::uint32_t stored_answer(std::uint32_t answer) noexcept {
+  return answer + 0x90000000u;
+}
+constexpr std::uint32_t answer_of(std::uint32_t stored) noexcept { return stored - 0x90000000u; }
+constexpr std::uint32_t above_all = 0x7FFFFFFF;
+// A large block says nodes_word - nodes, which is above every tail as well.
+constexpr std::uint32_t nodes_word = above_all;
+constexpr std::size_t large_header_words(std::size_t nodes) noexcept {
+  const std::size_t words = nodes <= compared_words ? compared_words : nodes + compared_words - 1;
+  return (words + line_words - 1) / line_words * line_words;
+}
+// Behind the largest tail: digits are coded up to 10.
+constexpr std::uint64_t end_of_tails = 0xB000000;
 
 constexpr std::uint32_t pow10(unsigned n) noexcept {
   std::uint32_t power = 1;
@@ -17,72 +61,108 @@ constexpr std::uint32_t pow10(unsigned n) noexcept {
     power *= 10;
   return power;
 }
-constexpr std::uint64_t pow11(unsigned n) noexcept {
-  std::uint64_t power = 1;
-  while (n-- > 0)
-    power *= 11;
-  return power;
-}
 
-// Keeps every offset of a block in 31 bits.
-constexpr std::size_t prefixes_max = 100'000'000;
-
-// Where the numbers of `digits` digits start in the direct table: 0, 1, 11, 111, ...
-constexpr std::uint32_t direct_start(unsigned digits) noexcept { return (pow10(digits) - 1) / 9; }
-
-bool is_digit(char c) noexcept { return static_cast<unsigned char>(c - '0') < 10; }
+// Where the numbers of 0, 1, 2, ... digits start in the direct table.
+constexpr std::array<std::uint32_t, depth_max + 2> direct_starts = [] {
+  std::array<std::uint32_t, depth_max + 2> starts{};
+  for (unsigned digits = 0; digits < starts.size(); ++digits)
+    starts[digits] = (pow10(digits) - 1) / 9;
+  return starts;
+}();
 
 std::uint64_t mixed(std::uint64_t x) noexcept {
   x *= 0x9E3779B97F4A7C15;
   return x ^ x >> 29;
 }
 
+using Four __attribute__((vector_size(16))) = std::int32_t;
+
+Four four_at(const std::uint32_t* words) noexcept {
+  Four four;
+  std::memcpy(&four, words, sizeof four);
+  return four;
+}
+
+// How many of the four times four bounds are above the tail.
+std::uint32_t count_above(Four a, Four b, Four c, Four d, std::int32_t tail) noexcept {
+  const Four tails = {tail, tail, tail, tail};
+  const Four negative = ((a > tails) + (b > tails)) + ((c > tails) + (d > tails));
+  const Four halves = negative + __builtin_shufflevector(negative, negative, 2, 3, 0, 1);
+  const Four all = halves + __builtin_shufflevector(halves, halves, 1, 0, 3, 2);
+  return static_cast<std::uint32_t>(-all[0]);
+}
+
+// The digits of a code as a number.
+std::uint32_t head_of(std::uint64_t code, unsigned digits) noexcept {
+  std::uint32_t head = 0;
+  for (unsigned i = 0; i < digits; ++i)
+    head = head * 10 + static_cast<std::uint32_t>(code >> (60 - 4 * i) & 0xF) - 1;
+  return head;
+}
+
 }  // namespace
 
-std::optional<PrefixMatch<std::uint32_t>> PrefixIndex::find(
+std::uint64_t PrefixIndex::find(std::string_view number) const noexcept {
+  if (words_.empty()) return nothing;
+  const Answer answer = find_digits(number);
+  const std::uint64_t length = answer >> value_bits;
+  if (!others_.empty() && !number.empty() && other_starts_[static_cast<unsigned char>(number[0])]) {
+    const Other* const other = find_other(number);
+    if (other && (answer >= no_match || other->length > length))
+      return std::uint64_t{other->length} << 32 | other->value;
+  }
+  return answer >= no_match ? nothing : length << 32 | (answer & value_max);
+}
+
+[[gnu::always_inline]] inline PrefixIndex::Answer PrefixIndex::find_digits(
     std::string_view number) const noexcept {
-  std::size_t run = 0;
-  const std::size_t run_max = std::min<std::size_t>(number.size(), depth_ + tail_digits);
-  while (run < run_max && is_digit(number[run]))
-    ++run;
-  Answer answer = find_digits(number.substr(0, run));
-  if (!others_.empty()) {
-    const Answer other = find_other(number);
-    if (other.length != no_match && (answer.length == no_match || other.length > answer.length))
-      answer = other;
+  const LeadingDigits digits(number, depth_);
+  const std::uint32_t entry = words_.data()[direct_starts[digits.head_count()] + digits.head()];
+  if (entry & answer_bit) {
+    const Answer answer = entry & ~answer_bit;
+    return entry >= no_answer ? no_match : answer;
   }
-  if (answer.length == no_match) return std::nullopt;
-  return PrefixMatch<std::uint32_t>{answer.value, answer.length};
+  const auto tail = static_cast<std::int32_t>(stored_bound(digits.tail() >> 4));
+  const std::uint32_t* const block = words_.data() + std::size_t{entry & unit_mask} * unit_words;
+  const std::uint32_t code = entry >> unit_bits;
+  if (code == large_code) [[unlikely]]
+    return find_in_large(block, tail);
+
+  // All bounds at once, however many there are: where a smaller block has none left, the first
+  // answers are compared instead, which are above.
+  const std::uint32_t bounds = code + 1;
+  __builtin_prefetch(block + 2 * bounds);
+  const std::uint32_t above = count_above(four_at(block), four_at(block + std::min(4u, bounds)),
+                                          four_at(block + std::min(8u, bounds)),
+                                          four_at(block + std::min(12u, bounds)), tail);
+  return answer_of(block[bounds + (compared_words - above)]);
 }
 
-PrefixIndex::Answer PrefixIndex::find_digits(std::string_view digits) const noexcept {
-  const auto direct_digits = static_cast<unsigned>(std::min<std::size_t>(digits.size(), depth_));
-  std::uint32_t head = 0;
-  for (unsigned i = 0; i < direct_digits; ++i)
-    head = head * 10 + static_cast<std::uint32_t>(digits[i] - '0');
-  const std::uint32_t entry = direct_[direct_start(direct_digits) + head];
-  if (entry & leaf_bit) return answers_[entry & ~leaf_bit];
-
-  std::uint32_t tail = 0;
-  for (std::size_t i = depth_; i < depth_ + tail_digits; ++i) {
-    tail = tail * 11 + (i < digits.size() ? static_cast<std::uint32_t>(digits[i] - '0') + 1 : 0);
+PrefixIndex::Answer PrefixIndex::find_in_large(const std::uint32_t* block,
+                                               std::int32_t tail) const noexcept {
+  const std::uint32_t nodes = nodes_word - block[0];
+  const std::uint32_t* bounds = block;  // the first word is above every tail, as one not used
+  std::uint32_t node = 0;
+  if (nodes > compared_words) {
+    // Halving without a branch on the data. Bounds behind those left are above the tail, too.
+    for (std::uint32_t left = nodes - 1; left > compared_words;) {
+      const std::uint32_t half = left / 2;
+      node += static_cast<std::int32_t>(block[node + half]) <= tail ? half : 0;
+      left -= half;
+    }
+    bounds = block + 1 + node;
   }
-  const std::uint32_t* const block = blocks_.data() + entry;
-  const std::uint32_t n = block[0];
-  const std::uint32_t* const bounds = block + 1;
-  // Number of bounds at or below the tail, halving without a branch on the data.
-  std::uint32_t at = 0;
-  for (std::uint32_t left = n - 1; left > 0;) {
-    const std::uint32_t half = (left + 1) / 2;
-    at += bounds[at + half - 1] <= tail ? half : 0;
-    left -= half;
-  }
-  const std::uint32_t* const values = bounds + (n - 1);
-  const std::uint32_t length_word = values[n + at / 4];
-  return {values[at], static_cast<std::uint8_t>(length_word >> at % 4 * 8)};
+  node += compared_words - count_above(four_at(bounds), four_at(bounds + 4), four_at(bounds + 8),
+                                       four_at(bounds + 12), tail);
+  const std::uint32_t* const line = block + large_header_words(nodes) + node * line_words;
+  constexpr std::size_t line_bounds = node_ranges - 1;
+  const std::uint32_t above =
+      count_above(four_at(line), four_at(line + 4), four_at(line + line_bounds),
+                  four_at(line + line_bounds), tail);
+  return answer_of(line[line_bounds + (compared_words - above)]);
 }
 
-PrefixIndex::Answer PrefixIndex::find_other(std::string_view number) const noexcept {
+const PrefixIndex::Other* PrefixIndex::find_other(std::string_view number) const noexcept {
   const std::size_t longest = std::min(number.size(), prefix_length_max);
   std::uint64_t lengths = other_lengths_ & ((2ULL << longest) - 1);
   while (lengths != 0) {
@@ -91,16 +171,15 @@ PrefixIndex::Answer PrefixIndex::find_other(std::string_view number) const noexc
     const auto found =
         std::lower_bound(others_.begin(), others_.end(), key,
                          [this](const Other& other, auto text) { return text_of(other) < text; });
-    if (found != others_.end() && text_of(*found) == key) return {found->value, found->length};
+    if (found != others_.end() && text_of(*found) == key) return &*found;
     lengths &= ~(1ULL << length);
   }
-  return {};
+  return nullptr;
 }
 
 std::size_t PrefixIndex::memory_bytes() const noexcept {
-  return sizeof *this + direct_.capacity() * sizeof direct_[0] +
-         answers_.capacity() * sizeof answers_[0] + blocks_.capacity() * sizeof blocks_[0] +
-         other_text_.capacity() + others_.capacity() * sizeof others_[0];
+  return sizeof *this + words_.size() * sizeof(std::uint32_t) + other_text_.capacity() +
+         others_.capacity() * sizeof others_[0];
 }
 
 bool PrefixIndex::Builder::insert(std::uint64_t code) {
@@ -131,18 +210,17 @@ Result<void> PrefixIndex::Builder::add(std::string_view prefix, std::uint32_t va
                  "prefix \"" + std::string(prefix.substr(0, 40)) +
                      "\" was not 0..32 characters of 0-9 A-Z a-z + * # _"};
   }
+  if (value > value_max)
+    return Error{ErrorCode::limit, "value " + std::to_string(value) + " of prefix \"" +
+                                       std::string(prefix) + "\" was above 268435455"};
   if (size() >= prefixes_max)
     return Error{ErrorCode::limit, "table had 100000000 prefixes already"};
-  const bool is_fast =
-      prefix.size() <= fast_digits_max && std::all_of(prefix.begin(), prefix.end(), is_digit);
   bool is_new = false;
-  if (is_fast) {
-    std::uint64_t code = 0;
-    for (char c : prefix)
-      code = code * 11 + static_cast<std::uint64_t>(c - '0') + 1;
-    code *= pow11(fast_digits_max - static_cast<unsigned>(prefix.size()));
-    is_new = insert(code);
-    if (is_new) digits_.push_back({code, value, static_cast<std::uint8_t>(prefix.size())});
+  const auto code =
+      prefix.size() <= depth_max + tail_digits ? code_of_digits(prefix) : std::nullopt;
+  if (code) {
+    is_new = insert(*code);
+    if (is_new) digits_.push_back({*code, value, static_cast<std::uint32_t>(prefix.size())});
   } else {
     is_new = others_.emplace(prefix, value).second;
   }
@@ -152,9 +230,10 @@ Result<void> PrefixIndex::Builder::add(std::string_view prefix, std::uint32_t va
   return {};
 }
 
-void PrefixIndex::Builder::append_block(PrefixIndex& index, const Digits* first, const Digits* last,
-                                        Answer outside) {
-  const std::uint64_t end_of_tails = pow11(tail_digits);
+// The ranges of the prefixes below one entry of the direct table, by bound: for each range the
+// longest prefix that holds it.
+void PrefixIndex::Builder::collect_ranges(const Digits* first, const Digits* last, unsigned depth,
+                                          Answer outside) {
   ranges_.clear();
   ranges_.push_back({0, outside});
   const auto emit = [this](std::uint64_t bound, Answer answer) {
@@ -175,27 +254,70 @@ void PrefixIndex::Builder::append_block(PrefixIndex& index, const Digits* first,
       emit(end, open_.empty() ? outside : open_.back().answer);
     }
   };
-  const std::uint64_t tail_unit = pow11(fast_digits_max - index.depth_ - tail_digits);
   for (const Digits* prefix = first; prefix != last; ++prefix) {
-    const std::uint64_t tail = prefix->code / tail_unit % end_of_tails;
+    const std::uint64_t tail = prefix->code << (4 * depth) >> (64 - 4 * tail_digits);
     close_before(tail);
-    const Answer answer{prefix->value, prefix->length};
+    const Answer answer = prefix->length << value_bits | prefix->value;
     emit(tail, answer);
-    open_.push_back({tail + pow11(index.depth_ + tail_digits - prefix->length), answer});
+    // Behind the digit 9, coded 10, comes the next digit of the place before: no number has a code
+    // in between, and a range there would only take room.
+    unsigned place = 4 * (depth + tail_digits - prefix->length);
+    std::uint64_t end = tail + (1ULL << place);
+    for (; place < 4 * (tail_digits - 1) && (end >> place & 0xF) == 11; place += 4)
+      end += 5ULL << place;
+    open_.push_back({end, answer});
   }
   close_before(end_of_tails);
+}
 
-  auto& words = index.blocks_;
-  const std::size_t n = ranges_.size();
-  words.push_back(static_cast<std::uint32_t>(n));
-  for (std::size_t i = 1; i < n; ++i)
-    words.push_back(ranges_[i].bound);
-  for (const Range& range : ranges_)
-    words.push_back(range.answer.value);
-  for (std::size_t i = 0; i < n; ++i) {
-    if (i % 4 == 0) words.push_back(0);
-    words.back() |= static_cast<std::uint32_t>(ranges_[i].answer.length) << i % 4 * 8;
+// Room for a block in blocks_, in as few lines as it needs: what the last line of a block leaves is
+// kept for a smaller one.
+std::size_t PrefixIndex::Builder::place(std::size_t words) {
+  const std::size_t units = (words + unit_words - 1) / unit_words;
+  constexpr std::size_t line_units = line_words / unit_words;
+  for (std::size_t hole = units; hole < line_units; ++hole) {
+    if (holes_[hole].empty()) continue;
+    const std::size_t offset = holes_[hole].back();
+    holes_[hole].pop_back();
+    if (hole > units) holes_[hole - units].push_back(offset + units * unit_words);
+    return offset;
   }
+  const std::size_t offset = blocks_.size();
+  const std::size_t lines = (units + line_units - 1) / line_units;
+  blocks_.resize(offset + lines * line_words, above_all);
+  const std::size_t left = lines * line_units - units;
+  if (left > 0) holes_[left].push_back(offset + units * unit_words);
+  return offset;
+}
+
+// Puts ranges_ into blocks_. Returns the entry for it, with units counted from the first block.
+std::uint32_t PrefixIndex::Builder::append_block() {
+  const auto fill = [this](std::size_t offset, std::size_t answers, const Range* first,
+                           std::size_t count) {
+    std::uint32_t* const words = blocks_.data() + offset;
+    for (std::size_t i = 1; i < count; ++i)
+      words[i - 1] = stored_bound(first[i].bound);
+    for (std::size_t i = 0; i < count; ++i)
+      words[answers + i] = stored_answer(first[i].answer);
+  };
+  const std::size_t n = ranges_.size();
+  if (n <= block_ranges_max) {
+    // Four words are read from the first answer on, also where there are two.
+    const std::size_t offset = place(std::max<std::size_t>(2 * n - 1, n + 3));
+    fill(offset, n - 1, ranges_.data(), n);
+    return static_cast<std::uint32_t>((n - 2) << unit_bits | offset / unit_words);
+  }
+  const std::size_t nodes = (n + node_ranges - 1) / node_ranges;
+  const std::size_t header = large_header_words(nodes);
+  const std::size_t offset = place(header + nodes * line_words);
+  blocks_[offset] = nodes_word - static_cast<std::uint32_t>(nodes);
+  for (std::size_t node = 0; node < nodes; ++node) {
+    const std::size_t first = node * node_ranges;
+    if (node > 0) blocks_[offset + node] = stored_bound(ranges_[first].bound);
+    fill(offset + header + node * line_words, node_ranges - 1, ranges_.data() + first,
+         std::min(node_ranges, n - first));
+  }
+  return static_cast<std::uint32_t>(large_code << unit_bits | offset / unit_words);
 }
 
 PrefixIndex PrefixIndex::Builder::build() {
@@ -207,62 +329,56 @@ PrefixIndex PrefixIndex::Builder::build() {
   while (index.depth_ < depth_max && pow10(index.depth_ + 1) <= 2 * digits_.size())
     ++index.depth_;
   const unsigned depth = index.depth_;
-  index.direct_.assign(direct_start(depth + 1), leaf_bit);
-
-  const auto head_of = [](const Digits& prefix, unsigned length) {
-    std::uint64_t code = prefix.code / pow11(fast_digits_max - length);
-    std::uint32_t head = 0;
-    for (std::uint32_t place = 1; code > 0; code /= 11, place *= 10) {
-      head += static_cast<std::uint32_t>(code % 11 - 1) * place;
-    }
-    return head;
-  };
+  std::vector<std::uint32_t> direct(direct_starts[depth + 1], no_answer);
   for (const Digits& prefix : digits_) {
-    if (prefix.length > depth) continue;
-    index.direct_[direct_start(prefix.length) + head_of(prefix, prefix.length)] =
-        leaf_bit | static_cast<std::uint32_t>(index.answers_.size());
-    index.answers_.push_back({prefix.value, prefix.length});
+    if (prefix.length <= depth)
+      direct[direct_starts[prefix.length] + head_of(prefix.code, prefix.length)] =
+          answer_bit | prefix.length << value_bits | prefix.value;
   }
   for (unsigned length = 1; length <= depth; ++length) {
     for (std::uint32_t head = 0; head < pow10(length); ++head) {
-      std::uint32_t& entry = index.direct_[direct_start(length) + head];
-      if (entry == leaf_bit) entry = index.direct_[direct_start(length - 1) + head / 10];
+      std::uint32_t& entry = direct[direct_starts[length] + head];
+      if (entry == no_answer) entry = direct[direct_starts[length - 1] + head / 10];
     }
   }
+
+  const auto blocks_start = (direct.size() + line_words - 1) / line_words * line_words;
+  std::vector<Digits> group;
   for (auto first = digits_.begin(); first != digits_.end();) {
     if (first->length <= depth) {
       ++first;
       continue;
     }
-    if (first->length > depth + tail_digits) {
-      others_.emplace(text_of(*first), first->value);
-      ++first;
-      continue;
-    }
-    const std::uint64_t group_unit = pow11(fast_digits_max - depth);
-    group_.clear();
+    group.clear();
+    const std::uint64_t head = depth == 0 ? 0 : first->code >> (64 - 4 * depth);
     auto last = first;
-    for (; last != digits_.end() && last->code / group_unit == first->code / group_unit; ++last) {
+    for (; last != digits_.end() && (depth == 0 || last->code >> (64 - 4 * depth) == head);
+         ++last) {
       if (last->length > depth + tail_digits) {
         others_.emplace(text_of(*last), last->value);
-      } else {
-        group_.push_back(*last);
+      } else if (last->length > depth) {
+        group.push_back(*last);
       }
     }
-    std::uint32_t& entry = index.direct_[direct_start(depth) + head_of(*first, depth)];
-    const Answer outside = index.answers_[entry & ~leaf_bit];
-    entry = static_cast<std::uint32_t>(index.blocks_.size());
-    append_block(index, group_.data(), group_.data() + group_.size(), outside);
+    if (!group.empty()) {
+      std::uint32_t& entry = direct[direct_starts[depth] + head_of(first->code, depth)];
+      collect_ranges(group.data(), group.data() + group.size(), depth,
+                     entry >= no_answer ? no_match : entry & ~answer_bit);
+      entry = append_block() + static_cast<std::uint32_t>(blocks_start / unit_words);
+    }
     first = last;
   }
+  index.words_ = WordArray(blocks_start + blocks_.size());
+  std::copy(direct.begin(), direct.end(), index.words_.data());
+  std::copy(blocks_.begin(), blocks_.end(), index.words_.data() + blocks_start);
+
   for (const auto& [text, value] : others_) {
     index.others_.push_back({static_cast<std::uint32_t>(index.other_text_.size()), value,
                              static_cast<std::uint8_t>(text.size())});
     index.other_text_ += text;
     index.other_lengths_ |= 1ULL << text.size();
+    index.other_starts_.set(static_cast<unsigned char>(text[0]));
   }
-  index.answers_.shrink_to_fit();
-  index.blocks_.shrink_to_fit();
   index.others_.shrink_to_fit();
   index.other_text_.shrink_to_fit();
   *this = Builder();
@@ -271,9 +387,8 @@ PrefixIndex PrefixIndex::Builder::build() {
 
 std::string PrefixIndex::Builder::text_of(const Digits& prefix) {
   std::string text(prefix.length, '0');
-  std::uint64_t code = prefix.code / pow11(fast_digits_max - prefix.length);
-  for (auto c = text.rbegin(); c != text.rend(); ++c, code /= 11)
-    *c = static_cast<char>('0' + code % 11 - 1);
+  for (unsigned i = 0; i < prefix.length; ++i)
+    text[i] = static_cast<char>('0' + (prefix.code >> (60 - 4 * i) & 0xF) - 1);
   return text;
 }
 

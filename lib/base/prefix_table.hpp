@@ -1,7 +1,9 @@
 // Longest-prefix match over number prefixes.
 #pragma once
 
+#include <array>
 #include <bit>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -12,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/digits.hpp"
+#include "base/word_array.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem {
@@ -25,114 +29,122 @@ struct PrefixMatch {
   bool operator==(const PrefixMatch&) const = default;
 };
 
-/// The table behind PrefixTable, with 32-bit values.
+/// The table behind PrefixTable, with 28-bit values.
 ///
-/// Numbers that begin with digits go through a table indexed by their first `depth` digits; where
-/// longer prefixes exist below such an entry, it points at a block of sorted ranges over the next
-/// nine digits. Digits are coded as 1..10 and the end of a number as 0, so a number never matches a
-/// prefix longer than itself. Prefixes with other characters, or longer than the nine digits, are
-/// few; they live in a sorted list of their own.
+/// Numbers that begin with digits go through a table indexed by their first `depth` digits. Where
+/// no longer prefixes exist below such an entry, it is the answer; else it names a block of sorted
+/// ranges over the next seven digits. Digits are coded as 1..10 and the end of a number as 0, so a
+/// number never matches a prefix longer than itself. Prefixes with other characters, or longer than
+/// those digits, are few; they live in a sorted list of their own.
+///
+/// What a look-up costs is memory that is not in a cache. So there is one word of the direct table,
+/// then one cache line of a block (two where it has more than eight ranges, asked for together).
+/// Digits are read without a loop, and up to sixteen ranges are compared all, not searched, so that
+/// the processor goes on to the second read without waiting for a guess to be confirmed.
 class PrefixIndex {
  public:
   static constexpr std::size_t prefix_length_max = 32;
+  static constexpr std::uint32_t value_max = (1u << 28) - 1;
   class Builder;
 
-  [[nodiscard]] std::optional<PrefixMatch<std::uint32_t>> find(
-      std::string_view number) const noexcept;
+  /// The longest match in one register, so that a caller in a loop over numbers waits for nothing:
+  /// value + (length << 32), or `nothing`.
+  [[nodiscard]] std::uint64_t find(std::string_view number) const noexcept;
+  static constexpr std::uint64_t nothing = ~std::uint64_t{0};
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] std::size_t memory_bytes() const noexcept;
 
  private:
-  static constexpr std::uint8_t no_match = 0xff;
-  static constexpr std::uint32_t leaf_bit = 0x80000000u;
-  static constexpr unsigned tail_digits = 9;  // 11^9 fits 32 bits
+  static constexpr unsigned tail_digits = 7;  // of four bits each, as values are
 
-  struct Answer {
-    std::uint32_t value = 0;
-    std::uint8_t length = no_match;
-    bool operator==(const Answer&) const = default;
-  };
+  // A value with the length of its prefix in the four bits above it. Tables hold prefixes of at
+  // most 13 digits, so that 14 says: no match.
+  using Answer = std::uint32_t;
+  static constexpr unsigned value_bits = 28;
+  static constexpr Answer no_match = 14u << value_bits;
+
   struct Other {
     std::uint32_t offset;  // into other_text_
     std::uint32_t value;
     std::uint8_t length;
   };
-  [[nodiscard]] Answer find_digits(std::string_view digits) const noexcept;
-  [[nodiscard]] Answer find_other(std::string_view number) const noexcept;
+  [[nodiscard]] Answer find_digits(std::string_view number) const noexcept;
+  [[nodiscard]] Answer find_in_large(const std::uint32_t* block, std::int32_t tail) const noexcept;
+  [[nodiscard]] const Other* find_other(std::string_view number) const noexcept;
   [[nodiscard]] std::string_view text_of(const Other& other) const noexcept {
     return std::string_view(other_text_).substr(other.offset, other.length);
   }
 
   unsigned depth_ = 0;
   std::size_t size_ = 0;
-  // Numbers of k digits, k < depth_, start at (10^k - 1) / 9; those of depth_ digits and more
-  // follow. An element is leaf_bit + index of an answer, or the offset of a block.
-  std::vector<std::uint32_t> direct_{leaf_bit};
-  std::vector<Answer> answers_{Answer{}};
-  // A block: number n of ranges, their n - 1 lower bounds (the first is 0), n values, n lengths of
-  // a byte each.
-  std::vector<std::uint32_t> blocks_;
+  WordArray words_;  // direct table, then blocks; see prefix_table.cpp
   std::string other_text_;
   std::vector<Other> others_;        // sorted by text
   std::uint64_t other_lengths_ = 0;  // bit n: a prefix of n characters is among them
+  std::bitset<256> other_starts_;    // their first characters; few numbers begin with one
 };
 
 /// Collects prefixes, then freezes them. Threading: one thread at a time.
 class PrefixIndex::Builder {
  public:
+  static constexpr std::size_t prefixes_max = 100'000'000;
+
   /// Errors: invalid_argument (more than 32 characters, or one that is none of `0-9 A-Z a-z + * #
-  /// _`), already_exists, limit (100,000,000 prefixes). A failed add() leaves the builder as it
-  /// was.
+  /// _`), already_exists, limit (prefixes_max, or a value above value_max). A failed add() leaves
+  /// the builder as it was.
   Result<void> add(std::string_view prefix, std::uint32_t value);
   [[nodiscard]] std::size_t size() const noexcept { return digits_.size() + others_.size(); }
   [[nodiscard]] PrefixIndex build();  ///< Leaves the builder empty.
 
  private:
   struct Digits {
-    std::uint64_t
-        code;  // digits as 1..10 in base 11, padded with zeros to 15 digits: sorts like the text
+    std::uint64_t code;  // of code_of_digits(): sorts like the text
     std::uint32_t value;
-    std::uint8_t length;
+    std::uint32_t length;
   };
-  [[nodiscard]] bool insert(std::uint64_t code);
   struct Range {
-    std::uint32_t bound;
+    std::uint32_t bound;  // first tail of the range
     Answer answer;
   };
   struct Open {
     std::uint64_t end;  // first tail behind the prefix
     Answer answer;
   };
-  void append_block(PrefixIndex& index, const Digits* first, const Digits* last, Answer outside);
+  [[nodiscard]] bool insert(std::uint64_t code);
   [[nodiscard]] static std::string text_of(const Digits& prefix);
+  void collect_ranges(const Digits* first, const Digits* last, unsigned depth, Answer outside);
+  [[nodiscard]] std::uint32_t append_block();
+  [[nodiscard]] std::size_t place(std::size_t words);
 
   std::vector<Digits> digits_;
   std::map<std::string, std::uint32_t, std::less<>> others_;
   std::vector<std::uint64_t> seen_;  // open addressing over codes plus one; 0 is free
   std::size_t seen_count_ = 0;
   // Scratch of build(), kept from block to block.
-  std::vector<Digits> group_;
-  std::vector<Range> ranges_;
+  std::vector<std::uint32_t> blocks_;
+  std::array<std::vector<std::size_t>, 4> holes_;  // offsets of 1, 2 and 3 free units in a line
+  std::vector<Range> ranges_;                      // of one block
   std::vector<Open> open_;
 };
 
-/// Longest-prefix table from number prefixes (0..32 characters of R-01) to small values. The empty
-/// prefix matches every number.
+/// Longest-prefix table from number prefixes (0..32 characters of R-01) to values of 28 bits. The
+/// empty prefix matches every number.
 ///
-/// Threading: immutable; any number of threads may call it at once.
-/// Cost at a million prefixes: about 14 bytes a prefix, two dependent memory reads a look-up.
+/// Threading: immutable; any number of threads may call it at once. Moved, not copied.
+/// Cost at a million prefixes: 14 to 20 bytes a prefix, two dependent memory reads a look-up.
 template <class Value = std::uint32_t>
 class PrefixTable {
   static_assert(std::is_trivially_copyable_v<Value> && sizeof(Value) == sizeof(std::uint32_t));
 
  public:
   using Match = PrefixMatch<Value>;
+  static constexpr std::uint32_t value_max = PrefixIndex::value_max;  ///< Largest value, as bits.
 
   /// Collects prefixes, then freezes them. Threading: one thread at a time.
   class Builder {
    public:
-    /// Errors: invalid_argument, already_exists, limit. A failed add() leaves the builder as it
-    /// was.
+    /// Errors: invalid_argument, already_exists, limit (a value above value_max, too many
+    /// prefixes). A failed add() leaves the builder as it was.
     Result<void> add(std::string_view prefix, Value value) {
       return index_.add(prefix, std::bit_cast<std::uint32_t>(value));
     }
@@ -150,9 +162,10 @@ class PrefixTable {
   /// The longest prefix that `number` starts with. Characters that no prefix may have match
   /// nothing.
   [[nodiscard]] std::optional<Match> find(std::string_view number) const noexcept {
-    const auto found = index_.find(number);
-    if (!found) return std::nullopt;
-    return Match{std::bit_cast<Value>(found->value), found->prefix_length};
+    const std::uint64_t found = index_.find(number);
+    if (found == PrefixIndex::nothing) return std::nullopt;
+    return Match{std::bit_cast<Value>(static_cast<std::uint32_t>(found)),
+                 static_cast<std::uint8_t>(found >> 32)};
   }
 
   /// Calls `fn(Match)` for every prefix that `number` starts with, the longest first. When `fn`

@@ -12,8 +12,9 @@ namespace {
 
 // Marks the value of a prefix that has one rate and that rate is valid for ever: nearly all of
 // them. Else the value is the index of the prefix's latest rate, its earlier ones lie before it.
-constexpr std::uint32_t always_valid_bit = 0x8000'0000u;
-static_assert(RateDeck::rates_max < always_valid_bit);
+constexpr std::uint32_t always_valid_bit = 1u << 27;
+static_assert(RateDeck::rates_max < always_valid_bit &&
+              2 * always_valid_bit - 1 <= PrefixTable<std::uint32_t>::value_max);
 
 bool is_always_valid(const Rate& rate) noexcept {
   return rate.valid_from_us == 0 && rate.valid_until_us == 0;

@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tandem/clock.hpp"
@@ -39,7 +41,7 @@ void add_random(Oracle& oracle, SeededRandom& random, std::size_t length, const 
   std::string prefix;
   for (std::size_t i = 0; i < length; ++i)
     prefix += alphabet[random.below(letters)];
-  oracle.emplace(prefix, static_cast<std::uint32_t>(random.next()));
+  oracle.emplace(prefix, static_cast<std::uint32_t>(random.next() & Table::value_max));
 }
 
 // Compares `lookups` numbers: extensions, truncations, neighbours of prefixes, and random ones.
@@ -194,9 +196,144 @@ TEST_CASE("PrefixTable: agrees with the naive oracle on letters, signs and all l
     for (int i = 0; i < 2'000; ++i) {
       add_random(oracle, random, random.below(33), "0123456789", 10);
       add_random(oracle, random, random.below(5), "01#*+_aZ", 8);
+      add_random(oracle, random, random.below(18), "000000a", 7);
     }
     CHECK(differences(oracle, build(oracle), random, 13'000, true) == 0);
   }
+}
+
+// Sanitizers make a look-up some thirty times slower.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr unsigned exhaustive_digits = 4;
+#else
+constexpr unsigned exhaustive_digits = 6;
+#endif
+
+TEST_CASE("PrefixTable: agrees with the naive oracle on every number of six digits below a stem") {
+  // For each number of `exhaustive_digits` digits and less below the stem, the oracle writes down
+  // which prefix is the longest: one prefix after the other, shorter ones first.
+  struct Expected {
+    std::uint32_t value = 0;
+    std::uint8_t length = 0xff;
+  };
+  std::uint32_t power = 1;
+  for (unsigned i = 0; i < exhaustive_digits; ++i)
+    power *= 10;
+  SeededRandom random(11);
+  std::size_t looked_up = 0;
+  for (const std::string stem : {"", "44207", "4420790", "4420790018"}) {
+    for (const std::size_t wanted_prefixes : {30u, 2'000u, 60'000u}) {
+      std::vector<std::pair<std::string, std::uint32_t>> prefixes;
+      Table::Builder builder;
+      const std::size_t tries = std::min<std::size_t>(wanted_prefixes, power / 4);
+      for (std::size_t i = 0; i < tries; ++i) {
+        std::string prefix = stem;
+        for (auto more = random.below(exhaustive_digits + 1); more > 0; --more)
+          prefix += static_cast<char>('0' + random.below(10));
+        // Few values, so that neighbours are often equal.
+        const auto value = static_cast<std::uint32_t>(random.below(3));
+        if (builder.add(prefix, value)) prefixes.emplace_back(prefix, value);
+      }
+      std::sort(prefixes.begin(), prefixes.end(),
+                [](const auto& a, const auto& b) { return a.first.size() < b.first.size(); });
+      const Table table = builder.build();
+      // expected[k]: numbers of k digits below the stem.
+      std::vector<std::vector<Expected>> expected(exhaustive_digits + 1);
+      std::uint32_t count = 1;
+      for (auto& numbers : expected) {
+        numbers.resize(count);
+        count *= 10;
+      }
+      for (const auto& [prefix, value] : prefixes) {
+        const auto below = static_cast<unsigned>(prefix.size() - stem.size());
+        std::uint32_t first = 0;
+        for (const char c : prefix.substr(stem.size()))
+          first = first * 10 + static_cast<std::uint32_t>(c - '0');
+        std::uint32_t width = 1;
+        for (unsigned k = below; k <= exhaustive_digits; ++k) {
+          std::fill_n(expected[k].begin() + first * width, width,
+                      Expected{value, static_cast<std::uint8_t>(prefix.size())});
+          width *= 10;
+        }
+      }
+      std::size_t differing = 0;
+      for (unsigned k = 0; k <= exhaustive_digits; ++k) {
+        std::string number = stem + std::string(k, '0');
+        for (const Expected& wanted : expected[k]) {
+          const auto found = table.find(number);
+          const bool is_equal =
+              wanted.length == 0xff ? !found : found == Table::Match{wanted.value, wanted.length};
+          if (!is_equal) ++differing;
+          for (std::size_t i = number.size(); i-- > stem.size();) {
+            if (number[i] != '9') {
+              ++number[i];
+              break;
+            }
+            number[i] = '0';
+          }
+        }
+        looked_up += expected[k].size();
+      }
+      CAPTURE(stem);
+      CAPTURE(wanted_prefixes);
+      CHECK(differing == 0);
+    }
+  }
+  if (exhaustive_digits == 6) CHECK(looked_up > 10'000'000);
+}
+
+TEST_CASE("PrefixTable: blocks of every number of ranges agree with the naive oracle") {
+  SeededRandom random(13);
+  std::size_t differing = 0;
+  // One entry of the direct table holds them all: blocks grow from two ranges to many lines.
+  for (std::size_t size = 1; size <= 400; size += size < 40 ? 1 : 13) {
+    Oracle oracle;
+    while (oracle.size() < size) {
+      std::string prefix = "1";
+      for (auto more = 1 + random.below(6); more > 0; --more)
+        prefix += static_cast<char>('0' + random.below(10));
+      oracle.emplace(prefix, static_cast<std::uint32_t>(random.below(Table::value_max)));
+    }
+    differing += differences(oracle, build(oracle), random, 3'000, false);
+  }
+  CHECK(differing == 0);
+}
+
+TEST_CASE("PrefixTable: a number is read no further than its end, whatever its length") {
+  const Oracle oracle{{"", 1}, {"123", 2}, {"12345678", 3}, {"1234567890123", 4}};
+  const Table table = build(oracle);
+  const std::string digits = "12345678901234567890123456789012";
+  for (std::size_t length = 0; length <= digits.size(); ++length) {
+    // Exactly this long, so that a sanitizer sees a read behind it; and followed by more digits.
+    const std::vector<char> alone(digits.begin(),
+                                  digits.begin() + static_cast<std::ptrdiff_t>(length));
+    const auto wanted = naive(oracle, std::string_view(digits).substr(0, length), 1).front();
+    CHECK(table.find({alone.data(), alone.size()}) == wanted);
+    CHECK(table.find(std::string_view(digits).substr(0, length)) == wanted);
+  }
+  // Every character is judged alone: none of them makes its neighbours look like digits.
+  for (int c = 0; c < 256; ++c) {
+    for (std::size_t at = 0; at < 14; ++at) {
+      std::string number = digits.substr(0, 14);
+      number[at] = static_cast<char>(c);
+      CHECK(table.find(number) == naive(oracle, number, 1).front());
+    }
+  }
+}
+
+TEST_CASE("PrefixTable: a value that needs more than 28 bits is refused") {
+  Table::Builder builder;
+  CHECK(builder.add("44", Table::value_max));
+  CHECK(builder.add("4", Table::value_max));
+  CHECK(builder.add("#", Table::value_max));
+  CHECK(builder.add("45", Table::value_max + 1).error().code == ErrorCode::limit);
+  CHECK(builder.add("*", 0xFFFFFFFF).error().code == ErrorCode::limit);
+  CHECK(builder.size() == 3);
+  const Table table = builder.build();
+  CHECK(table.find("441")->value == Table::value_max);
+  CHECK(table.find("4")->value == Table::value_max);
+  CHECK(table.find("#1")->value == Table::value_max);
+  CHECK_FALSE(table.find("5"));
 }
 
 TEST_CASE("PrefixTable: 300,000 prefixes cost at most 20 bytes each and small tables stay small") {
