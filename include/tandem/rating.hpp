@@ -47,9 +47,10 @@ inline constexpr std::size_t rate_sections_max = 16;  ///< Most sections of one 
 inline constexpr std::int64_t rated_time_max_s = 1'000'000'000;
 
 /// Price of calls to the numbers that start with `prefix` (B-05).
-struct Rate {
-  std::string prefix;       ///< 0..32 characters of a number (R-01). Empty matches every number.
-  std::string area;         ///< For people; at most 128 bytes.
+///
+/// A deck has hundreds of thousands of these and calls come for any of them: what rating a call
+/// reads stands first and fills one cache line.
+struct alignas(64) Rate {
   Amount price;             ///< Of `per_s` seconds, >= 0.
   std::int64_t per_s = 60;  ///< 1..rate_period_max_s.
   std::int64_t first_s =
@@ -59,9 +60,11 @@ struct Rate {
   Amount minimum;       ///< Least charge, connection fee included, of a call with billed seconds.
   bool locked = false;  ///< Matching calls are refused; they do not fall to a shorter prefix.
   CallLevel call_level = CallLevel::none;  ///< Least level of the source.
+  std::vector<RateSection> sections;  ///< Used once in this order, then steps of next_s follow.
   std::int64_t valid_from_us = 0;     ///< Inclusive, microseconds since 1970 UTC; 0: always was.
   std::int64_t valid_until_us = 0;    ///< Exclusive; 0: without end.
-  std::vector<RateSection> sections;  ///< Used once in this order, then steps of next_s follow.
+  std::string prefix;  ///< 0..32 characters of a number (R-01). Empty matches every number.
+  std::string area;    ///< For people; at most 128 bytes.
   bool operator==(const Rate&) const = default;
 };
 

@@ -27,7 +27,7 @@ namespace tandem {
 namespace {
 
 constexpr unsigned depth_max = 6;
-constexpr std::size_t line_words = WordArray::line_words;
+constexpr std::size_t line_words = 16;
 constexpr std::size_t unit_words = 4;
 constexpr unsigned unit_bits = 27;
 constexpr std::uint32_t unit_mask = (1u << unit_bits) - 1;
@@ -368,9 +368,10 @@ PrefixIndex PrefixIndex::Builder::build() {
     }
     first = last;
   }
-  index.words_ = WordArray(blocks_start + blocks_.size());
-  std::copy(direct.begin(), direct.end(), index.words_.data());
-  std::copy(blocks_.begin(), blocks_.end(), index.words_.data() + blocks_start);
+  index.words_.reserve(blocks_start + blocks_.size());
+  index.words_.assign(direct.begin(), direct.end());
+  index.words_.resize(blocks_start);
+  index.words_.insert(index.words_.end(), blocks_.begin(), blocks_.end());
 
   for (const auto& [text, value] : others_) {
     index.others_.push_back({static_cast<std::uint32_t>(index.other_text_.size()), value,

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "base/digits.hpp"
-#include "base/word_array.hpp"
+#include "base/large_allocator.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem {
@@ -77,7 +77,8 @@ class PrefixIndex {
 
   unsigned depth_ = 0;
   std::size_t size_ = 0;
-  WordArray words_;  // direct table, then blocks; see prefix_table.cpp
+  std::vector<std::uint32_t, LargeAllocator<std::uint32_t>>
+      words_;  // direct table, then blocks; see prefix_table.cpp
   std::string other_text_;
   std::vector<Other> others_;        // sorted by text
   std::uint64_t other_lengths_ = 0;  // bit n: a prefix of n characters is among them
@@ -130,7 +131,7 @@ class PrefixIndex::Builder {
 /// Longest-prefix table from number prefixes (0..32 characters of R-01) to values of 28 bits. The
 /// empty prefix matches every number.
 ///
-/// Threading: immutable; any number of threads may call it at once. Moved, not copied.
+/// Threading: immutable; any number of threads may call it at once.
 /// Cost at a million prefixes: 14 to 20 bytes a prefix, two dependent memory reads a look-up.
 template <class Value = std::uint32_t>
 class PrefixTable {

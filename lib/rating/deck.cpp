@@ -4,6 +4,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/large_allocator.hpp"
 #include "base/prefix_table.hpp"
 #include "tandem/rating.hpp"
 
@@ -35,9 +36,11 @@ const std::string no_text;
 }  // namespace
 
 struct RateDeck::Body {
+  using Rates = std::vector<Rate, LargeAllocator<Rate>>;
+
   std::string id;
   std::string currency;
-  std::vector<Rate> rates;  // by prefix, then valid_from_us, once frozen
+  Rates rates;  // by prefix, then valid_from_us, once frozen
   PrefixTable<std::uint32_t> index;
   std::unordered_set<std::string> seen;  // prefix and valid_from_us; empty once frozen
 };
@@ -47,7 +50,7 @@ RateDeck::RateDeck(std::shared_ptr<const Body> body) noexcept : body_(std::move(
 RateMatch RateDeck::find(std::string_view callee, std::int64_t at_us,
                          CallLevel level) const noexcept {
   if (!body_) return {};
-  const std::vector<Rate>& rates = body_->rates;
+  const Body::Rates& rates = body_->rates;
   const auto longest = body_->index.find(callee);
   if (!longest) return {};
   if ((longest->value & always_valid_bit) != 0)
@@ -101,12 +104,14 @@ Result<RateDeck> RateDeck::Builder::build() {
   body_->id = body->id;
   body_->currency = body->currency;
   body->seen = {};
-  std::vector<Rate>& rates = body->rates;
+  Body::Rates& rates = body->rates;
   std::sort(rates.begin(), rates.end(), [](const Rate& a, const Rate& b) {
     const int order = a.prefix.compare(b.prefix);
     return order != 0 ? order < 0 : a.valid_from_us < b.valid_from_us;
   });
   rates.shrink_to_fit();
+  for (Rate& rate : rates)
+    rate.sections.shrink_to_fit();  // see has_sections()
   PrefixTable<std::uint32_t>::Builder index;
   for (std::size_t first = 0, last = 0; first < rates.size(); first = last + 1) {
     last = first;

@@ -29,10 +29,9 @@ std::optional<Amount> to_amount(Wide units) noexcept {
 }
 
 constexpr std::uint64_t quantum_of_precision(int precision) noexcept {
-  std::uint64_t quantum = 1;
-  for (int decimals = precision; decimals < 8; ++decimals)
-    quantum *= 10;
-  return quantum;
+  constexpr std::uint64_t quanta[] = {100'000'000, 10'000'000, 1'000'000, 100'000, 10'000,
+                                      1'000,       100,        10,        1};
+  return quanta[precision];
 }
 
 std::optional<Amount> up_to_unit(Amount fee, Amount unit) noexcept {
@@ -70,6 +69,7 @@ void record(std::vector<ChargeStep>& steps, ChargeStep::Kind kind, Amount amount
 }  // namespace
 
 void ExactSum::add(Wide numerator, std::uint64_t denominator) noexcept {
+  if (numerator_ == 0) denominator_ = denominator;  // nothing has whatever denominator is asked for
   if (denominator != denominator_ && numerator != 0) {
     const std::uint64_t common = std::gcd(denominator_, denominator);
     const std::uint64_t scale_sum = denominator / common;

@@ -25,10 +25,16 @@ struct Stretch {
   bool is_flat;        ///< The price is due once, whatever part of the stretch is used.
 };
 
+/// A vector without elements that never had any has no memory either. Asking for that first reads
+/// only the part of a rate that charging reads anyway.
+inline bool has_sections(const Rate& rate) noexcept {
+  return rate.sections.data() != nullptr && !rate.sections.empty();
+}
+
 /// Gives the stretches of a rate in order of use to `take`, until it says false.
 template <class Take>
 void for_each_stretch(const Rate& rate, Take&& take) {
-  if (rate.sections.empty()) {
+  if (!has_sections(rate)) {
     if (!take(Stretch{ChargeStep::Kind::first, rate.first_s, rate.first_s, rate.price.units(),
                       rate.per_s, false}))
       return;

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/large_allocator.hpp"
+
 namespace tandem::route {
 
 /// The texts of prefixes by id, one after the other in one string.
@@ -32,13 +34,15 @@ class PrefixTexts {
   std::vector<std::size_t> ends_;
 };
 
-/// Gives each distinct prefix the next id. Prefixes of up to 15 digits, all but a handful of any
-/// deck, are looked up as integers in one flat table: ten million rows cost a few hundred
-/// milliseconds. Threading: one thread at a time.
+/// Gives each distinct prefix the next id. Prefixes of up to 16 digits, all but a handful of any
+/// deck, are looked up as integers in one flat table. It is larger than the caches and rows come in
+/// no order it knows; so prefixes are taken in batches, and the memory of a whole batch is asked
+/// for before the first is looked up. Threading: one thread at a time.
 class PrefixIds {
  public:
-  /// `prefix`: 0..32 characters of R-01.
-  std::uint32_t id_of(std::string_view prefix);
+  /// The ids of `prefixes`, each 0..32 characters of R-01, in their order.
+  [[nodiscard]] std::vector<std::uint32_t> ids_of(const std::vector<std::string>& prefixes);
+  [[nodiscard]] std::size_t size() const noexcept { return texts_.size(); }
   /// Leaves it empty.
   [[nodiscard]] PrefixTexts take_texts() {
     slots_.clear();
@@ -52,12 +56,16 @@ class PrefixIds {
     std::uint64_t key = 0;  // 0: free.
     std::uint32_t id = 0;
   };
+  [[nodiscard]] std::size_t home_of(std::uint64_t key) const noexcept {
+    return (key * 0x9E3779B97F4A7C15ULL >> 20) & (slots_.size() - 1);
+  }
   [[nodiscard]] std::size_t slot_of(std::uint64_t key) const noexcept;
+  std::uint32_t id_of(std::string_view prefix, std::uint64_t key);
   void grow();
   std::uint32_t append(std::string_view prefix);
 
   PrefixTexts texts_;
-  std::vector<Slot> slots_;  // A power of two, at most half full.
+  std::vector<Slot, LargeAllocator<Slot>> slots_;  // A power of two, at most half full.
   std::size_t used_ = 0;
   std::unordered_map<std::string, std::uint32_t> others_;
 };

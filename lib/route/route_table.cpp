@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/digits.hpp"
+#include "base/large_allocator.hpp"
 #include "base/prefix_table.hpp"
 #include "route/choice.hpp"
 #include "route/prefix_ids.hpp"
@@ -19,6 +21,7 @@ namespace {
 
 constexpr std::size_t name_length_max = 255;
 constexpr std::size_t rows_max = 1u << 31;
+constexpr std::size_t prefixes_max = PrefixIndex::Builder::prefixes_max;
 
 struct TextHash {
   using is_transparent = void;
@@ -162,9 +165,9 @@ struct RouteTable::Body {
   std::vector<Vendor> vendors;
   CustomerIds customers;
   PrefixTable<std::uint32_t> prefixes;
-  std::vector<Prefix> prefix_sets;  // By prefix id.
-  route::PrefixTexts texts;         // By prefix id.
-  std::vector<std::uint32_t> sets;
+  std::vector<Prefix, LargeAllocator<Prefix>> prefix_sets;  // By prefix id.
+  route::PrefixTexts texts;                                 // By prefix id.
+  std::vector<std::uint32_t, LargeAllocator<std::uint32_t>> sets;
   std::size_t rotation_slots = 0;
   std::size_t rows = 0;
   bool has_protect = false;
@@ -485,10 +488,19 @@ void RouteTable::Body::freeze(const std::vector<std::vector<std::uint32_t>>& ven
       ++begin[id + 1];
   }
   std::partial_sum(begin.begin(), begin.end(), begin.begin());
-  std::vector<std::uint32_t> dealt(begin.back());
+  std::vector<std::uint32_t, LargeAllocator<std::uint32_t>> dealt(begin.back());
   std::vector<std::uint32_t> end(begin.begin(), begin.end() - 1);
   for (std::uint32_t gateway : visit) {
-    for (std::uint32_t id : vendor_prefixes[gateway]) {
+    const std::vector<std::uint32_t>& ids = vendor_prefixes[gateway];
+    // Prefixes lie in any order, so that each row is dealt to memory that no cache holds, and where
+    // that is stands in memory that may not be either: both are asked for some rows ahead.
+    constexpr std::size_t rows_ahead = 16;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (i + 2 * rows_ahead < ids.size()) {
+        __builtin_prefetch(&end[ids[i + 2 * rows_ahead]]);
+        __builtin_prefetch(dealt.data() + end[ids[i + rows_ahead]]);
+      }
+      const std::uint32_t id = ids[i];
       const bool is_repeated = end[id] > begin[id] && dealt[end[id] - 1] == gateway;
       if (!is_repeated) dealt[end[id]++] = gateway;
     }
@@ -662,7 +674,8 @@ Result<void> RouteTable::Builder::add(VendorRoute vendor) {
     return Error{numbers.error().code, "numbers" + of_gateway() + ": " + numbers.error().message};
   }
   for (const std::string& prefix : vendor.prefixes) {
-    if (!prefix.empty() && !is_number(prefix)) {
+    const bool is_digits = code_of_digits(prefix).has_value();  // faster, and true of nearly all
+    if (!is_digits && !is_number(prefix)) {
       return invalid("prefix \"" + prefix + "\"" + of_gateway() +
                      " was not 0..32 characters of 0-9 A-Z a-z + * # _");
     }
@@ -673,15 +686,16 @@ Result<void> RouteTable::Builder::add(VendorRoute vendor) {
     return Error{ErrorCode::limit,
                  "prefixes" + of_gateway() + " made the table larger than 2147483648 rows"};
   }
+  if (vendor.prefixes.size() > prefixes_max - std::min(prefixes_max, draft.ids.size())) {
+    return Error{ErrorCode::limit, "prefixes" + of_gateway() +
+                                       " could make the table larger than 100000000 prefixes"};
+  }
   if (!draft.names.insert(vendor.gateway).second) {
     return Error{ErrorCode::already_exists, "gateway \"" + vendor.gateway + "\" was added before"};
   }
 
   draft.rows += vendor.prefixes.size();
-  std::vector<std::uint32_t>& ids = draft.vendor_prefixes.emplace_back();
-  ids.reserve(vendor.prefixes.size());
-  for (const std::string& prefix : vendor.prefixes)
-    ids.push_back(draft.ids.id_of(prefix));
+  draft.vendor_prefixes.push_back(draft.ids.ids_of(vendor.prefixes));
 
   Body& body = *draft.body;
   VendorFacts facts{};
