@@ -158,8 +158,15 @@ struct RouteTable::Body {
     std::uint32_t rotation;  // First slot of RouteRotation; a slot for each crowded group.
   };
   // A set: number of vendors, number of crowded groups, vendors. A group is a run of equal
-  // priority; it is crowded when it has two or more, so that whose turn it is matters.
+  // priority; it is crowded when it has two or more, so that whose turn it is matters. Sets begin
+  // at a multiple of set_unit words, so that a header and the first vendors lie in one cache line.
   static constexpr std::size_t set_header = 2;
+  static constexpr std::size_t set_unit = 4;
+  // Values of the prefix table: the id of a prefix; or, where no group is crowded and so no turn is
+  // taken, this bit and the unit of its set, which saves a look-up the way over `prefix_sets`.
+  static constexpr std::uint32_t set_bit = 1u << 27;
+  static_assert(prefixes_max <= set_bit &&
+                2 * set_bit - 1 <= PrefixTable<std::uint32_t>::value_max);
 
   std::vector<VendorFacts> facts;
   std::vector<Vendor> vendors;
@@ -172,6 +179,12 @@ struct RouteTable::Body {
   std::size_t rows = 0;
   bool has_protect = false;
 
+  /// What a value of the prefix table stands for.
+  [[nodiscard]] Prefix prefix_at(std::uint32_t value) const noexcept {
+    if ((value & set_bit) != 0)
+      return {static_cast<std::uint32_t>((value & ~set_bit) * set_unit), 0};
+    return prefix_sets[value];
+  }
   [[nodiscard]] std::span<const std::uint32_t> members(std::uint32_t set) const noexcept {
     return {sets.data() + set + set_header, sets[set]};
   }
@@ -295,8 +308,8 @@ std::size_t RouteTable::Body::order(const RouteQuery& query, std::span<RouteCand
   prefixes.for_each_match(query.called, [&](const auto& match) -> bool {
     bool has_expiration = false;
     const std::size_t level = count;
-    for_each_group(prefix_sets[match.value], [&](std::span<const std::uint32_t> group,
-                                                 std::optional<std::uint32_t> slot) {
+    for_each_group(prefix_at(match.value), [&](std::span<const std::uint32_t> group,
+                                               std::optional<std::uint32_t> slot) {
       const std::size_t start = count;
       const auto size = static_cast<std::uint32_t>(group.size());
       std::atomic<std::uint32_t>* const turn =
@@ -537,6 +550,7 @@ void RouteTable::Body::freeze(const std::vector<std::vector<std::uint32_t>>& ven
       at = (at + 1) & (shared.size() - 1);
     }
     if (shared[at] == 0) {
+      sets.resize((sets.size() + set_unit - 1) / set_unit * set_unit);
       const auto offset = static_cast<std::uint32_t>(sets.size());
       sets.push_back(static_cast<std::uint32_t>(set.size()));
       sets.push_back(0);
@@ -553,8 +567,10 @@ void RouteTable::Body::freeze(const std::vector<std::vector<std::uint32_t>>& ven
     const std::uint32_t offset = shared[at] - 1;
     prefix_sets.push_back({offset, static_cast<std::uint32_t>(rotation_slots)});
     rotation_slots += sets[offset + 1];
-    // Validated and distinct: the ids were given by PrefixIds.
-    (void)table.add(texts[id], id);
+    const bool takes_turns = sets[offset + 1] != 0;
+    const std::uint32_t unit = offset / set_unit;
+    // Validated and distinct, and no more of them than fit: add() saw to that.
+    (void)table.add(texts[id], takes_turns || unit >= set_bit ? id : set_bit | unit);
   }
   sets.shrink_to_fit();
   prefixes = table.build();
@@ -619,7 +635,7 @@ RouteRotation::RouteRotation(const RouteTable& table, const RouteTable& previous
     const auto found = before.prefixes.find(now.texts[id]);
     if (!found || found->prefix_length != now.texts[id].size()) continue;
 
-    before.for_each_group(before.prefix_sets[found->value], [&](auto old_group, auto old_slot) {
+    before.for_each_group(before.prefix_at(found->value), [&](auto old_group, auto old_slot) {
       const std::uint32_t turn =
           old_slot ? previous.turns_[*old_slot].load(std::memory_order_relaxed) : 0;
       if (turn == 0) return true;
