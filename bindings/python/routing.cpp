@@ -20,6 +20,12 @@ struct Table {
   RouteRotation rotation;
 };
 
+/// Exact numbers as one set; none: no restriction.
+std::vector<NumberSet> number_sets(const std::vector<std::string>& numbers) {
+  if (numbers.empty()) return {};
+  return {take(NumberSet::build(numbers))};
+}
+
 /// Loads by gateway name, as a Python host has them. A copy, so that no lock is needed.
 class NamedLoad final : public LineLoad {
  public:
@@ -147,19 +153,46 @@ void bind_routing(py::module_& m) {
       .def_property_readonly("text", [](const RewriteRules& r) { return std::string(r.text()); });
 
   py::class_<NumberPolicyConfig>(m, "NumberPolicy")
-      .def(
-          py::init([](std::vector<int> caller_lengths, std::vector<int> callee_lengths,
-                      std::vector<std::string> allow_caller, std::vector<std::string> deny_caller,
-                      std::vector<std::string> allow_callee, std::vector<std::string> deny_callee) {
-            NumberPolicyConfig config{std::move(caller_lengths), std::move(callee_lengths),
-                                      std::move(allow_caller),   std::move(deny_caller),
-                                      std::move(allow_callee),   std::move(deny_callee)};
-            (void)take(NumberPolicy::build(config));  // the check is now, not where it is used
-            return config;
-          }),
-          py::kw_only(), "caller_lengths"_a = py::list(), "callee_lengths"_a = py::list(),
-          "allow_caller_prefixes"_a = py::list(), "deny_caller_prefixes"_a = py::list(),
-          "allow_callee_prefixes"_a = py::list(), "deny_callee_prefixes"_a = py::list())
+      .def(py::init([](std::vector<int> caller_lengths, std::vector<int> callee_lengths,
+                       std::vector<std::string> allow_caller_prefixes,
+                       std::vector<std::string> deny_caller_prefixes,
+                       std::vector<std::string> allow_callee_prefixes,
+                       std::vector<std::string> deny_callee_prefixes,
+                       const std::vector<std::string>& allow_callers,
+                       const std::vector<std::string>& deny_callers,
+                       const std::vector<std::string>& allow_callees,
+                       const std::vector<std::string>& deny_callees,
+                       const std::vector<std::string>& allow_pairs,
+                       const std::vector<std::string>& deny_pairs,
+                       std::vector<std::string> allow_same_city,
+                       std::vector<std::string> deny_same_city) {
+             NumberPolicyConfig config;
+             config.caller_lengths = std::move(caller_lengths);
+             config.callee_lengths = std::move(callee_lengths);
+             config.allow_caller_prefixes = std::move(allow_caller_prefixes);
+             config.deny_caller_prefixes = std::move(deny_caller_prefixes);
+             config.allow_callee_prefixes = std::move(allow_callee_prefixes);
+             config.deny_callee_prefixes = std::move(deny_callee_prefixes);
+             config.allow_callers = number_sets(allow_callers);
+             config.deny_callers = number_sets(deny_callers);
+             config.allow_callees = number_sets(allow_callees);
+             config.deny_callees = number_sets(deny_callees);
+             for (const std::string& pair : allow_pairs)
+               config.allow_pairs.push_back(take(NumberPair::parse(pair)));
+             for (const std::string& pair : deny_pairs)
+               config.deny_pairs.push_back(take(NumberPair::parse(pair)));
+             config.allow_same_city = std::move(allow_same_city);
+             config.deny_same_city = std::move(deny_same_city);
+             (void)take(NumberPolicy::build(config));  // the check is now, not where it is used
+             return config;
+           }),
+           py::kw_only(), "caller_lengths"_a = py::list(), "callee_lengths"_a = py::list(),
+           "allow_caller_prefixes"_a = py::list(), "deny_caller_prefixes"_a = py::list(),
+           "allow_callee_prefixes"_a = py::list(), "deny_callee_prefixes"_a = py::list(),
+           "allow_callers"_a = py::list(), "deny_callers"_a = py::list(),
+           "allow_callees"_a = py::list(), "deny_callees"_a = py::list(),
+           "allow_pairs"_a = py::list(), "deny_pairs"_a = py::list(),
+           "allow_same_city"_a = py::list(), "deny_same_city"_a = py::list())
       .def(
           "judge",
           [](const NumberPolicyConfig& config, const std::string& caller,

@@ -176,3 +176,15 @@ def test_the_relay_gives_ports() -> None:
             relay.open(6, 4)
     with pytest.raises(tandem.Error):
         relay.open()
+
+
+def test_number_policies_know_numbers_pairs_and_cities() -> None:
+    policy = tandem.NumberPolicy(allow_callers=["1001", "1002"], deny_callees=["1666"], deny_pairs=["1001:44"],
+                                 deny_same_city=["10"])
+    assert policy.judge("1002", "4420") == "accepted"
+    assert policy.judge("1003", "4420") == "caller_not_allowed"
+    assert policy.judge("1002", "1666") == "callee_denied"
+    assert policy.judge("1001", "4420") == "pair_denied"
+    assert policy.judge("1001", "1002") == "city_denied"
+    with pytest.raises(tandem.Error):
+        tandem.NumberPolicy(deny_pairs=["1001"])

@@ -47,6 +47,14 @@ class NumberPolicy:
         deny_caller_prefixes: Sequence[str] = ...,
         allow_callee_prefixes: Sequence[str] = ...,
         deny_callee_prefixes: Sequence[str] = ...,
+        allow_callers: Sequence[str] = ...,
+        deny_callers: Sequence[str] = ...,
+        allow_callees: Sequence[str] = ...,
+        deny_callees: Sequence[str] = ...,
+        allow_pairs: Sequence[str] = ...,
+        deny_pairs: Sequence[str] = ...,
+        allow_same_city: Sequence[str] = ...,
+        deny_same_city: Sequence[str] = ...,
     ) -> None: ...
     def judge(self, caller: str, callee: str) -> str: ...
 
