@@ -55,12 +55,26 @@ Error invalid(std::string message) {
   return Error{ErrorCode::invalid_argument, std::move(message)};
 }
 
-/// Load ratio, exact, then sequence. Unlimited is 0/1 and no lines is 1/0, which this orders as
-/// zero and infinity.
-bool goes_before(const RouteCandidate& a, const RouteCandidate& b) noexcept {
-  const std::uint64_t left = std::uint64_t{a.load_calls} * b.load_limit;
-  const std::uint64_t right = std::uint64_t{b.load_calls} * a.load_limit;
-  return left != right ? left < right : a.sequence < b.sequence;
+/// Load ratio as R-04 has it: unlimited is 0/1, no lines is 1/0.
+struct Load {
+  std::uint32_t calls = 0, limit = 1;
+
+  Load(std::uint32_t gateway, std::int32_t line_limit, const LineLoad* load) noexcept {
+    if (line_limit == 0) {
+      calls = 1;
+      limit = 0;
+    } else if (line_limit > 0 && load != nullptr) {
+      calls = load->current_calls(gateway);
+      limit = static_cast<std::uint32_t>(line_limit);
+    }
+  }
+};
+
+/// Load ratio, exact, then sequence.
+bool goes_before(const Load& load, std::uint32_t sequence, const RouteCandidate& other) noexcept {
+  const std::uint64_t left = std::uint64_t{load.calls} * other.load_limit;
+  const std::uint64_t right = std::uint64_t{other.load_calls} * load.limit;
+  return left != right ? left < right : sequence < other.sequence;
 }
 
 /// Which vendors an answer already has. A clear bit is certain; a set one has to be confirmed in a
@@ -284,17 +298,6 @@ class Eligibility {
   std::uint32_t customer_ = not_asked;
 };
 
-/// Load ratio as R-04 has it: unlimited is 0/1, no lines is 1/0.
-void set_load(RouteCandidate& candidate, std::int32_t line_limit, const LineLoad* load) noexcept {
-  if (line_limit == 0) {
-    candidate.load_calls = 1;
-    candidate.load_limit = 0;
-  } else if (line_limit > 0 && load != nullptr) {
-    candidate.load_calls = load->current_calls(candidate.gateway);
-    candidate.load_limit = static_cast<std::uint32_t>(line_limit);
-  }
-}
-
 }  // namespace
 
 template <class Record>
@@ -330,26 +333,28 @@ std::size_t RouteTable::Body::order(const RouteQuery& query, std::span<RouteCand
         if (level > 0 && seen.has(gateway) && is_in(gateway, out.first(level))) continue;
         has_expiration |= vendor.expiration;
 
-        RouteCandidate candidate;
-        candidate.gateway = gateway;
-        candidate.prefix_length = match.prefix_length;
-        candidate.priority = vendor.priority;
-        candidate.sequence = position >= due ? position - due : position + size - due;
-        set_load(candidate, vendor.line_limit, query.load);
+        const Load load(gateway, vendor.line_limit, query.load);
+        const std::uint32_t sequence = position >= due ? position - due : position + size - due;
 
         // Insertion into the group's part of the answer. When the answer is full, the last one
         // gives way to a better one, so that a short answer holds the best.
         std::size_t place = count;
         if (count == out.size()) {
-          if (start == count || !goes_before(candidate, out[count - 1])) continue;
+          if (start == count || !goes_before(load, sequence, out[count - 1])) continue;
           place = count - 1;
         } else {
           ++count;
         }
-        for (; place > start && goes_before(candidate, out[place - 1]); --place) {
+        for (; place > start && goes_before(load, sequence, out[place - 1]); --place) {
           out[place] = out[place - 1];
         }
-        out[place] = candidate;
+        RouteCandidate& candidate = out[place] = RouteCandidate();
+        candidate.gateway = gateway;
+        candidate.prefix_length = match.prefix_length;
+        candidate.priority = vendor.priority;
+        candidate.sequence = sequence;
+        candidate.load_calls = load.calls;
+        candidate.load_limit = load.limit;
       }
 
       if (turn && takes_turns && count > start) {
@@ -436,7 +441,9 @@ void RouteTable::Body::show_candidates(const RouteQuery& query, Record& record, 
           candidate.answer_percent = static_cast<std::int16_t>(*standing.answer_percent);
         candidate.price = standing.price;
         candidate.price_per_s = standing.price_per_s;
-        set_load(candidate, standing.line_limit, query.load);
+        const Load load(gateway, standing.line_limit, query.load);
+        candidate.load_calls = load.calls;
+        candidate.load_limit = load.limit;
         record.candidate(gateway);
         show(candidate);
       }
