@@ -381,7 +381,7 @@ bool RouteTable::Body::has_longer_match(std::string_view called, std::uint8_t le
   bool is_found = false;
   prefixes.for_each_match(called, [&](const auto& match) -> bool {
     if (match.prefix_length <= length) return false;
-    const auto set = members(prefix_sets[match.value].set);
+    const auto set = members(prefix_at(match.value).set);
     is_found = std::find(set.begin(), set.end(), gateway) != set.end();
     return !is_found;
   });
@@ -398,8 +398,8 @@ void RouteTable::Body::show_candidates(const RouteQuery& query, Record& record, 
 
   prefixes.for_each_match(query.called, [&](const auto& match) -> bool {
     bool has_expiration = false, has_protect_expiration = false;
-    for_each_group(prefix_sets[match.value], [&](std::span<const std::uint32_t> group,
-                                                 std::optional<std::uint32_t> slot) {
+    for_each_group(prefix_at(match.value), [&](std::span<const std::uint32_t> group,
+                                               std::optional<std::uint32_t> slot) {
       const auto size = static_cast<std::uint32_t>(group.size());
       const bool has_turn = slot && query.rotation != nullptr;
       const std::uint32_t due =
@@ -474,8 +474,8 @@ std::size_t RouteTable::Body::choose(const RouteQuery& query, std::span<RouteCan
 void RouteTable::Body::take_turns(const RouteQuery& query,
                                   std::span<const RouteCandidate> ordered) const {
   prefixes.for_each_match(query.called, [&](const auto& match) -> bool {
-    for_each_group(prefix_sets[match.value], [&](std::span<const std::uint32_t> group,
-                                                 std::optional<std::uint32_t> slot) {
+    for_each_group(prefix_at(match.value), [&](std::span<const std::uint32_t> group,
+                                               std::optional<std::uint32_t> slot) {
       if (!slot) return true;
       const auto first =
           std::find_if(ordered.begin(), ordered.end(), [&](const RouteCandidate& candidate) {
