@@ -53,7 +53,7 @@ TEST_CASE("Health: a vendor's 503 with Retry-After 5 gets no INVITE for 5 s, the
   bench.run_s(2);
   CHECK(answered_by(bench) == "10.0.2.2:5060");
   CHECK(bench.vendors[0]->received("INVITE") == 1);
-  CHECK(address_of(bench.tandem->gateways(), 0).disabled_ms > 2'000);
+  CHECK(address_of(bench.tandem->gateways(), 0).disabled_ms > 1'500);
   CHECK(explained(bench).find(
             R"({"gateway":"v1","reason":"NoAvailableRouter","rule":"retry_after"})") !=
         std::string::npos);
