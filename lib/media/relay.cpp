@@ -6,7 +6,6 @@ namespace tandem::media {
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
-constexpr unsigned busy_ports_max = 64;  // tried in one call, so that open() stays short
 
 std::uint16_t first_even(const MediaConfig& config) noexcept {
   return static_cast<std::uint16_t>((config.port_first + 1) & ~1);

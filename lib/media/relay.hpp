@@ -56,7 +56,9 @@ class RelayCore : public std::enable_shared_from_this<RelayCore> {
   /// Few pairs of a family are ready on `shard`; a driver with a thread for it binds more.
   virtual void on_ready_low() noexcept {}
 
-  /// Binds one more pair for `shard` into its pool, at most 64 busy ports tried.
+  static constexpr unsigned busy_ports_max = 64;
+  /// Binds one more pair for `shard` into its pool, at most busy_ports_max of them tried, so that
+  /// open() stays short; the next call tries others.
   /// Errors: limit (range exhausted, open files), io.
   Result<std::uint32_t> bind_one(PortPool& pool, unsigned shard);
   [[nodiscard]] PortPool* pool(IpAddress::Family family) noexcept;

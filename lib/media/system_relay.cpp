@@ -172,9 +172,13 @@ Result<void> SystemRelay::start() {
       return Error{ErrorCode::io, "epoll was refused: " + system_message(errno)};
   }
   std::optional<Error> error = fill();
-  for (const IpAddress::Family family : {IpAddress::Family::ipv4, IpAddress::Family::ipv6}) {
-    if (error && pool(family) != nullptr && pool(family)->bound_pairs() == 0)
-      return std::move(*error);
+  for (PortPool* pool : {pool4_.get(), pool6_.get()}) {
+    if (pool == nullptr) continue;
+    // Others may hold the first ports of the range; now there is time to look through all of it.
+    for (std::size_t tried = 0; error && pool->bound_pairs() == 0; tried += busy_ports_max) {
+      if (tried >= pool->pairs()) return std::move(*error);
+      error = fill();
+    }
   }
   try {
     for (unsigned i = 0; i < shards_; ++i) {

@@ -305,6 +305,18 @@ TEST_CASE("Media relay: a port that another program holds is passed over") {
   CHECK(call.session.local_rtp(caller).port > config.port_first);
 }
 
+TEST_CASE("Media relay: when another relay holds the first ports of a range the others serve") {
+  MediaConfig config = small_config(0, 400);
+  config.ready_pairs = 100;  // more than one call tries
+  auto first = MediaRelay::create(config);
+  REQUIRE(first);
+  auto second = MediaRelay::create(config);
+  REQUIRE(second);
+  Call call(*second);
+  call.echo(1);
+  CHECK(call.session.local_rtp(caller).port >= config.port_first + 200);
+}
+
 TEST_CASE("Media relay: sessions may outlive it") {
   MediaSession session;
   {
