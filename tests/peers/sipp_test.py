@@ -113,7 +113,9 @@ def lossy():
     port = free_port()
     with Switch("lossy", [vendor(port)]) as switch:
         with Sipp(switch, "uas", "-lost", "5", port=port, calls=200, timeout=80) as uas:
-            with uac(switch, "-lost", "5", "-r", "20", "-d", "300", calls=100, timeout=60) as caller:
+            # Longer than the first repetitions of a 200: SIPp would take one that comes after its BYE for the BYE's
+            # answer, and never repeat a BYE that was lost.
+            with uac(switch, "-lost", "5", "-r", "20", "-d", "2000", calls=100, timeout=60) as caller:
                 caller.expect_good()
             retransmissions = caller.stat("Retransmissions(C)")
             uas.stop()
