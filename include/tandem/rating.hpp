@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -256,11 +257,18 @@ TANDEM_EXPORT std::string to_json(const RatedCall& call);
 /// `name`: how errors call the text ("more.csv"). Errors: invalid_argument (names file, row and
 /// column; rows count lines of the table from 1, the header), unsupported (columns `windows`,
 /// `tiers`), limit (rates_max, 4096 bytes a cell). Threading: immutable; any number of threads may
-/// call it at once.
-TANDEM_EXPORT Result<std::vector<Rate>> parse_deck_csv(std::string_view text,
-                                                       std::string_view name);
+/// call it at once. `on_progress`: called now and then with the bytes that were read so far.
+TANDEM_EXPORT Result<std::vector<Rate>> parse_deck_csv(
+    std::string_view text, std::string_view name,
+    const std::function<void(std::size_t)>& on_progress = {});
 /// The same from a file of at most 2 GiB. Errors: also io. Blocks.
 TANDEM_EXPORT Result<std::vector<Rate>> load_deck_csv(const std::string& path);
+
+/// A deck as CSV with every column that parse_deck_csv() knows, rates in the order of at(): equal
+/// decks give equal texts, and reading one gives the deck again.
+TANDEM_EXPORT std::string to_csv(const RateDeck& deck);
+/// One rate as a JSON object with the keys of `rates[]`; those that say nothing are left out.
+TANDEM_EXPORT std::string to_json(const Rate& rate);
 
 /// Reads the CSV form of sections, "30:0.05;0:0.01" (seconds:price). Errors: invalid_argument.
 TANDEM_EXPORT Result<std::vector<RateSection>> parse_sections(std::string_view text);

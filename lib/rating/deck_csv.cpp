@@ -7,14 +7,14 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/csv.hpp"
 #include "base/text.hpp"
 #include "tandem/rating.hpp"
 
 namespace tandem {
 namespace {
 
-constexpr std::size_t cell_bytes_max = 4096;
-constexpr std::size_t columns_max = 64;  // of a header; there are 14 names, so more is no deck
+constexpr std::size_t progress_rows = 10'000;
 constexpr std::size_t file_bytes_max = std::size_t{2} << 30;
 
 enum class Column : std::uint8_t {
@@ -47,108 +47,6 @@ std::string quoted(std::string_view text) {
 Error wrong_value(std::string_view text, std::string_view wanted) {
   return {ErrorCode::invalid_argument, quoted(text).append(" was not ").append(wanted)};
 }
-
-// RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
-bool is_utf8(std::string_view text) noexcept {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = [&](std::size_t offset) -> unsigned {
-      return i + offset < text.size() ? static_cast<unsigned char>(text[i + offset]) : 0;
-    };
-    const unsigned lead = byte(0);
-    const std::size_t length = lead < 0x80   ? 1
-                               : lead < 0xC2 ? 0
-                               : lead < 0xE0 ? 2
-                               : lead < 0xF0 ? 3
-                               : lead < 0xF5 ? 4
-                                             : 0;
-    if (length == 0) return false;
-    for (std::size_t k = 1; k < length; ++k) {
-      if ((byte(k) & 0xC0) != 0x80) return false;
-    }
-    if ((lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xED && byte(1) > 0x9F) ||
-        (lead == 0xF0 && byte(1) < 0x90) || (lead == 0xF4 && byte(1) > 0x8F))
-      return false;
-    i += length;
-  }
-  return true;
-}
-
-/// Splits CSV text into rows of cells. A row may go over several lines inside quotes.
-class CsvReader {
- public:
-  CsvReader(std::string_view text, char delimiter) noexcept : text_(text), delimiter_(delimiter) {}
-
-  /// False at the end of the text. Cells are reused from row to row.
-  Result<bool> next_row(std::vector<std::string>& cells) {
-    if (at_ >= text_.size()) return false;
-    std::size_t count = 0;
-    for (;;) {
-      if (count == columns_max)
-        return Error{ErrorCode::limit,
-                     "more than " + std::to_string(columns_max) + " cells were in the row"};
-      if (count == cells.size()) cells.emplace_back();
-      if (auto read = read_cell(cells[count]); !read) {
-        return Error{read.error().code,
-                     "cell " + std::to_string(count + 1) + ' ' + read.error().message};
-      }
-      ++count;
-      if (at_ < text_.size() && text_[at_] == delimiter_) {
-        ++at_;
-        continue;
-      }
-      skip_line_end();
-      break;
-    }
-    cells.resize(count);
-    return true;
-  }
-
- private:
-  [[nodiscard]] bool is_at_line_end() const noexcept {
-    return at_ >= text_.size() || text_[at_] == '\n' ||
-           (text_[at_] == '\r' && (at_ + 1 >= text_.size() || text_[at_ + 1] == '\n'));
-  }
-  void skip_line_end() noexcept {
-    if (at_ < text_.size() && text_[at_] == '\r') ++at_;
-    if (at_ < text_.size() && text_[at_] == '\n') ++at_;
-  }
-
-  Result<void> read_cell(std::string& cell) {
-    cell.clear();
-    if (at_ < text_.size() && text_[at_] == '"') {
-      ++at_;
-      for (;;) {
-        const std::size_t quote = text_.find('"', at_);
-        if (quote == std::string_view::npos)
-          return Error{ErrorCode::invalid_argument, "had no closing quote"};
-        if (cell.size() + (quote - at_) > cell_bytes_max) return too_long();
-        cell.append(text_.substr(at_, quote - at_));
-        at_ = quote + 1;
-        if (at_ >= text_.size() || text_[at_] != '"') break;
-        cell += '"';
-        ++at_;
-      }
-      if (!is_at_line_end() && text_[at_] != delimiter_)
-        return Error{ErrorCode::invalid_argument, "went on after its closing quote"};
-      return {};
-    }
-    const std::size_t start = at_;
-    while (!is_at_line_end() && text_[at_] != delimiter_) {
-      if (text_[at_] == '"') return Error{ErrorCode::invalid_argument, "had a quote inside"};
-      if (++at_ - start > cell_bytes_max) return too_long();
-    }
-    cell.assign(trimmed(text_.substr(start, at_ - start)));
-    return {};
-  }
-
-  static Error too_long() {
-    return {ErrorCode::limit, "was longer than " + std::to_string(cell_bytes_max) + " bytes"};
-  }
-
-  std::string_view text_;
-  char delimiter_;
-  std::size_t at_ = 0;
-};
 
 Result<std::int64_t> read_seconds(std::string_view text) {
   const auto value = parse_integer<std::int64_t>(text);
@@ -239,6 +137,31 @@ Error at_row(std::string_view name, std::size_t row, const Error& error) {
   return {error.code, std::move(message)};
 }
 
+std::string time_cell(std::int64_t time_us) { return time_us == 0 ? "" : format_time_us(time_us); }
+
+/// The cells in the order of `column_names`.
+void append_row(std::string& row, const Rate& rate) {
+  // Named one by one, so that a new member of Rate does not compile until it has its column here.
+  const auto& [price, per_s, first_s, next_s, connection_fee, minimum, locked, call_level, sections,
+               valid_from_us, valid_until_us, prefix, area] = rate;
+  std::string section_cell;
+  for (const RateSection& section : sections) {
+    if (!section_cell.empty()) section_cell += ';';
+    section_cell += std::to_string(section.seconds) + ':' + section.price.to_string();
+  }
+  append_csv_cell(row, prefix);
+  row += ',';
+  append_csv_cell(row, area);
+  for (const std::string& cell :
+       {price.to_string(), std::to_string(per_s), std::to_string(first_s), std::to_string(next_s),
+        connection_fee.to_string(), minimum.to_string(), std::string(locked ? "true" : "false"),
+        std::string(call_level_name(call_level)), time_cell(valid_from_us),
+        time_cell(valid_until_us), section_cell}) {
+    row += ',';
+    append_csv_cell(row, cell);
+  }
+}
+
 struct FileCloser {
   void operator()(std::FILE* file) const noexcept {
     (void)std::fclose(file);
@@ -269,10 +192,9 @@ Result<std::vector<RateSection>> parse_sections(std::string_view text) {
   return sections;
 }
 
-Result<std::vector<Rate>> parse_deck_csv(std::string_view text, std::string_view name) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  const std::string_view first_line = text.substr(0, text.find('\n'));
-  CsvReader reader(text, first_line.find(';') != std::string_view::npos ? ';' : ',');
+Result<std::vector<Rate>> parse_deck_csv(std::string_view text, std::string_view name,
+                                         const std::function<void(std::size_t)>& on_progress) {
+  CsvReader reader(text);
   std::vector<std::string> cells;
   auto read = reader.next_row(cells);
   if (!read) return at_row(name, 1, read.error());
@@ -293,6 +215,7 @@ Result<std::vector<Rate>> parse_deck_csv(std::string_view text, std::string_view
                                                       " cells, the header " +
                                                       std::to_string(columns->size())});
     }
+    if (on_progress && row % progress_rows == 0) on_progress(reader.position_bytes());
     if (rates.size() == RateDeck::rates_max)
       return at_row(name, row,
                     {ErrorCode::limit,
@@ -318,6 +241,20 @@ Result<std::vector<Rate>> parse_deck_csv(std::string_view text, std::string_view
     rates.push_back(std::move(rate));
   }
   return rates;
+}
+
+std::string to_csv(const RateDeck& deck) {
+  std::string text;
+  for (const std::string_view name : column_names) {
+    if (!text.empty()) text += ',';
+    text += name;
+  }
+  text += '\n';
+  for (std::size_t i = 0; i < deck.size(); ++i) {
+    append_row(text, deck.at(i));
+    text += '\n';
+  }
+  return text;
 }
 
 Result<std::vector<Rate>> load_deck_csv(const std::string& path) {

@@ -38,6 +38,28 @@ Json step_json(const ChargeStep& step) {
 
 }  // namespace
 
+std::string to_json(const Rate& rate) {
+  // Named one by one, so that a new member of Rate does not compile until it has its key here.
+  const auto& [price, per_s, first_s, next_s, connection_fee, minimum, locked, call_level, sections,
+               valid_from_us, valid_until_us, prefix, area] = rate;
+  Json json = {{"prefix", prefix}};
+  if (!area.empty()) json["area"] = area;
+  json["price"] = price.to_string();
+  json["per_s"] = per_s;
+  json["first_s"] = first_s;
+  json["next_s"] = next_s;
+  if (!connection_fee.is_zero()) json["connection_fee"] = connection_fee.to_string();
+  if (!minimum.is_zero()) json["minimum"] = minimum.to_string();
+  if (locked) json["locked"] = true;
+  if (call_level != CallLevel::none) json["call_level"] = call_level_name(call_level);
+  if (valid_from_us != 0) json["valid_from"] = format_time_us(valid_from_us);
+  if (valid_until_us != 0) json["valid_until"] = format_time_us(valid_until_us);
+  for (const RateSection& section : sections)
+    json["sections"].push_back(
+        {{"price", section.price.to_string()}, {"seconds", section.seconds}});
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string to_json(const RatedCall& call) {
   Json json;
   json["charge"] = call.charge.charge.to_string();

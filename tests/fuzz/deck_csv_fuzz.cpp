@@ -24,6 +24,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   }
   const auto deck = builder.build();
   if (!deck || deck->size() != rates->size()) std::abort();
+  const auto again = tandem::parse_deck_csv(tandem::to_csv(*deck), "written");
+  if (!again || again->size() != deck->size()) std::abort();
+  for (std::size_t i = 0; i < deck->size(); ++i) {
+    if ((*again)[i] != deck->at(i)) std::abort();
+  }
   for (const tandem::Rate& rate : *rates) {
     if (!rate.prefix.empty() && deck->find(rate.prefix, rate.valid_from_us).rate == nullptr)
       std::abort();
