@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,6 +43,7 @@ struct RateDeckConfig {
   std::string currency = "USD";
   std::vector<Rate> rates;
   std::string file;  ///< "" for none; resolved against the folder of the configuration file.
+  std::optional<RateDeck> built;  ///< When there, the rates are these and `rates` is not looked at.
 };
 
 /// A host name of the `addresses` list with what it resolved to, or an address or block.
@@ -216,6 +219,7 @@ struct CdrSinkConfig {
   std::string format = "csv";  ///< csv: "csv" or "vos" (C-04).
 };
 
+/// Objects by list. The order of the lists' members is that of the file.
 struct Provision {
   std::vector<AccountConfig> accounts;
   std::vector<RateDeckConfig> rate_decks;
@@ -226,6 +230,9 @@ struct Provision {
   std::vector<CalendarConfig> calendars;
   std::vector<NumberTransform> number_transforms;
   std::vector<MobileArea> mobile_areas;
+  /// The JSON that an object was read from, by list and id; decks without rates. For showing and
+  /// storing it; what holds is the structure.
+  std::map<std::string, std::map<std::string, std::string, std::less<>>, std::less<>> documents;
 };
 
 /// The whole of it. Only `sip_listen` has no default.

@@ -15,9 +15,11 @@
 #include "tandem/clock.hpp"
 #include "tandem/config.hpp"
 #include "tandem/error.hpp"
+#include "tandem/event_feed.hpp"
 #include "tandem/export.h"
 #include "tandem/log.hpp"
 #include "tandem/media_relay.hpp"
+#include "tandem/provision.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -77,6 +79,8 @@ struct SwitchCounters {
   /// Now, not since the start: SIP dialogs and transactions, and media sessions with their ports.
   std::uint64_t dialogs_live = 0, transactions_live = 0, media_sessions_live = 0;
   MediaRelayStats media;  ///< Of the media relay.
+  std::uint64_t event_feeds = 0;       ///< Watchers now, see Switch::watch().
+  std::uint64_t feed_events_lost = 0;  ///< By all watchers together.
 };
 
 /// A softswitch. Any number of them live in one process, independent of each other.
@@ -86,6 +90,8 @@ struct SwitchCounters {
 /// thread.
 class TANDEM_EXPORT Switch {
  public:
+  /// Objects that were put through provisioning() before are there too, under those of `config`.
+  ///
   /// Opens sockets, database and journal, recovers what a crash left (calls that were up get their
   /// CDR, `ServerCrash`), loads the tables. No call is taken before start(). Errors:
   /// invalid_argument (the configuration), io and already_exists (port, folder, database), corrupt
@@ -107,9 +113,19 @@ class TANDEM_EXPORT Switch {
   void close();
 
   /// Applies another configuration to new calls; calls in progress keep theirs. Objects
-  /// are upserted. Returns the keys that differ and need a restart ("sip.listen"); the rest is in
-  /// force. Errors: invalid_argument (then nothing changed), io, wrong_state (closed).
+  /// are upserted, over those put through provisioning() too. Returns the keys that differ and need
+  /// a restart ("sip.listen"); the rest is in force. Errors: invalid_argument (then nothing
+  /// changed), io, wrong_state (closed).
   Result<std::vector<std::string>> reload(const SwitchConfig& config);
+
+  /// The provisioned objects, for looking at and changing them. Lives as long as the switch; after
+  /// close() nothing can be changed.
+  [[nodiscard]] Provisioning& provisioning();
+
+  /// Watches events from now on, beside `SwitchHooks::on_event` and other watchers. `queue_events`:
+  /// 1..1,000,000 that may wait until they are taken. Errors: invalid_argument, limit (64 feeds),
+  /// wrong_state (closed).
+  Result<EventFeed> watch(std::size_t queue_events = 4096);
 
   [[nodiscard]] std::vector<CallView> calls() const;
   /// Ends a call (`AdminDisconnect`). Errors: not_found.

@@ -50,6 +50,10 @@ class TablesBuilder {
  private:
   Result<void> decks() {
     for (const auto& deck : config_.provision.rate_decks) {
+      if (deck.built) {
+        decks_.emplace(deck.id, *deck.built);
+        continue;
+      }
       RateDeck::Builder builder(deck.id, deck.currency);
       for (const Rate& rate : deck.rates) {
         if (auto added = builder.add(rate); !added) return in("rate deck", deck.id, added.error());

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <exception>
 #include <set>
 
+#include "base/thread.hpp"
 #include "call/billing_record.hpp"
 #include "cdr/cdr_sqlite.hpp"
 #include "cdr/csv_sink.hpp"
 #include "media/relay.hpp"
 #include "switch/config_check.hpp"
 #include "switch/explain.hpp"
+#include "switch/provision_kinds_json.hpp"
 #include "tandem/version.h"
 
 namespace tandem {
@@ -53,19 +56,11 @@ Result<std::unique_ptr<cdr::SinkTarget>> open_sink(const CdrSinkConfig& config,
   return std::unique_ptr<cdr::SinkTarget>(std::move(*sink));
 }
 
-/// Objects of `update` replace those of the same id in `base`; others are kept and new ones
-/// appended.
-template <class T>
-void upsert(std::vector<T>& base, const std::vector<T>& update) {
-  for (const T& object : update) {
-    const auto found =
-        std::find_if(base.begin(), base.end(), [&](const T& old) { return old.id == object.id; });
-    if (found == base.end()) {
-      base.push_back(object);
-    } else {
-      *found = object;
-    }
-  }
+std::set<std::string, std::less<>> ids_of(const std::vector<AccountConfig>& accounts) {
+  std::set<std::string, std::less<>> ids;
+  for (const AccountConfig& account : accounts)
+    ids.insert(account.id);
+  return ids;
 }
 
 bool same_listeners(const std::vector<ListenConfig>& a, const std::vector<ListenConfig>& b) {
@@ -108,8 +103,8 @@ Result<std::unique_ptr<Switch::Body>> Switch::Body::create(const SwitchConfig& c
   }
   std::unique_ptr<Body> body(new Body(config, std::move(hooks), std::move(environment)));
   if (auto checked = body->check_hooks(); !checked) return checked.error();
-  for (auto step :
-       {&Body::open_records, &Body::open_workers, &Body::open_media, &Body::open_stack}) {
+  for (auto step : {&Body::open_journal, &Body::open_provisioning, &Body::open_records,
+                    &Body::open_workers, &Body::open_media, &Body::open_stack}) {
     if (auto done = (body.get()->*step)(); !done) return done.error();
   }
   return body;
@@ -141,9 +136,8 @@ Result<void> Switch::Body::add_sink(std::string name, std::unique_ptr<cdr::SinkT
   return {};
 }
 
-/// Journal, ledger and sinks; then what a crash left open is closed, and balances are those of the
-/// journal.
-Result<void> Switch::Body::open_records() {
+/// Before all else, because its lock says that no other switch runs on the same files.
+Result<void> Switch::Body::open_journal() {
   cdr::JournalOptions options;
   options.folder = config_.path(config_.cdr_journal);
   options.threads = !is_simulated();
@@ -151,7 +145,43 @@ Result<void> Switch::Body::open_records() {
   auto journal = cdr::Journal::open(options, environment_.network->clock(), &log_);
   if (!journal) return journal.error();
   journal_ = std::move(*journal);
+  return {};
+}
 
+/// Stored objects under those of the configuration.
+Result<void> Switch::Body::open_provisioning() {
+  std::shared_ptr<ProvisionStore> store = environment_.provision;
+  if (store == nullptr) {
+    auto opened = ProvisionStore::open(config_.path(config_.database));
+    if (!opened) return opened.error();
+    store = std::move(*opened);
+  }
+  auto provisioning = std::make_unique<Provisioning::Body>(*this, store);
+  if (auto frozen = freeze_decks(config_.provision.rate_decks); !frozen) return frozen;
+  auto versions = provisioning->versions_of(config_.provision.rate_decks);
+  if (!versions) return versions.error();
+  if (auto written = store->write(*versions); !written) return written;
+  if (auto activated = activate_overdue(*store, wall_us()); !activated) return activated;
+  auto merged = read_stored(*store, config_.folder, wall_us());
+  if (!merged) return merged.error();
+  config::upsert(*merged, config_.provision);
+  config_.provision = std::move(*merged);
+  std::vector<ConfigError> errors;
+  check_config(config_, errors);
+  if (!errors.empty()) {
+    return Error{ErrorCode::invalid_argument,
+                 "what the database holds does not fit to the configuration: " +
+                     errors.front().pointer + ": " + errors.front().message};
+  }
+  account_ids_ = ids_of(config_.provision.accounts);
+  provisioning_body_ = provisioning.get();
+  provisioning_.emplace(std::move(provisioning));
+  return {};
+}
+
+/// Ledger and sinks; then what a crash left open is closed, and balances are those of the
+/// journal.
+Result<void> Switch::Body::open_records() {
   ledger_ = environment_.ledger;
   if (ledger_ == nullptr) {
     auto ledger = cdr::Ledger::open(config_.path(config_.database));
@@ -177,8 +207,8 @@ Result<void> Switch::Body::open_records() {
   }
   for (const auto& host_sink : hooks_.cdr_sinks) {
     const std::string name = "host-" + std::to_string(index++);
-    auto target =
-        cdr::make_host_target(disk, options.folder, name, std::make_unique<SharedSink>(host_sink));
+    auto target = cdr::make_host_target(disk, config_.path(config_.cdr_journal), name,
+                                        std::make_unique<SharedSink>(host_sink));
     if (auto added = add_sink(name, std::move(target)); !added) return added;
   }
 
@@ -245,7 +275,7 @@ Result<void> Switch::Body::open_workers() {
   }
   io::Loop& first = *seats_.front().loop;
   callbacks_ = std::make_unique<Callbacks>(hooks_, is_simulated() ? &first : nullptr, log_);
-  watch_timer_ = std::make_unique<Timer>(Timer::member<&Body::watch, Body>(), this);
+  watch_timer_ = std::make_unique<Timer>(Timer::member<&Body::judge_health, Body>(), this);
   first.timers().start(*watch_timer_, second_us);
   if (is_simulated()) {
     pump_timer_ = std::make_unique<Timer>(Timer::member<&Body::pump, Body>(), this);
@@ -321,7 +351,26 @@ Result<void> Switch::Body::start() {
   }
   for (Seat& seat : seats_)
     seat.loop->start();
+  if (!is_simulated())
+    builder_ = start_thread("tandem-builder", [this] { build_tables_when_due(); });
   return {};
+}
+
+void Switch::Body::build_tables_when_due() {
+  std::unique_lock lock(builder_mutex_);
+  while (!builder_wakes_.wait_for(lock, std::chrono::microseconds(second_us),
+                                  [this] { return is_builder_over_; })) {
+    lock.unlock();
+    activate_due_decks();
+    lock.lock();
+  }
+}
+
+void Switch::Body::activate_due_decks() {
+  auto done = provisioning_body_->activate_due();
+  std::string failure = done ? std::string() : done.error().message;
+  if (!failure.empty() && failure != activation_failure_) alarm(failure);  // it is tried again
+  activation_failure_ = std::move(failure);
 }
 
 /// In a simulation: what the writer and the sink threads do otherwise.
@@ -331,10 +380,11 @@ void Switch::Body::pump() {
   ledger_runner_->pump();
   for (Sink& sink : sinks_)
     sink.runner->pump();
+  activate_due_decks();
 }
 
 /// Once a second: says what stopped working and what works again (alarms of O-03).
-void Switch::Body::watch() {
+void Switch::Body::judge_health() {
   seats_.front().loop->timers().start(*watch_timer_, second_us);
   const auto judge = [&](const std::string& what, bool is_bad, const std::string& text) {
     bool& raised = alarms_[what];
@@ -361,6 +411,17 @@ void Switch::Body::alarm(std::string text) {
   event.at_us = environment_.network->clock().wall_us();
   event.text = std::move(text);
   publish(std::move(event));
+}
+
+void Switch::Body::publish(Event event) noexcept {
+  const bool is_watched = hub_->has_feeds();
+  if (hooks_.on_event) {
+    try {
+      callbacks_->push(is_watched ? Event(event) : std::move(event));
+    } catch (const std::exception&) {  // no memory for the copy: the watchers get it
+    }
+  }
+  if (is_watched) hub_->publish(std::move(event));
 }
 
 void Switch::Body::drain() noexcept {
@@ -405,6 +466,12 @@ void Switch::Body::wait_until(const std::function<bool()>& is_done, std::int64_t
 void Switch::Body::close() {
   const std::lock_guard lock(close_mutex_);
   if (life_ == Life::closed) return;
+  {
+    const std::lock_guard builder_lock(builder_mutex_);
+    is_builder_over_ = true;
+  }
+  builder_wakes_.notify_all();
+  if (builder_.joinable()) builder_.join();
   if (life_ == Life::running) {
     commons_->is_draining.store(true);
     on_every_worker([](call::Worker& worker) { worker.end_all(Reason::ServerShutdown); });
@@ -438,6 +505,7 @@ void Switch::Body::close() {
     sink.runner->stop(sink_drain_ms);
   if (ledger_runner_ != nullptr) ledger_runner_->stop(sink_drain_ms);
   if (callbacks_ != nullptr) callbacks_->close();
+  hub_->close();
   relay_.reset();
 }
 
@@ -469,83 +537,125 @@ std::shared_ptr<const call::Tables> Switch::Body::tables() const {
   return tables_;
 }
 
+SwitchConfig Switch::Body::config_in_force() const {
+  const std::lock_guard lock(config_mutex_);
+  return config_;
+}
+
+std::string Switch::Body::account_currency(std::string_view account) const {
+  const auto known = state_.accounts.state(account);
+  return known ? known->settings.currency : std::string();
+}
+
 Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update) {
   if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
-  std::vector<ConfigError> errors;
-  check_config(update, errors);
-  if (!errors.empty()) {
+  const auto refused = [](const std::vector<ConfigError>& errors) {
     return Error{ErrorCode::invalid_argument,
                  errors.front().pointer + ": " + errors.front().message};
-  }
-  std::shared_ptr<const call::Tables> fresh;
+  };
+  std::vector<ConfigError> errors;
+  check_config(update, errors);
+  if (!errors.empty()) return refused(errors);
+  Provision objects = update.provision;
+  if (auto frozen = freeze_decks(objects.rate_decks); !frozen) return frozen.error();
+
+  const auto lock = provisioning_body_->exclusive();
+  const SwitchConfig before = config_in_force();
+  SwitchConfig merged = before;
+  merged.parameters = update.parameters;
+  config::upsert(merged.provision, objects);
+  check_config(merged, errors);
+  if (!errors.empty()) return refused(errors);
+  auto versions = provisioning_body_->versions_of(objects.rate_decks);
+  if (!versions) return versions.error();
+  auto installed =
+      install(std::move(merged), [&] { return provisioning_body_->store().write(*versions); });
+  if (!installed) return installed.error();
+
   std::vector<std::string> need_restart;
-  {
-    const std::lock_guard lock(config_mutex_);
-    SwitchConfig merged = config_;
-    merged.parameters = update.parameters;
-    upsert(merged.provision.accounts, update.provision.accounts);
-    upsert(merged.provision.rate_decks, update.provision.rate_decks);
-    upsert(merged.provision.customer_gateways, update.provision.customer_gateways);
-    upsert(merged.provision.vendor_gateways, update.provision.vendor_gateways);
-    upsert(merged.provision.gateway_groups, update.provision.gateway_groups);
-    upsert(merged.provision.number_groups, update.provision.number_groups);
-    upsert(merged.provision.calendars, update.provision.calendars);
-    upsert(merged.provision.number_transforms, update.provision.number_transforms);
-    upsert(merged.provision.mobile_areas, update.provision.mobile_areas);
-    for (AccountConfig& account : merged.provision.accounts) {
-      if (const auto known = state_.accounts.state(account.id)) {
-        if (known->settings.currency == account.currency) continue;
-        return Error{ErrorCode::invalid_argument,
-                     "account \"" + account.id + "\" is in " + known->settings.currency +
-                         " and cannot become one in " + account.currency};
-      }
-      // New here, but an earlier run may have left it money: a balance in a file counts once.
+  const auto differs = [&](const char* key, bool different) {
+    if (different) need_restart.emplace_back(key);
+  };
+  differs("database", update.path(update.database) != before.path(before.database));
+  differs("sip.listen", !same_listeners(update.sip_listen, before.sip_listen));
+  differs("sip.workers", update.sip_workers != before.sip_workers);
+  differs("media", update.media_address != before.media_address ||
+                       update.media_address6 != before.media_address6 ||
+                       update.media_port_low != before.media_port_low ||
+                       update.media_port_high != before.media_port_high ||
+                       update.media_backend != before.media_backend ||
+                       update.media_shards != before.media_shards ||
+                       update.media_nice != before.media_nice);
+  differs("parameters.sip_tos", update.parameters.sip_tos != before.parameters.sip_tos);
+  differs("parameters.media_tos", update.parameters.media_tos != before.parameters.media_tos);
+  differs("admin.listen",
+          update.admin_listen != before.admin_listen || update.admin_token != before.admin_token);
+  differs("cdr.journal", update.path(update.cdr_journal) != before.path(before.cdr_journal));
+  differs("cdr.sinks", !same_sinks(update.cdr_sinks, before.cdr_sinks));
+  return need_restart;
+}
+
+/// Accounts that are new here may have money that an earlier run left them: a balance that is
+/// configured counts once.
+Result<void> Switch::Body::prepare_accounts(SwitchConfig& config) {
+  for (AccountConfig& account : config.provision.accounts) {
+    const std::string currency = account_currency(account.id);
+    if (currency.empty()) {
       auto left = ledger_->balance(account.id);
       if (!left) return left.error();
       if (*left) account.balance = **left;
+    } else if (currency != account.currency) {
+      return Error{ErrorCode::invalid_argument, "account \"" + account.id + "\" is in " + currency +
+                                                    " and cannot become one in " +
+                                                    account.currency};
     }
-    auto built = call::build_tables(merged, state_, tables_.get());
-    if (!built) return built.error();
-    for (const AccountConfig& account : merged.provision.accounts) {
-      auto made = ledger_->create_account_if_absent(account.id, account.balance);
-      if (!made) return made.error();
-      // A reload that failed may have opened it with another balance.
-      if (*made) {
-        if (auto opened = state_.accounts.restore(account.id, account.balance); !opened)
-          return opened.error();
-      }
+  }
+  return {};
+}
+
+Result<void> Switch::Body::open_accounts(const SwitchConfig& config) {
+  for (const AccountConfig& account : config.provision.accounts) {
+    auto made = ledger_->create_account_if_absent(account.id, account.balance);
+    if (!made) return made.error();
+    // A change that failed may have opened it with another balance.
+    if (*made) {
+      if (auto opened = state_.accounts.restore(account.id, account.balance); !opened)
+        return opened;
     }
-    fresh = tables_ = std::move(*built);
-    const auto differs = [&](const char* key, bool different) {
-      if (different) need_restart.emplace_back(key);
-    };
-    differs("database", update.path(update.database) != config_.path(config_.database));
-    differs("sip.listen", !same_listeners(update.sip_listen, config_.sip_listen));
-    differs("sip.workers", update.sip_workers != config_.sip_workers);
-    differs("media", update.media_address != config_.media_address ||
-                         update.media_address6 != config_.media_address6 ||
-                         update.media_port_low != config_.media_port_low ||
-                         update.media_port_high != config_.media_port_high ||
-                         update.media_backend != config_.media_backend ||
-                         update.media_shards != config_.media_shards ||
-                         update.media_nice != config_.media_nice);
-    differs("parameters.sip_tos", update.parameters.sip_tos != config_.parameters.sip_tos);
-    differs("parameters.media_tos", update.parameters.media_tos != config_.parameters.media_tos);
-    differs("admin.listen", update.admin_listen != config_.admin_listen ||
-                                update.admin_token != config_.admin_token);
-    differs("cdr.journal", update.path(update.cdr_journal) != config_.path(config_.cdr_journal));
-    differs("cdr.sinks", !same_sinks(update.cdr_sinks, config_.cdr_sinks));
-    config_ = std::move(merged);
+  }
+  return {};
+}
+
+Result<void> Switch::Body::install(SwitchConfig config,
+                                   const std::function<Result<void>()>& commit) {
+  if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
+  if (auto prepared = prepare_accounts(config); !prepared) return prepared;
+  const std::shared_ptr<const call::Tables> old = tables();
+  auto built = call::build_tables(config, state_, old.get());
+  auto done = built ? open_accounts(config) : Result<void>(built.error());
+  if (done) done = commit();
+  if (!done) {
+    // Building has given the accounts their new limits and locks already.
+    for (const AccountConfig& account : config_.provision.accounts)
+      (void)state_.accounts.provision(account, account.balance);  // it was possible before
+    return done;
+  }
+  const std::shared_ptr<const call::Tables> fresh = std::move(*built);
+  {
+    const std::lock_guard lock(config_mutex_);
+    tables_ = fresh;
+    account_ids_ = ids_of(config.provision.accounts);
+    config_ = std::move(config);
   }
   on_every_worker([&](call::Worker& worker) { worker.set_tables(fresh); });
   state_.forget_unused();
   if (wants_events()) {
     Event event;
     event.kind = Event::Kind::reloaded;
-    event.at_us = environment_.network->clock().wall_us();
+    event.at_us = wall_us();
     publish(std::move(event));
   }
-  return need_restart;
+  return {};
 }
 
 // --- questions ---
@@ -618,9 +728,29 @@ void Switch::Body::answer(std::uint64_t token, const PolicyAnswer& answer) {
   on_worker(index, [token, answer](call::Worker& worker) { worker.answer_policy(token, answer); });
 }
 
+/// Removed accounts keep their balance in the book, and are not shown.
+std::vector<AccountState> Switch::Body::accounts() const {
+  std::vector<AccountState> all = state_.accounts.snapshot();
+  const std::lock_guard lock(config_mutex_);
+  std::erase_if(
+      all, [this](const AccountState& state) { return !account_ids_.contains(state.settings.id); });
+  return all;
+}
+
+std::optional<AccountState> Switch::Body::account(std::string_view id) const {
+  {
+    const std::lock_guard lock(config_mutex_);
+    if (!account_ids_.contains(id)) return std::nullopt;
+  }
+  auto state = state_.accounts.state(id);
+  if (!state) return std::nullopt;
+  return std::move(*state);
+}
+
 Result<Amount> Switch::Body::pay(std::string_view account, Amount amount, std::string_view memo) {
   const AccountHandle handle = state_.accounts.find(account);
-  if (!handle) return Error{ErrorCode::not_found, "no account \"" + std::string(account) + "\""};
+  if (!handle || !this->account(account))
+    return Error{ErrorCode::not_found, "no account \"" + std::string(account) + "\""};
   if (amount.is_zero()) return Error{ErrorCode::invalid_argument, "amount is zero"};
   if (amount > account_amount_max || amount < Amount::from_units(-account_amount_max.units())) {
     return Error{ErrorCode::invalid_argument, "amount " + amount.to_string() + " is out of range"};
@@ -697,6 +827,8 @@ SwitchCounters Switch::Body::counters() const {
   sum.media_sessions_live = sum.media.sessions;
   workers_lock.unlock();
   sum.events_dropped = callbacks_->dropped();
+  sum.event_feeds = hub_->feeds();
+  sum.feed_events_lost = hub_->lost();
   const CdrJournalCounters journal = journal_->counters();
   sum.journal_records = journal.appended;
   sum.journal_lag = journal.waiting;
@@ -743,7 +875,7 @@ Result<std::unique_ptr<Switch>> SwitchAccess::create(const SwitchConfig& config,
 
 Result<std::unique_ptr<Switch>> Switch::create(const SwitchConfig& config, SwitchHooks hooks) {
   return SwitchAccess::create(config, std::move(hooks),
-                              {io::make_system_network(), std::nullopt, nullptr, nullptr});
+                              {io::make_system_network(), std::nullopt, nullptr, nullptr, nullptr});
 }
 
 Switch::Switch(std::unique_ptr<Body> body) : body_(std::move(body)) {}
@@ -756,6 +888,8 @@ void Switch::close() { body_->close(); }
 Result<std::vector<std::string>> Switch::reload(const SwitchConfig& config) {
   return body_->reload(config);
 }
+Provisioning& Switch::provisioning() { return body_->provisioning(); }
+Result<EventFeed> Switch::watch(std::size_t queue_events) { return body_->watch(queue_events); }
 std::vector<CallView> Switch::calls() const { return body_->calls(); }
 Result<void> Switch::disconnect(std::uint64_t id) { return body_->disconnect(id); }
 void Switch::answer(std::uint64_t token, const PolicyAnswer& answer) {
@@ -763,10 +897,7 @@ void Switch::answer(std::uint64_t token, const PolicyAnswer& answer) {
 }
 std::vector<AccountState> Switch::accounts() const { return body_->accounts(); }
 std::optional<AccountState> Switch::account(std::string_view id) const {
-  for (AccountState& state : body_->accounts()) {
-    if (state.settings.id == id) return std::move(state);
-  }
-  return std::nullopt;
+  return body_->account(id);
 }
 Result<Amount> Switch::pay(std::string_view account, Amount amount, std::string_view memo) {
   return body_->pay(account, amount, memo);

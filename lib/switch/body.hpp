@@ -2,12 +2,15 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/timer_wheel.hpp"
@@ -18,6 +21,8 @@
 #include "io/loop.hpp"
 #include "sip/stack.hpp"
 #include "switch/callbacks.hpp"
+#include "switch/event_hub.hpp"
+#include "switch/provisioning.hpp"
 #include "tandem/media_relay.hpp"
 #include "tandem/switch.hpp"
 
@@ -29,9 +34,10 @@ struct Environment {
   std::optional<std::uint64_t> seed;              ///< Nothing: unpredictable random numbers.
   std::shared_ptr<cdr::Disk> disk;                ///< Of the journal; null: the system's files.
   std::shared_ptr<cdr::Ledger> ledger = nullptr;  ///< Null: the one at `database` is opened.
+  std::shared_ptr<ProvisionStore> provision = nullptr;  ///< The same.
 };
 
-class Switch::Body final : public call::Host {
+class Switch::Body final : public call::Host, public ProvisionHost {
  public:
   static Result<std::unique_ptr<Body>> create(const SwitchConfig& config, SwitchHooks hooks,
                                               Environment environment);
@@ -44,10 +50,13 @@ class Switch::Body final : public call::Host {
   void close();
   Result<std::vector<std::string>> reload(const SwitchConfig& config);
 
+  Result<EventFeed> watch(std::size_t queue_events) { return hub_->open(queue_events); }
   [[nodiscard]] std::vector<CallView> calls();
   Result<void> disconnect(std::uint64_t id);
   void answer(std::uint64_t token, const PolicyAnswer& answer);
-  [[nodiscard]] std::vector<AccountState> accounts() const { return state_.accounts.snapshot(); }
+  [[nodiscard]] std::vector<AccountState> accounts() const;
+  [[nodiscard]] std::optional<AccountState> account(std::string_view id) const;
+  [[nodiscard]] Provisioning& provisioning() noexcept { return *provisioning_; }
   Result<Amount> pay(std::string_view account, Amount amount, std::string_view memo);
   [[nodiscard]] std::vector<GatewayView> gateways() const;
   [[nodiscard]] SwitchCounters counters() const;
@@ -57,9 +66,9 @@ class Switch::Body final : public call::Host {
 
   // call::Host
   [[nodiscard]] bool wants_events() const noexcept override {
-    return static_cast<bool>(hooks_.on_event);
+    return hooks_.on_event || hub_->has_feeds();
   }
-  void publish(Event event) noexcept override { callbacks_->push(std::move(event)); }
+  void publish(Event event) noexcept override;
   [[nodiscard]] bool has_policy() const noexcept override {
     return static_cast<bool>(hooks_.on_policy);
   }
@@ -73,6 +82,14 @@ class Switch::Body final : public call::Host {
     return hooks_.policy_default;
   }
   void hasten_commit() noexcept override;
+
+  // ProvisionHost
+  [[nodiscard]] SwitchConfig config_in_force() const override;
+  [[nodiscard]] std::string account_currency(std::string_view account) const override;
+  Result<void> install(SwitchConfig config, const std::function<Result<void>()>& commit) override;
+  [[nodiscard]] std::int64_t wall_us() const override {
+    return environment_.network->clock().wall_us();
+  }
 
  private:
   /// A sink with what carries records to it.
@@ -88,6 +105,8 @@ class Switch::Body final : public call::Host {
   };
 
   Body(const SwitchConfig& config, SwitchHooks hooks, Environment environment);
+  Result<void> open_journal();
+  Result<void> open_provisioning();
   Result<void> open_records();
   Result<void> add_sink(std::string name, std::unique_ptr<cdr::SinkTarget> target);
   Result<void> close_crashed_calls();
@@ -100,7 +119,11 @@ class Switch::Body final : public call::Host {
   [[nodiscard]] bool is_simulated() const noexcept { return environment_.network->is_simulated(); }
   void pump();
   void tell_workers_of_commit() noexcept;
-  void watch();
+  void judge_health();
+  void build_tables_when_due();
+  void activate_due_decks();
+  Result<void> prepare_accounts(SwitchConfig& config);
+  Result<void> open_accounts(const SwitchConfig& config);
   void alarm(std::string text);
   /// Runs `task(worker)` on the loop of each worker and waits for all of them.
   void on_every_worker(const std::function<void(call::Worker&)>& task);
@@ -113,6 +136,8 @@ class Switch::Body final : public call::Host {
   const Environment environment_;
   Log log_;
   call::SharedState state_;
+  Provisioning::Body* provisioning_body_ = nullptr;  // of the next
+  std::optional<Provisioning> provisioning_;
   std::unique_ptr<cdr::Journal> journal_;
   std::shared_ptr<cdr::Ledger> ledger_;
   std::unique_ptr<cdr::SinkRunner> ledger_runner_;
@@ -121,15 +146,23 @@ class Switch::Body final : public call::Host {
   std::unique_ptr<call::Commons> commons_;
   std::vector<Seat> seats_;
   std::unique_ptr<Callbacks> callbacks_;
+  const std::shared_ptr<EventHub> hub_ = std::make_shared<EventHub>();
   std::unique_ptr<sip::StackGroup> stack_;
   bool is_commit_due_ = false;  // simulations only: a commit is deferred
   std::unique_ptr<Timer> watch_timer_;
   std::map<std::string, bool> alarms_;  // by what is watched: whether it is raised
   std::unique_ptr<Timer> pump_timer_;   // simulations only: what threads do otherwise
 
-  mutable std::mutex config_mutex_;  // guards the two below; never taken on the call path
-  SwitchConfig config_;
+  mutable std::mutex config_mutex_;  // guards the three below; never taken on the call path
+  SwitchConfig config_;              // changed under provisioning_body_->exclusive() only
+  std::set<std::string, std::less<>> account_ids_;  // of config_
   std::shared_ptr<const call::Tables> tables_;
+
+  std::mutex builder_mutex_;  // guards is_builder_over_
+  std::condition_variable builder_wakes_;
+  bool is_builder_over_ = false;
+  std::thread builder_;             // makes planned versions of decks active
+  std::string activation_failure_;  // said before; of builder_, or of the simulation's thread
 
   enum class Life : std::uint8_t { created, running, closed };
   std::atomic<Life> life_ = Life::created;

@@ -94,6 +94,7 @@ class Checker {
   void check_decks() {
     const auto& decks = config_.provision.rate_decks;
     for (std::size_t i = 0; i < decks.size(); ++i) {
+      if (decks[i].built) continue;  // which it could not be otherwise
       RateDeck::Builder builder(decks[i].id, decks[i].currency);
       for (std::size_t j = 0; j < decks[i].rates.size(); ++j) {
         if (auto added = builder.add(decks[i].rates[j]);

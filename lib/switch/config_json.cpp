@@ -3,11 +3,14 @@
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <type_traits>
+#include <unordered_map>
 
 #include "base/text.hpp"
 #include "base/time_zone.hpp"
 #include "switch/config_check.hpp"
 #include "switch/config_reader_json.hpp"
+#include "switch/provision_kinds_json.hpp"
 #include "switch/resolve.hpp"
 #include "tandem/config.hpp"
 #include "tandem/rewrite.hpp"
@@ -1176,72 +1179,90 @@ const std::vector<Field<SwitchConfig>>& cdr_fields() {
   return fields;
 }
 
-template <class T>
-void read_list(Reader& r, const Json& v, const std::vector<Field<T>>& fields,
-               std::initializer_list<const char*> required, std::vector<T>& out) {
-  std::set<std::string> ids;
-  r.each(v, [&](const Json& item) {
-    T object;
-    read_object(r, item, fields, required, object);
-    if (!object.id.empty() && !ids.insert(object.id).second) {
-      Reader::Step step(r, "id");
-      r.fail("\"" + object.id + "\" is there twice");
-    }
-    out.push_back(std::move(object));
-  });
-}
+/// One list of `provision`: which member holds it, which table reads its objects, and which member
+/// names an object that was given no id (null: the id is required).
+template <auto List, auto Fields, auto NaturalId = nullptr>
+struct Listed {
+  using Object =
+      typename std::remove_reference_t<decltype(std::declval<Provision>().*List)>::value_type;
 
-const std::vector<Field<Provision>>& provision_fields() {
-  static const std::vector<Field<Provision>> fields = {
-      {"accounts", "array", "[]", "Accounts.",
-       [](Reader& r, const Json& v, Provision& p) {
-         read_list(r, v, account_fields(), {"id"}, p.accounts);
-       }},
-      {"rate_decks", "array", "[]", "Tariffs.",
-       [](Reader& r, const Json& v, Provision& p) {
-         read_list(r, v, deck_fields(), {"id"}, p.rate_decks);
-       }},
-      {"customer_gateways", "array", "[]", "Where calls come from.",
-       [](Reader& r, const Json& v, Provision& p) {
-         read_list(r, v, customer_fields(), {"id", "addresses"}, p.customer_gateways);
-       }},
-      {"vendor_gateways", "array", "[]", "Where calls go.",
-       [](Reader& r, const Json& v, Provision& p) {
-         read_list(r, v, vendor_fields(), {"id", "addresses"}, p.vendor_gateways);
-       }},
-      {"gateway_groups", "array", "[]", "Gateways that share lines.",
-       [](Reader& r, const Json& v, Provision& p) {
-         read_list(r, v, gateway_group_fields(), {"id"}, p.gateway_groups);
-       }},
-      {"number_groups", "array", "[]", "Named lists of numbers.",
-       [](Reader& r, const Json& v, Provision& p) {
-         read_list(r, v, number_group_fields(), {"id"}, p.number_groups);
-       }},
-      {"calendars", "array", "[]", "Classes of days.",
-       [](Reader& r, const Json& v, Provision& p) {
-         read_list(r, v, calendar_fields(), {"id"}, p.calendars);
-       }},
-      {"number_transforms", "array", "[]", "Numbers that are called otherwise elsewhere.",
-       [](Reader& r, const Json& v, Provision& p) {
-         read_list(r, v, number_transform_fields(), {"number"}, p.number_transforms);
-         for (NumberTransform& entry : p.number_transforms) {
-           if (entry.id.empty()) entry.id = entry.number;
-         }
-       }},
-      {"mobile_areas", "array", "[]", "Where mobile numbers are at home.",
-       [](Reader& r, const Json& v, Provision& p) {
-         read_list(r, v, mobile_area_fields(), {"prefix", "area_code", "area"}, p.mobile_areas);
-         for (MobileArea& entry : p.mobile_areas) {
-           if (entry.id.empty()) entry.id = entry.prefix;
-         }
-       }},
-  };
-  return fields;
+  static void read(Reader& r, const Json& v, Provision& p) {
+    Object object;
+    read_object(r, v, Fields(), {}, object);
+    for (const auto& field : Fields()) {
+      const bool is_required = std::string_view(field.otherwise) == "required";
+      if (!is_required || !v.is_object() || v.contains(field.key)) continue;
+      Reader::Step step(r, field.key);
+      r.fail(std::string("missing \"") + field.key + "\"");
+    }
+    if constexpr (!std::is_null_pointer_v<decltype(NaturalId)>) {
+      if (object.id.empty()) object.id = object.*NaturalId;
+    }
+    (p.*List).push_back(std::move(object));
+  }
+  static void upsert(Provision& base, const Provision& update) {
+    auto& list = base.*List;
+    std::unordered_map<std::string, std::size_t> places;
+    if (!(update.*List).empty()) {
+      for (std::size_t i = 0; i < list.size(); ++i)
+        places.emplace(list[i].id, i);
+    }
+    for (const Object& object : update.*List) {
+      const auto [place, is_new] = places.emplace(object.id, list.size());
+      if (is_new) {
+        list.push_back(object);
+      } else {
+        list[place->second] = object;
+      }
+    }
+  }
+  static bool erase(Provision& p, std::string_view id) {
+    return std::erase_if(p.*List, [&](const Object& object) { return object.id == id; }) != 0;
+  }
+  static std::size_t size(const Provision& p) { return (p.*List).size(); }
+  static const std::string& id_at(const Provision& p, std::size_t index) {
+    return (p.*List)[index].id;
+  }
+  static std::vector<std::pair<std::string, std::string>> columns() {
+    std::vector<std::pair<std::string, std::string>> found;
+    for (const auto& field : Fields())
+      found.emplace_back(field.key, field.type);
+    return found;
+  }
+  static config::ProvisionKind kind(const char* name, const char* meaning) {
+    return {name,   meaning, read,
+            upsert, erase,   size,
+            id_at,  columns, std::is_null_pointer_v<decltype(NaturalId)>};
+  }
+};
+
+void read_provision(Reader& r, const Json& v, Provision& p) {
+  if (!v.is_object()) {
+    r.fail(std::string("expected an object, found ") + v.type_name());
+    return;
+  }
+  for (auto list = v.begin(); list != v.end(); ++list) {
+    Reader::Step step(r, list.key());
+    const config::ProvisionKind* kind = config::find_provision_kind(list.key());
+    if (kind == nullptr) {
+      r.fail("unknown or not yet supported key \"" + list.key() + "\"");
+    } else if (!list.value().is_null()) {
+      std::set<std::string> ids;
+      r.each(list.value(), [&](const Json& object) {
+        config::read_provisioned(r, *kind, object, p);
+        const std::string& id = kind->id_at(p, kind->size(p) - 1);
+        if (!id.empty() && !ids.insert(id).second) {
+          Reader::Step inner(r, "id");
+          r.fail("\"" + id + "\" is there twice");
+        }
+      });
+    }
+  }
 }
 
 const std::vector<Field<SwitchConfig>>& top_fields() {
   static const std::vector<Field<SwitchConfig>> fields = {
-      {"database", "path", "\"switch.db\"", "SQLite file with the balances.",
+      {"database", "path", "\"switch.db\"", "SQLite file with balances and provisioned objects.",
        [](Reader& r, const Json& v, SwitchConfig& c) { r.string(v, c.database, 4096); }},
       {"sip", "object", "required", "Signalling.",
        [](Reader& r, const Json& v, SwitchConfig& c) {
@@ -1260,36 +1281,12 @@ const std::vector<Field<SwitchConfig>>& top_fields() {
          read_object(r, v, parameter_fields(), {}, c.parameters);
        }},
       {"provision", "object", "{}", "Accounts, decks and gateways; upserted at start.",
-       [](Reader& r, const Json& v, SwitchConfig& c) {
-         read_object(r, v, provision_fields(), {}, c.provision);
-       }},
+       [](Reader& r, const Json& v, SwitchConfig& c) { read_provision(r, v, c.provision); }},
       {"memo", "text", "\"\"", "Yours.",
        [](Reader& r, const Json& v, SwitchConfig&) { read_memo(r, v); }},
   };
   return fields;
 }
-
-/// Keys that stand twice in one object, which the JSON library would merge silently.
-class RepeatedKeys {
- public:
-  explicit RepeatedKeys(std::vector<std::string>& found) : found_(found) {}
-
-  bool operator()(int, Json::parse_event_t event, Json& parsed) {
-    if (event == Json::parse_event_t::object_start) {
-      open_.emplace_back();
-    } else if (event == Json::parse_event_t::object_end && !open_.empty()) {
-      open_.pop_back();
-    } else if (event == Json::parse_event_t::key && !open_.empty()) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      if (!open_.back().insert(key).second) found_.push_back(key);
-    }
-    return true;
-  }
-
- private:
-  std::vector<std::string>& found_;
-  std::vector<std::set<std::string>> open_;
-};
 
 template <class T>
 void append_table(std::string& page, const char* title, const std::vector<Field<T>>& fields) {
@@ -1310,9 +1307,13 @@ void append_table(std::string& page, const char* title, const std::vector<Field<
   }
 }
 
-}  // namespace
-
-namespace {
+/// The rows of the reference, nothing else.
+std::vector<Field<Provision>> provision_fields() {
+  std::vector<Field<Provision>> fields;
+  for (const config::ProvisionKind& kind : config::provision_kinds())
+    fields.push_back({kind.name, "array", "[]", kind.meaning, nullptr});
+  return fields;
+}
 
 ConfigReading read(std::string_view text, const std::string& folder, bool looks_outside) {
   ConfigReading reading;
@@ -1321,16 +1322,11 @@ ConfigReading read(std::string_view text, const std::string& folder, bool looks_
   Json json;
   try {
     std::vector<std::string> repeated;
-    json = Json::parse(text.begin(), text.end(), RepeatedKeys(repeated), true, true);
+    json = Json::parse(text.begin(), text.end(), config::RepeatedKeys(repeated), true, true);
     for (const auto& key : repeated)
       reading.errors.push_back({"", "key \"" + key + "\" is there twice"});
   } catch (const Json::exception& error) {
-    // The text quotes what it could not read, whatever bytes that was.
-    std::string message = error.what();
-    for (char& c : message) {
-      if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) c = '?';
-    }
-    reading.errors.push_back({"", std::move(message)});
+    reading.errors.push_back({"", config::printable(error.what())});
     return reading;
   }
   Reader reader(reading.config.folder, reading.errors, looks_outside);
@@ -1343,6 +1339,61 @@ ConfigReading read(std::string_view text, const std::string& folder, bool looks_
 }
 
 }  // namespace
+
+const std::vector<config::ProvisionKind>& config::provision_kinds() {
+  using P = Provision;
+  static const std::vector<ProvisionKind> kinds = {
+      Listed<&P::accounts, account_fields>::kind("accounts", "Accounts."),
+      Listed<&P::rate_decks, deck_fields>::kind("rate_decks", "Tariffs."),
+      Listed<&P::customer_gateways, customer_fields>::kind("customer_gateways",
+                                                           "Where calls come from."),
+      Listed<&P::vendor_gateways, vendor_fields>::kind("vendor_gateways", "Where calls go."),
+      Listed<&P::gateway_groups, gateway_group_fields>::kind("gateway_groups",
+                                                             "Gateways that share lines."),
+      Listed<&P::number_groups, number_group_fields>::kind("number_groups",
+                                                           "Named lists of numbers."),
+      Listed<&P::calendars, calendar_fields>::kind("calendars", "Classes of days."),
+      Listed<&P::number_transforms, number_transform_fields, &NumberTransform::number>::kind(
+          "number_transforms", "Numbers that are called otherwise elsewhere."),
+      Listed<&P::mobile_areas, mobile_area_fields, &MobileArea::prefix>::kind(
+          "mobile_areas", "Where mobile numbers are at home."),
+  };
+  return kinds;
+}
+
+const config::ProvisionKind* config::find_provision_kind(std::string_view name) {
+  for (const ProvisionKind& kind : provision_kinds()) {
+    if (name == kind.name) return &kind;
+  }
+  return nullptr;
+}
+
+void config::read_provisioned(Reader& reader, const ProvisionKind& kind, const Json& object,
+                              Provision& into) {
+  kind.read(reader, object, into);
+  const std::string& id = kind.id_at(into, kind.size(into) - 1);
+  if (id.empty()) return;
+  Json shown = Json::object();
+  for (auto item = object.begin(); item != object.end(); ++item) {
+    if (item.key() != "rates") shown[item.key()] = item.value();
+  }
+  into.documents[kind.name][id] = shown.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void config::upsert(Provision& base, const Provision& update) {
+  for (const ProvisionKind& kind : provision_kinds()) {
+    kind.upsert(base, update);
+    // What a host gave as a structure has no text, and must not keep that of its predecessor.
+    if (const auto old = base.documents.find(kind.name); old != base.documents.end()) {
+      for (std::size_t i = 0; i < kind.size(update); ++i)
+        old->second.erase(kind.id_at(update, i));
+    }
+  }
+  for (const auto& [kind, documents] : update.documents) {
+    for (const auto& [id, json] : documents)
+      base.documents[kind].insert_or_assign(id, json);
+  }
+}
 
 ConfigReading read_config(std::string_view text, const std::string& folder) {
   return read(text, folder, true);

@@ -29,6 +29,25 @@ std::string shown(const Json& value) {
 
 }  // namespace
 
+bool RepeatedKeys::operator()(int, Json::parse_event_t event, Json& parsed) {
+  if (event == Json::parse_event_t::object_start) {
+    open_.emplace_back();
+  } else if (event == Json::parse_event_t::object_end && !open_.empty()) {
+    open_.pop_back();
+  } else if (event == Json::parse_event_t::key && !open_.empty()) {
+    const auto& key = parsed.get_ref<const std::string&>();
+    if (!open_.back().insert(key).second) found_.push_back(key);
+  }
+  return true;
+}
+
+std::string printable(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) c = '?';
+  }
+  return text;
+}
+
 Reader::Step::Step(Reader& reader, std::string_view key)
     : reader_(reader), length_(reader.pointer_.size()) {
   append_token(reader_.pointer_, key);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,21 @@
 namespace tandem::config {
 
 using Json = nlohmann::ordered_json;
+
+/// Keys that stand twice in one object, which the JSON library would merge silently. A callback of
+/// Json::parse().
+class RepeatedKeys {
+ public:
+  explicit RepeatedKeys(std::vector<std::string>& found) : found_(found) {}
+  bool operator()(int depth, Json::parse_event_t event, Json& parsed);
+
+ private:
+  std::vector<std::string>& found_;
+  std::vector<std::set<std::string>> open_;
+};
+
+/// Messages of the JSON library quote what it could not read, whatever bytes that was.
+std::string printable(std::string text);
 
 /// Collects every error with the place it belongs to. The pointer grows and shrinks with the
 /// descent.

@@ -1,6 +1,7 @@
 // What a configuration answers without a running switch.
 #include <algorithm>
 
+#include "switch/provisioning.hpp"
 #include "tandem/switch.hpp"
 
 namespace tandem {
@@ -38,11 +39,7 @@ Result<std::string> rate(const SwitchConfig& config, std::string_view deck, std:
     return Error{ErrorCode::invalid_argument, std::to_string(seconds) + " seconds are not in 0.." +
                                                   std::to_string(rated_time_max_s)};
   }
-  RateDeck::Builder builder(found->id, found->currency);
-  for (const Rate& row : found->rates) {
-    if (auto added = builder.add(row); !added) return added.error();
-  }
-  auto built = builder.build();
+  auto built = build_deck(*found);
   if (!built) return built.error();
   auto free_numbers = FreeNumbers::from_list(config.parameters.free_numbers);
   if (!free_numbers) return free_numbers.error();

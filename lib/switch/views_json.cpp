@@ -78,10 +78,27 @@ const char* event_kind_name(Event::Kind kind) noexcept {
   return "";
 }
 
+const char* event_topic(Event::Kind kind) noexcept {
+  switch (kind) {
+    case Event::Kind::call_started:
+    case Event::Kind::call_ringing:
+    case Event::Kind::call_answered:
+    case Event::Kind::call_ended:
+      return "call";
+    case Event::Kind::alarm:
+      return "alarm";
+    case Event::Kind::reloaded:
+      return "switch";
+    case Event::Kind::gateway:
+      return "gateway";
+  }
+  return "";
+}
+
 std::string to_json(const CallView& view) { return text(call(view)); }
 
 std::string to_json(const Event& event) {
-  const bool is_of_call = event.kind <= Event::Kind::call_ended;
+  const bool is_of_call = std::string_view(event_topic(event.kind)) == "call";
   Json json = {{"id", is_of_call ? event.call.id : 0},
                {"type", event_kind_name(event.kind)},
                {"at_us", event.at_us}};

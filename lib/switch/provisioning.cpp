@@ -1,0 +1,695 @@
+#include "switch/provisioning.hpp"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "base/text.hpp"
+#include "cdr/disk.hpp"
+#include "switch/config_check.hpp"
+#include "switch/provision_kinds_json.hpp"
+
+namespace tandem {
+
+namespace {
+
+constexpr const char* decks_kind = "rate_decks";
+constexpr std::size_t planned_versions_max = 8;  // of one deck
+
+std::string sha256_hex(std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned length = 0;
+  EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr);
+  std::string hex;
+  for (unsigned i = 0; i < length; ++i) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    hex += digits[digest[i] >> 4];
+    hex += digits[digest[i] & 15];
+  }
+  return hex;
+}
+
+const RateDeckConfig* find_deck(const Provision& provision, std::string_view id) {
+  const auto found = std::find_if(provision.rate_decks.begin(), provision.rate_decks.end(),
+                                  [&](const RateDeckConfig& deck) { return deck.id == id; });
+  return found == provision.rate_decks.end() ? nullptr : &*found;
+}
+
+Error no_deck(std::string_view id) {
+  return {ErrorCode::not_found, "no rate deck \"" + std::string(id) + "\""};
+}
+
+const std::string* find_document(const Provision& provision, std::string_view kind,
+                                 std::string_view id) {
+  const auto list = provision.documents.find(kind);
+  if (list == provision.documents.end()) return nullptr;
+  const auto found = list->second.find(id);
+  return found == list->second.end() ? nullptr : &found->second;
+}
+
+/// The deck of a stored text.
+Result<RateDeck> read_deck(const std::string& id, const std::string& currency,
+                           const std::string& csv) {
+  auto rates = parse_deck_csv(csv, "rate deck \"" + id + "\"");
+  if (!rates) return std::move(rates).error();
+  return build_deck({id, currency, std::move(*rates), "", std::nullopt});
+}
+
+Result<std::optional<std::string>> as_optional(Result<std::string> text) {
+  if (!text) return std::move(text).error();
+  return std::optional<std::string>(std::move(*text));
+}
+
+ProvisionStore::NewVersion make_version(const RateDeck& deck, std::string memo,
+                                        std::int64_t now_us) {
+  ProvisionStore::NewVersion made;
+  made.deck = deck.id();
+  made.csv = to_csv(deck);
+  made.version.digest = sha256_hex(made.csv);
+  made.version.rows = deck.size();
+  made.version.memo = std::move(memo);
+  made.version.made_at_us = now_us;
+  made.version.activated_at_us = now_us;
+  made.version.is_active = true;
+  return made;
+}
+
+}  // namespace
+
+Result<RateDeck> build_deck(const RateDeckConfig& config) {
+  if (config.built) return *config.built;
+  RateDeck::Builder builder(config.id, config.currency);
+  for (std::size_t i = 0; i < config.rates.size(); ++i) {
+    if (auto added = builder.add(config.rates[i]); !added) {
+      return Error{added.error().code, "rate deck \"" + config.id + "\": rate " +
+                                           std::to_string(i) + ": " + added.error().message};
+    }
+  }
+  return builder.build();
+}
+
+Result<void> freeze_decks(std::vector<RateDeckConfig>& decks) {
+  for (RateDeckConfig& deck : decks) {
+    auto built = build_deck(deck);
+    if (!built) return std::move(built).error();
+    deck.built = std::move(*built);
+    deck.rates = {};
+  }
+  return {};
+}
+
+Result<void> activate_overdue(ProvisionStore& store, std::int64_t now_us) {
+  auto due = store.due(now_us);
+  if (!due) return std::move(due).error();
+  ProvisionStore::Batch batch;
+  batch.activations = std::move(*due);
+  for (auto& change : batch.activations)
+    change.at_us = now_us;
+  return store.write(batch);
+}
+
+Result<Provision> read_stored(ProvisionStore& store, const std::string& folder,
+                              std::int64_t now_us) {
+  auto objects = store.objects();
+  if (!objects) return std::move(objects).error();
+  Provision stored;
+  for (const ProvisionedObject& object : *objects) {
+    if (auto read = read_stored_object(object, folder, stored); !read)
+      return std::move(read).error();
+  }
+  auto due = store.due(now_us);
+  if (!due) return std::move(due).error();
+  std::map<std::string, std::uint64_t> numbers;  // of decks whose version is due; the latest counts
+  for (const auto& change : *due)
+    numbers[change.deck] = change.number;
+  for (RateDeckConfig& deck : stored.rate_decks) {
+    const auto number = numbers.find(deck.id);
+    auto csv = number == numbers.end() ? store.active_rates(deck.id)
+                                       : as_optional(store.rates(deck.id, number->second));
+    if (!csv) return std::move(csv).error();
+    if (!*csv) continue;
+    auto built = read_deck(deck.id, deck.currency, **csv);
+    if (!built) return std::move(built).error();
+    deck.built = std::move(*built);
+  }
+  if (auto frozen = freeze_decks(stored.rate_decks); !frozen) return std::move(frozen).error();
+  return stored;
+}
+
+// --- changes ---
+
+Provisioning::Body::Body(ProvisionHost& host, std::shared_ptr<ProvisionStore> store)
+    : host_(host), store_(std::move(store)) {}
+
+Provisioning::Body::Body(std::unique_ptr<ProvisionHost> host, std::shared_ptr<ProvisionStore> store)
+    : owned_(std::move(host)), host_(*owned_), store_(std::move(store)) {}
+
+namespace {
+
+/// One change on its way: what it makes of the configuration and of the database.
+class Draft {
+ public:
+  Draft(const ProvisionChange& change, ProvisionHost& host, ProvisionStore& store)
+      : change_(change),
+        host_(host),
+        store_(store),
+        now_us_(host.wall_us()),
+        config_(host.config_in_force()) {}
+
+  void make() {
+    const SwitchConfig before = config_;
+    Provision update;
+    read_puts(change_, before, update, names_, outcome_.faults);
+    if (!outcome_.faults.empty()) return;
+    for (std::size_t i = 0; i < names_.size(); ++i)
+      indexes_.emplace(std::pair(names_[i].kind, names_[i].id), i);
+    check_currencies(update);
+    put_decks(before.provision, update);
+    if (!outcome_.faults.empty()) return;
+    count(before.provision);
+    config::upsert(config_.provision, update);
+    store_documents(update);
+    remove();
+    if (!outcome_.faults.empty()) return;
+    std::vector<ConfigError> errors;
+    check_config(config_, errors);
+    for (ConfigError& error : errors)
+      blame(std::move(error));
+  }
+
+  [[nodiscard]] ProvisionOutcome& outcome() noexcept { return outcome_; }
+  [[nodiscard]] SwitchConfig& config() noexcept { return config_; }
+  [[nodiscard]] const ProvisionStore::Batch& batch() const noexcept { return batch_; }
+
+ private:
+  void fault(ErrorCode code, std::size_t index, std::string pointer, std::string message) {
+    outcome_.faults.push_back({code, index, std::move(pointer), std::move(message)});
+  }
+
+  void count(const Provision& before) {
+    std::map<std::string, std::set<std::string_view>> known;
+    for (const ObjectName& name : names_) {
+      auto [ids, is_new] = known.try_emplace(name.kind);
+      const config::ProvisionKind* kind = config::find_provision_kind(name.kind);
+      for (std::size_t i = 0; is_new && i < kind->size(before); ++i)
+        ids->second.insert(kind->id_at(before, i));
+      ++(ids->second.contains(name.id) ? outcome_.replaced : outcome_.created);
+    }
+  }
+
+  void check_currencies(const Provision& update) {
+    for (const AccountConfig& account : update.accounts) {
+      const std::string currency = host_.account_currency(account.id);
+      if (currency.empty() || currency == account.currency) continue;
+      fault(ErrorCode::invalid_argument, indexes_.at({"accounts", account.id}), "/currency",
+            "account \"" + account.id + "\" is in " + currency + " and cannot become one in " +
+                account.currency);
+    }
+  }
+
+  /// Versions of the decks that are put. One that is planned leaves `update`, because nothing
+  /// changes yet.
+  void put_decks(const Provision& before, Provision& update) {
+    const bool is_planned = change_.valid_from_us && *change_.valid_from_us > now_us_;
+    for (RateDeckConfig& deck : update.rate_decks) {
+      const std::size_t index = indexes_.at({decks_kind, deck.id});
+      auto built = build_deck(deck);
+      if (!built) {
+        fault(built.error().code, index, pointer_to_bad_rate(deck), built.error().message);
+        continue;
+      }
+      deck.built = *built;
+      deck.rates = {};
+      auto versions = store_.versions(deck.id);
+      if (!versions) {
+        fault(versions.error().code, index, "", versions.error().message);
+        continue;
+      }
+      const RateDeckConfig* old = find_deck(before, deck.id);
+      if (versions->empty() && old != nullptr) {
+        auto first = build_deck(*old);  // so that there is something to go back to
+        if (first)
+          batch_.versions.push_back(make_version(*first, "before the first change", now_us_));
+      }
+      const std::string memo =
+          change_.memo.value_or(memo_of(update.documents[decks_kind][deck.id]));
+      auto made = make_version(*built, memo, now_us_);
+      if (is_planned) {
+        plan(std::move(made), index, *versions, old);
+      } else if (versions->empty() ? old == nullptr || made.csv != batch_.versions.back().csv
+                                   : !is_active(*versions, made.version.digest)) {
+        batch_.versions.push_back(std::move(made));
+      }
+    }
+    if (is_planned) {
+      for (const ObjectName& name : names_) {
+        if (name.kind != decks_kind) {
+          fault(ErrorCode::invalid_argument, indexes_.at({name.kind, name.id}), "",
+                "only rate decks can be put for a later time");
+        }
+      }
+      update = {};
+    }
+  }
+
+  static std::string pointer_to_bad_rate(const RateDeckConfig& deck) {
+    RateDeck::Builder builder(deck.id, deck.currency);
+    for (std::size_t i = 0; i < deck.rates.size(); ++i) {
+      if (!builder.add(deck.rates[i])) return "/rates/" + std::to_string(i) + "/prefix";
+    }
+    return "/rates";
+  }
+
+  static bool is_active(const std::vector<DeckVersion>& versions, const std::string& digest) {
+    return std::any_of(versions.begin(), versions.end(), [&](const DeckVersion& version) {
+      return version.is_active && version.digest == digest;
+    });
+  }
+
+  void plan(ProvisionStore::NewVersion made, std::size_t index,
+            const std::vector<DeckVersion>& versions, const RateDeckConfig* old) {
+    if (old == nullptr) {
+      fault(ErrorCode::invalid_argument, index, "",
+            "a deck that is not there yet cannot be put for a later time");
+      return;
+    }
+    const auto planned = std::count_if(versions.begin(), versions.end(),
+                                       [](const DeckVersion& v) { return v.due_at_us != 0; });
+    if (planned >= static_cast<std::ptrdiff_t>(planned_versions_max)) {
+      fault(ErrorCode::limit, index, "",
+            std::to_string(planned_versions_max) + " versions of the deck are planned already");
+      return;
+    }
+    made.version.is_active = false;
+    made.version.activated_at_us = 0;
+    made.version.due_at_us = *change_.valid_from_us;
+    batch_.versions.push_back(std::move(made));
+  }
+
+  void store_documents(const Provision& update) {
+    for (const auto& [kind, documents] : update.documents) {
+      for (const auto& [id, json] : documents)
+        batch_.puts.push_back({kind, id, json, std::nullopt});
+    }
+  }
+
+  void remove() {
+    std::size_t index = names_.size();
+    for (const ObjectName& name : change_.removals) {
+      const config::ProvisionKind* kind = config::find_provision_kind(name.kind);
+      if (kind == nullptr || !kind->erase(config_.provision, name.id)) {
+        fault(ErrorCode::not_found, index, "", "no object \"" + name.id + "\" in " + name.kind);
+      }
+      if (const auto list = config_.provision.documents.find(name.kind);
+          list != config_.provision.documents.end())
+        list->second.erase(name.id);
+      batch_.removals.push_back(name);
+      ++outcome_.removed;
+      ++index;
+    }
+  }
+
+  /// Finds whose fault a broken rule is: of an object that was put, or of one that is left behind.
+  void blame(ConfigError error) {
+    // "/provision/KIND/INDEX" and the rest
+    std::string_view rest = error.pointer;
+    std::string where = error.pointer;
+    if (rest.starts_with("/provision/")) {
+      rest.remove_prefix(11);
+      const auto slash = rest.find('/');
+      const std::string_view kind_name = rest.substr(0, slash);
+      rest.remove_prefix(std::min(kind_name.size() + 1, rest.size()));
+      const auto end = std::min(rest.find('/'), rest.size());
+      const config::ProvisionKind* kind = config::find_provision_kind(kind_name);
+      const auto position = parse_integer<std::size_t>(std::string(rest.substr(0, end)));
+      if (kind != nullptr && position && *position < kind->size(config_.provision)) {
+        const std::string& id = kind->id_at(config_.provision, *position);
+        rest.remove_prefix(end);
+        if (const auto put = indexes_.find({kind->name, id}); put != indexes_.end()) {
+          fault(ErrorCode::invalid_argument, put->second, std::string(rest), error.message);
+          return;
+        }
+        where = std::string(kind->name) + " \"" + id + "\"" +
+                (rest.empty() ? "" : " at " + std::string(rest));
+      }
+    }
+    fault(ErrorCode::wrong_state, change_.removals.empty() ? 0 : names_.size(), "",
+          where + " would be wrong: " + error.message);
+  }
+
+  const ProvisionChange& change_;
+  ProvisionHost& host_;
+  ProvisionStore& store_;
+  const std::int64_t now_us_;
+  SwitchConfig config_;
+  std::vector<ObjectName> names_;  // of the puts
+  std::map<std::pair<std::string, std::string>, std::size_t> indexes_;
+  ProvisionOutcome outcome_;
+  ProvisionStore::Batch batch_;
+};
+
+}  // namespace
+
+ProvisionOutcome Provisioning::Body::change(const ProvisionChange& change) {
+  const auto lock = exclusive();
+  Draft draft(change, host_, *store_);
+  draft.make();
+  ProvisionOutcome& outcome = draft.outcome();
+  if (!outcome.faults.empty() || change.dry_run) return std::move(outcome);
+  const auto done =
+      host_.install(std::move(draft.config()), [&] { return store_->write(draft.batch()); });
+  if (!done) outcome.faults.push_back({done.error().code, 0, "", done.error().message});
+  next_due_us_.store(0);
+  return std::move(outcome);
+}
+
+// --- questions ---
+
+Result<std::vector<ProvisionedObject>> Provisioning::Body::objects(
+    std::string_view kind_name) const {
+  const config::ProvisionKind* kind = config::find_provision_kind(kind_name);
+  if (kind == nullptr)
+    return Error{ErrorCode::not_found, "no list \"" + std::string(kind_name) + "\""};
+  const Provision provision = host_.config_in_force().provision;
+  std::vector<ProvisionedObject> found;
+  for (std::size_t i = 0; i < kind->size(provision); ++i) {
+    const std::string& id = kind->id_at(provision, i);
+    const std::string* json = find_document(provision, kind->name, id);
+    found.push_back({kind->name, id, json != nullptr ? *json : id_only_json(id), std::nullopt});
+    if (found.back().kind != decks_kind) continue;
+    const RateDeckConfig& deck = provision.rate_decks[i];
+    found.back().json =
+        with_row_count(found.back().json, deck.built ? deck.built->size() : deck.rates.size());
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return found;
+}
+
+Result<ProvisionedObject> Provisioning::Body::object(std::string_view kind_name,
+                                                     std::string_view id) const {
+  const config::ProvisionKind* kind = config::find_provision_kind(kind_name);
+  if (kind == nullptr)
+    return Error{ErrorCode::not_found, "no list \"" + std::string(kind_name) + "\""};
+  const Provision provision = host_.config_in_force().provision;
+  for (std::size_t i = 0; i < kind->size(provision); ++i) {
+    if (kind->id_at(provision, i) != id) continue;
+    const std::string* json = find_document(provision, kind->name, id);
+    ProvisionedObject found{kind->name, std::string(id), json != nullptr ? *json : id_only_json(id),
+                            std::nullopt};
+    if (found.kind == decks_kind) {
+      auto built = build_deck(*find_deck(provision, id));
+      if (!built) return std::move(built).error();
+      found.json = with_rates(found.json, *built);
+    }
+    return found;
+  }
+  return Error{ErrorCode::not_found,
+               "no object \"" + std::string(id) + "\" in " + std::string(kind_name)};
+}
+
+Result<RateDeck> Provisioning::Body::deck(std::string_view id) const {
+  const SwitchConfig config = host_.config_in_force();
+  const RateDeckConfig* found = find_deck(config.provision, id);
+  if (found == nullptr) return no_deck(id);
+  return build_deck(*found);
+}
+
+// --- versions of decks ---
+
+Result<std::vector<DeckVersion>> Provisioning::Body::deck_versions(std::string_view deck) const {
+  if (find_deck(host_.config_in_force().provision, deck) == nullptr) return no_deck(deck);
+  return store_->versions(deck);
+}
+
+Result<DeckVersion> Provisioning::Body::version(std::string_view deck, std::uint64_t number) const {
+  auto versions = deck_versions(deck);
+  if (!versions) return std::move(versions).error();
+  for (DeckVersion& version : *versions) {
+    if (version.number == number) return std::move(version);
+  }
+  return Error{ErrorCode::not_found,
+               "rate deck \"" + std::string(deck) + "\" has no version " + std::to_string(number)};
+}
+
+/// REQUIRES: exclusive().
+Result<void> Provisioning::Body::activate(const std::string& deck, std::uint64_t number) {
+  SwitchConfig config = host_.config_in_force();
+  const auto place =
+      std::find_if(config.provision.rate_decks.begin(), config.provision.rate_decks.end(),
+                   [&](const RateDeckConfig& known) { return known.id == deck; });
+  if (place == config.provision.rate_decks.end()) return no_deck(deck);
+  auto csv = store_->rates(deck, number);
+  if (!csv) return std::move(csv).error();
+  auto built = read_deck(deck, place->currency, *csv);
+  if (!built) return std::move(built).error();
+  place->built = std::move(*built);
+  ProvisionStore::Batch batch;
+  batch.activations.push_back({deck, number, host_.wall_us()});
+  return host_.install(std::move(config), [&] { return store_->write(batch); });
+}
+
+Result<DeckVersion> Provisioning::Body::roll_back_deck(std::string_view deck,
+                                                       std::optional<std::uint64_t> number) {
+  const auto lock = exclusive();
+  if (!number) {
+    auto versions = deck_versions(deck);
+    if (!versions) return std::move(versions).error();
+    bool is_behind = false;
+    for (const DeckVersion& version : *versions) {
+      if (is_behind && version.activated_at_us != 0) {
+        number = version.number;
+        break;
+      }
+      is_behind = is_behind || version.is_active;
+    }
+    if (!number) {
+      return Error{ErrorCode::not_found,
+                   "rate deck \"" + std::string(deck) + "\" has no earlier version"};
+    }
+  }
+  if (auto known = version(deck, *number); !known) return known;
+  if (auto done = activate(std::string(deck), *number); !done) return std::move(done).error();
+  return version(deck, *number);
+}
+
+Result<DeckVersion> Provisioning::Body::schedule_deck(std::string_view deck, std::uint64_t number,
+                                                      std::optional<std::int64_t> at_us) {
+  const auto lock = exclusive();
+  auto known = version(deck, number);
+  if (!known) return known;
+  if (known->is_active) {
+    return Error{ErrorCode::wrong_state, "version " + std::to_string(number) + " is active"};
+  }
+  if (at_us && *at_us <= host_.wall_us()) {
+    if (auto done = activate(std::string(deck), number); !done) return std::move(done).error();
+  } else {
+    ProvisionStore::Batch batch;
+    batch.plans.push_back({std::string(deck), number, at_us.value_or(0)});
+    if (auto done = store_->write(batch); !done) return std::move(done).error();
+  }
+  next_due_us_.store(0);
+  return version(deck, number);
+}
+
+Result<std::string> Provisioning::Body::deck_diff(std::string_view deck, std::uint64_t from,
+                                                  std::uint64_t to, std::size_t rows_max) const {
+  if (rows_max > deck_diff_rows_max) {
+    return Error{ErrorCode::invalid_argument, std::to_string(rows_max) + " rows are not in 0.." +
+                                                  std::to_string(deck_diff_rows_max)};
+  }
+  const std::string id(deck);
+  const auto read = [&](std::uint64_t number) -> Result<RateDeck> {
+    if (auto known = version(id, number); !known) return std::move(known).error();
+    auto csv = store_->rates(id, number);
+    if (!csv) return std::move(csv).error();
+    return read_deck(id, "", *csv);
+  };
+  auto before = read(from);
+  if (!before) return std::move(before).error();
+  auto after = read(to);
+  if (!after) return std::move(after).error();
+  return diff_json(*before, from, *after, to, rows_max);
+}
+
+Result<ProvisionStore::Batch> Provisioning::Body::versions_of(
+    const std::vector<RateDeckConfig>& decks) const {
+  ProvisionStore::Batch batch;
+  for (const RateDeckConfig& deck : decks) {
+    auto versions = store_->versions(deck.id);
+    if (!versions) return std::move(versions).error();
+    if (versions->empty()) continue;
+    auto built = build_deck(deck);
+    if (!built) return std::move(built).error();
+    auto made = make_version(*built, "from the configuration file", host_.wall_us());
+    const auto same = std::find_if(
+        versions->begin(), versions->end(),
+        [&](const DeckVersion& version) { return version.digest == made.version.digest; });
+    if (same == versions->end()) {
+      batch.versions.push_back(std::move(made));
+    } else if (!same->is_active) {
+      batch.activations.push_back({deck.id, same->number, host_.wall_us()});
+    }
+  }
+  return batch;
+}
+
+Result<void> Provisioning::Body::activate_due() {
+  const std::int64_t now_us = host_.wall_us();
+  if (next_due_us_.load() > now_us) return {};
+  const auto lock = exclusive();
+  auto due = store_->due(now_us);
+  if (!due) return std::move(due).error();
+  Result<void> all;
+  for (const auto& change : *due) {
+    auto done = activate(change.deck, change.number);
+    if (done) continue;
+    if (done.error().code != ErrorCode::io) {  // trying again would not help
+      ProvisionStore::Batch given_up;
+      given_up.plans.push_back({change.deck, change.number, 0});
+      (void)store_->write(given_up);  // the error below is the one to tell
+    }
+    all = Error{done.error().code, "version " + std::to_string(change.number) + " of rate deck \"" +
+                                       change.deck + "\": " + done.error().message};
+  }
+  auto later = store_->due(INT64_MAX);
+  if (!later) return std::move(later).error();
+  next_due_us_.store(later->empty() ? INT64_MAX : later->front().at_us);
+  return all;
+}
+
+// --- without a running switch ---
+
+namespace {
+
+/// Keeps a configuration where a switch would.
+class IdleHost final : public ProvisionHost {
+ public:
+  IdleHost(SwitchConfig config, std::unique_ptr<cdr::DiskLock> lock)
+      : config_(std::move(config)), lock_(std::move(lock)) {}
+  [[nodiscard]] SwitchConfig config_in_force() const override {
+    const std::lock_guard guard(mutex_);
+    return config_;
+  }
+  [[nodiscard]] std::string account_currency(std::string_view account) const override {
+    const std::lock_guard guard(mutex_);
+    for (const AccountConfig& known : config_.provision.accounts) {
+      if (known.id == account) return known.currency;
+    }
+    return {};
+  }
+  Result<void> install(SwitchConfig config, const std::function<Result<void>()>& commit) override {
+    if (auto done = commit(); !done) return done;
+    const std::lock_guard guard(mutex_);
+    config_ = std::move(config);
+    return {};
+  }
+  [[nodiscard]] std::int64_t wall_us() const override { return SystemClock().wall_us(); }
+
+ private:
+  mutable std::mutex mutex_;  // guards config_
+  SwitchConfig config_;
+  const std::unique_ptr<cdr::DiskLock> lock_;  // of the journal: no switch starts meanwhile
+};
+
+Result<SwitchConfig> with_objects_of(ProvisionStore& store, SwitchConfig config) {
+  auto stored = read_stored(store, config.folder, SystemClock().wall_us());
+  if (!stored) return std::move(stored).error();
+  if (auto frozen = freeze_decks(config.provision.rate_decks); !frozen)
+    return std::move(frozen).error();
+  config::upsert(*stored, config.provision);
+  config.provision = std::move(*stored);
+  std::vector<ConfigError> errors;
+  check_config(config, errors);
+  if (errors.empty()) return config;
+  return Error{ErrorCode::invalid_argument,
+               "what is stored does not fit to the file: " + errors.front().pointer + ": " +
+                   errors.front().message};
+}
+
+}  // namespace
+
+Result<SwitchConfig> with_stored_objects(SwitchConfig config) {
+  auto store = ProvisionStore::open_to_read(config.path(config.database));
+  if (!store) return std::move(store).error();
+  if (*store == nullptr) return config;
+  return with_objects_of(**store, std::move(config));
+}
+
+Result<Provisioning> Provisioning::open(const SwitchConfig& config) {
+  cdr::PosixDisk disk;
+  const std::string journal = config.path(config.cdr_journal);
+  if (auto made = disk.make_folder(journal); !made) return std::move(made).error();
+  auto lock = disk.lock(journal + "/lock");
+  if (!lock) {
+    if (lock.error().code != ErrorCode::already_exists) return std::move(lock).error();
+    return Error{ErrorCode::wrong_state, "a switch runs on \"" + journal + "\""};
+  }
+  auto store = ProvisionStore::open(config.path(config.database));
+  if (!store) return std::move(store).error();
+  if (auto done = activate_overdue(**store, SystemClock().wall_us()); !done)
+    return std::move(done).error();
+  auto merged = with_objects_of(**store, config);
+  if (!merged) return std::move(merged).error();
+  return Provisioning(
+      std::make_unique<Body>(std::make_unique<IdleHost>(std::move(*merged), std::move(*lock)),
+                             std::shared_ptr<ProvisionStore>(std::move(*store))));
+}
+
+// --- the public class ---
+
+Provisioning::Provisioning(std::unique_ptr<Body> body) noexcept : body_(std::move(body)) {}
+Provisioning::~Provisioning() = default;
+Provisioning::Provisioning(Provisioning&&) noexcept = default;
+Provisioning& Provisioning::operator=(Provisioning&&) noexcept = default;
+
+ProvisionOutcome Provisioning::change(const ProvisionChange& change) {
+  return body_->change(change);
+}
+Result<std::vector<ProvisionedObject>> Provisioning::objects(std::string_view kind) const {
+  return body_->objects(kind);
+}
+Result<ProvisionedObject> Provisioning::object(std::string_view kind, std::string_view id) const {
+  return body_->object(kind, id);
+}
+Result<std::string> Provisioning::rates_csv(std::string_view deck) const {
+  auto found = body_->deck(deck);
+  if (!found) return std::move(found).error();
+  return to_csv(*found);
+}
+Result<std::string> Provisioning::rates_json(std::string_view deck) const {
+  auto found = body_->deck(deck);
+  if (!found) return std::move(found).error();
+  std::string text = "[";
+  for (std::size_t i = 0; i < found->size(); ++i) {
+    if (i != 0) text += ',';
+    text += to_json(found->at(i));
+  }
+  return text + "]";
+}
+Result<std::vector<DeckVersion>> Provisioning::deck_versions(std::string_view deck) const {
+  return body_->deck_versions(deck);
+}
+Result<DeckVersion> Provisioning::roll_back_deck(std::string_view deck,
+                                                 std::optional<std::uint64_t> number) {
+  return body_->roll_back_deck(deck, number);
+}
+Result<DeckVersion> Provisioning::schedule_deck(std::string_view deck, std::uint64_t number,
+                                                std::optional<std::int64_t> at_us) {
+  return body_->schedule_deck(deck, number, at_us);
+}
+Result<std::string> Provisioning::deck_diff(std::string_view deck, std::uint64_t from,
+                                            std::uint64_t to, std::size_t rows_max) const {
+  return body_->deck_diff(deck, from, to, rows_max);
+}
+
+std::vector<std::string> provision_kinds() {
+  std::vector<std::string> names;
+  for (const config::ProvisionKind& kind : config::provision_kinds())
+    names.emplace_back(kind.name);
+  return names;
+}
+
+}  // namespace tandem

@@ -1,0 +1,108 @@
+// What a change of provisioned objects makes of the configuration, of the database and of the
+// switch that runs on both.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "switch/provision_store_sqlite.hpp"
+#include "tandem/config.hpp"
+#include "tandem/provision.hpp"
+
+namespace tandem {
+
+/// The switch whose objects are changed, running or not. Called by one thread at a time.
+class ProvisionHost {
+ public:
+  virtual ~ProvisionHost() = default;
+  /// A copy of the configuration in force.
+  [[nodiscard]] virtual SwitchConfig config_in_force() const = 0;
+  /// "": the switch has not seen this account yet.
+  [[nodiscard]] virtual std::string account_currency(std::string_view account) const = 0;
+  /// Puts `config` in force for new calls, between building what it needs and swapping it in calls
+  /// `commit`; when that fails all stays as it was.
+  virtual Result<void> install(SwitchConfig config,
+                               const std::function<Result<void>()>& commit) = 0;
+  [[nodiscard]] virtual std::int64_t wall_us() const = 0;
+};
+
+/// Threading: thread-safe; `mutex_` makes changes come one after the other.
+class Provisioning::Body {
+ public:
+  /// `host` outlives this object.
+  Body(ProvisionHost& host, std::shared_ptr<ProvisionStore> store);
+  explicit Body(std::unique_ptr<ProvisionHost> host, std::shared_ptr<ProvisionStore> store);
+
+  /// Held by whoever changes the configuration by another way.
+  [[nodiscard]] std::unique_lock<std::mutex> exclusive() { return std::unique_lock(mutex_); }
+
+  ProvisionOutcome change(const ProvisionChange& change);
+  Result<std::vector<ProvisionedObject>> objects(std::string_view kind) const;
+  Result<ProvisionedObject> object(std::string_view kind, std::string_view id) const;
+  Result<RateDeck> deck(std::string_view id) const;
+  Result<std::vector<DeckVersion>> deck_versions(std::string_view deck) const;
+  Result<DeckVersion> roll_back_deck(std::string_view deck, std::optional<std::uint64_t> number);
+  Result<DeckVersion> schedule_deck(std::string_view deck, std::uint64_t number,
+                                    std::optional<std::int64_t> at_us);
+  Result<std::string> deck_diff(std::string_view deck, std::uint64_t from, std::uint64_t to,
+                                std::size_t rows_max) const;
+
+  /// What the decks of a file add to the versions that are stored: a deck that has versions gets
+  /// one for each other content, wherever it comes from. REQUIRES: exclusive().
+  Result<ProvisionStore::Batch> versions_of(const std::vector<RateDeckConfig>& decks) const;
+  [[nodiscard]] ProvisionStore& store() noexcept { return *store_; }
+
+  /// Makes the versions active whose time has come. Errors: io; the rest is tried again.
+  Result<void> activate_due();
+
+ private:
+  Result<DeckVersion> version(std::string_view deck, std::uint64_t number) const;
+  Result<void> activate(const std::string& deck, std::uint64_t number);
+  void note_next_due();
+
+  const std::unique_ptr<ProvisionHost> owned_;
+  ProvisionHost& host_;
+  const std::shared_ptr<ProvisionStore> store_;
+  std::mutex mutex_;
+  std::atomic<std::int64_t> next_due_us_{0};  // of any deck; INT64_MAX: none
+};
+
+/// Makes the versions of decks active in the database whose time came while no switch ran. Errors:
+/// io.
+Result<void> activate_overdue(ProvisionStore& store, std::int64_t now_us);
+
+/// What is stored in `store`, read with the reader of the file, as a switch that starts at `now_us`
+/// would have it. Errors: io, corrupt, unsupported, invalid_argument (an object is wrong).
+Result<Provision> read_stored(ProvisionStore& store, const std::string& folder,
+                              std::int64_t now_us);
+
+/// Builds decks from their rates, so that copies of the configuration share them. Errors:
+/// invalid_argument, limit (names the deck).
+Result<void> freeze_decks(std::vector<RateDeckConfig>& decks);
+Result<RateDeck> build_deck(const RateDeckConfig& config);
+
+// --- in provisioning_json.cpp ---
+
+/// Reads `change.puts` into `update`; `names` gets kind and id of each. Each fault has its index.
+void read_puts(const ProvisionChange& change, const SwitchConfig& in_force, Provision& update,
+               std::vector<ObjectName>& names, std::vector<ProvisionFault>& faults);
+/// Reads one stored object, without rates. Errors: as read_stored().
+Result<void> read_stored_object(const ProvisionedObject& object, const std::string& folder,
+                                Provision& into);
+/// `json` of a deck with its rates.
+std::string with_rates(const std::string& json, const RateDeck& deck);
+/// `json` of a deck with `rows`, how many rates it has.
+std::string with_row_count(const std::string& json, std::size_t rows);
+std::string id_only_json(std::string_view id);
+std::string memo_of(const std::string& json);
+std::string diff_json(const RateDeck& from, std::uint64_t from_number, const RateDeck& to,
+                      std::uint64_t to_number, std::size_t rows_max);
+
+}  // namespace tandem
