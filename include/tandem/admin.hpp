@@ -2,10 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "tandem/config.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
+#include "tandem/provision.hpp"
 #include "tandem/switch.hpp"
 #include "tandem/values.hpp"
 
@@ -13,10 +17,9 @@ namespace tandem {
 
 /// Serves the admin API on a thread of its own, so that a query never delays a call.
 ///
-/// Endpoints: GET /healthz, GET /metrics (Prometheus text), GET /api/v1/calls, DELETE
-/// /api/v1/calls/ID, GET /api/v1/gateways, GET /api/v1/accounts[/ID], POST
-/// /api/v1/accounts/ID/payments, GET /api/v1/cdrs?..., POST /api/v1/explain. With a token every
-/// request but /healthz needs "Authorization: Bearer TOKEN".
+/// docs/admin-api.md has the endpoints: health, metrics, calls, events, gateways, accounts,
+/// payments, records, explain, and the provisioned objects with the versions of rate decks. With a
+/// token every request but /healthz needs "Authorization: Bearer TOKEN".
 ///
 /// Threading: one thread at a time. Destroyed before the switch it serves.
 class TANDEM_EXPORT AdminServer {
@@ -37,5 +40,23 @@ class TANDEM_EXPORT AdminServer {
   class Body;
   std::unique_ptr<Body> body_;
 };
+
+/// What the admin API answers.
+struct AdminAnswer {
+  int status = 0;
+  std::string content_type;
+  std::string body;
+};
+
+/// What the admin API of a switch with these objects would answer to a request about provisioned
+/// objects; for programs that work on the database while no switch runs. `target`: path and query.
+/// Requests about anything else are answered with 404.
+TANDEM_EXPORT AdminAnswer answer_offline(Provisioning& objects, std::string_view method,
+                                         std::string_view target, std::string_view content_type,
+                                         std::string_view body);
+
+/// What an answer with an error says: pointer and message of each thing that is wrong. Messages
+/// about a table name row and column, then the pointer is empty.
+TANDEM_EXPORT std::vector<ConfigError> errors_of(const AdminAnswer& answer);
 
 }  // namespace tandem

@@ -8,7 +8,8 @@ namespace tandem {
 
 class AdminServer::Body {
  public:
-  Body(Switch& served, std::string token) : endpoints_(served, std::move(token)) {}
+  Body(Switch& served, std::string token)
+      : endpoints_(served, std::move(token), network_->clock()) {}
 
   ~Body() {
     // After stop() this thread is the loop thread, so that sockets and timers may go.
@@ -22,10 +23,12 @@ class AdminServer::Body {
     auto loop = network_->create_loop("admin");
     if (!loop) return std::move(loop).error();
     loop_ = std::move(loop).value();
-    auto server =
-        admin::HttpServer::create(*loop_, listen, [this](const admin::HttpRequest& request) {
+    auto server = admin::HttpServer::create(
+        *loop_, listen,
+        [this](const admin::HttpRequest& request) {
           return endpoints_.answer(request, server_->counters());
-        });
+        },
+        [this](const admin::HttpRequest& head) { return endpoints_.body_limit(head); });
     if (!server) return std::move(server).error();
     server_ = std::move(server).value();
     address_ = server_->address();
@@ -36,12 +39,30 @@ class AdminServer::Body {
   [[nodiscard]] const SocketAddress& address() const noexcept { return address_; }
 
  private:
+  const std::unique_ptr<io::Network> network_ = io::make_system_network();
   admin::Endpoints endpoints_;
-  std::unique_ptr<io::Network> network_ = io::make_system_network();
   std::unique_ptr<io::Loop> loop_;
   std::unique_ptr<admin::HttpServer> server_;
   SocketAddress address_;
 };
+
+AdminAnswer answer_offline(Provisioning& objects, std::string_view method, std::string_view target,
+                           std::string_view content_type, std::string_view body) {
+  // Through the reader of requests, so that a target means here what it means over the wire.
+  std::string head(method);
+  head.append(" ").append(target).append(" HTTP/1.1\r\nHost: localhost\r\nContent-Type: ");
+  head.append(content_type).append("\r\nContent-Length: ").append(std::to_string(body.size()));
+  head.append("\r\n\r\n");
+  admin::HttpRequestReader reader(
+      [](const admin::HttpRequest&) { return admin::ProvisionEndpoints::body_bytes_max; });
+  (void)reader.append(head);  // it is shorter than what any reader takes, or refused below
+  (void)reader.read();        // the length of the body is known from here on
+  if (!reader.append(body) || reader.read() != admin::HttpRequestReader::Outcome::complete)
+    return {reader.status() != 0 ? reader.status() : 413, "text/plain", reader.reason() + "\n"};
+  auto answer = admin::ProvisionEndpoints(objects).answer(reader.request());
+  if (!answer) return {404, "text/plain", "needs a running switch\n"};
+  return {answer->status, answer->content_type, std::move(answer->body)};
+}
 
 AdminServer::AdminServer() noexcept = default;
 AdminServer::~AdminServer() = default;

@@ -2,60 +2,14 @@
 
 #include <set>
 
+#include "admin/answers.hpp"
+#include "admin/event_stream.hpp"
 #include "admin/metrics.hpp"
+#include "admin/provision_bodies.hpp"
 #include "base/text.hpp"
 
 namespace tandem::admin {
 namespace {
-
-HttpResponse json(int status, std::string body) {
-  body += '\n';
-  return {status, "application/json", std::move(body), {}};
-}
-
-HttpResponse refused(const Complaint& complaint) {
-  return json(complaint.status, to_json(complaint));
-}
-
-HttpResponse refused(const Error& error, std::string pointer = {}) {
-  Complaint complaint{500, error_code_name(error.code), error.message, std::move(pointer)};
-  switch (error.code) {
-    case ErrorCode::invalid_argument:
-    case ErrorCode::limit:
-      complaint.status = 400;
-      break;
-    case ErrorCode::not_found:
-      complaint.status = 404;
-      break;
-    case ErrorCode::wrong_state:
-      complaint.status = 409;
-      break;
-    case ErrorCode::unsupported:
-      complaint.status = 501;
-      break;
-    case ErrorCode::io:
-    case ErrorCode::timeout:
-      complaint.status = 503;
-      break;
-    default:
-      break;
-  }
-  return refused(complaint);
-}
-
-HttpResponse no_such_thing(const std::string& what) {
-  return refused(Complaint{404, "not_found", what, ""});
-}
-
-template <class List>
-std::string json_array(const List& list) {
-  std::string text = "[";
-  for (const auto& item : list) {
-    if (text.size() > 1) text += ',';
-    text += to_json(item);
-  }
-  return text + "]";
-}
 
 /// Takes the same time wherever two texts of one length differ.
 bool same_secret(std::string_view a, std::string_view b) noexcept {
@@ -120,6 +74,13 @@ bool read_cdr_query(const HttpRequest& request, CdrQuery& query, Complaint& comp
 
 }  // namespace
 
+std::size_t Endpoints::body_limit(const HttpRequest& head) const {
+  HttpResponse refusal;
+  return ProvisionEndpoints::is_put(head) && admits(head, refusal)
+             ? ProvisionEndpoints::body_bytes_max
+             : HttpRequestReader::body_bytes_max;
+}
+
 HttpResponse Endpoints::answer(const HttpRequest& request, const HttpServerCounters& http) {
   HttpResponse refusal;
   if (!admits(request, refusal)) return refusal;
@@ -156,15 +117,10 @@ HttpResponse Endpoints::route(const HttpRequest& request, const HttpServerCounte
   const auto& path = request.path;
   const std::string& method = request.method;
   const bool is_get = method == "GET" || method == "HEAD";
-  const auto only = [&](const char* allowed) {
-    HttpResponse response =
-        refused(Complaint{405, "unsupported", "method " + method + " is not possible here", ""});
-    response.headers.emplace_back("Allow", allowed);
-    return response;
-  };
-  if (path.size() == 1 && path[0] == "healthz") return is_get ? health() : only("GET, HEAD");
+  if (path.size() == 1 && path[0] == "healthz")
+    return is_get ? health() : only(request, "GET, HEAD");
   if (path.size() == 1 && path[0] == "metrics") {
-    if (!is_get) return only("GET, HEAD");
+    if (!is_get) return only(request, "GET, HEAD");
     return {200,
             "text/plain; version=0.0.4; charset=utf-8",
             metrics_text(switch_.counters(), switch_.gateways(), http),
@@ -174,28 +130,31 @@ HttpResponse Endpoints::route(const HttpRequest& request, const HttpServerCounte
     return no_such_thing("no such resource");
   const std::string& kind = path[2];
   if (path.size() == 3) {
-    if (kind == "calls") return is_get ? calls() : only("GET, HEAD");
-    if (kind == "gateways") return is_get ? gateways() : only("GET, HEAD");
-    if (kind == "accounts") return is_get ? accounts() : only("GET, HEAD");
-    if (kind == "cdrs") return is_get ? cdrs(request) : only("GET, HEAD");
-    if (kind == "explain") return method == "POST" ? explain(request) : only("POST");
+    if (kind == "calls") return is_get ? calls() : only(request, "GET, HEAD");
+    if (kind == "cdrs") return is_get ? cdrs(request) : only(request, "GET, HEAD");
+    if (kind == "events") return method == "GET" ? events(request) : only(request, "GET");
+    if (kind == "explain") return method == "POST" ? explain(request) : only(request, "POST");
+    // With a format the lists of accounts and gateways are what is provisioned, else their state.
+    if (kind == "gateways" && is_get && request.query.empty()) return gateways();
+    if (kind == "accounts" && is_get && request.query.empty()) return accounts();
   } else if (path.size() == 4) {
-    if (kind == "calls") return method == "DELETE" ? disconnect(path[3]) : only("DELETE");
-    if (kind == "accounts") return is_get ? account(path[3]) : only("GET, HEAD");
+    if (kind == "calls") return method == "DELETE" ? disconnect(path[3]) : only(request, "DELETE");
+    if (kind == "accounts" && is_get) return account(path[3]);
   } else if (path.size() == 5 && kind == "accounts" && path[4] == "payments") {
-    return method == "POST" ? pay(path[3], request) : only("POST");
+    return method == "POST" ? pay(path[3], request) : only(request, "POST");
   }
+  if (auto answer = provisioned_.answer(request)) return std::move(*answer);
   return no_such_thing("no such resource");
 }
 
 HttpResponse Endpoints::health() const {
   const SwitchCounters counters = switch_.counters();
-  if (!counters.journal_writable) return json(503, health_json("journal"));
-  if (counters.is_draining) return json(503, health_json("draining"));
-  return json(200, health_json("ok"));
+  if (!counters.journal_writable) return json_answer(503, health_json("journal"));
+  if (counters.is_draining) return json_answer(503, health_json("draining"));
+  return json_answer(200, health_json("ok"));
 }
 
-HttpResponse Endpoints::calls() const { return json(200, json_array(switch_.calls())); }
+HttpResponse Endpoints::calls() const { return json_answer(200, json_array(switch_.calls())); }
 
 HttpResponse Endpoints::disconnect(const std::string& id) {
   const auto number = parse_integer<std::uint64_t>(id);
@@ -204,14 +163,31 @@ HttpResponse Endpoints::disconnect(const std::string& id) {
   return {204, "", "", {}};
 }
 
-HttpResponse Endpoints::gateways() const { return json(200, json_array(switch_.gateways())); }
+HttpResponse Endpoints::gateways() const {
+  return json_answer(200, json_array(switch_.gateways()));
+}
 
-HttpResponse Endpoints::accounts() const { return json(200, json_array(switch_.accounts())); }
+HttpResponse Endpoints::accounts() const {
+  auto objects = switch_.provisioning().objects("accounts");
+  if (!objects) return refused(objects.error());
+  std::string text = "[";
+  std::size_t next = 0;  // both lists are in order of id
+  for (const AccountState& state : switch_.accounts()) {
+    while (next < objects->size() && (*objects)[next].id < state.settings.id)
+      ++next;
+    if (text.size() > 1) text += ',';
+    const bool is_there = next < objects->size() && (*objects)[next].id == state.settings.id;
+    text += is_there ? merged_json(to_json(state), (*objects)[next].json) : to_json(state);
+  }
+  return json_answer(200, text + "]");
+}
 
 HttpResponse Endpoints::account(const std::string& id) const {
   const auto account = switch_.account(id);
   if (!account) return no_such_thing("no account \"" + id + "\"");
-  return json(200, to_json(*account));
+  const auto object = switch_.provisioning().object("accounts", id);
+  return json_answer(200,
+                     object ? merged_json(to_json(*account), object->json) : to_json(*account));
 }
 
 HttpResponse Endpoints::pay(const std::string& id, const HttpRequest& request) {
@@ -225,7 +201,7 @@ HttpResponse Endpoints::pay(const std::string& id, const HttpRequest& request) {
     const bool is_about_amount = code == ErrorCode::invalid_argument || code == ErrorCode::limit;
     return refused(balance.error(), is_about_amount ? "/amount" : "");
   }
-  return json(201, payment_json(id, payment.amount, *balance, payment.memo));
+  return json_answer(201, payment_json(id, payment.amount, *balance, payment.memo));
 }
 
 HttpResponse Endpoints::cdrs(const HttpRequest& request) const {
@@ -234,7 +210,7 @@ HttpResponse Endpoints::cdrs(const HttpRequest& request) const {
   if (!read_cdr_query(request, query, complaint)) return refused(complaint);
   const auto records = switch_.cdrs(query);
   if (!records) return refused(records.error());
-  return json(200, json_array(*records));
+  return json_answer(200, json_array(*records));
 }
 
 HttpResponse Endpoints::explain(const HttpRequest& request) const {
@@ -244,7 +220,35 @@ HttpResponse Endpoints::explain(const HttpRequest& request) const {
   auto answer = switch_.explain(question);
   if (!answer)
     return refused(answer.error(), answer.error().code == ErrorCode::not_found ? "/from" : "");
-  return json(200, std::move(*answer));
+  return json_answer(200, std::move(*answer));
+}
+
+HttpResponse Endpoints::events(const HttpRequest& request) {
+  static const std::set<std::string> known = {"call", "gateway", "alarm", "switch"};
+  std::set<std::string> topics;
+  for (const auto& [key, value] : request.query) {
+    if (key != "topic")
+      return refused(
+          Complaint{400, "invalid_argument", "unknown parameter \"" + key + "\"", "/" + key});
+    if (!known.contains(value))
+      return refused(Complaint{400, "invalid_argument", "no topic \"" + value + "\"", "/topic"});
+    topics.insert(value);
+  }
+  if (places_.use_count() > event_streams_max) {
+    return refused(Complaint{
+        503, "limit", "all " + std::to_string(event_streams_max) + " streams of events are in use",
+        ""});
+  }
+  auto feed = switch_.watch(EventStream::queue_events);
+  if (!feed) {
+    Complaint complaint{503, error_code_name(feed.error().code), feed.error().message, ""};
+    return refused(complaint);
+  }
+  HttpResponse response;
+  response.content_type = "text/event-stream";
+  response.stream =
+      std::make_unique<EventStream>(std::move(*feed), std::move(topics), clock_, places_);
+  return response;
 }
 
 }  // namespace tandem::admin

@@ -1,10 +1,12 @@
 // What the admin API answers, apart from how it is transported.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "admin/http_message.hpp"
 #include "admin/http_server.hpp"
+#include "admin/provision_endpoints.hpp"
 #include "admin/request_bodies.hpp"
 #include "tandem/switch.hpp"
 
@@ -16,9 +18,17 @@ class Endpoints {
  public:
   static constexpr std::size_t cdrs_max = 10'000;  ///< Of one answer; `before` gives the next page.
 
-  /// `token`: "" for none. `served` outlives this object.
-  Endpoints(Switch& served, std::string token) : switch_(served), token_(std::move(token)) {}
+  static constexpr long event_streams_max = 16;  ///< At once.
 
+  /// `token`: "" for none. `served` and `clock` outlive this object and its streams.
+  Endpoints(Switch& served, std::string token, const Clock& clock)
+      : switch_(served),
+        token_(std::move(token)),
+        clock_(clock),
+        provisioned_(served.provisioning()) {}
+
+  /// For the server: what is put may be long, when it comes from somebody who may put.
+  [[nodiscard]] std::size_t body_limit(const HttpRequest& head) const;
   /// `http`: what the server counted, for /metrics.
   HttpResponse answer(const HttpRequest& request, const HttpServerCounters& http);
 
@@ -34,9 +44,13 @@ class Endpoints {
   HttpResponse pay(const std::string& id, const HttpRequest& request);
   HttpResponse cdrs(const HttpRequest& request) const;
   HttpResponse explain(const HttpRequest& request) const;
+  HttpResponse events(const HttpRequest& request);
 
   Switch& switch_;
   const std::string token_;
+  const Clock& clock_;
+  ProvisionEndpoints provisioned_;
+  const std::shared_ptr<void> places_ = std::make_shared<char>();  // shared with each open stream
 };
 
 }  // namespace tandem::admin

@@ -75,6 +75,8 @@ const char* reason_phrase(int status) noexcept {
       return "Length Required";
     case 413:
       return "Content Too Large";
+    case 415:
+      return "Unsupported Media Type";
     case 431:
       return "Request Header Fields Too Large";
     case 500:
@@ -105,9 +107,12 @@ std::string to_wire(const HttpResponse& response, bool keeps_alive, bool is_head
   wire += reason_phrase(response.status);
   wire += "\r\n";
   if (response.status != 204) {  // RFC 9110 section 8.6: no length there
-    wire += "Content-Type: " + response.content_type + "\r\nContent-Length: ";
-    append_integer(wire, response.body.size());
-    wire += "\r\n";
+    wire += "Content-Type: " + response.content_type + "\r\n";
+    if (response.stream == nullptr) {  // a stream ends with its connection: RFC 9112 section 6.3
+      wire += "Content-Length: ";
+      append_integer(wire, response.body.size());
+      wire += "\r\n";
+    }
   }
   wire += "Cache-Control: no-store\r\n";
   for (const auto& [name, value] : response.headers)
@@ -119,7 +124,8 @@ std::string to_wire(const HttpResponse& response, bool keeps_alive, bool is_head
 }
 
 bool HttpRequestReader::append(std::string_view bytes) {
-  if (bytes.size() > head_bytes_max + body_bytes_max - buffer_.size()) return false;
+  if (bytes.size() > head_bytes_max + std::max(body_bytes_, body_bytes_max) - buffer_.size())
+    return false;
   buffer_ += bytes;
   return true;
 }
@@ -264,8 +270,9 @@ bool HttpRequestReader::read_framing() {
         refuse(400, "Content-Length is malformed or there twice");
         return false;
       }
-      if (*length > body_bytes_max) {
-        refuse(413, "body is longer than 1048576 bytes");
+      const std::size_t bytes_max = limit_ ? limit_(request_) : body_bytes_max;
+      if (*length > bytes_max) {
+        refuse(413, "body is longer than " + std::to_string(bytes_max) + " bytes");
         return false;
       }
       body_bytes_ = static_cast<std::size_t>(*length);

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,15 +26,28 @@ struct HttpRequest {
   [[nodiscard]] const std::string* header(std::string_view lower_case_name) const noexcept;
 };
 
+/// What follows a response without a stated length, piece by piece as the client reads.
+/// Threading: loop-bound, as the server.
+class HttpStream {
+ public:
+  virtual ~HttpStream() = default;
+  /// What there is to send now, "" for nothing; asked again when the client has taken it, and
+  /// otherwise every HttpServer::stream_poll_us.
+  virtual std::string next(std::int64_t monotonic_us) = 0;
+  /// Nothing more will come.
+  [[nodiscard]] virtual bool is_over() const = 0;
+};
+
 struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;  ///< Beside those of to_wire().
+  std::unique_ptr<HttpStream> stream = nullptr;  ///< Follows `body`; the connection ends with it.
 };
 
-/// The bytes of a response: Content-Length always, "Connection: close" when the connection ends
-/// with it. A response to HEAD has the length of the body and not the body.
+/// The bytes of a response: Content-Length always but before a stream, "Connection: close" when the
+/// connection ends with it. A response to HEAD has the length of the body and not the body.
 std::string to_wire(const HttpResponse& response, bool keeps_alive, bool is_head);
 
 /// Takes requests out of a byte stream. Strict where a lenient reader and a proxy in front of it
@@ -42,7 +58,11 @@ std::string to_wire(const HttpResponse& response, bool keeps_alive, bool is_head
 class HttpRequestReader {
  public:
   static constexpr std::size_t head_bytes_max = std::size_t{16} << 10;
-  static constexpr std::size_t body_bytes_max = std::size_t{1} << 20;
+  static constexpr std::size_t body_bytes_max = std::size_t{1} << 20;  ///< Where no limit is given.
+
+  /// How long the body of a request may be whose head is read.
+  using BodyLimit = std::function<std::size_t(const HttpRequest& head)>;
+  explicit HttpRequestReader(BodyLimit limit = {}) : limit_(std::move(limit)) {}
   static constexpr std::size_t headers_max = 100;
 
   enum class Outcome {
@@ -61,6 +81,8 @@ class HttpRequestReader {
   void take();
   [[nodiscard]] int status() const noexcept { return status_; }
   [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+  /// Of the request whose head is read; 0: none is, or it has no body.
+  [[nodiscard]] std::size_t body_bytes() const noexcept { return body_bytes_; }
   /// Whether part of a request waits.
   [[nodiscard]] bool is_idle() const noexcept { return buffer_.empty(); }
 
@@ -72,6 +94,7 @@ class HttpRequestReader {
   bool read_header(std::string_view line);
   bool read_framing();
 
+  const BodyLimit limit_;
   std::string buffer_;
   HttpRequest request_;
   std::size_t head_bytes_ = 0;  // 0: the head is not read yet

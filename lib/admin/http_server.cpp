@@ -1,6 +1,8 @@
 #include "admin/http_server.hpp"
 
+#include <algorithm>
 #include <exception>
+#include <utility>
 
 namespace tandem::admin {
 
@@ -22,10 +24,16 @@ class HttpServer::Connection final : private io::StreamHandler {
   Connection(HttpServer& server, std::unique_ptr<io::StreamConnection> stream)
       : server_(server),
         stream_(std::move(stream)),
+        reader_([&server](const HttpRequest& head) { return server.body_limit(head); }),
         deadline_(Timer::member<&Connection::on_deadline, Connection>(), this),
-        write_again_(Timer::member<&Connection::write, Connection>(), this) {
+        write_again_(Timer::member<&Connection::write, Connection>(), this),
+        next_piece_(Timer::member<&Connection::send_next_piece, Connection>(), this) {
     start_deadline(idle_us);
     stream_->set_handler(*this);
+  }
+  ~Connection() override {
+    if (body_ != nullptr) --server_.counters_.streams;
+    server_.large_bodies_bytes_ -= large_bytes_;
   }
 
  private:
@@ -47,6 +55,7 @@ class HttpServer::Connection final : private io::StreamHandler {
   void end() {
     deadline_.cancel();
     write_again_.cancel();
+    next_piece_.cancel();
     server_.retire(*this);
   }
 
@@ -54,7 +63,9 @@ class HttpServer::Connection final : private io::StreamHandler {
 
   void serve() {
     while (!is_writing() && !is_last_) {
-      switch (reader_.read()) {
+      const auto outcome = reader_.read();
+      reserve_large_body();
+      switch (outcome) {
         case HttpRequestReader::Outcome::incomplete:
           return;
         case HttpRequestReader::Outcome::wants_continue:
@@ -71,19 +82,47 @@ class HttpServer::Connection final : private io::StreamHandler {
     }
   }
 
+  /// A long body counts from its head to its answer, and gets the time that its bytes take at 1
+  /// MB/s.
+  void reserve_large_body() {
+    if (large_bytes_ != 0 || reader_.body_bytes() <= HttpRequestReader::body_bytes_max) return;
+    large_bytes_ = reader_.body_bytes();
+    server_.large_bodies_bytes_ += large_bytes_;
+    start_deadline(idle_us + static_cast<std::int64_t>(large_bytes_));
+  }
+
   void answer() {
     ++server_.counters_.requests;
     const HttpRequest& request = reader_.request();
-    const bool keeps_alive = request.keeps_alive;
     HttpResponse response;
     try {
       response = server_.answer_(request);
     } catch (const std::exception&) {  // out of memory: this request fails, the server goes on
       response = refusal(500, "request could not be answered");
     }
+    const bool keeps_alive = request.keeps_alive && response.stream == nullptr;
     std::string wire = to_wire(response, keeps_alive, request.method == "HEAD");
+    body_ = std::move(response.stream);
+    if (body_ != nullptr) ++server_.counters_.streams;
     reader_.take();
+    server_.large_bodies_bytes_ -= std::exchange(large_bytes_, 0);
     send(std::move(wire), !keeps_alive);
+  }
+
+  /// Asks the stream when the client has taken what was sent before.
+  void send_next_piece() {
+    std::string piece;
+    try {
+      piece = body_->next(server_.loop_.clock().monotonic_us());
+    } catch (const std::exception&) {  // out of memory: this client goes
+      return end();
+    }
+    if (!piece.empty()) return send(std::move(piece), true);
+    if (body_->is_over()) {
+      start_deadline(linger_us);
+    } else {
+      server_.loop_.timers().start(next_piece_, stream_poll_us);
+    }
   }
 
   void send(std::string wire, bool is_last) {
@@ -115,8 +154,14 @@ class HttpServer::Connection final : private io::StreamHandler {
     }
     out_ = {};
     written_ = 0;
-    // Closing at once could cut what is still on its way; the client closes when it has read all.
-    if (is_last_) start_deadline(linger_us);
+    if (body_ != nullptr) {
+      // A dead reader is noticed by what cannot be written, comments of the stream included.
+      deadline_.cancel();
+      server_.loop_.timers().start(next_piece_, stream_poll_us);
+    } else if (is_last_) {
+      // Closing at once could cut what is still on its way; the client closes when it has read all.
+      start_deadline(linger_us);
+    }
   }
 
   HttpServer& server_;
@@ -124,22 +169,34 @@ class HttpServer::Connection final : private io::StreamHandler {
   HttpRequestReader reader_;
   std::string out_;  // the answer being sent, from written_ on
   std::size_t written_ = 0;
-  bool is_last_ = false;  // nothing is read any more
+  std::size_t large_bytes_ = 0;       // reserved for the request that is being read
+  bool is_last_ = false;              // nothing is read any more
+  std::unique_ptr<HttpStream> body_;  // of the last answer
   Timer deadline_;
   Timer write_again_;
+  Timer next_piece_;
 };
 
-HttpServer::HttpServer(io::Loop& loop, Answer answer) : loop_(loop), answer_(std::move(answer)) {}
+HttpServer::HttpServer(io::Loop& loop, Answer answer, HttpRequestReader::BodyLimit body_limit)
+    : loop_(loop), answer_(std::move(answer)), body_limit_(std::move(body_limit)) {}
 
 HttpServer::~HttpServer() { *is_alive_ = false; }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::create(io::Loop& loop, const SocketAddress& local,
-                                                       Answer answer) {
-  std::unique_ptr<HttpServer> server(new HttpServer(loop, std::move(answer)));
+                                                       Answer answer,
+                                                       HttpRequestReader::BodyLimit body_limit) {
+  std::unique_ptr<HttpServer> server(
+      new HttpServer(loop, std::move(answer), std::move(body_limit)));
   auto listener = loop.listen(local, false, *server);
   if (!listener) return std::move(listener).error();
   server->listener_ = std::move(listener).value();
   return server;
+}
+
+std::size_t HttpServer::body_limit(const HttpRequest& head) const {
+  const std::size_t usual = HttpRequestReader::body_bytes_max;
+  const std::size_t wanted = body_limit_ ? body_limit_(head) : usual;
+  return std::max(usual, std::min(wanted, large_bodies_bytes_max - large_bodies_bytes_));
 }
 
 void HttpServer::on_accept(std::unique_ptr<io::StreamConnection> stream) {

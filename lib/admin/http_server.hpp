@@ -19,6 +19,7 @@ struct HttpServerCounters {
   std::uint64_t connections_refused = 0;  ///< Beyond connections_max.
   std::uint64_t requests_refused = 0;     ///< Malformed or too large.
   std::uint64_t timeouts = 0;             ///< Connections that were idle, or read too slowly.
+  std::uint64_t streams = 0;              ///< Open now.
 };
 
 /// Answers requests one after the other, in order; a request that follows while an answer is being
@@ -32,13 +33,18 @@ class HttpServer final : private io::AcceptHandler {
       30'000'000;  ///< For a request to come, and for an answer to be read on.
   static constexpr std::int64_t linger_us =
       2'000'000;  ///< From the last answer until we close what the client did not.
+  static constexpr std::size_t large_bodies_bytes_max =
+      std::size_t{512} << 20;  ///< Of all bodies together that are longer than the usual limit.
+  static constexpr std::int64_t stream_poll_us = 50'000;  ///< How often a stream is asked for more.
 
   /// Runs on the loop for each request; may block, which delays only this server.
   using Answer = std::function<HttpResponse(const HttpRequest&)>;
 
-  /// `loop` outlives the server. Errors: those of Loop::listen().
+  /// `loop` outlives the server. `body_limit`: for requests that may be longer than usual, within
+  /// large_bodies_bytes_max. Errors: those of Loop::listen().
   static Result<std::unique_ptr<HttpServer>> create(io::Loop& loop, const SocketAddress& local,
-                                                    Answer answer);
+                                                    Answer answer,
+                                                    HttpRequestReader::BodyLimit body_limit = {});
   ~HttpServer() override;
 
   [[nodiscard]] SocketAddress address() const noexcept { return listener_->local(); }
@@ -48,12 +54,15 @@ class HttpServer final : private io::AcceptHandler {
  private:
   class Connection;
 
-  HttpServer(io::Loop& loop, Answer answer);
+  HttpServer(io::Loop& loop, Answer answer, HttpRequestReader::BodyLimit body_limit);
+  [[nodiscard]] std::size_t body_limit(const HttpRequest& head) const;
   void on_accept(std::unique_ptr<io::StreamConnection> stream) override;
   void retire(Connection& connection);
 
   io::Loop& loop_;
   const Answer answer_;
+  const HttpRequestReader::BodyLimit body_limit_;
+  std::size_t large_bodies_bytes_ = 0;  // announced by requests that are not answered yet
   HttpServerCounters counters_;
   std::unordered_set<std::unique_ptr<Connection>> connections_;
   std::unique_ptr<io::StreamListener> listener_;

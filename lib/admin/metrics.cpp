@@ -69,6 +69,10 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.family("worker_calls_total", "counter", "Calls that arrived, by call worker.");
   for (std::size_t i = 0; i < counters.calls_by_worker.size(); ++i)
     page.sample(counters.calls_by_worker[i], "worker=\"" + std::to_string(i) + "\"");
+  page.single("dialogs_live", "gauge", "SIP dialogs now.", counters.dialogs_live);
+  page.single("transactions_live", "gauge", "SIP transactions now.", counters.transactions_live);
+  page.single("media_sessions_live", "gauge", "Relayed media sessions now.",
+              counters.media_sessions_live);
   page.family("gateway_calls", "gauge", "Calls of a gateway now.");
   for (const GatewayView& gateway : gateways)
     page.sample(gateway.calls, labels_of(gateway));
@@ -110,6 +114,9 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
               counters.journal_writable ? 1 : 0);
   page.single("events_dropped_total", "counter", "Events that the host was too slow for.",
               counters.events_dropped);
+  page.single("event_feeds", "gauge", "Watchers of events.", counters.event_feeds);
+  page.single("feed_events_lost_total", "counter", "Events that watchers were too slow for.",
+              counters.feed_events_lost);
   page.single("http_requests_total", "counter", "Requests of the admin API.", http.requests);
   page.single("http_requests_refused_total", "counter", "Malformed or too large requests.",
               http.requests_refused);
@@ -117,6 +124,7 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
               http.connections_refused);
   page.single("http_timeouts_total", "counter", "Connections closed for being idle or slow.",
               http.timeouts);
+  page.single("http_streams", "gauge", "Streams of events that are open.", http.streams);
   return page.take();
 }
 

@@ -34,6 +34,9 @@ bool read_explain(std::string_view body, ExplainRequest& request, Complaint& com
 std::string payment_json(std::string_view account, Amount amount, Amount balance,
                          std::string_view memo);
 
+/// {"id": 0, "type": "events_lost", "at_us": ..., "count": ...} of a stream of events.
+std::string events_lost_json(std::uint64_t count, std::int64_t at_us);
+
 /// {"status": ..., "version": ...} of /healthz.
 std::string health_json(std::string_view status);
 

@@ -108,6 +108,10 @@ std::string payment_json(std::string_view account, Amount amount, Amount balance
                {"memo", memo}});
 }
 
+std::string events_lost_json(std::uint64_t count, std::int64_t at_us) {
+  return dump({{"id", 0}, {"type", "events_lost"}, {"at_us", at_us}, {"count", count}});
+}
+
 std::string health_json(std::string_view status) {
   return dump({{"status", status}, {"version", TANDEM_VERSION_STRING}});
 }

@@ -120,6 +120,68 @@ class Admin(unittest.TestCase):
         error = self.error("POST", "/api/v1/explain", '{"from": "none", "caller": "1", "callee": "2"}', 404)
         self.assertEqual(error["pointer"], "/from")
 
+    def events(self, query=""):
+        """An open stream: the connection, and a function that reads the next (topic, data)."""
+        connection = socket.create_connection(("127.0.0.1", self.port), 20)
+        connection.sendall(f"GET /api/v1/events{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        lines = connection.makefile("r", encoding="utf-8", newline="\n")
+        self.assertIn(" 200 ", lines.readline())
+        while lines.readline() != "\r\n":
+            pass
+        self.assertTrue(lines.readline().startswith(":"))
+
+        def following():
+            topic = None
+            for line in lines:
+                if line.startswith("event: "):
+                    topic = line[7:].strip()
+                elif line.startswith("data: "):
+                    return topic, json.loads(line[6:])
+            raise AssertionError("the stream ended")
+        return connection, following
+
+    def test_events_reach_every_watcher(self):
+        connections, readers = zip(*(self.events(query) for query in ("", "?topic=call&topic=alarm", "?topic=alarm")))
+        try:
+            with SipEnd() as caller:
+                final = answered_call(caller, self.vendor, self.sip_port, call_id="watched")
+                caller.in_dialog("BYE", 2, final, self.sip_port, "byewatched")
+                bye, source = self.vendor.receive("BYE ")
+                self.vendor.answer(bye, source, 200, "OK")
+            for following in readers[:2]:
+                seen = []
+                while not seen or seen[-1]["type"] != "call_ended":
+                    topic, data = following()
+                    self.assertEqual(topic, "call")
+                    self.assertGreater(data["at_us"], 0)
+                    seen.append(data)
+                self.assertEqual([event["type"] for event in seen],
+                                 ["call_started", "call_ringing", "call_answered", "call_ended"])
+                self.assertEqual(len({event["id"] for event in seen}), 1)
+                self.assertEqual(seen[-1]["cdr"]["call_id"], "watched")
+            _, _, metrics = request(self.port, "GET", "/metrics")
+            self.assertIn("tandem_http_streams 3\n", metrics)
+            self.assertIn("tandem_feed_events_lost_total 0\n", metrics)
+        finally:
+            for connection in connections:
+                connection.shutdown(socket.SHUT_RDWR)
+                connection.close()
+        until(lambda: "tandem_event_feeds 0\n" in request(self.port, "GET", "/metrics")[2], "the feeds are gone")
+
+    def test_streams_of_events_are_bounded(self):
+        self.assertEqual(self.error("GET", "/api/v1/events?topic=weather", None, 400)["pointer"], "/topic")
+        self.assertEqual(self.error("GET", "/api/v1/events?colour=red", None, 400)["pointer"], "/colour")
+        connections = []
+        try:
+            for _ in range(16):
+                connections.append(self.events()[0])
+            self.assertEqual(self.error("GET", "/api/v1/events", None, 503)["code"], "limit")
+        finally:
+            for connection in connections:
+                connection.shutdown(socket.SHUT_RDWR)
+                connection.close()
+        until(lambda: "tandem_http_streams 0\n" in request(self.port, "GET", "/metrics")[2], "the streams are gone")
+
     def test_methods_and_paths(self):
         self.error("GET", "/", None, 404)
         self.error("GET", "/api/v1/nonsense", None, 404)

@@ -34,17 +34,38 @@ struct Client final : io::StreamHandler {
   std::unique_ptr<io::StreamConnection> stream;
 };
 
+/// Says what `text` holds, then nothing until `is_over`.
+struct FakeStream final : HttpStream {
+  struct Script {
+    std::string text;
+    bool is_over = false;
+    int asked = 0;
+    bool is_gone = false;
+  };
+  explicit FakeStream(Script& said) : script(said) {}
+  ~FakeStream() override { script.is_gone = true; }
+  std::string next(std::int64_t) override {
+    ++script.asked;
+    return std::exchange(script.text, {});
+  }
+  [[nodiscard]] bool is_over() const override { return script.is_over; }
+  Script& script;
+};
+
 struct Fixture {
   test::FakeNetwork network;
   test::FakeLoop& loop = network.create_loop();
   int asked = 0;
+  FakeStream::Script script;
   std::unique_ptr<HttpServer> server;
 
   Fixture() {
     auto made = HttpServer::create(loop, at("127.0.0.1:8080"), [this](const HttpRequest& request) {
       ++asked;
       if (request.path[0] == "throw") throw std::runtime_error("no memory");
-      return HttpResponse{200, "text/plain", request.path[0], {}};
+      HttpResponse response{200, "text/plain", request.path[0], {}};
+      if (request.path[0] == "stream") response.stream = std::make_unique<FakeStream>(script);
+      return response;
     });
     REQUIRE(made);
     server = std::move(*made);
@@ -133,4 +154,43 @@ TEST_CASE_FIXTURE(Fixture, "HttpServer: it may go while clients are there") {
   server.reset();
   network.settle();
   CHECK(client.is_closed);
+}
+
+TEST_CASE_FIXTURE(Fixture, "HttpServer: a stream follows its answer until it is over") {
+  Client client(loop);
+  REQUIRE(client.stream->send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n" + get));
+  network.run_for(HttpServer::stream_poll_us);
+  CHECK(client.answers() == 1);  // what was sent behind is not answered
+  CHECK(client.heard.find("Content-Length") == std::string::npos);
+  CHECK(client.heard.find("Connection: close") != std::string::npos);
+  CHECK(client.heard.ends_with("\r\n\r\nstream"));
+  CHECK(server->counters().streams == 1);
+  script.text = "first";
+  network.run_for(HttpServer::stream_poll_us);
+  CHECK(client.heard.ends_with("streamfirst"));
+  network.run_for(2 * HttpServer::idle_us);  // silence is no reason to end
+  CHECK_FALSE(client.is_closed);
+  script.text = "second";
+  script.is_over = true;
+  network.run_for(2 * HttpServer::stream_poll_us + HttpServer::linger_us);
+  CHECK(client.heard.ends_with("firstsecond"));
+  CHECK(client.is_closed);
+  CHECK(script.is_gone);
+  CHECK(server->counters().streams == 0);
+  CHECK(server->counters().timeouts == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "HttpServer: a stream ends with its client") {
+  {
+    Client client(loop);
+    REQUIRE(client.stream->send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n"));
+    network.run_for(HttpServer::stream_poll_us);
+    CHECK(script.asked > 0);
+  }
+  network.settle();
+  CHECK(script.is_gone);
+  CHECK(server->counters().streams == 0);
+  const int asked_before = script.asked;
+  network.run_for(10 * HttpServer::stream_poll_us);
+  CHECK(script.asked == asked_before);
 }

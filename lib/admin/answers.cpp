@@ -1,0 +1,51 @@
+#include "admin/answers.hpp"
+
+#include <utility>
+
+namespace tandem::admin {
+
+HttpResponse json_answer(int status, std::string body) {
+  body += '\n';
+  return {status, "application/json", std::move(body), {}};
+}
+
+HttpResponse refused(const Complaint& complaint) {
+  return json_answer(complaint.status, to_json(complaint));
+}
+
+int status_of(ErrorCode code) noexcept {
+  switch (code) {
+    case ErrorCode::invalid_argument:
+    case ErrorCode::limit:
+      return 400;
+    case ErrorCode::not_found:
+      return 404;
+    case ErrorCode::wrong_state:
+      return 409;
+    case ErrorCode::unsupported:
+      return 501;
+    case ErrorCode::io:
+    case ErrorCode::timeout:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+HttpResponse refused(const Error& error, std::string pointer) {
+  return refused(Complaint{status_of(error.code), error_code_name(error.code), error.message,
+                           std::move(pointer)});
+}
+
+HttpResponse no_such_thing(const std::string& what) {
+  return refused(Complaint{404, "not_found", what, ""});
+}
+
+HttpResponse only(const HttpRequest& request, const char* allowed) {
+  HttpResponse response = refused(
+      Complaint{405, "unsupported", "method " + request.method + " is not possible here", ""});
+  response.headers.emplace_back("Allow", allowed);
+  return response;
+}
+
+}  // namespace tandem::admin
