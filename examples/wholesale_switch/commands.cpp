@@ -15,6 +15,16 @@ std::optional<tandem::SwitchConfig> load_config(const std::string& path) {
 
 namespace {
 
+/// The same with the objects that the database holds.
+std::optional<tandem::SwitchConfig> load_stored_config(const std::string& path) {
+  auto config = load_config(path);
+  if (!config) return std::nullopt;
+  auto merged = tandem::with_stored_objects(std::move(*config));
+  if (merged) return std::move(*merged);
+  complain(path + ": " + merged.error().message);
+  return std::nullopt;
+}
+
 int failed(const tandem::Error& error) {
   complain(error.message);
   return error.code == tandem::ErrorCode::invalid_argument ? status_usage : status_failed;
@@ -40,7 +50,7 @@ int check(const Options& options) {
     return status_good;
   }
   if (!options.allow({"config"}, {"config"})) return status_usage;
-  const auto config = load_config(options.text("config"));
+  const auto config = load_stored_config(options.text("config"));
   if (!config) return status_usage;
   std::printf("%s: good\n", options.text("config").c_str());
   return status_good;
@@ -54,7 +64,7 @@ int explain(const Options& options) {
   tandem::ExplainRequest request{options.text("from"), options.text("caller"),
                                  options.text("callee"), std::nullopt};
   if (!read_time(options, "at", request.at_us)) return status_usage;
-  const auto config = load_config(options.text("config"));
+  const auto config = load_stored_config(options.text("config"));
   if (!config) return status_usage;
   auto answer = tandem::explain(*config, request);
   if (!answer) {
@@ -74,7 +84,7 @@ int rate(const Options& options) {
   const auto seconds = options.number("seconds");
   std::optional<std::int64_t> at_us;
   if (!seconds || !read_time(options, "at", at_us)) return status_usage;
-  const auto config = load_config(options.text("config"));
+  const auto config = load_stored_config(options.text("config"));
   if (!config) return status_usage;
   auto answer =
       tandem::rate(*config, options.text("deck"), options.text("callee"), *seconds, at_us);

@@ -12,6 +12,10 @@ int explain(const Options& options);
 int rate(const Options& options);
 int cdr(const Options& options);
 int ask(const Options& options);  ///< calls, gateways, accounts.
+int import_objects(const Options& options);
+int export_objects(const Options& options);
+int remove_object(const Options& options);
+int deck(const Options& options);
 
 /// Reads the file of --config; says every error on stderr, "FILE:POINTER: message". Nothing: there
 /// were some.

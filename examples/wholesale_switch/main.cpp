@@ -17,6 +17,11 @@ constexpr const char* usage =
     "  cdr      [--since T] [--until T] [--caller N] [--callee N] [--reason NAME] [--limit N]\n"
     "           [--format json|csv|table]\n"
     "  calls, gateways, accounts                  ask the running switch over its admin API\n"
+    "  import   KIND FILE [--deck ID] [--dry-run] [--valid-from T] [--memo TEXT]\n"
+    "  export   KIND FILE [--deck ID]             accounts, gateways, rates, ...; .csv or .json\n"
+    "  remove   KIND ID\n"
+    "  deck     versions|rollback|diff|schedule --deck ID [--version N] [--from N --to N]\n"
+    "           [--at TIME|none] [--file FILE]\n"
     "Exit status: 0 good, 1 failed, 2 bad usage or configuration.\n";
 
 struct Command {
@@ -24,9 +29,18 @@ struct Command {
   int (*run)(const Options&);
 };
 
-constexpr Command commands[] = {{"run", run},      {"check", check}, {"explain", explain},
-                                {"rate", rate},    {"cdr", cdr},     {"calls", ask},
-                                {"gateways", ask}, {"accounts", ask}};
+constexpr Command commands[] = {{"run", run},
+                                {"check", check},
+                                {"explain", explain},
+                                {"rate", rate},
+                                {"cdr", cdr},
+                                {"calls", ask},
+                                {"gateways", ask},
+                                {"accounts", ask},
+                                {"import", import_objects},
+                                {"export", export_objects},
+                                {"remove", remove_object},
+                                {"deck", deck}};
 
 }  // namespace
 

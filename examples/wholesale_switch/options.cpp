@@ -8,6 +8,13 @@ void complain(std::string_view text) {
   std::fprintf(stderr, "tandem-switch: %.*s\n", static_cast<int>(text.size()), text.data());
 }
 
+namespace {
+
+/// Options that have no value, so that the word behind them is one of its own.
+bool is_flag(const std::string& name) { return name == "dry-run" || name == "reference"; }
+
+}  // namespace
+
 std::optional<Options> Options::read(int count, char** words) {
   Options options;
   if (count < 2) {
@@ -18,15 +25,16 @@ std::optional<Options> Options::read(int count, char** words) {
   for (int i = 2; i < count; ++i) {
     const std::string_view word = words[i];
     if (!word.starts_with("--") || word.size() < 3) {
-      complain("unexpected \"" + std::string(word) + "\"");
-      return std::nullopt;
+      options.operands_.emplace_back(word);
+      continue;
     }
     std::string name(word.substr(2));
     std::string value;
     if (const auto equals = name.find('='); equals != std::string::npos) {
       value = name.substr(equals + 1);
       name.resize(equals);
-    } else if (i + 1 < count && !std::string_view(words[i + 1]).starts_with("--")) {
+    } else if (!is_flag(name) && i + 1 < count &&
+               !std::string_view(words[i + 1]).starts_with("--")) {
       value = words[++i];
     }
     if (!options.values_.emplace(name, value).second) {
@@ -54,8 +62,16 @@ std::optional<std::int64_t> Options::number(const std::string& name) const {
   return value;
 }
 
-bool Options::allow(const std::vector<std::string>& known,
-                    const std::vector<std::string>& required) const {
+bool Options::allow(const std::vector<std::string>& known, const std::vector<std::string>& required,
+                    const std::vector<std::string>& operands) const {
+  if (operands_.size() > operands.size()) {
+    complain("unexpected \"" + operands_[operands.size()] + "\"");
+    return false;
+  }
+  if (operands_.size() < operands.size()) {
+    complain(command_ + " needs " + operands[operands_.size()]);
+    return false;
+  }
   for (const auto& [name, value] : values_) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       complain("unknown option --" + name + " of " + command_);

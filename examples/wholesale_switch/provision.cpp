@@ -1,0 +1,271 @@
+// `import`, `export`, `remove`, `deck`: provisioned objects, of the running switch over its admin
+// API, or straight in the database when none runs.
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "api_client.hpp"
+#include "commands.hpp"
+
+namespace {
+
+constexpr std::size_t progress_bytes_min = std::size_t{4} << 20;  // below this nobody waits long
+
+std::string encoded(std::string_view text) {
+  std::string out;
+  for (const unsigned char c : text) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+        c == '.' || c == '_') {
+      out += static_cast<char>(c);
+    } else {
+      out += '%';
+      out += digits[c >> 4];
+      out += digits[c & 15];
+    }
+  }
+  return out;
+}
+
+/// Says on stderr how far a long step is, at each tenth of it.
+class ProgressLines {
+ public:
+  explicit ProgressLines(std::string what) : what_(std::move(what)) {}
+  void operator()(std::size_t done, std::size_t all) {
+    if (all < progress_bytes_min || done * 10 / all == tenths_) return;
+    tenths_ = done * 10 / all;
+    std::fprintf(stderr, "%s: %zu0 %% of %zu MB\n", what_.c_str(), tenths_, all >> 20);
+  }
+
+ private:
+  const std::string what_;
+  std::size_t tenths_ = 0;
+};
+
+/// Where the objects are: behind the API of a running switch, or in the database.
+class Objects {
+ public:
+  /// Nothing: neither was possible, and stderr says why.
+  static std::optional<Objects> reach(const tandem::SwitchConfig& config) {
+    Objects objects;
+    if (config.admin_listen) {
+      objects.api_.emplace(config);
+      if (objects.api_->ask("GET", "/healthz")) return objects;
+      if (objects.api_->is_reachable()) {
+        complain(objects.api_->failure());
+        return std::nullopt;
+      }
+      objects.api_.reset();
+    }
+    auto opened = tandem::Provisioning::open(config);
+    if (!opened) {
+      complain(opened.error().message +
+               (opened.error().code == tandem::ErrorCode::wrong_state
+                    ? "; it has no admin API through which its objects could be reached"
+                    : ""));
+      return std::nullopt;
+    }
+    objects.database_.emplace(std::move(*opened));
+    return objects;
+  }
+
+  std::optional<tandem::AdminAnswer> ask(std::string_view method, const std::string& target,
+                                         std::string_view content_type = {},
+                                         std::string_view body = {}) {
+    if (database_) return tandem::answer_offline(*database_, method, target, content_type, body);
+    ProgressLines progress("sent");
+    auto answer = api_->ask(method, target, content_type, body, std::ref(progress));
+    if (!answer) complain(api_->failure());
+    return answer;
+  }
+
+ private:
+  Objects() = default;
+  std::optional<ApiClient> api_;
+  std::optional<tandem::Provisioning> database_;
+};
+
+/// Says what is wrong, a line each, as of `file` when it is about one. The exit status.
+int refused(const tandem::AdminAnswer& answer, const std::string& file = {}) {
+  for (const auto& error : tandem::errors_of(answer)) {
+    if (file.empty()) {
+      complain(error.message);
+    } else {
+      std::fprintf(stderr, "%s%s%s: %s\n", file.c_str(), error.pointer.empty() ? "" : ":",
+                   error.pointer.c_str(), error.message.c_str());
+    }
+  }
+  return answer.status == 400 ? status_usage : status_failed;
+}
+
+bool is_csv(const std::string& file) { return file.ends_with(".csv"); }
+
+/// Target of a list or of the rates of a deck. "": stderr says what is missing.
+std::string target_of(const Options& options) {
+  const std::string& kind = options.operand(0);
+  if (kind != "rates") {
+    if (!options.has("deck")) return "/api/v1/" + encoded(kind);
+    complain("--deck is for rates only");
+    return {};
+  }
+  if (options.text("deck").empty()) {
+    complain(options.command() + " rates needs --deck");
+    return {};
+  }
+  return "/api/v1/rate_decks/" + encoded(options.text("deck")) + "/rates";
+}
+
+bool read_file(const std::string& path, std::string& text) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream read;
+  if (file) read << file.rdbuf();
+  if (!file || read.bad()) {
+    complain(path + " could not be read");
+    return false;
+  }
+  text = std::move(read).str();
+  return true;
+}
+
+/// --valid-from and its kin as parameters of a query. False: one is no time.
+bool read_query(const Options& options, std::string& query) {
+  const auto add = [&query](const char* key, std::string_view value) {
+    query += (query.empty() ? "?" : "&") + std::string(key) + "=" + encoded(value);
+  };
+  if (options.has("dry-run")) add("dry_run", "true");
+  if (options.has("memo")) add("memo", options.text("memo"));
+  if (options.has("valid-from")) {
+    const auto time = tandem::parse_time_us(options.text("valid-from"));
+    if (!time) {
+      complain("--valid-from: " + time.error().message);
+      return false;
+    }
+    add("valid_from", tandem::format_time_us(*time));
+  }
+  return true;
+}
+
+/// Puts a file; the rows of a deck are looked at here first, so that errors name the file.
+int put_file(Objects& objects, const std::string& file, const std::string& target, bool has_rates) {
+  std::string text;
+  if (!read_file(file, text)) return status_failed;
+  if (has_rates && is_csv(file)) {
+    ProgressLines progress("read");
+    const auto rates =
+        tandem::parse_deck_csv(text, file, [&](std::size_t done) { progress(done, text.size()); });
+    if (!rates) {
+      complain(rates.error().message);
+      return status_usage;
+    }
+  }
+  const auto answer =
+      objects.ask("PUT", target, is_csv(file) ? "text/csv" : "application/json", text);
+  if (!answer) return status_failed;
+  if (answer->status >= 300) return refused(*answer, file);
+  std::fputs(answer->body.c_str(), stdout);
+  return status_good;
+}
+
+int print(const std::optional<tandem::AdminAnswer>& answer) {
+  if (!answer) return status_failed;
+  if (answer->status >= 300) return refused(*answer);
+  std::fputs(answer->body.c_str(), stdout);
+  return status_good;
+}
+
+}  // namespace
+
+int import_objects(const Options& options) {
+  if (!options.allow({"config", "deck", "dry-run", "valid-from", "memo"}, {"config"},
+                     {"KIND", "FILE"})) {
+    return status_usage;
+  }
+  const std::string target = target_of(options);
+  std::string query;
+  if (target.empty() || !read_query(options, query)) return status_usage;
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  auto objects = Objects::reach(*config);
+  if (!objects) return status_failed;
+  return put_file(*objects, options.operand(1), target + query, options.operand(0) == "rates");
+}
+
+int export_objects(const Options& options) {
+  if (!options.allow({"config", "deck"}, {"config"}, {"KIND", "FILE"})) return status_usage;
+  const std::string target = target_of(options);
+  if (target.empty()) return status_usage;
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  auto objects = Objects::reach(*config);
+  if (!objects) return status_failed;
+  const std::string& file = options.operand(1);
+  const auto answer = objects->ask("GET", target + (is_csv(file) ? "?format=csv" : "?format=json"));
+  if (file == "-" || !answer || answer->status != 200) return print(answer);
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  out << answer->body;
+  out.close();
+  if (out) return status_good;
+  complain(file + " could not be written");
+  return status_failed;
+}
+
+int remove_object(const Options& options) {
+  if (!options.allow({"config"}, {"config"}, {"KIND", "ID"})) return status_usage;
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  auto objects = Objects::reach(*config);
+  if (!objects) return status_failed;
+  return print(objects->ask(
+      "DELETE", "/api/v1/" + encoded(options.operand(0)) + "/" + encoded(options.operand(1))));
+}
+
+int deck(const Options& options) {
+  if (!options.allow({"config", "deck", "version", "from", "to", "at", "file", "limit", "memo"},
+                     {"config", "deck"}, {"versions, diff, rollback or schedule"})) {
+    return status_usage;
+  }
+  const std::string& what = options.operand(0);
+  const std::string base = "/api/v1/rate_decks/" + encoded(options.text("deck")) + "/";
+  std::string method = "POST", target = base + what, body;
+  if (what == "versions") {
+    method = "GET";
+  } else if (what == "diff") {
+    method = "GET";
+    const auto from = options.number("from"), to = options.number("to");
+    if (!from || !to) return status_usage;
+    target += "?from=" + std::to_string(*from) + "&to=" + std::to_string(*to);
+    if (options.has("limit")) target += "&limit=" + encoded(options.text("limit"));
+  } else if (what == "rollback") {
+    if (options.has("version") && !options.number("version")) return status_usage;
+    body = options.has("version") ? "{\"version\": " + options.text("version") + "}" : "{}";
+  } else if (what == "schedule") {
+    std::string time = "null";
+    if (options.text("at") != "none") {
+      const auto at_us = tandem::parse_time_us(options.text("at"));
+      if (!at_us) {
+        complain("--at: " + at_us.error().message);
+        return status_usage;
+      }
+      time = tandem::format_time_us(*at_us);
+    }
+    if (options.has("file")) {
+      method = "PUT";
+      target = base + "rates?valid_from=" + encoded(time);
+      if (options.has("memo")) target += "&memo=" + encoded(options.text("memo"));
+    } else {
+      if (!options.number("version")) return status_usage;
+      body = "{\"version\": " + options.text("version") +
+             ", \"valid_from\": " + (time == "null" ? time : "\"" + time + "\"") + "}";
+    }
+  } else {
+    complain("\"" + what + "\" is not one of versions, diff, rollback, schedule");
+    return status_usage;
+  }
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  auto objects = Objects::reach(*config);
+  if (!objects) return status_failed;
+  if (method == "PUT") return put_file(*objects, options.text("file"), target, true);
+  return print(objects->ask(method, target, body.empty() ? "" : "application/json", body));
+}
