@@ -15,6 +15,15 @@ struct Hold {
   MoneyHold body;
 };
 
+/// A meter with what it borrows from.
+struct Meter {
+  Meter(std::shared_ptr<AccountBook> owner, Rate given, const FeeRules& rules, MoneyHold hold)
+      : book(std::move(owner)), rate(std::move(given)), body(rate, rules, std::move(hold)) {}
+  const std::shared_ptr<AccountBook> book;
+  const Rate rate;
+  CallMeter body;
+};
+
 py::dict state_dict(const AccountBook& book, const AccountState& s) {
   return py::dict("id"_a = s.settings.id, "kind"_a = account_kind_name(s.settings.kind),
                   "balance"_a = s.balance, "held"_a = s.held,
@@ -159,6 +168,31 @@ void bind_rating(py::module_& m) {
           "settle", [](Hold& h, Amount charge) { return h.body.settle(charge); }, "charge"_a)
       .def("cancel", [](Hold& h) { h.body.cancel(); });
 
+  py::class_<MeterVerdict>(m, "MeterVerdict")
+      .def_readonly("must_end", &MeterVerdict::must_end)
+      .def_property_readonly("check_us", [](const MeterVerdict& v) -> std::optional<std::int64_t> {
+        if (v.must_end || v.check_us == INT64_MAX) return std::nullopt;
+        return v.check_us;
+      });
+  py::class_<Meter>(m, "CallMeter")
+      .def(
+          "start", [](Meter& meter, std::int64_t now_us) { return meter.body.start(now_us); },
+          "now_us"_a)
+      .def(
+          "on_timer", [](Meter& meter, std::int64_t now_us) { return meter.body.on_timer(now_us); },
+          "now_us"_a)
+      .def(
+          "finish",
+          [](Meter& meter, std::int64_t talk_time_ms) { return meter.body.finish(talk_time_ms); },
+          "talk_time_ms"_a)
+      .def("cancel", [](Meter& meter) { meter.body.cancel(); })
+      .def_property_readonly("covered_s",
+                             [](const Meter& meter) -> std::optional<std::int64_t> {
+                               if (meter.body.covered_s() >= rated_time_max_s) return std::nullopt;
+                               return meter.body.covered_s();
+                             })
+      .def_property_readonly("held", [](const Meter& meter) { return meter.body.held(); });
+
   py::class_<AccountBook, std::shared_ptr<AccountBook>>(m, "AccountBook")
       .def(py::init<>())
       .def(
@@ -209,6 +243,21 @@ void bind_rating(py::module_& m) {
                 "", py::cast(std::make_unique<Hold>(Hold{b, std::move(admission.hold)})));
           },
           "id"_a, "first_hold"_a, "now_us"_a)
+      .def(
+          "open_meter",
+          [](const std::shared_ptr<AccountBook>& b, const std::string& id, const Rate& rate,
+             std::int64_t now_us, const std::optional<FeeRules>& given) {
+            const FeeRules rules = given.value_or(FeeRules());
+            take(check_rate(rate));
+            take(check_fee_rules(rules));
+            CallAdmission admission =
+                b->open_call(b->find(id), take(CallMeter::first_hold(rate, rules)), now_us);
+            if (!admission.ok())
+              return py::make_tuple(reason_facts(admission.reason).name, py::none());
+            return py::make_tuple(
+                "", py::cast(std::make_unique<Meter>(b, rate, rules, std::move(admission.hold))));
+          },
+          "id"_a, "rate"_a, "now_us"_a, "rules"_a = py::none())
       .def(
           "state",
           [](const AccountBook& b, const std::string& id) {

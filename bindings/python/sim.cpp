@@ -19,6 +19,13 @@ std::unique_ptr<Plan> from_keywords(const py::kwargs& values) {
   return plan;
 }
 
+/// "IP", "IP:PORT", or "" for every address.
+SocketAddress link_end(const std::string& text) {
+  if (text.empty()) return {};
+  if (auto ip = IpAddress::parse(text)) return {*ip, 0};
+  return take(SocketAddress::parse(text));
+}
+
 }  // namespace
 
 // The interpreter lock is kept while a world runs: everything in it happens on this thread, its
@@ -67,7 +74,10 @@ void bind_sim(py::module_& m) {
       .def_readwrite("loss_per_mille", &LinkSettings::loss_per_mille)
       .def_readwrite("duplicate_per_mille", &LinkSettings::duplicate_per_mille)
       .def_readwrite("reorder_per_mille", &LinkSettings::reorder_per_mille)
+      .def_readwrite("reorder_us", &LinkSettings::reorder_us)
       .def_readwrite("mtu_bytes", &LinkSettings::mtu_bytes)
+      .def_readwrite("cut_bytes", &LinkSettings::cut_bytes)
+      .def_readwrite("retransmit_us", &LinkSettings::retransmit_us)
       .def_readwrite("partitioned", &LinkSettings::partitioned);
 
   py::class_<EndpointCall, std::shared_ptr<EndpointCall>>(m, "EndpointCall")
@@ -98,6 +108,12 @@ void bind_sim(py::module_& m) {
       .def("hold", &EndpointCall::hold)
       .def("resume", &EndpointCall::resume)
       .def("reinvite", &EndpointCall::reinvite, "sdp"_a = "")
+      .def("reinvite_without_offer", &EndpointCall::reinvite_without_offer)
+      .def("update", &EndpointCall::update, "sdp"_a = "")
+      .def("request", &EndpointCall::request, "method"_a, "content_type"_a = "", "body"_a = "")
+      .def("set_reoffer_status", &EndpointCall::set_reoffer_status, "status"_a)
+      .def("set_request_status", &EndpointCall::set_request_status, "status"_a)
+      .def_property_readonly("last_body", &EndpointCall::last_body)
       .def("start_rtp", &EndpointCall::start_rtp)
       .def("stop_rtp", &EndpointCall::stop_rtp);
 
@@ -202,6 +218,13 @@ void bind_sim(py::module_& m) {
       .def_property_readonly("wall_us", &World::wall_us)
       .def("step_wall_us", &World::step_wall_us, "step_us"_a)
       .def("set_default_link", &World::set_default_link, "link"_a)
+      .def(
+          "set_link",
+          [](World& w, const std::string& from, const std::string& to, const LinkSettings& link) {
+            take(w.set_link(link_end(from), link_end(to), link));
+          },
+          "from_"_a, "to"_a, "link"_a)
+      .def("clear_links", &World::clear_links)
       .def(
           "partition",
           [](World& w, const std::string& a, const std::string& b) {

@@ -2,6 +2,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <array>
+#include <tuple>
+
 #include "switch_object.hpp"
 #include "tandem/log.hpp"
 
@@ -144,6 +147,23 @@ py::dict state_dict(const AccountState& s) {
                   "refused_calls"_a = s.refused_calls);
 }
 
+/// (created, replaced, removed); raises with every fault in its message.
+std::tuple<std::size_t, std::size_t, std::size_t> change_objects(const SwitchObject& object,
+                                                                 const ProvisionChange& change) {
+  const auto body = object.open();
+  const ProvisionOutcome outcome = unlocked([&] { return body->provisioning().change(change); });
+  if (outcome.faults.empty()) return {outcome.created, outcome.replaced, outcome.removed};
+  const bool is_list = change.puts.size() + change.removals.size() > 1;
+  std::string message;
+  for (const ProvisionFault& fault : outcome.faults) {
+    if (!message.empty()) message += "; ";
+    const std::string pointer =
+        (is_list ? "/" + std::to_string(fault.index) : std::string()) + fault.pointer;
+    message += pointer.empty() ? fault.message : pointer + ": " + fault.message;
+  }
+  throw Failure{{outcome.faults.front().code, message}};
+}
+
 ExplainRequest make_request(std::string from, std::string caller, std::string callee,
                             std::optional<std::int64_t> at_us) {
   return {std::move(from), std::move(caller), std::move(callee), at_us};
@@ -233,6 +253,22 @@ void bind_switch(py::module_& m) {
         return std::string("<Event ") + event_kind_name(e.kind) + ' ' + e.call.callee + '>';
       });
 
+  py::class_<FeedItem>(m, "FeedItem")
+      .def_readonly("lost", &FeedItem::lost)
+      .def_property_readonly("event", [](const FeedItem& item) -> std::optional<Event> {
+        if (item.event == nullptr) return std::nullopt;
+        return *item.event;
+      });
+  py::class_<EventFeed, std::shared_ptr<EventFeed>>(m, "EventFeed")
+      .def(
+          "take",
+          [](EventFeed& feed, std::size_t items_max, std::int64_t wait_us) {
+            return unlocked([&] { return feed.take(items_max, wait_us); });
+          },
+          "items_max"_a, "wait_us"_a)
+      .def_property_readonly("is_over", &EventFeed::is_over)
+      .def_property_readonly("lost", &EventFeed::lost);
+
   py::class_<PolicyQuestion>(m, "PolicyQuestion")
       .def_readonly("token", &PolicyQuestion::token)
       .def_readonly("call_id", &PolicyQuestion::call_id)
@@ -271,7 +307,13 @@ void bind_switch(py::module_& m) {
       .def_readonly("journal_records", &SwitchCounters::journal_records)
       .def_readonly("journal_lag", &SwitchCounters::journal_lag)
       .def_readonly("journal_writable", &SwitchCounters::journal_writable)
-      .def_readonly("calls_by_worker", &SwitchCounters::calls_by_worker);
+      .def_readonly("is_draining", &SwitchCounters::is_draining)
+      .def_readonly("calls_by_worker", &SwitchCounters::calls_by_worker)
+      .def_readonly("dialogs_live", &SwitchCounters::dialogs_live)
+      .def_readonly("transactions_live", &SwitchCounters::transactions_live)
+      .def_readonly("media_sessions_live", &SwitchCounters::media_sessions_live)
+      .def_readonly("event_feeds", &SwitchCounters::event_feeds)
+      .def_readonly("feed_events_lost", &SwitchCounters::feed_events_lost);
 
   py::class_<SwitchOptions>(m, "SwitchOptions")
       .def(py::init<>())
@@ -314,6 +356,96 @@ void bind_switch(py::module_& m) {
             return take(unlocked([&] { return body->reload(config); }));
           },
           "config"_a)
+      .def(
+          "watch",
+          [](SwitchObject& s, std::size_t queue_events) {
+            return std::make_shared<EventFeed>(take(s.open()->watch(queue_events)));
+          },
+          "queue_events"_a)
+      .def(
+          "objects_json",
+          [](SwitchObject& s, const std::string& kind) {
+            const auto body = s.open();
+            std::vector<std::string> texts;
+            for (auto& object : take(body->provisioning().objects(kind)))
+              texts.push_back(std::move(object.json));
+            return texts;
+          },
+          "kind"_a)
+      .def(
+          "object_json",
+          [](SwitchObject& s, const std::string& kind, const std::string& id) {
+            return take(s.open()->provisioning().object(kind, id)).json;
+          },
+          "kind"_a, "id"_a)
+      .def(
+          "change_objects",
+          [](SwitchObject& s, const std::vector<std::array<std::string, 3>>& puts,
+             const std::vector<std::pair<std::string, std::string>>& removals, bool dry_run) {
+            ProvisionChange change;
+            change.dry_run = dry_run;
+            for (const auto& [kind, id, json] : puts)
+              change.puts.push_back({kind, id, json, std::nullopt});
+            for (const auto& [kind, id] : removals)
+              change.removals.push_back({kind, id});
+            return change_objects(s, change);
+          },
+          "puts"_a, "removals"_a, "dry_run"_a)
+      .def(
+          "put_rates",
+          [](SwitchObject& s, const std::string& deck, const std::string& csv,
+             std::optional<std::int64_t> valid_from_us, std::optional<std::string> memo,
+             bool dry_run) {
+            ProvisionChange change;
+            change.puts.push_back({"rate_decks", deck, "", csv});
+            change.valid_from_us = valid_from_us;
+            change.memo = std::move(memo);
+            change.dry_run = dry_run;
+            return change_objects(s, change);
+          },
+          "deck"_a, "csv"_a, "valid_from_us"_a, "memo"_a, "dry_run"_a)
+      .def(
+          "rates_csv",
+          [](SwitchObject& s, const std::string& deck) {
+            const auto body = s.open();
+            return take(unlocked([&] { return body->provisioning().rates_csv(deck); }));
+          },
+          "deck"_a)
+      .def(
+          "deck_versions_json",
+          [](SwitchObject& s, const std::string& deck) {
+            std::vector<std::string> texts;
+            for (const DeckVersion& version : take(s.open()->provisioning().deck_versions(deck)))
+              texts.push_back(to_json(version));
+            return texts;
+          },
+          "deck"_a)
+      .def(
+          "roll_back_deck_json",
+          [](SwitchObject& s, const std::string& deck, std::optional<std::uint64_t> number) {
+            const auto body = s.open();
+            return to_json(
+                take(unlocked([&] { return body->provisioning().roll_back_deck(deck, number); })));
+          },
+          "deck"_a, "number"_a)
+      .def(
+          "schedule_deck_json",
+          [](SwitchObject& s, const std::string& deck, std::uint64_t number,
+             std::optional<std::int64_t> at_us) {
+            const auto body = s.open();
+            return to_json(take(
+                unlocked([&] { return body->provisioning().schedule_deck(deck, number, at_us); })));
+          },
+          "deck"_a, "number"_a, "at_us"_a)
+      .def(
+          "deck_diff_json",
+          [](SwitchObject& s, const std::string& deck, std::uint64_t from, std::uint64_t to,
+             std::size_t rows_max) {
+            const auto body = s.open();
+            return take(
+                unlocked([&] { return body->provisioning().deck_diff(deck, from, to, rows_max); }));
+          },
+          "deck"_a, "from_"_a, "to"_a, "rows_max"_a)
       .def("live_calls", [](SwitchObject& s) { return s.open()->live_calls(); })
       .def("calls",
            [](SwitchObject& s) {

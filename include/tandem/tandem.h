@@ -1025,9 +1025,15 @@ typedef struct tandem_switch_counters {
   uint64_t journal_records;
   uint64_t journal_lag;
   int32_t journal_writable;
+  int32_t is_draining;   /* new calls are refused */
+  uint64_t dialogs_live; /* now, as the next two */
+  uint64_t transactions_live;
+  uint64_t media_sessions_live;
+  uint64_t event_feeds;      /* watchers now, see tandem_switch_watch() */
+  uint64_t feed_events_lost; /* by all watchers together */
 } tandem_switch_counters;
 #define TANDEM_SWITCH_COUNTERS_INIT \
-  { sizeof(tandem_switch_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(tandem_switch_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Opens sockets, database and journal and recovers what a crash left; takes no call before
    start(). `hooks`: NULL for none. Errors: INVALID_ARGUMENT (the first error of the configuration),
@@ -1060,6 +1066,23 @@ TANDEM_API int tandem_switch_reload(tandem_switch* object, const tandem_config* 
 TANDEM_API int tandem_switch_reload_json(tandem_switch* object, const char* json,
                                          const char* folder, tandem_text** restart_keys);
 
+/* Events for one watcher, beside `on_event` and other watchers. Any thread; may outlive its switch.
+ */
+typedef struct tandem_event_feed tandem_event_feed;
+/* Watches from now on. `queue_events`: 1..1,000,000 that may wait until they are taken, newer ones
+   are lost and counted; 0 means 4,096. Errors: INVALID_ARGUMENT, LIMIT (64 feeds), WRONG_STATE
+   (closed). Since 0.1. */
+TANDEM_API int tandem_switch_watch(tandem_switch* object, size_t queue_events,
+                                   tandem_event_feed** out);
+/* Hands up to `events_max` events to `function`, oldest first, on the calling thread; waits up to
+   `wait_us` for the first one (0: not; in a simulated world always 0). *lost (NULL: not wanted):
+   events that are missing among those or after them. `function` may call everything but the
+   feed's destroy(). Errors: INVALID_ARGUMENT, WRONG_STATE (the switch is closed and everything was
+   taken). Since 0.1. */
+TANDEM_API int tandem_event_feed_take(tandem_event_feed* feed, size_t events_max, int64_t wait_us,
+                                      tandem_event_fn function, void* user, uint64_t* lost);
+TANDEM_API void tandem_event_feed_destroy(tandem_event_feed* feed); /* Stops watching. Since 0.1. */
+
 TANDEM_API size_t tandem_switch_live_calls(const tandem_switch* object); /* Since 0.1. */
 /* Live calls as a JSON array. Since 0.1. */
 TANDEM_API int tandem_switch_calls(const tandem_switch* object, tandem_text** json);
@@ -1088,6 +1111,50 @@ TANDEM_API int tandem_switch_cdrs(const tandem_switch* object, const tandem_cdr_
 /* As tandem_config_explain(), with the loads of now. Since 0.1. */
 TANDEM_API int tandem_switch_explain(const tandem_switch* object,
                                      const tandem_explain_request* request, tandem_text** json);
+
+/* Provisioned objects: what stands in the lists of `provision` ("accounts", "rate_decks",
+   "customer_gateways", ...). What is put survives a restart; the objects of the configuration are
+   laid over it at each start and reload. New calls see a change whole, running ones keep what they
+   have. All may wait for the disk and for tables to be built. */
+
+/* The objects of a list as a JSON array in order of id; decks without rates. Errors: NOT_FOUND (no
+   such list). Since 0.1. */
+TANDEM_API int tandem_switch_objects(const tandem_switch* object, const char* kind,
+                                     tandem_text** json);
+/* One as a JSON object; a deck with its rates. Errors: NOT_FOUND. Since 0.1. */
+TANDEM_API int tandem_switch_object(const tandem_switch* object, const char* kind, const char* id,
+                                    tandem_text** json);
+/* Creates or replaces one. *created (NULL: not wanted): 1 when it was not there. Errors:
+   INVALID_ARGUMENT (the message begins with a JSON pointer into `json`), NOT_FOUND (no such list),
+   WRONG_STATE (something else would be wrong then), IO; then nothing changed. Since 0.1. */
+TANDEM_API int tandem_switch_put_object(tandem_switch* object, const char* kind, const char* id,
+                                        const char* json, int32_t* created);
+/* Errors: NOT_FOUND, WRONG_STATE (something refers to it), IO. Since 0.1. */
+TANDEM_API int tandem_switch_remove_object(tandem_switch* object, const char* kind, const char* id);
+
+/* The rates of a deck as CSV. Errors: NOT_FOUND. Since 0.1. */
+TANDEM_API int tandem_switch_rates_csv(const tandem_switch* object, const char* deck,
+                                       tandem_text** csv);
+/* Replaces the rates of a deck, which is made when it is not there. They are a new version, active
+   from `valid_from_us` on; 0: at once. `memo`: of the version; NULL for none. Errors:
+   INVALID_ARGUMENT (names row and column), LIMIT, IO. Since 0.1. */
+TANDEM_API int tandem_switch_put_rates(tandem_switch* object, const char* deck, const char* csv,
+                                       int64_t valid_from_us, const char* memo);
+/* Versions of a deck as a JSON array, newest first. Errors: NOT_FOUND, IO. Since 0.1. */
+TANDEM_API int tandem_switch_deck_versions(const tandem_switch* object, const char* deck,
+                                           tandem_text** json);
+/* Makes an earlier version active; 0: the newest that was active before the active one. Errors:
+   NOT_FOUND, IO. Since 0.1. */
+TANDEM_API int tandem_switch_roll_back_deck(tandem_switch* object, const char* deck,
+                                            uint64_t number);
+/* When a version shall become active; 0: not any more. Errors: NOT_FOUND, WRONG_STATE (it is
+   active), IO. Since 0.1. */
+TANDEM_API int tandem_switch_schedule_deck(tandem_switch* object, const char* deck, uint64_t number,
+                                           int64_t at_us);
+/* What changes from one version to another: JSON with at most `rows_max` (0..100,000) rows of each
+   kind. Errors: NOT_FOUND, INVALID_ARGUMENT, IO. Since 0.1. */
+TANDEM_API int tandem_switch_deck_diff(const tandem_switch* object, const char* deck, uint64_t from,
+                                       uint64_t to, size_t rows_max, tandem_text** json);
 
 enum { TANDEM_TRANSPORT_UDP = 0, TANDEM_TRANSPORT_TCP = 1 };
 /* Where SIP is heard, with the ports really taken, in the order of the configuration. `transport`:
@@ -1161,6 +1228,27 @@ TANDEM_API int tandem_world_run_for(tandem_world* world, int64_t us);
 /* Runs until no call, dialog or transaction is left and every record is in tandem_world_cdrs().
    Errors: TIMEOUT (`limit_us` of virtual time passed). Since 0.1. */
 TANDEM_API int tandem_world_run_until_idle(tandem_world* world, int64_t limit_us);
+/* What the network does with what goes one way; the initialiser: 0.5 ms, nothing is lost. */
+typedef struct tandem_link_settings {
+  size_t struct_size;
+  int64_t delay_us;
+  int64_t jitter_us;      /* uniform 0..jitter on top of the delay */
+  int32_t loss_per_mille; /* 0..1000 */
+  int32_t duplicate_per_mille;
+  int32_t reorder_per_mille;
+  int32_t mtu_bytes;   /* longer datagrams are lost; 0: none */
+  int32_t partitioned; /* nothing passes */
+} tandem_link_settings;
+#define TANDEM_LINK_SETTINGS_INIT \
+  { sizeof(tandem_link_settings), 500, 0, 0, 0, 0, 0, 0 }
+/* Between addresses without a rule of their own. Errors: INVALID_ARGUMENT. Since 0.1. */
+TANDEM_API int tandem_world_set_default_link(tandem_world* world, const tandem_link_settings* link);
+/* For what goes from `from` to `to`, each "IP", "IP:PORT" or NULL for every address. Of several
+   rules that fit the one set last holds. Errors: INVALID_ARGUMENT, LIMIT (4,096 rules). Since 0.1.
+ */
+TANDEM_API int tandem_world_set_link(tandem_world* world, const char* from, const char* to,
+                                     const tandem_link_settings* link);
+TANDEM_API int tandem_world_clear_links(tandem_world* world); /* Since 0.1. */
 /* Time of the world: monotonic, or since 1970 UTC; 0 for NULL. Since 0.1. */
 TANDEM_API int64_t tandem_world_monotonic_us(const tandem_world* world);
 TANDEM_API int64_t tandem_world_wall_us(const tandem_world* world);
@@ -1192,6 +1280,21 @@ TANDEM_API int32_t tandem_endpoint_call_state(const tandem_endpoint_call* call);
 /* Final status; 0: none came or was sent yet. Since 0.1. */
 TANDEM_API int32_t tandem_endpoint_call_status(const tandem_endpoint_call* call);
 TANDEM_API int tandem_endpoint_call_hang_up(tandem_endpoint_call* call); /* Since 0.1. */
+/* Requests inside the dialog: re-INVITE and UPDATE with a description (NULL: what was sent last),
+   any other method with a body (`content_type` NULL: without one). They are answered in later
+   turns; tandem_endpoint_call_events() tells how. Since 0.1. */
+TANDEM_API int tandem_endpoint_call_reinvite(tandem_endpoint_call* call, const char* sdp);
+TANDEM_API int tandem_endpoint_call_update(tandem_endpoint_call* call, const char* sdp);
+TANDEM_API int tandem_endpoint_call_request(tandem_endpoint_call* call, const char* method,
+                                            const char* content_type, const char* body);
+TANDEM_API int tandem_endpoint_call_hold(tandem_endpoint_call* call);   /* Since 0.1. */
+TANDEM_API int tandem_endpoint_call_resume(tandem_endpoint_call* call); /* Since 0.1. */
+/* What happened to the call, a line each: "180", "answer", "update", "INFO", "result 200", ...
+   Since 0.1. */
+TANDEM_API int tandem_endpoint_call_events(const tandem_endpoint_call* call, tandem_text** lines);
+/* RTP packets sent and received; either result may be NULL. Since 0.1. */
+TANDEM_API int tandem_endpoint_call_packets(const tandem_endpoint_call* call, uint64_t* sent,
+                                            uint64_t* received);
 /* Forgets the handle; the call goes on. Since 0.1. */
 TANDEM_API void tandem_endpoint_call_destroy(tandem_endpoint_call* call);
 

@@ -54,6 +54,33 @@ Result<sim::AnswerPlan> read_answer_plan(const tandem_answer_plan* given) {
   return plan;
 }
 
+Result<sim::LinkSettings> read_link(const tandem_link_settings* given) {
+  const auto read = read_struct(given, "tandem_link_settings");
+  if (!read) return read.error();
+  sim::LinkSettings link;
+  link.delay_us = read->delay_us;
+  link.jitter_us = read->jitter_us;
+  link.loss_per_mille = read->loss_per_mille;
+  link.duplicate_per_mille = read->duplicate_per_mille;
+  link.reorder_per_mille = read->reorder_per_mille;
+  link.mtu_bytes = read->mtu_bytes;
+  link.partitioned = read->partitioned != 0;
+  for (const int share : {link.loss_per_mille, link.duplicate_per_mille, link.reorder_per_mille}) {
+    if (share < 0 || share > 1000)
+      return Error{ErrorCode::invalid_argument, std::to_string(share) + " is not in 0..1000"};
+  }
+  if (link.delay_us < 0 || link.jitter_us < 0 || link.mtu_bytes < 0)
+    return Error{ErrorCode::invalid_argument, "a member of tandem_link_settings was negative"};
+  return link;
+}
+
+/// "IP", "IP:PORT", NULL or "" for every address.
+Result<SocketAddress> read_link_end(const char* text) {
+  if (view(text).empty()) return SocketAddress{};
+  if (const auto ip = IpAddress::parse(view(text))) return SocketAddress{*ip, 0};
+  return SocketAddress::parse(view(text));
+}
+
 }  // namespace
 
 extern "C" {
@@ -120,6 +147,39 @@ int tandem_world_run_until_idle(tandem_world* world, int64_t limit_us) {
     TANDEM_CAPI_NOT_NULL(world);
     if (!world->body.run_until_idle(limit_us))
       return fail(ErrorCode::timeout, "calls were left after " + std::to_string(limit_us) + " us");
+    return TANDEM_OK;
+  });
+}
+
+int tandem_world_set_default_link(tandem_world* world, const tandem_link_settings* link) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(world);
+    const auto read = read_link(link);
+    TANDEM_CAPI_TRY(read);
+    world->body.set_default_link(*read);
+    return TANDEM_OK;
+  });
+}
+
+int tandem_world_set_link(tandem_world* world, const char* from, const char* to,
+                          const tandem_link_settings* link) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(world);
+    const auto read = read_link(link);
+    TANDEM_CAPI_TRY(read);
+    const auto sender = read_link_end(from);
+    TANDEM_CAPI_TRY(sender);
+    const auto receiver = read_link_end(to);
+    TANDEM_CAPI_TRY(receiver);
+    TANDEM_CAPI_TRY(world->body.set_link(*sender, *receiver, *read));
+    return TANDEM_OK;
+  });
+}
+
+int tandem_world_clear_links(tandem_world* world) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(world);
+    world->body.clear_links();
     return TANDEM_OK;
   });
 }
@@ -201,6 +261,69 @@ int tandem_endpoint_call_hang_up(tandem_endpoint_call* call) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(call);
     call->body->hang_up();
+    return TANDEM_OK;
+  });
+}
+
+int tandem_endpoint_call_reinvite(tandem_endpoint_call* call, const char* sdp) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(call);
+    call->body->reinvite(copy(sdp));
+    return TANDEM_OK;
+  });
+}
+
+int tandem_endpoint_call_update(tandem_endpoint_call* call, const char* sdp) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(call);
+    call->body->update(copy(sdp));
+    return TANDEM_OK;
+  });
+}
+
+int tandem_endpoint_call_request(tandem_endpoint_call* call, const char* method,
+                                 const char* content_type, const char* body) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(call);
+    TANDEM_CAPI_NOT_NULL(method);
+    call->body->request(method, copy(content_type), copy(body));
+    return TANDEM_OK;
+  });
+}
+
+int tandem_endpoint_call_hold(tandem_endpoint_call* call) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(call);
+    call->body->hold();
+    return TANDEM_OK;
+  });
+}
+
+int tandem_endpoint_call_resume(tandem_endpoint_call* call) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(call);
+    call->body->resume();
+    return TANDEM_OK;
+  });
+}
+
+int tandem_endpoint_call_events(const tandem_endpoint_call* call, tandem_text** lines) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(call);
+    TANDEM_CAPI_NOT_NULL(lines);
+    std::string text;
+    for (const std::string& event : call->body->events())
+      text += event + '\n';
+    return give(std::move(text), lines);
+  });
+}
+
+int tandem_endpoint_call_packets(const tandem_endpoint_call* call, uint64_t* sent,
+                                 uint64_t* received) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(call);
+    if (sent != nullptr) *sent = call->body->packets_sent();
+    if (received != nullptr) *received = call->body->packets_received();
     return TANDEM_OK;
   });
 }

@@ -8,6 +8,14 @@
 using namespace tandem;
 using namespace tandem::capi;
 
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_switch_counters> =
+    offsetof(tandem_switch_counters, dialogs_live);
+
+struct tandem_event_feed {
+  EventFeed body;
+};
+
 namespace {
 
 static_assert(TANDEM_EVENT_RELOADED == static_cast<int>(Event::Kind::reloaded));
@@ -213,6 +221,40 @@ int tandem_switch_reload_json(tandem_switch* object, const char* json, const cha
   });
 }
 
+int tandem_switch_watch(tandem_switch* object, size_t queue_events, tandem_event_feed** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(out);
+    auto feed = queue_events == 0 ? object->body->watch() : object->body->watch(queue_events);
+    TANDEM_CAPI_TRY(feed);
+    *out = new tandem_event_feed{std::move(*feed)};
+    return TANDEM_OK;
+  });
+}
+
+int tandem_event_feed_take(tandem_event_feed* feed, size_t events_max, int64_t wait_us,
+                           tandem_event_fn function, void* user, uint64_t* lost) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(feed);
+    TANDEM_CAPI_NOT_NULL(function);
+    if (events_max == 0) return fail(ErrorCode::invalid_argument, "events_max was 0");
+    if (wait_us < 0)
+      return fail(ErrorCode::invalid_argument, "wait_us " + std::to_string(wait_us) + " was given");
+    const std::vector<FeedItem> items = feed->body.take(events_max, wait_us);
+    if (items.empty() && feed->body.is_over())
+      return fail(ErrorCode::wrong_state, "the switch was closed and every event was taken");
+    uint64_t missing = 0;
+    for (const FeedItem& item : items) {
+      missing += item.lost;
+      if (item.event != nullptr) deliver(*item.event, function, user);
+    }
+    if (lost != nullptr) *lost = missing;
+    return TANDEM_OK;
+  });
+}
+
+void tandem_event_feed_destroy(tandem_event_feed* feed) { delete feed; }
+
 size_t tandem_switch_live_calls(const tandem_switch* object) {
   if (object == nullptr) return 0;
   return guarded_value(size_t{0}, [&] { return object->body->live_calls(); });
@@ -291,7 +333,9 @@ int tandem_switch_read_counters(const tandem_switch* object, tandem_switch_count
         out, tandem_switch_counters{0, c.calls_started, c.calls_answered, c.calls_ended,
                                     c.calls_refused, c.calls_live, c.events_dropped,
                                     c.datagrams_received, c.malformed, c.retransmissions,
-                                    c.journal_records, c.journal_lag, c.journal_writable ? 1 : 0});
+                                    c.journal_records, c.journal_lag, c.journal_writable ? 1 : 0,
+                                    c.is_draining ? 1 : 0, c.dialogs_live, c.transactions_live,
+                                    c.media_sessions_live, c.event_feeds, c.feed_events_lost});
     return TANDEM_OK;
   });
 }

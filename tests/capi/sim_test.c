@@ -38,6 +38,8 @@ int main(void) {
   tandem_endpoint* customer = NULL;
   tandem_endpoint* vendor = NULL;
   tandem_endpoint_call* call = NULL;
+  tandem_endpoint_call* other = NULL;
+  tandem_link_settings link = TANDEM_LINK_SETTINGS_INIT;
   tandem_text* text = NULL;
   memset(&host, 0, sizeof host);
   hooks.on_event = host_event;
@@ -67,6 +69,36 @@ int main(void) {
   CHECK(tandem_endpoint_call_state(call) == TANDEM_CALL_ANSWERED);
   CHECK(tandem_endpoint_call_status(call) == 200);
   CHECK(tandem_switch_live_calls(object) == 1);
+
+  /* Requests inside the call reach the other side, on a link that takes its time. */
+  link.delay_us = 30000;
+  CHECK(tandem_world_set_link(world, "10.0.0.2", NULL, &link) == TANDEM_OK);
+  CHECK(tandem_endpoint_call_request(call, "INFO", "application/dtmf-relay", "Signal=5") ==
+        TANDEM_OK);
+  CHECK(tandem_endpoint_last_call(vendor, &other) == TANDEM_OK);
+  CHECK(tandem_world_run_for(world, 25000) == TANDEM_OK);
+  CHECK(tandem_endpoint_call_events(other, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "INFO") == NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_world_run_for(world, 100000) == TANDEM_OK);
+  CHECK(tandem_endpoint_call_events(other, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "INFO") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_endpoint_call_update(call, NULL) == TANDEM_OK);
+  CHECK(tandem_world_run_for(world, 200000) == TANDEM_OK);
+  CHECK(tandem_endpoint_call_hold(call) == TANDEM_OK);
+  CHECK(tandem_world_run_for(world, 200000) == TANDEM_OK);
+  CHECK(tandem_endpoint_call_resume(call) == TANDEM_OK);
+  CHECK(tandem_world_run_for(world, 200000) == TANDEM_OK);
+  CHECK(tandem_endpoint_call_events(call, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "reoffer 200") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_endpoint_call_packets(call, NULL, NULL) == TANDEM_OK);
+  tandem_endpoint_call_destroy(other);
+  link.loss_per_mille = 1001;
+  CHECK_ERROR(tandem_world_set_default_link(world, &link), TANDEM_ERR_INVALID_ARGUMENT, "1001");
+  CHECK(tandem_world_set_link(world, "nowhere", NULL, &link) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_world_clear_links(world) == TANDEM_OK);
   CHECK(tandem_world_run_until_idle(world, 600000000) == TANDEM_OK);
   CHECK(tandem_endpoint_call_state(call) == TANDEM_CALL_OVER);
   CHECK(tandem_world_cdrs(world, &text) == TANDEM_OK);

@@ -2,6 +2,8 @@
 #define _DEFAULT_SOURCE
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -142,6 +144,58 @@ static const char invite[] =
     "Contact: <sip:1000@127.0.0.9>\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n"
     "Content-Length: 0\r\n\r\n";
 
+static void objects_are_put_and_removed(tandem_switch* object) {
+  tandem_text* text = NULL;
+  int32_t created = -1;
+  CHECK(tandem_switch_put_object(object, "vendor_gateways", "v2",
+                                 "{\"addresses\": [\"127.0.0.1:8\"]}", &created) == TANDEM_OK);
+  CHECK(created == 1);
+  CHECK(tandem_switch_put_object(object, "vendor_gateways", "v2",
+                                 "{\"addresses\": [\"127.0.0.1:7\"], \"locked\": true}",
+                                 &created) == TANDEM_OK);
+  CHECK(created == 0);
+  CHECK(tandem_switch_objects(object, "vendor_gateways", &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"v1\"") != NULL);
+  CHECK(strstr(tandem_text_data(text), "127.0.0.1:7") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_object(object, "vendor_gateways", "v2", &text) == TANDEM_OK);
+  CHECK_TEXT(tandem_text_data(text),
+             "{\"addresses\":[\"127.0.0.1:7\"],\"locked\":true,\"id\":\"v2\"}");
+  tandem_text_destroy(text);
+  CHECK_ERROR(tandem_switch_put_object(object, "vendor_gateways", "v2", "{\"hue\": 1}", NULL),
+              TANDEM_ERR_INVALID_ARGUMENT, "/hue");
+  CHECK(tandem_switch_put_object(object, "planets", "v2", "{}", NULL) == TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_switch_objects(object, "planets", &text) == TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_switch_remove_object(object, "vendor_gateways", "v2") == TANDEM_OK);
+  CHECK(tandem_switch_remove_object(object, "vendor_gateways", "v2") == TANDEM_ERR_NOT_FOUND);
+  CHECK_ERROR(tandem_switch_remove_object(object, "accounts", "acme"), TANDEM_ERR_WRONG_STATE,
+              "cust");
+
+  CHECK(tandem_switch_put_rates(object, "retail", "prefix,price\n44,0.70\n", 0, "new") == TANDEM_OK);
+  CHECK_ERROR(tandem_switch_put_rates(object, "retail", "prefix,price\n44,x\n", 0, NULL),
+              TANDEM_ERR_INVALID_ARGUMENT, "row 2");
+  CHECK(tandem_switch_put_rates(object, "retail", "prefix,price\n44,0.80\n", INT64_C(4000000000000000),
+                                NULL) == TANDEM_OK);
+  CHECK(tandem_switch_deck_versions(object, "retail", &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"memo\":\"new\"") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_deck_diff(object, "retail", 1, 2, 10, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"changed\":1") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_schedule_deck(object, "retail", 3, 0) == TANDEM_OK);
+  CHECK(tandem_switch_schedule_deck(object, "retail", 2, 0) == TANDEM_ERR_WRONG_STATE);
+  CHECK(tandem_switch_roll_back_deck(object, "retail", 0) == TANDEM_OK);
+  CHECK(tandem_switch_rates_csv(object, "retail", &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\n44,,0.60,60,") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_roll_back_deck(object, "retail", 9) == TANDEM_ERR_NOT_FOUND);
+}
+
+static void count_events(const tandem_event* event, void* user) {
+  ++*(int*)user;
+  CHECK(event->json[0] == '{');
+}
+
 static void a_switch_lives_and_answers(void) {
   struct host host = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, 0, 0, 0, NULL};
   tandem_switch_hooks hooks = TANDEM_SWITCH_HOOKS_INIT;
@@ -155,6 +209,9 @@ static void a_switch_lives_and_answers(void) {
   char response[4096] = "";
   int64_t balance = 0;
   int32_t transport = -1;
+  tandem_event_feed* feed = NULL;
+  uint64_t lost = 99;
+  int watched = 0;
   hooks.on_event = host_event;
   hooks.on_policy = host_policy;
   hooks.log = host_log;
@@ -172,6 +229,9 @@ static void a_switch_lives_and_answers(void) {
 
   CHECK(ask(&address, "127.0.0.1", options, response, sizeof response) == 0);
   CHECK(strncmp(response, "SIP/2.0 200", 11) == 0);
+
+  CHECK(tandem_switch_watch(object, 2000000, &feed) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_watch(object, 0, &feed) == TANDEM_OK);
 
   /* The policy hook refuses the call; its event closes nothing, since it may not. */
   CHECK(ask(&address, "127.0.0.9", invite, response, sizeof response) == 0);
@@ -205,6 +265,16 @@ static void a_switch_lives_and_answers(void) {
   CHECK(tandem_switch_disconnect(object, 12345) == TANDEM_ERR_NOT_FOUND);
   CHECK(tandem_switch_read_counters(object, &counters) == TANDEM_OK);
   CHECK(counters.datagrams_received >= 2 && counters.journal_writable == 1);
+  CHECK(counters.is_draining == 0 && counters.dialogs_live == 0);
+  CHECK(counters.event_feeds == 1 && counters.feed_events_lost == 0);
+  counters.struct_size = offsetof(tandem_switch_counters, dialogs_live);
+  counters.dialogs_live = 77;
+  CHECK(tandem_switch_read_counters(object, &counters) == TANDEM_OK);
+  CHECK(counters.dialogs_live == 77); /* a caller of before has no room for it */
+  CHECK(tandem_event_feed_take(feed, 100, 0, count_events, &watched, &lost) == TANDEM_OK);
+  CHECK(watched == host.events && lost == 0);
+  CHECK(tandem_event_feed_take(feed, 100, 0, NULL, NULL, NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  objects_are_put_and_removed(object);
   request.from = "127.0.0.9";
   request.caller = "1000";
   request.callee = "4420";
@@ -230,7 +300,11 @@ static void a_switch_lives_and_answers(void) {
   CHECK(tandem_switch_close(object) == TANDEM_OK);
   CHECK(tandem_switch_start(object) == TANDEM_ERR_WRONG_STATE);
   CHECK(host.freed == 0);
+  CHECK(tandem_event_feed_take(feed, 100, 0, count_events, &watched, NULL) == TANDEM_OK);
+  CHECK(tandem_event_feed_take(feed, 100, 0, count_events, &watched, NULL) ==
+        TANDEM_ERR_WRONG_STATE);
   tandem_switch_destroy(object);
+  tandem_event_feed_destroy(feed);
   CHECK(host.freed == 1);
   tandem_config_destroy(config);
 }

@@ -1,4 +1,4 @@
-"""Compiles and runs the code blocks of README.md and docs/tutorial.md as a reader would."""
+"""Compiles and runs the code blocks of README.md, docs/tutorial.md and docs/errors.md as a reader would."""
 import argparse
 import os
 import pathlib
@@ -28,7 +28,7 @@ def main() -> int:
     environment = dict(os.environ, LD_LIBRARY_PATH=str(build / "lib"), PYTHONPATH=str(build / "python"))
     link = [f"-I{source / 'include'}", f"-L{build / 'lib'}", "-ltandem"]
     failures = tried = 0
-    for page in (source / "README.md", source / "docs" / "tutorial.md"):
+    for page in (source / "README.md", source / "docs" / "tutorial.md", source / "docs" / "errors.md"):
         for index, (language, text) in enumerate(blocks(page)):
             folder = tempfile.mkdtemp(prefix="tandem-snippet-", dir=build)
             name = f"{page.name} block {index} ({language})"

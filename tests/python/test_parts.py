@@ -188,3 +188,23 @@ def test_number_policies_know_numbers_pairs_and_cities() -> None:
     assert policy.judge("1001", "1002") == "city_denied"
     with pytest.raises(tandem.Error):
         tandem.NumberPolicy(deny_pairs=["1001"])
+
+
+def test_a_meter_ends_a_call_in_the_second_its_money_ends() -> None:
+    book = tandem.AccountBook()
+    book.provision("acme", balance="0.05")
+    rate = tandem.Rate("44", "0.60", first_s=1, next_s=1)
+    reason, meter = book.open_meter("acme", rate, 0)
+    assert reason == "" and meter is not None
+    assert meter.held == Decimal("0.01")
+    now_us = 0
+    verdict = meter.start(now_us)
+    while not verdict.must_end:
+        assert verdict.check_us is not None and verdict.check_us >= now_us
+        now_us = verdict.check_us
+        verdict = meter.on_timer(now_us)
+    assert 4_000_000 <= now_us <= 5_000_000 and meter.covered_s == 5
+    charge = meter.finish(now_us // 1000)
+    assert charge.charge <= Decimal("0.05")
+    assert book.state("acme")["balance"] == Decimal("0.05") - charge.charge
+    assert book.open_meter("nobody", rate, 0) == ("AccountNotExist", None)

@@ -297,3 +297,68 @@ def test_a_crash_in_virtual_time_leaves_one_record() -> None:
     with world.create_switch(sim_config()):
         world.run_for_us(1_000_000)
         assert [cdr.end_reason for cdr in world.cdrs()] == ["ServerCrash"]
+
+
+def test_requests_inside_a_call_and_rules_of_the_network() -> None:
+    world = sim.World(seed=3)
+    switch = world.create_switch(sim_config())
+    switch.start()
+    vendor = world.add_endpoint("10.0.0.9:5060")
+    customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+    call = customer.dial("442079460000")
+    assert world.run_until(lambda: call.was_answered, 10_000_000)
+    other = vendor.last_call()
+    assert other is not None
+    call.request("INFO", "application/dtmf-relay", "Signal=5")
+    world.run_for_us(100_000)
+    assert "INFO" in other.events and other.last_body == "Signal=5"
+    call.update()
+    world.run_for_us(100_000)
+    assert call.events.count("reoffer 200") == 1
+    world.set_link("10.0.0.2", "", sim.LinkSettings(loss_per_mille=1000))
+    call.request("INFO")
+    world.run_for_us(100_000)
+    assert other.events.count("INFO") == 1
+    with pytest.raises(tandem.Error):
+        world.set_link("nowhere", "", sim.LinkSettings())
+    world.clear_links()
+    call.hang_up()
+    assert world.run_until_idle()
+    switch.close()
+
+
+def test_objects_and_versions_of_decks_in_virtual_time() -> None:
+    world = sim.World(seed=4)
+    switch = world.create_switch(sim_config())
+    switch.start()
+    feed = switch.watch(100)
+    assert switch.put_object("accounts", {"id": "new", "balance": Decimal("2.50")})
+    assert not switch.put_object("accounts", {"id": "new", "memo": "again"})
+    assert switch.put_objects("accounts", [{"id": "a"}, {"id": "b"}], dry_run=True) == (2, 0)
+    assert [one["id"] for one in switch.objects("accounts")] == ["acme", "new"]
+    account = switch.account("new")
+    assert account is not None and account["balance"] == Decimal("2.50")
+    assert switch.object("accounts", "new") == {"id": "new", "memo": "again"}
+    with pytest.raises(tandem.Error) as wrong:
+        switch.put_object("accounts", {"id": "x", "colour": "red"})
+    assert wrong.value.code == tandem.ErrorCode.invalid_argument and wrong.value.message.startswith("/colour: ")
+    with pytest.raises(tandem.Error) as held:
+        switch.remove_object("accounts", "acme")
+    assert held.value.code == tandem.ErrorCode.wrong_state and "cust" in held.value.message
+    switch.remove_object("accounts", "new")
+    switch.put_rates("retail", "prefix,price\n44,1.20\n", memo="dearer")
+    switch.put_rates("retail", "prefix,price\n44,2.40\n", valid_from_us=world.wall_us + 60_000_000)
+    assert [v["number"] for v in switch.deck_versions("retail") if v["is_active"]] == [2]
+    world.run_for_us(61_000_000)
+    assert [v["number"] for v in switch.deck_versions("retail") if v["is_active"]] == [3]
+    assert switch.deck_diff("retail", 2, 3)["counts"] == {"added": 0, "removed": 0, "changed": 1}
+    assert switch.roll_back_deck("retail")["number"] == 2
+    assert "1.20" in switch.rates_csv("retail")
+    assert switch.schedule_deck("retail", 3, world.wall_us + 60_000_000)["valid_from"] is not None
+    assert switch.schedule_deck("retail", 3, None)["valid_from"] is None
+    items = feed.take()
+    assert items and all(item.event is not None and item.event.kind == "reloaded" for item in items)
+    assert switch.counters().event_feeds == 1 and not switch.counters().is_draining
+    feed.close()
+    assert feed.is_over and switch.counters().event_feeds == 0
+    switch.close()

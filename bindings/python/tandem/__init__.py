@@ -14,6 +14,7 @@ from ._tandem import (
     AccountBook,
     AdminServer,
     Attempt,
+    CallMeter,
     CallView,
     Cdr,
     CdrJournal,
@@ -23,11 +24,13 @@ from ._tandem import (
     Config,
     ErrorCode,
     Event,
+    FeedItem,
     FeeRules,
     MediaRelay,
     MediaSession,
     MediaSide,
     MediaSideStats,
+    MeterVerdict,
     MoneyHold,
     NumberPolicy,
     PolicyAnswer,
@@ -52,13 +55,14 @@ from ._tandem import (
 )
 from . import _tandem
 from .errors import Error
-from .switch import ConfigSource, Switch, serve_admin, to_config
+from .switch import ConfigSource, EventFeed, Switch, serve_admin, to_config
 from . import sim
 
 __all__ = [
     "AccountBook",
     "AdminServer",
     "Attempt",
+    "CallMeter",
     "CallView",
     "Cdr",
     "CdrJournal",
@@ -70,11 +74,14 @@ __all__ = [
     "Error",
     "ErrorCode",
     "Event",
+    "EventFeed",
+    "FeedItem",
     "FeeRules",
     "MediaRelay",
     "MediaSession",
     "MediaSide",
     "MediaSideStats",
+    "MeterVerdict",
     "MoneyHold",
     "NumberPolicy",
     "PolicyAnswer",

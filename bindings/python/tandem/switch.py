@@ -9,7 +9,7 @@ import select
 import threading
 import weakref
 from decimal import Decimal
-from typing import Any, AsyncIterator, Callable, Mapping, Optional, Protocol, Sequence, Union, cast
+from typing import Any, AsyncIterator, Callable, Iterable, Mapping, Optional, Protocol, Sequence, Union, cast
 
 from . import _tandem
 from ._tandem import (
@@ -19,6 +19,7 @@ from ._tandem import (
     CdrQuery,
     Config,
     Event,
+    FeedItem,
     PolicyAnswer,
     PolicyQuestion,
     SwitchCounters,
@@ -105,6 +106,41 @@ def _ask(switch: _tandem.Switch, on_policy: PolicyCallback) -> None:
             )
 
 
+class EventFeed:
+    """Events of a switch for one watcher, beside take_events() and other watchers.
+
+    A watcher that reads slowly loses events and is told: each item has `lost`, the number of events missing before
+    its `event`; `event` is None in a last item that tells of a loss only. Every method may be called from any thread.
+    """
+
+    def __init__(self, inner: _tandem.EventFeed) -> None:
+        self._feed: Optional[_tandem.EventFeed] = inner
+
+    def take(self, items_max: int = 1000, timeout_s: float = 0.0) -> list[FeedItem]:
+        """Up to `items_max` items, oldest first, after waiting for the first one; not in a simulated world."""
+        return self._feed.take(items_max, int(timeout_s * 1_000_000)) if self._feed else []
+
+    @property
+    def is_over(self) -> bool:
+        """Closed, or its switch is, and everything was taken."""
+        return self._feed is None or self._feed.is_over
+
+    @property
+    def lost(self) -> int:
+        """Events lost since the feed began."""
+        return self._feed.lost if self._feed else 0
+
+    def close(self) -> None:
+        """Stops watching."""
+        self._feed = None
+
+    def __enter__(self) -> EventFeed:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+
 class Switch:
     """A softswitch. As a context manager it starts on entry and closes on exit.
 
@@ -185,6 +221,70 @@ class Switch:
     def reload(self, config: ConfigSource, folder: str = ".") -> list[str]:
         """Applies another configuration to new calls; returns the keys that need a restart."""
         return self._switch.reload(to_config(config, folder))
+
+    def objects(self, kind: str) -> list[dict[str, Any]]:
+        """The provisioned objects of a list ("accounts", "vendor_gateways", ...) in order of id; decks without rates."""
+        return [json.loads(text) for text in self._switch.objects_json(kind)]
+
+    def object(self, kind: str, id: str) -> dict[str, Any]:
+        """One object; a deck has its rates. Error: not_found."""
+        return cast("dict[str, Any]", json.loads(self._switch.object_json(kind, id)))
+
+    def put_object(self, kind: str, object: Mapping[str, Any], *, dry_run: bool = False) -> bool:
+        """Creates or replaces one, as in the configuration file; True: it was not there.
+
+        Survives a restart, as far as the configuration itself does not name the object. Errors: invalid_argument
+        (with JSON pointers), wrong_state (something else would be wrong then); then nothing changed.
+        """
+        return self.put_objects(kind, [object], dry_run=dry_run)[0] == 1
+
+    def put_objects(
+        self, kind: str, objects: Iterable[Mapping[str, Any]], *, dry_run: bool = False
+    ) -> tuple[int, int]:
+        """All of them or none. (created, replaced)."""
+        puts = [(kind, str(one.get("id", "")), json.dumps(one, default=_money)) for one in objects]
+        created, replaced, _ = self._switch.change_objects(puts, [], dry_run)
+        return created, replaced
+
+    def remove_object(self, kind: str, id: str) -> None:
+        """Errors: not_found, wrong_state (something refers to it)."""
+        self._switch.change_objects([], [(kind, id)], False)
+
+    def rates_csv(self, deck: str) -> str:
+        """The rates of a deck as CSV."""
+        return self._switch.rates_csv(deck)
+
+    def put_rates(
+        self,
+        deck: str,
+        csv: str,
+        *,
+        valid_from_us: Optional[int] = None,
+        memo: Optional[str] = None,
+        dry_run: bool = False,
+    ) -> None:
+        """Replaces the rates of a deck by a new version, at once or from `valid_from_us` on."""
+        self._switch.put_rates(deck, csv, valid_from_us, memo, dry_run)
+
+    def deck_versions(self, deck: str) -> list[dict[str, Any]]:
+        """Versions of a deck, newest first."""
+        return [json.loads(text) for text in self._switch.deck_versions_json(deck)]
+
+    def roll_back_deck(self, deck: str, number: Optional[int] = None) -> dict[str, Any]:
+        """Makes an earlier version active; None: the newest one before the active one."""
+        return cast("dict[str, Any]", json.loads(self._switch.roll_back_deck_json(deck, number)))
+
+    def schedule_deck(self, deck: str, number: int, at_us: Optional[int]) -> dict[str, Any]:
+        """When a version shall become active; None: not any more."""
+        return cast("dict[str, Any]", json.loads(self._switch.schedule_deck_json(deck, number, at_us)))
+
+    def deck_diff(self, deck: str, from_: int, to: int, rows_max: int = 1000) -> dict[str, Any]:
+        """What changes from one version to another: added, removed and changed rates."""
+        return cast("dict[str, Any]", json.loads(self._switch.deck_diff_json(deck, from_, to, rows_max)))
+
+    def watch(self, queue_events: int = 4096) -> EventFeed:
+        """Watches events from now on. `queue_events`: how many may wait until they are taken."""
+        return EventFeed(self._switch.watch(queue_events))
 
     def live_calls(self) -> int:
         return self._switch.live_calls()

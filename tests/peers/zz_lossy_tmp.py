@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""Calls through tandem-switch between two SIPp: what a carrier's equipment does, and what the records say of it."""
+import time
+
+from peers import *
+
+UAS = ("uas",)
+
+
+def vendor(port, name="v1", **more):
+    return {"id": name, "addresses": ["127.0.0.1:%d" % port], **more}
+
+
+def basic_calls():
+    """100 calls at 20 a second: each completes on both sides and has its record."""
+    port = free_port()
+    with Switch("basic", [vendor(port)]) as switch:
+        with Sipp(switch, "uas", port=port, calls=100) as uas:
+            with uac(switch, "-r", "20", "-d", "500", calls=100) as caller:
+                caller.expect_good()
+            uas.expect_good()
+        records = switch.wait_cdrs(100)
+        expect(all(r["end_reason"] == "NormalCallClearing" and r["sip_status"] == 200 and r["release_side"] == "caller"
+                   for r in records), "all ended normally by the caller", records[:2])
+        expect(len({r["record_id"] for r in records}) == 100 and len({r["call_id"] for r in records}) == 100,
+               "each call once")
+        expect(all(450 <= r["talk_time_ms"] <= 5000 for r in records), "talk times are those of SIPp",
+               sorted(r["talk_time_ms"] for r in records))
+        expect_charges_right(records)
+        expect_money_fits(switch, records)
+        switch.expect_idle()
+
+
+def caller_cancels():
+    port = free_port()
+    with Switch("cancel", [vendor(port)]) as switch:
+        with Sipp(switch, "rings", port=port, calls=10) as uas, uac(switch, "-r", "10", name="cancel", calls=10) as caller:
+            caller.expect_good()
+            uas.expect_good()
+        for record in switch.wait_cdrs(10):
+            expect(record["end_reason"] == "CallerCancel" and record["end_code"] == -39 and record["sip_status"] == 487
+                   and record["release_side"] == "caller" and record["answered_at_us"] == 0, "cancelled", record)
+        switch.expect_idle()
+
+
+def busy():
+    """Busy stops the hunt: the second vendor is not tried."""
+    port, other = free_port(), free_port()
+    with Switch("busy", [vendor(port, priority=0), vendor(other, "v2", priority=1)]) as switch:
+        with Sipp(switch, "refuses_486", port=port, calls=5), uac(switch, name="refused_486", calls=5) as caller:
+            caller.expect_good()
+        for record in switch.wait_cdrs(5):
+            expect(record["end_reason"] == "CalleeBusy" and record["sip_status"] == 486 and record["q850_cause"] == 17
+                   and len(record["attempts"]) == 1, "busy", record)
+        switch.expect_idle()
+
+
+def nobody_answers():
+    """The ringing time ends the call: 480, CANCEL to the vendor."""
+    port = free_port()
+    with Switch("noanswer", [vendor(port)], parameters={"ringing_timeout_s": 1}) as switch:
+        with Sipp(switch, "rings", port=port, calls=3) as uas, uac(switch, name="refused_480", calls=3) as caller:
+            caller.expect_good()
+            uas.expect_good()
+        for record in switch.wait_cdrs(3):
+            expect(record["end_reason"] == "NoAnswer" and record["sip_status"] == 480, "no answer", record)
+        switch.expect_idle()
+
+
+def failover_after_503():
+    first, second = free_port(), free_port()
+    with Switch("failover", [vendor(first, priority=0), vendor(second, "v2", priority=1)]) as switch:
+        with Capture(switch, [switch.port, first, second]) as capture:
+            with Sipp(switch, "refuses_503", port=first, calls=5), Sipp(switch, "uas", port=second, calls=5), \
+                    uac(switch, "-d", "200", calls=5) as caller:
+                caller.expect_good()
+        for record in switch.wait_cdrs(5):
+            tried = [(a["vendor_gateway"], a["sip_status"]) for a in record["attempts"]]
+            expect(tried == [("v1", 503), ("v2", 200)] and record["vendor_gateway"] == "v2"
+                   and record["end_reason"] == "NormalCallClearing", "second vendor carried it", record)
+        capture.expect_clean()
+        switch.expect_idle()
+
+
+def failover_from_dead_vendor():
+    """Nothing listens at the first vendor: the INVITE time ends the attempt."""
+    first, second = free_port(), free_port()
+    with Switch("dead", [vendor(first, priority=0), vendor(second, "v2", priority=1)],
+                parameters={"invite_timeout_s": 1}) as switch:
+        with Sipp(switch, "uas", port=second, calls=5), uac(switch, "-d", "200", calls=5) as caller:
+            caller.expect_good()
+        for record in switch.wait_cdrs(5):
+            tried = [(a["vendor_gateway"], a["sip_status"]) for a in record["attempts"]]
+            expect(tried == [("v1", 0), ("v2", 200)], "second vendor carried it", record)
+        switch.expect_idle()
+
+
+def hold():
+    """Hold and resume by re-INVITE reach the called party, and the answers come back."""
+    port = free_port()
+    with Switch("hold", [vendor(port)], media="on") as switch:
+        with Capture(switch, [switch.port, port]) as capture:
+            with Sipp(switch, "held", port=port, calls=2) as uas, uac(switch, name="hold", calls=2) as caller:
+                caller.expect_good()
+                uas.expect_good()
+        switch.wait_cdrs(2)
+        capture.expect_clean()
+        switch.expect_idle()
+
+
+def lossy():
+    """Both SIPp drop every twentieth message each way: retransmission carries all calls, none is billed twice."""
+    port = free_port()
+    with Switch("lossy", [vendor(port)]) as switch:
+        with Sipp(switch, "uas", "-lost", "5", "-trace_msg", port=port, calls=200, timeout=80) as uas:
+            # Longer than the first repetitions of a 200: SIPp would take one that comes after its BYE for the BYE's
+            # answer, and never repeat a BYE that was lost.
+            with uac(switch, "-lost", "5", "-trace_msg", "-r", "20", "-d", "2000", calls=100, timeout=60) as caller:
+                caller.expect_good()
+            retransmissions = caller.stat("Retransmissions(C)")
+            uas.stop()
+        expect(retransmissions > 0, "something was lost")
+        records = switch.wait_cdrs(100)
+        expect(all(r["end_reason"] == "NormalCallClearing" for r in records), "all carried", records[:1])
+        expect(len({r["call_id"] for r in records}) == 100, "each call once")
+        expect_charges_right(records)
+        expect_money_fits(switch, records)
+        wait_until(lambda: switch.metrics()["tandem_calls_live"] == 0, 40, "no call is left")
+
+
+def digest_of_caller():
+    port = free_port()
+    customers = [{"id": "cust", "addresses": [CUSTOMER], "account": "acme",
+                  "auth": {"username": "cust", "password": "secret"}}]
+    with Switch("digest-in", [vendor(port)], customers=customers) as switch:
+        with Sipp(switch, "uas", port=port, calls=5) as uas:
+            with uac(switch, "-d", "200", name="auth", calls=5) as caller:
+                caller.expect_good()
+            uas.expect_good()
+        with uac(switch, name="auth_wrong", calls=2) as caller:
+            caller.expect_good()
+        records = switch.wait_cdrs(7)
+        expect([r["end_reason"] for r in records] == ["NormalCallClearing"] * 5 + ["AuthenticationFailed"] * 2,
+               "5 authenticated, 2 not", [r["end_reason"] for r in records])
+        switch.expect_idle()
+
+
+def digest_to_vendor():
+    port = free_port()
+    vendors = [vendor(port, auth={"username": "switch", "password": "vendorpass"})]
+    with Switch("digest-out", vendors) as switch:
+        with Sipp(switch, "asks_digest", port=port, calls=5) as uas, uac(switch, "-d", "200", calls=5) as caller:
+            caller.expect_good()
+            uas.expect_good()
+        for record in switch.wait_cdrs(5):
+            expect(record["end_reason"] == "NormalCallClearing" and len(record["attempts"]) == 1, "carried", record)
+        switch.expect_idle()
+
+
+def tcp():
+    """Caller and vendor over TCP, one connection each."""
+    port = free_port()
+    with Switch("tcp", [vendor(port, sip={"transport": "tcp"})], tcp=True) as switch:
+        with Sipp(switch, "uas", "-t", "t1", port=port, calls=50) as uas:
+            with uac(switch, "-t", "t1", "-r", "20", "-d", "300", calls=50) as caller:
+                caller.expect_good()
+            uas.expect_good()
+        records = switch.wait_cdrs(50)
+        expect(all(r["end_reason"] == "NormalCallClearing" for r in records), "all carried", records[:1])
+        switch.expect_idle()
+
+
+def tcp_to_udp():
+    port = free_port()
+    with Switch("tcp-udp", [vendor(port)], tcp=True) as switch:
+        with Sipp(switch, "uas", port=port, calls=20):
+            with uac(switch, "-t", "t1", "-r", "20", "-d", "300", calls=20) as caller:
+                caller.expect_good()
+        switch.wait_cdrs(20)
+        switch.expect_idle()
+
+
+def mix():
+    """Answered, busy, refused and cancelled calls of one trunk at once: each record says which it was."""
+    port = free_port()
+    with Switch("mix", [vendor(port)]) as switch:
+        report = load(switch, port, "--calls", 1000, "--rate", 200, "--hold", 200, "--ring", 20, "--patience", 400,
+                      "--answer", "answer:60,busy:15,noanswer:10,reject404:10,reject503:5", "--hangup", "alternate")
+        records = switch.wait_cdrs(1000)
+        seen = {}
+        for record in records:
+            seen[record["end_reason"]] = seen.get(record["end_reason"], 0) + 1
+        did = report["callee"]
+        expect(seen == {"NormalCallClearing": did["answered"], "CalleeBusy": did["rejected_486"],
+                        "CallerCancel": did["cancelled"], "NotFound": did["rejected_404"],
+                        "VendorFailure": did["rejected_503"]}, "records and called parties agree", seen, did)
+        expect_charges_right(records)
+        expect_money_fits(switch, records)
+        switch.expect_idle()
+
+
+def basic_call_in_capture():
+    """One call with RTP both ways: nothing that we send is malformed to tshark, SDP and RTP included."""
+    port = free_port()
+    with Switch("capture", [vendor(port)], media="on", media_ports=100) as switch:
+        low, high = switch.config["media"]["ports"]
+        with Capture(switch, [switch.port, port]) as capture:
+            # The filter names ports one by one; RTP is caught by its range.
+            pass
+        capture.filter = "port %d or port %d or portrange %d-%d" % (switch.port, port, low, high)
+        with capture:
+            load(switch, port, "--calls", 1, "--hold", 1500, "--rtp")
+        rtp = sorted({int(p) for (p,) in capture.fields("udp.srcport>=%d and udp.srcport<=%d" % (low, high),
+                                                        "udp.srcport")})
+        expect(len(rtp) >= 2, "RTP leaves from two ports of the relay", rtp)
+        sip = capture.expect_clean(rtp)
+        expect({method for method, _ in sip} >= {"INVITE", "ACK", "BYE"} and "200" in {s for _, s in sip},
+               "a whole call", sip)
+        decoded = capture.fields("rtp and udp.srcport==%d" % rtp[0], "rtp.ssrc", "rtp.seq",
+                                 options=["-d", "udp.port==%d,rtp" % rtp[0]])
+        expect(len({ssrc for ssrc, _ in decoded}) == 1 and len(decoded) > 40, "one stream from a port", decoded[:3])
+
+
+if __name__ == "__main__":
+    main({f.__name__: f for f in (
+        basic_calls, caller_cancels, busy, nobody_answers, failover_after_503, failover_from_dead_vendor, hold, lossy,
+        digest_of_caller, digest_to_vendor, tcp, tcp_to_udp, mix, basic_call_in_capture)})
