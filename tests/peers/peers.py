@@ -2,11 +2,15 @@
 import contextlib
 import json
 import os
+import random
 import re
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from decimal import Decimal
@@ -269,6 +273,45 @@ def load(switch, uas_port, *options, seconds=600, may_fail=False):
 
 def scenario(name):
     return os.path.join(HERE, "sipp", name + ".xml")
+
+
+class LossyPath(threading.Thread):
+    """Passes datagrams between whoever sends to `port` and `target`, both ways, and loses some of them."""
+
+    def __init__(self, target, percent, out="127.0.0.1"):
+        super().__init__(daemon=True)
+        self.port = free_port()
+        self.lost = 0
+        self._target, self._percent, self._random = target, percent, random.Random(5)
+        self._near = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._near.bind(("127.0.0.1", self.port))
+        self._far = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._far.bind((out, 0))
+        self._ends = False
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ends = True
+        self.join()
+        self._near.close()
+        self._far.close()
+
+    def run(self):
+        peer = None
+        while not self._ends:
+            for ready in select.select([self._near, self._far], [], [], 0.2)[0]:
+                data, source = ready.recvfrom(65535)
+                if ready is self._near:
+                    peer = source
+                if self._random.random() * 100 < self._percent:
+                    self.lost += 1
+                elif ready is self._near:
+                    self._far.sendto(data, self._target)
+                elif peer:
+                    self._near.sendto(data, peer)
 
 
 class Sipp:

@@ -19,7 +19,10 @@ SwitchConfig config() {
   Rate rate;
   rate.prefix = "44";
   rate.price = Amount::parse("0.60").value();
-  config.provision.rate_decks.push_back({"retail", "USD", {rate}, ""});
+  RateDeckConfig deck;
+  deck.id = "retail";
+  deck.rates = {rate};
+  config.provision.rate_decks.push_back(std::move(deck));
   CustomerGateway customer;
   customer.id = "cust";
   customer.addresses.push_back({"127.0.0.2", IpNetwork::parse("127.0.0.2").value(), std::nullopt});
