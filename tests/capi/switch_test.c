@@ -171,11 +171,12 @@ static void objects_are_put_and_removed(tandem_switch* object) {
   CHECK_ERROR(tandem_switch_remove_object(object, "accounts", "acme"), TANDEM_ERR_WRONG_STATE,
               "cust");
 
-  CHECK(tandem_switch_put_rates(object, "retail", "prefix,price\n44,0.70\n", 0, "new") == TANDEM_OK);
+  CHECK(tandem_switch_put_rates(object, "retail", "prefix,price\n44,0.70\n", 0, "new") ==
+        TANDEM_OK);
   CHECK_ERROR(tandem_switch_put_rates(object, "retail", "prefix,price\n44,x\n", 0, NULL),
               TANDEM_ERR_INVALID_ARGUMENT, "row 2");
-  CHECK(tandem_switch_put_rates(object, "retail", "prefix,price\n44,0.80\n", INT64_C(4000000000000000),
-                                NULL) == TANDEM_OK);
+  CHECK(tandem_switch_put_rates(object, "retail", "prefix,price\n44,0.80\n",
+                                INT64_C(4000000000000000), NULL) == TANDEM_OK);
   CHECK(tandem_switch_deck_versions(object, "retail", &text) == TANDEM_OK);
   CHECK(strstr(tandem_text_data(text), "\"memo\":\"new\"") != NULL);
   tandem_text_destroy(text);
