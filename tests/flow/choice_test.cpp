@@ -386,7 +386,7 @@ TEST_CASE("Choice: a period's lines, priority and rules hold for calls that arri
   peak.to_s = 120;
   peak.line_limit = 1;
   peak.priority = 0;
-  peak.rewrite_callee = "44:9944";
+  peak.rewrite_callee.emplace("44:9944");
   peak.forbid_callee_prefixes = {"449"};
   v(config, 2).periods = {peak};
   v(config, 2).line_limit = 5;
