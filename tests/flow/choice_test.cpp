@@ -381,14 +381,13 @@ TEST_CASE("Choice: hours begin and end at the second, in the vendor's zone (R-12
 
 TEST_CASE("Choice: a period's lines, priority and rules hold for calls that arrive in it (R-13)") {
   SwitchConfig config = base_config(2);
-  PeriodConfig peak;
+  PeriodConfig& peak = v(config, 2).periods.emplace_back();
   peak.from_s = 60;
   peak.to_s = 120;
   peak.line_limit = 1;
   peak.priority = 0;
-  peak.rewrite_callee.emplace("44:9944");
+  peak.rewrite_callee = "44:9944";
   peak.forbid_callee_prefixes = {"449"};
-  v(config, 2).periods = {peak};
   v(config, 2).line_limit = 5;
   Bench bench(config);
   const auto last_callee = [&] { return bench.vendors[1]->last_call()->callee(); };
