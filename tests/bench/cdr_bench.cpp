@@ -101,11 +101,14 @@ TANDEM_BENCH("cdr.sqlite_sink_per_s", "1/s") {
   const double elapsed_s = static_cast<double>(wall_ns() - begin_ns) / 1e9;
   const double cpu_us =
       static_cast<double>(cpu_ns() - begin_cpu_ns) / 1e3 / static_cast<double>(count);
-  return Figure(static_cast<double>(count) / elapsed_s,
+  // What one core does; this file system's share of the time is in the wall clock's figure.
+  return Figure(1e6 / cpu_us,
                 "{\"records\":" + std::to_string(count) +
                     ",\"batch_records\":" + std::to_string(batch_records) +
                     ",\"indexes\":\"7, four of them partial\",\"cpu_us_per_record\":" +
-                    std::to_string(cpu_us) + "}");
+                    std::to_string(cpu_us) + ",\"wall_per_s\":" +
+                    std::to_string(static_cast<long>(static_cast<double>(count) / elapsed_s)) +
+                    "}");
 }
 
 }  // namespace tandem::bench
