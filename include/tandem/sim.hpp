@@ -274,7 +274,8 @@ class TANDEM_EXPORT World {
   /// `limit_us` passed first.
   bool run_until(const std::function<bool()>& done, std::int64_t limit_us);
   /// Runs until no switch and no endpoint has a call, dialog or transaction left, and every record
-  /// is in cdrs(). False when `limit_us` passed first.
+  /// is in cdrs(). False when `limit_us` passed first; always so where vendors are checked with
+  /// OPTIONS every few seconds (`options_check_s`), since the transaction of a check outlives that.
   bool run_until_idle(std::int64_t limit_us = 600'000'000);
   [[nodiscard]] std::int64_t monotonic_us() const;
   [[nodiscard]] std::int64_t wall_us() const;

@@ -1,4 +1,5 @@
 """What the peer tests share: a switch in a folder of its own, peers of others, and what came of it."""
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -271,8 +272,19 @@ def load(switch, uas_port, *options, seconds=600, may_fail=False):
 
 # --- SIPp
 
-def scenario(name):
-    return os.path.join(HERE, "sipp", name + ".xml")
+def scenario(name, into, headers=()):
+    """The file of a scenario. "refused_404", "refuses_404" are made for their status in the folder `into`;
+    one that refuses sends `headers` with it."""
+    kind, _, status = name.partition("_")
+    if kind not in ("refused", "refuses") or not status.isdigit():
+        return os.path.join(HERE, "sipp", name + ".xml")
+    with open(os.path.join(HERE, "sipp", kind + ".xml")) as file:
+        text = file.read()
+    text = text.replace("@STATUS@", status).replace("@HEADERS@", "".join("      %s\n" % line for line in headers))
+    path = os.path.join(into, name + ".xml")
+    with open(path, "w") as file:
+        file.write(text)
+    return path
 
 
 class LossyPath(threading.Thread):
@@ -317,13 +329,14 @@ class LossyPath(threading.Thread):
 class Sipp:
     """One SIPp. Scenarios that are not built in (-sn) lie in sipp/."""
 
-    def __init__(self, switch, name, *options, address="127.0.0.1", port=None, target=None, calls=1, timeout=60):
+    def __init__(self, switch, name, *options, address="127.0.0.1", port=None, target=None, calls=1, timeout=60,
+                 headers=()):
         self.folder = os.path.join(switch.folder, "sipp-%s-%d" % (name, len(os.listdir(switch.folder))))
         os.makedirs(self.folder)
         self.name = name
         self.port = port or free_port(address)
         built_in = name in ("uac", "uas")
-        command = ["sipp", "-sn" if built_in else "-sf", name if built_in else scenario(name)]
+        command = ["sipp", "-sn" if built_in else "-sf", name if built_in else scenario(name, self.folder, headers)]
         if target:
             command.append(target)
         command += ["-i", address, "-p", str(self.port), "-m", str(calls), "-timeout", "%ds" % timeout,
@@ -445,17 +458,19 @@ class Capture:
         return sip
 
 
-def main(tests):
-    """Runs the functions named on the command line, or all; says which failed."""
+def main(tests, at_once=1):
+    """Runs the functions named on the command line, or all, `at_once` at a time; says which failed."""
     names = sys.argv[1:] or list(tests)
-    failed = []
-    for name in names:
+
+    def run(name):
         begin = time.monotonic()
         try:
             tests[name]()
         except (Failure, subprocess.SubprocessError, OSError) as error:
-            failed.append(name)
             print("FAILED %s: %s: %s" % (name, type(error).__name__, error), flush=True)
-        else:
-            print("passed %s (%.1f s)" % (name, time.monotonic() - begin), flush=True)
-    sys.exit(1 if failed else 0)
+            return False
+        print("passed %s (%.1f s)" % (name, time.monotonic() - begin), flush=True)
+        return True
+
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        sys.exit(0 if all(list(pool.map(run, names))) else 1)
