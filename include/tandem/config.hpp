@@ -158,6 +158,8 @@ struct GatewayGroup {
   std::string id;
   std::int32_t line_limit = -1;  ///< -1: unlimited, 0: none.
   std::vector<GroupMember> members;
+  std::vector<PeriodConfig> periods{};  ///< R-12; only their time and `line_limit` count.
+  std::string calendar{};  ///< Classes of days for `periods`; "": Monday to Friday work.
 };
 
 /// A named list of numbers.

@@ -195,9 +195,9 @@ bool take_vendor(const CallContext& context, CandidatePlan& plan, VendorLease& l
   };
   const bool takes = !context.is_rehearsal;
   if (takes) {
-    lease.line = lines.try_take(plan.line_limit);
+    lease.line = lines.try_take(plan.line_limit, context.wall_us);
     if (!lease.line) return fail(Reason::AllGatewayBusy, "line_limit");
-  } else if (!lines.has_room(plan.line_limit)) {
+  } else if (!lines.has_room(plan.line_limit, context.wall_us)) {
     return fail(Reason::AllGatewayBusy, "line_limit");
   }
   if (vendor.caller_pool.is_used()) {

@@ -61,12 +61,13 @@ Verdict admit_source(CallContext& c, const StageAbilities&) {
   if (customer.config.locked) return Verdict::reject(Reason::GatewayLocked);
   const std::int32_t limit = customer.config.line_limit;
   if (c.is_rehearsal) {
-    if (!customer.lines.has_room(limit)) return Verdict::reject(Reason::LineLimitExceeded);
+    if (!customer.lines.has_room(limit, c.wall_us))
+      return Verdict::reject(Reason::LineLimitExceeded);
     return customer.rate_meter->has_token(customer.call_rate, c.arrived_us)
                ? Verdict::go_on()
                : Verdict::reject(Reason::RateLimited);
   }
-  c.customer_line = customer.lines.try_take(limit);
+  c.customer_line = customer.lines.try_take(limit, c.wall_us);
   if (!c.customer_line) return Verdict::reject(Reason::LineLimitExceeded);
   return customer.rate_meter->try_take(customer.call_rate, c.arrived_us)
              ? Verdict::go_on()

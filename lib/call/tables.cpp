@@ -35,6 +35,7 @@ class TablesBuilder {
     if (auto done = decks(); !done) return done.error();
     if (auto done = accounts(); !done) return done.error();
     if (auto done = calendars(); !done) return done.error();
+    if (auto done = gateway_groups(); !done) return done.error();
     if (auto done = customers(); !done) return done.error();
     if (auto done = vendors(); !done) return done.error();
     tables_->vendor_lines = std::make_unique<route::VendorLines>(
@@ -94,13 +95,28 @@ class TablesBuilder {
     return {};
   }
 
+  Result<void> gateway_groups() {
+    for (const GatewayGroup& group : config_.provision.gateway_groups) {
+      const auto calendar = calendars_.find(group.calendar);
+      if (calendar == calendars_.end()) {
+        return in("gateway group", group.id,
+                  {ErrorCode::invalid_argument, "no calendar \"" + group.calendar + "\""});
+      }
+      auto periods = route::Periods::build(group.periods, calendar->second);
+      if (!periods) return in("gateway group", group.id, periods.error());
+      group_hours_[group.id] =
+          periods->empty() ? nullptr : std::make_shared<const route::Periods>(std::move(*periods));
+    }
+    return {};
+  }
+
   std::vector<route::GroupShare> groups_of(std::string_view gateway) const {
     std::vector<route::GroupShare> shares;
     for (const GatewayGroup& group : config_.provision.gateway_groups) {
       for (const GroupMember& member : group.members) {
         if (member.gateway == gateway) {
           shares.emplace_back(state_.group_lines.counter(group.id), group.line_limit,
-                              member.reserved_lines);
+                              member.reserved_lines, group_hours_.at(group.id));
         }
       }
     }
@@ -334,7 +350,8 @@ class TablesBuilder {
   std::map<std::string, RateDeck> decks_;
   std::map<std::string, Payer> payers_;
   std::map<std::string, NumberSet> number_sets_;
-  std::map<std::string, std::shared_ptr<const route::Calendar>> calendars_;  // "": the default
+  std::map<std::string, std::shared_ptr<const route::Calendar>> calendars_;   // "": the default
+  std::map<std::string, std::shared_ptr<const route::Periods>> group_hours_;  // Null: none.
 };
 
 }  // namespace

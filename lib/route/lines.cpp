@@ -25,14 +25,14 @@ LineLease LineCounter::try_take(int limit) noexcept {
   return try_add(limit) ? LineLease(shared_from_this()) : LineLease();
 }
 
-LineLease GatewayLines::try_take(int limit) const noexcept {
+LineLease GatewayLines::try_take(int limit, std::int64_t wall_us) const noexcept {
   LineLease lease = own_->try_take(limit);
   if (!lease || groups_ == nullptr) return lease;
   for (const GroupShare& share : *groups_) {
-    if (share.lines->try_add(share.limit)) continue;
+    if (share.lines().try_add(share.limit_at(wall_us))) continue;
     for (const GroupShare& taken : *groups_) {
       if (&taken == &share) break;
-      taken.lines->give_back();
+      taken.lines().give_back();
     }
     return {};
   }
@@ -40,11 +40,12 @@ LineLease GatewayLines::try_take(int limit) const noexcept {
   return lease;
 }
 
-bool GatewayLines::has_room(int limit) const noexcept {
+bool GatewayLines::has_room(int limit, std::int64_t wall_us) const noexcept {
   return own_->has_room(limit) &&
          (groups_ == nullptr ||
-          std::all_of(groups_->begin(), groups_->end(),
-                      [](const GroupShare& share) { return share.lines->has_room(share.limit); }));
+          std::all_of(groups_->begin(), groups_->end(), [wall_us](const GroupShare& share) {
+            return share.lines().has_room(share.limit_at(wall_us));
+          }));
 }
 
 std::shared_ptr<LineCounter> LineCounters::counter(std::string_view id) {

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "route/calendar.hpp"
 #include "tandem/route_table.hpp"
 
 namespace tandem::route {
@@ -47,14 +48,31 @@ class LineCounter : public std::enable_shared_from_this<LineCounter> {
 };
 
 /// A gateway's place in a group.
-struct GroupShare {
+class GroupShare {
+ public:
   /// `group_limit`: -1 is unlimited. `reserved_lines`: as long as fewer lines of the group are
-  /// free, this gateway gets none.
-  GroupShare(std::shared_ptr<LineCounter> group, int group_limit, int reserved_lines) noexcept
-      : lines(std::move(group)),
-        limit(group_limit < 0 ? -1 : std::max(0, group_limit + 1 - std::max(reserved_lines, 1))) {}
-  std::shared_ptr<LineCounter> lines;
-  int limit;  ///< What the group's current calls must stay below for this gateway to get one.
+  /// free, this gateway gets none. `hours`: where they say a limit, it is the group's; null:
+  /// always `group_limit`.
+  GroupShare(std::shared_ptr<LineCounter> group, int group_limit, int reserved_lines,
+             std::shared_ptr<const Periods> hours = nullptr) noexcept
+      : lines_(std::move(group)),
+        hours_(std::move(hours)),
+        group_limit_(group_limit),
+        reserved_lines_(reserved_lines) {}
+
+  [[nodiscard]] LineCounter& lines() const noexcept { return *lines_; }
+  /// What the group's current calls must stay below for this gateway to get one; -1: unlimited.
+  /// `wall_us`: of the call's arrival, microseconds since 1970 UTC.
+  [[nodiscard]] int limit_at(std::int64_t wall_us) const noexcept {
+    const int limit = hours_ ? hours_->at(wall_us).line_limit.value_or(group_limit_) : group_limit_;
+    return limit < 0 ? -1 : std::max(0, limit + 1 - std::max(reserved_lines_, 1));
+  }
+
+ private:
+  std::shared_ptr<LineCounter> lines_;
+  std::shared_ptr<const Periods> hours_;
+  int group_limit_;
+  int reserved_lines_;
 };
 
 /// One line, and one of each group of its gateway, held until it is released or destroyed: given
@@ -79,7 +97,7 @@ class [[nodiscard]] LineLease {
   void release() noexcept {  ///< Again: no-op.
     if (auto groups = std::exchange(groups_, nullptr)) {
       for (const GroupShare& share : *groups)
-        share.lines->give_back();
+        share.lines().give_back();
     }
     if (auto counter = std::exchange(counter_, nullptr)) counter->give_back();
   }
@@ -103,10 +121,11 @@ class GatewayLines {
         groups_(groups.empty() ? nullptr
                                : std::make_shared<std::vector<GroupShare>>(std::move(groups))) {}
 
-  /// An empty lease: the gateway or one of its groups is full, and nothing is taken.
-  [[nodiscard]] LineLease try_take(int limit) const noexcept;
+  /// An empty lease: the gateway or one of its groups is full, and nothing is taken. `wall_us`: of
+  /// the call's arrival; groups with hours look at it.
+  [[nodiscard]] LineLease try_take(int limit, std::int64_t wall_us) const noexcept;
   /// What try_take() would answer now.
-  [[nodiscard]] bool has_room(int limit) const noexcept;
+  [[nodiscard]] bool has_room(int limit, std::int64_t wall_us) const noexcept;
   [[nodiscard]] std::uint32_t current() const noexcept { return own_->current(); }
 
  private:
@@ -147,8 +166,8 @@ class VendorLines final : public LineLoad {
     return lines_[gateway].current();
   }
   /// One line of the vendor, or an empty lease: full, go on with the next candidate.
-  [[nodiscard]] LineLease try_take(std::uint32_t gateway) const noexcept {
-    return lines_[gateway].try_take(limits_[gateway]);
+  [[nodiscard]] LineLease try_take(std::uint32_t gateway, std::int64_t wall_us) const noexcept {
+    return lines_[gateway].try_take(limits_[gateway], wall_us);
   }
   [[nodiscard]] const GatewayLines& lines(std::uint32_t gateway) const noexcept {
     return lines_[gateway];

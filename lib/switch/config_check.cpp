@@ -29,6 +29,8 @@ class Checker {
 
   void run() {
     check_mobile_areas();
+    check_addresses();
+    check_sinks();
     check_admin();
     check_accounts();
     check_decks();
@@ -69,6 +71,39 @@ class Checker {
       fail(std::move(pointer), std::string("no ") + what + " \"" + id + "\"");
   }
 
+  void check_addresses() {
+    const auto& listeners = config_.sip_listen;
+    for (std::size_t i = 0; i < listeners.size(); ++i) {
+      const SocketAddress& address = listeners[i].address;
+      if (address.ip.is_unspecified()) {
+        fail(at("/sip/listen", i), address.to_string() +
+                                       " is no address that a peer could answer " +
+                                       "to: name each address of this machine to listen on");
+      }
+      for (std::size_t j = 0; j < i; ++j) {
+        if (listeners[j].transport == listeners[i].transport && listeners[j].address == address &&
+            address.port != 0)
+          fail(at("/sip/listen", i), address.to_string() + " is there twice");
+      }
+    }
+    if (config_.media_address.is_unspecified() &&
+        config_.media_address.family != IpAddress::Family::none)
+      fail("/media/address",
+           config_.media_address.to_string() + " is no address that a peer could send media to");
+  }
+
+  void check_sinks() {
+    const auto& sinks = config_.cdr_sinks;
+    for (std::size_t i = 0; i < sinks.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        if (sinks[j].type == sinks[i].type &&
+            config_.path(sinks[j].path) == config_.path(sinks[i].path))
+          fail(at("/cdr/sinks", i) + "/path",
+               "\"" + sinks[i].path + "\" is the place of another sink of this type");
+      }
+    }
+  }
+
   void check_admin() {
     if (config_.admin_listen && !config_.admin_listen->ip.is_loopback() &&
         config_.admin_token.empty()) {
@@ -82,6 +117,12 @@ class Checker {
     for (std::size_t i = 0; i < accounts.size(); ++i) {
       const std::string pointer = at("/provision/accounts", i);
       known(decks_, accounts[i].rate_deck, "rate deck", pointer + "/rate_deck");
+      for (const auto& [amount, key] :
+           {std::pair(accounts[i].balance, "/balance"),
+            std::pair(accounts[i].overdraft_limit, "/overdraft_limit")}) {
+        if (amount > account_amount_max || amount < Amount::from_units(-account_amount_max.units()))
+          fail(pointer + key, amount.to_string() + " is beyond " + account_amount_max.to_string());
+      }
       for (const auto& deck : config_.provision.rate_decks) {
         if (deck.id == accounts[i].rate_deck && deck.currency != accounts[i].currency) {
           fail(pointer + "/currency", "account is in " + accounts[i].currency + ", its deck \"" +
@@ -124,8 +165,10 @@ class Checker {
 
   void known_all(const std::set<std::string>& ids, const std::vector<std::string>& given,
                  const char* what, const std::string& pointer) {
-    for (std::size_t i = 0; i < given.size(); ++i)
-      known(ids, given[i], what, at(pointer, i));
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      if (!ids.contains(given[i]))
+        fail(at(pointer, i), std::string("no ") + what + " \"" + given[i] + "\"");
+    }
   }
 
   void check_customer(const CustomerGateway& customer, const std::string& pointer) {
@@ -140,6 +183,7 @@ class Checker {
   }
 
   void check_group(const GatewayGroup& group, const std::string& pointer) {
+    known(calendars_, group.calendar, "calendar", pointer + "/calendar");
     std::set<std::string> members;
     for (std::size_t i = 0; i < group.members.size(); ++i) {
       const GroupMember& member = group.members[i];

@@ -542,9 +542,10 @@ const std::vector<Field<CustomerGateway>>& customer_fields() {
 
 // --- calendars and periods ---
 
-const std::vector<Field<PeriodConfig>>& period_fields() {
+/// When a period holds.
+std::vector<Field<PeriodConfig>> period_times() {
   using P = PeriodConfig;
-  static const std::vector<Field<P>> fields = {
+  return {
       {"days", "mon..sun, ranges, work, rest, holiday, any", "any",
        "Days on which the period begins, as comma text or a list (R-13).",
        [](Reader& r, const Json& v, P& p) {
@@ -569,31 +570,66 @@ const std::vector<Field<PeriodConfig>>& period_fields() {
        [](Reader& r, const Json& v, P& p) { read_day_class(r, v, p.day_class.emplace()); }},
       {"timezone", "zone", "the calendar's", "\"Europe/London\", \"+08:00\" or \"UTC\".",
        [](Reader& r, const Json& v, P& p) { read_timezone(r, v, p.timezone); }},
-      {"closed", "boolean", "not said", "Takes no calls.",
-       [](Reader& r, const Json& v, P& p) { r.boolean(v, p.closed.emplace()); }},
-      {"line_limit", "integer -1..1000000", "not said", "Instead of the gateway's.",
-       [](Reader& r, const Json& v, P& p) {
-         read_optional<std::int32_t, -1, 1'000'000>(r, v, p.line_limit);
-       }},
-      {"priority", "integer 0..65535", "not said", "Instead of the gateway's.",
-       [](Reader& r, const Json& v, P& p) {
-         read_optional<std::int32_t, 0, 65535>(r, v, p.priority);
-       }},
-      {"rewrite_caller", "rules", "not said", "Instead of the gateway's; \"\": none.",
-       [](Reader& r, const Json& v, P& p) { read_rewrite(r, v, p.rewrite_caller.emplace()); }},
-      {"rewrite_callee", "rules", "not said", "Instead of the gateway's; \"\": none.",
-       [](Reader& r, const Json& v, P& p) { read_rewrite(r, v, p.rewrite_callee.emplace()); }},
-      {"allow_caller_prefixes", "array", "not said", "Only these callers.",
-       [](Reader& r, const Json& v, P& p) { read_prefixes(r, v, p.allow_caller_prefixes); }},
-      {"forbid_caller_prefixes", "array", "not said", "Not these callers.",
-       [](Reader& r, const Json& v, P& p) { read_prefixes(r, v, p.forbid_caller_prefixes); }},
-      {"allow_callee_prefixes", "array", "not said", "Only these callees.",
-       [](Reader& r, const Json& v, P& p) { read_prefixes(r, v, p.allow_callee_prefixes); }},
-      {"forbid_callee_prefixes", "array", "not said", "Not these callees.",
-       [](Reader& r, const Json& v, P& p) { read_prefixes(r, v, p.forbid_callee_prefixes); }},
       {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, P&) { read_memo(r, v); }},
   };
+}
+
+std::vector<Field<PeriodConfig>> joined(std::vector<Field<PeriodConfig>> first,
+                                        std::vector<Field<PeriodConfig>> second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+const std::vector<Field<PeriodConfig>>& period_fields() {
+  using P = PeriodConfig;
+  static const std::vector<Field<P>> fields = joined(
+      period_times(),
+      {
+          {"closed", "boolean", "not said", "Takes no calls.",
+           [](Reader& r, const Json& v, P& p) { r.boolean(v, p.closed.emplace()); }},
+          {"line_limit", "integer -1..1000000", "not said", "Instead of the gateway's.",
+           [](Reader& r, const Json& v, P& p) {
+             read_optional<std::int32_t, -1, 1'000'000>(r, v, p.line_limit);
+           }},
+          {"priority", "integer 0..65535", "not said", "Instead of the gateway's.",
+           [](Reader& r, const Json& v, P& p) {
+             read_optional<std::int32_t, 0, 65535>(r, v, p.priority);
+           }},
+          {"rewrite_caller", "rules", "not said", "Instead of the gateway's; \"\": none.",
+           [](Reader& r, const Json& v, P& p) { read_rewrite(r, v, p.rewrite_caller.emplace()); }},
+          {"rewrite_callee", "rules", "not said", "Instead of the gateway's; \"\": none.",
+           [](Reader& r, const Json& v, P& p) { read_rewrite(r, v, p.rewrite_callee.emplace()); }},
+          {"allow_caller_prefixes", "array", "not said", "Only these callers.",
+           [](Reader& r, const Json& v, P& p) { read_prefixes(r, v, p.allow_caller_prefixes); }},
+          {"forbid_caller_prefixes", "array", "not said", "Not these callers.",
+           [](Reader& r, const Json& v, P& p) { read_prefixes(r, v, p.forbid_caller_prefixes); }},
+          {"allow_callee_prefixes", "array", "not said", "Only these callees.",
+           [](Reader& r, const Json& v, P& p) { read_prefixes(r, v, p.allow_callee_prefixes); }},
+          {"forbid_callee_prefixes", "array", "not said", "Not these callees.",
+           [](Reader& r, const Json& v, P& p) { read_prefixes(r, v, p.forbid_callee_prefixes); }},
+      });
   return fields;
+}
+
+const std::vector<Field<PeriodConfig>>& group_period_fields() {
+  using P = PeriodConfig;
+  static const std::vector<Field<P>> fields =
+      joined(period_times(),
+             {{"line_limit", "integer -1..1000000", "required",
+               "Instead of the group's; -1 unlimited, 0 none.", [](Reader& r, const Json& v, P& p) {
+                 read_optional<std::int32_t, -1, 1'000'000>(r, v, p.line_limit);
+               }}});
+  return fields;
+}
+
+void read_periods(Reader& r, const Json& v, const std::vector<Field<PeriodConfig>>& fields,
+                  std::initializer_list<const char*> required, std::vector<PeriodConfig>& periods) {
+  r.each(v, [&](const Json& item) {
+    PeriodConfig period;
+    read_object(r, item, fields, required, period);
+    if (period.from_s == period.to_s) r.fail("\"from\" and \"to\" are the same");
+    periods.push_back(std::move(period));
+  });
 }
 
 const std::vector<Field<CalendarConfig>>& calendar_fields() {
@@ -688,6 +724,12 @@ const std::vector<Field<GatewayGroup>>& gateway_group_fields() {
            g.members.push_back(std::move(member));
          });
        }},
+      {"periods", "array", "[]", "Line limits that hold at times, see below (R-12).",
+       [](Reader& r, const Json& v, G& g) {
+         read_periods(r, v, group_period_fields(), {"line_limit"}, g.periods);
+       }},
+      {"calendar", "id", "mon-fri work", "Calendar of its periods.",
+       [](Reader& r, const Json& v, G& g) { read_id(r, v, g.calendar); }},
       {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, G&) { read_memo(r, v); }},
   };
   return fields;
@@ -844,12 +886,7 @@ const std::vector<Field<VendorGateway>>& vendor_fields() {
          }},
         {"periods", "array", "[]", "Settings that hold at times, see below (R-13).",
          [](Reader& r, const Json& v, VendorGateway& g) {
-           r.each(v, [&](const Json& item) {
-             PeriodConfig period;
-             read_object(r, item, period_fields(), {}, period);
-             if (period.from_s == period.to_s) r.fail("\"from\" and \"to\" are the same");
-             g.periods.push_back(std::move(period));
-           });
+           read_periods(r, v, period_fields(), {}, g.periods);
          }},
         {"calendar", "id", "mon-fri work", "Calendar of its periods (R-12).",
          [](Reader& r, const Json& v, VendorGateway& g) { read_id(r, v, g.calendar); }},
@@ -1445,6 +1482,7 @@ std::string config_reference_markdown() {
   append_table(page, "`periods[]` of a vendor gateway", period_fields());
   append_table(page, "`gateway_groups[]`", gateway_group_fields());
   append_table(page, "`members[]` of a gateway group", member_fields());
+  append_table(page, "`periods[]` of a gateway group", group_period_fields());
   append_table(page, "`number_groups[]`", number_group_fields());
   append_table(page, "`calendars[]`", calendar_fields());
   append_table(page, "`number_transforms[]`", number_transform_fields());

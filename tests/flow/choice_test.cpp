@@ -157,6 +157,27 @@ TEST_CASE("Choice: a full group passes its vendors over, not only one of them (R
   bench.check_clean();
 }
 
+TEST_CASE("Choice: a group has more lines while its hours say so (R-11, R-12)") {
+  SwitchConfig config = base_config(2);
+  config.provision.gateway_groups = {{"carrier", 1, {{"v1", 0}}}};
+  Bench bench(config);
+  PeriodConfig peak;  // The world begins at midnight.
+  peak.to_s = 2;
+  peak.line_limit = 2;
+  config.provision.gateway_groups[0].periods = {peak};
+  REQUIRE(bench.tandem->reload(config).ok());
+  auto first = bench.connect();
+  auto second = bench.connect();
+  CHECK(bench.lines("v1") == 2);
+  bench.run_s(3);
+  auto third = bench.connect();
+  CHECK_MESSAGE(bench.lines("v1") == 2, "running calls keep their lines");
+  CHECK(bench.lines("v2") == 1);
+  for (const auto& call : {first, second, third})
+    call->hang_up();
+  bench.check_clean();
+}
+
 TEST_CASE("Choice: a group of the customer's list is all it may use, or all but it (R-09)") {
   SwitchConfig config = base_config(3);
   config.provision.gateway_groups = {{"good", -1, {{"v2", 0}}}, {"other", -1, {{"v3", 0}}}};

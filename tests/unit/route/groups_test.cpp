@@ -20,19 +20,19 @@ TEST_CASE("GatewayLines: R-11 with 71 of 100 lines taken a reserve of 30 refuses
   const GatewayLines retail(gateways.counter("retail"), {GroupShare(group, 100, 30)});
   std::vector<LineLease> calls;
   for (int i = 0; i < 71; ++i) {
-    CHECK(retail.has_room(-1) == (i < 71));
-    calls.push_back(retail.try_take(-1));
+    CHECK(retail.has_room(-1, 0) == (i < 71));
+    calls.push_back(retail.try_take(-1, 0));
     REQUIRE(calls.back().held());
   }
   CHECK(group->current() == 71);
-  CHECK_FALSE(retail.has_room(-1));
-  CHECK_FALSE(retail.try_take(-1).held());
+  CHECK_FALSE(retail.has_room(-1, 0));
+  CHECK_FALSE(retail.try_take(-1, 0).held());
   CHECK_MESSAGE(retail.current() == 71, "the refused call took no line of the gateway");
   for (int i = 0; i < 29; ++i) {
-    calls.push_back(vip.try_take(-1));
+    calls.push_back(vip.try_take(-1, 0));
     REQUIRE(calls.back().held());
   }
-  CHECK_FALSE(vip.try_take(-1).held());
+  CHECK_FALSE(vip.try_take(-1, 0).held());
   calls.clear();
   CHECK(group->current() == 0);
   CHECK(vip.current() == 0);
@@ -44,9 +44,9 @@ TEST_CASE("GatewayLines: R-11 all groups of a gateway must have room, and none k
   const auto a = counters.counter("a"), b = counters.counter("b"), c = counters.counter("c");
   const GatewayLines lines(counters.counter("gw"),
                            {GroupShare(a, 5, 0), GroupShare(b, 1, 0), GroupShare(c, -1, 7)});
-  LineLease held = lines.try_take(10);
+  LineLease held = lines.try_take(10, 0);
   REQUIRE(held.held());
-  CHECK_FALSE(lines.try_take(10).held());
+  CHECK_FALSE(lines.try_take(10, 0).held());
   CHECK(a->current() == 1);
   CHECK(b->current() == 1);
   CHECK(c->current() == 1);
@@ -61,12 +61,44 @@ TEST_CASE("GatewayLines: R-11 all groups of a gateway must have room, and none k
 TEST_CASE("GroupShare: R-11 the limits of a reserve") {
   LineCounters counters;
   const auto g = counters.counter("g");
-  CHECK(GroupShare(g, 10, 0).limit == 10);
-  CHECK(GroupShare(g, 10, 1).limit == 10);
-  CHECK(GroupShare(g, 10, 10).limit == 1);
-  CHECK(GroupShare(g, 10, 11).limit == 0);
-  CHECK(GroupShare(g, 0, 0).limit == 0);
-  CHECK(GroupShare(g, -1, 30).limit == -1);
+  CHECK(GroupShare(g, 10, 0).limit_at(0) == 10);
+  CHECK(GroupShare(g, 10, 1).limit_at(0) == 10);
+  CHECK(GroupShare(g, 10, 10).limit_at(0) == 1);
+  CHECK(GroupShare(g, 10, 11).limit_at(0) == 0);
+  CHECK(GroupShare(g, 0, 0).limit_at(0) == 0);
+  CHECK(GroupShare(g, -1, 30).limit_at(0) == -1);
+}
+
+TEST_CASE("GroupShare: R-12 hours give the group another limit, from which the reserve is kept") {
+  PeriodConfig peak;
+  peak.days = DaySet::parse({"work"}).value();
+  peak.from_s = 8 * 3600;
+  peak.to_s = 18 * 3600;
+  peak.line_limit = 3;
+  const auto hours = std::make_shared<const route::Periods>(
+      route::Periods::build({peak}, std::make_shared<route::Calendar>()).value());
+  const std::int64_t friday_us = parse_time_us("2026-11-27T17:59:59Z").value();
+  const std::int64_t evening_us = parse_time_us("2026-11-27T18:00:00Z").value();
+  const std::int64_t saturday_us = parse_time_us("2026-11-28T12:00:00Z").value();
+  LineCounters counters;
+  const GroupShare share(counters.counter("g"), 1, 0, hours);
+  CHECK(share.limit_at(friday_us) == 3);
+  CHECK(share.limit_at(evening_us) == 1);
+  CHECK(share.limit_at(saturday_us) == 1);
+  CHECK(GroupShare(counters.counter("g"), 1, 2, hours).limit_at(friday_us) == 2);
+  CHECK(GroupShare(counters.counter("g"), 1, 2, hours).limit_at(saturday_us) == 0);
+
+  const GatewayLines lines(counters.counter("gw"), {share});
+  std::vector<LineLease> calls;
+  for (int i = 0; i < 3; ++i) {
+    calls.push_back(lines.try_take(-1, friday_us));
+    CHECK(calls.back().held());
+  }
+  CHECK_FALSE(lines.has_room(-1, friday_us));
+  CHECK_FALSE(lines.try_take(-1, evening_us).held());
+  calls.resize(1);
+  CHECK_FALSE(lines.has_room(-1, evening_us));
+  CHECK(lines.has_room(-1, friday_us));
 }
 
 TEST_CASE(
@@ -104,7 +136,7 @@ TEST_CASE(
       for (int i = 0; i < operations; ++i) {
         if (held.size() < 20 && random.below(2) == 0) {
           const std::size_t object = random.below(4);
-          LineLease lease = lines[object].try_take(limits[object]);
+          LineLease lease = lines[object].try_take(limits[object], 0);
           if (!lease) continue;
           count(object, 1);
           held.push_back({std::move(lease), object});

@@ -67,7 +67,7 @@ TEST_CASE("LineCounters: R-10 a call outlives the table and the registry that co
     const RouteTable first = builder.build();
     {
       const route::VendorLines lines(first, counters);
-      lease = lines.try_take(0);
+      lease = lines.try_take(0, 0);
       REQUIRE(lease.held());
     }
     VendorRoute v0;
@@ -77,8 +77,8 @@ TEST_CASE("LineCounters: R-10 a call outlives the table and the registry that co
     const RouteTable second = builder.build();
     const route::VendorLines lines(second, counters);
     CHECK(lines.current_calls(1) == 1);
-    CHECK_FALSE(lines.try_take(1).held());
-    CHECK(lines.try_take(0).held());
+    CHECK_FALSE(lines.try_take(1, 0).held());
+    CHECK(lines.try_take(0, 0).held());
   }
   lease.release();
 }

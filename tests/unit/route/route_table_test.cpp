@@ -190,7 +190,7 @@ TEST_CASE("RouteTable: R-04 400 held calls over capacities 1:3 land 1:3, off by 
   for (int i = 0; i < 400; ++i) {
     RouteCandidate best;
     REQUIRE(table.lookup(q, {&best, 1}) == 1);
-    held.push_back(lines.try_take(best.gateway));
+    held.push_back(lines.try_take(best.gateway, 0));
     REQUIRE(held.back().held());
   }
   CHECK(lines.current_calls(0) >= 99);

@@ -259,7 +259,8 @@ TEST_CASE(
           "periods": [{"days": "mon-fri,holiday", "from": "22:30", "to": "06:00:30", "day_class": "work",
             "line_limit": 5, "priority": 2, "rewrite_callee": "", "forbid_callee_prefixes": ["44"]},
             {"from": 3600, "to": 86400, "closed": true, "timezone": "+08:00"}]}],
-        "gateway_groups": [{"id": "g", "line_limit": 10, "members": [{"gateway": "c"}, {"gateway": "v", "reserved_lines": 3}]}],
+        "gateway_groups": [{"id": "g", "line_limit": 10, "members": [{"gateway": "c"}, {"gateway": "v", "reserved_lines": 3}],
+          "calendar": "cal", "periods": [{"days": "work", "from": "08:00", "to": "18:00", "line_limit": 20, "memo": "peak"}]}],
         "number_groups": [{"id": "n", "numbers": ["101", "102"]}],
         "calendars": [{"id": "cal", "timezone": "Asia/Tokyo", "week": {"sat": "work", "sun": "holiday"},
           "exceptions": [{"date": "2026-12-25", "class": "holiday", "memo": "Christmas"}]}]})");
@@ -304,6 +305,8 @@ TEST_CASE(
   CHECK(vendor.periods.at(1).closed == true);
   CHECK(vendor.periods.at(1).from_s == 3600);
   CHECK(provision.gateway_groups.at(0).members.at(1).reserved_lines == 3);
+  CHECK(provision.gateway_groups.at(0).calendar == "cal");
+  CHECK(provision.gateway_groups.at(0).periods.at(0).line_limit == 20);
   CHECK(provision.calendars.at(0).week[6] == DayClass::work);
   CHECK(provision.calendars.at(0).week[0] == DayClass::holiday);
   CHECK(provision.calendars.at(0).exceptions.size() == 1);
@@ -323,6 +326,14 @@ TEST_CASE(
   };
   const std::string v = "/provision/vendor_gateways/0", c = "/provision/customer_gateways/0";
   CHECK(vendor(R"("calendar": "none")") == Pointers{v + "/calendar"});
+  const auto group = [&](const std::string& keys) {
+    return places(R"("gateway_groups": [{"id": "g", "line_limit": 10, )" + keys + "}]");
+  };
+  const std::string g = "/provision/gateway_groups/0";
+  CHECK(group(R"("calendar": "none")") == Pointers{g + "/calendar"});
+  CHECK(group(R"("periods": [{"from": "08:00"}])") == Pointers{g + "/periods/0/line_limit"});
+  CHECK(group(R"("periods": [{"line_limit": 5, "priority": 1}])") ==
+        Pointers{g + "/periods/0/priority"});
   CHECK(vendor(R"("caller_pool": {"numbers": "none"})") == Pointers{v + "/caller_pool/numbers"});
   CHECK(vendor(R"("periods": [{"days": "someday"}])") == Pointers{v + "/periods/0/days"});
   CHECK(vendor(R"("periods": [{"from": "25:00"}])") == Pointers{v + "/periods/0/from"});
@@ -359,4 +370,28 @@ TEST_CASE(
       pointers(read(R"("parameters": {"SS_GATEWAY_QUALITY_CALCULATE": "On",
       "SS_GATEWAY_ASR_CALCULATE": "On"})")) ==
       Pointers{"/parameters/SS_GATEWAY_ASR_CALCULATE", "/parameters/SS_GATEWAY_QUALITY_CALCULATE"});
+}
+
+TEST_CASE("read_config: what only a start could not do is an error of the file") {
+  const auto places = [](const std::string& keys) {
+    return pointers(read_config("{" + keys + "}", "."));
+  };
+  const std::string listen = R"("sip": {"listen": ["udp:127.0.0.1:5060"]})";
+  CHECK(places(R"("sip": {"listen": ["udp:0.0.0.0:5060"]})") == Pointers{"/sip/listen/0"});
+  CHECK(
+      places(
+          R"("sip": {"listen": ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060", "udp:127.0.0.1:5060"]})") ==
+      Pointers{"/sip/listen/2"});
+  CHECK(places(listen + R"(, "media": {"address": "0.0.0.0"})") == Pointers{"/media/address"});
+  CHECK(places(listen + R"(, "cdr": {"sinks": [{"type": "sqlite"}, {"type": "csv"}]})").empty());
+  CHECK(
+      places(listen + R"(, "cdr": {"sinks": [{"type": "csv"}, {"type": "csv", "path": "cdr"}]})") ==
+      Pointers{"/cdr/sinks/1/path"});
+  CHECK(
+      places(listen + R"(, "provision": {"accounts": [{"id": "a", "balance": "92233720368"}]})") ==
+      Pointers{"/provision/accounts/0/balance"});
+  CHECK(places(listen +
+               R"(, "provision": {"customer_gateways": [{"id": "c", "addresses": ["127.0.0.2"],
+        "allow_caller_groups": [""]}]})") ==
+        Pointers{"/provision/customer_gateways/0/allow_caller_groups/0"});
 }
