@@ -126,4 +126,10 @@ class LeadingDigits {
   return code;
 }
 
+/// Spreads codes over a hash table of `size` places, a power of two above 1. Codes of short texts
+/// differ in their high bits only; of a product those reach no low bit, so the high ones are taken.
+[[nodiscard]] inline std::size_t place_of_code(std::uint64_t code, std::size_t size) noexcept {
+  return static_cast<std::size_t>(code * 0x9E3779B97F4A7C15 >> (64 - std::countr_zero(size)));
+}
+
 }  // namespace tandem

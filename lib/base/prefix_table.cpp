@@ -70,11 +70,6 @@ constexpr std::array<std::uint32_t, depth_max + 2> direct_starts = [] {
   return starts;
 }();
 
-std::uint64_t mixed(std::uint64_t x) noexcept {
-  x *= 0x9E3779B97F4A7C15;
-  return x ^ x >> 29;
-}
-
 using Four __attribute__((vector_size(16))) = std::int32_t;
 
 Four four_at(const std::uint32_t* words) noexcept {
@@ -187,7 +182,7 @@ bool PrefixIndex::Builder::insert(std::uint64_t code) {
     std::vector<std::uint64_t> larger(std::max<std::size_t>(64, seen_.size() * 2));
     for (std::uint64_t stored : seen_) {
       if (stored == 0) continue;
-      std::size_t at = mixed(stored) & (larger.size() - 1);
+      std::size_t at = place_of_code(stored, larger.size());
       while (larger[at] != 0)
         at = (at + 1) & (larger.size() - 1);
       larger[at] = stored;
@@ -195,7 +190,7 @@ bool PrefixIndex::Builder::insert(std::uint64_t code) {
     seen_.swap(larger);
   }
   const std::uint64_t stored = code + 1;
-  std::size_t at = mixed(stored) & (seen_.size() - 1);
+  std::size_t at = place_of_code(stored, seen_.size());
   for (; seen_[at] != 0; at = (at + 1) & (seen_.size() - 1)) {
     if (seen_[at] == stored) return false;
   }

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "base/digits.hpp"
-
 namespace tandem::route {
 namespace {
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/digits.hpp"
 #include "base/large_allocator.hpp"
 
 namespace tandem::route {
@@ -57,7 +58,7 @@ class PrefixIds {
     std::uint32_t id = 0;
   };
   [[nodiscard]] std::size_t home_of(std::uint64_t key) const noexcept {
-    return (key * 0x9E3779B97F4A7C15ULL >> 20) & (slots_.size() - 1);
+    return place_of_code(key, slots_.size());
   }
   [[nodiscard]] std::size_t slot_of(std::uint64_t key) const noexcept;
   std::uint32_t id_of(std::string_view prefix, std::uint64_t key);

@@ -362,3 +362,17 @@ TEST_CASE("PrefixTable: values of other types come back as they went in") {
   CHECK(builder.add("44", Verdict::deny));
   CHECK(builder.build().find("441")->value == Verdict::deny);
 }
+
+TEST_CASE("place_of_code: prefixes of any one length spread over a hash table") {
+  for (const int digits : {4, 6, 7, 8, 10, 14}) {
+    CAPTURE(digits);
+    constexpr std::size_t count = 10'000, size = 32'768;
+    std::vector<unsigned> found(size);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::string text = std::to_string(i);
+      text.insert(0, static_cast<std::size_t>(digits) - text.size(), '4');
+      if (const auto code = code_of_digits(text)) ++found[place_of_code(*code + 1, size)];
+    }
+    CHECK(*std::max_element(found.begin(), found.end()) <= 8);
+  }
+}
