@@ -107,7 +107,7 @@ class TANDEM_EXPORT MediaSession {
 
   /// Lets the next new source of `side` take over the latch within `window_ms` (1..60,000), and
   /// sends to the signalled address until it does or the window ends. For a re-INVITE that moves
-  /// the media.
+  /// the media. 0 ends an open window: the media did not move after all.
   void relatch(MediaSide side, std::uint32_t window_ms = 5000) noexcept;
 
   /// What came from `side` and went to it. A consistent picture of each number, not of all at one

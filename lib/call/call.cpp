@@ -176,14 +176,20 @@ void Call::try_next_vendor() {
     CandidatePlan plan = plan_candidate(context_, context_.candidates[next_candidate_++], now_us);
     VendorLease lease;
     if (plan.excluded || !take_vendor(context_, plan, lease, now_us)) {
-      if (!first_skip_) first_skip_ = plan.excluded;
+      if (!first_skip_) first_skip_ = Skip{*plan.excluded, 503};
       continue;
     }
-    try_vendor(plan, std::move(lease));
+    std::string offer;
+    if (const auto refused = prepare_media(plan, offer)) {
+      if (!first_skip_) first_skip_ = Skip{*refused, reason_facts(*refused).sip_status};
+      continue;
+    }
+    try_vendor(plan, std::move(lease), offer);
     return;
   }
   if (attempts_.empty()) {
-    refuse(first_skip_.value_or(Reason::NoAvailableRouter), 503);
+    const Skip why = first_skip_.value_or(Skip{Reason::NoAvailableRouter, 503});
+    refuse(why.reason, why.sip_status);
     return;
   }
   const Attempt& last = attempts_.back();
@@ -195,15 +201,8 @@ void Call::try_next_vendor() {
   give_up(failure, last.reason);
 }
 
-/// Calls the vendor, or refuses the call when its media cannot be prepared.
-void Call::try_vendor(const CandidatePlan& plan, VendorLease lease) {
+void Call::try_vendor(const CandidatePlan& plan, VendorLease lease, std::string_view offer) {
   const Vendor& vendor = context_.tables->vendors[plan.vendor];
-  std::string offer;
-  if (const auto refused = prepare_media(plan, offer)) {
-    refuse(*refused, reason_facts(*refused).sip_status);
-    return;
-  }
-
   OutboundCall out;
   out.destination = plan.address->address();
   out.transport = vendor.config.transport == SipTransport::tcp ? "tcp" : "udp";
@@ -233,8 +232,8 @@ void Call::try_vendor(const CandidatePlan& plan, VendorLease lease) {
   advance_stage(AttemptStage::invited);
 }
 
-/// Chooses the way of the media for this vendor and writes the offer it gets. A reason refuses the
-/// call.
+/// Chooses the way of the media for this vendor and writes the offer it gets. A reason passes the
+/// vendor over.
 std::optional<Reason> Call::prepare_media(const CandidatePlan& plan, std::string& offer) {
   const Vendor& vendor = context_.tables->vendors[plan.vendor];
   const MediaChoice choice{.customer = context_.customer_entry()->config.media,
@@ -248,9 +247,10 @@ std::optional<Reason> Call::prepare_media(const CandidatePlan& plan, std::string
     offer = std::move(*passed);
     return std::nullopt;
   }
-  worker_.commons().log.write(
-      LogLevel::warning, "call", "offer could not be passed on",
-      {{"call_id", std::string(inbound_->call_id())}, {"error", passed.error().message}});
+  worker_.commons().log.write(LogLevel::warning, "call", "offer could not be passed on",
+                              {{"call_id", std::string(inbound_->call_id())},
+                               {"vendor", vendor.config.id},
+                               {"error", passed.error().message}});
   return passed.error().code == ErrorCode::limit ? Reason::AllGatewayBusy : Reason::CodecMismatch;
 }
 
@@ -315,9 +315,11 @@ void Call::on_progress(Leg& leg, const Progress& progress) {
     advance_stage(AttemptStage::trying);
     return;
   }
-  if (progress.status == 180 || !progress.body.empty()) note_progress();  // C-01
+  // Other bodies, such as those of SIP-I, are for this hop alone.
+  const bool is_described = is_sdp(progress.body.content_type) && !progress.body.empty();
+  if (progress.status == 180 || is_described) note_progress();  // C-01
   std::string body;
-  if (!progress.body.empty()) {
+  if (is_described) {
     auto passed = media_.pass(MediaSide::callee, progress.body);
     if (passed) {
       body = std::move(*passed);

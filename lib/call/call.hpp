@@ -73,6 +73,12 @@ class Call final : public LegEvents {
     std::int64_t started_us = 0;  // monotonic
   };
 
+  /// Why a vendor was not tried, and what a caller is told when none was.
+  struct Skip {
+    Reason reason;
+    int sip_status;
+  };
+
   /// How a call ended, before it becomes a record.
   struct Ending {
     Reason reason = Reason::none;
@@ -97,7 +103,7 @@ class Call final : public LegEvents {
   void judge();
   void ask_policy();
   void try_next_vendor();
-  void try_vendor(const CandidatePlan& plan, VendorLease lease);
+  void try_vendor(const CandidatePlan& plan, VendorLease lease, std::string_view offer);
   std::optional<Reason> prepare_media(const CandidatePlan& plan, std::string& offer);
   void advance_stage(AttemptStage stage);
   void on_attempt_timeout();
@@ -109,6 +115,7 @@ class Call final : public LegEvents {
   void count_attempt(bool is_answered);
 
   // Answered.
+  void refuse_answer(Leg& leg, std::string_view why);
   void record_answer();
   void begin_talk();
   void arm_money(const MeterVerdict& verdict);
@@ -135,7 +142,7 @@ class Call final : public LegEvents {
   std::unique_ptr<Leg> inbound_;
   Trial trial_;
   std::size_t next_candidate_ = 0;
-  std::optional<Reason> first_skip_;  // of the best candidate that was passed over
+  std::optional<Skip> first_skip_;  // of the best candidate that was passed over
   std::vector<Attempt> attempts_;
   int retry_after_s_ = 0;  // of the last vendor that failed
 
@@ -158,6 +165,7 @@ class Call final : public LegEvents {
   CallMeter meter_;
   std::int64_t started_us_, started_wall_us_;
   std::int64_t answered_us_ = 0, answered_wall_us_ = 0;
+  std::int64_t silence_from_us_ = 0;  // earlier silence does not count: the answer, the last hold
   std::int64_t ended_us_ = 0, ended_wall_us_ = 0;
   std::int64_t pdd_ms_ = -1;
   std::int64_t next_mark_us_ = 0;

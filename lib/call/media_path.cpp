@@ -16,12 +16,12 @@ constexpr MediaSide other(MediaSide side) noexcept {
   return side == MediaSide::caller ? MediaSide::callee : MediaSide::caller;
 }
 
+}  // namespace
+
 bool is_sdp(std::string_view content_type) noexcept {
   const auto end = content_type.find_first_of("; \t");
   return sip::equals_ignoring_case(content_type.substr(0, end), "application/sdp");
 }
-
-}  // namespace
 
 bool is_relayed(const MediaChoice& choice) noexcept {
   auto either = [&](MediaMode mode) { return choice.customer == mode || choice.vendor == mode; };
@@ -58,6 +58,30 @@ Result<void> MediaPath::open_stream(std::size_t index) {
   return {};
 }
 
+Result<void> MediaPath::direct(MediaSide from, std::size_t index, const Target& target) {
+  MediaSession& stream = streams_[index];
+  stream.set_flags(from, {.transparent = !target.is_rtp});
+  return stream.set_remote(from, target.rtp, target.rtcp);
+}
+
+void MediaPath::remember(MediaSide from) {
+  remembered_ =
+      std::make_unique<Remembered>(Remembered{from, described_[index_of(from)], streams_.size()});
+}
+
+void MediaPath::revert() noexcept {
+  if (remembered_ == nullptr) return;
+  const MediaSide from = remembered_->side;
+  Description& description = described_[index_of(from)] = std::move(remembered_->description);
+  if (streams_.size() > remembered_->streams) streams_.resize(remembered_->streams);
+  remembered_.reset();
+  for (std::size_t i = 0; i < std::min(streams_.size(), description.targets.size()); ++i) {
+    if (!streams_[i].is_open()) continue;
+    (void)direct(from, i, description.targets[i]);  // taken before, so of the right family
+    streams_[i].relatch(from, 0);
+  }
+}
+
 Result<std::string> MediaPath::pass(MediaSide from, const SessionBody& body) {
   if (body.empty() || !is_sdp(body.content_type)) return std::string(body.bytes);
   auto session = sip::parse_sdp(body.bytes);
@@ -65,10 +89,12 @@ Result<std::string> MediaPath::pass(MediaSide from, const SessionBody& body) {
     if (relayed_) return session.error();
     return std::string(body.bytes);  // direct media: what the two ends make of it is theirs (M-04)
   }
-  hold_[index_of(from)] = session->is_hold();
+  Description& description = described_[index_of(from)];
+  description.is_hold = session->is_hold();
   if (!relayed_) return std::string(body.bytes);
 
   const MediaSide to = other(from);
+  description.targets.resize(session->media_count);
   sip::SdpEdit edit;
   edit.session_id = session_id_;
   edit.session_version = version_[index_of(to)];
@@ -80,19 +106,16 @@ Result<std::string> MediaPath::pass(MediaSide from, const SessionBody& body) {
       continue;
     }
     if (auto opened = open_stream(i); !opened) return opened.error();
-    MediaSession& stream = streams_[i];
-    stream.set_flags(from, {.transparent = !media.is_rtp()});
-    const IpAddress rtcp_ip =
-        media.rtcp_address.family == IpAddress::Family::none ? media.address : media.rtcp_address;
-    if (media.address.is_unspecified()) {
-      (void)stream.set_remote(
-          from, {});  // RFC 2543's hold: nothing is sent to it; forgetting cannot fail
-    } else if (auto set = stream.set_remote(from, {media.address, media.port},
-                                            {rtcp_ip, media.effective_rtcp_port()});
-               !set) {
-      return set.error();
+    Target target;  // An unspecified address is RFC 2543's hold: nothing is sent to it.
+    target.is_rtp = media.is_rtp();
+    if (!media.address.is_unspecified()) {
+      const bool has_rtcp_ip = media.rtcp_address.family != IpAddress::Family::none;
+      target.rtp = {media.address, media.port};
+      target.rtcp = {has_rtcp_ip ? media.rtcp_address : media.address, media.effective_rtcp_port()};
     }
-    const SocketAddress ours = stream.local_rtp(to);
+    if (auto directed = direct(from, i, target); !directed) return directed.error();
+    description.targets[i] = target;
+    const SocketAddress ours = streams_[i].local_rtp(to);
     edit.streams[i].address = ours.ip;
     edit.streams[i].port = ours.port;
     if (edit.origin_address.family == IpAddress::Family::none) edit.origin_address = ours.ip;

@@ -39,26 +39,17 @@ void Call::on_answer(Leg& leg, const Answer& answer) {
   setup_timer_.cancel();
   note_progress();
   callee_product_ = answer.product;
-  std::string body;
-  if (!answer.body.empty()) {
+  // A vendor may have described itself in a provisional response only. Bodies that describe no
+  // session, such as those of SIP-I, are for this hop alone.
+  std::string body = early_answer_;
+  if (is_sdp(answer.body.content_type) && !answer.body.empty()) {
     auto passed = media_.pass(MediaSide::callee, answer.body);
-    if (!passed) {
-      worker_.commons().log.write(
-          LogLevel::warning, "call", "answer could not be passed on",
-          {{"vendor", vendor().config.id}, {"error", passed.error().message}});
-      leg.release(reason_facts(Reason::CodecMismatch).q850_cause);
-      Failure failure;
-      failure.status = not_acceptable;
-      failure.is_local = true;
-      attempt_failed(failure, Reason::CodecMismatch);
-      return;
-    }
+    if (!passed) return refuse_answer(leg, passed.error().message);
     body = std::move(*passed);
-  } else {
-    body = early_answer_;  // a vendor that described itself in a provisional response only
+  } else if (body.empty() && is_sdp(offer_type_) && !offer_.empty()) {
+    return refuse_answer(leg, "the offer was not answered");
   }
-  const std::string_view type =
-      answer.body.empty() ? std::string_view("application/sdp") : answer.body.content_type;
+  const std::string_view type = body.empty() ? std::string_view() : "application/sdp";
   if (offer_.empty())
     ack_to_ =
         &leg;  // the offer is in this answer: the caller's ACK brings what the vendor waits for
@@ -69,6 +60,17 @@ void Call::on_answer(Leg& leg, const Answer& answer) {
   attempt.reason = Reason::NormalCallClearing;
   count_attempt(true);
   record_answer();
+}
+
+/// An answer that the caller could do nothing with: the vendor failed.
+void Call::refuse_answer(Leg& leg, std::string_view why) {
+  worker_.commons().log.write(LogLevel::warning, "call", "answer could not be passed on",
+                              {{"vendor", vendor().config.id}, {"error", std::string(why)}});
+  leg.release(reason_facts(Reason::CodecMismatch).q850_cause);
+  Failure failure;
+  failure.status = not_acceptable;
+  failure.is_local = true;
+  attempt_failed(failure, Reason::CodecMismatch);
 }
 
 /// The caller hears of the answer only when a crash can no longer lose it, or when the disk has not
@@ -112,7 +114,7 @@ void Call::on_durable() {
 void Call::begin_talk() {
   const Clock& clock = worker_.loop().clock();
   state_ = CallState::answered;
-  answered_us_ = clock.monotonic_us();
+  answered_us_ = silence_from_us_ = clock.monotonic_us();
   answered_wall_us_ = clock.wall_us();
   next_mark_us_ = answered_us_ + parameters().interim_mark_s * second_us;
   // Only a call that is being set up needs these, and calls talk for long.
@@ -145,16 +147,19 @@ void Call::on_confirmed(Leg& leg, const SessionBody& body) {
 void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
   Leg* const peer = other(leg);
   if (is_over_) return;
-  if (state_ != CallState::answered || peer == nullptr) {
+  if (peer == nullptr || (state_ != CallState::answered && !pending_answer_)) {
     leg.answer_reoffer(not_acceptable, {});
     return;
   }
-  if (reoffer_from_ != nullptr) {  // one change at a time (RFC 3261 section 14.2)
+  // One change at a time (RFC 3261 section 14.2); the caller is still to hear of the answer.
+  if (reoffer_from_ != nullptr || pending_answer_) {
     leg.answer_reoffer(request_pending, {});
     return;
   }
+  media_.remember(side_of(leg));
   auto passed = media_.pass(side_of(leg), reoffer.body);
   if (!passed) {
+    media_.revert();
     leg.answer_reoffer(not_acceptable, {});
     return;
   }
@@ -165,14 +170,20 @@ void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
 void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
   if (is_over_ || reoffer_from_ == nullptr || reoffer_from_ == &leg) return;
   Leg& asker = *std::exchange(reoffer_from_, nullptr);
+  if (status >= 300) {
+    media_.revert();
+    asker.answer_reoffer(status, {});
+    return;
+  }
   auto passed = media_.pass(side_of(leg), body);
   if (!passed) {
+    media_.revert();
     leg.acknowledge({});  // an offer in its 2xx gets no answer, but its ACK
     asker.answer_reoffer(not_acceptable, {});
     return;
   }
-  if (status < 300)
-    ack_to_ = &leg;  // only an empty re-INVITE brings an answer in its ACK; other ACKs have no body
+  media_.forget();
+  ack_to_ = &leg;  // only an empty re-INVITE brings an answer in its ACK; other ACKs have no body
   asker.answer_reoffer(status, {body.content_type, *passed});
 }
 
@@ -216,8 +227,9 @@ void Call::on_second(std::int64_t now_us) {
     mark.call_id = id_;
     mark.at_us = worker_.loop().clock().wall_us();
     mark.talk_time_ms = (now_us - answered_us_) / 1000;
-    worker_.journal(cdr::RecordType::mark, cdr::encode(mark));
+    worker_.journal_if_room(cdr::RecordType::mark, cdr::encode(mark));
   }
+  if (media_.on_hold()) silence_from_us_ = now_us;
   if (media_.relayed() && media_.has_streams() && !media_.on_hold()) look_for_silence(now_us);
 }
 
@@ -228,7 +240,7 @@ void Call::look_for_silence(std::int64_t now_us) {
     return gateway.no_media_hangup_s.value_or(parameters().no_media_hangup_s);
   };
   const auto is_silent_since = [&](std::int64_t last_us, std::int64_t limit_s) {
-    return now_us - std::max(last_us, answered_us_) >= limit_s * second_us;
+    return now_us - std::max(last_us, silence_from_us_) >= limit_s * second_us;
   };
   const std::int64_t limit_s = tighter_limit_s(limit_of(customer), limit_of(vendor_gateway));
   if (limit_s != 0 && is_silent_since(media_.last_rtp_us(), limit_s))
@@ -340,8 +352,11 @@ void Call::finish(const Ending& ending) {
   } else {
     context_.money.cancel();
   }
-  if (is_recorded(ending) || was_answered || is_answer_recorded_) {
+  if (was_answered || is_answer_recorded_) {
     cdr.record_id = worker_.journal(cdr::RecordType::end, cdr::encode(cdr::EndRecord{id_, cdr}));
+  } else if (is_recorded(ending)) {
+    cdr.record_id =
+        worker_.journal_if_room(cdr::RecordType::end, cdr::encode(cdr::EndRecord{id_, cdr}));
   }
   publish(Event::Kind::call_ended, std::move(cdr));
 

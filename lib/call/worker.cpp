@@ -126,6 +126,12 @@ std::uint64_t Worker::journal(cdr::RecordType type, std::string payload) noexcep
   return 0;
 }
 
+std::uint64_t Worker::journal_if_room(cdr::RecordType type, std::string payload) noexcept {
+  if (!commons_.journal.is_crowded()) return journal(type, std::move(payload));
+  counters_.unrecorded.fetch_add(1, std::memory_order_relaxed);
+  return 0;
+}
+
 void Worker::await_durable(std::uint64_t sequence, std::uint64_t call_id) {
   awaited_.push_back({sequence, call_id});
   awaiting_.store(true);

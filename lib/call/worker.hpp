@@ -97,6 +97,9 @@ class Worker final : public InboundCalls {
   /// Appends to the journal; what it does not take is counted and logged, never thrown away
   /// silently. Returns the record's sequence, 0 when it was not taken.
   std::uint64_t journal(cdr::RecordType type, std::string payload) noexcept;
+  /// The same for a record that no money hangs on: given up, and counted, when the disk has failed
+  /// for so long that what waits for it must be left to the others.
+  std::uint64_t journal_if_room(cdr::RecordType type, std::string payload) noexcept;
   /// Calls Call::on_durable() of the call once the record is on disk; never from inside this call.
   void await_durable(std::uint64_t sequence, std::uint64_t call_id);
   /// Serves what became durable. Posted by the host after a commit while is_awaiting() is true.

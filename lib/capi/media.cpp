@@ -174,7 +174,7 @@ int tandem_media_session_relatch(tandem_media_session* session, int32_t side, ui
     TANDEM_CAPI_NOT_NULL(session);
     const auto which = read_side(side);
     TANDEM_CAPI_TRY(which);
-    if (window_ms < 1 || window_ms > 60'000)
+    if (window_ms > 60'000)
       return fail(ErrorCode::invalid_argument,
                   "window_ms " + std::to_string(window_ms) + " was given");
     session->body.relatch(*which, window_ms);

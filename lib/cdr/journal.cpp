@@ -872,6 +872,12 @@ bool Journal::is_writable() const noexcept {
          body.backlog_bytes.load(std::memory_order_relaxed) <= body.options.backlog_bytes_max / 2;
 }
 
+bool Journal::is_crowded() const noexcept {
+  const Body& body = *body_;
+  return body.queue.waiting() > body.queue.capacity() / 2 ||
+         body.backlog_bytes.load(std::memory_order_relaxed) > body.options.backlog_bytes_max / 2;
+}
+
 std::uint64_t Journal::durable_sequence() const noexcept { return body_->durable.load(); }
 
 std::uint64_t Journal::last_sequence() const noexcept {

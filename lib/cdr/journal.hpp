@@ -119,6 +119,9 @@ class Journal {
   /// calls then, but go on to append the records of those that are up; they are held in memory and
   /// written when the disk works again.
   [[nodiscard]] bool is_writable() const noexcept;
+  /// True while more than half of what may wait is waiting: only records that money hangs on should
+  /// still be appended, so that a long failure of the disk does not refuse those.
+  [[nodiscard]] bool is_crowded() const noexcept;
   [[nodiscard]] std::uint64_t durable_sequence() const noexcept;
   [[nodiscard]] std::uint64_t last_sequence() const noexcept;  ///< Given out so far.
 

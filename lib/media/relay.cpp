@@ -298,11 +298,15 @@ void MediaSession::set_clock_rate_hz(MediaSide side, std::uint32_t rate_hz) noex
 }
 
 void MediaSession::relatch(MediaSide side, std::uint32_t window_ms) noexcept {
-  if (window_ms == 0) return;
   if (window_ms > 60'000) window_ms = 60'000;
   const std::int64_t now_us = core_->clock().monotonic_us();
-  for (const std::uint32_t slot : {slot_[index(side)], slot_[index(side)] + 1})
-    open_window(core_->flows()[slot], now_us, window_ms);
+  for (const std::uint32_t slot : {slot_[index(side)], slot_[index(side)] + 1}) {
+    if (window_ms == 0) {
+      core_->flows()[slot].relatch_until_ms.store(0, relaxed);
+    } else {
+      open_window(core_->flows()[slot], now_us, window_ms);
+    }
+  }
 }
 
 MediaSideStats MediaSession::stats(MediaSide side) const {

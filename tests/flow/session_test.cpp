@@ -310,3 +310,73 @@ TEST_CASE("Session: a call over TCP on both sides, and from TCP to UDP (P-01)") 
   call->hang_up();
   CHECK(bench.only_cdr().vendor_gateway == "v1");
 }
+
+TEST_CASE("Session: silence counts anew when a hold ends (M-05, M-06)") {
+  for (const bool watches_one_side : {false, true}) {
+    CAPTURE(watches_one_side);
+    SwitchConfig config = base_config();
+    config.parameters.no_media_hangup_s = 20;
+    if (watches_one_side) config.provision.customer_gateways[0].rtp_interrupt = RtpInterrupt::both;
+    Bench bench(config);
+    AnswerPlan plan;
+    plan.send_rtp = true;
+    bench.b->set_plan(plan);
+    DialPlan dial;
+    dial.send_rtp = true;
+    auto call = bench.connect(dial);
+    auto far = bench.b->last_call();
+    bench.run_s(5);
+    call->stop_rtp();
+    far->stop_rtp();
+    call->hold();
+    bench.run_s(60);
+    REQUIRE_FALSE(call->is_over());
+    call->resume();
+    bench.run_s(15);
+    CHECK_FALSE(call->is_over());
+    bench.run_s(10);
+    CHECK(call->is_over());
+    CHECK(bench.only_cdr().end_reason == Reason::NoMedia);
+  }
+}
+
+TEST_CASE("Session: a refused hold leaves the session as it was (RFC 3261 section 14.1, M-05)") {
+  for (const int status : {488, 491}) {
+    CAPTURE(status);
+    SwitchConfig config = base_config();
+    config.parameters.no_media_hangup_s = 20;
+    Bench bench(config);
+    DialPlan dial;
+    dial.send_rtp = true;
+    auto call = bench.connect(dial);
+    auto far = bench.b->last_call();
+    bench.run_s(5);
+    far->set_reoffer_status(status);
+    call->hold();
+    bench.run_s(1);
+    REQUIRE(call->count("reoffer " + std::to_string(status)) == 1);
+    const std::size_t before = far->packets_received();
+    bench.run_s(2);
+    CHECK_MESSAGE(far->packets_received() > before + 80, "media goes on");
+    call->stop_rtp();
+    bench.run_s(30);
+    CHECK(call->is_over());
+    CHECK(bench.only_cdr().end_reason == Reason::NoMedia);
+  }
+}
+
+TEST_CASE("Session: an answer without a description of the session is a failure of the vendor") {
+  SwitchConfig config = base_config(2);
+  Bench bench(config);
+  AnswerPlan plan;
+  plan.answer_without_sdp = true;
+  bench.b->set_plan(plan);
+  auto call = bench.connect();
+  CHECK(has(call->remote_sdp(), "m=audio"));
+  CHECK(bench.lines("v1") == 0);
+  CHECK(bench.lines("v2") == 1);
+  call->hang_up();
+  const Cdr cdr = bench.only_cdr();
+  REQUIRE(cdr.attempts.size() == 2);
+  CHECK(cdr.attempts[0].reason == Reason::CodecMismatch);
+}
