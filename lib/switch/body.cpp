@@ -23,6 +23,7 @@ constexpr std::int64_t second_us = 1'000'000;
 constexpr std::int64_t pump_period_us = 100'000;
 constexpr std::int64_t sink_drain_ms = 5'000;
 constexpr std::int64_t payment_durable_ms = 5'000;
+constexpr std::chrono::seconds question_wait{5};  // longest for the answers of all workers
 constexpr std::int64_t farewell_us =
     second_us;  // for BYEs and their answers when the switch closes
 constexpr std::size_t workers_max = 64;
@@ -474,7 +475,10 @@ void Switch::Body::close() {
   if (builder_.joinable()) builder_.join();
   if (life_ == Life::running) {
     commons_->is_draining.store(true);
-    on_every_worker([](call::Worker& worker) { worker.end_all(Reason::ServerShutdown); });
+    ask_workers([](call::Worker& worker) {
+      worker.end_all(Reason::ServerShutdown);
+      return true;
+    });
     wait_until([this] { return live_calls() == 0 && live_dialogs() == 0; }, farewell_us);
   }
   {
@@ -647,7 +651,10 @@ Result<void> Switch::Body::install(SwitchConfig config,
     account_ids_ = ids_of(config.provision.accounts);
     config_ = std::move(config);
   }
-  on_every_worker([&](call::Worker& worker) { worker.set_tables(fresh); });
+  ask_workers([fresh](call::Worker& worker) {
+    worker.set_tables(fresh);
+    return true;
+  });
   state_.forget_unused();
   if (wants_events()) {
     Event event;
@@ -668,57 +675,66 @@ void Switch::Body::on_worker(std::size_t index, std::function<void(call::Worker&
       [worker, task = std::move(task)] { task(*worker); });  // a stopped loop has no calls
 }
 
-void Switch::Body::on_every_worker(const std::function<void(call::Worker&)>& task) {
+template <class Question>
+auto Switch::Body::ask_workers(Question question)
+    -> std::vector<std::invoke_result_t<Question&, call::Worker&>> {
+  using Reply = std::invoke_result_t<Question&, call::Worker&>;
+  std::vector<Reply> replies;
   std::unique_lock workers_lock(workers_mutex_);
-  if (life_ == Life::closed) return;
+  if (life_ == Life::closed) return replies;
   if (is_simulated() || life_ == Life::created) {  // the loops run on this thread or on none
     workers_lock.unlock();
     for (Seat& seat : seats_)
-      task(*seat.worker);
-    return;
+      replies.push_back(question(*seat.worker));
+    return replies;
   }
-  struct Waiting {
-    std::mutex mutex;
-    std::condition_variable done;
+  // Lives as long as the last worker needs it: one that is late still does what was asked.
+  struct Asked {
+    explicit Asked(Question what) : question(std::move(what)) {}
+    Question question;
+    std::mutex mutex;  // guards what follows, and is never held while a worker works
+    std::condition_variable has_reply;
     std::size_t left = 0;
-    bool is_abandoned = false;  // the caller no longer waits, so `task` is gone
+    std::vector<Reply> replies;
   };
-  const auto waiting = std::make_shared<Waiting>();
+  const auto asked = std::make_shared<Asked>(std::move(question));
+  asked->left = seats_.size();
   for (Seat& seat : seats_) {
-    call::Worker* worker = seat.worker.get();
-    const std::lock_guard lock(waiting->mutex);
-    const auto posted = seat.loop->post([waiting, worker, &task] {
-      const std::lock_guard inner(waiting->mutex);
-      if (!waiting->is_abandoned) task(*worker);
-      --waiting->left;
-      waiting->done.notify_all();
+    const auto posted = seat.loop->post([asked, worker = seat.worker.get()] {
+      Reply reply = asked->question(*worker);
+      const std::lock_guard lock(asked->mutex);
+      asked->replies.push_back(std::move(reply));
+      --asked->left;
+      asked->has_reply.notify_all();
     });
-    if (posted) ++waiting->left;
+    if (posted) continue;
+    const std::lock_guard lock(asked->mutex);
+    --asked->left;
   }
   workers_lock.unlock();
-  std::unique_lock lock(waiting->mutex);
-  waiting->done.wait_for(lock, std::chrono::seconds(5), [&] { return waiting->left == 0; });
-  waiting->is_abandoned = true;
+  std::unique_lock lock(asked->mutex);
+  asked->has_reply.wait_for(lock, question_wait, [&] { return asked->left == 0; });
+  replies.swap(asked->replies);
+  return replies;
 }
 
 std::vector<CallView> Switch::Body::calls() {
   std::vector<CallView> views;
   if (life_ != Life::running) return views;
-  on_every_worker([&](call::Worker& worker) {
-    auto own = worker.views();
+  for (auto& own : ask_workers([](call::Worker& worker) { return worker.views(); })) {
     views.insert(views.end(), std::make_move_iterator(own.begin()),
                  std::make_move_iterator(own.end()));
-  });
+  }
   std::sort(views.begin(), views.end(),
             [](const CallView& a, const CallView& b) { return a.started_at_us < b.started_at_us; });
   return views;
 }
 
 Result<void> Switch::Body::disconnect(std::uint64_t id) {
-  bool found = false;
   if (life_ != Life::running) return Error{ErrorCode::wrong_state, "switch is not running"};
-  on_every_worker([&](call::Worker& worker) { found = worker.disconnect(id) || found; });
-  if (!found) return Error{ErrorCode::not_found, "no call " + std::to_string(id)};
+  const auto found = ask_workers([id](call::Worker& worker) { return worker.disconnect(id); });
+  if (std::find(found.begin(), found.end(), true) == found.end())
+    return Error{ErrorCode::not_found, "no call " + std::to_string(id)};
   return {};
 }
 

@@ -125,8 +125,10 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<void> prepare_accounts(SwitchConfig& config);
   Result<void> open_accounts(const SwitchConfig& config);
   void alarm(std::string text);
-  /// Runs `task(worker)` on the loop of each worker and waits for all of them.
-  void on_every_worker(const std::function<void(call::Worker&)>& task);
+  /// Puts a question to each worker on its loop and waits for the answers, at most question_wait.
+  template <class Question>
+  auto ask_workers(Question question)
+      -> std::vector<std::invoke_result_t<Question&, call::Worker&>>;
   void on_worker(std::size_t index, std::function<void(call::Worker&)> task);
   void wait_until(const std::function<bool()>& is_done, std::int64_t timeout_us);
   [[nodiscard]] std::uint64_t live_dialogs() const noexcept;
