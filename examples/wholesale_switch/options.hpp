@@ -20,6 +20,9 @@ class Options {
   [[nodiscard]] const std::string& command() const { return command_; }
   /// What stands without a "--"; `index` below what allow() was told.
   [[nodiscard]] const std::string& operand(std::size_t index) const { return operands_[index]; }
+  [[nodiscard]] std::string operand_or(std::size_t index, const std::string& otherwise) const {
+    return index < operands_.size() ? operands_[index] : otherwise;
+  }
   [[nodiscard]] bool has(const std::string& name) const { return values_.contains(name); }
   [[nodiscard]] std::string text(const std::string& name, const std::string& otherwise = "") const;
   /// Nothing: absent or no number; then stderr says so.

@@ -220,12 +220,25 @@ int remove_object(const Options& options) {
       "DELETE", "/api/v1/" + encoded(options.operand(0)) + "/" + encoded(options.operand(1))));
 }
 
+namespace {
+
+/// What each action of `deck` takes besides --config and --deck.
+std::vector<std::string> deck_options(const std::string& action, bool with_file) {
+  if (action == "diff") return {"from", "to", "limit"};
+  if (action == "rollback") return {"version"};
+  if (action == "schedule" && with_file) return {"at", "file", "memo"};
+  if (action == "schedule") return {"at", "version"};
+  return {};
+}
+
+}  // namespace
+
 int deck(const Options& options) {
-  if (!options.allow({"config", "deck", "version", "from", "to", "at", "file", "limit", "memo"},
-                     {"config", "deck"}, {"versions, diff, rollback or schedule"})) {
+  const std::string what = options.operand_or(0, "");
+  std::vector<std::string> known = deck_options(what, options.has("file"));
+  known.insert(known.end(), {"config", "deck"});
+  if (!options.allow(known, {"config", "deck"}, {"versions, diff, rollback or schedule"}))
     return status_usage;
-  }
-  const std::string& what = options.operand(0);
   const std::string base = "/api/v1/rate_decks/" + encoded(options.text("deck")) + "/";
   std::string method = "POST", target = base + what, body;
   if (what == "versions") {
