@@ -567,6 +567,9 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   const SwitchConfig before = config_in_force();
   SwitchConfig merged = before;
   merged.parameters = update.parameters;
+  // Marks of packets are those that the sockets were opened with.
+  merged.parameters.sip_tos = before.parameters.sip_tos;
+  merged.parameters.media_tos = before.parameters.media_tos;
   config::upsert(merged.provision, objects);
   check_config(merged, errors);
   if (!errors.empty()) return refused(errors);
@@ -592,8 +595,8 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
                        update.media_nice != before.media_nice);
   differs("parameters.sip_tos", update.parameters.sip_tos != before.parameters.sip_tos);
   differs("parameters.media_tos", update.parameters.media_tos != before.parameters.media_tos);
-  differs("admin.listen",
-          update.admin_listen != before.admin_listen || update.admin_token != before.admin_token);
+  differs("admin.listen", update.admin_listen != before.admin_listen);
+  differs("admin.token", update.admin_token != before.admin_token);
   differs("cdr.journal", update.path(update.cdr_journal) != before.path(before.cdr_journal));
   differs("cdr.sinks", !same_sinks(update.cdr_sinks, before.cdr_sinks));
   return need_restart;

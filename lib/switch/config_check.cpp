@@ -31,6 +31,8 @@ class Checker {
     check_mobile_areas();
     check_addresses();
     check_sinks();
+    if (auto numbers = FreeNumbers::from_list(config_.parameters.free_numbers); !numbers)
+      fail("/parameters/free_numbers", numbers.error().message);
     check_admin();
     check_accounts();
     check_decks();

@@ -383,6 +383,8 @@ TEST_CASE("read_config: what only a start could not do is an error of the file")
           R"("sip": {"listen": ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060", "udp:127.0.0.1:5060"]})") ==
       Pointers{"/sip/listen/2"});
   CHECK(places(listen + R"(, "media": {"address": "0.0.0.0"})") == Pointers{"/media/address"});
+  CHECK(places(listen + R"(, "parameters": {"free_numbers": ["110", "zz zz"]})") ==
+        Pointers{"/parameters/free_numbers"});
   CHECK(places(listen + R"(, "cdr": {"sinks": [{"type": "sqlite"}, {"type": "csv"}]})").empty());
   CHECK(
       places(listen + R"(, "cdr": {"sinks": [{"type": "csv"}, {"type": "csv", "path": "cdr"}]})") ==
