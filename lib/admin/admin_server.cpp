@@ -1,6 +1,6 @@
 // The public class: an HTTP server on a loop of its own, answering from the endpoints.
 #include "admin/endpoints.hpp"
-#include "admin/http_server.hpp"
+#include "http/server.hpp"
 #include "io/loop.hpp"
 #include "tandem/admin.hpp"
 
@@ -23,12 +23,12 @@ class AdminServer::Body {
     auto loop = network_->create_loop("admin");
     if (!loop) return std::move(loop).error();
     loop_ = std::move(loop).value();
-    auto server = admin::HttpServer::create(
+    auto server = http::Server::create(
         *loop_, listen,
-        [this](const admin::HttpRequest& request) {
+        [this](const http::Request& request) {
           return endpoints_.answer(request, server_->counters());
         },
-        [this](const admin::HttpRequest& head) { return endpoints_.body_limit(head); });
+        [this](const http::Request& head) { return endpoints_.body_limit(head); });
     if (!server) return std::move(server).error();
     server_ = std::move(server).value();
     address_ = server_->address();
@@ -42,7 +42,7 @@ class AdminServer::Body {
   const std::unique_ptr<io::Network> network_ = io::make_system_network();
   admin::Endpoints endpoints_;
   std::unique_ptr<io::Loop> loop_;
-  std::unique_ptr<admin::HttpServer> server_;
+  std::unique_ptr<http::Server> server_;
   SocketAddress address_;
 };
 
@@ -53,11 +53,11 @@ AdminAnswer answer_offline(Provisioning& objects, std::string_view method, std::
   head.append(" ").append(target).append(" HTTP/1.1\r\nHost: localhost\r\nContent-Type: ");
   head.append(content_type).append("\r\nContent-Length: ").append(std::to_string(body.size()));
   head.append("\r\n\r\n");
-  admin::HttpRequestReader reader(
-      [](const admin::HttpRequest&) { return admin::ProvisionEndpoints::body_bytes_max; });
+  http::RequestReader reader(
+      [](const http::Request&) { return admin::ProvisionEndpoints::body_bytes_max; });
   (void)reader.append(head);  // it is shorter than what any reader takes, or refused below
   (void)reader.read();        // the length of the body is known from here on
-  if (!reader.append(body) || reader.read() != admin::HttpRequestReader::Outcome::complete)
+  if (!reader.append(body) || reader.read() != http::RequestReader::Outcome::complete)
     return {reader.status() != 0 ? reader.status() : 413, "text/plain", reader.reason() + "\n"};
   auto answer = admin::ProvisionEndpoints(objects).answer(reader.request());
   if (!answer) return {404, "text/plain", "needs a running switch\n"};

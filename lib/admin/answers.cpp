@@ -4,12 +4,12 @@
 
 namespace tandem::admin {
 
-HttpResponse json_answer(int status, std::string body) {
+http::Response json_answer(int status, std::string body) {
   body += '\n';
   return {status, "application/json", std::move(body), {}};
 }
 
-HttpResponse refused(const Complaint& complaint) {
+http::Response refused(const Complaint& complaint) {
   return json_answer(complaint.status, to_json(complaint));
 }
 
@@ -32,17 +32,17 @@ int status_of(ErrorCode code) noexcept {
   }
 }
 
-HttpResponse refused(const Error& error, std::string pointer) {
+http::Response refused(const Error& error, std::string pointer) {
   return refused(Complaint{status_of(error.code), error_code_name(error.code), error.message,
                            std::move(pointer)});
 }
 
-HttpResponse no_such_thing(const std::string& what) {
+http::Response no_such_thing(const std::string& what) {
   return refused(Complaint{404, "not_found", what, ""});
 }
 
-HttpResponse only(const HttpRequest& request, const char* allowed) {
-  HttpResponse response = refused(
+http::Response only(const http::Request& request, const char* allowed) {
+  http::Response response = refused(
       Complaint{405, "unsupported", "method " + request.method + " is not possible here", ""});
   response.headers.emplace_back("Allow", allowed);
   return response;

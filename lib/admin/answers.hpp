@@ -3,20 +3,20 @@
 
 #include <string>
 
-#include "admin/http_message.hpp"
 #include "admin/request_bodies.hpp"
+#include "http/message.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem::admin {
 
 /// `body` with a line end.
-HttpResponse json_answer(int status, std::string body);
-HttpResponse refused(const Complaint& complaint);
-HttpResponse refused(const Error& error, std::string pointer = {});
+http::Response json_answer(int status, std::string body);
+http::Response refused(const Complaint& complaint);
+http::Response refused(const Error& error, std::string pointer = {});
 int status_of(ErrorCode code) noexcept;
-HttpResponse no_such_thing(const std::string& what);
+http::Response no_such_thing(const std::string& what);
 /// 405 with `Allow`.
-HttpResponse only(const HttpRequest& request, const char* allowed);
+http::Response only(const http::Request& request, const char* allowed);
 
 /// "[a,b]" of things that to_json() knows.
 template <class List>

@@ -37,7 +37,7 @@ bool read_number(const std::string& text, std::uint64_t low, std::uint64_t high,
 }
 
 /// The filters of the `cdr` command and `before`. False: `complaint` says why.
-bool read_cdr_query(const HttpRequest& request, CdrQuery& query, Complaint& complaint) {
+bool read_cdr_query(const http::Request& request, CdrQuery& query, Complaint& complaint) {
   std::set<std::string> seen;
   for (const auto& [key, value] : request.query) {
     const auto fail = [&, name = key](std::string message) {
@@ -74,20 +74,20 @@ bool read_cdr_query(const HttpRequest& request, CdrQuery& query, Complaint& comp
 
 }  // namespace
 
-std::size_t Endpoints::body_limit(const HttpRequest& head) const {
-  HttpResponse refusal;
+std::size_t Endpoints::body_limit(const http::Request& head) const {
+  http::Response refusal;
   return ProvisionEndpoints::is_put(head) && admits(head, refusal)
              ? ProvisionEndpoints::body_bytes_max
-             : HttpRequestReader::body_bytes_max;
+             : http::RequestReader::body_bytes_max;
 }
 
-HttpResponse Endpoints::answer(const HttpRequest& request, const HttpServerCounters& http) {
-  HttpResponse refusal;
+http::Response Endpoints::answer(const http::Request& request, const http::ServerCounters& server) {
+  http::Response refusal;
   if (!admits(request, refusal)) return refusal;
-  return route(request, http);
+  return route(request, server);
 }
 
-bool Endpoints::admits(const HttpRequest& request, HttpResponse& refusal) const {
+bool Endpoints::admits(const http::Request& request, http::Response& refusal) const {
   const std::string* const host = request.header("host");
   const std::string* const origin = request.header("origin");
   if (origin != nullptr &&
@@ -113,7 +113,7 @@ bool Endpoints::admits(const HttpRequest& request, HttpResponse& refusal) const 
   return false;
 }
 
-HttpResponse Endpoints::route(const HttpRequest& request, const HttpServerCounters& http) {
+http::Response Endpoints::route(const http::Request& request, const http::ServerCounters& server) {
   const auto& path = request.path;
   const std::string& method = request.method;
   const bool is_get = method == "GET" || method == "HEAD";
@@ -123,7 +123,7 @@ HttpResponse Endpoints::route(const HttpRequest& request, const HttpServerCounte
     if (!is_get) return only(request, "GET, HEAD");
     return {200,
             "text/plain; version=0.0.4; charset=utf-8",
-            metrics_text(switch_.counters(), switch_.gateways(), http),
+            metrics_text(switch_.counters(), switch_.gateways(), server),
             {}};
   }
   if (path.size() < 3 || path[0] != "api" || path[1] != "v1")
@@ -147,27 +147,27 @@ HttpResponse Endpoints::route(const HttpRequest& request, const HttpServerCounte
   return no_such_thing("no such resource");
 }
 
-HttpResponse Endpoints::health() const {
+http::Response Endpoints::health() const {
   const SwitchCounters counters = switch_.counters();
   if (!counters.journal_writable) return json_answer(503, health_json("journal"));
   if (counters.is_draining) return json_answer(503, health_json("draining"));
   return json_answer(200, health_json("ok"));
 }
 
-HttpResponse Endpoints::calls() const { return json_answer(200, json_array(switch_.calls())); }
+http::Response Endpoints::calls() const { return json_answer(200, json_array(switch_.calls())); }
 
-HttpResponse Endpoints::disconnect(const std::string& id) {
+http::Response Endpoints::disconnect(const std::string& id) {
   const auto number = parse_integer<std::uint64_t>(id);
   if (!number) return no_such_thing("no call \"" + id + "\"");
   if (auto done = switch_.disconnect(*number); !done) return refused(done.error());
   return {204, "", "", {}};
 }
 
-HttpResponse Endpoints::gateways() const {
+http::Response Endpoints::gateways() const {
   return json_answer(200, json_array(switch_.gateways()));
 }
 
-HttpResponse Endpoints::accounts() const {
+http::Response Endpoints::accounts() const {
   auto objects = switch_.provisioning().objects("accounts");
   if (!objects) return refused(objects.error());
   std::string text = "[";
@@ -182,7 +182,7 @@ HttpResponse Endpoints::accounts() const {
   return json_answer(200, text + "]");
 }
 
-HttpResponse Endpoints::account(const std::string& id) const {
+http::Response Endpoints::account(const std::string& id) const {
   const auto account = switch_.account(id);
   if (!account) return no_such_thing("no account \"" + id + "\"");
   const auto object = switch_.provisioning().object("accounts", id);
@@ -190,7 +190,7 @@ HttpResponse Endpoints::account(const std::string& id) const {
                      object ? merged_json(to_json(*account), object->json) : to_json(*account));
 }
 
-HttpResponse Endpoints::pay(const std::string& id, const HttpRequest& request) {
+http::Response Endpoints::pay(const std::string& id, const http::Request& request) {
   if (!switch_.account(id)) return no_such_thing("no account \"" + id + "\"");
   PaymentBody payment;
   Complaint complaint;
@@ -204,7 +204,7 @@ HttpResponse Endpoints::pay(const std::string& id, const HttpRequest& request) {
   return json_answer(201, payment_json(id, payment.amount, *balance, payment.memo));
 }
 
-HttpResponse Endpoints::cdrs(const HttpRequest& request) const {
+http::Response Endpoints::cdrs(const http::Request& request) const {
   CdrQuery query;
   Complaint complaint;
   if (!read_cdr_query(request, query, complaint)) return refused(complaint);
@@ -213,7 +213,7 @@ HttpResponse Endpoints::cdrs(const HttpRequest& request) const {
   return json_answer(200, json_array(*records));
 }
 
-HttpResponse Endpoints::explain(const HttpRequest& request) const {
+http::Response Endpoints::explain(const http::Request& request) const {
   ExplainRequest question;
   Complaint complaint;
   if (!read_explain(request.body, question, complaint)) return refused(complaint);
@@ -223,7 +223,7 @@ HttpResponse Endpoints::explain(const HttpRequest& request) const {
   return json_answer(200, std::move(*answer));
 }
 
-HttpResponse Endpoints::events(const HttpRequest& request) {
+http::Response Endpoints::events(const http::Request& request) {
   static const std::set<std::string> known = {"call", "gateway", "alarm", "switch"};
   std::set<std::string> topics;
   for (const auto& [key, value] : request.query) {
@@ -244,7 +244,7 @@ HttpResponse Endpoints::events(const HttpRequest& request) {
     Complaint complaint{503, error_code_name(feed.error().code), feed.error().message, ""};
     return refused(complaint);
   }
-  HttpResponse response;
+  http::Response response;
   response.content_type = "text/event-stream";
   response.stream =
       std::make_unique<EventStream>(std::move(*feed), std::move(topics), clock_, places_);

@@ -4,10 +4,10 @@
 #include <memory>
 #include <string>
 
-#include "admin/http_message.hpp"
-#include "admin/http_server.hpp"
 #include "admin/provision_endpoints.hpp"
 #include "admin/request_bodies.hpp"
+#include "http/message.hpp"
+#include "http/server.hpp"
 #include "tandem/switch.hpp"
 
 namespace tandem::admin {
@@ -28,23 +28,23 @@ class Endpoints {
         provisioned_(served.provisioning()) {}
 
   /// For the server: what is put may be long, when it comes from somebody who may put.
-  [[nodiscard]] std::size_t body_limit(const HttpRequest& head) const;
-  /// `http`: what the server counted, for /metrics.
-  HttpResponse answer(const HttpRequest& request, const HttpServerCounters& http);
+  [[nodiscard]] std::size_t body_limit(const http::Request& head) const;
+  /// `server`: what it counted, for /metrics.
+  http::Response answer(const http::Request& request, const http::ServerCounters& server);
 
  private:
-  [[nodiscard]] bool admits(const HttpRequest& request, HttpResponse& refusal) const;
-  HttpResponse route(const HttpRequest& request, const HttpServerCounters& http);
-  HttpResponse health() const;
-  HttpResponse calls() const;
-  HttpResponse disconnect(const std::string& id);
-  HttpResponse gateways() const;
-  HttpResponse accounts() const;
-  HttpResponse account(const std::string& id) const;
-  HttpResponse pay(const std::string& id, const HttpRequest& request);
-  HttpResponse cdrs(const HttpRequest& request) const;
-  HttpResponse explain(const HttpRequest& request) const;
-  HttpResponse events(const HttpRequest& request);
+  [[nodiscard]] bool admits(const http::Request& request, http::Response& refusal) const;
+  http::Response route(const http::Request& request, const http::ServerCounters& server);
+  http::Response health() const;
+  http::Response calls() const;
+  http::Response disconnect(const std::string& id);
+  http::Response gateways() const;
+  http::Response accounts() const;
+  http::Response account(const std::string& id) const;
+  http::Response pay(const std::string& id, const http::Request& request);
+  http::Response cdrs(const http::Request& request) const;
+  http::Response explain(const http::Request& request) const;
+  http::Response events(const http::Request& request);
 
   Switch& switch_;
   const std::string token_;

@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "admin/http_message.hpp"
+#include "http/message.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/event_feed.hpp"
 
@@ -15,7 +15,7 @@ namespace tandem::admin {
 /// the reader was too slow for is told where it is missing: `event: lost` with `type` "events_lost"
 /// and `count`. A comment comes when nothing else did for a while, so that both ends notice a dead
 /// connection.
-class EventStream final : public HttpStream {
+class EventStream final : public http::Stream {
  public:
   static constexpr std::size_t queue_events = 4096;
   static constexpr std::size_t piece_events = 64;  ///< Most of one next().

@@ -52,7 +52,7 @@ std::string labels_of(const GatewayView& gateway) {
 }  // namespace
 
 std::string metrics_text(const SwitchCounters& counters, const std::vector<GatewayView>& gateways,
-                         const HttpServerCounters& http) {
+                         const http::ServerCounters& server) {
   Page page;
   page.family("build_info", "gauge", "Version of the library; the value is 1.");
   page.sample(1, "version=\"" TANDEM_VERSION_STRING "\"");
@@ -117,14 +117,14 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.single("event_feeds", "gauge", "Watchers of events.", counters.event_feeds);
   page.single("feed_events_lost_total", "counter", "Events that watchers were too slow for.",
               counters.feed_events_lost);
-  page.single("http_requests_total", "counter", "Requests of the admin API.", http.requests);
+  page.single("http_requests_total", "counter", "Requests of the admin API.", server.requests);
   page.single("http_requests_refused_total", "counter", "Malformed or too large requests.",
-              http.requests_refused);
+              server.requests_refused);
   page.single("http_connections_refused_total", "counter", "Connections beyond the limit.",
-              http.connections_refused);
+              server.connections_refused);
   page.single("http_timeouts_total", "counter", "Connections closed for being idle or slow.",
-              http.timeouts);
-  page.single("http_streams", "gauge", "Streams of events that are open.", http.streams);
+              server.timeouts);
+  page.single("http_streams", "gauge", "Streams of events that are open.", server.streams);
   return page.take();
 }
 

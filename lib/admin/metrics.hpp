@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "admin/http_server.hpp"
+#include "http/server.hpp"
 #include "tandem/switch.hpp"
 
 namespace tandem::admin {
@@ -12,6 +12,6 @@ namespace tandem::admin {
 /// Names begin with tandem_; docs/admin-api.md lists them. Accounts are left out: balances are not
 /// for a metrics store.
 std::string metrics_text(const SwitchCounters& counters, const std::vector<GatewayView>& gateways,
-                         const HttpServerCounters& http);
+                         const http::ServerCounters& server);
 
 }  // namespace tandem::admin

@@ -22,7 +22,7 @@ bool is_known(const std::string& kind) {
 /// Parameters of a query, each once and each known. Empty name in `complaint.pointer`: all good.
 class Query {
  public:
-  Query(const HttpRequest& request, std::set<std::string_view> known) {
+  Query(const http::Request& request, std::set<std::string_view> known) {
     for (const auto& [key, value] : request.query) {
       if (!known.contains(key)) {
         fail(key, "unknown parameter \"" + key + "\"");
@@ -77,15 +77,15 @@ class Query {
   std::optional<Complaint> complaint_;
 };
 
-bool is_csv(const HttpRequest& request) {
+bool is_csv(const http::Request& request) {
   const std::string* const type = request.header("content-type");
   return type != nullptr &&
          equals_ignoring_case(trimmed(std::string_view(*type).substr(0, type->find(';'))),
                               "text/csv");
 }
 
-HttpResponse refused_change(const ProvisionOutcome& outcome, bool is_list,
-                            const std::vector<std::size_t>& rows = {}) {
+http::Response refused_change(const ProvisionOutcome& outcome, bool is_list,
+                              const std::vector<std::size_t>& rows = {}) {
   return json_answer(status_of(outcome.faults.front().code),
                      faults_json(outcome.faults, is_list, rows));
 }
@@ -100,12 +100,12 @@ const std::set<std::string_view> put_options = {"dry_run", "valid_from", "memo"}
 
 }  // namespace
 
-bool ProvisionEndpoints::is_put(const HttpRequest& head) {
+bool ProvisionEndpoints::is_put(const http::Request& head) {
   return head.method == "PUT" && head.path.size() >= 3 && head.path[0] == "api" &&
          head.path[1] == "v1" && is_known(head.path[2]);
 }
 
-std::optional<HttpResponse> ProvisionEndpoints::answer(const HttpRequest& request) {
+std::optional<http::Response> ProvisionEndpoints::answer(const http::Request& request) {
   const auto& path = request.path;
   if (path.size() < 3 || path[0] != "api" || path[1] != "v1" || !is_known(path[2]))
     return std::nullopt;
@@ -127,7 +127,7 @@ std::optional<HttpResponse> ProvisionEndpoints::answer(const HttpRequest& reques
   return std::nullopt;
 }
 
-HttpResponse ProvisionEndpoints::list(const std::string& kind, const HttpRequest& request) {
+http::Response ProvisionEndpoints::list(const std::string& kind, const http::Request& request) {
   Query query(request, {"format"});
   const std::string format = query.format();
   if (query.complaint()) return refused(*query.complaint());
@@ -153,7 +153,7 @@ HttpResponse ProvisionEndpoints::list(const std::string& kind, const HttpRequest
   return json_answer(200, objects_json(*objects, false));
 }
 
-HttpResponse ProvisionEndpoints::put_list(const std::string& kind, const HttpRequest& request) {
+http::Response ProvisionEndpoints::put_list(const std::string& kind, const http::Request& request) {
   Query query(request, put_options);
   ProvisionChange change;
   read_put_options(query, change);
@@ -172,14 +172,14 @@ HttpResponse ProvisionEndpoints::put_list(const std::string& kind, const HttpReq
   return json_answer(200, outcome_json(outcome, change.dry_run));
 }
 
-HttpResponse ProvisionEndpoints::get(const std::string& kind, const std::string& id) {
+http::Response ProvisionEndpoints::get(const std::string& kind, const std::string& id) {
   auto object = objects_.object(kind, id);
   if (!object) return refused(object.error());
   return json_answer(200, std::move(object->json));
 }
 
-HttpResponse ProvisionEndpoints::put(const std::string& kind, const std::string& id,
-                                     const HttpRequest& request) {
+http::Response ProvisionEndpoints::put(const std::string& kind, const std::string& id,
+                                       const http::Request& request) {
   Query query(request, put_options);
   ProvisionChange change;
   read_put_options(query, change);
@@ -191,7 +191,7 @@ HttpResponse ProvisionEndpoints::put(const std::string& kind, const std::string&
                      outcome_json(outcome, change.dry_run));
 }
 
-HttpResponse ProvisionEndpoints::remove(const std::string& kind, const std::string& id) {
+http::Response ProvisionEndpoints::remove(const std::string& kind, const std::string& id) {
   ProvisionChange change;
   change.removals.push_back({kind, id});
   const ProvisionOutcome outcome = objects_.change(change);
@@ -199,8 +199,9 @@ HttpResponse ProvisionEndpoints::remove(const std::string& kind, const std::stri
   return {204, "", "", {}};
 }
 
-std::optional<HttpResponse> ProvisionEndpoints::deck(const std::string& id, const std::string& what,
-                                                     const HttpRequest& request) {
+std::optional<http::Response> ProvisionEndpoints::deck(const std::string& id,
+                                                       const std::string& what,
+                                                       const http::Request& request) {
   const bool is_get = request.method == "GET" || request.method == "HEAD";
   const bool is_post = request.method == "POST";
   if (what == "rates") {
@@ -219,7 +220,7 @@ std::optional<HttpResponse> ProvisionEndpoints::deck(const std::string& id, cons
   return std::nullopt;
 }
 
-HttpResponse ProvisionEndpoints::rates(const std::string& id, const HttpRequest& request) {
+http::Response ProvisionEndpoints::rates(const std::string& id, const http::Request& request) {
   Query query(request, {"format"});
   const bool as_csv = query.format() == "csv";
   if (query.complaint()) return refused(*query.complaint());
@@ -229,7 +230,7 @@ HttpResponse ProvisionEndpoints::rates(const std::string& id, const HttpRequest&
   return json_answer(200, std::move(*text));
 }
 
-HttpResponse ProvisionEndpoints::put_rates(const std::string& id, const HttpRequest& request) {
+http::Response ProvisionEndpoints::put_rates(const std::string& id, const http::Request& request) {
   Query query(request, put_options);
   ProvisionChange change;
   read_put_options(query, change);
@@ -244,7 +245,7 @@ HttpResponse ProvisionEndpoints::put_rates(const std::string& id, const HttpRequ
                      outcome_json(outcome, change.dry_run));
 }
 
-HttpResponse ProvisionEndpoints::diff(const std::string& id, const HttpRequest& request) {
+http::Response ProvisionEndpoints::diff(const std::string& id, const http::Request& request) {
   Query query(request, {"from", "to", "limit"});
   for (const char* key : {"from", "to"}) {
     if (query.text(key) == nullptr) query.fail(key, std::string("missing \"") + key + "\"");
@@ -258,7 +259,7 @@ HttpResponse ProvisionEndpoints::diff(const std::string& id, const HttpRequest& 
   return json_answer(200, std::move(*text));
 }
 
-HttpResponse ProvisionEndpoints::roll_back(const std::string& id, const HttpRequest& request) {
+http::Response ProvisionEndpoints::roll_back(const std::string& id, const http::Request& request) {
   std::optional<std::uint64_t> number;
   Complaint complaint;
   if (!read_rollback(request.body, number, complaint)) return refused(complaint);
@@ -267,7 +268,7 @@ HttpResponse ProvisionEndpoints::roll_back(const std::string& id, const HttpRequ
   return json_answer(200, to_json(*version));
 }
 
-HttpResponse ProvisionEndpoints::schedule(const std::string& id, const HttpRequest& request) {
+http::Response ProvisionEndpoints::schedule(const std::string& id, const http::Request& request) {
   std::uint64_t number = 0;
   std::optional<std::int64_t> valid_from_us;
   Complaint complaint;

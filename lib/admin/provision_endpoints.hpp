@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "admin/http_message.hpp"
+#include "http/message.hpp"
 #include "tandem/provision.hpp"
 
 namespace tandem::admin {
@@ -20,23 +20,23 @@ class ProvisionEndpoints {
   explicit ProvisionEndpoints(Provisioning& objects) : objects_(objects) {}
 
   /// Nothing: the request is about something else.
-  std::optional<HttpResponse> answer(const HttpRequest& request);
+  std::optional<http::Response> answer(const http::Request& request);
   /// Whether the request may carry objects, and so a body of up to body_bytes_max.
-  static bool is_put(const HttpRequest& head);
+  static bool is_put(const http::Request& head);
 
  private:
-  HttpResponse list(const std::string& kind, const HttpRequest& request);
-  HttpResponse put_list(const std::string& kind, const HttpRequest& request);
-  HttpResponse get(const std::string& kind, const std::string& id);
-  HttpResponse put(const std::string& kind, const std::string& id, const HttpRequest& request);
-  HttpResponse remove(const std::string& kind, const std::string& id);
-  std::optional<HttpResponse> deck(const std::string& id, const std::string& what,
-                                   const HttpRequest& request);
-  HttpResponse rates(const std::string& id, const HttpRequest& request);
-  HttpResponse put_rates(const std::string& id, const HttpRequest& request);
-  HttpResponse diff(const std::string& id, const HttpRequest& request);
-  HttpResponse roll_back(const std::string& id, const HttpRequest& request);
-  HttpResponse schedule(const std::string& id, const HttpRequest& request);
+  http::Response list(const std::string& kind, const http::Request& request);
+  http::Response put_list(const std::string& kind, const http::Request& request);
+  http::Response get(const std::string& kind, const std::string& id);
+  http::Response put(const std::string& kind, const std::string& id, const http::Request& request);
+  http::Response remove(const std::string& kind, const std::string& id);
+  std::optional<http::Response> deck(const std::string& id, const std::string& what,
+                                     const http::Request& request);
+  http::Response rates(const std::string& id, const http::Request& request);
+  http::Response put_rates(const std::string& id, const http::Request& request);
+  http::Response diff(const std::string& id, const http::Request& request);
+  http::Response roll_back(const std::string& id, const http::Request& request);
+  http::Response schedule(const std::string& id, const http::Request& request);
 
   Provisioning& objects_;
 };

@@ -6,23 +6,23 @@
 #include <string>
 #include <string_view>
 
-#include "admin/http_message.hpp"
+#include "http/message.hpp"
 
 namespace {
 
-using tandem::admin::HttpRequestReader;
+using tandem::http::RequestReader;
 
 /// What a server would see, as text.
 std::string read_all(std::string_view bytes, std::size_t step) {
   std::string seen;
-  HttpRequestReader reader;
+  RequestReader reader;
   while (true) {
     const auto outcome = reader.read();
-    if (outcome == HttpRequestReader::Outcome::refused) {
+    if (outcome == RequestReader::Outcome::refused) {
       if (reader.status() < 400 || reader.reason().empty()) std::abort();
       return seen + "refused " + std::to_string(reader.status());
     }
-    if (outcome == HttpRequestReader::Outcome::complete) {
+    if (outcome == RequestReader::Outcome::complete) {
       const auto& request = reader.request();
       if (request.method.empty() || request.path.empty()) std::abort();
       seen += request.method;

@@ -20,11 +20,13 @@ BELOW = {
     "route": {"base"},
     "rating": {"base"},
     "cdr": {"base"},
-    "call": {"sip", "media", "route", "rating", "cdr", "io", "base"},
-    "switch": {"call", "sip", "media", "route", "rating", "cdr", "store", "io", "base"},
+    "http": {"io", "base"},
+    "lrn": {"http", "io", "base"},
+    "call": {"sip", "media", "route", "rating", "cdr", "lrn", "io", "base"},
+    "switch": {"call", "sip", "media", "route", "rating", "cdr", "lrn", "store", "io", "base"},
 }
-BELOW["admin"] = BELOW["switch"] | {"switch"}
-BELOW["sim"] = BELOW["switch"] | {"switch"}
+BELOW["admin"] = BELOW["switch"] | {"switch", "http"}
+BELOW["sim"] = BELOW["switch"] | {"switch", "http"}
 BELOW["capi"] = BELOW["switch"] | {"switch", "admin", "sim"}
 
 # Rooms that may see the store, in their *_sqlite.cpp and *_sqlite.hpp files only.

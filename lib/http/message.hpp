@@ -1,5 +1,4 @@
-// HTTP/1.1 messages as the admin API needs them: one strict reader of requests, one writer of
-// responses.
+// HTTP/1.1 messages as a server needs them: a strict reader of requests, a writer of responses.
 #pragma once
 
 #include <cstddef>
@@ -11,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-namespace tandem::admin {
+namespace tandem::http {
 
-struct HttpRequest {
+struct Request {
   std::string method;             ///< As sent, for instance "GET".
   std::vector<std::string> path;  ///< Decoded segments of "/a/b%2Fc": "a", "b/c".
   std::vector<std::pair<std::string, std::string>> query;  ///< Decoded, in order.
@@ -28,41 +27,41 @@ struct HttpRequest {
 
 /// What follows a response without a stated length, piece by piece as the client reads.
 /// Threading: loop-bound, as the server.
-class HttpStream {
+class Stream {
  public:
-  virtual ~HttpStream() = default;
+  virtual ~Stream() = default;
   /// What there is to send now, "" for nothing; asked again when the client has taken it, and
-  /// otherwise every HttpServer::stream_poll_us.
+  /// otherwise every Server::stream_poll_us.
   virtual std::string next(std::int64_t monotonic_us) = 0;
   /// Nothing more will come.
   [[nodiscard]] virtual bool is_over() const = 0;
 };
 
-struct HttpResponse {
+struct Response {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;  ///< Beside those of to_wire().
-  std::unique_ptr<HttpStream> stream = nullptr;  ///< Follows `body`; the connection ends with it.
+  std::unique_ptr<Stream> stream = nullptr;  ///< Follows `body`; the connection ends with it.
 };
 
 /// The bytes of a response: Content-Length always but before a stream, "Connection: close" when the
 /// connection ends with it. A response to HEAD has the length of the body and not the body.
-std::string to_wire(const HttpResponse& response, bool keeps_alive, bool is_head);
+std::string to_wire(const Response& response, bool keeps_alive, bool is_head);
 
 /// Takes requests out of a byte stream. Strict where a lenient reader and a proxy in front of it
 /// could disagree: bare line feeds, folded headers, blanks before a colon, two lengths and every
 /// transfer coding are refused.
 ///
 /// Threading: one thread at a time.
-class HttpRequestReader {
+class RequestReader {
  public:
   static constexpr std::size_t head_bytes_max = std::size_t{16} << 10;
   static constexpr std::size_t body_bytes_max = std::size_t{1} << 20;  ///< Where no limit is given.
 
   /// How long the body of a request may be whose head is read.
-  using BodyLimit = std::function<std::size_t(const HttpRequest& head)>;
-  explicit HttpRequestReader(BodyLimit limit = {}) : limit_(std::move(limit)) {}
+  using BodyLimit = std::function<std::size_t(const Request& head)>;
+  explicit RequestReader(BodyLimit limit = {}) : limit_(std::move(limit)) {}
   static constexpr std::size_t headers_max = 100;
 
   enum class Outcome {
@@ -76,7 +75,7 @@ class HttpRequestReader {
   /// False: more waits than one request can have, and the bytes were not taken.
   [[nodiscard]] bool append(std::string_view bytes);
   Outcome read();
-  [[nodiscard]] HttpRequest& request() noexcept { return request_; }
+  [[nodiscard]] Request& request() noexcept { return request_; }
   /// Forgets the complete request. What came behind it is kept.
   void take();
   [[nodiscard]] int status() const noexcept { return status_; }
@@ -96,7 +95,7 @@ class HttpRequestReader {
 
   const BodyLimit limit_;
   std::string buffer_;
-  HttpRequest request_;
+  Request request_;
   std::size_t head_bytes_ = 0;  // 0: the head is not read yet
   std::size_t body_bytes_ = 0;
   bool is_http_1_0_ = false;
@@ -105,4 +104,4 @@ class HttpRequestReader {
   std::string reason_;
 };
 
-}  // namespace tandem::admin
+}  // namespace tandem::http

@@ -9,12 +9,12 @@
 #include <memory>
 #include <unordered_set>
 
-#include "admin/http_message.hpp"
+#include "http/message.hpp"
 #include "io/loop.hpp"
 
-namespace tandem::admin {
+namespace tandem::http {
 
-struct HttpServerCounters {
+struct ServerCounters {
   std::uint64_t requests = 0;
   std::uint64_t connections_refused = 0;  ///< Beyond connections_max.
   std::uint64_t requests_refused = 0;     ///< Malformed or too large.
@@ -26,7 +26,7 @@ struct HttpServerCounters {
 /// sent waits in the reader, whose size is bounded.
 ///
 /// Threading: loop-bound.
-class HttpServer final : private io::AcceptHandler {
+class Server final : private io::AcceptHandler {
  public:
   static constexpr std::size_t connections_max = 64;
   static constexpr std::int64_t idle_us =
@@ -38,36 +38,36 @@ class HttpServer final : private io::AcceptHandler {
   static constexpr std::int64_t stream_poll_us = 50'000;  ///< How often a stream is asked for more.
 
   /// Runs on the loop for each request; may block, which delays only this server.
-  using Answer = std::function<HttpResponse(const HttpRequest&)>;
+  using Answer = std::function<Response(const Request&)>;
 
   /// `loop` outlives the server. `body_limit`: for requests that may be longer than usual, within
   /// large_bodies_bytes_max. Errors: those of Loop::listen().
-  static Result<std::unique_ptr<HttpServer>> create(io::Loop& loop, const SocketAddress& local,
-                                                    Answer answer,
-                                                    HttpRequestReader::BodyLimit body_limit = {});
-  ~HttpServer() override;
+  static Result<std::unique_ptr<Server>> create(io::Loop& loop, const SocketAddress& local,
+                                                Answer answer,
+                                                RequestReader::BodyLimit body_limit = {});
+  ~Server() override;
 
   [[nodiscard]] SocketAddress address() const noexcept { return listener_->local(); }
-  [[nodiscard]] const HttpServerCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] const ServerCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] std::size_t connections() const noexcept { return connections_.size(); }
 
  private:
   class Connection;
 
-  HttpServer(io::Loop& loop, Answer answer, HttpRequestReader::BodyLimit body_limit);
-  [[nodiscard]] std::size_t body_limit(const HttpRequest& head) const;
+  Server(io::Loop& loop, Answer answer, RequestReader::BodyLimit body_limit);
+  [[nodiscard]] std::size_t body_limit(const Request& head) const;
   void on_accept(std::unique_ptr<io::StreamConnection> stream) override;
   void retire(Connection& connection);
 
   io::Loop& loop_;
   const Answer answer_;
-  const HttpRequestReader::BodyLimit body_limit_;
+  const RequestReader::BodyLimit body_limit_;
   std::size_t large_bodies_bytes_ = 0;  // announced by requests that are not answered yet
-  HttpServerCounters counters_;
+  ServerCounters counters_;
   std::unordered_set<std::unique_ptr<Connection>> connections_;
   std::unique_ptr<io::StreamListener> listener_;
   std::shared_ptr<bool> is_alive_ =
       std::make_shared<bool>(true);  // deferred tasks may come after us
 };
 
-}  // namespace tandem::admin
+}  // namespace tandem::http

@@ -1,10 +1,10 @@
-#include "admin/http_server.hpp"
+#include "http/server.hpp"
 
 #include <algorithm>
 #include <exception>
 #include <utility>
 
-namespace tandem::admin {
+namespace tandem::http {
 
 namespace {
 
@@ -12,19 +12,19 @@ constexpr std::size_t piece_bytes = std::size_t{64} << 10;
 constexpr std::int64_t write_retry_us =
     10'000;  // the stream has no event for "there is room again"
 
-HttpResponse refusal(int status, const std::string& text) {
+Response refusal(int status, const std::string& text) {
   return {status, "text/plain", text + "\n", {}};
 }
 
 }  // namespace
 
 /// One client. It ends by retire(), which destroys it at the end of the turn.
-class HttpServer::Connection final : private io::StreamHandler {
+class Server::Connection final : private io::StreamHandler {
  public:
-  Connection(HttpServer& server, std::unique_ptr<io::StreamConnection> stream)
+  Connection(Server& server, std::unique_ptr<io::StreamConnection> stream)
       : server_(server),
         stream_(std::move(stream)),
-        reader_([&server](const HttpRequest& head) { return server.body_limit(head); }),
+        reader_([&server](const Request& head) { return server.body_limit(head); }),
         deadline_(Timer::member<&Connection::on_deadline, Connection>(), this),
         write_again_(Timer::member<&Connection::write, Connection>(), this),
         next_piece_(Timer::member<&Connection::send_next_piece, Connection>(), this) {
@@ -66,16 +66,16 @@ class HttpServer::Connection final : private io::StreamHandler {
       const auto outcome = reader_.read();
       reserve_large_body();
       switch (outcome) {
-        case HttpRequestReader::Outcome::incomplete:
+        case RequestReader::Outcome::incomplete:
           return;
-        case HttpRequestReader::Outcome::wants_continue:
+        case RequestReader::Outcome::wants_continue:
           send("HTTP/1.1 100 Continue\r\n\r\n", false);
           break;
-        case HttpRequestReader::Outcome::refused:
+        case RequestReader::Outcome::refused:
           ++server_.counters_.requests_refused;
           send(to_wire(refusal(reader_.status(), reader_.reason()), false, false), true);
           return;
-        case HttpRequestReader::Outcome::complete:
+        case RequestReader::Outcome::complete:
           answer();
           break;
       }
@@ -85,7 +85,7 @@ class HttpServer::Connection final : private io::StreamHandler {
   /// A long body counts from its head to its answer, and gets the time that its bytes take at 1
   /// MB/s.
   void reserve_large_body() {
-    if (large_bytes_ != 0 || reader_.body_bytes() <= HttpRequestReader::body_bytes_max) return;
+    if (large_bytes_ != 0 || reader_.body_bytes() <= RequestReader::body_bytes_max) return;
     large_bytes_ = reader_.body_bytes();
     server_.large_bodies_bytes_ += large_bytes_;
     start_deadline(idle_us + static_cast<std::int64_t>(large_bytes_));
@@ -93,8 +93,8 @@ class HttpServer::Connection final : private io::StreamHandler {
 
   void answer() {
     ++server_.counters_.requests;
-    const HttpRequest& request = reader_.request();
-    HttpResponse response;
+    const Request& request = reader_.request();
+    Response response;
     try {
       response = server_.answer_(request);
     } catch (const std::exception&) {  // out of memory: this request fails, the server goes on
@@ -164,42 +164,40 @@ class HttpServer::Connection final : private io::StreamHandler {
     }
   }
 
-  HttpServer& server_;
+  Server& server_;
   std::unique_ptr<io::StreamConnection> stream_;
-  HttpRequestReader reader_;
+  RequestReader reader_;
   std::string out_;  // the answer being sent, from written_ on
   std::size_t written_ = 0;
-  std::size_t large_bytes_ = 0;       // reserved for the request that is being read
-  bool is_last_ = false;              // nothing is read any more
-  std::unique_ptr<HttpStream> body_;  // of the last answer
+  std::size_t large_bytes_ = 0;   // reserved for the request that is being read
+  bool is_last_ = false;          // nothing is read any more
+  std::unique_ptr<Stream> body_;  // of the last answer
   Timer deadline_;
   Timer write_again_;
   Timer next_piece_;
 };
 
-HttpServer::HttpServer(io::Loop& loop, Answer answer, HttpRequestReader::BodyLimit body_limit)
+Server::Server(io::Loop& loop, Answer answer, RequestReader::BodyLimit body_limit)
     : loop_(loop), answer_(std::move(answer)), body_limit_(std::move(body_limit)) {}
 
-HttpServer::~HttpServer() { *is_alive_ = false; }
+Server::~Server() { *is_alive_ = false; }
 
-Result<std::unique_ptr<HttpServer>> HttpServer::create(io::Loop& loop, const SocketAddress& local,
-                                                       Answer answer,
-                                                       HttpRequestReader::BodyLimit body_limit) {
-  std::unique_ptr<HttpServer> server(
-      new HttpServer(loop, std::move(answer), std::move(body_limit)));
+Result<std::unique_ptr<Server>> Server::create(io::Loop& loop, const SocketAddress& local,
+                                               Answer answer, RequestReader::BodyLimit body_limit) {
+  std::unique_ptr<Server> server(new Server(loop, std::move(answer), std::move(body_limit)));
   auto listener = loop.listen(local, false, *server);
   if (!listener) return std::move(listener).error();
   server->listener_ = std::move(listener).value();
   return server;
 }
 
-std::size_t HttpServer::body_limit(const HttpRequest& head) const {
-  const std::size_t usual = HttpRequestReader::body_bytes_max;
+std::size_t Server::body_limit(const Request& head) const {
+  const std::size_t usual = RequestReader::body_bytes_max;
   const std::size_t wanted = body_limit_ ? body_limit_(head) : usual;
   return std::max(usual, std::min(wanted, large_bodies_bytes_max - large_bodies_bytes_));
 }
 
-void HttpServer::on_accept(std::unique_ptr<io::StreamConnection> stream) {
+void Server::on_accept(std::unique_ptr<io::StreamConnection> stream) {
   if (connections_.size() >= connections_max) {
     ++counters_.connections_refused;
     return;  // closes it
@@ -207,7 +205,7 @@ void HttpServer::on_accept(std::unique_ptr<io::StreamConnection> stream) {
   connections_.insert(std::make_unique<Connection>(*this, std::move(stream)));
 }
 
-void HttpServer::retire(Connection& connection) {
+void Server::retire(Connection& connection) {
   // Its own handler is running, so it goes at the end of the turn.
   loop_.defer([this, alive = is_alive_, gone = &connection] {
     if (!*alive) return;
@@ -215,4 +213,4 @@ void HttpServer::retire(Connection& connection) {
   });
 }
 
-}  // namespace tandem::admin
+}  // namespace tandem::http

@@ -1,4 +1,4 @@
-#include "admin/http_server.hpp"
+#include "http/server.hpp"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 #include "support/fake_network.hpp"
 
 using namespace tandem;
-using namespace tandem::admin;
+using namespace tandem::http;
 using tandem::test::at;
 
 namespace {
@@ -35,7 +35,7 @@ struct Client final : io::StreamHandler {
 };
 
 /// Says what `text` holds, then nothing until `is_over`.
-struct FakeStream final : HttpStream {
+struct FakeStream final : Stream {
   struct Script {
     std::string text;
     bool is_over = false;
@@ -57,13 +57,13 @@ struct Fixture {
   test::FakeLoop& loop = network.create_loop();
   int asked = 0;
   FakeStream::Script script;
-  std::unique_ptr<HttpServer> server;
+  std::unique_ptr<Server> server;
 
   Fixture() {
-    auto made = HttpServer::create(loop, at("127.0.0.1:8080"), [this](const HttpRequest& request) {
+    auto made = Server::create(loop, at("127.0.0.1:8080"), [this](const Request& request) {
       ++asked;
       if (request.path[0] == "throw") throw std::runtime_error("no memory");
-      HttpResponse response{200, "text/plain", request.path[0], {}};
+      Response response{200, "text/plain", request.path[0], {}};
       if (request.path[0] == "stream") response.stream = std::make_unique<FakeStream>(script);
       return response;
     });
@@ -74,7 +74,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "HttpServer: requests of one connection are answered in order") {
+TEST_CASE_FIXTURE(Fixture, "Server: requests of one connection are answered in order") {
   Client client(loop);
   REQUIRE(client.stream->send(get + "GET /y HTTP/1.1\r\nHost: x\r\n\r\n"));
   network.settle();
@@ -84,7 +84,7 @@ TEST_CASE_FIXTURE(Fixture, "HttpServer: requests of one connection are answered 
   CHECK(server->counters().requests == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "HttpServer: bytes may come one by one") {
+TEST_CASE_FIXTURE(Fixture, "Server: bytes may come one by one") {
   network.segment_bytes = 1;
   Client client(loop);
   REQUIRE(client.stream->send(get));
@@ -92,11 +92,11 @@ TEST_CASE_FIXTURE(Fixture, "HttpServer: bytes may come one by one") {
   CHECK(client.answers() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "HttpServer: an idle connection is closed") {
+TEST_CASE_FIXTURE(Fixture, "Server: an idle connection is closed") {
   Client client(loop);
   network.settle();
   CHECK(server->connections() == 1);
-  network.run_for(HttpServer::idle_us - 1'000'000);
+  network.run_for(Server::idle_us - 1'000'000);
   CHECK_FALSE(client.is_closed);
   network.run_for(2'000'000);
   CHECK(client.is_closed);
@@ -104,7 +104,7 @@ TEST_CASE_FIXTURE(Fixture, "HttpServer: an idle connection is closed") {
   CHECK(server->counters().timeouts == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "HttpServer: a request that drips in does not live for ever") {
+TEST_CASE_FIXTURE(Fixture, "Server: a request that drips in does not live for ever") {
   Client client(loop);
   network.settle();
   for (int i = 0; i < 20 && !client.is_closed; ++i) {
@@ -114,33 +114,33 @@ TEST_CASE_FIXTURE(Fixture, "HttpServer: a request that drips in does not live fo
   CHECK(client.is_closed);
 }
 
-TEST_CASE_FIXTURE(Fixture, "HttpServer: a malformed request is answered and its rest forgotten") {
+TEST_CASE_FIXTURE(Fixture, "Server: a malformed request is answered and its rest forgotten") {
   Client client(loop);
   REQUIRE(client.stream->send("nonsense\r\n\r\n" + get));
   network.settle();
   CHECK(client.heard.starts_with("HTTP/1.1 400 "));
   CHECK(client.answers() == 1);
   CHECK(asked == 0);
-  network.run_for(HttpServer::linger_us + 1'000'000);
+  network.run_for(Server::linger_us + 1'000'000);
   CHECK(client.is_closed);
   CHECK(server->counters().requests_refused == 1);
   CHECK(server->counters().timeouts == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "HttpServer: connections beyond the limit are closed at once") {
+TEST_CASE_FIXTURE(Fixture, "Server: connections beyond the limit are closed at once") {
   std::vector<std::unique_ptr<Client>> clients;
-  for (std::size_t i = 0; i < HttpServer::connections_max + 2; ++i)
+  for (std::size_t i = 0; i < Server::connections_max + 2; ++i)
     clients.push_back(std::make_unique<Client>(loop));
   network.settle();
-  CHECK(server->connections() == HttpServer::connections_max);
+  CHECK(server->connections() == Server::connections_max);
   CHECK(server->counters().connections_refused == 2);
   CHECK(clients.back()->is_closed);
   clients.erase(clients.begin(), clients.begin() + 10);
   network.settle();
-  CHECK(server->connections() == HttpServer::connections_max - 10);
+  CHECK(server->connections() == Server::connections_max - 10);
 }
 
-TEST_CASE_FIXTURE(Fixture, "HttpServer: an exception costs one answer, not the server") {
+TEST_CASE_FIXTURE(Fixture, "Server: an exception costs one answer, not the server") {
   Client client(loop);
   REQUIRE(client.stream->send("GET /throw HTTP/1.1\r\nHost: x\r\n\r\n" + get));
   network.settle();
@@ -148,7 +148,7 @@ TEST_CASE_FIXTURE(Fixture, "HttpServer: an exception costs one answer, not the s
   CHECK(client.answers() == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "HttpServer: it may go while clients are there") {
+TEST_CASE_FIXTURE(Fixture, "Server: it may go while clients are there") {
   Client client(loop);
   network.settle();
   server.reset();
@@ -156,23 +156,23 @@ TEST_CASE_FIXTURE(Fixture, "HttpServer: it may go while clients are there") {
   CHECK(client.is_closed);
 }
 
-TEST_CASE_FIXTURE(Fixture, "HttpServer: a stream follows its answer until it is over") {
+TEST_CASE_FIXTURE(Fixture, "Server: a stream follows its answer until it is over") {
   Client client(loop);
   REQUIRE(client.stream->send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n" + get));
-  network.run_for(HttpServer::stream_poll_us);
+  network.run_for(Server::stream_poll_us);
   CHECK(client.answers() == 1);  // what was sent behind is not answered
   CHECK(client.heard.find("Content-Length") == std::string::npos);
   CHECK(client.heard.find("Connection: close") != std::string::npos);
   CHECK(client.heard.ends_with("\r\n\r\nstream"));
   CHECK(server->counters().streams == 1);
   script.text = "first";
-  network.run_for(HttpServer::stream_poll_us);
+  network.run_for(Server::stream_poll_us);
   CHECK(client.heard.ends_with("streamfirst"));
-  network.run_for(2 * HttpServer::idle_us);  // silence is no reason to end
+  network.run_for(2 * Server::idle_us);  // silence is no reason to end
   CHECK_FALSE(client.is_closed);
   script.text = "second";
   script.is_over = true;
-  network.run_for(2 * HttpServer::stream_poll_us + HttpServer::linger_us);
+  network.run_for(2 * Server::stream_poll_us + Server::linger_us);
   CHECK(client.heard.ends_with("firstsecond"));
   CHECK(client.is_closed);
   CHECK(script.is_gone);
@@ -180,17 +180,17 @@ TEST_CASE_FIXTURE(Fixture, "HttpServer: a stream follows its answer until it is 
   CHECK(server->counters().timeouts == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "HttpServer: a stream ends with its client") {
+TEST_CASE_FIXTURE(Fixture, "Server: a stream ends with its client") {
   {
     Client client(loop);
     REQUIRE(client.stream->send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n"));
-    network.run_for(HttpServer::stream_poll_us);
+    network.run_for(Server::stream_poll_us);
     CHECK(script.asked > 0);
   }
   network.settle();
   CHECK(script.is_gone);
   CHECK(server->counters().streams == 0);
   const int asked_before = script.asked;
-  network.run_for(10 * HttpServer::stream_poll_us);
+  network.run_for(10 * Server::stream_poll_us);
   CHECK(script.asked == asked_before);
 }

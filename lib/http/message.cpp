@@ -1,33 +1,12 @@
-#include "admin/http_message.hpp"
+#include "http/message.hpp"
 
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "http/syntax.hpp"
 
-namespace tandem::admin {
+namespace tandem::http {
 namespace {
-
-bool is_token_char(char c) noexcept {  // RFC 9110 section 5.6.2
-  if ((c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'z')) return true;
-  return std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
-bool is_token(std::string_view text) noexcept {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    c = to_lower(c);
-  return lower;
-}
-
-int hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = to_lower(c);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
 
 /// False: a broken escape or a control character. A '+' stays one: it begins numbers and time
 /// offsets, and no value of the API has blanks.
@@ -93,14 +72,14 @@ const char* reason_phrase(int status) noexcept {
 
 }  // namespace
 
-const std::string* HttpRequest::header(std::string_view lower_case_name) const noexcept {
+const std::string* Request::header(std::string_view lower_case_name) const noexcept {
   for (const auto& [name, value] : headers) {
     if (name == lower_case_name) return &value;
   }
   return nullptr;
 }
 
-std::string to_wire(const HttpResponse& response, bool keeps_alive, bool is_head) {
+std::string to_wire(const Response& response, bool keeps_alive, bool is_head) {
   std::string wire = "HTTP/1.1 ";
   append_integer(wire, response.status);
   wire += ' ';
@@ -123,20 +102,20 @@ std::string to_wire(const HttpResponse& response, bool keeps_alive, bool is_head
   return wire;
 }
 
-bool HttpRequestReader::append(std::string_view bytes) {
+bool RequestReader::append(std::string_view bytes) {
   if (bytes.size() > head_bytes_max + std::max(body_bytes_, body_bytes_max) - buffer_.size())
     return false;
   buffer_ += bytes;
   return true;
 }
 
-HttpRequestReader::Outcome HttpRequestReader::refuse(int status, std::string reason) {
+RequestReader::Outcome RequestReader::refuse(int status, std::string reason) {
   status_ = status;
   reason_ = std::move(reason);
   return Outcome::refused;
 }
 
-HttpRequestReader::Outcome HttpRequestReader::read() {
+RequestReader::Outcome RequestReader::read() {
   if (status_ != 0) return Outcome::refused;
   if (head_bytes_ == 0) {
     // RFC 9112 section 2.2: empty lines before a request line are skipped.
@@ -161,7 +140,7 @@ HttpRequestReader::Outcome HttpRequestReader::read() {
   return Outcome::complete;
 }
 
-void HttpRequestReader::take() {
+void RequestReader::take() {
   buffer_.erase(0, head_bytes_ + body_bytes_);
   if (buffer_.empty()) buffer_.shrink_to_fit();
   head_bytes_ = body_bytes_ = 0;
@@ -169,17 +148,13 @@ void HttpRequestReader::take() {
   request_ = {};
 }
 
-bool HttpRequestReader::read_head(std::string_view head) {
+bool RequestReader::read_head(std::string_view head) {
   bool is_first = true;
   while (!head.empty()) {
-    const std::size_t end = std::min(head.find("\r\n"), head.size());
-    const std::string_view line = head.substr(0, end);
-    head.remove_prefix(std::min(end + 2, head.size()));
-    for (const char c : line) {
-      if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) {
-        refuse(400, "head has a control character");
-        return false;
-      }
+    const std::string_view line = next_line(head);
+    if (!is_clean_line(line)) {
+      refuse(400, "head has a control character");
+      return false;
     }
     if (!(is_first ? read_request_line(line) : read_header(line))) return false;
     is_first = false;
@@ -187,7 +162,7 @@ bool HttpRequestReader::read_head(std::string_view head) {
   return true;
 }
 
-bool HttpRequestReader::read_request_line(std::string_view line) {
+bool RequestReader::read_request_line(std::string_view line) {
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
   if (first == std::string_view::npos || first == last || !is_token(line.substr(0, first))) {
@@ -205,7 +180,7 @@ bool HttpRequestReader::read_request_line(std::string_view line) {
   return read_target(line.substr(first + 1, last - first - 1));
 }
 
-bool HttpRequestReader::read_target(std::string_view target) {
+bool RequestReader::read_target(std::string_view target) {
   const auto malformed = [this] {
     refuse(400, "request target is malformed");
     return false;
@@ -241,7 +216,7 @@ bool HttpRequestReader::read_target(std::string_view target) {
   return true;
 }
 
-bool HttpRequestReader::read_header(std::string_view line) {
+bool RequestReader::read_header(std::string_view line) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
     refuse(400, "header line is malformed");
@@ -255,7 +230,7 @@ bool HttpRequestReader::read_header(std::string_view line) {
   return true;
 }
 
-bool HttpRequestReader::read_framing() {
+bool RequestReader::read_framing() {
   int lengths = 0;
   int hosts = 0;
   for (const auto& [name, value] : request_.headers) {
@@ -295,4 +270,4 @@ bool HttpRequestReader::read_framing() {
   return true;
 }
 
-}  // namespace tandem::admin
+}  // namespace tandem::http

@@ -1,21 +1,21 @@
-#include "admin/http_message.hpp"
+#include "http/message.hpp"
 
 #include <doctest/doctest.h>
 
-using namespace tandem::admin;
-using Outcome = HttpRequestReader::Outcome;
+using namespace tandem::http;
+using Outcome = RequestReader::Outcome;
 
 namespace {
 
 /// Reads one whole request; the status of a refusal, or 0.
 int status_of(std::string_view text) {
-  HttpRequestReader reader;
+  RequestReader reader;
   if (!reader.append(text)) return -1;
   return reader.read() == Outcome::refused ? reader.status() : 0;
 }
 
-HttpRequest request_of(std::string_view text) {
-  HttpRequestReader reader;
+Request request_of(std::string_view text) {
+  RequestReader reader;
   REQUIRE(reader.append(text));
   REQUIRE(reader.read() == Outcome::complete);
   return reader.request();
@@ -23,8 +23,8 @@ HttpRequest request_of(std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("HttpRequestReader: a request is read whole, decoded and in order") {
-  const HttpRequest request = request_of(
+TEST_CASE("RequestReader: a request is read whole, decoded and in order") {
+  const Request request = request_of(
       "POST /api/v1/accounts/a%2Fb/payments?since=2026-01-01T00:00:00+02:00&x&y=%41 HTTP/1.1\r\n"
       "Host: localhost\r\nX-One:  two \r\nContent-Length: 3\r\n\r\nabc");
   CHECK(request.method == "POST");
@@ -40,11 +40,11 @@ TEST_CASE("HttpRequestReader: a request is read whole, decoded and in order") {
   CHECK(request.keeps_alive);
 }
 
-TEST_CASE("HttpRequestReader: how the bytes are cut changes nothing") {
+TEST_CASE("RequestReader: how the bytes are cut changes nothing") {
   const std::string_view text =
       "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
       "GET /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-  HttpRequestReader reader;
+  RequestReader reader;
   std::vector<std::string> seen;
   for (const char c : text) {
     REQUIRE(reader.append({&c, 1}));
@@ -58,12 +58,12 @@ TEST_CASE("HttpRequestReader: how the bytes are cut changes nothing") {
   CHECK(reader.is_idle());
 }
 
-TEST_CASE("HttpRequestReader: an HTTP/1.0 request ends its connection and needs no Host") {
+TEST_CASE("RequestReader: an HTTP/1.0 request ends its connection and needs no Host") {
   CHECK_FALSE(request_of("GET / HTTP/1.0\r\n\r\n").keeps_alive);
 }
 
-TEST_CASE("HttpRequestReader: a client that waits for 100 is told once") {
-  HttpRequestReader reader;
+TEST_CASE("RequestReader: a client that waits for 100 is told once") {
+  RequestReader reader;
   REQUIRE(reader.append(
       "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"));
   CHECK(reader.read() == Outcome::wants_continue);
@@ -72,7 +72,7 @@ TEST_CASE("HttpRequestReader: a client that waits for 100 is told once") {
   CHECK(reader.read() == Outcome::complete);
 }
 
-TEST_CASE("HttpRequestReader: what two readers could read differently is refused") {
+TEST_CASE("RequestReader: what two readers could read differently is refused") {
   const std::string host = "Host: x\r\n";
   CHECK(status_of("GET / HTTP/1.1\r\n\r\n") == 400);                       // no Host
   CHECK(status_of("GET / HTTP/1.1\r\n" + host + host + "\r\n") == 400);    // two
@@ -94,7 +94,7 @@ TEST_CASE("HttpRequestReader: what two readers could read differently is refused
                   "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx") == 400);
 }
 
-TEST_CASE("HttpRequestReader: heads, headers and bodies are bounded") {
+TEST_CASE("RequestReader: heads, headers and bodies are bounded") {
   const std::string start = "GET / HTTP/1.1\r\nHost: x\r\n";
   CHECK(status_of(start + "A: " + std::string(16'384, 'a')) == 431);
   std::string many = start;
@@ -106,15 +106,15 @@ TEST_CASE("HttpRequestReader: heads, headers and bodies are bounded") {
   CHECK(status_of(std::string((1U << 20) + 16'385, 'a')) == -1);
 }
 
-TEST_CASE("HttpRequestReader: after a refusal nothing more is read") {
-  HttpRequestReader reader;
+TEST_CASE("RequestReader: after a refusal nothing more is read") {
+  RequestReader reader;
   REQUIRE(reader.append("bad\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"));
   CHECK(reader.read() == Outcome::refused);
   CHECK(reader.read() == Outcome::refused);
 }
 
 TEST_CASE("to_wire: the length is that of the body, for HEAD too, and 204 has neither") {
-  const HttpResponse response{200, "text/plain", "four", {{"Allow", "GET"}}};
+  const Response response{200, "text/plain", "four", {{"Allow", "GET"}}};
   const std::string whole = to_wire(response, true, false);
   CHECK(whole.starts_with("HTTP/1.1 200 OK\r\n"));
   CHECK(whole.find("Content-Length: 4\r\n") != std::string::npos);

@@ -1,0 +1,162 @@
+#include "http/client.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace tandem::http {
+
+/// One connection, with at most one request under way.
+class Client::Connection final : private io::StreamHandler {
+ public:
+  explicit Connection(Client& client)
+      : client_(client),
+        reader_(client.limits_.body_bytes_max),
+        idle_(Timer::member<&Connection::end, Connection>(), this) {}
+
+  /// Errors: io (no descriptor).
+  Result<void> open() {
+    auto stream = client_.loop_.connect(client_.server_, *this);
+    if (!stream) return stream.error();
+    stream_ = std::move(*stream);
+    return {};
+  }
+
+  [[nodiscard]] bool is_free() const noexcept { return !current_; }
+  [[nodiscard]] bool is_asking(std::uint64_t id) const noexcept {
+    return current_ && current_->id == id;
+  }
+
+  void ask(Waiting request) {
+    idle_.cancel();
+    current_ = std::move(request);
+    // The queue of a connection holds any request; a closed one tells so by on_closed().
+    (void)stream_->send(current_->request);
+  }
+
+  /// Without a word to whoever asked.
+  void end() {
+    current_.reset();
+    idle_.cancel();
+    client_.retire(*this);
+  }
+
+ private:
+  void on_bytes(std::string_view bytes) override {
+    if (!current_) return end();  // nothing was asked for
+    read(reader_.append(bytes));
+  }
+
+  void on_closed(const Error& error) override {
+    if (!current_) return end();
+    if (was_used_ && reader_.is_idle()) {
+      // The server closed it while our request was on its way (RFC 9112 section 9.3.1).
+      client_.waiting_.push_front(std::move(*current_));
+      end();
+      client_.dispatch_later();
+      return;
+    }
+    if (reader_.is_idle()) return fail(error.message);
+    read(reader_.close());
+  }
+
+  void read(ResponseReader::Outcome outcome) {
+    if (outcome == ResponseReader::Outcome::incomplete) return;
+    if (outcome == ResponseReader::Outcome::refused) return fail(reader_.reason());
+    const std::uint64_t id = current_->id;
+    ReceivedResponse response = std::move(reader_.response());
+    current_.reset();
+    was_used_ = true;
+    if (reader_.take() && response.keeps_alive) {
+      client_.loop_.timers().start(idle_, client_.limits_.idle_us);
+    } else {
+      end();
+    }
+    client_.dispatch_later();
+    client_.events_.on_response(id, response);
+  }
+
+  void fail(std::string_view reason) {
+    const std::uint64_t id = current_->id;
+    const std::string text(reason);
+    end();
+    client_.dispatch_later();
+    client_.events_.on_failure(id, text);
+  }
+
+  Client& client_;
+  std::unique_ptr<io::StreamConnection> stream_;
+  ResponseReader reader_;
+  std::optional<Waiting> current_;
+  bool was_used_ = false;  // a response came on it
+  Timer idle_;
+};
+
+Client::Client(io::Loop& loop, const SocketAddress& server, const ClientLimits& limits,
+               ClientEvents& events)
+    : loop_(loop), server_(server), limits_(limits), events_(events) {}
+
+Client::~Client() { *is_alive_ = false; }
+
+bool Client::ask(std::uint64_t id, std::string request) {
+  if (waiting_.size() >= limits_.waiting_max) return false;
+  waiting_.push_back({id, std::move(request)});
+  dispatch_later();
+  return true;
+}
+
+void Client::forget(std::uint64_t id) {
+  std::erase_if(waiting_, [id](const Waiting& one) { return one.id == id; });
+  const auto asking = std::find_if(connections_.begin(), connections_.end(),
+                                   [id](const auto& one) { return one->is_asking(id); });
+  if (asking == connections_.end()) return;
+  (*asking)->end();
+  dispatch_later();
+}
+
+/// Once a turn, so that what is asked in one turn finds the connections that became free in it.
+void Client::dispatch_later() {
+  if (std::exchange(is_dispatching_, true)) return;
+  loop_.defer([this, alive = is_alive_] {
+    if (*alive) dispatch();
+  });
+}
+
+void Client::dispatch() {
+  is_dispatching_ = false;
+  while (!waiting_.empty()) {
+    const auto free = std::find_if(connections_.begin(), connections_.end(),
+                                   [](const auto& one) { return one->is_free(); });
+    Connection* connection = free == connections_.end() ? nullptr : free->get();
+    if (connection == nullptr) {
+      if (connections_.size() >= limits_.connections_max) return;
+      auto made = std::make_unique<Connection>(*this);
+      if (auto opened = made->open(); !opened) {
+        const Waiting lost = std::move(waiting_.front());
+        waiting_.pop_front();
+        events_.on_failure(lost.id, opened.error().message);
+        continue;
+      }
+      connection = made.get();
+      connections_.push_back(std::move(made));
+    }
+    Waiting next = std::move(waiting_.front());
+    waiting_.pop_front();
+    connection->ask(std::move(next));
+  }
+}
+
+void Client::retire(Connection& connection) {
+  const auto found = std::find_if(connections_.begin(), connections_.end(),
+                                  [&](const auto& one) { return one.get() == &connection; });
+  if (found == connections_.end()) return;
+  // Its own handler is running, so it goes at the end of the turn.
+  retired_.push_back(std::move(*found));
+  connections_.erase(found);
+  if (retired_.size() > 1) return;
+  loop_.defer([this, alive = is_alive_] {
+    if (*alive) retired_.clear();
+  });
+}
+
+}  // namespace tandem::http
