@@ -29,6 +29,12 @@ struct SessionBody {
   [[nodiscard]] bool empty() const noexcept { return bytes.empty(); }
 };
 
+/// What a telephone number in a URI says of number portability (RFC 4694).
+struct Portability {
+  bool is_dipped = false;           ///< `npdi`: it was looked up.
+  std::string_view routing_number;  ///< `rn`; "": not ported, or not looked up.
+};
+
 /// What an arriving call says of itself. Views end with the call that delivers them.
 struct InboundCall {
   SocketAddress source;           ///< Where the datagram came from.
@@ -36,6 +42,7 @@ struct InboundCall {
   std::string_view transport;     ///< "udp", "tcp".
   std::string_view call_id;       ///< RFC 3261 section 8.1.1.4.
   std::string_view request_user;  ///< User part of the Request-URI, unescaped, parameters cut off.
+  Portability portability;        ///< Of the Request-URI.
   std::string_view to_user;
   std::string_view from_user;
   std::string_view from_display;
@@ -188,6 +195,7 @@ struct OutboundCall {
   SocketAddress destination;
   std::string_view transport = "udp";
   std::string_view callee;          ///< User part of Request-URI and To.
+  Portability portability;          ///< Goes into the Request-URI.
   std::string_view caller;          ///< User part of From and Contact.
   std::string_view caller_display;  ///< "" for none.
   std::string_view auth_username;   ///< "" when the vendor asks for no credentials.
@@ -219,6 +227,42 @@ class ProbeEvents {
   virtual void on_probe(Probe& probe, bool is_answered) = 0;
 };
 
+/// A question to a redirect server: where does this number go?
+struct RedirectQuestion {
+  std::uint64_t id = 0;  ///< Comes back with the answer.
+  SocketAddress destination;
+  std::string_view transport = "udp";
+  std::string_view callee;     ///< The number.
+  std::string_view caller;     ///< User part of From; "" for none.
+  std::string_view parameter;  ///< A further parameter of the Contact that is wanted; "" for none.
+};
+
+/// What the server said. Views end with the call that delivers it.
+struct Redirect {
+  int status = 0;              ///< Final status, 200..699; 0: none came.
+  Portability portability;     ///< Of the first Contact of a redirection (3xx).
+  std::string_view parameter;  ///< Value of the wanted one; "" when it is absent.
+};
+
+/// Until it is answered. Destroying it gives the question up; the handler may do that to the one
+/// that speaks.
+class RedirectQuery {
+ public:
+  virtual ~RedirectQuery() = default;
+  RedirectQuery(const RedirectQuery&) = delete;
+  RedirectQuery& operator=(const RedirectQuery&) = delete;
+
+ protected:
+  RedirectQuery() = default;
+};
+
+class RedirectEvents {
+ public:
+  virtual ~RedirectEvents() = default;
+  /// Called once.
+  virtual void on_redirect(std::uint64_t id, const Redirect& redirect) = 0;
+};
+
 /// Reaches out to peers; one per worker and protocol.
 class LegFactory {
  public:
@@ -230,6 +274,10 @@ class LegFactory {
   /// No event comes before this returns. `transport` as in OutboundCall.
   virtual std::unique_ptr<Probe> probe(const SocketAddress& destination, std::string_view transport,
                                        ProbeEvents& events) = 0;
+  /// Asks a redirect server by an INVITE without an offer (RFC 3261 section 8.3); a call that it
+  /// accepts instead is ended at once. No event comes before this returns.
+  virtual std::unique_ptr<RedirectQuery> ask_redirect(const RedirectQuestion& question,
+                                                      RedirectEvents& events) = 0;
 };
 
 /// Receives the calls that arrive at one worker.

@@ -4,6 +4,7 @@
 
 #include "sip/content.hpp"
 #include "sip/dialog.hpp"
+#include "sip/portability.hpp"
 #include "sip/transport.hpp"
 #include "sip/worker.hpp"
 
@@ -66,9 +67,12 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   remote_.assign(buffers, text);
   text = "sip:";
   append_user(call.callee, text);
+  const bool is_telephone_number = append_portability(call.portability, text);
   if (!call.callee.empty()) text += '@';
   text += call.destination.to_string();
   if (transport == Transport::tcp) text += ";transport=tcp";
+  // Only this makes the user part a number with parameters (RFC 3261 section 19.1.1).
+  if (is_telephone_number) text += ";user=phone";
   target_.assign(buffers, text);
   set_contact(call.caller);
   username_.assign(buffers, call.auth_username);

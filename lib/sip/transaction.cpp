@@ -233,6 +233,15 @@ void ClientTransaction::cancel(std::string_view reason) {
   cancel.start(path_, cseq_, writer.view());
 }
 
+void ClientTransaction::abandon() {
+  detach();
+  if (state_ == State::proceeding) cancel({});
+  if (state_ != State::calling || is_unsendable_) return;
+  interval_us_ = 0;
+  deadline_us_ = std::min(deadline_us_, layer_.now_us() + layer_.timing_.t4_us);
+  layer_.loop_.timers().start(timer_, std::max<std::int64_t>(0, deadline_us_ - layer_.now_us()));
+}
+
 // Server side.
 
 ServerKey::ServerKey(const Message& request, std::string_view method) noexcept {

@@ -99,6 +99,10 @@ class ClientTransaction {
   void cancel(std::string_view reason);
   [[nodiscard]] bool is_cancelled() const noexcept { return is_cancelled_; }
   void detach() noexcept { user_ = nullptr; }
+  /// INVITE that is of no use any more: CANCEL when that is allowed. Without a response it is not
+  /// (RFC 3261 section 9.1); then the request is not repeated, and a late answer is still dealt
+  /// with for T4.
+  void abandon();
 
  private:
   friend class Transactions;

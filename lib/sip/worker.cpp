@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sip/portability.hpp"
+
 namespace tandem::sip {
 namespace {
 
@@ -327,6 +329,7 @@ void StackWorker::on_new_invite(const Message& request, const Path& from) {
   call_.transport = from.transport == Transport::udp ? "udp" : "tcp";
   call_.call_id = request.call_id;
   call_.request_user = uri_user(request.request_uri, unescaped_);
+  call_.portability = portability(request.request_uri);
   call_.to_user = uri_user(request.to.uri, unescaped_);
   call_.from_user = uri_user(request.from.uri, unescaped_);
   call_.from_display = display_name(request.from.display, unescaped_);

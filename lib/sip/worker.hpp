@@ -56,6 +56,8 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   std::unique_ptr<Leg> call(const OutboundCall& call, LegEvents& events) override;
   std::unique_ptr<Probe> probe(const SocketAddress& destination, std::string_view transport,
                                ProbeEvents& events) override;
+  std::unique_ptr<RedirectQuery> ask_redirect(const RedirectQuestion& question,
+                                              RedirectEvents& events) override;
 
   [[nodiscard]] Transports& transports() noexcept { return transports_; }
   [[nodiscard]] Transactions& transactions() noexcept { return transactions_; }
@@ -86,6 +88,10 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
     return transactions_.create_server(request, from, user, false);
   }
   void destroy(Dialog& dialog);
+  /// Acknowledges and ends a call that nobody here wants: the 2xx of an INVITE without a dialog.
+  void end_stray_answer(ClientTransaction& transaction, const Message& response) {
+    on_fork(transaction, response, true);
+  }
   /// So many transactions live that this request must be refused. Those inside
   /// dialogs have a reserve.
   [[nodiscard]] bool is_full(bool is_in_dialog) const noexcept;

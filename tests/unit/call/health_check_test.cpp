@@ -31,6 +31,9 @@ class Peers final : public LegFactory {
     const bool answers = std::find(silent.begin(), silent.end(), destination) == silent.end();
     return std::make_unique<Asked>(*this, events, answers);
   }
+  std::unique_ptr<RedirectQuery> ask_redirect(const RedirectQuestion&, RedirectEvents&) override {
+    return nullptr;
+  }
   std::string take() { return std::exchange(asked, std::string()); }
 
  private:
