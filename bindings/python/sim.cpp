@@ -44,7 +44,9 @@ void bind_sim(py::module_& m) {
       .def_readwrite("ptime_ms", &DialPlan::ptime_ms)
       .def_readwrite("cancel_after_us", &DialPlan::cancel_after_us)
       .def_readwrite("hang_up_after_us", &DialPlan::hang_up_after_us)
-      .def_readwrite("max_forwards", &DialPlan::max_forwards);
+      .def_readwrite("max_forwards", &DialPlan::max_forwards)
+      .def_readwrite("npdi", &DialPlan::npdi)
+      .def_readwrite("rn", &DialPlan::rn);
 
   py::class_<AnswerPlan>(m, "AnswerPlan")
       .def(py::init(&from_keywords<AnswerPlan>))
@@ -94,6 +96,8 @@ void bind_sim(py::module_& m) {
       .def_property_readonly("call_id", &EndpointCall::call_id)
       .def_property_readonly("caller", &EndpointCall::caller)
       .def_property_readonly("callee", &EndpointCall::callee)
+      .def_property_readonly("npdi", &EndpointCall::npdi)
+      .def_property_readonly("rn", &EndpointCall::rn)
       .def_property_readonly("headers", &EndpointCall::headers)
       .def_property_readonly("local_sdp", &EndpointCall::local_sdp)
       .def_property_readonly("remote_sdp", &EndpointCall::remote_sdp)
@@ -116,6 +120,19 @@ void bind_sim(py::module_& m) {
       .def_property_readonly("last_body", &EndpointCall::last_body)
       .def("start_rtp", &EndpointCall::start_rtp)
       .def("stop_rtp", &EndpointCall::stop_rtp);
+
+  py::class_<LrnServer, std::unique_ptr<LrnServer, py::nodelete>>(m, "LrnServer")
+      .def(
+          "set",
+          [](LrnServer& server, const std::string& number, const std::string& lrn,
+             const std::string& region) {
+            server.set(number, {lrn, region});
+          },
+          "number"_a, "lrn"_a = "", "region"_a = "")
+      .def("set_delay_us", &LrnServer::set_delay_us, "delay_us"_a)
+      .def("set_status", &LrnServer::set_status, "status"_a)
+      .def("set_silent", &LrnServer::set_silent, "silent"_a)
+      .def_property_readonly("asked", &LrnServer::asked);
 
   py::class_<Endpoint, std::unique_ptr<Endpoint, py::nodelete>>(m, "Endpoint")
       .def(
@@ -151,20 +168,23 @@ void bind_sim(py::module_& m) {
       .def(
           "create_switch",
           [](World& world, const ConfigReading& reading, const SwitchOptions& options,
-             py::object on_policy) {
+             py::object on_policy, py::object on_lrn) {
             if (!reading.errors.empty())
               throw Failure{{ErrorCode::invalid_argument, reading.errors.front().pointer + ": " +
                                                               reading.errors.front().message}};
             auto object = std::make_shared<SwitchObject>(options);
             // Freed with the hooks, where nobody holds the interpreter lock.
-            const std::shared_ptr<py::object> callback(new py::object(std::move(on_policy)),
-                                                       [](py::object* owned) {
-                                                         const py::gil_scoped_acquire lock;
-                                                         delete owned;
-                                                       });
+            const auto keep = [](py::object callback) {
+              return std::shared_ptr<py::object>(new py::object(std::move(callback)),
+                                                 [](py::object* owned) {
+                                                   const py::gil_scoped_acquire lock;
+                                                   delete owned;
+                                                 });
+            };
             std::function<void(const PolicyQuestion&)> ask;
             if (options.has_policy)
-              ask = [weak = std::weak_ptr(object), callback](const PolicyQuestion& question) {
+              ask = [weak = std::weak_ptr(object),
+                     callback = keep(std::move(on_policy))](const PolicyQuestion& question) {
                 const auto asked = weak.lock();
                 if (!asked) return;
                 const py::gil_scoped_acquire lock;
@@ -176,10 +196,26 @@ void bind_sim(py::module_& m) {
                   raised.discard_as_unraisable("a policy callback");
                 }
               };
-            object->adopt(take(world.create_switch(reading.config, object->hooks(std::move(ask)))));
+            std::function<void(const LrnQuestion&)> look_up;
+            if (options.has_lrn)
+              look_up = [weak = std::weak_ptr(object),
+                         callback = keep(std::move(on_lrn))](const LrnQuestion& question) {
+                const auto asked = weak.lock();
+                if (!asked) return;
+                const py::gil_scoped_acquire lock;
+                try {
+                  const py::object answer = (*callback)(question);
+                  if (!answer.is_none())
+                    asked->open()->answer_lrn(question.token, answer.cast<LrnAnswer>());
+                } catch (py::error_already_set& raised) {
+                  raised.discard_as_unraisable("an LRN callback");
+                }
+              };
+            object->adopt(take(world.create_switch(
+                reading.config, object->hooks(std::move(ask), std::move(look_up)))));
             return object;
           },
-          "config"_a, "options"_a, "on_policy"_a, py::keep_alive<0, 1>())
+          "config"_a, "options"_a, "on_policy"_a, "on_lrn"_a, py::keep_alive<0, 1>())
       .def(
           "crash", [](World& world, SwitchObject& victim) { world.crash(victim.release()); },
           "victim"_a)
@@ -194,6 +230,16 @@ void bind_sim(py::module_& m) {
           },
           "address"_a, "peer"_a = "", "product"_a = "endpoint",
           py::return_value_policy::reference_internal)
+      .def(
+          "add_lrn_server",
+          [](World& world, const std::string& address, const std::string& kind) {
+            for (const LrnResolverKind known : {LrnResolverKind::sip302, LrnResolverKind::http}) {
+              if (kind == lrn_resolver_kind_name(known))
+                return take(world.add_lrn_server(address, known));
+            }
+            throw Failure{{ErrorCode::invalid_argument, "no server of kind \"" + kind + '"'}};
+          },
+          "address"_a, "kind"_a, py::return_value_policy::reference_internal)
       .def("run_for_us", &World::run_for_us, "us"_a)
       .def(
           "run_until",

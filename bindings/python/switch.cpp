@@ -74,11 +74,13 @@ SwitchObject::SwitchObject(const SwitchOptions& given)
     : options(given),
       events(std::make_shared<Mailbox<Event>>(given.event_queue_max)),
       questions(std::make_shared<Mailbox<PolicyQuestion>>(given.event_queue_max)),
+      lrn_questions(std::make_shared<Mailbox<LrnQuestion>>(given.event_queue_max)),
       log(std::make_shared<Mailbox<std::string>>(10'000)) {}
 
 SwitchObject::~SwitchObject() { close(); }
 
-SwitchHooks SwitchObject::hooks(std::function<void(const PolicyQuestion&)> policy) const {
+SwitchHooks SwitchObject::hooks(std::function<void(const PolicyQuestion&)> policy,
+                                std::function<void(const LrnQuestion&)> lrn) const {
   SwitchHooks hooks;
   hooks.event_queue_max = options.event_queue_max;
   hooks.on_event = [events = events](const Event& event) { events->push(event); };
@@ -87,6 +89,11 @@ SwitchHooks SwitchObject::hooks(std::function<void(const PolicyQuestion&)> polic
         policy ? std::move(policy) : [questions = questions](const PolicyQuestion& question) {
           questions->push(question);
         };
+  }
+  if (options.has_lrn) {
+    hooks.on_lrn = lrn ? std::move(lrn) : [questions = lrn_questions](const LrnQuestion& question) {
+      questions->push(question);
+    };
   }
   hooks.policy_deadline_us = options.policy_deadline_us;
   hooks.policy_default = options.policy_default;
@@ -125,6 +132,7 @@ void SwitchObject::close() {
   });
   events->close();
   questions->close();
+  lrn_questions->close();
   log->close();
 }
 
@@ -165,8 +173,13 @@ std::tuple<std::size_t, std::size_t, std::size_t> change_objects(const SwitchObj
 }
 
 ExplainRequest make_request(std::string from, std::string caller, std::string callee,
-                            std::optional<std::int64_t> at_us) {
-  return {std::move(from), std::move(caller), std::move(callee), at_us};
+                            std::optional<std::int64_t> at_us, std::optional<std::string> lrn,
+                            std::optional<std::string> callee_region,
+                            std::optional<std::string> caller_region) {
+  ExplainRequest request{std::move(from), std::move(caller), std::move(callee), at_us};
+  if (lrn || callee_region) request.lrn = LrnRecord{lrn.value_or(""), callee_region.value_or("")};
+  request.caller_region = std::move(caller_region);
+  return request;
 }
 
 /// Closed before its switch: the object keeps the switch alive. Not Held: what it keeps is given
@@ -204,13 +217,16 @@ void bind_switch(py::module_& m) {
   m.def(
       "explain_json",
       [](const ConfigReading& reading, std::string from, std::string caller, std::string callee,
-         std::optional<std::int64_t> at_us) {
+         std::optional<std::int64_t> at_us, std::optional<std::string> lrn,
+         std::optional<std::string> callee_region, std::optional<std::string> caller_region) {
         const SwitchConfig config = usable(reading);
         const auto request =
-            make_request(std::move(from), std::move(caller), std::move(callee), at_us);
+            make_request(std::move(from), std::move(caller), std::move(callee), at_us,
+                         std::move(lrn), std::move(callee_region), std::move(caller_region));
         return take(unlocked([&] { return explain(config, request); }));
       },
-      "config"_a, "from_"_a, "caller"_a, "callee"_a, "at_us"_a);
+      "config"_a, "from_"_a, "caller"_a, "callee"_a, "at_us"_a, "lrn"_a, "callee_region"_a,
+      "caller_region"_a);
   m.def(
       "rate_json",
       [](const ConfigReading& reading, const std::string& deck, const std::string& callee,
@@ -294,6 +310,32 @@ void bind_switch(py::module_& m) {
       .def_readonly("callee", &PolicyAnswer::callee)
       .def_readonly("vendor_gateways", &PolicyAnswer::vendor_gateways);
 
+  py::class_<LrnQuestion>(m, "LrnQuestion")
+      .def_readonly("token", &LrnQuestion::token)
+      .def_readonly("resolver", &LrnQuestion::resolver)
+      .def_readonly("number", &LrnQuestion::number);
+
+  py::class_<LrnAnswer>(m, "LrnAnswer")
+      .def(py::init([](std::string lrn, std::string region, bool failed) {
+             return LrnAnswer{failed, {std::move(lrn), std::move(region)}};
+           }),
+           "lrn"_a = "", "region"_a = "", py::kw_only(), "failed"_a = false)
+      .def_property_readonly("lrn", [](const LrnAnswer& a) { return a.record.lrn; })
+      .def_property_readonly("region", [](const LrnAnswer& a) { return a.record.region; })
+      .def_readonly("failed", &LrnAnswer::failed);
+
+  py::class_<LrnCounters>(m, "LrnCounters")
+      .def_readonly("resolver", &LrnCounters::resolver)
+      .def_readonly("cache_hits", &LrnCounters::cache_hits)
+      .def_readonly("coalesced", &LrnCounters::coalesced)
+      .def_readonly("questions", &LrnCounters::questions)
+      .def_readonly("answers", &LrnCounters::answers)
+      .def_readonly("timeouts", &LrnCounters::timeouts)
+      .def_readonly("failures", &LrnCounters::failures)
+      .def_readonly("overflows", &LrnCounters::overflows)
+      .def_readonly("under_way", &LrnCounters::under_way)
+      .def_readonly("cache_entries", &LrnCounters::cache_entries);
+
   py::class_<SwitchCounters>(m, "SwitchCounters")
       .def_readonly("calls_started", &SwitchCounters::calls_started)
       .def_readonly("calls_answered", &SwitchCounters::calls_answered)
@@ -313,7 +355,8 @@ void bind_switch(py::module_& m) {
       .def_readonly("transactions_live", &SwitchCounters::transactions_live)
       .def_readonly("media_sessions_live", &SwitchCounters::media_sessions_live)
       .def_readonly("event_feeds", &SwitchCounters::event_feeds)
-      .def_readonly("feed_events_lost", &SwitchCounters::feed_events_lost);
+      .def_readonly("feed_events_lost", &SwitchCounters::feed_events_lost)
+      .def_readonly("lrn", &SwitchCounters::lrn);
 
   py::class_<SwitchOptions>(m, "SwitchOptions")
       .def(py::init<>())
@@ -322,6 +365,7 @@ void bind_switch(py::module_& m) {
       .def_readwrite("has_policy", &SwitchOptions::has_policy)
       .def_readwrite("policy_deadline_us", &SwitchOptions::policy_deadline_us)
       .def_readwrite("policy_default", &SwitchOptions::policy_default)
+      .def_readwrite("has_lrn", &SwitchOptions::has_lrn)
       .def_readwrite("cdr_sinks", &SwitchOptions::cdr_sinks);
 
   py::class_<SwitchObject, std::shared_ptr<SwitchObject>>(m, "Switch")
@@ -466,6 +510,13 @@ void bind_switch(py::module_& m) {
             unlocked([&] { body->answer(token, answer); });
           },
           "token"_a, "answer"_a)
+      .def(
+          "answer_lrn",
+          [](SwitchObject& s, std::uint64_t token, const LrnAnswer& answer) {
+            const auto body = s.open();
+            unlocked([&] { body->answer_lrn(token, answer); });
+          },
+          "token"_a, "answer"_a)
       .def("accounts",
            [](SwitchObject& s) {
              py::list all;
@@ -515,13 +566,16 @@ void bind_switch(py::module_& m) {
       .def(
           "explain_json",
           [](SwitchObject& s, std::string from, std::string caller, std::string callee,
-             std::optional<std::int64_t> at_us) {
+             std::optional<std::int64_t> at_us, std::optional<std::string> lrn,
+             std::optional<std::string> callee_region, std::optional<std::string> caller_region) {
             const auto body = s.open();
             const auto request =
-                make_request(std::move(from), std::move(caller), std::move(callee), at_us);
+                make_request(std::move(from), std::move(caller), std::move(callee), at_us,
+                             std::move(lrn), std::move(callee_region), std::move(caller_region));
             return take(unlocked([&] { return body->explain(request); }));
           },
-          "from_"_a, "caller"_a, "callee"_a, "at_us"_a)
+          "from_"_a, "caller"_a, "callee"_a, "at_us"_a, "lrn"_a, "callee_region"_a,
+          "caller_region"_a)
       .def("listening",
            [](SwitchObject& s) {
              std::vector<std::string> all;
@@ -534,8 +588,13 @@ void bind_switch(py::module_& m) {
       .def("take_events", [](SwitchObject& s) { return s.events->take_all(); })
       .def("take_log", [](SwitchObject& s) { return s.log->take_all(); })
       .def_property_readonly("events_dropped", [](SwitchObject& s) { return s.events->dropped(); })
-      .def("next_question", [](SwitchObject& s) {
-        const auto questions = s.questions;
+      .def("next_question",
+           [](SwitchObject& s) {
+             const auto questions = s.questions;
+             return unlocked([&] { return questions->wait(); });
+           })
+      .def("next_lrn_question", [](SwitchObject& s) {
+        const auto questions = s.lrn_questions;
         return unlocked([&] { return questions->wait(); });
       });
 

@@ -50,6 +50,7 @@ struct SwitchOptions {
   bool has_policy = false;
   std::int64_t policy_deadline_us = 500'000;
   tandem::PolicyAnswer policy_default;
+  bool has_lrn = false;
   std::vector<py::object> cdr_sinks;
 };
 
@@ -58,9 +59,10 @@ class SwitchObject final : public Live {
   explicit SwitchObject(const SwitchOptions& options);
   ~SwitchObject() override;
 
-  /// What to give to Switch::create(); `policy`: asked at once, for simulated worlds; else the
-  /// mailbox is.
-  tandem::SwitchHooks hooks(std::function<void(const tandem::PolicyQuestion&)> policy = {}) const;
+  /// What to give to Switch::create(); `policy` and `lrn`: asked at once, for simulated worlds;
+  /// else the mailboxes are.
+  tandem::SwitchHooks hooks(std::function<void(const tandem::PolicyQuestion&)> policy = {},
+                            std::function<void(const tandem::LrnQuestion&)> lrn = {}) const;
   void adopt(std::unique_ptr<tandem::Switch> body) {
     box_ = std::make_shared<Box>(Box{std::move(body)});
   }
@@ -76,6 +78,7 @@ class SwitchObject final : public Live {
   const SwitchOptions options;
   const std::shared_ptr<Mailbox<tandem::Event>> events;
   const std::shared_ptr<Mailbox<tandem::PolicyQuestion>> questions;
+  const std::shared_ptr<Mailbox<tandem::LrnQuestion>> lrn_questions;
   const std::shared_ptr<Mailbox<std::string>> log;
 
  private:

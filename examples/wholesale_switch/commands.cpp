@@ -57,12 +57,16 @@ int check(const Options& options) {
 }
 
 int explain(const Options& options) {
-  if (!options.allow({"config", "from", "caller", "callee", "at"},
-                     {"config", "from", "caller", "callee"})) {
+  if (!options.allow(
+          {"config", "from", "caller", "callee", "at", "lrn", "callee-region", "caller-region"},
+          {"config", "from", "caller", "callee"})) {
     return status_usage;
   }
   tandem::ExplainRequest request{options.text("from"), options.text("caller"),
-                                 options.text("callee"), std::nullopt};
+                                 options.text("callee")};
+  if (options.has("lrn") || options.has("callee-region"))
+    request.lrn = tandem::LrnRecord{options.text("lrn"), options.text("callee-region")};
+  if (options.has("caller-region")) request.caller_region = options.text("caller-region");
   if (!read_time(options, "at", request.at_us)) return status_usage;
   const auto config = load_stored_config(options.text("config"));
   if (!config) return status_usage;

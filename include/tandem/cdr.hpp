@@ -78,6 +78,8 @@ struct Cdr {
   std::vector<Attempt> attempts;
   bool media_relayed = false;
   MediaSideStats media_caller, media_callee;  ///< Both zero for direct media.
+  std::string lrn;  ///< Location routing number of the callee (R-20); "": not ported or not asked.
+  std::string callee_region, caller_region;  ///< As its resolver has them; "": unknown.
   bool operator==(const Cdr&) const = default;
 };
 

@@ -17,6 +17,7 @@
 #include "tandem/calendar.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
+#include "tandem/lrn.hpp"
 #include "tandem/number_policy.hpp"
 #include "tandem/number_transform.hpp"
 #include "tandem/rating.hpp"
@@ -115,6 +116,7 @@ struct CustomerGateway : GatewayConfig {
   std::vector<RoutePolicy> sort;
   std::vector<SplitEntry> split;                                     ///< R-19; at most 64.
   std::vector<std::string> vendor_groups_allow, vendor_groups_deny;  ///< R-09; gateway groups.
+  std::optional<LrnGatewayConfig> lrn;                               ///< R-20; nothing: no query.
 };
 
 /// Failover settings of one vendor; nothing means: as the parameter says.
@@ -143,6 +145,7 @@ struct VendorGateway : GatewayConfig {
   bool least_cost = false;     ///< Its price is compared, not only whether it is the lowest (R-06).
   std::optional<bool> quality;  ///< Whether its answer ratio counts; nothing: the parameter (R-05).
   std::optional<CallerPoolConfig> caller_pool;
+  bool send_npdi = true;              ///< Its Request-URI shows `npdi` and `rn` (R-20).
   std::vector<PeriodConfig> periods;  ///< R-13.
   std::string calendar;               ///< Classes of days for `periods`; "": Monday to Friday work.
 };
@@ -232,6 +235,7 @@ struct Provision {
   std::vector<CalendarConfig> calendars;
   std::vector<NumberTransform> number_transforms;
   std::vector<MobileArea> mobile_areas;
+  std::vector<LrnResolverConfig> lrn_resolvers;
   /// The JSON that an object was read from, by list and id; decks without rates. For showing and
   /// storing it; what holds is the structure.
   std::map<std::string, std::map<std::string, std::string, std::less<>>, std::less<>> documents;

@@ -45,6 +45,8 @@ struct DialPlan {
   std::int64_t cancel_after_us = -1;   ///< CANCEL so long after the INVITE; -1: no.
   std::int64_t hang_up_after_us = -1;  ///< BYE so long after the answer; -1: no.
   int max_forwards = 70;               ///< 0..255.
+  bool npdi = false;  ///< The Request-URI says that the number was looked up (RFC 4694) ...
+  std::string rn;     ///< ... and this is where it is; "": not ported.
 };
 
 /// What an endpoint does with a call that arrives. Times count from the arrival, -1 means: not by
@@ -93,8 +95,10 @@ class TANDEM_EXPORT EndpointCall {
   [[nodiscard]] int q850_cause() const;
   [[nodiscard]] int retry_after_s() const;  ///< Of the refusal; 0: none.
   [[nodiscard]] const std::string& call_id() const;
-  [[nodiscard]] const std::string& caller() const;   ///< User part of From.
-  [[nodiscard]] const std::string& callee() const;   ///< User part of the Request-URI.
+  [[nodiscard]] const std::string& caller() const;  ///< User part of From.
+  [[nodiscard]] const std::string& callee() const;  ///< User part of the Request-URI.
+  [[nodiscard]] bool npdi() const;  ///< Of the Request-URI of an arriving INVITE (RFC 4694).
+  [[nodiscard]] const std::string& rn() const;       ///< The same; "": it has none.
   [[nodiscard]] const std::string& product() const;  ///< User-Agent or Server of the other side.
   /// Name and value of the header lines of an arriving INVITE beyond dialog, routing and content.
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& headers() const;
@@ -235,6 +239,29 @@ class TANDEM_EXPORT RawEndpoint {
   std::unique_ptr<Body> body_;
 };
 
+/// A server that resolvers of kind `sip302` or `http` ask. What it is not told of it answers
+/// with 404. Belongs to its world.
+class TANDEM_EXPORT LrnServer {
+ public:
+  struct Body;
+  explicit LrnServer(std::unique_ptr<Body> body);  ///< For lib/sim.
+  ~LrnServer();
+  LrnServer(const LrnServer&) = delete;
+  LrnServer& operator=(const LrnServer&) = delete;
+
+  void set(const std::string& number, const LrnRecord& record);
+  /// Before each answer; over HTTP before its body, in steps of 50 ms.
+  void set_delay_us(std::int64_t delay_us);
+  void set_status(int status);      ///< Of every answer; 0: as usual.
+  void set_silent(bool is_silent);  ///< It takes questions and answers none.
+  /// Numbers in the order in which they were asked for, repeated requests aside.
+  [[nodiscard]] const std::vector<std::string>& asked() const;
+  [[nodiscard]] std::uint64_t acknowledged() const;  ///< sip302: ACKs that came.
+
+ private:
+  std::unique_ptr<Body> body_;
+};
+
 struct WorldOptions {
   std::uint64_t seed = 1;
   std::int64_t wall_us = 1767225600000000;  ///< Start of the wall clock: 2026-01-01T00:00:00Z.
@@ -266,6 +293,9 @@ class TANDEM_EXPORT World {
   Result<Endpoint*> add_endpoint(const EndpointConfig& config);
   /// The same for an "IP:PORT" of raw bytes.
   Result<RawEndpoint*> add_raw_endpoint(const std::string& address);
+  /// The same for a server of LRN look-ups: HTTP, or SIP on UDP. Errors besides: invalid_argument
+  /// (kind host).
+  Result<LrnServer*> add_lrn_server(const std::string& address, LrnResolverKind kind);
 
   // Time. Not from inside a callback: such a call does nothing and returns false.
 

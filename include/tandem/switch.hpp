@@ -18,6 +18,7 @@
 #include "tandem/event_feed.hpp"
 #include "tandem/export.h"
 #include "tandem/log.hpp"
+#include "tandem/lrn.hpp"
 #include "tandem/media_relay.hpp"
 #include "tandem/provision.hpp"
 #include "tandem/values.hpp"
@@ -37,6 +38,9 @@ struct SwitchHooks {
       on_policy;                              ///< Answer with Switch::answer(), here or later.
   std::int64_t policy_deadline_us = 500'000;  ///< 1 ms..10 s; then `policy_default` holds.
   PolicyAnswer policy_default;
+  /// Asked by LRN resolvers of kind `host`. Answer with Switch::answer_lrn(), here or later,
+  /// within the resolver's `timeout_ms`.
+  std::function<void(const LrnQuestion&)> on_lrn;
   std::size_t event_queue_max = 65536;  ///< Older events are kept, newer ones dropped and counted.
   std::vector<std::shared_ptr<CdrSink>> cdr_sinks;  ///< Beside those of the configuration.
 };
@@ -47,7 +51,11 @@ struct ExplainRequest {
   std::string from;  ///< Customer gateway id, "IP" or "IP:PORT".
   std::string caller;
   std::string callee;
-  std::optional<std::int64_t> at_us;  ///< Nothing: now.
+  std::optional<std::int64_t> at_us = std::nullopt;  ///< Nothing: now.
+  /// What a look-up of the callee would give. Nothing: what the cache has; no resolver is
+  /// asked.
+  std::optional<LrnRecord> lrn = std::nullopt;
+  std::optional<std::string> caller_region = std::nullopt;  ///< The same of the caller.
 };
 
 /// One address of a vendor gateway as routing sees it now.
@@ -81,6 +89,7 @@ struct SwitchCounters {
   MediaRelayStats media;               ///< Of the media relay.
   std::uint64_t event_feeds = 0;       ///< Watchers now, see Switch::watch().
   std::uint64_t feed_events_lost = 0;  ///< By all watchers together.
+  std::vector<LrnCounters> lrn;        ///< By resolver, in the order of the configuration.
 };
 
 /// A softswitch. Any number of them live in one process, independent of each other.
@@ -132,6 +141,9 @@ class TANDEM_EXPORT Switch {
   Result<void> disconnect(std::uint64_t id);
   /// Answers a policy question; late or unknown tokens are ignored.
   void answer(std::uint64_t token, const PolicyAnswer& answer);
+  /// Answers a question of `on_lrn`; late or unknown tokens are ignored. An answer whose `lrn` is
+  /// none (see is_lrn()) or whose region is too long counts as failed.
+  void answer_lrn(std::uint64_t token, const LrnAnswer& answer);
 
   [[nodiscard]] std::vector<AccountState> accounts() const;
   [[nodiscard]] std::optional<AccountState> account(std::string_view id) const;

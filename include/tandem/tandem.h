@@ -648,11 +648,14 @@ typedef struct tandem_cdr {
   int32_t media_relayed;
   const tandem_media_side_stats* media_caller; /* NULL: nothing counted */
   const tandem_media_side_stats* media_callee;
+  const char* lrn; /* location routing number of the callee; "": not ported or not asked */
+  const char* callee_region;
+  const char* caller_region;
 } tandem_cdr;
 #define TANDEM_CDR_INIT                                                                            \
   {                                                                                                \
     sizeof(tandem_cdr), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-        NULL, 0, 0, 0, -1, 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, NULL                    \
+        NULL, 0, 0, 0, -1, 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL  \
   }
 
 /* The record as one JSON object without line end. Errors: INVALID_ARGUMENT. Any thread.
@@ -916,9 +919,14 @@ typedef struct tandem_explain_request {
   const char* caller;
   const char* callee;
   int64_t at_us; /* 0: now */
+  /* What a look-up of the callee would give; "": not ported. NULL: what the cache of a running
+     switch has; no resolver is asked. */
+  const char* lrn;
+  const char* callee_region; /* with `lrn`; NULL: unknown */
+  const char* caller_region; /* the same of the caller; NULL: what the cache has */
 } tandem_explain_request;
 #define TANDEM_EXPLAIN_REQUEST_INIT \
-  { sizeof(tandem_explain_request), NULL, NULL, NULL, 0 }
+  { sizeof(tandem_explain_request), NULL, NULL, NULL, 0, NULL, NULL, NULL }
 
 /* The three that need no running switch. A config with errors is INVALID_ARGUMENT. */
 
@@ -986,11 +994,30 @@ typedef struct tandem_policy_answer {
 #define TANDEM_POLICY_ANSWER_INIT \
   { sizeof(tandem_policy_answer), 0, 0, NULL, NULL, NULL, 0 }
 
+/* An LRN resolver of kind `host` asks where a number is. */
+typedef struct tandem_lrn_question {
+  size_t struct_size;
+  uint64_t token; /* for tandem_switch_answer_lrn() */
+  const char* resolver;
+  const char* number; /* of a callee or a caller */
+} tandem_lrn_question;
+
+/* What the initialiser says: not ported, region unknown. */
+typedef struct tandem_lrn_answer {
+  size_t struct_size;
+  int32_t failed;     /* 1: the number could not be looked up */
+  const char* lrn;    /* 1..31 digits, '+' in front or not; NULL or "": not ported */
+  const char* region; /* at most 32 bytes; NULL or "": unknown */
+} tandem_lrn_answer;
+#define TANDEM_LRN_ANSWER_INIT \
+  { sizeof(tandem_lrn_answer), 0, NULL, NULL }
+
 /* On the switch's callback thread, one at a time; they may block (calls wait for a policy answer
    only, and only up to its deadline) and may call every function of the switch but close() and
    destroy(). After close() none runs. */
 typedef void (*tandem_event_fn)(const tandem_event* event, void* user);
 typedef void (*tandem_policy_fn)(const tandem_policy_question* question, void* user);
+typedef void (*tandem_lrn_fn)(const tandem_lrn_question* question, void* user);
 
 typedef struct tandem_switch_hooks {
   size_t struct_size;
@@ -1004,12 +1031,13 @@ typedef struct tandem_switch_hooks {
   tandem_cdr_sink* const* cdr_sinks; /* beside those of the configuration; the switch takes them */
   size_t cdr_sinks_count;
   void (*user_free)(void* user);
-  void* user; /* of the three callbacks */
+  void* user;           /* of all callbacks */
+  tandem_lrn_fn on_lrn; /* answer with tandem_switch_answer_lrn(), there or later */
 } tandem_switch_hooks;
 #define TANDEM_SWITCH_HOOKS_INIT                                                               \
   {                                                                                            \
     sizeof(tandem_switch_hooks), NULL, TANDEM_LOG_INFO, NULL, 0, NULL, 0, NULL, NULL, 0, NULL, \
-        NULL                                                                                   \
+        NULL, NULL                                                                             \
   }
 
 typedef struct tandem_switch_counters {
@@ -1032,9 +1060,22 @@ typedef struct tandem_switch_counters {
   uint64_t media_sessions_live;
   uint64_t event_feeds;      /* watchers now, see tandem_switch_watch() */
   uint64_t feed_events_lost; /* by all watchers together */
+  /* Look-ups of numbers, all resolvers together. */
+  uint64_t lrn_cache_hits;
+  uint64_t lrn_coalesced; /* were being asked for already */
+  uint64_t lrn_questions; /* attempts that were sent */
+  uint64_t lrn_answers;
+  uint64_t lrn_timeouts;
+  uint64_t lrn_failures;
+  uint64_t lrn_overflows;
+  uint64_t lrn_under_way; /* now */
+  uint64_t lrn_cache_entries;
 } tandem_switch_counters;
-#define TANDEM_SWITCH_COUNTERS_INIT \
-  { sizeof(tandem_switch_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define TANDEM_SWITCH_COUNTERS_INIT                                                                \
+  {                                                                                                \
+    sizeof(tandem_switch_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+        0, 0, 0, 0, 0, 0                                                                           \
+  }
 
 /* Opens sockets, database and journal and recovers what a crash left; takes no call before
    start(). `hooks`: NULL for none. Errors: INVALID_ARGUMENT (the first error of the configuration),
@@ -1093,6 +1134,11 @@ TANDEM_API int tandem_switch_disconnect(tandem_switch* object, uint64_t id);
    INVALID_ARGUMENT. Since 0.1. */
 TANDEM_API int tandem_switch_answer(tandem_switch* object, uint64_t token,
                                     const tandem_policy_answer* answer);
+/* Answers a question of `on_lrn` within the resolver's `timeout_ms`; late and unknown tokens are
+   ignored. NULL: it could not be looked up. Errors: INVALID_ARGUMENT (what is no LRN or too long;
+   then nothing is answered). Any thread. Since 0.1. */
+TANDEM_API int tandem_switch_answer_lrn(tandem_switch* object, uint64_t token,
+                                        const tandem_lrn_answer* answer);
 /* All accounts as a JSON array; one as a JSON object (errors: NOT_FOUND). Since 0.1. */
 TANDEM_API int tandem_switch_accounts(const tandem_switch* object, tandem_text** json);
 TANDEM_API int tandem_switch_account(const tandem_switch* object, const char* id,

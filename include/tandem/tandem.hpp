@@ -12,6 +12,7 @@
 #include "tandem/event_feed.hpp"
 #include "tandem/export.h"
 #include "tandem/log.hpp"
+#include "tandem/lrn.hpp"
 #include "tandem/media_relay.hpp"
 #include "tandem/number_policy.hpp"
 #include "tandem/number_transform.hpp"

@@ -112,6 +112,30 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.single("journal_writable", "gauge",
               "0 while the journal cannot be written and new calls are refused.",
               counters.journal_writable ? 1 : 0);
+  const auto each_resolver = [&](const char* name, const char* type, const char* help,
+                                 std::uint64_t LrnCounters::*figure) {
+    page.family(name, type, help);
+    for (const LrnCounters& resolver : counters.lrn)
+      page.sample(resolver.*figure, "resolver=\"" + escaped(resolver.resolver) + "\"");
+  };
+  each_resolver("lrn_cache_hits_total", "counter", "Numbers whose LRN was known.",
+                &LrnCounters::cache_hits);
+  each_resolver("lrn_coalesced_total", "counter", "Numbers that were being asked for already.",
+                &LrnCounters::coalesced);
+  each_resolver("lrn_questions_total", "counter", "Attempts to look a number up.",
+                &LrnCounters::questions);
+  each_resolver("lrn_answers_total", "counter", "Numbers that were looked up.",
+                &LrnCounters::answers);
+  each_resolver("lrn_timeouts_total", "counter", "Attempts without an answer in time.",
+                &LrnCounters::timeouts);
+  each_resolver("lrn_failures_total", "counter", "Numbers that could not be looked up.",
+                &LrnCounters::failures);
+  each_resolver("lrn_overflows_total", "counter", "Numbers beyond what may be asked for at once.",
+                &LrnCounters::overflows);
+  each_resolver("lrn_under_way", "gauge", "Numbers that are being looked up now.",
+                &LrnCounters::under_way);
+  each_resolver("lrn_cache_entries", "gauge", "Answers that are kept.",
+                &LrnCounters::cache_entries);
   page.single("events_dropped_total", "counter", "Events that the host was too slow for.",
               counters.events_dropped);
   page.single("event_feeds", "gauge", "Watchers of events.", counters.event_feeds);

@@ -27,7 +27,8 @@ struct PaymentBody {
 /// False: `complaint` says why.
 bool read_payment(std::string_view body, PaymentBody& payment, Complaint& complaint);
 
-/// Body of POST /api/v1/explain: from, caller, callee, and at or null.
+/// Body of POST /api/v1/explain: from, caller, callee; at, lrn, callee_region and caller_region or
+/// null.
 bool read_explain(std::string_view body, ExplainRequest& request, Complaint& complaint);
 
 /// {"id": ..., "amount": ..., "balance": ...} of a booked payment.

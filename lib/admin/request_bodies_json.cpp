@@ -85,14 +85,23 @@ bool read_payment(std::string_view body, PaymentBody& payment, Complaint& compla
 
 bool read_explain(std::string_view body, ExplainRequest& request, Complaint& complaint) {
   Json object;
-  std::string at;
-  if (!read_object(body, {"from", "caller", "callee", "at"}, object, complaint) ||
+  std::string at, caller_region;
+  LrnRecord lrn;
+  if (!read_object(body,
+                   {"from", "caller", "callee", "at", "lrn", "callee_region", "caller_region"},
+                   object, complaint) ||
       !read_text(object, "from", true, text_bytes_max, request.from, complaint) ||
       !read_text(object, "caller", true, text_bytes_max, request.caller, complaint) ||
       !read_text(object, "callee", true, text_bytes_max, request.callee, complaint) ||
-      !read_text(object, "at", false, text_bytes_max, at, complaint)) {
+      !read_text(object, "at", false, text_bytes_max, at, complaint) ||
+      !read_text(object, "lrn", false, text_bytes_max, lrn.lrn, complaint) ||
+      !read_text(object, "callee_region", false, text_bytes_max, lrn.region, complaint) ||
+      !read_text(object, "caller_region", false, text_bytes_max, caller_region, complaint)) {
     return false;
   }
+  const auto has = [&](const char* key) { return object.contains(key) && !object[key].is_null(); };
+  if (has("lrn") || has("callee_region")) request.lrn = std::move(lrn);
+  if (has("caller_region")) request.caller_region = std::move(caller_region);
   if (at.empty()) return true;
   auto parsed = parse_time_us(at);
   if (!parsed) return fail(complaint, parsed.error().message, "/at");

@@ -57,6 +57,7 @@ Call::~Call() = default;
 void Call::begin(const InboundCall& arrival) {
   context_.request_user = arrival.request_user;
   context_.from_user = arrival.from_user;
+  context_.portability_in = arrival.portability;
   if (const Reason why = admission(); why != Reason::none) {
     refuse(why, 503, refusal_retry_after_s);
     return;
@@ -83,6 +84,7 @@ Reason Call::admission() const {
 
 void Call::judge() {
   const StageAbilities abilities{.can_authenticate = true,
+                                 .can_look_up = true,
                                  .has_policy = worker_.commons().host.has_policy()};
   for (;;) {
     const Verdict verdict = run_stages(context_, abilities, next_stage_);
@@ -99,6 +101,10 @@ void Call::judge() {
                verdict.reason == Reason::RateLimited ? rate_retry_after_s : 0);
         return;
       }
+      case Verdict::Kind::look_up:
+        announce();
+        if (!look_up()) continue;
+        return;
       case Verdict::Kind::ask_policy:
         announce();
         ask_policy();
@@ -123,6 +129,36 @@ void Call::judge() {
       }
     }
   }
+}
+
+/// Asks for the numbers that nobody here knows. False: there is nothing to wait for. The look-ups
+/// have deadlines of their own.
+bool Call::look_up() {
+  CallLrn& lrn = context_.lrn;
+  const auto& resolver = context_.customer_entry()->lrn_resolver;
+  const auto ask = [&](NumberLookup& lookup, const Number& number, bool is_caller) {
+    if (lookup.state != NumberLookup::State::unknown) return false;
+    if (worker_.lookups().ask(resolver, number.view(), Worker::waiter_of(id_, is_caller)))
+      return true;
+    lookup.settle(std::nullopt);
+    return false;
+  };
+  awaits_callee_ = ask(lrn.callee, lrn_question(context_), false);
+  if (lrn.callee.state == NumberLookup::State::failed) return false;
+  awaits_caller_ = needs_caller_region(context_) && ask(lrn.caller, context_.caller, true);
+  return awaits_callee_ || awaits_caller_;
+}
+
+void Call::take_lookup(bool is_caller, const std::optional<LrnRecord>& record) {
+  bool& awaits = is_caller ? awaits_caller_ : awaits_callee_;
+  if (is_over_ || !std::exchange(awaits, false)) return;
+  (is_caller ? context_.lrn.caller : context_.lrn.callee).settle(record);
+  if (!is_caller) {
+    context_.lrn.source = record ? CallLrn::Source::resolver : CallLrn::Source::none;
+    // The caller's region would change nothing any more.
+    if (!record || !needs_caller_region(context_)) awaits_caller_ = false;
+  }
+  if (!awaits_callee_ && !awaits_caller_) judge();
 }
 
 void Call::ask_policy() {
@@ -208,6 +244,11 @@ void Call::try_vendor(const CandidatePlan& plan, VendorLease lease, std::string_
   out.transport = vendor.config.transport == SipTransport::tcp ? "tcp" : "udp";
   out.caller = plan.caller_out.empty() ? std::string_view("anonymous") : plan.caller_out.view();
   out.callee = plan.callee_out.view();
+  if (context_.is_dipped && vendor.config.send_npdi) {
+    out.portability.is_dipped = true;
+    if (!context_.callee_by_lrn.empty())
+      out.portability.routing_number = context_.lrn.callee.record.lrn;
+  }
   out.caller_display = caller_display_;
   if (vendor.config.auth) {
     out.auth_username = vendor.config.auth->username;

@@ -29,6 +29,8 @@ class Call final : public LegEvents {
   /// Judges the call and tries the first vendor. May end the call at once.
   void begin(const InboundCall& arrival);
   void answer_policy(const PolicyAnswer& answer);
+  /// What was asked for with waiter_of().
+  void take_lookup(bool is_caller, const std::optional<LrnRecord>& record);
   /// The answer record is on disk: the caller may be told.
   void on_durable();
   /// Ends the call from this side, whatever state it is in.
@@ -102,6 +104,7 @@ class Call final : public LegEvents {
   [[nodiscard]] Reason admission() const;
   void judge();
   void ask_policy();
+  [[nodiscard]] bool look_up();
   void try_next_vendor();
   void try_vendor(const CandidatePlan& plan, VendorLease lease, std::string_view offer);
   std::optional<Reason> prepare_media(const CandidatePlan& plan, std::string& offer);
@@ -138,6 +141,7 @@ class Call final : public LegEvents {
   bool is_over_ = false;
   CallContext context_;
   std::size_t next_stage_ = 0;
+  bool awaits_callee_ = false, awaits_caller_ = false;  // look-ups that are under way for us
 
   std::unique_ptr<Leg> inbound_;
   Trial trial_;

@@ -106,7 +106,7 @@ void VendorConditions::judge(std::uint32_t gateway, const RouteQuery& query,
 RouteQuery route_query(const CallContext& context, const VendorConditions& conditions) noexcept {
   const Customer& customer = *context.customer_entry();
   RouteQuery query;
-  query.called = context.callee.view();
+  query.called = context.routing_number().view();
   query.calling = context.caller.view();
   query.customer = customer.config.id;
   query.load = context.tables->vendor_lines.get();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "call/choice.hpp"
+#include "lrn/number.hpp"
 
 namespace tandem::call {
 
@@ -108,6 +109,86 @@ Verdict transform_numbers(CallContext& c, const StageAbilities&) {
   return Verdict::go_on();
 }
 
+/// What the request and the cache know already.
+void look_up_here(CallContext& c) {
+  const Customer& customer = *c.customer_entry();
+  lrn::ResolverState& resolver = *customer.lrn_resolver;
+  CallLrn& lrn = c.lrn;
+  const auto find = [&](NumberLookup& lookup, const Number& number) {
+    auto record = resolver.cache.find(number.view(), c.arrived_us);
+    if (!record) return;
+    lookup.settle(record);
+    if (!c.is_rehearsal) resolver.cache_hits.fetch_add(1, std::memory_order_relaxed);
+  };
+  if (lrn.callee.state == NumberLookup::State::unknown && customer.config.lrn->trusts_npdi &&
+      c.portability_in.is_dipped) {
+    if (const auto record = lrn::make_record(c.portability_in.routing_number, {})) {
+      lrn.callee.settle(record);
+      lrn.source = CallLrn::Source::request_uri;
+    }
+  }
+  if (lrn.callee.state == NumberLookup::State::unknown) {
+    const Number question = lrn_question(c);
+    if (question.empty()) {
+      lrn.callee.settle(std::nullopt);
+    } else {
+      find(lrn.callee, question);
+      if (lrn.callee.state == NumberLookup::State::found) lrn.source = CallLrn::Source::cache;
+    }
+  }
+  if (lrn.caller.state == NumberLookup::State::unknown && needs_caller_region(c))
+    find(lrn.caller, c.caller);
+}
+
+/// Billing by region. False: the number would be too long.
+bool price_by_region(CallContext& c) noexcept {
+  const LrnGatewayConfig& config = *c.customer_entry()->config.lrn;
+  const std::string& callee = c.lrn.callee.record.region;
+  const std::string& caller = c.lrn.caller.record.region;
+  std::string_view prefix;
+  if (callee.empty() || caller.empty()) {
+    prefix = config.undetermined_billing_prefix;
+  } else if (callee != caller) {
+    prefix = config.interstate_billing_prefix;
+  }
+  if (prefix.empty()) return true;
+  c.callee_priced = c.callee_billing;
+  return put_before(prefix, c.callee_priced);
+}
+
+/// The prefix that was not asked for goes in front of the LRN. False: the number would be too long.
+bool route_by_lrn(CallContext& c) noexcept {
+  const Number question = lrn_question(c);
+  std::string_view lrn = c.lrn.callee.record.lrn;
+  if (lrn.starts_with('+') && !question.view().starts_with('+')) lrn.remove_prefix(1);
+  c.is_dipped = true;
+  if (lrn.empty() || lrn == question.view()) return true;  // not ported
+  c.callee_by_lrn = Number(lrn);
+  return put_before(c.callee.view().substr(0, c.callee.view().size() - question.view().size()),
+                    c.callee_by_lrn);
+}
+
+/// where the callee was ported to, and whether the call stays in its region.
+Verdict look_up_numbers(CallContext& c, const StageAbilities& abilities) {
+  using State = NumberLookup::State;
+  const Customer& customer = *c.customer_entry();
+  if (customer.lrn_resolver == nullptr) return Verdict::go_on();
+  look_up_here(c);
+  const bool is_callee_known = c.lrn.callee.state != State::unknown;
+  const bool is_caller_known = c.lrn.callee.state == State::failed ||
+                               c.lrn.caller.state != State::unknown || !needs_caller_region(c);
+  if (!is_callee_known || !is_caller_known) {
+    if (abilities.can_look_up) return Verdict::wait(Verdict::Kind::look_up);
+    if (!is_callee_known) return Verdict::go_on();  // nobody is asked for a rehearsal
+  }
+  const LrnGatewayConfig& config = *customer.config.lrn;
+  const bool is_found = c.lrn.callee.state == State::found;
+  if (!is_found && config.failure_action == LrnFailureAction::reject)
+    return Verdict::reject(Reason::LrnFailed);
+  const bool fits = price_by_region(c) && (!is_found || !config.routes_by_lrn || route_by_lrn(c));
+  return fits ? Verdict::go_on() : Verdict::reject(Reason::NotFound);
+}
+
 Verdict ask_policy(CallContext& c, const StageAbilities& abilities) {
   if (!abilities.has_policy) return Verdict::go_on();
   if (!c.policy) return Verdict::wait(Verdict::Kind::ask_policy);
@@ -117,7 +198,11 @@ Verdict ask_policy(CallContext& c, const StageAbilities& abilities) {
     if (given->empty()) continue;
     if (!is_number(*given)) return Verdict::reject(Reason::InternalError);
     *number = Number(*given);
-    if (number == &c.callee) c.callee_billing = c.callee;
+    if (number == &c.callee) {  // what was known of another number says nothing of this one
+      c.callee_billing = c.callee;
+      c.callee_by_lrn = c.callee_priced = Number();
+      c.is_dipped = false;
+    }
   }
   return Verdict::go_on();
 }
@@ -131,7 +216,7 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
     return why == Reason::none ? Verdict::go_on() : Verdict::reject(why);
   }
   if (!payer.has_deck) return Verdict::reject(Reason::RateNotFound);
-  const RateMatch match = payer.deck.find(c.callee_billing.view(), c.wall_us, payer.call_level);
+  const RateMatch match = payer.deck.find(c.billing_number().view(), c.wall_us, payer.call_level);
   if (!match.ok()) return Verdict::reject(match.reason);
   c.rate = match.rate;
   const auto first = CallMeter::first_hold(*match.rate, c.tables->parameters.fees);
@@ -185,9 +270,9 @@ struct Stage {
   Verdict (*run)(CallContext&, const StageAbilities&);
 };
 
-// The order of A-02. Its stages 1 (datagram admission), 3 (geofence), 7 (blacklists), 11 (LRN) and
-// 13 (platform phones) have their place between these; 12 is the host's policy hook. Numbers are
-// read first, because customers that share an address are told apart by them (A-03 point 2).
+// The order of A-02. Its stages 1 (datagram admission), 3 (geofence), 7 (blacklists) and 13
+// (platform phones) have their place between these; 12 is the host's policy hook. Numbers are read
+// first, because customers that share an address are told apart by them (A-03 point 2).
 constexpr Stage stages[] = {
     {"numbers", extract_numbers},             // 5
     {"source", identify_source},              // 2
@@ -198,6 +283,7 @@ constexpr Stage stages[] = {
     {"rewrite", rewrite_numbers},             // 9
     {"split", split_calls},                   // 9
     {"number_transform", transform_numbers},  // 10
+    {"lrn", look_up_numbers},                 // 11
     {"policy_hook", ask_policy},              // 12
     {"billing", charge_source},               // 14
     {"routing", find_candidates},             // 15
@@ -222,16 +308,48 @@ Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::s
   for (; next_stage < std::size(stages); ++next_stage) {
     const Stage& stage = stages[next_stage];
     const Number caller = context.caller;
-    const Number callee = context.callee;
+    const Number callee = context.routing_number();
     const Verdict verdict = stage.run(context, abilities);
     if (context.recorder != nullptr) {
       context.recorder->push_back(
-          {stage.name, caller, callee, context.caller, context.callee,
+          {stage.name, caller, callee, context.caller, context.routing_number(),
            verdict.kind == Verdict::Kind::reject ? reason_facts(verdict.reason).name : "continue"});
     }
     if (verdict.kind != Verdict::Kind::go_on) return verdict;
   }
   return Verdict::go_on();
+}
+
+const char* lrn_source_name(CallLrn::Source source) noexcept {
+  switch (source) {
+    case CallLrn::Source::none:
+      return "none";
+    case CallLrn::Source::request_uri:
+      return "request_uri";
+    case CallLrn::Source::cache:
+      return "cache";
+    case CallLrn::Source::resolver:
+      return "resolver";
+    case CallLrn::Source::given:
+      return "given";
+  }
+  return "";
+}
+
+Number lrn_question(const CallContext& context) noexcept {
+  const std::string_view dialled = context.callee_billing.view();
+  const auto eaten =
+      static_cast<std::size_t>(context.customer_entry()->config.lrn->eat_prefix_length);
+  return Number(dialled.substr(std::min(eaten, dialled.size())));
+}
+
+bool needs_caller_region(const CallContext& context) noexcept {
+  const LrnGatewayConfig& config = *context.customer_entry()->config.lrn;
+  const NumberLookup& callee = context.lrn.callee;
+  const bool is_of_no_use =
+      callee.state == NumberLookup::State::found && callee.record.region.empty();
+  return !context.caller.empty() && !is_of_no_use &&
+         !(config.interstate_billing_prefix.empty() && config.undetermined_billing_prefix.empty());
 }
 
 bool complete_area(const MobileAreas& areas, const std::vector<bool>& chosen, Number& number) {

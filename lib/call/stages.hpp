@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/leg.hpp"
 #include "call/tables.hpp"
 #include "tandem/call.hpp"
 #include "tandem/clock.hpp"
@@ -40,6 +41,26 @@ struct StageRecord {
   std::string verdict;  ///< "continue" or a reason name.
 };
 
+/// What became of the look-up of one number.
+struct NumberLookup {
+  enum class State : std::uint8_t { unknown, found, failed };
+  State state = State::unknown;
+  LrnRecord record;
+
+  void settle(const std::optional<LrnRecord>& answer) {
+    state = answer ? State::found : State::failed;
+    if (answer) record = *answer;
+  }
+};
+
+/// Where a call's callee is, and who says so.
+struct CallLrn {
+  enum class Source : std::uint8_t { none, request_uri, cache, resolver, given };
+  NumberLookup callee, caller;
+  Source source = Source::none;  ///< Of what is known of the callee.
+};
+const char* lrn_source_name(CallLrn::Source source) noexcept;
+
 /// Everything that is known of a call while the stages judge it. For `explain` the same object
 /// without a leg.
 struct CallContext {
@@ -56,11 +77,16 @@ struct CallContext {
   std::optional<std::uint32_t>
       asserted_customer;  ///< explain --from ID: identification is taken as done.
   std::string_view request_user, from_user;  ///< Valid while the first stages run.
+  Portability portability_in;                ///< Of the Request-URI; the same.
 
   // What the stages found.
-  Number caller_in, callee_in;            ///< As they came, cut to what is a number.
-  Number caller, callee;                  ///< For routing.
-  Number callee_billing;                  ///< The callee without what only steers routing (R-19).
+  Number caller_in, callee_in;  ///< As they came, cut to what is a number.
+  Number caller, callee;        ///< For routing.
+  Number callee_billing;        ///< The callee without what only steers routing (R-19).
+  CallLrn lrn;
+  Number callee_by_lrn;    ///< Where the callee was ported to; empty: routed as it is.
+  Number callee_priced;    ///< With a billing prefix of R-20; empty: without.
+  bool is_dipped = false;  ///< Routed by what a look-up said: vendors may know.
   std::optional<std::uint32_t> customer;  ///< Index in Tables::customers.
   SourceMatch source_match;
   const Rate* rate = nullptr;  ///< Lives as long as `tables`.
@@ -73,6 +99,14 @@ struct CallContext {
   route::LineLease customer_line;
   MoneyHold money;
 
+  /// What vendors are chosen by.
+  [[nodiscard]] const Number& routing_number() const noexcept {
+    return callee_by_lrn.empty() ? callee : callee_by_lrn;
+  }
+  /// What the customer pays for. Vendors are owed for `callee_billing`.
+  [[nodiscard]] const Number& billing_number() const noexcept {
+    return callee_priced.empty() ? callee_billing : callee_priced;
+  }
   [[nodiscard]] const Customer* customer_entry() const noexcept {
     return customer ? &tables->customers[*customer] : nullptr;
   }
@@ -84,6 +118,7 @@ struct Verdict {
     go_on,
     reject,        ///< With `reason`.
     authenticate,  ///< Wait for credentials, then go on with the same stage.
+    look_up,       ///< Wait until the unknown numbers of `lrn` are known, then the same.
     ask_policy,    ///< Wait for the host's policy hook, then go on with the same stage.
   };
   Kind kind = Kind::go_on;
@@ -97,12 +132,19 @@ struct Verdict {
 /// Which questions the call layer can put; without them the stages do not wait.
 struct StageAbilities {
   bool can_authenticate = true;
+  bool can_look_up = true;
   bool has_policy = false;
 };
 
 /// Runs the stages from `next_stage` on until one does not go on; `next_stage` is then that stage,
 /// or past the end.
 Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::size_t& next_stage);
+
+/// What a resolver is asked for: the callee without what only steers routing and without the
+/// characters that are eaten. May be empty.
+Number lrn_question(const CallContext& context) noexcept;
+/// Whether the region of the caller is of any use to this call.
+bool needs_caller_region(const CallContext& context) noexcept;
 
 /// Applies rules to a number. False: the result is too long, and the number is as it was.
 bool rewrite(const RewriteRules& rules, Number& number, Random& random);

@@ -36,6 +36,7 @@ class TablesBuilder {
     if (auto done = accounts(); !done) return done.error();
     if (auto done = calendars(); !done) return done.error();
     if (auto done = gateway_groups(); !done) return done.error();
+    lrn_resolvers();
     if (auto done = customers(); !done) return done.error();
     if (auto done = vendors(); !done) return done.error();
     tables_->vendor_lines = std::make_unique<route::VendorLines>(
@@ -108,6 +109,21 @@ class TablesBuilder {
           periods->empty() ? nullptr : std::make_shared<const route::Periods>(std::move(*periods));
     }
     return {};
+  }
+
+  void lrn_resolvers() {
+    for (const LrnResolverConfig& resolver : config_.provision.lrn_resolvers)
+      tables_->lrn_resolvers.push_back(state_.lrn_resolvers.of(lrn::state_id(resolver), resolver));
+  }
+
+  /// Null: the customer's numbers are not looked up.
+  Result<std::shared_ptr<lrn::ResolverState>> lrn_resolver_of(const CustomerGateway& customer) {
+    if (!customer.lrn || !customer.lrn->enable) return std::shared_ptr<lrn::ResolverState>();
+    for (const auto& resolver : tables_->lrn_resolvers) {
+      if (resolver->config.id == customer.lrn->resolver) return resolver;
+    }
+    return in("customer gateway", customer.id,
+              {ErrorCode::invalid_argument, "no LRN resolver \"" + customer.lrn->resolver + "\""});
   }
 
   std::vector<route::GroupShare> groups_of(std::string_view gateway) const {
@@ -287,6 +303,9 @@ class TablesBuilder {
       }
       customer.sort = sort_of(gateway);
       customer.denied_vendors = denied_vendors(gateway);
+      auto resolver = lrn_resolver_of(gateway);
+      if (!resolver) return resolver.error();
+      customer.lrn_resolver = std::move(*resolver);
       tables_->customers.push_back(std::move(customer));
     }
     tables_->sources = sources.build();
@@ -365,6 +384,7 @@ void SharedState::forget_unused() {
   qualities.forget_unused();
   split_turns.forget_unused();
   pool_turns.forget_unused();
+  lrn_resolvers.forget_unused();
 }
 
 std::optional<std::uint32_t> Tables::find_customer(std::string_view id) const noexcept {

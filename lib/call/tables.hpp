@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lrn/resolver_state.hpp"
 #include "route/by_id.hpp"
 #include "route/calendar.hpp"
 #include "route/call_rate.hpp"
@@ -36,6 +37,7 @@ struct SharedState {
   route::ById<route::QualityMeter> qualities;          ///< By vendor and shape of the window.
   route::ById<route::SplitTurn> split_turns;
   route::ById<route::PoolTurn> pool_turns;
+  route::ById<lrn::ResolverState> lrn_resolvers;  ///< By lrn::state_id().
 
   /// Forgets what no snapshot and no call holds any more; after a new one is published.
   void forget_unused();
@@ -63,6 +65,7 @@ struct Customer {
   RouteSort sort;                    ///< Its own policies, or what the parameters say.
   std::vector<bool> denied_vendors;  ///< By vendor; empty: it may use all (R-09).
   std::vector<bool> mobile_areas;    ///< Chosen for the area code (N-04).
+  std::shared_ptr<lrn::ResolverState> lrn_resolver;  ///< Null: no look-ups (R-20).
 };
 
 struct Vendor {
@@ -91,6 +94,7 @@ struct Tables {
   std::vector<Vendor> vendors;  ///< By the index of `routes`.
   std::unique_ptr<route::VendorLines> vendor_lines;
   std::unique_ptr<RouteRotation> rotation;
+  std::vector<std::shared_ptr<lrn::ResolverState>> lrn_resolvers;  ///< As configured.
   bool has_periods = false;  ///< Some vendor's settings depend on the time.
 
   /// Index of a customer gateway by id; nothing when there is none.

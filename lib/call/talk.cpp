@@ -378,10 +378,11 @@ bool Call::is_recorded(const Ending& ending) const noexcept {
   return p.record_unanswered;
 }
 
-/// As records show it: without what only steers routing; of a call that was refused before the
-/// rewriting, the callee as it came.
+/// As records show it: without what only steers routing, with a billing prefix; of a call that was
+/// refused before the rewriting, the callee as it came.
 std::string_view Call::billed_callee() const noexcept {
-  return context_.callee_billing.empty() ? context_.callee.view() : context_.callee_billing.view();
+  const Number& billed = context_.billing_number();
+  return billed.empty() ? context_.callee.view() : billed.view();
 }
 
 Cdr Call::make_cdr() const {
@@ -400,6 +401,9 @@ Cdr Call::make_cdr() const {
   cdr.ended_at_us = ended_wall_us_;
   cdr.pdd_ms = pdd_ms_;
   cdr.attempts = attempts_;
+  cdr.lrn = context_.lrn.callee.record.lrn;
+  cdr.callee_region = context_.lrn.callee.record.region;
+  cdr.caller_region = context_.lrn.caller.record.region;
   if (const Customer* customer = context_.customer_entry()) {
     cdr.customer_gateway = customer->config.id;
     cdr.customer.account = customer->payer.account_id;

@@ -15,6 +15,12 @@ Worker::Worker(unsigned index, io::Loop& loop, Random& random, Commons& commons,
       random_(random),
       commons_(commons),
       tables_(std::move(tables)),
+      lookups_(
+          loop, commons.log, std::uint64_t{index} << call_id_worker_shift | 1U,
+          [&host = commons.host](LrnQuestion question) {
+            return host.ask_lrn(std::move(question));
+          },
+          *this),
       second_(Timer::member<&Worker::on_second, Worker>(), this) {
   loop_.timers().start(second_, second_us);
 }
@@ -23,6 +29,7 @@ Worker::~Worker() = default;
 
 void Worker::set_legs(LegFactory& legs) {
   legs_ = &legs;
+  lookups_.set_legs(legs);
   if (index_ != 0) return;
   vendor_check_ = std::make_unique<HealthCheck>(
       loop_, legs, [this](const CheckedAddress& address) { tell_vendor_change(address); });
@@ -31,6 +38,7 @@ void Worker::set_legs(LegFactory& legs) {
 
 void Worker::set_tables(std::shared_ptr<const Tables> tables) {
   tables_ = std::move(tables);
+  lookups_.keep_only(tables_->lrn_resolvers);
   check_vendors();
 }
 
@@ -74,6 +82,11 @@ void Worker::on_call(std::unique_ptr<Leg> leg, const InboundCall& arrival) {
 void Worker::answer_policy(std::uint64_t token, const PolicyAnswer& answer) {
   if (const auto found = calls_.find(token); found != calls_.end())
     found->second->answer_policy(answer);
+}
+
+void Worker::on_lookup(lrn::Waiter waiter, const std::optional<LrnRecord>& record) {
+  if (const auto found = calls_.find(waiter >> 1U); found != calls_.end())
+    found->second->take_lookup((waiter & 1U) != 0, record);
 }
 
 bool Worker::disconnect(std::uint64_t id) {

@@ -16,6 +16,7 @@
 #include "call/tables.hpp"
 #include "cdr/journal.hpp"
 #include "io/loop.hpp"
+#include "lrn/lookups.hpp"
 #include "tandem/call.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/log.hpp"
@@ -41,6 +42,9 @@ class Host {
   virtual void ask_policy(PolicyQuestion question) noexcept = 0;
   [[nodiscard]] virtual std::int64_t policy_deadline_us() const noexcept = 0;
   [[nodiscard]] virtual const PolicyAnswer& policy_default() const noexcept = 0;
+  /// A resolver of kind `host` asks. False: there is no hook, or it is too slow. The answer comes
+  /// back through Worker::answer_lrn() on the worker of the token.
+  [[nodiscard]] virtual bool ask_lrn(LrnQuestion question) noexcept = 0;
   /// A call waits for the journal. With a writer thread there is nothing to do; a simulation
   /// commits at the end of the turn.
   virtual void hasten_commit() noexcept = 0;
@@ -65,7 +69,7 @@ struct WorkerCounters {
 };
 
 /// Threading: loop-bound, but for counters().
-class Worker final : public InboundCalls {
+class Worker final : public InboundCalls, private lrn::LookupEvents {
  public:
   /// `index`: 0..63, the top bits of the ids of its calls. All references outlive the worker.
   Worker(unsigned index, io::Loop& loop, Random& random, Commons& commons,
@@ -78,6 +82,7 @@ class Worker final : public InboundCalls {
 
   void on_call(std::unique_ptr<Leg> leg, const InboundCall& call) override;
   void answer_policy(std::uint64_t token, const PolicyAnswer& answer);
+  void answer_lrn(std::uint64_t token, const LrnAnswer& answer) { lookups_.answer(token, answer); }
   /// False when there is no such call.
   bool disconnect(std::uint64_t id);
   void end_all(Reason reason);
@@ -89,6 +94,11 @@ class Worker final : public InboundCalls {
   [[nodiscard]] Random& random() noexcept { return random_; }
   [[nodiscard]] Commons& commons() noexcept { return commons_; }
   [[nodiscard]] LegFactory& legs() noexcept { return *legs_; }
+  [[nodiscard]] lrn::Lookups& lookups() noexcept { return lookups_; }
+  /// Stands for one number of a call.
+  [[nodiscard]] static lrn::Waiter waiter_of(std::uint64_t call_id, bool is_caller) noexcept {
+    return call_id << 1U | (is_caller ? 1U : 0U);
+  }
   [[nodiscard]] WorkerCounters& tally() noexcept { return counters_; }
   /// Destroys a leg once its handler has returned.
   void retire(std::unique_ptr<Leg> leg);
@@ -108,6 +118,7 @@ class Worker final : public InboundCalls {
   [[nodiscard]] bool is_awaiting() const noexcept { return awaiting_.load(); }
 
  private:
+  void on_lookup(lrn::Waiter waiter, const std::optional<LrnRecord>& record) override;
   void on_second();
   void check_vendors();
   void tell_vendor_change(const CheckedAddress& address);
@@ -120,6 +131,7 @@ class Worker final : public InboundCalls {
   std::unique_ptr<HealthCheck> vendor_check_;  // of the first worker
   std::shared_ptr<const Tables> tables_;
   std::uint64_t next_id_ = 1;
+  lrn::Lookups lookups_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Call>> calls_;
   struct Awaited {
     std::uint64_t sequence;

@@ -7,6 +7,10 @@
 using namespace tandem;
 using namespace tandem::capi;
 
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_cdr> = offsetof(tandem_cdr,
+                                                                                     lrn);
+
 struct tandem_cdr_journal {
   SystemClock clock;
   std::unique_ptr<Log> log;
@@ -172,6 +176,9 @@ Result<Cdr> read_cdr(const tandem_cdr* given) {
   auto media_callee = read_media(read->media_callee);
   if (!media_callee) return media_callee.error();
   cdr.media_callee = std::move(*media_callee);
+  cdr.lrn = copy(read->lrn);
+  cdr.callee_region = copy(read->callee_region);
+  cdr.caller_region = copy(read->caller_region);
   return cdr;
 }
 
@@ -264,6 +271,9 @@ CdrView::CdrView(const Cdr& cdr) {
   media_[1] = to_c(cdr.media_callee);
   record_.media_caller = &media_[0];
   record_.media_callee = &media_[1];
+  record_.lrn = cdr.lrn.c_str();
+  record_.callee_region = cdr.callee_region.c_str();
+  record_.caller_region = cdr.caller_region.c_str();
 }
 
 std::shared_ptr<void> own_user(void* user, void (*user_free)(void*)) {

@@ -6,6 +6,10 @@
 using namespace tandem;
 using namespace tandem::capi;
 
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_explain_request> =
+    offsetof(tandem_explain_request, lrn);
+
 namespace tandem::capi {
 
 Result<const SwitchConfig*> usable_config(const tandem_config* config) {
@@ -25,6 +29,8 @@ Result<ExplainRequest> read_explain_request(const tandem_explain_request* given)
   request.caller = copy(read->caller);
   request.callee = copy(read->callee);
   if (read->at_us != 0) request.at_us = read->at_us;
+  if (read->lrn != nullptr) request.lrn = LrnRecord{read->lrn, copy(read->callee_region)};
+  if (read->caller_region != nullptr) request.caller_region = read->caller_region;
   return request;
 }
 

@@ -11,6 +11,9 @@ using namespace tandem::capi;
 template <>
 inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_switch_counters> =
     offsetof(tandem_switch_counters, dialogs_live);
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_switch_hooks> =
+    offsetof(tandem_switch_hooks, on_lrn);
 
 struct tandem_event_feed {
   EventFeed body;
@@ -60,6 +63,30 @@ void deliver(const PolicyQuestion& question, tandem_policy_fn function, void* us
   function(&out, user);
 }
 
+void deliver(const LrnQuestion& question, tandem_lrn_fn function, void* user) {
+  const tandem_lrn_question out{sizeof(tandem_lrn_question), question.token,
+                                question.resolver.c_str(), question.number.c_str()};
+  function(&out, user);
+}
+
+/// NULL: the number could not be looked up.
+Result<LrnAnswer> read_lrn_answer(const tandem_lrn_answer* given) {
+  LrnAnswer answer;
+  answer.failed = given == nullptr;
+  if (given == nullptr) return answer;
+  const auto read = read_struct(given, "tandem_lrn_answer");
+  if (!read) return read.error();
+  answer.failed = read->failed != 0;
+  answer.record = {copy(read->lrn), copy(read->region)};
+  if (!answer.record.lrn.empty() && !is_lrn(answer.record.lrn))
+    return Error{ErrorCode::invalid_argument, "lrn \"" + answer.record.lrn + "\" is none"};
+  if (answer.record.region.size() > lrn_region_bytes_max)
+    return Error{ErrorCode::invalid_argument,
+                 "region of " + std::to_string(answer.record.region.size()) +
+                     " bytes is longer than " + std::to_string(lrn_region_bytes_max)};
+  return answer;
+}
+
 /// Takes `user` and the sinks, also when it fails. The hooks own `user`: it is freed with the last
 /// of them. `mark` tells the callbacks of this switch from those of others.
 Result<SwitchHooks> read_hooks(const tandem_switch_hooks* given,
@@ -92,6 +119,11 @@ Result<SwitchHooks> read_hooks(const tandem_switch_hooks* given,
   if (read->event_queue_max != 0) hooks.event_queue_max = read->event_queue_max;
   if (read->on_policy != nullptr)
     hooks.on_policy = [function = read->on_policy, user, mark](const PolicyQuestion& question) {
+      const CallbackScope scope(mark.get());
+      deliver(question, function, user.get());
+    };
+  if (read->on_lrn != nullptr)
+    hooks.on_lrn = [function = read->on_lrn, user, mark](const LrnQuestion& question) {
       const CallbackScope scope(mark.get());
       deliver(question, function, user.get());
     };
@@ -287,6 +319,17 @@ int tandem_switch_answer(tandem_switch* object, uint64_t token,
   });
 }
 
+int tandem_switch_answer_lrn(tandem_switch* object, uint64_t token,
+                             const tandem_lrn_answer* answer) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    const auto read = read_lrn_answer(answer);
+    TANDEM_CAPI_TRY(read);
+    object->body->answer_lrn(token, *read);
+    return TANDEM_OK;
+  });
+}
+
 int tandem_switch_accounts(const tandem_switch* object, tandem_text** json) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(object);
@@ -329,13 +372,46 @@ int tandem_switch_read_counters(const tandem_switch* object, tandem_switch_count
     TANDEM_CAPI_NOT_NULL(object);
     TANDEM_CAPI_TRY(check_result_struct(out, "tandem_switch_counters"));
     const SwitchCounters c = object->body->counters();
-    write_struct(
-        out, tandem_switch_counters{0, c.calls_started, c.calls_answered, c.calls_ended,
-                                    c.calls_refused, c.calls_live, c.events_dropped,
-                                    c.datagrams_received, c.malformed, c.retransmissions,
-                                    c.journal_records, c.journal_lag, c.journal_writable ? 1 : 0,
-                                    c.is_draining ? 1 : 0, c.dialogs_live, c.transactions_live,
-                                    c.media_sessions_live, c.event_feeds, c.feed_events_lost});
+    LrnCounters lrn;
+    for (const LrnCounters& resolver : c.lrn) {
+      lrn.cache_hits += resolver.cache_hits;
+      lrn.coalesced += resolver.coalesced;
+      lrn.questions += resolver.questions;
+      lrn.answers += resolver.answers;
+      lrn.timeouts += resolver.timeouts;
+      lrn.failures += resolver.failures;
+      lrn.overflows += resolver.overflows;
+      lrn.under_way += resolver.under_way;
+      lrn.cache_entries += resolver.cache_entries;
+    }
+    write_struct(out, tandem_switch_counters{0,
+                                             c.calls_started,
+                                             c.calls_answered,
+                                             c.calls_ended,
+                                             c.calls_refused,
+                                             c.calls_live,
+                                             c.events_dropped,
+                                             c.datagrams_received,
+                                             c.malformed,
+                                             c.retransmissions,
+                                             c.journal_records,
+                                             c.journal_lag,
+                                             c.journal_writable ? 1 : 0,
+                                             c.is_draining ? 1 : 0,
+                                             c.dialogs_live,
+                                             c.transactions_live,
+                                             c.media_sessions_live,
+                                             c.event_feeds,
+                                             c.feed_events_lost,
+                                             lrn.cache_hits,
+                                             lrn.coalesced,
+                                             lrn.questions,
+                                             lrn.answers,
+                                             lrn.timeouts,
+                                             lrn.failures,
+                                             lrn.overflows,
+                                             lrn.under_way,
+                                             lrn.cache_entries});
     return TANDEM_OK;
   });
 }

@@ -147,6 +147,8 @@ void encode_cdr(const Cdr& cdr, std::string& out) {
   writer.number(cdr.media_relayed ? 1 : 0);
   put_media(writer, cdr.media_caller, scratch);
   put_media(writer, cdr.media_callee, scratch);
+  for (const std::string* text : {&cdr.lrn, &cdr.callee_region, &cdr.caller_region})
+    writer.text(*text);
 }
 
 Result<Cdr> decode_cdr(std::string_view bytes) {
@@ -189,6 +191,8 @@ Result<Cdr> decode_cdr(std::string_view bytes) {
   cdr.media_relayed = reader.number() != 0;
   cdr.media_caller = take_media(reader, is_bad);
   cdr.media_callee = take_media(reader, is_bad);
+  for (std::string* text : {&cdr.lrn, &cdr.callee_region, &cdr.caller_region})
+    *text = reader.text();
   if (is_bad || reader.is_bad()) return Error{ErrorCode::corrupt, "a CDR was malformed"};
   return cdr;
 }

@@ -249,6 +249,9 @@ std::string to_json(const Cdr& cdr) {
   object.text("callee_ip", cdr.callee_ip);
   object.text("caller_product", cdr.caller_product);
   object.text("callee_product", cdr.callee_product);
+  object.text("lrn", cdr.lrn);
+  object.text("callee_region", cdr.callee_region);
+  object.text("caller_region", cdr.caller_region);
   object.end();
   return out;
 }

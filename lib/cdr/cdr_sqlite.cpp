@@ -24,6 +24,15 @@ constexpr const char* columns =
     "caller_ip, callee_ip, caller_product, callee_product";
 constexpr int column_count = 38;
 
+/// Columns that came after the first ones, and what is read of a file that does not have them: one
+/// that no sink has opened since. They follow `columns`, in this order.
+struct NewerColumn {
+  const char* name;
+  const char* otherwise;
+};
+constexpr NewerColumn newer_columns[] = {
+    {"lrn", "''"}, {"callee_region", "''"}, {"caller_region", "''"}};
+
 // A view that equals the billing view is found by it, so its index holds only the rows where it
 // differs: most numbers are not rewritten, and an index less is a third of a row's cost less.
 constexpr store::Migration day_steps[] = {
@@ -75,6 +84,11 @@ constexpr store::Migration day_steps[] = {
       CREATE INDEX cdr_by_callee ON cdr(callee, ended_at_us);
       CREATE INDEX cdr_by_callee_in ON cdr(callee_in, ended_at_us) WHERE callee_in <> callee;
       CREATE INDEX cdr_by_callee_out ON cdr(callee_out, ended_at_us) WHERE callee_out <> callee;
+    )sql"},
+    {2, R"sql(
+      ALTER TABLE cdr ADD COLUMN lrn TEXT NOT NULL DEFAULT '';
+      ALTER TABLE cdr ADD COLUMN callee_region TEXT NOT NULL DEFAULT '';
+      ALTER TABLE cdr ADD COLUMN caller_region TEXT NOT NULL DEFAULT '';
     )sql"},
 };
 
@@ -163,7 +177,8 @@ Result<void> insert_record(store::Statement& insert, const Cdr& cdr, std::string
   insert.bind_borrowed(n++, std::string_view(scratch).substr(0, attempts_bytes));
   insert.bind_borrowed(n++, std::string_view(scratch).substr(attempts_bytes));
   for (const std::string* text :
-       {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product, &cdr.callee_product}) {
+       {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product, &cdr.callee_product, &cdr.lrn,
+        &cdr.callee_region, &cdr.caller_region}) {
     insert.bind_borrowed(n++, *text);
   }
   return insert.run();
@@ -216,7 +231,8 @@ Result<Cdr> read_record(const store::Statement& row) {
   cdr.attempts = std::move(*attempts);
   if (auto done = media_from_json(row.text(n++), cdr); !done) return std::move(done).error();
   for (std::string* text :
-       {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product, &cdr.callee_product}) {
+       {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product, &cdr.callee_product, &cdr.lrn,
+        &cdr.callee_region, &cdr.caller_region}) {
     *text = row.text(n++);
   }
   return cdr;
@@ -278,9 +294,15 @@ Result<SqliteSink::DayFile*> SqliteSink::day_file(std::int64_t day) {
     if (auto done = store::migrate(*connection, "cdr", day_steps); !done)
       return std::move(done).error();
     auto opened = std::make_unique<DayFile>(std::move(*connection));
-    std::string sql = "INSERT INTO cdr(" + std::string(columns) + ") VALUES(?";
+    std::string sql = "INSERT INTO cdr(" + std::string(columns);
+    std::string places = "?";
     for (int i = 1; i < column_count; ++i)
-      sql += ",?";
+      places += ",?";
+    for (const NewerColumn& column : newer_columns) {
+      sql += std::string(", ") + column.name;
+      places += ",?";
+    }
+    sql += ") VALUES(" + places;
     auto insert = opened->connection.prepare(sql + ") ON CONFLICT DO NOTHING");
     if (!insert) return std::move(insert).error();
     opened->insert = std::move(*insert);
@@ -375,6 +397,12 @@ void add_any_view(Search& search, const std::string& billing_view, const std::st
   search.where += ")";
 }
 
+/// A day file that is read, and what its columns are called in a query.
+struct OpenDay {
+  store::Connection connection;
+  std::string selected;
+};
+
 class DaySearch {
  public:
   DaySearch(const CdrQuery& query, std::optional<std::int64_t> before_ended_at_us) : query_(query) {
@@ -420,13 +448,13 @@ class DaySearch {
   }
 
   /// Appends what one file holds, newest first, up to the limit.
-  Result<void> run(store::Connection& connection, std::vector<Cdr>& found) const {
+  Result<void> run(OpenDay& day, std::vector<Cdr>& found) const {
     const std::size_t start = found.size();
     std::unordered_set<std::uint64_t> seen;  // two rewritten views of a record may match alike
     for (const Search& search : searches_) {
       auto select =
-          connection.prepare("SELECT " + std::string(columns) + " FROM cdr WHERE " + search.where +
-                             " ORDER BY ended_at_us DESC, record_id DESC LIMIT ?");
+          day.connection.prepare("SELECT " + day.selected + " FROM cdr WHERE " + search.where +
+                                 " ORDER BY ended_at_us DESC, record_id DESC LIMIT ?");
       if (!select) return std::move(select).error();
       int n = 1;
       bind(*select, search, n);
@@ -464,20 +492,28 @@ class DaySearch {
 };
 
 /// A day file, or nothing when it was archived or is being made just now.
-Result<std::optional<store::Connection>> open_day(const std::string& path) {
+Result<std::optional<OpenDay>> open_day(const std::string& path) {
   auto connection = store::Connection::open(path, store::OpenMode::read_only);
   if (!connection && connection.error().code == ErrorCode::not_found)
-    return std::optional<store::Connection>();
+    return std::optional<OpenDay>();
   if (!connection) return std::move(connection).error();
+  std::string selected = columns;
   {
-    auto table =
-        connection->prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'cdr'");
+    auto table = connection->prepare("SELECT name FROM pragma_table_info('cdr')");
     if (!table) return std::move(table).error();
-    auto row = table->step();
-    if (!row) return std::move(row).error();
-    if (!*row) return std::optional<store::Connection>();
+    std::unordered_set<std::string> there;
+    for (;;) {
+      auto row = table->step();
+      if (!row) return std::move(row).error();
+      if (!*row) break;
+      there.emplace(table->text(0));
+    }
+    if (there.empty()) return std::optional<OpenDay>();
+    for (const NewerColumn& column : newer_columns)
+      selected +=
+          std::string(", ") + (there.contains(column.name) ? column.name : column.otherwise);
   }
-  return std::optional<store::Connection>(std::move(*connection));
+  return std::optional<OpenDay>(OpenDay{std::move(*connection), std::move(selected)});
 }
 
 }  // namespace
@@ -518,7 +554,7 @@ Result<std::vector<Cdr>> CdrStore::query(const CdrQuery& query) const {
       auto file = cdr::open_day(folder_ + "/" + cdr::day_name(day));
       if (!file) return std::move(file).error();
       if (!*file) continue;
-      auto select = (*file)->prepare("SELECT ended_at_us FROM cdr WHERE record_id = ?");
+      auto select = (*file)->connection.prepare("SELECT ended_at_us FROM cdr WHERE record_id = ?");
       if (!select) return std::move(select).error();
       auto row = select->bind(1, static_cast<std::int64_t>(*query.before_record_id)).step();
       if (!row) return std::move(row).error();

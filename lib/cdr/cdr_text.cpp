@@ -10,19 +10,43 @@
 namespace tandem {
 namespace {
 
-constexpr std::array<std::string_view, 34> csv_columns = {
-    "record_id",      "call_id",        "customer_gateway",
-    "vendor_gateway", "account",        "caller_in",
-    "caller",         "caller_out",     "callee_in",
-    "callee",         "callee_out",     "started_at_us",
-    "answered_at_us", "ended_at_us",    "pdd_ms",
-    "talk_time_ms",   "billed_time_s",  "charge",
-    "rate_prefix",    "vendor_account", "vendor_billed_time_s",
-    "vendor_charge",  "currency",       "end_reason",
-    "end_code",       "sip_status",     "q850_cause",
-    "release_side",   "attempts",       "media",
-    "caller_ip",      "callee_ip",      "caller_product",
-    "callee_product"};
+constexpr std::array<std::string_view, 37> csv_columns = {"record_id",
+                                                          "call_id",
+                                                          "customer_gateway",
+                                                          "vendor_gateway",
+                                                          "account",
+                                                          "caller_in",
+                                                          "caller",
+                                                          "caller_out",
+                                                          "callee_in",
+                                                          "callee",
+                                                          "callee_out",
+                                                          "started_at_us",
+                                                          "answered_at_us",
+                                                          "ended_at_us",
+                                                          "pdd_ms",
+                                                          "talk_time_ms",
+                                                          "billed_time_s",
+                                                          "charge",
+                                                          "rate_prefix",
+                                                          "vendor_account",
+                                                          "vendor_billed_time_s",
+                                                          "vendor_charge",
+                                                          "currency",
+                                                          "end_reason",
+                                                          "end_code",
+                                                          "sip_status",
+                                                          "q850_cause",
+                                                          "release_side",
+                                                          "attempts",
+                                                          "media",
+                                                          "caller_ip",
+                                                          "callee_ip",
+                                                          "caller_product",
+                                                          "callee_product",
+                                                          "lrn",
+                                                          "callee_region",
+                                                          "caller_region"};
 
 /// Adds the fields of one line (RFC 4180 section 2).
 class CsvLine {
@@ -118,7 +142,8 @@ std::string to_csv_row(const Cdr& cdr) {
   cdr::append_media_json(json, cdr);
   line.text(json);
   for (const std::string* text :
-       {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product, &cdr.callee_product}) {
+       {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product, &cdr.callee_product, &cdr.lrn,
+        &cdr.callee_region, &cdr.caller_region}) {
     line.text(*text);
   }
   return line.take();

@@ -324,6 +324,8 @@ int EndpointCall::retry_after_s() const { return body_->retry_after_s; }
 const std::string& EndpointCall::call_id() const { return body_->call_id; }
 const std::string& EndpointCall::caller() const { return body_->caller; }
 const std::string& EndpointCall::callee() const { return body_->callee; }
+bool EndpointCall::npdi() const { return body_->npdi; }
+const std::string& EndpointCall::rn() const { return body_->rn; }
 const std::string& EndpointCall::product() const { return body_->product; }
 const std::vector<std::pair<std::string, std::string>>& EndpointCall::headers() const {
   return body_->headers;
@@ -470,6 +472,8 @@ void Endpoint::Body::on_call(std::unique_ptr<Leg> leg, const InboundCall& arriva
   body.call_id = arrival.call_id;
   body.caller = arrival.from_user;
   body.callee = arrival.request_user;
+  body.npdi = arrival.portability.is_dipped;
+  body.rn = arrival.portability.routing_number;
   body.product = arrival.user_agent;
   for (const PassedHeader& header : arrival.headers)
     body.headers.emplace_back(header.name, header.value);
@@ -505,6 +509,7 @@ std::shared_ptr<EndpointCall> Endpoint::Body::dial(const std::string& callee,
   out.destination = destination;
   out.transport = plan.transport == SipTransport::tcp ? "tcp" : "udp";
   out.callee = callee;
+  out.portability = {plan.npdi, plan.rn};
   out.caller = caller;
   out.caller_display = plan.display;
   out.auth_username = plan.username;

@@ -69,6 +69,8 @@ struct EndpointCall::Body final : public LegEvents, private io::DatagramHandler 
   EndpointCallState state = EndpointCallState::begun;
   bool was_answered = false;
   int status = 0, q850_cause = 0, retry_after_s = 0;
+  bool npdi = false;
+  std::string rn;
   std::string call_id, caller, callee, product, local_sdp, remote_sdp, last_body;
   std::string content_type = "application/sdp";
   std::vector<std::pair<std::string, std::string>> headers;

@@ -4,6 +4,7 @@
 
 #include "cdr/ledger_sqlite.hpp"
 #include "sim/endpoint.hpp"
+#include "sim/lrn_server.hpp"
 #include "sim/memory_disk.hpp"
 #include "switch/body.hpp"
 #include "tandem/sim.hpp"
@@ -72,6 +73,7 @@ struct World::Body {
   std::vector<Resident> residents;
   std::vector<std::unique_ptr<Endpoint>> endpoints;
   std::vector<std::unique_ptr<RawEndpoint>> raw_endpoints;
+  std::vector<std::unique_ptr<LrnServer>> lrn_servers;
   std::unordered_map<SocketAddress, Endpoint::Body*> by_address;
   std::function<bool(const DatagramView&)> filter;
   std::function<void(const DatagramView&)> tap;
@@ -100,6 +102,7 @@ World::World(const WorldOptions& options) : body_(std::make_unique<Body>(options
 World::~World() {
   body_->endpoints.clear();
   body_->raw_endpoints.clear();
+  body_->lrn_servers.clear();
 }
 
 Result<std::unique_ptr<Switch>> World::create_switch(SwitchConfig config, SwitchHooks hooks) {
@@ -160,6 +163,15 @@ Result<RawEndpoint*> World::add_raw_endpoint(const std::string& address) {
   if (!made) return made.error();
   body_->raw_endpoints.push_back(std::make_unique<RawEndpoint>(std::move(*made)));
   return body_->raw_endpoints.back().get();
+}
+
+Result<LrnServer*> World::add_lrn_server(const std::string& address, LrnResolverKind kind) {
+  auto parsed = SocketAddress::parse(address, kind == LrnResolverKind::http ? 80 : 5060);
+  if (!parsed) return parsed.error();
+  auto made = LrnServer::Body::create(*body_->network, kind, *parsed);
+  if (!made) return made.error();
+  body_->lrn_servers.push_back(std::make_unique<LrnServer>(std::move(*made)));
+  return body_->lrn_servers.back().get();
 }
 
 bool World::run_for_us(std::int64_t us) { return body_->network->run_for_us(us); }

@@ -747,6 +747,12 @@ void Switch::Body::answer(std::uint64_t token, const PolicyAnswer& answer) {
   on_worker(index, [token, answer](call::Worker& worker) { worker.answer_policy(token, answer); });
 }
 
+void Switch::Body::answer_lrn(std::uint64_t token, const LrnAnswer& answer) {
+  const std::size_t index = token >> call::call_id_worker_shift;
+  if (index >= seats_.size()) return;
+  on_worker(index, [token, answer](call::Worker& worker) { worker.answer_lrn(token, answer); });
+}
+
 /// Removed accounts keep their balance in the book, and are not shown.
 std::vector<AccountState> Switch::Body::accounts() const {
   std::vector<AccountState> all = state_.accounts.snapshot();
@@ -846,6 +852,8 @@ SwitchCounters Switch::Body::counters() const {
   sum.media_sessions_live = sum.media.sessions;
   workers_lock.unlock();
   sum.events_dropped = callbacks_->dropped();
+  for (const auto& resolver : tables()->lrn_resolvers)
+    sum.lrn.push_back(lrn::counters_of(*resolver));
   sum.event_feeds = hub_->feeds();
   sum.feed_events_lost = hub_->lost();
   const CdrJournalCounters journal = journal_->counters();
@@ -913,6 +921,9 @@ std::vector<CallView> Switch::calls() const { return body_->calls(); }
 Result<void> Switch::disconnect(std::uint64_t id) { return body_->disconnect(id); }
 void Switch::answer(std::uint64_t token, const PolicyAnswer& answer) {
   body_->answer(token, answer);
+}
+void Switch::answer_lrn(std::uint64_t token, const LrnAnswer& answer) {
+  body_->answer_lrn(token, answer);
 }
 std::vector<AccountState> Switch::accounts() const { return body_->accounts(); }
 std::optional<AccountState> Switch::account(std::string_view id) const {

@@ -54,6 +54,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   [[nodiscard]] std::vector<CallView> calls();
   Result<void> disconnect(std::uint64_t id);
   void answer(std::uint64_t token, const PolicyAnswer& answer);
+  void answer_lrn(std::uint64_t token, const LrnAnswer& answer);
   [[nodiscard]] std::vector<AccountState> accounts() const;
   [[nodiscard]] std::optional<AccountState> account(std::string_view id) const;
   [[nodiscard]] Provisioning& provisioning() noexcept { return *provisioning_; }
@@ -80,6 +81,9 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   }
   [[nodiscard]] const PolicyAnswer& policy_default() const noexcept override {
     return hooks_.policy_default;
+  }
+  [[nodiscard]] bool ask_lrn(LrnQuestion question) noexcept override {
+    return hooks_.on_lrn && callbacks_->push(std::move(question));
   }
   void hasten_commit() noexcept override;
 

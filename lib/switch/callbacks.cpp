@@ -10,7 +10,7 @@ namespace tandem {
 
 Callbacks::Callbacks(const SwitchHooks& hooks, io::Loop* loop, Log& log)
     : hooks_(hooks), loop_(loop), log_(log), queue_(hooks.event_queue_max) {
-  if (loop_ == nullptr && (hooks_.on_event || hooks_.on_policy)) {
+  if (loop_ == nullptr && (hooks_.on_event || hooks_.on_policy || hooks_.on_lrn)) {
     thread_ = start_thread("tandem-callback", [this] { run(); });
   }
 }
@@ -22,6 +22,8 @@ bool Callbacks::push(Event event) noexcept { return push_item(Item(std::move(eve
 bool Callbacks::push(PolicyQuestion question) noexcept {
   return push_item(Item(std::move(question)));
 }
+
+bool Callbacks::push(LrnQuestion question) noexcept { return push_item(Item(std::move(question))); }
 
 bool Callbacks::push_item(Item item) noexcept {
   bool taken = false;
@@ -45,6 +47,8 @@ void Callbacks::deliver(const Item& item) noexcept {
   try {
     if (const auto* event = std::get_if<Event>(&item)) {
       if (hooks_.on_event) hooks_.on_event(*event);
+    } else if (const auto* number = std::get_if<LrnQuestion>(&item)) {
+      if (hooks_.on_lrn) hooks_.on_lrn(*number);
     } else if (hooks_.on_policy) {
       hooks_.on_policy(std::get<PolicyQuestion>(item));
     }

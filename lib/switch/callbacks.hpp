@@ -1,4 +1,4 @@
-// Hands events and policy questions to the host, on a thread of their own or inside a simulation's
+// Hands events and questions to the host, on a thread of their own or inside a simulation's
 // turn.
 #pragma once
 
@@ -28,6 +28,7 @@ class Callbacks {
   /// False: the queue was full and the item was dropped and counted.
   bool push(Event event) noexcept;
   bool push(PolicyQuestion question) noexcept;
+  bool push(LrnQuestion question) noexcept;
   [[nodiscard]] std::uint64_t dropped() const noexcept {
     return dropped_.load(std::memory_order_relaxed);
   }
@@ -39,7 +40,7 @@ class Callbacks {
   void close();
 
  private:
-  using Item = std::variant<Event, PolicyQuestion>;
+  using Item = std::variant<Event, PolicyQuestion, LrnQuestion>;
   bool push_item(Item item) noexcept;
   void deliver(const Item& item) noexcept;
   void run();

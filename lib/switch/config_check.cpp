@@ -25,6 +25,8 @@ class Checker {
       number_groups_.insert(group.id);
     for (const auto& calendar : config.provision.calendars)
       calendars_.insert(calendar.id);
+    for (const auto& resolver : config.provision.lrn_resolvers)
+      lrn_resolvers_.insert(resolver.id);
   }
 
   void run() {
@@ -45,6 +47,9 @@ class Checker {
     }
     for (std::size_t i = 0; i < provision.gateway_groups.size(); ++i) {
       check_group(provision.gateway_groups[i], at("/provision/gateway_groups", i));
+    }
+    for (std::size_t i = 0; i < provision.lrn_resolvers.size(); ++i) {
+      check_lrn_resolver(provision.lrn_resolvers[i], at("/provision/lrn_resolvers", i));
     }
     check_quality();
     check_transforms();
@@ -182,6 +187,45 @@ class Checker {
               pointer + "/vendor_groups/allow");
     known_all(gateway_groups_, customer.vendor_groups_deny, "gateway group",
               pointer + "/vendor_groups/deny");
+    if (customer.lrn) check_lrn(*customer.lrn, pointer + "/lrn");
+  }
+
+  void check_lrn(const LrnGatewayConfig& lrn, const std::string& pointer) {
+    if (lrn.resolver.empty()) {
+      fail(pointer, "a resolver is needed");
+    } else {
+      known(lrn_resolvers_, lrn.resolver, "LRN resolver", pointer + "/resolver");
+    }
+    in_range(lrn.eat_prefix_length, 0, 32, pointer + "/eat_prefix_length");
+    for (const auto& [key, prefix] :
+         {std::pair{"/interstate_billing_prefix", &lrn.interstate_billing_prefix},
+          {"/undetermined_billing_prefix", &lrn.undetermined_billing_prefix}}) {
+      if (!prefix->empty() && !is_number(*prefix))
+        fail(pointer + key, "\"" + *prefix + "\" is no prefix");
+    }
+  }
+
+  void check_lrn_resolver(const LrnResolverConfig& resolver, const std::string& pointer) {
+    const bool is_host = resolver.kind == LrnResolverKind::host;
+    if (is_host != resolver.addresses.empty()) {
+      fail(pointer + "/addresses",
+           is_host ? "a resolver of kind host has none" : "a resolver needs at least one address");
+    }
+    in_range(resolver.timeout_ms, 50, 10'000, pointer + "/timeout_ms");
+    in_range(resolver.retries, 0, 5, pointer + "/retries");
+    in_range(resolver.cache_s, 0, 86'400, pointer + "/cache_s");
+    in_range(resolver.cache_entries, 1, 10'000'000, pointer + "/cache_entries");
+    in_range(resolver.queries_max, 1, 65'536, pointer + "/queries_max");
+    in_range(resolver.connections, 1, 64, pointer + "/connections");
+  }
+
+  /// Hosts that give structures have not been through the reader.
+  void in_range(std::int64_t value, std::int64_t low, std::int64_t high,
+                const std::string& pointer) {
+    if (value < low || value > high) {
+      fail(pointer, std::to_string(value) + " is not in " + std::to_string(low) + ".." +
+                        std::to_string(high));
+    }
   }
 
   void check_group(const GatewayGroup& group, const std::string& pointer) {
@@ -263,7 +307,7 @@ class Checker {
   const std::size_t reported_;  // errors of the reading, before this check
   MobileAreas mobile_areas_;
   std::set<std::string> accounts_, decks_, customers_, vendors_, gateway_groups_, number_groups_,
-      calendars_;
+      calendars_, lrn_resolvers_;
 };
 
 }  // namespace

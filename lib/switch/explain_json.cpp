@@ -2,6 +2,7 @@
 
 #include "call/choice.hpp"
 #include "call/stages.hpp"
+#include "lrn/number.hpp"
 #include "switch/explain.hpp"
 
 namespace tandem {
@@ -28,6 +29,22 @@ Json stages_json(const std::vector<call::StageRecord>& records) {
 Json per_second_json(const RouteCandidate& route) {
   if (route.price_per_s == 0) return nullptr;
   return Amount::from_units(route.price.units() / route.price_per_s).to_string();
+}
+
+/// What is known of where the callee is (R-20); null when the customer's calls do not ask.
+Json lrn_json(const call::CallContext& context) {
+  const call::Customer* customer = context.customer_entry();
+  if (customer == nullptr || customer->lrn_resolver == nullptr) return nullptr;
+  const auto record = [](const call::NumberLookup& lookup, const std::string& text) {
+    return lookup.state == call::NumberLookup::State::found ? Json(text) : Json(nullptr);
+  };
+  const call::CallLrn& lrn = context.lrn;
+  return {{"resolver", customer->lrn_resolver->config.id},
+          {"number", call::lrn_question(context).view()},
+          {"source", call::lrn_source_name(lrn.source)},
+          {"lrn", record(lrn.callee, lrn.callee.record.lrn)},
+          {"callee_region", record(lrn.callee, lrn.callee.record.region)},
+          {"caller_region", record(lrn.caller, lrn.caller.record.region)}};
 }
 
 void add_policies(Json& keys, const RouteSort::Place& place, const RouteCandidate& route) {
@@ -109,7 +126,7 @@ void add_candidates(Json& answer, const call::CallContext& context) {
   Json excluded = Json::array();
   if (context.customer_entry() == nullptr) {  // nobody whose conditions could be asked
     RouteQuery query;
-    query.called = context.callee.view();
+    query.called = context.routing_number().view();
     query.calling = context.caller.view();
     add_excluded(excluded, context, query);
   } else {
@@ -170,17 +187,28 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
   context.recorder = &recorded;
   context.request_user = request.callee;
   context.from_user = request.caller;
+  if (request.lrn) {
+    if (!lrn::make_record(request.lrn->lrn, request.lrn->region)) {
+      return Error{ErrorCode::invalid_argument, "\"" + request.lrn->lrn + "\" is no LRN, or \"" +
+                                                    request.lrn->region + "\" no region"};
+    }
+    context.lrn.callee.settle(request.lrn);
+    context.lrn.source = call::CallLrn::Source::given;
+  }
+  if (request.caller_region) context.lrn.caller.settle(LrnRecord{{}, *request.caller_region});
   if (auto source = set_source(context, request.from); !source) return source.error();
 
   std::size_t next_stage = 0;
-  const call::Verdict verdict =
-      call::run_stages(context, {.can_authenticate = false, .has_policy = false}, next_stage);
+  const call::Verdict verdict = call::run_stages(
+      context, {.can_authenticate = false, .can_look_up = false, .has_policy = false}, next_stage);
   Json answer;
   answer["stages"] = stages_json(recorded);
   answer["caller"] = context.caller.view();
   answer["callee"] = context.callee.view();
   answer["callee_billing"] =
-      (context.callee_billing.empty() ? context.callee : context.callee_billing).view();
+      (context.billing_number().empty() ? context.callee : context.billing_number()).view();
+  answer["callee_routing"] = context.routing_number().view();
+  answer["lrn"] = lrn_json(context);
   if (const auto* customer = context.customer_entry()) {
     answer["customer_gateway"] = customer->config.id;
   } else {

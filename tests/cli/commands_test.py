@@ -82,10 +82,16 @@ class Check(unittest.TestCase):
     def test_keys_that_are_not_supported_yet_are_errors(self):
         def change(c, _):
             c["provision"]["phones"] = []
-            c["provision"]["customer_gateways"][0]["lrn"] = []
+            c["provision"]["customer_gateways"][0]["report_state"] = True
             c["provision"]["rate_decks"][0]["rates"][0]["windows"] = []
-        self.assertEqual(sorted(self.pointers(change)), sorted(
-            ["/provision/phones", "/provision/customer_gateways/0/lrn", "/provision/rate_decks/0/rates/0/windows"]))
+        self.assertEqual(sorted(self.pointers(change)), sorted([
+            "/provision/phones", "/provision/customer_gateways/0/report_state",
+            "/provision/rate_decks/0/rates/0/windows"]))
+
+    def test_an_lrn_that_is_no_object_is_reported_once(self):
+        def change(c, _):
+            c["provision"]["customer_gateways"][0]["lrn"] = []
+        self.assertEqual(self.pointers(change), ["/provision/customer_gateways/0/lrn"])
 
     def test_a_pointer_escapes_what_rfc_6901_asks_for(self):
         self.assertEqual(self.pointers(lambda c, p: c.update({"a/b~c": 1})), ["/a~1b~0c"])

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Calls through tandem-switch between two SIPp: what a carrier's equipment does, and what the records say of it."""
+import http.server
 import time
 
 from peers import *
@@ -222,7 +223,90 @@ def basic_call_in_capture():
         expect(len({ssrc for ssrc, _ in decoded}) == 1 and len(decoded) > 40, "one stream from a port", decoded[:3])
 
 
+def lrn_switch(name, port, resolver):
+    """Numbers from 44 were ported to 33, where only v2 goes (R-20)."""
+    customer = {"id": "cust", "addresses": [CUSTOMER], "account": "acme",
+                "lrn": {"resolver": "db", "failure_action": "reject"}}
+    switch = Switch(name, [vendor(free_port(), prefixes=["44"]), vendor(port, "v2", prefixes=["33"])], [customer])
+    switch.config["provision"]["lrn_resolvers"] = [{"id": "db", **resolver}]
+    switch.write()
+    return switch
+
+
+def expect_ported(switch, calls):
+    for record in switch.wait_cdrs(calls):
+        expect(record["vendor_gateway"] == "v2" and record["lrn"] == "+337465550000" and record["callee_region"] == "FR"
+               and record["callee_out"] == "442079460000" and record["end_reason"] == "NormalCallClearing",
+               "routed by LRN, called as dialled", record)
+    metrics = switch.metrics()
+    asked = metrics['tandem_lrn_questions_total{resolver="db"}']
+    known = metrics['tandem_lrn_cache_hits_total{resolver="db"}'] + metrics['tandem_lrn_coalesced_total{resolver="db"}']
+    expect(asked == 1 and known == calls - 1, "asked once, then known", asked, known)
+
+
+def lrn_dip():
+    """A redirect server of others says where the number is (R-20, RFC 4694)."""
+    port, server = free_port(), free_port()
+    with lrn_switch("lrn_dip", port, {"kind": "sip302", "addresses": ["127.0.0.1:%d" % server]}) as switch:
+        with Capture(switch, [switch.port, port, server]) as capture:
+            with Sipp(switch, "redirects_lrn", port=server) as dip, Sipp(switch, "uas", port=port, calls=5) as uas, \
+                    uac(switch, "-d", "200", calls=5) as caller:
+                caller.expect_good()
+                uas.expect_good()
+                dip.expect_good()
+        expect_ported(switch, 5)
+        lines = {line for (line,) in capture.fields("sip.Method == INVITE and udp.dstport == %d" % port, "sip.r-uri")}
+        expect(lines == {"sip:442079460000;npdi;rn=+337465550000@127.0.0.1:%d;user=phone" % port},
+               "the vendor is told", lines)
+        capture.expect_clean()
+        switch.expect_idle()
+
+
+class NumberServer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    asked = []
+
+    def do_GET(self):
+        NumberServer.asked.append((self.path, self.headers["X-Key"]))
+        number = self.path.rpartition("/")[2]
+        known = number == "442079460000"
+        body = b'{"result": {"lrn": "+337465550000", "state": "FR"}}' if known else b'{"error": "unknown"}'
+        self.send_response(200 if known else 404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def lrn_http():
+    """The same over HTTP; a number that the server does not know is refused."""
+    port = free_port()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), NumberServer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        resolver = {"kind": "http", "addresses": ["127.0.0.1:%d" % server.server_port], "path": "/v1/{number}",
+                    "headers": ["X-Key: secret"], "lrn_key": "/result/lrn", "region_key": "/result/state"}
+        with lrn_switch("lrn_http", port, resolver) as switch:
+            with Sipp(switch, "uas", port=port, calls=5) as uas, uac(switch, "-d", "200", calls=5) as caller:
+                caller.expect_good()
+                uas.expect_good()
+            expect_ported(switch, 5)
+            expect(NumberServer.asked == [("/v1/442079460000", "secret")], "one question", NumberServer.asked)
+            with uac(switch, name="refused_404", number="442079469999") as caller:
+                caller.expect_good()
+            record = switch.wait_cdrs(6)[-1]
+            expect(record["end_reason"] == "LrnFailed" and record["end_code"] == -33 and record["sip_status"] == 404,
+                   "refused", record)
+            switch.expect_idle()
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 if __name__ == "__main__":
     main({f.__name__: f for f in (
         basic_calls, caller_cancels, busy, nobody_answers, failover_after_503, failover_from_dead_vendor, hold, lossy,
-        digest_of_caller, digest_to_vendor, tcp, tcp_to_udp, mix, basic_call_in_capture)})
+        digest_of_caller, digest_to_vendor, tcp, tcp_to_udp, mix, lrn_dip, lrn_http, basic_call_in_capture)})

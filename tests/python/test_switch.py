@@ -203,10 +203,9 @@ def test_dropping_a_running_switch_closes_it(tmp_path: Path) -> None:
     switch = tandem.Switch(config(tmp_path), on_policy=lambda question: None)
     switch.start()
     port = int(switch.listening()[0].rpartition(":")[2])
-    thread = switch._questions
+    (thread,) = switch._questions
     del switch
     gc.collect()
-    assert thread is not None
     thread.join(20)
     assert threading.active_count() == before
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
@@ -268,6 +267,81 @@ def test_a_call_in_virtual_time() -> None:
     assert [event.kind for event in switch.take_events()][-1] == "call_ended"
     assert vendor.received("INVITE") == 1
     switch.close()
+
+
+def lrn_config(given: dict[str, Any]) -> dict[str, Any]:
+    """Customers' numbers are asked for at the host; vendors take 33 only."""
+    provision = given["provision"]
+    provision["lrn_resolvers"] = [{"id": "ours", "kind": "host", "timeout_ms": 10_000}]
+    provision["customer_gateways"][0]["lrn"] = {"resolver": "ours"}
+    provision["vendor_gateways"][0]["prefixes"] = ["33"]
+    return given
+
+
+def test_a_host_says_where_numbers_went_in_virtual_time() -> None:
+    world = sim.World(seed=7)
+    asked: list[tuple[str, str]] = []
+
+    def look_up(question: tandem.LrnQuestion) -> Optional[tandem.LrnAnswer]:
+        asked.append((question.resolver, question.number))
+        if question.number == "442079460001":
+            return tandem.LrnAnswer(failed=True)
+        return tandem.LrnAnswer("33740000000", "FR")
+
+    switch = world.create_switch(lrn_config(sim_config()), on_lrn=look_up)
+    switch.start()
+    vendor = world.add_endpoint("10.0.0.9:5060")
+    customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+    for callee in ("442079460000", "442079460000", "442079460001"):
+        customer.dial(callee, plan=sim.DialPlan(hang_up_after_us=1_000_000))
+        assert world.run_until_idle()
+    ported, again, unknown = world.cdrs()
+    assert (ported.lrn, ported.callee_region, ported.caller_region) == ("33740000000", "FR", "")
+    assert again.lrn == "33740000000" and ported.vendor_gateway == "v1" and ported.callee_out == "442079460000"
+    assert unknown.end_reason == "LrnFailed" and unknown.sip_status == 404
+    assert asked == [("ours", "442079460000"), ("ours", "442079460001")]
+    assert vendor.received("INVITE") == 2
+    (counters,) = switch.counters().lrn
+    assert (counters.resolver, counters.questions, counters.answers, counters.failures) == ("ours", 2, 1, 1)
+    assert counters.cache_hits == 1 and counters.cache_entries == 1
+    known = switch.explain("cust", "1000", "442079460000")
+    assert known["lrn"]["source"] == "cache" and known["callee_routing"] == "33740000000"
+    given = tandem.explain(lrn_config(sim_config()), "cust", "1000", "442079460000", lrn="", callee_region="UK")
+    assert given["lrn"]["callee_region"] == "UK" and given["reject"] == "NoAvailableRouter"
+    switch.close()
+
+
+def test_a_server_says_where_numbers_went_in_virtual_time() -> None:
+    world = sim.World(seed=7)
+    given = lrn_config(sim_config())
+    given["provision"]["lrn_resolvers"] = [{"id": "ours", "kind": "sip302", "addresses": ["10.0.0.7:5060"]}]
+    switch = world.create_switch(given)
+    switch.start()
+    server = world.add_lrn_server("10.0.0.7:5060", "sip302")
+    server.set("442079460000", "33740000000", region="FR")
+    with pytest.raises(tandem.Error):
+        world.add_lrn_server("10.0.0.8:5060", "host")
+    vendor = world.add_endpoint("10.0.0.9:5060")
+    customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+    customer.dial("442079460000", plan=sim.DialPlan(hang_up_after_us=1_000_000))
+    assert world.run_until_idle()
+    arrived = vendor.last_call()
+    assert arrived is not None and arrived.npdi and arrived.rn == "33740000000"
+    assert server.asked == ["442079460000"] and world.cdrs()[0].callee_region == "FR"
+    switch.close()
+
+
+def test_a_host_is_asked_on_a_thread_of_its_own(tmp_path: Path) -> None:
+    threads: list[str] = []
+
+    def refuse(question: tandem.LrnQuestion) -> tandem.LrnAnswer:
+        threads.append(threading.current_thread().name)
+        return tandem.LrnAnswer(failed=True)
+
+    with tandem.Switch(lrn_config(config(tmp_path)), on_lrn=refuse) as switch:
+        assert ask(switch, "INVITE", "127.0.0.9").startswith("SIP/2.0 404")
+        switch.answer_lrn(12345, tandem.LrnAnswer())
+    assert threads == ["tandem-lrn"]
 
 
 def test_a_policy_in_virtual_time_and_errors_in_callbacks() -> None:

@@ -26,6 +26,9 @@ from ._tandem import (
     Event,
     FeedItem,
     FeeRules,
+    LrnAnswer,
+    LrnCounters,
+    LrnQuestion,
     MediaRelay,
     MediaSession,
     MediaSide,
@@ -77,6 +80,9 @@ __all__ = [
     "EventFeed",
     "FeedItem",
     "FeeRules",
+    "LrnAnswer",
+    "LrnCounters",
+    "LrnQuestion",
     "MediaRelay",
     "MediaSession",
     "MediaSide",
@@ -120,10 +126,24 @@ def read_config(source: ConfigSource, folder: str = ".") -> Config:
 
 
 def explain(
-    config: ConfigSource, from_: str, caller: str, callee: str, at_us: Optional[int] = None
+    config: ConfigSource,
+    from_: str,
+    caller: str,
+    callee: str,
+    at_us: Optional[int] = None,
+    *,
+    lrn: Optional[str] = None,
+    callee_region: Optional[str] = None,
+    caller_region: Optional[str] = None,
 ) -> dict[str, Any]:
-    """What would become of a call, without a running switch: stages, candidates, exclusions."""
-    return cast("dict[str, Any]", json.loads(_tandem.explain_json(to_config(config), from_, caller, callee, at_us)))
+    """What would become of a call, without a running switch: stages, candidates, exclusions.
+
+    `lrn` ("": not ported) and the regions stand for what a look-up would give; nobody is asked.
+    """
+    text = _tandem.explain_json(
+        to_config(config), from_, caller, callee, at_us, lrn, callee_region, caller_region
+    )
+    return cast("dict[str, Any]", json.loads(text))
 
 
 def rate(

@@ -15,10 +15,10 @@ from __future__ import annotations
 from typing import Optional, Sequence
 
 from . import _tandem
-from ._tandem import AnswerPlan, DialPlan, Endpoint, EndpointCall, LinkSettings, PolicyAnswer
-from .switch import CdrSink, ConfigSource, PolicyCallback, Switch, make_options, to_config
+from ._tandem import AnswerPlan, DialPlan, Endpoint, EndpointCall, LinkSettings, LrnServer, PolicyAnswer
+from .switch import CdrSink, ConfigSource, LrnCallback, PolicyCallback, Switch, make_options, to_config
 
-__all__ = ["AnswerPlan", "DialPlan", "Endpoint", "EndpointCall", "LinkSettings", "World"]
+__all__ = ["AnswerPlan", "DialPlan", "Endpoint", "EndpointCall", "LinkSettings", "LrnServer", "World"]
 
 
 class World(_tandem.World):
@@ -31,16 +31,23 @@ class World(_tandem.World):
         on_policy: Optional[PolicyCallback] = None,
         policy_deadline_us: int = 500_000,
         policy_default: Optional[PolicyAnswer] = None,
+        on_lrn: Optional[LrnCallback] = None,
         cdr_sinks: Sequence[CdrSink] = (),
         log_level: Optional[str] = None,
         event_queue_max: int = 65_536,
     ) -> Switch:
         """A switch in virtual time, not yet started. Its records also come to cdrs()."""
         options = make_options(
-            on_policy is not None, policy_deadline_us, policy_default, cdr_sinks, log_level, event_queue_max
+            on_policy is not None,
+            policy_deadline_us,
+            policy_default,
+            on_lrn is not None,
+            cdr_sinks,
+            log_level,
+            event_queue_max,
         )
         read = to_config(config)
-        return Switch._adopt(super().create_switch(read, options, on_policy), read)
+        return Switch._adopt(super().create_switch(read, options, on_policy, on_lrn), read)
 
     def crash(self, victim: Switch) -> None:  # type: ignore[override]
         """Ends a switch as a loss of power would."""

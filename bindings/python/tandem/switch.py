@@ -9,7 +9,7 @@ import select
 import threading
 import weakref
 from decimal import Decimal
-from typing import Any, AsyncIterator, Callable, Iterable, Mapping, Optional, Protocol, Sequence, Union, cast
+from typing import Any, AsyncIterator, Callable, Iterable, Mapping, Optional, Protocol, Sequence, TypeVar, Union, cast
 
 from . import _tandem
 from ._tandem import (
@@ -20,6 +20,8 @@ from ._tandem import (
     Config,
     Event,
     FeedItem,
+    LrnAnswer,
+    LrnQuestion,
     PolicyAnswer,
     PolicyQuestion,
     SwitchCounters,
@@ -28,6 +30,9 @@ from ._tandem import (
 
 ConfigSource = Union[Mapping[str, Any], str, "os.PathLike[str]", Config]
 PolicyCallback = Callable[[PolicyQuestion], Optional[PolicyAnswer]]
+LrnCallback = Callable[[LrnQuestion], Optional[LrnAnswer]]
+Question = TypeVar("Question", PolicyQuestion, LrnQuestion)
+Answer = TypeVar("Answer", PolicyAnswer, LrnAnswer)
 
 
 class CdrSink(Protocol):
@@ -56,6 +61,7 @@ def make_options(
     has_policy: bool,
     policy_deadline_us: int,
     policy_default: Optional[PolicyAnswer],
+    has_lrn: bool,
     cdr_sinks: Sequence[CdrSink],
     log_level: Optional[str],
     event_queue_max: int,
@@ -64,6 +70,7 @@ def make_options(
     options.has_policy = has_policy
     options.policy_deadline_us = policy_deadline_us
     options.policy_default = policy_default or PolicyAnswer()
+    options.has_lrn = has_lrn
     options.cdr_sinks = list(cdr_sinks)
     options.log_level = log_level
     options.event_queue_max = event_queue_max
@@ -83,20 +90,35 @@ def _close_all() -> None:
         thread.join(10)
 
 
-def _deliver_questions(switch: _tandem.Switch, on_policy: PolicyCallback) -> None:
-    # Holds the inner switch only, so that dropping the outer one ends this thread.
-    try:
-        _ask(switch, on_policy)
-    finally:
-        _question_threads.discard(threading.current_thread())
-
-
-def _ask(switch: _tandem.Switch, on_policy: PolicyCallback) -> None:
-    while (question := switch.next_question()) is not None:
+def _start_asking(
+    name: str,
+    next_question: Callable[[], Optional[Question]],
+    callback: Callable[[Question], Optional[Answer]],
+    give: Callable[[int, Answer], None],
+) -> threading.Thread:
+    # The methods are those of the inner switch, so that dropping the outer one ends this thread.
+    def run() -> None:
         try:
-            answer = on_policy(question)
+            _ask(next_question, callback, give)
+        finally:
+            _question_threads.discard(threading.current_thread())
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    _question_threads.add(thread)
+    thread.start()
+    return thread
+
+
+def _ask(
+    next_question: Callable[[], Optional[Question]],
+    callback: Callable[[Question], Optional[Answer]],
+    give: Callable[[int, Answer], None],
+) -> None:
+    while (question := next_question()) is not None:
+        try:
+            answer = callback(question)
             if answer is not None:
-                switch.answer(question.token, answer)
+                give(question.token, answer)
         except _tandem.Error:
             return  # closed meanwhile
         except Exception as raised:
@@ -147,7 +169,9 @@ class Switch:
     `config`: a mapping as in the configuration file, the path of one, or a Config; relative paths of a mapping start
     from `folder`. `on_policy` is asked about every call after admission and before routing, on a Python thread of the
     switch, and returns a PolicyAnswer or None (then answer() may come later, until `policy_deadline_us`; after it
-    `policy_default` holds). `cdr_sinks`: objects with write(cdr) and flush(); raising has the record offered again.
+    `policy_default` holds). `on_lrn` is asked by LRN resolvers of kind "host" where a number is, on another Python
+    thread of the switch, and returns an LrnAnswer or None (then answer_lrn() may come later, until the resolver's
+    `timeout_ms`). `cdr_sinks`: objects with write(cdr) and flush(); raising has the record offered again.
     `log_level`: "debug", "info", "warning", "error"; then take_log() has lines.
 
     Every method may be called from any thread. Raises tandem.Error.
@@ -161,22 +185,28 @@ class Switch:
         on_policy: Optional[PolicyCallback] = None,
         policy_deadline_us: int = 500_000,
         policy_default: Optional[PolicyAnswer] = None,
+        on_lrn: Optional[LrnCallback] = None,
         cdr_sinks: Sequence[CdrSink] = (),
         log_level: Optional[str] = None,
         event_queue_max: int = 65_536,
     ) -> None:
         options = make_options(
-            on_policy is not None, policy_deadline_us, policy_default, cdr_sinks, log_level, event_queue_max
+            on_policy is not None,
+            policy_deadline_us,
+            policy_default,
+            on_lrn is not None,
+            cdr_sinks,
+            log_level,
+            event_queue_max,
         )
         self._config = to_config(config, folder)
         self._switch = _tandem.Switch(self._config, options)
-        self._questions: Optional[threading.Thread] = None
+        self._questions: list[threading.Thread] = []
+        inner = self._switch
         if on_policy is not None:
-            self._questions = threading.Thread(
-                target=_deliver_questions, args=(self._switch, on_policy), name="tandem-policy", daemon=True
-            )
-            _question_threads.add(self._questions)
-            self._questions.start()
+            self._questions.append(_start_asking("tandem-policy", inner.next_question, on_policy, inner.answer))
+        if on_lrn is not None:
+            self._questions.append(_start_asking("tandem-lrn", inner.next_lrn_question, on_lrn, inner.answer_lrn))
         _open_switches.add(self)
 
     @classmethod
@@ -184,7 +214,7 @@ class Switch:
         switch = cls.__new__(cls)
         switch._config = config
         switch._switch = inner
-        switch._questions = None
+        switch._questions = []
         _open_switches.add(switch)
         return switch
 
@@ -203,9 +233,9 @@ class Switch:
     def close(self) -> None:
         """Ends the calls that are up, writes what waits, stops all threads. May be repeated."""
         self._switch.close()
-        thread = self._questions
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
+        for thread in self._questions:
+            if thread is not threading.current_thread():
+                thread.join()
 
     def __enter__(self) -> Switch:
         self.start()
@@ -300,6 +330,10 @@ class Switch:
         """Answers a policy question; late or unknown tokens are ignored."""
         self._switch.answer(token, answer)
 
+    def answer_lrn(self, token: int, answer: LrnAnswer) -> None:
+        """Answers a question of `on_lrn`; late or unknown tokens are ignored."""
+        self._switch.answer_lrn(token, answer)
+
     def accounts(self) -> list[dict[str, Any]]:
         return self._switch.accounts()
 
@@ -321,9 +355,23 @@ class Switch:
         """Records, newest first. Keywords: those of CdrQuery."""
         return self._switch.cdrs(CdrQuery(**query))
 
-    def explain(self, from_: str, caller: str, callee: str, at_us: Optional[int] = None) -> dict[str, Any]:
-        """What would become of a call now, and why."""
-        return cast("dict[str, Any]", json.loads(self._switch.explain_json(from_, caller, callee, at_us)))
+    def explain(
+        self,
+        from_: str,
+        caller: str,
+        callee: str,
+        at_us: Optional[int] = None,
+        *,
+        lrn: Optional[str] = None,
+        callee_region: Optional[str] = None,
+        caller_region: Optional[str] = None,
+    ) -> dict[str, Any]:
+        """What would become of a call now, and why.
+
+        `lrn` ("": not ported) and the regions stand for what a look-up would give; without them what the cache has.
+        """
+        text = self._switch.explain_json(from_, caller, callee, at_us, lrn, callee_region, caller_region)
+        return cast("dict[str, Any]", json.loads(text))
 
     def listening(self) -> list[str]:
         """Where SIP is heard, with the ports really taken: "udp:127.0.0.1:5060"."""

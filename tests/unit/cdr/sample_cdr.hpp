@@ -113,7 +113,8 @@ inline Cdr any_cdr(Random& random) {
   if (random.below(2) != 0) cdr.vendor_gateway = any_text(random);
   for (std::string* text :
        {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product, &cdr.callee_product, &cdr.caller_in,
-        &cdr.caller, &cdr.caller_out, &cdr.callee_in, &cdr.callee, &cdr.callee_out}) {
+        &cdr.caller, &cdr.caller_out, &cdr.callee_in, &cdr.callee, &cdr.callee_out, &cdr.lrn,
+        &cdr.callee_region, &cdr.caller_region}) {
     *text = any_text(random);
   }
   for (std::int64_t* value : {&cdr.started_at_us, &cdr.answered_at_us, &cdr.ended_at_us,

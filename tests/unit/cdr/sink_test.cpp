@@ -286,6 +286,47 @@ TEST_CASE("CsvSink: the pipe preset has the 18 fields of C-04 and no separator i
         "|192.0.2.1|2001:db8::1|A/1|B/2|0020|0012|0|0|7\n");
 }
 
+TEST_CASE("CdrStore: a day file from before number portability is read, and goes on (R-20)") {
+  TemporaryFolder folder;
+  SeededRandom random(1);
+  Cdr cdr = test::sample_cdr(1, random);
+  cdr.record_id = 1;
+  cdr.ended_at_us = test::noon_us;
+  {
+    auto sink = make_sqlite_sink(folder / "cdr");
+    REQUIRE(sink.ok());
+    REQUIRE((*sink)->write(cdr).ok());
+    REQUIRE((*sink)->flush().ok());
+  }
+  {
+    auto day = store::Connection::open(folder / "cdr/cdr-20261125.db");
+    REQUIRE(day.ok());
+    for (const char* sql :
+         {"ALTER TABLE cdr DROP COLUMN lrn", "ALTER TABLE cdr DROP COLUMN callee_region",
+          "ALTER TABLE cdr DROP COLUMN caller_region",
+          "DELETE FROM schema_migrations WHERE number = 2"})
+      REQUIRE_MESSAGE(day->execute(sql).ok(), sql);
+  }
+  auto found = CdrStore(folder / "cdr").query({});
+  REQUIRE(found.ok());
+  REQUIRE(found->size() == 1);
+  CHECK(found->front() == cdr);
+  auto sink = make_sqlite_sink(folder / "cdr");
+  REQUIRE(sink.ok());
+  Cdr later = cdr;
+  later.record_id = 2;
+  later.lrn = "6465550000";
+  later.callee_region = "NY";
+  later.caller_region = "NJ";
+  REQUIRE((*sink)->write(later).ok());
+  REQUIRE((*sink)->flush().ok());
+  found = CdrStore(folder / "cdr").query({});
+  REQUIRE(found.ok());
+  REQUIRE(found->size() == 2);
+  CHECK(found->front() == later);
+  CHECK(found->back() == cdr);
+}
+
 TEST_CASE("CsvSink: a file that was moved away is begun anew, with its header") {
   TemporaryFolder folder;
   CsvSinkConfig config;

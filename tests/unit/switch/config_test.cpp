@@ -187,6 +187,75 @@ TEST_CASE("read_config: customers of a vendor are allowed or denied, not both (R
       Pointers{"/provision/vendor_gateways/0/customers"});
 }
 
+TEST_CASE("read_config: number portability is read whole, under the names of VOS too (R-20)") {
+  const auto reading = read(R"("provision": {
+      "lrn_resolvers": [
+        {"id": "sip", "kind": "sip302", "addresses": ["10.0.0.3", "10.0.0.4:5070"], "transport": "tcp",
+         "caller": "acme", "region_key": "state", "timeout_ms": 500, "retries": 2, "cache_s": 60,
+         "cache_entries": 10, "queries_max": 5},
+        {"id": "web", "kind": "http", "addresses": ["10.0.0.5"], "path": "/v1/{number}", "headers": ["X-Key: k"],
+         "lrn_key": "/a/b", "connections": 2},
+        {"id": "own", "kind": "host"}],
+      "customer_gateways": [
+        {"id": "a", "addresses": ["10.0.0.1"], "lrn": {"resolver": "sip", "lrnEnable": "Off", "lrnEatPrefixLength": 3,
+         "lrnFailureAction": 1, "lrnInterstateBillingPrefix": "8", "lrnUndeterminedBillingPrefix": "9"}},
+        {"id": "b", "addresses": ["10.0.0.2"], "lrn": {"resolver": "own", "failure_action": "continue",
+         "route_by": "dialled", "trust_npdi": true}}],
+      "vendor_gateways": [{"id": "v", "addresses": ["10.0.0.9"], "send_npdi": false}]})");
+  for (const auto& error : reading.errors)
+    MESSAGE(error.pointer << ": " << error.message);
+  REQUIRE(reading.errors.empty());
+  const Provision& p = reading.config.provision;
+  REQUIRE(p.lrn_resolvers.size() == 3);
+  CHECK(p.lrn_resolvers[0].addresses[0].port == 0);
+  CHECK(p.lrn_resolvers[0].addresses[1].to_string() == "10.0.0.4:5070");
+  CHECK(p.lrn_resolvers[0].transport == SipTransport::tcp);
+  CHECK(p.lrn_resolvers[0].queries_max == 5);
+  CHECK(p.lrn_resolvers[1].headers == std::vector<std::string>{"X-Key: k"});
+  CHECK(p.lrn_resolvers[1].lrn_key == "/a/b");
+  CHECK(p.lrn_resolvers[2].timeout_ms == 1000);
+  const LrnGatewayConfig& a = *p.customer_gateways[0].lrn;
+  CHECK_FALSE(a.enable);
+  CHECK(a.eat_prefix_length == 3);
+  CHECK(a.failure_action == LrnFailureAction::go_on);
+  CHECK(a.interstate_billing_prefix == "8");
+  CHECK(a.undetermined_billing_prefix == "9");
+  CHECK(a.routes_by_lrn);
+  const LrnGatewayConfig& b = *p.customer_gateways[1].lrn;
+  CHECK(b.enable);
+  CHECK(b.failure_action == LrnFailureAction::go_on);
+  CHECK_FALSE(b.routes_by_lrn);
+  CHECK(b.trusts_npdi);
+  CHECK_FALSE(p.vendor_gateways[0].send_npdi);
+}
+
+TEST_CASE("read_config: what is wrong about number portability is named where it stands (R-20)") {
+  CHECK(pointers(read(R"("provision": {
+      "lrn_resolvers": [
+        {"id": "a", "kind": "enum", "addresses": ["10.0.0.3"]},
+        {"id": "b", "kind": "http", "addresses": ["10.0.0.0/8"], "path": "/no/number"},
+        {"id": "c", "kind": "http"},
+        {"id": "d", "kind": "host", "addresses": ["10.0.0.3"]},
+        {"id": "e", "kind": "http", "addresses": ["10.0.0.3"], "headers": ["X-Key: k", "Host: x", "a\r\nb: c"],
+         "lrn_key": "/a~2", "timeout_ms": 5, "retries": 9},
+        {"id": "f", "addresses": ["10.0.0.3"]}],
+      "customer_gateways": [
+        {"id": "a", "addresses": ["10.0.0.1"], "lrn": {"resolver": "none"}},
+        {"id": "b", "addresses": ["10.0.0.1"], "lrn": {"eat_prefix_length": 33, "failure_action": 2, "route_by": "x",
+         "interstate_billing_prefix": "8 8"}}]})")) ==
+        Pointers{"/provision/customer_gateways/0/lrn/resolver",
+                 "/provision/customer_gateways/1/lrn/eat_prefix_length",
+                 "/provision/customer_gateways/1/lrn/failure_action",
+                 "/provision/customer_gateways/1/lrn/interstate_billing_prefix",
+                 "/provision/customer_gateways/1/lrn/resolver",
+                 "/provision/customer_gateways/1/lrn/route_by", "/provision/lrn_resolvers/0/kind",
+                 "/provision/lrn_resolvers/1/addresses", "/provision/lrn_resolvers/1/path",
+                 "/provision/lrn_resolvers/2/addresses", "/provision/lrn_resolvers/3/addresses",
+                 "/provision/lrn_resolvers/4/headers/1", "/provision/lrn_resolvers/4/headers/2",
+                 "/provision/lrn_resolvers/4/lrn_key", "/provision/lrn_resolvers/4/retries",
+                 "/provision/lrn_resolvers/4/timeout_ms", "/provision/lrn_resolvers/5/kind"});
+}
+
 TEST_CASE("read_config: memo is taken everywhere, and nothing unknown is") {
   CHECK(
       read(

@@ -1,0 +1,67 @@
+#include "lrn/resolver_state.hpp"
+
+namespace tandem {
+
+const char* lrn_resolver_kind_name(LrnResolverKind kind) noexcept {
+  switch (kind) {
+    case LrnResolverKind::sip302:
+      return "sip302";
+    case LrnResolverKind::http:
+      return "http";
+    case LrnResolverKind::host:
+      return "host";
+  }
+  return "";
+}
+
+}  // namespace tandem
+
+namespace tandem::lrn {
+
+std::string state_id(const LrnResolverConfig& config) {
+  std::string id;
+  const auto add = [&id](std::string_view text) {
+    id += text;
+    id += '\n';  // stands in none of the texts
+  };
+  for (const std::string_view text :
+       {std::string_view(config.id), std::string_view(lrn_resolver_kind_name(config.kind)),
+        std::string_view(config.caller), std::string_view(config.path),
+        std::string_view(config.lrn_key), std::string_view(config.region_key)}) {
+    add(text);
+  }
+  for (const std::int64_t number :
+       {std::int64_t{config.timeout_ms}, std::int64_t{config.retries}, std::int64_t{config.cache_s},
+        std::int64_t{config.cache_entries}, std::int64_t{config.queries_max},
+        std::int64_t{config.connections}, static_cast<std::int64_t>(config.transport)}) {
+    add(std::to_string(number));
+  }
+  for (const SocketAddress& address : config.addresses)
+    add(address.to_string());
+  for (const std::string& header : config.headers)
+    add(header);
+  return id;
+}
+
+SocketAddress server_of(const LrnResolverConfig& config, std::size_t attempt) noexcept {
+  SocketAddress server = config.addresses[attempt % config.addresses.size()];
+  if (server.port == 0) server.port = config.kind == LrnResolverKind::http ? 80 : 5060;
+  return server;
+}
+
+LrnCounters counters_of(const ResolverState& state) {
+  LrnCounters counters;
+  counters.resolver = state.config.id;
+  counters.cache_hits = state.cache_hits.load();
+  counters.coalesced = state.coalesced.load();
+  counters.questions = state.questions.load();
+  counters.answers = state.answers.load();
+  counters.timeouts = state.timeouts.load();
+  counters.failures = state.failures.load();
+  counters.overflows = state.overflows.load();
+  counters.under_way = state.under_way.load();
+  counters.cache_entries = state.cache.size();
+  return counters;
+}
+
+}  // namespace tandem::lrn
