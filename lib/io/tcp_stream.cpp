@@ -11,10 +11,14 @@ constexpr int reads_per_turn_max = 4;
 constexpr int accepts_per_turn_max = 64;
 constexpr int backlog = 1024;
 constexpr std::int64_t rest_us = 100'000;
+constexpr unsigned user_timeout_ms = 30'000;
 
-void set_no_delay(int fd) noexcept {
+void set_options(int fd) noexcept {
   const int on = 1;
   (void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // Left alone the system repeats bytes for a quarter of an hour, and a peer that comes back gets
+  // them when nobody stands by them any more.
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
 }
 
 }  // namespace
@@ -42,7 +46,7 @@ Result<std::unique_ptr<StreamConnection>> TcpStream::connect(SystemLoop& loop,
 
 TcpStream::TcpStream(SystemLoop& loop, Fd fd, const SocketAddress& remote) noexcept
     : loop_(loop), fd_(std::move(fd)), remote_(remote), local_(local_address(fd_.get())) {
-  set_no_delay(fd_.get());
+  set_options(fd_.get());
 }
 
 TcpStream::~TcpStream() {

@@ -5,6 +5,7 @@
 
 namespace tandem::io {
 
+/// Is lost when the peer acknowledges nothing of what was sent for 30 s (TCP_USER_TIMEOUT).
 class TcpStream final : public StreamConnection, public Watch {
  public:
   static constexpr std::size_t queue_bytes_max = std::size_t{512} << 10;

@@ -31,9 +31,18 @@ struct StackConfig {
   std::int64_t t2_us = 4'000'000;
   std::int64_t t4_us = 5'000'000;
   std::size_t transactions_max = 1'000'000;  ///< Per worker; beyond it new requests get 503.
-  std::size_t connections_max = 4096;        ///< TCP, per worker.
-  std::int64_t connection_idle_us =
-      180'000'000;  ///< A TCP connection that is silent for so long is closed.
+  // TCP connections (S-14), per worker. Those that peers make and those that we make have room of
+  // their own, so that nobody keeps us from calling out by connecting to us.
+  std::size_t inbound_connections_max = 4096;
+  std::size_t outbound_connections_max = 4096;
+  std::size_t peer_connections_max = 100;  ///< With one IP address, each way.
+  /// A connection of ours that is not made by then fails what waits for it: shorter than the
+  /// patience of a call, so that a peer that comes back is not sent what others have taken over.
+  std::int64_t connect_timeout_us = 5'000'000;
+  /// An accepted connection that has not brought a whole message by then is closed.
+  std::int64_t first_message_us = 10'000'000;
+  /// So is any that was silent for so long. A message that is not whole yet is silence.
+  std::int64_t connection_idle_us = 180'000'000;
   std::size_t handover_bytes =
       256 * 1024;  ///< Room of each pair of workers for messages on their way.
   int tos = 0;
@@ -44,7 +53,11 @@ struct StackCounters {
   std::atomic<std::uint64_t> datagrams_received{0}, messages_received{0}, messages_sent{0},
       retransmissions{0}, malformed_dropped{0}, malformed_answered{0}, handed_over{0},
       handover_drops{0}, strays_dropped{0}, overload_refused{0}, calls_in{0}, calls_out{0},
-      connections_refused{0}, send_failures{0};
+      send_failures{0};
+  // TCP: beyond the room of their way; beyond that of their peer; not made in time; accepted, and
+  // closed without a message.
+  std::atomic<std::uint64_t> connections_refused{0}, peer_connections_refused{0},
+      connect_timeouts{0}, connections_unused{0};
   std::atomic<std::uint64_t> dialogs_live{0}, transactions_live{0},
       connections_live{0};  ///< Now, not in total.
 };

@@ -126,28 +126,27 @@ class Transports::Socket final : public io::DatagramHandler {
 class Transports::Connection final : public io::StreamHandler {
  public:
   Connection(Transports& owner, std::uint32_t serial, std::uint16_t listener,
-             const SocketAddress& remote, bool is_connected)
+             const SocketAddress& remote, Room& room)
       : owner_(owner),
+        room_(room),
         serial_(serial),
         listener_(listener),
         remote_(remote),
-        is_connected_(is_connected),
-        idle_(Timer::member<&Connection::on_idle, Connection>(), this) {
-    touch();
-    owner_.loop_.timers().start(idle_, owner_.config_.connection_idle_us);
+        limit_(Timer::member<&Connection::on_limit, Connection>(), this) {
+    enter(&room == &owner.inbound_ ? Stage::unproven : Stage::connecting);
   }
 
   bool send(std::string_view bytes) {
     if (is_closed_) return false;
     touch();
-    if (is_connected_) return stream->send(bytes).ok();
+    if (stage_ != Stage::connecting) return stream->send(bytes).ok();
     if (waiting_.size() + bytes.size() > StreamFramer::bytes_max) return false;
     waiting_.append(bytes);
     return true;
   }
 
   void on_connected() override {
-    is_connected_ = true;
+    enter(Stage::open);
     const std::string waiting = std::move(waiting_);
     waiting_.clear();
     if (!waiting.empty() && !stream->send(waiting).ok()) fail();
@@ -155,7 +154,7 @@ class Transports::Connection final : public io::StreamHandler {
 
   void on_bytes(std::string_view bytes) override {
     if (is_closed_) return;
-    touch();
+    if (bytes.find_first_not_of("\r\n") == std::string_view::npos) touch();  // a keep-alive
     framer_.append(bytes);
     Path path;
     path.transport = Transport::tcp;
@@ -172,6 +171,8 @@ class Transports::Connection final : public io::StreamHandler {
         case StreamFramer::Outcome::message:
           if (!owner_.events_.on_bytes(framer_.bytes(), path)) return fail();
           framer_.take();
+          if (stage_ == Stage::unproven) enter(Stage::open);
+          touch();
           break;
         case StreamFramer::Outcome::broken:
           if (!framer_.bytes().empty()) (void)owner_.events_.on_bytes(framer_.bytes(), path);
@@ -187,23 +188,47 @@ class Transports::Connection final : public io::StreamHandler {
 
   void mark_closed() noexcept {
     is_closed_ = true;
-    idle_.cancel();
+    limit_.cancel();
   }
 
   [[nodiscard]] std::uint32_t serial() const noexcept { return serial_; }
   [[nodiscard]] const SocketAddress& remote() const noexcept { return remote_; }
+  [[nodiscard]] Room& room() const noexcept { return room_; }
   std::unique_ptr<io::StreamConnection> stream;
 
  private:
-  void touch() noexcept { last_use_us_ = owner_.loop_.timers().now_us(); }
-  void on_idle() {
-    const std::int64_t left_us =
-        last_use_us_ + owner_.config_.connection_idle_us - owner_.loop_.timers().now_us();
-    if (left_us > 0) {
-      owner_.loop_.timers().start(idle_, left_us);
-    } else {
-      fail();
+  enum class Stage : std::uint8_t {
+    connecting,  // ours, and what was sent waits
+    unproven,    // accepted, and no whole message came yet
+    open,
+  };
+
+  [[nodiscard]] std::int64_t limit_us() const noexcept {
+    switch (stage_) {
+      case Stage::connecting:
+        return owner_.config_.connect_timeout_us;
+      case Stage::unproven:
+        return owner_.config_.first_message_us;
+      case Stage::open:
+        break;
     }
+    return owner_.config_.connection_idle_us;
+  }
+  void enter(Stage stage) noexcept {
+    stage_ = stage;
+    since_us_ = owner_.loop_.timers().now_us();
+    owner_.loop_.timers().start(limit_, limit_us());
+  }
+  // Puts the end off, but for one whose time was set when it began.
+  void touch() noexcept {
+    if (stage_ == Stage::open) since_us_ = owner_.loop_.timers().now_us();
+  }
+  void on_limit() {
+    const std::int64_t left_us = since_us_ + limit_us() - owner_.loop_.timers().now_us();
+    if (left_us > 0) return owner_.loop_.timers().start(limit_, left_us);
+    if (stage_ == Stage::connecting) bump(owner_.counters_.connect_timeouts);
+    if (stage_ == Stage::unproven) bump(owner_.counters_.connections_unused);
+    fail();
   }
   void fail() {
     if (is_closed_) return;
@@ -215,13 +240,14 @@ class Transports::Connection final : public io::StreamHandler {
   }
 
   Transports& owner_;
+  Room& room_;
   std::uint32_t serial_;
   std::uint16_t listener_;
   SocketAddress remote_;
-  bool is_connected_;
+  Stage stage_ = Stage::connecting;
   bool is_closed_ = false;
-  std::int64_t last_use_us_ = 0;
-  Timer idle_;
+  std::int64_t since_us_ = 0;  // of the last use once open, else of the beginning
+  Timer limit_;
   StreamFramer framer_;
   std::string waiting_;
 };
@@ -233,7 +259,9 @@ Transports::Transports(unsigned worker, const StackConfig& config, io::Loop& loo
       loop_(loop),
       counters_(counters),
       log_(log),
-      events_(events) {}
+      events_(events),
+      inbound_{config.inbound_connections_max},
+      outbound_{config.outbound_connections_max} {}
 
 Transports::~Transports() = default;
 
@@ -336,19 +364,44 @@ bool Transports::send(Path& path, std::string_view bytes) {
   return false;
 }
 
-Transports::Connection* Transports::connect(const SocketAddress& remote, std::uint16_t listener) {
-  if (connections_.size() >= config_.connections_max) {
+bool Transports::take_room(Room& room, const IpAddress& peer) {
+  if (room.connections >= room.connections_max) {
     bump(counters_.connections_refused);
-    return nullptr;
+    return false;
   }
+  const auto found = room.of_peer.find({peer, 0});
+  const std::size_t of_peer = found == room.of_peer.end() ? 0 : found->second;
+  if (of_peer >= config_.peer_connections_max) {
+    bump(counters_.peer_connections_refused);
+    return false;
+  }
+  room.of_peer[{peer, 0}] = of_peer + 1;
+  ++room.connections;
+  return true;
+}
+
+void Transports::give_back(Room& room, const IpAddress& peer) noexcept {
+  const auto found = room.of_peer.find({peer, 0});
+  if (--found->second == 0) room.of_peer.erase(found);
+  --room.connections;
+}
+
+std::uint32_t Transports::new_serial() noexcept {
   const std::uint32_t serial = next_serial_++;
   if (next_serial_ == 0) next_serial_ = 1;
-  auto connection = std::make_unique<Connection>(*this, serial, listener, remote, false);
+  return serial;
+}
+
+Transports::Connection* Transports::connect(const SocketAddress& remote, std::uint16_t listener) {
+  if (!take_room(outbound_, remote.ip)) return nullptr;
+  const std::uint32_t serial = new_serial();
+  auto connection = std::make_unique<Connection>(*this, serial, listener, remote, outbound_);
   auto made = loop_.connect(remote, *connection);
   if (!made) {
     log_.write(LogLevel::warning, "sip", "connection refused",
                {{"remote", remote.to_string()}, {"error", made.error().message}});
     connection->mark_closed();
+    give_back(outbound_, remote.ip);
     return nullptr;
   }
   connection->stream = std::move(*made);
@@ -358,15 +411,11 @@ Transports::Connection* Transports::connect(const SocketAddress& remote, std::ui
 }
 
 void Transports::on_accept(std::unique_ptr<io::StreamConnection> stream) {
-  if (connections_.size() >= config_.connections_max) {
-    bump(counters_.connections_refused);
-    return;
-  }
+  if (!take_room(inbound_, stream->remote().ip)) return;
   const std::uint16_t listener = listener_at(Transport::tcp, stream->local());
-  const std::uint32_t serial = next_serial_++;
-  if (next_serial_ == 0) next_serial_ = 1;
+  const std::uint32_t serial = new_serial();
   auto connection = std::make_unique<Connection>(
-      *this, serial, listener == 0xffff ? std::uint16_t{0} : listener, stream->remote(), true);
+      *this, serial, listener == 0xffff ? std::uint16_t{0} : listener, stream->remote(), inbound_);
   stream->set_handler(*connection);
   connection->stream = std::move(stream);
   bump(counters_.connections_live);
@@ -379,6 +428,7 @@ void Transports::close(Connection& connection) {
   if (found == connections_.end()) return;
   const auto to = connection_to_.find(connection.remote());
   if (to != connection_to_.end() && to->second == connection.serial()) connection_to_.erase(to);
+  give_back(connection.room(), connection.remote().ip);
   closed_.push_back(std::move(found->second));
   connections_.erase(found);
   bump(counters_.connections_live, -1);

@@ -105,8 +105,19 @@ class Transports final : private io::AcceptHandler {
   class Socket;
   class Connection;
 
+  // Connections of one way.
+  struct Room {
+    std::size_t connections_max;
+    std::size_t connections = 0;
+    // By address with port 0; peers with connections only.
+    std::unordered_map<SocketAddress, std::size_t> of_peer = {};
+  };
+
   void on_accept(std::unique_ptr<io::StreamConnection> connection) override;
   Connection* connect(const SocketAddress& remote, std::uint16_t listener);
+  bool take_room(Room& room, const IpAddress& peer);  // false: counted as refused
+  void give_back(Room& room, const IpAddress& peer) noexcept;
+  std::uint32_t new_serial() noexcept;
   void close(Connection& connection);
   [[nodiscard]] std::uint16_t listener_at(Transport transport,
                                           const SocketAddress& local) const noexcept;
@@ -123,6 +134,8 @@ class Transports final : private io::AcceptHandler {
   std::vector<std::string> advertised_host_;
   std::vector<std::unique_ptr<Socket>> sockets_;  // by listener; null for TCP
   std::vector<std::unique_ptr<io::StreamListener>> stream_listeners_;
+  Room inbound_;
+  Room outbound_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Connection>> connections_;  // by serial
   std::unordered_map<SocketAddress, std::uint32_t>
       connection_to_;  // the one that requests to a peer use again

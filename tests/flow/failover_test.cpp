@@ -286,6 +286,27 @@ TEST_CASE("Failover: a port where nobody listens is left at once (RFC 3261 secti
   CHECK(cdr.attempts[0].ended_at_us - cdr.attempts[0].started_at_us < second_us);
 }
 
+TEST_CASE(
+    "Failover: a vendor that cannot be connected to is left soon and gets nothing late (S-14)") {
+  SwitchConfig config = base_config(2);
+  config.provision.vendor_gateways[0].transport = SipTransport::tcp;
+  Bench bench(config);
+  const IpAddress everybody;
+  const IpAddress away = at("10.0.2.1:5060").ip;
+  REQUIRE(bench.world.partition(everybody, away).ok());
+  auto call = bench.dial();
+  bench.run_s(6);
+  CHECK(call->was_answered());
+  REQUIRE(bench.world.heal(everybody, away).ok());
+  bench.run_s(60);
+  CHECK(bench.vendors[0]->calls().empty());
+  call->hang_up();
+  const Cdr& cdr = bench.only_cdr();
+  REQUIRE(cdr.attempts.size() == 2);
+  CHECK(cdr.attempts[0].ended_at_us - cdr.attempts[0].started_at_us < 5'100'000);
+  CHECK(cdr.vendor_gateway == "v2");
+}
+
 TEST_CASE("Failover: numbers are rewritten for each vendor anew (N-02)") {
   SwitchConfig config = base_config(2);
   config.provision.customer_gateways[0].rewrite_callee = "00:";

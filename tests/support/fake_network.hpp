@@ -42,6 +42,8 @@ class FakeNetwork {
   bool keeps_sent = true;
   bool answers_unreachable = false;  ///< Datagrams to unbound ports come back as ICMP errors.
   std::size_t segment_bytes = 0;     ///< Streams are cut into segments of this size; 0: as sent.
+  /// True: a connection to this address is neither made nor refused.
+  std::function<bool(const SocketAddress& remote)> ignores_connect;
 
   ~FakeNetwork() = default;
   FakeLoop& create_loop();
@@ -208,12 +210,12 @@ class FakeLoop final : public io::Loop {
   }
   Result<std::unique_ptr<io::StreamConnection>> connect(const SocketAddress& remote,
                                                         io::StreamHandler& handler) override {
-    const SocketAddress local{at("127.0.0.1:0").ip, network_.free_port()};
+    const SocketAddress local{host, network_.free_port()};
     auto mine = std::make_shared<FakeStream::End>();
     auto other = std::make_shared<FakeStream::End>();
     mine->handler = &handler;
     network_.later([this, local, remote, mine, other] {
-      if (!mine->is_open) return;
+      if (!mine->is_open || (network_.ignores_connect && network_.ignores_connect(remote))) return;
       const auto found = network_.accepting.find(remote);
       if (found == network_.accepting.end() || found->second.empty()) {
         mine->is_open = false;
@@ -231,6 +233,7 @@ class FakeLoop final : public io::Loop {
   void stop() override {}
 
   int posts = 0;
+  IpAddress host = at("127.0.0.1:0").ip;  ///< Its connections come from here.
 
  private:
   class Socket final : public io::DatagramSocket {

@@ -1,3 +1,4 @@
+#include <netinet/tcp.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -6,6 +7,7 @@
 #include <thread>
 
 #include "io/re.hpp"
+#include "io/system_socket.hpp"
 #include "unit/io/network_contract.hpp"
 
 namespace tandem::testing {
@@ -26,6 +28,22 @@ class SystemUnderTest final : public NetworkUnderTest {
  private:
   std::unique_ptr<io::Network> network_ = io::make_system_network();
 };
+
+/// How long each connection from or to `end` in this process waits for acknowledgements.
+std::vector<unsigned> user_timeouts_ms(const SocketAddress& end) {
+  std::vector<unsigned> found;
+  for (int fd = 0; fd < 1024; ++fd) {
+    io::SystemAddress peer{};
+    socklen_t length = sizeof peer;
+    if (::getpeername(fd, &peer.any, &length) != 0) continue;
+    if (io::from_system(peer) != end && io::local_address(fd) != end) continue;
+    unsigned timeout_ms = 0;
+    length = sizeof timeout_ms;
+    if (::getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &length) == 0)
+      found.push_back(timeout_ms);
+  }
+  return found;
+}
 
 }  // namespace
 
@@ -115,6 +133,19 @@ TEST_CASE("SystemLoop: an idle loop does not turn") {
   loop->stop();
   other->stop();
   CHECK(loop->counters().turns <= 2);  // that of start() and that of stop()
+}
+
+TEST_CASE("SystemLoop: both ends of a stream are lost after 30 s without acknowledgement (S-14)") {
+  SystemUnderTest test;
+  const auto loop = test.network().create_loop("streams").value();
+  EchoServer server;
+  StreamEar ear;
+  auto listener = loop->listen(address("127.0.0.1:0"), false, server).value();
+  auto stream = loop->connect(listener->local(), ear).value();
+  loop->start();
+  CHECK(test.run_until([&] { return ear.connected == 1 && server.accepted == 1; }));
+  CHECK(user_timeouts_ms(listener->local()) == std::vector<unsigned>{30'000, 30'000});
+  loop->stop();
 }
 
 TEST_CASE("SystemLoop: the host's signals stay the host's") {

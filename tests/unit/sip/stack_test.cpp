@@ -28,7 +28,9 @@ std::unique_ptr<Received> ask(Stack& stack, Peer& peer, const Peer::Request& req
 /// A TCP client that collects what it is sent.
 class StreamPeer final : public io::StreamHandler {
  public:
-  StreamPeer(FakeNetwork& network, std::string_view to) : loop_(network.create_loop()) {
+  StreamPeer(FakeNetwork& network, std::string_view to, std::string_view from = "127.0.0.1:0")
+      : loop_(network.create_loop()) {
+    loop_.host = at(from).ip;
     auto made = loop_.connect(at(to), *this);
     stream = std::move(*made);
   }
@@ -359,24 +361,107 @@ TEST_CASE(
   CHECK(stack.calls().take_log() == "failure 503 transport");
 }
 
-TEST_CASE("Stack: connections are bounded and idle ones closed") {
+TEST_CASE(
+    "Stack: connections of peers are bounded, all and each one's, and leave room for ours (S-14)") {
   StackConfig config;
-  config.connections_max = 2;
+  config.inbound_connections_max = 3;
+  config.outbound_connections_max = 2;
+  config.peer_connections_max = 2;
   Stack stack(1, config);
   std::vector<std::unique_ptr<StreamPeer>> peers;
-  for (int i = 0; i < 3; ++i)
-    peers.push_back(std::make_unique<StreamPeer>(stack.network, "127.0.0.1:5060"));
-  stack.run_ms(1);
-  CHECK(peers[2]->is_closed);
+  const auto connect = [&](std::string_view from) {
+    peers.push_back(std::make_unique<StreamPeer>(stack.network, "127.0.0.1:5060", from));
+    stack.run_ms(1);
+    return !peers.back()->is_closed;
+  };
+  CHECK(connect("127.0.0.2:0"));
+  CHECK(connect("127.0.0.2:0"));
+  CHECK_FALSE(connect("127.0.0.2:0"));
+  CHECK(stack.counters().peer_connections_refused == 1);
+  CHECK(connect("127.0.0.3:0"));
+  CHECK_FALSE(connect("127.0.0.4:0"));
   CHECK(stack.counters().connections_refused == 1);
-  stack.run_ms(100'000);
-  peers[0]->send("\r\n\r\n");
-  stack.run_ms(100'000);
-  CHECK_FALSE(peers[0]->is_closed);
-  CHECK(peers[1]->is_closed);
-  stack.run_ms(100'000);
-  CHECK(peers[0]->is_closed);
+  peers[0].reset();
+  CHECK(connect("127.0.0.2:0"));
+
+  StreamServer b(stack.network, "127.0.0.2:6000");
+  StreamServer c(stack.network, "127.0.0.3:6000");
+  stack.dial("127.0.0.2:6000", offer_body, "tcp");
+  stack.dial("127.0.0.3:6000", offer_body, "tcp");
+  stack.run_ms(5);
+  CHECK(b.connections.size() == 1);
+  CHECK(c.connections.size() == 1);
+  CHECK(stack.calls().take_log() == "");
+  stack.dial("127.0.0.4:6000", offer_body, "tcp");
+  stack.run_ms(5);
+  CHECK(stack.calls().take_log() == "failure 503 transport");
+  CHECK(stack.counters().connections_refused == 2);
+  CHECK(stack.counters().connections_live == 5);
+}
+
+TEST_CASE("Stack: a connection without a whole message is closed soon, an idle one later (S-14)") {
+  Stack stack;
+  Peer text(stack.network, "127.0.0.1:7000");
+  StreamPeer silent(stack.network, "127.0.0.1:5060");
+  StreamPeer chatty(stack.network, "127.0.0.1:5060");
+  StreamPeer slow(stack.network, "127.0.0.1:5060");
+  StreamPeer good(stack.network, "127.0.0.1:5060");
+  StreamPeer kept(stack.network, "127.0.0.1:5060");
+  stack.run_ms(1);
+  Peer::Request options;
+  options.method = "OPTIONS";
+  options.transport = "TCP";
+  good.send(text.text(options));
+  kept.send(text.text(options));
+  for (const char c : std::string_view("OPTIONS x")) {
+    chatty.send("\r\n\r\n");
+    slow.send(std::string(1, c));
+    stack.run_ms(1'000);
+  }
+  CHECK_FALSE(silent.is_closed);
+  CHECK_FALSE(chatty.is_closed);
+  CHECK_FALSE(slow.is_closed);
+  stack.run_ms(1'100);
+  CHECK(silent.is_closed);
+  CHECK(chatty.is_closed);
+  CHECK(slow.is_closed);
+  CHECK(stack.counters().connections_unused == 3);
+  for (int i = 0; i < 4; ++i) {
+    good.send("O");  // of a message that does not end
+    kept.send("\r\n");
+    stack.run_ms(50'000);
+  }
+  CHECK(good.is_closed);
+  CHECK_FALSE(kept.is_closed);
+  stack.run_ms(181'000);
+  CHECK(kept.is_closed);
   CHECK(stack.counters().connections_live == 0);
+  CHECK(stack.counters().connections_unused == 3);
+}
+
+TEST_CASE("Stack: a connection that is not made in time fails what waits for it, for good (S-14)") {
+  Stack stack;
+  StreamServer b(stack.network, "127.0.0.1:6000");
+  bool is_away = true;
+  stack.network.ignores_connect = [&](const SocketAddress& to) {
+    return is_away && to == at("127.0.0.1:6000");
+  };
+  stack.dial("127.0.0.1:6000", offer_body, "tcp");
+  stack.run_ms(3'000);
+  stack.dial("127.0.0.1:6000", offer_body, "tcp");
+  stack.run_ms(1'900);
+  CHECK(stack.calls().take_log() == "");
+  stack.run_ms(200);
+  CHECK(stack.calls().take_log() == "failure 503 transport; failure 503 transport");
+  CHECK(stack.counters().connect_timeouts == 1);
+  CHECK(stack.counters().connections_live == 0);
+  is_away = false;
+  stack.dial("127.0.0.1:6000", offer_body, "tcp");
+  stack.run_ms(1);
+  CHECK(b.connections.size() == 1);
+  Received invite(b.received);
+  CHECK(invite.what() == "INVITE");
+  CHECK(invite.message.size == b.received.size());  // none of those that were given up
 }
 
 TEST_CASE("Stack: a stream that cannot be framed is answered and closed") {
