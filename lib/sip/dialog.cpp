@@ -168,8 +168,7 @@ void Dialog::finish() {
 
 void Dialog::let_go(ClientTransaction*& transaction, std::string_view reason) {
   if (transaction == nullptr) return;
-  // An INVITE that is proceeding has no timer of its own; CANCEL bounds it.
-  transaction->cancel(reason);
+  transaction->cancel(reason);  // one that is not proceeding yet ends itself
   transaction->detach();
   transaction = nullptr;
 }
@@ -577,9 +576,16 @@ void Dialog::reoffer(const Reoffer& reoffer) {
 
 void Dialog::answer_reoffer(int status, const SessionBody& body) {
   const Entry entry(*this);
-  ServerTransaction* transaction = reoffer_server_;
-  if (transaction == nullptr || status < 200 || status > 699) return;
-  reoffer_server_ = nullptr;
+  if (status < 200 || status > 699) return;
+  ServerTransaction* const transaction = std::exchange(reoffer_server_, nullptr);
+  if (transaction == nullptr) {
+    // A user that agreed to what was cancelled meanwhile waits for an ACK that nobody will send.
+    if (std::exchange(is_reoffer_cancelled_, false) && status < 300) {
+      is_confirmation_deferred_ = true;
+      defer();
+    }
+    return;
+  }
   Draft draft = begin_response(*transaction, status);
   if (status < 300) {
     draft.writer.header("Contact", contact_.view());
@@ -725,7 +731,11 @@ void Dialog::on_response(ClientTransaction& transaction, const Message& response
                          const Path& from) {
   const Entry entry(*this);
   if (&transaction == invite_client_) return on_invite_response(transaction, response, from);
-  if (response.status < 200) return;
+  if (response.status < 200) {
+    // The asker of the other side waits for as long as this one does.
+    if (&transaction == reoffer_client_) transaction.limit_wait();
+    return;
+  }
   if ((response.status == 401 || response.status == 407) && &transaction != invite_client_) {
     if (ClientTransaction* successor = retry_with_credentials(transaction, response)) {
       if (&transaction == reoffer_client_) reoffer_client_ = successor;
@@ -790,8 +800,12 @@ void Dialog::on_no_response(ClientTransaction& transaction, bool is_transport) {
   const int status = is_transport ? 503 : 408;
   if (&transaction == reoffer_client_) {
     reoffer_client_ = nullptr;
-    if (LegEvents* user = events()) user->on_reoffer_result(*leg_, status, {});
-    return lose(102, is_transport);
+    // Whoever answered our CANCEL is there: its INVITE counts as cancelled (RFC 3261 section 9.1)
+    // and the session stays. Silence ends the dialog (RFC 3261 section 12.2.1.2).
+    const bool is_withdrawn = !is_transport && transaction.is_cancel_answered();
+    if (LegEvents* user = events()) user->on_reoffer_result(*leg_, is_withdrawn ? 487 : status, {});
+    if (!is_withdrawn) lose(102, is_transport);
+    return;
   }
   if (&transaction == request_client_) {
     request_client_ = nullptr;
@@ -829,6 +843,9 @@ void Dialog::on_timer() {
   }
   if (const int status = std::exchange(deferred_reoffer_status_, 0); status != 0) {
     if (LegEvents* user = events()) user->on_reoffer_result(*leg_, status, {});
+  }
+  if (std::exchange(is_confirmation_deferred_, false)) {
+    if (LegEvents* user = events()) user->on_confirmed(*leg_, {});
   }
   if (const int status = std::exchange(deferred_request_status_, 0); status != 0) {
     if (LegEvents* user = events()) user->on_request_result(*leg_, status, {});

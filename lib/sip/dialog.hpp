@@ -83,7 +83,8 @@ class Dialog final : public TransactionUser {
   /// A request with our tag, not an ACK and not a CANCEL.
   void on_request(const Message& request, const Path& from);
   void on_ack(const Message& ack);
-  void on_cancel(const Message& cancel);
+  /// `transaction`: the one that the CANCEL means.
+  void on_cancel(const Message& cancel, const ServerTransaction& transaction);
 
   // Called by the leg; see base/leg.hpp.
   void set_events(LegEvents& events) noexcept { events_ = &events; }
@@ -235,8 +236,10 @@ class Dialog final : public TransactionUser {
   bool is_arriving_ = false;  // the receiver of calls has not returned yet
   bool has_offer_ =
       false;  // our INVITE or re-INVITE carried one, so its 2xx is acknowledged at once
-  bool is_reoffer_empty_ = false;  // the re-INVITE that waits for our answer has no offer
-  bool was_offerless_ = false;     // the INVITE that waits for its ACK had no offer
+  bool is_reoffer_empty_ = false;      // the re-INVITE that waits for our answer has no offer
+  bool was_offerless_ = false;         // the INVITE that waits for its ACK had no offer
+  bool is_reoffer_cancelled_ = false;  // the user's answer to a re-INVITE comes too late
+  bool is_confirmation_deferred_ = false;
   bool is_deferred_transport_ = false;
   bool is_delivering_request_ = false;  // the user is being told of the last in request_servers_
   bool is_silent_ = false;              // released by its user: no further events

@@ -149,8 +149,14 @@ void Dialog::drop() {
   state_ = State::over;
 }
 
-void Dialog::on_cancel(const Message& cancel) {
+void Dialog::on_cancel(const Message& cancel, const ServerTransaction& transaction) {
   const Entry entry(*this);
+  if (&transaction == reoffer_server_) {
+    // Legs have no word for this: the other side's part goes on, and its result finds nobody.
+    respond(*std::exchange(reoffer_server_, nullptr), 487);
+    is_reoffer_cancelled_ = true;
+    return;
+  }
   // After a final response a CANCEL changes nothing (RFC 3261 section 9.2).
   if (role_ != Role::inbound || state_ != State::early) return;
   reject(487, 0, 0);

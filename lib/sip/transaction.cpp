@@ -95,6 +95,8 @@ void ClientTransaction::on_timer() {
   }
   if (has_final()) {
     layer_.destroy(*this);  // timers D, K, M
+  } else if (method_ == Method::invite && state_ == State::proceeding && !is_cancelled_) {
+    cancel({});  // see limit_wait()
   } else {
     fail(false);  // timers B, F, and 64*T1 after CANCEL
   }
@@ -135,6 +137,7 @@ void ClientTransaction::receive(const Message& response, const Path& from) {
     if (user_ != nullptr) user_->on_response(*this, response, from);
   } else {
     state_ = State::completed;
+    if (method_ == Method::cancel && partner_ != nullptr) partner_->is_cancel_answered_ = true;
     complete(is_datagram() ? layer_.timing_.t4_us : 0);  // timer K
     if (TransactionUser* user = std::exchange(user_, nullptr))
       user->on_response(*this, response, from);
@@ -175,7 +178,11 @@ void ClientTransaction::receive_invite(const Message& response, const Path& from
     interval_us_ = 0;
     // From here on the user decides how long to wait (P-19), unless it has given up.
     if (!is_cancelled_) timer_.cancel();
-    if (user_ != nullptr) user_->on_response(*this, response, from);
+    if (user_ != nullptr) {
+      user_->on_response(*this, response, from);
+    } else {
+      cancel({});
+    }
   } else if (status < 300) {
     state_ = State::accepted;
     winner_ = layer_.hash().add(response.to.tag).value();
@@ -240,6 +247,12 @@ void ClientTransaction::abandon() {
   interval_us_ = 0;
   deadline_us_ = std::min(deadline_us_, layer_.now_us() + layer_.timing_.t4_us);
   layer_.loop_.timers().start(timer_, std::max<std::int64_t>(0, deadline_us_ - layer_.now_us()));
+}
+
+void ClientTransaction::limit_wait() noexcept {
+  if (method_ != Method::invite || state_ != State::proceeding || is_cancelled_) return;
+  deadline_us_ = layer_.now_us() + layer_.timing_.timeout_us();
+  layer_.loop_.timers().start(timer_, layer_.timing_.timeout_us());
 }
 
 // Server side.

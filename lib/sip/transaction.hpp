@@ -98,6 +98,12 @@ class ClientTransaction {
   /// if no final response comes. `reason`: value of a Reason header, "" for none.
   void cancel(std::string_view reason);
   [[nodiscard]] bool is_cancelled() const noexcept { return is_cancelled_; }
+  /// The CANCEL got a final response: the peer is there, whatever becomes of the INVITE.
+  [[nodiscard]] bool is_cancel_answered() const noexcept { return is_cancel_answered_; }
+  /// INVITE that is proceeding: is cancelled in 64*T1 if no final response comes, counted from the
+  /// last call. Without a call its user decides how long to wait.
+  void limit_wait() noexcept;
+  /// Nobody is told any more. An INVITE without a provisional response is cancelled when one comes.
   void detach() noexcept { user_ = nullptr; }
   /// INVITE that is of no use any more: CANCEL when that is allowed. Without a response it is not
   /// (RFC 3261 section 9.1); then the request is not repeated, and a late answer is still dealt
@@ -134,6 +140,7 @@ class ClientTransaction {
   State state_ = State::calling;
   bool is_unsendable_ = false;
   bool is_cancelled_ = false;
+  bool is_cancel_answered_ = false;
   bool has_ack_ = false;      // message_ is the ACK of a 2xx
   bool is_busy_ = false;      // its user is being told something
   bool is_finished_ = false;  // to be destroyed as soon as that returns

@@ -250,13 +250,12 @@ void StackWorker::on_request(const Message& request, const Path& from) {
   if (request.method == Method::cancel) {
     if (transaction == nullptr) return refuse(request, from, 481);
     // Without state: a repeated CANCEL gets the same answer, and only the first one has an effect.
-    // The user of an INVITE that is not over is its dialog. A re-INVITE goes on: its answer comes
-    // anyway.
+    // The user of an INVITE that is not over is its dialog.
     auto* dialog = static_cast<Dialog*>(transaction->user());
     if (dialog == nullptr) return refuse(request, from, 200);
     const Token::Text tag = dialog->tag();
     refuse(request, from, 200, {}, {}, 0, sip::view(tag));
-    dialog->on_cancel(request);
+    dialog->on_cancel(request, *transaction);
     return;
   }
   if (request.method == Method::ack) {

@@ -111,3 +111,40 @@ TEST_CASE("Raw: an answer that comes after the vendor was given up is hung up (P
   call->hang_up();
   CHECK(bench.only_cdr().vendor_gateway == "v2");
 }
+
+TEST_CASE("Raw: a re-INVITE that a vendor leaves at 100 ends, and later ones pass (P-25)") {
+  SwitchConfig config = base_config(2);
+  Bench bench(config);
+  config.provision.vendor_gateways[0].addresses = {gateway_address("10.0.2.77:5060")};
+  REQUIRE(bench.tandem->reload(config).ok());
+  RawEndpoint* raw = *bench.world.add_raw_endpoint("10.0.2.77:5060");
+  std::string unanswered;
+  int cancels = 0;
+  raw->on_datagram([&](const RawDatagram& datagram) {
+    const std::string& request = datagram.bytes;
+    if (request.starts_with("INVITE ") && header(request, "To").find("tag=") != std::string::npos &&
+        unanswered.empty()) {
+      unanswered = request;
+      raw->send(datagram.from, reply(request, "100 Trying", "one"));
+    } else if (request.starts_with("INVITE ") && request != unanswered) {
+      raw->send(datagram.from, reply(request, "200 OK", "one", raw_sdp));
+    } else if (request.starts_with("CANCEL ")) {
+      ++cancels;
+      raw->send(datagram.from, reply(request, "200 OK", "one"));
+      raw->send(datagram.from, reply(unanswered, "487 Request Terminated", "one"));
+    } else if (request.starts_with("BYE ")) {
+      raw->send(datagram.from, reply(request, "200 OK", "one"));
+    }
+  });
+  auto call = bench.connect();
+  call->reinvite();
+  bench.run_s(40);
+  CHECK(cancels == 1);
+  CHECK(call->count("reoffer 487") == 1);
+  CHECK_FALSE(call->is_over());
+  call->reinvite();
+  bench.run_s(1);
+  CHECK(call->count("reoffer 200") == 1);
+  call->hang_up();
+  bench.only_cdr();
+}

@@ -668,6 +668,121 @@ TEST_CASE("Dialog: 481 or silence to a re-INVITE ends the call (RFC 3261 section
   CHECK(stack.calls().take_log() == "reoffer 408; release");
 }
 
+TEST_CASE("Dialog: a re-INVITE of ours that gets only 1xx is cancelled after 64*T1 (P-25)") {
+  Stack stack;
+  Peer b(stack.network, "127.0.0.1:6000");
+  connect_call(stack, b);
+  stack.leg().reoffer({Reoffer::Method::reinvite, offer_body});
+  stack.run_ms(1);
+  const auto invite = b.take();
+  b.reply(*invite, 100);
+  stack.run_ms(20'000);
+  b.reply(*invite, 183);  // it still works on it: the time begins anew
+  stack.run_ms(31'900);
+  CHECK(b.all() == "");
+  stack.run_ms(200);
+  const auto cancel = b.take();
+  REQUIRE(cancel->what() == "CANCEL");
+  CHECK(cancel->message.cseq == invite->message.cseq);
+  CHECK(stack.calls().take_log() == "");
+  SUBCASE("and its 487 leaves the session as it was") {
+    b.reply(*cancel, 200);
+    b.reply(*invite, 487);
+    stack.run_ms(1);
+    CHECK(b.all() == "ACK");
+    CHECK(stack.calls().take_log() == "reoffer 487");
+  }
+  SUBCASE("and a 2xx that crosses the CANCEL is taken") {
+    b.reply(*invite, 200, "", answer_sdp);
+    b.reply(*cancel, 200);
+    stack.run_ms(1);
+    CHECK(b.all() == "ACK");
+    CHECK(stack.calls().take_log() == "reoffer 200");
+  }
+  SUBCASE("and counts as cancelled when only the CANCEL is answered (RFC 3261 section 9.1)") {
+    b.reply(*cancel, 200);
+    stack.run_ms(32'100);
+    CHECK(b.all() == "");
+    CHECK(stack.calls().take_log() == "reoffer 487");
+  }
+  SUBCASE("and silence to both ends the call (RFC 3261 section 12.2.1.2)") {
+    stack.run_ms(32'100);
+    CHECK(stack.calls().take_log() == "reoffer 408; release");
+    CHECK(stack.leg().is_over());
+    while (!b.inbox.empty()) {
+      const auto last = b.take();
+      if (last->what() == "BYE") b.reply(*last, 200);
+    }
+    stack.calls().legs.clear();
+    stack.run_ms(33'000);
+    CHECK(stack.dialogs() == 0);
+    CHECK(stack.transactions() == 0);
+    return;
+  }
+  CHECK_FALSE(stack.leg().is_over());
+  stack.leg().reoffer({Reoffer::Method::reinvite, offer_body});
+  stack.run_ms(1);
+  CHECK(b.all() == "INVITE");
+}
+
+TEST_CASE("Dialog: a re-INVITE whose call ended before its first 1xx leaves nothing behind") {
+  Stack stack;
+  Peer b(stack.network, "127.0.0.1:6000");
+  connect_call(stack, b);
+  stack.leg().reoffer({Reoffer::Method::reinvite, offer_body});
+  stack.leg().release(0);
+  stack.calls().legs.clear();
+  stack.run_ms(1);
+  const auto invite = b.take();
+  REQUIRE(invite->what() == "INVITE");
+  b.reply(*b.take(), 200);
+  b.reply(*invite, 100);
+  stack.run_ms(1);
+  CHECK(b.all() == "CANCEL");
+  stack.run_ms(33'000);
+  CHECK(stack.dialogs() == 0);
+  CHECK(stack.transactions() == 0);
+}
+
+TEST_CASE(
+    "Dialog: CANCEL of a re-INVITE is answered 200 and the re-INVITE 487, and the call lives") {
+  Stack stack;
+  Peer a(stack.network, "127.0.0.1:7000");
+  Peer::Request invite;
+  invite.to_tag = answer_call(stack, a);
+  invite.branch = "z9hG4bKre";
+  invite.cseq = 2;
+  Peer::Request cancel = invite;
+  cancel.method = "CANCEL";
+  a.request(invite);
+  a.request(cancel);
+  a.request(cancel);
+  stack.run_ms(1);
+  CHECK(a.all() == "100 INVITE, 200 CANCEL, 487 INVITE, 200 CANCEL");
+  CHECK(stack.calls().take_log() == "reinvite");
+  Peer::Request ack = invite;
+  ack.method = "ACK";
+  a.request(ack);
+  stack.run_ms(1);
+  // The other side agreed too late: whoever waits for the ACK is told that none will bring an
+  // answer.
+  stack.leg().answer_reoffer(200, offer_body);
+  CHECK(stack.calls().take_log() == "");
+  stack.run_ms(600);
+  CHECK(stack.calls().take_log() == "confirmed");
+  CHECK(stack.calls().body.empty());
+  CHECK(a.all() == "");
+  CHECK_FALSE(stack.leg().is_over());
+  invite.cseq = 3;
+  invite.branch = "z9hG4bKre3";
+  a.request(invite);
+  stack.run_ms(1);
+  stack.leg().answer_reoffer(200, offer_body);
+  stack.run_ms(1);
+  CHECK(a.all() == "100 INVITE, 200 INVITE");
+  CHECK(stack.calls().take_log() == "reinvite");
+}
+
 TEST_CASE(
     "Dialog: a loose route set is followed, in order for the callee and reversed for the caller") {
   Stack stack;
