@@ -185,6 +185,15 @@ void Dialog::set_contact(std::string_view user) {
   contact_.assign(worker_.buffers(), contact);
 }
 
+void Dialog::follow(const Path& from) noexcept {
+  if (path_.transport != Transport::tcp || from.transport != Transport::tcp) return;
+  // Before the answer this may be a branch of a fork that will not be the peer.
+  if (role_ == Role::outbound && state_ <= State::cancelled) return;
+  path_.connection = from.connection;
+  // Another host of the peer is spoken to only while its connection lives.
+  if (from.remote.ip == path_.remote.ip) path_.remote = from.remote;
+}
+
 void Dialog::set_target(const Message& message) {
   if (!message.contact.uri.empty()) target_.assign(worker_.buffers(), message.contact.uri);
 }
@@ -377,6 +386,7 @@ void Dialog::on_request(const Message& request, const Path& from) {
     return worker_.refuse(request, from, 500, {}, {}, retry_soon_s());
   }
   remote_cseq_ = request.cseq;
+  follow(from);
   if (request.method == Method::bye) return on_bye(request, from);
   if (state_ == State::ending) return refuse(request, from, 481);
   if (request.method == Method::invite || request.method == Method::update)
@@ -508,12 +518,13 @@ void Dialog::on_other(const Message& request, const Path& from) {
   is_delivering_request_ = false;
 }
 
-void Dialog::on_ack(const Message& ack) {
+void Dialog::on_ack(const Message& ack, const Path& from) {
   const Entry entry(*this);
   if (invite_server_ == nullptr || invite_server_->state() != ServerTransaction::State::accepted ||
       invite_server_->cseq() != ack.cseq) {
     return;
   }
+  follow(from);
   invite_server_->stop_answer();
   invite_server_ = nullptr;
   const bool is_first = state_ == State::answered;

@@ -82,7 +82,7 @@ class Dialog final : public TransactionUser {
   std::unique_ptr<Leg> call(const OutboundCall& call, LegEvents& events);
   /// A request with our tag, not an ACK and not a CANCEL.
   void on_request(const Message& request, const Path& from);
-  void on_ack(const Message& ack);
+  void on_ack(const Message& ack, const Path& from);
   /// `transaction`: the one that the CANCEL means.
   void on_cancel(const Message& cancel, const ServerTransaction& transaction);
 
@@ -179,6 +179,9 @@ class Dialog final : public TransactionUser {
   void on_bye(const Message& request, const Path& from);
   void on_other(const Message& request, const Path& from);
 
+  /// Takes the connection over which the peer speaks inside the dialog: the one before may be gone
+  /// without a sign of it.
+  void follow(const Path& from) noexcept;
   void set_target(const Message& message);
   void set_product(const Message& message, HeaderId id);
   [[nodiscard]] LegEvents* events() const noexcept { return is_silent_ ? nullptr : events_; }

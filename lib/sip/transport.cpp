@@ -341,7 +341,10 @@ bool Transports::send(Path& path, std::string_view bytes) {
   Connection* connection = nullptr;
   if (path.connection.is_set()) {
     const auto found = connections_.find(path.connection.serial);
-    if (found != connections_.end()) connection = found->second.get();
+    if (found != connections_.end()) {
+      connection = found->second.get();
+      path.remote = connection->remote();
+    }
   }
   if (connection == nullptr) {
     SocketAddress remote = path.remote;

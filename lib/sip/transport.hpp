@@ -92,9 +92,9 @@ class Transports final : private io::AcceptHandler {
   Result<Path> path_to(Transport transport, const SocketAddress& destination,
                        const SocketAddress& local) const;
 
-  /// Sends a message. On TCP a connection of this worker is used again or made, and
-  /// `path.connection` says which. Connections of other workers are not reachable here; see
-  /// serves(). False: it could not be sent.
+  /// Sends a message. On TCP a connection of this worker is used again or made, and `path` says
+  /// which. Connections of other workers are not reachable here; see serves(). False: it could not
+  /// be sent.
   bool send(Path& path, std::string_view bytes);
   [[nodiscard]] bool serves(const Path& path) const noexcept {
     return path.transport == Transport::udp || !path.connection.is_set() ||

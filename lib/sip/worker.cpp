@@ -263,7 +263,7 @@ void StackWorker::on_request(const Message& request, const Path& from) {
       return;
     Dialog* dialog = find_dialog(request.to.tag);
     if (dialog != nullptr && dialog->matches(request)) {
-      dialog->on_ack(request);
+      dialog->on_ack(request, from);
     } else {
       bump(counters_.strays_dropped);
     }

@@ -464,6 +464,81 @@ TEST_CASE("Stack: a connection that is not made in time fails what waits for it,
   CHECK(invite.message.size == b.received.size());  // none of those that were given up
 }
 
+TEST_CASE("Stack: requests in a dialog follow the peer to its new connection (P-03)") {
+  Stack stack;
+  Peer text(stack.network, "127.0.0.1:7000");
+  auto first = std::make_unique<StreamPeer>(stack.network, "127.0.0.1:5060");
+  Peer::Request invite;
+  invite.transport = "TCP";
+  invite.body = offer;
+  first->send(text.text(invite));
+  stack.run_ms(1);
+  stack.leg().answer(answer_body, {});
+  stack.run_ms(1);
+  first->all();
+  Peer::Request next = invite;
+  next.to_tag = std::string(Received(first->last).message.to.tag);
+  next.body.clear();
+  next.method = "ACK";
+  next.branch = "z9hG4bKack";
+  const auto info = [&] {
+    next.method = "INFO";
+    next.cseq = 2;
+    next.branch = "z9hG4bKinfo";
+    return text.text(next);
+  };
+  std::unique_ptr<StreamPeer> second;
+  SUBCASE("that its ACK came over") {
+    second = std::make_unique<StreamPeer>(stack.network, "127.0.0.1:5060");
+    stack.run_ms(1);
+    second->send(text.text(next));
+  }
+  SUBCASE("that a later request came over, from another host of the peer too") {
+    first->send(text.text(next));
+    second = std::make_unique<StreamPeer>(stack.network, "127.0.0.1:5060", "127.0.0.2:0");
+    stack.run_ms(1);
+    second->send(info());
+    stack.run_ms(1);
+    stack.leg().answer_request(200, {});
+    stack.run_ms(1);
+    CHECK(second->all() == "200 INFO");
+  }
+  first.reset();
+  stack.run_ms(1);
+  stack.leg().release(16);
+  stack.run_ms(5);
+  CHECK(second->all() == "BYE");
+  second.reset();  // its loss is seen although the BYE is on its way
+  stack.run_ms(5);
+  stack.calls().legs.clear();
+  CHECK(stack.dialogs() == 0);
+}
+
+TEST_CASE("Stack: requests to a callee follow it to a connection of its own (P-03)") {
+  Stack stack;
+  StreamServer b(stack.network, "127.0.0.1:6000");
+  Peer text(stack.network, "127.0.0.1:6000");
+  stack.dial("127.0.0.1:6000", offer_body, "tcp");
+  stack.run_ms(1);
+  Received invite(b.received);
+  b.received.clear();
+  REQUIRE(b.connections[0]->send(text.reply_text(invite, 200, "b1", answer_sdp)).ok());
+  stack.run_ms(1);
+  Received ack(b.received);
+  REQUIRE(ack.what() == "ACK");
+  StreamPeer own(stack.network, "127.0.0.1:5060");
+  stack.run_ms(1);
+  own.send(text.text(callee_request(ack, "OPTIONS", 1)));
+  stack.run_ms(1);
+  CHECK(own.all() == "200 OPTIONS");
+  b.connections.clear();
+  stack.network.ignores_connect = [](const SocketAddress&) { return true; };
+  stack.run_ms(1);
+  stack.leg().release(16);
+  stack.run_ms(1);
+  CHECK(own.all() == "BYE");
+}
+
 TEST_CASE("Stack: a stream that cannot be framed is answered and closed") {
   Stack stack;
   StreamPeer a(stack.network, "127.0.0.1:5060");
