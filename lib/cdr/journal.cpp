@@ -26,6 +26,10 @@ constexpr std::uint64_t read_bytes_min = 64U << 10;
 // wait.
 constexpr std::uint64_t waiting_cost_bytes = 256;
 constexpr std::uint64_t gathered_max = 64;  // so many records are worth a flush of their own
+// A thread that finds the queue full takes out so many at once, so that none waits long for another
+// that does the same, and looks so often before it refuses a record for which there is room.
+constexpr std::size_t relief_records = 1'024;
+constexpr int relief_attempts_max = 1'000;
 constexpr std::int64_t commit_interval_max_us = 1'000'000;
 constexpr std::int64_t pause_min_us = 100'000;
 constexpr std::int64_t pause_max_us = 5'000'000;
@@ -67,32 +71,39 @@ struct Segment {
   std::uint64_t last_sequence = 0;
 };
 
-/// Where a record lies.
+/// Where a record lies, and its number.
 struct Place {
   std::uint64_t serial = 0;  // 0: nowhere
   std::uint64_t offset = 0;
+  std::uint64_t sequence = 0;
 };
 
 /// Places that make an open call billable after a crash.
 struct OpenPlaces {
-  std::uint64_t answer_sequence = 0;
   Place answer;
   Place mark;
 };
 
-/// A record in memory. One that is carried forward from a segment to be recycled says which,
-/// because its call may end before its turn comes.
+/// Where the walk over the records of a segment ended.
+struct Walk {
+  std::uint64_t last_sequence = 0;  // of the last good record; previous_sequence while none came
+  std::uint64_t commit_offset = 0;  // where the commit that it belongs to begins
+  std::uint64_t end_offset = 0;
+};
+
+/// A record in memory. A copy that is carried forward tells the number of its original, because its
+/// call may end, or be marked anew, before its turn comes.
 struct Waiting {
   std::uint64_t sequence = 0;
   RecordType type = RecordType::empty;
-  std::uint64_t carried_from =
-      0;  // serial; 0: an ordinary record, or a carried one that is decided
+  std::uint64_t carried_from = 0;  // 0: an ordinary record, or a copy that is decided
   std::string payload;
   std::uint64_t cost_bytes = 0;  // counted in the backlog
 };
 
-/// Bounded queue of many producers and one consumer without locks (after D. Vyukov). A record's
-/// place in it is its sequence number, so numbers rise in the order in which records are written.
+/// Bounded queue of many producers and one consumer at a time without locks (after D. Vyukov). A
+/// record's place in it is its sequence number, so numbers rise in the order in which records are
+/// written.
 class Queue {
  public:
   explicit Queue(std::uint32_t records) {
@@ -184,6 +195,9 @@ struct Journal::Body {
   std::atomic<std::uint64_t> appended{0}, refused{0}, written{0}, commits{0}, disk_failures{0},
       recycled{0};
 
+  std::mutex drain_mutex;       // guards the consumer's end of `queue`, and `drained`
+  std::deque<Waiting> drained;  // out of the queue; next for the writer behind `waiting`
+
   // The writer's own; without threads the host's one thread is the writer.
   std::deque<Waiting> waiting;
   std::string buffer;
@@ -229,14 +243,18 @@ struct Journal::Body {
   }
 
   Result<void> recover();
-  Result<void> scan(const Segment& segment, std::string_view bytes, std::uint64_t stop_sequence,
-                    std::uint64_t& reached, bool is_last);
-  void track(RecordType type, std::uint64_t sequence, std::string_view payload, Place place);
+  Result<Walk> scan(const Segment& segment, std::string_view bytes,
+                    std::optional<std::uint64_t> stop_sequence);
+  Result<void> make_durable(const Segment& segment, std::string_view bytes, const Walk& walk);
+  void track(RecordType type, std::string_view payload, Place place);
   Result<std::string> read_record(Place place, std::string_view expected_kind);
   Result<void> fill_open_calls();
 
   Result<std::uint64_t> push(RecordType type, std::string payload, std::uint64_t carried_from);
+  [[nodiscard]] bool has_room() const;
+  std::size_t take_from_queue(std::size_t records_max);
   void drain();
+  [[nodiscard]] bool can_drain();
   Result<void> begin_segment();
   std::size_t encode_batch();
   Result<void> write_batch();
@@ -244,6 +262,7 @@ struct Journal::Body {
   void abandon_segment(const Error& error);
   void publish_durable(std::uint64_t sequence);
   void recycle();
+  Result<void> give_up(const Segment& segment);
   bool carry_forward(std::uint64_t from_serial);
   void run() noexcept;
   void sleep();
@@ -253,8 +272,7 @@ struct Journal::Body {
 
 // --- recovery ---
 
-void Journal::Body::track(RecordType type, std::uint64_t sequence, std::string_view payload,
-                          Place place) {
+void Journal::Body::track(RecordType type, std::string_view payload, Place place) {
   if (type != RecordType::answer && type != RecordType::mark && type != RecordType::end) return;
   const Result<std::uint64_t> call_id = decode_call_id(payload);
   if (!call_id) return;  // a reader that understands it better will say so
@@ -263,29 +281,32 @@ void Journal::Body::track(RecordType type, std::uint64_t sequence, std::string_v
     return;
   }
   if (type == RecordType::answer) {
-    OpenPlaces& places = open_calls[*call_id];
-    places.answer_sequence = sequence;
-    places.answer = place;
+    open_calls[*call_id].answer = place;
     return;
   }
-  // A mark without an answer has nothing to bill.
+  // A mark without an answer before it has nothing to bill, and may be of a call that had the same
+  // number in a process before. That is why carry_forward() keeps marks behind their answers.
   if (auto found = open_calls.find(*call_id); found != open_calls.end()) found->second.mark = place;
 }
 
-/// Walks the records of one segment up to `stop_sequence` and tells the last one reached.
-Result<void> Journal::Body::scan(const Segment& segment, std::string_view bytes,
-                                 std::uint64_t stop_sequence, std::uint64_t& reached,
-                                 bool is_last) {
-  std::uint64_t at = segment_header_bytes;
+/// Walks the records of one segment, up to `stop_sequence` or, in the last segment, to its end.
+Result<Walk> Journal::Body::scan(const Segment& segment, std::string_view bytes,
+                                 std::optional<std::uint64_t> stop_sequence) {
+  Walk walk{segment.previous_sequence, segment_header_bytes, segment_header_bytes};
   std::uint64_t expected = segment.first_sequence;
-  while (is_last || expected <= stop_sequence) {
+  std::uint64_t proven = segment.previous_sequence;
+  std::uint64_t& at = walk.end_offset;
+  while (!stop_sequence || expected <= *stop_sequence) {
     const ScannedRecord record =
         at < bytes.size() ? scan_record(bytes.substr(static_cast<std::size_t>(at)), segment.serial)
                           : ScannedRecord{};
     if (record.bytes == 0 || record.sequence != expected) break;
-    track(record.type, expected, record.payload, Place{segment.serial, at});
+    track(record.type, record.payload, Place{segment.serial, at, expected});
     recovery.was_closed = record.type == RecordType::closed;
-    reached = expected++;
+    // The records of a commit tell the same durable number, that of the commit before.
+    if (record.durable_sequence != proven) walk.commit_offset = at;
+    proven = record.durable_sequence;
+    walk.last_sequence = expected++;
     at += record.bytes;
   }
   const auto damaged = [&](const std::string& why) {
@@ -294,20 +315,35 @@ Result<void> Journal::Body::scan(const Segment& segment, std::string_view bytes,
                                          std::to_string(expected) +
                                          " had been durable and was not readable (" + why + ")"};
   };
-  if (!is_last) {
-    if (reached < stop_sequence) return damaged("a later segment follows it");
-    return {};
+  if (stop_sequence) {
+    if (walk.last_sequence < *stop_sequence) return damaged("a later segment follows it");
+    return walk;
   }
   // What lies behind was either never acknowledged, then it may be torn, or it was, then this is
   // damage. A later record that tells of a higher durable number proves the second.
-  if (at >= bytes.size()) return {};
+  if (at >= bytes.size()) return walk;
   const TornEnd end =
       examine_end(bytes.substr(static_cast<std::size_t>(at)), at, segment.serial, expected);
   if (end.durable_sequence >= expected) {
     return damaged("the record at offset " + std::to_string(end.later_offset) + " proves it");
   }
   recovery.torn_records = end.later_records;
-  return {};
+  return walk;
+}
+
+/// The last commit may have been read from the system's memory: its writer died before the flush,
+/// or the flush failed, after which the system holds pages that it takes for written. From here on
+/// its records count as durable, for sinks and for the next header, so it is written once more.
+Result<void> Journal::Body::make_durable(const Segment& segment, std::string_view bytes,
+                                         const Walk& walk) {
+  if (walk.commit_offset == walk.end_offset) return {};
+  auto opened = options.disk->open(segment.path, Disk::Open::write);
+  if (!opened) return std::move(opened).error();
+  const std::string_view commit =
+      bytes.substr(static_cast<std::size_t>(walk.commit_offset),
+                   static_cast<std::size_t>(walk.end_offset - walk.commit_offset));
+  if (auto done = (*opened)->write_at(walk.commit_offset, commit); !done) return done;
+  return (*opened)->sync();
 }
 
 Result<void> Journal::Body::recover() {
@@ -317,6 +353,9 @@ Result<void> Journal::Body::recover() {
   if (!held) return std::move(held).error();
   lock = std::move(*held);
 
+  // The last process may have died between a change of names and its flush, and what is found here
+  // is built upon.
+  if (auto done = disk.sync_folder(options.folder); !done) return done;
   auto names = disk.list(options.folder);
   if (!names) return std::move(names).error();
   std::vector<std::uint64_t> serials;
@@ -358,7 +397,6 @@ Result<void> Journal::Body::recover() {
   std::string content;
   std::uint64_t reached = found.empty() ? 0 : found.front().previous_sequence;
   for (std::size_t i = 0; i < found.size(); ++i) {
-    const bool is_last = i + 1 == found.size();
     // The writer begins a segment only when all before it is durable up to the number that the
     // header tells.
     if (found[i].previous_sequence != reached) {
@@ -370,10 +408,15 @@ Result<void> Journal::Body::recover() {
     auto read = read_file(disk, found[i].path);
     if (!read) return std::move(read).error();
     content = std::move(*read);
-    const std::uint64_t stop = is_last ? 0 : found[i + 1].previous_sequence;
+    const bool is_last = i + 1 == found.size();
     recovery.was_closed = false;
-    if (auto scanned = scan(found[i], content, stop, reached, is_last); !scanned) return scanned;
-    found[i].last_sequence = reached;
+    auto walk = scan(found[i], content,
+                     is_last ? std::nullopt : std::optional(found[i + 1].previous_sequence));
+    if (!walk) return std::move(walk).error();
+    if (is_last) {
+      if (auto done = make_durable(found[i], content, *walk); !done) return done;
+    }
+    reached = found[i].last_sequence = walk->last_sequence;
   }
   recovery.last_sequence = reached;
   serial = serials.empty() ? 0 : serials.back();
@@ -425,7 +468,7 @@ Result<void> Journal::Body::fill_open_calls() {
       if (!mark) return std::move(mark).error();
       call.last_mark = std::move(*mark);
     }
-    calls.emplace_back(places.answer_sequence, std::move(call));
+    calls.emplace_back(places.answer.sequence, std::move(call));
   }
   std::sort(calls.begin(), calls.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -439,12 +482,21 @@ Result<void> Journal::Body::fill_open_calls() {
 Result<std::uint64_t> Journal::Body::push(RecordType type, std::string payload,
                                           std::uint64_t carried_from) {
   Waiting record{0, type, carried_from, std::move(payload), 0};
-  const std::optional<std::uint64_t> position = queue.push(record);
+  std::optional<std::uint64_t> position = queue.push(record);
+  // The writer empties the queue before each commit, so it is full when the disk holds him up in
+  // one. Then those who append empty it, as far as the backlog goes. An attempt finds nothing when
+  // others were faster, or when the thread that has the next place is just filling it.
+  for (int i = 0; !position && i < relief_attempts_max && has_room(); ++i) {
+    if (take_from_queue(relief_records) == 0) std::this_thread::yield();
+    position = queue.push(record);
+  }
   if (!position) {
     refused.fetch_add(1, std::memory_order_relaxed);
     say(LogLevel::error, "record refused: queue and backlog were full", {});
     return Error{ErrorCode::limit, "the journal's queue of " + std::to_string(queue.capacity()) +
-                                       " records was full"};
+                                       " records and its backlog of " +
+                                       std::to_string(options.backlog_bytes_max) +
+                                       " bytes were full"};
   }
   appended.fetch_add(1, std::memory_order_relaxed);
   if (is_asleep.load(std::memory_order_seq_cst) && is_asleep.exchange(false)) {
@@ -454,17 +506,41 @@ Result<std::uint64_t> Journal::Body::push(RecordType type, std::string payload,
   return first_sequence.load(std::memory_order_relaxed) + *position;
 }
 
-void Journal::Body::drain() {
-  std::uint64_t bytes = backlog_bytes.load(std::memory_order_relaxed);
-  while (bytes < options.backlog_bytes_max && queue.has_next()) {
+bool Journal::Body::has_room() const {
+  return backlog_bytes.load(std::memory_order_relaxed) < options.backlog_bytes_max;
+}
+
+/// Moves records out of the queue while the backlog has room, and tells how many. Thread-safe.
+std::size_t Journal::Body::take_from_queue(std::size_t records_max) {
+  const std::lock_guard guard(drain_mutex);
+  std::size_t count = 0;
+  for (; count < records_max && has_room() && queue.has_next(); ++count) {
     auto [position, record] = queue.pop();
     record.sequence = first_sequence.load(std::memory_order_relaxed) + position;
     record.cost_bytes = waiting_cost(record.payload);
-    bytes += record.cost_bytes;
-    waiting.push_back(std::move(record));
+    backlog_bytes.fetch_add(record.cost_bytes, std::memory_order_relaxed);
+    backlog_records.fetch_add(1, std::memory_order_relaxed);
+    drained.push_back(std::move(record));
   }
-  backlog_bytes.store(bytes, std::memory_order_relaxed);
-  backlog_records.store(waiting.size(), std::memory_order_relaxed);
+  return count;
+}
+
+/// Gives the writer all that waits, as far as the backlog goes.
+void Journal::Body::drain() {
+  (void)take_from_queue(SIZE_MAX);
+  const std::lock_guard guard(drain_mutex);
+  if (waiting.empty()) {
+    waiting.swap(drained);
+    return;
+  }
+  waiting.insert(waiting.end(), std::make_move_iterator(drained.begin()),
+                 std::make_move_iterator(drained.end()));
+  drained.clear();
+}
+
+bool Journal::Body::can_drain() {
+  const std::lock_guard guard(drain_mutex);
+  return !drained.empty() || (queue.has_next() && has_room());
 }
 
 Result<void> Journal::Body::begin_segment() {
@@ -539,8 +615,8 @@ std::size_t Journal::Body::encode_batch() {
       const auto found = call_id ? open_calls.find(*call_id) : open_calls.end();
       const bool is_current =
           found != open_calls.end() &&
-          (record.type == RecordType::answer ? found->second.answer : found->second.mark).serial ==
-              record.carried_from;
+          (record.type == RecordType::answer ? found->second.answer : found->second.mark)
+                  .sequence == record.carried_from;
       if (!is_current) {
         record.type = RecordType::empty;
         record.payload.clear();
@@ -550,7 +626,7 @@ std::size_t Journal::Body::encode_batch() {
     const std::uint64_t bytes = record_bytes(record.payload.size());
     if (offset + buffer.size() + bytes > options.segment_bytes) break;
     if (count > 0 && buffer.size() + bytes > batch_bytes_max) break;
-    track(record.type, record.sequence, record.payload, Place{serial, offset + buffer.size()});
+    track(record.type, record.payload, Place{serial, offset + buffer.size(), record.sequence});
     append_record(buffer, serial, record.sequence, durable_now, record.type, record.payload);
     ++count;
   }
@@ -604,7 +680,7 @@ bool Journal::Body::commit(bool ignores_pause) {
     bytes += waiting[i].cost_bytes;
   waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(count));
   backlog_bytes.fetch_sub(bytes, std::memory_order_relaxed);
-  backlog_records.store(waiting.size(), std::memory_order_relaxed);
+  backlog_records.fetch_sub(count, std::memory_order_relaxed);
   written.fetch_add(count, std::memory_order_relaxed);
   commits.fetch_add(1, std::memory_order_relaxed);
   {
@@ -646,12 +722,12 @@ void Journal::Body::publish_durable(std::uint64_t sequence) {
 
 // --- recycling ---
 
-/// Copies the answers and marks of calls that are still up out of a segment. True when there was
-/// one.
+/// Copies answers and marks of calls that are still up out of a segment, and marks that lie before
+/// their answer since it was copied: recovery reads in order. True when there was something; once
+/// the copies are durable, ask again.
 bool Journal::Body::carry_forward(std::uint64_t from_serial) {
   bool has_any = false;
   const auto carry = [&](RecordType type, Place place) {
-    if (place.serial != from_serial) return true;
     has_any = true;
     auto payload = read_record(place, type == RecordType::answer ? "answer" : "mark");
     if (!payload) {
@@ -660,15 +736,37 @@ bool Journal::Body::carry_forward(std::uint64_t from_serial) {
       return false;
     }
     if (queue.waiting() > queue.capacity() / 2) return false;  // calls come first
-    auto sequence = push(type, std::move(*payload), from_serial);
+    auto sequence = push(type, std::move(*payload), place.sequence);
     if (!sequence) return false;
     carried_through = std::max(carried_through, *sequence);
     return true;
   };
   for (const auto& [call_id, places] : open_calls) {
-    if (!carry(RecordType::answer, places.answer) || !carry(RecordType::mark, places.mark)) break;
+    const auto& [answer, mark] = places;
+    const bool moves_answer = answer.serial == from_serial;
+    const bool moves_mark = mark.serial != 0 && (moves_answer || mark.serial == from_serial ||
+                                                 mark.sequence < answer.sequence);
+    if (moves_answer && !carry(RecordType::answer, answer)) break;
+    if (moves_mark && !carry(RecordType::mark, mark)) break;
   }
   return has_any;
+}
+
+/// Takes a segment's file out of use. Done again after a failure, it goes on where it was.
+Result<void> Journal::Body::give_up(const Segment& segment) {
+  Disk& disk = *options.disk;
+  std::string spare;
+  if (spares.size() < options.spare_segments_max) {
+    spare = path_of(file_name(spare_stem, ++spare_serial));
+  }
+  Result<void> done = spare.empty() ? disk.remove(segment.path) : disk.rename(segment.path, spare);
+  const bool was_gone = !done && done.error().code == ErrorCode::not_found;
+  if (!done && !was_gone) return done;
+  // Gone for good before the next one goes, else a crash could leave a hole between segments; and
+  // before the file is written to, else a crash could give it back its old name with a new header.
+  if (done = disk.sync_folder(options.folder); !done) return done;
+  if (!spare.empty() && !was_gone) spares.push_back(std::move(spare));
+  return {};
 }
 
 void Journal::Body::recycle() {
@@ -685,21 +783,9 @@ void Journal::Body::recycle() {
     }
     if (carried_through > durable.load(std::memory_order_relaxed)) return;
     if (carry_forward(oldest.serial)) return;
-    Disk& disk = *options.disk;
-    Result<void> done;
-    if (spares.size() < options.spare_segments_max) {
-      std::string spare = path_of(file_name(spare_stem, ++spare_serial));
-      done = disk.rename(oldest.path, spare);
-      if (done) spares.push_back(std::move(spare));
-    } else {
-      done = disk.remove(oldest.path);
-    }
-    // The oldest must be gone for good before the next one goes, else a crash could leave a hole
-    // between segments.
-    if (done) done = disk.sync_folder(options.folder);
-    if (!done) {
+    if (auto done = give_up(oldest); !done) {
       say(LogLevel::warning, "segment could not be recycled", {{"error", done.error().message}});
-      if (done.error().code != ErrorCode::not_found) return;
+      return;
     }
     recycled.fetch_add(1, std::memory_order_relaxed);
     const std::lock_guard guard(segments_mutex);
@@ -715,9 +801,9 @@ void Journal::Body::sleep() {
       pause_us != 0
           ? std::clamp<std::int64_t>(retry_at_us - clock.monotonic_us(), 1'000, pause_max_us)
           : 1'000'000;
+  const bool has_work = can_drain();
   std::unique_lock guard(wake_mutex);
-  const bool may_drain = backlog_bytes.load() < options.backlog_bytes_max;
-  if (!(queue.has_next() && may_drain) && !is_stopping.load()) {
+  if (!has_work && !is_stopping.load()) {
     wake.wait_for(guard, std::chrono::microseconds(wait_us),
                   [this] { return !is_asleep.load() || is_stopping.load(); });
   }

@@ -26,9 +26,9 @@ struct JournalOptions {
   std::string folder;                         ///< Made when absent; its parent must exist.
   std::uint64_t segment_bytes = 64ULL << 20;  ///< 4 KiB..1 GiB, a multiple of 8.
   std::uint32_t queue_records = 65'536;       ///< 16..4,194,304; rounded up to a power of two.
-  std::uint64_t backlog_bytes_max = 256ULL
-                                    << 20;  ///< Memory for records that the disk does not take.
-  std::uint32_t spare_segments_max = 2;     ///< Recycled files kept; further ones are removed.
+  /// Memory for records that the disk does not take, because it fails or because a flush hangs.
+  std::uint64_t backlog_bytes_max = 256ULL << 20;
+  std::uint32_t spare_segments_max = 2;  ///< Recycled files kept; further ones are removed.
   /// Commits start at least so far apart, unless many records wait; 0..1,000,000. A trickle of
   /// records then shares its flushes, and the first after a pause is written at once.
   std::int64_t commit_interval_us = 2'000;
@@ -110,7 +110,8 @@ class Journal {
   /// taken from now on. Errors: io, limit, wrong_state (called twice).
   Result<void> start();
 
-  /// Takes a record and gives it its sequence number. Never blocks and takes no lock.
+  /// Takes a record and gives it its sequence number. Never waits for the disk, and takes a lock
+  /// only when the queue is full.
   /// Errors: limit (queue and backlog are full: the record is not taken), invalid_argument (larger
   /// than a segment), wrong_state (not started, closed).
   Result<std::uint64_t> append(RecordType type, std::string payload);

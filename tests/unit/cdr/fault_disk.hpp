@@ -1,5 +1,6 @@
 // A disk in memory that fails when told to, and forgets or tears what was not flushed when the
-// power goes.
+// power goes. A flush that fails drops what it should have written, as kernels do: the next one
+// succeeds without it, and reads give it until the power goes.
 #pragma once
 
 #include <algorithm>
@@ -100,8 +101,29 @@ class FaultDisk final : public Disk {
 
  private:
   struct Body {
-    std::string content;
-    std::string flushed;
+    std::string content;          // as reads see it
+    std::string flushed;          // as it is on the medium
+    std::set<std::size_t> dirty;  // sectors that the next flush writes
+
+    void resize(std::size_t bytes) {
+      const std::size_t before = content.size();
+      content.resize(bytes, '\0');
+      if (bytes > before) soil(before, bytes - before);
+    }
+    void soil(std::size_t offset, std::size_t bytes) {
+      if (bytes == 0) return;
+      for (std::size_t at = offset / sector_bytes; at <= (offset + bytes - 1) / sector_bytes; ++at)
+        dirty.insert(at);
+    }
+    void flush() {
+      flushed.resize(content.size(), '\0');
+      for (std::size_t sector : dirty) {
+        const std::size_t at = sector * sector_bytes;
+        if (at >= content.size()) continue;
+        std::memcpy(&flushed[at], &content[at], std::min(sector_bytes, content.size() - at));
+      }
+      dirty.clear();
+    }
 
     void lose_unflushed(Random& random) {
       content.resize(std::max(content.size(), flushed.size()), '\0');
@@ -113,6 +135,7 @@ class FaultDisk final : public Disk {
         if (random.below(2) == 0) std::memcpy(&kept[at], &flushed[at], n);
       }
       content = flushed = kept;
+      dirty.clear();
     }
   };
   class File final : public DiskFile {
@@ -130,10 +153,10 @@ class FaultDisk final : public Disk {
       }
       // A failed write leaves a part behind.
       if (!done) bytes = bytes.substr(0, bytes.size() / 2);
-      if (body_->content.size() < offset + bytes.size())
-        body_->content.resize(offset + bytes.size());
+      if (body_->content.size() < offset + bytes.size()) body_->resize(offset + bytes.size());
       std::copy(bytes.begin(), bytes.end(),
                 body_->content.begin() + static_cast<std::ptrdiff_t>(offset));
+      body_->soil(offset, bytes.size());
       return done;
     }
     Result<std::size_t> read_at(std::uint64_t offset, char* buffer, std::size_t bytes) override {
@@ -144,12 +167,15 @@ class FaultDisk final : public Disk {
     }
     Result<std::uint64_t> size_bytes() override { return std::uint64_t{body_->content.size()}; }
     Result<void> truncate(std::uint64_t size_bytes) override {
-      body_->content.resize(size_bytes);
+      body_->resize(size_bytes);
       return {};
     }
     Result<void> sync() override {
-      if (auto done = disk_.count(disk_.syncs, disk_.fail_sync_in); !done) return done;
-      body_->flushed = body_->content;
+      if (auto done = disk_.count(disk_.syncs, disk_.fail_sync_in); !done) {
+        body_->dirty.clear();
+        return done;
+      }
+      body_->flush();
       return {};
     }
 

@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <condition_variable>
 #include <fstream>
+#include <mutex>
 #include <thread>
 
 #include "cdr/segment.hpp"
@@ -23,13 +25,14 @@ struct Bench {
   std::shared_ptr<FaultDisk> disk = std::make_shared<FaultDisk>();
   SimulatedClock clock;
   std::uint64_t segment_bytes = 4'096;
+  std::uint64_t backlog_bytes_max = 1U << 20;
 
   Result<std::unique_ptr<Journal>> try_open() {
     JournalOptions options;
     options.folder = "/j";
     options.segment_bytes = segment_bytes;
     options.queue_records = 64;
-    options.backlog_bytes_max = 1U << 20;
+    options.backlog_bytes_max = backlog_bytes_max;
     options.threads = false;
     options.disk = disk;
     return Journal::open(std::move(options), clock, nullptr);
@@ -104,6 +107,80 @@ AnswerRecord answer_of(std::uint64_t call_id) {
   record.cdr.call_id = "c" + std::to_string(call_id);
   return record;
 }
+
+/// The operating system's disk, on which every flush waits while it hangs.
+class HangingDisk final : public Disk {
+ public:
+  void hang() {
+    const std::lock_guard guard(mutex_);
+    is_hanging_ = true;
+  }
+  void go_on() {
+    {
+      const std::lock_guard guard(mutex_);
+      is_hanging_ = false;
+    }
+    changed_.notify_all();
+  }
+  void wait_until_stuck() {
+    std::unique_lock guard(mutex_);
+    changed_.wait(guard, [this] { return stuck_ > 0; });
+  }
+
+  Result<std::unique_ptr<DiskFile>> open(const std::string& path, Open mode) override {
+    auto opened = disk_.open(path, mode);
+    if (!opened) return opened;
+    return std::unique_ptr<DiskFile>(new File(*this, std::move(*opened)));
+  }
+  Result<std::vector<std::string>> list(const std::string& folder) override {
+    return disk_.list(folder);
+  }
+  Result<void> make_folder(const std::string& path) override { return disk_.make_folder(path); }
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    return disk_.rename(from, to);
+  }
+  Result<void> remove(const std::string& path) override { return disk_.remove(path); }
+  Result<void> sync_folder(const std::string& path) override { return disk_.sync_folder(path); }
+  Result<std::unique_ptr<DiskLock>> lock(const std::string& path) override {
+    return disk_.lock(path);
+  }
+
+ private:
+  class File final : public DiskFile {
+   public:
+    File(HangingDisk& disk, std::unique_ptr<DiskFile> file) : disk_(disk), file_(std::move(file)) {}
+    Result<void> write_at(std::uint64_t offset, std::string_view bytes) override {
+      return file_->write_at(offset, bytes);
+    }
+    Result<std::size_t> read_at(std::uint64_t offset, char* buffer, std::size_t bytes) override {
+      return file_->read_at(offset, buffer, bytes);
+    }
+    Result<std::uint64_t> size_bytes() override { return file_->size_bytes(); }
+    Result<void> truncate(std::uint64_t size_bytes) override { return file_->truncate(size_bytes); }
+    Result<void> sync() override {
+      disk_.wait();
+      return file_->sync();
+    }
+
+   private:
+    HangingDisk& disk_;
+    std::unique_ptr<DiskFile> file_;
+  };
+
+  void wait() {
+    std::unique_lock guard(mutex_);
+    ++stuck_;
+    changed_.notify_all();
+    changed_.wait(guard, [this] { return !is_hanging_; });
+    --stuck_;
+  }
+
+  PosixDisk disk_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_hanging_ = false;
+  int stuck_ = 0;
+};
 
 }  // namespace
 
@@ -360,69 +437,155 @@ TEST_CASE("Journal: a full disk is waited out from memory and fills with no atte
   CHECK(read_texts(*journal).size() == 501);
 }
 
-TEST_CASE("Journal: a full queue refuses with a count and takes no number") {
+TEST_CASE("Journal: full queue and backlog refuse with a count and take no number") {
   Bench bench;
+  bench.backlog_bytes_max = 100 * 256;  // what a small record costs
   auto journal = bench.open_and_start();
-  for (int i = 0; i < 64; ++i)
-    CHECK(journal->append(host_type, "x").ok());
+  std::uint64_t taken = 0;
+  while (journal->append(host_type, "x")) {
+    if (++taken == 64) CHECK_FALSE(journal->is_writable());
+  }
+  CHECK(taken == 164);
   CHECK_FALSE(journal->is_writable());
   CHECK(journal->append(host_type, "y").error().code == ErrorCode::limit);
-  CHECK(journal->counters().refused == 1);
+  CHECK(journal->counters().refused == 2);
+  CHECK(journal->counters().waiting == 164);
   journal->pump();
   CHECK(journal->is_writable());
   CHECK(journal->append(host_type, "z").ok());
   journal->pump();
   const auto texts = read_texts(*journal);
-  REQUIRE(texts.size() == 65);
-  CHECK(texts[64].sequence == texts[63].sequence + 1);
+  REQUIRE(texts.size() == 165);
+  CHECK(texts[164].sequence == texts[163].sequence + 1);
 }
 
-TEST_CASE("Journal: after any power cut all that was durable is there, once, and nothing else") {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+TEST_CASE(
+    "Journal: while a flush hangs the backlog takes what the queue cannot, from any thread, in "
+    "order (C-07)") {
+  TemporaryFolder folder;
+  SystemClock clock;
+  const auto disk = std::make_shared<HangingDisk>();
+  JournalOptions options;
+  options.folder = folder / "journal";
+  options.segment_bytes = 1U << 20;
+  options.queue_records = 64;
+  options.backlog_bytes_max = 1U << 20;  // 4,096 small records
+  options.commit_interval_us = 0;
+  options.disk = disk;
+  auto opened = Journal::open(options, clock, nullptr);
+  REQUIRE(opened.ok());
+  Journal& journal = **opened;
+  REQUIRE(journal.start().ok());
+  disk->hang();
+  REQUIRE(journal.append(host_type, "stuck").ok());
+  disk->wait_until_stuck();
+  constexpr std::uint64_t each = 1'000;
+  std::vector<std::thread> threads;
+  for (std::uint64_t thread = 0; thread < 3; ++thread) {
+    threads.emplace_back([&journal, thread] {
+      for (std::uint64_t i = 0; i < each; ++i)
+        (void)journal.append(host_type, std::to_string(thread * each + i));
+    });
+  }
+  for (std::thread& thread : threads)
+    thread.join();
+  CHECK(journal.counters().refused == 0);
+  CHECK(journal.counters().waiting == 3 * each + 1);
+  CHECK(journal.durable_sequence() == 0);
+  CHECK_FALSE(journal.is_writable());  // no new calls meanwhile
+  disk->go_on();
+  REQUIRE(journal.wait_durable(journal.last_sequence(), 60'000).ok());
+  CHECK(journal.is_writable());
+  std::vector<std::uint64_t> next = {0, each, 2 * each};
+  const auto texts = read_texts(journal);
+  REQUIRE(texts.size() == 3 * each + 1);
+  for (std::size_t i = 1; i < texts.size(); ++i) {
+    const std::uint64_t number = std::stoull(texts[i].payload);
+    CHECK(number == next[number / each]++);
+  }
+}
+
+TEST_CASE(
+    "Journal: what was read back after a kill or a failed flush survives the power cut behind it") {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    CAPTURE(seed);
+    SeededRandom random(seed);
+    Bench bench;
+    auto journal = bench.open_and_start();
+    put(*journal, host_type, "flushed");
+    journal->pump();
+    for (std::uint64_t i = 0; i < 30; ++i)
+      put(*journal, host_type, text_of(i));
+    bench.disk->fail_sync_in = 1;
+    bench.disk->fails_on = true;
+    journal->pump();  // written, and not flushed
+    kill(std::move(journal), *bench.disk);
+    journal = bench.open();
+    CHECK(read_texts(*journal).size() == 31);  // what sinks see is there for good
+    if (seed % 2 == 0) REQUIRE(journal->start().ok());
+    kill(std::move(journal), *bench.disk);
+    bench.disk->cut_power(random);
+    CHECK(read_texts(*bench.open()).size() == 31);
+  }
+}
+
+TEST_CASE(
+    "Journal: after any kills and power cuts all that was durable is there, once, and nothing "
+    "else") {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
     CAPTURE(seed);
     SeededRandom random(seed);
     Bench bench;
     std::vector<std::pair<std::uint64_t, std::string>> given;  // sequence, payload; in order
     std::uint64_t promised = 0;
-    for (int run = 0; run < 6; ++run) {
+    std::uint64_t passed = 0;  // by the cursor
+    for (int run = 0; run < 8; ++run) {
       auto journal = bench.open();
       const auto texts = read_texts(*journal);
-      // The texts are a part of the given ones, in order, with everything up to the promise.
+      // The texts are a part of the given ones, in order, with everything up to the promise but
+      // what was recycled.
       std::size_t at = 0;
       std::vector<std::pair<std::uint64_t, std::string>> found;
+      const auto check_missing = [&](std::uint64_t sequence) {
+        CHECK((sequence <= passed || sequence > promised));
+      };
       for (const Kept& kept : texts) {
-        while (at < given.size() && given[at].first != kept.sequence) {
-          CHECK(given[at].first > promised);
-          ++at;
-        }
+        while (at < given.size() && given[at].first != kept.sequence)
+          check_missing(given[at++].first);
         REQUIRE(at < given.size());
         CHECK(given[at].second == kept.payload);
         found.push_back(given[at]);
         ++at;
       }
       for (; at < given.size(); ++at)
-        CHECK(given[at].first > promised);
+        check_missing(given[at].first);
       given = found;
       promised = journal->recovery().last_sequence;
+      const auto cursor = journal->add_cursor("sink", passed);
+      REQUIRE(cursor.ok());
       REQUIRE(journal->start().ok());
       for (std::uint64_t n = random.below(120); n > 0; --n) {
         std::string payload(random.below(200), static_cast<char>('a' + random.below(26)));
         given.emplace_back(put(*journal, host_type, payload), payload);
-        const std::uint64_t act = random.below(12);
+        const std::uint64_t act = random.below(16);
         if (act < 3) journal->pump();
         if (act == 3) bench.disk->fail_sync_in = 1 + random.below(2);
         if (act == 4) bench.disk->fail_write_in = 1 + random.below(3);
         if (act == 5) bench.clock.advance_us(6'000'000);
+        if (act == 6 && seed % 2 == 0) {
+          passed = std::max(passed, journal->durable_sequence());
+          journal->advance_cursor(*cursor, passed);
+        }
       }
       promised = std::max(promised, journal->durable_sequence());
-      bench.disk->fail_write_in =
-          1 + random.below(2);  // the power goes somewhere in the last commit
+      // The process dies somewhere in the last commit, and every other time the power goes too.
+      (random.below(2) == 0 ? bench.disk->fail_write_in : bench.disk->fail_sync_in) =
+          1 + random.below(2);
       bench.disk->fails_on = true;
       journal->pump();
       promised = std::max(promised, journal->durable_sequence());
-      bench.disk->fail_sync_in = 1;
-      journal.reset();
-      bench.disk->cut_power(random);
+      kill(std::move(journal), *bench.disk);
+      if (random.below(2) == 0) bench.disk->cut_power(random);
     }
   }
 }
@@ -487,6 +650,56 @@ TEST_CASE("Journal: a long call stays billable when its segments are recycled") 
     REQUIRE(call.last_mark.has_value());
     CHECK(call.last_mark->charge == (call.answer.call_id == 1 ? "new" : "kept"));
   }
+}
+
+TEST_CASE("Journal: the last mark of a call counts although its answer was carried behind it") {
+  for (int pumps = 0; pumps < 8; ++pumps) {
+    CAPTURE(pumps);
+    Bench bench;
+    auto journal = bench.open();
+    const std::size_t cursor = journal->add_cursor("sink", 0).value();
+    REQUIRE(journal->start().ok());
+    put(*journal, RecordType::answer, encode(answer_of(7)));
+    put(*journal, RecordType::mark, encode(MarkRecord{7, 1, 1'000, "early"}));
+    for (std::uint64_t i = 0; i < 80; ++i)
+      put(*journal, host_type, text_of(i));
+    journal->pump();
+    const MarkRecord latest{7, 2, 3'600'000, "at one hour"};
+    put(*journal, RecordType::mark, encode(latest));
+    journal->pump();
+    REQUIRE(journal->counters().segments > 1);
+    for (int i = 0; i < pumps; ++i) {
+      journal->advance_cursor(cursor, journal->durable_sequence());
+      journal->pump();
+    }
+    CHECK((journal->counters().segments_recycled > 0) == (pumps > 1));
+    kill(std::move(journal), *bench.disk);
+    // Whoever finds the call closes it; when he dies before, the next one does.
+    for (int process = 0; process < 2; ++process) {
+      journal = bench.open_and_start();
+      const auto& open_calls = journal->recovery().open_calls;
+      REQUIRE(open_calls.size() == 1);
+      CHECK(open_calls[0].answer == answer_of(7));
+      CHECK(open_calls[0].last_mark == latest);
+      kill(std::move(journal), *bench.disk);
+    }
+  }
+}
+
+TEST_CASE("Journal: a mark of one process is never taken for a call of the next") {
+  // Calls are numbered anew by each process, and the answer of this one was not taken.
+  Bench bench;
+  auto journal = bench.open_and_start();
+  put(*journal, RecordType::mark, encode(MarkRecord{7, 1, 3'600'000, "of another call"}));
+  journal->pump();
+  kill(std::move(journal), *bench.disk);
+  journal = bench.open_and_start();
+  put(*journal, RecordType::answer, encode(answer_of(7)));
+  journal->pump();
+  kill(std::move(journal), *bench.disk);
+  journal = bench.open();
+  REQUIRE(journal->recovery().open_calls.size() == 1);
+  CHECK_FALSE(journal->recovery().open_calls[0].last_mark.has_value());
 }
 
 TEST_CASE("Journal: a call that ends while its answer is carried forward stays ended") {
