@@ -13,6 +13,7 @@ namespace tandem::cdr {
 namespace {
 
 constexpr std::int64_t day_us = 86'400'000'000;
+constexpr std::string_view wal_extension = "-wal";
 
 // The columns of a record, in the order in which bind_record() and read_record() count them.
 constexpr const char* columns =
@@ -120,6 +121,19 @@ std::optional<std::int64_t> day_from_name(std::string_view name) {
   if (!year || !month || !day || *month < 1 || *month > 12 || *day < 1 || *day > 31)
     return std::nullopt;
   return days_from_civil(CivilDate{*year, *month, *day});
+}
+
+/// Moves what lies in the log beside a day file into it and leaves the log empty. False when a
+/// reader or the disk is in the way.
+bool empty_log(store::Connection& connection) {
+  // Waiting for a reader would hold up today's records; a later batch comes by here again.
+  if (!connection.execute("PRAGMA busy_timeout=0")) return false;
+  bool is_empty = false;
+  if (auto checkpoint = connection.prepare("PRAGMA wal_checkpoint(TRUNCATE)")) {
+    const Result<bool> row = checkpoint->step();
+    is_empty = row && *row && checkpoint->integer(0) == 0;
+  }
+  return connection.execute("PRAGMA busy_timeout=5000") && is_empty;
 }
 
 void bind_optional(store::Statement& insert, int parameter,
@@ -255,6 +269,8 @@ Result<std::unique_ptr<SqliteSink>> SqliteSink::open(std::string folder) {
   }
   std::unique_ptr<SqliteSink> sink(new SqliteSink(std::move(folder), std::move(*control)));
   sink->lock_ = std::move(*lock);
+  if (auto opened = sink->open_leftovers(); !opened) return std::move(opened).error();
+  sink->close_days();
   return sink;
 }
 
@@ -268,54 +284,49 @@ Result<std::uint64_t> SqliteSink::position() {
   return static_cast<std::uint64_t>(select->integer(0));
 }
 
+Result<SqliteSink::DayFile*> SqliteSink::open_day(std::int64_t day) {
+  auto connection = store::Connection::open(folder_ + "/" + day_name(day));
+  if (!connection) return std::move(connection).error();
+  if (auto done = connection->execute("PRAGMA cache_size=-32000; PRAGMA wal_autocheckpoint=8000");
+      !done) {
+    return std::move(done).error();
+  }
+  if (auto done = store::migrate(*connection, "cdr", day_steps); !done)
+    return std::move(done).error();
+  auto file = std::make_unique<DayFile>(std::move(*connection));
+  std::string sql = "INSERT INTO cdr(" + std::string(columns);
+  std::string places = "?";
+  for (int i = 1; i < column_count; ++i)
+    places += ",?";
+  for (const NewerColumn& column : newer_columns) {
+    sql += std::string(", ") + column.name;
+    places += ",?";
+  }
+  sql += ") VALUES(" + places;
+  auto insert = file->connection.prepare(sql + ") ON CONFLICT DO NOTHING");
+  if (!insert) return std::move(insert).error();
+  file->insert = std::move(*insert);
+  return days_.insert_or_assign(day, std::move(file)).first->second.get();
+}
+
+/// The file of a day, in a transaction.
 Result<SqliteSink::DayFile*> SqliteSink::day_file(std::int64_t day) {
-  const std::string path = folder_ + "/" + day_name(day);
-  auto found = days_.find(day);
+  const auto found = days_.find(day);
+  DayFile* file = found == days_.end() ? nullptr : found->second.get();
   // A file that was moved away while it is open would swallow what is written to it.
-  if (found != days_.end() && !found->second->transaction && access(path.c_str(), F_OK) != 0) {
-    days_.erase(found);
-    found = days_.end();
+  if (file == nullptr ||
+      (!file->transaction && access((folder_ + "/" + day_name(day)).c_str(), F_OK) != 0)) {
+    if (file != nullptr) days_.erase(found);
+    auto opened = open_day(day);
+    if (!opened) return opened;
+    file = *opened;
   }
-  if (found == days_.end()) {
-    while (days_.size() >= open_files_max) {
-      const auto oldest = std::min_element(
-          days_.begin(), days_.end(),
-          [](const auto& a, const auto& b) { return a.second->last_batch < b.second->last_batch; });
-      if (oldest->second->transaction)
-        break;  // a batch of many days keeps them all until it is committed
-      days_.erase(oldest);
-    }
-    auto connection = store::Connection::open(path);
-    if (!connection) return std::move(connection).error();
-    if (auto done = connection->execute("PRAGMA cache_size=-32000; PRAGMA wal_autocheckpoint=8000");
-        !done) {
-      return std::move(done).error();
-    }
-    if (auto done = store::migrate(*connection, "cdr", day_steps); !done)
-      return std::move(done).error();
-    auto opened = std::make_unique<DayFile>(std::move(*connection));
-    std::string sql = "INSERT INTO cdr(" + std::string(columns);
-    std::string places = "?";
-    for (int i = 1; i < column_count; ++i)
-      places += ",?";
-    for (const NewerColumn& column : newer_columns) {
-      sql += std::string(", ") + column.name;
-      places += ",?";
-    }
-    sql += ") VALUES(" + places;
-    auto insert = opened->connection.prepare(sql + ") ON CONFLICT DO NOTHING");
-    if (!insert) return std::move(insert).error();
-    opened->insert = std::move(*insert);
-    found = days_.emplace(day, std::move(opened)).first;
-  }
-  DayFile& file = *found->second;
-  file.last_batch = batches_;
-  if (!file.transaction) {
-    auto transaction = store::Transaction::begin(file.connection);
+  if (!file->transaction) {
+    auto transaction = store::Transaction::begin(file->connection);
     if (!transaction) return std::move(transaction).error();
-    file.transaction.emplace(std::move(*transaction));
+    file->transaction.emplace(std::move(*transaction));
   }
-  return &file;
+  return file;
 }
 
 Result<void> SqliteSink::write_days(std::span<const RecordView> records) {
@@ -340,15 +351,40 @@ Result<void> SqliteSink::write_days(std::span<const RecordView> records) {
     if (auto done = each->transaction->commit(); !done) return done;
     each->transaction.reset();
   }
+  if (file != nullptr) latest_day_ = day;
   return {};
 }
 
+/// Opens the files beside which a process that died left a log, so that close_days() closes them.
+Result<void> SqliteSink::open_leftovers() {
+  auto names = PosixDisk().list(folder_);
+  if (!names) return std::move(names).error();
+  for (std::string_view name : *names) {
+    if (!name.ends_with(wal_extension)) continue;
+    name.remove_suffix(wal_extension.size());
+    const auto day = day_from_name(name);
+    if (!day || access((folder_ + "/" + day_name(*day)).c_str(), F_OK) != 0) continue;
+    // One that is damaged is nobody's concern until a record is written to it; its log stays and
+    // tells that it was not closed.
+    (void)open_day(*day);
+  }
+  return {};
+}
+
+/// Closes all files but that of the latest record, each when its log is empty; SQLite removes the
+/// log then.
+void SqliteSink::close_days() {
+  std::erase_if(days_, [this](auto& entry) {
+    return entry.first != latest_day_ && empty_log(entry.second->connection);
+  });
+}
+
 Result<void> SqliteSink::write_batch(std::span<const RecordView> records, std::uint64_t through) {
-  ++batches_;
   if (auto done = write_days(records); !done) {
     days_.clear();  // rolls back, and looks at the files anew next time
     return done;
   }
+  close_days();
   auto place = control_.prepare("UPDATE cdr_position SET sequence = ?");
   if (!place) return std::move(place).error();
   return place->bind(1, static_cast<std::int64_t>(through)).run();

@@ -15,7 +15,8 @@ namespace tandem::cdr {
 
 /// Day files "cdr-YYYYMMDD.db" of the UTC day of `ended_at_us`; the place in the journal is in
 /// "cdr-control.db". The day files are committed first; a batch that comes again after a crash in
-/// between changes nothing, because `record_id` is the key.
+/// between changes nothing, because `record_id` is the key. Only the file of the latest record
+/// stays open between batches; the others are brought into a state in which they can be moved away.
 class SqliteSink final : public BuiltInSink {
  public:
   /// Errors: those of make_sqlite_sink().
@@ -31,19 +32,19 @@ class SqliteSink final : public BuiltInSink {
     store::Connection connection;
     store::Statement insert;
     std::optional<store::Transaction> transaction;
-    std::uint64_t last_batch = 0;
   };
   explicit SqliteSink(std::string folder, store::Connection control);
+  Result<DayFile*> open_day(std::int64_t day);
   Result<DayFile*> day_file(std::int64_t day);
   Result<void> write_days(std::span<const RecordView> records);
-
-  static constexpr std::size_t open_files_max = 4;
+  Result<void> open_leftovers();
+  void close_days();
 
   std::string folder_;
   std::unique_ptr<DiskLock> lock_;
   store::Connection control_;
   std::map<std::int64_t, std::unique_ptr<DayFile>> days_;  // by days since 1970
-  std::uint64_t batches_ = 0;
+  std::optional<std::int64_t> latest_day_;                 // of the last record written
 };
 
 }  // namespace tandem::cdr

@@ -49,7 +49,7 @@ Result<std::unique_ptr<CsvSink>> CsvSink::open(CsvSinkConfig config, std::shared
 }
 
 Result<void> CsvSink::load() {
-  auto content = read_file(*disk_, position_path_);
+  auto content = read_replaced_file(*disk_, position_path_);
   if (!content && content.error().code == ErrorCode::not_found) return {};
   if (!content) return std::move(content).error();
   std::string_view rest = *content;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -19,6 +20,12 @@ Error failure(int error_number, const char* act, const std::string& path) {
   if (error_number == ENOENT) code = ErrorCode::not_found;
   return Error{code, std::string("could not ") + act + " \"" + path +
                          "\": " + std::generic_category().message(error_number)};
+}
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return path.substr(0, std::max<std::size_t>(slash, 1));
 }
 
 class Descriptor {
@@ -183,10 +190,7 @@ Result<void> replace_file(Disk& disk, const std::string& path, std::string_view 
     if (auto done = (*file)->sync(); !done) return done;
   }
   if (auto done = disk.rename(draft, path); !done) return done;
-  const std::size_t slash = path.rfind('/');
-  return disk.sync_folder(slash == std::string::npos ? "."
-                          : slash == 0               ? "/"
-                                                     : path.substr(0, slash));
+  return disk.sync_folder(folder_of(path));
 }
 
 Result<std::string> read_file(Disk& disk, const std::string& path) {
@@ -198,6 +202,13 @@ Result<std::string> read_file(Disk& disk, const std::string& path) {
   auto got = (*file)->read_at(0, content.data(), content.size());
   if (!got) return std::move(got).error();
   content.resize(*got);
+  return content;
+}
+
+Result<std::string> read_replaced_file(Disk& disk, const std::string& path) {
+  auto content = read_file(disk, path);
+  if (!content) return content;
+  if (auto done = disk.sync_folder(folder_of(path)); !done) return std::move(done).error();
   return content;
 }
 

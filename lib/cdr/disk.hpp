@@ -74,5 +74,8 @@ class PosixDisk final : public Disk {
 Result<void> replace_file(Disk& disk, const std::string& path, std::string_view content);
 /// The whole of a small file. Errors: not_found, io.
 Result<std::string> read_file(Disk& disk, const std::string& path);
+/// The whole of a file that replace_file() puts there, durable when this returns: the process that
+/// replaced it may have died before its name was. Errors: not_found, io.
+Result<std::string> read_replaced_file(Disk& disk, const std::string& path);
 
 }  // namespace tandem::cdr

@@ -15,11 +15,19 @@ namespace {
 /// between the two offers the last batch again.
 class HostTarget final : public SinkTarget {
  public:
-  HostTarget(std::shared_ptr<Disk> disk, std::string path, std::unique_ptr<CdrSink> sink)
-      : disk_(std::move(disk)), path_(std::move(path)), sink_(std::move(sink)) {}
+  HostTarget(std::shared_ptr<Disk> disk, std::string path, std::string former_path,
+             std::unique_ptr<CdrSink> sink)
+      : disk_(std::move(disk)),
+        path_(std::move(path)),
+        former_path_(std::move(former_path)),
+        sink_(std::move(sink)) {}
 
   Result<std::uint64_t> position() override {
-    auto content = read_file(*disk_, path_);
+    auto content = read_replaced_file(*disk_, path_);
+    if (!content && content.error().code == ErrorCode::not_found && !former_path_.empty() &&
+        disk_->rename(former_path_, path_)) {
+      content = read_replaced_file(*disk_, path_);
+    }
     if (!content && content.error().code == ErrorCode::not_found) return std::uint64_t{0};
     if (!content) return std::move(content).error();
     std::string_view digits = *content;
@@ -64,6 +72,7 @@ class HostTarget final : public SinkTarget {
 
   std::shared_ptr<Disk> disk_;
   std::string path_;
+  std::string former_path_;  // "": none
   std::unique_ptr<CdrSink> sink_;
   std::uint64_t taken_ = 0;
 };
@@ -72,9 +81,13 @@ class HostTarget final : public SinkTarget {
 
 SinkTarget::~SinkTarget() = default;
 
-std::unique_ptr<SinkTarget> make_host_target(std::shared_ptr<Disk> disk, std::string folder,
-                                             std::string name, std::unique_ptr<CdrSink> sink) {
-  return std::make_unique<HostTarget>(std::move(disk), folder + "/" + name + ".position",
+std::unique_ptr<SinkTarget> make_host_target(std::shared_ptr<Disk> disk, const std::string& folder,
+                                             const std::string& name, std::unique_ptr<CdrSink> sink,
+                                             const std::string& former_name) {
+  const auto path_of = [&folder](const std::string& each) {
+    return each.empty() ? std::string() : folder + "/" + each + ".position";
+  };
+  return std::make_unique<HostTarget>(std::move(disk), path_of(name), path_of(former_name),
                                       std::move(sink));
 }
 

@@ -31,9 +31,10 @@ class SinkTarget {
 };
 
 /// Gives the records of calls to a host's sink: at least once, its place in the file
-/// "<folder>/<name>.position".
-std::unique_ptr<SinkTarget> make_host_target(std::shared_ptr<Disk> disk, std::string folder,
-                                             std::string name, std::unique_ptr<CdrSink> sink);
+/// "<folder>/<name>.position". While there is none, that of `former_name` ("": none) is taken over.
+std::unique_ptr<SinkTarget> make_host_target(std::shared_ptr<Disk> disk, const std::string& folder,
+                                             const std::string& name, std::unique_ptr<CdrSink> sink,
+                                             const std::string& former_name = {});
 
 struct SinkRunnerOptions {
   std::string name;

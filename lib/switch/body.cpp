@@ -206,10 +206,14 @@ Result<void> Switch::Body::open_records() {
         !added)
       return added;
   }
-  for (const auto& host_sink : hooks_.cdr_sinks) {
-    const std::string name = "host-" + std::to_string(index++);
-    auto target = cdr::make_host_target(disk, config_.path(config_.cdr_journal), name,
-                                        std::make_unique<SharedSink>(host_sink));
+  // The names of the host's sinks stand for their places in the journal, so they do not depend on
+  // what the configuration lists. As they did, a place under such a name is taken over.
+  for (std::size_t i = 0; i < hooks_.cdr_sinks.size(); ++i) {
+    const std::string name = "host-sink-" + std::to_string(i);
+    const std::string former_name = "host-" + std::to_string(config_.cdr_sinks.size() + i);
+    auto target =
+        cdr::make_host_target(disk, config_.path(config_.cdr_journal), name,
+                              std::make_unique<SharedSink>(hooks_.cdr_sinks[i]), former_name);
     if (auto added = add_sink(name, std::move(target)); !added) return added;
   }
 

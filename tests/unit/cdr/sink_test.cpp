@@ -177,6 +177,38 @@ TEST_CASE("SinkRunner: after a restart a host's sink goes on behind its place") 
   CHECK(taken == given);
 }
 
+TEST_CASE("SinkRunner: a host's sink takes over the place under its former name, once") {
+  const auto disk = std::make_shared<FaultDisk>();
+  const auto position = [&disk](const std::string& name, const std::string& former_name) {
+    return make_host_target(disk, "/j", name, std::make_unique<ListSink>(), former_name)
+        ->position()
+        .value();
+  };
+  CHECK(position("sink", "former") == 0);
+  disk->put("/j/former.position", "7\n");
+  CHECK(position("sink", "former") == 7);
+  disk->put("/j/former.position", "3\n");
+  CHECK(position("sink", "former") == 7);
+  CHECK(position("sink", "") == 7);
+}
+
+TEST_CASE("SinkRunner: a place that was read after a kill survives the power cut behind it") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    SeededRandom random(seed);
+    const auto disk = std::make_shared<FaultDisk>();
+    const auto make = [&disk] {
+      return make_host_target(disk, "/j", "sink", std::make_unique<ListSink>());
+    };
+    const RecordView view{5, RecordType::empty, {}};
+    disk->fail_sync_in = 2;  // the file is flushed, its name is not
+    CHECK_FALSE(make()->write_batch({&view, 1}, 5).ok());
+    const std::uint64_t found = make()->position().value();
+    disk->cut_power(random);
+    CHECK(make()->position().value() == found);
+  }
+}
+
 TEST_CASE("CsvSink: each line exactly once, whatever fails and whenever the power goes (C-04)") {
   for (std::uint64_t seed = 1; seed <= 16; ++seed) {
     CAPTURE(seed);
@@ -450,6 +482,69 @@ TEST_CASE(
   const RecordView view{300, RecordType::end, payload};
   CHECK(target->write_batch({&view, 1}, 300).ok());
   CHECK(store.query(query)->size() == 300);
+}
+
+TEST_CASE("SqliteSink: a day file is whole by itself as soon as a later day began (C-03)") {
+  TemporaryFolder folder;
+  auto sink = make_sqlite_sink(folder / "cdr");
+  REQUIRE(sink.ok());
+  SeededRandom random(12);
+  std::uint64_t written = 0;
+  const auto write = [&](std::uint64_t day) {
+    Cdr cdr = test::sample_cdr(day * 86'400, random);
+    cdr.record_id = ++written;
+    REQUIRE((*sink)->write(cdr).ok());
+    REQUIRE((*sink)->flush().ok());
+  };
+  const auto path = [&folder](int day) {
+    return folder / "cdr/cdr-202611" + std::to_string(25 + day) + ".db";
+  };
+  const auto is_open = [&path](int day) { return std::filesystem::exists(path(day) + "-wal"); };
+  // What is left when only the file itself is copied away.
+  const auto rows = [&](int day) {
+    const std::string name = path(day).substr(path(day).rfind('/'));
+    std::filesystem::create_directory(folder / "archive");
+    std::filesystem::copy_file(path(day), folder / "archive" + name,
+                               std::filesystem::copy_options::overwrite_existing);
+    CdrQuery query;
+    query.since_us = test::noon_us + (day * 24 - 12) * 3'600'000'000;
+    query.until_us = *query.since_us + 86'400'000'000;
+    return CdrStore(folder / "archive").query(query).value().size();
+  };
+  for (int i = 0; i < 10; ++i)
+    write(0);
+  CHECK(is_open(0));
+  write(1);
+  CHECK_FALSE(is_open(0));
+  CHECK(is_open(1));
+  CHECK(rows(0) == 10);
+  write(0);  // a late record
+  write(1);
+  CHECK_FALSE(is_open(0));
+  CHECK(rows(0) == 11);
+
+  // A reader that is in the middle of the file is not disturbed, and the file closed after him.
+  {
+    auto reader = store::Connection::open(path(1), store::OpenMode::read_only);
+    REQUIRE(reader.ok());
+    auto select = reader->prepare("SELECT record_id FROM cdr");
+    REQUIRE(select.ok());
+    REQUIRE(select->step().value());
+    write(1);
+    write(2);
+    CHECK(is_open(1));
+    CHECK(select->step().value());
+  }
+  write(2);
+  CHECK_FALSE(is_open(1));
+  CHECK(rows(1) == 3);
+
+  // A crash leaves the log beside the file; the next process closes it.
+  std::filesystem::copy(folder / "cdr", folder / "crashed");
+  REQUIRE(std::filesystem::exists(folder / "crashed/cdr-20261127.db-wal"));
+  CHECK(make_sqlite_sink(folder / "crashed").ok());
+  CHECK_FALSE(std::filesystem::exists(folder / "crashed/cdr-20261127.db-wal"));
+  CHECK(CdrStore(folder / "crashed").query({}).value().size() == written);
 }
 
 TEST_CASE("CdrStore: filters and pages agree with a plain scan") {
