@@ -1,15 +1,15 @@
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "admin/answers.hpp"
 #include "admin/provision_bodies.hpp"
+#include "switch/config_reader_json.hpp"
 #include "switch/gateway_lists.hpp"
 #include "tandem/admin.hpp"
 
 namespace tandem::admin {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using config::Json;
 
 std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -21,8 +21,9 @@ bool fail(Complaint& complaint, std::string message, std::string pointer) {
 }
 
 bool read_object(std::string_view body, Json& out, Complaint& complaint) {
-  out = body.empty() ? Json::object() : Json::parse(body.begin(), body.end(), nullptr, false);
-  if (out.is_discarded()) return fail(complaint, "body is no JSON text", "");
+  auto parsed = config::parse_json(body.empty() ? "{}" : body);
+  if (!parsed) return fail(complaint, parsed.error().message, "");
+  out = std::move(*parsed);
   if (!out.is_object()) return fail(complaint, "body is no JSON object", "");
   for (const auto& item : out.items()) {
     if (item.key() != "version" && item.key() != "valid_from")
@@ -57,8 +58,9 @@ const char* take_gateway_list(Json& object) {
 
 bool read_objects(std::string_view body, const std::string& kind,
                   std::vector<ProvisionedObject>& objects, Complaint& complaint) {
-  Json array = Json::parse(body.begin(), body.end(), nullptr, false);
-  if (array.is_discarded()) return fail(complaint, "body is no JSON text", "");
+  auto parsed = config::parse_json(body);
+  if (!parsed) return fail(complaint, parsed.error().message, "");
+  Json& array = *parsed;
   if (!array.is_array()) return fail(complaint, "body is no JSON array", "");
   for (std::size_t i = 0; i < array.size(); ++i) {
     const std::string pointer = "/" + std::to_string(i);
@@ -82,7 +84,7 @@ std::string objects_json(const std::vector<ProvisionedObject>& objects, bool wit
   for (const ProvisionedObject& object : objects) {
     if (text.size() > 1) text += ",\n ";
     if (with_kind) {
-      Json shown = Json::parse(object.json);
+      Json shown = config::json_or_null(object.json);
       for (const auto& list : gateway_lists) {
         if (object.kind == list.list) shown["kind"] = list.kind;
       }
@@ -157,8 +159,8 @@ std::string outcome_json(const ProvisionOutcome& outcome, bool dry_run) {
 }
 
 std::string merged_json(const std::string& primary, const std::string& further) {
-  Json merged = Json::parse(primary);
-  const Json more = Json::parse(further, nullptr, false);
+  Json merged = config::json_or_null(primary);
+  const Json more = config::json_or_null(further);
   if (!more.is_object()) return primary;
   for (const auto& item : more.items()) {
     if (!merged.contains(item.key()) || item.key() == "memo") merged[item.key()] = item.value();
@@ -171,8 +173,8 @@ std::string merged_json(const std::string& primary, const std::string& further) 
 namespace tandem {
 
 std::vector<ConfigError> errors_of(const AdminAnswer& answer) {
-  const auto body = nlohmann::ordered_json::parse(answer.body, nullptr, false);
-  const auto text = [](const nlohmann::ordered_json& object, const char* key) {
+  const config::Json body = config::json_or_null(answer.body);
+  const auto text = [](const config::Json& object, const char* key) {
     const auto found = object.find(key);
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
   };

@@ -1,14 +1,14 @@
 #include <algorithm>
 #include <initializer_list>
-#include <nlohmann/json.hpp>
 
 #include "admin/request_bodies.hpp"
+#include "switch/config_reader_json.hpp"
 #include "tandem/version.h"
 
 namespace tandem::admin {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using config::Json;
 
 constexpr std::size_t text_bytes_max = 256;
 constexpr std::size_t memo_bytes_max = 1024;
@@ -26,8 +26,9 @@ bool fail(Complaint& complaint, std::string message, std::string pointer) {
 /// none.
 bool read_object(std::string_view body, std::initializer_list<std::string_view> known, Json& out,
                  Complaint& complaint) {
-  out = Json::parse(body.begin(), body.end(), nullptr, false);
-  if (out.is_discarded()) return fail(complaint, "body is no JSON text", "");
+  auto parsed = config::parse_json(body);
+  if (!parsed) return fail(complaint, parsed.error().message, "");
+  out = std::move(*parsed);
   if (!out.is_object()) return fail(complaint, "body is no JSON object", "");
   for (const auto& item : out.items()) {
     if (std::find(known.begin(), known.end(), item.key()) == known.end()) {

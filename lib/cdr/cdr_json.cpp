@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_depth.hpp"
 #include "base/text.hpp"
 
 // Written by hand, because the order of the keys is part of the shape and a report may print a
@@ -80,6 +81,12 @@ void append_side_json(std::string& out, const MediaSideStats& side) {
   object.number("packets_refused", side.packets_refused);
   object.text("remote", side.remote);
   object.end();
+}
+
+/// Discarded when it is none, or nests deeper than any that was written here.
+json parse(std::string_view text) {
+  if (too_deep_at(text)) return json(json::value_t::discarded);
+  return json::parse(text, nullptr, false);
 }
 
 template <class Integer>
@@ -164,7 +171,7 @@ void append_media_json(std::string& out, const Cdr& cdr) {
 }
 
 Result<std::vector<Attempt>> attempts_from_json(std::string_view text) {
-  const json parsed = json::parse(text, nullptr, false);
+  const json parsed = parse(text);
   if (!parsed.is_array()) return Error{ErrorCode::corrupt, "attempts were not a JSON array"};
   std::vector<Attempt> attempts;
   for (const json& object : parsed) {
@@ -186,7 +193,7 @@ Result<std::vector<Attempt>> attempts_from_json(std::string_view text) {
 }
 
 Result<void> media_from_json(std::string_view text, Cdr& cdr) {
-  const json parsed = json::parse(text, nullptr, false);
+  const json parsed = parse(text);
   if (!parsed.is_object()) return Error{ErrorCode::corrupt, "media was not a JSON object"};
   const auto relayed = parsed.find("relayed");
   cdr.media_relayed = relayed != parsed.end() && relayed->is_boolean() && relayed->get<bool>();

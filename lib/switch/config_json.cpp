@@ -1550,18 +1550,16 @@ ConfigReading read(std::string_view text, const std::string& folder, bool looks_
   ConfigReading reading;
   reading.config.folder = folder.empty() ? "." : folder;
   reading.config.cdr_sinks.push_back({.type = "sqlite", .path = "cdr"});
-  Json json;
-  try {
-    std::vector<std::string> repeated;
-    json = Json::parse(text.begin(), text.end(), config::RepeatedKeys(repeated), true, true);
-    for (const auto& key : repeated)
-      reading.errors.push_back({"", "key \"" + key + "\" is there twice"});
-  } catch (const Json::exception& error) {
-    reading.errors.push_back({"", config::printable(error.what())});
+  std::vector<std::string> repeated;
+  const auto json = config::parse_json(text, config::Comments::allowed, repeated);
+  if (!json) {
+    reading.errors.push_back({"", json.error().message});
     return reading;
   }
+  for (const auto& key : repeated)
+    reading.errors.push_back({"", "key \"" + key + "\" is there twice"});
   Reader reader(reading.config.folder, reading.errors, looks_outside);
-  read_object(reader, json, top_fields(), {"sip"}, reading.config);
+  read_object(reader, *json, top_fields(), {"sip"}, reading.config);
   for (auto& sink : reading.config.cdr_sinks) {
     if (sink.path.empty()) sink.path = "cdr";
   }

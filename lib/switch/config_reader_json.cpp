@@ -1,7 +1,9 @@
 #include "switch/config_reader_json.hpp"
 
 #include <cctype>
+#include <set>
 
+#include "base/json_depth.hpp"
 #include "base/text.hpp"
 
 namespace tandem::config {
@@ -27,18 +29,58 @@ std::string shown(const Json& value) {
   return text;
 }
 
+/// A callback of Json::parse().
+class RepeatedKeys {
+ public:
+  explicit RepeatedKeys(std::vector<std::string>& found) : found_(found) {}
+  bool operator()(int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) {
+      open_.emplace_back();
+    } else if (event == Json::parse_event_t::object_end && !open_.empty()) {
+      open_.pop_back();
+    } else if (event == Json::parse_event_t::key && !open_.empty()) {
+      const auto& key = parsed.get_ref<const std::string&>();
+      if (!open_.back().insert(key).second) found_.push_back(key);
+    }
+    return true;
+  }
+
+ private:
+  std::vector<std::string>& found_;
+  std::vector<std::set<std::string>> open_;
+};
+
+Result<Json> parse(std::string_view text, const Json::parser_callback_t& callback,
+                   Comments comments) {
+  if (const auto at = too_deep_at(text)) {
+    const std::string_view before = text.substr(0, *at);
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const std::size_t column = *at - (before.rfind('\n') + 1);  // npos + 1 is the first line's 0
+    return Error{ErrorCode::invalid_argument,
+                 "text nests deeper than " + std::to_string(json_depth_max) + " levels at line " +
+                     std::to_string(line) + ", column " + std::to_string(column + 1)};
+  }
+  try {
+    return Json::parse(text.begin(), text.end(), callback, true, comments == Comments::allowed);
+  } catch (const Json::exception& error) {
+    // It quotes what it could not read, whatever bytes that was.
+    return Error{ErrorCode::invalid_argument,
+                 printable("text is no JSON: " + std::string(error.what()))};
+  }
+}
+
 }  // namespace
 
-bool RepeatedKeys::operator()(int, Json::parse_event_t event, Json& parsed) {
-  if (event == Json::parse_event_t::object_start) {
-    open_.emplace_back();
-  } else if (event == Json::parse_event_t::object_end && !open_.empty()) {
-    open_.pop_back();
-  } else if (event == Json::parse_event_t::key && !open_.empty()) {
-    const auto& key = parsed.get_ref<const std::string&>();
-    if (!open_.back().insert(key).second) found_.push_back(key);
-  }
-  return true;
+Result<Json> parse_json(std::string_view text) { return parse(text, nullptr, Comments::refused); }
+
+Result<Json> parse_json(std::string_view text, Comments comments,
+                        std::vector<std::string>& repeated) {
+  return parse(text, RepeatedKeys(repeated), comments);
+}
+
+Json json_or_null(std::string_view text) {
+  auto json = parse_json(text);
+  return json ? std::move(*json) : Json();
 }
 
 std::string printable(std::string text) {

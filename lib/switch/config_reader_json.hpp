@@ -6,30 +6,30 @@
 #include <cstdint>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tandem/config.hpp"
+#include "tandem/error.hpp"
 
 namespace tandem::config {
 
 using Json = nlohmann::ordered_json;
 
-/// Keys that stand twice in one object, which the JSON library would merge silently. A callback of
-/// Json::parse().
-class RepeatedKeys {
- public:
-  explicit RepeatedKeys(std::vector<std::string>& found) : found_(found) {}
-  bool operator()(int depth, Json::parse_event_t event, Json& parsed);
+/// Text from outside as JSON; the only way in which it becomes some, because what is read here does
+/// not nest deeper than json_depth_max. Errors: invalid_argument (no JSON, or too deep; says
+/// where).
+Result<Json> parse_json(std::string_view text);
+/// The same for what people write: `repeated` gets the keys that stand twice in one object, which
+/// the JSON library would merge silently.
+enum class Comments : std::uint8_t { refused, allowed };
+Result<Json> parse_json(std::string_view text, Comments comments,
+                        std::vector<std::string>& repeated);
+/// Null when it is none; for texts that were read or made here before.
+Json json_or_null(std::string_view text);
 
- private:
-  std::vector<std::string>& found_;
-  std::vector<std::set<std::string>> open_;
-};
-
-/// Messages of the JSON library quote what it could not read, whatever bytes that was.
+/// With '?' for what is no printable ASCII.
 std::string printable(std::string text);
 
 /// Collects every error with the place it belongs to. The pointer grows and shrinks with the

@@ -75,8 +75,9 @@ bool looks_like_json(std::string_view cell) {
 Result<Json> value_of(const std::string& cell, const std::string& type) {
   if (!is_utf8(cell)) return Error{ErrorCode::invalid_argument, "cell was not UTF-8"};
   if (takes_json(type) && looks_like_json(cell)) {
-    Json value = Json::parse(cell, nullptr, false);
-    if (value.is_discarded()) return Error{ErrorCode::invalid_argument, "cell was no JSON"};
+    auto value = config::parse_json(cell);
+    if (!value)
+      return Error{ErrorCode::invalid_argument, "cell was no JSON: " + value.error().message};
     return value;
   }
   if (is_list(type)) return list_of(cell);
@@ -166,7 +167,7 @@ std::string objects_to_csv(std::string_view kind_name,
                            const std::vector<ProvisionedObject>& objects) {
   std::vector<Json> values;
   for (const ProvisionedObject& object : objects) {
-    values.push_back(Json::parse(object.json, nullptr, false));
+    values.push_back(config::json_or_null(object.json));
     for (const GatewayList& list : gateway_lists) {
       if (kind_name == "gateways" && object.kind == list.list && values.back().is_object())
         values.back()["kind"] = list.kind;

@@ -31,9 +31,9 @@ class PutReader {
     Json object;
     if (!parse(object) || !check_id(object) || !check_deck(object)) return false;
     if (has_json_rates()) {
-      object["rates"] = Json::parse(*put_.rates, nullptr, false);
-      if (object["rates"].is_discarded())
-        return fail(ErrorCode::invalid_argument, "/rates", "text is no JSON array");
+      auto rates = config::parse_json(*put_.rates);
+      if (!rates) return fail(rates.error().code, "/rates", rates.error().message);
+      object["rates"] = std::move(*rates);
     }
     std::vector<ConfigError> errors;
     config::Reader reader(in_force_.folder, errors, true);
@@ -62,25 +62,32 @@ class PutReader {
 
   bool parse(Json& object) {
     if (put_.json.empty() && put_.rates) {
-      const auto list = in_force_.provision.documents.find(put_.kind);
-      object = Json::object({{"id", put_.id}});
-      if (list == in_force_.provision.documents.end()) return true;
-      if (const auto known = list->second.find(put_.id); known != list->second.end())
-        object = Json::parse(known->second);
+      object = deck_in_force();
       object.erase("file");
       return true;
     }
     std::vector<std::string> repeated;
-    try {
-      object = Json::parse(put_.json, config::RepeatedKeys(repeated));
-    } catch (const Json::exception& error) {
-      return fail(ErrorCode::invalid_argument, "",
-                  config::printable("text is no JSON: " + std::string(error.what())));
-    }
+    auto read = config::parse_json(put_.json, config::Comments::refused, repeated);
+    if (!read) return fail(read.error().code, "", read.error().message);
+    object = std::move(*read);
     for (const auto& key : repeated)
       fail(ErrorCode::invalid_argument, "", "key \"" + key + "\" is there twice");
     if (!object.is_object()) return fail(ErrorCode::invalid_argument, "", "text is no JSON object");
     return repeated.empty();
+  }
+
+  /// What is known of the deck that is put, but for its rates.
+  [[nodiscard]] Json deck_in_force() const {
+    const auto list = in_force_.provision.documents.find(put_.kind);
+    if (list != in_force_.provision.documents.end()) {
+      const auto known = list->second.find(put_.id);
+      if (known != list->second.end()) return config::json_or_null(known->second);
+    }
+    Json object = {{"id", put_.id}};
+    for (const RateDeckConfig& deck : in_force_.provision.rate_decks) {
+      if (deck.id == put_.id) object["currency"] = deck.currency;  // given as a structure
+    }
+    return object;
   }
 
   bool check_id(Json& object) {
@@ -150,7 +157,7 @@ class DiffWriter {
   Json counts_ = {{"added", 0U}, {"removed", 0U}, {"changed", 0U}};
 };
 
-Json rate_json(const Rate& rate) { return Json::parse(to_json(rate)); }
+Json rate_json(const Rate& rate) { return config::json_or_null(to_json(rate)); }
 
 /// The order of RateDeck::at().
 bool comes_before(const Rate& a, const Rate& b) {
@@ -185,17 +192,17 @@ Result<void> read_stored_object(const ProvisionedObject& object, const std::stri
   const config::ProvisionKind* kind = config::find_provision_kind(object.kind);
   if (kind == nullptr)
     return wrong(ErrorCode::unsupported, "no such list; was a later release here?");
-  const Json json = Json::parse(object.json, nullptr, false);
-  if (json.is_discarded()) return wrong(ErrorCode::corrupt, "text was no JSON");
+  const auto json = config::parse_json(object.json);
+  if (!json) return wrong(ErrorCode::corrupt, json.error().message);
   std::vector<ConfigError> errors;
   config::Reader reader(folder, errors, true);
-  config::read_provisioned(reader, *kind, json, into);
+  config::read_provisioned(reader, *kind, *json, into);
   if (errors.empty()) return {};
   return wrong(ErrorCode::invalid_argument, errors.front().pointer + ": " + errors.front().message);
 }
 
 std::string with_rates(const std::string& json, const RateDeck& deck) {
-  Json object = Json::parse(json);
+  Json object = config::json_or_null(json);
   Json rates = Json::array();
   for (std::size_t i = 0; i < deck.size(); ++i)
     rates.push_back(rate_json(deck.at(i)));
@@ -205,7 +212,7 @@ std::string with_rates(const std::string& json, const RateDeck& deck) {
 }
 
 std::string with_row_count(const std::string& json, std::size_t rows) {
-  Json object = Json::parse(json);
+  Json object = config::json_or_null(json);
   object["rows"] = rows;
   return text(object);
 }
@@ -213,7 +220,7 @@ std::string with_row_count(const std::string& json, std::size_t rows) {
 std::string id_only_json(std::string_view id) { return text({{"id", id}}); }
 
 std::string memo_of(const std::string& json) {
-  const Json object = Json::parse(json, nullptr, false);
+  const Json object = config::json_or_null(json);
   return object.is_object() ? object.value("memo", std::string()) : std::string();
 }
 

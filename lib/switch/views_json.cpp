@@ -1,12 +1,11 @@
-#include <nlohmann/json.hpp>
-
+#include "switch/config_reader_json.hpp"
 #include "tandem/switch.hpp"
 
 namespace tandem {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using config::Json;
 
 std::string text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -103,7 +102,7 @@ std::string to_json(const Event& event) {
                {"type", event_kind_name(event.kind)},
                {"at_us", event.at_us}};
   if (is_of_call) json["call"] = call(event.call);
-  if (event.cdr) json["cdr"] = Json::parse(to_json(*event.cdr));
+  if (event.cdr) json["cdr"] = config::json_or_null(to_json(*event.cdr));
   if (!event.gateway.empty()) json["gateway"] = event.gateway;
   if (!event.text.empty()) json["text"] = event.text;
   return text(json);

@@ -224,6 +224,18 @@ class Admin(unittest.TestCase):
             with self.subTest(text=text[:60]):
                 self.assertTrue(self.raw(text).startswith(f"HTTP/1.1 {status} "), self.raw(text))
 
+    def test_a_body_that_nests_without_end_is_refused(self):
+        deep = "[" * 500_000 + "]" * 500_000
+        for method, path, body in (("POST", "/rate_decks/retail/rollback", '{"version":%s}'),
+                                   ("PUT", "/accounts", '[{"id":"x","memo":%s}]'),
+                                   ("PUT", "/accounts/x", '{"memo":%s}'), ("PUT", "/rate_decks/retail/rates", "%s"),
+                                   ("POST", "/accounts/acme/payments", '{"amount":%s}')):
+            with self.subTest(path=path):
+                status, _, text = request(self.port, method, "/api/v1" + path, body % deep)
+                self.assertEqual(status, 400, text)
+                self.assertIn("deeper than 64 levels at line 1, column ", json.loads(text)["error"]["message"])
+        self.assertTrue(self.alive())
+
     def test_pages_of_other_sites_cannot_reach_it(self):
         self.assertEqual(request(self.port, "GET", "/api/v1/calls", headers={"Host": "evil.example"})[0], 403)
         self.assertEqual(request(self.port, "POST", "/api/v1/accounts/acme/payments", '{"amount": "1"}',
