@@ -16,7 +16,7 @@ http::Response refused(const Complaint& complaint) {
 int status_of(ErrorCode code) noexcept {
   switch (code) {
     case ErrorCode::invalid_argument:
-    case ErrorCode::limit:
+    case ErrorCode::limit:  // of what was asked; a disk that is full is `io`
       return 400;
     case ErrorCode::not_found:
       return 404;

@@ -197,7 +197,7 @@ http::Response Endpoints::pay(const std::string& id, const http::Request& reques
   if (!read_payment(request.body, payment, complaint)) return refused(complaint);
   auto balance = switch_.pay(id, payment.amount, payment.memo);
   if (!balance) {
-    const ErrorCode code = balance.error().code;
+    const ErrorCode code = balance.error().code;  // `limit`: the balance would leave its range
     const bool is_about_amount = code == ErrorCode::invalid_argument || code == ErrorCode::limit;
     return refused(balance.error(), is_about_amount ? "/amount" : "");
   }

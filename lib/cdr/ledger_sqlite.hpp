@@ -30,8 +30,7 @@ class Ledger final : public SinkTarget {
   /// Errors: io, unsupported (written by a later release).
   static Result<std::unique_ptr<Ledger>> open(const std::string& path);
 
-  /// True: made with `balance`. False: it was there, and is left as it is. Errors: io, limit (disk
-  /// full).
+  /// True: made with `balance`. False: it was there, and is left as it is. Errors: io.
   Result<bool> create_account_if_absent(std::string_view id, Amount balance);
   /// In order of id. Errors: io.
   Result<std::vector<std::pair<std::string, Amount>>> balances();
@@ -39,7 +38,7 @@ class Ledger final : public SinkTarget {
   Result<std::optional<Amount>> balance(std::string_view id);
 
   Result<std::uint64_t> position() override;
-  /// Errors: io, limit (also: a balance would leave its range), corrupt.
+  /// Errors: io, limit (a balance would leave its range), corrupt.
   Result<void> write_batch(std::span<const RecordView> records, std::uint64_t through) override;
 
  private:

@@ -10,9 +10,8 @@ namespace {
 
 Error failure(sqlite3* connection, int code) {
   const char* text = connection != nullptr ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
-  ErrorCode kind = ErrorCode::io;
+  ErrorCode kind = ErrorCode::io;  // a full disk too: that passes, and is no fault of the caller
   if ((code & 0xFF) == SQLITE_CONSTRAINT) kind = ErrorCode::already_exists;
-  if ((code & 0xFF) == SQLITE_FULL) kind = ErrorCode::limit;
   return Error{kind, std::string("database refused: ") + text};
 }
 

@@ -32,7 +32,7 @@ class Statement {
   Statement& bind_borrowed(int parameter, std::string_view text);
 
   /// True: a row is ready. False: done. Errors: io (the text says what SQLite said), already_exists
-  /// (a constraint), limit (disk full).
+  /// (a constraint).
   Result<bool> step();
   /// Steps once, expects no row, resets. Errors: as step().
   Result<void> run();

@@ -796,7 +796,8 @@ Result<Amount> Switch::Body::pay(std::string_view account, Amount amount, std::s
   auto sequence = journal_->append(cdr::RecordType::payment, cdr::encode(record));
   if (!sequence) {
     (void)state_.accounts.pay(handle, Amount::from_units(-amount.units()));  // as it was before
-    return sequence.error();
+    // A queue that is full waits for the disk; `limit` is what the account itself does not bear.
+    return Error{ErrorCode::io, "payment was not booked: " + sequence.error().message};
   }
   if (auto durable = journal_->wait_durable(*sequence, payment_durable_ms); !durable) {
     return Error{ErrorCode::io,

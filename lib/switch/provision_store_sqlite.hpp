@@ -61,7 +61,7 @@ class ProvisionStore {
   Result<std::vector<VersionChange>> due(std::int64_t until_us);
 
   /// Versions beyond deck_versions_max go, oldest first, but for the active and planned ones.
-  /// Errors: io, limit (disk full).
+  /// Errors: io.
   Result<void> write(const Batch& batch);
 
  private:

@@ -57,6 +57,19 @@ TEST_CASE("Connection: values come back as they were bound") {
   CHECK(connection->prepare("").error().code == ErrorCode::invalid_argument);
 }
 
+TEST_CASE("Connection: a full disk is io, which passes, and no limit of what was asked") {
+  Folder folder;
+  auto connection = Connection::open(folder.path + "/small.db");
+  REQUIRE(connection.ok());
+  REQUIRE(connection->execute("CREATE TABLE t(a BLOB); PRAGMA max_page_count = 4").ok());
+  auto insert = connection->prepare("INSERT INTO t VALUES(?)");
+  REQUIRE(insert.ok());
+  const auto refused = insert->bind_blob(1, std::string(100'000, 'x')).run();
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::io);
+  CHECK(refused.error().message.find("full") != std::string::npos);
+}
+
 TEST_CASE("Transaction: what is not committed is rolled back") {
   Folder folder;
   auto connection = Connection::open(folder.path + "/a.db");
