@@ -28,7 +28,8 @@ class AdminServer::Body {
         [this](const http::Request& request) {
           return endpoints_.answer(request, server_->counters());
         },
-        [this](const http::Request& head) { return endpoints_.body_limit(head); });
+        [this](const http::Request& head) { return endpoints_.body_limit(head); },
+        [this](const http::Request& head) { return endpoints_.knows(head); });
     if (!server) return std::move(server).error();
     server_ = std::move(server).value();
     address_ = server_->address();

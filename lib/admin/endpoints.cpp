@@ -28,6 +28,11 @@ bool is_address_or_localhost(std::string_view host) noexcept {
   return equals_ignoring_case(host, "localhost");
 }
 
+/// What is asked without a token too.
+bool is_health(const http::Request& request) noexcept {
+  return request.path.size() == 1 && request.path[0] == "healthz";
+}
+
 bool read_number(const std::string& text, std::uint64_t low, std::uint64_t high,
                  std::uint64_t& out) {
   const auto number = parse_integer<std::uint64_t>(text);
@@ -75,50 +80,48 @@ bool read_cdr_query(const http::Request& request, CdrQuery& query, Complaint& co
 }  // namespace
 
 std::size_t Endpoints::body_limit(const http::Request& head) const {
-  http::Response refusal;
-  return ProvisionEndpoints::is_put(head) && admits(head, refusal)
-             ? ProvisionEndpoints::body_bytes_max
-             : http::RequestReader::body_bytes_max;
+  return ProvisionEndpoints::is_put(head) && knows(head) ? ProvisionEndpoints::body_bytes_max
+                                                         : http::RequestReader::body_bytes_max;
 }
 
+bool Endpoints::knows(const http::Request& head) const { return !refusal_of(head); }
+
 http::Response Endpoints::answer(const http::Request& request, const http::ServerCounters& server) {
-  http::Response refusal;
-  if (!admits(request, refusal)) return refusal;
+  auto refusal = refusal_of(request);
+  const bool lacks_token_only = refusal && refusal->status == 401;
+  if (refusal && !(lacks_token_only && is_health(request))) return std::move(*refusal);
   return route(request, server);
 }
 
-bool Endpoints::admits(const http::Request& request, http::Response& refusal) const {
+std::optional<http::Response> Endpoints::refusal_of(const http::Request& request) const {
   const std::string* const host = request.header("host");
   const std::string* const origin = request.header("origin");
   if (origin != nullptr &&
       (host == nullptr || (*origin != "http://" + *host && *origin != "https://" + *host))) {
-    refusal = refused(Complaint{403, "forbidden", "request came from a page of another site", ""});
-    return false;
+    return refused(Complaint{403, "forbidden", "request came from a page of another site", ""});
   }
   if (token_.empty()) {
-    if (host == nullptr || is_address_or_localhost(*host)) return true;
-    refusal = refused(Complaint{403, "forbidden",
-                                "without a token the Host must be an address or localhost", ""});
-    return false;
+    if (host == nullptr || is_address_or_localhost(*host)) return std::nullopt;
+    return refused(Complaint{403, "forbidden",
+                             "without a token the Host must be an address or localhost", ""});
   }
-  if (request.path.size() == 1 && request.path[0] == "healthz") return true;
   const std::string* const credentials = request.header("authorization");
   if (credentials != nullptr && credentials->size() > 7 &&
       equals_ignoring_case(std::string_view(*credentials).substr(0, 7), "Bearer ") &&
       same_secret(trimmed(std::string_view(*credentials).substr(7)), token_)) {
-    return true;
+    return std::nullopt;
   }
-  refusal = refused(Complaint{401, "unauthorized", "a bearer token is required", ""});
+  http::Response refusal =
+      refused(Complaint{401, "unauthorized", "a bearer token is required", ""});
   refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
-  return false;
+  return refusal;
 }
 
 http::Response Endpoints::route(const http::Request& request, const http::ServerCounters& server) {
   const auto& path = request.path;
   const std::string& method = request.method;
   const bool is_get = method == "GET" || method == "HEAD";
-  if (path.size() == 1 && path[0] == "healthz")
-    return is_get ? health() : only(request, "GET, HEAD");
+  if (is_health(request)) return is_get ? health() : only(request, "GET, HEAD");
   if (path.size() == 1 && path[0] == "metrics") {
     if (!is_get) return only(request, "GET, HEAD");
     return {200,

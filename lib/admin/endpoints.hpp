@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "admin/provision_endpoints.hpp"
@@ -29,11 +30,14 @@ class Endpoints {
 
   /// For the server: what is put may be long, when it comes from somebody who may put.
   [[nodiscard]] std::size_t body_limit(const http::Request& head) const;
+  /// For the server: whether the request is from somebody who may ask for more than /healthz.
+  [[nodiscard]] bool knows(const http::Request& head) const;
   /// `server`: what it counted, for /metrics.
   http::Response answer(const http::Request& request, const http::ServerCounters& server);
 
  private:
-  [[nodiscard]] bool admits(const http::Request& request, http::Response& refusal) const;
+  /// Nothing: the request may be made. 401: nothing but the token was missing.
+  [[nodiscard]] std::optional<http::Response> refusal_of(const http::Request& request) const;
   http::Response route(const http::Request& request, const http::ServerCounters& server);
   http::Response health() const;
   http::Response calls() const;

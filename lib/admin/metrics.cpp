@@ -146,6 +146,8 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
               server.requests_refused);
   page.single("http_connections_refused_total", "counter", "Connections beyond the limit.",
               server.connections_refused);
+  page.single("http_connections_dropped_total", "counter",
+              "Connections of strangers that made room for others.", server.connections_dropped);
   page.single("http_timeouts_total", "counter", "Connections closed for being idle or slow.",
               server.timeouts);
   page.single("http_streams", "gauge", "Streams of events that are open.", server.streams);

@@ -80,6 +80,8 @@ class RequestReader {
   void take();
   [[nodiscard]] int status() const noexcept { return status_; }
   [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+  /// Whether `request()` has the head of a request that is not taken yet.
+  [[nodiscard]] bool has_head() const noexcept { return head_bytes_ != 0; }
   /// Of the request whose head is read; 0: none is, or it has no body.
   [[nodiscard]] std::size_t body_bytes() const noexcept { return body_bytes_; }
   /// Whether part of a request waits.

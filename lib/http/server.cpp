@@ -21,20 +21,24 @@ Response refusal(int status, const std::string& text) {
 /// One client. It ends by retire(), which destroys it at the end of the turn.
 class Server::Connection final : private io::StreamHandler {
  public:
-  Connection(Server& server, std::unique_ptr<io::StreamConnection> stream)
+  Connection(Server& server, std::uint64_t number, std::unique_ptr<io::StreamConnection> stream)
       : server_(server),
+        number_(number),
         stream_(std::move(stream)),
         reader_([&server](const Request& head) { return server.body_limit(head); }),
         deadline_(Timer::member<&Connection::on_deadline, Connection>(), this),
         write_again_(Timer::member<&Connection::write, Connection>(), this),
         next_piece_(Timer::member<&Connection::send_next_piece, Connection>(), this) {
-    start_deadline(idle_us);
+    start_deadline(head_us);
     stream_->set_handler(*this);
   }
   ~Connection() override {
     if (body_ != nullptr) --server_.counters_.streams;
     server_.large_bodies_bytes_ -= large_bytes_;
   }
+
+  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+  [[nodiscard]] bool is_known() const noexcept { return is_known_; }
 
  private:
   void start_deadline(std::int64_t delay_us) { server_.loop_.timers().start(deadline_, delay_us); }
@@ -56,7 +60,7 @@ class Server::Connection final : private io::StreamHandler {
     deadline_.cancel();
     write_again_.cancel();
     next_piece_.cancel();
-    server_.retire(*this);
+    server_.retire(number_);
   }
 
   [[nodiscard]] bool is_writing() const noexcept { return written_ < out_.size(); }
@@ -64,6 +68,7 @@ class Server::Connection final : private io::StreamHandler {
   void serve() {
     while (!is_writing() && !is_last_) {
       const auto outcome = reader_.read();
+      judge_head();
       reserve_large_body();
       switch (outcome) {
         case RequestReader::Outcome::incomplete:
@@ -80,6 +85,14 @@ class Server::Connection final : private io::StreamHandler {
           break;
       }
     }
+  }
+
+  /// Once for each head that is read while its body is on the way.
+  void judge_head() {
+    if (is_head_judged_ || !reader_.has_head()) return;
+    is_head_judged_ = true;
+    is_known_ = is_known_ || server_.knows(reader_.request());
+    start_deadline(idle_us);
   }
 
   /// A long body counts from its head to its answer, and gets the time that its bytes take at 1
@@ -105,6 +118,7 @@ class Server::Connection final : private io::StreamHandler {
     body_ = std::move(response.stream);
     if (body_ != nullptr) ++server_.counters_.streams;
     reader_.take();
+    is_head_judged_ = false;
     server_.large_bodies_bytes_ -= std::exchange(large_bytes_, 0);
     send(std::move(wire), !keeps_alive);
   }
@@ -165,11 +179,14 @@ class Server::Connection final : private io::StreamHandler {
   }
 
   Server& server_;
+  const std::uint64_t number_;
   std::unique_ptr<io::StreamConnection> stream_;
   RequestReader reader_;
   std::string out_;  // the answer being sent, from written_ on
   std::size_t written_ = 0;
   std::size_t large_bytes_ = 0;   // reserved for the request that is being read
+  bool is_head_judged_ = false;   // of the request that is being read
+  bool is_known_ = false;         // one of its heads showed who the client is
   bool is_last_ = false;          // nothing is read any more
   std::unique_ptr<Stream> body_;  // of the last answer
   Timer deadline_;
@@ -177,14 +194,19 @@ class Server::Connection final : private io::StreamHandler {
   Timer next_piece_;
 };
 
-Server::Server(io::Loop& loop, Answer answer, RequestReader::BodyLimit body_limit)
-    : loop_(loop), answer_(std::move(answer)), body_limit_(std::move(body_limit)) {}
+Server::Server(io::Loop& loop, Answer answer, RequestReader::BodyLimit body_limit, Knows knows)
+    : loop_(loop),
+      answer_(std::move(answer)),
+      body_limit_(std::move(body_limit)),
+      knows_(std::move(knows)) {}
 
 Server::~Server() { *is_alive_ = false; }
 
 Result<std::unique_ptr<Server>> Server::create(io::Loop& loop, const SocketAddress& local,
-                                               Answer answer, RequestReader::BodyLimit body_limit) {
-  std::unique_ptr<Server> server(new Server(loop, std::move(answer), std::move(body_limit)));
+                                               Answer answer, RequestReader::BodyLimit body_limit,
+                                               Knows knows) {
+  std::unique_ptr<Server> server(
+      new Server(loop, std::move(answer), std::move(body_limit), std::move(knows)));
   auto listener = loop.listen(local, false, *server);
   if (!listener) return std::move(listener).error();
   server->listener_ = std::move(listener).value();
@@ -198,18 +220,28 @@ std::size_t Server::body_limit(const Request& head) const {
 }
 
 void Server::on_accept(std::unique_ptr<io::StreamConnection> stream) {
-  if (connections_.size() >= connections_max) {
+  if (connections_.size() >= connections_max && !make_room()) {
     ++counters_.connections_refused;
     return;  // closes it
   }
-  connections_.insert(std::make_unique<Connection>(*this, std::move(stream)));
+  connections_.push_back(std::make_unique<Connection>(*this, ++last_number_, std::move(stream)));
 }
 
-void Server::retire(Connection& connection) {
+/// Drops the oldest stranger; no handler of a connection runs meanwhile. False: there is none.
+bool Server::make_room() {
+  const auto oldest = std::find_if(connections_.begin(), connections_.end(),
+                                   [](const auto& one) { return !one->is_known(); });
+  if (oldest == connections_.end()) return false;
+  connections_.erase(oldest);
+  ++counters_.connections_dropped;
+  return true;
+}
+
+void Server::retire(std::uint64_t number) {
   // Its own handler is running, so it goes at the end of the turn.
-  loop_.defer([this, alive = is_alive_, gone = &connection] {
+  loop_.defer([this, alive = is_alive_, number] {
     if (!*alive) return;
-    std::erase_if(connections_, [gone](const auto& kept) { return kept.get() == gone; });
+    std::erase_if(connections_, [number](const auto& kept) { return kept->number() == number; });
   });
 }
 

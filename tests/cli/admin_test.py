@@ -252,6 +252,7 @@ class Admin(unittest.TestCase):
                 closed.register(connection, select.POLLIN)
             until(lambda: len(closed.poll(0)) >= 16, "the surplus is closed")
             self.assertLess(len(closed.poll(0)), 40)
+            self.assertTrue(self.alive(), "those who say nothing keep nobody out")
         finally:
             for connection in connections:
                 connection.close()

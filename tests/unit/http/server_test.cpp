@@ -60,15 +60,29 @@ struct Fixture {
   std::unique_ptr<Server> server;
 
   Fixture() {
-    auto made = Server::create(loop, at("127.0.0.1:8080"), [this](const Request& request) {
-      ++asked;
-      if (request.path[0] == "throw") throw std::runtime_error("no memory");
-      Response response{200, "text/plain", request.path[0], {}};
-      if (request.path[0] == "stream") response.stream = std::make_unique<FakeStream>(script);
-      return response;
-    });
+    auto made = Server::create(
+        loop, at("127.0.0.1:8080"), [this](const Request& request) { return answer(request); }, {},
+        [](const Request& head) { return head.header("x-stranger") == nullptr; });
     REQUIRE(made);
     server = std::move(*made);
+  }
+  Response answer(const Request& request) {
+    ++asked;
+    if (request.path[0] == "throw") throw std::runtime_error("no memory");
+    Response response{200, "text/plain", request.path[0], {}};
+    if (request.path[0] == "stream") response.stream = std::make_unique<FakeStream>(script);
+    return response;
+  }
+  /// As many clients as there may be, each having said `text`.
+  std::vector<std::unique_ptr<Client>> crowd(const std::string& text) {
+    std::vector<std::unique_ptr<Client>> clients;
+    for (std::size_t i = 0; i < Server::connections_max; ++i) {
+      clients.push_back(std::make_unique<Client>(loop));
+      if (!text.empty()) REQUIRE(clients.back()->stream->send(text));
+    }
+    network.settle();
+    REQUIRE(server->connections() == Server::connections_max);
+    return clients;
   }
 };
 
@@ -94,6 +108,7 @@ TEST_CASE_FIXTURE(Fixture, "Server: bytes may come one by one") {
 
 TEST_CASE_FIXTURE(Fixture, "Server: an idle connection is closed") {
   Client client(loop);
+  REQUIRE(client.stream->send(get));
   network.settle();
   CHECK(server->connections() == 1);
   network.run_for(Server::idle_us - 1'000'000);
@@ -102,6 +117,21 @@ TEST_CASE_FIXTURE(Fixture, "Server: an idle connection is closed") {
   CHECK(client.is_closed);
   CHECK(server->connections() == 0);
   CHECK(server->counters().timeouts == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "Server: who has never sent a head has less time") {
+  Client silent(loop);
+  Client dripping(loop);
+  Client sending(loop);
+  REQUIRE(sending.stream->send("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"));
+  network.run_for(Server::head_us / 2);
+  REQUIRE(dripping.stream->send("GET"));
+  network.run_for(Server::head_us / 2 + 1'000'000);
+  CHECK(silent.is_closed);
+  CHECK(dripping.is_closed);
+  REQUIRE(sending.stream->send("ok"));
+  network.settle();
+  CHECK(sending.answers() == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "Server: a request that drips in does not live for ever") {
@@ -127,13 +157,29 @@ TEST_CASE_FIXTURE(Fixture, "Server: a malformed request is answered and its rest
   CHECK(server->counters().timeouts == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "Server: connections beyond the limit are closed at once") {
-  std::vector<std::unique_ptr<Client>> clients;
-  for (std::size_t i = 0; i < Server::connections_max + 2; ++i)
+TEST_CASE_FIXTURE(Fixture, "Server: strangers make room, the oldest first") {
+  for (const std::string text : {"", "G", "GET /x HTTP/1.1\r\nHost: x\r\nX-Stranger: 1\r\n\r\n"}) {
+    const auto strangers = crowd(text);
+    Client client(loop);
+    REQUIRE(client.stream->send(get));
+    network.settle();
+    CHECK(client.answers() == 1);
+    CHECK(strangers[0]->is_closed);
+    CHECK_FALSE(strangers[1]->is_closed);
+    CHECK(server->connections() == Server::connections_max);
+  }
+  CHECK(server->counters().connections_refused == 0);
+  CHECK(server->counters().connections_dropped == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture, "Server: beyond the limit known clients stay and others wait") {
+  auto clients = crowd("PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n");
+  for (int i = 0; i < 2; ++i)
     clients.push_back(std::make_unique<Client>(loop));
   network.settle();
   CHECK(server->connections() == Server::connections_max);
   CHECK(server->counters().connections_refused == 2);
+  CHECK(server->counters().connections_dropped == 0);
   CHECK(clients.back()->is_closed);
   clients.erase(clients.begin(), clients.begin() + 10);
   network.settle();
