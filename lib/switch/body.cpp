@@ -157,24 +157,12 @@ Result<void> Switch::Body::open_provisioning() {
     if (!opened) return opened.error();
     store = std::move(*opened);
   }
-  auto provisioning = std::make_unique<Provisioning::Body>(*this, store);
-  if (auto frozen = freeze_decks(config_.provision.rate_decks); !frozen) return frozen;
-  auto versions = provisioning->versions_of(config_.provision.rate_decks);
-  if (!versions) return versions.error();
-  if (auto written = store->write(*versions); !written) return written;
-  if (auto activated = activate_overdue(*store, wall_us()); !activated) return activated;
-  auto merged = read_stored(*store, config_.folder, wall_us());
-  if (!merged) return merged.error();
-  config::upsert(*merged, config_.provision);
-  config_.provision = std::move(*merged);
-  std::vector<ConfigError> errors;
-  check_config(config_, errors);
-  if (!errors.empty()) {
-    return Error{ErrorCode::invalid_argument,
-                 "what the database holds does not fit to the configuration: " +
-                     errors.front().pointer + ": " + errors.front().message};
-  }
+  auto beginning = begin_with_stored(*store, config_, wall_us());
+  if (!beginning) return beginning.error();
+  if (auto written = store->write(beginning->batch); !written) return written;
+  config_ = std::move(beginning->config);
   account_ids_ = ids_of(config_.provision.accounts);
+  auto provisioning = std::make_unique<Provisioning::Body>(*this, store);
   provisioning_body_ = provisioning.get();
   provisioning_.emplace(std::move(provisioning));
   return {};
@@ -574,13 +562,14 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   // Marks of packets are those that the sockets were opened with.
   merged.parameters.sip_tos = before.parameters.sip_tos;
   merged.parameters.media_tos = before.parameters.media_tos;
+  ProvisionStore& store = provisioning_body_->store();
+  ProvisionStore::Batch versions;
+  if (auto laid = lay_decks(store, objects.rate_decks, 0, wall_us(), versions); !laid)
+    return laid.error();
   config::upsert(merged.provision, objects);
   check_config(merged, errors);
   if (!errors.empty()) return refused(errors);
-  auto versions = provisioning_body_->versions_of(objects.rate_decks);
-  if (!versions) return versions.error();
-  auto installed =
-      install(std::move(merged), [&] { return provisioning_body_->store().write(*versions); });
+  auto installed = install(std::move(merged), [&] { return store.write(versions); });
   if (!installed) return installed.error();
 
   std::vector<std::string> need_restart;

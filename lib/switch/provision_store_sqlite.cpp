@@ -30,6 +30,15 @@ constexpr store::Migration steps[] = {
         PRIMARY KEY(deck, number)
       );
     )sql"},
+    {2, R"sql(
+      ALTER TABLE deck_versions ADD COLUMN currency TEXT NOT NULL DEFAULT '';  -- '': not known
+      CREATE TABLE file_decks(
+        deck TEXT PRIMARY KEY NOT NULL,
+        digest TEXT NOT NULL                 -- of the rates that the file had last
+      ) WITHOUT ROWID;
+      -- The file's rates were made active at each start, so these are its last or put since.
+      INSERT INTO file_decks SELECT deck, digest FROM deck_versions WHERE is_active;
+    )sql"},
 };
 
 }  // namespace
@@ -39,7 +48,7 @@ Result<std::unique_ptr<ProvisionStore>> ProvisionStore::open(const std::string& 
   if (!connection) return std::move(connection).error();
   if (auto done = store::migrate(*connection, "provision", steps); !done)
     return std::move(done).error();
-  return std::unique_ptr<ProvisionStore>(new ProvisionStore(std::move(*connection)));
+  return std::unique_ptr<ProvisionStore>(new ProvisionStore(std::move(*connection), true));
 }
 
 Result<std::unique_ptr<ProvisionStore>> ProvisionStore::open_to_read(const std::string& path) {
@@ -50,13 +59,17 @@ Result<std::unique_ptr<ProvisionStore>> ProvisionStore::open_to_read(const std::
     if (connection.error().code == ErrorCode::not_found) return none;
     return std::move(connection).error();
   }
-  auto select = connection->prepare("SELECT 1 FROM sqlite_master WHERE name = 'deck_rates'");
+  auto select = connection->prepare(
+      "SELECT count(*), sum(name = 'file_decks') FROM sqlite_master "
+      "WHERE name IN ('deck_rates', 'file_decks')");
   if (!select) return std::move(select).error();
   auto row = select->step();
   if (!row) return std::move(row).error();
-  if (!*row) return none;
+  if (select->integer(0) == 0) return none;
+  const bool has_file_decks = select->integer(1) != 0;
   *select = store::Statement();
-  return std::unique_ptr<ProvisionStore>(new ProvisionStore(std::move(*connection)));
+  return std::unique_ptr<ProvisionStore>(
+      new ProvisionStore(std::move(*connection), has_file_decks));
 }
 
 Result<std::vector<ProvisionedObject>> ProvisionStore::objects() {
@@ -105,16 +118,26 @@ Result<std::string> ProvisionStore::rates(std::string_view deck, std::uint64_t n
   return std::string(select->text(0));
 }
 
-Result<std::optional<std::string>> ProvisionStore::active_rates(std::string_view deck) {
+Result<std::string> ProvisionStore::currency(std::string_view deck, std::uint64_t number) {
+  if (!has_file_decks_) return std::string();
+  const std::lock_guard guard(mutex_);
+  auto select =
+      connection_.prepare("SELECT currency FROM deck_versions WHERE deck = ? AND number = ?");
+  if (!select) return std::move(select).error();
+  auto row = select->bind(1, deck).bind(2, static_cast<std::int64_t>(number)).step();
+  if (!row) return std::move(row).error();
+  return *row ? std::string(select->text(0)) : std::string();
+}
+
+Result<std::string> ProvisionStore::file_digest(std::string_view deck) {
   const std::lock_guard guard(mutex_);
   auto select = connection_.prepare(
-      "SELECT csv FROM deck_versions JOIN deck_rates USING(deck, number) "
-      "WHERE deck = ? AND is_active");
+      has_file_decks_ ? "SELECT digest FROM file_decks WHERE deck = ?"
+                      : "SELECT digest FROM deck_versions WHERE deck = ? AND is_active");
   if (!select) return std::move(select).error();
   auto row = select->bind(1, deck).step();
   if (!row) return std::move(row).error();
-  if (!*row) return std::optional<std::string>();
-  return std::optional<std::string>(std::string(select->text(0)));
+  return *row ? std::string(select->text(0)) : std::string();
 }
 
 Result<std::vector<ProvisionStore::VersionChange>> ProvisionStore::due(std::int64_t until_us) {
@@ -150,6 +173,12 @@ Result<void> ProvisionStore::write(const Batch& batch) {
   for (const VersionChange& change : batch.plans) {
     if (auto done = plan(change); !done) return done;
   }
+  for (const FileDeck& file : batch.file_decks) {
+    auto note = connection_.prepare(
+        "INSERT INTO file_decks VALUES(?1, ?2) ON CONFLICT(deck) DO UPDATE SET digest = ?2");
+    if (!note) return std::move(note).error();
+    if (auto done = note->bind(1, file.deck).bind(2, file.digest).run(); !done) return done;
+  }
   return transaction->commit();
 }
 
@@ -167,7 +196,8 @@ Result<void> ProvisionStore::write_objects(const Batch& batch) {
     if (auto done = remove->bind(1, name.kind).bind(2, name.id).run(); !done) return done;
     if (name.kind != "rate_decks") continue;
     for (const char* sql :
-         {"DELETE FROM deck_versions WHERE deck = ?", "DELETE FROM deck_rates WHERE deck = ?"}) {
+         {"DELETE FROM deck_versions WHERE deck = ?", "DELETE FROM deck_rates WHERE deck = ?",
+          "DELETE FROM file_decks WHERE deck = ?"}) {
       auto versions = connection_.prepare(sql);
       if (!versions) return std::move(versions).error();
       if (auto done = versions->bind(1, name.id).run(); !done) return done;
@@ -182,12 +212,13 @@ Result<void> ProvisionStore::add(const NewVersion& added) {
   auto row = last->bind(1, added.deck).step();
   if (!row) return std::move(row).error();
   const std::int64_t number = (*row ? last->integer(0) : 0) + 1;
-  auto insert = connection_.prepare("INSERT INTO deck_versions VALUES(?, ?, ?, ?, ?, ?, ?, 0, 0)");
+  auto insert =
+      connection_.prepare("INSERT INTO deck_versions VALUES(?, ?, ?, ?, ?, ?, ?, 0, 0, ?)");
   if (!insert) return std::move(insert).error();
   const DeckVersion& version = added.version;
   insert->bind(1, added.deck).bind(2, number).bind(3, version.digest);
   insert->bind(4, static_cast<std::int64_t>(version.rows)).bind(5, version.memo);
-  insert->bind(6, version.made_at_us).bind(7, version.due_at_us);
+  insert->bind(6, version.made_at_us).bind(7, version.due_at_us).bind(8, added.currency);
   if (auto done = insert->run(); !done) return done;
   auto rates = connection_.prepare("INSERT INTO deck_rates VALUES(?, ?, ?)");
   if (!rates) return std::move(rates).error();

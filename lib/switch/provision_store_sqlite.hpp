@@ -23,11 +23,17 @@ class ProvisionStore {
     std::string deck;
     DeckVersion version;
     std::string csv;
+    std::string currency;  ///< Of its prices.
   };
   struct VersionChange {
     std::string deck;
     std::uint64_t number = 0;
     std::int64_t at_us = 0;  ///< Of `plans`, 0: not any more.
+  };
+  /// The rates that the configuration file had for a deck when it was last read.
+  struct FileDeck {
+    std::string deck;
+    std::string digest;  ///< As in DeckVersion.
   };
   /// What is written in one transaction, in this order.
   struct Batch {
@@ -36,9 +42,10 @@ class ProvisionStore {
     std::vector<NewVersion> versions;
     std::vector<VersionChange> activations;
     std::vector<VersionChange> plans;
+    std::vector<FileDeck> file_decks;
     [[nodiscard]] bool is_empty() const noexcept {
       return puts.empty() && removals.empty() && versions.empty() && activations.empty() &&
-             plans.empty();
+             plans.empty() && file_decks.empty();
     }
   };
 
@@ -55,8 +62,11 @@ class ProvisionStore {
   Result<std::vector<DeckVersion>> versions(std::string_view deck);
   /// CSV. Errors: not_found, io.
   Result<std::string> rates(std::string_view deck, std::uint64_t number);
-  /// Nothing: the deck has no version. Errors: io.
-  Result<std::optional<std::string>> active_rates(std::string_view deck);
+  /// Of the prices of a version; "": of a release that did not note it, or no such version. Errors:
+  /// io.
+  Result<std::string> currency(std::string_view deck, std::uint64_t number);
+  /// FileDeck::digest; "": no file had the deck since it has versions. Errors: io.
+  Result<std::string> file_digest(std::string_view deck);
   /// Planned versions whose time is not after `until_us`, earliest first. Errors: io.
   Result<std::vector<VersionChange>> due(std::int64_t until_us);
 
@@ -65,7 +75,8 @@ class ProvisionStore {
   Result<void> write(const Batch& batch);
 
  private:
-  explicit ProvisionStore(store::Connection connection) : connection_(std::move(connection)) {}
+  ProvisionStore(store::Connection connection, bool has_file_decks)
+      : connection_(std::move(connection)), has_file_decks_(has_file_decks) {}
   Result<void> write_objects(const Batch& batch);
   Result<void> add(const NewVersion& added);
   Result<void> activate(const VersionChange& change);
@@ -74,6 +85,7 @@ class ProvisionStore {
 
   std::mutex mutex_;
   store::Connection connection_;
+  const bool has_file_decks_;  // false: of an earlier release, and opened to be read only
 };
 
 }  // namespace tandem

@@ -58,9 +58,9 @@ Result<RateDeck> read_deck(const std::string& id, const std::string& currency,
   return build_deck({id, currency, std::move(*rates), "", std::nullopt});
 }
 
-Result<std::optional<std::string>> as_optional(Result<std::string> text) {
-  if (!text) return std::move(text).error();
-  return std::optional<std::string>(std::move(*text));
+/// Prices of one currency would be others in another one.
+bool is_in_currency_of(const RateDeckConfig& deck, const std::string& of_version) {
+  return of_version.empty() || of_version == deck.currency;
 }
 
 ProvisionStore::NewVersion make_version(const RateDeck& deck, std::string memo,
@@ -68,6 +68,7 @@ ProvisionStore::NewVersion make_version(const RateDeck& deck, std::string memo,
   ProvisionStore::NewVersion made;
   made.deck = deck.id();
   made.csv = to_csv(deck);
+  made.currency = deck.currency();
   made.version.digest = sha256_hex(made.csv);
   made.version.rows = deck.size();
   made.version.memo = std::move(memo);
@@ -101,42 +102,132 @@ Result<void> freeze_decks(std::vector<RateDeckConfig>& decks) {
   return {};
 }
 
-Result<void> activate_overdue(ProvisionStore& store, std::int64_t now_us) {
-  auto due = store.due(now_us);
-  if (!due) return std::move(due).error();
-  ProvisionStore::Batch batch;
-  batch.activations = std::move(*due);
-  for (auto& change : batch.activations)
-    change.at_us = now_us;
-  return store.write(batch);
+namespace {
+
+/// The version that is active in `store` once those are whose time came by `until_us`, which
+/// `batch` gets.
+Result<std::uint64_t> active_version(ProvisionStore& store, const RateDeckConfig& deck,
+                                     const std::vector<DeckVersion>& versions,
+                                     std::int64_t until_us, std::int64_t now_us,
+                                     ProvisionStore::Batch& batch) {
+  std::uint64_t active = 0;
+  std::vector<std::pair<std::int64_t, std::uint64_t>> due;  // time and number
+  for (const DeckVersion& version : versions) {
+    if (version.is_active) active = version.number;
+    if (version.due_at_us != 0 && version.due_at_us <= until_us)
+      due.emplace_back(version.due_at_us, version.number);
+  }
+  std::sort(due.begin(), due.end());
+  for (const auto& [at_us, number] : due) {
+    auto currency = store.currency(deck.id, number);
+    if (!currency) return std::move(currency).error();
+    if (is_in_currency_of(deck, *currency)) {
+      batch.activations.push_back({deck.id, number, now_us});
+      active = number;
+    } else {
+      batch.plans.push_back({deck.id, number, 0});
+    }
+  }
+  return active;
 }
 
-Result<Provision> read_stored(ProvisionStore& store, const std::string& folder,
-                              std::int64_t now_us) {
+Result<void> take_rates(ProvisionStore& store, std::uint64_t number, RateDeckConfig& deck) {
+  auto csv = store.rates(deck.id, number);
+  if (!csv) return std::move(csv).error();
+  auto built = read_deck(deck.id, deck.currency, *csv);
+  if (!built) return std::move(built).error();
+  deck.built = std::move(*built);
+  deck.rates = {};
+  return {};
+}
+
+/// Makes the rates of the file active, whatever was planned until then.
+Result<void> activate_file(ProvisionStore& store, const RateDeckConfig& deck,
+                           const std::vector<DeckVersion>& versions,
+                           ProvisionStore::NewVersion of_file, std::int64_t until_us,
+                           ProvisionStore::Batch& batch) {
+  batch.file_decks.push_back({deck.id, of_file.version.digest});
+  const DeckVersion* same = nullptr;
+  for (const DeckVersion& version : versions) {
+    if (version.due_at_us != 0 && version.due_at_us <= until_us)
+      batch.plans.push_back({deck.id, version.number, 0});
+    if (same != nullptr || version.digest != of_file.version.digest) continue;
+    auto currency = store.currency(deck.id, version.number);
+    if (!currency) return std::move(currency).error();
+    if (is_in_currency_of(deck, *currency)) same = &version;
+  }
+  if (same == nullptr) {
+    batch.versions.push_back(std::move(of_file));
+  } else if (!same->is_active) {
+    batch.activations.push_back({deck.id, same->number, of_file.version.activated_at_us});
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> lay_decks(ProvisionStore& store, std::vector<RateDeckConfig>& decks,
+                       std::int64_t until_us, std::int64_t now_us, ProvisionStore::Batch& batch) {
+  for (RateDeckConfig& deck : decks) {
+    auto versions = store.versions(deck.id);
+    if (!versions) return std::move(versions).error();
+    if (versions->empty()) continue;
+    auto built = build_deck(deck);
+    if (!built) return std::move(built).error();
+    auto of_file = make_version(*built, "from the configuration file", now_us);
+    auto digest_before = store.file_digest(deck.id);
+    if (!digest_before) return std::move(digest_before).error();
+    ProvisionStore::Batch overdue;
+    auto active = active_version(store, deck, *versions, until_us, now_us, overdue);
+    if (!active) return std::move(active).error();
+    auto currency = store.currency(deck.id, *active);
+    if (!currency) return std::move(currency).error();
+    if (*digest_before != of_file.version.digest || !is_in_currency_of(deck, *currency)) {
+      auto done = activate_file(store, deck, *versions, std::move(of_file), until_us, batch);
+      if (!done) return done;
+      continue;
+    }
+    if (auto taken = take_rates(store, *active, deck); !taken) return taken;
+    for (auto& change : overdue.activations)
+      batch.activations.push_back(std::move(change));
+    for (auto& change : overdue.plans)
+      batch.plans.push_back(std::move(change));
+  }
+  return {};
+}
+
+Result<Beginning> begin_with_stored(ProvisionStore& store, SwitchConfig file, std::int64_t now_us) {
   auto objects = store.objects();
   if (!objects) return std::move(objects).error();
   Provision stored;
   for (const ProvisionedObject& object : *objects) {
-    if (auto read = read_stored_object(object, folder, stored); !read)
+    if (auto read = read_stored_object(object, file.folder, stored); !read)
       return std::move(read).error();
   }
-  auto due = store.due(now_us);
-  if (!due) return std::move(due).error();
-  std::map<std::string, std::uint64_t> numbers;  // of decks whose version is due; the latest counts
-  for (const auto& change : *due)
-    numbers[change.deck] = change.number;
+  Beginning beginning;
   for (RateDeckConfig& deck : stored.rate_decks) {
-    const auto number = numbers.find(deck.id);
-    auto csv = number == numbers.end() ? store.active_rates(deck.id)
-                                       : as_optional(store.rates(deck.id, number->second));
-    if (!csv) return std::move(csv).error();
-    if (!*csv) continue;
-    auto built = read_deck(deck.id, deck.currency, **csv);
-    if (!built) return std::move(built).error();
-    deck.built = std::move(*built);
+    if (find_deck(file.provision, deck.id) != nullptr) continue;  // replaced below
+    auto versions = store.versions(deck.id);
+    if (!versions) return std::move(versions).error();
+    if (versions->empty()) continue;
+    auto active = active_version(store, deck, *versions, now_us, now_us, beginning.batch);
+    if (!active) return std::move(active).error();
+    if (auto taken = take_rates(store, *active, deck); !taken) return std::move(taken).error();
   }
   if (auto frozen = freeze_decks(stored.rate_decks); !frozen) return std::move(frozen).error();
-  return stored;
+  auto& decks = file.provision.rate_decks;
+  if (auto frozen = freeze_decks(decks); !frozen) return std::move(frozen).error();
+  if (auto laid = lay_decks(store, decks, now_us, now_us, beginning.batch); !laid)
+    return std::move(laid).error();
+  config::upsert(stored, file.provision);
+  beginning.config = std::move(file);
+  beginning.config.provision = std::move(stored);
+  std::vector<ConfigError> errors;
+  check_config(beginning.config, errors);
+  if (errors.empty()) return beginning;
+  return Error{ErrorCode::invalid_argument,
+               "what is stored does not fit to the file: " + errors.front().pointer + ": " +
+                   errors.front().message};
 }
 
 // --- changes ---
@@ -230,17 +321,21 @@ class Draft {
       }
       const RateDeckConfig* old = find_deck(before, deck.id);
       if (versions->empty() && old != nullptr) {
-        auto first = build_deck(*old);  // so that there is something to go back to
-        if (first)
+        // So that there is something to go back to. Of the file: what is put here has versions.
+        auto first = build_deck(*old);
+        if (first) {
           batch_.versions.push_back(make_version(*first, "before the first change", now_us_));
+          batch_.file_decks.push_back({deck.id, batch_.versions.back().version.digest});
+        }
       }
       const std::string memo =
           change_.memo.value_or(memo_of(update.documents[decks_kind][deck.id]));
       auto made = make_version(*built, memo, now_us_);
       if (is_planned) {
         plan(std::move(made), index, *versions, old);
-      } else if (versions->empty() ? old == nullptr || made.csv != batch_.versions.back().csv
-                                   : !is_active(*versions, made.version.digest)) {
+      } else if (old == nullptr || old->currency != deck.currency ||
+                 (versions->empty() ? made.csv != batch_.versions.back().csv
+                                    : !is_active(*versions, made.version.digest))) {
         batch_.versions.push_back(std::move(made));
       }
     }
@@ -274,6 +369,12 @@ class Draft {
     if (old == nullptr) {
       fault(ErrorCode::invalid_argument, index, "",
             "a deck that is not there yet cannot be put for a later time");
+      return;
+    }
+    if (made.currency != old->currency) {
+      fault(ErrorCode::invalid_argument, index, "/currency",
+            "a planned version has the currency of its deck, " + old->currency + ", and not " +
+                made.currency);
       return;
     }
     const auto planned = std::count_if(versions.begin(), versions.end(),
@@ -434,6 +535,16 @@ Result<DeckVersion> Provisioning::Body::version(std::string_view deck, std::uint
                "rate deck \"" + std::string(deck) + "\" has no version " + std::to_string(number)};
 }
 
+Result<void> Provisioning::Body::check_currency(const RateDeckConfig& deck,
+                                                std::uint64_t number) const {
+  auto currency = store_->currency(deck.id, number);
+  if (!currency) return std::move(currency).error();
+  if (is_in_currency_of(deck, *currency)) return {};
+  return Error{ErrorCode::wrong_state, "version " + std::to_string(number) + " has prices in " +
+                                           *currency + ", rate deck \"" + deck.id + "\" is in " +
+                                           deck.currency};
+}
+
 /// REQUIRES: exclusive().
 Result<void> Provisioning::Body::activate(const std::string& deck, std::uint64_t number) {
   SwitchConfig config = host_.config_in_force();
@@ -441,11 +552,8 @@ Result<void> Provisioning::Body::activate(const std::string& deck, std::uint64_t
       std::find_if(config.provision.rate_decks.begin(), config.provision.rate_decks.end(),
                    [&](const RateDeckConfig& known) { return known.id == deck; });
   if (place == config.provision.rate_decks.end()) return no_deck(deck);
-  auto csv = store_->rates(deck, number);
-  if (!csv) return std::move(csv).error();
-  auto built = read_deck(deck, place->currency, *csv);
-  if (!built) return std::move(built).error();
-  place->built = std::move(*built);
+  if (auto checked = check_currency(*place, number); !checked) return checked;
+  if (auto taken = take_rates(*store_, number, *place); !taken) return taken;
   ProvisionStore::Batch batch;
   batch.activations.push_back({deck, number, host_.wall_us()});
   return host_.install(std::move(config), [&] { return store_->write(batch); });
@@ -486,6 +594,11 @@ Result<DeckVersion> Provisioning::Body::schedule_deck(std::string_view deck, std
   if (at_us && *at_us <= host_.wall_us()) {
     if (auto done = activate(std::string(deck), number); !done) return std::move(done).error();
   } else {
+    const SwitchConfig config = host_.config_in_force();
+    const RateDeckConfig* planned = find_deck(config.provision, deck);
+    if (planned == nullptr) return no_deck(deck);
+    if (auto checked = check_currency(*planned, number); at_us && !checked)
+      return std::move(checked).error();
     ProvisionStore::Batch batch;
     batch.plans.push_back({std::string(deck), number, at_us.value_or(0)});
     if (auto done = store_->write(batch); !done) return std::move(done).error();
@@ -512,28 +625,6 @@ Result<std::string> Provisioning::Body::deck_diff(std::string_view deck, std::ui
   auto after = read(to);
   if (!after) return std::move(after).error();
   return diff_json(*before, from, *after, to, rows_max);
-}
-
-Result<ProvisionStore::Batch> Provisioning::Body::versions_of(
-    const std::vector<RateDeckConfig>& decks) const {
-  ProvisionStore::Batch batch;
-  for (const RateDeckConfig& deck : decks) {
-    auto versions = store_->versions(deck.id);
-    if (!versions) return std::move(versions).error();
-    if (versions->empty()) continue;
-    auto built = build_deck(deck);
-    if (!built) return std::move(built).error();
-    auto made = make_version(*built, "from the configuration file", host_.wall_us());
-    const auto same = std::find_if(
-        versions->begin(), versions->end(),
-        [&](const DeckVersion& version) { return version.digest == made.version.digest; });
-    if (same == versions->end()) {
-      batch.versions.push_back(std::move(made));
-    } else if (!same->is_active) {
-      batch.activations.push_back({deck.id, same->number, host_.wall_us()});
-    }
-  }
-  return batch;
 }
 
 Result<void> Provisioning::Body::activate_due() {
@@ -594,28 +685,15 @@ class IdleHost final : public ProvisionHost {
   const std::unique_ptr<cdr::DiskLock> lock_;  // of the journal: no switch starts meanwhile
 };
 
-Result<SwitchConfig> with_objects_of(ProvisionStore& store, SwitchConfig config) {
-  auto stored = read_stored(store, config.folder, SystemClock().wall_us());
-  if (!stored) return std::move(stored).error();
-  if (auto frozen = freeze_decks(config.provision.rate_decks); !frozen)
-    return std::move(frozen).error();
-  config::upsert(*stored, config.provision);
-  config.provision = std::move(*stored);
-  std::vector<ConfigError> errors;
-  check_config(config, errors);
-  if (errors.empty()) return config;
-  return Error{ErrorCode::invalid_argument,
-               "what is stored does not fit to the file: " + errors.front().pointer + ": " +
-                   errors.front().message};
-}
-
 }  // namespace
 
 Result<SwitchConfig> with_stored_objects(SwitchConfig config) {
   auto store = ProvisionStore::open_to_read(config.path(config.database));
   if (!store) return std::move(store).error();
   if (*store == nullptr) return config;
-  return with_objects_of(**store, std::move(config));
+  auto beginning = begin_with_stored(**store, std::move(config), SystemClock().wall_us());
+  if (!beginning) return std::move(beginning).error();
+  return std::move(beginning->config);
 }
 
 Result<Provisioning> Provisioning::open(const SwitchConfig& config) {
@@ -629,13 +707,12 @@ Result<Provisioning> Provisioning::open(const SwitchConfig& config) {
   }
   auto store = ProvisionStore::open(config.path(config.database));
   if (!store) return std::move(store).error();
-  if (auto done = activate_overdue(**store, SystemClock().wall_us()); !done)
-    return std::move(done).error();
-  auto merged = with_objects_of(**store, config);
-  if (!merged) return std::move(merged).error();
+  auto beginning = begin_with_stored(**store, config, SystemClock().wall_us());
+  if (!beginning) return std::move(beginning).error();
+  if (auto done = (*store)->write(beginning->batch); !done) return std::move(done).error();
+  auto host = std::make_unique<IdleHost>(std::move(beginning->config), std::move(*lock));
   return Provisioning(
-      std::make_unique<Body>(std::make_unique<IdleHost>(std::move(*merged), std::move(*lock)),
-                             std::shared_ptr<ProvisionStore>(std::move(*store))));
+      std::make_unique<Body>(std::move(host), std::shared_ptr<ProvisionStore>(std::move(*store))));
 }
 
 // --- the public class ---

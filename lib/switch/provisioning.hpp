@@ -54,9 +54,6 @@ class Provisioning::Body {
   Result<std::string> deck_diff(std::string_view deck, std::uint64_t from, std::uint64_t to,
                                 std::size_t rows_max) const;
 
-  /// What the decks of a file add to the versions that are stored: a deck that has versions gets
-  /// one for each other content, wherever it comes from. REQUIRES: exclusive().
-  Result<ProvisionStore::Batch> versions_of(const std::vector<RateDeckConfig>& decks) const;
   [[nodiscard]] ProvisionStore& store() noexcept { return *store_; }
 
   /// Makes the versions active whose time has come. Errors: io; the rest is tried again.
@@ -64,6 +61,8 @@ class Provisioning::Body {
 
  private:
   Result<DeckVersion> version(std::string_view deck, std::uint64_t number) const;
+  /// Errors: wrong_state (the version has prices in another currency than the deck), io.
+  Result<void> check_currency(const RateDeckConfig& deck, std::uint64_t number) const;
   Result<void> activate(const std::string& deck, std::uint64_t number);
   void note_next_due();
 
@@ -74,14 +73,22 @@ class Provisioning::Body {
   std::atomic<std::int64_t> next_due_us_{0};  // of any deck; INT64_MAX: none
 };
 
-/// Makes the versions of decks active in the database whose time came while no switch ran. Errors:
-/// io.
-Result<void> activate_overdue(ProvisionStore& store, std::int64_t now_us);
+/// What a switch that starts at `now_us` runs on.
+struct Beginning {
+  SwitchConfig config;          ///< The file's objects over those that are stored.
+  ProvisionStore::Batch batch;  ///< What has become of the versions of decks.
+};
+/// Reads what is stored with the reader of the file; decks have their rates as lay_decks() says,
+/// also those that became due while no switch ran. Errors: io, corrupt, unsupported,
+/// invalid_argument (an object is wrong, or does not fit to the file).
+Result<Beginning> begin_with_stored(ProvisionStore& store, SwitchConfig file, std::int64_t now_us);
 
-/// What is stored in `store`, read with the reader of the file, as a switch that starts at `now_us`
-/// would have it. Errors: io, corrupt, unsupported, invalid_argument (an object is wrong).
-Result<Provision> read_stored(ProvisionStore& store, const std::string& folder,
-                              std::int64_t now_us);
+/// Gives each deck of a file that has versions the rates that count now, and notes in `batch` what
+/// that makes of them. The file's count when they are others than at the last start or reload, or
+/// the deck's currency is another; else those of the version that is active, or is due by
+/// `until_us` (0: none is). Errors: io, corrupt, invalid_argument.
+Result<void> lay_decks(ProvisionStore& store, std::vector<RateDeckConfig>& decks,
+                       std::int64_t until_us, std::int64_t now_us, ProvisionStore::Batch& batch);
 
 /// Builds decks from their rates, so that copies of the configuration share them. Errors:
 /// invalid_argument, limit (names the deck).

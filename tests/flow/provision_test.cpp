@@ -125,6 +125,28 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "Deck versions: one whose time passed while no switch ran is what calls, lists and rates say "
+    "(B-19)") {
+  Bench bench;
+  REQUIRE(put_rates(bench, "1.20", bench.world.wall_us() + 60'000'000).faults.empty());
+  for (int start = 0; start < 2; ++start) {
+    bench.world.crash(std::move(bench.tandem));
+    bench.run_s(120);
+    bench.open();
+    CHECK(bench.tandem->provisioning().deck_versions("retail").value().at(0).is_active);
+    CHECK(bench.tandem->provisioning().rates_csv("retail").value().find("1.20") !=
+          std::string::npos);
+    CHECK(charge_of_call(bench, 60) == money("1.20"));
+    REQUIRE(bench.tandem->reload(bench.config).ok());
+    CHECK(charge_of_call(bench, 60) == money("1.20"));
+  }
+  bench.config.provision.rate_decks.front() = deck("retail", "3.00");
+  REQUIRE(bench.tandem->reload(bench.config).ok());
+  CHECK(bench.tandem->provisioning().deck_versions("retail").value().at(0).number == 3);
+  CHECK(charge_of_call(bench, 60) == money("3.00"));
+}
+
+TEST_CASE(
     "EventFeed: a watcher sees what the host's own hook sees, and a slow one loses for itself") {
   std::size_t seen_by_host = 0;
   SwitchHooks hooks;

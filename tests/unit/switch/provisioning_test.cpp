@@ -72,6 +72,24 @@ struct Fixture {
     return all;
   }
   std::string price() { return objects->rates_csv("retail").value(); }
+  /// The file with another price at "44"; takes effect with open().
+  void price_in_file(const std::string& price) {
+    Rate& rate = config.provision.rate_decks.at(0).rates.at(0);
+    rate.price = Amount::parse(price).value();
+  }
+  /// The price at "44" of what a switch that starts now would run, asked beside the database.
+  std::string price_at_start() {
+    const SwitchConfig started = with_stored_objects(config).value();
+    return started.provision.rate_decks.at(0).built.value().at(0).price.to_string();
+  }
+  /// Lets the time of a planned version of "retail" pass while nobody has the database open.
+  void let_pass_while_closed(std::uint64_t number) {
+    objects.reset();
+    ProvisionStore::Batch batch;
+    batch.plans.push_back({"retail", number, 1});
+    auto store = ProvisionStore::open(config.path(config.database)).value();
+    REQUIRE(store->write(batch).ok());
+  }
 };
 
 std::string only_fault(const ProvisionOutcome& outcome) {
@@ -294,6 +312,92 @@ TEST_CASE_FIXTURE(Fixture, "Deck versions: a planned one changes nothing until i
     CHECK(put_rates("retail", "prefix,price\n1,0.0" + std::to_string(i) + "\n", far_us)
               .faults.empty());
   CHECK(put_rates("retail", "prefix,price\n2,0.1\n", far_us).faults.at(0).code == ErrorCode::limit);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "Deck versions: what is put stays until the file has other rates (B-19)") {
+  CHECK(put_rates("retail", csv_a).faults.empty());
+  CHECK(price_at_start() == "0.50");
+  open();
+  CHECK(versions() == "2* 1 ");
+  CHECK(price().find("0.50") != std::string::npos);
+  price_in_file("0.70");
+  CHECK(price_at_start() == "0.70");
+  open();
+  CHECK(versions() == "3* 2 1 ");
+  CHECK(price().find("0.70") != std::string::npos);
+  CHECK(objects->roll_back_deck("retail", 2).ok());
+  open();
+  CHECK(versions() == "3 2* 1 ");
+  price_in_file("0.60");
+  open();
+  CHECK(versions() == "3 2 1* ");
+  CHECK(price().find("0.60") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "Deck versions: one that became due while no switch ran has the calls (B-19)") {
+  CHECK(put_rates("retail", csv_a, far_us).faults.empty());
+  CHECK(put_rates("retail", csv_b, far_us + 1).faults.empty());
+  let_pass_while_closed(2);
+  for (int start = 0; start < 3; ++start) {
+    CHECK(price_at_start() == "0.50");
+    open();
+    CHECK(price().find("0.50") != std::string::npos);
+    CHECK(versions() == "3+ 2* 1 ");
+  }
+  CHECK(objects->deck_versions("retail").value().at(1).activated_at_us > 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "Deck versions: a file with other rates goes before what became due") {
+  CHECK(put_rates("retail", csv_a, far_us).faults.empty());
+  let_pass_while_closed(2);
+  price_in_file("0.70");
+  CHECK(price_at_start() == "0.70");
+  open();
+  CHECK(versions() == "3* 2 1 ");
+  CHECK(price().find("0.70") != std::string::npos);
+  const auto all = objects->deck_versions("retail").value();
+  CHECK(all.at(1).activated_at_us == 0);  // it never counted, and is not said to have
+}
+
+TEST_CASE_FIXTURE(Fixture, "Deck versions: prices of one currency never become those of another") {
+  const auto deck_in = [](const std::string& currency) {
+    return R"({"currency": ")" + currency + R"(", "rates": [{"prefix": "44", "price": "100"}]})";
+  };
+  ProvisionChange change;
+  change.puts.push_back({"rate_decks", "retail", deck_in("XTS"), std::nullopt});
+  change.valid_from_us = far_us;
+  CHECK(only_fault(objects->change(change)) ==
+        "/currency: a planned version has the currency of its deck, USD, and not XTS");
+  CHECK(put("rate_decks", "free", deck_in("USD")).created == 1);
+  CHECK(put("rate_decks", "free", deck_in("XTS")).replaced == 1);
+  CHECK(objects->deck_versions("free").value().size() == 2);  // the same digits are other prices
+  CHECK(objects->roll_back_deck("free", 1).error().code == ErrorCode::wrong_state);
+  CHECK(objects->schedule_deck("free", 1, far_us).error().code == ErrorCode::wrong_state);
+  CHECK(put_rates("retail", csv_a).faults.empty());
+  for (AccountConfig& account : config.provision.accounts)
+    account.currency = "XTS";
+  config.provision.rate_decks.at(0).currency = "XTS";
+  open();
+  CHECK(price().find("0.60") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "Deck versions: a database of the first release keeps its prices") {
+  CHECK(put_rates("retail", csv_a, far_us).faults.empty());
+  let_pass_while_closed(2);
+  {
+    auto connection = store::Connection::open(config.path(config.database)).value();
+    REQUIRE(
+        connection
+            .execute("DROP TABLE file_decks; ALTER TABLE deck_versions DROP COLUMN currency; "
+                     "DELETE FROM schema_migrations WHERE component = 'provision' AND number = 2")
+            .ok());
+  }
+  CHECK(price_at_start() == "0.50");
+  open();
+  CHECK(versions() == "2* 1 ");
+  CHECK(price().find("0.50") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(Fixture,
