@@ -1,5 +1,6 @@
 #include "commands.hpp"
 
+#include <algorithm>
 #include <cstdio>
 
 std::optional<tandem::SwitchConfig> load_config(const std::string& path) {
@@ -44,6 +45,21 @@ bool read_time(const Options& options, const char* name, std::optional<std::int6
 
 }  // namespace
 
+bool read_format(const Options& options, const std::vector<std::string>& known,
+                 std::string& format) {
+  format = options.has("table") ? "table" : options.text("format", known.front());
+  if (options.has("table") && options.has("format")) {
+    complain("--table and --format say the same thing");
+    return false;
+  }
+  if (std::find(known.begin(), known.end(), format) != known.end()) return true;
+  std::string words;
+  for (const std::string& word : known)
+    words += (words.empty() ? "" : ", ") + word;
+  complain("--format \"" + format + "\" is not one of " + words);
+  return false;
+}
+
 int check(const Options& options) {
   if (options.has("reference")) {
     std::fputs(tandem::config_reference_markdown().c_str(), stdout);
@@ -57,9 +73,11 @@ int check(const Options& options) {
 }
 
 int explain(const Options& options) {
-  if (!options.allow(
-          {"config", "from", "caller", "callee", "at", "lrn", "callee-region", "caller-region"},
-          {"config", "from", "caller", "callee"})) {
+  std::string format;
+  if (!options.allow({"config", "from", "caller", "callee", "at", "lrn", "callee-region",
+                      "caller-region", "format", "table"},
+                     {"config", "from", "caller", "callee"}) ||
+      !read_format(options, {"json", "table"}, format)) {
     return status_usage;
   }
   tandem::ExplainRequest request{options.text("from"), options.text("caller"),
@@ -75,6 +93,12 @@ int explain(const Options& options) {
     complain(answer.error().message);
     return status_usage;  // whatever the routing says is an answer; what is left is a wrong
                           // question
+  }
+  if (format == "table") {
+    auto table = tandem::explain_table(*answer);
+    if (!table) return failed(table.error());
+    std::fputs(table->c_str(), stdout);
+    return status_good;
   }
   std::printf("%s\n", answer->c_str());
   return status_good;
@@ -119,11 +143,8 @@ int cdr(const Options& options) {
     }
     query.limit = static_cast<std::size_t>(*limit);
   }
-  const std::string format = options.text("format", "table");
-  if (format != "json" && format != "csv" && format != "table") {
-    complain("--format \"" + format + "\" is not one of json, csv, table");
-    return status_usage;
-  }
+  std::string format;
+  if (!read_format(options, {"table", "json", "csv"}, format)) return status_usage;
   const auto config = load_config(options.text("config"));
   if (!config) return status_usage;
   const auto cdrs = tandem::query_cdrs(*config, query);

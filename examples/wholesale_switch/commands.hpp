@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "options.hpp"
 #include "tandem/tandem.hpp"
@@ -20,3 +22,8 @@ int deck(const Options& options);
 /// Reads the file of --config; says every error on stderr, "FILE:POINTER: message". Nothing: there
 /// were some.
 std::optional<tandem::SwitchConfig> load_config(const std::string& path);
+
+/// --format, one of `known`, the first by default; --table is short for --format table. False: it
+/// is none of them, and stderr says so.
+bool read_format(const Options& options, const std::vector<std::string>& known,
+                 std::string& format);

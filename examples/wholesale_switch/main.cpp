@@ -12,7 +12,7 @@ constexpr const char* usage =
     "  run                                        take calls until SIGTERM; SIGHUP reloads\n"
     "  check    [--reference]                     name every error of the file; print the key "
     "reference\n"
-    "  explain  --from GATEWAY|IP[:PORT] --caller N --callee N [--at TIME]\n"
+    "  explain  --from GATEWAY|IP[:PORT] --caller N --callee N [--at TIME] [--table]\n"
     "           [--lrn N] [--callee-region R] [--caller-region R]\n"
     "  rate     --deck ID --callee N --seconds N [--at TIME]\n"
     "  cdr      [--since T] [--until T] [--caller N] [--callee N] [--reason NAME] [--limit N]\n"

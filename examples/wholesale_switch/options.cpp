@@ -11,7 +11,9 @@ void complain(std::string_view text) {
 namespace {
 
 /// Options that have no value, so that the word behind them is one of its own.
-bool is_flag(const std::string& name) { return name == "dry-run" || name == "reference"; }
+bool is_flag(const std::string& name) {
+  return name == "dry-run" || name == "reference" || name == "table";
+}
 
 }  // namespace
 

@@ -174,6 +174,11 @@ class TANDEM_EXPORT Switch {
 TANDEM_EXPORT Result<std::string> explain(const SwitchConfig& config,
                                           const ExplainRequest& request);
 
+/// An answer of explain() as text for people: the stages, then every vendor with its rank, its keys
+/// from left to right as they are compared, its rate and profit, and why it is passed over. Errors:
+/// invalid_argument (`answer` is none).
+TANDEM_EXPORT Result<std::string> explain_table(std::string_view answer);
+
 /// Rates a call of `seconds` to `callee` against a deck of `config`; JSON as of to_json(RatedCall).
 /// Errors: not_found (no rate for the number), invalid_argument (unknown deck, bad number).
 TANDEM_EXPORT Result<std::string> rate(const SwitchConfig& config, std::string_view deck,

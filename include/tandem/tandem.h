@@ -933,6 +933,9 @@ typedef struct tandem_explain_request {
 /* Stages, candidates and exclusions of a call as JSON. Errors: INVALID_ARGUMENT. Since 0.1. */
 TANDEM_API int tandem_config_explain(const tandem_config* config,
                                      const tandem_explain_request* request, tandem_text** json);
+/* The JSON of tandem_config_explain() or tandem_switch_explain() as a table for people. Errors:
+   INVALID_ARGUMENT (it is none). Since 0.1. */
+TANDEM_API int tandem_explain_table(const char* json, tandem_text** table);
 /* Rates `seconds` to `callee` against a deck of the configuration: JSON. `at_us` 0: now. Errors:
    NOT_FOUND (no rate), INVALID_ARGUMENT (unknown deck, bad number). Since 0.1. */
 TANDEM_API int tandem_config_rate(const tandem_config* config, const char* deck, const char* callee,

@@ -95,6 +95,14 @@ int tandem_config_explain(const tandem_config* config, const tandem_explain_requ
   });
 }
 
+int tandem_explain_table(const char* json, tandem_text** table) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(json);
+    TANDEM_CAPI_NOT_NULL(table);
+    return give(explain_table(json), table);
+  });
+}
+
 int tandem_config_rate(const tandem_config* config, const char* deck, const char* callee,
                        int64_t seconds, int64_t at_us, tandem_text** json) {
   return guarded([&]() -> int {

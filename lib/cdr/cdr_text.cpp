@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/text.hpp"
+#include "base/text_table.hpp"
 #include "cdr/cdr_json.hpp"
 
 namespace tandem {
@@ -81,21 +82,6 @@ class CsvLine {
   bool is_first_ = true;
 };
 
-std::size_t width_of(std::string_view text) noexcept {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80;
-  }));
-}
-
-/// Control characters would move the cursor of the terminal.
-std::string printable(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string csv_header() {
@@ -150,11 +136,15 @@ std::string to_csv_row(const Cdr& cdr) {
 }
 
 std::string to_table(const std::vector<Cdr>& cdrs) {
-  constexpr std::size_t columns = 10;
-  using Row = std::array<std::string, columns>;
-  std::vector<Row> rows;
-  rows.push_back(Row{"RECORD", "ENDED", "CUSTOMER", "VENDOR", "CALLER", "CALLEE", "TALK", "CHARGE",
-                     "REASON", "STATUS"});
+  constexpr auto right = TextTable::Align::right;
+  TextTable table;
+  table.column("RECORD", right);
+  for (const char* title : {"ENDED", "CUSTOMER", "VENDOR", "CALLER", "CALLEE"})
+    table.column(title);
+  table.column("TALK", right);
+  table.column("CHARGE", right);
+  table.column("REASON");
+  table.column("STATUS", right);
   for (const Cdr& cdr : cdrs) {
     std::string talk;
     append_integer(talk, cdr.talk_time_ms / 1'000);
@@ -162,28 +152,12 @@ std::string to_table(const std::vector<Cdr>& cdrs) {
     append_integer(milliseconds, cdr.talk_time_ms % 1'000);
     talk +=
         '.' + std::string(3 - std::min<std::size_t>(milliseconds.size(), 3), '0') + milliseconds;
-    rows.push_back(Row{
-        std::to_string(cdr.record_id), format_time_us(cdr.ended_at_us).substr(0, 19) + "Z",
-        printable(cdr.customer_gateway.value_or("-")), printable(cdr.vendor_gateway.value_or("-")),
-        printable(cdr.caller), printable(cdr.callee), talk, cdr.customer.charge.to_string(),
-        reason_facts(cdr.end_reason).name, std::to_string(cdr.sip_status)});
+    table.row({std::to_string(cdr.record_id), format_time_us(cdr.ended_at_us).substr(0, 19) + "Z",
+               cdr.customer_gateway.value_or("-"), cdr.vendor_gateway.value_or("-"), cdr.caller,
+               cdr.callee, talk, cdr.customer.charge.to_string(), reason_facts(cdr.end_reason).name,
+               std::to_string(cdr.sip_status)});
   }
-  std::array<std::size_t, columns> widths{};
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < columns; ++i)
-      widths[i] = std::max(widths[i], width_of(row[i]));
-  }
-  std::string out;
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < columns; ++i) {
-      const std::string padding(widths[i] - width_of(row[i]), ' ');
-      const bool is_number = i == 0 || i == 6 || i == 7 || i == 9;
-      if (i > 0) out += "  ";
-      out += is_number ? padding + row[i] : row[i] + padding;
-    }
-    out += '\n';
-  }
-  return out;
+  return table.to_string();
 }
 
 }  // namespace tandem

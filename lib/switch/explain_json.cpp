@@ -136,15 +136,20 @@ void add_candidates(Json& answer, const call::CallContext& context) {
       call::CandidatePlan plan = call::plan_candidate(context, route, context.arrived_us);
       const call::Vendor& vendor = context.tables->vendors[plan.vendor];
       call::VendorLease nothing;  // a rehearsal only looks
+      Json keys = keys_json(route, query.sort);
       if (plan.excluded || !call::take_vendor(context, plan, nothing, context.arrived_us)) {
-        excluded.push_back(
-            excluded_json(vendor.config.id, reason_facts(*plan.excluded).name, plan.rule));
+        Json row = excluded_json(vendor.config.id, reason_facts(*plan.excluded).name, plan.rule);
+        row["prefix"] = route.prefix;
+        row["keys"] = std::move(keys);
+        row["profit_percent"] = profit_json(context.rate, plan.vendor_rate);
+        row["vendor_rate"] = rate_json(plan.vendor_rate);
+        excluded.push_back(std::move(row));
         continue;
       }
       candidates.push_back({{"gateway", vendor.config.id},
                             {"prefix", route.prefix},
                             {"rank", candidates.size()},
-                            {"keys", keys_json(route, query.sort)},
+                            {"keys", std::move(keys)},
                             {"caller_out", plan.caller_out.view()},
                             {"callee_out", plan.callee_out.view()},
                             {"vendor_price", price_json(plan.vendor_rate)},

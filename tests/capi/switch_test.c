@@ -90,6 +90,7 @@ static void questions_need_no_switch(void) {
   tandem_config* config = NULL;
   tandem_explain_request request = TANDEM_EXPLAIN_REQUEST_INIT;
   tandem_text* text = NULL;
+  tandem_text* table = NULL;
   CHECK(tandem_config_read_json(config_json, folder, &config) == TANDEM_OK);
   CHECK(tandem_config_error_count(config) == 0);
   CHECK(tandem_config_rate(config, "retail", "442079460000", 60, 0, &text) == TANDEM_OK);
@@ -101,7 +102,12 @@ static void questions_need_no_switch(void) {
   request.callee = "442079460000";
   CHECK(tandem_config_explain(config, &request, &text) == TANDEM_OK);
   CHECK(strstr(tandem_text_data(text), "\"v1\"") != NULL);
+  CHECK(tandem_explain_table(tandem_text_data(text), &table) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(table), "RANK  VENDOR") != NULL);
+  tandem_text_destroy(table);
   tandem_text_destroy(text);
+  CHECK(tandem_explain_table("[]", &table) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_explain_table(NULL, &table) == TANDEM_ERR_INVALID_ARGUMENT);
   tandem_config_destroy(config);
 }
 

@@ -262,6 +262,24 @@ class Explain(unittest.TestCase):
                          ("v1", "44", "442079460000"))
         self.assertEqual([(e["gateway"]) for e in answer["excluded"]], ["v2"])
 
+    def test_a_table_for_people(self):
+        with folder() as path:
+            file = write_config(path, base_config())
+            words = ["explain", "--config", file, "--from", "cust", "--caller", "12125550100", "--callee", "442079460000"]
+            table = run(*words, "--table")
+            self.assertEqual((table.returncode, table.stderr), (0, ""))
+            self.assertEqual(run(*words, "--format", "table").stdout, table.stdout)
+            lines = table.stdout.splitlines()
+            self.assertEqual(lines[0], "12125550100 to 442079460000 from cust, rate 0.30/60s (4420): 1 vendor to try")
+            vendors = {line.split()[1]: line.split() for line in lines[lines.index("") + 1:] if line}
+            self.assertEqual(vendors["v1"][:3], ["0", "v1", "44"])
+            self.assertIn("0.20/60s", vendors["v1"])
+            self.assertEqual(vendors["v2"][-1], "locked")
+            self.assertEqual(json.loads(run(*words, "--format", "json").stdout), json.loads(run(*words).stdout))
+            for wrong in (["--format", "csv"], ["--table", "--format", "table"]):
+                done = run(*words, *wrong)
+                self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1))
+
     def test_rejections_are_answers(self):
         self.assertEqual(self.answer("127.0.0.5")["reject"], "AccountBalanceNotEnough")
         self.assertEqual(self.answer("192.0.2.7:5060")["reject"], "IllegalCall")

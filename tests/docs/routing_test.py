@@ -1,4 +1,5 @@
-"""The examples of docs/routing.md: each configuration is explained for every row of the table behind it."""
+"""The examples of docs/routing.md: each configuration is explained for every row of the table behind it, and commands
+that are shown with what they print, `$ tandem-switch explain ...`, print that on the configuration before them."""
 import argparse
 import json
 import pathlib
@@ -46,6 +47,14 @@ def explain(program: pathlib.Path, config: str, row: list[str]) -> tuple[str, st
     return tried, ", ".join(f"{x['gateway']} {x['reason']}" for x in answer["excluded"])
 
 
+def shown_commands(text: str) -> list[tuple[list[str], str]]:
+    """Commands and what they print, up to the next configuration."""
+    end = text.find("```json\n")
+    shown = text if end < 0 else text[:end]
+    blocks = re.finditer(r"^```\n\$ tandem-switch (explain [^\n]*)\n(.*?)^```\n", shown, re.M | re.S)
+    return [(block[1].split(), block[2]) for block in blocks]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     for name in ("source", "build"):
@@ -53,7 +62,7 @@ def main() -> int:
     options = parser.parse_args()
     page = (pathlib.Path(options.source) / "docs" / "routing.md").read_text()
     program = pathlib.Path(options.build) / "bin" / "tandem-switch"
-    failures = tried = 0
+    failures = tried = commands = 0
     for block in re.finditer(r"^```json\n(.*?)^```\n", page, re.M | re.S):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             file.write(block[1])
@@ -63,9 +72,16 @@ def main() -> int:
                 found = explain(program, file.name, row)
                 if found != (row[-3], row[-2]):
                     failures += 1
-                    print(f"docs/routing.md: {row[:-3]}: found {found[0]!r}, {found[1]!r}")
-    print(f"{tried - failures} passed, {failures} failed")
-    return 1 if failures or tried < 12 else 0
+                    print(f"docs/routing.md: {row[:-3]}: tried {found[0]!r}, passed over {found[1]!r}")
+            for words, printed in shown_commands(page[block.end():]):
+                commands += 1
+                done = subprocess.run([str(program), *words, "--config", file.name], text=True, capture_output=True,
+                                      timeout=60, check=False)
+                if (done.returncode, done.stdout) != (0, printed):
+                    failures += 1
+                    print(f"docs/routing.md: {' '.join(words)} printed\n{done.stdout}{done.stderr}")
+    print(f"{tried + commands - failures} passed, {failures} failed")
+    return 1 if failures or tried < 12 or commands < 1 else 0
 
 
 if __name__ == "__main__":

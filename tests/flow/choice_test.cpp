@@ -98,7 +98,7 @@ TEST_CASE("Choice: a vendor beyond its calls a second is passed over (R-22)") {
   CHECK(bench.vendors[0]->received("INVITE") == 2);
   CHECK(bench.vendors[1]->received("INVITE") == 2);
   CHECK(says(explained(bench),
-             R"({"gateway":"v1","reason":"RateLimited","rule":"calls_per_second"})"));
+             R"({"gateway":"v1","reason":"RateLimited","rule":"calls_per_second")"));
   bench.run_ms(1000);
   calls.push_back(bench.dial());
   bench.run_ms(100);
@@ -151,7 +151,7 @@ TEST_CASE("Choice: a full group passes its vendors over, not only one of them (R
   CHECK(bench.lines("v2") == 0);
   CHECK(bench.lines("v3") == 1);
   CHECK(
-      says(explained(bench), R"({"gateway":"v2","reason":"AllGatewayBusy","rule":"line_limit"})"));
+      says(explained(bench), R"({"gateway":"v2","reason":"AllGatewayBusy","rule":"line_limit")"));
   first->hang_up();
   second->hang_up();
   bench.check_clean();
@@ -317,9 +317,9 @@ TEST_CASE(
   Bench bench(config);
   CHECK(tried(bench) == "v4");
   const std::string answer = explained(bench);
-  CHECK(says(answer, R"({"gateway":"v1","reason":"RateNotFound","rule":"require_rate"})"));
-  CHECK(says(answer, R"({"gateway":"v2","reason":"ProfitGuard","rule":"min_profit_percent"})"));
-  CHECK(says(answer, R"({"gateway":"v3","reason":"ProfitGuard","rule":"max_price_per_s"})"));
+  CHECK(says(answer, R"({"gateway":"v1","reason":"RateNotFound","rule":"require_rate")"));
+  CHECK(says(answer, R"({"gateway":"v2","reason":"ProfitGuard","rule":"min_profit_percent")"));
+  CHECK(says(answer, R"({"gateway":"v3","reason":"ProfitGuard","rule":"max_price_per_s")"));
 }
 
 TEST_CASE("Choice: the profit guard is exact at its limit, below zero too (R-18, B-13)") {
@@ -478,7 +478,7 @@ TEST_CASE("Choice: a pool of three numbers serves three calls, the fourth skips 
   }
   CHECK(callers == "101 102 103 ");
   CHECK(says(explained(bench),
-             R"({"gateway":"v1","reason":"CallerPoolExhausted","rule":"caller_pool"})"));
+             R"({"gateway":"v1","reason":"CallerPoolExhausted","rule":"caller_pool")"));
   calls.push_back(bench.connect());
   CHECK(bench.vendors[0]->received("INVITE") == 3);
   CHECK(bench.vendors[1]->last_call()->caller() == "1000");

@@ -55,7 +55,7 @@ TEST_CASE("Health: a vendor's 503 with Retry-After 5 gets no INVITE for 5 s, the
   CHECK(bench.vendors[0]->received("INVITE") == 1);
   CHECK(address_of(bench.tandem->gateways(), 0).disabled_ms > 1'500);
   CHECK(explained(bench).find(
-            R"({"gateway":"v1","reason":"NoAvailableRouter","rule":"retry_after"})") !=
+            R"({"gateway":"v1","reason":"NoAvailableRouter","rule":"retry_after")") !=
         std::string::npos);
   bench.vendors[0]->set_plan(AnswerPlan{});
   bench.run_s(4);
@@ -115,7 +115,7 @@ TEST_CASE("Health: a vendor without any living address is passed over until one 
   bench.run_s(12);  // nobody owns 10.0.2.11
   CHECK(answered_by(bench) == "10.0.2.2:5060");
   CHECK(explained(bench).find(
-            R"({"gateway":"v1","reason":"NoAvailableRouter","rule":"options_check"})") !=
+            R"({"gateway":"v1","reason":"NoAvailableRouter","rule":"options_check")") !=
         std::string::npos);
 
   bench.config.provision.vendor_gateways[0].options_check = false;
