@@ -315,9 +315,11 @@ class TablesBuilder {
   Result<void> vendors() {
     RouteTable::Builder routes;
     for (const auto& gateway : config_.provision.vendor_gateways) {
+      Vendor vendor;
+      vendor.config = gateway;
       VendorRoute route;
       route.gateway = gateway.id;
-      route.prefixes = gateway.prefixes;
+      route.prefixes = std::exchange(vendor.config.prefixes, {});
       route.prefix_mode = gateway.prefix_mode;
       route.priority = gateway.priority;
       route.line_limit = gateway.line_limit;
@@ -334,8 +336,6 @@ class TablesBuilder {
         return in("vendor gateway", gateway.id,
                   {ErrorCode::invalid_argument, "no address was given"});
       }
-      Vendor vendor;
-      vendor.config = gateway;
       if (auto rules = number_rules(vendor); !rules)
         return in("vendor gateway", gateway.id, rules.error());
       vendor.payee = payer(gateway.account);

@@ -69,7 +69,7 @@ struct Customer {
 };
 
 struct Vendor {
-  VendorGateway config;
+  VendorGateway config;  ///< Without its prefixes, which `routes` has: decks have millions.
   RewriteRules rewrite_caller, rewrite_callee;
   Payer payee;
   route::GatewayAddresses addresses;  ///< Not empty; the first usable one is called (R-17).

@@ -86,7 +86,9 @@ Switch::Body::Body(const SwitchConfig& config, SwitchHooks hooks, Environment en
     : hooks_(std::move(hooks)),
       environment_(std::move(environment)),
       log_(environment_.network->clock(), hooks_.log, hooks_.log_level),
-      config_(config) {}
+      config_(config) {
+  if (is_simulated()) retired_tables_->close();  // one thread does everything
+}
 
 Result<std::unique_ptr<Switch::Body>> Switch::Body::create(const SwitchConfig& config,
                                                            SwitchHooks hooks,
@@ -207,7 +209,7 @@ Result<void> Switch::Body::open_records() {
 
   auto tables = call::build_tables(config_, state_, nullptr);
   if (!tables) return tables.error();
-  tables_ = std::move(*tables);
+  tables_ = retired_tables_->watch(std::move(*tables));
   journal_->on_durable([this](std::uint64_t) { tell_workers_of_commit(); });
   if (auto started = journal_->start(); !started) return started;
   if (auto closed = close_crashed_calls(); !closed) return closed;
@@ -355,6 +357,7 @@ void Switch::Body::build_tables_when_due() {
                                   [this] { return is_builder_over_; })) {
     lock.unlock();
     activate_due_decks();
+    retired_tables_->free_all();
     lock.lock();
   }
 }
@@ -465,6 +468,7 @@ void Switch::Body::close() {
   }
   builder_wakes_.notify_all();
   if (builder_.joinable()) builder_.join();
+  retired_tables_->close();
   if (life_ == Life::running) {
     commons_->is_draining.store(true);
     ask_workers([](call::Worker& worker) {
@@ -640,12 +644,12 @@ Result<void> Switch::Body::install(SwitchConfig config,
       (void)state_.accounts.provision(account, account.balance);  // it was possible before
     return done;
   }
-  const std::shared_ptr<const call::Tables> fresh = std::move(*built);
+  const std::shared_ptr<const call::Tables> fresh = retired_tables_->watch(std::move(*built));
   {
     const std::lock_guard lock(config_mutex_);
     tables_ = fresh;
     account_ids_ = ids_of(config.provision.accounts);
-    config_ = std::move(config);
+    std::swap(config_, config);  // the old one ends without the lock: it may take long
   }
   ask_workers([fresh](call::Worker& worker) {
     worker.set_tables(fresh);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/timer_wheel.hpp"
+#include "call/retired_tables.hpp"
 #include "call/worker.hpp"
 #include "cdr/journal.hpp"
 #include "cdr/ledger_sqlite.hpp"
@@ -159,6 +160,9 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::map<std::string, bool> alarms_;  // by what is watched: whether it is raised
   std::unique_ptr<Timer> pump_timer_;   // simulations only: what threads do otherwise
 
+  // Freed by builder_, so that no worker does it.
+  const std::shared_ptr<call::RetiredTables> retired_tables_ =
+      std::make_shared<call::RetiredTables>();
   mutable std::mutex config_mutex_;  // guards the three below; never taken on the call path
   SwitchConfig config_;              // changed under provisioning_body_->exclusive() only
   std::set<std::string, std::less<>> account_ids_;  // of config_
