@@ -7,6 +7,7 @@
 
 #include "switch_object.hpp"
 #include "tandem/log.hpp"
+#include "tandem/shadow.hpp"
 
 using namespace tandem;
 using namespace pybind11::literals;
@@ -227,6 +228,15 @@ void bind_switch(py::module_& m) {
       },
       "config"_a, "from_"_a, "caller"_a, "callee"_a, "at_us"_a, "lrn"_a, "callee_region"_a,
       "caller_region"_a);
+  m.def(
+      "explain_table", [](const std::string& answer) { return take(explain_table(answer)); },
+      "answer"_a);
+  m.def(
+      "shadow_table",
+      [](const std::string& report, std::size_t rows_max) {
+        return take(shadow_table(report, rows_max));
+      },
+      "report"_a, "rows_max"_a);
   m.def(
       "rate_json",
       [](const ConfigReading& reading, const std::string& deck, const std::string& callee,
@@ -576,6 +586,23 @@ void bind_switch(py::module_& m) {
           },
           "from_"_a, "caller"_a, "callee"_a, "at_us"_a, "lrn"_a, "callee_region"_a,
           "caller_region"_a)
+      .def(
+          "start_shadow",
+          [](SwitchObject& s, const std::string& plan) {
+            const auto body = s.open();
+            take(unlocked([&] { return body->start_shadow(plan); }));
+          },
+          "plan"_a)
+      .def("shadow_report",
+           [](SwitchObject& s) {
+             const auto body = s.open();
+             return take(unlocked([&] { return body->shadow_report(); }));
+           })
+      .def("stop_shadow",
+           [](SwitchObject& s) {
+             const auto body = s.open();
+             return take(unlocked([&] { return body->stop_shadow(); }));
+           })
       .def("listening",
            [](SwitchObject& s) {
              std::vector<std::string> all;

@@ -14,6 +14,7 @@ int explain(const Options& options);
 int rate(const Options& options);
 int cdr(const Options& options);
 int ask(const Options& options);  ///< calls, gateways, accounts.
+int shadow(const Options& options);
 int import_objects(const Options& options);
 int export_objects(const Options& options);
 int remove_object(const Options& options);

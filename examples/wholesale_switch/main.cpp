@@ -18,6 +18,9 @@ constexpr const char* usage =
     "  cdr      [--since T] [--until T] [--caller N] [--callee N] [--reason NAME] [--limit N]\n"
     "           [--format json|csv|table]\n"
     "  calls, gateways, accounts                  ask the running switch over its admin API\n"
+    "  shadow   start (--file PLAN | --deck ID --version N) | report | stop  [--format "
+    "table|json]\n"
+    "           [--limit ROWS]                    route live calls by other tables too\n"
     "  import   KIND FILE [--deck ID] [--dry-run] [--valid-from T] [--memo TEXT]\n"
     "  export   KIND FILE [--deck ID]             accounts, gateways, rates, ...; .csv or .json\n"
     "  remove   KIND ID\n"
@@ -38,6 +41,7 @@ constexpr Command commands[] = {{"run", run},
                                 {"calls", ask},
                                 {"gateways", ask},
                                 {"accounts", ask},
+                                {"shadow", shadow},
                                 {"import", import_objects},
                                 {"export", export_objects},
                                 {"remove", remove_object},

@@ -260,6 +260,7 @@ struct SwitchConfig {
   std::vector<CdrSinkConfig> cdr_sinks;  ///< Default: one "sqlite".
   Parameters parameters;
   Provision provision;
+  std::string shadow;  ///< The plan of a shadow that starts with the switch (JSON); "": none.
 
   [[nodiscard]] TANDEM_EXPORT std::string path(
       std::string_view relative) const;  ///< Resolved against `folder`.

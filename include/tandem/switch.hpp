@@ -159,6 +159,19 @@ class TANDEM_EXPORT Switch {
   /// (docs/tandem-switch.md). Errors: not_found (`from` is neither a gateway nor an address).
   Result<std::string> explain(const ExplainRequest& request) const;
 
+  /// Routes the calls that arrive from now on by other tables too, once they are over: those of
+  /// `plan`, a JSON object, laid over what is in force now and frozen. No call, line, balance or
+  /// turn is touched. Keys, none required (docs/routing.md): `decks` [{"id", "version"}], stored
+  /// versions instead of the active ones; `provision`, objects as in the configuration; `remove`
+  /// {LIST: [ID]}; `parameters`; `memo`. Errors: invalid_argument (names the place in the plan),
+  /// not_found (a version), wrong_state (a shadow runs, or the switch was closed), io.
+  Result<void> start_shadow(std::string_view plan);
+  /// What the shadow would have changed so far, as one JSON object. Errors: not_found (none runs).
+  Result<std::string> shadow_report() const;
+  /// Ends it and returns its last report, which has every call that was not dropped. Errors:
+  /// not_found (none runs).
+  Result<std::string> stop_shadow();
+
   /// SIP addresses with the ports really taken, in the order of the configuration.
   [[nodiscard]] std::vector<ListenConfig> listening() const;
 

@@ -1162,6 +1162,19 @@ TANDEM_API int tandem_switch_cdrs(const tandem_switch* object, const tandem_cdr_
 TANDEM_API int tandem_switch_explain(const tandem_switch* object,
                                      const tandem_explain_request* request, tandem_text** json);
 
+/* Shadow routing: calls that arrive from now on are also routed, once they are over, by the tables
+   of `plan`, a JSON object that is laid over what is in force (docs/routing.md); no call is
+   touched. Errors: INVALID_ARGUMENT, NOT_FOUND (a version of a deck), WRONG_STATE (one runs), IO.
+   Since 0.1. */
+TANDEM_API int tandem_switch_start_shadow(tandem_switch* object, const char* plan);
+/* What it would have changed so far, a JSON object. Errors: NOT_FOUND (none runs). Since 0.1. */
+TANDEM_API int tandem_switch_shadow_report(const tandem_switch* object, tandem_text** json);
+/* Ends it; *json (NULL: not wanted) gets the last report. Errors: NOT_FOUND. Since 0.1. */
+TANDEM_API int tandem_switch_stop_shadow(tandem_switch* object, tandem_text** json);
+/* A report as a table for people, `rows_max` rows of each list at most. Errors: INVALID_ARGUMENT.
+   Since 0.1. */
+TANDEM_API int tandem_shadow_table(const char* json, size_t rows_max, tandem_text** table);
+
 /* Provisioned objects: what stands in the lists of `provision` ("accounts", "rate_decks",
    "customer_gateways", ...). What is put survives a restart; the objects of the configuration are
    laid over it at each start and reload. New calls see a change whole, running ones keep what they

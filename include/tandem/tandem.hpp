@@ -20,6 +20,7 @@
 #include "tandem/rating.hpp"
 #include "tandem/rewrite.hpp"
 #include "tandem/route_table.hpp"
+#include "tandem/shadow.hpp"
 #include "tandem/sources.hpp"
 #include "tandem/switch.hpp"
 #include "tandem/values.hpp"

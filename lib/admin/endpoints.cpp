@@ -80,8 +80,11 @@ bool read_cdr_query(const http::Request& request, CdrQuery& query, Complaint& co
 }  // namespace
 
 std::size_t Endpoints::body_limit(const http::Request& head) const {
-  return ProvisionEndpoints::is_put(head) && knows(head) ? ProvisionEndpoints::body_bytes_max
-                                                         : http::RequestReader::body_bytes_max;
+  const bool is_plan = head.method == "POST" && head.path.size() == 3 && head.path[0] == "api" &&
+                       head.path[1] == "v1" && head.path[2] == "shadow";
+  return (is_plan || ProvisionEndpoints::is_put(head)) && knows(head)
+             ? ProvisionEndpoints::body_bytes_max
+             : http::RequestReader::body_bytes_max;
 }
 
 bool Endpoints::knows(const http::Request& head) const { return !refusal_of(head); }
@@ -136,6 +139,7 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
     if (kind == "calls") return is_get ? calls() : only(request, "GET, HEAD");
     if (kind == "cdrs") return is_get ? cdrs(request) : only(request, "GET, HEAD");
     if (kind == "events") return method == "GET" ? events(request) : only(request, "GET");
+    if (kind == "shadow") return shadow(request);
     if (kind == "explain") return method == "POST" ? explain(request) : only(request, "POST");
     // With a format the lists of accounts and gateways are what is provisioned, else their state.
     if (kind == "gateways" && is_get && request.query.empty()) return gateways();
@@ -224,6 +228,28 @@ http::Response Endpoints::explain(const http::Request& request) const {
   if (!answer)
     return refused(answer.error(), answer.error().code == ErrorCode::not_found ? "/from" : "");
   return json_answer(200, std::move(*answer));
+}
+
+/// GET: the report; POST: starts one and answers with its first report; DELETE: ends it and answers
+/// with its last.
+http::Response Endpoints::shadow(const http::Request& request) {
+  if (request.method == "GET" || request.method == "HEAD") {
+    auto report = switch_.shadow_report();
+    return report ? json_answer(200, std::move(*report)) : refused(report.error());
+  }
+  if (request.method == "DELETE") {
+    auto report = switch_.stop_shadow();
+    return report ? json_answer(200, std::move(*report)) : refused(report.error());
+  }
+  if (request.method != "POST") return only(request, "GET, HEAD, POST, DELETE");
+  if (auto started = switch_.start_shadow(request.body); !started) {
+    // "/decks/0: ...": the place, as far as the message names one.
+    const std::string& message = started.error().message;
+    const std::size_t end = message.starts_with('/') ? message.find(": ") : std::string::npos;
+    return refused(started.error(), end == std::string::npos ? "" : message.substr(0, end));
+  }
+  auto report = switch_.shadow_report();
+  return report ? json_answer(201, std::move(*report)) : refused(report.error());
 }
 
 http::Response Endpoints::events(const http::Request& request) {

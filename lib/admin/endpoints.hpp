@@ -48,6 +48,7 @@ class Endpoints {
   http::Response pay(const std::string& id, const http::Request& request);
   http::Response cdrs(const http::Request& request) const;
   http::Response explain(const http::Request& request) const;
+  http::Response shadow(const http::Request& request);
   http::Response events(const http::Request& request);
 
   Switch& switch_;

@@ -49,6 +49,7 @@ Call::Call(Worker& worker, std::uint64_t id, std::unique_ptr<Leg> leg, const Inb
   context_.wall_us = started_wall_us_;
   context_.arrived_us = started_us_;
   context_.source = arrival.source;
+  if (worker.commons().host.wants_shadow()) shadow_notes_ = std::make_unique<ShadowNotes>();
   inbound_->set_events(*this);
 }
 
@@ -88,6 +89,7 @@ void Call::judge() {
                                  .has_policy = worker_.commons().host.has_policy()};
   for (;;) {
     const Verdict verdict = run_stages(context_, abilities, next_stage_);
+    note_for_shadow(verdict);
     switch (verdict.kind) {
       case Verdict::Kind::go_on:
         announce();
@@ -213,11 +215,13 @@ void Call::try_next_vendor() {
     VendorLease lease;
     if (plan.excluded || !take_vendor(context_, plan, lease, now_us)) {
       if (!first_skip_) first_skip_ = Skip{*plan.excluded, 503};
+      note_passed_over(plan);
       continue;
     }
     std::string offer;
     if (const auto refused = prepare_media(plan, offer)) {
       if (!first_skip_) first_skip_ = Skip{*refused, reason_facts(*refused).sip_status};
+      if (shadow_notes_ != nullptr) shadow_notes_->met.push_back({plan.vendor, true, false});
       continue;
     }
     try_vendor(plan, std::move(lease), offer);
@@ -237,8 +241,41 @@ void Call::try_next_vendor() {
   give_up(failure, last.reason);
 }
 
+/// Keeps for the shadow whether it was rates and routes that decided, and of what the order was
+/// made that will not be known later.
+void Call::note_for_shadow(const Verdict& verdict) {
+  if (shadow_notes_ == nullptr) return;
+  shadow_notes_->is_of_interest =
+      verdict.kind == Verdict::Kind::go_on || verdict.reason == Reason::RateNotFound ||
+      verdict.reason == Reason::RateLocked || verdict.reason == Reason::NoAvailableRouter;
+  for (const RouteCandidate& candidate : context_.candidates) {
+    if (candidate.answer_percent >= 0) {
+      shadow_notes_->ratios.push_back(
+          {candidate.gateway, static_cast<std::uint32_t>(candidate.answer_percent)});
+    }
+  }
+}
+
+/// Keeps for the shadow which vendors could not be had at that moment. What the tables refuse, by
+/// prices or rules, is for its own tables to say.
+void Call::note_passed_over(const CandidatePlan& plan) {
+  if (shadow_notes_ == nullptr) return;
+  switch (*plan.excluded) {
+    case Reason::NoAvailableRouter:  // no usable address, or too late for a protect vendor
+    case Reason::AllGatewayBusy:
+    case Reason::CallerPoolExhausted:
+    case Reason::RateLimited:
+    case Reason::AccountBalanceNotEnough:
+      shadow_notes_->met.push_back({plan.vendor, true, false});
+      return;
+    default:
+      return;
+  }
+}
+
 void Call::try_vendor(const CandidatePlan& plan, VendorLease lease, std::string_view offer) {
   const Vendor& vendor = context_.tables->vendors[plan.vendor];
+  if (shadow_notes_ != nullptr) shadow_notes_->met.push_back({plan.vendor, false, true});
   OutboundCall out;
   out.destination = plan.address->address();
   out.transport = vendor.config.transport == SipTransport::tcp ? "tcp" : "udp";

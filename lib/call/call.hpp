@@ -12,6 +12,7 @@
 #include "base/timer_wheel.hpp"
 #include "call/choice.hpp"
 #include "call/media_path.hpp"
+#include "call/shadow.hpp"
 #include "call/stages.hpp"
 #include "call/worker.hpp"
 #include "tandem/call.hpp"
@@ -116,6 +117,8 @@ class Call final : public LegEvents {
   void give_up(const Failure& failure, Reason reason);
   void note_progress();
   void count_attempt(bool is_answered);
+  void note_for_shadow(const Verdict& verdict);
+  void note_passed_over(const CandidatePlan& plan);
 
   // Answered.
   void refuse_answer(Leg& leg, std::string_view why);
@@ -132,6 +135,7 @@ class Call final : public LegEvents {
   [[nodiscard]] bool is_recorded(const Ending& ending) const noexcept;
   [[nodiscard]] std::string_view billed_callee() const noexcept;
   [[nodiscard]] Cdr make_cdr() const;
+  void show_to_shadow(const Cdr& cdr);
   void publish(Event::Kind kind, std::optional<Cdr> cdr = std::nullopt);
 
   Worker& worker_;
@@ -146,7 +150,8 @@ class Call final : public LegEvents {
   std::unique_ptr<Leg> inbound_;
   Trial trial_;
   std::size_t next_candidate_ = 0;
-  std::optional<Skip> first_skip_;  // of the best candidate that was passed over
+  std::optional<Skip> first_skip_;             // of the best candidate that was passed over
+  std::unique_ptr<ShadowNotes> shadow_notes_;  // null: no shadow wants to know of the call
   std::vector<Attempt> attempts_;
   int retry_after_s_ = 0;  // of the last vendor that failed
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "call/hindsight.hpp"
+
 namespace tandem::call {
 
 namespace {
@@ -62,7 +64,7 @@ VendorConditions::VendorConditions(const CallContext& context) noexcept
 
 bool VendorConditions::are_needed() const noexcept {
   return context_.tables->has_periods || !customer_.denied_vendors.empty() || uses_prices_ ||
-         uses_quality_;
+         uses_quality_ || context_.hindsight != nullptr;
 }
 
 void VendorConditions::judge(std::uint32_t gateway, const RouteQuery& query,
@@ -99,8 +101,11 @@ void VendorConditions::judge(std::uint32_t gateway, const RouteQuery& query,
     // vendors.
     standing.compares_price = vendor.config.least_cost || !customer_.config.sort.empty();
   }
-  if (uses_quality_ && vendor.quality != nullptr)
+  if (context_.hindsight != nullptr) {
+    context_.hindsight->complete(gateway, standing);
+  } else if (uses_quality_ && vendor.quality != nullptr) {
     standing.answer_percent = vendor.quality->answer_percent(context_.arrived_us);
+  }
 }
 
 RouteQuery route_query(const CallContext& context, const VendorConditions& conditions) noexcept {
@@ -109,7 +114,8 @@ RouteQuery route_query(const CallContext& context, const VendorConditions& condi
   query.called = context.routing_number().view();
   query.calling = context.caller.view();
   query.customer = customer.config.id;
-  query.load = context.tables->vendor_lines.get();
+  query.load = context.hindsight != nullptr ? static_cast<const LineLoad*>(context.hindsight)
+                                            : context.tables->vendor_lines.get();
   query.rotation = context.tables->rotation.get();
   if (conditions.are_needed()) {
     query.conditions = &conditions;

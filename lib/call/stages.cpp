@@ -96,9 +96,10 @@ Verdict rewrite_numbers(CallContext& c, const StageAbilities&) {
 Verdict split_calls(CallContext& c, const StageAbilities&) {
   const Customer& customer = *c.customer_entry();
   if (customer.split.empty()) return Verdict::go_on();
-  const std::uint64_t call =
-      c.is_rehearsal ? customer.split_turn->peek() : customer.split_turn->take();
-  const std::string& prefix = customer.config.split[customer.split.entry(call)].add_prefix;
+  if (!c.split_call)
+    c.split_call = c.is_rehearsal ? customer.split_turn->peek() : customer.split_turn->take();
+  const std::size_t entry = customer.split.entry(*c.split_call);
+  const std::string& prefix = customer.config.split[entry].add_prefix;
   return put_before(prefix, c.callee) ? Verdict::go_on() : Verdict::reject(Reason::NotFound);
 }
 
@@ -255,7 +256,7 @@ void keep_named(CallContext& c) {
 Verdict find_candidates(CallContext& c, const StageAbilities&) {
   const VendorConditions conditions(c);
   const RouteQuery query = route_query(c, conditions);
-  if (c.is_rehearsal) {
+  if (c.is_rehearsal && c.hindsight == nullptr) {
     c.candidates = c.tables->routes.explain(query).candidates;
   } else {
     c.candidates.resize(std::min(c.tables->routes.size(), candidates_max));

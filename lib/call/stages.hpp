@@ -61,8 +61,10 @@ struct CallLrn {
 };
 const char* lrn_source_name(CallLrn::Source source) noexcept;
 
-/// Everything that is known of a call while the stages judge it. For `explain` the same object
-/// without a leg.
+class Hindsight;
+
+/// Everything that is known of a call while the stages judge it. For `explain` and the shadow the
+/// same object without a leg.
 struct CallContext {
   std::shared_ptr<const Tables> tables;
   SharedState* state = nullptr;
@@ -70,6 +72,9 @@ struct CallContext {
   std::int64_t wall_us = 0;     ///< Arrival.
   std::int64_t arrived_us = 0;  ///< Arrival, monotonic.
   bool is_rehearsal = false;    ///< Takes no line, no money, no turn.
+  /// What became of the call, when it is over and is routed once more by other tables, whose turns
+  /// it takes; else null.
+  const Hindsight* hindsight = nullptr;
   std::vector<StageRecord>* recorder = nullptr;
 
   // What arrived.
@@ -87,7 +92,8 @@ struct CallContext {
   Number callee_by_lrn;    ///< Where the callee was ported to; empty: routed as it is.
   Number callee_priced;    ///< With a billing prefix of R-20; empty: without.
   bool is_dipped = false;  ///< Routed by what a look-up said: vendors may know.
-  std::optional<std::uint32_t> customer;  ///< Index in Tables::customers.
+  std::optional<std::uint64_t> split_call;  ///< Its number among the split calls; may be given.
+  std::optional<std::uint32_t> customer;    ///< Index in Tables::customers.
   SourceMatch source_match;
   const Rate* rate = nullptr;  ///< Lives as long as `tables`.
   bool is_free = false;        ///< B-09: nobody pays.

@@ -358,6 +358,7 @@ void Call::finish(const Ending& ending) {
     cdr.record_id =
         worker_.journal_if_room(cdr::RecordType::end, cdr::encode(cdr::EndRecord{id_, cdr}));
   }
+  show_to_shadow(cdr);
   publish(Event::Kind::call_ended, std::move(cdr));
 
   // The lease of the call: lines and money go back here, ports with the media path.
@@ -430,6 +431,42 @@ Cdr Call::make_cdr() const {
     cdr.media_callee = media_.stats(MediaSide::callee);
   }
   return cdr;
+}
+
+/// Shows a call that is over to the shadow, which routes it by its own tables.
+void Call::show_to_shadow(const Cdr& cdr) {
+  if (shadow_notes_ == nullptr || !shadow_notes_->is_of_interest) return;
+  ShadowCall call;
+  call.arrived_wall_us = context_.wall_us;
+  call.source = context_.source;
+  call.caller_user = caller_raw_;
+  call.callee_user = callee_raw_;
+  call.policy = std::move(context_.policy);
+  call.split_call = context_.split_call;
+  call.lrn = context_.lrn;
+  const bool is_answered = answered_us_ != 0;
+  const auto& vendors = context_.tables->vendors;
+  for (const Hindsight::Met& met : shadow_notes_->met)
+    call.met.push_back({vendors[met.vendor].config.id, met.was_out_of_reach, met.has_failed});
+  if (is_answered) call.met.back().has_failed = false;
+  for (const Hindsight::AnswerRatio& ratio : shadow_notes_->ratios)
+    call.ratios.push_back({vendors[ratio.vendor].config.id, ratio.percent});
+  if (context_.customer_entry() != nullptr)
+    call.customer_gateway = context_.customer_entry()->config.id;
+  if (context_.rate != nullptr) {
+    call.is_rated = true;
+    call.rate_prefix = context_.rate->prefix;
+    call.area = context_.rate->area;
+  }
+  call.is_answered = is_answered;
+  if (is_answered) {
+    call.talk_time_ms = cdr.talk_time_ms;
+    if (context_.rate != nullptr || context_.is_free)
+      call.revenue = ShadowMoney{cdr.customer.charge, cdr.customer.currency};
+    if (trial_.rate != nullptr && cdr.vendor)
+      call.cost = ShadowMoney{cdr.vendor->charge, cdr.vendor->currency};
+  }
+  worker_.commons().host.shadow(std::move(call));
 }
 
 CallView Call::view() const {

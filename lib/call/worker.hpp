@@ -25,6 +25,7 @@
 namespace tandem::call {
 
 class Call;
+struct ShadowCall;
 
 /// Where the worker's index stands in the id of a call: ids stay below 2^53, so that every reader
 /// of JSON keeps them whole.
@@ -48,6 +49,9 @@ class Host {
   /// A call waits for the journal. With a writer thread there is nothing to do; a simulation
   /// commits at the end of the turn.
   virtual void hasten_commit() noexcept = 0;
+  /// Whether calls that arrive now shall be shown to shadow() once they are over.
+  [[nodiscard]] virtual bool wants_shadow() const noexcept = 0;
+  virtual void shadow(ShadowCall call) noexcept = 0;
 };
 
 /// What all workers of a switch share.

@@ -3,6 +3,7 @@
 
 #include "capi/config.hpp"
 #include "capi/values.hpp"
+#include "tandem/shadow.hpp"
 #include "tandem/sim.hpp"
 
 using namespace tandem;
@@ -437,6 +438,40 @@ int tandem_switch_explain(const tandem_switch* object, const tandem_explain_requ
     const auto read = read_explain_request(request);
     TANDEM_CAPI_TRY(read);
     return give(object->body->explain(*read), json);
+  });
+}
+
+int tandem_switch_start_shadow(tandem_switch* object, const char* plan) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(plan);
+    TANDEM_CAPI_TRY(object->body->start_shadow(plan));
+    return TANDEM_OK;
+  });
+}
+
+int tandem_switch_shadow_report(const tandem_switch* object, tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(json);
+    return give(object->body->shadow_report(), json);
+  });
+}
+
+int tandem_switch_stop_shadow(tandem_switch* object, tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    auto report = object->body->stop_shadow();
+    TANDEM_CAPI_TRY(report);
+    return json == nullptr ? TANDEM_OK : give(std::move(report), json);
+  });
+}
+
+int tandem_shadow_table(const char* json, size_t rows_max, tandem_text** table) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(json);
+    TANDEM_CAPI_NOT_NULL(table);
+    return give(shadow_table(json, rows_max), table);
   });
 }
 

@@ -106,8 +106,9 @@ Result<std::unique_ptr<Switch::Body>> Switch::Body::create(const SwitchConfig& c
   }
   std::unique_ptr<Body> body(new Body(config, std::move(hooks), std::move(environment)));
   if (auto checked = body->check_hooks(); !checked) return checked.error();
-  for (auto step : {&Body::open_journal, &Body::open_provisioning, &Body::open_records,
-                    &Body::open_workers, &Body::open_media, &Body::open_stack}) {
+  for (auto step :
+       {&Body::open_journal, &Body::open_provisioning, &Body::open_records, &Body::open_workers,
+        &Body::open_media, &Body::open_stack, &Body::open_shadow}) {
     if (auto done = (body.get()->*step)(); !done) return done.error();
   }
   return body;
@@ -330,6 +331,15 @@ Result<void> Switch::Body::open_stack() {
   return {};
 }
 
+Result<void> Switch::Body::open_shadow() {
+  if (config_.shadow.empty()) return {};
+  auto started = start_shadow(config_.shadow);
+  if (started) return {};
+  const std::string& message = started.error().message;  // may begin with a pointer into the plan
+  return Error{started.error().code,
+               "/shadow" + std::string(message.starts_with('/') ? "" : ": ") + message};
+}
+
 // --- life ---
 
 Switch::Body::~Body() { close(); }
@@ -507,6 +517,7 @@ void Switch::Body::close() {
   if (callbacks_ != nullptr) callbacks_->close();
   hub_->close();
   relay_.reset();
+  if (running_shadow() != nullptr) (void)stop_shadow();  // nobody waits for the report any more
 }
 
 /// On the journal's writer: wakes the workers whose calls wait to be answered.
@@ -596,6 +607,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   differs("admin.token", update.admin_token != before.admin_token);
   differs("cdr.journal", update.path(update.cdr_journal) != before.path(before.cdr_journal));
   differs("cdr.sinks", !same_sinks(update.cdr_sinks, before.cdr_sinks));
+  differs("shadow", update.shadow != before.shadow);
   return need_restart;
 }
 
@@ -877,6 +889,58 @@ Result<std::string> Switch::Body::explain(const ExplainRequest& request) {
   return explain_call(tables(), state_, *random, environment_.network->clock(), request);
 }
 
+// --- shadow ---
+
+std::shared_ptr<Shadow> Switch::Body::running_shadow() const {
+  const std::lock_guard lock(shadow_mutex_);
+  return shadow_;
+}
+
+/// On the worker of the call.
+void Switch::Body::shadow(call::ShadowCall call) noexcept {
+  if (const std::shared_ptr<Shadow> running = running_shadow(); running != nullptr)
+    running->offer(std::move(call));
+}
+
+Result<void> Switch::Body::start_shadow(std::string_view text) {
+  const std::lock_guard start_lock(shadow_start_mutex_);
+  if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
+  if (running_shadow() != nullptr) return Error{ErrorCode::wrong_state, "a shadow runs already"};
+  auto plan = read_shadow_plan(text);
+  if (!plan) return plan.error();
+  auto config = config_of_shadow(*plan, config_in_force(),
+                                 [this](const std::string& deck, std::uint64_t version) {
+                                   return provisioning_body_->deck_at(deck, version);
+                                 });
+  if (!config) return config.error();
+  constexpr std::uint64_t random_salt = 1'000;  // beyond those of the workers
+  auto started = Shadow::start(std::move(*config), std::move(*plan), make_random(random_salt),
+                               wall_us(), !is_simulated());
+  if (!started) return started.error();
+  const std::lock_guard lock(shadow_mutex_);
+  shadow_ = std::move(*started);
+  has_shadow_.store(true, std::memory_order_relaxed);
+  return {};
+}
+
+Result<std::string> Switch::Body::shadow_report() const {
+  const std::shared_ptr<Shadow> running = running_shadow();
+  if (running == nullptr) return Error{ErrorCode::not_found, "no shadow runs"};
+  return running->report(wall_us());
+}
+
+Result<std::string> Switch::Body::stop_shadow() {
+  std::shared_ptr<Shadow> ended;
+  {
+    const std::lock_guard lock(shadow_mutex_);
+    has_shadow_.store(false, std::memory_order_relaxed);
+    ended.swap(shadow_);
+  }
+  if (ended == nullptr) return Error{ErrorCode::not_found, "no shadow runs"};
+  ended->stop();
+  return ended->report(wall_us());
+}
+
 std::vector<ListenConfig> Switch::Body::listening() const {
   std::vector<ListenConfig> result;
   const std::lock_guard lock(workers_mutex_);
@@ -936,6 +1000,9 @@ Result<std::vector<Cdr>> Switch::cdrs(const CdrQuery& query) const { return body
 Result<std::string> Switch::explain(const ExplainRequest& request) const {
   return body_->explain(request);
 }
+Result<void> Switch::start_shadow(std::string_view plan) { return body_->start_shadow(plan); }
+Result<std::string> Switch::shadow_report() const { return body_->shadow_report(); }
+Result<std::string> Switch::stop_shadow() { return body_->stop_shadow(); }
 std::vector<ListenConfig> Switch::listening() const { return body_->listening(); }
 
 }  // namespace tandem

@@ -24,6 +24,7 @@
 #include "switch/callbacks.hpp"
 #include "switch/event_hub.hpp"
 #include "switch/provisioning.hpp"
+#include "switch/shadow.hpp"
 #include "tandem/media_relay.hpp"
 #include "tandem/switch.hpp"
 
@@ -64,6 +65,9 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   [[nodiscard]] SwitchCounters counters() const;
   Result<std::vector<Cdr>> cdrs(const CdrQuery& query) const;
   Result<std::string> explain(const ExplainRequest& request);
+  Result<void> start_shadow(std::string_view plan);
+  Result<std::string> shadow_report() const;
+  Result<std::string> stop_shadow();
   [[nodiscard]] std::vector<ListenConfig> listening() const;
 
   // call::Host
@@ -87,6 +91,10 @@ class Switch::Body final : public call::Host, public ProvisionHost {
     return hooks_.on_lrn && callbacks_->push(std::move(question));
   }
   void hasten_commit() noexcept override;
+  [[nodiscard]] bool wants_shadow() const noexcept override {
+    return has_shadow_.load(std::memory_order_relaxed);
+  }
+  void shadow(call::ShadowCall call) noexcept override;
 
   // ProvisionHost
   [[nodiscard]] SwitchConfig config_in_force() const override;
@@ -119,6 +127,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<void> open_workers();
   Result<void> open_media();
   Result<void> open_stack();
+  Result<void> open_shadow();
   Result<void> check_hooks() const;
   [[nodiscard]] std::unique_ptr<Random> make_random(std::uint64_t salt) const;
   [[nodiscard]] bool is_simulated() const noexcept { return environment_.network->is_simulated(); }
@@ -138,6 +147,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   void wait_until(const std::function<bool()>& is_done, std::int64_t timeout_us);
   [[nodiscard]] std::uint64_t live_dialogs() const noexcept;
   [[nodiscard]] std::shared_ptr<const call::Tables> tables() const;
+  [[nodiscard]] std::shared_ptr<Shadow> running_shadow() const;
 
   const SwitchHooks hooks_;
   const Environment environment_;
@@ -167,6 +177,11 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   SwitchConfig config_;              // changed under provisioning_body_->exclusive() only
   std::set<std::string, std::less<>> account_ids_;  // of config_
   std::shared_ptr<const call::Tables> tables_;
+
+  std::atomic<bool> has_shadow_{false};
+  std::mutex shadow_start_mutex_;    // held while one starts, so that no second one does
+  mutable std::mutex shadow_mutex_;  // guards the next; held for a moment only
+  std::shared_ptr<Shadow> shadow_;   // null: none runs
 
   std::mutex builder_mutex_;  // guards is_builder_over_
   std::condition_variable builder_wakes_;

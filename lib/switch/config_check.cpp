@@ -3,6 +3,8 @@
 #include <set>
 #include <string>
 
+#include "switch/shadow.hpp"
+
 namespace tandem {
 
 namespace {
@@ -53,6 +55,7 @@ class Checker {
     }
     check_quality();
     check_transforms();
+    check_shadow();
   }
 
  private:
@@ -270,6 +273,19 @@ class Checker {
   void check_transforms() {
     const auto transforms = NumberTransforms::build(config_.provision.number_transforms);
     if (!transforms) fail("/provision/number_transforms", transforms.error().message);
+  }
+
+  /// The shape of the plan; its objects are read when the shadow starts.
+  void check_shadow() {
+    if (config_.shadow.empty()) return;
+    const auto plan = read_shadow_plan(config_.shadow);
+    if (plan) return;
+    std::string pointer, message = plan.error().message;  // may begin with a place in the plan
+    if (const auto end = message.find(": "); message.starts_with('/') && end != std::string::npos) {
+      pointer = message.substr(0, end);
+      message.erase(0, end + 2);
+    }
+    fail("/shadow" + pointer, message);
   }
 
   void check_pool(const CallerPoolConfig& pool, const std::string& pointer) {

@@ -1513,6 +1513,16 @@ const std::vector<Field<SwitchConfig>>& top_fields() {
        }},
       {"provision", "object", "{}", "Accounts, decks and gateways; upserted at start.",
        [](Reader& r, const Json& v, SwitchConfig& c) { read_provision(r, v, c.provision); }},
+      {"shadow", "object", "none",
+       "Plan of a shadow that starts with the switch: decks, provision, remove, parameters, memo "
+       "(docs/routing.md).",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         if (v.is_object()) {
+           c.shadow = v.dump(-1, ' ', false, Json::error_handler_t::replace);
+         } else {
+           r.fail(std::string("expected an object, found ") + v.type_name());
+         }
+       }},
       {"memo", "text", "\"\"", "Yours.",
        [](Reader& r, const Json& v, SwitchConfig&) { read_memo(r, v); }},
   };
@@ -1609,6 +1619,10 @@ void config::read_provisioned(Reader& reader, const ProvisionKind& kind, const J
     if (item.key() != "rates") shown[item.key()] = item.value();
   }
   into.documents[kind.name][id] = shown.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void config::read_parameters(Reader& reader, const Json& object, Parameters& into) {
+  read_object(reader, object, parameter_fields(), {}, into);
 }
 
 void config::upsert(Provision& base, const Provision& update) {

@@ -1,4 +1,5 @@
-// The lists of `provision`: for each what reading, replacing and removing its objects takes.
+// The lists of `provision`: for each what reading, replacing and removing its objects takes; and
+// `parameters`.
 #pragma once
 
 #include <string>
@@ -33,6 +34,9 @@ const ProvisionKind* find_provision_kind(std::string_view name);
 /// Reads one object of `kind`: appends it to its list, and its text to `Provision::documents`.
 void read_provisioned(Reader& reader, const ProvisionKind& kind, const Json& object,
                       Provision& into);
+
+/// Reads the keys of `parameters` that are there; the others stay.
+void read_parameters(Reader& reader, const Json& object, Parameters& into);
 
 /// Objects of `update` replace those of the same id in `base`; others stay, new ones are appended.
 void upsert(Provision& base, const Provision& update);

@@ -545,6 +545,16 @@ Result<void> Provisioning::Body::check_currency(const RateDeckConfig& deck,
                                            deck.currency};
 }
 
+Result<RateDeck> Provisioning::Body::deck_at(std::string_view deck, std::uint64_t number) const {
+  if (auto known = version(deck, number); !known) return std::move(known).error();
+  const std::string id(deck);
+  auto csv = store_->rates(id, number);
+  if (!csv) return std::move(csv).error();
+  const SwitchConfig config = host_.config_in_force();
+  const RateDeckConfig* const in_force = find_deck(config.provision, deck);
+  return read_deck(id, in_force == nullptr ? std::string() : in_force->currency, *csv);
+}
+
 /// REQUIRES: exclusive().
 Result<void> Provisioning::Body::activate(const std::string& deck, std::uint64_t number) {
   SwitchConfig config = host_.config_in_force();
@@ -613,16 +623,9 @@ Result<std::string> Provisioning::Body::deck_diff(std::string_view deck, std::ui
     return Error{ErrorCode::invalid_argument, std::to_string(rows_max) + " rows are not in 0.." +
                                                   std::to_string(deck_diff_rows_max)};
   }
-  const std::string id(deck);
-  const auto read = [&](std::uint64_t number) -> Result<RateDeck> {
-    if (auto known = version(id, number); !known) return std::move(known).error();
-    auto csv = store_->rates(id, number);
-    if (!csv) return std::move(csv).error();
-    return read_deck(id, "", *csv);
-  };
-  auto before = read(from);
+  auto before = deck_at(deck, from);
   if (!before) return std::move(before).error();
-  auto after = read(to);
+  auto after = deck_at(deck, to);
   if (!after) return std::move(after).error();
   return diff_json(*before, from, *after, to, rows_max);
 }

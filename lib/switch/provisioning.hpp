@@ -48,6 +48,8 @@ class Provisioning::Body {
   Result<ProvisionedObject> object(std::string_view kind, std::string_view id) const;
   Result<RateDeck> deck(std::string_view id) const;
   Result<std::vector<DeckVersion>> deck_versions(std::string_view deck) const;
+  /// The rates of one version. Errors: not_found (deck, version), io.
+  Result<RateDeck> deck_at(std::string_view deck, std::uint64_t number) const;
   Result<DeckVersion> roll_back_deck(std::string_view deck, std::optional<std::uint64_t> number);
   Result<DeckVersion> schedule_deck(std::string_view deck, std::uint64_t number,
                                     std::optional<std::int64_t> at_us);

@@ -111,6 +111,27 @@ static void questions_need_no_switch(void) {
   tandem_config_destroy(config);
 }
 
+/* One that no call came for. */
+static void a_shadow_starts_and_stops(tandem_switch* object) {
+  tandem_text* text = NULL;
+  tandem_text* table = NULL;
+  CHECK(tandem_switch_shadow_report(object, &text) == TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_switch_start_shadow(object, "{\"remove\": 3}") == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_start_shadow(object, "{\"decks\": [{\"id\": \"x\", \"version\": 1}]}") ==
+        TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_switch_start_shadow(object, "{}") == TANDEM_OK);
+  CHECK(tandem_switch_start_shadow(object, "{}") == TANDEM_ERR_WRONG_STATE);
+  CHECK(tandem_switch_shadow_report(object, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"calls\":0") != NULL);
+  CHECK(tandem_shadow_table(tandem_text_data(text), 20, &table) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(table), "0 calls") != NULL);
+  tandem_text_destroy(table);
+  tandem_text_destroy(text);
+  CHECK(tandem_shadow_table("{}", 20, &table) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_stop_shadow(object, NULL) == TANDEM_OK);
+  CHECK(tandem_switch_stop_shadow(object, &text) == TANDEM_ERR_NOT_FOUND);
+}
+
 /* Sends `request` with the test's port filled in, and reads the final response. */
 static int ask(const tandem_address* to, const char* from_ip, const char* format, char* response,
                size_t size) {
@@ -282,6 +303,7 @@ static void a_switch_lives_and_answers(void) {
   CHECK(watched == host.events && lost == 0);
   CHECK(tandem_event_feed_take(feed, 100, 0, NULL, NULL, NULL) == TANDEM_ERR_INVALID_ARGUMENT);
   objects_are_put_and_removed(object);
+  a_shadow_starts_and_stops(object);
   request.from = "127.0.0.9";
   request.caller = "1000";
   request.callee = "4420";

@@ -120,6 +120,34 @@ class Admin(unittest.TestCase):
         error = self.error("POST", "/api/v1/explain", '{"from": "none", "caller": "1", "callee": "2"}', 404)
         self.assertEqual(error["pointer"], "/from")
 
+    def test_shadow(self):
+        self.error("GET", "/api/v1/shadow", None, 404)
+        self.error("DELETE", "/api/v1/shadow", None, 404)
+        self.assertEqual(self.error("POST", "/api/v1/shadow", '{"remove": {"nothing": []}}', 400)["pointer"],
+                         "/remove/nothing")
+        self.assertEqual(self.error("POST", "/api/v1/shadow", '{"decks": [{"id": "x", "version": 1}]}', 404)["pointer"], "")
+        status, _, body = request(self.port, "POST", "/api/v1/shadow", '{"remove": {"vendor_gateways": ["v1"]}}')
+        self.assertEqual(status, 201, body)
+        self.assertEqual(json.loads(body)["calls"], 0)
+        self.error("POST", "/api/v1/shadow", "{}", 409)
+        with SipEnd() as caller:
+            final = answered_call(caller, self.vendor, self.sip_port, call_id="shadowed")
+            caller.in_dialog("BYE", 2, final, self.sip_port, "byeshadowed")
+            bye, source = self.vendor.receive("BYE ")
+            self.vendor.answer(bye, source, 200, "OK")
+            caller.receive(r"SIP/2\.0 200")
+        report = until(lambda: (lambda r: r["calls"] and r)(self.get("/api/v1/shadow")), "the shadow routed the call")
+        self.assertEqual((report["no_route"], report["answered_lost"]), (1, 1))
+        self.assertEqual(report["moves"], [{"from": "v1", "to": None, "calls": 1}])
+        program = run("shadow", "report", "--config", self.switch.config_path)
+        self.assertEqual((program.returncode, program.stderr), (0, ""))
+        self.assertIn("1 calls, 0 to another first vendor, 1 without one", program.stdout)
+        stopped = run("shadow", "stop", "--config", self.switch.config_path, "--format", "json")
+        self.assertEqual(json.loads(stopped.stdout)["calls"], 1)
+        for words in (["report"], ["stop"], ["start", "--deck", "none", "--version", "1"]):
+            done = run("shadow", *words, "--config", self.switch.config_path)
+            self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (1, "", 1), words)
+
     def events(self, query=""):
         """An open stream: the connection, and a function that reads the next (topic, data)."""
         connection = socket.create_connection(("127.0.0.1", self.port), 20)

@@ -14,7 +14,10 @@ class Usage(unittest.TestCase):
                       ["check", "stray"], ["rate", "--config", "x", "--deck", "d", "--callee", "1"],
                       ["cdr", "--config", "x", "--limit", "0"], ["cdr", "--config", "x", "--limit", "ten"],
                       ["cdr", "--config", "x", "--format", "xml"], ["cdr", "--config", "x", "--since", "yesterday"],
-                      ["explain", "--config", "x", "--from", "a", "--caller", "1"], ["check", "--config", "x", "--wat"]):
+                      ["explain", "--config", "x", "--from", "a", "--caller", "1"], ["check", "--config", "x", "--wat"],
+                      ["shadow", "--config", "x"], ["shadow", "look", "--config", "x"],
+                      ["shadow", "start", "--config", "x"], ["shadow", "start", "--config", "x", "--deck", "d"],
+                      ["shadow", "start", "--config", "x", "--file", "/nonexistent/plan.json"]):
             with self.subTest(words=words):
                 done = run(*words)
                 self.assertEqual(done.returncode, 2, done.stderr)
@@ -95,6 +98,12 @@ class Check(unittest.TestCase):
 
     def test_a_pointer_escapes_what_rfc_6901_asks_for(self):
         self.assertEqual(self.pointers(lambda c, p: c.update({"a/b~c": 1})), ["/a~1b~0c"])
+
+    def test_the_plan_of_a_shadow(self):
+        self.assertEqual(self.pointers(lambda c, p: c.update(shadow={"remove": {"vendor_gateways": ["v1"]}})), [])
+        self.assertEqual(self.pointers(lambda c, p: c.update(shadow={"decks": [{"id": "buy"}]})), ["/shadow/decks/0"])
+        self.assertEqual(self.pointers(lambda c, p: c.update(shadow={"vendors": 1})), ["/shadow/vendors"])
+        self.assertEqual(self.pointers(lambda c, p: c.update(shadow=[])), ["/shadow"])
 
     def test_missing_objects_and_keys(self):
         self.assertEqual(self.pointers(lambda c, p: {}), ["/sip"])

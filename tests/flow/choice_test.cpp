@@ -150,8 +150,7 @@ TEST_CASE("Choice: a full group passes its vendors over, not only one of them (R
   CHECK(bench.lines("v1") == 1);
   CHECK(bench.lines("v2") == 0);
   CHECK(bench.lines("v3") == 1);
-  CHECK(
-      says(explained(bench), R"({"gateway":"v2","reason":"AllGatewayBusy","rule":"line_limit")"));
+  CHECK(says(explained(bench), R"({"gateway":"v2","reason":"AllGatewayBusy","rule":"line_limit")"));
   first->hang_up();
   second->hang_up();
   bench.check_clean();

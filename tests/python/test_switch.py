@@ -74,6 +74,10 @@ def test_questions_need_no_switch(tmp_path: Path) -> None:
     given = config(tmp_path)
     assert tandem.rate(given, "retail", "442079460000", 60)["charge"] == "0.60"
     assert tandem.explain(given, "cust", "1000", "442079460000")["candidates"][0]["gateway"] == "v1"
+    table = tandem.explain_table(tandem.explain(given, "cust", "1000", "442079460000"))
+    assert table.startswith("1000 to 442079460000 from cust") and " v1 " in table
+    with pytest.raises(tandem.Error):
+        tandem.explain_table({})
     assert tandem.query_cdrs(given) == []
 
 
@@ -436,3 +440,20 @@ def test_objects_and_versions_of_decks_in_virtual_time() -> None:
     feed.close()
     assert feed.is_over and switch.counters().event_feeds == 0
     switch.close()
+
+
+def test_a_shadow_in_virtual_time() -> None:
+    world = sim.World()
+    with world.create_switch(sim_config()) as switch:
+        customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+        world.add_endpoint("10.0.0.9:5060")
+        with pytest.raises(tandem.Error):
+            switch.shadow_report()
+        switch.start_shadow({"remove": {"vendor_gateways": ["v1"]}})
+        call = customer.dial("442079460000", plan=sim.DialPlan(hang_up_after_us=30_000_000))
+        assert world.run_until(lambda: call.was_answered, 10_000_000)
+        assert world.run_until_idle()
+        report = switch.shadow_report()
+        assert (report["calls"], report["no_route"], report["answered_lost"]) == (1, 1, 1)
+        assert "1 calls" in tandem.shadow_table(report)
+        assert switch.stop_shadow()["moves"] == [{"from": "v1", "to": None, "calls": 1}]

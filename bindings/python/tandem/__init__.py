@@ -106,6 +106,7 @@ __all__ = [
     "config_reference",
     "csv_header",
     "explain",
+    "explain_table",
     "format_time_us",
     "parse_time_us",
     "query_cdr_folder",
@@ -116,6 +117,7 @@ __all__ = [
     "read_config",
     "reason_facts",
     "serve_admin",
+    "shadow_table",
     "sim",
 ]
 
@@ -144,6 +146,16 @@ def explain(
         to_config(config), from_, caller, callee, at_us, lrn, callee_region, caller_region
     )
     return cast("dict[str, Any]", json.loads(text))
+
+
+def explain_table(answer: dict[str, Any]) -> str:
+    """An answer of explain() as text for people: every vendor with its keys, rate, profit and what passes it over."""
+    return _tandem.explain_table(json.dumps(answer))
+
+
+def shadow_table(report: dict[str, Any], rows_max: int = 20) -> str:
+    """A report of Switch.shadow_report() as text for people, `rows_max` rows of each list at most."""
+    return _tandem.shadow_table(json.dumps(report), rows_max)
 
 
 def rate(

@@ -373,6 +373,22 @@ class Switch:
         text = self._switch.explain_json(from_, caller, callee, at_us, lrn, callee_region, caller_region)
         return cast("dict[str, Any]", json.loads(text))
 
+    def start_shadow(self, plan: Union[str, dict[str, Any]]) -> None:
+        """Routes calls that arrive from now on by other tables too, once they are over; no call is touched.
+
+        `plan`, a dictionary or JSON text, is laid over what is in force: decks [{"id", "version"}], provision, remove,
+        parameters, memo (docs/routing.md).
+        """
+        self._switch.start_shadow(plan if isinstance(plan, str) else json.dumps(plan))
+
+    def shadow_report(self) -> dict[str, Any]:
+        """What the shadow would have changed so far. Money is text."""
+        return cast("dict[str, Any]", json.loads(self._switch.shadow_report()))
+
+    def stop_shadow(self) -> dict[str, Any]:
+        """Ends the shadow; its last report."""
+        return cast("dict[str, Any]", json.loads(self._switch.stop_shadow()))
+
     def listening(self) -> list[str]:
         """Where SIP is heard, with the ports really taken: "udp:127.0.0.1:5060"."""
         return self._switch.listening()
