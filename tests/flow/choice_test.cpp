@@ -345,7 +345,7 @@ TEST_CASE("Choice: a vendor whose account has less than the minimum is passed ov
   Bench bench(config);
   CHECK(tried(bench) == "v2");
   CHECK(says(explained(bench), R"({"gateway":"v1","reason":"AccountBalanceNotEnough",)"
-                               R"("rule":"vendor_balance_minimum"})"));
+                               R"("rule":"vendor_balance_minimum")"));
 }
 
 TEST_CASE("Choice: when all are passed over the best one's reason is told (R-18, C-08)") {
