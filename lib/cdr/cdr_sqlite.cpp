@@ -284,7 +284,7 @@ Result<std::uint64_t> SqliteSink::position() {
   return static_cast<std::uint64_t>(select->integer(0));
 }
 
-Result<SqliteSink::DayFile*> SqliteSink::open_day(std::int64_t day) {
+Result<SqliteSink::DayFile*> SqliteSink::open_day_file(std::int64_t day) {
   auto connection = store::Connection::open(folder_ + "/" + day_name(day));
   if (!connection) return std::move(connection).error();
   if (auto done = connection->execute("PRAGMA cache_size=-32000; PRAGMA wal_autocheckpoint=8000");
@@ -317,7 +317,7 @@ Result<SqliteSink::DayFile*> SqliteSink::day_file(std::int64_t day) {
   if (file == nullptr ||
       (!file->transaction && access((folder_ + "/" + day_name(day)).c_str(), F_OK) != 0)) {
     if (file != nullptr) days_.erase(found);
-    auto opened = open_day(day);
+    auto opened = open_day_file(day);
     if (!opened) return opened;
     file = *opened;
   }
@@ -366,7 +366,7 @@ Result<void> SqliteSink::open_leftovers() {
     if (!day || access((folder_ + "/" + day_name(*day)).c_str(), F_OK) != 0) continue;
     // One that is damaged is nobody's concern until a record is written to it; its log stays and
     // tells that it was not closed.
-    (void)open_day(*day);
+    (void)open_day_file(*day);
   }
   return {};
 }

@@ -34,7 +34,7 @@ class SqliteSink final : public BuiltInSink {
     std::optional<store::Transaction> transaction;
   };
   explicit SqliteSink(std::string folder, store::Connection control);
-  Result<DayFile*> open_day(std::int64_t day);
+  Result<DayFile*> open_day_file(std::int64_t day);
   Result<DayFile*> day_file(std::int64_t day);
   Result<void> write_days(std::span<const RecordView> records);
   Result<void> open_leftovers();

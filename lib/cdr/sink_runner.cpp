@@ -24,8 +24,9 @@ class HostTarget final : public SinkTarget {
 
   Result<std::uint64_t> position() override {
     auto content = read_replaced_file(*disk_, path_);
-    if (!content && content.error().code == ErrorCode::not_found && !former_path_.empty() &&
-        disk_->rename(former_path_, path_)) {
+    if (!content && content.error().code == ErrorCode::not_found && !former_path_.empty()) {
+      auto moved = disk_->rename(former_path_, path_);
+      if (!moved && moved.error().code != ErrorCode::not_found) return std::move(moved).error();
       content = read_replaced_file(*disk_, path_);
     }
     if (!content && content.error().code == ErrorCode::not_found) return std::uint64_t{0};

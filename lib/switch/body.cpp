@@ -198,7 +198,7 @@ Result<void> Switch::Body::open_records() {
       return added;
   }
   // The names of the host's sinks stand for their places in the journal, so they do not depend on
-  // what the configuration lists. As they did, a place under such a name is taken over.
+  // what the configuration lists. Where they still do, the place is taken over.
   for (std::size_t i = 0; i < hooks_.cdr_sinks.size(); ++i) {
     const std::string name = "host-sink-" + std::to_string(i);
     const std::string former_name = "host-" + std::to_string(config_.cdr_sinks.size() + i);
