@@ -75,6 +75,7 @@ struct Fixture {
   }
   /// As many clients as there may be, each having said `text`.
   std::vector<std::unique_ptr<Client>> crowd(const std::string& text) {
+    network.settle();  // earlier ones have left
     std::vector<std::unique_ptr<Client>> clients;
     for (std::size_t i = 0; i < Server::connections_max; ++i) {
       clients.push_back(std::make_unique<Client>(loop));

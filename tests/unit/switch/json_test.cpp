@@ -46,7 +46,7 @@ TEST_CASE("JSON: sixty-four levels are read, one more is refused with its place"
 TEST_CASE("JSON: the brackets that are counted are those that the library sees") {
   std::mt19937 random(1);
   const std::string_view alphabet("[[[{]}\"\\/*\n\0 ,:1a", 18);
-  for (int i = 0; i < 200'000; ++i) {
+  for (int i = 0; i < 20'000; ++i) {
     std::string text(62, '[');
     for (auto left = random() % 14; left != 0; --left)
       text += alphabet[random() % alphabet.size()];
@@ -65,7 +65,7 @@ TEST_CASE("JSON: a deep configuration, cell or stored object is an error and not
   const std::string deep = nested(500'000);
   const auto reading = read_config_alone(R"({"sip": {"listen": )" + deep + "}}");
   REQUIRE(reading.errors.size() == 1);
-  CHECK(reading.errors[0].message.find("line 1, column 83") != std::string::npos);
+  CHECK(reading.errors[0].message.find("line 1, column 82") != std::string::npos);
   const auto gateways = objects_from_csv(
       "vendor_gateways", "id,addresses,prefixes\nv,127.0.0.1," + nested(2'000) + "\n", nullptr);
   REQUIRE_FALSE(gateways.ok());

@@ -466,10 +466,10 @@ TEST_CASE_FIXTURE(Fixture,
         {"addresses\n", "row 1, column \"id\": column was missing"},
         {"id,id\n", "row 1, column \"id\": column was there twice"},
         {"id,addresses\na\n", "row 2: row had 1 cells, the header 2"},
-        {"id,switch\na,{x\n", "row 2, column \"switch\": cell was no JSON"},
+        {"id,switch\na,{x\n", "row 2, column \"switch\": text is no JSON: "},
         {"id,addresses\n,1\n", "row 2, column \"id\": cell was empty"},
         {"", "row 1: header line was missing"}}) {
-    CHECK(objects_from_csv("vendor_gateways", bad).error().message == message);
+    CHECK(objects_from_csv("vendor_gateways", bad).error().message.starts_with(message));
   }
   CHECK(objects_from_csv("planets", "id\n").error().code == ErrorCode::not_found);
   const auto both =
