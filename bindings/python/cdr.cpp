@@ -116,7 +116,9 @@ void bind_cdr(py::module_& m) {
           [](ChargeFacts& f, Amount amount) { f.charge = amount; })
       .def_readwrite("billed_time_s", &ChargeFacts::billed_time_s)
       .def_readwrite("rate_prefix", &ChargeFacts::rate_prefix)
-      .def_readwrite("currency", &ChargeFacts::currency);
+      .def_readwrite("currency", &ChargeFacts::currency)
+      .def_readwrite("rate_deck", &ChargeFacts::rate_deck)
+      .def_readwrite("rate_terms", &ChargeFacts::rate_terms);
 
   py::class_<Cdr> cdr(m, "Cdr");
   cdr.def(py::init<>())

@@ -2,6 +2,7 @@
 #include "tandem/rating.hpp"
 #include "binding.hpp"
 #include "tandem/accounts.hpp"
+#include "tandem/charge_terms.hpp"
 
 using namespace tandem;
 using namespace pybind11::literals;
@@ -17,8 +18,11 @@ struct Hold {
 
 /// A meter with what it borrows from.
 struct Meter {
-  Meter(std::shared_ptr<AccountBook> owner, Rate given, const FeeRules& rules, MoneyHold hold)
-      : book(std::move(owner)), rate(std::move(given)), body(rate, rules, std::move(hold)) {}
+  Meter(std::shared_ptr<AccountBook> owner, Rate given, const FeeRules& rules, MoneyHold hold,
+        CallStart start)
+      : book(std::move(owner)),
+        rate(std::move(given)),
+        body(rate, rules, std::move(hold), std::move(start)) {}
   const std::shared_ptr<AccountBook> book;
   const Rate rate;
   CallMeter body;
@@ -41,7 +45,9 @@ void bind_rating(py::module_& m) {
       .def(py::init([](std::string prefix, Amount price, std::int64_t per_s, std::int64_t first_s,
                        std::int64_t next_s, Amount connection_fee, Amount minimum, bool locked,
                        const std::string& call_level, std::int64_t from_us, std::int64_t until_us,
-                       const std::string& sections, std::string area) {
+                       const std::string& sections, std::string area, const std::string& tiers,
+                       const std::string& windows, std::int64_t grace_s, std::int64_t free_s,
+                       Amount maximum, std::optional<Amount> tax_percent) {
              Rate rate;
              rate.prefix = std::move(prefix);
              rate.area = std::move(area);
@@ -56,12 +62,27 @@ void bind_rating(py::module_& m) {
              rate.valid_from_us = from_us;
              rate.valid_until_us = until_us;
              if (!sections.empty()) rate.sections = take(parse_sections(sections));
+             rate.terms = RateTerms{take(parse_tiers(tiers)),
+                                    take(parse_windows(windows)),
+                                    grace_s,
+                                    free_s,
+                                    maximum,
+                                    tax_percent};
              take(check_rate(rate));
              return rate;
            }),
            "prefix"_a, "price"_a, py::kw_only(), "per_s"_a = 60, "first_s"_a = 1, "next_s"_a = 1,
            "connection_fee"_a = "0", "minimum"_a = "0", "locked"_a = false, "call_level"_a = "",
-           "valid_from_us"_a = 0, "valid_until_us"_a = 0, "sections"_a = "", "area"_a = "")
+           "valid_from_us"_a = 0, "valid_until_us"_a = 0, "sections"_a = "", "area"_a = "",
+           "tiers"_a = "", "windows"_a = "", "grace_s"_a = 0, "free_s"_a = 0, "maximum"_a = "0",
+           "tax_percent"_a = py::none())
+      .def_property_readonly("sections", [](const Rate& r) { return to_text(r.sections); })
+      .def_property_readonly("tiers", [](const Rate& r) { return to_text(r.terms->tiers); })
+      .def_property_readonly("windows", [](const Rate& r) { return to_text(r.terms->windows); })
+      .def_property_readonly("grace_s", [](const Rate& r) { return r.terms->grace_s; })
+      .def_property_readonly("free_s", [](const Rate& r) { return r.terms->free_s; })
+      .def_property_readonly("maximum", [](const Rate& r) { return r.terms->maximum; })
+      .def_property_readonly("tax_percent", [](const Rate& r) { return r.terms->tax_percent; })
       .def_readonly("prefix", &Rate::prefix)
       .def_readonly("area", &Rate::area)
       .def_property_readonly("price", [](const Rate& r) { return r.price; })
@@ -80,14 +101,14 @@ void bind_rating(py::module_& m) {
 
   py::class_<FeeRules>(m, "FeeRules")
       .def(py::init([](int precision, Amount unit, const std::string& rounding, int hold_ms,
-                       std::int64_t free_time_s) {
-             FeeRules rules{precision, unit, take(fee_rounding_from_name(rounding)), hold_ms,
-                            free_time_s};
+                       std::int64_t free_time_s, Amount tax_percent) {
+             FeeRules rules{precision, unit,        take(fee_rounding_from_name(rounding)),
+                            hold_ms,   free_time_s, tax_percent};
              take(check_fee_rules(rules));
              return rules;
            }),
            py::kw_only(), "precision"_a = 6, "unit"_a = "0", "rounding"_a = "half_up",
-           "hold_time_precision_ms"_a = 50, "free_time_s"_a = 0);
+           "hold_time_precision_ms"_a = 50, "free_time_s"_a = 0, "tax_percent"_a = "0");
 
   py::class_<Charge>(m, "Charge")
       .def_property_readonly("charge", [](const Charge& c) { return c.charge; })
@@ -99,40 +120,58 @@ void bind_rating(py::module_& m) {
 
   m.def(
       "rate_call",
-      [](const Rate& rate, std::int64_t talk_time_ms, const FeeRules& rules) {
-        return take(rate_call(rate, talk_time_ms, rules));
+      [](const Rate& rate, std::int64_t talk_time_ms, const FeeRules& rules,
+         std::int64_t answered_at_us, const std::string& schedule) {
+        return take(rate_call(rate, talk_time_ms, rules, nullptr,
+                              {answered_at_us, take(RateSchedule::parse(schedule))}));
       },
-      "rate"_a, "talk_time_ms"_a, "rules"_a = FeeRules());
+      "rate"_a, "talk_time_ms"_a, "rules"_a = FeeRules(), "answered_at_us"_a = 0,
+      "schedule"_a = "");
   m.def(
       "available_time_s",
-      [](const Rate& rate, Amount usable, const FeeRules& rules) {
-        return available_time_s(rate, usable, rules);
+      [](const Rate& rate, Amount usable, const FeeRules& rules, std::int64_t answered_at_us,
+         const std::string& schedule) {
+        return available_time_s(rate, usable, rules,
+                                {answered_at_us, take(RateSchedule::parse(schedule))});
       },
-      "rate"_a, "usable"_a, "rules"_a = FeeRules());
+      "rate"_a, "usable"_a, "rules"_a = FeeRules(), "answered_at_us"_a = 0, "schedule"_a = "");
+  m.def(
+      "recompute_charge",
+      [](const std::string& rate_terms, std::int64_t talk_time_ms, std::int64_t answered_at_us) {
+        return take(recompute_charge(rate_terms, talk_time_ms, answered_at_us));
+      },
+      "rate_terms"_a, "talk_time_ms"_a, "answered_at_us"_a = 0);
 
   py::class_<RateDeck> deck(m, "RateDeck");
   deck.def_static(
           "from_rates",
-          [](std::string id, const std::vector<Rate>& rates, std::string currency) {
+          [](std::string id, const std::vector<Rate>& rates, std::string currency,
+             const std::string& schedule) {
             RateDeck::Builder builder(std::move(id), std::move(currency));
             for (const Rate& rate : rates)
               take(builder.add(rate));
-            return take(builder.build());
+            return take(builder.build()).with_schedule(take(RateSchedule::parse(schedule)));
           },
-          "id"_a, "rates"_a, "currency"_a = "USD")
+          "id"_a, "rates"_a, "currency"_a = "USD", "schedule"_a = "")
       .def_static(
           "from_csv",
-          [](std::string id, const std::string& text, std::string currency) {
+          [](std::string id, const std::string& text, std::string currency,
+             const std::string& schedule) {
             return take(unlocked([&]() -> Result<RateDeck> {
+              auto judged_by = RateSchedule::parse(schedule);
+              if (!judged_by) return judged_by.error();
               auto rates = parse_deck_csv(text, id);
               if (!rates) return rates.error();
               RateDeck::Builder builder(id, std::move(currency));
               for (Rate& rate : *rates)
                 if (auto added = builder.add(std::move(rate)); !added) return added.error();
-              return builder.build();
+              auto built = builder.build();
+              if (!built) return built.error();
+              return built->with_schedule(std::move(*judged_by));
             }));
           },
-          "id"_a, "text"_a, "currency"_a = "USD")
+          "id"_a, "text"_a, "currency"_a = "USD", "schedule"_a = "")
+      .def("to_csv", [](const RateDeck& d) { return unlocked([&] { return to_csv(d); }); })
       .def(
           "find",
           [](const RateDeck& d, const std::string& callee, std::int64_t at_us,
@@ -153,6 +192,7 @@ void bind_rating(py::module_& m) {
           "callee"_a, "talk_time_ms"_a, "at_us"_a, "rules"_a, "free_numbers"_a)
       .def_property_readonly("id", &RateDeck::id)
       .def_property_readonly("currency", &RateDeck::currency)
+      .def_property_readonly("schedule", [](const RateDeck& d) { return d.schedule().to_string(); })
       .def("__len__", &RateDeck::size)
       .def("__getitem__", [](const RateDeck& d, std::size_t index) {
         if (index >= d.size()) throw py::index_error();
@@ -176,8 +216,11 @@ void bind_rating(py::module_& m) {
       });
   py::class_<Meter>(m, "CallMeter")
       .def(
-          "start", [](Meter& meter, std::int64_t now_us) { return meter.body.start(now_us); },
-          "now_us"_a)
+          "start",
+          [](Meter& meter, std::int64_t now_us, std::int64_t answered_at_us) {
+            return meter.body.start(now_us, answered_at_us);
+          },
+          "now_us"_a, "answered_at_us"_a = 0)
       .def(
           "on_timer", [](Meter& meter, std::int64_t now_us) { return meter.body.on_timer(now_us); },
           "now_us"_a)
@@ -199,8 +242,9 @@ void bind_rating(py::module_& m) {
           "provision",
           [](AccountBook& b, std::string id, Amount balance, Amount overdraft,
              const std::string& kind, std::string currency, std::string rate_deck, bool locked,
-             std::int64_t until_us, const std::string& level) {
+             std::int64_t until_us, const std::string& level, Amount tax_percent) {
             AccountSettings s;
+            s.tax_percent = tax_percent;
             s.id = std::move(id);
             s.kind = take(account_kind_from_name(kind));
             s.overdraft_limit = overdraft;
@@ -213,7 +257,7 @@ void bind_rating(py::module_& m) {
           },
           "id"_a, py::kw_only(), "balance"_a = "0", "overdraft_limit"_a = "0",
           "kind"_a = "customer", "currency"_a = "USD", "rate_deck"_a = "", "locked"_a = false,
-          "valid_until_us"_a = 0, "call_level"_a = "")
+          "valid_until_us"_a = 0, "call_level"_a = "", "tax_percent"_a = "0")
       .def(
           "pay",
           [](AccountBook& b, const std::string& id, Amount amount) {
@@ -246,18 +290,21 @@ void bind_rating(py::module_& m) {
       .def(
           "open_meter",
           [](const std::shared_ptr<AccountBook>& b, const std::string& id, const Rate& rate,
-             std::int64_t now_us, const std::optional<FeeRules>& given) {
+             std::int64_t now_us, const std::optional<FeeRules>& given,
+             const std::string& schedule) {
+            CallStart start{now_us, take(RateSchedule::parse(schedule))};
             const FeeRules rules = given.value_or(FeeRules());
             take(check_rate(rate));
             take(check_fee_rules(rules));
             CallAdmission admission =
-                b->open_call(b->find(id), take(CallMeter::first_hold(rate, rules)), now_us);
+                b->open_call(b->find(id), take(CallMeter::first_hold(rate, rules, start)), now_us);
             if (!admission.ok())
               return py::make_tuple(reason_facts(admission.reason).name, py::none());
             return py::make_tuple(
-                "", py::cast(std::make_unique<Meter>(b, rate, rules, std::move(admission.hold))));
+                "", py::cast(std::make_unique<Meter>(b, rate, rules, std::move(admission.hold),
+                                                     std::move(start))));
           },
-          "id"_a, "rate"_a, "now_us"_a, "rules"_a = py::none())
+          "id"_a, "rate"_a, "now_us"_a, "rules"_a = py::none(), "schedule"_a = "")
       .def(
           "state",
           [](const AccountBook& b, const std::string& id) {

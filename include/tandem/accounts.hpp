@@ -43,6 +43,7 @@ struct AccountSettings {
   bool locked = false;              ///< Refuses new calls; running ones go on.
   std::int64_t valid_until_us = 0;  ///< Exclusive, microseconds since 1970 UTC; 0: without end.
   CallLevel call_level = CallLevel::none;
+  Amount tax_percent;  ///< FeeRules::tax_percent of its calls.
   std::string memo;
   bool operator==(const AccountSettings&) const = default;
 };
@@ -203,19 +204,21 @@ struct MeterVerdict {
 /// keeps its RateDeck), `rules` are copied. Time is monotonic and comes from the caller.
 class TANDEM_EXPORT CallMeter {
  public:
-  /// What must be held before a call is tried: the charge of its first billed second.
-  /// Errors: limit (larger than an Amount).
-  static Result<Amount> first_hold(const Rate& rate, const FeeRules& rules);
+  /// What must be held before a call is tried: the charge of its first billed second. `start`: the
+  /// present, by which windows are judged. Errors: limit (larger than an Amount).
+  static Result<Amount> first_hold(const Rate& rate, const FeeRules& rules,
+                                   const CallStart& start = {});
 
   CallMeter() noexcept = default;  ///< For a call that nobody pays: never ends it, charges nothing.
-  /// `hold`: from AccountBook::open_call() with first_hold(). Both arguments must have passed their
-  /// checks.
-  CallMeter(const Rate& rate, const FeeRules& rules, MoneyHold hold) noexcept;
+  /// `hold`: from AccountBook::open_call() with first_hold(). `start`: as there. Rate and rules
+  /// must have passed their checks.
+  CallMeter(const Rate& rate, const FeeRules& rules, MoneyHold hold, CallStart start = {}) noexcept;
   CallMeter(CallMeter&&) noexcept = default;
   CallMeter& operator=(CallMeter&&) noexcept = default;
 
-  /// The call is answered (200 sent). Holds the first stretch.
-  MeterVerdict start(std::int64_t now_us) noexcept;
+  /// The call is answered (200 sent). Holds the first stretch. `answered_at_us`: the same moment on
+  /// the wall clock, from which windows are judged; 0: that of the constructor.
+  MeterVerdict start(std::int64_t now_us, std::int64_t answered_at_us = 0) noexcept;
 
   /// Due at the time of the last verdict; early and late calls are fine.
   MeterVerdict on_timer(std::int64_t now_us) noexcept;
@@ -236,10 +239,12 @@ class TANDEM_EXPORT CallMeter {
  private:
   MeterVerdict plan(std::int64_t now_us) noexcept;
   void cover(std::int64_t talked_s) noexcept;
+  void look_ahead(std::int64_t talked_s) noexcept;
   [[nodiscard]] std::int64_t cut_us() const noexcept;
 
   const Rate* rate_ = nullptr;
   FeeRules rules_;
+  CallStart start_;
   MoneyHold hold_;
   std::int64_t answered_us_ = 0;
   std::int64_t covered_s_ = rated_time_max_s;

@@ -1,4 +1,5 @@
-// Days and hours: what of a gateway's settings holds when.
+// Days and hours: what of a gateway's settings, and which price of a rate, holds when (R-12, R-13,
+// B-24).
 #pragma once
 
 #include <array>
@@ -26,6 +27,10 @@ struct DaySet {
   /// "mon-fri", "sat", "work", "any" ...; a range may go over the week's end. Errors:
   /// invalid_argument.
   TANDEM_EXPORT static Result<DaySet> parse(const std::vector<std::string>& words);
+  /// The same from comma text without spaces, "mon-fri,holiday".
+  TANDEM_EXPORT static Result<DaySet> from_text(std::string_view text);
+  /// Comma text that from_text() reads again: "any", "mon-fri", "mon,wed,holiday".
+  [[nodiscard]] TANDEM_EXPORT std::string to_string() const;
   bool operator==(const DaySet&) const = default;
 };
 
@@ -37,6 +42,7 @@ struct CalendarConfig {
   std::array<DayClass, 7> week = {DayClass::rest, DayClass::work, DayClass::work, DayClass::work,
                                   DayClass::work, DayClass::work, DayClass::rest};
   std::map<std::int64_t, DayClass> exceptions;  ///< By days since 1970-01-01; they go first.
+  bool operator==(const CalendarConfig&) const = default;
 };
 
 /// Settings of a vendor gateway that hold for some hours of some days. Of the periods that

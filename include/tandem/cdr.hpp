@@ -48,6 +48,9 @@ struct ChargeFacts {
   std::int64_t billed_time_s = 0;  ///< "feeTime" of B-06.
   std::string rate_prefix;
   std::string currency;
+  std::string rate_deck{};   ///< "" when nothing was rated.
+  std::string rate_terms{};  ///< What the charge was made of, for recompute_charge(); "" when the
+                             ///< call was not answered or nobody pays.
   bool operator==(const ChargeFacts&) const = default;
 };
 

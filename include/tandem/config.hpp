@@ -45,6 +45,9 @@ struct RateDeckConfig {
   std::vector<Rate> rates;
   std::string file;  ///< "" for none; resolved against the folder of the configuration file.
   std::optional<RateDeck> built;  ///< When there, the rates are these and `rates` is not looked at.
+  std::string calendar;  ///< Classes of the days of its windows; "": Monday to Friday work.
+  std::string timezone;  ///< Of its windows; "": the calendar's, else the parameter `timezone`.
+  bool split_windows = false;  ///< Whether a call that crosses a boundary is split there.
 };
 
 /// A host name of the `addresses` list with what it resolved to, or an address or block.

@@ -1,9 +1,9 @@
 // What a call costs: rates, decks, the charge formula and its inverse.
 //
 // Order of operations (docs/rating.md shows it with sums): talk time -> billable seconds (B-08) ->
-// less free time (B-09) -> stretches of the rate (B-06) -> connection fee -> minimum -> one
-// rounding (B-07) -> fee unit. Everything up to the rounding is exact rational arithmetic in 128
-// bits; nothing here uses floating point.
+// grace -> less free time (B-09) -> connection fee -> stretches of the rate (B-06) -> minimum ->
+// maximum -> tax -> one rounding (B-07) -> fee unit. Everything up to the rounding is exact
+// rational arithmetic in 128 bits; nothing here uses floating point.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,7 @@
 #include "tandem/clock.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
+#include "tandem/rate_terms.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -34,33 +35,24 @@ TANDEM_EXPORT const char* call_level_name(CallLevel level) noexcept;
 /// Reads a name; "" is none. Errors: invalid_argument.
 TANDEM_EXPORT Result<CallLevel> call_level_from_name(std::string_view name);
 
-/// A piece of a call with one price for all of it (B-05, B-06).
-struct RateSection {
-  Amount price;              ///< Of the whole section, >= 0.
-  std::int64_t seconds = 0;  ///< 0..rate_period_max_s; 0 makes it a connection fee.
-  bool operator==(const RateSection&) const = default;
-};
-
-inline constexpr std::int64_t rate_period_max_s =
-    100'000'000;                                      ///< Longest per_s, first_s, next_s, section.
-inline constexpr std::size_t rate_sections_max = 16;  ///< Most sections of one rate.
 /// Longest time that is rated and what available_time_s() answers for "without end": 31 years.
 inline constexpr std::int64_t rated_time_max_s = 1'000'000'000;
 
 /// Price of calls to the numbers that start with `prefix` (B-05).
 ///
 /// A deck has hundreds of thousands of these and calls come for any of them: what rating a call
-/// reads stands first and fills one cache line.
+/// reads stands first and fills one cache line, and what few rates have lies elsewhere.
 struct alignas(64) Rate {
-  Amount price;             ///< Of `per_s` seconds, >= 0.
-  std::int64_t per_s = 60;  ///< 1..rate_period_max_s.
-  std::int64_t first_s =
-      1;  ///< Shortest time that is billed, 1..; not used when there are sections.
-  std::int64_t next_s = 1;  ///< Step that is billed after it, 1..
-  Amount connection_fee;    ///< Due once a call has billed seconds, >= 0.
-  Amount minimum;       ///< Least charge, connection fee included, of a call with billed seconds.
-  bool locked = false;  ///< Matching calls are refused; they do not fall to a shorter prefix.
+  Amount price;           ///< Of `per_s` seconds, >= 0.
+  Amount connection_fee;  ///< Due once a call has billed seconds, >= 0.
+  Amount minimum;         ///< Least charge, connection fee included, of a call with billed seconds.
+  std::int32_t per_s = 60;   ///< 1..rate_period_max_s.
+  std::int32_t first_s = 1;  ///< Increment until the call has come to this second, 1..; not used
+                             ///< when there are sections.
+  std::int32_t next_s = 1;   ///< Increment after it, 1..
+  bool locked = false;       ///< Matching calls are refused; they do not fall to a shorter prefix.
   CallLevel call_level = CallLevel::none;  ///< Least level of the source.
+  RareTerms terms;                         ///< Tiers, windows, free seconds, cap, tax.
   std::vector<RateSection> sections;  ///< Used once in this order, then steps of next_s follow.
   std::int64_t valid_from_us = 0;     ///< Inclusive, microseconds since 1970 UTC; 0: always was.
   std::int64_t valid_until_us = 0;    ///< Exclusive; 0: without end.
@@ -87,6 +79,7 @@ struct FeeRules {
   FeeRounding rounding = FeeRounding::half_up;  ///< `fee_rounding`.
   int hold_time_precision_ms = 50;  ///< From this many ms on a second counts, 1..1000 (B-08).
   std::int64_t free_time_s = 0;     ///< Taken off every call, 0..rated_time_max_s (B-09).
+  Amount tax_percent;  ///< Of who pays, for rates that have none; as RateTerms::tax_percent.
   bool operator==(const FeeRules&) const = default;
 };
 /// Errors: invalid_argument (names the parameter and its value).
@@ -101,23 +94,28 @@ TANDEM_EXPORT std::int64_t billable_seconds(std::int64_t talk_time_ms,
 struct ChargeStep {
   enum class Kind : std::uint8_t {
     hold_time,       ///< `seconds`: billable seconds of the talk time (B-08).
+    grace,           ///< `seconds`: the call was no longer than this; nothing follows.
     free_time,       ///< `seconds`: taken off (B-09).
     free_number,     ///< The number is never charged (B-09); nothing follows.
     connection_fee,  ///< `amount`.
     section,         ///< `seconds` from `from_s` on for `amount`.
-    first,           ///< `seconds` at `price` per `per_s`.
+    first,           ///< `seconds` in first increments at `price` per `per_s`.
     next,            ///< `seconds` in steps at `price` per `per_s`.
+    tier,            ///< The same at the price of a tier.
     minimum,         ///< The sum was below; `amount` is the new sum.
+    maximum,         ///< The sum was above; `amount` is the new sum.
+    tax,             ///< `price` percent of the sum, which is `amount`, come on top.
     rounding,        ///< `amount`: the sum after rounding to the precision.
     unit,            ///< `amount`: the sum after going up to the fee unit.
   };
   Kind kind = Kind::hold_time;
   std::int64_t from_s = 0;  ///< Position in the billed time.
   std::int64_t seconds = 0;
-  Amount price;  ///< Of `per_s` seconds; only for `section`, `first` and `next`.
+  Amount price;  ///< Of `per_s` seconds; only for `section`, `first`, `next`, `tier`; see `tax`.
   std::int64_t per_s = 0;
   Amount amount;  ///< What this line adds, or the sum where said; cut to 1e-8 when not exact.
   bool is_exact = true;  ///< False: `amount` is cut; the calculation goes on with the exact value.
+  int window = -1;  ///< Whose prices these are: index in the rate's windows; -1: the rate's own.
   bool operator==(const ChargeStep&) const = default;
 };
 /// "hold_time", "free_time", ...
@@ -134,19 +132,30 @@ struct Charge {
 ///
 /// `talk_time_ms`: 0..1000 * rated_time_max_s; monotonic time from answer to release.
 /// `steps`:        when given, the lines of the calculation are appended; same code, same result.
+/// `start`:        what windows are judged by.
 /// Errors: invalid_argument (talk time), limit (the charge is larger than an Amount). `rate` and
 /// `rules` must have passed check_rate() and check_fee_rules(). Threading: immutable; any number of
 /// threads may call it at once.
 TANDEM_EXPORT Result<Charge> rate_call(const Rate& rate, std::int64_t talk_time_ms,
                                        const FeeRules& rules,
-                                       std::vector<ChargeStep>* steps = nullptr);
+                                       std::vector<ChargeStep>* steps = nullptr,
+                                       const CallStart& start = {});
 
 /// The longest talk time in whole seconds, free time included, whose charge is at most `usable`
 /// (B-10). Exact inverse of rate_call(): a second more costs more than `usable`. rated_time_max_s:
-/// without end (a free destination). `usable` below 0: 0. O(log time). Threading and requirements
-/// as rate_call().
-TANDEM_EXPORT std::int64_t available_time_s(const Rate& rate, Amount usable,
-                                            const FeeRules& rules) noexcept;
+/// without end (a free destination). `usable` below 0: 0. O(log time), with split windows
+/// O(windows that the time goes through). Threading and requirements as rate_call().
+TANDEM_EXPORT std::int64_t available_time_s(const Rate& rate, Amount usable, const FeeRules& rules,
+                                            const CallStart& start = {}) noexcept;
+
+/// Price of the steady cycle in one moment: what comparisons of rates go by (B-13, R-18).
+struct SteadyPrice {
+  Amount price;
+  std::int64_t per_s = 60;
+};
+/// That of the window which holds at `start`, else of the rate.
+[[nodiscard]] TANDEM_EXPORT SteadyPrice steady_price(const Rate& rate,
+                                                     const CallStart& start) noexcept;
 
 /// What RateDeck::find() found.
 struct RateMatch {
@@ -177,8 +186,12 @@ class TANDEM_EXPORT RateDeck {
   [[nodiscard]] RateMatch find(std::string_view callee, std::int64_t at_us,
                                CallLevel level = CallLevel::none) const noexcept;
 
+  /// The same rates, judged by another schedule. O(1).
+  [[nodiscard]] RateDeck with_schedule(RateSchedule schedule) const;
+
   [[nodiscard]] const std::string& id() const noexcept;
   [[nodiscard]] const std::string& currency() const noexcept;
+  [[nodiscard]] const RateSchedule& schedule() const noexcept { return schedule_; }
   [[nodiscard]] std::size_t size() const noexcept;  ///< Rates.
   /// Rates by prefix, then by valid_from_us; for lists and exports. `index` < size().
   [[nodiscard]] const Rate& at(std::size_t index) const noexcept;
@@ -187,6 +200,7 @@ class TANDEM_EXPORT RateDeck {
   struct Body;
   explicit RateDeck(std::shared_ptr<const Body> body) noexcept;
   std::shared_ptr<const Body> body_;
+  RateSchedule schedule_;
 };
 
 /// Collects rates, then freezes them. Threading: one thread at a time.
@@ -238,8 +252,8 @@ struct RatedCall {
 };
 
 /// Rates a call to `callee` as the switch would (the `rate` command): lookup, then rate_call() with
-/// a recorder. Errors: not_found (no rate), wrong_state (the rate is locked), and those of
-/// rate_call().
+/// a recorder, windows by the schedule of the deck. Errors: not_found (no rate), wrong_state (the
+/// rate is locked), and those of rate_call().
 TANDEM_EXPORT Result<RatedCall> rate_number(const RateDeck& deck, std::string_view callee,
                                             std::int64_t talk_time_ms, std::int64_t at_us,
                                             const FeeRules& rules,
@@ -255,23 +269,20 @@ TANDEM_EXPORT std::string to_json(const RatedCall& call);
 /// cell is the default.
 ///
 /// `name`: how errors call the text ("more.csv"). Errors: invalid_argument (names file, row and
-/// column; rows count lines of the table from 1, the header), unsupported (columns `windows`,
-/// `tiers`), limit (rates_max, 4096 bytes a cell). Threading: immutable; any number of threads may
-/// call it at once. `on_progress`: called now and then with the bytes that were read so far.
+/// column; rows count lines of the table from 1, the header), limit (rates_max, 16384 bytes a
+/// cell). Threading: immutable; any number of threads may call it at once. `on_progress`: called
+/// now and then with the bytes that were read so far.
 TANDEM_EXPORT Result<std::vector<Rate>> parse_deck_csv(
     std::string_view text, std::string_view name,
     const std::function<void(std::size_t)>& on_progress = {});
 /// The same from a file of at most 2 GiB. Errors: also io. Blocks.
 TANDEM_EXPORT Result<std::vector<Rate>> load_deck_csv(const std::string& path);
 
-/// A deck as CSV with every column that parse_deck_csv() knows, rates in the order of at(): equal
-/// decks give equal texts, and reading one gives the deck again.
+/// A deck as CSV, rates in the order of at(): equal decks give equal texts, and reading one gives
+/// the deck again. The columns from `tiers` on are there when some rate fills them.
 TANDEM_EXPORT std::string to_csv(const RateDeck& deck);
 /// One rate as a JSON object with the keys of `rates[]`; those that say nothing are left out.
 TANDEM_EXPORT std::string to_json(const Rate& rate);
-
-/// Reads the CSV form of sections, "30:0.05;0:0.01" (seconds:price). Errors: invalid_argument.
-TANDEM_EXPORT Result<std::vector<RateSection>> parse_sections(std::string_view text);
 
 /// Longest duration that an object allows a call (B-12): drawn anew for each call, uniform in
 /// lower_s..upper_s.

@@ -379,9 +379,21 @@ typedef struct tandem_rate {
   int64_t valid_from_us;        /* inclusive; 0: always was */
   int64_t valid_until_us;       /* exclusive; 0: without end */
   const char* sections;         /* "30:0.05;0:0.01" (seconds:price), used once in this order */
+  const char* tiers;            /* "60:0.50/60/10;300:0.40" (from_s:price/per_s/next_s) */
+  const char* windows;          /* "mon-fri 18:00-24:00 price=0.30;holiday price=0.20" */
+  int64_t grace_s;              /* a call of at most so many seconds costs nothing */
+  int64_t free_s;               /* taken off every call */
+  int64_t maximum_units;        /* most that a call costs before tax; 0: no bound */
+  const char* tax_percent;      /* "23", before the rounding; NULL: what the rules say */
+  const char* schedule;         /* what windows are judged by: words such as split,
+                                   zone=Europe/London, sat=work, 2026-12-25=holiday; NULL: UTC,
+                                   Monday to Friday work. A deck has its own for all its rates. */
 } tandem_rate;
-#define TANDEM_RATE_INIT \
-  { sizeof(tandem_rate), NULL, NULL, 0, 60, 1, 1, 0, 0, 0, 0, 0, 0, NULL }
+#define TANDEM_RATE_INIT                                                                       \
+  {                                                                                            \
+    sizeof(tandem_rate), NULL, NULL, 0, 60, 1, 1, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, 0, 0, \
+        NULL, NULL                                                                             \
+  }
 
 enum { TANDEM_FEE_HALF_UP = 0, TANDEM_FEE_HALF_EVEN = 1, TANDEM_FEE_UP = 2, TANDEM_FEE_DOWN = 3 };
 
@@ -394,9 +406,10 @@ typedef struct tandem_fee_rules {
   int64_t unit_units;             /* then up to a multiple of this; 0: none */
   int32_t hold_time_precision_ms; /* from this many ms on a second counts, 1..1000 */
   int64_t free_time_s;            /* taken off every call */
+  int64_t tax_percent_units;      /* of who pays, for rates without one; 100000000 is 1 percent */
 } tandem_fee_rules;
 #define TANDEM_FEE_RULES_INIT \
-  { sizeof(tandem_fee_rules), 6, TANDEM_FEE_HALF_UP, 0, 50, 0 }
+  { sizeof(tandem_fee_rules), 6, TANDEM_FEE_HALF_UP, 0, 50, 0, 0 }
 
 typedef struct tandem_charge {
   size_t struct_size;
@@ -414,6 +427,18 @@ TANDEM_API int tandem_rate_call(const tandem_rate* rate, int64_t talk_time_ms,
    of tandem_rate_call(). 1,000,000,000: without end. Any thread. Since 0.1. */
 TANDEM_API int tandem_available_time(const tandem_rate* rate, int64_t usable_units,
                                      const tandem_fee_rules* rules, int64_t* seconds);
+/* Both for a call that was answered at `answered_at_us` (microseconds since 1970 UTC), which is
+   what windows are judged from; the functions above are for rates without windows. Since 0.1. */
+TANDEM_API int tandem_rate_call_at(const tandem_rate* rate, int64_t answered_at_us,
+                                   int64_t talk_time_ms, const tandem_fee_rules* rules,
+                                   tandem_charge* out);
+TANDEM_API int tandem_available_time_at(const tandem_rate* rate, int64_t answered_at_us,
+                                        int64_t usable_units, const tandem_fee_rules* rules,
+                                        int64_t* seconds);
+/* The charge of a record, made again from its `rate_terms`. Errors: INVALID_ARGUMENT, LIMIT. Any
+   thread. Since 0.1. */
+TANDEM_API int tandem_recompute_charge(const char* rate_terms, int64_t answered_at_us,
+                                       int64_t talk_time_ms, tandem_charge* out);
 /* Whole seconds of a talk time, before free time is taken off. Any thread. Since 0.1. */
 TANDEM_API int tandem_billable_seconds(int64_t talk_time_ms, const tandem_fee_rules* rules,
                                        int64_t* seconds);
@@ -437,6 +462,10 @@ TANDEM_API int tandem_rate_deck_builder_add_csv(tandem_rate_deck_builder* builde
 /* The same from a file. Errors: also IO. Blocks. Since 0.1. */
 TANDEM_API int tandem_rate_deck_builder_add_csv_file(tandem_rate_deck_builder* builder,
                                                      const char* path);
+/* What the windows of all rates are judged by, in the words of tandem_rate::schedule. Errors:
+   INVALID_ARGUMENT. Since 0.1. */
+TANDEM_API int tandem_rate_deck_builder_set_schedule(tandem_rate_deck_builder* builder,
+                                                     const char* schedule);
 /* Leaves the builder empty. Errors: LIMIT. Since 0.1. */
 TANDEM_API int tandem_rate_deck_builder_build(tandem_rate_deck_builder* builder,
                                               tandem_rate_deck** out);
@@ -486,9 +515,10 @@ typedef struct tandem_account_settings {
   int64_t valid_until_us; /* exclusive; 0: without end */
   int32_t call_level;     /* TANDEM_CALL_LEVEL_* */
   const char* memo;
+  int64_t tax_percent_units; /* as in tandem_fee_rules, for its calls */
 } tandem_account_settings;
 #define TANDEM_ACCOUNT_SETTINGS_INIT \
-  { sizeof(tandem_account_settings), NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL }
+  { sizeof(tandem_account_settings), NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0 }
 
 typedef struct tandem_account_state {
   size_t struct_size;
@@ -555,6 +585,10 @@ typedef struct tandem_meter_verdict {
 TANDEM_API int tandem_call_meter_open(tandem_account_book* book, const char* account,
                                       const tandem_rate* rate, const tandem_fee_rules* rules,
                                       int64_t now_us, int32_t* reason, tandem_call_meter** out);
+/* The call is answered, for a rate with windows: `answered_at_us` is the same moment in
+   microseconds since 1970 UTC. Since 0.1. */
+TANDEM_API int tandem_call_meter_start_at(tandem_call_meter* meter, int64_t now_monotonic_us,
+                                          int64_t answered_at_us, tandem_meter_verdict* out);
 /* The call is answered. Since 0.1. */
 TANDEM_API int tandem_call_meter_start(tandem_call_meter* meter, int64_t now_monotonic_us,
                                        tandem_meter_verdict* out);
@@ -579,9 +613,11 @@ typedef struct tandem_charge_facts {
   int64_t billed_time_s;
   const char* rate_prefix;
   const char* currency;
+  const char* rate_deck;
+  const char* rate_terms; /* what the charge was made of, for tandem_recompute_charge() */
 } tandem_charge_facts;
 #define TANDEM_CHARGE_FACTS_INIT \
-  { sizeof(tandem_charge_facts), NULL, 0, 0, NULL, NULL }
+  { sizeof(tandem_charge_facts), NULL, 0, 0, NULL, NULL, NULL, NULL }
 
 /* One try on one vendor gateway. */
 typedef struct tandem_attempt {

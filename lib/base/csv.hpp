@@ -15,7 +15,7 @@ namespace tandem {
 /// without byte order mark; ',' or ';' as the first line has it. Threading: one thread at a time.
 class CsvReader {
  public:
-  static constexpr std::size_t cell_bytes_max = 4096;
+  static constexpr std::size_t cell_bytes_max = 16384;
   static constexpr std::size_t columns_max = 256;
 
   /// `text` outlives the reader.

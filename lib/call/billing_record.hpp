@@ -7,16 +7,13 @@
 
 #include "cdr/journal.hpp"
 #include "tandem/error.hpp"
-#include "tandem/rating.hpp"
 
 namespace tandem::call {
 
-/// The prices a call was answered with.
+/// The terms that a call was answered with, each as a CDR carries it; "" for a side that is not
+/// rated.
 struct BillingTerms {
-  bool has_customer_rate = false;
-  bool has_vendor_rate = false;
-  Rate customer_rate, vendor_rate;
-  FeeRules rules;
+  std::string customer, vendor;
 };
 
 std::string encode(const BillingTerms& terms);

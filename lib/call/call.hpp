@@ -136,6 +136,11 @@ class Call final : public LegEvents {
   [[nodiscard]] std::string_view billed_callee() const noexcept;
   [[nodiscard]] Cdr make_cdr() const;
   void show_to_shadow(const Cdr& cdr);
+  /// What the sides are charged by, for a call that talks until `until_us` (wall clock).
+  [[nodiscard]] std::string customer_terms(std::int64_t answered_at_us, std::int64_t until_us,
+                                           std::int64_t charged_s = 0) const;
+  [[nodiscard]] std::string vendor_terms(std::int64_t answered_at_us, std::int64_t until_us) const;
+  void charge_sides(Cdr& cdr);
   void publish(Event::Kind kind, std::optional<Cdr> cdr = std::nullopt);
 
   Worker& worker_;

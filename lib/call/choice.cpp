@@ -14,7 +14,8 @@ constexpr std::int64_t second_us = 1'000'000;
 
 /// B-13 by steady-cycle prices: whether (sell - buy) / sell is at least `min_hundredths` of a
 /// percent. Nothing sold: only a vendor that costs nothing leaves no loss.
-bool has_profit(const Rate& sell, const Rate& buy, std::int32_t min_hundredths) noexcept {
+bool has_profit(const SteadyPrice& sell, const SteadyPrice& buy,
+                std::int32_t min_hundredths) noexcept {
   // Both over one denominator, sell.per_s * buy.per_s.
   const Wide sells = static_cast<Wide>(sell.price.units()) * buy.per_s;
   const Wide buys = static_cast<Wide>(buy.price.units()) * sell.per_s;
@@ -22,8 +23,9 @@ bool has_profit(const Rate& sell, const Rate& buy, std::int32_t min_hundredths) 
   return (sells - buys) * 10'000 >= sells * min_hundredths;
 }
 
-bool is_dearer(const Rate& rate, Amount max_per_s) noexcept {
-  return static_cast<Wide>(rate.price.units()) > static_cast<Wide>(max_per_s.units()) * rate.per_s;
+bool is_dearer(const SteadyPrice& price, Amount max_per_s) noexcept {
+  return static_cast<Wide>(price.price.units()) >
+         static_cast<Wide>(max_per_s.units()) * price.per_s;
 }
 
 /// The guards of R-18 by price. Who asks is told the name of the setting that refuses; "" when none
@@ -32,12 +34,13 @@ std::string_view refusing_guard(const CallContext& c, const Vendor& vendor,
                                 const Rate* rate) noexcept {
   if (rate == nullptr || c.rate == nullptr) return {};
   const GatewayConfig& customer = c.customer_entry()->config;
+  const SteadyPrice sell = steady_price(*c.rate, c.customer_entry()->payer.call_start(c.wall_us));
+  const SteadyPrice buy = steady_price(*rate, vendor.payee.call_start(c.wall_us));
   for (const GatewayConfig* gateway :
        {&customer, static_cast<const GatewayConfig*>(&vendor.config)}) {
-    if (gateway->max_price_per_s && is_dearer(*rate, *gateway->max_price_per_s))
+    if (gateway->max_price_per_s && is_dearer(buy, *gateway->max_price_per_s))
       return "max_price_per_s";
-    if (gateway->min_profit_hundredths &&
-        !has_profit(*c.rate, *rate, *gateway->min_profit_hundredths))
+    if (gateway->min_profit_hundredths && !has_profit(sell, buy, *gateway->min_profit_hundredths))
       return "min_profit_percent";
   }
   return {};
@@ -94,8 +97,10 @@ void VendorConditions::judge(std::uint32_t gateway, const RouteQuery& query,
     const RateMatch match =
         vendor.payee.deck.find(context_.callee_billing.view(), context_.wall_us);
     if (match.ok()) {
-      standing.price = match.rate->price;
-      standing.price_per_s = match.rate->per_s;
+      const SteadyPrice steady =
+          steady_price(*match.rate, vendor.payee.call_start(context_.wall_us));
+      standing.price = steady.price;
+      standing.price_per_s = steady.per_s;
     }
     // A customer that asks for the lowest rate gets them compared; the parameter leaves it to the
     // vendors.

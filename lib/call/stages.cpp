@@ -220,7 +220,7 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
   const RateMatch match = payer.deck.find(c.billing_number().view(), c.wall_us, payer.call_level);
   if (!match.ok()) return Verdict::reject(match.reason);
   c.rate = match.rate;
-  const auto first = CallMeter::first_hold(*match.rate, c.tables->parameters.fees);
+  const auto first = CallMeter::first_hold(*match.rate, payer.fees, payer.call_start(c.wall_us));
   if (!first) return Verdict::reject(Reason::InternalError);
   if (c.is_rehearsal) {
     if (const Reason why = c.state->accounts.check(payer.account, c.wall_us); why != Reason::none) {

@@ -52,8 +52,10 @@ class TablesBuilder {
  private:
   Result<void> decks() {
     for (const auto& deck : config_.provision.rate_decks) {
+      auto schedule = rate_schedule(config_, deck);
+      if (!schedule) return in("rate deck", deck.id, schedule.error());
       if (deck.built) {
-        decks_.emplace(deck.id, *deck.built);
+        decks_.emplace(deck.id, deck.built->with_schedule(std::move(*schedule)));
         continue;
       }
       RateDeck::Builder builder(deck.id, deck.currency);
@@ -62,7 +64,7 @@ class TablesBuilder {
       }
       auto built = builder.build();
       if (!built) return in("rate deck", deck.id, built.error());
-      decks_.emplace(deck.id, std::move(*built));
+      decks_.emplace(deck.id, built->with_schedule(std::move(*schedule)));
     }
     return {};
   }
@@ -76,6 +78,8 @@ class TablesBuilder {
       payer.account_id = account.id;
       payer.currency = account.currency;
       payer.call_level = account.call_level;
+      payer.fees = config_.parameters.fees;
+      payer.fees.tax_percent = account.tax_percent;
       if (auto deck = decks_.find(account.rate_deck); deck != decks_.end()) {
         payer.deck = deck->second;
         payer.has_deck = true;
@@ -87,11 +91,11 @@ class TablesBuilder {
   Result<void> calendars() {
     auto zone = TimeZone::load(config_.parameters.timezone);
     if (!zone) return Error{zone.error().code, "parameter timezone: " + zone.error().message};
-    calendars_[""] = std::make_shared<route::Calendar>(*zone);
+    calendars_[""] = std::make_shared<Calendar>(*zone);
     for (const CalendarConfig& calendar : config_.provision.calendars) {
       auto own = calendar.timezone.empty() ? *zone : TimeZone::load(calendar.timezone);
       if (!own) return in("calendar", calendar.id, own.error());
-      calendars_[calendar.id] = std::make_shared<route::Calendar>(calendar, std::move(*own));
+      calendars_[calendar.id] = std::make_shared<Calendar>(calendar, std::move(*own));
     }
     return {};
   }
@@ -369,7 +373,7 @@ class TablesBuilder {
   std::map<std::string, RateDeck> decks_;
   std::map<std::string, Payer> payers_;
   std::map<std::string, NumberSet> number_sets_;
-  std::map<std::string, std::shared_ptr<const route::Calendar>> calendars_;   // "": the default
+  std::map<std::string, std::shared_ptr<const Calendar>> calendars_;          // "": the default
   std::map<std::string, std::shared_ptr<const route::Periods>> group_hours_;  // Null: none.
 };
 
@@ -393,6 +397,21 @@ std::optional<std::uint32_t> Tables::find_customer(std::string_view id) const no
                    [&](const Customer& customer) { return customer.config.id == id; });
   if (found == customers.end()) return std::nullopt;
   return static_cast<std::uint32_t>(found - customers.begin());
+}
+
+Result<RateSchedule> rate_schedule(const SwitchConfig& config, const RateDeckConfig& deck) {
+  CalendarConfig calendar;
+  if (!deck.calendar.empty()) {
+    const auto& calendars = config.provision.calendars;
+    const auto found = std::find_if(calendars.begin(), calendars.end(),
+                                    [&](const auto& known) { return known.id == deck.calendar; });
+    if (found == calendars.end())
+      return Error{ErrorCode::invalid_argument, "no calendar \"" + deck.calendar + "\""};
+    calendar = *found;
+  }
+  if (!deck.timezone.empty()) calendar.timezone = deck.timezone;
+  if (calendar.timezone.empty()) calendar.timezone = config.parameters.timezone;
+  return RateSchedule::build(calendar, deck.split_windows);
 }
 
 Result<std::shared_ptr<const Tables>> build_tables(const SwitchConfig& config, SharedState& state,

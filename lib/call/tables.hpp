@@ -8,11 +8,11 @@
 
 #include "lrn/resolver_state.hpp"
 #include "route/by_id.hpp"
-#include "route/calendar.hpp"
 #include "route/call_rate.hpp"
 #include "route/caller_pool.hpp"
 #include "route/health.hpp"
 #include "route/lines.hpp"
+#include "route/periods.hpp"
 #include "route/quality.hpp"
 #include "route/split.hpp"
 #include "tandem/accounts.hpp"
@@ -51,6 +51,12 @@ struct Payer {
   RateDeck deck;  ///< Without rates when the account has no tariff.
   bool has_deck = false;
   CallLevel call_level = CallLevel::none;
+  FeeRules fees;  ///< The parameters', with the tax of the account.
+
+  /// What windows are judged by for a call that begins at `wall_us`.
+  [[nodiscard]] CallStart call_start(std::int64_t wall_us) const {
+    return {wall_us, deck.schedule()};
+  }
 };
 
 struct Customer {
@@ -100,6 +106,10 @@ struct Tables {
   /// Index of a customer gateway by id; nothing when there is none.
   [[nodiscard]] std::optional<std::uint32_t> find_customer(std::string_view id) const noexcept;
 };
+
+/// What the windows of a deck are judged by: its zone and calendar, else the parameter `timezone`.
+/// Errors: invalid_argument.
+Result<RateSchedule> rate_schedule(const SwitchConfig& config, const RateDeckConfig& deck);
 
 /// Builds a snapshot and provisions the accounts of `state`; off the call workers, since it may
 /// take a second. `previous`: gives the new snapshot its turns; may be null. Errors:

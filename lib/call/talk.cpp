@@ -4,6 +4,7 @@
 #include "call/billing_record.hpp"
 #include "call/call.hpp"
 #include "cdr/records.hpp"
+#include "tandem/charge_terms.hpp"
 
 namespace tandem::call {
 
@@ -77,21 +78,14 @@ void Call::refuse_answer(Leg& leg, std::string_view why) {
 /// taken it for so long that a ringing caller must not wait for it any more; the call is then
 /// billed from memory.
 void Call::record_answer() {
-  BillingTerms terms;
-  terms.rules = parameters().fees;
-  if (context_.rate != nullptr) {
-    terms.has_customer_rate = true;
-    terms.customer_rate = *context_.rate;
-  }
-  if (trial_.rate != nullptr) {
-    terms.has_vendor_rate = true;
-    terms.vendor_rate = *trial_.rate;
-  }
   cdr::AnswerRecord record;
   record.call_id = id_;
   record.cdr = make_cdr();
   record.cdr.answered_at_us = worker_.loop().clock().wall_us();
-  record.rating = encode(terms);
+  // Longer than any call is up, so that the calendar of its days is there.
+  const std::int64_t until_us = record.cdr.answered_at_us + 400 * 86'400 * second_us;
+  record.rating = encode({customer_terms(record.cdr.answered_at_us, until_us),
+                          vendor_terms(record.cdr.answered_at_us, until_us)});
   const std::uint64_t sequence = worker_.journal(cdr::RecordType::answer, cdr::encode(record));
   is_answer_recorded_ = sequence != 0;
   if (sequence == 0) {
@@ -130,7 +124,9 @@ void Call::begin_talk() {
   if (max_s > 0) worker_.loop().timers().start(max_timer_, max_s * second_us);
   publish(Event::Kind::call_answered);
   if (context_.rate != nullptr) {  // last: a call whose money is gone ends here
-    meter_ = CallMeter(*context_.rate, parameters().fees, std::move(context_.money));
+    const Payer& payer = context_.customer_entry()->payer;
+    meter_ = CallMeter(*context_.rate, payer.fees, std::move(context_.money),
+                       payer.call_start(answered_wall_us_));
     arm_money(meter_.start(answered_us_));
   }
 }
@@ -333,22 +329,7 @@ void Call::finish(const Ending& ending) {
     cdr.talk_time_ms = (ended_us_ - answered_us_) / 1000;
     if (const auto& quality = vendor().quality; quality != nullptr)
       quality->add_talk(ended_us_, cdr.talk_time_ms);
-    const Charge charge = meter_.finish(cdr.talk_time_ms);
-    cdr.customer.charge = charge.charge;
-    cdr.customer.billed_time_s = charge.billed_time_s;
-    if (trial_.rate != nullptr && cdr.vendor) {
-      if (auto cost = rate_call(*trial_.rate, cdr.talk_time_ms, parameters().fees)) {
-        cdr.vendor->charge = cost->charge;
-        cdr.vendor->billed_time_s = cost->billed_time_s;
-        if (auto taken = worker_.commons().state.accounts.charge_unchecked(vendor().payee.account,
-                                                                           cost->charge);
-            !taken) {
-          worker_.commons().log.write(
-              LogLevel::error, "call", "vendor charge could not be taken",
-              {{"account", cdr.vendor->account}, {"error", taken.error().message}});
-        }
-      }
-    }
+    charge_sides(cdr);
   } else {
     context_.money.cancel();
   }
@@ -368,6 +349,59 @@ void Call::finish(const Ending& ending) {
   worker_.retire(std::move(trial_.leg));
   worker_.retire(std::move(inbound_));
   worker_.remove(id_);
+}
+
+/// Settles what the customer pays and takes what the vendor gets.
+void Call::charge_sides(Cdr& cdr) {
+  const Charge charge = meter_.finish(cdr.talk_time_ms);
+  cdr.customer.charge = charge.charge;
+  cdr.customer.billed_time_s = charge.billed_time_s;
+  cdr.customer.rate_terms = customer_terms(answered_wall_us_, ended_wall_us_);
+  if (context_.rate != nullptr) {
+    // A timer that came so late that the account could not pay all of the talk is part of the
+    // terms.
+    const Payer& payer = context_.customer_entry()->payer;
+    const auto whole = rate_call(*context_.rate, cdr.talk_time_ms, payer.fees, nullptr,
+                                 payer.call_start(answered_wall_us_));
+    if (!whole || *whole != charge) {
+      cdr.customer.rate_terms =
+          customer_terms(answered_wall_us_, ended_wall_us_, meter_.covered_s());
+    }
+  }
+  if (trial_.rate == nullptr || !cdr.vendor) return;
+  const Payer& payee = vendor().payee;
+  const auto cost = rate_call(*trial_.rate, cdr.talk_time_ms, payee.fees, nullptr,
+                              payee.call_start(answered_wall_us_));
+  if (!cost) return;
+  cdr.vendor->charge = cost->charge;
+  cdr.vendor->billed_time_s = cost->billed_time_s;
+  cdr.vendor->rate_terms = vendor_terms(answered_wall_us_, ended_wall_us_);
+  auto taken = worker_.commons().state.accounts.charge_unchecked(payee.account, cost->charge);
+  if (!taken) {
+    worker_.commons().log.write(
+        LogLevel::error, "call", "vendor charge could not be taken",
+        {{"account", cdr.vendor->account}, {"error", taken.error().message}});
+  }
+}
+
+std::string Call::customer_terms(std::int64_t answered_at_us, std::int64_t until_us,
+                                 std::int64_t charged_s) const {
+  ChargeTerms terms;
+  terms.is_free_number = context_.is_free;
+  if (context_.rate == nullptr) return terms.is_free_number ? to_text(terms, 0, 0) : std::string();
+  const Payer& payer = context_.customer_entry()->payer;
+  terms.rate = *context_.rate;
+  terms.rules = payer.fees;
+  terms.schedule = payer.deck.schedule();
+  terms.charged_s = charged_s;
+  return to_text(terms, answered_at_us, until_us);
+}
+
+std::string Call::vendor_terms(std::int64_t answered_at_us, std::int64_t until_us) const {
+  if (trial_.rate == nullptr) return {};
+  const Payer& payee = vendor().payee;
+  return to_text({false, *trial_.rate, payee.fees, payee.deck.schedule()}, answered_at_us,
+                 until_us);
 }
 
 /// Whether an unanswered call leaves a record (C-02).
@@ -409,7 +443,10 @@ Cdr Call::make_cdr() const {
     cdr.customer_gateway = customer->config.id;
     cdr.customer.account = customer->payer.account_id;
     cdr.customer.currency = customer->payer.currency;
-    if (context_.rate != nullptr) cdr.customer.rate_prefix = context_.rate->prefix;
+    if (context_.rate != nullptr) {
+      cdr.customer.rate_prefix = context_.rate->prefix;
+      cdr.customer.rate_deck = customer->payer.deck.id();
+    }
   }
   if (!attempts_.empty()) {
     const Vendor& tried = vendor();
@@ -422,7 +459,10 @@ Cdr Call::make_cdr() const {
       ChargeFacts& facts = cdr.vendor.emplace();
       facts.account = tried.payee.account_id;
       facts.currency = tried.payee.currency;
-      if (trial_.rate != nullptr) facts.rate_prefix = trial_.rate->prefix;
+      if (trial_.rate != nullptr) {
+        facts.rate_prefix = trial_.rate->prefix;
+        facts.rate_deck = tried.payee.deck.id();
+      }
     }
   }
   cdr.media_relayed = media_.relayed() && media_.has_streams();

@@ -12,8 +12,8 @@ struct tandem_money_hold {
   MoneyHold body;
 };
 struct tandem_call_meter {
-  tandem_call_meter(Rate given, const FeeRules& rules, MoneyHold hold)
-      : rate(std::move(given)), body(rate, rules, std::move(hold)) {}
+  tandem_call_meter(Rate given, const FeeRules& rules, MoneyHold hold, CallStart start)
+      : rate(std::move(given)), body(rate, rules, std::move(hold), std::move(start)) {}
   const Rate rate;  // the meter refers to it
   CallMeter body;
 };
@@ -57,6 +57,7 @@ int tandem_account_book_provision(tandem_account_book* book,
     TANDEM_CAPI_TRY(level);
     AccountSettings account;
     account.id = copy(given->id);
+    account.tax_percent = Amount::from_units(given->tax_percent_units);
     account.kind = *kind;
     account.overdraft_limit = Amount::from_units(given->overdraft_limit_units);
     account.currency = copy(given->currency);
@@ -180,12 +181,14 @@ int tandem_call_meter_open(tandem_account_book* book, const char* account, const
     TANDEM_CAPI_TRY(read);
     const auto fees = read_fee_rules(rules);
     TANDEM_CAPI_TRY(fees);
-    const auto first = CallMeter::first_hold(*read, *fees);
+    auto start = read_call_start(rate, now_us);
+    TANDEM_CAPI_TRY(start);
+    const auto first = CallMeter::first_hold(*read, *fees, *start);
     TANDEM_CAPI_TRY(first);
     CallAdmission admission = book->body.open_call(book->body.find(view(account)), *first, now_us);
-    *out = admission.ok()
-               ? new tandem_call_meter(std::move(*read), *fees, std::move(admission.hold))
-               : nullptr;
+    *out = admission.ok() ? new tandem_call_meter(std::move(*read), *fees,
+                                                  std::move(admission.hold), std::move(*start))
+                          : nullptr;
     *reason = static_cast<int32_t>(admission.reason);
     return TANDEM_OK;
   });
@@ -193,10 +196,15 @@ int tandem_call_meter_open(tandem_account_book* book, const char* account, const
 
 int tandem_call_meter_start(tandem_call_meter* meter, int64_t now_monotonic_us,
                             tandem_meter_verdict* out) {
+  return tandem_call_meter_start_at(meter, now_monotonic_us, 0, out);
+}
+
+int tandem_call_meter_start_at(tandem_call_meter* meter, int64_t now_monotonic_us,
+                               int64_t answered_at_us, tandem_meter_verdict* out) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(meter);
     TANDEM_CAPI_TRY(check_result_struct(out, "tandem_meter_verdict"));
-    return give_verdict(meter->body.start(now_monotonic_us), out);
+    return give_verdict(meter->body.start(now_monotonic_us, answered_at_us), out);
   });
 }
 

@@ -47,6 +47,8 @@ Result<ChargeFacts> read_charge(const tandem_charge_facts* given) {
   facts.billed_time_s = read->billed_time_s;
   facts.rate_prefix = copy(read->rate_prefix);
   facts.currency = copy(read->currency);
+  facts.rate_deck = copy(read->rate_deck);
+  facts.rate_terms = copy(read->rate_terms);
   return facts;
 }
 
@@ -89,7 +91,8 @@ Result<Attempt> read_attempt(const tandem_attempt* given) {
 
 tandem_charge_facts to_c(const ChargeFacts& facts) {
   return {sizeof(tandem_charge_facts), facts.account.c_str(),     facts.charge.units(),
-          facts.billed_time_s,         facts.rate_prefix.c_str(), facts.currency.c_str()};
+          facts.billed_time_s,         facts.rate_prefix.c_str(), facts.currency.c_str(),
+          facts.rate_deck.c_str(),     facts.rate_terms.c_str()};
 }
 
 /// A sink of the host. The host's own message is not known here, so the error says whose it was.

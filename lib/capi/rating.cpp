@@ -1,7 +1,10 @@
 // Rates, decks and charges.
+#include <algorithm>
+#include <limits>
 #include <unordered_map>
 
 #include "capi/values.hpp"
+#include "tandem/charge_terms.hpp"
 #include "tandem/rating.hpp"
 
 using namespace tandem;
@@ -10,23 +13,27 @@ using namespace tandem::capi;
 struct tandem_rate_deck {
   explicit tandem_rate_deck(RateDeck deck);
   RateDeck body;
-  std::unordered_map<const Rate*, std::string> sections;  // CSV form, of the few rates with any
+  struct Texts {
+    std::string sections, tiers, windows, tax_percent;
+  };
+  std::unordered_map<const Rate*, Texts> texts;  // CSV form, of the few rates with any
+  std::string schedule;
 };
 struct tandem_rate_deck_builder {
   RateDeck::Builder body;
+  RateSchedule schedule;
 };
 
 tandem_rate_deck::tandem_rate_deck(RateDeck deck) : body(std::move(deck)) {
   for (std::size_t i = 0; i < body.size(); ++i) {
     const Rate& rate = body.at(i);
-    if (rate.sections.empty()) continue;
-    std::string text;
-    for (const RateSection& section : rate.sections) {
-      if (!text.empty()) text += ';';
-      text += std::to_string(section.seconds) + ':' + section.price.to_string();
-    }
-    sections.emplace(&rate, std::move(text));
+    if (rate.sections.empty() && !rate.terms) continue;
+    const auto& tax_percent = rate.terms->tax_percent;
+    texts.emplace(&rate,
+                  Texts{to_text(rate.sections), to_text(rate.terms->tiers),
+                        to_text(rate.terms->windows), tax_percent ? tax_percent->to_string() : ""});
   }
+  schedule = body.schedule().to_string();
 }
 
 namespace tandem::capi {
@@ -42,6 +49,17 @@ Result<CallLevel> read_call_level(std::int32_t level) {
   return *known;
 }
 
+namespace {
+
+/// 0 is the default; what no rate can have stays out of range.
+std::int32_t read_period(std::int64_t seconds, std::int32_t otherwise) {
+  if (seconds == 0) return otherwise;
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(
+      seconds, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()));
+}
+
+}  // namespace
+
 Result<Rate> read_rate(const tandem_rate* given) {
   const auto read = read_struct(given, "tandem_rate");
   if (!read) return read.error();
@@ -51,9 +69,9 @@ Result<Rate> read_rate(const tandem_rate* given) {
   rate.prefix = copy(read->prefix);
   rate.area = copy(read->area);
   rate.price = Amount::from_units(read->price_units);
-  rate.per_s = read->per_s == 0 ? 60 : read->per_s;
-  rate.first_s = read->first_s == 0 ? 1 : read->first_s;
-  rate.next_s = read->next_s == 0 ? 1 : read->next_s;
+  rate.per_s = read_period(read->per_s, 60);
+  rate.first_s = read_period(read->first_s, 1);
+  rate.next_s = read_period(read->next_s, 1);
   rate.connection_fee = Amount::from_units(read->connection_fee_units);
   rate.minimum = Amount::from_units(read->minimum_units);
   rate.locked = read->locked != 0;
@@ -65,9 +83,33 @@ Result<Rate> read_rate(const tandem_rate* given) {
     if (!sections) return sections.error();
     rate.sections = std::move(*sections);
   }
+  RateTerms terms;
+  auto tiers = parse_tiers(view(read->tiers));
+  if (!tiers) return tiers.error();
+  terms.tiers = std::move(*tiers);
+  auto windows = parse_windows(view(read->windows));
+  if (!windows) return windows.error();
+  terms.windows = std::move(*windows);
+  terms.grace_s = read->grace_s;
+  terms.free_s = read->free_s;
+  terms.maximum = Amount::from_units(read->maximum_units);
+  if (!view(read->tax_percent).empty()) {
+    auto percent = Amount::parse(view(read->tax_percent));
+    if (!percent) return percent.error();
+    terms.tax_percent = *percent;
+  }
+  rate.terms = std::move(terms);
   const auto checked = check_rate(rate);
   if (!checked) return checked.error();
   return rate;
+}
+
+Result<CallStart> read_call_start(const tandem_rate* given, std::int64_t at_us) {
+  const auto read = read_struct(given, "tandem_rate");
+  if (!read) return read.error();
+  auto schedule = RateSchedule::parse(view(read->schedule));
+  if (!schedule) return schedule.error();
+  return CallStart{at_us, std::move(*schedule)};
 }
 
 Result<FeeRules> read_fee_rules(const tandem_fee_rules* given) {
@@ -82,6 +124,7 @@ Result<FeeRules> read_fee_rules(const tandem_fee_rules* given) {
   rules.unit = Amount::from_units(read->unit_units);
   rules.hold_time_precision_ms = read->hold_time_precision_ms;
   rules.free_time_s = read->free_time_s;
+  rules.tax_percent = Amount::from_units(read->tax_percent_units);
   const auto checked = check_fee_rules(rules);
   if (!checked) return checked.error();
   return rules;
@@ -103,8 +146,17 @@ tandem_rate to_c(const tandem_rate_deck& deck, const Rate& rate) {
   out.call_level = static_cast<int32_t>(rate.call_level);
   out.valid_from_us = rate.valid_from_us;
   out.valid_until_us = rate.valid_until_us;
-  const auto sections = deck.sections.find(&rate);
-  out.sections = sections == deck.sections.end() ? "" : sections->second.c_str();
+  static const tandem_rate_deck::Texts none;
+  const auto found = deck.texts.find(&rate);
+  const tandem_rate_deck::Texts& texts = found == deck.texts.end() ? none : found->second;
+  out.sections = texts.sections.c_str();
+  out.tiers = texts.tiers.c_str();
+  out.windows = texts.windows.c_str();
+  out.grace_s = rate.terms->grace_s;
+  out.free_s = rate.terms->free_s;
+  out.maximum_units = rate.terms->maximum.units();
+  out.tax_percent = rate.terms->tax_percent ? texts.tax_percent.c_str() : nullptr;
+  out.schedule = deck.schedule.c_str();
   return out;
 }
 
@@ -122,13 +174,20 @@ extern "C" {
 
 int tandem_rate_call(const tandem_rate* rate, int64_t talk_time_ms, const tandem_fee_rules* rules,
                      tandem_charge* out) {
+  return tandem_rate_call_at(rate, 0, talk_time_ms, rules, out);
+}
+
+int tandem_rate_call_at(const tandem_rate* rate, int64_t answered_at_us, int64_t talk_time_ms,
+                        const tandem_fee_rules* rules, tandem_charge* out) {
   return guarded([&]() -> int {
     TANDEM_CAPI_TRY(check_result_struct(out, "tandem_charge"));
     const auto read = read_rate(rate);
     TANDEM_CAPI_TRY(read);
+    const auto start = read_call_start(rate, answered_at_us);
+    TANDEM_CAPI_TRY(start);
     const auto fees = read_fee_rules(rules);
     TANDEM_CAPI_TRY(fees);
-    const auto charge = rate_call(*read, talk_time_ms, *fees);
+    const auto charge = rate_call(*read, talk_time_ms, *fees, nullptr, *start);
     TANDEM_CAPI_TRY(charge);
     write_struct(out, tandem_charge{0, charge->charge.units(), charge->billed_time_s});
     return TANDEM_OK;
@@ -137,13 +196,32 @@ int tandem_rate_call(const tandem_rate* rate, int64_t talk_time_ms, const tandem
 
 int tandem_available_time(const tandem_rate* rate, int64_t usable_units,
                           const tandem_fee_rules* rules, int64_t* seconds) {
+  return tandem_available_time_at(rate, 0, usable_units, rules, seconds);
+}
+
+int tandem_available_time_at(const tandem_rate* rate, int64_t answered_at_us, int64_t usable_units,
+                             const tandem_fee_rules* rules, int64_t* seconds) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(seconds);
     const auto read = read_rate(rate);
     TANDEM_CAPI_TRY(read);
+    const auto start = read_call_start(rate, answered_at_us);
+    TANDEM_CAPI_TRY(start);
     const auto fees = read_fee_rules(rules);
     TANDEM_CAPI_TRY(fees);
-    *seconds = available_time_s(*read, Amount::from_units(usable_units), *fees);
+    *seconds = available_time_s(*read, Amount::from_units(usable_units), *fees, *start);
+    return TANDEM_OK;
+  });
+}
+
+int tandem_recompute_charge(const char* rate_terms, int64_t answered_at_us, int64_t talk_time_ms,
+                            tandem_charge* out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(rate_terms);
+    TANDEM_CAPI_TRY(check_result_struct(out, "tandem_charge"));
+    const auto charge = recompute_charge(view(rate_terms), talk_time_ms, answered_at_us);
+    TANDEM_CAPI_TRY(charge);
+    write_struct(out, tandem_charge{0, charge->charge.units(), charge->billed_time_s});
     return TANDEM_OK;
   });
 }
@@ -163,7 +241,7 @@ int tandem_rate_deck_builder_create(const char* id, const char* currency,
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(id);
     TANDEM_CAPI_NOT_NULL(out);
-    *out = new tandem_rate_deck_builder{RateDeck::Builder(copy(id), copy(currency))};
+    *out = new tandem_rate_deck_builder{RateDeck::Builder(copy(id), copy(currency)), {}};
     return TANDEM_OK;
   });
 }
@@ -195,13 +273,23 @@ int tandem_rate_deck_builder_add_csv_file(tandem_rate_deck_builder* builder, con
   });
 }
 
+int tandem_rate_deck_builder_set_schedule(tandem_rate_deck_builder* builder, const char* schedule) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(builder);
+    auto read = RateSchedule::parse(view(schedule));
+    TANDEM_CAPI_TRY(read);
+    builder->schedule = std::move(*read);
+    return TANDEM_OK;
+  });
+}
+
 int tandem_rate_deck_builder_build(tandem_rate_deck_builder* builder, tandem_rate_deck** out) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(builder);
     TANDEM_CAPI_NOT_NULL(out);
     auto deck = builder->body.build();
     TANDEM_CAPI_TRY(deck);
-    *out = new tandem_rate_deck(std::move(*deck));
+    *out = new tandem_rate_deck(deck->with_schedule(builder->schedule));
     return TANDEM_OK;
   });
 }

@@ -42,6 +42,8 @@ Result<Enum> read_enum(std::int32_t value, Enum last, const char* name) {
 Result<NumberPolicyConfig> read_number_policy(const tandem_number_policy_config* given);
 
 Result<Rate> read_rate(const tandem_rate* given);
+/// What the windows of a lone rate are judged by.
+Result<CallStart> read_call_start(const tandem_rate* given, std::int64_t at_us);
 /// NULL: the defaults.
 Result<FeeRules> read_fee_rules(const tandem_fee_rules* given);
 Result<CallLevel> read_call_level(std::int32_t level);

@@ -39,6 +39,8 @@ void put_charge(WireWriter& writer, const ChargeFacts& charge, std::string& scra
   inner.integer(charge.billed_time_s);
   inner.text(charge.rate_prefix);
   inner.text(charge.currency);
+  inner.text(charge.rate_deck);
+  inner.text(charge.rate_terms);
   writer.text(scratch);
 }
 
@@ -50,6 +52,8 @@ ChargeFacts take_charge(WireReader& outer, bool& is_bad) {
   charge.billed_time_s = reader.integer();
   charge.rate_prefix = reader.text();
   charge.currency = reader.text();
+  if (!reader.is_at_end()) charge.rate_deck = reader.text();
+  if (!reader.is_at_end()) charge.rate_terms = reader.text();
   is_bad |= reader.is_bad();
   return charge;
 }

@@ -259,6 +259,17 @@ std::string to_json(const Cdr& cdr) {
   object.text("lrn", cdr.lrn);
   object.text("callee_region", cdr.callee_region);
   object.text("caller_region", cdr.caller_region);
+  object.text("rate_deck", cdr.customer.rate_deck);
+  object.text("rate_terms", cdr.customer.rate_terms);
+  if (cdr.vendor) {
+    object.text("vendor_rate_prefix", cdr.vendor->rate_prefix);
+    object.text("vendor_rate_deck", cdr.vendor->rate_deck);
+    object.text("vendor_rate_terms", cdr.vendor->rate_terms);
+  } else {
+    object.null("vendor_rate_prefix");
+    object.null("vendor_rate_deck");
+    object.null("vendor_rate_terms");
+  }
   object.end();
   return out;
 }

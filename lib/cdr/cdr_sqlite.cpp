@@ -31,8 +31,13 @@ struct NewerColumn {
   const char* name;
   const char* otherwise;
 };
-constexpr NewerColumn newer_columns[] = {
-    {"lrn", "''"}, {"callee_region", "''"}, {"caller_region", "''"}};
+constexpr NewerColumn newer_columns[] = {{"lrn", "''"},
+                                         {"callee_region", "''"},
+                                         {"caller_region", "''"},
+                                         {"rate_deck", "''"},
+                                         {"rate_terms", "''"},
+                                         {"vendor_rate_deck", "NULL"},
+                                         {"vendor_rate_terms", "NULL"}};
 
 // A view that equals the billing view is found by it, so its index holds only the rows where it
 // differs: most numbers are not rewritten, and an index less is a third of a row's cost less.
@@ -90,6 +95,10 @@ constexpr store::Migration day_steps[] = {
       ALTER TABLE cdr ADD COLUMN lrn TEXT NOT NULL DEFAULT '';
       ALTER TABLE cdr ADD COLUMN callee_region TEXT NOT NULL DEFAULT '';
       ALTER TABLE cdr ADD COLUMN caller_region TEXT NOT NULL DEFAULT '';
+      ALTER TABLE cdr ADD COLUMN rate_deck TEXT NOT NULL DEFAULT '';
+      ALTER TABLE cdr ADD COLUMN rate_terms TEXT NOT NULL DEFAULT '';
+      ALTER TABLE cdr ADD COLUMN vendor_rate_deck TEXT;
+      ALTER TABLE cdr ADD COLUMN vendor_rate_terms TEXT;
     )sql"},
 };
 
@@ -192,8 +201,16 @@ Result<void> insert_record(store::Statement& insert, const Cdr& cdr, std::string
   insert.bind_borrowed(n++, std::string_view(scratch).substr(attempts_bytes));
   for (const std::string* text :
        {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product, &cdr.callee_product, &cdr.lrn,
-        &cdr.callee_region, &cdr.caller_region}) {
+        &cdr.callee_region, &cdr.caller_region, &cdr.customer.rate_deck,
+        &cdr.customer.rate_terms}) {
     insert.bind_borrowed(n++, *text);
+  }
+  if (cdr.vendor) {
+    insert.bind_borrowed(n++, cdr.vendor->rate_deck);
+    insert.bind_borrowed(n++, cdr.vendor->rate_terms);
+  } else {
+    insert.bind_null(n++);
+    insert.bind_null(n++);
   }
   return insert.run();
 }
@@ -244,10 +261,14 @@ Result<Cdr> read_record(const store::Statement& row) {
   if (!attempts) return std::move(attempts).error();
   cdr.attempts = std::move(*attempts);
   if (auto done = media_from_json(row.text(n++), cdr); !done) return std::move(done).error();
-  for (std::string* text :
-       {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product, &cdr.callee_product, &cdr.lrn,
-        &cdr.callee_region, &cdr.caller_region}) {
+  for (std::string* text : {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product,
+                            &cdr.callee_product, &cdr.lrn, &cdr.callee_region, &cdr.caller_region,
+                            &cdr.customer.rate_deck, &cdr.customer.rate_terms}) {
     *text = row.text(n++);
+  }
+  if (cdr.vendor) {
+    cdr.vendor->rate_deck = row.text(n);
+    cdr.vendor->rate_terms = row.text(n + 1);
   }
   return cdr;
 }
@@ -515,6 +536,8 @@ class DaySearch {
   }
 
  private:
+  /// A file that is only read is not brought up to date: it may be an archive.
+
   static void bind(store::Statement& select, const Search& search, int& n) {
     // Conditions on numbers and reason come first, those on times and ids after them.
     for (const std::string& text : search.texts)

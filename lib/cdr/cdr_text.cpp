@@ -11,7 +11,7 @@
 namespace tandem {
 namespace {
 
-constexpr std::array<std::string_view, 37> csv_columns = {"record_id",
+constexpr std::array<std::string_view, 42> csv_columns = {"record_id",
                                                           "call_id",
                                                           "customer_gateway",
                                                           "vendor_gateway",
@@ -47,7 +47,12 @@ constexpr std::array<std::string_view, 37> csv_columns = {"record_id",
                                                           "callee_product",
                                                           "lrn",
                                                           "callee_region",
-                                                          "caller_region"};
+                                                          "caller_region",
+                                                          "rate_deck",
+                                                          "rate_terms",
+                                                          "vendor_rate_prefix",
+                                                          "vendor_rate_deck",
+                                                          "vendor_rate_terms"};
 
 /// Adds the fields of one line (RFC 4180 section 2).
 class CsvLine {
@@ -129,9 +134,13 @@ std::string to_csv_row(const Cdr& cdr) {
   line.text(json);
   for (const std::string* text :
        {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product, &cdr.callee_product, &cdr.lrn,
-        &cdr.callee_region, &cdr.caller_region}) {
+        &cdr.callee_region, &cdr.caller_region, &cdr.customer.rate_deck,
+        &cdr.customer.rate_terms}) {
     line.text(*text);
   }
+  const ChargeFacts vendor = cdr.vendor.value_or(ChargeFacts{});
+  for (const std::string* text : {&vendor.rate_prefix, &vendor.rate_deck, &vendor.rate_terms})
+    line.text(*text);
   return line.take();
 }
 

@@ -69,7 +69,9 @@ Result<void> check_settings(const AccountSettings& settings) {
   if (settings.valid_until_us < 0)
     return Error{ErrorCode::invalid_argument,
                  "valid_until " + std::to_string(settings.valid_until_us) + " was before 1970"};
-  return {};
+  FeeRules rules;
+  rules.tax_percent = settings.tax_percent;
+  return check_fee_rules(rules);
 }
 
 Error no_account(std::string_view id) {

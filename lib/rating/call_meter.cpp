@@ -15,29 +15,42 @@ constexpr std::int64_t stretches_s[] = {10, 5, 2, 1, 0};
 // What the timer and the BYE may be late without a further second being billed (B-08).
 constexpr std::int64_t lateness_ms = 20;
 
-std::int64_t after_free_time(std::int64_t talked_s, const FeeRules& rules) noexcept {
-  return std::max<std::int64_t>(0, talked_s - rules.free_time_s);
-}
+// How far a meter looks ahead of the talk in windows that may change the price: it asks again then,
+// and a call of a year in free hours costs no more thought than one of a day.
+constexpr std::int64_t horizon_s = 86'400;
 
 }  // namespace
 
-Result<Amount> CallMeter::first_hold(const Rate& rate, const FeeRules& rules) {
-  const auto charge = rating::charge_of(rate, 1, rules);
+Result<Amount> CallMeter::first_hold(const Rate& rate, const FeeRules& rules,
+                                     const CallStart& start) {
+  const auto charge =
+      rating::charge_of(rate, rating::first_paid_s(rate, rules), rules, nullptr, start);
   if (!charge)
     return Error{ErrorCode::limit, "charge of the first second at prefix \"" + rate.prefix +
                                        "\" was larger than an amount can be"};
   return charge->charge;
 }
 
-CallMeter::CallMeter(const Rate& rate, const FeeRules& rules, MoneyHold hold) noexcept
-    : rate_(&rate),
-      rules_(rules),
-      hold_(std::move(hold)),
-      covered_s_(available_time_s(rate, hold_.held(), rules)) {}
+CallMeter::CallMeter(const Rate& rate, const FeeRules& rules, MoneyHold hold,
+                     CallStart start) noexcept
+    : rate_(&rate), rules_(rules), start_(std::move(start)), hold_(std::move(hold)) {
+  look_ahead(0);
+}
 
-MeterVerdict CallMeter::start(std::int64_t now_us) noexcept {
+MeterVerdict CallMeter::start(std::int64_t now_us, std::int64_t answered_at_us) noexcept {
   answered_us_ = now_us;
+  if (rate_ && answered_at_us != 0 && answered_at_us != start_.at_us) {
+    start_.at_us = answered_at_us;
+    look_ahead(0);
+  }
   return plan(now_us);
+}
+
+void CallMeter::look_ahead(std::int64_t talked_s) noexcept {
+  const std::int64_t until_s = rating::is_split(*rate_, start_)
+                                   ? std::min(talked_s + horizon_s, rated_time_max_s)
+                                   : rated_time_max_s;
+  covered_s_ = rating::covered_time_s(*rate_, hold_.held(), rules_, start_, until_s);
 }
 
 MeterVerdict CallMeter::on_timer(std::int64_t now_us) noexcept { return plan(now_us); }
@@ -57,9 +70,9 @@ void CallMeter::cover(std::int64_t talked_s) noexcept {
   for (const std::int64_t ahead_s : stretches_s) {
     const std::int64_t target_s = std::min(talked_s + ahead_s, rated_time_max_s);
     if (target_s <= covered_s_) return;
-    const auto charge = rating::charge_of(*rate_, after_free_time(target_s, rules_), rules_);
+    const auto charge = rating::charge_of(*rate_, target_s, rules_, nullptr, start_);
     if (charge && hold_.renew(charge->charge)) {
-      covered_s_ = available_time_s(*rate_, hold_.held(), rules_);
+      look_ahead(target_s);
       return;
     }
   }
@@ -75,10 +88,9 @@ Charge CallMeter::finish(std::int64_t talk_time_ms) noexcept {
   if (!rate_ || !hold_.is_open()) return {};
   const std::int64_t talked_s =
       billable_seconds(std::clamp<std::int64_t>(talk_time_ms, 0, 1000 * rated_time_max_s), rules_);
-  auto charge = rating::charge_of(*rate_, after_free_time(talked_s, rules_), rules_);
+  auto charge = rating::charge_of(*rate_, talked_s, rules_, nullptr, start_);
   if (!charge || !hold_.renew(charge->charge))
-    charge =
-        rating::charge_of(*rate_, after_free_time(std::min(talked_s, covered_s_), rules_), rules_);
+    charge = rating::charge_of(*rate_, std::min(talked_s, covered_s_), rules_, nullptr, start_);
   if (!charge) charge = Charge{};  // unreachable: covered time has a charge
   charge->charge = hold_.settle(charge->charge);
   return *charge;

@@ -71,6 +71,12 @@ RateMatch RateDeck::find(std::string_view callee, std::int64_t at_us,
   return match;
 }
 
+RateDeck RateDeck::with_schedule(RateSchedule schedule) const {
+  RateDeck deck = *this;
+  deck.schedule_ = std::move(schedule);
+  return deck;
+}
+
 const std::string& RateDeck::id() const noexcept { return body_ ? body_->id : no_text; }
 const std::string& RateDeck::currency() const noexcept { return body_ ? body_->currency : no_text; }
 std::size_t RateDeck::size() const noexcept { return body_ ? body_->rates.size() : 0; }
@@ -94,6 +100,9 @@ Result<void> RateDeck::Builder::add(Rate rate) {
   if (!body_->seen.insert(std::move(key)).second)
     return Error{ErrorCode::already_exists, "prefix \"" + rate.prefix + "\" was in rate deck \"" +
                                                 body_->id + "\" before with the same valid_from"};
+  // Decks have the same windows in row after row: neighbours share them.
+  if (rate.terms && !body_->rates.empty() && rate.terms == body_->rates.back().terms)
+    rate.terms = body_->rates.back().terms;
   body_->rates.push_back(std::move(rate));
   return {};
 }
@@ -197,7 +206,7 @@ Result<RatedCall> rate_number(const RateDeck& deck, std::string_view callee,
   if (!match.ok())
     return Error{ErrorCode::not_found,
                  "rate deck \"" + deck.id() + "\" had no rate for " + std::string(callee)};
-  auto charge = rate_call(*match.rate, talk_time_ms, rules, &call.steps);
+  auto charge = rate_call(*match.rate, talk_time_ms, rules, &call.steps, {at_us, deck.schedule()});
   if (!charge) return std::move(charge).error();
   call.charge = *charge;
   return call;

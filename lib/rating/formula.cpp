@@ -4,6 +4,8 @@
 #include <limits>
 #include <numeric>
 
+#include "rating/schedule.hpp"
+
 namespace tandem::rating {
 namespace {
 
@@ -41,24 +43,6 @@ std::optional<Amount> up_to_unit(Amount fee, Amount unit) noexcept {
   return to_amount(rest == 0 ? Wide{units} : Wide{units} + (step - rest));
 }
 
-void record(std::vector<ChargeStep>& steps, const Stretch& stretch, std::int64_t from_s,
-            std::int64_t seconds, Wide numerator, std::uint64_t denominator) {
-  ExactSum part;
-  part.add(numerator, denominator);
-  ChargeStep step;
-  step.kind = stretch.kind == ChargeStep::Kind::section && stretch.length_s == 0
-                  ? ChargeStep::Kind::connection_fee
-                  : stretch.kind;
-  step.from_s = from_s;
-  step.seconds = seconds;
-  if (step.kind != ChargeStep::Kind::connection_fee) {
-    step.price = Amount::from_units(stretch.price_units);
-    step.per_s = stretch.per_s;
-  }
-  step.amount = part.cut(&step.is_exact).value_or(Amount{});
-  steps.push_back(step);
-}
-
 void record(std::vector<ChargeStep>& steps, ChargeStep::Kind kind, Amount amount) {
   ChargeStep step;
   step.kind = kind;
@@ -66,7 +50,245 @@ void record(std::vector<ChargeStep>& steps, ChargeStep::Kind kind, Amount amount
   steps.push_back(step);
 }
 
+void record_seconds(std::vector<ChargeStep>& steps, ChargeStep::Kind kind, std::int64_t seconds) {
+  ChargeStep step;
+  step.kind = kind;
+  step.seconds = seconds;
+  steps.push_back(step);
+}
+
+void record_free_time(std::vector<ChargeStep>& steps, std::int64_t talked_s,
+                      const FeeRules& rules) {
+  if (rules.free_time_s != 0)
+    record_seconds(steps, ChargeStep::Kind::free_time, std::min(talked_s, rules.free_time_s));
+}
+
+/// Collects what a call costs: its sum, its paid time, and the lines for people.
+class Bill {
+ public:
+  Bill(const FeeRules& rules, std::vector<ChargeStep>* steps) noexcept
+      : rules_(rules), steps_(steps) {}
+
+  [[nodiscard]] std::int64_t billed_s() const noexcept { return billed_s_; }
+
+  void connection_fee(Amount fee) {
+    if (fee.is_zero()) return;
+    sum_.add(static_cast<Wide>(fee.units()), 1);
+    if (steps_) record(*steps_, ChargeStep::Kind::connection_fee, fee);
+  }
+
+  void section(const RateSection& section) {
+    sum_.add(static_cast<Wide>(section.price.units()), 1);
+    if (steps_) {
+      if (section.seconds == 0) {
+        record(*steps_, ChargeStep::Kind::connection_fee, section.price);
+        steps_->back().from_s = billed_s_;
+      } else {
+        record_run({ChargeStep::Kind::section, -1, section.price.units(), section.seconds, 1},
+                   section.seconds, static_cast<Wide>(section.price.units()), 1);
+      }
+    }
+    billed_s_ += section.seconds;
+  }
+
+  /// `seconds`: whole steps.
+  void run(const Pricing& pricing, std::int64_t seconds) {
+    const Wide cost = static_cast<Wide>(pricing.price_units) * static_cast<Wide>(seconds);
+    const auto per_s = static_cast<std::uint64_t>(pricing.per_s);
+    sum_.add(cost, per_s);
+    if (steps_) record_run(pricing, seconds, cost, per_s);
+    billed_s_ += seconds;
+  }
+
+  /// Minimum, maximum, tax, rounding, unit.
+  std::optional<Charge> close(Amount minimum, Amount maximum, Amount tax_percent) {
+    if (sum_.raise_to(static_cast<std::uint64_t>(minimum.units())) && steps_)
+      record(*steps_, ChargeStep::Kind::minimum, minimum);
+    if (!maximum.is_zero() && sum_.lower_to(static_cast<std::uint64_t>(maximum.units())) && steps_)
+      record(*steps_, ChargeStep::Kind::maximum, maximum);
+    if (!tax_percent.is_zero()) {
+      sum_.add_percent(tax_percent);
+      if (steps_) {
+        record(*steps_, ChargeStep::Kind::tax, {});
+        ChargeStep& step = steps_->back();
+        step.price = tax_percent;
+        step.amount = sum_.cut(&step.is_exact).value_or(Amount{});
+      }
+    }
+    std::optional<Amount> fee = sum_.round(quantum_of_precision(rules_.precision), rules_.rounding);
+    if (!fee) return std::nullopt;
+    if (steps_) record(*steps_, ChargeStep::Kind::rounding, *fee);
+    if (!rules_.unit.is_zero()) {
+      fee = up_to_unit(*fee, rules_.unit);
+      if (!fee) return std::nullopt;
+      if (steps_) record(*steps_, ChargeStep::Kind::unit, *fee);
+    }
+    return Charge{*fee, billed_s_};
+  }
+
+ private:
+  void record_run(const Pricing& pricing, std::int64_t seconds, Wide cost, std::uint64_t per_s) {
+    ExactSum part;
+    part.add(cost, per_s);
+    ChargeStep step;
+    step.kind = pricing.kind;
+    step.from_s = billed_s_;
+    step.seconds = seconds;
+    step.price = Amount::from_units(pricing.price_units);
+    step.per_s = pricing.per_s;
+    step.window = pricing.window;
+    step.amount = part.cut(&step.is_exact).value_or(Amount{});
+    steps_->push_back(step);
+  }
+
+  const FeeRules& rules_;
+  std::vector<ChargeStep>* const steps_;
+  ExactSum sum_;
+  std::int64_t billed_s_ = 0;
+};
+
+std::int64_t in_steps(std::int64_t seconds, std::int64_t step_s) noexcept {
+  return step_s == 1 ? seconds : (seconds + step_s - 1) / step_s * step_s;
+}
+
+/// B-06: a section without time is still due when the section before it took the last second; the
+/// first one with time that has none left ends the call.
+void bill_sections(Bill& bill, const Rate& rate, std::int64_t billable_s) {
+  for (const RateSection& section : rate.sections) {
+    if (bill.billed_s() >= billable_s && section.seconds > 0) return;
+    bill.section(section);
+  }
+}
+
+/// A rate without terms: nearly all of them. Reads one cache line.
+void bill_plain(Bill& bill, const Rate& rate, std::int64_t billable_s) {
+  bill.connection_fee(rate.connection_fee);
+  if (has_sections(rate)) {
+    bill_sections(bill, rate, billable_s);
+  } else {
+    bill.run({ChargeStep::Kind::first, -1, rate.price.units(), rate.per_s, rate.first_s},
+             in_steps(std::min<std::int64_t>(billable_s, rate.first_s), rate.first_s));
+  }
+  if (const std::int64_t left_s = billable_s - bill.billed_s(); left_s > 0) {
+    bill.run({ChargeStep::Kind::next, -1, rate.price.units(), rate.per_s, rate.next_s},
+             in_steps(left_s, rate.next_s));
+  }
+}
+
+/// Neighbouring parts with the same price are one run, whatever the course was split by.
+void bill_course(Bill& bill, const Rate& rate, RateCourse& course, std::int64_t billable_s) {
+  bill.connection_fee(course.connection_fee());
+  bill_sections(bill, rate, billable_s);
+  std::int64_t position_s = bill.billed_s();
+  Pricing pricing;
+  std::int64_t run_s = 0;
+  while (position_s < billable_s) {
+    std::int64_t until_s = 0;
+    const Pricing next = course.at(position_s, until_s);
+    if (next != pricing) {
+      if (run_s > 0) bill.run(pricing, run_s);
+      pricing = next;
+      run_s = 0;
+    }
+    const std::int64_t seconds =
+        in_steps(std::min(billable_s, until_s) - position_s, pricing.step_s);
+    run_s += seconds;
+    position_s += seconds;
+  }
+  if (run_s > 0) bill.run(pricing, run_s);
+}
+
+/// All prices are zero, so that nothing changes at the boundaries of windows.
+bool is_free_everywhere(const Rate& rate) noexcept {
+  const auto is_zero = [](const auto& priced) { return priced.price.is_zero(); };
+  const RateTerms& terms = *rate.terms;
+  return rate.price.is_zero() && std::all_of(terms.tiers.begin(), terms.tiers.end(), is_zero) &&
+         std::all_of(terms.windows.begin(), terms.windows.end(), [&](const RateWindow& window) {
+           return window.price.value_or(Amount{}).is_zero() &&
+                  std::all_of(window.tiers.begin(), window.tiers.end(), is_zero);
+         });
+}
+
+/// As charge_of(), for rates with terms. Apart, so that the other way stays short.
+[[gnu::noinline]] std::optional<Charge> charge_by_terms(const Rate& rate, std::int64_t talked_s,
+                                                        const FeeRules& rules,
+                                                        std::vector<ChargeStep>* steps,
+                                                        const CallStart& start) {
+  const RateTerms& terms = *rate.terms;
+  if (talked_s <= terms.grace_s) {
+    if (steps && talked_s > 0) record_seconds(*steps, ChargeStep::Kind::grace, terms.grace_s);
+    return Charge{};
+  }
+  if (steps) record_free_time(*steps, talked_s, rules);
+  const std::int64_t after_rules_s = std::max<std::int64_t>(0, talked_s - rules.free_time_s);
+  const std::int64_t billable_s = std::max<std::int64_t>(0, after_rules_s - terms.free_s);
+  if (steps && terms.free_s != 0)
+    record_seconds(*steps, ChargeStep::Kind::free_time, after_rules_s - billable_s);
+  if (billable_s == 0) return Charge{};
+  Bill bill(rules, steps);
+  RateCourse course(rate, start, rules.free_time_s + terms.free_s);
+  bill_course(bill, rate, course, billable_s);
+  return bill.close(rate.minimum, terms.maximum, terms.tax_percent.value_or(rules.tax_percent));
+}
+
 }  // namespace
+
+RateCourse::RateCourse(const Rate& rate, const CallStart& start, std::int64_t free_s) noexcept
+    : rate_(rate),
+      terms_(*rate.terms),
+      start_(start),
+      begin_s_(start.at_us / 1'000'000 + free_s),
+      is_split_(is_split(rate, start)) {
+  if (!terms_.windows.empty()) enter_window(0);
+}
+
+void RateCourse::enter_window(std::int64_t position_s) noexcept {
+  // Unless it is split a call keeps the window of its start, free seconds or not.
+  const std::int64_t at_s = is_split_ ? begin_s_ + position_s : start_.at_us / 1'000'000;
+  const WindowSpan span = window_at(terms_.windows, start_.schedule, at_s);
+  window_index_ = span.window;
+  window_ = span.window < 0 ? nullptr : &terms_.windows[static_cast<std::size_t>(span.window)];
+  if (is_split_) window_until_s_ = span.until_s - begin_s_;
+}
+
+Amount RateCourse::connection_fee() const noexcept {
+  return window_ != nullptr && window_->connection_fee ? *window_->connection_fee
+                                                       : rate_.connection_fee;
+}
+
+Pricing RateCourse::at(std::int64_t position_s, std::int64_t& until_s) noexcept {
+  if (position_s >= window_until_s_) enter_window(position_s);
+  const auto own = [this](std::int32_t RateWindow::*field, std::int32_t of_rate) -> std::int64_t {
+    return window_ != nullptr && window_->*field != 0 ? window_->*field : of_rate;
+  };
+  const bool has_price = window_ != nullptr && window_->price.has_value();
+  const auto& tiers =
+      has_price || (window_ != nullptr && !window_->tiers.empty()) ? window_->tiers : terms_.tiers;
+  const auto after = std::find_if(tiers.begin(), tiers.end(),
+                                  [&](const RateTier& tier) { return tier.from_s > position_s; });
+  until_s = std::min(window_until_s_, after == tiers.end() ? endless_s : after->from_s);
+
+  Pricing pricing;
+  pricing.window = window_index_;
+  pricing.per_s = own(&RateWindow::per_s, rate_.per_s);
+  pricing.step_s = own(&RateWindow::next_s, rate_.next_s);
+  if (after != tiers.begin()) {
+    const RateTier& tier = *std::prev(after);
+    pricing.kind = ChargeStep::Kind::tier;
+    pricing.price_units = tier.price.units();
+    if (tier.per_s != 0) pricing.per_s = tier.per_s;
+    if (tier.next_s != 0) pricing.step_s = tier.next_s;
+    return pricing;
+  }
+  pricing.price_units = (has_price ? *window_->price : rate_.price).units();
+  const std::int64_t first_s = own(&RateWindow::first_s, rate_.first_s);
+  if (position_s < first_s && !has_sections(rate_)) {
+    pricing.kind = ChargeStep::Kind::first;
+    pricing.step_s = first_s;
+    until_s = std::min(until_s, first_s);
+  }
+  return pricing;
+}
 
 void ExactSum::add(Wide numerator, std::uint64_t denominator) noexcept {
   if (numerator_ == 0) denominator_ = denominator;  // nothing has whatever denominator is asked for
@@ -86,6 +308,24 @@ bool ExactSum::raise_to(std::uint64_t units) noexcept {
   if (overflown_ || numerator_ >= floor) return false;
   numerator_ = floor;
   return true;
+}
+
+bool ExactSum::lower_to(std::uint64_t units) noexcept {
+  // What has left its range is above every amount (see has_exact_sums()).
+  const Wide ceiling = Wide{units} * denominator_;
+  if (!overflown_ && numerator_ <= ceiling) return false;
+  numerator_ = ceiling;
+  overflown_ = false;
+  return true;
+}
+
+void ExactSum::add_percent(Amount percent) noexcept {
+  constexpr std::uint64_t whole = 1'000'000;  // 100 percent in steps of the fourth decimal
+  const std::uint64_t with_tax =
+      whole + static_cast<std::uint64_t>(percent.units()) / (Amount::scale / 10'000);
+  const std::uint64_t common = std::gcd(with_tax, whole);
+  overflown_ |= __builtin_mul_overflow(numerator_, Wide{with_tax / common}, &numerator_);
+  overflown_ |= __builtin_mul_overflow(denominator_, whole / common, &denominator_);
 }
 
 std::optional<Amount> ExactSum::cut(bool* is_exact) const noexcept {
@@ -121,48 +361,100 @@ std::optional<Amount> ExactSum::round(std::uint64_t quantum, FeeRounding roundin
   return to_amount(quotient * quantum);
 }
 
-std::optional<Charge> charge_of(const Rate& rate, std::int64_t billable_s, const FeeRules& rules,
-                                std::vector<ChargeStep>* steps) {
+std::optional<Charge> charge_of(const Rate& rate, std::int64_t talked_s, const FeeRules& rules,
+                                std::vector<ChargeStep>* steps, const CallStart& start) {
+  if (steps) record_seconds(*steps, ChargeStep::Kind::hold_time, talked_s);
+  if (rate.terms) return charge_by_terms(rate, talked_s, rules, steps, start);
+  if (steps) record_free_time(*steps, talked_s, rules);
+  const std::int64_t billable_s = talked_s - rules.free_time_s;
   if (billable_s <= 0) return Charge{};
-  ExactSum sum;
-  std::int64_t left_s = billable_s;
-  std::int64_t billed_s = 0;
-  if (!rate.connection_fee.is_zero()) {
-    sum.add(static_cast<Wide>(rate.connection_fee.units()), 1);
-    if (steps) record(*steps, ChargeStep::Kind::connection_fee, rate.connection_fee);
-  }
-  for_each_stretch(rate, [&](const Stretch& stretch) {
-    // A section without time is still due when the section before it took the last second; the
-    // first one with time that has none left ends the call (B-06).
-    if (left_s <= 0 && !(stretch.is_flat && stretch.length_s == 0)) return false;
-    std::int64_t seconds = stretch.length_s;
-    if (!stretch.is_flat) {
-      const std::int64_t used_s =
-          stretch.length_s != 0 ? std::min(left_s, stretch.length_s) : left_s;
-      const std::int64_t step_s = stretch.step_s;
-      seconds = step_s == 1 ? used_s : (used_s + step_s - 1) / step_s * step_s;
-    }
-    const Wide numerator =
-        static_cast<Wide>(stretch.price_units) * static_cast<Wide>(stretch.is_flat ? 1 : seconds);
-    const auto denominator = static_cast<std::uint64_t>(stretch.is_flat ? 1 : stretch.per_s);
-    sum.add(numerator, denominator);
-    if (steps) record(*steps, stretch, billed_s, seconds, numerator, denominator);
-    billed_s += seconds;
-    left_s -= seconds;
-    return true;
-  });
-  if (sum.raise_to(static_cast<std::uint64_t>(rate.minimum.units())) && steps)
-    record(*steps, ChargeStep::Kind::minimum, rate.minimum);
+  Bill bill(rules, steps);
+  bill_plain(bill, rate, billable_s);
+  return bill.close(rate.minimum, {}, rules.tax_percent);
+}
 
-  std::optional<Amount> fee = sum.round(quantum_of_precision(rules.precision), rules.rounding);
-  if (!fee) return std::nullopt;
-  if (steps) record(*steps, ChargeStep::Kind::rounding, *fee);
-  if (!rules.unit.is_zero()) {
-    fee = up_to_unit(*fee, rules.unit);
-    if (!fee) return std::nullopt;
-    if (steps) record(*steps, ChargeStep::Kind::unit, *fee);
+std::int64_t first_paid_s(const Rate& rate, const FeeRules& rules) noexcept {
+  return std::min(std::max(rules.free_time_s + rate.terms->free_s, rate.terms->grace_s) + 1,
+                  rated_time_max_s);
+}
+
+bool is_split(const Rate& rate, const CallStart& start) noexcept {
+  return !rate.terms->windows.empty() && start.schedule.is_split() && !is_free_everywhere(rate);
+}
+
+bool has_exact_sums(const Rate& rate) noexcept {
+  // With it a sum that leaves 128 bits, tax included, is larger than an Amount: Wide holds an
+  // Amount (63 bits) times this (37) times the largest tax (24).
+  constexpr std::uint64_t denominator_max = 100'000'000'000;
+  std::uint64_t common = static_cast<std::uint64_t>(rate.per_s);
+  const auto add = [&common](std::int32_t per_s) {
+    if (per_s != 0 && common <= denominator_max)
+      common = std::lcm(common, static_cast<std::uint64_t>(per_s));
+  };
+  const auto add_tiers = [&add](const std::vector<RateTier>& tiers) {
+    for (const RateTier& tier : tiers)
+      add(tier.per_s);
+  };
+  add_tiers(rate.terms->tiers);
+  for (const RateWindow& window : rate.terms->windows) {
+    add(window.per_s);
+    add_tiers(window.tiers);
   }
-  return Charge{*fee, billed_s};
+  return common <= denominator_max;
+}
+
+std::int64_t covered_time_s(const Rate& rate, Amount usable, const FeeRules& rules,
+                            const CallStart& start, std::int64_t horizon_s) noexcept {
+  if (usable.is_negative()) return 0;
+  const auto is_covered = [&](std::int64_t talked_s) {
+    const std::optional<Charge> charge = charge_of(rate, talked_s, rules, nullptr, start);
+    return charge && charge->charge <= usable;
+  };
+  // Far away in split windows is expensive, and is mostly not needed.
+  if (!is_split(rate, start) && is_covered(horizon_s)) return horizon_s;
+
+  // Invariant: `good` is covered, `bad` is not, or is beyond the horizon. The steady price says
+  // about where the border lies, so that the search begins there and widens by doubling; it is
+  // right wherever it begins, because charges never fall with time.
+  std::int64_t good = 0;
+  std::int64_t bad = horizon_s + 1;
+  std::int64_t guess = horizon_s / 2;
+  const SteadyPrice steady = steady_price(rate, start);
+  if (steady.price.units() > 0) {
+    const Wide seconds = static_cast<Wide>(usable.units()) * static_cast<Wide>(steady.per_s) /
+                         static_cast<Wide>(steady.price.units());
+    if (seconds < static_cast<Wide>(horizon_s)) guess = static_cast<std::int64_t>(seconds);
+  } else if (is_split(rate, start)) {
+    guess = 1;
+  }
+  guess = std::clamp<std::int64_t>(guess + first_paid_s(rate, rules) - 1, 1, horizon_s);
+  const bool guess_is_covered = is_covered(guess);
+  (guess_is_covered ? good : bad) = guess;
+  for (std::int64_t step = 1; bad - good > 1; step *= 2) {
+    const std::int64_t probe = guess_is_covered ? guess + step : guess - step;
+    if (probe <= good || probe >= bad) break;
+    const bool probe_is_covered = is_covered(probe);
+    (probe_is_covered ? good : bad) = probe;
+    if (probe_is_covered != guess_is_covered) break;
+  }
+  while (bad - good > 1) {
+    const std::int64_t middle = good + (bad - good) / 2;
+    (is_covered(middle) ? good : bad) = middle;
+  }
+  return good;
 }
 
 }  // namespace tandem::rating
+
+namespace tandem {
+
+SteadyPrice steady_price(const Rate& rate, const CallStart& start) noexcept {
+  if (rate.terms->windows.empty()) return {rate.price, rate.per_s};
+  const auto& windows = rate.terms->windows;
+  const int index = rating::window_at(windows, start.schedule, start.at_us / 1'000'000).window;
+  if (index < 0) return {rate.price, rate.per_s};
+  const RateWindow& window = windows[static_cast<std::size_t>(index)];
+  return {window.price.value_or(rate.price), window.per_s != 0 ? window.per_s : rate.per_s};
+}
+
+}  // namespace tandem

@@ -1,6 +1,7 @@
 #include <algorithm>
-#include <array>
+#include <initializer_list>
 #include <string>
+#include <utility>
 
 #include "rating/formula.hpp"
 #include "tandem/rating.hpp"
@@ -24,7 +25,122 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+struct NamedAmount {
+  const char* name;
+  Amount value;
+};
+struct NamedTime {
+  const char* name;
+  std::int64_t value;
+};
+
+Result<void> check_amounts(std::initializer_list<NamedAmount> amounts) {
+  for (const auto& [name, value] : amounts) {
+    if (value.is_negative()) return out_of_range(name, value.to_string(), "0 or more");
+  }
+  return {};
+}
+
+Result<void> check_times(std::initializer_list<NamedTime> times, std::int64_t low_s) {
+  for (const auto& [name, value] : times) {
+    if (value < low_s || value > rate_period_max_s) {
+      return out_of_range(name, std::to_string(value),
+                          std::to_string(low_s) + ".." + std::to_string(rate_period_max_s));
+    }
+  }
+  return {};
+}
+
+Result<void> check_count(std::string_view what, std::size_t count, std::size_t count_max) {
+  if (count <= count_max) return {};
+  return out_of_range(std::string("number of ").append(what), std::to_string(count),
+                      "0.." + std::to_string(count_max));
+}
+
+Result<void> check_tax(Amount percent) {
+  if (percent.is_negative() || percent > tax_percent_max ||
+      percent.units() % (Amount::scale / 10'000) != 0) {
+    return out_of_range("tax_percent", percent.to_string(), "0..1000 with at most 4 decimals");
+  }
+  return {};
+}
+
+Result<void> check_tiers(const std::vector<RateTier>& tiers) {
+  if (auto count = check_count("tiers", tiers.size(), rate_tiers_max); !count) return count;
+  std::int64_t last_s = 0;
+  for (const RateTier& tier : tiers) {
+    if (tier.from_s <= last_s || tier.from_s > rate_period_max_s) {
+      return out_of_range("from_s of a tier", std::to_string(tier.from_s),
+                          std::to_string(last_s + 1) + ".." + std::to_string(rate_period_max_s));
+    }
+    last_s = tier.from_s;
+    if (auto price = check_amounts({{"price of a tier", tier.price}}); !price) return price;
+    if (auto times =
+            check_times({{"per_s of a tier", tier.per_s}, {"next_s of a tier", tier.next_s}}, 0);
+        !times) {
+      return times;
+    }
+  }
+  return {};
+}
+
+Result<void> check_window(const RateWindow& window) {
+  if (window.days == DaySet{} || (window.days.weekdays >> 7) != 0 ||
+      (window.days.classes >> 3) != 0)
+    return out_of_range("days of a window", "none", "weekdays or classes of days");
+  if (window.from_s < 0 || window.from_s >= 86400)
+    return out_of_range("from of a window", std::to_string(window.from_s) + " s", "0..86399");
+  if (window.to_s < 1 || window.to_s > 86400 || window.to_s == window.from_s)
+    return out_of_range("to of a window", std::to_string(window.to_s) + " s",
+                        "1..86400 and not its from");
+  if (auto amounts =
+          check_amounts({{"price of a window", window.price.value_or(Amount{})},
+                         {"connection_fee of a window", window.connection_fee.value_or(Amount{})}});
+      !amounts) {
+    return amounts;
+  }
+  if (auto times = check_times({{"per_s of a window", window.per_s},
+                                {"first_s of a window", window.first_s},
+                                {"next_s of a window", window.next_s}},
+                               0);
+      !times) {
+    return times;
+  }
+  return check_tiers(window.tiers);
+}
+
+Result<void> check_terms(const Rate& rate) {
+  const RateTerms& terms = *rate.terms;
+  if (auto tiers = check_tiers(terms.tiers); !tiers) return tiers;
+  if (auto count = check_count("windows", terms.windows.size(), rate_windows_max); !count)
+    return count;
+  for (const RateWindow& window : terms.windows) {
+    if (auto checked = check_window(window); !checked) return checked;
+  }
+  if (auto times = check_times({{"grace_s", terms.grace_s}, {"free_s", terms.free_s}}, 0); !times)
+    return times;
+  if (auto amounts = check_amounts({{"maximum", terms.maximum}}); !amounts) return amounts;
+  if (!terms.maximum.is_zero() && terms.maximum < rate.minimum)
+    return out_of_range("maximum", terms.maximum.to_string(), "0 or at least the minimum");
+  if (terms.tax_percent) {
+    if (auto tax = check_tax(*terms.tax_percent); !tax) return tax;
+  }
+  if (!rating::has_exact_sums(rate))
+    return Error{ErrorCode::invalid_argument,
+                 "the per_s of the rate, its tiers and windows had no common multiple up to 1e11"};
+  return {};
+}
+
 }  // namespace
+
+RareTerms::RareTerms(RateTerms terms) {
+  if (terms != none()) body_ = std::make_shared<const RateTerms>(std::move(terms));
+}
+
+const RateTerms& RareTerms::none() noexcept {
+  static const RateTerms nothing;
+  return nothing;
+}
 
 const char* call_level_name(CallLevel level) noexcept {
   switch (level) {
@@ -79,6 +195,8 @@ const char* charge_step_name(ChargeStep::Kind kind) noexcept {
   switch (kind) {
     case ChargeStep::Kind::hold_time:
       return "hold_time";
+    case ChargeStep::Kind::grace:
+      return "grace";
     case ChargeStep::Kind::free_time:
       return "free_time";
     case ChargeStep::Kind::free_number:
@@ -91,8 +209,14 @@ const char* charge_step_name(ChargeStep::Kind kind) noexcept {
       return "first";
     case ChargeStep::Kind::next:
       return "next";
+    case ChargeStep::Kind::tier:
+      return "tier";
     case ChargeStep::Kind::minimum:
       return "minimum";
+    case ChargeStep::Kind::maximum:
+      return "maximum";
+    case ChargeStep::Kind::tax:
+      return "tax";
     case ChargeStep::Kind::rounding:
       return "rounding";
     case ChargeStep::Kind::unit:
@@ -108,24 +232,16 @@ Result<void> check_rate(const Rate& rate) {
   if (rate.area.size() > 128)
     return out_of_range("area", std::to_string(rate.area.size()) + " bytes long", "0..128");
 
-  struct NamedAmount {
-    const char* name;
-    Amount value;
-  };
-  for (const auto& [name, value] :
-       {NamedAmount{"price", rate.price}, NamedAmount{"connection_fee", rate.connection_fee},
-        NamedAmount{"minimum", rate.minimum}}) {
-    if (value.is_negative()) return out_of_range(name, value.to_string(), "0 or more");
+  if (auto amounts = check_amounts({{"price", rate.price},
+                                    {"connection_fee", rate.connection_fee},
+                                    {"minimum", rate.minimum}});
+      !amounts) {
+    return amounts;
   }
-  struct NamedTime {
-    const char* name;
-    std::int64_t value;
-  };
-  for (const auto& [name, value] :
-       {NamedTime{"per_s", rate.per_s}, NamedTime{"first_s", rate.first_s},
-        NamedTime{"next_s", rate.next_s}}) {
-    if (value < 1 || value > rate_period_max_s)
-      return out_of_range(name, std::to_string(value), "1.." + std::to_string(rate_period_max_s));
+  if (auto times = check_times(
+          {{"per_s", rate.per_s}, {"first_s", rate.first_s}, {"next_s", rate.next_s}}, 1);
+      !times) {
+    return times;
   }
   if (*call_level_name(rate.call_level) == '\0' && rate.call_level != CallLevel::none)
     return out_of_range("call_level", std::to_string(static_cast<int>(rate.call_level)), "a level");
@@ -134,17 +250,13 @@ Result<void> check_rate(const Rate& rate) {
   if (rate.valid_until_us != 0 && rate.valid_until_us <= rate.valid_from_us)
     return out_of_range("valid_until", std::to_string(rate.valid_until_us),
                         "0 or later than valid_from");
-  if (rate.sections.size() > rate_sections_max)
-    return out_of_range("number of sections", std::to_string(rate.sections.size()),
-                        "0.." + std::to_string(rate_sections_max));
+  if (auto count = check_count("sections", rate.sections.size(), rate_sections_max); !count)
+    return count;
   for (const RateSection& section : rate.sections) {
-    if (section.price.is_negative())
-      return out_of_range("price of a section", section.price.to_string(), "0 or more");
-    if (section.seconds < 0 || section.seconds > rate_period_max_s)
-      return out_of_range("seconds of a section", std::to_string(section.seconds),
-                          "0.." + std::to_string(rate_period_max_s));
+    if (auto price = check_amounts({{"price of a section", section.price}}); !price) return price;
+    if (auto time = check_times({{"seconds of a section", section.seconds}}, 0); !time) return time;
   }
-  return {};
+  return rate.terms ? check_terms(rate) : Result<void>{};
 }
 
 Result<void> check_fee_rules(const FeeRules& rules) {
@@ -161,7 +273,7 @@ Result<void> check_fee_rules(const FeeRules& rules) {
   if (rules.free_time_s < 0 || rules.free_time_s > rated_time_max_s)
     return out_of_range("free_time_s", std::to_string(rules.free_time_s),
                         "0.." + std::to_string(rated_time_max_s));
-  return {};
+  return check_tax(rules.tax_percent);
 }
 
 std::int64_t billable_seconds(std::int64_t talk_time_ms, const FeeRules& rules) noexcept {
@@ -170,67 +282,23 @@ std::int64_t billable_seconds(std::int64_t talk_time_ms, const FeeRules& rules) 
 }
 
 Result<Charge> rate_call(const Rate& rate, std::int64_t talk_time_ms, const FeeRules& rules,
-                         std::vector<ChargeStep>* steps) {
+                         std::vector<ChargeStep>* steps, const CallStart& start) {
   if (talk_time_ms < 0 || talk_time_ms > 1000 * rated_time_max_s)
     return out_of_range("talk_time_ms", std::to_string(talk_time_ms),
                         "0.." + std::to_string(1000 * rated_time_max_s));
   const std::int64_t talked_s = billable_seconds(talk_time_ms, rules);
-  const std::int64_t billable_s = std::max<std::int64_t>(0, talked_s - rules.free_time_s);
-  if (steps) {
-    ChargeStep step;
-    step.seconds = talked_s;
-    steps->push_back(step);
-    if (rules.free_time_s != 0) {
-      step.kind = ChargeStep::Kind::free_time;
-      step.seconds = talked_s - billable_s;
-      steps->push_back(step);
-    }
-  }
-  const std::optional<Charge> charge = rating::charge_of(rate, billable_s, rules, steps);
+  const std::optional<Charge> charge = rating::charge_of(rate, talked_s, rules, steps, start);
   if (!charge) {
-    return Error{ErrorCode::limit, "charge of " + std::to_string(billable_s) + " seconds at " +
+    return Error{ErrorCode::limit, "charge of " + std::to_string(talked_s) + " seconds at " +
                                        rate.price.to_string() +
                                        " was larger than an amount can be"};
   }
   return *charge;
 }
 
-std::int64_t available_time_s(const Rate& rate, Amount usable, const FeeRules& rules) noexcept {
-  if (usable.is_negative()) return 0;
-  const auto is_covered = [&](std::int64_t billable_s) {
-    const std::optional<Charge> charge = rating::charge_of(rate, billable_s, rules);
-    return charge && charge->charge <= usable;
-  };
-  const std::int64_t longest_s = rated_time_max_s - std::min(rules.free_time_s, rated_time_max_s);
-  if (is_covered(longest_s)) return rated_time_max_s;
-
-  // Invariant: `good` is covered, `bad` is not. The steady price says about where the border lies,
-  // so that the search begins there and widens by doubling; it is right wherever it begins, because
-  // charges never fall with time.
-  std::int64_t good = 0;
-  std::int64_t bad = longest_s;
-  std::int64_t guess = longest_s / 2;
-  if (rate.price.units() > 0) {
-    const rating::Wide seconds = static_cast<rating::Wide>(usable.units()) *
-                                 static_cast<rating::Wide>(rate.per_s) /
-                                 static_cast<rating::Wide>(rate.price.units());
-    if (seconds < static_cast<rating::Wide>(longest_s)) guess = static_cast<std::int64_t>(seconds);
-  }
-  guess = std::clamp<std::int64_t>(guess, 1, longest_s);
-  const bool guess_is_covered = is_covered(guess);
-  (guess_is_covered ? good : bad) = guess;
-  for (std::int64_t step = 1; bad - good > 1; step *= 2) {
-    const std::int64_t probe = guess_is_covered ? guess + step : guess - step;
-    if (probe <= good || probe >= bad) break;
-    const bool probe_is_covered = is_covered(probe);
-    (probe_is_covered ? good : bad) = probe;
-    if (probe_is_covered != guess_is_covered) break;
-  }
-  while (bad - good > 1) {
-    const std::int64_t middle = good + (bad - good) / 2;
-    (is_covered(middle) ? good : bad) = middle;
-  }
-  return good + rules.free_time_s;
+std::int64_t available_time_s(const Rate& rate, Amount usable, const FeeRules& rules,
+                              const CallStart& start) noexcept {
+  return rating::covered_time_s(rate, usable, rules, start, rated_time_max_s);
 }
 
 std::int64_t MaxCallDuration::draw_s(Random& random) const noexcept {

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "route/calendar.hpp"
+#include "route/periods.hpp"
 #include "tandem/route_table.hpp"
 
 namespace tandem::route {

@@ -145,6 +145,8 @@ class Checker {
   void check_decks() {
     const auto& decks = config_.provision.rate_decks;
     for (std::size_t i = 0; i < decks.size(); ++i) {
+      known(calendars_, decks[i].calendar, "calendar",
+            at("/provision/rate_decks", i) + "/calendar");
       if (decks[i].built) continue;  // which it could not be otherwise
       RateDeck::Builder builder(decks[i].id, decks[i].currency);
       for (std::size_t j = 0; j < decks[i].rates.size(); ++j) {

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <unordered_map>
 
+#include "base/calendar.hpp"
 #include "base/text.hpp"
 #include "base/time_zone.hpp"
 #include "switch/config_check.hpp"
@@ -140,21 +141,12 @@ void read_time_of_day(Reader& r, const Json& v, std::int32_t& out_s) {
   }
   std::string text;
   if (!r.string(v, text, 8)) return;
-  const bool has_seconds = text.size() == 8 && text[5] == ':';
-  std::optional<std::int32_t> hours, minutes, seconds = 0;
-  if ((text.size() == 5 || has_seconds) && text[2] == ':') {
-    const std::string_view digits = text;
-    hours = parse_integer<std::uint8_t>(digits.substr(0, 2));
-    minutes = parse_integer<std::uint8_t>(digits.substr(3, 2));
-    if (has_seconds) seconds = parse_integer<std::uint8_t>(digits.substr(6, 2));
+  const auto read = parse_time_of_day(text);
+  if (read) {
+    out_s = *read;
+  } else {
+    r.fail(read.error().message);
   }
-  const bool is_good = hours && minutes && seconds && *minutes < 60 && *seconds < 60 &&
-                       *hours * 3600 + *minutes * 60 + *seconds <= 86400;
-  if (!is_good) {
-    r.fail("\"" + text + "\" is no time of day such as \"18:00\"");
-    return;
-  }
-  out_s = *hours * 3600 + *minutes * 60 + *seconds;
 }
 
 /// A percentage with at most two decimals, as a whole number or a decimal in quotes.
@@ -205,49 +197,154 @@ const std::vector<Field<RateSection>>& section_fields() {
   return fields;
 }
 
-const std::vector<Field<Rate>>& rate_fields() {
-  static const std::vector<Field<Rate>> fields = {
+void read_days(Reader& r, const Json& v, DaySet& out) {
+  std::vector<std::string> words;
+  if (!r.strings(v, words)) return;
+  auto days = DaySet::parse(words);
+  if (!days) {
+    r.fail(days.error().message);
+    return;
+  }
+  out = *days;
+}
+
+/// Where a window or a period begins.
+void read_first_time_of_day(Reader& r, const Json& v, std::int32_t& out_s) {
+  read_time_of_day(r, v, out_s);
+  if (out_s == 86400) r.fail("nothing can begin at \"24:00\"");
+}
+
+void read_tax(Reader& r, const Json& v, Amount& out) {
+  Amount percent;
+  if (!r.amount(v, percent)) return;
+  if (percent.is_negative() || percent > tax_percent_max ||
+      percent.units() % (Amount::scale / 10'000) != 0) {
+    r.fail(percent.to_string() + " is no tax in 0..1000 percent with at most 4 decimals");
+    return;
+  }
+  out = percent;
+}
+
+const std::vector<Field<RateTier>>& tier_fields() {
+  static const std::vector<Field<RateTier>> fields = {
+      {"from_s", "integer 1..86400", "required",
+       "Second of the paid time from which increments have this price.",
+       [](Reader& r, const Json& v, RateTier& t) { r.number(v, 1, 86400, t.from_s); }},
+      {"price", "decimal >= 0", "required", "Price of `per_s` seconds.",
+       [](Reader& r, const Json& v, RateTier& t) { r.amount(v, t.price); }},
+      {"per_s", "integer 1..86400", "the rate's", "Seconds that `price` buys.",
+       [](Reader& r, const Json& v, RateTier& t) { r.number(v, 1, 86400, t.per_s); }},
+      {"next_s", "integer 1..86400", "the rate's", "Billing increment.",
+       [](Reader& r, const Json& v, RateTier& t) { r.number(v, 1, 86400, t.next_s); }},
+  };
+  return fields;
+}
+
+void read_tiers(Reader& r, const Json& v, std::vector<RateTier>& tiers) {
+  r.each(v, [&](const Json& item) {
+    RateTier tier;
+    read_object(r, item, tier_fields(), {"from_s", "price"}, tier);
+    tiers.push_back(tier);
+  });
+}
+
+const std::vector<Field<RateWindow>>& window_fields() {
+  using W = RateWindow;
+  static const std::vector<Field<W>> fields = {
+      {"days", "mon..sun, ranges, work, rest, holiday, any", "any",
+       "Days on which the window begins, as comma text or a list (B-24).",
+       [](Reader& r, const Json& v, W& w) { read_days(r, v, w.days); }},
+      {"from", "time of day", "\"00:00\"", "Local time from which it holds.",
+       [](Reader& r, const Json& v, W& w) { read_first_time_of_day(r, v, w.from_s); }},
+      {"to", "time of day", "\"24:00\"",
+       "Up to this; before `from`: of the next day. `from` and `to` differ.",
+       [](Reader& r, const Json& v, W& w) { read_time_of_day(r, v, w.to_s); }},
+      {"price", "decimal >= 0", "the rate's", "Price of `per_s` seconds.",
+       [](Reader& r, const Json& v, W& w) { read_price(r, v, w.price); }},
+      {"per_s", "integer 1..86400", "the rate's", "Seconds that `price` buys.",
+       [](Reader& r, const Json& v, W& w) { r.number(v, 1, 86400, w.per_s); }},
+      {"first_s", "integer 1..86400", "the rate's", "First billing increment.",
+       [](Reader& r, const Json& v, W& w) { r.number(v, 1, 86400, w.first_s); }},
+      {"next_s", "integer 1..86400", "the rate's", "Further billing increments.",
+       [](Reader& r, const Json& v, W& w) { r.number(v, 1, 86400, w.next_s); }},
+      {"connection_fee", "decimal >= 0", "the rate's", "For calls that begin in it.",
+       [](Reader& r, const Json& v, W& w) { read_price(r, v, w.connection_fee); }},
+      {"tiers", "array", "the rate's, none when it has a price", "As of a rate.",
+       [](Reader& r, const Json& v, W& w) { read_tiers(r, v, w.tiers); }},
+  };
+  return fields;
+}
+
+/// A rate in the making: its rare terms are collected beside it.
+struct RateConfig {
+  Rate rate;
+  RateTerms terms;
+};
+
+const std::vector<Field<RateConfig>>& rate_fields() {
+  static const std::vector<Field<RateConfig>> fields = {
       {"prefix", "text", "required",
        "Leading digits of the callee; \"\" matches every number (B-05).",
-       [](Reader& r, const Json& v, Rate& rate) {
-         if (r.string(v, rate.prefix) && !rate.prefix.empty() && !is_number(rate.prefix)) {
-           r.fail("\"" + rate.prefix + "\" is no prefix: 0..32 of 0-9 A-Z a-z + * # _");
+       [](Reader& r, const Json& v, RateConfig& c) {
+         if (r.string(v, c.rate.prefix) && !c.rate.prefix.empty() && !is_number(c.rate.prefix)) {
+           r.fail("\"" + c.rate.prefix + "\" is no prefix: 0..32 of 0-9 A-Z a-z + * # _");
          }
        }},
       {"area", "text", "\"\"", "Name of the destination.",
-       [](Reader& r, const Json& v, Rate& rate) { r.string(v, rate.area); }},
+       [](Reader& r, const Json& v, RateConfig& c) { r.string(v, c.rate.area); }},
       {"price", "decimal >= 0", "\"0\"", "Price of `per_s` seconds.",
-       [](Reader& r, const Json& v, Rate& rate) { r.amount(v, rate.price); }},
+       [](Reader& r, const Json& v, RateConfig& c) { r.amount(v, c.rate.price); }},
       {"per_s", "integer 1..86400", "60", "Seconds that `price` buys.",
-       [](Reader& r, const Json& v, Rate& rate) { r.number(v, 1, 86400, rate.per_s); }},
+       [](Reader& r, const Json& v, RateConfig& c) { r.number(v, 1, 86400, c.rate.per_s); }},
       {"first_s", "integer 1..86400", "1", "First billing increment (B-06).",
-       [](Reader& r, const Json& v, Rate& rate) { r.number(v, 1, 86400, rate.first_s); }},
+       [](Reader& r, const Json& v, RateConfig& c) { r.number(v, 1, 86400, c.rate.first_s); }},
       {"next_s", "integer 1..86400", "1", "Further billing increments.",
-       [](Reader& r, const Json& v, Rate& rate) { r.number(v, 1, 86400, rate.next_s); }},
+       [](Reader& r, const Json& v, RateConfig& c) { r.number(v, 1, 86400, c.rate.next_s); }},
       {"connection_fee", "decimal >= 0", "\"0\"", "Once, when the call has billed seconds.",
-       [](Reader& r, const Json& v, Rate& rate) { r.amount(v, rate.connection_fee); }},
+       [](Reader& r, const Json& v, RateConfig& c) { r.amount(v, c.rate.connection_fee); }},
       {"minimum", "decimal >= 0", "\"0\"",
        "Least charge of a call with billed seconds, connection fee included.",
-       [](Reader& r, const Json& v, Rate& rate) { r.amount(v, rate.minimum); }},
+       [](Reader& r, const Json& v, RateConfig& c) { r.amount(v, c.rate.minimum); }},
       {"locked", "boolean", "false", "Calls to this prefix are refused, `RateLocked`.",
-       [](Reader& r, const Json& v, Rate& rate) { r.boolean(v, rate.locked); }},
+       [](Reader& r, const Json& v, RateConfig& c) { r.boolean(v, c.rate.locked); }},
       {"call_level", "internal|local|domestic|international", "none",
        "Level a caller needs (N-07).",
-       [](Reader& r, const Json& v, Rate& rate) { read_call_level(r, v, rate.call_level); }},
+       [](Reader& r, const Json& v, RateConfig& c) { read_call_level(r, v, c.rate.call_level); }},
       {"valid_from", "time", "always", "The rate holds for calls that start from here on.",
-       [](Reader& r, const Json& v, Rate& rate) { r.time(v, rate.valid_from_us); }},
+       [](Reader& r, const Json& v, RateConfig& c) { r.time(v, c.rate.valid_from_us); }},
       {"valid_until", "time", "always", "And before this.",
-       [](Reader& r, const Json& v, Rate& rate) { r.time(v, rate.valid_until_us); }},
+       [](Reader& r, const Json& v, RateConfig& c) { r.time(v, c.rate.valid_until_us); }},
       {"sections", "array", "[]",
        "Price sections used once, in order, before the steady cycle (B-06).",
-       [](Reader& r, const Json& v, Rate& rate) {
+       [](Reader& r, const Json& v, RateConfig& c) {
          r.each(v, [&](const Json& item) {
            RateSection section;
            read_object(r, item, section_fields(), {"price", "seconds"}, section);
-           rate.sections.push_back(section);
+           c.rate.sections.push_back(section);
          });
        }},
-      {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, Rate&) { read_memo(r, v); }},
+      {"tiers", "array", "[]", "Other prices from some second of the call on.",
+       [](Reader& r, const Json& v, RateConfig& c) { read_tiers(r, v, c.terms.tiers); }},
+      {"windows", "array", "[]", "Other prices on some hours of some days (B-24).",
+       [](Reader& r, const Json& v, RateConfig& c) {
+         r.each(v, [&](const Json& item) {
+           RateWindow window;
+           read_object(r, item, window_fields(), {}, window);
+           c.terms.windows.push_back(std::move(window));
+         });
+       }},
+      {"grace_s", "integer 0..86400", "0", "A call of at most so many seconds costs nothing.",
+       [](Reader& r, const Json& v, RateConfig& c) { r.number(v, 0, 86400, c.terms.grace_s); }},
+      {"free_s", "integer 0..86400", "0", "Seconds of every call that are not charged.",
+       [](Reader& r, const Json& v, RateConfig& c) { r.number(v, 0, 86400, c.terms.free_s); }},
+      {"maximum", "decimal >= 0", "\"0\"", "Most that a call costs before tax; 0: no bound.",
+       [](Reader& r, const Json& v, RateConfig& c) { r.amount(v, c.terms.maximum); }},
+      {"tax_percent", "decimal 0..1000", "the account's", "On top of the sum, before the rounding.",
+       [](Reader& r, const Json& v, RateConfig& c) {
+         read_tax(r, v, c.terms.tax_percent.emplace());
+       }},
+      {"memo", "text", "\"\"", "Yours.",
+       [](Reader& r, const Json& v, RateConfig&) { read_memo(r, v); }},
   };
   return fields;
 }
@@ -261,13 +358,14 @@ const std::vector<Field<RateDeckConfig>>& deck_fields() {
       {"rates", "array", "[]", "Rates, see below.",
        [](Reader& r, const Json& v, RateDeckConfig& deck) {
          r.each(v, [&](const Json& item) {
-           Rate rate;
+           RateConfig read;
            const auto errors_before = r.error_count();
-           read_object(r, item, rate_fields(), {"prefix"}, rate);
+           read_object(r, item, rate_fields(), {"prefix"}, read);
+           read.rate.terms = std::move(read.terms);
            if (r.error_count() == errors_before) {
-             if (auto valid = check_rate(rate); !valid) r.fail(valid.error().message);
+             if (auto valid = check_rate(read.rate); !valid) r.fail(valid.error().message);
            }
-           deck.rates.push_back(std::move(rate));
+           deck.rates.push_back(std::move(read.rate));
          });
        }},
       {"file", "path", "none", "CSV file with more rates; its columns are below.",
@@ -283,6 +381,13 @@ const std::vector<Field<RateDeckConfig>>& deck_fields() {
          deck.rates.insert(deck.rates.end(), std::make_move_iterator(rows->begin()),
                            std::make_move_iterator(rows->end()));
        }},
+      {"calendar", "id", "mon-fri work", "Classes of the days of its windows (R-12).",
+       [](Reader& r, const Json& v, RateDeckConfig& deck) { read_id(r, v, deck.calendar); }},
+      {"timezone", "zone", "the calendar's", "Zone of its windows.",
+       [](Reader& r, const Json& v, RateDeckConfig& deck) { read_timezone(r, v, deck.timezone); }},
+      {"split_windows", "boolean", "false",
+       "Increments are priced by the window they begin in, not by that of the call's start.",
+       [](Reader& r, const Json& v, RateDeckConfig& deck) { r.boolean(v, deck.split_windows); }},
       {"memo", "text", "\"\"", "Yours.",
        [](Reader& r, const Json& v, RateDeckConfig&) { read_memo(r, v); }},
   };
@@ -320,6 +425,9 @@ const std::vector<Field<AccountConfig>>& account_fields() {
       {"call_level", "internal|local|domestic|international", "no restriction",
        "What it may call (N-07).",
        [](Reader& r, const Json& v, AccountConfig& a) { read_call_level(r, v, a.call_level); }},
+      {"tax_percent", "decimal 0..1000", "\"0\"",
+       "On top of its charges, before the rounding, for rates that say none.",
+       [](Reader& r, const Json& v, AccountConfig& a) { read_tax(r, v, a.tax_percent); }},
       {"memo", "text", "\"\"", "Yours.",
        [](Reader& r, const Json& v, AccountConfig&) { read_memo(r, v); }},
   };
@@ -739,21 +847,9 @@ std::vector<Field<PeriodConfig>> period_times() {
   return {
       {"days", "mon..sun, ranges, work, rest, holiday, any", "any",
        "Days on which the period begins, as comma text or a list (R-13).",
-       [](Reader& r, const Json& v, P& p) {
-         std::vector<std::string> words;
-         if (!r.strings(v, words)) return;
-         auto days = DaySet::parse(words);
-         if (!days) {
-           r.fail(days.error().message);
-           return;
-         }
-         p.days = *days;
-       }},
+       [](Reader& r, const Json& v, P& p) { read_days(r, v, p.days); }},
       {"from", "time of day", "\"00:00\"", "Local time from which it holds.",
-       [](Reader& r, const Json& v, P& p) {
-         read_time_of_day(r, v, p.from_s);
-         if (p.from_s == 86400) r.fail("a period cannot begin at \"24:00\"");
-       }},
+       [](Reader& r, const Json& v, P& p) { read_first_time_of_day(r, v, p.from_s); }},
       {"to", "time of day", "\"24:00\"",
        "Up to this; before `from`: of the next day. `from` and `to` differ.",
        [](Reader& r, const Json& v, P& p) { read_time_of_day(r, v, p.to_s); }},
@@ -1681,6 +1777,8 @@ std::string config_reference_markdown() {
   append_table(page, "`rate_decks[]`", deck_fields());
   append_table(page, "`rates[]`, also the columns of a deck file", rate_fields());
   append_table(page, "`sections[]` of a rate", section_fields());
+  append_table(page, "`tiers[]` of a rate or window", tier_fields());
+  append_table(page, "`windows[]` of a rate", window_fields());
   append_table(page, "`customer_gateways[]`", customer_fields());
   append_table(page, "`vendor_gateways[]`", vendor_fields());
   append_table(page, "`auth` of a gateway", auth_fields());

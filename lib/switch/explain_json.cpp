@@ -1,4 +1,5 @@
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "call/choice.hpp"
 #include "call/stages.hpp"
@@ -89,8 +90,8 @@ Json rate_json(const Rate* rate) {
 
 /// B-13: (sell - buy) / sell in percent with two decimals, by steady-cycle prices; null when a side
 /// has no price.
-Json profit_json(const Rate* sell, const Rate* buy) {
-  if (sell == nullptr || buy == nullptr || sell->price.is_zero()) return nullptr;
+Json profit_json(const std::optional<SteadyPrice>& sell, const std::optional<SteadyPrice>& buy) {
+  if (!sell || !buy || sell->price.is_zero()) return nullptr;
   const Wide sell_rate = static_cast<Wide>(sell->price.units()) * buy->per_s;
   const Wide buy_rate = static_cast<Wide>(buy->price.units()) * sell->per_s;
   const Wide hundredths = (sell_rate - buy_rate) * 10'000 / sell_rate;
@@ -100,10 +101,17 @@ Json profit_json(const Rate* sell, const Rate* buy) {
       .to_string();
 }
 
+/// The price of a side at the time of the call; nothing without a rate.
+std::optional<SteadyPrice> price_of(const call::CallContext& context, const call::Payer& payer,
+                                    const Rate* rate) {
+  if (rate == nullptr) return std::nullopt;
+  return steady_price(*rate, payer.call_start(context.wall_us));
+}
+
 /// The price as its deck states it; null when the vendor has no rate for the number.
-Json price_json(const Rate* rate) {
-  if (rate == nullptr) return nullptr;
-  return rate->price.to_string();
+Json price_json(const std::optional<SteadyPrice>& price) {
+  if (!price) return nullptr;
+  return price->price.to_string();
 }
 
 Json excluded_json(std::string_view gateway, const char* reason, std::string_view rule) {
@@ -146,14 +154,16 @@ void add_candidates(Json& answer, const call::CallContext& context) {
         excluded.push_back(std::move(row));
         continue;
       }
+      const auto buy = price_of(context, vendor.payee, plan.vendor_rate);
+      const auto sell = price_of(context, context.customer_entry()->payer, context.rate);
       candidates.push_back({{"gateway", vendor.config.id},
                             {"prefix", route.prefix},
                             {"rank", candidates.size()},
                             {"keys", std::move(keys)},
                             {"caller_out", plan.caller_out.view()},
                             {"callee_out", plan.callee_out.view()},
-                            {"vendor_price", price_json(plan.vendor_rate)},
-                            {"profit_percent", profit_json(context.rate, plan.vendor_rate)},
+                            {"vendor_price", price_json(buy)},
+                            {"profit_percent", profit_json(sell, buy)},
                             {"vendor_rate", rate_json(plan.vendor_rate)},
                             {"quality", quality_json(vendor, context.arrived_us)}});
     }

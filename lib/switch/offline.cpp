@@ -1,6 +1,8 @@
 // What a configuration answers without a running switch.
 #include <algorithm>
+#include <utility>
 
+#include "call/tables.hpp"
 #include "switch/provisioning.hpp"
 #include "tandem/switch.hpp"
 
@@ -41,10 +43,13 @@ Result<std::string> rate(const SwitchConfig& config, std::string_view deck, std:
   }
   auto built = build_deck(*found);
   if (!built) return built.error();
+  auto schedule = call::rate_schedule(config, *found);
+  if (!schedule) return schedule.error();
   auto free_numbers = FreeNumbers::from_list(config.parameters.free_numbers);
   if (!free_numbers) return free_numbers.error();
-  auto rated = rate_number(*built, callee, seconds * 1000, at_us.value_or(SystemClock().wall_us()),
-                           config.parameters.fees, *free_numbers);
+  auto rated =
+      rate_number(built->with_schedule(std::move(*schedule)), callee, seconds * 1000,
+                  at_us.value_or(SystemClock().wall_us()), config.parameters.fees, *free_numbers);
   if (!rated) return rated.error();
   return to_json(*rated);
 }

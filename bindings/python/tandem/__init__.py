@@ -55,6 +55,7 @@ from ._tandem import (
     query_cdr_folder,
     rate_call,
     reason_facts,
+    recompute_charge,
 )
 from . import _tandem
 from .errors import Error
@@ -116,6 +117,7 @@ __all__ = [
     "rate_number",
     "read_config",
     "reason_facts",
+    "recompute_charge",
     "serve_admin",
     "shadow_table",
     "sim",

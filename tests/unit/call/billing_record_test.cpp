@@ -2,21 +2,20 @@
 
 #include <doctest/doctest.h>
 
+#include "tandem/charge_terms.hpp"
+
 using namespace tandem;
 
 namespace {
 
 call::BillingTerms terms_of_both_sides() {
-  call::BillingTerms terms;
-  terms.has_customer_rate = terms.has_vendor_rate = true;
-  terms.customer_rate.prefix = "44";
-  terms.customer_rate.price = Amount::parse("0.60").value();
-  terms.customer_rate.first_s = terms.customer_rate.next_s = 60;
-  terms.customer_rate.sections = {{Amount::parse("0.01").value(), 0}};
-  terms.vendor_rate.prefix = "4";
-  terms.vendor_rate.price = Amount::parse("0.30").value();
-  terms.rules.precision = 4;
-  return terms;
+  ChargeTerms customer, vendor;
+  customer.rate.price = Amount::parse("0.60").value();
+  customer.rate.first_s = customer.rate.next_s = 60;
+  customer.rate.sections = {{Amount::parse("0.01").value(), 0}};
+  vendor.rate.price = Amount::parse("0.30").value();
+  customer.rules.precision = vendor.rules.precision = 4;
+  return {to_text(customer, 0, 0), to_text(vendor, 0, 0)};
 }
 
 cdr::OpenCall open_call(std::optional<std::int64_t> talk_time_ms) {
@@ -39,9 +38,8 @@ TEST_CASE("BillingTerms: what was encoded is decoded, every cut of it is refused
   const std::string bytes = call::encode(terms_of_both_sides());
   const auto decoded = call::decode_billing_terms(bytes);
   REQUIRE(decoded.ok());
-  CHECK(decoded->customer_rate == terms_of_both_sides().customer_rate);
-  CHECK(decoded->vendor_rate == terms_of_both_sides().vendor_rate);
-  CHECK(decoded->rules == terms_of_both_sides().rules);
+  CHECK(decoded->customer == terms_of_both_sides().customer);
+  CHECK(decoded->vendor == terms_of_both_sides().vendor);
   for (std::size_t length = 0; length < bytes.size(); ++length) {
     CHECK_FALSE(call::decode_billing_terms(std::string_view(bytes).substr(0, length)).ok());
   }
@@ -60,6 +58,7 @@ TEST_CASE("close_after_crash: the call is billed up to its last mark, both sides
   CHECK(cdr.customer.billed_time_s == 120);
   // 61 s at 0.30 a minute: 0.305.
   CHECK(cdr.vendor->charge.to_string() == "0.305");
+  CHECK(cdr.customer.rate_terms == terms_of_both_sides().customer);
   CHECK(cdr.attempts.back().ended_at_us == cdr.ended_at_us);
 }
 

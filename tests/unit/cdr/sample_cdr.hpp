@@ -43,9 +43,13 @@ inline Cdr sample_cdr(std::uint64_t number, Random& random) {
         Amount::from_units(static_cast<std::int64_t>(random.below(1'000'000'000)));
     cdr.customer.billed_time_s = 2;
     cdr.customer.rate_prefix = "44";
+    cdr.customer.rate_deck = "retail";
+    cdr.customer.rate_terms = "price=0.60|per_s=60";
     cdr.vendor->charge = Amount::from_units(static_cast<std::int64_t>(random.below(500'000'000)));
     cdr.vendor->billed_time_s = 2;
     cdr.vendor->rate_prefix = "4";
+    cdr.vendor->rate_deck = "buy";
+    cdr.vendor->rate_terms = "price=0.30|per_s=60";
     cdr.end_reason = Reason::NormalCallClearing;
     cdr.end_code = 16;
     cdr.sip_status = 200;

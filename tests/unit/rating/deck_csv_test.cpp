@@ -63,10 +63,10 @@ TEST_CASE("parse_deck_csv: errors name the file, the row and the column") {
   CHECK(error_of("prefix\n44\n") == "more.csv row 1: column \"price\" was missing");
   CHECK(error_of("prefix,price,colour\n") == "more.csv row 1: column \"colour\" was unknown");
   CHECK(error_of("prefix,price,prefix\n") == "more.csv row 1: column \"prefix\" was there twice");
-  CHECK(error_of("prefix,price,windows\n") ==
-        "more.csv row 1: column \"windows\" was not supported yet");
-  CHECK(error_of("prefix,price,tiers\n") ==
-        "more.csv row 1: column \"tiers\" was not supported yet");
+  CHECK(error_of("prefix,price,windows\n44,1,mon 10:00\n") ==
+        "more.csv row 2: column \"windows\": \"\" is no time of day such as \"18:00\"");
+  CHECK(error_of("prefix,price,tiers\n44,1,60\n") ==
+        "more.csv row 2: column \"tiers\": \"60\" was not a tier such as 60:0.50/60/10");
   CHECK(error_of("prefix,price\n44\n") == "more.csv row 2: row had 1 cells, the header 2");
   CHECK(error_of("prefix,price\n44,1,2\n") == "more.csv row 2: row had 3 cells, the header 2");
   CHECK(error_of("prefix,price\n44,1\n44,2\n") ==
@@ -86,10 +86,10 @@ TEST_CASE("parse_deck_csv: errors name the file, the row and the column") {
   CHECK(error_of("prefix,price\n44,\"1\n") == "more.csv row 2: cell 2 had no closing quote");
   CHECK(error_of("prefix,price\n4\"4,1\n") == "more.csv row 2: cell 1 had a quote inside");
   CHECK(error_of("prefix,price\n44,\n").find("more.csv row 2: column \"price\": ") == 0);
-  CHECK(error_of("prefix,price\n44," + std::string(5000, '1') + "\n") ==
-        "more.csv row 2: cell 2 was longer than 4096 bytes");
-  CHECK(error_of("prefix,price\n44,\"" + std::string(5000, '1') + "\"\n") ==
-        "more.csv row 2: cell 2 was longer than 4096 bytes");
+  CHECK(error_of("prefix,price\n44," + std::string(17000, '1') + "\n") ==
+        "more.csv row 2: cell 2 was longer than 16384 bytes");
+  CHECK(error_of("prefix,price\n44,\"" + std::string(17000, '1') + "\"\n") ==
+        "more.csv row 2: cell 2 was longer than 16384 bytes");
   CHECK(error_of(std::string(300, ',')) == "more.csv row 1: more than 256 cells were in the row");
 }
 

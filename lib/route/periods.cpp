@@ -1,56 +1,8 @@
-#include "route/calendar.hpp"
+#include "route/periods.hpp"
 
-#include <algorithm>
 #include <utility>
 
-namespace tandem {
-
-namespace {
-
-constexpr std::array<std::string_view, 7> weekday_names = {"sun", "mon", "tue", "wed",
-                                                           "thu", "fri", "sat"};
-constexpr std::array<std::string_view, 3> class_names = {"work", "rest", "holiday"};
-
-template <std::size_t Size>
-std::optional<std::size_t> index_of(const std::array<std::string_view, Size>& names,
-                                    std::string_view name) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found == names.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - names.begin());
-}
-
-}  // namespace
-
-Result<DaySet> DaySet::parse(const std::vector<std::string>& words) {
-  DaySet set;
-  for (const std::string& word : words) {
-    if (word == "any") {
-      set.weekdays = every().weekdays;
-      continue;
-    }
-    if (const auto kind = index_of(class_names, word)) {
-      set.classes |= static_cast<std::uint8_t>(1u << *kind);
-      continue;
-    }
-    const auto dash = word.find('-');
-    const auto first = index_of(weekday_names, std::string_view(word).substr(0, dash));
-    const auto last = dash == std::string::npos
-                          ? first
-                          : index_of(weekday_names, std::string_view(word).substr(dash + 1));
-    if (!first || !last) {
-      return Error{ErrorCode::invalid_argument,
-                   "\"" + word + "\" is no day: mon..sun, a range, work, rest, holiday or any"};
-    }
-    for (std::size_t day = *first;; day = (day + 1) % 7) {
-      set.weekdays |= static_cast<std::uint8_t>(1u << day);
-      if (day == *last) break;
-    }
-  }
-  if (set == DaySet{}) return Error{ErrorCode::invalid_argument, "no day was named"};
-  return set;
-}
-
-namespace route {
+namespace tandem::route {
 
 Result<Periods> Periods::build(const std::vector<PeriodConfig>& periods,
                                std::shared_ptr<const Calendar> calendar) {
@@ -93,20 +45,11 @@ Result<Periods> Periods::build(const std::vector<PeriodConfig>& periods,
   return built;
 }
 
-/// The part of a period behind midnight belongs to the day on which it began: "fri 22:00-06:00" is
-/// the night that Friday ends with.
 bool Periods::holds(const Period& period, const LocalTime& now) const noexcept {
-  std::int64_t day = now.day;
-  if (period.from_s < period.to_s) {
-    if (now.second < period.from_s || now.second >= period.to_s) return false;
-  } else if (now.second < period.from_s) {
-    if (now.second >= period.to_s) return false;
-    day -= 1;
-  }
-  const DayClass kind = calendar_->day_class(day);
-  if (period.day_class && *period.day_class != kind) return false;
-  return (period.days.weekdays >> LocalTime::weekday(day) & 1) != 0 ||
-         (period.days.classes >> static_cast<int>(kind) & 1) != 0;
+  const auto day = day_of_hours(period.from_s, period.to_s, now);
+  if (!day) return false;
+  if (period.day_class && *period.day_class != calendar_->day_class(*day)) return false;
+  return calendar_->has(period.days, *day);
 }
 
 PeriodSettings Periods::at(std::int64_t wall_us) const noexcept {
@@ -129,5 +72,4 @@ PeriodSettings Periods::at(std::int64_t wall_us) const noexcept {
   return found;
 }
 
-}  // namespace route
-}  // namespace tandem
+}  // namespace tandem::route

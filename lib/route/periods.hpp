@@ -1,43 +1,17 @@
-// Calendars and periods, ready to be asked about a moment.
+// Periods of a gateway, ready to be asked about a moment.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <vector>
 
-#include "base/time_zone.hpp"
+#include "base/calendar.hpp"
 #include "tandem/calendar.hpp"
 #include "tandem/number_policy.hpp"
 #include "tandem/rewrite.hpp"
 
 namespace tandem::route {
-
-/// Threading: immutable; any number of threads may call it at once.
-class Calendar {
- public:
-  /// Monday to Friday work, Saturday and Sunday rest, in `zone`.
-  explicit Calendar(TimeZone zone = {}) noexcept : zone_(std::move(zone)) {}
-  Calendar(const CalendarConfig& config, TimeZone zone)
-      : zone_(std::move(zone)), week_(config.week), exceptions_(config.exceptions) {}
-
-  [[nodiscard]] const TimeZone& zone() const noexcept { return zone_; }
-  /// `day`: days since 1970-01-01. A dated exception goes before the weekly default.
-  [[nodiscard]] DayClass day_class(std::int64_t day) const noexcept {
-    const auto exception = exceptions_.find(day);
-    return exception != exceptions_.end()
-               ? exception->second
-               : week_[static_cast<std::size_t>(LocalTime::weekday(day))];
-  }
-
- private:
-  TimeZone zone_;
-  std::array<DayClass, 7> week_ = CalendarConfig().week;
-  std::map<std::int64_t, DayClass> exceptions_;
-};
 
 /// What the periods of a gateway say at one moment; what they say nothing about is empty.
 struct PeriodSettings {

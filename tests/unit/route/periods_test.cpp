@@ -1,11 +1,10 @@
-#include "route/calendar.hpp"
+#include "route/periods.hpp"
 
 #include <doctest/doctest.h>
 
 #include "tandem/clock.hpp"
 
 using namespace tandem;
-using route::Calendar;
 using route::Periods;
 using route::PeriodSettings;
 
