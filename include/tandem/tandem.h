@@ -462,6 +462,14 @@ TANDEM_API int tandem_rate_deck_builder_add_csv(tandem_rate_deck_builder* builde
 /* The same from a file. Errors: also IO. Blocks. Since 0.1. */
 TANDEM_API int tandem_rate_deck_builder_add_csv_file(tandem_rate_deck_builder* builder,
                                                      const char* path);
+/* Adds a price list as a partner sends it, whatever columns, dates and code lists it has
+   (docs/deck-import.md). `layout`: what is known of it, "price=Rate per min;dates=day_first"; NULL:
+   nothing. *json (NULL: not wanted) gets what was found: rates rows header_row currency mapping[]
+   ignored[] faults[] fault_count preview[], also when rows are wrong; then nothing is added.
+   Errors: INVALID_ARGUMENT (no header, or wrong rows), ALREADY_EXISTS, LIMIT. Since 0.1. */
+TANDEM_API int tandem_rate_deck_builder_import(tandem_rate_deck_builder* builder, const char* text,
+                                               size_t text_size, const char* layout,
+                                               tandem_text** json);
 /* What the windows of all rates are judged by, in the words of tandem_rate::schedule. Errors:
    INVALID_ARGUMENT. Since 0.1. */
 TANDEM_API int tandem_rate_deck_builder_set_schedule(tandem_rate_deck_builder* builder,
@@ -486,6 +494,12 @@ TANDEM_API int tandem_rate_deck_rate_number(const tandem_rate_deck* deck, const 
                                             int64_t talk_time_ms, int64_t at_us,
                                             const tandem_fee_rules* rules, const char* free_numbers,
                                             tandem_text** json);
+/* What selling by one deck and buying by the best of others leaves, by prefix, losses first, as a
+   JSON array: prefix area sell best_buy best_deck average_buy margin_percent; prices are of 60
+   seconds at `at_us`. Errors: INVALID_ARGUMENT (currencies). Any thread. Since 0.1. */
+TANDEM_API int tandem_margin_report(const tandem_rate_deck* sell,
+                                    const tandem_rate_deck* const* buys, size_t buy_count,
+                                    int64_t at_us, tandem_text** json);
 TANDEM_API size_t tandem_rate_deck_size(const tandem_rate_deck* deck); /* rates. Since 0.1. */
 /* The rate at `index`, by prefix, then valid_from_us. Errors: NOT_FOUND. Since 0.1. */
 TANDEM_API int tandem_rate_deck_rate(const tandem_rate_deck* deck, size_t index, tandem_rate* out);

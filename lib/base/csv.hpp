@@ -23,6 +23,10 @@ class CsvReader {
       : text_(text.substr(text.starts_with("\xEF\xBB\xBF") ? 3 : 0)),
         delimiter_(text_.substr(0, text_.find('\n')).find(';') == std::string_view::npos ? ','
                                                                                          : ';') {}
+  /// The same with this delimiter.
+  CsvReader(std::string_view text, char delimiter) noexcept : CsvReader(text) {
+    delimiter_ = delimiter;
+  }
 
   [[nodiscard]] std::size_t position_bytes() const noexcept { return at_; }
 
@@ -95,7 +99,7 @@ class CsvReader {
   }
 
   std::string_view text_;
-  const char delimiter_;
+  char delimiter_;
   std::size_t at_ = 0;
 };
 

@@ -5,6 +5,8 @@
 
 #include "capi/values.hpp"
 #include "tandem/charge_terms.hpp"
+#include "tandem/deck_import.hpp"
+#include "tandem/margin.hpp"
 #include "tandem/rating.hpp"
 
 using namespace tandem;
@@ -273,6 +275,27 @@ int tandem_rate_deck_builder_add_csv_file(tandem_rate_deck_builder* builder, con
   });
 }
 
+int tandem_rate_deck_builder_import(tandem_rate_deck_builder* builder, const char* text,
+                                    size_t text_size, const char* layout, tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(builder);
+    TANDEM_CAPI_NOT_NULL(text);
+    const auto known = parse_deck_layout(view(layout));
+    TANDEM_CAPI_TRY(known);
+    auto import = import_deck({text, text_size}, *known);
+    TANDEM_CAPI_TRY(import);
+    if (json != nullptr) {
+      if (const int given = give(to_json(*import), json); given != TANDEM_OK) return given;
+    }
+    if (!import->ok()) {
+      const DeckFault& first = import->faults.front();
+      return fail(ErrorCode::invalid_argument, "row " + std::to_string(first.row) + ": column \"" +
+                                                   first.column + "\": " + first.message);
+    }
+    return add_rates(*builder, std::move(import->rates));
+  });
+}
+
 int tandem_rate_deck_builder_set_schedule(tandem_rate_deck_builder* builder, const char* schedule) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(builder);
@@ -324,6 +347,22 @@ int tandem_rate_deck_rate_number(const tandem_rate_deck* deck, const char* calle
     const auto rated = rate_number(deck->body, view(callee), talk_time_ms, at_us, *fees, *free);
     TANDEM_CAPI_TRY(rated);
     return give(to_json(*rated), json);
+  });
+}
+
+int tandem_margin_report(const tandem_rate_deck* sell, const tandem_rate_deck* const* buys,
+                         size_t buy_count, int64_t at_us, tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(sell);
+    TANDEM_CAPI_NOT_NULL(json);
+    std::vector<RateDeck> decks;
+    for (size_t i = 0; i < buy_count; ++i) {
+      TANDEM_CAPI_NOT_NULL(buys[i]);
+      decks.push_back(buys[i]->body);
+    }
+    const auto rows = margin_report(sell->body, decks, at_us);
+    TANDEM_CAPI_TRY(rows);
+    return give(to_json(*rows), json);
   });
 }
 

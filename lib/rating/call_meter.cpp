@@ -47,7 +47,7 @@ MeterVerdict CallMeter::start(std::int64_t now_us, std::int64_t answered_at_us) 
 }
 
 void CallMeter::look_ahead(std::int64_t talked_s) noexcept {
-  const std::int64_t until_s = rating::is_split(*rate_, start_)
+  const std::int64_t until_s = rating::changes_price(*rate_, start_)
                                    ? std::min(talked_s + horizon_s, rated_time_max_s)
                                    : rated_time_max_s;
   covered_s_ = rating::covered_time_s(*rate_, hold_.held(), rules_, start_, until_s);

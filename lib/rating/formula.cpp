@@ -213,7 +213,7 @@ bool is_free_everywhere(const Rate& rate) noexcept {
 [[gnu::noinline]] std::optional<Charge> charge_by_terms(const Rate& rate, std::int64_t talked_s,
                                                         const FeeRules& rules,
                                                         std::vector<ChargeStep>* steps,
-                                                        const CallStart& start) {
+                                                        const CallStart& start, bool is_split) {
   const RateTerms& terms = *rate.terms;
   if (talked_s <= terms.grace_s) {
     if (steps && talked_s > 0) record_seconds(*steps, ChargeStep::Kind::grace, terms.grace_s);
@@ -226,19 +226,20 @@ bool is_free_everywhere(const Rate& rate) noexcept {
     record_seconds(*steps, ChargeStep::Kind::free_time, after_rules_s - billable_s);
   if (billable_s == 0) return Charge{};
   Bill bill(rules, steps);
-  RateCourse course(rate, start, rules.free_time_s + terms.free_s);
+  RateCourse course(rate, start, rules.free_time_s + terms.free_s, is_split);
   bill_course(bill, rate, course, billable_s);
   return bill.close(rate.minimum, terms.maximum, terms.tax_percent.value_or(rules.tax_percent));
 }
 
 }  // namespace
 
-RateCourse::RateCourse(const Rate& rate, const CallStart& start, std::int64_t free_s) noexcept
+RateCourse::RateCourse(const Rate& rate, const CallStart& start, std::int64_t free_s,
+                       bool is_split) noexcept
     : rate_(rate),
       terms_(*rate.terms),
       start_(start),
       begin_s_(start.at_us / 1'000'000 + free_s),
-      is_split_(is_split(rate, start)) {
+      is_split_(is_split) {
   if (!terms_.windows.empty()) enter_window(0);
 }
 
@@ -364,7 +365,10 @@ std::optional<Amount> ExactSum::round(std::uint64_t quantum, FeeRounding roundin
 std::optional<Charge> charge_of(const Rate& rate, std::int64_t talked_s, const FeeRules& rules,
                                 std::vector<ChargeStep>* steps, const CallStart& start) {
   if (steps) record_seconds(*steps, ChargeStep::Kind::hold_time, talked_s);
-  if (rate.terms) return charge_by_terms(rate, talked_s, rules, steps, start);
+  if (rate.terms) {
+    const bool is_split = !rate.terms->windows.empty() && start.schedule.is_split();
+    return charge_by_terms(rate, talked_s, rules, steps, start, is_split);
+  }
   if (steps) record_free_time(*steps, talked_s, rules);
   const std::int64_t billable_s = talked_s - rules.free_time_s;
   if (billable_s <= 0) return Charge{};
@@ -378,7 +382,7 @@ std::int64_t first_paid_s(const Rate& rate, const FeeRules& rules) noexcept {
                   rated_time_max_s);
 }
 
-bool is_split(const Rate& rate, const CallStart& start) noexcept {
+bool changes_price(const Rate& rate, const CallStart& start) noexcept {
   return !rate.terms->windows.empty() && start.schedule.is_split() && !is_free_everywhere(rate);
 }
 
@@ -406,12 +410,16 @@ bool has_exact_sums(const Rate& rate) noexcept {
 std::int64_t covered_time_s(const Rate& rate, Amount usable, const FeeRules& rules,
                             const CallStart& start, std::int64_t horizon_s) noexcept {
   if (usable.is_negative()) return 0;
+  // Only the sum matters here, and where all prices are zero no boundary changes it.
+  const bool is_split = changes_price(rate, start);
   const auto is_covered = [&](std::int64_t talked_s) {
-    const std::optional<Charge> charge = charge_of(rate, talked_s, rules, nullptr, start);
+    const std::optional<Charge> charge =
+        rate.terms ? charge_by_terms(rate, talked_s, rules, nullptr, start, is_split)
+                   : charge_of(rate, talked_s, rules, nullptr, start);
     return charge && charge->charge <= usable;
   };
   // Far away in split windows is expensive, and is mostly not needed.
-  if (!is_split(rate, start) && is_covered(horizon_s)) return horizon_s;
+  if (!is_split && is_covered(horizon_s)) return horizon_s;
 
   // Invariant: `good` is covered, `bad` is not, or is beyond the horizon. The steady price says
   // about where the border lies, so that the search begins there and widens by doubling; it is
@@ -424,7 +432,7 @@ std::int64_t covered_time_s(const Rate& rate, Amount usable, const FeeRules& rul
     const Wide seconds = static_cast<Wide>(usable.units()) * static_cast<Wide>(steady.per_s) /
                          static_cast<Wide>(steady.price.units());
     if (seconds < static_cast<Wide>(horizon_s)) guess = static_cast<std::int64_t>(seconds);
-  } else if (is_split(rate, start)) {
+  } else if (is_split) {
     guess = 1;
   }
   guess = std::clamp<std::int64_t>(guess + first_paid_s(rate, rules) - 1, 1, horizon_s);

@@ -37,8 +37,8 @@ class RateCourse {
  public:
   static constexpr std::int64_t endless_s = std::numeric_limits<std::int64_t>::max();
 
-  /// `free_s`: seconds of the call before position 0.
-  RateCourse(const Rate& rate, const CallStart& start, std::int64_t free_s) noexcept;
+  /// `free_s`: seconds of the call before position 0. `is_split`: windows change in the call.
+  RateCourse(const Rate& rate, const CallStart& start, std::int64_t free_s, bool is_split) noexcept;
 
   [[nodiscard]] Amount connection_fee() const noexcept;  ///< Of the window of position 0.
   /// What an increment that begins at `position_s` costs, and up to which position that holds.
@@ -95,7 +95,7 @@ class ExactSum {
                                           const CallStart& start, std::int64_t horizon_s) noexcept;
 
 /// Whether windows may change the price in the middle of a call.
-[[nodiscard]] bool is_split(const Rate& rate, const CallStart& start) noexcept;
+[[nodiscard]] bool changes_price(const Rate& rate, const CallStart& start) noexcept;
 
 /// Whether all sums of a rate have a common denominator that exact arithmetic has room for.
 [[nodiscard]] bool has_exact_sums(const Rate& rate) noexcept;

@@ -1,5 +1,6 @@
 // Money: what calls hold, what they cost, and when it ends them (B-06, B-10).
 #include "flow/flow.hpp"
+#include "tandem/charge_terms.hpp"
 
 using namespace tandem;
 using namespace tandem::sim;
@@ -109,4 +110,50 @@ TEST_CASE("Money: a free number costs nothing (B-09)") {
   call->hang_up();
   CHECK(bench.only_cdr().customer.charge.is_zero());
   CHECK(bench.balance() == money("100.00"));
+}
+
+TEST_CASE("Money: a call over the boundary of a window is charged by both prices (B-24)") {
+  SwitchConfig config = base_config();
+  RateDeckConfig& deck = config.provision.rate_decks[0];
+  deck.split_windows = true;
+  RateTerms terms;
+  terms.windows = parse_windows("any 00:00:20-02:00 price=6.00").value();  // the world is at 00:00
+  terms.tax_percent = money("10");
+  deck.rates[0].terms = terms;
+  Bench bench(config);
+  auto call = bench.connect();
+  bench.run_s(60);
+  call->hang_up();
+  const Cdr& cdr = bench.only_cdr();
+  CHECK(cdr.customer.billed_time_s == 60);
+  // 0.01 a second before the boundary, 0.10 behind it, and the tax.
+  const std::int64_t before_s = 20 - cdr.answered_at_us / second_us % 86'400;
+  CHECK(before_s > 10);
+  CHECK(cdr.customer.charge ==
+        Amount::from_units((before_s * 1'000'000 + (60 - before_s) * 10'000'000) * 11 / 10));
+  CHECK(cdr.customer.rate_deck == deck.id);
+  const auto again =
+      recompute_charge(cdr.customer.rate_terms, cdr.talk_time_ms, cdr.answered_at_us);
+  REQUIRE(again.ok());
+  CHECK(again->charge == cdr.customer.charge);
+  CHECK(again->billed_time_s == cdr.customer.billed_time_s);
+  REQUIRE(cdr.vendor);
+  if (!cdr.vendor->rate_terms.empty()) {
+    CHECK(recompute_charge(cdr.vendor->rate_terms, cdr.talk_time_ms, cdr.answered_at_us)->charge ==
+          cdr.vendor->charge);
+  }
+}
+
+TEST_CASE("Money: the tax of an account is on top of its charges, of nobody else's (B-01)") {
+  SwitchConfig config = base_config();
+  config.provision.accounts[0].tax_percent = money("19");
+  Bench bench(config);
+  auto call = bench.connect();
+  bench.run_s(10);
+  call->hang_up();
+  const Cdr& cdr = bench.only_cdr();
+  CHECK(cdr.customer.charge == money("0.119"));
+  CHECK(bench.balance() == money("99.881"));
+  CHECK(recompute_charge(cdr.customer.rate_terms, cdr.talk_time_ms, cdr.answered_at_us)->charge ==
+        cdr.customer.charge);
 }

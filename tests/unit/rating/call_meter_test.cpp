@@ -50,13 +50,14 @@ struct Calls {
   };
 
   // Answered at once; the caller hangs up after `talk_us`.
-  Call* dial(const Rate& rate, const FeeRules& rules, std::int64_t talk_us = never) {
+  Call* dial(const Rate& rate, const FeeRules& rules, std::int64_t talk_us = never,
+             const CallStart& start = {}) {
     CallAdmission admission =
-        book.open_call(account, CallMeter::first_hold(rate, rules).value(), 0);
+        book.open_call(account, CallMeter::first_hold(rate, rules, start).value(), 0);
     if (!admission.ok()) return nullptr;
     calls.push_back(std::make_unique<Call>());
     Call& call = *calls.back();
-    call.meter = CallMeter(rate, rules, std::move(admission.hold));
+    call.meter = CallMeter(rate, rules, std::move(admission.hold), start);
     call.answered_us = now_us;
     call.hangup_us = talk_us == never ? never : now_us + talk_us;
     const MeterVerdict verdict = call.meter.start(now_us);
@@ -302,4 +303,72 @@ TEST_CASE(
     REQUIRE(calls.book.balance(calls.account) == Amount::subtract(money("0.50"), sum).value());
     REQUIRE(calls.book.state(calls.account)->held == Amount{});
   }
+}
+
+TEST_CASE("CallMeter: B-11 a price that rises in a later window is held for before it is due") {
+  Rate rate = rate_of("0.01", 1, 1, 1);
+  RateTerms terms;
+  terms.windows = parse_windows("any 18:00-24:00 price=0.10").value();
+  rate.terms = terms;
+  CallStart start{parse_time_us("2026-03-02T17:59:50Z").value(),
+                  RateSchedule::parse("split").value()};
+  Calls calls("0.50");
+  Calls::Call* call = calls.dial(rate, {}, never, start);
+  REQUIRE(call);
+  calls.run_until(calls.now_us + 100 * s);
+  CHECK(call->was_cut);
+  CHECK(call->charge.charge == money("0.50"));  // 10 * 0.01 + 4 * 0.10
+  CHECK(call->charge.billed_time_s == 14);
+
+  // Not split, the price of the start holds.
+  start.schedule = RateSchedule();
+  Calls whole("0.50");
+  call = whole.dial(rate, {}, never, start);
+  REQUIRE(call);
+  whole.run_until(whole.now_us + 100 * s);
+  CHECK(call->charge.billed_time_s == 50);
+}
+
+TEST_CASE("CallMeter: B-11 a call of free days is ended in the second its money ends") {
+  Rate rate = rate_of("0", 1, 1, 1);
+  RateTerms terms;
+  terms.windows = parse_windows("mon 18:00-19:00 price=0.10").value();
+  rate.terms = terms;
+  // Tuesday: six days less six hours are free.
+  const CallStart start{parse_time_us("2026-03-03T00:00:00Z").value(),
+                        RateSchedule::parse("split").value()};
+  Calls calls("0.30");
+  Calls::Call* call = calls.dial(rate, {}, never, start);
+  REQUIRE(call);
+  CHECK(call->meter.held().is_zero());
+  constexpr std::int64_t free_s = 6 * 86'400 + 18 * 3'600;
+  calls.run_until(calls.now_us + (free_s - 1) * s);
+  CHECK(call->talk_ms < 0);
+  calls.run_until(calls.now_us + 100 * s);
+  CHECK(call->was_cut);
+  CHECK(call->charge.charge == money("0.30"));
+  CHECK(call->charge.billed_time_s == free_s + 3);
+}
+
+TEST_CASE("CallMeter: B-11 parallel calls over a rise of the price never overspend") {
+  Rate rate = rate_of("0.01", 1, 1, 1);
+  RateTerms terms;
+  terms.windows = parse_windows("any 18:00-24:00 price=0.10 next_s=7").value();
+  terms.tiers = parse_tiers("20:0.02").value();
+  rate.terms = terms;
+  Calls calls("3.00");
+  calls.late_us = 60'000;
+  for (int i = 0; i < 12; ++i) {
+    const std::int64_t start_us = parse_time_us("2026-03-02T17:59:40Z").value() + i * s;
+    (void)calls.dial(rate, {}, never, {start_us, RateSchedule::parse("split").value()});
+    calls.run_until(calls.now_us + s);
+  }
+  calls.run_until(calls.now_us + 1000 * s);
+  Amount sum;
+  for (const auto& call : calls.calls) {
+    CHECK(call->was_cut);
+    sum = Amount::add(sum, call->charge.charge).value();
+  }
+  CHECK(sum <= money("3.00"));
+  CHECK(calls.book.balance(calls.account) == Amount::subtract(money("3.00"), sum).value());
 }
