@@ -2,7 +2,11 @@
 #include "tandem/rating.hpp"
 #include "binding.hpp"
 #include "tandem/accounts.hpp"
+#include "tandem/cdr.hpp"
 #include "tandem/charge_terms.hpp"
+#include "tandem/deck_import.hpp"
+#include "tandem/margin.hpp"
+#include "tandem/rerate.hpp"
 
 using namespace tandem;
 using namespace pybind11::literals;
@@ -198,6 +202,75 @@ void bind_rating(py::module_& m) {
         if (index >= d.size()) throw py::index_error();
         return d.at(index);
       });
+
+  m.def(
+      "import_deck_json",
+      [](const std::string& text, const std::string& layout) {
+        return to_json(take(unlocked([&]() -> Result<DeckImport> {
+          const auto known = parse_deck_layout(layout);
+          if (!known) return known.error();
+          return import_deck(text, *known);
+        })));
+      },
+      "text"_a, "layout"_a);
+  deck.def_static(
+      "from_price_list",
+      [](std::string id, const std::string& text, const std::string& layout, std::string currency,
+         const std::string& schedule) {
+        return take(unlocked([&]() -> Result<RateDeck> {
+          auto judged_by = RateSchedule::parse(schedule);
+          if (!judged_by) return judged_by.error();
+          const auto known = parse_deck_layout(layout);
+          if (!known) return known.error();
+          auto import = import_deck(text, *known);
+          if (!import) return import.error();
+          if (!import->ok()) {
+            const DeckFault& fault = import->faults.front();
+            return Error{ErrorCode::invalid_argument, "row " + std::to_string(fault.row) +
+                                                          ": column \"" + fault.column +
+                                                          "\": " + fault.message};
+          }
+          RateDeck::Builder builder(id, std::move(currency));
+          for (Rate& rate : import->rates)
+            if (auto added = builder.add(std::move(rate)); !added) return added.error();
+          auto built = builder.build();
+          if (!built) return built.error();
+          return built->with_schedule(std::move(*judged_by));
+        }));
+      },
+      "id"_a, "text"_a, "layout"_a = "", "currency"_a = "USD", "schedule"_a = "");
+  m.def(
+      "margin_report_json",
+      [](const RateDeck& sell, const std::vector<RateDeck>& buys, std::int64_t at_us) {
+        return to_json(take(unlocked([&] { return margin_report(sell, buys, at_us); })));
+      },
+      "sell"_a, "buys"_a, "at_us"_a);
+
+  py::class_<Rerater>(m, "Rerater")
+      .def(py::init([](const RateDeck& other, const FeeRules& rules,
+                       const std::vector<std::string>& free) {
+             return Rerater(other, rules, take(FreeNumbers::from_list(free)));
+           }),
+           "deck"_a, "rules"_a = FeeRules(), "free_numbers"_a = std::vector<std::string>())
+      .def(
+          "add",
+          [](Rerater& r, const std::vector<Cdr>& cdrs, const std::string& side) {
+            std::vector<RerateCall> calls;
+            for (const Cdr& cdr : cdrs) {
+              if (cdr.answered_at_us == 0 || (side == "vendor" && !cdr.vendor)) continue;
+              const ChargeFacts& facts = side == "vendor" ? *cdr.vendor : cdr.customer;
+              calls.push_back({facts.account,
+                               cdr.callee,
+                               cdr.started_at_us,
+                               cdr.answered_at_us,
+                               cdr.talk_time_ms,
+                               facts.charge,
+                               {}});
+            }
+            take(r.add(calls));
+          },
+          "cdrs"_a, "side"_a = "customer")
+      .def("totals_json", [](const Rerater& r) { return to_json(r); });
 
   py::class_<Hold>(m, "MoneyHold")
       .def_property_readonly("held", [](const Hold& h) { return h.body.held(); })

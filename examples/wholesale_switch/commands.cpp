@@ -14,9 +14,6 @@ std::optional<tandem::SwitchConfig> load_config(const std::string& path) {
   return std::move(reading.config);
 }
 
-namespace {
-
-/// The same with the objects that the database holds.
 std::optional<tandem::SwitchConfig> load_stored_config(const std::string& path) {
   auto config = load_config(path);
   if (!config) return std::nullopt;
@@ -31,7 +28,6 @@ int failed(const tandem::Error& error) {
   return error.code == tandem::ErrorCode::invalid_argument ? status_usage : status_failed;
 }
 
-/// --at and its kin: RFC 3339 or YYYY-MM-DD. False: it was no time.
 bool read_time(const Options& options, const char* name, std::optional<std::int64_t>& time_us) {
   if (!options.has(name)) return true;
   auto parsed = tandem::parse_time_us(options.text(name));
@@ -42,8 +38,6 @@ bool read_time(const Options& options, const char* name, std::optional<std::int6
   time_us = *parsed;
   return true;
 }
-
-}  // namespace
 
 bool read_format(const Options& options, const std::vector<std::string>& known,
                  std::string& format) {

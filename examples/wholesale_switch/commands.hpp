@@ -19,10 +19,17 @@ int import_objects(const Options& options);
 int export_objects(const Options& options);
 int remove_object(const Options& options);
 int deck(const Options& options);
+int report(const Options& options);
 
 /// Reads the file of --config; says every error on stderr, "FILE:POINTER: message". Nothing: there
 /// were some.
 std::optional<tandem::SwitchConfig> load_config(const std::string& path);
+/// The same with the objects that the database holds.
+std::optional<tandem::SwitchConfig> load_stored_config(const std::string& path);
+/// --at and its kin: RFC 3339 or YYYY-MM-DD. False: it was no time, and stderr says so.
+bool read_time(const Options& options, const char* name, std::optional<std::int64_t>& time_us);
+/// Says an error on stderr. The exit status.
+int failed(const tandem::Error& error);
 
 /// --format, one of `known`, the first by default; --table is short for --format table. False: it
 /// is none of them, and stderr says so.

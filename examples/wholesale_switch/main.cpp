@@ -22,10 +22,13 @@ constexpr const char* usage =
     "table|json]\n"
     "           [--limit ROWS]                    route live calls by other tables too\n"
     "  import   KIND FILE [--deck ID] [--dry-run] [--valid-from T] [--memo TEXT]\n"
+    "           rates of a partner: --layout auto|WORDS, with --dry-run to look at them first\n"
     "  export   KIND FILE [--deck ID]             accounts, gateways, rates, ...; .csv or .json\n"
     "  remove   KIND ID\n"
     "  deck     versions|rollback|diff|schedule --deck ID [--version N] [--from N --to N]\n"
     "           [--at TIME|none] [--file FILE]\n"
+    "  report   margin --sell DECK --buy DECK[,DECK] [--at TIME] [--format json|csv|table]\n"
+    "           rerate --deck ID [--side customer|vendor] [--account ID] [--since T] [--until T]\n"
     "Exit status: 0 good, 1 failed, 2 bad usage or configuration.\n";
 
 struct Command {
@@ -45,7 +48,8 @@ constexpr Command commands[] = {{"run", run},
                                 {"import", import_objects},
                                 {"export", export_objects},
                                 {"remove", remove_object},
-                                {"deck", deck}};
+                                {"deck", deck},
+                                {"report", report}};
 
 }  // namespace
 

@@ -146,6 +146,15 @@ bool read_query(const Options& options, std::string& query) {
   return true;
 }
 
+int put(Objects& objects, const std::string& file, const std::string& target,
+        std::string_view content_type, const std::string& text) {
+  const auto answer = objects.ask("PUT", target, content_type, text);
+  if (!answer) return status_failed;
+  if (answer->status >= 300) return refused(*answer, file);
+  std::fputs(answer->body.c_str(), stdout);
+  return status_good;
+}
+
 /// Puts a file; the rows of a deck are looked at here first, so that errors name the file.
 int put_file(Objects& objects, const std::string& file, const std::string& target, bool has_rates) {
   std::string text;
@@ -159,12 +168,48 @@ int put_file(Objects& objects, const std::string& file, const std::string& targe
       return status_usage;
     }
   }
-  const auto answer =
-      objects.ask("PUT", target, is_csv(file) ? "text/csv" : "application/json", text);
-  if (!answer) return status_failed;
-  if (answer->status >= 300) return refused(*answer, file);
-  std::fputs(answer->body.c_str(), stdout);
-  return status_good;
+  return put(objects, file, target, is_csv(file) ? "text/csv" : "application/json", text);
+}
+
+/// Turns a price list of a partner into the CSV of a deck. Nothing: stderr says what is wrong, row
+/// by row, and `status` what that means. `preview`: what was found, as JSON.
+std::optional<std::string> read_price_list(const Options& options, std::string& preview,
+                                           int& status) {
+  std::string text;
+  status = status_failed;
+  if (!read_file(options.operand(1), text)) return std::nullopt;
+  status = status_usage;
+  const std::string words = options.text("layout");
+  const auto layout = tandem::parse_deck_layout(words == "auto" ? "" : words);
+  if (!layout) {
+    complain("--layout: " + layout.error().message);
+    return std::nullopt;
+  }
+  auto import = tandem::import_deck(text, *layout);
+  if (!import) {
+    complain(options.operand(1) + ": " + import.error().message);
+    return std::nullopt;
+  }
+  preview = tandem::to_json(*import) + "\n";
+  for (const auto& fault : import->faults) {
+    std::fprintf(stderr, "%s row %zu: %s%s%s%s\n", options.operand(1).c_str(), fault.row,
+                 fault.column.empty() ? "" : "column \"", fault.column.c_str(),
+                 fault.column.empty() ? "" : "\": ", fault.message.c_str());
+  }
+  if (import->fault_count > import->faults.size())
+    complain(std::to_string(import->fault_count) + " rows were wrong in all");
+  if (!import->ok()) return std::nullopt;
+  tandem::RateDeck::Builder builder(options.text("deck"));
+  for (tandem::Rate& rate : import->rates) {
+    if (auto added = builder.add(std::move(rate)); !added) {
+      complain(options.operand(1) + ": " + added.error().message);
+      return std::nullopt;
+    }
+  }
+  const auto deck = builder.build();
+  if (deck) return tandem::to_csv(*deck);
+  complain(options.operand(1) + ": " + deck.error().message);
+  return std::nullopt;
 }
 
 int print(const std::optional<tandem::AdminAnswer>& answer) {
@@ -177,17 +222,31 @@ int print(const std::optional<tandem::AdminAnswer>& answer) {
 }  // namespace
 
 int import_objects(const Options& options) {
-  if (!options.allow({"config", "deck", "dry-run", "valid-from", "memo"}, {"config"},
+  if (!options.allow({"config", "deck", "dry-run", "valid-from", "memo", "layout"}, {"config"},
                      {"KIND", "FILE"})) {
     return status_usage;
   }
   const std::string target = target_of(options);
   std::string query;
   if (target.empty() || !read_query(options, query)) return status_usage;
+  std::optional<std::string> list;
+  if (options.has("layout")) {
+    if (options.operand(0) != "rates") {
+      complain("--layout is for rates only");
+      return status_usage;
+    }
+    std::string preview;
+    int status = status_good;
+    list = read_price_list(options, preview, status);
+    if (options.has("dry-run")) std::fputs(preview.c_str(), stdout);
+    if (!list) return status;
+    if (options.has("dry-run")) return status_good;
+  }
   const auto config = load_config(options.text("config"));
   if (!config) return status_usage;
   auto objects = Objects::reach(*config);
   if (!objects) return status_failed;
+  if (list) return put(*objects, options.operand(1), target + query, "text/csv", *list);
   return put_file(*objects, options.operand(1), target + query, options.operand(0) == "rates");
 }
 

@@ -8,6 +8,7 @@
 #include "admin/provision_bodies.hpp"
 #include "base/text.hpp"
 #include "switch/gateway_lists.hpp"
+#include "tandem/deck_import.hpp"
 
 namespace tandem::admin {
 namespace {
@@ -97,6 +98,23 @@ void read_put_options(Query& query, ProvisionChange& change) {
   if (const std::string* memo = query.text("memo")) change.memo = *memo;
 }
 const std::set<std::string_view> put_options = {"dry_run", "valid_from", "memo"};
+
+/// The rates of a partner's price list as the CSV of a deck. Errors: what is wrong with its first
+/// row that is wrong.
+Result<std::string> csv_of_price_list(const std::string& id, DeckImport import) {
+  if (!import.ok()) {
+    const DeckFault& fault = import.faults.front();
+    return Error{ErrorCode::invalid_argument, "row " + std::to_string(fault.row) + ": column \"" +
+                                                  fault.column + "\": " + fault.message};
+  }
+  RateDeck::Builder builder(id);
+  for (Rate& rate : import.rates) {
+    if (auto added = builder.add(std::move(rate)); !added) return std::move(added).error();
+  }
+  auto deck = builder.build();
+  if (!deck) return std::move(deck).error();
+  return to_csv(*deck);
+}
 
 }  // namespace
 
@@ -231,14 +249,29 @@ http::Response ProvisionEndpoints::rates(const std::string& id, const http::Requ
 }
 
 http::Response ProvisionEndpoints::put_rates(const std::string& id, const http::Request& request) {
-  Query query(request, put_options);
+  Query query(request, {"dry_run", "valid_from", "memo", "layout"});
   ProvisionChange change;
   read_put_options(query, change);
   if (query.complaint()) return refused(*query.complaint());
+  if (const std::string* layout = query.text("layout")) {
+    const auto known = parse_deck_layout(*layout == "auto" ? "" : *layout);
+    if (!known) return refused(known.error(), "/layout");
+    auto import = import_deck(request.body, *known);
+    if (!import) return refused(import.error());
+    if (change.dry_run) return json_answer(200, to_json(*import));
+    auto csv = csv_of_price_list(id, std::move(*import));
+    if (!csv) return refused(csv.error());
+    change.puts.push_back({"rate_decks", id, "", std::move(*csv)});
+    return put_deck(change);
+  }
   if (!is_csv(request) && !request.body.starts_with('[')) {
     return refused(Complaint{415, "unsupported", "rates are text/csv or a JSON array", ""});
   }
   change.puts.push_back({"rate_decks", id, "", request.body});
+  return put_deck(change);
+}
+
+http::Response ProvisionEndpoints::put_deck(const ProvisionChange& change) {
   const ProvisionOutcome outcome = objects_.change(change);
   if (!outcome.faults.empty()) return refused_change(outcome, false);
   return json_answer(outcome.created != 0 && !change.dry_run ? 201 : 200,

@@ -34,6 +34,7 @@ class ProvisionEndpoints {
                                      const http::Request& request);
   http::Response rates(const std::string& id, const http::Request& request);
   http::Response put_rates(const std::string& id, const http::Request& request);
+  http::Response put_deck(const ProvisionChange& change);
   http::Response diff(const std::string& id, const http::Request& request);
   http::Response roll_back(const std::string& id, const http::Request& request);
   http::Response schedule(const std::string& id, const http::Request& request);

@@ -536,8 +536,6 @@ class DaySearch {
   }
 
  private:
-  /// A file that is only read is not brought up to date: it may be an archive.
-
   static void bind(store::Statement& select, const Search& search, int& n) {
     // Conditions on numbers and reason come first, those on times and ids after them.
     for (const std::string& text : search.texts)

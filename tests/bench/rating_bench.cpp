@@ -1,6 +1,8 @@
 // What a rating and a reservation cost, cache misses included: decks, callees and accounts are many
 // and random.
+#include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "tandem/accounts.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/rating.hpp"
+#include "tandem/rerate.hpp"
 
 namespace tandem::bench {
 namespace {
@@ -72,6 +75,54 @@ TANDEM_BENCH("rating.rate_one_call", "ns") {
   return Figure{static_cast<double>(now_ns - started_ns) / static_cast<double>(rated),
                 "{\"rates\":200000,\"calls\":1000000,\"with_lookup\":true,\"checksum\":" +
                     std::to_string(sum) + "}"};
+}
+
+TANDEM_BENCH("rating.rerate_per_s", "1/s") {
+  constexpr std::size_t rates = 200'000;
+  constexpr std::size_t calls = 1'000'000;
+  SeededRandom random(3);
+  const Rerater rerater(random_deck(random, rates));
+  std::vector<std::string> callees(calls);
+  std::vector<RerateCall> records(calls);
+  for (std::size_t i = 0; i < calls; ++i) {
+    callees[i] = rerater.deck().at(random.below(rerater.deck().size())).prefix;
+    while (callees[i].size() < 12)
+      callees[i] += static_cast<char>('0' + random.below(10));
+    records[i].callee = callees[i];
+    records[i].talk_time_ms = static_cast<std::int64_t>(random.below(600'000));
+  }
+  std::vector<RerateOutcome> outcomes(1024);
+  const double ns = best_ns_per_operation(calls, [&](std::uint64_t) {
+    for (std::size_t first = 0; first < calls; first += outcomes.size()) {
+      const auto part = std::span<const RerateCall>(records).subspan(
+          first, std::min(outcomes.size(), calls - first));
+      rerater.rate(part, outcomes);
+      keep(outcomes.front());
+    }
+  });
+  return Figure{1e9 / ns,
+                "{\"rates\":200000,\"calls\":1000000,\"with_lookup\":true,\"threads\":1}"};
+}
+
+/// The worst that rates usually have: windows of two zones' hours, split, tiers and a tax.
+TANDEM_BENCH("rating.rate_one_call_windows", "ns") {
+  Rate rate;
+  rate.price = Amount::from_units(60'000'000);
+  RateTerms terms;
+  terms.windows = parse_windows("mon-fri 08:00-18:00 price=0.50;holiday price=0.10").value();
+  terms.tiers = parse_tiers("60:0.30;600:0.20").value();
+  terms.tax_percent = Amount::from_units(19 * Amount::scale);
+  rate.terms = terms;
+  CallStart start;
+  start.schedule = RateSchedule::parse("split zone=Europe/Berlin 2026-12-25=holiday").value();
+  const FeeRules rules;
+  const double ns = best_ns_per_operation(100'000, [&](std::uint64_t n) {
+    for (std::uint64_t i = 0; i < n; ++i) {
+      start.at_us = 1'790'000'000'000'000 + static_cast<std::int64_t>(i) * 977'000'000;
+      keep(rate_call(rate, static_cast<std::int64_t>(i % 600) * 1000, rules, nullptr, start));
+    }
+  });
+  return Figure{ns, "{\"windows\":2,\"tiers\":2,\"zone\":\"Europe/Berlin\",\"split\":true}"};
 }
 
 TANDEM_BENCH("account.reserve_settle", "ns") {

@@ -191,6 +191,61 @@ static void sources_are_identified(void) {
 }
 
 /* 0.60 a minute in steps of a minute: 61 s are two minutes, 1.20. */
+/* Windows, tiers, tax, a price list of a partner, a margin, a charge made again. */
+static void test_rate_terms(void) {
+  const int64_t monday_1759_us = 1772474390000000; /* 2026-03-02T17:59:50Z */
+  const char list[] = "Dial Code,Rate,Interval\n\"44,4420-4421\",0.30,60/60\n";
+  const char* const terms = "price=0.60|per_s=60|tiers=60:0.30|tax_percent=20.00";
+  tandem_rate rate = TANDEM_RATE_INIT;
+  tandem_charge charge = TANDEM_CHARGE_INIT;
+  tandem_rate_deck_builder* builder = NULL;
+  tandem_rate_deck* deck = NULL;
+  const tandem_rate_deck* buys[1];
+  tandem_text* json = NULL;
+  int64_t seconds = 0;
+  rate.prefix = "44";
+  rate.price_units = 60000000;
+  rate.windows = "any 18:00-24:00 price=6";
+  rate.schedule = "split";
+  CHECK(tandem_rate_call_at(&rate, monday_1759_us, 20000, NULL, &charge) == TANDEM_OK);
+  CHECK(charge.charge_units == 110000000); /* 10 * 0.01 + 10 * 0.10 */
+  CHECK(tandem_available_time_at(&rate, monday_1759_us, 20000000, NULL, &seconds) == TANDEM_OK);
+  CHECK(seconds == 11);
+  rate.schedule = NULL;
+  CHECK(tandem_rate_call_at(&rate, monday_1759_us, 20000, NULL, &charge) == TANDEM_OK);
+  CHECK(charge.charge_units == 20000000);
+  rate.schedule = "tomorrow";
+  CHECK_ERROR(tandem_rate_call_at(&rate, 0, 1, NULL, &charge), TANDEM_ERR_INVALID_ARGUMENT,
+              "tomorrow");
+  rate.schedule = NULL;
+  rate.windows = NULL;
+  rate.tiers = "60:0.30";
+  rate.tax_percent = "20";
+  CHECK(tandem_rate_call(&rate, 61000, NULL, &charge) == TANDEM_OK);
+  CHECK(charge.charge_units == 72600000);
+  CHECK(tandem_recompute_charge(terms, 0, 61000, &charge) == TANDEM_OK);
+  CHECK(charge.charge_units == 72600000 && charge.billed_time_s == 61);
+  CHECK_ERROR(tandem_recompute_charge("price=x", 0, 1, &charge), TANDEM_ERR_INVALID_ARGUMENT, "x");
+
+  CHECK(tandem_rate_deck_builder_create("buy", "USD", &builder) == TANDEM_OK);
+  CHECK_ERROR(tandem_rate_deck_builder_import(builder, "Code,Rate\n4x,1\n", 15, NULL, &json),
+              TANDEM_ERR_INVALID_ARGUMENT, "4x");
+  CHECK(strstr(tandem_text_data(json), "\"fault_count\":1") != NULL);
+  tandem_text_destroy(json);
+  CHECK(tandem_rate_deck_builder_import(builder, list, sizeof list - 1, "", NULL) == TANDEM_OK);
+  CHECK(tandem_rate_deck_builder_set_schedule(builder, "split zone=+01:00") == TANDEM_OK);
+  CHECK(tandem_rate_deck_builder_build(builder, &deck) == TANDEM_OK);
+  tandem_rate_deck_builder_destroy(builder);
+  CHECK(tandem_rate_deck_size(deck) == 3);
+  CHECK(tandem_rate_deck_rate(deck, 0, &rate) == TANDEM_OK);
+  CHECK(strcmp(rate.schedule, "split zone=+01:00") == 0 && rate.first_s == 60);
+  buys[0] = deck;
+  CHECK(tandem_margin_report(deck, buys, 1, 1, &json) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(json), "\"margin_percent\":\"0.00\"") != NULL);
+  tandem_text_destroy(json);
+  tandem_rate_deck_destroy(deck);
+}
+
 static void calls_are_rated(void) {
   static const char csv[] =
       "prefix,price,first_s,next_s,sections\n44,0.60,60,60,\n"
@@ -214,6 +269,7 @@ static void calls_are_rated(void) {
   rate.per_s = -1;
   CHECK_ERROR(tandem_rate_call(&rate, 61000, NULL, &charge), TANDEM_ERR_INVALID_ARGUMENT, "-1");
   rate.per_s = 0;
+  test_rate_terms();
   CHECK(tandem_rate_deck_builder_create("retail", "USD", &builder) == TANDEM_OK);
   CHECK(tandem_rate_deck_builder_add(builder, &rate) == TANDEM_OK);
   CHECK(tandem_rate_deck_builder_add(builder, &rate) == TANDEM_ERR_ALREADY_EXISTS);

@@ -230,6 +230,37 @@ class Rate(unittest.TestCase):
         self.assertEqual(self.rate("49", 60, change=change, at="2026-01-31T23:59:59Z").returncode, 0)
         self.assertEqual(self.rate("49", 60, change=change, at="2026-02-01").returncode, 1)
 
+    def test_tiers_windows_cap_and_tax(self):
+        def change(config):
+            config["provision"]["calendars"] = [
+                {"id": "office", "timezone": "Europe/Berlin", "exceptions": [{"date": "2026-12-25", "class": "holiday"}]}]
+            deck = config["provision"]["rate_decks"][0]
+            deck.update(calendar="office", split_windows=True)
+            deck["rates"].append({"prefix": "49", "price": "0.60", "per_s": 60, "maximum": "2", "tax_percent": "19",
+                                  "tiers": [{"from_s": 60, "price": "0.30"}],
+                                  "windows": [{"days": "mon-fri", "from": "18:00", "to": "24:00", "price": "0.06"},
+                                              {"days": ["holiday"], "price": "0"}]})
+        answer = json.loads(self.rate("49", 70, change=change, at="2026-03-02T16:59:30Z").stdout)
+        self.assertEqual(answer["charge"], "0.4046")  # (30 * 0.01 + 40 * 0.001) * 1.19
+        self.assertEqual([step["step"] for step in answer["steps"]],
+                         ["hold_time", "first", "next", "next", "tax", "rounding"])
+        self.assertEqual(answer["steps"][3]["window"], 0)
+        for at, seconds, charge in (("2026-03-02T10:00:00Z", 70, "0.7735"), ("2026-03-02T10:00:00Z", 9000, "2.38"),
+                                    ("2026-12-25T18:00:00Z", 70, "0.00")):
+            self.assertEqual(json.loads(self.rate("49", seconds, change=change, at=at).stdout)["charge"], charge)
+
+    def test_what_windows_may_not_be_is_named(self):
+        def change(config):
+            deck = config["provision"]["rate_decks"][0]
+            deck["calendar"] = "none"
+            deck["rates"] = [{"prefix": "49", "price": "1", "windows": [{"days": "monday", "from": "25:00", "colour": 1}]},
+                             {"prefix": "48", "price": "1", "tiers": [{"price": "1"}], "tax_percent": "-1"}]
+        done = self.rate("49", 1, change=change)
+        self.assertEqual(done.returncode, 2)
+        for pointer in ("/rates/0/windows/0/days", "/rates/0/windows/0/from", "/rates/0/windows/0/colour",
+                        "/rates/1/tiers/0/from_s", "/rates/1/tax_percent"):
+            self.assertIn("/provision/rate_decks/0" + pointer, done.stderr)
+
     def test_no_rate_is_1_and_no_deck_is_2(self):
         for done, status in ((self.rate("7", 10), 1), (self.rate("44", 10, deck="none"), 2),
                              (self.rate("x y", 10), 2), (self.rate("44", -1), 2), (self.rate("44", "ten"), 2)):

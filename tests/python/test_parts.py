@@ -1,7 +1,9 @@
 """The parts alone: numbers, routes, sources, rating, accounts, records, media."""
 import json
+import random
 import threading
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,76 @@ def test_money_is_decimal_and_never_float() -> None:
     assert tandem.Rate("1", Decimal("1E+1")).price == 10
     with pytest.raises(TypeError):
         tandem.Rate("44", 0.6)  # type: ignore[arg-type]
+
+
+def test_windows_tiers_cap_and_tax() -> None:
+    at_us = tandem.parse_time_us("2026-03-02T17:59:50Z")
+    rate = tandem.Rate("44", "0.60", windows="any 18:00-24:00 price=6", tiers="60:0.30", maximum="5", tax_percent="10")
+    assert tandem.rate_call(rate, 20_000, answered_at_us=at_us, schedule="split").charge == Decimal("1.21")
+    assert tandem.rate_call(rate, 20_000, answered_at_us=at_us).charge == Decimal("0.22")
+    assert tandem.available_time_s(rate, Decimal("0.22"), answered_at_us=at_us, schedule="split") == 11
+    assert (rate.windows, rate.tiers, rate.maximum) == ("any 18:00-24:00 price=6.00", "60:0.30", 5)
+    terms = "price=0.60|per_s=60|tiers=60:0.30|tax_percent=20.00"
+    assert tandem.recompute_charge(terms, 61_000).charge == Decimal("0.726")
+    assert tandem.rate_call(tandem.Rate("1", "0.60"), 60_000, tandem.FeeRules(tax_percent="19")).charge == Decimal("0.714")
+    with pytest.raises(tandem.Error):
+        tandem.Rate("44", "1", windows="monday")
+
+
+def test_a_partners_list_a_margin_and_the_past() -> None:
+    text = "Dial Code;Rate per min;Interval\n44,4420-4421;0,30;60/60\n"
+    seen = tandem.look_at_price_list(text)
+    assert (seen["rates"], seen["fault_count"]) == (3, 0)
+    buy = tandem.RateDeck.from_price_list("buy", text)
+    sell = tandem.RateDeck.from_csv("sell", "prefix,price\n44,0.20\n", schedule="split zone=+01:00")
+    assert sell.schedule == "split zone=+01:00" and buy.to_csv().startswith("prefix,")
+    report = tandem.margin_report(sell, [buy], 1)
+    assert report[0]["margin_percent"] == "-50.00" and report[0]["best_deck"] == "buy"
+    with pytest.raises(tandem.Error, match="row 2"):
+        tandem.RateDeck.from_price_list("buy", "Code,Rate\n4x,1\n")
+    cdr = tandem.Cdr()
+    cdr.callee, cdr.answered_at_us, cdr.talk_time_ms = "442079460000", 1, 61_000
+    charge = cdr.customer
+    charge.account, charge.charge = "acme", Decimal("0.20")
+    cdr.customer = charge
+    rerater = tandem.Rerater(buy)
+    rerater.add([cdr])
+    assert '"difference":"0.40"' in rerater.totals_json()
+
+
+def test_rating_agrees_with_fractions() -> None:
+    """Random tariffs and calls against rational arithmetic, increment by increment."""
+    draw = random.Random(20260101)
+    modes = {"up": lambda x: -(-x // 1), "down": lambda x: x // 1, "half_up": lambda x: (2 * x + 1) // 2}
+    for _ in range(20_000):
+        price, fee, minimum = (Fraction(draw.randrange(300_000), 10**6) for _ in range(3))
+        per_s, first_s, next_s = (draw.choice((1, 6, 7, 10, 30, 60)) for _ in range(3))
+        tiers = {draw.randrange(1, 200): Fraction(draw.randrange(300_000), 10**6) for _ in range(draw.randrange(3))}
+        tax, precision = Fraction(draw.randrange(300), 10), draw.randrange(7)
+        mode, seconds = draw.choice(sorted(modes)), draw.randrange(400)
+        maximum = minimum + Fraction(draw.randrange(1, 2_000_000), 10**6) if draw.random() < 0.3 else None
+        total, position = fee, 0
+        while position < seconds:
+            starts = [start for start in tiers if start <= position]
+            step = first_s if position < first_s and not starts else next_s
+            total += (tiers[max(starts)] if starts else price) * step / per_s
+            position += step
+        total = max(total, minimum) if seconds else Fraction(0)
+        if maximum is not None:
+            total = min(total, maximum)
+        total *= 1 + tax / 100
+        wanted = Decimal(int(modes[mode](total * 10**precision))).scaleb(-precision)
+        rate = tandem.Rate(
+            "1", money(price), per_s=per_s, first_s=first_s, next_s=next_s, connection_fee=money(fee),
+            minimum=money(minimum), maximum=money(maximum or Fraction(0)), tax_percent=money(tax),
+            tiers=";".join(f"{start}:{money(tier)}" for start, tier in sorted(tiers.items())))
+        charge = tandem.rate_call(rate, seconds * 1000, tandem.FeeRules(precision=precision, rounding=mode))
+        assert (charge.charge, charge.billed_time_s) == (wanted, position), (rate, seconds, mode, precision)
+
+
+def money(value: Fraction) -> Decimal:
+    """Exact: no fraction here has more than eight decimals."""
+    return Decimal(value.numerator) / Decimal(value.denominator)
 
 
 def test_a_deck_finds_and_rates() -> None:

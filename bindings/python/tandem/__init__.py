@@ -41,6 +41,7 @@ from ._tandem import (
     PrefixMode,
     Rate,
     RateDeck,
+    Rerater,
     RewriteRules,
     RouteTable,
     SourceTable,
@@ -96,6 +97,7 @@ __all__ = [
     "PrefixMode",
     "Rate",
     "RateDeck",
+    "Rerater",
     "RewriteRules",
     "RouteTable",
     "SourceTable",
@@ -109,6 +111,8 @@ __all__ = [
     "explain",
     "explain_table",
     "format_time_us",
+    "look_at_price_list",
+    "margin_report",
     "parse_time_us",
     "query_cdr_folder",
     "query_cdrs",
@@ -178,6 +182,16 @@ def rate_number(
     """The same against a deck alone."""
     text = deck.rate_number_json(callee, talk_time_ms, at_us, rules or FeeRules(), free_numbers or [])
     return cast("dict[str, Any]", json.loads(text))
+
+
+def look_at_price_list(text: str, layout: str = "") -> dict[str, Any]:
+    """What a partner's price list says, whatever its columns: rates, mapping, faults row by row, a preview."""
+    return cast("dict[str, Any]", json.loads(_tandem.import_deck_json(text, layout)))
+
+
+def margin_report(sell: RateDeck, buys: list[RateDeck], at_us: int) -> list[dict[str, Any]]:
+    """What selling by one deck and buying by the best of others leaves, by prefix, losses first."""
+    return cast("list[dict[str, Any]]", json.loads(_tandem.margin_report_json(sell, buys, at_us)))
 
 
 def query_cdrs(config: ConfigSource, **query: Any) -> list[Cdr]:

@@ -76,7 +76,7 @@ TEST_CASE("GroupShare: R-12 hours give the group another limit, from which the r
   peak.to_s = 18 * 3600;
   peak.line_limit = 3;
   const auto hours = std::make_shared<const route::Periods>(
-      route::Periods::build({peak}, std::make_shared<route::Calendar>()).value());
+      route::Periods::build({peak}, std::make_shared<Calendar>()).value());
   const std::int64_t friday_us = parse_time_us("2026-11-27T17:59:59Z").value();
   const std::int64_t evening_us = parse_time_us("2026-11-27T18:00:00Z").value();
   const std::int64_t saturday_us = parse_time_us("2026-11-28T12:00:00Z").value();

@@ -1,0 +1,96 @@
+#include "tandem/rerate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
+
+#include "rating/formula.hpp"
+
+namespace tandem {
+namespace {
+
+// Calls whose rates are on their way from memory at once.
+constexpr std::size_t block = 32;
+
+Result<void> add_to(Amount& sum, Amount amount) {
+  const auto added = Amount::add(sum, amount);
+  if (!added) return Error{ErrorCode::limit, "a sum of charges was larger than an amount can be"};
+  sum = *added;
+  return {};
+}
+
+}  // namespace
+
+Amount RerateTotal::difference() const noexcept {
+  std::int64_t units = 0;
+  if (__builtin_sub_overflow(after.units(), before.units(), &units)) {
+    units = after < before ? std::numeric_limits<std::int64_t>::min()
+                           : std::numeric_limits<std::int64_t>::max();
+  }
+  return Amount::from_units(units);
+}
+
+Rerater::Rerater(RateDeck deck, FeeRules rules, FreeNumbers free_numbers)
+    : deck_(std::move(deck)), rules_(rules), free_numbers_(std::move(free_numbers)) {}
+
+void Rerater::rate(std::span<const RerateCall> calls,
+                   std::span<RerateOutcome> outcomes) const noexcept {
+  std::array<RateMatch, block> matches;
+  CallStart start{0, deck_.schedule()};
+  FeeRules rules = rules_;
+  for (std::size_t first = 0; first < calls.size(); first += block) {
+    const std::size_t count = std::min(block, calls.size() - first);
+    for (std::size_t i = 0; i < count; ++i) {
+      matches[i] = deck_.find(calls[first + i].callee, calls[first + i].started_at_us);
+      if (matches[i].rate != nullptr) __builtin_prefetch(matches[i].rate);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const RerateCall& call = calls[first + i];
+      RerateOutcome& outcome = outcomes[first + i];
+      outcome = {matches[i].reason, {}};
+      if (free_numbers_.contains(call.callee)) {
+        outcome.reason = Reason::none;
+        continue;
+      }
+      if (!matches[i].ok()) continue;
+      start.at_us = call.answered_at_us;
+      rules.tax_percent = call.tax_percent;
+      const std::int64_t talked_s =
+          std::min(billable_seconds(call.talk_time_ms, rules), rated_time_max_s);
+      const auto charge = rating::charge_of(*matches[i].rate, talked_s, rules, nullptr, start);
+      if (charge) {
+        outcome.charge = *charge;
+      } else {
+        outcome.reason = Reason::InternalError;
+      }
+    }
+  }
+}
+
+Result<void> Rerater::add(std::span<const RerateCall> calls) {
+  std::array<RerateOutcome, 1024> outcomes;
+  for (std::size_t first = 0; first < calls.size(); first += outcomes.size()) {
+    const auto part = calls.subspan(first, std::min(outcomes.size(), calls.size() - first));
+    rate(part, outcomes);
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      auto place = totals_.find(part[i].account);
+      if (place == totals_.end())
+        place = totals_.emplace(std::string(part[i].account), RerateTotal{}).first;
+      RerateTotal& total = place->second;
+      if (outcomes[i].reason != Reason::none) {
+        ++total.not_rated;
+        if (auto added = add_to(total.not_rated_before, part[i].charge); !added) return added;
+        continue;
+      }
+      ++total.calls;
+      total.changed += outcomes[i].charge.charge != part[i].charge;
+      total.billed_time_s += outcomes[i].charge.billed_time_s;
+      if (auto added = add_to(total.before, part[i].charge); !added) return added;
+      if (auto added = add_to(total.after, outcomes[i].charge.charge); !added) return added;
+    }
+  }
+  return {};
+}
+
+}  // namespace tandem
