@@ -51,7 +51,7 @@ struct DeckFault {
 struct DeckImport {
   static constexpr std::size_t faults_max = 1'000;  ///< More are counted, not kept.
 
-  std::vector<Rate> rates;  ///< In order of the rows; of rows without fault.
+  std::vector<Rate> rates;     ///< In order of the rows; of rows without fault.
   std::size_t header_row = 0;  ///< 0: there is none.
   std::size_t rows = 0;        ///< Rows with content behind the header.
   std::string currency;        ///< What the list says; "" when it does not.
@@ -65,11 +65,11 @@ struct DeckImport {
 
 /// Reads a price list of a partner.
 ///
-/// The header is the first line of the first 50 that has a column for codes and one for a price; their
-/// names are known in many spellings (docs/deck-import.md). A blocked row becomes a locked rate, for
-/// which no price is needed. A code in two rows with the same date is a fault of the later row.
-/// Errors: invalid_argument (no header was found, a column of the layout is not there), limit
-/// (RateDeck::rates_max). What is wrong with rows is not an error but in `faults`. Threading:
+/// The header is the first line of the first 50 that has a column for codes and one for a price;
+/// their names are known in many spellings (docs/deck-import.md). A blocked row becomes a locked
+/// rate, for which no price is needed. A code in two rows with the same date is a fault of the
+/// later row. Errors: invalid_argument (no header was found, a column of the layout is not there),
+/// limit (RateDeck::rates_max). What is wrong with rows is not an error but in `faults`. Threading:
 /// immutable; any number of threads may call it at once.
 TANDEM_EXPORT Result<DeckImport> import_deck(std::string_view text, const DeckLayout& layout = {});
 

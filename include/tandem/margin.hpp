@@ -23,18 +23,18 @@ struct MarginRow {
   std::optional<Amount> best_buy;     ///< Nothing: no deck sells to us there.
   std::optional<Amount> average_buy;  ///< Over the decks that do.
   std::string best_deck;              ///< "" without `best_buy`.
-  /// (sell - best_buy) / sell in hundredths of a percent, cut (B-13); nothing when nothing is bought
-  /// or `sell` is zero.
+  /// (sell - best_buy) / sell in hundredths of a percent, cut (B-13); nothing when nothing is
+  /// bought or `sell` is zero.
   std::optional<std::int64_t> margin_hundredths;
   bool is_loss = false;  ///< Buying at the best price costs more than selling brings.
 };
 
 /// What selling by `sell` and buying by each of `buys` leaves at `at_us` (microseconds since 1970
-/// UTC): a row for each prefix of any of the decks that `sell` has a rate for, since a longer prefix
-/// on either side is another price. Locked and invalid rates are not there. Losses come first, the
-/// worst of them foremost; then by margin; what nobody sells to us last; equals by prefix.
-/// Errors: invalid_argument (decks of different currencies). Threading: immutable; any number of
-/// threads may call it at once.
+/// UTC): a row for each prefix of any of the decks that `sell` has a rate for, since a longer
+/// prefix on either side is another price. Locked and invalid rates are not there. Losses come
+/// first, the worst of them foremost; then by margin; what nobody sells to us last; equals by
+/// prefix. Errors: invalid_argument (decks of different currencies). Threading: immutable; any
+/// number of threads may call it at once.
 TANDEM_EXPORT Result<std::vector<MarginRow>> margin_report(const RateDeck& sell,
                                                            std::span<const RateDeck> buys,
                                                            std::int64_t at_us);

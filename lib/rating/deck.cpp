@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <limits>
+#include <cstddef>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -16,6 +16,10 @@ namespace {
 constexpr std::uint32_t always_valid_bit = 1u << 27;
 static_assert(RateDeck::rates_max < always_valid_bit &&
               2 * always_valid_bit - 1 <= PrefixTable<std::uint32_t>::value_max);
+
+// What has no sections is rated from one cache line: up to the vector's first word (see
+// has_sections()).
+static_assert(offsetof(Rate, sections) + sizeof(void*) <= 64);
 
 bool is_always_valid(const Rate& rate) noexcept {
   return rate.valid_from_us == 0 && rate.valid_until_us == 0;

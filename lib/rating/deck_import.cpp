@@ -181,8 +181,8 @@ std::string_view without_unit(std::string_view name) noexcept {
 /// Place among the aliases; nothing for a name that means nothing here.
 std::optional<std::size_t> alias_of(std::string_view header) {
   const std::string full = plain(header);
-  for (std::string_view name : {std::string_view(full), without_unit(full),
-                                without_unit(without_unit(full))}) {
+  for (std::string_view name :
+       {std::string_view(full), without_unit(full), without_unit(without_unit(full))}) {
     for (std::size_t i = 0; i < std::size(aliases); ++i) {
       if (aliases[i].name == name) return i;
     }
@@ -253,9 +253,9 @@ Result<bool> read_status(std::string_view text) {
                                      "disabled", "yes", "y", "true", "1", "b", "deleted", "na"}) {
     if (word == yes) return true;
   }
-  for (const std::string_view no :
-       {"open", "opened", "active", "unblocked", "unblock", "enabled", "no", "n", "false", "0",
-        "current", "new", "increase", "decrease", "unchanged", "nochange", "same", "ok", "pending"}) {
+  for (const std::string_view no : {"open", "opened", "active", "unblocked", "unblock", "enabled",
+                                    "no", "n", "false", "0", "current", "new", "increase",
+                                    "decrease", "unchanged", "nochange", "same", "ok", "pending"}) {
     if (word == no) return false;
   }
   return wrong_value(text, "a status such as blocked or open");
@@ -331,7 +331,8 @@ std::optional<LooseDate> read_loose_date(std::string_view text) {
     if (time.size() == 4 || time.size() == 7) return std::nullopt;
     if (time.ends_with('Z')) time.remove_suffix(1);
     const auto hours = parse_integer<std::int32_t>(time.substr(0, 2));
-    const auto minutes = time.size() >= 5 ? parse_integer<std::int32_t>(time.substr(3, 2)) : std::nullopt;
+    const auto minutes =
+        time.size() >= 5 ? parse_integer<std::int32_t>(time.substr(3, 2)) : std::nullopt;
     const auto seconds = time.size() >= 8 ? parse_integer<std::int32_t>(time.substr(6, 2))
                                           : std::optional<std::int32_t>(0);
     if (!hours || !minutes || !seconds || *hours > 23 || *minutes > 59 || *seconds > 59 ||
@@ -352,8 +353,8 @@ std::optional<LooseDate> read_loose_date(std::string_view text) {
   std::optional<int> month;
   for (std::size_t i = 0; i < 2 && !month; ++i) {
     const std::string word = plain(parts[i]);
-    const auto found = word.size() < 3 ? months.end()
-                                       : std::find(months.begin(), months.end(), word.substr(0, 3));
+    const auto found =
+        word.size() < 3 ? months.end() : std::find(months.begin(), months.end(), word.substr(0, 3));
     if (found == months.end()) continue;
     month = static_cast<int>(found - months.begin()) + 1;
     std::rotate(parts.begin() + static_cast<std::ptrdiff_t>(i),
@@ -440,8 +441,8 @@ class ListReader {
     const auto has = [&](Target target) {
       return std::find(targets.begin(), targets.end(), target) != targets.end();
     };
-    if (!has(of(Column::price)) || !(has(of(Extra::codes)) || has(of(Column::prefix)) ||
-                                     has(of(Extra::country_code)))) {
+    if (!has(of(Column::price)) ||
+        !(has(of(Extra::codes)) || has(of(Column::prefix)) || has(of(Extra::country_code)))) {
       return false;
     }
     targets_ = std::move(targets);
@@ -633,7 +634,8 @@ class ListReader {
       if (!targets_[i]) continue;
       const std::string_view text = i < cells.size() ? trimmed(cells[i]) : std::string_view{};
       if (text.empty()) continue;
-      if (auto read = read_cell(*targets_[i], text); !read) fault(row, names_[i], read.error().message);
+      if (auto read = read_cell(*targets_[i], text); !read)
+        fault(row, names_[i], read.error().message);
     }
     if (!has_price_ && !draft_.rate.locked && import_.fault_count == faults_before)
       fault(row, name_at(of(Column::price)), "no price was given");
@@ -653,7 +655,8 @@ class ListReader {
 
   std::string_view name_at(Target target) const {
     for (std::size_t i = 0; i < targets_.size(); ++i) {
-      if (targets_[i] == target || (target == of(Extra::codes) && targets_[i] == of(Column::prefix)))
+      if (targets_[i] == target ||
+          (target == of(Extra::codes) && targets_[i] == of(Column::prefix)))
         return names_[i];
     }
     return {};

@@ -7,14 +7,10 @@ namespace tandem {
 
 std::string to_json(const DeckImport& import, std::size_t preview_max) {
   using Json = nlohmann::ordered_json;
-  Json json = {{"rates", import.rates.size()},
-               {"rows", import.rows},
-               {"header_row", import.header_row},
-               {"currency", import.currency},
-               {"mapping", Json::array()},
-               {"ignored", import.ignored},
-               {"faults", Json::array()},
-               {"fault_count", import.fault_count},
+  Json json = {{"rates", import.rates.size()},    {"rows", import.rows},
+               {"header_row", import.header_row}, {"currency", import.currency},
+               {"mapping", Json::array()},        {"ignored", import.ignored},
+               {"faults", Json::array()},         {"fault_count", import.fault_count},
                {"preview", Json::array()}};
   for (const auto& [column, target] : import.mapping)
     json["mapping"].push_back({{"column", column}, {"target", target}});

@@ -14,14 +14,14 @@ __extension__ using Wide = __int128;
 
 /// Exact: `price` of `per_s` seconds against another.
 bool is_less(const SteadyPrice& a, const SteadyPrice& b) noexcept {
-  return static_cast<Wide>(a.price.units()) * b.per_s < static_cast<Wide>(b.price.units()) * a.per_s;
+  return static_cast<Wide>(a.price.units()) * b.per_s <
+         static_cast<Wide>(b.price.units()) * a.per_s;
 }
 
 /// Of 60 seconds; a price beyond what an amount can be is shown as the largest one.
 Amount per_minute(const SteadyPrice& price) noexcept {
   const Wide twice = static_cast<Wide>(price.price.units()) * 120 / price.per_s;
-  return Amount::from_units(
-      static_cast<std::int64_t>(std::min<Wide>((twice + 1) / 2, INT64_MAX)));
+  return Amount::from_units(static_cast<std::int64_t>(std::min<Wide>((twice + 1) / 2, INT64_MAX)));
 }
 
 std::optional<SteadyPrice> price_at(const RateDeck& deck, std::string_view prefix,
@@ -59,8 +59,12 @@ Cells cells_of(const MarginRow& row) {
   const auto text = [](const std::optional<Amount>& amount) {
     return amount ? amount->to_string() : std::string();
   };
-  return {row.prefix,        row.area,      row.sell.to_string(),
-          text(row.best_buy), row.best_deck, text(row.average_buy),
+  return {row.prefix,
+          row.area,
+          row.sell.to_string(),
+          text(row.best_buy),
+          row.best_deck,
+          text(row.average_buy),
           row.margin_hundredths ? percent_text(*row.margin_hundredths) : std::string()};
 }
 
@@ -83,8 +87,8 @@ Result<std::vector<MarginRow>> margin_report(const RateDeck& sell, std::span<con
   for (const RateDeck& buy : buys) {
     if (buy.currency() != sell.currency()) {
       return Error{ErrorCode::invalid_argument, "deck \"" + buy.id() + "\" is in " +
-                                                    buy.currency() + ", \"" + sell.id() +
-                                                    "\" in " + sell.currency()};
+                                                    buy.currency() + ", \"" + sell.id() + "\" in " +
+                                                    sell.currency()};
     }
     add(buy);
   }
