@@ -1,7 +1,7 @@
 // What a call costs: rates, decks, the charge formula and its inverse.
 //
 // Order of operations (docs/rating.md shows it with sums): talk time -> billable seconds (B-08) ->
-// grace -> less free time (B-09) -> connection fee -> stretches of the rate (B-06) -> minimum ->
+// grace -> less free time (B-09) -> connection fee -> increments of the rate (B-06) -> minimum ->
 // maximum -> tax -> one rounding (B-07) -> fee unit. Everything up to the rounding is exact
 // rational arithmetic in 128 bits; nothing here uses floating point.
 #pragma once
