@@ -2,7 +2,7 @@
 //
 // An object is what stands in one of the lists of `provision` in the configuration file. Objects
 // that are put here survive a restart; those of the file are laid over them at each start and
-// reload (docs/admin-api.md).
+// reload, rates of a deck when the file has others than before (docs/admin-api.md).
 #pragma once
 
 #include <cstddef>
@@ -39,8 +39,8 @@ struct ObjectName {
 struct ProvisionChange {
   std::vector<ProvisionedObject> puts;  ///< Created, or replaced whole.
   std::vector<ObjectName> removals;
-  /// Of the rates of the decks that are put: from then on; the decks must be there. Nothing or not
-  /// after now: at once.
+  /// Of the rates of the decks that are put: from then on; the decks must be there and keep their
+  /// currency. Nothing or not after now: at once.
   std::optional<std::int64_t> valid_from_us;
   std::optional<std::string> memo;  ///< Of the new versions of decks; nothing: the deck's `memo`.
   bool dry_run = false;             ///< Only looks whether it could be done.
@@ -110,10 +110,12 @@ class TANDEM_EXPORT Provisioning {
   /// Newest first. A deck that was never put here has none. Errors: not_found (no such deck), io.
   Result<std::vector<DeckVersion>> deck_versions(std::string_view deck) const;
   /// Makes an earlier version active; nothing: the newest one before the active one that was
-  /// active. Errors: not_found (deck, version), io.
+  /// active. Errors: not_found (deck, version), wrong_state (its prices are in another currency
+  /// than the deck's), io.
   Result<DeckVersion> roll_back_deck(std::string_view deck, std::optional<std::uint64_t> number);
   /// Plans when a version becomes active; nothing: not any more; not after now: at once. Errors:
-  /// not_found (deck, version), wrong_state (it is active), io.
+  /// not_found (deck, version), wrong_state (it is active, or its prices are in another currency
+  /// than the deck's), io.
   Result<DeckVersion> schedule_deck(std::string_view deck, std::uint64_t number,
                                     std::optional<std::int64_t> at_us);
   /// {"from", "to", "added": [rate], "removed": [rate], "changed": [{"prefix", "from", "to"}],

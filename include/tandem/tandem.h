@@ -1227,8 +1227,9 @@ TANDEM_API int tandem_shadow_table(const char* json, size_t rows_max, tandem_tex
 
 /* Provisioned objects: what stands in the lists of `provision` ("accounts", "rate_decks",
    "customer_gateways", ...). What is put survives a restart; the objects of the configuration are
-   laid over it at each start and reload. New calls see a change whole, running ones keep what they
-   have. All may wait for the disk and for tables to be built. */
+   laid over it at each start and reload, rates of a deck when it has others than before. New calls
+   see a change whole, running ones keep what they have. All may wait for the disk and for tables to
+   be built. */
 
 /* The objects of a list as a JSON array in order of id; decks without rates. Errors: NOT_FOUND (no
    such list). Since 0.1. */
@@ -1257,11 +1258,11 @@ TANDEM_API int tandem_switch_put_rates(tandem_switch* object, const char* deck, 
 TANDEM_API int tandem_switch_deck_versions(const tandem_switch* object, const char* deck,
                                            tandem_text** json);
 /* Makes an earlier version active; 0: the newest that was active before the active one. Errors:
-   NOT_FOUND, IO. Since 0.1. */
+   NOT_FOUND, WRONG_STATE (its prices are in another currency than the deck's), IO. Since 0.1. */
 TANDEM_API int tandem_switch_roll_back_deck(tandem_switch* object, const char* deck,
                                             uint64_t number);
 /* When a version shall become active; 0: not any more. Errors: NOT_FOUND, WRONG_STATE (it is
-   active), IO. Since 0.1. */
+   active, or its prices are in another currency than the deck's), IO. Since 0.1. */
 TANDEM_API int tandem_switch_schedule_deck(tandem_switch* object, const char* deck, uint64_t number,
                                            int64_t at_us);
 /* What changes from one version to another: JSON with at most `rows_max` (0..100,000) rows of each

@@ -328,17 +328,15 @@ std::optional<LooseDate> read_loose_date(std::string_view text) {
     const std::size_t space = text.find_last_of(" T", colon);
     if (space == std::string_view::npos) return std::nullopt;
     std::string_view time = trimmed(text.substr(space + 1));
-    if (time.size() == 4 || time.size() == 7) return std::nullopt;
     if (time.ends_with('Z')) time.remove_suffix(1);
-    const auto hours = parse_integer<std::int32_t>(time.substr(0, 2));
-    const auto minutes =
-        time.size() >= 5 ? parse_integer<std::int32_t>(time.substr(3, 2)) : std::nullopt;
-    const auto seconds = time.size() >= 8 ? parse_integer<std::int32_t>(time.substr(6, 2))
-                                          : std::optional<std::int32_t>(0);
-    if (!hours || !minutes || !seconds || *hours > 23 || *minutes > 59 || *seconds > 59 ||
-        *hours < 0 || *minutes < 0 || *seconds < 0 || (time.size() != 5 && time.size() != 8))
+    if (time.size() != 5 && time.size() != 8) return std::nullopt;
+    const auto part = [time](std::size_t at) {
+      return parse_integer<std::int32_t>(time.substr(at, 2)).value_or(-1);
+    };
+    const std::int32_t hours = part(0), minutes = part(3), seconds = time.size() == 8 ? part(6) : 0;
+    if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || seconds < 0 || seconds > 59)
       return std::nullopt;
-    date.time_s = *hours * 3600 + *minutes * 60 + *seconds;
+    date.time_s = hours * 3600 + minutes * 60 + seconds;
     text = trimmed(text.substr(0, space));
   }
   std::vector<std::string> parts;
