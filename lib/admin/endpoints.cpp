@@ -201,6 +201,10 @@ http::Response Endpoints::pay(const std::string& id, const http::Request& reques
   if (!switch_.account(id)) return no_such_thing("no account \"" + id + "\"");
   PaymentBody payment;
   Complaint complaint;
+  if (!request.query.empty())  // nobody shall think that a payment was only tried
+    return refused(Complaint{400, "invalid_argument",
+                             "unknown parameter \"" + request.query.front().first + "\"",
+                             "/" + request.query.front().first});
   if (!read_payment(request.body, payment, complaint)) return refused(complaint);
   auto balance = switch_.pay(id, payment.amount, payment.memo);
   if (!balance) {

@@ -138,7 +138,7 @@ std::optional<http::Response> ProvisionEndpoints::answer(const http::Request& re
   if (path.size() == 4) {
     if (is_get) return get(kind, path[3]);
     if (request.method == "PUT") return put(kind, path[3], request);
-    if (request.method == "DELETE") return remove(kind, path[3]);
+    if (request.method == "DELETE") return remove(kind, path[3], request);
     return only(request, "GET, HEAD, PUT, DELETE");
   }
   if (path.size() == 5 && kind == "rate_decks") return deck(path[3], path[4], request);
@@ -209,7 +209,9 @@ http::Response ProvisionEndpoints::put(const std::string& kind, const std::strin
                      outcome_json(outcome, change.dry_run));
 }
 
-http::Response ProvisionEndpoints::remove(const std::string& kind, const std::string& id) {
+http::Response ProvisionEndpoints::remove(const std::string& kind, const std::string& id,
+                                          const http::Request& request) {
+  if (const Query query(request, {}); query.complaint()) return refused(*query.complaint());
   ProvisionChange change;
   change.removals.push_back({kind, id});
   const ProvisionOutcome outcome = objects_.change(change);
@@ -293,6 +295,7 @@ http::Response ProvisionEndpoints::diff(const std::string& id, const http::Reque
 }
 
 http::Response ProvisionEndpoints::roll_back(const std::string& id, const http::Request& request) {
+  if (const Query query(request, {}); query.complaint()) return refused(*query.complaint());
   std::optional<std::uint64_t> number;
   Complaint complaint;
   if (!read_rollback(request.body, number, complaint)) return refused(complaint);
@@ -302,6 +305,7 @@ http::Response ProvisionEndpoints::roll_back(const std::string& id, const http::
 }
 
 http::Response ProvisionEndpoints::schedule(const std::string& id, const http::Request& request) {
+  if (const Query query(request, {}); query.complaint()) return refused(*query.complaint());
   std::uint64_t number = 0;
   std::optional<std::int64_t> valid_from_us;
   Complaint complaint;

@@ -29,7 +29,8 @@ class ProvisionEndpoints {
   http::Response put_list(const std::string& kind, const http::Request& request);
   http::Response get(const std::string& kind, const std::string& id);
   http::Response put(const std::string& kind, const std::string& id, const http::Request& request);
-  http::Response remove(const std::string& kind, const std::string& id);
+  http::Response remove(const std::string& kind, const std::string& id,
+                        const http::Request& request);
   std::optional<http::Response> deck(const std::string& id, const std::string& what,
                                      const http::Request& request);
   http::Response rates(const std::string& id, const http::Request& request);
