@@ -16,8 +16,9 @@ namespace tandem::sip {
 class HandoverRing {
  public:
   enum class Kind : std::uint32_t {
-    message,  ///< A message that arrived over `path`.
-    output,   ///< Bytes to be sent over `path`, which is a connection of the receiving worker.
+    message,      ///< A message that arrived over `path`.
+    output,       ///< Bytes to be sent over `path`, which is a connection of the receiving worker.
+    unreachable,  ///< Nobody listens at the remote address of `path`; no bytes.
   };
   struct Record {
     Kind kind = Kind::message;

@@ -112,10 +112,16 @@ void StackWorker::drain_rings() {
     HandoverRing::Record record;
     // What is there now, not what may come: a fast sender must not keep this loop from its timers.
     for (std::size_t left = 4096; left > 0 && ring.peek(record); --left) {
-      if (record.kind == HandoverRing::Kind::output) {
-        (void)transports_.send(record.path, record.bytes);  // counted there
-      } else {
-        (void)receive(record.bytes, record.path);  // the stream, if any, belongs to the sender
+      switch (record.kind) {
+        case HandoverRing::Kind::message:
+          (void)receive(record.bytes, record.path);  // the stream, if any, belongs to the sender
+          break;
+        case HandoverRing::Kind::output:
+          (void)transports_.send(record.path, record.bytes);  // counted there
+          break;
+        case HandoverRing::Kind::unreachable:
+          transactions_.on_unreachable(record.path.remote, {});
+          break;
       }
       ring.release();
     }
@@ -170,8 +176,16 @@ bool StackWorker::send(Path& path, std::string_view bytes) {
   return hand_over(path.connection.worker, HandoverRing::Kind::output, path, bytes);
 }
 
+// An ICMP error comes to any of the sockets that share a port, whichever sent what it is about.
 void StackWorker::on_unreachable(const SocketAddress& remote, ConnectionId connection) {
   transactions_.on_unreachable(remote, connection);
+  if (connection.is_set()) return;
+  Path path;
+  path.remote = remote;
+  for (unsigned to = 0; to < shared_.workers.size(); ++to) {
+    // Lost for want of room: the timers of the transactions notice later.
+    if (to != index_) (void)hand_over(to, HandoverRing::Kind::unreachable, path, {});
+  }
 }
 
 // Requests.

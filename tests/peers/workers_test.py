@@ -32,5 +32,20 @@ def four_workers():
     spread(4)
 
 
+def closed_port():
+    """A vendor without a listener is passed over as soon as the kernel says so, whichever worker is told (R-15)."""
+    dead, alive = free_port(), free_port()
+    vendors = [{"id": "dead", "addresses": ["127.0.0.1:%d" % dead], "priority": 0},
+               {"id": "alive", "addresses": ["127.0.0.1:%d" % alive], "priority": 1}]
+    with Switch("workers-closed-port", vendors, workers=4, parameters={"invite_timeout_s": 20}) as switch:
+        load(switch, alive, "--calls", 40, "--rate", 40, "--hold", 200)
+        for record in switch.wait_cdrs(40):
+            expect([a["vendor_gateway"] for a in record["attempts"]] == ["dead", "alive"], "the second carried it", record)
+            first = record["attempts"][0]
+            expect(first["reason"] == "VendorFailure" and first["ended_at_us"] - first["started_at_us"] < 15_000_000,
+                   "not for want of an answer", first)
+        switch.expect_idle()
+
+
 if __name__ == "__main__":
-    main({f.__name__: f for f in (one_worker, two_workers, four_workers)})
+    main({f.__name__: f for f in (one_worker, two_workers, four_workers, closed_port)})
