@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/json_depth.hpp"
 #include "lrn/number.hpp"
 
 namespace tandem::lrn {
@@ -33,6 +34,7 @@ bool read_text(const json* value, std::string& out) {
 
 std::optional<LrnRecord> record_from_json(std::string_view text, std::string_view lrn_key,
                                           std::string_view region_key) {
+  if (too_deep_at(text)) return std::nullopt;
   const json answer = json::parse(text.begin(), text.end(), nullptr, false);
   std::string lrn, region;
   try {

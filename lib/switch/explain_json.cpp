@@ -145,17 +145,17 @@ void add_candidates(Json& answer, const call::CallContext& context) {
       const call::Vendor& vendor = context.tables->vendors[plan.vendor];
       call::VendorLease nothing;  // a rehearsal only looks
       Json keys = keys_json(route, query.sort);
+      const auto buy = price_of(context, vendor.payee, plan.vendor_rate);
+      const auto sell = price_of(context, context.customer_entry()->payer, context.rate);
       if (plan.excluded || !call::take_vendor(context, plan, nothing, context.arrived_us)) {
         Json row = excluded_json(vendor.config.id, reason_facts(*plan.excluded).name, plan.rule);
         row["prefix"] = route.prefix;
         row["keys"] = std::move(keys);
-        row["profit_percent"] = profit_json(context.rate, plan.vendor_rate);
+        row["profit_percent"] = profit_json(sell, buy);
         row["vendor_rate"] = rate_json(plan.vendor_rate);
         excluded.push_back(std::move(row));
         continue;
       }
-      const auto buy = price_of(context, vendor.payee, plan.vendor_rate);
-      const auto sell = price_of(context, context.customer_entry()->payer, context.rate);
       candidates.push_back({{"gateway", vendor.config.id},
                             {"prefix", route.prefix},
                             {"rank", candidates.size()},

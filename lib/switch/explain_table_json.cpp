@@ -3,13 +3,14 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text_table.hpp"
+#include "switch/config_reader_json.hpp"
 #include "tandem/switch.hpp"
 
 namespace tandem {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using config::Json;
 constexpr auto right = TextTable::Align::right;
 
 /// A value in one cell: "-" for what is not known.
@@ -155,7 +156,7 @@ class VendorTable {
 }  // namespace
 
 Result<std::string> explain_table(std::string_view answer) {
-  const Json parsed = Json::parse(answer.begin(), answer.end(), nullptr, false);
+  const Json parsed = config::json_or_null(answer);
   if (!parsed.is_object() || !parsed.contains("stages"))
     return Error{ErrorCode::invalid_argument, "text was no answer of explain"};
   return headline(parsed) + "\n" + stages_table(parsed) + "\n" + VendorTable(parsed).to_string();

@@ -55,7 +55,11 @@ Result<RateDeck> read_deck(const std::string& id, const std::string& currency,
                            const std::string& csv) {
   auto rates = parse_deck_csv(csv, "rate deck \"" + id + "\"");
   if (!rates) return std::move(rates).error();
-  return build_deck({id, currency, std::move(*rates), "", std::nullopt});
+  RateDeckConfig deck;
+  deck.id = id;
+  deck.currency = currency;
+  deck.rates = std::move(*rates);
+  return build_deck(deck);
 }
 
 /// Prices of one currency would be others in another one.

@@ -28,12 +28,9 @@ class PlanReader {
  public:
   Result<ShadowPlan> read(std::string_view given) {
     std::vector<std::string> repeated;
-    Json plan;
-    try {
-      plan = Json::parse(given.begin(), given.end(), config::RepeatedKeys(repeated), true, true);
-    } catch (const Json::exception& error) {
-      return wrong("", config::printable("text was no JSON: " + std::string(error.what())));
-    }
+    auto parsed = config::parse_json(given, config::Comments::allowed, repeated);
+    if (!parsed) return std::move(parsed).error();
+    const Json plan = std::move(*parsed);
     if (!repeated.empty()) return wrong("", "key \"" + repeated.front() + "\" was there twice");
     if (!plan.is_object()) return wrong("", "plan was no JSON object");
     for (auto item = plan.begin(); item != plan.end(); ++item) {
@@ -200,7 +197,8 @@ Json plan_json(const ShadowPlan& plan) {
     removals[removal.kind].push_back(removal.id);
   Json json = {
       {"decks", std::move(decks)}, {"provision", std::move(puts)}, {"remove", std::move(removals)}};
-  json["parameters"] = plan.parameters.empty() ? Json(nullptr) : Json::parse(plan.parameters);
+  json["parameters"] =
+      plan.parameters.empty() ? Json(nullptr) : config::json_or_null(plan.parameters);
   json["memo"] = plan.memo;
   return json;
 }
@@ -315,7 +313,7 @@ Result<SwitchConfig> config_of_shadow(const ShadowPlan& plan, SwitchConfig in_fo
   if (!plan.parameters.empty()) {
     config::Reader reader(in_force.folder, errors, false);
     config::Reader::Step step(reader, "parameters");
-    config::read_parameters(reader, Json::parse(plan.parameters), in_force.parameters);
+    config::read_parameters(reader, config::json_or_null(plan.parameters), in_force.parameters);
   }
   if (errors.empty()) check_config(in_force, errors);
   if (!errors.empty()) return wrong(errors.front().pointer, errors.front().message);
@@ -360,7 +358,7 @@ std::string to_json(const ShadowTally& tally, const ShadowPlan& plan, std::int64
 }
 
 Result<std::string> shadow_table(std::string_view given, std::size_t rows_max) {
-  const Json report = Json::parse(given.begin(), given.end(), nullptr, false);
+  const Json report = config::json_or_null(given);
   if (!report.is_object() || !report.contains("moves") || !report.contains("customers"))
     return Error{ErrorCode::invalid_argument, "text was no report of a shadow"};
 
