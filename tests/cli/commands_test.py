@@ -86,10 +86,8 @@ class Check(unittest.TestCase):
         def change(c, _):
             c["provision"]["phones"] = []
             c["provision"]["customer_gateways"][0]["report_state"] = True
-            c["provision"]["rate_decks"][0]["rates"][0]["windows"] = []
-        self.assertEqual(sorted(self.pointers(change)), sorted([
-            "/provision/phones", "/provision/customer_gateways/0/report_state",
-            "/provision/rate_decks/0/rates/0/windows"]))
+        self.assertEqual(sorted(self.pointers(change)),
+                         sorted(["/provision/phones", "/provision/customer_gateways/0/report_state"]))
 
     def test_an_lrn_that_is_no_object_is_reported_once(self):
         def change(c, _):
@@ -267,6 +265,35 @@ class Rate(unittest.TestCase):
             self.assertEqual(done.returncode, status, done.stderr)
             self.assertEqual(done.stderr.count("\n"), 1)
             self.assertEqual(done.stdout, "")
+
+
+class Report(unittest.TestCase):
+    def report(self, *words, change=None):
+        with folder() as path:
+            config = base_config()
+            if change:
+                change(config)
+            return run("report", *words, "--config", write_config(path, config))
+
+    def test_margin_shows_losses_first(self):
+        def change(config):
+            config["provision"]["rate_decks"].append(
+                {"id": "dear", "rates": [{"prefix": "4420", "price": "0.40"}, {"prefix": "442", "price": "0.50"}]})
+        done = self.report("margin", "--sell", "retail", "--buy", "dear", "--format", "json", change=change)
+        rows = json.loads(done.stdout)
+        self.assertEqual([(row["prefix"], row["margin_percent"]) for row in rows],
+                         [("4420", "-33.33"), ("442", "16.66"), ("44", None)])
+        done = self.report("margin", "--sell", "retail", "--buy", "buy,dear", "--format", "csv", change=change)
+        self.assertEqual(done.stdout.splitlines()[0], "prefix,area,sell,best_buy,best_deck,average_buy,margin_percent")
+        self.assertEqual(self.report("margin", "--sell", "none", "--buy", "buy").returncode, 2)
+        self.assertEqual(self.report("margin", "--sell", "retail", "--buy", "buy", "--format", "xml").returncode, 2)
+        self.assertEqual(self.report("profit").returncode, 2)
+
+    def test_rerate_without_records_has_no_sums(self):
+        done = self.report("rerate", "--deck", "buy")
+        self.assertEqual((done.returncode, json.loads(done.stdout)), (0, {"deck": "buy", "currency": "USD", "accounts": []}))
+        self.assertEqual(self.report("rerate", "--deck", "none").returncode, 2)
+        self.assertEqual(self.report("rerate", "--deck", "buy", "--side", "both").returncode, 2)
 
 
 class Explain(unittest.TestCase):

@@ -194,14 +194,14 @@ class Provision(unittest.TestCase):
         good = self.in_folder("partner.csv", "Rates of X,,\nDestination,Dial Code,Rate/Min,Interval,Status\n"
                                              "UK,\"44,4420-4422\",0.012,60/60,open\nFR,33,,1/1,blocked\n")
         wrong = self.in_folder("wrong.csv", "Code,Rate\n44,0.1\n4x,0.2\n45,free\n")
-        done = self.command("import", "rates", good, "--deck", "retail", "--layout", "auto", "--dry-run")
+        done = self.command("import", "rates", good, "--deck", "partner", "--layout", "auto", "--dry-run")
         seen = json.loads(done.stdout)
         self.assertEqual((seen["rates"], seen["fault_count"], seen["header_row"]), (5, 0, 2))
-        done = self.command("import", "rates", wrong, "--deck", "retail", "--layout", "auto", status=2)
+        done = self.command("import", "rates", wrong, "--deck", "partner", "--layout", "auto", status=2)
         self.assertEqual(done.stderr.splitlines(), [wrong + " row 3: column \"Code\": \"4x\" was not a dial code",
                                                     wrong + " row 4: column \"Rate\": \"free\" was not a price"])
-        self.command("import", "rates", good, "--deck", "retail", "--layout", "auto")
-        rows = json.loads(self.command("export", "rates", "-", "--deck", "retail").stdout)
+        self.command("import", "rates", good, "--deck", "partner", "--layout", "auto")
+        rows = json.loads(self.command("export", "rates", "-", "--deck", "partner").stdout)
         self.assertEqual([row["prefix"] for row in rows], ["33", "44", "4420", "4421", "4422"])
         self.assertTrue(rows[0]["locked"])
 
