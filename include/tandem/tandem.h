@@ -927,8 +927,8 @@ TANDEM_API int tandem_media_session_set_flags(tandem_media_session* session, int
 /* RTP clock of what `side` sends, 1..1,000,000 Hz; default 8,000. Since 0.1. */
 TANDEM_API int tandem_media_session_set_clock_rate(tandem_media_session* session, int32_t side,
                                                    uint32_t rate_hz);
-/* Lets the next new source of `side` take over within `window_ms`, 1..60,000; 0 ends such a time. Since
-   0.1. */
+/* Lets the next new source of `side` take over within `window_ms`, 1..60,000; 0 ends such a time.
+   Since 0.1. */
 TANDEM_API int tandem_media_session_relatch(tandem_media_session* session, int32_t side,
                                             uint32_t window_ms);
 TANDEM_API int tandem_media_session_stats(const tandem_media_session* session, int32_t side,
