@@ -89,17 +89,18 @@ ShadowDecision ShadowRouter::route(const ShadowCall& call) {
     if (!call.is_answered) return decision;
     if (met != nullptr && met->has_failed) continue;
     decision.carrier = vendor.config.id;
-    const auto price = [&](const Rate* rate, const std::string& currency) {
+    const auto price = [&](const Rate* rate, const Payer& side) {
       std::optional<ShadowMoney> money;
       if (rate == nullptr) return money;
-      if (const auto charge = rate_call(*rate, call.talk_time_ms, tables_->parameters.fees))
-        money = ShadowMoney{charge->charge, currency};
+      if (const auto charge = rate_call(*rate, call.talk_time_ms, side.fees, nullptr,
+                                        side.call_start(call.answered_wall_us)))
+        money = ShadowMoney{charge->charge, side.currency};
       return money;
     };
-    const std::string& currency = context.customer_entry()->payer.currency;
+    const Payer& payer = context.customer_entry()->payer;
     decision.revenue =
-        context.is_free ? ShadowMoney{Amount(), currency} : price(context.rate, currency);
-    decision.cost = price(plan.vendor_rate, vendor.payee.currency);
+        context.is_free ? ShadowMoney{Amount(), payer.currency} : price(context.rate, payer);
+    decision.cost = price(plan.vendor_rate, vendor.payee);
     return decision;
   }
   if (decision.first_vendor.empty())

@@ -58,6 +58,7 @@ struct ShadowCall {
   std::string rate_prefix, area;
   bool is_rated = false;  ///< The two above say of which rate.
   bool is_answered = false;
+  std::int64_t answered_wall_us = 0;  ///< What windows of prices are judged by.
   std::int64_t talk_time_ms = 0;
   std::optional<ShadowMoney> revenue, cost;  ///< Of an answered call; nothing: has no price.
 

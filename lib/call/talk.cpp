@@ -500,6 +500,7 @@ void Call::show_to_shadow(const Cdr& cdr) {
   }
   call.is_answered = is_answered;
   if (is_answered) {
+    call.answered_wall_us = answered_wall_us_;
     call.talk_time_ms = cdr.talk_time_ms;
     if (context_.rate != nullptr || context_.is_free)
       call.revenue = ShadowMoney{cdr.customer.charge, cdr.customer.currency};
