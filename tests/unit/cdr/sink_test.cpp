@@ -318,12 +318,15 @@ TEST_CASE("CsvSink: the pipe preset has the 18 fields of C-04 and no separator i
         "|192.0.2.1|2001:db8::1|A/1|B/2|0020|0012|0|0|7\n");
 }
 
-TEST_CASE("CdrStore: a day file from before number portability is read, and goes on (R-20)") {
+TEST_CASE("CdrStore: a day file without the newer columns is read, and goes on (C-01)") {
   TemporaryFolder folder;
   SeededRandom random(1);
   Cdr cdr = test::sample_cdr(1, random);
   cdr.record_id = 1;
   cdr.ended_at_us = test::noon_us;
+  for (ChargeFacts* side : {&cdr.customer, cdr.vendor ? &*cdr.vendor : nullptr}) {
+    if (side != nullptr) side->rate_deck = side->rate_terms = "";
+  }
   {
     auto sink = make_sqlite_sink(folder / "cdr");
     REQUIRE(sink.ok());
@@ -333,11 +336,10 @@ TEST_CASE("CdrStore: a day file from before number portability is read, and goes
   {
     auto day = store::Connection::open(folder / "cdr/cdr-20261125.db");
     REQUIRE(day.ok());
-    for (const char* sql :
-         {"ALTER TABLE cdr DROP COLUMN lrn", "ALTER TABLE cdr DROP COLUMN callee_region",
-          "ALTER TABLE cdr DROP COLUMN caller_region",
-          "DELETE FROM schema_migrations WHERE number = 2"})
-      REQUIRE_MESSAGE(day->execute(sql).ok(), sql);
+    for (const std::string column : {"lrn", "callee_region", "caller_region", "rate_deck",
+                                     "rate_terms", "vendor_rate_deck", "vendor_rate_terms"})
+      REQUIRE_MESSAGE(day->execute("ALTER TABLE cdr DROP COLUMN " + column).ok(), column);
+    REQUIRE(day->execute("DELETE FROM schema_migrations WHERE number = 2").ok());
   }
   auto found = CdrStore(folder / "cdr").query({});
   REQUIRE(found.ok());
