@@ -358,7 +358,7 @@ TEST_CASE("Shadow: wrong plans are refused with their place, and nothing runs") 
     return started.error().message;
   };
   CHECK(refusal("[]") == "plan was no JSON object");
-  CHECK(refusal("{").starts_with("text was no JSON"));
+  CHECK(refusal("{").starts_with("text is no JSON"));
   CHECK(refusal(R"({"deck": []})") == "/deck: unknown key, or no text");
   CHECK(refusal(R"({"decks": [{"id": "deck-1"}]})").starts_with("/decks/0: "));
   CHECK(refusal(R"({"decks": [{"id": "none", "version": 1}]})") == "no rate deck \"none\"");
