@@ -4,8 +4,9 @@ import socket
 from collections.abc import Iterable
 from typing import Optional
 
-# Below 32768, where the system takes the ports that it gives out by itself.
-FIRST = 10000
+# Below 32768, where the system takes the ports that it gives out by itself, and above those that programs with the
+# default media range (10000 and on) bind ahead: the examples run beside tests.
+FIRST = 14000
 LAST = 32699
 BLOCK = 100
 
