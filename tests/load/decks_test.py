@@ -176,7 +176,9 @@ class Operator:
         with open(files[0], encoding="ascii") as old, open(changed, "w", encoding="ascii") as new:
             lines = old.read().splitlines()
             new.write("\n".join([lines[0]] + ["%s,0.000001,1,1" % line.split(",")[0] for line in lines[1:-10]]) + "\n")
-        time.sleep(1)
+        end = time.monotonic() + DEADLINE_S
+        while not json.loads(self.command("calls")):
+            assert time.monotonic() < end, "no call is up"
         self.steps.done("calls run, %d a second" % self.options.rate)
         self.command("import", "rates", changed, "--deck", "v0", "--memo", "cheap")
         self.steps.done("reloaded one deck")
