@@ -218,13 +218,18 @@ void Call::try_next_vendor() {
       note_passed_over(plan);
       continue;
     }
-    std::string offer;
-    if (const auto refused = prepare_media(plan, offer)) {
-      if (!first_skip_) first_skip_ = Skip{*refused, reason_facts(*refused).sip_status};
+    const auto offer = prepare_media(plan);
+    if (!offer) {
+      const ErrorCode code = offer.error().code;
+      const Reason why = code == ErrorCode::limit ? Reason::AllGatewayBusy : Reason::CodecMismatch;
+      const int sip_status = reason_facts(why).sip_status;
+      // With an offer that cannot be read, further vendors would only lose of their call rates.
+      if (code == ErrorCode::invalid_argument) return refuse(why, sip_status);
+      if (!first_skip_) first_skip_ = Skip{why, sip_status};
       if (shadow_notes_ != nullptr) shadow_notes_->met.push_back({plan.vendor, true, false});
       continue;
     }
-    try_vendor(plan, std::move(lease), offer);
+    try_vendor(plan, std::move(lease), *offer);
     return;
   }
   if (attempts_.empty()) {
@@ -310,9 +315,9 @@ void Call::try_vendor(const CandidatePlan& plan, VendorLease lease, std::string_
   advance_stage(AttemptStage::invited);
 }
 
-/// Chooses the way of the media for this vendor and writes the offer it gets. A reason passes the
-/// vendor over.
-std::optional<Reason> Call::prepare_media(const CandidatePlan& plan, std::string& offer) {
+/// Chooses the way of the media for this vendor and writes the offer it gets. Errors: those of
+/// MediaPath::pass().
+Result<std::string> Call::prepare_media(const CandidatePlan& plan) {
   const Vendor& vendor = context_.tables->vendors[plan.vendor];
   const MediaChoice choice{.customer = context_.customer_entry()->config.media,
                            .vendor = vendor.config.media,
@@ -321,15 +326,12 @@ std::optional<Reason> Call::prepare_media(const CandidatePlan& plan, std::string
   media_.set_relayed(worker_.commons().relay != nullptr && is_relayed(choice),
                      {context_.source.ip.family, plan.address->address().ip.family});
   auto passed = media_.pass(MediaSide::caller, {offer_type_, offer_});
-  if (passed) {
-    offer = std::move(*passed);
-    return std::nullopt;
-  }
+  if (passed) return passed;
   worker_.commons().log.write(LogLevel::warning, "call", "offer could not be passed on",
                               {{"call_id", std::string(inbound_->call_id())},
                                {"vendor", vendor.config.id},
                                {"error", passed.error().message}});
-  return passed.error().code == ErrorCode::limit ? Reason::AllGatewayBusy : Reason::CodecMismatch;
+  return passed;
 }
 
 void Call::advance_stage(AttemptStage stage) {

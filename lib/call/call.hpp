@@ -108,7 +108,7 @@ class Call final : public LegEvents {
   [[nodiscard]] bool look_up();
   void try_next_vendor();
   void try_vendor(const CandidatePlan& plan, VendorLease lease, std::string_view offer);
-  std::optional<Reason> prepare_media(const CandidatePlan& plan, std::string& offer);
+  Result<std::string> prepare_media(const CandidatePlan& plan);
   void advance_stage(AttemptStage stage);
   void on_attempt_timeout();
   void attempt_failed(const Failure& failure, Reason reason);

@@ -329,3 +329,19 @@ TEST_CASE("Failover: numbers are rewritten for each vendor anew (N-02)") {
   CHECK(cdr.caller_out == "491000");
   CHECK(cdr.attempts[0].callee_out == "9011442079460000");
 }
+
+TEST_CASE("Failover: a vendor that no media can be led to is passed over (R-15)") {
+  SwitchConfig config = base_config(2);
+  Bench bench(config);
+  GatewayAddress& address = config.provision.vendor_gateways[0].addresses.front();
+  address.text = "2001:db8::20";  // and the switch has no IPv6 address for media
+  address.network = IpNetwork::parse(address.text).value();
+  REQUIRE(bench.tandem->reload(config).ok());
+  auto call = bench.connect();
+  CHECK(bench.lines("v1") == 0);
+  CHECK(bench.lines("v2") == 1);
+  call->hang_up();
+  const Cdr cdr = bench.only_cdr();
+  REQUIRE(cdr.attempts.size() == 1);
+  CHECK(cdr.attempts[0].vendor_gateway == "v2");
+}
