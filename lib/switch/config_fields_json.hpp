@@ -1,0 +1,51 @@
+// The tables of keys, one for each kind of object. What reads an object of that kind, and the
+// reference, go by them.
+#pragma once
+
+#include <vector>
+
+#include "switch/config_reader_json.hpp"
+#include "tandem/config.hpp"
+
+namespace tandem::config {
+
+/// A rate in the making: its rare terms are collected beside it.
+struct RateConfig {
+  Rate rate;
+  RateTerms terms;
+};
+
+const std::vector<Field<RateSection>>& section_fields();
+const std::vector<Field<RateTier>>& tier_fields();
+const std::vector<Field<RateWindow>>& window_fields();
+const std::vector<Field<RateConfig>>& rate_fields();
+const std::vector<Field<RateDeckConfig>>& deck_fields();
+const std::vector<Field<AccountConfig>>& account_fields();
+const std::vector<Field<GatewayAuth>>& auth_fields();
+const std::vector<Field<SplitEntry>>& split_fields();
+const std::vector<Field<CustomerGateway>>& customer_fields();
+const std::vector<Field<CallerPoolConfig>>& caller_pool_fields();
+const std::vector<Field<SwitchRules>>& switching_fields();
+const std::vector<Field<VendorGateway>>& vendor_fields();
+const std::vector<Field<LrnGatewayConfig>>& lrn_fields();
+const std::vector<Field<LrnResolverConfig>>& lrn_resolver_fields();
+const std::vector<Field<PeriodConfig>>& period_fields();
+const std::vector<Field<PeriodConfig>>& group_period_fields();
+const std::vector<Field<CalendarConfig>>& calendar_fields();
+const std::vector<Field<GroupMember>>& member_fields();
+const std::vector<Field<GatewayGroup>>& gateway_group_fields();
+const std::vector<Field<NumberGroup>>& number_group_fields();
+const std::vector<Field<NumberTransform>>& number_transform_fields();
+const std::vector<Field<MobileArea>>& mobile_area_fields();
+const std::vector<Field<Parameters>>& parameter_fields();
+const std::vector<Field<SwitchConfig>>& sip_fields();
+const std::vector<Field<SwitchConfig>>& media_fields();
+const std::vector<Field<SwitchConfig>>& admin_fields();
+const std::vector<Field<CdrSinkConfig>>& sink_fields();
+const std::vector<Field<SwitchConfig>>& cdr_fields();
+
+/// `periods[]` whose objects have `fields`.
+void read_periods(Reader& r, const Json& v, const std::vector<Field<PeriodConfig>>& fields,
+                  std::initializer_list<const char*> required, std::vector<PeriodConfig>& periods);
+
+}  // namespace tandem::config

@@ -1,0 +1,340 @@
+// Keys of customer and vendor gateways.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "switch/config_fields_json.hpp"
+#include "switch/config_values_json.hpp"
+
+namespace tandem::config {
+
+namespace {
+
+void read_pairs(Reader& r, const Json& v, std::vector<NumberPair>& pairs) {
+  r.each(v, [&](const Json& item) {
+    std::string text;
+    if (!r.string(item, text, 80)) return;
+    auto pair = NumberPair::parse(text);
+    if (!pair) {
+      r.fail(pair.error().message);
+    } else {
+      pairs.push_back(std::move(*pair));
+    }
+    if (pairs.size() > 1000) r.fail("more than 1000 pairs");
+  });
+}
+
+/// The keys that both kinds of gateway have.
+template <class G>
+std::vector<Field<G>> gateway_fields() {
+  return {
+      {"id", "id", "required", "Name of the gateway.",
+       [](Reader& r, const Json& v, G& g) { read_id(r, v, g.id); }},
+      {"addresses", "array of IP, IP/LENGTH, IP:PORT or name", "required",
+       "Signalling addresses (A-03).",
+       [](Reader& r, const Json& v, G& g) { read_addresses(r, v, g.addresses); }},
+      {"account", "id", "none",
+       "Who pays (customer; without one its calls are refused) or is owed (vendor).",
+       [](Reader& r, const Json& v, G& g) { read_id(r, v, g.account); }},
+      {"locked", "boolean", "false", "Takes no calls (R-14).",
+       [](Reader& r, const Json& v, G& g) { r.boolean(v, g.locked); }},
+      {"line_limit", "integer -1..1000000", "-1",
+       "Simultaneous calls; -1 unlimited, 0 none (R-10).",
+       [](Reader& r, const Json& v, G& g) { r.number(v, -1, 1'000'000, g.line_limit); }},
+      {"priority", "integer 0..65535", "0", "Lower is tried first (R-03; A-03 for customers).",
+       [](Reader& r, const Json& v, G& g) { r.number(v, 0, 65535, g.priority); }},
+      {"rewrite_caller", "rules", "none", "Rewrite rules for the caller (N-01..N-03).",
+       [](Reader& r, const Json& v, G& g) { read_rewrite(r, v, g.rewrite_caller); }},
+      {"rewrite_callee", "rules", "none", "Rewrite rules for the callee.",
+       [](Reader& r, const Json& v, G& g) { read_rewrite(r, v, g.rewrite_callee); }},
+      {"media", "auto|on|off|must_on", "auto", "Media through the switch or direct (M-01).",
+       [](Reader& r, const Json& v, G& g) { read_media_mode(r, v, g.media); }},
+      {"no_media_hangup_s", "integer 0..86400", "parameter",
+       "Ends a call without media (M-05); 0: never.",
+       [](Reader& r, const Json& v, G& g) {
+         read_optional<std::int32_t, 0, 86400>(r, v, g.no_media_hangup_s);
+       }},
+      {"rtp_interrupt", "none|to_remote|from_remote|both", "none",
+       "Ends a call when media to, from or either way of the gateway stops (M-06), after "
+       "`no_media_hangup_s` or 60 s.",
+       [](Reader& r, const Json& v, G& g) { read_rtp_interrupt(r, v, g.rtp_interrupt); }},
+      {"max_call_s", "integer 0..2147483647", "parameter", "Longest call (B-12); 0: unlimited.",
+       [](Reader& r, const Json& v, G& g) {
+         read_optional<std::int32_t, 0, int32_max>(r, v, g.max_call_s);
+       }},
+      {"auth", "object", "none", "Digest credentials (P-04).",
+       [](Reader& r, const Json& v, G& g) {
+         g.auth.emplace();
+         read_object(r, v, auth_fields(), {"username", "password"}, *g.auth);
+       }},
+      {"caller_lengths", "array of 0..32", "any", "Allowed lengths of the caller (N-06).",
+       [](Reader& r, const Json& v, G& g) { read_lengths(r, v, g.numbers.caller_lengths); }},
+      {"callee_lengths", "array of 0..32", "any", "Allowed lengths of the callee.",
+       [](Reader& r, const Json& v, G& g) { read_lengths(r, v, g.numbers.callee_lengths); }},
+      {"allow_caller_prefixes", "array", "any",
+       "The caller must begin with one of them (N-06, A-03).",
+       [](Reader& r, const Json& v, G& g) {
+         read_prefixes(r, v, g.numbers.allow_caller_prefixes);
+       }},
+      {"deny_caller_prefixes", "array", "none", "The caller must begin with none of them.",
+       [](Reader& r, const Json& v, G& g) { read_prefixes(r, v, g.numbers.deny_caller_prefixes); }},
+      {"allow_callee_prefixes", "array", "any", "The callee must begin with one of them.",
+       [](Reader& r, const Json& v, G& g) {
+         read_prefixes(r, v, g.numbers.allow_callee_prefixes);
+       }},
+      {"deny_callee_prefixes", "array", "none", "The callee must begin with none of them.",
+       [](Reader& r, const Json& v, G& g) { read_prefixes(r, v, g.numbers.deny_callee_prefixes); }},
+      {"allow_caller_groups", "array of ids", "any",
+       "The caller must be in one of these number groups.",
+       [](Reader& r, const Json& v, G& g) { r.strings(v, g.number_groups.allow_caller); }},
+      {"deny_caller_groups", "array of ids", "none", "The caller must be in none of them.",
+       [](Reader& r, const Json& v, G& g) { r.strings(v, g.number_groups.deny_caller); }},
+      {"allow_callee_groups", "array of ids", "any",
+       "The callee must be in one of these number groups.",
+       [](Reader& r, const Json& v, G& g) { r.strings(v, g.number_groups.allow_callee); }},
+      {"deny_callee_groups", "array of ids", "none", "The callee must be in none of them.",
+       [](Reader& r, const Json& v, G& g) { r.strings(v, g.number_groups.deny_callee); }},
+      {"allow_pairs", "array of CALLER:CALLEE prefixes", "any",
+       "Caller and callee must begin as one of these pairs say (N-06).",
+       [](Reader& r, const Json& v, G& g) { read_pairs(r, v, g.numbers.allow_pairs); }},
+      {"deny_pairs", "array of CALLER:CALLEE prefixes", "none", "And as none of these.",
+       [](Reader& r, const Json& v, G& g) { read_pairs(r, v, g.numbers.deny_pairs); }},
+      {"allow_same_city", "array of prefixes", "any",
+       "Caller and callee must begin with the same one of these city codes (N-06).",
+       [](Reader& r, const Json& v, G& g) { read_prefixes(r, v, g.numbers.allow_same_city); }},
+      {"deny_same_city", "array of prefixes", "none", "And not with the same one of these.",
+       [](Reader& r, const Json& v, G& g) { read_prefixes(r, v, g.numbers.deny_same_city); }},
+      {"number_transform", "boolean", "false", "`number_transforms[]` hold for it (N-05).",
+       [](Reader& r, const Json& v, G& g) { r.boolean(v, g.number_transform); }},
+      {"complete_mobile_areas", "array", "[]",
+       "Callees that are mobile numbers of these areas get the area code in front (N-04).",
+       [](Reader& r, const Json& v, G& g) { r.strings(v, g.complete_mobile_areas); }},
+      {"calls_per_second", "integer 0..100000", "0",
+       "New calls a second; 0: no limit. Too many are refused, `RateLimited` (customer), or go to "
+       "the next vendor (R-22).",
+       [](Reader& r, const Json& v, G& g) { r.number(v, 0, 100'000, g.calls_per_second); }},
+      {"burst", "integer 0..1000000", "as calls_per_second",
+       "Calls at once before `calls_per_second` counts.",
+       [](Reader& r, const Json& v, G& g) { r.number(v, 0, 1'000'000, g.burst); }},
+      {"min_profit_percent", "-10000..10000, two decimals", "none",
+       "Vendors that leave less of the customer's price are passed over (R-18, B-13).",
+       [](Reader& r, const Json& v, G& g) { read_percent(r, v, g.min_profit_hundredths); }},
+      {"max_price_per_s", "decimal >= 0", "none",
+       "Vendors whose second costs more are passed over (R-18).",
+       [](Reader& r, const Json& v, G& g) { read_price(r, v, g.max_price_per_s); }},
+      {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, G&) { read_memo(r, v); }},
+  };
+}
+
+}  // namespace
+
+const std::vector<Field<GatewayAuth>>& auth_fields() {
+  static const std::vector<Field<GatewayAuth>> fields = {
+      {"username", "text", "required", "Digest user (P-04).",
+       [](Reader& r, const Json& v, GatewayAuth& a) { r.string(v, a.username, 128); }},
+      {"password", "text", "required", "Digest password.",
+       [](Reader& r, const Json& v, GatewayAuth& a) { r.string(v, a.password, 128); }},
+      {"realm", "text", "\"tandem\"", "Realm of the challenge; ignored towards vendors.",
+       [](Reader& r, const Json& v, GatewayAuth& a) { r.string(v, a.realm, 128); }},
+  };
+  return fields;
+}
+
+const std::vector<Field<SplitEntry>>& split_fields() {
+  static const std::vector<Field<SplitEntry>> fields = {
+      {"share", "integer 1..1000", "1", "Its part of the calls: share / sum of shares.",
+       [](Reader& r, const Json& v, SplitEntry& s) { r.number(v, 1, 1000, s.share); }},
+      {"add_prefix", "text", "\"\"", "Put before the callee for routing, not for billing.",
+       [](Reader& r, const Json& v, SplitEntry& s) {
+         std::string prefix;
+         if (!r.string(v, prefix, 32)) return;
+         if (!prefix.empty() && !is_number(prefix)) {
+           r.fail("\"" + prefix + "\" is no prefix: 0..32 of 0-9 A-Z a-z + * # _");
+           return;
+         }
+         s.add_prefix = std::move(prefix);
+       }},
+  };
+  return fields;
+}
+
+const std::vector<Field<CustomerGateway>>& customer_fields() {
+  static const std::vector<Field<CustomerGateway>> fields = [] {
+    auto table = gateway_fields<CustomerGateway>();
+    const std::vector<Field<CustomerGateway>> more = {
+        {"sort", "list of answer_ratio, lowest_rate", "as the parameters say",
+         "What goes behind the prefix length and before the priority (R-07).",
+         [](Reader& r, const Json& v, CustomerGateway& g) {
+           r.each(v, [&](const Json& item) {
+             RoutePolicy policy = RoutePolicy::none;
+             r.choice<RoutePolicy>(item,
+                                   {{"answer_ratio", RoutePolicy::answer_ratio},
+                                    {"lowest_rate", RoutePolicy::lowest_rate}},
+                                   policy);
+             if (policy == RoutePolicy::none) return;
+             if (std::find(g.sort.begin(), g.sort.end(), policy) != g.sort.end()) {
+               r.fail(std::string("\"") + route_policy_name(policy) + "\" is there twice");
+               return;
+             }
+             g.sort.push_back(policy);
+           });
+         }},
+        {"split", "array", "[]", "Calls shared out in proportion, see below (R-19).",
+         [](Reader& r, const Json& v, CustomerGateway& g) {
+           r.each(v, [&](const Json& item) {
+             SplitEntry entry;
+             read_object(r, item, split_fields(), {"share"}, entry);
+             g.split.push_back(std::move(entry));
+           });
+           if (g.split.size() > 64)
+             r.fail(std::to_string(g.split.size()) + " entries are more than 64");
+         }},
+        {"lrn", "object", "none", "Number portability, see below (R-20).",
+         [](Reader& r, const Json& v, CustomerGateway& g) {
+           read_object(r, v, lrn_fields(), {"resolver"}, g.lrn.emplace());
+         }},
+        {"vendor_groups", "{\"allow\": []} or {\"deny\": []}", "all",
+         "Which gateway groups' vendors its calls may use (R-09).",
+         [](Reader& r, const Json& v, CustomerGateway& g) {
+           static const std::vector<Field<CustomerGateway>> lists = {
+               {"allow", "", "", "",
+                [](Reader& rr, const Json& vv, CustomerGateway& gg) {
+                  rr.strings(vv, gg.vendor_groups_allow);
+                }},
+               {"deny", "", "", "",
+                [](Reader& rr, const Json& vv, CustomerGateway& gg) {
+                  rr.strings(vv, gg.vendor_groups_deny);
+                }},
+           };
+           read_object(r, v, lists, {}, g);
+         }},
+    };
+    table.insert(table.end() - 1, more.begin(), more.end());
+    return table;
+  }();
+  return fields;
+}
+
+const std::vector<Field<CallerPoolConfig>>& caller_pool_fields() {
+  using P = CallerPoolConfig;
+  static const std::vector<Field<P>> fields = {
+      {"numbers", "id", "required", "Number group that callers are taken from (R-24).",
+       [](Reader& r, const Json& v, P& p) { read_id(r, v, p.numbers); }},
+      {"calls_per_number", "integer 0..1000000", "1",
+       "Calls that may show one number at once; 0: any number of them.",
+       [](Reader& r, const Json& v, P& p) { r.number(v, 0, 1'000'000, p.calls_per_number); }},
+      {"rotation", "poll|random", "poll", "The next free number of the list, or any free one.",
+       [](Reader& r, const Json& v, P& p) {
+         r.choice<bool>(v, {{"poll", false}, {"random", true}}, p.is_random);
+       }},
+  };
+  return fields;
+}
+
+const std::vector<Field<SwitchRules>>& switching_fields() {
+  static const std::vector<Field<SwitchRules>> fields = {
+      {"until_connect", "boolean", "parameter", "Go on after ringing and early media (R-15).",
+       [](Reader& r, const Json& v, SwitchRules& s) { r.boolean(v, s.until_connect.emplace()); }},
+      {"after_ringing", "boolean", "parameter", "Go on after 180.",
+       [](Reader& r, const Json& v, SwitchRules& s) { r.boolean(v, s.after_ringing.emplace()); }},
+      {"after_sdp", "boolean", "parameter", "Go on after a provisional response with SDP.",
+       [](Reader& r, const Json& v, SwitchRules& s) { r.boolean(v, s.after_sdp.emplace()); }},
+      {"after_rtp", "boolean", "parameter", "Go on after media from the vendor.",
+       [](Reader& r, const Json& v, SwitchRules& s) { r.boolean(v, s.after_rtp.emplace()); }},
+      {"after_busy", "boolean", "parameter", "Go on after busy.",
+       [](Reader& r, const Json& v, SwitchRules& s) { r.boolean(v, s.after_busy.emplace()); }},
+      {"stop_codes", "array of 300..699", "[]", "SIP statuses that end the hunt.",
+       [](Reader& r, const Json& v, SwitchRules& s) {
+         r.each(v, [&](const Json& item) {
+           std::int64_t code = 0;
+           if (r.integer(item, 300, 699, code))
+             s.stop_codes.push_back(static_cast<std::int32_t>(code));
+         });
+       }},
+  };
+  return fields;
+}
+
+const std::vector<Field<VendorGateway>>& vendor_fields() {
+  static const std::vector<Field<VendorGateway>> fields = [] {
+    auto table = gateway_fields<VendorGateway>();
+    const std::vector<Field<VendorGateway>> more = {
+        {"prefixes", "array", "every number", "Callees it takes; the longest match counts (R-01).",
+         [](Reader& r, const Json& v, VendorGateway& g) { read_prefixes(r, v, g.prefixes); }},
+        {"prefix_mode", "extension|expiration", "extension",
+         "Whether shorter prefixes may follow (R-02).",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           r.choice<PrefixMode>(v,
+                                {{"extension", PrefixMode::extension},
+                                 {"continual", PrefixMode::extension},
+                                 {"expiration", PrefixMode::expiration},
+                                 {"terminal", PrefixMode::expiration}},
+                                g.prefix_mode);
+         }},
+        {"customers", "{\"allow\": []} or {\"deny\": []}", "all",
+         "Which customer gateways may use it (R-09).",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           static const std::vector<Field<VendorGateway>> lists = {
+               {"allow", "", "", "",
+                [](Reader& rr, const Json& vv, VendorGateway& gg) {
+                  rr.strings(vv, gg.customers_allow);
+                }},
+               {"deny", "", "", "",
+                [](Reader& rr, const Json& vv, VendorGateway& gg) {
+                  rr.strings(vv, gg.customers_deny);
+                }},
+           };
+           read_object(r, v, lists, {}, g);
+         }},
+        {"protect", "boolean", "false",
+         "Only tried when vendors without it could not deliver (R-08).",
+         [](Reader& r, const Json& v, VendorGateway& g) { r.boolean(v, g.protect); }},
+        {"require_rate", "boolean", "false",
+         "Passed over for numbers that its account has no rate for (R-18).",
+         [](Reader& r, const Json& v, VendorGateway& g) { r.boolean(v, g.require_rate); }},
+        {"least_cost", "boolean", "false",
+         "Where the order looks at prices, its price counts; without it only whether it is the "
+         "lowest (R-06).",
+         [](Reader& r, const Json& v, VendorGateway& g) { r.boolean(v, g.least_cost); }},
+        {"quality", "boolean", "parameter",
+         "Its answered attempts are counted for the order (R-05).",
+         [](Reader& r, const Json& v, VendorGateway& g) { r.boolean(v, g.quality.emplace()); }},
+        {"caller_pool", "object", "none", "Callers that it is shown, see below (R-24).",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           read_object(r, v, caller_pool_fields(), {"numbers"}, g.caller_pool.emplace());
+         }},
+        {"send_npdi", "boolean", "true",
+         "Its Request-URI shows `npdi` and `rn` of calls that were routed by LRN (R-20).",
+         [](Reader& r, const Json& v, VendorGateway& g) { r.boolean(v, g.send_npdi); }},
+        {"periods", "array", "[]", "Settings that hold at times, see below (R-13).",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           read_periods(r, v, period_fields(), {}, g.periods);
+         }},
+        {"calendar", "id", "mon-fri work", "Calendar of its periods (R-12).",
+         [](Reader& r, const Json& v, VendorGateway& g) { read_id(r, v, g.calendar); }},
+        {"options_check", "boolean", "false",
+         "Asks its addresses by OPTIONS and uses those that answer (R-17).",
+         [](Reader& r, const Json& v, VendorGateway& g) { r.boolean(v, g.options_check); }},
+        {"switch", "object", "parameters", "Failover rules of this vendor (R-15).",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           read_object(r, v, switching_fields(), {}, g.switching);
+         }},
+        {"sip", "{\"transport\": \"udp\"|\"tcp\"}", "udp", "How it is reached (P-01).",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           static const std::vector<Field<VendorGateway>> keys = {
+               {"transport", "", "", "",
+                [](Reader& rr, const Json& vv, VendorGateway& gg) {
+                  rr.choice<SipTransport>(
+                      vv, {{"udp", SipTransport::udp}, {"tcp", SipTransport::tcp}}, gg.transport);
+                }},
+           };
+           read_object(r, v, keys, {}, g);
+         }},
+    };
+    table.insert(table.end() - 1, more.begin(), more.end());
+    return table;
+  }();
+  return fields;
+}
+
+}  // namespace tandem::config

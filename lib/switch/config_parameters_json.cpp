@@ -1,0 +1,160 @@
+// Keys of `parameters`.
+#include <string>
+#include <utility>
+
+#include "switch/config_fields_json.hpp"
+#include "switch/config_values_json.hpp"
+
+namespace tandem::config {
+
+namespace {
+
+template <auto Member, std::int64_t Low, std::int64_t High>
+void read_seconds(Reader& r, const Json& v, Parameters& p) {
+  r.number(v, Low, High, p.*Member);
+}
+
+template <auto Member>
+void read_flag(Reader& r, const Json& v, Parameters& p) {
+  r.boolean(v, p.*Member);
+}
+
+}  // namespace
+
+const std::vector<Field<Parameters>>& parameter_fields() {
+  using P = Parameters;
+  static const std::vector<Field<P>> fields = {
+      {"no_media_hangup_s", "integer 0..86400", "0",
+       "Ends calls whose media fell silent both ways (M-05); 0: off.",
+       read_seconds<&P::no_media_hangup_s, 0, 86400>, "SS_NOMEDIAHANGUPTIME"},
+      {"max_call_s", "integer 0..2147483647", "0", "Longest call (B-12); 0: unlimited.",
+       read_seconds<&P::max_call_s, 0, int32_max>, "SS_MAXCALLDURATION"},
+      {"invite_timeout_s", "integer 1..3600", "10", "INVITE sent, nothing heard (P-19).",
+       read_seconds<&P::invite_timeout_s, 1, 3600>, "SS_SIP_TIMEOUT_INVITE"},
+      {"ringing_timeout_s", "integer 1..3600", "120", "After 180.",
+       read_seconds<&P::ringing_timeout_s, 1, 3600>, "SS_SIP_TIMEOUT_RINGING"},
+      {"trying_timeout_s", "integer 1..3600", "20", "After 100.",
+       read_seconds<&P::trying_timeout_s, 1, 3600>, "SS_SIP_TIMEOUT_TRYING"},
+      {"progress_timeout_s", "integer 1..3600", "20", "After 183 without SDP.",
+       read_seconds<&P::progress_timeout_s, 1, 3600>, "SS_SIP_TIMEOUT_SESSION_PROGRESS"},
+      {"progress_sdp_timeout_s", "integer 1..3600", "120", "After 183 with SDP.",
+       read_seconds<&P::progress_sdp_timeout_s, 1, 3600>, "SS_SIP_TIMEOUT_SESSION_PROGRESS_SDP"},
+      {"switch_limit", "integer 0..1000", "none", "Failovers of one call (R-15).",
+       [](Reader& r, const Json& v, P& p) {
+         if (is_none(v)) return;
+         read_optional<std::int32_t, 0, 1000>(r, v, p.switch_limit);
+       },
+       "SS_GATEWAY_SWITCH_LIMIT"},
+      {"switch_until_connect", "boolean", "false",
+       "Fail over after ringing and early media too (R-15).", read_flag<&P::switch_until_connect>,
+       "SS_GATEWAY_SWITCH_UNTIL_CONNECT"},
+      {"stop_switch_after_rtp", "boolean", "true", "No failover once the vendor sent media (R-15).",
+       read_flag<&P::stop_switch_after_rtp>, "SS_GATEWAY_SWITCH_STOP_AFTER_RTP_START"},
+      {"stop_switch_after_busy", "boolean", "true", "No failover after 486 and 600 (R-15).",
+       read_flag<&P::stop_switch_after_busy>, "SS_GATEWAY_SWITCH_STOP_AFTER_USER_BUSY"},
+      {"stop_switch_after_sdp", "boolean", "true",
+       "No failover after a provisional response with SDP (R-15).",
+       read_flag<&P::stop_switch_after_sdp>, "SS_SIP_STOP_SWITCH_AFTER_SDP"},
+      {"reply_unauthorized", "boolean", "true",
+       "Answer unknown sources with 403; false: silence (S-12).", read_flag<&P::reply_unauthorized>,
+       "SS_REPLY_UNAUTHORIZED"},
+      {"media_mode", "auto|on|off|must_on", "on", "Where media goes when gateways say auto (M-01).",
+       [](Reader& r, const Json& v, P& p) { read_media_mode(r, v, p.media_mode); },
+       "SS_MEDIAPROXYMODE"},
+      {"sip_tos", "integer 0..255", "160", "TOS byte of SIP packets (P-27); 0: unmarked.",
+       read_seconds<&P::sip_tos, 0, 255>, "SS_QOS_SIGNAL"},
+      {"media_tos", "integer 0..255", "160", "TOS byte of media packets (M-18); 0: unmarked.",
+       read_seconds<&P::media_tos, 0, 255>, "SS_QOS_RTP"},
+      {"max_calls", "integer 0..10000000", "0",
+       "Simultaneous calls of the whole switch (O-16); 0: unlimited.",
+       read_seconds<&P::max_calls, 0, 10'000'000>},
+      {"fee_precision", "integer 0..8", "6", "Decimals of a charge (B-07).",
+       [](Reader& r, const Json& v, P& p) { r.number(v, 0, 8, p.fees.precision); },
+       "SERVER_BILLING_FEE_PRECISION"},
+      {"fee_unit", "decimal > 0", "none", "A charge is rounded up to a multiple of it (B-07).",
+       [](Reader& r, const Json& v, P& p) {
+         if (is_none(v)) return;
+         if (r.amount(v, p.fees.unit) && p.fees.unit.is_negative()) r.fail("fee unit is negative");
+       },
+       "SERVER_BILLING_FEE_UNIT"},
+      {"fee_rounding", "half_up|half_even|up|down", "half_up", "Rounding to the precision (B-07).",
+       [](Reader& r, const Json& v, P& p) {
+         r.choice<FeeRounding>(v,
+                               {{"half_up", FeeRounding::half_up},
+                                {"half_even", FeeRounding::half_even},
+                                {"up", FeeRounding::up},
+                                {"down", FeeRounding::down}},
+                               p.fees.rounding);
+       }},
+      {"hold_time_precision_ms", "integer 1..1000", "50",
+       "Milliseconds from which a begun second counts (B-08).",
+       [](Reader& r, const Json& v, P& p) { r.number(v, 1, 1000, p.fees.hold_time_precision_ms); },
+       "SERVER_BILLING_HOLD_TIME_PRECISION"},
+      {"free_time_s", "integer 0..86400", "0", "Seconds taken off every call before rating (B-09).",
+       [](Reader& r, const Json& v, P& p) { r.number(v, 0, 86400, p.fees.free_time_s); },
+       "SERVER_BILLING_FREE_TIME"},
+      {"free_numbers", "list or comma text", "[]",
+       "Callees that are never charged; a trailing * is a prefix (B-09).",
+       [](Reader& r, const Json& v, P& p) { r.strings(v, p.free_numbers); },
+       "SERVER_BILLING_FREE_E164S"},
+      {"record_unanswered", "boolean", "true", "CDRs of unanswered calls (C-02).",
+       read_flag<&P::record_unanswered>, "SERVER_BILLING_RECORD_ZERO_HOLD_TIME"},
+      {"record_server_release", "boolean", "true",
+       "CDRs of unanswered calls that the switch itself refused.",
+       read_flag<&P::record_server_release>, "SERVER_BILLING_RECORD_SERVER_HANG_UP"},
+      {"record_illegal", "boolean", "true", "CDRs of calls from unknown sources (S-10).",
+       read_flag<&P::record_illegal>, "SERVER_BILLING_RECORD_ILLEGAL_CALL"},
+      {"options_check_s", "integer 5..3600", "60",
+       "Between two OPTIONS to an address of a vendor with `options_check` (R-17).",
+       read_seconds<&P::options_check_s, 5, 3600>, "SS_SIP_OPTIONS_CHECK_PERIOD"},
+      {"drain_timeout_s", "integer 0..86400", "60", "How long SIGTERM lets calls go on.",
+       read_seconds<&P::drain_timeout_s, 0, 86400>},
+      {"interim_mark_s", "integer 1..3600", "10",
+       "Distance of the marks that bill a call cut by a crash.",
+       read_seconds<&P::interim_mark_s, 1, 3600>},
+      {"timezone", "zone", "UTC", "Zone of calendars and periods that name none (R-12).",
+       [](Reader& r, const Json& v, P& p) { read_timezone(r, v, p.timezone); }},
+      {"quality_calculate", "boolean", "false",
+       "Count answered attempts of vendors that do not say (R-05).",
+       read_flag<&P::quality_calculate>, "SS_GATEWAY_QUALITY_CALCULATE",
+       "SS_GATEWAY_ASR_CALCULATE"},
+      {"quality_window_s", "integer 60..86400", "3600", "How far back the count reaches.",
+       read_seconds<&P::quality_window_s, 60, 86400>, "SS_GATEWAY_QUALITY_RESERVE_TIME",
+       "SS_GATEWAY_ASR_RESERVE_TIME"},
+      {"quality_slice_s", "integer 1..86400", "300",
+       "Slice in which it ages; the window holds 1..1440 of them.",
+       read_seconds<&P::quality_slice_s, 1, 86400>, "SS_GATEWAY_QUALITY_RESERVE_SEPARATE",
+       "SS_GATEWAY_ASR_RESERVE_SEPARATE"},
+      {"quality_sort_position", "integer 0..3", "3 with a vendor's `quality`",
+       "The answer ratio in the order: 0 nowhere, 1 before the prefix length, 2 behind it, 3 "
+       "behind "
+       "the priority (R-05).",
+       [](Reader& r, const Json& v, P& p) {
+         read_optional<std::int32_t, 0, 3>(r, v, p.quality_sort_position);
+       },
+       "SS_GATEWAY_ASR_ROUTE_SORT_CONFIG"},
+      {"rate_sort_position", "integer 0..3", "3 with a vendor's `least_cost`",
+       "The price of a second in the order, likewise (R-06).",
+       [](Reader& r, const Json& v, P& p) {
+         read_optional<std::int32_t, 0, 3>(r, v, p.rate_sort_position);
+       },
+       "SERVER_GATEWAY_ROUTE_FEE_RATE_SORT_CONFIG", "SS_GATEWAY_FEE_RATE_ROUTE_SORT_CONFIG"},
+      {"rate_sort_before_quality", "boolean", "false",
+       "Which goes first when both are at one place.", read_flag<&P::rate_sort_before_quality>,
+       "SERVER_GATEWAY_ROUTE_FEE_RATE_BEFORE_QUALITY", "SS_GATEWAY_FEE_RATE_ROUTE_BEFORE_ASR"},
+      {"protect_delay_s", "integer 0..180", "0",
+       "Protect vendors are tried only so long after the call's arrival; 0: always (R-08).",
+       read_seconds<&P::protect_delay_s, 0, 180>, "SS_TRY_PROTECT_ROUTE_DELAY"},
+      {"vendor_balance_minimum", "decimal", "none",
+       "A vendor whose account has less is passed over (R-18).",
+       [](Reader& r, const Json& v, P& p) {
+         if (is_none(v)) return;
+         Amount minimum;
+         if (r.amount(v, minimum)) p.vendor_balance_minimum = minimum;
+       },
+       "SERVER_VERIFY_CLEARING_CUSTOMER_REMAIN_MONEY_LIMIT"},
+  };
+  return fields;
+}
+
+}  // namespace tandem::config

@@ -1,0 +1,167 @@
+// Keys of the file's sections `sip`, `media`, `admin` and `cdr`.
+#include <string>
+#include <utility>
+
+#include "switch/config_fields_json.hpp"
+#include "switch/config_values_json.hpp"
+#include "switch/resolve.hpp"
+
+namespace tandem::config {
+
+namespace {
+
+void read_listen(Reader& r, const Json& v, std::vector<ListenConfig>& listen) {
+  r.each(v, [&](const Json& item) {
+    std::string text;
+    if (!r.string(item, text)) return;
+    ListenConfig entry;
+    std::string_view rest = text;
+    if (rest.starts_with("udp:")) {
+      rest.remove_prefix(4);
+    } else if (rest.starts_with("tcp:")) {
+      entry.transport = SipTransport::tcp;
+      rest.remove_prefix(4);
+    } else {
+      r.fail("\"" + text + "\" is no listener: udp:IP:PORT or tcp:IP:PORT");
+      return;
+    }
+    auto address = SocketAddress::parse(rest, 5060);
+    if (!address) {
+      r.fail(address.error().message);
+      return;
+    }
+    entry.address = *address;
+    listen.push_back(entry);
+  });
+}
+
+}  // namespace
+
+const std::vector<Field<SwitchConfig>>& sip_fields() {
+  static const std::vector<Field<SwitchConfig>> fields = {
+      {"listen", "array of udp:IP:PORT, tcp:IP:PORT", "required", "SIP listeners (P-01).",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         read_listen(r, v, c.sip_listen);
+         if (v.is_array() && v.empty()) r.fail("at least one listener is needed");
+       }},
+      {"workers", "integer 1..64", "1", "Call workers, each a thread.",
+       [](Reader& r, const Json& v, SwitchConfig& c) { r.number(v, 1, 64, c.sip_workers); }},
+  };
+  return fields;
+}
+
+const std::vector<Field<SwitchConfig>>& media_fields() {
+  static const std::vector<Field<SwitchConfig>> fields = {
+      {"address", "IP", "address of the first listener", "Address of relayed media.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         std::string text;
+         if (!r.string(v, text)) return;
+         if (auto ip = IpAddress::parse(text)) {
+           c.media_address = *ip;
+         } else {
+           r.fail(ip.error().message);
+         }
+       }},
+      {"address6", "IPv6", "none", "IPv6 address of relayed media beside an IPv4 `address`.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         std::string text;
+         if (!r.string(v, text)) return;
+         auto ip = IpAddress::parse(text);
+         if (!ip || !ip->is_ipv6()) {
+           r.fail("\"" + text + "\" is no IPv6 address");
+         } else {
+           c.media_address6 = *ip;
+         }
+       }},
+      {"ports", "[low, high]", "[10000, 39999]", "Range of RTP and RTCP ports (M-02).",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         std::vector<std::int64_t> ports;
+         r.each(v, [&](const Json& item) {
+           std::int64_t port = 0;
+           if (r.integer(item, 1024, 65535, port)) ports.push_back(port);
+         });
+         if (!v.is_array()) return;
+         if (v.size() != 2 || (ports.size() == 2 && ports[1] - ports[0] < 3)) {
+           r.fail("expected [low, high] with room for four ports");
+         } else if (ports.size() == 2) {
+           c.media_port_low = static_cast<std::uint16_t>(ports[0]);
+           c.media_port_high = static_cast<std::uint16_t>(ports[1]);
+         }
+       }},
+      {"backend", "auto|portable", "auto", "How packets are relayed.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         std::string text;
+         if (!r.string(v, text)) return;
+         if (text != "auto" && text != "portable") {
+           r.fail("\"" + text + "\" is not one of auto, portable");
+         } else {
+           c.media_backend = text;
+         }
+       }},
+      {"shards", "integer 1..64", "1", "Relay threads; a call stays on one of them.",
+       [](Reader& r, const Json& v, SwitchConfig& c) { r.number(v, 1, 64, c.media_shards); }},
+      {"nice", "integer -20..0", "-10",
+       "Priority of the relay threads where the system allows it; 0: that of the program.",
+       [](Reader& r, const Json& v, SwitchConfig& c) { r.number(v, -20, 0, c.media_nice); }},
+  };
+  return fields;
+}
+
+const std::vector<Field<SwitchConfig>>& admin_fields() {
+  static const std::vector<Field<SwitchConfig>> fields = {
+      {"listen", "IP:PORT", "required", "Address of the admin API; absent: none.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         std::string text;
+         if (!r.string(v, text)) return;
+         if (auto address = SocketAddress::parse(text, 8080)) {
+           c.admin_listen = *address;
+         } else {
+           r.fail(address.error().message);
+         }
+       }},
+      {"token", "text", "none", "Bearer token; required off loopback.",
+       [](Reader& r, const Json& v, SwitchConfig& c) { r.string(v, c.admin_token); }},
+  };
+  return fields;
+}
+
+const std::vector<Field<CdrSinkConfig>>& sink_fields() {
+  static const std::vector<Field<CdrSinkConfig>> fields = {
+      {"type", "sqlite|csv", "required", "Kind of sink (C-03, C-04).",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) {
+         if (r.string(v, s.type) && s.type != "sqlite" && s.type != "csv") {
+           r.fail("\"" + s.type + "\" is not one of sqlite, csv");
+         }
+       }},
+      {"path", "folder", "\"cdr\" beside the database", "Where its files go.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.string(v, s.path, 4096); }},
+      {"header", "boolean", "true", "csv: a header line in each file.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.boolean(v, s.header); }},
+      {"format", "csv|vos", "csv", "csv: RFC 4180, or the 18 fields of C-04 with bars.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) {
+         if (r.string(v, s.format) && s.format != "csv" && s.format != "vos") {
+           r.fail("\"" + s.format + "\" is not one of csv, vos");
+         }
+       }},
+  };
+  return fields;
+}
+
+const std::vector<Field<SwitchConfig>>& cdr_fields() {
+  static const std::vector<Field<SwitchConfig>> fields = {
+      {"journal", "folder", "\"journal\"", "Where the journal's segments live.",
+       [](Reader& r, const Json& v, SwitchConfig& c) { r.string(v, c.cdr_journal, 4096); }},
+      {"sinks", "array", "[{\"type\": \"sqlite\"}]", "Where records go, see below.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         c.cdr_sinks.clear();
+         r.each(v, [&](const Json& item) {
+           CdrSinkConfig sink;
+           read_object(r, item, sink_fields(), {"type"}, sink);
+           c.cdr_sinks.push_back(std::move(sink));
+         });
+       }},
+  };
+  return fields;
+}
+
+}  // namespace tandem::config

@@ -1,0 +1,214 @@
+// Values that several objects of the configuration have.
+#include "switch/config_values_json.hpp"
+
+#include "base/calendar.hpp"
+#include "base/text.hpp"
+#include "base/time_zone.hpp"
+#include "switch/resolve.hpp"
+#include "tandem/rewrite.hpp"
+
+namespace tandem::config {
+
+void read_memo(Reader& r, const Json& v) {
+  std::string ignored;
+  r.string(v, ignored, 4096);
+}
+
+void read_id(Reader& r, const Json& v, std::string& id) {
+  if (!r.string(v, id, 64)) return;
+  bool good = !id.empty();
+  for (unsigned char c : id)
+    good = good && c > 0x20 && c != 0x7f && c != '"' && c != ',' && c != '|';
+  if (!good)
+    r.fail("\"" + id + "\" is no id: 1..64 characters without blanks, quotes, commas and bars");
+}
+
+void read_media_mode(Reader& r, const Json& v, MediaMode& mode) {
+  r.choice<MediaMode>(v,
+                      {{"auto", MediaMode::auto_mode},
+                       {"on", MediaMode::on},
+                       {"off", MediaMode::off},
+                       {"must_on", MediaMode::must_on}},
+                      mode);
+}
+
+void read_rtp_interrupt(Reader& r, const Json& v, RtpInterrupt& interrupt) {
+  r.choice<RtpInterrupt>(v,
+                         {{"none", RtpInterrupt::none},
+                          {"to_remote", RtpInterrupt::to_remote},
+                          {"from_remote", RtpInterrupt::from_remote},
+                          {"both", RtpInterrupt::both}},
+                         interrupt);
+}
+
+void read_call_level(Reader& r, const Json& v, CallLevel& level) {
+  r.choice<CallLevel>(v,
+                      {{"internal", CallLevel::internal},
+                       {"local", CallLevel::local},
+                       {"domestic", CallLevel::domestic},
+                       {"international", CallLevel::international}},
+                      level);
+}
+
+void read_rewrite(Reader& r, const Json& v, std::string& rules) {
+  std::string text;
+  if (!r.string(v, text, 16384)) return;
+  if (auto compiled = RewriteRules::compile(text); !compiled) {
+    r.fail(compiled.error().message);
+    return;
+  }
+  rules = std::move(text);
+}
+
+void read_currency(Reader& r, const Json& v, std::string& currency) {
+  std::string text;
+  if (!r.string(v, text, 8)) return;
+  bool good = text.size() >= 3;
+  for (char c : text)
+    good = good && c >= 'A' && c <= 'Z';
+  if (!good) {
+    r.fail("\"" + text + "\" is no currency code such as \"USD\"");
+    return;
+  }
+  currency = std::move(text);
+}
+
+void read_lengths(Reader& r, const Json& v, std::vector<int>& lengths) {
+  r.each(v, [&](const Json& item) {
+    std::int64_t length = 0;
+    if (r.integer(item, 0, 32, length)) lengths.push_back(static_cast<int>(length));
+  });
+}
+
+void read_prefixes(Reader& r, const Json& v, std::vector<std::string>& prefixes) {
+  std::vector<std::string> read;
+  if (!r.strings(v, read)) return;
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    if (!read[i].empty() && !is_number(read[i])) {
+      Reader::Step step(r, i);
+      r.fail("\"" + read[i] + "\" is no prefix: 0..32 of 0-9 A-Z a-z + * # _");
+    }
+  }
+  prefixes = std::move(read);
+}
+
+bool is_none(const Json& v) { return v.is_string() && (v == "None" || v == "none"); }
+
+void read_timezone(Reader& r, const Json& v, std::string& zone) {
+  std::string text;
+  if (!r.string(v, text, 64)) return;
+  if (r.looks_outside()) {
+    if (auto loaded = TimeZone::load(text); !loaded) {
+      r.fail(loaded.error().message);
+      return;
+    }
+  }
+  zone = std::move(text);
+}
+
+void read_day_class(Reader& r, const Json& v, DayClass& kind) {
+  r.choice<DayClass>(
+      v, {{"work", DayClass::work}, {"rest", DayClass::rest}, {"holiday", DayClass::holiday}},
+      kind);
+}
+
+void read_time_of_day(Reader& r, const Json& v, std::int32_t& out_s) {
+  if (!v.is_string()) {
+    r.number(v, 0, 86400, out_s);
+    return;
+  }
+  std::string text;
+  if (!r.string(v, text, 8)) return;
+  const auto read = parse_time_of_day(text);
+  if (read) {
+    out_s = *read;
+  } else {
+    r.fail(read.error().message);
+  }
+}
+
+void read_percent(Reader& r, const Json& v, std::optional<std::int32_t>& hundredths) {
+  constexpr std::int64_t limit = 10'000;
+  constexpr std::int64_t units = Amount::scale / 100;
+  Amount percent;
+  std::int64_t whole = 0;
+  if (!v.is_string()) {
+    if (!r.integer(v, -limit, limit, whole)) return;
+    percent = Amount::from_units(whole * Amount::scale);
+  } else if (!r.amount(v, percent)) {
+    return;
+  }
+  if (percent.units() % units != 0 || percent.units() > limit * Amount::scale ||
+      percent.units() < -limit * Amount::scale) {
+    r.fail(percent.to_string() + " is no percentage in -10000..10000 with at most two decimals");
+    return;
+  }
+  hundredths = static_cast<std::int32_t>(percent.units() / units);
+}
+
+void read_price(Reader& r, const Json& v, std::optional<Amount>& out) {
+  Amount price;
+  if (!r.amount(v, price)) return;
+  if (price.is_negative()) {
+    r.fail("price " + price.to_string() + " is negative");
+    return;
+  }
+  out = price;
+}
+
+void read_days(Reader& r, const Json& v, DaySet& out) {
+  std::vector<std::string> words;
+  if (!r.strings(v, words)) return;
+  auto days = DaySet::parse(words);
+  if (!days) {
+    r.fail(days.error().message);
+    return;
+  }
+  out = *days;
+}
+
+void read_first_time_of_day(Reader& r, const Json& v, std::int32_t& out_s) {
+  read_time_of_day(r, v, out_s);
+  if (out_s == 86400) r.fail("nothing can begin at \"24:00\"");
+}
+
+void read_tax(Reader& r, const Json& v, Amount& out) {
+  Amount percent;
+  if (!r.amount(v, percent)) return;
+  if (percent.is_negative() || percent > tax_percent_max ||
+      percent.units() % (Amount::scale / 10'000) != 0) {
+    r.fail(percent.to_string() + " is no tax in 0..1000 percent with at most 4 decimals");
+    return;
+  }
+  out = percent;
+}
+
+void read_number(Reader& r, const Json& v, std::string& number) {
+  if (r.string(v, number, 64) && !is_number(number))
+    r.fail("\"" + number + "\" is no number: 1..32 of 0-9 A-Z a-z + * # _");
+}
+
+void read_billing_prefix(Reader& r, const Json& v, std::string& out) {
+  std::string prefix;
+  if (!r.string(v, prefix, 32)) return;
+  if (!prefix.empty() && !is_number(prefix)) {
+    r.fail("\"" + prefix + "\" is no prefix: 0..32 of 0-9 A-Z a-z + * # _");
+    return;
+  }
+  out = std::move(prefix);
+}
+
+void read_addresses(Reader& r, const Json& v, std::vector<GatewayAddress>& addresses) {
+  r.each(v, [&](const Json& item) {
+    std::string text;
+    if (!r.string(item, text)) return;
+    auto read = resolve_gateway_address(text, r.looks_outside());
+    if (!read) {
+      r.fail(read.error().message);
+      return;
+    }
+    addresses.insert(addresses.end(), read->begin(), read->end());
+  });
+}
+
+}  // namespace tandem::config

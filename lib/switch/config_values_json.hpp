@@ -1,0 +1,49 @@
+// Readers of the values that objects of several kinds have; each reports what is wrong at the
+// reader's place and leaves its target as it was.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "switch/config_reader_json.hpp"
+#include "tandem/config.hpp"
+
+namespace tandem::config {
+
+inline constexpr std::int64_t int32_max = 2147483647;
+
+void read_memo(Reader& r, const Json& v);
+void read_id(Reader& r, const Json& v, std::string& id);
+void read_media_mode(Reader& r, const Json& v, MediaMode& mode);
+void read_rtp_interrupt(Reader& r, const Json& v, RtpInterrupt& interrupt);
+void read_call_level(Reader& r, const Json& v, CallLevel& level);
+void read_rewrite(Reader& r, const Json& v, std::string& rules);
+void read_currency(Reader& r, const Json& v, std::string& currency);
+void read_lengths(Reader& r, const Json& v, std::vector<int>& lengths);
+void read_prefixes(Reader& r, const Json& v, std::vector<std::string>& prefixes);
+bool is_none(const Json& v);
+void read_timezone(Reader& r, const Json& v, std::string& zone);
+void read_day_class(Reader& r, const Json& v, DayClass& kind);
+/// "18:00", "18:00:30", "24:00", or seconds since midnight.
+void read_time_of_day(Reader& r, const Json& v, std::int32_t& out_s);
+/// A percentage with at most two decimals, as a whole number or a decimal in quotes.
+void read_percent(Reader& r, const Json& v, std::optional<std::int32_t>& hundredths);
+/// Names are asked for when the reader looks outside.
+void read_addresses(Reader& r, const Json& v, std::vector<GatewayAddress>& addresses);
+void read_price(Reader& r, const Json& v, std::optional<Amount>& out);
+void read_days(Reader& r, const Json& v, DaySet& out);
+/// Where a window or a period begins.
+void read_first_time_of_day(Reader& r, const Json& v, std::int32_t& out_s);
+void read_tax(Reader& r, const Json& v, Amount& out);
+void read_number(Reader& r, const Json& v, std::string& number);
+void read_billing_prefix(Reader& r, const Json& v, std::string& out);
+
+template <class Int, std::int64_t Low, std::int64_t High>
+void read_optional(Reader& r, const Json& v, std::optional<Int>& out) {
+  std::int64_t number = 0;
+  if (r.integer(v, Low, High, number)) out = static_cast<Int>(number);
+}
+
+}  // namespace tandem::config
