@@ -8,11 +8,11 @@
 
 #include "base/text.hpp"
 #include "cdr/cdr_json.hpp"
+#include "cdr/day_files.hpp"
 
 namespace tandem::cdr {
 namespace {
 
-constexpr std::int64_t day_us = 86'400'000'000;
 constexpr std::string_view wal_extension = "-wal";
 
 // The columns of a record, in the order in which bind_record() and read_record() count them.
@@ -108,29 +108,6 @@ constexpr store::Migration control_steps[] = {
       INSERT INTO cdr_position VALUES(1, 0);
     )sql"},
 };
-
-std::int64_t day_of(std::int64_t ended_at_us) {
-  return std::max<std::int64_t>(ended_at_us, 0) / day_us;
-}
-
-std::string day_name(std::int64_t day) {
-  std::string name = "cdr-";
-  for (char c : format_date(day * day_us)) {
-    if (c != '-') name += c;
-  }
-  return name + ".db";
-}
-
-/// Day of a file name; nothing for other files.
-std::optional<std::int64_t> day_from_name(std::string_view name) {
-  if (name.size() != 15 || !name.starts_with("cdr-") || !name.ends_with(".db")) return std::nullopt;
-  const auto year = parse_integer<int>(name.substr(4, 4));
-  const auto month = parse_integer<int>(name.substr(8, 2));
-  const auto day = parse_integer<int>(name.substr(10, 2));
-  if (!year || !month || !day || *month < 1 || *month > 12 || *day < 1 || *day > 31)
-    return std::nullopt;
-  return days_from_civil(CivilDate{*year, *month, *day});
-}
 
 /// Moves what lies in the log beside a day file into it and leaves the log empty. False when a
 /// reader or the disk is in the way.

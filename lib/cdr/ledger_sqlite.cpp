@@ -2,7 +2,8 @@
 
 #include <map>
 
-#include "cdr/records.hpp"
+#include "cdr/ledger_check_sqlite.hpp"
+#include "cdr/ledger_entries_sqlite.hpp"
 
 namespace tandem::cdr {
 namespace {
@@ -25,32 +26,164 @@ constexpr store::Migration steps[] = {
       CREATE TABLE ledger_position(one INTEGER PRIMARY KEY CHECK(one = 1), sequence INTEGER NOT NULL);
       INSERT INTO ledger_position VALUES(1, 0);
     )sql"},
+    // `payments` keeps those of before there was a ledger; newer ones are entries.
+    {2, R"sql(
+      CREATE TABLE ledger(
+        id INTEGER PRIMARY KEY,              -- 8 * sequence of the journal record + side
+        account TEXT NOT NULL,
+        kind INTEGER NOT NULL,               -- LedgerKind
+        amount_units INTEGER NOT NULL,
+        balance_units INTEGER NOT NULL,      -- after it
+        at_us INTEGER NOT NULL,
+        reference TEXT,                      -- NULL: nothing, or of a charge the record itself
+        memo TEXT,
+        idempotency_key TEXT,
+        answered_units INTEGER               -- the balance that the payer was told
+      );
+      CREATE INDEX ledger_by_account ON ledger(account);
+      CREATE UNIQUE INDEX ledger_by_key ON ledger(idempotency_key)
+        WHERE idempotency_key IS NOT NULL;
+      CREATE INDEX ledger_by_reference ON ledger(reference) WHERE reference IS NOT NULL;
+      INSERT INTO ledger(id, account, kind, amount_units, balance_units, at_us, memo)
+        SELECT -row_number() OVER (ORDER BY id), id, 1, balance_units, balance_units, 0,
+               'balance when the ledger began' FROM accounts;
+      CREATE TRIGGER ledger_never_changes BEFORE UPDATE ON ledger
+        BEGIN SELECT RAISE(ABORT, 'the ledger is only added to'); END;
+      CREATE TRIGGER ledger_never_shrinks BEFORE DELETE ON ledger
+        BEGIN SELECT RAISE(ABORT, 'the ledger is only added to'); END;
+      ALTER TABLE ledger_position ADD COLUMN began INTEGER NOT NULL DEFAULT 0;
+      UPDATE ledger_position SET began = sequence;
+    )sql"},
 };
 
 __extension__ using Wide = __int128;
 
-// Sums of a batch; wide, because SQLite would turn an overflow into a floating number.
-using Sums = std::map<std::string, Wide, std::less<>>;
+/// One movement of a batch. The texts live as long as its record.
+struct Movement {
+  std::int64_t id;
+  std::string_view account;
+  LedgerKind kind;
+  Wide amount_units;
+  std::int64_t at_us;
+};
 
-Result<void> apply_sums(store::Connection& connection, const Sums& sums) {
-  auto read = connection.prepare("SELECT balance_units FROM accounts WHERE id = ?");
-  if (!read) return std::move(read).error();
-  auto write = connection.prepare(
-      "INSERT INTO accounts VALUES(?1, ?2) ON CONFLICT(id) DO UPDATE SET balance_units = ?2");
-  if (!write) return std::move(write).error();
-  for (const auto& [account, sum] : sums) {
-    if (sum == 0) continue;
-    auto found = read->bind(1, account).step();
-    if (!found) return std::move(found).error();
-    const Wide balance = (*found ? read->integer(0) : 0) + sum;
-    read->reset();
-    if (balance > INT64_MAX || balance < INT64_MIN) {
-      return Error{ErrorCode::limit, "the balance of account \"" + account + "\" left its range"};
+/// The movements of one batch, in a transaction of its own.
+class Batch {
+ public:
+  static Result<Batch> begin(store::Connection& connection) {
+    Batch batch(connection);
+    struct Text {
+      store::Statement* statement;
+      const char* sql;
+    };
+    for (const auto& [statement, sql] :
+         {Text{&batch.read_, "SELECT balance_units FROM accounts WHERE id = ?"},
+          Text{&batch.write_,
+               "INSERT INTO accounts VALUES(?1, ?2) ON CONFLICT(id) DO UPDATE SET balance_units = "
+               "?2"},
+          // A key that was used before, and nothing else, leaves a booking out.
+          Text{&batch.insert_,
+               "INSERT INTO ledger VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"}}) {
+      auto prepared = connection.prepare(sql);
+      if (!prepared) return std::move(prepared).error();
+      *statement = std::move(*prepared);
     }
-    auto done = write->bind(1, account).bind(2, static_cast<std::int64_t>(balance)).run();
-    if (!done) return done;
+    return batch;
   }
-  return {};
+
+  /// Lowers the balance of the account of one side of a call.
+  Result<void> charge(const Movement& movement) {
+    auto running = balance_of(movement.account);
+    if (!running) return std::move(running).error();
+    auto moved = enter(movement, **running);
+    if (!moved) return std::move(moved).error();
+    if (*moved) return {};
+    return Error{ErrorCode::corrupt,
+                 "entry " + std::to_string(movement.id) + " of the ledger was there already"};
+  }
+
+  Result<void> book(const PaymentRecord& record, std::uint64_t sequence) {
+    auto running = balance_of(record.account);
+    if (!running) return std::move(running).error();
+    const auto bind_text = [this](int parameter, const std::string& text) {
+      if (!text.empty()) insert_.bind_borrowed(parameter, text);
+    };
+    bind_text(7, record.reference);
+    bind_text(8, record.memo);
+    bind_text(9, record.idempotency_id);
+    insert_.bind(10, record.answered.units());
+    const Movement movement{ledger_entry_id(sequence, LedgerSide::booking), record.account,
+                            record.kind, record.amount.units(), record.at_us};
+    auto moved = enter(movement, **running);
+    if (!moved) return std::move(moved).error();
+    if (*moved || !record.idempotency_id.empty()) return {};
+    return Error{ErrorCode::corrupt,
+                 "entry " + std::to_string(movement.id) + " of the ledger was there already"};
+  }
+
+  Result<void> finish() {
+    for (const auto& [account, balance] : balances_) {
+      if (!balance.is_changed) continue;
+      auto done = write_.bind(1, account).bind(2, balance.units).run();
+      if (!done) return done;
+    }
+    return {};
+  }
+
+ private:
+  struct Balance {
+    std::int64_t units = 0;
+    bool is_changed = false;
+  };
+
+  explicit Batch(store::Connection& connection) : connection_(&connection) {}
+
+  Result<Balance*> balance_of(std::string_view account) {
+    auto found = balances_.find(account);
+    if (found == balances_.end()) {
+      auto row = read_.bind(1, account).step();
+      if (!row) return std::move(row).error();
+      found = balances_.emplace(account, Balance{*row ? read_.integer(0) : 0}).first;
+      read_.reset();
+    }
+    return &found->second;
+  }
+
+  /// False: the entry was left out, because its key was used before.
+  Result<bool> enter(const Movement& movement, Balance& balance) {
+    // Wide, because SQLite would turn an overflow into a floating number.
+    const Wide after = balance.units + movement.amount_units;
+    if (after > INT64_MAX || after < INT64_MIN) {
+      return Error{ErrorCode::limit, "the balance of account \"" + std::string(movement.account) +
+                                         "\" left its range"};
+    }
+    insert_.bind(1, movement.id);
+    insert_.bind_borrowed(2, movement.account);
+    insert_.bind(3, static_cast<std::int64_t>(movement.kind));
+    insert_.bind(4, static_cast<std::int64_t>(movement.amount_units));
+    insert_.bind(5, static_cast<std::int64_t>(after));
+    if (auto done = insert_.bind(6, movement.at_us).run(); !done) return std::move(done).error();
+    if (connection_->changes() != 1) return false;
+    balance = {static_cast<std::int64_t>(after), true};
+    return true;
+  }
+
+  store::Connection* connection_;
+  store::Statement read_, write_, insert_;
+  std::map<std::string, Balance, std::less<>> balances_;
+};
+
+/// The sides of a call that moved money.
+Result<void> charge_call(Batch& batch, const Cdr& cdr) {
+  const auto charge = [&](LedgerSide side, LedgerKind kind, const ChargeFacts& facts) {
+    if (facts.account.empty() || facts.charge.is_zero()) return Result<void>();
+    return batch.charge({ledger_entry_id(cdr.record_id, side), facts.account, kind,
+                         -static_cast<Wide>(facts.charge.units()), cdr.ended_at_us});
+  };
+  if (auto done = charge(LedgerSide::customer, LedgerKind::charge, cdr.customer); !done)
+    return done;
+  if (!cdr.vendor) return {};
+  return charge(LedgerSide::vendor, LedgerKind::vendor_charge, *cdr.vendor);
 }
 
 }  // namespace
@@ -65,14 +198,26 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const std::string& path) {
   return std::unique_ptr<Ledger>(new Ledger(std::move(*connection)));
 }
 
-Result<bool> Ledger::create_account_if_absent(std::string_view id, Amount balance) {
+Result<bool> Ledger::create_account_if_absent(std::string_view id, Amount balance,
+                                              std::int64_t at_us) {
   const std::lock_guard guard(mutex_);
+  auto transaction = store::Transaction::begin(connection_);
+  if (!transaction) return std::move(transaction).error();
   auto insert = connection_.prepare("INSERT INTO accounts VALUES(?, ?) ON CONFLICT(id) DO NOTHING");
   if (!insert) return std::move(insert).error();
-  if (auto done = insert->bind(1, id).bind(2, balance.units()).run(); !done) {
+  if (auto done = insert->bind(1, id).bind(2, balance.units()).run(); !done)
     return std::move(done).error();
-  }
-  return connection_.changes() == 1;
+  if (connection_.changes() != 1) return false;
+  // Openings count down from -1, before all that the journal's records make.
+  auto open = connection_.prepare(
+      "INSERT INTO ledger(id, account, kind, amount_units, balance_units, at_us) "
+      "SELECT min(coalesce(min(id), 0), 0) - 1, ?1, ?2, ?3, ?3, ?4 FROM ledger");
+  if (!open) return std::move(open).error();
+  open->bind(1, id).bind(2, static_cast<std::int64_t>(LedgerKind::opening));
+  if (auto done = open->bind(3, balance.units()).bind(4, at_us).run(); !done)
+    return std::move(done).error();
+  if (auto done = transaction->commit(); !done) return std::move(done).error();
+  return true;
 }
 
 Result<std::vector<std::pair<std::string, Amount>>> Ledger::balances() {
@@ -98,6 +243,28 @@ Result<std::optional<Amount>> Ledger::balance(std::string_view id) {
   return std::optional<Amount>(Amount::from_units(select->integer(0)));
 }
 
+Result<std::vector<LedgerEntry>> Ledger::entries(const LedgerQuery& query) {
+  const std::lock_guard guard(mutex_);
+  return read_entries(connection_, query);
+}
+
+Result<std::optional<Ledger::Booked>> Ledger::booking(std::string_view idempotency_key) {
+  const std::lock_guard guard(mutex_);
+  auto select = connection_.prepare(std::string("SELECT ") + entry_columns +
+                                    ", answered_units FROM ledger WHERE idempotency_key = ?");
+  if (!select) return std::move(select).error();
+  auto row = select->bind(1, idempotency_key).step();
+  if (!row) return std::move(row).error();
+  if (!*row) return std::optional<Booked>();
+  return std::optional<Booked>(
+      Booked{read_entry(*select), Amount::from_units(select->integer(entry_column_count))});
+}
+
+Result<LedgerCheck> Ledger::check(const std::vector<std::string>& cdr_folders) {
+  const std::lock_guard guard(mutex_);
+  return check_entries(connection_, cdr_folders);
+}
+
 Result<std::uint64_t> Ledger::position() {
   const std::lock_guard guard(mutex_);
   auto select = connection_.prepare("SELECT sequence FROM ledger_position");
@@ -113,32 +280,21 @@ Result<void> Ledger::write_batch(std::span<const RecordView> records, std::uint6
   auto transaction = store::Transaction::begin(connection_);
   if (!transaction) return std::move(transaction).error();
   auto place = connection_.prepare("UPDATE ledger_position SET sequence = ?");
-  auto pay =
-      connection_.prepare("INSERT INTO payments VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
   if (!place) return std::move(place).error();
-  if (!pay) return std::move(pay).error();
-  Sums sums;
+  auto batch = Batch::begin(connection_);
+  if (!batch) return std::move(batch).error();
   for (const RecordView& view : records) {
     if (view.type == RecordType::end) {
       auto record = decode_end(view.payload, view.sequence);
       if (!record) return std::move(record).error();
-      const Cdr& cdr = record->cdr;
-      if (!cdr.customer.account.empty()) sums[cdr.customer.account] -= cdr.customer.charge.units();
-      if (cdr.vendor && !cdr.vendor->account.empty()) {
-        sums[cdr.vendor->account] -= cdr.vendor->charge.units();
-      }
+      if (auto done = charge_call(*batch, record->cdr); !done) return done;
     } else if (view.type == RecordType::payment) {
       auto payment = decode_payment(view.payload);
       if (!payment) return std::move(payment).error();
-      pay->bind(1, static_cast<std::int64_t>(view.sequence));
-      if (!payment->idempotency_id.empty()) pay->bind(2, payment->idempotency_id);
-      pay->bind(3, payment->account).bind(4, payment->amount.units()).bind(5, payment->memo);
-      if (auto done = pay->bind(6, payment->at_us).run(); !done) return done;
-      // No row: a payment of that idempotency id was applied before.
-      if (connection_.changes() == 1) sums[payment->account] += payment->amount.units();
+      if (auto done = batch->book(*payment, view.sequence); !done) return done;
     }
   }
-  if (auto done = apply_sums(connection_, sums); !done) return done;
+  if (auto done = batch->finish(); !done) return done;
   if (auto done = place->bind(1, static_cast<std::int64_t>(through)).run(); !done) return done;
   return transaction->commit();
 }

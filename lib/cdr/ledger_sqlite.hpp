@@ -1,4 +1,4 @@
-// Balances derived from the journal, exactly once after any crash.
+// Balances and the ledger, derived from the journal, exactly once after any crash.
 #pragma once
 
 #include <cstdint>
@@ -10,32 +10,58 @@
 #include <utility>
 #include <vector>
 
+#include "cdr/records.hpp"
 #include "cdr/sink_runner.hpp"
 #include "store/sqlite.hpp"
 #include "tandem/error.hpp"
+#include "tandem/ledger.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem::cdr {
 
-/// Table `accounts` of the main database. A sink target: applies the customer's and the vendor's
-/// charge of each end record and each payment, and stores its place in the same transaction. Both
-/// charges lower the balance of their account. An account that is not there yet is made with
-/// balance zero, so that no charge is lost.
+/// Whose movement of a record an entry is: the low three bits of LedgerEntry::id.
+enum class LedgerSide : std::uint8_t { booking = 0, customer = 1, vendor = 2, agent = 3 };
+inline constexpr int ledger_side_bits = 3;
+constexpr std::int64_t ledger_entry_id(std::uint64_t sequence, LedgerSide side) noexcept {
+  return static_cast<std::int64_t>(sequence << ledger_side_bits) | static_cast<std::int64_t>(side);
+}
+
+/// Tables `accounts` and `ledger` of the main database. A sink target: applies the sides of each
+/// end record and each payment, one entry for each movement, and stores its place in the same
+/// transaction. The charges of a call lower the balance of their account. An account that is not
+/// there yet is made with balance zero, so that no charge is lost.
 ///
 /// At start: open(), create_account_if_absent() for each provisioned account,
 /// SinkRunner::catch_up() to the journal's last sequence, then balances() are those that the switch
 /// goes on with. Threading: thread-safe; `mutex_` guards the connection.
 class Ledger final : public SinkTarget {
  public:
-  /// Errors: io, unsupported (written by a later release).
+  /// A database of before there were entries gets one opening entry for each account. Errors: io,
+  /// unsupported (written by a later release).
   static Result<std::unique_ptr<Ledger>> open(const std::string& path);
 
-  /// True: made with `balance`. False: it was there, and is left as it is. Errors: io.
-  Result<bool> create_account_if_absent(std::string_view id, Amount balance);
+  /// True: made with `balance`, and with its opening entry of `at_us`. False: it was there, and is
+  /// left as it is. Errors: io.
+  Result<bool> create_account_if_absent(std::string_view id, Amount balance,
+                                        std::int64_t at_us = 0);
   /// In order of id. Errors: io.
   Result<std::vector<std::pair<std::string, Amount>>> balances();
   /// Nothing: no such account. Errors: io.
   Result<std::optional<Amount>> balance(std::string_view id);
+
+  /// Newest first. Errors: invalid_argument (limit, no account), io.
+  Result<std::vector<LedgerEntry>> entries(const LedgerQuery& query);
+
+  /// A booking that was applied, with what its payer was told.
+  struct Booked {
+    LedgerEntry entry;
+    Amount answered;
+  };
+  /// By its key; nothing: none was applied. Errors: io.
+  Result<std::optional<Booked>> booking(std::string_view idempotency_key);
+
+  /// See check_ledger(). `cdr_folders`: of the SQLite sinks. Errors: io, corrupt.
+  Result<LedgerCheck> check(const std::vector<std::string>& cdr_folders);
 
   Result<std::uint64_t> position() override;
   /// Errors: io, limit (a balance would leave its range), corrupt.
@@ -46,5 +72,11 @@ class Ledger final : public SinkTarget {
   std::mutex mutex_;
   store::Connection connection_;
 };
+
+/// Ledger::entries() and Ledger::check() of a database that another process may own. Errors:
+/// not_found (no database), and those of the two.
+Result<std::vector<LedgerEntry>> stored_entries(const std::string& path, const LedgerQuery& query);
+Result<LedgerCheck> check_stored_ledger(const std::string& path,
+                                        const std::vector<std::string>& cdr_folders);
 
 }  // namespace tandem::cdr

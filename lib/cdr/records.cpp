@@ -54,6 +54,9 @@ std::string encode(const PaymentRecord& record) {
   writer.text(record.memo);
   writer.text(record.idempotency_id);
   writer.integer(record.at_us);
+  writer.number(static_cast<std::uint64_t>(record.kind));
+  writer.text(record.reference);
+  writer.integer(record.answered.units());
   return out;
 }
 
@@ -101,6 +104,17 @@ Result<PaymentRecord> decode_payment(std::string_view payload) {
   record.memo = reader.text();
   record.idempotency_id = reader.text();
   record.at_us = reader.integer();
+  // Records of before there were kinds end here.
+  record.kind = record.amount.is_negative() ? LedgerKind::deduction : LedgerKind::payment;
+  if (!reader.is_at_end()) {
+    const std::uint64_t kind = reader.number();
+    if (kind > UINT8_MAX || *ledger_kind_name(static_cast<LedgerKind>(kind)) == '\0')
+      return Error{ErrorCode::unsupported,
+                   "kind " + std::to_string(kind) + " of a payment record was unknown"};
+    record.kind = static_cast<LedgerKind>(kind);
+    record.reference = reader.text();
+    record.answered = Amount::from_units(reader.integer());
+  }
   if (payload.empty() || reader.is_bad()) return malformed("payment");
   return record;
 }

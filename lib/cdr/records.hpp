@@ -7,6 +7,7 @@
 
 #include "tandem/cdr.hpp"
 #include "tandem/error.hpp"
+#include "tandem/ledger.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem::cdr {
@@ -48,13 +49,16 @@ struct EndRecord {
   bool operator==(const EndRecord&) const = default;
 };
 
-/// Money put on an account, or taken when negative.
+/// Money put on an account, or taken when negative: any movement that is no side of a call.
 struct PaymentRecord {
   std::string account;
   Amount amount;
   std::string memo;
-  std::string idempotency_id;  ///< "": none. A second payment with the same one is not applied.
+  std::string idempotency_id;  ///< "": none. A second record with the same one moves nothing.
   std::int64_t at_us = 0;      ///< Wall clock, microseconds since 1970 UTC.
+  LedgerKind kind = LedgerKind::payment;  ///< Of a record without one: by the sign of `amount`.
+  std::string reference{};
+  Amount answered{};  ///< The balance that the payer was told, so that a repetition tells it again.
   bool operator==(const PaymentRecord&) const = default;
 };
 

@@ -32,11 +32,32 @@ TEST_CASE("records: any record comes back as it was written (C-01)") {
 
     const PaymentRecord payment{
         test::any_text(random) + "a", Amount::from_units(test::any_integer(random)),
-        test::any_text(random), test::any_text(random), test::any_integer(random)};
+        test::any_text(random),       test::any_text(random),
+        test::any_integer(random),    static_cast<LedgerKind>(1 + random.next() % 12),
+        test::any_text(random),       Amount::from_units(test::any_integer(random))};
     auto read_payment = decode_payment(encode(payment));
     REQUIRE(read_payment.ok());
     CHECK(*read_payment == payment);
   }
+}
+
+TEST_CASE("records: a payment of before there were kinds is a payment or a deduction (B-03)") {
+  for (const std::int64_t units : {500, -500}) {
+    std::string bytes;
+    WireWriter writer(bytes);
+    writer.text("acme");
+    writer.integer(units);
+    writer.text("memo");
+    writer.text("");
+    writer.integer(1);
+    const auto read = decode_payment(bytes);
+    REQUIRE(read.ok());
+    CHECK(read->kind == (units > 0 ? LedgerKind::payment : LedgerKind::deduction));
+    CHECK(read->reference.empty());
+  }
+  PaymentRecord later{"acme", Amount::from_units(1),       "", "",
+                      1,      static_cast<LedgerKind>(77), "", {}};
+  CHECK(decode_payment(encode(later)).error().code == ErrorCode::unsupported);
 }
 
 TEST_CASE("records: what a later release adds at the end is skipped") {

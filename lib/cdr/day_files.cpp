@@ -1,0 +1,31 @@
+#include "cdr/day_files.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace tandem::cdr {
+
+std::int64_t day_of(std::int64_t ended_at_us) {
+  return std::max<std::int64_t>(ended_at_us, 0) / day_us;
+}
+
+std::string day_name(std::int64_t day) {
+  std::string name = "cdr-";
+  for (char c : format_date(day * day_us)) {
+    if (c != '-') name += c;
+  }
+  return name + ".db";
+}
+
+std::optional<std::int64_t> day_from_name(std::string_view name) {
+  if (name.size() != 15 || !name.starts_with("cdr-") || !name.ends_with(".db")) return std::nullopt;
+  const auto year = parse_integer<int>(name.substr(4, 4));
+  const auto month = parse_integer<int>(name.substr(8, 2));
+  const auto day = parse_integer<int>(name.substr(10, 2));
+  if (!year || !month || !day || *month < 1 || *month > 12 || *day < 1 || *day > 31)
+    return std::nullopt;
+  return days_from_civil(CivilDate{*year, *month, *day});
+}
+
+}  // namespace tandem::cdr

@@ -1,0 +1,60 @@
+#include "cdr/ledger_entries_sqlite.hpp"
+
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "cdr/ledger_sqlite.hpp"
+
+namespace tandem::cdr {
+
+LedgerEntry read_entry(const store::Statement& row) {
+  LedgerEntry entry;
+  entry.id = row.integer(0);
+  entry.account = row.text(1);
+  entry.kind = static_cast<LedgerKind>(row.integer(2));
+  entry.amount = Amount::from_units(row.integer(3));
+  entry.balance = Amount::from_units(row.integer(4));
+  entry.at_us = row.integer(5);
+  entry.reference = row.text(6);
+  // A charge is about the record that its number comes from.
+  const bool is_side_of_call = (entry.id & ((1 << ledger_side_bits) - 1)) != 0 && entry.id > 0;
+  if (entry.reference.empty() && is_side_of_call)
+    entry.reference = std::to_string(entry.id >> ledger_side_bits);
+  entry.memo = row.text(7);
+  entry.idempotency_key = row.text(8);
+  return entry;
+}
+
+Result<std::vector<LedgerEntry>> read_entries(store::Connection& connection,
+                                              const LedgerQuery& query) {
+  if (query.account.empty()) return Error{ErrorCode::invalid_argument, "no account was named"};
+  if (query.limit < 1 || query.limit > 1'000'000) {
+    return Error{ErrorCode::invalid_argument,
+                 "limit " + std::to_string(query.limit) + " was not in 1..1000000"};
+  }
+  constexpr auto lowest = std::numeric_limits<std::int64_t>::min();
+  constexpr auto highest = std::numeric_limits<std::int64_t>::max();
+  auto select = connection.prepare(std::string("SELECT ") + entry_columns +
+                                   " FROM ledger WHERE account = ? AND id < ? AND at_us >= ? AND "
+                                   "at_us < ? ORDER BY id DESC LIMIT ?");
+  if (!select) return std::move(select).error();
+  select->bind(1, query.account).bind(2, query.before_id.value_or(highest));
+  select->bind(3, query.since_us.value_or(lowest)).bind(4, query.until_us.value_or(highest));
+  select->bind(5, static_cast<std::int64_t>(query.limit));
+  std::vector<LedgerEntry> found;
+  for (;;) {
+    auto row = select->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return found;
+    found.push_back(read_entry(*select));
+  }
+}
+
+Result<std::vector<LedgerEntry>> stored_entries(const std::string& path, const LedgerQuery& query) {
+  auto connection = store::Connection::open(path, store::OpenMode::read_only);
+  if (!connection) return std::move(connection).error();
+  return read_entries(*connection, query);
+}
+
+}  // namespace tandem::cdr
