@@ -14,6 +14,14 @@ using namespace pybind11::literals;
 
 namespace binding {
 
+static std::vector<std::string> json_texts(const std::vector<LedgerEntry>& entries) {
+  std::vector<std::string> texts;
+  texts.reserve(entries.size());
+  for (const LedgerEntry& entry : entries)
+    texts.push_back(to_json(entry));
+  return texts;
+}
+
 template <class Item>
 Mailbox<Item>::Mailbox(std::size_t items_max)
     : items_max_(items_max), descriptor_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
@@ -246,6 +254,20 @@ void bind_switch(py::module_& m) {
       },
       "config"_a, "deck"_a, "callee"_a, "seconds"_a, "at_us"_a);
   m.def(
+      "query_ledger_json",
+      [](const ConfigReading& reading, const LedgerQuery& query) {
+        const SwitchConfig config = usable(reading);
+        return json_texts(take(unlocked([&] { return query_ledger(config, query); })));
+      },
+      "config"_a, "query"_a);
+  m.def(
+      "check_ledger_json",
+      [](const ConfigReading& reading) {
+        const SwitchConfig config = usable(reading);
+        return to_json(take(unlocked([&] { return check_ledger(config); })));
+      },
+      "config"_a);
+  m.def(
       "query_cdrs",
       [](const ConfigReading& reading, const CdrQuery& query) {
         const SwitchConfig config = usable(reading);
@@ -319,6 +341,15 @@ void bind_switch(py::module_& m) {
       .def_readonly("caller", &PolicyAnswer::caller)
       .def_readonly("callee", &PolicyAnswer::callee)
       .def_readonly("vendor_gateways", &PolicyAnswer::vendor_gateways);
+
+  py::class_<LedgerQuery>(m, "LedgerQuery")
+      .def(py::init([](std::string account, std::optional<std::int64_t> since_us,
+                       std::optional<std::int64_t> until_us, std::optional<std::int64_t> before_id,
+                       std::size_t limit) {
+             return LedgerQuery{std::move(account), since_us, until_us, before_id, limit};
+           }),
+           "account"_a, py::kw_only(), "since_us"_a = py::none(), "until_us"_a = py::none(),
+           "before_id"_a = py::none(), "limit"_a = 100);
 
   py::class_<LrnQuestion>(m, "LrnQuestion")
       .def_readonly("token", &LrnQuestion::token)
@@ -549,6 +580,33 @@ void bind_switch(py::module_& m) {
             return take(unlocked([&] { return body->pay(account, amount, memo); }));
           },
           "account"_a, "amount"_a, "memo"_a = "")
+      .def(
+          "book",
+          [](SwitchObject& s, const std::string& account, Amount amount, const std::string& kind,
+             const std::string& memo, const std::string& reference, const std::string& key,
+             bool covered_only) {
+            const auto body = s.open();
+            const Booking booking{account,
+                                  amount,
+                                  !kind.empty()          ? take(ledger_kind_from_name(kind))
+                                  : amount.is_negative() ? LedgerKind::deduction
+                                                         : LedgerKind::payment,
+                                  memo,
+                                  reference,
+                                  key,
+                                  covered_only};
+            const auto answer = take(unlocked([&] { return body->book(booking); }));
+            return py::dict("amount"_a = answer.amount, "balance"_a = answer.balance,
+                            "entry"_a = answer.id, "repeated"_a = answer.is_repeated);
+          },
+          "account"_a, "amount"_a, "kind"_a, "memo"_a, "reference"_a, "key"_a, "covered_only"_a)
+      .def(
+          "ledger_json",
+          [](SwitchObject& s, const LedgerQuery& query) {
+            const auto body = s.open();
+            return json_texts(take(unlocked([&] { return body->ledger(query); })));
+          },
+          "query"_a)
       .def("gateways",
            [](SwitchObject& s) {
              py::list all;

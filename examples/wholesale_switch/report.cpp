@@ -68,17 +68,70 @@ int rerate(const Options& options) {
   return status_good;
 }
 
+int ledger_check(const Options& options) {
+  std::string format;
+  if (!options.allow({"config", "format", "table"}, {"config"}, {"ledger-check"}) ||
+      !read_format(options, {"table", "json"}, format)) {
+    return status_usage;
+  }
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  const auto check = tandem::check_ledger(*config);
+  if (!check) return failed(check.error());
+  if (format == "json") {
+    std::printf("%s\n", tandem::to_json(*check).c_str());
+  } else {
+    std::fputs(tandem::to_table(*check).c_str(), stdout);
+  }
+  return check->ok() ? status_good : status_failed;
+}
+
+int ledger(const Options& options) {
+  std::string format;
+  if (!options.allow({"config", "account", "since", "until", "before", "limit", "format", "table"},
+                     {"config", "account"}, {"ledger"}) ||
+      !read_format(options, {"table", "json"}, format)) {
+    return status_usage;
+  }
+  tandem::LedgerQuery query;
+  query.account = options.text("account");
+  if (!read_time(options, "since", query.since_us) || !read_time(options, "until", query.until_us))
+    return status_usage;
+  if (options.has("before")) {
+    query.before_id = options.number("before");
+    if (!query.before_id) return status_usage;
+  }
+  if (options.has("limit")) {
+    const auto limit = options.number("limit");
+    if (!limit || *limit < 1) return status_usage;
+    query.limit = static_cast<std::size_t>(*limit);
+  }
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  const auto entries = tandem::query_ledger(*config, query);
+  if (!entries) return failed(entries.error());
+  if (format == "table") {
+    std::fputs(tandem::to_table(*entries).c_str(), stdout);
+    return status_good;
+  }
+  for (const tandem::LedgerEntry& entry : *entries)
+    std::printf("%s\n", tandem::to_json(entry).c_str());
+  return status_good;
+}
+
 }  // namespace
 
 int report(const Options& options) {
-  if (!options.allow(
-          {"config", "sell", "buy", "at", "format", "deck", "side", "account", "since", "until"},
-          {"config"}, {"margin or rerate"})) {
+  if (!options.allow({"config", "sell", "buy", "at", "format", "table", "deck", "side", "account",
+                      "since", "until", "before", "limit"},
+                     {"config"}, {"margin, rerate, ledger or ledger-check"})) {
     return status_usage;
   }
   const std::string& name = options.operand(0);
   if (name == "margin") return margin(options);
   if (name == "rerate") return rerate(options);
-  complain("\"" + name + "\" is not one of margin, rerate");
+  if (name == "ledger") return ledger(options);
+  if (name == "ledger-check") return ledger_check(options);
+  complain("\"" + name + "\" is not one of margin, rerate, ledger, ledger-check");
   return status_usage;
 }

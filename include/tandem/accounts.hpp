@@ -124,7 +124,7 @@ struct CallAdmission {
 /// instead.
 ///
 /// Threading: thread-safe. Calls with a handle are lock-free (open_call, check, charge_unchecked,
-/// pay, balance, usable and all of MoneyHold); those with an id or a settings struct take a mutex
+/// pay, withdraw, balance, usable and all of MoneyHold); those with an id or a settings struct take a mutex
 /// and belong off the call path. Balances are derived state: the journal is the truth; at start
 /// they are set with restore().
 class TANDEM_EXPORT AccountBook {
@@ -167,6 +167,11 @@ class TANDEM_EXPORT AccountBook {
   /// the new balance. Errors: not_found (an empty handle), invalid_argument (zero), limit (out of
   /// range; nothing posted).
   Result<Amount> pay(AccountHandle account, Amount amount);
+
+  /// Takes `amount` when the account has it (usable()), else nothing. Returns the new balance.
+  /// Errors: not_found (an empty handle), invalid_argument (not above zero), wrong_state (it does
+  /// not have it).
+  Result<Amount> withdraw(AccountHandle account, Amount amount);
 
   /// Posted balance; zero for an empty handle.
   [[nodiscard]] Amount balance(AccountHandle account) const noexcept;

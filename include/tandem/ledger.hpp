@@ -38,6 +38,9 @@ TANDEM_EXPORT const char* ledger_kind_name(LedgerKind kind) noexcept;
 /// Errors: invalid_argument.
 TANDEM_EXPORT Result<LedgerKind> ledger_kind_from_name(std::string_view name);
 
+/// Whether a host may book it: all but openings and the sides of calls.
+TANDEM_EXPORT bool ledger_kind_is_booked(LedgerKind kind) noexcept;
+
 /// One movement of one balance.
 struct LedgerEntry {
   /// Grows with time. Eight times the number of the journal's record, plus the side: 0 a booking, 1
@@ -56,6 +59,9 @@ struct LedgerEntry {
 
 /// One JSON object: id account kind amount balance at_us reference memo idempotency_key.
 TANDEM_EXPORT std::string to_json(const LedgerEntry& entry);
+
+/// Aligned text for people, a header line and one line an entry.
+TANDEM_EXPORT std::string to_table(const std::vector<LedgerEntry>& entries);
 
 /// Which entries are wanted.
 struct LedgerQuery {
@@ -121,6 +127,9 @@ struct LedgerCheck {
 /// One JSON object: ok accounts entries records different differences[] {account entry record_id
 /// text}.
 TANDEM_EXPORT std::string to_json(const LedgerCheck& check);
+
+/// The same as text for people: a line for what was looked at, and one for each difference.
+TANDEM_EXPORT std::string to_table(const LedgerCheck& check);
 
 /// Adds up each account's entries, and compares the charges with the calls of the configured SQLite
 /// sinks, in both directions, for the days whose files are there. Works beside a running switch,

@@ -17,6 +17,7 @@
 #include "tandem/error.hpp"
 #include "tandem/event_feed.hpp"
 #include "tandem/export.h"
+#include "tandem/ledger.hpp"
 #include "tandem/log.hpp"
 #include "tandem/lrn.hpp"
 #include "tandem/media_relay.hpp"
@@ -150,6 +151,16 @@ class TANDEM_EXPORT Switch {
   /// Books a payment (negative: a deduction) durably; returns the new balance. Errors: not_found,
   /// invalid_argument (zero or out of range), io (the journal cannot be written).
   Result<Amount> pay(std::string_view account, Amount amount, std::string_view memo = {});
+  /// Moves money durably (B-03). With a key a repetition is answered as the first was, whenever it
+  /// comes, over restarts too; keys that begin with own_key_prefix are not for hosts. Errors:
+  /// not_found, invalid_argument, already_exists (the key was used for another booking),
+  /// wrong_state (`is_covered_only`, and the account does not have it), limit (the balance would
+  /// leave its range), io (the journal cannot be written; or the disk did not take it in time: then
+  /// it may be booked, and a repetition with its key tells).
+  Result<BookingAnswer> book(const Booking& booking);
+  /// What moved the balance of an account, newest first, within a second of the movement. Also of
+  /// accounts that were removed. Errors: invalid_argument, io.
+  Result<std::vector<LedgerEntry>> ledger(const LedgerQuery& query) const;
   [[nodiscard]] std::vector<GatewayView> gateways() const;
   [[nodiscard]] SwitchCounters counters() const;
 

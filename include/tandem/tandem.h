@@ -1200,6 +1200,63 @@ TANDEM_API int tandem_switch_account(const tandem_switch* object, const char* id
    when not wanted. Errors: NOT_FOUND, INVALID_ARGUMENT (zero or out of range), IO. Since 0.1. */
 TANDEM_API int tandem_switch_pay(tandem_switch* object, const char* account, int64_t units,
                                  const char* memo, int64_t* balance_units);
+
+/* Money that is to be moved. */
+typedef struct tandem_booking {
+  size_t struct_size;          /* sizeof(tandem_booking), set by TANDEM_BOOKING_INIT */
+  const char* account;         /* required */
+  int64_t units;               /* positive: put on the account, negative: taken */
+  const char* kind;            /* "payment", "deduction", "zeroing" (units 0: it finds its own),
+                                  "package_rent", "package_shortfall", "phone_rent",
+                                  "phone_shortfall", "correction"; NULL: by the sign */
+  const char* memo;            /* at most 1024 bytes; NULL for none */
+  const char* reference;       /* at most 128 bytes; NULL for none */
+  const char* idempotency_key; /* at most 128 bytes; NULL: a repetition is booked again */
+  int32_t covered_only;        /* 1: refused when the account does not have it */
+} tandem_booking;
+#define TANDEM_BOOKING_INIT \
+  { sizeof(tandem_booking), NULL, 0, NULL, NULL, NULL, NULL, 0 }
+/* What became of it. */
+typedef struct tandem_booking_answer {
+  size_t struct_size;
+  int64_t units;         /* moved */
+  int64_t balance_units; /* right after it; of a repetition what the first was told */
+  int64_t entry;         /* of the ledger */
+  int32_t repeated;      /* 1: booked before under its key, nothing was moved now */
+} tandem_booking_answer;
+#define TANDEM_BOOKING_ANSWER_INIT \
+  { sizeof(tandem_booking_answer), 0, 0, 0, 0 }
+/* Moves money durably. With a key a repetition is answered as the first was, whenever it comes.
+   *out (NULL: not wanted). Errors: NOT_FOUND, INVALID_ARGUMENT, ALREADY_EXISTS (the key was used for
+   another booking), WRONG_STATE (not covered), LIMIT (the balance would leave its range), IO (it may
+   be booked then; a repetition with its key tells). Since 0.1. */
+TANDEM_API int tandem_switch_book(tandem_switch* object, const tandem_booking* booking,
+                                  tandem_booking_answer* out);
+/* Which entries of an account are wanted. */
+typedef struct tandem_ledger_query {
+  size_t struct_size;
+  const char* account; /* required */
+  int64_t since_us;    /* inclusive; 0: from the first */
+  int64_t until_us;    /* exclusive; 0: up to the last */
+  int64_t before;      /* only entries older than this one; 0: from the newest on */
+  size_t limit;        /* 1..1,000,000; 0 means 100 */
+} tandem_ledger_query;
+#define TANDEM_LEDGER_QUERY_INIT \
+  { sizeof(tandem_ledger_query), NULL, 0, 0, 0, 0 }
+/* What moved the balance of an account, newest first, a JSON object a line. Errors:
+   INVALID_ARGUMENT, IO. Since 0.1. */
+TANDEM_API int tandem_switch_ledger(const tandem_switch* object, const tandem_ledger_query* query,
+                                    tandem_text** json_lines);
+/* The same of the database of a configuration, whether a switch runs on it or not. Errors: NOT_FOUND
+   (no database), INVALID_ARGUMENT, IO. Since 0.1. */
+TANDEM_API int tandem_config_query_ledger(const tandem_config* config,
+                                          const tandem_ledger_query* query,
+                                          tandem_text** json_lines);
+/* Whether each account's entries add up, and whether the charges are those of the stored calls, as a
+   JSON object (docs/cdr.md). *is_ok (NULL: not wanted): 1 when they do. Reads only. Errors: NOT_FOUND
+   (no database), IO, CORRUPT. Since 0.1. */
+TANDEM_API int tandem_config_check_ledger(const tandem_config* config, int32_t* is_ok,
+                                          tandem_text** json);
 /* All gateways as a JSON array. Since 0.1. */
 TANDEM_API int tandem_switch_gateways(const tandem_switch* object, tandem_text** json);
 TANDEM_API int tandem_switch_read_counters(const tandem_switch* object,

@@ -14,6 +14,7 @@
 #include "tandem/error.hpp"
 #include "tandem/event_feed.hpp"
 #include "tandem/export.h"
+#include "tandem/ledger.hpp"
 #include "tandem/log.hpp"
 #include "tandem/lrn.hpp"
 #include "tandem/margin.hpp"

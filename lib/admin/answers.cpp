@@ -21,6 +21,7 @@ int status_of(ErrorCode code) noexcept {
     case ErrorCode::not_found:
       return 404;
     case ErrorCode::wrong_state:
+    case ErrorCode::already_exists:
       return 409;
     case ErrorCode::unsupported:
       return 501;

@@ -41,40 +41,74 @@ bool read_number(const std::string& text, std::uint64_t low, std::uint64_t high,
   return true;
 }
 
-/// The filters of the `cdr` command and `before`. False: `complaint` says why.
-bool read_cdr_query(const http::Request& request, CdrQuery& query, Complaint& complaint) {
+/// Reads the parameters of a query, each at most once, with `read`: false when it does not know one,
+/// or says why its value is wrong.
+template <class Read>
+bool read_parameters(const http::Request& request, Complaint& complaint, Read&& read) {
   std::set<std::string> seen;
   for (const auto& [key, value] : request.query) {
-    const auto fail = [&, name = key](std::string message) {
-      complaint = {400, "invalid_argument", std::move(message), "/" + name};
-      return false;
-    };
-    if (!seen.insert(key).second) return fail("parameter was given twice");
-    if (key == "since" || key == "until") {
-      auto time = parse_time_us(value);
-      if (!time) return fail(time.error().message);
-      (key == "since" ? query.since_us : query.until_us) = *time;
-    } else if (key == "caller") {
+    std::string wrong;
+    if (!seen.insert(key).second) {
+      wrong = "parameter was given twice";
+    } else if (!read(key, value, wrong) && wrong.empty()) {
+      wrong = "unknown parameter \"" + key + "\"";
+    }
+    if (wrong.empty()) continue;
+    complaint = {400, "invalid_argument", std::move(wrong), "/" + key};
+    return false;
+  }
+  return true;
+}
+
+/// `since`, `until` and `limit`, which every list of what happened has. False: it is none of them, or
+/// `wrong` says why.
+template <class Query>
+bool read_page(const std::string& key, const std::string& value, Query& query, std::string& wrong) {
+  if (key == "since" || key == "until") {
+    auto time = parse_time_us(value);
+    if (!time) wrong = time.error().message;
+    if (time) (key == "since" ? query.since_us : query.until_us) = *time;
+    return true;
+  }
+  if (key != "limit") return false;
+  std::uint64_t limit = 0;
+  if (!read_number(value, 1, Endpoints::rows_max, limit))
+    wrong = "\"" + value + "\" is not in 1..10000";
+  query.limit = static_cast<std::size_t>(limit);
+  return true;
+}
+
+/// The filters of the `cdr` command and `before`. False: `complaint` says why.
+bool read_cdr_query(const http::Request& request, CdrQuery& query, Complaint& complaint) {
+  return read_parameters(request, complaint, [&](const auto& key, const auto& value, auto& wrong) {
+    if (read_page(key, value, query, wrong)) return true;
+    if (key == "caller") {
       query.caller = value;
     } else if (key == "callee") {
       query.callee = value;
     } else if (key == "reason") {
-      if (!value.empty() && !reason_from_name(value)) return fail("no reason \"" + value + "\"");
+      if (!value.empty() && !reason_from_name(value)) wrong = "no reason \"" + value + "\"";
       query.reason = value;
-    } else if (key == "limit") {
-      std::uint64_t limit = 0;
-      if (!read_number(value, 1, Endpoints::cdrs_max, limit))
-        return fail("\"" + value + "\" is not in 1..10000");
-      query.limit = static_cast<std::size_t>(limit);
     } else if (key == "before") {
       std::uint64_t id = 0;
-      if (!read_number(value, 0, UINT64_MAX, id)) return fail("\"" + value + "\" is no record id");
+      if (!read_number(value, 0, UINT64_MAX, id)) wrong = "\"" + value + "\" is no record id";
       query.before_record_id = id;
     } else {
-      return fail("unknown parameter \"" + key + "\"");
+      return false;
     }
-  }
-  return true;
+    return true;
+  });
+}
+
+bool read_ledger_query(const http::Request& request, LedgerQuery& query, Complaint& complaint) {
+  return read_parameters(request, complaint, [&](const auto& key, const auto& value, auto& wrong) {
+    if (read_page(key, value, query, wrong)) return true;
+    if (key != "before") return false;
+    const auto id = parse_integer<std::int64_t>(value);
+    if (!id) wrong = "\"" + value + "\" is no id of an entry";
+    if (id) query.before_id = *id;
+    return true;
+  });
 }
 
 }  // namespace
@@ -149,6 +183,8 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
     if (kind == "accounts" && is_get) return account(path[3]);
   } else if (path.size() == 5 && kind == "accounts" && path[4] == "payments") {
     return method == "POST" ? pay(path[3], request) : only(request, "POST");
+  } else if (path.size() == 5 && kind == "accounts" && path[4] == "ledger") {
+    return is_get ? ledger(path[3], request) : only(request, "GET, HEAD");
   }
   if (auto answer = provisioned_.answer(request)) return std::move(*answer);
   return no_such_thing("no such resource");
@@ -199,20 +235,48 @@ http::Response Endpoints::account(const std::string& id) const {
 
 http::Response Endpoints::pay(const std::string& id, const http::Request& request) {
   if (!switch_.account(id)) return no_such_thing("no account \"" + id + "\"");
-  PaymentBody payment;
+  Booking payment;
   Complaint complaint;
   if (!request.query.empty())  // nobody shall think that a payment was only tried
     return refused(Complaint{400, "invalid_argument",
                              "unknown parameter \"" + request.query.front().first + "\"",
                              "/" + request.query.front().first});
   if (!read_payment(request.body, payment, complaint)) return refused(complaint);
-  auto balance = switch_.pay(id, payment.amount, payment.memo);
-  if (!balance) {
-    const ErrorCode code = balance.error().code;  // `limit`: the balance would leave its range
-    const bool is_about_amount = code == ErrorCode::invalid_argument || code == ErrorCode::limit;
-    return refused(balance.error(), is_about_amount ? "/amount" : "");
+  payment.account = id;
+  if (const std::string* const key = request.header("idempotency-key"); key != nullptr) {
+    if (!payment.idempotency_key.empty() && payment.idempotency_key != *key)
+      return refused(Complaint{400, "invalid_argument",
+                               "\"id\" differs from the header Idempotency-Key", "/id"});
+    if (key->empty() || key->size() > idempotency_key_bytes_max ||
+        key->starts_with(own_key_prefix))
+      return refused(Complaint{400, "invalid_argument",
+                               "header Idempotency-Key is empty, too long, or begins as those of "
+                               "the switch itself do",
+                               ""});
+    payment.idempotency_key = *key;
   }
-  return json_answer(201, payment_json(id, payment.amount, *balance, payment.memo));
+  const auto answer = switch_.book(payment);
+  if (!answer) {
+    const ErrorCode code = answer.error().code;  // `limit`: the balance would leave its range
+    if (code == ErrorCode::already_exists) return refused(answer.error(), "/id");
+    const bool is_about_amount = code == ErrorCode::invalid_argument ||
+                                 code == ErrorCode::limit || code == ErrorCode::wrong_state;
+    return refused(answer.error(), is_about_amount ? "/amount" : "");
+  }
+  http::Response response = json_answer(201, payment_json(payment, *answer));
+  if (answer->is_repeated) response.headers.emplace_back("Idempotency-Replayed", "true");
+  return response;
+}
+
+http::Response Endpoints::ledger(const std::string& id, const http::Request& request) const {
+  LedgerQuery query;
+  Complaint complaint;
+  query.account = id;
+  if (!read_ledger_query(request, query, complaint)) return refused(complaint);
+  const auto entries = switch_.ledger(query);
+  if (!entries) return refused(entries.error());
+  if (entries->empty() && !switch_.account(id)) return no_such_thing("no account \"" + id + "\"");
+  return json_answer(200, json_array(*entries));
 }
 
 http::Response Endpoints::cdrs(const http::Request& request) const {

@@ -17,7 +17,8 @@ namespace tandem::admin {
 /// CDR store.
 class Endpoints {
  public:
-  static constexpr std::size_t cdrs_max = 10'000;  ///< Of one answer; `before` gives the next page.
+  /// Records or entries of one answer; `before` gives the next page.
+  static constexpr std::size_t rows_max = 10'000;
 
   static constexpr long event_streams_max = 16;  ///< At once.
 
@@ -46,6 +47,7 @@ class Endpoints {
   http::Response accounts() const;
   http::Response account(const std::string& id) const;
   http::Response pay(const std::string& id, const http::Request& request);
+  http::Response ledger(const std::string& id, const http::Request& request) const;
   http::Response cdrs(const http::Request& request) const;
   http::Response explain(const http::Request& request) const;
   http::Response shadow(const http::Request& request);

@@ -19,21 +19,17 @@ struct Complaint {
 /// {"error": {"code", "message", "pointer"}}.
 std::string to_json(const Complaint& complaint);
 
-/// Body of POST /api/v1/accounts/ID/payments.
-struct PaymentBody {
-  Amount amount;  ///< Not zero.
-  std::string memo;
-};
-/// False: `complaint` says why.
-bool read_payment(std::string_view body, PaymentBody& payment, Complaint& complaint);
+/// Body of POST /api/v1/accounts/ID/payments: everything but the account. Without a kind the sign
+/// of the amount says whether it is a payment or a deduction. False: `complaint` says why.
+bool read_payment(std::string_view body, Booking& payment, Complaint& complaint);
 
 /// Body of POST /api/v1/explain: from, caller, callee; at, lrn, callee_region and caller_region or
 /// null.
 bool read_explain(std::string_view body, ExplainRequest& request, Complaint& complaint);
 
-/// {"id": ..., "amount": ..., "balance": ...} of a booked payment.
-std::string payment_json(std::string_view account, Amount amount, Amount balance,
-                         std::string_view memo);
+/// {"id": ..., "amount": ..., "balance": ..., "memo": ..., "kind": ..., "reference": ...,
+/// "entry": ...} of a booked payment; of a repetition the same.
+std::string payment_json(const Booking& payment, const BookingAnswer& answer);
 
 /// {"id": 0, "type": "events_lost", "at_us": ..., "count": ...} of a stream of events.
 std::string events_lost_json(std::uint64_t count, std::int64_t at_us);

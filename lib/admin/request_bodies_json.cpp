@@ -69,19 +69,47 @@ std::string to_json(const Complaint& complaint) {
                  {"pointer", complaint.pointer}}}});
 }
 
-bool read_payment(std::string_view body, PaymentBody& payment, Complaint& complaint) {
+bool read_payment(std::string_view body, Booking& payment, Complaint& complaint) {
   Json object;
-  std::string amount;
-  if (!read_object(body, {"amount", "memo"}, object, complaint) ||
-      !read_text(object, "amount", true, text_bytes_max, amount, complaint) ||
-      !read_text(object, "memo", false, memo_bytes_max, payment.memo, complaint)) {
+  std::string amount, kind;
+  if (!read_object(body, {"amount", "memo", "kind", "reference", "id", "covered_only"}, object,
+                   complaint) ||
+      !read_text(object, "kind", false, text_bytes_max, kind, complaint)) {
     return false;
   }
-  auto parsed = Amount::parse(amount);
-  if (!parsed) return fail(complaint, parsed.error().message, "/amount");
-  if (parsed->is_zero()) return fail(complaint, "amount is zero", "/amount");
-  payment.amount = *parsed;
-  return true;
+  if (!kind.empty()) {
+    auto parsed = ledger_kind_from_name(kind);
+    if (!parsed) return fail(complaint, parsed.error().message, "/kind");
+    payment.kind = *parsed;
+  }
+  const bool finds_amount = payment.kind == LedgerKind::zeroing;
+  if (!read_text(object, "amount", !finds_amount, text_bytes_max, amount, complaint) ||
+      !read_text(object, "memo", false, memo_bytes_max, payment.memo, complaint) ||
+      !read_text(object, "reference", false, text_bytes_max, payment.reference, complaint) ||
+      !read_text(object, "id", false, idempotency_key_bytes_max, payment.idempotency_key,
+                 complaint)) {
+    return false;
+  }
+  if (!finds_amount || !amount.empty()) {
+    auto parsed = Amount::parse(amount);
+    if (!parsed) return fail(complaint, parsed.error().message, "/amount");
+    payment.amount = *parsed;
+  }
+  if (kind.empty() && payment.amount.is_negative()) payment.kind = LedgerKind::deduction;
+  if (const auto covered = object.find("covered_only");
+      covered != object.end() && !covered->is_null()) {
+    if (!covered->is_boolean())
+      return fail(complaint, "\"covered_only\" is neither true nor false", "/covered_only");
+    payment.is_covered_only = covered->get<bool>();
+  }
+  if (payment.idempotency_key.starts_with(own_key_prefix))
+    return fail(complaint, "\"id\" begins as those of the switch itself do", "/id");
+  if (payment.reference.size() > 128)
+    return fail(complaint, "\"reference\" is longer than 128 bytes", "/reference");
+  // What is left is a kind that does not go with its amount, or that cannot be booked.
+  auto checked = check_booking(payment);
+  const bool is_about_kind = ledger_kind_is_booked(payment.kind);
+  return checked.ok() || fail(complaint, checked.error().message, is_about_kind ? "/amount" : "/kind");
 }
 
 bool read_explain(std::string_view body, ExplainRequest& request, Complaint& complaint) {
@@ -110,12 +138,14 @@ bool read_explain(std::string_view body, ExplainRequest& request, Complaint& com
   return true;
 }
 
-std::string payment_json(std::string_view account, Amount amount, Amount balance,
-                         std::string_view memo) {
-  return dump({{"id", account},
-               {"amount", amount.to_string()},
-               {"balance", balance.to_string()},
-               {"memo", memo}});
+std::string payment_json(const Booking& payment, const BookingAnswer& answer) {
+  return dump({{"id", payment.account},
+               {"amount", answer.amount.to_string()},
+               {"balance", answer.balance.to_string()},
+               {"memo", payment.memo},
+               {"kind", ledger_kind_name(payment.kind)},
+               {"reference", payment.reference},
+               {"entry", answer.id}});
 }
 
 std::string events_lost_json(std::uint64_t count, std::int64_t at_us) {

@@ -38,6 +38,8 @@ Result<void> check_length(const char* what, const std::string& text, std::size_t
 Result<void> check_sign(const Booking& booking) {
   const Amount amount = booking.amount;
   const char* const kind = ledger_kind_name(booking.kind);
+  if (!ledger_kind_is_booked(booking.kind))
+    return refused(std::string("kind \"") + kind + "\" cannot be booked");
   switch (booking.kind) {
     case LedgerKind::payment:
       if (amount.is_negative() || amount.is_zero())
@@ -58,13 +60,9 @@ Result<void> check_sign(const Booking& booking) {
     case LedgerKind::correction:
       if (amount.is_zero()) return refused("amount of a correction was zero");
       return {};
-    case LedgerKind::opening:
-    case LedgerKind::charge:
-    case LedgerKind::vendor_charge:
-    case LedgerKind::agent_charge:
-      break;
+    default:
+      return {};
   }
-  return refused(std::string("kind \"") + kind + "\" cannot be booked");
 }
 
 }  // namespace
@@ -79,6 +77,18 @@ Result<LedgerKind> ledger_kind_from_name(std::string_view name) {
   for (const auto& [kind, each] : kind_names)
     if (name == each) return kind;
   return refused("kind \"" + std::string(name.substr(0, 40)) + "\" was unknown");
+}
+
+bool ledger_kind_is_booked(LedgerKind kind) noexcept {
+  switch (kind) {
+    case LedgerKind::opening:
+    case LedgerKind::charge:
+    case LedgerKind::vendor_charge:
+    case LedgerKind::agent_charge:
+      return false;
+    default:
+      return *ledger_kind_name(kind) != '\0';
+  }
 }
 
 Result<void> check_booking(const Booking& booking) {

@@ -266,6 +266,21 @@ Result<Amount> AccountBook::pay(AccountHandle handle, Amount amount) {
   return *balance;
 }
 
+Result<Amount> AccountBook::withdraw(AccountHandle handle, Amount amount) {
+  if (!handle) return Error{ErrorCode::not_found, "account of the withdrawal was not there"};
+  if (amount.is_negative() || amount.is_zero())
+    return Error{ErrorCode::invalid_argument,
+                 "withdrawal " + amount.to_string() + " was not above zero"};
+  Account& account = *handle.account_;
+  if (!account.take(amount.units()))
+    return Error{ErrorCode::wrong_state, "account had " + usable(handle).to_string() + " free, not " +
+                                             amount.to_string()};
+  const std::int64_t before =
+      account.balance_units.fetch_sub(amount.units(), std::memory_order_relaxed);
+  account.held_units.fetch_sub(amount.units(), std::memory_order_relaxed);
+  return Amount::from_units(before - amount.units());
+}
+
 Amount AccountBook::balance(AccountHandle handle) const noexcept {
   return handle ? Amount::from_units(handle.account_->balance_units.load(std::memory_order_relaxed))
                 : Amount{};

@@ -22,7 +22,7 @@ namespace {
 constexpr std::int64_t second_us = 1'000'000;
 constexpr std::int64_t pump_period_us = 100'000;
 constexpr std::int64_t sink_drain_ms = 5'000;
-constexpr std::int64_t payment_durable_ms = 5'000;
+constexpr std::int64_t catch_up_durable_ms = 5'000;
 constexpr std::chrono::seconds question_wait{5};  // longest for the answers of all workers
 constexpr std::int64_t farewell_us =
     second_us;  // for BYEs and their answers when the switch closes
@@ -238,11 +238,11 @@ Result<void> Switch::Body::close_crashed_calls() {
 
 Result<void> Switch::Body::load_balances() {
   for (const AccountConfig& account : config_.provision.accounts) {
-    if (auto made = ledger_->create_account_if_absent(account.id, account.balance); !made)
+    if (auto made = ledger_->create_account_if_absent(account.id, account.balance, wall_us()); !made)
       return made.error();
   }
   if (journal_->last_sequence() != 0) {
-    if (auto durable = journal_->wait_durable(journal_->last_sequence(), payment_durable_ms);
+    if (auto durable = journal_->wait_durable(journal_->last_sequence(), catch_up_durable_ms);
         !durable)
       return durable;
     if (auto caught_up = ledger_runner_->catch_up(journal_->last_sequence()); !caught_up)
@@ -255,6 +255,8 @@ Result<void> Switch::Body::load_balances() {
       continue;  // of an account that the configuration no longer names
     if (auto restored = state_.accounts.restore(id, balance); !restored) return restored;
   }
+  bookings_.emplace(state_.accounts, *journal_, *ledger_, *ledger_runner_,
+                    environment_.network->clock());
   return {};
 }
 
@@ -631,7 +633,7 @@ Result<void> Switch::Body::prepare_accounts(SwitchConfig& config) {
 
 Result<void> Switch::Body::open_accounts(const SwitchConfig& config) {
   for (const AccountConfig& account : config.provision.accounts) {
-    auto made = ledger_->create_account_if_absent(account.id, account.balance);
+    auto made = ledger_->create_account_if_absent(account.id, account.balance, wall_us());
     if (!made) return made.error();
     // A change that failed may have opened it with another balance.
     if (*made) {
@@ -781,34 +783,13 @@ std::optional<AccountState> Switch::Body::account(std::string_view id) const {
   return std::move(*state);
 }
 
-Result<Amount> Switch::Body::pay(std::string_view account, Amount amount, std::string_view memo) {
-  const AccountHandle handle = state_.accounts.find(account);
-  if (!handle || !this->account(account))
-    return Error{ErrorCode::not_found, "no account \"" + std::string(account) + "\""};
-  if (amount.is_zero()) return Error{ErrorCode::invalid_argument, "amount is zero"};
-  if (amount > account_amount_max || amount < Amount::from_units(-account_amount_max.units())) {
-    return Error{ErrorCode::invalid_argument, "amount " + amount.to_string() + " is out of range"};
-  }
-  cdr::PaymentRecord record;
-  record.account = account;
-  record.amount = amount;
-  record.memo = memo;
-  record.at_us = environment_.network->clock().wall_us();
-  if (!journal_->is_writable()) return Error{ErrorCode::io, "journal cannot be written"};
-  // First in memory, because only the account knows whether the balance stays in its range.
-  auto balance = state_.accounts.pay(handle, amount);
-  if (!balance) return balance.error();
-  auto sequence = journal_->append(cdr::RecordType::payment, cdr::encode(record));
-  if (!sequence) {
-    (void)state_.accounts.pay(handle, Amount::from_units(-amount.units()));  // as it was before
-    // A queue that is full waits for the disk; `limit` is what the account itself does not bear.
-    return Error{ErrorCode::io, "payment was not booked: " + sequence.error().message};
-  }
-  if (auto durable = journal_->wait_durable(*sequence, payment_durable_ms); !durable) {
-    return Error{ErrorCode::io,
-                 "payment is booked but not yet on disk: " + durable.error().message};
-  }
-  return *balance;
+Result<BookingAnswer> Switch::Body::book(const Booking& booking) {
+  if (!account(booking.account))
+    return Error{ErrorCode::not_found, "no account \"" + booking.account + "\""};
+  if (booking.idempotency_key.starts_with(own_key_prefix))
+    return Error{ErrorCode::invalid_argument, "key \"" + booking.idempotency_key +
+                                                  "\" began as those of the switch itself do"};
+  return bookings_->book(booking);
 }
 
 std::vector<GatewayView> Switch::Body::gateways() const {
@@ -992,7 +973,15 @@ std::optional<AccountState> Switch::account(std::string_view id) const {
   return body_->account(id);
 }
 Result<Amount> Switch::pay(std::string_view account, Amount amount, std::string_view memo) {
-  return body_->pay(account, amount, memo);
+  const auto kind = amount.is_negative() ? LedgerKind::deduction : LedgerKind::payment;
+  const auto answer =
+      body_->book({std::string(account), amount, kind, std::string(memo), {}, {}, false});
+  if (!answer) return answer.error();
+  return answer->balance;
+}
+Result<BookingAnswer> Switch::book(const Booking& booking) { return body_->book(booking); }
+Result<std::vector<LedgerEntry>> Switch::ledger(const LedgerQuery& query) const {
+  return body_->ledger(query);
 }
 std::vector<GatewayView> Switch::gateways() const { return body_->gateways(); }
 SwitchCounters Switch::counters() const { return body_->counters(); }

@@ -21,6 +21,7 @@
 #include "cdr/sink_runner.hpp"
 #include "io/loop.hpp"
 #include "sip/stack.hpp"
+#include "switch/bookings.hpp"
 #include "switch/callbacks.hpp"
 #include "switch/event_hub.hpp"
 #include "switch/provisioning.hpp"
@@ -60,7 +61,10 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   [[nodiscard]] std::vector<AccountState> accounts() const;
   [[nodiscard]] std::optional<AccountState> account(std::string_view id) const;
   [[nodiscard]] Provisioning& provisioning() noexcept { return *provisioning_; }
-  Result<Amount> pay(std::string_view account, Amount amount, std::string_view memo);
+  Result<BookingAnswer> book(const Booking& booking);
+  Result<std::vector<LedgerEntry>> ledger(const LedgerQuery& query) const {
+    return ledger_->entries(query);
+  }
   [[nodiscard]] std::vector<GatewayView> gateways() const;
   [[nodiscard]] SwitchCounters counters() const;
   Result<std::vector<Cdr>> cdrs(const CdrQuery& query) const;
@@ -158,6 +162,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::unique_ptr<cdr::Journal> journal_;
   std::shared_ptr<cdr::Ledger> ledger_;
   std::unique_ptr<cdr::SinkRunner> ledger_runner_;
+  std::optional<Bookings> bookings_;  // from the moment at which the balances are those of the journal
   std::vector<Sink> sinks_;
   std::optional<MediaRelay> relay_;
   std::unique_ptr<call::Commons> commons_;

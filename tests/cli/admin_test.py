@@ -83,6 +83,64 @@ class Admin(unittest.TestCase):
         self.assertEqual(self.get("/api/v1/accounts/poor")["balance"], "0.00")
         self.error("POST", "/api/v1/accounts/nobody/payments", '{"amount": "1"}', 404)
 
+    def pay(self, account, body, status, **headers):
+        got, answered, text = request(self.port, "POST", f"/api/v1/accounts/{account}/payments", json.dumps(body),
+                                      headers={name.replace("_", "-"): value for name, value in headers.items()})
+        self.assertEqual(got, status, text)
+        return json.loads(text), answered
+
+    def test_a_payment_with_a_key_is_booked_once(self):
+        before = float(self.get("/api/v1/accounts/acme")["balance"])
+        body = {"amount": "2.00", "memo": "bank", "kind": "payment", "reference": "invoice 7", "id": "once"}
+        first, headers = self.pay("acme", body, 201)
+        self.assertNotIn("Idempotency-Replayed", headers)
+        for _ in range(3):
+            again, headers = self.pay("acme", body, 201)
+            self.assertEqual((again, headers["Idempotency-Replayed"]), (first, "true"))
+        self.pay("acme", {k: v for k, v in body.items() if k != "id"}, 201, Idempotency_Key="once")
+        self.assertEqual(float(self.get("/api/v1/accounts/acme")["balance"]), before + 2)
+        for other in ({"amount": "3.00"}, {"memo": "cash"}, {"reference": ""}):
+            refused, _ = self.pay("acme", {**body, **other}, 409)
+            self.assertEqual((refused["error"]["code"], refused["error"]["pointer"]), ("already_exists", "/id"))
+        self.pay("poor", body, 409)
+        self.pay("acme", body, 400, Idempotency_Key="twice")
+        self.pay("acme", {"amount": "1"}, 400, Idempotency_Key="tandem:mine")
+        self.assertEqual(float(self.get("/api/v1/accounts/acme")["balance"]), before + 2)
+
+    def test_kinds_of_payments_have_their_sign(self):
+        for body, pointer in (({"amount": "1", "kind": "package_rent"}, "/amount"),
+                              ({"amount": "-1", "kind": "payment"}, "/amount"),
+                              ({"amount": "1", "kind": "zeroing"}, "/amount"),
+                              ({"amount": "-1", "kind": "charge"}, "/kind"), ({"amount": "1", "kind": "gift"}, "/kind"),
+                              ({"amount": "1", "id": "tandem:x"}, "/id"), ({"amount": "1", "id": 7}, "/id"),
+                              ({"amount": "1", "covered_only": 1}, "/covered_only"),
+                              ({"amount": "1", "reference": "r" * 129}, "/reference")):
+            with self.subTest(body=body):
+                refused, _ = self.pay("poor", body, 400)
+                self.assertEqual(refused["error"]["pointer"], pointer)
+        refused, _ = self.pay("poor", {"amount": "-1", "kind": "phone_rent", "covered_only": True}, 409)
+        self.assertEqual(refused["error"]["pointer"], "/amount")
+
+    def test_the_ledger_of_an_account(self):
+        for amount in ("1.00", "-0.25", "4.00"):
+            self.pay("acme", {"amount": amount, "reference": "row"}, 201)
+        balance = self.get("/api/v1/accounts/acme")["balance"]
+        rows = until(lambda: [r for r in self.get("/api/v1/accounts/acme/ledger") if r["balance"] == balance] and
+                     self.get("/api/v1/accounts/acme/ledger"), "the ledger has the payments")
+        self.assertEqual([(r["kind"], r["amount"]) for r in rows[:3]],
+                         [("payment", "4.00"), ("deduction", "-0.25"), ("payment", "1.00")])
+        self.assertEqual(rows[0]["balance"], balance)
+        self.assertEqual(rows[-1]["kind"], "opening")
+        page = self.get(f"/api/v1/accounts/acme/ledger?limit=1&before={rows[0]['id']}")
+        self.assertEqual(page, [rows[1]])
+        self.assertEqual(self.get("/api/v1/accounts/acme/ledger?until=2020-01-01"), [])
+        for query, pointer in (("limit=0", "/limit"), ("before=x", "/before"), ("who=1", "/who"), ("since=no", "/since"),
+                               ("limit=1&limit=2", "/limit")):
+            with self.subTest(query=query):
+                self.assertEqual(self.error("GET", "/api/v1/accounts/acme/ledger?" + query, None, 400)["pointer"], pointer)
+        self.error("GET", "/api/v1/accounts/nobody/ledger", None, 404)
+        self.error("POST", "/api/v1/accounts/acme/ledger", "{}", 405)
+
     def test_a_call_is_seen_and_disconnected(self):
         with SipEnd() as caller:
             answered_call(caller, self.vendor, self.sip_port, call_id="seen")

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import unittest
 
 from switch_program import (RunningSwitch, SipEnd, answered_call, base_config, folder, free_port, request, run,
@@ -185,6 +186,38 @@ class Life(unittest.TestCase):
             switch.stop()
         os.chmod(path, 0o444)
         self.refused("switch.db")
+
+    def test_the_ledger_adds_up_beside_a_switch_and_after_a_kill(self):
+        def check():
+            done = run("report", "ledger-check", "--config", self.file, "--format", "json")
+            return done.returncode, json.loads(done.stdout)
+
+        with RunningSwitch(self.file) as switch:
+            for key in ("a", "b", "a"):
+                status, _, body = request(self.admin_port, "POST", "/api/v1/accounts/acme/payments",
+                                          '{"amount": "5.00", "id": "%s"}' % key)
+                self.assertEqual(status, 201, body)
+            self.assertEqual(check()[0], 0)
+            switch.process.kill()
+            switch.process.wait(20)
+        with RunningSwitch(self.file) as switch:
+            status, headers, body = request(self.admin_port, "POST", "/api/v1/accounts/acme/payments",
+                                            '{"amount": "5.00", "id": "a"}')
+            self.assertEqual((status, headers["Idempotency-Replayed"]), (201, "true"), body)
+            switch.stop()
+        done = run("report", "ledger", "--config", self.file, "--account", "acme", "--format", "json")
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([row["idempotency_key"] for row in rows], ["b", "a", ""])
+        self.assertIn("payment", run("report", "ledger", "--config", self.file, "--account", "acme").stdout)
+        status, found = check()
+        self.assertEqual((status, found["ok"], found["differences"]), (0, True, []))
+        with sqlite3.connect(os.path.join(self.path, "switch.db")) as database:
+            database.execute("UPDATE accounts SET balance_units = balance_units + 1 WHERE id = 'acme'")
+        status, found = check()
+        self.assertEqual((status, found["ok"], found["differences"][0]["account"]), (1, False, "acme"))
+        done = run("report", "ledger-check", "--config", self.file)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("1 differences", done.stdout)
 
     def test_a_damaged_journal_is_named_and_not_used(self):
         with RunningSwitch(self.file) as switch:

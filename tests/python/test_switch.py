@@ -87,6 +87,14 @@ def test_a_switch_answers_options(tmp_path: Path) -> None:
         assert switch.pay("acme", "5.00", memo="transfer") == Decimal("6.00")
         account = switch.account("acme")
         assert account is not None and account["balance"] == Decimal("6.00")
+        booked = switch.book("acme", "1.00", reference="invoice", key="once")
+        assert (booked["balance"], booked["repeated"]) == (Decimal("7.00"), False)
+        assert switch.book("acme", "1.00", reference="invoice", key="once")["repeated"]
+        with pytest.raises(tandem.Error) as refused:
+            switch.book("acme", "2.00", key="once")
+        assert refused.value.code == tandem.ErrorCode.already_exists
+        assert switch.book("acme", "-1.00", kind="package_rent")["amount"] == Decimal("-1.00")
+        assert switch.ledger("acme")[-1]["kind"] == "opening"
         assert switch.account("nobody") is None
         assert {g["id"] for g in switch.gateways()} == {"cust", "v1"}
         assert switch.calls() == [] and switch.live_calls() == 0
@@ -96,6 +104,12 @@ def test_a_switch_answers_options(tmp_path: Path) -> None:
             switch.disconnect(12345)
         assert raised.value.code == tandem.ErrorCode.not_found
         assert isinstance(switch.take_log(), list)
+    entries = tandem.query_ledger(config(tmp_path), "acme", limit=2)
+    assert [(entry["kind"], entry["balance"]) for entry in entries] == [
+        ("package_rent", Decimal("6.00")),
+        ("payment", Decimal("7.00")),
+    ]
+    assert tandem.check_ledger(config(tmp_path))["ok"]
     with pytest.raises(tandem.Error) as raised:
         switch.start()
     assert raised.value.code == tandem.ErrorCode.wrong_state

@@ -26,6 +26,7 @@ from ._tandem import (
     Event,
     FeedItem,
     FeeRules,
+    LedgerQuery,
     LrnAnswer,
     LrnCounters,
     LrnQuestion,
@@ -60,7 +61,7 @@ from ._tandem import (
 )
 from . import _tandem
 from .errors import Error
-from .switch import ConfigSource, EventFeed, Switch, serve_admin, to_config
+from .switch import ConfigSource, EventFeed, Switch, ledger_entries, serve_admin, to_config
 from . import sim
 
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "EventFeed",
     "FeedItem",
     "FeeRules",
+    "LedgerQuery",
     "LrnAnswer",
     "LrnCounters",
     "LrnQuestion",
@@ -106,6 +108,7 @@ __all__ = [
     "VendorRoute",
     "__version__",
     "available_time_s",
+    "check_ledger",
     "config_reference",
     "csv_header",
     "explain",
@@ -116,6 +119,7 @@ __all__ = [
     "parse_time_us",
     "query_cdr_folder",
     "query_cdrs",
+    "query_ledger",
     "rate",
     "rate_call",
     "rate_number",
@@ -200,3 +204,16 @@ def query_cdrs(config: ConfigSource, **query: Any) -> list[Cdr]:
     Keywords: those of CdrQuery.
     """
     return _tandem.query_cdrs(to_config(config), CdrQuery(**query))
+
+
+def query_ledger(config: ConfigSource, account: str, **query: Any) -> list[dict[str, Any]]:
+    """What moved the balance of an account, newest first, beside a running switch or without one.
+
+    Keywords: those of LedgerQuery.
+    """
+    return ledger_entries(_tandem.query_ledger_json(to_config(config), LedgerQuery(account, **query)))
+
+
+def check_ledger(config: ConfigSource) -> dict[str, Any]:
+    """Whether each account's entries add up and the charges are those of the stored calls (docs/cdr.md)."""
+    return cast("dict[str, Any]", json.loads(_tandem.check_ledger_json(to_config(config))))

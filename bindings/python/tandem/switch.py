@@ -20,6 +20,7 @@ from ._tandem import (
     Config,
     Event,
     FeedItem,
+    LedgerQuery,
     LrnAnswer,
     LrnQuestion,
     PolicyAnswer,
@@ -33,6 +34,15 @@ PolicyCallback = Callable[[PolicyQuestion], Optional[PolicyAnswer]]
 LrnCallback = Callable[[LrnQuestion], Optional[LrnAnswer]]
 Question = TypeVar("Question", PolicyQuestion, LrnQuestion)
 Answer = TypeVar("Answer", PolicyAnswer, LrnAnswer)
+
+
+def ledger_entries(texts: Iterable[str]) -> list[dict[str, Any]]:
+    """Entries of the ledger from their JSON, with money as Decimal."""
+    entries: list[dict[str, Any]] = [json.loads(text) for text in texts]
+    for entry in entries:
+        for key in ("amount", "balance"):
+            entry[key] = Decimal(entry[key])
+    return entries
 
 
 class CdrSink(Protocol):
@@ -344,6 +354,29 @@ class Switch:
     def pay(self, account: str, amount: Union[Decimal, int, str], memo: str = "") -> Decimal:
         """Books a payment (negative: a deduction) durably; returns the new balance."""
         return self._switch.pay(account, amount, memo)
+
+    def book(
+        self,
+        account: str,
+        amount: Union[Decimal, int, str],
+        *,
+        kind: str = "",
+        memo: str = "",
+        reference: str = "",
+        key: str = "",
+        covered_only: bool = False,
+    ) -> dict[str, Any]:
+        """Moves money durably: amount, balance, entry, repeated.
+
+        `kind`: payment, deduction, zeroing (amount 0), package_rent, package_shortfall, phone_rent, phone_shortfall or
+        correction; "": by the sign of the amount. With a `key` a repetition is answered as the first was, whenever it
+        comes. `covered_only`: refused (wrong_state) when the account does not have it.
+        """
+        return self._switch.book(account, amount, kind, memo, reference, key, covered_only)
+
+    def ledger(self, account: str, **query: Any) -> list[dict[str, Any]]:
+        """What moved the balance of an account, newest first. Keywords: those of LedgerQuery."""
+        return ledger_entries(self._switch.ledger_json(LedgerQuery(account, **query)))
 
     def gateways(self) -> list[dict[str, Any]]:
         return self._switch.gateways()
