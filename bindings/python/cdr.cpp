@@ -143,6 +143,7 @@ void bind_cdr(py::module_& m) {
       .def_readwrite("talk_time_ms", &Cdr::talk_time_ms)
       .def_readwrite("customer", &Cdr::customer)
       .def_readwrite("vendor", &Cdr::vendor)
+      .def_readwrite("agent", &Cdr::agent)
       .def_readwrite("end_code", &Cdr::end_code)
       .def_readwrite("sip_status", &Cdr::sip_status)
       .def_readwrite("q850_cause", &Cdr::q850_cause)

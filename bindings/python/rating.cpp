@@ -36,6 +36,7 @@ py::dict state_dict(const AccountBook& book, const AccountState& s) {
   return py::dict("id"_a = s.settings.id, "kind"_a = account_kind_name(s.settings.kind),
                   "balance"_a = s.balance, "held"_a = s.held,
                   "usable"_a = book.usable(book.find(s.settings.id)),
+                  "agent"_a = s.settings.agent, "largest_overdraft"_a = largest_overdraft(s),
                   "overdraft_limit"_a = s.settings.overdraft_limit,
                   "currency"_a = s.settings.currency, "rate_deck"_a = s.settings.rate_deck,
                   "locked"_a = s.settings.locked, "open_holds"_a = s.open_holds,
@@ -315,9 +316,12 @@ void bind_rating(py::module_& m) {
           "provision",
           [](AccountBook& b, std::string id, Amount balance, Amount overdraft,
              const std::string& kind, std::string currency, std::string rate_deck, bool locked,
-             std::int64_t until_us, const std::string& level, Amount tax_percent) {
+             std::int64_t until_us, const std::string& level, Amount tax_percent, std::string agent,
+             bool is_balance_verified) {
             AccountSettings s;
             s.tax_percent = tax_percent;
+            s.agent = std::move(agent);
+            s.is_balance_verified = is_balance_verified;
             s.id = std::move(id);
             s.kind = take(account_kind_from_name(kind));
             s.overdraft_limit = overdraft;
@@ -330,7 +334,8 @@ void bind_rating(py::module_& m) {
           },
           "id"_a, py::kw_only(), "balance"_a = "0", "overdraft_limit"_a = "0",
           "kind"_a = "customer", "currency"_a = "USD", "rate_deck"_a = "", "locked"_a = false,
-          "valid_until_us"_a = 0, "call_level"_a = "", "tax_percent"_a = "0")
+          "valid_until_us"_a = 0, "call_level"_a = "", "tax_percent"_a = "0", "agent"_a = "",
+          "is_balance_verified"_a = true)
       .def(
           "pay",
           [](AccountBook& b, const std::string& id, Amount amount) {

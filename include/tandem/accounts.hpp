@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,10 +24,11 @@ namespace tandem {
 enum class AccountKind : std::uint8_t {
   customer,  ///< Pays for calls; never beyond balance + overdraft limit.
   clearing,  ///< A vendor: what its calls cost us lowers the balance, below zero too.
+  agent,     ///< Pays for the calls of its customers too, by its own deck; within its money (B-17).
 };
-/// "customer", "clearing".
+/// "customer", "clearing", "agent".
 TANDEM_EXPORT const char* account_kind_name(AccountKind kind) noexcept;
-/// Errors: invalid_argument; unsupported for the known kinds "agent" and "card".
+/// Errors: invalid_argument; unsupported for the known kind "card".
 TANDEM_EXPORT Result<AccountKind> account_kind_from_name(std::string_view name);
 
 /// Largest balance (either sign) and overdraft limit: 2^61 units, 2.3e10 of the currency. The bound
@@ -45,6 +47,10 @@ struct AccountSettings {
   CallLevel call_level = CallLevel::none;
   Amount tax_percent;  ///< FeeRules::tax_percent of its calls.
   std::string memo;
+  /// Id of an account of kind `agent`, which is charged for each of its calls too (B-17); "": none.
+  std::string agent{};
+  /// False: its calls are not bound to its money, as if the limit were account_amount_max (B-28).
+  bool is_balance_verified = true;
   bool operator==(const AccountSettings&) const = default;
 };
 
@@ -56,6 +62,13 @@ struct AccountState {
   std::int64_t open_holds = 0;      ///< Calls that hold money or may.
   std::uint64_t refused_calls = 0;  ///< Since start.
 };
+
+/// How far below its limit an account can come by the calls that are up, as they are: what they hold
+/// beyond balance + limit. Zero whatever the tariff, because a started increment is held whole
+/// before it begins; more only after a deduction, or a limit that was lowered, took what calls had
+/// been promised. Nothing: without bound (a clearing account, or one whose balance is not
+/// verified). docs/rating.md derives it.
+TANDEM_EXPORT std::optional<Amount> largest_overdraft(const AccountState& state);
 
 namespace rating {
 struct Account;
@@ -202,7 +215,8 @@ struct MeterVerdict {
 /// A call holds the charge of what it has talked plus a short stretch: 10 seconds, 5, 2 or 1 when
 /// the account has no more, always to the end of the started increment. It renews 2 seconds before
 /// the held time ends and once more at the end; when that fails too the call ends there and is
-/// never billed beyond it. The end is put at the covered second, or a little before it when
+/// never billed beyond it. With an advance it holds that much ahead as long as the account has it,
+/// and looks every 5 seconds. The end is put at the covered second, or a little before it when
 /// `hold_time_precision_ms` leaves a late timer no room (docs/rating.md).
 ///
 /// Threading: loop-bound, like its call. Ownership: owns the hold; `rate` must outlive it (the call
@@ -216,8 +230,9 @@ class TANDEM_EXPORT CallMeter {
 
   CallMeter() noexcept = default;  ///< For a call that nobody pays: never ends it, charges nothing.
   /// `hold`: from AccountBook::open_call() with first_hold(). `start`: as there. Rate and rules
-  /// must have passed their checks.
-  CallMeter(const Rate& rate, const FeeRules& rules, MoneyHold hold, CallStart start = {}) noexcept;
+  /// must have passed their checks. `advance_s`: 0..3600; at most 10 is none.
+  CallMeter(const Rate& rate, const FeeRules& rules, MoneyHold hold, CallStart start = {},
+            std::int64_t advance_s = 0) noexcept;
   CallMeter(CallMeter&&) noexcept = default;
   CallMeter& operator=(CallMeter&&) noexcept = default;
 
@@ -251,8 +266,10 @@ class TANDEM_EXPORT CallMeter {
   FeeRules rules_;
   CallStart start_;
   MoneyHold hold_;
+  std::int64_t advance_s_ = 0;
   std::int64_t answered_us_ = 0;
   std::int64_t covered_s_ = rated_time_max_s;
+  std::int64_t next_step_us_ = 0;  // with an advance: when it is looked after
 };
 
 }  // namespace tandem

@@ -83,6 +83,7 @@ struct Cdr {
   MediaSideStats media_caller, media_callee;  ///< Both zero for direct media.
   std::string lrn;  ///< Location routing number of the callee (R-20); "": not ported or not asked.
   std::string callee_region, caller_region;  ///< As its resolver has them; "": unknown.
+  std::optional<ChargeFacts> agent{};  ///< The side of the customer's agent (B-17); nothing: none.
   bool operator==(const Cdr&) const = default;
 };
 

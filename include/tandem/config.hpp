@@ -213,6 +213,9 @@ struct Parameters {
   bool rate_sort_before_quality = false;           ///< Which goes first when both are at one place.
   std::int32_t protect_delay_s = 0;  ///< R-08: how long after arrival protect routes may be tried.
   std::optional<Amount> vendor_balance_minimum;  ///< R-18; nothing: balances are not asked.
+  std::int32_t overdraft_advance_min = 0;  ///< B-11: what calls hold ahead; 0: the usual 10 s.
+  bool verify_customer_balance = true;     ///< B-28: calls stay within the customer's money.
+  bool verify_agent_balance = true;        ///< The same of agents.
 };
 
 struct ListenConfig {

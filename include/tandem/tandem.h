@@ -515,7 +515,8 @@ typedef struct tandem_call_meter tandem_call_meter; /* keeps one call inside its
 
 enum {
   TANDEM_ACCOUNT_CUSTOMER = 0, /* pays for calls; never beyond balance + overdraft limit */
-  TANDEM_ACCOUNT_CLEARING = 1  /* a vendor: below zero too */
+  TANDEM_ACCOUNT_CLEARING = 1, /* a vendor: below zero too */
+  TANDEM_ACCOUNT_AGENT = 2     /* pays for the calls of its customers too, within its money */
 };
 
 typedef struct tandem_account_settings {
@@ -530,9 +531,11 @@ typedef struct tandem_account_settings {
   int32_t call_level;     /* TANDEM_CALL_LEVEL_* */
   const char* memo;
   int64_t tax_percent_units; /* as in tandem_fee_rules, for its calls */
+  const char* agent;         /* id of an account of kind agent; NULL for none */
+  int32_t is_unbound;        /* 1: its calls are not bound to its money */
 } tandem_account_settings;
 #define TANDEM_ACCOUNT_SETTINGS_INIT \
-  { sizeof(tandem_account_settings), NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0 }
+  { sizeof(tandem_account_settings), NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0, NULL, 0 }
 
 typedef struct tandem_account_state {
   size_t struct_size;
@@ -541,9 +544,11 @@ typedef struct tandem_account_state {
   int64_t usable_units;  /* balance + overdraft limit - held */
   int64_t open_holds;
   uint64_t refused_calls;
+  int64_t largest_overdraft_units; /* how far below its limit it can come by what is held; -1:
+                                      without bound (docs/rating.md) */
 } tandem_account_state;
 #define TANDEM_ACCOUNT_STATE_INIT \
-  { sizeof(tandem_account_state), 0, 0, 0, 0, 0 }
+  { sizeof(tandem_account_state), 0, 0, 0, 0, 0, 0 }
 
 TANDEM_API int tandem_account_book_create(tandem_account_book** out); /* Since 0.1. */
 /* Creates the account with `opening_units`, or updates it and leaves the balance alone. Errors:
@@ -701,11 +706,13 @@ typedef struct tandem_cdr {
   const char* lrn; /* location routing number of the callee; "": not ported or not asked */
   const char* callee_region;
   const char* caller_region;
+  const tandem_charge_facts* agent; /* of the customer's agent; NULL: it has none */
 } tandem_cdr;
 #define TANDEM_CDR_INIT                                                                            \
   {                                                                                                \
     sizeof(tandem_cdr), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-        NULL, 0, 0, 0, -1, 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL  \
+        NULL, 0, 0, 0, -1, 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, \
+        NULL                                                                                       \
   }
 
 /* The record as one JSON object without line end. Errors: INVALID_ARGUMENT. Any thread.

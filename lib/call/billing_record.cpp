@@ -1,5 +1,6 @@
 #include "call/billing_record.hpp"
 
+#include <iterator>
 #include <utility>
 
 #include "tandem/charge_terms.hpp"
@@ -8,7 +9,7 @@ namespace tandem::call {
 
 namespace {
 
-// Ends each of the two lines, so that a cut text is noticed.
+// Ends each line, so that a cut text is noticed.
 constexpr char line_end = '\n';
 
 Result<void> charge(ChargeFacts& side, std::string terms, const Cdr& cdr) {
@@ -27,18 +28,21 @@ Result<void> charge(ChargeFacts& side, std::string terms, const Cdr& cdr) {
 }  // namespace
 
 std::string encode(const BillingTerms& terms) {
-  return terms.customer + line_end + terms.vendor + line_end;
+  return terms.customer + line_end + terms.vendor + line_end + terms.agent + line_end;
 }
 
 Result<BillingTerms> decode_billing_terms(std::string_view bytes) {
-  const std::size_t end = bytes.find(line_end);
-  if (end == std::string_view::npos || bytes.find(line_end, end + 1) != bytes.size() - 1 ||
-      end == bytes.size() - 1) {
-    return Error{ErrorCode::corrupt, "billing terms were no two lines"};
-  }
   BillingTerms terms;
-  terms.customer = bytes.substr(0, end);
-  terms.vendor = bytes.substr(end + 1, bytes.size() - end - 2);
+  std::string* const sides[] = {&terms.customer, &terms.vendor, &terms.agent};
+  std::size_t lines = 0;
+  while (lines < std::size(sides)) {
+    const std::size_t end = bytes.find(line_end);
+    if (end == std::string_view::npos) break;
+    *sides[lines++] = bytes.substr(0, end);
+    bytes.remove_prefix(end + 1);
+  }
+  if (lines < 2 || !bytes.empty())
+    return Error{ErrorCode::corrupt, "billing terms were neither two nor three lines"};
   return terms;
 }
 
@@ -58,6 +62,9 @@ Result<cdr::EndRecord> close_after_crash(const cdr::OpenCall& open) {
   if (auto done = charge(cdr.customer, std::move(terms->customer), cdr); !done) return done.error();
   if (cdr.vendor) {
     if (auto done = charge(*cdr.vendor, std::move(terms->vendor), cdr); !done) return done.error();
+  }
+  if (cdr.agent) {
+    if (auto done = charge(*cdr.agent, std::move(terms->agent), cdr); !done) return done.error();
   }
   return record;
 }

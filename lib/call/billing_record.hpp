@@ -13,11 +13,11 @@ namespace tandem::call {
 /// The terms that a call was answered with, each as a CDR carries it; "" for a side that is not
 /// rated.
 struct BillingTerms {
-  std::string customer, vendor;
+  std::string customer, vendor, agent;
 };
 
 std::string encode(const BillingTerms& terms);
-/// Errors: corrupt.
+/// Those of before there were agents have two lines. Errors: corrupt.
 Result<BillingTerms> decode_billing_terms(std::string_view bytes);
 
 /// The record of a call that was up when the process died: talk time up to its last mark,

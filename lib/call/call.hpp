@@ -124,7 +124,7 @@ class Call final : public LegEvents {
   void refuse_answer(Leg& leg, std::string_view why);
   void record_answer();
   void begin_talk();
-  void arm_money(const MeterVerdict& verdict);
+  void arm_money(const MeterVerdict& customer, const MeterVerdict& agent);
   void on_money_timer();
   void on_max_timer();
   void look_for_silence(std::int64_t now_us);
@@ -137,9 +137,15 @@ class Call final : public LegEvents {
   [[nodiscard]] Cdr make_cdr() const;
   void show_to_shadow(const Cdr& cdr);
   /// What the sides are charged by, for a call that talks until `until_us` (wall clock).
-  [[nodiscard]] std::string customer_terms(std::int64_t answered_at_us, std::int64_t until_us,
-                                           std::int64_t charged_s = 0) const;
+  [[nodiscard]] std::string customer_terms(std::int64_t answered_at_us,
+                                           std::int64_t until_us) const;
+  [[nodiscard]] std::string agent_terms(std::int64_t answered_at_us, std::int64_t until_us) const;
   [[nodiscard]] std::string vendor_terms(std::int64_t answered_at_us, std::int64_t until_us) const;
+  [[nodiscard]] std::string payer_terms(const Payer& payer, const Rate* rate,
+                                        std::int64_t answered_at_us, std::int64_t until_us,
+                                        std::int64_t charged_s = 0) const;
+  void settle(ChargeFacts& side, CallMeter& meter, const Payer& payer, const Rate* rate,
+              std::int64_t talk_time_ms);
   void charge_sides(Cdr& cdr);
   void publish(Event::Kind kind, std::optional<Cdr> cdr = std::nullopt);
 
@@ -176,7 +182,7 @@ class Call final : public LegEvents {
   Leg* reoffer_from_ = nullptr;  // waits for the other side's answer to its re-INVITE or UPDATE
   Leg* ack_to_ = nullptr;        // waits for the answer that the next ACK of the other side brings
 
-  CallMeter meter_;
+  CallMeter meter_, agent_meter_;  // of the customer and of its agent
   std::int64_t started_us_, started_wall_us_;
   std::int64_t answered_us_ = 0, answered_wall_us_ = 0;
   std::int64_t silence_from_us_ = 0;  // earlier silence does not count: the answer, the last hold

@@ -208,6 +208,33 @@ Verdict ask_policy(CallContext& c, const StageAbilities& abilities) {
   return Verdict::go_on();
 }
 
+/// Finds what a payer pays for the call, and takes the charge of its first second.
+Verdict hold_first_second(CallContext& c, const Payer& payer, const Rate*& rate, MoneyHold& money) {
+  if (!payer.has_deck) return Verdict::reject(Reason::RateNotFound);
+  const RateMatch match = payer.deck.find(c.billing_number().view(), c.wall_us, payer.call_level);
+  if (!match.ok()) return Verdict::reject(match.reason);
+  rate = match.rate;
+  const auto first = CallMeter::first_hold(*match.rate, payer.fees, payer.call_start(c.wall_us));
+  if (!first) return Verdict::reject(Reason::InternalError);
+  AccountBook& accounts = c.state->accounts;
+  if (c.is_rehearsal) {
+    if (const Reason why = accounts.check(payer.account, c.wall_us); why != Reason::none)
+      return Verdict::reject(why);
+    // As open_call() does: without any money even a call that costs nothing is refused (B-02).
+    const auto account = accounts.state(payer.account);
+    const bool has_money =
+        account && (!account->settings.is_balance_verified ||
+                    account->balance.units() + account->settings.overdraft_limit.units() > 0);
+    return has_money && accounts.usable(payer.account) >= *first
+               ? Verdict::go_on()
+               : Verdict::reject(Reason::AccountBalanceNotEnough);
+  }
+  CallAdmission admission = accounts.open_call(payer.account, *first, c.wall_us);
+  if (!admission.ok()) return Verdict::reject(admission.reason);
+  money = std::move(admission.hold);
+  return Verdict::go_on();
+}
+
 Verdict charge_source(CallContext& c, const StageAbilities&) {
   const Payer& payer = c.customer_entry()->payer;
   if (!payer.account) return Verdict::reject(Reason::AccountNotExist);
@@ -216,28 +243,18 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
     const Reason why = c.state->accounts.check(payer.account, c.wall_us);
     return why == Reason::none ? Verdict::go_on() : Verdict::reject(why);
   }
-  if (!payer.has_deck) return Verdict::reject(Reason::RateNotFound);
-  const RateMatch match = payer.deck.find(c.billing_number().view(), c.wall_us, payer.call_level);
-  if (!match.ok()) return Verdict::reject(match.reason);
-  c.rate = match.rate;
-  const auto first = CallMeter::first_hold(*match.rate, payer.fees, payer.call_start(c.wall_us));
-  if (!first) return Verdict::reject(Reason::InternalError);
-  if (c.is_rehearsal) {
-    if (const Reason why = c.state->accounts.check(payer.account, c.wall_us); why != Reason::none) {
-      return Verdict::reject(why);
-    }
-    // As open_call() does: without any money even a call that costs nothing is refused (B-02).
-    const auto account = c.state->accounts.state(payer.account);
-    const bool has_money =
-        account && account->balance.units() + account->settings.overdraft_limit.units() > 0;
-    return has_money && c.state->accounts.usable(payer.account) >= *first
-               ? Verdict::go_on()
-               : Verdict::reject(Reason::AccountBalanceNotEnough);
+  return hold_first_second(c, payer, c.rate, c.money);
+}
+
+/// A locked or empty agent stops its customers (B-17).
+Verdict charge_agent(CallContext& c, const StageAbilities&) {
+  const Payer& agent = c.customer_entry()->agent;
+  if (!agent.account) return Verdict::go_on();
+  if (c.is_free) {
+    const Reason why = c.state->accounts.check(agent.account, c.wall_us);
+    return why == Reason::none ? Verdict::go_on() : Verdict::reject(why);
   }
-  CallAdmission admission = c.state->accounts.open_call(payer.account, *first, c.wall_us);
-  if (!admission.ok()) return Verdict::reject(admission.reason);
-  c.money = std::move(admission.hold);
-  return Verdict::go_on();
+  return hold_first_second(c, agent, c.agent_rate, c.agent_money);
 }
 
 /// A policy hook may name the vendors to try: only those, in its order.
@@ -287,6 +304,7 @@ constexpr Stage stages[] = {
     {"lrn", look_up_numbers},                 // 11
     {"policy_hook", ask_policy},              // 12
     {"billing", charge_source},               // 14
+    {"agent", charge_agent},                  // 14
     {"routing", find_candidates},             // 15
 };
 

@@ -95,7 +95,8 @@ struct CallContext {
   std::optional<std::uint64_t> split_call;  ///< Its number among the split calls; may be given.
   std::optional<std::uint32_t> customer;    ///< Index in Tables::customers.
   SourceMatch source_match;
-  const Rate* rate = nullptr;  ///< Lives as long as `tables`.
+  const Rate* rate = nullptr;        ///< Lives as long as `tables`.
+  const Rate* agent_rate = nullptr;  ///< The same, of the customer's agent.
   bool is_free = false;        ///< B-09: nobody pays.
   bool is_authenticated = false;
   std::optional<PolicyAnswer> policy;  ///< Given by the policy hook.
@@ -104,6 +105,7 @@ struct CallContext {
   // What the call holds: the lease, returned when this is destroyed or moved from.
   route::LineLease customer_line;
   MoneyHold money;
+  MoneyHold agent_money;
 
   /// What vendors are chosen by.
   [[nodiscard]] const Number& routing_number() const noexcept {

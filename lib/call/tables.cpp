@@ -71,13 +71,15 @@ class TablesBuilder {
 
   Result<void> accounts() {
     for (const auto& account : config_.provision.accounts) {
-      auto handle = state_.accounts.provision(account, account.balance);
+      auto handle =
+          state_.accounts.provision(account_settings(config_, account), account.balance);
       if (!handle) return in("account", account.id, handle.error());
       Payer& payer = payers_[account.id];
       payer.account = *handle;
       payer.account_id = account.id;
       payer.currency = account.currency;
       payer.call_level = account.call_level;
+      payer.agent_id = account.agent;
       payer.fees = config_.parameters.fees;
       payer.fees.tax_percent = account.tax_percent;
       if (auto deck = decks_.find(account.rate_deck); deck != decks_.end()) {
@@ -295,6 +297,7 @@ class TablesBuilder {
       if (auto rules = number_rules(customer); !rules)
         return in("customer gateway", gateway.id, rules.error());
       customer.payer = payer(gateway.account);
+      customer.agent = payer(customer.payer.agent_id);
       customer.lines = {state_.customer_lines.counter(gateway.id), groups_of(gateway.id)};
       customer.call_rate = {gateway.calls_per_second, gateway.burst};
       customer.rate_meter = state_.customer_rates.of(gateway.id);
@@ -397,6 +400,15 @@ std::optional<std::uint32_t> Tables::find_customer(std::string_view id) const no
                    [&](const Customer& customer) { return customer.config.id == id; });
   if (found == customers.end()) return std::nullopt;
   return static_cast<std::uint32_t>(found - customers.begin());
+}
+
+AccountSettings account_settings(const SwitchConfig& config, const AccountConfig& account) {
+  AccountSettings settings = account;
+  if (account.kind == AccountKind::customer)
+    settings.is_balance_verified = config.parameters.verify_customer_balance;
+  if (account.kind == AccountKind::agent)
+    settings.is_balance_verified = config.parameters.verify_agent_balance;
+  return settings;
 }
 
 Result<RateSchedule> rate_schedule(const SwitchConfig& config, const RateDeckConfig& deck) {

@@ -52,6 +52,7 @@ struct Payer {
   bool has_deck = false;
   CallLevel call_level = CallLevel::none;
   FeeRules fees;  ///< The parameters', with the tax of the account.
+  std::string agent_id{};  ///< Account of its agent; "": none (B-17).
 
   /// What windows are judged by for a call that begins at `wall_us`.
   [[nodiscard]] CallStart call_start(std::int64_t wall_us) const {
@@ -63,6 +64,7 @@ struct Customer {
   CustomerGateway config;
   RewriteRules rewrite_caller, rewrite_callee;
   Payer payer;
+  Payer agent;  ///< Of the payer, charged by its own tariff too; without an account: there is none.
   route::GatewayLines lines;
   route::CallRate call_rate;
   std::shared_ptr<route::CallRateMeter> rate_meter;
@@ -110,6 +112,10 @@ struct Tables {
 /// What the windows of a deck are judged by: its zone and calendar, else the parameter `timezone`.
 /// Errors: invalid_argument.
 Result<RateSchedule> rate_schedule(const SwitchConfig& config, const RateDeckConfig& deck);
+
+/// What an account is provisioned with: its own settings and what the parameters say of its kind
+/// (B-28).
+AccountSettings account_settings(const SwitchConfig& config, const AccountConfig& account);
 
 /// Builds a snapshot and provisions the accounts of `state`; off the call workers, since it may
 /// take a second. `previous`: gives the new snapshot its turns; may be null. Errors:

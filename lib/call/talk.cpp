@@ -85,7 +85,8 @@ void Call::record_answer() {
   // Longer than any call is up, so that the calendar of its days is there.
   const std::int64_t until_us = record.cdr.answered_at_us + 400 * 86'400 * second_us;
   record.rating = encode({customer_terms(record.cdr.answered_at_us, until_us),
-                          vendor_terms(record.cdr.answered_at_us, until_us)});
+                          vendor_terms(record.cdr.answered_at_us, until_us),
+                          agent_terms(record.cdr.answered_at_us, until_us)});
   const std::uint64_t sequence = worker_.journal(cdr::RecordType::answer, cdr::encode(record));
   is_answer_recorded_ = sequence != 0;
   if (sequence == 0) {
@@ -123,12 +124,17 @@ void Call::begin_talk() {
       tighter_limit_s(own(context_.customer_entry()->config), own(vendor().config));
   if (max_s > 0) worker_.loop().timers().start(max_timer_, max_s * second_us);
   publish(Event::Kind::call_answered);
-  if (context_.rate != nullptr) {  // last: a call whose money is gone ends here
-    const Payer& payer = context_.customer_entry()->payer;
-    meter_ = CallMeter(*context_.rate, payer.fees, std::move(context_.money),
-                       payer.call_start(answered_wall_us_));
-    arm_money(meter_.start(answered_us_));
-  }
+  const std::int64_t advance_s = 60 * std::int64_t{parameters().overdraft_advance_min};
+  const auto meter = [&](const Payer& payer, const Rate* rate, MoneyHold hold) {
+    return rate == nullptr ? CallMeter()
+                           : CallMeter(*rate, payer.fees, std::move(hold),
+                                       payer.call_start(answered_wall_us_), advance_s);
+  };
+  const Customer& customer = *context_.customer_entry();
+  meter_ = meter(customer.payer, context_.rate, std::move(context_.money));
+  agent_meter_ = meter(customer.agent, context_.agent_rate, std::move(context_.agent_money));
+  // Last: a call whose money is gone ends here.
+  arm_money(meter_.start(answered_us_), agent_meter_.start(answered_us_));
 }
 
 void Call::on_confirmed(Leg& leg, const SessionBody& body) {
@@ -202,16 +208,20 @@ void Call::on_request_result(Leg& leg, int status, const SessionBody& body) {
 
 // --- limits ---
 
-void Call::arm_money(const MeterVerdict& verdict) {
-  if (verdict.must_end) {
+/// The call ends with the money of whichever side has less of it.
+void Call::arm_money(const MeterVerdict& customer, const MeterVerdict& agent) {
+  const std::int64_t check_us = std::min(customer.check_us, agent.check_us);
+  if (customer.must_end || agent.must_end) {
     end_by_server(Reason::BalanceExhausted);
-  } else if (verdict.check_us != INT64_MAX) {
-    worker_.loop().timers().start(money_timer_,
-                                  verdict.check_us - worker_.loop().clock().monotonic_us());
+  } else if (check_us != INT64_MAX) {
+    worker_.loop().timers().start(money_timer_, check_us - worker_.loop().clock().monotonic_us());
   }
 }
 
-void Call::on_money_timer() { arm_money(meter_.on_timer(worker_.loop().clock().monotonic_us())); }
+void Call::on_money_timer() {
+  const std::int64_t now_us = worker_.loop().clock().monotonic_us();
+  arm_money(meter_.on_timer(now_us), agent_meter_.on_timer(now_us));
+}
 
 void Call::on_max_timer() { end_by_server(Reason::MaxDuration); }
 
@@ -332,6 +342,7 @@ void Call::finish(const Ending& ending) {
     charge_sides(cdr);
   } else {
     context_.money.cancel();
+    context_.agent_money.cancel();
   }
   if (was_answered || is_answer_recorded_) {
     cdr.record_id = worker_.journal(cdr::RecordType::end, cdr::encode(cdr::EndRecord{id_, cdr}));
@@ -351,23 +362,29 @@ void Call::finish(const Ending& ending) {
   worker_.remove(id_);
 }
 
-/// Settles what the customer pays and takes what the vendor gets.
-void Call::charge_sides(Cdr& cdr) {
-  const Charge charge = meter_.finish(cdr.talk_time_ms);
-  cdr.customer.charge = charge.charge;
-  cdr.customer.billed_time_s = charge.billed_time_s;
-  cdr.customer.rate_terms = customer_terms(answered_wall_us_, ended_wall_us_);
-  if (context_.rate != nullptr) {
-    // A timer that came so late that the account could not pay all of the talk is part of the
-    // terms.
-    const Payer& payer = context_.customer_entry()->payer;
-    const auto whole = rate_call(*context_.rate, cdr.talk_time_ms, payer.fees, nullptr,
-                                 payer.call_start(answered_wall_us_));
-    if (!whole || *whole != charge) {
-      cdr.customer.rate_terms =
-          customer_terms(answered_wall_us_, ended_wall_us_, meter_.covered_s());
-    }
+/// Settles what a metered side pays. `rate`: null when it is not rated.
+void Call::settle(ChargeFacts& side, CallMeter& meter, const Payer& payer, const Rate* rate,
+                  std::int64_t talk_time_ms) {
+  const Charge charge = meter.finish(talk_time_ms);
+  side.charge = charge.charge;
+  side.billed_time_s = charge.billed_time_s;
+  side.rate_terms = payer_terms(payer, rate, answered_wall_us_, ended_wall_us_);
+  if (rate == nullptr) return;
+  // A timer that came so late that the account could not pay all of the talk is part of the terms.
+  const auto whole =
+      rate_call(*rate, talk_time_ms, payer.fees, nullptr, payer.call_start(answered_wall_us_));
+  if (!whole || *whole != charge) {
+    side.rate_terms =
+        payer_terms(payer, rate, answered_wall_us_, ended_wall_us_, meter.covered_s());
   }
+}
+
+/// Settles what the customer and its agent pay, and takes what the vendor gets.
+void Call::charge_sides(Cdr& cdr) {
+  const Customer& customer = *context_.customer_entry();
+  settle(cdr.customer, meter_, customer.payer, context_.rate, cdr.talk_time_ms);
+  if (cdr.agent)
+    settle(*cdr.agent, agent_meter_, customer.agent, context_.agent_rate, cdr.talk_time_ms);
   if (trial_.rate == nullptr || !cdr.vendor) return;
   const Payer& payee = vendor().payee;
   const auto cost = rate_call(*trial_.rate, cdr.talk_time_ms, payee.fees, nullptr,
@@ -384,17 +401,26 @@ void Call::charge_sides(Cdr& cdr) {
   }
 }
 
-std::string Call::customer_terms(std::int64_t answered_at_us, std::int64_t until_us,
-                                 std::int64_t charged_s) const {
+std::string Call::payer_terms(const Payer& payer, const Rate* rate, std::int64_t answered_at_us,
+                              std::int64_t until_us, std::int64_t charged_s) const {
   ChargeTerms terms;
   terms.is_free_number = context_.is_free;
-  if (context_.rate == nullptr) return terms.is_free_number ? to_text(terms, 0, 0) : std::string();
-  const Payer& payer = context_.customer_entry()->payer;
-  terms.rate = *context_.rate;
+  if (rate == nullptr) return terms.is_free_number ? to_text(terms, 0, 0) : std::string();
+  terms.rate = *rate;
   terms.rules = payer.fees;
   terms.schedule = payer.deck.schedule();
   terms.charged_s = charged_s;
   return to_text(terms, answered_at_us, until_us);
+}
+
+std::string Call::customer_terms(std::int64_t answered_at_us, std::int64_t until_us) const {
+  return payer_terms(context_.customer_entry()->payer, context_.rate, answered_at_us, until_us);
+}
+
+std::string Call::agent_terms(std::int64_t answered_at_us, std::int64_t until_us) const {
+  const Payer& agent = context_.customer_entry()->agent;
+  if (!agent.account) return {};
+  return payer_terms(agent, context_.agent_rate, answered_at_us, until_us);
 }
 
 std::string Call::vendor_terms(std::int64_t answered_at_us, std::int64_t until_us) const {
@@ -446,6 +472,15 @@ Cdr Call::make_cdr() const {
     if (context_.rate != nullptr) {
       cdr.customer.rate_prefix = context_.rate->prefix;
       cdr.customer.rate_deck = customer->payer.deck.id();
+    }
+    if (customer->agent.account) {
+      ChargeFacts& agent = cdr.agent.emplace();
+      agent.account = customer->agent.account_id;
+      agent.currency = customer->agent.currency;
+      if (context_.agent_rate != nullptr) {
+        agent.rate_prefix = context_.agent_rate->prefix;
+        agent.rate_deck = customer->agent.deck.id();
+      }
     }
   }
   if (!attempts_.empty()) {

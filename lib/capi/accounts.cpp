@@ -5,6 +5,13 @@
 using namespace tandem;
 using namespace tandem::capi;
 
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_account_settings> =
+    offsetof(tandem_account_settings, agent);
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_account_state> =
+    offsetof(tandem_account_state, largest_overdraft_units);
+
 struct tandem_account_book {
   AccountBook body;
 };
@@ -19,6 +26,7 @@ struct tandem_call_meter {
 };
 
 static_assert(TANDEM_ACCOUNT_CLEARING == static_cast<int>(AccountKind::clearing));
+static_assert(TANDEM_ACCOUNT_AGENT == static_cast<int>(AccountKind::agent));
 
 namespace {
 
@@ -51,7 +59,7 @@ int tandem_account_book_provision(tandem_account_book* book,
     TANDEM_CAPI_NOT_NULL(book);
     const auto given = read_struct(settings, "tandem_account_settings");
     TANDEM_CAPI_TRY(given);
-    const auto kind = read_enum(given->kind, AccountKind::clearing, "kind");
+    const auto kind = read_enum(given->kind, AccountKind::agent, "kind");
     TANDEM_CAPI_TRY(kind);
     const auto level = read_call_level(given->call_level);
     TANDEM_CAPI_TRY(level);
@@ -66,6 +74,8 @@ int tandem_account_book_provision(tandem_account_book* book,
     account.valid_until_us = given->valid_until_us;
     account.call_level = *level;
     account.memo = copy(given->memo);
+    account.agent = copy(given->agent);
+    account.is_balance_verified = given->is_unbound == 0;
     TANDEM_CAPI_TRY(book->body.provision(account, Amount::from_units(opening_units)));
     return TANDEM_OK;
   });
@@ -105,9 +115,11 @@ int tandem_account_book_state(const tandem_account_book* book, const char* id,
     TANDEM_CAPI_TRY(check_result_struct(out, "tandem_account_state"));
     const auto state = book->body.state(view(id));
     TANDEM_CAPI_TRY(state);
+    const auto overdraft = largest_overdraft(*state);
     write_struct(out, tandem_account_state{0, state->balance.units(), state->held.units(),
                                            book->body.usable(book->body.find(view(id))).units(),
-                                           state->open_holds, state->refused_calls});
+                                           state->open_holds, state->refused_calls,
+                                           overdraft ? overdraft->units() : -1});
     return TANDEM_OK;
   });
 }

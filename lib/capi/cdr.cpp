@@ -160,6 +160,11 @@ Result<Cdr> read_cdr(const tandem_cdr* given) {
     if (!charge) return charge.error();
     cdr.vendor = std::move(*charge);
   }
+  if (read->agent != nullptr) {
+    auto charge = read_charge(read->agent);
+    if (!charge) return charge.error();
+    cdr.agent = std::move(*charge);
+  }
   cdr.end_reason = *reason;
   cdr.end_code = read->end_code;
   cdr.sip_status = read->sip_status;
@@ -253,6 +258,10 @@ CdrView::CdrView(const Cdr& cdr) {
   if (cdr.vendor) {
     vendor_ = to_c(*cdr.vendor);
     record_.vendor = &vendor_;
+  }
+  if (cdr.agent) {
+    agent_ = to_c(*cdr.agent);
+    record_.agent = &agent_;
   }
   record_.end_reason = static_cast<int32_t>(cdr.end_reason);
   record_.end_code = cdr.end_code;

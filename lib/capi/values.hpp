@@ -63,7 +63,7 @@ class CdrView {
 
  private:
   tandem_cdr record_{};
-  tandem_charge_facts customer_{}, vendor_{};
+  tandem_charge_facts customer_{}, vendor_{}, agent_{};
   tandem_media_side_stats media_[2]{};
   std::vector<tandem_attempt> attempts_;
   std::vector<const tandem_attempt*> attempt_pointers_;

@@ -153,6 +153,8 @@ void encode_cdr(const Cdr& cdr, std::string& out) {
   put_media(writer, cdr.media_callee, scratch);
   for (const std::string* text : {&cdr.lrn, &cdr.callee_region, &cdr.caller_region})
     writer.text(*text);
+  writer.number(cdr.agent ? 1 : 0);
+  if (cdr.agent) put_charge(writer, *cdr.agent, scratch);
 }
 
 Result<Cdr> decode_cdr(std::string_view bytes) {
@@ -197,6 +199,7 @@ Result<Cdr> decode_cdr(std::string_view bytes) {
   cdr.media_callee = take_media(reader, is_bad);
   for (std::string* text : {&cdr.lrn, &cdr.callee_region, &cdr.caller_region})
     *text = reader.text();
+  if (reader.number() != 0) cdr.agent = take_charge(reader, is_bad);
   if (is_bad || reader.is_bad()) return Error{ErrorCode::corrupt, "a CDR was malformed"};
   return cdr;
 }

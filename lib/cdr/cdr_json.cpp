@@ -270,6 +270,18 @@ std::string to_json(const Cdr& cdr) {
     object.null("vendor_rate_deck");
     object.null("vendor_rate_terms");
   }
+  if (cdr.agent) {
+    object.text("agent_account", cdr.agent->account);
+    object.number("agent_billed_time_s", cdr.agent->billed_time_s);
+    object.text("agent_charge", cdr.agent->charge.to_string());
+    object.text("agent_rate_prefix", cdr.agent->rate_prefix);
+    object.text("agent_rate_deck", cdr.agent->rate_deck);
+    object.text("agent_rate_terms", cdr.agent->rate_terms);
+  } else {
+    for (const char* key : {"agent_account", "agent_billed_time_s", "agent_charge",
+                            "agent_rate_prefix", "agent_rate_deck", "agent_rate_terms"})
+      object.null(key);
+  }
   object.end();
   return out;
 }

@@ -37,7 +37,14 @@ constexpr NewerColumn newer_columns[] = {{"lrn", "''"},
                                          {"rate_deck", "''"},
                                          {"rate_terms", "''"},
                                          {"vendor_rate_deck", "NULL"},
-                                         {"vendor_rate_terms", "NULL"}};
+                                         {"vendor_rate_terms", "NULL"},
+                                         {"agent_account", "NULL"},
+                                         {"agent_billed_time_s", "NULL"},
+                                         {"agent_charge", "NULL"},
+                                         {"agent_charge_units", "NULL"},
+                                         {"agent_rate_prefix", "NULL"},
+                                         {"agent_rate_deck", "NULL"},
+                                         {"agent_rate_terms", "NULL"}};
 
 // A view that equals the billing view is found by it, so its index holds only the rows where it
 // differs: most numbers are not rewritten, and an index less is a third of a row's cost less.
@@ -99,6 +106,15 @@ constexpr store::Migration day_steps[] = {
       ALTER TABLE cdr ADD COLUMN rate_terms TEXT NOT NULL DEFAULT '';
       ALTER TABLE cdr ADD COLUMN vendor_rate_deck TEXT;
       ALTER TABLE cdr ADD COLUMN vendor_rate_terms TEXT;
+    )sql"},
+    {3, R"sql(
+      ALTER TABLE cdr ADD COLUMN agent_account TEXT;
+      ALTER TABLE cdr ADD COLUMN agent_billed_time_s INTEGER;
+      ALTER TABLE cdr ADD COLUMN agent_charge TEXT;
+      ALTER TABLE cdr ADD COLUMN agent_charge_units INTEGER;
+      ALTER TABLE cdr ADD COLUMN agent_rate_prefix TEXT;
+      ALTER TABLE cdr ADD COLUMN agent_rate_deck TEXT;
+      ALTER TABLE cdr ADD COLUMN agent_rate_terms TEXT;
     )sql"},
 };
 
@@ -189,6 +205,17 @@ Result<void> insert_record(store::Statement& insert, const Cdr& cdr, std::string
     insert.bind_null(n++);
     insert.bind_null(n++);
   }
+  std::string agent_charge;
+  if (cdr.agent) {  // else the columns are null, as reset() left them
+    agent_charge = cdr.agent->charge.to_string();
+    insert.bind_borrowed(n++, cdr.agent->account);
+    insert.bind(n++, cdr.agent->billed_time_s);
+    insert.bind_borrowed(n++, agent_charge);
+    insert.bind(n++, cdr.agent->charge.units());
+    insert.bind_borrowed(n++, cdr.agent->rate_prefix);
+    insert.bind_borrowed(n++, cdr.agent->rate_deck);
+    insert.bind_borrowed(n++, cdr.agent->rate_terms);
+  }
   return insert.run();
 }
 
@@ -246,6 +273,17 @@ Result<Cdr> read_record(const store::Statement& row) {
   if (cdr.vendor) {
     cdr.vendor->rate_deck = row.text(n);
     cdr.vendor->rate_terms = row.text(n + 1);
+  }
+  n += 2;
+  if (!row.is_null(n)) {
+    ChargeFacts& agent = cdr.agent.emplace();
+    agent.account = row.text(n);
+    agent.billed_time_s = row.integer(n + 1);
+    agent.charge = Amount::from_units(row.integer(n + 3));
+    agent.rate_prefix = row.text(n + 4);
+    agent.rate_deck = row.text(n + 5);
+    agent.rate_terms = row.text(n + 6);
+    agent.currency = cdr.customer.currency;  // an agent is in the currency of its customers
   }
   return cdr;
 }

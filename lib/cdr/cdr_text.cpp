@@ -11,7 +11,7 @@
 namespace tandem {
 namespace {
 
-constexpr std::array<std::string_view, 42> csv_columns = {"record_id",
+constexpr std::array<std::string_view, 48> csv_columns = {"record_id",
                                                           "call_id",
                                                           "customer_gateway",
                                                           "vendor_gateway",
@@ -52,7 +52,13 @@ constexpr std::array<std::string_view, 42> csv_columns = {"record_id",
                                                           "rate_terms",
                                                           "vendor_rate_prefix",
                                                           "vendor_rate_deck",
-                                                          "vendor_rate_terms"};
+                                                          "vendor_rate_terms",
+                                                          "agent_account",
+                                                          "agent_billed_time_s",
+                                                          "agent_charge",
+                                                          "agent_rate_prefix",
+                                                          "agent_rate_deck",
+                                                          "agent_rate_terms"};
 
 /// Adds the fields of one line (RFC 4180 section 2).
 class CsvLine {
@@ -141,6 +147,17 @@ std::string to_csv_row(const Cdr& cdr) {
   const ChargeFacts vendor = cdr.vendor.value_or(ChargeFacts{});
   for (const std::string* text : {&vendor.rate_prefix, &vendor.rate_deck, &vendor.rate_terms})
     line.text(*text);
+  if (cdr.agent) {
+    line.text(cdr.agent->account);
+    line.number(cdr.agent->billed_time_s);
+    for (const std::string& text :
+         {cdr.agent->charge.to_string(), cdr.agent->rate_prefix, cdr.agent->rate_deck,
+          cdr.agent->rate_terms})
+      line.text(text);
+  } else {
+    for (int i = 0; i < 6; ++i)
+      line.nothing();
+  }
   return line.take();
 }
 

@@ -107,6 +107,14 @@ Result<void> check_chains(store::Connection& ledger, LedgerCheck& check) {
   }
 }
 
+/// The agents' charges in a day file, or null of one from before there were agents: one that no sink
+/// has opened since.
+std::string agent_column(store::Connection& day, const char* name = "agent_charge_units") {
+  auto found = day.prepare("SELECT 1 FROM pragma_table_info('cdr') WHERE name = ?");
+  const bool is_there = found && found->bind(1, name).step().ok() && !found->is_null(0);
+  return is_there ? name : "NULL";
+}
+
 /// Which records both sides have: `after` < record_id <= `through`.
 struct Reach {
   std::int64_t after = 0;
@@ -135,7 +143,7 @@ class Days {
     std::string text;
     if (!*row) {
       text = "is of a call that is not in \"" + day_name(day) + '"';
-    } else if (file.find.integer(side == LedgerSide::customer ? 0 : 1) == 0) {
+    } else if (file.find.integer(static_cast<int>(side) - 1) == 0) {
       text = "is of a call that was charged nothing";
     }
     file.find.reset();
@@ -154,7 +162,8 @@ class Days {
       return std::move(connection).error();
     if (connection) {
       auto find = connection->prepare(
-          "SELECT charge_units, vendor_charge_units FROM cdr WHERE record_id = ?");
+          "SELECT charge_units, vendor_charge_units, " + agent_column(*connection) +
+          " FROM cdr WHERE record_id = ?");
       if (!find) return std::move(find).error();
       file.connection.emplace(std::move(*connection));
       file.find = std::move(*find);
@@ -235,8 +244,9 @@ class Sides {
 Result<void> check_day(store::Connection& day, Sides& sides, const Reach& reach,
                        LedgerCheck& check) {
   auto select = day.prepare(
-      "SELECT record_id, account, charge_units, vendor_account, vendor_charge_units FROM cdr WHERE "
-      "record_id > ? AND record_id <= ?");
+      "SELECT record_id, account, charge_units, vendor_account, vendor_charge_units, " +
+      agent_column(day, "agent_account") + ", " + agent_column(day) +
+      " FROM cdr WHERE record_id > ? AND record_id <= ?");
   if (!select) return std::move(select).error();
   select->bind(1, reach.after).bind(2, reach.through);
   for (;;) {
@@ -244,13 +254,12 @@ Result<void> check_day(store::Connection& day, Sides& sides, const Reach& reach,
     if (!row) return std::move(row).error();
     if (!*row) return {};
     ++check.records;
-    const std::int64_t id = select->integer(0);
-    auto done = sides.compare(id, LedgerSide::customer, std::string(select->text(1)),
-                              select->integer(2), check);
-    if (done)
-      done = sides.compare(id, LedgerSide::vendor, std::string(select->text(3)), select->integer(4),
-                           check);
-    if (!done) return done;
+    for (const LedgerSide side : {LedgerSide::customer, LedgerSide::vendor, LedgerSide::agent}) {
+      const int column = 2 * static_cast<int>(side) - 1;
+      auto done = sides.compare(select->integer(0), side, std::string(select->text(column)),
+                                select->integer(column + 1), check);
+      if (!done) return done;
+    }
   }
 }
 

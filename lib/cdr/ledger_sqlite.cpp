@@ -182,8 +182,12 @@ Result<void> charge_call(Batch& batch, const Cdr& cdr) {
   };
   if (auto done = charge(LedgerSide::customer, LedgerKind::charge, cdr.customer); !done)
     return done;
-  if (!cdr.vendor) return {};
-  return charge(LedgerSide::vendor, LedgerKind::vendor_charge, *cdr.vendor);
+  if (cdr.vendor) {
+    auto done = charge(LedgerSide::vendor, LedgerKind::vendor_charge, *cdr.vendor);
+    if (!done) return done;
+  }
+  if (!cdr.agent) return {};
+  return charge(LedgerSide::agent, LedgerKind::agent_charge, *cdr.agent);
 }
 
 }  // namespace

@@ -89,6 +89,8 @@ const char* account_kind_name(AccountKind kind) noexcept {
       return "customer";
     case AccountKind::clearing:
       return "clearing";
+    case AccountKind::agent:
+      return "agent";
   }
   return "";
 }
@@ -96,11 +98,21 @@ const char* account_kind_name(AccountKind kind) noexcept {
 Result<AccountKind> account_kind_from_name(std::string_view name) {
   if (name == "customer") return AccountKind::customer;
   if (name == "clearing") return AccountKind::clearing;
-  if (name == "agent" || name == "card")
+  if (name == "agent") return AccountKind::agent;
+  if (name == "card")
     return Error{ErrorCode::unsupported,
                  "account kind \"" + std::string(name) + "\" was not supported yet"};
   return Error{ErrorCode::invalid_argument, "account kind \"" + std::string(name.substr(0, 40)) +
-                                                "\" was not customer or clearing"};
+                                                "\" was not customer, clearing or agent"};
+}
+
+std::optional<Amount> largest_overdraft(const AccountState& state) {
+  if (state.settings.kind == AccountKind::clearing || !state.settings.is_balance_verified)
+    return std::nullopt;
+  // Each of the three is within account_amount_max, so that the sum is one of 64 bits.
+  const std::int64_t free =
+      state.balance.units() + state.settings.overdraft_limit.units() - state.held.units();
+  return Amount::from_units(free < 0 ? -free : 0);
 }
 
 MoneyHold::MoneyHold(MoneyHold&& other) noexcept
@@ -188,7 +200,8 @@ Result<AccountHandle> AccountBook::provision(const AccountSettings& settings,
   account.settings = settings;
   account.locked.store(settings.locked, std::memory_order_relaxed);
   account.valid_until_us.store(settings.valid_until_us, std::memory_order_relaxed);
-  const std::int64_t limit = settings.overdraft_limit.units();
+  const std::int64_t limit = settings.is_balance_verified ? settings.overdraft_limit.units()
+                                                          : account_amount_max.units();
   const std::int64_t before = account.limit_units.exchange(limit, std::memory_order_relaxed);
   account.free_units.fetch_add(limit - before, std::memory_order_relaxed);
   return AccountHandle(&account);

@@ -12,6 +12,9 @@ constexpr std::int64_t renew_ahead_us = 2 * us_per_s;
 // Longest first: what is reserved ahead is money that parallel calls cannot use, so a poor account
 // is asked for less. 0 covers what a late timer has already let the call talk.
 constexpr std::int64_t stretches_s[] = {10, 5, 2, 1, 0};
+// How often an advance is looked after: never less than the advance less this is held, as long as
+// the account has it (B-11).
+constexpr std::int64_t step_us = 5 * us_per_s;
 // What the timer and the BYE may be late without a further second being billed (B-08).
 constexpr std::int64_t lateness_ms = 20;
 
@@ -31,9 +34,13 @@ Result<Amount> CallMeter::first_hold(const Rate& rate, const FeeRules& rules,
   return charge->charge;
 }
 
-CallMeter::CallMeter(const Rate& rate, const FeeRules& rules, MoneyHold hold,
-                     CallStart start) noexcept
-    : rate_(&rate), rules_(rules), start_(std::move(start)), hold_(std::move(hold)) {
+CallMeter::CallMeter(const Rate& rate, const FeeRules& rules, MoneyHold hold, CallStart start,
+                     std::int64_t advance_s) noexcept
+    : rate_(&rate),
+      rules_(rules),
+      start_(std::move(start)),
+      hold_(std::move(hold)),
+      advance_s_(advance_s > stretches_s[0] ? advance_s : 0) {
   look_ahead(0);
 }
 
@@ -58,24 +65,34 @@ MeterVerdict CallMeter::on_timer(std::int64_t now_us) noexcept { return plan(now
 MeterVerdict CallMeter::plan(std::int64_t now_us) noexcept {
   constexpr MeterVerdict never{false, std::numeric_limits<std::int64_t>::max()};
   if (!rate_ || !hold_.is_open() || covered_s_ >= rated_time_max_s) return never;
-  if (now_us < cut_us() - renew_ahead_us) return {false, cut_us() - renew_ahead_us};
+  const auto next_check_us = [this](std::int64_t due_us) {
+    return advance_s_ == 0 ? due_us : std::min(due_us, next_step_us_);
+  };
+  const bool is_step_due = advance_s_ != 0 && now_us >= next_step_us_;
+  if (now_us < cut_us() - renew_ahead_us && !is_step_due)
+    return {false, next_check_us(cut_us() - renew_ahead_us)};
   cover(billable_seconds(std::max<std::int64_t>(0, now_us - answered_us_) / 1000, rules_));
+  next_step_us_ = now_us + step_us;
   if (covered_s_ >= rated_time_max_s) return never;
   if (now_us >= cut_us()) return {true, now_us};
   // A hold too short to be renewed ahead is renewed at its end.
-  return {false, now_us < cut_us() - renew_ahead_us ? cut_us() - renew_ahead_us : cut_us()};
+  return {false,
+          next_check_us(now_us < cut_us() - renew_ahead_us ? cut_us() - renew_ahead_us : cut_us())};
 }
 
 void CallMeter::cover(std::int64_t talked_s) noexcept {
-  for (const std::int64_t ahead_s : stretches_s) {
+  /// True: so much is covered, before or now.
+  const auto has = [&](std::int64_t ahead_s) {
     const std::int64_t target_s = std::min(talked_s + ahead_s, rated_time_max_s);
-    if (target_s <= covered_s_) return;
+    if (target_s <= covered_s_) return true;
     const auto charge = rating::charge_of(*rate_, target_s, rules_, nullptr, start_);
-    if (charge && hold_.renew(charge->charge)) {
-      look_ahead(target_s);
-      return;
-    }
-  }
+    if (!charge || !hold_.renew(charge->charge)) return false;
+    look_ahead(target_s);
+    return true;
+  };
+  if (advance_s_ != 0 && has(advance_s_)) return;
+  for (const std::int64_t ahead_s : stretches_s)
+    if (has(ahead_s)) return;
 }
 
 std::int64_t CallMeter::cut_us() const noexcept {

@@ -655,7 +655,8 @@ Result<void> Switch::Body::install(SwitchConfig config,
   if (!done) {
     // Building has given the accounts their new limits and locks already.
     for (const AccountConfig& account : config_.provision.accounts)
-      (void)state_.accounts.provision(account, account.balance);  // it was possible before
+      (void)state_.accounts.provision(call::account_settings(config_, account),
+                                      account.balance);  // it was possible before
     return done;
   }
   const std::shared_ptr<const call::Tables> fresh = retired_tables_->watch(std::move(*built));

@@ -1,5 +1,6 @@
 #include "switch/config_check.hpp"
 
+#include <map>
 #include <set>
 #include <string>
 
@@ -13,8 +14,10 @@ class Checker {
  public:
   Checker(const SwitchConfig& config, std::vector<ConfigError>& errors)
       : config_(config), errors_(errors), reported_(errors.size()) {
-    for (const auto& account : config.provision.accounts)
+    for (const auto& account : config.provision.accounts) {
       accounts_.insert(account.id);
+      if (account.kind == AccountKind::agent) agents_.emplace(account.id, account.currency);
+    }
     for (const auto& deck : config.provision.rate_decks)
       decks_.insert(deck.id);
     for (const auto& customer : config.provision.customer_gateways)
@@ -133,12 +136,30 @@ class Checker {
         if (amount > account_amount_max || amount < Amount::from_units(-account_amount_max.units()))
           fail(pointer + key, amount.to_string() + " is beyond " + account_amount_max.to_string());
       }
+      check_agent(accounts[i], pointer);
       for (const auto& deck : config_.provision.rate_decks) {
         if (deck.id == accounts[i].rate_deck && deck.currency != accounts[i].currency) {
           fail(pointer + "/currency", "account is in " + accounts[i].currency + ", its deck \"" +
                                           deck.id + "\" in " + deck.currency);
         }
       }
+    }
+  }
+
+  /// Only a customer has one, and it has none itself: so there is no chain and no ring of agents.
+  void check_agent(const AccountConfig& account, const std::string& pointer) {
+    if (account.agent.empty()) return;
+    if (account.kind != AccountKind::customer) {
+      fail(pointer + "/agent", std::string("an account of kind ") +
+                                   account_kind_name(account.kind) + " has no agent");
+      return;
+    }
+    const auto agent = agents_.find(account.agent);
+    if (agent == agents_.end()) {
+      fail(pointer + "/agent", "no account \"" + account.agent + "\" of kind agent");
+    } else if (agent->second != account.currency) {
+      fail(pointer + "/agent", "agent \"" + account.agent + "\" is in " + agent->second +
+                                   ", its customer in " + account.currency);
     }
   }
 
@@ -324,6 +345,7 @@ class Checker {
   std::vector<ConfigError>& errors_;
   const std::size_t reported_;  // errors of the reading, before this check
   MobileAreas mobile_areas_;
+  std::map<std::string, std::string> agents_;  // their currency by id
   std::set<std::string> accounts_, decks_, customers_, vendors_, gateway_groups_, number_groups_,
       calendars_, lrn_resolvers_;
 };

@@ -153,6 +153,20 @@ const std::vector<Field<Parameters>>& parameter_fields() {
          if (r.amount(v, minimum)) p.vendor_balance_minimum = minimum;
        },
        "SERVER_VERIFY_CLEARING_CUSTOMER_REMAIN_MONEY_LIMIT"},
+      {"overdraft_advance_min", "integer 1..15, or null", "none",
+       "Minutes that each call keeps reserved ahead while its account has them; none: 10 seconds "
+       "(B-11).",
+       [](Reader& r, const Json& v, P& p) {
+         p.overdraft_advance_min = 0;
+         if (!is_none(v)) r.number(v, 1, 15, p.overdraft_advance_min);
+       },
+       "SERVER_BILLING_PREVENT_OVERDRAFT_ADVANCE_TIME"},
+      {"verify_customer_balance", "boolean", "true",
+       "Calls stay within the money of their customer; without it balances have no lower bound "
+       "(B-28).",
+       read_flag<&P::verify_customer_balance>},
+      {"verify_agent_balance", "boolean", "true", "The same of agents (B-17).",
+       read_flag<&P::verify_agent_balance>},
   };
   return fields;
 }

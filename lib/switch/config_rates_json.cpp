@@ -201,12 +201,19 @@ const std::vector<Field<AccountConfig>>& account_fields() {
        [](Reader& r, const Json& v, AccountConfig& a) { read_currency(r, v, a.currency); }},
       {"rate_deck", "id", "none", "Tariff of its calls.",
        [](Reader& r, const Json& v, AccountConfig& a) { read_id(r, v, a.rate_deck); }},
-      {"kind", "customer|clearing", "customer",
-       "A clearing account is a vendor's; it may go below its limit.",
+      {"kind", "customer|clearing|agent", "customer",
+       "A clearing account is a vendor's; it may go below its limit. An agent pays for the calls of "
+       "its customers too, by its own `rate_deck` (B-17).",
        [](Reader& r, const Json& v, AccountConfig& a) {
-         r.choice<AccountKind>(
-             v, {{"customer", AccountKind::customer}, {"clearing", AccountKind::clearing}}, a.kind);
+         r.choice<AccountKind>(v,
+                               {{"customer", AccountKind::customer},
+                                {"clearing", AccountKind::clearing},
+                                {"agent", AccountKind::agent}},
+                               a.kind);
        }},
+      {"agent", "id", "none",
+       "Of a customer: the account of kind `agent` that is charged for its calls too (B-17).",
+       [](Reader& r, const Json& v, AccountConfig& a) { read_id(r, v, a.agent); }},
       {"locked", "boolean", "false", "Calls are refused, `AccountLocked`.",
        [](Reader& r, const Json& v, AccountConfig& a) { r.boolean(v, a.locked); }},
       {"valid_until", "time", "for ever", "From then on calls are refused, `AccountExpired`.",

@@ -88,6 +88,28 @@ Json rate_json(const Rate* rate) {
   return {{"prefix", rate->prefix}, {"price", rate->price.to_string()}, {"per_s", rate->per_s}};
 }
 
+/// What a payer's money says of the call (B-02, B-11); null when it is not charged.
+Json money_json(const call::CallContext& context, const call::Payer& payer, const Rate* rate) {
+  if (!payer.account) return nullptr;
+  const AccountBook& accounts = context.state->accounts;
+  const auto state = accounts.state(payer.account);
+  if (!state) return nullptr;
+  const auto overdraft = largest_overdraft(*state);
+  Json first = nullptr;
+  if (rate != nullptr) {
+    if (const auto hold =
+            CallMeter::first_hold(*rate, payer.fees, payer.call_start(context.wall_us)))
+      first = hold->to_string();
+  }
+  const std::int32_t advance_min = context.tables->parameters.overdraft_advance_min;
+  return {{"account", payer.account_id},
+          {"rate", rate_json(rate)},
+          {"usable", accounts.usable(payer.account).to_string()},
+          {"first_hold", std::move(first)},
+          {"advance_s", advance_min == 0 ? 10 : 60 * advance_min},
+          {"largest_overdraft", overdraft ? Json(overdraft->to_string()) : Json(nullptr)}};
+}
+
 /// B-13: (sell - buy) / sell in percent with two decimals, by steady-cycle prices; null when a side
 /// has no price.
 Json profit_json(const std::optional<SteadyPrice>& sell, const std::optional<SteadyPrice>& buy) {
@@ -230,6 +252,11 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
     answer["customer_gateway"] = nullptr;
   }
   answer["rate"] = rate_json(context.rate);
+  const auto* payers = context.customer_entry();
+  answer["money"] =
+      payers != nullptr ? money_json(context, payers->payer, context.rate) : Json(nullptr);
+  answer["agent"] =
+      payers != nullptr ? money_json(context, payers->agent, context.agent_rate) : Json(nullptr);
   add_candidates(answer, context);
   if (verdict.kind == call::Verdict::Kind::reject) {
     answer["reject"] = reason_facts(verdict.reason).name;

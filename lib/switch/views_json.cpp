@@ -109,6 +109,7 @@ std::string to_json(const Event& event) {
 }
 
 std::string to_json(const AccountState& account) {
+  const auto overdraft = largest_overdraft(account);
   return text({{"id", account.settings.id},
                {"balance", account.balance.to_string()},
                {"held", account.held.to_string()},
@@ -116,6 +117,8 @@ std::string to_json(const AccountState& account) {
                {"currency", account.settings.currency},
                {"kind", account_kind_name(account.settings.kind)},
                {"rate_deck", account.settings.rate_deck},
+               {"agent", account.settings.agent},
+               {"largest_overdraft", overdraft ? Json(overdraft->to_string()) : Json(nullptr)},
                {"locked", account.settings.locked},
                {"memo", account.settings.memo}});
 }

@@ -318,6 +318,8 @@ class AccountBook:
         valid_until_us: int = ...,
         call_level: str = ...,
         tax_percent: Money = ...,
+        agent: str = ...,
+        is_balance_verified: bool = ...,
     ) -> None: ...
     def pay(self, id: str, amount: Money) -> Decimal: ...
     def charge(self, id: str, amount: Money) -> Decimal: ...
@@ -380,6 +382,7 @@ class Cdr:
     talk_time_ms: int
     customer: ChargeFacts
     vendor: Optional[ChargeFacts]
+    agent: Optional[ChargeFacts]
     end_reason: str
     end_code: int
     sip_status: int
