@@ -35,8 +35,8 @@ struct Meter {
 py::dict state_dict(const AccountBook& book, const AccountState& s) {
   return py::dict("id"_a = s.settings.id, "kind"_a = account_kind_name(s.settings.kind),
                   "balance"_a = s.balance, "held"_a = s.held,
-                  "usable"_a = book.usable(book.find(s.settings.id)),
-                  "agent"_a = s.settings.agent, "largest_overdraft"_a = largest_overdraft(s),
+                  "usable"_a = book.usable(book.find(s.settings.id)), "agent"_a = s.settings.agent,
+                  "largest_overdraft"_a = largest_overdraft(s),
                   "overdraft_limit"_a = s.settings.overdraft_limit,
                   "currency"_a = s.settings.currency, "rate_deck"_a = s.settings.rate_deck,
                   "locked"_a = s.settings.locked, "open_holds"_a = s.open_holds,

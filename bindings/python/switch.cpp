@@ -262,6 +262,13 @@ void bind_switch(py::module_& m) {
       },
       "config"_a, "query"_a);
   m.def(
+      "rerate_json",
+      [](const ConfigReading& reading, const RerateQuery& query) {
+        const SwitchConfig config = usable(reading);
+        return to_json(take(unlocked([&] { return rerate_history(config, query); })));
+      },
+      "config"_a, "query"_a);
+  m.def(
       "check_ledger_json",
       [](const ConfigReading& reading) {
         const SwitchConfig config = usable(reading);
@@ -351,6 +358,18 @@ void bind_switch(py::module_& m) {
            }),
            "account"_a, py::kw_only(), "since_us"_a = py::none(), "until_us"_a = py::none(),
            "before_id"_a = py::none(), "limit"_a = 100);
+
+  py::class_<RerateQuery>(m, "RerateQuery")
+      .def(py::init([](std::string deck, const std::string& side, std::string account,
+                       std::optional<std::int64_t> since_us, std::optional<std::int64_t> until_us) {
+             if (side != "customer" && side != "vendor")
+               throw Failure{{ErrorCode::invalid_argument,
+                              "side \"" + side + "\" is neither customer nor vendor"}};
+             return RerateQuery{std::move(deck), side == "vendor", std::move(account), since_us,
+                                until_us};
+           }),
+           "deck"_a, py::kw_only(), "side"_a = "customer", "account"_a = "",
+           "since_us"_a = py::none(), "until_us"_a = py::none());
 
   py::class_<LrnQuestion>(m, "LrnQuestion")
       .def_readonly("token", &LrnQuestion::token)
@@ -606,6 +625,26 @@ void bind_switch(py::module_& m) {
           [](SwitchObject& s, const LedgerQuery& query) {
             const auto body = s.open();
             return json_texts(take(unlocked([&] { return body->ledger(query); })));
+          },
+          "query"_a)
+      .def("check_ledger_json",
+           [](SwitchObject& s) {
+             const auto body = s.open();
+             return to_json(take(unlocked([&] { return body->check_ledger(); })));
+           })
+      .def(
+          "margin_report_json",
+          [](SwitchObject& s, const std::string& sell, const std::vector<std::string>& buys,
+             std::optional<std::int64_t> at_us) {
+            const auto body = s.open();
+            return to_json(take(unlocked([&] { return body->margin_report(sell, buys, at_us); })));
+          },
+          "sell"_a, "buys"_a, "at_us"_a)
+      .def(
+          "rerate_json",
+          [](SwitchObject& s, const RerateQuery& query) {
+            const auto body = s.open();
+            return to_json(take(unlocked([&] { return body->rerate_history(query); })));
           },
           "query"_a)
       .def("gateways",

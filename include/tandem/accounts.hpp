@@ -63,8 +63,8 @@ struct AccountState {
   std::uint64_t refused_calls = 0;  ///< Since start.
 };
 
-/// How far below its limit an account can come by the calls that are up, as they are: what they hold
-/// beyond balance + limit. Zero whatever the tariff, because a started increment is held whole
+/// How far below its limit an account can come by the calls that are up, as they are: what they
+/// hold beyond balance + limit. Zero whatever the tariff, because a started increment is held whole
 /// before it begins; more only after a deduction, or a limit that was lowered, took what calls had
 /// been promised. Nothing: without bound (a clearing account, or one whose balance is not
 /// verified). docs/rating.md derives it.
@@ -137,9 +137,9 @@ struct CallAdmission {
 /// instead.
 ///
 /// Threading: thread-safe. Calls with a handle are lock-free (open_call, check, charge_unchecked,
-/// pay, withdraw, balance, usable and all of MoneyHold); those with an id or a settings struct take a mutex
-/// and belong off the call path. Balances are derived state: the journal is the truth; at start
-/// they are set with restore().
+/// pay, withdraw, balance, usable and all of MoneyHold); those with an id or a settings struct take
+/// a mutex and belong off the call path. Balances are derived state: the journal is the truth; at
+/// start they are set with restore().
 class TANDEM_EXPORT AccountBook {
  public:
   static constexpr std::size_t accounts_max = 10'000'000;

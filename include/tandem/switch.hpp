@@ -14,6 +14,7 @@
 #include "tandem/cdr.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/config.hpp"
+#include "tandem/deck_reports.hpp"
 #include "tandem/error.hpp"
 #include "tandem/event_feed.hpp"
 #include "tandem/export.h"
@@ -161,11 +162,19 @@ class TANDEM_EXPORT Switch {
   /// What moved the balance of an account, newest first, within a second of the movement. Also of
   /// accounts that were removed. Errors: invalid_argument, io.
   Result<std::vector<LedgerEntry>> ledger(const LedgerQuery& query) const;
+  /// See tandem::check_ledger(). May take as long as reading the ledger does. In a simulated world
+  /// the entries alone.
+  Result<LedgerCheck> check_ledger() const;
   [[nodiscard]] std::vector<GatewayView> gateways() const;
   [[nodiscard]] SwitchCounters counters() const;
 
   /// Newest first. Errors: invalid_argument, io.
   Result<std::vector<Cdr>> cdrs(const CdrQuery& query) const;
+  /// margin_report() and rerate_history() by the objects in force now. Errors: theirs.
+  Result<std::vector<MarginRow>> margin_report(
+      const std::string& sell, const std::vector<std::string>& buys,
+      std::optional<std::int64_t> at_us = std::nullopt) const;
+  Result<Rerater> rerate_history(const RerateQuery& query) const;
   /// What would be done with a call, by the code that routes calls, as one JSON object
   /// (docs/tandem-switch.md). Errors: not_found (`from` is neither a gateway nor an address).
   Result<std::string> explain(const ExplainRequest& request) const;

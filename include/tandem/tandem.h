@@ -1234,9 +1234,9 @@ typedef struct tandem_booking_answer {
 #define TANDEM_BOOKING_ANSWER_INIT \
   { sizeof(tandem_booking_answer), 0, 0, 0, 0 }
 /* Moves money durably. With a key a repetition is answered as the first was, whenever it comes.
-   *out (NULL: not wanted). Errors: NOT_FOUND, INVALID_ARGUMENT, ALREADY_EXISTS (the key was used for
-   another booking), WRONG_STATE (not covered), LIMIT (the balance would leave its range), IO (it may
-   be booked then; a repetition with its key tells). Since 0.1. */
+   *out (NULL: not wanted). Errors: NOT_FOUND, INVALID_ARGUMENT, ALREADY_EXISTS (the key was used
+   for another booking), WRONG_STATE (not covered), LIMIT (the balance would leave its range), IO
+   (it may be booked then; a repetition with its key tells). Since 0.1. */
 TANDEM_API int tandem_switch_book(tandem_switch* object, const tandem_booking* booking,
                                   tandem_booking_answer* out);
 /* Which entries of an account are wanted. */
@@ -1254,16 +1254,46 @@ typedef struct tandem_ledger_query {
    INVALID_ARGUMENT, IO. Since 0.1. */
 TANDEM_API int tandem_switch_ledger(const tandem_switch* object, const tandem_ledger_query* query,
                                     tandem_text** json_lines);
-/* The same of the database of a configuration, whether a switch runs on it or not. Errors: NOT_FOUND
-   (no database), INVALID_ARGUMENT, IO. Since 0.1. */
+/* The same of the database of a configuration, whether a switch runs on it or not. Errors:
+   NOT_FOUND (no database), INVALID_ARGUMENT, IO. Since 0.1. */
 TANDEM_API int tandem_config_query_ledger(const tandem_config* config,
                                           const tandem_ledger_query* query,
                                           tandem_text** json_lines);
-/* Whether each account's entries add up, and whether the charges are those of the stored calls, as a
-   JSON object (docs/cdr.md). *is_ok (NULL: not wanted): 1 when they do. Reads only. Errors: NOT_FOUND
-   (no database), IO, CORRUPT. Since 0.1. */
+/* Whether each account's entries add up, and whether the charges are those of the stored calls, as
+   a JSON object (docs/cdr.md). *is_ok (NULL: not wanted): 1 when they do. Reads only. Errors:
+   NOT_FOUND (no database), IO, CORRUPT. Since 0.1. */
 TANDEM_API int tandem_config_check_ledger(const tandem_config* config, int32_t* is_ok,
                                           tandem_text** json);
+TANDEM_API int tandem_switch_check_ledger(const tandem_switch* object, int32_t* is_ok,
+                                          tandem_text** json);
+
+/* Calls of the past by another deck. */
+typedef struct tandem_rerate_query {
+  size_t struct_size;
+  const char* deck;    /* id of the other deck; required */
+  int32_t vendor_side; /* 1: the vendors' side instead of the customers' */
+  const char* account; /* only calls of this account; NULL: those of all */
+  int64_t since_us;    /* inclusive, of the end of a call; 0: from the first */
+  int64_t until_us;    /* exclusive; 0: up to the last */
+} tandem_rerate_query;
+#define TANDEM_RERATE_QUERY_INIT \
+  { sizeof(tandem_rerate_query), NULL, 0, NULL, 0, 0 }
+/* What the answered calls of the configured SQLite sink would have been charged, account by
+   account, as a JSON object; nothing is changed. May take long. Errors: INVALID_ARGUMENT (unknown
+   deck), UNSUPPORTED (no SQLite sink), LIMIT (a sum), IO. Since 0.1. */
+TANDEM_API int tandem_config_rerate(const tandem_config* config, const tandem_rerate_query* query,
+                                    tandem_text** json);
+/* The same by the decks of a running switch. */
+TANDEM_API int tandem_switch_rerate(const tandem_switch* object, const tandem_rerate_query* query,
+                                    tandem_text** json);
+/* tandem_margin_report() of decks by their ids, at `at_us` (0: now). Errors: INVALID_ARGUMENT
+   (unknown deck, currencies). Since 0.1. */
+TANDEM_API int tandem_config_margin_report(const tandem_config* config, const char* sell,
+                                           const char* const* buys, size_t buys_count,
+                                           int64_t at_us, tandem_text** json);
+TANDEM_API int tandem_switch_margin_report(const tandem_switch* object, const char* sell,
+                                           const char* const* buys, size_t buys_count,
+                                           int64_t at_us, tandem_text** json);
 /* All gateways as a JSON array. Since 0.1. */
 TANDEM_API int tandem_switch_gateways(const tandem_switch* object, tandem_text** json);
 TANDEM_API int tandem_switch_read_counters(const tandem_switch* object,

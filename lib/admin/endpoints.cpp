@@ -6,6 +6,8 @@
 #include "admin/event_stream.hpp"
 #include "admin/metrics.hpp"
 #include "admin/provision_bodies.hpp"
+#include "admin/query.hpp"
+#include "admin/report_endpoints.hpp"
 #include "base/text.hpp"
 
 namespace tandem::admin {
@@ -33,43 +35,11 @@ bool is_health(const http::Request& request) noexcept {
   return request.path.size() == 1 && request.path[0] == "healthz";
 }
 
-bool read_number(const std::string& text, std::uint64_t low, std::uint64_t high,
-                 std::uint64_t& out) {
-  const auto number = parse_integer<std::uint64_t>(text);
-  if (!number || *number < low || *number > high) return false;
-  out = *number;
-  return true;
-}
-
-/// Reads the parameters of a query, each at most once, with `read`: false when it does not know one,
-/// or says why its value is wrong.
-template <class Read>
-bool read_parameters(const http::Request& request, Complaint& complaint, Read&& read) {
-  std::set<std::string> seen;
-  for (const auto& [key, value] : request.query) {
-    std::string wrong;
-    if (!seen.insert(key).second) {
-      wrong = "parameter was given twice";
-    } else if (!read(key, value, wrong) && wrong.empty()) {
-      wrong = "unknown parameter \"" + key + "\"";
-    }
-    if (wrong.empty()) continue;
-    complaint = {400, "invalid_argument", std::move(wrong), "/" + key};
-    return false;
-  }
-  return true;
-}
-
-/// `since`, `until` and `limit`, which every list of what happened has. False: it is none of them, or
+/// read_period() and `limit`, which every list of what happened has. False: it is none of them, or
 /// `wrong` says why.
 template <class Query>
 bool read_page(const std::string& key, const std::string& value, Query& query, std::string& wrong) {
-  if (key == "since" || key == "until") {
-    auto time = parse_time_us(value);
-    if (!time) wrong = time.error().message;
-    if (time) (key == "since" ? query.since_us : query.until_us) = *time;
-    return true;
-  }
+  if (read_period(key, value, query, wrong)) return true;
   if (key != "limit") return false;
   std::uint64_t limit = 0;
   if (!read_number(value, 1, Endpoints::rows_max, limit))
@@ -181,6 +151,10 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
   } else if (path.size() == 4) {
     if (kind == "calls") return method == "DELETE" ? disconnect(path[3]) : only(request, "DELETE");
     if (kind == "accounts" && is_get) return account(path[3]);
+    if (kind == "reports") {
+      auto report = answer_report(switch_, request);
+      return report ? std::move(*report) : no_such_thing("no report \"" + path[3] + "\"");
+    }
   } else if (path.size() == 5 && kind == "accounts" && path[4] == "payments") {
     return method == "POST" ? pay(path[3], request) : only(request, "POST");
   } else if (path.size() == 5 && kind == "accounts" && path[4] == "ledger") {
@@ -247,8 +221,7 @@ http::Response Endpoints::pay(const std::string& id, const http::Request& reques
     if (!payment.idempotency_key.empty() && payment.idempotency_key != *key)
       return refused(Complaint{400, "invalid_argument",
                                "\"id\" differs from the header Idempotency-Key", "/id"});
-    if (key->empty() || key->size() > idempotency_key_bytes_max ||
-        key->starts_with(own_key_prefix))
+    if (key->empty() || key->size() > idempotency_key_bytes_max || key->starts_with(own_key_prefix))
       return refused(Complaint{400, "invalid_argument",
                                "header Idempotency-Key is empty, too long, or begins as those of "
                                "the switch itself do",
@@ -259,8 +232,8 @@ http::Response Endpoints::pay(const std::string& id, const http::Request& reques
   if (!answer) {
     const ErrorCode code = answer.error().code;  // `limit`: the balance would leave its range
     if (code == ErrorCode::already_exists) return refused(answer.error(), "/id");
-    const bool is_about_amount = code == ErrorCode::invalid_argument ||
-                                 code == ErrorCode::limit || code == ErrorCode::wrong_state;
+    const bool is_about_amount = code == ErrorCode::invalid_argument || code == ErrorCode::limit ||
+                                 code == ErrorCode::wrong_state;
     return refused(answer.error(), is_about_amount ? "/amount" : "");
   }
   http::Response response = json_answer(201, payment_json(payment, *answer));

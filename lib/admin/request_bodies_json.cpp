@@ -109,7 +109,8 @@ bool read_payment(std::string_view body, Booking& payment, Complaint& complaint)
   // What is left is a kind that does not go with its amount, or that cannot be booked.
   auto checked = check_booking(payment);
   const bool is_about_kind = ledger_kind_is_booked(payment.kind);
-  return checked.ok() || fail(complaint, checked.error().message, is_about_kind ? "/amount" : "/kind");
+  return checked.ok() ||
+         fail(complaint, checked.error().message, is_about_kind ? "/amount" : "/kind");
 }
 
 bool read_explain(std::string_view body, ExplainRequest& request, Complaint& complaint) {

@@ -28,7 +28,9 @@ Result<void> charge(ChargeFacts& side, std::string terms, const Cdr& cdr) {
 }  // namespace
 
 std::string encode(const BillingTerms& terms) {
-  return terms.customer + line_end + terms.vendor + line_end + terms.agent + line_end;
+  std::string bytes = terms.customer + line_end + terms.vendor + line_end;
+  if (!terms.agent.empty()) bytes += terms.agent + line_end;
+  return bytes;
 }
 
 Result<BillingTerms> decode_billing_terms(std::string_view bytes) {

@@ -17,7 +17,7 @@ struct BillingTerms {
 };
 
 std::string encode(const BillingTerms& terms);
-/// Those of before there were agents have two lines. Errors: corrupt.
+/// Without an agent's side there are two lines. Errors: corrupt.
 Result<BillingTerms> decode_billing_terms(std::string_view bytes);
 
 /// The record of a call that was up when the process died: talk time up to its last mark,

@@ -97,7 +97,7 @@ struct CallContext {
   SourceMatch source_match;
   const Rate* rate = nullptr;        ///< Lives as long as `tables`.
   const Rate* agent_rate = nullptr;  ///< The same, of the customer's agent.
-  bool is_free = false;        ///< B-09: nobody pays.
+  bool is_free = false;              ///< B-09: nobody pays.
   bool is_authenticated = false;
   std::optional<PolicyAnswer> policy;  ///< Given by the policy hook.
   std::vector<RouteCandidate> candidates;

@@ -71,8 +71,7 @@ class TablesBuilder {
 
   Result<void> accounts() {
     for (const auto& account : config_.provision.accounts) {
-      auto handle =
-          state_.accounts.provision(account_settings(config_, account), account.balance);
+      auto handle = state_.accounts.provision(account_settings(config_, account), account.balance);
       if (!handle) return in("account", account.id, handle.error());
       Payer& payer = payers_[account.id];
       payer.account = *handle;

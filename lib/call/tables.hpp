@@ -51,7 +51,7 @@ struct Payer {
   RateDeck deck;  ///< Without rates when the account has no tariff.
   bool has_deck = false;
   CallLevel call_level = CallLevel::none;
-  FeeRules fees;  ///< The parameters', with the tax of the account.
+  FeeRules fees;           ///< The parameters', with the tax of the account.
   std::string agent_id{};  ///< Account of its agent; "": none (B-17).
 
   /// What windows are judged by for a call that begins at `wall_us`.

@@ -48,6 +48,12 @@ std::string to_json_lines(const std::vector<LedgerEntry>& entries) {
   return lines;
 }
 
+int give_check(const Result<LedgerCheck>& check, int32_t* is_ok, tandem_text** json) {
+  TANDEM_CAPI_TRY(check);
+  if (is_ok != nullptr) *is_ok = check->ok() ? 1 : 0;
+  return give(to_json(*check), json);
+}
+
 }  // namespace
 
 extern "C" {
@@ -101,15 +107,20 @@ int tandem_config_query_ledger(const tandem_config* config, const tandem_ledger_
   });
 }
 
+int tandem_switch_check_ledger(const tandem_switch* object, int32_t* is_ok, tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(json);
+    return give_check(object->body->check_ledger(), is_ok, json);
+  });
+}
+
 int tandem_config_check_ledger(const tandem_config* config, int32_t* is_ok, tandem_text** json) {
   return guarded([&]() -> int {
     const auto usable = usable_config(config);
     TANDEM_CAPI_TRY(usable);
     TANDEM_CAPI_NOT_NULL(json);
-    const auto check = check_ledger(**usable);
-    TANDEM_CAPI_TRY(check);
-    if (is_ok != nullptr) *is_ok = check->ok() ? 1 : 0;
-    return give(to_json(*check), json);
+    return give_check(check_ledger(**usable), is_ok, json);
   });
 }
 

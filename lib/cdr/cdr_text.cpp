@@ -150,9 +150,8 @@ std::string to_csv_row(const Cdr& cdr) {
   if (cdr.agent) {
     line.text(cdr.agent->account);
     line.number(cdr.agent->billed_time_s);
-    for (const std::string& text :
-         {cdr.agent->charge.to_string(), cdr.agent->rate_prefix, cdr.agent->rate_deck,
-          cdr.agent->rate_terms})
+    for (const std::string& text : {cdr.agent->charge.to_string(), cdr.agent->rate_prefix,
+                                    cdr.agent->rate_deck, cdr.agent->rate_terms})
       line.text(text);
   } else {
     for (int i = 0; i < 6; ++i)

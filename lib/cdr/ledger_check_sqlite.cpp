@@ -107,8 +107,8 @@ Result<void> check_chains(store::Connection& ledger, LedgerCheck& check) {
   }
 }
 
-/// The agents' charges in a day file, or null of one from before there were agents: one that no sink
-/// has opened since.
+/// The agents' charges in a day file, or null of one from before there were agents: one that no
+/// sink has opened since.
 std::string agent_column(store::Connection& day, const char* name = "agent_charge_units") {
   auto found = day.prepare("SELECT 1 FROM pragma_table_info('cdr') WHERE name = ?");
   const bool is_there = found && found->bind(1, name).step().ok() && !found->is_null(0);
@@ -161,9 +161,8 @@ class Days {
     if (!connection && connection.error().code != ErrorCode::not_found)
       return std::move(connection).error();
     if (connection) {
-      auto find = connection->prepare(
-          "SELECT charge_units, vendor_charge_units, " + agent_column(*connection) +
-          " FROM cdr WHERE record_id = ?");
+      auto find = connection->prepare("SELECT charge_units, vendor_charge_units, " +
+                                      agent_column(*connection) + " FROM cdr WHERE record_id = ?");
       if (!find) return std::move(find).error();
       file.connection.emplace(std::move(*connection));
       file.find = std::move(*find);
@@ -243,10 +242,10 @@ class Sides {
 /// Each charged call has its entries.
 Result<void> check_day(store::Connection& day, Sides& sides, const Reach& reach,
                        LedgerCheck& check) {
-  auto select = day.prepare(
-      "SELECT record_id, account, charge_units, vendor_account, vendor_charge_units, " +
-      agent_column(day, "agent_account") + ", " + agent_column(day) +
-      " FROM cdr WHERE record_id > ? AND record_id <= ?");
+  auto select =
+      day.prepare("SELECT record_id, account, charge_units, vendor_account, vendor_charge_units, " +
+                  agent_column(day, "agent_account") + ", " + agent_column(day) +
+                  " FROM cdr WHERE record_id > ? AND record_id <= ?");
   if (!select) return std::move(select).error();
   select->bind(1, reach.after).bind(2, reach.through);
   for (;;) {

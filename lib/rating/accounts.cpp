@@ -1,5 +1,6 @@
 #include "tandem/accounts.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cassert>
 #include <map>
@@ -12,14 +13,14 @@ namespace rating {
 
 /// The numbers of an account, on a cache line of their own.
 ///
-/// Invariant whenever no operation is half done: free = balance + limit - held. `free` alone
-/// decides whether a call may take money; the others follow it and are there to be reported.
-/// Relaxed order is enough: nothing else is published through these numbers.
+/// Invariant whenever no operation is half done: free = balance + limit - held, where held is the
+/// sum of the open holds. `free` alone decides whether a call may take money; held is not kept, but
+/// follows from the others. Relaxed order is enough: nothing else is published through these
+/// numbers.
 struct alignas(64) Account {
   std::atomic<std::int64_t> free_units{0};
   std::atomic<std::int64_t> balance_units{0};
   std::atomic<std::int64_t> limit_units{0};
-  std::atomic<std::int64_t> held_units{0};
   std::atomic<std::int64_t> open_holds{0};
   std::atomic<std::uint64_t> refused_calls{0};
   std::atomic<std::int64_t> valid_until_us{0};
@@ -32,7 +33,6 @@ struct alignas(64) Account {
     do {
       if (free < units) return false;
     } while (!free_units.compare_exchange_weak(free, free - units, std::memory_order_relaxed));
-    held_units.fetch_add(units, std::memory_order_relaxed);
     return true;
   }
 
@@ -142,7 +142,6 @@ Amount MoneyHold::settle(Amount charge) noexcept {
   if (charge.is_negative()) charge = {};
   if (!renew(charge)) charge = held_;
   account_->balance_units.fetch_sub(charge.units(), std::memory_order_relaxed);
-  account_->held_units.fetch_sub(held_.units(), std::memory_order_relaxed);
   if (held_ != charge)
     account_->free_units.fetch_add(held_.units() - charge.units(), std::memory_order_relaxed);
   account_->open_holds.fetch_sub(1, std::memory_order_relaxed);
@@ -164,7 +163,12 @@ struct AccountBook::Body {
     AccountState state;
     state.settings = account.settings;
     state.balance = Amount::from_units(account.balance_units.load(std::memory_order_relaxed));
-    state.held = Amount::from_units(account.held_units.load(std::memory_order_relaxed));
+    // From what is free, so that balance, limit and held together never say less than that. Beside
+    // a deduction that is half done it can be too little.
+    const std::int64_t held_units = state.balance.units() +
+                                    account.limit_units.load(std::memory_order_relaxed) -
+                                    account.free_units.load(std::memory_order_relaxed);
+    state.held = Amount::from_units(std::max<std::int64_t>(held_units, 0));
     state.open_holds = account.open_holds.load(std::memory_order_relaxed);
     state.refused_calls = account.refused_calls.load(std::memory_order_relaxed);
     return state;
@@ -200,8 +204,8 @@ Result<AccountHandle> AccountBook::provision(const AccountSettings& settings,
   account.settings = settings;
   account.locked.store(settings.locked, std::memory_order_relaxed);
   account.valid_until_us.store(settings.valid_until_us, std::memory_order_relaxed);
-  const std::int64_t limit = settings.is_balance_verified ? settings.overdraft_limit.units()
-                                                          : account_amount_max.units();
+  const std::int64_t limit =
+      settings.is_balance_verified ? settings.overdraft_limit.units() : account_amount_max.units();
   const std::int64_t before = account.limit_units.exchange(limit, std::memory_order_relaxed);
   account.free_units.fetch_add(limit - before, std::memory_order_relaxed);
   return AccountHandle(&account);
@@ -286,11 +290,10 @@ Result<Amount> AccountBook::withdraw(AccountHandle handle, Amount amount) {
                  "withdrawal " + amount.to_string() + " was not above zero"};
   Account& account = *handle.account_;
   if (!account.take(amount.units()))
-    return Error{ErrorCode::wrong_state, "account had " + usable(handle).to_string() + " free, not " +
-                                             amount.to_string()};
+    return Error{ErrorCode::wrong_state,
+                 "account had " + usable(handle).to_string() + " free, not " + amount.to_string()};
   const std::int64_t before =
       account.balance_units.fetch_sub(amount.units(), std::memory_order_relaxed);
-  account.held_units.fetch_sub(amount.units(), std::memory_order_relaxed);
   return Amount::from_units(before - amount.units());
 }
 

@@ -238,7 +238,8 @@ Result<void> Switch::Body::close_crashed_calls() {
 
 Result<void> Switch::Body::load_balances() {
   for (const AccountConfig& account : config_.provision.accounts) {
-    if (auto made = ledger_->create_account_if_absent(account.id, account.balance, wall_us()); !made)
+    if (auto made = ledger_->create_account_if_absent(account.id, account.balance, wall_us());
+        !made)
       return made.error();
   }
   if (journal_->last_sequence() != 0) {
@@ -788,9 +789,15 @@ Result<BookingAnswer> Switch::Body::book(const Booking& booking) {
   if (!account(booking.account))
     return Error{ErrorCode::not_found, "no account \"" + booking.account + "\""};
   if (booking.idempotency_key.starts_with(own_key_prefix))
-    return Error{ErrorCode::invalid_argument, "key \"" + booking.idempotency_key +
-                                                  "\" began as those of the switch itself do"};
+    return Error{ErrorCode::invalid_argument,
+                 "key \"" + booking.idempotency_key + "\" began as those of the switch itself do"};
   return bookings_->book(booking);
+}
+
+Result<LedgerCheck> Switch::Body::check_ledger() const {
+  // Through a connection of its own, so that the ledger's runner is not held up.
+  return environment_.ledger == nullptr ? tandem::check_ledger(config_in_force())
+                                        : ledger_->check({});
 }
 
 std::vector<GatewayView> Switch::Body::gateways() const {
@@ -983,6 +990,16 @@ Result<Amount> Switch::pay(std::string_view account, Amount amount, std::string_
 Result<BookingAnswer> Switch::book(const Booking& booking) { return body_->book(booking); }
 Result<std::vector<LedgerEntry>> Switch::ledger(const LedgerQuery& query) const {
   return body_->ledger(query);
+}
+Result<LedgerCheck> Switch::check_ledger() const { return body_->check_ledger(); }
+Result<std::vector<MarginRow>> Switch::margin_report(const std::string& sell,
+                                                     const std::vector<std::string>& buys,
+                                                     std::optional<std::int64_t> at_us) const {
+  return tandem::margin_report(body_->config_in_force(), sell, buys,
+                               at_us.value_or(body_->wall_us()));
+}
+Result<Rerater> Switch::rerate_history(const RerateQuery& query) const {
+  return tandem::rerate_history(body_->config_in_force(), query);
 }
 std::vector<GatewayView> Switch::gateways() const { return body_->gateways(); }
 SwitchCounters Switch::counters() const { return body_->counters(); }

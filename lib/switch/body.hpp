@@ -65,6 +65,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<std::vector<LedgerEntry>> ledger(const LedgerQuery& query) const {
     return ledger_->entries(query);
   }
+  Result<LedgerCheck> check_ledger() const;
   [[nodiscard]] std::vector<GatewayView> gateways() const;
   [[nodiscard]] SwitchCounters counters() const;
   Result<std::vector<Cdr>> cdrs(const CdrQuery& query) const;
@@ -162,7 +163,8 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::unique_ptr<cdr::Journal> journal_;
   std::shared_ptr<cdr::Ledger> ledger_;
   std::unique_ptr<cdr::SinkRunner> ledger_runner_;
-  std::optional<Bookings> bookings_;  // from the moment at which the balances are those of the journal
+  std::optional<Bookings>
+      bookings_;  // from the moment at which the balances are those of the journal
   std::vector<Sink> sinks_;
   std::optional<MediaRelay> relay_;
   std::unique_ptr<call::Commons> commons_;

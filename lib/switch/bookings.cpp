@@ -33,8 +33,7 @@ Result<BookingAnswer> Bookings::book(const Booking& booking) {
     if (*earlier) {
       booked = std::move(**earlier);
       if (!is_repetition(booking, booked.booking))
-        return Error{ErrorCode::already_exists,
-                     "key \"" + key + "\" was used for another booking"};
+        return Error{ErrorCode::already_exists, "key \"" + key + "\" was used for another booking"};
       booked.answer.is_repeated = true;
     } else {
       if (waiting_.size() >= waiting_max)
@@ -104,9 +103,10 @@ Result<Bookings::Booked> Bookings::append(const Booking& booking) {
     // A queue that is full waits for the disk; `limit` is what the account itself does not bear.
     return Error{ErrorCode::io, "payment was not booked: " + sequence.error().message};
   }
-  return Booked{booking,
-                {amount, *balance, cdr::ledger_entry_id(*sequence, cdr::LedgerSide::booking), false},
-                *sequence};
+  return Booked{
+      booking,
+      {amount, *balance, cdr::ledger_entry_id(*sequence, cdr::LedgerSide::booking), false},
+      *sequence};
 }
 
 }  // namespace tandem

@@ -53,7 +53,7 @@ class Bookings {
   cdr::Ledger& ledger_;
   const cdr::SinkRunner& ledger_runner_;
   const Clock& clock_;
-  std::mutex mutex_;                     // guards waiting_; held while a key is looked up and used
+  std::mutex mutex_;  // guards waiting_; held while a key is looked up and used
   std::map<std::string, Booked> waiting_;  // by key: what the ledger may not have yet
 };
 

@@ -150,8 +150,8 @@ class Checker {
   void check_agent(const AccountConfig& account, const std::string& pointer) {
     if (account.agent.empty()) return;
     if (account.kind != AccountKind::customer) {
-      fail(pointer + "/agent", std::string("an account of kind ") +
-                                   account_kind_name(account.kind) + " has no agent");
+      fail(pointer + "/agent",
+           std::string("an account of kind ") + account_kind_name(account.kind) + " has no agent");
       return;
     }
     const auto agent = agents_.find(account.agent);

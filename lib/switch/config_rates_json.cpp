@@ -202,7 +202,8 @@ const std::vector<Field<AccountConfig>>& account_fields() {
       {"rate_deck", "id", "none", "Tariff of its calls.",
        [](Reader& r, const Json& v, AccountConfig& a) { read_id(r, v, a.rate_deck); }},
       {"kind", "customer|clearing|agent", "customer",
-       "A clearing account is a vendor's; it may go below its limit. An agent pays for the calls of "
+       "A clearing account is a vendor's; it may go below its limit. An agent pays for the calls "
+       "of "
        "its customers too, by its own `rate_deck` (B-17).",
        [](Reader& r, const Json& v, AccountConfig& a) {
          r.choice<AccountKind>(v,

@@ -80,6 +80,8 @@ std::string headline(const Json& answer) {
   if (cell(answer, "callee_billing") != cell(answer, "callee"))
     text += " (billed as " + cell(answer, "callee_billing") + ")";
   text += " from " + cell(answer, "customer_gateway") + ", rate " + rate_cell(answer, "rate");
+  if (const auto agent = answer.find("agent"); agent != answer.end() && agent->is_object())
+    text += ", agent " + cell(*agent, "account") + ", rate " + rate_cell(*agent, "rate");
   text += reject == "-"
               ? ": " + std::to_string(vendors) + (vendors == 1 ? " vendor" : " vendors") + " to try"
               : ": refused, " + reject;

@@ -29,6 +29,7 @@ static void host_free(void* user) { ++((struct host*)user)->freed; }
 static tandem_cdr example(void) {
   static tandem_charge_facts customer = TANDEM_CHARGE_FACTS_INIT;
   static tandem_attempt attempt = TANDEM_ATTEMPT_INIT;
+  static tandem_charge_facts agent = TANDEM_CHARGE_FACTS_INIT;
   static const tandem_attempt* const attempts[] = {&attempt};
   tandem_cdr cdr = TANDEM_CDR_INIT;
   customer.account = "acme";
@@ -45,7 +46,10 @@ static tandem_cdr example(void) {
   cdr.answered_at_us = cdr.started_at_us + 2000000;
   cdr.ended_at_us = cdr.answered_at_us + 61000000;
   cdr.talk_time_ms = 61000;
+  agent.account = "agency";
+  agent.charge_units = 80000000;
   cdr.customer = &customer;
+  cdr.agent = &agent;
   cdr.end_reason = cdr.end_code = cdr.q850_cause = 16;
   cdr.sip_status = 200;
   cdr.attempts = attempts;
@@ -58,6 +62,7 @@ static void records_become_text(void) {
   tandem_text* text = NULL;
   CHECK(tandem_cdr_to_json(&cdr, &text) == TANDEM_OK);
   CHECK(strstr(tandem_text_data(text), "\"charge\":\"1.20\"") != NULL);
+  CHECK(strstr(tandem_text_data(text), "\"agent_charge\":\"0.80\"") != NULL);
   CHECK(strstr(tandem_text_data(text), "\"end_reason\":\"NormalCallClearing\"") != NULL);
   tandem_text_destroy(text);
   CHECK(tandem_cdr_to_csv(&cdr, &text) == TANDEM_OK);

@@ -243,6 +243,9 @@ static void a_switch_lives_and_answers(void) {
   tandem_booking booking = TANDEM_BOOKING_INIT;
   tandem_booking_answer booked = TANDEM_BOOKING_ANSWER_INIT;
   tandem_ledger_query entries = TANDEM_LEDGER_QUERY_INIT;
+  tandem_rerate_query rerate = TANDEM_RERATE_QUERY_INIT;
+  const char* const buys[] = {"retail"};
+  int32_t is_ok = 0;
   hooks.on_event = host_event;
   hooks.on_policy = host_policy;
   hooks.log = host_log;
@@ -305,8 +308,28 @@ static void a_switch_lives_and_answers(void) {
   CHECK(tandem_switch_ledger(object, &entries, &text) == TANDEM_OK);
   CHECK(strstr(tandem_text_data(text), "\"kind\":\"opening\"") != NULL);
   tandem_text_destroy(text);
+  CHECK(tandem_switch_check_ledger(object, &is_ok, &text) == TANDEM_OK);
+  CHECK(is_ok == 1 && strstr(tandem_text_data(text), "\"ok\":true") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_config_check_ledger(config, NULL, &text) == TANDEM_OK);
+  tandem_text_destroy(text);
+  CHECK(tandem_config_query_ledger(config, &entries, &text) == TANDEM_OK);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_rerate(object, &rerate, &text) == TANDEM_ERR_INVALID_ARGUMENT);
+  rerate.deck = "retail";
+  CHECK(tandem_switch_rerate(object, &rerate, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"accounts\":[]") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_config_rerate(config, &rerate, &text) == TANDEM_OK);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_margin_report(object, "retail", buys, 1, 0, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"prefix\":\"44\"") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_config_margin_report(config, "nothing", buys, 1, 0, &text) ==
+        TANDEM_ERR_INVALID_ARGUMENT);
   CHECK(tandem_switch_account(object, "acme", &text) == TANDEM_OK);
   CHECK(strstr(tandem_text_data(text), "\"balance\":\"6.00\"") != NULL);
+  CHECK(strstr(tandem_text_data(text), "\"largest_overdraft\":\"0.00\"") != NULL);
   tandem_text_destroy(text);
   CHECK(tandem_switch_account(object, "nobody", &text) == TANDEM_ERR_NOT_FOUND);
   CHECK(tandem_switch_accounts(object, &text) == TANDEM_OK);

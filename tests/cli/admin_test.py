@@ -141,6 +141,20 @@ class Admin(unittest.TestCase):
         self.error("GET", "/api/v1/accounts/nobody/ledger", None, 404)
         self.error("POST", "/api/v1/accounts/acme/ledger", "{}", 405)
 
+    def test_reports(self):
+        row, = [r for r in self.get("/api/v1/reports/margin?sell=retail&buy=buy") if r["prefix"] == "44"]
+        self.assertIn("margin_percent", row)
+        self.assertEqual(self.get("/api/v1/reports/rerate?deck=retail&account=nobody")["accounts"], [])
+        self.assertEqual(self.get("/api/v1/reports/ledger-check")["differences"], [])
+        for query, pointer in (("margin?sell=retail", "/buy"), ("margin?buy=buy", "/sell"), ("rerate", "/deck"),
+                               ("rerate?deck=retail&side=agent", "/side"), ("rerate?deck=retail&since=x", "/since"),
+                               ("margin?sell=a&buy=b&wat=1", "/wat"), ("ledger-check?limit=1", "/limit"),
+                               ("rerate?deck=nothing", ""), ("margin?sell=nothing&buy=buy", "")):
+            with self.subTest(query=query):
+                self.assertEqual(self.error("GET", "/api/v1/reports/" + query, None, 400)["pointer"], pointer)
+        self.error("GET", "/api/v1/reports/profit", None, 404)
+        self.error("POST", "/api/v1/reports/margin?sell=retail&buy=buy", "{}", 405)
+
     def test_a_call_is_seen_and_disconnected(self):
         with SipEnd() as caller:
             answered_call(caller, self.vendor, self.sip_port, call_id="seen")

@@ -12,7 +12,7 @@ namespace {
 Booking payment(const std::string& amount, const std::string& key = {}) {
   const Amount parsed = money(amount);
   return {"acme", parsed, parsed.is_negative() ? LedgerKind::deduction : LedgerKind::payment,
-          "memo", "ref", key};
+          "memo", "ref",  key};
 }
 
 /// All entries of an account, oldest first; each must say what the balance was after it.
@@ -32,7 +32,8 @@ std::vector<LedgerEntry> entries(Bench& bench, const std::string& account = "acm
 
 }  // namespace
 
-TEST_CASE("Ledger: calls, payments and openings are its entries, and add up to the balance (B-03)") {
+TEST_CASE(
+    "Ledger: calls, payments and openings are its entries, and add up to the balance (B-03)") {
   Bench bench;
   auto call = bench.connect();
   bench.run_s(10);
@@ -111,9 +112,9 @@ TEST_CASE("Payments: each kind has its sign, and zeroing finds its amount (B-03)
   };
   CHECK(book(LedgerKind::payment, "-1").error().code == ErrorCode::invalid_argument);
   CHECK(book(LedgerKind::payment, "0").error().code == ErrorCode::invalid_argument);
-  for (const LedgerKind kind : {LedgerKind::deduction, LedgerKind::package_rent,
-                                LedgerKind::package_shortfall, LedgerKind::phone_rent,
-                                LedgerKind::phone_shortfall}) {
+  for (const LedgerKind kind :
+       {LedgerKind::deduction, LedgerKind::package_rent, LedgerKind::package_shortfall,
+        LedgerKind::phone_rent, LedgerKind::phone_shortfall}) {
     CHECK(book(kind, "1").error().code == ErrorCode::invalid_argument);
     CHECK(book(kind, "-1").ok());
   }

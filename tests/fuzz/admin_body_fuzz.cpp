@@ -30,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   std::uint64_t number = 0;
   std::optional<std::int64_t> time_us;
   refused(admin::read_schedule(body, number, time_us, complaint));
-  admin::PaymentBody payment;
+  Booking payment;
   refused(admin::read_payment(body, payment, complaint));
   ExplainRequest question;
   refused(admin::read_explain(body, question, complaint));

@@ -95,6 +95,9 @@ def test_a_switch_answers_options(tmp_path: Path) -> None:
         assert refused.value.code == tandem.ErrorCode.already_exists
         assert switch.book("acme", "-1.00", kind="package_rent")["amount"] == Decimal("-1.00")
         assert switch.ledger("acme")[-1]["kind"] == "opening"
+        assert switch.check_ledger()["ok"]
+        assert switch.rerate("retail")["accounts"] == []
+        assert switch.margin_report("retail", ["retail"])[0]["prefix"]
         assert switch.account("nobody") is None
         assert {g["id"] for g in switch.gateways()} == {"cust", "v1"}
         assert switch.calls() == [] and switch.live_calls() == 0

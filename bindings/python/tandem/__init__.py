@@ -42,6 +42,7 @@ from ._tandem import (
     PrefixMode,
     Rate,
     RateDeck,
+    RerateQuery,
     Rerater,
     RewriteRules,
     RouteTable,
@@ -99,6 +100,7 @@ __all__ = [
     "PrefixMode",
     "Rate",
     "RateDeck",
+    "RerateQuery",
     "Rerater",
     "RewriteRules",
     "RouteTable",
@@ -126,6 +128,7 @@ __all__ = [
     "read_config",
     "reason_facts",
     "recompute_charge",
+    "rerate",
     "serve_admin",
     "shadow_table",
     "sim",
@@ -212,6 +215,14 @@ def query_ledger(config: ConfigSource, account: str, **query: Any) -> list[dict[
     Keywords: those of LedgerQuery.
     """
     return ledger_entries(_tandem.query_ledger_json(to_config(config), LedgerQuery(account, **query)))
+
+
+def rerate(config: ConfigSource, deck: str, **query: Any) -> dict[str, Any]:
+    """What calls of the past would have been charged by another deck, account by account; nothing is changed.
+
+    Keywords: those of RerateQuery.
+    """
+    return cast("dict[str, Any]", json.loads(_tandem.rerate_json(to_config(config), RerateQuery(deck, **query))))
 
 
 def check_ledger(config: ConfigSource) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from ._tandem import (
     LrnQuestion,
     PolicyAnswer,
     PolicyQuestion,
+    RerateQuery,
     SwitchCounters,
     SwitchOptions,
 )
@@ -377,6 +378,21 @@ class Switch:
     def ledger(self, account: str, **query: Any) -> list[dict[str, Any]]:
         """What moved the balance of an account, newest first. Keywords: those of LedgerQuery."""
         return ledger_entries(self._switch.ledger_json(LedgerQuery(account, **query)))
+
+    def check_ledger(self) -> dict[str, Any]:
+        """Whether each account's entries add up and the charges are those of the stored calls."""
+        return cast("dict[str, Any]", json.loads(self._switch.check_ledger_json()))
+
+    def margin_report(self, sell: str, buys: Sequence[str], at_us: Optional[int] = None) -> list[dict[str, Any]]:
+        """What selling by one deck and buying by the best of others leaves, by prefix, losses first. Ids of decks."""
+        return cast("list[dict[str, Any]]", json.loads(self._switch.margin_report_json(sell, buys, at_us)))
+
+    def rerate(self, deck: str, **query: Any) -> dict[str, Any]:
+        """What calls of the past would have been charged by another deck; nothing is changed.
+
+        Keywords: those of RerateQuery.
+        """
+        return cast("dict[str, Any]", json.loads(self._switch.rerate_json(RerateQuery(deck, **query))))
 
     def gateways(self) -> list[dict[str, Any]]:
         return self._switch.gateways()

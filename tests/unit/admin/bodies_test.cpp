@@ -32,7 +32,7 @@ TEST_CASE("Admin bodies: one that nests without end is refused before anybody wa
   std::vector<ProvisionedObject> objects;
   check_depth(read_objects(R"([{"id":"x","memo":)" + deep + "}]", "accounts", objects, complaint),
               complaint);
-  PaymentBody payment;
+  Booking payment;
   check_depth(read_payment(R"({"amount":)" + deep + "}", payment, complaint), complaint);
   ExplainRequest question;
   check_depth(read_explain(R"({"from":)" + deep + "}", question, complaint), complaint);

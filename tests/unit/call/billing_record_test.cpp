@@ -15,7 +15,7 @@ call::BillingTerms terms_of_both_sides() {
   customer.rate.sections = {{Amount::parse("0.01").value(), 0}};
   vendor.rate.price = Amount::parse("0.30").value();
   customer.rules.precision = vendor.rules.precision = 4;
-  return {to_text(customer, 0, 0), to_text(vendor, 0, 0)};
+  return {to_text(customer, 0, 0), to_text(vendor, 0, 0), {}};
 }
 
 cdr::OpenCall open_call(std::optional<std::int64_t> talk_time_ms) {
@@ -43,6 +43,24 @@ TEST_CASE("BillingTerms: what was encoded is decoded, every cut of it is refused
   for (std::size_t length = 0; length < bytes.size(); ++length) {
     CHECK_FALSE(call::decode_billing_terms(std::string_view(bytes).substr(0, length)).ok());
   }
+}
+
+TEST_CASE("BillingTerms: an agent's side is a third line (B-17)") {
+  call::BillingTerms terms = terms_of_both_sides();
+  terms.agent = terms.vendor;
+  const std::string bytes = call::encode(terms);
+  CHECK(call::decode_billing_terms(bytes)->agent == terms.agent);
+  CHECK_FALSE(call::decode_billing_terms(bytes.substr(0, bytes.size() - 1)).ok());
+  CHECK_FALSE(call::decode_billing_terms(bytes + "x\n").ok());
+}
+
+TEST_CASE("close_after_crash: the agent is billed too (B-17)") {
+  cdr::OpenCall open = open_call(61'000);
+  open.answer.cdr.agent.emplace().account = "agent";
+  call::BillingTerms terms = terms_of_both_sides();
+  terms.agent = terms.vendor;
+  open.answer.rating = call::encode(terms);
+  CHECK(call::close_after_crash(open)->cdr.agent->charge.to_string() == "0.305");
 }
 
 TEST_CASE("close_after_crash: the call is billed up to its last mark, both sides, as ServerCrash") {

@@ -127,6 +127,7 @@ inline Cdr any_cdr(Random& random) {
   }
   cdr.customer = charge();
   if (random.below(2) != 0) cdr.vendor = charge();
+  if (random.below(2) != 0) cdr.agent = charge();
   cdr.end_reason = reason();
   cdr.end_code = static_cast<int>(any_integer(random));
   cdr.sip_status = static_cast<int>(any_integer(random));

@@ -153,8 +153,91 @@ TEST_CASE("AccountBook: settings out of range and another currency are errors") 
   CHECK(all[0].settings.id == "0");
   CHECK(book.find("b") == AccountHandle{});
   CHECK(account_kind_from_name("clearing").value() == AccountKind::clearing);
-  CHECK(account_kind_from_name("agent").error().code == ErrorCode::unsupported);
+  CHECK(account_kind_from_name("agent").value() == AccountKind::agent);
+  CHECK(account_kind_from_name("card").error().code == ErrorCode::unsupported);
   CHECK(!account_kind_from_name("x"));
+}
+
+TEST_CASE("AccountBook: a withdrawal takes what is usable, and nothing that calls hold (B-03)") {
+  AccountBook book;
+  const AccountHandle account = book.provision(settings_of("a", "0.50"), money("1.00")).value();
+  CallAdmission call = book.open_call(account, money("0.40"), 0);
+  REQUIRE(call.ok());
+  CHECK(book.withdraw(account, money("1.11")).error().code == ErrorCode::wrong_state);
+  CHECK(book.withdraw(account, money("1.10")).value() == money("-0.10"));
+  CHECK(book.usable(account).is_zero());
+  CHECK(book.state(account)->held == money("0.40"));
+  CHECK(call.hold.settle(money("0.40")) == money("0.40"));
+  CHECK(book.balance(account) == money("-0.50"));
+  CHECK(book.withdraw(account, {}).error().code == ErrorCode::invalid_argument);
+  CHECK(book.withdraw({}, money("1")).error().code == ErrorCode::not_found);
+}
+
+TEST_CASE(
+    "AccountBook: no account ends lower than its largest overdraft said at any moment (B-11)") {
+  SeededRandom random(11);
+  const auto up_to = [&](std::uint64_t bound) {
+    return Amount::from_units(static_cast<std::int64_t>(random.below(bound)));
+  };
+  int above_zero = 0;
+  for (int round = 0; round < 400; ++round) {
+    AccountBook book;
+    AccountSettings settings = settings_of("a", "5.00");
+    const AccountHandle account = book.provision(settings, money("10.00")).value();
+    std::vector<MoneyHold> calls;
+    for (int i = 0; i < 60; ++i) {
+      switch (random.below(6)) {
+        case 0:
+        case 1:
+          if (CallAdmission call = book.open_call(account, up_to(300'000'000), 0); call.ok())
+            calls.push_back(std::move(call.hold));
+          break;
+        case 2:
+          if (!calls.empty()) {
+            MoneyHold& hold = calls[random.below(calls.size())];
+            (void)hold.renew(Amount::from_units(hold.held().units() + up_to(200'000'000).units()));
+          }
+          break;
+        case 3:
+          if (!calls.empty()) {
+            (void)calls.back().settle(up_to(500'000'000));
+            calls.pop_back();
+          }
+          break;
+        case 4:  // what an operator takes, whatever calls hold
+          if (random.below(8) == 0) (void)book.pay(account, Amount::from_units(-400'000'000));
+          break;
+        default:
+          if (random.below(8) == 0) {
+            settings.overdraft_limit = up_to(500'000'000);
+            REQUIRE(book.provision(settings).ok());
+          }
+      }
+    }
+    // From here on calls only go on and end.
+    const Amount bound = largest_overdraft(book.state(account).value()).value();
+    above_zero += bound.is_zero() ? 0 : 1;
+    while (!calls.empty()) {
+      MoneyHold& hold = calls.back();
+      (void)hold.renew(Amount::from_units(hold.held().units() + up_to(900'000'000).units()));
+      (void)hold.settle(up_to(1'500'000'000));
+      calls.pop_back();
+      REQUIRE(book.balance(account).units() + settings.overdraft_limit.units() >= -bound.units());
+    }
+  }
+  CHECK(above_zero > 20);
+}
+
+TEST_CASE("AccountBook: a balance that is not verified bounds no call (B-28)") {
+  AccountBook book;
+  AccountSettings settings = settings_of("a");
+  settings.is_balance_verified = false;
+  const AccountHandle account = book.provision(settings, money("-3")).value();
+  CHECK(std::string(reason_of(book.open_call(account, money("1000000"), 0))) == "ok");
+  CHECK_FALSE(largest_overdraft(book.state(account).value()));
+  settings.is_balance_verified = true;
+  REQUIRE(book.provision(settings).ok());
+  CHECK(std::string(reason_of(book.open_call(account, {}, 0))) == "AccountBalanceNotEnough");
 }
 
 TEST_CASE(

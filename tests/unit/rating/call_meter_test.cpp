@@ -57,7 +57,7 @@ struct Calls {
     if (!admission.ok()) return nullptr;
     calls.push_back(std::make_unique<Call>());
     Call& call = *calls.back();
-    call.meter = CallMeter(rate, rules, std::move(admission.hold), start);
+    call.meter = CallMeter(rate, rules, std::move(admission.hold), start, advance_s);
     call.answered_us = now_us;
     call.hangup_us = talk_us == never ? never : now_us + talk_us;
     const MeterVerdict verdict = call.meter.start(now_us);
@@ -105,7 +105,8 @@ struct Calls {
   std::vector<std::unique_ptr<Call>> calls;
   SeededRandom random{3};
   std::int64_t now_us = 1000 * s;
-  std::int64_t late_us = 0;  ///< Timers come up to this late.
+  std::int64_t late_us = 0;    ///< Timers come up to this late.
+  std::int64_t advance_s = 0;  ///< What each call holds ahead (B-11).
 };
 
 }  // namespace
@@ -265,6 +266,7 @@ TEST_CASE(
     CAPTURE(round);
     Calls calls("0.50", "0.25");
     calls.late_us = static_cast<std::int64_t>(random.below(2)) * 15'000;
+    calls.advance_s = 60 * static_cast<std::int64_t>(random.below(4));
     std::vector<std::unique_ptr<Rate>> rates;
     FeeRules rules;
     rules.precision = static_cast<int>(random.below(7)) + 2;
@@ -303,6 +305,41 @@ TEST_CASE(
     REQUIRE(calls.book.balance(calls.account) == Amount::subtract(money("0.50"), sum).value());
     REQUIRE(calls.book.state(calls.account)->held == Amount{});
   }
+}
+
+TEST_CASE("CallMeter: B-11 an advance is held all the time, and then money to its last second") {
+  Calls calls("2.00");
+  calls.advance_s = 60;
+  const Rate rate = rate_of("0.60", 60, 1, 1);
+  Calls::Call* call = calls.dial(rate, {});
+  REQUIRE(call);
+  CHECK(call->meter.held() == money("0.60"));
+  for (int second = 0; second < 135; ++second) {
+    calls.run_until(calls.now_us + 1 * s);
+    const std::int64_t talked_s = (calls.now_us - call->answered_us) / s;
+    const std::int64_t ahead_units = call->meter.held().units() - talked_s * 1'000'000;
+    CHECK(ahead_units >= money("0.54").units());  // 60 s less the step, and the second of now
+    CHECK(ahead_units <= money("0.60").units());
+  }
+  calls.run_until(calls.now_us + 1000 * s);
+  CHECK(call->was_cut);
+  CHECK(call->talk_ms == 200'000);
+  CHECK(call->charge.charge == money("2.00"));
+}
+
+TEST_CASE("CallMeter: B-11 an advance that nobody has left does not refuse what can be paid") {
+  Calls calls("0.65");
+  calls.advance_s = 60;
+  const Rate rate = rate_of("0.60", 60, 1, 1);
+  Calls::Call* rich = calls.dial(rate, {});
+  REQUIRE(rich);
+  CHECK(rich->meter.held() == money("0.60"));
+  Calls::Call* poor = calls.dial(rate, {});  // 0.05 is left: five seconds
+  REQUIRE(poor);
+  CHECK(poor->meter.held() == money("0.05"));
+  CHECK(calls.dial(rate, {}) == nullptr);
+  calls.run_until(calls.now_us + 1000 * s);
+  CHECK(Amount::add(rich->charge.charge, poor->charge.charge).value() == money("0.65"));
 }
 
 TEST_CASE("CallMeter: B-11 a price that rises in a later window is held for before it is due") {

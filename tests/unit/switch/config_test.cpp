@@ -67,6 +67,48 @@ TEST_CASE("read_config: every key has the default that the reference names") {
   CHECK(p.media_tos == 0xa0);
 }
 
+TEST_CASE(
+    "read_config: an agent is an account of its kind, in the same currency, of customers only "
+    "(B-17)") {
+  const auto accounts = [](const std::string& rows) {
+    return read(R"("provision": {"accounts": [)" + rows + "]}");
+  };
+  const auto good = accounts(R"({"id": "a", "kind": "agent"}, {"id": "c", "agent": "a"})");
+  REQUIRE(good.errors.empty());
+  CHECK(good.config.provision.accounts[0].kind == AccountKind::agent);
+  CHECK(good.config.provision.accounts[1].agent == "a");
+  for (const std::string rows :
+       {R"({"id": "a"}, {"id": "c", "agent": "nobody"})",
+        R"({"id": "a"}, {"id": "c", "agent": "a"})",
+        R"({"id": "a", "kind": "agent", "currency": "EUR"}, {"id": "c", "agent": "a"})",
+        R"({"id": "a", "kind": "agent"}, {"id": "c", "kind": "agent", "agent": "a"})",
+        R"({"id": "a", "kind": "agent"}, {"id": "c", "kind": "agent", "agent": "c"})",
+        R"({"id": "a", "kind": "agent"}, {"id": "c", "kind": "clearing", "agent": "a"})"}) {
+    CAPTURE(rows);
+    CHECK(pointers(accounts(rows)) == Pointers{"/provision/accounts/1/agent"});
+  }
+}
+
+TEST_CASE("read_config: advance and verification of balances (B-11, B-28)") {
+  CHECK(read("").config.parameters.overdraft_advance_min == 0);
+  CHECK(read("").config.parameters.verify_customer_balance);
+  CHECK(read("").config.parameters.verify_agent_balance);
+  const auto own = read(R"("parameters": {"overdraft_advance_min": 15,
+      "verify_customer_balance": false, "verify_agent_balance": false})");
+  REQUIRE(own.errors.empty());
+  CHECK(own.config.parameters.overdraft_advance_min == 15);
+  CHECK_FALSE(own.config.parameters.verify_customer_balance);
+  CHECK_FALSE(own.config.parameters.verify_agent_balance);
+  const auto vos =
+      read(R"("parameters": {"SERVER_BILLING_PREVENT_OVERDRAFT_ADVANCE_TIME": "None"})");
+  REQUIRE(vos.errors.empty());
+  CHECK(vos.config.parameters.overdraft_advance_min == 0);
+  for (const char* wrong : {"0", "16", "\"many\""}) {
+    CHECK(pointers(read(std::string(R"("parameters": {"overdraft_advance_min": )") + wrong +
+                        "}")) == Pointers{"/parameters/overdraft_advance_min"});
+  }
+}
+
 TEST_CASE("read_config: marks of packets and the relay's threads (M-18, P-27)") {
   const auto own = read(R"("parameters": {"sip_tos": 104, "media_tos": 184},
       "media": {"shards": 4, "nice": -5})");

@@ -1,0 +1,201 @@
+// A day on which nobody has much money and the switch dies now and then (B-11, B-17, C-01).
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <set>
+
+#include "flow/flow.hpp"
+
+using namespace tandem;
+using namespace tandem::sim;
+using namespace tandem::sim::test;
+
+namespace {
+
+constexpr std::size_t accounts_count = 1'000;
+constexpr std::size_t agents_count = 20;
+constexpr int calls_a_part = 250;
+constexpr int parts = 8;  // of the day, each ended by a crash or an orderly restart
+
+/// Four digits that stand for one account: it is told from the others by its callers.
+std::string caller_of(std::size_t account) {
+  const std::string digits = std::to_string(1'000 + account);
+  return digits + "5550000";
+}
+
+/// Tariffs by the second, by the minute, with fees, sections and tiers.
+std::vector<RateDeckConfig> tariffs() {
+  std::vector<RateDeckConfig> decks = {deck("second"), deck("minute"), deck("fees"),
+                                       deck("sections"), deck("tiers")};
+  Rate* rate = &decks[1].rates[0];
+  rate->first_s = rate->next_s = 60;
+  rate = &decks[2].rates[0];
+  rate->connection_fee = money("0.02");
+  rate->minimum = money("0.05");
+  rate->first_s = 30;
+  rate->next_s = 6;
+  decks[3].rates[0].sections = {{money("0.05"), 30}, {money("0.01"), 0}};
+  RateTerms terms;
+  terms.tiers = parse_tiers("30:1.20;90:0.30").value();
+  terms.tax_percent = money("7.7");
+  decks[4].rates[0].terms = terms;
+  return decks;
+}
+
+struct Day {
+  SeededRandom random;
+  Bench bench;
+  std::map<std::string, Amount> paid;  // by account, beside its opening balance
+  std::uint64_t next_key = 0;
+
+  explicit Day(std::uint64_t seed) : random(seed), bench(make_config(random)) {}
+
+  static SwitchConfig make_config(Random& random) {
+    SwitchConfig config = base_config();
+    const auto decks = tariffs();
+    for (const RateDeckConfig& each : decks)
+      config.provision.rate_decks.push_back(each);
+    config.provision.accounts.erase(config.provision.accounts.begin());  // acme
+    config.provision.customer_gateways.clear();
+    const auto cents = [&](std::uint64_t bound) {
+      return Amount::from_units(static_cast<std::int64_t>(random.below(bound)) * 1'000'000);
+    };
+    for (std::size_t i = 0; i < agents_count; ++i) {
+      AccountConfig agent = account("agent" + std::to_string(i), "0", decks[i % decks.size()].id);
+      agent.kind = AccountKind::agent;
+      agent.balance = cents(1'000);
+      config.provision.accounts.push_back(agent);
+    }
+    for (std::size_t i = 0; i < accounts_count; ++i) {
+      const std::string id = "a" + std::to_string(i);
+      AccountConfig one = account(id, "0", decks[random.below(decks.size())].id);
+      one.balance = cents(60);
+      if (random.below(4) == 0) one.overdraft_limit = cents(20);
+      if (random.below(3) == 0) one.agent = "agent" + std::to_string(random.below(agents_count));
+      config.provision.accounts.push_back(one);
+      CustomerGateway gateway = customer("c" + std::to_string(i), "10.0.1.1", id);
+      gateway.numbers.allow_caller_prefixes = {std::to_string(1'000 + i)};
+      config.provision.customer_gateways.push_back(gateway);
+    }
+    return config;
+  }
+
+  /// Calls, several at once of few accounts, and payments that are asked for once more.
+  void live() {
+    const std::int64_t part_s = 86'400 / parts;
+    for (int i = 0; i < calls_a_part; ++i) {
+      // A few accounts have most of the calls, so that theirs overlap.
+      const std::size_t who =
+          random.below(3) != 0 ? random.below(20) : random.below(accounts_count);
+      DialPlan plan;
+      plan.hang_up_after_us = static_cast<std::int64_t>(random.below(240'000'000));
+      bench.dial(plan, "442079460000", caller_of(who));
+      if (random.below(8) == 0) pay("a" + std::to_string(random.below(20)));
+      const std::int64_t pause_us =
+          random.below(4) == 0
+              ? static_cast<std::int64_t>(random.below(2'000'000))
+              : static_cast<std::int64_t>(random.below(
+                    2 * 1'000'000 * static_cast<std::uint64_t>(part_s) / calls_a_part));
+      bench.world.run_for_us(pause_us);
+      if (i % 25 == 0) check_bounds();
+    }
+    // Calls that are up when the part ends.
+    DialPlan plan;
+    plan.hang_up_after_us = 200'000'000;
+    for (int i = 0; i < 10; ++i)
+      bench.dial(plan, "442079460000", caller_of(20 + random.below(accounts_count - 20)));
+    bench.world.run_for_us(static_cast<std::int64_t>(random.below(30'000'000)));
+    check_bounds();
+  }
+
+  void pay(const std::string& id) {
+    const Amount amount =
+        Amount::from_units(static_cast<std::int64_t>(1 + random.below(30)) * 1'000'000);
+    const Booking booking{id, amount, LedgerKind::payment,
+                          "", "",     "pay-" + std::to_string(next_key++)};
+    REQUIRE(bench.tandem->book(booking).ok());
+    if (random.below(2) == 0) REQUIRE(bench.tandem->book(booking)->is_repeated);
+    paid[id] = Amount::add(paid[id], amount).value();
+  }
+
+  /// Nobody is below what was said, at this moment and whatever the calls do.
+  void check_bounds() {
+    for (const AccountState& state : bench.tandem->accounts()) {
+      if (state.settings.kind == AccountKind::clearing) continue;
+      const std::int64_t left =
+          state.balance.units() + state.settings.overdraft_limit.units() - state.held.units();
+      REQUIRE(left >= 0);
+      REQUIRE(largest_overdraft(state)->is_zero());
+    }
+  }
+
+  /// Each call's charges are in the ledger once, and nothing else is.
+  void check_books() {
+    std::map<std::int64_t, Amount> charges;  // by entry
+    std::set<std::uint64_t> records;
+    for (const Cdr& cdr : bench.world.cdrs()) {
+      REQUIRE(records.insert(cdr.record_id).second);
+      const auto id = static_cast<std::int64_t>(cdr.record_id) * 8;
+      if (!cdr.customer.charge.is_zero()) charges[id + 1] = cdr.customer.charge;
+      if (cdr.vendor && !cdr.vendor->charge.is_zero()) charges[id + 2] = cdr.vendor->charge;
+      if (cdr.agent && !cdr.agent->charge.is_zero()) charges[id + 3] = cdr.agent->charge;
+    }
+    for (const AccountConfig& account : bench.config.provision.accounts) {
+      CAPTURE(account.id);
+      LedgerQuery query;
+      query.account = account.id;
+      query.limit = 1'000'000;
+      auto entries = bench.tandem->ledger(query).value();
+      std::reverse(entries.begin(), entries.end());
+      Amount sum, payments;
+      for (const LedgerEntry& entry : entries) {
+        sum = Amount::add(sum, entry.amount).value();
+        REQUIRE(entry.balance == sum);
+        if (account.kind != AccountKind::clearing)
+          REQUIRE(entry.balance.units() >= -account.overdraft_limit.units());
+        if (entry.kind == LedgerKind::payment)
+          payments = Amount::add(payments, entry.amount).value();
+        if (entry.id <= 0 || entry.id % 8 == 0) continue;
+        const auto charge = charges.find(entry.id);
+        REQUIRE(charge != charges.end());
+        REQUIRE(entry.amount.units() == -charge->second.units());
+        charges.erase(charge);
+      }
+      REQUIRE(sum == bench.balance(account.id));
+      REQUIRE(payments == paid[account.id]);
+    }
+    CHECK(charges.empty());
+    const LedgerCheck check = bench.tandem->check_ledger().value();
+    CHECK(check.ok());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Overspend: 1,000 accounts near zero, a day of calls, crashes: no unit too much (B-11)") {
+  constexpr std::uint64_t seed = 20261126;
+  Day day(seed);
+  for (int part = 0; part < parts; ++part) {
+    day.live();
+    if (part % 3 == 2) {
+      day.bench.tandem.reset();
+    } else {
+      day.bench.world.crash(std::move(day.bench.tandem));
+    }
+    day.bench.open();
+    day.bench.run_s(2);
+    day.check_bounds();
+    day.check_books();
+  }
+  REQUIRE(day.bench.world.run_until([&] { return day.bench.tandem->live_calls() == 0; },
+                                    3'600 * second_us));
+  day.bench.run_s(2);
+  day.check_books();
+  std::map<Reason, int> ends;
+  for (const Cdr& cdr : day.bench.world.cdrs())
+    ++ends[cdr.end_reason];
+  CHECK(ends[Reason::BalanceExhausted] > 20);
+  CHECK(ends[Reason::AccountBalanceNotEnough] > 20);
+  CHECK(ends[Reason::NormalCallClearing] > 50);
+  CHECK(ends[Reason::ServerCrash] > 5);
+}
