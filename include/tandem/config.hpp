@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tandem/accounts.hpp"
+#include "tandem/billing_prefixes.hpp"
 #include "tandem/calendar.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
@@ -92,7 +93,7 @@ struct GatewayConfig {
   MediaMode media = MediaMode::auto_mode;
   std::optional<std::int32_t> no_media_hangup_s;  ///< Overrides the parameter (M-05).
   RtpInterrupt rtp_interrupt = RtpInterrupt::none;
-  std::optional<std::int32_t> max_call_s;  ///< Overrides the parameter (B-12).
+  std::optional<MaxCallDuration> max_call_s;  ///< Overrides the parameter (B-12).
   std::optional<GatewayAuth> auth;  ///< A customer must authenticate; to a vendor the switch does.
   SipTransport transport = SipTransport::udp;  ///< For calls to a vendor.
   NumberPolicyConfig numbers;                  ///< What is not by number groups (N-06).
@@ -148,6 +149,9 @@ struct VendorGateway : GatewayConfig {
   bool least_cost = false;     ///< Its price is compared, not only whether it is the lowest (R-06).
   std::optional<bool> quality;  ///< Whether its answer ratio counts; nothing: the parameter (R-05).
   std::optional<CallerPoolConfig> caller_pool;
+  /// Whether its account is charged by the callee behind the rewriting, else by the one before it
+  /// (B-16).
+  bool clearing_account_use_callout_e164 = false;
   bool send_npdi = true;              ///< Its Request-URI shows `npdi` and `rn` (R-20).
   std::vector<PeriodConfig> periods;  ///< R-13.
   std::string calendar;               ///< Classes of days for `periods`; "": Monday to Friday work.
@@ -196,6 +200,7 @@ struct Parameters {
   std::int32_t max_calls = 0;             ///< O-16; 0: unlimited.
   FeeRules fees;                          ///< B-07, B-08, B-09.
   std::vector<std::string> free_numbers;  ///< B-09; a trailing '*' makes a prefix.
+  RoutePrefixes gateway_route_prefix;     ///< B-14.
   bool record_unanswered = true;          ///< C-02.
   bool record_server_release = true;
   bool record_illegal = true;

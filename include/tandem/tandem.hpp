@@ -3,6 +3,7 @@
 
 #include "tandem/accounts.hpp"
 #include "tandem/admin.hpp"
+#include "tandem/billing_prefixes.hpp"
 #include "tandem/calendar.hpp"
 #include "tandem/call.hpp"
 #include "tandem/cdr.hpp"

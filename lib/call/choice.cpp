@@ -57,6 +57,34 @@ std::optional<Reason> refusing_account(const CallContext& c, const Vendor& vendo
   return std::nullopt;
 }
 
+/// The callee as a vendor gets it: what the transform table says of it, else what its rules, or
+/// those of the hours, make of it. False: that is no number.
+bool write_callee(const CallContext& c, const Vendor& vendor, const RewriteRules* period_rules,
+                  Number& callee) {
+  callee = c.callee;
+  if (vendor.config.number_transform) {
+    const std::string_view known = c.tables->number_transforms.to_vendor(c.callee_billing.view());
+    if (known != c.callee_billing.view()) {
+      callee = Number(known);
+      return !callee.empty();
+    }
+  }
+  return rewrite(period_rules != nullptr ? *period_rules : vendor.rewrite_callee, callee,
+                 *c.random) &&
+         complete_area(c.tables->mobile_areas, vendor.mobile_areas, callee) && !callee.empty();
+}
+
+/// The rate of the vendor's side for a callee that it gets as `callee_out` (B-16); `rated` is the
+/// number that it was found by.
+RateMatch find_vendor_rate(const CallContext& c, const Vendor& vendor, const Number& callee_out,
+                           Number& rated) noexcept {
+  const Number& owed =
+      vendor.config.clearing_account_use_callout_e164 ? callee_out : c.callee_billing;
+  rated = Number(vendor.payee.rated(owed.view()));
+  if (!vendor.payee.has_deck) return {};  // RateNotFound
+  return vendor.payee.deck.find(rated.view(), c.wall_us);
+}
+
 }  // namespace
 
 VendorConditions::VendorConditions(const CallContext& context) noexcept
@@ -77,8 +105,10 @@ void VendorConditions::judge(std::uint32_t gateway, const RouteQuery& query,
     standing.excluded = RouteExclusionReason::customer_not_allowed;
     return;
   }
+  const RewriteRules* period_rules = nullptr;
   if (!vendor.periods.empty()) {
     const route::PeriodSettings now = vendor.periods.at(context_.wall_us);
+    period_rules = now.rewrite_callee;
     if (now.is_closed) {
       standing.excluded = RouteExclusionReason::closed;
       return;
@@ -94,8 +124,11 @@ void VendorConditions::judge(std::uint32_t gateway, const RouteQuery& query,
     if (now.line_limit) standing.line_limit = *now.line_limit;
   }
   if (uses_prices_ && vendor.payee.has_deck) {
+    Number callee_out, rated;
+    const bool has_number = !vendor.config.clearing_account_use_callout_e164 ||
+                            write_callee(context_, vendor, period_rules, callee_out);
     const RateMatch match =
-        vendor.payee.deck.find(context_.callee_billing.view(), context_.wall_us);
+        has_number ? find_vendor_rate(context_, vendor, callee_out, rated) : RateMatch{};
     if (match.ok()) {
       const SteadyPrice steady =
           steady_price(*match.rate, vendor.payee.call_start(context_.wall_us));
@@ -136,7 +169,6 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
   plan.vendor = candidate.gateway;
   plan.route = candidate;
   plan.caller_out = context.caller;
-  plan.callee_out = context.callee;
   plan.line_limit = vendor.config.line_limit;
   const auto exclude = [&plan](Reason why, std::string_view rule = {}) {
     plan.excluded = why;
@@ -156,36 +188,22 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
     return exclude(Reason::NoAvailableRouter, is_any_up ? "retry_after" : "options_check");
   }
   const RewriteRules* caller_rules = &vendor.rewrite_caller;
-  const RewriteRules* callee_rules = &vendor.rewrite_callee;
+  const RewriteRules* callee_rules = nullptr;
   if (!vendor.periods.empty()) {  // judged at the call's arrival
     const route::PeriodSettings now = vendor.periods.at(context.wall_us);
     if (now.rewrite_caller != nullptr) caller_rules = now.rewrite_caller;
-    if (now.rewrite_callee != nullptr) callee_rules = now.rewrite_callee;
+    callee_rules = now.rewrite_callee;
     if (now.line_limit) plan.line_limit = *now.line_limit;
   }
-  // What the transform table says of a callee is what the vendor gets; its rules are for the
-  // others.
-  bool is_transformed = false;
-  if (vendor.config.number_transform) {
-    const std::string_view known =
-        context.tables->number_transforms.to_vendor(context.callee_billing.view());
-    is_transformed = known != context.callee_billing.view();
-    if (is_transformed) plan.callee_out = Number(known);
-  }
   if (!rewrite(*caller_rules, plan.caller_out, *context.random) ||
-      (!is_transformed &&
-       (!rewrite(*callee_rules, plan.callee_out, *context.random) ||
-        !complete_area(context.tables->mobile_areas, vendor.mobile_areas, plan.callee_out))) ||
-      plan.callee_out.empty()) {
+      !write_callee(context, vendor, callee_rules, plan.callee_out)) {
     return exclude(Reason::NumberRestricted);
   }
   if (const auto why = refusing_account(context, vendor)) {
     const bool is_minimum = *why == Reason::AccountBalanceNotEnough;
     return exclude(*why, is_minimum ? "vendor_balance_minimum" : "");
   }
-  RateMatch match;  // RateNotFound
-  if (vendor.payee.has_deck)
-    match = vendor.payee.deck.find(context.callee_billing.view(), context.wall_us);
+  const RateMatch match = find_vendor_rate(context, vendor, plan.callee_out, plan.vendor_callee);
   if (match.reason == Reason::RateLocked) return exclude(match.reason);
   if (!match.ok() && vendor.config.require_rate) return exclude(match.reason, "require_rate");
   plan.vendor_rate = match.ok() ? match.rate : nullptr;

@@ -35,6 +35,7 @@ struct CandidatePlan {
   std::uint32_t vendor = 0;  ///< Index in Tables::vendors.
   RouteCandidate route;
   Number caller_out, callee_out;
+  Number vendor_callee;            ///< What the vendor's side is rated by (B-14, B-16).
   std::optional<Reason> excluded;  ///< Set: passed over.
   std::string_view rule;           ///< Which setting of the vendor or customer excludes it; or "".
   const Rate* vendor_rate = nullptr;

@@ -238,11 +238,15 @@ Verdict hold_first_second(CallContext& c, const Payer& payer, const Rate*& rate,
 Verdict charge_source(CallContext& c, const StageAbilities&) {
   const Payer& payer = c.customer_entry()->payer;
   if (!payer.account) return Verdict::reject(Reason::AccountNotExist);
-  if (c.tables->free_numbers.contains(c.callee_billing.view())) {
+  if (c.tables->free_numbers.contains(payer.rated(c.callee_billing.view()))) {
     c.is_free = true;
     const Reason why = c.state->accounts.check(payer.account, c.wall_us);
     return why == Reason::none ? Verdict::go_on() : Verdict::reject(why);
   }
+  // The agent, if any, is charged by the same number.
+  if (const auto rated = payer.rated(c.billing_number().view());
+      rated.size() != c.billing_number().view().size())
+    c.callee_priced = Number(rated);
   return hold_first_second(c, payer, c.rate, c.money);
 }
 

@@ -90,7 +90,8 @@ struct CallContext {
   Number callee_billing;        ///< The callee without what only steers routing (R-19).
   CallLrn lrn;
   Number callee_by_lrn;    ///< Where the callee was ported to; empty: routed as it is.
-  Number callee_priced;    ///< With a billing prefix of R-20; empty: without.
+  Number callee_priced;    ///< With a billing prefix (R-20), without a route prefix (B-14); empty:
+                           ///< as it is billed.
   bool is_dipped = false;  ///< Routed by what a look-up said: vendors may know.
   std::optional<std::uint64_t> split_call;  ///< Its number among the split calls; may be given.
   std::optional<std::uint32_t> customer;    ///< Index in Tables::customers.

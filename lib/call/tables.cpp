@@ -25,6 +25,8 @@ class TablesBuilder {
     auto free_numbers = FreeNumbers::from_list(config_.parameters.free_numbers);
     if (!free_numbers) return free_numbers.error();
     tables_->free_numbers = std::move(*free_numbers);
+    if (auto prefixes = check_route_prefixes(config_.parameters.gateway_route_prefix); !prefixes)
+      return prefixes.error();
     auto transforms = NumberTransforms::build(config_.provision.number_transforms);
     if (!transforms) return transforms.error();
     tables_->number_transforms = std::move(*transforms);
@@ -69,6 +71,15 @@ class TablesBuilder {
     return {};
   }
 
+  /// Accounts with one deck share what it makes of the route prefixes.
+  std::shared_ptr<const BillingPrefixes> billing_prefixes(const RateDeck& deck) {
+    const RoutePrefixes& prefixes = config_.parameters.gateway_route_prefix;
+    if (prefixes == RoutePrefixes{}) return nullptr;
+    auto& made = billing_prefixes_[deck.id()];
+    if (made == nullptr) made = std::make_shared<const BillingPrefixes>(prefixes, deck);
+    return made;
+  }
+
   Result<void> accounts() {
     for (const auto& account : config_.provision.accounts) {
       auto handle = state_.accounts.provision(account_settings(config_, account), account.balance);
@@ -84,6 +95,7 @@ class TablesBuilder {
       if (auto deck = decks_.find(account.rate_deck); deck != decks_.end()) {
         payer.deck = deck->second;
         payer.has_deck = true;
+        payer.billing_prefixes = billing_prefixes(payer.deck);
       }
     }
     return {};
@@ -373,6 +385,7 @@ class TablesBuilder {
   SharedState& state_;
   std::unique_ptr<Tables> tables_ = std::make_unique<Tables>();
   std::map<std::string, RateDeck> decks_;
+  std::map<std::string, std::shared_ptr<const BillingPrefixes>> billing_prefixes_;  // by deck
   std::map<std::string, Payer> payers_;
   std::map<std::string, NumberSet> number_sets_;
   std::map<std::string, std::shared_ptr<const Calendar>> calendars_;          // "": the default

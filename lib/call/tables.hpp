@@ -16,6 +16,7 @@
 #include "route/quality.hpp"
 #include "route/split.hpp"
 #include "tandem/accounts.hpp"
+#include "tandem/billing_prefixes.hpp"
 #include "tandem/config.hpp"
 #include "tandem/rating.hpp"
 #include "tandem/rewrite.hpp"
@@ -50,10 +51,16 @@ struct Payer {
   std::string currency;
   RateDeck deck;  ///< Without rates when the account has no tariff.
   bool has_deck = false;
+  std::shared_ptr<const BillingPrefixes> billing_prefixes;  ///< Of `deck` (B-14); null: none.
   CallLevel call_level = CallLevel::none;
   FeeRules fees;           ///< The parameters', with the tax of the account.
   std::string agent_id{};  ///< Account of its agent; "": none (B-17).
 
+  /// What of a number the deck is asked for.
+  [[nodiscard]] std::string_view rated(std::string_view number) const noexcept {
+    return billing_prefixes == nullptr ? number
+                                       : number.substr(billing_prefixes->length_in(number));
+  }
   /// What windows are judged by for a call that begins at `wall_us`.
   [[nodiscard]] CallStart call_start(std::int64_t wall_us) const {
     return {wall_us, deck.schedule()};

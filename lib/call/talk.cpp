@@ -117,11 +117,12 @@ void Call::begin_talk() {
   give_back(early_answer_);
   give_back(context_.candidates);
   worker_.tally().answered.fetch_add(1, std::memory_order_relaxed);
-  const auto own = [&](const GatewayConfig& gateway) {
-    return gateway.max_call_s.value_or(parameters().max_call_s);
+  const auto own = [&](const GatewayConfig& gateway) -> std::int64_t {
+    return gateway.max_call_s ? gateway.max_call_s->draw_s(worker_.random())
+                              : parameters().max_call_s;
   };
-  const std::int64_t max_s =
-      tighter_limit_s(own(context_.customer_entry()->config), own(vendor().config));
+  const std::int64_t of_customer_s = own(context_.customer_entry()->config);
+  const std::int64_t max_s = tighter_limit_s(of_customer_s, own(vendor().config));
   if (max_s > 0) worker_.loop().timers().start(max_timer_, max_s * second_us);
   publish(Event::Kind::call_answered);
   const std::int64_t advance_s = 60 * std::int64_t{parameters().overdraft_advance_min};

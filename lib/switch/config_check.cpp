@@ -40,6 +40,8 @@ class Checker {
     check_sinks();
     if (auto numbers = FreeNumbers::from_list(config_.parameters.free_numbers); !numbers)
       fail("/parameters/free_numbers", numbers.error().message);
+    if (auto prefixes = check_route_prefixes(config_.parameters.gateway_route_prefix); !prefixes)
+      fail("/parameters/gateway_route_prefix", prefixes.error().message);
     check_admin();
     check_accounts();
     check_decks();

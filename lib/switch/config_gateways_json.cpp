@@ -24,6 +24,34 @@ void read_pairs(Reader& r, const Json& v, std::vector<NumberPair>& pairs) {
   });
 }
 
+void read_max_call(Reader& r, const Json& v, std::optional<MaxCallDuration>& limit) {
+  MaxCallDuration read;
+  if (v.is_array()) {
+    if (v.size() != 2) {
+      r.fail("two bounds are needed, found " + std::to_string(v.size()));
+      return;
+    }
+    bool is_read = true;
+    for (const auto& [index, bound] : {std::pair(0, &read.lower_s), std::pair(1, &read.upper_s)}) {
+      const auto at = static_cast<std::size_t>(index);
+      Reader::Step step(r, at);
+      is_read = r.integer(v[at], 0, int32_max, *bound) && is_read;
+    }
+    if (!is_read) return;
+    const bool is_one_unlimited = (read.lower_s == 0) != (read.upper_s == 0);
+    if (read.upper_s < read.lower_s || is_one_unlimited) {
+      r.fail("[" + std::to_string(read.lower_s) + ", " + std::to_string(read.upper_s) +
+             "] is no range: both bounds are 0, or 0 < lower <= upper");
+      return;
+    }
+  } else if (r.integer(v, 0, int32_max, read.upper_s)) {
+    read.lower_s = read.upper_s;
+  } else {
+    return;
+  }
+  limit = read;
+}
+
 /// The keys that both kinds of gateway have.
 template <class G>
 std::vector<Field<G>> gateway_fields() {
@@ -58,10 +86,9 @@ std::vector<Field<G>> gateway_fields() {
        "Ends a call when media to, from or either way of the gateway stops (M-06), after "
        "`no_media_hangup_s` or 60 s.",
        [](Reader& r, const Json& v, G& g) { read_rtp_interrupt(r, v, g.rtp_interrupt); }},
-      {"max_call_s", "integer 0..2147483647", "parameter", "Longest call (B-12); 0: unlimited.",
-       [](Reader& r, const Json& v, G& g) {
-         read_optional<std::int32_t, 0, int32_max>(r, v, g.max_call_s);
-       }},
+      {"max_call_s", "integer 0..2147483647, or [LOWER, UPPER]", "parameter",
+       "Longest call (B-12); of two bounds each call gets a time between them; 0: unlimited.",
+       [](Reader& r, const Json& v, G& g) { read_max_call(r, v, g.max_call_s); }},
       {"auth", "object", "none", "Digest credentials (P-04).",
        [](Reader& r, const Json& v, G& g) {
          g.auth.emplace();
@@ -302,6 +329,12 @@ const std::vector<Field<VendorGateway>>& vendor_fields() {
         {"caller_pool", "object", "none", "Callers that it is shown, see below (R-24).",
          [](Reader& r, const Json& v, VendorGateway& g) {
            read_object(r, v, caller_pool_fields(), {"numbers"}, g.caller_pool.emplace());
+         }},
+        {"clearing_account_use_callout_e164", "boolean", "false",
+         "Its account is charged by the callee as the vendor gets it, else by that before the "
+         "rewrite rules (B-16).",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           r.boolean(v, g.clearing_account_use_callout_e164);
          }},
         {"send_npdi", "boolean", "true",
          "Its Request-URI shows `npdi` and `rn` of calls that were routed by LRN (R-20).",

@@ -97,6 +97,20 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        "Callees that are never charged; a trailing * is a prefix (B-09).",
        [](Reader& r, const Json& v, P& p) { r.strings(v, p.free_numbers); },
        "SERVER_BILLING_FREE_E164S"},
+      {"gateway_route_prefix", "list or comma text, or integer 0..31", "[]",
+       "Prefixes of callees that only steer routing: where no rate of a deck begins with one, it "
+       "is "
+       "taken off before rating; a number takes off so many characters (B-14).",
+       [](Reader& r, const Json& v, P& p) {
+         RoutePrefixes read;
+         if (v.is_number()) {
+           r.number(v, 0, 31, read.characters);
+         } else if (!is_none(v)) {
+           read_prefixes(r, v, read.prefixes);
+         }
+         p.gateway_route_prefix = std::move(read);
+       },
+       "SERVER_GATEWAY_ROUTE_PREFIX"},
       {"record_unanswered", "boolean", "true", "CDRs of unanswered calls (C-02).",
        read_flag<&P::record_unanswered>, "SERVER_BILLING_RECORD_ZERO_HOLD_TIME"},
       {"record_server_release", "boolean", "true",

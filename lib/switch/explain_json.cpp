@@ -82,6 +82,15 @@ Json quality_json(const call::Vendor& vendor, std::int64_t now_us) {
       {"average_talk_s", quality.ended == 0 ? Json(nullptr) : Json(quality.average_talk_s())}};
 }
 
+/// What a gateway says of the longest call (B-12): a number, two bounds, or null when the parameter
+/// holds.
+Json max_call_json(const GatewayConfig& gateway) {
+  const auto& limit = gateway.max_call_s;
+  if (!limit) return nullptr;
+  if (limit->lower_s == limit->upper_s) return limit->upper_s;
+  return Json::array({limit->lower_s, limit->upper_s});
+}
+
 /// A rate with what its price is the price of.
 Json rate_json(const Rate* rate) {
   if (rate == nullptr) return nullptr;
@@ -184,6 +193,8 @@ void add_candidates(Json& answer, const call::CallContext& context) {
                             {"keys", std::move(keys)},
                             {"caller_out", plan.caller_out.view()},
                             {"callee_out", plan.callee_out.view()},
+                            {"vendor_callee_billing", plan.vendor_callee.view()},
+                            {"max_call_s", max_call_json(vendor.config)},
                             {"vendor_price", price_json(buy)},
                             {"profit_percent", profit_json(sell, buy)},
                             {"vendor_rate", rate_json(plan.vendor_rate)},

@@ -47,6 +47,8 @@ Result<std::string> rate(const SwitchConfig& config, std::string_view deck, std:
   if (!schedule) return schedule.error();
   auto free_numbers = FreeNumbers::from_list(config.parameters.free_numbers);
   if (!free_numbers) return free_numbers.error();
+  callee.remove_prefix(
+      BillingPrefixes(config.parameters.gateway_route_prefix, *built).length_in(callee));
   auto rated =
       rate_number(built->with_schedule(std::move(*schedule)), callee, seconds * 1000,
                   at_us.value_or(SystemClock().wall_us()), config.parameters.fees, *free_numbers);

@@ -122,7 +122,7 @@ TEST_CASE("Release: the operator ends a call in any state (AdminDisconnect)") {
 TEST_CASE("Release: a call longer than max_call_s is ended by the server (B-12)") {
   SwitchConfig config = base_config();
   config.parameters.max_call_s = 60;
-  config.provision.vendor_gateways[0].max_call_s = 30;
+  config.provision.vendor_gateways[0].max_call_s = MaxCallDuration{30, 30};
   Bench bench(config);
   auto call = bench.connect();
   bench.run_s(40);
