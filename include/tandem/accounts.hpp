@@ -15,6 +15,7 @@
 
 #include "tandem/error.hpp"
 #include "tandem/export.h"
+#include "tandem/packages.hpp"
 #include "tandem/rating.hpp"
 #include "tandem/values.hpp"
 
@@ -51,6 +52,7 @@ struct AccountSettings {
   std::string agent{};
   /// False: its calls are not bound to its money, as if the limit were account_amount_max (B-28).
   bool is_balance_verified = true;
+  MonthlyRules monthly{};  ///< B-18; a PackageBook keeps them, the AccountBook does not.
   bool operator==(const AccountSettings&) const = default;
 };
 
@@ -163,9 +165,10 @@ class TANDEM_EXPORT AccountBook {
   Result<void> restore(std::string_view id, Amount balance);
 
   /// Admits a call that must hold `first_hold` (>= 0) before it is tried: B-02. `now_us`:
-  /// microseconds since 1970 UTC.
+  /// microseconds since 1970 UTC. `has_gift`: a package pays for its beginning, so that it needs no
+  /// money beyond `first_hold`.
   [[nodiscard]] CallAdmission open_call(AccountHandle account, Amount first_hold,
-                                        std::int64_t now_us) noexcept;
+                                        std::int64_t now_us, bool has_gift = false) noexcept;
 
   /// The same tests without money, for calls that cost nothing by rule (free numbers): none,
   /// AccountLocked, AccountExpired or AccountNotExist.
@@ -217,7 +220,8 @@ struct MeterVerdict {
 /// the held time ends and once more at the end; when that fails too the call ends there and is
 /// never billed beyond it. With an advance it holds that much ahead as long as the account has it,
 /// and looks every 5 seconds. The end is put at the covered second, or a little before it when
-/// `hold_time_precision_ms` leaves a late timer no room (docs/rating.md).
+/// `hold_time_precision_ms` leaves a late timer no room (docs/rating.md). What packages lend is
+/// used before money is held.
 ///
 /// Threading: loop-bound, like its call. Ownership: owns the hold; `rate` must outlive it (the call
 /// keeps its RateDeck), `rules` are copied. Time is monotonic and comes from the caller.
@@ -227,12 +231,15 @@ class TANDEM_EXPORT CallMeter {
   /// present, by which windows are judged. Errors: limit (larger than an Amount).
   static Result<Amount> first_hold(const Rate& rate, const FeeRules& rules,
                                    const CallStart& start = {});
+  /// The same less what `packages` lend for it.
+  static Result<Amount> first_hold(const Rate& rate, const FeeRules& rules, const CallStart& start,
+                                   PackageHold& packages);
 
   CallMeter() noexcept = default;  ///< For a call that nobody pays: never ends it, charges nothing.
   /// `hold`: from AccountBook::open_call() with first_hold(). `start`: as there. Rate and rules
   /// must have passed their checks. `advance_s`: 0..3600; at most 10 is none.
   CallMeter(const Rate& rate, const FeeRules& rules, MoneyHold hold, CallStart start = {},
-            std::int64_t advance_s = 0) noexcept;
+            std::int64_t advance_s = 0, PackageHold packages = {}) noexcept;
   CallMeter(CallMeter&&) noexcept = default;
   CallMeter& operator=(CallMeter&&) noexcept = default;
 
@@ -245,11 +252,16 @@ class TANDEM_EXPORT CallMeter {
 
   /// The call has ended after `talk_time_ms`: settles its charge, once. Later calls return a zero
   /// charge. What the account could not cover, because a timer came late, is not billed: the charge
-  /// is then that of the covered time.
-  Charge finish(std::int64_t talk_time_ms) noexcept;
+  /// is then that of the covered time. `use`: gets what packages paid.
+  Charge finish(std::int64_t talk_time_ms, PackageUse* use = nullptr);
 
   /// The call was not answered: gives the hold back.
-  void cancel() noexcept { hold_.cancel(); }
+  void cancel() noexcept {
+    hold_.cancel();
+    packages_.cancel();
+  }
+  /// What packages have lent so far.
+  [[nodiscard]] PackageLoan package_loan() const { return packages_.loan(); }
 
   /// Whole seconds of talk that the hold pays for; rated_time_max_s: without end.
   [[nodiscard]] std::int64_t covered_s() const noexcept { return covered_s_; }
@@ -260,6 +272,7 @@ class TANDEM_EXPORT CallMeter {
   MeterVerdict plan(std::int64_t now_us) noexcept;
   void cover(std::int64_t talked_s) noexcept;
   void look_ahead(std::int64_t talked_s) noexcept;
+  [[nodiscard]] bool pay(Amount charge, std::int64_t talked_s) noexcept;
   [[nodiscard]] std::int64_t cut_us() const noexcept;
 
   const Rate* rate_ = nullptr;
@@ -267,6 +280,7 @@ class TANDEM_EXPORT CallMeter {
   CallStart start_;
   MoneyHold hold_;
   std::int64_t advance_s_ = 0;
+  PackageHold packages_;
   std::int64_t answered_us_ = 0;
   std::int64_t covered_s_ = rated_time_max_s;
   std::int64_t next_step_us_ = 0;  // with an advance: when it is looked after

@@ -22,6 +22,8 @@ struct ChargeTerms {
   RateSchedule schedule;       ///< Only of rates with windows.
   std::int64_t charged_s = 0;  ///< Not more seconds than these were charged, because the account
                                ///< could not pay for them (B-11); 0: all.
+  std::int64_t package_s = 0;  ///< Paid seconds at its start that packages stood for (B-22).
+  Amount package_money{};      ///< Gift money that paid of the rest.
 };
 
 /// "price=0.60|per_s=60|first_s=60|next_s=60|precision=6|rounding=half_up|...": the columns of a

@@ -107,6 +107,7 @@ struct ChargeStep {
     tax,             ///< `price` percent of the sum, which is `amount`, come on top.
     rounding,        ///< `amount`: the sum after rounding to the precision.
     unit,            ///< `amount`: the sum after going up to the fee unit.
+    package,  ///< Packages paid the first `seconds` and money; `amount`: what is left (B-22).
   };
   Kind kind = Kind::hold_time;
   std::int64_t from_s = 0;  ///< Position in the billed time.
@@ -289,6 +290,7 @@ TANDEM_EXPORT std::string to_json(const Rate& rate);
 struct MaxCallDuration {
   std::int64_t lower_s = 0;
   std::int64_t upper_s = 0;  ///< >= lower_s; 0: no limit.
+  bool operator==(const MaxCallDuration&) const = default;
   /// Seconds for one call; 0: no limit. Draws only when the bounds differ.
   [[nodiscard]] TANDEM_EXPORT std::int64_t draw_s(Random& random) const noexcept;
 };

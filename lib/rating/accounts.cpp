@@ -239,8 +239,8 @@ Reason AccountBook::check(AccountHandle handle, std::int64_t now_us) const noexc
   return Reason::none;
 }
 
-CallAdmission AccountBook::open_call(AccountHandle handle, Amount first_hold,
-                                     std::int64_t now_us) noexcept {
+CallAdmission AccountBook::open_call(AccountHandle handle, Amount first_hold, std::int64_t now_us,
+                                     bool has_gift) noexcept {
   CallAdmission admission;
   admission.reason = check(handle, now_us);
   if (!handle) return admission;
@@ -250,7 +250,9 @@ CallAdmission AccountBook::open_call(AccountHandle handle, Amount first_hold,
     // does not count there.
     const std::int64_t usable = account.balance_units.load(std::memory_order_relaxed) +
                                 account.limit_units.load(std::memory_order_relaxed);
-    if (usable <= 0 || first_hold.is_negative() || !account.take(first_hold.units()))
+    const bool needs_money = !has_gift || !first_hold.is_zero();
+    if (needs_money && ((usable <= 0 && !has_gift) || first_hold.is_negative() ||
+                        !account.take(first_hold.units())))
       admission.reason = Reason::AccountBalanceNotEnough;
   }
   if (admission.reason != Reason::none) {

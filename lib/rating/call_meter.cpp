@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "rating/formula.hpp"
+#include "rating/package_charge.hpp"
 #include "tandem/accounts.hpp"
 
 namespace tandem {
@@ -34,13 +35,23 @@ Result<Amount> CallMeter::first_hold(const Rate& rate, const FeeRules& rules,
   return charge->charge;
 }
 
+Result<Amount> CallMeter::first_hold(const Rate& rate, const FeeRules& rules,
+                                     const CallStart& start, PackageHold& packages) {
+  auto first = first_hold(rate, rules, start);
+  if (!first || first->is_zero() || !packages.is_open()) return first;
+  if (packages.cover(1) > 0) return Amount();
+  const Amount lent = packages.raise_money(*first);
+  return Amount::from_units(std::max<std::int64_t>(0, first->units() - lent.units()));
+}
+
 CallMeter::CallMeter(const Rate& rate, const FeeRules& rules, MoneyHold hold, CallStart start,
-                     std::int64_t advance_s) noexcept
+                     std::int64_t advance_s, PackageHold packages) noexcept
     : rate_(&rate),
       rules_(rules),
       start_(std::move(start)),
       hold_(std::move(hold)),
-      advance_s_(advance_s > stretches_s[0] ? advance_s : 0) {
+      advance_s_(advance_s > stretches_s[0] ? advance_s : 0),
+      packages_(std::move(packages)) {
   look_ahead(0);
 }
 
@@ -57,7 +68,14 @@ void CallMeter::look_ahead(std::int64_t talked_s) noexcept {
   const std::int64_t until_s = rating::changes_price(*rate_, start_)
                                    ? std::min(talked_s + horizon_s, rated_time_max_s)
                                    : rated_time_max_s;
-  covered_s_ = rating::covered_time_s(*rate_, hold_.held(), rules_, start_, until_s);
+  Amount paid = hold_.held();
+  if (packages_.is_open()) {
+    // Gift seconds stand for what the tariff asks for them.
+    for (const Amount gift :
+         {rating::worth_of(*rate_, packages_.covered_s(), rules_, start_), packages_.money()})
+      paid = Amount::add(paid, gift).value_or(Amount::from_units(INT64_MAX));
+  }
+  covered_s_ = rating::covered_time_s(*rate_, paid, rules_, start_, until_s);
 }
 
 MeterVerdict CallMeter::on_timer(std::int64_t now_us) noexcept { return plan(now_us); }
@@ -86,7 +104,7 @@ void CallMeter::cover(std::int64_t talked_s) noexcept {
     const std::int64_t target_s = std::min(talked_s + ahead_s, rated_time_max_s);
     if (target_s <= covered_s_) return true;
     const auto charge = rating::charge_of(*rate_, target_s, rules_, nullptr, start_);
-    if (!charge || !hold_.renew(charge->charge)) return false;
+    if (!charge || !pay(charge->charge, target_s)) return false;
     look_ahead(target_s);
     return true;
   };
@@ -95,22 +113,40 @@ void CallMeter::cover(std::int64_t talked_s) noexcept {
     if (has(ahead_s)) return;
 }
 
+/// Gift seconds, gift money, then what the account has. False: that is not enough; what was lent
+/// stays so.
+bool CallMeter::pay(Amount charge, std::int64_t talked_s) noexcept {
+  std::int64_t rest = charge.units();
+  if (packages_.is_open() && rest > 0) {
+    const std::int64_t covered_s = packages_.cover(talked_s - rating::unpaid_s(*rate_, rules_));
+    rest = std::max<std::int64_t>(
+        0, rest - rating::worth_of(*rate_, covered_s, rules_, start_).units());
+    const Amount lent = packages_.raise_money(Amount::from_units(rest));
+    rest = std::max<std::int64_t>(0, rest - lent.units());
+  }
+  return hold_.renew(Amount::from_units(rest));
+}
+
 std::int64_t CallMeter::cut_us() const noexcept {
   const std::int64_t earlier_ms =
       std::max<std::int64_t>(0, lateness_ms - rules_.hold_time_precision_ms);
   return answered_us_ + covered_s_ * us_per_s - earlier_ms * 1000;
 }
 
-Charge CallMeter::finish(std::int64_t talk_time_ms) noexcept {
+Charge CallMeter::finish(std::int64_t talk_time_ms, PackageUse* use) {
   if (!rate_ || !hold_.is_open()) return {};
   const std::int64_t talked_s =
       billable_seconds(std::clamp<std::int64_t>(talk_time_ms, 0, 1000 * rated_time_max_s), rules_);
-  auto charge = rating::charge_of(*rate_, talked_s, rules_, nullptr, start_);
-  if (!charge || !hold_.renew(charge->charge))
-    charge = rating::charge_of(*rate_, std::min(talked_s, covered_s_), rules_, nullptr, start_);
-  if (!charge) charge = Charge{};  // unreachable: covered time has a charge
-  charge->charge = hold_.settle(charge->charge);
-  return *charge;
+  const auto whole = rating::charge_of(*rate_, talked_s, rules_, nullptr, start_);
+  const bool is_covered = whole && pay(whole->charge, talked_s);
+  auto charge =
+      rating::charge_with_loan(*rate_, is_covered ? talked_s : std::min(talked_s, covered_s_),
+                               rules_, packages_.loan(), start_, nullptr);
+  if (!charge) charge = PackagedCharge{};  // unreachable: covered time has a charge
+  charge->charge.charge = hold_.settle(charge->charge.charge);
+  PackageUse taken = packages_.settle(std::move(charge->use), charge->charge.charge);
+  if (use != nullptr) *use = std::move(taken);
+  return charge->charge;
 }
 
 }  // namespace tandem

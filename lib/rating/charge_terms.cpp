@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "rating/package_charge.hpp"
 #include "rating/rate_columns.hpp"
 
 namespace tandem {
@@ -43,6 +44,13 @@ Result<void> set_rule(ChargeTerms& terms, std::string_view name, std::string_vie
     auto rounding = fee_rounding_from_name(value);
     if (!rounding) return std::move(rounding).error();
     rules.rounding = *rounding;
+  } else if (name == "package_s" && number && *number >= 0) {
+    terms.package_s = *number;
+  } else if (name == "package_money") {
+    auto amount = Amount::parse(value);
+    if (!amount) return std::move(amount).error();
+    if (amount->is_negative()) return no_word(std::string(name).append("=").append(value));
+    terms.package_money = *amount;
   } else if (name == "unit" || name == "tax_percent") {
     auto amount = Amount::parse(value);
     if (!amount) return std::move(amount).error();
@@ -81,6 +89,9 @@ std::string to_text(const ChargeTerms& terms, std::int64_t from_us, std::int64_t
       append(text, "schedule", schedule);
   }
   if (terms.charged_s != 0) append(text, "charged_s", std::to_string(terms.charged_s));
+  if (terms.package_s != 0) append(text, "package_s", std::to_string(terms.package_s));
+  if (!terms.package_money.is_zero())
+    append(text, "package_money", terms.package_money.to_string());
   return text;
 }
 
@@ -116,8 +127,17 @@ Result<Charge> recompute_charge(std::string_view text, std::int64_t talk_time_ms
   if (!terms) return std::move(terms).error();
   if (terms->is_free_number) return Charge{};
   if (terms->charged_s != 0) talk_time_ms = std::min(talk_time_ms, terms->charged_s * 1000);
-  return rate_call(terms->rate, talk_time_ms, terms->rules, steps,
-                   {answered_at_us, terms->schedule});
+  const CallStart start{answered_at_us, terms->schedule};
+  if (terms->package_s == 0 && terms->package_money.is_zero())
+    return rate_call(terms->rate, talk_time_ms, terms->rules, steps, start);
+  if (auto whole = rate_call(terms->rate, talk_time_ms, terms->rules, nullptr, start); !whole)
+    return whole;
+  PackageLoan loan;
+  loan.parts.push_back({{}, 0, 0, 1, terms->package_s, {}});
+  loan.parts.push_back({{}, 0, -1, 1, 0, terms->package_money});
+  return rating::charge_with_loan(terms->rate, billable_seconds(talk_time_ms, terms->rules),
+                                  terms->rules, loan, start, steps)
+      ->charge;
 }
 
 }  // namespace tandem

@@ -221,6 +221,8 @@ const char* charge_step_name(ChargeStep::Kind kind) noexcept {
       return "rounding";
     case ChargeStep::Kind::unit:
       return "unit";
+    case ChargeStep::Kind::package:
+      return "package";
   }
   return "";
 }

@@ -34,6 +34,9 @@ Json step_json(const ChargeStep& step) {
     case ChargeStep::Kind::tax:
       json["percent"] = step.price.to_string();
       break;
+    case ChargeStep::Kind::package:
+      json["seconds"] = step.seconds;
+      break;
     case ChargeStep::Kind::connection_fee:
     case ChargeStep::Kind::minimum:
     case ChargeStep::Kind::maximum:

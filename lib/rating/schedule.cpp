@@ -39,11 +39,6 @@ Result<void> set_class(CalendarConfig& config, std::string_view word) {
   return {};
 }
 
-const Calendar& calendar_of(const RateSchedule& schedule) noexcept {
-  static const Calendar utc;
-  return schedule.body() != nullptr ? schedule.body()->calendar : utc;
-}
-
 /// Whether a window that holds does so because it names the class `holiday`.
 bool is_for_holiday(const RateWindow& window, const Calendar& calendar, std::int64_t day) noexcept {
   constexpr int holiday = static_cast<int>(DayClass::holiday);
@@ -111,6 +106,11 @@ std::string RateSchedule::to_string(std::int64_t from_us, std::int64_t until_us)
 bool RateSchedule::is_split() const noexcept { return body_ != nullptr && body_->is_split; }
 
 namespace rating {
+
+const Calendar& calendar_of(const RateSchedule& schedule) noexcept {
+  static const Calendar utc;
+  return schedule.body() != nullptr ? schedule.body()->calendar : utc;
+}
 
 WindowSpan window_at(const std::vector<RateWindow>& windows, const RateSchedule& schedule,
                      std::int64_t at_s) noexcept {

@@ -17,6 +17,9 @@ struct RateSchedule::Body {
 
 namespace rating {
 
+/// Zone and classes of days of a schedule.
+[[nodiscard]] const Calendar& calendar_of(const RateSchedule& schedule) noexcept;
+
 /// A window with the time for which that is known.
 struct WindowSpan {
   int window = -1;           ///< Index; -1: none holds.
