@@ -70,6 +70,7 @@ class Live {
 
 void bind_routing(py::module_& m);
 void bind_rating(py::module_& m);
+void bind_packages(py::module_& m);  // after bind_rating()
 void bind_cdr(py::module_& m);
 void bind_media(py::module_& m);
 void bind_switch(py::module_& m);

@@ -118,7 +118,9 @@ void bind_cdr(py::module_& m) {
       .def_readwrite("rate_prefix", &ChargeFacts::rate_prefix)
       .def_readwrite("currency", &ChargeFacts::currency)
       .def_readwrite("rate_deck", &ChargeFacts::rate_deck)
-      .def_readwrite("rate_terms", &ChargeFacts::rate_terms);
+      .def_readwrite("rate_terms", &ChargeFacts::rate_terms)
+      .def_readwrite("package_charge", &ChargeFacts::package_charge)
+      .def_readwrite("package_time_s", &ChargeFacts::package_time_s);
 
   py::class_<Cdr> cdr(m, "Cdr");
   cdr.def(py::init<>())

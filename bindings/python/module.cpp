@@ -77,6 +77,7 @@ PYBIND11_MODULE(_tandem, m) {
 
   binding::bind_routing(m);
   binding::bind_rating(m);
+  binding::bind_packages(m);
   binding::bind_cdr(m);
   binding::bind_media(m);
   binding::bind_switch(m);

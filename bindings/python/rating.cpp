@@ -2,6 +2,7 @@
 #include "tandem/rating.hpp"
 #include "binding.hpp"
 #include "tandem/accounts.hpp"
+#include "tandem/billing_prefixes.hpp"
 #include "tandem/cdr.hpp"
 #include "tandem/charge_terms.hpp"
 #include "tandem/deck_import.hpp"
@@ -158,6 +159,15 @@ void bind_rating(py::module_& m) {
             return take(builder.build()).with_schedule(take(RateSchedule::parse(schedule)));
           },
           "id"_a, "rates"_a, "currency"_a = "USD", "schedule"_a = "")
+      .def(
+          "route_prefix_length",
+          [](const RateDeck& d, const std::string& callee, std::vector<std::string> prefixes,
+             std::int32_t characters) {
+            const RoutePrefixes read{std::move(prefixes), characters};
+            take(check_route_prefixes(read));
+            return BillingPrefixes(read, d).length_in(callee);
+          },
+          "callee"_a, "prefixes"_a = std::vector<std::string>(), "characters"_a = 0)
       .def_static(
           "from_csv",
           [](std::string id, const std::string& text, std::string currency,

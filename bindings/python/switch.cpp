@@ -621,6 +621,13 @@ void bind_switch(py::module_& m) {
           },
           "account"_a, "amount"_a, "kind"_a, "memo"_a, "reference"_a, "key"_a, "covered_only"_a)
       .def(
+          "packages_json",
+          [](SwitchObject& s, const std::string& account) {
+            const auto body = s.open();
+            return json_texts(take(unlocked([&] { return body->packages(account); })));
+          },
+          "account"_a)
+      .def(
           "ledger_json",
           [](SwitchObject& s, const LedgerQuery& query) {
             const auto body = s.open();

@@ -119,12 +119,23 @@ int ledger(const Options& options) {
   return status_good;
 }
 
+int packages(const Options& options) {
+  if (!options.allow({"config", "account"}, {"config"}, {"packages"})) return status_usage;
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  const auto periods = tandem::query_packages(*config, options.text("account"));
+  if (!periods) return failed(periods.error());
+  for (const tandem::PackagePeriod& period : *periods)
+    std::printf("%s\n", tandem::to_json(period).c_str());
+  return status_good;
+}
+
 }  // namespace
 
 int report(const Options& options) {
   if (!options.allow({"config", "sell", "buy", "at", "format", "table", "deck", "side", "account",
                       "since", "until", "before", "limit"},
-                     {"config"}, {"margin, rerate, ledger or ledger-check"})) {
+                     {"config"}, {"margin, rerate, ledger, ledger-check or packages"})) {
     return status_usage;
   }
   const std::string& name = options.operand(0);
@@ -132,6 +143,7 @@ int report(const Options& options) {
   if (name == "rerate") return rerate(options);
   if (name == "ledger") return ledger(options);
   if (name == "ledger-check") return ledger_check(options);
-  complain("\"" + name + "\" is not one of margin, rerate, ledger, ledger-check");
+  if (name == "packages") return packages(options);
+  complain("\"" + name + "\" is not one of margin, rerate, ledger, ledger-check, packages");
   return status_usage;
 }

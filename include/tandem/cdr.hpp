@@ -51,6 +51,8 @@ struct ChargeFacts {
   std::string rate_deck{};   ///< "" when nothing was rated.
   std::string rate_terms{};  ///< What the charge was made of, for recompute_charge(); "" when the
                              ///< call was not answered or nobody pays.
+  Amount package_charge{};   ///< Paid by gift money, beside `charge` (`suiteFee` of C-01).
+  std::int64_t package_time_s = 0;  ///< Gift seconds used, in whole cycles (`suiteFeeTime`).
   bool operator==(const ChargeFacts&) const = default;
 };
 

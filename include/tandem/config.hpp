@@ -21,6 +21,7 @@
 #include "tandem/lrn.hpp"
 #include "tandem/number_policy.hpp"
 #include "tandem/number_transform.hpp"
+#include "tandem/packages.hpp"
 #include "tandem/rating.hpp"
 #include "tandem/route_table.hpp"
 #include "tandem/values.hpp"
@@ -49,6 +50,12 @@ struct RateDeckConfig {
   std::string calendar;  ///< Classes of the days of its windows; "": Monday to Friday work.
   std::string timezone;  ///< Of its windows; "": the calendar's, else the parameter `timezone`.
   bool split_windows = false;  ///< Whether a call that crosses a boundary is split there.
+};
+
+/// A package (B-20) with what its days and hours are judged by, of which `schedule` is made.
+struct PackageConfig : Package {
+  std::string calendar;  ///< Classes of its days; "": Monday to Friday work.
+  std::string timezone;  ///< "": the calendar's, else the parameter `timezone`.
 };
 
 /// A host name of the `addresses` list with what it resolved to, or an address or block.
@@ -247,6 +254,8 @@ struct Provision {
   std::vector<NumberTransform> number_transforms;
   std::vector<MobileArea> mobile_areas;
   std::vector<LrnResolverConfig> lrn_resolvers;
+  std::vector<PackageConfig> packages;
+  std::vector<PackageOrder> package_orders;
   /// The JSON that an object was read from, by list and id; decks without rates. For showing and
   /// storing it; what holds is the structure.
   std::map<std::string, std::map<std::string, std::string, std::less<>>, std::less<>> documents;

@@ -165,6 +165,9 @@ class TANDEM_EXPORT Switch {
   /// See tandem::check_ledger(). May take as long as reading the ledger does. In a simulated world
   /// the entries alone.
   Result<LedgerCheck> check_ledger() const;
+  /// Current packages of an account in the order of their use, and its monthly rules (B-18, B-22).
+  /// Errors: not_found.
+  [[nodiscard]] Result<std::vector<PackagePeriod>> packages(std::string_view account) const;
   [[nodiscard]] std::vector<GatewayView> gateways() const;
   [[nodiscard]] SwitchCounters counters() const;
 

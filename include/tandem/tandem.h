@@ -500,6 +500,12 @@ TANDEM_API int tandem_rate_deck_rate_number(const tandem_rate_deck* deck, const 
 TANDEM_API int tandem_margin_report(const tandem_rate_deck* sell,
                                     const tandem_rate_deck* const* buys, size_t buy_count,
                                     int64_t at_us, tandem_text** json);
+/* How many characters at the start of `callee` only steer routing and are not rated by the deck
+   (B-14). `prefixes`: comma text, or NULL; `characters`: instead of prefixes, so many of every
+   longer number. Errors: INVALID_ARGUMENT. Any thread. Since 0.1. */
+TANDEM_API int tandem_rate_deck_route_prefix_length(const tandem_rate_deck* deck,
+                                                    const char* prefixes, int32_t characters,
+                                                    const char* callee, size_t* length);
 TANDEM_API size_t tandem_rate_deck_size(const tandem_rate_deck* deck); /* rates. Since 0.1. */
 /* The rate at `index`, by prefix, then valid_from_us. Errors: NOT_FOUND. Since 0.1. */
 TANDEM_API int tandem_rate_deck_rate(const tandem_rate_deck* deck, size_t index, tandem_rate* out);
@@ -620,6 +626,82 @@ TANDEM_API int tandem_call_meter_finish(tandem_call_meter* meter, int64_t talk_t
 /* Gives back what was not settled: the call was not answered. Since 0.1. */
 TANDEM_API void tandem_call_meter_destroy(tandem_call_meter* meter);
 
+/* ---- Packages (B-18, B-20..B-24) ------------------------------------------------------------ */
+
+/* Orders of packages and their periods (docs/packages.md). Time comes from the caller. Any thread;
+   steps one after the other. */
+typedef struct tandem_package_book tandem_package_book;
+
+/* Money that a package wants. Ends with the call. */
+typedef struct tandem_package_due {
+  size_t struct_size;
+  int32_t is_rent;         /* else what is missing to a minimum */
+  int32_t must_be_covered; /* 0: taken whatever the account has */
+  const char* key;         /* the same however often it is asked for: take it once */
+  const char* account;
+  const char* order;
+  const char* package; /* "": monthly rules of the account */
+  int64_t period_start_us;
+  int64_t amount_units; /* > 0 */
+  int64_t at_us;        /* when it was due */
+} tandem_package_due;
+
+/* Who has the money and keeps the steps. Called inside of the functions that are given it, on their
+   thread; must not call the book. */
+typedef struct tandem_package_host {
+  size_t struct_size;
+  /* Required. 1: the money is taken, now or before with the same key; 0: the account does not have
+     it; below 0: the step is tried again by the next call. */
+  int (*take)(const tandem_package_due* due, void* user);
+  /* Keeps a step (JSON) for tandem_package_book_restore(); below 0: as above. NULL: not kept. */
+  int (*keep)(const char* change, void* user);
+  void* user;
+} tandem_package_host;
+#define TANDEM_PACKAGE_HOST_INIT \
+  { sizeof(tandem_package_host), NULL, NULL, NULL }
+
+/* What a call cost. */
+typedef struct tandem_packaged_charge {
+  size_t struct_size;
+  int64_t charge_units;         /* to the balance */
+  int64_t billed_time_s;        /* without what gift seconds stand for */
+  int64_t package_charge_units; /* gift money */
+  int64_t package_time_s;       /* gift seconds, whole cycles */
+} tandem_packaged_charge;
+#define TANDEM_PACKAGED_CHARGE_INIT \
+  { sizeof(tandem_packaged_charge), 0, 0, 0, 0 }
+
+TANDEM_API int tandem_package_book_create(tandem_package_book** out); /* Since 0.1. */
+/* What is sold, ordered and owed from now on: one JSON object with the lists `packages`,
+   `package_orders`, `calendars` and `accounts` (only their monthly rules) of a configuration, and
+   `timezone`. Errors: INVALID_ARGUMENT (with a JSON pointer), NOT_FOUND, ALREADY_EXISTS, LIMIT;
+   then nothing has changed. Since 0.1. */
+TANDEM_API int tandem_package_book_provision(tandem_package_book* book, const char* json);
+/* Gives back the last step of an order that was kept, and what calls took since the period that it
+   opened began: texts of tandem_package_book_charge(), joined by ';'; NULL for none. Before the
+   first advance. Errors: CORRUPT. Since 0.1. */
+TANDEM_API int tandem_package_book_restore(tandem_package_book* book, const char* change,
+                                           const char* use);
+/* Takes all steps that are due at `now_us`, microseconds since 1970 UTC. *next_us (NULL: not asked)
+   is when the next one is; INT64_MAX: never. Errors: IO (the host's). Since 0.1. */
+TANDEM_API int tandem_package_book_advance(tandem_package_book* book, int64_t now_us,
+                                           const tandem_package_host* host, int64_t* next_us);
+/* Money came to an account: tries the orders that wait for it. Errors: IO. Since 0.1. */
+TANDEM_API int tandem_package_book_recharge(tandem_package_book* book, const char* account,
+                                            int64_t now_us, const tandem_package_host* host);
+/* Current periods of an account in the order of their use, as a JSON array. Since 0.1. */
+TANDEM_API int tandem_package_book_current(const tandem_package_book* book, const char* account,
+                                           tandem_text** json);
+/* Charges a call that is over, with what packages have now. `rate`: where no period rate holds;
+   `rules`: NULL for the defaults. *use (NULL: not asked): what it took, for a restore. Errors:
+   INVALID_ARGUMENT, LIMIT. Since 0.1. */
+TANDEM_API int tandem_package_book_charge(tandem_package_book* book, const char* account,
+                                          const char* callee, int64_t answered_at_us,
+                                          int64_t talk_time_ms, const tandem_rate* rate,
+                                          const tandem_fee_rules* rules,
+                                          tandem_packaged_charge* out, tandem_text** use);
+TANDEM_API void tandem_package_book_destroy(tandem_package_book* book); /* Since 0.1. */
+
 /* ---- Call detail records (C-01..C-08) ------------------------------------------------------- */
 
 enum { TANDEM_RELEASE_CALLER = 0, TANDEM_RELEASE_CALLEE = 1, TANDEM_RELEASE_SERVER = 2 };
@@ -633,10 +715,12 @@ typedef struct tandem_charge_facts {
   const char* rate_prefix;
   const char* currency;
   const char* rate_deck;
-  const char* rate_terms; /* what the charge was made of, for tandem_recompute_charge() */
+  const char* rate_terms;       /* what the charge was made of, for tandem_recompute_charge() */
+  int64_t package_charge_units; /* paid by gift money, beside charge_units */
+  int64_t package_time_s;       /* gift seconds used */
 } tandem_charge_facts;
 #define TANDEM_CHARGE_FACTS_INIT \
-  { sizeof(tandem_charge_facts), NULL, 0, 0, NULL, NULL, NULL, NULL }
+  { sizeof(tandem_charge_facts), NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0 }
 
 /* One try on one vendor gateway. */
 typedef struct tandem_attempt {
@@ -1254,6 +1338,10 @@ typedef struct tandem_ledger_query {
    INVALID_ARGUMENT, IO. Since 0.1. */
 TANDEM_API int tandem_switch_ledger(const tandem_switch* object, const tandem_ledger_query* query,
                                     tandem_text** json_lines);
+/* Current packages of an account and its monthly rules, as a JSON array.
+   Errors: NOT_FOUND. Any thread. Since 0.1. */
+TANDEM_API int tandem_switch_packages(const tandem_switch* object, const char* account,
+                                      tandem_text** json);
 /* The same of the database of a configuration, whether a switch runs on it or not. Errors:
    NOT_FOUND (no database), INVALID_ARGUMENT, IO. Since 0.1. */
 TANDEM_API int tandem_config_query_ledger(const tandem_config* config,

@@ -22,6 +22,8 @@
 #include "tandem/media_relay.hpp"
 #include "tandem/number_policy.hpp"
 #include "tandem/number_transform.hpp"
+#include "tandem/package_calls.hpp"
+#include "tandem/packages.hpp"
 #include "tandem/provision.hpp"
 #include "tandem/rate_terms.hpp"
 #include "tandem/rating.hpp"

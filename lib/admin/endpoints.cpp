@@ -159,6 +159,9 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
     return method == "POST" ? pay(path[3], request) : only(request, "POST");
   } else if (path.size() == 5 && kind == "accounts" && path[4] == "ledger") {
     return is_get ? ledger(path[3], request) : only(request, "GET, HEAD");
+  } else if (path.size() == 5 && kind == "accounts" && path[4] == "packages") {
+    if (is_get) return packages(path[3]);
+    return method == "POST" ? order_package(path[3], request) : only(request, "GET, HEAD, POST");
   }
   if (auto answer = provisioned_.answer(request)) return std::move(*answer);
   return no_such_thing("no such resource");
@@ -250,6 +253,29 @@ http::Response Endpoints::ledger(const std::string& id, const http::Request& req
   if (!entries) return refused(entries.error());
   if (entries->empty() && !switch_.account(id)) return no_such_thing("no account \"" + id + "\"");
   return json_answer(200, json_array(*entries));
+}
+
+http::Response Endpoints::packages(const std::string& id) const {
+  const auto periods = switch_.packages(id);
+  if (!periods) return refused(periods.error());
+  return json_answer(200, json_array(*periods));
+}
+
+/// An order is a provisioned object like others; here its account is that of the path.
+http::Response Endpoints::order_package(const std::string& id, const http::Request& request) {
+  if (!switch_.account(id)) return no_such_thing("no account \"" + id + "\"");
+  PackageOrderBody order;
+  Complaint complaint;
+  if (!read_package_order(request.body, id, order, complaint)) return refused(complaint);
+  if (switch_.provisioning().object("package_orders", order.id)) {
+    return refused(Complaint{409, "already_exists",
+                             "package order \"" + order.id + "\" is there already", "/id"});
+  }
+  http::Request put = request;
+  put.method = "PUT";
+  put.path = {"api", "v1", "package_orders", order.id};
+  put.body = std::move(order.json);
+  return *provisioned_.answer(put);
 }
 
 http::Response Endpoints::cdrs(const http::Request& request) const {

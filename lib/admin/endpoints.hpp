@@ -48,6 +48,8 @@ class Endpoints {
   http::Response account(const std::string& id) const;
   http::Response pay(const std::string& id, const http::Request& request);
   http::Response ledger(const std::string& id, const http::Request& request) const;
+  http::Response packages(const std::string& id) const;
+  http::Response order_package(const std::string& id, const http::Request& request);
   http::Response cdrs(const http::Request& request) const;
   http::Response explain(const http::Request& request) const;
   http::Response shadow(const http::Request& request);

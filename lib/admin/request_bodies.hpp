@@ -23,6 +23,16 @@ std::string to_json(const Complaint& complaint);
 /// of the amount says whether it is a payment or a deduction. False: `complaint` says why.
 bool read_payment(std::string_view body, Booking& payment, Complaint& complaint);
 
+/// Body of POST /api/v1/accounts/ID/packages: an object of `package_orders[]`, whose account is the
+/// path's.
+struct PackageOrderBody {
+  std::string id;
+  std::string json;  ///< With the account.
+};
+/// False: `complaint` says why.
+bool read_package_order(std::string_view body, const std::string& account, PackageOrderBody& order,
+                        Complaint& complaint);
+
 /// Body of POST /api/v1/explain: from, caller, callee; at, lrn, callee_region and caller_region or
 /// null.
 bool read_explain(std::string_view body, ExplainRequest& request, Complaint& complaint);

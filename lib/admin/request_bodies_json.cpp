@@ -139,6 +139,22 @@ bool read_explain(std::string_view body, ExplainRequest& request, Complaint& com
   return true;
 }
 
+bool read_package_order(std::string_view body, const std::string& account, PackageOrderBody& order,
+                        Complaint& complaint) {
+  auto object = config::parse_json(body);
+  if (!object) return fail(complaint, object.error().message, "");
+  if (!object->is_object()) return fail(complaint, "body is no JSON object", "");
+  std::string owner;
+  if (!read_text(*object, "id", true, text_bytes_max, order.id, complaint) ||
+      !read_text(*object, "account", false, text_bytes_max, owner, complaint))
+    return false;
+  if (!owner.empty() && owner != account)
+    return fail(complaint, "\"" + owner + "\" is not the account of the path", "/account");
+  (*object)["account"] = account;
+  order.json = dump(*object);
+  return true;
+}
+
 std::string payment_json(const Booking& payment, const BookingAnswer& answer) {
   return dump({{"id", payment.account},
                {"amount", answer.amount.to_string()},

@@ -1,5 +1,6 @@
 #include "call/billing_record.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -23,6 +24,45 @@ Result<void> charge(ChargeFacts& side, std::string terms, const Cdr& cdr) {
   side.billed_time_s = charge->billed_time_s;
   side.rate_terms = std::move(terms);
   return {};
+}
+
+/// The customer's side of a call that had lent of packages. Returns what it takes of them.
+Result<std::vector<PackageUse::Part>> charge_with_packages(ChargeFacts& side, std::string_view text,
+                                                           std::string_view loan_text,
+                                                           const Cdr& cdr) {
+  if (text.empty()) return std::vector<PackageUse::Part>();
+  auto loan = parse_package_loan(loan_text);
+  if (!loan) return loan.error();
+  auto terms = parse_charge_terms(text);
+  if (!terms) return Error{ErrorCode::corrupt, terms.error().message};
+  PackagedCharge paid;
+  if (!terms->is_free_number) {
+    auto rated = rate_with_packages(terms->rate, cdr.talk_time_ms, terms->rules, *loan,
+                                    {cdr.answered_at_us, terms->schedule});
+    if (!rated) return rated.error();
+    paid = std::move(*rated);
+  }
+  terms->package_s = paid.use.covered_s;
+  terms->package_money = paid.use.money;
+  side.charge = paid.charge.charge;
+  side.billed_time_s = paid.charge.billed_time_s;
+  side.package_charge = paid.use.money;
+  side.package_time_s = paid.use.time_s;
+  side.rate_terms = to_text(*terms, cdr.answered_at_us, cdr.ended_at_us);
+  std::vector<PackageUse::Part>& parts = paid.use.parts;
+  for (const PackageLoan::Part& lent : loan->parts) {  // the periods that count the spend
+    if (lent.gift >= 0 || side.charge.is_zero()) continue;
+    const auto same = std::find_if(parts.begin(), parts.end(), [&](const auto& part) {
+      return part.gift < 0 && part.order == lent.order &&
+             part.period_start_us == lent.period_start_us;
+    });
+    if (same != parts.end()) {
+      same->spend = side.charge;
+    } else {
+      parts.push_back({lent.order, lent.period_start_us, -1, 0, {}, side.charge});
+    }
+  }
+  return std::move(parts);
 }
 
 }  // namespace
@@ -61,7 +101,13 @@ Result<cdr::EndRecord> close_after_crash(const cdr::OpenCall& open) {
   cdr.release_side = ReleaseSide::server;
   cdr.sip_status = 200;
   if (!cdr.attempts.empty()) cdr.attempts.back().ended_at_us = cdr.ended_at_us;
-  if (auto done = charge(cdr.customer, std::move(terms->customer), cdr); !done) return done.error();
+  if (open.last_mark && !open.last_mark->charge.empty()) {
+    auto parts = charge_with_packages(cdr.customer, terms->customer, open.last_mark->charge, cdr);
+    if (!parts) return parts.error();
+    record.packages = std::move(*parts);
+  } else if (auto done = charge(cdr.customer, std::move(terms->customer), cdr); !done) {
+    return done.error();
+  }
   if (cdr.vendor) {
     if (auto done = charge(*cdr.vendor, std::move(terms->vendor), cdr); !done) return done.error();
   }

@@ -143,10 +143,11 @@ class Call final : public LegEvents {
   [[nodiscard]] std::string vendor_terms(std::int64_t answered_at_us, std::int64_t until_us) const;
   [[nodiscard]] std::string payer_terms(const Payer& payer, const Rate* rate,
                                         std::int64_t answered_at_us, std::int64_t until_us,
-                                        std::int64_t charged_s = 0) const;
-  void settle(ChargeFacts& side, CallMeter& meter, const Payer& payer, const Rate* rate,
-              std::int64_t talk_time_ms);
-  void charge_sides(Cdr& cdr);
+                                        std::int64_t charged_s = 0,
+                                        const PackageUse& use = {}) const;
+  PackageUse settle(ChargeFacts& side, CallMeter& meter, const Payer& payer, const Rate* rate,
+                    std::int64_t talk_time_ms);
+  PackageUse charge_sides(Cdr& cdr);
   void publish(Event::Kind kind, std::optional<Cdr> cdr = std::nullopt);
 
   Worker& worker_;

@@ -208,28 +208,50 @@ Verdict ask_policy(CallContext& c, const StageAbilities& abilities) {
   return Verdict::go_on();
 }
 
-/// Finds what a payer pays for the call, and takes the charge of its first second.
-Verdict hold_first_second(CallContext& c, const Payer& payer, const Rate*& rate, MoneyHold& money) {
-  if (!payer.has_deck) return Verdict::reject(Reason::RateNotFound);
-  const RateMatch match = payer.deck.find(c.billing_number().view(), c.wall_us, payer.call_level);
+/// The rate of a payer for the call. A locked one refuses, whatever a package says.
+RateMatch find_rate(const CallContext& c, const Payer& payer, const Rate* package_rate) {
+  RateMatch match;  // RateNotFound
+  if (payer.has_deck)
+    match = payer.deck.find(c.billing_number().view(), c.wall_us, payer.call_level);
+  if (package_rate != nullptr && (match.ok() || match.reason == Reason::RateNotFound))
+    return {Reason::none, package_rate};
+  return match;
+}
+
+/// As hold_first_second() would, without taking anything.
+Verdict look_at_first_second(const CallContext& c, const Payer& payer, Amount first,
+                             const PackageHold& packages) {
+  const AccountBook& accounts = c.state->accounts;
+  if (const Reason why = accounts.check(payer.account, c.wall_us); why != Reason::none)
+    return Verdict::reject(why);
+  const bool is_covered = !first.is_zero() && packages.available_s() > 0;
+  const Amount gift = is_covered ? first : std::min(first, packages.available_money());
+  if (!gift.is_zero() && gift == first) return Verdict::go_on();
+  // As open_call() does: without any money even a call that costs nothing is refused (B-02).
+  const auto account = accounts.state(payer.account);
+  const bool has_money =
+      account && (!gift.is_zero() || !account->settings.is_balance_verified ||
+                  account->balance.units() + account->settings.overdraft_limit.units() > 0);
+  return has_money && accounts.usable(payer.account).units() >= first.units() - gift.units()
+             ? Verdict::go_on()
+             : Verdict::reject(Reason::AccountBalanceNotEnough);
+}
+
+/// Finds what a payer pays for the call, and takes the charge of its first second: of packages, if
+/// there are, then of the account.
+Verdict hold_first_second(CallContext& c, const Payer& payer, const RateMatch& match,
+                          MoneyHold& money, PackageHold& packages) {
   if (!match.ok()) return Verdict::reject(match.reason);
-  rate = match.rate;
-  const auto first = CallMeter::first_hold(*match.rate, payer.fees, payer.call_start(c.wall_us));
-  if (!first) return Verdict::reject(Reason::InternalError);
-  AccountBook& accounts = c.state->accounts;
+  const CallStart start = payer.call_start(c.wall_us);
   if (c.is_rehearsal) {
-    if (const Reason why = accounts.check(payer.account, c.wall_us); why != Reason::none)
-      return Verdict::reject(why);
-    // As open_call() does: without any money even a call that costs nothing is refused (B-02).
-    const auto account = accounts.state(payer.account);
-    const bool has_money =
-        account && (!account->settings.is_balance_verified ||
-                    account->balance.units() + account->settings.overdraft_limit.units() > 0);
-    return has_money && accounts.usable(payer.account) >= *first
-               ? Verdict::go_on()
-               : Verdict::reject(Reason::AccountBalanceNotEnough);
+    const auto first = CallMeter::first_hold(*match.rate, payer.fees, start);
+    return first ? look_at_first_second(c, payer, *first, packages)
+                 : Verdict::reject(Reason::InternalError);
   }
-  CallAdmission admission = accounts.open_call(payer.account, *first, c.wall_us);
+  const auto first = CallMeter::first_hold(*match.rate, payer.fees, start, packages);
+  if (!first) return Verdict::reject(Reason::InternalError);
+  const bool has_gift = packages.covered_s() > 0 || !packages.money().is_zero();
+  CallAdmission admission = c.state->accounts.open_call(payer.account, *first, c.wall_us, has_gift);
   if (!admission.ok()) return Verdict::reject(admission.reason);
   money = std::move(admission.hold);
   return Verdict::go_on();
@@ -247,7 +269,14 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
   if (const auto rated = payer.rated(c.billing_number().view());
       rated.size() != c.billing_number().view().size())
     c.callee_priced = Number(rated);
-  return hold_first_second(c, payer, c.rate, c.money);
+  const PackageBook& packages = c.state->packages;
+  if (packages.is_exhausted(payer.packages))  // B-18
+    return Verdict::reject(Reason::AccountBalanceNotEnough);
+  c.packages = packages.open_call(payer.packages, c.billing_number().view(), c.wall_us);
+  c.package_rate = packages.rate(payer.packages, c.billing_number().view(), c.wall_us);
+  const RateMatch match = find_rate(c, payer, c.package_rate.get());
+  if (match.ok()) c.rate = match.rate;
+  return hold_first_second(c, payer, match, c.money, c.packages);
 }
 
 /// A locked or empty agent stops its customers (B-17).
@@ -258,7 +287,10 @@ Verdict charge_agent(CallContext& c, const StageAbilities&) {
     const Reason why = c.state->accounts.check(agent.account, c.wall_us);
     return why == Reason::none ? Verdict::go_on() : Verdict::reject(why);
   }
-  return hold_first_second(c, agent, c.agent_rate, c.agent_money);
+  const RateMatch match = find_rate(c, agent, nullptr);
+  if (match.ok()) c.agent_rate = match.rate;
+  PackageHold none;
+  return hold_first_second(c, agent, match, c.agent_money, none);
 }
 
 /// A policy hook may name the vendors to try: only those, in its order.

@@ -96,7 +96,9 @@ struct CallContext {
   std::optional<std::uint64_t> split_call;  ///< Its number among the split calls; may be given.
   std::optional<std::uint32_t> customer;    ///< Index in Tables::customers.
   SourceMatch source_match;
-  const Rate* rate = nullptr;        ///< Lives as long as `tables`.
+  const Rate* rate = nullptr;  ///< Lives as long as `tables`.
+  std::shared_ptr<const Rate>
+      package_rate;                  ///< What `rate` is instead of the tariff's (B-24); or null.
   const Rate* agent_rate = nullptr;  ///< The same, of the customer's agent.
   bool is_free = false;              ///< B-09: nobody pays.
   bool is_authenticated = false;
@@ -106,6 +108,7 @@ struct CallContext {
   // What the call holds: the lease, returned when this is destroyed or moved from.
   route::LineLease customer_line;
   MoneyHold money;
+  PackageHold packages;  ///< Gifts of the customer (B-22); of a rehearsal nothing is lent.
   MoneyHold agent_money;
 
   /// What vendors are chosen by.

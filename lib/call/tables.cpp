@@ -15,6 +15,24 @@ Error in(const char* kind, const std::string& id, Error error) {
   return error;
 }
 
+/// A zone and its classes of days, as objects name them; "": the parameter `timezone`, Monday to
+/// Friday work.
+Result<RateSchedule> schedule_of(const SwitchConfig& config, const std::string& calendar_id,
+                                 const std::string& timezone, bool is_split) {
+  CalendarConfig calendar;
+  if (!calendar_id.empty()) {
+    const auto& calendars = config.provision.calendars;
+    const auto found = std::find_if(calendars.begin(), calendars.end(),
+                                    [&](const auto& known) { return known.id == calendar_id; });
+    if (found == calendars.end())
+      return Error{ErrorCode::invalid_argument, "no calendar \"" + calendar_id + "\""};
+    calendar = *found;
+  }
+  if (!timezone.empty()) calendar.timezone = timezone;
+  if (calendar.timezone.empty()) calendar.timezone = config.parameters.timezone;
+  return RateSchedule::build(calendar, is_split);
+}
+
 class TablesBuilder {
  public:
   TablesBuilder(const SwitchConfig& config, SharedState& state) : config_(config), state_(state) {}
@@ -35,6 +53,7 @@ class TablesBuilder {
     tables_->mobile_areas = std::move(*areas);
     if (auto done = number_groups(); !done) return done.error();
     if (auto done = decks(); !done) return done.error();
+    if (auto done = provision_packages(config_, state_.packages); !done) return done.error();
     if (auto done = accounts(); !done) return done.error();
     if (auto done = calendars(); !done) return done.error();
     if (auto done = gateway_groups(); !done) return done.error();
@@ -87,6 +106,7 @@ class TablesBuilder {
       Payer& payer = payers_[account.id];
       payer.account = *handle;
       payer.account_id = account.id;
+      payer.packages = state_.packages.find(account.id);
       payer.currency = account.currency;
       payer.call_level = account.call_level;
       payer.agent_id = account.agent;
@@ -424,18 +444,24 @@ AccountSettings account_settings(const SwitchConfig& config, const AccountConfig
 }
 
 Result<RateSchedule> rate_schedule(const SwitchConfig& config, const RateDeckConfig& deck) {
-  CalendarConfig calendar;
-  if (!deck.calendar.empty()) {
-    const auto& calendars = config.provision.calendars;
-    const auto found = std::find_if(calendars.begin(), calendars.end(),
-                                    [&](const auto& known) { return known.id == deck.calendar; });
-    if (found == calendars.end())
-      return Error{ErrorCode::invalid_argument, "no calendar \"" + deck.calendar + "\""};
-    calendar = *found;
+  return schedule_of(config, deck.calendar, deck.timezone, deck.split_windows);
+}
+
+Result<void> provision_packages(const SwitchConfig& config, PackageBook& book) {
+  std::vector<Package> packages;
+  for (const PackageConfig& package : config.provision.packages) {
+    auto schedule = schedule_of(config, package.calendar, package.timezone, false);
+    if (!schedule) return in("package", package.id, schedule.error());
+    packages.push_back(package);
+    packages.back().schedule = std::move(*schedule);
   }
-  if (!deck.timezone.empty()) calendar.timezone = deck.timezone;
-  if (calendar.timezone.empty()) calendar.timezone = config.parameters.timezone;
-  return RateSchedule::build(calendar, deck.split_windows);
+  auto months = schedule_of(config, {}, {}, false);
+  if (!months) return months.error();
+  std::vector<AccountMonthlyRules> monthly;
+  for (const AccountConfig& account : config.provision.accounts) {
+    if (!account.monthly.are_none()) monthly.push_back({account.id, account.monthly, *months});
+  }
+  return book.provision(std::move(packages), config.provision.package_orders, std::move(monthly));
 }
 
 Result<std::shared_ptr<const Tables>> build_tables(const SwitchConfig& config, SharedState& state,

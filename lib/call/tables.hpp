@@ -28,6 +28,7 @@ namespace tandem::call {
 /// State that outlives every snapshot: what calls have taken and may take. Threading: thread-safe.
 struct SharedState {
   AccountBook accounts;
+  PackageBook packages;
   route::LineCounters customer_lines;
   route::LineCounters vendor_lines;
   route::LineCounters group_lines;
@@ -49,7 +50,8 @@ struct Payer {
   AccountHandle account;  ///< Empty: nobody.
   std::string account_id;
   std::string currency;
-  RateDeck deck;  ///< Without rates when the account has no tariff.
+  PackageHandle packages;  ///< Empty: it has none.
+  RateDeck deck;           ///< Without rates when the account has no tariff.
   bool has_deck = false;
   std::shared_ptr<const BillingPrefixes> billing_prefixes;  ///< Of `deck` (B-14); null: none.
   CallLevel call_level = CallLevel::none;
@@ -119,6 +121,10 @@ struct Tables {
 /// What the windows of a deck are judged by: its zone and calendar, else the parameter `timezone`.
 /// Errors: invalid_argument.
 Result<RateSchedule> rate_schedule(const SwitchConfig& config, const RateDeckConfig& deck);
+
+/// What is sold, ordered and owed by the month (B-18, B-20..B-24). Errors: those of
+/// PackageBook::provision(), invalid_argument (names the package).
+Result<void> provision_packages(const SwitchConfig& config, PackageBook& book);
 
 /// What an account is provisioned with: its own settings and what the parameters say of its kind
 /// (B-28).

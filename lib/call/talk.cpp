@@ -126,14 +126,17 @@ void Call::begin_talk() {
   if (max_s > 0) worker_.loop().timers().start(max_timer_, max_s * second_us);
   publish(Event::Kind::call_answered);
   const std::int64_t advance_s = 60 * std::int64_t{parameters().overdraft_advance_min};
-  const auto meter = [&](const Payer& payer, const Rate* rate, MoneyHold hold) {
-    return rate == nullptr ? CallMeter()
-                           : CallMeter(*rate, payer.fees, std::move(hold),
-                                       payer.call_start(answered_wall_us_), advance_s);
+  const auto meter = [&](const Payer& payer, const Rate* rate, MoneyHold hold,
+                         PackageHold packages) {
+    return rate == nullptr
+               ? CallMeter()
+               : CallMeter(*rate, payer.fees, std::move(hold), payer.call_start(answered_wall_us_),
+                           advance_s, std::move(packages));
   };
   const Customer& customer = *context_.customer_entry();
-  meter_ = meter(customer.payer, context_.rate, std::move(context_.money));
-  agent_meter_ = meter(customer.agent, context_.agent_rate, std::move(context_.agent_money));
+  meter_ =
+      meter(customer.payer, context_.rate, std::move(context_.money), std::move(context_.packages));
+  agent_meter_ = meter(customer.agent, context_.agent_rate, std::move(context_.agent_money), {});
   // Last: a call whose money is gone ends here.
   arm_money(meter_.start(answered_us_), agent_meter_.start(answered_us_));
 }
@@ -234,6 +237,7 @@ void Call::on_second(std::int64_t now_us) {
     mark.call_id = id_;
     mark.at_us = worker_.loop().clock().wall_us();
     mark.talk_time_ms = (now_us - answered_us_) / 1000;
+    mark.charge = to_text(meter_.package_loan());
     worker_.journal_if_room(cdr::RecordType::mark, cdr::encode(mark));
   }
   if (media_.on_hold()) silence_from_us_ = now_us;
@@ -336,17 +340,20 @@ void Call::finish(const Ending& ending) {
   cdr.sip_status = ending.sip_status;
   cdr.q850_cause = ending.q850_cause;
   cdr.release_side = ending.side;
+  PackageUse use;
   if (was_answered) {
     cdr.talk_time_ms = (ended_us_ - answered_us_) / 1000;
     if (const auto& quality = vendor().quality; quality != nullptr)
       quality->add_talk(ended_us_, cdr.talk_time_ms);
-    charge_sides(cdr);
+    use = charge_sides(cdr);
   } else {
     context_.money.cancel();
     context_.agent_money.cancel();
+    context_.packages.cancel();
   }
   if (was_answered || is_answer_recorded_) {
-    cdr.record_id = worker_.journal(cdr::RecordType::end, cdr::encode(cdr::EndRecord{id_, cdr}));
+    cdr.record_id = worker_.journal(cdr::RecordType::end,
+                                    cdr::encode(cdr::EndRecord{id_, cdr, std::move(use.parts)}));
   } else if (is_recorded(ending)) {
     cdr.record_id =
         worker_.journal_if_room(cdr::RecordType::end, cdr::encode(cdr::EndRecord{id_, cdr}));
@@ -363,34 +370,42 @@ void Call::finish(const Ending& ending) {
   worker_.remove(id_);
 }
 
-/// Settles what a metered side pays. `rate`: null when it is not rated.
-void Call::settle(ChargeFacts& side, CallMeter& meter, const Payer& payer, const Rate* rate,
-                  std::int64_t talk_time_ms) {
-  const Charge charge = meter.finish(talk_time_ms);
+/// Settles what a metered side pays; returns what packages paid of it. `rate`: null when it is not
+/// rated.
+PackageUse Call::settle(ChargeFacts& side, CallMeter& meter, const Payer& payer, const Rate* rate,
+                        std::int64_t talk_time_ms) {
+  PackageUse use;
+  const Charge charge = meter.finish(talk_time_ms, &use);
   side.charge = charge.charge;
   side.billed_time_s = charge.billed_time_s;
-  side.rate_terms = payer_terms(payer, rate, answered_wall_us_, ended_wall_us_);
-  if (rate == nullptr) return;
+  side.package_charge = use.money;
+  side.package_time_s = use.time_s;
+  side.rate_terms = payer_terms(payer, rate, answered_wall_us_, ended_wall_us_, 0, use);
+  if (rate == nullptr) return use;
   // A timer that came so late that the account could not pay all of the talk is part of the terms.
-  const auto whole =
-      rate_call(*rate, talk_time_ms, payer.fees, nullptr, payer.call_start(answered_wall_us_));
+  const bool has_gift = use.covered_s != 0 || !use.money.is_zero();
+  const auto whole = has_gift ? recompute_charge(side.rate_terms, talk_time_ms, answered_wall_us_)
+                              : rate_call(*rate, talk_time_ms, payer.fees, nullptr,
+                                          payer.call_start(answered_wall_us_));
   if (!whole || *whole != charge) {
     side.rate_terms =
-        payer_terms(payer, rate, answered_wall_us_, ended_wall_us_, meter.covered_s());
+        payer_terms(payer, rate, answered_wall_us_, ended_wall_us_, meter.covered_s(), use);
   }
+  return use;
 }
 
-/// Settles what the customer and its agent pay, and takes what the vendor gets.
-void Call::charge_sides(Cdr& cdr) {
+/// Settles what the customer and its agent pay, and takes what the vendor gets. Returns what
+/// packages paid for the customer.
+PackageUse Call::charge_sides(Cdr& cdr) {
   const Customer& customer = *context_.customer_entry();
-  settle(cdr.customer, meter_, customer.payer, context_.rate, cdr.talk_time_ms);
+  PackageUse use = settle(cdr.customer, meter_, customer.payer, context_.rate, cdr.talk_time_ms);
   if (cdr.agent)
     settle(*cdr.agent, agent_meter_, customer.agent, context_.agent_rate, cdr.talk_time_ms);
-  if (trial_.rate == nullptr || !cdr.vendor) return;
+  if (trial_.rate == nullptr || !cdr.vendor) return use;
   const Payer& payee = vendor().payee;
   const auto cost = rate_call(*trial_.rate, cdr.talk_time_ms, payee.fees, nullptr,
                               payee.call_start(answered_wall_us_));
-  if (!cost) return;
+  if (!cost) return use;
   cdr.vendor->charge = cost->charge;
   cdr.vendor->billed_time_s = cost->billed_time_s;
   cdr.vendor->rate_terms = vendor_terms(answered_wall_us_, ended_wall_us_);
@@ -400,10 +415,12 @@ void Call::charge_sides(Cdr& cdr) {
         LogLevel::error, "call", "vendor charge could not be taken",
         {{"account", cdr.vendor->account}, {"error", taken.error().message}});
   }
+  return use;
 }
 
 std::string Call::payer_terms(const Payer& payer, const Rate* rate, std::int64_t answered_at_us,
-                              std::int64_t until_us, std::int64_t charged_s) const {
+                              std::int64_t until_us, std::int64_t charged_s,
+                              const PackageUse& use) const {
   ChargeTerms terms;
   terms.is_free_number = context_.is_free;
   if (rate == nullptr) return terms.is_free_number ? to_text(terms, 0, 0) : std::string();
@@ -411,6 +428,8 @@ std::string Call::payer_terms(const Payer& payer, const Rate* rate, std::int64_t
   terms.rules = payer.fees;
   terms.schedule = payer.deck.schedule();
   terms.charged_s = charged_s;
+  terms.package_s = use.covered_s;
+  terms.package_money = use.money;
   return to_text(terms, answered_at_us, until_us);
 }
 
@@ -472,7 +491,8 @@ Cdr Call::make_cdr() const {
     cdr.customer.currency = customer->payer.currency;
     if (context_.rate != nullptr) {
       cdr.customer.rate_prefix = context_.rate->prefix;
-      cdr.customer.rate_deck = customer->payer.deck.id();
+      const bool is_of_package = context_.rate == context_.package_rate.get();
+      cdr.customer.rate_deck = is_of_package ? "package" : customer->payer.deck.id();
     }
     if (customer->agent.account) {
       ChargeFacts& agent = cdr.agent.emplace();

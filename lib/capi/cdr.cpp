@@ -17,6 +17,10 @@ struct tandem_cdr_journal {
   std::unique_ptr<CdrJournal> body;  // last: it uses the two above
 };
 
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_charge_facts> =
+    offsetof(tandem_charge_facts, package_charge_units);
+
 namespace tandem::capi {
 
 static_assert(TANDEM_RELEASE_SERVER == static_cast<int>(ReleaseSide::server));
@@ -49,6 +53,8 @@ Result<ChargeFacts> read_charge(const tandem_charge_facts* given) {
   facts.currency = copy(read->currency);
   facts.rate_deck = copy(read->rate_deck);
   facts.rate_terms = copy(read->rate_terms);
+  facts.package_charge = Amount::from_units(read->package_charge_units);
+  facts.package_time_s = read->package_time_s;
   return facts;
 }
 
@@ -92,7 +98,8 @@ Result<Attempt> read_attempt(const tandem_attempt* given) {
 tandem_charge_facts to_c(const ChargeFacts& facts) {
   return {sizeof(tandem_charge_facts), facts.account.c_str(),     facts.charge.units(),
           facts.billed_time_s,         facts.rate_prefix.c_str(), facts.currency.c_str(),
-          facts.rate_deck.c_str(),     facts.rate_terms.c_str()};
+          facts.rate_deck.c_str(),     facts.rate_terms.c_str(),  facts.package_charge.units(),
+          facts.package_time_s};
 }
 
 /// A sink of the host. The host's own message is not known here, so the error says whose it was.

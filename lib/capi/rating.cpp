@@ -3,7 +3,9 @@
 #include <limits>
 #include <unordered_map>
 
+#include "base/text.hpp"
 #include "capi/values.hpp"
+#include "tandem/billing_prefixes.hpp"
 #include "tandem/charge_terms.hpp"
 #include "tandem/deck_import.hpp"
 #include "tandem/margin.hpp"
@@ -363,6 +365,25 @@ int tandem_margin_report(const tandem_rate_deck* sell, const tandem_rate_deck* c
     const auto rows = margin_report(sell->body, decks, at_us);
     TANDEM_CAPI_TRY(rows);
     return give(to_json(*rows), json);
+  });
+}
+
+int tandem_rate_deck_route_prefix_length(const tandem_rate_deck* deck, const char* prefixes,
+                                         int32_t characters, const char* callee, size_t* length) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(deck);
+    TANDEM_CAPI_NOT_NULL(length);
+    RoutePrefixes read;
+    read.characters = characters;
+    for (std::string_view rest = view(prefixes); !rest.empty();) {
+      const std::string_view word = rest.substr(0, rest.find(','));
+      rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+      if (const std::string_view prefix = trimmed(word); !prefix.empty())
+        read.prefixes.emplace_back(prefix);
+    }
+    TANDEM_CAPI_TRY(check_route_prefixes(read));
+    *length = BillingPrefixes(read, deck->body).length_in(view(callee));
+    return TANDEM_OK;
   });
 }
 

@@ -41,6 +41,8 @@ void put_charge(WireWriter& writer, const ChargeFacts& charge, std::string& scra
   inner.text(charge.currency);
   inner.text(charge.rate_deck);
   inner.text(charge.rate_terms);
+  inner.integer(charge.package_charge.units());
+  inner.integer(charge.package_time_s);
   writer.text(scratch);
 }
 
@@ -54,6 +56,8 @@ ChargeFacts take_charge(WireReader& outer, bool& is_bad) {
   charge.currency = reader.text();
   if (!reader.is_at_end()) charge.rate_deck = reader.text();
   if (!reader.is_at_end()) charge.rate_terms = reader.text();
+  if (!reader.is_at_end()) charge.package_charge = Amount::from_units(reader.integer());
+  if (!reader.is_at_end()) charge.package_time_s = reader.integer();
   is_bad |= reader.is_bad();
   return charge;
 }

@@ -282,6 +282,8 @@ std::string to_json(const Cdr& cdr) {
                             "agent_rate_prefix", "agent_rate_deck", "agent_rate_terms"})
       object.null(key);
   }
+  object.text("package_charge", cdr.customer.package_charge.to_string());
+  object.number("package_time_s", cdr.customer.package_time_s);
   object.end();
   return out;
 }

@@ -44,7 +44,10 @@ constexpr NewerColumn newer_columns[] = {{"lrn", "''"},
                                          {"agent_charge_units", "NULL"},
                                          {"agent_rate_prefix", "NULL"},
                                          {"agent_rate_deck", "NULL"},
-                                         {"agent_rate_terms", "NULL"}};
+                                         {"agent_rate_terms", "NULL"},
+                                         {"package_charge", "'0.00'"},
+                                         {"package_charge_units", "0"},
+                                         {"package_time_s", "0"}};
 
 // A view that equals the billing view is found by it, so its index holds only the rows where it
 // differs: most numbers are not rewritten, and an index less is a third of a row's cost less.
@@ -115,6 +118,11 @@ constexpr store::Migration day_steps[] = {
       ALTER TABLE cdr ADD COLUMN agent_rate_prefix TEXT;
       ALTER TABLE cdr ADD COLUMN agent_rate_deck TEXT;
       ALTER TABLE cdr ADD COLUMN agent_rate_terms TEXT;
+    )sql"},
+    {4, R"sql(
+      ALTER TABLE cdr ADD COLUMN package_charge TEXT NOT NULL DEFAULT '0.00';
+      ALTER TABLE cdr ADD COLUMN package_charge_units INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE cdr ADD COLUMN package_time_s INTEGER NOT NULL DEFAULT 0;
     )sql"},
 };
 
@@ -208,14 +216,19 @@ Result<void> insert_record(store::Statement& insert, const Cdr& cdr, std::string
   std::string agent_charge;
   if (cdr.agent) {  // else the columns are null, as reset() left them
     agent_charge = cdr.agent->charge.to_string();
-    insert.bind_borrowed(n++, cdr.agent->account);
-    insert.bind(n++, cdr.agent->billed_time_s);
-    insert.bind_borrowed(n++, agent_charge);
-    insert.bind(n++, cdr.agent->charge.units());
-    insert.bind_borrowed(n++, cdr.agent->rate_prefix);
-    insert.bind_borrowed(n++, cdr.agent->rate_deck);
-    insert.bind_borrowed(n++, cdr.agent->rate_terms);
+    insert.bind_borrowed(n, cdr.agent->account);
+    insert.bind(n + 1, cdr.agent->billed_time_s);
+    insert.bind_borrowed(n + 2, agent_charge);
+    insert.bind(n + 3, cdr.agent->charge.units());
+    insert.bind_borrowed(n + 4, cdr.agent->rate_prefix);
+    insert.bind_borrowed(n + 5, cdr.agent->rate_deck);
+    insert.bind_borrowed(n + 6, cdr.agent->rate_terms);
   }
+  n += 7;
+  const std::string package_charge = cdr.customer.package_charge.to_string();
+  insert.bind_borrowed(n++, package_charge);
+  insert.bind(n++, cdr.customer.package_charge.units());
+  insert.bind(n++, cdr.customer.package_time_s);
   return insert.run();
 }
 
@@ -285,6 +298,9 @@ Result<Cdr> read_record(const store::Statement& row) {
     agent.rate_terms = row.text(n + 6);
     agent.currency = cdr.customer.currency;  // an agent is in the currency of its customers
   }
+  n += 8;  // and the charge of packages in decimals
+  cdr.customer.package_charge = Amount::from_units(row.integer(n));
+  cdr.customer.package_time_s = row.integer(n + 1);
   return cdr;
 }
 

@@ -11,7 +11,7 @@
 namespace tandem {
 namespace {
 
-constexpr std::array<std::string_view, 48> csv_columns = {"record_id",
+constexpr std::array<std::string_view, 50> csv_columns = {"record_id",
                                                           "call_id",
                                                           "customer_gateway",
                                                           "vendor_gateway",
@@ -58,7 +58,9 @@ constexpr std::array<std::string_view, 48> csv_columns = {"record_id",
                                                           "agent_charge",
                                                           "agent_rate_prefix",
                                                           "agent_rate_deck",
-                                                          "agent_rate_terms"};
+                                                          "agent_rate_terms",
+                                                          "package_charge",
+                                                          "package_time_s"};
 
 /// Adds the fields of one line (RFC 4180 section 2).
 class CsvLine {
@@ -157,6 +159,8 @@ std::string to_csv_row(const Cdr& cdr) {
     for (int i = 0; i < 6; ++i)
       line.nothing();
   }
+  line.text(cdr.customer.package_charge.to_string());
+  line.number(cdr.customer.package_time_s);
   return line.take();
 }
 

@@ -13,6 +13,22 @@ Error malformed(const char* kind) {
                std::string("the payload of a ") + kind + " record was malformed"};
 }
 
+/// What stands behind the CDR of an end record: nothing in those of before there were packages.
+bool take_packages(std::string_view bytes, std::vector<PackageUse::Part>& parts) {
+  WireReader reader(bytes);
+  const std::uint64_t count = reader.is_at_end() ? 0 : reader.number();
+  for (std::uint64_t i = 0; i < count && !reader.is_bad(); ++i) {
+    PackageUse::Part& part = parts.emplace_back();
+    part.order = reader.text();
+    part.period_start_us = reader.integer();
+    part.gift = static_cast<std::int32_t>(reader.integer_in(-1, package_gifts_max));
+    part.seconds = reader.integer();
+    part.money = Amount::from_units(reader.integer());
+    part.spend = Amount::from_units(reader.integer());
+  }
+  return !reader.is_bad();
+}
+
 std::string encode_with_cdr(std::uint64_t call_id, const Cdr& cdr, std::string_view tail) {
   std::string body;
   body.reserve(512);
@@ -33,7 +49,20 @@ std::string encode(const AnswerRecord& record) {
 }
 
 std::string encode(const EndRecord& record) {
-  return encode_with_cdr(record.call_id, record.cdr, {});
+  std::string parts;
+  if (!record.packages.empty()) {
+    WireWriter writer(parts);
+    writer.number(record.packages.size());
+    for (const PackageUse::Part& part : record.packages) {
+      writer.text(part.order);
+      writer.integer(part.period_start_us);
+      writer.integer(part.gift);
+      writer.integer(part.seconds);
+      writer.integer(part.money.units());
+      writer.integer(part.spend.units());
+    }
+  }
+  return encode_with_cdr(record.call_id, record.cdr, parts);
 }
 
 std::string encode(const MarkRecord& record) {
@@ -57,6 +86,16 @@ std::string encode(const PaymentRecord& record) {
   writer.number(static_cast<std::uint64_t>(record.kind));
   writer.text(record.reference);
   writer.integer(record.answered.units());
+  return out;
+}
+
+std::string encode(const PackageRecord& record) {
+  std::string out;
+  WireWriter writer(out);
+  writer.text(record.order);
+  writer.number(record.is_open ? 1 : 0);
+  writer.integer(record.period_start_us);
+  writer.text(record.change);
   return out;
 }
 
@@ -88,12 +127,22 @@ Result<EndRecord> decode_end(std::string_view payload, std::uint64_t sequence) {
   EndRecord record;
   record.call_id = reader.number();
   Result<Cdr> cdr = decode_cdr(reader.text());
-  (void)reader.text();  // reserved: what a later release adds behind the CDR
-  if (payload.empty() || reader.is_bad()) return malformed("end");
+  const bool is_whole = take_packages(reader.text(), record.packages);
+  if (payload.empty() || reader.is_bad() || !is_whole) return malformed("end");
   if (!cdr) return std::move(cdr).error();
   record.cdr = std::move(*cdr);
   record.cdr.record_id = sequence;
   return record;
+}
+
+Result<std::vector<PackageUse::Part>> decode_end_packages(std::string_view payload) {
+  WireReader reader(payload);
+  std::vector<PackageUse::Part> parts;
+  (void)reader.number();
+  (void)reader.text();
+  const bool is_whole = take_packages(reader.text(), parts);
+  if (payload.empty() || reader.is_bad() || !is_whole) return malformed("end");
+  return parts;
 }
 
 Result<PaymentRecord> decode_payment(std::string_view payload) {
@@ -116,6 +165,17 @@ Result<PaymentRecord> decode_payment(std::string_view payload) {
     record.answered = Amount::from_units(reader.integer());
   }
   if (payload.empty() || reader.is_bad()) return malformed("payment");
+  return record;
+}
+
+Result<PackageRecord> decode_package(std::string_view payload) {
+  WireReader reader(payload);
+  PackageRecord record;
+  record.order = reader.text();
+  record.is_open = reader.number() != 0;
+  record.period_start_us = reader.integer();
+  record.change = reader.text();
+  if (payload.empty() || reader.is_bad()) return malformed("package");
   return record;
 }
 

@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tandem/cdr.hpp"
 #include "tandem/error.hpp"
 #include "tandem/ledger.hpp"
+#include "tandem/packages.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem::cdr {
@@ -20,7 +22,8 @@ enum class RecordType : std::uint16_t {
   end = 3,      ///< EndRecord.
   payment = 4,  ///< PaymentRecord.
   closed = 5,   ///< The writer ended in good order; everything before it is durable.
-};  // 6..1023 are reserved for tandem, 1024 and above for hosts; readers skip what they do not
+  package = 6,  ///< PackageRecord.
+};  // 7..1023 are reserved for tandem, 1024 and above for hosts; readers skip what they do not
     // know.
 
 /// A call was answered: enough to bill it when the process dies before its end.
@@ -46,6 +49,7 @@ struct MarkRecord {
 struct EndRecord {
   std::uint64_t call_id = 0;
   Cdr cdr;
+  std::vector<PackageUse::Part> packages{};  ///< What the call took of them, and what they count.
   bool operator==(const EndRecord&) const = default;
 };
 
@@ -62,11 +66,21 @@ struct PaymentRecord {
   bool operator==(const PaymentRecord&) const = default;
 };
 
+/// A step of a package order (B-23).
+struct PackageRecord {
+  std::string order;
+  bool is_open = false;              ///< A period is open from now on, else none is.
+  std::int64_t period_start_us = 0;  ///< Of that period.
+  std::string change;                ///< PackageChange as JSON; opaque here.
+  bool operator==(const PackageRecord&) const = default;
+};
+
 /// Payloads for Journal::append() with the record type of the same name.
 std::string encode(const AnswerRecord& record);
 std::string encode(const MarkRecord& record);
 std::string encode(const EndRecord& record);
 std::string encode(const PaymentRecord& record);
+std::string encode(const PackageRecord& record);
 
 /// Fields added by a later release are skipped, fields that an earlier one did not know keep their
 /// default. Errors: corrupt (not such a payload), unsupported (of an incompatible later release).
@@ -74,7 +88,10 @@ Result<AnswerRecord> decode_answer(std::string_view payload);
 Result<MarkRecord> decode_mark(std::string_view payload);
 /// `sequence`: of the record; becomes `record_id`.
 Result<EndRecord> decode_end(std::string_view payload, std::uint64_t sequence);
+/// EndRecord::packages, without decoding the rest. Errors: corrupt.
+Result<std::vector<PackageUse::Part>> decode_end_packages(std::string_view payload);
 Result<PaymentRecord> decode_payment(std::string_view payload);
+Result<PackageRecord> decode_package(std::string_view payload);
 /// The call of an answer, mark or end record, without decoding the rest. Errors: corrupt.
 Result<std::uint64_t> decode_call_id(std::string_view payload);
 

@@ -62,9 +62,10 @@ struct World::Body {
   WorldOptions options;
   std::shared_ptr<SimNetwork> network;
   std::shared_ptr<MemoryDisk> disk = std::make_shared<MemoryDisk>();
-  std::map<std::string, std::shared_ptr<cdr::Ledger>> ledgers;        // by path of the database
-  std::map<std::string, std::shared_ptr<ProvisionStore>> provisions;  // the same
-  std::map<std::string, std::shared_ptr<Collector>> collectors;       // by folder of the journal
+  std::map<std::string, std::shared_ptr<cdr::Ledger>> ledgers;         // by path of the database
+  std::map<std::string, std::shared_ptr<cdr::PackageStore>> packages;  // likewise
+  std::map<std::string, std::shared_ptr<ProvisionStore>> provisions;   // the same
+  std::map<std::string, std::shared_ptr<Collector>> collectors;        // by folder of the journal
   std::vector<Cdr> cdrs;
   struct Resident {
     std::weak_ptr<io::Network> life;  // expires with the switch
@@ -115,6 +116,12 @@ Result<std::unique_ptr<Switch>> World::create_switch(SwitchConfig config, Switch
     if (!opened) return opened.error();
     ledger = std::move(*opened);
   }
+  auto& packages = body_->packages[config.path(config.database)];
+  if (packages == nullptr) {
+    auto opened = cdr::PackageStore::open(":memory:");
+    if (!opened) return opened.error();
+    packages = std::move(*opened);
+  }
   auto& provision = body_->provisions[config.path(config.database)];
   if (provision == nullptr) {
     auto opened = ProvisionStore::open(":memory:");
@@ -132,6 +139,7 @@ Result<std::unique_ptr<Switch>> World::create_switch(SwitchConfig config, Switch
   environment.seed = body_->options.seed * 1'000'003 + ++body_->made;
   environment.disk = body_->disk;
   environment.ledger = ledger;
+  environment.packages = packages;
   environment.provision = provision;
   const std::weak_ptr<io::Network> life = environment.network;
   auto made = SwitchAccess::create(config, std::move(hooks), std::move(environment));

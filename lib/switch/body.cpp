@@ -187,6 +187,19 @@ Result<void> Switch::Body::open_records() {
   if (!runner) return runner.error();
   ledger_runner_ = std::move(*runner);
 
+  package_store_ = environment_.packages;
+  if (package_store_ == nullptr) {
+    auto store = cdr::PackageStore::open(config_.path(config_.database));
+    if (!store) return store.error();
+    package_store_ = std::move(*store);
+  }
+  cdr::SinkRunnerOptions package_options;
+  package_options.name = "packages";
+  auto package_runner = cdr::SinkRunner::create(package_options, *journal_, *package_store_,
+                                                environment_.network->clock(), &log_);
+  if (!package_runner) return package_runner.error();
+  package_runner_ = std::move(*package_runner);
+
   const auto disk =
       environment_.disk != nullptr ? environment_.disk : std::make_shared<cdr::PosixDisk>();
   int index = 0;
@@ -208,12 +221,13 @@ Result<void> Switch::Body::open_records() {
     if (auto added = add_sink(name, std::move(target)); !added) return added;
   }
 
-  auto tables = call::build_tables(config_, state_, nullptr);
-  if (!tables) return tables.error();
-  tables_ = retired_tables_->watch(std::move(*tables));
   journal_->on_durable([this](std::uint64_t) { tell_workers_of_commit(); });
   if (auto started = journal_->start(); !started) return started;
   if (auto closed = close_crashed_calls(); !closed) return closed;
+  if (auto loaded = load_packages(); !loaded) return loaded;
+  auto tables = call::build_tables(config_, state_, nullptr);
+  if (!tables) return tables.error();
+  tables_ = retired_tables_->watch(std::move(*tables));
   return load_balances();
 }
 
@@ -232,6 +246,24 @@ Result<void> Switch::Body::close_crashed_calls() {
   if (!recovery.open_calls.empty()) {
     log_.write(LogLevel::warning, "switch", "calls of the last run were closed",
                {{"calls", std::to_string(recovery.open_calls.size())}});
+  }
+  return {};
+}
+
+/// Before the tables, whose payers know their packages.
+Result<void> Switch::Body::load_packages() {
+  if (auto provisioned = call::provision_packages(config_, state_.packages); !provisioned)
+    return provisioned;
+  if (const std::uint64_t last = journal_->last_sequence(); last != 0) {
+    if (auto durable = journal_->wait_durable(last, catch_up_durable_ms); !durable) return durable;
+    if (auto caught_up = package_runner_->catch_up(last); !caught_up) return caught_up;
+  }
+  auto kept = package_store_->orders();
+  if (!kept) return kept.error();
+  for (const cdr::PackageStore::Kept& order : *kept) {
+    auto change = parse_package_change(order.change);
+    if (!change) return change.error();
+    if (auto restored = state_.packages.restore(*change, order.used); !restored) return restored;
   }
   return {};
 }
@@ -258,6 +290,8 @@ Result<void> Switch::Body::load_balances() {
   }
   bookings_.emplace(state_.accounts, *journal_, *ledger_, *ledger_runner_,
                     environment_.network->clock());
+  package_keeper_.emplace(state_.packages, *bookings_, *journal_, log_,
+                          [this](std::string text) { alarm(std::move(text)); });
   return {};
 }
 
@@ -354,6 +388,7 @@ Result<void> Switch::Body::start() {
   }
   if (!is_simulated()) {
     ledger_runner_->start_thread();
+    package_runner_->start_thread();
     for (Sink& sink : sinks_)
       sink.runner->start_thread();
   }
@@ -370,6 +405,7 @@ void Switch::Body::build_tables_when_due() {
                                   [this] { return is_builder_over_; })) {
     lock.unlock();
     activate_due_decks();
+    package_keeper_->advance(wall_us());
     retired_tables_->free_all();
     lock.lock();
   }
@@ -387,9 +423,11 @@ void Switch::Body::pump() {
   seats_.front().loop->timers().start(*pump_timer_, pump_period_us);
   journal_->pump();
   ledger_runner_->pump();
+  package_runner_->pump();
   for (Sink& sink : sinks_)
     sink.runner->pump();
   activate_due_decks();
+  package_keeper_->advance(wall_us());
 }
 
 /// Once a second: says what stopped working and what works again (alarms of O-03).
@@ -408,6 +446,7 @@ void Switch::Body::judge_health() {
           "sink " + state.name + " fails: " + state.last_error);
   };
   judge_sink(*ledger_runner_);
+  judge_sink(*package_runner_);
   for (const Sink& sink : sinks_)
     judge_sink(*sink.runner);
 }
@@ -509,6 +548,7 @@ void Switch::Body::close() {
     if (is_simulated()) {
       journal_->pump();
       if (ledger_runner_ != nullptr) ledger_runner_->pump();
+      if (package_runner_ != nullptr) package_runner_->pump();
       for (Sink& sink : sinks_)
         sink.runner->pump();
     }
@@ -517,6 +557,7 @@ void Switch::Body::close() {
   for (Sink& sink : sinks_)
     sink.runner->stop(sink_drain_ms);
   if (ledger_runner_ != nullptr) ledger_runner_->stop(sink_drain_ms);
+  if (package_runner_ != nullptr) package_runner_->stop(sink_drain_ms);
   if (callbacks_ != nullptr) callbacks_->close();
   hub_->close();
   relay_.reset();
@@ -658,6 +699,7 @@ Result<void> Switch::Body::install(SwitchConfig config,
     for (const AccountConfig& account : config_.provision.accounts)
       (void)state_.accounts.provision(call::account_settings(config_, account),
                                       account.balance);  // it was possible before
+    (void)call::provision_packages(config_, state_.packages);
     return done;
   }
   const std::shared_ptr<const call::Tables> fresh = retired_tables_->watch(std::move(*built));
@@ -671,6 +713,7 @@ Result<void> Switch::Body::install(SwitchConfig config,
     worker.set_tables(fresh);
     return true;
   });
+  if (package_keeper_) package_keeper_->advance(wall_us());  // new orders begin at once
   state_.forget_unused();
   if (wants_events()) {
     Event event;
@@ -791,7 +834,17 @@ Result<BookingAnswer> Switch::Body::book(const Booking& booking) {
   if (booking.idempotency_key.starts_with(own_key_prefix))
     return Error{ErrorCode::invalid_argument,
                  "key \"" + booking.idempotency_key + "\" began as those of the switch itself do"};
-  return bookings_->book(booking);
+  auto booked = bookings_->book(booking);
+  // Also of a repetition: what failed after the first one is tried again.
+  if (booked && !booked->amount.is_negative())
+    package_keeper_->recharge(booking.account, wall_us());
+  return booked;
+}
+
+Result<std::vector<PackagePeriod>> Switch::Body::packages(std::string_view account) const {
+  if (!this->account(account))
+    return Error{ErrorCode::not_found, "no account \"" + std::string(account) + "\""};
+  return state_.packages.current(account);
 }
 
 Result<LedgerCheck> Switch::Body::check_ledger() const {
@@ -1000,6 +1053,9 @@ Result<std::vector<MarginRow>> Switch::margin_report(const std::string& sell,
 }
 Result<Rerater> Switch::rerate_history(const RerateQuery& query) const {
   return tandem::rerate_history(body_->config_in_force(), query);
+}
+Result<std::vector<PackagePeriod>> Switch::packages(std::string_view account) const {
+  return body_->packages(account);
 }
 std::vector<GatewayView> Switch::gateways() const { return body_->gateways(); }
 SwitchCounters Switch::counters() const { return body_->counters(); }

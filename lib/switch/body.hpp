@@ -18,12 +18,14 @@
 #include "call/worker.hpp"
 #include "cdr/journal.hpp"
 #include "cdr/ledger_sqlite.hpp"
+#include "cdr/packages_sqlite.hpp"
 #include "cdr/sink_runner.hpp"
 #include "io/loop.hpp"
 #include "sip/stack.hpp"
 #include "switch/bookings.hpp"
 #include "switch/callbacks.hpp"
 #include "switch/event_hub.hpp"
+#include "switch/package_keeper.hpp"
 #include "switch/provisioning.hpp"
 #include "switch/shadow.hpp"
 #include "tandem/media_relay.hpp"
@@ -37,7 +39,8 @@ struct Environment {
   std::optional<std::uint64_t> seed;              ///< Nothing: unpredictable random numbers.
   std::shared_ptr<cdr::Disk> disk;                ///< Of the journal; null: the system's files.
   std::shared_ptr<cdr::Ledger> ledger = nullptr;  ///< Null: the one at `database` is opened.
-  std::shared_ptr<ProvisionStore> provision = nullptr;  ///< The same.
+  std::shared_ptr<ProvisionStore> provision = nullptr;    ///< The same.
+  std::shared_ptr<cdr::PackageStore> packages = nullptr;  ///< The same.
 };
 
 class Switch::Body final : public call::Host, public ProvisionHost {
@@ -66,6 +69,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
     return ledger_->entries(query);
   }
   Result<LedgerCheck> check_ledger() const;
+  Result<std::vector<PackagePeriod>> packages(std::string_view account) const;
   [[nodiscard]] std::vector<GatewayView> gateways() const;
   [[nodiscard]] SwitchCounters counters() const;
   Result<std::vector<Cdr>> cdrs(const CdrQuery& query) const;
@@ -128,6 +132,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<void> open_records();
   Result<void> add_sink(std::string name, std::unique_ptr<cdr::SinkTarget> target);
   Result<void> close_crashed_calls();
+  Result<void> load_packages();
   Result<void> load_balances();
   Result<void> open_workers();
   Result<void> open_media();
@@ -165,6 +170,9 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::unique_ptr<cdr::SinkRunner> ledger_runner_;
   std::optional<Bookings>
       bookings_;  // from the moment at which the balances are those of the journal
+  std::shared_ptr<cdr::PackageStore> package_store_;
+  std::unique_ptr<cdr::SinkRunner> package_runner_;
+  std::optional<PackageKeeper> package_keeper_;  // with bookings_
   std::vector<Sink> sinks_;
   std::optional<MediaRelay> relay_;
   std::unique_ptr<call::Commons> commons_;

@@ -1,8 +1,10 @@
 #include "switch/config_check.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "switch/shadow.hpp"
 
@@ -58,6 +60,7 @@ class Checker {
     for (std::size_t i = 0; i < provision.lrn_resolvers.size(); ++i) {
       check_lrn_resolver(provision.lrn_resolvers[i], at("/provision/lrn_resolvers", i));
     }
+    check_packages();
     check_quality();
     check_transforms();
     check_shadow();
@@ -272,6 +275,40 @@ class Checker {
              std::to_string(member.reserved_lines) + " reserved lines of a group with " +
                  std::to_string(group.line_limit) + " would never let it call");
       }
+    }
+  }
+
+  void check_packages() {
+    std::map<std::string_view, const PackageConfig*> packages;
+    for (std::size_t i = 0; i < config_.provision.packages.size(); ++i) {
+      const PackageConfig& package = config_.provision.packages[i];
+      const std::string pointer = at("/provision/packages", i);
+      packages.emplace(package.id, &package);
+      known(calendars_, package.calendar, "calendar", pointer + "/calendar");
+      if (auto checked = check_package(package); !checked) fail(pointer, checked.error().message);
+    }
+    std::set<std::string_view> others;  // accounts that are no customer's
+    for (std::size_t i = 0; i < config_.provision.accounts.size(); ++i) {
+      const AccountConfig& account = config_.provision.accounts[i];
+      if (account.kind == AccountKind::customer) continue;
+      others.insert(account.id);
+      if (!account.monthly.are_none())
+        fail(at("/provision/accounts", i), "monthly rules are for accounts of customers");
+    }
+    const auto& orders = config_.provision.package_orders;
+    for (std::size_t i = 0; i < orders.size(); ++i) {
+      const std::string pointer = at("/provision/package_orders", i);
+      const PackageOrder& order = orders[i];
+      if (const auto package = packages.find(order.package); package != packages.end()) {
+        if (auto checked = check_package_order(order, *package->second); !checked)
+          fail(pointer, checked.error().message);
+      } else if (!order.package.empty()) {
+        fail(pointer + "/package", "no package \"" + order.package + "\"");
+      }
+      known(accounts_, order.account, "account", pointer + "/account");
+      if (others.contains(order.account))
+        fail(pointer + "/account",
+             "account \"" + order.account + "\" is no customer's; packages belong to customers");
     }
   }
 

@@ -208,6 +208,9 @@ const std::vector<config::ProvisionKind>& config::provision_kinds() {
           "mobile_areas", "Where mobile numbers are at home."),
       Listed<&P::lrn_resolvers, lrn_resolver_fields>::kind("lrn_resolvers",
                                                            "Who knows where ported numbers are."),
+      Listed<&P::packages, package_fields>::kind("packages", "Rents with gifts of calls."),
+      Listed<&P::package_orders, package_order_fields>::kind("package_orders",
+                                                             "Who has which package."),
   };
   return kinds;
 }
@@ -309,6 +312,10 @@ std::string config_reference_markdown() {
   append_table(page, "`number_transforms[]`", number_transform_fields());
   append_table(page, "`mobile_areas[]`", mobile_area_fields());
   append_table(page, "`lrn_resolvers[]`", lrn_resolver_fields());
+  append_table(page, "`packages[]`", package_fields());
+  append_table(page, "`gift_times[]` of a package", package_gift_fields());
+  append_table(page, "`period_rates[]` of a package", package_rate_fields());
+  append_table(page, "`package_orders[]`", package_order_fields());
   return page;
 }
 

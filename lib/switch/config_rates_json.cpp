@@ -18,6 +18,12 @@ void read_tiers(Reader& r, const Json& v, std::vector<RateTier>& tiers) {
   });
 }
 
+void read_monthly(Reader& r, const Json& v, Amount& out) {
+  if (!r.amount(v, out)) return;
+  if (out.is_negative() || out > account_amount_max)
+    r.fail(out.to_string() + " is not in 0.." + account_amount_max.to_string());
+}
+
 }  // namespace
 
 const std::vector<Field<RateSection>>& section_fields() {
@@ -225,6 +231,14 @@ const std::vector<Field<AccountConfig>>& account_fields() {
       {"tax_percent", "decimal 0..1000", "\"0\"",
        "On top of its charges, before the rounding, for rates that say none.",
        [](Reader& r, const Json& v, AccountConfig& a) { read_tax(r, v, a.tax_percent); }},
+      {"monthly_money_minimum", "decimal >= 0", "\"0\"",
+       "What the charges of a month are below it is owed at its end (B-18).",
+       [](Reader& r, const Json& v, AccountConfig& a) { read_monthly(r, v, a.monthly.minimum); }},
+      {"monthly_money_maximum", "decimal >= 0", "\"0\"",
+       "Once the charges of a month have come to it calls are refused; 0: no bound.",
+       [](Reader& r, const Json& v, AccountConfig& a) { read_monthly(r, v, a.monthly.maximum); }},
+      {"monthly_rent_fee", "decimal >= 0", "\"0\"", "Owed at the start of each month.",
+       [](Reader& r, const Json& v, AccountConfig& a) { read_monthly(r, v, a.monthly.rent); }},
       {"memo", "text", "\"\"", "Yours.",
        [](Reader& r, const Json& v, AccountConfig&) { read_memo(r, v); }},
   };

@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "call/choice.hpp"
 #include "call/stages.hpp"
 #include "lrn/number.hpp"
+#include "rating/package_charge.hpp"
 #include "switch/explain.hpp"
 
 namespace tandem {
@@ -97,8 +99,28 @@ Json rate_json(const Rate* rate) {
   return {{"prefix", rate->prefix}, {"price", rate->price.to_string()}, {"per_s", rate->per_s}};
 }
 
+/// How long the call could be (B-10): what packages have, then what the account has.
+std::int64_t available_s(const call::CallContext& context, const call::Payer& payer,
+                         const Rate& rate, const PackageHold& packages) {
+  const CallStart start = payer.call_start(context.wall_us);
+  Amount paid = std::max(Amount(), context.state->accounts.usable(payer.account));
+  for (const Amount gift : {packages.available_money(),
+                            rating::worth_of(rate, packages.available_s(), payer.fees, start)})
+    paid = Amount::add(paid, gift).value_or(Amount::from_units(INT64_MAX));
+  return available_time_s(rate, paid, payer.fees, start);
+}
+
+/// What packages have for the call (B-22, B-24); null when the account has none.
+Json packages_json(const PackageHold& packages, const Rate* package_rate) {
+  if (!packages.is_open()) return nullptr;
+  return {{"gift_s", packages.available_s()},
+          {"gift_money", packages.available_money().to_string()},
+          {"period_rate", rate_json(package_rate)}};
+}
+
 /// What a payer's money says of the call (B-02, B-11); null when it is not charged.
-Json money_json(const call::CallContext& context, const call::Payer& payer, const Rate* rate) {
+Json money_json(const call::CallContext& context, const call::Payer& payer, const Rate* rate,
+                const PackageHold& packages) {
   if (!payer.account) return nullptr;
   const AccountBook& accounts = context.state->accounts;
   const auto state = accounts.state(payer.account);
@@ -115,6 +137,8 @@ Json money_json(const call::CallContext& context, const call::Payer& payer, cons
           {"rate", rate_json(rate)},
           {"usable", accounts.usable(payer.account).to_string()},
           {"first_hold", std::move(first)},
+          {"available_time_s",
+           rate == nullptr ? Json(nullptr) : Json(available_s(context, payer, *rate, packages))},
           {"advance_s", advance_min == 0 ? 10 : 60 * advance_min},
           {"largest_overdraft", overdraft ? Json(overdraft->to_string()) : Json(nullptr)}};
 }
@@ -264,10 +288,13 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
   }
   answer["rate"] = rate_json(context.rate);
   const auto* payers = context.customer_entry();
-  answer["money"] =
-      payers != nullptr ? money_json(context, payers->payer, context.rate) : Json(nullptr);
-  answer["agent"] =
-      payers != nullptr ? money_json(context, payers->agent, context.agent_rate) : Json(nullptr);
+  answer["money"] = payers != nullptr
+                        ? money_json(context, payers->payer, context.rate, context.packages)
+                        : Json(nullptr);
+  answer["agent"] = payers != nullptr
+                        ? money_json(context, payers->agent, context.agent_rate, PackageHold())
+                        : Json(nullptr);
+  answer["packages"] = packages_json(context.packages, context.package_rate.get());
   add_candidates(answer, context);
   if (verdict.kind == call::Verdict::Kind::reject) {
     answer["reject"] = reason_facts(verdict.reason).name;

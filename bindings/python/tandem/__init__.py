@@ -37,6 +37,9 @@ from ._tandem import (
     MeterVerdict,
     MoneyHold,
     NumberPolicy,
+    PackageBook,
+    PackagedCharge,
+    PackageDue,
     PolicyAnswer,
     PolicyQuestion,
     PrefixMode,
@@ -95,6 +98,9 @@ __all__ = [
     "MeterVerdict",
     "MoneyHold",
     "NumberPolicy",
+    "PackageBook",
+    "PackageDue",
+    "PackagedCharge",
     "PolicyAnswer",
     "PolicyQuestion",
     "PrefixMode",
@@ -113,12 +119,14 @@ __all__ = [
     "check_ledger",
     "config_reference",
     "csv_header",
+    "current_packages",
     "explain",
     "explain_table",
     "format_time_us",
     "look_at_price_list",
     "margin_report",
     "parse_time_us",
+    "provision_packages",
     "query_cdr_folder",
     "query_cdrs",
     "query_ledger",
@@ -199,6 +207,17 @@ def look_at_price_list(text: str, layout: str = "") -> dict[str, Any]:
 def margin_report(sell: RateDeck, buys: list[RateDeck], at_us: int) -> list[dict[str, Any]]:
     """What selling by one deck and buying by the best of others leaves, by prefix, losses first."""
     return cast("list[dict[str, Any]]", json.loads(_tandem.margin_report_json(sell, buys, at_us)))
+
+
+def provision_packages(book: PackageBook, objects: dict[str, Any]) -> None:
+    """What is sold and ordered from now on: `packages`, `package_orders`, `calendars`, `accounts` (monthly rules) as
+    in a configuration, and `timezone`."""
+    book.provision_json(json.dumps(objects))
+
+
+def current_packages(book: PackageBook, account: str) -> list[dict[str, Any]]:
+    """Current periods of an account in the order of their use. Money is text there."""
+    return cast("list[dict[str, Any]]", json.loads(book.current_json(account)))
 
 
 def query_cdrs(config: ConfigSource, **query: Any) -> list[Cdr]:

@@ -379,6 +379,10 @@ class Switch:
         """What moved the balance of an account, newest first. Keywords: those of LedgerQuery."""
         return ledger_entries(self._switch.ledger_json(LedgerQuery(account, **query)))
 
+    def packages(self, account: str) -> list[dict[str, Any]]:
+        """Current packages of an account in the order of their use, and its monthly rules. Money is text there."""
+        return [json.loads(text) for text in self._switch.packages_json(account)]
+
     def check_ledger(self) -> dict[str, Any]:
         """Whether each account's entries add up and the charges are those of the stored calls."""
         return cast("dict[str, Any]", json.loads(self._switch.check_ledger_json()))

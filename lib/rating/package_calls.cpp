@@ -1,0 +1,34 @@
+#include "tandem/package_calls.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "rating/package_charge.hpp"
+
+namespace tandem {
+
+Result<PackagedCharge> charge_call(PackageBook& book, std::string_view account,
+                                   std::string_view callee, std::int64_t talk_time_ms,
+                                   const Rate& tariff, const FeeRules& rules,
+                                   const CallStart& start) {
+  const PackageHandle owner = book.find(account);
+  const auto period_rate = book.rate(owner, callee, start.at_us);
+  const Rate& rate = period_rate != nullptr ? *period_rate : tariff;
+  const auto whole = rate_call(rate, talk_time_ms, rules, nullptr, start);
+  if (!whole) return whole.error();
+  PackageHold hold = book.open_call(owner, callee, start.at_us);
+  const std::int64_t talked_s = billable_seconds(talk_time_ms, rules);
+  if (!whole->charge.is_zero()) {
+    const std::int64_t covered_s = hold.cover(talked_s - rating::unpaid_s(rate, rules));
+    const Amount worth = rating::worth_of(rate, covered_s, rules, start);
+    hold.raise_money(
+        Amount::from_units(std::max<std::int64_t>(0, whole->charge.units() - worth.units())));
+  }
+  // The whole charge was an amount, so that of a part of it is one.
+  PackagedCharge charged =
+      *rating::charge_with_loan(rate, talked_s, rules, hold.loan(), start, nullptr);
+  charged.use = hold.settle(std::move(charged.use), charged.charge.charge);
+  return charged;
+}
+
+}  // namespace tandem

@@ -1,0 +1,125 @@
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "tandem/config.hpp"
+#include "tandem/package_calls.hpp"
+
+using namespace tandem;
+
+namespace {
+
+ConfigReading read(const std::string& provision, const std::string& parameters = "") {
+  return read_config(R"({"sip": {"listen": ["udp:127.0.0.1:5060"]}, "parameters": {)" + parameters +
+                         R"(}, "provision": {)" + provision + "}}",
+                     ".");
+}
+
+std::vector<std::string> pointers(const ConfigReading& reading) {
+  std::vector<std::string> found;
+  for (const ConfigError& error : reading.errors)
+    found.push_back(error.pointer);
+  return found;
+}
+
+constexpr const char* whole = R"(
+  "calendars": [{"id": "c"}],
+  "accounts": [{"id": "acme", "monthly_money_minimum": "5", "monthly_money_maximum": "50.5",
+                "monthly_rent_fee": "2"}],
+  "packages": [{"id": "p", "rent_type": 1, "rent_period": 3, "nonholonomic_order": true,
+                "rent_fee": "10.00", "min_consumption": "1", "lower_consumption": "2",
+                "gift_money": "3", "calendar": "c", "timezone": "UTC", "memo": "m",
+                "gift_times": [{"prefixes": ["44", "1"], "begin": "20:00", "to": "07:00",
+                                "seconds": 600, "billing_cycle": 60}],
+                "period_rates": [{"prefix": "44", "days": "sat,sun", "from": "08:00", "end": "20:00",
+                                  "fee": "0.06", "period": 30}]}],
+  "package_orders": [{"id": "o", "package": "p", "account": "acme",
+                      "available_time": "2026-02-28", "expire_time": "2027-01-01T00:00:00Z",
+                      "priority": 7, "rent_percent": 90, "failed_process_mode": 1}])";
+
+}  // namespace
+
+TEST_CASE(
+    "Config: packages, orders and monthly rules have the names of the reference (B-18, "
+    "B-20..B-24)") {
+  const ConfigReading reading = read(whole);
+  for (const ConfigError& error : reading.errors)
+    MESSAGE(error.pointer << ": " << error.message);
+  REQUIRE(reading.errors.empty());
+  const Provision& provision = reading.config.provision;
+  const PackageConfig& package = provision.packages.at(0);
+  CHECK(package.rent_type == RentType::month);
+  CHECK(package.rent_period == 3);
+  CHECK(package.nonholonomic_order);
+  CHECK(package.rent_fee.to_string() == "10.00");
+  CHECK(package.gift_times.at(0).prefixes == std::vector<std::string>{"44", "1"});
+  CHECK(package.gift_times[0].from_s == 20 * 3600);
+  CHECK(package.gift_times[0].cycle_s == 60);
+  CHECK(package.period_rates.at(0).per_s == 30);
+  CHECK(package.period_rates[0].next_s == 30);
+  CHECK(package.period_rates[0].to_s == 20 * 3600);
+  const PackageOrder& order = provision.package_orders.at(0);
+  CHECK(order.available_day == 20'512);
+  CHECK(order.priority == 7);
+  CHECK(order.rent_percent == 90);
+  CHECK(order.failed_process_mode == RentFailure::await_period);
+  CHECK(provision.accounts.at(0).monthly.maximum.to_string() == "50.50");
+}
+
+TEST_CASE("Config: what is wrong with packages is named where it stands (B-20, B-21)") {
+  CHECK(pointers(read(R"("package_orders": [{"id": "o", "package": "p", "account": "a"}])")) ==
+        std::vector<std::string>{"/provision/package_orders/0/package",
+                                 "/provision/package_orders/0/account"});
+  CHECK(pointers(read(R"("accounts": [{"id": "a"}], "packages": [{"id": "p"}],
+    "package_orders": [{"id": "o", "package": "p", "account": "a", "phone": "1000"}])")) ==
+        std::vector<std::string>{"/provision/package_orders/0/phone"});
+  CHECK(pointers(read(R"("accounts": [{"id": "a", "kind": "clearing"}], "packages": [{"id": "p"}],
+    "package_orders": [{"id": "o", "package": "p", "account": "a"}])")) ==
+        std::vector<std::string>{"/provision/package_orders/0/account"});
+  CHECK(pointers(read(R"("accounts": [{"id": "a"}], "packages": [{"id": "p", "rent_type": "year"}],
+    "package_orders": [{"id": "o", "package": "p", "account": "a", "failed_process_mode": "period"}])")) ==
+        std::vector<std::string>{"/provision/package_orders/0"});
+  CHECK(
+      pointers(read(
+          R"("packages": [{"id": "p", "rent_fee": "-1", "gift_times": [{"prefixes": ["x y"]}]}])")) ==
+      std::vector<std::string>{"/provision/packages/0/rent_fee",
+                               "/provision/packages/0/gift_times/0/prefixes/0",
+                               "/provision/packages/0/gift_times/0/seconds"});
+}
+
+TEST_CASE("Config: route prefixes and longest calls may be lists (B-12, B-14, B-16)") {
+  const ConfigReading reading = read(
+      R"("vendor_gateways": [{"id": "v", "addresses": ["10.0.0.1"], "max_call_s": [60, 90],
+         "clearing_account_use_callout_e164": true}, {"id": "w", "addresses": ["10.0.0.2"], "max_call_s": 30}])",
+      R"("SERVER_GATEWAY_ROUTE_PREFIX": "99, 8#")");
+  REQUIRE(reading.errors.empty());
+  const Provision& provision = reading.config.provision;
+  CHECK(provision.vendor_gateways.at(0).max_call_s == MaxCallDuration{60, 90});
+  CHECK(provision.vendor_gateways[0].clearing_account_use_callout_e164);
+  CHECK(provision.vendor_gateways.at(1).max_call_s == MaxCallDuration{30, 30});
+  CHECK(reading.config.parameters.gateway_route_prefix.prefixes ==
+        std::vector<std::string>{"99", "8#"});
+  CHECK(
+      read("", R"("gateway_route_prefix": 3)").config.parameters.gateway_route_prefix.characters ==
+      3);
+  CHECK(pointers(read("", R"("gateway_route_prefix": 32)")) ==
+        std::vector<std::string>{"/parameters/gateway_route_prefix"});
+  CHECK(pointers(read(
+            R"("vendor_gateways": [{"id": "v", "addresses": ["10.0.0.1"], "max_call_s": [9, 3]},
+    {"id": "w", "addresses": ["10.0.0.2"], "max_call_s": [0, 3]}])")) ==
+        std::vector<std::string>{"/provision/vendor_gateways/0/max_call_s",
+                                 "/provision/vendor_gateways/1/max_call_s"});
+}
+
+TEST_CASE("Packages: a book takes the objects of a configuration alone (B-20)") {
+  PackageBook book;
+  CHECK(provision_packages(book, std::string("{") + whole + R"(, "timezone": "Europe/Berlin"})")
+            .ok());
+  CHECK_FALSE(provision_packages(book, R"({"gateways": []})").ok());
+  CHECK_FALSE(provision_packages(book, "[]").ok());
+  const auto refused = provision_packages(book, R"({"packages": [{"id": "p", "rent_period": 0}]})");
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message.find("/packages/0/rent_period") == 0);
+  CHECK(book.find("acme"));
+}
