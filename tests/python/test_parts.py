@@ -283,3 +283,49 @@ def test_a_meter_ends_a_call_in_the_second_its_money_ends() -> None:
     assert charge.charge <= Decimal("0.05")
     assert book.state("acme")["balance"] == Decimal("0.05") - charge.charge
     assert book.open_meter("nobody", rate, 0) == ("AccountNotExist", None)
+
+
+def test_packages_are_sold_without_a_switch() -> None:
+    """B-20..B-23: rent, gifts, and a book that is given back what it said."""
+    book = tandem.PackageBook()
+    objects = {
+        "packages": [{"id": "p", "rent_fee": "10", "gift_times": [{"seconds": 60}]}],
+        "package_orders": [{"id": "o", "package": "p", "account": "acme"}],
+        "accounts": [{"id": "acme"}],
+    }
+    tandem.provision_packages(book, objects)
+    now_us = tandem.parse_time_us("2026-01-31T12:00:00Z")
+    taken: dict[str, Decimal] = {}
+    kept: list[str] = []
+
+    def take(due: tandem.PackageDue) -> bool:
+        assert due.is_rent and due.must_be_covered
+        taken.setdefault(due.key, due.amount)
+        return True
+
+    next_us = book.advance(now_us, take, kept.append)
+    assert next_us == tandem.parse_time_us("2026-02-28T00:00:00Z")
+    charge = book.charge("acme", "44", now_us, 90_000, tandem.Rate("", Decimal("0.60")))
+    assert (charge.charge, charge.package_time_s) == (Decimal("0.30"), 60)
+    again = tandem.PackageBook()
+    tandem.provision_packages(again, objects)
+    again.restore(kept[-1], charge.use)
+    assert tandem.current_packages(again, "acme") == tandem.current_packages(book, "acme")
+    assert again.advance(next_us, take) == tandem.parse_time_us("2026-03-31T00:00:00Z")
+    assert sum(taken.values()) == 20
+
+    def fail(due: tandem.PackageDue) -> bool:
+        raise LookupError(due.key)
+
+    with pytest.raises(LookupError):
+        again.advance(tandem.parse_time_us("2026-04-30T00:00:00Z"), fail)
+    with pytest.raises(tandem.Error):
+        tandem.provision_packages(book, {"packages": [{}]})
+
+
+def test_steering_prefixes_are_not_rated() -> None:
+    """B-14."""
+    deck = tandem.RateDeck.from_rates("d", [tandem.Rate("44", Decimal("0.60"))])
+    assert deck.route_prefix_length("9944207", ["99"]) == 2
+    assert deck.route_prefix_length("44207", ["44"]) == 0
+    assert deck.route_prefix_length("44207", characters=3) == 3
