@@ -339,7 +339,8 @@ TEST_CASE("CdrStore: a day file without the newer columns is read, and goes on (
     for (const std::string column :
          {"lrn", "callee_region", "caller_region", "rate_deck", "rate_terms", "vendor_rate_deck",
           "vendor_rate_terms", "agent_account", "agent_billed_time_s", "agent_charge",
-          "agent_charge_units", "agent_rate_prefix", "agent_rate_deck", "agent_rate_terms"})
+          "agent_charge_units", "agent_rate_prefix", "agent_rate_deck", "agent_rate_terms",
+          "package_charge", "package_charge_units", "package_time_s"})
       REQUIRE_MESSAGE(day->execute("ALTER TABLE cdr DROP COLUMN " + column).ok(), column);
     REQUIRE(day->execute("DELETE FROM schema_migrations WHERE number > 1").ok());
   }
