@@ -46,7 +46,9 @@ void bind_sim(py::module_& m) {
       .def_readwrite("hang_up_after_us", &DialPlan::hang_up_after_us)
       .def_readwrite("max_forwards", &DialPlan::max_forwards)
       .def_readwrite("npdi", &DialPlan::npdi)
-      .def_readwrite("rn", &DialPlan::rn);
+      .def_readwrite("rn", &DialPlan::rn)
+      .def_readwrite("headers", &DialPlan::headers)
+      .def_readwrite("session_timer_s", &DialPlan::session_timer_s);
 
   py::class_<AnswerPlan>(m, "AnswerPlan")
       .def(py::init(&from_keywords<AnswerPlan>))
@@ -67,7 +69,9 @@ void bind_sim(py::module_& m) {
       .def_readwrite("ptime_ms", &AnswerPlan::ptime_ms)
       .def_readwrite("username", &AnswerPlan::username)
       .def_readwrite("password", &AnswerPlan::password)
-      .def_readwrite("realm", &AnswerPlan::realm);
+      .def_readwrite("realm", &AnswerPlan::realm)
+      .def_readwrite("headers", &AnswerPlan::headers)
+      .def_readwrite("session_timer_s", &AnswerPlan::session_timer_s);
 
   py::class_<LinkSettings>(m, "LinkSettings")
       .def(py::init(&from_keywords<LinkSettings>))
@@ -95,6 +99,7 @@ void bind_sim(py::module_& m) {
       .def_property_readonly("q850_cause", &EndpointCall::q850_cause)
       .def_property_readonly("call_id", &EndpointCall::call_id)
       .def_property_readonly("caller", &EndpointCall::caller)
+      .def_property_readonly("display", &EndpointCall::display)
       .def_property_readonly("callee", &EndpointCall::callee)
       .def_property_readonly("npdi", &EndpointCall::npdi)
       .def_property_readonly("rn", &EndpointCall::rn)

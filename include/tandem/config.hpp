@@ -24,6 +24,7 @@
 #include "tandem/packages.hpp"
 #include "tandem/rating.hpp"
 #include "tandem/route_table.hpp"
+#include "tandem/sip_options.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -72,8 +73,6 @@ struct GatewayAuth {
   std::string realm;  ///< "" means "tandem" where the switch asks, any where it is asked.
 };
 
-enum class SipTransport : std::uint8_t { udp, tcp };
-
 /// Which direction of a call's media may not fall silent (M-06), seen from one gateway.
 enum class RtpInterrupt : std::uint8_t {
   none,
@@ -102,8 +101,8 @@ struct GatewayConfig {
   RtpInterrupt rtp_interrupt = RtpInterrupt::none;
   std::optional<MaxCallDuration> max_call_s;  ///< Overrides the parameter (B-12).
   std::optional<GatewayAuth> auth;  ///< A customer must authenticate; to a vendor the switch does.
-  SipTransport transport = SipTransport::udp;  ///< For calls to a vendor.
-  NumberPolicyConfig numbers;                  ///< What is not by number groups (N-06).
+  SipOptions sip;
+  NumberPolicyConfig numbers;  ///< What is not by number groups (N-06).
   NumberGroupRules number_groups;
   bool number_transform = false;  ///< The transform table holds for it (N-05).
   /// Areas whose mobile numbers get their area code as callee (N-04).
@@ -200,15 +199,19 @@ struct Parameters {
   bool stop_switch_after_rtp = true;
   bool stop_switch_after_busy = true;
   bool stop_switch_after_sdp = true;
-  bool reply_unauthorized = true;         ///< S-12.
-  MediaMode media_mode = MediaMode::on;   ///< M-01.
-  std::int32_t sip_tos = 0xa0;            ///< P-27: whole TOS byte or traffic class; 0: unmarked.
-  std::int32_t media_tos = 0xa0;          ///< M-18, likewise.
-  std::int32_t max_calls = 0;             ///< O-16; 0: unlimited.
-  FeeRules fees;                          ///< B-07, B-08, B-09.
-  std::vector<std::string> free_numbers;  ///< B-09; a trailing '*' makes a prefix.
-  RoutePrefixes gateway_route_prefix;     ///< B-14.
-  bool record_unanswered = true;          ///< C-02.
+  bool reply_unauthorized = true;           ///< S-12.
+  MediaMode media_mode = MediaMode::on;     ///< M-01.
+  std::int32_t sip_tos = 0xa0;              ///< P-27: whole TOS byte or traffic class; 0: unmarked.
+  std::int32_t media_tos = 0xa0;            ///< M-18, likewise.
+  std::int32_t session_timer_s = 600;       ///< P-18; 90..7200, interval that is asked for.
+  std::int32_t session_refreshes = 2;       ///< 2..10, refreshes of ours in an interval.
+  std::int32_t session_early_hangup_s = 0;  ///< 0..7200: so long before its end it is given up.
+  std::int32_t no_timer_max_call_s = 0;     ///< Longest call of a customer without timers; 0: any.
+  std::int32_t max_calls = 0;               ///< O-16; 0: unlimited.
+  FeeRules fees;                            ///< B-07, B-08, B-09.
+  std::vector<std::string> free_numbers;    ///< B-09; a trailing '*' makes a prefix.
+  RoutePrefixes gateway_route_prefix;       ///< B-14.
+  bool record_unanswered = true;            ///< C-02.
   bool record_server_release = true;
   bool record_illegal = true;
   std::int32_t options_check_s = 60;  ///< R-17; 5..3600, between two questions to an address.
@@ -266,7 +269,9 @@ struct SwitchConfig {
   std::string folder = ".";  ///< Relative paths start here: the folder of the file.
   std::string database = "switch.db";
   std::vector<ListenConfig> sip_listen;
-  std::int32_t sip_workers = 1;             ///< 1..64.
+  std::int32_t sip_workers = 1;  ///< 1..64.
+  /// Server and User-Agent header (P-28); "": none is sent; nothing: the library and its version.
+  std::optional<std::string> sip_product;
   IpAddress media_address;                  ///< None: the address of the first `sip_listen`.
   std::optional<IpAddress> media_address6;  ///< For IPv6 media beside an IPv4 `media_address`.
   std::uint16_t media_port_low = 10000;

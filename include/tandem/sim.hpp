@@ -47,6 +47,9 @@ struct DialPlan {
   int max_forwards = 70;               ///< 0..255.
   bool npdi = false;  ///< The Request-URI says that the number was looked up (RFC 4694) ...
   std::string rn;     ///< ... and this is where it is; "": not ported.
+  std::vector<std::pair<std::string, std::string>> headers;  ///< Further ones of the INVITE.
+  /// Speaks session timers (RFC 4028) and wants this interval, 90..7200; 0: it does not.
+  std::int32_t session_timer_s = 0;
 };
 
 /// What an endpoint does with a call that arrives. Times count from the arrival, -1 means: not by
@@ -70,6 +73,8 @@ struct AnswerPlan {
   std::uint8_t rtp_pattern = 0x2A;
   std::string username, password;  ///< Not empty: the caller must authenticate (401).
   std::string realm = "vendor";
+  std::vector<std::pair<std::string, std::string>> headers;  ///< Further ones of 200 or refusal.
+  std::int32_t session_timer_s = 0;                          ///< As of DialPlan.
 };
 
 /// How far a call got, as its endpoint sees it.
@@ -95,12 +100,14 @@ class TANDEM_EXPORT EndpointCall {
   [[nodiscard]] int q850_cause() const;
   [[nodiscard]] int retry_after_s() const;  ///< Of the refusal; 0: none.
   [[nodiscard]] const std::string& call_id() const;
-  [[nodiscard]] const std::string& caller() const;  ///< User part of From.
-  [[nodiscard]] const std::string& callee() const;  ///< User part of the Request-URI.
+  [[nodiscard]] const std::string& caller() const;   ///< User part of From.
+  [[nodiscard]] const std::string& display() const;  ///< Display name of an arriving From.
+  [[nodiscard]] const std::string& callee() const;   ///< User part of the Request-URI.
   [[nodiscard]] bool npdi() const;  ///< Of the Request-URI of an arriving INVITE (RFC 4694).
   [[nodiscard]] const std::string& rn() const;       ///< The same; "": it has none.
   [[nodiscard]] const std::string& product() const;  ///< User-Agent or Server of the other side.
-  /// Name and value of the header lines of an arriving INVITE beyond dialog, routing and content.
+  /// Name and value of the header lines of an arriving INVITE, or of the final response to ours,
+  /// beyond dialog, routing and content.
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& headers() const;
   [[nodiscard]] const std::string& local_sdp() const;   ///< Last description sent.
   [[nodiscard]] const std::string& remote_sdp() const;  ///< Last description received.

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tandem/values.hpp"
@@ -22,6 +23,16 @@ struct PassedHeader {
   std::string_view value;
 };
 
+/// Headers that outlive the message they came with: name and value.
+using HeaderCopies = std::vector<std::pair<std::string, std::string>>;
+inline std::vector<PassedHeader> views_of(const HeaderCopies& headers) {
+  std::vector<PassedHeader> views;
+  views.reserve(headers.size());
+  for (const auto& [name, value] : headers)
+    views.push_back({name, value});
+  return views;
+}
+
 /// A session description as it travels. Empty: none was sent.
 struct SessionBody {
   std::string_view content_type;  ///< "application/sdp" for what this switch understands.
@@ -35,6 +46,23 @@ struct Portability {
   std::string_view routing_number;  ///< `rn`; "": not ported, or not looked up.
 };
 
+/// Parties that an arriving call names beside its From and Request-URI.
+enum class Party : std::uint8_t {
+  to,
+  remote,     ///< Remote-Party-ID.
+  asserted,   ///< P-Asserted-Identity (RFC 3325).
+  preferred,  ///< P-Preferred-Identity (RFC 3325).
+  diverting,  ///< The first Diversion (RFC 5806).
+};
+
+/// Reads them on demand; valid while the call is being delivered.
+class NamedParties {
+ public:
+  virtual ~NamedParties() = default;
+  /// User part, unescaped; "" when the call does not name the party.
+  virtual std::string_view user(Party party) = 0;
+};
+
 /// What an arriving call says of itself. Views end with the call that delivers them.
 struct InboundCall {
   SocketAddress source;           ///< Where the datagram came from.
@@ -43,7 +71,7 @@ struct InboundCall {
   std::string_view call_id;       ///< RFC 3261 section 8.1.1.4.
   std::string_view request_user;  ///< User part of the Request-URI, unescaped, parameters cut off.
   Portability portability;        ///< Of the Request-URI.
-  std::string_view to_user;
+  NamedParties* parties = nullptr;  ///< Null: it names none.
   std::string_view from_user;
   std::string_view from_display;
   std::string_view from_host;
@@ -69,6 +97,29 @@ struct Answer {
   std::vector<PassedHeader> headers;
 };
 
+/// What keeps watch that the peer of a leg is still there (P-18, RFC 4028).
+struct SessionWatch {
+  enum class Mode : std::uint8_t { off, allow, require };
+  Mode mode = Mode::off;
+  std::int32_t interval_s = 600;    ///< 90..7200.
+  std::int32_t refreshes = 2;       ///< Refreshes of ours in an interval.
+  std::int32_t early_hangup_s = 0;  ///< So long before its end a silent session is given up.
+};
+
+/// How a leg speaks with its peer.
+struct Manners {
+  SessionWatch watch;
+  bool uses_reason = true;  ///< Reason headers are written and read (P-15).
+};
+
+/// How a caller is shown beside the From (P-09).
+struct Presentation {
+  bool is_hidden = false;  ///< The From says "anonymous" (RFC 3323 section 4.1.1.3).
+  bool has_asserted = false, has_preferred = false;  ///< The caller in P-Asserted-Identity, ...
+  bool has_remote_party = false;                     ///< ... in Remote-Party-ID.
+  std::string_view privacy;                          ///< Privacy header; "" for none.
+};
+
 /// An attempt ended without an answer.
 struct Failure {
   /// SIP status; 408 with `is_local` when nothing came, 503 with `is_local` on a transport error,
@@ -79,12 +130,22 @@ struct Failure {
   int q850_cause = 0;         ///< From a Reason header (RFC 3326); 0: none.
   int retry_after_s = 0;      ///< RFC 3261 section 20.33; 0: none.
   std::string_view reason_phrase;
+  std::vector<PassedHeader> headers;
+};
+
+/// A final response that refuses an arriving call.
+struct Refusal {
+  int status = 503;       ///< 300..699.
+  int q850_cause = 0;     ///< > 0 adds a Reason header.
+  int retry_after_s = 0;  ///< > 0 adds a Retry-After header.
+  std::vector<PassedHeader> headers;
 };
 
 /// The other side hung up, or the leg fell over.
 struct Release {
   int q850_cause = 16;        ///< From a Reason header, else 16.
   bool is_transport = false;  ///< The other side could not be reached any more.
+  bool is_silent = false;     ///< It did not refresh its session in time, or answer a refresh.
 };
 
 /// A request inside the call to change the session: re-INVITE or UPDATE.
@@ -157,11 +218,15 @@ class Leg {
 
   // Inbound leg before its final response. Calls out of turn are ignored.
   virtual AuthResult authenticate(const Credentials& credentials) = 0;
+  /// Before progress() and answer(). 0, or a status 400..499 to refuse the peer with, which does
+  /// not speak as it must: the caller of this does so.
+  virtual int set_manners(const Manners& manners) = 0;
   virtual void progress(int status, const SessionBody& body) = 0;
   virtual void answer(const SessionBody& body, const std::vector<PassedHeader>& headers) = 0;
-  /// `status` 300..699. `q850_cause` > 0 adds a Reason header, `retry_after_s` > 0 a Retry-After
-  /// header.
-  virtual void reject(int status, int q850_cause, int retry_after_s) = 0;
+  virtual void reject(const Refusal& refusal) = 0;
+  void reject(int status, int q850_cause, int retry_after_s) {
+    reject(Refusal{status, q850_cause, retry_after_s, {}});
+  }
   virtual void drop() = 0;  ///< Ends it without any response.
 
   // Outbound leg.
@@ -181,6 +246,8 @@ class Leg {
   virtual void release(int q850_cause) = 0;
 
   [[nodiscard]] virtual bool is_over() const noexcept = 0;
+  /// The peer of an answered call speaks session timers, so that its absence is noticed (RFC 4028).
+  [[nodiscard]] virtual bool has_session_timer() const noexcept = 0;
   [[nodiscard]] virtual SocketAddress remote() const noexcept = 0;
   [[nodiscard]] virtual std::string_view call_id() const noexcept = 0;
   /// The product the other side named (User-Agent or Server); "" when it did not.
@@ -198,7 +265,11 @@ struct OutboundCall {
   Portability portability;          ///< Goes into the Request-URI.
   std::string_view caller;          ///< User part of From and Contact.
   std::string_view caller_display;  ///< "" for none.
-  std::string_view auth_username;   ///< "" when the vendor asks for no credentials.
+  std::string_view domain;          ///< Host of From and identities (P-07); "": our address.
+  Presentation presentation;
+  bool is_telephone_number = false;  ///< ";user=phone" in the URIs (P-08).
+  Manners manners;
+  std::string_view auth_username;  ///< "" when the vendor asks for no credentials.
   std::string_view auth_password;
   SessionBody body;
   std::vector<PassedHeader> headers;
@@ -271,9 +342,9 @@ class LegFactory {
   /// returns.
   virtual std::unique_ptr<Leg> call(const OutboundCall& call, LegEvents& events) = 0;
   /// Asks a peer whether it is there; in SIP by OPTIONS outside any dialog (RFC 3261 section 11).
-  /// No event comes before this returns. `transport` as in OutboundCall.
+  /// No event comes before this returns. `transport` and `local` as in OutboundCall.
   virtual std::unique_ptr<Probe> probe(const SocketAddress& destination, std::string_view transport,
-                                       ProbeEvents& events) = 0;
+                                       const SocketAddress& local, ProbeEvents& events) = 0;
   /// Asks a redirect server by an INVITE without an offer (RFC 3261 section 8.3); a call that it
   /// accepts instead is ended at once. No event comes before this returns.
   virtual std::unique_ptr<RedirectQuery> ask_redirect(const RedirectQuestion& question,

@@ -24,6 +24,17 @@ bool is_final_everywhere(int status) noexcept {
   return status == 603 || status == 604 || status == 606 || status == 607;
 }
 
+/// Statuses whose Retry-After is about the callee; that of others is about the server that sent it
+/// (RFC 3261 section 20.33).
+bool is_about_callee(int status) noexcept {
+  return status == 404 || status == 480 || status == 486 || status == 600 || status == 603;
+}
+
+/// What concerns the vendor and us alone: redirects, challenges, extensions.
+bool is_between_us(int status) noexcept {
+  return status < 400 || status == 401 || status == 407 || (status >= 420 && status <= 422);
+}
+
 }  // namespace
 
 Call::Call(Worker& worker, std::uint64_t id, std::unique_ptr<Leg> leg, const InboundCall& arrival,
@@ -58,12 +69,56 @@ Call::~Call() = default;
 void Call::begin(const InboundCall& arrival) {
   context_.request_user = arrival.request_user;
   context_.from_user = arrival.from_user;
+  context_.arrival = &arrival;
   context_.portability_in = arrival.portability;
   if (const Reason why = admission(); why != Reason::none) {
     refuse(why, 503, refusal_retry_after_s);
     return;
   }
   judge();
+  context_.arrival = nullptr;
+}
+
+/// What the customer's settings say of the arriving call, as soon as it is known. False: it is
+/// refused.
+bool Call::meet_customer() {
+  const InboundCall& arrival = *std::exchange(context_.arrival, nullptr);
+  const SipOptions& options = context_.customer_entry()->config.sip;
+  caller_raw_ = kept_user(context_.from_user);
+  callee_raw_ = kept_user(context_.request_user);
+  if (const int status = inbound_->set_manners(manners(options)); status != 0) {
+    refuse(Reason::ProtocolLimit, status);
+    return false;
+  }
+  if (KeptHeaders::diversions(arrival, options) > diversions_max) {
+    refuse(Reason::TooManyForwards, reason_facts(Reason::TooManyForwards).sip_status);
+    return false;
+  }
+  kept_headers_.keep(arrival, options, context_.tables->identity_needs);
+  if (options.setup_timeout_s > 0)
+    setup_deadline_us_ = started_us_ + options.setup_timeout_s * second_us;
+  return true;
+}
+
+Manners Call::manners(const SipOptions& options) const noexcept {
+  const Parameters& p = parameters();
+  Manners manners;
+  manners.uses_reason = options.reason;
+  SessionWatch& watch = manners.watch;
+  watch.interval_s = p.session_timer_s;
+  watch.refreshes = p.session_refreshes;
+  watch.early_hangup_s = p.session_early_hangup_s;
+  switch (options.session_timer) {
+    case SessionTimerMode::off:
+      break;
+    case SessionTimerMode::allow:
+      watch.mode = SessionWatch::Mode::allow;
+      break;
+    case SessionTimerMode::require:
+      watch.mode = SessionWatch::Mode::require;
+      break;
+  }
+  return manners;
 }
 
 /// Tells of the call, once it is one: an INVITE that is challenged comes back as another.
@@ -103,6 +158,9 @@ void Call::judge() {
                verdict.reason == Reason::RateLimited ? rate_retry_after_s : 0);
         return;
       }
+      case Verdict::Kind::meet:
+        if (!meet_customer()) return;
+        continue;
       case Verdict::Kind::look_up:
         announce();
         if (!look_up()) continue;
@@ -200,7 +258,9 @@ void Call::refuse(Reason reason, int sip_status, int retry_after_s) {
     inbound_->drop();
     ending.sip_status = 0;
   } else {
-    inbound_->reject(sip_status, ending.q850_cause, retry_after_s);
+    const Customer* const customer = context_.customer_entry();
+    const bool says_when = customer == nullptr || customer->config.sip.retry_after;  // P-16
+    inbound_->reject(sip_status, ending.q850_cause, says_when ? retry_after_s : 0);
   }
   finish(ending);
 }
@@ -237,13 +297,7 @@ void Call::try_next_vendor() {
     refuse(why.reason, why.sip_status);
     return;
   }
-  const Attempt& last = attempts_.back();
-  Failure failure;
-  failure.status = last.sip_status;
-  failure.q850_cause = last.q850_cause;
-  failure.is_local = last.sip_status == 0;
-  failure.retry_after_s = retry_after_s_;
-  give_up(failure, last.reason);
+  give_up();
 }
 
 /// Keeps for the shadow whether it was rates and routes that decided, and of what the order was
@@ -283,7 +337,9 @@ void Call::try_vendor(const CandidatePlan& plan, VendorLease lease, std::string_
   if (shadow_notes_ != nullptr) shadow_notes_->met.push_back({plan.vendor, false, true});
   OutboundCall out;
   out.destination = plan.address->address();
-  out.transport = vendor.config.transport == SipTransport::tcp ? "tcp" : "udp";
+  out.transport = vendor.config.sip.transport == SipTransport::tcp ? "tcp" : "udp";
+  out.local = vendor.config.sip.local_address;
+  out.manners = manners(vendor.config.sip);
   out.caller = plan.caller_out.empty() ? std::string_view("anonymous") : plan.caller_out.view();
   out.callee = plan.callee_out.view();
   if (context_.is_dipped && vendor.config.send_npdi) {
@@ -298,6 +354,11 @@ void Call::try_vendor(const CandidatePlan& plan, VendorLease lease, std::string_
   }
   out.body = {offer_type_, offer};
   out.max_forwards = max_forwards_ - 1;
+  std::vector<std::string> texts;
+  present_call(
+      vendor.config.sip, kept_headers_,
+      {out.caller, out.callee, inbound_->call_id(), context_.customer_entry()->payer.account_id},
+      out, texts);
 
   trial_ = Trial{};
   trial_.vendor = plan.vendor;
@@ -337,28 +398,38 @@ Result<std::string> Call::prepare_media(const CandidatePlan& plan) {
 void Call::advance_stage(AttemptStage stage) {
   if (stage <= trial_.stage) return;
   trial_.stage = stage;
+  if (is_alerting(stage)) setup_deadline_us_ = 0;
   const Parameters& p = parameters();
+  const ProgressTimers& own = vendor().config.sip.timers;
+  const auto chosen = [](std::int32_t own_s, std::int32_t parameter_s) {
+    return own_s != 0 ? own_s : parameter_s;
+  };
   std::int64_t seconds = 0;
   switch (stage) {
     case AttemptStage::none:
       return;
     case AttemptStage::invited:
-      seconds = p.invite_timeout_s;
+      seconds = chosen(own.invite_s, p.invite_timeout_s);
       break;
     case AttemptStage::trying:
-      seconds = p.trying_timeout_s;
+      seconds = chosen(own.trying_s, p.trying_timeout_s);
       break;
     case AttemptStage::progressing:
-      seconds = p.progress_timeout_s;
+      seconds = chosen(own.progress_s, p.progress_timeout_s);
       break;
     case AttemptStage::early_media:
-      seconds = p.progress_sdp_timeout_s;
+      seconds = chosen(own.progress_sdp_s, p.progress_sdp_timeout_s);
       break;
     case AttemptStage::ringing:
-      seconds = p.ringing_timeout_s;
+      seconds = chosen(own.ringing_s, p.ringing_timeout_s);
       break;
   }
-  worker_.loop().timers().start(setup_timer_, seconds * second_us);
+  std::int64_t delay_us = seconds * second_us;
+  if (setup_deadline_us_ != 0) {
+    const std::int64_t left_us = setup_deadline_us_ - worker_.loop().clock().monotonic_us();
+    delay_us = std::clamp<std::int64_t>(left_us, 0, delay_us);
+  }
+  worker_.loop().timers().start(setup_timer_, delay_us);
 }
 
 /// The policy hook's deadline, or an attempt that stood still for too long (P-19).
@@ -438,21 +509,54 @@ void Call::on_failure(Leg& leg, const Failure& failure) {
 
 void Call::attempt_failed(const Failure& failure, Reason reason) {
   setup_timer_.cancel();
-  retry_after_s_ = failure.retry_after_s;
-  if (!failure.is_local && failure.status >= 400 && failure.retry_after_s > 0)
-    trial_.address->close_for(failure.retry_after_s, worker_.loop().clock().monotonic_us());
-  count_attempt(false);
-  const bool may_go_on = may_switch(failure, reason);
+  const SipOptions& options = vendor().config.sip;
+  const std::int64_t now_us = worker_.loop().clock().monotonic_us();
+  //
+  if (!failure.is_local && failure.status >= 400 && !is_about_callee(failure.status) &&
+      failure.retry_after_s > 0 && options.retry_after) {
+    trial_.address->close_for(failure.retry_after_s, now_us);
+  }
+  const bool is_too_late = setup_deadline_us_ != 0 && now_us >= setup_deadline_us_;
+  if (!is_too_late) count_attempt(false);  // else it is the customer that did not wait
+  last_failure_.failure = failure;
+  last_failure_.is_from_vendor = !failure.is_local;
+  // When the callee can be reached again concerns the caller; when a vendor's server can does not.
+  if (!is_about_callee(failure.status)) last_failure_.failure.retry_after_s = 0;
+  last_failure_.failure.headers.clear();  // views; copies of those that may be shown are kept
+  last_failure_.failure.reason_phrase = {};
+  last_failure_.headers = KeptHeaders::copy_passed(options.pass_headers, failure.headers);
+  last_failure_.reason = reason;
+  replace_failure(last_failure_.failure, last_failure_.reason);
+  const bool may_go_on = !is_too_late && may_switch(last_failure_.failure, last_failure_.reason);
   const int usual_cause =
       failure.is_local ? reason_facts(reason).q850_cause : q850_for_sip(failure.status);
   close_trial(failure.is_local ? 0 : failure.status,
               failure.q850_cause != 0 ? failure.q850_cause : usual_cause, reason);
   if (!may_go_on) {
-    give_up(failure, reason);
+    give_up();
     return;
   }
   early_answer_.clear();
   try_next_vendor();
+}
+
+/// P-30: what the customer's lists make of a failure, before anything is decided by it.
+void Call::replace_failure(Failure& failure, Reason& reason) const {
+  const SipOptions& options = context_.customer_entry()->config.sip;
+  if (options.replace_reasons.empty() && options.replace_causes.empty()) return;
+  const int status = failure.is_local ? reason_facts(reason).sip_status : failure.status;
+  const int cause = failure.q850_cause != 0 ? failure.q850_cause
+                    : failure.is_local      ? reason_facts(reason).q850_cause
+                                            : q850_for_sip(failure.status);
+  const int new_status = replaced_code(options.replace_reasons, status);
+  const int new_cause = replaced_code(options.replace_causes, cause);
+  if (new_status != status) {
+    failure.status = new_status;
+    failure.is_local = failure.is_transport = false;
+    failure.q850_cause = 0;  // that of the new status
+    reason = reason_for_response(new_status);
+  }
+  if (new_cause != cause) failure.q850_cause = new_cause;
 }
 
 /// whether the next vendor may be tried after this failure.
@@ -496,21 +600,27 @@ void Call::close_trial(int sip_status, int q850_cause, Reason reason) {
 }
 
 /// No further vendor: the caller gets the last one's answer.
-void Call::give_up(const Failure& failure, Reason reason) {
+void Call::give_up() {
+  const Failure& failure = last_failure_.failure;
+  const Reason reason = last_failure_.reason;
   const ReasonFacts& facts = reason_facts(reason);
   const bool has_status = !failure.is_local && failure.status >= 300;
   Ending ending;
   ending.reason = reason;
   ending.sip_status = has_status ? failure.status : facts.sip_status != 0 ? facts.sip_status : 503;
-  ending.side = has_status ? ReleaseSide::callee : ReleaseSide::server;
+  ending.side = last_failure_.is_from_vendor ? ReleaseSide::callee : ReleaseSide::server;
   ending.end_code = has_status ? failure.status : static_cast<int>(reason);
   ending.q850_cause = failure.q850_cause != 0 ? failure.q850_cause
                       : has_status            ? q850_for_sip(failure.status)
                                               : facts.q850_cause;
-  // A redirect or a challenge of a vendor says nothing to this caller.
-  if (ending.sip_status < 400 || ending.sip_status == 401 || ending.sip_status == 407)
-    ending.sip_status = 503;
-  inbound_->reject(ending.sip_status, ending.q850_cause, failure.retry_after_s);
+  if (is_between_us(ending.sip_status)) ending.sip_status = 503;
+  Refusal refusal;
+  refusal.status = ending.sip_status;
+  refusal.q850_cause = ending.q850_cause;
+  if (context_.customer_entry()->config.sip.retry_after)
+    refusal.retry_after_s = failure.retry_after_s;
+  refusal.headers = views_of(last_failure_.headers);
+  inbound_->reject(refusal);
   finish(ending);
 }
 

@@ -11,6 +11,7 @@
 #include "base/leg.hpp"
 #include "base/timer_wheel.hpp"
 #include "call/choice.hpp"
+#include "call/identity.hpp"
 #include "call/media_path.hpp"
 #include "call/shadow.hpp"
 #include "call/stages.hpp"
@@ -63,6 +64,11 @@ class Call final : public LegEvents {
     ringing
   };
 
+  /// It rings, or the caller hears something.
+  static bool is_alerting(AttemptStage stage) noexcept {
+    return stage >= AttemptStage::early_media;
+  }
+
   /// One try on one vendor.
   struct Trial {
     std::unique_ptr<Leg> leg;
@@ -103,18 +109,21 @@ class Call final : public LegEvents {
   // Setting up.
   void announce();
   [[nodiscard]] Reason admission() const;
+  bool meet_customer();
   void judge();
   void ask_policy();
   [[nodiscard]] bool look_up();
   void try_next_vendor();
   void try_vendor(const CandidatePlan& plan, VendorLease lease, std::string_view offer);
   Result<std::string> prepare_media(const CandidatePlan& plan);
+  [[nodiscard]] Manners manners(const SipOptions& options) const noexcept;
   void advance_stage(AttemptStage stage);
   void on_attempt_timeout();
   void attempt_failed(const Failure& failure, Reason reason);
+  void replace_failure(Failure& failure, Reason& reason) const;
   [[nodiscard]] bool may_switch(const Failure& failure, Reason reason) const;
   void close_trial(int sip_status, int q850_cause, Reason reason);
-  void give_up(const Failure& failure, Reason reason);
+  void give_up();
   void note_progress();
   void count_attempt(bool is_answered);
   void note_for_shadow(const Verdict& verdict);
@@ -165,15 +174,23 @@ class Call final : public LegEvents {
   std::optional<Skip> first_skip_;             // of the best candidate that was passed over
   std::unique_ptr<ShadowNotes> shadow_notes_;  // null: no shadow wants to know of the call
   std::vector<Attempt> attempts_;
-  int retry_after_s_ = 0;  // of the last vendor that failed
+  struct LastFailure {  // as the customer is told of it
+    Failure failure;
+    Reason reason = Reason::none;
+    bool is_from_vendor = false;  // else a time limit of ours, or a vendor that was not reached
+    HeaderCopies headers;
+  } last_failure_;
 
   std::string offer_, offer_type_;  // of the arriving call
   std::string early_answer_;        // last description that went to the caller before the answer
   std::string caller_raw_, callee_raw_, caller_display_;  // as they came
+  KeptHeaders kept_headers_;
+  std::int64_t setup_deadline_us_ = 0;  // for ringing or an answer (P-19); 0: none
   std::string callee_product_;
   /// What the caller's 200 will say while the answer record is on its way to the disk.
   struct PendingAnswer {
     std::string type, body;
+    HeaderCopies headers;
   };
   std::optional<PendingAnswer> pending_answer_;
   std::optional<Release> early_release_;  // of a vendor that hung up meanwhile

@@ -28,7 +28,8 @@ class HealthCheck::Entry final : private ProbeEvents {
   void ask() {
     if (std::exchange(probe_, nullptr) != nullptr) note(false);
     start_in(owner_.period_us_);
-    probe_ = owner_.legs_.probe(address_.health->address(), address_.transport, *this);
+    probe_ =
+        owner_.legs_.probe(address_.health->address(), address_.transport, address_.local, *this);
   }
   void on_probe(Probe&, bool is_answered) override {
     probe_.reset();

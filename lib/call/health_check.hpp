@@ -19,6 +19,7 @@ namespace tandem::call {
 struct CheckedAddress {
   std::string gateway;
   std::string_view transport;  ///< "udp" or "tcp".
+  SocketAddress local;         ///< Listen address to ask from; none: the first that fits.
   std::shared_ptr<route::AddressHealth> health;
 };
 

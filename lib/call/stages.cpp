@@ -21,35 +21,64 @@ bool put_before(std::string_view prefix, Number& number) noexcept {
   return true;
 }
 
-Verdict extract_numbers(CallContext& c, const StageAbilities&) {
+void read_numbers(CallContext& c) {
   c.caller = number_from_user(c.from_user).value_or(Number());
   c.callee = number_from_user(c.request_user).value_or(Number());
   c.caller_in = c.caller;
   c.callee_in = c.callee;
+}
+
+Verdict extract_numbers(CallContext& c, const StageAbilities&) {
+  read_numbers(c);
   return Verdict::go_on();
+}
+
+/// Whether the customer that is known already may call so.
+void judge_numbers(CallContext& c) {
+  c.source_match.outcome = SourceMatch::Outcome::identified;
+  const auto& numbers = c.tables->sources.numbers(*c.customer);
+  c.source_match.restriction = numbers.judge(c.caller.view(), c.callee.view());
+  if (c.source_match.restriction != NumberVerdict::accepted)
+    c.source_match.outcome = SourceMatch::Outcome::restricted;
+}
+
+/// The customer has its numbers in other fields (P-10, P-11). Who it is was told by the usual ones.
+void read_fields(CallContext& c) {
+  const SipOptions& sip = c.customer_entry()->config.sip;
+  if (c.arrival == nullptr ||
+      (sip.caller_from == CallerField::from && sip.callee_from == CalleeField::request_uri)) {
+    return;
+  }
+  const std::string_view caller = read_caller(*c.arrival, sip.caller_from);
+  const std::string_view callee = read_callee(*c.arrival, sip.callee_from);
+  if (number_from_user(caller)) c.from_user = caller;
+  if (number_from_user(callee)) {
+    // What the Request-URI says of portability, it says of its own number.
+    if (callee != c.request_user) c.portability_in = {};
+    c.request_user = callee;
+  }
+  read_numbers(c);
+  judge_numbers(c);
 }
 
 Verdict identify_source(CallContext& c, const StageAbilities&) {
   if (c.asserted_customer) {
     c.customer = c.asserted_customer;
-    c.source_match.outcome = SourceMatch::Outcome::identified;
-    const auto& numbers = c.tables->sources.numbers(*c.customer);
-    c.source_match.restriction = numbers.judge(c.caller.view(), c.callee.view());
-    if (c.source_match.restriction != NumberVerdict::accepted)
-      c.source_match.outcome = SourceMatch::Outcome::restricted;
+    judge_numbers(c);
     return Verdict::go_on();
   }
   c.source_match = c.tables->sources.identify(c.source, c.caller.view(), c.callee.view());
   if (c.source_match.outcome == SourceMatch::Outcome::unknown)
     return Verdict::reject(Reason::IllegalCall);
   c.customer = c.source_match.customer;
+  read_fields(c);
   return Verdict::go_on();
 }
 
 Verdict authenticate(CallContext& c, const StageAbilities& abilities) {
-  if (!abilities.can_authenticate || c.is_authenticated || !c.customer_entry()->config.auth)
-    return Verdict::go_on();
-  return Verdict::wait(Verdict::Kind::authenticate);
+  if (abilities.can_authenticate && !c.is_authenticated && c.customer_entry()->config.auth)
+    return Verdict::wait(Verdict::Kind::authenticate);
+  return c.arrival == nullptr ? Verdict::go_on() : Verdict::wait(Verdict::Kind::meet);
 }
 
 /// Only now, so that who is not known learns nothing of what is a number here.

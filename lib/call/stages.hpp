@@ -81,8 +81,11 @@ struct CallContext {
   SocketAddress source;
   std::optional<std::uint32_t>
       asserted_customer;  ///< explain --from ID: identification is taken as done.
-  std::string_view request_user, from_user;  ///< Valid while the first stages run.
-  Portability portability_in;                ///< Of the Request-URI; the same.
+  /// User parts of callee and caller, where the customer has them; valid while the first stages
+  /// run.
+  std::string_view request_user, from_user;
+  const InboundCall* arrival = nullptr;  ///< Of a live call; the same.
+  Portability portability_in;            ///< Of the Request-URI; the same.
 
   // What the stages found.
   Number caller_in, callee_in;  ///< As they came, cut to what is a number.
@@ -130,6 +133,7 @@ struct Verdict {
     go_on,
     reject,        ///< With `reason`.
     authenticate,  ///< Wait for credentials, then go on with the same stage.
+    meet,          ///< Take of `arrival` what is wanted, clear it, then the same.
     look_up,       ///< Wait until the unknown numbers of `lrn` are known, then the same.
     ask_policy,    ///< Wait for the host's policy hook, then go on with the same stage.
   };

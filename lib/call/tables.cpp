@@ -394,6 +394,7 @@ class TablesBuilder {
       auto periods = route::Periods::build(gateway.periods, calendar->second);
       if (!periods) return in("vendor gateway", gateway.id, periods.error());
       vendor.periods = std::move(*periods);
+      tables_->identity_needs.add(vendor.config.sip);
       tables_->has_periods |= !vendor.periods.empty();
       tables_->vendors.push_back(std::move(vendor));
     }

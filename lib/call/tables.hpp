@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "call/identity.hpp"
 #include "lrn/resolver_state.hpp"
 #include "route/by_id.hpp"
 #include "route/call_rate.hpp"
@@ -112,6 +113,7 @@ struct Tables {
   std::unique_ptr<route::VendorLines> vendor_lines;
   std::unique_ptr<RouteRotation> rotation;
   std::vector<std::shared_ptr<lrn::ResolverState>> lrn_resolvers;  ///< As configured.
+  IdentityNeeds identity_needs;                                    ///< Of all vendors.
   bool has_periods = false;  ///< Some vendor's settings depend on the time.
 
   /// Index of a customer gateway by id; nothing when there is none.

@@ -54,7 +54,9 @@ void Call::on_answer(Leg& leg, const Answer& answer) {
   if (offer_.empty())
     ack_to_ =
         &leg;  // the offer is in this answer: the caller's ACK brings what the vendor waits for
-  pending_answer_ = PendingAnswer{std::string(type), std::move(body)};
+  pending_answer_ =
+      PendingAnswer{std::string(type), std::move(body),
+                    KeptHeaders::copy_passed(vendor().config.sip.pass_headers, answer.headers)};
   Attempt& attempt = attempts_.back();
   attempt.sip_status = 200;
   attempt.q850_cause = reason_facts(Reason::NormalCallClearing).q850_cause;
@@ -101,7 +103,7 @@ void Call::on_durable() {
   if (is_over_ || !pending_answer_) return;
   setup_timer_.cancel();
   const PendingAnswer answer = *std::exchange(pending_answer_, std::nullopt);
-  inbound_->answer({answer.type, answer.body}, {});
+  inbound_->answer({answer.type, answer.body}, views_of(answer.headers));
   begin_talk();
   if (early_release_ && !is_over_) on_release(*trial_.leg, *early_release_);
 }
@@ -116,13 +118,16 @@ void Call::begin_talk() {
   give_back(offer_);
   give_back(early_answer_);
   give_back(context_.candidates);
+  kept_headers_.clear();
   worker_.tally().answered.fetch_add(1, std::memory_order_relaxed);
   const auto own = [&](const GatewayConfig& gateway) -> std::int64_t {
     return gateway.max_call_s ? gateway.max_call_s->draw_s(worker_.random())
                               : parameters().max_call_s;
   };
   const std::int64_t of_customer_s = own(context_.customer_entry()->config);
-  const std::int64_t max_s = tighter_limit_s(of_customer_s, own(vendor().config));
+  std::int64_t max_s = tighter_limit_s(of_customer_s, own(vendor().config));
+  if (!inbound_->has_session_timer())  // P-18
+    max_s = tighter_limit_s(max_s, parameters().no_timer_max_call_s);
   if (max_s > 0) worker_.loop().timers().start(max_timer_, max_s * second_us);
   publish(Event::Kind::call_answered);
   const std::int64_t advance_s = 60 * std::int64_t{parameters().overdraft_advance_min};
@@ -174,11 +179,17 @@ void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
 }
 
 void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
-  if (is_over_ || reoffer_from_ == nullptr || reoffer_from_ == &leg) return;
+  if (is_over_ || reoffer_from_ == &leg) return;
+  if (reoffer_from_ == nullptr) {
+    // The answer to a refresh of the leg's own (P-18): the same session, perhaps at another place.
+    if (status < 300 && state_ == CallState::answered) (void)media_.pass(side_of(leg), body);
+    return;
+  }
   Leg& asker = *std::exchange(reoffer_from_, nullptr);
   if (status >= 300) {
     media_.revert();
-    asker.answer_reoffer(status, {});
+    // An extension that one side asks for is none of the other's.
+    asker.answer_reoffer(status >= 420 && status <= 422 ? not_acceptable : status, {});
     return;
   }
   auto passed = media_.pass(side_of(leg), body);
@@ -287,7 +298,13 @@ void Call::on_release(Leg& leg, const Release& release) {
                 .end_code = static_cast<int>(Reason::NormalCallClearing),
                 .sip_status = 200,
                 .q850_cause = release.q850_cause};
-  if (release.is_transport) {
+  if (release.is_silent) {
+    ending = {.reason = Reason::SessionTimeout,
+              .side = ReleaseSide::server,
+              .end_code = static_cast<int>(Reason::SessionTimeout),
+              .sip_status = 200,
+              .q850_cause = reason_facts(Reason::SessionTimeout).q850_cause};
+  } else if (release.is_transport) {
     ending = {.reason = Reason::ConnectionTimeout,
               .side = ReleaseSide::server,
               .end_code = static_cast<int>(Reason::ConnectionTimeout),

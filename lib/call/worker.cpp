@@ -47,9 +47,9 @@ void Worker::check_vendors() {
   std::vector<CheckedAddress> checked;
   for (const Vendor& vendor : tables_->vendors) {
     if (!vendor.config.options_check) continue;
-    const char* const transport = vendor.config.transport == SipTransport::tcp ? "tcp" : "udp";
+    const char* const transport = vendor.config.sip.transport == SipTransport::tcp ? "tcp" : "udp";
     for (const auto& address : vendor.addresses)
-      checked.push_back({vendor.config.id, transport, address});
+      checked.push_back({vendor.config.id, transport, vendor.config.sip.local_address, address});
   }
   vendor_check_->watch(std::move(checked), tables_->parameters.options_check_s * second_us);
 }

@@ -62,6 +62,8 @@ class StreamConnection {
   [[nodiscard]] virtual SocketAddress remote() const noexcept = 0;
   /// Queues up to 512 KiB. Errors: limit (the queue is full), wrong_state (closed).
   virtual Result<void> send(std::string_view bytes) = 0;
+  /// TOS byte or traffic class of what is sent from now on, where the network has such a thing.
+  virtual void set_tos(int tos) noexcept { (void)tos; }
 };
 
 class AcceptHandler {

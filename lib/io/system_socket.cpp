@@ -65,6 +65,14 @@ std::string system_message(int error_number) {
   return std::generic_category().message(error_number);
 }
 
+void set_tos(int fd, bool is_ipv6, int tos) noexcept {
+  if (is_ipv6) {
+    (void)::setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+  } else {
+    (void)::setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+  }
+}
+
 Error socket_error(std::string_view what, const SocketAddress& address, int error_number) {
   std::string message(what);
   message += ' ';

@@ -50,6 +50,8 @@ std::string system_message(int error_number);
 
 /// An io error "WHAT ADDRESS: system message".
 Error socket_error(std::string_view what, const SocketAddress& address, int error_number);
+/// Marks what the socket sends. A refused mark is no reason to be without a socket.
+void set_tos(int fd, bool is_ipv6, int tos) noexcept;
 /// The error of a bind() or listen(): already_exists for an address in use, else io. `transport`:
 /// "UDP", "TCP".
 Error bind_error(std::string_view transport, const SocketAddress& address, int error_number);

@@ -53,6 +53,10 @@ TcpStream::~TcpStream() {
   if (is_watched_) loop_.unwatch(fd_.get(), *this);
 }
 
+void TcpStream::set_tos(int tos) noexcept {
+  if (fd_) io::set_tos(fd_.get(), remote_.ip.is_ipv6(), tos);
+}
+
 void TcpStream::set_handler(StreamHandler& handler) noexcept {
   handler_ = &handler;
   if (fd_ && !is_watched_) {

@@ -19,6 +19,7 @@ class TcpStream final : public StreamConnection, public Watch {
   ~TcpStream() override;
 
   void set_handler(StreamHandler& handler) noexcept override;
+  void set_tos(int tos) noexcept override;
   [[nodiscard]] SocketAddress local() const noexcept override { return local_; }
   [[nodiscard]] SocketAddress remote() const noexcept override { return remote_; }
   Result<void> send(std::string_view bytes) override;

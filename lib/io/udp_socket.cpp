@@ -44,14 +44,7 @@ Result<std::unique_ptr<DatagramSocket>> UdpSocket::open(SystemLoop& loop,
   set_buffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer_bytes);
   set_buffer(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer_bytes);
   const bool is_ipv6 = local.ip.is_ipv6();
-  if (options.tos != 0) {
-    // A refused mark is no reason to be without a socket.
-    if (is_ipv6) {
-      (void)::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_TCLASS, &options.tos, sizeof options.tos);
-    } else {
-      (void)::setsockopt(fd.get(), IPPROTO_IP, IP_TOS, &options.tos, sizeof options.tos);
-    }
-  }
+  if (options.tos != 0) set_tos(fd.get(), is_ipv6, options.tos);
   // Without this an unconnected socket hears of no ICMP error; with it the error says which
   // destination.
   if (is_ipv6) {

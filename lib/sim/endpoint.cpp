@@ -25,6 +25,14 @@ bool is_sdp(std::string_view content_type) noexcept {
   return content_type.starts_with("application/sdp");
 }
 
+Manners manners_of(std::int32_t session_timer_s) {
+  Manners manners;
+  if (session_timer_s == 0) return manners;
+  manners.watch.mode = SessionWatch::Mode::allow;
+  manners.watch.interval_s = session_timer_s;
+  return manners;
+}
+
 }  // namespace
 
 // --- a call ---
@@ -50,6 +58,12 @@ void EndpointCall::Body::start(Timer& timer, std::int64_t delay_us) {
 SessionBody EndpointCall::Body::body_of(const std::string& sdp) const {
   if (sdp.empty()) return {};
   return {content_type, sdp};
+}
+
+void EndpointCall::Body::keep_headers(const std::vector<PassedHeader>& given) {
+  headers.clear();
+  for (const PassedHeader& header : given)
+    headers.emplace_back(header.name, header.value);
 }
 
 void EndpointCall::Body::take_sdp(const SessionBody& body) {
@@ -162,7 +176,7 @@ void EndpointCall::Body::answer() {
   ++endpoint->counters.answered;
   note("answer");
   const std::string sdp = plan.answer_without_sdp ? std::string() : describe_answer();
-  leg->answer(body_of(sdp), {});
+  leg->answer(body_of(sdp), views_of(plan.headers));
   if (plan.send_rtp) start_rtp();
   start(end_timer, plan.hang_up_after_us);
 }
@@ -171,7 +185,7 @@ void EndpointCall::Body::reject(int with_status, int cause, int retry_s) {
   if (!can_act() || is_outgoing || was_answered) return;
   status = with_status;
   note("reject " + std::to_string(with_status));
-  leg->reject(with_status, cause, retry_s);
+  leg->reject(Refusal{with_status, cause, retry_s, views_of(plan.headers)});
   end();
 }
 
@@ -216,6 +230,7 @@ void EndpointCall::Body::on_answer(Leg& from, const Answer& answered) {
   status = 200;
   ++endpoint->counters.answered;
   product = answered.product;
+  keep_headers(answered.headers);
   note("answer");
   take_sdp(answered.body);
   if (dial.delayed_offer) from.acknowledge(body_of(describe_answer()));
@@ -227,6 +242,7 @@ void EndpointCall::Body::on_failure(Leg& from, const Failure& failure) {
   q850_cause = failure.q850_cause;
   retry_after_s = failure.retry_after_s;
   product = from.product();
+  keep_headers(failure.headers);
   note("failure " + std::to_string(failure.status) + (failure.is_local ? " local" : ""));
   end();
 }
@@ -245,7 +261,7 @@ void EndpointCall::Body::on_confirmed(Leg&, const SessionBody& body) {
 
 void EndpointCall::Body::on_release(Leg&, const Release& release) {
   q850_cause = release.q850_cause;
-  note(release.is_transport ? "lost" : "release");
+  note(release.is_transport ? "lost" : release.is_silent ? "silent" : "release");
   end();
 }
 
@@ -323,6 +339,7 @@ int EndpointCall::q850_cause() const { return body_->q850_cause; }
 int EndpointCall::retry_after_s() const { return body_->retry_after_s; }
 const std::string& EndpointCall::call_id() const { return body_->call_id; }
 const std::string& EndpointCall::caller() const { return body_->caller; }
+const std::string& EndpointCall::display() const { return body_->display; }
 const std::string& EndpointCall::callee() const { return body_->callee; }
 bool EndpointCall::npdi() const { return body_->npdi; }
 const std::string& EndpointCall::rn() const { return body_->rn; }
@@ -475,10 +492,12 @@ void Endpoint::Body::on_call(std::unique_ptr<Leg> leg, const InboundCall& arriva
   body.npdi = arrival.portability.is_dipped;
   body.rn = arrival.portability.routing_number;
   body.product = arrival.user_agent;
-  for (const PassedHeader& header : arrival.headers)
-    body.headers.emplace_back(header.name, header.value);
+  body.display = arrival.from_display;
+  body.keep_headers(arrival.headers);
   const AnswerPlan plan = plan_for(*call);
   body.plan = plan;
+  if (const int refused = body.leg->set_manners(manners_of(plan.session_timer_s)); refused != 0)
+    return body.reject(refused, 0, 0);
   body.take_sdp(arrival.body);
   body.sends_rtp = false;  // not before something was said to the caller
   body.rtp_timer.cancel();
@@ -512,6 +531,8 @@ std::shared_ptr<EndpointCall> Endpoint::Body::dial(const std::string& callee,
   out.portability = {plan.npdi, plan.rn};
   out.caller = caller;
   out.caller_display = plan.display;
+  out.headers = views_of(plan.headers);
+  out.manners = manners_of(plan.session_timer_s);
   out.auth_username = plan.username;
   out.auth_password = plan.password;
   out.body = body.body_of(sdp);

@@ -48,6 +48,7 @@ struct EndpointCall::Body final : public LegEvents, private io::DatagramHandler 
 
   [[nodiscard]] bool can_act() const noexcept { return leg != nullptr && !leg->is_over(); }
   void note(std::string event) { events.push_back(std::move(event)); }
+  void keep_headers(const std::vector<PassedHeader>& given);
   void take_sdp(const SessionBody& body);
   std::string describe(sip::SdpDirection direction);
   /// The answer to what came last: its direction reversed, or hold kept.
@@ -71,7 +72,7 @@ struct EndpointCall::Body final : public LegEvents, private io::DatagramHandler 
   int status = 0, q850_cause = 0, retry_after_s = 0;
   bool npdi = false;
   std::string rn;
-  std::string call_id, caller, callee, product, local_sdp, remote_sdp, last_body;
+  std::string call_id, caller, display, callee, product, local_sdp, remote_sdp, last_body;
   std::string content_type = "application/sdp";
   std::vector<std::pair<std::string, std::string>> headers;
   std::vector<std::string> events;

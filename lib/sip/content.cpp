@@ -78,7 +78,58 @@ std::string_view find_sdp_part(std::string_view content_type, std::string_view b
   return {};
 }
 
-/// True for the names of headers that end at this side of the switch.
+/// is_own_name() by the id that the scanner gave.
+bool is_own_header(const Header& header) noexcept {
+  switch (header.id) {
+    case HeaderId::via:
+    case HeaderId::from:
+    case HeaderId::to:
+    case HeaderId::call_id:
+    case HeaderId::cseq:
+    case HeaderId::contact:
+    case HeaderId::max_forwards:
+    case HeaderId::route:
+    case HeaderId::record_route:
+    case HeaderId::content_length:
+    case HeaderId::content_type:
+    case HeaderId::content_encoding:
+    case HeaderId::content_disposition:
+    case HeaderId::allow:
+    case HeaderId::supported:
+    case HeaderId::require:
+    case HeaderId::proxy_require:
+    case HeaderId::unsupported:
+    case HeaderId::expires:
+    case HeaderId::authorization:
+    case HeaderId::proxy_authorization:
+    case HeaderId::www_authenticate:
+    case HeaderId::proxy_authenticate:
+    case HeaderId::user_agent:
+    case HeaderId::server:
+    case HeaderId::retry_after:
+    case HeaderId::session_expires:
+    case HeaderId::min_se:
+    case HeaderId::rseq:
+    case HeaderId::rack:
+    case HeaderId::accept:
+    case HeaderId::timestamp:
+      return true;
+    case HeaderId::other:
+      return is_own_name(header.name);
+    default:
+      return false;
+  }
+}
+
+int hex_digit(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
 bool is_own_name(std::string_view name) noexcept {
   return is_named(name, {"Via",
                          "v",
@@ -148,57 +199,33 @@ bool is_own_name(std::string_view name) noexcept {
                          "SIP-If-Match"});
 }
 
-/// The same by the id that the scanner gave.
-bool is_own_header(const Header& header) noexcept {
-  switch (header.id) {
-    case HeaderId::via:
-    case HeaderId::from:
-    case HeaderId::to:
-    case HeaderId::call_id:
-    case HeaderId::cseq:
-    case HeaderId::contact:
-    case HeaderId::max_forwards:
-    case HeaderId::route:
-    case HeaderId::record_route:
-    case HeaderId::content_length:
-    case HeaderId::content_type:
-    case HeaderId::content_encoding:
-    case HeaderId::content_disposition:
-    case HeaderId::allow:
-    case HeaderId::supported:
-    case HeaderId::require:
-    case HeaderId::proxy_require:
-    case HeaderId::unsupported:
-    case HeaderId::expires:
-    case HeaderId::authorization:
-    case HeaderId::proxy_authorization:
-    case HeaderId::www_authenticate:
-    case HeaderId::proxy_authenticate:
-    case HeaderId::user_agent:
-    case HeaderId::server:
-    case HeaderId::retry_after:
-    case HeaderId::session_expires:
-    case HeaderId::min_se:
-    case HeaderId::rseq:
-    case HeaderId::rack:
-    case HeaderId::accept:
-    case HeaderId::timestamp:
-      return true;
-    case HeaderId::other:
-      return is_own_name(header.name);
-    default:
-      return false;
+bool is_token(std::string_view text) noexcept {
+  for (const char c : text) {
+    const bool is_alphanumeric =
+        (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (!is_alphanumeric && (c == '\0' || std::strchr("-.!%*_+`'~", c) == nullptr)) return false;
   }
+  return !text.empty();
 }
 
-int hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+std::string_view MessageParties::user(Party party) {
+  if (party == Party::to) return uri_user(message_->to.uri, *room_);
+  const HeaderId id = party == Party::remote      ? HeaderId::remote_party_id
+                      : party == Party::asserted  ? HeaderId::p_asserted_identity
+                      : party == Party::preferred ? HeaderId::p_preferred_identity
+                                                  : HeaderId::diversion;
+  // There may be several, in one line or more (RFC 3325 section 9.1): the first that names a user.
+  for (std::size_t i = 0; i < message_->header_count; ++i) {
+    if (message_->headers[i].id != id) continue;
+    std::string_view list = message_->headers[i].value;
+    while (!list.empty()) {
+      NameAddress address;
+      if (!parse_name_address(next_element(list), address)) continue;
+      if (const std::string_view user = uri_user(address.uri, *room_); !user.empty()) return user;
+    }
+  }
+  return {};
 }
-
-}  // namespace
 
 int q850_cause(const Message& message) noexcept {
   for (std::size_t i = 0; i < message.header_count; ++i) {
@@ -249,13 +276,8 @@ void collect_passed_headers(const Message& message, std::vector<PassedHeader>& h
 
 void write_passed_headers(MessageWriter& writer, const std::vector<PassedHeader>& headers) {
   for (const PassedHeader& passed : headers) {
-    if (passed.name.empty() || is_own_name(passed.name)) continue;
+    if (!is_token(passed.name) || is_own_name(passed.name)) continue;
     bool is_sound = true;
-    for (const char c : passed.name) {
-      const bool is_alphanumeric =
-          (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-      if (!is_alphanumeric && std::strchr("-.!%*_+`'~", c) == nullptr) is_sound = false;
-    }
     for (std::size_t i = 0; i < passed.value.size() && is_sound; ++i) {
       const char c = passed.value[i];
       if (c == '\0') is_sound = false;

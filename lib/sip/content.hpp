@@ -42,6 +42,26 @@ struct Unescaped {
 /// User part of a sip: or tel: URI, parameters cut off, unescaped into `room` where needed. "" for
 /// other schemes.
 std::string_view uri_user(std::string_view uri, Unescaped& room) noexcept;
+/// The parties of a message beside From and Request-URI. Views last as long as message and room.
+class MessageParties final : public NamedParties {
+ public:
+  void deliver(const Message& message, Unescaped& room) noexcept {
+    message_ = &message;
+    room_ = &room;
+  }
+  std::string_view user(Party party) override;
+
+ private:
+  const Message* message_ = nullptr;
+  Unescaped* room_ = nullptr;
+};
+
+/// Whether the stack writes or reads a header of that name itself, so that it is passed neither on
+/// nor added.
+bool is_own_name(std::string_view name) noexcept;
+/// A token (RFC 3261 section 25.1), as names of headers are.
+bool is_token(std::string_view text) noexcept;
+
 /// Display name without backslash escapes.
 std::string_view display_name(std::string_view escaped, Unescaped& room) noexcept;
 /// Appends `text` as the user part of a URI, escaping what RFC 3261 section 25.1 does not allow

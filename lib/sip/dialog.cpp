@@ -285,8 +285,11 @@ ClientTransaction* Dialog::send_request(Method method, std::string_view name,
   const BranchText branch = transaction.branch();
   MessageWriter writer = begin_request(name, ++local_cseq_, path, branch.view());
   if (method != Method::bye) writer.header("Contact", contact_.view());
-  if (method == Method::invite || method == Method::update) writer.line(allow_line);
-  write_reason(writer, q850_cause);
+  if (method == Method::invite || method == Method::update) {
+    writer.line(allow_line);
+    write_session(writer);
+  }
+  if (uses_reason_) write_reason(writer, q850_cause);
   write_passed_headers(writer, headers);
   writer.finish(body.content_type, body.bytes);
   if (!writer.ok()) {
@@ -317,6 +320,51 @@ void Dialog::send_bye(int q850_cause) {
   if (bye_client_ == nullptr) state_ = State::over;
 }
 
+ClientTransaction* Dialog::repeat(ClientTransaction& transaction, const Message& own,
+                                  std::string_view credentials) {
+  const Path path = transaction.path();
+  ClientTransaction& successor = worker_.transactions().create_client(transaction.method(), this);
+  const BranchText branch = successor.branch();
+  const std::uint32_t cseq = ++local_cseq_;
+  MessageWriter writer(worker_.scratch(), StackWorker::scratch_bytes);
+  writer.request_line(own.method_token, own.request_uri);
+  for (std::size_t i = 0; i < own.header_count; ++i) {
+    const Header& header = own.headers[i];
+    switch (header.id) {
+      case HeaderId::via:
+        writer.header("Via", {path.transport == Transport::udp ? "SIP/2.0/UDP " : "SIP/2.0/TCP ",
+                              worker_.transports().advertised_text(path), ";branch=", branch.view(),
+                              ";rport"});
+        break;
+      case HeaderId::cseq:
+        writer.header("CSeq", {Decimal(cseq).view(), " ", own.method_token});
+        break;
+      case HeaderId::authorization:
+      case HeaderId::proxy_authorization:
+      case HeaderId::supported:
+      case HeaderId::require:
+      case HeaderId::session_expires:
+      case HeaderId::min_se:
+      case HeaderId::content_type:
+      case HeaderId::content_length:
+        break;
+      default:
+        writer.copy(header);
+        break;
+    }
+  }
+  if (transaction.method() == Method::invite || transaction.method() == Method::update)
+    write_session(writer);
+  if (!credentials.empty()) writer.line(credentials);
+  writer.finish(own.content_type, own.body);
+  if (!writer.ok()) {
+    worker_.transactions().discard(successor);
+    return nullptr;
+  }
+  successor.start(path, cseq, writer.view());
+  return &successor;
+}
+
 ClientTransaction* Dialog::retry_with_credentials(ClientTransaction& transaction,
                                                   const Message& response) {
   if (username_.empty() || challenges_ >= 3) return nullptr;
@@ -337,42 +385,10 @@ ClientTransaction* Dialog::retry_with_credentials(ClientTransaction& transaction
   }
   if (line.empty()) return nullptr;
   ++challenges_;
-  const Path path = transaction.path();
-  ClientTransaction& successor = worker_.transactions().create_client(transaction.method(), this);
-  const BranchText branch = successor.branch();
-  const std::uint32_t cseq = ++local_cseq_;
-  MessageWriter writer(worker_.scratch(), StackWorker::scratch_bytes);
-  writer.request_line(own.method_token, own.request_uri);
-  for (std::size_t i = 0; i < own.header_count; ++i) {
-    const Header& header = own.headers[i];
-    switch (header.id) {
-      case HeaderId::via:
-        writer.header("Via", {path.transport == Transport::udp ? "SIP/2.0/UDP " : "SIP/2.0/TCP ",
-                              worker_.transports().advertised_text(path), ";branch=", branch.view(),
-                              ";rport"});
-        break;
-      case HeaderId::cseq:
-        writer.header("CSeq", {Decimal(cseq).view(), " ", own.method_token});
-        break;
-      case HeaderId::authorization:
-      case HeaderId::proxy_authorization:
-      case HeaderId::content_type:
-      case HeaderId::content_length:
-        break;
-      default:
-        writer.copy(header);
-        break;
-    }
-  }
-  writer.line(line);
-  writer.finish(own.content_type, own.body);
-  if (!writer.ok()) {
-    worker_.transactions().discard(successor);
-    return nullptr;
-  }
-  if (transaction.method() == Method::invite) authorization_.assign(worker_.buffers(), line);
-  successor.start(path, cseq, writer.view());
-  return &successor;
+  ClientTransaction* const successor = repeat(transaction, own, line);
+  if (successor != nullptr && transaction.method() == Method::invite)
+    authorization_.assign(worker_.buffers(), line);
+  return successor;
 }
 
 // Arriving requests.
@@ -400,12 +416,18 @@ void Dialog::on_reoffer_request(const Message& request, const Path& from) {
   if (!body.empty() && !is_sdp(body)) return refuse(request, from, 415, accept_line);
   ServerTransaction& transaction = open_server(request, from);
   const bool is_waiting_for_ack = invite_server_ != nullptr && invite_server_->has_final();
+  const TimerOffer offer = read_timer_offer(request);
+  if (session_ == nullptr && offer.is_required)
+    return respond(transaction, 420, "Unsupported: timer");
+  if (session_ != nullptr && is_too_short(offer))
+    return respond(transaction, 422, least_session_line);
   if (!is_invite && body.empty()) {
     // A target refresh without an offer changes no session.
     set_target(request);
     Draft draft = begin_response(transaction, 200);
     draft.writer.header("Contact", contact_.view());
     draft.writer.line(allow_line);
+    answer_session(draft.writer, offer);
     return finish_response(transaction, 200, draft, {});
   }
   // An offer of theirs is unanswered (RFC 3261 section 14.2, RFC 3311 section 5.2).
@@ -419,6 +441,7 @@ void Dialog::on_reoffer_request(const Message& request, const Path& from) {
     return respond(transaction, 491);
   }
   set_target(request);
+  if (session_ != nullptr) session_->offer = offer;
   reoffer_server_ = &transaction;
   Reoffer reoffer;
   reoffer.method = is_invite ? Reoffer::Method::reinvite : Reoffer::Method::update;
@@ -437,7 +460,7 @@ void Dialog::on_bye(const Message& request, const Path& from) {
   ServerTransaction& transaction = open_server(request, from);
   respond(transaction, 200);
   Release release;
-  if (const int cause = q850_cause(request); cause > 0) release.q850_cause = cause;
+  if (const int cause = heard_cause(request); cause > 0) release.q850_cause = cause;
   if (state_ == State::early && role_ == Role::inbound) {
     // The caller may end an early dialog so (RFC 3261 section 15).
     respond(*invite_server_, 487);
@@ -551,7 +574,7 @@ void Dialog::on_no_ack(ServerTransaction& transaction) {
   const Entry entry(*this);
   if (invite_server_ == &transaction) invite_server_ = nullptr;
   if (wants_bye_) return send_bye(release_cause_);
-  if (state_ == State::answered || state_ == State::confirmed) lose(102, true);
+  if (state_ == State::answered || state_ == State::confirmed) lose(102, Loss::transport);
 }
 
 void Dialog::on_unanswered(ServerTransaction& transaction) {
@@ -577,6 +600,8 @@ void Dialog::reoffer(const Reoffer& reoffer) {
   }
   const bool is_invite = reoffer.method == Reoffer::Method::reinvite;
   has_offer_ = !reoffer.body.empty();
+  if (session_ != nullptr && needs_description(reoffer.body))
+    session_->offered.assign(worker_.buffers(), reoffer.body.bytes);
   reoffer_client_ = send_request(is_invite ? Method::invite : Method::update,
                                  is_invite ? "INVITE" : "UPDATE", reoffer.body, no_headers, 0);
   if (reoffer_client_ == nullptr) {
@@ -601,6 +626,8 @@ void Dialog::answer_reoffer(int status, const SessionBody& body) {
   if (status < 300) {
     draft.writer.header("Contact", contact_.view());
     draft.writer.line(allow_line);
+    if (session_ != nullptr) answer_session(draft.writer, session_->offer);
+    keep_description(body);
   }
   if (transaction->method() == Method::invite && status < 300) {
     invite_server_ = transaction;
@@ -672,6 +699,7 @@ void Dialog::acknowledge(const SessionBody& body) {
   unacknowledged_.slot = Token::no_slot;
   if (state_ == State::answered) state_ = State::confirmed;
   if (transaction != nullptr) send_ack(*transaction, body);
+  keep_description(body);
 }
 
 void Dialog::release(int q850_cause) {
@@ -680,7 +708,7 @@ void Dialog::release(int q850_cause) {
     case State::early:
       if (role_ == Role::inbound) {
         is_silent_ = true;
-        return reject(487, q850_cause, 0);
+        return reject({487, q850_cause, 0, {}});
       }
       release_cause_ = static_cast<std::uint8_t>(std::clamp(q850_cause, 0, 127));
       cancel();
@@ -716,7 +744,7 @@ void Dialog::end_from_here(int q850_cause) {
   send_bye(q850_cause);
 }
 
-void Dialog::lose(int q850_cause, bool is_transport) {
+void Dialog::lose(int q850_cause, Loss loss) {
   if (state_ == State::ending || state_ == State::over) return;
   LegEvents* user = events();
   end_from_here(q850_cause);
@@ -724,7 +752,8 @@ void Dialog::lose(int q850_cause, bool is_transport) {
   if (wants_bye_) send_bye(q850_cause);
   Release release;
   release.q850_cause = q850_cause;
-  release.is_transport = is_transport;
+  release.is_transport = loss == Loss::transport;
+  release.is_silent = loss == Loss::silence;
   if (user != nullptr) user->on_release(*leg_, release);
 }
 
@@ -732,7 +761,7 @@ void Dialog::leave() {
   const Entry entry(*this);
   leg_ = nullptr;
   is_silent_ = true;
-  if (state_ == State::early && role_ == Role::inbound) return reject(500, 0, 0);
+  if (state_ == State::early && role_ == Role::inbound) return reject({500, 0, 0, {}});
   release(0);
 }
 
@@ -766,10 +795,14 @@ void Dialog::on_response(ClientTransaction& transaction, const Message& response
 }
 
 void Dialog::on_reoffer_response(ClientTransaction& transaction, const Message& response) {
-  reoffer_client_ = nullptr;
   const int status = response.status;
+  reoffer_client_ = status == 422 ? retry_with_interval(transaction, response) : nullptr;
+  if (reoffer_client_ != nullptr) return;
   if (status < 300) {
     set_target(response);
+    agree_on_session(response);
+    if (session_ != nullptr && !session_->offered.empty())
+      session_->description.assign(worker_.buffers(), session_->offered.view());
     if (transaction.method() == Method::invite) {
       if (has_offer_) {
         send_ack(transaction, {});
@@ -778,10 +811,13 @@ void Dialog::on_reoffer_response(ClientTransaction& transaction, const Message& 
       }
     }
   }
+  if (session_ != nullptr) session_->offered.clear();
+  if (session_ != nullptr && std::exchange(session_->is_refreshing, false))
+    return finish_refresh(transaction, response);
   const SessionBody body = status < 300 ? session_body(response) : SessionBody{};
   if (LegEvents* user = events()) user->on_reoffer_result(*leg_, status, body);
   // The other side knows nothing of the call any more, or has lost it (RFC 3261 section 12.2.1.2).
-  if (status == 481 || status == 408) lose(status == 481 ? 31 : 102, false);
+  if (status == 481 || status == 408) lose(status == 481 ? 31 : 102, Loss::peer);
 }
 
 void Dialog::on_request_response(ClientTransaction& transaction, const Message& response) {
@@ -789,7 +825,7 @@ void Dialog::on_request_response(ClientTransaction& transaction, const Message& 
   request_client_ = nullptr;
   const SessionBody body{response.content_type, response.body};
   if (LegEvents* user = events()) user->on_request_result(*leg_, response.status, body);
-  if (response.status == 481) return lose(31, false);
+  if (response.status == 481) return lose(31, Loss::peer);
   send_next_request();
 }
 
@@ -814,8 +850,11 @@ void Dialog::on_no_response(ClientTransaction& transaction, bool is_transport) {
     // Whoever answered our CANCEL is there: its INVITE counts as cancelled (RFC 3261 section 9.1)
     // and the session stays. Silence ends the dialog (RFC 3261 section 12.2.1.2).
     const bool is_withdrawn = !is_transport && transaction.is_cancel_answered();
+    if (session_ != nullptr) session_->offered.clear();
+    if (session_ != nullptr && std::exchange(session_->is_refreshing, false))
+      return is_withdrawn ? start_session() : lose(102, Loss::silence);
     if (LegEvents* user = events()) user->on_reoffer_result(*leg_, is_withdrawn ? 487 : status, {});
-    if (!is_withdrawn) lose(102, is_transport);
+    if (!is_withdrawn) lose(102, is_transport ? Loss::transport : Loss::peer);
     return;
   }
   if (&transaction == request_client_) {

@@ -11,9 +11,11 @@
 #include <vector>
 
 #include "base/leg.hpp"
+#include "sip/content.hpp"
 #include "sip/message.hpp"
 #include "sip/path.hpp"
 #include "sip/pool.hpp"
+#include "sip/session_timer.hpp"
 #include "sip/token.hpp"
 #include "sip/transaction.hpp"
 #include "sip/writer.hpp"
@@ -89,9 +91,10 @@ class Dialog final : public TransactionUser {
   // Called by the leg; see base/leg.hpp.
   void set_events(LegEvents& events) noexcept { events_ = &events; }
   AuthResult authenticate(const Credentials& credentials);
+  int set_manners(const Manners& manners);
   void progress(int status, const SessionBody& body);
   void answer(const SessionBody& body, const std::vector<PassedHeader>& headers);
-  void reject(int status, int q850_cause, int retry_after_s);
+  void reject(const Refusal& refusal);
   void drop();
   void cancel();
   void acknowledge(const SessionBody& body);
@@ -103,6 +106,9 @@ class Dialog final : public TransactionUser {
   void leave();  ///< The leg is destroyed.
   [[nodiscard]] bool is_over() const noexcept {
     return state_ >= State::ending || (state_ == State::cancelled && is_silent_);
+  }
+  [[nodiscard]] bool has_session_timer() const noexcept {
+    return session_ != nullptr && session_->agreement.is_mutual;
   }
   [[nodiscard]] const SocketAddress& remote() const noexcept { return path_.remote; }
   [[nodiscard]] std::string_view call_id() const noexcept { return call_id_.view(); }
@@ -136,6 +142,24 @@ class Dialog final : public TransactionUser {
   };
   static constexpr std::size_t requests_max = 8;  // waiting, each way
 
+  // Session timers (RFC 4028); dialog_session.cpp. Made where one is spoken.
+  struct Session {
+    explicit Session(Dialog& dialog, const SessionWatch& watched) noexcept
+        : watch(watched), timer(Timer::member<&Dialog::on_session_timer, Dialog>(), &dialog) {}
+    SessionWatch watch;
+    TimerAgreement agreement;  // interval 0: none yet
+    TimerOffer offer;          // of the request that waits for our answer
+    Timer timer;
+    std::int64_t gives_up_at_us = 0;  // monotonic
+    std::uint32_t least_s = 0;        // Min-SE that the peer told us
+    std::uint8_t corrections = 0;     // 422 answered by a larger interval
+    bool peer_has_update = false;
+    bool is_refreshing = false;  // reoffer_client_ is a refresh of ours
+    bool is_at_end = false;      // the timer is for the end of the session, not for a refresh
+    Bytes description;           // ours, for a peer without UPDATE
+    Bytes offered;               // ours that the peer has not agreed to yet
+  };
+
   // A message in the worker's buffer; sent before anything else is written there.
   struct Draft {
     char* begin;
@@ -166,10 +190,33 @@ class Dialog final : public TransactionUser {
   void send_ack(ClientTransaction& transaction, const SessionBody& body);
   void send_bye(int q850_cause);
   void send_next_request();
+  /// A request once more with a new CSeq; nullptr when it could not be written. `credentials`: the
+  /// header line it gets.
+  ClientTransaction* repeat(ClientTransaction& transaction, const Message& own,
+                            std::string_view credentials);
   /// Repeats a request with credentials (RFC 3261 section 22.2); nullptr when that is of no use.
   ClientTransaction* retry_with_credentials(ClientTransaction& transaction,
                                             const Message& response);
   void set_contact(std::string_view user);
+
+  /// Q.850 cause of a message, where causes are listened to; 0: none.
+  [[nodiscard]] int heard_cause(const Message& message) const noexcept {
+    return uses_reason_ ? q850_cause(message) : 0;
+  }
+
+  void write_session(MessageWriter& writer) const noexcept;             // of an INVITE or UPDATE
+  void agree_on_session(const Message& response);                       // a 2xx to one of ours
+  void answer_session(MessageWriter& writer, const TimerOffer& offer);  // in a 2xx to one of theirs
+  void start_session();
+  [[nodiscard]] bool needs_description(const SessionBody& body) const noexcept;
+  void keep_description(const SessionBody& body);
+  void refresh_session();
+  void finish_refresh(const ClientTransaction& transaction, const Message& response);
+  void start_session_timer(std::int64_t delay_us);
+  void on_session_timer();
+  /// Repeats a request with the interval that a 422 asks for; nullptr when that is of no use.
+  ClientTransaction* retry_with_interval(ClientTransaction& transaction, const Message& response);
+  void keep_sent_description(const ClientTransaction& transaction);
 
   void on_invite_response(ClientTransaction& transaction, const Message& response,
                           const Path& from);
@@ -187,9 +234,11 @@ class Dialog final : public TransactionUser {
   [[nodiscard]] LegEvents* events() const noexcept { return is_silent_ ? nullptr : events_; }
   void answer_pending();  // requests that wait for our answer get 487 (RFC 3261 section 15.1.2)
   void let_go(ClientTransaction*& transaction, std::string_view reason);
+  [[nodiscard]] std::string cancel_reason() const;  // value of a Reason header; "" for none
   void fail(Failure failure);
-  void end_from_here(int q850_cause);            // BYE, now or once the ACK has come
-  void lose(int q850_cause, bool is_transport);  // BYE and on_release
+  void end_from_here(int q850_cause);  // BYE, now or once the ACK has come
+  enum class Loss : std::uint8_t { peer, transport, silence };
+  void lose(int q850_cause, Loss loss);  // BYE and on_release
   void on_timer();
   void defer() noexcept;
   void finish();  // frees the dialog when nothing needs it any more
@@ -226,16 +275,20 @@ class Dialog final : public TransactionUser {
   ClientTransaction* request_client_ = nullptr;
   ClientTransaction* bye_client_ = nullptr;
   std::vector<QueuedRequest> queued_requests_;
+  std::unique_ptr<Session> session_;
+  TimerOffer timer_offer_;  // inbound: of the first INVITE
   std::uint32_t slot_;
   std::uint32_t local_cseq_ = 0;
   std::uint32_t remote_cseq_ = 0;
   std::uint16_t users_ = 0;  // Entry objects on the stack
   std::int16_t deferred_status_ = 0;
+  std::int16_t unmannerly_status_ = 0;  // inbound: what set_manners() wants to refuse with
   std::int16_t deferred_request_status_ = 0;
   std::int16_t deferred_reoffer_status_ = 0;
   std::uint8_t release_cause_ = 0;
   Role role_;
   State state_ = State::early;
+  bool uses_reason_ = true;
   bool is_arriving_ = false;  // the receiver of calls has not returned yet
   bool has_offer_ =
       false;  // our INVITE or re-INVITE carried one, so its 2xx is acknowledged at once
@@ -262,13 +315,13 @@ class SipLeg final : public Leg {
   AuthResult authenticate(const Credentials& credentials) override {
     return dialog_.authenticate(credentials);
   }
+  int set_manners(const Manners& manners) override { return dialog_.set_manners(manners); }
   void progress(int status, const SessionBody& body) override { dialog_.progress(status, body); }
   void answer(const SessionBody& body, const std::vector<PassedHeader>& headers) override {
     dialog_.answer(body, headers);
   }
-  void reject(int status, int q850_cause, int retry_after_s) override {
-    dialog_.reject(status, q850_cause, retry_after_s);
-  }
+  using Leg::reject;
+  void reject(const Refusal& refusal) override { dialog_.reject(refusal); }
   void drop() override { dialog_.drop(); }
   void cancel() override { dialog_.cancel(); }
   void acknowledge(const SessionBody& body) override { dialog_.acknowledge(body); }
@@ -282,6 +335,9 @@ class SipLeg final : public Leg {
   }
   void release(int q850_cause) override { dialog_.release(q850_cause); }
   [[nodiscard]] bool is_over() const noexcept override { return dialog_.is_over(); }
+  [[nodiscard]] bool has_session_timer() const noexcept override {
+    return dialog_.has_session_timer();
+  }
   [[nodiscard]] SocketAddress remote() const noexcept override { return dialog_.remote(); }
   [[nodiscard]] std::string_view call_id() const noexcept override { return dialog_.call_id(); }
   [[nodiscard]] std::string_view product() const noexcept override { return dialog_.product(); }

@@ -16,6 +16,7 @@ std::unique_ptr<Leg> Dialog::accept(const Message& invite, ServerTransaction& tr
   path_ = transaction.path();
   remote_cseq_ = invite.cseq;
   was_offerless_ = invite.body.empty();
+  timer_offer_ = read_timer_offer(invite);
   call_id_.assign(buffers, invite.call_id);
   remote_.assign(buffers, invite.from.value);
   remote_tag_.assign(buffers, invite.from.tag);
@@ -101,6 +102,22 @@ AuthResult Dialog::authenticate(const Credentials& credentials) {
   return AuthResult::challenged;
 }
 
+int Dialog::set_manners(const Manners& manners) {
+  const Entry entry(*this);
+  if (role_ != Role::inbound || state_ != State::early) return 0;
+  uses_reason_ = manners.uses_reason;
+  const SessionWatch& watch = manners.watch;
+  const bool is_off = watch.mode == SessionWatch::Mode::off;
+  if (is_off && timer_offer_.is_required) return unmannerly_status_ = 420;
+  if (is_off) return 0;
+  if (watch.mode == SessionWatch::Mode::require && !timer_offer_.is_supported)
+    return unmannerly_status_ = 421;
+  if (is_too_short(timer_offer_)) return unmannerly_status_ = 422;
+  session_ = std::make_unique<Session>(*this, watch);
+  session_->peer_has_update = timer_offer_.has_update;
+  return 0;
+}
+
 void Dialog::progress(int status, const SessionBody& body) {
   const Entry entry(*this);
   if (role_ != Role::inbound || state_ != State::early || status <= 100 || status > 199) return;
@@ -117,9 +134,11 @@ void Dialog::answer(const SessionBody& body, const std::vector<PassedHeader>& he
   Draft draft = begin_response(*invite_server_, 200);
   draft.writer.header("Contact", contact_.view());
   draft.writer.line(allow_line);
+  if (session_ != nullptr) answer_session(draft.writer, timer_offer_);
   write_passed_headers(draft.writer, headers);
   state_ = State::answered;
   authorization_.clear();
+  keep_description(body);
   finish_response(*invite_server_, 200, draft, body);
   if (invite_server_->state() == ServerTransaction::State::accepted) return;
   // The answer could not be written and became a 500.
@@ -129,13 +148,20 @@ void Dialog::answer(const SessionBody& body, const std::vector<PassedHeader>& he
   defer();
 }
 
-void Dialog::reject(int status, int q850_cause, int retry_after_s) {
+void Dialog::reject(const Refusal& refusal) {
   const Entry entry(*this);
+  const int status = refusal.status;
   if (role_ != Role::inbound || state_ != State::early || status < 300 || status > 699) return;
   Draft draft = begin_response(*invite_server_, status);
-  write_reason(draft.writer, q850_cause);
-  if (retry_after_s > 0)
-    draft.writer.header("Retry-After", static_cast<std::uint64_t>(retry_after_s));
+  if (uses_reason_) write_reason(draft.writer, refusal.q850_cause);
+  if (refusal.retry_after_s > 0)
+    draft.writer.header("Retry-After", static_cast<std::uint64_t>(refusal.retry_after_s));
+  if (status == unmannerly_status_) {  // RFC 3261 sections 21.4.15 and 21.4.16, RFC 4028 section 9
+    draft.writer.line(status == 420   ? "Unsupported: timer"
+                      : status == 421 ? "Require: timer"
+                                      : least_session_line);
+  }
+  write_passed_headers(draft.writer, refusal.headers);
   finish_response(*invite_server_, status, draft, {});
   invite_server_ = nullptr;
   state_ = State::over;
@@ -159,9 +185,9 @@ void Dialog::on_cancel(const Message& cancel, const ServerTransaction& transacti
   }
   // After a final response a CANCEL changes nothing (RFC 3261 section 9.2).
   if (role_ != Role::inbound || state_ != State::early) return;
-  reject(487, 0, 0);
+  reject({487, 0, 0, {}});
   Release release;
-  if (const int cause = q850_cause(cancel); cause > 0) release.q850_cause = cause;
+  if (const int cause = heard_cause(cancel); cause > 0) release.q850_cause = cause;
   if (LegEvents* user = events()) user->on_cancel(*leg_, release);
 }
 

@@ -20,8 +20,8 @@ class OptionsProbe final : public Probe, private TransactionUser {
     if (transaction_ != nullptr) transaction_->detach();
   }
 
-  void send(const SocketAddress& destination, Transport transport) {
-    auto path = worker_.transports().path_to(transport, destination, {});
+  void send(const SocketAddress& destination, Transport transport, const SocketAddress& local) {
+    auto path = worker_.transports().path_to(transport, destination, local);
     if (!path || worker_.is_full(false)) return fail_later();
     const std::string_view own = worker_.transports().advertised_text(*path);
     const std::string peer = destination.to_string();
@@ -80,10 +80,11 @@ class OptionsProbe final : public Probe, private TransactionUser {
 }  // namespace
 
 std::unique_ptr<Probe> StackWorker::probe(const SocketAddress& destination,
-                                          std::string_view transport, ProbeEvents& events) {
+                                          std::string_view transport, const SocketAddress& local,
+                                          ProbeEvents& events) {
   auto probe = std::make_unique<OptionsProbe>(*this, events);
-  probe->send(destination,
-              equals_ignoring_case(transport, "tcp") ? Transport::tcp : Transport::udp);
+  probe->send(destination, equals_ignoring_case(transport, "tcp") ? Transport::tcp : Transport::udp,
+              local);
   return probe;
 }
 

@@ -15,6 +15,33 @@ std::string host_text(const IpAddress& ip) {
   return ip.is_ipv6() ? "[" + ip.to_string() + "]" : ip.to_string();
 }
 
+// RFC 3323 section 4.1.1.3.
+constexpr std::string_view hidden_caller = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+
+/// The caller as a name-addr.
+void append_identity(const OutboundCall& call, std::string_view own_host, std::string& text) {
+  append_display(call.caller_display, text);
+  text += "<sip:";
+  append_user(call.caller, text);
+  if (!call.caller.empty()) text += '@';
+  text += call.domain.empty() ? own_host : call.domain;
+  if (call.is_telephone_number) text += ";user=phone";
+  text += '>';
+}
+
+/// The headers of P-09: RFC 3323, RFC 3325, and Remote-Party-ID as SIP networks use it.
+void write_presentation(MessageWriter& writer, const Presentation& presentation,
+                        std::string_view identity) {
+  if (!presentation.privacy.empty()) writer.copy("Privacy", presentation.privacy);
+  if (presentation.has_asserted) writer.header("P-Asserted-Identity", identity);
+  if (presentation.has_preferred) writer.header("P-Preferred-Identity", identity);
+  if (!presentation.has_remote_party) return;
+  const bool is_private =
+      presentation.is_hidden || !(presentation.privacy.empty() || presentation.privacy == "none");
+  writer.header("Remote-Party-ID",
+                {identity, ";party=calling;screen=yes;privacy=", is_private ? "full" : "off"});
+}
+
 /// 32 random hexadecimal digits: a Call-ID that says nothing of the other leg or of this host.
 std::string new_call_id(Random& random) {
   static constexpr char digits[] = "0123456789abcdef";
@@ -49,20 +76,22 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   }
   path_ = *path;
 
+  uses_reason_ = call.manners.uses_reason;
+  if (call.manners.watch.mode != SessionWatch::Mode::off)
+    session_ = std::make_unique<Session>(*this, call.manners.watch);
+
   const Token::Text own_tag = tag();
-  std::string text;
-  append_display(call.caller_display, text);
-  text += "<sip:";
-  append_user(call.caller, text);
-  if (!call.caller.empty()) text += '@';
-  text += worker_.transports().advertised_host(path_);
-  text += ">;tag=";
+  std::string identity;  // of the caller, as headers beside From show it
+  append_identity(call, worker_.transports().advertised_host(path_), identity);
+  std::string text = call.presentation.is_hidden ? std::string(hidden_caller) : identity;
+  text += ";tag=";
   text += sip::view(own_tag);
   local_.assign(buffers, text);
   text = "<sip:";
   append_user(call.callee, text);
   if (!call.callee.empty()) text += '@';
   text += host_text(call.destination.ip);
+  if (call.is_telephone_number) text += ";user=phone";
   text += '>';
   remote_.assign(buffers, text);
   text = "sip:";
@@ -72,9 +101,9 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   text += call.destination.to_string();
   if (transport == Transport::tcp) text += ";transport=tcp";
   // Only this makes the user part a number with parameters (RFC 3261 section 19.1.1).
-  if (is_telephone_number) text += ";user=phone";
+  if (is_telephone_number || call.is_telephone_number) text += ";user=phone";
   target_.assign(buffers, text);
-  set_contact(call.caller);
+  set_contact(call.presentation.is_hidden ? std::string_view("anonymous") : call.caller);
   username_.assign(buffers, call.auth_username);
   password_.assign(buffers, call.auth_password);
   has_offer_ = !call.body.empty();
@@ -86,6 +115,8 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   writer.header("Contact", contact_.view());
   writer.line(allow_line);
   writer.line(accept_line);
+  write_session(writer);
+  write_presentation(writer, call.presentation, identity);
   write_passed_headers(writer, call.headers);
   writer.finish(call.body.content_type, call.body.bytes);
   if (!writer.ok()) {
@@ -106,9 +137,7 @@ void Dialog::on_invite_response(ClientTransaction& transaction, const Message& r
   const int status = response.status;
   if (status < 200) {
     if (state_ == State::cancelled) {
-      std::string reason;
-      if (release_cause_ > 0) reason = "Q.850;cause=" + std::to_string(release_cause_);
-      transaction.cancel(reason);
+      transaction.cancel(cancel_reason());
       return;
     }
     if (status > 100 && product_.empty()) set_product(response, HeaderId::server);
@@ -125,6 +154,8 @@ void Dialog::on_invite_response(ClientTransaction& transaction, const Message& r
     remote_tag_.assign(buffers, response.to.tag);
     set_target(response);
     set_product(response, HeaderId::server);
+    agree_on_session(response);
+    keep_sent_description(transaction);
     std::string routes;
     collect_routes(response, true, routes);
     routes_.assign(buffers, routes);
@@ -154,16 +185,21 @@ void Dialog::on_invite_response(ClientTransaction& transaction, const Message& r
     if (LegEvents* user = events()) user->on_answer(*leg_, answer);
     return;
   }
-  if ((status == 401 || status == 407) && state_ == State::early) {
-    invite_client_ = retry_with_credentials(transaction, response);
+  if (state_ == State::early) {
+    if (status == 401 || status == 407) {
+      invite_client_ = retry_with_credentials(transaction, response);
+    } else if (status == 422) {
+      invite_client_ = retry_with_interval(transaction, response);
+    }
     if (invite_client_ != nullptr) return;
   }
   if (product_.empty()) set_product(response, HeaderId::server);
   Failure failure;
   failure.status = state_ == State::cancelled ? 487 : status;
-  failure.q850_cause = q850_cause(response);
+  failure.q850_cause = heard_cause(response);
   failure.retry_after_s = retry_after_s(response);
   failure.reason_phrase = response.reason_phrase;
+  collect_passed_headers(response, failure.headers);
   fail(failure);
 }
 
@@ -177,9 +213,12 @@ void Dialog::cancel() {
   }
   state_ = State::cancelled;
   // Without a provisional response CANCEL must wait for one (RFC 3261 section 9.1).
-  std::string reason;
-  if (release_cause_ > 0) reason = "Q.850;cause=" + std::to_string(release_cause_);
-  invite_client_->cancel(reason);
+  invite_client_->cancel(cancel_reason());
+}
+
+std::string Dialog::cancel_reason() const {
+  return release_cause_ > 0 && uses_reason_ ? "Q.850;cause=" + std::to_string(release_cause_)
+                                            : std::string();
 }
 
 void StackWorker::on_fork(ClientTransaction& transaction, const Message& response, bool is_new) {

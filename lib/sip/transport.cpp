@@ -408,6 +408,7 @@ Transports::Connection* Transports::connect(const SocketAddress& remote, std::ui
     return nullptr;
   }
   connection->stream = std::move(*made);
+  if (config_.tos != 0) connection->stream->set_tos(config_.tos);
   connection_to_[remote] = serial;
   bump(counters_.connections_live);
   return connections_.emplace(serial, std::move(connection)).first->second.get();
@@ -420,6 +421,7 @@ void Transports::on_accept(std::unique_ptr<io::StreamConnection> stream) {
   auto connection = std::make_unique<Connection>(
       *this, serial, listener == 0xffff ? std::uint16_t{0} : listener, stream->remote(), inbound_);
   stream->set_handler(*connection);
+  if (config_.tos != 0) stream->set_tos(config_.tos);
   connection->stream = std::move(stream);
   bump(counters_.connections_live);
   connections_.emplace(serial, std::move(connection));

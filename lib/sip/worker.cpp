@@ -239,10 +239,11 @@ bool StackWorker::is_understood(const Message& request, const Path& from) {
   for (std::size_t i = 0; i < request.header_count; ++i) {
     const Header& header = request.headers[i];
     if (header.id == HeaderId::require) {
-      // No extension is offered, so none may be required (RFC 3261 section 8.2.2.3).
+      // RFC 3261 section 8.2.2.3. Session timers are a dialog's own matter.
       std::string_view list = header.value;
       while (!list.empty()) {
         const std::string_view option = next_element(list);
+        if (equals_ignoring_case(option, "timer")) continue;
         unsupported += unsupported.empty() ? "Unsupported: " : ", ";
         for (const char c : option) {
           if (c > ' ' && c < 0x7f) unsupported += c;
@@ -343,7 +344,8 @@ void StackWorker::on_new_invite(const Message& request, const Path& from) {
   call_.call_id = request.call_id;
   call_.request_user = uri_user(request.request_uri, unescaped_);
   call_.portability = portability(request.request_uri);
-  call_.to_user = uri_user(request.to.uri, unescaped_);
+  named_parties_.deliver(request, unescaped_);
+  call_.parties = &named_parties_;
   call_.from_user = uri_user(request.from.uri, unescaped_);
   call_.from_display = display_name(request.from.display, unescaped_);
   call_.from_host = parse_uri(request.from.uri, uri) ? uri.host : std::string_view{};

@@ -41,10 +41,11 @@ inline constexpr std::string_view allow_line =
 inline constexpr std::string_view allow_outside_line =
     "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
 inline constexpr std::string_view accept_line = "Accept: application/sdp";
+inline constexpr std::string_view least_session_line = "Min-SE: 90";  // session_interval_min_s
 /// What an OPTIONS outside dialogs is told (RFC 3261 section 11.2).
 inline constexpr std::string_view options_lines =
     "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, NOTIFY, REFER\n"
-    "Accept: application/sdp\nAccept-Encoding: identity\nSupported: ";
+    "Accept: application/sdp\nAccept-Encoding: identity\nSupported: timer";
 
 /// Threading: loop-bound, but for wake().
 class StackWorker final : public LegFactory, private TransportEvents, private TransactionHost {
@@ -55,7 +56,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
 
   std::unique_ptr<Leg> call(const OutboundCall& call, LegEvents& events) override;
   std::unique_ptr<Probe> probe(const SocketAddress& destination, std::string_view transport,
-                               ProbeEvents& events) override;
+                               const SocketAddress& local, ProbeEvents& events) override;
   std::unique_ptr<RedirectQuery> ask_redirect(const RedirectQuestion& question,
                                               RedirectEvents& events) override;
 
@@ -131,6 +132,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   std::unique_ptr<char[]> scratch_;
   std::unique_ptr<Message> message_;
   std::unique_ptr<Message> own_message_;
+  MessageParties named_parties_;
   InboundCall call_;  // kept, so that its vector is not allocated for every call
   Unescaped unescaped_;
   std::vector<bool> touched_;  // workers that got something in this turn

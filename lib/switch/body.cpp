@@ -353,7 +353,7 @@ Result<void> Switch::Body::open_stack() {
     randoms.push_back(seat.random.get());
   }
   sip::StackConfig sip;
-  sip.product = "tandem " TANDEM_VERSION_STRING;
+  sip.product = config_.sip_product.value_or("tandem " TANDEM_VERSION_STRING);
   sip.tos = config_.parameters.sip_tos;
   for (const ListenConfig& listen : config_.sip_listen) {
     sip.listen.push_back(
@@ -637,6 +637,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   };
   differs("database", update.path(update.database) != before.path(before.database));
   differs("sip.listen", !same_listeners(update.sip_listen, before.sip_listen));
+  differs("sip.product", update.sip_product != before.sip_product);
   differs("sip.workers", update.sip_workers != before.sip_workers);
   differs("media", update.media_address != before.media_address ||
                        update.media_address6 != before.media_address6 ||

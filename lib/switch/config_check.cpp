@@ -378,6 +378,21 @@ class Checker {
     }
     known_all(customers_, vendor.customers_allow, "customer gateway", pointer + "/customers/allow");
     known_all(customers_, vendor.customers_deny, "customer gateway", pointer + "/customers/deny");
+    const SocketAddress& own = vendor.sip.local_address;
+    const auto is_own = [&](const ListenConfig& listen) {
+      return listen.transport == vendor.sip.transport && listen.address == own;
+    };
+    const auto& listeners = config_.sip_listen;
+    if (own != SocketAddress() && std::none_of(listeners.begin(), listeners.end(), is_own)) {
+      fail(pointer + "/sip/local_address",
+           own.to_string() + " is none of the addresses in /sip/listen of that transport");
+    }
+    for (const GatewayAddress& address : vendor.addresses) {
+      if (own != SocketAddress() && address.network.address.family != own.ip.family) {
+        fail(pointer + "/sip/local_address", own.to_string() + " cannot reach \"" + address.text +
+                                                 "\", which is of another family");
+      }
+    }
   }
 
   const SwitchConfig& config_;

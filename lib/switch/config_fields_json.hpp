@@ -22,6 +22,8 @@ const std::vector<Field<RateConfig>>& rate_fields();
 const std::vector<Field<RateDeckConfig>>& deck_fields();
 const std::vector<Field<AccountConfig>>& account_fields();
 const std::vector<Field<GatewayAuth>>& auth_fields();
+const std::vector<Field<SipOptions>>& customer_sip_fields();
+const std::vector<Field<SipOptions>>& vendor_sip_fields();
 const std::vector<Field<SplitEntry>>& split_fields();
 const std::vector<Field<CustomerGateway>>& customer_fields();
 const std::vector<Field<CallerPoolConfig>>& caller_pool_fields();

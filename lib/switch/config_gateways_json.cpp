@@ -216,6 +216,30 @@ const std::vector<Field<CustomerGateway>>& customer_fields() {
            if (g.split.size() > 64)
              r.fail(std::to_string(g.split.size()) + " entries are more than 64");
          }},
+        {"caller_from", "from|rpid|display|pai|ppi", "from",
+         "Where the caller is read; what the header does not give, From does (P-10).",
+         [](Reader& r, const Json& v, CustomerGateway& g) {
+           r.choice<CallerField>(v,
+                                 {{"from", CallerField::from},
+                                  {"rpid", CallerField::rpid},
+                                  {"display", CallerField::display},
+                                  {"pai", CallerField::pai},
+                                  {"ppi", CallerField::ppi}},
+                                 g.sip.caller_from);
+         }},
+        {"callee_from", "request_uri|to|diversion", "request_uri",
+         "Where the callee is read; what the header does not give, the Request-URI does (P-11).",
+         [](Reader& r, const Json& v, CustomerGateway& g) {
+           r.choice<CalleeField>(v,
+                                 {{"request_uri", CalleeField::request_uri},
+                                  {"to", CalleeField::to},
+                                  {"diversion", CalleeField::diversion}},
+                                 g.sip.callee_from);
+         }},
+        {"sip", "object", "{}", "How SIP is spoken with it, see below.",
+         [](Reader& r, const Json& v, CustomerGateway& g) {
+           read_object(r, v, customer_sip_fields(), {}, g.sip);
+         }},
         {"lrn", "object", "none", "Number portability, see below (R-20).",
          [](Reader& r, const Json& v, CustomerGateway& g) {
            read_object(r, v, lrn_fields(), {"resolver"}, g.lrn.emplace());
@@ -352,16 +376,9 @@ const std::vector<Field<VendorGateway>>& vendor_fields() {
          [](Reader& r, const Json& v, VendorGateway& g) {
            read_object(r, v, switching_fields(), {}, g.switching);
          }},
-        {"sip", "{\"transport\": \"udp\"|\"tcp\"}", "udp", "How it is reached (P-01).",
+        {"sip", "object", "{}", "How SIP is spoken with it, see below.",
          [](Reader& r, const Json& v, VendorGateway& g) {
-           static const std::vector<Field<VendorGateway>> keys = {
-               {"transport", "", "", "",
-                [](Reader& rr, const Json& vv, VendorGateway& gg) {
-                  rr.choice<SipTransport>(
-                      vv, {{"udp", SipTransport::udp}, {"tcp", SipTransport::tcp}}, gg.transport);
-                }},
-           };
-           read_object(r, v, keys, {}, g);
+           read_object(r, v, vendor_sip_fields(), {}, g.sip);
          }},
     };
     table.insert(table.end() - 1, more.begin(), more.end());

@@ -299,6 +299,8 @@ std::string config_reference_markdown() {
   append_table(page, "`customer_gateways[]`", customer_fields());
   append_table(page, "`vendor_gateways[]`", vendor_fields());
   append_table(page, "`auth` of a gateway", auth_fields());
+  append_table(page, "`sip` of a customer gateway", customer_sip_fields());
+  append_table(page, "`sip` of a vendor gateway", vendor_sip_fields());
   append_table(page, "`split[]` of a customer gateway", split_fields());
   append_table(page, "`lrn` of a customer gateway (VOS names are aliases)", lrn_fields());
   append_table(page, "`switch` of a vendor gateway", switching_fields());

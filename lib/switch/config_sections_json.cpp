@@ -1,4 +1,5 @@
 // Keys of the file's sections `sip`, `media`, `admin` and `cdr`.
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -43,6 +44,18 @@ const std::vector<Field<SwitchConfig>>& sip_fields() {
        [](Reader& r, const Json& v, SwitchConfig& c) {
          read_listen(r, v, c.sip_listen);
          if (v.is_array() && v.empty()) r.fail("at least one listener is needed");
+       }},
+      {"product", "text", "\"tandem\" and version",
+       "Server and User-Agent header (P-28); \"\": none is sent.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         std::string text;
+         if (!r.string(v, text, 128)) return;
+         const auto is_plain = [](char ch) { return ch >= 0x20 && ch < 0x7f; };
+         if (!std::all_of(text.begin(), text.end(), is_plain)) {
+           r.fail("the product is printable ASCII");
+           return;
+         }
+         c.sip_product = std::move(text);
        }},
       {"workers", "integer 1..64", "1", "Call workers, each a thread.",
        [](Reader& r, const Json& v, SwitchConfig& c) { r.number(v, 1, 64, c.sip_workers); }},

@@ -104,13 +104,13 @@ TEST_CASE("Failover: reasons of the last response reach record and caller (C-08)
 
 TEST_CASE("Failover: a Reason header and Retry-After of the last vendor are passed on (C-09)") {
   Bench bench;
-  AnswerPlan plan = refuse(503);
+  AnswerPlan plan = refuse(480);
   plan.q850_cause = 34;
   plan.retry_after_s = 17;
   bench.b->set_plan(plan);
   auto call = bench.dial();
   const Cdr& cdr = bench.only_cdr();
-  CHECK(call->status() == 503);
+  CHECK(call->status() == 480);
   CHECK(call->retry_after_s() == 17);
   CHECK(call->q850_cause() == 34);
   CHECK(cdr.q850_cause == 34);
@@ -289,7 +289,7 @@ TEST_CASE("Failover: a port where nobody listens is left at once (RFC 3261 secti
 TEST_CASE(
     "Failover: a vendor that cannot be connected to is left soon and gets nothing late (S-14)") {
   SwitchConfig config = base_config(2);
-  config.provision.vendor_gateways[0].transport = SipTransport::tcp;
+  config.provision.vendor_gateways[0].sip.transport = SipTransport::tcp;
   Bench bench(config);
   const IpAddress everybody;
   const IpAddress away = at("10.0.2.1:5060").ip;

@@ -66,12 +66,13 @@ TEST_CASE("Health: a vendor's 503 with Retry-After 5 gets no INVITE for 5 s, the
 
 TEST_CASE("Health: when the only vendor asked to be left alone the caller gets 503 (R-16)") {
   Bench bench;
-  AnswerPlan busy = refuse(486);  // any 4xx, 5xx, 6xx counts
-  busy.retry_after_s = 10;
-  bench.b->set_plan(busy);
+  AnswerPlan closing = refuse(429);  // any 4xx, 5xx, 6xx counts that is not about the callee
+  closing.retry_after_s = 10;
+  bench.b->set_plan(closing);
   auto first = bench.dial();
   bench.run_s(1);
-  CHECK(first->status() == 486);
+  CHECK(first->status() == 429);
+  CHECK(first->retry_after_s() == 0);
   auto second = bench.dial();
   bench.run_s(1);
   CHECK(second->status() == 503);

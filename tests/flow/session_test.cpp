@@ -300,7 +300,7 @@ TEST_CASE("Session: IPv6 alone, and between the families (P-01, M-01)") {
 
 TEST_CASE("Session: a call over TCP on both sides, and from TCP to UDP (P-01)") {
   SwitchConfig config = base_config(2);
-  config.provision.vendor_gateways[0].transport = SipTransport::tcp;
+  config.provision.vendor_gateways[0].sip.transport = SipTransport::tcp;
   Bench bench(config);
   DialPlan dial;
   dial.transport = SipTransport::tcp;

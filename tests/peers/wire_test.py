@@ -5,6 +5,7 @@ import csv
 import re
 import select
 import socket
+import struct
 
 from peers import *
 
@@ -159,7 +160,7 @@ def malformed():
 
 
 def marks():
-    """P-27: what the switch sends over UDP bears the configured TOS byte, 0xa0 by default."""
+    """P-27: what the switch sends bears the configured TOS byte, 0xa0 by default."""
     for parameters, tos in (({}, 0xa0), ({"sip_tos": 0x68}, 0x68), ({"SS_QOS_SIGNAL": "0"}, 0)):
         with Switch("marks", [{"id": "v1", "addresses": ["127.0.0.1:%d" % free_port()]}],
                     parameters=parameters) as switch, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
@@ -175,6 +176,30 @@ def marks():
             expect(answer.startswith(b"SIP/2.0 "), "OPTIONS is answered", answer)
             seen = [data[0] for level, kind, data in extra if level == socket.IPPROTO_IP and kind == socket.IP_TOS]
             expect(seen == [tos], "the answer bears TOS %d" % tos, seen)
+            marks_of_stream(switch, tos)
+
+
+def marks_of_stream(switch, tos):
+    """The same over TCP, told by the IP headers of what comes."""
+    try:
+        wire = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+    except PermissionError:
+        not_run("marks over TCP: no raw socket for this user")
+        return
+    with wire, socket.create_connection((switch.address, switch.port), 5, (CUSTOMER, 0)) as peer:
+        wire.settimeout(5)
+        here = "%s:%d" % peer.getsockname()
+        lines = ["OPTIONS sip:%s SIP/2.0" % switch.target, "Via: SIP/2.0/TCP %s;branch=z9hG4bKstream" % here,
+                 "From: <sip:a@%s>;tag=1" % here, "To: <sip:%s>" % switch.target, "Call-ID: stream",
+                 "CSeq: 1 OPTIONS", "Max-Forwards: 70", "Content-Length: 0", "", ""]
+        peer.sendall("\r\n".join(lines).encode())
+        while True:  # until the packet with the answer
+            packet = wire.recv(65536)
+            header_bytes = (packet[0] & 15) * 4
+            ports = struct.unpack("!HH", packet[header_bytes:header_bytes + 4])
+            if ports == (switch.port, peer.getsockname()[1]) and b"SIP/2.0 " in packet:
+                expect(packet[1] == tos, "the answer over TCP bears TOS %d" % tos, packet[1])
+                return
 
 
 if __name__ == "__main__":

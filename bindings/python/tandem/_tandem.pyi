@@ -920,6 +920,8 @@ class DialPlan:
     max_forwards: int
     npdi: bool
     rn: str
+    headers: list[tuple[str, str]]
+    session_timer_s: int
     def __init__(self, **values: Any) -> None: ...
 
 class AnswerPlan:
@@ -941,6 +943,8 @@ class AnswerPlan:
     username: str
     password: str
     realm: str
+    headers: list[tuple[str, str]]
+    session_timer_s: int
     def __init__(self, **values: Any) -> None: ...
 
 class LinkSettings:
@@ -969,6 +973,8 @@ class EndpointCall:
     def q850_cause(self) -> int: ...
     @property
     def call_id(self) -> str: ...
+    @property
+    def display(self) -> str: ...
     @property
     def caller(self) -> str: ...
     @property

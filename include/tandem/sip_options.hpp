@@ -1,0 +1,136 @@
+// How SIP is spoken with one gateway: what of a call's headers it is told, what of its own are
+// believed and passed on, and how long it may take.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tandem/error.hpp"
+#include "tandem/export.h"
+#include "tandem/values.hpp"
+
+namespace tandem {
+
+enum class SipTransport : std::uint8_t { udp, tcp };
+
+/// Where a customer's caller is read (P-10). What a header does not give, From does.
+enum class CallerField : std::uint8_t {
+  from,
+  rpid,     ///< Remote-Party-ID.
+  display,  ///< Display name of From.
+  pai,      ///< P-Asserted-Identity (RFC 3325).
+  ppi,      ///< P-Preferred-Identity (RFC 3325).
+};
+
+/// Where a customer's callee is read (P-11). What a header does not give, the Request-URI does.
+enum class CalleeField : std::uint8_t {
+  request_uri,
+  to,
+  diversion,  ///< The first Diversion (RFC 5806): who was called before the call was diverted.
+};
+
+/// What becomes of a Privacy header (P-09, P-12; RFC 3323). Of a customer: `none` ignores what it
+/// asks for, the others honour it.
+enum class PrivacyMode : std::uint8_t {
+  none,
+  pass,  ///< The caller's own.
+  id,    ///< Always "id".
+};
+
+/// What a vendor gets in P-Asserted-Identity or P-Preferred-Identity (P-09).
+enum class IdentityMode : std::uint8_t {
+  none,
+  pass,    ///< The customer's own.
+  caller,  ///< The outgoing caller.
+};
+
+/// Which headers beyond those of call and session a gateway may send through (P-14).
+struct HeaderPass {
+  bool all = false;
+  std::vector<std::string> names;  ///< Without `all`: only these; no case.
+
+  [[nodiscard]] bool passes_any() const noexcept { return all || !names.empty(); }
+  [[nodiscard]] TANDEM_EXPORT bool passes(std::string_view name) const noexcept;
+  /// Whether a header of that name can be passed at all. Errors: invalid_argument (no name, one of
+  /// the switch's own, or one with a setting of its own).
+  static TANDEM_EXPORT Result<void> check(std::string_view name);
+};
+
+/// A header line that is added to each INVITE (P-14). `value` may hold ${caller}, ${callee},
+/// ${callid} and ${account}: outgoing caller and callee, Call-ID of the customer's call, the
+/// customer's account.
+struct HeaderTemplate {
+  std::string name;
+  std::string value;
+
+  /// "Name: value". Errors: invalid_argument (no such line, or a header that the switch writes
+  /// itself, or an unknown ${}).
+  static TANDEM_EXPORT Result<HeaderTemplate> parse(std::string_view line);
+  bool operator==(const HeaderTemplate&) const = default;
+};
+
+/// One row of a replacement list (P-30). `from` 0: any other; `to` 0: stays as it is.
+struct CodeReplacement {
+  std::int32_t from = 0;
+  std::int32_t to = 0;
+  bool operator==(const CodeReplacement&) const = default;
+};
+/// What the list makes of a code: the row for it, else the row for any other, else itself.
+TANDEM_EXPORT std::int32_t replaced_code(const std::vector<CodeReplacement>& list,
+                                         std::int32_t code) noexcept;
+
+/// Whether the switch watches that the peer of a call is still there (P-18, RFC 4028).
+enum class SessionTimerMode : std::uint8_t {
+  off,      ///< The extension is not spoken.
+  allow,    ///< Offered; without it at the other side the switch asks alone.
+  require,  ///< A vendor must speak it; a customer that does not is refused with 421.
+};
+
+/// Progress timers of one vendor instead of the parameters (P-19), seconds; 0: the parameter.
+struct ProgressTimers {
+  std::int32_t invite_s = 0;
+  std::int32_t trying_s = 0;
+  std::int32_t progress_s = 0;
+  std::int32_t progress_sdp_s = 0;
+  std::int32_t ringing_s = 0;
+};
+
+/// The `sip` object of a gateway.
+struct SipOptions {
+  // Both kinds.
+  PrivacyMode privacy = PrivacyMode::none;
+  bool reason = true;       ///< Reason headers are written and read (P-15, RFC 3326).
+  bool retry_after = true;  ///< Customer: 503 may carry it (P-16). Vendor: it is heeded (R-16).
+  HeaderPass pass_headers;  ///< Of what this gateway sends: its INVITE, or its final responses.
+  SessionTimerMode session_timer = SessionTimerMode::allow;
+
+  // Customers.
+  CallerField caller_from = CallerField::from;
+  CalleeField callee_from = CalleeField::request_uri;
+  bool recognize_forward = false;                ///< Its Diversion headers are believed (P-13).
+  std::vector<CodeReplacement> replace_reasons;  ///< SIP statuses 300..699 of failures (P-30).
+  std::vector<CodeReplacement> replace_causes;   ///< Q.850 causes 1..127.
+  std::int32_t setup_timeout_s = 0;  ///< Longest time without ringing or answer, all vendors
+                                     ///< together (P-19); 0: none.
+
+  // Vendors.
+  SipTransport transport = SipTransport::udp;
+  SocketAddress local_address;  ///< Listen address to send from (P-01); none: the first that fits.
+  std::string local_domain;     ///< Host of From and identities instead of the address (P-07).
+  bool user_phone = false;      ///< ";user=phone" in the URIs of a request (P-08).
+  bool display = true;          ///< The caller's display name goes along (P-09).
+  bool rpid = false;            ///< Remote-Party-ID.
+  IdentityMode pai = IdentityMode::none;
+  IdentityMode ppi = IdentityMode::none;
+  bool forward_signal = false;                 ///< Diversion goes along (P-13).
+  std::vector<HeaderTemplate> invite_headers;  ///< At most 32.
+  ProgressTimers timers;
+};
+
+/// Most hops of a diverted call; one more is refused with 482 (P-13).
+inline constexpr std::size_t diversions_max = 5;
+
+}  // namespace tandem

@@ -1,0 +1,263 @@
+// Keys of the `sip` object of a gateway.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "switch/config_fields_json.hpp"
+#include "switch/config_values_json.hpp"
+
+namespace tandem::config {
+
+namespace {
+
+constexpr std::size_t invite_headers_max = 32;
+constexpr std::size_t replacements_max = 128;
+
+void read_privacy(Reader& r, const Json& v, PrivacyMode& mode) {
+  r.choice<PrivacyMode>(
+      v, {{"none", PrivacyMode::none}, {"pass", PrivacyMode::pass}, {"id", PrivacyMode::id}}, mode);
+}
+
+void read_identity(Reader& r, const Json& v, IdentityMode& mode) {
+  r.choice<IdentityMode>(v,
+                         {{"none", IdentityMode::none},
+                          {"pass", IdentityMode::pass},
+                          {"caller", IdentityMode::caller}},
+                         mode);
+}
+
+/// true, false or a list of names.
+void read_header_pass(Reader& r, const Json& v, HeaderPass& pass) {
+  if (!v.is_array()) {
+    r.boolean(v, pass.all);
+    return;
+  }
+  r.strings(v, pass.names);
+  for (std::size_t i = 0; i < pass.names.size(); ++i) {
+    Reader::Step step(r, i);
+    if (auto passable = HeaderPass::check(pass.names[i]); !passable)
+      r.fail(passable.error().message);
+  }
+  if (pass.names.size() > 64) r.fail(std::to_string(pass.names.size()) + " names are more than 64");
+}
+
+struct CodeRange {
+  std::int64_t least, most;
+  bool is_sip = false;  // then targets are what a caller can be told
+};
+
+bool is_target(const CodeRange& range, std::int64_t code) noexcept {
+  if (code == 0) return true;
+  if (code < range.least || code > range.most) return false;
+  return !range.is_sip || (code >= 400 && code != 401 && code != 407 && (code < 420 || code > 422));
+}
+
+void read_replacements(Reader& r, const Json& v, const CodeRange& range,
+                       std::vector<CodeReplacement>& list) {
+  r.each(v, [&](const Json& item) {
+    struct Row {
+      Json from, to;
+    };
+    static const std::vector<Field<Row>> keys = {
+        {"from", "", "", "", [](Reader&, const Json& vv, Row& row) { row.from = vv; }},
+        {"to", "", "", "", [](Reader&, const Json& vv, Row& row) { row.to = vv; }},
+    };
+    Row row;
+    read_object(r, item, keys, {"from", "to"}, row);
+    const auto code = [&](const char* key, const Json& value, bool is_good_target,
+                          std::int32_t& out) {
+      if (value.is_null()) return;
+      Reader::Step step(r, key);
+      std::int64_t number = 0;
+      if (!r.integer(value, 0, range.most, number)) return;
+      const bool is_good =
+          is_good_target ? is_target(range, number) : number == 0 || number >= range.least;
+      if (!is_good) {
+        r.fail(std::to_string(number) +
+               (is_good_target ? " is nothing that a caller can be told" : " is no failure"));
+        return;
+      }
+      out = static_cast<std::int32_t>(number);
+    };
+    CodeReplacement replacement;
+    code("from", row.from, false, replacement.from);
+    code("to", row.to, true, replacement.to);
+    const auto is_same = [&](const CodeReplacement& other) {
+      return other.from == replacement.from;
+    };
+    if (std::any_of(list.begin(), list.end(), is_same))
+      r.fail("\"from\" " + std::to_string(replacement.from) + " is there twice");
+    list.push_back(replacement);
+  });
+  if (list.size() > replacements_max)
+    r.fail(std::to_string(list.size()) + " rows are more than " + std::to_string(replacements_max));
+}
+
+void read_domain(Reader& r, const Json& v, std::string& domain) {
+  std::string text;
+  if (!r.string(v, text, 253)) return;
+  const auto is_good = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '.';
+  };
+  if (!std::all_of(text.begin(), text.end(), is_good)) {
+    r.fail("\"" + text + "\" is no domain name");
+    return;
+  }
+  domain = std::move(text);
+}
+
+std::vector<Field<SipOptions>> common_fields() {
+  using S = SipOptions;
+  return {
+      {"reason", "boolean", "true", "Reason headers are written and read (P-15).",
+       [](Reader& r, const Json& v, S& s) { r.boolean(v, s.reason); }},
+      {"session_timer", "off|allow|require", "allow",
+       "Whether it is watched that the other side is still there (P-18, RFC 4028); require: it "
+       "must "
+       "speak the extension.",
+       [](Reader& r, const Json& v, S& s) {
+         r.choice<SessionTimerMode>(v,
+                                    {{"off", SessionTimerMode::off},
+                                     {"allow", SessionTimerMode::allow},
+                                     {"require", SessionTimerMode::require}},
+                                    s.session_timer);
+       }},
+      {"pass_headers", "boolean or list of names", "false",
+       "Which further headers of its INVITE (customer) or final responses (vendor) are passed on "
+       "(P-14).",
+       [](Reader& r, const Json& v, S& s) { read_header_pass(r, v, s.pass_headers); }},
+      {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, S&) { read_memo(r, v); }},
+  };
+}
+
+std::vector<Field<SipOptions>> with_common(std::vector<Field<SipOptions>> fields) {
+  const auto common = common_fields();
+  fields.insert(fields.end(), common.begin(), common.end());
+  return fields;
+}
+
+const std::vector<Field<ProgressTimers>>& timer_fields() {
+  using T = ProgressTimers;
+  static const std::vector<Field<T>> fields = {
+      {"invite_timeout_s", "", "", "",
+       [](Reader& r, const Json& v, T& t) { r.number(v, 0, 3600, t.invite_s); }},
+      {"trying_timeout_s", "", "", "",
+       [](Reader& r, const Json& v, T& t) { r.number(v, 0, 3600, t.trying_s); }},
+      {"progress_timeout_s", "", "", "",
+       [](Reader& r, const Json& v, T& t) { r.number(v, 0, 3600, t.progress_s); }},
+      {"progress_sdp_timeout_s", "", "", "",
+       [](Reader& r, const Json& v, T& t) { r.number(v, 0, 3600, t.progress_sdp_s); }},
+      {"ringing_timeout_s", "", "", "",
+       [](Reader& r, const Json& v, T& t) { r.number(v, 0, 3600, t.ringing_s); }},
+  };
+  return fields;
+}
+
+}  // namespace
+
+const std::vector<Field<SipOptions>>& customer_sip_fields() {
+  using S = SipOptions;
+  static const std::vector<Field<S>> fields = with_common({
+      {"privacy", "none|pass|id", "none",
+       "none: what its Privacy headers ask for is ignored; else it is honoured (P-12).",
+       [](Reader& r, const Json& v, S& s) { read_privacy(r, v, s.privacy); }},
+      {"recognize_forward", "boolean", "false",
+       "Its Diversion and History-Info headers are believed; more than 5 hops are refused with 482 "
+       "(P-13).",
+       [](Reader& r, const Json& v, S& s) { r.boolean(v, s.recognize_forward); }},
+      {"retry_after", "boolean", "true", "Refusals may say when to try again (P-16).",
+       [](Reader& r, const Json& v, S& s) { r.boolean(v, s.retry_after); }},
+      {"replace_reasons", "array of {\"from\": 503, \"to\": 486}", "[]",
+       "Status that a vendor's failure counts as, for failover and the caller; from 0: any other, "
+       "to 0: unchanged (P-30).",
+       [](Reader& r, const Json& v, S& s) {
+         read_replacements(r, v, {300, 699, true}, s.replace_reasons);
+       }},
+      {"replace_causes", "array of {\"from\": 34, \"to\": 17}", "[]", "The same for Q.850 causes.",
+       [](Reader& r, const Json& v, S& s) {
+         read_replacements(r, v, {1, 127}, s.replace_causes);
+       }},
+      {"timers", "{\"setup_timeout_s\": 0..3600}", "{}",
+       "Longest time without ringing, early media or answer, over all vendors; 0: none (P-19).",
+       [](Reader& r, const Json& v, S& s) {
+         static const std::vector<Field<S>> keys = {
+             {"setup_timeout_s", "", "", "", [](Reader& rr, const Json& vv, S& ss) {
+                rr.number(vv, 0, 3600, ss.setup_timeout_s);
+              }}};
+         read_object(r, v, keys, {}, s);
+       }},
+  });
+  return fields;
+}
+
+const std::vector<Field<SipOptions>>& vendor_sip_fields() {
+  using S = SipOptions;
+  static const std::vector<Field<S>> fields = with_common({
+      {"transport", "udp|tcp", "udp", "How it is reached (P-01).",
+       [](Reader& r, const Json& v, S& s) {
+         r.choice<SipTransport>(v, {{"udp", SipTransport::udp}, {"tcp", SipTransport::tcp}},
+                                s.transport);
+       }},
+      {"local_address", "IP:PORT", "the first that fits",
+       "Which of `sip.listen` its calls are sent from (P-01).",
+       [](Reader& r, const Json& v, S& s) {
+         std::string text;
+         if (!r.string(v, text)) return;
+         if (const auto address = SocketAddress::parse(text)) {
+           s.local_address = *address;
+         } else {
+           r.fail("\"" + text + "\" is no IP:PORT");
+         }
+       }},
+      {"local_domain", "domain", "the address",
+       "Host of From and identity headers; Via and Contact keep the address (P-07).",
+       [](Reader& r, const Json& v, S& s) { read_domain(r, v, s.local_domain); }},
+      {"user_phone", "boolean", "false",
+       "`;user=phone` in Request-URI, From, To, identities (P-08).",
+       [](Reader& r, const Json& v, S& s) { r.boolean(v, s.user_phone); }},
+      {"display", "boolean", "true", "The caller's display name goes along (P-09).",
+       [](Reader& r, const Json& v, S& s) { r.boolean(v, s.display); }},
+      {"rpid", "boolean", "false", "Remote-Party-ID with the outgoing caller.",
+       [](Reader& r, const Json& v, S& s) { r.boolean(v, s.rpid); }},
+      {"privacy", "none|pass|id", "none",
+       "Privacy header: none, the caller's, or `id`. One that hides the caller makes From "
+       "anonymous "
+       "when there is a P-Asserted-Identity (P-09).",
+       [](Reader& r, const Json& v, S& s) { read_privacy(r, v, s.privacy); }},
+      {"pai", "none|pass|caller", "none",
+       "P-Asserted-Identity: none, the customer's, or the outgoing caller (RFC 3325).",
+       [](Reader& r, const Json& v, S& s) { read_identity(r, v, s.pai); }},
+      {"ppi", "none|pass|caller", "none", "P-Preferred-Identity, likewise.",
+       [](Reader& r, const Json& v, S& s) { read_identity(r, v, s.ppi); }},
+      {"forward_signal", "boolean", "false", "Diversion and History-Info go along (P-13).",
+       [](Reader& r, const Json& v, S& s) { r.boolean(v, s.forward_signal); }},
+      {"retry_after", "boolean", "true",
+       "Its refusals with Retry-After close the address that long (R-16).",
+       [](Reader& r, const Json& v, S& s) { r.boolean(v, s.retry_after); }},
+      {"invite_headers", "array of \"Name: value\"", "[]",
+       "Added to each INVITE; ${caller}, ${callee}, ${callid}, ${account} are filled in (P-14).",
+       [](Reader& r, const Json& v, S& s) {
+         r.each(v, [&](const Json& item) {
+           std::string line;
+           if (!r.string(item, line, 512)) return;
+           auto header = HeaderTemplate::parse(line);
+           if (!header) {
+             r.fail(header.error().message);
+           } else {
+             s.invite_headers.push_back(std::move(*header));
+           }
+         });
+         if (s.invite_headers.size() > invite_headers_max)
+           r.fail(std::to_string(s.invite_headers.size()) + " headers are more than 32");
+       }},
+      {"timers",
+       "{\"invite_timeout_s\", \"trying_timeout_s\", \"progress_timeout_s\", "
+       "\"progress_sdp_timeout_s\", \"ringing_timeout_s\"}",
+       "{}", "Instead of the parameters of that name, 0..3600; 0: the parameter (P-19).",
+       [](Reader& r, const Json& v, S& s) { read_object(r, v, timer_fields(), {}, s.timers); }},
+  });
+  return fields;
+}
+
+}  // namespace tandem::config
