@@ -249,6 +249,7 @@ struct PackageBook::Body {
     PackageOrderState state;
     std::shared_ptr<OpenPeriod> open;
     std::int64_t due_us = package_never_us;  // its place in `due`
+    std::string waits_for;                   // account whose entry in `waiting` it has; "": none
   };
 
   std::mutex step_mutex;  // held for whole steps; guards all but `owners`
@@ -296,12 +297,15 @@ struct PackageBook::Body {
     order.due_us = due_of(order);
     if (order.due_us != package_never_us) due.emplace(order.due_us, id);
     const bool waits = order.is_accepted && order.state.phase == PackagePhase::awaits_recharge;
-    if (waits) {
-      waiting[order.config.account].insert(id);
-    } else if (const auto found = waiting.find(order.config.account); found != waiting.end()) {
+    // By the account it waited for, which a change of the order may have replaced.
+    if (const auto found = waiting.find(order.waits_for); found != waiting.end()) {
       found->second.erase(id);
       if (found->second.empty()) waiting.erase(found);
     }
+    order.waits_for.clear();
+    if (!waits) return;
+    order.waits_for = order.config.account;
+    waiting[order.waits_for].insert(id);
   }
 
   static const TimeZone& zone_of(const Order& order) noexcept {
@@ -417,7 +421,9 @@ struct PackageBook::Body {
     period.order = order.state.order;
     period.package = order.config.package;
     period.account = order.config.account;
-    period.start_us = span.start_us;
+    // Behind a period of another length or zone the next one begins where that ended.
+    const bool follows = order.state.phase == PackagePhase::accepted && order.state.has_had_period;
+    period.start_us = follows ? std::max(span.start_us, at_us) : span.start_us;
     period.end_us = span.end_us;
     period.priority = order.config.priority;
     period.schedule = package.schedule.to_string();
@@ -578,6 +584,13 @@ Result<void> PackageBook::provision(std::vector<Package> packages, std::vector<P
     }
   }
   body_->packages = std::move(known);
+  for (auto& [id, order] : body_->orders) {  // rules that were taken away limit nothing any more
+    if (order.is_provisioned || order.open == nullptr || !order.open->period.package.empty())
+      continue;
+    PackageOwner& owner = body_->owner(order.open->period.account);
+    const std::lock_guard owner_lock(owner.mutex);
+    order.open->period.max_consumption = {};
+  }
   for (auto place = body_->orders.begin(); place != body_->orders.end();) {
     Body::Order& order = place->second;
     body_->place(order);
@@ -615,7 +628,8 @@ Result<void> PackageBook::restore(const PackageChange& change, const PackageUse&
       order.config.account = period.account;
       order.config.package = period.package;
     }
-    if (order.is_monthly) period.max_consumption = order.rules.maximum;
+    if (period.package.empty())
+      period.max_consumption = order.is_monthly ? order.rules.maximum : Amount();
     body_->enter(order, rating::open_period(std::move(period), std::move(*schedule)));
   }
   if (order.is_monthly && order.state.phase == PackagePhase::ended) {
@@ -644,6 +658,7 @@ Result<std::int64_t> PackageBook::advance(std::int64_t now_us, PackageHost& host
     failed.push_back(id);
     body_->due.erase(body_->due.begin());
     order.due_us = package_never_us;
+    if (done.error().code == ErrorCode::io) break;  // the others would fail like it
   }
   for (const std::string& id : failed)
     body_->place(body_->orders.find(id)->second);
@@ -656,13 +671,16 @@ Result<void> PackageBook::recharge(std::string_view account, std::int64_t now_us
   const std::lock_guard lock(body_->step_mutex);
   const auto found = body_->waiting.find(account);
   if (found == body_->waiting.end()) return {};
+  Result<void> result;
   for (const std::string& id : std::set<std::string>(found->second)) {
     Body::Order& order = body_->orders.find(id)->second;
+    if (order.state.phase != PackagePhase::awaits_recharge) continue;
     const auto done = body_->try_open(order, now_us, host);
+    order.tries_again = !done;  // the money may be taken already: the next advance() goes on
     body_->place(order);
-    if (!done) return done;
+    if (!done && result) result = done;
   }
-  return {};
+  return result;
 }
 
 PackageHandle PackageBook::find(std::string_view account) const {

@@ -18,7 +18,7 @@ bool is_repetition(const Booking& booking, const Booking& earlier) {
 
 }  // namespace
 
-Result<BookingAnswer> Bookings::book(const Booking& booking) {
+Result<BookingAnswer> Bookings::book(const Booking& booking, bool waits_for_disk) {
   if (auto checked = check_booking(booking); !checked) return std::move(checked).error();
   const std::string& key = booking.idempotency_key;
   Booked booked;
@@ -45,6 +45,7 @@ Result<BookingAnswer> Bookings::book(const Booking& booking) {
       waiting_.emplace(key, booked);
     }
   }
+  if (!waits_for_disk) return booked.answer;
   if (auto durable = journal_.wait_durable(booked.sequence, durable_wait_ms); !durable)
     return Error{ErrorCode::io,
                  "payment is booked but not yet on disk: " + durable.error().message};

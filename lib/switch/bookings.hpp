@@ -36,7 +36,10 @@ class Bookings {
   /// to be covered and is not), limit (the balance would leave its range), io (the journal cannot
   /// be written, or the disk did not take it in time: it is booked then, and a repetition with its
   /// key waits again).
-  Result<BookingAnswer> book(const Booking& booking);
+  Result<BookingAnswer> book(const Booking& booking) { return book(booking, true); }
+  /// The same without waiting for the disk, for what is followed in the journal by a record that
+  /// says it.
+  Result<BookingAnswer> book_ahead(const Booking& booking) { return book(booking, false); }
 
  private:
   struct Booked {
@@ -45,6 +48,7 @@ class Bookings {
     std::uint64_t sequence = 0;
   };
 
+  Result<BookingAnswer> book(const Booking& booking, bool waits_for_disk);
   Result<std::optional<Booked>> find(const std::string& key);
   Result<Booked> append(const Booking& booking);
 

@@ -42,7 +42,7 @@ Result<bool> PackageKeeper::take(const PackageDue& due) {
   booking.memo = due.package;
   booking.idempotency_key = std::string(own_key_prefix) + "package/" + due.key;
   booking.is_covered_only = due.must_be_covered;
-  auto booked = bookings_.book(booking);
+  auto booked = bookings_.book_ahead(booking);
   if (booked) return true;
   switch (booked.error().code) {
     case ErrorCode::wrong_state:  // it is not there

@@ -122,7 +122,9 @@ TEST_CASE("Packages: rents of half a year with restarts are taken once each (B-2
   LedgerQuery query;
   query.account = "acme";
   int rents = 0, shortfalls = 0;
-  for (const LedgerEntry& entry : bench.tandem->ledger(query).value()) {
+  const auto entries = bench.tandem->ledger(query);
+  REQUIRE(entries.ok());
+  for (const LedgerEntry& entry : *entries) {
     rents += entry.kind == LedgerKind::package_rent;
     shortfalls += entry.kind == LedgerKind::package_shortfall;
   }
