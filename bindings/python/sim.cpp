@@ -154,6 +154,13 @@ void bind_sim(py::module_& m) {
             e.set_plan(plan);
           },
           "plan"_a, "callee"_a = py::none())
+      .def(
+          "register_user",
+          [](Endpoint& e, const std::string& user, const std::string& password, int expires_s) {
+            e.register_user(user, password, expires_s);
+          },
+          "user"_a, "password"_a, "expires_s"_a = 3600)
+      .def("registration_status", &Endpoint::registration_status, "user"_a)
       .def("calls", &Endpoint::calls)
       .def("last_call", &Endpoint::last_call)
       .def("sent", [](const Endpoint& e, const std::string& what) { return e.sent(what); })

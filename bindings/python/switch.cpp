@@ -14,11 +14,12 @@ using namespace pybind11::literals;
 
 namespace binding {
 
-static std::vector<std::string> json_texts(const std::vector<LedgerEntry>& entries) {
+template <class Item>
+static std::vector<std::string> json_texts(const std::vector<Item>& items) {
   std::vector<std::string> texts;
-  texts.reserve(entries.size());
-  for (const LedgerEntry& entry : entries)
-    texts.push_back(to_json(entry));
+  texts.reserve(items.size());
+  for (const Item& item : items)
+    texts.push_back(to_json(item));
   return texts;
 }
 
@@ -666,10 +667,32 @@ void bind_switch(py::module_& m) {
                }
                all.append(py::dict("id"_a = g.id, "is_vendor"_a = g.is_vendor, "calls"_a = g.calls,
                                    "line_limit"_a = g.line_limit, "locked"_a = g.locked,
-                                   "addresses"_a = addresses));
+                                   "addresses"_a = addresses,
+                                   "registration"_a = gateway_registration_name(g.registration),
+                                   "online"_a = g.is_registered));
              }
              return all;
            })
+      .def("phones_json",
+           [](SwitchObject& s) {
+             std::vector<std::string> all;
+             for (const PhoneView& phone : s.open()->phones())
+               all.push_back(to_json(phone));
+             return all;
+           })
+      .def("suspensions_json",
+           [](SwitchObject& s) {
+             std::vector<std::string> all;
+             for (const SuspensionView& one : s.open()->suspensions())
+               all.push_back(to_json(one));
+             return all;
+           })
+      .def(
+          "lift_suspension",
+          [](SwitchObject& s, const std::string& user, const std::string& address) {
+            take(s.open()->lift_suspension(user, address));
+          },
+          "user"_a, "address"_a)
       .def("counters", [](SwitchObject& s) { return s.open()->counters(); })
       .def(
           "cdrs",

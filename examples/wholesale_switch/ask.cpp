@@ -1,4 +1,5 @@
-// `calls`, `gateways`, `accounts`, `shadow`: questions to the running switch over its admin API.
+// `calls`, `gateways`, `phones`, `accounts`, `bans`, `shadow`: questions to the running switch over
+// its admin API.
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
@@ -84,6 +85,17 @@ bool read_plan(const Options& options, std::string& plan) {
 int ask(const Options& options) {
   if (!options.allow({"config"}, {"config"})) return status_usage;
   return ask_and_print(options, "GET", "/api/v1/" + options.command(), "", false);
+}
+
+int bans(const Options& options) {
+  if (options.operand_or(0, "").empty()) return ask(options);
+  if (!options.allow({"config"}, {"config"}, {"lift", "USER@ADDRESS or ADDRESS"}))
+    return status_usage;
+  if (options.operand(0) != "lift") {
+    complain("\"" + options.operand(0) + "\" is not lift");
+    return status_usage;
+  }
+  return ask_and_print(options, "DELETE", "/api/v1/bans/" + options.operand(1), "", false);
 }
 
 int shadow(const Options& options) {

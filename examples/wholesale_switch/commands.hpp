@@ -13,7 +13,8 @@ int check(const Options& options);
 int explain(const Options& options);
 int rate(const Options& options);
 int cdr(const Options& options);
-int ask(const Options& options);  ///< calls, gateways, accounts.
+int ask(const Options& options);  ///< calls, gateways, phones, accounts.
+int bans(const Options& options);
 int shadow(const Options& options);
 int import_objects(const Options& options);
 int export_objects(const Options& options);

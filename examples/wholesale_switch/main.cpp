@@ -17,7 +17,8 @@ constexpr const char* usage =
     "  rate     --deck ID --callee N --seconds N [--at TIME]\n"
     "  cdr      [--since T] [--until T] [--caller N] [--callee N] [--reason NAME] [--limit N]\n"
     "           [--format json|csv|table]\n"
-    "  calls, gateways, accounts                  ask the running switch over its admin API\n"
+    "  calls, gateways, phones, accounts          ask the running switch over its admin API\n"
+    "  bans     [lift USER@ADDRESS|ADDRESS]       who is suspended after wrong passwords\n"
     "  shadow   start (--file PLAN | --deck ID --version N) | report | stop  [--format "
     "table|json]\n"
     "           [--limit ROWS]                    route live calls by other tables too\n"
@@ -43,7 +44,9 @@ constexpr Command commands[] = {{"run", run},
                                 {"cdr", cdr},
                                 {"calls", ask},
                                 {"gateways", ask},
+                                {"phones", ask},
                                 {"accounts", ask},
+                                {"bans", bans},
                                 {"shadow", shadow},
                                 {"import", import_objects},
                                 {"export", export_objects},

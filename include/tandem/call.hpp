@@ -30,6 +30,14 @@ struct CallView {
   MediaSideStats media_caller, media_callee;
 };
 
+/// Who is online now, or is not any more.
+struct RegistrationChange {
+  std::string phone;    ///< Its number; "" for a gateway.
+  std::string state;    ///< "registered", "unregistered" or "expired".
+  std::string address;  ///< Where it is called, or was.
+  std::string product;  ///< User-Agent; "": none named.
+};
+
 /// Something that happened. Events of one call come in their order.
 struct Event {
   enum class Kind : std::uint8_t {
@@ -39,7 +47,9 @@ struct Event {
     call_ended,
     alarm,
     reloaded,
-    gateway  ///< An address of a vendor stopped or began to answer (R-17).
+    gateway,  ///< An address of a vendor stopped or began to answer (R-17), or a gateway
+              ///< registered or is not registered any more (P-05, R-25).
+    phone     ///< A phone registered, or is not registered any more (T-11).
   };
   Kind kind = Kind::call_started;
   std::int64_t at_us = 0;
@@ -47,6 +57,7 @@ struct Event {
   std::optional<Cdr> cdr;  ///< call_ended.
   std::string gateway;     ///< gateway: its id.
   std::string text;        ///< alarm: what is wrong; gateway: which address, and what it does.
+  std::optional<RegistrationChange> registration;  ///< phone, and gateway when it is about that.
 };
 TANDEM_EXPORT const char* event_kind_name(Event::Kind kind) noexcept;
 /// What a kind is about: "call", "gateway", "alarm" or "switch". Watchers that do not know a kind

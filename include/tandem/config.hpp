@@ -22,6 +22,7 @@
 #include "tandem/number_policy.hpp"
 #include "tandem/number_transform.hpp"
 #include "tandem/packages.hpp"
+#include "tandem/phones.hpp"
 #include "tandem/rating.hpp"
 #include "tandem/route_table.hpp"
 #include "tandem/sip_options.hpp"
@@ -113,6 +114,9 @@ struct GatewayConfig {
   /// gateways holds.
   std::optional<std::int32_t> min_profit_hundredths;
   std::optional<Amount> max_price_per_s;  ///< R-18: dearest vendor price of a second.
+  /// Other than `fixed` needs `auth`; a dynamic gateway has no addresses.
+  GatewayRegistration registration = GatewayRegistration::fixed;
+  CalleeRestriction callee_restriction = CalleeRestriction::none;  ///< N-06.
 };
 
 /// One way of a split.
@@ -228,9 +232,22 @@ struct Parameters {
   bool rate_sort_before_quality = false;           ///< Which goes first when both are at one place.
   std::int32_t protect_delay_s = 0;  ///< R-08: how long after arrival protect routes may be tried.
   std::optional<Amount> vendor_balance_minimum;  ///< R-18; nothing: balances are not asked.
-  std::int32_t overdraft_advance_min = 0;  ///< B-11: what calls hold ahead; 0: the usual 10 s.
-  bool verify_customer_balance = true;     ///< B-28: calls stay within the customer's money.
-  bool verify_agent_balance = true;        ///< The same of agents.
+  std::int32_t overdraft_advance_min = 0;      ///< B-11: what calls hold ahead; 0: the usual 10 s.
+  bool verify_customer_balance = true;         ///< B-28: calls stay within the customer's money.
+  bool verify_agent_balance = true;            ///< The same of agents.
+  std::int32_t registration_expires_s = 3600;  ///< P-05; 20..7200.
+  std::int32_t phone_contacts = 1;             ///< P-05; 1..8 devices of one number.
+  std::int32_t register_per_source = 20;       ///< S-09; a second, 0: no limit.
+  std::int32_t register_burst = 100;
+  std::int32_t register_total = 2000;
+  std::int32_t auth_failures = 6;  ///< S-08.
+  bool auth_suspend = true;
+  std::int32_t auth_suspend_s = 180;
+  bool auth_sha256 = true;                 ///< P-04: challenges offer SHA-256 behind MD5.
+  bool offline_to_gateways = false;        ///< R-21, for phones that do not say.
+  bool no_billing_to_phones = false;       ///< B-09.
+  std::int32_t outbound_expires_s = 3600;  ///< R-25; 20..7200.
+  std::int32_t outbound_retry_s = 60;      ///< R-25; 30..600, doubles up to 600.
 };
 
 struct ListenConfig {
@@ -256,6 +273,7 @@ struct Provision {
   std::vector<CalendarConfig> calendars;
   std::vector<NumberTransform> number_transforms;
   std::vector<MobileArea> mobile_areas;
+  std::vector<PhoneConfig> phones;
   std::vector<LrnResolverConfig> lrn_resolvers;
   std::vector<PackageConfig> packages;
   std::vector<PackageOrder> package_orders;

@@ -77,6 +77,16 @@ struct AnswerPlan {
   std::int32_t session_timer_s = 0;                          ///< As of DialPlan.
 };
 
+/// How an endpoint takes registrations, as a carrier that others register at does (R-25).
+struct RegistrarPlan {
+  std::string username, password;
+  std::string realm = "vendor";
+  int status = 200;       ///< 300..699 refuses everybody with it.
+  int expires_s = 3600;   ///< Granted at most.
+  int min_expires_s = 0;  ///< Less gets 423.
+  int retry_after_s = 0;  ///< Of a refusal.
+};
+
 /// How far a call got, as its endpoint sees it.
 enum class EndpointCallState : std::uint8_t { begun, ringing, answered, over };
 
@@ -208,6 +218,18 @@ class TANDEM_EXPORT Endpoint {
   /// INVITE".
   [[nodiscard]] std::string ladder_text() const;
   void clear_ladder();  ///< Counts begin at 0 again.
+
+  /// Registers `user` at `peer`, answering a challenge with `password`; again: once more, as a
+  /// refresh. Nothing is renewed by itself. `expires_s` 0 takes it back.
+  void register_user(const std::string& user, const std::string& password, int expires_s = 3600,
+                     SipTransport transport = SipTransport::udp);
+  /// Final status of the last register_user() of `user`; 0: none came yet.
+  [[nodiscard]] int registration_status(const std::string& user) const;
+  [[nodiscard]] int registration_expires_s(const std::string& user) const;  ///< As granted.
+  /// Takes registrations from now on.
+  void accept_registrations(const RegistrarPlan& plan);
+  /// Contact that registered last; "": none, or it was taken back.
+  [[nodiscard]] const std::string& registered_contact() const;
 
   /// Nothing comes from it or reaches it any more, as when its power is cut; false: it is back.
   void set_silent(bool silent);

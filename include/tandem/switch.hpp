@@ -22,6 +22,7 @@
 #include "tandem/log.hpp"
 #include "tandem/lrn.hpp"
 #include "tandem/media_relay.hpp"
+#include "tandem/phones.hpp"
 #include "tandem/provision.hpp"
 #include "tandem/values.hpp"
 
@@ -74,6 +75,13 @@ struct GatewayView {
   std::int32_t line_limit = -1;
   bool locked = false;
   std::vector<GatewayAddressView> addresses;  ///< Of a vendor, in the order of preference.
+  GatewayRegistration registration = GatewayRegistration::fixed;
+  /// Dynamic: it is registered here; outbound: the switch is registered there. Always true of
+  /// others.
+  bool is_registered = true;
+  std::vector<ContactView> contacts;     ///< Of a dynamic one: where it registered.
+  std::int64_t registered_until_us = 0;  ///< Of an outbound one; wall clock, 0: not registered.
+  std::int32_t registration_status = 0;  ///< Of its last REGISTER; 0: no answer, or none yet.
 };
 
 /// Counters since the start; docs/admin-api.md has the names they carry as metrics.
@@ -88,10 +96,14 @@ struct SwitchCounters {
   std::vector<std::uint64_t> calls_by_worker;
   /// Now, not since the start: SIP dialogs and transactions, and media sessions with their ports.
   std::uint64_t dialogs_live = 0, transactions_live = 0, media_sessions_live = 0;
-  MediaRelayStats media;               ///< Of the media relay.
-  std::uint64_t event_feeds = 0;       ///< Watchers now, see Switch::watch().
-  std::uint64_t feed_events_lost = 0;  ///< By all watchers together.
-  std::vector<LrnCounters> lrn;        ///< By resolver, in the order of the configuration.
+  MediaRelayStats media;                 ///< Of the media relay.
+  std::uint64_t event_feeds = 0;         ///< Watchers now, see Switch::watch().
+  std::uint64_t feed_events_lost = 0;    ///< By all watchers together.
+  std::vector<LrnCounters> lrn;          ///< By resolver, in the order of the configuration.
+  std::uint64_t registrants_online = 0;  ///< Phones and gateways that are registered here, now.
+  /// REGISTER requests that were served; that got 503 since all together were too many; and that
+  /// got no answer since their source, or again all together, sent too many (S-09).
+  std::uint64_t registers_received = 0, registers_refused = 0, registers_dropped = 0;
 };
 
 /// A softswitch. Any number of them live in one process, independent of each other.
@@ -169,6 +181,15 @@ class TANDEM_EXPORT Switch {
   /// Errors: not_found.
   [[nodiscard]] Result<std::vector<PackagePeriod>> packages(std::string_view account) const;
   [[nodiscard]] std::vector<GatewayView> gateways() const;
+  /// Phones with where they are registered, in the order of the configuration.
+  [[nodiscard]] std::vector<PhoneView> phones() const;
+  /// Nothing: there is no such phone.
+  [[nodiscard]] std::optional<PhoneView> phone(std::string_view number) const;
+  /// Who is suspended after wrong passwords (S-08).
+  [[nodiscard]] std::vector<SuspensionView> suspensions() const;
+  /// Ends a suspension; an empty `user` ends those of the whole address. Errors: not_found,
+  /// invalid_argument (no address).
+  Result<void> lift_suspension(std::string_view user, std::string_view address);
   [[nodiscard]] SwitchCounters counters() const;
 
   /// Newest first. Errors: invalid_argument, io.

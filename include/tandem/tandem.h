@@ -1097,7 +1097,10 @@ enum {
   TANDEM_EVENT_CALL_ENDED = 3,
   TANDEM_EVENT_ALARM = 4,
   TANDEM_EVENT_RELOADED = 5,
-  TANDEM_EVENT_GATEWAY = 6 /* an address of a vendor stopped or began to answer; see `json` */
+  /* an address of a vendor stopped or began to answer, or a gateway registered or is not
+     registered any more; see `json` */
+  TANDEM_EVENT_GATEWAY = 6,
+  TANDEM_EVENT_PHONE = 7 /* a phone registered, or is not registered any more; see `json` */
 };
 
 /* Something that happened; ends with the callback. */
@@ -1214,11 +1217,15 @@ typedef struct tandem_switch_counters {
   uint64_t lrn_overflows;
   uint64_t lrn_under_way; /* now */
   uint64_t lrn_cache_entries;
+  uint64_t registrants_online; /* phones and gateways that are registered here, now */
+  uint64_t registers_received; /* REGISTER requests that were served */
+  uint64_t registers_refused;  /* got 503: all together were too many */
+  uint64_t registers_dropped;  /* got no answer: their source sent too many */
 } tandem_switch_counters;
 #define TANDEM_SWITCH_COUNTERS_INIT                                                                \
   {                                                                                                \
     sizeof(tandem_switch_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-        0, 0, 0, 0, 0, 0                                                                           \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                               \
   }
 
 /* Opens sockets, database and journal and recovers what a crash left; takes no call before
@@ -1384,6 +1391,17 @@ TANDEM_API int tandem_switch_margin_report(const tandem_switch* object, const ch
                                            int64_t at_us, tandem_text** json);
 /* All gateways as a JSON array. Since 0.1. */
 TANDEM_API int tandem_switch_gateways(const tandem_switch* object, tandem_text** json);
+/* All phones with where they are registered, as a JSON array; one of them as a JSON object. Errors
+   of the second: NOT_FOUND. Since 0.1. */
+TANDEM_API int tandem_switch_phones(const tandem_switch* object, tandem_text** json);
+TANDEM_API int tandem_switch_phone(const tandem_switch* object, const char* number,
+                                   tandem_text** json);
+/* Who is suspended after wrong passwords, as a JSON array. Since 0.1. */
+TANDEM_API int tandem_switch_suspensions(const tandem_switch* object, tandem_text** json);
+/* Ends a suspension; `user` NULL or "": those of the whole address. Errors: NOT_FOUND,
+   INVALID_ARGUMENT (no address). Since 0.1. */
+TANDEM_API int tandem_switch_lift_suspension(tandem_switch* object, const char* user,
+                                             const char* address);
 TANDEM_API int tandem_switch_read_counters(const tandem_switch* object,
                                            tandem_switch_counters* out);
 /* Records, newest first, a JSON object a line. `query`: NULL for the last 100. Errors:
@@ -1559,6 +1577,13 @@ TANDEM_API int tandem_endpoint_set_plan(tandem_endpoint* endpoint, const char* c
 TANDEM_API int tandem_endpoint_dial(tandem_endpoint* endpoint, const char* callee,
                                     const char* caller, const tandem_dial_plan* plan,
                                     tandem_endpoint_call** out);
+/* Registers `user` at the endpoint's peer; once more is a refresh, `expires_s` 0 takes it back.
+   Since 0.1. */
+TANDEM_API int tandem_endpoint_register(tandem_endpoint* endpoint, const char* user,
+                                        const char* password, int32_t expires_s);
+/* Final status of the last REGISTER of `user`; 0: none came yet, and for NULL. Since 0.1. */
+TANDEM_API int32_t tandem_endpoint_registration_status(const tandem_endpoint* endpoint,
+                                                       const char* user);
 /* The last call that it made or got. Errors: NOT_FOUND. Since 0.1. */
 TANDEM_API int tandem_endpoint_last_call(const tandem_endpoint* endpoint,
                                          tandem_endpoint_call** out);

@@ -145,7 +145,9 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
     if (kind == "events") return method == "GET" ? events(request) : only(request, "GET");
     if (kind == "shadow") return shadow(request);
     if (kind == "explain") return method == "POST" ? explain(request) : only(request, "POST");
-    // With a format the lists of accounts and gateways are what is provisioned, else their state.
+    if (kind == "bans") return is_get ? bans() : only(request, "GET, HEAD");
+    // With a format these lists are what is provisioned, else their state.
+    if (kind == "phones" && is_get && request.query.empty()) return phones();
     if (kind == "gateways" && is_get && request.query.empty()) return gateways();
     if (kind == "accounts" && is_get && request.query.empty()) return accounts();
   } else if (path.size() == 4) {
@@ -155,6 +157,8 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
       auto report = answer_report(switch_, request);
       return report ? std::move(*report) : no_such_thing("no report \"" + path[3] + "\"");
     }
+    if (kind == "phones" && is_get) return phone(path[3]);
+    if (kind == "bans") return method == "DELETE" ? lift(path[3]) : only(request, "DELETE");
   } else if (path.size() == 5 && kind == "accounts" && path[4] == "payments") {
     return method == "POST" ? pay(path[3], request) : only(request, "POST");
   } else if (path.size() == 5 && kind == "accounts" && path[4] == "ledger") {
@@ -185,6 +189,28 @@ http::Response Endpoints::disconnect(const std::string& id) {
 
 http::Response Endpoints::gateways() const {
   return json_answer(200, json_array(switch_.gateways()));
+}
+
+http::Response Endpoints::phones() const { return json_answer(200, json_array(switch_.phones())); }
+
+http::Response Endpoints::phone(const std::string& number) const {
+  const auto phone = switch_.phone(number);
+  if (!phone) return no_such_thing("no phone \"" + number + "\"");
+  const auto object = switch_.provisioning().object("phones", phone->number);
+  return json_answer(200, object ? merged_json(to_json(*phone), object->json) : to_json(*phone));
+}
+
+http::Response Endpoints::bans() const {
+  return json_answer(200, json_array(switch_.suspensions()));
+}
+
+/// `name`: "USER@ADDRESS", or an address for all that comes from it.
+http::Response Endpoints::lift(const std::string& name) {
+  const std::size_t at = name.rfind('@');
+  const std::string user = at == std::string::npos ? std::string() : name.substr(0, at);
+  const std::string address = at == std::string::npos ? name : name.substr(at + 1);
+  if (auto lifted = switch_.lift_suspension(user, address); !lifted) return refused(lifted.error());
+  return {204, "", "", {}};
 }
 
 http::Response Endpoints::accounts() const {
@@ -320,7 +346,7 @@ http::Response Endpoints::shadow(const http::Request& request) {
 }
 
 http::Response Endpoints::events(const http::Request& request) {
-  static const std::set<std::string> known = {"call", "gateway", "alarm", "switch"};
+  static const std::set<std::string> known = {"call", "gateway", "phone", "alarm", "switch"};
   std::set<std::string> topics;
   for (const auto& [key, value] : request.query) {
     if (key != "topic")

@@ -44,6 +44,10 @@ class Endpoints {
   http::Response calls() const;
   http::Response disconnect(const std::string& id);
   http::Response gateways() const;
+  http::Response phones() const;
+  http::Response phone(const std::string& number) const;
+  http::Response bans() const;
+  http::Response lift(const std::string& name);
   http::Response accounts() const;
   http::Response account(const std::string& id) const;
   http::Response pay(const std::string& id, const http::Request& request);

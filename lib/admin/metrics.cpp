@@ -83,6 +83,21 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.family("gateway_locked", "gauge", "1 for a locked gateway.");
   for (const GatewayView& gateway : gateways)
     page.sample(gateway.locked ? 1 : 0, labels_of(gateway));
+  page.family("gateway_online", "gauge",
+              "1 while a gateway that registers here, or that the switch registers at, is there.");
+  for (const GatewayView& gateway : gateways) {
+    if (gateway.registration != GatewayRegistration::fixed)
+      page.sample(gateway.is_registered ? 1 : 0, labels_of(gateway));
+  }
+  page.single("registrants_online", "gauge", "Phones and gateways that are registered here now.",
+              counters.registrants_online);
+  page.single("registers_total", "counter", "REGISTER requests that were served.",
+              counters.registers_received);
+  page.single("registers_refused_total", "counter",
+              "REGISTER requests that got 503 because all together were too many.",
+              counters.registers_refused);
+  page.single("registers_dropped_total", "counter",
+              "REGISTER requests of sources that sent too many.", counters.registers_dropped);
   page.single("sip_datagrams_received_total", "counter", "SIP datagrams received.",
               counters.datagrams_received);
   page.single("sip_malformed_total", "counter", "SIP messages that were malformed.",

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/registration.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -198,12 +199,6 @@ enum class AuthResult : std::uint8_t {
   failed,      ///< Credentials were given and are wrong; the leg still waits for an answer.
 };
 
-struct Credentials {
-  std::string_view username;
-  std::string_view password;
-  std::string_view realm;
-};
-
 /// One side of a call. Made by the protocol room; destroyed by its owner, which ends it without
 /// further events: an unanswered inbound leg is answered 500, an unanswered outbound one cancelled,
 /// an answered one ended with BYE.
@@ -221,6 +216,9 @@ class Leg {
   /// Before progress() and answer(). 0, or a status 400..499 to refuse the peer with, which does
   /// not speak as it must: the caller of this does so.
   virtual int set_manners(const Manners& manners) = 0;
+  /// Who the credentials that came with the call are of, those for `realm`, or with "" the first;
+  /// "": there are none. Nothing is checked.
+  [[nodiscard]] virtual std::string claimed_user(std::string_view realm) const = 0;
   virtual void progress(int status, const SessionBody& body) = 0;
   virtual void answer(const SessionBody& body, const std::vector<PassedHeader>& headers) = 0;
   virtual void reject(const Refusal& refusal) = 0;
@@ -276,6 +274,8 @@ struct OutboundCall {
   int max_forwards = 70;
   SocketAddress
       local;  ///< Listen address to send from (P-01); none: the first that fits `destination`.
+  std::string_view request_uri;  ///< "": made of `callee` and `destination`; else a contact's.
+  FlowId flow;                   ///< Preferred to a connection of its own, while it lives.
 };
 
 /// A question to a peer whether it is there, until it is answered. Destroying it forgets the
@@ -334,6 +334,44 @@ class RedirectEvents {
   virtual void on_redirect(std::uint64_t id, const Redirect& redirect) = 0;
 };
 
+/// How the switch registers at another one.
+struct RegistrationOrder {
+  SocketAddress destination;
+  std::string_view transport = "udp";
+  std::string_view username;  ///< Of the address-of-record and for digest.
+  std::string_view password;
+};
+
+/// What came of one attempt to register, or to say so long.
+struct RegistrationResult {
+  int status = 0;         ///< Final status, 200..699; 0: none came.
+  int expires_s = 0;      ///< 2xx: how long it holds.
+  int min_expires_s = 0;  ///< 423; 0: not said.
+  int retry_after_s = 0;
+};
+
+class RegistrationEvents {
+ public:
+  virtual ~RegistrationEvents() = default;
+  /// Once for each send(). May send again; must not destroy the one that speaks.
+  virtual void on_registration(const RegistrationResult& result) = 0;
+};
+
+/// Keeps the Call-ID, the count of requests and the last challenge of registrations at one place.
+/// Destroying it gives up what is under way.
+class OutboundRegistration {
+ public:
+  virtual ~OutboundRegistration() = default;
+  OutboundRegistration(const OutboundRegistration&) = delete;
+  OutboundRegistration& operator=(const OutboundRegistration&) = delete;
+  /// REGISTER with this expiry; 0 takes the registration back. Answers challenges. A request that
+  /// is under way is forgotten. No event comes before this returns.
+  virtual void send(int expires_s) = 0;
+
+ protected:
+  OutboundRegistration() = default;
+};
+
 /// Reaches out to peers; one per worker and protocol.
 class LegFactory {
  public:
@@ -349,14 +387,21 @@ class LegFactory {
   /// accepts instead is ended at once. No event comes before this returns.
   virtual std::unique_ptr<RedirectQuery> ask_redirect(const RedirectQuestion& question,
                                                       RedirectEvents& events) = 0;
+  /// Nothing is sent yet.
+  virtual std::unique_ptr<OutboundRegistration> registration(const RegistrationOrder& order,
+                                                             RegistrationEvents& events) = 0;
 };
 
-/// Receives the calls that arrive at one worker.
+/// Receives the calls, and the registrations, that arrive at one worker.
 class InboundCalls {
  public:
   virtual ~InboundCalls() = default;
   /// A new call. Take the leg or let it go (it is then answered 500).
   virtual void on_call(std::unique_ptr<Leg> leg, const InboundCall& call) = 0;
+  /// A REGISTER that the gate let pass. The default takes none (405).
+  virtual RegisterReply on_register(const RegisterRequest& request);
 };
+
+inline RegisterReply InboundCalls::on_register(const RegisterRequest&) { return {}; }
 
 }  // namespace tandem

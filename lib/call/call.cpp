@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "call/register_desk.hpp"
+
 namespace tandem::call {
 
 namespace {
@@ -141,7 +143,8 @@ Reason Call::admission() const {
 void Call::judge() {
   const StageAbilities abilities{.can_authenticate = true,
                                  .can_look_up = true,
-                                 .has_policy = worker_.commons().host.has_policy()};
+                                 .has_policy = worker_.commons().host.has_policy(),
+                                 .inbound = inbound_.get()};
   for (;;) {
     const Verdict verdict = run_stages(context_, abilities, next_stage_);
     note_for_shadow(verdict);
@@ -169,26 +172,44 @@ void Call::judge() {
         announce();
         ask_policy();
         return;
-      case Verdict::Kind::authenticate: {
-        const GatewayAuth& auth = *context_.customer_entry()->config.auth;
-        const std::string& realm = auth.realm.empty() ? std::string("tandem") : auth.realm;
-        switch (inbound_->authenticate({auth.username, auth.password, realm})) {
-          case AuthResult::verified:
-            context_.is_authenticated = true;
-            continue;
-          case AuthResult::challenged:  // the caller comes back with credentials as a new call;
-                                        // nothing to record
-            is_over_ = true;
-            worker_.remove(id_);
-            return;
-          case AuthResult::failed:
-            refuse(Reason::AuthenticationFailed, 403);
-            return;
-        }
-        return;
-      }
+      case Verdict::Kind::authenticate:
+        if (!authenticate()) return;
+        continue;
     }
   }
+}
+
+/// Asks the caller for the credentials of its gateway or phone (P-04). False: the call is over.
+bool Call::authenticate() {
+  const Customer& customer = *context_.customer_entry();
+  const GatewayAuth& auth = *customer.config.auth;
+  const Commons& commons = worker_.commons();
+  phone::Suspensions& suspensions = commons.state.suspensions;
+  const IpAddress& address = context_.source.ip;
+  if (suspensions.is_suspended(auth.username, address, started_us_)) {
+    refuse(Reason::AuthenticationFailed, 403);
+    return false;
+  }
+  RegistrantNonces nonces(commons.state.registrar, customer.config.id);
+  const std::string realm = auth.realm.empty() ? "tandem" : auth.realm;
+  switch (inbound_->authenticate(
+      {auth.username, auth.password, realm, customer.registers ? &nonces : nullptr})) {
+    case AuthResult::verified:
+      suspensions.note_success(auth.username, address);
+      context_.is_authenticated = true;
+      return true;
+    case AuthResult::challenged:  // the caller comes back with credentials as a new call; nothing
+                                  // to record
+      is_over_ = true;
+      worker_.remove(id_);
+      return false;
+    case AuthResult::failed:
+      note_auth_failure(auth.username, context_.source, parameters(), worker_.commons(),
+                        worker_.loop().clock());
+      refuse(Reason::AuthenticationFailed, 403);
+      return false;
+  }
+  return false;
 }
 
 /// Asks for the numbers that nobody here knows. False: there is nothing to wait for. The look-ups
@@ -289,7 +310,7 @@ void Call::try_next_vendor() {
       if (shadow_notes_ != nullptr) shadow_notes_->met.push_back({plan.vendor, true, false});
       continue;
     }
-    try_vendor(plan, std::move(lease), *offer);
+    try_vendor(std::move(plan), std::move(lease), *offer);
     return;
   }
   if (attempts_.empty()) {
@@ -305,8 +326,9 @@ void Call::try_next_vendor() {
 void Call::note_for_shadow(const Verdict& verdict) {
   if (shadow_notes_ == nullptr) return;
   shadow_notes_->is_of_interest =
-      verdict.kind == Verdict::Kind::go_on || verdict.reason == Reason::RateNotFound ||
-      verdict.reason == Reason::RateLocked || verdict.reason == Reason::NoAvailableRouter;
+      context_.called_phone == CallContext::no_phone &&
+      (verdict.kind == Verdict::Kind::go_on || verdict.reason == Reason::RateNotFound ||
+       verdict.reason == Reason::RateLocked || verdict.reason == Reason::NoAvailableRouter);
   for (const RouteCandidate& candidate : context_.candidates) {
     if (candidate.answer_percent >= 0) {
       shadow_notes_->ratios.push_back(
@@ -321,6 +343,7 @@ void Call::note_passed_over(const CandidatePlan& plan) {
   if (shadow_notes_ == nullptr) return;
   switch (*plan.excluded) {
     case Reason::NoAvailableRouter:  // no usable address, or too late for a protect vendor
+    case Reason::Unregistered:
     case Reason::AllGatewayBusy:
     case Reason::CallerPoolExhausted:
     case Reason::RateLimited:
@@ -332,14 +355,20 @@ void Call::note_passed_over(const CandidatePlan& plan) {
   }
 }
 
-void Call::try_vendor(const CandidatePlan& plan, VendorLease lease, std::string_view offer) {
+void Call::try_vendor(CandidatePlan plan, VendorLease lease, std::string_view offer) {
   const Vendor& vendor = context_.tables->vendors[plan.vendor];
   if (shadow_notes_ != nullptr) shadow_notes_->met.push_back({plan.vendor, false, true});
   OutboundCall out;
-  out.destination = plan.address->address();
+  out.destination = plan.destination();
   out.transport = vendor.config.sip.transport == SipTransport::tcp ? "tcp" : "udp";
   out.local = vendor.config.sip.local_address;
   out.manners = manners(vendor.config.sip);
+  if (plan.contact != nullptr) {
+    out.transport = plan.contact->is_tcp ? "tcp" : "udp";
+    out.flow = plan.contact->flow;
+    // A phone answers to its contact; a gateway gets the number there.
+    if (vendor.is_phone) out.request_uri = plan.contact->uri;
+  }
   out.caller = plan.caller_out.empty() ? std::string_view("anonymous") : plan.caller_out.view();
   out.callee = plan.callee_out.view();
   if (context_.is_dipped && vendor.config.send_npdi) {
@@ -348,7 +377,7 @@ void Call::try_vendor(const CandidatePlan& plan, VendorLease lease, std::string_
       out.portability.routing_number = context_.lrn.callee.record.lrn;
   }
   out.caller_display = caller_display_;
-  if (vendor.config.auth) {
+  if (vendor.config.auth && !vendor.registers) {
     out.auth_username = vendor.config.auth->username;
     out.auth_password = vendor.config.auth->password;
   }
@@ -364,6 +393,7 @@ void Call::try_vendor(const CandidatePlan& plan, VendorLease lease, std::string_
   trial_.vendor = plan.vendor;
   trial_.rate = plan.vendor_rate;
   trial_.address = plan.address;
+  trial_.contact = std::move(plan.contact);
   trial_.lease = std::move(lease);
   trial_.started_us = worker_.loop().clock().monotonic_us();
   Attempt attempt;
@@ -380,12 +410,13 @@ void Call::try_vendor(const CandidatePlan& plan, VendorLease lease, std::string_
 /// MediaPath::pass().
 Result<std::string> Call::prepare_media(const CandidatePlan& plan) {
   const Vendor& vendor = context_.tables->vendors[plan.vendor];
-  const MediaChoice choice{.customer = context_.customer_entry()->config.media,
-                           .vendor = vendor.config.media,
-                           .parameter = parameters().media_mode,
-                           .caller_is_behind_nat = is_behind_nat(offer_, context_.source.ip)};
+  const MediaChoice choice{
+      .customer = context_.customer_entry()->config.media,
+      .vendor = vendor.config.media,
+      .parameter = parameters().media_mode,
+      .caller_is_behind_nat = is_behind_nat(offer_, context_.source.ip) || plan.contact != nullptr};
   media_.set_relayed(worker_.commons().relay != nullptr && is_relayed(choice),
-                     {context_.source.ip.family, plan.address->address().ip.family});
+                     {context_.source.ip.family, plan.destination().ip.family});
   auto passed = media_.pass(MediaSide::caller, {offer_type_, offer_});
   if (passed) return passed;
   worker_.commons().log.write(LogLevel::warning, "call", "offer could not be passed on",
@@ -513,7 +544,7 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
   //
   if (!failure.is_local && failure.status >= 400 && !is_about_callee(failure.status) &&
-      failure.retry_after_s > 0 && options.retry_after) {
+      failure.retry_after_s > 0 && options.retry_after && trial_.address != nullptr) {
     trial_.address->close_for(failure.retry_after_s, now_us);
   }
   const bool is_too_late = setup_deadline_us_ != 0 && now_us >= setup_deadline_us_;

@@ -73,8 +73,9 @@ class Call final : public LegEvents {
   struct Trial {
     std::unique_ptr<Leg> leg;
     std::uint32_t vendor = 0;
-    const Rate* rate = nullptr;  // vendor's; null: not rated
-    route::AddressHealth* address = nullptr;
+    const Rate* rate = nullptr;               // vendor's; null: not rated
+    route::AddressHealth* address = nullptr;  // null: called at `contact`
+    std::unique_ptr<phone::Contact> contact;
     VendorLease lease;
     AttemptStage stage = AttemptStage::none;
     bool has_ringing = false;
@@ -111,10 +112,11 @@ class Call final : public LegEvents {
   [[nodiscard]] Reason admission() const;
   bool meet_customer();
   void judge();
+  [[nodiscard]] bool authenticate();
   void ask_policy();
   [[nodiscard]] bool look_up();
   void try_next_vendor();
-  void try_vendor(const CandidatePlan& plan, VendorLease lease, std::string_view offer);
+  void try_vendor(CandidatePlan plan, VendorLease lease, std::string_view offer);
   Result<std::string> prepare_media(const CandidatePlan& plan);
   [[nodiscard]] Manners manners(const SipOptions& options) const noexcept;
   void advance_stage(AttemptStage stage);

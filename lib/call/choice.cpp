@@ -170,10 +170,10 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
   plan.route = candidate;
   plan.caller_out = context.caller;
   plan.line_limit = vendor.config.line_limit;
-  const auto exclude = [&plan](Reason why, std::string_view rule = {}) {
+  const auto exclude = [&plan](Reason why, std::string_view rule = {}) -> CandidatePlan {
     plan.excluded = why;
     plan.rule = rule;
-    return plan;
+    return std::move(plan);
   };
 
   const std::int64_t protect_delay_us = context.tables->parameters.protect_delay_s * second_us;
@@ -181,8 +181,31 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
       now_us - context.arrived_us > protect_delay_us) {
     return exclude(Reason::NoAvailableRouter, "protect_delay_s");
   }
-  plan.address = route::first_usable(vendor.addresses, now_us);
-  if (plan.address == nullptr) {
+  if (const CalleeRestriction restriction = vendor.config.callee_restriction;
+      restriction != CalleeRestriction::none) {
+    const bool is_phone = context.tables->find_phone(context.callee_billing.view()) != nullptr;
+    if (is_phone != (restriction == CalleeRestriction::phones))
+      return exclude(Reason::NumberRestricted, "callee_restriction");
+  }
+  // What is registered now says nothing of a call that is routed once more.
+  const bool is_live = context.hindsight == nullptr;
+  if (vendor.uplink != nullptr && is_live &&
+      (!vendor.uplink->is_registered.load() ||
+       vendor.uplink->expires_at_us.load() <= context.wall_us))
+    return exclude(Reason::Unregistered, "registration");
+  if (vendor.registers) {
+    auto contacts = context.state->registrar.contacts(vendor.config.id, now_us);
+    const std::size_t which = vendor.is_phone ? candidate.sequence : 0;
+    if (which < contacts.size()) {
+      plan.contact = std::make_unique<phone::Contact>(std::move(contacts[which]));
+    } else if (is_live) {
+      return exclude(vendor.is_phone ? Reason::CalleeNotOnline : Reason::Unregistered,
+                     "registration");
+    }
+  } else {
+    plan.address = route::first_usable(vendor.addresses, now_us);
+  }
+  if (plan.address == nullptr && !vendor.registers) {
     const bool is_any_up = std::any_of(vendor.addresses.begin(), vendor.addresses.end(),
                                        [](const auto& address) { return address->is_up(); });
     return exclude(Reason::NoAvailableRouter, is_any_up ? "retry_after" : "options_check");
@@ -215,7 +238,8 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
 bool take_vendor(const CallContext& context, CandidatePlan& plan, VendorLease& lease,
                  std::int64_t now_us) {
   const Vendor& vendor = context.tables->vendors[plan.vendor];
-  const route::GatewayLines& lines = context.tables->vendor_lines->lines(plan.vendor);
+  const route::GatewayLines& lines =
+      vendor.is_phone ? vendor.lines : context.tables->vendor_lines->lines(plan.vendor);
   const auto fail = [&](Reason why, std::string_view rule) {
     lease = VendorLease{};
     plan.excluded = why;

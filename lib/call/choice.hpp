@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -40,7 +41,13 @@ struct CandidatePlan {
   std::string_view rule;           ///< Which setting of the vendor or customer excludes it; or "".
   const Rate* vendor_rate = nullptr;
   route::AddressHealth* address = nullptr;  ///< To be called; lives as long as the tables.
+  std::unique_ptr<phone::Contact> contact;  ///< To be called instead: where it registered.
   std::int32_t line_limit = -1;             ///< Of this moment.
+
+  /// Of a candidate that is not excluded.
+  [[nodiscard]] const SocketAddress& destination() const noexcept {
+    return contact != nullptr ? contact->destination : address->address();
+  }
 };
 
 /// Whether a candidate can be tried and with which numbers: stage 16 without taking anything.

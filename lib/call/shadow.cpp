@@ -57,6 +57,10 @@ ShadowDecision ShadowRouter::route(const ShadowCall& call) {
   context.policy = call.policy;
   context.split_call = call.split_call;
   context.lrn = call.lrn;
+  // Who registered then is not known here any more, but who it was is.
+  if (const auto caller = tables_->find_customer(call.customer_gateway);
+      caller && tables_->customers[*caller].registers)
+    context.asserted_customer = caller;
   std::size_t next_stage = 0;
   const Verdict verdict = run_stages(
       context,

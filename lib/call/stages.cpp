@@ -33,9 +33,15 @@ Verdict extract_numbers(CallContext& c, const StageAbilities&) {
   return Verdict::go_on();
 }
 
-/// Whether the customer that is known already may call so.
-void judge_numbers(CallContext& c) {
+/// The customer is known otherwise than by its address: what its numbers are judged by. A phone
+/// shows its own number, or another one that it has.
+void accept_source(CallContext& c) {
   c.source_match.outcome = SourceMatch::Outcome::identified;
+  if (*c.customer >= c.tables->sources.size()) {
+    const Phone& phone = c.tables->phones[*c.customer - c.tables->sources.size()];
+    if (c.tables->find_phone(c.caller.view()) != &phone) c.caller = Number(phone.config.number);
+    return;
+  }
   const auto& numbers = c.tables->sources.numbers(*c.customer);
   c.source_match.restriction = numbers.judge(c.caller.view(), c.callee.view());
   if (c.source_match.restriction != NumberVerdict::accepted)
@@ -58,18 +64,50 @@ void read_fields(CallContext& c) {
     c.request_user = callee;
   }
   read_numbers(c);
-  judge_numbers(c);
+  accept_source(c);
 }
 
-Verdict identify_source(CallContext& c, const StageAbilities&) {
+/// A-03 point 3: by where a phone or gateway is registered, then by the user of the credentials,
+/// then by the user of From, who will have to prove it.
+std::optional<std::uint32_t> registered_source(const CallContext& c,
+                                               const StageAbilities& abilities) {
+  const Tables& tables = *c.tables;
+  if (tables.registrants.empty()) return std::nullopt;
+  const Phone* const phone = tables.find_phone(c.caller.view());
+  if (phone != nullptr &&
+      c.state->registrar.is_at(tables.customers[phone->customer].config.id, c.source, c.arrived_us))
+    return phone->customer;
+  // Several may share an address, as the accounts of one PBX do; the credentials tell them apart.
+  const std::string user =
+      abilities.inbound == nullptr ? std::string() : abilities.inbound->claimed_user({});
+  const Registrant* const claimed = user.empty() ? nullptr : tables.find_registrant(user);
+  if (claimed != nullptr && claimed->customer &&
+      c.state->registrar.is_at(claimed->id, c.source, c.arrived_us))
+    return claimed->customer;
+  if (const auto id = c.state->registrar.registrant_at(c.source)) {
+    if (const auto gateway = tables.find_customer(*id)) return gateway;
+  }
+  if (claimed != nullptr && claimed->customer) return claimed->customer;
+  if (phone != nullptr) return phone->customer;
+  const Registrant* const named = tables.find_registrant(c.from_user);
+  return named == nullptr ? std::nullopt : named->customer;
+}
+
+Verdict identify_source(CallContext& c, const StageAbilities& abilities) {
   if (c.asserted_customer) {
     c.customer = c.asserted_customer;
-    judge_numbers(c);
+    accept_source(c);
     return Verdict::go_on();
   }
   c.source_match = c.tables->sources.identify(c.source, c.caller.view(), c.callee.view());
-  if (c.source_match.outcome == SourceMatch::Outcome::unknown)
-    return Verdict::reject(Reason::IllegalCall);
+  if (c.source_match.outcome == SourceMatch::Outcome::unknown) {
+    const auto registered = registered_source(c, abilities);
+    if (!registered) return Verdict::reject(Reason::IllegalCall);
+    c.customer = registered;
+    accept_source(c);
+    read_fields(c);
+    return Verdict::go_on();
+  }
   c.customer = c.source_match.customer;
   read_fields(c);
   return Verdict::go_on();
@@ -286,10 +324,31 @@ Verdict hold_first_second(CallContext& c, const Payer& payer, const RateMatch& m
   return Verdict::go_on();
 }
 
+/// T-01: a callee that is a phone of this switch. One that is offline may be routed like any other
+/// number (R-21, T-12).
+Verdict find_phone(CallContext& c, const StageAbilities&) {
+  const CalleeRestriction restriction = c.customer_entry()->config.callee_restriction;
+  if (c.tables->phones.empty() && restriction == CalleeRestriction::none) return Verdict::go_on();
+  const Phone* const phone = c.tables->find_phone(c.callee_billing.view());
+  if (restriction == (phone != nullptr ? CalleeRestriction::no_phones : CalleeRestriction::phones))
+    return Verdict::reject(Reason::NumberRestricted);
+  if (phone == nullptr) return Verdict::go_on();
+  const Vendor& callee = c.tables->vendors[phone->vendor];
+  if (callee.config.locked) return Verdict::reject(Reason::GatewayLocked);
+  if (c.state->registrar.is_online(callee.config.id, c.arrived_us)) {
+    c.called_phone = phone->vendor;
+    return Verdict::go_on();
+  }
+  return phone->config.offline_to_gateways.value_or(c.tables->parameters.offline_to_gateways)
+             ? Verdict::go_on()
+             : Verdict::reject(Reason::CalleeNotOnline);
+}
+
 Verdict charge_source(CallContext& c, const StageAbilities&) {
   const Payer& payer = c.customer_entry()->payer;
   if (!payer.account) return Verdict::reject(Reason::AccountNotExist);
-  if (c.tables->free_numbers.contains(payer.rated(c.callee_billing.view()))) {
+  if (c.tables->free_numbers.contains(payer.rated(c.callee_billing.view())) ||
+      (c.called_phone != CallContext::no_phone && c.tables->parameters.no_billing_to_phones)) {
     c.is_free = true;
     const Reason why = c.state->accounts.check(payer.account, c.wall_us);
     return why == Reason::none ? Verdict::go_on() : Verdict::reject(why);
@@ -335,7 +394,26 @@ void keep_named(CallContext& c) {
   c.candidates = std::move(kept);
 }
 
+/// A phone's contacts are tried one after the other, the best first.
+void find_contacts(CallContext& c) {
+  const Vendor& phone = c.tables->vendors[c.called_phone];
+  const std::size_t contacts = c.state->registrar.contacts(phone.config.id, c.arrived_us).size();
+  for (std::uint32_t i = 0; i < contacts; ++i) {
+    RouteCandidate& candidate = c.candidates.emplace_back();
+    candidate.gateway = c.called_phone;
+    candidate.rank = i;
+    candidate.gateway_name = phone.config.id;
+    candidate.prefix = c.callee_billing.view();
+    candidate.prefix_length = static_cast<std::uint8_t>(candidate.prefix.size());
+    candidate.sequence = i;
+  }
+}
+
 Verdict find_candidates(CallContext& c, const StageAbilities&) {
+  if (c.called_phone != CallContext::no_phone) {
+    find_contacts(c);
+    return c.candidates.empty() ? Verdict::reject(Reason::CalleeNotOnline) : Verdict::go_on();
+  }
   const VendorConditions conditions(c);
   const RouteQuery query = route_query(c, conditions);
   if (c.is_rehearsal && c.hindsight == nullptr) {
@@ -353,8 +431,8 @@ struct Stage {
   Verdict (*run)(CallContext&, const StageAbilities&);
 };
 
-// The order of A-02. Its stages 1 (datagram admission), 3 (geofence), 7 (blacklists) and 13
-// (platform phones) have their place between these; 12 is the host's policy hook. Numbers are read
+// The order of A-02. Its stages 1 (datagram admission), 3 (geofence) and 7 (blacklists) have their
+// place between these; 12 is the host's policy hook. Numbers are read
 // first, because customers that share an address are told apart by them (A-03 point 2).
 constexpr Stage stages[] = {
     {"numbers", extract_numbers},             // 5
@@ -368,6 +446,7 @@ constexpr Stage stages[] = {
     {"number_transform", transform_numbers},  // 10
     {"lrn", look_up_numbers},                 // 11
     {"policy_hook", ask_policy},              // 12
+    {"phone", find_phone},                    // 13
     {"billing", charge_source},               // 14
     {"agent", charge_agent},                  // 14
     {"routing", find_candidates},             // 15

@@ -105,7 +105,9 @@ struct CallContext {
   const Rate* agent_rate = nullptr;  ///< The same, of the customer's agent.
   bool is_free = false;              ///< B-09: nobody pays.
   bool is_authenticated = false;
-  std::optional<PolicyAnswer> policy;  ///< Given by the policy hook.
+  static constexpr std::uint32_t no_phone = 0xffffffff;
+  std::uint32_t called_phone = no_phone;  ///< Index in Tables::vendors of a phone on line (T-01).
+  std::optional<PolicyAnswer> policy;     ///< Given by the policy hook.
   std::vector<RouteCandidate> candidates;
 
   // What the call holds: the lease, returned when this is destroyed or moved from.
@@ -150,6 +152,7 @@ struct StageAbilities {
   bool can_authenticate = true;
   bool can_look_up = true;
   bool has_policy = false;
+  const Leg* inbound = nullptr;  ///< Whose credentials may say who calls (A-03); null: nobody's.
 };
 
 /// Runs the stages from `next_stage` on until one does not go on; `next_stage` is then that stage,

@@ -60,6 +60,7 @@ class TablesBuilder {
     lrn_resolvers();
     if (auto done = customers(); !done) return done.error();
     if (auto done = vendors(); !done) return done.error();
+    if (auto done = phones(); !done) return done.error();
     tables_->vendor_lines = std::make_unique<route::VendorLines>(
         tables_->routes, state_.vendor_lines,
         [this](std::string_view gateway) { return groups_of(gateway); });
@@ -233,13 +234,16 @@ class TablesBuilder {
   /// Counted when the vendor says so; else when the parameters or some customer's order need it.
   std::shared_ptr<route::QualityMeter> quality_of(const VendorGateway& vendor) const {
     const Parameters& p = config_.parameters;
+    const auto asks = [](const auto& source) {
+      return std::find(source.sort.begin(), source.sort.end(), RoutePolicy::answer_ratio) !=
+             source.sort.end();
+    };
     const auto& customers = config_.provision.customer_gateways;
-    const bool is_counted = vendor.quality.value_or(
-        p.quality_calculate || p.quality_sort_position.value_or(0) != 0 ||
-        std::any_of(customers.begin(), customers.end(), [](const CustomerGateway& customer) {
-          return std::find(customer.sort.begin(), customer.sort.end(), RoutePolicy::answer_ratio) !=
-                 customer.sort.end();
-        }));
+    const auto& phones = config_.provision.phones;
+    const bool is_counted =
+        vendor.quality.value_or(p.quality_calculate || p.quality_sort_position.value_or(0) != 0 ||
+                                std::any_of(customers.begin(), customers.end(), asks) ||
+                                std::any_of(phones.begin(), phones.end(), asks));
     if (!is_counted) return nullptr;
     // A window of another shape starts anew.
     return state_.qualities.of(vendor.id + '|' + std::to_string(p.quality_window_s) + '/' +
@@ -344,6 +348,12 @@ class TablesBuilder {
       auto resolver = lrn_resolver_of(gateway);
       if (!resolver) return resolver.error();
       customer.lrn_resolver = std::move(*resolver);
+      customer.registers = gateway.registration == GatewayRegistration::dynamic;
+      if (customer.registers && gateway.auth) {
+        tables_->registrants[gateway.auth->username] = {
+            gateway.id, *gateway.auth, false,
+            static_cast<std::uint32_t>(tables_->customers.size())};
+      }
       tables_->customers.push_back(std::move(customer));
     }
     tables_->sources = sources.build();
@@ -370,7 +380,15 @@ class TablesBuilder {
       route.protect = gateway.protect;
       if (auto added = routes.add(std::move(route)); !added)
         return in("vendor gateway", gateway.id, added.error());
-      if (gateway.addresses.empty()) {
+      vendor.registers = gateway.registration == GatewayRegistration::dynamic;
+      if (vendor.registers && gateway.auth) {
+        // A customer of this id is the same device, and stays known as one.
+        tables_->registrants.try_emplace(
+            gateway.auth->username, Registrant{gateway.id, *gateway.auth, false, std::nullopt});
+      }
+      if (gateway.registration == GatewayRegistration::outbound)
+        vendor.uplink = state_.uplinks.of(gateway.id);
+      if (gateway.addresses.empty() && !vendor.registers) {
         return in("vendor gateway", gateway.id,
                   {ErrorCode::invalid_argument, "no address was given"});
       }
@@ -402,6 +420,87 @@ class TablesBuilder {
     return {};
   }
 
+  /// A phone as a customer: what a customer gateway has of the same settings.
+  static CustomerGateway as_customer(const PhoneConfig& phone) {
+    CustomerGateway gateway;
+    gateway.id = phone_id_prefix + phone.number;
+    gateway.account = phone.account;
+    gateway.locked = phone.locked == PhoneLock::outgoing || phone.locked == PhoneLock::both;
+    gateway.line_limit = phone.line_out;
+    gateway.rewrite_callee = phone.rewrite_callee;
+    if (phone.max_call_s)
+      gateway.max_call_s = MaxCallDuration{*phone.max_call_s, *phone.max_call_s};
+    gateway.auth = GatewayAuth{phone.number, phone.password, {}};
+    gateway.calls_per_second = phone.calls_per_second;
+    gateway.burst = phone.burst;
+    gateway.min_profit_hundredths = phone.min_profit_hundredths;
+    gateway.max_price_per_s = phone.max_price_per_s;
+    gateway.registration = GatewayRegistration::dynamic;
+    gateway.sort = phone.sort;
+    gateway.vendor_groups_allow = phone.vendor_groups_allow;
+    gateway.vendor_groups_deny = phone.vendor_groups_deny;
+    return gateway;
+  }
+
+  /// And as a place where calls end.
+  static VendorGateway as_vendor(const PhoneConfig& phone) {
+    VendorGateway gateway;
+    gateway.id = phone_id_prefix + phone.number;
+    gateway.locked = phone.locked == PhoneLock::incoming || phone.locked == PhoneLock::both;
+    gateway.line_limit = phone.line_in;
+    gateway.rewrite_caller = phone.called_rewrite_caller;
+    gateway.rewrite_callee = phone.called_rewrite_callee;
+    if (phone.max_call_s)
+      gateway.max_call_s = MaxCallDuration{*phone.max_call_s, *phone.max_call_s};
+    gateway.registration = GatewayRegistration::dynamic;
+    return gateway;
+  }
+
+  Result<void> phones() {
+    Tables& tables = *tables_;
+    for (const PhoneConfig& config : config_.provision.phones) {
+      const std::vector<route::GroupShare> both = {
+          {state_.phone_lines.counter(config.number), config.line_limit, 0}};
+      Customer customer;
+      customer.config = as_customer(config);
+      if (auto rules = number_rules(customer); !rules)
+        return in("phone", config.number, rules.error());
+      customer.payer = payer(config.account);
+      customer.agent = payer(customer.payer.agent_id);
+      // None is no limit; else the lower one reaches less far.
+      if (config.call_level != CallLevel::none) {
+        CallLevel& level = customer.payer.call_level;
+        level = level == CallLevel::none ? config.call_level : std::min(level, config.call_level);
+      }
+      const std::string& id = customer.config.id;
+      customer.lines = {state_.customer_lines.counter(id), both};
+      customer.call_rate = {config.calls_per_second, config.burst};
+      customer.rate_meter = state_.customer_rates.of(id);
+      customer.sort = sort_of(customer.config);
+      customer.denied_vendors = denied_vendors(customer.config);
+      customer.registers = true;
+      Vendor vendor;
+      vendor.config = as_vendor(config);
+      if (auto rules = number_rules(vendor); !rules)
+        return in("phone", config.number, rules.error());
+      vendor.lines = {state_.vendor_lines.counter(id), both};
+      vendor.rate_meter = state_.vendor_rates.of(id);
+      vendor.registers = true;
+      vendor.is_phone = true;
+      const auto caller = static_cast<std::uint32_t>(tables.customers.size());
+      tables.registrants[config.number] = {id, *customer.config.auth, true, caller};
+      tables.phones.push_back({config, caller, static_cast<std::uint32_t>(tables.vendors.size())});
+      tables.customers.push_back(std::move(customer));
+      tables.vendors.push_back(std::move(vendor));
+    }
+    for (std::uint32_t i = 0; i < tables.phones.size(); ++i) {
+      tables.phone_numbers.emplace(tables.phones[i].config.number, i);
+      for (const std::string& did : tables.phones[i].config.dids)
+        tables.phone_numbers.emplace(did, i);
+    }
+    return {};
+  }
+
   const SwitchConfig& config_;
   SharedState& state_;
   std::unique_ptr<Tables> tables_ = std::make_unique<Tables>();
@@ -416,7 +515,8 @@ class TablesBuilder {
 }  // namespace
 
 void SharedState::forget_unused() {
-  for (route::LineCounters* lines : {&customer_lines, &vendor_lines, &group_lines, &pool_lines})
+  for (route::LineCounters* lines :
+       {&customer_lines, &vendor_lines, &group_lines, &pool_lines, &phone_lines})
     lines->forget_unused();
   for (auto* rates : {&customer_rates, &vendor_rates})
     rates->forget_unused();
@@ -425,13 +525,20 @@ void SharedState::forget_unused() {
   split_turns.forget_unused();
   pool_turns.forget_unused();
   lrn_resolvers.forget_unused();
+  uplinks.forget_unused();
 }
 
 std::optional<std::uint32_t> Tables::find_customer(std::string_view id) const noexcept {
-  const auto found =
-      std::find_if(customers.begin(), customers.end(),
-                   [&](const Customer& customer) { return customer.config.id == id; });
-  if (found == customers.end()) return std::nullopt;
+  if (id.starts_with(phone_id_prefix)) {
+    const std::string_view number = id.substr(std::string_view(phone_id_prefix).size());
+    const Phone* const phone = find_phone(number);
+    if (phone == nullptr || phone->config.number != number) return std::nullopt;
+    return phone->customer;
+  }
+  const auto end = customers.end() - static_cast<std::ptrdiff_t>(phones.size());
+  const auto found = std::find_if(
+      customers.begin(), end, [&](const Customer& customer) { return customer.config.id == id; });
+  if (found == end) return std::nullopt;
   return static_cast<std::uint32_t>(found - customers.begin());
 }
 
@@ -442,6 +549,16 @@ AccountSettings account_settings(const SwitchConfig& config, const AccountConfig
   if (account.kind == AccountKind::agent)
     settings.is_balance_verified = config.parameters.verify_agent_balance;
   return settings;
+}
+
+const Phone* Tables::find_phone(std::string_view number) const noexcept {
+  const auto found = phone_numbers.find(number);
+  return found == phone_numbers.end() ? nullptr : &phones[found->second];
+}
+
+const Registrant* Tables::find_registrant(std::string_view user) const {
+  const auto found = registrants.find(std::string(user));
+  return found == registrants.end() ? nullptr : &found->second;
 }
 
 Result<RateSchedule> rate_schedule(const SwitchConfig& config, const RateDeckConfig& deck) {

@@ -4,10 +4,15 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "call/identity.hpp"
 #include "lrn/resolver_state.hpp"
+#include "phone/registrar.hpp"
+#include "phone/suspensions.hpp"
+#include "phone/uplink.hpp"
 #include "route/by_id.hpp"
 #include "route/call_rate.hpp"
 #include "route/caller_pool.hpp"
@@ -33,7 +38,8 @@ struct SharedState {
   route::LineCounters customer_lines;
   route::LineCounters vendor_lines;
   route::LineCounters group_lines;
-  route::LineCounters pool_lines;  ///< By gateway and number.
+  route::LineCounters pool_lines;   ///< By gateway and number.
+  route::LineCounters phone_lines;  ///< By number: calls in and out together (T-16).
   route::ById<route::CallRateMeter> customer_rates;
   route::ById<route::CallRateMeter> vendor_rates;
   route::ById<route::AddressHealth> vendor_addresses;  ///< By health_id().
@@ -41,6 +47,9 @@ struct SharedState {
   route::ById<route::SplitTurn> split_turns;
   route::ById<route::PoolTurn> pool_turns;
   route::ById<lrn::ResolverState> lrn_resolvers;  ///< By lrn::state_id().
+  route::ById<phone::Uplink> uplinks;             ///< By vendor.
+  phone::Registrar registrar;                     ///< By Registrant::id.
+  phone::Suspensions suspensions;
 
   /// Forgets what no snapshot and no call holds any more; after a new one is published.
   void forget_unused();
@@ -70,8 +79,9 @@ struct Payer {
   }
 };
 
+/// Where calls come from: a customer gateway, or a phone that calls.
 struct Customer {
-  CustomerGateway config;
+  CustomerGateway config;  ///< Of a phone: what a gateway like it would have.
   RewriteRules rewrite_caller, rewrite_callee;
   Payer payer;
   Payer agent;  ///< Of the payer, charged by its own tariff too; without an account: there is none.
@@ -84,8 +94,10 @@ struct Customer {
   std::vector<bool> denied_vendors;  ///< By vendor; empty: it may use all (R-09).
   std::vector<bool> mobile_areas;    ///< Chosen for the area code (N-04).
   std::shared_ptr<lrn::ResolverState> lrn_resolver;  ///< Null: no look-ups (R-20).
+  bool registers = false;  ///< Known by its registration or its credentials (A-03).
 };
 
+/// Where calls go: a vendor gateway, or a phone that is called.
 struct Vendor {
   VendorGateway config;  ///< Without its prefixes, which `routes` has: decks have millions.
   RewriteRules rewrite_caller, rewrite_callee;
@@ -97,6 +109,25 @@ struct Vendor {
   route::CallerPool caller_pool;
   route::Periods periods;
   std::vector<bool> mobile_areas;  ///< As of a customer.
+  bool registers = false;          ///< Called where it registered; no `addresses`.
+  bool is_phone = false;
+  route::GatewayLines lines;              ///< Of a phone; those of gateways are in `vendor_lines`.
+  std::shared_ptr<phone::Uplink> uplink;  ///< The switch registers there; else null (R-25).
+};
+
+/// A phone of this switch.
+struct Phone {
+  PhoneConfig config;
+  std::uint32_t customer = 0;  ///< Index in Tables::customers: the phone as a caller.
+  std::uint32_t vendor = 0;    ///< Index in Tables::vendors: the phone as a callee.
+};
+
+/// Who may register.
+struct Registrant {
+  std::string id;  ///< Of the gateway, or phone_id_prefix and the number.
+  GatewayAuth auth;
+  bool is_phone = false;
+  std::optional<std::uint32_t> customer;  ///< Index in Tables::customers; nothing: only called.
 };
 
 /// Threading: immutable, but for the turns of `rotation`; any number of threads may use it at once.
@@ -107,17 +138,24 @@ struct Tables {
   NumberTransforms number_transforms;
   MobileAreas mobile_areas;
   SourceTable sources;
-  std::vector<Customer> customers;  ///< By the index of `sources`.
+  std::vector<Customer> customers;  ///< By the index of `sources`; behind them the phones.
   RouteTable routes;
-  std::vector<Vendor> vendors;  ///< By the index of `routes`.
+  std::vector<Vendor> vendors;  ///< By the index of `routes`; behind them the phones.
+  std::vector<Phone> phones;
+  /// By number and DID; views into `phones`.
+  std::unordered_map<std::string_view, std::uint32_t> phone_numbers;
+  std::unordered_map<std::string, Registrant> registrants;  ///< By user name.
   std::unique_ptr<route::VendorLines> vendor_lines;
   std::unique_ptr<RouteRotation> rotation;
   std::vector<std::shared_ptr<lrn::ResolverState>> lrn_resolvers;  ///< As configured.
   IdentityNeeds identity_needs;                                    ///< Of all vendors.
   bool has_periods = false;  ///< Some vendor's settings depend on the time.
 
-  /// Index of a customer gateway by id; nothing when there is none.
+  /// Index of a customer by id, phones included; nothing when there is none.
   [[nodiscard]] std::optional<std::uint32_t> find_customer(std::string_view id) const noexcept;
+  /// The phone of a number or DID (T-01); null: none.
+  [[nodiscard]] const Phone* find_phone(std::string_view number) const noexcept;
+  [[nodiscard]] const Registrant* find_registrant(std::string_view user) const;
 };
 
 /// What the windows of a deck are judged by: its zone and calendar, else the parameter `timezone`.

@@ -524,7 +524,9 @@ Cdr Call::make_cdr() const {
   if (!attempts_.empty()) {
     const Vendor& tried = vendor();
     cdr.vendor_gateway = tried.config.id;
-    cdr.callee_ip = trial_.address->address().to_string();
+    cdr.callee_ip =
+        (trial_.contact != nullptr ? trial_.contact->destination : trial_.address->address())
+            .to_string();
     cdr.callee_product = callee_product_;
     cdr.caller_out = attempts_.back().caller_out;
     cdr.callee_out = attempts_.back().callee_out;

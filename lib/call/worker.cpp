@@ -1,6 +1,7 @@
 #include "call/worker.hpp"
 
 #include "call/call.hpp"
+#include "call/register_desk.hpp"
 
 namespace tandem::call {
 
@@ -33,6 +34,9 @@ void Worker::set_legs(LegFactory& legs) {
   if (index_ != 0) return;
   vendor_check_ = std::make_unique<HealthCheck>(
       loop_, legs, [this](const CheckedAddress& address) { tell_vendor_change(address); });
+  uplinks_ = std::make_unique<Uplinks>(loop_, legs, [this](const UplinkOrder& order, int status) {
+    tell_uplink_change(order, status);
+  });
   check_vendors();
 }
 
@@ -52,6 +56,44 @@ void Worker::check_vendors() {
       checked.push_back({vendor.config.id, transport, vendor.config.sip.local_address, address});
   }
   vendor_check_->watch(std::move(checked), tables_->parameters.options_check_s * second_us);
+  std::vector<UplinkOrder> orders;
+  for (const Vendor& vendor : tables_->vendors) {
+    if (vendor.uplink == nullptr) continue;
+    orders.push_back({vendor.config.id, vendor.addresses.front()->address(),
+                      vendor.config.sip.transport == SipTransport::tcp, *vendor.config.auth,
+                      vendor.uplink});
+  }
+  uplinks_->keep(std::move(orders),
+                 {tables_->parameters.outbound_expires_s, tables_->parameters.outbound_retry_s});
+}
+
+void Worker::leave_vendors() {
+  if (uplinks_ != nullptr) uplinks_->leave();
+}
+
+void Worker::tell_uplink_change(const UplinkOrder& order, int status) {
+  const bool is_registered = order.uplink->is_registered.load();
+  const std::string where = order.destination.to_string();
+  const std::string what =
+      is_registered ? "registered at " + where
+                    : "could not register at " + where + ": " +
+                          (status == 0 ? std::string("no answer") : std::to_string(status));
+  commons_.log.write(is_registered ? LogLevel::info : LogLevel::warning, "call", what,
+                     {{"gateway", order.gateway}});
+  if (!commons_.host.wants_events()) return;
+  Event event;
+  event.kind = Event::Kind::gateway;
+  event.at_us = loop_.clock().wall_us();
+  event.gateway = order.gateway;
+  event.text = what;
+  RegistrationChange& change = event.registration.emplace();
+  change.state = is_registered ? "registered" : "unregistered";
+  change.address = where;
+  commons_.host.publish(std::move(event));
+}
+
+RegisterReply Worker::on_register(const RegisterRequest& request) {
+  return answer_register(request, *tables_, commons_, loop_.clock());
 }
 
 void Worker::tell_vendor_change(const CheckedAddress& address) {
@@ -165,6 +207,7 @@ void Worker::on_durable() {
 
 void Worker::on_second() {
   loop_.timers().start(second_, second_us);
+  if (index_ == 0) expire_registrations(*tables_, commons_, loop_.clock());
   const std::int64_t now_us = loop_.clock().monotonic_us();
   std::vector<std::uint64_t> due;
   for (const auto& [id, call] : calls_) {

@@ -14,6 +14,7 @@
 #include "call/health_check.hpp"
 #include "call/stages.hpp"
 #include "call/tables.hpp"
+#include "call/uplinks.hpp"
 #include "cdr/journal.hpp"
 #include "io/loop.hpp"
 #include "lrn/lookups.hpp"
@@ -85,6 +86,9 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
   void set_tables(std::shared_ptr<const Tables> tables);
 
   void on_call(std::unique_ptr<Leg> leg, const InboundCall& call) override;
+  RegisterReply on_register(const RegisterRequest& request) override;
+  /// Takes back what the switch has registered at vendors.
+  void leave_vendors();
   void answer_policy(std::uint64_t token, const PolicyAnswer& answer);
   void answer_lrn(std::uint64_t token, const LrnAnswer& answer) { lookups_.answer(token, answer); }
   /// False when there is no such call.
@@ -126,13 +130,15 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
   void on_second();
   void check_vendors();
   void tell_vendor_change(const CheckedAddress& address);
+  void tell_uplink_change(const UplinkOrder& order, int status);
 
   const unsigned index_;
   io::Loop& loop_;
   Random& random_;
   Commons& commons_;
   LegFactory* legs_ = nullptr;
-  std::unique_ptr<HealthCheck> vendor_check_;  // of the first worker
+  std::unique_ptr<HealthCheck> vendor_check_;  // of the first worker, as the next
+  std::unique_ptr<Uplinks> uplinks_;
   std::shared_ptr<const Tables> tables_;
   std::uint64_t next_id_ = 1;
   lrn::Lookups lookups_;

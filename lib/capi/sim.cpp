@@ -230,6 +230,22 @@ int tandem_endpoint_dial(tandem_endpoint* endpoint, const char* callee, const ch
   });
 }
 
+int tandem_endpoint_register(tandem_endpoint* endpoint, const char* user, const char* password,
+                             int32_t expires_s) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(endpoint);
+    if (expires_s < 0)
+      return fail(ErrorCode::invalid_argument,
+                  "expiry of " + std::to_string(expires_s) + " s was negative");
+    endpoint->body->register_user(copy(user), copy(password), expires_s);
+    return TANDEM_OK;
+  });
+}
+
+int32_t tandem_endpoint_registration_status(const tandem_endpoint* endpoint, const char* user) {
+  return endpoint == nullptr ? 0 : endpoint->body->registration_status(copy(user));
+}
+
 int tandem_endpoint_last_call(const tandem_endpoint* endpoint, tandem_endpoint_call** out) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(endpoint);

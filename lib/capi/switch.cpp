@@ -24,6 +24,7 @@ namespace {
 
 static_assert(TANDEM_EVENT_RELOADED == static_cast<int>(Event::Kind::reloaded));
 static_assert(TANDEM_EVENT_GATEWAY == static_cast<int>(Event::Kind::gateway));
+static_assert(TANDEM_EVENT_PHONE == static_cast<int>(Event::Kind::phone));
 static_assert(TANDEM_TRANSPORT_TCP == static_cast<int>(SipTransport::tcp));
 
 Result<PolicyAnswer> read_answer(const tandem_policy_answer* given) {
@@ -368,6 +369,40 @@ int tandem_switch_gateways(const tandem_switch* object, tandem_text** json) {
   });
 }
 
+int tandem_switch_phones(const tandem_switch* object, tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(json);
+    return give(json_array(object->body->phones()), json);
+  });
+}
+
+int tandem_switch_phone(const tandem_switch* object, const char* number, tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(json);
+    const auto phone = object->body->phone(view(number));
+    if (!phone) return fail(ErrorCode::not_found, "phone \"" + copy(number) + "\" does not exist");
+    return give(to_json(*phone), json);
+  });
+}
+
+int tandem_switch_suspensions(const tandem_switch* object, tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(json);
+    return give(json_array(object->body->suspensions()), json);
+  });
+}
+
+int tandem_switch_lift_suspension(tandem_switch* object, const char* user, const char* address) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_TRY(object->body->lift_suspension(view(user), view(address)));
+    return TANDEM_OK;
+  });
+}
+
 int tandem_switch_read_counters(const tandem_switch* object, tandem_switch_counters* out) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(object);
@@ -412,7 +447,11 @@ int tandem_switch_read_counters(const tandem_switch* object, tandem_switch_count
                                              lrn.failures,
                                              lrn.overflows,
                                              lrn.under_way,
-                                             lrn.cache_entries});
+                                             lrn.cache_entries,
+                                             c.registrants_online,
+                                             c.registers_received,
+                                             c.registers_refused,
+                                             c.registers_dropped});
     return TANDEM_OK;
   });
 }

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "base/text_table.hpp"
 #include "cdr/cdr_json.hpp"
+#include "tandem/phones.hpp"
 
 namespace tandem {
 namespace {
@@ -200,6 +201,11 @@ std::string_view without_port(std::string_view address) {
   return address.substr(0, address.rfind(':'));
 }
 
+/// A phone is no gateway in that layout.
+std::string_view gateway(const std::optional<std::string>& name) {
+  return !name || name->starts_with(phone_id_prefix) ? std::string_view() : *name;
+}
+
 }  // namespace
 
 std::string to_pipe_row(const Cdr& cdr) {
@@ -219,8 +225,8 @@ std::string to_pipe_row(const Cdr& cdr) {
   field(std::to_string(hold_s));
   field(std::to_string(cdr.end_code));
   field(std::to_string(static_cast<int>(cdr.release_side)));
-  field(cdr.customer_gateway.value_or(""));
-  field(cdr.vendor_gateway.value_or(""));
+  field(gateway(cdr.customer_gateway));
+  field(gateway(cdr.vendor_gateway));
   field(without_port(cdr.caller_ip));
   field(without_port(cdr.callee_ip));
   field(cdr.caller_product);

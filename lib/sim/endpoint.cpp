@@ -418,6 +418,7 @@ Endpoint::Body::~Body() {
     body.leg.reset();
     body.rtp.reset();
   }
+  users.clear();
   loop->stop();
   stack.reset();
 }
@@ -439,6 +440,7 @@ Result<std::unique_ptr<Endpoint::Body>> Endpoint::Body::create(SimNetwork& netwo
   body->loop = std::move(*loop);
   sip::StackConfig sip;
   sip.product = config.product;
+  sip.register_gate = &body->gate;
   sip.listen = {{sip::Transport::udp, *address}, {sip::Transport::tcp, *address}};
   auto stack =
       sip::StackGroup::create(sip, {body->loop.get()}, {body.get()}, {&body->random}, body->log);
@@ -502,6 +504,38 @@ void Endpoint::Body::on_call(std::unique_ptr<Leg> leg, const InboundCall& arriva
   body.sends_rtp = false;  // not before something was said to the caller
   body.rtp_timer.cancel();
   body.follow(plan);
+}
+
+RegisterReply Endpoint::Body::on_register(const RegisterRequest& request) {
+  RegisterReply reply;
+  reply.realm = registrar.realm;
+  reply.status = registrar.status;
+  reply.retry_after_s = registrar.retry_after_s;
+  if (registrar.status != 200) return reply;
+  NonceUse use;
+  switch (
+      request.credentials->check({registrar.username, registrar.password, registrar.realm}, use)) {
+    case CredentialVerdict::verified:
+      break;
+    case CredentialVerdict::wrong:
+      reply.status = 403;
+      return reply;
+    default:
+      reply.status = 401;
+      return reply;
+  }
+  for (const OfferedContact& contact : request.contacts) {
+    const std::int32_t asked_s = contact.expires_s >= 0 ? contact.expires_s : request.expires_s;
+    if (asked_s > 0 && asked_s < registrar.min_expires_s) {
+      reply.status = 423;
+      reply.min_expires_s = registrar.min_expires_s;
+      return reply;
+    }
+    registered_contact = asked_s == 0 ? std::string() : contact.uri;
+    if (asked_s != 0)
+      reply.contacts.push_back({contact.uri, std::min(asked_s, registrar.expires_s)});
+  }
+  return reply;
 }
 
 std::shared_ptr<EndpointCall> Endpoint::Body::dial(const std::string& callee,
@@ -615,6 +649,32 @@ void Endpoint::clear_ladder() {
   body_->sent.clear();
   body_->received.clear();
 }
+void Endpoint::register_user(const std::string& user, const std::string& password, int expires_s,
+                             SipTransport transport) {
+  RegisteredUser& registered = body_->users[user];
+  // Another password is another device: it begins anew.
+  if (registered.registration == nullptr || registered.password != password) {
+    registered.password = password;
+    const RegistrationOrder order{body_->peer, transport == SipTransport::tcp ? "tcp" : "udp", user,
+                                  password};
+    registered.registration = body_->stack->legs(0).registration(order, registered);
+  }
+  registered.status = 0;
+  registered.registration->send(expires_s);
+}
+int Endpoint::registration_status(const std::string& user) const {
+  const auto found = body_->users.find(user);
+  return found == body_->users.end() ? 0 : found->second.status;
+}
+int Endpoint::registration_expires_s(const std::string& user) const {
+  const auto found = body_->users.find(user);
+  return found == body_->users.end() ? 0 : found->second.expires_s;
+}
+void Endpoint::accept_registrations(const RegistrarPlan& plan) {
+  body_->registrar = plan;
+  body_->gate.open();
+}
+const std::string& Endpoint::registered_contact() const { return body_->registered_contact; }
 void Endpoint::set_silent(bool silent) {
   LinkSettings cut;
   cut.partitioned = silent;

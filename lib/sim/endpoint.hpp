@@ -91,6 +91,30 @@ struct EndpointCall::Body final : public LegEvents, private io::DatagramHandler 
   Timer ring_timer, progress_timer, answer_timer, end_timer, rtp_timer;
 };
 
+/// One user that an endpoint registers.
+struct RegisteredUser final : public RegistrationEvents {
+  void on_registration(const RegistrationResult& result) override {
+    status = result.status;
+    expires_s = result.expires_s;
+  }
+  std::unique_ptr<OutboundRegistration> registration;
+  std::string password;
+  int status = 0, expires_s = 0;
+};
+
+/// Lets an endpoint hear REGISTER requests once it shall.
+class EndpointGate final : public RegisterGate {
+ public:
+  void open() noexcept { is_open_ = true; }
+  [[nodiscard]] bool is_open() const noexcept override { return is_open_; }
+  Verdict admit(const IpAddress&, std::int64_t) noexcept override {
+    return is_open_ ? Verdict::pass : Verdict::closed;
+  }
+
+ private:
+  bool is_open_ = false;
+};
+
 struct Endpoint::Body final : public InboundCalls {
   static Result<std::unique_ptr<Body>> create(SimNetwork& network, const EndpointConfig& config,
                                               std::uint64_t seed);
@@ -98,6 +122,7 @@ struct Endpoint::Body final : public InboundCalls {
   ~Body() override;
 
   void on_call(std::unique_ptr<Leg> leg, const InboundCall& call) override;
+  RegisterReply on_register(const RegisterRequest& request) override;
   std::shared_ptr<EndpointCall> dial(const std::string& callee, const std::string& caller,
                                      const DialPlan& plan);
   std::shared_ptr<EndpointCall> add_call(bool is_outgoing);
@@ -113,7 +138,11 @@ struct Endpoint::Body final : public InboundCalls {
   SeededRandom random;
   Log log;
   std::unique_ptr<io::Loop> loop;
+  EndpointGate gate;
   std::unique_ptr<sip::StackGroup> stack;
+  std::map<std::string, RegisteredUser, std::less<>> users;
+  RegistrarPlan registrar;
+  std::string registered_contact;
   std::deque<std::shared_ptr<EndpointCall>> calls;
   AnswerPlan default_plan;
   std::map<std::string, AnswerPlan, std::less<>> plans;

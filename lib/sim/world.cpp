@@ -65,7 +65,8 @@ struct World::Body {
   std::map<std::string, std::shared_ptr<cdr::Ledger>> ledgers;         // by path of the database
   std::map<std::string, std::shared_ptr<cdr::PackageStore>> packages;  // likewise
   std::map<std::string, std::shared_ptr<ProvisionStore>> provisions;   // the same
-  std::map<std::string, std::shared_ptr<Collector>> collectors;        // by folder of the journal
+  std::map<std::string, std::shared_ptr<phone::RegistrationStore>> registrations;  // the same
+  std::map<std::string, std::shared_ptr<Collector>> collectors;  // by folder of the journal
   std::vector<Cdr> cdrs;
   struct Resident {
     std::weak_ptr<io::Network> life;  // expires with the switch
@@ -128,6 +129,12 @@ Result<std::unique_ptr<Switch>> World::create_switch(SwitchConfig config, Switch
     if (!opened) return opened.error();
     provision = std::move(*opened);
   }
+  auto& registrations = body_->registrations[config.path(config.database)];
+  if (registrations == nullptr) {
+    auto opened = phone::RegistrationStore::open(":memory:");
+    if (!opened) return opened.error();
+    registrations = std::move(*opened);
+  }
   auto& collector = body_->collectors[config.path(config.cdr_journal)];
   if (collector == nullptr) collector = std::make_shared<Collector>(body_->cdrs);
   hooks.cdr_sinks.insert(hooks.cdr_sinks.begin(), collector);
@@ -141,6 +148,7 @@ Result<std::unique_ptr<Switch>> World::create_switch(SwitchConfig config, Switch
   environment.ledger = ledger;
   environment.packages = packages;
   environment.provision = provision;
+  environment.registrations = registrations;
   const std::weak_ptr<io::Network> life = environment.network;
   auto made = SwitchAccess::create(config, std::move(hooks), std::move(environment));
   if (made) body_->residents.push_back({life, made->get()});

@@ -92,6 +92,7 @@ class Dialog final : public TransactionUser {
   void set_events(LegEvents& events) noexcept { events_ = &events; }
   AuthResult authenticate(const Credentials& credentials);
   int set_manners(const Manners& manners);
+  [[nodiscard]] std::string claimed_user(std::string_view realm) const;
   void progress(int status, const SessionBody& body);
   void answer(const SessionBody& body, const std::vector<PassedHeader>& headers);
   void reject(const Refusal& refusal);
@@ -316,6 +317,9 @@ class SipLeg final : public Leg {
     return dialog_.authenticate(credentials);
   }
   int set_manners(const Manners& manners) override { return dialog_.set_manners(manners); }
+  [[nodiscard]] std::string claimed_user(std::string_view realm) const override {
+    return dialog_.claimed_user(realm);
+  }
   void progress(int status, const SessionBody& body) override { dialog_.progress(status, body); }
   void answer(const SessionBody& body, const std::vector<PassedHeader>& headers) override {
     dialog_.answer(body, headers);

@@ -226,7 +226,8 @@ std::string DigestServer::challenge(std::string_view realm, std::string_view bin
 }
 
 DigestVerdict DigestServer::verify(const Request& request, std::string_view username,
-                                   std::string_view password, std::string_view realm) const {
+                                   std::string_view password, std::string_view realm,
+                                   NonceUse* use) const {
   const Result<DigestValue> parsed = parse_digest(request.authorization);
   if (!parsed.ok()) return DigestVerdict::challenge;
   const DigestValue& given = *parsed;
@@ -266,6 +267,15 @@ DigestVerdict DigestServer::verify(const Request& request, std::string_view user
   const auto now_us = static_cast<std::uint64_t>(request.now_us);
   if (time_us > now_us || now_us - time_us > static_cast<std::uint64_t>(nonce_lifetime_us))
     return DigestVerdict::stale;
+  if (use != nullptr) {
+    use->issued_us = request.now_us - static_cast<std::int64_t>(now_us - time_us);
+    use->count = 1;
+    if (!given.qop.empty() && !given.nc.empty()) {  // without qop nothing vouches for it
+      const char* const count_end = given.nc.data() + given.nc.size();
+      const auto count = std::from_chars(given.nc.data(), count_end, use->count, 16);
+      if (count.ec != std::errc() || count.ptr != count_end) return DigestVerdict::challenge;
+    }
+  }
   return DigestVerdict::verified;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/registration.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/error.hpp"
 
@@ -51,10 +52,10 @@ enum class DigestVerdict : std::uint8_t {
 /// Challenges and checks. The nonce is its time and a keyed hash over time, realm and `binding`, so
 /// any worker that shares the secret can check any nonce and a flood of requests costs no memory.
 ///
-/// Replay: within the lifetime a captured Authorization can be sent again, because nonce counts are
-/// not kept. It then works only for the same method, the same called user and the same `binding`
+/// Replay: nonce counts are not kept here, so within the lifetime a captured Authorization can be
+/// sent again. It then works only for the same method, the same called user and the same `binding`
 /// (pass the source address), that is, for repeating what the owner did, from his address. Who
-/// needs more uses TLS.
+/// keeps the uses that verify() tells (phone::NonceWindow) closes that too.
 ///
 /// Threading: immutable; any number of threads may call it at once.
 class DigestServer {
@@ -81,8 +82,10 @@ class DigestServer {
   };
   /// Checks the credentials of a request against the expected ones. The hash is compared in
   /// constant time.
+  /// `use`: set when the verdict is `verified`; may be null.
   [[nodiscard]] DigestVerdict verify(const Request& request, std::string_view username,
-                                     std::string_view password, std::string_view realm) const;
+                                     std::string_view password, std::string_view realm,
+                                     NonceUse* use = nullptr) const;
 
  private:
   [[nodiscard]] std::string nonce(std::string_view realm, std::string_view binding,

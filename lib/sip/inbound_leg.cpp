@@ -81,8 +81,13 @@ AuthResult Dialog::authenticate(const Credentials& credentials) {
   while (!lines.empty()) {
     request.authorization = lines.substr(0, lines.find('\n'));
     lines.remove_prefix(std::min(request.authorization.size() + 1, lines.size()));
-    const DigestVerdict one = worker_.digest().verify(request, credentials.username,
-                                                      credentials.password, credentials.realm);
+    NonceUse use;
+    DigestVerdict one = worker_.digest().verify(request, credentials.username, credentials.password,
+                                                credentials.realm, &use);
+    if (one == DigestVerdict::verified && credentials.nonces != nullptr &&
+        !credentials.nonces->use(use)) {
+      one = DigestVerdict::stale;
+    }
     if (one == DigestVerdict::verified) return AuthResult::verified;
     if (one == DigestVerdict::wrong) verdict = one;
     if (one == DigestVerdict::stale && verdict == DigestVerdict::challenge) verdict = one;
@@ -90,7 +95,7 @@ AuthResult Dialog::authenticate(const Credentials& credentials) {
   if (verdict == DigestVerdict::wrong) return AuthResult::failed;
   const bool is_stale = verdict == DigestVerdict::stale;
   Draft draft = begin_response(*invite_server_, 401);
-  for (const DigestAlgorithm algorithm : {DigestAlgorithm::md5, DigestAlgorithm::sha256}) {
+  for (const DigestAlgorithm algorithm : worker_.challenge_algorithms()) {
     draft.writer.header(
         "WWW-Authenticate",
         worker_.digest().challenge(credentials.realm, binding, now_us, is_stale, algorithm));
@@ -116,6 +121,19 @@ int Dialog::set_manners(const Manners& manners) {
   session_ = std::make_unique<Session>(*this, watch);
   session_->peer_has_update = timer_offer_.has_update;
   return 0;
+}
+
+std::string Dialog::claimed_user(std::string_view realm) const {
+  std::string_view lines = authorization_.view();
+  if (role_ != Role::inbound || lines.empty()) return {};
+  lines.remove_prefix(std::min(lines.find('\n'), lines.size() - 1) + 1);
+  while (!lines.empty()) {
+    const std::string_view line = lines.substr(0, lines.find('\n'));
+    lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+    auto value = parse_digest(line);
+    if (value && (realm.empty() || value->realm == realm)) return std::move(value->username);
+  }
+  return {};
 }
 
 void Dialog::progress(int status, const SessionBody& body) {

@@ -75,6 +75,8 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
     return leg;
   }
   path_ = *path;
+  path_.fallback_port = call.destination.port;
+  if (transport == Transport::tcp) path_.connection = {call.flow.worker, call.flow.serial};
 
   uses_reason_ = call.manners.uses_reason;
   if (call.manners.watch.mode != SessionWatch::Mode::off)
@@ -94,14 +96,18 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   if (call.is_telephone_number) text += ";user=phone";
   text += '>';
   remote_.assign(buffers, text);
-  text = "sip:";
-  append_user(call.callee, text);
-  const bool is_telephone_number = append_portability(call.portability, text);
-  if (!call.callee.empty()) text += '@';
-  text += call.destination.to_string();
-  if (transport == Transport::tcp) text += ";transport=tcp";
-  // Only this makes the user part a number with parameters (RFC 3261 section 19.1.1).
-  if (is_telephone_number || call.is_telephone_number) text += ";user=phone";
+  if (call.request_uri.empty()) {
+    text = "sip:";
+    append_user(call.callee, text);
+    const bool is_telephone_number = append_portability(call.portability, text);
+    if (!call.callee.empty()) text += '@';
+    text += call.destination.to_string();
+    if (transport == Transport::tcp) text += ";transport=tcp";
+    // Only this makes the user part a number with parameters (RFC 3261 section 19.1.1).
+    if (is_telephone_number || call.is_telephone_number) text += ";user=phone";
+  } else {
+    text = call.request_uri;
+  }
   target_.assign(buffers, text);
   set_contact(call.presentation.is_hidden ? std::string_view("anonymous") : call.caller);
   username_.assign(buffers, call.auth_username);

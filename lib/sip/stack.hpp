@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/leg.hpp"
+#include "base/registration.hpp"
 #include "io/loop.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/log.hpp"
@@ -46,6 +47,9 @@ struct StackConfig {
   std::size_t handover_bytes =
       256 * 1024;  ///< Room of each pair of workers for messages on their way.
   int tos = 0;
+  bool offers_sha256 = true;  ///< Challenges name SHA-256 behind MD5 (RFC 8760 section 2.3).
+  /// Asked about each REGISTER as it arrives; outlives the stack. Null: none are taken (405).
+  RegisterGate* register_gate = nullptr;
 };
 
 /// Counters of one worker; read by any thread.
@@ -54,6 +58,7 @@ struct StackCounters {
       retransmissions{0}, malformed_dropped{0}, malformed_answered{0}, handed_over{0},
       handover_drops{0}, strays_dropped{0}, overload_refused{0}, calls_in{0}, calls_out{0},
       send_failures{0};
+  std::atomic<std::uint64_t> registers_received{0};  ///< Those that the gate let pass.
   // TCP: beyond the room of their way; beyond that of their peer; not made in time; accepted, and
   // closed without a message.
   std::atomic<std::uint64_t> connections_refused{0}, peer_connections_refused{0},

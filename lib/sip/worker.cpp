@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sip/portability.hpp"
+#include "sip/register_request.hpp"
 
 namespace tandem::sip {
 namespace {
@@ -132,6 +133,10 @@ void StackWorker::drain_rings() {
 // In and out.
 
 bool StackWorker::on_bytes(std::string_view bytes, const Path& path) {
+  if (shared_.config.register_gate != nullptr && is_register(bytes) &&
+      !admit_register(bytes, path)) {
+    return true;
+  }
   if (shared_.workers.size() > 1) {
     const unsigned to = owner(bytes);
     if (to != index_) {
@@ -305,6 +310,8 @@ void StackWorker::on_new_request(const Message& request, const Path& from) {
         return refuse(request, from, 503, {}, {}, 60);
       if (!lists_sdp(request)) return refuse(request, from, 406);
       return refuse(request, from, 200, {}, options_lines);
+    case Method::register_:
+      return on_register(request, from);
     case Method::unknown:
       return refuse(request, from, 501, {}, allow_outside_line);
     case Method::bye:

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +60,8 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
                                const SocketAddress& local, ProbeEvents& events) override;
   std::unique_ptr<RedirectQuery> ask_redirect(const RedirectQuestion& question,
                                               RedirectEvents& events) override;
+  std::unique_ptr<OutboundRegistration> registration(const RegistrationOrder& order,
+                                                     RegistrationEvents& events) override;
 
   [[nodiscard]] Transports& transports() noexcept { return transports_; }
   [[nodiscard]] Transactions& transactions() noexcept { return transactions_; }
@@ -67,6 +70,11 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   [[nodiscard]] Random& random() noexcept { return random_; }
   [[nodiscard]] const StackShared& shared() const noexcept { return shared_; }
   [[nodiscard]] const DigestServer& digest() const noexcept { return digest_; }
+  /// The preferred one first: common user agents look at the first header only.
+  [[nodiscard]] std::span<const DigestAlgorithm> challenge_algorithms() const noexcept {
+    static constexpr DigestAlgorithm all[] = {DigestAlgorithm::md5, DigestAlgorithm::sha256};
+    return {all, shared_.config.offers_sha256 ? 2U : 1U};
+  }
   [[nodiscard]] StackCounters& counters() noexcept { return counters_; }
   [[nodiscard]] unsigned index() const noexcept { return index_; }
 
@@ -113,6 +121,9 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   void on_request(const Message& request, const Path& from);
   void on_new_request(const Message& request, const Path& from);
   void on_new_invite(const Message& request, const Path& from);
+  void on_register(const Message& request, const Path& from);
+  /// False: the gate is against it, and whatever is to be said was said.
+  bool admit_register(std::string_view bytes, const Path& path);
   /// Checks that every request but ACK and CANCEL passes; false when it was refused.
   bool is_understood(const Message& request, const Path& from);
   [[nodiscard]] Dialog* find_dialog(std::string_view tag) noexcept;

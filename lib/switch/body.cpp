@@ -27,6 +27,7 @@ constexpr std::chrono::seconds question_wait{5};  // longest for the answers of 
 constexpr std::int64_t farewell_us =
     second_us;  // for BYEs and their answers when the switch closes
 constexpr std::size_t workers_max = 64;
+constexpr std::uint64_t registration_salt = 2'000;  // beyond those of workers and shadow
 
 /// A host's sink, which the host keeps too.
 class SharedSink final : public CdrSink {
@@ -106,9 +107,9 @@ Result<std::unique_ptr<Switch::Body>> Switch::Body::create(const SwitchConfig& c
   }
   std::unique_ptr<Body> body(new Body(config, std::move(hooks), std::move(environment)));
   if (auto checked = body->check_hooks(); !checked) return checked.error();
-  for (auto step :
-       {&Body::open_journal, &Body::open_provisioning, &Body::open_records, &Body::open_workers,
-        &Body::open_media, &Body::open_stack, &Body::open_shadow}) {
+  for (auto step : {&Body::open_journal, &Body::open_provisioning, &Body::open_records,
+                    &Body::open_registrations, &Body::open_workers, &Body::open_media,
+                    &Body::open_stack, &Body::open_shadow}) {
     if (auto done = (body.get()->*step)(); !done) return done.error();
   }
   return body;
@@ -295,6 +296,69 @@ Result<void> Switch::Body::load_balances() {
   return {};
 }
 
+/// Phones that an earlier run had on line still are.
+Result<void> Switch::Body::open_registrations() {
+  register_rates_ = std::make_unique<phone::SourceRates>(make_random(registration_salt)->next());
+  registrations_ = environment_.registrations;
+  if (registrations_ == nullptr) {
+    auto opened = phone::RegistrationStore::open(config_.path(config_.database));
+    if (!opened) return opened.error();
+    registrations_ = std::move(*opened);
+  }
+  auto stored = registrations_->load();
+  if (!stored) return stored.error();
+  const std::int64_t now_us = environment_.network->clock().monotonic_us();
+  for (phone::StoredRegistration& one : *stored) {
+    phone::RegistrationRules rules;
+    rules.finds_by_source = !one.id.starts_with(phone_id_prefix);
+    state_.registrar.restore(std::move(one), rules, wall_minus_monotonic_us(), now_us);
+  }
+  use_registrants(*tables_);
+  return {};
+}
+
+/// Whoever may not register any more is not on line any more.
+void Switch::Body::use_registrants(const call::Tables& tables) {
+  const Parameters& p = tables.parameters;
+  register_rates_->set(!tables.registrants.empty(),
+                       {p.register_per_source, p.register_burst, p.register_total});
+  std::set<std::string_view> ids;
+  for (const auto& [user, registrant] : tables.registrants)
+    ids.insert(registrant.id);
+  state_.registrar.keep_only([&ids](std::string_view id) { return ids.contains(id); });
+}
+
+std::int64_t Switch::Body::wall_minus_monotonic_us() const noexcept {
+  const Clock& clock = environment_.network->clock();
+  return clock.wall_us() - clock.monotonic_us();
+}
+
+/// On the builder's thread; in a simulation on the world's.
+void Switch::Body::store_registrations() {
+  constexpr std::size_t batch = 4096;
+  if (registrations_ == nullptr) return;
+  while (state_.registrar.has_changes()) {
+    const auto changes = state_.registrar.take_changes(wall_minus_monotonic_us(), batch);
+    auto written = registrations_->write(changes);
+    std::string failure = written ? std::string() : written.error().message;
+    const bool is_news = failure != registration_failure_;
+    registration_failure_ = std::move(failure);
+    if (written) continue;
+    for (const phone::StoredRegistration& change : changes)
+      state_.registrar.keep_change(change.id);
+    if (is_news) alarm("registrations are not stored: " + registration_failure_);
+    return;
+  }
+}
+
+/// Whether some vendor still takes the switch for registered.
+bool Switch::Body::is_at_vendors() const {
+  const auto snapshot = tables();
+  return std::any_of(snapshot->vendors.begin(), snapshot->vendors.end(), [](const auto& vendor) {
+    return vendor.uplink != nullptr && vendor.uplink->is_registered.load();
+  });
+}
+
 Result<void> Switch::Body::open_workers() {
   commons_ = std::make_unique<call::Commons>(state_, *journal_, log_, *this);
   for (unsigned i = 0; i < static_cast<unsigned>(config_.sip_workers); ++i) {
@@ -355,6 +419,8 @@ Result<void> Switch::Body::open_stack() {
   sip::StackConfig sip;
   sip.product = config_.sip_product.value_or("tandem " TANDEM_VERSION_STRING);
   sip.tos = config_.parameters.sip_tos;
+  sip.offers_sha256 = config_.parameters.auth_sha256;
+  sip.register_gate = register_rates_.get();
   for (const ListenConfig& listen : config_.sip_listen) {
     sip.listen.push_back(
         {listen.transport == SipTransport::tcp ? sip::Transport::tcp : sip::Transport::udp,
@@ -392,6 +458,7 @@ Result<void> Switch::Body::start() {
     for (Sink& sink : sinks_)
       sink.runner->start_thread();
   }
+  package_keeper_->advance(wall_us());  // no call may use what ended while the switch was down
   for (Seat& seat : seats_)
     seat.loop->start();
   if (!is_simulated())
@@ -405,6 +472,7 @@ void Switch::Body::build_tables_when_due() {
                                   [this] { return is_builder_over_; })) {
     lock.unlock();
     activate_due_decks();
+    store_registrations();
     package_keeper_->advance(wall_us());
     retired_tables_->free_all();
     lock.lock();
@@ -427,6 +495,7 @@ void Switch::Body::pump() {
   for (Sink& sink : sinks_)
     sink.runner->pump();
   activate_due_decks();
+  store_registrations();
   package_keeper_->advance(wall_us());
 }
 
@@ -525,9 +594,11 @@ void Switch::Body::close() {
     commons_->is_draining.store(true);
     ask_workers([](call::Worker& worker) {
       worker.end_all(Reason::ServerShutdown);
+      worker.leave_vendors();
       return true;
     });
-    wait_until([this] { return live_calls() == 0 && live_dialogs() == 0; }, farewell_us);
+    wait_until([this] { return live_calls() == 0 && live_dialogs() == 0 && !is_at_vendors(); },
+               farewell_us);
   }
   {
     const std::lock_guard workers_lock(workers_mutex_);
@@ -541,6 +612,7 @@ void Switch::Body::close() {
   for (Seat& seat : seats_)
     seat.worker.reset();  // legs that are left go to the stack
   stack_.reset();
+  store_registrations();
   if (is_simulated()) relay_.reset();  // its ports live on the first loop
   for (Seat& seat : seats_)
     seat.loop.reset();
@@ -621,6 +693,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   // Marks of packets are those that the sockets were opened with.
   merged.parameters.sip_tos = before.parameters.sip_tos;
   merged.parameters.media_tos = before.parameters.media_tos;
+  merged.parameters.auth_sha256 = before.parameters.auth_sha256;
   ProvisionStore& store = provisioning_body_->store();
   ProvisionStore::Batch versions;
   if (auto laid = lay_decks(store, objects.rate_decks, 0, wall_us(), versions); !laid)
@@ -648,6 +721,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
                        update.media_nice != before.media_nice);
   differs("parameters.sip_tos", update.parameters.sip_tos != before.parameters.sip_tos);
   differs("parameters.media_tos", update.parameters.media_tos != before.parameters.media_tos);
+  differs("parameters.auth_sha256", update.parameters.auth_sha256 != before.parameters.auth_sha256);
   differs("admin.listen", update.admin_listen != before.admin_listen);
   differs("admin.token", update.admin_token != before.admin_token);
   differs("cdr.journal", update.path(update.cdr_journal) != before.path(before.cdr_journal));
@@ -714,6 +788,7 @@ Result<void> Switch::Body::install(SwitchConfig config,
     worker.set_tables(fresh);
     return true;
   });
+  use_registrants(*fresh);
   if (package_keeper_) package_keeper_->advance(wall_us());  // new orders begin at once
   state_.forget_unused();
   if (wants_events()) {
@@ -848,8 +923,13 @@ Result<std::vector<PackagePeriod>> Switch::Body::packages(std::string_view accou
   return state_.packages.current(account);
 }
 
+// Through connections of their own, so that the ledger's runner is not held up.
+Result<std::vector<LedgerEntry>> Switch::Body::ledger(const LedgerQuery& query) const {
+  return environment_.ledger == nullptr ? query_ledger(config_in_force(), query)
+                                        : ledger_->entries(query);
+}
+
 Result<LedgerCheck> Switch::Body::check_ledger() const {
-  // Through a connection of its own, so that the ledger's runner is not held up.
   return environment_.ledger == nullptr ? tandem::check_ledger(config_in_force())
                                         : ledger_->check({});
 }
@@ -858,17 +938,30 @@ std::vector<GatewayView> Switch::Body::gateways() const {
   const auto snapshot = tables();
   const std::int64_t now_us = environment_.network->clock().monotonic_us();
   std::vector<GatewayView> views;
-  for (const call::Customer& customer : snapshot->customers) {
-    views.push_back({customer.config.id,
-                     false,
-                     static_cast<std::int32_t>(customer.lines.current()),
-                     customer.config.line_limit,
-                     customer.config.locked,
-                     {}});
+  const auto show_registration = [this](const GatewayConfig& gateway, GatewayView& view) {
+    view.registration = gateway.registration;
+    if (gateway.registration != GatewayRegistration::dynamic) return;
+    view.contacts = contacts_of(gateway.id);
+    view.is_registered = !view.contacts.empty();
+  };
+  for (std::size_t i = 0; i < snapshot->sources.size(); ++i) {
+    const call::Customer& customer = snapshot->customers[i];
+    GatewayView& view = views.emplace_back();
+    view.id = customer.config.id;
+    view.calls = static_cast<std::int32_t>(customer.lines.current());
+    view.line_limit = customer.config.line_limit;
+    view.locked = customer.config.locked;
+    show_registration(customer.config, view);
   }
-  for (std::uint32_t i = 0; i < snapshot->vendors.size(); ++i) {
+  for (std::uint32_t i = 0; i < snapshot->routes.size(); ++i) {
     const auto& vendor = snapshot->vendors[i].config;
     GatewayView& view = views.emplace_back();
+    show_registration(vendor, view);
+    if (const auto& uplink = snapshot->vendors[i].uplink; uplink != nullptr) {
+      view.is_registered = uplink->is_registered.load();
+      view.registered_until_us = uplink->expires_at_us.load();
+      view.registration_status = uplink->last_status.load();
+    }
     view.id = vendor.id;
     view.is_vendor = true;
     view.calls = static_cast<std::int32_t>(snapshot->vendor_lines->current_calls(i));
@@ -880,6 +973,62 @@ std::vector<GatewayView> Switch::Body::gateways() const {
     }
   }
   return views;
+}
+
+std::vector<ContactView> Switch::Body::contacts_of(std::string_view registrant) const {
+  const std::int64_t now_us = environment_.network->clock().monotonic_us();
+  const std::int64_t wall_minus_us = wall_minus_monotonic_us();
+  std::vector<ContactView> views;
+  for (phone::Contact& one : state_.registrar.contacts(registrant, now_us)) {
+    views.push_back({std::move(one.uri), one.destination, one.source, one.is_tcp ? "tcp" : "udp",
+                     std::move(one.product), one.q_thousandths,
+                     one.registered_at_us + wall_minus_us, one.expires_at_us + wall_minus_us});
+  }
+  return views;
+}
+
+PhoneView Switch::Body::view_of(const call::Phone& phone, const call::Tables& tables) const {
+  const call::Customer& caller = tables.customers[phone.customer];
+  PhoneView view;
+  view.number = phone.config.number;
+  view.dids = phone.config.dids;
+  view.account = phone.config.account;
+  view.locked = phone.config.locked;
+  view.calls_out = static_cast<std::int32_t>(caller.lines.current());
+  view.calls_in = static_cast<std::int32_t>(tables.vendors[phone.vendor].lines.current());
+  view.line_in = phone.config.line_in;
+  view.line_out = phone.config.line_out;
+  view.line_limit = phone.config.line_limit;
+  view.contacts = contacts_of(caller.config.id);
+  return view;
+}
+
+std::vector<PhoneView> Switch::Body::phones() const {
+  const auto snapshot = tables();
+  std::vector<PhoneView> views;
+  views.reserve(snapshot->phones.size());
+  for (const call::Phone& phone : snapshot->phones)
+    views.push_back(view_of(phone, *snapshot));
+  return views;
+}
+
+std::optional<PhoneView> Switch::Body::phone(std::string_view number) const {
+  const auto snapshot = tables();
+  const call::Phone* const phone = snapshot->find_phone(number);
+  if (phone == nullptr) return std::nullopt;
+  return view_of(*phone, *snapshot);
+}
+
+std::vector<SuspensionView> Switch::Body::suspensions() const {
+  return state_.suspensions.list(environment_.network->clock().monotonic_us());
+}
+
+Result<void> Switch::Body::lift_suspension(std::string_view user, std::string_view address) {
+  const auto ip = IpAddress::parse(address);
+  if (!ip) return ip.error();
+  if (state_.suspensions.lift(user, *ip, environment_.network->clock().monotonic_us())) return {};
+  return Error{ErrorCode::not_found,
+               "no suspension of \"" + std::string(user) + "\" at " + ip->to_string()};
 }
 
 SwitchCounters Switch::Body::counters() const {
@@ -899,6 +1048,7 @@ SwitchCounters Switch::Body::counters() const {
     sum.retransmissions += sip.retransmissions.load();
     sum.dialogs_live += sip.dialogs_live.load();
     sum.transactions_live += sip.transactions_live.load();
+    sum.registers_received += sip.registers_received.load();
   }
   sum.calls_live = live_calls();
   if (is_open && relay_) sum.media = relay_->stats();
@@ -914,6 +1064,9 @@ SwitchCounters Switch::Body::counters() const {
   sum.journal_lag = journal.waiting;
   sum.journal_writable = journal_->is_writable();
   sum.is_draining = commons_->is_draining.load();
+  sum.registrants_online = state_.registrar.online();
+  sum.registers_refused = register_rates_->refused();
+  sum.registers_dropped = register_rates_->dropped();
   return sum;
 }
 
@@ -1007,7 +1160,7 @@ Result<std::unique_ptr<Switch>> SwitchAccess::create(const SwitchConfig& config,
 
 Result<std::unique_ptr<Switch>> Switch::create(const SwitchConfig& config, SwitchHooks hooks) {
   return SwitchAccess::create(config, std::move(hooks),
-                              {io::make_system_network(), std::nullopt, nullptr, nullptr, nullptr});
+                              {io::make_system_network(), std::nullopt, nullptr});
 }
 
 Switch::Switch(std::unique_ptr<Body> body) : body_(std::move(body)) {}
@@ -1059,6 +1212,14 @@ Result<std::vector<PackagePeriod>> Switch::packages(std::string_view account) co
   return body_->packages(account);
 }
 std::vector<GatewayView> Switch::gateways() const { return body_->gateways(); }
+std::vector<PhoneView> Switch::phones() const { return body_->phones(); }
+std::optional<PhoneView> Switch::phone(std::string_view number) const {
+  return body_->phone(number);
+}
+std::vector<SuspensionView> Switch::suspensions() const { return body_->suspensions(); }
+Result<void> Switch::lift_suspension(std::string_view user, std::string_view address) {
+  return body_->lift_suspension(user, address);
+}
 SwitchCounters Switch::counters() const { return body_->counters(); }
 Result<std::vector<Cdr>> Switch::cdrs(const CdrQuery& query) const { return body_->cdrs(query); }
 Result<std::string> Switch::explain(const ExplainRequest& request) const {

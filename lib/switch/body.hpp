@@ -21,6 +21,8 @@
 #include "cdr/packages_sqlite.hpp"
 #include "cdr/sink_runner.hpp"
 #include "io/loop.hpp"
+#include "phone/registration_store_sqlite.hpp"
+#include "phone/source_rates.hpp"
 #include "sip/stack.hpp"
 #include "switch/bookings.hpp"
 #include "switch/callbacks.hpp"
@@ -37,10 +39,11 @@ namespace tandem {
 struct Environment {
   std::shared_ptr<io::Network> network;           ///< Outlives the switch.
   std::optional<std::uint64_t> seed;              ///< Nothing: unpredictable random numbers.
-  std::shared_ptr<cdr::Disk> disk;                ///< Of the journal; null: the system's files.
+  std::shared_ptr<cdr::Disk> disk = nullptr;      ///< Of the journal; null: the system's files.
   std::shared_ptr<cdr::Ledger> ledger = nullptr;  ///< Null: the one at `database` is opened.
-  std::shared_ptr<ProvisionStore> provision = nullptr;    ///< The same.
-  std::shared_ptr<cdr::PackageStore> packages = nullptr;  ///< The same.
+  std::shared_ptr<ProvisionStore> provision = nullptr;                ///< The same.
+  std::shared_ptr<phone::RegistrationStore> registrations = nullptr;  ///< The same.
+  std::shared_ptr<cdr::PackageStore> packages = nullptr;              ///< The same.
 };
 
 class Switch::Body final : public call::Host, public ProvisionHost {
@@ -65,12 +68,14 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   [[nodiscard]] std::optional<AccountState> account(std::string_view id) const;
   [[nodiscard]] Provisioning& provisioning() noexcept { return *provisioning_; }
   Result<BookingAnswer> book(const Booking& booking);
-  Result<std::vector<LedgerEntry>> ledger(const LedgerQuery& query) const {
-    return ledger_->entries(query);
-  }
+  Result<std::vector<LedgerEntry>> ledger(const LedgerQuery& query) const;
   Result<LedgerCheck> check_ledger() const;
   Result<std::vector<PackagePeriod>> packages(std::string_view account) const;
   [[nodiscard]] std::vector<GatewayView> gateways() const;
+  [[nodiscard]] std::vector<PhoneView> phones() const;
+  [[nodiscard]] std::optional<PhoneView> phone(std::string_view number) const;
+  [[nodiscard]] std::vector<SuspensionView> suspensions() const;
+  Result<void> lift_suspension(std::string_view user, std::string_view address);
   [[nodiscard]] SwitchCounters counters() const;
   Result<std::vector<Cdr>> cdrs(const CdrQuery& query) const;
   Result<std::string> explain(const ExplainRequest& request);
@@ -134,6 +139,13 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<void> close_crashed_calls();
   Result<void> load_packages();
   Result<void> load_balances();
+  Result<void> open_registrations();
+  void use_registrants(const call::Tables& tables);
+  void store_registrations();
+  [[nodiscard]] std::int64_t wall_minus_monotonic_us() const noexcept;
+  [[nodiscard]] PhoneView view_of(const call::Phone& phone, const call::Tables& tables) const;
+  [[nodiscard]] std::vector<ContactView> contacts_of(std::string_view registrant) const;
+  [[nodiscard]] bool is_at_vendors() const;
   Result<void> open_workers();
   Result<void> open_media();
   Result<void> open_stack();
@@ -174,6 +186,9 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::unique_ptr<cdr::SinkRunner> package_runner_;
   std::optional<PackageKeeper> package_keeper_;  // with bookings_
   std::vector<Sink> sinks_;
+  std::shared_ptr<phone::RegistrationStore> registrations_;
+  std::string registration_failure_;  // said before; of the thread that stores
+  std::unique_ptr<phone::SourceRates> register_rates_;
   std::optional<MediaRelay> relay_;
   std::unique_ptr<call::Commons> commons_;
   std::vector<Seat> seats_;

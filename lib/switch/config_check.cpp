@@ -60,6 +60,7 @@ class Checker {
     for (std::size_t i = 0; i < provision.lrn_resolvers.size(); ++i) {
       check_lrn_resolver(provision.lrn_resolvers[i], at("/provision/lrn_resolvers", i));
     }
+    check_phones();
     check_packages();
     check_quality();
     check_transforms();
@@ -201,6 +202,64 @@ class Checker {
     }
   }
 
+  /// What registering takes, and that no two are called alike.
+  void check_registration(const GatewayConfig& gateway, const std::string& pointer) {
+    using enum GatewayRegistration;
+    if (gateway.id.starts_with(phone_id_prefix))
+      fail(pointer + "/id", "\"" + gateway.id + "\" would be taken for a phone");
+    if (gateway.registration == dynamic) {
+      if (!gateway.addresses.empty())
+        fail(pointer + "/addresses", "a gateway that registers here has no addresses");
+    } else if (gateway.addresses.empty()) {
+      fail(pointer + "/addresses", "missing \"addresses\"");
+    }
+    if (gateway.registration == fixed) return;
+    if (!gateway.auth || gateway.auth->username.empty()) {
+      fail(pointer + "/auth", "registration needs credentials");
+    } else if (gateway.registration == dynamic) {
+      const auto [known, is_new] =
+          registrants_.emplace(gateway.auth->username, std::pair(gateway.id, &*gateway.auth));
+      // A customer and a vendor of one id are one device.
+      const auto& [id, auth] = known->second;
+      if (!is_new && (id != gateway.id || auth->password != gateway.auth->password)) {
+        fail(pointer + "/auth/username",
+             "\"" + gateway.auth->username + "\" is the user of another gateway");
+      }
+    }
+  }
+
+  void check_phones() {
+    const auto& phones = config_.provision.phones;
+    std::set<std::string_view> numbers;
+    for (std::size_t i = 0; i < phones.size(); ++i) {
+      const PhoneConfig& phone = phones[i];
+      const std::string pointer = at("/provision/phones", i);
+      if (!is_number(phone.number))
+        fail(pointer + "/number", "\"" + phone.number + "\" is no number");
+      if (phone.id != phone.number)
+        fail(pointer + "/number", "a phone is listed by its number, not by \"" + phone.id + "\"");
+      if (phone.password.empty()) fail(pointer + "/password", "a phone needs a password");
+      if (phone.account.empty()) fail(pointer + "/account", "a phone needs an account");
+      known(accounts_, phone.account, "account", pointer + "/account");
+      const auto claim = [&](std::string_view number, const std::string& place) {
+        if (!numbers.insert(number).second)
+          fail(place, "\"" + std::string(number) + "\" is a phone's already");
+      };
+      claim(phone.number, pointer + "/number");
+      for (std::size_t d = 0; d < phone.dids.size(); ++d)
+        claim(phone.dids[d], at(pointer + "/dids", d));
+      if (registrants_.contains(phone.number)) {
+        fail(pointer + "/number", "\"" + phone.number + "\" is the user of a gateway");
+      }
+      if (!phone.vendor_groups_allow.empty() && !phone.vendor_groups_deny.empty())
+        fail(pointer + "/vendor_groups", "either \"allow\" or \"deny\" is possible, not both");
+      known_all(gateway_groups_, phone.vendor_groups_allow, "gateway group",
+                pointer + "/vendor_groups/allow");
+      known_all(gateway_groups_, phone.vendor_groups_deny, "gateway group",
+                pointer + "/vendor_groups/deny");
+    }
+  }
+
   void known_all(const std::set<std::string>& ids, const std::vector<std::string>& given,
                  const char* what, const std::string& pointer) {
     for (std::size_t i = 0; i < given.size(); ++i) {
@@ -211,6 +270,9 @@ class Checker {
 
   void check_customer(const CustomerGateway& customer, const std::string& pointer) {
     check_gateway(customer, pointer);
+    check_registration(customer, pointer);
+    if (customer.registration == GatewayRegistration::outbound)
+      fail(pointer + "/registration", "the switch registers at vendors only");
     if (!customer.vendor_groups_allow.empty() && !customer.vendor_groups_deny.empty()) {
       fail(pointer + "/vendor_groups", "either \"allow\" or \"deny\" is possible, not both");
     }
@@ -278,6 +340,11 @@ class Checker {
     }
   }
 
+  /// The terms of a call list such ids with one between them.
+  static std::string no_semicolon(const std::string& id, const char* what) {
+    return "\"" + id + "\" has a semicolon, which the id of " + what + " cannot have";
+  }
+
   void check_packages() {
     std::map<std::string_view, const PackageConfig*> packages;
     for (std::size_t i = 0; i < config_.provision.packages.size(); ++i) {
@@ -290,7 +357,12 @@ class Checker {
     std::set<std::string_view> others;  // accounts that are no customer's
     for (std::size_t i = 0; i < config_.provision.accounts.size(); ++i) {
       const AccountConfig& account = config_.provision.accounts[i];
-      if (account.kind == AccountKind::customer) continue;
+      if (account.kind == AccountKind::customer) {
+        if (!account.monthly.are_none() && account.id.find(';') != std::string::npos)
+          fail(at("/provision/accounts", i) + "/id",
+               no_semicolon(account.id, "an account with monthly rules"));
+        continue;
+      }
       others.insert(account.id);
       if (!account.monthly.are_none())
         fail(at("/provision/accounts", i), "monthly rules are for accounts of customers");
@@ -299,6 +371,8 @@ class Checker {
     for (std::size_t i = 0; i < orders.size(); ++i) {
       const std::string pointer = at("/provision/package_orders", i);
       const PackageOrder& order = orders[i];
+      if (order.id.find(';') != std::string::npos)
+        fail(pointer + "/id", no_semicolon(order.id, "a package order"));
       if (const auto package = packages.find(order.package); package != packages.end()) {
         if (auto checked = check_package_order(order, *package->second); !checked)
           fail(pointer, checked.error().message);
@@ -364,8 +438,9 @@ class Checker {
     check_gateway(vendor, pointer);
     known(calendars_, vendor.calendar, "calendar", pointer + "/calendar");
     if (vendor.caller_pool) check_pool(*vendor.caller_pool, pointer + "/caller_pool");
-    if (vendor.addresses.empty())
-      fail(pointer + "/addresses", "a vendor needs at least one address");
+    check_registration(vendor, pointer);
+    if (vendor.options_check && vendor.registration == GatewayRegistration::dynamic)
+      fail(pointer + "/options_check", "a gateway that registers here is there while it does");
     for (std::size_t i = 0; i < vendor.addresses.size(); ++i) {
       const auto& network = vendor.addresses[i].network;
       if (network.prefix_length != (network.address.is_ipv6() ? 128 : 32)) {
@@ -402,6 +477,8 @@ class Checker {
   std::map<std::string, std::string> agents_;  // their currency by id
   std::set<std::string> accounts_, decks_, customers_, vendors_, gateway_groups_, number_groups_,
       calendars_, lrn_resolvers_;
+  /// Users that gateways register with: whose they are, and their credentials.
+  std::map<std::string, std::pair<std::string, const GatewayAuth*>> registrants_;
 };
 
 }  // namespace

@@ -39,6 +39,7 @@ const std::vector<Field<GatewayGroup>>& gateway_group_fields();
 const std::vector<Field<NumberGroup>>& number_group_fields();
 const std::vector<Field<NumberTransform>>& number_transform_fields();
 const std::vector<Field<MobileArea>>& mobile_area_fields();
+const std::vector<Field<PhoneConfig>>& phone_fields();
 const std::vector<Field<PackageGift>>& package_gift_fields();
 const std::vector<Field<PackageRate>>& package_rate_fields();
 const std::vector<Field<PackageConfig>>& package_fields();
@@ -49,6 +50,9 @@ const std::vector<Field<SwitchConfig>>& media_fields();
 const std::vector<Field<SwitchConfig>>& admin_fields();
 const std::vector<Field<CdrSinkConfig>>& sink_fields();
 const std::vector<Field<SwitchConfig>>& cdr_fields();
+
+/// `sort` of a customer gateway or phone.
+void read_sort(Reader& r, const Json& v, std::vector<RoutePolicy>& sort);
 
 /// `periods[]` whose objects have `fields`.
 void read_periods(Reader& r, const Json& v, const std::vector<Field<PeriodConfig>>& fields,

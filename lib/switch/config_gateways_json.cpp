@@ -1,6 +1,6 @@
 // Keys of customer and vendor gateways.
-#include <algorithm>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "switch/config_fields_json.hpp"
@@ -58,7 +58,7 @@ std::vector<Field<G>> gateway_fields() {
   return {
       {"id", "id", "required", "Name of the gateway.",
        [](Reader& r, const Json& v, G& g) { read_id(r, v, g.id); }},
-      {"addresses", "array of IP, IP/LENGTH, IP:PORT or name", "required",
+      {"addresses", "array of IP, IP/LENGTH, IP:PORT or name", "required, but for dynamic ones",
        "Signalling addresses (A-03).",
        [](Reader& r, const Json& v, G& g) { read_addresses(r, v, g.addresses); }},
       {"account", "id", "none",
@@ -89,6 +89,29 @@ std::vector<Field<G>> gateway_fields() {
       {"max_call_s", "integer 0..2147483647, or [LOWER, UPPER]", "parameter",
        "Longest call (B-12); of two bounds each call gets a time between them; 0: unlimited.",
        [](Reader& r, const Json& v, G& g) { read_max_call(r, v, g.max_call_s); }},
+      {"registration",
+       std::is_same_v<G, VendorGateway> ? "static|dynamic|outbound" : "static|dynamic", "static",
+       std::is_same_v<G, VendorGateway>
+           ? "Dynamic: it registers here with its `auth` and is called where it registered (P-05). "
+             "Outbound: the switch registers at its first address with its `auth` (R-25)."
+           : "Dynamic: it registers here with its `auth` and is known by that, or by its "
+             "credentials (P-05, A-03).",
+       [](Reader& r, const Json& v, G& g) {
+         r.choice<GatewayRegistration>(v,
+                                       {{"static", GatewayRegistration::fixed},
+                                        {"dynamic", GatewayRegistration::dynamic},
+                                        {"outbound", GatewayRegistration::outbound}},
+                                       g.registration);
+       }},
+      {"callee_restriction", "none|phones|no_phones", "none",
+       "Whether callees must, or must not, be phones of this switch (N-06).",
+       [](Reader& r, const Json& v, G& g) {
+         r.choice<CalleeRestriction>(v,
+                                     {{"none", CalleeRestriction::none},
+                                      {"phones", CalleeRestriction::phones},
+                                      {"no_phones", CalleeRestriction::no_phones}},
+                                     g.callee_restriction);
+       }},
       {"auth", "object", "none", "Digest credentials (P-04).",
        [](Reader& r, const Json& v, G& g) {
          g.auth.emplace();
@@ -191,21 +214,7 @@ const std::vector<Field<CustomerGateway>>& customer_fields() {
     const std::vector<Field<CustomerGateway>> more = {
         {"sort", "list of answer_ratio, lowest_rate", "as the parameters say",
          "What goes behind the prefix length and before the priority (R-07).",
-         [](Reader& r, const Json& v, CustomerGateway& g) {
-           r.each(v, [&](const Json& item) {
-             RoutePolicy policy = RoutePolicy::none;
-             r.choice<RoutePolicy>(item,
-                                   {{"answer_ratio", RoutePolicy::answer_ratio},
-                                    {"lowest_rate", RoutePolicy::lowest_rate}},
-                                   policy);
-             if (policy == RoutePolicy::none) return;
-             if (std::find(g.sort.begin(), g.sort.end(), policy) != g.sort.end()) {
-               r.fail(std::string("\"") + route_policy_name(policy) + "\" is there twice");
-               return;
-             }
-             g.sort.push_back(policy);
-           });
-         }},
+         [](Reader& r, const Json& v, CustomerGateway& g) { read_sort(r, v, g.sort); }},
         {"split", "array", "[]", "Calls shared out in proportion, see below (R-19).",
          [](Reader& r, const Json& v, CustomerGateway& g) {
            r.each(v, [&](const Json& item) {

@@ -206,6 +206,8 @@ const std::vector<config::ProvisionKind>& config::provision_kinds() {
           "number_transforms", "Numbers that are called otherwise elsewhere."),
       Listed<&P::mobile_areas, mobile_area_fields, &MobileArea::prefix>::kind(
           "mobile_areas", "Where mobile numbers are at home."),
+      Listed<&P::phones, phone_fields, &PhoneConfig::number>::kind("phones",
+                                                                   "Phones that register here."),
       Listed<&P::lrn_resolvers, lrn_resolver_fields>::kind("lrn_resolvers",
                                                            "Who knows where ported numbers are."),
       Listed<&P::packages, package_fields>::kind("packages", "Rents with gifts of calls."),
@@ -313,6 +315,7 @@ std::string config_reference_markdown() {
   append_table(page, "`calendars[]`", calendar_fields());
   append_table(page, "`number_transforms[]`", number_transform_fields());
   append_table(page, "`mobile_areas[]`", mobile_area_fields());
+  append_table(page, "`phones[]`", phone_fields());
   append_table(page, "`lrn_resolvers[]`", lrn_resolver_fields());
   append_table(page, "`packages[]`", package_fields());
   append_table(page, "`gift_times[]` of a package", package_gift_fields());

@@ -217,14 +217,16 @@ void add_candidates(Json& answer, const call::CallContext& context) {
                             {"keys", std::move(keys)},
                             {"caller_out", plan.caller_out.view()},
                             {"callee_out", plan.callee_out.view()},
-                            {"vendor_callee_billing", plan.vendor_callee.view()},
-                            {"max_call_s", max_call_json(vendor.config)},
                             {"vendor_price", price_json(buy)},
                             {"profit_percent", profit_json(sell, buy)},
                             {"vendor_rate", rate_json(plan.vendor_rate)},
-                            {"quality", quality_json(vendor, context.arrived_us)}});
+                            {"quality", quality_json(vendor, context.arrived_us)},
+                            {"vendor_callee_billing", plan.vendor_callee.view()},
+                            {"max_call_s", max_call_json(vendor.config)}});
+      if (plan.contact != nullptr) candidates.back()["contact"] = plan.contact->uri;
     }
-    add_excluded(excluded, context, query);
+    // Who is called where he registered is not looked for among vendors.
+    if (context.called_phone == call::CallContext::no_phone) add_excluded(excluded, context, query);
   }
   answer["candidates"] = std::move(candidates);
   answer["excluded"] = std::move(excluded);
@@ -238,7 +240,7 @@ Result<void> set_source(call::CallContext& context, const std::string& from) {
   context.asserted_customer = context.tables->find_customer(from);
   if (!context.asserted_customer) {
     return Error{ErrorCode::not_found,
-                 "\"" + from + "\" is neither a customer gateway nor an address"};
+                 "\"" + from + "\" is neither a customer gateway, a phone nor an address"};
   }
   return {};
 }

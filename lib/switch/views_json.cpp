@@ -37,6 +37,24 @@ Json call(const CallView& view) {
             {"callee", side(view.media_callee)}}}};
 }
 
+/// Where somebody registered.
+Json contacts(const std::vector<ContactView>& views) {
+  Json list = Json::array();
+  for (const ContactView& one : views) {
+    list.push_back({{"uri", one.uri},
+                    {"address", one.address.to_string()},
+                    {"source", one.source.to_string()},
+                    {"transport", one.transport},
+                    {"product", one.product},
+                    {"q", one.q_thousandths == 1000
+                              ? std::string("1")
+                              : "0." + std::to_string(1000 + one.q_thousandths).substr(1)},
+                    {"registered_at_us", one.registered_at_us},
+                    {"expires_at_us", one.expires_at_us}});
+  }
+  return list;
+}
+
 }  // namespace
 
 const char* call_state_name(CallState state) noexcept {
@@ -73,6 +91,8 @@ const char* event_kind_name(Event::Kind kind) noexcept {
       return "reloaded";
     case Event::Kind::gateway:
       return "gateway";
+    case Event::Kind::phone:
+      return "phone";
   }
   return "";
 }
@@ -90,6 +110,34 @@ const char* event_topic(Event::Kind kind) noexcept {
       return "switch";
     case Event::Kind::gateway:
       return "gateway";
+    case Event::Kind::phone:
+      return "phone";
+  }
+  return "";
+}
+
+const char* gateway_registration_name(GatewayRegistration registration) noexcept {
+  switch (registration) {
+    case GatewayRegistration::fixed:
+      return "static";
+    case GatewayRegistration::dynamic:
+      return "dynamic";
+    case GatewayRegistration::outbound:
+      return "outbound";
+  }
+  return "";
+}
+
+const char* phone_lock_name(PhoneLock lock) noexcept {
+  switch (lock) {
+    case PhoneLock::none:
+      return "none";
+    case PhoneLock::outgoing:
+      return "outgoing";
+    case PhoneLock::incoming:
+      return "incoming";
+    case PhoneLock::both:
+      return "both";
   }
   return "";
 }
@@ -105,6 +153,12 @@ std::string to_json(const Event& event) {
   if (event.cdr) json["cdr"] = config::json_or_null(to_json(*event.cdr));
   if (!event.gateway.empty()) json["gateway"] = event.gateway;
   if (!event.text.empty()) json["text"] = event.text;
+  if (const auto& change = event.registration) {
+    if (!change->phone.empty()) json["phone"] = change->phone;
+    json["state"] = change->state;
+    json["address"] = change->address;
+    if (!change->product.empty()) json["product"] = change->product;
+  }
   return text(json);
 }
 
@@ -130,12 +184,41 @@ std::string to_json(const GatewayView& gateway) {
                          {"online", address.is_online},
                          {"disabled_ms", address.disabled_ms}});
   }
-  return text({{"id", gateway.id},
+  Json json = {{"id", gateway.id},
                {"kind", gateway.is_vendor ? "vendor" : "customer"},
                {"calls", gateway.calls},
                {"line_limit", gateway.line_limit},
                {"locked", gateway.locked},
-               {"addresses", std::move(addresses)}});
+               {"addresses", std::move(addresses)},
+               {"registration", gateway_registration_name(gateway.registration)}};
+  if (gateway.registration != GatewayRegistration::fixed) json["online"] = gateway.is_registered;
+  if (gateway.registration == GatewayRegistration::dynamic)
+    json["contacts"] = contacts(gateway.contacts);
+  if (gateway.registration == GatewayRegistration::outbound) {
+    json["registered_until_us"] = gateway.registered_until_us;
+    json["registration_status"] = gateway.registration_status;
+  }
+  return text(json);
+}
+
+std::string to_json(const PhoneView& phone) {
+  return text({{"number", phone.number},
+               {"dids", phone.dids},
+               {"account", phone.account},
+               {"locked", phone_lock_name(phone.locked)},
+               {"online", !phone.contacts.empty()},
+               {"calls_in", phone.calls_in},
+               {"calls_out", phone.calls_out},
+               {"line_in", phone.line_in},
+               {"line_out", phone.line_out},
+               {"line_limit", phone.line_limit},
+               {"contacts", contacts(phone.contacts)}});
+}
+
+std::string to_json(const SuspensionView& suspension) {
+  return text({{"user", suspension.user},
+               {"address", suspension.address},
+               {"left_ms", suspension.left_ms}});
 }
 
 }  // namespace tandem

@@ -64,6 +64,15 @@ class Admin(unittest.TestCase):
         self.assertEqual(self.get("/api/v1/accounts/poor")["balance"], "0.00")
         self.error("GET", "/api/v1/accounts/nobody", None, 404)
 
+    def test_phones_and_bans_are_there_without_any(self):
+        """O-01, S-08"""
+        self.assertEqual(self.get("/api/v1/phones"), [])
+        self.error("GET", "/api/v1/phones/1001", None, 404)
+        self.assertEqual(self.get("/api/v1/bans"), [])
+        self.error("DELETE", "/api/v1/bans/1001@127.0.0.1", None, 404)
+        self.error("DELETE", "/api/v1/bans/1001", None, 400)
+        self.error("POST", "/api/v1/bans", None, 405)
+
     def test_payments(self):
         status, _, body = request(self.port, "POST", "/api/v1/accounts/owed/payments",
                                   '{"amount": "5.00", "memo": "thanks"}')

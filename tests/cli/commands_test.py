@@ -84,10 +84,10 @@ class Check(unittest.TestCase):
 
     def test_keys_that_are_not_supported_yet_are_errors(self):
         def change(c, _):
-            c["provision"]["phones"] = []
+            c["provision"]["blacklist"] = []
             c["provision"]["customer_gateways"][0]["report_state"] = True
         self.assertEqual(sorted(self.pointers(change)),
-                         sorted(["/provision/phones", "/provision/customer_gateways/0/report_state"]))
+                         sorted(["/provision/blacklist", "/provision/customer_gateways/0/report_state"]))
 
     def test_an_lrn_that_is_no_object_is_reported_once(self):
         def change(c, _):
@@ -319,7 +319,8 @@ class Explain(unittest.TestCase):
         self.assertIsNone(answer["reject"])
         candidate, = answer["candidates"]
         self.assertEqual(list(candidate), ["gateway", "prefix", "rank", "keys", "caller_out", "callee_out",
-                                           "vendor_price", "profit_percent", "vendor_rate", "quality"])
+                                           "vendor_price", "profit_percent", "vendor_rate", "quality", "vendor_callee_billing",
+                                           "max_call_s"])
         self.assertEqual(list(candidate["keys"]), ["protect", "prefix_length", "priority", "load", "turn"])
         if candidate["vendor_rate"] is None:
             self.assertIsNone(candidate["vendor_price"])

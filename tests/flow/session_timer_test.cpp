@@ -109,12 +109,18 @@ TEST_CASE("SessionTimer: a peer that has gone ends the call on both sides (P-18)
     bench.run_s(45);
     CHECK(call->is_over());
     CHECK(call->q850_cause() == 102);
+    bench.run_s(40);
+    bench.b->set_silent(false);
+    bench.b->last_call()->hang_up();  // it comes back to a call that nobody knows
   }
   SUBCASE("the caller") {
     const auto answered = bench.b->last_call();
     bench.a->set_silent(true);
     bench.run_s(325);
     CHECK(answered->is_over());
+    bench.run_s(40);
+    bench.a->set_silent(false);
+    call->hang_up();
   }
   const Cdr& cdr = bench.only_cdr();
   CHECK(cdr.end_reason == Reason::SessionTimeout);

@@ -195,7 +195,7 @@ TEST_CASE("Identity: a customer's caller is read where it has it (P-10)") {
   SUBCASE("so does one without a number") {
     customer.sip.caller_from = CallerField::display;
     Bench bench(config);
-    CHECK(deliver(bench, {}, "4420700", "Ann Smith")->caller() == "4420700");
+    CHECK(deliver(bench, {}, "4420700", "Ann & Co")->caller() == "4420700");
   }
 }
 

@@ -41,8 +41,9 @@ class Namespace:
         subprocess.run(["ip", "netns", "del", NAMESPACE], capture_output=True)
 
 
-def baresip(switch, name, user, address, port, hz, *options):
-    """A user agent in the namespace. It takes calls to `user` only."""
+def baresip(switch, name, user, address, port, hz, *options, account=None):
+    """A user agent in the namespace. It takes calls to `user` only. `account`: a line of its file of accounts; without
+    one it does not register."""
     path = os.path.join(switch.folder, name)
     os.makedirs(path)
     tone(os.path.join(path, "in.wav"), hz)
@@ -53,7 +54,8 @@ def baresip(switch, name, user, address, port, hz, *options):
                   "module aufile.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\n"
                   % (address, port, path, path, low, low + 100))
     with open(os.path.join(path, "accounts"), "w") as out:
-        out.write("<sip:%s@%s:%d>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1\n" % (user, address, port))
+        out.write(account or "<sip:%s@%s:%d>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1\n"
+                  % (user, address, port))
     open(os.path.join(path, "contacts"), "w").close()
     log = open(os.path.join(path, "log"), "wb")
     return subprocess.Popen(["ip", "netns", "exec", NAMESPACE, "baresip", "-f", path, *options],

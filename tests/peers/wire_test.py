@@ -163,7 +163,7 @@ def marks():
     """P-27: what the switch sends bears the configured TOS byte, 0xa0 by default."""
     for parameters, tos in (({}, 0xa0), ({"sip_tos": 0x68}, 0x68), ({"SS_QOS_SIGNAL": "0"}, 0)):
         with Switch("marks", [{"id": "v1", "addresses": ["127.0.0.1:%d" % free_port()]}],
-                    parameters=parameters) as switch, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+                    parameters=parameters, tcp=True) as switch, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             peer.bind((CUSTOMER, 0))
             peer.settimeout(5)
             peer.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)

@@ -290,6 +290,36 @@ def test_a_call_in_virtual_time() -> None:
     switch.close()
 
 
+def test_a_phone_registers_and_is_called() -> None:
+    """P-05, T-01, S-08."""
+    config = sim_config()
+    config["provision"]["phones"] = [{"number": "1001", "password": "secret", "account": "acme"}]
+    config["provision"]["rate_decks"][0]["rates"].append({"prefix": "1", "price": "0.10"})
+    world = sim.World(seed=7)
+    switch = world.create_switch(config)
+    switch.start()
+    device = world.add_endpoint("10.0.0.3:5060", peer="10.0.0.1:5060")
+    customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+    device.register_user("1001", "secret", 600)
+    world.run_for_us(1_000_000)
+    assert device.registration_status("1001") == 200
+    (phone,) = switch.phones()
+    assert phone["online"] and phone["contacts"][0]["address"] == "10.0.0.3:5060"
+    assert [event.kind for event in switch.take_events()] == ["phone"]
+    customer.dial("1001", plan=sim.DialPlan(hang_up_after_us=1_000_000))
+    assert world.run_until_idle()
+    (cdr,) = world.cdrs()
+    assert cdr.vendor_gateway == "phone:1001" and cdr.end_reason == "NormalCallClearing"
+    for _ in range(6):
+        customer.register_user("1001", "guess")
+        world.run_for_us(1_000_000)
+    assert [(one["user"], one["address"]) for one in switch.suspensions()] == [("1001", "10.0.0.2")]
+    switch.lift_suspension("1001", "10.0.0.2")
+    with pytest.raises(tandem.Error):
+        switch.lift_suspension("", "10.0.0.2")
+    switch.close()
+
+
 def lrn_config(given: dict[str, Any]) -> dict[str, Any]:
     """Customers' numbers are asked for at the host; vendors take 33 only."""
     provision = given["provision"]

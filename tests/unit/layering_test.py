@@ -20,17 +20,18 @@ BELOW = {
     "route": {"base"},
     "rating": {"base"},
     "cdr": {"base"},
+    "phone": {"base"},
     "http": {"io", "base"},
     "lrn": {"http", "io", "base"},
-    "call": {"sip", "media", "route", "rating", "cdr", "lrn", "io", "base"},
-    "switch": {"call", "sip", "media", "route", "rating", "cdr", "lrn", "store", "io", "base"},
+    "call": {"sip", "media", "route", "rating", "cdr", "phone", "lrn", "io", "base"},
+    "switch": {"call", "sip", "media", "route", "rating", "cdr", "phone", "lrn", "store", "io", "base"},
 }
 BELOW["admin"] = BELOW["switch"] | {"switch", "http"}
 BELOW["sim"] = BELOW["switch"] | {"switch", "http"}
 BELOW["capi"] = BELOW["switch"] | {"switch", "admin", "sim"}
 
 # Rooms that may see the store, in their *_sqlite.cpp and *_sqlite.hpp files only.
-STORE_IN_SQLITE_FILES = {"rating", "cdr"}
+STORE_IN_SQLITE_FILES = {"rating", "cdr", "phone"}
 LIBRE_ROOMS = {"io", "sip", "media"}
 LIBRE_HEADER = "lib/io/re.hpp"
 

@@ -401,6 +401,18 @@ class Switch:
     def gateways(self) -> list[dict[str, Any]]:
         return self._switch.gateways()
 
+    def phones(self) -> list[dict[str, Any]]:
+        """Phones with whether they are online and where; as `GET /api/v1/phones`."""
+        return [json.loads(text) for text in self._switch.phones_json()]
+
+    def suspensions(self) -> list[dict[str, Any]]:
+        """Who is suspended after wrong passwords; as `GET /api/v1/bans`."""
+        return [json.loads(text) for text in self._switch.suspensions_json()]
+
+    def lift_suspension(self, user: str, address: str) -> None:
+        """Ends a suspension; an empty user ends those of the whole address. Error: not_found."""
+        self._switch.lift_suspension(user, address)
+
     def counters(self) -> SwitchCounters:
         return self._switch.counters()
 

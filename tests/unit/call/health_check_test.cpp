@@ -25,13 +25,17 @@ class Peers final : public LegFactory {
 
   std::unique_ptr<Leg> call(const OutboundCall&, LegEvents&) override { return nullptr; }
   std::unique_ptr<Probe> probe(const SocketAddress& destination, std::string_view transport,
-                               ProbeEvents& events) override {
+                               const SocketAddress& /*local*/, ProbeEvents& events) override {
     asked += "t=" + std::to_string((loop_.clock().monotonic_us() - start_us_) / 1'000'000) + " " +
              destination.to_string() + " " + std::string(transport) + ";";
     const bool answers = std::find(silent.begin(), silent.end(), destination) == silent.end();
     return std::make_unique<Asked>(*this, events, answers);
   }
   std::unique_ptr<RedirectQuery> ask_redirect(const RedirectQuestion&, RedirectEvents&) override {
+    return nullptr;
+  }
+  std::unique_ptr<OutboundRegistration> registration(const RegistrationOrder&,
+                                                     RegistrationEvents&) override {
     return nullptr;
   }
   std::string take() { return std::exchange(asked, std::string()); }
@@ -67,7 +71,7 @@ struct Bench {
   route::ById<route::AddressHealth> book;
 
   CheckedAddress address(const std::string& gateway, std::string_view ip_port) {
-    return {gateway, "udp", book.of(route::health_id(gateway, at(ip_port)), at(ip_port))};
+    return {gateway, "udp", {}, book.of(route::health_id(gateway, at(ip_port)), at(ip_port))};
   }
   void run_s(std::int64_t seconds) { network.run_for(seconds * 1'000'000); }
 };

@@ -1,0 +1,99 @@
+// Phones and registrations: what is provisioned of a phone, and who is online.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tandem/accounts.hpp"
+#include "tandem/export.h"
+#include "tandem/route_table.hpp"
+#include "tandem/values.hpp"
+
+namespace tandem {
+
+/// How a gateway is reached.
+enum class GatewayRegistration : std::uint8_t {
+  fixed,     ///< At its addresses ("static" in the configuration).
+  dynamic,   ///< It registers here with its credentials.
+  outbound,  ///< The switch registers at its first address with its credentials; vendors only.
+};
+TANDEM_EXPORT const char* gateway_registration_name(GatewayRegistration registration) noexcept;
+
+/// Begins the name of a phone where records, events and analysis name a gateway: "phone:1001".
+inline constexpr const char* phone_id_prefix = "phone:";
+
+/// Which calls of a phone are barred.
+enum class PhoneLock : std::uint8_t { none, outgoing, incoming, both };
+TANDEM_EXPORT const char* phone_lock_name(PhoneLock lock) noexcept;
+
+/// Whether the callees of a gateway are phones of this switch (N-06).
+enum class CalleeRestriction : std::uint8_t {
+  none,
+  phones,     ///< They must be.
+  no_phones,  ///< They must not be.
+};
+
+/// A telephone that registers here. As a caller it is a customer, as a callee a place that
+/// calls end at.
+struct PhoneConfig {
+  std::string id;                 ///< The number; what it is listed by.
+  std::string number;             ///< 1..32 characters; also its user name for digest.
+  std::vector<std::string> dids;  ///< Further numbers that reach it (T-01).
+  std::string password;           ///< For REGISTER and INVITE. Required.
+  std::string account;            ///< Pays for its calls (B-04). Required.
+  PhoneLock locked = PhoneLock::none;
+  std::int32_t line_in = -1;               ///< T-16; calls to it at once. -1: unlimited, 0: none.
+  std::int32_t line_out = -1;              ///< Calls it makes.
+  std::int32_t line_limit = -1;            ///< Both together.
+  CallLevel call_level = CallLevel::none;  ///< N-07; the stricter of this and the account's holds.
+  std::string rewrite_callee;              ///< N-02 rules for what it dials.
+  std::string called_rewrite_caller;       ///< For the caller that it is shown.
+  std::string called_rewrite_callee;       ///< For the callee that it is shown.
+  std::vector<RoutePolicy> sort;           ///< R-07, as of a customer gateway.
+  std::vector<std::string> vendor_groups_allow, vendor_groups_deny;  ///< R-09.
+  std::optional<std::int32_t> min_profit_hundredths;                 ///< R-18.
+  std::optional<Amount> max_price_per_s;                             ///< R-18.
+  std::optional<std::int32_t> max_call_s;                            ///< B-12.
+  std::int32_t calls_per_second = 0;  ///< R-22, of the calls it makes; 0: no limit.
+  std::int32_t burst = 0;
+  /// whether calls to it are routed like those to other numbers while it is offline.
+  /// Nothing: as the parameter says.
+  std::optional<bool> offline_to_gateways;
+};
+
+/// Where a phone or gateway can be reached, as it registered.
+struct ContactView {
+  std::string uri;
+  SocketAddress address;  ///< Where requests go: behind NAT the source of the registration.
+  SocketAddress source;   ///< Where the registration came from.
+  std::string transport;  ///< "udp", "tcp".
+  std::string product;    ///< User-Agent; "": none named.
+  std::int32_t q_thousandths = 1000;
+  std::int64_t registered_at_us = 0;  ///< Wall clock; of the first registration of this contact.
+  std::int64_t expires_at_us = 0;     ///< Wall clock.
+};
+
+/// A phone and whether it is online (O-01).
+struct PhoneView {
+  std::string number;
+  std::vector<std::string> dids;
+  std::string account;
+  PhoneLock locked = PhoneLock::none;
+  std::int32_t calls_in = 0, calls_out = 0;
+  std::int32_t line_in = -1, line_out = -1, line_limit = -1;
+  std::vector<ContactView> contacts;  ///< Best first; empty: offline.
+};
+
+/// Who may not authenticate for a while (S-08).
+struct SuspensionView {
+  std::string user;      ///< "": the address as a whole.
+  std::string address;   ///< IPv6: the first 64 bits.
+  std::int64_t left_ms;  ///< Until it ends by itself.
+};
+
+TANDEM_EXPORT std::string to_json(const PhoneView& phone);
+TANDEM_EXPORT std::string to_json(const SuspensionView& suspension);
+
+}  // namespace tandem

@@ -1,0 +1,119 @@
+#include "call/register_desk.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "call/worker.hpp"
+
+namespace tandem::call {
+
+namespace {
+
+constexpr std::string_view default_realm = "tandem";
+
+/// What the host is told of a registrant; empty texts are left out.
+void tell(std::string_view id, std::string_view state, const SocketAddress& address,
+          std::string_view product, Commons& commons, const Clock& clock) {
+  commons.log.write(LogLevel::info, "phone", std::string(state),
+                    {{"registrant", std::string(id)}, {"address", address.to_string()}});
+  if (!commons.host.wants_events()) return;
+  Event event;
+  event.kind = Event::Kind::phone;
+  event.at_us = clock.wall_us();
+  RegistrationChange& change = event.registration.emplace();
+  if (id.starts_with(phone_id_prefix)) {
+    change.phone = id.substr(std::string_view(phone_id_prefix).size());
+  } else {
+    event.kind = Event::Kind::gateway;
+    event.gateway = id;
+    event.text = std::string(state) + " at " + address.to_string();
+  }
+  change.state = state;
+  change.address = address.to_string();
+  change.product = product;
+  commons.host.publish(std::move(event));
+}
+
+}  // namespace
+
+phone::SuspensionRules suspension_rules(const Parameters& parameters) noexcept {
+  return {parameters.auth_failures, parameters.auth_suspend ? parameters.auth_suspend_s : 0};
+}
+
+void note_auth_failure(std::string_view user, const SocketAddress& source,
+                       const Parameters& parameters, Commons& commons, const Clock& clock) {
+  if (!commons.state.suspensions.note_failure(user, source.ip, suspension_rules(parameters),
+                                              clock.monotonic_us())) {
+    return;
+  }
+  std::string text = "user \"" + std::string(user) + "\" at " + source.ip.to_string() +
+                     " was suspended after too many wrong passwords";
+  commons.log.write(LogLevel::warning, "phone", text, {});
+  if (!commons.host.wants_events()) return;
+  Event event;
+  event.kind = Event::Kind::alarm;
+  event.at_us = clock.wall_us();
+  event.text = std::move(text);
+  commons.host.publish(std::move(event));
+}
+
+RegisterReply answer_register(const RegisterRequest& request, const Tables& tables,
+                              Commons& commons, const Clock& clock) {
+  const std::int64_t now_us = clock.monotonic_us();
+  const Parameters& parameters = tables.parameters;
+  SharedState& state = commons.state;
+  const Registrant* const registrant = tables.find_registrant(request.user);
+  RegisterReply reply;
+  reply.realm = registrant != nullptr && !registrant->auth.realm.empty() ? registrant->auth.realm
+                                                                         : default_realm;
+  // Who is not known is challenged like everybody else, and learns nothing.
+  const std::string user = request.credentials->username(reply.realm);
+  if (user.empty()) {
+    reply.status = 401;
+    return reply;
+  }
+  reply.status = parameters.reply_unauthorized ? 403 : 0;
+  if (state.suspensions.is_suspended(user, request.source.ip, now_us)) return reply;
+  // A failure counts only with a nonce of ours, which came back from where it was sent to: a forged
+  // source must not be able to suspend somebody.
+  const bool is_known = registrant != nullptr && user == registrant->auth.username;
+  NonceUse use;
+  const CredentialVerdict verdict = request.credentials->check(
+      {user, is_known ? std::string_view(registrant->auth.password) : std::string_view(),
+       reply.realm},
+      use);
+  if (verdict == CredentialVerdict::none || verdict == CredentialVerdict::stale) {
+    reply.status = 401;
+    reply.is_stale = is_known && verdict == CredentialVerdict::stale;
+    return reply;
+  }
+  if (!is_known || verdict == CredentialVerdict::wrong) {
+    note_auth_failure(user, request.source, parameters, commons, clock);
+    return reply;
+  }
+  state.suspensions.note_success(user, request.source.ip);
+  phone::RegistrationRules rules;
+  rules.expires_max_s = parameters.registration_expires_s;
+  rules.contacts_max = registrant->is_phone ? parameters.phone_contacts : 1;
+  rules.finds_by_source = !registrant->is_phone;
+  phone::RegistrationOutcome outcome =
+      state.registrar.apply(registrant->id, request, use, rules, now_us);
+  reply.status = outcome.status;
+  reply.is_stale = outcome.status == 401;
+  reply.min_expires_s = outcome.min_expires_s;
+  reply.contacts = std::move(outcome.bound);
+  using Change = phone::RegistrationOutcome::Change;
+  if (outcome.change != Change::none) {
+    tell(registrant->id, outcome.change == Change::registered ? "registered" : "unregistered",
+         outcome.address, outcome.product, commons, clock);
+  }
+  return reply;
+}
+
+void expire_registrations(const Tables& tables, Commons& commons, const Clock& clock) {
+  if (tables.registrants.empty()) return;
+  for (const auto& gone : commons.state.registrar.expire(clock.monotonic_us()))
+    tell(gone.id, "expired", gone.address, gone.product, commons, clock);
+}
+
+}  // namespace tandem::call

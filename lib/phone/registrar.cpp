@@ -1,0 +1,347 @@
+#include "phone/registrar.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tandem::phone {
+namespace {
+
+constexpr std::int64_t second_us = 1'000'000;
+// A refresh that changes nothing but the expiry is stored no more often than this.
+constexpr std::int64_t store_rhythm_us = 20 * second_us;
+
+/// Seconds that are left, at least one: 0 would say that it is gone.
+std::int32_t left_s(const Contact& contact, std::int64_t now_us) noexcept {
+  return static_cast<std::int32_t>(
+      std::max<std::int64_t>(1, (contact.expires_at_us - now_us + second_us - 1) / second_us));
+}
+
+void drop_expired(std::vector<Contact>& contacts, std::int64_t now_us) {
+  std::erase_if(contacts, [now_us](const Contact& one) { return one.expires_at_us <= now_us; });
+}
+
+void put_best_first(std::vector<Contact>& contacts) {
+  std::stable_sort(contacts.begin(), contacts.end(), [](const Contact& a, const Contact& b) {
+    return std::pair(-a.q_thousandths, -a.registered_at_us) <
+           std::pair(-b.q_thousandths, -b.registered_at_us);
+  });
+}
+
+/// Whether requests go elsewhere, or look otherwise, than before.
+bool is_moved(const Contact& before, const Contact& now) noexcept {
+  return before.uri != now.uri || before.destination != now.destination ||
+         before.is_tcp != now.is_tcp || before.flow != now.flow ||
+         before.q_thousandths != now.q_thousandths;
+}
+
+std::vector<BoundContact> bound(const std::vector<Contact>& contacts, std::int64_t now_us) {
+  std::vector<BoundContact> rows;
+  rows.reserve(contacts.size());
+  for (const Contact& one : contacts)
+    rows.push_back({one.uri, left_s(one, now_us), one.q_thousandths});
+  return rows;
+}
+
+}  // namespace
+
+SocketAddress reachable_address(const OfferedContact& contact, const SocketAddress& source,
+                                bool is_over_tcp) noexcept {
+  // Calls go to the host that proved who it is. A Contact elsewhere may be an address behind NAT;
+  // or that of a vendor, which would take the switch's word for the call.
+  const bool is_reachable = contact.address.ip == source.ip;
+  // The far end of a connection is no place to connect to, unless nothing better is known.
+  if (is_reachable) return contact.address;
+  return is_over_tcp && contact.address.port != 0 ? SocketAddress{source.ip, contact.address.port}
+                                                  : source;
+}
+
+RegistrationOutcome Registrar::apply(std::string_view id, const RegisterRequest& request,
+                                     const NonceUse& use, const RegistrationRules& rules,
+                                     std::int64_t now_us) {
+  const auto refused = [](std::int32_t status) {
+    RegistrationOutcome outcome;
+    outcome.status = status;
+    return outcome;
+  };
+  Part& part = part_of(id);
+  const std::lock_guard lock(part.mutex);
+  Registrant& registrant = part.registrants.try_emplace(std::string(id)).first->second;
+  registrant.finds_by_source = rules.finds_by_source;
+
+  // The stack keeps no transaction of a REGISTER, so a repetition comes here: it changes nothing
+  // and gets the answer once more.
+  const bool is_repetition = !registrant.last_call_id.empty() &&
+                             registrant.last_cseq == request.cseq &&
+                             registrant.last_call_id == request.call_id;
+  const bool is_new_nonce = registrant.nonces.use(use);
+  if (!is_new_nonce && !is_repetition) return refused(401);
+
+  std::vector<Contact> after = registrant.contacts;
+  drop_expired(after, now_us);
+  const bool was_online = !after.empty();
+  RegistrationOutcome outcome;
+  if (is_repetition) {
+    outcome.bound = bound(after, now_us);
+    return outcome;
+  }
+  // A client counts up within a Call-ID; what comes late must not undo what came before it.
+  const auto is_late = [&](const Contact& one) {
+    return one.call_id == request.call_id && one.cseq >= request.cseq;
+  };
+
+  bool is_moved_any = false;
+  SocketAddress address = was_online ? after.front().destination : SocketAddress();
+  std::string product = was_online ? after.front().product : std::string();
+  if (request.is_wildcard) {
+    if (!request.contacts.empty() || request.expires_s != 0) return refused(400);
+    if (std::any_of(after.begin(), after.end(), is_late)) return refused(500);
+    after.clear();
+  }
+  for (const OfferedContact& offered : request.contacts) {
+    std::int32_t expires_s = offered.expires_s >= 0   ? offered.expires_s
+                             : request.expires_s >= 0 ? request.expires_s
+                                                      : rules.expires_max_s;
+    if (expires_s > 0 && expires_s < expires_min_s) {
+      outcome = refused(423);
+      outcome.min_expires_s = expires_min_s;
+      return outcome;
+    }
+    expires_s = std::min(expires_s, rules.expires_max_s);
+    const auto known = std::find_if(after.begin(), after.end(), [&](const Contact& one) {
+      return one.identity == offered.identity;
+    });
+    if (known != after.end() && is_late(*known)) return refused(500);
+    if (expires_s == 0) {
+      if (known != after.end()) after.erase(known);
+      continue;
+    }
+    Contact contact;
+    contact.uri = offered.uri;
+    contact.identity = offered.identity;
+    contact.call_id = request.call_id;
+    contact.cseq = request.cseq;
+    contact.product = request.product;
+    contact.is_tcp = offered.is_tcp || request.transport == "tcp";
+    contact.destination = reachable_address(offered, request.source, contact.is_tcp);
+    contact.source = request.source;
+    contact.flow = request.flow;
+    contact.q_thousandths = offered.q_thousandths;
+    contact.registered_at_us = known != after.end() ? known->registered_at_us : now_us;
+    contact.expires_at_us = now_us + expires_s * second_us;
+    is_moved_any |= known == after.end() || is_moved(*known, contact);
+    if (known != after.end()) {
+      *known = std::move(contact);
+      continue;
+    }
+    // A second device takes the place of the first one, the one that was not heard of for longest.
+    const auto most = static_cast<std::size_t>(
+        std::clamp<std::int32_t>(rules.contacts_max, 1, static_cast<std::int32_t>(contacts_max)));
+    while (after.size() >= most) {
+      after.erase(std::min_element(after.begin(), after.end(), [](const auto& a, const auto& b) {
+        return a.expires_at_us < b.expires_at_us;
+      }));
+    }
+    after.push_back(std::move(contact));
+  }
+  put_best_first(after);
+  if (request.contacts.empty() && !request.is_wildcard) {  // it only asked: nothing changes
+    registrant.last_call_id = request.call_id;
+    registrant.last_cseq = request.cseq;
+    outcome.bound = bound(after, now_us);
+    return outcome;
+  }
+
+  const bool is_same_size = after.size() == registrant.contacts.size();
+  registrant.contacts = std::move(after);
+  registrant.last_call_id = request.call_id;
+  registrant.last_cseq = request.cseq;
+  outcome.bound = bound(registrant.contacts, now_us);
+  const bool is_online = !registrant.contacts.empty();
+  if (is_online && is_moved_any) {
+    outcome.change = RegistrationOutcome::Change::registered;
+    address = registrant.contacts.front().destination;
+    product = registrant.contacts.front().product;
+  } else if (was_online && !is_online) {
+    outcome.change = RegistrationOutcome::Change::unregistered;
+  }
+  outcome.address = address;
+  outcome.product = std::move(product);
+  const std::string name(id);
+  schedule(part, name, registrant);
+  if (is_moved_any || !is_same_size) index_sources(name, registrant);
+  if (is_moved_any || !is_same_size || now_us - registrant.stored_us >= store_rhythm_us) {
+    registrant.stored_us = now_us;
+    note_change(part, name);
+  }
+  return outcome;
+}
+
+bool Registrar::use_nonce(std::string_view id, const NonceUse& use) {
+  Part& part = part_of(id);
+  const std::lock_guard lock(part.mutex);
+  return part.registrants.try_emplace(std::string(id)).first->second.nonces.use(use);
+}
+
+std::vector<Contact> Registrar::contacts(std::string_view id, std::int64_t now_us) const {
+  const Part& part = part_of(id);
+  std::vector<Contact> live;
+  const std::lock_guard lock(part.mutex);
+  const auto found = part.registrants.find(id);
+  if (found != part.registrants.end()) {
+    live = found->second.contacts;
+    drop_expired(live, now_us);
+  }
+  return live;
+}
+
+bool Registrar::is_online(std::string_view id, std::int64_t now_us) const {
+  const Part& part = part_of(id);
+  const std::lock_guard lock(part.mutex);
+  const auto found = part.registrants.find(id);
+  return found != part.registrants.end() &&
+         std::any_of(found->second.contacts.begin(), found->second.contacts.end(),
+                     [now_us](const Contact& one) { return one.expires_at_us > now_us; });
+}
+
+bool Registrar::is_at(std::string_view id, const SocketAddress& source, std::int64_t now_us) const {
+  const Part& part = part_of(id);
+  const std::lock_guard lock(part.mutex);
+  const auto found = part.registrants.find(id);
+  return found != part.registrants.end() &&
+         std::any_of(found->second.contacts.begin(), found->second.contacts.end(),
+                     [&](const Contact& one) {
+                       return one.expires_at_us > now_us &&
+                              (one.source == source || one.destination == source);
+                     });
+}
+
+std::optional<std::string> Registrar::registrant_at(const SocketAddress& source) const {
+  const std::lock_guard lock(sources_mutex_);
+  const auto found = by_source_.find(source);
+  if (found == by_source_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::size_t Registrar::online() const {
+  std::size_t count = 0;
+  for (const Part& part : parts_) {
+    const std::lock_guard lock(part.mutex);
+    count += part.due.size();
+  }
+  return count;
+}
+
+std::vector<ExpiredRegistration> Registrar::expire(std::int64_t now_us) {
+  std::vector<ExpiredRegistration> gone;
+  for (Part& part : parts_) {
+    const std::lock_guard lock(part.mutex);
+    while (!part.due.empty() && part.due.begin()->first <= now_us) {
+      const std::string id = part.due.begin()->second;
+      Registrant& registrant = part.registrants.find(id)->second;
+      const Contact last = registrant.contacts.front();  // who is due has one
+      drop_expired(registrant.contacts, now_us);
+      schedule(part, id, registrant);
+      index_sources(id, registrant);
+      note_change(part, id);
+      if (registrant.contacts.empty()) gone.push_back({id, last.destination, last.product});
+    }
+  }
+  return gone;
+}
+
+/// Puts the registrant where it stands in the order of expiry.
+void Registrar::schedule(Part& part, const std::string& id, Registrant& registrant) {
+  std::int64_t due_us = 0;
+  for (const Contact& one : registrant.contacts)
+    due_us = due_us == 0 ? one.expires_at_us : std::min(due_us, one.expires_at_us);
+  if (due_us == registrant.due_us) return;
+  if (registrant.due_us != 0) part.due.erase({registrant.due_us, id});
+  if (due_us != 0) part.due.emplace(due_us, id);
+  registrant.due_us = due_us;
+}
+
+void Registrar::index_sources(const std::string& id, const Registrant& registrant) {
+  const std::lock_guard lock(sources_mutex_);
+  if (const auto known = sources_.find(id); known != sources_.end()) {
+    for (const SocketAddress& address : known->second) {
+      const auto [begin, end] = by_source_.equal_range(address);
+      const auto own =
+          std::find_if(begin, end, [&id](const auto& entry) { return entry.second == id; });
+      if (own != end) by_source_.erase(own);
+    }
+    sources_.erase(known);
+  }
+  if (!registrant.finds_by_source || registrant.contacts.empty()) return;
+  std::vector<SocketAddress>& addresses = sources_[id];
+  for (const Contact& one : registrant.contacts) {
+    addresses.push_back(one.source);
+    if (one.destination != one.source) addresses.push_back(one.destination);
+  }
+  for (const SocketAddress& address : addresses)
+    by_source_.emplace(address, id);
+}
+
+void Registrar::note_change(Part& part, const std::string& id) {
+  part.changed.insert(id);
+  has_changes_.store(true);
+}
+
+void Registrar::forget(Part& part, const std::string& id, Registrant& registrant) {
+  if (registrant.contacts.empty()) return;
+  registrant.contacts.clear();
+  schedule(part, id, registrant);
+  index_sources(id, registrant);
+  note_change(part, id);
+}
+
+std::vector<StoredRegistration> Registrar::take_changes(std::int64_t wall_minus_us,
+                                                        std::size_t registrants_max) {
+  std::vector<StoredRegistration> taken;
+  has_changes_.store(false);
+  for (Part& part : parts_) {
+    const std::lock_guard lock(part.mutex);
+    while (!part.changed.empty()) {
+      if (taken.size() == registrants_max) {
+        has_changes_.store(true);
+        return taken;
+      }
+      const auto name = part.changed.begin();
+      StoredRegistration& row = taken.emplace_back();
+      row.id = *name;
+      if (const auto found = part.registrants.find(*name); found != part.registrants.end())
+        row.contacts = found->second.contacts;
+      for (Contact& one : row.contacts) {
+        one.registered_at_us += wall_minus_us;
+        one.expires_at_us += wall_minus_us;
+      }
+      part.changed.erase(name);
+    }
+  }
+  return taken;
+}
+
+void Registrar::keep_change(std::string_view id) {
+  Part& part = part_of(id);
+  const std::lock_guard lock(part.mutex);
+  note_change(part, std::string(id));
+}
+
+void Registrar::restore(StoredRegistration stored, const RegistrationRules& rules,
+                        std::int64_t wall_minus_us, std::int64_t now_us) {
+  Part& part = part_of(stored.id);
+  const std::lock_guard lock(part.mutex);
+  Registrant& registrant = part.registrants[stored.id];
+  registrant.finds_by_source = rules.finds_by_source;
+  registrant.contacts = std::move(stored.contacts);
+  for (Contact& one : registrant.contacts) {
+    one.registered_at_us -= wall_minus_us;
+    one.expires_at_us -= wall_minus_us;
+    one.flow = {};
+  }
+  drop_expired(registrant.contacts, now_us);
+  put_best_first(registrant.contacts);
+  schedule(part, stored.id, registrant);
+  index_sources(stored.id, registrant);
+}
+
+}  // namespace tandem::phone

@@ -1,0 +1,123 @@
+// Keys of phones, and of what they and customer gateways share.
+#include <algorithm>
+#include <string>
+
+#include "switch/config_fields_json.hpp"
+#include "switch/config_values_json.hpp"
+
+namespace tandem::config {
+
+namespace {
+
+/// Also a boolean, as gateways have it.
+void read_lock(Reader& r, const Json& v, PhoneLock& lock) {
+  if (v.is_boolean()) {
+    lock = v.get<bool>() ? PhoneLock::both : PhoneLock::none;
+    return;
+  }
+  r.choice<PhoneLock>(v,
+                      {{"none", PhoneLock::none},
+                       {"outgoing", PhoneLock::outgoing},
+                       {"incoming", PhoneLock::incoming},
+                       {"both", PhoneLock::both}},
+                      lock);
+}
+
+void read_dids(Reader& r, const Json& v, std::vector<std::string>& dids) {
+  dids.clear();
+  r.each(v, [&](const Json& item) {
+    std::string number;
+    read_number(r, item, number);
+    if (!number.empty()) dids.push_back(std::move(number));
+  });
+}
+
+}  // namespace
+
+void read_sort(Reader& r, const Json& v, std::vector<RoutePolicy>& sort) {
+  r.each(v, [&](const Json& item) {
+    RoutePolicy policy = RoutePolicy::none;
+    r.choice<RoutePolicy>(
+        item,
+        {{"answer_ratio", RoutePolicy::answer_ratio}, {"lowest_rate", RoutePolicy::lowest_rate}},
+        policy);
+    if (policy == RoutePolicy::none) return;
+    if (std::find(sort.begin(), sort.end(), policy) != sort.end()) {
+      r.fail(std::string("\"") + route_policy_name(policy) + "\" is there twice");
+      return;
+    }
+    sort.push_back(policy);
+  });
+}
+
+const std::vector<Field<PhoneConfig>>& phone_fields() {
+  using P = PhoneConfig;
+  static const std::vector<Field<P>> fields = {
+      {"id", "id", "its number", "The same as `number`, where there is one.",
+       [](Reader& r, const Json& v, P& p) { read_id(r, v, p.id); }},
+      {"number", "number", "required",
+       "Number of the phone, and its user name for REGISTER and INVITE (P-05, T-01).",
+       [](Reader& r, const Json& v, P& p) { read_number(r, v, p.number); }},
+      {"dids", "array of numbers", "[]", "Further numbers that reach it (T-01).",
+       [](Reader& r, const Json& v, P& p) { read_dids(r, v, p.dids); }},
+      {"password", "text", "required", "Digest password (P-04).",
+       [](Reader& r, const Json& v, P& p) { r.string(v, p.password, 128); }},
+      {"account", "id", "required", "Pays for its calls (B-04).",
+       [](Reader& r, const Json& v, P& p) { read_id(r, v, p.account); }},
+      {"locked", "none|outgoing|incoming|both, or boolean", "none",
+       "Which calls are barred (R-14).",
+       [](Reader& r, const Json& v, P& p) { read_lock(r, v, p.locked); }},
+      {"line_in", "integer -1..1000000", "-1",
+       "Calls to it at once; -1 unlimited, 0 none (T-16, R-10).",
+       [](Reader& r, const Json& v, P& p) { r.number(v, -1, 1'000'000, p.line_in); }},
+      {"line_out", "integer -1..1000000", "-1", "Calls that it makes at once.",
+       [](Reader& r, const Json& v, P& p) { r.number(v, -1, 1'000'000, p.line_out); }},
+      {"line_limit", "integer -1..1000000", "-1", "Both together.",
+       [](Reader& r, const Json& v, P& p) { r.number(v, -1, 1'000'000, p.line_limit); }},
+      {"call_level", "internal|local|domestic|international", "as the account's",
+       "Farthest calls it may make (N-07); the stricter of this and the account's holds.",
+       [](Reader& r, const Json& v, P& p) { read_call_level(r, v, p.call_level); }},
+      {"rewrite_callee", "rules", "none", "Rewrite rules for what it dials (N-01).",
+       [](Reader& r, const Json& v, P& p) { read_rewrite(r, v, p.rewrite_callee); }},
+      {"called_rewrite_caller", "rules", "none", "For the caller that it is shown.",
+       [](Reader& r, const Json& v, P& p) { read_rewrite(r, v, p.called_rewrite_caller); }},
+      {"called_rewrite_callee", "rules", "none", "For the callee that it is shown.",
+       [](Reader& r, const Json& v, P& p) { read_rewrite(r, v, p.called_rewrite_callee); }},
+      {"sort", "list of answer_ratio, lowest_rate", "as the parameters say",
+       "What goes behind the prefix length in the order of its vendors (R-07).",
+       [](Reader& r, const Json& v, P& p) { read_sort(r, v, p.sort); }},
+      {"vendor_groups", "{\"allow\": []} or {\"deny\": []}", "all",
+       "Which gateway groups' vendors its calls may use (R-09).",
+       [](Reader& r, const Json& v, P& p) {
+         static const std::vector<Field<P>> lists = {
+             {"allow", "", "", "",
+              [](Reader& rr, const Json& vv, P& pp) { rr.strings(vv, pp.vendor_groups_allow); }},
+             {"deny", "", "", "",
+              [](Reader& rr, const Json& vv, P& pp) { rr.strings(vv, pp.vendor_groups_deny); }},
+         };
+         read_object(r, v, lists, {}, p);
+       }},
+      {"min_profit_percent", "-10000..10000, two decimals", "none",
+       "Vendors that leave less of its price are passed over (R-18).",
+       [](Reader& r, const Json& v, P& p) { read_percent(r, v, p.min_profit_hundredths); }},
+      {"max_price_per_s", "decimal >= 0", "none",
+       "Vendors whose second costs more are passed over (R-18).",
+       [](Reader& r, const Json& v, P& p) { read_price(r, v, p.max_price_per_s); }},
+      {"max_call_s", "integer 0..2147483647", "parameter", "Longest call (B-12); 0: unlimited.",
+       [](Reader& r, const Json& v, P& p) {
+         read_optional<std::int32_t, 0, int32_max>(r, v, p.max_call_s);
+       }},
+      {"calls_per_second", "integer 0..100000", "0", "New calls it may make a second (R-22).",
+       [](Reader& r, const Json& v, P& p) { r.number(v, 0, 100'000, p.calls_per_second); }},
+      {"burst", "integer 0..1000000", "as calls_per_second",
+       "Calls at once before `calls_per_second` counts.",
+       [](Reader& r, const Json& v, P& p) { r.number(v, 0, 1'000'000, p.burst); }},
+      {"offline_to_gateways", "boolean", "parameter",
+       "Calls to it are routed to vendors while it is offline (R-21, T-12).",
+       [](Reader& r, const Json& v, P& p) { r.boolean(v, p.offline_to_gateways.emplace()); }},
+      {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, P&) { read_memo(r, v); }},
+  };
+  return fields;
+}
+
+}  // namespace tandem::config

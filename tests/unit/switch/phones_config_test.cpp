@@ -1,0 +1,136 @@
+// Keys of phones and of registration, and what does not go together.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tandem/config.hpp"
+
+using namespace tandem;
+
+namespace {
+
+ConfigReading read(const std::string& provision, const std::string& parameters = "{}") {
+  return read_config(R"({"sip": {"listen": ["udp:127.0.0.1:5060"]}, "parameters": )" + parameters +
+                         R"(, "provision": {"accounts": [{"id": "acme"}], )" + provision + "}}",
+                     ".");
+}
+
+std::vector<std::string> pointers(const ConfigReading& reading) {
+  std::vector<std::string> found;
+  for (const auto& error : reading.errors)
+    found.push_back(error.pointer);
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+using Pointers = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("read_config: phones have their keys, lock and limits (P-05, R-14, T-16)") {
+  const ConfigReading reading = read(R"("gateway_groups": [{"id": "g"}], "phones": [
+    {"number": "1001", "password": "p", "account": "acme"},
+    {"number": "1002", "dids": ["442071110000"], "password": "p", "account": "acme",
+     "locked": "outgoing", "line_in": 1, "line_out": 2, "line_limit": 3, "call_level": "local",
+     "rewrite_callee": "0:44", "called_rewrite_caller": ":9", "called_rewrite_callee": ":8",
+     "sort": ["lowest_rate"], "vendor_groups": {"allow": ["g"]}, "min_profit_percent": 5,
+     "max_price_per_s": "0.01", "max_call_s": 60, "calls_per_second": 2, "burst": 3,
+     "offline_to_gateways": true, "memo": "front desk"},
+    {"number": "1003", "password": "p", "account": "acme", "locked": true}])");
+  REQUIRE(pointers(reading) == Pointers{});
+  const auto& phones = reading.config.provision.phones;
+  REQUIRE(phones.size() == 3);
+  CHECK(phones[0].id == "1001");
+  CHECK(phones[0].line_limit == -1);
+  CHECK(phones[0].locked == PhoneLock::none);
+  CHECK_FALSE(phones[0].offline_to_gateways);
+  const PhoneConfig& full = phones[1];
+  CHECK(full.dids == std::vector<std::string>{"442071110000"});
+  CHECK(full.locked == PhoneLock::outgoing);
+  CHECK(full.line_in == 1);
+  CHECK(full.line_out == 2);
+  CHECK(full.line_limit == 3);
+  CHECK(full.call_level == CallLevel::local);
+  CHECK(full.sort == std::vector{RoutePolicy::lowest_rate});
+  CHECK(full.vendor_groups_allow == std::vector<std::string>{"g"});
+  CHECK(full.min_profit_hundredths == 500);
+  CHECK(full.max_call_s == 60);
+  CHECK(full.offline_to_gateways == true);
+  CHECK(phones[2].locked == PhoneLock::both);
+}
+
+TEST_CASE("read_config: what is wrong with phones is said at its place (P-05)") {
+  CHECK(pointers(read(R"("phones": [{"number": "1001"}])")) ==
+        Pointers{"/provision/phones/0/account", "/provision/phones/0/password"});
+  CHECK(pointers(read(R"("phones": [
+    {"number": "1001", "dids": ["1002"], "password": "p", "account": "acme"},
+    {"number": "1002", "dids": ["1003", "1003"], "password": "p", "account": "nobody"}])")) ==
+        Pointers{"/provision/phones/1/account", "/provision/phones/1/dids/1",
+                 "/provision/phones/1/number"});
+  CHECK(pointers(read(R"("phones": [{"number": "10 01", "password": "p", "account": "acme",
+    "locked": "sometimes", "forward": {}, "vendor_groups": {"allow": ["g"], "deny": ["g"]}}])")) ==
+        Pointers{"/provision/phones/0/forward", "/provision/phones/0/locked",
+                 "/provision/phones/0/number", "/provision/phones/0/vendor_groups",
+                 "/provision/phones/0/vendor_groups/allow/0",
+                 "/provision/phones/0/vendor_groups/deny/0"});
+}
+
+TEST_CASE(
+    "read_config: a gateway that registers has credentials of its own and no address (P-05)") {
+  CHECK(pointers(read(R"("customer_gateways": [
+    {"id": "a", "registration": "dynamic", "auth": {"username": "u", "password": "p"}}],
+    "vendor_gateways": [
+    {"id": "a", "registration": "dynamic", "auth": {"username": "u", "password": "p"}},
+    {"id": "b", "registration": "outbound", "addresses": ["127.0.0.9"],
+     "auth": {"username": "u", "password": "x"}}])")) == Pointers{});
+  CHECK(pointers(read(R"("customer_gateways": [
+    {"id": "a", "registration": "dynamic", "addresses": ["127.0.0.2"]},
+    {"id": "b"},
+    {"id": "c", "registration": "outbound", "addresses": ["127.0.0.2"],
+     "auth": {"username": "u", "password": "p"}},
+    {"id": "phone:7", "addresses": ["127.0.0.2"]}])")) ==
+        Pointers{"/provision/customer_gateways/0/addresses", "/provision/customer_gateways/0/auth",
+                 "/provision/customer_gateways/1/addresses",
+                 "/provision/customer_gateways/2/registration",
+                 "/provision/customer_gateways/3/id"});
+  CHECK(pointers(read(R"("phones": [{"number": "1001", "password": "p", "account": "acme"}],
+    "vendor_gateways": [
+    {"id": "a", "registration": "dynamic", "auth": {"username": "u", "password": "p"}},
+    {"id": "b", "registration": "dynamic", "auth": {"username": "u", "password": "p"}},
+    {"id": "c", "registration": "dynamic", "auth": {"username": "1001", "password": "p"},
+     "options_check": true}])")) == Pointers{"/provision/phones/0/number",
+                                             "/provision/vendor_gateways/1/auth/username",
+                                             "/provision/vendor_gateways/2/options_check"});
+}
+
+TEST_CASE("read_config: parameters of registration by both their names (P-05, S-08, S-09, R-25)") {
+  const ConfigReading defaults = read(R"("phones": [])");
+  const Parameters& d = defaults.config.parameters;
+  CHECK(d.registration_expires_s == 3600);
+  CHECK(d.auth_failures == 6);
+  CHECK(d.auth_suspend);
+  CHECK(d.auth_suspend_s == 180);
+  CHECK(d.phone_contacts == 1);
+  const ConfigReading reading = read(R"("phones": [])", R"({
+    "SS_ENDPOINT_EXPIRE": 600, "SS_ENDPOINTREGISTERRETRY": 3, "SS_ENDPOINTREGISTERSUSPEND": "Off",
+    "SS_ENDPOINTREGISTERSUSPENDTIME": 60, "phone_contacts": 4, "register_per_source": 5,
+    "register_burst": 9, "register_total": 70, "offline_to_gateways": true,
+    "no_billing_to_phones": true, "SS_SIP_USER_AGENT_EXPIRE": 120,
+    "SS_SIP_USER_AGENT_RETRY_DELAY": 30})");
+  REQUIRE(pointers(reading) == Pointers{});
+  const Parameters& p = reading.config.parameters;
+  CHECK(p.registration_expires_s == 600);
+  CHECK(p.auth_failures == 3);
+  CHECK_FALSE(p.auth_suspend);
+  CHECK(p.auth_suspend_s == 60);
+  CHECK(p.phone_contacts == 4);
+  CHECK(p.register_per_source == 5);
+  CHECK(p.register_burst == 9);
+  CHECK(p.register_total == 70);
+  CHECK(p.offline_to_gateways);
+  CHECK(p.no_billing_to_phones);
+  CHECK(p.outbound_expires_s == 120);
+  CHECK(p.outbound_retry_s == 30);
+  CHECK(read(R"("phones": [])", R"({"SS_AUTHENTICATION_MAX_RETRY": 9})")
+            .config.parameters.auth_failures == 9);
+}
