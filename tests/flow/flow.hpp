@@ -22,6 +22,14 @@ inline Amount money(std::string_view text) { return Amount::parse(text).value();
 inline SocketAddress at(std::string_view text) { return SocketAddress::parse(text).value(); }
 inline IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 
+/// Value of a header line of a message, as it stands there; "" when there is none.
+inline std::string header(const std::string& message, const std::string& name) {
+  const auto begin = message.find("\r\n" + name + ": ");
+  if (begin == std::string::npos) return {};
+  const auto value = begin + name.size() + 4;
+  return message.substr(value, message.find("\r\n", value) - value);
+}
+
 inline GatewayAddress gateway_address(const std::string& text) {
   GatewayAddress address;
   address.text = text;

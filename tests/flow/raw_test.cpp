@@ -9,14 +9,6 @@ using namespace tandem::sim::test;
 
 namespace {
 
-/// Value of a header, as it stands in the message.
-std::string header(const std::string& message, const std::string& name) {
-  const auto begin = message.find("\r\n" + name + ": ");
-  if (begin == std::string::npos) return {};
-  const auto value = begin + name.size() + 4;
-  return message.substr(value, message.find("\r\n", value) - value);
-}
-
 std::string reply(const std::string& request, const std::string& status_line,
                   const std::string& to_tag, const std::string& sdp = {}) {
   std::string to = header(request, "To");

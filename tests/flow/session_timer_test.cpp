@@ -9,13 +9,6 @@ using namespace tandem::sim::test;
 
 namespace {
 
-std::string header(const std::string& message, const std::string& name) {
-  const auto begin = message.find("\r\n" + name + ": ");
-  if (begin == std::string::npos) return {};
-  const auto value = begin + name.size() + 4;
-  return message.substr(value, message.find("\r\n", value) - value);
-}
-
 std::string body_of(const std::string& message) {
   return message.substr(message.find("\r\n\r\n") + 4);
 }
