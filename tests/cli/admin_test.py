@@ -17,7 +17,8 @@ class Admin(unittest.TestCase):
         path = cls.holder.__enter__()
         cls.sip_port, cls.port = free_port(), free_port()
         cls.vendor = SipEnd()
-        cls.switch = RunningSwitch(write_config(path, base_config(cls.sip_port, cls.port, cls.vendor.port)))
+        cls.config = write_config(path, base_config(cls.sip_port, cls.port, cls.vendor.port))
+        cls.switch = RunningSwitch(cls.config)
 
     @classmethod
     def tearDownClass(cls):
@@ -149,6 +150,30 @@ class Admin(unittest.TestCase):
                 self.assertEqual(self.error("GET", "/api/v1/accounts/acme/ledger?" + query, None, 400)["pointer"], pointer)
         self.error("GET", "/api/v1/accounts/nobody/ledger", None, 404)
         self.error("POST", "/api/v1/accounts/acme/ledger", "{}", 405)
+
+    def test_packages_are_ordered_and_listed(self):
+        got, _, text = request(self.port, "PUT", "/api/v1/packages/ten", json.dumps(
+            {"rent_type": "month", "rent_fee": "0.10", "gift_times": [{"prefixes": ["44"], "seconds": 600}]}))
+        self.assertEqual(got, 201, text)
+        self.assertEqual(self.get("/api/v1/accounts/acme/packages"), [])
+        order = json.dumps({"id": "acme-ten", "package": "ten"})
+        got, _, text = request(self.port, "POST", "/api/v1/accounts/acme/packages", order)
+        self.assertEqual(got, 201, text)
+        period, = until(lambda: self.get("/api/v1/accounts/acme/packages"), "the package has begun")
+        self.assertEqual((period["order"], period["package"], period["account"], period["rent"]),
+                         ("acme-ten", "ten", "acme", "0.10"))
+        self.assertEqual(period["gift_times"][0]["left_s"], 600)
+        until(lambda: [r for r in self.get("/api/v1/accounts/acme/ledger")
+                       if (r["kind"], r["amount"], r["reference"]) == ("package_rent", "-0.10", "acme-ten")],
+              "the rent is in the ledger")
+        self.error("POST", "/api/v1/accounts/acme/packages", order, 409)
+        got, _, text = request(self.port, "POST", "/api/v1/accounts/acme/packages",
+                               json.dumps({"id": "x", "package": "none"}))
+        self.assertEqual((got, json.loads(text)["error"]["pointer"]), (400, "/package"))
+        self.error("GET", "/api/v1/accounts/nobody/packages", None, 404)
+        shown = [json.loads(line) for line in
+                 run("report", "packages", "--config", self.config, "--account", "acme").stdout.splitlines()]
+        self.assertEqual([p["order"] for p in shown], ["acme-ten"])
 
     def test_reports(self):
         row, = [r for r in self.get("/api/v1/reports/margin?sell=retail&buy=buy") if r["prefix"] == "44"]
