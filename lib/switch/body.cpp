@@ -473,7 +473,11 @@ void Switch::Body::build_tables_when_due() {
     lock.unlock();
     activate_due_decks();
     store_registrations();
-    package_keeper_->advance(wall_us());
+    {
+      // Not while a change is in the making, which may yet be refused.
+      const auto change = provisioning_body_->exclusive();
+      package_keeper_->advance(wall_us());
+    }
     retired_tables_->free_all();
     lock.lock();
   }

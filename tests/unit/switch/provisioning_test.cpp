@@ -204,7 +204,8 @@ TEST_CASE_FIXTURE(Fixture, "Provisioning: many changes are made together or not 
   CHECK(refused.faults[1].index == 2);
   CHECK(ids("accounts") == "acme ");
   change.puts.resize(1);
-  change.puts.push_back({"customer_gateways", "c", R"({"addresses": ["10.0.0.9"], "account": "a"})", {}});
+  change.puts.push_back(
+      {"customer_gateways", "c", R"({"addresses": ["10.0.0.9"], "account": "a"})", {}});
   change.dry_run = true;
   CHECK(objects->change(change).created == 2);
   CHECK(ids("accounts") == "acme ");
