@@ -93,67 +93,115 @@ class SlabPool {
   std::size_t live_ = 0;
 };
 
-/// Blocks in sixteen size classes, cut from slabs and reused; longer ones come from the heap.
+/// Blocks in size classes, cut from slabs and reused; longer ones come from the heap. A block knows
+/// its size, and by its address the slab and so the pool that it came from: a string in a pool is
+/// one pointer, and there are two dozen of them in a call.
 class BufferPool {
  public:
   BufferPool() = default;
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
 
-  [[nodiscard]] char* take(std::size_t size_bytes, std::uint8_t& size_class);
-  void give_back(char* block, std::uint8_t size_class) noexcept;
+  /// `text`, copied into a block. Give it back with give_back().
+  [[nodiscard]] char* keep(std::string_view text);
+  static void give_back(char* block) noexcept;
+  [[nodiscard]] static std::string_view view(const char* block) noexcept {
+    return {block, head_of(block).size};
+  }
   /// Bytes in blocks that are in use, without those from the heap.
   [[nodiscard]] std::size_t bytes_used() const noexcept { return bytes_used_; }
 
  private:
-  static constexpr std::size_t class_bytes[] = {32,  48,  64,   96,   128,  192,  256,  384,
-                                                512, 768, 1024, 1536, 2048, 3072, 4096, 6144};
+  /// In front of a block's bytes.
+  struct Head {
+    std::uint32_t size;
+    std::uint32_t size_class;
+  };
+  static constexpr std::uint32_t class_bytes[] = {
+      32,  48,  64,  80,   96,   112,  128,  160,  192, 256,
+      384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144};  // with their heads
   static constexpr std::size_t classes = std::size(class_bytes);
-  static constexpr std::uint8_t heap_class = 0xff;
-  static constexpr std::size_t slab_bytes = 256 * 1024;
+  static constexpr std::uint32_t heap_class = 0xff;
+  static constexpr std::size_t slab_bytes =
+      256 * 1024;  // and what a slab's address is a multiple of
 #if defined(__SANITIZE_ADDRESS__)
   static constexpr bool is_pooling = false;  // so that the sanitizer sees the end of every block
 #else
   static constexpr bool is_pooling = true;
 #endif
 
-  char* free_[classes] = {};
-  std::vector<std::unique_ptr<char[]>> slabs_;
+  struct SlabDeleter {
+    void operator()(char* slab) const noexcept {
+      ::operator delete (slab, std::align_val_t{slab_bytes});
+    }
+  };
+
+  static const Head& head_of(const char* block) noexcept {
+    return *std::launder(reinterpret_cast<const Head*>(block - sizeof(Head)));
+  }
+  /// A slab begins with the address of its pool.
+  static BufferPool& pool_of(const char* block) noexcept {
+    const auto address = reinterpret_cast<std::uintptr_t>(block);
+    BufferPool* pool = nullptr;
+    std::memcpy(&pool, reinterpret_cast<const char*>(address & ~(slab_bytes - 1)), sizeof pool);
+    return *pool;
+  }
+  [[nodiscard]] char* cut(std::size_t size_bytes);
+
+  char* free_[classes] = {};  // each begins with the next one
+  std::vector<std::unique_ptr<char, SlabDeleter>> slabs_;
   std::size_t left_bytes_ = 0;
   std::size_t bytes_used_ = 0;
 };
 
-inline char* BufferPool::take(std::size_t size_bytes, std::uint8_t& size_class) {
+inline char* BufferPool::keep(std::string_view text) {
+  const std::size_t size_bytes = sizeof(Head) + text.size();
+  std::uint32_t size_class = heap_class;
+  char* place = nullptr;
   if (is_pooling && size_bytes <= class_bytes[classes - 1]) {
-    std::size_t i = 0;
-    while (class_bytes[i] < size_bytes)
-      ++i;
-    size_class = static_cast<std::uint8_t>(i);
-    bytes_used_ += class_bytes[i];
-    if (char* block = free_[i]) {
-      std::memcpy(&free_[i], block, sizeof(char*));
-      return block;
+    size_class = 0;
+    while (class_bytes[size_class] < size_bytes)
+      ++size_class;
+    bytes_used_ += class_bytes[size_class];
+    place = free_[size_class];
+    if (place != nullptr) {
+      std::memcpy(&free_[size_class], place, sizeof place);
+    } else {
+      place = cut(class_bytes[size_class]);
     }
-    if (left_bytes_ < class_bytes[i]) {
-      slabs_.emplace_back(new char[slab_bytes]);
-      left_bytes_ = slab_bytes;
-    }
-    char* block = slabs_.back().get() + (slab_bytes - left_bytes_);
-    left_bytes_ -= class_bytes[i];
-    return block;
+  } else {
+    place = static_cast<char*>(::operator new(size_bytes));
   }
-  size_class = heap_class;
-  return static_cast<char*>(::operator new(size_bytes));
+  ::new (place) Head{static_cast<std::uint32_t>(text.size()), size_class};
+  char* const block = place + sizeof(Head);
+  std::memcpy(block, text.data(), text.size());
+  return block;
 }
 
-inline void BufferPool::give_back(char* block, std::uint8_t size_class) noexcept {
+inline char* BufferPool::cut(std::size_t size_bytes) {
+  if (left_bytes_ < size_bytes) {
+    slabs_.emplace_back(
+        static_cast<char*>(::operator new (slab_bytes, std::align_val_t{slab_bytes})));
+    const BufferPool* const pool = this;
+    std::memcpy(slabs_.back().get(), &pool, sizeof pool);
+    left_bytes_ = slab_bytes - sizeof pool;
+  }
+  char* const place = slabs_.back().get() + (slab_bytes - left_bytes_);
+  left_bytes_ -= size_bytes;
+  return place;
+}
+
+inline void BufferPool::give_back(char* block) noexcept {
+  const std::uint32_t size_class = head_of(block).size_class;
+  char* const place = block - sizeof(Head);
   if (size_class == heap_class) {
-    ::operator delete(block);
+    ::operator delete(place);
     return;
   }
-  bytes_used_ -= class_bytes[size_class];
-  std::memcpy(block, &free_[size_class], sizeof(char*));
-  free_[size_class] = block;
+  BufferPool& pool = pool_of(block);
+  pool.bytes_used_ -= class_bytes[size_class];
+  std::memcpy(place, &pool.free_[size_class], sizeof(char*));
+  pool.free_[size_class] = place;
 }
 
 /// A string in a BufferPool. Threading: loop-bound, like its pool, which must outlive it.
@@ -162,11 +210,11 @@ class Bytes {
   Bytes() = default;
   Bytes(const Bytes&) = delete;
   Bytes& operator=(const Bytes&) = delete;
-  Bytes(Bytes&& other) noexcept { swap(other); }
+  Bytes(Bytes&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
   Bytes& operator=(Bytes&& other) noexcept {
     if (this != &other) {
       clear();
-      swap(other);
+      block_ = std::exchange(other.block_, nullptr);
     }
     return *this;
   }
@@ -175,31 +223,18 @@ class Bytes {
   /// `text` must not lie in this block.
   void assign(BufferPool& pool, std::string_view text) {
     clear();
-    if (text.empty()) return;
-    data_ = pool.take(text.size(), size_class_);
-    std::memcpy(data_, text.data(), text.size());
-    size_ = static_cast<std::uint32_t>(text.size());
-    pool_ = &pool;
+    if (!text.empty()) block_ = pool.keep(text);
   }
   void clear() noexcept {
-    if (data_ != nullptr) pool_->give_back(data_, size_class_);
-    data_ = nullptr;
-    size_ = 0;
+    if (block_ != nullptr) BufferPool::give_back(std::exchange(block_, nullptr));
   }
-  [[nodiscard]] std::string_view view() const noexcept { return {data_, size_}; }
-  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] std::string_view view() const noexcept {
+    return block_ == nullptr ? std::string_view() : BufferPool::view(block_);
+  }
+  [[nodiscard]] bool empty() const noexcept { return block_ == nullptr; }
 
  private:
-  void swap(Bytes& other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(pool_, other.pool_);
-    std::swap(size_, other.size_);
-    std::swap(size_class_, other.size_class_);
-  }
-  char* data_ = nullptr;
-  BufferPool* pool_ = nullptr;
-  std::uint32_t size_ = 0;
-  std::uint8_t size_class_ = 0;
+  char* block_ = nullptr;
 };
 
 }  // namespace tandem::sip
