@@ -39,21 +39,24 @@ bool is_between_us(int status) noexcept {
 
 }  // namespace
 
+Call::Setup::Setup(Call& call, const InboundCall& arrival)
+    : max_forwards(arrival.max_forwards),
+      offer(arrival.body.bytes),
+      offer_type(arrival.body.content_type),
+      caller_display(arrival.from_display),
+      timer(Timer::member<&Call::on_attempt_timeout, Call>(), &call) {}
+
 Call::Call(Worker& worker, std::uint64_t id, std::unique_ptr<Leg> leg, const InboundCall& arrival,
            std::shared_ptr<const Tables> tables)
     : worker_(worker),
       id_(id),
+      setup_(std::make_unique<Setup>(*this, arrival)),
       inbound_(std::move(leg)),
-      offer_(arrival.body.bytes),
-      offer_type_(arrival.body.content_type),
       caller_raw_(kept_user(arrival.from_user)),
       callee_raw_(kept_user(arrival.request_user)),
-      caller_display_(arrival.from_display),
-      max_forwards_(arrival.max_forwards),
       media_(worker.commons().relay, worker.random()),
       started_us_(worker.loop().clock().monotonic_us()),
       started_wall_us_(worker.loop().clock().wall_us()),
-      setup_timer_(Timer::member<&Call::on_attempt_timeout, Call>(), this),
       money_timer_(Timer::member<&Call::on_money_timer, Call>(), this),
       max_timer_(Timer::member<&Call::on_max_timer, Call>(), this) {
   context_.tables = std::move(tables);
@@ -96,9 +99,9 @@ bool Call::meet_customer() {
     refuse(Reason::TooManyForwards, reason_facts(Reason::TooManyForwards).sip_status);
     return false;
   }
-  kept_headers_.keep(arrival, options, context_.tables->identity_needs);
+  setup_->kept_headers.keep(arrival, options, context_.tables->identity_needs);
   if (options.setup_timeout_s > 0)
-    setup_deadline_us_ = started_us_ + options.setup_timeout_s * second_us;
+    setup_->deadline_us = started_us_ + options.setup_timeout_s * second_us;
   return true;
 }
 
@@ -146,7 +149,7 @@ void Call::judge() {
                                  .has_policy = worker_.commons().host.has_policy(),
                                  .inbound = inbound_.get()};
   for (;;) {
-    const Verdict verdict = run_stages(context_, abilities, next_stage_);
+    const Verdict verdict = run_stages(context_, abilities, setup_->next_stage);
     note_for_shadow(verdict);
     switch (verdict.kind) {
       case Verdict::Kind::go_on:
@@ -215,7 +218,7 @@ bool Call::authenticate() {
 /// Asks for the numbers that nobody here knows. False: there is nothing to wait for. The look-ups
 /// have deadlines of their own.
 bool Call::look_up() {
-  CallLrn& lrn = context_.lrn;
+  CallLrn& lrn = *context_.lrn;
   const auto& resolver = context_.customer_entry()->lrn_resolver;
   const auto ask = [&](NumberLookup& lookup, const Number& number, bool is_caller) {
     if (lookup.state != NumberLookup::State::unknown) return false;
@@ -224,22 +227,23 @@ bool Call::look_up() {
     lookup.settle(std::nullopt);
     return false;
   };
-  awaits_callee_ = ask(lrn.callee, lrn_question(context_), false);
+  setup_->awaits_callee = ask(lrn.callee, lrn_question(context_), false);
   if (lrn.callee.state == NumberLookup::State::failed) return false;
-  awaits_caller_ = needs_caller_region(context_) && ask(lrn.caller, context_.caller, true);
-  return awaits_callee_ || awaits_caller_;
+  setup_->awaits_caller = needs_caller_region(context_) && ask(lrn.caller, context_.caller, true);
+  return setup_->awaits_callee || setup_->awaits_caller;
 }
 
 void Call::take_lookup(bool is_caller, const std::optional<LrnRecord>& record) {
-  bool& awaits = is_caller ? awaits_caller_ : awaits_callee_;
-  if (is_over_ || !std::exchange(awaits, false)) return;
-  (is_caller ? context_.lrn.caller : context_.lrn.callee).settle(record);
+  if (is_over_ || setup_ == nullptr) return;
+  bool& awaits = is_caller ? setup_->awaits_caller : setup_->awaits_callee;
+  if (!std::exchange(awaits, false)) return;
+  (is_caller ? context_.lrn->caller : context_.lrn->callee).settle(record);
   if (!is_caller) {
-    context_.lrn.source = record ? CallLrn::Source::resolver : CallLrn::Source::none;
+    context_.lrn->source = record ? CallLrn::Source::resolver : CallLrn::Source::none;
     // The caller's region would change nothing any more.
-    if (!record || !needs_caller_region(context_)) awaits_caller_ = false;
+    if (!record || !needs_caller_region(context_)) setup_->awaits_caller = false;
   }
-  if (!awaits_callee_ && !awaits_caller_) judge();
+  if (!setup_->awaits_callee && !setup_->awaits_caller) judge();
 }
 
 void Call::ask_policy() {
@@ -255,15 +259,15 @@ void Call::ask_policy() {
   question.caller_in = caller_raw_;
   question.callee_in = callee_raw_;
   question.source = context_.source;
-  worker_.loop().timers().start(setup_timer_, host.policy_deadline_us());
+  worker_.loop().timers().start(setup_->timer, host.policy_deadline_us());
   host.ask_policy(std::move(question));
 }
 
 void Call::answer_policy(const PolicyAnswer& answer) {
   if (is_over_ || state_ != CallState::arriving || context_.policy)
     return;  // late: the default has held
-  setup_timer_.cancel();
-  context_.policy = answer;
+  setup_->timer.cancel();
+  context_.policy = std::make_unique<const PolicyAnswer>(answer);
   judge();
 }
 
@@ -291,11 +295,12 @@ void Call::refuse(Reason reason, int sip_status, int retry_after_s) {
 void Call::try_next_vendor() {
   state_ = CallState::trying;
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
-  while (next_candidate_ < context_.candidates.size()) {
-    CandidatePlan plan = plan_candidate(context_, context_.candidates[next_candidate_++], now_us);
+  while (setup_->next_candidate < context_.candidates.size()) {
+    CandidatePlan plan =
+        plan_candidate(context_, context_.candidates[setup_->next_candidate++], now_us);
     VendorLease lease;
     if (plan.excluded || !take_vendor(context_, plan, lease, now_us)) {
-      if (!first_skip_) first_skip_ = Skip{*plan.excluded, 503};
+      if (!setup_->first_skip) setup_->first_skip = Skip{*plan.excluded, 503};
       note_passed_over(plan);
       continue;
     }
@@ -306,7 +311,7 @@ void Call::try_next_vendor() {
       const int sip_status = reason_facts(why).sip_status;
       // With an offer that cannot be read, further vendors would only lose of their call rates.
       if (code == ErrorCode::invalid_argument) return refuse(why, sip_status);
-      if (!first_skip_) first_skip_ = Skip{why, sip_status};
+      if (!setup_->first_skip) setup_->first_skip = Skip{why, sip_status};
       if (shadow_notes_ != nullptr) shadow_notes_->met.push_back({plan.vendor, true, false});
       continue;
     }
@@ -314,7 +319,7 @@ void Call::try_next_vendor() {
     return;
   }
   if (attempts_.empty()) {
-    const Skip why = first_skip_.value_or(Skip{Reason::NoAvailableRouter, 503});
+    const Skip why = setup_->first_skip.value_or(Skip{Reason::NoAvailableRouter, 503});
     refuse(why.reason, why.sip_status);
     return;
   }
@@ -374,18 +379,18 @@ void Call::try_vendor(CandidatePlan plan, VendorLease lease, std::string_view of
   if (context_.is_dipped && vendor.config.send_npdi) {
     out.portability.is_dipped = true;
     if (!context_.callee_by_lrn.empty())
-      out.portability.routing_number = context_.lrn.callee.record.lrn;
+      out.portability.routing_number = context_.lrn->callee.record.lrn;
   }
-  out.caller_display = caller_display_;
+  out.caller_display = setup_->caller_display;
   if (vendor.config.auth && !vendor.registers) {
     out.auth_username = vendor.config.auth->username;
     out.auth_password = vendor.config.auth->password;
   }
-  out.body = {offer_type_, offer};
-  out.max_forwards = max_forwards_ - 1;
+  out.body = {setup_->offer_type, offer};
+  out.max_forwards = setup_->max_forwards - 1;
   std::vector<std::string> texts;
   present_call(
-      vendor.config.sip, kept_headers_,
+      vendor.config.sip, setup_->kept_headers,
       {out.caller, out.callee, inbound_->call_id(), context_.customer_entry()->payer.account_id},
       out, texts);
 
@@ -414,10 +419,11 @@ Result<std::string> Call::prepare_media(const CandidatePlan& plan) {
       .customer = context_.customer_entry()->config.media,
       .vendor = vendor.config.media,
       .parameter = parameters().media_mode,
-      .caller_is_behind_nat = is_behind_nat(offer_, context_.source.ip) || plan.contact != nullptr};
+      .caller_is_behind_nat =
+          is_behind_nat(setup_->offer, context_.source.ip) || plan.contact != nullptr};
   media_.set_relayed(worker_.commons().relay != nullptr && is_relayed(choice),
                      {context_.source.ip.family, plan.destination().ip.family});
-  auto passed = media_.pass(MediaSide::caller, {offer_type_, offer_});
+  auto passed = media_.pass(MediaSide::caller, {setup_->offer_type, setup_->offer});
   if (passed) return passed;
   worker_.commons().log.write(LogLevel::warning, "call", "offer could not be passed on",
                               {{"call_id", std::string(inbound_->call_id())},
@@ -429,7 +435,7 @@ Result<std::string> Call::prepare_media(const CandidatePlan& plan) {
 void Call::advance_stage(AttemptStage stage) {
   if (stage <= trial_.stage) return;
   trial_.stage = stage;
-  if (is_alerting(stage)) setup_deadline_us_ = 0;
+  if (is_alerting(stage)) setup_->deadline_us = 0;
   const Parameters& p = parameters();
   const ProgressTimers& own = vendor().config.sip.timers;
   const auto chosen = [](std::int32_t own_s, std::int32_t parameter_s) {
@@ -456,22 +462,22 @@ void Call::advance_stage(AttemptStage stage) {
       break;
   }
   std::int64_t delay_us = seconds * second_us;
-  if (setup_deadline_us_ != 0) {
-    const std::int64_t left_us = setup_deadline_us_ - worker_.loop().clock().monotonic_us();
+  if (setup_->deadline_us != 0) {
+    const std::int64_t left_us = setup_->deadline_us - worker_.loop().clock().monotonic_us();
     delay_us = std::clamp<std::int64_t>(left_us, 0, delay_us);
   }
-  worker_.loop().timers().start(setup_timer_, delay_us);
+  worker_.loop().timers().start(setup_->timer, delay_us);
 }
 
 /// The policy hook's deadline, or an attempt that stood still for too long (P-19).
 void Call::on_attempt_timeout() {
   if (state_ == CallState::arriving) {
-    context_.policy = worker_.commons().host.policy_default();
+    context_.policy = std::make_unique<const PolicyAnswer>(worker_.commons().host.policy_default());
     judge();
     return;
   }
   if (trial_.leg == nullptr) return;
-  if (pending_answer_) {  // the disk does not take the answer record in time
+  if (setup_->pending_answer) {  // the disk does not take the answer record in time
     on_durable();
     return;
   }
@@ -505,7 +511,7 @@ void Call::on_progress(Leg& leg, const Progress& progress) {
     auto passed = media_.pass(MediaSide::callee, progress.body);
     if (passed) {
       body = std::move(*passed);
-      early_answer_ = body;
+      setup_->early_answer = body;
       trial_.has_sdp = true;
     } else {
       worker_.commons().log.write(
@@ -528,7 +534,7 @@ void Call::on_progress(Leg& leg, const Progress& progress) {
 }
 
 void Call::on_failure(Leg& leg, const Failure& failure) {
-  if (is_over_ || &leg != trial_.leg.get()) return;
+  if (is_over_ || &leg != trial_.leg.get() || state_ == CallState::answered) return;
   Reason reason = Reason::VendorFailure;
   if (!failure.is_local) {
     reason = reason_for_response(failure.status);
@@ -539,7 +545,7 @@ void Call::on_failure(Leg& leg, const Failure& failure) {
 }
 
 void Call::attempt_failed(const Failure& failure, Reason reason) {
-  setup_timer_.cancel();
+  setup_->timer.cancel();
   const SipOptions& options = vendor().config.sip;
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
   //
@@ -547,18 +553,20 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
       failure.retry_after_s > 0 && options.retry_after && trial_.address != nullptr) {
     trial_.address->close_for(failure.retry_after_s, now_us);
   }
-  const bool is_too_late = setup_deadline_us_ != 0 && now_us >= setup_deadline_us_;
+  const bool is_too_late = setup_->deadline_us != 0 && now_us >= setup_->deadline_us;
   if (!is_too_late) count_attempt(false);  // else it is the customer that did not wait
-  last_failure_.failure = failure;
-  last_failure_.is_from_vendor = !failure.is_local;
+  setup_->last_failure.failure = failure;
+  setup_->last_failure.is_from_vendor = !failure.is_local;
   // When the callee can be reached again concerns the caller; when a vendor's server can does not.
-  if (!is_about_callee(failure.status)) last_failure_.failure.retry_after_s = 0;
-  last_failure_.failure.headers.clear();  // views; copies of those that may be shown are kept
-  last_failure_.failure.reason_phrase = {};
-  last_failure_.headers = KeptHeaders::copy_passed(options.pass_headers, failure.headers);
-  last_failure_.reason = reason;
-  replace_failure(last_failure_.failure, last_failure_.reason);
-  const bool may_go_on = !is_too_late && may_switch(last_failure_.failure, last_failure_.reason);
+  if (!is_about_callee(failure.status)) setup_->last_failure.failure.retry_after_s = 0;
+  setup_->last_failure.failure.headers
+      .clear();  // views; copies of those that may be shown are kept
+  setup_->last_failure.failure.reason_phrase = {};
+  setup_->last_failure.headers = KeptHeaders::copy_passed(options.pass_headers, failure.headers);
+  setup_->last_failure.reason = reason;
+  replace_failure(setup_->last_failure.failure, setup_->last_failure.reason);
+  const bool may_go_on =
+      !is_too_late && may_switch(setup_->last_failure.failure, setup_->last_failure.reason);
   const int usual_cause =
       failure.is_local ? reason_facts(reason).q850_cause : q850_for_sip(failure.status);
   close_trial(failure.is_local ? 0 : failure.status,
@@ -567,7 +575,7 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
     give_up();
     return;
   }
-  early_answer_.clear();
+  setup_->early_answer.clear();
   try_next_vendor();
 }
 
@@ -632,14 +640,14 @@ void Call::close_trial(int sip_status, int q850_cause, Reason reason) {
 
 /// No further vendor: the caller gets the last one's answer.
 void Call::give_up() {
-  const Failure& failure = last_failure_.failure;
-  const Reason reason = last_failure_.reason;
+  const Failure& failure = setup_->last_failure.failure;
+  const Reason reason = setup_->last_failure.reason;
   const ReasonFacts& facts = reason_facts(reason);
   const bool has_status = !failure.is_local && failure.status >= 300;
   Ending ending;
   ending.reason = reason;
   ending.sip_status = has_status ? failure.status : facts.sip_status != 0 ? facts.sip_status : 503;
-  ending.side = last_failure_.is_from_vendor ? ReleaseSide::callee : ReleaseSide::server;
+  ending.side = setup_->last_failure.is_from_vendor ? ReleaseSide::callee : ReleaseSide::server;
   ending.end_code = has_status ? failure.status : static_cast<int>(reason);
   ending.q850_cause = failure.q850_cause != 0 ? failure.q850_cause
                       : has_status            ? q850_for_sip(failure.status)
@@ -650,7 +658,7 @@ void Call::give_up() {
   refusal.q850_cause = ending.q850_cause;
   if (context_.customer_entry()->config.sip.retry_after)
     refusal.retry_after_s = failure.retry_after_s;
-  refusal.headers = views_of(last_failure_.headers);
+  refusal.headers = views_of(setup_->last_failure.headers);
   inbound_->reject(refusal);
   finish(ending);
 }
@@ -660,7 +668,7 @@ void Call::on_cancel(Leg& leg, const Release& release) {
   if (trial_.leg != nullptr) {
     trial_.leg->release(release.q850_cause);
     // A caller that gave up before the vendor alerted says nothing about the vendor.
-    if (!pending_answer_ && (trial_.has_ringing || trial_.has_sdp)) count_attempt(false);
+    if (!is_answer_pending() && (trial_.has_ringing || trial_.has_sdp)) count_attempt(false);
     close_trial(0, reason_facts(Reason::CallerCancel).q850_cause, Reason::CallerCancel);
   }
   finish({.reason = Reason::CallerCancel,

@@ -98,11 +98,49 @@ class Call final : public LegEvents {
     int q850_cause = 0;
   };
 
+  /// The last try, as the customer is told of it.
+  struct LastFailure {
+    Failure failure;
+    Reason reason = Reason::none;
+    bool is_from_vendor = false;  // else a time limit of ours, or a vendor that was not reached
+    HeaderCopies headers;
+  };
+
+  /// What the caller's 200 will say while the answer record is on its way to the disk.
+  struct PendingAnswer {
+    std::string type, body;
+    HeaderCopies headers;
+  };
+
+  /// What only a call that is being set up needs: calls talk for long, and by the ten thousand.
+  struct Setup {
+    Setup(Call& call, const InboundCall& arrival);
+
+    std::size_t next_stage = 0;
+    std::size_t next_candidate = 0;
+    bool awaits_callee = false, awaits_caller = false;  // look-ups that are under way for us
+    int max_forwards;
+    std::string offer, offer_type;  // of the arriving call
+    std::string caller_display;
+    KeptHeaders kept_headers;
+    std::string early_answer;        // last description that went to the caller before the answer
+    std::optional<Skip> first_skip;  // of the best candidate that was passed over
+    LastFailure last_failure;
+    std::int64_t deadline_us = 0;  // for ringing or an answer (P-19); 0: none
+    std::optional<PendingAnswer> pending_answer;
+    std::optional<Release> early_release;  // of a vendor that hung up meanwhile
+    Timer timer;  // policy deadline, then the attempt's progress timers, then the disk's
+  };
+
   [[nodiscard]] const Parameters& parameters() const noexcept {
     return context_.tables->parameters;
   }
   [[nodiscard]] const Vendor& vendor() const noexcept {
     return context_.tables->vendors[trial_.vendor];
+  }
+  /// The vendor has answered, the caller does not know yet.
+  [[nodiscard]] bool is_answer_pending() const noexcept {
+    return setup_ != nullptr && setup_->pending_answer.has_value();
   }
   [[nodiscard]] Leg* other(const Leg& leg) noexcept;
   [[nodiscard]] MediaSide side_of(const Leg& leg) const noexcept;
@@ -167,42 +205,21 @@ class Call final : public LegEvents {
   bool is_announced_ = false;  // call_started was told
   bool is_over_ = false;
   CallContext context_;
-  std::size_t next_stage_ = 0;
-  bool awaits_callee_ = false, awaits_caller_ = false;  // look-ups that are under way for us
 
+  std::unique_ptr<Setup> setup_;  // null once answered
   std::unique_ptr<Leg> inbound_;
   Trial trial_;
-  std::size_t next_candidate_ = 0;
-  std::optional<Skip> first_skip_;             // of the best candidate that was passed over
   std::unique_ptr<ShadowNotes> shadow_notes_;  // null: no shadow wants to know of the call
   std::vector<Attempt> attempts_;
-  struct LastFailure {  // as the customer is told of it
-    Failure failure;
-    Reason reason = Reason::none;
-    bool is_from_vendor = false;  // else a time limit of ours, or a vendor that was not reached
-    HeaderCopies headers;
-  } last_failure_;
-
-  std::string offer_, offer_type_;  // of the arriving call
-  std::string early_answer_;        // last description that went to the caller before the answer
-  std::string caller_raw_, callee_raw_, caller_display_;  // as they came
-  KeptHeaders kept_headers_;
-  std::int64_t setup_deadline_us_ = 0;  // for ringing or an answer (P-19); 0: none
+  std::string caller_raw_, callee_raw_;  // as they came
   std::string callee_product_;
-  /// What the caller's 200 will say while the answer record is on its way to the disk.
-  struct PendingAnswer {
-    std::string type, body;
-    HeaderCopies headers;
-  };
-  std::optional<PendingAnswer> pending_answer_;
-  std::optional<Release> early_release_;  // of a vendor that hung up meanwhile
   bool is_answer_recorded_ = false;
-  int max_forwards_ = 70;
   MediaPath media_;
   Leg* reoffer_from_ = nullptr;  // waits for the other side's answer to its re-INVITE or UPDATE
   Leg* ack_to_ = nullptr;        // waits for the answer that the next ACK of the other side brings
 
-  CallMeter meter_, agent_meter_;  // of the customer and of its agent
+  CallMeter meter_;                         // of the customer
+  std::unique_ptr<CallMeter> agent_meter_;  // null: no agent pays
   std::int64_t started_us_, started_wall_us_;
   std::int64_t answered_us_ = 0, answered_wall_us_ = 0;
   std::int64_t silence_from_us_ = 0;  // earlier silence does not count: the answer, the last hold
@@ -210,7 +227,6 @@ class Call final : public LegEvents {
   std::int64_t pdd_ms_ = -1;
   std::int64_t next_mark_us_ = 0;
 
-  Timer setup_timer_;  // policy deadline, then the attempt's progress timers
   Timer money_timer_;
   Timer max_timer_;
 };

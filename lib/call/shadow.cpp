@@ -1,6 +1,7 @@
 #include "call/shadow.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "call/choice.hpp"
@@ -54,9 +55,9 @@ ShadowDecision ShadowRouter::route(const ShadowCall& call) {
   context.source = call.source;
   context.request_user = call.callee_user;
   context.from_user = call.caller_user;
-  context.policy = call.policy;
+  if (call.policy) context.policy = std::make_unique<const PolicyAnswer>(*call.policy);
   context.split_call = call.split_call;
-  context.lrn = call.lrn;
+  context.lrn = std::make_unique<CallLrn>(call.lrn);
   // Who registered then is not known here any more, but who it was is.
   if (const auto caller = tables_->find_customer(call.customer_gateway);
       caller && tables_->customers[*caller].registers)

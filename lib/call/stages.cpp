@@ -181,7 +181,7 @@ Verdict transform_numbers(CallContext& c, const StageAbilities&) {
 void look_up_here(CallContext& c) {
   const Customer& customer = *c.customer_entry();
   lrn::ResolverState& resolver = *customer.lrn_resolver;
-  CallLrn& lrn = c.lrn;
+  CallLrn& lrn = *c.lrn;
   const auto find = [&](NumberLookup& lookup, const Number& number) {
     auto record = resolver.cache.find(number.view(), c.arrived_us);
     if (!record) return;
@@ -211,8 +211,8 @@ void look_up_here(CallContext& c) {
 /// Billing by region. False: the number would be too long.
 bool price_by_region(CallContext& c) noexcept {
   const LrnGatewayConfig& config = *c.customer_entry()->config.lrn;
-  const std::string& callee = c.lrn.callee.record.region;
-  const std::string& caller = c.lrn.caller.record.region;
+  const std::string& callee = c.lrn->callee.record.region;
+  const std::string& caller = c.lrn->caller.record.region;
   std::string_view prefix;
   if (callee.empty() || caller.empty()) {
     prefix = config.undetermined_billing_prefix;
@@ -227,7 +227,7 @@ bool price_by_region(CallContext& c) noexcept {
 /// The prefix that was not asked for goes in front of the LRN. False: the number would be too long.
 bool route_by_lrn(CallContext& c) noexcept {
   const Number question = lrn_question(c);
-  std::string_view lrn = c.lrn.callee.record.lrn;
+  std::string_view lrn = c.lrn->callee.record.lrn;
   if (lrn.starts_with('+') && !question.view().starts_with('+')) lrn.remove_prefix(1);
   c.is_dipped = true;
   if (lrn.empty() || lrn == question.view()) return true;  // not ported
@@ -241,16 +241,17 @@ Verdict look_up_numbers(CallContext& c, const StageAbilities& abilities) {
   using State = NumberLookup::State;
   const Customer& customer = *c.customer_entry();
   if (customer.lrn_resolver == nullptr) return Verdict::go_on();
+  if (c.lrn == nullptr) c.lrn = std::make_unique<CallLrn>();
   look_up_here(c);
-  const bool is_callee_known = c.lrn.callee.state != State::unknown;
-  const bool is_caller_known = c.lrn.callee.state == State::failed ||
-                               c.lrn.caller.state != State::unknown || !needs_caller_region(c);
+  const bool is_callee_known = c.lrn->callee.state != State::unknown;
+  const bool is_caller_known = c.lrn->callee.state == State::failed ||
+                               c.lrn->caller.state != State::unknown || !needs_caller_region(c);
   if (!is_callee_known || !is_caller_known) {
     if (abilities.can_look_up) return Verdict::wait(Verdict::Kind::look_up);
     if (!is_callee_known) return Verdict::go_on();  // nobody is asked for a rehearsal
   }
   const LrnGatewayConfig& config = *customer.config.lrn;
-  const bool is_found = c.lrn.callee.state == State::found;
+  const bool is_found = c.lrn->callee.state == State::found;
   if (!is_found && config.failure_action == LrnFailureAction::reject)
     return Verdict::reject(Reason::LrnFailed);
   const bool fits = price_by_region(c) && (!is_found || !config.routes_by_lrn || route_by_lrn(c));
@@ -508,7 +509,7 @@ Number lrn_question(const CallContext& context) noexcept {
 
 bool needs_caller_region(const CallContext& context) noexcept {
   const LrnGatewayConfig& config = *context.customer_entry()->config.lrn;
-  const NumberLookup& callee = context.lrn.callee;
+  const NumberLookup& callee = context.lrn->callee;
   const bool is_of_no_use =
       callee.state == NumberLookup::State::found && callee.record.region.empty();
   return !context.caller.empty() && !is_of_no_use &&

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -88,11 +89,11 @@ struct CallContext {
   Portability portability_in;            ///< Of the Request-URI; the same.
 
   // What the stages found.
-  Number caller_in, callee_in;  ///< As they came, cut to what is a number.
-  Number caller, callee;        ///< For routing.
-  Number callee_billing;        ///< The callee without what only steers routing (R-19).
-  CallLrn lrn;
-  Number callee_by_lrn;    ///< Where the callee was ported to; empty: routed as it is.
+  Number caller_in, callee_in;   ///< As they came, cut to what is a number.
+  Number caller, callee;         ///< For routing.
+  Number callee_billing;         ///< The callee without what only steers routing (R-19).
+  std::unique_ptr<CallLrn> lrn;  ///< Null: nobody asked where the numbers are.
+  Number callee_by_lrn;          ///< Where the callee was ported to; empty: routed as it is.
   Number callee_priced;    ///< With a billing prefix (R-20), without a route prefix (B-14); empty:
                            ///< as it is billed.
   bool is_dipped = false;  ///< Routed by what a look-up said: vendors may know.
@@ -107,7 +108,7 @@ struct CallContext {
   bool is_authenticated = false;
   static constexpr std::uint32_t no_phone = 0xffffffff;
   std::uint32_t called_phone = no_phone;  ///< Index in Tables::vendors of a phone on line (T-01).
-  std::optional<PolicyAnswer> policy;     ///< Given by the policy hook.
+  std::unique_ptr<const PolicyAnswer> policy;  ///< Given by the policy hook; null: not asked.
   std::vector<RouteCandidate> candidates;
 
   // What the call holds: the lease, returned when this is destroyed or moved from.

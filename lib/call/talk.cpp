@@ -15,6 +15,7 @@ constexpr std::int64_t rtp_interrupt_default_s = 60;
 constexpr int not_acceptable = 488;
 constexpr int request_pending = 491;
 constexpr std::int64_t answer_durable_us = 500'000;  // longest wait of a 200 for the disk
+constexpr MeterVerdict unlimited{false, INT64_MAX};  // of a side that does not pay
 
 /// Empties a container and returns its memory too.
 template <class Container>
@@ -35,26 +36,27 @@ MediaSide Call::side_of(const Leg& leg) const noexcept {
 // --- answer ---
 
 void Call::on_answer(Leg& leg, const Answer& answer) {
-  if (is_over_ || &leg != trial_.leg.get() || state_ == CallState::answered || pending_answer_)
+  if (is_over_ || &leg != trial_.leg.get() || state_ == CallState::answered ||
+      setup_->pending_answer)
     return;
-  setup_timer_.cancel();
+  setup_->timer.cancel();
   note_progress();
   callee_product_ = answer.product;
   // A vendor may have described itself in a provisional response only. Bodies that describe no
   // session, such as those of SIP-I, are for this hop alone.
-  std::string body = early_answer_;
+  std::string body = setup_->early_answer;
   if (is_sdp(answer.body.content_type) && !answer.body.empty()) {
     auto passed = media_.pass(MediaSide::callee, answer.body);
     if (!passed) return refuse_answer(leg, passed.error().message);
     body = std::move(*passed);
-  } else if (body.empty() && is_sdp(offer_type_) && !offer_.empty()) {
+  } else if (body.empty() && is_sdp(setup_->offer_type) && !setup_->offer.empty()) {
     return refuse_answer(leg, "the offer was not answered");
   }
   const std::string_view type = body.empty() ? std::string_view() : "application/sdp";
-  if (offer_.empty())
+  if (setup_->offer.empty())
     ack_to_ =
         &leg;  // the offer is in this answer: the caller's ACK brings what the vendor waits for
-  pending_answer_ =
+  setup_->pending_answer =
       PendingAnswer{std::string(type), std::move(body),
                     KeptHeaders::copy_passed(vendor().config.sip.pass_headers, answer.headers)};
   Attempt& attempt = attempts_.back();
@@ -95,17 +97,18 @@ void Call::record_answer() {
     on_durable();
     return;
   }
-  worker_.loop().timers().start(setup_timer_, answer_durable_us);
+  worker_.loop().timers().start(setup_->timer, answer_durable_us);
   worker_.await_durable(sequence, id_);
 }
 
 void Call::on_durable() {
-  if (is_over_ || !pending_answer_) return;
-  setup_timer_.cancel();
-  const PendingAnswer answer = *std::exchange(pending_answer_, std::nullopt);
+  if (is_over_ || !is_answer_pending()) return;
+  setup_->timer.cancel();
+  const PendingAnswer answer = *std::exchange(setup_->pending_answer, std::nullopt);
+  const std::optional<Release> early_release = setup_->early_release;
   inbound_->answer({answer.type, answer.body}, views_of(answer.headers));
   begin_talk();
-  if (early_release_ && !is_over_) on_release(*trial_.leg, *early_release_);
+  if (early_release && !is_over_) on_release(*trial_.leg, *early_release);
 }
 
 void Call::begin_talk() {
@@ -114,11 +117,8 @@ void Call::begin_talk() {
   answered_us_ = silence_from_us_ = clock.monotonic_us();
   answered_wall_us_ = clock.wall_us();
   next_mark_us_ = answered_us_ + parameters().interim_mark_s * second_us;
-  // Only a call that is being set up needs these, and calls talk for long.
-  give_back(offer_);
-  give_back(early_answer_);
+  setup_.reset();
   give_back(context_.candidates);
-  kept_headers_.clear();
   worker_.tally().answered.fetch_add(1, std::memory_order_relaxed);
   const auto own = [&](const GatewayConfig& gateway) -> std::int64_t {
     return gateway.max_call_s ? gateway.max_call_s->draw_s(worker_.random())
@@ -141,9 +141,14 @@ void Call::begin_talk() {
   const Customer& customer = *context_.customer_entry();
   meter_ =
       meter(customer.payer, context_.rate, std::move(context_.money), std::move(context_.packages));
-  agent_meter_ = meter(customer.agent, context_.agent_rate, std::move(context_.agent_money), {});
+  MeterVerdict of_agent = unlimited;
+  if (customer.agent.account) {
+    agent_meter_ = std::make_unique<CallMeter>(
+        meter(customer.agent, context_.agent_rate, std::move(context_.agent_money), {}));
+    of_agent = agent_meter_->start(answered_us_);
+  }
   // Last: a call whose money is gone ends here.
-  arm_money(meter_.start(answered_us_), agent_meter_.start(answered_us_));
+  arm_money(meter_.start(answered_us_), of_agent);
 }
 
 void Call::on_confirmed(Leg& leg, const SessionBody& body) {
@@ -158,12 +163,12 @@ void Call::on_confirmed(Leg& leg, const SessionBody& body) {
 void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
   Leg* const peer = other(leg);
   if (is_over_) return;
-  if (peer == nullptr || (state_ != CallState::answered && !pending_answer_)) {
+  if (peer == nullptr || (state_ != CallState::answered && !is_answer_pending())) {
     leg.answer_reoffer(not_acceptable, {});
     return;
   }
   // One change at a time (RFC 3261 section 14.2); the caller is still to hear of the answer.
-  if (reoffer_from_ != nullptr || pending_answer_) {
+  if (reoffer_from_ != nullptr || is_answer_pending()) {
     leg.answer_reoffer(request_pending, {});
     return;
   }
@@ -235,7 +240,8 @@ void Call::arm_money(const MeterVerdict& customer, const MeterVerdict& agent) {
 
 void Call::on_money_timer() {
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
-  arm_money(meter_.on_timer(now_us), agent_meter_.on_timer(now_us));
+  const MeterVerdict of_customer = meter_.on_timer(now_us);
+  arm_money(of_customer, agent_meter_ ? agent_meter_->on_timer(now_us) : unlimited);
 }
 
 void Call::on_max_timer() { end_by_server(Reason::MaxDuration); }
@@ -289,8 +295,9 @@ void Call::look_for_silence(std::int64_t now_us) {
 
 void Call::on_release(Leg& leg, const Release& release) {
   if (is_over_) return;
-  if (pending_answer_ && &leg == trial_.leg.get()) {
-    early_release_ = release;  // hung up before the caller heard of the answer: one after the other
+  if (is_answer_pending() && &leg == trial_.leg.get()) {
+    // It hung up before the caller heard of the answer: one after the other.
+    setup_->early_release = release;
     return;
   }
   Ending ending{.reason = Reason::NormalCallClearing,
@@ -341,7 +348,7 @@ void Call::end_by_server(Reason reason) {
 void Call::finish(const Ending& ending) {
   if (is_over_) return;
   is_over_ = true;
-  setup_timer_.cancel();
+  if (setup_ != nullptr) setup_->timer.cancel();
   money_timer_.cancel();
   max_timer_.cancel();
   const Clock& clock = worker_.loop().clock();
@@ -417,7 +424,7 @@ PackageUse Call::charge_sides(Cdr& cdr) {
   const Customer& customer = *context_.customer_entry();
   PackageUse use = settle(cdr.customer, meter_, customer.payer, context_.rate, cdr.talk_time_ms);
   if (cdr.agent)
-    settle(*cdr.agent, agent_meter_, customer.agent, context_.agent_rate, cdr.talk_time_ms);
+    settle(*cdr.agent, *agent_meter_, customer.agent, context_.agent_rate, cdr.talk_time_ms);
   if (trial_.rate == nullptr || !cdr.vendor) return use;
   const Payer& payee = vendor().payee;
   const auto cost = rate_call(*trial_.rate, cdr.talk_time_ms, payee.fees, nullptr,
@@ -499,9 +506,11 @@ Cdr Call::make_cdr() const {
   cdr.ended_at_us = ended_wall_us_;
   cdr.pdd_ms = pdd_ms_;
   cdr.attempts = attempts_;
-  cdr.lrn = context_.lrn.callee.record.lrn;
-  cdr.callee_region = context_.lrn.callee.record.region;
-  cdr.caller_region = context_.lrn.caller.record.region;
+  if (context_.lrn != nullptr) {
+    cdr.lrn = context_.lrn->callee.record.lrn;
+    cdr.callee_region = context_.lrn->callee.record.region;
+    cdr.caller_region = context_.lrn->caller.record.region;
+  }
   if (const Customer* customer = context_.customer_entry()) {
     cdr.customer_gateway = customer->config.id;
     cdr.customer.account = customer->payer.account_id;
@@ -556,9 +565,9 @@ void Call::show_to_shadow(const Cdr& cdr) {
   call.source = context_.source;
   call.caller_user = caller_raw_;
   call.callee_user = callee_raw_;
-  call.policy = std::move(context_.policy);
+  if (context_.policy != nullptr) call.policy = *context_.policy;
   call.split_call = context_.split_call;
-  call.lrn = context_.lrn;
+  if (context_.lrn != nullptr) call.lrn = *context_.lrn;
   const bool is_answered = answered_us_ != 0;
   const auto& vendors = context_.tables->vendors;
   for (const Hindsight::Met& met : shadow_notes_->met)

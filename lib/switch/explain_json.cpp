@@ -41,7 +41,7 @@ Json lrn_json(const call::CallContext& context) {
   const auto record = [](const call::NumberLookup& lookup, const std::string& text) {
     return lookup.state == call::NumberLookup::State::found ? Json(text) : Json(nullptr);
   };
-  const call::CallLrn& lrn = context.lrn;
+  const call::CallLrn& lrn = *context.lrn;
   return {{"resolver", customer->lrn_resolver->config.id},
           {"number", call::lrn_question(context).view()},
           {"source", call::lrn_source_name(lrn.source)},
@@ -261,15 +261,16 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
   context.recorder = &recorded;
   context.request_user = request.callee;
   context.from_user = request.caller;
+  context.lrn = std::make_unique<call::CallLrn>();
   if (request.lrn) {
     if (!lrn::make_record(request.lrn->lrn, request.lrn->region)) {
       return Error{ErrorCode::invalid_argument, "\"" + request.lrn->lrn + "\" is no LRN, or \"" +
                                                     request.lrn->region + "\" no region"};
     }
-    context.lrn.callee.settle(request.lrn);
-    context.lrn.source = call::CallLrn::Source::given;
+    context.lrn->callee.settle(request.lrn);
+    context.lrn->source = call::CallLrn::Source::given;
   }
-  if (request.caller_region) context.lrn.caller.settle(LrnRecord{{}, *request.caller_region});
+  if (request.caller_region) context.lrn->caller.settle(LrnRecord{{}, *request.caller_region});
   if (auto source = set_source(context, request.from); !source) return source.error();
 
   std::size_t next_stage = 0;
