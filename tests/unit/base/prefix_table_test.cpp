@@ -54,6 +54,7 @@ std::size_t differences(const Oracle& oracle, const Table& table, SeededRandom& 
   const std::string_view alphabet = with_letters ? "0123456789#*+_aZ." : "0123456789";
   std::size_t differing = 0;
   std::string number;
+  std::vector<std::string> numbers;
   for (std::size_t i = 0; i < lookups; ++i) {
     number.clear();
     if (!prefixes.empty() && random.below(8) != 0) number = prefixes[random.below(prefixes.size())];
@@ -83,7 +84,14 @@ std::size_t differences(const Oracle& oracle, const Table& table, SeededRandom& 
       table.for_each_match(number, [&all](const Table::Match& match) { all.push_back(match); });
       if (all != wanted) ++differing;
     }
+    numbers.push_back(number);
   }
+  const std::vector<std::string_view> views(numbers.begin(), numbers.end());
+  std::size_t taken = 0;
+  table.find_each(views, [&](std::size_t i, const std::optional<Table::Match>& match) {
+    if (i != taken++ || match != table.find(views[i])) ++differing;
+  });
+  if (taken != views.size()) ++differing;
   return differing;
 }
 
@@ -95,6 +103,9 @@ TEST_CASE("PrefixTable: an empty table matches nothing") {
   CHECK_FALSE(table.find("44"));
   CHECK(Table().size() == 0);
   CHECK_FALSE(Table().find("1"));
+  const std::string_view one[] = {"1"};
+  table.find_each(one, [](std::size_t, const auto& match) { CHECK_FALSE(match); });
+  Table().find_each(one, [](std::size_t, const auto& match) { CHECK_FALSE(match); });
 }
 
 TEST_CASE("PrefixTable: the longest prefix wins and is never longer than the number (R-01)") {

@@ -27,6 +27,15 @@ RateDeck deck_of(const std::vector<Rate>& rates) {
 std::string found(const RateDeck& deck, std::string_view callee, std::int64_t at_us = 1,
                   CallLevel level = CallLevel::none) {
   const RateMatch match = deck.find(callee, at_us, level);
+  // The way for many finds the same, wherever among others the question stands.
+  std::vector<RateQuestion> questions(41, {"9", 1, CallLevel::none});
+  std::vector<RateMatch> matches(questions.size());
+  questions[7] = questions[40] = {callee, at_us, level};
+  deck.find_each(questions, matches);
+  for (const std::size_t at : {std::size_t{7}, std::size_t{40}}) {
+    CHECK(matches[at].reason == match.reason);
+    CHECK(matches[at].rate == match.rate);
+  }
   return std::string(match.ok() ? "" : reason_facts(match.reason).name) +
          (match.rate ? "/" + match.rate->prefix : "");
 }
