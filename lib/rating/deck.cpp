@@ -4,11 +4,11 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_set>
 #include <utility>
 
 #include "base/large_allocator.hpp"
 #include "base/prefix_table.hpp"
+#include "rating/rate_keys.hpp"
 #include "tandem/rating.hpp"
 
 namespace tandem {
@@ -50,7 +50,7 @@ struct RateDeck::Body {
   Rates rates;  // by prefix, then valid_from_us, once frozen
   using Index = PrefixTable<std::uint32_t>;
   Index index;
-  std::unordered_set<std::string> seen;  // prefix and valid_from_us; empty once frozen
+  rating::RateKeys keys;  // empty once frozen
 
   [[nodiscard]] RateMatch valid_rate(const Index::Match& longest,
                                      const RateQuestion& question) const noexcept;
@@ -133,9 +133,7 @@ Result<void> RateDeck::Builder::add(Rate rate) {
   if (body_->rates.size() >= rates_max)
     return Error{ErrorCode::limit, "rate deck \"" + body_->id + "\" was full with " +
                                        std::to_string(rates_max) + " rates"};
-  std::string key = rate.prefix;
-  if (rate.valid_from_us != 0) key.append("@").append(std::to_string(rate.valid_from_us));
-  if (!body_->seen.insert(std::move(key)).second)
+  if (body_->keys.note(body_->rates, rate))
     return Error{ErrorCode::already_exists, "prefix \"" + rate.prefix + "\" was in rate deck \"" +
                                                 body_->id + "\" before with the same valid_from"};
   // Decks have the same windows in row after row: neighbours share them.
@@ -150,12 +148,15 @@ Result<RateDeck> RateDeck::Builder::build() {
   *body_ = Body{};
   body_->id = body->id;
   body_->currency = body->currency;
-  body->seen = {};
+  body->keys = {};
   Body::Rates& rates = body->rates;
-  std::sort(rates.begin(), rates.end(), [](const Rate& a, const Rate& b) {
+  const auto is_before = [](const Rate& a, const Rate& b) {
     const int order = a.prefix.compare(b.prefix);
     return order != 0 ? order < 0 : a.valid_from_us < b.valid_from_us;
-  });
+  };
+  // What was exported or stored is in order.
+  if (!std::is_sorted(rates.begin(), rates.end(), is_before))
+    std::sort(rates.begin(), rates.end(), is_before);
   rates.shrink_to_fit();
   for (Rate& rate : rates)
     rate.sections.shrink_to_fit();  // see has_sections()

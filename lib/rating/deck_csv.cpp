@@ -4,10 +4,11 @@
 #include <cstdio>
 #include <memory>
 #include <string>
-#include <unordered_map>
+#include <vector>
 
 #include "base/csv.hpp"
 #include "rating/rate_columns.hpp"
+#include "rating/rate_keys.hpp"
 #include "tandem/rating.hpp"
 
 namespace tandem {
@@ -84,7 +85,8 @@ Result<std::vector<Rate>> parse_deck_csv(std::string_view text, std::string_view
 
   std::vector<Rate> rates;
   rating::RateDraft draft;
-  std::unordered_map<std::string, std::size_t> row_of;  // prefix and valid_from_us
+  std::vector<std::size_t> rows;  // by rate
+  rating::RateKeys keys;
   for (std::size_t row = 2;; ++row) {
     read = reader.next_row(cells);
     if (!read) return at_row(name, row, read.error());
@@ -111,15 +113,14 @@ Result<std::vector<Rate>> parse_deck_csv(std::string_view text, std::string_view
     }
     Rate rate = draft.finish();
     if (auto checked = check_rate(rate); !checked) return at_row(name, row, checked.error());
-    std::string key = rate.prefix;
-    if (rate.valid_from_us != 0) key.append("@").append(std::to_string(rate.valid_from_us));
-    if (const auto [place, is_new] = row_of.emplace(std::move(key), row); !is_new) {
+    if (const auto before = keys.note(rates, rate)) {
       return at_row(
           name, row,
           {ErrorCode::already_exists, "column \"prefix\": " + quoted(rate.prefix) + " was in row " +
-                                          std::to_string(place->second) + " before"});
+                                          std::to_string(rows[*before]) + " before"});
     }
     rates.push_back(std::move(rate));
+    rows.push_back(row);
   }
   return rates;
 }

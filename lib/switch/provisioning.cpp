@@ -6,7 +6,9 @@
 #include <array>
 #include <map>
 #include <set>
+#include <thread>
 
+#include "base/parallel.hpp"
 #include "base/text.hpp"
 #include "cdr/disk.hpp"
 #include "switch/config_check.hpp"
@@ -36,6 +38,11 @@ const RateDeckConfig* find_deck(const Provision& provision, std::string_view id)
   const auto found = std::find_if(provision.rate_decks.begin(), provision.rate_decks.end(),
                                   [&](const RateDeckConfig& deck) { return deck.id == id; });
   return found == provision.rate_decks.end() ? nullptr : &*found;
+}
+
+/// Threads that may read decks at a time. Each holds a deck's text and its rates.
+unsigned reading_threads() noexcept {
+  return std::clamp(std::thread::hardware_concurrency(), 1u, 4u);
 }
 
 Error no_deck(std::string_view id) {
@@ -97,11 +104,18 @@ Result<RateDeck> build_deck(const RateDeckConfig& config) {
 }
 
 Result<void> freeze_decks(std::vector<RateDeckConfig>& decks) {
-  for (RateDeckConfig& deck : decks) {
-    auto built = build_deck(deck);
-    if (!built) return std::move(built).error();
-    deck.built = std::move(*built);
-    deck.rates = {};
+  std::vector<Result<void>> frozen(decks.size());
+  for_each_piece(decks.size(), reading_threads(), "tandem-decks", [&](std::size_t i) {
+    auto built = build_deck(decks[i]);
+    if (!built) {
+      frozen[i] = std::move(built).error();
+      return;
+    }
+    decks[i].built = std::move(*built);
+    decks[i].rates = {};
+  });
+  for (Result<void>& one : frozen) {
+    if (!one) return std::move(one);
   }
   return {};
 }
@@ -135,13 +149,33 @@ Result<std::uint64_t> active_version(ProvisionStore& store, const RateDeckConfig
   return active;
 }
 
-Result<void> take_rates(ProvisionStore& store, std::uint64_t number, RateDeckConfig& deck) {
-  auto csv = store.rates(deck.id, number);
-  if (!csv) return std::move(csv).error();
-  auto built = read_deck(deck.id, deck.currency, *csv);
-  if (!built) return std::move(built).error();
-  deck.built = std::move(*built);
-  deck.rates = {};
+/// A deck whose rates shall come from a stored version.
+struct Taking {
+  RateDeckConfig* deck;
+  std::uint64_t number;
+};
+
+/// Several decks at a time, because a switch with ten million rates starts only when it has them.
+Result<void> take_rates(ProvisionStore& store, const std::vector<Taking>& wanted) {
+  std::vector<Result<void>> taken(wanted.size());
+  for_each_piece(wanted.size(), reading_threads(), "tandem-decks", [&](std::size_t i) {
+    const auto [deck, number] = wanted[i];
+    auto csv = store.rates(deck->id, number);
+    if (!csv) {
+      taken[i] = std::move(csv).error();
+      return;
+    }
+    auto built = read_deck(deck->id, deck->currency, *csv);
+    if (!built) {
+      taken[i] = std::move(built).error();
+      return;
+    }
+    deck->built = std::move(*built);
+    deck->rates = {};
+  });
+  for (Result<void>& one : taken) {
+    if (!one) return std::move(one);
+  }
   return {};
 }
 
@@ -172,6 +206,7 @@ Result<void> activate_file(ProvisionStore& store, const RateDeckConfig& deck,
 
 Result<void> lay_decks(ProvisionStore& store, std::vector<RateDeckConfig>& decks,
                        std::int64_t until_us, std::int64_t now_us, ProvisionStore::Batch& batch) {
+  std::vector<Taking> takings;
   for (RateDeckConfig& deck : decks) {
     auto versions = store.versions(deck.id);
     if (!versions) return std::move(versions).error();
@@ -191,13 +226,13 @@ Result<void> lay_decks(ProvisionStore& store, std::vector<RateDeckConfig>& decks
       if (!done) return done;
       continue;
     }
-    if (auto taken = take_rates(store, *active, deck); !taken) return taken;
+    takings.push_back({&deck, *active});
     for (auto& change : overdue.activations)
       batch.activations.push_back(std::move(change));
     for (auto& change : overdue.plans)
       batch.plans.push_back(std::move(change));
   }
-  return {};
+  return take_rates(store, takings);
 }
 
 Result<Beginning> begin_with_stored(ProvisionStore& store, SwitchConfig file, std::int64_t now_us) {
@@ -209,6 +244,7 @@ Result<Beginning> begin_with_stored(ProvisionStore& store, SwitchConfig file, st
       return std::move(read).error();
   }
   Beginning beginning;
+  std::vector<Taking> takings;
   for (RateDeckConfig& deck : stored.rate_decks) {
     if (find_deck(file.provision, deck.id) != nullptr) continue;  // replaced below
     auto versions = store.versions(deck.id);
@@ -216,8 +252,9 @@ Result<Beginning> begin_with_stored(ProvisionStore& store, SwitchConfig file, st
     if (versions->empty()) continue;
     auto active = active_version(store, deck, *versions, now_us, now_us, beginning.batch);
     if (!active) return std::move(active).error();
-    if (auto taken = take_rates(store, *active, deck); !taken) return std::move(taken).error();
+    takings.push_back({&deck, *active});
   }
+  if (auto taken = take_rates(store, takings); !taken) return std::move(taken).error();
   if (auto frozen = freeze_decks(stored.rate_decks); !frozen) return std::move(frozen).error();
   auto& decks = file.provision.rate_decks;
   if (auto frozen = freeze_decks(decks); !frozen) return std::move(frozen).error();
@@ -567,7 +604,7 @@ Result<void> Provisioning::Body::activate(const std::string& deck, std::uint64_t
                    [&](const RateDeckConfig& known) { return known.id == deck; });
   if (place == config.provision.rate_decks.end()) return no_deck(deck);
   if (auto checked = check_currency(*place, number); !checked) return checked;
-  if (auto taken = take_rates(*store_, number, *place); !taken) return taken;
+  if (auto taken = take_rates(*store_, {{&*place, number}}); !taken) return taken;
   ProvisionStore::Batch batch;
   batch.activations.push_back({deck, number, host_.wall_us()});
   return host_.install(std::move(config), [&] { return store_->write(batch); });
