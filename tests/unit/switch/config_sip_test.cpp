@@ -1,9 +1,8 @@
 // The `sip` object of gateways as the file gives it.
 #include <doctest/doctest.h>
 
-#include <algorithm>
-
 #include "tandem/config.hpp"
+#include "unit/switch/config_errors.hpp"
 
 using namespace tandem;
 
@@ -21,16 +20,6 @@ ConfigReading read_gateway(const std::string& kind, const std::string& keys) {
   return read(R"("provision": {")" + kind + R"(": [{"id": "g", "addresses": ["10.0.0.2"], )" +
               keys + "}]}");
 }
-
-std::vector<std::string> pointers(const ConfigReading& reading) {
-  std::vector<std::string> found;
-  for (const auto& error : reading.errors)
-    found.push_back(error.pointer);
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
-using Pointers = std::vector<std::string>;
 
 }  // namespace
 

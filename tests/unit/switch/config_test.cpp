@@ -2,9 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-
 #include "switch/resolve.hpp"
+#include "unit/switch/config_errors.hpp"
 
 using namespace tandem;
 
@@ -16,16 +15,6 @@ ConfigReading read(const std::string& body) {
       R"({"sip": {"listen": ["udp:127.0.0.1:5060"]})" + (body.empty() ? "" : ", " + body) + "}",
       "/etc/tandem");
 }
-
-std::vector<std::string> pointers(const ConfigReading& reading) {
-  std::vector<std::string> found;
-  for (const auto& error : reading.errors)
-    found.push_back(error.pointer);
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
-using Pointers = std::vector<std::string>;
 
 }  // namespace
 

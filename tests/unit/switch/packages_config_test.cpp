@@ -5,6 +5,7 @@
 
 #include "tandem/config.hpp"
 #include "tandem/package_calls.hpp"
+#include "unit/switch/config_errors.hpp"
 
 using namespace tandem;
 
@@ -14,13 +15,6 @@ ConfigReading read(const std::string& provision, const std::string& parameters =
   return read_config(R"({"sip": {"listen": ["udp:127.0.0.1:5060"]}, "parameters": {)" + parameters +
                          R"(}, "provision": {)" + provision + "}}",
                      ".");
-}
-
-std::vector<std::string> pointers(const ConfigReading& reading) {
-  std::vector<std::string> found;
-  for (const ConfigError& error : reading.errors)
-    found.push_back(error.pointer);
-  return found;
 }
 
 constexpr const char* whole = R"(
@@ -53,7 +47,7 @@ TEST_CASE(
   CHECK(package.rent_period == 3);
   CHECK(package.nonholonomic_order);
   CHECK(package.rent_fee.to_string() == "10.00");
-  CHECK(package.gift_times.at(0).prefixes == std::vector<std::string>{"44", "1"});
+  CHECK(package.gift_times.at(0).prefixes == Pointers{"44", "1"});
   CHECK(package.gift_times[0].from_s == 20 * 3600);
   CHECK(package.gift_times[0].cycle_s == 60);
   CHECK(package.period_rates.at(0).per_s == 30);
@@ -69,23 +63,21 @@ TEST_CASE(
 
 TEST_CASE("Config: what is wrong with packages is named where it stands (B-20, B-21)") {
   CHECK(pointers(read(R"("package_orders": [{"id": "o", "package": "p", "account": "a"}])")) ==
-        std::vector<std::string>{"/provision/package_orders/0/package",
-                                 "/provision/package_orders/0/account"});
+        Pointers{"/provision/package_orders/0/account", "/provision/package_orders/0/package"});
   CHECK(pointers(read(R"("accounts": [{"id": "a"}], "packages": [{"id": "p"}],
     "package_orders": [{"id": "o", "package": "p", "account": "a", "phone": "1000"}])")) ==
-        std::vector<std::string>{"/provision/package_orders/0/phone"});
+        Pointers{"/provision/package_orders/0/phone"});
   CHECK(pointers(read(R"("accounts": [{"id": "a", "kind": "clearing"}], "packages": [{"id": "p"}],
     "package_orders": [{"id": "o", "package": "p", "account": "a"}])")) ==
-        std::vector<std::string>{"/provision/package_orders/0/account"});
+        Pointers{"/provision/package_orders/0/account"});
   CHECK(pointers(read(R"("accounts": [{"id": "a"}], "packages": [{"id": "p", "rent_type": "year"}],
     "package_orders": [{"id": "o", "package": "p", "account": "a", "failed_process_mode": "period"}])")) ==
-        std::vector<std::string>{"/provision/package_orders/0"});
+        Pointers{"/provision/package_orders/0"});
   CHECK(
       pointers(read(
           R"("packages": [{"id": "p", "rent_fee": "-1", "gift_times": [{"prefixes": ["x y"]}]}])")) ==
-      std::vector<std::string>{"/provision/packages/0/rent_fee",
-                               "/provision/packages/0/gift_times/0/prefixes/0",
-                               "/provision/packages/0/gift_times/0/seconds"});
+      Pointers{"/provision/packages/0/gift_times/0/prefixes/0",
+               "/provision/packages/0/gift_times/0/seconds", "/provision/packages/0/rent_fee"});
 }
 
 TEST_CASE("Config: route prefixes and longest calls may be lists (B-12, B-14, B-16)") {
@@ -98,18 +90,17 @@ TEST_CASE("Config: route prefixes and longest calls may be lists (B-12, B-14, B-
   CHECK(provision.vendor_gateways.at(0).max_call_s == MaxCallDuration{60, 90});
   CHECK(provision.vendor_gateways[0].clearing_account_use_callout_e164);
   CHECK(provision.vendor_gateways.at(1).max_call_s == MaxCallDuration{30, 30});
-  CHECK(reading.config.parameters.gateway_route_prefix.prefixes ==
-        std::vector<std::string>{"99", "8#"});
+  CHECK(reading.config.parameters.gateway_route_prefix.prefixes == Pointers{"99", "8#"});
   CHECK(
       read("", R"("gateway_route_prefix": 3)").config.parameters.gateway_route_prefix.characters ==
       3);
   CHECK(pointers(read("", R"("gateway_route_prefix": 32)")) ==
-        std::vector<std::string>{"/parameters/gateway_route_prefix"});
+        Pointers{"/parameters/gateway_route_prefix"});
   CHECK(pointers(read(
             R"("vendor_gateways": [{"id": "v", "addresses": ["10.0.0.1"], "max_call_s": [9, 3]},
     {"id": "w", "addresses": ["10.0.0.2"], "max_call_s": [0, 3]}])")) ==
-        std::vector<std::string>{"/provision/vendor_gateways/0/max_call_s",
-                                 "/provision/vendor_gateways/1/max_call_s"});
+        Pointers{"/provision/vendor_gateways/0/max_call_s",
+                 "/provision/vendor_gateways/1/max_call_s"});
 }
 
 TEST_CASE("Packages: a book takes the objects of a configuration alone (B-20)") {

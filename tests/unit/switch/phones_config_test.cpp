@@ -1,9 +1,8 @@
 // Keys of phones and of registration, and what does not go together.
 #include <doctest/doctest.h>
 
-#include <algorithm>
-
 #include "tandem/config.hpp"
+#include "unit/switch/config_errors.hpp"
 
 using namespace tandem;
 
@@ -14,16 +13,6 @@ ConfigReading read(const std::string& provision, const std::string& parameters =
                          R"(, "provision": {"accounts": [{"id": "acme"}], )" + provision + "}}",
                      ".");
 }
-
-std::vector<std::string> pointers(const ConfigReading& reading) {
-  std::vector<std::string> found;
-  for (const auto& error : reading.errors)
-    found.push_back(error.pointer);
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
-using Pointers = std::vector<std::string>;
 
 }  // namespace
 
