@@ -26,6 +26,22 @@ std::vector<NumberSet> number_sets(const std::vector<std::string>& numbers) {
   return {take(NumberSet::build(numbers))};
 }
 
+NumberKind number_kind(const std::string& name) {
+  if (const auto kind = number_kind_from_name(name)) return *kind;
+  return take(
+      Result<NumberKind>(Error{ErrorCode::invalid_argument,
+                               "kind of number \"" + name + "\" was none of city, mobile, other"}));
+}
+
+using PlanRow = std::tuple<std::string, std::string, std::string, int, int>;
+
+NumberingPlan numbering_plan(const std::vector<PlanRow>& rows) {
+  std::vector<NumberingPlanEntry> entries;
+  for (const auto& [prefix, kind, area, min_length, max_length] : rows)
+    entries.push_back({{}, prefix, number_kind(kind), area, min_length, max_length});
+  return take(NumberingPlan::build(entries));
+}
+
 /// Loads by gateway name, as a Python host has them. A copy, so that no lock is needed.
 class NamedLoad final : public LineLoad {
  public:
@@ -165,8 +181,19 @@ void bind_routing(py::module_& m) {
                        const std::vector<std::string>& allow_pairs,
                        const std::vector<std::string>& deny_pairs,
                        std::vector<std::string> allow_same_city,
-                       std::vector<std::string> deny_same_city) {
+                       std::vector<std::string> deny_same_city, const std::vector<PlanRow>& plan,
+                       const std::vector<std::string>& caller_kinds,
+                       const std::vector<std::string>& callee_kinds,
+                       std::vector<std::string> allow_mobile_areas,
+                       std::vector<std::string> deny_mobile_areas) {
              NumberPolicyConfig config;
+             config.plan = numbering_plan(plan);
+             for (const std::string& kind : caller_kinds)
+               config.caller_kinds.push_back(number_kind(kind));
+             for (const std::string& kind : callee_kinds)
+               config.callee_kinds.push_back(number_kind(kind));
+             config.allow_mobile_areas = std::move(allow_mobile_areas);
+             config.deny_mobile_areas = std::move(deny_mobile_areas);
              config.caller_lengths = std::move(caller_lengths);
              config.callee_lengths = std::move(callee_lengths);
              config.allow_caller_prefixes = std::move(allow_caller_prefixes);
@@ -192,7 +219,9 @@ void bind_routing(py::module_& m) {
            "allow_callers"_a = py::list(), "deny_callers"_a = py::list(),
            "allow_callees"_a = py::list(), "deny_callees"_a = py::list(),
            "allow_pairs"_a = py::list(), "deny_pairs"_a = py::list(),
-           "allow_same_city"_a = py::list(), "deny_same_city"_a = py::list())
+           "allow_same_city"_a = py::list(), "deny_same_city"_a = py::list(), "plan"_a = py::list(),
+           "caller_kinds"_a = py::list(), "callee_kinds"_a = py::list(),
+           "allow_mobile_areas"_a = py::list(), "deny_mobile_areas"_a = py::list())
       .def(
           "judge",
           [](const NumberPolicyConfig& config, const std::string& caller,

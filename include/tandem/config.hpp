@@ -103,7 +103,7 @@ struct GatewayConfig {
   std::optional<MaxCallDuration> max_call_s;  ///< Overrides the parameter (B-12).
   std::optional<GatewayAuth> auth;  ///< A customer must authenticate; to a vendor the switch does.
   SipOptions sip;
-  NumberPolicyConfig numbers;  ///< What is not by number groups (N-06).
+  NumberPolicyConfig numbers;  ///< What is not by number groups; without the plan (N-06).
   NumberGroupRules number_groups;
   bool number_transform = false;  ///< The transform table holds for it (N-05).
   /// Areas whose mobile numbers get their area code as callee (N-04).
@@ -273,6 +273,7 @@ struct Provision {
   std::vector<CalendarConfig> calendars;
   std::vector<NumberTransform> number_transforms;
   std::vector<MobileArea> mobile_areas;
+  std::vector<NumberingPlanEntry> numbering_plan;
   std::vector<PhoneConfig> phones;
   std::vector<LrnResolverConfig> lrn_resolvers;
   std::vector<PackageConfig> packages;

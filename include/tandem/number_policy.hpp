@@ -10,6 +10,7 @@
 
 #include "tandem/error.hpp"
 #include "tandem/export.h"
+#include "tandem/numbering_plan.hpp"
 
 namespace tandem {
 
@@ -56,6 +57,14 @@ struct NumberPolicyConfig {
   /// City codes: a call is within a city when both its numbers begin with one of them.
   std::vector<std::string> allow_same_city;
   std::vector<std::string> deny_same_city;
+  NumberingPlan plan;  ///< What the four below are judged by.
+  /// Kinds that the caller may be of. A number that is not as long as those of its prefix is of
+  /// none.
+  std::vector<NumberKind> caller_kinds;
+  std::vector<NumberKind> callee_kinds;
+  /// Callees that are mobiles must have their home in one of these areas; other numbers may go.
+  std::vector<std::string> allow_mobile_areas;
+  std::vector<std::string> deny_mobile_areas;  ///< Outranks the allow list.
 };
 
 /// Outcome of a check. The first rule that refuses, in this order, is the one reported.
@@ -71,6 +80,10 @@ enum class NumberVerdict : std::uint8_t {
   pair_denied,
   city_not_allowed,  ///< Not within one of the allowed cities.
   city_denied,
+  caller_kind,  ///< Of no allowed kind, or too short or long for its prefix.
+  callee_kind,
+  mobile_area_not_allowed,
+  mobile_area_denied,
 };
 
 /// Name of a verdict, for instance "caller_not_allowed". Lives for ever.
@@ -102,7 +115,8 @@ class TANDEM_EXPORT PrefixSet {
 class TANDEM_EXPORT NumberPolicy {
  public:
   NumberPolicy() = default;  ///< Accepts everything.
-  /// Errors: invalid_argument (a length outside 0..32, a malformed prefix).
+  /// Errors: invalid_argument (a length outside 0..32, a malformed prefix, kinds without a plan),
+  /// not_found (an area that the plan does not have).
   static Result<NumberPolicy> build(const NumberPolicyConfig& config);
 
   [[nodiscard]] NumberVerdict judge(std::string_view caller,
@@ -111,12 +125,18 @@ class TANDEM_EXPORT NumberPolicy {
   [[nodiscard]] bool accepts_everything() const noexcept { return !restricts_; }
 
  private:
+  [[nodiscard]] NumberVerdict judge_callee_by_plan(std::string_view callee) const noexcept;
+
   std::uint64_t caller_lengths_ = 0;  // Bit n: length n is allowed; 0: every length is.
   std::uint64_t callee_lengths_ = 0;
   bool restricts_ = false;
   PrefixSet allow_caller_, deny_caller_, allow_callee_, deny_callee_;
   std::vector<NumberSet> allow_callers_, deny_callers_, allow_callees_, deny_callees_;
   std::vector<NumberPair> allow_pairs_, deny_pairs_, allow_cities_, deny_cities_;
+  NumberingPlan plan_;
+  unsigned caller_kinds_ = 0;  // Bit of each allowed kind; 0: none is asked for.
+  unsigned callee_kinds_ = 0;
+  std::vector<bool> allow_areas_, deny_areas_;  // By area of the plan; empty: none is named.
 };
 
 }  // namespace tandem

@@ -120,6 +120,16 @@ typedef void (*tandem_log_fn)(int32_t level, const char* line, void* user);
 
 /* ---- Number policy (N-06) ------------------------------------------------------------------- */
 
+/* Numbers that begin with `prefix`: what they are, where they are at home, how long they are. Never
+   grows, so it may stand in arrays. */
+typedef struct tandem_numbering_plan_entry {
+  const char* prefix; /* 1..32 characters; the longest that a number begins with counts */
+  const char* kind;   /* "city", "mobile" or "other"; numbers that no entry fits are "other" */
+  const char* area;   /* NULL or "": nobody asks */
+  int32_t min_length; /* characters of a whole number, 1..32 */
+  int32_t max_length; /* min_length..32 */
+} tandem_numbering_plan_entry;
+
 /* Which numbers a gateway takes. Every count of 0 means: no restriction. The arrays are copied. */
 typedef struct tandem_number_policy_config {
   size_t struct_size;
@@ -135,9 +145,39 @@ typedef struct tandem_number_policy_config {
   size_t allow_callee_prefixes_count;
   const char* const* deny_callee_prefixes;
   size_t deny_callee_prefixes_count;
+  const char* const* allow_callers; /* whole numbers */
+  size_t allow_callers_count;
+  const char* const* deny_callers; /* outranks the allow list */
+  size_t deny_callers_count;
+  const char* const* allow_callees;
+  size_t allow_callees_count;
+  const char* const* deny_callees;
+  size_t deny_callees_count;
+  const char* const* allow_pairs; /* "025:010": callers from 025 to callees in 010 */
+  size_t allow_pairs_count;
+  const char* const* deny_pairs; /* outranks the allow list */
+  size_t deny_pairs_count;
+  const char* const* allow_same_city; /* both numbers begin with the same one of these */
+  size_t allow_same_city_count;
+  const char* const* deny_same_city; /* outranks the allow list */
+  size_t deny_same_city_count;
+  const tandem_numbering_plan_entry* plan; /* what the four below are judged by */
+  size_t plan_count;
+  const char* const* caller_kinds; /* "city", "mobile", "other" */
+  size_t caller_kinds_count;
+  const char* const* callee_kinds;
+  size_t callee_kinds_count;
+  const char* const* allow_mobile_areas; /* of callees that are mobiles; others may go */
+  size_t allow_mobile_areas_count;
+  const char* const* deny_mobile_areas; /* outranks the allow list */
+  size_t deny_mobile_areas_count;
 } tandem_number_policy_config;
-#define TANDEM_NUMBER_POLICY_CONFIG_INIT \
-  { sizeof(tandem_number_policy_config), NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0 }
+#define TANDEM_NUMBER_POLICY_CONFIG_INIT                                                          \
+  {                                                                                               \
+    sizeof(tandem_number_policy_config), NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0,    \
+        NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, \
+        NULL, 0, NULL, 0, NULL, 0                                                                 \
+  }
 
 /* The first rule that refuses, in this order, is the one reported. */
 enum {
@@ -147,12 +187,21 @@ enum {
   TANDEM_NUMBER_CALLER_NOT_ALLOWED = 3,
   TANDEM_NUMBER_CALLER_DENIED = 4,
   TANDEM_NUMBER_CALLEE_NOT_ALLOWED = 5,
-  TANDEM_NUMBER_CALLEE_DENIED = 6
+  TANDEM_NUMBER_CALLEE_DENIED = 6,
+  TANDEM_NUMBER_PAIR_NOT_ALLOWED = 7,
+  TANDEM_NUMBER_PAIR_DENIED = 8,
+  TANDEM_NUMBER_CITY_NOT_ALLOWED = 9,
+  TANDEM_NUMBER_CITY_DENIED = 10,
+  TANDEM_NUMBER_CALLER_KIND = 11, /* of no allowed kind, or too short or long for its prefix */
+  TANDEM_NUMBER_CALLEE_KIND = 12,
+  TANDEM_NUMBER_MOBILE_AREA_NOT_ALLOWED = 13,
+  TANDEM_NUMBER_MOBILE_AREA_DENIED = 14
 };
 
 typedef struct tandem_number_policy tandem_number_policy; /* immutable; any thread, any number */
 
-/* Errors: INVALID_ARGUMENT. Since 0.1. */
+/* Errors: INVALID_ARGUMENT, ALREADY_EXISTS (a prefix of the plan twice), NOT_FOUND (an area that
+   it does not have). Since 0.1. */
 TANDEM_API int tandem_number_policy_create(const tandem_number_policy_config* config,
                                            tandem_number_policy** out);
 /* Writes a TANDEM_NUMBER_* to *verdict; a refusal is TANDEM_OK. Since 0.1. */

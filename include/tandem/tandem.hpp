@@ -22,6 +22,7 @@
 #include "tandem/media_relay.hpp"
 #include "tandem/number_policy.hpp"
 #include "tandem/number_transform.hpp"
+#include "tandem/numbering_plan.hpp"
 #include "tandem/package_calls.hpp"
 #include "tandem/packages.hpp"
 #include "tandem/provision.hpp"

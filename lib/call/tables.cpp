@@ -51,6 +51,9 @@ class TablesBuilder {
     auto areas = MobileAreas::build(config_.provision.mobile_areas);
     if (!areas) return areas.error();
     tables_->mobile_areas = std::move(*areas);
+    auto plan = NumberingPlan::build(config_.provision.numbering_plan);
+    if (!plan) return plan.error();
+    tables_->numbering_plan = std::move(*plan);
     if (auto done = number_groups(); !done) return done.error();
     if (auto done = decks(); !done) return done.error();
     if (auto done = provision_packages(config_, state_.packages); !done) return done.error();
@@ -280,9 +283,10 @@ class TablesBuilder {
     return {};
   }
 
-  /// What a gateway says of numbers, with the groups it names.
+  /// What a gateway says of numbers, with the groups it names and the plan.
   Result<NumberPolicyConfig> number_policy(const GatewayConfig& gateway) const {
     NumberPolicyConfig policy = gateway.numbers;
+    policy.plan = tables_->numbering_plan;
     const NumberGroupRules& rules = gateway.number_groups;
     for (const auto& [ids, sets] : {std::pair(&rules.allow_caller, &policy.allow_callers),
                                     std::pair(&rules.deny_caller, &policy.deny_callers),

@@ -137,6 +137,7 @@ struct Tables {
   FreeNumbers free_numbers;
   NumberTransforms number_transforms;
   MobileAreas mobile_areas;
+  NumberingPlan numbering_plan;
   SourceTable sources;
   std::vector<Customer> customers;  ///< By the index of `sources`; behind them the phones.
   RouteTable routes;

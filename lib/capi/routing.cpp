@@ -48,10 +48,78 @@ struct tandem_source_table_builder {
 namespace tandem::capi {
 
 static_assert(TANDEM_NUMBER_CALLEE_DENIED == static_cast<int>(NumberVerdict::callee_denied));
+static_assert(TANDEM_NUMBER_MOBILE_AREA_DENIED ==
+              static_cast<int>(NumberVerdict::mobile_area_denied));
 static_assert(TANDEM_REWRITE_TOO_LONG == static_cast<int>(RewrittenNumber::Outcome::too_long));
 static_assert(TANDEM_PREFIX_EXPIRATION == static_cast<int>(PrefixMode::expiration));
 static_assert(TANDEM_ROUTE_POLICY_LOWEST_RATE == static_cast<int>(RoutePolicy::lowest_rate));
 static_assert(TANDEM_SOURCE_RESTRICTED == static_cast<int>(SourceMatch::Outcome::restricted));
+
+namespace {
+
+Result<void> read_number_set(const char* const* numbers, std::size_t count, const char* name,
+                             std::vector<NumberSet>& to) {
+  std::vector<std::string> list;
+  if (auto read = read_texts(numbers, count, name, list); !read) return read;
+  if (list.empty()) return {};
+  auto set = NumberSet::build(list);
+  if (!set) return std::move(set).error();
+  to.push_back(std::move(*set));
+  return {};
+}
+
+Result<void> read_pairs(const char* const* pairs, std::size_t count, const char* name,
+                        std::vector<NumberPair>& to) {
+  std::vector<std::string> list;
+  if (auto read = read_texts(pairs, count, name, list); !read) return read;
+  for (const std::string& text : list) {
+    auto pair = NumberPair::parse(text);
+    if (!pair) return std::move(pair).error();
+    to.push_back(std::move(*pair));
+  }
+  return {};
+}
+
+Result<NumberKind> read_kind(const char* name) {
+  if (const auto kind = number_kind_from_name(name == nullptr ? "" : name)) return *kind;
+  return Error{ErrorCode::invalid_argument,
+               "kind of number \"" + copy(name) + "\" was none of city, mobile, other"};
+}
+
+Result<void> read_kinds(const char* const* kinds, std::size_t count, const char* name,
+                        std::vector<NumberKind>& to) {
+  std::vector<std::string> list;
+  if (auto read = read_texts(kinds, count, name, list); !read) return read;
+  for (const std::string& text : list) {
+    const auto kind = read_kind(text.c_str());
+    if (!kind) return kind.error();
+    to.push_back(*kind);
+  }
+  return {};
+}
+
+Result<void> read_plan(const tandem_numbering_plan_entry* plan, std::size_t count,
+                       NumberingPlan& to) {
+  if (count > 0 && plan == nullptr)
+    return Error{ErrorCode::invalid_argument, "plan was NULL with a count"};
+  std::vector<NumberingPlanEntry> entries;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto kind = read_kind(plan[i].kind);
+    if (!kind) return kind.error();
+    entries.push_back({{},
+                       copy(plan[i].prefix),
+                       *kind,
+                       copy(plan[i].area),
+                       plan[i].min_length,
+                       plan[i].max_length});
+  }
+  auto built = NumberingPlan::build(entries);
+  if (!built) return std::move(built).error();
+  to = std::move(*built);
+  return {};
+}
+
+}  // namespace
 
 Result<NumberPolicyConfig> read_number_policy(const tandem_number_policy_config* given) {
   NumberPolicyConfig out;
@@ -78,6 +146,29 @@ Result<NumberPolicyConfig> read_number_policy(const tandem_number_policy_config*
                  "allow_callee_prefixes", out.allow_callee_prefixes),
       read_texts(config->deny_callee_prefixes, config->deny_callee_prefixes_count,
                  "deny_callee_prefixes", out.deny_callee_prefixes),
+      read_number_set(config->allow_callers, config->allow_callers_count, "allow_callers",
+                      out.allow_callers),
+      read_number_set(config->deny_callers, config->deny_callers_count, "deny_callers",
+                      out.deny_callers),
+      read_number_set(config->allow_callees, config->allow_callees_count, "allow_callees",
+                      out.allow_callees),
+      read_number_set(config->deny_callees, config->deny_callees_count, "deny_callees",
+                      out.deny_callees),
+      read_pairs(config->allow_pairs, config->allow_pairs_count, "allow_pairs", out.allow_pairs),
+      read_pairs(config->deny_pairs, config->deny_pairs_count, "deny_pairs", out.deny_pairs),
+      read_texts(config->allow_same_city, config->allow_same_city_count, "allow_same_city",
+                 out.allow_same_city),
+      read_texts(config->deny_same_city, config->deny_same_city_count, "deny_same_city",
+                 out.deny_same_city),
+      read_plan(config->plan, config->plan_count, out.plan),
+      read_kinds(config->caller_kinds, config->caller_kinds_count, "caller_kinds",
+                 out.caller_kinds),
+      read_kinds(config->callee_kinds, config->callee_kinds_count, "callee_kinds",
+                 out.callee_kinds),
+      read_texts(config->allow_mobile_areas, config->allow_mobile_areas_count, "allow_mobile_areas",
+                 out.allow_mobile_areas),
+      read_texts(config->deny_mobile_areas, config->deny_mobile_areas_count, "deny_mobile_areas",
+                 out.deny_mobile_areas),
   };
   for (const auto& step : steps)
     if (!step) return step.error();

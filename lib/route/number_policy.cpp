@@ -54,6 +54,12 @@ bool any_fits(const std::vector<NumberPair>& pairs, std::string_view caller,
   });
 }
 
+unsigned bit_of(NumberKind kind) noexcept { return 1u << static_cast<unsigned>(kind); }
+
+bool is_of(unsigned kinds, const NumberingPlan::Class& known) noexcept {
+  return known.is_plausible && (kinds & bit_of(known.kind)) != 0;
+}
+
 /// A call within a city is a pair of one prefix.
 Result<std::vector<NumberPair>> city_pairs(const std::vector<std::string>& codes) {
   std::vector<NumberPair> pairs;
@@ -130,6 +136,14 @@ const char* number_verdict_name(NumberVerdict verdict) noexcept {
       return "city_not_allowed";
     case NumberVerdict::city_denied:
       return "city_denied";
+    case NumberVerdict::caller_kind:
+      return "caller_kind";
+    case NumberVerdict::callee_kind:
+      return "callee_kind";
+    case NumberVerdict::mobile_area_not_allowed:
+      return "mobile_area_not_allowed";
+    case NumberVerdict::mobile_area_denied:
+      return "mobile_area_denied";
   }
   return "unknown";
 }
@@ -189,6 +203,25 @@ Result<NumberPolicy> NumberPolicy::build(const NumberPolicyConfig& config) {
   auto denied = city_pairs(config.deny_same_city);
   if (!denied) return denied.error();
   policy.deny_cities_ = std::move(*denied);
+  for (const NumberKind kind : config.caller_kinds)
+    policy.caller_kinds_ |= bit_of(kind);
+  for (const NumberKind kind : config.callee_kinds)
+    policy.callee_kinds_ |= bit_of(kind);
+  if ((policy.caller_kinds_ | policy.callee_kinds_) != 0 && config.plan.empty()) {
+    return Error{ErrorCode::invalid_argument,
+                 "kinds of numbers were named, and there was no numbering plan"};
+  }
+  auto allow_areas = config.plan.choose(config.allow_mobile_areas);
+  if (!allow_areas) return allow_areas.error();
+  auto deny_areas = config.plan.choose(config.deny_mobile_areas);
+  if (!deny_areas) return deny_areas.error();
+  policy.plan_ = config.plan;
+  policy.allow_areas_ = std::move(*allow_areas);
+  policy.deny_areas_ = std::move(*deny_areas);
+  if ((policy.caller_kinds_ | policy.callee_kinds_) != 0 || !policy.allow_areas_.empty() ||
+      !policy.deny_areas_.empty()) {
+    policy.restricts_ = true;
+  }
   for (const auto* sets : {&policy.allow_callers_, &policy.deny_callers_, &policy.allow_callees_,
                            &policy.deny_callees_})
     policy.restricts_ |= !sets->empty();
@@ -221,6 +254,22 @@ NumberVerdict NumberPolicy::judge(std::string_view caller, std::string_view call
   if (!allow_cities_.empty() && !any_fits(allow_cities_, caller, callee))
     return NumberVerdict::city_not_allowed;
   if (any_fits(deny_cities_, caller, callee)) return NumberVerdict::city_denied;
+  if (caller_kinds_ != 0 && !is_of(caller_kinds_, plan_.classify(caller)))
+    return NumberVerdict::caller_kind;
+  return judge_callee_by_plan(callee);
+}
+
+NumberVerdict NumberPolicy::judge_callee_by_plan(std::string_view callee) const noexcept {
+  if (callee_kinds_ == 0 && allow_areas_.empty() && deny_areas_.empty())
+    return NumberVerdict::accepted;
+  const NumberingPlan::Class known = plan_.classify(callee);
+  if (callee_kinds_ != 0 && !is_of(callee_kinds_, known)) return NumberVerdict::callee_kind;
+  if (known.kind != NumberKind::mobile) return NumberVerdict::accepted;
+  const auto is_in = [&](const std::vector<bool>& areas) {
+    return known.area < areas.size() && areas[known.area];
+  };
+  if (!allow_areas_.empty() && !is_in(allow_areas_)) return NumberVerdict::mobile_area_not_allowed;
+  if (is_in(deny_areas_)) return NumberVerdict::mobile_area_denied;
   return NumberVerdict::accepted;
 }
 

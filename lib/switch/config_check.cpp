@@ -38,6 +38,7 @@ class Checker {
 
   void run() {
     check_mobile_areas();
+    check_numbering_plan();
     check_addresses();
     check_sinks();
     if (auto numbers = FreeNumbers::from_list(config_.parameters.free_numbers); !numbers)
@@ -187,8 +188,7 @@ class Checker {
 
   void check_gateway(const GatewayConfig& gateway, const std::string& pointer) {
     known(accounts_, gateway.account, "account", pointer + "/account");
-    if (auto policy = NumberPolicy::build(gateway.numbers); !policy)
-      fail(pointer, policy.error().message);
+    check_number_rules(gateway, pointer);
     const NumberGroupRules& groups = gateway.number_groups;
     known_all(number_groups_, groups.allow_caller, "number group",
               pointer + "/allow_caller_groups");
@@ -200,6 +200,24 @@ class Checker {
       if (auto chosen = mobile_areas_.choose({gateway.complete_mobile_areas[i]}); !chosen)
         fail(at(pointer + "/complete_mobile_areas", i), chosen.error().message);
     }
+  }
+
+  void check_number_rules(const GatewayConfig& gateway, const std::string& pointer) {
+    bool has_all_areas = true;
+    for (const auto& [key, areas] :
+         {std::pair("/allow_mobile_areas", &gateway.numbers.allow_mobile_areas),
+          std::pair("/deny_mobile_areas", &gateway.numbers.deny_mobile_areas)}) {
+      for (std::size_t i = 0; i < areas->size(); ++i) {
+        if (auto chosen = numbering_plan_.choose({(*areas)[i]}); !chosen) {
+          fail(at(pointer + key, i), chosen.error().message);
+          has_all_areas = false;
+        }
+      }
+    }
+    if (!has_all_areas) return;
+    NumberPolicyConfig rules = gateway.numbers;
+    rules.plan = numbering_plan_;
+    if (auto policy = NumberPolicy::build(rules); !policy) fail(pointer, policy.error().message);
   }
 
   /// What registering takes, and that no two are called alike.
@@ -406,6 +424,15 @@ class Checker {
     }
   }
 
+  void check_numbering_plan() {
+    auto plan = NumberingPlan::build(config_.provision.numbering_plan);
+    if (plan) {
+      numbering_plan_ = std::move(*plan);
+    } else {
+      fail("/provision/numbering_plan", plan.error().message);
+    }
+  }
+
   void check_transforms() {
     const auto transforms = NumberTransforms::build(config_.provision.number_transforms);
     if (!transforms) fail("/provision/number_transforms", transforms.error().message);
@@ -474,6 +501,7 @@ class Checker {
   std::vector<ConfigError>& errors_;
   const std::size_t reported_;  // errors of the reading, before this check
   MobileAreas mobile_areas_;
+  NumberingPlan numbering_plan_;
   std::map<std::string, std::string> agents_;  // their currency by id
   std::set<std::string> accounts_, decks_, customers_, vendors_, gateway_groups_, number_groups_,
       calendars_, lrn_resolvers_;

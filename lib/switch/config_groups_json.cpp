@@ -104,4 +104,24 @@ const std::vector<Field<MobileArea>>& mobile_area_fields() {
   return fields;
 }
 
+const std::vector<Field<NumberingPlanEntry>>& numbering_plan_fields() {
+  using E = NumberingPlanEntry;
+  static const std::vector<Field<E>> fields = {
+      {"id", "id", "the prefix", "Name of the entry.",
+       [](Reader& r, const Json& v, E& e) { read_id(r, v, e.id); }},
+      {"prefix", "number", "required", "The longest one that a number begins with counts (N-06).",
+       [](Reader& r, const Json& v, E& e) { read_number(r, v, e.prefix); }},
+      {"kind", "city|mobile|other", "required", "What such numbers are.",
+       [](Reader& r, const Json& v, E& e) { read_number_kind(r, v, e.kind); }},
+      {"area", "text", "none", "Where they are at home.",
+       [](Reader& r, const Json& v, E& e) { r.string(v, e.area, 128); }},
+      {"min_length", "integer 1..32", "1", "Characters of a whole number.",
+       [](Reader& r, const Json& v, E& e) { r.number(v, 1, 32, e.min_length); }},
+      {"max_length", "integer 1..32", "32", "Not below `min_length`.",
+       [](Reader& r, const Json& v, E& e) { r.number(v, 1, 32, e.max_length); }},
+      {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, E&) { read_memo(r, v); }},
+  };
+  return fields;
+}
+
 }  // namespace tandem::config

@@ -206,6 +206,8 @@ const std::vector<config::ProvisionKind>& config::provision_kinds() {
           "number_transforms", "Numbers that are called otherwise elsewhere."),
       Listed<&P::mobile_areas, mobile_area_fields, &MobileArea::prefix>::kind(
           "mobile_areas", "Where mobile numbers are at home."),
+      Listed<&P::numbering_plan, numbering_plan_fields, &NumberingPlanEntry::prefix>::kind(
+          "numbering_plan", "What numbers are by their first digits and their length."),
       Listed<&P::phones, phone_fields, &PhoneConfig::number>::kind("phones",
                                                                    "Phones that register here."),
       Listed<&P::lrn_resolvers, lrn_resolver_fields>::kind("lrn_resolvers",
@@ -315,6 +317,7 @@ std::string config_reference_markdown() {
   append_table(page, "`calendars[]`", calendar_fields());
   append_table(page, "`number_transforms[]`", number_transform_fields());
   append_table(page, "`mobile_areas[]`", mobile_area_fields());
+  append_table(page, "`numbering_plan[]`", numbering_plan_fields());
   append_table(page, "`phones[]`", phone_fields());
   append_table(page, "`lrn_resolvers[]`", lrn_resolver_fields());
   append_table(page, "`packages[]`", package_fields());

@@ -41,6 +41,26 @@ void read_rtp_interrupt(Reader& r, const Json& v, RtpInterrupt& interrupt) {
                          interrupt);
 }
 
+void read_number_kind(Reader& r, const Json& v, NumberKind& kind) {
+  r.choice<NumberKind>(
+      v, {{"city", NumberKind::city}, {"mobile", NumberKind::mobile}, {"other", NumberKind::other}},
+      kind);
+}
+
+void read_number_kinds(Reader& r, const Json& v, std::vector<NumberKind>& kinds) {
+  std::vector<std::string> names;
+  if (!r.strings(v, names)) return;
+  kinds.clear();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    Reader::Step step(r, i);
+    if (const auto kind = number_kind_from_name(names[i])) {
+      kinds.push_back(*kind);
+    } else {
+      r.fail("\"" + names[i] + "\" is none of city, mobile, other");
+    }
+  }
+}
+
 void read_call_level(Reader& r, const Json& v, CallLevel& level) {
   r.choice<CallLevel>(v,
                       {{"internal", CallLevel::internal},

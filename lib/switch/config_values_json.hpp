@@ -18,6 +18,8 @@ void read_memo(Reader& r, const Json& v);
 void read_id(Reader& r, const Json& v, std::string& id);
 void read_media_mode(Reader& r, const Json& v, MediaMode& mode);
 void read_rtp_interrupt(Reader& r, const Json& v, RtpInterrupt& interrupt);
+void read_number_kind(Reader& r, const Json& v, NumberKind& kind);
+void read_number_kinds(Reader& r, const Json& v, std::vector<NumberKind>& kinds);
 void read_call_level(Reader& r, const Json& v, CallLevel& level);
 void read_rewrite(Reader& r, const Json& v, std::string& rules);
 void read_currency(Reader& r, const Json& v, std::string& currency);

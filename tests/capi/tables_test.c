@@ -22,6 +22,41 @@ static void policies_judge_numbers(void) {
               "callee_lengths was NULL with a count");
 }
 
+static void policies_judge_by_a_plan(void) {
+  static const tandem_numbering_plan_entry plan[] = {{"010", "city", NULL, 11, 12},
+                                                     {"139", "mobile", "Xian", 11, 11}};
+  static const char* const kinds[] = {"city"};
+  static const char* const areas[] = {"Xian"};
+  static const char* const pairs[] = {"0101:0102"};
+  tandem_number_policy_config config = TANDEM_NUMBER_POLICY_CONFIG_INIT;
+  tandem_number_policy* policy = NULL;
+  int32_t verdict = -1;
+  config.plan = plan;
+  config.plan_count = 2;
+  config.caller_kinds = kinds;
+  config.caller_kinds_count = 1;
+  config.deny_mobile_areas = areas;
+  config.deny_mobile_areas_count = 1;
+  config.deny_pairs = pairs;
+  config.deny_pairs_count = 1;
+  CHECK(tandem_number_policy_create(&config, &policy) == TANDEM_OK);
+  CHECK(tandem_number_policy_judge(policy, "01011111111", "4420", &verdict) == TANDEM_OK);
+  CHECK(verdict == TANDEM_NUMBER_ACCEPTED);
+  CHECK(tandem_number_policy_judge(policy, "0101", "4420", &verdict) == TANDEM_OK);
+  CHECK(verdict == TANDEM_NUMBER_CALLER_KIND);
+  CHECK(tandem_number_policy_judge(policy, "01011111111", "13911111111", &verdict) == TANDEM_OK);
+  CHECK(verdict == TANDEM_NUMBER_MOBILE_AREA_DENIED);
+  CHECK(tandem_number_policy_judge(policy, "01011111111", "01021111111", &verdict) == TANDEM_OK);
+  CHECK(verdict == TANDEM_NUMBER_PAIR_DENIED);
+  tandem_number_policy_destroy(policy);
+  config.plan_count = 0;
+  CHECK_ERROR(tandem_number_policy_create(&config, &policy), TANDEM_ERR_NOT_FOUND,
+              "no number of the plan had its home in \"Xian\"");
+  config.deny_mobile_areas_count = 0;
+  CHECK_ERROR(tandem_number_policy_create(&config, &policy), TANDEM_ERR_INVALID_ARGUMENT,
+              "kinds of numbers were named, and there was no numbering plan");
+}
+
 static void rules_rewrite(void) {
   tandem_rewrite_rules* rules = NULL;
   tandem_rewritten_number number = TANDEM_REWRITTEN_NUMBER_INIT;
@@ -362,6 +397,7 @@ static void accounts_keep_calls_inside_their_money(void) {
 
 int main(void) {
   policies_judge_numbers();
+  policies_judge_by_a_plan();
   rules_rewrite();
   routes_are_found_best_first();
   routes_are_ordered_by_policies();

@@ -1,5 +1,5 @@
 // What becomes of numbers on their way: area codes for mobiles (N-04), the transform table (N-05),
-// number groups and pairs (N-06) in whole calls.
+// number groups, pairs and the numbering plan (N-06) in whole calls.
 #include "flow/flow.hpp"
 
 using namespace tandem;
@@ -56,6 +56,28 @@ TEST_CASE("Numbers: mobile numbers of chosen areas get their area code (N-04)") 
   cdr = record_of(bench, "13900011234", "1000");
   CHECK(cdr.callee == "13900011234");
   CHECK(cdr.callee_out == "02113900011234");
+  bench.check_clean();
+}
+
+TEST_CASE(
+    "Numbers: a numbering plan says what callers may be and whose mobiles a vendor takes (N-06)") {
+  SwitchConfig config = base_config(2);
+  config.provision.numbering_plan = {{"c", "010", NumberKind::city, "Beijing", 11, 12},
+                                     {"m", "139", NumberKind::mobile, "Beijing", 11, 11},
+                                     {"n", "138", NumberKind::mobile, "Xian", 11, 11}};
+  config.provision.customer_gateways[0].numbers.caller_kinds = {NumberKind::city};
+  config.provision.vendor_gateways[0].numbers.allow_mobile_areas = {"Beijing"};
+  Bench bench(config);
+  CHECK(record_of(bench, "13912345678", "01012345678").vendor_gateway == "v1");
+  CHECK(record_of(bench, "13812345678", "01012345678").vendor_gateway == "v2");
+  CHECK(record_of(bench, "4420", "01012345678").vendor_gateway == "v1");
+  for (const char* caller : {"01012", "13912345678", "4420"})
+    CHECK(record_of(bench, "4420", caller).end_reason == Reason::NumberRestricted);
+  auto text = bench.tandem->explain({"cust", "01012345678", "13812345678", std::nullopt});
+  REQUIRE(text.ok());
+  CHECK(text->find(
+            R"({"gateway":"v1","reason":"number_restricted","rule":"mobile_area_not_allowed"})") !=
+        std::string::npos);
   bench.check_clean();
 }
 

@@ -265,6 +265,19 @@ def test_number_policies_know_numbers_pairs_and_cities() -> None:
         tandem.NumberPolicy(deny_pairs=["1001"])
 
 
+def test_number_policies_know_kinds_and_areas_by_a_plan() -> None:
+    plan = [("010", "city", "Beijing", 11, 12), ("139", "mobile", "Beijing", 11, 11), ("138", "mobile", "Xian", 11, 11)]
+    policy = tandem.NumberPolicy(plan=plan, caller_kinds=["city", "mobile"], deny_mobile_areas=["Xian"])
+    assert policy.judge("01012345678", "13912345678") == "accepted"
+    assert policy.judge("010123", "13912345678") == "caller_kind"
+    assert policy.judge("4420", "13912345678") == "caller_kind"
+    assert policy.judge("01012345678", "13812345678") == "mobile_area_denied"
+    for wrong in ({"caller_kinds": ["city"]}, {"plan": plan, "caller_kinds": ["town"]},
+                  {"plan": plan, "allow_mobile_areas": ["Lhasa"]}, {"plan": [("1", "city", "", 3, 2)]}):
+        with pytest.raises(tandem.Error):
+            tandem.NumberPolicy(**wrong)  # type: ignore[arg-type]
+
+
 def test_a_meter_ends_a_call_in_the_second_its_money_ends() -> None:
     book = tandem.AccountBook()
     book.provision("acme", balance="0.05")

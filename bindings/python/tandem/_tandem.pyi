@@ -55,6 +55,11 @@ class NumberPolicy:
         deny_pairs: Sequence[str] = ...,
         allow_same_city: Sequence[str] = ...,
         deny_same_city: Sequence[str] = ...,
+        plan: Sequence[tuple[str, str, str, int, int]] = ...,
+        caller_kinds: Sequence[str] = ...,
+        callee_kinds: Sequence[str] = ...,
+        allow_mobile_areas: Sequence[str] = ...,
+        deny_mobile_areas: Sequence[str] = ...,
     ) -> None: ...
     def judge(self, caller: str, callee: str) -> str: ...
 

@@ -116,6 +116,63 @@ TEST_CASE("NumberPolicy: pairs and cities look at both numbers (N-06)") {
   CHECK_FALSE(NumberPolicy::build(config).ok());
 }
 
+TEST_CASE("NumberPolicy: N-06 kinds and home areas are those of the longest prefix of the plan") {
+  NumberPolicyConfig config;
+  config.plan = NumberingPlan::build({{"", "0", NumberKind::city, "", 9, 12},
+                                      {"", "010", NumberKind::city, "Beijing", 11, 11},
+                                      {"", "1", NumberKind::other, "", 3, 6},
+                                      {"", "139", NumberKind::mobile, "Beijing", 11, 11},
+                                      {"", "1391", NumberKind::mobile, "Xian", 11, 11},
+                                      {"", "137", NumberKind::mobile, "", 11, 11}})
+                    .value();
+  config.caller_kinds = {NumberKind::city, NumberKind::other};
+  NumberPolicy policy = NumberPolicy::build(config).value();
+  CHECK(policy.judge("01012345678", "") == NumberVerdict::accepted);
+  CHECK(policy.judge("010123456789", "") == NumberVerdict::caller_kind);  // too long, as 010 says
+  CHECK(policy.judge("021123456789", "") == NumberVerdict::accepted);
+  CHECK(policy.judge("11000", "") == NumberVerdict::accepted);
+  CHECK(policy.judge("4420", "") == NumberVerdict::accepted);  // unknown is other
+  CHECK(policy.judge("", "") == NumberVerdict::accepted);
+  CHECK(policy.judge("13912345678", "") == NumberVerdict::caller_kind);
+  config.caller_kinds = {};
+  config.callee_kinds = {NumberKind::mobile};
+  policy = NumberPolicy::build(config).value();
+  CHECK(policy.judge("1", "13912345678") == NumberVerdict::accepted);
+  CHECK(policy.judge("1", "1391234567") == NumberVerdict::callee_kind);
+  CHECK(policy.judge("1", "01012345678") == NumberVerdict::callee_kind);
+  config.callee_kinds = {};
+  config.allow_mobile_areas = {"Beijing", "Xian"};
+  config.deny_mobile_areas = {"Xian"};
+  policy = NumberPolicy::build(config).value();
+  CHECK(policy.judge("1", "13922345678") == NumberVerdict::accepted);
+  CHECK(policy.judge("1", "13912345678") == NumberVerdict::mobile_area_denied);
+  CHECK(policy.judge("1", "13712345678") == NumberVerdict::mobile_area_not_allowed);
+  CHECK(policy.judge("1", "01012345678") == NumberVerdict::accepted);
+  CHECK_FALSE(policy.accepts_everything());
+}
+
+TEST_CASE("NumberingPlan: what is wrong is named") {
+  const auto refused = [](NumberingPlanEntry entry) {
+    return NumberingPlan::build({entry}).error().message;
+  };
+  CHECK(refused({"", "", NumberKind::city, "", 1, 32}).find("prefix \"\"") == 0);
+  CHECK(refused({"", "01", NumberKind::city, "", 0, 3}).find("lengths 0..3 of prefix \"01\"") == 0);
+  CHECK(refused({"", "01", NumberKind::city, "", 4, 3}).find("lengths 4..3") == 0);
+  CHECK(refused({"", "01", NumberKind::city, "", 4, 33}).find("lengths 4..33") == 0);
+  const NumberingPlanEntry one{"", "01", NumberKind::city, "", 1, 32};
+  CHECK(NumberingPlan::build({one, one}).error().code == ErrorCode::already_exists);
+  NumberPolicyConfig config;
+  config.callee_kinds = {NumberKind::city};
+  CHECK(NumberPolicy::build(config).error().message ==
+        "kinds of numbers were named, and there was no numbering plan");
+  config = {};
+  config.deny_mobile_areas = {"Lhasa"};
+  CHECK(NumberPolicy::build(config).error().code == ErrorCode::not_found);
+  for (const NumberKind kind : {NumberKind::other, NumberKind::city, NumberKind::mobile})
+    CHECK(number_kind_from_name(number_kind_name(kind)) == kind);
+  CHECK_FALSE(number_kind_from_name("town"));
+}
+
 TEST_CASE("PrefixSet: N-06 answers as trying every prefix does") {
   SeededRandom random(3);
   const auto text = [&](std::size_t length) {
