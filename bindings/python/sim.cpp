@@ -48,7 +48,9 @@ void bind_sim(py::module_& m) {
       .def_readwrite("npdi", &DialPlan::npdi)
       .def_readwrite("rn", &DialPlan::rn)
       .def_readwrite("headers", &DialPlan::headers)
-      .def_readwrite("session_timer_s", &DialPlan::session_timer_s);
+      .def_readwrite("session_timer_s", &DialPlan::session_timer_s)
+      .def_readwrite("rel100", &DialPlan::rel100)
+      .def_readwrite("requires_rel100", &DialPlan::requires_rel100);
 
   py::class_<AnswerPlan>(m, "AnswerPlan")
       .def(py::init(&from_keywords<AnswerPlan>))
@@ -71,7 +73,9 @@ void bind_sim(py::module_& m) {
       .def_readwrite("password", &AnswerPlan::password)
       .def_readwrite("realm", &AnswerPlan::realm)
       .def_readwrite("headers", &AnswerPlan::headers)
-      .def_readwrite("session_timer_s", &AnswerPlan::session_timer_s);
+      .def_readwrite("session_timer_s", &AnswerPlan::session_timer_s)
+      .def_readwrite("rel100", &AnswerPlan::rel100)
+      .def_readwrite("requires_rel100", &AnswerPlan::requires_rel100);
 
   py::class_<LinkSettings>(m, "LinkSettings")
       .def(py::init(&from_keywords<LinkSettings>))

@@ -9,6 +9,7 @@
 #include "tandem/accounts.hpp"
 #include "tandem/export.h"
 #include "tandem/route_table.hpp"
+#include "tandem/sip_options.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -61,6 +62,7 @@ struct PhoneConfig {
   /// whether calls to it are routed like those to other numbers while it is offline.
   /// Nothing: as the parameter says.
   std::optional<bool> offline_to_gateways;
+  Rel100Mode rel100 = Rel100Mode::off;  ///< P-17, of calls it makes and gets.
 };
 
 /// Where a phone or gateway can be reached, as it registered.

@@ -50,6 +50,8 @@ struct DialPlan {
   std::vector<std::pair<std::string, std::string>> headers;  ///< Further ones of the INVITE.
   /// Speaks session timers (RFC 4028) and wants this interval, 90..7200; 0: it does not.
   std::int32_t session_timer_s = 0;
+  bool rel100 = false;           ///< Takes provisional responses reliably (RFC 3262) ...
+  bool requires_rel100 = false;  ///< ... and wants them so.
 };
 
 /// What an endpoint does with a call that arrives. Times count from the arrival, -1 means: not by
@@ -75,6 +77,8 @@ struct AnswerPlan {
   std::string realm = "vendor";
   std::vector<std::pair<std::string, std::string>> headers;  ///< Further ones of 200 or refusal.
   std::int32_t session_timer_s = 0;                          ///< As of DialPlan.
+  bool rel100 = false;           ///< Sends them reliably to who can take it so; ...
+  bool requires_rel100 = false;  ///< ... others are refused with 421.
 };
 
 /// How an endpoint takes registrations, as a carrier that others register at does (R-25).
@@ -122,7 +126,8 @@ class TANDEM_EXPORT EndpointCall {
   [[nodiscard]] const std::string& local_sdp() const;   ///< Last description sent.
   [[nodiscard]] const std::string& remote_sdp() const;  ///< Last description received.
   /// What happened, in order: "100", "180", "183 sdp", "answer", "failure 486", "cancel",
-  /// "confirmed", "release", "reinvite", "update", "reoffer 200", "INFO", "result 200", ...
+  /// "confirmed", "acknowledged", "release", "reinvite", "update", "reoffer 200", "INFO", "result
+  /// 200", ...
   [[nodiscard]] const std::vector<std::string>& events() const;
   [[nodiscard]] std::size_t count(std::string_view event) const;  ///< How often it happened.
 

@@ -89,6 +89,13 @@ enum class SessionTimerMode : std::uint8_t {
   require,  ///< A vendor must speak it; a customer that does not is refused with 421.
 };
 
+/// Whether provisional responses are sent and acknowledged reliably (P-17, RFC 3262).
+enum class Rel100Mode : std::uint8_t {
+  off,      ///< Not spoken; a caller that requires it is refused with 420.
+  allow,    ///< With everybody who can.
+  require,  ///< A vendor must; a customer that cannot is refused with 421.
+};
+
 /// Progress timers of one vendor instead of the parameters (P-19), seconds; 0: the parameter.
 struct ProgressTimers {
   std::int32_t invite_s = 0;
@@ -106,6 +113,7 @@ struct SipOptions {
   bool retry_after = true;  ///< Customer: 503 may carry it (P-16). Vendor: it is heeded (R-16).
   HeaderPass pass_headers;  ///< Of what this gateway sends: its INVITE, or its final responses.
   SessionTimerMode session_timer = SessionTimerMode::allow;
+  Rel100Mode rel100 = Rel100Mode::off;
 
   // Customers.
   CallerField caller_from = CallerField::from;

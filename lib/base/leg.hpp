@@ -88,6 +88,9 @@ struct InboundCall {
 struct Progress {
   int status = 0;  ///< 100..199.
   SessionBody body;
+  /// The body is an offer that the other side waits to be answered by answer_progress() (RFC 3262
+  /// section 5).
+  bool needs_answer = false;
 };
 
 /// The other side answered.
@@ -98,9 +101,16 @@ struct Answer {
   std::vector<PassedHeader> headers;
 };
 
+/// Whether an extension is spoken with a peer.
+enum class ExtensionUse : std::uint8_t {
+  off,
+  allow,
+  require,  ///< Who does not speak it is not spoken with.
+};
+
 /// What keeps watch that the peer of a leg is still there (P-18, RFC 4028).
 struct SessionWatch {
-  enum class Mode : std::uint8_t { off, allow, require };
+  using Mode = ExtensionUse;
   Mode mode = Mode::off;
   std::int32_t interval_s = 600;    ///< 90..7200.
   std::int32_t refreshes = 2;       ///< Refreshes of ours in an interval.
@@ -110,7 +120,8 @@ struct SessionWatch {
 /// How a leg speaks with its peer.
 struct Manners {
   SessionWatch watch;
-  bool uses_reason = true;  ///< Reason headers are written and read (P-15).
+  ExtensionUse rel100 = ExtensionUse::off;  ///< Reliable provisional responses (P-17, RFC 3262).
+  bool uses_reason = true;                  ///< Reason headers are written and read (P-15).
 };
 
 /// How a caller is shown beside the From (P-09).
@@ -175,8 +186,12 @@ class LegEvents {
   virtual void on_failure(Leg& leg, const Failure& failure) = 0;  ///< The leg is over.
 
   // Inbound leg.
-  virtual void on_cancel(Leg& leg,
-                         const Release& release) = 0;  ///< The caller gave up; 487 is sent; over.
+  /// The caller gave up; 487 is sent; over. With `is_transport`: it did not acknowledge a
+  /// provisional response in time, and 504 is sent (RFC 3262 section 3).
+  virtual void on_cancel(Leg& leg, const Release& release) = 0;
+  /// The provisional response that was sent last is acknowledged. `body`: the answer when it
+  /// carried an offer. Of legs whose is_reliable() is true; others never say so.
+  virtual void on_acknowledged(Leg& leg, const SessionBody& body);
   /// The ACK of the 2xx came. `body` is the answer when our 2xx carried the offer.
   virtual void on_confirmed(Leg& leg, const SessionBody& body) = 0;
 
@@ -191,6 +206,8 @@ class LegEvents {
                           const DialogRequest& request) = 0;  ///< Answer with answer_request().
   virtual void on_request_result(Leg& leg, int status, const SessionBody& body) = 0;
 };
+
+inline void LegEvents::on_acknowledged(Leg&, const SessionBody&) {}
 
 /// Outcome of a check of credentials (RFC 3261 section 22, RFC 7616).
 enum class AuthResult : std::uint8_t {
@@ -226,6 +243,11 @@ class Leg {
     reject(Refusal{status, q850_cause, retry_after_s, {}});
   }
   virtual void drop() = 0;  ///< Ends it without any response.
+  /// Provisional responses reach the caller for certain (RFC 3262), so that one may carry an offer.
+  [[nodiscard]] virtual bool is_reliable() const noexcept = 0;
+  /// A description in a provisional response is not acknowledged yet: answer() is out of turn until
+  /// on_acknowledged() (RFC 3262 section 3).
+  [[nodiscard]] virtual bool awaits_acknowledgement() const noexcept = 0;
 
   // Outbound leg.
   virtual void cancel() = 0;  ///< Gives up before the answer; on_failure(487) follows, or nothing
@@ -233,6 +255,14 @@ class Leg {
   /// Sends the ACK that a 2xx with an offer waits for. Legs whose request carried the offer
   /// acknowledge by themselves.
   virtual void acknowledge(const SessionBody& body) = 0;
+  /// Answers the offer of a Progress that needs it; once for each.
+  virtual void answer_progress(const SessionBody& body) = 0;
+
+  // Both.
+  /// Before the answer: a description has gone to the caller, or offer and answer have been
+  /// exchanged with the callee, in provisional responses that are reliable. It stays then but for
+  /// an UPDATE, which reoffer() may bring before the answer too.
+  [[nodiscard]] virtual bool has_early_session() const noexcept = 0;
 
   // Both, once answered.
   virtual void reoffer(const Reoffer& reoffer) = 0;

@@ -117,10 +117,20 @@ Manners Call::manners(const SipOptions& options) const noexcept {
     case SessionTimerMode::off:
       break;
     case SessionTimerMode::allow:
-      watch.mode = SessionWatch::Mode::allow;
+      watch.mode = ExtensionUse::allow;
       break;
     case SessionTimerMode::require:
-      watch.mode = SessionWatch::Mode::require;
+      watch.mode = ExtensionUse::require;
+      break;
+  }
+  switch (options.rel100) {
+    case Rel100Mode::off:
+      break;
+    case Rel100Mode::allow:
+      manners.rel100 = ExtensionUse::allow;
+      break;
+    case Rel100Mode::require:
+      manners.rel100 = ExtensionUse::require;
       break;
   }
   return manners;
@@ -368,6 +378,8 @@ void Call::try_vendor(CandidatePlan plan, VendorLease lease, std::string_view of
   out.transport = vendor.config.sip.transport == SipTransport::tcp ? "tcp" : "udp";
   out.local = vendor.config.sip.local_address;
   out.manners = manners(vendor.config.sip);
+  // Nobody could answer the offer that a reliable response would bring (RFC 3262 section 5).
+  if (setup_->offer.empty() && !inbound_->is_reliable()) out.manners.rel100 = ExtensionUse::off;
   if (plan.contact != nullptr) {
     out.transport = plan.contact->is_tcp ? "tcp" : "udp";
     out.flow = plan.contact->flow;
@@ -503,22 +515,8 @@ void Call::on_progress(Leg& leg, const Progress& progress) {
     advance_stage(AttemptStage::trying);
     return;
   }
-  // Other bodies, such as those of SIP-I, are for this hop alone.
-  const bool is_described = is_sdp(progress.body.content_type) && !progress.body.empty();
-  if (progress.status == 180 || is_described) note_progress();  // C-01
-  std::string body;
-  if (is_described) {
-    auto passed = media_.pass(MediaSide::callee, progress.body);
-    if (passed) {
-      body = std::move(*passed);
-      setup_->early_answer = body;
-      trial_.has_sdp = true;
-    } else {
-      worker_.commons().log.write(
-          LogLevel::warning, "call", "early description could not be passed on",
-          {{"vendor", vendor().config.id}, {"error", passed.error().message}});
-    }
-  }
+  const std::string body = pass_early_description(progress);
+  if (progress.status == 180 || !body.empty()) note_progress();  // C-01
   if (progress.status == 180) {
     trial_.has_ringing = true;
     advance_stage(AttemptStage::ringing);
@@ -531,6 +529,40 @@ void Call::on_progress(Leg& leg, const Progress& progress) {
     if (state_ == CallState::trying) state_ = CallState::progressing;
   }
   inbound_->progress(progress.status, {progress.body.content_type, body});
+}
+
+std::string Call::pass_early_description(const Progress& progress) {
+  // Other bodies, such as those of SIP-I, are for this hop alone.
+  if (!is_sdp(progress.body.content_type) || progress.body.empty()) return {};
+  // What a caller without an offer is shown reliably is an offer, which the vendor must wait for to
+  // be answered; others are no more than a hint, and unreliable.
+  if (setup_->offer.empty() && inbound_->is_reliable() && !progress.needs_answer) return {};
+  auto passed = media_.pass(MediaSide::callee, progress.body);
+  if (!passed) {
+    worker_.commons().log.write(
+        LogLevel::warning, "call", "early description could not be passed on",
+        {{"vendor", vendor().config.id}, {"error", passed.error().message}});
+    return {};
+  }
+  trial_.has_sdp = true;
+  trial_.awaits_answer = progress.needs_answer;
+  setup_->early_answer = std::move(*passed);
+  return setup_->early_answer;
+}
+
+/// The caller has a provisional response for certain. What it answers to an offer in it is for the
+/// vendor.
+void Call::on_acknowledged(Leg& leg, const SessionBody& body) {
+  if (is_over_ || &leg != inbound_.get()) return;
+  if (!body.empty() && trial_.leg != nullptr && std::exchange(trial_.awaits_answer, false)) {
+    auto passed = media_.pass(MediaSide::caller, body);
+    trial_.has_answer = true;
+    trial_.leg->answer_progress(
+        {body.content_type, passed ? std::string_view(*passed) : std::string_view()});
+  }
+  if (setup_ != nullptr && !leg.awaits_acknowledgement() &&
+      std::exchange(setup_->awaits_acknowledgement, false))
+    record_answer();
 }
 
 void Call::on_failure(Leg& leg, const Failure& failure) {
@@ -602,6 +634,8 @@ void Call::replace_failure(Failure& failure, Reason& reason) const {
 bool Call::may_switch(const Failure& failure, Reason reason) const {
   const Parameters& p = parameters();
   const SwitchRules& rules = vendor().config.switching;
+  // The caller keeps to what it was told reliably, and the next vendor would say something else.
+  if (inbound_->has_early_session()) return false;
   if (p.switch_limit && static_cast<std::int64_t>(attempts_.size()) > *p.switch_limit) return false;
   const bool until_connect = rules.until_connect.value_or(p.switch_until_connect);
   const std::int64_t last_rtp_us = media_.last_rtp_us(MediaSide::callee);
@@ -634,6 +668,7 @@ void Call::close_trial(int sip_status, int q850_cause, Reason reason) {
   attempt.q850_cause = q850_cause;
   attempt.reason = reason;
   attempt.ended_at_us = worker_.loop().clock().wall_us();
+  reoffer_from_ = nullptr;  // a change before the answer ends with it
   trial_.lease = VendorLease{};
   worker_.retire(std::move(trial_.leg));
 }
@@ -665,17 +700,18 @@ void Call::give_up() {
 
 void Call::on_cancel(Leg& leg, const Release& release) {
   if (is_over_ || &leg != inbound_.get()) return;
+  const Reason reason = release.is_transport ? Reason::ConnectionTimeout : Reason::CallerCancel;
   if (trial_.leg != nullptr) {
     trial_.leg->release(release.q850_cause);
     // A caller that gave up before the vendor alerted says nothing about the vendor.
     if (!is_answer_pending() && (trial_.has_ringing || trial_.has_sdp)) count_attempt(false);
-    close_trial(0, reason_facts(Reason::CallerCancel).q850_cause, Reason::CallerCancel);
+    close_trial(0, reason_facts(reason).q850_cause, reason);
   }
-  finish({.reason = Reason::CallerCancel,
-          .side = ReleaseSide::caller,
-          .end_code = static_cast<int>(Reason::CallerCancel),
-          .sip_status = 487,
-          .q850_cause = reason_facts(Reason::CallerCancel).q850_cause});
+  finish({.reason = reason,
+          .side = release.is_transport ? ReleaseSide::server : ReleaseSide::caller,
+          .end_code = static_cast<int>(reason),
+          .sip_status = release.is_transport ? 504 : 487,
+          .q850_cause = reason_facts(reason).q850_cause});
 }
 
 }  // namespace tandem::call

@@ -46,6 +46,7 @@ class Call final : public LegEvents {
   void on_answer(Leg& leg, const Answer& answer) override;
   void on_failure(Leg& leg, const Failure& failure) override;
   void on_cancel(Leg& leg, const Release& release) override;
+  void on_acknowledged(Leg& leg, const SessionBody& body) override;
   void on_confirmed(Leg& leg, const SessionBody& body) override;
   void on_release(Leg& leg, const Release& release) override;
   void on_reoffer(Leg& leg, const Reoffer& reoffer) override;
@@ -80,6 +81,8 @@ class Call final : public LegEvents {
     AttemptStage stage = AttemptStage::none;
     bool has_ringing = false;
     bool has_sdp = false;
+    bool awaits_answer = false;   // of the caller, to the offer in a provisional response
+    bool has_answer = false;      // it was given
     std::int64_t started_us = 0;  // monotonic
   };
 
@@ -129,6 +132,7 @@ class Call final : public LegEvents {
     std::int64_t deadline_us = 0;  // for ringing or an answer (P-19); 0: none
     std::optional<PendingAnswer> pending_answer;
     std::optional<Release> early_release;  // of a vendor that hung up meanwhile
+    bool awaits_acknowledgement = false;   // of the caller, before it may be told of the answer
     Timer timer;  // policy deadline, then the attempt's progress timers, then the disk's
   };
 
@@ -157,6 +161,8 @@ class Call final : public LegEvents {
   void try_vendor(CandidatePlan plan, VendorLease lease, std::string_view offer);
   Result<std::string> prepare_media(const CandidatePlan& plan);
   [[nodiscard]] Manners manners(const SipOptions& options) const noexcept;
+  /// The description of a progress as the caller may be shown it; "" for none.
+  std::string pass_early_description(const Progress& progress);
   void advance_stage(AttemptStage stage);
   void on_attempt_timeout();
   void attempt_failed(const Failure& failure, Reason reason);

@@ -443,6 +443,7 @@ class TablesBuilder {
     gateway.sort = phone.sort;
     gateway.vendor_groups_allow = phone.vendor_groups_allow;
     gateway.vendor_groups_deny = phone.vendor_groups_deny;
+    gateway.sip.rel100 = phone.rel100;
     return gateway;
   }
 
@@ -457,6 +458,7 @@ class TablesBuilder {
     if (phone.max_call_s)
       gateway.max_call_s = MaxCallDuration{*phone.max_call_s, *phone.max_call_s};
     gateway.registration = GatewayRegistration::dynamic;
+    gateway.sip.rel100 = phone.rel100;
     return gateway;
   }
 

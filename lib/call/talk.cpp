@@ -53,9 +53,9 @@ void Call::on_answer(Leg& leg, const Answer& answer) {
     return refuse_answer(leg, "the offer was not answered");
   }
   const std::string_view type = body.empty() ? std::string_view() : "application/sdp";
-  if (setup_->offer.empty())
-    ack_to_ =
-        &leg;  // the offer is in this answer: the caller's ACK brings what the vendor waits for
+  // The offer is in this answer, unless it was answered before: the caller's ACK brings what the
+  // vendor waits for.
+  if (setup_->offer.empty() && !trial_.has_answer) ack_to_ = &leg;
   setup_->pending_answer =
       PendingAnswer{std::string(type), std::move(body),
                     KeptHeaders::copy_passed(vendor().config.sip.pass_headers, answer.headers)};
@@ -64,7 +64,9 @@ void Call::on_answer(Leg& leg, const Answer& answer) {
   attempt.q850_cause = reason_facts(Reason::NormalCallClearing).q850_cause;
   attempt.reason = Reason::NormalCallClearing;
   count_attempt(true);
-  record_answer();
+  // Nobody talks, and nobody pays, before the caller may be told.
+  setup_->awaits_acknowledgement = inbound_->awaits_acknowledgement();
+  if (!setup_->awaits_acknowledgement) record_answer();
 }
 
 /// An answer that the caller could do nothing with: the vendor failed.
@@ -163,7 +165,9 @@ void Call::on_confirmed(Leg& leg, const SessionBody& body) {
 void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
   Leg* const peer = other(leg);
   if (is_over_) return;
-  if (peer == nullptr || (state_ != CallState::answered && !is_answer_pending())) {
+  const bool is_up = state_ == CallState::answered || is_answer_pending();
+  // Before the answer a session can be changed that both sides have agreed on (RFC 3311).
+  if (peer == nullptr || (!is_up && !(leg.has_early_session() && peer->has_early_session()))) {
     leg.answer_reoffer(not_acceptable, {});
     return;
   }

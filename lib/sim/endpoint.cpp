@@ -25,11 +25,14 @@ bool is_sdp(std::string_view content_type) noexcept {
   return content_type.starts_with("application/sdp");
 }
 
-Manners manners_of(std::int32_t session_timer_s) {
+template <class Plan>
+Manners manners_of(const Plan& plan) {
   Manners manners;
-  if (session_timer_s == 0) return manners;
-  manners.watch.mode = SessionWatch::Mode::allow;
-  manners.watch.interval_s = session_timer_s;
+  if (plan.rel100) manners.rel100 = ExtensionUse::allow;
+  if (plan.requires_rel100) manners.rel100 = ExtensionUse::require;
+  if (plan.session_timer_s == 0) return manners;
+  manners.watch.mode = ExtensionUse::allow;
+  manners.watch.interval_s = plan.session_timer_s;
   return manners;
 }
 
@@ -167,6 +170,8 @@ void EndpointCall::Body::ring(int with_status, bool with_sdp) {
 
 void EndpointCall::Body::answer() {
   if (!can_act() || is_outgoing || was_answered) return;
+  wants_answer = leg->awaits_acknowledgement();
+  if (wants_answer) return;
   ring_timer.cancel();
   progress_timer.cancel();
   answer_timer.cancel();
@@ -203,7 +208,7 @@ void EndpointCall::Body::hang_up(int cause) {
 }
 
 void EndpointCall::Body::reoffer(Reoffer::Method method, std::string sdp) {
-  if (!can_act() || !was_answered) return;
+  if (!can_act() || !(was_answered || leg->has_early_session())) return;
   leg->reoffer({method, body_of(sdp)});
 }
 
@@ -217,10 +222,13 @@ void EndpointCall::Body::end() {
   endpoint->retire(*this);
 }
 
-void EndpointCall::Body::on_progress(Leg&, const Progress& progress) {
+void EndpointCall::Body::on_progress(Leg& from, const Progress& progress) {
   if (progress.status == 180) state = EndpointCallState::ringing;
   note(std::to_string(progress.status) + (progress.body.empty() ? "" : " sdp"));
   take_sdp(progress.body);
+  if (!progress.needs_answer) return;
+  has_early_answer = true;
+  from.answer_progress(body_of(describe_answer()));
 }
 
 void EndpointCall::Body::on_answer(Leg& from, const Answer& answered) {
@@ -233,7 +241,7 @@ void EndpointCall::Body::on_answer(Leg& from, const Answer& answered) {
   keep_headers(answered.headers);
   note("answer");
   take_sdp(answered.body);
-  if (dial.delayed_offer) from.acknowledge(body_of(describe_answer()));
+  if (dial.delayed_offer && !has_early_answer) from.acknowledge(body_of(describe_answer()));
   start(end_timer, dial.hang_up_after_us);
 }
 
@@ -252,6 +260,12 @@ void EndpointCall::Body::on_cancel(Leg&, const Release& release) {
   q850_cause = release.q850_cause;
   note("cancel");
   end();
+}
+
+void EndpointCall::Body::on_acknowledged(Leg&, const SessionBody& body) {
+  note(body.empty() ? "acknowledged" : "acknowledged sdp");
+  take_sdp(body);
+  if (std::exchange(wants_answer, false)) answer();
 }
 
 void EndpointCall::Body::on_confirmed(Leg&, const SessionBody& body) {
@@ -498,7 +512,7 @@ void Endpoint::Body::on_call(std::unique_ptr<Leg> leg, const InboundCall& arriva
   body.keep_headers(arrival.headers);
   const AnswerPlan plan = plan_for(*call);
   body.plan = plan;
-  if (const int refused = body.leg->set_manners(manners_of(plan.session_timer_s)); refused != 0)
+  if (const int refused = body.leg->set_manners(manners_of(plan)); refused != 0)
     return body.reject(refused, 0, 0);
   body.take_sdp(arrival.body);
   body.sends_rtp = false;  // not before something was said to the caller
@@ -566,7 +580,7 @@ std::shared_ptr<EndpointCall> Endpoint::Body::dial(const std::string& callee,
   out.caller = caller;
   out.caller_display = plan.display;
   out.headers = views_of(plan.headers);
-  out.manners = manners_of(plan.session_timer_s);
+  out.manners = manners_of(plan);
   out.auth_username = plan.username;
   out.auth_password = plan.password;
   out.body = body.body_of(sdp);

@@ -28,6 +28,7 @@ struct EndpointCall::Body final : public LegEvents, private io::DatagramHandler 
   void on_answer(Leg& leg, const Answer& answer) override;
   void on_failure(Leg& leg, const Failure& failure) override;
   void on_cancel(Leg& leg, const Release& release) override;
+  void on_acknowledged(Leg& leg, const SessionBody& body) override;
   void on_confirmed(Leg& leg, const SessionBody& body) override;
   void on_release(Leg& leg, const Release& release) override;
   void on_reoffer(Leg& leg, const Reoffer& reoffer) override;
@@ -77,7 +78,9 @@ struct EndpointCall::Body final : public LegEvents, private io::DatagramHandler 
   std::vector<std::pair<std::string, std::string>> headers;
   std::vector<std::string> events;
   int reoffer_status = 200, request_status = 200;
-  bool wants_offer = false;  // our empty re-INVITE waits for the offer in its 2xx
+  bool wants_answer = false;      // as soon as a description is acknowledged
+  bool has_early_answer = false;  // an offer in a provisional response was answered
+  bool wants_offer = false;       // our empty re-INVITE waits for the offer in its 2xx
 
   std::unique_ptr<io::DatagramSocket> rtp;
   SocketAddress rtp_remote;

@@ -140,6 +140,10 @@ Dialog::~Dialog() {
   for (ServerTransaction* transaction : request_servers_) {
     if (transaction != nullptr) transaction->detach();
   }
+  if (reliability_ != nullptr) {
+    for (ClientTransaction* prack : reliability_->pracks)
+      prack->detach();
+  }
   let_go(invite_client_, {});
   let_go(reoffer_client_, {});
   let_go(request_client_, {});
@@ -185,6 +189,10 @@ void Dialog::set_contact(std::string_view user) {
   contact_.assign(worker_.buffers(), contact);
 }
 
+std::string_view Dialog::allowed() const noexcept {
+  return reliability_ != nullptr ? allow_reliable_line : allow_line;
+}
+
 void Dialog::follow(const Path& from) noexcept {
   if (path_.transport != Transport::tcp || from.transport != Transport::tcp) return;
   // Before the answer this may be a branch of a fork that will not be the peer.
@@ -221,17 +229,18 @@ Dialog::Draft Dialog::begin_response(const ServerTransaction& transaction, int s
   return draft;
 }
 
-void Dialog::finish_response(ServerTransaction& transaction, int status, Draft& draft,
+bool Dialog::finish_response(ServerTransaction& transaction, int status, Draft& draft,
                              const SessionBody& body) {
   draft.writer.finish(body.content_type, body.bytes);
   if (draft.writer.ok()) {
     transaction.respond(status, draft.view());
-    return;
+    return true;
   }
   // What the user gave could not be written. The transaction must end all the same.
   Draft plain = begin_response(transaction, status < 200 ? 100 : 500);
   plain.writer.finish();
   transaction.respond(status < 200 ? 100 : 500, plain.view());
+  return false;
 }
 
 void Dialog::respond(ServerTransaction& transaction, int status, std::string_view extra_line,
@@ -286,8 +295,8 @@ ClientTransaction* Dialog::send_request(Method method, std::string_view name,
   MessageWriter writer = begin_request(name, ++local_cseq_, path, branch.view());
   if (method != Method::bye) writer.header("Contact", contact_.view());
   if (method == Method::invite || method == Method::update) {
-    writer.line(allow_line);
-    write_session(writer);
+    writer.line(allowed());
+    if (state_ != State::early) write_session(writer);  // what is watched begins with the answer
   }
   if (uses_reason_) write_reason(writer, q850_cause);
   write_passed_headers(writer, headers);
@@ -353,8 +362,11 @@ ClientTransaction* Dialog::repeat(ClientTransaction& transaction, const Message&
         break;
     }
   }
-  if (transaction.method() == Method::invite || transaction.method() == Method::update)
+  const bool is_invite = transaction.method() == Method::invite;
+  const bool is_first = is_invite && state_ == State::early;
+  if (is_first || (state_ != State::early && (is_invite || transaction.method() == Method::update)))
     write_session(writer);
+  if (is_first) write_rel100(writer);
   if (!credentials.empty()) writer.line(credentials);
   writer.finish(own.content_type, own.body);
   if (!writer.ok()) {
@@ -419,6 +431,10 @@ void Dialog::on_reoffer_request(const Message& request, const Path& from) {
   const TimerOffer offer = read_timer_offer(request);
   if (session_ == nullptr && offer.is_required)
     return respond(transaction, 420, "Unsupported: timer");
+  // Where it is spoken there is nothing to do about it: a re-INVITE gets no response between 100
+  // and the final one.
+  if (rel100_ == ExtensionUse::off && read_reliable_offer(request).is_required)
+    return respond(transaction, 420, "Unsupported: 100rel");
   if (session_ != nullptr && is_too_short(offer))
     return respond(transaction, 422, least_session_line);
   if (!is_invite && body.empty()) {
@@ -426,18 +442,20 @@ void Dialog::on_reoffer_request(const Message& request, const Path& from) {
     set_target(request);
     Draft draft = begin_response(transaction, 200);
     draft.writer.header("Contact", contact_.view());
-    draft.writer.line(allow_line);
-    answer_session(draft.writer, offer);
-    return finish_response(transaction, 200, draft, {});
+    draft.writer.line(allowed());
+    if (state_ != State::early) answer_session(draft.writer, offer);
+    finish_response(transaction, 200, draft, {});
+    return;
   }
+  const bool takes_offers = state_ > State::cancelled || (!is_invite && may_change_early_session());
   // An offer of theirs is unanswered (RFC 3261 section 14.2, RFC 3311 section 5.2).
-  if (reoffer_server_ != nullptr || (role_ == Role::inbound && state_ == State::early) ||
+  if (reoffer_server_ != nullptr || (role_ == Role::inbound && !takes_offers) ||
       (is_invite && is_waiting_for_ack)) {
     return respond(transaction, 500, {}, retry_soon_s());
   }
   // An offer of ours is.
-  if (reoffer_client_ != nullptr || unacknowledged_.slot != Token::no_slot ||
-      state_ <= State::cancelled || (is_waiting_for_ack && was_offerless_)) {
+  if (reoffer_client_ != nullptr || unacknowledged_.slot != Token::no_slot || !takes_offers ||
+      (is_waiting_for_ack && was_offerless_)) {
     return respond(transaction, 491);
   }
   set_target(request);
@@ -463,6 +481,7 @@ void Dialog::on_bye(const Message& request, const Path& from) {
   if (const int cause = heard_cause(request); cause > 0) release.q850_cause = cause;
   if (state_ == State::early && role_ == Role::inbound) {
     // The caller may end an early dialog so (RFC 3261 section 15).
+    end_early_session();
     respond(*invite_server_, 487);
     invite_server_ = nullptr;
     state_ = State::over;
@@ -515,16 +534,17 @@ void Dialog::on_other(const Message& request, const Path& from) {
       ServerTransaction& transaction = open_server(request, from);
       Draft draft = begin_response(transaction, 200);
       draft.writer.header("Contact", contact_.view());
-      draft.writer.line(allow_line);
+      draft.writer.line(allowed());
       draft.writer.line(accept_line);
-      return finish_response(transaction, 200, draft, {});
+      finish_response(transaction, 200, draft, {});
+      return;
     }
     case Method::prack:
-      return refuse(request, from, 481);  // no provisional response of ours was reliable
+      return on_prack(request, from);
     case Method::unknown:
-      return refuse(request, from, 501, allow_line);
+      return refuse(request, from, 501, allowed());
     default:
-      return refuse(request, from, 405, allow_line);
+      return refuse(request, from, 405, allowed());
   }
   LegEvents* user = events();
   if (state_ <= State::cancelled || user == nullptr || request_servers_.size() >= requests_max) {
@@ -590,15 +610,25 @@ void Dialog::on_unanswered(ServerTransaction& transaction) {
 void Dialog::reoffer(const Reoffer& reoffer) {
   const Entry entry(*this);
   if (is_over()) return;
+  const bool is_invite = reoffer.method == Reoffer::Method::reinvite;
+  const bool is_early = state_ <= State::cancelled;
   // Ours or theirs is still unanswered: the same as if the other side had said 491 (RFC 3261
   // section 14.1).
   const bool is_glare = reoffer_client_ != nullptr || reoffer_server_ != nullptr ||
-                        invite_server_ != nullptr || unacknowledged_.slot != Token::no_slot;
-  if (state_ <= State::cancelled || is_glare) {
-    deferred_reoffer_status_ = state_ <= State::cancelled ? 481 : 491;
+                        (!is_early && invite_server_ != nullptr) ||
+                        unacknowledged_.slot != Token::no_slot;
+  if (is_early && (is_invite || !has_early_session())) {
+    deferred_reoffer_status_ = 481;
     return defer();
   }
-  const bool is_invite = reoffer.method == Reoffer::Method::reinvite;
+  if (is_early && !reliability_->peer_has_update) {
+    deferred_reoffer_status_ = 488;
+    return defer();
+  }
+  if (is_glare || (is_early && !may_change_early_session())) {
+    deferred_reoffer_status_ = 491;
+    return defer();
+  }
   has_offer_ = !reoffer.body.empty();
   if (session_ != nullptr && needs_description(reoffer.body))
     session_->offered.assign(worker_.buffers(), reoffer.body.bytes);
@@ -622,11 +652,13 @@ void Dialog::answer_reoffer(int status, const SessionBody& body) {
     }
     return;
   }
+  if (transaction->method() == Method::prack && status >= 300) return keep_session(*transaction);
   Draft draft = begin_response(*transaction, status);
   if (status < 300) {
     draft.writer.header("Contact", contact_.view());
-    draft.writer.line(allow_line);
-    if (session_ != nullptr) answer_session(draft.writer, session_->offer);
+    draft.writer.line(allowed());
+    if (session_ != nullptr && state_ != State::early)
+      answer_session(draft.writer, session_->offer);
     keep_description(body);
   }
   if (transaction->method() == Method::invite && status < 300) {
@@ -778,6 +810,10 @@ void Dialog::on_response(ClientTransaction& transaction, const Message& response
   }
   if ((response.status == 401 || response.status == 407) && &transaction != invite_client_) {
     if (ClientTransaction* successor = retry_with_credentials(transaction, response)) {
+      if (reliability_ != nullptr) {
+        std::vector<ClientTransaction*>& pracks = reliability_->pracks;
+        std::replace(pracks.begin(), pracks.end(), &transaction, successor);
+      }
       if (&transaction == reoffer_client_) reoffer_client_ = successor;
       if (&transaction == request_client_) request_client_ = successor;
       if (&transaction == bye_client_) bye_client_ = successor;
@@ -791,6 +827,8 @@ void Dialog::on_response(ClientTransaction& transaction, const Message& response
     on_reoffer_response(transaction, response);
   } else if (&transaction == request_client_) {
     on_request_response(transaction, response);
+  } else {
+    forget_prack(transaction);
   }
 }
 
@@ -800,7 +838,7 @@ void Dialog::on_reoffer_response(ClientTransaction& transaction, const Message& 
   if (reoffer_client_ != nullptr) return;
   if (status < 300) {
     set_target(response);
-    agree_on_session(response);
+    if (state_ != State::early) agree_on_session(response);
     if (session_ != nullptr && !session_->offered.empty())
       session_->description.assign(worker_.buffers(), session_->offered.view());
     if (transaction.method() == Method::invite) {
@@ -816,6 +854,8 @@ void Dialog::on_reoffer_response(ClientTransaction& transaction, const Message& 
     return finish_refresh(transaction, response);
   const SessionBody body = status < 300 ? session_body(response) : SessionBody{};
   if (LegEvents* user = events()) user->on_reoffer_result(*leg_, status, body);
+  // Before the answer it is the INVITE that says so.
+  if (state_ <= State::cancelled) return;
   // The other side knows nothing of the call any more, or has lost it (RFC 3261 section 12.2.1.2).
   if (status == 481 || status == 408) lose(status == 481 ? 31 : 102, Loss::peer);
 }
@@ -854,17 +894,20 @@ void Dialog::on_no_response(ClientTransaction& transaction, bool is_transport) {
     if (session_ != nullptr && std::exchange(session_->is_refreshing, false))
       return is_withdrawn ? start_session() : lose(102, Loss::silence);
     if (LegEvents* user = events()) user->on_reoffer_result(*leg_, is_withdrawn ? 487 : status, {});
-    if (!is_withdrawn) lose(102, is_transport ? Loss::transport : Loss::peer);
+    if (!is_withdrawn && state_ > State::cancelled)
+      lose(102, is_transport ? Loss::transport : Loss::peer);
     return;
   }
   if (&transaction == request_client_) {
     request_client_ = nullptr;
     if (LegEvents* user = events()) user->on_request_result(*leg_, status, {});
-    send_next_request();
+    return send_next_request();
   }
+  forget_prack(transaction);
 }
 
 void Dialog::fail(Failure failure) {
+  end_early_session();
   LegEvents* user = events();
   state_ = State::over;
   is_silent_ = true;

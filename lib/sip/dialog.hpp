@@ -15,6 +15,7 @@
 #include "sip/message.hpp"
 #include "sip/path.hpp"
 #include "sip/pool.hpp"
+#include "sip/provisional.hpp"
 #include "sip/session_timer.hpp"
 #include "sip/token.hpp"
 #include "sip/transaction.hpp"
@@ -99,6 +100,7 @@ class Dialog final : public TransactionUser {
   void drop();
   void cancel();
   void acknowledge(const SessionBody& body);
+  void answer_progress(const SessionBody& body);
   void reoffer(const Reoffer& reoffer);
   void answer_reoffer(int status, const SessionBody& body);
   void request(const DialogRequest& request);
@@ -107,6 +109,15 @@ class Dialog final : public TransactionUser {
   void leave();  ///< The leg is destroyed.
   [[nodiscard]] bool is_over() const noexcept {
     return state_ >= State::ending || (state_ == State::cancelled && is_silent_);
+  }
+  [[nodiscard]] bool is_reliable() const noexcept { return reliability_ != nullptr; }
+  [[nodiscard]] bool awaits_acknowledgement() const noexcept {
+    return reliability_ != nullptr && reliability_->is_unacknowledged &&
+           reliability_->is_describing && state_ == State::early;
+  }
+  [[nodiscard]] bool has_early_session() const noexcept {
+    return reliability_ != nullptr && state_ == State::early &&
+           (reliability_->has_session || !reliability_->description.empty());
   }
   [[nodiscard]] bool has_session_timer() const noexcept {
     return session_ != nullptr && session_->agreement.is_mutual;
@@ -161,6 +172,36 @@ class Dialog final : public TransactionUser {
     Bytes offered;               // ours that the peer has not agreed to yet
   };
 
+  // Reliable provisional responses (RFC 3262); dialog_provisional.cpp. Made where they may be sent.
+  struct Branch {  // of an INVITE of ours that forked
+    Bytes tag, to, target, routes;
+    std::uint32_t rseq = 0;      // of the last response that was taken
+    bool awaits_answer = false;  // its offer is with our user, and PRACK brings what that says
+  };
+  struct Provisional {
+    int status = 0;
+    std::string content_type, body;
+  };
+  struct Reliability {
+    explicit Reliability(Dialog& dialog) noexcept
+        : timer(Timer::member<&Dialog::on_provisional_timer, Dialog>(), &dialog) {}
+    bool has_session = false;  // offer and answer have been exchanged before the final response
+    bool peer_has_update = false;
+    // Inbound.
+    bool is_unacknowledged = false;  // no PRACK has come for `rseq`
+    bool is_describing = false;      // the response `rseq` has a description ...
+    bool is_offering = false;        // ... which is an offer
+    std::uint32_t rseq = 0;          // of the last response; 0: none
+    std::uint32_t invite_cseq = 0;
+    std::int64_t interval_us = 0, gives_up_at_us = 0;  // of its repetitions
+    Timer timer;
+    std::vector<Provisional> waiting;
+    Bytes description;  // that went to the caller
+    // Outbound.
+    std::vector<Branch> branches;
+    std::vector<ClientTransaction*> pracks;
+  };
+
   // A message in the worker's buffer; sent before anything else is written there.
   struct Draft {
     char* begin;
@@ -171,7 +212,8 @@ class Dialog final : public TransactionUser {
     }
   };
   Draft begin_response(const ServerTransaction& transaction, int status);
-  void finish_response(ServerTransaction& transaction, int status, Draft& draft,
+  /// False: it could not be written, and 100 or 500 went out instead.
+  bool finish_response(ServerTransaction& transaction, int status, Draft& draft,
                        const SessionBody& body);
   /// A response without content to a request that is not kept waiting.
   void respond(ServerTransaction& transaction, int status, std::string_view extra_line = {},
@@ -199,6 +241,7 @@ class Dialog final : public TransactionUser {
   ClientTransaction* retry_with_credentials(ClientTransaction& transaction,
                                             const Message& response);
   void set_contact(std::string_view user);
+  [[nodiscard]] std::string_view allowed() const noexcept;  // the Allow line
 
   /// Q.850 cause of a message, where causes are listened to; 0: none.
   [[nodiscard]] int heard_cause(const Message& message) const noexcept {
@@ -218,6 +261,24 @@ class Dialog final : public TransactionUser {
   /// Repeats a request with the interval that a 422 asks for; nullptr when that is of no use.
   ClientTransaction* retry_with_interval(ClientTransaction& transaction, const Message& response);
   void keep_sent_description(const ClientTransaction& transaction);
+
+  void write_rel100(MessageWriter& writer) const noexcept;  // of the first INVITE
+  void progress_reliably(int status, const SessionBody& body);
+  void send_provisional(int status, const SessionBody& body);
+  void send_next_provisional();
+  void on_provisional_timer();
+  void on_prack(const Message& request, const Path& from);
+  void take_prack_offer(ServerTransaction& transaction, const SessionBody& body);
+  void keep_session(ServerTransaction& prack);
+  void stop_provisionals();  // the final response is about to be sent
+  void end_early_session();  // there is none, or it refuses
+  [[nodiscard]] bool may_change_early_session() const noexcept;
+  [[nodiscard]] bool is_sent_reliably(const Message& response) const noexcept;
+  /// False: not to be looked at, for it is a repetition or others are missing before it.
+  bool take_provisional(ClientTransaction& invite, const Message& response, Progress& progress);
+  void send_prack(ClientTransaction& invite, const Branch& branch, const SessionBody& body);
+  void leave_other_branches(const Message& answer);
+  void forget_prack(ClientTransaction& transaction) noexcept;
 
   void on_invite_response(ClientTransaction& transaction, const Message& response,
                           const Path& from);
@@ -278,6 +339,8 @@ class Dialog final : public TransactionUser {
   std::vector<QueuedRequest> queued_requests_;
   std::unique_ptr<Session> session_;
   TimerOffer timer_offer_;  // inbound: of the first INVITE
+  std::unique_ptr<Reliability> reliability_;
+  std::string_view unmannerly_line_;  // says why, in that refusal
   std::uint32_t slot_;
   std::uint32_t local_cseq_ = 0;
   std::uint32_t remote_cseq_ = 0;
@@ -287,6 +350,8 @@ class Dialog final : public TransactionUser {
   std::int16_t deferred_request_status_ = 0;
   std::int16_t deferred_reoffer_status_ = 0;
   std::uint8_t release_cause_ = 0;
+  ReliableOffer reliable_offer_;  // inbound: of the first INVITE
+  ExtensionUse rel100_ = ExtensionUse::off;
   Role role_;
   State state_ = State::early;
   bool uses_reason_ = true;
@@ -328,7 +393,15 @@ class SipLeg final : public Leg {
   void reject(const Refusal& refusal) override { dialog_.reject(refusal); }
   void drop() override { dialog_.drop(); }
   void cancel() override { dialog_.cancel(); }
+  [[nodiscard]] bool is_reliable() const noexcept override { return dialog_.is_reliable(); }
+  [[nodiscard]] bool awaits_acknowledgement() const noexcept override {
+    return dialog_.awaits_acknowledgement();
+  }
+  [[nodiscard]] bool has_early_session() const noexcept override {
+    return dialog_.has_early_session();
+  }
   void acknowledge(const SessionBody& body) override { dialog_.acknowledge(body); }
+  void answer_progress(const SessionBody& body) override { dialog_.answer_progress(body); }
   void reoffer(const Reoffer& reoffer) override { dialog_.reoffer(reoffer); }
   void answer_reoffer(int status, const SessionBody& body) override {
     dialog_.answer_reoffer(status, body);

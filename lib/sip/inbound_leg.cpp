@@ -17,6 +17,7 @@ std::unique_ptr<Leg> Dialog::accept(const Message& invite, ServerTransaction& tr
   remote_cseq_ = invite.cseq;
   was_offerless_ = invite.body.empty();
   timer_offer_ = read_timer_offer(invite);
+  reliable_offer_ = read_reliable_offer(invite);
   call_id_.assign(buffers, invite.call_id);
   remote_.assign(buffers, invite.from.value);
   remote_tag_.assign(buffers, invite.from.tag);
@@ -111,15 +112,37 @@ int Dialog::set_manners(const Manners& manners) {
   const Entry entry(*this);
   if (role_ != Role::inbound || state_ != State::early) return 0;
   uses_reason_ = manners.uses_reason;
+  rel100_ = manners.rel100;
   const SessionWatch& watch = manners.watch;
-  const bool is_off = watch.mode == SessionWatch::Mode::off;
-  if (is_off && timer_offer_.is_required) return unmannerly_status_ = 420;
-  if (is_off) return 0;
-  if (watch.mode == SessionWatch::Mode::require && !timer_offer_.is_supported)
-    return unmannerly_status_ = 421;
-  if (is_too_short(timer_offer_)) return unmannerly_status_ = 422;
-  session_ = std::make_unique<Session>(*this, watch);
-  session_->peer_has_update = timer_offer_.has_update;
+  const auto refused = [this](std::int16_t status, std::string_view line) {
+    unmannerly_line_ = line;
+    return unmannerly_status_ = status;
+  };
+  // RFC 3261 sections 21.4.15 and 21.4.16, RFC 4028 section 9.
+  const auto lacks = [](ExtensionUse use, bool is_required) {
+    return use == ExtensionUse::off && is_required;
+  };
+  const bool lacks_timer = lacks(watch.mode, timer_offer_.is_required);
+  const bool lacks_rel100 = lacks(rel100_, reliable_offer_.is_required);
+  if (lacks_timer || lacks_rel100) {
+    return refused(420, !lacks_rel100  ? "Unsupported: timer"
+                        : !lacks_timer ? "Unsupported: 100rel"
+                                       : "Unsupported: timer, 100rel");
+  }
+  if (watch.mode == ExtensionUse::require && !timer_offer_.is_supported)
+    return refused(421, "Require: timer");
+  if (rel100_ == ExtensionUse::require && !reliable_offer_.is_supported)
+    return refused(421, "Require: 100rel");
+  if (watch.mode != ExtensionUse::off) {
+    if (is_too_short(timer_offer_)) return refused(422, least_session_line);
+    session_ = std::make_unique<Session>(*this, watch);
+    session_->peer_has_update = timer_offer_.has_update;
+  }
+  if (rel100_ != ExtensionUse::off && reliable_offer_.is_supported) {
+    reliability_ = std::make_unique<Reliability>(*this);
+    reliability_->invite_cseq = invite_server_->cseq();
+    reliability_->peer_has_update = timer_offer_.has_update;
+  }
   return 0;
 }
 
@@ -140,24 +163,29 @@ void Dialog::progress(int status, const SessionBody& body) {
   const Entry entry(*this);
   if (role_ != Role::inbound || state_ != State::early || status <= 100 || status > 199) return;
   has_progress_ = true;
+  if (reliability_ != nullptr) return progress_reliably(status, body);
   Draft draft = begin_response(*invite_server_, status);
   draft.writer.header("Contact", contact_.view());
-  draft.writer.line(allow_line);
+  draft.writer.line(allowed());
   finish_response(*invite_server_, status, draft, body);
 }
 
 void Dialog::answer(const SessionBody& body, const std::vector<PassedHeader>& headers) {
   const Entry entry(*this);
-  if (role_ != Role::inbound || state_ != State::early) return;
+  if (role_ != Role::inbound || state_ != State::early || awaits_acknowledgement()) return;
+  stop_provisionals();
   Draft draft = begin_response(*invite_server_, 200);
   draft.writer.header("Contact", contact_.view());
-  draft.writer.line(allow_line);
+  draft.writer.line(allowed());
   if (session_ != nullptr) answer_session(draft.writer, timer_offer_);
   write_passed_headers(draft.writer, headers);
   state_ = State::answered;
   authorization_.clear();
   keep_description(body);
-  finish_response(*invite_server_, 200, draft, body);
+  // What was said reliably is not said again (RFC 6337 section 2.2).
+  const bool is_said =
+      reliability_ != nullptr && !body.empty() && body.bytes == reliability_->description.view();
+  finish_response(*invite_server_, 200, draft, is_said ? SessionBody{} : body);
   if (invite_server_->state() == ServerTransaction::State::accepted) return;
   // The answer could not be written and became a 500.
   invite_server_ = nullptr;
@@ -170,15 +198,12 @@ void Dialog::reject(const Refusal& refusal) {
   const Entry entry(*this);
   const int status = refusal.status;
   if (role_ != Role::inbound || state_ != State::early || status < 300 || status > 699) return;
+  end_early_session();
   Draft draft = begin_response(*invite_server_, status);
   if (uses_reason_) write_reason(draft.writer, refusal.q850_cause);
   if (refusal.retry_after_s > 0)
     draft.writer.header("Retry-After", static_cast<std::uint64_t>(refusal.retry_after_s));
-  if (status == unmannerly_status_) {  // RFC 3261 sections 21.4.15 and 21.4.16, RFC 4028 section 9
-    draft.writer.line(status == 420   ? "Unsupported: timer"
-                      : status == 421 ? "Require: timer"
-                                      : least_session_line);
-  }
+  if (status == unmannerly_status_) draft.writer.line(unmannerly_line_);
   write_passed_headers(draft.writer, refusal.headers);
   finish_response(*invite_server_, status, draft, {});
   invite_server_ = nullptr;
@@ -188,6 +213,7 @@ void Dialog::reject(const Refusal& refusal) {
 void Dialog::drop() {
   const Entry entry(*this);
   if (role_ != Role::inbound || state_ != State::early) return;
+  end_early_session();
   invite_server_->drop();
   invite_server_ = nullptr;
   state_ = State::over;

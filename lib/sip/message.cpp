@@ -1213,6 +1213,13 @@ std::string_view next_element(std::string_view& list) noexcept {
   return element;
 }
 
+bool list_has(std::string_view list, std::string_view word) noexcept {
+  while (!list.empty()) {
+    if (equals_ignoring_case(next_element(list), word)) return true;
+  }
+  return false;
+}
+
 bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i) {

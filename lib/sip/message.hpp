@@ -201,6 +201,8 @@ std::string_view find_param(std::string_view params, std::string_view name,
                             bool* found = nullptr) noexcept;
 /// Takes the next comma-separated element off a list, minding quotes and angle brackets.
 std::string_view next_element(std::string_view& list) noexcept;
+/// Whether an element of such a list is `word`, in whatever case.
+bool list_has(std::string_view list, std::string_view word) noexcept;
 bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;  ///< ASCII.
 
 }  // namespace tandem::sip

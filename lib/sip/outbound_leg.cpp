@@ -81,6 +81,8 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   uses_reason_ = call.manners.uses_reason;
   if (call.manners.watch.mode != SessionWatch::Mode::off)
     session_ = std::make_unique<Session>(*this, call.manners.watch);
+  rel100_ = call.manners.rel100;
+  if (rel100_ != ExtensionUse::off) reliability_ = std::make_unique<Reliability>(*this);
 
   const Token::Text own_tag = tag();
   std::string identity;  // of the caller, as headers beside From show it
@@ -119,9 +121,10 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   MessageWriter writer = begin_request("INVITE", ++local_cseq_, path_, branch.view(),
                                        std::clamp(call.max_forwards, 0, 255));
   writer.header("Contact", contact_.view());
-  writer.line(allow_line);
+  writer.line(allowed());
   writer.line(accept_line);
   write_session(writer);
+  write_rel100(writer);
   write_presentation(writer, call.presentation, identity);
   write_passed_headers(writer, call.headers);
   writer.finish(call.body.content_type, call.body.bytes);
@@ -150,12 +153,14 @@ void Dialog::on_invite_response(ClientTransaction& transaction, const Message& r
     Progress progress;
     progress.status = status;
     progress.body = session_body(response);
+    if (is_sent_reliably(response) && !take_provisional(transaction, response, progress)) return;
     if (LegEvents* user = events()) user->on_progress(*leg_, progress);
     return;
   }
   invite_client_ = nullptr;
   if (status < 300) {
     BufferPool& buffers = worker_.buffers();
+    leave_other_branches(response);
     remote_.assign(buffers, response.to.value);
     remote_tag_.assign(buffers, response.to.tag);
     set_target(response);
@@ -197,7 +202,11 @@ void Dialog::on_invite_response(ClientTransaction& transaction, const Message& r
     } else if (status == 422) {
       invite_client_ = retry_with_interval(transaction, response);
     }
-    if (invite_client_ != nullptr) return;
+    if (invite_client_ != nullptr) {
+      // Its dialogs are other ones.
+      if (reliability_ != nullptr) reliability_->branches.clear();
+      return;
+    }
   }
   if (product_.empty()) set_product(response, HeaderId::server);
   Failure failure;
@@ -245,10 +254,12 @@ void StackWorker::on_fork(ClientTransaction& transaction, const Message& respons
   ClientTransaction& bye = transactions_.create_client(Method::bye, nullptr);
   const BranchText bye_branch = bye.branch();
   MessageWriter writer(scratch(), scratch_bytes);
-  write_dialog_request(writer, *this, head, "BYE", transaction.cseq() + 1, path, bye_branch.view());
+  // Behind whatever was said in that dialog before the answer.
+  const std::uint32_t bye_cseq = transaction.last_cseq() + 1;
+  write_dialog_request(writer, *this, head, "BYE", bye_cseq, path, bye_branch.view());
   writer.finish();
   if (writer.ok()) {
-    bye.start(path, transaction.cseq() + 1, writer.view());
+    bye.start(path, bye_cseq, writer.view());
   } else {
     transactions_.discard(bye);
   }

@@ -22,13 +22,6 @@ std::uint32_t seconds(std::string_view value) noexcept {
   return number;
 }
 
-bool lists(std::string_view list, std::string_view word) noexcept {
-  while (!list.empty()) {
-    if (equals_ignoring_case(next_element(list), word)) return true;
-  }
-  return false;
-}
-
 struct Decimal {
   char digits[12];
   std::string_view text;
@@ -45,13 +38,13 @@ TimerOffer read_timer_offer(const Message& message) noexcept {
     const Header& header = message.headers[i];
     switch (header.id) {
       case HeaderId::supported:
-        offer.is_supported = offer.is_supported || lists(header.value, "timer");
+        offer.is_supported = offer.is_supported || list_has(header.value, "timer");
         break;
       case HeaderId::require:
-        offer.is_required = offer.is_required || lists(header.value, "timer");
+        offer.is_required = offer.is_required || list_has(header.value, "timer");
         break;
       case HeaderId::allow:
-        offer.has_update = offer.has_update || lists(header.value, "UPDATE");
+        offer.has_update = offer.has_update || list_has(header.value, "UPDATE");
         break;
       case HeaderId::min_se:
         offer.least_s = seconds(header.value);

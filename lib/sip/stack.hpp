@@ -59,6 +59,9 @@ struct StackCounters {
       handover_drops{0}, strays_dropped{0}, overload_refused{0}, calls_in{0}, calls_out{0},
       send_failures{0};
   std::atomic<std::uint64_t> registers_received{0};  ///< Those that the gate let pass.
+  /// Reliable provisional responses for which there was no room behind one that is not
+  /// acknowledged.
+  std::atomic<std::uint64_t> provisionals_dropped{0};
   // TCP: beyond the room of their way; beyond that of their peer; not made in time; accepted, and
   // closed without a message.
   std::atomic<std::uint64_t> connections_refused{0}, peer_connections_refused{0},

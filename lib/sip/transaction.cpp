@@ -60,7 +60,7 @@ Token ClientTransaction::token() const noexcept {
 
 void ClientTransaction::start(const Path& path, std::uint32_t cseq, std::string_view request) {
   path_ = path;
-  cseq_ = cseq;
+  cseq_ = last_cseq_ = cseq;
   message_.assign(layer_.buffers_, request);
   deadline_us_ = layer_.now_us() + layer_.timing_.timeout_us();
   is_unsendable_ = !layer_.host_.send(path_, request);
@@ -383,6 +383,12 @@ void ServerTransaction::receive_again() {
   if (state_ == State::accepted || state_ == State::confirmed || response_.empty()) return;
   bump(layer_.counters_.retransmissions);
   (void)layer_.host_.send(path_, response_.view());  // lost: the sender repeats its request
+}
+
+void ServerTransaction::repeat_provisional() {
+  if (has_final() || is_dropped_ || response_.empty()) return;
+  bump(layer_.counters_.retransmissions);
+  (void)layer_.host_.send(path_, response_.view());  // lost: once more, or the request asks for it
 }
 
 void ServerTransaction::receive_ack() {

@@ -85,6 +85,10 @@ class ClientTransaction {
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] const Path& path() const noexcept { return path_; }
   [[nodiscard]] std::uint32_t cseq() const noexcept { return cseq_; }
+  /// INVITE: the highest number that a request inside a dialog it made has had; its own when none
+  /// was sent.
+  [[nodiscard]] std::uint32_t last_cseq() const noexcept { return last_cseq_; }
+  void note_cseq(std::uint32_t cseq) noexcept { last_cseq_ = cseq; }
   /// The request until its final response has been passed up; then the ACK, if it has one.
   [[nodiscard]] std::string_view message() const noexcept { return message_.view(); }
   [[nodiscard]] bool has_final() const noexcept { return state_ >= State::completed; }
@@ -136,6 +140,7 @@ class ClientTransaction {
   ClientTransaction** link_ = nullptr;
   std::uint32_t slot_;
   std::uint32_t cseq_ = 0;
+  std::uint32_t last_cseq_ = 0;
   Method method_;
   State state_ = State::calling;
   bool is_unsendable_ = false;
@@ -193,6 +198,8 @@ class ServerTransaction {
   /// Sends a response and keeps it for retransmitted requests. After a final one further calls do
   /// nothing.
   void respond(int status, std::string_view response);
+  /// Sends the last provisional response again.
+  void repeat_provisional();
   /// The ACK of our 2xx came: no more retransmissions.
   void stop_answer();
   [[nodiscard]] bool is_acknowledged() const noexcept { return is_acknowledged_; }

@@ -244,11 +244,13 @@ bool StackWorker::is_understood(const Message& request, const Path& from) {
   for (std::size_t i = 0; i < request.header_count; ++i) {
     const Header& header = request.headers[i];
     if (header.id == HeaderId::require) {
-      // RFC 3261 section 8.2.2.3. Session timers are a dialog's own matter.
+      // RFC 3261 section 8.2.2.3. Session timers are a dialog's own matter, and so are reliable
+      // provisional responses, which only an INVITE may require (RFC 3262 section 5).
       std::string_view list = header.value;
       while (!list.empty()) {
         const std::string_view option = next_element(list);
         if (equals_ignoring_case(option, "timer")) continue;
+        if (request.method == Method::invite && equals_ignoring_case(option, "100rel")) continue;
         unsupported += unsupported.empty() ? "Unsupported: " : ", ";
         for (const char c : option) {
           if (c > ' ' && c < 0x7f) unsupported += c;

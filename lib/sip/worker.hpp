@@ -39,6 +39,9 @@ struct StackShared {
 /// Methods that a dialog of ours understands, and those that are served outside dialogs.
 inline constexpr std::string_view allow_line =
     "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, NOTIFY, REFER";
+/// The same of a dialog in which provisional responses may be reliable (RFC 3262 section 7.2).
+inline constexpr std::string_view allow_reliable_line =
+    "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, NOTIFY, REFER, PRACK";
 inline constexpr std::string_view allow_outside_line =
     "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
 inline constexpr std::string_view accept_line = "Accept: application/sdp";

@@ -115,6 +115,9 @@ const std::vector<Field<PhoneConfig>>& phone_fields() {
       {"offline_to_gateways", "boolean", "parameter",
        "Calls to it are routed to vendors while it is offline (R-21, T-12).",
        [](Reader& r, const Json& v, P& p) { r.boolean(v, p.offline_to_gateways.emplace()); }},
+      {"rel100", "boolean or require", "false",
+       "Reliable provisional responses, as of a gateway (P-17).",
+       [](Reader& r, const Json& v, P& p) { read_rel100(r, v, p.rel100); }},
       {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, P&) { read_memo(r, v); }},
   };
   return fields;

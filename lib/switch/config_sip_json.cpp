@@ -123,6 +123,10 @@ std::vector<Field<SipOptions>> common_fields() {
                                      {"require", SessionTimerMode::require}},
                                     s.session_timer);
        }},
+      {"rel100", "boolean or require", "false",
+       "Provisional responses are sent and acknowledged reliably where the other side can; "
+       "require: it must (P-17, RFC 3262).",
+       [](Reader& r, const Json& v, S& s) { read_rel100(r, v, s.rel100); }},
       {"pass_headers", "boolean or list of names", "false",
        "Which further headers of its INVITE (customer) or final responses (vendor) are passed on "
        "(P-14).",

@@ -70,6 +70,16 @@ void read_call_level(Reader& r, const Json& v, CallLevel& level) {
                       level);
 }
 
+void read_rel100(Reader& r, const Json& v, Rel100Mode& mode) {
+  if (v.is_boolean()) {
+    mode = v.get<bool>() ? Rel100Mode::allow : Rel100Mode::off;
+    return;
+  }
+  r.choice<Rel100Mode>(
+      v, {{"off", Rel100Mode::off}, {"allow", Rel100Mode::allow}, {"require", Rel100Mode::require}},
+      mode);
+}
+
 void read_rewrite(Reader& r, const Json& v, std::string& rules) {
   std::string text;
   if (!r.string(v, text, 16384)) return;

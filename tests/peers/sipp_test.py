@@ -109,6 +109,22 @@ def hold():
         switch.expect_idle()
 
 
+def reliable():
+    """A 183 that the called party must see acknowledged, to a caller that must acknowledge it (RFC 3262)."""
+    port = free_port()
+    customers = [{"id": "cust", "addresses": [CUSTOMER], "account": "acme", "sip": {"rel100": True}}]
+    with Switch("reliable", [vendor(port, sip={"rel100": True})], customers=customers) as switch:
+        with Capture(switch, [switch.port, port]) as capture:
+            with Sipp(switch, "rel100_callee", port=port, calls=5) as uas, \
+                    uac(switch, name="rel100_caller", calls=5) as caller:
+                caller.expect_good()
+                uas.expect_good()
+        records = switch.wait_cdrs(5)
+        expect(all(r["end_reason"] == "NormalCallClearing" for r in records), "all carried", records[:1])
+        capture.expect_clean()
+        switch.expect_idle()
+
+
 def lossy():
     """Every twentieth datagram is lost on both sides of the switch: repetition carries all calls, none is billed twice."""
     port = free_port()
@@ -308,5 +324,6 @@ def lrn_http():
 
 if __name__ == "__main__":
     main({f.__name__: f for f in (
-        basic_calls, caller_cancels, busy, nobody_answers, failover_after_503, failover_from_dead_vendor, hold, lossy,
-        digest_of_caller, digest_to_vendor, tcp, tcp_to_udp, mix, lrn_dip, lrn_http, basic_call_in_capture)})
+        basic_calls, caller_cancels, busy, nobody_answers, failover_after_503, failover_from_dead_vendor, hold,
+        reliable, lossy, digest_of_caller, digest_to_vendor, tcp, tcp_to_udp, mix, lrn_dip, lrn_http,
+        basic_call_in_capture)})

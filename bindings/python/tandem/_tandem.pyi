@@ -930,6 +930,8 @@ class DialPlan:
     rn: str
     headers: list[tuple[str, str]]
     session_timer_s: int
+    rel100: bool
+    requires_rel100: bool
     def __init__(self, **values: Any) -> None: ...
 
 class AnswerPlan:
@@ -953,6 +955,8 @@ class AnswerPlan:
     realm: str
     headers: list[tuple[str, str]]
     session_timer_s: int
+    rel100: bool
+    requires_rel100: bool
     def __init__(self, **values: Any) -> None: ...
 
 class LinkSettings:

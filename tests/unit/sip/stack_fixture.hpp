@@ -206,6 +206,10 @@ class Recorder final : public InboundCalls, public LegEvents {
     released = release;
     tell(leg, "cancel");
   }
+  void on_acknowledged(Leg& leg, const SessionBody& acknowledged) override {
+    body = acknowledged.bytes;
+    tell(leg, "acknowledged");
+  }
   void on_confirmed(Leg& leg, const SessionBody& confirmed) override {
     body = confirmed.bytes;
     tell(leg, "confirmed");

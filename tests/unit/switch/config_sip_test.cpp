@@ -23,6 +23,28 @@ ConfigReading read_gateway(const std::string& kind, const std::string& keys) {
 
 }  // namespace
 
+TEST_CASE("read_config: rel100 is a switch, or says that it must be spoken (P-17)") {
+  const struct {
+    const char* value;
+    Rel100Mode mode;
+  } cases[] = {{"true", Rel100Mode::allow},
+               {"false", Rel100Mode::off},
+               {"\"require\"", Rel100Mode::require},
+               {"\"allow\"", Rel100Mode::allow},
+               {"\"off\"", Rel100Mode::off}};
+  for (const auto& one : cases) {
+    CAPTURE(one.value);
+    const std::string keys = std::string(R"("sip": {"rel100": )") + one.value + "}";
+    auto reading = read_gateway("customer_gateways", keys);
+    CHECK(reading.errors.empty());
+    CHECK(reading.config.provision.customer_gateways.at(0).sip.rel100 == one.mode);
+    reading = read_gateway("vendor_gateways", keys);
+    CHECK(reading.config.provision.vendor_gateways.at(0).sip.rel100 == one.mode);
+  }
+  CHECK(pointers(read_gateway("vendor_gateways", R"("sip": {"rel100": "always"})")) ==
+        Pointers{"/provision/vendor_gateways/0/sip/rel100"});
+}
+
 TEST_CASE("read_config: what SIP says with a customer is read whole (P-10..P-19, P-28, P-30)") {
   const auto reading = read_gateway("customer_gateways", R"("caller_from": "pai",
       "callee_from": "diversion", "sip": {"privacy": "pass", "recognize_forward": true,
