@@ -96,6 +96,12 @@ enum class Rel100Mode : std::uint8_t {
   require,  ///< A vendor must; a customer that cannot is refused with 421.
 };
 
+/// Whether a call that a vendor redirects follows (P-21, RFC 3261 section 8.1.3.4).
+struct RedirectRules {
+  bool are_followed = false;        ///< To the vendor's own addresses, on any port, ...
+  std::vector<IpNetwork> networks;  ///< ... and into these; at most 64.
+};
+
 /// Progress timers of one vendor instead of the parameters (P-19), seconds; 0: the parameter.
 struct ProgressTimers {
   std::int32_t invite_s = 0;
@@ -136,6 +142,7 @@ struct SipOptions {
   bool forward_signal = false;                 ///< Diversion goes along (P-13).
   std::vector<HeaderTemplate> invite_headers;  ///< At most 32.
   ProgressTimers timers;
+  RedirectRules redirects;
 };
 
 /// Most hops of a diverted call; one more is refused with 482 (P-13).

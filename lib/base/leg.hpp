@@ -132,6 +132,15 @@ struct Presentation {
   std::string_view privacy;                          ///< Privacy header; "" for none.
 };
 
+/// A place that a redirection names.
+struct RedirectTarget {
+  std::string uri;        ///< Without headers; what a request to it says.
+  std::string user;       ///< Unescaped, without parameters.
+  SocketAddress address;  ///< Port 0 when the host is a name.
+  bool is_tcp = false;
+  std::int32_t q_thousandths = 1000;
+};
+
 /// An attempt ended without an answer.
 struct Failure {
   /// SIP status; 408 with `is_local` when nothing came, 503 with `is_local` on a transport error,
@@ -143,6 +152,7 @@ struct Failure {
   int retry_after_s = 0;      ///< RFC 3261 section 20.33; 0: none.
   std::string_view reason_phrase;
   std::vector<PassedHeader> headers;
+  std::vector<RedirectTarget> targets;  ///< Of a 300, 301 or 302, the preferred first.
 };
 
 /// A final response that refuses an arriving call.

@@ -15,6 +15,10 @@ constexpr int refusal_retry_after_s =
     5;  // what a refused caller is told to wait (RFC 3261 section 20.33)
 constexpr int rate_retry_after_s = 1;  // one that came too fast
 
+std::string_view transport_name(SipTransport transport) noexcept {
+  return transport == SipTransport::tcp ? "tcp" : "udp";
+}
+
 std::string_view kept_user(std::string_view user) { return user.substr(0, 64); }
 
 bool is_refusal(int status) noexcept { return status >= 400 && status <= 699; }
@@ -314,7 +318,7 @@ void Call::try_next_vendor() {
       note_passed_over(plan);
       continue;
     }
-    const auto offer = prepare_media(plan);
+    const auto offer = prepare_media(plan.vendor, plan.destination(), plan.contact != nullptr);
     if (!offer) {
       const ErrorCode code = offer.error().code;
       const Reason why = code == ErrorCode::limit ? Reason::AllGatewayBusy : Reason::CodecMismatch;
@@ -373,43 +377,11 @@ void Call::note_passed_over(const CandidatePlan& plan) {
 void Call::try_vendor(CandidatePlan plan, VendorLease lease, std::string_view offer) {
   const Vendor& vendor = context_.tables->vendors[plan.vendor];
   if (shadow_notes_ != nullptr) shadow_notes_->met.push_back({plan.vendor, false, true});
-  OutboundCall out;
-  out.destination = plan.destination();
-  out.transport = vendor.config.sip.transport == SipTransport::tcp ? "tcp" : "udp";
-  out.local = vendor.config.sip.local_address;
-  out.manners = manners(vendor.config.sip);
-  // Nobody could answer the offer that a reliable response would bring (RFC 3262 section 5).
-  if (setup_->offer.empty() && !inbound_->is_reliable()) out.manners.rel100 = ExtensionUse::off;
-  if (plan.contact != nullptr) {
-    out.transport = plan.contact->is_tcp ? "tcp" : "udp";
-    out.flow = plan.contact->flow;
-    // A phone answers to its contact; a gateway gets the number there.
-    if (vendor.is_phone) out.request_uri = plan.contact->uri;
-  }
-  out.caller = plan.caller_out.empty() ? std::string_view("anonymous") : plan.caller_out.view();
-  out.callee = plan.callee_out.view();
-  if (context_.is_dipped && vendor.config.send_npdi) {
-    out.portability.is_dipped = true;
-    if (!context_.callee_by_lrn.empty())
-      out.portability.routing_number = context_.lrn->callee.record.lrn;
-  }
-  out.caller_display = setup_->caller_display;
-  if (vendor.config.auth && !vendor.registers) {
-    out.auth_username = vendor.config.auth->username;
-    out.auth_password = vendor.config.auth->password;
-  }
-  out.body = {setup_->offer_type, offer};
-  out.max_forwards = setup_->max_forwards - 1;
-  std::vector<std::string> texts;
-  present_call(
-      vendor.config.sip, setup_->kept_headers,
-      {out.caller, out.callee, inbound_->call_id(), context_.customer_entry()->payer.account_id},
-      out, texts);
-
   trial_ = Trial{};
   trial_.vendor = plan.vendor;
   trial_.rate = plan.vendor_rate;
   trial_.address = plan.address;
+  trial_.destination = plan.destination();
   trial_.contact = std::move(plan.contact);
   trial_.lease = std::move(lease);
   trial_.started_us = worker_.loop().clock().monotonic_us();
@@ -419,22 +391,97 @@ void Call::try_vendor(CandidatePlan plan, VendorLease lease, std::string_view of
   attempt.caller_out = plan.caller_out.view();
   attempt.callee_out = plan.callee_out.view();
   attempts_.push_back(std::move(attempt));
-  trial_.leg = worker_.legs().call(out, *this);
+  Placement placement{.transport = transport_name(vendor.config.sip.transport)};
+  if (const phone::Contact* const contact = trial_.contact.get()) {
+    placement.transport = contact->is_tcp ? "tcp" : "udp";
+    placement.flow = contact->flow;
+    // A phone answers to its contact; a gateway gets the number there.
+    if (vendor.is_phone) placement.request_uri = contact->uri;
+  }
+  trial_.leg = place_leg(placement, offer);
   advance_stage(AttemptStage::invited);
+}
+
+/// A leg to where the current attempt goes.
+std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_view offer) {
+  const SipOptions& options = vendor().config.sip;
+  const Attempt& attempt = attempts_.back();
+  OutboundCall out;
+  out.destination = trial_.destination;
+  out.transport = placement.transport;
+  out.request_uri = placement.request_uri;
+  out.flow = placement.flow;
+  out.local = options.local_address;
+  out.manners = manners(options);
+  // Nobody could answer the offer that a reliable response would bring (RFC 3262 section 5).
+  if (setup_->offer.empty() && !inbound_->is_reliable()) out.manners.rel100 = ExtensionUse::off;
+  out.caller = attempt.caller_out.empty() ? std::string_view("anonymous") : attempt.caller_out;
+  out.callee = attempt.callee_out;
+  if (context_.is_dipped && vendor().config.send_npdi) {
+    out.portability.is_dipped = true;
+    if (!context_.callee_by_lrn.empty())
+      out.portability.routing_number = context_.lrn->callee.record.lrn;
+  }
+  out.caller_display = setup_->caller_display;
+  if (vendor().config.auth && !vendor().registers) {
+    out.auth_username = vendor().config.auth->username;
+    out.auth_password = vendor().config.auth->password;
+  }
+  out.body = {setup_->offer_type, offer};
+  out.max_forwards = setup_->max_forwards - 1;
+  std::vector<std::string> texts;
+  present_call(
+      options, setup_->kept_headers,
+      {out.caller, out.callee, inbound_->call_id(), context_.customer_entry()->payer.account_id},
+      out, texts);
+  return worker_.legs().call(out, *this);
+}
+
+/// P-21: goes on to the next place that the vendor's redirections name, within the same attempt.
+/// False: there is none, or this failure is not for others to mend.
+bool Call::follow_redirect(const Failure& failure) {
+  const SipOptions& options = vendor().config.sip;
+  if (!options.redirects.are_followed) return false;
+  if (!failure.targets.empty()) {
+    if (trial_.redirection == nullptr) {
+      trial_.redirection = std::make_unique<Redirection>(
+          trial_.destination, options.transport == SipTransport::tcp, attempts_.back().callee_out);
+    }
+    std::vector<IpAddress> own;
+    for (const auto& address : vendor().addresses)
+      own.push_back(address->address().ip);
+    if (trial_.contact != nullptr) own.push_back(trial_.contact->destination.ip);
+    trial_.redirection->add(failure.targets, options.redirects, own);
+  }
+  const bool is_heard = trial_.has_sdp || trial_.has_ringing;
+  if (trial_.redirection == nullptr || is_heard || is_final_everywhere(failure.status))
+    return false;
+  const auto target = trial_.redirection->next();
+  if (!target) return false;
+  const auto offer = prepare_media(trial_.vendor, target->address, trial_.contact != nullptr);
+  if (!offer) return false;
+  worker_.retire(std::move(trial_.leg));
+  trial_.destination = target->address;
+  if (!target->user.empty()) attempts_.back().callee_out = kept_user(target->user);
+  trial_.stage = AttemptStage::none;
+  trial_.leg =
+      place_leg({.transport = target->is_tcp ? "tcp" : "udp", .request_uri = target->uri}, *offer);
+  advance_stage(AttemptStage::invited);
+  return true;
 }
 
 /// Chooses the way of the media for this vendor and writes the offer it gets. Errors: those of
 /// MediaPath::pass().
-Result<std::string> Call::prepare_media(const CandidatePlan& plan) {
-  const Vendor& vendor = context_.tables->vendors[plan.vendor];
+Result<std::string> Call::prepare_media(std::uint32_t vendor_index,
+                                        const SocketAddress& destination, bool is_registered) {
+  const Vendor& vendor = context_.tables->vendors[vendor_index];
   const MediaChoice choice{
       .customer = context_.customer_entry()->config.media,
       .vendor = vendor.config.media,
       .parameter = parameters().media_mode,
-      .caller_is_behind_nat =
-          is_behind_nat(setup_->offer, context_.source.ip) || plan.contact != nullptr};
+      .caller_is_behind_nat = is_behind_nat(setup_->offer, context_.source.ip) || is_registered};
   media_.set_relayed(worker_.commons().relay != nullptr && is_relayed(choice),
-                     {context_.source.ip.family, plan.destination().ip.family});
+                     {context_.source.ip.family, destination.ip.family});
   auto passed = media_.pass(MediaSide::caller, {setup_->offer_type, setup_->offer});
   if (passed) return passed;
   worker_.commons().log.write(LogLevel::warning, "call", "offer could not be passed on",
@@ -580,12 +627,15 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
   setup_->timer.cancel();
   const SipOptions& options = vendor().config.sip;
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
-  //
-  if (!failure.is_local && failure.status >= 400 && !is_about_callee(failure.status) &&
-      failure.retry_after_s > 0 && options.retry_after && trial_.address != nullptr) {
+  const bool is_too_late = setup_->deadline_us != 0 && now_us >= setup_->deadline_us;
+  // R-16; another place says nothing of the vendor's address.
+  const bool is_of_vendor = trial_.redirection == nullptr || !trial_.redirection->is_followed();
+  if (is_of_vendor && !failure.is_local && failure.status >= 400 &&
+      !is_about_callee(failure.status) && failure.retry_after_s > 0 && options.retry_after &&
+      trial_.address != nullptr) {
     trial_.address->close_for(failure.retry_after_s, now_us);
   }
-  const bool is_too_late = setup_->deadline_us != 0 && now_us >= setup_->deadline_us;
+  if (!is_too_late && follow_redirect(failure)) return;
   if (!is_too_late) count_attempt(false);  // else it is the customer that did not wait
   setup_->last_failure.failure = failure;
   setup_->last_failure.is_from_vendor = !failure.is_local;
@@ -594,6 +644,7 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
   setup_->last_failure.failure.headers
       .clear();  // views; copies of those that may be shown are kept
   setup_->last_failure.failure.reason_phrase = {};
+  setup_->last_failure.failure.targets.clear();
   setup_->last_failure.headers = KeptHeaders::copy_passed(options.pass_headers, failure.headers);
   setup_->last_failure.reason = reason;
   replace_failure(setup_->last_failure.failure, setup_->last_failure.reason);

@@ -13,6 +13,7 @@
 #include "call/choice.hpp"
 #include "call/identity.hpp"
 #include "call/media_path.hpp"
+#include "call/redirection.hpp"
 #include "call/shadow.hpp"
 #include "call/stages.hpp"
 #include "call/worker.hpp"
@@ -77,6 +78,8 @@ class Call final : public LegEvents {
     const Rate* rate = nullptr;               // vendor's; null: not rated
     route::AddressHealth* address = nullptr;  // null: called at `contact`
     std::unique_ptr<phone::Contact> contact;
+    SocketAddress destination;                 // where the leg calls
+    std::unique_ptr<Redirection> redirection;  // null: it was not sent elsewhere
     VendorLease lease;
     AttemptStage stage = AttemptStage::none;
     bool has_ringing = false;
@@ -159,7 +162,16 @@ class Call final : public LegEvents {
   [[nodiscard]] bool look_up();
   void try_next_vendor();
   void try_vendor(CandidatePlan plan, VendorLease lease, std::string_view offer);
-  Result<std::string> prepare_media(const CandidatePlan& plan);
+  /// Where a leg is placed, and as what it asks for the callee.
+  struct Placement {
+    std::string_view transport;
+    std::string_view request_uri = {};  // "": made of callee and destination
+    FlowId flow = {};
+  };
+  std::unique_ptr<Leg> place_leg(const Placement& placement, std::string_view offer);
+  bool follow_redirect(const Failure& failure);
+  Result<std::string> prepare_media(std::uint32_t vendor_index, const SocketAddress& destination,
+                                    bool is_registered);
   [[nodiscard]] Manners manners(const SipOptions& options) const noexcept;
   /// The description of a progress as the caller may be shown it; "" for none.
   std::string pass_early_description(const Progress& progress);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string>
 
+#include "sip/contact.hpp"
 #include "sip/content.hpp"
 #include "sip/dialog.hpp"
 #include "sip/portability.hpp"
@@ -214,6 +215,7 @@ void Dialog::on_invite_response(ClientTransaction& transaction, const Message& r
   failure.q850_cause = heard_cause(response);
   failure.retry_after_s = retry_after_s(response);
   failure.reason_phrase = response.reason_phrase;
+  failure.targets = redirect_targets(response);
   collect_passed_headers(response, failure.headers);
   fail(failure);
 }

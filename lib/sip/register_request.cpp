@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/text.hpp"
+#include "sip/contact.hpp"
 #include "sip/content.hpp"
 #include "sip/worker.hpp"
 
@@ -21,27 +22,6 @@ std::int32_t read_seconds(std::string_view text) noexcept {
   const auto read = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (read.ptr != text.data() + text.size() || seconds < 0) return -1;
   return read.ec == std::errc::result_out_of_range ? INT32_MAX : seconds;
-}
-
-/// A q value (RFC 3261 section 25.1); 1 for what is none.
-std::int32_t read_q(std::string_view text) noexcept {
-  constexpr std::int32_t whole = 1000;
-  if (text.empty() || (text[0] != '0' && text[0] != '1') || text.size() > 5) return whole;
-  if (text.size() > 1 && text[1] != '.') return whole;
-  std::int32_t q = (text[0] - '0') * whole;
-  std::int32_t place = whole / 10;
-  for (std::size_t i = 2; i < text.size(); ++i, place /= 10) {
-    if (text[i] < '0' || text[i] > '9') return whole;
-    q += (text[i] - '0') * place;
-  }
-  return std::min(q, whole);
-}
-
-/// What may stand in a Request-URI and between angle brackets as it is.
-bool is_plain(std::string_view uri) noexcept {
-  return std::all_of(uri.begin(), uri.end(), [](char c) {
-    return static_cast<unsigned char>(c) > 0x20 && c != 0x7f && c != '<' && c != '>' && c != '"';
-  });
 }
 
 /// The digest credentials of one request.
@@ -147,7 +127,7 @@ bool read_contacts(const Message& request, RegisterRequest& into, std::string_vi
       }
       NameAddress address;
       Uri uri;
-      if (!parse_name_address(element, address) || !is_plain(address.uri))
+      if (!parse_name_address(element, address) || !is_plain_uri(address.uri))
         return fail("Malformed Contact");
       if (address.uri.size() > contact_uri_bytes_max) return fail("Contact Too Long");
       if (!parse_uri(address.uri, uri)) return fail("Malformed Contact");

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t invite_headers_max = 32;
 constexpr std::size_t replacements_max = 128;
+constexpr std::size_t redirect_networks_max = 64;
 
 void read_privacy(Reader& r, const Json& v, PrivacyMode& mode) {
   r.choice<PrivacyMode>(
@@ -39,6 +40,26 @@ void read_header_pass(Reader& r, const Json& v, HeaderPass& pass) {
       r.fail(passable.error().message);
   }
   if (pass.names.size() > 64) r.fail(std::to_string(pass.names.size()) + " names are more than 64");
+}
+
+/// true, false or a list of networks.
+void read_redirects(Reader& r, const Json& v, RedirectRules& rules) {
+  if (!v.is_array()) {
+    r.boolean(v, rules.are_followed);
+    return;
+  }
+  rules.are_followed = true;
+  r.each(v, [&](const Json& item) {
+    std::string text;
+    if (!r.string(item, text)) return;
+    if (const auto network = IpNetwork::parse(text)) {
+      rules.networks.push_back(*network);
+    } else {
+      r.fail(network.error().message);
+    }
+  });
+  if (rules.networks.size() > redirect_networks_max)
+    r.fail(std::to_string(rules.networks.size()) + " networks are more than 64");
 }
 
 struct CodeRange {
@@ -236,6 +257,10 @@ const std::vector<Field<SipOptions>>& vendor_sip_fields() {
        [](Reader& r, const Json& v, S& s) { read_identity(r, v, s.ppi); }},
       {"forward_signal", "boolean", "false", "Diversion and History-Info go along (P-13).",
        [](Reader& r, const Json& v, S& s) { r.boolean(v, s.forward_signal); }},
+      {"follow_redirects", "boolean or array of \"IP\" or \"IP/LENGTH\"", "false",
+       "Its 300, 301 and 302 are followed: to its own addresses, and to those that are listed "
+       "(P-21).",
+       [](Reader& r, const Json& v, S& s) { read_redirects(r, v, s.redirects); }},
       {"retry_after", "boolean", "true",
        "Its refusals with Retry-After close the address that long (R-16).",
        [](Reader& r, const Json& v, S& s) { r.boolean(v, s.retry_after); }},

@@ -1,0 +1,170 @@
+// Vendors that send a call elsewhere (P-21, RFC 3261 section 8.1.3.4).
+#include <map>
+#include <string>
+
+#include "flow/flow.hpp"
+
+using namespace tandem;
+using namespace tandem::sim;
+using namespace tandem::sim::test;
+
+namespace {
+
+/// A vendor at v1's address that answers every INVITE with 302 and the Contacts of its user.
+struct Redirector {
+  RawEndpoint* port = nullptr;
+  std::map<std::string, std::string> contacts;  ///< By user part.
+  std::string status = "302 Moved Temporarily";
+  std::vector<std::string> asked;
+
+  Redirector(Bench& bench, const std::string& address) {
+    port = *bench.world.add_raw_endpoint(address);
+    port->on_datagram([this](const RawDatagram& datagram) { take(datagram); });
+  }
+  void take(const RawDatagram& datagram) {
+    const std::string& request = datagram.bytes;
+    if (!request.starts_with("INVITE sip:")) return;
+    const std::string user = request.substr(11, request.find('@') - 11);
+    if (asked.empty() || asked.back() != user) asked.push_back(user);
+    port->send(datagram.from,
+               "SIP/2.0 " + status + "\r\nVia: " + header(request, "Via") +
+                   "\r\nFrom: " + header(request, "From") + "\r\nTo: " + header(request, "To") +
+                   ";tag=r\r\nCall-ID: " + header(request, "Call-ID") +
+                   "\r\nCSeq: " + header(request, "CSeq") + "\r\nContact: " + contacts[user] +
+                   "\r\nContent-Length: 0\r\n\r\n");
+  }
+};
+
+/// v1 redirects from 10.0.2.1:5099; v1's own endpoint is at 10.0.2.1:5060, v2's at 10.0.2.2:5060.
+struct Redirected {
+  Bench bench;
+  Redirector redirector;
+
+  explicit Redirected(const RedirectRules& rules)
+      : bench(config(rules)), redirector(bench, "10.0.2.1:5099") {}
+  static SwitchConfig config(const RedirectRules& rules) {
+    SwitchConfig config = base_config(2);
+    VendorGateway& first = config.provision.vendor_gateways[0];
+    first.sip.redirects = rules;
+    return config;
+  }
+  void begin() {
+    SwitchConfig update = bench.config;
+    update.provision.vendor_gateways[0].addresses = {gateway_address("10.0.2.1:5099")};
+    REQUIRE(bench.tandem->reload(update).ok());
+  }
+};
+
+RedirectRules followed(std::initializer_list<const char*> networks = {}) {
+  RedirectRules rules;
+  rules.are_followed = true;
+  for (const char* network : networks)
+    rules.networks.push_back(IpNetwork::parse(network).value());
+  return rules;
+}
+
+}  // namespace
+
+TEST_CASE("Redirect: a vendor's other place takes the call within one attempt (P-21)") {
+  Redirected flow(followed());
+  flow.begin();
+  flow.redirector.contacts["442079460000"] =
+      "<sip:9000@10.0.2.9>;q=0.9, <sip:7777@10.0.2.1:5060;trunk=7>;q=0.5";
+  const auto call = flow.bench.connect();
+  CHECK(flow.bench.b->last_call()->callee() == "7777");
+  call->hang_up();
+  const Cdr& cdr = flow.bench.only_cdr();
+  REQUIRE(cdr.attempts.size() == 1);
+  CHECK(cdr.attempts[0].vendor_gateway == "v1");
+  CHECK(cdr.attempts[0].sip_status == 200);
+  CHECK(cdr.callee_out == "7777");
+  CHECK(cdr.callee_ip == "10.0.2.1:5060");
+  CHECK(flow.bench.vendors[1]->received("INVITE") == 0);
+}
+
+TEST_CASE("Redirect: not followed unless the vendor's settings say so, and not anywhere (P-21)") {
+  RedirectRules rules;
+  std::string contact = "<sip:7777@10.0.2.1:5060>";
+  SUBCASE("off") {}
+  SUBCASE("to a host that is not listed") {
+    rules = followed({"10.0.3.0/24"});
+    contact = "<sip:7777@10.0.4.1>, <sip:7777@elsewhere.example>";
+  }
+  SUBCASE("to itself") {
+    rules = followed();
+    contact = "<sip:442079460000@10.0.2.1:5099>";
+  }
+  SUBCASE("by a status that names no places to try") { rules = followed(); }
+  Redirected flow(rules);
+  flow.begin();
+  if (rules.are_followed && contact == "<sip:7777@10.0.2.1:5060>")
+    flow.redirector.status = "305 Use Proxy";
+  flow.redirector.contacts["442079460000"] = contact;
+  const auto call = flow.bench.connect();
+  call->hang_up();
+  const Cdr& cdr = flow.bench.only_cdr();
+  REQUIRE(cdr.attempts.size() == 2);
+  CHECK(cdr.attempts[0].sip_status / 100 == 3);
+  CHECK(cdr.attempts[1].vendor_gateway == "v2");
+  CHECK(flow.bench.vendors[0]->received("INVITE") == 0);
+}
+
+TEST_CASE(
+    "Redirect: a listed network is followed into, and a dead place left for the next (P-21)") {
+  Redirected flow(followed({"10.0.3.0/24"}));
+  flow.begin();
+  Endpoint* other = flow.bench.endpoint("10.0.3.5:5060");
+  flow.redirector.contacts["442079460000"] = "<sip:1@10.0.3.4>, <sip:2@10.0.3.5>;q=0.1";
+  const auto call = flow.bench.connect();
+  CHECK(other->last_call()->callee() == "2");
+  call->hang_up();
+  CHECK(flow.bench.only_cdr().attempts.size() == 1);
+}
+
+TEST_CASE("Redirect: a circle is left after three places, for the next vendor (P-21)") {
+  Redirected flow(followed());
+  flow.begin();
+  auto& contacts = flow.redirector.contacts;
+  contacts["442079460000"] = "<sip:1@10.0.2.1:5099>";
+  contacts["1"] = "<sip:442079460000@10.0.2.1:5099>, <sip:2@10.0.2.1:5099>";
+  contacts["2"] = "<sip:1@10.0.2.1:5099>, <sip:3@10.0.2.1:5099>";
+  contacts["3"] = "<sip:4@10.0.2.1:5099>";
+  const auto call = flow.bench.connect();
+  CHECK(flow.redirector.asked == std::vector<std::string>{"442079460000", "1", "2", "3"});
+  call->hang_up();
+  const Cdr& cdr = flow.bench.only_cdr();
+  REQUIRE(cdr.attempts.size() == 2);
+  CHECK(cdr.attempts[0].sip_status == 302);
+}
+
+TEST_CASE("Redirect: a callee that is busy everywhere ends it, and so does one that has rung") {
+  Redirected flow(followed());
+  flow.begin();
+  flow.redirector.contacts["442079460000"] = "<sip:1@10.0.2.1:5060>, <sip:2@10.0.2.1:5060>";
+  SUBCASE("603") { flow.bench.b->set_plan("1", refuse(603)); }
+  SUBCASE("rung") {
+    AnswerPlan plan = refuse(404, second_us);
+    plan.ring_after_us = 0;
+    flow.bench.b->set_plan("1", plan);
+  }
+  const auto call = flow.bench.dial();
+  flow.bench.run_s(5);
+  CHECK(call->is_over());
+  CHECK_FALSE(call->was_answered());
+  CHECK(flow.bench.b->counters().calls_in == 1);
+  flow.bench.check_clean();
+}
+
+TEST_CASE("Redirect: a caller that gives up meanwhile leaves nothing behind") {
+  Redirected flow(followed());
+  flow.begin();
+  flow.redirector.contacts["442079460000"] = "<sip:1@10.0.2.1:5060>";
+  flow.bench.b->set_plan(answer_after(20 * second_us));
+  DialPlan plan;
+  plan.cancel_after_us = 3 * second_us;
+  const auto call = flow.bench.dial(plan);
+  flow.bench.run_s(5);
+  CHECK(call->is_over());
+  CHECK(flow.bench.b->last_call()->is_over());
+  CHECK(flow.bench.only_cdr().end_reason == Reason::CallerCancel);
+}
