@@ -243,11 +243,13 @@ struct Parameters {
   std::int32_t auth_failures = 6;  ///< S-08.
   bool auth_suspend = true;
   std::int32_t auth_suspend_s = 180;
-  bool auth_sha256 = true;                 ///< P-04: challenges offer SHA-256 behind MD5.
-  bool offline_to_gateways = false;        ///< R-21, for phones that do not say.
-  bool no_billing_to_phones = false;       ///< B-09.
-  std::int32_t outbound_expires_s = 3600;  ///< R-25; 20..7200.
-  std::int32_t outbound_retry_s = 60;      ///< R-25; 30..600, doubles up to 600.
+  bool auth_sha256 = true;                         ///< P-04: challenges offer SHA-256 behind MD5.
+  bool offline_to_gateways = false;                ///< R-21, for phones that do not say.
+  bool no_billing_to_phones = false;               ///< B-09.
+  bool call_forward_using_original_caller = true;  ///< T-09, for phones that do not say.
+  std::string billing_forward_prefix;              ///< B-15; at most 32 characters, "": none.
+  std::int32_t outbound_expires_s = 3600;          ///< R-25; 20..7200.
+  std::int32_t outbound_retry_s = 60;              ///< R-25; 30..600, doubles up to 600.
 };
 
 struct ListenConfig {

@@ -8,6 +8,7 @@
 
 #include "tandem/accounts.hpp"
 #include "tandem/export.h"
+#include "tandem/phone_forward.hpp"
 #include "tandem/route_table.hpp"
 #include "tandem/sip_options.hpp"
 #include "tandem/values.hpp"
@@ -62,6 +63,8 @@ struct PhoneConfig {
   /// whether calls to it are routed like those to other numbers while it is offline.
   /// Nothing: as the parameter says.
   std::optional<bool> offline_to_gateways;
+  bool do_not_disturb = false;  ///< T-13: calls to it find it busy, and go nowhere else.
+  PhoneForward forward;
   Rel100Mode rel100 = Rel100Mode::off;  ///< P-17, of calls it makes and gets.
 };
 

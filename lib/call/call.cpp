@@ -58,6 +58,7 @@ Call::Call(Worker& worker, std::uint64_t id, std::unique_ptr<Leg> leg, const Inb
       inbound_(std::move(leg)),
       caller_raw_(kept_user(arrival.from_user)),
       callee_raw_(kept_user(arrival.request_user)),
+      local_ip_(arrival.local.ip),
       media_(worker.commons().relay, worker.random()),
       started_us_(worker.loop().clock().monotonic_us()),
       started_wall_us_(worker.loop().clock().wall_us()),
@@ -75,7 +76,14 @@ Call::Call(Worker& worker, std::uint64_t id, std::unique_ptr<Leg> leg, const Inb
 
 Call::~Call() = default;
 
-void Call::begin(const InboundCall& arrival) {
+void Call::begin(const InboundCall& arrival, std::unique_ptr<Forwarding> forwarding) {
+  forwarding_ = std::move(forwarding);
+  if (forwarding_ != nullptr) {
+    context_.forwarding = forwarding_.get();
+    context_.asserted_customer = forwarding_->customer;
+    context_.is_authenticated = true;
+    shadow_notes_.reset();  // other tables would not have sent it on
+  }
   context_.request_user = arrival.request_user;
   context_.from_user = arrival.from_user;
   context_.arrival = &arrival;
@@ -92,14 +100,23 @@ void Call::begin(const InboundCall& arrival) {
 /// refused.
 bool Call::meet_customer() {
   const InboundCall& arrival = *std::exchange(context_.arrival, nullptr);
-  const SipOptions& options = context_.customer_entry()->config.sip;
+  SipOptions believed;  // what was let in with the first call stands
+  if (forwarding_ != nullptr) {
+    believed = context_.customer_entry()->config.sip;
+    believed.recognize_forward = believed.pass_headers.all = true;
+    believed.privacy = PrivacyMode::pass;
+  }
+  const SipOptions& options =
+      forwarding_ != nullptr ? believed : context_.customer_entry()->config.sip;
   caller_raw_ = kept_user(context_.from_user);
   callee_raw_ = kept_user(context_.request_user);
   if (const int status = inbound_->set_manners(manners(options)); status != 0) {
     refuse(Reason::ProtocolLimit, status);
     return false;
   }
-  if (KeptHeaders::diversions(arrival, options) > diversions_max) {
+  diversions_ =
+      forwarding_ != nullptr ? forwarding_->diversions : KeptHeaders::diversions(arrival, options);
+  if (diversions_ > diversions_max) {
     refuse(Reason::TooManyForwards, reason_facts(Reason::TooManyForwards).sip_status);
     return false;
   }
@@ -308,6 +325,31 @@ void Call::refuse(Reason reason, int sip_status, int retry_after_s) {
 
 void Call::try_next_vendor() {
   state_ = CallState::trying;
+  if (!forward_hunt_ && context_.forward.targets != nullptr) {
+    const Phone& phone = context_.tables->phone_at(context_.called_phone);
+    forward_hunt_ = begin_hunt(phone.config.forward, context_.forward.reason,
+                               *context_.forward.targets, worker_.random());
+  }
+  if (!forward_hunt_) {
+    if (try_next_candidate()) return;
+    if (!attempts_.empty()) {
+      (void)forward_instead(setup_->last_failure.reason, setup_->last_failure.failure.status,
+                            false);
+    } else if (setup_->first_skip) {
+      (void)forward_instead(setup_->first_skip->reason, 0, false);
+    }
+  }
+  if (forward_hunt_ && try_next_target()) return;
+  if (attempts_.empty()) {
+    const Skip why = setup_->first_skip.value_or(Skip{Reason::NoAvailableRouter, 503});
+    refuse(why.reason, why.sip_status);
+    return;
+  }
+  give_up();
+}
+
+/// False: no candidate is left. Else one is tried, or the call is refused.
+bool Call::try_next_candidate() {
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
   while (setup_->next_candidate < context_.candidates.size()) {
     CandidatePlan plan =
@@ -324,20 +366,18 @@ void Call::try_next_vendor() {
       const Reason why = code == ErrorCode::limit ? Reason::AllGatewayBusy : Reason::CodecMismatch;
       const int sip_status = reason_facts(why).sip_status;
       // With an offer that cannot be read, further vendors would only lose of their call rates.
-      if (code == ErrorCode::invalid_argument) return refuse(why, sip_status);
+      if (code == ErrorCode::invalid_argument) {
+        refuse(why, sip_status);
+        return true;
+      }
       if (!setup_->first_skip) setup_->first_skip = Skip{why, sip_status};
       if (shadow_notes_ != nullptr) shadow_notes_->met.push_back({plan.vendor, true, false});
       continue;
     }
     try_vendor(std::move(plan), std::move(lease), *offer);
-    return;
+    return true;
   }
-  if (attempts_.empty()) {
-    const Skip why = setup_->first_skip.value_or(Skip{Reason::NoAvailableRouter, 503});
-    refuse(why.reason, why.sip_status);
-    return;
-  }
-  give_up();
+  return false;
 }
 
 /// Keeps for the shadow whether it was rates and routes that decided, and of what the order was
@@ -495,6 +535,7 @@ void Call::advance_stage(AttemptStage stage) {
   if (stage <= trial_.stage) return;
   trial_.stage = stage;
   if (is_alerting(stage)) setup_->deadline_us = 0;
+  if (trial_.is_forward) return arm_target_timer();
   const Parameters& p = parameters();
   const ProgressTimers& own = vendor().config.sip.timers;
   const auto chosen = [](std::int32_t own_s, std::int32_t parameter_s) {
@@ -520,6 +561,11 @@ void Call::advance_stage(AttemptStage stage) {
       seconds = chosen(own.ringing_s, p.ringing_timeout_s);
       break;
   }
+  // A phone that sends on what it does not answer rings for as long as it wants.
+  if (is_alerting(stage) && vendor().is_phone) {
+    const PhoneForward& forward = context_.tables->phone_at(trial_.vendor).config.forward;
+    if (!forward.no_answer.empty()) seconds = std::min<std::int64_t>(seconds, forward.ring_s);
+  }
   std::int64_t delay_us = seconds * second_us;
   if (setup_->deadline_us != 0) {
     const std::int64_t left_us = setup_->deadline_us - worker_.loop().clock().monotonic_us();
@@ -541,9 +587,10 @@ void Call::on_attempt_timeout() {
     return;
   }
   Reason reason = Reason::NoAnswer;
-  if (trial_.stage == AttemptStage::invited) reason = Reason::InviteTimeout;
-  if (trial_.stage == AttemptStage::trying || trial_.stage == AttemptStage::progressing) {
-    reason = Reason::GatewayTimeout;
+  if (!trial_.is_forward) {
+    if (trial_.stage == AttemptStage::invited) reason = Reason::InviteTimeout;
+    if (trial_.stage == AttemptStage::trying || trial_.stage == AttemptStage::progressing)
+      reason = Reason::GatewayTimeout;
   }
   trial_.leg->release(reason_facts(reason).q850_cause);
   Failure failure;
@@ -648,12 +695,17 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
   setup_->last_failure.headers = KeptHeaders::copy_passed(options.pass_headers, failure.headers);
   setup_->last_failure.reason = reason;
   replace_failure(setup_->last_failure.failure, setup_->last_failure.reason);
-  const bool may_go_on =
-      !is_too_late && may_switch(setup_->last_failure.failure, setup_->last_failure.reason);
+  // The targets of a phone come one after the other, whatever the switching rules of vendors say.
+  bool may_go_on = !is_too_late && (forward_hunt_ ? !inbound_->has_early_session()
+                                                  : may_switch(setup_->last_failure.failure,
+                                                               setup_->last_failure.reason));
   const int usual_cause =
       failure.is_local ? reason_facts(reason).q850_cause : q850_for_sip(failure.status);
   close_trial(failure.is_local ? 0 : failure.status,
               failure.q850_cause != 0 ? failure.q850_cause : usual_cause, reason);
+  if (!is_too_late && !forward_hunt_)
+    may_go_on |= forward_instead(setup_->last_failure.reason, setup_->last_failure.failure.status,
+                                 may_go_on);
   if (!may_go_on) {
     give_up();
     return;

@@ -29,8 +29,9 @@ class Call final : public LegEvents {
        std::shared_ptr<const Tables> tables);
   ~Call() override;
 
-  /// Judges the call and tries the first vendor. May end the call at once.
-  void begin(const InboundCall& arrival);
+  /// Judges the call and tries the first vendor. May end the call at once. `forwarding`: how a call
+  /// came to be that another one is sent on by; null: it arrived.
+  void begin(const InboundCall& arrival, std::unique_ptr<Forwarding> forwarding);
   void answer_policy(const PolicyAnswer& answer);
   /// What was asked for with waiter_of().
   void take_lookup(bool is_caller, const std::optional<LrnRecord>& record);
@@ -78,10 +79,11 @@ class Call final : public LegEvents {
     const Rate* rate = nullptr;               // vendor's; null: not rated
     route::AddressHealth* address = nullptr;  // null: called at `contact`
     std::unique_ptr<phone::Contact> contact;
-    SocketAddress destination;                 // where the leg calls
+    SocketAddress destination;                 // where the leg calls; port 0: a call of ours
     std::unique_ptr<Redirection> redirection;  // null: it was not sent elsewhere
     VendorLease lease;
     AttemptStage stage = AttemptStage::none;
+    bool is_forward = false;  // to a target of the phone that was called
     bool has_ringing = false;
     bool has_sdp = false;
     bool awaits_answer = false;   // of the caller, to the offer in a provisional response
@@ -161,6 +163,7 @@ class Call final : public LegEvents {
   void ask_policy();
   [[nodiscard]] bool look_up();
   void try_next_vendor();
+  bool try_next_candidate();
   void try_vendor(CandidatePlan plan, VendorLease lease, std::string_view offer);
   /// Where a leg is placed, and as what it asks for the callee.
   struct Placement {
@@ -170,6 +173,11 @@ class Call final : public LegEvents {
   };
   std::unique_ptr<Leg> place_leg(const Placement& placement, std::string_view offer);
   bool follow_redirect(const Failure& failure);
+  // Forwarding of the phone that is called; call_forward.cpp.
+  bool forward_instead(Reason reason, int sip_status, bool has_contacts);
+  bool try_next_target();
+  void send_on(const Phone& phone, const ForwardTarget& target, std::string_view offer);
+  void arm_target_timer();
   Result<std::string> prepare_media(std::uint32_t vendor_index, const SocketAddress& destination,
                                     bool is_registered);
   [[nodiscard]] Manners manners(const SipOptions& options) const noexcept;
@@ -227,11 +235,15 @@ class Call final : public LegEvents {
   std::unique_ptr<Setup> setup_;  // null once answered
   std::unique_ptr<Leg> inbound_;
   Trial trial_;
+  std::unique_ptr<Forwarding> forwarding_;     // null: the call arrived
+  std::optional<ForwardHunt> forward_hunt_;    // the phone that is called sends it on
+  std::size_t diversions_ = 0;                 // hops so far, as far as they are believed
   std::unique_ptr<ShadowNotes> shadow_notes_;  // null: no shadow wants to know of the call
   std::vector<Attempt> attempts_;
   std::string caller_raw_, callee_raw_;  // as they came
   std::string callee_product_;
   bool is_answer_recorded_ = false;
+  IpAddress local_ip_;  // where the call arrived
   MediaPath media_;
   Leg* reoffer_from_ = nullptr;  // waits for the other side's answer to its re-INVITE or UPDATE
   Leg* ack_to_ = nullptr;        // waits for the answer that the next ACK of the other side brings

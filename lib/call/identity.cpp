@@ -233,6 +233,13 @@ std::string_view KeptHeaders::privacy() const noexcept {
   return {};
 }
 
+HeaderCopies KeptHeaders::copies() const {
+  HeaderCopies copies;
+  for (const Line& line : lines_)
+    copies.emplace_back(line.name, line.value);
+  return copies;
+}
+
 void KeptHeaders::append(const SipOptions& vendor, std::vector<PassedHeader>& out) const {
   for (const Line& line : lines_) {
     const bool is_shown = line.kind == Kind::extra ||

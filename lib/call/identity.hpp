@@ -40,6 +40,8 @@ class KeptHeaders {
   [[nodiscard]] bool empty() const noexcept { return lines_.empty(); }
   /// Value of the caller's Privacy header; "": it wants none, or is not believed.
   [[nodiscard]] std::string_view privacy() const noexcept;
+  /// All of them, for a further call that this one is sent on by.
+  [[nodiscard]] HeaderCopies copies() const;
   void append(const SipOptions& vendor, std::vector<PassedHeader>& out) const;
   void clear() noexcept { std::vector<Line>().swap(lines_); }
 

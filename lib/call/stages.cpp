@@ -39,6 +39,7 @@ void accept_source(CallContext& c) {
   c.source_match.outcome = SourceMatch::Outcome::identified;
   if (*c.customer >= c.tables->sources.size()) {
     const Phone& phone = c.tables->phones[*c.customer - c.tables->sources.size()];
+    if (c.forwarding != nullptr && c.forwarding->shows_original) return;
     if (c.tables->find_phone(c.caller.view()) != &phone) c.caller = Number(phone.config.number);
     return;
   }
@@ -325,8 +326,8 @@ Verdict hold_first_second(CallContext& c, const Payer& payer, const RateMatch& m
   return Verdict::go_on();
 }
 
-/// T-01: a callee that is a phone of this switch. One that is offline may be routed like any other
-/// number (R-21, T-12).
+/// T-01: a callee that is a phone of this switch, or what it has ordered instead (T-02, T-13). One
+/// that is offline may be routed like any other number (R-21, T-12).
 Verdict find_phone(CallContext& c, const StageAbilities&) {
   const CalleeRestriction restriction = c.customer_entry()->config.callee_restriction;
   if (c.tables->phones.empty() && restriction == CalleeRestriction::none) return Verdict::go_on();
@@ -336,13 +337,33 @@ Verdict find_phone(CallContext& c, const StageAbilities&) {
   if (phone == nullptr) return Verdict::go_on();
   const Vendor& callee = c.tables->vendors[phone->vendor];
   if (callee.config.locked) return Verdict::reject(Reason::GatewayLocked);
-  if (c.state->registrar.is_online(callee.config.id, c.arrived_us)) {
+  if (c.forwarding != nullptr) {  // in a circle, or too far
+    const auto& before = c.forwarding->phones;
+    if (std::find(before.begin(), before.end(), phone->config.number) != before.end())
+      return Verdict::reject(Reason::TooManyForwards);
+  }
+  if (phone->config.do_not_disturb) return Verdict::reject(Reason::CalleeBusy);
+  const bool is_online = c.state->registrar.is_online(callee.config.id, c.arrived_us);
+  c.forward = forward_at_once(phone->config.forward, *phone->calendar, c.wall_us, is_online);
+  if (is_online || c.forward.targets != nullptr) {
     c.called_phone = phone->vendor;
     return Verdict::go_on();
   }
   return phone->config.offline_to_gateways.value_or(c.tables->parameters.offline_to_gateways)
              ? Verdict::go_on()
              : Verdict::reject(Reason::CalleeNotOnline);
+}
+
+/// B-15: the leg of a phone that sends a call on has rates of its own, where the deck has such.
+void price_forward(CallContext& c, const Payer& payer) {
+  const std::string& prefix = c.tables->parameters.billing_forward_prefix;
+  if (c.forwarding == nullptr || prefix.empty() || !payer.has_deck) return;
+  Number priced = c.billing_number();
+  if (!put_before(prefix, priced)) return;
+  const RateMatch match = payer.deck.find(priced.view(), c.wall_us, payer.call_level);
+  const bool is_for_it =
+      match.rate != nullptr && std::string_view(match.rate->prefix).starts_with(prefix);
+  if (is_for_it) c.callee_priced = priced;
 }
 
 Verdict charge_source(CallContext& c, const StageAbilities&) {
@@ -358,6 +379,7 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
   if (const auto rated = payer.rated(c.billing_number().view());
       rated.size() != c.billing_number().view().size())
     c.callee_priced = Number(rated);
+  price_forward(c, payer);
   const PackageBook& packages = c.state->packages;
   if (packages.is_exhausted(payer.packages))  // B-18
     return Verdict::reject(Reason::AccountBalanceNotEnough);
@@ -411,6 +433,7 @@ void find_contacts(CallContext& c) {
 }
 
 Verdict find_candidates(CallContext& c, const StageAbilities&) {
+  if (c.forward.targets != nullptr) return Verdict::go_on();
   if (c.called_phone != CallContext::no_phone) {
     find_contacts(c);
     return c.candidates.empty() ? Verdict::reject(Reason::CalleeNotOnline) : Verdict::go_on();
@@ -478,6 +501,11 @@ Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::s
       context.recorder->push_back(
           {stage.name, caller, callee, context.caller, context.routing_number(),
            verdict.kind == Verdict::Kind::reject ? reason_facts(verdict.reason).name : "continue"});
+      if (stage.run == find_phone && verdict.kind == Verdict::Kind::go_on &&
+          context.forward.targets != nullptr) {
+        context.recorder->back().verdict =
+            std::string("forward ") + forward_reason_name(context.forward.reason);
+      }
     }
     if (verdict.kind != Verdict::Kind::go_on) return verdict;
   }

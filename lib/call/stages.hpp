@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/leg.hpp"
+#include "call/forward.hpp"
 #include "call/tables.hpp"
 #include "tandem/call.hpp"
 #include "tandem/clock.hpp"
@@ -107,7 +108,11 @@ struct CallContext {
   bool is_free = false;              ///< B-09: nobody pays.
   bool is_authenticated = false;
   static constexpr std::uint32_t no_phone = 0xffffffff;
-  std::uint32_t called_phone = no_phone;  ///< Index in Tables::vendors of a phone on line (T-01).
+  /// Index in Tables::vendors of a phone that is called, or that sends the call on (T-01).
+  std::uint32_t called_phone = no_phone;
+  ForwardChoice forward;  ///< The phone is not called; these are.
+  const Forwarding* forwarding =
+      nullptr;  ///< How a call of a phone's came to be; null: it dialled.
   std::unique_ptr<const PolicyAnswer> policy;  ///< Given by the policy hook; null: not asked.
   std::vector<RouteCandidate> candidates;
 

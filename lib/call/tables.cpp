@@ -495,7 +495,13 @@ class TablesBuilder {
       vendor.is_phone = true;
       const auto caller = static_cast<std::uint32_t>(tables.customers.size());
       tables.registrants[config.number] = {id, *customer.config.auth, true, caller};
-      tables.phones.push_back({config, caller, static_cast<std::uint32_t>(tables.vendors.size())});
+      const auto calendar = calendars_.find(config.forward.calendar);
+      if (calendar == calendars_.end()) {
+        return in("phone", config.number,
+                  {ErrorCode::invalid_argument, "no calendar \"" + config.forward.calendar + "\""});
+      }
+      tables.phones.push_back(
+          {config, caller, static_cast<std::uint32_t>(tables.vendors.size()), calendar->second});
       tables.customers.push_back(std::move(customer));
       tables.vendors.push_back(std::move(vendor));
     }

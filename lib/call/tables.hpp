@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/calendar.hpp"
 #include "call/identity.hpp"
 #include "lrn/resolver_state.hpp"
 #include "phone/registrar.hpp"
@@ -118,8 +119,9 @@ struct Vendor {
 /// A phone of this switch.
 struct Phone {
   PhoneConfig config;
-  std::uint32_t customer = 0;  ///< Index in Tables::customers: the phone as a caller.
-  std::uint32_t vendor = 0;    ///< Index in Tables::vendors: the phone as a callee.
+  std::uint32_t customer = 0;                ///< Index in Tables::customers: the phone as a caller.
+  std::uint32_t vendor = 0;                  ///< Index in Tables::vendors: the phone as a callee.
+  std::shared_ptr<const Calendar> calendar;  ///< Of the periods of its forwarding.
 };
 
 /// Who may register.
@@ -156,6 +158,10 @@ struct Tables {
   [[nodiscard]] std::optional<std::uint32_t> find_customer(std::string_view id) const noexcept;
   /// The phone of a number or DID (T-01); null: none.
   [[nodiscard]] const Phone* find_phone(std::string_view number) const noexcept;
+  /// The phone that stands at this place of `vendors`.
+  [[nodiscard]] const Phone& phone_at(std::uint32_t vendor) const noexcept {
+    return phones[vendor + phones.size() - vendors.size()];
+  }
   [[nodiscard]] const Registrant* find_registrant(std::string_view user) const;
 };
 

@@ -537,7 +537,7 @@ Cdr Call::make_cdr() const {
   if (!attempts_.empty()) {
     const Vendor& tried = vendor();
     cdr.vendor_gateway = tried.config.id;
-    cdr.callee_ip = trial_.destination.to_string();
+    if (trial_.destination.port != 0) cdr.callee_ip = trial_.destination.to_string();
     cdr.callee_product = callee_product_;
     cdr.caller_out = attempts_.back().caller_out;
     cdr.callee_out = attempts_.back().callee_out;

@@ -111,14 +111,22 @@ void Worker::tell_vendor_change(const CheckedAddress& address) {
   commons_.host.publish(std::move(event));
 }
 
-void Worker::on_call(std::unique_ptr<Leg> leg, const InboundCall& arrival) {
+Call& Worker::add_call(std::unique_ptr<Leg> leg, const InboundCall& arrival,
+                       std::shared_ptr<const Tables> tables) {
   const std::uint64_t id = (std::uint64_t{index_} << call_id_worker_shift) | next_id_++;
   counters_.started.fetch_add(1, std::memory_order_relaxed);
   commons_.live_calls.fetch_add(1, std::memory_order_relaxed);
-  auto call = std::make_unique<Call>(*this, id, std::move(leg), arrival, tables_);
-  Call& started = *call;
-  calls_.emplace(id, std::move(call));
-  started.begin(arrival);
+  auto call = std::make_unique<Call>(*this, id, std::move(leg), arrival, std::move(tables));
+  return *calls_.emplace(id, std::move(call)).first->second;
+}
+
+void Worker::on_call(std::unique_ptr<Leg> leg, const InboundCall& arrival) {
+  add_call(std::move(leg), arrival, tables_).begin(arrival, nullptr);
+}
+
+void Worker::forward(std::unique_ptr<Leg> leg, const InboundCall& arrival,
+                     std::shared_ptr<const Tables> tables, std::unique_ptr<Forwarding> forwarding) {
+  add_call(std::move(leg), arrival, std::move(tables)).begin(arrival, std::move(forwarding));
 }
 
 void Worker::answer_policy(std::uint64_t token, const PolicyAnswer& answer) {

@@ -108,6 +108,10 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
     return call_id << 1U | (is_caller ? 1U : 0U);
   }
   [[nodiscard]] WorkerCounters& tally() noexcept { return counters_; }
+  /// Begins a call that one of these calls is sent on by, by the tables that hold for that one. May
+  /// end it at once.
+  void forward(std::unique_ptr<Leg> leg, const InboundCall& arrival,
+               std::shared_ptr<const Tables> tables, std::unique_ptr<Forwarding> forwarding);
   /// Destroys a leg once its handler has returned.
   void retire(std::unique_ptr<Leg> leg);
   /// Forgets a call, and destroys it once its handler has returned.
@@ -127,6 +131,8 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
 
  private:
   void on_lookup(lrn::Waiter waiter, const std::optional<LrnRecord>& record) override;
+  Call& add_call(std::unique_ptr<Leg> leg, const InboundCall& arrival,
+                 std::shared_ptr<const Tables> tables);
   void on_second();
   void check_vendors();
   void tell_vendor_change(const CheckedAddress& address);

@@ -259,6 +259,7 @@ class Checker {
       if (phone.password.empty()) fail(pointer + "/password", "a phone needs a password");
       if (phone.account.empty()) fail(pointer + "/account", "a phone needs an account");
       known(accounts_, phone.account, "account", pointer + "/account");
+      known(calendars_, phone.forward.calendar, "calendar", pointer + "/forward/calendar");
       const auto claim = [&](std::string_view number, const std::string& place) {
         if (!numbers.insert(number).second)
           fail(place, "\"" + std::string(number) + "\" is a phone's already");

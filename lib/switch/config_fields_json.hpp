@@ -40,6 +40,7 @@ const std::vector<Field<NumberGroup>>& number_group_fields();
 const std::vector<Field<NumberTransform>>& number_transform_fields();
 const std::vector<Field<MobileArea>>& mobile_area_fields();
 const std::vector<Field<NumberingPlanEntry>>& numbering_plan_fields();
+const std::vector<Field<PhoneForward>>& forward_fields();
 const std::vector<Field<PhoneConfig>>& phone_fields();
 const std::vector<Field<PackageGift>>& package_gift_fields();
 const std::vector<Field<PackageRate>>& package_rate_fields();

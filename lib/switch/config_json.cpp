@@ -319,6 +319,7 @@ std::string config_reference_markdown() {
   append_table(page, "`mobile_areas[]`", mobile_area_fields());
   append_table(page, "`numbering_plan[]`", numbering_plan_fields());
   append_table(page, "`phones[]`", phone_fields());
+  append_table(page, "`phones[].forward`", forward_fields());
   append_table(page, "`lrn_resolvers[]`", lrn_resolver_fields());
   append_table(page, "`packages[]`", package_fields());
   append_table(page, "`gift_times[]` of a package", package_gift_fields());

@@ -203,6 +203,15 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        read_flag<&P::offline_to_gateways>},
       {"no_billing_to_phones", "boolean", "false",
        "Calls to phones of this switch are free (B-09).", read_flag<&P::no_billing_to_phones>},
+      {"call_forward_using_original_caller", "boolean", "true",
+       "Whom the target of a forwarded call sees calling: who called, else the phone that forwards "
+       "(T-09).",
+       read_flag<&P::call_forward_using_original_caller>, "SS_CALL_FORWARD_USING_ORIGINAL_CALLER"},
+      {"billing_forward_prefix", "text", "\"\"",
+       "Put before the callee of a forwarded call for its rate; where no rate begins with it, the "
+       "plain number counts (B-15).",
+       [](Reader& r, const Json& v, P& p) { read_billing_prefix(r, v, p.billing_forward_prefix); },
+       "SERVER_BILLING_FORWARD_PREFIX"},
       {"outbound_expires_s", "integer 20..7200", "3600",
        "What registrations at vendors ask for (R-25).",
        read_seconds<&P::outbound_expires_s, 20, 7200>, "SS_SIP_USER_AGENT_EXPIRE"},

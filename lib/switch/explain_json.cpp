@@ -299,9 +299,16 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
                         : Json(nullptr);
   answer["packages"] = packages_json(context.packages, context.package_rate.get());
   add_candidates(answer, context);
+  if (const auto* targets = context.forward.targets) {
+    Json numbers = Json::array();
+    for (const ForwardTarget& target : *targets)
+      numbers.push_back(target.number);
+    answer["forward"] = {{"reason", forward_reason_name(context.forward.reason)},
+                         {"targets", std::move(numbers)}};
+  }
   if (verdict.kind == call::Verdict::Kind::reject) {
     answer["reject"] = reason_facts(verdict.reason).name;
-  } else if (answer["candidates"].empty()) {
+  } else if (answer["candidates"].empty() && context.forward.targets == nullptr) {
     answer["reject"] =
         answer["excluded"].empty() ? Json("NoAvailableRouter") : answer["excluded"][0]["reason"];
   } else {

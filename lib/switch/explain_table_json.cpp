@@ -82,7 +82,15 @@ std::string headline(const Json& answer) {
   text += " from " + cell(answer, "customer_gateway") + ", rate " + rate_cell(answer, "rate");
   if (const auto agent = answer.find("agent"); agent != answer.end() && agent->is_object())
     text += ", agent " + cell(*agent, "account") + ", rate " + rate_cell(*agent, "rate");
-  text += reject == "-"
+  std::string targets;
+  const auto forward = answer.find("forward");
+  if (forward != answer.end()) {
+    for (const Json& number : list(*forward, "targets"))
+      targets += (targets.empty() ? " to " : ", ") + number.get<std::string>();
+    targets = ": forwarded, " + cell(*forward, "reason") + "," + targets;
+  }
+  text += reject == "-" && !targets.empty() ? targets
+          : reject == "-"
               ? ": " + std::to_string(vendors) + (vendors == 1 ? " vendor" : " vendors") + " to try"
               : ": refused, " + reject;
   return printable_text(text) + "\n";

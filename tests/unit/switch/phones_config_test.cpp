@@ -16,6 +16,55 @@ ConfigReading read(const std::string& provision, const std::string& parameters =
 
 }  // namespace
 
+TEST_CASE("read_config: a phone says where its calls go instead (T-02, T-03, T-09, T-13)") {
+  const ConfigReading reading = read(R"("calendars": [{"id": "office"}], "phones": [
+    {"number": "1001", "password": "p", "account": "acme", "do_not_disturb": true, "forward": {
+      "periods": [{"days": "mon-fri", "from": "18:00", "to": "08:00", "targets": ["1002"]}],
+      "calendar": "office", "unconditional": "1003", "busy": ["1", {"number": "2", "ring_s": 5}],
+      "no_answer": {"number": "3"}, "offline": [], "method": "random", "display": "own",
+      "ring_s": 30}}])",
+                                     R"({"SS_CALL_FORWARD_USING_ORIGINAL_CALLER": "Off",
+                                         "SERVER_BILLING_FORWARD_PREFIX": "F"})");
+  REQUIRE(pointers(reading) == Pointers{});
+  CHECK_FALSE(reading.config.parameters.call_forward_using_original_caller);
+  CHECK(reading.config.parameters.billing_forward_prefix == "F");
+  const PhoneConfig& phone = reading.config.provision.phones.at(0);
+  CHECK(phone.do_not_disturb);
+  const PhoneForward& forward = phone.forward;
+  REQUIRE(forward.periods.size() == 1);
+  CHECK(forward.periods[0].from_s == 18 * 3600);
+  CHECK(forward.periods[0].to_s == 8 * 3600);
+  CHECK(forward.periods[0].targets.at(0).number == "1002");
+  CHECK(forward.calendar == "office");
+  CHECK(forward.unconditional.at(0).number == "1003");
+  REQUIRE(forward.busy.size() == 2);
+  CHECK(forward.busy[0].ring_s == -1);
+  CHECK(forward.busy[1].ring_s == 5);
+  CHECK(forward.no_answer.at(0).number == "3");
+  CHECK(forward.offline.empty());
+  CHECK(forward.method == ForwardMethod::random);
+  CHECK(forward.display == ForwardDisplay::own);
+  CHECK(forward.ring_s == 30);
+}
+
+TEST_CASE("read_config: what a phone cannot order is said with its place (T-02)") {
+  const std::string head = R"("phones": [{"number": "1001", "password": "p", "account": "acme", )";
+  const auto errors = [&](const std::string& forward) {
+    return pointers(read(head + R"("forward": )" + forward + "}]"));
+  };
+  const std::string base = "/provision/phones/0/forward";
+  CHECK(errors(R"({"busy": ["no number!"]})") == Pointers{base + "/busy/0"});
+  CHECK(errors(R"({"busy": [{"ring_s": 5}]})") == Pointers{base + "/busy/0/number"});
+  CHECK(errors(R"({"busy": [{"number": "1", "ring_s": 0}]})") == Pointers{base + "/busy/0/ring_s"});
+  CHECK(errors(R"({"method": "simultaneous"})") == Pointers{base + "/method"});
+  CHECK(errors(R"({"calendar": "none"})") == Pointers{base + "/calendar"});
+  CHECK(errors(R"({"periods": [{"from": "08:00", "to": "08:00", "targets": ["1"]}]})") ==
+        Pointers{base + "/periods/0"});
+  CHECK(errors(R"({"periods": [{"from": "08:00"}]})") == Pointers{base + "/periods/0/targets"});
+  CHECK(errors(R"({"busy": ["1","2","3","4","5","6","7","8","9"]})") == Pointers{base + "/busy"});
+  CHECK(errors(R"({"always": "1"})") == Pointers{base + "/always"});
+}
+
 TEST_CASE("read_config: phones have their keys, lock and limits (P-05, R-14, T-16)") {
   const ConfigReading reading = read(R"("gateway_groups": [{"id": "g"}], "phones": [
     {"number": "1001", "password": "p", "account": "acme"},
