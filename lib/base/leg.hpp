@@ -68,6 +68,7 @@ class NamedParties {
 struct InboundCall {
   SocketAddress source;           ///< Where the datagram came from.
   SocketAddress local;            ///< Where it arrived.
+  std::string_view own_host;      ///< What this switch calls itself there, as a URI has it.
   std::string_view transport;     ///< "udp", "tcp".
   std::string_view call_id;       ///< RFC 3261 section 8.1.1.4.
   std::string_view request_user;  ///< User part of the Request-URI, unescaped, parameters cut off.
@@ -440,8 +441,11 @@ class InboundCalls {
   virtual void on_call(std::unique_ptr<Leg> leg, const InboundCall& call) = 0;
   /// A REGISTER that the gate let pass. The default takes none (405).
   virtual RegisterReply on_register(const RegisterRequest& request);
+  /// A connection that a peer made is closed. The default does nothing.
+  virtual void on_flow_closed(const FlowId& flow);
 };
 
 inline RegisterReply InboundCalls::on_register(const RegisterRequest&) { return {}; }
+inline void InboundCalls::on_flow_closed(const FlowId&) {}
 
 }  // namespace tandem

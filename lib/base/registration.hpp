@@ -75,6 +75,7 @@ class CredentialCheck {
 /// delivers it.
 struct RegisterRequest {
   SocketAddress source;        ///< Where it came from.
+  SocketAddress local;         ///< Listen address where it arrived.
   std::string_view transport;  ///< "udp", "tcp".
   FlowId flow;
   std::string_view user;  ///< Of the address-of-record (To), unescaped.

@@ -58,7 +58,7 @@ Call::Call(Worker& worker, std::uint64_t id, std::unique_ptr<Leg> leg, const Inb
       inbound_(std::move(leg)),
       caller_raw_(kept_user(arrival.from_user)),
       callee_raw_(kept_user(arrival.request_user)),
-      local_ip_(arrival.local.ip),
+      own_host_(arrival.own_host),
       media_(worker.commons().relay, worker.random()),
       started_us_(worker.loop().clock().monotonic_us()),
       started_wall_us_(worker.loop().clock().wall_us()),
@@ -431,10 +431,13 @@ void Call::try_vendor(CandidatePlan plan, VendorLease lease, std::string_view of
   attempt.caller_out = plan.caller_out.view();
   attempt.callee_out = plan.callee_out.view();
   attempts_.push_back(std::move(attempt));
-  Placement placement{.transport = transport_name(vendor.config.sip.transport)};
+  Placement placement{.transport = transport_name(vendor.config.sip.transport),
+                      .local = vendor.config.sip.local_address};
   if (const phone::Contact* const contact = trial_.contact.get()) {
     placement.transport = contact->is_tcp ? "tcp" : "udp";
     placement.flow = contact->flow;
+    // Behind NAT nothing comes through but from where it registered.
+    placement.local = contact->local;
     // A phone answers to its contact; a gateway gets the number there.
     if (vendor.is_phone) placement.request_uri = contact->uri;
   }
@@ -451,7 +454,7 @@ std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_vie
   out.transport = placement.transport;
   out.request_uri = placement.request_uri;
   out.flow = placement.flow;
-  out.local = options.local_address;
+  out.local = placement.local;
   out.manners = manners(options);
   // Nobody could answer the offer that a reliable response would bring (RFC 3262 section 5).
   if (setup_->offer.empty() && !inbound_->is_reliable()) out.manners.rel100 = ExtensionUse::off;
@@ -504,8 +507,10 @@ bool Call::follow_redirect(const Failure& failure) {
   trial_.destination = target->address;
   if (!target->user.empty()) attempts_.back().callee_out = kept_user(target->user);
   trial_.stage = AttemptStage::none;
-  trial_.leg =
-      place_leg({.transport = target->is_tcp ? "tcp" : "udp", .request_uri = target->uri}, *offer);
+  trial_.leg = place_leg({.transport = target->is_tcp ? "tcp" : "udp",
+                          .request_uri = target->uri,
+                          .local = options.local_address},
+                         *offer);
   advance_stage(AttemptStage::invited);
   return true;
 }

@@ -170,6 +170,7 @@ class Call final : public LegEvents {
     std::string_view transport;
     std::string_view request_uri = {};  // "": made of callee and destination
     FlowId flow = {};
+    SocketAddress local = {};
   };
   std::unique_ptr<Leg> place_leg(const Placement& placement, std::string_view offer);
   bool follow_redirect(const Failure& failure);
@@ -243,7 +244,7 @@ class Call final : public LegEvents {
   std::string caller_raw_, callee_raw_;  // as they came
   std::string callee_product_;
   bool is_answer_recorded_ = false;
-  IpAddress local_ip_;  // where the call arrived
+  std::string own_host_;  // of this switch, where the call arrived
   MediaPath media_;
   Leg* reoffer_from_ = nullptr;  // waits for the other side's answer to its re-INVITE or UPDATE
   Leg* ack_to_ = nullptr;        // waits for the answer that the next ACK of the other side brings

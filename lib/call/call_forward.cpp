@@ -15,10 +15,6 @@ namespace {
 
 constexpr std::int64_t second_us = 1'000'000;
 
-std::string host_text(const IpAddress& ip) {
-  return ip.is_ipv6() ? "[" + ip.to_string() + "]" : ip.to_string();
-}
-
 }  // namespace
 
 /// Whether the phone wants calls that end so for it to go on. `has_contacts`: another one may be
@@ -89,10 +85,10 @@ void Call::send_on(const Phone& phone, const ForwardTarget& target, std::string_
 
   const HeaderCopies headers =
       forwarding_headers(setup_->kept_headers.copies(), phone.config.number, target.number,
-                         host_text(local_ip_), forward_hunt_->reason);
+                         own_host_, forward_hunt_->reason);
   InboundCall arrival;
   arrival.source = context_.source;
-  arrival.local = {local_ip_, 0};
+  arrival.own_host = own_host_;
   arrival.transport = "udp";
   arrival.call_id = trial_.leg->call_id();
   arrival.request_user = target.number;

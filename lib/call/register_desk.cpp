@@ -110,6 +110,11 @@ RegisterReply answer_register(const RegisterRequest& request, const Tables& tabl
   return reply;
 }
 
+void lose_flow(const FlowId& flow, Commons& commons, const Clock& clock) {
+  for (const auto& gone : commons.state.registrar.lose_flow(flow))
+    tell(gone.id, "unregistered", gone.address, gone.product, commons, clock);
+}
+
 void expire_registrations(const Tables& tables, Commons& commons, const Clock& clock) {
   if (tables.registrants.empty()) return;
   for (const auto& gone : commons.state.registrar.expire(clock.monotonic_us()))

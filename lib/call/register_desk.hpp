@@ -14,6 +14,9 @@ struct Commons;
 /// Answers a REGISTER by the tables; tells the host what changed. Threading: any call worker.
 RegisterReply answer_register(const RegisterRequest& request, const Tables& tables,
                               Commons& commons, const Clock& clock);
+/// Takes out those that were reached by a connection that is closed, likewise. Threading: any call
+/// worker.
+void lose_flow(const FlowId& flow, Commons& commons, const Clock& clock);
 /// Takes out registrations that were not renewed and tells the host; once a second on one worker.
 void expire_registrations(const Tables& tables, Commons& commons, const Clock& clock);
 

@@ -96,6 +96,10 @@ RegisterReply Worker::on_register(const RegisterRequest& request) {
   return answer_register(request, *tables_, commons_, loop_.clock());
 }
 
+void Worker::on_flow_closed(const FlowId& flow) {
+  if (!tables_->registrants.empty()) lose_flow(flow, commons_, loop_.clock());
+}
+
 void Worker::tell_vendor_change(const CheckedAddress& address) {
   const bool is_up = address.health->is_up();
   const std::string where = address.health->address().to_string();

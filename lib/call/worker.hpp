@@ -87,6 +87,7 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
 
   void on_call(std::unique_ptr<Leg> leg, const InboundCall& call) override;
   RegisterReply on_register(const RegisterRequest& request) override;
+  void on_flow_closed(const FlowId& flow) override;
   /// Takes back what the switch has registered at vendors.
   void leave_vendors();
   void answer_policy(std::uint64_t token, const PolicyAnswer& answer);

@@ -30,8 +30,12 @@ void put_best_first(std::vector<Contact>& contacts) {
 /// Whether requests go elsewhere, or look otherwise, than before.
 bool is_moved(const Contact& before, const Contact& now) noexcept {
   return before.uri != now.uri || before.destination != now.destination ||
-         before.is_tcp != now.is_tcp || before.flow != now.flow ||
+         before.is_tcp != now.is_tcp || before.flow != now.flow || before.local != now.local ||
          before.q_thousandths != now.q_thousandths;
+}
+
+std::uint64_t flow_key(const FlowId& flow) noexcept {
+  return std::uint64_t{flow.worker} << 32U | flow.serial;
 }
 
 std::vector<BoundContact> bound(const std::vector<Contact>& contacts, std::int64_t now_us) {
@@ -124,11 +128,14 @@ RegistrationOutcome Registrar::apply(std::string_view id, const RegisterRequest&
     contact.is_tcp = offered.is_tcp || request.transport == "tcp";
     contact.destination = reachable_address(offered, request.source, contact.is_tcp);
     contact.source = request.source;
+    contact.local = request.local;
     contact.flow = request.flow;
+    contact.needs_flow = request.flow.is_set() && offered.address.ip != request.source.ip;
     contact.q_thousandths = offered.q_thousandths;
     contact.registered_at_us = known != after.end() ? known->registered_at_us : now_us;
     contact.expires_at_us = now_us + expires_s * second_us;
     is_moved_any |= known == after.end() || is_moved(*known, contact);
+    index_flow(std::string(id), contact);
     if (known != after.end()) {
       *known = std::move(contact);
       continue;
@@ -281,6 +288,45 @@ void Registrar::index_sources(const std::string& id, const Registrant& registran
     by_source_.emplace(address, id);
 }
 
+void Registrar::index_flow(const std::string& id, const Contact& contact) {
+  if (!contact.flow.is_set()) return;
+  const std::lock_guard lock(flows_mutex_);
+  by_flow_[flow_key(contact.flow)].insert(id);
+}
+
+std::vector<ExpiredRegistration> Registrar::lose_flow(const FlowId& flow) {
+  std::set<std::string> ids;
+  {
+    const std::lock_guard lock(flows_mutex_);
+    const auto found = by_flow_.find(flow_key(flow));
+    if (found == by_flow_.end()) return {};
+    ids = std::move(found->second);
+    by_flow_.erase(found);
+  }
+  std::vector<ExpiredRegistration> gone;
+  for (const std::string& id : ids) {
+    Part& part = part_of(id);
+    const std::lock_guard lock(part.mutex);
+    const auto entry = part.registrants.find(id);
+    if (entry == part.registrants.end()) continue;
+    Registrant& registrant = entry->second;
+    std::vector<Contact>& contacts = registrant.contacts;
+    if (std::none_of(contacts.begin(), contacts.end(),
+                     [&](const Contact& one) { return one.flow == flow; }))
+      continue;  // it has moved
+    const Contact best = contacts.front();
+    std::erase_if(contacts, [&](const Contact& one) { return one.flow == flow && one.needs_flow; });
+    for (Contact& one : contacts) {
+      if (one.flow == flow) one.flow = {};
+    }
+    schedule(part, id, registrant);
+    index_sources(id, registrant);
+    note_change(part, id);
+    if (contacts.empty()) gone.push_back({id, best.destination, best.product});
+  }
+  return gone;
+}
+
 void Registrar::note_change(Part& part, const std::string& id) {
   part.changed.insert(id);
   has_changes_.store(true);
@@ -310,6 +356,8 @@ std::vector<StoredRegistration> Registrar::take_changes(std::int64_t wall_minus_
       row.id = *name;
       if (const auto found = part.registrants.find(*name); found != part.registrants.end())
         row.contacts = found->second.contacts;
+      // A connection does not outlive this run, so whoever needs it is not there in the next.
+      std::erase_if(row.contacts, [](const Contact& one) { return one.needs_flow; });
       for (Contact& one : row.contacts) {
         one.registered_at_us += wall_minus_us;
         one.expires_at_us += wall_minus_us;

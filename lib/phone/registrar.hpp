@@ -28,8 +28,10 @@ struct Contact {
   std::string product;
   SocketAddress destination;  ///< Where requests go.
   SocketAddress source;       ///< Where the REGISTER came from.
+  SocketAddress local;        ///< Listen address where it arrived; port 0: not known.
   bool is_tcp = false;
-  FlowId flow;  ///< Of a registration over TCP; gone after a restart.
+  FlowId flow;              ///< Of a registration over TCP; gone after a restart.
+  bool needs_flow = false;  ///< Nothing reaches it but by `flow`.
   std::int32_t q_thousandths = 1000;
   std::int64_t registered_at_us = 0;
   std::int64_t expires_at_us = 0;
@@ -124,6 +126,9 @@ class Registrar {
   std::vector<StoredRegistration> take_changes(std::int64_t wall_minus_us,
                                                std::size_t registrants_max);
   [[nodiscard]] bool has_changes() const noexcept { return has_changes_.load(); }
+  /// A connection is closed: who is reached by it alone is off line, others lose nothing but it.
+  /// Returns those that have no contact left.
+  std::vector<ExpiredRegistration> lose_flow(const FlowId& flow);
   /// Puts back what could not be stored: it is a change again.
   void keep_change(std::string_view id);
   /// What an earlier run stored; contacts that have expired by now are left out.
@@ -162,6 +167,7 @@ class Registrar {
   }
   void schedule(Part& part, const std::string& id, Registrant& registrant);
   void index_sources(const std::string& id, const Registrant& registrant);
+  void index_flow(const std::string& id, const Contact& contact);
   void note_change(Part& part, const std::string& id);
   void forget(Part& part, const std::string& id, Registrant& registrant);
 
@@ -170,6 +176,9 @@ class Registrar {
   mutable std::mutex sources_mutex_;  // guards the next two; taken inside a part's
   std::unordered_multimap<SocketAddress, std::string> by_source_;
   std::unordered_map<std::string, std::vector<SocketAddress>> sources_;  // of each in by_source_
+  std::mutex flows_mutex_;  // guards the next; taken inside a part's, never the other way round
+  /// Who has registered over a connection that lives; some may have moved to another one since.
+  std::unordered_map<std::uint64_t, std::set<std::string>> by_flow_;
 };
 
 }  // namespace tandem::phone

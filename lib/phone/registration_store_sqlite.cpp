@@ -24,6 +24,7 @@ constexpr store::Migration steps[] = {
         PRIMARY KEY(registrant, place)
       ) WITHOUT ROWID;
     )sql"},
+    {2, "ALTER TABLE registrations ADD COLUMN local TEXT NOT NULL DEFAULT ''"},
 };
 
 }  // namespace
@@ -40,7 +41,7 @@ Result<std::vector<StoredRegistration>> RegistrationStore::load() {
   const std::lock_guard guard(mutex_);
   auto select = connection_.prepare(
       "SELECT registrant, uri, identity, call_id, cseq, product, destination, source, is_tcp, "
-      "q_thousandths, registered_at_us, expires_at_us FROM registrations "
+      "q_thousandths, registered_at_us, expires_at_us, local FROM registrations "
       "ORDER BY registrant, place");
   if (!select) return std::move(select).error();
   std::vector<StoredRegistration> found;
@@ -65,6 +66,7 @@ Result<std::vector<StoredRegistration>> RegistrationStore::load() {
     one.q_thousandths = static_cast<std::int32_t>(select->integer(9));
     one.registered_at_us = select->integer(10);
     one.expires_at_us = select->integer(11);
+    one.local = SocketAddress::parse(select->text(12)).value_or({});  // not known: any that fits
   }
 }
 
@@ -75,7 +77,8 @@ Result<void> RegistrationStore::write(const std::vector<StoredRegistration>& cha
   auto remove = connection_.prepare("DELETE FROM registrations WHERE registrant = ?1");
   if (!remove) return std::move(remove).error();
   auto insert = connection_.prepare(
-      "INSERT INTO registrations VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)");
+      "INSERT INTO registrations VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+      "?14)");
   if (!insert) return std::move(insert).error();
   for (const StoredRegistration& change : changes) {
     remove->bind(1, change.id);
@@ -94,7 +97,8 @@ Result<void> RegistrationStore::write(const std::vector<StoredRegistration>& cha
           .bind(10, std::int64_t{one.is_tcp})
           .bind(11, std::int64_t{one.q_thousandths})
           .bind(12, one.registered_at_us)
-          .bind(13, one.expires_at_us);
+          .bind(13, one.expires_at_us)
+          .bind(14, one.local.port == 0 ? std::string() : one.local.to_string());
       if (auto done = insert->run(); !done) return done;
     }
   }

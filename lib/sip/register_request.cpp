@@ -176,6 +176,7 @@ void StackWorker::on_register(const Message& request, const Path& from) {
   if (!read_contacts(request, asked, phrase)) return refuse(request, from, 400, phrase);
   unescaped_.used_bytes = 0;
   asked.source = from.remote;
+  asked.local = transports_.listening()[from.listener].address;
   asked.transport = from.transport == Transport::udp ? "udp" : "tcp";
   asked.flow = {from.connection.worker, from.connection.serial};
   asked.user = uri_user(request.to.uri, unescaped_);

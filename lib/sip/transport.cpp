@@ -433,10 +433,12 @@ void Transports::close(Connection& connection) {
   if (found == connections_.end()) return;
   const auto to = connection_to_.find(connection.remote());
   if (to != connection_to_.end() && to->second == connection.serial()) connection_to_.erase(to);
+  const bool is_of_peer = &connection.room() == &inbound_;
   give_back(connection.room(), connection.remote().ip);
   closed_.push_back(std::move(found->second));
   connections_.erase(found);
   bump(counters_.connections_live, -1);
+  if (is_of_peer) events_.on_connection_closed({worker_, closed_.back()->serial()});
   if (is_clearing_) return;
   is_clearing_ = true;
   loop_.defer([this] {

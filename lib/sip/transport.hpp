@@ -32,6 +32,8 @@ class TransportEvents {
   /// A peer cannot be reached: nothing sent to it lately will be answered. `connection` is unset
   /// for UDP.
   virtual void on_unreachable(const SocketAddress& remote, ConnectionId connection) = 0;
+  /// A connection that the peer made is no more.
+  virtual void on_connection_closed(ConnectionId connection) = 0;
 };
 
 /// Frames a stream of SIP messages (RFC 3261 section 18.3), linear in its bytes whatever the size

@@ -193,6 +193,10 @@ void StackWorker::on_unreachable(const SocketAddress& remote, ConnectionId conne
   }
 }
 
+void StackWorker::on_connection_closed(ConnectionId connection) {
+  inbound_.on_flow_closed({connection.worker, connection.serial});
+}
+
 // Requests.
 
 Dialog* StackWorker::find_dialog(std::string_view tag) noexcept {
@@ -349,6 +353,7 @@ void StackWorker::on_new_invite(const Message& request, const Path& from) {
   unescaped_.used_bytes = 0;
   call_.source = from.remote;
   call_.local = transports_.listening()[from.listener].address;
+  call_.own_host = transports_.advertised_host(from);
   call_.transport = from.transport == Transport::udp ? "udp" : "tcp";
   call_.call_id = request.call_id;
   call_.request_user = uri_user(request.request_uri, unescaped_);

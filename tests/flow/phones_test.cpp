@@ -108,7 +108,12 @@ struct RawPhone {
            (authorization.empty() ? "" : "Authorization: " + authorization + "\r\n") +
            "Content-Length: 0\r\n\r\n";
   }
-  void send(const std::string& bytes) { wire->send(at(switch_address), bytes); }
+  std::string peer = switch_address;
+  void send(const std::string& bytes) { wire->send(at(peer), bytes); }
+  std::string answer_after_challenge() {
+    (void)last();
+    return answer();
+  }
   std::string answer(std::uint32_t count = 1) {
     return sip::answer_challenge(challenge, number, password, "REGISTER", "sip:10.0.0.1", count,
                                  random)
@@ -486,6 +491,35 @@ TEST_CASE("Phones: behind NAT one is called where it registered from (P-05, RFC 
   bench.run_s(1);
   CHECK(device.wire->received().back().bytes.starts_with(
       "INVITE sip:1002@192.168.1.5:5060 SIP/2.0\r\n"));
+  call->cancel();
+  bench.run_s(60);
+}
+
+TEST_CASE("Phones: one is called from where it registered, of several listeners (P-05, P-01)") {
+  SwitchConfig config = phone_config();
+  config.sip_listen.push_back({SipTransport::udp, at("10.0.0.1:5070")});
+  Phones bench(config);
+  RawPhone device(bench, "10.0.3.9:40000", "1002", "192.168.1.5:5060");
+  device.peer = "10.0.0.1:5070";
+  device.send(device.request());
+  bench.run_ms(200);
+  device.send(device.request(device.answer_after_challenge()));
+  bench.run_ms(200);
+  CHECK(device.last() == "SIP/2.0 200 OK");
+  SUBCASE("at once") {}
+  SUBCASE("after a restart") {
+    bench.run_s(2);
+    bench.tandem.reset();
+    bench.open();
+  }
+  device.wire->clear();
+  auto call = bench.dial({}, "1002");
+  bench.run_s(1);
+  REQUIRE_FALSE(device.wire->received().empty());
+  const RawDatagram& invite = device.wire->received().front();
+  CHECK(invite.bytes.starts_with("INVITE "));
+  CHECK(invite.from == at("10.0.0.1:5070"));
+  CHECK(header(invite.bytes, "Contact").find("10.0.0.1:5070") != std::string::npos);
   call->cancel();
   bench.run_s(60);
 }

@@ -280,6 +280,76 @@ TEST_CASE("Registrar: what is stored comes back as it was, but for what expired 
   CHECK((*store)->load()->empty());
 }
 
+TEST_CASE("Registrar: where it registered is stored too, and an older database has none (P-05)") {
+  auto store = RegistrationStore::open(":memory:");
+  REQUIRE(store.ok());
+  Registrar registrar;
+  Client client;
+  client.request.local = at("192.0.2.100:5070");
+  client.contact("192.0.2.1:5060", 600).send(registrar, 0);
+  REQUIRE((*store)->write(registrar.take_changes(0, 100)).ok());
+  auto stored = (*store)->load();
+  REQUIRE(stored.ok());
+  CHECK(stored->at(0).contacts.at(0).local == at("192.0.2.100:5070"));
+  stored->at(0).contacts[0].local = {};
+  REQUIRE((*store)->write(*stored).ok());
+  CHECK((*store)->load()->at(0).contacts.at(0).local.port == 0);
+}
+
+TEST_CASE("Registrar: who is reached by a connection alone is gone with it (P-05, RFC 5626)") {
+  Registrar registrar;
+  RegistrationRules rules;
+  rules.contacts_max = 2;
+  Client client;
+  client.request.transport = "tcp";
+  client.request.flow = {3, 7};
+  SUBCASE("behind NAT") {
+    client.contact("192.168.1.5:5060", 600).send(registrar, 0, rules);
+    CHECK(registrar.lose_flow({3, 8}).empty());
+    CHECK(registrar.is_online("phone:1001", 1));
+    const auto gone = registrar.lose_flow({3, 7});
+    REQUIRE(gone.size() == 1);
+    CHECK(gone[0].id == "phone:1001");
+    CHECK_FALSE(registrar.is_online("phone:1001", 1));
+    CHECK(registrar.online() == 0);
+    CHECK(registrar.lose_flow({3, 7}).empty());
+  }
+  SUBCASE("a name as its host is no way back either") {
+    client.contact("phone.example", 600).send(registrar, 0, rules);
+    CHECK(registrar.lose_flow({3, 7}).size() == 1);
+  }
+  SUBCASE("that can be connected to") {
+    client.contact("192.0.2.1:5060", 600).send(registrar, 0, rules);
+    CHECK(registrar.lose_flow({3, 7}).empty());
+    const auto contacts = registrar.contacts("phone:1001", 1);
+    REQUIRE(contacts.size() == 1);
+    CHECK_FALSE(contacts[0].flow.is_set());
+  }
+  SUBCASE("that has come back over another one before") {
+    client.contact("192.168.1.5:5060", 600).send(registrar, 0, rules);
+    client.request.flow = {3, 9};
+    client.send(registrar, 1, rules);
+    CHECK(registrar.lose_flow({3, 7}).empty());
+    CHECK(registrar.is_online("phone:1001", 2));
+    CHECK(registrar.lose_flow({3, 9}).size() == 1);
+  }
+  SUBCASE("with another device that stays") {
+    client.contact("192.168.1.5:5060", 600).send(registrar, 0, rules);
+    Client other;
+    other.call_id = "b";
+    other.nonce = 100;
+    other.contact("192.0.2.1:5060", 600).send(registrar, 0, rules);
+    CHECK(registrar.lose_flow({3, 7}).empty());
+    CHECK(uris(registrar, 1) == std::vector<std::string>{"sip:1001@192.0.2.1:5060"});
+  }
+  SUBCASE("and with this run of the switch") {
+    client.contact("192.168.1.5:5060", 600).send(registrar, 0, rules);
+    const auto stored = registrar.take_changes(0, 100);
+    REQUIRE(stored.size() == 1);
+    CHECK(stored[0].contacts.empty());
+  }
+}
+
 TEST_CASE("Registrar: agrees with a naive list of bindings over random requests (P-05)") {
   struct Binding {
     std::string call_id;

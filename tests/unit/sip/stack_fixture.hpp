@@ -186,6 +186,8 @@ class Recorder final : public InboundCalls, public LegEvents {
     legs.push_back(std::move(leg));
     if (when_called) when_called(*legs.back(), call);
   }
+  void on_flow_closed(const FlowId& flow) override { closed_flows.push_back(flow); }
+  std::vector<FlowId> closed_flows;
   void on_progress(Leg& leg, const Progress& progress) override {
     body = progress.body.bytes;
     tell(leg, "progress " + std::to_string(progress.status));

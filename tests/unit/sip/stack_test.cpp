@@ -553,6 +553,9 @@ TEST_CASE("Stack: a stream that cannot be framed is answered and closed") {
   CHECK(a.all() == "400 INVITE");
   CHECK(a.is_closed);
   CHECK(b.is_closed);
+  REQUIRE(stack.calls().closed_flows.size() == 2);  // whoever has registered over them is told
+  CHECK(stack.calls().closed_flows[0].is_set());
+  CHECK_FALSE(stack.calls().closed_flows[0] == stack.calls().closed_flows[1]);
 }
 
 TEST_CASE("Stack: ten thousand calls leave nothing behind") {
