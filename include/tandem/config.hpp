@@ -248,6 +248,10 @@ struct Parameters {
   bool no_billing_to_phones = false;               ///< B-09.
   bool call_forward_using_original_caller = true;  ///< T-09, for phones that do not say.
   std::string billing_forward_prefix;              ///< B-15; at most 32 characters, "": none.
+  std::string nat_keep_alive_message = "HELLO";    ///< P-22; at most 64 characters, "": none.
+  std::int32_t nat_keep_alive_period_s = 30;       ///< 5..3600.
+  std::int32_t nat_keep_alive_interval_ms = 500;   ///< 10..10000, between two batches.
+  std::int32_t nat_keep_alive_batch = 3000;        ///< 1..100000 messages.
   std::int32_t outbound_expires_s = 3600;          ///< R-25; 20..7200.
   std::int32_t outbound_retry_s = 60;              ///< R-25; 30..600, doubles up to 600.
 };

@@ -424,6 +424,10 @@ class LegFactory {
   /// No event comes before this returns. `transport` and `local` as in OutboundCall.
   virtual std::unique_ptr<Probe> probe(const SocketAddress& destination, std::string_view transport,
                                        const SocketAddress& local, ProbeEvents& events) = 0;
+  /// Sends bytes that mean nothing over UDP, to keep the way to a peer behind NAT open. Nothing
+  /// comes of it. `local` as in OutboundCall.
+  virtual void keep_alive(const SocketAddress& destination, const SocketAddress& local,
+                          std::string_view bytes) = 0;
   /// Asks a redirect server by an INVITE without an offer (RFC 3261 section 8.3); a call that it
   /// accepts instead is ended at once. No event comes before this returns.
   virtual std::unique_ptr<RedirectQuery> ask_redirect(const RedirectQuestion& question,

@@ -37,13 +37,25 @@ void Worker::set_legs(LegFactory& legs) {
   uplinks_ = std::make_unique<Uplinks>(loop_, legs, [this](const UplinkOrder& order, int status) {
     tell_uplink_change(order, status);
   });
+  nat_keeper_ = std::make_unique<NatKeeper>(loop_, legs, commons_.state.registrar);
   check_vendors();
+  keep_nat_open();
 }
 
 void Worker::set_tables(std::shared_ptr<const Tables> tables) {
   tables_ = std::move(tables);
   lookups_.keep_only(tables_->lrn_resolvers);
   check_vendors();
+  keep_nat_open();
+}
+
+void Worker::keep_nat_open() {
+  if (nat_keeper_ == nullptr) return;
+  const Parameters& p = tables_->parameters;
+  nat_keeper_->set_rhythm({tables_->registrants.empty() ? std::string() : p.nat_keep_alive_message,
+                           p.nat_keep_alive_period_s * second_us,
+                           p.nat_keep_alive_interval_ms * std::int64_t{1000},
+                           static_cast<std::size_t>(p.nat_keep_alive_batch)});
 }
 
 void Worker::check_vendors() {

@@ -12,6 +12,7 @@
 #include "base/leg.hpp"
 #include "base/timer_wheel.hpp"
 #include "call/health_check.hpp"
+#include "call/nat_keeper.hpp"
 #include "call/stages.hpp"
 #include "call/tables.hpp"
 #include "call/uplinks.hpp"
@@ -136,6 +137,7 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
                  std::shared_ptr<const Tables> tables);
   void on_second();
   void check_vendors();
+  void keep_nat_open();
   void tell_vendor_change(const CheckedAddress& address);
   void tell_uplink_change(const UplinkOrder& order, int status);
 
@@ -144,8 +146,9 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
   Random& random_;
   Commons& commons_;
   LegFactory* legs_ = nullptr;
-  std::unique_ptr<HealthCheck> vendor_check_;  // of the first worker, as the next
+  std::unique_ptr<HealthCheck> vendor_check_;  // of the first worker, as the next two
   std::unique_ptr<Uplinks> uplinks_;
+  std::unique_ptr<NatKeeper> nat_keeper_;
   std::shared_ptr<const Tables> tables_;
   std::uint64_t next_id_ = 1;
   lrn::Lookups lookups_;

@@ -130,7 +130,8 @@ RegistrationOutcome Registrar::apply(std::string_view id, const RegisterRequest&
     contact.source = request.source;
     contact.local = request.local;
     contact.flow = request.flow;
-    contact.needs_flow = request.flow.is_set() && offered.address.ip != request.source.ip;
+    contact.is_behind_nat = offered.address.ip != request.source.ip;
+    contact.needs_flow = request.flow.is_set() && contact.is_behind_nat;
     contact.q_thousandths = offered.q_thousandths;
     contact.registered_at_us = known != after.end() ? known->registered_at_us : now_us;
     contact.expires_at_us = now_us + expires_s * second_us;
@@ -227,6 +228,19 @@ std::optional<std::string> Registrar::registrant_at(const SocketAddress& source)
   const auto found = by_source_.find(source);
   if (found == by_source_.end()) return std::nullopt;
   return found->second;
+}
+
+std::vector<NatBinding> Registrar::behind_nat(std::size_t part, std::int64_t now_us) const {
+  std::vector<NatBinding> found;
+  const Part& looked_at = parts_[part];
+  const std::lock_guard lock(looked_at.mutex);
+  for (const auto& [id, registrant] : looked_at.registrants) {
+    for (const Contact& one : registrant.contacts) {
+      if (one.is_behind_nat && !one.is_tcp && one.expires_at_us > now_us)
+        found.push_back({one.destination, one.local});
+    }
+  }
+  return found;
 }
 
 std::size_t Registrar::online() const {

@@ -30,8 +30,9 @@ struct Contact {
   SocketAddress source;       ///< Where the REGISTER came from.
   SocketAddress local;        ///< Listen address where it arrived; port 0: not known.
   bool is_tcp = false;
-  FlowId flow;              ///< Of a registration over TCP; gone after a restart.
-  bool needs_flow = false;  ///< Nothing reaches it but by `flow`.
+  FlowId flow;                 ///< Of a registration over TCP; gone after a restart.
+  bool needs_flow = false;     ///< Nothing reaches it but by `flow`.
+  bool is_behind_nat = false;  ///< What it calls its own address is none of the source's.
   std::int32_t q_thousandths = 1000;
   std::int64_t registered_at_us = 0;
   std::int64_t expires_at_us = 0;
@@ -63,6 +64,11 @@ struct RegistrationOutcome {
   std::string product;
 };
 
+/// Where a contact behind NAT is kept reachable (P-22).
+struct NatBinding {
+  SocketAddress destination, local;
+};
+
 /// A registrant that is gone because it did not register again.
 struct ExpiredRegistration {
   std::string id;
@@ -84,6 +90,7 @@ class Registrar {
  public:
   static constexpr std::int32_t expires_min_s = 20;  ///< Below: 423 (RFC 3261 section 10.3).
   static constexpr std::size_t contacts_max = 8;
+  static constexpr std::size_t parts = 64;  ///< Into which registrants are divided.
 
   /// Applies a REGISTER whose credentials were verified; `use` is their nonce. All of it or
   /// nothing.
@@ -101,6 +108,9 @@ class Registrar {
                            std::int64_t now_us) const;
   /// The registrant with `finds_by_source` that is reached there or registered from there.
   [[nodiscard]] std::optional<std::string> registrant_at(const SocketAddress& source) const;
+
+  /// Live contacts behind NAT that are reached over UDP, of the registrants of one part.
+  [[nodiscard]] std::vector<NatBinding> behind_nat(std::size_t part, std::int64_t now_us) const;
 
   /// How many are on line, but for what expired since the last expire().
   [[nodiscard]] std::size_t online() const;
@@ -171,7 +181,7 @@ class Registrar {
   void note_change(Part& part, const std::string& id);
   void forget(Part& part, const std::string& id, Registrant& registrant);
 
-  std::array<Part, 64> parts_;
+  std::array<Part, parts> parts_;
   std::atomic<bool> has_changes_{false};
   mutable std::mutex sources_mutex_;  // guards the next two; taken inside a part's
   std::unordered_multimap<SocketAddress, std::string> by_source_;

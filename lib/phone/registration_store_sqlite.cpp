@@ -24,7 +24,10 @@ constexpr store::Migration steps[] = {
         PRIMARY KEY(registrant, place)
       ) WITHOUT ROWID;
     )sql"},
-    {2, "ALTER TABLE registrations ADD COLUMN local TEXT NOT NULL DEFAULT ''"},
+    {2, R"sql(
+      ALTER TABLE registrations ADD COLUMN local TEXT NOT NULL DEFAULT '';
+      ALTER TABLE registrations ADD COLUMN is_behind_nat INTEGER NOT NULL DEFAULT 0;
+    )sql"},
 };
 
 }  // namespace
@@ -41,7 +44,8 @@ Result<std::vector<StoredRegistration>> RegistrationStore::load() {
   const std::lock_guard guard(mutex_);
   auto select = connection_.prepare(
       "SELECT registrant, uri, identity, call_id, cseq, product, destination, source, is_tcp, "
-      "q_thousandths, registered_at_us, expires_at_us, local FROM registrations "
+      "q_thousandths, registered_at_us, expires_at_us, local, is_behind_nat "
+      "FROM registrations "
       "ORDER BY registrant, place");
   if (!select) return std::move(select).error();
   std::vector<StoredRegistration> found;
@@ -67,6 +71,7 @@ Result<std::vector<StoredRegistration>> RegistrationStore::load() {
     one.registered_at_us = select->integer(10);
     one.expires_at_us = select->integer(11);
     one.local = SocketAddress::parse(select->text(12)).value_or({});  // not known: any that fits
+    one.is_behind_nat = select->integer(13) != 0;
   }
 }
 
@@ -78,7 +83,7 @@ Result<void> RegistrationStore::write(const std::vector<StoredRegistration>& cha
   if (!remove) return std::move(remove).error();
   auto insert = connection_.prepare(
       "INSERT INTO registrations VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-      "?14)");
+      "?14, ?15)");
   if (!insert) return std::move(insert).error();
   for (const StoredRegistration& change : changes) {
     remove->bind(1, change.id);
@@ -98,7 +103,8 @@ Result<void> RegistrationStore::write(const std::vector<StoredRegistration>& cha
           .bind(11, std::int64_t{one.q_thousandths})
           .bind(12, one.registered_at_us)
           .bind(13, one.expires_at_us)
-          .bind(14, one.local.port == 0 ? std::string() : one.local.to_string());
+          .bind(14, one.local.port == 0 ? std::string() : one.local.to_string())
+          .bind(15, std::int64_t{one.is_behind_nat});
       if (auto done = insert->run(); !done) return done;
     }
   }

@@ -55,6 +55,12 @@ std::unique_ptr<Leg> StackWorker::call(const OutboundCall& call, LegEvents& even
   return dialogs_.create(*this, Dialog::Role::outbound).call(call, events);
 }
 
+void StackWorker::keep_alive(const SocketAddress& destination, const SocketAddress& local,
+                             std::string_view bytes) {
+  auto path = transports_.path_to(Transport::udp, destination, local);
+  if (path) (void)transports_.send(*path, bytes);  // lost: the next one is soon
+}
+
 void StackWorker::destroy(Dialog& dialog) { dialogs_.destroy(dialog); }
 
 bool StackWorker::is_full(bool is_in_dialog) const noexcept {

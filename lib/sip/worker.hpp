@@ -61,6 +61,8 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   std::unique_ptr<Leg> call(const OutboundCall& call, LegEvents& events) override;
   std::unique_ptr<Probe> probe(const SocketAddress& destination, std::string_view transport,
                                const SocketAddress& local, ProbeEvents& events) override;
+  void keep_alive(const SocketAddress& destination, const SocketAddress& local,
+                  std::string_view bytes) override;
   std::unique_ptr<RedirectQuery> ask_redirect(const RedirectQuestion& question,
                                               RedirectEvents& events) override;
   std::unique_ptr<OutboundRegistration> registration(const RegistrationOrder& order,

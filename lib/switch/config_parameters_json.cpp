@@ -19,6 +19,17 @@ void read_flag(Reader& r, const Json& v, Parameters& p) {
   r.boolean(v, p.*Member);
 }
 
+/// Printable, so that nobody takes it for a message.
+void read_keep_alive(Reader& r, const Json& v, std::string& message) {
+  std::string text;
+  if (!r.string(v, text, 64)) return;
+  if (printable(text) != text) {
+    r.fail("\"" + printable(text) + "\" has characters other than printable ASCII");
+    return;
+  }
+  message = std::move(text);
+}
+
 }  // namespace
 
 const std::vector<Field<Parameters>>& parameter_fields() {
@@ -212,6 +223,19 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        "plain number counts (B-15).",
        [](Reader& r, const Json& v, P& p) { read_billing_prefix(r, v, p.billing_forward_prefix); },
        "SERVER_BILLING_FORWARD_PREFIX"},
+      {"nat_keep_alive_message", "text", "HELLO",
+       "What phones behind NAT are sent over UDP so that it stays open; \"\": nothing (P-22).",
+       [](Reader& r, const Json& v, P& p) { read_keep_alive(r, v, p.nat_keep_alive_message); },
+       "SS_SIP_NAT_KEEP_ALIVE_MESSAGE"},
+      {"nat_keep_alive_period_s", "integer 5..3600", "30", "Between two of these to one phone.",
+       read_seconds<&P::nat_keep_alive_period_s, 5, 3600>, "SS_SIP_NAT_KEEP_ALIVE_PERIOD"},
+      {"nat_keep_alive_interval_ms", "integer 10..10000", "500", "Between two batches of these.",
+       read_seconds<&P::nat_keep_alive_interval_ms, 10, 10'000>,
+       "SS_SIP_NAT_KEEP_ALIVE_SEND_INTERVAL"},
+      {"nat_keep_alive_batch", "integer 1..100000", "3000",
+       "Messages of a batch; with more phones than batches of a period have room for, a period is "
+       "longer.",
+       read_seconds<&P::nat_keep_alive_batch, 1, 100'000>, "SS_SIP_NAT_KEEP_ALIVE_SEND_ONE_TIME"},
       {"outbound_expires_s", "integer 20..7200", "3600",
        "What registrations at vendors ask for (R-25).",
        read_seconds<&P::outbound_expires_s, 20, 7200>, "SS_SIP_USER_AGENT_EXPIRE"},

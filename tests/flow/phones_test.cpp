@@ -495,6 +495,48 @@ TEST_CASE("Phones: behind NAT one is called where it registered from (P-05, RFC 
   bench.run_s(60);
 }
 
+TEST_CASE("Phones: the way through a NAT is kept open, in batches (P-22)") {
+  SwitchConfig config = phone_config();
+  config.parameters.nat_keep_alive_batch = 1;
+  config.parameters.nat_keep_alive_interval_ms = 2000;
+  std::size_t expected = 4;
+  SUBCASE("by default") {}
+  SUBCASE("in the rhythm and words of the parameters") {
+    config.parameters.nat_keep_alive_period_s = 60;
+    config.parameters.nat_keep_alive_message = "ping";
+    expected = 2;
+  }
+  SUBCASE("off") {
+    config.parameters.nat_keep_alive_message.clear();
+    expected = 0;
+  }
+  config.sip_listen.push_back({SipTransport::udp, at("10.0.0.1:5070")});
+  Phones bench(config);
+  bench.registers(bench.alice, "1001");  // not behind NAT
+  RawPhone device(bench, "10.0.3.9:40000", "1002", "192.168.1.5:5060");
+  device.peer = "10.0.0.1:5070";
+  device.send(device.request());
+  bench.run_ms(200);
+  device.send(device.request(device.answer_after_challenge()));
+  bench.run_ms(200);
+  REQUIRE(device.last() == "SIP/2.0 200 OK");
+  SUBCASE("in one run") {}
+  SUBCASE("over a restart") {
+    bench.run_s(2);
+    bench.tandem.reset();
+    bench.open();
+  }
+  device.wire->clear();
+  const std::uint64_t before = bench.alice->received("?");
+  bench.run_s(125);
+  REQUIRE(device.wire->received().size() == expected);
+  for (const RawDatagram& beat : device.wire->received()) {
+    CHECK(beat.bytes == config.parameters.nat_keep_alive_message);
+    CHECK(beat.from == at("10.0.0.1:5070"));
+  }
+  CHECK(bench.alice->received("?") == before);
+}
+
 TEST_CASE("Phones: one is called from where it registered, of several listeners (P-05, P-01)") {
   SwitchConfig config = phone_config();
   config.sip_listen.push_back({SipTransport::udp, at("10.0.0.1:5070")});

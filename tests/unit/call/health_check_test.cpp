@@ -31,6 +31,7 @@ class Peers final : public LegFactory {
     const bool answers = std::find(silent.begin(), silent.end(), destination) == silent.end();
     return std::make_unique<Asked>(*this, events, answers);
   }
+  void keep_alive(const SocketAddress&, const SocketAddress&, std::string_view) override {}
   std::unique_ptr<RedirectQuery> ask_redirect(const RedirectQuestion&, RedirectEvents&) override {
     return nullptr;
   }
