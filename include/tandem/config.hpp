@@ -87,6 +87,12 @@ struct NumberGroupRules {
   std::vector<std::string> allow_caller, deny_caller, allow_callee, deny_callee;
 };
 
+/// Numbers that are shown as who sent a call on.
+struct ForwardPoolConfig {
+  std::string numbers;     ///< Id of the number group.
+  bool is_random = false;  ///< Else one after the other.
+};
+
 /// What both kinds of gateway have.
 struct GatewayConfig {
   std::string id;
@@ -104,6 +110,9 @@ struct GatewayConfig {
   std::optional<GatewayAuth> auth;  ///< A customer must authenticate; to a vendor the switch does.
   SipOptions sip;
   NumberPolicyConfig numbers;  ///< What is not by number groups; without the plan (N-06).
+  /// Of a customer: for all calls of its own; of a vendor: for those it gets, before the
+  /// customer's.
+  std::optional<ForwardPoolConfig> forward_pool;
   NumberGroupRules number_groups;
   bool number_transform = false;  ///< The transform table holds for it (N-05).
   /// Areas whose mobile numbers get their area code as callee (N-04).

@@ -477,6 +477,12 @@ std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_vie
       options, setup_->kept_headers,
       {out.caller, out.callee, inbound_->call_id(), context_.customer_entry()->payer.account_id},
       out, texts);
+  std::string forwarder;
+  const route::CallerPool& pool = vendor().forward_pool.is_used()
+                                      ? vendor().forward_pool
+                                      : context_.customer_entry()->forward_pool;
+  if (pool.is_used() && options.forward_signal)
+    (void)replace_forwarder(pool.take(worker_.random()).number, out.headers, forwarder);
   return worker_.legs().call(out, *this);
 }
 

@@ -58,6 +58,11 @@ class KeptHeaders {
   std::vector<Line> lines_;
 };
 
+/// Shows `number` as who sent the call on: in the first Diversion, and History-Info is left out,
+/// which would tell who it was. False: nobody did. `text` holds what `headers` refers to.
+bool replace_forwarder(std::string_view number, std::vector<PassedHeader>& headers,
+                       std::string& text);
+
 /// What a header template may hold (P-14).
 struct TemplateValues {
   std::string_view caller, callee, call_id, account;

@@ -254,18 +254,31 @@ class TablesBuilder {
                                p.quality_window_s, p.quality_slice_s);
   }
 
-  route::CallerPool pool_of(const VendorGateway& vendor) const {
-    if (!vendor.caller_pool) return {};
+  route::CallerPool pool(const std::string& id, const std::string& group_id,
+                         std::int32_t calls_per_number, bool is_random) const {
     std::vector<std::string> numbers;
     for (const NumberGroup& group : config_.provision.number_groups) {
-      if (group.id == vendor.caller_pool->numbers) numbers = group.numbers;
+      if (group.id == group_id) numbers = group.numbers;
     }
-    return {vendor.id,
+    return {id,
             std::move(numbers),
-            vendor.caller_pool->calls_per_number,
-            vendor.caller_pool->is_random ? route::PoolRotation::random : route::PoolRotation::poll,
+            calls_per_number,
+            is_random ? route::PoolRotation::random : route::PoolRotation::poll,
             state_.pool_lines,
             state_.pool_turns};
+  }
+
+  route::CallerPool pool_of(const VendorGateway& vendor) const {
+    if (!vendor.caller_pool) return {};
+    const CallerPoolConfig& wanted = *vendor.caller_pool;
+    return pool(vendor.id, wanted.numbers, wanted.calls_per_number, wanted.is_random);
+  }
+
+  /// A blank is no character of an id, so that the turns of the kinds of pool stay apart.
+  route::CallerPool forward_pool_of(const GatewayConfig& gateway, const char* kind) const {
+    if (!gateway.forward_pool) return {};
+    return pool(kind + gateway.id, gateway.forward_pool->numbers, 0,
+                gateway.forward_pool->is_random);
   }
 
   Payer payer(const std::string& account) const {
@@ -349,6 +362,7 @@ class TablesBuilder {
       }
       customer.sort = sort_of(gateway);
       customer.denied_vendors = denied_vendors(gateway);
+      customer.forward_pool = forward_pool_of(gateway, "forward of ");
       auto resolver = lrn_resolver_of(gateway);
       if (!resolver) return resolver.error();
       customer.lrn_resolver = std::move(*resolver);
@@ -408,6 +422,7 @@ class TablesBuilder {
       vendor.rate_meter = state_.vendor_rates.of(gateway.id);
       vendor.quality = quality_of(gateway);
       vendor.caller_pool = pool_of(gateway);
+      vendor.forward_pool = forward_pool_of(gateway, "forward to ");
       const auto calendar = calendars_.find(gateway.calendar);
       if (calendar == calendars_.end()) {
         return in("vendor gateway", gateway.id,

@@ -94,6 +94,7 @@ struct Customer {
   RouteSort sort;                    ///< Its own policies, or what the parameters say.
   std::vector<bool> denied_vendors;  ///< By vendor; empty: it may use all (R-09).
   std::vector<bool> mobile_areas;    ///< Chosen for the area code (N-04).
+  route::CallerPool forward_pool;
   std::shared_ptr<lrn::ResolverState> lrn_resolver;  ///< Null: no look-ups (R-20).
   bool registers = false;  ///< Known by its registration or its credentials (A-03).
 };
@@ -107,7 +108,7 @@ struct Vendor {
   route::CallRate call_rate;
   std::shared_ptr<route::CallRateMeter> rate_meter;
   std::shared_ptr<route::QualityMeter> quality;  ///< Null: not counted.
-  route::CallerPool caller_pool;
+  route::CallerPool caller_pool, forward_pool;
   route::Periods periods;
   std::vector<bool> mobile_areas;  ///< As of a customer.
   bool registers = false;          ///< Called where it registered; no `addresses`.

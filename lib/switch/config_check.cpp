@@ -187,6 +187,7 @@ class Checker {
   }
 
   void check_gateway(const GatewayConfig& gateway, const std::string& pointer) {
+    if (gateway.forward_pool) check_pool(gateway.forward_pool->numbers, pointer + "/forward_pool");
     known(accounts_, gateway.account, "account", pointer + "/account");
     check_number_rules(gateway, pointer);
     const NumberGroupRules& groups = gateway.number_groups;
@@ -452,20 +453,20 @@ class Checker {
     fail("/shadow" + pointer, message);
   }
 
-  void check_pool(const CallerPoolConfig& pool, const std::string& pointer) {
+  void check_pool(const std::string& numbers, const std::string& pointer) {
     for (const NumberGroup& group : config_.provision.number_groups) {
-      if (group.id != pool.numbers) continue;
+      if (group.id != numbers) continue;
       if (group.numbers.empty())
-        fail(pointer + "/numbers", "number group \"" + pool.numbers + "\" is empty");
+        fail(pointer + "/numbers", "number group \"" + numbers + "\" is empty");
       return;
     }
-    known({}, pool.numbers, "number group", pointer + "/numbers");
+    known({}, numbers, "number group", pointer + "/numbers");
   }
 
   void check_vendor(const VendorGateway& vendor, const std::string& pointer) {
     check_gateway(vendor, pointer);
     known(calendars_, vendor.calendar, "calendar", pointer + "/calendar");
-    if (vendor.caller_pool) check_pool(*vendor.caller_pool, pointer + "/caller_pool");
+    if (vendor.caller_pool) check_pool(vendor.caller_pool->numbers, pointer + "/caller_pool");
     check_registration(vendor, pointer);
     if (vendor.options_check && vendor.registration == GatewayRegistration::dynamic)
       fail(pointer + "/options_check", "a gateway that registers here is there while it does");

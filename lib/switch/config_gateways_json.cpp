@@ -53,6 +53,18 @@ void read_max_call(Reader& r, const Json& v, std::optional<MaxCallDuration>& lim
 }
 
 /// The keys that both kinds of gateway have.
+const std::vector<Field<ForwardPoolConfig>>& forward_pool_fields() {
+  using P = ForwardPoolConfig;
+  static const std::vector<Field<P>> fields = {
+      {"numbers", "", "", "", [](Reader& r, const Json& v, P& p) { read_id(r, v, p.numbers); }},
+      {"rotation", "", "", "",
+       [](Reader& r, const Json& v, P& p) {
+         r.choice<bool>(v, {{"poll", false}, {"random", true}}, p.is_random);
+       }},
+  };
+  return fields;
+}
+
 template <class G>
 std::vector<Field<G>> gateway_fields() {
   return {
@@ -86,6 +98,12 @@ std::vector<Field<G>> gateway_fields() {
        "Ends a call when media to, from or either way of the gateway stops (M-06), after "
        "`no_media_hangup_s` or 60 s.",
        [](Reader& r, const Json& v, G& g) { read_rtp_interrupt(r, v, g.rtp_interrupt); }},
+      {"forward_pool", "{\"numbers\": id, \"rotation\": poll|random}", "none",
+       "Number group whose numbers the first Diversion shows instead of who sent the call on, of a "
+       "customer's calls or of those to a vendor (R-24).",
+       [](Reader& r, const Json& v, G& g) {
+         read_object(r, v, forward_pool_fields(), {"numbers"}, g.forward_pool.emplace());
+       }},
       {"max_call_s", "integer 0..2147483647, or [LOWER, UPPER]", "parameter",
        "Longest call (B-12); of two bounds each call gets a time between them; 0: unlimited.",
        [](Reader& r, const Json& v, G& g) { read_max_call(r, v, g.max_call_s); }},

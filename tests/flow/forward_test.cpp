@@ -421,6 +421,41 @@ TEST_CASE("Forward: a vendor is told who sent the call on, and why (P-13)") {
   desk.end(call);
 }
 
+TEST_CASE("Forward: who sent a call on is shown by a number of a pool, in turn (R-24)") {
+  SwitchConfig config = base_config();
+  config.provision.vendor_gateways[0].sip.forward_signal = true;
+  config.provision.customer_gateways[0].sip.recognize_forward = true;
+  config.provision.number_groups = {{"mine", {"100", "200"}}, {"theirs", {"900"}}};
+  std::vector<std::string> expected = {"100", "200", "100"};
+  SUBCASE("of the customer") {
+    config.provision.customer_gateways[0].forward_pool = ForwardPoolConfig{"mine"};
+  }
+  SUBCASE("of the vendor") {
+    config.provision.vendor_gateways[0].forward_pool = ForwardPoolConfig{"mine"};
+  }
+  SUBCASE("of both: the vendor's") {
+    config.provision.customer_gateways[0].forward_pool = ForwardPoolConfig{"mine"};
+    config.provision.vendor_gateways[0].forward_pool = ForwardPoolConfig{"theirs"};
+    expected = {"900", "900", "900"};
+  }
+  Bench bench(config);
+  DialPlan plan;
+  plan.headers = {
+      {"Diversion", "\"D\" <sip:777@[2001:db8::1]:5070;x=1>;reason=no-answer, <sip:6@a>"},
+      {"History-Info", "<sip:777@a>;index=1"}};
+  for (const std::string& number : expected) {
+    bench.connect(plan)->hang_up();
+    std::string said;
+    for (const auto& [name, value] : bench.b->last_call()->headers())
+      if (name == "Diversion" || name == "History-Info") said += value + "\n";
+    CHECK(said == "<sip:" + number + "@[2001:db8::1]:5070;x=1>;reason=no-answer, <sip:6@a>\n");
+  }
+  bench.connect()->hang_up();  // who was not sent on has none
+  for (const auto& [name, value] : bench.b->last_call()->headers())
+    CHECK(name != "Diversion");
+  bench.check_clean();
+}
+
 TEST_CASE("Forward: its part has rates of its own where the deck has such (B-15)") {
   SwitchConfig config = forward_config();
   config.parameters.billing_forward_prefix = "F";
