@@ -206,6 +206,20 @@ TEST_CASE("Identity: domain and user=phone stand in the URIs of the request (P-0
   CHECK(header(invite, "Contact") == "<sip:1000@10.0.0.1:5060>");
 }
 
+TEST_CASE("Identity: Contact is the outgoing caller at the address that is sent from (P-29)") {
+  SwitchConfig config = base_config();
+  config.sip_listen.push_back({SipTransport::udp, at("10.0.0.1:5070")});
+  VendorGateway& vendor = config.provision.vendor_gateways[0];
+  vendor.sip.local_address = at("10.0.0.1:5070");
+  vendor.rewrite_caller = "4420:0";
+  Bench bench(config);
+  Recorder raw(bench);
+  bench.a->dial("15550100", "4420700");
+  bench.run_s(1);
+  CHECK(header(raw.invite(), "Contact") == "<sip:0700@10.0.0.1:5070>");
+  CHECK(header(raw.invite(), "From").starts_with("<sip:0700@10.0.0.1>;tag="));
+}
+
 TEST_CASE("Identity: restrictions hold for the number that is read (P-10, N-06)") {
   SwitchConfig config = base_config();
   CustomerGateway& customer = config.provision.customer_gateways[0];
