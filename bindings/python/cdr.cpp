@@ -1,4 +1,4 @@
-// Records, the journal alone, stored records.
+// Records, and the journal alone.
 #include "tandem/cdr.hpp"
 
 #include "binding.hpp"
@@ -83,13 +83,6 @@ void reason_property(Class& c, const char* name, Member member) {
       });
 }
 
-CdrQuery make_query(std::optional<std::int64_t> since_us, std::optional<std::int64_t> until_us,
-                    std::string caller, std::string callee, std::string reason,
-                    std::optional<std::uint64_t> before, std::size_t limit) {
-  return {since_us, until_us, std::move(caller), std::move(callee), std::move(reason),
-          before,   limit};
-}
-
 }  // namespace
 
 std::unique_ptr<CdrSink> make_python_sink(py::object sink) {
@@ -169,17 +162,6 @@ void bind_cdr(py::module_& m) {
       });
   reason_property(cdr, "end_reason", &Cdr::end_reason);
   m.def("csv_header", &csv_header);
-
-  py::class_<CdrQuery>(m, "CdrQuery")
-      .def(py::init(&make_query), py::kw_only(), "since_us"_a = py::none(),
-           "until_us"_a = py::none(), "caller"_a = "", "callee"_a = "", "reason"_a = "",
-           "before_record_id"_a = py::none(), "limit"_a = 100);
-  m.def(
-      "query_cdr_folder",
-      [](const std::string& folder, const CdrQuery& query) {
-        return take(unlocked([&] { return CdrStore(folder).query(query); }));
-      },
-      "folder"_a, "query"_a);
 
   py::class_<CdrJournalCounters>(m, "CdrJournalCounters")
       .def_readonly("appended", &CdrJournalCounters::appended)

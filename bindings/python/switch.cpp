@@ -5,6 +5,7 @@
 #include <array>
 #include <tuple>
 
+#include "cdr_queries.hpp"
 #include "switch_object.hpp"
 #include "tandem/log.hpp"
 #include "tandem/shadow.hpp"
@@ -148,14 +149,6 @@ void SwitchObject::close() {
 
 namespace {
 
-SwitchConfig usable(const ConfigReading& reading) {
-  if (reading.errors.empty()) return reading.config;
-  std::string message;
-  for (const ConfigError& error : reading.errors)
-    message += (message.empty() ? "" : "; ") + error.pointer + ": " + error.message;
-  throw Failure{{ErrorCode::invalid_argument, message}};
-}
-
 py::dict state_dict(const AccountState& s) {
   return py::dict("id"_a = s.settings.id, "kind"_a = account_kind_name(s.settings.kind),
                   "balance"_a = s.balance, "held"_a = s.held, "agent"_a = s.settings.agent,
@@ -205,6 +198,14 @@ struct Admin {
 };
 
 }  // namespace
+
+SwitchConfig usable(const ConfigReading& reading) {
+  if (reading.errors.empty()) return reading.config;
+  std::string message;
+  for (const ConfigError& error : reading.errors)
+    message += (message.empty() ? "" : "; ") + error.pointer + ": " + error.message;
+  throw Failure{{ErrorCode::invalid_argument, message}};
+}
 
 void bind_switch(py::module_& m) {
   py::class_<ConfigReading>(m, "Config")
@@ -276,13 +277,6 @@ void bind_switch(py::module_& m) {
         return to_json(take(unlocked([&] { return check_ledger(config); })));
       },
       "config"_a);
-  m.def(
-      "query_cdrs",
-      [](const ConfigReading& reading, const CdrQuery& query) {
-        const SwitchConfig config = usable(reading);
-        return take(unlocked([&] { return query_cdrs(config, query); }));
-      },
-      "config"_a, "query"_a);
 
   py::class_<CallView>(m, "CallView")
       .def_readonly("id", &CallView::id)
@@ -701,6 +695,23 @@ void bind_switch(py::module_& m) {
             return take(unlocked([&] { return body->cdrs(query); }));
           },
           "query"_a)
+      .def(
+          "cdr_iterator",
+          [](SwitchObject& s, const CdrQuery& query) {
+            const auto body = s.open();
+            return cdr_iterator(
+                unlocked([&] { return body->cdr_cursor(query, query.before_record_id); }));
+          },
+          "query"_a)
+      .def(
+          "call_report",
+          [](SwitchObject& s, const std::string& name, const CdrQuery& query,
+             std::optional<std::size_t> limit, const std::map<std::string, std::string>& options) {
+            const auto body = s.open();
+            const CallReportRequest request = report_request(name, query, limit, options);
+            return take(unlocked([&] { return body->call_report(request); }));
+          },
+          "name"_a, "query"_a, "limit"_a, "options"_a)
       .def(
           "explain_json",
           [](SwitchObject& s, std::string from, std::string caller, std::string callee,

@@ -54,6 +54,9 @@ struct SwitchOptions {
   std::vector<py::object> cdr_sinks;
 };
 
+/// The configuration of a reading without errors; throws the first of them.
+tandem::SwitchConfig usable(const tandem::ConfigReading& reading);
+
 class SwitchObject final : public Live {
  public:
   explicit SwitchObject(const SwitchOptions& options);

@@ -115,19 +115,50 @@ int rate(const Options& options) {
   return status_good;
 }
 
+std::vector<std::string> option_names(const std::vector<std::string_view>& names) {
+  std::vector<std::string> all;
+  for (const std::string_view name : names) {
+    all.emplace_back(name);
+    std::replace(all.back().begin(), all.back().end(), '_', '-');
+  }
+  return all;
+}
+
+namespace {
+
+/// Prints the records of a filter as they are read.
+int print_cdrs(const tandem::SwitchConfig& config, const tandem::CdrQuery& query,
+               const std::string& format) {
+  auto cursor = tandem::cdr_cursor(config, query);
+  if (!cursor) return failed(cursor.error());
+  if (format == "csv") std::printf("%s\r\n", tandem::csv_header().c_str());
+  for (std::size_t count = 0; count < query.limit; ++count) {
+    const auto record = cursor->next();
+    if (!record) return failed(record.error());
+    if (!*record) break;
+    if (format == "csv") {
+      std::printf("%s\r\n", tandem::to_csv_row(**record).c_str());
+    } else {
+      std::printf("%s\n", tandem::to_json(**record).c_str());
+    }
+  }
+  return status_good;
+}
+
+}  // namespace
+
 int cdr(const Options& options) {
-  if (!options.allow({"config", "since", "until", "caller", "callee", "reason", "limit", "format"},
-                     {"config"})) {
-    return status_usage;
-  }
+  std::vector<std::string> known = option_names(tandem::cdr_filter_names());
+  known.insert(known.end(), {"config", "limit", "format", "table"});
+  if (!options.allow(known, {"config"})) return status_usage;
   tandem::CdrQuery query;
-  if (!read_time(options, "since", query.since_us) ||
-      !read_time(options, "until", query.until_us)) {
-    return status_usage;
+  for (const std::string& name : option_names(tandem::cdr_filter_names())) {
+    if (!options.has(name)) continue;
+    if (auto set = tandem::set_filter(query, name, options.text(name)); !set) {
+      complain("--" + name + ": " + set.error().message);
+      return status_usage;
+    }
   }
-  query.caller = options.text("caller");
-  query.callee = options.text("callee");
-  query.reason = options.text("reason");
   if (options.has("limit")) {
     const auto limit = options.number("limit");
     if (!limit) return status_usage;
@@ -141,19 +172,9 @@ int cdr(const Options& options) {
   if (!read_format(options, {"table", "json", "csv"}, format)) return status_usage;
   const auto config = load_config(options.text("config"));
   if (!config) return status_usage;
+  if (format != "table") return print_cdrs(*config, query, format);
   const auto cdrs = tandem::query_cdrs(*config, query);
   if (!cdrs) return failed(cdrs.error());
-  if (format == "table") {
-    std::fputs(tandem::to_table(*cdrs).c_str(), stdout);
-    return status_good;
-  }
-  if (format == "csv") std::printf("%s\r\n", tandem::csv_header().c_str());
-  for (const auto& record : *cdrs) {
-    if (format == "csv") {
-      std::printf("%s\r\n", tandem::to_csv_row(record).c_str());
-    } else {
-      std::printf("%s\n", tandem::to_json(record).c_str());
-    }
-  }
+  std::fputs(tandem::to_table(*cdrs).c_str(), stdout);
   return status_good;
 }

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "options.hpp"
@@ -32,6 +33,8 @@ bool read_time(const Options& options, const char* name, std::optional<std::int6
 /// Says an error on stderr. The exit status.
 int failed(const tandem::Error& error);
 
+/// Names of members as options: '-' for '_'.
+std::vector<std::string> option_names(const std::vector<std::string_view>& names);
 /// --format, one of `known`, the first by default; --table is short for --format table. False: it
 /// is none of them, and stderr says so.
 bool read_format(const Options& options, const std::vector<std::string>& known,

@@ -16,7 +16,8 @@ constexpr const char* usage =
     "           [--lrn N] [--callee-region R] [--caller-region R]\n"
     "  rate     --deck ID --callee N --seconds N [--at TIME]\n"
     "  cdr      [--since T] [--until T] [--caller N] [--callee N] [--reason NAME] [--limit N]\n"
-    "           [--format json|csv|table]\n"
+    "           [--account A] [--customer-gateway G] [--vendor-gateway G] [--answered yes|no]\n"
+    "           [--format json|csv|table]         more filters: docs/reports.md\n"
     "  calls, gateways, phones, accounts          ask the running switch over its admin API\n"
     "  bans     [lift USER@ADDRESS|ADDRESS]       who is suspended after wrong passwords\n"
     "  shadow   start (--file PLAN | --deck ID --version N) | report | stop  [--format "
@@ -30,6 +31,11 @@ constexpr const char* usage =
     "           [--at TIME|none] [--file FILE]\n"
     "  report   margin --sell DECK --buy DECK[,DECK] [--at TIME] [--format json|csv|table]\n"
     "           rerate --deck ID [--side customer|vendor] [--account ID] [--since T] [--until T]\n"
+    "           ledger, ledger-check, packages\n"
+    "           customer-gateways, vendor-gateways, performance, calls, failures, days, areas,\n"
+    "           gateway-areas, area-totals, account-statement, phone-statement, area-statement,\n"
+    "           ghost-calls [--by none|5min|hour|day|month] [--side customer|vendor]\n"
+    "           [filters of cdr] [--format json|csv|table]\n"
     "Exit status: 0 good, 1 failed, 2 bad usage or configuration.\n";
 
 struct Command {

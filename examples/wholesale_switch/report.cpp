@@ -130,20 +130,68 @@ int packages(const Options& options) {
   return status_good;
 }
 
+/// Reports over the records of calls.
+int call_report(const Options& options, tandem::CallReportKind kind) {
+  std::vector<std::string> names = option_names(tandem::call_report_option_names());
+  for (const std::string& name : option_names(tandem::cdr_filter_names()))
+    names.push_back(name);
+  std::vector<std::string> known = names;
+  known.insert(known.end(), {"config", "format", "table"});
+  std::string format;
+  if (!options.allow(known, {"config"}, {tandem::call_report_name(kind)}) ||
+      !read_format(options, {"table", "json", "csv"}, format)) {
+    return status_usage;
+  }
+  tandem::CallReportRequest request;
+  request.kind = kind;
+  for (const std::string& name : names) {
+    if (!options.has(name)) continue;
+    if (auto set = tandem::set_report_option(request, name, options.text(name)); !set) {
+      complain("--" + name + ": " + set.error().message);
+      return status_usage;
+    }
+  }
+  // Statements look up levels in the decks; the others need none of what is stored.
+  const bool is_statement = kind == tandem::CallReportKind::account_statement ||
+                            kind == tandem::CallReportKind::phone_statement ||
+                            kind == tandem::CallReportKind::area_statement;
+  const auto config = is_statement ? load_stored_config(options.text("config"))
+                                   : load_config(options.text("config"));
+  if (!config) return status_usage;
+  const auto report = tandem::call_report(*config, request);
+  if (!report) return failed(report.error());
+  const std::string text = format == "json"  ? tandem::to_json(*report) + "\n"
+                           : format == "csv" ? tandem::to_csv(*report)
+                                             : tandem::to_table(*report);
+  std::fputs(text.c_str(), stdout);
+  return status_good;
+}
+
+struct Report {
+  const char* name;
+  int (*run)(const Options&);
+};
+constexpr Report other_reports[] = {{"margin", margin},
+                                    {"rerate", rerate},
+                                    {"ledger", ledger},
+                                    {"ledger-check", ledger_check},
+                                    {"packages", packages}};
+
 }  // namespace
 
 int report(const Options& options) {
-  if (!options.allow({"config", "sell", "buy", "at", "format", "table", "deck", "side", "account",
-                      "since", "until", "before", "limit"},
-                     {"config"}, {"margin, rerate, ledger, ledger-check or packages"})) {
-    return status_usage;
+  const std::string name = options.operand_or(0, "");
+  for (const Report& each : other_reports) {
+    if (name == each.name) return each.run(options);
   }
-  const std::string& name = options.operand(0);
-  if (name == "margin") return margin(options);
-  if (name == "rerate") return rerate(options);
-  if (name == "ledger") return ledger(options);
-  if (name == "ledger-check") return ledger_check(options);
-  if (name == "packages") return packages(options);
-  complain("\"" + name + "\" is not one of margin, rerate, ledger, ledger-check, packages");
+  if (const auto kind = tandem::call_report_from_name(name)) return call_report(options, *kind);
+  std::string known;
+  for (const Report& each : other_reports)
+    known += std::string(each.name) + ", ";
+  for (int i = 0; i <= static_cast<int>(tandem::CallReportKind::ghost_calls); ++i)
+    known += std::string(i > 0 ? ", " : "") +
+             tandem::call_report_name(static_cast<tandem::CallReportKind>(i));
+  complain(name.empty() ? "report needs one of " + known
+                        : "\"" + name + "\" is not one of " + known);
   return status_usage;
 }

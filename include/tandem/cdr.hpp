@@ -116,17 +116,6 @@ class TANDEM_EXPORT CdrSink {
   [[nodiscard]] virtual Result<void> flush() = 0;
 };
 
-/// Which records a query wants. Empty texts and nothing mean: any.
-struct CdrQuery {
-  std::optional<std::int64_t> since_us;  ///< Inclusive, compared with `ended_at_us`.
-  std::optional<std::int64_t> until_us;  ///< Exclusive.
-  std::string caller;  ///< Exact with any of the three views; a trailing '*' makes it a prefix.
-  std::string callee;
-  std::string reason;  ///< Name of C-08.
-  std::optional<std::uint64_t> before_record_id;
-  std::size_t limit = 100;  ///< 1..1,000,000.
-};
-
 /// How a file sink writes its lines.
 enum class CsvLayout : std::uint8_t {
   csv,   ///< csv_header() and to_csv_row(), lines end with CR LF.
@@ -150,21 +139,6 @@ struct CsvSinkConfig {
 TANDEM_EXPORT Result<std::unique_ptr<CdrSink>> make_csv_sink(CsvSinkConfig config);
 /// SQLite day files "cdr-YYYYMMDD.db" (UTC day of `ended_at_us`) in `folder` (C-03); same errors.
 TANDEM_EXPORT Result<std::unique_ptr<CdrSink>> make_sqlite_sink(std::string folder);
-
-/// Reads the day files that make_sqlite_sink() writes, beside a running switch or without one.
-/// Threading: immutable; any number of threads may call it at once.
-class TANDEM_EXPORT CdrStore {
- public:
-  /// `folder` is looked at on each query, so that it need not exist yet.
-  explicit CdrStore(std::string folder);
-  /// Newest first: by `ended_at_us`, then `record_id`. A record is visible within 2 s of the end of
-  /// its call. Errors: invalid_argument (limit, unknown reason), io (a day
-  /// file could not be read).
-  Result<std::vector<Cdr>> query(const CdrQuery& query) const;
-
- private:
-  std::string folder_;
-};
 
 struct CdrJournalConfig {
   std::string folder;  ///< Belongs to one process at a time. Made when absent.

@@ -16,6 +16,7 @@
 #include "tandem/accounts.hpp"
 #include "tandem/billing_prefixes.hpp"
 #include "tandem/calendar.hpp"
+#include "tandem/cdr_query.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
 #include "tandem/lrn.hpp"
@@ -263,6 +264,8 @@ struct Parameters {
   std::int32_t nat_keep_alive_batch = 3000;        ///< 1..100000 messages.
   std::int32_t outbound_expires_s = 3600;          ///< R-25; 20..7200.
   std::int32_t outbound_retry_s = 60;              ///< R-25; 30..600, doubles up to 600.
+  CdrGuards query_guards;                          ///< C-13, of questions to the records.
+  std::uint32_t query_denied_hours = 0;  ///< C-13; bit h: none from h:00 to h:59 in `timezone`.
 };
 
 struct ListenConfig {

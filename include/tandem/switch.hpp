@@ -11,7 +11,9 @@
 
 #include "tandem/accounts.hpp"
 #include "tandem/call.hpp"
+#include "tandem/call_reports.hpp"
 #include "tandem/cdr.hpp"
+#include "tandem/cdr_query.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/config.hpp"
 #include "tandem/deck_reports.hpp"
@@ -192,8 +194,14 @@ class TANDEM_EXPORT Switch {
   Result<void> lift_suspension(std::string_view user, std::string_view address);
   [[nodiscard]] SwitchCounters counters() const;
 
-  /// Newest first. Errors: invalid_argument, io.
+  /// Newest first. Errors: as query_cdrs().
   Result<std::vector<Cdr>> cdrs(const CdrQuery& query) const;
+  /// All records of a filter one after the other, newest first, or those behind one of them.
+  /// Errors: as query_cdrs().
+  Result<CdrCursor> cdr_cursor(const CdrFilter& filter,
+                               std::optional<std::uint64_t> before_record_id = {}) const;
+  /// A report over the records, by the decks in force now. Errors: as call_report().
+  Result<CallReport> call_report(const CallReportRequest& request) const;
   /// margin_report() and rerate_history() by the objects in force now. Errors: theirs.
   Result<std::vector<MarginRow>> margin_report(
       const std::string& sell, const std::vector<std::string>& buys,
@@ -242,10 +250,18 @@ TANDEM_EXPORT Result<std::string> rate(const SwitchConfig& config, std::string_v
                                        std::string_view callee, std::int64_t seconds,
                                        std::optional<std::int64_t> at_us = {});
 
-/// CDRs of the SQLite sinks of `config`, whether a switch runs on them or not. Errors:
-/// invalid_argument, io.
+/// CDRs of the SQLite sink of `config`, whether a switch runs on it or not, within the guards of
+/// its parameters (C-13). Errors: those of CdrStore::query(), unsupported (no SQLite sink),
+/// wrong_state (no questions are answered at this hour).
 TANDEM_EXPORT Result<std::vector<Cdr>> query_cdrs(const SwitchConfig& config,
                                                   const CdrQuery& query);
+/// The same as a cursor.
+TANDEM_EXPORT Result<CdrCursor> cdr_cursor(const SwitchConfig& config, const CdrFilter& filter,
+                                           std::optional<std::uint64_t> before_record_id = {});
+/// A report over the same records; levels of calls come from the decks of `config`. Errors: those
+/// of query_cdrs(), and of call_report() of a folder.
+TANDEM_EXPORT Result<CallReport> call_report(const SwitchConfig& config,
+                                             const CallReportRequest& request);
 
 TANDEM_EXPORT std::string to_json(const AccountState& account);
 TANDEM_EXPORT std::string to_json(const GatewayView& gateway);

@@ -911,15 +911,80 @@ typedef struct tandem_cdr_query {
   const char* callee;
   const char* reason; /* name of C-08 */
   uint64_t before_record_id;
-  size_t limit; /* 1..1,000,000; 0 means 100 */
+  size_t limit;          /* 1..1,000,000; 0 means 100, of a cursor and a report: all */
+  const char* caller_in; /* that view alone, likewise */
+  const char* caller_billing;
+  const char* caller_out;
+  const char* callee_in;
+  const char* callee_billing;
+  const char* callee_out;
+  const char* account; /* of the customer */
+  const char* vendor_account;
+  const char* agent_account;
+  const char* customer_gateway;
+  const char* vendor_gateway; /* the last one tried */
+  const char* call_id;
+  const char* rate_prefix;
+  int32_t sip_status;     /* 0: any */
+  int32_t release_side;   /* 1 caller, 2 callee, 3 server */
+  int32_t answered;       /* 1: answered calls, -1: the others */
+  int32_t free_of_charge; /* 1: calls that cost the customer nothing, -1: the others */
+  int64_t talk_min_ms;    /* inclusive */
+  int64_t talk_max_ms;    /* inclusive */
 } tandem_cdr_query;
-#define TANDEM_CDR_QUERY_INIT \
-  { sizeof(tandem_cdr_query), 0, 0, NULL, NULL, NULL, 0, 0 }
+#define TANDEM_CDR_QUERY_INIT                                                                   \
+  {                                                                                             \
+    sizeof(tandem_cdr_query), 0, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, \
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0                              \
+  }
 
 /* Records of the day files that a SQLite sink writes, newest first, a JSON object a line; beside a
    running switch or without one. Errors: INVALID_ARGUMENT, IO. Any thread; blocks. Since 0.1. */
 TANDEM_API int tandem_cdr_store_query(const char* folder, const tandem_cdr_query* query,
                                       tandem_text** json_lines);
+
+/* What one question to a folder may cost (C-13). Of each: 0 is the default, -1 any. */
+typedef struct tandem_cdr_guards {
+  size_t struct_size;
+  int64_t days_max;    /* longest period; by default any */
+  int64_t rows_max;    /* records that are read; by default 30,000,000 */
+  int64_t time_max_ms; /* spent in reading; by default 30,000 */
+} tandem_cdr_guards;
+#define TANDEM_CDR_GUARDS_INIT \
+  { sizeof(tandem_cdr_guards), 0, 0, 0 }
+
+/* Records one after the other, newest first. Holds no lock between two calls. One thread at a
+   time. */
+typedef struct tandem_cdr_cursor tandem_cdr_cursor;
+/* `guards`: NULL for the defaults. Errors: INVALID_ARGUMENT, IO, TIMEOUT. Since 0.1. */
+TANDEM_API int tandem_cdr_store_cursor(const char* folder, const tandem_cdr_query* query,
+                                       const tandem_cdr_guards* guards, tandem_cdr_cursor** out);
+/* *out is the next record, which lives until the next call, or NULL when there are no more. Errors:
+   IO, TIMEOUT, LIMIT (of the guards). Blocks. Since 0.1. */
+TANDEM_API int tandem_cdr_cursor_next(tandem_cdr_cursor* cursor, const tandem_cdr** out);
+TANDEM_API void tandem_cdr_cursor_destroy(tandem_cdr_cursor* cursor); /* Since 0.1. */
+
+/* A report over records (docs/reports.md). */
+typedef struct tandem_call_report_request {
+  size_t struct_size;
+  const char* name;               /* "customer-gateways" ...; required */
+  const tandem_cdr_query* filter; /* NULL: all records; its limit is that of "calls" */
+  const char* by;                 /* "none", "5min", "hour", "day", "month"; NULL: the default */
+  int32_t vendor_side;            /* 1: attempts at vendors instead of calls */
+  const char* format;             /* "json", "csv", "table"; NULL: "json" */
+  int64_t ghost_long_s;           /* rules of "ghost-calls"; 0: the default */
+  int64_t ghost_tiny_fee_units;   /* 1e-8 of the currency */
+  int64_t ghost_calls_min;
+  int64_t ghost_cluster_percent;
+  int64_t ghost_same_duration_s;
+  int64_t ghost_acd_factor;
+} tandem_call_report_request;
+#define TANDEM_CALL_REPORT_REQUEST_INIT \
+  { sizeof(tandem_call_report_request), NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0 }
+/* Errors: INVALID_ARGUMENT, IO, TIMEOUT, LIMIT. Any thread; blocks. Since 0.1. */
+TANDEM_API int tandem_cdr_store_call_report(const char* folder,
+                                            const tandem_call_report_request* request,
+                                            const tandem_cdr_guards* guards, tandem_text** text);
 
 typedef struct tandem_cdr_journal tandem_cdr_journal;
 
@@ -1134,6 +1199,13 @@ TANDEM_API int tandem_config_rate(const tandem_config* config, const char* deck,
    INVALID_ARGUMENT, IO. Since 0.1. */
 TANDEM_API int tandem_config_query_cdrs(const tandem_config* config, const tandem_cdr_query* query,
                                         tandem_text** json_lines);
+/* The same as a cursor, and a report over the same records; the guards are the parameters'. Errors
+   also UNSUPPORTED (no SQLite sink), WRONG_STATE (no questions at this hour). Since 0.1. */
+TANDEM_API int tandem_config_cdr_cursor(const tandem_config* config, const tandem_cdr_query* query,
+                                        tandem_cdr_cursor** out);
+TANDEM_API int tandem_config_call_report(const tandem_config* config,
+                                         const tandem_call_report_request* request,
+                                         tandem_text** text);
 
 /* ---- The switch ----------------------------------------------------------------------------- */
 
@@ -1457,6 +1529,12 @@ TANDEM_API int tandem_switch_read_counters(const tandem_switch* object,
    INVALID_ARGUMENT, IO. Since 0.1. */
 TANDEM_API int tandem_switch_cdrs(const tandem_switch* object, const tandem_cdr_query* query,
                                   tandem_text** json_lines);
+/* As tandem_config_cdr_cursor() and tandem_config_call_report(), by what is in force now. */
+TANDEM_API int tandem_switch_cdr_cursor(const tandem_switch* object, const tandem_cdr_query* query,
+                                        tandem_cdr_cursor** out);
+TANDEM_API int tandem_switch_call_report(const tandem_switch* object,
+                                         const tandem_call_report_request* request,
+                                         tandem_text** text);
 /* As tandem_config_explain(), with the loads of now. Since 0.1. */
 TANDEM_API int tandem_switch_explain(const tandem_switch* object,
                                      const tandem_explain_request* request, tandem_text** json);

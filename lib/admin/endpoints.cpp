@@ -52,21 +52,15 @@ bool read_page(const std::string& key, const std::string& value, Query& query, s
 bool read_cdr_query(const http::Request& request, CdrQuery& query, Complaint& complaint) {
   return read_parameters(request, complaint, [&](const auto& key, const auto& value, auto& wrong) {
     if (read_page(key, value, query, wrong)) return true;
-    if (key == "caller") {
-      query.caller = value;
-    } else if (key == "callee") {
-      query.callee = value;
-    } else if (key == "reason") {
-      if (!value.empty() && !reason_from_name(value)) wrong = "no reason \"" + value + "\"";
-      query.reason = value;
-    } else if (key == "before") {
+    if (key == "before") {
       std::uint64_t id = 0;
       if (!read_number(value, 0, UINT64_MAX, id)) wrong = "\"" + value + "\" is no record id";
       query.before_record_id = id;
-    } else {
-      return false;
+      return true;
     }
-    return true;
+    const auto set = set_filter(query, key, value);
+    if (!set) wrong = set.error().message;
+    return set && *set;
   });
 }
 

@@ -87,6 +87,31 @@ http::Response ledger_check(const Switch& served, const http::Request& request) 
   return check ? json_answer(200, to_json(*check)) : refused(check.error());
 }
 
+/// Reports over the records of calls, as JSON or, with `format=csv`, as CSV.
+http::Response calls(const Switch& served, const http::Request& request, CallReportKind kind) {
+  CallReportRequest asked;
+  asked.kind = kind;
+  std::string format = "json";
+  Complaint complaint;
+  const bool is_read =
+      read_parameters(request, complaint, [&](const auto& key, const auto& value, auto& wrong) {
+        if (key == "format") {
+          format = value;
+          if (format != "json" && format != "csv")
+            wrong = "\"" + value + "\" is neither json nor csv";
+          return true;
+        }
+        const auto set = set_report_option(asked, key, value);
+        if (!set) wrong = set.error().message;
+        return set && *set;
+      });
+  if (!is_read) return refused(complaint);
+  const auto report = served.call_report(asked);
+  if (!report) return refused(report.error());
+  if (format == "csv") return {200, "text/csv; charset=utf-8", to_csv(*report), {}};
+  return json_answer(200, to_json(*report));
+}
+
 }  // namespace
 
 std::optional<http::Response> answer_report(const Switch& served, const http::Request& request) {
@@ -96,9 +121,10 @@ std::optional<http::Response> answer_report(const Switch& served, const http::Re
                       : name == "rerate"       ? rerate
                       : name == "ledger-check" ? ledger_check
                                                : nullptr;
-  if (report == nullptr) return std::nullopt;
+  const auto kind = call_report_from_name(name);
+  if (report == nullptr && !kind) return std::nullopt;
   if (request.method != "GET" && request.method != "HEAD") return only(request, "GET, HEAD");
-  return report(served, request);
+  return report != nullptr ? report(served, request) : calls(served, request, *kind);
 }
 
 }  // namespace tandem::admin

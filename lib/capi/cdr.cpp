@@ -197,21 +197,6 @@ Result<Cdr> read_cdr(const tandem_cdr* given) {
   return cdr;
 }
 
-Result<CdrQuery> read_cdr_query(const tandem_cdr_query* given) {
-  CdrQuery query;
-  if (given == nullptr) return query;
-  const auto read = read_struct(given, "tandem_cdr_query");
-  if (!read) return read.error();
-  if (read->since_us != 0) query.since_us = read->since_us;
-  if (read->until_us != 0) query.until_us = read->until_us;
-  query.caller = copy(read->caller);
-  query.callee = copy(read->callee);
-  query.reason = copy(read->reason);
-  if (read->before_record_id != 0) query.before_record_id = read->before_record_id;
-  if (read->limit != 0) query.limit = read->limit;
-  return query;
-}
-
 std::string to_json_lines(const std::vector<Cdr>& cdrs) {
   std::string lines;
   for (const Cdr& cdr : cdrs)
@@ -409,19 +394,6 @@ int tandem_cdr_sink_flush(tandem_cdr_sink* sink) {
 }
 
 void tandem_cdr_sink_destroy(tandem_cdr_sink* sink) { delete sink; }
-
-int tandem_cdr_store_query(const char* folder, const tandem_cdr_query* query,
-                           tandem_text** json_lines) {
-  return guarded([&]() -> int {
-    TANDEM_CAPI_NOT_NULL(folder);
-    TANDEM_CAPI_NOT_NULL(json_lines);
-    const auto read = read_cdr_query(query);
-    TANDEM_CAPI_TRY(read);
-    const auto cdrs = CdrStore(folder).query(*read);
-    TANDEM_CAPI_TRY(cdrs);
-    return give(to_json_lines(*cdrs), json_lines);
-  });
-}
 
 int tandem_cdr_journal_open(const tandem_cdr_journal_config* config, tandem_cdr_journal** out) {
   return guarded([&]() -> int {

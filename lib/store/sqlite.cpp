@@ -12,6 +12,7 @@ Error failure(sqlite3* connection, int code) {
   const char* text = connection != nullptr ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
   ErrorCode kind = ErrorCode::io;  // a full disk too: that passes, and is no fault of the caller
   if ((code & 0xFF) == SQLITE_CONSTRAINT) kind = ErrorCode::already_exists;
+  if ((code & 0xFF) == SQLITE_INTERRUPT) kind = ErrorCode::timeout;
   return Error{kind, std::string("database refused: ") + text};
 }
 
@@ -198,6 +199,14 @@ Result<Statement> Connection::prepare(std::string_view sql) {
 }
 
 std::int64_t Connection::changes() const { return sqlite3_changes64(connection_.get()); }
+
+void Connection::watch(const Watch& watch) {
+  constexpr int steps = 4'096;  // some tens of microseconds
+  sqlite3_progress_handler(
+      connection_.get(), steps,
+      [](void* asked) { return (*static_cast<const Watch*>(asked))() ? 1 : 0; },
+      const_cast<Watch*>(&watch));
+}
 
 Result<Transaction> Transaction::begin(Connection& connection) {
   Result<void> begun = connection.execute("BEGIN IMMEDIATE");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,6 +23,8 @@ class Statement {
   Statement() = default;
   Statement(Statement&&) noexcept = default;
   Statement& operator=(Statement&&) noexcept = default;
+  /// Whether there is one.
+  explicit operator bool() const noexcept { return statement_ != nullptr; }
 
   /// `text` is copied. A parameter out of range is a broken statement and fails the next step().
   Statement& bind(int parameter, std::int64_t value);
@@ -32,7 +35,7 @@ class Statement {
   Statement& bind_borrowed(int parameter, std::string_view text);
 
   /// True: a row is ready. False: done. Errors: io (the text says what SQLite said), already_exists
-  /// (a constraint).
+  /// (a constraint), timeout (ended by what watches the connection).
   Result<bool> step();
   /// Steps once, expects no row, resets. Errors: as step().
   Result<void> run();
@@ -72,6 +75,12 @@ class Connection {
   Result<Statement> prepare(std::string_view sql);
   [[nodiscard]] std::int64_t changes()
       const;  ///< Rows changed by the last INSERT, UPDATE or DELETE.
+
+  /// True: the statement that is running shall end.
+  using Watch = std::function<bool()>;
+  /// Asks `watch` every few thousand steps of a running statement. It must not throw, and outlives
+  /// the connection.
+  void watch(const Watch& watch);
 
  private:
   struct Closer {

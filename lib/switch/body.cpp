@@ -1074,14 +1074,13 @@ SwitchCounters Switch::Body::counters() const {
   return sum;
 }
 
-Result<std::vector<Cdr>> Switch::Body::cdrs(const CdrQuery& query) const {
-  SwitchConfig sinks;  // what the query needs, so that a long one holds up no reload
-  {
-    const std::lock_guard lock(config_mutex_);
-    sinks.folder = config_.folder;
-    sinks.cdr_sinks = config_.cdr_sinks;
-  }
-  return query_cdrs(sinks, query);
+SwitchConfig Switch::Body::records_config() const {
+  SwitchConfig config;
+  const std::lock_guard lock(config_mutex_);
+  config.folder = config_.folder;
+  config.cdr_sinks = config_.cdr_sinks;
+  config.parameters = config_.parameters;
+  return config;
 }
 
 Result<std::string> Switch::Body::explain(const ExplainRequest& request) {
@@ -1225,7 +1224,16 @@ Result<void> Switch::lift_suspension(std::string_view user, std::string_view add
   return body_->lift_suspension(user, address);
 }
 SwitchCounters Switch::counters() const { return body_->counters(); }
-Result<std::vector<Cdr>> Switch::cdrs(const CdrQuery& query) const { return body_->cdrs(query); }
+Result<std::vector<Cdr>> Switch::cdrs(const CdrQuery& query) const {
+  return query_cdrs(body_->records_config(), query);
+}
+Result<CdrCursor> Switch::cdr_cursor(const CdrFilter& filter,
+                                     std::optional<std::uint64_t> before_record_id) const {
+  return tandem::cdr_cursor(body_->records_config(), filter, before_record_id);
+}
+Result<CallReport> Switch::call_report(const CallReportRequest& request) const {
+  return tandem::call_report(body_->config_in_force(), request);
+}
 Result<std::string> Switch::explain(const ExplainRequest& request) const {
   return body_->explain(request);
 }

@@ -77,7 +77,9 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   [[nodiscard]] std::vector<SuspensionView> suspensions() const;
   Result<void> lift_suspension(std::string_view user, std::string_view address);
   [[nodiscard]] SwitchCounters counters() const;
-  Result<std::vector<Cdr>> cdrs(const CdrQuery& query) const;
+  /// What questions to the records need of the configuration, so that a long one holds up no
+  /// reload.
+  SwitchConfig records_config() const;
   Result<std::string> explain(const ExplainRequest& request);
   Result<void> start_shadow(std::string_view plan);
   Result<std::string> shadow_report() const;

@@ -2,6 +2,7 @@
 #include <string>
 #include <utility>
 
+#include "base/text.hpp"
 #include "switch/config_fields_json.hpp"
 #include "switch/config_values_json.hpp"
 
@@ -28,6 +29,29 @@ void read_keep_alive(Reader& r, const Json& v, std::string& message) {
     return;
   }
   message = std::move(text);
+}
+
+/// A bit for each hour of "9-12,20".
+void read_hours(Reader& r, const Json& v, std::uint32_t& hours) {
+  hours = 0;
+  std::vector<std::string> spans;
+  if (is_none(v) || !r.strings(v, spans)) return;
+  for (const std::string& span : spans) {
+    const std::size_t dash = span.find('-');
+    const auto first = parse_integer<unsigned>(std::string_view(span).substr(0, dash));
+    const auto end = dash == std::string::npos
+                         ? (first ? std::optional(*first + 1) : std::nullopt)
+                         : parse_integer<unsigned>(std::string_view(span).substr(dash + 1));
+    if (!first || !end || *first > 23 || *end > 24 || *first == *end) {
+      r.fail("\"" + span + "\" is no hour 0..23 and no span of hours such as 9-12");
+      return;
+    }
+    unsigned hour = *first;
+    do {
+      hours |= 1U << hour;
+      hour = (hour + 1) % 24;
+    } while (hour != *end % 24);
+  }
 }
 
 }  // namespace
@@ -264,6 +288,29 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        read_flag<&P::verify_customer_balance>},
       {"verify_agent_balance", "boolean", "true", "The same of agents (B-17).",
        read_flag<&P::verify_agent_balance>},
+      {"query_days_max", "integer 0..36500", "0",
+       "Longest period of a question to the records (C-13); 0: any.",
+       [](Reader& r, const Json& v, P& p) {
+         p.query_guards.days_max = 0;
+         if (!is_none(v)) r.number(v, 0, 36'500, p.query_guards.days_max);
+       },
+       "SERVER_QUERY_CDR_MAX_DAY_INTERVAL"},
+      {"query_rows_max", "integer 0..1000000000", "30000000",
+       "Records that a question may read (C-13); 0: any number.",
+       [](Reader& r, const Json& v, P& p) {
+         r.number(v, 0, 1'000'000'000, p.query_guards.rows_max);
+       },
+       "SERVER_QUERY_MAX_SIZE"},
+      {"query_time_max_ms", "integer 0..3600000", "30000",
+       "Time that a question may take (C-13); 0: any.",
+       [](Reader& r, const Json& v, P& p) {
+         r.number(v, 0, 3'600'000, p.query_guards.time_max_ms);
+       }},
+      {"query_denied_hours", "list or comma text", "none",
+       "Hours of the day, in `timezone`, in which no question to the records is answered (C-13): "
+       "`9-12` is from 9:00 to 12:00, `22-6` goes over midnight, `20` is one hour.",
+       [](Reader& r, const Json& v, P& p) { read_hours(r, v, p.query_denied_hours); },
+       "SERVER_QUERY_CDR_DENY_TIME"},
   };
   return fields;
 }

@@ -56,11 +56,4 @@ Result<std::string> rate(const SwitchConfig& config, std::string_view deck, std:
   return to_json(*rated);
 }
 
-Result<std::vector<Cdr>> query_cdrs(const SwitchConfig& config, const CdrQuery& query) {
-  for (const CdrSinkConfig& sink : config.cdr_sinks) {
-    if (sink.type == "sqlite") return CdrStore(config.path(sink.path)).query(query);
-  }
-  return Error{ErrorCode::unsupported, "configuration has no sqlite sink to ask"};
-}
-
 }  // namespace tandem

@@ -10,6 +10,8 @@
 #include "cdr/cdr_sqlite.hpp"
 #include "cdr/journal.hpp"
 #include "cdr/ledger_sqlite.hpp"
+#include "tandem/call_reports.hpp"
+#include "tandem/cdr_query.hpp"
 #include "unit/cdr/sample_cdr.hpp"
 
 namespace tandem::bench {
@@ -117,7 +119,8 @@ TANDEM_BENCH("cdr.sqlite_sink_per_s", "1/s") {
   Folder folder;
   auto sink = cdr::SqliteSink::open(folder.path + "/days");
   if (!sink) return Figure::skipped(sink.error().message);
-  return batches_per_s(**sink, sample_payloads(65'536), "\"indexes\":\"7, four of them partial\"");
+  return batches_per_s(**sink, sample_payloads(65'536),
+                       "\"indexes\":\"7, four of them partial, one of all that reports read\"");
 }
 
 TANDEM_BENCH("cdr.ledger_per_s", "1/s") {
@@ -137,6 +140,117 @@ TANDEM_BENCH("cdr.ledger_per_s", "1/s") {
     payloads.push_back(cdr::encode(cdr::EndRecord{i, cdr}));
   }
   return batches_per_s(**ledger, payloads, "\"entries_per_record\":2,\"accounts\":1050");
+}
+
+namespace {
+
+constexpr std::uint64_t days_of_month = 31;
+constexpr std::int64_t day_us = 86'400'000'000;
+
+/// A call of a month: one of 100 customers, 50 vendors, 2,000 areas; 45 % are answered, every fifth
+/// had a failed attempt before. One in 10,000 is of the caller that is asked for.
+Cdr call_of_month(std::uint64_t number, std::uint64_t day, std::uint64_t day_records,
+                  Random& random) {
+  Cdr cdr = cdr::test::sample_cdr(0, random);
+  const auto id = [&random](const char* name, std::uint64_t count) {
+    return name + std::to_string(random.below(count));
+  };
+  cdr.call_id = std::to_string(number) + cdr.call_id;
+  cdr.customer_gateway = id("customer-", 100);
+  cdr.vendor_gateway = id("vendor-", 50);
+  cdr.customer.rate_prefix = std::to_string(1'000 + random.below(2'000));
+  if (random.below(10'000) == 0) cdr.caller = cdr.caller_in = cdr.caller_out = "442071838750";
+  if (random.below(20) == 0) cdr.answered_at_us = 0;
+  const std::int64_t shift_us =
+      static_cast<std::int64_t>(day) * day_us - 12 * 3'600'000'000 +
+      static_cast<std::int64_t>((number % day_records) * (86'390'000'000 / day_records));
+  for (std::int64_t* time_us : {&cdr.started_at_us, &cdr.ended_at_us, &cdr.answered_at_us})
+    *time_us += *time_us == 0 ? 0 : shift_us;
+  cdr.attempts[0].vendor_gateway = *cdr.vendor_gateway;
+  cdr.attempts[0].started_at_us = cdr.started_at_us;
+  cdr.attempts[0].ended_at_us = cdr.ended_at_us;
+  if (random.below(5) == 0) {
+    cdr.attempts.insert(cdr.attempts.begin(), cdr.attempts[0]);
+    cdr.attempts[0].vendor_gateway = id("vendor-", 50);
+    cdr.attempts[0].sip_status = 503;
+    cdr.attempts[0].reason = Reason::VendorFailure;
+  }
+  return cdr;
+}
+
+/// Fills day files; false: the disk was in the way.
+bool fill(const std::string& folder, std::uint64_t days, std::uint64_t day_records) {
+  auto sink = cdr::SqliteSink::open(folder);
+  if (!sink) return false;
+  SeededRandom random(1);
+  std::vector<std::string> payloads;
+  std::vector<cdr::RecordView> batch;
+  std::uint64_t number = 0;
+  for (std::uint64_t day = 0; day < days; ++day) {
+    for (std::uint64_t i = 0; i < day_records; i += payloads.size()) {
+      payloads.clear();
+      batch.clear();
+      while (payloads.size() < 10'000 && i + payloads.size() < day_records)
+        payloads.push_back(cdr::encode(
+            cdr::EndRecord{0, call_of_month(number + payloads.size(), day, day_records, random)}));
+      for (const std::string& payload : payloads) {
+        cdr::RecordView& view = batch.emplace_back();
+        view.sequence = ++number;
+        view.type = cdr::RecordType::end;
+        view.payload = payload;
+      }
+      if (!(*sink)->write_batch(batch, number)) return false;
+    }
+  }
+  return true;
+}
+
+std::uint64_t bytes_in(const std::string& folder) {
+  std::uint64_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    bytes += entry.file_size();
+  return bytes;
+}
+
+}  // namespace
+
+TANDEM_BENCH("cdr.gateway_hour_report_10m", "us") {
+  Folder folder;
+  const std::uint64_t records = 10'000'000 / days_of_month;  // those of one day
+  if (!fill(folder.path + "/days", 1, records)) return Figure::skipped("day file was not written");
+  CallReportRequest request;
+  request.by = ReportSlot::hour;
+  std::size_t rows = 0;
+  const double ns = best_ns_per_operation(1, [&](std::uint64_t) {
+    const auto report = call_report(folder.path + "/days", request);
+    rows = report ? report->rows.size() : 0;
+    keep(rows);
+  });
+  if (rows == 0) return Figure::skipped("there was no report");
+  return Figure(ns / 1e3, "{\"records\":" + std::to_string(records) +
+                              ",\"rows\":" + std::to_string(rows) + ",\"bytes_per_record\":" +
+                              std::to_string(bytes_in(folder.path + "/days") / records) + "}");
+}
+
+TANDEM_BENCH("cdr.last_100_of_caller_10m", "us") {
+  Folder folder;
+  // All ten million take minutes to write: asked for by --seconds 60.
+  const std::uint64_t records = seconds() >= 60 ? 10'000'000 : 1'000'000;
+  if (!fill(folder.path + "/days", days_of_month, records / days_of_month))
+    return Figure::skipped("day files were not written");
+  const CdrStore store(folder.path + "/days");
+  CdrQuery query;
+  query.caller = "442071838750";
+  std::size_t found = 0;
+  const double ns = best_ns_per_operation(1, [&](std::uint64_t) {
+    const auto cdrs = store.query(query);
+    found = cdrs ? cdrs->size() : 0;
+    keep(found);
+  });
+  if (found == 0) return Figure::skipped("nothing was found");
+  return Figure(ns / 1e3, "{\"records\":" + std::to_string(records) +
+                              ",\"files\":" + std::to_string(days_of_month) +
+                              ",\"found\":" + std::to_string(found) + "}");
 }
 
 }  // namespace tandem::bench

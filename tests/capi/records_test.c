@@ -185,6 +185,81 @@ static void built_in_sinks_work_alone(void) {
   CHECK(tandem_cdr_store_query(folder_path("days"), &query, &text) == TANDEM_ERR_INVALID_ARGUMENT);
 }
 
+static void stored_records_are_read_one_by_one_and_reported(void) {
+  tandem_cdr_query query = TANDEM_CDR_QUERY_INIT;
+  tandem_cdr_guards guards = TANDEM_CDR_GUARDS_INIT;
+  tandem_call_report_request request = TANDEM_CALL_REPORT_REQUEST_INIT;
+  tandem_cdr cdr = example();
+  tandem_cdr_sink* sink = NULL;
+  tandem_cdr_cursor* cursor = NULL;
+  const tandem_cdr* record = NULL;
+  tandem_text* text = NULL;
+  uint64_t id;
+  CHECK(tandem_cdr_sink_create_sqlite(folder_path("asked"), &sink) == TANDEM_OK);
+  for (id = 1; id <= 3; ++id) {
+    cdr.record_id = id;
+    cdr.ended_at_us = 1700000000000000 + (int64_t)id;
+    CHECK(tandem_cdr_sink_write(sink, &cdr) == TANDEM_OK);
+  }
+  CHECK(tandem_cdr_sink_flush(sink) == TANDEM_OK);
+  tandem_cdr_sink_destroy(sink);
+
+  CHECK(tandem_cdr_store_cursor(folder_path("asked"), NULL, NULL, &cursor) == TANDEM_OK);
+  for (id = 3; id >= 1; --id) {
+    CHECK(tandem_cdr_cursor_next(cursor, &record) == TANDEM_OK);
+    CHECK(record != NULL && record->record_id == id);
+  }
+  CHECK(tandem_cdr_cursor_next(cursor, &record) == TANDEM_OK && record == NULL);
+  CHECK(tandem_cdr_cursor_next(cursor, &record) == TANDEM_OK && record == NULL);
+  tandem_cdr_cursor_destroy(cursor);
+  tandem_cdr_cursor_destroy(NULL);
+
+  query.before_record_id = 3;
+  query.limit = 1;
+  CHECK(tandem_cdr_store_cursor(folder_path("asked"), &query, NULL, &cursor) == TANDEM_OK);
+  CHECK(tandem_cdr_cursor_next(cursor, &record) == TANDEM_OK && record->record_id == 2);
+  CHECK(tandem_cdr_cursor_next(cursor, &record) == TANDEM_OK && record == NULL);
+  tandem_cdr_cursor_destroy(cursor);
+
+  guards.rows_max = 2;
+  CHECK(tandem_cdr_store_cursor(folder_path("asked"), NULL, &guards, &cursor) == TANDEM_OK);
+  CHECK(tandem_cdr_cursor_next(cursor, &record) == TANDEM_OK);
+  CHECK(tandem_cdr_cursor_next(cursor, &record) == TANDEM_OK);
+  CHECK_ERROR(tandem_cdr_cursor_next(cursor, &record), TANDEM_ERR_LIMIT, "more than 2 records");
+  tandem_cdr_cursor_destroy(cursor);
+  guards.rows_max = -2;
+  CHECK(tandem_cdr_store_cursor(folder_path("asked"), NULL, &guards, &cursor) ==
+        TANDEM_ERR_INVALID_ARGUMENT);
+  query.answered = 2;
+  CHECK(tandem_cdr_store_cursor(folder_path("asked"), &query, NULL, &cursor) ==
+        TANDEM_ERR_INVALID_ARGUMENT);
+  query.answered = 0;
+
+  request.name = "customer-gateways";
+  CHECK(tandem_cdr_store_call_report(folder_path("asked"), &request, NULL, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"attempts\":3,") != NULL);
+  tandem_text_destroy(text);
+  request.format = "csv";
+  request.by = "day";
+  CHECK(tandem_cdr_store_call_report(folder_path("asked"), &request, NULL, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "2023-11-14T00:00:00Z,") != NULL);
+  tandem_text_destroy(text);
+  query.limit = 0;
+  query.before_record_id = 0;
+  query.call_id = "no such call";
+  request.filter = &query;
+  request.format = "json";
+  CHECK(tandem_cdr_store_call_report(folder_path("asked"), &request, NULL, &text) == TANDEM_OK);
+  CHECK_TEXT(tandem_text_data(text), "[]");
+  tandem_text_destroy(text);
+  request.format = "xml";
+  CHECK_ERROR(tandem_cdr_store_call_report(folder_path("asked"), &request, NULL, &text),
+              TANDEM_ERR_INVALID_ARGUMENT, "xml");
+  request.name = "nonsense";
+  CHECK_ERROR(tandem_cdr_store_call_report(folder_path("asked"), &request, NULL, &text),
+              TANDEM_ERR_INVALID_ARGUMENT, "nonsense");
+}
+
 static void the_relay_gives_ports(void) {
   tandem_media_config config = TANDEM_MEDIA_CONFIG_INIT;
   tandem_media_relay_stats stats = TANDEM_MEDIA_RELAY_STATS_INIT;
@@ -237,6 +312,7 @@ int main(void) {
   user_is_freed_once_whatever_happens();
   a_host_sink_gets_every_record_even_after_a_refusal();
   built_in_sinks_work_alone();
+  stored_records_are_read_one_by_one_and_reported();
   the_relay_gives_ports();
   folder_empty(folder);
   return check_result();

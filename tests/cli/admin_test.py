@@ -208,12 +208,37 @@ class Admin(unittest.TestCase):
                         "its record")
         self.assertEqual((record["call_id"], record["release_side"]), ("seen", "server"))
         self.assertEqual(self.get(f"/api/v1/cdrs?before={record['record_id']}"), [])
+        for query, count in (("customer_gateway=cust", 1), ("customer_gateway=nobody", 0), ("answered=yes", 1),
+                             ("answered=no", 0), ("callee_billing=44*", 1), ("talk_min_ms=3600000", 0)):
+            self.assertEqual(len(self.get("/api/v1/cdrs?call_id=seen&" + query)),
+                             count, query)
+        row, = self.get("/api/v1/reports/customer-gateways?call_id=seen")
+        self.assertEqual((row["gateway"], row["attempts"], row["answered"], row["asr_percent"], row["reasons"]),
+                         ("cust", 1, 1, "100.00", "AdminDisconnect:1"))
+        row, = self.get("/api/v1/reports/vendor-gateways?call_id=seen&by=day")
+        self.assertEqual((row["gateway"], row["attempts"]), ("v1", 1))
+        row, = self.get("/api/v1/reports/calls?call_id=seen")
+        self.assertIn("v1 200 ", row["ladder"])
+        status, headers, body = request(self.port, "GET", "/api/v1/reports/days?format=csv&call_id=seen")
+        self.assertEqual((status, body.splitlines()[0][:21]), (200, "day,hour,attempts,ans"))
+        done = run("report", "account-statement", "--config", self.config, "--call-id", "seen", "--format", "json")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual([(r["account"], r["calls"]) for r in json.loads(done.stdout)], [("acme", 1)])
+        done = run("report", "failures", "--config", self.config, "--since", "2026-01-01", "--until", "2026-01-02")
+        self.assertEqual((done.returncode, done.stdout.split()), (0, ["GATEWAY", "REASON", "COUNT", "SHARE_PERCENT",
+                                                                     "SAMPLES"]))
+        done = run("cdr", "--config", self.config, "--call-id", "seen", "--free", "maybe")
+        self.assertEqual(done.returncode, 2, done.stderr)
 
     def test_bad_queries_point_at_the_parameter(self):
         for query, pointer in (("limit=0", "/limit"), ("limit=x", "/limit"), ("since=soon", "/since"),
                                ("reason=Bored", "/reason"), ("colour=red", "/colour"), ("limit=1&limit=2", "/limit"),
                                ("before=-1", "/before")):
             self.assertEqual(self.error("GET", "/api/v1/cdrs?" + query, None, 400)["pointer"], pointer)
+        for query, pointer in (("by=week", "/by"), ("side=left", "/side"), ("format=xml", "/format"),
+                               ("colour=red", "/colour"), ("acd_factor=1", "/acd_factor")):
+            self.assertEqual(self.error("GET", "/api/v1/reports/areas?" + query, None, 400)["pointer"], pointer)
+        self.error("GET", "/api/v1/reports/nonsense", None, 404)
         self.get("/api/v1/cdrs?since=2026-01-01&until=2036-01-01T00:00:00+02:00")
 
     def test_explain(self):

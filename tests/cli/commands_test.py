@@ -374,6 +374,39 @@ class Records(unittest.TestCase):
             self.assertEqual(os.listdir(path), ["switch.json"])
             self.assertIn("record_id,call_id,", run("cdr", "--config", file, "--format", "csv").stdout)
 
+    def test_reports_of_no_records(self):
+        with folder() as path:
+            file = write_config(path, base_config())
+            for name in ("customer-gateways", "vendor-gateways", "performance", "calls", "failures", "days", "areas",
+                         "gateway-areas", "area-totals", "account-statement", "phone-statement", "area-statement",
+                         "ghost-calls"):
+                with self.subTest(name=name):
+                    done = run("report", name, "--config", file, "--format", "json")
+                    self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "[]\n", ""))
+            for words in (["nonsense"], [], ["days", "--by", "week"], ["days", "--wat", "1"],
+                          ["areas", "--since", "soon"]):
+                done = run("report", *words, "--config", file)
+                self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+
+    def test_guards_of_questions(self):
+        with folder() as path:
+            config = base_config()
+            config.setdefault("parameters", {}).update(SERVER_QUERY_CDR_MAX_DAY_INTERVAL=31)
+            file = write_config(path, config)
+            done = run("cdr", "--config", file, "--since", "2026-01-01", "--until", "2026-03-01")
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("longer than 31 days", done.stderr)
+            self.assertEqual(run("report", "days", "--config", file, "--since", "2026-01-01",
+                                 "--until", "2026-02-01").returncode, 0)
+            config["parameters"].update(SERVER_QUERY_CDR_DENY_TIME="0-24")
+            done = run("cdr", "--config", write_config(path, config))
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("refused at hour", done.stderr)
+            config["parameters"].update(SERVER_QUERY_CDR_DENY_TIME="25")
+            done = run("check", "--config", write_config(path, config))
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("/parameters/SERVER_QUERY_CDR_DENY_TIME", done.stderr)
+
     def test_an_unknown_reason_is_bad_usage(self):
         with folder() as path:
             done = run("cdr", "--config", write_config(path, base_config()), "--reason", "Bored")

@@ -81,6 +81,43 @@ def test_questions_need_no_switch(tmp_path: Path) -> None:
     assert tandem.query_cdrs(given) == []
 
 
+def test_records_are_listed_iterated_and_reported(tmp_path: Path) -> None:
+    given = config(tmp_path)
+    folder = str(tmp_path / "cdr")
+    with tandem.Switch(given) as switch:
+        for source in ("127.0.0.9", "127.0.0.9", "127.0.0.8"):
+            ask(switch, "INVITE", source)
+    assert len(tandem.query_cdrs(given)) == 3
+    records = list(tandem.iter_cdrs(given, customer_gateway="cust"))
+    assert [r.customer_gateway for r in records] == ["cust", "cust"]
+    assert records[0].record_id > records[1].record_id
+    assert [r.record_id for r in tandem.iter_cdr_folder(folder, before_record_id=records[0].record_id)][-1:] == [
+        records[1].record_id
+    ]
+    assert list(tandem.iter_cdrs(given, is_answered=True)) == []
+    with pytest.raises(tandem.Error) as raised:
+        list(tandem.iter_cdr_folder(folder, rows_max=1))
+    assert raised.value.code == tandem.ErrorCode.limit
+    with pytest.raises(TypeError):
+        tandem.CdrQuery(colour="red")
+    report = tandem.call_report(given, "customer-gateways")
+    assert report.name == "customer-gateways" and report.records_read == 3
+    assert [(row["gateway"], row["attempts"]) for row in report.rows] == [("", 1), ("cust", 2)]
+    assert report.rows[1]["asr_percent"] == Decimal("0.00")
+    assert report.to_csv().startswith("gateway,attempts,") and "GATEWAY" in report.to_table()
+    assert json.loads(report.to_json())[1]["attempts"] == 2
+    failures = tandem.cdr_folder_report(folder, "failures", options={"by": "day"}, customer_gateway="cust")
+    assert sum(row["count"] for row in failures.rows) == 2
+    for wrong in ({"by": "week"}, {"colour": "red"}):
+        with pytest.raises(tandem.Error):
+            tandem.call_report(given, "days", options=wrong)
+    with pytest.raises(tandem.Error):
+        tandem.call_report(given, "nonsense")
+    with tandem.Switch(given) as switch:
+        assert next(switch.iter_cdrs()).record_id == tandem.query_cdrs(given)[0].record_id
+        assert switch.call_report("customer-gateways").rows == report.rows
+
+
 def test_a_switch_answers_options(tmp_path: Path) -> None:
     with tandem.Switch(config(tmp_path), log_level="info") as switch:
         assert ask(switch, "OPTIONS") == "SIP/2.0 200 OK"

@@ -8,7 +8,7 @@ thread survives a fork.
 from __future__ import annotations
 
 import json
-from typing import Any, Optional, cast
+from typing import Any, Mapping, Optional, cast
 
 from ._tandem import (
     AccountBook,
@@ -16,7 +16,9 @@ from ._tandem import (
     Attempt,
     CallMeter,
     CallView,
+    CallReport,
     Cdr,
+    CdrIterator,
     CdrJournal,
     CdrQuery,
     Charge,
@@ -74,9 +76,15 @@ __all__ = [
     "Attempt",
     "CallMeter",
     "CallView",
+    "CallReport",
     "Cdr",
+    "CdrIterator",
     "CdrJournal",
     "CdrQuery",
+    "call_report",
+    "cdr_folder_report",
+    "iter_cdr_folder",
+    "iter_cdrs",
     "Charge",
     "ChargeFacts",
     "Config",
@@ -226,6 +234,53 @@ def query_cdrs(config: ConfigSource, **query: Any) -> list[Cdr]:
     Keywords: those of CdrQuery.
     """
     return _tandem.query_cdrs(to_config(config), CdrQuery(**query))
+
+
+def iter_cdrs(config: ConfigSource, **query: Any) -> CdrIterator:
+    """Records of the configured SQLite sink one after the other, newest first, without end but that of the records.
+
+    Keywords: those of CdrQuery but `limit`.
+    """
+    return _tandem.cdr_iterator(to_config(config), CdrQuery(**query))
+
+
+def iter_cdr_folder(
+    folder: str, *, days_max: int = 0, rows_max: int = 30_000_000, time_max_ms: int = 30_000, **query: Any
+) -> CdrIterator:
+    """The same of a folder of day files. What it may cost: days of its period, records, time of reading; 0 is any."""
+    return _tandem.cdr_folder_iterator(folder, CdrQuery(**query), days_max, rows_max, time_max_ms)
+
+
+def call_report(
+    config: ConfigSource,
+    name: str,
+    *,
+    limit: Optional[int] = None,
+    options: Optional[Mapping[str, str]] = None,
+    **query: Any,
+) -> CallReport:
+    """A report over records, "customer-gateways" and the others of docs/reports.md.
+
+    `options`: `by`, `side` and the rules of ghost calls, as text. Other keywords: those of CdrQuery but `limit`.
+    """
+    return _tandem.call_report(to_config(config), name, CdrQuery(**query), limit, dict(options or {}))
+
+
+def cdr_folder_report(
+    folder: str,
+    name: str,
+    *,
+    limit: Optional[int] = None,
+    options: Optional[Mapping[str, str]] = None,
+    days_max: int = 0,
+    rows_max: int = 30_000_000,
+    time_max_ms: int = 30_000,
+    **query: Any,
+) -> CallReport:
+    """The same over a folder of day files."""
+    return _tandem.cdr_folder_report(
+        folder, name, CdrQuery(**query), limit, dict(options or {}), days_max, rows_max, time_max_ms
+    )
 
 
 def query_ledger(config: ConfigSource, account: str, **query: Any) -> list[dict[str, Any]]:

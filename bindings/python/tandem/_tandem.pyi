@@ -480,6 +480,32 @@ class Cdr:
 def csv_header() -> str: ...
 
 class CdrQuery:
+    since_us: Optional[int]
+    until_us: Optional[int]
+    caller: str
+    callee: str
+    caller_in: str
+    caller_billing: str
+    caller_out: str
+    callee_in: str
+    callee_billing: str
+    callee_out: str
+    account: str
+    vendor_account: str
+    agent_account: str
+    customer_gateway: str
+    vendor_gateway: str
+    call_id: str
+    rate_prefix: str
+    reason: str
+    sip_status: Optional[int]
+    release_side: Optional[str]
+    is_answered: Optional[bool]
+    is_free: Optional[bool]
+    talk_min_ms: Optional[int]
+    talk_max_ms: Optional[int]
+    before_record_id: Optional[int]
+    limit: int
     def __init__(
         self,
         *,
@@ -487,12 +513,65 @@ class CdrQuery:
         until_us: Optional[int] = ...,
         caller: str = ...,
         callee: str = ...,
+        caller_in: str = ...,
+        caller_billing: str = ...,
+        caller_out: str = ...,
+        callee_in: str = ...,
+        callee_billing: str = ...,
+        callee_out: str = ...,
+        account: str = ...,
+        vendor_account: str = ...,
+        agent_account: str = ...,
+        customer_gateway: str = ...,
+        vendor_gateway: str = ...,
+        call_id: str = ...,
+        rate_prefix: str = ...,
         reason: str = ...,
+        sip_status: Optional[int] = ...,
+        release_side: Optional[str] = ...,
+        is_answered: Optional[bool] = ...,
+        is_free: Optional[bool] = ...,
+        talk_min_ms: Optional[int] = ...,
+        talk_max_ms: Optional[int] = ...,
         before_record_id: Optional[int] = ...,
         limit: int = ...,
     ) -> None: ...
 
+class CdrIterator:
+    def __iter__(self) -> CdrIterator: ...
+    def __next__(self) -> Cdr: ...
+
+class CallReport:
+    @property
+    def name(self) -> str: ...
+    @property
+    def columns(self) -> list[str]: ...
+    @property
+    def rows(self) -> list[dict[str, Any]]: ...
+    @property
+    def records_read(self) -> int: ...
+    def to_json(self) -> str: ...
+    def to_csv(self) -> str: ...
+    def to_table(self) -> str: ...
+
 def query_cdr_folder(folder: str, query: CdrQuery) -> list[Cdr]: ...
+def cdr_folder_iterator(
+    folder: str, query: CdrQuery, days_max: int = ..., rows_max: int = ..., time_max_ms: int = ...
+) -> CdrIterator: ...
+def cdr_iterator(config: Config, query: CdrQuery) -> CdrIterator: ...
+def cdr_folder_report(
+    folder: str,
+    name: str,
+    query: CdrQuery,
+    limit: Optional[int],
+    options: dict[str, str],
+    days_max: int = ...,
+    rows_max: int = ...,
+    time_max_ms: int = ...,
+) -> CallReport: ...
+def call_report(
+    config: Config, name: str, query: CdrQuery, limit: Optional[int], options: dict[str, str]
+) -> CallReport: ...
 
 class CdrJournalCounters:
     @property
@@ -883,6 +962,10 @@ class Switch:
     def lift_suspension(self, user: str, address: str) -> None: ...
     def counters(self) -> SwitchCounters: ...
     def cdrs(self, query: CdrQuery) -> list[Cdr]: ...
+    def cdr_iterator(self, query: CdrQuery) -> CdrIterator: ...
+    def call_report(
+        self, name: str, query: CdrQuery, limit: Optional[int], options: dict[str, str]
+    ) -> CallReport: ...
     def explain_json(
         self,
         from_: str,

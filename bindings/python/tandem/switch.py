@@ -15,7 +15,9 @@ from . import _tandem
 from ._tandem import (
     AdminServer,
     CallView,
+    CallReport,
     Cdr,
+    CdrIterator,
     CdrQuery,
     Config,
     Event,
@@ -419,6 +421,21 @@ class Switch:
     def cdrs(self, **query: Any) -> list[Cdr]:
         """Records, newest first. Keywords: those of CdrQuery."""
         return self._switch.cdrs(CdrQuery(**query))
+
+    def iter_cdrs(self, **query: Any) -> CdrIterator:
+        """Records one after the other, newest first. Keywords: those of CdrQuery but `limit`."""
+        return self._switch.cdr_iterator(CdrQuery(**query))
+
+    def call_report(
+        self,
+        name: str,
+        *,
+        limit: Optional[int] = None,
+        options: Optional[Mapping[str, str]] = None,
+        **query: Any,
+    ) -> CallReport:
+        """As tandem.call_report(), by what is in force now."""
+        return self._switch.call_report(name, CdrQuery(**query), limit, dict(options or {}))
 
     def explain(
         self,

@@ -1,0 +1,23 @@
+// What a running switch and stored records share of questions.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "binding.hpp"
+#include "tandem/call_reports.hpp"
+#include "tandem/cdr_query.hpp"
+
+namespace binding {
+
+/// A Python iterator over a cursor; throws its error.
+py::object cdr_iterator(tandem::Result<tandem::CdrCursor> cursor);
+
+/// `limit`: nothing is the default. Throws for names and values that do not exist.
+tandem::CallReportRequest report_request(const std::string& name, const tandem::CdrQuery& query,
+                                         std::optional<std::size_t> limit,
+                                         const std::map<std::string, std::string>& options);
+
+}  // namespace binding

@@ -1,0 +1,166 @@
+// Reports: goes through the day files of the period and lets the report collect.
+#include <utility>
+
+#include "base/text.hpp"
+#include "cdr/call_facts_sqlite.hpp"
+#include "cdr/day_files.hpp"
+#include "cdr/query_guards.hpp"
+#include "cdr/report_collectors.hpp"
+#include "cdr/time_box.hpp"
+#include "tandem/call_reports.hpp"
+
+namespace tandem {
+namespace {
+
+Result<void> check(const CallReportRequest& request) {
+  const auto in = [](std::int64_t value, std::int64_t low, std::int64_t high) {
+    return value >= low && value <= high;
+  };
+  const auto wrong = [](const char* what, const std::string& value) {
+    return Error{ErrorCode::invalid_argument, what + (" " + value) + " was out of its range"};
+  };
+  const GhostRules& ghost = request.ghost;
+  if (request.kind > CallReportKind::ghost_calls)
+    return wrong("report", std::to_string(static_cast<int>(request.kind)));
+  if (request.by > ReportSlot::month)
+    return wrong("slot", std::to_string(static_cast<int>(request.by)));
+  if (request.limit < 1 || request.limit > 100'000)
+    return wrong("limit", std::to_string(request.limit));
+  if (!in(ghost.long_s, 1, 86'400)) return wrong("long_s", std::to_string(ghost.long_s));
+  if (!in(ghost.calls_min, 1, 1'000'000))
+    return wrong("calls_min", std::to_string(ghost.calls_min));
+  if (!in(ghost.cluster_percent, 1, 100))
+    return wrong("cluster_percent", std::to_string(ghost.cluster_percent));
+  if (!in(ghost.same_duration_s, 0, 86'400))
+    return wrong("same_duration_s", std::to_string(ghost.same_duration_s));
+  if (!in(ghost.acd_factor, 2, 1'000)) return wrong("acd_factor", std::to_string(ghost.acd_factor));
+  return {};
+}
+
+/// "+0 ms vendor-1 486 CalleeBusy after 210 ms; +215 ms vendor-2 200 NormalCallClearing after ...".
+std::string ladder_of(const Cdr& cdr) {
+  // Times of a damaged record may be anything.
+  const auto ms_between = [](std::int64_t from_us, std::int64_t to_us) {
+    std::int64_t us = 0;
+    return std::to_string(__builtin_sub_overflow(to_us, from_us, &us) ? 0 : us / 1'000);
+  };
+  std::string text;
+  for (const Attempt& attempt : cdr.attempts) {
+    if (!text.empty()) text += "; ";
+    text += '+' + ms_between(cdr.started_at_us, attempt.started_at_us) + " ms " +
+            attempt.vendor_gateway + ' ' + std::to_string(attempt.sip_status) + ' ' +
+            (attempt.reason == Reason::none ? "none" : reason_facts(attempt.reason).name) +
+            " after " + ms_between(attempt.started_at_us, attempt.ended_at_us) + " ms";
+  }
+  return text;
+}
+
+/// C-11d: the latest calls, each with its ladder.
+Result<CallReport> list_calls(const std::string& folder, const CallReportRequest& request,
+                              const CdrGuards& guards, const Clock* clock) {
+  CallReport report;
+  report.kind = request.kind;
+  report.columns = {
+      "record_id",        "call_id",        "started_at_us", "answered_at_us", "ended_at_us",
+      "customer_gateway", "vendor_gateway", "account",       "caller",         "callee",
+      "pdd_ms",           "talk_time_ms",   "fee",           "currency",       "end_reason",
+      "sip_status",       "release_side",   "ladder"};
+  auto cursor = CdrStore(folder, guards, clock).cursor(request.filter);
+  if (!cursor) return std::move(cursor).error();
+  while (report.rows.size() < request.limit) {
+    auto next = cursor->next();
+    if (!next) return std::move(next).error();
+    if (!*next) break;
+    const Cdr& cdr = **next;
+    report.rows.push_back(
+        {static_cast<std::int64_t>(cdr.record_id), cdr.call_id, cdr.started_at_us,
+         cdr.answered_at_us, cdr.ended_at_us, cdr.customer_gateway.value_or(""),
+         cdr.vendor_gateway.value_or(""), cdr.customer.account, cdr.caller, cdr.callee, cdr.pdd_ms,
+         cdr.talk_time_ms, cdr.customer.charge, cdr.customer.currency,
+         std::string(cdr.end_reason == Reason::none ? "none" : reason_facts(cdr.end_reason).name),
+         std::int64_t{cdr.sip_status}, std::string(release_side_name(cdr.release_side)),
+         ladder_of(cdr)});
+  }
+  report.records_read = report.rows.size();
+  return report;
+}
+
+/// Reads the calls of one day file into the collector.
+class Collecting {
+ public:
+  Collecting(cdr::ReportCollector& collector, const CdrFilter& filter, const CdrGuards& guards,
+             cdr::TimeBox& box)
+      : collector_(collector), filter_(filter), guards_(guards), box_(box) {}
+
+  Result<void> day(const std::string& path) {
+    if (box_.is_over()) return box_.failure(records_);
+    auto rows = cdr::DayRows::open(path, box_.watch());
+    if (!rows) return std::move(rows).error();
+    if (!*rows) return {};
+    auto reader = cdr::CallFactsReader::open(**rows, filter_, collector_.wanted());
+    if (!reader) return std::move(reader).error();
+    cdr::CallFacts call;
+    for (;;) {
+      auto row = reader->next(call);
+      if (!row)
+        return row.error().code == ErrorCode::timeout ? box_.failure(records_)
+                                                      : std::move(row).error();
+      if (!*row) return {};
+      if (guards_.rows_max > 0 && records_ >= guards_.rows_max) {
+        return Error{ErrorCode::limit, "more than " + std::to_string(guards_.rows_max) +
+                                           " records matched; narrow the period or the filter"};
+      }
+      ++records_;
+      if (auto done = collector_.add(call); !done) return done;
+    }
+  }
+  [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
+
+ private:
+  cdr::ReportCollector& collector_;
+  const CdrFilter& filter_;
+  const CdrGuards& guards_;
+  cdr::TimeBox& box_;
+  std::uint64_t records_ = 0;
+};
+
+}  // namespace
+
+Result<CallReport> call_report(const std::string& folder, const CallReportRequest& request,
+                               const CdrGuards& guards, const Clock* clock,
+                               const RateLevel& level) {
+  if (auto done = check(request); !done) return std::move(done).error();
+  if (request.kind == CallReportKind::calls) return list_calls(folder, request, guards, clock);
+  const SystemClock system_clock;
+  const Clock& time = clock != nullptr ? *clock : system_clock;
+  auto guarded = cdr::guarded_filter(request.filter, guards, time.wall_us());
+  if (!guarded) return std::move(guarded).error();
+  CallReportRequest asked = request;
+  asked.filter = std::move(*guarded);
+  const auto collector = cdr::make_collector(asked, level);
+
+  CdrFilter filter = asked.filter;  // of the rows
+  if (collector->judges_vendor_gateway()) filter.vendor_gateway.clear();
+  if (filter.until_us &&
+      __builtin_add_overflow(*filter.until_us, collector->look_ahead_us(), &*filter.until_us))
+    filter.until_us.reset();
+  auto days = cdr::days_in(folder);
+  if (!days) return std::move(days).error();
+  cdr::TimeBox box(time, guards.time_max_ms);
+  const cdr::TimeBoxScope inside(box);
+  Collecting collecting(*collector, filter, guards, box);
+  for (const std::int64_t day : *days) {
+    if ((filter.until_us && day * cdr::day_us >= *filter.until_us) ||
+        (filter.since_us && day < cdr::day_of(*filter.since_us)))
+      continue;
+    auto done = collecting.day(folder + "/" + cdr::day_name(day));
+    if (!done) return std::move(done).error();
+  }
+  CallReport report;
+  report.kind = request.kind;
+  report.records_read = collecting.records();
+  if (auto done = collector->finish(report); !done) return std::move(done).error();
+  return report;
+}
+
+}  // namespace tandem

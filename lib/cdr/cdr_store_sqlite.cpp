@@ -1,0 +1,237 @@
+// Reading records back: a cursor over the day files, the latest record first.
+#include <algorithm>
+#include <utility>
+
+#include "cdr/cdr_filter_sqlite.hpp"
+#include "cdr/cdr_rows_sqlite.hpp"
+#include "cdr/day_files.hpp"
+#include "cdr/query_guards.hpp"
+#include "cdr/time_box.hpp"
+#include "tandem/cdr_query.hpp"
+
+namespace tandem {
+namespace {
+
+/// Where a record stands in the order of the list.
+struct Place {
+  std::int64_t ended_at_us = 0;
+  std::int64_t record_id = 0;
+  auto operator<=>(const Place&) const = default;
+};
+
+constexpr std::size_t first_page_places = 256;
+constexpr std::size_t page_places_max = 65'536;
+
+}  // namespace
+
+struct CdrCursor::Body {
+  Body(std::string folder_path, CdrFilter wanted, const CdrGuards& limits, const Clock* clock)
+      : folder(std::move(folder_path)),
+        filter(std::move(wanted)),
+        rows_max(limits.rows_max),
+        box(clock != nullptr ? *clock : system_clock, limits.time_max_ms) {}
+
+  Result<void> find_start(std::uint64_t record_id);
+  Result<std::optional<Cdr>> next();
+  Result<bool> next_page();
+  Result<bool> open_next_day();
+  Result<void> read_places(const cdr::RowCondition& search);
+  Result<std::optional<Cdr>> read(std::int64_t record_id);
+  Error failure(Error error) const {
+    return error.code == ErrorCode::timeout ? box.failure(rows_read) : std::move(error);
+  }
+
+  const std::string folder;
+  const CdrFilter filter;
+  const std::uint64_t rows_max;
+  const SystemClock system_clock;
+  cdr::TimeBox box;
+  std::vector<std::int64_t> days;               // still to be read, the next one last
+  std::optional<Place> behind;                  // only what comes behind it
+  std::optional<std::int64_t> below_record_id;  // when that record itself is not stored
+  std::optional<cdr::DayRows> day;
+  store::Statement select;    // of one record of `day`
+  std::vector<Place> places;  // of the day's next records, the next one last
+  std::size_t page_size = first_page_places;
+  bool is_page_last = false;  // the day has no more than `places`
+  std::uint64_t rows_read = 0;
+};
+
+/// Pages go by the order of the list, so the end of the call before the page is needed.
+Result<void> CdrCursor::Body::find_start(std::uint64_t record_id) {
+  const auto id = static_cast<std::int64_t>(record_id);
+  for (auto each = days.rbegin(); each != days.rend(); ++each) {
+    auto file = cdr::DayRows::open(folder + "/" + cdr::day_name(*each), box.watch());
+    if (!file) return std::move(file).error();
+    if (!*file) continue;
+    auto find = (*file)->connection().prepare(std::string("SELECT ended_at_us FROM ") +
+                                              cdr::DayRows::source() + " WHERE record_id = ?");
+    if (!find) return std::move(find).error();
+    auto row = find->bind(1, id).step();
+    if (!row) return std::move(row).error();
+    if (!*row) continue;
+    behind = Place{find->integer(0), id};
+    const std::int64_t last = cdr::day_of(behind->ended_at_us);
+    std::erase_if(days, [last](std::int64_t other) { return other > last; });
+    return {};
+  }
+  below_record_id = id;
+  return {};
+}
+
+/// False: there are no more days.
+Result<bool> CdrCursor::Body::open_next_day() {
+  select = store::Statement();
+  day.reset();
+  while (!days.empty()) {
+    if (box.is_over()) return box.failure(rows_read);
+    const std::int64_t number = days.back();
+    days.pop_back();
+    auto file = cdr::DayRows::open(folder + "/" + cdr::day_name(number), box.watch());
+    if (!file) return std::move(file).error();
+    if (!*file) continue;
+    auto prepared = (*file)->select_records("WHERE record_id = ?");
+    if (!prepared) return std::move(prepared).error();
+    day = std::move(*file);
+    select = std::move(*prepared);
+    is_page_last = false;
+    return true;
+  }
+  return false;
+}
+
+/// Appends the places of a search, at most a page of them.
+Result<void> CdrCursor::Body::read_places(const cdr::RowCondition& search) {
+  cdr::RowCondition condition = search;
+  if (behind)
+    condition.add("ended_at_us <= ? AND (ended_at_us < ? OR record_id < ?)", behind->ended_at_us,
+                  behind->ended_at_us, behind->record_id);
+  if (below_record_id) condition.add("record_id < ?", *below_record_id);
+  auto keys = day->connection().prepare(std::string("SELECT ended_at_us, record_id FROM ") +
+                                        cdr::DayRows::source() + " WHERE " + condition.text() +
+                                        " ORDER BY ended_at_us DESC, record_id DESC LIMIT ?");
+  if (!keys) return std::move(keys).error();
+  keys->bind(condition.bind(*keys, 1), static_cast<std::int64_t>(page_size));
+  for (std::size_t count = 0;; ++count) {
+    auto row = keys->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return {};
+    if (count + 1 == page_size) is_page_last = false;
+    places.push_back({keys->integer(0), keys->integer(1)});
+  }
+}
+
+/// Fills `places`. False: there are no more records.
+Result<bool> CdrCursor::Body::next_page() {
+  for (;;) {
+    if (!day || is_page_last) {
+      auto opened = open_next_day();
+      if (!opened || !*opened) return opened;
+    }
+    // Each search gives the first places of its own, so the first page of all of them is complete.
+    is_page_last = true;
+    for (const cdr::RowCondition& search : cdr::searches_of(filter, *day)) {
+      if (auto done = read_places(search); !done) return std::move(done).error();
+    }
+    std::sort(places.begin(), places.end(), std::greater<>());
+    places.erase(std::unique(places.begin(), places.end()), places.end());
+    if (places.size() > page_size) {
+      places.resize(page_size);
+      is_page_last = false;
+    }
+    page_size = std::min(page_size * 4, page_places_max);
+    if (places.empty()) continue;
+    behind = places.back();
+    std::reverse(places.begin(), places.end());
+    return true;
+  }
+}
+
+Result<std::optional<Cdr>> CdrCursor::Body::read(std::int64_t record_id) {
+  auto row = select.bind(1, record_id).step();
+  if (!row) return std::move(row).error();
+  if (!*row) {
+    select.reset();
+    return std::optional<Cdr>();
+  }
+  auto cdr = cdr::DayRows::read_record(select);
+  select.reset();  // and with it the hold on the file
+  if (!cdr) return std::move(cdr).error();
+  return std::optional<Cdr>(std::move(*cdr));
+}
+
+Result<std::optional<Cdr>> CdrCursor::Body::next() {
+  const cdr::TimeBoxScope inside(box);
+  for (;;) {
+    if (places.empty()) {
+      auto more = next_page();
+      if (!more) return failure(std::move(more).error());
+      if (!*more) return std::optional<Cdr>();
+    }
+    if (box.is_over()) return box.failure(rows_read);
+    if (rows_max > 0 && rows_read >= rows_max) {
+      return Error{ErrorCode::limit, "more than " + std::to_string(rows_max) +
+                                         " records matched; narrow the period or the filter"};
+    }
+    const std::int64_t id = places.back().record_id;
+    places.pop_back();
+    auto cdr = read(id);
+    if (!cdr) return failure(std::move(cdr).error());
+    if (!*cdr) continue;  // its file was rewritten in between
+    ++rows_read;
+    return cdr;
+  }
+}
+
+CdrCursor::CdrCursor(std::unique_ptr<Body> body) noexcept : body_(std::move(body)) {}
+CdrCursor::CdrCursor(CdrCursor&&) noexcept = default;
+CdrCursor& CdrCursor::operator=(CdrCursor&&) noexcept = default;
+CdrCursor::~CdrCursor() = default;
+
+Result<std::optional<Cdr>> CdrCursor::next() { return body_->next(); }
+
+CdrStore::CdrStore(std::string folder, CdrGuards guards, const Clock* clock)
+    : folder_(std::move(folder)), guards_(guards), clock_(clock) {}
+
+Result<CdrCursor> CdrStore::cursor(const CdrFilter& filter,
+                                   std::optional<std::uint64_t> before_record_id) const {
+  const std::int64_t now_us = clock_ != nullptr ? clock_->wall_us() : SystemClock().wall_us();
+  auto guarded = cdr::guarded_filter(filter, guards_, now_us);
+  if (!guarded) return std::move(guarded).error();
+  auto body = std::make_unique<CdrCursor::Body>(folder_, std::move(*guarded), guards_, clock_);
+  auto days = cdr::days_in(folder_);
+  if (!days) return std::move(days).error();
+  body->days.assign(days->rbegin(), days->rend());
+  if (before_record_id) {
+    const cdr::TimeBoxScope inside(body->box);
+    if (auto done = body->find_start(*before_record_id); !done)
+      return body->failure(std::move(done).error());
+  }
+  const CdrFilter& wanted = body->filter;
+  std::erase_if(body->days, [&wanted](std::int64_t day) {
+    return (wanted.until_us && day * cdr::day_us >= *wanted.until_us) ||
+           (wanted.since_us && day < cdr::day_of(*wanted.since_us));
+  });
+  return CdrCursor(std::move(body));
+}
+
+Result<std::vector<Cdr>> CdrStore::query(const CdrQuery& query) const {
+  constexpr std::size_t limit_max = 1'000'000;
+  if (query.limit < 1 || query.limit > limit_max) {
+    return Error{ErrorCode::invalid_argument,
+                 "limit " + std::to_string(query.limit) + " was not in 1..1000000"};
+  }
+  auto cursor = this->cursor(query, query.before_record_id);
+  if (!cursor) return std::move(cursor).error();
+  cursor->body_->page_size = std::min(query.limit, page_places_max);
+  std::vector<Cdr> found;
+  while (found.size() < query.limit) {
+    auto cdr = cursor->next();
+    if (!cdr) return std::move(cdr).error();
+    if (!*cdr) break;
+    found.push_back(std::move(**cdr));
+  }
+  return found;
+}
+
+}  // namespace tandem

@@ -1,0 +1,108 @@
+#include "cdr/report_sums.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/text.hpp"
+#include "cdr/day_files.hpp"
+
+namespace tandem::cdr {
+namespace {
+
+std::int64_t floor_to(std::int64_t time_us, std::int64_t length_us) {
+  const std::int64_t rest = time_us % length_us;
+  const std::int64_t below = rest < 0 ? rest + length_us : rest;
+  std::int64_t start = 0;
+  // A time within the first slot that can be named begins it.
+  return __builtin_sub_overflow(time_us, below, &start) ? time_us : start;
+}
+
+}  // namespace
+
+Result<std::int64_t> narrowed(WideSum sum, const char* what) {
+  if (sum > std::numeric_limits<std::int64_t>::max() ||
+      sum < std::numeric_limits<std::int64_t>::min())
+    return Error{ErrorCode::limit, std::string("sum of ") + what + " was larger than 64 bits"};
+  return static_cast<std::int64_t>(sum);
+}
+
+ReportCell percent_cell(std::uint64_t part, std::uint64_t whole) {
+  if (whole == 0) return std::monostate();
+  return Hundredths{static_cast<std::int64_t>(WideSum{part} * 10'000 / whole)};
+}
+
+ReportCell mean_cell(WideSum sum, std::uint64_t count) {
+  if (count == 0) return std::monostate();
+  return static_cast<std::int64_t>(sum / static_cast<WideSum>(count));  // no larger than a part
+}
+
+MoneySums& MoneyByCurrency::of(std::string_view currency) {
+  const auto place = std::lower_bound(
+      all_.begin(), all_.end(), currency,
+      [](const auto& entry, std::string_view wanted) { return entry.first < wanted; });
+  if (place != all_.end() && place->first == currency) return place->second;
+  return all_.emplace(place, std::string(currency), MoneySums{})->second;
+}
+
+Trial trial_of(const CallFacts& call) {
+  Trial trial{call.reason, call.is_answered(), call.pdd_ms >= 0, call.is_answered()};
+  trial.has_response = trial.has_response || trial.has_alerted ||
+                       std::any_of(call.legs.begin(), call.legs.end(),
+                                   [](const LegFacts& leg) { return leg.has_response; });
+  return trial;
+}
+
+Trial trial_of(const LegFacts& leg) {
+  return {leg.reason, leg.has_response, leg.has_alerted, leg.is_answered};
+}
+
+void Metrics::count(const Trial& trial, const CallFacts& call, bool has_money) {
+  ++attempts;
+  answered += trial.is_answered ? 1 : 0;
+  responses += trial.has_response ? 1 : 0;
+  connected += trial.has_alerted || trial.is_answered ? 1 : 0;
+  effective += trial.is_answered || trial.reason == Reason::CalleeBusy ||
+                       trial.reason == Reason::NoAnswer || trial.reason == Reason::CalleeDeclined
+                   ? 1
+                   : 0;
+  if (trial.has_alerted && call.pdd_ms >= 0) {
+    ++alerted;
+    pdd_ms += call.pdd_ms;
+  }
+  if (!has_money) return;
+  talk_time_ms += call.talk_time_ms;
+  billed_time_s += call.billed_time_s;
+  if (!call.currency.empty()) {
+    MoneySums& sums = money.of(call.currency);
+    sums.fee += call.fee_units;
+    sums.package_fee += call.package_fee_units;
+  }
+  if (!call.vendor_currency.empty())
+    money.of(call.vendor_currency).vendor_fee += call.vendor_fee_units;
+}
+
+std::int64_t slot_start_us(ReportSlot slot, std::int64_t time_us) {
+  constexpr std::int64_t minute_us = 60'000'000;
+  switch (slot) {
+    case ReportSlot::none:
+      return 0;
+    case ReportSlot::five_minutes:
+      return floor_to(time_us, 5 * minute_us);
+    case ReportSlot::hour:
+      return floor_to(time_us, 60 * minute_us);
+    case ReportSlot::day:
+      return floor_to(time_us, day_us);
+    case ReportSlot::month:
+      break;
+  }
+  CivilDate date = civil_from_days(floor_to(time_us, day_us) / day_us);
+  date.day = 1;
+  return days_from_civil(date) * day_us;
+}
+
+const char* report_slot_name(ReportSlot slot) noexcept {
+  constexpr const char* names[] = {"none", "5min", "hour", "day", "month"};
+  return names[static_cast<std::size_t>(slot)];
+}
+
+}  // namespace tandem::cdr

@@ -1,0 +1,126 @@
+// What reports count and add up.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "cdr/call_facts.hpp"
+#include "tandem/call_reports.hpp"
+#include "tandem/error.hpp"
+
+namespace tandem::cdr {
+
+/// A sum that cannot overflow while it is made: each part fits 64 bits, and there are fewer than
+/// 2^63 of them.
+__extension__ using WideSum = __int128;
+
+/// Errors: limit (it is larger than the type that shows it).
+Result<std::int64_t> narrowed(WideSum sum, const char* what);
+/// part * 100 / whole, cut to hundredths; nothing when there is no whole.
+ReportCell percent_cell(std::uint64_t part, std::uint64_t whole);
+/// sum / count, cut; nothing when there is no count.
+ReportCell mean_cell(WideSum sum, std::uint64_t count);
+
+/// Money of one currency.
+struct MoneySums {
+  WideSum fee = 0;
+  WideSum package_fee = 0;
+  WideSum vendor_fee = 0;
+};
+/// By currency, each of them few.
+class MoneyByCurrency {
+ public:
+  MoneySums& of(std::string_view currency);
+  [[nodiscard]] const std::vector<std::pair<std::string, MoneySums>>& all() const { return all_; }
+
+ private:
+  std::vector<std::pair<std::string, MoneySums>> all_;  // in the order of the currencies
+};
+
+/// One call, or one attempt of it, as C-10 counts it.
+struct Trial {
+  Reason reason = Reason::none;
+  bool has_response = false;
+  bool has_alerted = false;
+  bool is_answered = false;
+};
+Trial trial_of(const CallFacts& call);  ///< The call as a whole; wants legs.
+Trial trial_of(const LegFacts& leg);
+
+/// The metrics of C-10 of a group.
+struct Metrics {
+  std::uint64_t attempts = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t responses = 0;
+  std::uint64_t connected = 0;
+  std::uint64_t effective = 0;  ///< Answered, busy, no answer or rejected by the user.
+  std::uint64_t alerted = 0;    ///< Those that `pdd_ms` is of.
+  WideSum pdd_ms = 0;
+  WideSum talk_time_ms = 0;
+  WideSum billed_time_s = 0;
+  MoneyByCurrency money;
+  std::map<Reason, std::uint64_t> reasons;
+
+  /// Counts a trial of `call`. Time and money are those of the call, and belong to the trial that
+  /// was answered.
+  void count(const Trial& trial, const CallFacts& call, bool has_money);
+};
+inline constexpr Facts metrics_facts{Fact::answered_at, Fact::pdd,        Fact::talk_time,
+                                     Fact::billed_time, Fact::currency,   Fact::fee,
+                                     Fact::package_fee, Fact::vendor_fee, Fact::vendor_currency,
+                                     Fact::reason,      Fact::legs};
+
+/// Start of the slot that a moment lies in, microseconds since 1970 UTC; 0 for `none`.
+std::int64_t slot_start_us(ReportSlot slot, std::int64_t time_us);
+const char* report_slot_name(ReportSlot slot) noexcept;
+
+/// Groups by slot and up to three texts.
+template <class Value>
+class Groups {
+ public:
+  static constexpr std::size_t groups_max = 1'000'000;
+  struct Group {
+    std::int64_t slot_us = 0;
+    std::vector<std::string> parts;
+    Value value;
+  };
+
+  /// Errors: limit (there are too many groups).
+  template <class... Parts>
+  Result<Value*> at(std::int64_t slot_us, Parts... parts) {
+    key_.assign(reinterpret_cast<const char*>(&slot_us), sizeof slot_us);
+    (add_part(std::string_view(parts)), ...);
+    const auto found = places_.find(key_);
+    if (found != places_.end()) return &groups_[found->second].value;
+    if (groups_.size() == groups_max)
+      return Error{ErrorCode::limit, "report had more than " + std::to_string(groups_max) +
+                                         " groups; narrow its period or its filter"};
+    places_.emplace(key_, groups_.size());
+    groups_.push_back({slot_us, {std::string(parts)...}, Value{}});
+    return &groups_.back().value;
+  }
+  /// In the order of slot and texts. The groups are of no more use to at().
+  const std::vector<Group>& sorted() {
+    std::sort(groups_.begin(), groups_.end(), [](const Group& a, const Group& b) {
+      return a.slot_us != b.slot_us ? a.slot_us < b.slot_us : a.parts < b.parts;
+    });
+    return groups_;
+  }
+
+ private:
+  void add_part(std::string_view part) {
+    const std::size_t bytes = part.size();  // so that no two lists of parts have the same key
+    key_.append(reinterpret_cast<const char*>(&bytes), sizeof bytes).append(part);
+  }
+  std::string key_;
+  std::unordered_map<std::string, std::size_t> places_;
+  std::vector<Group> groups_;
+};
+
+}  // namespace tandem::cdr

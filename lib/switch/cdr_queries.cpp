@@ -1,0 +1,103 @@
+// Questions to the records of a configuration.
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "base/time_zone.hpp"
+#include "switch/provisioning.hpp"
+#include "tandem/switch.hpp"
+
+namespace tandem {
+namespace {
+
+struct Records {
+  std::string folder;
+  CdrGuards guards;
+};
+
+/// Where the records are, and what a question to them may cost. Errors: unsupported, wrong_state,
+/// invalid_argument.
+Result<Records> records_of(const SwitchConfig& config) {
+  const Parameters& parameters = config.parameters;
+  if (parameters.query_denied_hours != 0) {
+    auto zone = TimeZone::load(parameters.timezone);
+    if (!zone) return std::move(zone).error();
+    const std::int32_t hour = zone->local(SystemClock().wall_us()).second / 3'600;
+    if ((parameters.query_denied_hours >> hour & 1U) != 0) {
+      return Error{ErrorCode::wrong_state, "questions to the records were refused at hour " +
+                                               std::to_string(hour) + " (query_denied_hours)"};
+    }
+  }
+  for (const CdrSinkConfig& sink : config.cdr_sinks) {
+    if (sink.type == "sqlite") return Records{config.path(sink.path), parameters.query_guards};
+  }
+  return Error{ErrorCode::unsupported, "configuration has no sqlite sink to ask"};
+}
+
+/// Levels of the configured decks' rates.
+class RateLevels {
+ public:
+  static Result<RateLevels> of(const SwitchConfig& config) {
+    RateLevels levels;
+    for (const RateDeckConfig& deck : config.provision.rate_decks) {
+      auto built = build_deck(deck);
+      if (!built) return std::move(built).error();
+      levels.decks_.emplace(deck.id, std::move(*built));
+    }
+    return levels;
+  }
+  /// That of the deck's latest rate of this prefix.
+  [[nodiscard]] CallLevel at(std::string_view id, std::string_view prefix) const {
+    const auto found = decks_.find(id);
+    if (found == decks_.end()) return CallLevel::none;
+    const RateDeck& deck = found->second;
+    std::size_t low = 0;
+    std::size_t high = deck.size();  // behind the last rate whose prefix is not above the wanted
+    while (low < high) {
+      const std::size_t middle = low + (high - low) / 2;
+      if (deck.at(middle).prefix <= prefix) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    if (high == 0 || deck.at(high - 1).prefix != prefix) return CallLevel::none;
+    return deck.at(high - 1).call_level;
+  }
+
+ private:
+  std::map<std::string, RateDeck, std::less<>> decks_;
+};
+
+}  // namespace
+
+Result<std::vector<Cdr>> query_cdrs(const SwitchConfig& config, const CdrQuery& query) {
+  const auto records = records_of(config);
+  if (!records) return records.error();
+  return CdrStore(records->folder, records->guards).query(query);
+}
+
+Result<CdrCursor> cdr_cursor(const SwitchConfig& config, const CdrFilter& filter,
+                             std::optional<std::uint64_t> before_record_id) {
+  const auto records = records_of(config);
+  if (!records) return records.error();
+  return CdrStore(records->folder, records->guards).cursor(filter, before_record_id);
+}
+
+Result<CallReport> call_report(const SwitchConfig& config, const CallReportRequest& request) {
+  const auto records = records_of(config);
+  if (!records) return records.error();
+  const bool needs_levels = request.kind == CallReportKind::account_statement ||
+                            request.kind == CallReportKind::phone_statement ||
+                            request.kind == CallReportKind::area_statement;
+  if (!needs_levels) return call_report(records->folder, request, records->guards);
+  const auto levels = RateLevels::of(config);
+  if (!levels) return levels.error();
+  return call_report(records->folder, request, records->guards, nullptr,
+                     [&levels](std::string_view deck, std::string_view prefix) {
+                       return levels->at(deck, prefix);
+                     });
+}
+
+}  // namespace tandem
