@@ -25,7 +25,8 @@ class PythonSink final : public CdrSink {
   }
 
  private:
-  /// What Python raises is a refusal: the record is offered again.
+  /// What Python raises is a refusal: the record is offered again. A tandem.Error says by its code
+  /// whether it is about the record.
   template <class Body>
   static Result<void> call(Body&& body) {
     const py::gil_scoped_acquire lock;
@@ -34,7 +35,10 @@ class PythonSink final : public CdrSink {
       return {};
     } catch (py::error_already_set& raised) {
       std::string text = raised.what();
-      return Error{ErrorCode::io, "the sink raised " + text.substr(0, text.find('\n'))};
+      ErrorCode code = ErrorCode::io;
+      if (raised.matches(py::module_::import("tandem.errors").attr("Error")))
+        code = raised.value().attr("code").cast<ErrorCode>();
+      return Error{code, "the sink raised " + text.substr(0, text.find('\n'))};
     }
   }
   py::object sink_;
@@ -42,11 +46,12 @@ class PythonSink final : public CdrSink {
 
 class Journal final : public Live {
  public:
-  Journal(CdrJournalConfig config, const py::dict& sinks) {
+  Journal(CdrJournalConfig config, const py::dict& sinks, std::uint32_t set_aside_after) {
     body_ = take(unlocked([&] { return CdrJournal::open(std::move(config), clock_); }));
     for (const auto& [name, sink] : sinks)
       take(body_->add_sink(name.cast<std::string>(),
-                           make_python_sink(py::reinterpret_borrow<py::object>(sink))));
+                           make_python_sink(py::reinterpret_borrow<py::object>(sink)),
+                           set_aside_after));
     take(unlocked([&] { return body_->start(); }));
   }
   ~Journal() override { close(5'000); }
@@ -173,15 +178,15 @@ void bind_cdr(py::module_& m) {
 
   py::class_<Journal>(m, "CdrJournal")
       .def(py::init([](std::string folder, const py::dict& sinks, std::uint64_t segment_bytes,
-                       std::uint32_t queue_records) {
+                       std::uint32_t queue_records, std::uint32_t set_aside_after) {
              CdrJournalConfig config;
              config.folder = std::move(folder);
              config.segment_bytes = segment_bytes;
              config.queue_records = queue_records;
-             return std::make_unique<Journal>(std::move(config), sinks);
+             return std::make_unique<Journal>(std::move(config), sinks, set_aside_after);
            }),
            "folder"_a, "sinks"_a = py::dict(), py::kw_only(), "segment_bytes"_a = 64ULL << 20,
-           "queue_records"_a = 65'536)
+           "queue_records"_a = 65'536, "set_aside_after"_a = 0)
       .def(
           "append", [](Journal& j, const Cdr& record) { return take(j.open().append(record)); },
           "cdr"_a)
@@ -202,7 +207,7 @@ void bind_cdr(py::module_& m) {
                all.append(py::dict("name"_a = s.name, "position"_a = s.position,
                                    "lag_records"_a = s.lag_records, "lag_us"_a = s.lag_us,
                                    "failures"_a = s.failures, "is_failing"_a = s.is_failing,
-                                   "last_error"_a = s.last_error));
+                                   "last_error"_a = s.last_error, "set_aside"_a = s.set_aside));
              return all;
            })
       .def("close", &Journal::close, "drain_ms"_a = 5'000)

@@ -109,7 +109,9 @@ class TANDEM_EXPORT CdrSink {
  public:
   virtual ~CdrSink();
   /// Takes one record; the reference ends with the call. On error the record stays in the journal
-  /// and is offered again after a pause.
+  /// and is offered again after a pause. `invalid_argument` and `already_exists` say that this very
+  /// record cannot be taken, everything else that the sink cannot work now: only a record that is
+  /// refused as such can be set aside.
   [[nodiscard]] virtual Result<void> write(const Cdr& cdr) = 0;
   /// Makes every record taken so far durable. Called after each batch and at shutdown; the
   /// journal's cursor moves on only when it succeeds.
@@ -169,7 +171,8 @@ struct CdrSinkState {
   std::int64_t lag_us = 0;        ///< Age of the oldest of them, as far as known.
   std::uint64_t failures = 0;     ///< Refused batches.
   bool is_failing = false;
-  std::string last_error;  ///< "" when there was none.
+  std::string last_error;       ///< "" when there was none.
+  std::uint64_t set_aside = 0;  ///< Records that it refused for good, ever.
 };
 
 /// A journal with sinks, for hosts that make CDRs themselves: append() returns at once, the record
@@ -188,8 +191,12 @@ class TANDEM_EXPORT CdrJournal {
   CdrJournal& operator=(const CdrJournal&) = delete;
 
   /// Adds a sink before start(). `name`: 1..64 of `a-z 0-9 - _`; it names the sink's place in the
-  /// journal. Errors: invalid_argument, already_exists, wrong_state (after start()), io, corrupt.
-  Result<void> add_sink(std::string name, std::unique_ptr<CdrSink> sink);
+  /// journal. `set_aside_after`: so many refusals of one record with invalid_argument or
+  /// already_exists put it into the file "<folder>/<name>.set-aside" with the reason, and the sink
+  /// gets the next ones; 0: never. Errors: invalid_argument, already_exists, wrong_state
+  /// (after start()), io, corrupt.
+  Result<void> add_sink(std::string name, std::unique_ptr<CdrSink> sink,
+                        std::uint32_t set_aside_after = 0);
   /// From now on sinks are served and files are recycled. Errors: wrong_state (called twice).
   Result<void> start();
 

@@ -266,6 +266,8 @@ struct Parameters {
   std::int32_t outbound_retry_s = 60;              ///< R-25; 30..600, doubles up to 600.
   CdrGuards query_guards;                          ///< C-13, of questions to the records.
   std::uint32_t query_denied_hours = 0;  ///< C-13; bit h: none from h:00 to h:59 in `timezone`.
+  std::int32_t cdr_file_interval_s = 0;  ///< C-05; above 0: a "files" sink in "cdr-files".
+  std::int32_t cdr_file_max = 2048;      ///< Its files_max.
 };
 
 struct ListenConfig {
@@ -274,10 +276,16 @@ struct ListenConfig {
 };
 
 struct CdrSinkConfig {
-  std::string type;            ///< "sqlite" or "csv".
-  std::string path;            ///< Folder; default "cdr" beside the database.
-  bool header = true;          ///< csv: a header line in each file.
-  std::string format = "csv";  ///< csv: "csv" or "vos" (C-04).
+  std::string type;               ///< "sqlite", "csv" or "files".
+  std::string path;               ///< Folder; default "cdr", of files "cdr-files".
+  bool header = true;             ///< csv, files: a header line in each file.
+  std::string format = "csv";     ///< csv, files: "csv" or "vos" (C-04).
+  bool unanswered = true;         ///< csv, files: unanswered calls too.
+  std::int32_t interval_s = 300;  ///< files: time of a file (C-05); 60..86400.
+  std::int32_t records_max = 0;   ///< files: records of a file; 0: any number.
+  std::int32_t files_max = 2048;  ///< files: complete files that are kept; 0: all.
+  /// Refusals of one record, as such, before it is set aside and the next one is offered; 0: never.
+  std::int32_t set_aside_after = 0;
 };
 
 /// Objects by list. The order of the lists' members is that of the file.

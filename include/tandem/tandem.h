@@ -894,6 +894,23 @@ TANDEM_API int tandem_cdr_sink_create(const tandem_cdr_sink_config* config, tand
 /* Errors: IO, CORRUPT, ALREADY_EXISTS (another process writes there). Since 0.1. */
 TANDEM_API int tandem_cdr_sink_create_csv(const tandem_csv_sink_config* config,
                                           tandem_cdr_sink** out);
+/* Files of an interval each for programs that take them; complete ones have their names (C-05). */
+typedef struct tandem_cdr_files_config {
+  size_t struct_size;
+  const char* folder;    /* required; made when absent, its parent must exist */
+  int32_t layout;        /* TANDEM_CSV_LAYOUT_... */
+  int32_t no_header;     /* 1: no first line in csv files */
+  int32_t answered_only; /* 1: no unanswered calls */
+  int32_t interval_s;    /* time that a file is for, 60..86400; 0 means 300 */
+  uint32_t records_max;  /* of a file; 0: any number */
+  uint32_t files_max;    /* complete files that are kept; 0 means 2048 */
+  int32_t keep_all;      /* 1: all of them */
+} tandem_cdr_files_config;
+#define TANDEM_CDR_FILES_CONFIG_INIT \
+  { sizeof(tandem_cdr_files_config), NULL, 0, 0, 0, 0, 0, 0, 0 }
+/* Errors as above, INVALID_ARGUMENT. Since 0.1. */
+TANDEM_API int tandem_cdr_sink_create_files(const tandem_cdr_files_config* config,
+                                            tandem_cdr_sink** out);
 /* SQLite day files in `folder`. Errors as above. Since 0.1. */
 TANDEM_API int tandem_cdr_sink_create_sqlite(const char* folder, tandem_cdr_sink** out);
 /* For a sink that is used alone: `record_id` must be set, and rise. Errors: those of the sink.
@@ -1029,6 +1046,11 @@ TANDEM_API int tandem_cdr_journal_open(const tandem_cdr_journal_config* config,
    sink. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, WRONG_STATE, IO, CORRUPT. Since 0.1. */
 TANDEM_API int tandem_cdr_journal_add_sink(tandem_cdr_journal* journal, const char* name,
                                            tandem_cdr_sink* sink);
+/* The same for a sink that may refuse records for good: after `set_aside_after` refusals of one
+   record with INVALID_ARGUMENT or ALREADY_EXISTS it goes, with the reason, into the file
+   "<folder>/<name>.set-aside" and the sink gets the next ones; 0: never. Since 0.1. */
+TANDEM_API int tandem_cdr_journal_add_strict_sink(tandem_cdr_journal* journal, const char* name,
+                                                  tandem_cdr_sink* sink, uint32_t set_aside_after);
 TANDEM_API int tandem_cdr_journal_start(tandem_cdr_journal* journal); /* Since 0.1. */
 /* Takes a record and sets its id, which is written to *record_id (NULL: not wanted). Never blocks.
    Errors: LIMIT (full), INVALID_ARGUMENT. Since 0.1. */

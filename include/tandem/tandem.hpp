@@ -8,6 +8,7 @@
 #include "tandem/call.hpp"
 #include "tandem/call_reports.hpp"
 #include "tandem/cdr.hpp"
+#include "tandem/cdr_files.hpp"
 #include "tandem/cdr_query.hpp"
 #include "tandem/charge_terms.hpp"
 #include "tandem/clock.hpp"

@@ -1,6 +1,7 @@
 // Records, sinks, the journal alone.
 #include "tandem/cdr.hpp"
 #include "capi/values.hpp"
+#include "tandem/cdr_files.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/log.hpp"
 
@@ -364,6 +365,29 @@ int tandem_cdr_sink_create_csv(const tandem_csv_sink_config* config, tandem_cdr_
   });
 }
 
+int tandem_cdr_sink_create_files(const tandem_cdr_files_config* config, tandem_cdr_sink** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(out);
+    const auto read = read_struct(config, "tandem_cdr_files_config");
+    TANDEM_CAPI_TRY(read);
+    const auto layout = read_enum(read->layout, CsvLayout::pipe, "layout");
+    TANDEM_CAPI_TRY(layout);
+    CdrFilesConfig files;
+    files.folder = copy(read->folder);
+    files.layout = *layout;
+    files.header = read->no_header == 0;
+    files.unanswered = read->answered_only == 0;
+    if (read->interval_s != 0) files.interval_s = read->interval_s;
+    files.records_max = read->records_max;
+    if (read->files_max != 0) files.files_max = read->files_max;
+    if (read->keep_all != 0) files.files_max = 0;
+    auto sink = make_cdr_files_sink(std::move(files));
+    TANDEM_CAPI_TRY(sink);
+    *out = new tandem_cdr_sink{std::move(*sink)};
+    return TANDEM_OK;
+  });
+}
+
 int tandem_cdr_sink_create_sqlite(const char* folder, tandem_cdr_sink** out) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(folder);
@@ -422,11 +446,16 @@ int tandem_cdr_journal_open(const tandem_cdr_journal_config* config, tandem_cdr_
 
 int tandem_cdr_journal_add_sink(tandem_cdr_journal* journal, const char* name,
                                 tandem_cdr_sink* sink) {
+  return tandem_cdr_journal_add_strict_sink(journal, name, sink, 0);
+}
+
+int tandem_cdr_journal_add_strict_sink(tandem_cdr_journal* journal, const char* name,
+                                       tandem_cdr_sink* sink, uint32_t set_aside_after) {
   return guarded([&]() -> int {
     auto taken = take_sink(sink);
     TANDEM_CAPI_NOT_NULL(journal);
     if (taken == nullptr) return fail_null("sink");
-    TANDEM_CAPI_TRY(journal->body->add_sink(copy(name), std::move(taken)));
+    TANDEM_CAPI_TRY(journal->body->add_sink(copy(name), std::move(taken), set_aside_after));
     return TANDEM_OK;
   });
 }
@@ -503,7 +532,8 @@ int tandem_cdr_journal_sinks(const tandem_cdr_journal* journal, tandem_text** js
              ",\"lag_us\":" + std::to_string(sink.lag_us) +
              ",\"failures\":" + std::to_string(sink.failures) +
              ",\"is_failing\":" + (sink.is_failing ? "true" : "false") +
-             ",\"last_error\":" + json_quoted(sink.last_error) + '}';
+             ",\"last_error\":" + json_quoted(sink.last_error) +
+             ",\"set_aside\":" + std::to_string(sink.set_aside) + '}';
     }
     return give(out += ']', json);
   });

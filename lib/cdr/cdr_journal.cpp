@@ -43,7 +43,8 @@ Result<std::unique_ptr<CdrJournal>> CdrJournal::open(CdrJournalConfig config, co
   return std::unique_ptr<CdrJournal>(new CdrJournal(std::move(body)));
 }
 
-Result<void> CdrJournal::add_sink(std::string name, std::unique_ptr<CdrSink> sink) {
+Result<void> CdrJournal::add_sink(std::string name, std::unique_ptr<CdrSink> sink,
+                                  std::uint32_t set_aside_after) {
   Body& body = *body_;
   if (body.is_started)
     return Error{ErrorCode::wrong_state, "sink \"" + name + "\" came after the start"};
@@ -70,6 +71,9 @@ Result<void> CdrJournal::add_sink(std::string name, std::unique_ptr<CdrSink> sin
   }
   cdr::SinkRunnerOptions options;
   options.name = std::move(name);
+  options.set_aside_after = set_aside_after;
+  options.disk = std::make_shared<cdr::PosixDisk>();
+  options.folder = body.config.folder;
   auto runner =
       cdr::SinkRunner::create(std::move(options), *body.journal, *target, body.clock, body.log);
   if (!runner) return std::move(runner).error();

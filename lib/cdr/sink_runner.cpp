@@ -78,9 +78,16 @@ class HostTarget final : public SinkTarget {
   std::uint64_t taken_ = 0;
 };
 
+/// Whether an error says that a record cannot be taken, not that the sink cannot work.
+bool is_about_record(ErrorCode code) noexcept {
+  return code == ErrorCode::invalid_argument || code == ErrorCode::already_exists;
+}
+
 }  // namespace
 
 SinkTarget::~SinkTarget() = default;
+
+Result<void> SinkTarget::idle(std::int64_t) { return {}; }
 
 std::unique_ptr<SinkTarget> make_host_target(std::shared_ptr<Disk> disk, const std::string& folder,
                                              const std::string& name, std::unique_ptr<CdrSink> sink,
@@ -110,52 +117,128 @@ Result<std::unique_ptr<SinkRunner>> SinkRunner::create(SinkRunnerOptions options
   if (!position) return std::move(position).error();
   Result<std::size_t> cursor = journal.add_cursor(options.name, *position);
   if (!cursor) return std::move(cursor).error();
-  return std::unique_ptr<SinkRunner>(
+  std::unique_ptr<SinkRunner> runner(
       new SinkRunner(std::move(options), journal, target, clock, log, *position, *cursor));
+  const SinkRunnerOptions& kept = runner->options_;
+  if (kept.set_aside_after > 0) {
+    auto set_aside = SetAside::open(kept.disk, kept.folder, kept.name);
+    if (!set_aside) return std::move(set_aside).error();
+    runner->set_aside_ = std::move(*set_aside);
+  }
+  return runner;
 }
 
 SinkRunner::~SinkRunner() { stop(0); }
 
-/// Offers one batch. True when there was one.
-Result<bool> SinkRunner::write_next() {
-  const auto attempt = [this]() -> Result<bool> {
-    if (batch_.empty()) {
-      if (auto read = reader_.read(batch_, options_.batch_records, options_.batch_bytes); !read) {
-        return std::move(read).error();
-      }
-      if (batch_.empty()) return false;
-    }
-    const std::uint64_t through = batch_.back().sequence;
-    if (auto written = target_.write_batch(batch_, through); !written) {
-      return std::move(written).error();
-    }
-    batch_.clear();
-    position_.store(through);
-    journal_.advance_cursor(cursor_, through);
+/// Offers the first records of the batch; those that are taken leave it.
+Result<void> SinkRunner::offer(std::size_t count) {
+  const std::span<const RecordView> part(batch_.data(), count);
+  const std::uint64_t through = part.back().sequence;
+  if (auto written = target_.write_batch(part, through); !written) return written;
+  batch_.erase(batch_.begin(), batch_.begin() + static_cast<std::ptrdiff_t>(count));
+  position_.store(through);
+  journal_.advance_cursor(cursor_, through);
+  return {};
+}
+
+/// After a refusal that is about a record: looks for it in ever smaller parts, and sets it aside
+/// when it was refused often enough. True: something changed, and the sink is to be asked again at
+/// once.
+Result<bool> SinkRunner::set_aside_refused(std::size_t offered, const Error& refusal) {
+  if (offered > 1) {
+    offered_max_ = offered / 2;
+    refusals_ = 0;
     return true;
-  };
+  }
+  // So many without one between that is taken: it is the sink after all.
+  constexpr std::uint32_t in_a_row_max = 16;
+  const RecordView& view = batch_.front();
+  if (view.type != RecordType::end || ++refusals_ < options_.set_aside_after ||
+      set_aside_in_a_row_ >= in_a_row_max)
+    return false;
+  auto record = decode_end(view.payload, view.sequence);
+  if (!record) return std::move(record).error();
+  if (auto kept = set_aside_->add(record->cdr, refusal.message, clock_.wall_us()); !kept)
+    return std::move(kept).error();
+  // The sink stores the place behind it, so that it is not offered again.
+  const std::uint64_t through = view.sequence;
+  if (auto moved = target_.write_batch({}, through); !moved) return std::move(moved).error();
+  if (log_ != nullptr) {
+    log_->write(LogLevel::error, "cdr", "record was set aside",
+                {{"sink", options_.name},
+                 {"record", std::to_string(record->cdr.record_id)},
+                 {"error", refusal.message}});
+  }
+  batch_.erase(batch_.begin());
+  refusals_ = 0;
+  ++set_aside_in_a_row_;
+  position_.store(through);
+  journal_.advance_cursor(cursor_, through);
+  return true;
+}
+
+/// Offers what comes next. True when there was something.
+Result<bool> SinkRunner::offer_next() {
+  if (batch_.empty()) {
+    if (auto read = reader_.read(batch_, options_.batch_records, options_.batch_bytes); !read) {
+      return std::move(read).error();
+    }
+    if (batch_.empty()) return false;
+  }
+  for (;;) {
+    const std::size_t count =
+        offered_max_ == 0 ? batch_.size() : std::min(offered_max_, batch_.size());
+    const auto offered = offer(count);
+    if (!offered) {
+      if (set_aside_ == nullptr || !is_about_record(offered.error().code)) return offered.error();
+      auto changed = set_aside_refused(count, offered.error());
+      if (!changed) return changed;
+      if (!*changed) return offered.error();
+      if (!batch_.empty()) continue;
+    }
+    if (offered) set_aside_in_a_row_ = 0;
+    refusals_ = 0;
+    offered_max_ = offered_max_ * 2 >= batch_.size() ? 0 : offered_max_ * 2;
+    return true;
+  }
+}
+
+/// Offers what comes next, and keeps account of how it goes. True when there was something.
+Result<bool> SinkRunner::write_next() {
   Result<bool> outcome = false;
   try {
-    outcome = attempt();
+    outcome = offer_next();
+    if (outcome && !*outcome) {
+      if (auto done = target_.idle(clock_.wall_us()); !done) outcome = std::move(done).error();
+    }
   } catch (const std::exception& exception) {
     outcome = Error{ErrorCode::internal, std::string("sink threw: ") + exception.what()};
   }
-  const std::int64_t now_us = clock_.monotonic_us();
   if (outcome) {
-    if (pause_ms_ != 0 && *outcome) {
-      pause_ms_ = 0;
-      is_failing_.store(false);
-      if (log_ != nullptr) {
-        log_->write(LogLevel::info, "cdr", "sink works again", {{"sink", options_.name}});
-      }
-    }
-    if (position_.load() >= journal_.durable_sequence()) {
-      behind_since_us_.store(0);
-    } else if (behind_since_us_.load() == 0 || *outcome) {
-      behind_since_us_.store(now_us);
-    }
-    return outcome;
+    note_success(*outcome);
+  } else {
+    note_failure(outcome.error());
   }
+  return outcome;
+}
+
+void SinkRunner::note_success(bool has_written) {
+  if (pause_ms_ != 0) {
+    pause_ms_ = 0;
+    is_failing_.store(false);
+    if (log_ != nullptr) {
+      log_->write(LogLevel::info, "cdr", "sink works again", {{"sink", options_.name}});
+    }
+  }
+  if (position_.load() >= journal_.durable_sequence()) {
+    behind_since_us_.store(0);
+  } else if (behind_since_us_.load() == 0 || has_written) {
+    behind_since_us_.store(clock_.monotonic_us());
+  }
+}
+
+void SinkRunner::note_failure(const Error& error) {
+  const std::int64_t now_us = clock_.monotonic_us();
   failures_.fetch_add(1);
   is_failing_.store(true);
   if (behind_since_us_.load() == 0) behind_since_us_.store(now_us);
@@ -164,15 +247,14 @@ Result<bool> SinkRunner::write_next() {
   retry_at_us_ = now_us + pause_ms_ * 1'000;
   {
     const std::lock_guard guard(mutex_);
-    last_error_ = outcome.error().message;
+    last_error_ = error.message;
   }
   if (log_ != nullptr) {
     log_->write(LogLevel::error, "cdr", "sink refused records: they are offered again",
                 {{"sink", options_.name},
-                 {"error", outcome.error().message},
+                 {"error", error.message},
                  {"position", std::to_string(position_.load())}});
   }
-  return outcome;
 }
 
 bool SinkRunner::pump() {
@@ -253,6 +335,7 @@ CdrSinkState SinkRunner::state() const {
   }
   state.failures = failures_.load();
   state.is_failing = is_failing_.load();
+  if (set_aside_ != nullptr) state.set_aside = set_aside_->count();
   const std::lock_guard guard(mutex_);
   state.last_error = last_error_;
   return state;

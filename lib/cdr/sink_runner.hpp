@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cdr/journal.hpp"
+#include "cdr/set_aside.hpp"
 #include "tandem/cdr.hpp"
 
 namespace tandem::cdr {
@@ -26,8 +27,12 @@ class SinkTarget {
   virtual Result<std::uint64_t> position() = 0;
   /// Takes a batch whole or not at all, and stores `through` as the place with it. Records that the
   /// sink has no use for are skipped; a batch may hold only such. May block. Errors: any; the batch
-  /// is offered again later.
+  /// is offered again later. `invalid_argument` and `already_exists` mean that a record of it
+  /// cannot be taken, now or later; everything else, that the sink cannot work.
   virtual Result<void> write_batch(std::span<const RecordView> records, std::uint64_t through) = 0;
+  /// Comes about once a second while there is nothing to write: for what time alone brings about.
+  /// Errors: io; it comes again.
+  virtual Result<void> idle(std::int64_t wall_us);
 };
 
 /// Gives the records of calls to a host's sink: at least once, its place in the file
@@ -44,6 +49,11 @@ struct SinkRunnerOptions {
       500;  ///< Waits this long for more before a batch is written; threads only.
   std::int64_t retry_min_ms = 100;  ///< Pause after a failure, doubled up to retry_max_ms.
   std::int64_t retry_max_ms = 10'000;
+  /// After so many refusals of one record, as such, it goes into the set-aside file and the next
+  /// ones are offered; 0: never. Needs `disk` and `folder`.
+  std::uint32_t set_aside_after = 0;
+  std::shared_ptr<Disk> disk;
+  std::string folder;  ///< That of the journal.
 };
 
 /// Threading: state() is thread-safe; the rest one thread at a time.
@@ -73,6 +83,11 @@ class SinkRunner {
   SinkRunner(SinkRunnerOptions options, Journal& journal, SinkTarget& target, const Clock& clock,
              Log* log, std::uint64_t position, std::size_t cursor);
   Result<bool> write_next();
+  Result<bool> offer_next();
+  Result<void> offer(std::size_t count);
+  Result<bool> set_aside_refused(std::size_t offered, const Error& refusal);
+  void note_failure(const Error& error);
+  void note_success(bool has_written);
   void run() noexcept;
 
   const SinkRunnerOptions options_;
@@ -83,8 +98,12 @@ class SinkRunner {
   const std::size_t cursor_;
   JournalReader reader_;
   std::vector<RecordView> batch_;  // read but not yet taken by the sink
-  std::int64_t pause_ms_ = 0;      // 0: the last batch was taken
-  std::int64_t retry_at_us_ = 0;   // monotonic
+  std::size_t offered_max_ = 0;    // part of a refused batch that is offered alone; 0: all of it
+  std::uint32_t refusals_ = 0;     // of the first record of the batch, alone
+  std::uint32_t set_aside_in_a_row_ = 0;
+  std::unique_ptr<SetAside> set_aside_;  // null: no record is
+  std::int64_t pause_ms_ = 0;            // 0: the last batch was taken
+  std::int64_t retry_at_us_ = 0;         // monotonic
   std::thread thread_;
   std::atomic<std::uint64_t> position_;
   std::atomic<std::int64_t> behind_since_us_{0};  // monotonic; 0: not behind

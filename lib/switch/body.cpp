@@ -9,6 +9,7 @@
 #include "call/billing_record.hpp"
 #include "cdr/cdr_sqlite.hpp"
 #include "cdr/csv_sink.hpp"
+#include "cdr/files_sink.hpp"
 #include "media/relay.hpp"
 #include "switch/config_check.hpp"
 #include "switch/explain.hpp"
@@ -48,11 +49,26 @@ Result<std::unique_ptr<cdr::SinkTarget>> open_sink(const CdrSinkConfig& config,
     if (!sink) return sink.error();
     return std::unique_ptr<cdr::SinkTarget>(std::move(*sink));
   }
+  const CsvLayout layout = config.format == "vos" ? CsvLayout::pipe : CsvLayout::csv;
+  if (config.type == "files") {
+    CdrFilesConfig files;
+    files.folder = path;
+    files.layout = layout;
+    files.header = config.header;
+    files.unanswered = config.unanswered;
+    files.interval_s = config.interval_s;
+    files.records_max = static_cast<std::uint32_t>(config.records_max);
+    files.files_max = static_cast<std::uint32_t>(config.files_max);
+    auto sink = cdr::FilesSink::open(std::move(files), disk);
+    if (!sink) return sink.error();
+    return std::unique_ptr<cdr::SinkTarget>(std::move(*sink));
+  }
   CsvSinkConfig csv;
   csv.path = path;
-  csv.layout = config.format == "vos" ? CsvLayout::pipe : CsvLayout::csv;
+  csv.layout = layout;
   csv.hourly = true;
   csv.header = config.header;
+  csv.unanswered = config.unanswered;
   auto sink = cdr::CsvSink::open(csv, disk);
   if (!sink) return sink.error();
   return std::unique_ptr<cdr::SinkTarget>(std::move(*sink));
@@ -73,10 +89,13 @@ bool same_listeners(const std::vector<ListenConfig>& a, const std::vector<Listen
 }
 
 bool same_sinks(const std::vector<CdrSinkConfig>& a, const std::vector<CdrSinkConfig>& b) {
-  return std::equal(
-      a.begin(), a.end(), b.begin(), b.end(), [](const CdrSinkConfig& x, const CdrSinkConfig& y) {
-        return x.type == y.type && x.path == y.path && x.header == y.header && x.format == y.format;
-      });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const CdrSinkConfig& x, const CdrSinkConfig& y) {
+                      return x.type == y.type && x.path == y.path && x.header == y.header &&
+                             x.format == y.format && x.unanswered == y.unanswered &&
+                             x.interval_s == y.interval_s && x.records_max == y.records_max &&
+                             x.files_max == y.files_max && x.set_aside_after == y.set_aside_after;
+                    });
 }
 
 }  // namespace
@@ -131,9 +150,14 @@ std::unique_ptr<Random> Switch::Body::make_random(std::uint64_t salt) const {
   return std::make_unique<SeededRandom>(*environment_.seed * 1000003 + salt);
 }
 
-Result<void> Switch::Body::add_sink(std::string name, std::unique_ptr<cdr::SinkTarget> target) {
+Result<void> Switch::Body::add_sink(std::string name, std::unique_ptr<cdr::SinkTarget> target,
+                                    std::int32_t set_aside_after) {
   cdr::SinkRunnerOptions options;
   options.name = std::move(name);
+  options.set_aside_after = static_cast<std::uint32_t>(set_aside_after);
+  options.disk =
+      environment_.disk != nullptr ? environment_.disk : std::make_shared<cdr::PosixDisk>();
+  options.folder = config_.path(config_.cdr_journal);
   auto runner =
       cdr::SinkRunner::create(options, *journal_, *target, environment_.network->clock(), &log_);
   if (!runner) return runner.error();
@@ -207,7 +231,8 @@ Result<void> Switch::Body::open_records() {
   for (const CdrSinkConfig& sink : config_.cdr_sinks) {
     auto target = open_sink(sink, config_.path(sink.path), disk);
     if (!target) return target.error();
-    if (auto added = add_sink(sink.type + "-" + std::to_string(index++), std::move(*target));
+    if (auto added = add_sink(sink.type + "-" + std::to_string(index++), std::move(*target),
+                              sink.set_aside_after);
         !added)
       return added;
   }
@@ -219,7 +244,7 @@ Result<void> Switch::Body::open_records() {
     auto target =
         cdr::make_host_target(disk, config_.path(config_.cdr_journal), name,
                               std::make_unique<SharedSink>(hooks_.cdr_sinks[i]), former_name);
-    if (auto added = add_sink(name, std::move(target)); !added) return added;
+    if (auto added = add_sink(name, std::move(target), 0); !added) return added;
   }
 
   journal_->on_durable([this](std::uint64_t) { tell_workers_of_commit(); });
@@ -517,6 +542,12 @@ void Switch::Body::judge_health() {
     const CdrSinkState state = runner.state();
     judge("sink " + state.name, state.is_failing,
           "sink " + state.name + " fails: " + state.last_error);
+    std::uint64_t& told = set_aside_told_[state.name];
+    if (state.set_aside > told) {
+      alarm("sink " + state.name + " refused records for good: " + std::to_string(state.set_aside) +
+            " were set aside");
+    }
+    told = state.set_aside;
   };
   judge_sink(*ledger_runner_);
   judge_sink(*package_runner_);

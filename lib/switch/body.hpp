@@ -137,7 +137,8 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<void> open_journal();
   Result<void> open_provisioning();
   Result<void> open_records();
-  Result<void> add_sink(std::string name, std::unique_ptr<cdr::SinkTarget> target);
+  Result<void> add_sink(std::string name, std::unique_ptr<cdr::SinkTarget> target,
+                        std::int32_t set_aside_after);
   Result<void> close_crashed_calls();
   Result<void> load_packages();
   Result<void> load_balances();
@@ -199,8 +200,9 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::unique_ptr<sip::StackGroup> stack_;
   bool is_commit_due_ = false;  // simulations only: a commit is deferred
   std::unique_ptr<Timer> watch_timer_;
-  std::map<std::string, bool> alarms_;  // by what is watched: whether it is raised
-  std::unique_ptr<Timer> pump_timer_;   // simulations only: what threads do otherwise
+  std::map<std::string, bool> alarms_;                   // by what is watched: whether it is raised
+  std::map<std::string, std::uint64_t> set_aside_told_;  // by sink: records that were told of
+  std::unique_ptr<Timer> pump_timer_;  // simulations only: what threads do otherwise
 
   // Freed by builder_, so that no worker does it.
   const std::shared_ptr<call::RetiredTables> retired_tables_ =

@@ -180,8 +180,16 @@ ConfigReading read(std::string_view text, const std::string& folder, bool looks_
     reading.errors.push_back({"", "key \"" + key + "\" is there twice"});
   Reader reader(reading.config.folder, reading.errors, looks_outside);
   read_object(reader, *json, top_fields(), {"sip"}, reading.config);
+  const Parameters& parameters = reading.config.parameters;
+  if (parameters.cdr_file_interval_s > 0) {
+    reading.config.cdr_sinks.push_back({.type = "files",
+                                        .path = {},
+                                        .format = "vos",
+                                        .interval_s = parameters.cdr_file_interval_s,
+                                        .files_max = parameters.cdr_file_max});
+  }
   for (auto& sink : reading.config.cdr_sinks) {
-    if (sink.path.empty()) sink.path = "cdr";
+    if (sink.path.empty()) sink.path = sink.type == "files" ? "cdr-files" : "cdr";
   }
   check_config(reading.config, reading.errors);
   return reading;

@@ -288,6 +288,16 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        read_flag<&P::verify_customer_balance>},
       {"verify_agent_balance", "boolean", "true", "The same of agents (B-17).",
        read_flag<&P::verify_agent_balance>},
+      {"cdr_file_interval_s", "integer 60..86400, or null", "none",
+       "With it there is one more sink of type `files`, in `cdr-files` beside the database, in the "
+       "layout of C-04: a new file so often (C-05).",
+       [](Reader& r, const Json& v, P& p) {
+         p.cdr_file_interval_s = 0;
+         if (!is_none(v)) r.number(v, 60, 86'400, p.cdr_file_interval_s);
+       },
+       "SERVER_CDR_FILE_WRITE_INTERVAL"},
+      {"cdr_file_max", "integer 0..1000000", "2048", "Complete files that it keeps; 0: all.",
+       read_seconds<&P::cdr_file_max, 0, 1'000'000>, "SERVER_CDR_FILE_WRITE_MAX"},
       {"query_days_max", "integer 0..36500", "0",
        "Longest period of a question to the records (C-13); 0: any.",
        [](Reader& r, const Json& v, P& p) {

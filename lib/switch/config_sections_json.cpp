@@ -140,21 +140,42 @@ const std::vector<Field<SwitchConfig>>& admin_fields() {
 
 const std::vector<Field<CdrSinkConfig>>& sink_fields() {
   static const std::vector<Field<CdrSinkConfig>> fields = {
-      {"type", "sqlite|csv", "required", "Kind of sink (C-03, C-04).",
+      {"type", "sqlite|csv|files", "required",
+       "Kind of sink: day files (C-03), a file an hour (C-04), files of an interval for programs "
+       "that "
+       "take them (C-05).",
        [](Reader& r, const Json& v, CdrSinkConfig& s) {
-         if (r.string(v, s.type) && s.type != "sqlite" && s.type != "csv") {
-           r.fail("\"" + s.type + "\" is not one of sqlite, csv");
+         if (r.string(v, s.type) && s.type != "sqlite" && s.type != "csv" && s.type != "files") {
+           r.fail("\"" + s.type + "\" is not one of sqlite, csv, files");
          }
        }},
-      {"path", "folder", "\"cdr\" beside the database", "Where its files go.",
+      {"path", "folder", "\"cdr\", files: \"cdr-files\"", "Where its files go.",
        [](Reader& r, const Json& v, CdrSinkConfig& s) { r.string(v, s.path, 4096); }},
-      {"header", "boolean", "true", "csv: a header line in each file.",
+      {"header", "boolean", "true", "csv, files: a header line in each file.",
        [](Reader& r, const Json& v, CdrSinkConfig& s) { r.boolean(v, s.header); }},
-      {"format", "csv|vos", "csv", "csv: RFC 4180, or the 18 fields of C-04 with bars.",
+      {"format", "csv|vos", "csv", "csv, files: RFC 4180, or the 18 fields of C-04 with bars.",
        [](Reader& r, const Json& v, CdrSinkConfig& s) {
          if (r.string(v, s.format) && s.format != "csv" && s.format != "vos") {
            r.fail("\"" + s.format + "\" is not one of csv, vos");
          }
+       }},
+      {"unanswered", "boolean", "true", "csv, files: unanswered calls too (C-04).",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.boolean(v, s.unanswered); }},
+      {"interval_s", "integer 60..86400", "300", "files: time that a file is for (C-05).",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.number(v, 60, 86'400, s.interval_s); }},
+      {"records_max", "integer 0..10000000", "0", "files: records of a file; 0: any number.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) {
+         r.number(v, 0, 10'000'000, s.records_max);
+       }},
+      {"files_max", "integer 0..1000000", "2048",
+       "files: complete files that are kept, the oldest go first; 0: all.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.number(v, 0, 1'000'000, s.files_max); }},
+      {"set_aside_after", "integer 0..1000000", "0",
+       "Refusals of one record, as such, before it goes into `SINK.set-aside` beside the journal "
+       "and "
+       "the next ones are offered; 0: never.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) {
+         r.number(v, 0, 1'000'000, s.set_aside_after);
        }},
   };
   return fields;

@@ -185,6 +185,73 @@ static void built_in_sinks_work_alone(void) {
   CHECK(tandem_cdr_store_query(folder_path("days"), &query, &text) == TANDEM_ERR_INVALID_ARGUMENT);
 }
 
+static int refuse_first(const tandem_cdr* cdr, void* user) {
+  uint64_t* first = user;
+  if (*first == 0) *first = cdr->record_id;
+  return cdr->record_id == *first ? TANDEM_ERR_INVALID_ARGUMENT : TANDEM_OK;
+}
+
+static void a_record_that_is_refused_for_good_is_set_aside(void) {
+  tandem_cdr cdr = example();
+  tandem_cdr_sink_config sink_config = TANDEM_CDR_SINK_CONFIG_INIT;
+  tandem_cdr_journal_config config = TANDEM_CDR_JOURNAL_CONFIG_INIT;
+  tandem_cdr_journal* journal = NULL;
+  tandem_cdr_sink* sink = NULL;
+  tandem_text* text = NULL;
+  uint64_t first = 0;
+  char line[4096];
+  FILE* file;
+  sink_config.write = refuse_first;
+  sink_config.user = &first;
+  config.folder = folder_path("strict");
+  config.segment_bytes = 1 << 20;
+  config.without_threads = 1;
+  CHECK(tandem_cdr_journal_open(&config, &journal) == TANDEM_OK);
+  CHECK(tandem_cdr_sink_create(&sink_config, &sink) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_add_strict_sink(journal, "strict", sink, 1) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_start(journal) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_append(journal, &cdr, NULL) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_append(journal, &cdr, NULL) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_pump(journal) == TANDEM_OK);
+  CHECK(tandem_cdr_journal_sinks(journal, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"lag_records\":0,") != NULL);
+  CHECK(strstr(tandem_text_data(text), "\"set_aside\":1}") != NULL);
+  tandem_text_destroy(text);
+  tandem_cdr_journal_destroy(journal);
+  file = fopen(folder_path("strict/strict.set-aside"), "r");
+  CHECK(file != NULL);
+  if (file != NULL) {
+    CHECK(fgets(line, sizeof line, file) != NULL && strncmp(line, "{\"record_id\":", 13) == 0);
+    fclose(file);
+  }
+}
+
+static void files_of_an_interval_are_written(void) {
+  tandem_cdr_files_config config = TANDEM_CDR_FILES_CONFIG_INIT;
+  tandem_cdr cdr = example();
+  tandem_cdr_sink* sink = NULL;
+  FILE* file;
+  config.folder = folder_path("files");
+  config.layout = TANDEM_CSV_LAYOUT_PIPE;
+  config.interval_s = 59;
+  CHECK_ERROR(tandem_cdr_sink_create_files(&config, &sink), TANDEM_ERR_INVALID_ARGUMENT,
+              "interval_s 59");
+  config.interval_s = 60;
+  config.records_max = 1;
+  CHECK(tandem_cdr_sink_create_files(&config, &sink) == TANDEM_OK);
+  cdr.ended_at_us = 1700000000000000; /* 2023-11-14T22:13:20Z */
+  for (cdr.record_id = 1; cdr.record_id <= 2; ++cdr.record_id)
+    CHECK(tandem_cdr_sink_write(sink, &cdr) == TANDEM_OK);
+  CHECK(tandem_cdr_sink_flush(sink) == TANDEM_OK);
+  tandem_cdr_sink_destroy(sink);
+  file = fopen(folder_path("files/20231114221300.txt"), "r");
+  CHECK(file != NULL);
+  if (file != NULL) fclose(file);
+  file = fopen(folder_path("files/20231114221300-2.txt.part"), "r");
+  CHECK(file != NULL);
+  if (file != NULL) fclose(file);
+}
+
 static void stored_records_are_read_one_by_one_and_reported(void) {
   tandem_cdr_query query = TANDEM_CDR_QUERY_INIT;
   tandem_cdr_guards guards = TANDEM_CDR_GUARDS_INIT;
@@ -312,6 +379,8 @@ int main(void) {
   user_is_freed_once_whatever_happens();
   a_host_sink_gets_every_record_even_after_a_refusal();
   built_in_sinks_work_alone();
+  a_record_that_is_refused_for_good_is_set_aside();
+  files_of_an_interval_are_written();
   stored_records_are_read_one_by_one_and_reported();
   the_relay_gives_ports();
   folder_empty(folder);

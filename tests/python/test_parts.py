@@ -236,6 +236,27 @@ def test_a_sink_that_raises_is_offered_the_record_again(tmp_path: Path) -> None:
     assert len(sink.cdrs) == 1
 
 
+def test_a_record_that_is_refused_for_good_is_set_aside(tmp_path: Path) -> None:
+    class Picky(ListSink):
+        def write(self, cdr: tandem.Cdr) -> None:
+            if cdr.callee == "poison":
+                raise tandem.Error(tandem.ErrorCode.invalid_argument, "no such callee")
+            super().write(cdr)
+
+    sink = Picky()
+    poison = record()
+    poison.callee = "poison"
+    folder = tmp_path / "journal"
+    with tandem.CdrJournal(str(folder), {"picky": sink}, segment_bytes=1 << 20, set_aside_after=1) as journal:
+        number = journal.append(poison)
+        journal.append(record())
+        assert sink.got_one.wait(20)
+    (line,) = (folder / "picky.set-aside").read_text().splitlines()
+    aside = json.loads(line)
+    assert aside["record_id"] == number and "no such callee" in aside["reason"] and aside["cdr"]["callee"] == "poison"
+    assert [cdr.callee for cdr in sink.cdrs] == ["442079460000"]
+
+
 def test_the_relay_gives_ports() -> None:
     side = tandem.MediaSide.caller
     with tandem.MediaRelay("127.0.0.1", ports=(42000, 42199), ready_pairs=4, nice=0) as relay:

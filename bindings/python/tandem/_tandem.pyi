@@ -589,7 +589,13 @@ class CdrJournalCounters:
 
 class CdrJournal:
     def __init__(
-        self, folder: str, sinks: Mapping[str, Any] = ..., *, segment_bytes: int = ..., queue_records: int = ...
+        self,
+        folder: str,
+        sinks: Mapping[str, Any] = ...,
+        *,
+        segment_bytes: int = ...,
+        queue_records: int = ...,
+        set_aside_after: int = ...,
     ) -> None: ...
     def append(self, cdr: Cdr) -> int: ...
     def wait_durable(self, record_id: int, timeout_ms: int = ...) -> None: ...
