@@ -3,6 +3,7 @@
 
 #include "binding.hpp"
 #include "tandem/clock.hpp"
+#include "tandem/journal_check.hpp"
 
 using namespace tandem;
 using namespace pybind11::literals;
@@ -167,6 +168,13 @@ void bind_cdr(py::module_& m) {
       });
   reason_property(cdr, "end_reason", &Cdr::end_reason);
   m.def("csv_header", &csv_header);
+
+  m.def(
+      "check_journal_json",
+      [](const std::string& folder) {
+        return to_json(take(unlocked([&] { return check_journal(folder); })));
+      },
+      "folder"_a);
 
   py::class_<CdrJournalCounters>(m, "CdrJournalCounters")
       .def_readonly("appended", &CdrJournalCounters::appended)

@@ -115,6 +115,24 @@ int rate(const Options& options) {
   return status_good;
 }
 
+int journal(const Options& options) {
+  std::string format;
+  if (!options.allow({"config", "format", "table"}, {"config"}) ||
+      !read_format(options, {"table", "json"}, format)) {
+    return status_usage;
+  }
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  const auto check = tandem::check_journal(config->path(config->cdr_journal));
+  if (!check) return failed(check.error());
+  if (format == "json") {
+    std::printf("%s\n", tandem::to_json(*check).c_str());
+  } else {
+    std::fputs(tandem::to_table(*check).c_str(), stdout);
+  }
+  return check->ok() ? status_good : status_failed;
+}
+
 std::vector<std::string> option_names(const std::vector<std::string_view>& names) {
   std::vector<std::string> all;
   for (const std::string_view name : names) {

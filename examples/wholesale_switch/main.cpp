@@ -18,6 +18,7 @@ constexpr const char* usage =
     "  cdr      [--since T] [--until T] [--caller N] [--callee N] [--reason NAME] [--limit N]\n"
     "           [--account A] [--customer-gateway G] [--vendor-gateway G] [--answered yes|no]\n"
     "           [--format json|csv|table]         more filters: docs/reports.md\n"
+    "  journal  [--format table|json]             what is in the journal, and what is damaged\n"
     "  calls, gateways, phones, accounts          ask the running switch over its admin API\n"
     "  bans     [lift USER@ADDRESS|ADDRESS]       who is suspended after wrong passwords\n"
     "  shadow   start (--file PLAN | --deck ID --version N) | report | stop  [--format "
@@ -48,6 +49,7 @@ constexpr Command commands[] = {{"run", run},
                                 {"explain", explain},
                                 {"rate", rate},
                                 {"cdr", cdr},
+                                {"journal", journal},
                                 {"calls", ask},
                                 {"gateways", ask},
                                 {"phones", ask},

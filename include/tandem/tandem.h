@@ -1073,6 +1073,10 @@ TANDEM_API int tandem_cdr_journal_sinks(const tandem_cdr_journal* journal, tande
 /* Makes what waits durable and gives the sinks up to `drain_ms` to take it. Since 0.1. */
 TANDEM_API int tandem_cdr_journal_close(tandem_cdr_journal* journal, int64_t drain_ms);
 TANDEM_API void tandem_cdr_journal_destroy(tandem_cdr_journal* journal); /* Since 0.1. */
+/* Reads every record of the journal in `folder` as a start would and tells what is there and what
+   is damaged, as a JSON object (docs/cdr.md); changes nothing, also beside a running writer. *is_ok
+   (NULL: not wanted): 1 when nothing is damaged. Errors: NOT_FOUND, IO. Since 0.1. */
+TANDEM_API int tandem_check_journal(const char* folder, int32_t* is_ok, tandem_text** json);
 
 /* ---- Media relay (M-01..M-03, M-18) --------------------------------------------------------- */
 

@@ -18,6 +18,7 @@
 #include "tandem/error.hpp"
 #include "tandem/event_feed.hpp"
 #include "tandem/export.h"
+#include "tandem/journal_check.hpp"
 #include "tandem/ledger.hpp"
 #include "tandem/log.hpp"
 #include "tandem/lrn.hpp"

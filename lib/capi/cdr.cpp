@@ -3,6 +3,7 @@
 #include "capi/values.hpp"
 #include "tandem/cdr_files.hpp"
 #include "tandem/clock.hpp"
+#include "tandem/journal_check.hpp"
 #include "tandem/log.hpp"
 
 using namespace tandem;
@@ -548,5 +549,16 @@ int tandem_cdr_journal_close(tandem_cdr_journal* journal, int64_t drain_ms) {
 }
 
 void tandem_cdr_journal_destroy(tandem_cdr_journal* journal) { delete journal; }
+
+int tandem_check_journal(const char* folder, int32_t* is_ok, tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(folder);
+    TANDEM_CAPI_NOT_NULL(json);
+    const auto check = check_journal(folder);
+    TANDEM_CAPI_TRY(check);
+    if (is_ok != nullptr) *is_ok = check->ok() ? 1 : 0;
+    return give(to_json(*check), json);
+  });
+}
 
 }  // extern "C"

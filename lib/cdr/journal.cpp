@@ -15,6 +15,7 @@
 
 #include "base/thread.hpp"
 #include "cdr/segment.hpp"
+#include "cdr/segment_files.hpp"
 
 namespace tandem::cdr {
 namespace {
@@ -33,29 +34,6 @@ constexpr int relief_attempts_max = 1'000;
 constexpr std::int64_t commit_interval_max_us = 1'000'000;
 constexpr std::int64_t pause_min_us = 100'000;
 constexpr std::int64_t pause_max_us = 5'000'000;
-constexpr std::string_view segment_stem = "segment-";
-constexpr std::string_view spare_stem = "spare-";
-constexpr std::string_view extension = ".log";
-
-std::string file_name(std::string_view stem, std::uint64_t serial) {
-  char digits[17] = "0000000000000000";
-  char hex[16];
-  const auto end = std::to_chars(hex, hex + sizeof hex, serial, 16).ptr;
-  std::copy(hex, end, digits + 16 - (end - hex));
-  return std::string(stem) + digits + std::string(extension);
-}
-
-std::optional<std::uint64_t> serial_of(std::string_view name, std::string_view stem) {
-  if (name.size() != stem.size() + 16 + extension.size() || !name.starts_with(stem) ||
-      !name.ends_with(extension)) {
-    return std::nullopt;
-  }
-  const char* first = name.data() + stem.size();
-  std::uint64_t serial = 0;
-  const auto [stop, error] = std::from_chars(first, first + 16, serial, 16);
-  if (error != std::errc() || stop != first + 16) return std::nullopt;
-  return serial;
-}
 
 std::uint64_t waiting_cost(std::string_view payload) {
   return std::max(waiting_cost_bytes, payload.size() + 64);
@@ -371,7 +349,7 @@ Result<void> Journal::Body::recover() {
   std::vector<Segment> found;
   std::uint64_t lost_numbers = 0;
   for (std::uint64_t number : serials) {
-    Segment segment{number, path_of(file_name(segment_stem, number)), 0, 0, 0};
+    Segment segment{number, path_of(segment_file_name(segment_stem, number)), 0, 0, 0};
     auto opened = disk.open(segment.path, Disk::Open::read);
     if (!opened) return std::move(opened).error();
     std::array<char, segment_header_bytes> raw{};
@@ -433,7 +411,7 @@ Result<void> Journal::Body::recover() {
 }
 
 Result<std::string> Journal::Body::read_record(Place place, std::string_view expected_kind) {
-  const std::string path = path_of(file_name(segment_stem, place.serial));
+  const std::string path = path_of(segment_file_name(segment_stem, place.serial));
   auto opened = options.disk->open(path, Disk::Open::read);
   if (!opened) return std::move(opened).error();
   std::string raw(record_header_bytes, '\0');
@@ -547,7 +525,7 @@ Result<void> Journal::Body::begin_segment() {
   Disk& disk = *options.disk;
   std::string draft;
   if (spares.empty()) {
-    draft = path_of(file_name(spare_stem, ++spare_serial));
+    draft = path_of(segment_file_name(spare_stem, ++spare_serial));
   } else {
     draft = std::move(spares.back());
     spares.pop_back();
@@ -560,7 +538,7 @@ Result<void> Journal::Body::begin_segment() {
                               ? std::max(durable_now + 1, first_sequence.load() + queue.pushed())
                               : waiting.front().sequence;
   header.in_memory_max = in_memory_max();
-  const std::string path = path_of(file_name(segment_stem, serial));
+  const std::string path = path_of(segment_file_name(segment_stem, serial));
 
   std::unique_ptr<DiskFile> begun;
   const auto begin = [&]() -> Result<void> {
@@ -757,7 +735,7 @@ Result<void> Journal::Body::give_up(const Segment& segment) {
   Disk& disk = *options.disk;
   std::string spare;
   if (spares.size() < options.spare_segments_max) {
-    spare = path_of(file_name(spare_stem, ++spare_serial));
+    spare = path_of(segment_file_name(spare_stem, ++spare_serial));
   }
   Result<void> done = spare.empty() ? disk.remove(segment.path) : disk.rename(segment.path, spare);
   const bool was_gone = !done && done.error().code == ErrorCode::not_found;

@@ -82,6 +82,7 @@ __all__ = [
     "CdrJournal",
     "CdrQuery",
     "call_report",
+    "check_journal",
     "cdr_folder_report",
     "iter_cdr_folder",
     "iter_cdrs",
@@ -281,6 +282,11 @@ def cdr_folder_report(
     return _tandem.cdr_folder_report(
         folder, name, CdrQuery(**query), limit, dict(options or {}), days_max, rows_max, time_max_ms
     )
+
+
+def check_journal(folder: str) -> dict[str, Any]:
+    """What is in a journal, and what of it is damaged (docs/cdr.md). Changes nothing."""
+    return cast("dict[str, Any]", json.loads(_tandem.check_journal_json(folder)))
 
 
 def query_ledger(config: ConfigSource, account: str, **query: Any) -> list[dict[str, Any]]:
