@@ -170,8 +170,12 @@ Result<Connection> Connection::open(const std::string& path, OpenMode mode) {
   Result<sqlite3*> raw = open_raw(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   if (!raw) return named(std::move(raw).error());
   Connection connection(*raw);
-  Result<void> prepared =
-      run_script(*raw, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;");
+  // A new file becomes one with a log by a transaction of the old kind, whose journal is removed.
+  // EXTRA flushes the removal: with a file system that brings the journal back after a power cut,
+  // SQLite would undo that transaction, and with it all that was committed since. With a log it is
+  // FULL.
+  Result<void> prepared = run_script(
+      *raw, "PRAGMA synchronous=EXTRA; PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON;");
   if (!prepared) return named(std::move(prepared).error());
   return connection;
 }
