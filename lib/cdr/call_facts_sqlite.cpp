@@ -125,10 +125,11 @@ Result<void> CallFactsReader::read_legs_column(int column, CallFacts& call) {
 }
 
 Reason CallFactsReader::reason_of(std::string_view name) {
-  // A file has few of them, each again and again.
-  scratch_.assign(name);
-  const auto [found, is_new] = reasons_.try_emplace(scratch_);
+  // A file has few of them, each again and again, and most often the one before.
+  if (last_reason_ != nullptr && last_reason_->first == name) return last_reason_->second;
+  const auto [found, is_new] = reasons_.try_emplace(std::string(name));
   if (is_new) found->second = reason_from_name(name).value_or(Reason::none);
+  last_reason_ = &*found;
   return found->second;
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "cdr/call_facts.hpp"
@@ -32,7 +33,7 @@ class CallFactsReader {
   store::Statement attempts_;  // of a record from before the column was there
   std::vector<Attempt> parsed_;
   std::unordered_map<std::string, Reason> reasons_;
-  std::string scratch_;
+  const std::pair<const std::string, Reason>* last_reason_ = nullptr;  // one of them
 };
 
 }  // namespace tandem::cdr

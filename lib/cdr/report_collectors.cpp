@@ -1,5 +1,6 @@
 #include "cdr/report_collectors.hpp"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <map>
@@ -79,9 +80,30 @@ class RowMaker {
   std::optional<Error> failure_;
 };
 
-std::string reasons_text(const std::map<Reason, std::uint64_t>& reasons) {
+/// How often each reason came. There are few of them, so looking through is faster than a map.
+class ReasonCounts {
+ public:
+  void add(Reason reason) {
+    for (auto& [each, count] : counts_) {
+      if (each != reason) continue;
+      ++count;
+      return;
+    }
+    counts_.emplace_back(reason, 1);
+  }
+  [[nodiscard]] std::vector<std::pair<Reason, std::uint64_t>> sorted() const {
+    auto all = counts_;
+    std::sort(all.begin(), all.end());
+    return all;
+  }
+
+ private:
+  std::vector<std::pair<Reason, std::uint64_t>> counts_;
+};
+
+std::string reasons_text(const ReasonCounts& counts) {
   std::string text;
-  for (const auto& [reason, count] : reasons) {
+  for (const auto& [reason, count] : counts.sorted()) {
     if (!text.empty()) text += ' ';
     text += reason == Reason::none ? "none" : reason_facts(reason).name;
     append_integer(text += ':', count);
@@ -160,7 +182,7 @@ class MetricsCollector final : public ReportCollector {
  private:
   struct Value {
     Metrics metrics;
-    std::map<Reason, std::uint64_t> reasons;
+    ReasonCounts reasons;
   };
 
   Result<void> count(std::string_view gateway, const Trial& trial, const CallFacts& call,
@@ -171,7 +193,7 @@ class MetricsCollector final : public ReportCollector {
                             grouping_.by_area ? call.rate_prefix : std::string_view());
     if (!value) return std::move(value).error();
     (*value)->metrics.count(trial, call, has_money);
-    if (grouping_.shows_reasons) ++(*value)->reasons[trial.reason];
+    if (grouping_.shows_reasons) (*value)->reasons.add(trial.reason);
     return {};
   }
 

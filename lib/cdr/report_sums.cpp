@@ -37,9 +37,11 @@ ReportCell mean_cell(WideSum sum, std::uint64_t count) {
 }
 
 MoneySums& MoneyByCurrency::of(std::string_view currency) {
+  if (last_ < all_.size() && all_[last_].first == currency) return all_[last_].second;
   const auto place = std::lower_bound(
       all_.begin(), all_.end(), currency,
       [](const auto& entry, std::string_view wanted) { return entry.first < wanted; });
+  last_ = static_cast<std::size_t>(place - all_.begin());
   if (place != all_.end() && place->first == currency) return place->second;
   return all_.emplace(place, std::string(currency), MoneySums{})->second;
 }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -41,6 +40,7 @@ class MoneyByCurrency {
 
  private:
   std::vector<std::pair<std::string, MoneySums>> all_;  // in the order of the currencies
+  std::size_t last_ = 0;                                // the one that was asked for before
 };
 
 /// One call, or one attempt of it, as C-10 counts it.
@@ -65,7 +65,6 @@ struct Metrics {
   WideSum talk_time_ms = 0;
   WideSum billed_time_s = 0;
   MoneyByCurrency money;
-  std::map<Reason, std::uint64_t> reasons;
 
   /// Counts a trial of `call`. Time and money are those of the call, and belong to the trial that
   /// was answered.

@@ -2,16 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
-#include "store/sqlite.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem::cdr {
 
 /// Adds up the time that is spent between enter() and leave(), and tells statements to end when it
-/// is more than allowed. Not to be moved: connections hold its watch.
+/// is more than allowed. Not to be moved: connections to databases hold its watch.
 class TimeBox {
  public:
   /// `clock` outlives it. `max_ms` 0: any time.
@@ -27,7 +27,7 @@ class TimeBox {
   [[nodiscard]] bool is_over() const {
     return max_us_ > 0 && used_us_ + clock_.monotonic_us() - entered_us_ > max_us_;
   }
-  [[nodiscard]] const store::Connection::Watch* watch() const noexcept { return &watch_; }
+  [[nodiscard]] const std::function<bool()>* watch() const noexcept { return &watch_; }
   [[nodiscard]] Error failure(std::uint64_t records_read) const {
     return Error{ErrorCode::timeout, "question was ended after " + std::to_string(max_us_ / 1'000) +
                                          " ms, when it had read " + std::to_string(records_read) +
@@ -39,7 +39,7 @@ class TimeBox {
   const std::int64_t max_us_;
   std::int64_t used_us_ = 0;
   std::int64_t entered_us_ = 0;
-  store::Connection::Watch watch_;
+  std::function<bool()> watch_;
 };
 
 /// Enters for as long as it lives.

@@ -199,6 +199,7 @@ static void a_record_that_is_refused_for_good_is_set_aside(void) {
   tandem_cdr_sink* sink = NULL;
   tandem_text* text = NULL;
   uint64_t first = 0;
+  int32_t is_ok = 0;
   char line[4096];
   FILE* file;
   sink_config.write = refuse_first;
@@ -218,6 +219,10 @@ static void a_record_that_is_refused_for_good_is_set_aside(void) {
   CHECK(strstr(tandem_text_data(text), "\"set_aside\":1}") != NULL);
   tandem_text_destroy(text);
   tandem_cdr_journal_destroy(journal);
+  CHECK(tandem_check_journal(folder_path("strict"), &is_ok, &text) == TANDEM_OK);
+  CHECK(is_ok == 1 && strstr(tandem_text_data(text), "\"ends\":2,") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_check_journal(folder_path("absent"), NULL, &text) == TANDEM_ERR_NOT_FOUND);
   file = fopen(folder_path("strict/strict.set-aside"), "r");
   CHECK(file != NULL);
   if (file != NULL) {

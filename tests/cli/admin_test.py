@@ -227,6 +227,10 @@ class Admin(unittest.TestCase):
         done = run("report", "failures", "--config", self.config, "--since", "2026-01-01", "--until", "2026-01-02")
         self.assertEqual((done.returncode, done.stdout.split()), (0, ["GATEWAY", "REASON", "COUNT", "SHARE_PERCENT",
                                                                      "SAMPLES"]))
+        done = run("journal", "--config", self.config, "--format", "json")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        check = json.loads(done.stdout)
+        self.assertTrue(check["ok"] and sum(segment["ends"] for segment in check["segments"]) >= 1, check)
         done = run("cdr", "--config", self.config, "--call-id", "seen", "--free", "maybe")
         self.assertEqual(done.returncode, 2, done.stderr)
 

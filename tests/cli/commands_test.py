@@ -388,6 +388,11 @@ class Records(unittest.TestCase):
                 done = run("report", *words, "--config", file)
                 self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
 
+    def test_a_journal_that_is_not_there(self):
+        with folder() as path:
+            done = run("journal", "--config", write_config(path, base_config()))
+            self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (1, "", 1))
+
     def test_guards_of_questions(self):
         with folder() as path:
             config = base_config()

@@ -255,6 +255,8 @@ def test_a_record_that_is_refused_for_good_is_set_aside(tmp_path: Path) -> None:
     aside = json.loads(line)
     assert aside["record_id"] == number and "no such callee" in aside["reason"] and aside["cdr"]["callee"] == "poison"
     assert [cdr.callee for cdr in sink.cdrs] == ["442079460000"]
+    check = tandem.check_journal(str(folder))
+    assert check["ok"] and check["was_closed"] and sum(segment["ends"] for segment in check["segments"]) == 2
 
 
 def test_the_relay_gives_ports() -> None:

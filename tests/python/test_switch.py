@@ -99,7 +99,7 @@ def test_records_are_listed_iterated_and_reported(tmp_path: Path) -> None:
         list(tandem.iter_cdr_folder(folder, rows_max=1))
     assert raised.value.code == tandem.ErrorCode.limit
     with pytest.raises(TypeError):
-        tandem.CdrQuery(colour="red")
+        tandem.CdrQuery(colour="red")  # type: ignore[call-arg]
     report = tandem.call_report(given, "customer-gateways")
     assert report.name == "customer-gateways" and report.records_read == 3
     assert [(row["gateway"], row["attempts"]) for row in report.rows] == [("", 1), ("cust", 2)]
