@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tandem/account_limits.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
 #include "tandem/packages.hpp"
@@ -53,16 +54,18 @@ struct AccountSettings {
   /// False: its calls are not bound to its money, as if the limit were account_amount_max (B-28).
   bool is_balance_verified = true;
   MonthlyRules monthly{};  ///< B-18; a PackageBook keeps them, the AccountBook does not.
+  std::vector<AccountLimit> limits{};  ///< By the hour, day or month; check_account_limits().
   bool operator==(const AccountSettings&) const = default;
 };
 
 /// An account at one moment. `balance` is exact; `held` may be that of a moment before or after it.
 struct AccountState {
   AccountSettings settings;
-  Amount balance;                   ///< Posted: payments less settled charges.
-  Amount held;                      ///< Reserved by running calls.
-  std::int64_t open_holds = 0;      ///< Calls that hold money or may.
-  std::uint64_t refused_calls = 0;  ///< Since start.
+  Amount balance;                    ///< Posted: payments less settled charges.
+  Amount held;                       ///< Reserved by running calls.
+  std::int64_t open_holds = 0;       ///< Calls that hold money or may.
+  std::uint64_t refused_calls = 0;   ///< Since start.
+  std::vector<LimitState> limits{};  ///< Filled by Switch; else AccountBook::limits().
 };
 
 /// How far below its limit an account can come by the calls that are up, as they are: what they
@@ -140,8 +143,9 @@ struct CallAdmission {
 ///
 /// Threading: thread-safe. Calls with a handle are lock-free (open_call, check, charge_unchecked,
 /// pay, withdraw, balance, usable and all of MoneyHold); those with an id or a settings struct take
-/// a mutex and belong off the call path. Balances are derived state: the journal is the truth; at
-/// start they are set with restore().
+/// a mutex and belong off the call path. What limits count is behind a mutex of each account that
+/// has some. Balances and uses are derived state: the journal is the truth; at start they are set
+/// with restore() and restore_limit().
 class TANDEM_EXPORT AccountBook {
  public:
   static constexpr std::size_t accounts_max = 10'000'000;
@@ -173,6 +177,22 @@ class TANDEM_EXPORT AccountBook {
   /// The same tests without money, for calls that cost nothing by rule (free numbers): none,
   /// AccountLocked, AccountExpired or AccountNotExist.
   [[nodiscard]] Reason check(AccountHandle account, std::int64_t now_us) const noexcept;
+
+  /// Takes the beginning of a call, `charge` and `talk_s`, of every limit of the account that
+  /// counts calls to `callee` in the window of `at_us` (microseconds since 1970 UTC). False: one of
+  /// them does not grant it, nothing is taken. `out` stays closed when no limit counts the call.
+  [[nodiscard]] bool open_limits(AccountHandle account, std::string_view callee, Amount charge,
+                                 std::int64_t talk_s, std::int64_t at_us, LimitHold& out);
+  /// What open_limits() would answer, without taking anything.
+  [[nodiscard]] bool has_limits_for(AccountHandle account, std::string_view callee, Amount charge,
+                                    std::int64_t talk_s, std::int64_t at_us) const;
+  /// The limits of an account in their windows of `at_us`, in the order of its settings.
+  [[nodiscard]] std::vector<LimitState> limits(AccountHandle account, std::int64_t at_us) const;
+  /// Adds what calls used before this book was made; of an account that is not there yet, when it
+  /// is provisioned. Errors: invalid_argument.
+  Result<void> restore_limit(const LimitUse& use);
+  /// Limits that began to refuse since the last question, at most 1000.
+  [[nodiscard]] std::vector<LimitNews> take_limit_news();
 
   /// Takes a charge without asking what is there: the vendor's side of a call. Returns the new
   /// balance. Errors: not_found (an empty handle), invalid_argument (a negative charge), limit (out
@@ -207,10 +227,15 @@ class TANDEM_EXPORT AccountBook {
   std::unique_ptr<Body> body_;
 };
 
+/// Seconds of talk that a call takes of limits before it is tried, beside CallMeter::first_hold().
+inline constexpr std::int64_t meter_first_talk_s = 1;
+
 /// What a call meter wants next.
 struct MeterVerdict {
-  bool must_end = false;      ///< End the call now, reason BalanceExhausted.
+  bool must_end = false;      ///< End the call now.
   std::int64_t check_us = 0;  ///< Else call on_timer() at this monotonic time; INT64_MAX: never.
+  /// Of a call that must end: BalanceExhausted, or AccountLimitReached.
+  Reason reason = Reason::none;
 };
 
 /// Keeps one running call inside its money (B-11).
@@ -221,7 +246,8 @@ struct MeterVerdict {
 /// never billed beyond it. With an advance it holds that much ahead as long as the account has it,
 /// and looks every 5 seconds. The end is put at the covered second, or a little before it when
 /// `hold_time_precision_ms` leaves a late timer no room (docs/rating.md). What packages lend is
-/// used before money is held.
+/// used before money is held. What limits of the account grant is held with the money, in the same
+/// stretches, and ends the call likewise.
 ///
 /// Threading: loop-bound, like its call. Ownership: owns the hold; `rate` must outlive it (the call
 /// keeps its RateDeck), `rules` are copied. Time is monotonic and comes from the caller.
@@ -239,7 +265,7 @@ class TANDEM_EXPORT CallMeter {
   /// `hold`: from AccountBook::open_call() with first_hold(). `start`: as there. Rate and rules
   /// must have passed their checks. `advance_s`: 0..3600; at most 10 is none.
   CallMeter(const Rate& rate, const FeeRules& rules, MoneyHold hold, CallStart start = {},
-            std::int64_t advance_s = 0, PackageHold packages = {}) noexcept;
+            std::int64_t advance_s = 0, PackageHold packages = {}, LimitHold limits = {}) noexcept;
   CallMeter(CallMeter&&) noexcept = default;
   CallMeter& operator=(CallMeter&&) noexcept = default;
 
@@ -252,13 +278,16 @@ class TANDEM_EXPORT CallMeter {
 
   /// The call has ended after `talk_time_ms`: settles its charge, once. Later calls return a zero
   /// charge. What the account could not cover, because a timer came late, is not billed: the charge
-  /// is then that of the covered time. `use`: gets what packages paid.
-  Charge finish(std::int64_t talk_time_ms, PackageUse* use = nullptr);
+  /// is then that of the covered time. `use`: gets what packages paid. `limit_uses`: what it counts
+  /// in limits is added there.
+  Charge finish(std::int64_t talk_time_ms, PackageUse* use = nullptr,
+                std::vector<LimitUse>* limit_uses = nullptr);
 
   /// The call was not answered: gives the hold back.
   void cancel() noexcept {
     hold_.cancel();
     packages_.cancel();
+    limits_.cancel();
   }
   /// What packages have lent so far.
   [[nodiscard]] PackageLoan package_loan() const { return packages_.loan(); }
@@ -281,6 +310,8 @@ class TANDEM_EXPORT CallMeter {
   MoneyHold hold_;
   std::int64_t advance_s_ = 0;
   PackageHold packages_;
+  LimitHold limits_;
+  bool is_limited_ = false;  // what could not be paid last was refused by a limit
   std::int64_t answered_us_ = 0;
   std::int64_t covered_s_ = rated_time_max_s;
   std::int64_t next_step_us_ = 0;  // with an advance: when it is looked after

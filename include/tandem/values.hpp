@@ -155,6 +155,7 @@ enum class Reason : std::int16_t {
   VendorFailure = -46,
   ServerCrash = -47,
   GatewayLocked = -48,
+  AccountLimitReached = -49,  ///< A limit by the hour, day or month: refuses and ends calls.
 };
 
 /// What the table of C-08 says of a reason.

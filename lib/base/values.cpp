@@ -198,6 +198,7 @@ constexpr ReasonFacts reason_table[] = {
     {Reason::VendorFailure, "VendorFailure", 503, 41},
     {Reason::ServerCrash, "ServerCrash", 0, 41},
     {Reason::GatewayLocked, "GatewayLocked", 403, 21},
+    {Reason::AccountLimitReached, "AccountLimitReached", 403, 21},
 };
 
 struct Pair {

@@ -8,6 +8,8 @@
 #include <shared_mutex>
 #include <utility>
 
+#include "rating/limit_set.hpp"
+
 namespace tandem {
 namespace rating {
 
@@ -27,6 +29,17 @@ struct alignas(64) Account {
   std::atomic<bool> locked{false};
 
   AccountSettings settings;  // guarded by AccountBook::Body::mutex
+  /// Null: it never had limits. Made under that mutex, read without it, and stays.
+  std::atomic<LimitSet*> limits{nullptr};
+  std::unique_ptr<LimitSet> own_limits;
+
+  LimitSet& need_limits(LimitNewsBoard& news, const std::string& id) {
+    if (own_limits == nullptr) {
+      own_limits = std::make_unique<LimitSet>(id, news);
+      limits.store(own_limits.get(), std::memory_order_release);
+    }
+    return *own_limits;
+  }
 
   bool take(std::int64_t units) noexcept {
     std::int64_t free = free_units.load(std::memory_order_relaxed);
@@ -69,6 +82,7 @@ Result<void> check_settings(const AccountSettings& settings) {
   if (settings.valid_until_us < 0)
     return Error{ErrorCode::invalid_argument,
                  "valid_until " + std::to_string(settings.valid_until_us) + " was before 1970"};
+  if (auto limits = check_account_limits(settings.limits); !limits) return limits;
   FeeRules rules;
   rules.tax_percent = settings.tax_percent;
   return check_fee_rules(rules);
@@ -155,9 +169,11 @@ void MoneyHold::cancel() noexcept {
 }  // nothing is charged, so nothing is returned
 
 struct AccountBook::Body {
-  mutable std::shared_mutex
-      mutex;  // guards `accounts` and the settings of each; never taken with a handle alone
+  rating::LimitNewsBoard limit_news;  // before the accounts, which refer to it
+  // Guards `accounts`, the settings of each and `limit_uses`; never taken with a handle alone.
+  mutable std::shared_mutex mutex;
   std::map<std::string, std::unique_ptr<Account>, std::less<>> accounts;
+  std::map<std::string, std::vector<LimitUse>> limit_uses;  // of accounts that are not there
 
   static AccountState state_of(const Account& account) {
     AccountState state;
@@ -201,6 +217,14 @@ Result<AccountHandle> AccountBook::provision(const AccountSettings& settings,
                                                   '"'};
   }
   Account& account = *place->second;
+  if (const auto uses = body_->limit_uses.extract(settings.id); !uses.empty()) {
+    for (const LimitUse& use : uses.mapped())
+      account.need_limits(body_->limit_news, settings.id).restore(use);
+  }
+  if (!settings.limits.empty() || account.own_limits != nullptr) {
+    auto limited = account.need_limits(body_->limit_news, settings.id).provision(settings.limits);
+    if (!limited) return std::move(limited).error();
+  }
   account.settings = settings;
   account.locked.store(settings.locked, std::memory_order_relaxed);
   account.valid_until_us.store(settings.valid_until_us, std::memory_order_relaxed);
@@ -263,6 +287,40 @@ CallAdmission AccountBook::open_call(AccountHandle handle, Amount first_hold, st
   admission.hold = MoneyHold(&account, first_hold);
   return admission;
 }
+
+bool AccountBook::open_limits(AccountHandle handle, std::string_view callee, Amount charge,
+                              std::int64_t talk_s, std::int64_t at_us, LimitHold& out) {
+  rating::LimitSet* const limits =
+      handle ? handle.account_->limits.load(std::memory_order_acquire) : nullptr;
+  return limits == nullptr || limits->open(callee, charge, talk_s, at_us, out);
+}
+
+bool AccountBook::has_limits_for(AccountHandle handle, std::string_view callee, Amount charge,
+                                 std::int64_t talk_s, std::int64_t at_us) const {
+  rating::LimitSet* const limits =
+      handle ? handle.account_->limits.load(std::memory_order_acquire) : nullptr;
+  return limits == nullptr || limits->grants(callee, charge, talk_s, at_us);
+}
+
+std::vector<LimitState> AccountBook::limits(AccountHandle handle, std::int64_t at_us) const {
+  rating::LimitSet* const limits =
+      handle ? handle.account_->limits.load(std::memory_order_acquire) : nullptr;
+  return limits == nullptr ? std::vector<LimitState>() : limits->states(at_us);
+}
+
+Result<void> AccountBook::restore_limit(const LimitUse& use) {
+  const std::unique_lock lock(body_->mutex);
+  if (auto checked = rating::LimitSet::check(use); !checked) return checked;
+  const auto place = body_->accounts.find(use.account);
+  if (place == body_->accounts.end()) {
+    body_->limit_uses[use.account].push_back(use);
+  } else {
+    place->second->need_limits(body_->limit_news, use.account).restore(use);
+  }
+  return {};
+}
+
+std::vector<LimitNews> AccountBook::take_limit_news() { return body_->limit_news.take(); }
 
 Result<Amount> AccountBook::charge_unchecked(AccountHandle handle, Amount charge) {
   if (!handle) return Error{ErrorCode::not_found, "account of the charge was not there"};

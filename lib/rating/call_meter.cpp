@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 #include "rating/formula.hpp"
@@ -45,13 +46,14 @@ Result<Amount> CallMeter::first_hold(const Rate& rate, const FeeRules& rules,
 }
 
 CallMeter::CallMeter(const Rate& rate, const FeeRules& rules, MoneyHold hold, CallStart start,
-                     std::int64_t advance_s, PackageHold packages) noexcept
+                     std::int64_t advance_s, PackageHold packages, LimitHold limits) noexcept
     : rate_(&rate),
       rules_(rules),
       start_(std::move(start)),
       hold_(std::move(hold)),
       advance_s_(advance_s > stretches_s[0] ? advance_s : 0),
-      packages_(std::move(packages)) {
+      packages_(std::move(packages)),
+      limits_(std::move(limits)) {
   look_ahead(0);
 }
 
@@ -75,27 +77,30 @@ void CallMeter::look_ahead(std::int64_t talked_s) noexcept {
          {rating::worth_of(*rate_, packages_.covered_s(), rules_, start_), packages_.money()})
       paid = Amount::add(paid, gift).value_or(Amount::from_units(INT64_MAX));
   }
-  covered_s_ = rating::covered_time_s(*rate_, paid, rules_, start_, until_s);
+  covered_s_ =
+      std::min(rating::covered_time_s(*rate_, paid, rules_, start_, until_s), limits_.granted_s());
 }
 
 MeterVerdict CallMeter::on_timer(std::int64_t now_us) noexcept { return plan(now_us); }
 
 MeterVerdict CallMeter::plan(std::int64_t now_us) noexcept {
-  constexpr MeterVerdict never{false, std::numeric_limits<std::int64_t>::max()};
+  constexpr MeterVerdict never{false, std::numeric_limits<std::int64_t>::max(), Reason::none};
   if (!rate_ || !hold_.is_open() || covered_s_ >= rated_time_max_s) return never;
   const auto next_check_us = [this](std::int64_t due_us) {
     return advance_s_ == 0 ? due_us : std::min(due_us, next_step_us_);
   };
   const bool is_step_due = advance_s_ != 0 && now_us >= next_step_us_;
   if (now_us < cut_us() - renew_ahead_us && !is_step_due)
-    return {false, next_check_us(cut_us() - renew_ahead_us)};
+    return {false, next_check_us(cut_us() - renew_ahead_us), Reason::none};
   cover(billable_seconds(std::max<std::int64_t>(0, now_us - answered_us_) / 1000, rules_));
   next_step_us_ = now_us + step_us;
   if (covered_s_ >= rated_time_max_s) return never;
-  if (now_us >= cut_us()) return {true, now_us};
+  if (now_us >= cut_us())
+    return {true, now_us, is_limited_ ? Reason::AccountLimitReached : Reason::BalanceExhausted};
   // A hold too short to be renewed ahead is renewed at its end.
   return {false,
-          next_check_us(now_us < cut_us() - renew_ahead_us ? cut_us() - renew_ahead_us : cut_us())};
+          next_check_us(now_us < cut_us() - renew_ahead_us ? cut_us() - renew_ahead_us : cut_us()),
+          Reason::none};
 }
 
 void CallMeter::cover(std::int64_t talked_s) noexcept {
@@ -113,8 +118,8 @@ void CallMeter::cover(std::int64_t talked_s) noexcept {
     if (has(ahead_s)) return;
 }
 
-/// Gift seconds, gift money, then what the account has. False: that is not enough; what was lent
-/// stays so.
+/// Gift seconds, gift money, then what the account has and its limits grant. False: that is not
+/// enough; what was lent stays so.
 bool CallMeter::pay(Amount charge, std::int64_t talked_s) noexcept {
   std::int64_t rest = charge.units();
   if (packages_.is_open() && rest > 0) {
@@ -124,7 +129,13 @@ bool CallMeter::pay(Amount charge, std::int64_t talked_s) noexcept {
     const Amount lent = packages_.raise_money(Amount::from_units(rest));
     rest = std::max<std::int64_t>(0, rest - lent.units());
   }
-  return hold_.renew(Amount::from_units(rest));
+  const Amount limited = limits_.charge();
+  const std::int64_t limited_s = limits_.talk_s();
+  is_limited_ = !limits_.renew(Amount::from_units(rest), talked_s);
+  if (is_limited_) return false;
+  if (hold_.renew(Amount::from_units(rest))) return true;
+  limits_.lower(limited, limited_s);
+  return false;
 }
 
 std::int64_t CallMeter::cut_us() const noexcept {
@@ -133,19 +144,26 @@ std::int64_t CallMeter::cut_us() const noexcept {
   return answered_us_ + covered_s_ * us_per_s - earlier_ms * 1000;
 }
 
-Charge CallMeter::finish(std::int64_t talk_time_ms, PackageUse* use) {
+Charge CallMeter::finish(std::int64_t talk_time_ms, PackageUse* use,
+                         std::vector<LimitUse>* limit_uses) {
   if (!rate_ || !hold_.is_open()) return {};
   const std::int64_t talked_s =
       billable_seconds(std::clamp<std::int64_t>(talk_time_ms, 0, 1000 * rated_time_max_s), rules_);
   const auto whole = rating::charge_of(*rate_, talked_s, rules_, nullptr, start_);
   const bool is_covered = whole && pay(whole->charge, talked_s);
+  const std::int64_t charged_s = is_covered ? talked_s : std::min(talked_s, covered_s_);
   auto charge =
-      rating::charge_with_loan(*rate_, is_covered ? talked_s : std::min(talked_s, covered_s_),
-                               rules_, packages_.loan(), start_, nullptr);
+      rating::charge_with_loan(*rate_, charged_s, rules_, packages_.loan(), start_, nullptr);
   if (!charge) charge = PackagedCharge{};  // unreachable: covered time has a charge
   charge->charge.charge = hold_.settle(charge->charge.charge);
   PackageUse taken = packages_.settle(std::move(charge->use), charge->charge.charge);
   if (use != nullptr) *use = std::move(taken);
+  if (limit_uses != nullptr) {
+    auto uses = limits_.uses(charge->charge.charge, charged_s);
+    limit_uses->insert(limit_uses->end(), std::make_move_iterator(uses.begin()),
+                       std::make_move_iterator(uses.end()));
+  }
+  limits_.settle(charge->charge.charge, charged_s);
   return charge->charge;
 }
 
