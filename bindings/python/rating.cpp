@@ -24,10 +24,10 @@ struct Hold {
 /// A meter with what it borrows from.
 struct Meter {
   Meter(std::shared_ptr<AccountBook> owner, Rate given, const FeeRules& rules, MoneyHold hold,
-        CallStart start)
+        CallStart start, LimitHold limits)
       : book(std::move(owner)),
         rate(std::move(given)),
-        body(rate, rules, std::move(hold), std::move(start)) {}
+        body(rate, rules, std::move(hold), std::move(start), 0, {}, std::move(limits)) {}
   const std::shared_ptr<AccountBook> book;
   const Rate rate;
   CallMeter body;
@@ -294,6 +294,9 @@ void bind_rating(py::module_& m) {
 
   py::class_<MeterVerdict>(m, "MeterVerdict")
       .def_readonly("must_end", &MeterVerdict::must_end)
+      .def_property_readonly(
+          "reason",
+          [](const MeterVerdict& v) { return v.must_end ? reason_facts(v.reason).name : ""; })
       .def_property_readonly("check_us", [](const MeterVerdict& v) -> std::optional<std::int64_t> {
         if (v.must_end || v.check_us == INT64_MAX) return std::nullopt;
         return v.check_us;
@@ -327,8 +330,9 @@ void bind_rating(py::module_& m) {
           [](AccountBook& b, std::string id, Amount balance, Amount overdraft,
              const std::string& kind, std::string currency, std::string rate_deck, bool locked,
              std::int64_t until_us, const std::string& level, Amount tax_percent, std::string agent,
-             bool is_balance_verified) {
+             bool is_balance_verified, const std::string& limits) {
             AccountSettings s;
+            if (!limits.empty()) s.limits = take(parse_account_limits(limits));
             s.tax_percent = tax_percent;
             s.agent = std::move(agent);
             s.is_balance_verified = is_balance_verified;
@@ -345,7 +349,22 @@ void bind_rating(py::module_& m) {
           "id"_a, py::kw_only(), "balance"_a = "0", "overdraft_limit"_a = "0",
           "kind"_a = "customer", "currency"_a = "USD", "rate_deck"_a = "", "locked"_a = false,
           "valid_until_us"_a = 0, "call_level"_a = "", "tax_percent"_a = "0", "agent"_a = "",
-          "is_balance_verified"_a = true)
+          "is_balance_verified"_a = true, "limits_json"_a = "")
+      .def(
+          "limits_json",
+          [](const AccountBook& b, const std::string& id, std::int64_t at_us) {
+            return limits_to_json(b.limits(b.find(id), at_us));
+          },
+          "id"_a, "at_us"_a)
+      .def(
+          "restore_limit",
+          [](AccountBook& b, std::string account, std::string limit, std::int64_t start_us,
+             std::int64_t until_us, Amount charge, std::int64_t talk_s, std::int64_t calls) {
+            take(b.restore_limit(
+                {std::move(account), std::move(limit), start_us, until_us, charge, talk_s, calls}));
+          },
+          py::kw_only(), "account"_a, "limit"_a, "start_us"_a, "until_us"_a, "charge"_a = "0",
+          "talk_s"_a = 0, "calls"_a = 0)
       .def(
           "pay",
           [](AccountBook& b, const std::string& id, Amount amount) {
@@ -378,21 +397,25 @@ void bind_rating(py::module_& m) {
       .def(
           "open_meter",
           [](const std::shared_ptr<AccountBook>& b, const std::string& id, const Rate& rate,
-             std::int64_t now_us, const std::optional<FeeRules>& given,
-             const std::string& schedule) {
+             std::int64_t now_us, const std::optional<FeeRules>& given, const std::string& schedule,
+             const std::string& callee) {
             CallStart start{now_us, take(RateSchedule::parse(schedule))};
             const FeeRules rules = given.value_or(FeeRules());
             take(check_rate(rate));
             take(check_fee_rules(rules));
-            CallAdmission admission =
-                b->open_call(b->find(id), take(CallMeter::first_hold(rate, rules, start)), now_us);
+            const Amount first = take(CallMeter::first_hold(rate, rules, start));
+            CallAdmission admission = b->open_call(b->find(id), first, now_us);
+            LimitHold limits;
+            if (admission.ok() &&
+                !b->open_limits(b->find(id), callee, first, meter_first_talk_s, now_us, limits))
+              admission.reason = Reason::AccountLimitReached;
             if (!admission.ok())
               return py::make_tuple(reason_facts(admission.reason).name, py::none());
             return py::make_tuple(
                 "", py::cast(std::make_unique<Meter>(b, rate, rules, std::move(admission.hold),
-                                                     std::move(start))));
+                                                     std::move(start), std::move(limits))));
           },
-          "id"_a, "rate"_a, "now_us"_a, "rules"_a = py::none(), "schedule"_a = "")
+          "id"_a, "rate"_a, "now_us"_a, "rules"_a = py::none(), "schedule"_a = "", "callee"_a = "")
       .def(
           "state",
           [](const AccountBook& b, const std::string& id) {

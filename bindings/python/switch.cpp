@@ -150,13 +150,13 @@ void SwitchObject::close() {
 namespace {
 
 py::dict state_dict(const AccountState& s) {
-  return py::dict("id"_a = s.settings.id, "kind"_a = account_kind_name(s.settings.kind),
-                  "balance"_a = s.balance, "held"_a = s.held, "agent"_a = s.settings.agent,
-                  "largest_overdraft"_a = largest_overdraft(s),
-                  "overdraft_limit"_a = s.settings.overdraft_limit,
-                  "currency"_a = s.settings.currency, "rate_deck"_a = s.settings.rate_deck,
-                  "locked"_a = s.settings.locked, "open_holds"_a = s.open_holds,
-                  "refused_calls"_a = s.refused_calls);
+  return py::dict(
+      "id"_a = s.settings.id, "kind"_a = account_kind_name(s.settings.kind),
+      "balance"_a = s.balance, "held"_a = s.held, "agent"_a = s.settings.agent,
+      "largest_overdraft"_a = largest_overdraft(s), "limit_use_json"_a = limits_to_json(s.limits),
+      "overdraft_limit"_a = s.settings.overdraft_limit, "currency"_a = s.settings.currency,
+      "rate_deck"_a = s.settings.rate_deck, "locked"_a = s.settings.locked,
+      "open_holds"_a = s.open_holds, "refused_calls"_a = s.refused_calls);
 }
 
 /// (created, replaced, removed); raises with every fault in its message.
@@ -271,6 +271,36 @@ void bind_switch(py::module_& m) {
       },
       "config"_a, "query"_a);
   m.def(
+      "reconcile_json",
+      [](const ConfigReading& reading, std::string gateway, const std::string& side,
+         std::int64_t since_us, std::int64_t until_us, const std::string& csv,
+         const std::string& columns, std::int64_t time_tolerance_s, std::int64_t clock_offset_s,
+         std::int64_t duration_tolerance_s, Amount charge_tolerance, std::int32_t line_hundredths,
+         std::size_t rows_max) {
+        const SwitchConfig config = usable(reading);
+        const PartnerLayout layout = take(parse_partner_layout(columns));
+        ReconcileRules rules;
+        rules.time_tolerance_s = time_tolerance_s;
+        rules.clock_offset_s = clock_offset_s;
+        rules.duration_tolerance_s = duration_tolerance_s;
+        rules.charge_tolerance = charge_tolerance;
+        rules.line_hundredths = line_hundredths;
+        rules.rows_max = rows_max;
+        const InterconnectQuery query{std::move(gateway), side != "customer", since_us, until_us};
+        return to_json(
+            take(unlocked([&] { return reconcile(config, query, csv, layout, rules); })));
+      },
+      "config"_a, "gateway"_a, "side"_a, "since_us"_a, "until_us"_a, "csv"_a, "columns"_a,
+      "time_tolerance_s"_a = 60, "clock_offset_s"_a = 0, "duration_tolerance_s"_a = 1,
+      "charge_tolerance"_a = "0", "line_hundredths"_a = 100, "rows_max"_a = 1000);
+  m.def(
+      "query_corrections_json",
+      [](const ConfigReading& reading, const CorrectionQuery& query) {
+        const SwitchConfig config = usable(reading);
+        return json_texts(take(unlocked([&] { return query_corrections(config, query); })));
+      },
+      "config"_a, "query"_a);
+  m.def(
       "check_ledger_json",
       [](const ConfigReading& reading) {
         const SwitchConfig config = usable(reading);
@@ -354,6 +384,15 @@ void bind_switch(py::module_& m) {
            "account"_a, py::kw_only(), "since_us"_a = py::none(), "until_us"_a = py::none(),
            "before_id"_a = py::none(), "limit"_a = 100);
 
+  py::class_<CorrectionQuery>(m, "CorrectionQuery")
+      .def(py::init([](std::uint64_t record_id, std::string account,
+                       std::optional<std::int64_t> since_us, std::optional<std::int64_t> until_us,
+                       std::optional<std::uint64_t> before_id, std::size_t limit) {
+             return CorrectionQuery{record_id, std::move(account), since_us,
+                                    until_us,  before_id,          limit};
+           }),
+           py::kw_only(), "record_id"_a = 0, "account"_a = "", "since_us"_a = py::none(),
+           "until_us"_a = py::none(), "before_id"_a = py::none(), "limit"_a = 100);
   py::class_<RerateQuery>(m, "RerateQuery")
       .def(py::init([](std::string deck, const std::string& side, std::string account,
                        std::optional<std::int64_t> since_us, std::optional<std::int64_t> until_us) {
@@ -647,6 +686,49 @@ void bind_switch(py::module_& m) {
           [](SwitchObject& s, const RerateQuery& query) {
             const auto body = s.open();
             return to_json(take(unlocked([&] { return body->rerate_history(query); })));
+          },
+          "query"_a)
+      .def(
+          "apply_rerate_json",
+          [](SwitchObject& s, const RerateQuery& query, std::string reason, std::string author,
+             bool dry_run) {
+            const auto body = s.open();
+            const RerateApplication application{std::move(reason), std::move(author), dry_run};
+            return to_json(take(unlocked([&] { return body->apply_rerate(query, application); })));
+          },
+          "query"_a, "reason"_a, "author"_a, "dry_run"_a)
+      .def(
+          "interconnect_totals_json",
+          [](SwitchObject& s, std::string gateway, const std::string& side, std::int64_t since_us,
+             std::int64_t until_us) {
+            const auto body = s.open();
+            const InterconnectQuery query{std::move(gateway), side != "customer", since_us,
+                                          until_us};
+            return to_json(take(unlocked([&] { return body->interconnect_totals(query); })));
+          },
+          "gateway"_a, "side"_a, "since_us"_a, "until_us"_a)
+      .def("peer_checks_json", [](SwitchObject& s) { return json_texts(s.open()->peer_checks()); })
+      .def(
+          "record_call_json",
+          [](SwitchObject& s, const std::string& json) {
+            const auto body = s.open();
+            const auto call = take(parse_external_call(json));
+            return to_json(take(unlocked([&] { return body->record_call(call); })));
+          },
+          "json"_a)
+      .def(
+          "correct_json",
+          [](SwitchObject& s, const std::string& json) {
+            const auto body = s.open();
+            const auto request = take(parse_correction(json));
+            return to_json(take(unlocked([&] { return body->correct(request); })));
+          },
+          "json"_a)
+      .def(
+          "corrections_json",
+          [](SwitchObject& s, const CorrectionQuery& query) {
+            const auto body = s.open();
+            return json_texts(take(unlocked([&] { return body->corrections(query); })));
           },
           "query"_a)
       .def("gateways",

@@ -23,6 +23,9 @@ int export_objects(const Options& options);
 int remove_object(const Options& options);
 int deck(const Options& options);
 int report(const Options& options);
+int correct(const Options& options);
+int reconcile(const Options& options);
+int apply_rerate(const Options& options);  ///< `report rerate --apply`.
 
 /// Reads the file of --config; says every error on stderr, "FILE:POINTER: message". Nothing: there
 /// were some.

@@ -32,11 +32,20 @@ constexpr const char* usage =
     "           [--at TIME|none] [--file FILE]\n"
     "  report   margin --sell DECK --buy DECK[,DECK] [--at TIME] [--format json|csv|table]\n"
     "           rerate --deck ID [--side customer|vendor] [--account ID] [--since T] [--until T]\n"
+    "           [--apply --reason TEXT [--author NAME] [--dry-run]]\n"
+    "           corrections [--record ID] [--account ID] [--since T] [--until T] [--limit N]\n"
     "           ledger, ledger-check, packages\n"
     "           customer-gateways, vendor-gateways, performance, calls, failures, days, areas,\n"
     "           gateway-areas, area-totals, account-statement, phone-statement, area-statement,\n"
     "           ghost-calls [--by none|5min|hour|day|month] [--side customer|vendor]\n"
     "           [filters of cdr] [--format json|csv|table]\n"
+    "  correct  RECORD_ID --reason TEXT [--charge N] [--billed-s N] [--deck ID] [--author NAME]\n"
+    "           [--key KEY] [--dry-run]           also --vendor-charge ..., --agent-charge ...\n"
+    "  reconcile --gateway ID --since T --until T [--side vendor|customer] [--file CSV --columns "
+    "MAP]\n"
+    "           [--time-tolerance S] [--duration-tolerance S] [--charge-tolerance N]\n"
+    "           [--clock-offset S] [--line PERCENT] [--limit ROWS]   without a file: the other "
+    "end\n"
     "Exit status: 0 good, 1 failed, 2 bad usage or configuration.\n";
 
 struct Command {
@@ -60,7 +69,9 @@ constexpr Command commands[] = {{"run", run},
                                 {"export", export_objects},
                                 {"remove", remove_object},
                                 {"deck", deck},
-                                {"report", report}};
+                                {"report", report},
+                                {"correct", correct},
+                                {"reconcile", reconcile}};
 
 }  // namespace
 

@@ -12,7 +12,7 @@ namespace {
 
 /// Options that have no value, so that the word behind them is one of its own.
 bool is_flag(const std::string& name) {
-  return name == "dry-run" || name == "reference" || name == "table";
+  return name == "apply" || name == "dry-run" || name == "reference" || name == "table";
 }
 
 }  // namespace

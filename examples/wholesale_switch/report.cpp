@@ -43,10 +43,10 @@ int margin(const Options& options) {
 }
 
 int rerate(const Options& options) {
-  if (!options.allow({"config", "deck", "side", "account", "since", "until"}, {"config", "deck"},
-                     {"rerate"})) {
-    return status_usage;
-  }
+  const bool is_applied = options.has("apply");
+  std::vector<std::string> known = {"config", "deck", "side", "account", "since", "until"};
+  if (is_applied) known.insert(known.end(), {"apply", "reason", "author", "dry-run"});
+  if (!options.allow(known, {"config", "deck"}, {"rerate"})) return status_usage;
   tandem::RerateQuery query;
   query.deck = options.text("deck");
   query.account = options.text("account");
@@ -60,6 +60,7 @@ int rerate(const Options& options) {
       !read_time(options, "until", query.until_us)) {
     return status_usage;
   }
+  if (is_applied) return apply_rerate(options);
   const auto config = load_stored_config(options.text("config"));
   if (!config) return status_usage;
   const auto rerater = tandem::rerate_history(*config, query);
@@ -119,6 +120,34 @@ int ledger(const Options& options) {
   return status_good;
 }
 
+int corrections(const Options& options) {
+  if (!options.allow({"config", "record", "account", "since", "until", "before", "limit"},
+                     {"config"}, {"corrections"})) {
+    return status_usage;
+  }
+  tandem::CorrectionQuery query;
+  query.account = options.text("account");
+  if (!read_time(options, "since", query.since_us) || !read_time(options, "until", query.until_us))
+    return status_usage;
+  std::uint64_t before = 0, limit = query.limit;
+  for (const auto& [name, out] : {std::pair("record", &query.record_id),
+                                  std::pair("before", &before), std::pair("limit", &limit)}) {
+    if (!options.has(name)) continue;
+    const auto number = options.number(name);
+    if (!number || *number < 1) return status_usage;
+    *out = static_cast<std::uint64_t>(*number);
+  }
+  if (before != 0) query.before_id = before;
+  query.limit = static_cast<std::size_t>(limit);
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  const auto found = tandem::query_corrections(*config, query);
+  if (!found) return failed(found.error());
+  for (const tandem::Correction& correction : *found)
+    std::printf("%s\n", tandem::to_json(correction).c_str());
+  return status_good;
+}
+
 int packages(const Options& options) {
   if (!options.allow({"config", "account"}, {"config"}, {"packages"})) return status_usage;
   const auto config = load_config(options.text("config"));
@@ -173,6 +202,7 @@ struct Report {
 };
 constexpr Report other_reports[] = {{"margin", margin},
                                     {"rerate", rerate},
+                                    {"corrections", corrections},
                                     {"ledger", ledger},
                                     {"ledger-check", ledger_check},
                                     {"packages", packages}};

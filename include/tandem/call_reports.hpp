@@ -91,12 +91,12 @@ struct CallReport {
 /// Which level calls by a rate have; for statements.
 using RateLevel = std::function<CallLevel(std::string_view deck, std::string_view prefix)>;
 
-/// The report over the day files of a folder. `clock` null: the system's; `level` empty: no call
+/// The report over the records of a place. `clock` null: the system's; `level` empty: no call
 /// has one. Quotients are cut to whole units. Blocks. Threading: immutable; any number of threads
 /// may call it at once. Errors: invalid_argument (a member out of its range, a period longer than
 /// the guards allow), io, timeout and limit (of the guards, too many groups, a sum that is larger
 /// than its type).
-TANDEM_EXPORT Result<CallReport> call_report(const std::string& folder,
+TANDEM_EXPORT Result<CallReport> call_report(const CdrPlace& place,
                                              const CallReportRequest& request,
                                              const CdrGuards& guards = {},
                                              const Clock* clock = nullptr,

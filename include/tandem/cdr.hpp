@@ -56,6 +56,17 @@ struct ChargeFacts {
   bool operator==(const ChargeFacts&) const = default;
 };
 
+/// What the sides of a call were charged at its end, when they were corrected since (B-25).
+struct CdrOriginal {
+  ChargeFacts customer;
+  std::optional<ChargeFacts> vendor, agent;
+  std::uint32_t corrections = 0;     ///< How many were made.
+  std::uint64_t correction_id = 0;   ///< Correction::id of the last one.
+  std::int64_t corrected_at_us = 0;  ///< The last one.
+  std::string reason;                ///< Of the last one.
+  bool operator==(const CdrOriginal&) const = default;
+};
+
 /// One closed call (C-01). A value: copy it, compare it, keep it. Times are microseconds since 1970
 /// UTC, 0: never.
 struct Cdr {
@@ -86,6 +97,9 @@ struct Cdr {
   std::string lrn;  ///< Location routing number of the callee (R-20); "": not ported or not asked.
   std::string callee_region, caller_region;  ///< As its resolver has them; "": unknown.
   std::optional<ChargeFacts> agent{};  ///< The side of the customer's agent (B-17); nothing: none.
+  /// Of a record that was corrected: the charges above are those of now, these are the first ones.
+  /// Queries fill it; sinks get records before there can be a correction.
+  std::optional<CdrOriginal> original{};
   bool operator==(const Cdr&) const = default;
 };
 

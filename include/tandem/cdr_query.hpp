@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tandem/cdr.hpp"
@@ -59,6 +60,18 @@ struct CdrQuery : CdrFilter {
   std::size_t limit = 100;  ///< 1..1,000,000.
 };
 
+/// Where records lie.
+struct CdrPlace {
+  std::string
+      folder;  ///< Of the day files. Looked at on each query, so that it need not exist yet.
+  /// Main database of a switch: charges are given as they are after its corrections (B-25). "", or
+  /// none there: as they were written.
+  std::string database;
+
+  CdrPlace(std::string day_files, std::string corrections = {})
+      : folder(std::move(day_files)), database(std::move(corrections)) {}
+};
+
 /// What one question may cost (C-13).
 struct CdrGuards {
   /// Longest period. A question for a longer one is refused, and one without a beginning looks so
@@ -78,7 +91,7 @@ class TANDEM_EXPORT CdrCursor {
   ~CdrCursor();
   /// Nothing: there are no more. Errors: io (a day file could not be read), timeout (the time of
   /// the guards is used up; the text says how far it came), limit (more records match than the
-  /// guards allow).
+  /// guards allow). An error comes again with every further call.
   Result<std::optional<Cdr>> next();
 
  private:
@@ -92,19 +105,21 @@ class TANDEM_EXPORT CdrCursor {
 /// Threading: immutable; any number of threads may call it at once.
 class TANDEM_EXPORT CdrStore {
  public:
-  /// `folder` is looked at on each query, so that it need not exist yet. `clock` measures the time
-  /// of the guards and outlives the store; null: the system's.
-  explicit CdrStore(std::string folder, CdrGuards guards = {}, const Clock* clock = nullptr);
+  /// `clock` measures the time of the guards and outlives the store; null: the system's.
+  explicit CdrStore(CdrPlace place, CdrGuards guards = {}, const Clock* clock = nullptr);
   /// Newest first: by `ended_at_us`, then `record_id`. A record is visible within 2 s of the end of
   /// its call. Errors: invalid_argument (limit, unknown reason, a period that is too long), and
   /// those of CdrCursor::next().
   Result<std::vector<Cdr>> query(const CdrQuery& query) const;
-  /// All records of a filter, or those behind one of them. Errors: invalid_argument, io, timeout.
+  /// One record. Nothing: it is not there. Errors: io.
+  Result<std::optional<Cdr>> find(std::uint64_t record_id) const;
+  /// All records of a filter, or those behind one of them. A filter judges what a record was
+  /// written with. Errors: invalid_argument, io, timeout.
   Result<CdrCursor> cursor(const CdrFilter& filter,
                            std::optional<std::uint64_t> before_record_id = std::nullopt) const;
 
  private:
-  std::string folder_;
+  CdrPlace place_;
   CdrGuards guards_;
   const Clock* clock_;
 };

@@ -158,6 +158,14 @@ struct CallerPoolConfig {
   bool is_random = false;             ///< Else one after the other.
 };
 
+/// The switch at the other end of an interconnect, which counts the same calls (B-27).
+struct ReconciliationPeer {
+  SocketAddress address;  ///< Of its admin API.
+  std::string gateway;    ///< The customer gateway there through which our calls come.
+  std::string token;      ///< "": none is sent.
+  bool operator==(const ReconciliationPeer&) const = default;
+};
+
 struct VendorGateway : GatewayConfig {
   std::vector<std::string> prefixes;  ///< R-01; empty: every number.
   PrefixMode prefix_mode = PrefixMode::extension;
@@ -175,6 +183,7 @@ struct VendorGateway : GatewayConfig {
   bool send_npdi = true;              ///< Its Request-URI shows `npdi` and `rn` (R-20).
   std::vector<PeriodConfig> periods;  ///< R-13.
   std::string calendar;               ///< Classes of days for `periods`; "": Monday to Friday work.
+  std::optional<ReconciliationPeer> reconciliation{};  ///< B-27; nothing: nobody is asked.
 };
 
 /// A gateway's place in a group.
@@ -268,6 +277,10 @@ struct Parameters {
   std::uint32_t query_denied_hours = 0;  ///< C-13; bit h: none from h:00 to h:59 in `timezone`.
   std::int32_t cdr_file_interval_s = 0;  ///< C-05; above 0: a "files" sink in "cdr-files".
   std::int32_t cdr_file_max = 2048;      ///< Its files_max.
+  /// B-27: from this deviation of calls, talk or money on an alarm is raised; hundredths of a
+  /// percent of the larger value.
+  std::int32_t reconciliation_line_hundredths = 100;
+  std::int32_t reconciliation_period_s = 300;  ///< B-27; 10..86400.
 };
 
 struct ListenConfig {

@@ -39,8 +39,9 @@ struct RerateTotal {
   Amount before;              ///< Sum of their charges.
   Amount after;               ///< By the other list.
   std::int64_t billed_time_s = 0;
-  std::uint64_t not_rated = 0;  ///< Calls that the other list has no rate for, or a locked one.
-  Amount not_rated_before;      ///< Sum of their charges; in none of the sums above.
+  /// Calls that the other list has no rate for, or a locked one, or that packages paid of.
+  std::uint64_t not_rated = 0;
+  Amount not_rated_before;  ///< Sum of their charges; in none of the sums above.
   /// after - before; cut at what an amount can be.
   [[nodiscard]] TANDEM_EXPORT Amount difference() const noexcept;
 };
@@ -60,12 +61,17 @@ class TANDEM_EXPORT Rerater {
   /// totals are then of no use).
   Result<void> add(std::span<const RerateCall> calls);
 
+  /// Counts a call that the list cannot rate, as one without a rate. Errors: limit.
+  Result<void> leave_out(const RerateCall& call);
+
   [[nodiscard]] const RateDeck& deck() const noexcept { return deck_; }
   [[nodiscard]] const std::map<std::string, RerateTotal, std::less<>>& totals() const noexcept {
     return totals_;
   }
 
  private:
+  RerateTotal& total_of(std::string_view account);
+
   RateDeck deck_;
   FeeRules rules_;
   FreeNumbers free_numbers_;

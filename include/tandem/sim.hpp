@@ -380,6 +380,7 @@ class TANDEM_EXPORT World {
   struct Body;
 
  private:
+  friend class WorldAccess;
   std::unique_ptr<Body> body_;
 };
 

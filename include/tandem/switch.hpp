@@ -16,16 +16,19 @@
 #include "tandem/cdr_query.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/config.hpp"
+#include "tandem/corrections.hpp"
 #include "tandem/deck_reports.hpp"
 #include "tandem/error.hpp"
 #include "tandem/event_feed.hpp"
 #include "tandem/export.h"
+#include "tandem/external_calls.hpp"
 #include "tandem/ledger.hpp"
 #include "tandem/log.hpp"
 #include "tandem/lrn.hpp"
 #include "tandem/media_relay.hpp"
 #include "tandem/phones.hpp"
 #include "tandem/provision.hpp"
+#include "tandem/reconciliation.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -207,6 +210,34 @@ class TANDEM_EXPORT Switch {
       const std::string& sell, const std::vector<std::string>& buys,
       std::optional<std::int64_t> at_us = std::nullopt) const;
   Result<Rerater> rerate_history(const RerateQuery& query) const;
+  /// Changes what a call that is over was charged (B-25), durably. With a key a repetition is
+  /// answered as the first was. Needs a SQLite sink. Errors: not_found (no such record, or an
+  /// account that is gone), invalid_argument (check_correction(), a side that the call has not, no
+  /// such deck or rate), already_exists (the key was used for another correction), unsupported (no
+  /// sink), limit (a balance would leave its range), io.
+  Result<Correction> correct(const CorrectionRequest& request);
+  /// Corrections, newest first, within a second. Errors: invalid_argument, io.
+  Result<std::vector<Correction>> corrections(const CorrectionQuery& query) const;
+  /// rerate_history() whose result becomes the charge of each call that differs: of the customers'
+  /// side or the vendors', one correction a call. Calls that already have that charge are left
+  /// alone, so that a repetition moves nothing, and one that was cut short goes on. A dry run
+  /// answers the same rows and sums. Blocks. Errors: those of both; what was corrected before an
+  /// error stays so.
+  Result<AppliedRerate> apply_rerate(const RerateQuery& query,
+                                     const RerateApplication& application);
+  /// Records and charges a call that another system carried (B-26), durably; a flow number once,
+  /// over restarts too. Packages and limits count nothing of it, and no event tells of it. Errors:
+  /// invalid_argument (check_external_call(), no such account, gateway or rate), limit (a balance
+  /// would leave its range), wrong_state (closed), io (the journal cannot be written; or the disk
+  /// did not take it in time: then it may be recorded, and a repetition with its flow number
+  /// tells).
+  Result<ExternalAnswer> record_call(const ExternalCall& call);
+  /// What a gateway's calls came to (B-27). Errors: those of tandem::interconnect_totals().
+  Result<InterconnectTotals> interconnect_totals(const InterconnectQuery& query) const;
+  Result<std::vector<InterconnectCall>> interconnect_calls(const InterconnectQuery& query) const;
+  /// The last comparisons with the switches at the other ends (`reconciliation` of vendor
+  /// gateways), in order of the gateway's id.
+  [[nodiscard]] std::vector<PeerCheck> peer_checks() const;
   /// What would be done with a call, by the code that routes calls, as one JSON object
   /// (docs/tandem-switch.md). Errors: not_found (`from` is neither a gateway nor an address).
   Result<std::string> explain(const ExplainRequest& request) const;

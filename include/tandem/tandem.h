@@ -588,9 +588,11 @@ typedef struct tandem_account_settings {
   int64_t tax_percent_units; /* as in tandem_fee_rules, for its calls */
   const char* agent;         /* id of an account of kind agent; NULL for none */
   int32_t is_unbound;        /* 1: its calls are not bound to its money */
+  const char* limits_json;   /* limits by the hour, day or month, as `limits` of an account in a
+                                configuration, a JSON array; NULL: none */
 } tandem_account_settings;
 #define TANDEM_ACCOUNT_SETTINGS_INIT \
-  { sizeof(tandem_account_settings), NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0, NULL, 0 }
+  { sizeof(tandem_account_settings), NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0, NULL, 0, NULL }
 
 typedef struct tandem_account_state {
   size_t struct_size;
@@ -626,6 +628,28 @@ TANDEM_API int tandem_account_book_state(const tandem_account_book* book, const 
                                          tandem_account_state* out);
 /* All accounts as a JSON array in order of id. Since 0.1. */
 TANDEM_API int tandem_account_book_snapshot(const tandem_account_book* book, tandem_text** json);
+/* The limits of an account in their windows of `at_us` (microseconds since 1970 UTC), a JSON array
+   with what is used and held of each; empty when it has none. Since 0.1. */
+TANDEM_API int tandem_account_book_limits(const tandem_account_book* book, const char* id,
+                                          int64_t at_us, tandem_text** json);
+
+/* What calls used of a limit in one window, as tandem_account_book_limits() showed it. */
+typedef struct tandem_limit_use {
+  size_t struct_size;
+  const char* account;
+  const char* limit; /* `key` of the limit */
+  int64_t start_us;  /* the window, microseconds since 1970 UTC; `until_us` exclusive */
+  int64_t until_us;
+  int64_t charge_units;
+  int64_t talk_s;
+  int64_t calls;
+} tandem_limit_use;
+#define TANDEM_LIMIT_USE_INIT \
+  { sizeof(tandem_limit_use), NULL, NULL, 0, 0, 0, 0, 0 }
+/* Adds what was used before the book was made; of an account that is not there yet, when it is
+   provisioned. Errors: INVALID_ARGUMENT. Since 0.1. */
+TANDEM_API int tandem_account_book_restore_limit(tandem_account_book* book,
+                                                 const tandem_limit_use* use);
 TANDEM_API void tandem_account_book_destroy(tandem_account_book* book); /* Since 0.1. */
 
 /* Admits a call that must hold `units` before it is tried. *reason is 0 and *out the hold, or
@@ -647,11 +671,12 @@ TANDEM_API void tandem_money_hold_destroy(tandem_money_hold* hold);
 
 typedef struct tandem_meter_verdict {
   size_t struct_size;
-  int32_t must_end;              /* end the call now: its money is spent */
+  int32_t must_end;              /* end the call now: `reason` says why */
   int64_t check_at_monotonic_us; /* else call on_timer() then; INT64_MAX: never */
+  int32_t reason; /* of a call that must end: BalanceExhausted, AccountLimitReached */
 } tandem_meter_verdict;
 #define TANDEM_METER_VERDICT_INIT \
-  { sizeof(tandem_meter_verdict), 0, 0 }
+  { sizeof(tandem_meter_verdict), 0, 0, 0 }
 
 /* Admits a call at this rate and meters it; holds the charge of its first second. *reason and *out
    as in tandem_money_hold_open(). `rate` and `rules` are copied. Errors: INVALID_ARGUMENT, LIMIT.
@@ -659,6 +684,12 @@ typedef struct tandem_meter_verdict {
 TANDEM_API int tandem_call_meter_open(tandem_account_book* book, const char* account,
                                       const tandem_rate* rate, const tandem_fee_rules* rules,
                                       int64_t now_us, int32_t* reason, tandem_call_meter** out);
+/* The same for a call to `callee`, which limits with prefixes look at; without it a call counts in
+   limits of all numbers only. *reason may be AccountLimitReached too. Since 0.1. */
+TANDEM_API int tandem_call_meter_open_to(tandem_account_book* book, const char* account,
+                                         const char* callee, const tandem_rate* rate,
+                                         const tandem_fee_rules* rules, int64_t now_us,
+                                         int32_t* reason, tandem_call_meter** out);
 /* The call is answered, for a rate with windows: `answered_at_us` is the same moment in
    microseconds since 1970 UTC. Since 0.1. */
 TANDEM_API int tandem_call_meter_start_at(tandem_call_meter* meter, int64_t now_monotonic_us,
@@ -1528,6 +1559,74 @@ TANDEM_API int tandem_config_rerate(const tandem_config* config, const tandem_re
 /* The same by the decks of a running switch. */
 TANDEM_API int tandem_switch_rerate(const tandem_switch* object, const tandem_rerate_query* query,
                                     tandem_text** json);
+/* The same, and what differs becomes the charge of each call, one correction a call (B-25), unless
+   `dry_run` is not 0. `reason` is required, `author` may be NULL. The JSON object has `dry_run` and
+   `corrected` too. What was corrected before an error stays so, and a repetition goes on. Errors:
+   as above, and those of tandem_switch_correct(). Since 0.1. */
+TANDEM_API int tandem_switch_apply_rerate(tandem_switch* object, const tandem_rerate_query* query,
+                                          const char* reason, const char* author, int32_t dry_run,
+                                          tandem_text** json);
+/* Changes what a call that is over was charged (B-25), durably: `json` is the body of POST
+   /api/v1/cdrs/ID/corrections with `record_id` (docs/cdr.md). *answer (may be NULL) gets the
+   correction as JSON. Errors: NOT_FOUND, INVALID_ARGUMENT, ALREADY_EXISTS (its key was used for
+   another one, or nothing would change), UNSUPPORTED (no SQLite sink), LIMIT (a balance would leave
+   its range), WRONG_STATE (closed), IO. Since 0.1. */
+TANDEM_API int tandem_switch_correct(tandem_switch* object, const char* json, tandem_text** answer);
+/* Which corrections are wanted. */
+typedef struct tandem_correction_query {
+  size_t struct_size;
+  uint64_t record_id;  /* of a call; 0: of all */
+  const char* account; /* NULL: of all */
+  int64_t since_us;    /* inclusive, of the correction; 0: from the first */
+  int64_t until_us;    /* exclusive; 0: up to the last */
+  uint64_t before;     /* only those with a smaller id: the next page; 0: from the newest */
+  size_t limit;        /* 1..1000000; 0: 100 */
+} tandem_correction_query;
+#define TANDEM_CORRECTION_QUERY_INIT \
+  { sizeof(tandem_correction_query), 0, NULL, 0, 0, 0, 0 }
+/* Newest first, a JSON object a line. Errors: INVALID_ARGUMENT, NOT_FOUND (no database), IO.
+   Since 0.1. */
+TANDEM_API int tandem_switch_corrections(const tandem_switch* object,
+                                         const tandem_correction_query* query,
+                                         tandem_text** json_lines);
+TANDEM_API int tandem_config_query_corrections(const tandem_config* config,
+                                               const tandem_correction_query* query,
+                                               tandem_text** json_lines);
+/* Records and charges a call that another system carried (B-26), durably; a flow number once.
+   `json` is a body of POST /api/v1/cdrs (docs/cdr.md); *answer (may be NULL) gets record_id,
+   repeated and cdr as JSON. Errors: INVALID_ARGUMENT, LIMIT, WRONG_STATE (closed), IO. Since 0.1.
+ */
+TANDEM_API int tandem_switch_record_call(tandem_switch* object, const char* json,
+                                         tandem_text** answer);
+/* What is compared with a partner's list of calls (B-27, docs/reconciliation.md). */
+typedef struct tandem_reconcile_query {
+  size_t struct_size;
+  const char* gateway;      /* required */
+  int32_t customer_side;    /* 1: a customer gateway; 0: a vendor gateway */
+  int32_t line_hundredths;  /* from this deviation of a total on it is exceeded; 100 is 1 % */
+  int64_t since_us;         /* inclusive, of the end of our calls */
+  int64_t until_us;         /* exclusive */
+  const char* csv;          /* the partner's list; required */
+  const char* columns;      /* "callee=Called,answered_at=Start,..."; NULL: as docs have it */
+  int64_t time_tolerance_s; /* between the answers */
+  int64_t clock_offset_s;   /* their clock less ours */
+  int64_t duration_tolerance_s;
+  int64_t charge_tolerance_units;
+  size_t rows_max; /* rows that are listed */
+} tandem_reconcile_query;
+#define TANDEM_RECONCILE_QUERY_INIT \
+  { sizeof(tandem_reconcile_query), NULL, 0, 100, 0, 0, NULL, NULL, 60, 0, 1, 0, 1000 }
+/* Which calls are at one end only, or differ, as a JSON object. Errors: INVALID_ARGUMENT (the list,
+   a rule, no gateway), UNSUPPORTED (no SQLite sink), LIMIT, IO. Since 0.1. */
+TANDEM_API int tandem_config_reconcile(const tandem_config* config,
+                                       const tandem_reconcile_query* query, tandem_text** json);
+/* What a gateway's calls that ended in a period came to, as a JSON object: calls answered
+   billed_time_s charge. Errors: as above. Since 0.1. */
+TANDEM_API int tandem_switch_interconnect_totals(const tandem_switch* object, const char* gateway,
+                                                 int32_t customer_side, int64_t since_us,
+                                                 int64_t until_us, tandem_text** json);
+/* The last comparisons with the switches at the other ends, as a JSON array. Since 0.1. */
+TANDEM_API int tandem_switch_peer_checks(const tandem_switch* object, tandem_text** json);
 /* tandem_margin_report() of decks by their ids, at `at_us` (0: now). Errors: INVALID_ARGUMENT
    (unknown deck, currencies). Since 0.1. */
 TANDEM_API int tandem_config_margin_report(const tandem_config* config, const char* sell,

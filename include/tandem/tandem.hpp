@@ -1,6 +1,7 @@
 // Everything that the C++ API has.
 #pragma once
 
+#include "tandem/account_limits.hpp"
 #include "tandem/accounts.hpp"
 #include "tandem/admin.hpp"
 #include "tandem/billing_prefixes.hpp"
@@ -13,11 +14,13 @@
 #include "tandem/charge_terms.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/config.hpp"
+#include "tandem/corrections.hpp"
 #include "tandem/deck_import.hpp"
 #include "tandem/deck_reports.hpp"
 #include "tandem/error.hpp"
 #include "tandem/event_feed.hpp"
 #include "tandem/export.h"
+#include "tandem/external_calls.hpp"
 #include "tandem/journal_check.hpp"
 #include "tandem/ledger.hpp"
 #include "tandem/log.hpp"
@@ -32,6 +35,7 @@
 #include "tandem/provision.hpp"
 #include "tandem/rate_terms.hpp"
 #include "tandem/rating.hpp"
+#include "tandem/reconciliation.hpp"
 #include "tandem/rerate.hpp"
 #include "tandem/rewrite.hpp"
 #include "tandem/route_table.hpp"

@@ -3,7 +3,9 @@
 #include <set>
 
 #include "admin/answers.hpp"
+#include "admin/correction_endpoints.hpp"
 #include "admin/event_stream.hpp"
+#include "admin/interconnect_endpoints.hpp"
 #include "admin/metrics.hpp"
 #include "admin/provision_bodies.hpp"
 #include "admin/query.hpp"
@@ -133,9 +135,11 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
   if (path.size() < 3 || path[0] != "api" || path[1] != "v1")
     return no_such_thing("no such resource");
   const std::string& kind = path[2];
+  if (auto answer = answer_correction(switch_, request)) return std::move(*answer);
+  if (auto answer = answer_interconnect(switch_, request)) return std::move(*answer);
   if (path.size() == 3) {
     if (kind == "calls") return is_get ? calls() : only(request, "GET, HEAD");
-    if (kind == "cdrs") return is_get ? cdrs(request) : only(request, "GET, HEAD");
+    if (kind == "cdrs") return is_get ? cdrs(request) : only(request, "GET, HEAD, POST");
     if (kind == "events") return method == "GET" ? events(request) : only(request, "GET");
     if (kind == "shadow") return shadow(request);
     if (kind == "explain") return method == "POST" ? explain(request) : only(request, "POST");

@@ -57,24 +57,7 @@ http::Response margin(const Switch& served, const http::Request& request) {
 http::Response rerate(const Switch& served, const http::Request& request) {
   RerateQuery query;
   Complaint complaint;
-  const bool is_read =
-      read_parameters(request, complaint, [&](const auto& key, const auto& value, auto& wrong) {
-        if (read_period(key, value, query, wrong)) return true;
-        if (key == "deck") {
-          query.deck = value;
-        } else if (key == "account") {
-          query.account = value;
-        } else if (key == "side") {
-          query.is_vendor = value == "vendor";
-          if (!query.is_vendor && value != "customer")
-            wrong = "\"" + value + "\" is neither customer nor vendor";
-        } else {
-          return false;
-        }
-        return true;
-      });
-  if (!is_read) return refused(complaint);
-  if (query.deck.empty()) return missing("deck");
+  if (!read_rerate_query(request, query, complaint)) return refused(complaint);
   const auto rerater = served.rerate_history(query);
   return rerater ? json_answer(200, to_json(*rerater)) : refused(rerater.error());
 }
@@ -114,6 +97,28 @@ http::Response calls(const Switch& served, const http::Request& request, CallRep
 
 }  // namespace
 
+bool read_rerate_query(const http::Request& request, RerateQuery& query, Complaint& complaint) {
+  const bool is_read =
+      read_parameters(request, complaint, [&](const auto& key, const auto& value, auto& wrong) {
+        if (read_period(key, value, query, wrong)) return true;
+        if (key == "deck") {
+          query.deck = value;
+        } else if (key == "account") {
+          query.account = value;
+        } else if (key == "side") {
+          query.is_vendor = value == "vendor";
+          if (!query.is_vendor && value != "customer")
+            wrong = "\"" + value + "\" is neither customer nor vendor";
+        } else {
+          return false;
+        }
+        return true;
+      });
+  if (is_read && query.deck.empty())
+    complaint = {400, "invalid_argument", "missing parameter \"deck\"", "/deck"};
+  return is_read && !query.deck.empty();
+}
+
 std::optional<http::Response> answer_report(const Switch& served, const http::Request& request) {
   if (request.path.size() != 4) return std::nullopt;
   const std::string& name = request.path[3];
@@ -123,7 +128,8 @@ std::optional<http::Response> answer_report(const Switch& served, const http::Re
                                                : nullptr;
   const auto kind = call_report_from_name(name);
   if (report == nullptr && !kind) return std::nullopt;
-  if (request.method != "GET" && request.method != "HEAD") return only(request, "GET, HEAD");
+  if (request.method != "GET" && request.method != "HEAD")
+    return only(request, name == "rerate" ? "GET, HEAD, POST" : "GET, HEAD");
   return report != nullptr ? report(served, request) : calls(served, request, *kind);
 }
 

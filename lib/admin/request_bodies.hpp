@@ -33,6 +33,11 @@ struct PackageOrderBody {
 bool read_package_order(std::string_view body, const std::string& account, PackageOrderBody& order,
                         Complaint& complaint);
 
+/// Body of POST /api/v1/reports/rerate: reason, author, dry_run (true unless it says false). False:
+/// `complaint` says why.
+bool read_rerate_application(std::string_view body, RerateApplication& application,
+                             Complaint& complaint);
+
 /// Body of POST /api/v1/explain: from, caller, callee; at, lrn, callee_region and caller_region or
 /// null.
 bool read_explain(std::string_view body, ExplainRequest& request, Complaint& complaint);

@@ -113,6 +113,24 @@ bool read_payment(std::string_view body, Booking& payment, Complaint& complaint)
          fail(complaint, checked.error().message, is_about_kind ? "/amount" : "/kind");
 }
 
+bool read_rerate_application(std::string_view body, RerateApplication& application,
+                             Complaint& complaint) {
+  Json object;
+  if (!read_object(body, {"reason", "author", "dry_run"}, object, complaint) ||
+      !read_text(object, "reason", true, correction_text_bytes_max, application.reason,
+                 complaint) ||
+      !read_text(object, "author", false, correction_text_bytes_max, application.author,
+                 complaint)) {
+    return false;
+  }
+  const auto dry_run = object.find("dry_run");
+  if (dry_run == object.end() || dry_run->is_null()) return true;
+  if (!dry_run->is_boolean())
+    return fail(complaint, "\"dry_run\" is neither true nor false", "/dry_run");
+  application.is_dry_run = dry_run->get<bool>();
+  return true;
+}
+
 bool read_explain(std::string_view body, ExplainRequest& request, Complaint& complaint) {
   Json object;
   std::string at, caller_region;

@@ -65,11 +65,20 @@ Result<std::vector<PackageUse::Part>> charge_with_packages(ChargeFacts& side, st
   return std::move(parts);
 }
 
+/// A call counts what it was charged, and the seconds that this is the charge of.
+void count(LimitUse& use, const ChargeFacts& side, std::int64_t talk_time_ms) {
+  const auto terms = parse_charge_terms(side.rate_terms);
+  use.charge = side.charge;
+  use.talk_s = billable_seconds(talk_time_ms, terms ? terms->rules : FeeRules());
+  use.calls = 1;
+}
+
 }  // namespace
 
 std::string encode(const BillingTerms& terms) {
   std::string bytes = terms.customer + line_end + terms.vendor + line_end;
-  if (!terms.agent.empty()) bytes += terms.agent + line_end;
+  if (!terms.agent.empty() || !terms.limits.empty()) bytes += terms.agent + line_end;
+  if (!terms.limits.empty()) bytes += cdr::encode(terms.limits);
   return bytes;
 }
 
@@ -77,14 +86,18 @@ Result<BillingTerms> decode_billing_terms(std::string_view bytes) {
   BillingTerms terms;
   std::string* const sides[] = {&terms.customer, &terms.vendor, &terms.agent};
   std::size_t lines = 0;
-  while (lines < std::size(sides)) {
+  while (lines < std::size(sides) && !bytes.empty()) {
     const std::size_t end = bytes.find(line_end);
     if (end == std::string_view::npos) break;
     *sides[lines++] = bytes.substr(0, end);
     bytes.remove_prefix(end + 1);
   }
-  if (lines < 2 || !bytes.empty())
+  if (lines < 2 || (lines < std::size(sides) && !bytes.empty()))
     return Error{ErrorCode::corrupt, "billing terms were neither two nor three lines"};
+  if (bytes.empty()) return terms;
+  auto limits = cdr::decode_limits(bytes);
+  if (!limits) return limits.error();
+  terms.limits = std::move(*limits);
   return terms;
 }
 
@@ -113,6 +126,11 @@ Result<cdr::EndRecord> close_after_crash(const cdr::OpenCall& open) {
   }
   if (cdr.agent) {
     if (auto done = charge(*cdr.agent, std::move(terms->agent), cdr); !done) return done.error();
+  }
+  for (LimitUse& use : terms->limits) {
+    const bool is_agents = cdr.agent && use.account == cdr.agent->account;
+    count(use, is_agents ? *cdr.agent : cdr.customer, cdr.talk_time_ms);
+    record.limits.push_back(std::move(use));
   }
   return record;
 }

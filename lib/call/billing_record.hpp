@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cdr/journal.hpp"
 #include "tandem/error.hpp"
@@ -11,13 +12,15 @@
 namespace tandem::call {
 
 /// The terms that a call was answered with, each as a CDR carries it; "" for a side that is not
-/// rated.
+/// rated. With the limits that count it for the customer and the agent.
 struct BillingTerms {
   std::string customer, vendor, agent;
+  std::vector<LimitUse> limits{};  ///< Told apart by their account; the numbers do not count.
 };
 
 std::string encode(const BillingTerms& terms);
-/// Without an agent's side there are two lines. Errors: corrupt.
+/// Lines of text, three with an agent's side, and behind an empty one the limits, when there are
+/// some. Errors: corrupt.
 Result<BillingTerms> decode_billing_terms(std::string_view bytes);
 
 /// The record of a call that was up when the process died: talk time up to its last mark,

@@ -222,8 +222,8 @@ class Call final : public LegEvents {
                                         std::int64_t charged_s = 0,
                                         const PackageUse& use = {}) const;
   PackageUse settle(ChargeFacts& side, CallMeter& meter, const Payer& payer, const Rate* rate,
-                    std::int64_t talk_time_ms);
-  PackageUse charge_sides(Cdr& cdr);
+                    std::int64_t talk_time_ms, std::vector<LimitUse>& limits);
+  void charge_sides(Cdr& cdr, cdr::EndRecord& record);
   void publish(Event::Kind kind, std::optional<Cdr> cdr = std::nullopt);
 
   Worker& worker_;

@@ -23,8 +23,10 @@ std::string_view ShadowCall::carrier() const noexcept {
 
 Result<std::unique_ptr<ShadowRouter>> ShadowRouter::create(SwitchConfig config,
                                                            std::unique_ptr<Random> random) {
-  for (AccountConfig& account : config.provision.accounts)
+  for (AccountConfig& account : config.provision.accounts) {
     account.balance = account_amount_max;
+    account.limits.clear();
+  }
   std::unique_ptr<ShadowRouter> router(new ShadowRouter(std::move(random)));
   auto tables = build_tables(config, router->state_, nullptr);
   if (!tables) return tables.error();

@@ -287,6 +287,17 @@ RateMatch find_rate(const CallContext& c, const Payer& payer, const Rate* packag
   return match;
 }
 
+/// Whether a payer has the first second beside what packages give, as open_call() would judge it.
+bool has_first_second(const AccountBook& accounts, const Payer& payer, Amount first, Amount gift) {
+  if (!gift.is_zero() && gift == first) return true;
+  // Without any money even a call that costs nothing is refused (B-02).
+  const auto account = accounts.state(payer.account);
+  const bool has_money =
+      account && (!gift.is_zero() || !account->settings.is_balance_verified ||
+                  account->balance.units() + account->settings.overdraft_limit.units() > 0);
+  return has_money && accounts.usable(payer.account).units() >= first.units() - gift.units();
+}
+
 /// As hold_first_second() would, without taking anything.
 Verdict look_at_first_second(const CallContext& c, const Payer& payer, Amount first,
                              const PackageHold& packages) {
@@ -295,21 +306,19 @@ Verdict look_at_first_second(const CallContext& c, const Payer& payer, Amount fi
     return Verdict::reject(why);
   const bool is_covered = !first.is_zero() && packages.available_s() > 0;
   const Amount gift = is_covered ? first : std::min(first, packages.available_money());
-  if (!gift.is_zero() && gift == first) return Verdict::go_on();
-  // As open_call() does: without any money even a call that costs nothing is refused (B-02).
-  const auto account = accounts.state(payer.account);
-  const bool has_money =
-      account && (!gift.is_zero() || !account->settings.is_balance_verified ||
-                  account->balance.units() + account->settings.overdraft_limit.units() > 0);
-  return has_money && accounts.usable(payer.account).units() >= first.units() - gift.units()
+  if (!has_first_second(accounts, payer, first, gift))
+    return Verdict::reject(Reason::AccountBalanceNotEnough);
+  const Amount paid = Amount::from_units(first.units() - gift.units());
+  return accounts.has_limits_for(payer.account, c.billing_number().view(), paid, meter_first_talk_s,
+                                 c.wall_us)
              ? Verdict::go_on()
-             : Verdict::reject(Reason::AccountBalanceNotEnough);
+             : Verdict::reject(Reason::AccountLimitReached);
 }
 
 /// Finds what a payer pays for the call, and takes the charge of its first second: of packages, if
-/// there are, then of the account.
+/// there are, then of the account, and of the limits that count the call.
 Verdict hold_first_second(CallContext& c, const Payer& payer, const RateMatch& match,
-                          MoneyHold& money, PackageHold& packages) {
+                          MoneyHold& money, PackageHold& packages, LimitHold& limits) {
   if (!match.ok()) return Verdict::reject(match.reason);
   const CallStart start = payer.call_start(c.wall_us);
   if (c.is_rehearsal) {
@@ -322,6 +331,9 @@ Verdict hold_first_second(CallContext& c, const Payer& payer, const RateMatch& m
   const bool has_gift = packages.covered_s() > 0 || !packages.money().is_zero();
   CallAdmission admission = c.state->accounts.open_call(payer.account, *first, c.wall_us, has_gift);
   if (!admission.ok()) return Verdict::reject(admission.reason);
+  if (!c.state->accounts.open_limits(payer.account, c.billing_number().view(), *first,
+                                     meter_first_talk_s, c.wall_us, limits))
+    return Verdict::reject(Reason::AccountLimitReached);
   money = std::move(admission.hold);
   return Verdict::go_on();
 }
@@ -387,7 +399,7 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
   c.package_rate = packages.rate(payer.packages, c.billing_number().view(), c.wall_us);
   const RateMatch match = find_rate(c, payer, c.package_rate.get());
   if (match.ok()) c.rate = match.rate;
-  return hold_first_second(c, payer, match, c.money, c.packages);
+  return hold_first_second(c, payer, match, c.money, c.packages, c.limits);
 }
 
 /// A locked or empty agent stops its customers (B-17).
@@ -401,7 +413,7 @@ Verdict charge_agent(CallContext& c, const StageAbilities&) {
   const RateMatch match = find_rate(c, agent, nullptr);
   if (match.ok()) c.agent_rate = match.rate;
   PackageHold none;
-  return hold_first_second(c, agent, match, c.agent_money, none);
+  return hold_first_second(c, agent, match, c.agent_money, none, c.agent_limits);
 }
 
 /// A policy hook may name the vendors to try: only those, in its order.

@@ -121,6 +121,7 @@ struct CallContext {
   MoneyHold money;
   PackageHold packages;  ///< Gifts of the customer (B-22); of a rehearsal nothing is lent.
   MoneyHold agent_money;
+  LimitHold limits, agent_limits;  ///< Of the accounts of both.
 
   /// What vendors are chosen by.
   [[nodiscard]] const Number& routing_number() const noexcept {

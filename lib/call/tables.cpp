@@ -575,6 +575,9 @@ AccountSettings account_settings(const SwitchConfig& config, const AccountConfig
     settings.is_balance_verified = config.parameters.verify_customer_balance;
   if (account.kind == AccountKind::agent)
     settings.is_balance_verified = config.parameters.verify_agent_balance;
+  for (AccountLimit& limit : settings.limits) {
+    if (limit.timezone.empty()) limit.timezone = config.parameters.timezone;
+  }
   return settings;
 }
 

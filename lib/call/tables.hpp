@@ -174,8 +174,8 @@ Result<RateSchedule> rate_schedule(const SwitchConfig& config, const RateDeckCon
 /// PackageBook::provision(), invalid_argument (names the package).
 Result<void> provision_packages(const SwitchConfig& config, PackageBook& book);
 
-/// What an account is provisioned with: its own settings and what the parameters say of its kind
-/// (B-28).
+/// What an account is provisioned with: its own settings, what the parameters say of its kind
+/// (B-28), and their zone for limits that name none.
 AccountSettings account_settings(const SwitchConfig& config, const AccountConfig& account);
 
 /// Builds a snapshot and provisions the accounts of `state`; off the call workers, since it may

@@ -90,9 +90,12 @@ void Call::record_answer() {
   record.cdr.answered_at_us = worker_.loop().clock().wall_us();
   // Longer than any call is up, so that the calendar of its days is there.
   const std::int64_t until_us = record.cdr.answered_at_us + 400 * 86'400 * second_us;
-  record.rating = encode({customer_terms(record.cdr.answered_at_us, until_us),
-                          vendor_terms(record.cdr.answered_at_us, until_us),
-                          agent_terms(record.cdr.answered_at_us, until_us)});
+  BillingTerms terms{customer_terms(record.cdr.answered_at_us, until_us),
+                     vendor_terms(record.cdr.answered_at_us, until_us),
+                     agent_terms(record.cdr.answered_at_us, until_us), context_.limits.uses({}, 0)};
+  for (LimitUse& use : context_.agent_limits.uses({}, 0))
+    terms.limits.push_back(std::move(use));
+  record.rating = encode(terms);
   const std::uint64_t sequence = worker_.journal(cdr::RecordType::answer, cdr::encode(record));
   is_answer_recorded_ = sequence != 0;
   if (sequence == 0) {
@@ -133,20 +136,21 @@ void Call::begin_talk() {
   if (max_s > 0) worker_.loop().timers().start(max_timer_, max_s * second_us);
   publish(Event::Kind::call_answered);
   const std::int64_t advance_s = 60 * std::int64_t{parameters().overdraft_advance_min};
-  const auto meter = [&](const Payer& payer, const Rate* rate, MoneyHold hold,
-                         PackageHold packages) {
+  const auto meter = [&](const Payer& payer, const Rate* rate, MoneyHold hold, PackageHold packages,
+                         LimitHold limits) {
     return rate == nullptr
                ? CallMeter()
                : CallMeter(*rate, payer.fees, std::move(hold), payer.call_start(answered_wall_us_),
-                           advance_s, std::move(packages));
+                           advance_s, std::move(packages), std::move(limits));
   };
   const Customer& customer = *context_.customer_entry();
-  meter_ =
-      meter(customer.payer, context_.rate, std::move(context_.money), std::move(context_.packages));
+  meter_ = meter(customer.payer, context_.rate, std::move(context_.money),
+                 std::move(context_.packages), std::move(context_.limits));
   MeterVerdict of_agent = unlimited;
   if (customer.agent.account) {
-    agent_meter_ = std::make_unique<CallMeter>(
-        meter(customer.agent, context_.agent_rate, std::move(context_.agent_money), {}));
+    agent_meter_ = std::make_unique<CallMeter>(meter(customer.agent, context_.agent_rate,
+                                                     std::move(context_.agent_money), {},
+                                                     std::move(context_.agent_limits)));
     of_agent = agent_meter_->start(answered_us_);
   }
   // Last: a call whose money is gone ends here.
@@ -236,7 +240,7 @@ void Call::on_request_result(Leg& leg, int status, const SessionBody& body) {
 void Call::arm_money(const MeterVerdict& customer, const MeterVerdict& agent) {
   const std::int64_t check_us = std::min(customer.check_us, agent.check_us);
   if (customer.must_end || agent.must_end) {
-    end_by_server(Reason::BalanceExhausted);
+    end_by_server(customer.must_end ? customer.reason : agent.reason);
   } else if (check_us != INT64_MAX) {
     worker_.loop().timers().start(money_timer_, check_us - worker_.loop().clock().monotonic_us());
   }
@@ -368,23 +372,25 @@ void Call::finish(const Ending& ending) {
   cdr.sip_status = ending.sip_status;
   cdr.q850_cause = ending.q850_cause;
   cdr.release_side = ending.side;
-  PackageUse use;
+  cdr::EndRecord record;
+  record.call_id = id_;
   if (was_answered) {
     cdr.talk_time_ms = (ended_us_ - answered_us_) / 1000;
     if (const auto& quality = vendor().quality; quality != nullptr)
       quality->add_talk(ended_us_, cdr.talk_time_ms);
-    use = charge_sides(cdr);
+    charge_sides(cdr, record);
   } else {
     context_.money.cancel();
     context_.agent_money.cancel();
     context_.packages.cancel();
+    context_.limits.cancel();
+    context_.agent_limits.cancel();
   }
+  record.cdr = cdr;
   if (was_answered || is_answer_recorded_) {
-    cdr.record_id = worker_.journal(cdr::RecordType::end,
-                                    cdr::encode(cdr::EndRecord{id_, cdr, std::move(use.parts)}));
+    cdr.record_id = worker_.journal(cdr::RecordType::end, cdr::encode(record));
   } else if (is_recorded(ending)) {
-    cdr.record_id =
-        worker_.journal_if_room(cdr::RecordType::end, cdr::encode(cdr::EndRecord{id_, cdr}));
+    cdr.record_id = worker_.journal_if_room(cdr::RecordType::end, cdr::encode(record));
   }
   show_to_shadow(cdr);
   publish(Event::Kind::call_ended, std::move(cdr));
@@ -401,9 +407,9 @@ void Call::finish(const Ending& ending) {
 /// Settles what a metered side pays; returns what packages paid of it. `rate`: null when it is not
 /// rated.
 PackageUse Call::settle(ChargeFacts& side, CallMeter& meter, const Payer& payer, const Rate* rate,
-                        std::int64_t talk_time_ms) {
+                        std::int64_t talk_time_ms, std::vector<LimitUse>& limits) {
   PackageUse use;
-  const Charge charge = meter.finish(talk_time_ms, &use);
+  const Charge charge = meter.finish(talk_time_ms, &use, &limits);
   side.charge = charge.charge;
   side.billed_time_s = charge.billed_time_s;
   side.package_charge = use.money;
@@ -422,18 +428,21 @@ PackageUse Call::settle(ChargeFacts& side, CallMeter& meter, const Payer& payer,
   return use;
 }
 
-/// Settles what the customer and its agent pay, and takes what the vendor gets. Returns what
-/// packages paid for the customer.
-PackageUse Call::charge_sides(Cdr& cdr) {
+/// Settles what the customer and its agent pay, and takes what the vendor gets. `record`: gets what
+/// packages paid for the customer, and what limits count.
+void Call::charge_sides(Cdr& cdr, cdr::EndRecord& record) {
   const Customer& customer = *context_.customer_entry();
-  PackageUse use = settle(cdr.customer, meter_, customer.payer, context_.rate, cdr.talk_time_ms);
+  record.packages =
+      settle(cdr.customer, meter_, customer.payer, context_.rate, cdr.talk_time_ms, record.limits)
+          .parts;
   if (cdr.agent)
-    settle(*cdr.agent, *agent_meter_, customer.agent, context_.agent_rate, cdr.talk_time_ms);
-  if (trial_.rate == nullptr || !cdr.vendor) return use;
+    settle(*cdr.agent, *agent_meter_, customer.agent, context_.agent_rate, cdr.talk_time_ms,
+           record.limits);
+  if (trial_.rate == nullptr || !cdr.vendor) return;
   const Payer& payee = vendor().payee;
   const auto cost = rate_call(*trial_.rate, cdr.talk_time_ms, payee.fees, nullptr,
                               payee.call_start(answered_wall_us_));
-  if (!cost) return use;
+  if (!cost) return;
   cdr.vendor->charge = cost->charge;
   cdr.vendor->billed_time_s = cost->billed_time_s;
   cdr.vendor->rate_terms = vendor_terms(answered_wall_us_, ended_wall_us_);
@@ -443,7 +452,6 @@ PackageUse Call::charge_sides(Cdr& cdr) {
         LogLevel::error, "call", "vendor charge could not be taken",
         {{"account", cdr.vendor->account}, {"error", taken.error().message}});
   }
-  return use;
 }
 
 std::string Call::payer_terms(const Payer& payer, const Rate* rate, std::int64_t answered_at_us,

@@ -11,6 +11,9 @@ inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_account_set
 template <>
 inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_account_state> =
     offsetof(tandem_account_state, largest_overdraft_units);
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_meter_verdict> =
+    offsetof(tandem_meter_verdict, reason);
 
 struct tandem_account_book {
   AccountBook body;
@@ -19,8 +22,10 @@ struct tandem_money_hold {
   MoneyHold body;
 };
 struct tandem_call_meter {
-  tandem_call_meter(Rate given, const FeeRules& rules, MoneyHold hold, CallStart start)
-      : rate(std::move(given)), body(rate, rules, std::move(hold), std::move(start)) {}
+  tandem_call_meter(Rate given, const FeeRules& rules, MoneyHold hold, CallStart start,
+                    LimitHold limits)
+      : rate(std::move(given)),
+        body(rate, rules, std::move(hold), std::move(start), 0, {}, std::move(limits)) {}
   const Rate rate;  // the meter refers to it
   CallMeter body;
 };
@@ -37,7 +42,8 @@ int give_balance(Result<Amount> balance, int64_t* balance_units) {
 }
 
 int give_verdict(const MeterVerdict& verdict, tandem_meter_verdict* out) {
-  write_struct(out, tandem_meter_verdict{0, verdict.must_end ? 1 : 0, verdict.check_us});
+  write_struct(out, tandem_meter_verdict{0, verdict.must_end ? 1 : 0, verdict.check_us,
+                                         static_cast<int32_t>(verdict.reason)});
   return TANDEM_OK;
 }
 
@@ -76,6 +82,11 @@ int tandem_account_book_provision(tandem_account_book* book,
     account.memo = copy(given->memo);
     account.agent = copy(given->agent);
     account.is_balance_verified = given->is_unbound == 0;
+    if (given->limits_json != nullptr) {
+      auto limits = parse_account_limits(given->limits_json);
+      TANDEM_CAPI_TRY(limits);
+      account.limits = std::move(*limits);
+    }
     TANDEM_CAPI_TRY(book->body.provision(account, Amount::from_units(opening_units)));
     return TANDEM_OK;
   });
@@ -132,6 +143,27 @@ int tandem_account_book_snapshot(const tandem_account_book* book, tandem_text** 
   });
 }
 
+int tandem_account_book_limits(const tandem_account_book* book, const char* id, int64_t at_us,
+                               tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(book);
+    TANDEM_CAPI_NOT_NULL(json);
+    return give(limits_to_json(book->body.limits(book->body.find(view(id)), at_us)), json);
+  });
+}
+
+int tandem_account_book_restore_limit(tandem_account_book* book, const tandem_limit_use* use) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(book);
+    const auto given = read_struct(use, "tandem_limit_use");
+    TANDEM_CAPI_TRY(given);
+    TANDEM_CAPI_TRY(book->body.restore_limit(
+        {copy(given->account), copy(given->limit), given->start_us, given->until_us,
+         Amount::from_units(given->charge_units), given->talk_s, given->calls}));
+    return TANDEM_OK;
+  });
+}
+
 void tandem_account_book_destroy(tandem_account_book* book) { delete book; }
 
 int tandem_money_hold_open(tandem_account_book* book, const char* account, int64_t units,
@@ -185,6 +217,12 @@ void tandem_money_hold_destroy(tandem_money_hold* hold) { delete hold; }
 int tandem_call_meter_open(tandem_account_book* book, const char* account, const tandem_rate* rate,
                            const tandem_fee_rules* rules, int64_t now_us, int32_t* reason,
                            tandem_call_meter** out) {
+  return tandem_call_meter_open_to(book, account, nullptr, rate, rules, now_us, reason, out);
+}
+
+int tandem_call_meter_open_to(tandem_account_book* book, const char* account, const char* callee,
+                              const tandem_rate* rate, const tandem_fee_rules* rules,
+                              int64_t now_us, int32_t* reason, tandem_call_meter** out) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(book);
     TANDEM_CAPI_NOT_NULL(reason);
@@ -197,10 +235,16 @@ int tandem_call_meter_open(tandem_account_book* book, const char* account, const
     TANDEM_CAPI_TRY(start);
     const auto first = CallMeter::first_hold(*read, *fees, *start);
     TANDEM_CAPI_TRY(first);
-    CallAdmission admission = book->body.open_call(book->body.find(view(account)), *first, now_us);
-    *out = admission.ok() ? new tandem_call_meter(std::move(*read), *fees,
-                                                  std::move(admission.hold), std::move(*start))
-                          : nullptr;
+    const AccountHandle payer = book->body.find(view(account));
+    CallAdmission admission = book->body.open_call(payer, *first, now_us);
+    LimitHold limits;
+    if (admission.ok() &&
+        !book->body.open_limits(payer, view(callee), *first, meter_first_talk_s, now_us, limits))
+      admission.reason = Reason::AccountLimitReached;
+    *out = admission.ok()
+               ? new tandem_call_meter(std::move(*read), *fees, std::move(admission.hold),
+                                       std::move(*start), std::move(limits))
+               : nullptr;
     *reason = static_cast<int32_t>(admission.reason);
     return TANDEM_OK;
   });

@@ -170,7 +170,7 @@ int tandem_cdr_store_query(const char* folder, const tandem_cdr_query* query,
     TANDEM_CAPI_NOT_NULL(json_lines);
     const auto read = read_cdr_query(query);
     TANDEM_CAPI_TRY(read);
-    const auto cdrs = CdrStore(folder).query(*read);
+    const auto cdrs = CdrStore(std::string(folder)).query(*read);
     TANDEM_CAPI_TRY(cdrs);
     return give(to_json_lines(*cdrs), json_lines);
   });
@@ -183,7 +183,7 @@ int tandem_cdr_store_cursor(const char* folder, const tandem_cdr_query* query,
     const auto limits = read_guards(guards);
     TANDEM_CAPI_TRY(limits);
     return give_cursor(query, out, [&](const CdrQuery& read) {
-      return CdrStore(folder, *limits).cursor(read, read.before_record_id);
+      return CdrStore(std::string(folder), *limits).cursor(read, read.before_record_id);
     });
   });
 }

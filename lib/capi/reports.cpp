@@ -1,5 +1,8 @@
 // Reports over decks and records, of a configuration and of a running switch.
+#include "tandem/corrections.hpp"
 #include "tandem/deck_reports.hpp"
+#include "tandem/external_calls.hpp"
+#include "tandem/reconciliation.hpp"
 
 #include "capi/config.hpp"
 #include "capi/values.hpp"
@@ -43,6 +46,27 @@ int margin(const char* const* buys, size_t buys_count, int64_t at_us, tandem_tex
   return give(to_json(*rows), json);
 }
 
+/// Reads the query, asks and gives the answer, a JSON object a line.
+template <class Ask>
+int corrections(const tandem_correction_query* query, tandem_text** json_lines, Ask&& ask) {
+  TANDEM_CAPI_NOT_NULL(json_lines);
+  const auto read = read_struct(query, "tandem_correction_query");
+  TANDEM_CAPI_TRY(read);
+  CorrectionQuery wanted;
+  wanted.record_id = read->record_id;
+  wanted.account = copy(read->account);
+  if (read->since_us != 0) wanted.since_us = read->since_us;
+  if (read->until_us != 0) wanted.until_us = read->until_us;
+  if (read->before != 0) wanted.before_id = read->before;
+  if (read->limit != 0) wanted.limit = read->limit;
+  const auto found = ask(wanted);
+  TANDEM_CAPI_TRY(found);
+  std::string lines;
+  for (const Correction& correction : *found)
+    lines += to_json(correction) + '\n';
+  return give(lines, json_lines);
+}
+
 }  // namespace
 
 extern "C" {
@@ -63,6 +87,107 @@ int tandem_switch_rerate(const tandem_switch* object, const tandem_rerate_query*
     TANDEM_CAPI_NOT_NULL(object);
     return rerate(query, json,
                   [&](const RerateQuery& read) { return object->body->rerate_history(read); });
+  });
+}
+
+int tandem_switch_apply_rerate(tandem_switch* object, const tandem_rerate_query* query,
+                               const char* reason, const char* author, int32_t dry_run,
+                               tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    return rerate(query, json, [&](const RerateQuery& read) {
+      return object->body->apply_rerate(read, {copy(reason), copy(author), dry_run != 0});
+    });
+  });
+}
+
+int tandem_switch_correct(tandem_switch* object, const char* json, tandem_text** answer) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    const auto request = parse_correction(view(json));
+    TANDEM_CAPI_TRY(request);
+    const auto corrected = object->body->correct(*request);
+    TANDEM_CAPI_TRY(corrected);
+    return answer == nullptr ? TANDEM_OK : give(to_json(*corrected), answer);
+  });
+}
+
+int tandem_switch_corrections(const tandem_switch* object, const tandem_correction_query* query,
+                              tandem_text** json_lines) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    return corrections(query, json_lines, [&](const CorrectionQuery& read) {
+      return object->body->corrections(read);
+    });
+  });
+}
+
+int tandem_config_query_corrections(const tandem_config* config,
+                                    const tandem_correction_query* query,
+                                    tandem_text** json_lines) {
+  return guarded([&]() -> int {
+    const auto usable = usable_config(config);
+    TANDEM_CAPI_TRY(usable);
+    return corrections(query, json_lines, [&](const CorrectionQuery& read) {
+      return query_corrections(**usable, read);
+    });
+  });
+}
+
+int tandem_switch_record_call(tandem_switch* object, const char* json, tandem_text** answer) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    const auto call = parse_external_call(view(json));
+    TANDEM_CAPI_TRY(call);
+    const auto recorded = object->body->record_call(*call);
+    TANDEM_CAPI_TRY(recorded);
+    return answer == nullptr ? TANDEM_OK : give(to_json(*recorded), answer);
+  });
+}
+
+int tandem_config_reconcile(const tandem_config* config, const tandem_reconcile_query* query,
+                            tandem_text** json) {
+  return guarded([&]() -> int {
+    const auto usable = usable_config(config);
+    TANDEM_CAPI_TRY(usable);
+    TANDEM_CAPI_NOT_NULL(json);
+    const auto read = read_struct(query, "tandem_reconcile_query");
+    TANDEM_CAPI_TRY(read);
+    const auto layout = parse_partner_layout(view(read->columns));
+    TANDEM_CAPI_TRY(layout);
+    ReconcileRules rules;
+    rules.time_tolerance_s = read->time_tolerance_s;
+    rules.clock_offset_s = read->clock_offset_s;
+    rules.duration_tolerance_s = read->duration_tolerance_s;
+    rules.charge_tolerance = Amount::from_units(read->charge_tolerance_units);
+    rules.line_hundredths = read->line_hundredths;
+    rules.rows_max = read->rows_max;
+    const auto report = reconcile(
+        **usable, {copy(read->gateway), read->customer_side == 0, read->since_us, read->until_us},
+        view(read->csv), *layout, rules);
+    TANDEM_CAPI_TRY(report);
+    return give(to_json(*report), json);
+  });
+}
+
+int tandem_switch_interconnect_totals(const tandem_switch* object, const char* gateway,
+                                      int32_t customer_side, int64_t since_us, int64_t until_us,
+                                      tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(json);
+    const auto totals =
+        object->body->interconnect_totals({copy(gateway), customer_side == 0, since_us, until_us});
+    TANDEM_CAPI_TRY(totals);
+    return give(to_json(*totals), json);
+  });
+}
+
+int tandem_switch_peer_checks(const tandem_switch* object, tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(json);
+    return give(json_array(object->body->peer_checks()), json);
   });
 }
 

@@ -1,8 +1,10 @@
 // Reports: goes through the day files of the period and lets the report collect.
+#include <unordered_map>
 #include <utility>
 
 #include "base/text.hpp"
 #include "cdr/call_facts_sqlite.hpp"
+#include "cdr/corrections_sqlite.hpp"
 #include "cdr/day_files.hpp"
 #include "cdr/query_guards.hpp"
 #include "cdr/report_collectors.hpp"
@@ -56,7 +58,7 @@ std::string ladder_of(const Cdr& cdr) {
 }
 
 /// C-11d: the latest calls, each with its ladder.
-Result<CallReport> list_calls(const std::string& folder, const CallReportRequest& request,
+Result<CallReport> list_calls(const CdrPlace& place, const CallReportRequest& request,
                               const CdrGuards& guards, const Clock* clock) {
   CallReport report;
   report.kind = request.kind;
@@ -65,7 +67,7 @@ Result<CallReport> list_calls(const std::string& folder, const CallReportRequest
       "customer_gateway", "vendor_gateway", "account",       "caller",         "callee",
       "pdd_ms",           "talk_time_ms",   "fee",           "currency",       "end_reason",
       "sip_status",       "release_side",   "ladder"};
-  auto cursor = CdrStore(folder, guards, clock).cursor(request.filter);
+  auto cursor = CdrStore(place, guards, clock).cursor(request.filter);
   if (!cursor) return std::move(cursor).error();
   while (report.rows.size() < request.limit) {
     auto next = cursor->next();
@@ -89,12 +91,17 @@ Result<CallReport> list_calls(const std::string& folder, const CallReportRequest
 class Collecting {
  public:
   Collecting(cdr::ReportCollector& collector, const CdrFilter& filter, const CdrGuards& guards,
-             cdr::TimeBox& box)
-      : collector_(collector), filter_(filter), guards_(guards), box_(box) {}
+             cdr::TimeBox& box, store::Connection* corrections)
+      : collector_(collector),
+        filter_(filter),
+        guards_(guards),
+        box_(box),
+        corrections_(corrections) {}
 
-  Result<void> day(const std::string& path) {
+  Result<void> day(const std::string& folder, std::int64_t day) {
     if (box_.is_over()) return box_.failure(records_);
-    auto rows = cdr::DayRows::open(path, box_.watch());
+    if (auto known = read_differences(day); !known) return known;
+    auto rows = cdr::DayRows::open(folder + "/" + cdr::day_name(day), box_.watch());
     if (!rows) return std::move(rows).error();
     if (!*rows) return {};
     auto reader = cdr::CallFactsReader::open(**rows, filter_, collector_.wanted());
@@ -111,26 +118,59 @@ class Collecting {
                                            " records matched; narrow the period or the filter"};
       }
       ++records_;
+      correct(call);
       if (auto done = collector_.add(call); !done) return done;
     }
   }
   [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
 
  private:
+  /// What corrections changed of the calls of a day.
+  Result<void> read_differences(std::int64_t day) {
+    differences_.clear();
+    if (corrections_ == nullptr) return {};
+    auto found = cdr::corrected_sides(*corrections_, day * cdr::day_us, (day + 1) * cdr::day_us);
+    if (!found) return std::move(found).error();
+    for (const cdr::SideDifference& one : *found) {
+      Difference& of_call = differences_[static_cast<std::int64_t>(one.record_id)];
+      if (one.side == CallSide::vendor) of_call.vendor_fee_units = one.charge.units();
+      if (one.side != CallSide::customer) continue;
+      of_call.fee_units = one.charge.units();
+      of_call.billed_time_s = one.billed_time_s;
+    }
+    return {};
+  }
+  void correct(cdr::CallFacts& call) const {
+    if (differences_.empty()) return;
+    const auto found = differences_.find(call.record_id);
+    if (found == differences_.end()) return;
+    call.fee_units += found->second.fee_units;
+    call.billed_time_s += found->second.billed_time_s;
+    call.vendor_fee_units += found->second.vendor_fee_units;
+  }
+
+  struct Difference {
+    std::int64_t fee_units = 0;
+    std::int64_t billed_time_s = 0;
+    std::int64_t vendor_fee_units = 0;
+  };
+
   cdr::ReportCollector& collector_;
   const CdrFilter& filter_;
   const CdrGuards& guards_;
   cdr::TimeBox& box_;
+  store::Connection* const corrections_;
+  std::unordered_map<std::int64_t, Difference> differences_;  // of the day, by record
   std::uint64_t records_ = 0;
 };
 
 }  // namespace
 
-Result<CallReport> call_report(const std::string& folder, const CallReportRequest& request,
+Result<CallReport> call_report(const CdrPlace& place, const CallReportRequest& request,
                                const CdrGuards& guards, const Clock* clock,
                                const RateLevel& level) {
   if (auto done = check(request); !done) return std::move(done).error();
-  if (request.kind == CallReportKind::calls) return list_calls(folder, request, guards, clock);
+  if (request.kind == CallReportKind::calls) return list_calls(place, request, guards, clock);
   const SystemClock system_clock;
   const Clock& time = clock != nullptr ? *clock : system_clock;
   auto guarded = cdr::guarded_filter(request.filter, guards, time.wall_us());
@@ -144,16 +184,18 @@ Result<CallReport> call_report(const std::string& folder, const CallReportReques
   if (filter.until_us &&
       __builtin_add_overflow(*filter.until_us, collector->look_ahead_us(), &*filter.until_us))
     filter.until_us.reset();
-  auto days = cdr::days_in(folder);
+  auto days = cdr::days_in(place.folder);
   if (!days) return std::move(days).error();
   cdr::TimeBox box(time, guards.time_max_ms);
   const cdr::TimeBoxScope inside(box);
-  Collecting collecting(*collector, filter, guards, box);
+  auto corrections = cdr::open_corrections(place.database);
+  if (!corrections) return std::move(corrections).error();
+  Collecting collecting(*collector, filter, guards, box, *corrections ? &**corrections : nullptr);
   for (const std::int64_t day : *days) {
     if ((filter.until_us && day * cdr::day_us >= *filter.until_us) ||
         (filter.since_us && day < cdr::day_of(*filter.since_us)))
       continue;
-    auto done = collecting.day(folder + "/" + cdr::day_name(day));
+    auto done = collecting.day(place.folder, day);
     if (!done) return std::move(done).error();
   }
   CallReport report;

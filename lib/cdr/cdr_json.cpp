@@ -206,6 +206,30 @@ Result<void> media_from_json(std::string_view text, Cdr& cdr) {
 
 namespace tandem {
 
+namespace {
+
+/// What a corrected record said before, by the keys of the record itself.
+void append_original_json(std::string& out, const CdrOriginal& original) {
+  cdr::ObjectWriter object(out);
+  object.number("corrections", original.corrections);
+  object.number("correction_id", original.correction_id);
+  object.number("corrected_at_us", original.corrected_at_us);
+  object.text("reason", original.reason);
+  const auto side = [&](const std::string& prefix, const ChargeFacts& facts) {
+    object.text(prefix + "charge", facts.charge.to_string());
+    object.number(prefix + "billed_time_s", facts.billed_time_s);
+    object.text(prefix + "rate_prefix", facts.rate_prefix);
+    object.text(prefix + "rate_deck", facts.rate_deck);
+    object.text(prefix + "rate_terms", facts.rate_terms);
+  };
+  side("", original.customer);
+  if (original.vendor) side("vendor_", *original.vendor);
+  if (original.agent) side("agent_", *original.agent);
+  object.end();
+}
+
+}  // namespace
+
 std::string to_json(const Cdr& cdr) {
   std::string out;
   out.reserve(1'200);
@@ -284,6 +308,12 @@ std::string to_json(const Cdr& cdr) {
   }
   object.text("package_charge", cdr.customer.package_charge.to_string());
   object.number("package_time_s", cdr.customer.package_time_s);
+  if (cdr.original) {
+    object.key("corrected");
+    out += "true";
+    object.key("original");
+    append_original_json(out, *cdr.original);
+  }
   object.end();
   return out;
 }

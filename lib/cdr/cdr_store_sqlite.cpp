@@ -4,6 +4,7 @@
 
 #include "cdr/cdr_filter_sqlite.hpp"
 #include "cdr/cdr_rows_sqlite.hpp"
+#include "cdr/corrections_sqlite.hpp"
 #include "cdr/day_files.hpp"
 #include "cdr/query_guards.hpp"
 #include "cdr/time_box.hpp"
@@ -55,6 +56,8 @@ struct CdrCursor::Body {
   std::size_t page_size = first_page_places;
   bool is_page_last = false;  // the day has no more than `places`
   std::uint64_t rows_read = 0;
+  std::optional<store::Connection> corrections;  // nothing: none was made
+  std::optional<Error> failed;                   // a cursor that failed stays where it failed
 };
 
 /// Pages go by the order of the list, so the end of the call before the page is needed.
@@ -179,6 +182,10 @@ Result<std::optional<Cdr>> CdrCursor::Body::next() {
     if (!cdr) return failure(std::move(cdr).error());
     if (!*cdr) continue;  // its file was rewritten in between
     ++rows_read;
+    if (corrections) {
+      if (auto merged = cdr::merge_corrections(*corrections, {&**cdr, 1}); !merged)
+        return std::move(merged).error();
+    }
     return cdr;
   }
 }
@@ -188,18 +195,53 @@ CdrCursor::CdrCursor(CdrCursor&&) noexcept = default;
 CdrCursor& CdrCursor::operator=(CdrCursor&&) noexcept = default;
 CdrCursor::~CdrCursor() = default;
 
-Result<std::optional<Cdr>> CdrCursor::next() { return body_->next(); }
+Result<std::optional<Cdr>> CdrCursor::next() {
+  if (body_->failed) return *body_->failed;
+  auto cdr = body_->next();
+  if (!cdr) body_->failed = cdr.error();
+  return cdr;
+}
 
-CdrStore::CdrStore(std::string folder, CdrGuards guards, const Clock* clock)
-    : folder_(std::move(folder)), guards_(guards), clock_(clock) {}
+CdrStore::CdrStore(CdrPlace place, CdrGuards guards, const Clock* clock)
+    : place_(std::move(place)), guards_(guards), clock_(clock) {}
+
+Result<std::optional<Cdr>> CdrStore::find(std::uint64_t record_id) const {
+  auto days = cdr::days_in(place_.folder);
+  if (!days) return std::move(days).error();
+  std::reverse(days->begin(), days->end());  // what is asked for is mostly of these days
+  for (const std::int64_t day : *days) {
+    auto file = cdr::DayRows::open(place_.folder + "/" + cdr::day_name(day), {});
+    if (!file) return std::move(file).error();
+    if (!*file) continue;
+    auto select = (*file)->select_records("WHERE record_id = ?");
+    if (!select) return std::move(select).error();
+    auto row = select->bind(1, static_cast<std::int64_t>(record_id)).step();
+    if (!row) return std::move(row).error();
+    if (!*row) continue;
+    auto cdr = cdr::DayRows::read_record(*select);
+    if (!cdr) return std::move(cdr).error();
+    auto corrections = cdr::open_corrections(place_.database);
+    if (!corrections) return std::move(corrections).error();
+    if (*corrections) {
+      if (auto merged = cdr::merge_corrections(**corrections, {&*cdr, 1}); !merged)
+        return std::move(merged).error();
+    }
+    return std::optional<Cdr>(std::move(*cdr));
+  }
+  return std::optional<Cdr>();
+}
 
 Result<CdrCursor> CdrStore::cursor(const CdrFilter& filter,
                                    std::optional<std::uint64_t> before_record_id) const {
   const std::int64_t now_us = clock_ != nullptr ? clock_->wall_us() : SystemClock().wall_us();
   auto guarded = cdr::guarded_filter(filter, guards_, now_us);
   if (!guarded) return std::move(guarded).error();
-  auto body = std::make_unique<CdrCursor::Body>(folder_, std::move(*guarded), guards_, clock_);
-  auto days = cdr::days_in(folder_);
+  auto body =
+      std::make_unique<CdrCursor::Body>(place_.folder, std::move(*guarded), guards_, clock_);
+  auto corrections = cdr::open_corrections(place_.database);
+  if (!corrections) return std::move(corrections).error();
+  body->corrections = std::move(*corrections);
+  auto days = cdr::days_in(place_.folder);
   if (!days) return std::move(days).error();
   body->days.assign(days->rbegin(), days->rend());
   if (before_record_id) {

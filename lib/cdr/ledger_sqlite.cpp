@@ -1,6 +1,8 @@
 #include "cdr/ledger_sqlite.hpp"
 
+#include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "cdr/ledger_check_sqlite.hpp"
 #include "cdr/ledger_entries_sqlite.hpp"
@@ -54,9 +56,36 @@ constexpr store::Migration steps[] = {
       ALTER TABLE ledger_position ADD COLUMN began INTEGER NOT NULL DEFAULT 0;
       UPDATE ledger_position SET began = sequence;
     )sql"},
+    // What the limits of accounts have counted, as long as their windows may matter.
+    {3, R"sql(
+      CREATE TABLE limit_use(
+        account TEXT NOT NULL,
+        limit_key TEXT NOT NULL,
+        start_us INTEGER NOT NULL,
+        until_us INTEGER NOT NULL,
+        charge_units INTEGER NOT NULL,
+        talk_s INTEGER NOT NULL,
+        calls INTEGER NOT NULL,
+        PRIMARY KEY(account, limit_key, start_us)
+      ) WITHOUT ROWID;
+    )sql"},
+    {4, corrections_schema},
+    // Calls that other systems carried, by their flow numbers (B-26).
+    {5, R"sql(
+      CREATE TABLE external_calls(flow_number TEXT PRIMARY KEY NOT NULL, record_id INTEGER NOT NULL)
+        WITHOUT ROWID;
+    )sql"},
 };
 
 __extension__ using Wide = __int128;
+
+// How long what a limit counted is kept behind the end of its window.
+constexpr std::int64_t limit_kept_us = std::int64_t{7} * 86'400 * 1'000'000;
+
+std::int64_t saturating_add(std::int64_t a, std::int64_t b) noexcept {
+  const Wide sum = Wide{a} + b;
+  return sum > INT64_MAX ? INT64_MAX : static_cast<std::int64_t>(sum);
+}
 
 /// One movement of a batch. The texts live as long as its record.
 struct Movement {
@@ -83,7 +112,13 @@ class Batch {
                "?2"},
           // A key that was used before, and nothing else, leaves a booking out.
           Text{&batch.insert_,
-               "INSERT INTO ledger VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"}}) {
+               "INSERT INTO ledger VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"},
+          Text{&batch.keep_,
+               "INSERT INTO corrections VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"},
+          Text{&batch.keep_side_,
+               "INSERT INTO correction_sides VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+          Text{&batch.keep_flow_,
+               "INSERT INTO external_calls VALUES(?, ?) ON CONFLICT DO NOTHING"}}) {
       auto prepared = connection.prepare(sql);
       if (!prepared) return std::move(prepared).error();
       *statement = std::move(*prepared);
@@ -121,16 +156,95 @@ class Batch {
                  "entry " + std::to_string(movement.id) + " of the ledger was there already"};
   }
 
+  /// Keeps a correction and moves what it changes. One with a key that was used before is left out.
+  Result<void> correct(const Correction& correction) {
+    keep_.bind(1, static_cast<std::int64_t>(correction.id));
+    keep_.bind(2, static_cast<std::int64_t>(correction.record_id));
+    keep_.bind(3, correction.ended_at_us).bind(4, correction.at_us);
+    keep_.bind(5, correction.reason).bind(6, correction.author);
+    if (!correction.idempotency_key.empty()) keep_.bind(7, correction.idempotency_key);
+    if (auto done = keep_.run(); !done) return done;
+    if (connection_->changes() != 1) return {};
+    const std::string reference = std::to_string(correction.record_id);
+    for (const CorrectedSide& side : correction.sides) {
+      keep_side_.bind(1, static_cast<std::int64_t>(correction.id));
+      keep_side_.bind(2, static_cast<std::int64_t>(side.side));
+      keep_side_.bind(3, side.account).bind(4, side.currency);
+      keep_side_.bind(5, side.charge_before.units()).bind(6, side.charge.units());
+      keep_side_.bind(7, side.billed_before_s).bind(8, side.billed_time_s);
+      keep_side_.bind(9, side.rate_prefix).bind(10, side.rate_deck).bind(11, side.rate_terms);
+      if (auto done = keep_side_.run(); !done) return done;
+      if (side.charge == side.charge_before) continue;
+      auto running = balance_of(side.account);
+      if (!running) return std::move(running).error();
+      insert_.bind(7, reference).bind(8, correction.reason);
+      const Movement movement{ledger_entry_id(correction.id, static_cast<LedgerSide>(side.side)),
+                              side.account, LedgerKind::correction,
+                              static_cast<Wide>(side.charge_before.units()) - side.charge.units(),
+                              correction.at_us};
+      auto moved = enter(movement, **running);
+      if (!moved) return std::move(moved).error();
+      if (!*moved)
+        return Error{ErrorCode::corrupt,
+                     "entry " + std::to_string(movement.id) + " of the ledger was there already"};
+    }
+    return {};
+  }
+
+  Result<void> keep_flow_number(const std::string& flow_number, std::uint64_t record_id) {
+    if (flow_number.empty()) return {};
+    return keep_flow_.bind(1, flow_number).bind(2, static_cast<std::int64_t>(record_id)).run();
+  }
+
+  /// Adds to what a limit has counted.
+  void count(const LimitUse& use, std::int64_t at_us) {
+    LimitUse& sum = limits_[{use.account, use.limit, use.start_us}];
+    sum.until_us = use.until_us;
+    sum.charge = Amount::add(sum.charge, use.charge).value_or(Amount::from_units(INT64_MAX));
+    sum.talk_s = saturating_add(sum.talk_s, use.talk_s);
+    sum.calls = saturating_add(sum.calls, use.calls);
+    latest_us_ = std::max(latest_us_, at_us);
+  }
+
   Result<void> finish() {
     for (const auto& [account, balance] : balances_) {
       if (!balance.is_changed) continue;
       auto done = write_.bind(1, account).bind(2, balance.units).run();
       if (!done) return done;
     }
-    return {};
+    return write_limits();
   }
 
  private:
+  /// In C++, because SQLite would turn an overflow into a floating number.
+  Result<void> write_limits() {
+    if (limits_.empty()) return {};
+    auto read = connection_->prepare(
+        "SELECT charge_units, talk_s, calls FROM limit_use "
+        "WHERE account = ? AND limit_key = ? AND start_us = ?");
+    if (!read) return std::move(read).error();
+    auto write =
+        connection_->prepare("INSERT OR REPLACE INTO limit_use VALUES(?, ?, ?, ?, ?, ?, ?)");
+    if (!write) return std::move(write).error();
+    for (const auto& [place, sum] : limits_) {
+      const auto& [account, limit, start_us] = place;
+      auto row = read->bind(1, account).bind(2, limit).bind(3, start_us).step();
+      if (!row) return std::move(row).error();
+      const std::int64_t before[] = {*row ? read->integer(0) : 0, *row ? read->integer(1) : 0,
+                                     *row ? read->integer(2) : 0};
+      read->reset();
+      write->bind(1, account).bind(2, limit).bind(3, start_us).bind(4, sum.until_us);
+      write->bind(5, saturating_add(before[0], sum.charge.units()));
+      write->bind(6, saturating_add(before[1], sum.talk_s));
+      if (auto done = write->bind(7, saturating_add(before[2], sum.calls)).run(); !done)
+        return done;
+    }
+    // A clock that is set back by less than this finds what was used.
+    auto forget = connection_->prepare("DELETE FROM limit_use WHERE until_us < ?");
+    if (!forget) return std::move(forget).error();
+    return forget->bind(1, latest_us_ - limit_kept_us).run();
+  }
+
   struct Balance {
     std::int64_t units = 0;
     bool is_changed = false;
@@ -168,8 +282,12 @@ class Batch {
     return true;
   }
 
+  using LimitKey = std::tuple<std::string, std::string, std::int64_t>;
+
   store::Connection* connection_;
-  store::Statement read_, write_, insert_;
+  store::Statement read_, write_, insert_, keep_, keep_side_, keep_flow_;
+  std::map<LimitKey, LimitUse> limits_;  // sums by account, key and start
+  std::int64_t latest_us_ = 0;
   std::map<std::string, Balance, std::less<>> balances_;
 };
 
@@ -247,6 +365,55 @@ Result<std::optional<Amount>> Ledger::balance(std::string_view id) {
   return std::optional<Amount>(Amount::from_units(select->integer(0)));
 }
 
+Result<std::vector<LimitUse>> Ledger::limit_uses(std::int64_t until_us) {
+  const std::lock_guard guard(mutex_);
+  auto select = connection_.prepare(
+      "SELECT account, limit_key, start_us, until_us, charge_units, talk_s, calls FROM limit_use "
+      "WHERE until_us > ? ORDER BY account, limit_key, start_us");
+  if (!select) return std::move(select).error();
+  select->bind(1, until_us);
+  std::vector<LimitUse> uses;
+  for (;;) {
+    auto row = select->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return uses;
+    uses.push_back({std::string(select->text(0)), std::string(select->text(1)), select->integer(2),
+                    select->integer(3), Amount::from_units(select->integer(4)), select->integer(5),
+                    select->integer(6)});
+  }
+}
+
+Result<std::optional<std::uint64_t>> Ledger::external_call(std::string_view flow_number) {
+  const std::lock_guard guard(mutex_);
+  auto select = connection_.prepare("SELECT record_id FROM external_calls WHERE flow_number = ?");
+  if (!select) return std::move(select).error();
+  auto row = select->bind(1, flow_number).step();
+  if (!row) return std::move(row).error();
+  if (!*row) return std::optional<std::uint64_t>();
+  return std::optional<std::uint64_t>(static_cast<std::uint64_t>(select->integer(0)));
+}
+
+Result<std::vector<Correction>> Ledger::corrections(const CorrectionQuery& query) {
+  const std::lock_guard guard(mutex_);
+  return read_corrections(connection_, query);
+}
+
+Result<std::optional<Correction>> Ledger::correction(std::string_view idempotency_key) {
+  const std::lock_guard guard(mutex_);
+  return find_correction(connection_, idempotency_key);
+}
+
+Result<void> Ledger::merge_corrections(std::span<Cdr> cdrs) {
+  const std::lock_guard guard(mutex_);
+  return cdr::merge_corrections(connection_, cdrs);
+}
+
+Result<std::vector<SideDifference>> Ledger::corrected_sides(std::int64_t since_us,
+                                                            std::int64_t until_us) {
+  const std::lock_guard guard(mutex_);
+  return cdr::corrected_sides(connection_, since_us, until_us);
+}
+
 Result<std::vector<LedgerEntry>> Ledger::entries(const LedgerQuery& query) {
   const std::lock_guard guard(mutex_);
   return read_entries(connection_, query);
@@ -292,10 +459,18 @@ Result<void> Ledger::write_batch(std::span<const RecordView> records, std::uint6
       auto record = decode_end(view.payload, view.sequence);
       if (!record) return std::move(record).error();
       if (auto done = charge_call(*batch, record->cdr); !done) return done;
+      for (const LimitUse& use : record->limits)
+        batch->count(use, record->cdr.ended_at_us);
+      if (auto done = batch->keep_flow_number(record->flow_number, view.sequence); !done)
+        return done;
     } else if (view.type == RecordType::payment) {
       auto payment = decode_payment(view.payload);
       if (!payment) return std::move(payment).error();
       if (auto done = batch->book(*payment, view.sequence); !done) return done;
+    } else if (view.type == RecordType::correction) {
+      auto correction = decode_correction(view.payload, view.sequence);
+      if (!correction) return std::move(correction).error();
+      if (auto done = batch->correct(*correction); !done) return done;
     }
   }
   if (auto done = batch->finish(); !done) return done;

@@ -10,9 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "cdr/corrections_sqlite.hpp"
 #include "cdr/records.hpp"
 #include "cdr/sink_runner.hpp"
 #include "store/sqlite.hpp"
+#include "tandem/corrections.hpp"
 #include "tandem/error.hpp"
 #include "tandem/ledger.hpp"
 #include "tandem/values.hpp"
@@ -26,10 +28,12 @@ constexpr std::int64_t ledger_entry_id(std::uint64_t sequence, LedgerSide side) 
   return static_cast<std::int64_t>(sequence << ledger_side_bits) | static_cast<std::int64_t>(side);
 }
 
-/// Tables `accounts` and `ledger` of the main database. A sink target: applies the sides of each
-/// end record and each payment, one entry for each movement, and stores its place in the same
-/// transaction. The charges of a call lower the balance of their account. An account that is not
-/// there yet is made with balance zero, so that no charge is lost.
+/// Tables `accounts`, `ledger`, `limit_use`, `corrections` and `external_calls` of the main
+/// database. A sink target:
+/// applies the sides of each end record, each payment and each correction, one entry for each
+/// movement, adds to what limits have counted, and stores its place in the same transaction. The
+/// charges of a call lower the balance of their account. An account that is not there yet is made
+/// with balance zero, so that no charge is lost.
 ///
 /// At start: open(), create_account_if_absent() for each provisioned account,
 /// SinkRunner::catch_up() to the journal's last sequence, then balances() are those that the switch
@@ -49,6 +53,9 @@ class Ledger final : public SinkTarget {
   /// Nothing: no such account. Errors: io.
   Result<std::optional<Amount>> balance(std::string_view id);
 
+  /// What limits counted in windows that end after `until_us`. Errors: io.
+  Result<std::vector<LimitUse>> limit_uses(std::int64_t until_us);
+
   /// Newest first. Errors: invalid_argument (limit, no account), io.
   Result<std::vector<LedgerEntry>> entries(const LedgerQuery& query);
 
@@ -57,6 +64,19 @@ class Ledger final : public SinkTarget {
     LedgerEntry entry;
     Amount answered;
   };
+  /// The record of a call that another system billed, by its flow number; nothing: none is kept.
+  /// Errors: io.
+  Result<std::optional<std::uint64_t>> external_call(std::string_view flow_number);
+
+  /// Newest first. Errors: invalid_argument (limit), io.
+  Result<std::vector<Correction>> corrections(const CorrectionQuery& query);
+  /// By its key; nothing: none was applied. Errors: io.
+  Result<std::optional<Correction>> correction(std::string_view idempotency_key);
+  /// Gives records as they were written the charges of now. Errors: io.
+  Result<void> merge_corrections(std::span<Cdr> cdrs);
+  /// See corrected_sides(). Errors: io.
+  Result<std::vector<SideDifference>> corrected_sides(std::int64_t since_us, std::int64_t until_us);
+
   /// By its key; nothing: none was applied. Errors: io.
   Result<std::optional<Booked>> booking(std::string_view idempotency_key);
 

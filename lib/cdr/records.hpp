@@ -6,7 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "tandem/account_limits.hpp"
 #include "tandem/cdr.hpp"
+#include "tandem/corrections.hpp"
 #include "tandem/error.hpp"
 #include "tandem/ledger.hpp"
 #include "tandem/packages.hpp"
@@ -16,14 +18,15 @@ namespace tandem::cdr {
 
 /// Never renumbered: they are on disk.
 enum class RecordType : std::uint16_t {
-  empty = 0,    ///< Holds a sequence number and nothing else.
-  answer = 1,   ///< AnswerRecord.
-  mark = 2,     ///< MarkRecord.
-  end = 3,      ///< EndRecord.
-  payment = 4,  ///< PaymentRecord.
-  closed = 5,   ///< The writer ended in good order; everything before it is durable.
-  package = 6,  ///< PackageRecord.
-};  // 7..1023 are reserved for tandem, 1024 and above for hosts; readers skip what they do not
+  empty = 0,       ///< Holds a sequence number and nothing else.
+  answer = 1,      ///< AnswerRecord.
+  mark = 2,        ///< MarkRecord.
+  end = 3,         ///< EndRecord.
+  payment = 4,     ///< PaymentRecord.
+  closed = 5,      ///< The writer ended in good order; everything before it is durable.
+  package = 6,     ///< PackageRecord.
+  correction = 7,  ///< Correction.
+};  // 8..1023 are reserved for tandem, 1024 and above for hosts; readers skip what they do not
     // know.
 
 /// A call was answered: enough to bill it when the process dies before its end.
@@ -50,6 +53,8 @@ struct EndRecord {
   std::uint64_t call_id = 0;
   Cdr cdr;
   std::vector<PackageUse::Part> packages{};  ///< What the call took of them, and what they count.
+  std::vector<LimitUse> limits{};            ///< What limits of accounts count.
+  std::string flow_number{};  ///< Key of a call that another system billed (B-26); "": our own.
   bool operator==(const EndRecord&) const = default;
 };
 
@@ -81,6 +86,7 @@ std::string encode(const MarkRecord& record);
 std::string encode(const EndRecord& record);
 std::string encode(const PaymentRecord& record);
 std::string encode(const PackageRecord& record);
+std::string encode(const Correction& correction);  ///< Without its id.
 
 /// Fields added by a later release are skipped, fields that an earlier one did not know keep their
 /// default. Errors: corrupt (not such a payload), unsupported (of an incompatible later release).
@@ -90,8 +96,13 @@ Result<MarkRecord> decode_mark(std::string_view payload);
 Result<EndRecord> decode_end(std::string_view payload, std::uint64_t sequence);
 /// EndRecord::packages, without decoding the rest. Errors: corrupt.
 Result<std::vector<PackageUse::Part>> decode_end_packages(std::string_view payload);
+/// Limits alone, with zero numbers, as the terms of an answered call keep them. Errors: corrupt.
+std::string encode(const std::vector<LimitUse>& limits);
+Result<std::vector<LimitUse>> decode_limits(std::string_view bytes);
 Result<PaymentRecord> decode_payment(std::string_view payload);
 Result<PackageRecord> decode_package(std::string_view payload);
+/// `sequence`: of the record; becomes the id.
+Result<Correction> decode_correction(std::string_view payload, std::uint64_t sequence);
 /// The call of an answer, mark or end record, without decoding the rest. Errors: corrupt.
 Result<std::uint64_t> decode_call_id(std::string_view payload);
 

@@ -67,21 +67,29 @@ void Rerater::rate(std::span<const RerateCall> calls,
   }
 }
 
+RerateTotal& Rerater::total_of(std::string_view account) {
+  auto place = totals_.find(account);
+  if (place == totals_.end()) place = totals_.emplace(std::string(account), RerateTotal{}).first;
+  return place->second;
+}
+
+Result<void> Rerater::leave_out(const RerateCall& call) {
+  RerateTotal& total = total_of(call.account);
+  ++total.not_rated;
+  return add_to(total.not_rated_before, call.charge);
+}
+
 Result<void> Rerater::add(std::span<const RerateCall> calls) {
   std::array<RerateOutcome, 1024> outcomes;
   for (std::size_t first = 0; first < calls.size(); first += outcomes.size()) {
     const auto part = calls.subspan(first, std::min(outcomes.size(), calls.size() - first));
     rate(part, outcomes);
     for (std::size_t i = 0; i < part.size(); ++i) {
-      auto place = totals_.find(part[i].account);
-      if (place == totals_.end())
-        place = totals_.emplace(std::string(part[i].account), RerateTotal{}).first;
-      RerateTotal& total = place->second;
       if (outcomes[i].reason != Reason::none) {
-        ++total.not_rated;
-        if (auto added = add_to(total.not_rated_before, part[i].charge); !added) return added;
+        if (auto added = leave_out(part[i]); !added) return added;
         continue;
       }
+      RerateTotal& total = total_of(part[i].account);
       ++total.calls;
       total.changed += outcomes[i].charge.charge != part[i].charge;
       total.billed_time_s += outcomes[i].charge.billed_time_s;

@@ -6,6 +6,7 @@
 #include "sim/endpoint.hpp"
 #include "sim/lrn_server.hpp"
 #include "sim/memory_disk.hpp"
+#include "sim/world_access.hpp"
 #include "switch/body.hpp"
 #include "tandem/sim.hpp"
 
@@ -106,6 +107,8 @@ World::~World() {
   body_->raw_endpoints.clear();
   body_->lrn_servers.clear();
 }
+
+SimNetwork& WorldAccess::network(World& world) noexcept { return *world.body_->network; }
 
 Result<std::unique_ptr<Switch>> World::create_switch(SwitchConfig config, SwitchHooks hooks) {
   std::erase_if(config.cdr_sinks, [](const CdrSinkConfig& sink) {

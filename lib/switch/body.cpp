@@ -314,8 +314,18 @@ Result<void> Switch::Body::load_balances() {
       continue;  // of an account that the configuration no longer names
     if (auto restored = state_.accounts.restore(id, balance); !restored) return restored;
   }
+  // Windows that ended a little ago too, for a clock that is set back.
+  auto limit_uses = ledger_->limit_uses(wall_us() - 7200 * second_us);
+  if (!limit_uses) return limit_uses.error();
+  for (const LimitUse& use : *limit_uses) {
+    if (auto restored = state_.accounts.restore_limit(use); !restored) return restored;
+  }
   bookings_.emplace(state_.accounts, *journal_, *ledger_, *ledger_runner_,
                     environment_.network->clock());
+  external_calls_ =
+      std::make_unique<ExternalCalls>(state_.accounts, *journal_, *ledger_, *ledger_runner_);
+  corrections_ = std::make_unique<Corrections>(state_.accounts, *journal_, *ledger_,
+                                               *ledger_runner_, environment_.network->clock());
   package_keeper_.emplace(state_.packages, *bookings_, *journal_, log_,
                           [this](std::string text) { alarm(std::move(text)); });
   return {};
@@ -396,6 +406,9 @@ Result<void> Switch::Body::open_workers() {
     seats_.push_back(std::move(seat));
   }
   io::Loop& first = *seats_.front().loop;
+  reconciler_ = std::make_unique<PeerReconciler>(
+      first, [this](const InterconnectQuery& query) { return interconnect_totals(query); },
+      [this](std::string text) { alarm(std::move(text)); });
   callbacks_ = std::make_unique<Callbacks>(hooks_, is_simulated() ? &first : nullptr, log_);
   watch_timer_ = std::make_unique<Timer>(Timer::member<&Body::judge_health, Body>(), this);
   first.timers().start(*watch_timer_, second_us);
@@ -503,6 +516,7 @@ void Switch::Body::build_tables_when_due() {
       const auto change = provisioning_body_->exclusive();
       package_keeper_->advance(wall_us());
     }
+    compare_with_peers();
     retired_tables_->free_all();
     lock.lock();
   }
@@ -526,6 +540,23 @@ void Switch::Body::pump() {
   activate_due_decks();
   store_registrations();
   package_keeper_->advance(wall_us());
+  compare_with_peers();
+}
+
+/// What a period came to at both ends of the interconnects that want to know (B-27).
+void Switch::Body::compare_with_peers() {
+  SwitchConfig wanted;  // what the reconciler looks at, without a copy of the rates
+  {
+    const std::lock_guard lock(config_mutex_);
+    wanted.parameters = config_.parameters;
+    for (const VendorGateway& vendor : config_.provision.vendor_gateways) {
+      if (!vendor.reconciliation) continue;
+      VendorGateway& one = wanted.provision.vendor_gateways.emplace_back();
+      one.id = vendor.id;
+      one.reconciliation = vendor.reconciliation;
+    }
+  }
+  reconciler_->advance(wall_us(), wanted);
 }
 
 /// Once a second: says what stopped working and what works again (alarms of O-03).
@@ -549,6 +580,10 @@ void Switch::Body::judge_health() {
     }
     told = state.set_aside;
   };
+  for (const LimitNews& news : state_.accounts.take_limit_news()) {
+    alarm("account \"" + news.account + "\" reached its limit \"" + limit_key(news.limit) +
+          "\": calls are refused until " + format_time_us(news.until_us));
+  }
   judge_sink(*ledger_runner_);
   judge_sink(*package_runner_);
   for (const Sink& sink : sinks_)
@@ -644,6 +679,7 @@ void Switch::Body::close() {
   }
   watch_timer_.reset();
   pump_timer_.reset();
+  reconciler_.reset();
   for (Seat& seat : seats_)
     seat.worker.reset();  // legs that are left go to the stack
   stack_.reset();
@@ -926,6 +962,10 @@ std::vector<AccountState> Switch::Body::accounts() const {
   const std::lock_guard lock(config_mutex_);
   std::erase_if(
       all, [this](const AccountState& state) { return !account_ids_.contains(state.settings.id); });
+  for (AccountState& state : all) {
+    if (!state.settings.limits.empty())
+      state.limits = state_.accounts.limits(state_.accounts.find(state.settings.id), wall_us());
+  }
   return all;
 }
 
@@ -936,6 +976,7 @@ std::optional<AccountState> Switch::Body::account(std::string_view id) const {
   }
   auto state = state_.accounts.state(id);
   if (!state) return std::nullopt;
+  state->limits = state_.accounts.limits(state_.accounts.find(id), wall_us());
   return std::move(*state);
 }
 
@@ -1110,6 +1151,7 @@ SwitchConfig Switch::Body::records_config() const {
   const std::lock_guard lock(config_mutex_);
   config.folder = config_.folder;
   config.cdr_sinks = config_.cdr_sinks;
+  config.database = config_.database;
   config.parameters = config_.parameters;
   return config;
 }
@@ -1240,7 +1282,28 @@ Result<std::vector<MarginRow>> Switch::margin_report(const std::string& sell,
                                at_us.value_or(body_->wall_us()));
 }
 Result<Rerater> Switch::rerate_history(const RerateQuery& query) const {
-  return tandem::rerate_history(body_->config_in_force(), query);
+  return body_->rerate_history(query);
+}
+Result<ExternalAnswer> Switch::record_call(const ExternalCall& call) {
+  return body_->record_call(call);
+}
+Result<InterconnectTotals> Switch::interconnect_totals(const InterconnectQuery& query) const {
+  return body_->interconnect_totals(query);
+}
+Result<std::vector<InterconnectCall>> Switch::interconnect_calls(
+    const InterconnectQuery& query) const {
+  return body_->interconnect_calls(query);
+}
+std::vector<PeerCheck> Switch::peer_checks() const { return body_->peer_checks(); }
+Result<Correction> Switch::correct(const CorrectionRequest& request) {
+  return body_->correct(request);
+}
+Result<std::vector<Correction>> Switch::corrections(const CorrectionQuery& query) const {
+  return body_->corrections(query);
+}
+Result<AppliedRerate> Switch::apply_rerate(const RerateQuery& query,
+                                           const RerateApplication& application) {
+  return body_->apply_rerate(query, application);
 }
 Result<std::vector<PackagePeriod>> Switch::packages(std::string_view account) const {
   return body_->packages(account);
@@ -1255,9 +1318,7 @@ Result<void> Switch::lift_suspension(std::string_view user, std::string_view add
   return body_->lift_suspension(user, address);
 }
 SwitchCounters Switch::counters() const { return body_->counters(); }
-Result<std::vector<Cdr>> Switch::cdrs(const CdrQuery& query) const {
-  return query_cdrs(body_->records_config(), query);
-}
+Result<std::vector<Cdr>> Switch::cdrs(const CdrQuery& query) const { return body_->cdrs(query); }
 Result<CdrCursor> Switch::cdr_cursor(const CdrFilter& filter,
                                      std::optional<std::uint64_t> before_record_id) const {
   return tandem::cdr_cursor(body_->records_config(), filter, before_record_id);

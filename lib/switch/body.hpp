@@ -26,8 +26,11 @@
 #include "sip/stack.hpp"
 #include "switch/bookings.hpp"
 #include "switch/callbacks.hpp"
+#include "switch/corrections.hpp"
 #include "switch/event_hub.hpp"
+#include "switch/external_calls.hpp"
 #include "switch/package_keeper.hpp"
+#include "switch/peer_reconciler.hpp"
 #include "switch/provisioning.hpp"
 #include "switch/shadow.hpp"
 #include "tandem/media_relay.hpp"
@@ -70,6 +73,15 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<BookingAnswer> book(const Booking& booking);
   Result<std::vector<LedgerEntry>> ledger(const LedgerQuery& query) const;
   Result<LedgerCheck> check_ledger() const;
+  Result<Rerater> rerate_history(const RerateQuery& query) const;
+  Result<InterconnectTotals> interconnect_totals(const InterconnectQuery& query) const;
+  Result<std::vector<InterconnectCall>> interconnect_calls(const InterconnectQuery& query) const;
+  [[nodiscard]] std::vector<PeerCheck> peer_checks() const;
+  Result<ExternalAnswer> record_call(const ExternalCall& call);
+  Result<Correction> correct(const CorrectionRequest& request);
+  Result<std::vector<Correction>> corrections(const CorrectionQuery& query) const;
+  Result<AppliedRerate> apply_rerate(const RerateQuery& query,
+                                     const RerateApplication& application);
   Result<std::vector<PackagePeriod>> packages(std::string_view account) const;
   [[nodiscard]] std::vector<GatewayView> gateways() const;
   [[nodiscard]] std::vector<PhoneView> phones() const;
@@ -80,6 +92,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   /// What questions to the records need of the configuration, so that a long one holds up no
   /// reload.
   SwitchConfig records_config() const;
+  Result<std::vector<Cdr>> cdrs(const CdrQuery& query) const;
   Result<std::string> explain(const ExplainRequest& request);
   Result<void> start_shadow(std::string_view plan);
   Result<std::string> shadow_report() const;
@@ -140,6 +153,10 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<void> add_sink(std::string name, std::unique_ptr<cdr::SinkTarget> target,
                         std::int32_t set_aside_after);
   Result<void> close_crashed_calls();
+  void compare_with_peers();
+  class DeckRating;
+  Result<void> settle_corrections();
+  [[nodiscard]] Result<std::string> record_folder() const;
   Result<void> load_packages();
   Result<void> load_balances();
   Result<void> open_registrations();
@@ -185,9 +202,12 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::unique_ptr<cdr::SinkRunner> ledger_runner_;
   std::optional<Bookings>
       bookings_;  // from the moment at which the balances are those of the journal
+  std::unique_ptr<Corrections> corrections_;       // the same
+  std::unique_ptr<ExternalCalls> external_calls_;  // the same
   std::shared_ptr<cdr::PackageStore> package_store_;
   std::unique_ptr<cdr::SinkRunner> package_runner_;
   std::optional<PackageKeeper> package_keeper_;  // with bookings_
+  std::unique_ptr<PeerReconciler> reconciler_;   // after the loops, which it asks on
   std::vector<Sink> sinks_;
   std::shared_ptr<phone::RegistrationStore> registrations_;
   std::string registration_failure_;  // said before; of the thread that stores

@@ -12,7 +12,7 @@ namespace tandem {
 namespace {
 
 struct Records {
-  std::string folder;
+  CdrPlace place;
   CdrGuards guards;
 };
 
@@ -30,7 +30,10 @@ Result<Records> records_of(const SwitchConfig& config) {
     }
   }
   for (const CdrSinkConfig& sink : config.cdr_sinks) {
-    if (sink.type == "sqlite") return Records{config.path(sink.path), parameters.query_guards};
+    if (sink.type == "sqlite") {
+      return Records{{config.path(sink.path), config.path(config.database)},
+                     parameters.query_guards};
+    }
   }
   return Error{ErrorCode::unsupported, "configuration has no sqlite sink to ask"};
 }
@@ -75,14 +78,14 @@ class RateLevels {
 Result<std::vector<Cdr>> query_cdrs(const SwitchConfig& config, const CdrQuery& query) {
   const auto records = records_of(config);
   if (!records) return records.error();
-  return CdrStore(records->folder, records->guards).query(query);
+  return CdrStore(records->place, records->guards).query(query);
 }
 
 Result<CdrCursor> cdr_cursor(const SwitchConfig& config, const CdrFilter& filter,
                              std::optional<std::uint64_t> before_record_id) {
   const auto records = records_of(config);
   if (!records) return records.error();
-  return CdrStore(records->folder, records->guards).cursor(filter, before_record_id);
+  return CdrStore(records->place, records->guards).cursor(filter, before_record_id);
 }
 
 Result<CallReport> call_report(const SwitchConfig& config, const CallReportRequest& request) {
@@ -91,10 +94,10 @@ Result<CallReport> call_report(const SwitchConfig& config, const CallReportReque
   const bool needs_levels = request.kind == CallReportKind::account_statement ||
                             request.kind == CallReportKind::phone_statement ||
                             request.kind == CallReportKind::area_statement;
-  if (!needs_levels) return call_report(records->folder, request, records->guards);
+  if (!needs_levels) return call_report(records->place, request, records->guards);
   const auto levels = RateLevels::of(config);
   if (!levels) return levels.error();
-  return call_report(records->folder, request, records->guards, nullptr,
+  return call_report(records->place, request, records->guards, nullptr,
                      [&levels](std::string_view deck, std::string_view prefix) {
                        return levels->at(deck, prefix);
                      });

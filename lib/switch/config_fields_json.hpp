@@ -20,6 +20,7 @@ const std::vector<Field<RateTier>>& tier_fields();
 const std::vector<Field<RateWindow>>& window_fields();
 const std::vector<Field<RateConfig>>& rate_fields();
 const std::vector<Field<RateDeckConfig>>& deck_fields();
+const std::vector<Field<AccountLimit>>& account_limit_fields();
 const std::vector<Field<AccountConfig>>& account_fields();
 const std::vector<Field<GatewayAuth>>& auth_fields();
 const std::vector<Field<SipOptions>>& customer_sip_fields();
@@ -28,6 +29,7 @@ const std::vector<Field<SplitEntry>>& split_fields();
 const std::vector<Field<CustomerGateway>>& customer_fields();
 const std::vector<Field<CallerPoolConfig>>& caller_pool_fields();
 const std::vector<Field<SwitchRules>>& switching_fields();
+const std::vector<Field<ReconciliationPeer>>& reconciliation_fields();
 const std::vector<Field<VendorGateway>>& vendor_fields();
 const std::vector<Field<LrnGatewayConfig>>& lrn_fields();
 const std::vector<Field<LrnResolverConfig>>& lrn_resolver_fields();
@@ -52,6 +54,9 @@ const std::vector<Field<SwitchConfig>>& media_fields();
 const std::vector<Field<SwitchConfig>>& admin_fields();
 const std::vector<Field<CdrSinkConfig>>& sink_fields();
 const std::vector<Field<SwitchConfig>>& cdr_fields();
+
+/// `limits` of an account.
+void read_account_limits(Reader& r, const Json& v, std::vector<AccountLimit>& limits);
 
 /// `sort` of a customer gateway or phone.
 void read_sort(Reader& r, const Json& v, std::vector<RoutePolicy>& sort);

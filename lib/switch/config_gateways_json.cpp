@@ -344,6 +344,28 @@ const std::vector<Field<SwitchRules>>& switching_fields() {
   return fields;
 }
 
+const std::vector<Field<ReconciliationPeer>>& reconciliation_fields() {
+  using P = ReconciliationPeer;
+  static const std::vector<Field<P>> fields = {
+      {"address", "IP:PORT", "required", "Its admin API.",
+       [](Reader& r, const Json& v, P& p) {
+         std::string text;
+         if (!r.string(v, text)) return;
+         const auto address = SocketAddress::parse(text);
+         if (address && address->port != 0) {
+           p.address = *address;
+         } else {
+           r.fail("\"" + text + "\" is not IP:PORT");
+         }
+       }},
+      {"gateway", "id", "required", "The customer gateway there through which our calls come.",
+       [](Reader& r, const Json& v, P& p) { read_id(r, v, p.gateway); }},
+      {"token", "text", "none", "Sent as `Authorization: Bearer`.",
+       [](Reader& r, const Json& v, P& p) { r.string(v, p.token); }},
+  };
+  return fields;
+}
+
 const std::vector<Field<VendorGateway>>& vendor_fields() {
   static const std::vector<Field<VendorGateway>> fields = [] {
     auto table = gateway_fields<VendorGateway>();
@@ -407,6 +429,13 @@ const std::vector<Field<VendorGateway>>& vendor_fields() {
          }},
         {"calendar", "id", "mon-fri work", "Calendar of its periods (R-12).",
          [](Reader& r, const Json& v, VendorGateway& g) { read_id(r, v, g.calendar); }},
+        {"reconciliation", "object", "none",
+         "The switch at the other end, whose count of the same calls is compared (B-27), see "
+         "below.",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           read_object(r, v, reconciliation_fields(), {"address", "gateway"},
+                       g.reconciliation.emplace());
+         }},
         {"options_check", "boolean", "false",
          "Asks its addresses by OPTIONS and uses those that answer (R-17).",
          [](Reader& r, const Json& v, VendorGateway& g) { r.boolean(v, g.options_check); }},

@@ -303,6 +303,8 @@ std::string config_reference_markdown() {
   append_table(page, "`parameters` (VOS names are aliases)", parameter_fields());
   append_table(page, "`provision`", provision_fields());
   append_table(page, "`accounts[]`", account_fields());
+  append_table(page, "`limits[]` of an account", account_limit_fields());
+  append_table(page, "`reconciliation` of a vendor gateway", reconciliation_fields());
   append_table(page, "`rate_decks[]`", deck_fields());
   append_table(page, "`rates[]`, also the columns of a deck file", rate_fields());
   append_table(page, "`sections[]` of a rate", section_fields());

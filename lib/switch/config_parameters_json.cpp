@@ -158,6 +158,20 @@ const std::vector<Field<Parameters>>& parameter_fields() {
          p.gateway_route_prefix = std::move(read);
        },
        "SERVER_GATEWAY_ROUTE_PREFIX"},
+      {"bilateral_reconciliation_line_percent", "decimal 0..100", "1",
+       "Deviation from the count of the other end from which an alarm is raised (B-27).",
+       [](Reader& r, const Json& v, P& p) {
+         std::optional<std::int32_t> hundredths;
+         read_percent(r, v, hundredths);
+         if (!hundredths) return;
+         if (*hundredths < 0 || *hundredths > 10'000) r.fail("percentage is not in 0..100");
+         p.reconciliation_line_hundredths = *hundredths;
+       },
+       "SERVER_GATEWAY_ROUTE_BILATERAL_RECONCILIATION_LINE"},
+      {"bilateral_reconciliation_period_s", "integer 10..86400", "300",
+       "Length of the periods that are compared (B-27).",
+       read_seconds<&P::reconciliation_period_s, 10, 86400>,
+       "SERVER_GATEWAY_BILATERAL_RECONCILIATION_PERIOD"},
       {"record_unanswered", "boolean", "true", "CDRs of unanswered calls (C-02).",
        read_flag<&P::record_unanswered>, "SERVER_BILLING_RECORD_ZERO_HOLD_TIME"},
       {"record_server_release", "boolean", "true",

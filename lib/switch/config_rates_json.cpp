@@ -239,6 +239,9 @@ const std::vector<Field<AccountConfig>>& account_fields() {
        [](Reader& r, const Json& v, AccountConfig& a) { read_monthly(r, v, a.monthly.maximum); }},
       {"monthly_rent_fee", "decimal >= 0", "\"0\"", "Owed at the start of each month.",
        [](Reader& r, const Json& v, AccountConfig& a) { read_monthly(r, v, a.monthly.rent); }},
+      {"limits", "array", "[]",
+       "At most so much money, talk or so many calls in an hour, a day or a month, see below.",
+       [](Reader& r, const Json& v, AccountConfig& a) { read_account_limits(r, v, a.limits); }},
       {"memo", "text", "\"\"", "Yours.",
        [](Reader& r, const Json& v, AccountConfig&) { read_memo(r, v); }},
   };

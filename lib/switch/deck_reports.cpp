@@ -1,15 +1,15 @@
 #include "tandem/deck_reports.hpp"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "call/tables.hpp"
+#include "switch/deck_of.hpp"
+#include "switch/past_calls.hpp"
 #include "switch/provisioning.hpp"
 #include "tandem/switch.hpp"
 
 namespace tandem {
-namespace {
 
 Result<RateDeck> deck_of(const SwitchConfig& config, const std::string& id) {
   const auto& decks = config.provision.rate_decks;
@@ -23,8 +23,6 @@ Result<RateDeck> deck_of(const SwitchConfig& config, const std::string& id) {
   if (!schedule) return std::move(schedule).error();
   return built->with_schedule(std::move(*schedule));
 }
-
-}  // namespace
 
 Result<std::vector<MarginRow>> margin_report(const SwitchConfig& config, const std::string& sell,
                                              const std::vector<std::string>& buys,
@@ -41,38 +39,12 @@ Result<std::vector<MarginRow>> margin_report(const SwitchConfig& config, const s
 }
 
 Result<Rerater> rerate_history(const SwitchConfig& config, const RerateQuery& query) {
-  auto deck = deck_of(config, query.deck);
-  if (!deck) return std::move(deck).error();
-  auto free_numbers = FreeNumbers::from_list(config.parameters.free_numbers);
-  if (!free_numbers) return std::move(free_numbers).error();
-  Rerater rerater(std::move(*deck), config.parameters.fees, std::move(*free_numbers));
-  const std::string& currency = rerater.deck().currency();
-
-  std::map<std::string, Amount> taxes;
-  for (const AccountConfig& account : config.provision.accounts)
-    taxes[account.id] = account.tax_percent;
-
-  CdrQuery page;
-  page.since_us = query.since_us;
-  page.until_us = query.until_us;
-  page.limit = 100'000;
-  for (;;) {
-    const auto cdrs = query_cdrs(config, page);
-    if (!cdrs) return cdrs.error();
-    std::vector<RerateCall> calls;
-    for (const Cdr& cdr : *cdrs) {
-      if (cdr.answered_at_us == 0 || (query.is_vendor && !cdr.vendor)) continue;
-      const ChargeFacts& side = query.is_vendor ? *cdr.vendor : cdr.customer;
-      if (side.account.empty() || side.currency != currency) continue;
-      if (!query.account.empty() && side.account != query.account) continue;
-      const auto tax = taxes.find(side.account);
-      calls.push_back({side.account, cdr.callee, cdr.started_at_us, cdr.answered_at_us,
-                       cdr.talk_time_ms, side.charge, tax != taxes.end() ? tax->second : Amount{}});
-    }
-    if (auto added = rerater.add(calls); !added) return std::move(added).error();
-    if (cdrs->size() < page.limit) return rerater;
-    page.before_record_id = cdrs->back().record_id;
-  }
+  auto calls = PastCalls::create(config, query.deck);
+  if (!calls) return std::move(calls).error();
+  auto walked =
+      calls->walk(query, [&](const CdrQuery& page) { return query_cdrs(config, page); }, {});
+  if (!walked) return std::move(walked).error();
+  return std::move(calls->rerater());
 }
 
 }  // namespace tandem

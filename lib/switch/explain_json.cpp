@@ -6,6 +6,7 @@
 #include "call/stages.hpp"
 #include "lrn/number.hpp"
 #include "rating/package_charge.hpp"
+#include "switch/config_reader_json.hpp"
 #include "switch/explain.hpp"
 
 namespace tandem {
@@ -140,6 +141,8 @@ Json money_json(const call::CallContext& context, const call::Payer& payer, cons
           {"available_time_s",
            rate == nullptr ? Json(nullptr) : Json(available_s(context, payer, *rate, packages))},
           {"advance_s", advance_min == 0 ? 10 : 60 * advance_min},
+          {"limits",
+           config::json_or_null(limits_to_json(accounts.limits(payer.account, context.wall_us)))},
           {"largest_overdraft", overdraft ? Json(overdraft->to_string()) : Json(nullptr)}};
 }
 

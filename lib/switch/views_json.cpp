@@ -173,6 +173,7 @@ std::string to_json(const AccountState& account) {
                {"rate_deck", account.settings.rate_deck},
                {"agent", account.settings.agent},
                {"largest_overdraft", overdraft ? Json(overdraft->to_string()) : Json(nullptr)},
+               {"limit_use", config::json_or_null(limits_to_json(account.limits))},
                {"locked", account.settings.locked},
                {"memo", account.settings.memo}});
 }

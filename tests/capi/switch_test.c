@@ -244,6 +244,8 @@ static void a_switch_lives_and_answers(void) {
   tandem_booking_answer booked = TANDEM_BOOKING_ANSWER_INIT;
   tandem_ledger_query entries = TANDEM_LEDGER_QUERY_INIT;
   tandem_rerate_query rerate = TANDEM_RERATE_QUERY_INIT;
+  tandem_correction_query corrections = TANDEM_CORRECTION_QUERY_INIT;
+  tandem_reconcile_query reconcile = TANDEM_RECONCILE_QUERY_INIT;
   const char* const buys[] = {"retail"};
   int32_t is_ok = 0;
   hooks.on_event = host_event;
@@ -321,6 +323,35 @@ static void a_switch_lives_and_answers(void) {
   CHECK(strstr(tandem_text_data(text), "\"accounts\":[]") != NULL);
   tandem_text_destroy(text);
   CHECK(tandem_config_rerate(config, &rerate, &text) == TANDEM_OK);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_record_call(object, "{\"callee\": 44}", &text) ==
+        TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_correct(object,
+                              "{\"record_id\": 999999, \"reason\": \"x\","
+                              " \"customer\": {\"charge\": \"1\"}}",
+                              NULL) == TANDEM_ERR_NOT_FOUND);
+  CHECK_ERROR(tandem_switch_correct(object, "{\"record_id\": 1}", NULL),
+              TANDEM_ERR_INVALID_ARGUMENT, "/reason");
+  CHECK(tandem_switch_corrections(object, &corrections, &text) == TANDEM_OK);
+  CHECK_TEXT(tandem_text_data(text), "");
+  tandem_text_destroy(text);
+  CHECK(tandem_config_query_corrections(config, &corrections, &text) == TANDEM_OK);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_apply_rerate(object, &rerate, "new list", NULL, 1, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"dry_run\":true,\"corrected\":0") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_interconnect_totals(object, "v1", 0, 1, 2, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"calls\":0") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_peer_checks(object, &text) == TANDEM_OK);
+  CHECK_TEXT(tandem_text_data(text), "[]");
+  tandem_text_destroy(text);
+  reconcile.gateway = "v1";
+  reconcile.since_us = 1;
+  reconcile.until_us = 2;
+  reconcile.csv = "callee,answered_at,billed_time_s\n44,1,60\n";
+  CHECK(tandem_config_reconcile(config, &reconcile, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"missing_here\":1") != NULL);
   tandem_text_destroy(text);
   CHECK(tandem_switch_margin_report(object, "retail", buys, 1, 0, &text) == TANDEM_OK);
   CHECK(strstr(tandem_text_data(text), "\"prefix\":\"44\"") != NULL);

@@ -395,6 +395,59 @@ static void accounts_keep_calls_inside_their_money(void) {
   tandem_account_book_destroy(book);
 }
 
+static void limits_bound_calls_together(void) {
+  tandem_account_settings settings = TANDEM_ACCOUNT_SETTINGS_INIT;
+  tandem_meter_verdict verdict = TANDEM_METER_VERDICT_INIT;
+  tandem_charge charge = TANDEM_CHARGE_INIT;
+  tandem_limit_use use = TANDEM_LIMIT_USE_INIT;
+  tandem_rate rate = TANDEM_RATE_INIT;
+  tandem_account_book* book = NULL;
+  tandem_call_meter* meter = NULL;
+  tandem_call_meter* second = NULL;
+  tandem_text* json = NULL;
+  int32_t reason = 0;
+  const int64_t day_us = INT64_C(86400000000);
+  CHECK(tandem_account_book_create(&book) == TANDEM_OK);
+  settings.id = "acme";
+  settings.currency = "USD";
+  settings.limits_json = "[{\"window\": \"day\"}]";
+  CHECK_ERROR(tandem_account_book_provision(book, &settings, 0), TANDEM_ERR_INVALID_ARGUMENT,
+              "had none of max_charge");
+  settings.limits_json =
+      "[{\"window\": \"day\", \"prefixes\": [\"44\"], \"max_charge\": \"0.10\", \"max_calls\": 5}]";
+  CHECK(tandem_account_book_provision(book, &settings, 1000000000) == TANDEM_OK);
+  use.account = "acme";
+  use.limit = "day UTC 44";
+  use.until_us = day_us;
+  use.charge_units = 3000000;
+  use.calls = 4;
+  CHECK(tandem_account_book_restore_limit(book, &use) == TANDEM_OK);
+  rate.price_units = 60000000; /* a cent a second: seven seconds are left */
+  CHECK(tandem_call_meter_open_to(book, "acme", "4420", &rate, NULL, 1, &reason, &meter) ==
+        TANDEM_OK);
+  CHECK(reason == 0 && meter != NULL);
+  CHECK(tandem_call_meter_open_to(book, "acme", "4430", &rate, NULL, 1, &reason, &second) ==
+        TANDEM_OK);
+  CHECK(second == NULL);
+  CHECK_TEXT(tandem_reason_name(reason), "AccountLimitReached");
+  CHECK(tandem_call_meter_open(book, "acme", &rate, NULL, 1, &reason, &second) == TANDEM_OK);
+  CHECK(reason == 0); /* to no number, so that the limit does not count it */
+  tandem_call_meter_destroy(second);
+  CHECK(tandem_call_meter_start(meter, 0, &verdict) == TANDEM_OK);
+  while (!verdict.must_end && verdict.check_at_monotonic_us < 60000000)
+    CHECK(tandem_call_meter_on_timer(meter, verdict.check_at_monotonic_us, &verdict) == TANDEM_OK);
+  CHECK(verdict.must_end);
+  CHECK_TEXT(tandem_reason_name(verdict.reason), "AccountLimitReached");
+  CHECK(tandem_call_meter_finish(meter, 7000, &charge) == TANDEM_OK);
+  CHECK(charge.charge_units == 7000000);
+  tandem_call_meter_destroy(meter);
+  CHECK(tandem_account_book_limits(book, "acme", 1, &json) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(json), "\"charge\":\"0.10\",\"held_charge\":\"0.00\"") != NULL);
+  CHECK(strstr(tandem_text_data(json), "\"calls\":5") != NULL);
+  tandem_text_destroy(json);
+  tandem_account_book_destroy(book);
+}
+
 int main(void) {
   policies_judge_numbers();
   policies_judge_by_a_plan();
@@ -404,5 +457,6 @@ int main(void) {
   sources_are_identified();
   calls_are_rated();
   accounts_keep_calls_inside_their_money();
+  limits_bound_calls_together();
   return check_result();
 }

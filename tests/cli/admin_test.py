@@ -189,6 +189,72 @@ class Admin(unittest.TestCase):
         self.error("GET", "/api/v1/reports/profit", None, 404)
         self.error("POST", "/api/v1/reports/margin?sell=retail&buy=buy", "{}", 405)
 
+    def post(self, path, body, status):
+        got, headers, text = request(self.port, "POST", path, json.dumps(body))
+        self.assertEqual(got, status, text)
+        return json.loads(text), headers
+
+    def test_calls_of_other_systems_are_corrected_and_rated_anew(self):
+        call = {"flow_number": "pbx-1", "customer_gateway": "cust", "vendor_gateway": "v1", "callee": "441",
+                "started_at": "2020-01-01T12:00:00Z", "answered_at": "2020-01-01T12:00:00Z",
+                "ended_at": "2020-01-01T12:01:10Z"}
+        made, _ = self.post("/api/v1/cdrs", call, 201)
+        record = made["record_id"]
+        self.assertEqual(made["cdr"]["charge"], "1.20")
+        self.assertEqual(self.post("/api/v1/cdrs", call, 200)[0],
+                         {"record_id": record, "repeated": True, "cdr": None})
+        self.assertEqual(self.error("POST", "/api/v1/cdrs", json.dumps({**call, "callee": 1}), 400)["pointer"],
+                         "/callee")
+
+        day = "since=2020-01-01&until=2020-01-02"
+        self.assertTrue(until(lambda: self.get("/api/v1/cdrs?" + day), "the record is stored"))
+        totals = self.get("/api/v1/interconnect/totals?gateway=v1&" + day)
+        self.assertEqual(totals, {"calls": 1, "answered": 1, "billed_time_s": 70, "charge": "0.233333"})
+        self.assertEqual(self.error("GET", "/api/v1/interconnect/totals?gateway=v1&since=2020-01-01", None,
+                                    400)["pointer"], "/until")
+        self.assertEqual(self.get("/api/v1/interconnect/checks"), [])
+
+        path = f"/api/v1/cdrs/{record}/corrections"
+        body = {"customer": {"charge": "0.90"}, "reason": "ticket 7", "author": "ann", "id": "ticket-7"}
+        self.post(path, {**body, "dry_run": True}, 200)
+        before = self.get("/api/v1/accounts/acme")["balance"]
+        correction, _ = self.post(path, body, 201)
+        self.assertEqual(correction["sides"][0]["difference"], "0.30")
+        repeated, headers = self.post(path, body, 201)
+        self.assertEqual((repeated["id"], repeated["repeated"]), (correction["id"], True))
+        self.assertEqual(headers["Idempotency-Replayed"], "true")
+        after = self.get("/api/v1/accounts/acme")["balance"]
+        self.assertAlmostEqual(float(after) - float(before), 0.30)
+        row, = self.get("/api/v1/cdrs?" + day)
+        self.assertEqual((row["charge"], row["corrected"], row["original"]["charge"]), ("0.90", True, "1.20"))
+        self.assertTrue(until(lambda: self.get(f"/api/v1/corrections?record={record}"), "the correction is kept"))
+        self.assertEqual(self.error("POST", path, json.dumps({**body, "reason": ""}), 400)["code"],
+                         "invalid_argument")
+        self.assertEqual(self.error("POST", path, json.dumps({"reason": "x", "vendor": {"charge": 1}}), 400)["pointer"],
+                         "/vendor/charge")
+        self.error("POST", "/api/v1/cdrs/999999999/corrections", json.dumps(body | {"id": "other"}), 404)
+        self.error("POST", path, json.dumps({**body, "id": ""}), 409)
+
+        rerate = "/api/v1/reports/rerate?deck=buy&" + day
+        announced, _ = self.post(rerate, {"reason": "new list"}, 200)
+        applied, _ = self.post(rerate, {"reason": "new list", "dry_run": False}, 200)
+        self.assertEqual((announced["dry_run"], announced["corrected"]), (True, 1))
+        self.assertEqual(announced["accounts"], applied["accounts"])
+        again, _ = self.post(rerate, {"reason": "new list", "dry_run": False}, 200)
+        self.assertEqual(again["corrected"], 0)
+        self.assertEqual(self.error("POST", rerate, "{}", 400)["pointer"], "/reason")
+        self.assertEqual(self.get("/api/v1/reports/ledger-check")["differences"], [])
+
+        done = run("correct", str(record), "--config", self.config, "--charge", "1.00", "--reason", "by hand")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["sides"][0]["charge"], "1.00")
+        until(lambda: len(run("report", "corrections", "--config", self.config, "--record", str(record)).stdout
+                          .splitlines()) == 3, "all corrections are kept")
+        done = run("cdr", "--config", self.config, "--since", "2020-01-01", "--until", "2020-01-02", "--format", "json")
+        self.assertEqual(json.loads(done.stdout)["original"]["corrections"], 3)
+        # The other tests look at balances.
+        self.post(path, {"customer": {"charge": "0"}, "vendor": {"charge": "0"}, "reason": "as it was"}, 201)
+
     def test_a_call_is_seen_and_disconnected(self):
         with SipEnd() as caller:
             answered_call(caller, self.vendor, self.sip_port, call_id="seen")

@@ -179,6 +179,27 @@ def test_accounts_hold_money_once() -> None:
     assert other == "" and kept is not None and kept.held == 1
 
 
+def test_limits_bound_an_account() -> None:
+    book = tandem.AccountBook()
+    limits = [{"window": "day", "prefixes": ["44"], "max_charge": "0.10"}]
+    book.provision("acme", balance="10.00", limits_json=json.dumps(limits))
+    book.restore_limit(account="acme", limit="day UTC 44", start_us=0, until_us=86_400_000_000, charge="0.03", calls=1)
+    rate = tandem.Rate("44", "0.60")
+    reason, meter = book.open_meter("acme", rate, 1, callee="4420")
+    assert reason == "" and meter is not None
+    at_us, verdict = 0, meter.start(0)
+    while not verdict.must_end and verdict.check_us is not None:
+        at_us = verdict.check_us
+        verdict = meter.on_timer(at_us)
+    assert (at_us, verdict.reason) == (7_000_000, "AccountLimitReached")
+    assert meter.finish(7_000).charge == Decimal("0.07")
+    state, = json.loads(book.limits_json("acme", 1))
+    assert (state["charge"], state["calls"], state["held_charge"]) == ("0.10", 2, "0.00")
+    assert book.open_meter("acme", rate, 1, callee="4420") == ("AccountLimitReached", None)
+    with pytest.raises(tandem.Error):
+        book.provision("acme", limits_json='[{"window": "week", "max_calls": 1}]')
+
+
 def record(callee: str = "442079460000") -> tandem.Cdr:
     cdr = tandem.Cdr()
     cdr.call_id = "abc@192.0.2.1"

@@ -24,6 +24,7 @@ from ._tandem import (
     Charge,
     ChargeFacts,
     Config,
+    CorrectionQuery,
     ErrorCode,
     Event,
     FeedItem,
@@ -89,6 +90,7 @@ __all__ = [
     "Charge",
     "ChargeFacts",
     "Config",
+    "CorrectionQuery",
     "ConfigSource",
     "Error",
     "ErrorCode",
@@ -138,6 +140,7 @@ __all__ = [
     "provision_packages",
     "query_cdr_folder",
     "query_cdrs",
+    "query_corrections",
     "query_ledger",
     "rate",
     "rate_call",
@@ -145,6 +148,7 @@ __all__ = [
     "read_config",
     "reason_facts",
     "recompute_charge",
+    "reconcile",
     "rerate",
     "serve_admin",
     "shadow_table",
@@ -295,6 +299,32 @@ def query_ledger(config: ConfigSource, account: str, **query: Any) -> list[dict[
     Keywords: those of LedgerQuery.
     """
     return ledger_entries(_tandem.query_ledger_json(to_config(config), LedgerQuery(account, **query)))
+
+
+def reconcile(
+    config: ConfigSource,
+    gateway: str,
+    since_us: int,
+    until_us: int,
+    csv: str,
+    columns: str = "",
+    side: str = "vendor",
+    **rules: Any,
+) -> dict[str, Any]:
+    """Our calls over an interconnect against a partner's list of them (B-27, docs/reconciliation.md).
+
+    Keywords: time_tolerance_s, clock_offset_s, duration_tolerance_s, charge_tolerance, line_hundredths, rows_max.
+    """
+    text = _tandem.reconcile_json(to_config(config), gateway, side, since_us, until_us, csv, columns, **rules)
+    return cast("dict[str, Any]", json.loads(text))
+
+
+def query_corrections(config: ConfigSource, **query: Any) -> list[dict[str, Any]]:
+    """Corrections of charges (B-25), newest first, beside a running switch or without one.
+
+    Keywords: those of CorrectionQuery. Money is text there.
+    """
+    return [json.loads(text) for text in _tandem.query_corrections_json(to_config(config), CorrectionQuery(**query))]
 
 
 def rerate(config: ConfigSource, deck: str, **query: Any) -> dict[str, Any]:

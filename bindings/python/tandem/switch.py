@@ -20,6 +20,7 @@ from ._tandem import (
     CdrIterator,
     CdrQuery,
     Config,
+    CorrectionQuery,
     Event,
     FeedItem,
     LedgerQuery,
@@ -399,6 +400,49 @@ class Switch:
         Keywords: those of RerateQuery.
         """
         return cast("dict[str, Any]", json.loads(self._switch.rerate_json(RerateQuery(deck, **query))))
+
+    def apply_rerate(
+        self, deck: str, *, reason: str, author: str = "", dry_run: bool = True, **query: Any
+    ) -> dict[str, Any]:
+        """rerate() whose result becomes the charge of each call that differs, unless it is a dry run (B-25).
+
+        Keywords besides: those of RerateQuery. A repetition moves nothing.
+        """
+        wanted = RerateQuery(deck, **query)
+        return cast("dict[str, Any]", json.loads(self._switch.apply_rerate_json(wanted, reason, author, dry_run)))
+
+    def interconnect_totals(
+        self, gateway: str, since_us: int, until_us: int, side: str = "vendor"
+    ) -> dict[str, Any]:
+        """What a gateway's calls that ended in a period came to (B-27). Money is text there."""
+        text = self._switch.interconnect_totals_json(gateway, side, since_us, until_us)
+        return cast("dict[str, Any]", json.loads(text))
+
+    def peer_checks(self) -> list[dict[str, Any]]:
+        """The last comparisons with the switches at the other ends (B-27)."""
+        return [json.loads(text) for text in self._switch.peer_checks_json()]
+
+    def record_call(self, callee: str, started_at: str, ended_at: str, **call: Any) -> dict[str, Any]:
+        """Records and charges a call that another system carried (B-26); a flow number once.
+
+        Keywords: `flow_number account customer_gateway vendor_gateway caller answered_at talk_time_ms end_reason
+        sip_status charge vendor_charge dry_run`. Times are RFC 3339, money is text, here and in the answer.
+        """
+        body = json.dumps({"callee": callee, "started_at": started_at, "ended_at": ended_at, **call})
+        return cast("dict[str, Any]", json.loads(self._switch.record_call_json(body)))
+
+    def correct(self, record_id: int, *, reason: str, **request: Any) -> dict[str, Any]:
+        """Changes what a call that is over was charged (B-25).
+
+        Keywords: `customer`, `vendor`, `agent`, each {"charge", "billed_time_s"} or {"rate_deck"}; `author`, `id`
+        (what makes a repetition known), `dry_run`. Money is text, here and in the answer.
+        """
+        body = json.dumps({"record_id": record_id, "reason": reason, **request})
+        return cast("dict[str, Any]", json.loads(self._switch.correct_json(body)))
+
+    def corrections(self, **query: Any) -> list[dict[str, Any]]:
+        """Corrections of charges, newest first. Keywords: those of CorrectionQuery. Money is text there."""
+        return [json.loads(text) for text in self._switch.corrections_json(CorrectionQuery(**query))]
 
     def gateways(self) -> list[dict[str, Any]]:
         return self._switch.gateways()

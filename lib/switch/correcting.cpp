@@ -1,0 +1,137 @@
+// What a switch does when charges of the past are changed (B-25).
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "cdr/corrections_sqlite.hpp"
+#include "switch/body.hpp"
+#include "switch/past_calls.hpp"
+
+namespace tandem {
+namespace {
+
+// A re-rating goes on when the ledger has taken what was corrected so far.
+constexpr std::size_t unsettled_max = 10'000;
+constexpr std::int64_t settle_wait_us = 30'000'000;
+
+}  // namespace
+
+/// By decks of the configuration in force, each built once.
+class Switch::Body::DeckRating {
+ public:
+  explicit DeckRating(SwitchConfig config) : config_(std::move(config)) {}
+
+  Result<ChargeFacts> operator()(const Cdr& cdr, CallSide side, const std::string& deck) {
+    auto found = calls_.find(deck);
+    if (found == calls_.end()) {
+      auto made = PastCalls::create(config_, deck);
+      if (!made) return std::move(made).error();
+      found = calls_.emplace(deck, std::move(*made)).first;
+    }
+    return found->second.rated(cdr, side);
+  }
+
+ private:
+  const SwitchConfig config_;
+  std::map<std::string, PastCalls> calls_;
+};
+
+Result<Correction> Switch::Body::correct(const CorrectionRequest& request) {
+  if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
+  if (auto checked = check_correction(request); !checked) return std::move(checked).error();
+  auto folder = record_folder();
+  if (!folder) return std::move(folder).error();
+  auto cdr = CdrStore(*folder).find(request.record_id);
+  if (!cdr) return std::move(cdr).error();
+  if (!*cdr) return Error{ErrorCode::not_found, "no record " + std::to_string(request.record_id)};
+  DeckRating rating(config_in_force());
+  auto corrected = corrections_->correct(std::move(**cdr), request, std::ref(rating));
+  if (!corrected || corrected->id == 0) return corrected;
+  if (auto durable = corrections_->wait_durable(); !durable) return std::move(durable).error();
+  log_.write(LogLevel::info, "corrections", "call corrected",
+             {{"record", std::to_string(corrected->record_id)},
+              {"correction", std::to_string(corrected->id)},
+              {"author", corrected->author},
+              {"reason", corrected->reason},
+              {"repeated", corrected->is_repeated ? "yes" : "no"}});
+  return corrected;
+}
+
+Result<std::vector<Correction>> Switch::Body::corrections(const CorrectionQuery& query) const {
+  return environment_.ledger == nullptr ? query_corrections(config_in_force(), query)
+                                        : ledger_->corrections(query);
+}
+
+/// Waits until the ledger has what was corrected, so that what is kept for it stays small.
+Result<void> Switch::Body::settle_corrections() {
+  if (auto durable = corrections_->wait_durable(); !durable) return durable;
+  if (is_simulated()) ledger_runner_->pump();
+  wait_until([this] { return corrections_->waiting() == 0; }, settle_wait_us);
+  if (corrections_->waiting() == 0) return {};
+  return Error{ErrorCode::io, "ledger did not take the corrections in time"};
+}
+
+Result<Rerater> Switch::Body::rerate_history(const RerateQuery& query) const {
+  auto calls = PastCalls::create(config_in_force(), query.deck);
+  if (!calls) return std::move(calls).error();
+  auto walked = calls->walk(query, [this](const CdrQuery& page) { return cdrs(page); }, {});
+  if (!walked) return std::move(walked).error();
+  return std::move(calls->rerater());
+}
+
+Result<AppliedRerate> Switch::Body::apply_rerate(const RerateQuery& query,
+                                                 const RerateApplication& application) {
+  if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
+  CorrectionRequest request;
+  request.record_id = 1;
+  request.reason = application.reason;
+  request.author = application.author;
+  const CallSide side = query.is_vendor ? CallSide::vendor : CallSide::customer;
+  request.sides[side].rate_deck = query.deck;
+  if (auto checked = check_correction(request); !checked) return std::move(checked).error();
+
+  const SwitchConfig config = config_in_force();
+  auto calls = PastCalls::create(config, query.deck);
+  if (!calls) return std::move(calls).error();
+  const Corrections::Rating rating = [&](const Cdr& cdr, CallSide which, const std::string&) {
+    return calls->rated(cdr, which);
+  };
+  std::uint64_t corrected = 0;
+  const auto on_changed = [&](const Cdr& cdr) -> Result<void> {
+    ++corrected;
+    if (application.is_dry_run) return {};
+    request.record_id = cdr.record_id;
+    Cdr written = cdr;
+    auto made = corrections_->correct(std::move(written), request, rating);
+    if (!made && made.error().code != ErrorCode::already_exists) return std::move(made).error();
+    return corrected % unsettled_max == 0 ? settle_corrections() : Result<void>();
+  };
+  auto walked = calls->walk(
+      query, [this](const CdrQuery& page) { return cdrs(page); }, on_changed);
+  Result<void> settled = application.is_dry_run ? Result<void>() : settle_corrections();
+  if (!walked) return std::move(walked).error();
+  if (!settled) return std::move(settled).error();
+  return AppliedRerate{std::move(calls->rerater()), application.is_dry_run, corrected};
+}
+
+Result<std::string> Switch::Body::record_folder() const {
+  const std::lock_guard lock(config_mutex_);
+  for (const CdrSinkConfig& sink : config_.cdr_sinks)
+    if (sink.type == "sqlite") return config_.path(sink.path);
+  return Error{ErrorCode::unsupported, "configuration has no sqlite sink to ask"};
+}
+
+Result<std::vector<Cdr>> Switch::Body::cdrs(const CdrQuery& query) const {
+  // Before the database is asked: what the ledger takes meanwhile is in its answer or in this copy.
+  const Corrections::Waiting waiting = corrections_->under_way();
+  auto cdrs = query_cdrs(records_config(), query);
+  if (cdrs) apply_waiting(waiting, *cdrs);
+  return cdrs;
+}
+
+Result<std::vector<Correction>> query_corrections(const SwitchConfig& config,
+                                                  const CorrectionQuery& query) {
+  return cdr::stored_corrections(config.path(config.database), query);
+}
+
+}  // namespace tandem

@@ -1,0 +1,90 @@
+// Requests for corrections as JSON, and what a re-rating did.
+#include "switch/config_reader_json.hpp"
+#include "tandem/corrections.hpp"
+
+namespace tandem {
+namespace {
+
+using namespace config;
+
+struct Body {
+  CorrectionRequest request;
+  std::int64_t record_id = 0;
+};
+
+const std::vector<Field<SideChange>>& side_fields() {
+  static const std::vector<Field<SideChange>> fields = {
+      {"charge", "decimal >= 0", "as now", "What the side is charged.",
+       [](Reader& r, const Json& v, SideChange& s) { r.amount(v, s.charge.emplace()); }},
+      {"billed_time_s", "integer", "as now", "For so many seconds.",
+       [](Reader& r, const Json& v, SideChange& s) {
+         r.integer(v, 0, rated_time_max_s, s.billed_time_s.emplace());
+       }},
+      {"rate_deck", "id", "none", "Deck that rates it anew.",
+       [](Reader& r, const Json& v, SideChange& s) { r.string(v, s.rate_deck, 64); }},
+  };
+  return fields;
+}
+
+template <CallSide Side>
+void read_side(Reader& r, const Json& v, Body& body) {
+  read_object(r, v, side_fields(), {}, body.request.sides[Side]);
+}
+
+const std::vector<Field<Body>>& body_fields() {
+  static const std::vector<Field<Body>> fields = {
+      {"record_id", "integer", "required", "Record of the call.",
+       [](Reader& r, const Json& v, Body& b) { r.integer(v, 1, INT64_MAX, b.record_id); }},
+      {"customer", "object", "none", "Side of the customer.", read_side<CallSide::customer>},
+      {"vendor", "object", "none", "Side of the vendor.", read_side<CallSide::vendor>},
+      {"agent", "object", "none", "Side of the agent.", read_side<CallSide::agent>},
+      {"reason", "text", "required", "Why.",
+       [](Reader& r, const Json& v, Body& b) {
+         r.string(v, b.request.reason, correction_text_bytes_max);
+       }},
+      {"author", "text", "\"\"", "Who.",
+       [](Reader& r, const Json& v, Body& b) {
+         r.string(v, b.request.author, correction_text_bytes_max);
+       }},
+      {"id", "text", "\"\"", "Key that makes a repetition known.",
+       [](Reader& r, const Json& v, Body& b) {
+         r.string(v, b.request.idempotency_key, idempotency_key_bytes_max);
+       }},
+      {"dry_run", "boolean", "false", "Answers what it would do.",
+       [](Reader& r, const Json& v, Body& b) { r.boolean(v, b.request.is_dry_run); }},
+  };
+  return fields;
+}
+
+}  // namespace
+
+Result<CorrectionRequest> parse_correction(std::string_view json, std::uint64_t record_id) {
+  auto object = parse_json(json);
+  if (!object) return object.error();
+  Body body;
+  std::vector<ConfigError> errors;
+  Reader reader("", errors, false);
+  read_object(reader, *object, body_fields(), {"reason"}, body);
+  const auto given = static_cast<std::uint64_t>(body.record_id);
+  if (errors.empty() && given != 0 && record_id != 0 && given != record_id) {
+    const Reader::Step step(reader, "record_id");
+    reader.fail(std::to_string(given) + " is not record " + std::to_string(record_id));
+  }
+  if (!errors.empty()) {
+    const std::string& pointer = errors.front().pointer;
+    return Error{ErrorCode::invalid_argument,
+                 (pointer.empty() ? "" : pointer + ": ") + errors.front().message};
+  }
+  body.request.record_id = record_id != 0 ? record_id : given;
+  if (auto checked = check_correction(body.request); !checked) return checked.error();
+  return std::move(body.request);
+}
+
+std::string to_json(const AppliedRerate& applied) {
+  Json json = json_or_null(to_json(applied.rerater));
+  json["dry_run"] = applied.is_dry_run;
+  json["corrected"] = applied.corrected;
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace tandem

@@ -1,0 +1,243 @@
+#include "switch/external_calls.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "switch/body.hpp"
+#include "switch/past_calls.hpp"
+
+namespace tandem {
+namespace {
+
+constexpr std::int64_t durable_wait_ms = 5'000;
+// The ledger lags by so many only when it fails.
+constexpr std::size_t waiting_max = 100'000;
+constexpr std::int64_t talk_ms_max = 1'000 * rated_time_max_s;
+// No call of a worker has this number, so that the record ends none.
+constexpr std::uint64_t no_call_id = UINT64_MAX;
+constexpr std::array all_sides = {CallSide::customer, CallSide::vendor, CallSide::agent};
+
+Error refused(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
+
+template <class List>
+auto find_by_id(const List& list, const std::string& id) -> decltype(list.data()) {
+  const auto found =
+      std::find_if(list.begin(), list.end(), [&](const auto& each) { return each.id == id; });
+  return found == list.end() ? nullptr : &*found;
+}
+
+ChargeFacts facts_of(const AccountConfig& account) {
+  ChargeFacts facts;
+  facts.account = account.id;
+  facts.currency = account.currency;
+  facts.rate_deck = account.rate_deck;
+  return facts;
+}
+
+/// The record with its sides, not yet charged.
+Result<Cdr> draft(const ExternalCall& call, const SwitchConfig& config) {
+  const Provision& objects = config.provision;
+  Cdr cdr;
+  cdr.call_id = call.flow_number.empty() ? "external" : "external/" + call.flow_number;
+  cdr.caller_in = cdr.caller = cdr.caller_out = call.caller;
+  cdr.callee_in = cdr.callee = cdr.callee_out = call.callee;
+  cdr.started_at_us = call.started_at_us;
+  cdr.answered_at_us = call.answered_at_us;
+  cdr.ended_at_us = call.ended_at_us;
+  if (call.answered_at_us != 0)
+    cdr.talk_time_ms = call.talk_time_ms.value_or((call.ended_at_us - call.answered_at_us) / 1'000);
+  cdr.end_reason = call.end_reason;
+  cdr.end_code = static_cast<int>(call.end_reason);
+  cdr.sip_status = call.sip_status;
+  cdr.q850_cause = reason_facts(call.end_reason).q850_cause;
+
+  std::string payer = call.account;
+  if (!call.customer_gateway.empty()) {
+    cdr.customer_gateway = call.customer_gateway;
+    const CustomerGateway* const gateway =
+        find_by_id(objects.customer_gateways, call.customer_gateway);
+    if (payer.empty() && gateway == nullptr)
+      return refused("no customer gateway \"" + call.customer_gateway + "\"");
+    if (payer.empty()) payer = gateway->account;
+  }
+  if (!payer.empty()) {
+    const AccountConfig* const account = find_by_id(objects.accounts, payer);
+    if (account == nullptr || account->kind == AccountKind::clearing)
+      return refused("no account \"" + payer + "\" of a customer or agent");
+    cdr.customer = facts_of(*account);
+    if (const AccountConfig* const agent = find_by_id(objects.accounts, account->agent);
+        agent != nullptr)
+      cdr.agent = facts_of(*agent);
+  }
+  if (!call.vendor_gateway.empty()) {
+    cdr.vendor_gateway = call.vendor_gateway;
+    const VendorGateway* const gateway = find_by_id(objects.vendor_gateways, call.vendor_gateway);
+    if (gateway == nullptr) return refused("no vendor gateway \"" + call.vendor_gateway + "\"");
+    Attempt& attempt = cdr.attempts.emplace_back();
+    attempt.vendor_gateway = call.vendor_gateway;
+    attempt.sip_status = call.answered_at_us != 0 ? 200 : call.sip_status;
+    attempt.q850_cause = cdr.q850_cause;
+    attempt.reason = call.end_reason;
+    attempt.started_at_us = call.started_at_us;
+    attempt.ended_at_us = call.ended_at_us;
+    attempt.caller_out = call.caller;
+    attempt.callee_out = call.callee;
+    if (const AccountConfig* const account = find_by_id(objects.accounts, gateway->account);
+        account != nullptr)
+      cdr.vendor = facts_of(*account);
+  }
+  return cdr;
+}
+
+Result<void> charge_side(Cdr& cdr, CallSide side, ChargeFacts& facts,
+                         const std::optional<Amount>& given, const SwitchConfig& config) {
+  const std::string deck = std::exchange(facts.rate_deck, {});
+  if (cdr.answered_at_us == 0) return {};
+  if (given) {
+    facts.charge = *given;
+    facts.billed_time_s = billable_seconds(cdr.talk_time_ms, config.parameters.fees);
+    return {};
+  }
+  if (deck.empty())  // an account without a tariff: of a vendor it is owed nothing
+    return side == CallSide::vendor ? Result<void>()
+                                    : refused("account \"" + facts.account +
+                                              "\" has no rate_deck, and no charge is given");
+  auto calls = PastCalls::create(config, deck);
+  if (!calls) return std::move(calls).error();
+  auto rated = calls->rated(cdr, side);
+  if (!rated) return std::move(rated).error();
+  facts = std::move(*rated);
+  return {};
+}
+
+Result<Cdr> charged(const ExternalCall& call, const SwitchConfig& config) {
+  auto cdr = draft(call, config);
+  if (!cdr) return cdr;
+  if (!cdr->customer.account.empty()) {
+    if (auto done = charge_side(*cdr, CallSide::customer, cdr->customer, call.charge, config);
+        !done)
+      return std::move(done).error();
+  } else if (call.charge) {
+    return refused("charge was given, but nobody pays");
+  }
+  if (cdr->vendor) {
+    auto done = charge_side(*cdr, CallSide::vendor, *cdr->vendor, call.vendor_charge, config);
+    if (!done) return std::move(done).error();
+  } else if (call.vendor_charge) {
+    return refused("vendor_charge was given, but no vendor with an account");
+  }
+  if (cdr->agent) {
+    if (auto done = charge_side(*cdr, CallSide::agent, *cdr->agent, {}, config); !done)
+      return std::move(done).error();
+  }
+  return cdr;
+}
+
+}  // namespace
+
+Result<void> check_external_call(const ExternalCall& call) {
+  if (call.flow_number.size() > flow_number_bytes_max)
+    return refused("flow_number of " + std::to_string(call.flow_number.size()) +
+                   " bytes was longer than " + std::to_string(flow_number_bytes_max));
+  if (!is_number(call.callee) || call.callee.empty())
+    return refused("callee \"" + call.callee.substr(0, 40) + "\" was no number");
+  if (!call.caller.empty() && !is_number(call.caller))
+    return refused("caller \"" + call.caller.substr(0, 40) + "\" was no number");
+  if (call.started_at_us <= 0) return refused("started_at was not there");
+  if (call.answered_at_us != 0 && call.answered_at_us < call.started_at_us)
+    return refused("answered_at was before started_at");
+  if (call.ended_at_us < std::max(call.started_at_us, call.answered_at_us))
+    return refused("ended_at was before the call");
+  if (call.ended_at_us - call.started_at_us > talk_ms_max)
+    return refused("the call was longer than a call can be");
+  if (call.talk_time_ms && (*call.talk_time_ms < 0 || *call.talk_time_ms > talk_ms_max))
+    return refused("talk_time_ms " + std::to_string(*call.talk_time_ms) + " was out of range");
+  for (const auto& charge : {call.charge, call.vendor_charge}) {
+    if (charge && (charge->is_negative() || *charge > account_amount_max))
+      return refused("charge " + charge->to_string() + " was not in 0.." +
+                     account_amount_max.to_string());
+  }
+  return {};
+}
+
+Result<std::optional<std::uint64_t>> ExternalCalls::find(const std::string& flow_number) {
+  const std::uint64_t taken = ledger_runner_.state().position;
+  std::erase_if(waiting_, [taken](const auto& entry) { return entry.second <= taken; });
+  if (const auto found = waiting_.find(flow_number); found != waiting_.end())
+    return std::optional<std::uint64_t>(found->second);
+  return ledger_.external_call(flow_number);
+}
+
+/// All sides or none.
+Result<void> ExternalCalls::take_charges(const Cdr& cdr) {
+  for (std::size_t i = 0; i < all_sides.size(); ++i) {
+    const ChargeFacts* const facts = side_of(cdr, all_sides[i]);
+    if (facts == nullptr || facts->charge.is_zero()) continue;
+    auto taken = accounts_.charge_unchecked(accounts_.find(facts->account), facts->charge);
+    if (taken) continue;
+    give_back(cdr, static_cast<int>(i));
+    return std::move(taken).error();
+  }
+  return {};
+}
+
+void ExternalCalls::give_back(const Cdr& cdr, int sides) {
+  for (int i = 0; i < sides; ++i) {
+    const ChargeFacts* const facts = side_of(cdr, all_sides[static_cast<std::size_t>(i)]);
+    if (facts != nullptr && !facts->charge.is_zero())
+      (void)accounts_.pay(accounts_.find(facts->account), facts->charge);  // as it was before
+  }
+}
+
+Result<ExternalAnswer> ExternalCalls::record(const ExternalCall& asked,
+                                             const SwitchConfig& config) {
+  if (auto checked = check_external_call(asked); !checked) return std::move(checked).error();
+  ExternalCall call = asked;
+  if (call.flow_number == "-1") call.flow_number.clear();
+  ExternalAnswer answer;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!call.flow_number.empty()) {
+      auto earlier = find(call.flow_number);
+      if (!earlier) return std::move(earlier).error();
+      if (*earlier) {
+        answer.record_id = **earlier;
+        answer.is_repeated = true;
+      }
+    }
+    if (!answer.is_repeated) {
+      auto cdr = charged(call, config);
+      if (!cdr) return std::move(cdr).error();
+      answer.cdr = std::move(*cdr);
+      if (call.is_dry_run) return answer;
+      if (waiting_.size() >= waiting_max)
+        return Error{ErrorCode::io, "ledger was " + std::to_string(waiting_max) +
+                                        " calls behind: no further one is recorded"};
+      if (!journal_.is_writable()) return Error{ErrorCode::io, "journal cannot be written"};
+      // First in memory, because only the accounts know whether their balances stay in range.
+      if (auto taken = take_charges(*answer.cdr); !taken) return std::move(taken).error();
+      cdr::EndRecord record;
+      record.call_id = no_call_id;
+      record.cdr = *answer.cdr;
+      record.flow_number = call.flow_number;
+      auto sequence = journal_.append(cdr::RecordType::end, cdr::encode(record));
+      if (!sequence) {
+        give_back(*answer.cdr, static_cast<int>(all_sides.size()));
+        return Error{ErrorCode::io, "call was not recorded: " + sequence.error().message};
+      }
+      answer.record_id = answer.cdr->record_id = *sequence;
+      if (!call.flow_number.empty()) waiting_.emplace(call.flow_number, *sequence);
+    }
+  }
+  if (auto durable = journal_.wait_durable(answer.record_id, durable_wait_ms); !durable)
+    return Error{ErrorCode::io, "call is recorded but not yet on disk: " + durable.error().message};
+  return answer;
+}
+
+Result<ExternalAnswer> Switch::Body::record_call(const ExternalCall& call) {
+  if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
+  return external_calls_->record(call, config_in_force());
+}
+
+}  // namespace tandem

@@ -1,0 +1,288 @@
+// Corrections of charges of calls that are over, one by one and by re-rating (B-25).
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "flow/flow.hpp"
+#include "tandem/charge_terms.hpp"
+
+using namespace tandem;
+using namespace tandem::sim;
+using namespace tandem::sim::test;
+
+namespace {
+
+/// A folder on the disk, for day files: they are not of the simulated world.
+struct Folder {
+  std::string path;
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "tandem-flow-XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+};
+
+/// Whole minutes at 0.60, with an agent at 0.40, and decks to rate anew by.
+SwitchConfig minute_config(const Folder& folder) {
+  SwitchConfig config = base_config();
+  CdrSinkConfig sink;
+  sink.type = "sqlite";
+  sink.path = folder.path + "/cdr";
+  config.cdr_sinks = {sink};
+  for (RateDeckConfig each : {deck("agents", "0.40"), deck("cheap", "0.30"), deck("dear", "1.20")})
+    config.provision.rate_decks.push_back(each);
+  Rate& rate = config.provision.rate_decks[0].rates[0];
+  rate.first_s = rate.next_s = 60;
+  AccountConfig agent = account("agent", "50.00", "agents");
+  agent.kind = AccountKind::agent;
+  config.provision.accounts.push_back(agent);
+  config.provision.accounts[0].agent = "agent";
+  return config;
+}
+
+struct Books {
+  Folder folder;
+  Bench bench{minute_config(folder)};
+
+  /// A call of so many seconds; its record is stored when this returns.
+  void call(std::int64_t seconds, const std::string& callee = "442079460000") {
+    DialPlan plan;
+    plan.hang_up_after_us = seconds * second_us;
+    bench.dial(plan, callee);
+    bench.run_s(seconds + 2);
+    bench.check_clean();
+    bench.run_s(1);
+  }
+  /// The record of the call, as it is now.
+  [[nodiscard]] Cdr record(std::size_t index = 0) const {
+    CdrQuery query;
+    return bench.tandem->cdrs(query).value().at(index);
+  }
+  [[nodiscard]] std::vector<LedgerEntry> ledger(const std::string& account) const {
+    LedgerQuery query;
+    query.account = account;
+    return bench.tandem->ledger(query).value();
+  }
+};
+
+CorrectionRequest request_of(std::uint64_t record_id, const char* charge, std::string key = {}) {
+  CorrectionRequest request;
+  request.record_id = record_id;
+  request.sides[CallSide::customer].charge = money(charge);
+  request.reason = "disputed";
+  request.author = "ann";
+  request.idempotency_key = std::move(key);
+  return request;
+}
+
+}  // namespace
+
+TEST_CASE("Corrections: 1.20 becomes 0.90: the balance gets 0.30, and the history stays (B-25)") {
+  Books books;
+  books.call(70);
+  const Cdr before = books.record();
+  REQUIRE(before.customer.charge == money("1.20"));
+  REQUIRE(books.bench.balance() == money("98.80"));
+  CHECK_FALSE(before.original);
+
+  CorrectionRequest request = request_of(before.record_id, "0.90");
+  request.sides[CallSide::customer].billed_time_s = 90;
+  request.is_dry_run = true;
+  CHECK(books.bench.tandem->correct(request)->sides[0].difference() == money("0.30"));
+  CHECK(books.bench.balance() == money("98.80"));
+  request.is_dry_run = false;
+  const Correction made = books.bench.tandem->correct(request).value();
+  CHECK(books.bench.balance() == money("99.10"));
+  const auto check = [&] {
+    const Cdr now = books.record();
+    CHECK(now.customer.charge == money("0.90"));
+    CHECK(now.customer.billed_time_s == 90);
+    CHECK(now.talk_time_ms == before.talk_time_ms);
+    REQUIRE(now.original);
+    CHECK(now.original->customer == before.customer);
+    CHECK(now.original->corrections == 1);
+    CHECK(now.original->correction_id == made.id);
+    CHECK(now.original->reason == "disputed");
+    const std::string json = to_json(now);
+    CHECK(json.find("\"charge\":\"0.90\"") != std::string::npos);
+    CHECK(json.find("\"corrected\":true,\"original\":{\"corrections\":1") != std::string::npos);
+    CHECK(json.find("\"charge\":\"1.20\",\"billed_time_s\":120") != std::string::npos);
+  };
+  check();  // before the ledger has it
+  books.bench.run_s(1);
+  check();
+  const auto entries = books.ledger("acme");
+  CHECK(entries[0].kind == LedgerKind::correction);
+  CHECK(entries[0].amount == money("0.30"));
+  CHECK(entries[0].balance == money("99.10"));
+  CHECK(entries[0].reference == std::to_string(before.record_id));
+  CHECK(entries[0].memo == "disputed");
+
+  // A second one begins with what the first left.
+  const Correction again =
+      books.bench.tandem->correct(request_of(before.record_id, "2.00")).value();
+  CHECK(again.sides[0].charge_before == money("0.90"));
+  CHECK(books.bench.balance() == money("98.00"));
+  CHECK(books.record().original->customer.charge == money("1.20"));
+  CHECK(books.record().original->corrections == 2);
+  books.bench.run_s(1);
+  CorrectionQuery query;
+  query.account = "acme";
+  const auto kept = books.bench.tandem->corrections(query).value();
+  REQUIRE(kept.size() == 2);
+  CHECK(kept[0] == again);
+  CHECK(kept[1] == made);
+  CHECK(books.bench.tandem->check_ledger()->ok());
+}
+
+TEST_CASE("Corrections: a key moves money once, over restarts and crashes (B-25)") {
+  Books books;
+  books.call(10);
+  const std::uint64_t id = books.record().record_id;
+  const CorrectionRequest request = request_of(id, "0.10", "ticket-7");
+  const Correction first = books.bench.tandem->correct(request).value();
+  CHECK_FALSE(first.is_repeated);
+  CHECK(books.bench.balance() == money("99.90"));
+  for (int i = 0; i < 2; ++i) {
+    const Correction repeated = books.bench.tandem->correct(request).value();
+    CHECK(repeated.is_repeated);
+    CHECK(repeated.id == first.id);
+    CHECK(books.bench.balance() == money("99.90"));
+    CHECK(books.bench.tandem->correct(request_of(id, "0.20", "ticket-7")).error().code ==
+          ErrorCode::already_exists);
+    if (i == 0) {
+      books.bench.world.crash(std::move(books.bench.tandem));
+    } else {
+      books.bench.tandem.reset();
+    }
+    books.bench.open();
+    CHECK(books.bench.balance() == money("99.90"));
+    CHECK(books.record().customer.charge == money("0.10"));
+  }
+  // Without a key a repetition finds nothing to do.
+  CHECK(books.bench.tandem->correct(request_of(id, "0.10")).error().code ==
+        ErrorCode::already_exists);
+  CHECK(books.bench.balance() == money("99.90"));
+}
+
+TEST_CASE("Corrections: sides of vendor and agent move their own balances, all or none (B-25)") {
+  Books books;
+  books.call(60);
+  const Cdr before = books.record();
+  REQUIRE(books.bench.balance("clearing") == money("-0.30"));
+  REQUIRE(books.bench.balance("agent") == money("49.60"));
+  CorrectionRequest request = request_of(before.record_id, "0.70");
+  request.sides[CallSide::vendor].charge = money("0.25");
+  request.sides[CallSide::agent].charge = money("0.00");
+  CHECK(books.bench.tandem->correct(request).ok());
+  CHECK(books.bench.balance() == money("99.30"));
+  CHECK(books.bench.balance("clearing") == money("-0.25"));
+  CHECK(books.bench.balance("agent") == money("50.00"));
+  const Cdr now = books.record();
+  CHECK(now.vendor->charge == money("0.25"));
+  CHECK(now.agent->charge.is_zero());
+  CHECK(now.original->vendor->charge == money("0.30"));
+
+  // The second side cannot be had: nothing of the first is moved.
+  request.sides[CallSide::customer].charge = money("0.10");
+  request.sides[CallSide::agent].charge = account_amount_max;
+  REQUIRE(books.bench.tandem->pay("agent", money("-100"), "").ok());
+  CHECK(books.bench.tandem->correct(request).error().code == ErrorCode::limit);
+  CHECK(books.bench.balance() == money("99.30"));
+  CHECK(books.record().customer.charge == money("0.70"));
+}
+
+TEST_CASE("Corrections: a side rated anew carries the terms that make its charge again (B-25)") {
+  Books books;
+  books.call(61);
+  CorrectionRequest request = request_of(books.record().record_id, "0");
+  request.sides.clear();
+  request.sides[CallSide::customer].rate_deck = "cheap";
+  const Correction made = books.bench.tandem->correct(request).value();
+  CHECK(made.sides[0].charge == money("0.305"));
+  CHECK(made.sides[0].billed_time_s == 61);
+  const Cdr now = books.record();
+  CHECK(now.customer.rate_deck == "cheap");
+  CHECK(recompute_charge(now.customer.rate_terms, now.talk_time_ms, now.answered_at_us)->charge ==
+        money("0.305"));
+  CHECK(books.bench.balance() == money("99.695"));
+}
+
+TEST_CASE("Corrections: what cannot be is refused and moves nothing (B-25)") {
+  Books books;
+  books.bench.b->set_plan(refuse(486));
+  books.call(1);
+  const std::uint64_t id = books.record().record_id;
+  const auto code = [&](const CorrectionRequest& request) {
+    return books.bench.tandem->correct(request).error().code;
+  };
+  CHECK(code(request_of(id + 1'000, "1")) == ErrorCode::not_found);
+  CHECK(code(request_of(id, "-1")) == ErrorCode::invalid_argument);
+  CorrectionRequest request = request_of(id, "1");
+  request.reason.clear();
+  CHECK(code(request) == ErrorCode::invalid_argument);
+  request = request_of(id, "1");
+  request.sides[CallSide::customer].rate_deck = "cheap";
+  CHECK(code(request) == ErrorCode::invalid_argument);
+  request.sides[CallSide::customer] = {{}, {}, "none"};
+  CHECK(code(request) == ErrorCode::invalid_argument);
+  request.sides.clear();
+  CHECK(code(request) == ErrorCode::invalid_argument);
+  CHECK(books.bench.balance() == money("100.00"));
+  // An unanswered call can be given a charge: somebody was promised a fee.
+  CHECK(books.bench.tandem->correct(request_of(id, "0.05")).ok());
+  CHECK(books.bench.balance() == money("99.95"));
+}
+
+TEST_CASE("Re-rating: a dry run announces what applying does, and a repetition moves nothing") {
+  Books books;
+  SeededRandom random(9);
+  for (int i = 0; i < 12; ++i)
+    books.call(5 + static_cast<std::int64_t>(random.below(200)), i % 3 == 0 ? "4930" : "44207");
+  CHECK(books.bench.tandem->correct(request_of(books.record(3).record_id, "0.01")).ok());
+  const Amount before = books.bench.balance();
+  const RerateQuery query{"dear", false, {}, {}, {}};
+  const auto apply = [&](bool is_dry_run) {
+    return books.bench.tandem->apply_rerate(query, {"new price", "bob", is_dry_run}).value();
+  };
+  const AppliedRerate announced = apply(true);
+  CHECK(announced.corrected == 12);
+  CHECK(books.bench.balance() == before);
+  const RerateTotal total = announced.rerater.totals().at("acme");
+  CHECK(total.calls == 12);
+  CHECK(total.changed == 12);
+
+  const AppliedRerate applied = apply(false);
+  CHECK(to_json(applied.rerater) == to_json(announced.rerater));
+  CHECK(applied.corrected == announced.corrected);
+  CHECK(books.bench.balance() == Amount::subtract(before, total.difference()).value());
+  Amount sum;
+  for (std::size_t i = 0; i < 12; ++i) {
+    CHECK(books.record(i).customer.rate_deck == "dear");
+    sum = Amount::add(sum, books.record(i).customer.charge).value();
+  }
+  CHECK(sum == total.after);
+  CHECK(books.record(3).original->customer.charge != money("0.01"));
+  CHECK(books.record(3).original->corrections == 2);
+
+  const AppliedRerate again = apply(false);
+  CHECK(again.corrected == 0);
+  CHECK(again.rerater.totals().at("acme").changed == 0);
+  CHECK(again.rerater.totals().at("acme").before == total.after);
+  CHECK(books.bench.balance() == Amount::subtract(before, total.difference()).value());
+
+  const auto vendors =
+      books.bench.tandem->apply_rerate({"cheap", true, {}, {}, {}}, {"their list", {}, false});
+  CHECK(vendors->rerater.totals().at("clearing").calls == 12);
+  books.bench.run_s(1);
+  CHECK(books.bench.tandem->check_ledger()->ok());
+  CHECK(books.bench.tandem->apply_rerate(query, {"", {}, false}).error().code ==
+        ErrorCode::invalid_argument);
+  CHECK(books.bench.tandem->apply_rerate({"none", false, {}, {}, {}}, {"x", {}, false})
+            .error()
+            .code == ErrorCode::invalid_argument);
+}

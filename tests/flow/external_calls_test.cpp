@@ -1,0 +1,131 @@
+// Calls that another system carried, recorded and charged here (B-26).
+#include "flow/flow.hpp"
+#include "tandem/charge_terms.hpp"
+
+using namespace tandem;
+using namespace tandem::sim;
+using namespace tandem::sim::test;
+
+namespace {
+
+constexpr std::int64_t noon_us = 1'767'225'600'000'000;  // 2026-01-01T00:00:00Z
+
+/// 70 seconds from "cust" through "v1".
+ExternalCall call_of(std::string flow_number) {
+  ExternalCall call;
+  call.flow_number = std::move(flow_number);
+  call.customer_gateway = "cust";
+  call.vendor_gateway = "v1";
+  call.caller = "1000";
+  call.callee = "442079460000";
+  call.started_at_us = noon_us;
+  call.answered_at_us = noon_us + 5 * second_us;
+  call.ended_at_us = noon_us + 75 * second_us;
+  return call;
+}
+
+}  // namespace
+
+TEST_CASE("External calls: a flow number is recorded and charged once, over restarts too (B-26)") {
+  Bench bench;
+  const ExternalAnswer first = bench.tandem->record_call(call_of("pbx-7")).value();
+  CHECK_FALSE(first.is_repeated);
+  REQUIRE(first.cdr);
+  CHECK(first.cdr->customer.charge == money("0.70"));
+  CHECK(first.cdr->vendor->charge == money("0.35"));
+  CHECK(recompute_charge(first.cdr->customer.rate_terms, first.cdr->talk_time_ms,
+                         first.cdr->answered_at_us)
+            ->charge == money("0.70"));
+  for (int i = 0; i < 4; ++i) {
+    CHECK(bench.balance() == money("99.30"));
+    CHECK(bench.balance("clearing") == money("-0.35"));
+    const ExternalAnswer again = bench.tandem->record_call(call_of("pbx-7")).value();
+    CHECK(again.is_repeated);
+    CHECK(again.record_id == first.record_id);
+    CHECK_FALSE(again.cdr);
+    if (i == 1) bench.run_s(1);
+    if (i == 2) {
+      bench.world.crash(std::move(bench.tandem));
+      bench.open();
+    }
+  }
+  bench.run_s(1);
+  REQUIRE(bench.world.cdrs().size() == 1);
+  CHECK(bench.world.cdrs()[0] == *first.cdr);
+  CHECK(bench.world.cdrs()[0].call_id == "external/pbx-7");
+  LedgerQuery query;
+  query.account = "acme";
+  const auto entries = bench.tandem->ledger(query).value();
+  REQUIRE(entries.size() == 2);
+  CHECK(entries[0].kind == LedgerKind::charge);
+  CHECK(entries[0].amount == money("-0.70"));
+  CHECK(bench.tandem->check_ledger()->ok());
+  // Without a number every request is a call of its own.
+  CHECK_FALSE(bench.tandem->record_call(call_of("-1"))->is_repeated);
+  CHECK_FALSE(bench.tandem->record_call(call_of(""))->is_repeated);
+  CHECK(bench.balance() == money("97.90"));
+}
+
+TEST_CASE("External calls: given charges, agents, unanswered calls and dry runs (B-26)") {
+  SwitchConfig config = base_config();
+  config.provision.rate_decks.push_back(deck("agents", "0.40"));
+  AccountConfig agent = account("agent", "50.00", "agents");
+  agent.kind = AccountKind::agent;
+  config.provision.accounts.push_back(agent);
+  config.provision.accounts[0].agent = "agent";
+  Bench bench(config);
+  ExternalCall call = call_of("a");
+  call.is_dry_run = true;
+  CHECK(bench.tandem->record_call(call)->cdr->customer.charge == money("0.70"));
+  CHECK(bench.balance() == money("100.00"));
+  call.is_dry_run = false;
+  call.charge = money("150.00");  // it took place, whether there is money or not
+  call.vendor_charge = money("0.10");
+  CHECK(bench.tandem->record_call(call).ok());
+  CHECK(bench.balance() == money("-50.00"));
+  CHECK(bench.balance("clearing") == money("-0.10"));
+  CHECK(bench.balance("agent") == Amount::subtract(money("50.00"), money("0.466667")).value());
+  call = call_of("b");
+  call.answered_at_us = 0;
+  call.end_reason = Reason::NoAnswer;
+  call.sip_status = 480;
+  CHECK(bench.tandem->record_call(call)->cdr->customer.charge.is_zero());
+  call = call_of("c");
+  call.talk_time_ms = 10'000;
+  CHECK(bench.tandem->record_call(call)->cdr->customer.billed_time_s == 10);
+}
+
+TEST_CASE("External calls: what cannot be is refused and moves nothing (B-26)") {
+  Bench bench;
+  const auto code = [&](const ExternalCall& call) {
+    return bench.tandem->record_call(call).error().code;
+  };
+  ExternalCall call = call_of("x");
+  call.callee = "a b";
+  CHECK(code(call) == ErrorCode::invalid_argument);
+  call = call_of("x");
+  call.ended_at_us = call.answered_at_us - 1;
+  CHECK(code(call) == ErrorCode::invalid_argument);
+  call = call_of("x");
+  call.customer_gateway = "none";
+  CHECK(code(call) == ErrorCode::invalid_argument);
+  call.account = "clearing";
+  CHECK(code(call) == ErrorCode::invalid_argument);
+  call = call_of("x");
+  call.vendor_gateway = "none";
+  CHECK(code(call) == ErrorCode::invalid_argument);
+  call = call_of("x");
+  call.charge = money("-1");
+  CHECK(code(call) == ErrorCode::invalid_argument);
+  // The vendor's side cannot be had: nothing of the customer's is taken.
+  call = call_of("x");
+  call.vendor_charge = account_amount_max;
+  REQUIRE(bench.tandem->pay("clearing", money("-1")).ok());
+  CHECK(code(call) == ErrorCode::limit);
+  CHECK(bench.balance() == money("100.00"));
+  CHECK_FALSE(bench.tandem->record_call(call_of("x"))->is_repeated);
+  CHECK(parse_external_call(R"({"callee": "44", "started_at": "2026-01-01T00:00:00Z",
+      "ended_at": "2026-01-01T00:00:10Z", "flow": 1})")
+            .error()
+            .message.starts_with("/flow: "));
+}

@@ -1,0 +1,207 @@
+// Two switches at both ends of an interconnect, which compare what they counted (B-27).
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "admin/endpoints.hpp"
+#include "flow/flow.hpp"
+#include "http/server.hpp"
+#include "sim/world_access.hpp"
+
+using namespace tandem;
+using namespace tandem::sim;
+using namespace tandem::sim::test;
+
+namespace {
+
+constexpr std::int64_t period_s = 10;
+
+struct Folder {
+  std::string path;
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "tandem-flow-XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+};
+
+/// The admin API of a switch on the simulated network.
+struct Api {
+  std::unique_ptr<io::Loop> loop;
+  std::unique_ptr<admin::Endpoints> endpoints;
+  std::unique_ptr<http::Server> server;
+
+  Api(World& world, Switch& served, const SocketAddress& address, const std::string& token) {
+    SimNetwork& network = WorldAccess::network(world);
+    endpoints = std::make_unique<admin::Endpoints>(served, token, network.clock());
+    loop = network.create_loop("api", address.ip).value();
+    server = http::Server::create(*loop, address, [this](const http::Request& request) {
+               return endpoints->answer(request, http::ServerCounters{});
+             }).value();
+    loop->start();
+  }
+  ~Api() {
+    loop->stop();
+    server.reset();
+  }
+};
+
+void add_sink(SwitchConfig& config, const std::string& path) {
+  CdrSinkConfig sink;
+  sink.type = "sqlite";
+  sink.path = path;
+  config.cdr_sinks = {sink};
+}
+
+/// A customer, a near switch, a far switch that is its vendor, and a phone network behind it.
+struct Interconnect {
+  Folder folder;
+  World world;
+  std::vector<std::string> alarms;
+  std::unique_ptr<Switch> near, far;
+  std::unique_ptr<Api> api;
+  Endpoint *a = nullptr, *b = nullptr;
+
+  explicit Interconnect(const char* far_price = "0.30", std::int32_t line_hundredths = 100,
+                        const std::string& far_token = "secret") {
+    SwitchConfig config = base_config(0);
+    add_sink(config, folder.path + "/near");
+    config.parameters.reconciliation_period_s = period_s;
+    config.parameters.reconciliation_line_hundredths = line_hundredths;
+    VendorGateway peer = vendor("peer", "10.0.7.1:5060");
+    peer.account = "clearing";
+    peer.reconciliation = ReconciliationPeer{at("10.0.7.1:8080"), "from-near", "secret"};
+    config.provision.vendor_gateways = {peer};
+
+    SwitchConfig other = base_config(1);
+    other.folder = "/far";
+    other.sip_listen = {{SipTransport::udp, at("10.0.7.1:5060")}};
+    add_sink(other, folder.path + "/far");
+    other.provision.rate_decks[0] = deck("retail", far_price);
+    other.provision.customer_gateways = {customer("from-near", std::string(switch_ip))};
+
+    SwitchHooks hooks;
+    hooks.on_event = [this](const Event& event) {
+      if (event.kind == Event::Kind::alarm) alarms.push_back(event.text);
+    };
+    near = world.create_switch(config, hooks).value();
+    far = world.create_switch(other).value();
+    REQUIRE(near->start().ok());
+    REQUIRE(far->start().ok());
+    api = std::make_unique<Api>(world, *far, at("10.0.7.1:8080"), far_token);
+    a = endpoint("10.0.1.1:5060");
+    b = endpoint("10.0.2.1:5060");
+  }
+  ~Interconnect() {
+    api.reset();
+    near.reset();
+    far.reset();
+  }
+  Endpoint* endpoint(const std::string& address) {
+    EndpointConfig settings;
+    settings.address = address;
+    settings.peer = switch_address;
+    return world.add_endpoint(settings).value();
+  }
+  void run_s(std::int64_t seconds) { world.run_for_us(seconds * second_us); }
+  void call(std::int64_t seconds) {
+    DialPlan plan;
+    plan.hang_up_after_us = seconds * second_us;
+    a->dial("442079460000", "1000", plan);
+  }
+  [[nodiscard]] PeerCheck check() const {
+    const auto checks = near->peer_checks();
+    REQUIRE(checks.size() == 1);
+    return checks[0];
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Reconciliation: two switches that count the same raise no alarm (B-27)") {
+  Interconnect both;
+  std::uint64_t compared = 0, calls = 0;
+  std::int64_t last_us = 0;
+  for (int i = 0; i < 30; ++i) {
+    if (i < 20) both.call(2);
+    both.run_s(4);
+    const auto checks = both.near->peer_checks();
+    if (checks.empty() || checks[0].since_us == last_us) continue;
+    last_us = checks[0].since_us;
+    CHECK(checks[0].failure.empty());
+    CHECK(checks[0].until_us - checks[0].since_us == period_s * second_us);
+    CHECK(checks[0].ours == checks[0].theirs);
+    ++compared;
+    calls += checks[0].ours.answered;
+  }
+  CHECK(compared >= 8);
+  CHECK(calls == 20);
+  CHECK(both.alarms.empty());
+}
+
+TEST_CASE("Reconciliation: 2 % more money over there is an alarm with both totals (B-27)") {
+  Interconnect both("0.306");
+  both.run_s(1);
+  both.call(5);
+  both.run_s(45);
+  REQUIRE(both.alarms.size() == 2);
+  CHECK(
+      both.alarms[0] ==
+      "reconciliation of gateway \"peer\" with 10.0.7.1:8080 deviates by 1.97 % from "
+      "2026-01-01T00:00:00.000000Z to 2026-01-01T00:00:10.000000Z: ours 1 calls, 1 answered, 5 s, "
+      "0.025; theirs 1 calls, 1 answered, 5 s, 0.0255");
+  CHECK(both.alarms[1] == "reconciliation of gateway \"peer\" with 10.0.7.1:8080 agrees again");
+}
+
+TEST_CASE("Reconciliation: below the line there is no alarm, and the values are shown (B-27)") {
+  Interconnect both("0.306", 300);
+  both.run_s(1);
+  both.call(5);
+  both.run_s(32);
+  const PeerCheck check = both.check();
+  CHECK(check.ours.charge == money("0.025"));
+  CHECK(check.theirs.charge == money("0.0255"));
+  CHECK(check.deviations[3] == 197);
+  CHECK_FALSE(check.is_exceeded);
+  CHECK(both.alarms.empty());
+}
+
+TEST_CASE("Reconciliation: a call corrected over there is counted as it is now (B-25, B-27)") {
+  Interconnect both;
+  both.run_s(1);
+  both.call(5);
+  both.run_s(12);
+  CdrQuery query;
+  CorrectionRequest request;
+  request.record_id = both.far->cdrs(query)->at(0).record_id;
+  request.reason = "test";
+  request.sides[CallSide::customer].charge = money("0.05");
+  REQUIRE(both.far->correct(request).ok());
+  both.run_s(25);
+  REQUIRE(both.alarms.size() >= 1);
+  CHECK(both.alarms[0].find("theirs 1 calls, 1 answered, 5 s, 0.05") != std::string::npos);
+  CHECK(both.alarms[0].find("deviates by 50.00 %") != std::string::npos);
+}
+
+TEST_CASE("Reconciliation: an end that refuses or is silent is told once, and calls go on (B-27)") {
+  Interconnect both("0.30", 100, "another");
+  both.run_s(70);
+  REQUIRE(both.alarms.size() == 1);
+  CHECK(
+      both.alarms[0] ==
+      "reconciliation of gateway \"peer\" with 10.0.7.1:8080 failed: it answered with status 401");
+  CHECK(both.check().failure == "it answered with status 401");
+  both.api.reset();
+  both.run_s(60);
+  both.call(3);
+  both.run_s(5);
+  CHECK(both.world.cdrs().back().end_reason == Reason::NormalCallClearing);
+  CHECK_FALSE(both.check().failure.empty());
+  CHECK(both.alarms.size() == 1);
+}
