@@ -256,6 +256,8 @@ class Leg {
   virtual void drop() = 0;  ///< Ends it without any response.
   /// Provisional responses reach the caller for certain (RFC 3262), so that one may carry an offer.
   [[nodiscard]] virtual bool is_reliable() const noexcept = 0;
+  /// Provisional responses that are still to be sent are not sent any more.
+  virtual void forget_progress() = 0;
   /// A description in a provisional response is not acknowledged yet: answer() is out of turn until
   /// on_acknowledged() (RFC 3262 section 3).
   [[nodiscard]] virtual bool awaits_acknowledgement() const noexcept = 0;

@@ -466,7 +466,7 @@ std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_vie
       out.portability.routing_number = context_.lrn->callee.record.lrn;
   }
   out.caller_display = setup_->caller_display;
-  if (vendor().config.auth && !vendor().registers) {
+  if (vendor().config.auth && !vendor().registers && !trial_.is_elsewhere) {
     out.auth_username = vendor().config.auth->username;
     out.auth_password = vendor().config.auth->password;
   }
@@ -482,7 +482,7 @@ std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_vie
                                       ? vendor().forward_pool
                                       : context_.customer_entry()->forward_pool;
   if (pool.is_used() && options.forward_signal)
-    (void)replace_forwarder(pool.take(worker_.random()).number, out.headers, forwarder);
+    replace_forwarder(pool.take(worker_.random()).number, out.headers, forwarder);
   return worker_.legs().call(out, *this);
 }
 
@@ -491,26 +491,31 @@ std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_vie
 bool Call::follow_redirect(const Failure& failure) {
   const SipOptions& options = vendor().config.sip;
   if (!options.redirects.are_followed) return false;
+  std::vector<IpAddress> own;
+  for (const auto& address : vendor().addresses)
+    own.push_back(address->address().ip);
+  if (trial_.contact != nullptr) own.push_back(trial_.contact->destination.ip);
   if (!failure.targets.empty()) {
     if (trial_.redirection == nullptr) {
-      trial_.redirection = std::make_unique<Redirection>(
-          trial_.destination, options.transport == SipTransport::tcp, attempts_.back().callee_out);
+      const bool is_tcp = trial_.contact != nullptr ? trial_.contact->is_tcp
+                                                    : options.transport == SipTransport::tcp;
+      trial_.redirection =
+          std::make_unique<Redirection>(trial_.destination, is_tcp, attempts_.back().callee_out);
     }
-    std::vector<IpAddress> own;
-    for (const auto& address : vendor().addresses)
-      own.push_back(address->address().ip);
-    if (trial_.contact != nullptr) own.push_back(trial_.contact->destination.ip);
     trial_.redirection->add(failure.targets, options.redirects, own);
   }
-  const bool is_heard = trial_.has_sdp || trial_.has_ringing;
-  if (trial_.redirection == nullptr || is_heard || is_final_everywhere(failure.status))
-    return false;
+  const bool is_heard = trial_.has_sdp || trial_.has_ringing || inbound_->has_early_session();
+  if (trial_.redirection == nullptr || is_heard || failure.status >= 600) return false;
   const auto target = trial_.redirection->next();
   if (!target) return false;
   const auto offer = prepare_media(trial_.vendor, target->address, trial_.contact != nullptr);
   if (!offer) return false;
   worker_.retire(std::move(trial_.leg));
+  reoffer_from_ = ack_to_ = nullptr;
+  inbound_->forget_progress();
   trial_.destination = target->address;
+  // The vendor's password is for the vendor's own hosts.
+  trial_.is_elsewhere = std::find(own.begin(), own.end(), target->address.ip) == own.end();
   if (!target->user.empty()) attempts_.back().callee_out = kept_user(target->user);
   trial_.stage = AttemptStage::none;
   trial_.leg = place_leg({.transport = target->is_tcp ? "tcp" : "udp",
@@ -593,6 +598,7 @@ void Call::on_attempt_timeout() {
     return;
   }
   if (trial_.leg == nullptr) return;
+  if (setup_->awaits_acknowledgement) return end_by_server(Reason::ConnectionTimeout);
   if (setup_->pending_answer) {  // the disk does not take the answer record in time
     on_durable();
     return;
@@ -717,11 +723,14 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
   if (!is_too_late && !forward_hunt_)
     may_go_on |= forward_instead(setup_->last_failure.reason, setup_->last_failure.failure.status,
                                  may_go_on);
+  // In a circle, or too far: no other target makes it better.
+  if (forward_hunt_ && setup_->last_failure.failure.status == 482) may_go_on = false;
   if (!may_go_on) {
     give_up();
     return;
   }
   setup_->early_answer.clear();
+  inbound_->forget_progress();
   try_next_vendor();
 }
 

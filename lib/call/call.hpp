@@ -83,7 +83,9 @@ class Call final : public LegEvents {
     std::unique_ptr<Redirection> redirection;  // null: it was not sent elsewhere
     VendorLease lease;
     AttemptStage stage = AttemptStage::none;
-    bool is_forward = false;  // to a target of the phone that was called
+    bool is_forward = false;        // to a target of the phone that was called
+    bool is_elsewhere = false;      // a redirection led to a host that is not the vendor's
+    route::LineLease forward_line;  // of the phone that sends on, until the answer
     bool has_ringing = false;
     bool has_sdp = false;
     bool awaits_answer = false;   // of the caller, to the offer in a provisional response
@@ -237,6 +239,7 @@ class Call final : public LegEvents {
   std::unique_ptr<Leg> inbound_;
   Trial trial_;
   std::unique_ptr<Forwarding> forwarding_;     // null: the call arrived
+  std::shared_ptr<int> parts_left_;            // of Forwarding
   std::optional<ForwardHunt> forward_hunt_;    // the phone that is called sends it on
   std::size_t diversions_ = 0;                 // hops so far, as far as they are believed
   std::unique_ptr<ShadowNotes> shadow_notes_;  // null: no shadow wants to know of the call

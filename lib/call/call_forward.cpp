@@ -36,23 +36,32 @@ bool Call::forward_instead(Reason reason, int sip_status, bool has_contacts) {
 /// False: none is left. Else one is called, or the call is refused.
 bool Call::try_next_target() {
   if (forward_hunt_->is_last()) return false;
-  if (setup_->max_forwards <= 1) {  // RFC 3261 section 16.3
+  const Phone& phone = context_.tables->phone_at(context_.called_phone);
+  if (parts_left_ == nullptr) {
+    parts_left_ =
+        forwarding_ != nullptr ? forwarding_->parts_left : std::make_shared<int>(forward_parts_max);
+  }
+  route::LineLease line = phone.forward_lines.try_take(forward_pending_max, context_.wall_us);
+  if (setup_->max_forwards <= 1 || *parts_left_ <= 0 || !line) {  // RFC 3261 section 16.3
     if (!setup_->first_skip) {
       const Reason why = Reason::TooManyForwards;
       setup_->first_skip = Skip{why, reason_facts(why).sip_status};
     }
     return false;
   }
+  --*parts_left_;
   const ForwardTarget target = forward_hunt_->targets[forward_hunt_->next++];
   // The call that goes on leads the media.
   const IpAddress::Family family = context_.source.ip.family;
+  media_.close();
   media_.set_relayed(false, {family, family});
   const auto offer = media_.pass(MediaSide::caller, {setup_->offer_type, setup_->offer});
   if (!offer) {
     refuse(Reason::CodecMismatch, reason_facts(Reason::CodecMismatch).sip_status);
     return true;
   }
-  send_on(context_.tables->phone_at(context_.called_phone), target, *offer);
+  send_on(phone, target, *offer);
+  trial_.forward_line = std::move(line);
   return true;
 }
 
@@ -63,6 +72,7 @@ void Call::send_on(const Phone& phone, const ForwardTarget& target, std::string_
   if (forwarding_ != nullptr) forwarding->phones = forwarding_->phones;
   forwarding->phones.push_back(phone.config.number);
   forwarding->diversions = diversions_ + 1;
+  forwarding->parts_left = parts_left_;
   forwarding->shows_original = forward.display == ForwardDisplay::parameter
                                    ? parameters().call_forward_using_original_caller
                                    : forward.display == ForwardDisplay::original;
@@ -83,9 +93,15 @@ void Call::send_on(const Phone& phone, const ForwardTarget& target, std::string_
                 {std::string(inbound_->call_id()), context_.source, !setup_->offer.empty()}, *this);
   trial_.leg = std::move(out);
 
-  const HeaderCopies headers =
-      forwarding_headers(setup_->kept_headers.copies(), phone.config.number, target.number,
-                         own_host_, forward_hunt_->reason);
+  HeaderCopies kept = setup_->kept_headers.copies();
+  if (!forwarding->shows_original) {
+    std::erase_if(kept, [](const auto& header) {
+      return header.first.size() > 2 && (header.first[0] == 'P' || header.first[0] == 'p') &&
+             header.first.ends_with("-Identity");
+    });
+  }
+  const HeaderCopies headers = forwarding_headers(kept, phone.config.number, target.number,
+                                                  own_host_, forward_hunt_->reason);
   InboundCall arrival;
   arrival.source = context_.source;
   arrival.own_host = own_host_;

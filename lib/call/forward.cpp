@@ -92,7 +92,8 @@ ForwardChoice forward_at_once(const PhoneForward& forward, const Calendar& calen
     const LocalTime now = calendar.zone().local(wall_us);
     for (const ForwardPeriod& period : forward.periods) {
       const auto day = day_of_hours(period.from_s, period.to_s, now);
-      if (day && calendar.has(period.days, *day)) return {ForwardReason::period, &period.targets};
+      if (day && calendar.has(period.days, *day) && !period.targets.empty())
+        return {ForwardReason::period, &period.targets};
     }
   }
   if (!forward.unconditional.empty()) return {ForwardReason::unconditional, &forward.unconditional};

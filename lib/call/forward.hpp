@@ -23,6 +23,8 @@ struct Forwarding {
   std::vector<std::string> phones;  ///< Numbers that have sent it on, the first one first.
   std::size_t diversions = 0;       ///< Hops so far, also those before it came here.
   bool shows_original = true;       ///< The caller stays who called the phone (T-09).
+  /// Parts that may still be made of the call that arrived, by all that send it on.
+  std::shared_ptr<int> parts_left;
 };
 
 /// Targets of a phone that are being called, one after the other.
@@ -35,6 +37,11 @@ struct ForwardHunt {
 /// In the order of the phone's method.
 ForwardHunt begin_hunt(const PhoneForward& forward, ForwardReason reason,
                        const std::vector<ForwardTarget>& targets, Random& random);
+
+/// Parts of one arriving call, whoever sends it on.
+inline constexpr int forward_parts_max = 16;
+/// Parts of one phone that are not answered yet; more are a circle over somebody else's network.
+inline constexpr std::int32_t forward_pending_max = 16;
 
 /// What a call to a phone does instead of calling it.
 struct ForwardChoice {

@@ -261,34 +261,37 @@ HeaderCopies KeptHeaders::copy_passed(const HeaderPass& pass,
   return copies;
 }
 
-bool replace_forwarder(std::string_view number, std::vector<PassedHeader>& headers,
+void replace_forwarder(std::string_view number, std::vector<PassedHeader>& headers,
                        std::string& text) {
   const auto first = std::find_if(headers.begin(), headers.end(), [](const PassedHeader& header) {
     return is(header.name, "Diversion");
   });
-  if (first == headers.end()) return false;
-  std::string_view rest = first->value;
-  const std::string_view entry = sip::next_element(rest);
-  sip::NameAddress address;
-  sip::Uri uri;
-  if (!sip::parse_name_address(entry, address) || !sip::parse_uri(address.uri, uri) ||
-      uri.host.empty()) {
-    return false;
+  if (first != headers.end()) {
+    std::string_view rest = first->value;
+    const std::string_view entry = sip::next_element(rest);
+    sip::NameAddress address;
+    sip::Uri uri;
+    if (sip::parse_name_address(entry, address) && sip::parse_uri(address.uri, uri) &&
+        !uri.host.empty()) {
+      text = "<sip:";
+      sip::append_user(number, text);
+      // From the host on, with its brackets, port and parameters.
+      const std::size_t at = address.uri.find('@');
+      const std::size_t colon = address.uri.find(':');
+      text += '@';
+      text += address.uri.substr((at == std::string_view::npos ? colon : at) + 1);
+      text += '>';
+      text += address.params;
+      while (rest.starts_with(' '))
+        rest.remove_prefix(1);
+      if (!rest.empty()) (text += ", ") += rest;
+      first->value = text;
+    }
   }
-  text = "<sip:";
-  sip::append_user(number, text);
-  // From the host on, with its brackets, port and parameters.
-  const std::size_t at = address.uri.find('@');
-  const std::size_t colon = address.uri.find(':');
-  text += '@';
-  text += address.uri.substr((at == std::string_view::npos ? colon : at) + 1);
-  text += '>';
-  text += address.params;
-  if (!rest.empty()) (text += ", ") += rest;
-  first->value = text;
-  std::erase_if(headers,
-                [](const PassedHeader& header) { return is(header.name, "History-Info"); });
-  return true;
+  const bool is_shown = !text.empty();
+  std::erase_if(headers, [&](const PassedHeader& header) {
+    return is(header.name, "History-Info") || (!is_shown && is(header.name, "Diversion"));
+  });
 }
 
 void present_call(const SipOptions& vendor, const KeptHeaders& kept, const TemplateValues& values,

@@ -59,8 +59,9 @@ class KeptHeaders {
 };
 
 /// Shows `number` as who sent the call on: in the first Diversion, and History-Info is left out,
-/// which would tell who it was. False: nobody did. `text` holds what `headers` refers to.
-bool replace_forwarder(std::string_view number, std::vector<PassedHeader>& headers,
+/// which would tell who it was. What cannot be shown so is not shown. `text` holds what `headers`
+/// refers to.
+void replace_forwarder(std::string_view number, std::vector<PassedHeader>& headers,
                        std::string& text);
 
 /// What a header template may hold (P-14).

@@ -84,6 +84,7 @@ class LoopLeg final : public Leg {
   }
   void drop() override { reject(Refusal{403, 0, 0, {}}); }
   [[nodiscard]] bool is_reliable() const noexcept override { return false; }
+  void forget_progress() override {}  // nothing waits
   [[nodiscard]] bool awaits_acknowledgement() const noexcept override { return false; }
 
   // Outbound.

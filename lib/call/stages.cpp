@@ -282,6 +282,9 @@ RateMatch find_rate(const CallContext& c, const Payer& payer, const Rate* packag
   RateMatch match;  // RateNotFound
   if (payer.has_deck)
     match = payer.deck.find(c.billing_number().view(), c.wall_us, payer.call_level);
+  // An agent's deck need not know the prefix that its customer's has (B-15).
+  if (payer.has_deck && c.forwarding != nullptr && match.reason == Reason::RateNotFound)
+    match = payer.deck.find(payer.rated(c.callee_billing.view()), c.wall_us, payer.call_level);
   if (package_rate != nullptr && (match.ok() || match.reason == Reason::RateNotFound))
     return {Reason::none, package_rate};
   return match;

@@ -515,8 +515,11 @@ class TablesBuilder {
         return in("phone", config.number,
                   {ErrorCode::invalid_argument, "no calendar \"" + config.forward.calendar + "\""});
       }
-      tables.phones.push_back(
-          {config, caller, static_cast<std::uint32_t>(tables.vendors.size()), calendar->second});
+      tables.phones.push_back({config,
+                               caller,
+                               static_cast<std::uint32_t>(tables.vendors.size()),
+                               calendar->second,
+                               {state_.forward_lines.counter(config.number), {}}});
       tables.customers.push_back(std::move(customer));
       tables.vendors.push_back(std::move(vendor));
     }
@@ -543,7 +546,7 @@ class TablesBuilder {
 
 void SharedState::forget_unused() {
   for (route::LineCounters* lines :
-       {&customer_lines, &vendor_lines, &group_lines, &pool_lines, &phone_lines})
+       {&customer_lines, &vendor_lines, &group_lines, &pool_lines, &phone_lines, &forward_lines})
     lines->forget_unused();
   for (auto* rates : {&customer_rates, &vendor_rates})
     rates->forget_unused();

@@ -39,8 +39,9 @@ struct SharedState {
   route::LineCounters customer_lines;
   route::LineCounters vendor_lines;
   route::LineCounters group_lines;
-  route::LineCounters pool_lines;   ///< By gateway and number.
-  route::LineCounters phone_lines;  ///< By number: calls in and out together (T-16).
+  route::LineCounters pool_lines;     ///< By gateway and number.
+  route::LineCounters phone_lines;    ///< By number: calls in and out together (T-16).
+  route::LineCounters forward_lines;  ///< By number: calls that it sends on, before their answer.
   route::ById<route::CallRateMeter> customer_rates;
   route::ById<route::CallRateMeter> vendor_rates;
   route::ById<route::AddressHealth> vendor_addresses;  ///< By health_id().
@@ -123,6 +124,7 @@ struct Phone {
   std::uint32_t customer = 0;                ///< Index in Tables::customers: the phone as a caller.
   std::uint32_t vendor = 0;                  ///< Index in Tables::vendors: the phone as a callee.
   std::shared_ptr<const Calendar> calendar;  ///< Of the periods of its forwarding.
+  route::GatewayLines forward_lines;         ///< Of its parts that are not answered yet.
 };
 
 /// Who may register.

@@ -14,8 +14,9 @@ constexpr std::int64_t second_us = 1'000'000;
 constexpr std::int64_t rtp_interrupt_default_s = 60;
 constexpr int not_acceptable = 488;
 constexpr int request_pending = 491;
-constexpr std::int64_t answer_durable_us = 500'000;  // longest wait of a 200 for the disk
-constexpr MeterVerdict unlimited{false, INT64_MAX};  // of a side that does not pay
+constexpr std::int64_t answer_durable_us = 500'000;          // longest wait of a 200 for the disk
+constexpr std::int64_t acknowledgement_wait_us = 8'000'000;  // ... for the PRACK of a description
+constexpr MeterVerdict unlimited{false, INT64_MAX};          // of a side that does not pay
 
 /// Empties a container and returns its memory too.
 template <class Container>
@@ -64,9 +65,14 @@ void Call::on_answer(Leg& leg, const Answer& answer) {
   attempt.q850_cause = reason_facts(Reason::NormalCallClearing).q850_cause;
   attempt.reason = Reason::NormalCallClearing;
   count_attempt(true);
-  // Nobody talks, and nobody pays, before the caller may be told.
+  inbound_->forget_progress();
+  // Nobody pays before the caller may be told; nor does anybody talk for long.
   setup_->awaits_acknowledgement = inbound_->awaits_acknowledgement();
-  if (!setup_->awaits_acknowledgement) record_answer();
+  if (setup_->awaits_acknowledgement) {
+    worker_.loop().timers().start(setup_->timer, acknowledgement_wait_us);
+  } else {
+    record_answer();
+  }
 }
 
 /// An answer that the caller could do nothing with: the vendor failed.
@@ -122,6 +128,7 @@ void Call::begin_talk() {
   answered_us_ = silence_from_us_ = clock.monotonic_us();
   answered_wall_us_ = clock.wall_us();
   next_mark_us_ = answered_us_ + parameters().interim_mark_s * second_us;
+  trial_.forward_line.release();
   setup_.reset();
   give_back(context_.candidates);
   worker_.tally().answered.fetch_add(1, std::memory_order_relaxed);
@@ -202,7 +209,10 @@ void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
   if (status >= 300) {
     media_.revert();
     // An extension that one side asks for is none of the other's.
-    asker.answer_reoffer(status >= 420 && status <= 422 ? not_acceptable : status, {});
+    const bool is_extension = status >= 420 && status <= 422;
+    // Before the answer a branch that is gone says nothing of the asker's own dialog.
+    const bool is_branch_gone = state_ != CallState::answered && (status == 408 || status == 481);
+    asker.answer_reoffer(is_extension ? not_acceptable : is_branch_gone ? 500 : status, {});
     return;
   }
   auto passed = media_.pass(side_of(leg), body);

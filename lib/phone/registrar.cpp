@@ -9,6 +9,8 @@ namespace {
 constexpr std::int64_t second_us = 1'000'000;
 // A refresh that changes nothing but the expiry is stored no more often than this.
 constexpr std::int64_t store_rhythm_us = 20 * second_us;
+// More than are closed while a REGISTER is on its way from one worker to another.
+constexpr std::size_t closed_flows_max = 16'384;
 
 /// Seconds that are left, at least one: 0 would say that it is gone.
 std::int32_t left_s(const Contact& contact, std::int64_t now_us) noexcept {
@@ -136,7 +138,10 @@ RegistrationOutcome Registrar::apply(std::string_view id, const RegisterRequest&
     contact.registered_at_us = known != after.end() ? known->registered_at_us : now_us;
     contact.expires_at_us = now_us + expires_s * second_us;
     is_moved_any |= known == after.end() || is_moved(*known, contact);
-    index_flow(std::string(id), contact);
+    if (contact.flow.is_set() && !index_flow(std::string(id), contact.flow)) {
+      if (contact.needs_flow) return refused(500);  // nobody is there to hear it
+      contact.flow = {};
+    }
     if (known != after.end()) {
       *known = std::move(contact);
       continue;
@@ -302,16 +307,22 @@ void Registrar::index_sources(const std::string& id, const Registrant& registran
     by_source_.emplace(address, id);
 }
 
-void Registrar::index_flow(const std::string& id, const Contact& contact) {
-  if (!contact.flow.is_set()) return;
+bool Registrar::index_flow(const std::string& id, const FlowId& flow) {
   const std::lock_guard lock(flows_mutex_);
-  by_flow_[flow_key(contact.flow)].insert(id);
+  if (is_closed_.contains(flow_key(flow))) return false;
+  by_flow_[flow_key(flow)].insert(id);
+  return true;
 }
 
 std::vector<ExpiredRegistration> Registrar::lose_flow(const FlowId& flow) {
   std::set<std::string> ids;
   {
     const std::lock_guard lock(flows_mutex_);
+    if (is_closed_.insert(flow_key(flow)).second) closed_flows_.push_back(flow_key(flow));
+    if (closed_flows_.size() > closed_flows_max) {
+      is_closed_.erase(closed_flows_.front());
+      closed_flows_.pop_front();
+    }
     const auto found = by_flow_.find(flow_key(flow));
     if (found == by_flow_.end()) return {};
     ids = std::move(found->second);

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -177,7 +178,8 @@ class Registrar {
   }
   void schedule(Part& part, const std::string& id, Registrant& registrant);
   void index_sources(const std::string& id, const Registrant& registrant);
-  void index_flow(const std::string& id, const Contact& contact);
+  /// False: it is closed.
+  bool index_flow(const std::string& id, const FlowId& flow);
   void note_change(Part& part, const std::string& id);
   void forget(Part& part, const std::string& id, Registrant& registrant);
 
@@ -189,6 +191,9 @@ class Registrar {
   std::mutex flows_mutex_;  // guards the next; taken inside a part's, never the other way round
   /// Who has registered over a connection that lives; some may have moved to another one since.
   std::unordered_map<std::uint64_t, std::set<std::string>> by_flow_;
+  /// Those that were closed last: a REGISTER may still be on its way between workers then.
+  std::deque<std::uint64_t> closed_flows_;
+  std::unordered_set<std::uint64_t> is_closed_;
 };
 
 }  // namespace tandem::phone

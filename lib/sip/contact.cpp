@@ -16,12 +16,18 @@ bool read_target(std::string_view element, RedirectTarget& target) {
   if (!parse_name_address(element, address) || !is_plain_uri(address.uri)) return false;
   if (address.uri.size() > target_uri_bytes_max || !parse_uri(address.uri, uri)) return false;
   if (!equals_ignoring_case(uri.scheme, "sip")) return false;
+  // Another place, or another request, than the ones that are looked at.
+  bool has_method = false, has_maddr = false;
+  (void)find_param(uri.params, "method", &has_method);
+  (void)find_param(uri.params, "maddr", &has_maddr);
+  if (has_method || has_maddr) return false;
   const std::string_view transport = find_param(uri.params, "transport");
   target.is_tcp = equals_ignoring_case(transport, "tcp");
   if (!target.is_tcp && !transport.empty() && !equals_ignoring_case(transport, "udp")) return false;
   // Headers that a URI asks for are none of those that a redirection may choose (RFC 3261
   // section 19.1.5).
-  target.uri = address.uri.substr(0, address.uri.find('?'));
+  target.uri = address.uri;
+  if (!uri.headers.empty()) target.uri.resize(target.uri.size() - uri.headers.size() - 1);
   Unescaped unescaped;
   target.user = uri_user(address.uri, unescaped);
   if (const auto ip = IpAddress::parse(uri.host))

@@ -306,6 +306,7 @@ ClientTransaction* Dialog::send_request(Method method, std::string_view name,
     return nullptr;
   }
   challenges_ = 0;
+  if (invite_client_ != nullptr) invite_client_->note_cseq(local_cseq_);
   transaction.start(path, local_cseq_, writer.view());
   return &transaction;
 }
@@ -335,6 +336,7 @@ ClientTransaction* Dialog::repeat(ClientTransaction& transaction, const Message&
   ClientTransaction& successor = worker_.transactions().create_client(transaction.method(), this);
   const BranchText branch = successor.branch();
   const std::uint32_t cseq = ++local_cseq_;
+  if (invite_client_ != nullptr) invite_client_->note_cseq(cseq);
   MessageWriter writer(worker_.scratch(), StackWorker::scratch_bytes);
   writer.request_line(own.method_token, own.request_uri);
   for (std::size_t i = 0; i < own.header_count; ++i) {
@@ -408,12 +410,16 @@ ClientTransaction* Dialog::retry_with_credentials(ClientTransaction& transaction
 void Dialog::on_request(const Message& request, const Path& from) {
   const Entry entry(*this);
   if (state_ == State::over) return worker_.refuse(request, from, 481);
-  const bool is_first = role_ == Role::outbound && remote_cseq_ == 0;
+  const bool is_early = role_ == Role::outbound && state_ <= State::cancelled;
+  const bool is_new_branch =
+      is_early && reliability_ != nullptr && reliability_->asked_tag.view() != request.from.tag;
+  const bool is_first = role_ == Role::outbound && (remote_cseq_ == 0 || is_new_branch);
   if (!is_first && request.cseq <= remote_cseq_) {
     // Out of order (RFC 3261 section 12.2.2).
     return worker_.refuse(request, from, 500, {}, {}, retry_soon_s());
   }
   remote_cseq_ = request.cseq;
+  if (is_new_branch) reliability_->asked_tag.assign(worker_.buffers(), request.from.tag);
   follow(from);
   if (request.method == Method::bye) return on_bye(request, from);
   if (state_ == State::ending) return refuse(request, from, 481);
@@ -439,7 +445,7 @@ void Dialog::on_reoffer_request(const Message& request, const Path& from) {
     return respond(transaction, 422, least_session_line);
   if (!is_invite && body.empty()) {
     // A target refresh without an offer changes no session.
-    set_target(request);
+    if (!is_of_other_branch(request)) set_target(request);
     Draft draft = begin_response(transaction, 200);
     draft.writer.header("Contact", contact_.view());
     draft.writer.line(allowed());
@@ -447,7 +453,9 @@ void Dialog::on_reoffer_request(const Message& request, const Path& from) {
     finish_response(transaction, 200, draft, {});
     return;
   }
-  const bool takes_offers = state_ > State::cancelled || (!is_invite && may_change_early_session());
+  const bool takes_offers =
+      state_ > State::cancelled ||
+      (!is_invite && may_change_early_session() && !is_of_other_branch(request));
   // An offer of theirs is unanswered (RFC 3261 section 14.2, RFC 3311 section 5.2).
   if (reoffer_server_ != nullptr || (role_ == Role::inbound && !takes_offers) ||
       (is_invite && is_waiting_for_ack)) {
@@ -660,6 +668,8 @@ void Dialog::answer_reoffer(int status, const SessionBody& body) {
     if (session_ != nullptr && state_ != State::early)
       answer_session(draft.writer, session_->offer);
     keep_description(body);
+    if (reliability_ != nullptr && !body.empty())
+      reliability_->held.assign(worker_.buffers(), body.bytes);
   }
   if (transaction->method() == Method::invite && status < 300) {
     invite_server_ = transaction;

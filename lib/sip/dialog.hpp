@@ -111,6 +111,9 @@ class Dialog final : public TransactionUser {
     return state_ >= State::ending || (state_ == State::cancelled && is_silent_);
   }
   [[nodiscard]] bool is_reliable() const noexcept { return reliability_ != nullptr; }
+  void forget_progress() noexcept {
+    if (reliability_ != nullptr) reliability_->waiting.clear();
+  }
   [[nodiscard]] bool awaits_acknowledgement() const noexcept {
     return reliability_ != nullptr && reliability_->is_unacknowledged &&
            reliability_->is_describing && state_ == State::early;
@@ -174,7 +177,7 @@ class Dialog final : public TransactionUser {
 
   // Reliable provisional responses (RFC 3262); dialog_provisional.cpp. Made where they may be sent.
   struct Branch {  // of an INVITE of ours that forked
-    Bytes tag, to, target, routes;
+    Bytes tag, to, target, routes, description;
     std::uint32_t rseq = 0;      // of the last response that was taken
     bool awaits_answer = false;  // its offer is with our user, and PRACK brings what that says
   };
@@ -197,9 +200,12 @@ class Dialog final : public TransactionUser {
     Timer timer;
     std::vector<Provisional> waiting;
     Bytes description;  // that went to the caller
+    Bytes held;         // what holds for it now
     // Outbound.
     std::vector<Branch> branches;
     std::vector<ClientTransaction*> pracks;
+    Bytes asked_tag;                 // of the branch that has sent a request
+    bool is_offer_answered = false;  // has_offer_ is true for that reason
   };
 
   // A message in the worker's buffer; sent before anything else is written there.
@@ -278,6 +284,9 @@ class Dialog final : public TransactionUser {
   bool take_provisional(ClientTransaction& invite, const Message& response, Progress& progress);
   void send_prack(ClientTransaction& invite, const Branch& branch, const SessionBody& body);
   void leave_other_branches(const Message& answer);
+  void restart_branches() noexcept;  // the INVITE is sent once more
+  [[nodiscard]] bool is_of_other_branch(const Message& request) const noexcept;
+  [[nodiscard]] SessionBody described_by(std::string_view tag) const noexcept;
   void forget_prack(ClientTransaction& transaction) noexcept;
 
   void on_invite_response(ClientTransaction& transaction, const Message& response,
@@ -394,6 +403,7 @@ class SipLeg final : public Leg {
   void drop() override { dialog_.drop(); }
   void cancel() override { dialog_.cancel(); }
   [[nodiscard]] bool is_reliable() const noexcept override { return dialog_.is_reliable(); }
+  void forget_progress() override { dialog_.forget_progress(); }
   [[nodiscard]] bool awaits_acknowledgement() const noexcept override {
     return dialog_.awaits_acknowledgement();
   }

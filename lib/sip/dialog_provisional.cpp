@@ -12,7 +12,7 @@ namespace {
 // More than any sensible callee says before it answers; what comes beyond is dropped and counted.
 constexpr std::size_t waiting_max = 8;
 constexpr std::size_t branches_max = 8;
-constexpr std::size_t pracks_max = 16;  // that may be challenged; more go out without that
+constexpr std::size_t pracks_max = 16;  // under way; further responses have to come again
 
 }  // namespace
 
@@ -26,7 +26,12 @@ void Dialog::progress_reliably(int status, const SessionBody& body) {
     bump(worker_.counters().provisionals_dropped);
     return;
   }
-  r.waiting.push_back({status, std::string(body.content_type), std::string(body.bytes)});
+  // Of several descriptions only the first is sent.
+  const bool is_described = !r.description.empty() ||
+                            std::any_of(r.waiting.begin(), r.waiting.end(),
+                                        [](const Provisional& one) { return !one.body.empty(); });
+  const SessionBody kept = is_described ? SessionBody{} : body;
+  r.waiting.push_back({status, std::string(kept.content_type), std::string(kept.bytes)});
 }
 
 void Dialog::send_provisional(int status, const SessionBody& body) {
@@ -48,7 +53,10 @@ void Dialog::send_provisional(int status, const SessionBody& body) {
   r.is_unacknowledged = true;
   r.is_describing = is_describing;
   r.is_offering = is_describing && was_offerless_;
-  if (is_describing) r.description.assign(worker_.buffers(), sent.bytes);
+  if (is_describing) {
+    r.description.assign(worker_.buffers(), sent.bytes);
+    r.held.assign(worker_.buffers(), sent.bytes);
+  }
   const Timing& timing = worker_.transactions().timing();
   r.interval_us = timing.t1_us;
   r.gives_up_at_us = worker_.loop().clock().monotonic_us() + timing.timeout_us();
@@ -143,7 +151,7 @@ void Dialog::take_prack_offer(ServerTransaction& transaction, const SessionBody&
 
 /// An offer in a PRACK cannot be refused (RFC 3262 section 3): it is answered by what was said.
 void Dialog::keep_session(ServerTransaction& prack) {
-  const std::string_view description = reliability_->description.view();
+  const std::string_view description = reliability_->held.view();
   const SessionBody same =
       description.empty() ? SessionBody{} : SessionBody{"application/sdp", description};
   Draft draft = begin_response(prack, 200);
@@ -174,6 +182,7 @@ bool Dialog::take_provisional(ClientTransaction& invite, const Message& response
   if (is_new ? r.branches.size() >= branches_max
              : branch->awaits_answer || rseq != branch->rseq + 1)
     return false;
+  if (r.pracks.size() >= pracks_max) return false;
   const bool is_describing = is_sdp(progress.body) && !progress.body.empty();
   const bool is_offer = is_describing && !has_offer_;
   // The caller was shown the offer of another branch, and answers one.
@@ -194,6 +203,7 @@ bool Dialog::take_provisional(ClientTransaction& invite, const Message& response
   const std::string_view target =
       response.contact.uri.empty() ? response.to.uri : response.contact.uri;
   if (is_new || !response.contact.uri.empty()) branch->target.assign(buffers, target);
+  if (is_describing) branch->description.assign(buffers, progress.body.bytes);
   if (is_describing && !r.has_session) {
     // Whoever described itself first is who a change of the session goes to.
     remote_.assign(buffers, branch->to.view());
@@ -209,13 +219,17 @@ bool Dialog::take_provisional(ClientTransaction& invite, const Message& response
 
 void Dialog::answer_progress(const SessionBody& body) {
   const Entry entry(*this);
-  if (reliability_ == nullptr || invite_client_ == nullptr || state_ != State::early) return;
+  if (reliability_ == nullptr) return;
+  // The 2xx did not wait for it: the ACK brings it.
+  if (unacknowledged_.slot != Token::no_slot) return acknowledge(body);
+  if (invite_client_ == nullptr || state_ != State::early) return;
   Reliability& r = *reliability_;
   const auto branch = std::find_if(r.branches.begin(), r.branches.end(),
                                    [](const Branch& known) { return known.awaits_answer; });
   if (branch == r.branches.end()) return;
   branch->awaits_answer = false;
   r.has_session = true;
+  r.is_offer_answered = true;
   has_offer_ = true;  // what a 2xx needs now is an ACK and nothing more
   keep_description(body);
   send_prack(*invite_client_, *branch, body);
@@ -223,12 +237,10 @@ void Dialog::answer_progress(const SessionBody& body) {
 
 void Dialog::send_prack(ClientTransaction& invite, const Branch& branch, const SessionBody& body) {
   Reliability& r = *reliability_;
-  const bool is_tracked = r.pracks.size() < pracks_max;
   const Path path = dialog_path(worker_, branch.routes.view(), path_);
   const DialogHead head{branch.target.view(), local_.view(), branch.to.view(), call_id_.view(),
                         branch.routes.view()};
-  ClientTransaction& prack =
-      worker_.transactions().create_client(Method::prack, is_tracked ? this : nullptr);
+  ClientTransaction& prack = worker_.transactions().create_client(Method::prack, this);
   const BranchText via = prack.branch();
   MessageWriter writer(worker_.scratch(), StackWorker::scratch_bytes);
   write_dialog_request(writer, worker_, head, "PRACK", ++local_cseq_, path, via.view());
@@ -241,18 +253,44 @@ void Dialog::send_prack(ClientTransaction& invite, const Branch& branch, const S
     return;
   }
   challenges_ = 0;
-  if (is_tracked) r.pracks.push_back(&prack);
+  r.pracks.push_back(&prack);
   prack.start(path, local_cseq_, writer.view());
 }
 
 /// A change that waits for the answer of another branch than the one that took the call gets none.
 void Dialog::leave_other_branches(const Message& answer) {
-  if (reliability_ == nullptr || reoffer_client_ == nullptr) return;
+  if (reliability_ == nullptr) return;
+  if (reliability_->asked_tag.view() != answer.to.tag) remote_cseq_ = 0;  // it counts for itself
+  if (reoffer_client_ == nullptr) return;
   NameAddress asked;
   if (parse_name_address(remote_.view(), asked) && asked.tag == answer.to.tag) return;
   let_go(reoffer_client_, {});
   deferred_reoffer_status_ = 491;
   defer();
+}
+
+void Dialog::restart_branches() noexcept {
+  if (reliability_ == nullptr) return;
+  reliability_->branches.clear();
+  reliability_->has_session = false;
+  if (std::exchange(reliability_->is_offer_answered, false)) has_offer_ = false;
+}
+
+/// Before the answer the session is that of one branch; what another one wants of it is not for it.
+bool Dialog::is_of_other_branch(const Message& request) const noexcept {
+  if (role_ != Role::outbound || state_ > State::cancelled || reliability_ == nullptr) return false;
+  NameAddress ours;
+  return !parse_name_address(remote_.view(), ours) || ours.tag != request.from.tag;
+}
+
+/// What a branch has said of itself before its answer, which then may say nothing.
+SessionBody Dialog::described_by(std::string_view tag) const noexcept {
+  if (reliability_ == nullptr) return {};
+  for (const Branch& branch : reliability_->branches) {
+    if (branch.tag.view() == tag && !branch.description.empty())
+      return {"application/sdp", branch.description.view()};
+  }
+  return {};
 }
 
 void Dialog::forget_prack(ClientTransaction& transaction) noexcept {

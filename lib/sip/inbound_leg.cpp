@@ -162,8 +162,13 @@ std::string Dialog::claimed_user(std::string_view realm) const {
 void Dialog::progress(int status, const SessionBody& body) {
   const Entry entry(*this);
   if (role_ != Role::inbound || state_ != State::early || status <= 100 || status > 199) return;
+  // The first reliable response to an INVITE without an offer has to bring one (RFC 3262
+  // section 5): until there is one, what rings is said as to everybody, or not at all.
+  const bool lacks_offer = reliability_ != nullptr && was_offerless_ &&
+                           reliability_->description.empty() && (body.empty() || !is_sdp(body));
+  if (lacks_offer && reliable_offer_.is_required) return;
   has_progress_ = true;
-  if (reliability_ != nullptr) return progress_reliably(status, body);
+  if (reliability_ != nullptr && !lacks_offer) return progress_reliably(status, body);
   Draft draft = begin_response(*invite_server_, status);
   draft.writer.header("Contact", contact_.view());
   draft.writer.line(allowed());

@@ -191,6 +191,7 @@ void Dialog::on_invite_response(ClientTransaction& transaction, const Message& r
     }
     Answer answer;
     answer.body = session_body(response);
+    if (answer.body.empty()) answer.body = described_by(response.to.tag);
     answer.product = product_.view();
     answer.remote = path_.remote;
     collect_passed_headers(response, answer.headers);
@@ -204,8 +205,7 @@ void Dialog::on_invite_response(ClientTransaction& transaction, const Message& r
       invite_client_ = retry_with_interval(transaction, response);
     }
     if (invite_client_ != nullptr) {
-      // Its dialogs are other ones.
-      if (reliability_ != nullptr) reliability_->branches.clear();
+      restart_branches();
       return;
     }
   }

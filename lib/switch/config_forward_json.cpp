@@ -54,6 +54,7 @@ void read_forward_periods(Reader& r, const Json& v, std::vector<ForwardPeriod>& 
   r.each(v, [&](const Json& item) {
     ForwardPeriod period;
     read_object(r, item, fields, {"targets"}, period);
+    if (period.targets.empty()) r.fail("a period without targets sends nothing on");
     if (period.from_s == period.to_s) r.fail("\"from\" and \"to\" are the same");
     periods.push_back(std::move(period));
   });

@@ -135,8 +135,8 @@ TEST_CASE("Stack: requests outside dialogs get the status that RFC 3261 gives th
   CHECK(status([](R& r) { r.max_forwards = 0; }) == 483);
   CHECK(status([](R& r) { r.uri = "sips:1@127.0.0.1"; }) == 416);
   CHECK(status([](R& r) { r.uri = "http://127.0.0.1"; }) == 416);
-  CHECK(status([](R& r) { r.extra = "Require: 100rel, x\r\nRequire: y\r\n"; }, "Unsupported",
-               "100rel, x, y") == 420);
+  CHECK(status([](R& r) { r.extra = "Require: precondition, x\r\nRequire: y\r\n"; }, "Unsupported",
+               "precondition, x, y") == 420);
   CHECK(status([](R& r) { r.has_contact = false; }) == 400);
   CHECK(status(
             [](R& r) {
