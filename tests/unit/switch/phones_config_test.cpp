@@ -106,8 +106,8 @@ TEST_CASE("read_config: what is wrong with phones is said at its place (P-05)") 
         Pointers{"/provision/phones/1/account", "/provision/phones/1/dids/1",
                  "/provision/phones/1/number"});
   CHECK(pointers(read(R"("phones": [{"number": "10 01", "password": "p", "account": "acme",
-    "locked": "sometimes", "forward": {}, "vendor_groups": {"allow": ["g"], "deny": ["g"]}}])")) ==
-        Pointers{"/provision/phones/0/forward", "/provision/phones/0/locked",
+    "locked": "sometimes", "mailbox": {}, "vendor_groups": {"allow": ["g"], "deny": ["g"]}}])")) ==
+        Pointers{"/provision/phones/0/locked", "/provision/phones/0/mailbox",
                  "/provision/phones/0/number", "/provision/phones/0/vendor_groups",
                  "/provision/phones/0/vendor_groups/allow/0",
                  "/provision/phones/0/vendor_groups/deny/0"});
