@@ -396,6 +396,21 @@ TEST_CASE("Forward: one phone after the other, until a circle or the fifth hop (
   }
 }
 
+TEST_CASE("Forward: one call makes sixteen parts at most, however many targets there are (T-02)") {
+  SwitchConfig config = forward_config();
+  auto& phones = config.provision.phones;
+  phones[0].forward.unconditional = to({"1002", "1002", "1002", "1002", "1002", "1002"});
+  phones[1].forward.unconditional = to({"1003", "1003", "1003", "1003", "1003", "1003"});
+  phones[2].forward.unconditional = to({"4411", "4411", "4411", "4411", "4411", "4411"});
+  Desk desk(config);
+  desk.b->set_plan(refuse(503));
+  const auto call = desk.call();
+  CHECK(call->is_over());
+  CHECK_FALSE(call->was_answered());
+  desk.check_clean();
+  CHECK(desk.world.cdrs().size() == 17);
+}
+
 TEST_CASE("Forward: a vendor is told who sent the call on, and why (P-13)") {
   SwitchConfig config = forward_config();
   config.provision.vendor_gateways[0].sip.forward_signal = true;
