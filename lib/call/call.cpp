@@ -793,6 +793,7 @@ void Call::close_trial(int sip_status, int q850_cause, Reason reason) {
   attempt.ended_at_us = worker_.loop().clock().wall_us();
   reoffer_from_ = nullptr;  // a change before the answer ends with it
   trial_.lease = VendorLease{};
+  trial_.forward_line.release();
   worker_.retire(std::move(trial_.leg));
 }
 
