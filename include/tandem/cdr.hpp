@@ -128,7 +128,10 @@ class TANDEM_EXPORT CdrSink {
   /// refused as such can be set aside.
   [[nodiscard]] virtual Result<void> write(const Cdr& cdr) = 0;
   /// Makes every record taken so far durable. Called after each batch and at shutdown; the
-  /// journal's cursor moves on only when it succeeds.
+  /// journal's cursor moves on only when it succeeds. On error every record since the last success
+  /// comes to write() again, so a sink that collects them drops what it has, or drops duplicates.
+  /// Whatever its code, an error of flush() is about the sink and no verdict on a record: what can
+  /// refuse a single record for good does so in write().
   [[nodiscard]] virtual Result<void> flush() = 0;
 };
 
@@ -186,7 +189,7 @@ struct CdrSinkState {
   std::uint64_t failures = 0;     ///< Refused batches.
   bool is_failing = false;
   std::string last_error;       ///< "" when there was none.
-  std::uint64_t set_aside = 0;  ///< Records that it refused for good, ever.
+  std::uint64_t set_aside = 0;  ///< Records that it refused for good, as its file has them.
 };
 
 /// A journal with sinks, for hosts that make CDRs themselves: append() returns at once, the record

@@ -890,7 +890,9 @@ TANDEM_API int tandem_cdr_csv_header(tandem_text** header);
    offered again after a pause: delivery is at least once, in order of release. On the sink's own
    thread, one call at a time; may block; must not destroy what it is a sink of. */
 typedef int (*tandem_cdr_write_fn)(const tandem_cdr* cdr, void* user);
-/* Makes every record taken so far durable; the sink's place moves on only when it succeeds. */
+/* Makes every record taken so far durable; the sink's place moves on only when it succeeds. After
+   an error every record since the last success is written again; whatever its code, it is about the
+   sink, and no record is set aside for it. */
 typedef int (*tandem_cdr_flush_fn)(void* user);
 
 typedef struct tandem_cdr_sink_config {

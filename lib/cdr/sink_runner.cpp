@@ -11,6 +11,11 @@
 namespace tandem::cdr {
 namespace {
 
+/// Whether an error says that a record cannot be taken, not that the sink cannot work.
+bool is_about_record(ErrorCode code) noexcept {
+  return code == ErrorCode::invalid_argument || code == ErrorCode::already_exists;
+}
+
 /// A sink of the host, with its place in a file. The file is written after flush(), so a crash
 /// between the two offers the last batch again.
 class HostTarget final : public SinkTarget {
@@ -37,7 +42,7 @@ class HostTarget final : public SinkTarget {
     if (!position) {
       return Error{ErrorCode::corrupt, "\"" + path_ + "\" did not hold one number"};
     }
-    taken_ = *position;
+    taken_ = flushed_ = *position;
     return *position;
   }
 
@@ -54,7 +59,15 @@ class HostTarget final : public SinkTarget {
       taken_ = view.sequence;
     }
     if (has_any) {
-      if (auto done = guarded([&] { return sink_->flush(); }); !done) return done;
+      if (auto done = guarded([&] { return sink_->flush(); }); !done) {
+        // Nobody knows which of the records it is about, nor what the sink still has of them: all
+        // are written again, and none is judged.
+        taken_ = flushed_;
+        Error error = std::move(done).error();
+        if (is_about_record(error.code)) error.code = ErrorCode::io;
+        return error;
+      }
+      flushed_ = taken_;
     }
     return replace_file(*disk_, path_, std::to_string(through) + "\n");
   }
@@ -75,13 +88,9 @@ class HostTarget final : public SinkTarget {
   std::string path_;
   std::string former_path_;  // "": none
   std::unique_ptr<CdrSink> sink_;
-  std::uint64_t taken_ = 0;
+  std::uint64_t taken_ = 0;    // by write()
+  std::uint64_t flushed_ = 0;  // by a flush() that succeeded
 };
-
-/// Whether an error says that a record cannot be taken, not that the sink cannot work.
-bool is_about_record(ErrorCode code) noexcept {
-  return code == ErrorCode::invalid_argument || code == ErrorCode::already_exists;
-}
 
 }  // namespace
 
@@ -124,6 +133,13 @@ Result<std::unique_ptr<SinkRunner>> SinkRunner::create(SinkRunnerOptions options
     auto set_aside = SetAside::open(kept.disk, kept.folder, kept.name);
     if (!set_aside) return std::move(set_aside).error();
     runner->set_aside_ = std::move(*set_aside);
+    const SetAside& file = *runner->set_aside_;
+    if (log != nullptr && file.unreadable_lines() > 0) {
+      log->write(LogLevel::error, "cdr", "set-aside file had unreadable lines: they stay in it",
+                 {{"sink", kept.name},
+                  {"file", file.path()},
+                  {"lines", std::to_string(file.unreadable_lines())}});
+    }
   }
   return runner;
 }
@@ -188,6 +204,10 @@ Result<bool> SinkRunner::offer_next() {
   for (;;) {
     const std::size_t count =
         offered_max_ == 0 ? batch_.size() : std::min(offered_max_, batch_.size());
+    // What a sink has no use for says nothing of whether it works.
+    const bool has_end =
+        std::any_of(batch_.begin(), batch_.begin() + static_cast<std::ptrdiff_t>(count),
+                    [](const RecordView& view) { return view.type == RecordType::end; });
     const auto offered = offer(count);
     if (!offered) {
       if (set_aside_ == nullptr || !is_about_record(offered.error().code)) return offered.error();
@@ -196,7 +216,7 @@ Result<bool> SinkRunner::offer_next() {
       if (!*changed) return offered.error();
       if (!batch_.empty()) continue;
     }
-    if (offered) set_aside_in_a_row_ = 0;
+    if (offered && has_end) set_aside_in_a_row_ = 0;
     refusals_ = 0;
     offered_max_ = offered_max_ * 2 >= batch_.size() ? 0 : offered_max_ * 2;
     return true;

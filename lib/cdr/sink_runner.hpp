@@ -100,10 +100,10 @@ class SinkRunner {
   std::vector<RecordView> batch_;  // read but not yet taken by the sink
   std::size_t offered_max_ = 0;    // part of a refused batch that is offered alone; 0: all of it
   std::uint32_t refusals_ = 0;     // of the first record of the batch, alone
-  std::uint32_t set_aside_in_a_row_ = 0;
-  std::unique_ptr<SetAside> set_aside_;  // null: no record is
-  std::int64_t pause_ms_ = 0;            // 0: the last batch was taken
-  std::int64_t retry_at_us_ = 0;         // monotonic
+  std::uint32_t set_aside_in_a_row_ = 0;  // without a record of a call that was taken
+  std::unique_ptr<SetAside> set_aside_;   // null: no record is
+  std::int64_t pause_ms_ = 0;             // 0: the last batch was taken
+  std::int64_t retry_at_us_ = 0;          // monotonic
   std::thread thread_;
   std::atomic<std::uint64_t> position_;
   std::atomic<std::int64_t> behind_since_us_{0};  // monotonic; 0: not behind
