@@ -26,7 +26,8 @@ struct CdrFilesConfig {
 /// when it is complete and is never touched again; until then it is called ".part" behind its name.
 /// Records that come late go into the file of the moment, so that each is in one file exactly. A
 /// file is complete when a call of a later interval ended, when it is full, or when its interval is
-/// over by more than a minute. What was written is recorded in "<folder>/.position". Errors:
+/// over by more than a minute, or when its interval lies in the future by more than one: the clock
+/// was set back then. What was written is recorded in "<folder>/.position". Errors:
 /// invalid_argument (a member out of its range), io, corrupt (that record is not readable),
 /// already_exists (another process writes there).
 TANDEM_EXPORT Result<std::unique_ptr<CdrSink>> make_cdr_files_sink(CdrFilesConfig config);

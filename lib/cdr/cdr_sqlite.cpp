@@ -109,7 +109,10 @@ Result<void> SqliteSink::write_days(std::span<const RecordView> records) {
     const std::int64_t wanted = day_of(record->cdr.ended_at_us);
     if (wanted != day) {
       auto found = day_file(wanted);
-      if (!found) return std::move(found).error();
+      if (!found) {
+        // What is wrong with a file is no fault of the record that goes into it.
+        return Error{ErrorCode::io, std::move(found).error().message};
+      }
       file = *found;
       day = wanted;
     }
@@ -155,7 +158,7 @@ Result<void> SqliteSink::write_batch(std::span<const RecordView> records, std::u
   }
   close_days();
   auto place = control_.prepare("UPDATE cdr_position SET sequence = ?");
-  if (!place) return std::move(place).error();
+  if (!place) return Error{ErrorCode::io, std::move(place).error().message};
   return place->bind(1, static_cast<std::int64_t>(through)).run();
 }
 

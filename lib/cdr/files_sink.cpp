@@ -29,6 +29,10 @@ struct FileOrder {
   std::uint32_t number = 1;
   auto operator<=>(const FileOrder&) const = default;
 };
+std::string_view extension_of(CsvLayout layout) noexcept {
+  return layout == CsvLayout::pipe ? ".txt" : ".csv";
+}
+
 std::optional<FileOrder> order_of(std::string_view name, std::string_view extension) {
   if (!name.ends_with(extension)) return std::nullopt;
   name.remove_suffix(extension.size());
@@ -68,7 +72,7 @@ Result<std::unique_ptr<FilesSink>> FilesSink::open(CdrFilesConfig config,
   return sink;
 }
 
-/// One line: place, stage, interval, number, length, records.
+/// One line: place, stage, interval, number, length, records, layout.
 Result<void> FilesSink::load() {
   auto content = read_replaced_file(*disk_, path(".position"));
   if (!content && content.error().code == ErrorCode::not_found) return {};
@@ -83,15 +87,20 @@ Result<void> FilesSink::load() {
     numbers.push_back(*number);
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  if (!rest.empty() || numbers.size() != 6 || numbers[1] < 0 || numbers[1] > 2 || numbers[3] < 1 ||
-      numbers[4] < 0 || numbers[5] < 0)
+  // Earlier releases did not write the layout.
+  if (numbers.size() == 6) numbers.push_back(static_cast<std::int64_t>(config_.layout));
+  if (!rest.empty() || numbers.size() != 7 || numbers[1] < 0 || numbers[1] > 2 || numbers[3] < 1 ||
+      numbers[4] < 0 || numbers[5] < 0 || numbers[6] < 0 || numbers[6] > 1)
     return Error{ErrorCode::corrupt, "\"" + path(".position") + "\" was not readable"};
   state_ = {static_cast<std::uint64_t>(numbers[0]),
             static_cast<Stage>(numbers[1]),
             numbers[2],
             static_cast<std::uint32_t>(numbers[3]),
             static_cast<std::uint64_t>(numbers[4]),
-            static_cast<std::uint32_t>(numbers[5])};
+            static_cast<std::uint32_t>(numbers[5]),
+            static_cast<CsvLayout>(numbers[6])};
+  // Lines of another layout do not go into it.
+  if (state_.stage == Stage::open && state_.layout != config_.layout) return complete();
   return state_.stage == Stage::complete ? give_name() : Result<void>();
 }
 
@@ -100,7 +109,7 @@ Result<void> FilesSink::save(const State& state) {
   for (const std::int64_t number :
        {static_cast<std::int64_t>(state.position), static_cast<std::int64_t>(state.stage),
         state.slot_s, std::int64_t{state.number}, static_cast<std::int64_t>(state.length_bytes),
-        std::int64_t{state.records}}) {
+        std::int64_t{state.records}, static_cast<std::int64_t>(state.layout)}) {
     if (!line.empty()) line += ' ';
     append_integer(line, number);
   }
@@ -130,15 +139,33 @@ std::int64_t FilesSink::slot_of(const Cdr& cdr) const {
 std::string FilesSink::name() const {
   return digits_of(state_.slot_s) +
          (state_.number > 1 ? "-" + std::to_string(state_.number) : std::string()) +
-         (config_.layout == CsvLayout::pipe ? ".txt" : ".csv");
+         std::string(extension_of(state_.layout));
 }
 
-/// Puts a file on record before it is touched. REQUIRES: none is open, `slot_s` is not before the
-/// last one.
+/// Highest number of the files of an interval that are there, complete or not; 0: none is.
+Result<std::uint32_t> FilesSink::last_number(std::int64_t slot_s) {
+  auto names = disk_->list(config_.folder);
+  if (!names) return std::move(names).error();
+  const std::string time = digits_of(slot_s);
+  std::uint32_t last = 0;
+  for (std::string_view each : *names) {
+    constexpr std::string_view part = ".part";
+    if (each.ends_with(part)) each.remove_suffix(part.size());
+    const auto order = order_of(each, extension_of(config_.layout));
+    if (order && order->time == time) last = std::max(last, order->number);
+  }
+  return last;
+}
+
+/// Puts a file on record before it is touched. REQUIRES: none is open.
 Result<void> FilesSink::begin(std::int64_t slot_s) {
+  // Files of its interval may be there from before the clock was set back, or be taken already.
+  auto last = last_number(slot_s);
+  if (!last) return std::move(last).error();
   State next = state_;
-  next.number = slot_s == state_.slot_s ? state_.number + 1 : 1;
+  next.number = std::max(*last, slot_s == state_.slot_s ? state_.number : 0U) + 1;
   next.slot_s = slot_s;
+  next.layout = config_.layout;
   next.stage = Stage::open;
   next.length_bytes = 0;
   next.records = 0;
@@ -205,7 +232,7 @@ Result<void> FilesSink::remove_oldest() {
   if (config_.files_max == 0) return {};
   auto names = disk_->list(config_.folder);
   if (!names) return std::move(names).error();
-  const std::string_view extension = config_.layout == CsvLayout::pipe ? ".txt" : ".csv";
+  const std::string_view extension = extension_of(config_.layout);
   std::vector<std::pair<FileOrder, std::string>> files;
   for (std::string& each : *names) {
     if (auto order = order_of(each, extension)) files.emplace_back(*order, std::move(each));
@@ -255,10 +282,18 @@ Result<void> FilesSink::write_batch(std::span<const RecordView> records, std::ui
 Result<void> FilesSink::idle(std::int64_t wall_us) {
   constexpr std::int64_t grace_s = 60;
   if (auto done = settle(); !done) return done;
-  if (state_.stage != Stage::open ||
-      wall_us / second_us < state_.slot_s + config_.interval_s + grace_s)
-    return {};
-  return complete();
+  const std::int64_t now_s = wall_us / second_us;
+  // A call that ended while the clock stood in the future must not hold all that come after it.
+  const bool is_ahead = state_.slot_s > now_s + config_.interval_s;
+  const bool is_over = now_s >= state_.slot_s + config_.interval_s + grace_s;
+  if (state_.stage == Stage::open && (is_ahead || is_over)) {
+    if (auto done = complete(); !done) return done;
+  }
+  if (!is_ahead) return {};
+  State next = state_;
+  next.slot_s = -1;
+  next.number = 1;
+  return save(next);
 }
 
 }  // namespace tandem::cdr

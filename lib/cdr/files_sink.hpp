@@ -13,10 +13,10 @@
 namespace tandem::cdr {
 
 /// The file ".position" holds the place in the journal, and of the file that is written its
-/// interval, number, length and records; it is replaced before a file is begun, after its lines are
-/// flushed, and before and after it gets its name. So a crash at any moment leaves each record in
-/// one file: what lies behind the recorded length is cut off, and a file that was complete gets its
-/// name at the next start.
+/// interval, number, length, records and layout; it is replaced before a file is begun, after its
+/// lines are flushed, and before and after it gets its name. So a crash at any moment leaves each
+/// record in one file: what lies behind the recorded length is cut off, and a file that was
+/// complete gets its name at the next start.
 class FilesSink final : public BuiltInSink {
  public:
   /// Errors: those of make_cdr_files_sink().
@@ -39,12 +39,14 @@ class FilesSink final : public BuiltInSink {
     std::uint32_t number = 1;  ///< Of the files of that interval.
     std::uint64_t length_bytes = 0;
     std::uint32_t records = 0;
+    CsvLayout layout = CsvLayout::pipe;  ///< That it was begun with.
   };
 
   FilesSink(CdrFilesConfig config, std::shared_ptr<Disk> disk);
   Result<void> load();
   Result<void> save(const State& state);
   Result<void> settle();
+  Result<std::uint32_t> last_number(std::int64_t slot_s);
   Result<void> begin(std::int64_t slot_s);
   Result<void> write_lines(std::string_view lines, std::uint32_t records, std::uint64_t through);
   Result<void> complete();

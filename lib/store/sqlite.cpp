@@ -63,38 +63,42 @@ void Connection::Closer::operator()(sqlite3* connection) const noexcept {
   sqlite3_close_v2(connection);
 }
 
+void Statement::note_bind(int code) noexcept {
+  if (bind_failure_ == SQLITE_OK) bind_failure_ = code;
+}
+
 Statement& Statement::bind(int parameter, std::int64_t value) {
-  bind_failure_ |= sqlite3_bind_int64(statement_.get(), parameter, value);
+  note_bind(sqlite3_bind_int64(statement_.get(), parameter, value));
   return *this;
 }
 
 Statement& Statement::bind(int parameter, std::string_view text) {
-  bind_failure_ |= sqlite3_bind_text64(statement_.get(), parameter, text.empty() ? "" : text.data(),
-                                       text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  note_bind(sqlite3_bind_text64(statement_.get(), parameter, text.empty() ? "" : text.data(),
+                                text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
   return *this;
 }
 
 Statement& Statement::bind_borrowed(int parameter, std::string_view text) {
-  bind_failure_ |= sqlite3_bind_text64(statement_.get(), parameter, text.empty() ? "" : text.data(),
-                                       text.size(), SQLITE_STATIC, SQLITE_UTF8);
+  note_bind(sqlite3_bind_text64(statement_.get(), parameter, text.empty() ? "" : text.data(),
+                                text.size(), SQLITE_STATIC, SQLITE_UTF8));
   return *this;
 }
 
 Statement& Statement::bind_blob(int parameter, std::string_view bytes) {
-  bind_failure_ |=
-      sqlite3_bind_blob64(statement_.get(), parameter, bytes.empty() ? "" : bytes.data(),
-                          bytes.size(), SQLITE_TRANSIENT);
+  note_bind(sqlite3_bind_blob64(statement_.get(), parameter, bytes.empty() ? "" : bytes.data(),
+                                bytes.size(), SQLITE_TRANSIENT));
   return *this;
 }
 
 Statement& Statement::bind_null(int parameter) {
-  bind_failure_ |= sqlite3_bind_null(statement_.get(), parameter);
+  note_bind(sqlite3_bind_null(statement_.get(), parameter));
   return *this;
 }
 
 Result<bool> Statement::step() {
   if (bind_failure_ != SQLITE_OK) {
-    return Error{ErrorCode::invalid_argument,
+    const bool is_of_caller = bind_failure_ == SQLITE_TOOBIG || bind_failure_ == SQLITE_RANGE;
+    return Error{is_of_caller ? ErrorCode::invalid_argument : ErrorCode::io,
                  std::string("a parameter could not be bound: ") + sqlite3_errstr(bind_failure_)};
   }
   const int code = sqlite3_step(statement_.get());

@@ -35,7 +35,8 @@ class Statement {
   Statement& bind_borrowed(int parameter, std::string_view text);
 
   /// True: a row is ready. False: done. Errors: io (the text says what SQLite said), already_exists
-  /// (a constraint), timeout (ended by what watches the connection).
+  /// (a constraint), timeout (ended by what watches the connection), invalid_argument (a bind of
+  /// what is too long or of no parameter).
   Result<bool> step();
   /// Steps once, expects no row, resets. Errors: as step().
   Result<void> run();
@@ -51,8 +52,9 @@ class Statement {
   struct Finalizer {
     void operator()(sqlite3_stmt* statement) const noexcept;
   };
+  void note_bind(int code) noexcept;
   std::unique_ptr<sqlite3_stmt, Finalizer> statement_;
-  int bind_failure_ = 0;
+  int bind_failure_ = 0;  // the first one since reset()
 };
 
 enum class OpenMode : std::uint8_t {

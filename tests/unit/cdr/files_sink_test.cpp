@@ -134,6 +134,50 @@ TEST_CASE("FilesSink: answered calls only, csv with its header, wrong settings r
   CHECK(FilesSink::open(files.config, files.disk).error().code == ErrorCode::already_exists);
 }
 
+TEST_CASE("FilesSink: a clock that stood in the future holds no file open (C-05)") {
+  Files files;
+  files.payloads.reserve(100);
+  files.open();
+  constexpr std::int64_t year_s = 365 * 86'400;
+  const std::int64_t now_us = test::noon_us + 20 * second_us;
+  const std::vector<RecordView> first = {files.record(1, 10), files.record(2, year_s),
+                                         files.record(3, 15)};
+  REQUIRE(files.sink->write_batch(first, 3).ok());
+  CHECK(files.names() == std::vector<std::string>{"20261125120000.txt", "20271125120000.txt.part"});
+  REQUIRE(files.sink->idle(now_us).ok());
+  CHECK(files.ids("20271125120000.txt") == std::vector<std::uint64_t>{2, 3});
+  files.open();  // and the next process knows
+  // Complete files of the same interval keep what they have.
+  const RecordView later = files.record(4, 20);
+  REQUIRE(files.sink->write_batch({&later, 1}, 4).ok());
+  REQUIRE(files.sink->idle(now_us).ok());
+  CHECK(files.names() == std::vector<std::string>{"20261125120000-2.txt.part", "20261125120000.txt",
+                                                  "20271125120000.txt"});
+  CHECK(files.ids("20261125120000.txt") == std::vector<std::uint64_t>{1});
+  // The interval that was written ahead of its time comes in the end.
+  const RecordView then = files.record(5, year_s);
+  REQUIRE(files.sink->write_batch({&then, 1}, 5).ok());
+  CHECK(files.ids("20261125120000-2.txt") == std::vector<std::uint64_t>{4});
+  CHECK(files.ids("20271125120000-2.txt.part") == std::vector<std::uint64_t>{5});
+  CHECK(files.ids("20271125120000.txt") == std::vector<std::uint64_t>{2, 3});
+}
+
+TEST_CASE("FilesSink: a file that was begun in another layout is completed as it is (C-05)") {
+  Files files;
+  files.payloads.reserve(100);
+  files.open();
+  const RecordView first = files.record(1, 10);
+  REQUIRE(files.sink->write_batch({&first, 1}, 1).ok());
+  files.config.layout = CsvLayout::csv;
+  files.open();
+  CHECK(files.names() == std::vector<std::string>{"20261125120000.txt"});
+  const RecordView second = files.record(2, 11);
+  REQUIRE(files.sink->write_batch({&second, 1}, 2).ok());
+  CHECK(files.ids("20261125120000.txt") == std::vector<std::uint64_t>{1});
+  CHECK(files.names().size() == 2);
+  CHECK(read_file(*files.disk, "/f/" + files.names().front()).value().starts_with(csv_header()));
+}
+
 TEST_CASE("FilesSink: each record is in one file whatever fails and whenever power is cut (C-05)") {
   std::uint64_t cuts = 0;
   for (std::uint64_t seed = 1; seed <= 400; ++seed) {

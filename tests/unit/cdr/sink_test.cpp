@@ -367,6 +367,27 @@ TEST_CASE("CdrStore: a day file without the newer columns is read, and goes on (
   CHECK(found->back() == cdr);
 }
 
+TEST_CASE("SqliteSink: a day file that is not ours is no fault of a record (C-03, C-06)") {
+  TemporaryFolder folder;
+  auto sink = make_sqlite_sink(folder / "cdr");
+  REQUIRE(sink.ok());
+  {
+    auto day = store::Connection::open(folder / "cdr/cdr-20261125.db");
+    REQUIRE(day.ok());
+    REQUIRE(day->execute("CREATE TABLE cdr(record_id INTEGER PRIMARY KEY);"
+                         "CREATE TABLE schema_migrations(component TEXT NOT NULL, number INTEGER "
+                         "NOT NULL, PRIMARY KEY(component, number)) WITHOUT ROWID;"
+                         "INSERT INTO schema_migrations VALUES('cdr', 5)")
+                .ok());
+  }
+  SeededRandom random(3);
+  Cdr cdr = test::sample_cdr(0, random);
+  cdr.record_id = 1;
+  cdr.ended_at_us = test::noon_us;
+  REQUIRE((*sink)->write(cdr).ok());
+  CHECK((*sink)->flush().error().code == ErrorCode::io);
+}
+
 TEST_CASE("CsvSink: a file that was moved away is begun anew, with its header") {
   TemporaryFolder folder;
   CsvSinkConfig config;
