@@ -177,8 +177,8 @@ void bind_cdr_queries(py::module_& m) {
       .def_property_readonly("rows", &rows_of)
       .def_readonly("records_read", &CallReport::records_read)
       .def("to_json", [](const CallReport& r) { return to_json(r); })
-      .def("to_csv", [](const CallReport& r) { return to_csv(r); })
-      .def("to_table", [](const CallReport& r) { return to_table(r); });
+      .def("to_csv", [](const CallReport& r) { return text_of(to_csv(r)); })
+      .def("to_table", [](const CallReport& r) { return text_of(to_table(r)); });
   m.def(
       "cdr_folder_report",
       [](const std::string& folder, const std::string& name, const CdrQuery& q,

@@ -75,7 +75,8 @@ struct CdrPlace {
 /// What one question may cost (C-13).
 struct CdrGuards {
   /// Longest period. A question for a longer one is refused, and one without a beginning looks so
-  /// far back only, from its end or from now. 0: any.
+  /// far back only, from its end or from now; what is behind a record of before that is refused. 0:
+  /// any.
   std::int64_t days_max = 0;
   std::uint64_t rows_max = 30'000'000;  ///< Records that are read. 0: any number.
   std::int64_t time_max_ms = 30'000;    ///< Time spent in reading. 0: any.

@@ -32,7 +32,8 @@ struct RerateQuery {
 /// The answered calls of the configured SQLite sink by another deck: sums by account, before and
 /// after; nothing is changed. Calls of another currency than the deck's are not looked at.
 /// Parameters and taxes of the accounts are those of `config`. Blocks. Errors: invalid_argument
-/// (unknown deck), unsupported (no SQLite sink), limit (a sum), and those of CdrStore::query().
+/// (unknown deck; no `since_us` though the guards of `config` bound the period), unsupported (no
+/// SQLite sink), limit (a sum), and those of CdrStore::query(), whose guards hold for the whole.
 TANDEM_EXPORT Result<Rerater> rerate_history(const SwitchConfig& config, const RerateQuery& query);
 
 }  // namespace tandem

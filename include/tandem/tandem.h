@@ -961,7 +961,7 @@ typedef struct tandem_cdr_query {
   const char* callee;
   const char* reason; /* name of C-08 */
   uint64_t before_record_id;
-  size_t limit;          /* 1..1,000,000; 0 means 100, of a cursor and a report: all */
+  size_t limit;          /* 1..1,000,000; 0 means 100, of a cursor: all */
   const char* caller_in; /* that view alone, likewise */
   const char* caller_billing;
   const char* caller_out;
@@ -1018,11 +1018,12 @@ TANDEM_API void tandem_cdr_cursor_destroy(tandem_cdr_cursor* cursor); /* Since 0
 typedef struct tandem_call_report_request {
   size_t struct_size;
   const char* name;               /* "customer-gateways" ...; required */
-  const tandem_cdr_query* filter; /* NULL: all records; its limit is that of "calls" */
+  const tandem_cdr_query* filter; /* NULL: all records; its limit is that of the rows of "calls",
+                                     1..100,000 whatever the report, 0 means 100 */
   const char* by;                 /* "none", "5min", "hour", "day", "month"; NULL: the default */
   int32_t vendor_side;            /* 1: attempts at vendors instead of calls */
   const char* format;             /* "json", "csv", "table"; NULL: "json" */
-  int64_t ghost_long_s;           /* rules of "ghost-calls"; 0: the default */
+  int64_t ghost_long_s;           /* rules of "ghost-calls"; 0 is the default of each */
   int64_t ghost_tiny_fee_units;   /* 1e-8 of the currency */
   int64_t ghost_calls_min;
   int64_t ghost_cluster_percent;

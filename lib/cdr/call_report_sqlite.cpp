@@ -173,11 +173,12 @@ Result<CallReport> call_report(const CdrPlace& place, const CallReportRequest& r
   if (request.kind == CallReportKind::calls) return list_calls(place, request, guards, clock);
   const SystemClock system_clock;
   const Clock& time = clock != nullptr ? *clock : system_clock;
-  auto guarded = cdr::guarded_filter(request.filter, guards, time.wall_us());
+  const std::int64_t now_us = time.wall_us();
+  auto guarded = cdr::guarded_filter(request.filter, guards, now_us);
   if (!guarded) return std::move(guarded).error();
   CallReportRequest asked = request;
   asked.filter = std::move(*guarded);
-  const auto collector = cdr::make_collector(asked, level);
+  const auto collector = cdr::make_collector(asked, level, now_us);
 
   CdrFilter filter = asked.filter;  // of the rows
   if (collector->judges_vendor_gateway()) filter.vendor_gateway.clear();

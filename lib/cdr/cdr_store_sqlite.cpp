@@ -1,5 +1,6 @@
 // Reading records back: a cursor over the day files, the latest record first.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "cdr/cdr_filter_sqlite.hpp"
@@ -62,7 +63,9 @@ struct CdrCursor::Body {
 
 /// Pages go by the order of the list, so the end of the call before the page is needed.
 Result<void> CdrCursor::Body::find_start(std::uint64_t record_id) {
-  const auto id = static_cast<std::int64_t>(record_id);
+  // Above this there are no records, so all of them come behind it.
+  constexpr std::uint64_t id_max = std::numeric_limits<std::int64_t>::max();
+  const auto id = static_cast<std::int64_t>(std::min(record_id, id_max));
   for (auto each = days.rbegin(); each != days.rend(); ++each) {
     auto file = cdr::DayRows::open(folder + "/" + cdr::day_name(*each), box.watch());
     if (!file) return std::move(file).error();
@@ -250,6 +253,14 @@ Result<CdrCursor> CdrStore::cursor(const CdrFilter& filter,
       return body->failure(std::move(done).error());
   }
   const CdrFilter& wanted = body->filter;
+  // Its beginning is that of the guards: an empty list would say that there is nothing older.
+  if (!filter.since_us && wanted.since_us && body->behind &&
+      body->behind->ended_at_us < *wanted.since_us) {
+    return Error{ErrorCode::invalid_argument,
+                 "record " + std::to_string(*before_record_id) + " was of " +
+                     format_time_us(body->behind->ended_at_us) + ", before the last " +
+                     std::to_string(guards_.days_max) + " days"};
+  }
   std::erase_if(body->days, [&wanted](std::int64_t day) {
     return (wanted.until_us && day * cdr::day_us >= *wanted.until_us) ||
            (wanted.since_us && day < cdr::day_of(*wanted.since_us));

@@ -335,9 +335,10 @@ class Load {
 
 class PerformanceCollector final : public ReportCollector {
  public:
-  explicit PerformanceCollector(const CallReportRequest& request)
+  PerformanceCollector(const CallReportRequest& request, std::int64_t now_us)
       : filter_(request.filter),
-        slot_(request.by == ReportSlot::none ? ReportSlot::hour : request.by) {}
+        slot_(request.by == ReportSlot::none ? ReportSlot::hour : request.by),
+        now_us_(now_us) {}
 
   Facts wanted() const override {
     return {Fact::started_at, Fact::answered_at, Fact::pdd, Fact::talk_time};
@@ -418,7 +419,7 @@ class PerformanceCollector final : public ReportCollector {
     return outcome;
   }
 
-  /// Seconds of a slot that lie in the period.
+  /// Seconds of a slot that lie in the period, and of the running one those that are over.
   std::int64_t seconds_of(std::int64_t slot_us) const {
     // A month of 31 days is the longest; the next one begins in the 40 days behind it.
     const std::int64_t next_us = slot_ == ReportSlot::month
@@ -430,11 +431,13 @@ class PerformanceCollector final : public ReportCollector {
     std::int64_t last_s = second_of(next_us - 1);
     if (filter_.since_us) first_s = std::max(first_s, second_of(*filter_.since_us));
     if (filter_.until_us) last_s = std::min(last_s, second_of(*filter_.until_us - 1));
+    if (slot_us <= now_us_ && now_us_ < next_us) last_s = std::min(last_s, second_of(now_us_));
     return std::max<std::int64_t>(last_s - first_s + 1, 1);
   }
 
   const CdrFilter& filter_;
   const ReportSlot slot_;
+  const std::int64_t now_us_;
   Groups<Value> groups_;
   Load load_;
 };
@@ -726,10 +729,10 @@ class GhostCollector final : public ReportCollector {
 }  // namespace
 
 std::unique_ptr<ReportCollector> make_collector(const CallReportRequest& request,
-                                                const RateLevel& level) {
+                                                const RateLevel& level, std::int64_t now_us) {
   switch (request.kind) {
     case CallReportKind::performance:
-      return std::make_unique<PerformanceCollector>(request);
+      return std::make_unique<PerformanceCollector>(request, now_us);
     case CallReportKind::failures:
       return std::make_unique<FailureCollector>(request);
     case CallReportKind::account_statement:

@@ -22,8 +22,9 @@ class ReportCollector {
   virtual Result<void> finish(CallReport& report) = 0;
 };
 
-/// `request` and `level` outlive the collector. REQUIRES: not CallReportKind::calls.
+/// `request` and `level` outlive the collector; `now_us` is wall clock. REQUIRES: not
+/// CallReportKind::calls.
 std::unique_ptr<ReportCollector> make_collector(const CallReportRequest& request,
-                                                const RateLevel& level);
+                                                const RateLevel& level, std::int64_t now_us);
 
 }  // namespace tandem::cdr

@@ -83,7 +83,8 @@ const char* report_slot_name(ReportSlot slot) noexcept;
 template <class Value>
 class Groups {
  public:
-  static constexpr std::size_t groups_max = 1'000'000;
+  /// They are held together with their rows and text, some kilobytes each, where calls are carried.
+  static constexpr std::size_t groups_max = 50'000;
   struct Group {
     std::int64_t slot_us = 0;
     std::vector<std::string> parts;

@@ -274,6 +274,7 @@ class Admin(unittest.TestCase):
                         "its record")
         self.assertEqual((record["call_id"], record["release_side"]), ("seen", "server"))
         self.assertEqual(self.get(f"/api/v1/cdrs?before={record['record_id']}"), [])
+        self.assertIn(record, self.get(f"/api/v1/cdrs?before={2**64 - 1}"))
         for query, count in (("customer_gateway=cust", 1), ("customer_gateway=nobody", 0), ("answered=yes", 1),
                              ("answered=no", 0), ("callee_billing=44*", 1), ("talk_min_ms=3600000", 0)):
             self.assertEqual(len(self.get("/api/v1/cdrs?call_id=seen&" + query)),

@@ -295,6 +295,15 @@ class Report(unittest.TestCase):
         self.assertEqual(self.report("rerate", "--deck", "none").returncode, 2)
         self.assertEqual(self.report("rerate", "--deck", "buy", "--side", "both").returncode, 2)
 
+    def test_rerate_is_of_the_period_that_was_asked_for_or_of_none(self):
+        def change(config):
+            config.setdefault("parameters", {})["query_days_max"] = 31
+        done = self.report("rerate", "--deck", "buy", change=change)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("query_days_max", done.stderr)
+        done = self.report("rerate", "--deck", "buy", "--since", "2026-11-01", "--until", "2026-11-20", change=change)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
 
 class Explain(unittest.TestCase):
     def explain(self, source, callee="442079460000", change=None):

@@ -109,6 +109,7 @@ TEST_CASE("CdrCursor: goes on behind a record, also one that is not stored or no
   CHECK(from(days.all[0].record_id) == expected(0));  // of a day that the filter leaves out
   CHECK(from(days.all[150].record_id) == expected(150));
   CHECK(from(1'000'000).size() == expected(0).size());
+  CHECK(from(UINT64_MAX).size() == expected(0).size());
   CHECK(from(0).empty());
 }
 
@@ -198,6 +199,14 @@ TEST_CASE("CdrStore: more records and longer periods than the guards allow are r
     return cdr.ended_at_us >= clock.wall_us() - 2LL * 86'400'000'000;
   });
   CHECK(drained({}).value() == static_cast<std::size_t>(expected));
+  // Pages do not end there as if the list did.
+  const CdrStore store(days.folder.path(), guards, &clock);
+  const std::uint64_t oldest = days.all.back().record_id;
+  REQUIRE(days.all.back().ended_at_us < clock.wall_us() - 2LL * 86'400'000'000);
+  CHECK(store.cursor({}, oldest).error().code == ErrorCode::invalid_argument);
+  CdrFilter around;
+  around.until_us = days.all.back().ended_at_us + 1;
+  CHECK(store.cursor(around, oldest).ok());
 }
 
 TEST_CASE(
@@ -224,8 +233,14 @@ TEST_CASE(
   }
   CHECK(filter.is_answered == false);
   CHECK(filter.reason.empty());
+  // Each member takes a value of its kind: a number, a moment, a flag, a side or a reason.
+  constexpr const char* values[] = {"1", "2026-11-25", "yes", "caller", "CalleeBusy"};
   for (const std::string_view name : cdr_filter_names()) {
-    const auto known = set_filter(filter, name, "1");
-    CHECK((!known.ok() || *known));
+    const bool is_taken =
+        std::any_of(std::begin(values), std::end(values), [&filter, name](const char* value) {
+          const auto known = set_filter(filter, name, value);
+          return known.ok() && *known;
+        });
+    CHECK_MESSAGE(is_taken, std::string(name));
   }
 }

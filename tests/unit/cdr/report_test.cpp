@@ -229,7 +229,8 @@ struct Days {
   }
   [[nodiscard]] CallReport report(const CallReportRequest& request,
                                   const RateLevel& level = {}) const {
-    auto made = call_report(folder.path(), request, {}, nullptr, level);
+    const SimulatedClock later(test::noon_us + 1'000LL * 86'400'000'000);
+    auto made = call_report(folder.path(), request, {}, &later, level);
     REQUIRE_MESSAGE(made.ok(), (made.ok() ? std::string() : made.error().message));
     return *made;
   }
@@ -538,6 +539,40 @@ TEST_CASE("call_report: a file of an earlier release gives the same reports (C-1
     REQUIRE((*sink)->flush().ok());
   }
   CHECK(days.report(request) == expected);
+}
+
+TEST_CASE("call_report: means of the running slot are over what is over of it (C-11c)") {
+  TemporaryFolder folder;
+  auto sink = make_sqlite_sink(folder.path());
+  REQUIRE(sink.ok());
+  SeededRandom random(29);
+  constexpr std::int64_t second_us = 1'000'000;
+  Cdr cdr = test::sample_cdr(0, random);
+  cdr.record_id = 1;
+  cdr.started_at_us = cdr.answered_at_us = test::noon_us;
+  cdr.ended_at_us = test::noon_us + 9 * second_us;  // ten seconds
+  REQUIRE((*sink)->write(cdr).ok());
+  REQUIRE((*sink)->flush().ok());
+  CallReportRequest request;
+  request.kind = CallReportKind::performance;
+  const auto mean_at = [&](std::int64_t now_us) {
+    const SimulatedClock clock(now_us);
+    const auto report = call_report(folder.path(), request, {}, &clock);
+    REQUIRE(report.ok());
+    return rows_of(*report).at(0).at("concurrency_mean");
+  };
+  CHECK(mean_at(test::noon_us + 19 * second_us) == "0.50");
+  CHECK(mean_at(test::noon_us + 999 * second_us) == "0.01");
+  CHECK(mean_at(test::noon_us + 7'200 * second_us) == "0.00");
+}
+
+TEST_CASE("Groups: are bounded, and those that are there are still found (C-11)") {
+  Groups<int> groups;
+  for (std::size_t i = 0; i < Groups<int>::groups_max; ++i)
+    REQUIRE(groups.at(static_cast<std::int64_t>(i), "part").ok());
+  CHECK(groups.at(-1, "part").error().code == ErrorCode::limit);
+  CHECK(groups.at(0, "part").ok());
+  CHECK(Groups<int>::groups_max <= 100'000);
 }
 
 TEST_CASE(
