@@ -113,6 +113,9 @@ class TANDEM_EXPORT LimitHold {
   /// Raises what is held to these totals of the call; smaller ones change nothing. False: a limit
   /// does not have it, nothing changed.
   [[nodiscard]] bool renew(Amount charge, std::int64_t talk_s) noexcept;
+  /// News of the limit by which the last renew() was refused: the call ends for it. A renew() alone
+  /// tells nothing, because a smaller one may be granted.
+  void tell_refusal() const noexcept;
   /// Gives back what a renew() took that the call could not pay.
   void lower(Amount charge, std::int64_t talk_s) noexcept;
 
@@ -136,6 +139,7 @@ class TANDEM_EXPORT LimitHold {
   std::vector<rating::LimitPlace> places_;
   Amount charge_;
   std::int64_t talk_s_ = 0;
+  std::size_t refused_by_ = 0;  // index of the place
 };
 
 }  // namespace tandem

@@ -127,11 +127,8 @@ class TANDEM_EXPORT CdrSink {
   /// record cannot be taken, everything else that the sink cannot work now: only a record that is
   /// refused as such can be set aside.
   [[nodiscard]] virtual Result<void> write(const Cdr& cdr) = 0;
-  /// Makes every record taken so far durable. Called after each batch and at shutdown; the
-  /// journal's cursor moves on only when it succeeds. On error every record since the last success
-  /// comes to write() again, so a sink that collects them drops what it has, or drops duplicates.
-  /// Whatever its code, an error of flush() is about the sink and no verdict on a record: what can
-  /// refuse a single record for good does so in write().
+  /// Makes every record taken so far durable, after each batch and at shutdown. On error all since
+  /// the last success come to write() again; it is no verdict on one of them.
   [[nodiscard]] virtual Result<void> flush() = 0;
 };
 
@@ -189,7 +186,7 @@ struct CdrSinkState {
   std::uint64_t failures = 0;     ///< Refused batches.
   bool is_failing = false;
   std::string last_error;       ///< "" when there was none.
-  std::uint64_t set_aside = 0;  ///< Records that it refused for good, as its file has them.
+  std::uint64_t set_aside = 0;  ///< That its set-aside file has.
 };
 
 /// A journal with sinks, for hosts that make CDRs themselves: append() returns at once, the record

@@ -115,8 +115,10 @@ struct AppliedRerate {
   Rerater rerater;  ///< Rows and sums; the same of a dry run and of what it announced.
   bool is_dry_run = true;
   std::uint64_t corrected = 0;  ///< Records that were corrected, or would be.
+  std::uint64_t refused = 0;  ///< Records that their accounts did not take, for a reason that came
+                              ///< up on the way; 0 of a dry run.
 };
-/// The object of to_json(Rerater) with `dry_run` and `corrected`.
+/// The object of to_json(Rerater) with `dry_run`, `corrected` and `refused`.
 TANDEM_EXPORT std::string to_json(const AppliedRerate& applied);
 
 }  // namespace tandem

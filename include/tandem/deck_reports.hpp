@@ -27,6 +27,9 @@ struct RerateQuery {
   std::string account;                   ///< Only calls of this account; "": those of all.
   std::optional<std::int64_t> since_us;  ///< Inclusive, of the end of a call.
   std::optional<std::int64_t> until_us;  ///< Exclusive.
+  /// Also sides whose charge no tariff made: settled by hand (B-25), or given with a call of
+  /// another system (B-26). Else they are left out.
+  bool includes_settled = false;
 };
 
 /// The answered calls of the configured SQLite sink by another deck: sums by account, before and

@@ -39,7 +39,7 @@ struct RerateTotal {
   Amount before;              ///< Sum of their charges.
   Amount after;               ///< By the other list.
   std::int64_t billed_time_s = 0;
-  /// Calls that the other list has no rate for, or a locked one, or that packages paid of.
+  /// Calls that the other list has no rate for, or a locked one, and those that were left out.
   std::uint64_t not_rated = 0;
   Amount not_rated_before;  ///< Sum of their charges; in none of the sums above.
   /// after - before; cut at what an amount can be.

@@ -109,6 +109,10 @@ bool read_rerate_query(const http::Request& request, RerateQuery& query, Complai
           query.is_vendor = value == "vendor";
           if (!query.is_vendor && value != "customer")
             wrong = "\"" + value + "\" is neither customer nor vendor";
+        } else if (key == "settled") {
+          query.includes_settled = value == "true";
+          if (!query.includes_settled && value != "false")
+            wrong = "\"" + value + "\" is neither true nor false";
         } else {
           return false;
         }

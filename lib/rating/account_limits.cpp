@@ -69,6 +69,15 @@ bool has_room(const LimitPlace& place, Amount charge, std::int64_t talk_s,
   return !limit.max_calls || calls == 0 || has(*limit.max_calls, used.calls, held.calls, calls);
 }
 
+/// The window that a moment is in; without one when there is none yet.
+LimitPlace existing_place(LimitCounter& counter, std::int64_t at_us) {
+  const auto next = counter.windows.upper_bound(at_us);
+  if (next == counter.windows.begin()) return {};
+  const auto found = std::prev(next);
+  if (at_us >= found->second.until_us) return {};
+  return {&counter, &found->second, found->first};
+}
+
 Error refused(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
 
 Result<void> check_limit(const AccountLimit& limit) {
@@ -198,13 +207,21 @@ void LimitSet::restore(const LimitUse& use) {
   forget_old(*counter, use.start_us);
 }
 
-/// The window of a moment; the clock may have been set back to an earlier one.
+/// The window of a moment, as it is or as it would begin: nothing is made for a question, because
+/// what is made lets older ones go.
+LimitPlace LimitSet::look(LimitCounter& counter, std::int64_t at_us, LimitWindowState& unused) {
+  if (const LimitPlace place = existing_place(counter, at_us); place.window != nullptr)
+    return place;
+  const LimitSpan span = limit_span(counter.limit.window, counter.zone, at_us);
+  unused = {};
+  unused.until_us = span.until_us;
+  return {&counter, &unused, span.start_us};
+}
+
+/// The window of a call that arrives; the clock may have been set back to an earlier one.
 LimitPlace LimitSet::place_of(LimitCounter& counter, std::int64_t at_us) {
-  const auto next = counter.windows.upper_bound(at_us);
-  if (next != counter.windows.begin()) {
-    const auto found = std::prev(next);
-    if (at_us < found->second.until_us) return {&counter, &found->second, found->first};
-  }
+  if (const LimitPlace place = existing_place(counter, at_us); place.window != nullptr)
+    return place;
   const LimitSpan span = limit_span(counter.limit.window, counter.zone, at_us);
   LimitWindowState& window = counter.windows[span.start_us];
   window.until_us = span.until_us;
@@ -259,18 +276,20 @@ bool LimitSet::open(std::string_view callee, Amount charge, std::int64_t talk_s,
 bool LimitSet::grants(std::string_view callee, Amount charge, std::int64_t talk_s,
                       std::int64_t at_us) {
   const std::lock_guard lock(mutex_);
+  LimitWindowState unused;
   return std::all_of(counters_.begin(), counters_.end(), [&](const auto& counter) {
     return !counter->is_in_force || !counter->counts(callee) ||
-           has_room(place_of(*counter, at_us), charge, talk_s, 1);
+           has_room(look(*counter, at_us, unused), charge, talk_s, 1);
   });
 }
 
 std::vector<LimitState> LimitSet::states(std::int64_t at_us) {
   const std::lock_guard lock(mutex_);
   std::vector<LimitState> states;
+  LimitWindowState unused;
   for (const auto& counter : counters_) {
     if (!counter->is_in_force) continue;
-    const LimitPlace place = place_of(*counter, at_us);
+    const LimitPlace place = look(*counter, at_us, unused);
     const LimitSums& used = place.window->used;
     const LimitSums& held = place.window->held;
     states.push_back({counter->limit, place.start_us, place.window->until_us, used.charge,
@@ -288,7 +307,7 @@ bool LimitSet::renew(LimitHold& hold, Amount charge, std::int64_t talk_s) noexce
   const std::lock_guard lock(mutex_);
   for (const LimitPlace& place : hold.places_) {
     if (has_room(place, Amount::from_units(more), more_s, 0)) continue;
-    tell(place);
+    hold.refused_by_ = static_cast<std::size_t>(&place - hold.places_.data());
     return false;
   }
   for (const LimitPlace& place : hold.places_)
@@ -296,6 +315,11 @@ bool LimitSet::renew(LimitHold& hold, Amount charge, std::int64_t talk_s) noexce
   hold.charge_ = Amount::from_units(hold.charge_.units() + more);
   hold.talk_s_ += more_s;
   return true;
+}
+
+void LimitSet::tell_refusal(const LimitHold& hold) noexcept {
+  const std::lock_guard lock(mutex_);
+  tell(hold.places_[hold.refused_by_]);
 }
 
 void LimitSet::lower(LimitHold& hold, Amount charge, std::int64_t talk_s) noexcept {
@@ -379,7 +403,8 @@ LimitHold::LimitHold(LimitHold&& other) noexcept
     : set_(std::exchange(other.set_, nullptr)),
       places_(std::exchange(other.places_, {})),
       charge_(std::exchange(other.charge_, {})),
-      talk_s_(std::exchange(other.talk_s_, 0)) {}
+      talk_s_(std::exchange(other.talk_s_, 0)),
+      refused_by_(std::exchange(other.refused_by_, 0)) {}
 
 LimitHold& LimitHold::operator=(LimitHold&& other) noexcept {
   if (this != &other) {
@@ -388,6 +413,7 @@ LimitHold& LimitHold::operator=(LimitHold&& other) noexcept {
     places_ = std::exchange(other.places_, {});
     charge_ = std::exchange(other.charge_, {});
     talk_s_ = std::exchange(other.talk_s_, 0);
+    refused_by_ = std::exchange(other.refused_by_, 0);
   }
   return *this;
 }
@@ -398,6 +424,10 @@ bool LimitHold::renew(Amount charge, std::int64_t talk_s) noexcept {
 
 void LimitHold::lower(Amount charge, std::int64_t talk_s) noexcept {
   if (set_ != nullptr) set_->lower(*this, charge, talk_s);
+}
+
+void LimitHold::tell_refusal() const noexcept {
+  if (set_ != nullptr) set_->tell_refusal(*this);
 }
 
 std::int64_t LimitHold::granted_s() const noexcept { return set_ == nullptr ? unbounded : talk_s_; }

@@ -95,6 +95,7 @@ MeterVerdict CallMeter::plan(std::int64_t now_us) noexcept {
   cover(billable_seconds(std::max<std::int64_t>(0, now_us - answered_us_) / 1000, rules_));
   next_step_us_ = now_us + step_us;
   if (covered_s_ >= rated_time_max_s) return never;
+  if (now_us >= cut_us() && is_limited_) limits_.tell_refusal();
   if (now_us >= cut_us())
     return {true, now_us, is_limited_ ? Reason::AccountLimitReached : Reason::BalanceExhausted};
   // A hold too short to be renewed ahead is renewed at its end.

@@ -79,6 +79,7 @@ class LimitSet {
   [[nodiscard]] std::vector<LimitState> states(std::int64_t at_us);
 
   [[nodiscard]] bool renew(LimitHold& hold, Amount charge, std::int64_t talk_s) noexcept;
+  void tell_refusal(const LimitHold& hold) noexcept;
   void lower(LimitHold& hold, Amount charge, std::int64_t talk_s) noexcept;
   /// Gives back what the hold has, and counts what the call used.
   void close(LimitHold& hold, const LimitSums& used) noexcept;
@@ -86,6 +87,7 @@ class LimitSet {
 
  private:
   static LimitPlace place_of(LimitCounter& counter, std::int64_t at_us);
+  static LimitPlace look(LimitCounter& counter, std::int64_t at_us, LimitWindowState& unused);
   LimitCounter* find(std::string_view key);
   void tell(const LimitPlace& place) noexcept;
   static void forget_old(LimitCounter& counter, std::int64_t start_us);

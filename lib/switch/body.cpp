@@ -679,7 +679,10 @@ void Switch::Body::close() {
   }
   watch_timer_.reset();
   pump_timer_.reset();
-  reconciler_.reset();
+  {
+    const std::lock_guard reconciler_lock(reconciler_mutex_);
+    reconciler_.reset();
+  }
   for (Seat& seat : seats_)
     seat.worker.reset();  // legs that are left go to the stack
   stack_.reset();

@@ -207,6 +207,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::shared_ptr<cdr::PackageStore> package_store_;
   std::unique_ptr<cdr::SinkRunner> package_runner_;
   std::optional<PackageKeeper> package_keeper_;  // with bookings_
+  mutable std::mutex reconciler_mutex_;          // between close() and questions
   std::unique_ptr<PeerReconciler> reconciler_;   // after the loops, which it asks on
   std::vector<Sink> sinks_;
   std::shared_ptr<phone::RegistrationStore> registrations_;

@@ -144,6 +144,8 @@ class Checker {
           fail(pointer + key, amount.to_string() + " is beyond " + account_amount_max.to_string());
       }
       check_agent(accounts[i], pointer);
+      if (accounts[i].kind == AccountKind::clearing && !accounts[i].limits.empty())
+        fail(pointer + "/limits", "a clearing account pays for no calls that limits could refuse");
       for (const auto& deck : config_.provision.rate_decks) {
         if (deck.id == accounts[i].rate_deck && deck.currency != accounts[i].currency) {
           fail(pointer + "/currency", "account is in " + accounts[i].currency + ", its deck \"" +

@@ -74,7 +74,7 @@ Result<void> Switch::Body::settle_corrections() {
 Result<Rerater> Switch::Body::rerate_history(const RerateQuery& query) const {
   auto calls = PastCalls::create(config_in_force(), query.deck);
   if (!calls) return std::move(calls).error();
-  auto walked = calls->walk(query, [this](const CdrQuery& page) { return cdrs(page); }, {});
+  auto walked = calls->walk(query, [this](const CdrQuery& page) { return cdrs(page); }, {}, {});
   if (!walked) return std::move(walked).error();
   return std::move(calls->rerater());
 }
@@ -96,22 +96,39 @@ Result<AppliedRerate> Switch::Body::apply_rerate(const RerateQuery& query,
   const Corrections::Rating rating = [&](const Cdr& cdr, CallSide which, const std::string&) {
     return calls->rated(cdr, which);
   };
-  std::uint64_t corrected = 0;
+  std::map<std::pair<std::string, std::string>, bool> payable;  // by account and currency
+  const auto can_pay = [&](const ChargeFacts& facts) {
+    const auto [known, is_new] = payable.try_emplace({facts.account, facts.currency});
+    if (is_new) known->second = corrections_->check_account(facts.account, facts.currency).ok();
+    return known->second;
+  };
+  std::uint64_t corrected = 0, account_refused = 0;
   const auto on_changed = [&](const Cdr& cdr) -> Result<void> {
-    ++corrected;
-    if (application.is_dry_run) return {};
+    if (application.is_dry_run) {
+      ++corrected;
+      return {};
+    }
     request.record_id = cdr.record_id;
     Cdr written = cdr;
     auto made = corrections_->correct(std::move(written), request, rating);
-    if (!made && made.error().code != ErrorCode::already_exists) return std::move(made).error();
-    return corrected % unsettled_max == 0 ? settle_corrections() : Result<void>();
+    // One account shall not hold up the others: only a disk that fails ends the run.
+    if (!made && made.error().code == ErrorCode::io) return std::move(made).error();
+    const bool is_done = made || made.error().code == ErrorCode::already_exists;
+    if (!is_done) {
+      ++account_refused;
+      log_.write(LogLevel::warning, "corrections", "call was not rated anew",
+                 {{"record", std::to_string(cdr.record_id)}, {"reason", made.error().message}});
+      return {};
+    }
+    return ++corrected % unsettled_max == 0 ? settle_corrections() : Result<void>();
   };
   auto walked = calls->walk(
-      query, [this](const CdrQuery& page) { return cdrs(page); }, on_changed);
+      query, [this](const CdrQuery& page) { return cdrs(page); }, can_pay, on_changed);
   Result<void> settled = application.is_dry_run ? Result<void>() : settle_corrections();
   if (!walked) return std::move(walked).error();
   if (!settled) return std::move(settled).error();
-  return AppliedRerate{std::move(calls->rerater()), application.is_dry_run, corrected};
+  return AppliedRerate{std::move(calls->rerater()), application.is_dry_run, corrected,
+                       account_refused};
 }
 
 Result<std::string> Switch::Body::record_folder() const {

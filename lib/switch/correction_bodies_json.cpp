@@ -84,6 +84,7 @@ std::string to_json(const AppliedRerate& applied) {
   Json json = json_or_null(to_json(applied.rerater));
   json["dry_run"] = applied.is_dry_run;
   json["corrected"] = applied.corrected;
+  json["refused"] = applied.refused;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

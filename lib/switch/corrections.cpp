@@ -127,16 +127,25 @@ Result<Correction> Corrections::draft(const Cdr& cdr, const CorrectionRequest& r
   return correction;
 }
 
+Result<void> Corrections::check_account(const std::string& account,
+                                        const std::string& currency) const {
+  const auto state = accounts_.state(account);
+  if (!state) return Error{ErrorCode::not_found, "no account \"" + account + "\""};
+  if (state->settings.currency == currency) return {};
+  return Error{ErrorCode::wrong_state, "account \"" + account + "\" is in " +
+                                           state->settings.currency + ", the call was in " +
+                                           currency};
+}
+
 /// All sides or none.
 Result<void> Corrections::move_money(const Correction& correction) {
+  for (const CorrectedSide& side : correction.sides) {
+    if (auto checked = check_account(side.account, side.currency); !checked) return checked;
+  }
   for (std::size_t i = 0; i < correction.sides.size(); ++i) {
     const CorrectedSide& side = correction.sides[i];
-    const AccountHandle account = accounts_.find(side.account);
-    auto moved =
-        !account
-            ? Result<Amount>(Error{ErrorCode::not_found, "no account \"" + side.account + "\""})
-        : side.difference().is_zero() ? Result<Amount>(Amount())
-                                      : accounts_.pay(account, side.difference());
+    if (side.difference().is_zero()) continue;
+    auto moved = accounts_.pay(accounts_.find(side.account), side.difference());
     if (moved) continue;
     give_back(correction, i);
     return std::move(moved).error();

@@ -45,6 +45,10 @@ class Corrections {
   /// Corrections that the ledger may not have yet, by their id.
   using Waiting = std::map<std::uint64_t, Correction>;
   [[nodiscard]] Waiting under_way() const;
+  /// Whether an account can be given money of a call in `currency`. Errors: not_found, wrong_state
+  /// (it is in another one).
+  [[nodiscard]] Result<void> check_account(const std::string& account,
+                                           const std::string& currency) const;
   /// Corrections that the ledger has not taken.
   [[nodiscard]] std::size_t waiting();
 

@@ -149,7 +149,7 @@ Result<void> check_external_call(const ExternalCall& call) {
     return refused("answered_at was before started_at");
   if (call.ended_at_us < std::max(call.started_at_us, call.answered_at_us))
     return refused("ended_at was before the call");
-  if (call.ended_at_us - call.started_at_us > talk_ms_max)
+  if (call.ended_at_us - call.started_at_us > 1'000 * talk_ms_max)
     return refused("the call was longer than a call can be");
   if (call.talk_time_ms && (*call.talk_time_ms < 0 || *call.talk_time_ms > talk_ms_max))
     return refused("talk_time_ms " + std::to_string(*call.talk_time_ms) + " was out of range");
@@ -237,6 +237,9 @@ Result<ExternalAnswer> ExternalCalls::record(const ExternalCall& asked,
 
 Result<ExternalAnswer> Switch::Body::record_call(const ExternalCall& call) {
   if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
+  // Clocks differ by less: it is a slip, and would stay the newest record for as long.
+  if (call.ended_at_us > wall_us() + 86'400'000'000)
+    return refused("ended_at " + format_time_us(call.ended_at_us) + " was in the future");
   return external_calls_->record(call, config_in_force());
 }
 

@@ -72,6 +72,7 @@ Result<std::vector<InterconnectCall>> Switch::Body::interconnect_calls(
 }
 
 std::vector<PeerCheck> Switch::Body::peer_checks() const {
+  const std::lock_guard lock(reconciler_mutex_);
   return reconciler_ == nullptr ? std::vector<PeerCheck>() : reconciler_->checks();
 }
 

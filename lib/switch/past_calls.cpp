@@ -14,6 +14,23 @@ bool has_packages(const ChargeFacts& side) noexcept {
   return side.package_time_s != 0 || !side.package_charge.is_zero() || side.rate_deck == "package";
 }
 
+/// No tariff made its charge: it was settled by hand, or given with a call of another system.
+bool is_settled(const Cdr& cdr, CallSide side, const ChargeFacts& facts) {
+  if (!facts.rate_terms.empty()) return false;
+  if (!facts.charge.is_zero() || cdr.call_id == "external" || cdr.call_id.starts_with("external/"))
+    return true;
+  if (!cdr.original) return false;
+  switch (side) {
+    case CallSide::customer:
+      return !(cdr.original->customer == facts);
+    case CallSide::vendor:
+      return cdr.original->vendor && !(*cdr.original->vendor == facts);
+    case CallSide::agent:
+      return cdr.original->agent && !(*cdr.original->agent == facts);
+  }
+  return false;
+}
+
 }  // namespace
 
 const ChargeFacts* side_of(const Cdr& cdr, CallSide side) noexcept {
@@ -34,6 +51,12 @@ Result<PastCalls> PastCalls::create(const SwitchConfig& config, const std::strin
   auto free_numbers = FreeNumbers::from_list(config.parameters.free_numbers);
   if (!free_numbers) return std::move(free_numbers).error();
   PastCalls calls(Rerater(std::move(*deck), config.parameters.fees, *free_numbers));
+  calls.prefixes_ = config.parameters.gateway_route_prefix;
+  calls.billing_prefixes_ = BillingPrefixes(calls.prefixes_, calls.rerater_.deck());
+  for (const std::string& prefix : calls.prefixes_.prefixes) {
+    if (BillingPrefixes({{prefix}, 0}, calls.rerater_.deck()).empty())
+      calls.priced_prefixes_.push_back(prefix);
+  }
   calls.rules_ = config.parameters.fees;
   calls.free_numbers_ = std::move(*free_numbers);
   for (const AccountConfig& account : config.provision.accounts)
@@ -43,21 +66,54 @@ Result<PastCalls> PastCalls::create(const SwitchConfig& config, const std::strin
   return calls;
 }
 
-RerateCall PastCalls::call_of(const Cdr& cdr, CallSide side) const {
-  const ChargeFacts& facts = *side_of(cdr, side);
-  const bool is_callout = side == CallSide::vendor && cdr.vendor_gateway &&
-                          callouts_.contains(*cdr.vendor_gateway);  // B-16
-  const auto tax = taxes_.find(facts.account);
-  return {facts.account,
-          is_callout ? cdr.callee_out : cdr.callee,
-          cdr.started_at_us,
-          cdr.answered_at_us,
-          cdr.talk_time_ms,
-          facts.charge,
-          tax != taxes_.end() ? tax->second : Amount{}};
+/// What the deck would be asked for if the call were made today (B-14, B-16). Records have the
+/// callee without the route prefix that the customer's deck did not price; nothing: this deck may
+/// price what was taken off.
+std::optional<std::string_view> PastCalls::number_of(const Cdr& cdr, CallSide side) const {
+  const auto rated = [this](std::string_view number) {
+    return number.substr(billing_prefixes_.length_in(number));
+  };
+  if (side == CallSide::vendor && cdr.vendor_gateway && callouts_.contains(*cdr.vendor_gateway))
+    return rated(cdr.callee_out);
+  const std::string_view callee = cdr.callee;
+  if (cdr.callee_in == callee) return rated(callee);  // nothing was taken off
+  if (prefixes_.characters != 0) return callee;       // taken off for every deck
+  if (billing_prefixes_.length_in(callee) != 0) return rated(callee);
+  const bool is_whole =
+      std::any_of(priced_prefixes_.begin(), priced_prefixes_.end(),
+                  [callee](const std::string& prefix) { return callee.starts_with(prefix); });
+  if (is_whole || priced_prefixes_.empty()) return callee;
+  return std::nullopt;
 }
 
-Result<void> PastCalls::walk(const RerateQuery& query, const Fetch& fetch,
+PastCalls::Question PastCalls::question_of(const Cdr& cdr, CallSide side) const {
+  const ChargeFacts& facts = *side_of(cdr, side);
+  const auto number = number_of(cdr, side);
+  const auto tax = taxes_.find(facts.account);
+  Question question;
+  question.call = {facts.account,
+                   number.value_or(cdr.callee),
+                   cdr.started_at_us,
+                   cdr.answered_at_us,
+                   cdr.talk_time_ms,
+                   facts.charge,
+                   tax != taxes_.end() ? tax->second : Amount{}};
+  if (!number) question.obstacle = "may have lost a prefix that the deck prices";
+  if (has_packages(facts)) question.obstacle = "was paid of packages";
+  if (facts.rate_terms.empty()) return question;
+  const auto terms = parse_charge_terms(facts.rate_terms);
+  if (!terms) {
+    question.obstacle = "has terms that could not be read";
+  } else if (terms->is_free_number) {
+    question.obstacle = "was free by rule";
+  } else if (terms->charged_s != 0) {  // the rest was never promised to be paid (B-11)
+    question.charged_s = terms->charged_s;
+    question.call.talk_time_ms = std::min(cdr.talk_time_ms, terms->charged_s * 1'000);
+  }
+  return question;
+}
+
+Result<void> PastCalls::walk(const RerateQuery& query, const Fetch& fetch, const CanPay& can_pay,
                              const OnChanged& on_changed) {
   const CallSide side = query.is_vendor ? CallSide::vendor : CallSide::customer;
   CdrQuery page;
@@ -74,12 +130,14 @@ Result<void> PastCalls::walk(const RerateQuery& query, const Fetch& fetch,
       if (cdr.answered_at_us == 0 || facts == nullptr || facts->account.empty()) continue;
       if (facts->currency != rerater_.deck().currency()) continue;
       if (!query.account.empty() && facts->account != query.account) continue;
-      const RerateCall call = call_of(cdr, side);
-      if (has_packages(*facts)) {
-        if (auto left = rerater_.leave_out(call); !left) return left;
+      const Question question = question_of(cdr, side);
+      if (question.obstacle != nullptr ||
+          (!query.includes_settled && is_settled(cdr, side, *facts)) ||
+          (can_pay && !can_pay(*facts))) {
+        if (auto left = rerater_.leave_out(question.call); !left) return left;
         continue;
       }
-      calls.push_back(call);
+      calls.push_back(question.call);
       if (on_changed) records.push_back(&cdr);
     }
     if (auto added = rerater_.add(calls); !added) return added;
@@ -107,8 +165,9 @@ Result<ChargeFacts> PastCalls::rated(const Cdr& cdr, CallSide side) const {
   if (facts.currency != deck.currency())
     return refused("was in " + facts.currency + ", deck \"" + deck.id() + "\" in " +
                    deck.currency());
-  if (has_packages(facts)) return refused("was paid of packages");
-  const RerateCall call = call_of(cdr, side);
+  const Question question = question_of(cdr, side);
+  if (question.obstacle != nullptr) return refused(question.obstacle);
+  const RerateCall& call = question.call;
   RerateOutcome outcome;
   rerater_.rate({&call, 1}, {&outcome, 1});
   if (outcome.reason != Reason::none)
@@ -126,6 +185,7 @@ Result<ChargeFacts> PastCalls::rated(const Cdr& cdr, CallSide side) const {
     terms.rules = rules_;
     terms.rules.tax_percent = call.tax_percent;
     terms.schedule = deck.schedule();
+    terms.charged_s = question.charged_s;
   }
   facts.rate_terms = to_text(terms, cdr.answered_at_us, cdr.ended_at_us);
   return facts;

@@ -3,10 +3,13 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "tandem/billing_prefixes.hpp"
 #include "tandem/config.hpp"
 #include "tandem/corrections.hpp"
 #include "tandem/deck_reports.hpp"
@@ -21,26 +24,41 @@ class PastCalls {
   using Fetch = std::function<Result<std::vector<Cdr>>(const CdrQuery&)>;
   /// Hears of a record whose charge the deck makes another one. Errors end the walk.
   using OnChanged = std::function<Result<void>(const Cdr&)>;
+  /// Whether the account of a side can be given money of it.
+  using CanPay = std::function<bool(const ChargeFacts&)>;
 
   /// Parameters, taxes and the numbers that vendors are owed for are those of `config`. Errors:
   /// invalid_argument (no such deck).
   static Result<PastCalls> create(const SwitchConfig& config, const std::string& deck);
 
-  /// The answered calls of the query, page by page, newest first. Errors: those of `fetch` and
-  /// `on_changed` (may be empty), limit (a sum).
-  Result<void> walk(const RerateQuery& query, const Fetch& fetch, const OnChanged& on_changed);
+  /// The answered calls of the query, page by page, newest first. Calls that the deck alone does
+  /// not tell the price of, and those of accounts that cannot be paid (`can_pay` may be empty), are
+  /// counted as not rated. Errors: those of `fetch` and `on_changed` (may be empty), limit (a sum).
+  Result<void> walk(const RerateQuery& query, const Fetch& fetch, const CanPay& can_pay,
+                    const OnChanged& on_changed);
 
   /// What a side of a call is charged by the deck. Errors: invalid_argument (another currency, no
-  /// rate, or packages paid of it), limit.
+  /// rate, or a call that the deck alone does not tell the price of), limit.
   [[nodiscard]] Result<ChargeFacts> rated(const Cdr& cdr, CallSide side) const;
 
   [[nodiscard]] Rerater& rerater() noexcept { return rerater_; }
 
  private:
+  /// A side as the deck is asked for it.
+  struct Question {
+    RerateCall call;
+    std::int64_t charged_s = 0;      // not more seconds than these are charged; 0: all
+    const char* obstacle = nullptr;  // why the deck alone does not tell the price
+  };
+
   explicit PastCalls(Rerater rerater) : rerater_(std::move(rerater)) {}
-  [[nodiscard]] RerateCall call_of(const Cdr& cdr, CallSide side) const;
+  [[nodiscard]] Question question_of(const Cdr& cdr, CallSide side) const;
+  [[nodiscard]] std::optional<std::string_view> number_of(const Cdr& cdr, CallSide side) const;
 
   Rerater rerater_;
+  RoutePrefixes prefixes_;
+  BillingPrefixes billing_prefixes_;          // what of them the deck has no rates for (B-14)
+  std::vector<std::string> priced_prefixes_;  // those that it has rates for
   FeeRules rules_;
   FreeNumbers free_numbers_;
   std::map<std::string, Amount> taxes_;          // by account

@@ -236,6 +236,10 @@ class Admin(unittest.TestCase):
         self.error("POST", path, json.dumps({**body, "id": ""}), 409)
 
         rerate = "/api/v1/reports/rerate?deck=buy&" + day
+        settled, _ = self.post(rerate, {"reason": "new list"}, 200)  # by hand: left alone
+        self.assertEqual((settled["corrected"], settled["refused"]), (0, 0))
+        self.assertEqual(settled["accounts"][0]["not_rated"], 1)
+        rerate += "&settled=true"
         announced, _ = self.post(rerate, {"reason": "new list"}, 200)
         applied, _ = self.post(rerate, {"reason": "new list", "dry_run": False}, 200)
         self.assertEqual((announced["dry_run"], announced["corrected"]), (True, 1))

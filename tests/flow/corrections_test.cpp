@@ -4,6 +4,7 @@
 #include <string>
 
 #include "flow/flow.hpp"
+#include "switch/past_calls.hpp"
 #include "tandem/charge_terms.hpp"
 
 using namespace tandem;
@@ -61,6 +62,11 @@ struct Books {
   [[nodiscard]] Cdr record(std::size_t index = 0) const {
     CdrQuery query;
     return bench.tandem->cdrs(query).value().at(index);
+  }
+  /// The switch starts again, with the configuration of now.
+  void restart() {
+    bench.tandem.reset();
+    bench.open();
   }
   [[nodiscard]] std::vector<LedgerEntry> ledger(const std::string& account) const {
     LedgerQuery query;
@@ -245,7 +251,7 @@ TEST_CASE("Re-rating: a dry run announces what applying does, and a repetition m
     books.call(5 + static_cast<std::int64_t>(random.below(200)), i % 3 == 0 ? "4930" : "44207");
   CHECK(books.bench.tandem->correct(request_of(books.record(3).record_id, "0.01")).ok());
   const Amount before = books.bench.balance();
-  const RerateQuery query{"dear", false, {}, {}, {}};
+  const RerateQuery query{"dear", false, {}, {}, {}, true};
   const auto apply = [&](bool is_dry_run) {
     return books.bench.tandem->apply_rerate(query, {"new price", "bob", is_dry_run}).value();
   };
@@ -285,4 +291,159 @@ TEST_CASE("Re-rating: a dry run announces what applying does, and a repetition m
   CHECK(books.bench.tandem->apply_rerate({"none", false, {}, {}, {}}, {"x", {}, false})
             .error()
             .code == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("Re-rating: a call that was free by rule stays free (B-09, B-25)") {
+  Books books;
+  books.bench.config.parameters.free_numbers = {"800*"};
+  books.restart();
+  books.call(10, "8001");
+  books.call(10, "442079460000");
+  REQUIRE(books.record(1).customer.charge.is_zero());
+  books.bench.config.parameters.free_numbers.clear();
+  books.restart();
+  const Amount before = books.bench.balance();
+  const RerateQuery query{"dear", false, {}, {}, {}};
+  for (const bool is_dry_run : {true, false}) {
+    const auto done = books.bench.tandem->apply_rerate(query, {"new price", {}, is_dry_run});
+    REQUIRE(done.ok());
+    CHECK(done->corrected == 1);
+    CHECK(done->rerater.totals().at("acme").calls == 1);
+    CHECK(done->rerater.totals().at("acme").not_rated == 1);
+  }
+  CHECK(books.record(1).customer.charge.is_zero());
+  CHECK_FALSE(books.record(1).original);
+  CHECK(books.bench.balance() == Amount::add(before, money("0.40")).value());  // 0.60 became 0.20
+  CorrectionRequest request = request_of(books.record(1).record_id, "0");
+  request.sides[CallSide::customer] = {{}, {}, "dear"};
+  CHECK(books.bench.tandem->correct(request).error().code == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("Re-rating: what was settled by hand or given is left out (B-25, B-26)") {
+  Books books;
+  books.call(10);
+  books.call(10);
+  CHECK(books.bench.tandem->correct(request_of(books.record(0).record_id, "0.01")).ok());
+  ExternalCall given;
+  given.customer_gateway = "cust";
+  given.callee = "442079460000";
+  given.started_at_us = given.answered_at_us = books.record(0).started_at_us;
+  given.ended_at_us = given.started_at_us + 10 * second_us;
+  given.charge = money("0.05");
+  CHECK(books.bench.tandem->record_call(given).ok());
+  books.bench.run_s(1);
+  RerateQuery query{"dear", false, {}, {}, {}};
+  const auto done = books.bench.tandem->apply_rerate(query, {"new price", {}, false}).value();
+  CHECK(done.corrected == 1);
+  CHECK(done.rerater.totals().at("acme").not_rated == 2);
+  CHECK(done.rerater.totals().at("acme").not_rated_before == money("0.06"));
+  query.includes_settled = true;
+  const auto all = books.bench.tandem->apply_rerate(query, {"new price", {}, false}).value();
+  CHECK(all.corrected == 2);
+  CHECK(all.rerater.totals().at("acme").not_rated == 0);
+}
+
+TEST_CASE("Re-rating: records of an account that is gone do not hold up the others (B-25)") {
+  Books books;
+  books.call(10);  // of "acme"
+  books.bench.config.provision.accounts.push_back(account("bolt", "10.00"));
+  books.bench.config.provision.customer_gateways[0].account = "bolt";
+  books.restart();
+  books.call(10);
+  books.bench.config.provision.accounts.erase(books.bench.config.provision.accounts.end() - 1);
+  books.bench.config.provision.customer_gateways[0].account = "acme";
+  books.restart();  // the newest record is of nobody
+  const RerateQuery query{"dear", false, {}, {}, {}};
+  const AppliedRerate announced =
+      books.bench.tandem->apply_rerate(query, {"new price", {}, true}).value();
+  const AppliedRerate applied =
+      books.bench.tandem->apply_rerate(query, {"new price", {}, false}).value();
+  CHECK(to_json(applied.rerater) == to_json(announced.rerater));
+  CHECK(announced.corrected == 1);
+  CHECK(applied.corrected == 1);
+  CHECK(applied.refused == 0);
+  CHECK(applied.rerater.totals().at("bolt").not_rated == 1);
+  CHECK(books.record(1).customer.rate_deck == "dear");
+}
+
+TEST_CASE("Re-rating: another currency of the account moves nothing (B-25)") {
+  Books books;
+  books.call(10);
+  const std::uint64_t id = books.record().record_id;
+  SwitchConfig& config = books.bench.config;
+  for (AccountConfig& each : config.provision.accounts)
+    each.currency = "EUR";
+  for (std::size_t i = 0; i < 3; ++i)  // "dear" and "cheap" stay
+    config.provision.rate_decks[i].currency = "EUR";
+  books.restart();
+  const Amount before = books.bench.balance();
+  CHECK(books.bench.tandem->correct(request_of(id, "0.10")).error().code == ErrorCode::wrong_state);
+  const auto done =
+      books.bench.tandem->apply_rerate({"dear", false, {}, {}, {}}, {"new price", {}, false});
+  REQUIRE(done.ok());
+  CHECK(done->corrected == 0);
+  CHECK(done->rerater.totals().at("acme").not_rated == 1);
+  CHECK(books.bench.balance() == before);
+}
+
+namespace {
+
+/// 100 seconds of "acme" to `callee`, whose record shows `billed`.
+Cdr past_call(const std::string& callee, const std::string& billed) {
+  Cdr cdr;
+  cdr.record_id = 7;
+  cdr.callee_in = callee;
+  cdr.callee = billed;
+  cdr.callee_out = callee;
+  cdr.started_at_us = cdr.answered_at_us = 1'767'225'600'000'000;
+  cdr.talk_time_ms = 100'000;
+  cdr.ended_at_us = cdr.answered_at_us + 100 * second_us;
+  cdr.customer.account = "acme";
+  cdr.customer.currency = base_config().provision.rate_decks[0].currency;
+  cdr.customer.charge = money("0.60");
+  return cdr;
+}
+
+}  // namespace
+
+TEST_CASE("Re-rating: not more seconds are charged than the account could pay for (B-11, B-25)") {
+  const PastCalls calls = PastCalls::create(base_config(), "wholesale").value();
+  Cdr cdr = past_call("44207", "44207");
+  CHECK(calls.rated(cdr, CallSide::customer)->charge == money("0.50"));
+  ChargeTerms terms;
+  terms.rate = base_config().provision.rate_decks[0].rates[0];
+  terms.charged_s = 60;
+  cdr.customer.rate_terms = to_text(terms, cdr.answered_at_us, cdr.ended_at_us);
+  const ChargeFacts facts = calls.rated(cdr, CallSide::customer).value();
+  CHECK(facts.charge == money("0.30"));
+  CHECK(recompute_charge(facts.rate_terms, cdr.talk_time_ms, cdr.answered_at_us)->charge ==
+        money("0.30"));
+}
+
+TEST_CASE("Re-rating: route prefixes are taken off as the deck that is asked wants it (B-14)") {
+  SwitchConfig config = base_config();
+  config.parameters.gateway_route_prefix.prefixes = {"99"};
+  const auto priced = [](const char* prefix, const char* price) {
+    Rate rate;
+    rate.prefix = prefix;
+    rate.price = money(price);
+    return rate;
+  };
+  config.provision.rate_decks[0].rates = {priced("44", "0.60")};
+  config.provision.rate_decks[1].rates = {priced("44", "0.60"), priced("9944", "6.00")};
+  const PastCalls plain = PastCalls::create(config, "retail").value();
+  const PastCalls whole = PastCalls::create(config, "wholesale").value();
+  const auto charge = [](const PastCalls& calls, const Cdr& cdr) {
+    const auto facts = calls.rated(cdr, CallSide::customer);
+    return facts ? facts->charge.to_string() : std::string("left out");
+  };
+  const Cdr kept = past_call("9944207", "9944207");  // the customer's deck priced the prefix
+  CHECK(charge(plain, kept) == "1.00");
+  CHECK(charge(whole, kept) == "10.00");
+  const Cdr lost = past_call("9944207", "44207");  // it did not
+  CHECK(charge(plain, lost) == "1.00");
+  CHECK(charge(whole, lost) == "left out");
+  const Cdr none = past_call("44207", "44207");
+  CHECK(charge(plain, none) == "1.00");
+  CHECK(charge(whole, none) == "1.00");
 }

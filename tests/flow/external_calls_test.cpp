@@ -93,6 +93,10 @@ TEST_CASE("External calls: given charges, agents, unanswered calls and dry runs 
   call = call_of("c");
   call.talk_time_ms = 10'000;
   CHECK(bench.tandem->record_call(call)->cdr->customer.billed_time_s == 10);
+  call = call_of("d");  // 20 days
+  call.started_at_us = noon_us - 20 * 86'400 * second_us;
+  call.talk_time_ms = 10'000;
+  CHECK(bench.tandem->record_call(call).ok());
 }
 
 TEST_CASE("External calls: what cannot be is refused and moves nothing (B-26)") {
@@ -105,6 +109,9 @@ TEST_CASE("External calls: what cannot be is refused and moves nothing (B-26)") 
   CHECK(code(call) == ErrorCode::invalid_argument);
   call = call_of("x");
   call.ended_at_us = call.answered_at_us - 1;
+  CHECK(code(call) == ErrorCode::invalid_argument);
+  call = call_of("x");
+  call.started_at_us = call.answered_at_us = call.ended_at_us = noon_us + 365 * 86'400 * second_us;
   CHECK(code(call) == ErrorCode::invalid_argument);
   call = call_of("x");
   call.customer_gateway = "none";

@@ -277,6 +277,19 @@ TEST_CASE("CallMeter: a limit of money ends a call at its last second, and says 
   CHECK(acme.state().held_charge.is_zero());
 }
 
+TEST_CASE("CallMeter: there is no news of a limit before it ends a call") {
+  Limited acme({limit_of(LimitWindow::day, "0.37")});
+  Metered call(acme, minute_rate("0.60"));
+  std::int64_t now_us = 0;
+  while (!call.verdict.must_end && now_us < 3'600 * s) {
+    CHECK(acme.book.take_limit_news().empty());
+    now_us = std::max(now_us, call.verdict.check_us);
+    call.verdict = call.meter.on_timer(now_us);
+  }
+  CHECK(call.verdict.reason == Reason::AccountLimitReached);
+  CHECK(acme.book.take_limit_news().size() == 1);
+}
+
 TEST_CASE("CallMeter: a limit of talk ends calls that cost nothing, and late timers add nothing") {
   AccountLimit talk = limit_of(LimitWindow::day, nullptr);
   talk.max_talk_s = 95;
@@ -314,6 +327,23 @@ TEST_CASE("CallMeter: parallel calls by whole minutes share a limit without pass
   CHECK(acme.state().charge == money("1.80"));
   CHECK(acme.state().talk_s <= 150);
   CHECK(acme.state().held_talk_s == 0);
+}
+
+TEST_CASE("AccountBook: a question about other days leaves what was used today") {
+  Limited acme({limit_of(LimitWindow::day, "1.00")});
+  LimitHold used, hold;
+  REQUIRE(acme.open(used, "1.00"));
+  used.settle(money("1.00"), 100);
+  constexpr std::int64_t day_us = 86'400 * s;
+  for (std::int64_t day = 1; day <= 10; ++day) {
+    CHECK(acme.book.has_limits_for(acme.account, "44", money("1.00"), 1, noon_us + day * day_us));
+    const LimitState later = acme.state(0, noon_us - day * day_us);
+    CHECK(later.charge.is_zero());
+    CHECK(later.until_us - later.start_us == day_us);
+    CHECK(acme.state(0, noon_us + day * day_us).charge.is_zero());
+  }
+  CHECK(acme.state().charge == money("1.00"));
+  CHECK_FALSE(acme.open(hold, "0.01"));
 }
 
 TEST_CASE("AccountBook: news tell once of a window that a limit refuses") {

@@ -78,6 +78,16 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("read_config: a clearing account has no limits, because none would be kept (B-02)") {
+  const auto account = [](const std::string& kind) {
+    return pointers(read(R"("provision": {"accounts": [{"id": "a", "kind": ")" + kind +
+                         R"(", "limits": [{"window": "day", "max_calls": 5}]}]})"));
+  };
+  CHECK(account("customer") == Pointers{});
+  CHECK(account("agent") == Pointers{});
+  CHECK(account("clearing") == Pointers{"/provision/accounts/0/limits"});
+}
+
 TEST_CASE("read_config: advance and verification of balances (B-11, B-28)") {
   CHECK(read("").config.parameters.overdraft_advance_min == 0);
   CHECK(read("").config.parameters.verify_customer_balance);
