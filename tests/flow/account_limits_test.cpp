@@ -226,7 +226,8 @@ TEST_CASE("Account limits: random calls of a day with crashes stay within every 
   const std::int64_t begin_us = bench.world.wall_us();
   const auto run = [&](std::int64_t us) {
     bench.world.run_for_us(us);
-    for (const LimitState& state : bench.tandem->account("acme")->limits) {
+    const auto state_of_account = bench.tandem->account("acme");
+    for (const LimitState& state : state_of_account->limits) {
       if (state.limit.max_charge)
         REQUIRE(state.charge.units() + state.held_charge.units() <=
                 state.limit.max_charge->units());
