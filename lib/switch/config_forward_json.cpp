@@ -53,8 +53,10 @@ void read_forward_periods(Reader& r, const Json& v, std::vector<ForwardPeriod>& 
   };
   r.each(v, [&](const Json& item) {
     ForwardPeriod period;
+    const auto errors_before = r.error_count();
     read_object(r, item, fields, {"targets"}, period);
-    if (period.targets.empty()) r.fail("a period without targets sends nothing on");
+    if (period.targets.empty() && r.error_count() == errors_before)
+      r.fail("a period without targets sends nothing on");
     if (period.from_s == period.to_s) r.fail("\"from\" and \"to\" are the same");
     periods.push_back(std::move(period));
   });
