@@ -1154,7 +1154,8 @@ SwitchConfig Switch::Body::records_config() const {
   const std::lock_guard lock(config_mutex_);
   config.folder = config_.folder;
   config.cdr_sinks = config_.cdr_sinks;
-  config.database = config_.database;
+  // Corrections of a ledger that was given are not in a file of the configuration's.
+  config.database = environment_.ledger == nullptr ? config_.database : std::string();
   config.parameters = config_.parameters;
   return config;
 }
@@ -1327,7 +1328,9 @@ Result<CdrCursor> Switch::cdr_cursor(const CdrFilter& filter,
   return tandem::cdr_cursor(body_->records_config(), filter, before_record_id);
 }
 Result<CallReport> Switch::call_report(const CallReportRequest& request) const {
-  return tandem::call_report(body_->config_in_force(), request);
+  SwitchConfig config = body_->config_in_force();
+  config.database = body_->records_config().database;
+  return tandem::call_report(config, request);
 }
 Result<std::string> Switch::explain(const ExplainRequest& request) const {
   return body_->explain(request);

@@ -31,8 +31,8 @@ Result<Records> records_of(const SwitchConfig& config) {
   }
   for (const CdrSinkConfig& sink : config.cdr_sinks) {
     if (sink.type == "sqlite") {
-      return Records{{config.path(sink.path), config.path(config.database)},
-                     parameters.query_guards};
+      std::string database = config.database.empty() ? std::string() : config.path(config.database);
+      return Records{{config.path(sink.path), std::move(database)}, parameters.query_guards};
     }
   }
   return Error{ErrorCode::unsupported, "configuration has no sqlite sink to ask"};

@@ -142,7 +142,11 @@ Result<std::vector<Cdr>> Switch::Body::cdrs(const CdrQuery& query) const {
   // Before the database is asked: what the ledger takes meanwhile is in its answer or in this copy.
   const Corrections::Waiting waiting = corrections_->under_way();
   auto cdrs = query_cdrs(records_config(), query);
-  if (cdrs) apply_waiting(waiting, *cdrs);
+  if (!cdrs) return cdrs;
+  if (environment_.ledger != nullptr) {
+    if (auto merged = ledger_->merge_corrections(*cdrs); !merged) return std::move(merged).error();
+  }
+  apply_waiting(waiting, *cdrs);
   return cdrs;
 }
 
