@@ -50,11 +50,11 @@ static void policies_judge_by_a_plan(void) {
   CHECK(verdict == TANDEM_NUMBER_PAIR_DENIED);
   tandem_number_policy_destroy(policy);
   config.plan_count = 0;
-  CHECK_ERROR(tandem_number_policy_create(&config, &policy), TANDEM_ERR_NOT_FOUND,
-              "no number of the plan had its home in \"Xian\"");
-  config.deny_mobile_areas_count = 0;
   CHECK_ERROR(tandem_number_policy_create(&config, &policy), TANDEM_ERR_INVALID_ARGUMENT,
               "kinds of numbers were named, and there was no numbering plan");
+  config.caller_kinds_count = 0;
+  CHECK_ERROR(tandem_number_policy_create(&config, &policy), TANDEM_ERR_NOT_FOUND,
+              "no number of the plan had its home in \"Xian\"");
 }
 
 static void rules_rewrite(void) {

@@ -37,7 +37,7 @@ class Tariff(NamedTuple):
 
 def draw_money(rng: random.Random, most: int) -> str:
     decimals = rng.choice((0, 2, 4, 6, 8))
-    return str(Decimal(rng.randrange(most * 10**decimals + 1)).scaleb(-decimals))
+    return f"{Decimal(rng.randrange(most * 10**decimals + 1)).scaleb(-decimals):f}"
 
 
 def draw_tariff(rng: random.Random) -> Tariff:
@@ -50,14 +50,17 @@ def draw_tariff(rng: random.Random) -> Tariff:
     sections = []
     if rng.random() < 0.3:
         sections = [(rng.choice((0, 1, 6, 30, 60)), draw_money(rng, 1)) for _ in range(rng.randrange(1, 4))]
+    minimum, maximum = rarely(draw_money(rng, 2)), rarely(draw_money(rng, 9))
+    if Decimal(maximum) and Decimal(maximum) < Decimal(minimum):
+        minimum, maximum = maximum, minimum
     return Tariff(
         price=draw_money(rng, 3),
         per_s=rng.choice((1, 6, 7, 30, 60, 3600)),
         first_s=rng.choice((1, 1, 6, 30, 60)),
         next_s=rng.choice((1, 1, 6, 7, 60)),
         connection_fee=rarely(draw_money(rng, 1)),
-        minimum=rarely(draw_money(rng, 2)),
-        maximum=rarely(draw_money(rng, 9)),
+        minimum=minimum,
+        maximum=maximum,
         grace_s=seldom(10),
         free_s=seldom(30),
         tax_percent=rng.choice((None, "7.7", "19", "0.01")),
@@ -137,7 +140,7 @@ class Oracle:
         if self.unit:
             step = int(self.unit * UNIT)
             units = -(-units // step) * step
-        return units
+        return int(units)
 
     def charge_by_fractions(self, ms: int) -> Fraction:
         """The same without any short cut."""
