@@ -1,10 +1,10 @@
 #include "tandem/number_transform.hpp"
 
-#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
 #include "base/prefix_table.hpp"
+#include "route/area_names.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -79,7 +79,7 @@ struct MobileAreas::Body {
     std::uint32_t area;
     std::string code;
   };
-  std::vector<std::string> areas;  // sorted
+  route::AreaNames areas;
   std::vector<Home> homes;
   PrefixTable<> prefixes;  // to homes
 };
@@ -88,10 +88,10 @@ Result<MobileAreas> MobileAreas::build(const std::vector<MobileArea>& entries) {
   MobileAreas table;
   if (entries.empty()) return table;
   auto body = std::make_shared<Body>();
+  std::vector<std::string> areas;
   for (const MobileArea& entry : entries)
-    body->areas.push_back(entry.area);
-  std::sort(body->areas.begin(), body->areas.end());
-  body->areas.erase(std::unique(body->areas.begin(), body->areas.end()), body->areas.end());
+    areas.push_back(entry.area);
+  body->areas = route::AreaNames(std::move(areas));
   PrefixTable<>::Builder prefixes;
   for (const MobileArea& entry : entries) {
     if (!is_number(entry.prefix)) return no_number("mobile prefix", entry.prefix);
@@ -103,9 +103,7 @@ Result<MobileAreas> MobileAreas::build(const std::vector<MobileArea>& entries) {
     if (auto added = prefixes.add(entry.prefix, static_cast<std::uint32_t>(body->homes.size()));
         !added)
       return added.error();
-    const auto area = std::lower_bound(body->areas.begin(), body->areas.end(), entry.area);
-    body->homes.push_back(
-        {static_cast<std::uint32_t>(area - body->areas.begin()), entry.area_code});
+    body->homes.push_back({body->areas.index_of(entry.area), entry.area_code});
   }
   body->prefixes = prefixes.build();
   table.body_ = std::move(body);
@@ -113,16 +111,8 @@ Result<MobileAreas> MobileAreas::build(const std::vector<MobileArea>& entries) {
 }
 
 Result<std::vector<bool>> MobileAreas::choose(const std::vector<std::string>& areas) const {
-  static const std::vector<std::string> none;
-  const std::vector<std::string>& known = body_ == nullptr ? none : body_->areas;
-  std::vector<bool> chosen(areas.empty() ? 0 : known.size());
-  for (const std::string& name : areas) {
-    const auto at = std::lower_bound(known.begin(), known.end(), name);
-    if (at == known.end() || *at != name)
-      return Error{ErrorCode::not_found, "no mobile prefix had its home in \"" + name + "\""};
-    chosen[static_cast<std::size_t>(at - known.begin())] = true;
-  }
-  return chosen;
+  const route::AreaNames none;
+  return (body_ == nullptr ? none : body_->areas).choose(areas, "no mobile prefix");
 }
 
 std::string_view MobileAreas::area_code(std::string_view number,

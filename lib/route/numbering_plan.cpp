@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/prefix_table.hpp"
+#include "route/area_names.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -34,7 +35,7 @@ struct NumberingPlan::Body {
     std::uint8_t min_length, max_length;
     std::uint32_t area;
   };
-  std::vector<std::string> areas;  // sorted
+  route::AreaNames areas;
   std::vector<Entry> entries;
   PrefixTable<> prefixes;  // to entries
 };
@@ -43,11 +44,11 @@ Result<NumberingPlan> NumberingPlan::build(const std::vector<NumberingPlanEntry>
   NumberingPlan plan;
   if (entries.empty()) return plan;
   auto body = std::make_shared<Body>();
+  std::vector<std::string> areas;
   for (const NumberingPlanEntry& entry : entries) {
-    if (!entry.area.empty()) body->areas.push_back(entry.area);
+    if (!entry.area.empty()) areas.push_back(entry.area);
   }
-  std::sort(body->areas.begin(), body->areas.end());
-  body->areas.erase(std::unique(body->areas.begin(), body->areas.end()), body->areas.end());
+  body->areas = route::AreaNames(std::move(areas));
   PrefixTable<>::Builder prefixes;
   for (const NumberingPlanEntry& entry : entries) {
     if (!is_number(entry.prefix)) {
@@ -64,11 +65,9 @@ Result<NumberingPlan> NumberingPlan::build(const std::vector<NumberingPlanEntry>
     if (auto added = prefixes.add(entry.prefix, static_cast<std::uint32_t>(body->entries.size()));
         !added)
       return added.error();
-    const auto area = std::lower_bound(body->areas.begin(), body->areas.end(), entry.area);
-    body->entries.push_back(
-        {entry.kind, static_cast<std::uint8_t>(entry.min_length),
-         static_cast<std::uint8_t>(entry.max_length),
-         entry.area.empty() ? no_area : static_cast<std::uint32_t>(area - body->areas.begin())});
+    body->entries.push_back({entry.kind, static_cast<std::uint8_t>(entry.min_length),
+                             static_cast<std::uint8_t>(entry.max_length),
+                             entry.area.empty() ? no_area : body->areas.index_of(entry.area)});
   }
   body->prefixes = prefixes.build();
   plan.body_ = std::move(body);
@@ -85,16 +84,8 @@ NumberingPlan::Class NumberingPlan::classify(std::string_view number) const noex
 }
 
 Result<std::vector<bool>> NumberingPlan::choose(const std::vector<std::string>& areas) const {
-  static const std::vector<std::string> none;
-  const std::vector<std::string>& known = body_ == nullptr ? none : body_->areas;
-  std::vector<bool> chosen(areas.empty() ? 0 : known.size());
-  for (const std::string& name : areas) {
-    const auto at = std::lower_bound(known.begin(), known.end(), name);
-    if (at == known.end() || *at != name)
-      return Error{ErrorCode::not_found, "no number of the plan had its home in \"" + name + "\""};
-    chosen[static_cast<std::size_t>(at - known.begin())] = true;
-  }
-  return chosen;
+  const route::AreaNames none;
+  return (body_ == nullptr ? none : body_->areas).choose(areas, "no number of the plan");
 }
 
 }  // namespace tandem

@@ -1,38 +1,24 @@
 // Corrections of charges of calls that are over, one by one and by re-rating (B-25).
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
 #include "flow/flow.hpp"
 #include "switch/past_calls.hpp"
 #include "tandem/charge_terms.hpp"
+#include "unit/cdr/temporary_folder.hpp"
 
 using namespace tandem;
 using namespace tandem::sim;
 using namespace tandem::sim::test;
+using cdr::test::TemporaryFolder;
 
 namespace {
 
-/// A folder on the disk, for day files: they are not of the simulated world.
-struct Folder {
-  std::string path;
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tandem-flow-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-};
-
 /// Whole minutes at 0.60, with an agent at 0.40, and decks to rate anew by.
-SwitchConfig minute_config(const Folder& folder) {
+SwitchConfig minute_config(const TemporaryFolder& folder) {
   SwitchConfig config = base_config();
   CdrSinkConfig sink;
   sink.type = "sqlite";
-  sink.path = folder.path + "/cdr";
+  sink.path = folder / "cdr";
   config.cdr_sinks = {sink};
   for (RateDeckConfig each : {deck("agents", "0.40"), deck("cheap", "0.30"), deck("dear", "1.20")})
     config.provision.rate_decks.push_back(each);
@@ -46,7 +32,7 @@ SwitchConfig minute_config(const Folder& folder) {
 }
 
 struct Books {
-  Folder folder;
+  TemporaryFolder folder;  // of day files, which are not of the simulated world
   Bench bench{minute_config(folder)};
 
   /// A call of so many seconds; its record is stored when this returns.

@@ -1,6 +1,4 @@
 // Two switches at both ends of an interconnect, which compare what they counted (B-27).
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,27 +7,16 @@
 #include "flow/flow.hpp"
 #include "http/server.hpp"
 #include "sim/world_access.hpp"
+#include "unit/cdr/temporary_folder.hpp"
 
 using namespace tandem;
 using namespace tandem::sim;
 using namespace tandem::sim::test;
+using cdr::test::TemporaryFolder;
 
 namespace {
 
 constexpr std::int64_t period_s = 10;
-
-struct Folder {
-  std::string path;
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tandem-flow-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-};
 
 /// The admin API of a switch on the simulated network.
 struct Api {
@@ -61,7 +48,7 @@ void add_sink(SwitchConfig& config, const std::string& path) {
 
 /// A customer, a near switch, a far switch that is its vendor, and a phone network behind it.
 struct Interconnect {
-  Folder folder;
+  TemporaryFolder folder;  // of day files, which are not of the simulated world
   World world;
   std::vector<std::string> alarms;
   std::unique_ptr<Switch> near, far;
@@ -71,7 +58,7 @@ struct Interconnect {
   explicit Interconnect(const char* far_price = "0.30", std::int32_t line_hundredths = 100,
                         const std::string& far_token = "secret") {
     SwitchConfig config = base_config(0);
-    add_sink(config, folder.path + "/near");
+    add_sink(config, folder / "near");
     config.parameters.reconciliation_period_s = period_s;
     config.parameters.reconciliation_line_hundredths = line_hundredths;
     VendorGateway peer = vendor("peer", "10.0.7.1:5060");
@@ -82,7 +69,7 @@ struct Interconnect {
     SwitchConfig other = base_config(1);
     other.folder = "/far";
     other.sip_listen = {{SipTransport::udp, at("10.0.7.1:5060")}};
-    add_sink(other, folder.path + "/far");
+    add_sink(other, folder / "far");
     other.provision.rate_decks[0] = deck("retail", far_price);
     other.provision.customer_gateways = {customer("from-near", std::string(switch_ip))};
 
