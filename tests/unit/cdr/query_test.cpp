@@ -7,6 +7,7 @@
 #include "report_oracle.hpp"
 #include "tandem/cdr_query.hpp"
 #include "temporary_folder.hpp"
+#include "unit/cdr/stored_days.hpp"
 
 using namespace tandem;
 using namespace tandem::cdr;
@@ -14,21 +15,9 @@ using test::TemporaryFolder;
 
 namespace {
 
-/// Day files with records that vary, and the records themselves, newest first.
-struct Days {
-  TemporaryFolder folder;
-  std::vector<Cdr> all;
-
-  Days(std::uint64_t count, std::uint64_t seed) {
-    SeededRandom random(seed);
-    auto sink = make_sqlite_sink(folder.path());
-    REQUIRE(sink.ok());
-    for (std::uint64_t i = 1; i <= count; ++i) {
-      all.push_back(test::varied_cdr(i, random));
-      REQUIRE((*sink)->write(all.back()).ok());
-    }
-    REQUIRE((*sink)->flush().ok());
-    std::sort(all.begin(), all.end(), [](const Cdr& a, const Cdr& b) {
+struct Days : test::StoredDays {
+  Days(std::uint64_t count, std::uint64_t seed) : StoredDays(count, seed) {
+    std::sort(all.begin(), all.end(), [](const Cdr& a, const Cdr& b) {  // newest first
       return a.ended_at_us != b.ended_at_us ? a.ended_at_us > b.ended_at_us
                                             : a.record_id > b.record_id;
     });

@@ -14,6 +14,7 @@
 #include "store/sqlite.hpp"
 #include "tandem/call_reports.hpp"
 #include "temporary_folder.hpp"
+#include "unit/cdr/stored_days.hpp"
 
 using namespace tandem;
 using namespace tandem::cdr;
@@ -207,19 +208,8 @@ std::vector<Row> metrics_rows(const std::vector<Counted>& all, ReportSlot slot, 
   return rows;
 }
 
-struct Days {
-  TemporaryFolder folder;
-  std::vector<Cdr> all;
-  Days(std::uint64_t count, std::uint64_t seed) {
-    SeededRandom random(seed);
-    auto sink = make_sqlite_sink(folder.path());
-    REQUIRE(sink.ok());
-    for (std::uint64_t i = 1; i <= count; ++i) {
-      all.push_back(test::varied_cdr(i, random));
-      REQUIRE((*sink)->write(all.back()).ok());
-    }
-    REQUIRE((*sink)->flush().ok());
-  }
+struct Days : test::StoredDays {
+  using StoredDays::StoredDays;
   [[nodiscard]] std::vector<const Cdr*> wanted(const CdrFilter& filter) const {
     std::vector<const Cdr*> found;
     for (const Cdr& cdr : all) {
