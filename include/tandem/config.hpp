@@ -141,6 +141,9 @@ struct CustomerGateway : GatewayConfig {
   std::vector<SplitEntry> split;                                     ///< R-19; at most 64.
   std::vector<std::string> vendor_groups_allow, vendor_groups_deny;  ///< R-09; gateway groups.
   std::optional<LrnGatewayConfig> lrn;                               ///< R-20; nothing: no query.
+  /// What the switch at its other end asks the admin API with: it opens the totals of this gateway
+  /// and nothing else (B-27). "": none.
+  std::string reconciliation_token{};
 };
 
 /// Failover settings of one vendor; nothing means: as the parameter says.

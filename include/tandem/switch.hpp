@@ -238,6 +238,10 @@ class TANDEM_EXPORT Switch {
   /// The last comparisons with the switches at the other ends (`reconciliation` of vendor
   /// gateways), in order of the gateway's id.
   [[nodiscard]] std::vector<PeerCheck> peer_checks() const;
+  /// Whether `token` is the `reconciliation_token` of a customer gateway. Takes the same time
+  /// wherever two tokens of one length differ.
+  [[nodiscard]] bool is_reconciliation_token(std::string_view gateway,
+                                             std::string_view token) const;
   /// What would be done with a call, by the code that routes calls, as one JSON object
   /// (docs/tandem-switch.md). Errors: not_found (`from` is neither a gateway nor an address).
   Result<std::string> explain(const ExplainRequest& request) const;

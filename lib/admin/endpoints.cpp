@@ -15,13 +15,30 @@
 namespace tandem::admin {
 namespace {
 
-/// Takes the same time wherever two texts of one length differ.
-bool same_secret(std::string_view a, std::string_view b) noexcept {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
-  return difference == 0;
+/// What stands behind "Bearer"; "": nothing.
+std::string_view bearer_of(const http::Request& request) {
+  const std::string* const credentials = request.header("authorization");
+  if (credentials == nullptr || credentials->size() <= 7) return {};
+  const std::string_view text = *credentials;
+  return equals_ignoring_case(text.substr(0, 7), "Bearer ") ? trimmed(text.substr(7))
+                                                            : std::string_view();
+}
+
+/// Whether the partner at the other end of a customer gateway asks what it came to: the one thing
+/// that the gateway's token opens (B-27).
+bool is_partner(const Switch& served, const http::Request& request, std::string_view token) {
+  const bool is_get = request.method == "GET" || request.method == "HEAD";
+  if (!is_get || request.path != std::vector<std::string>{"api", "v1", "interconnect", "totals"})
+    return false;
+  std::string gateway;
+  int gateways = 0, sides = 0;
+  for (const auto& [key, value] : request.query) {
+    if (key == "side" && value != "customer") return false;
+    sides += key == "side";
+    gateways += key == "gateway";
+    if (key == "gateway") gateway = value;
+  }
+  return gateways == 1 && sides == 1 && served.is_reconciliation_token(gateway, token);
 }
 
 /// Whether a Host header names this machine by address: then no page of a foreign site can have led
@@ -108,12 +125,8 @@ std::optional<http::Response> Endpoints::refusal_of(const http::Request& request
     return refused(Complaint{403, "forbidden",
                              "without a token the Host must be an address or localhost", ""});
   }
-  const std::string* const credentials = request.header("authorization");
-  if (credentials != nullptr && credentials->size() > 7 &&
-      equals_ignoring_case(std::string_view(*credentials).substr(0, 7), "Bearer ") &&
-      same_secret(trimmed(std::string_view(*credentials).substr(7)), token_)) {
-    return std::nullopt;
-  }
+  const std::string_view given = bearer_of(request);
+  if (same_secret(given, token_) || is_partner(switch_, request, given)) return std::nullopt;
   http::Response refusal =
       refused(Complaint{401, "unauthorized", "a bearer token is required", ""});
   refusal.headers.emplace_back("WWW-Authenticate", "Bearer");

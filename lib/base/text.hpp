@@ -52,6 +52,8 @@ struct CivilDate {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
+/// Takes the same time wherever two texts of one length differ.
+[[nodiscard]] bool same_secret(std::string_view a, std::string_view b) noexcept;
 /// Without spaces, tabs and line ends at both ends.
 [[nodiscard]] std::string_view trimmed(std::string_view text) noexcept;
 

@@ -1299,6 +1299,9 @@ Result<std::vector<InterconnectCall>> Switch::interconnect_calls(
   return body_->interconnect_calls(query);
 }
 std::vector<PeerCheck> Switch::peer_checks() const { return body_->peer_checks(); }
+bool Switch::is_reconciliation_token(std::string_view gateway, std::string_view token) const {
+  return body_->is_reconciliation_token(gateway, token);
+}
 Result<Correction> Switch::correct(const CorrectionRequest& request) {
   return body_->correct(request);
 }

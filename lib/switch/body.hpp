@@ -77,6 +77,8 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<InterconnectTotals> interconnect_totals(const InterconnectQuery& query) const;
   Result<std::vector<InterconnectCall>> interconnect_calls(const InterconnectQuery& query) const;
   [[nodiscard]] std::vector<PeerCheck> peer_checks() const;
+  [[nodiscard]] bool is_reconciliation_token(std::string_view gateway,
+                                             std::string_view token) const;
   Result<ExternalAnswer> record_call(const ExternalCall& call);
   Result<Correction> correct(const CorrectionRequest& request);
   Result<std::vector<Correction>> corrections(const CorrectionQuery& query) const;

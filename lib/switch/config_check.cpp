@@ -303,6 +303,11 @@ class Checker {
     known_all(gateway_groups_, customer.vendor_groups_deny, "gateway group",
               pointer + "/vendor_groups/deny");
     if (customer.lrn) check_lrn(*customer.lrn, pointer + "/lrn");
+    if (customer.reconciliation_token.empty()) return;
+    if (config_.admin_token.empty())
+      fail(pointer + "/reconciliation_token", "without a token of `admin` everything is open");
+    if (customer.reconciliation_token == config_.admin_token)
+      fail(pointer + "/reconciliation_token", "the token of `admin` opens everything");
   }
 
   void check_lrn(const LrnGatewayConfig& lrn, const std::string& pointer) {

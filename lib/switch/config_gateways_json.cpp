@@ -297,6 +297,10 @@ const std::vector<Field<CustomerGateway>>& customer_fields() {
            };
            read_object(r, v, lists, {}, g);
          }},
+        {"reconciliation_token", "text", "none",
+         "Bearer token for the switch at its other end: it opens the totals of this gateway and "
+         "nothing else (B-27).",
+         [](Reader& r, const Json& v, CustomerGateway& g) { r.string(v, g.reconciliation_token); }},
     };
     table.insert(table.end() - 1, more.begin(), more.end());
     return table;

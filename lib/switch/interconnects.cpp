@@ -1,6 +1,7 @@
 // What calls over an interconnect came to, of a configuration and of a running switch (B-27).
 #include <utility>
 
+#include "base/text.hpp"
 #include "cdr/interconnect_sqlite.hpp"
 #include "switch/body.hpp"
 
@@ -69,6 +70,15 @@ Result<std::vector<InterconnectCall>> Switch::Body::interconnect_calls(
   auto corrected = ledger_->corrected_sides(query.since_us, query.until_us);
   if (!corrected) return std::move(corrected).error();
   return cdr::interconnect_calls(*folder, query, *corrected);
+}
+
+bool Switch::Body::is_reconciliation_token(std::string_view gateway, std::string_view token) const {
+  const std::lock_guard lock(config_mutex_);
+  for (const CustomerGateway& customer : config_.provision.customer_gateways) {
+    if (customer.id == gateway)
+      return !token.empty() && same_secret(token, customer.reconciliation_token);
+  }
+  return false;
 }
 
 std::vector<PeerCheck> Switch::Body::peer_checks() const {

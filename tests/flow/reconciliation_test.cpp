@@ -56,7 +56,8 @@ struct Interconnect {
   Endpoint *a = nullptr, *b = nullptr;
 
   explicit Interconnect(const char* far_price = "0.30", std::int32_t line_hundredths = 100,
-                        const std::string& far_token = "secret") {
+                        const std::string& far_token = "secret",
+                        const std::string& partner_token = {}) {
     SwitchConfig config = base_config(0);
     add_sink(config, folder / "near");
     config.parameters.reconciliation_period_s = period_s;
@@ -71,7 +72,10 @@ struct Interconnect {
     other.sip_listen = {{SipTransport::udp, at("10.0.7.1:5060")}};
     add_sink(other, folder / "far");
     other.provision.rate_decks[0] = deck("retail", far_price);
-    other.provision.customer_gateways = {customer("from-near", std::string(switch_ip))};
+    other.admin_token = far_token;
+    other.provision.customer_gateways = {customer("from-near", std::string(switch_ip)),
+                                         customer("competitor", "10.0.9.9")};
+    other.provision.customer_gateways[0].reconciliation_token = partner_token;
 
     SwitchHooks hooks;
     hooks.on_event = [this](const Event& event) {
@@ -191,4 +195,47 @@ TEST_CASE("Reconciliation: an end that refuses or is silent is told once, and ca
   CHECK(both.world.cdrs().back().end_reason == Reason::NormalCallClearing);
   CHECK_FALSE(both.check().failure.empty());
   CHECK(both.alarms.size() == 1);
+}
+
+TEST_CASE("Reconciliation: a partner's token opens the totals of its gateway and no more (B-27)") {
+  Interconnect both("0.30", 100, "their own", "secret");
+  both.call(3);
+  both.run_s(70);
+  CHECK(both.alarms.empty());
+  CHECK(both.check().failure.empty());
+
+  using Query = std::vector<std::pair<std::string, std::string>>;
+  const auto status = [&](const std::string& method, std::vector<std::string> path, Query query,
+                          const std::string& token) {
+    http::Request request;
+    request.method = method;
+    request.path = std::move(path);
+    request.query = std::move(query);
+    request.headers = {{"host", "10.0.7.1"}, {"authorization", "Bearer " + token}};
+    return both.api->endpoints->answer(request, http::ServerCounters{}).status;
+  };
+  const std::vector<std::string> totals = {"api", "v1", "interconnect", "totals"};
+  const Query period = {{"since", "2026-01-01"}, {"until", "2026-01-02"}};
+  const auto of = [&](const std::string& gateway, const std::string& side) {
+    Query query = period;
+    query.emplace_back("gateway", gateway);
+    query.emplace_back("side", side);
+    return query;
+  };
+  CHECK(status("GET", totals, of("from-near", "customer"), "secret") == 200);
+  CHECK(status("GET", totals, of("from-near", "customer"), "secreT") == 401);
+  CHECK(status("GET", totals, of("from-near", "customer"), "") == 401);
+  CHECK(status("GET", totals, of("from-near", "vendor"), "secret") == 401);
+  CHECK(status("GET", totals, of("competitor", "customer"), "secret") == 401);
+  CHECK(status("GET", totals, of("competitor", "customer"), "") == 401);
+  Query two = of("from-near", "customer");
+  two.emplace_back("gateway", "competitor");
+  CHECK(status("GET", totals, two, "secret") == 401);
+  CHECK(status("POST", totals, of("from-near", "customer"), "secret") == 401);
+  for (const char* kind : {"cdrs", "calls", "accounts", "gateways", "events", "corrections"})
+    CHECK(status("GET", {"api", "v1", kind}, {}, "secret") == 401);
+  CHECK(status("GET", {"api", "v1", "interconnect", "checks"}, {}, "secret") == 401);
+  CHECK(status("GET", {"metrics"}, {}, "secret") == 401);
+  CHECK(status("POST", {"api", "v1", "accounts", "acme", "payments"}, {}, "secret") == 401);
+  CHECK(status("GET", totals, of("competitor", "customer"), "their own") == 200);
 }

@@ -88,6 +88,20 @@ TEST_CASE("read_config: a clearing account has no limits, because none would be 
   CHECK(account("clearing") == Pointers{"/provision/accounts/0/limits"});
 }
 
+TEST_CASE("read_config: a partner's token is another one than that of the admin API (B-27)") {
+  const auto gateway = [](const std::string& admin) {
+    return read(admin + R"("provision": {"customer_gateways": [{"id": "a",
+        "addresses": ["10.0.0.9"], "reconciliation_token": "partner"}]})");
+  };
+  const std::string admin = R"("admin": {"listen": "127.0.0.1:8080", "token": )";
+  const auto good = gateway(admin + R"("own"}, )");
+  REQUIRE(pointers(good) == Pointers{});
+  CHECK(good.config.provision.customer_gateways[0].reconciliation_token == "partner");
+  const Pointers refused{"/provision/customer_gateways/0/reconciliation_token"};
+  CHECK(pointers(gateway("")) == refused);
+  CHECK(pointers(gateway(admin + R"("partner"}, )")) == refused);
+}
+
 TEST_CASE("read_config: advance and verification of balances (B-11, B-28)") {
   CHECK(read("").config.parameters.overdraft_advance_min == 0);
   CHECK(read("").config.parameters.verify_customer_balance);
