@@ -395,15 +395,16 @@ void bind_switch(py::module_& m) {
            "until_us"_a = py::none(), "before_id"_a = py::none(), "limit"_a = 100);
   py::class_<RerateQuery>(m, "RerateQuery")
       .def(py::init([](std::string deck, const std::string& side, std::string account,
-                       std::optional<std::int64_t> since_us, std::optional<std::int64_t> until_us) {
+                       std::optional<std::int64_t> since_us, std::optional<std::int64_t> until_us,
+                       bool includes_settled) {
              if (side != "customer" && side != "vendor")
                throw Failure{{ErrorCode::invalid_argument,
                               "side \"" + side + "\" is neither customer nor vendor"}};
-             return RerateQuery{std::move(deck), side == "vendor", std::move(account), since_us,
-                                until_us};
+             return RerateQuery{std::move(deck), side == "vendor", std::move(account),
+                                since_us,        until_us,         includes_settled};
            }),
            "deck"_a, py::kw_only(), "side"_a = "customer", "account"_a = "",
-           "since_us"_a = py::none(), "until_us"_a = py::none());
+           "since_us"_a = py::none(), "until_us"_a = py::none(), "includes_settled"_a = false);
 
   py::class_<LrnQuestion>(m, "LrnQuestion")
       .def_readonly("token", &LrnQuestion::token)

@@ -769,6 +769,7 @@ class RerateQuery:
         account: str = ...,
         since_us: Optional[int] = ...,
         until_us: Optional[int] = ...,
+        includes_settled: bool = ...,
     ) -> None: ...
 
 def rerate_json(config: Config, query: RerateQuery) -> str: ...
