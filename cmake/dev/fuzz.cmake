@@ -1,5 +1,6 @@
 # cmake -C cmake/dev/fuzz.cmake -S . -B build/fuzz -G Ninja
 set(CMAKE_BUILD_TYPE Debug CACHE STRING "")
+set(CMAKE_CXX_FLAGS_DEBUG "" CACHE STRING "")  # its -g would beat the -g1 below
 set(CMAKE_C_COMPILER clang CACHE STRING "")
 set(CMAKE_CXX_COMPILER clang++ CACHE STRING "")
 set(CMAKE_CXX_FLAGS "-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -O1 -g1" CACHE STRING "")

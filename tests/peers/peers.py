@@ -18,7 +18,7 @@ from decimal import Decimal
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
-from ports import free_port, port_range  # noqa: E402
+from ports import free_port, give_back, port_range  # noqa: E402
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 BIN = os.environ.get("TANDEM_BIN", os.path.join(SOURCE, "build", "bin"))
 WORK = os.environ.get("TANDEM_PEERS_WORK", os.path.join(SOURCE, "build", "peers"))
@@ -79,7 +79,7 @@ class Switch:
         listen = ["udp:%s:%d" % (address, self.port)]
         if tcp:
             listen.append("tcp:%s:%d" % (address, self.port))
-        low = port_range(media_ports)
+        low = self.media_first = port_range(media_ports)
         rate = {"prefix": "", "price": "0.60", "per_s": 60, "first_s": 1, "next_s": 1}
         cost = {"prefix": "", "price": "0.30", "per_s": 60, "first_s": 1, "next_s": 1}
         self.config = {
@@ -156,6 +156,7 @@ class Switch:
         elif self.is_alive():
             print(self.log_text(), file=sys.stderr)
             self.kill()
+        give_back(self.media_first)
 
     def command(self, *words):
         run = subprocess.run([SWITCH, *words], capture_output=True, text=True, timeout=300)
@@ -466,7 +467,7 @@ def main(tests, at_once=1):
         begin = time.monotonic()
         try:
             tests[name]()
-        except (Failure, subprocess.SubprocessError, OSError) as error:
+        except (Failure, subprocess.SubprocessError, OSError, RuntimeError) as error:
             print("FAILED %s: %s: %s" % (name, type(error).__name__, error), flush=True)
             return False
         print("passed %s (%.1f s)" % (name, time.monotonic() - begin), flush=True)

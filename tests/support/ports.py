@@ -10,7 +10,9 @@ FIRST = 14000
 LAST = 32699
 BLOCK = 100
 
-_held: list[socket.socket] = []  # a block is held as a name in the system's abstract socket space, so it is free when the process ends
+# Blocks by the first port of what they were taken for. A block is held as a name in the system's abstract socket space, so it
+# is free when the process ends.
+_held: dict[int, list[socket.socket]] = {}
 _open: list[int] = []  # the rest of the block that single ports come from
 
 
@@ -44,7 +46,7 @@ def _take(firsts: Iterable[int], count: int, address: str) -> int:
                 break
             holders.append(holder)
         if len(holders) == blocks and all(_is_free(port, address) for port in range(first, first + count)):
-            _held.extend(holders)
+            _held[first] = holders
             return first
         for holder in holders:
             holder.close()
@@ -55,6 +57,12 @@ def port_range(count: int, address: str = "127.0.0.1") -> int:
     """The first of `count` consecutive ports, UDP and TCP, that nobody has and no other test gets."""
     # From below, and single ports from above: a large range finds room beside small ones.
     return _take(range(FIRST, LAST - count, BLOCK), count, address)
+
+
+def give_back(first: int) -> None:
+    """Ends the hold on what `port_range` returned as `first`, for a process that takes large ranges one after the other."""
+    for holder in _held.pop(first):
+        holder.close()
 
 
 def free_port(address: str = "127.0.0.1") -> int:
