@@ -157,6 +157,7 @@ void bind_cdr(py::module_& m) {
       .def_readwrite("lrn", &Cdr::lrn)
       .def_readwrite("callee_region", &Cdr::callee_region)
       .def_readwrite("caller_region", &Cdr::caller_region)
+      .def_readwrite("choices", &Cdr::choices)
       .def_property_readonly("charge", [](const Cdr& c) { return c.customer.charge; })
       .def("to_json", [](const Cdr& c) { return to_json(c); })
       .def("to_csv", &to_csv_row)

@@ -97,6 +97,8 @@ struct Cdr {
   std::string lrn;  ///< Location routing number of the callee (R-20); "": not ported or not asked.
   std::string callee_region, caller_region;  ///< As its resolver has them; "": unknown.
   std::optional<ChargeFacts> agent{};  ///< The side of the customer's agent (B-17); nothing: none.
+  std::string choices{};  ///< Candidates it came to and why each was taken or passed over (R-23),
+                          ///< for parse_route_choices(); "": none. The first 64.
   /// Of a record that was corrected: the charges above are those of now, these are the first ones.
   /// Queries fill it; sinks get records before there can be a correction.
   std::optional<CdrOriginal> original{};

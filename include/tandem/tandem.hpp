@@ -38,6 +38,7 @@
 #include "tandem/reconciliation.hpp"
 #include "tandem/rerate.hpp"
 #include "tandem/rewrite.hpp"
+#include "tandem/route_choices.hpp"
 #include "tandem/route_table.hpp"
 #include "tandem/shadow.hpp"
 #include "tandem/sources.hpp"

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "call/register_desk.hpp"
+#include "tandem/route_choices.hpp"
 
 namespace tandem::call {
 
@@ -357,6 +358,7 @@ bool Call::try_next_candidate() {
     VendorLease lease;
     if (plan.excluded || !take_vendor(context_, plan, lease, now_us)) {
       if (!setup_->first_skip) setup_->first_skip = Skip{*plan.excluded, 503};
+      note_choice(plan, *plan.excluded, plan.rule);
       note_passed_over(plan);
       continue;
     }
@@ -365,6 +367,7 @@ bool Call::try_next_candidate() {
       const ErrorCode code = offer.error().code;
       const Reason why = code == ErrorCode::limit ? Reason::AllGatewayBusy : Reason::CodecMismatch;
       const int sip_status = reason_facts(why).sip_status;
+      note_choice(plan, why, {});
       // With an offer that cannot be read, further vendors would only lose of their call rates.
       if (code == ErrorCode::invalid_argument) {
         refuse(why, sip_status);
@@ -374,10 +377,19 @@ bool Call::try_next_candidate() {
       if (shadow_notes_ != nullptr) shadow_notes_->met.push_back({plan.vendor, true, false});
       continue;
     }
+    note_choice(plan, Reason::none, {});
     try_vendor(std::move(plan), std::move(lease), *offer);
     return true;
   }
   return false;
+}
+
+/// Keeps for the record why a candidate was tried or passed over.
+void Call::note_choice(const CandidatePlan& plan, Reason passed_over, std::string_view rule) {
+  if (setup_->choices == route_choices_max) return;
+  ++setup_->choices;
+  append_route_choice(choices_, plan.route, context_.tables->vendors[plan.vendor].config.id,
+                      passed_over, rule);
 }
 
 /// Keeps for the shadow whether it was rates and routes that decided, and of what the order was

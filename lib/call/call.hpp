@@ -135,6 +135,7 @@ class Call final : public LegEvents {
     KeptHeaders kept_headers;
     std::string early_answer;        // last description that went to the caller before the answer
     std::optional<Skip> first_skip;  // of the best candidate that was passed over
+    std::size_t choices = 0;         // in choices_
     LastFailure last_failure;
     std::int64_t deadline_us = 0;  // for ringing or an answer (P-19); 0: none
     std::optional<PendingAnswer> pending_answer;
@@ -197,6 +198,7 @@ class Call final : public LegEvents {
   void count_attempt(bool is_answered);
   void note_for_shadow(const Verdict& verdict);
   void note_passed_over(const CandidatePlan& plan);
+  void note_choice(const CandidatePlan& plan, Reason passed_over, std::string_view rule);
 
   // Answered.
   void refuse_answer(Leg& leg, std::string_view why);
@@ -244,6 +246,7 @@ class Call final : public LegEvents {
   std::size_t diversions_ = 0;                 // hops so far, as far as they are believed
   std::unique_ptr<ShadowNotes> shadow_notes_;  // null: no shadow wants to know of the call
   std::vector<Attempt> attempts_;
+  std::string choices_;  // as its record has them
   std::string caller_raw_, callee_raw_;  // as they came
   std::string callee_product_;
   bool is_answer_recorded_ = false;

@@ -131,6 +131,7 @@ void Call::begin_talk() {
   trial_.forward_line.release();
   setup_.reset();
   give_back(context_.candidates);
+  choices_.shrink_to_fit();
   worker_.tally().answered.fetch_add(1, std::memory_order_relaxed);
   const auto own = [&](const GatewayConfig& gateway) -> std::int64_t {
     return gateway.max_call_s ? gateway.max_call_s->draw_s(worker_.random())
@@ -528,6 +529,7 @@ Cdr Call::make_cdr() const {
   cdr.ended_at_us = ended_wall_us_;
   cdr.pdd_ms = pdd_ms_;
   cdr.attempts = attempts_;
+  cdr.choices = choices_;
   if (context_.lrn != nullptr) {
     cdr.lrn = context_.lrn->callee.record.lrn;
     cdr.callee_region = context_.lrn->callee.record.region;

@@ -196,6 +196,7 @@ Result<Cdr> read_cdr(const tandem_cdr* given) {
   cdr.lrn = copy(read->lrn);
   cdr.callee_region = copy(read->callee_region);
   cdr.caller_region = copy(read->caller_region);
+  cdr.choices = copy(read->choices);
   return cdr;
 }
 
@@ -280,6 +281,7 @@ CdrView::CdrView(const Cdr& cdr) {
   record_.lrn = cdr.lrn.c_str();
   record_.callee_region = cdr.callee_region.c_str();
   record_.caller_region = cdr.caller_region.c_str();
+  record_.choices = cdr.choices.c_str();
 }
 
 std::shared_ptr<void> own_user(void* user, void (*user_free)(void*)) {

@@ -159,6 +159,7 @@ void encode_cdr(const Cdr& cdr, std::string& out) {
     writer.text(*text);
   writer.number(cdr.agent ? 1 : 0);
   if (cdr.agent) put_charge(writer, *cdr.agent, scratch);
+  writer.text(cdr.choices);
 }
 
 Result<Cdr> decode_cdr(std::string_view bytes) {
@@ -204,6 +205,7 @@ Result<Cdr> decode_cdr(std::string_view bytes) {
   for (std::string* text : {&cdr.lrn, &cdr.callee_region, &cdr.caller_region})
     *text = reader.text();
   if (reader.number() != 0) cdr.agent = take_charge(reader, is_bad);
+  if (!reader.is_at_end()) cdr.choices = reader.text();
   if (is_bad || reader.is_bad()) return Error{ErrorCode::corrupt, "a CDR was malformed"};
   return cdr;
 }

@@ -4,6 +4,7 @@
 
 #include "base/json_depth.hpp"
 #include "base/text.hpp"
+#include "tandem/route_choices.hpp"
 
 // Written by hand, because the order of the keys is part of the shape and a report may print a
 // million lines; read by the library.
@@ -170,6 +171,35 @@ void append_media_json(std::string& out, const Cdr& cdr) {
   object.end();
 }
 
+void append_choices_json(std::string& out, std::string_view choices) {
+  const auto parsed = parse_route_choices(choices);
+  if (!parsed) return append_json_string(out, choices);
+  out += '[';
+  for (const RouteChoice& choice : *parsed) {
+    if (&choice != &parsed->front()) out += ',';
+    ObjectWriter object(out);
+    object.text("vendor_gateway", choice.vendor_gateway);
+    object.number("rank", choice.rank);
+    object.text("prefix", choice.prefix);
+    object.key("protect");
+    out += choice.is_protect ? "true" : "false";
+    object.number("priority", choice.priority);
+    object.number("load_calls", choice.load_calls);
+    object.number("load_limit", choice.load_limit);
+    if (choice.answer_percent >= 0) object.number("answer_percent", choice.answer_percent);
+    if (choice.price_per_s > 0) {
+      object.text("price", choice.price.to_string());
+      object.number("per_s", choice.price_per_s);
+    }
+    object.text("outcome", choice.passed_over == Reason::none
+                               ? "tried"
+                               : reason_facts(choice.passed_over).name);
+    object.text("rule", choice.rule);
+    object.end();
+  }
+  out += ']';
+}
+
 Result<std::vector<Attempt>> attempts_from_json(std::string_view text) {
   const json parsed = parse(text);
   if (!parsed.is_array()) return Error{ErrorCode::corrupt, "attempts were not a JSON array"};
@@ -308,6 +338,8 @@ std::string to_json(const Cdr& cdr) {
   }
   object.text("package_charge", cdr.customer.package_charge.to_string());
   object.number("package_time_s", cdr.customer.package_time_s);
+  object.key("choices");
+  cdr::append_choices_json(out, cdr.choices);
   if (cdr.original) {
     object.key("corrected");
     out += "true";

@@ -10,11 +10,13 @@
 
 namespace tandem::cdr {
 
-/// `attempts[]` and `media{}` of to_json(Cdr).
+/// `attempts[]`, `media{}` and `choices[]` of to_json(Cdr).
 /// media: `{"relayed": bool, "caller": {…}, "callee": {…}}`, each side with the names of
 /// MediaSideStats.
 void append_attempts_json(std::string& out, const std::vector<Attempt>& attempts);
 void append_media_json(std::string& out, const Cdr& cdr);
+/// `choices[]`, made of the text of a record; that text itself when it cannot be read.
+void append_choices_json(std::string& out, std::string_view choices);
 
 /// Keys of later releases are skipped. Errors: corrupt.
 Result<std::vector<Attempt>> attempts_from_json(std::string_view text);

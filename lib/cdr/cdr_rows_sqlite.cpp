@@ -43,7 +43,8 @@ constexpr NewerColumn newer_columns[] = {{"lrn", "''"},
                                          {"package_charge", "'0.00'"},
                                          {"package_charge_units", "0"},
                                          {"package_time_s", "0"},
-                                         {"legs", "NULL"}};
+                                         {"legs", "NULL"},
+                                         {"choices", "''"}};
 
 // A view that equals the billing view is found by it, so its index holds only the rows where it
 // differs: most numbers are not rewritten, and an index less is a third of a row's cost less.
@@ -130,6 +131,7 @@ constexpr store::Migration steps[] = {
         billed_time_s, rate_prefix, account, vendor_gateway, vendor_currency, vendor_charge_units,
         started_at_us, rate_deck, package_time_s, legs, release_side, callee_region);
     )sql"},
+    {6, "ALTER TABLE cdr ADD COLUMN choices TEXT NOT NULL DEFAULT ''"},
 };
 
 void bind_optional(store::Statement& insert, int parameter,
@@ -240,6 +242,7 @@ Result<void> insert_record(store::Statement& insert, const Cdr& cdr, std::string
   insert.bind(n++, cdr.customer.package_charge.units());
   insert.bind(n++, cdr.customer.package_time_s);
   insert.bind_borrowed(n++, made.substr(json_bytes));
+  insert.bind_borrowed(n++, cdr.choices);
   return insert.run();
 }
 
@@ -343,6 +346,7 @@ Result<Cdr> DayRows::read_record(const store::Statement& row) {
   n += 8;  // and the charge of packages in decimals
   cdr.customer.package_charge = Amount::from_units(row.integer(n));
   cdr.customer.package_time_s = row.integer(n + 1);
+  cdr.choices = row.text(n + 3);  // behind what reports want of the attempts
   return cdr;
 }
 

@@ -12,7 +12,7 @@
 namespace tandem {
 namespace {
 
-constexpr std::array<std::string_view, 50> csv_columns = {"record_id",
+constexpr std::array<std::string_view, 51> csv_columns = {"record_id",
                                                           "call_id",
                                                           "customer_gateway",
                                                           "vendor_gateway",
@@ -61,7 +61,8 @@ constexpr std::array<std::string_view, 50> csv_columns = {"record_id",
                                                           "agent_rate_deck",
                                                           "agent_rate_terms",
                                                           "package_charge",
-                                                          "package_time_s"};
+                                                          "package_time_s",
+                                                          "choices"};
 
 /// Adds the fields of one line (RFC 4180 section 2).
 class CsvLine {
@@ -162,6 +163,7 @@ std::string to_csv_row(const Cdr& cdr) {
   }
   line.text(cdr.customer.package_charge.to_string());
   line.number(cdr.customer.package_time_s);
+  line.text(cdr.choices);
   return line.take();
 }
 

@@ -1,6 +1,7 @@
 // Which vendor gets a call, and which callers get one: the rules of R-05..R-13, R-18, R-19, R-22
 // and R-24 in whole calls, and what explain says of them.
 #include "flow/flow.hpp"
+#include "tandem/route_choices.hpp"
 
 using namespace tandem;
 using namespace tandem::sim;
@@ -356,6 +357,51 @@ TEST_CASE("Choice: when all are passed over the best one's reason is told (R-18,
   CHECK(bench.only_cdr().end_reason == Reason::ProfitGuard);
   CHECK(call->status() == 503);
   CHECK(says(explained(bench), R"("reject":"ProfitGuard")"));
+}
+
+TEST_CASE(
+    "Choice: a record says of each vendor it came to why it was taken or passed over (R-23)") {
+  SwitchConfig config = priced_config({"0.90", "0.20", "0.30", "0.10"});
+  for (int i = 1; i <= 4; ++i)
+    v(config, i).priority = i;
+  v(config, 3).line_limit = 5;
+  config.provision.customer_gateways[0].min_profit_hundredths = 0;
+  Bench bench(config);
+  bench.vendors[1]->set_plan(refuse(503));
+  auto call = bench.connect();
+  call->hang_up();
+  const auto choices = parse_route_choices(last_cdr(bench).choices);
+  REQUIRE(choices.ok());
+  REQUIRE(choices->size() == 3);  // the fourth was not come to
+  const RouteChoice& guarded = choices->at(0);
+  CHECK(guarded.vendor_gateway == "v1");
+  CHECK(guarded.passed_over == Reason::ProfitGuard);
+  CHECK(guarded.rule == "min_profit_percent");
+  CHECK(guarded.priority == 1);
+  CHECK(guarded.load_limit == -1);
+  CHECK(choices->at(1).passed_over == Reason::none);
+  CHECK(choices->at(2).vendor_gateway == "v3");
+  CHECK(choices->at(2).passed_over == Reason::none);
+  CHECK(choices->at(2).rank == 2);
+  CHECK(choices->at(2).load_limit == 5);
+  CHECK(says(to_json(bench.world.cdrs().back()),
+             R"("outcome":"ProfitGuard","rule":"min_profit_percent"})"));
+}
+
+TEST_CASE("Choice: a refused call has why no vendor was tried, 64 of them at most (R-23)") {
+  SwitchConfig config = priced_config(std::vector<std::string>(70, "0.90"));
+  config.provision.customer_gateways[0].min_profit_hundredths = 0;
+  Bench bench(config);
+  auto call = bench.dial();
+  bench.run_s(1);
+  const Cdr& cdr = bench.only_cdr();
+  CHECK(cdr.end_reason == Reason::ProfitGuard);
+  CHECK(cdr.attempts.empty());
+  const auto choices = parse_route_choices(cdr.choices);
+  REQUIRE(choices.ok());
+  REQUIRE(choices->size() == route_choices_max);
+  for (const RouteChoice& choice : *choices)
+    CHECK(choice.passed_over == Reason::ProfitGuard);
 }
 
 TEST_CASE("Choice: hours begin and end at the second, in the vendor's zone (R-12, R-13)") {

@@ -150,6 +150,7 @@ __all__ = [
     "recompute_charge",
     "reconcile",
     "rerate",
+    "route_choices",
     "serve_admin",
     "shadow_table",
     "sim",
@@ -291,6 +292,11 @@ def cdr_folder_report(
 def check_journal(folder: str) -> dict[str, Any]:
     """What is in a journal, and what of it is damaged (docs/cdr.md). Changes nothing."""
     return cast("dict[str, Any]", json.loads(_tandem.check_journal_json(folder)))
+
+
+def route_choices(cdr: Cdr) -> list[dict[str, Any]]:
+    """The vendor gateways that a call came to, in the order of routing, and why each was tried or passed over (docs/cdr.md)."""
+    return cast("list[dict[str, Any]]", json.loads(cdr.to_json())["choices"])
 
 
 def query_ledger(config: ConfigSource, account: str, **query: Any) -> list[dict[str, Any]]:

@@ -68,6 +68,7 @@ inline Cdr sample_cdr(std::uint64_t number, Random& random) {
   cdr.attempts.push_back(Attempt{*cdr.vendor_gateway, cdr.sip_status, cdr.q850_cause,
                                  cdr.end_reason, cdr.started_at_us + 1'000, cdr.ended_at_us,
                                  cdr.caller_out, cdr.callee_out});
+  cdr.choices = "8:vendor-0 0 44 p1 l0/30 tried;";
   return cdr;
 }
 
@@ -118,7 +119,7 @@ inline Cdr any_cdr(Random& random) {
   for (std::string* text :
        {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product, &cdr.callee_product, &cdr.caller_in,
         &cdr.caller, &cdr.caller_out, &cdr.callee_in, &cdr.callee, &cdr.callee_out, &cdr.lrn,
-        &cdr.callee_region, &cdr.caller_region}) {
+        &cdr.callee_region, &cdr.caller_region, &cdr.choices}) {
     *text = any_text(random);
   }
   for (std::int64_t* value : {&cdr.started_at_us, &cdr.answered_at_us, &cdr.ended_at_us,

@@ -328,6 +328,7 @@ TEST_CASE("CdrStore: a day file without the newer columns is read, and goes on (
   for (ChargeFacts* side : {&cdr.customer, cdr.vendor ? &*cdr.vendor : nullptr}) {
     if (side != nullptr) side->rate_deck = side->rate_terms = "";
   }
+  cdr.choices = "";
   {
     auto sink = make_sqlite_sink(folder / "cdr");
     REQUIRE(sink.ok());
@@ -342,7 +343,7 @@ TEST_CASE("CdrStore: a day file without the newer columns is read, and goes on (
          {"lrn", "callee_region", "caller_region", "rate_deck", "rate_terms", "vendor_rate_deck",
           "vendor_rate_terms", "agent_account", "agent_billed_time_s", "agent_charge",
           "agent_charge_units", "agent_rate_prefix", "agent_rate_deck", "agent_rate_terms",
-          "package_charge", "package_charge_units", "package_time_s", "legs"})
+          "package_charge", "package_charge_units", "package_time_s", "legs", "choices"})
       REQUIRE_MESSAGE(day->execute("ALTER TABLE cdr DROP COLUMN " + column).ok(), column);
     REQUIRE(day->execute("DELETE FROM schema_migrations WHERE number > 1").ok());
   }
@@ -357,6 +358,7 @@ TEST_CASE("CdrStore: a day file without the newer columns is read, and goes on (
   later.lrn = "6465550000";
   later.callee_region = "NY";
   later.caller_region = "NJ";
+  later.choices = "2:v1 0 44 p1 l0/-1 tried;";
   later.agent = ChargeFacts{"agency", Amount::from_units(7), 60, "44", "USD", "agents", "terms"};
   REQUIRE((*sink)->write(later).ok());
   REQUIRE((*sink)->flush().ok());
