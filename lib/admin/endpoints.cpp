@@ -155,7 +155,9 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
     if (kind == "cdrs") return is_get ? cdrs(request) : only(request, "GET, HEAD, POST");
     if (kind == "events") return method == "GET" ? events(request) : only(request, "GET");
     if (kind == "shadow") return shadow(request);
-    if (kind == "explain") return method == "POST" ? explain(request) : only(request, "POST");
+    if (kind == "explain") {
+      return is_get || method == "POST" ? explain(request) : only(request, "GET, HEAD, POST");
+    }
     if (kind == "bans") return is_get ? bans() : only(request, "GET, HEAD");
     // With a format these lists are what is provisioned, else their state.
     if (kind == "phones" && is_get && request.query.empty()) return phones();
@@ -326,12 +328,19 @@ http::Response Endpoints::cdrs(const http::Request& request) const {
 
 http::Response Endpoints::explain(const http::Request& request) const {
   ExplainRequest question;
+  std::string format;
   Complaint complaint;
-  if (!read_explain(request.body, question, complaint)) return refused(complaint);
+  const bool is_read = request.method == "POST"
+                           ? read_explain(request.body, question, complaint)
+                           : read_explain(request.query, question, format, complaint);
+  if (!is_read) return refused(complaint);
   auto answer = switch_.explain(question);
   if (!answer)
     return refused(answer.error(), answer.error().code == ErrorCode::not_found ? "/from" : "");
-  return json_answer(200, std::move(*answer));
+  if (format != "table") return json_answer(200, std::move(*answer));
+  auto table = explain_table(*answer);
+  if (!table) return refused(table.error());
+  return {200, "text/plain; charset=utf-8", std::move(*table), {}};
 }
 
 /// GET: the report; POST: starts one and answers with its first report; DELETE: ends it and answers

@@ -3,6 +3,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "tandem/switch.hpp"
 
@@ -41,6 +43,9 @@ bool read_rerate_application(std::string_view body, RerateApplication& applicati
 /// Body of POST /api/v1/explain: from, caller, callee; at, lrn, callee_region and caller_region or
 /// null.
 bool read_explain(std::string_view body, ExplainRequest& request, Complaint& complaint);
+/// The same of the parameters of GET /api/v1/explain; `format` is "json" or "table".
+bool read_explain(const std::vector<std::pair<std::string, std::string>>& query,
+                  ExplainRequest& request, std::string& format, Complaint& complaint);
 
 /// {"id": ..., "amount": ..., "balance": ..., "memo": ..., "kind": ..., "reference": ...,
 /// "entry": ...} of a booked payment; of a repetition the same.

@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <initializer_list>
+#include <array>
+#include <span>
 
 #include "admin/request_bodies.hpp"
 #include "switch/config_reader_json.hpp"
@@ -22,9 +23,16 @@ bool fail(Complaint& complaint, std::string message, std::string pointer) {
   return false;
 }
 
+// What the bodies may hold.
+constexpr std::array<std::string_view, 6> payment_keys = {"amount",    "memo", "kind",
+                                                          "reference", "id",   "covered_only"};
+constexpr std::array<std::string_view, 3> rerate_keys = {"reason", "author", "dry_run"};
+constexpr std::array<std::string_view, 7> explain_keys = {
+    "from", "caller", "callee", "at", "lrn", "callee_region", "caller_region"};
+
 /// An object with no other keys than `known`. RFC 6901 escapes are not needed: known keys have
 /// none.
-bool read_object(std::string_view body, std::initializer_list<std::string_view> known, Json& out,
+bool read_object(std::string_view body, std::span<const std::string_view> known, Json& out,
                  Complaint& complaint) {
   auto parsed = config::parse_json(body);
   if (!parsed) return fail(complaint, parsed.error().message, "");
@@ -60,6 +68,31 @@ bool read_text(const Json& object, const char* key, bool is_required, std::size_
   return true;
 }
 
+bool take_explain(const Json& object, ExplainRequest& request, Complaint& complaint) {
+  std::string at, caller_region;
+  LrnRecord lrn;
+  if (!read_text(object, "from", true, text_bytes_max, request.from, complaint) ||
+      !read_text(object, "caller", true, text_bytes_max, request.caller, complaint) ||
+      !read_text(object, "callee", true, text_bytes_max, request.callee, complaint) ||
+      !read_text(object, "at", false, text_bytes_max, at, complaint) ||
+      !read_text(object, "lrn", false, text_bytes_max, lrn.lrn, complaint) ||
+      !read_text(object, "callee_region", false, text_bytes_max, lrn.region, complaint) ||
+      !read_text(object, "caller_region", false, text_bytes_max, caller_region, complaint)) {
+    return false;
+  }
+  const auto has = [&](const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && !found->is_null();
+  };
+  if (has("lrn") || has("callee_region")) request.lrn = std::move(lrn);
+  if (has("caller_region")) request.caller_region = std::move(caller_region);
+  if (at.empty()) return true;
+  auto parsed = parse_time_us(at);
+  if (!parsed) return fail(complaint, parsed.error().message, "/at");
+  request.at_us = *parsed;
+  return true;
+}
+
 }  // namespace
 
 std::string to_json(const Complaint& complaint) {
@@ -72,8 +105,7 @@ std::string to_json(const Complaint& complaint) {
 bool read_payment(std::string_view body, Booking& payment, Complaint& complaint) {
   Json object;
   std::string amount, kind;
-  if (!read_object(body, {"amount", "memo", "kind", "reference", "id", "covered_only"}, object,
-                   complaint) ||
+  if (!read_object(body, payment_keys, object, complaint) ||
       !read_text(object, "kind", false, text_bytes_max, kind, complaint)) {
     return false;
   }
@@ -116,7 +148,7 @@ bool read_payment(std::string_view body, Booking& payment, Complaint& complaint)
 bool read_rerate_application(std::string_view body, RerateApplication& application,
                              Complaint& complaint) {
   Json object;
-  if (!read_object(body, {"reason", "author", "dry_run"}, object, complaint) ||
+  if (!read_object(body, rerate_keys, object, complaint) ||
       !read_text(object, "reason", true, correction_text_bytes_max, application.reason,
                  complaint) ||
       !read_text(object, "author", false, correction_text_bytes_max, application.author,
@@ -133,28 +165,24 @@ bool read_rerate_application(std::string_view body, RerateApplication& applicati
 
 bool read_explain(std::string_view body, ExplainRequest& request, Complaint& complaint) {
   Json object;
-  std::string at, caller_region;
-  LrnRecord lrn;
-  if (!read_object(body,
-                   {"from", "caller", "callee", "at", "lrn", "callee_region", "caller_region"},
-                   object, complaint) ||
-      !read_text(object, "from", true, text_bytes_max, request.from, complaint) ||
-      !read_text(object, "caller", true, text_bytes_max, request.caller, complaint) ||
-      !read_text(object, "callee", true, text_bytes_max, request.callee, complaint) ||
-      !read_text(object, "at", false, text_bytes_max, at, complaint) ||
-      !read_text(object, "lrn", false, text_bytes_max, lrn.lrn, complaint) ||
-      !read_text(object, "callee_region", false, text_bytes_max, lrn.region, complaint) ||
-      !read_text(object, "caller_region", false, text_bytes_max, caller_region, complaint)) {
-    return false;
+  return read_object(body, explain_keys, object, complaint) &&
+         take_explain(object, request, complaint);
+}
+
+bool read_explain(const std::vector<std::pair<std::string, std::string>>& query,
+                  ExplainRequest& request, std::string& format, Complaint& complaint) {
+  Json object = Json::object();
+  for (const auto& [key, value] : query) {
+    const bool is_known = key == "format" || std::find(explain_keys.begin(), explain_keys.end(),
+                                                       key) != explain_keys.end();
+    if (!is_known) return fail(complaint, "unknown parameter \"" + key + "\"", "/" + key);
+    if (!object.emplace(key, value).second)
+      return fail(complaint, "parameter was given twice", "/" + key);
   }
-  const auto has = [&](const char* key) { return object.contains(key) && !object[key].is_null(); };
-  if (has("lrn") || has("callee_region")) request.lrn = std::move(lrn);
-  if (has("caller_region")) request.caller_region = std::move(caller_region);
-  if (at.empty()) return true;
-  auto parsed = parse_time_us(at);
-  if (!parsed) return fail(complaint, parsed.error().message, "/at");
-  request.at_us = *parsed;
-  return true;
+  format = object.value("format", "json");
+  if (format != "json" && format != "table")
+    return fail(complaint, "\"" + format + "\" is not one of json, table", "/format");
+  return take_explain(object, request, complaint);
 }
 
 bool read_package_order(std::string_view body, const std::string& account, PackageOrderBody& order,

@@ -326,6 +326,19 @@ class Admin(unittest.TestCase):
         error = self.error("POST", "/api/v1/explain", '{"from": "none", "caller": "1", "callee": "2"}', 404)
         self.assertEqual(error["pointer"], "/from")
 
+    def test_explain_by_parameters(self):
+        question = "/api/v1/explain?from=cust&caller=1&callee=442079460000"
+        self.assertEqual(self.get(question)["candidates"][0]["gateway"], "v1")
+        status, _, table = request(self.port, "GET", question + "&format=table")
+        self.assertEqual(status, 200, table)
+        self.assertIn("v1", table)
+        for query, status, pointer in (("from=cust&caller=1", 400, "/callee"), ("from=none&caller=1&callee=2", 404, "/from"),
+                                       ("from=cust&caller=1&callee=2&calle=3", 400, "/calle"),
+                                       ("from=cust&caller=1&callee=2&callee=3", 400, "/callee"),
+                                       ("from=cust&caller=1&callee=2&at=noon", 400, "/at"),
+                                       ("from=cust&caller=1&callee=2&format=csv", 400, "/format")):
+            self.assertEqual(self.error("GET", "/api/v1/explain?" + query, None, status)["pointer"], pointer)
+
     def test_shadow(self):
         self.error("GET", "/api/v1/shadow", None, 404)
         self.error("DELETE", "/api/v1/shadow", None, 404)
@@ -421,7 +434,7 @@ class Admin(unittest.TestCase):
         self.error("GET", "/api/v1/nonsense", None, 404)
         self.error("GET", "/api/v1/calls/1/2", None, 404)
         self.error("DELETE", "/api/v1/calls/abc", None, 404)
-        for method, path, allow in (("POST", "/api/v1/calls", "GET, HEAD"), ("GET", "/api/v1/explain", "POST"),
+        for method, path, allow in (("POST", "/api/v1/calls", "GET, HEAD"), ("DELETE", "/api/v1/explain", "GET, HEAD, POST"),
                                     ("DELETE", "/healthz", "GET, HEAD")):
             status, headers, _ = request(self.port, method, path, b"" if method == "POST" else None)
             self.assertEqual((status, headers["Allow"]), (405, allow))
