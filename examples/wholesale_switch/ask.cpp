@@ -1,5 +1,5 @@
-// `calls`, `gateways`, `phones`, `accounts`, `bans`, `shadow`: questions to the running switch over
-// its admin API.
+// `calls`, `gateways`, `phones`, `accounts`, `bans`, `drain`, `shadow`: what is asked of the
+// running switch over its admin API.
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
@@ -85,6 +85,11 @@ bool read_plan(const Options& options, std::string& plan) {
 int ask(const Options& options) {
   if (!options.allow({"config"}, {"config"})) return status_usage;
   return ask_and_print(options, "GET", "/api/v1/" + options.command(), "", false);
+}
+
+int drain(const Options& options) {
+  if (!options.allow({"config"}, {"config"})) return status_usage;
+  return ask_and_print(options, "POST", "/api/v1/drain", "", false);
 }
 
 int bans(const Options& options) {

@@ -17,6 +17,7 @@ int cdr(const Options& options);
 int journal(const Options& options);
 int ask(const Options& options);  ///< calls, gateways, phones, accounts.
 int bans(const Options& options);
+int drain(const Options& options);
 int shadow(const Options& options);
 int import_objects(const Options& options);
 int export_objects(const Options& options);

@@ -21,6 +21,7 @@ constexpr const char* usage =
     "  journal  [--format table|json]             what is in the journal, and what is damaged\n"
     "  calls, gateways, phones, accounts          ask the running switch over its admin API\n"
     "  bans     [lift USER@ADDRESS|ADDRESS]       who is suspended after wrong passwords\n"
+    "  drain                                      take no new calls, go on with the running ones\n"
     "  shadow   start (--file PLAN | --deck ID --version N) | report | stop  [--format "
     "table|json]\n"
     "           [--limit ROWS]                    route live calls by other tables too\n"
@@ -64,6 +65,7 @@ constexpr Command commands[] = {{"run", run},
                                 {"phones", ask},
                                 {"accounts", ask},
                                 {"bans", bans},
+                                {"drain", drain},
                                 {"shadow", shadow},
                                 {"import", import_objects},
                                 {"export", export_objects},

@@ -101,10 +101,22 @@ int refused(const tandem::AdminAnswer& answer, const std::string& file = {}) {
 
 bool is_csv(const std::string& file) { return file.ends_with(".csv"); }
 
+/// Whether it names a list; else stderr says what does.
+bool is_kind(const std::string& kind, std::string known) {
+  for (const std::string& each : tandem::provision_kinds()) {
+    if (kind == each) return true;
+    known += ", " + each;
+  }
+  if (kind == "gateways") return true;
+  complain("\"" + kind + "\" is not one of " + known);
+  return false;
+}
+
 /// Target of a list or of the rates of a deck. "": stderr says what is missing.
 std::string target_of(const Options& options) {
   const std::string& kind = options.operand(0);
   if (kind != "rates") {
+    if (!is_kind(kind, "rates, gateways")) return {};
     if (!options.has("deck")) return "/api/v1/" + encoded(kind);
     complain("--deck is for rates only");
     return {};
@@ -270,7 +282,10 @@ int export_objects(const Options& options) {
 }
 
 int remove_object(const Options& options) {
-  if (!options.allow({"config"}, {"config"}, {"KIND", "ID"})) return status_usage;
+  if (!options.allow({"config"}, {"config"}, {"KIND", "ID"}) ||
+      !is_kind(options.operand(0), "gateways")) {
+    return status_usage;
+  }
   const auto config = load_config(options.text("config"));
   if (!config) return status_usage;
   auto objects = Objects::reach(*config);

@@ -159,6 +159,7 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
       return is_get || method == "POST" ? explain(request) : only(request, "GET, HEAD, POST");
     }
     if (kind == "bans") return is_get ? bans() : only(request, "GET, HEAD");
+    if (kind == "drain") return method == "POST" ? drain() : only(request, "POST");
     // With a format these lists are what is provisioned, else their state.
     if (kind == "phones" && is_get && request.query.empty()) return phones();
     if (kind == "gateways" && is_get && request.query.empty()) return gateways();
@@ -341,6 +342,12 @@ http::Response Endpoints::explain(const http::Request& request) const {
   auto table = explain_table(*answer);
   if (!table) return refused(table.error());
   return {200, "text/plain; charset=utf-8", std::move(*table), {}};
+}
+
+/// From here on new calls are refused, as after a first SIGTERM; the program goes on.
+http::Response Endpoints::drain() {
+  switch_.drain();
+  return json_answer(200, drain_json(switch_.live_calls()));
 }
 
 /// GET: the report; POST: starts one and answers with its first report; DELETE: ends it and answers

@@ -47,6 +47,7 @@ class Endpoints {
   http::Response phones() const;
   http::Response phone(const std::string& number) const;
   http::Response bans() const;
+  http::Response drain();
   http::Response lift(const std::string& name);
   http::Response accounts() const;
   http::Response account(const std::string& id) const;

@@ -54,6 +54,9 @@ std::string payment_json(const Booking& payment, const BookingAnswer& answer);
 /// {"id": 0, "type": "events_lost", "at_us": ..., "count": ...} of a stream of events.
 std::string events_lost_json(std::uint64_t count, std::int64_t at_us);
 
+/// {"status": "draining", "calls": ...} of a switch that takes no new calls.
+std::string drain_json(std::size_t live_calls);
+
 /// {"status": ..., "version": ...} of /healthz.
 std::string health_json(std::string_view status);
 

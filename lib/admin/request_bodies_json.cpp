@@ -215,6 +215,10 @@ std::string events_lost_json(std::uint64_t count, std::int64_t at_us) {
   return dump({{"id", 0}, {"type", "events_lost"}, {"at_us", at_us}, {"count", count}});
 }
 
+std::string drain_json(std::size_t live_calls) {
+  return dump({{"status", "draining"}, {"calls", live_calls}});
+}
+
 std::string health_json(std::string_view status) {
   return dump({{"status", status}, {"version", TANDEM_VERSION_STRING}});
 }

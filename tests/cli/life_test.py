@@ -109,6 +109,20 @@ class Life(unittest.TestCase):
         self.assertEqual(records["late"]["sip_status"], 503)
         self.assertEqual(len(records), 2)
 
+    def test_drain_refuses_new_calls_and_the_program_goes_on(self):
+        with RunningSwitch(self.file) as switch:
+            answered_call(self.caller, self.vendor, self.sip_port)
+            drained = run("drain", "--config", self.file)
+            self.assertEqual(drained.returncode, 0, drained.stderr)
+            self.assertEqual(json.loads(drained.stdout), {"status": "draining", "calls": 1})
+            self.assertEqual(request(self.admin_port, "GET", "/healthz")[0], 503)
+            with SipEnd() as late:
+                late.invite(self.sip_port, "442079460001", call_id="late")
+                late.receive(r"SIP/2\.0 503")
+            self.assertIsNone(switch.process.poll())
+            self.assertEqual(len(json.loads(request(self.admin_port, "GET", "/api/v1/calls")[2])), 1)
+        self.assertEqual(run("drain", "--config", self.file).returncode, 1)
+
     def test_the_drain_timeout_ends_calls(self):
         with RunningSwitch(self.file) as switch:  # drain_timeout_s is 1
             answered_call(self.caller, self.vendor, self.sip_port)
