@@ -56,6 +56,9 @@ struct ProvisionFault {
   std::string message;
 };
 
+/// {"code", "index", "pointer", "message"}.
+TANDEM_EXPORT std::string to_json(const ProvisionFault& fault);
+
 struct ProvisionOutcome {
   std::vector<ProvisionFault> faults;  ///< Empty: done, or possible in a dry run.
   std::size_t created = 0, replaced = 0, removed = 0;

@@ -1703,6 +1703,61 @@ TANDEM_API int tandem_switch_put_object(tandem_switch* object, const char* kind,
 /* Errors: NOT_FOUND, WRONG_STATE (something refers to it), IO. Since 0.1. */
 TANDEM_API int tandem_switch_remove_object(tandem_switch* object, const char* kind, const char* id);
 
+/* An object of a change, or the name of one. */
+typedef struct tandem_provisioned_object {
+  size_t struct_size;
+  const char* kind;
+  const char* id;    /* NULL: the one that `json` has */
+  const char* json;  /* of what is put; NULL with `rates`: as it was */
+  const char* rates; /* of a rate deck, instead of a key `rates`: CSV or a JSON array; NULL: none */
+} tandem_provisioned_object;
+#define TANDEM_PROVISIONED_OBJECT_INIT \
+  { sizeof(tandem_provisioned_object), NULL, NULL, NULL, NULL }
+
+/* Changes that are made together or not at all. */
+typedef struct tandem_provision_change {
+  size_t struct_size;
+  const tandem_provisioned_object* const* puts; /* created, or replaced whole */
+  size_t puts_count;
+  const tandem_provisioned_object* const* removals; /* by kind and id */
+  size_t removals_count;
+  int64_t valid_from_us; /* of the rates of decks that are put; 0: at once */
+  const char* memo;      /* of their new versions; NULL: the deck's */
+  int32_t dry_run;       /* 1: only looks whether it could be done */
+} tandem_provision_change;
+#define TANDEM_PROVISION_CHANGE_INIT \
+  { sizeof(tandem_provision_change), NULL, 0, NULL, 0, 0, NULL, 0 }
+
+typedef struct tandem_provision_outcome {
+  size_t struct_size;
+  uint64_t created;
+  uint64_t replaced;
+  uint64_t removed;
+} tandem_provision_outcome;
+#define TANDEM_PROVISION_OUTCOME_INIT \
+  { sizeof(tandem_provision_outcome), 0, 0, 0 }
+
+/* *outcome (NULL: not wanted) gets what was done, in a dry run what would be. *faults (NULL: not
+   wanted) gets every reason why it was not done: a JSON array of {"code", "index", "pointer",
+   "message"}, `index` of the object, puts before removals; "[]" when it was. Errors: those of the
+   first fault, as of tandem_switch_put_object(). Since 0.1. */
+TANDEM_API int tandem_switch_change_objects(tandem_switch* object,
+                                            const tandem_provision_change* change,
+                                            tandem_provision_outcome* outcome,
+                                            tandem_text** faults);
+
+/* Objects of a list as CSV: a header line with keys, then an object a line (docs/admin-api.md);
+   decks without rates. Errors: NOT_FOUND (no such list). Since 0.1. */
+TANDEM_API int tandem_switch_objects_csv(const tandem_switch* object, const char* kind,
+                                         tandem_text** csv);
+/* Puts every object of such a text, which may also be of "gateways" with a column `kind`, or none;
+   `dry_run`, `outcome` and `faults` as of tandem_switch_change_objects(). Errors: as there, and
+   INVALID_ARGUMENT (names row and column). Since 0.1. */
+TANDEM_API int tandem_switch_put_objects_csv(tandem_switch* object, const char* kind,
+                                             const char* csv, int32_t dry_run,
+                                             tandem_provision_outcome* outcome,
+                                             tandem_text** faults);
+
 /* The rates of a deck as CSV. Errors: NOT_FOUND. Since 0.1. */
 TANDEM_API int tandem_switch_rates_csv(const tandem_switch* object, const char* deck,
                                        tandem_text** csv);

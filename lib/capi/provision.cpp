@@ -19,6 +19,48 @@ int finish(const ProvisionOutcome& outcome) {
   return fail(first.code, message);
 }
 
+std::string faults_json(const std::vector<ProvisionFault>& faults) {
+  std::string json = "[";
+  for (const ProvisionFault& fault : faults)
+    json += (json.size() > 1 ? "," : "") + to_json(fault);
+  return json + "]";
+}
+
+/// Makes a change and tells all that is wanted of it.
+int make_change(tandem_switch* object, const ProvisionChange& change,
+                tandem_provision_outcome* outcome, tandem_text** faults) {
+  if (outcome != nullptr) {
+    TANDEM_CAPI_TRY(check_result_struct(outcome, "tandem_provision_outcome"));
+  }
+  const ProvisionOutcome done = object->body->provisioning().change(change);
+  if (outcome != nullptr) {
+    tandem_provision_outcome told = TANDEM_PROVISION_OUTCOME_INIT;
+    told.created = done.created;
+    told.replaced = done.replaced;
+    told.removed = done.removed;
+    write_struct(outcome, told);
+  }
+  if (faults != nullptr) {
+    if (const int status = give(faults_json(done.faults), faults); status != TANDEM_OK)
+      return status;
+  }
+  return finish(done);
+}
+
+/// The objects of a caller's list of `count`.
+template <class Take>
+Result<void> read_objects(const tandem_provisioned_object* const* objects, std::size_t count,
+                          const char* name, const Take& take) {
+  if (count > 0 && objects == nullptr)
+    return Error{ErrorCode::invalid_argument, std::string(name) + " was NULL with a count"};
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto read = read_struct(objects[i], "tandem_provisioned_object");
+    if (!read) return read.error();
+    take(*read);
+  }
+  return {};
+}
+
 }  // namespace
 
 extern "C" {
@@ -66,6 +108,58 @@ int tandem_switch_remove_object(tandem_switch* object, const char* kind, const c
     ProvisionChange change;
     change.removals.push_back({copy(kind), copy(id)});
     return finish(object->body->provisioning().change(change));
+  });
+}
+
+int tandem_switch_change_objects(tandem_switch* object, const tandem_provision_change* change,
+                                 tandem_provision_outcome* outcome, tandem_text** faults) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    const auto read = read_struct(change, "tandem_provision_change");
+    TANDEM_CAPI_TRY(read);
+    ProvisionChange wanted;
+    TANDEM_CAPI_TRY(read_objects(read->puts, read->puts_count, "puts",
+                                 [&](const tandem_provisioned_object& put) {
+                                   ProvisionedObject& one = wanted.puts.emplace_back();
+                                   one.kind = copy(put.kind);
+                                   one.id = copy(put.id);
+                                   one.json = copy(put.json);
+                                   if (put.rates != nullptr) one.rates = put.rates;
+                                 }));
+    TANDEM_CAPI_TRY(
+        read_objects(read->removals, read->removals_count, "removals",
+                     [&](const tandem_provisioned_object& removal) {
+                       wanted.removals.push_back({copy(removal.kind), copy(removal.id)});
+                     }));
+    if (read->valid_from_us != 0) wanted.valid_from_us = read->valid_from_us;
+    if (read->memo != nullptr) wanted.memo = read->memo;
+    wanted.dry_run = read->dry_run != 0;
+    return make_change(object, wanted, outcome, faults);
+  });
+}
+
+int tandem_switch_objects_csv(const tandem_switch* object, const char* kind, tandem_text** csv) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(csv);
+    const auto objects = object->body->provisioning().objects(view(kind));
+    TANDEM_CAPI_TRY(objects);
+    return give(objects_to_csv(view(kind), *objects), csv);
+  });
+}
+
+int tandem_switch_put_objects_csv(tandem_switch* object, const char* kind, const char* csv,
+                                  int32_t dry_run, tandem_provision_outcome* outcome,
+                                  tandem_text** faults) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(csv);
+    auto objects = objects_from_csv(view(kind), csv);
+    TANDEM_CAPI_TRY(objects);
+    ProvisionChange wanted;
+    wanted.puts = std::move(*objects);
+    wanted.dry_run = dry_run != 0;
+    return make_change(object, wanted, outcome, faults);
   });
 }
 

@@ -250,6 +250,13 @@ std::string diff_json(const RateDeck& from, std::uint64_t from_number, const Rat
   return diff.finish(from_number, to_number);
 }
 
+std::string to_json(const ProvisionFault& fault) {
+  return text(Json{{"code", error_code_name(fault.code)},
+                   {"index", fault.index},
+                   {"pointer", fault.pointer},
+                   {"message", fault.message}});
+}
+
 std::string to_json(const DeckVersion& version) {
   Json json = {{"number", version.number},
                {"digest", version.digest},

@@ -171,6 +171,63 @@ static const char invite[] =
     "Contact: <sip:1000@127.0.0.9>\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n"
     "Content-Length: 0\r\n\r\n";
 
+static void objects_change_together(tandem_switch* object) {
+  tandem_provisioned_object one = TANDEM_PROVISIONED_OBJECT_INIT;
+  tandem_provisioned_object two = TANDEM_PROVISIONED_OBJECT_INIT;
+  const tandem_provisioned_object* puts[] = {&one, &two};
+  const tandem_provisioned_object* gone[] = {&one};
+  tandem_provision_change change = TANDEM_PROVISION_CHANGE_INIT;
+  tandem_provision_outcome outcome = TANDEM_PROVISION_OUTCOME_INIT;
+  tandem_text* text = NULL;
+  one.kind = two.kind = "vendor_gateways";
+  one.id = "v3";
+  one.json = "{\"addresses\": [\"127.0.0.1:8\"]}";
+  two.json = "{\"id\": \"v4\", \"addresses\": [\"127.0.0.1:9\"], \"hue\": 1}";
+  change.puts = puts;
+  change.puts_count = 2;
+  CHECK(tandem_switch_change_objects(object, &change, &outcome, &text) ==
+        TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(strstr(tandem_text_data(text), "\"index\":1") != NULL);
+  CHECK(strstr(tandem_text_data(text), "\"pointer\":\"/hue\"") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_object(object, "vendor_gateways", "v3", &text) == TANDEM_ERR_NOT_FOUND);
+
+  two.json = "{\"id\": \"v4\", \"addresses\": [\"127.0.0.1:9\"]}";
+  change.dry_run = 1;
+  CHECK(tandem_switch_change_objects(object, &change, &outcome, NULL) == TANDEM_OK);
+  CHECK(outcome.created == 2);
+  CHECK(tandem_switch_object(object, "vendor_gateways", "v3", &text) == TANDEM_ERR_NOT_FOUND);
+  change.dry_run = 0;
+  CHECK(tandem_switch_change_objects(object, &change, &outcome, &text) == TANDEM_OK);
+  CHECK_TEXT(tandem_text_data(text), "[]");
+  tandem_text_destroy(text);
+  CHECK(outcome.created == 2 && outcome.replaced == 0);
+
+  CHECK(tandem_switch_objects_csv(object, "vendor_gateways", &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "127.0.0.1:9") != NULL);
+  CHECK(tandem_switch_put_objects_csv(object, "vendor_gateways", tandem_text_data(text), 0,
+                                      &outcome, NULL) == TANDEM_OK);
+  CHECK(outcome.created == 0 && outcome.replaced == 3);
+  tandem_text_destroy(text);
+  CHECK_ERROR(
+      tandem_switch_put_objects_csv(object, "vendor_gateways", "id,hue\nv5,1\n", 0, NULL, NULL),
+      TANDEM_ERR_INVALID_ARGUMENT, "hue");
+
+  one.json = two.json = NULL;
+  two.id = "v4";
+  change.puts_count = 0;
+  change.removals = gone;
+  change.removals_count = 1;
+  CHECK(tandem_switch_change_objects(object, &change, &outcome, NULL) == TANDEM_OK);
+  CHECK(outcome.removed == 1);
+  CHECK(tandem_switch_change_objects(object, &change, NULL, NULL) == TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_switch_remove_object(object, "vendor_gateways", "v4") == TANDEM_OK);
+  change.puts = NULL;
+  change.puts_count = 1;
+  CHECK_ERROR(tandem_switch_change_objects(object, &change, NULL, NULL),
+              TANDEM_ERR_INVALID_ARGUMENT, "puts");
+}
+
 static void objects_are_put_and_removed(tandem_switch* object) {
   tandem_text* text = NULL;
   int32_t created = -1;
@@ -385,6 +442,7 @@ static void a_switch_lives_and_answers(void) {
   CHECK(tandem_event_feed_take(feed, 100, 0, count_events, &watched, &lost) == TANDEM_OK);
   CHECK(watched == host.events && lost == 0);
   CHECK(tandem_event_feed_take(feed, 100, 0, NULL, NULL, NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  objects_change_together(object);
   objects_are_put_and_removed(object);
   a_shadow_starts_and_stops(object);
   request.from = "127.0.0.9";

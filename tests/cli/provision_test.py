@@ -265,7 +265,8 @@ class Provision(unittest.TestCase):
         for words in (("import",), ("import", "accounts"), ("import", "rates", "x.csv"), ("deck", "versions"),
                       ("deck", "dance", "--deck", "x"), ("import", "accounts", "x.csv", "--deck", "y"),
                       ("export", "accounts", "a", "b"), ("deck", "schedule", "--deck", "x", "--version", "1", "--at", "soon"),
-                      ("deck", "diff", "--deck", "x", "--from", "1")):
+                      ("deck", "diff", "--deck", "x", "--from", "1"), ("export", "numbers", "-"),
+                      ("import", "numbers", "x.csv"), ("remove", "numbers", "x")):
             self.assertEqual(run(*words, "--config", self.file).returncode, 2, words)
         self.assertEqual(run("import", "accounts", "/nonexistent.csv", "--config", self.file).returncode, 1)
 
