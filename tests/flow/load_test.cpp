@@ -7,6 +7,7 @@
 #include <set>
 
 #include "flow/flow.hpp"
+#include "support/source_folder.hpp"
 
 using namespace tandem;
 using namespace tandem::sim;
@@ -110,7 +111,7 @@ TEST_CASE("Load: an hour of calls takes seconds, and twice the same seconds") {
 
 TEST_CASE("Load: no message of the torture corpus breaks the next good call (RFC 4475)") {
   const std::filesystem::path corpus =
-      std::filesystem::path(TANDEM_SOURCE_DIR) / ".." / "shared" / "testdata";
+      std::filesystem::path(tandem::test::source_folder()) / ".." / "shared" / "testdata";
   std::vector<std::filesystem::path> files;
   for (const char* folder : {"sip-torture", "sip-malformed"}) {
     std::error_code error;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "media/flow.hpp"
+#include "support/source_folder.hpp"
 #include "unit/media/rtp_packet.hpp"
 
 using namespace tandem::media;
@@ -82,7 +83,7 @@ TEST_CASE("RTP and RTCP on one port: the second byte tells them apart (RFC 5761)
 
 TEST_CASE("Relay logic: no datagram of the corpora stops the good stream beside it") {
   const std::filesystem::path corpora =
-      std::filesystem::path(TANDEM_SOURCE_DIR) / "../shared/testdata/media";
+      std::filesystem::path(tandem::test::source_folder()) / "../shared/testdata/media";
   if (!std::filesystem::exists(corpora)) {
     std::printf(
         "media: the corpora of RTP, RTCP, STUN and SDP were not replayed: ../shared is not "

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "support/source_folder.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/rating.hpp"
 
@@ -114,7 +115,7 @@ Tariff read_tariff(const Json& json, std::int64_t start_us, const Json& extra) {
 }  // namespace
 
 TEST_CASE("rate_call: B-06 published rating cases cost what their exact arithmetic says") {
-  std::ifstream file(TANDEM_SOURCE_DIR "/../shared/testdata/rating-cases.tsv");
+  std::ifstream file(tandem::test::source_folder() + "/../shared/testdata/rating-cases.tsv");
   if (!file) {
     std::printf("rating cases: not run, ../shared/testdata/rating-cases.tsv is not there\n");
     return;

@@ -9,6 +9,7 @@
 #include "sip/pool.hpp"
 #include "sip/transport.hpp"
 #include "stack_fixture.hpp"
+#include "support/source_folder.hpp"
 
 using namespace tandem;
 using namespace tandem::sip;
@@ -661,8 +662,8 @@ TEST_CASE("BufferPool: every block is given back, whatever its size") {
 }
 
 TEST_CASE("Stack: torture messages get the right status on the wire (P-26, RFC 4475, RFC 5118)") {
-  const auto folder =
-      std::filesystem::path(TANDEM_SOURCE_DIR) / ".." / "shared" / "testdata" / "sip-torture";
+  const auto folder = std::filesystem::path(tandem::test::source_folder()) / ".." / "shared" /
+                      "testdata" / "sip-torture";
   std::ifstream table(folder / "expected.tsv");
   if (!table) {
     std::printf(

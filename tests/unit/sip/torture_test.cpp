@@ -10,6 +10,7 @@
 
 #include "sip/message.hpp"
 #include "sip/sdp.hpp"
+#include "support/source_folder.hpp"
 
 using namespace tandem::sip;
 
@@ -34,7 +35,9 @@ std::vector<std::string> columns_of(const std::string& line) {
   return columns;
 }
 
-fs::path testdata() { return fs::path(TANDEM_SOURCE_DIR) / ".." / "shared" / "testdata"; }
+fs::path testdata() {
+  return fs::path(tandem::test::source_folder()) / ".." / "shared" / "testdata";
+}
 
 bool is_named_in(const std::string& text, int status) {
   return text.find(std::to_string(status)) != std::string::npos;
