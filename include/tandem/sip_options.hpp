@@ -96,6 +96,20 @@ enum class Rel100Mode : std::uint8_t {
   require,  ///< A vendor must; a customer that cannot is refused with 421.
 };
 
+/// Where responses to requests over UDP go (P-02).
+enum class ReplyAddress : std::uint8_t {
+  socket,    ///< Where the request came from (RFC 3581, whether it asks for that or not).
+  via_port,  ///< The same host, the port of its Via (RFC 3261 section 18.2.2 without rport).
+  via,       ///< Host and port of its Via; a host name there counts as the source's address.
+};
+
+/// Where requests inside a call go that has no route set (P-03).
+enum class RequestAddress : std::uint8_t {
+  socket,        ///< Where the call came from, or was sent to.
+  contact_port,  ///< The same host, the port of its Contact.
+  contact,       ///< Its Contact (RFC 3261 section 12.2.1.1); a name there counts as `socket`.
+};
+
 /// Whether a call that a vendor redirects follows (P-21, RFC 3261 section 8.1.3.4).
 struct RedirectRules {
   bool are_followed = false;        ///< To the vendor's own addresses, on any port, ...
@@ -120,6 +134,8 @@ struct SipOptions {
   HeaderPass pass_headers;  ///< Of what this gateway sends: its INVITE, or its final responses.
   SessionTimerMode session_timer = SessionTimerMode::allow;
   Rel100Mode rel100 = Rel100Mode::off;
+  ReplyAddress reply_address = ReplyAddress::socket;
+  RequestAddress request_address = RequestAddress::socket;
 
   // Customers.
   CallerField caller_from = CallerField::from;

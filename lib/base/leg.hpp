@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/registration.hpp"
+#include "tandem/sip_options.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -123,6 +124,8 @@ struct Manners {
   SessionWatch watch;
   ExtensionUse rel100 = ExtensionUse::off;  ///< Reliable provisional responses (P-17, RFC 3262).
   bool uses_reason = true;                  ///< Reason headers are written and read (P-15).
+  ReplyAddress reply_address = ReplyAddress::socket;        ///< P-02.
+  RequestAddress request_address = RequestAddress::socket;  ///< P-03.
 };
 
 /// How a caller is shown beside the From (P-09).

@@ -131,6 +131,8 @@ Manners Call::manners(const SipOptions& options) const noexcept {
   const Parameters& p = parameters();
   Manners manners;
   manners.uses_reason = options.reason;
+  manners.reply_address = options.reply_address;
+  manners.request_address = options.request_address;
   SessionWatch& watch = manners.watch;
   watch.interval_s = p.session_timer_s;
   watch.refreshes = p.session_refreshes;

@@ -254,6 +254,7 @@ void Dialog::respond(ServerTransaction& transaction, int status, std::string_vie
 
 ServerTransaction& Dialog::open_server(const Message& request, const Path& from) {
   ServerTransaction& transaction = worker_.create_server(request, from, this);
+  answer_over(transaction, request.vias[0]);
   char* const buffer = worker_.scratch();
   MessageWriter writer(buffer, StackWorker::head_bytes_max);
   ResponseHead response;
@@ -264,6 +265,18 @@ ServerTransaction& Dialog::open_server(const Message& request, const Path& from)
   const std::string_view text = writer.view();
   transaction.set_head(text.substr(text.find('\n') + 1));
   return transaction;
+}
+
+/// Sets where the responses of a transaction go (P-02).
+void Dialog::answer_over(ServerTransaction& transaction, const Via& via) const {
+  if (reply_address_ == ReplyAddress::socket) return;
+  SocketAddress address = transaction.path().remote;
+  address.port = via.port == 0 ? std::uint16_t{5060} : via.port;
+  if (reply_address_ == ReplyAddress::via) {
+    const auto ip = IpAddress::parse(via.host);
+    if (ip && ip->family == address.ip.family) address.ip = *ip;
+  }
+  transaction.answer_to(address);
 }
 
 void Dialog::refuse(const Message& request, const Path& from, int status,
@@ -277,7 +290,29 @@ DialogHead Dialog::head() const noexcept {
   return {target_.view(), local_.view(), remote_.view(), call_id_.view(), routes_.view()};
 }
 
-Path Dialog::request_path() const { return dialog_path(worker_, routes_.view(), path_); }
+Path Dialog::request_path() const { return path_to(target_.view(), routes_.view()); }
+
+/// Where a request to `target` goes (P-03).
+Path Dialog::path_to(std::string_view target, std::string_view routes) const {
+  if (request_address_ == RequestAddress::socket || !routes.empty())
+    return dialog_path(worker_, routes, path_);
+  Uri uri;
+  if (!parse_uri(target, uri)) return path_;
+  SocketAddress address{path_.remote.ip, uri.port == 0 ? std::uint16_t{5060} : uri.port};
+  if (request_address_ == RequestAddress::contact) {
+    const auto ip = IpAddress::parse(uri.host);
+    if (!ip) return path_;  // a name: the call path asks no DNS
+    address.ip = *ip;
+  }
+  if (address.ip.family != path_.remote.ip.family) {
+    auto path = worker_.transports().path_to(path_.transport, address, {});
+    return path ? *path : path_;
+  }
+  Path path = path_;
+  path.fallback_port = address.port;
+  if (!path.connection.is_set()) path.remote = address;  // a connection is used while it lives
+  return path;
+}
 
 MessageWriter Dialog::begin_request(std::string_view method, std::uint32_t cseq, const Path& path,
                                     std::string_view branch, int max_forwards) {

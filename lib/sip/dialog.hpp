@@ -301,6 +301,9 @@ class Dialog final : public TransactionUser {
   /// without a sign of it.
   void follow(const Path& from) noexcept;
   void set_target(const Message& message);
+  [[nodiscard]] Path path_to(std::string_view target, std::string_view routes) const;
+  void answer_over(ServerTransaction& transaction, const Via& via) const;
+  [[nodiscard]] Via arriving_via() const noexcept;
   void set_product(const Message& message, HeaderId id);
   [[nodiscard]] LegEvents* events() const noexcept { return is_silent_ ? nullptr : events_; }
   void answer_pending();  // requests that wait for our answer get 487 (RFC 3261 section 15.1.2)
@@ -361,6 +364,8 @@ class Dialog final : public TransactionUser {
   std::uint8_t release_cause_ = 0;
   ReliableOffer reliable_offer_;  // inbound: of the first INVITE
   ExtensionUse rel100_ = ExtensionUse::off;
+  ReplyAddress reply_address_ = ReplyAddress::socket;
+  RequestAddress request_address_ = RequestAddress::socket;
   Role role_;
   State state_ = State::early;
   bool uses_reason_ = true;

@@ -237,7 +237,7 @@ void Dialog::answer_progress(const SessionBody& body) {
 
 void Dialog::send_prack(ClientTransaction& invite, const Branch& branch, const SessionBody& body) {
   Reliability& r = *reliability_;
-  const Path path = dialog_path(worker_, branch.routes.view(), path_);
+  const Path path = path_to(branch.target.view(), branch.routes.view());
   const DialogHead head{branch.target.view(), local_.view(), branch.to.view(), call_id_.view(),
                         branch.routes.view()};
   ClientTransaction& prack = worker_.transactions().create_client(Method::prack, this);

@@ -113,6 +113,9 @@ int Dialog::set_manners(const Manners& manners) {
   if (role_ != Role::inbound || state_ != State::early) return 0;
   uses_reason_ = manners.uses_reason;
   rel100_ = manners.rel100;
+  reply_address_ = manners.reply_address;
+  request_address_ = manners.request_address;
+  if (reply_address_ != ReplyAddress::socket) answer_over(*invite_server_, arriving_via());
   const SessionWatch& watch = manners.watch;
   const auto refused = [this](std::int16_t status, std::string_view line) {
     unmannerly_line_ = line;
@@ -144,6 +147,19 @@ int Dialog::set_manners(const Manners& manners) {
     reliability_->peer_has_update = timer_offer_.has_update;
   }
   return 0;
+}
+
+/// The top Via of the INVITE that waits for its response, as its responses repeat it: the message
+/// itself is gone.
+Via Dialog::arriving_via() const noexcept {
+  constexpr std::string_view name = "Via: ";
+  std::string_view line = invite_server_->head();
+  line = line.substr(0, line.find("\r\n"));
+  Via via;
+  if (!line.starts_with(name)) return via;
+  line.remove_prefix(name.size());
+  (void)parse_via(next_element(line), via);
+  return via;
 }
 
 std::string Dialog::claimed_user(std::string_view realm) const {

@@ -80,6 +80,8 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   if (transport == Transport::tcp) path_.connection = {call.flow.worker, call.flow.serial};
 
   uses_reason_ = call.manners.uses_reason;
+  reply_address_ = call.manners.reply_address;
+  request_address_ = call.manners.request_address;
   if (call.manners.watch.mode != SessionWatch::Mode::off)
     session_ = std::make_unique<Session>(*this, call.manners.watch);
   rel100_ = call.manners.rel100;

@@ -195,6 +195,11 @@ class ServerTransaction {
   [[nodiscard]] std::string_view head() const noexcept { return head_.view(); }
   void set_head(std::string_view head);
 
+  /// Over UDP: where responses go instead of to where the request came from. Over a connection they
+  /// go over that (RFC 3261 section 18.2.2).
+  void answer_to(const SocketAddress& remote) noexcept {
+    if (is_datagram()) path_.remote = remote;
+  }
   /// Sends a response and keeps it for retransmitted requests. After a final one further calls do
   /// nothing.
   void respond(int status, std::string_view response);

@@ -148,6 +148,28 @@ std::vector<Field<SipOptions>> common_fields() {
        "Provisional responses are sent and acknowledged reliably where the other side can; "
        "require: it must (P-17, RFC 3262).",
        [](Reader& r, const Json& v, S& s) { read_rel100(r, v, s.rel100); }},
+      {"reply_address", "socket|via_port|via", "socket",
+       "Where responses to it go over UDP: where its request came from, that host at the port of "
+       "its Via, or its Via (P-02).",
+       [](Reader& r, const Json& v, S& s) {
+         r.choice<ReplyAddress>(v,
+                                {{"socket", ReplyAddress::socket},
+                                 {"via_port", ReplyAddress::via_port},
+                                 {"via", ReplyAddress::via}},
+                                s.reply_address);
+       },
+       "sipResponseAddressMethod"},
+      {"request_address", "socket|contact_port|contact", "socket",
+       "Where requests inside its calls go when they have no route set: where the call came from "
+       "or was sent to, that host at the port of its Contact, or its Contact (P-03).",
+       [](Reader& r, const Json& v, S& s) {
+         r.choice<RequestAddress>(v,
+                                  {{"socket", RequestAddress::socket},
+                                   {"contact_port", RequestAddress::contact_port},
+                                   {"contact", RequestAddress::contact}},
+                                  s.request_address);
+       },
+       "sipRequestAddressMethod"},
       {"pass_headers", "boolean or list of names", "false",
        "Which further headers of its INVITE (customer) or final responses (vendor) are passed on "
        "(P-14).",
