@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sqlite3
+import subprocess
 import unittest
 
 from switch_program import (RunningSwitch, SipEnd, answered_call, base_config, folder, free_port, request, run,
@@ -155,9 +156,9 @@ class Life(unittest.TestCase):
             self.assertEqual(request(self.admin_port, "GET", "/api/v1/accounts/new")[0], 404)
             self.assertEqual(self.account("acme")["balance"], "10.00")
 
-    def refused(self, *words):
-        """Starts a switch that cannot start; one error line with `words`, status 1."""
-        done = run("run", "--config", self.file)
+    def refused(self, *words, mounts=()):
+        """Starts a switch that cannot start; one error line with `words`, status 1. `mounts`: of in_other_mounts()."""
+        done = run("run", "--config", self.file, before=mounts)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertEqual(done.stdout, "")
         last = done.stderr.splitlines()[-1]
@@ -191,15 +192,32 @@ class Life(unittest.TestCase):
             file.write("this is a letter to my bank, not a database\n" * 100)
         self.refused("switch.db")
 
-    def test_a_database_that_cannot_be_written(self):
-        if os.geteuid() == 0:
-            print("not run: a read-only database, because root writes to it all the same")
+    def in_other_mounts(self, script):
+        """Words before a command that see the test's folder, $1, as `script` has mounted it; None: mounting is not allowed here."""
+        words = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+        words += ["sh", "-ec", script + '\nshift\nexec "$@"', "sh", self.path]
+        return words if subprocess.run([*words, "true"], stderr=subprocess.DEVNULL).returncode == 0 else None
+
+    def test_a_folder_that_cannot_be_written(self):
+        mounts = self.in_other_mounts('mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"')
+        if mounts is None:
+            print("not run: a read-only file system, because none may be mounted here")
             return
-        path = os.path.join(self.path, "switch.db")
+        self.refused(self.path, mounts=mounts)
         with RunningSwitch(self.file) as switch:
             switch.stop()
-        os.chmod(path, 0o444)
-        self.refused("switch.db")
+        self.refused(self.path, mounts=mounts)  # likewise with a database that is there
+
+    def test_a_disk_that_is_full(self):
+        mounts = self.in_other_mounts("""
+            config=$(cat "$1/switch.json")
+            mount -t tmpfs -o size=64k tmpfs "$1"
+            printf %s "$config" > "$1/switch.json"
+            cat /dev/zero > "$1/filler" 2> /dev/null || true""")
+        if mounts is None:
+            print("not run: a full disk, because no file system may be mounted here")
+            return
+        self.refused(self.path, mounts=mounts)
 
     def test_the_ledger_adds_up_beside_a_switch_and_after_a_kill(self):
         def check():

@@ -20,9 +20,9 @@ SOURCE = os.environ.get("TANDEM_SOURCE", os.path.join(os.path.dirname(__file__),
 DEADLINE_S = 20
 
 
-def run(*words, **options):
-    """Runs one command; the result has returncode, stdout and stderr."""
-    return subprocess.run([PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+def run(*words, before=(), **options):
+    """Runs one command, behind the words of another that runs it; the result has returncode, stdout and stderr."""
+    return subprocess.run([*before, PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           timeout=60, **options)
 
 
