@@ -126,11 +126,13 @@ struct Question {
            const std::string& customer, const std::map<std::string, std::uint32_t>& loads,
            bool rotate, const NamedConditions::Prices& prices,
            const NamedConditions::Percents& percents, const std::set<std::string>& closed,
-           const std::vector<std::string>& sort, const std::string& sort_place)
+           const std::vector<std::string>& sort, const std::string& sort_place,
+           const std::string& callee)
       : load(table.body, loads), conditions(table.body, prices, percents, closed) {
     query.called = called;
     query.calling = calling;
     query.customer = customer;
+    query.callee = callee;
     query.load = &load;
     if (rotate) query.rotation = &table.rotation;
     query.sort = sort_of(sort, sort_place);
@@ -273,9 +275,10 @@ void bind_routing(py::module_& m) {
           [](Table& t, const std::string& called, const std::string& calling,
              const std::string& customer, const Loads& loads, bool rotate, const Prices& prices,
              const Percents& percents, const std::set<std::string>& closed,
-             const std::vector<std::string>& sort, const std::string& sort_place) {
+             const std::vector<std::string>& sort, const std::string& sort_place,
+             const std::string& callee) {
             const Question question(t, called, calling, customer, loads, rotate, prices, percents,
-                                    closed, sort, sort_place);
+                                    closed, sort, sort_place, callee);
             std::vector<std::string> names;
             for (const auto& c : t.body.lookup(question.query))
               names.emplace_back(c.gateway_name);
@@ -283,15 +286,17 @@ void bind_routing(py::module_& m) {
           },
           "called"_a, py::kw_only(), "calling"_a = "", "customer"_a = "", "loads"_a = py::dict(),
           "rotate"_a = false, "prices"_a = py::dict(), "answer_percents"_a = py::dict(),
-          "closed"_a = py::set(), "sort"_a = py::list(), "sort_place"_a = "after_priority")
+          "closed"_a = py::set(), "sort"_a = py::list(), "sort_place"_a = "after_priority",
+          "callee"_a = "")
       .def(
           "explain",
           [](Table& t, const std::string& called, const std::string& calling,
              const std::string& customer, const Loads& loads, bool rotate, const Prices& prices,
              const Percents& percents, const std::set<std::string>& closed,
-             const std::vector<std::string>& sort, const std::string& sort_place) {
+             const std::vector<std::string>& sort, const std::string& sort_place,
+             const std::string& callee) {
             const Question question(t, called, calling, customer, loads, rotate, prices, percents,
-                                    closed, sort, sort_place);
+                                    closed, sort, sort_place, callee);
             const RouteExplanation e = t.body.explain(question.query);
             py::list candidates, excluded;
             for (const auto& c : e.candidates) {
@@ -313,7 +318,8 @@ void bind_routing(py::module_& m) {
           },
           "called"_a, py::kw_only(), "calling"_a = "", "customer"_a = "", "loads"_a = py::dict(),
           "rotate"_a = false, "prices"_a = py::dict(), "answer_percents"_a = py::dict(),
-          "closed"_a = py::set(), "sort"_a = py::list(), "sort_place"_a = "after_priority")
+          "closed"_a = py::set(), "sort"_a = py::list(), "sort_place"_a = "after_priority",
+          "callee"_a = "")
       .def("__len__", [](const Table& t) { return t.body.size(); })
       .def_property_readonly("prefix_count", [](const Table& t) { return t.body.prefix_count(); });
 

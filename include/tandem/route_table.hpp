@@ -40,7 +40,7 @@ struct VendorRoute {
   std::vector<std::string> allow_customers;  ///< Only these may use it; empty: see below.
   std::vector<std::string>
       deny_customers;          ///< All but these may; both empty: everybody may (R-09).
-  NumberPolicyConfig numbers;  ///< Judged on the numbers that routing sees.
+  NumberPolicyConfig numbers;  ///< Judged on the query's `calling` and listed_callee().
   /// Behind all that are not, whatever its prefix and priority. A protect vendor in mode
   /// expiration keeps other protect vendors from following at shorter prefixes, nobody else.
   bool protect = false;
@@ -148,15 +148,22 @@ class TANDEM_EXPORT RouteRotation {
 
 /// One question to the table.
 struct RouteQuery {
-  std::string_view called;    ///< After source rewriting; anything but 1..32 characters of R-01
-                              ///< matches nothing.
-  std::string_view calling;   ///< As routing sees it; may be empty.
+  std::string_view called;   ///< After source rewriting; anything but 1..32 characters of R-01
+                             ///< matches nothing.
+  std::string_view calling;  ///< As routing sees it; may be empty.
+  /// The callee that number lists judge (N-06) where it is not `called`: without a prefix that only
+  /// steers, or dialled and not where it was ported to. Empty: `called`.
+  std::string_view callee;
   std::string_view customer;  ///< Id of the customer gateway; "": none (passes deny lists only).
   const LineLoad* load = nullptr;     ///< nullptr: every vendor counts as idle.
   RouteRotation* rotation = nullptr;  ///< nullptr: order by name. lookup() takes the turns of the
                                       ///< sets it orders, explain() only looks at them.
   const RouteConditions* conditions = nullptr;  ///< nullptr: what the table knows is all.
   RouteSort sort;                               ///< Empty: prefix, priority, load, turn, name.
+
+  [[nodiscard]] std::string_view listed_callee() const noexcept {
+    return callee.empty() ? called : callee;
+  }
 };
 
 /// One vendor to try, with the keys that gave it its place.

@@ -326,12 +326,14 @@ typedef struct tandem_route_query {
   int32_t sort_before_prefix[2];
   int32_t sort_after_prefix[2];
   int32_t sort_after_priority[2];
+  /* Judged by number lists instead of `called`: without a prefix that only steers, or dialled and
+     not where it was ported to; NULL: `called` is. Since 0.1. */
+  const char* callee;
 } tandem_route_query;
-#define TANDEM_ROUTE_QUERY_INIT                                                                \
-  {                                                                                            \
-    sizeof(tandem_route_query), NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, {0, 0}, {0, 0}, { \
-      0, 0                                                                                     \
-    }                                                                                          \
+#define TANDEM_ROUTE_QUERY_INIT                                                              \
+  {                                                                                          \
+    sizeof(tandem_route_query), NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, {0, 0}, {0, 0}, \
+        {0, 0}, NULL                                                                         \
   }
 
 /* Writes up to `capacity` gateway names, best first, and their number to *count; 0 is no route,

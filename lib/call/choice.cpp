@@ -115,7 +115,7 @@ void VendorConditions::judge(std::uint32_t gateway, const RouteQuery& query,
     }
     for (const NumberPolicy* policy : {now.callers, now.callees}) {
       if (policy == nullptr) continue;
-      standing.number = policy->judge(query.calling, query.called);
+      standing.number = policy->judge(query.calling, query.listed_callee());
       if (standing.number == NumberVerdict::accepted) continue;
       standing.excluded = RouteExclusionReason::number_restricted;
       return;
@@ -151,6 +151,7 @@ RouteQuery route_query(const CallContext& context, const VendorConditions& condi
   RouteQuery query;
   query.called = context.routing_number().view();
   query.calling = context.caller.view();
+  query.callee = context.callee_billing.view();
   query.customer = customer.config.id;
   query.load = context.hindsight != nullptr ? static_cast<const LineLoad*>(context.hindsight)
                                             : context.tables->vendor_lines.get();

@@ -238,6 +238,7 @@ struct Query {
     query.called = view(given.called);
     query.calling = view(given.calling);
     query.customer = view(given.customer);
+    query.callee = view(given.callee);
     if (given.load != nullptr) query.load = &load;
     if (given.rotate != 0) query.rotation = &rotation;
     if (given.conditions != nullptr) query.conditions = &conditions;

@@ -271,7 +271,7 @@ class Eligibility {
       return false;
     }
     if (facts.restricts_numbers) {
-      const NumberVerdict verdict = vendor.numbers.judge(query_.calling, query_.called);
+      const NumberVerdict verdict = vendor.numbers.judge(query_.calling, query_.listed_callee());
       if (verdict != NumberVerdict::accepted) {
         record.excluded(gateway, RouteExclusionReason::number_restricted, verdict);
         return false;

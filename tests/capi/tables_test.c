@@ -197,6 +197,35 @@ static void routes_are_found_best_first(void) {
   tandem_route_table_destroy(table);
 }
 
+static void number_lists_judge_the_callee(void) {
+  static const char* const steering[] = {"a"};
+  static const char* const barred[] = {"4420"};
+  tandem_number_policy_config numbers = TANDEM_NUMBER_POLICY_CONFIG_INIT;
+  tandem_vendor_route vendor = TANDEM_VENDOR_ROUTE_INIT;
+  tandem_route_query query = TANDEM_ROUTE_QUERY_INIT;
+  tandem_route_table_builder* builder = NULL;
+  tandem_route_table* table = NULL;
+  const char* gateways[2];
+  size_t count = 9;
+  CHECK(tandem_route_table_builder_create(&builder) == TANDEM_OK);
+  numbers.deny_callee_prefixes = barred;
+  numbers.deny_callee_prefixes_count = 1;
+  vendor.gateway = "v";
+  vendor.prefixes = steering;
+  vendor.prefixes_count = 1;
+  vendor.numbers = &numbers;
+  CHECK(tandem_route_table_builder_add(builder, &vendor) == TANDEM_OK);
+  CHECK(tandem_route_table_builder_build(builder, &table) == TANDEM_OK);
+  tandem_route_table_builder_destroy(builder);
+  query.called = "a4420";
+  CHECK(tandem_route_table_lookup(table, &query, gateways, 2, &count) == TANDEM_OK);
+  CHECK(count == 1);
+  query.callee = "4420";
+  CHECK(tandem_route_table_lookup(table, &query, gateways, 2, &count) == TANDEM_OK);
+  CHECK(count == 0);
+  tandem_route_table_destroy(table);
+}
+
 static void sources_are_identified(void) {
   static const char* const addresses[] = {"192.0.2.0/24"};
   static const char* const wrong[] = {"192.0.2.300"};
@@ -454,6 +483,7 @@ int main(void) {
   rules_rewrite();
   routes_are_found_best_first();
   routes_are_ordered_by_policies();
+  number_lists_judge_the_callee();
   sources_are_identified();
   calls_are_rated();
   accounts_keep_calls_inside_their_money();

@@ -45,6 +45,16 @@ def test_routes_are_found_best_first() -> None:
     assert why["excluded"] == [{"gateway": "london", "reason": "no_prefix_match", "number": "accepted"}]
 
 
+def test_number_lists_judge_the_callee_and_not_the_number_that_steers() -> None:
+    builder = tandem.RouteTable.Builder()
+    builder.add(tandem.VendorRoute("barred", ["a"], numbers=tandem.NumberPolicy(deny_callee_prefixes=["4420"])))
+    builder.add(tandem.VendorRoute("other", ["a"]))
+    table = builder.build()
+    assert table.lookup("a4420", callee="4420") == ["other"]
+    assert table.lookup("a4420", callee="4479") == ["barred", "other"]
+    assert table.explain("a4420", callee="4420")["excluded"][0]["number"] == "callee_denied"
+
+
 def test_routes_are_ordered_by_policies() -> None:
     builder = tandem.RouteTable.Builder()
     for name in ("a", "b", "c"):

@@ -120,6 +120,7 @@ class RouteTable:
         closed: AbstractSet[str] = ...,
         sort: Sequence[str] = ...,
         sort_place: str = ...,
+        callee: str = ...,
     ) -> list[str]: ...
     def explain(
         self,
@@ -134,6 +135,7 @@ class RouteTable:
         closed: AbstractSet[str] = ...,
         sort: Sequence[str] = ...,
         sort_place: str = ...,
+        callee: str = ...,
     ) -> dict[str, Any]: ...
     def __len__(self) -> int: ...
     @property

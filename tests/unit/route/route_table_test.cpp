@@ -111,6 +111,21 @@ TEST_CASE("RouteTable: R-01 what is not 1..32 characters of a number matches not
   CHECK(order(RouteTable(), query("44")) == "");
 }
 
+TEST_CASE(
+    "RouteTable: number lists judge the callee, not the number that steers (N-06, R-19, R-20)") {
+  VendorRoute barred = vendor("barred", {"a"}), sized = vendor("sized", {"a"});
+  barred.numbers.deny_callee_prefixes = {"4420"};
+  sized.numbers.callee_lengths = {6};
+  const RouteTable table = table_of({barred, sized, vendor("other", {"a"})});
+  RouteQuery q = query("a442079");
+  CHECK_MESSAGE(order(table, q) == "barred other", "without a callee the called number is judged");
+  q.callee = "442079";
+  CHECK(order(table, q) == "other sized");
+  CHECK(table.explain(q).excluded.at(0).number == NumberVerdict::callee_denied);
+  q.callee = "447900";
+  CHECK(order(table, q) == "barred other sized");
+}
+
 TEST_CASE("RouteTable: R-02 worked example: extension gives A, B, C and expiration gives A only") {
   VendorRoute a = vendor("A", {"447"}, 1);
   const VendorRoute b = vendor("B", {"44"}, 0);

@@ -1,0 +1,121 @@
+// Which numbers vendors take (N-06) when routing goes by another number: that with the prefix of a
+// split (R-19), or where the callee was ported to (R-20).
+#include <optional>
+
+#include "flow/flow.hpp"
+
+using namespace tandem;
+using namespace tandem::sim;
+using namespace tandem::sim::test;
+
+namespace {
+
+constexpr const char* dialled = "442079460000";
+constexpr const char* caller = "441000";
+
+/// Every list of a vendor that refuses calls from `caller` to `dialled`, each with what it is
+/// called.
+struct Refusal {
+  const char* rule;
+  void (*set)(SwitchConfig& config, VendorGateway& vendor);
+};
+
+NumberPolicyConfig& lists(VendorGateway& vendor) { return vendor.numbers; }
+
+const Refusal refusals[] = {
+    {"callee_denied",
+     [](SwitchConfig&, VendorGateway& v) { lists(v).deny_callee_prefixes = {"4420"}; }},
+    {"callee_not_allowed",
+     [](SwitchConfig&, VendorGateway& v) {
+       lists(v).allow_callee_prefixes = {"a", "1646"};
+     }},
+    {"callee_denied",
+     [](SwitchConfig& c, VendorGateway& v) {
+       c.provision.number_groups = {{"g", {dialled}}};
+       v.number_groups.deny_callee = {"g"};
+     }},
+    {"callee_length",
+     [](SwitchConfig&, VendorGateway& v) {
+       lists(v).callee_lengths = {10, 11, 13};
+     }},
+    {"pair_denied",
+     [](SwitchConfig&, VendorGateway& v) {
+       lists(v).deny_pairs = {{"44", "4420"}};
+     }},
+    {"city_denied", [](SwitchConfig&, VendorGateway& v) { lists(v).deny_same_city = {"44"}; }},
+    {"callee_kind",
+     [](SwitchConfig& c, VendorGateway& v) {
+       c.provision.numbering_plan = {{"", "442", NumberKind::city, "London", 12, 12}};
+       lists(v).callee_kinds = {NumberKind::mobile, NumberKind::other};
+     }},
+    {"mobile_area_denied",
+     [](SwitchConfig& c, VendorGateway& v) {
+       c.provision.numbering_plan = {{"", "442", NumberKind::mobile, "London", 12, 12}};
+       lists(v).deny_mobile_areas = {"London"};
+     }},
+    {"callee_denied",
+     [](SwitchConfig&, VendorGateway& v) {
+       v.periods.emplace_back().forbid_callee_prefixes = {"4420"};
+     }},
+    {"callee_not_allowed",
+     [](SwitchConfig&, VendorGateway& v) {
+       v.periods.emplace_back().allow_callee_prefixes = {"a", "1646"};
+     }},
+};
+
+/// v1 and v2 get the calls to `dialled` by another number, as `steer` and `plan` have it; v1 does
+/// not want them.
+void check_refusals(void (*steer)(SwitchConfig& config), const DialPlan& plan,
+                    const std::optional<LrnRecord>& lrn) {
+  for (const Refusal& refusal : refusals) {
+    CAPTURE(refusal.rule);
+    SwitchConfig config = base_config(2);
+    config.provision.vendor_gateways[1].priority = 1;
+    steer(config);
+    refusal.set(config, config.provision.vendor_gateways[0]);
+    Bench bench(config);
+    auto call = bench.dial(plan, dialled, caller);
+    bench.run_s(1);
+    CHECK(bench.vendors[0]->received("INVITE") == 0);
+    CHECK(bench.vendors[1]->received("INVITE") == 1);
+    const auto answer = bench.tandem->explain({"cust", caller, dialled, std::nullopt, lrn});
+    REQUIRE(answer.ok());
+    CHECK(answer->find(R"({"gateway":"v1","reason":"number_restricted","rule":")" +
+                       std::string(refusal.rule) + '"') != std::string::npos);
+    call->hang_up();
+    bench.check_clean();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Lists: a vendor judges the callee without the prefix of a split (N-06, R-19)") {
+  check_refusals(
+      [](SwitchConfig& config) {
+        config.provision.customer_gateways[0].split = {{1, "a"}};
+        for (VendorGateway& vendor : config.provision.vendor_gateways) {
+          vendor.prefixes = {"a"};
+          vendor.rewrite_callee = "a:";
+        }
+      },
+      {}, std::nullopt);
+}
+
+TEST_CASE("Lists: a vendor judges what was dialled, not where it was ported to (N-06, R-20)") {
+  DialPlan ported;
+  ported.npdi = true;
+  ported.rn = "16465550000";
+  check_refusals(
+      [](SwitchConfig& config) {
+        LrnResolverConfig resolver;
+        resolver.id = "host";
+        resolver.kind = LrnResolverKind::host;
+        config.provision.lrn_resolvers = {resolver};
+        LrnGatewayConfig& lrn = config.provision.customer_gateways[0].lrn.emplace();
+        lrn.resolver = "host";
+        lrn.trusts_npdi = true;
+        for (VendorGateway& vendor : config.provision.vendor_gateways)
+          vendor.prefixes = {"1646"};
+      },
+      ported, LrnRecord{"16465550000", ""});
+}
