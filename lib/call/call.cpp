@@ -24,7 +24,13 @@ std::string_view kept_user(std::string_view user) { return user.substr(0, 64); }
 
 bool is_refusal(int status) noexcept { return status >= 400 && status <= 699; }
 
-bool is_busy(int status) noexcept { return status == 486 || status == 600; }
+constexpr int busy_cause = 17;  // ITU-T Q.850
+
+/// By its status, or by the cause of a Reason header (RFC 3326), where a gateway to another network
+/// keeps what a status such as 480 no longer says.
+bool is_busy(const Failure& failure) noexcept {
+  return failure.status == 486 || failure.status == 600 || failure.q850_cause == busy_cause;
+}
 
 /// 6xx that speak for the callee everywhere (RFC 3261 section 21.6), 600 aside, which is busy.
 bool is_final_everywhere(int status) noexcept {
@@ -778,7 +784,7 @@ bool Call::may_switch(const Failure& failure, Reason reason) const {
   const std::int64_t last_rtp_us = media_.last_rtp_us(MediaSide::callee);
   const bool has_rtp = last_rtp_us != 0 && last_rtp_us >= trial_.started_us;
   if (has_rtp && !rules.after_rtp.value_or(!p.stop_switch_after_rtp)) return false;
-  if (reason == Reason::CalleeBusy || is_busy(failure.status)) {
+  if (reason == Reason::CalleeBusy || is_busy(failure)) {
     if (!rules.after_busy.value_or(!p.stop_switch_after_busy)) return false;
   }
   if (!failure.is_local && is_final_everywhere(failure.status)) return false;

@@ -85,7 +85,7 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        "SS_GATEWAY_SWITCH_UNTIL_CONNECT"},
       {"stop_switch_after_rtp", "boolean", "true", "No failover once the vendor sent media (R-15).",
        read_flag<&P::stop_switch_after_rtp>, "SS_GATEWAY_SWITCH_STOP_AFTER_RTP_START"},
-      {"stop_switch_after_busy", "boolean", "true", "No failover after 486 and 600 (R-15).",
+      {"stop_switch_after_busy", "boolean", "true", "No failover after 486, 600 and Q.850 cause 17 (R-15).",
        read_flag<&P::stop_switch_after_busy>, "SS_GATEWAY_SWITCH_STOP_AFTER_USER_BUSY"},
       {"stop_switch_after_sdp", "boolean", "true",
        "No failover after a provisional response with SDP (R-15).",

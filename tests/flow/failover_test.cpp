@@ -77,6 +77,23 @@ TEST_CASE("Failover: 486, 600, 603, 604, 606 and 607 end the hunt (R-15)") {
   }
 }
 
+TEST_CASE("Failover: cause 17 of Q.850 is busy, whatever the status (R-15)") {
+  AnswerPlan busy = refuse(480);
+  busy.q850_cause = 17;
+  Hunt result = hunt(base_config(2), {busy, AnswerPlan{}});
+  CHECK(result.tried == 1);
+  CHECK(result.status == 480);
+  CHECK(result.cdr.q850_cause == 17);
+
+  SwitchConfig config = base_config(2);
+  SUBCASE("the parameter lets busy go on") { config.parameters.stop_switch_after_busy = false; }
+  SUBCASE("the vendor does") { config.provision.vendor_gateways[0].switching.after_busy = true; }
+  SUBCASE("another cause is not busy") { busy.q850_cause = 18; }
+  result = hunt(config, {busy, AnswerPlan{}});
+  CHECK(result.tried == 2);
+  CHECK(result.status == 200);
+}
+
 TEST_CASE("Failover: reasons of the last response reach record and caller (C-08)") {
   struct Case {
     int status;
