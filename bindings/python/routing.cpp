@@ -127,12 +127,13 @@ struct Question {
            bool rotate, const NamedConditions::Prices& prices,
            const NamedConditions::Percents& percents, const std::set<std::string>& closed,
            const std::vector<std::string>& sort, const std::string& sort_place,
-           const std::string& callee)
+           const std::string& callee, std::uint8_t shorter_than)
       : load(table.body, loads), conditions(table.body, prices, percents, closed) {
     query.called = called;
     query.calling = calling;
     query.customer = customer;
     query.callee = callee;
+    query.shorter_than = shorter_than;
     query.load = &load;
     if (rotate) query.rotation = &table.rotation;
     query.sort = sort_of(sort, sort_place);
@@ -226,8 +227,8 @@ void bind_routing(py::module_& m) {
            "allow_mobile_areas"_a = py::list(), "deny_mobile_areas"_a = py::list())
       .def(
           "judge",
-          [](const NumberPolicyConfig& config, const std::string& caller,
-             const std::string& callee) {
+          [](const NumberPolicyConfig& config, const std::string& caller, const std::string& callee,
+             std::uint8_t shorter_than) {
             return std::string(
                 number_verdict_name(take(NumberPolicy::build(config)).judge(caller, callee)));
           },
@@ -276,9 +277,9 @@ void bind_routing(py::module_& m) {
              const std::string& customer, const Loads& loads, bool rotate, const Prices& prices,
              const Percents& percents, const std::set<std::string>& closed,
              const std::vector<std::string>& sort, const std::string& sort_place,
-             const std::string& callee) {
+             const std::string& callee, std::uint8_t shorter_than) {
             const Question question(t, called, calling, customer, loads, rotate, prices, percents,
-                                    closed, sort, sort_place, callee);
+                                    closed, sort, sort_place, callee, shorter_than);
             std::vector<std::string> names;
             for (const auto& c : t.body.lookup(question.query))
               names.emplace_back(c.gateway_name);
@@ -287,16 +288,16 @@ void bind_routing(py::module_& m) {
           "called"_a, py::kw_only(), "calling"_a = "", "customer"_a = "", "loads"_a = py::dict(),
           "rotate"_a = false, "prices"_a = py::dict(), "answer_percents"_a = py::dict(),
           "closed"_a = py::set(), "sort"_a = py::list(), "sort_place"_a = "after_priority",
-          "callee"_a = "")
+          "callee"_a = "", "shorter_than"_a = 0)
       .def(
           "explain",
           [](Table& t, const std::string& called, const std::string& calling,
              const std::string& customer, const Loads& loads, bool rotate, const Prices& prices,
              const Percents& percents, const std::set<std::string>& closed,
              const std::vector<std::string>& sort, const std::string& sort_place,
-             const std::string& callee) {
+             const std::string& callee, std::uint8_t shorter_than) {
             const Question question(t, called, calling, customer, loads, rotate, prices, percents,
-                                    closed, sort, sort_place, callee);
+                                    closed, sort, sort_place, callee, shorter_than);
             const RouteExplanation e = t.body.explain(question.query);
             py::list candidates, excluded;
             for (const auto& c : e.candidates) {
@@ -319,7 +320,7 @@ void bind_routing(py::module_& m) {
           "called"_a, py::kw_only(), "calling"_a = "", "customer"_a = "", "loads"_a = py::dict(),
           "rotate"_a = false, "prices"_a = py::dict(), "answer_percents"_a = py::dict(),
           "closed"_a = py::set(), "sort"_a = py::list(), "sort_place"_a = "after_priority",
-          "callee"_a = "")
+          "callee"_a = "", "shorter_than"_a = 0)
       .def("__len__", [](const Table& t) { return t.body.size(); })
       .def_property_readonly("prefix_count", [](const Table& t) { return t.body.prefix_count(); });
 
@@ -345,7 +346,7 @@ void bind_routing(py::module_& m) {
                             "restriction"_a = number_verdict_name(match.restriction),
                             "locked"_a = t.locked(match.customer));
           },
-          "source"_a, "caller"_a = "", "callee"_a = "")
+          "source"_a, "caller"_a = "", "callee"_a = "", "shorter_than"_a = 0)
       .def("__len__", &SourceTable::size);
   py::class_<SourceTable::Builder>(sources, "Builder")
       .def(py::init<>())

@@ -225,6 +225,8 @@ struct Parameters {
   bool stop_switch_after_rtp = true;
   bool stop_switch_after_busy = true;
   bool stop_switch_after_sdp = true;
+  /// a vendor of mode expiration keeps shorter prefixes away also when it was passed over.
+  bool stop_descent_when_passed_over = false;
   bool reply_unauthorized = true;           ///< S-12.
   MediaMode media_mode = MediaMode::on;     ///< M-01.
   std::int32_t sip_tos = 0xa0;              ///< P-27: whole TOS byte or traffic class; 0: unmarked.

@@ -154,6 +154,9 @@ struct RouteQuery {
   /// The callee that number lists judge (N-06) where it is not `called`: without a prefix that only
   /// steers, or dialled and not where it was ported to. Empty: `called`.
   std::string_view callee;
+  /// Only shorter prefixes count: what follows behind an expiration vendor that could not take the
+  /// call. 0: all of them.
+  std::uint8_t shorter_than = 0;
   std::string_view customer;  ///< Id of the customer gateway; "": none (passes deny lists only).
   const LineLoad* load = nullptr;     ///< nullptr: every vendor counts as idle.
   RouteRotation* rotation = nullptr;  ///< nullptr: order by name. lookup() takes the turns of the

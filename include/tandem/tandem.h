@@ -329,11 +329,14 @@ typedef struct tandem_route_query {
   /* Judged by number lists instead of `called`: without a prefix that only steers, or dialled and
      not where it was ported to; NULL: `called` is. Since 0.1. */
   const char* callee;
+  /* Only shorter prefixes count: what follows behind an expiration vendor that could not take the
+     call; 0: all of them; 1..255. Since 0.1. */
+  int32_t shorter_than;
 } tandem_route_query;
 #define TANDEM_ROUTE_QUERY_INIT                                                              \
   {                                                                                          \
     sizeof(tandem_route_query), NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, {0, 0}, {0, 0}, \
-        {0, 0}, NULL                                                                         \
+        {0, 0}, NULL, 0                                                                      \
   }
 
 /* Writes up to `capacity` gateway names, best first, and their number to *count; 0 is no route,

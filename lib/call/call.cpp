@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "call/candidates.hpp"
 #include "call/register_desk.hpp"
 #include "tandem/route_choices.hpp"
 
@@ -340,7 +341,9 @@ void Call::try_next_vendor() {
                                *context_.forward.targets, worker_.random());
   }
   if (!forward_hunt_) {
-    if (try_next_candidate()) return;
+    do {
+      if (try_next_candidate()) return;
+    } while (descend());
     if (!attempts_.empty()) {
       (void)forward_instead(setup_->last_failure.reason, setup_->last_failure.failure.status,
                             false);
@@ -392,6 +395,19 @@ bool Call::try_next_candidate() {
   return false;
 }
 
+/// more candidates, behind expiration vendors that were passed over. False: there are none.
+bool Call::descend() {
+  const std::size_t known = context_.candidates.size();
+  const auto was_tried = [this](std::uint32_t vendor) {
+    return std::any_of(attempts_.begin(), attempts_.end(), [&](const Attempt& attempt) {
+      return attempt.vendor_gateway == context_.tables->vendors[vendor].config.id;
+    });
+  };
+  if (!call::descend(context_, was_tried)) return false;
+  note_ratios(known);
+  return true;
+}
+
 /// Keeps for the record why a candidate was tried or passed over.
 void Call::note_choice(const CandidatePlan& plan, Reason passed_over, std::string_view rule) {
   if (setup_->choices == route_choices_max) return;
@@ -408,7 +424,14 @@ void Call::note_for_shadow(const Verdict& verdict) {
       context_.called_phone == CallContext::no_phone &&
       (verdict.kind == Verdict::Kind::go_on || verdict.reason == Reason::RateNotFound ||
        verdict.reason == Reason::RateLocked || verdict.reason == Reason::NoAvailableRouter);
-  for (const RouteCandidate& candidate : context_.candidates) {
+  note_ratios(0);
+}
+
+/// The answer ratios that candidates from `first` on are ordered by.
+void Call::note_ratios(std::size_t first) {
+  if (shadow_notes_ == nullptr) return;
+  for (std::size_t i = first; i < context_.candidates.size(); ++i) {
+    const RouteCandidate& candidate = context_.candidates[i];
     if (candidate.answer_percent >= 0) {
       shadow_notes_->ratios.push_back(
           {candidate.gateway, static_cast<std::uint32_t>(candidate.answer_percent)});

@@ -167,6 +167,7 @@ class Call final : public LegEvents {
   [[nodiscard]] bool look_up();
   void try_next_vendor();
   bool try_next_candidate();
+  bool descend();
   void try_vendor(CandidatePlan plan, VendorLease lease, std::string_view offer);
   /// Where a leg is placed, and as what it asks for the callee.
   struct Placement {
@@ -197,6 +198,7 @@ class Call final : public LegEvents {
   void note_progress();
   void count_attempt(bool is_answered);
   void note_for_shadow(const Verdict& verdict);
+  void note_ratios(std::size_t first);
   void note_passed_over(const CandidatePlan& plan);
   void note_choice(const CandidatePlan& plan, Reason passed_over, std::string_view rule);
 
@@ -246,7 +248,7 @@ class Call final : public LegEvents {
   std::size_t diversions_ = 0;                 // hops so far, as far as they are believed
   std::unique_ptr<ShadowNotes> shadow_notes_;  // null: no shadow wants to know of the call
   std::vector<Attempt> attempts_;
-  std::string choices_;  // as its record has them
+  std::string choices_;                  // as its record has them
   std::string caller_raw_, callee_raw_;  // as they came
   std::string callee_product_;
   bool is_answer_recorded_ = false;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "call/candidates.hpp"
 #include "call/choice.hpp"
 
 namespace tandem::call {
@@ -82,7 +83,13 @@ ShadowDecision ShadowRouter::route(const ShadowCall& call) {
     return decision;
   }
   std::optional<Reason> first_skip;
-  for (const RouteCandidate& candidate : context.candidates) {
+  std::vector<std::uint32_t> tried;
+  const auto was_tried = [&tried](std::uint32_t vendor) {
+    return std::find(tried.begin(), tried.end(), vendor) != tried.end();
+  };
+  for (std::size_t next = 0; next < context.candidates.size() || descend(context, was_tried);
+       ++next) {
+    const RouteCandidate candidate = context.candidates[next];  // the list may grow
     const Hindsight::Met* const met = hindsight_.find(candidate.gateway);
     if (met != nullptr && met->was_out_of_reach) continue;
     CandidatePlan plan = plan_candidate(context, candidate, context.arrived_us);
@@ -91,6 +98,7 @@ ShadowDecision ShadowRouter::route(const ShadowCall& call) {
       if (!first_skip) first_skip = plan.excluded;
       continue;
     }
+    tried.push_back(plan.vendor);
     const Vendor& vendor = tables_->vendors[plan.vendor];
     if (decision.first_vendor.empty()) decision.first_vendor = vendor.config.id;
     if (!call.is_answered) return decision;

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 
-#include "call/choice.hpp"
+#include "call/candidates.hpp"
 #include "lrn/number.hpp"
 
 namespace tandem::call {
 
 namespace {
-
-constexpr std::size_t candidates_max = 256;  // more vendors than this are not tried for one call
 
 /// False: the result would be longer than a number may be.
 bool put_before(std::string_view prefix, Number& number) noexcept {
@@ -419,19 +417,6 @@ Verdict charge_agent(CallContext& c, const StageAbilities&) {
   return hold_first_second(c, agent, match, c.agent_money, none, c.agent_limits);
 }
 
-/// A policy hook may name the vendors to try: only those, in its order.
-void keep_named(CallContext& c) {
-  if (!c.policy || c.policy->vendor_gateways.empty()) return;
-  std::vector<RouteCandidate> kept;
-  for (const auto& name : c.policy->vendor_gateways) {
-    const auto found = std::find_if(
-        c.candidates.begin(), c.candidates.end(),
-        [&](const RouteCandidate& candidate) { return candidate.gateway_name == name; });
-    if (found != c.candidates.end()) kept.push_back(*found);
-  }
-  c.candidates = std::move(kept);
-}
-
 /// A phone's contacts are tried one after the other, the best first.
 void find_contacts(CallContext& c) {
   const Vendor& phone = c.tables->vendors[c.called_phone];
@@ -453,15 +438,7 @@ Verdict find_candidates(CallContext& c, const StageAbilities&) {
     find_contacts(c);
     return c.candidates.empty() ? Verdict::reject(Reason::CalleeNotOnline) : Verdict::go_on();
   }
-  const VendorConditions conditions(c);
-  const RouteQuery query = route_query(c, conditions);
-  if (c.is_rehearsal && c.hindsight == nullptr) {
-    c.candidates = c.tables->routes.explain(query).candidates;
-  } else {
-    c.candidates.resize(std::min(c.tables->routes.size(), candidates_max));
-    c.candidates.resize(c.tables->routes.lookup(query, c.candidates));
-  }
-  keep_named(c);
+  find_vendors(c);
   return c.candidates.empty() ? Verdict::reject(Reason::NoAvailableRouter) : Verdict::go_on();
 }
 

@@ -115,6 +115,9 @@ struct CallContext {
       nullptr;  ///< How a call of a phone's came to be; null: it dialled.
   std::unique_ptr<const PolicyAnswer> policy;  ///< Given by the policy hook; null: not asked.
   std::vector<RouteCandidate> candidates;
+  /// What descend() found last, also vendors that were candidates before, and below which length.
+  std::vector<RouteCandidate> descended;
+  std::uint8_t descended_below = 0;
 
   // What the call holds: the lease, returned when this is destroyed or moved from.
   route::LineLease customer_line;

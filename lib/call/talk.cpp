@@ -131,6 +131,7 @@ void Call::begin_talk() {
   trial_.forward_line.release();
   setup_.reset();
   give_back(context_.candidates);
+  give_back(context_.descended);
   choices_.shrink_to_fit();
   worker_.tally().answered.fetch_add(1, std::memory_order_relaxed);
   const auto own = [&](const GatewayConfig& gateway) -> std::int64_t {

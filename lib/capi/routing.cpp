@@ -218,6 +218,10 @@ class HostConditions final : public RouteConditions {
 };
 
 Result<RouteSort> read_sort(const tandem_route_query& given) {
+  if (given.shorter_than < 0 || given.shorter_than > 255) {
+    return Error{ErrorCode::invalid_argument,
+                 "shorter_than " + std::to_string(given.shorter_than) + " was not in 0..255"};
+  }
   RouteSort sort;
   for (auto [from, to] : {std::pair{given.sort_before_prefix, &sort.before_prefix},
                           {given.sort_after_prefix, &sort.after_prefix},
@@ -239,6 +243,7 @@ struct Query {
     query.calling = view(given.calling);
     query.customer = view(given.customer);
     query.callee = view(given.callee);
+    query.shorter_than = static_cast<std::uint8_t>(given.shorter_than);
     if (given.load != nullptr) query.load = &load;
     if (given.rotate != 0) query.rotation = &rotation;
     if (given.conditions != nullptr) query.conditions = &conditions;

@@ -228,6 +228,17 @@ struct RouteTable::Body {
   std::size_t answer(const RouteQuery& query, std::span<RouteCandidate> out, bool takes_turns,
                      Record& record) const {
     if (out.empty() || !is_number(query.called)) return 0;
+    if (query.shorter_than != 0 && query.shorter_than <= query.called.size()) {
+      RouteQuery cut = query;
+      cut.callee = query.listed_callee();
+      cut.called = query.called.substr(0, query.shorter_than - 1u);
+      return answer_valid(cut, out, takes_turns, record);
+    }
+    return answer_valid(query, out, takes_turns, record);
+  }
+  template <class Record>
+  std::size_t answer_valid(const RouteQuery& query, std::span<RouteCandidate> out, bool takes_turns,
+                           Record& record) const {
     const bool needs_choice = has_protect || query.conditions != nullptr || !query.sort.empty();
     const std::size_t count = needs_choice ? choose(query, out, takes_turns, record)
                                            : order(query, out, takes_turns, record);

@@ -85,11 +85,17 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        "SS_GATEWAY_SWITCH_UNTIL_CONNECT"},
       {"stop_switch_after_rtp", "boolean", "true", "No failover once the vendor sent media (R-15).",
        read_flag<&P::stop_switch_after_rtp>, "SS_GATEWAY_SWITCH_STOP_AFTER_RTP_START"},
-      {"stop_switch_after_busy", "boolean", "true", "No failover after 486, 600 and Q.850 cause 17 (R-15).",
+      {"stop_switch_after_busy", "boolean", "true",
+       "No failover after 486, 600 and Q.850 cause 17 (R-15).",
        read_flag<&P::stop_switch_after_busy>, "SS_GATEWAY_SWITCH_STOP_AFTER_USER_BUSY"},
       {"stop_switch_after_sdp", "boolean", "true",
        "No failover after a provisional response with SDP (R-15).",
        read_flag<&P::stop_switch_after_sdp>, "SS_SIP_STOP_SWITCH_AFTER_SDP"},
+      {"stop_descent_when_passed_over", "boolean", "false",
+       "A vendor with `prefix_mode` `expiration` keeps shorter prefixes away also when it was "
+       "passed "
+       "over, such as a full one; else only when it was tried (R-02).",
+       read_flag<&P::stop_descent_when_passed_over>},
       {"reply_unauthorized", "boolean", "true",
        "Answer unknown sources with 403; false: silence (S-12).", read_flag<&P::reply_unauthorized>,
        "SS_REPLY_UNAUTHORIZED"},

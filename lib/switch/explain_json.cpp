@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "call/candidates.hpp"
 #include "call/choice.hpp"
 #include "call/stages.hpp"
 #include "lrn/number.hpp"
@@ -178,16 +179,19 @@ Json excluded_json(std::string_view gateway, const char* reason, std::string_vie
   return row;
 }
 
-/// The vendors of the table that are no candidates.
+/// The vendors of the table that are no candidates, not even behind others that were passed over.
 void add_excluded(Json& excluded, const call::CallContext& context, const RouteQuery& query) {
   for (const RouteExclusion& exclusion : context.tables->routes.explain(query).excluded) {
+    if (std::any_of(context.candidates.begin(), context.candidates.end(),
+                    [&](const auto& known) { return known.gateway == exclusion.gateway; }))
+      continue;
     excluded.push_back(excluded_json(
         exclusion.gateway_name, route_exclusion_reason_name(exclusion.reason),
         exclusion.number == NumberVerdict::accepted ? "" : number_verdict_name(exclusion.number)));
   }
 }
 
-void add_candidates(Json& answer, const call::CallContext& context) {
+void add_candidates(Json& answer, call::CallContext& context) {
   Json candidates = Json::array();
   Json excluded = Json::array();
   if (context.customer_entry() == nullptr) {  // nobody whose conditions could be asked
@@ -198,7 +202,13 @@ void add_candidates(Json& answer, const call::CallContext& context) {
   } else {
     const call::VendorConditions conditions(context);
     const RouteQuery query = call::route_query(context, conditions);
-    for (const RouteCandidate& route : context.candidates) {
+    std::vector<std::uint32_t> able;
+    const auto was_tried = [&able](std::uint32_t vendor) {
+      return std::find(able.begin(), able.end(), vendor) != able.end();
+    };
+    for (std::size_t next = 0;
+         next < context.candidates.size() || call::descend(context, was_tried); ++next) {
+      const RouteCandidate route = context.candidates[next];  // the list may grow
       call::CandidatePlan plan = call::plan_candidate(context, route, context.arrived_us);
       const call::Vendor& vendor = context.tables->vendors[plan.vendor];
       call::VendorLease nothing;  // a rehearsal only looks
@@ -214,6 +224,7 @@ void add_candidates(Json& answer, const call::CallContext& context) {
         excluded.push_back(std::move(row));
         continue;
       }
+      able.push_back(plan.vendor);
       candidates.push_back({{"gateway", vendor.config.id},
                             {"prefix", route.prefix},
                             {"rank", candidates.size()},

@@ -121,6 +121,7 @@ class RouteTable:
         sort: Sequence[str] = ...,
         sort_place: str = ...,
         callee: str = ...,
+        shorter_than: int = ...,
     ) -> list[str]: ...
     def explain(
         self,
@@ -136,6 +137,7 @@ class RouteTable:
         sort: Sequence[str] = ...,
         sort_place: str = ...,
         callee: str = ...,
+        shorter_than: int = ...,
     ) -> dict[str, Any]: ...
     def __len__(self) -> int: ...
     @property
@@ -383,6 +385,7 @@ class AccountBook:
         rules: Optional[FeeRules] = ...,
         schedule: str = ...,
         callee: str = ...,
+        shorter_than: int = ...,
     ) -> tuple[str, Optional[CallMeter]]: ...
     def provision(
         self,

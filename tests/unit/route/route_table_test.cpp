@@ -136,6 +136,28 @@ TEST_CASE("RouteTable: R-02 worked example: extension gives A, B, C and expirati
   CHECK(order(table_of({a, b, c}), query("4412")) == "B C");
 }
 
+TEST_CASE("RouteTable: R-02 a lookup among shorter prefixes goes on where another one ended") {
+  VendorRoute a = vendor("A", {"447"});
+  a.prefix_mode = PrefixMode::expiration;
+  VendorRoute b = vendor("B", {"44"});
+  b.prefix_mode = PrefixMode::expiration;
+  b.numbers.callee_lengths = {10};  // of the whole number
+  const RouteTable table = table_of({a, b, vendor("C", {}), vendor("D", {"4", "447"})});
+  RouteQuery q = query("4470012345");
+  CHECK(order(table, q) == "A D");
+  q.shorter_than = 3;
+  CHECK(order(table, q) == "B");
+  CHECK(table.lookup(q)[0].prefix == "44");
+  q.shorter_than = 2;
+  CHECK(order(table, q) == "D C");
+  q.shorter_than = 1;
+  CHECK(order(table, q) == "C");
+  q.shorter_than = 200;
+  CHECK(order(table, q) == "A D");
+  q.called = "";
+  CHECK(order(table, q) == "");
+}
+
 TEST_CASE("RouteTable: R-02 expiration ends behind its whole level, and only when it is eligible") {
   VendorRoute a = vendor("A", {"447"}, 1);
   a.prefix_mode = PrefixMode::expiration;
