@@ -8,6 +8,7 @@
 
 #include "tandem/accounts.hpp"
 #include "tandem/export.h"
+#include "tandem/lrn.hpp"
 #include "tandem/phone_forward.hpp"
 #include "tandem/route_table.hpp"
 #include "tandem/sip_options.hpp"
@@ -58,7 +59,8 @@ struct PhoneConfig {
   std::optional<std::int32_t> min_profit_hundredths;                 ///< R-18.
   std::optional<Amount> max_price_per_s;                             ///< R-18.
   std::optional<std::int32_t> max_call_s;                            ///< B-12.
-  std::int32_t calls_per_second = 0;  ///< R-22, of the calls it makes; 0: no limit.
+  std::optional<LrnGatewayConfig> lrn;  ///< R-20, as of a customer gateway.
+  std::int32_t calls_per_second = 0;    ///< R-22, of the calls it makes; 0: no limit.
   std::int32_t burst = 0;
   /// whether calls to it are routed like those to other numbers while it is offline.
   /// Nothing: as the parameter says.

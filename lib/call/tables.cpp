@@ -163,8 +163,7 @@ class TablesBuilder {
     for (const auto& resolver : tables_->lrn_resolvers) {
       if (resolver->config.id == customer.lrn->resolver) return resolver;
     }
-    return in("customer gateway", customer.id,
-              {ErrorCode::invalid_argument, "no LRN resolver \"" + customer.lrn->resolver + "\""});
+    return Error{ErrorCode::invalid_argument, "no LRN resolver \"" + customer.lrn->resolver + "\""};
   }
 
   std::vector<route::GroupShare> groups_of(std::string_view gateway) const {
@@ -364,7 +363,7 @@ class TablesBuilder {
       customer.denied_vendors = denied_vendors(gateway);
       customer.forward_pool = forward_pool_of(gateway, "forward of ");
       auto resolver = lrn_resolver_of(gateway);
-      if (!resolver) return resolver.error();
+      if (!resolver) return in("customer gateway", gateway.id, resolver.error());
       customer.lrn_resolver = std::move(*resolver);
       customer.registers = gateway.registration == GatewayRegistration::dynamic;
       if (customer.registers && gateway.auth) {
@@ -458,6 +457,7 @@ class TablesBuilder {
     gateway.sort = phone.sort;
     gateway.vendor_groups_allow = phone.vendor_groups_allow;
     gateway.vendor_groups_deny = phone.vendor_groups_deny;
+    gateway.lrn = phone.lrn;
     gateway.sip.rel100 = phone.rel100;
     return gateway;
   }
@@ -499,6 +499,9 @@ class TablesBuilder {
       customer.rate_meter = state_.customer_rates.of(id);
       customer.sort = sort_of(customer.config);
       customer.denied_vendors = denied_vendors(customer.config);
+      auto resolver = lrn_resolver_of(customer.config);
+      if (!resolver) return in("phone", config.number, resolver.error());
+      customer.lrn_resolver = std::move(*resolver);
       customer.registers = true;
       Vendor vendor;
       vendor.config = as_vendor(config);

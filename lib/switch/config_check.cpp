@@ -279,6 +279,7 @@ class Checker {
                 pointer + "/vendor_groups/allow");
       known_all(gateway_groups_, phone.vendor_groups_deny, "gateway group",
                 pointer + "/vendor_groups/deny");
+      if (phone.lrn) check_lrn(*phone.lrn, pointer + "/lrn");
     }
   }
 

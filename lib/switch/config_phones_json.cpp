@@ -107,6 +107,11 @@ const std::vector<Field<PhoneConfig>>& phone_fields() {
        [](Reader& r, const Json& v, P& p) {
          read_optional<std::int32_t, 0, int32_max>(r, v, p.max_call_s);
        }},
+      {"lrn", "object", "none",
+       "Number portability of what it dials, as of a customer gateway, see below (R-20).",
+       [](Reader& r, const Json& v, P& p) {
+         read_object(r, v, lrn_fields(), {"resolver"}, p.lrn.emplace());
+       }},
       {"calls_per_second", "integer 0..100000", "0", "New calls it may make a second (R-22).",
        [](Reader& r, const Json& v, P& p) { r.number(v, 0, 100'000, p.calls_per_second); }},
       {"burst", "integer 0..1000000", "as calls_per_second",

@@ -430,6 +430,38 @@ TEST_CASE(
   CHECK(bench.last_cdr().end_reason == Reason::ProfitGuard);
 }
 
+TEST_CASE("Phones: what a phone dials is looked up, routed and billed by its own settings (R-20)") {
+  SwitchConfig config = base_config(2);
+  config.provision.vendor_gateways[0].prefixes = {"1212"};
+  config.provision.vendor_gateways[1].prefixes = {"1646"};
+  config.provision.rate_decks[0].rates[0].prefix = "";
+  config.provision.phones = {phone("1001"), phone("1002")};
+  LrnResolverConfig resolver;
+  resolver.id = "db";
+  resolver.kind = LrnResolverKind::http;
+  resolver.addresses = {at("10.0.9.1:80")};
+  config.provision.lrn_resolvers = {resolver};
+  LrnGatewayConfig& lrn = config.provision.phones[0].lrn.emplace();
+  lrn.resolver = "db";
+  lrn.eat_prefix_length = 1;
+  lrn.undetermined_billing_prefix = "9";
+  Phones bench(config);
+  const auto server = bench.world.add_lrn_server("10.0.9.1:80", LrnResolverKind::http);
+  REQUIRE(server.ok());
+  (*server)->set("2125550123", {"6465550000", "NY"});
+  CHECK(bench.talk(bench.alice, "1001", "12125550123")->was_answered());
+  CHECK(bench.last_cdr().vendor_gateway == "v2");
+  CHECK(bench.last_cdr().lrn == "6465550000");
+  CHECK(bench.last_cdr().callee == "912125550123");
+  CHECK_MESSAGE(bench.talk(bench.bob, "1002", "12125550123")->was_answered(), "asks nobody");
+  CHECK(bench.last_cdr().vendor_gateway == "v1");
+  CHECK(bench.last_cdr().callee == "12125550123");
+  const auto answer = bench.tandem->explain(
+      {"phone:1001", "1001", "12125550123", std::nullopt, LrnRecord{"6465550000", "NY"}});
+  REQUIRE(answer.ok());
+  CHECK(answer->find(R"("resolver":"db","number":"2125550123")") != std::string::npos);
+}
+
 TEST_CASE("Phones: with several devices the next is tried when one does not answer (P-05)") {
   SwitchConfig config = phone_config();
   config.parameters.phone_contacts = 2;

@@ -47,6 +47,22 @@ TEST_CASE("read_config: a phone says where its calls go instead (T-02, T-03, T-0
   CHECK(forward.ring_s == 30);
 }
 
+TEST_CASE("read_config: a phone has its numbers looked up like a customer gateway (R-20)") {
+  const std::string resolvers = R"("lrn_resolvers": [{"id": "db", "kind": "host"}], )";
+  const auto phone = [](const std::string& lrn) {
+    return R"("phones": [{"number": "1001", "password": "p", "account": "acme", "lrn": )" + lrn +
+           "}]";
+  };
+  const ConfigReading reading =
+      read(resolvers + phone(R"({"resolver": "db", "lrnEatPrefixLength": 2})"));
+  REQUIRE(pointers(reading) == Pointers{});
+  CHECK(reading.config.provision.phones.at(0).lrn->resolver == "db");
+  CHECK(reading.config.provision.phones.at(0).lrn->eat_prefix_length == 2);
+  CHECK(pointers(read(resolvers + phone(R"({"resolver": "other"})"))) ==
+        Pointers{"/provision/phones/0/lrn/resolver"});
+  CHECK(pointers(read(phone("{}"))) == Pointers{"/provision/phones/0/lrn/resolver"});
+}
+
 TEST_CASE("read_config: what a phone cannot order is said with its place (T-02)") {
   const std::string head = R"("phones": [{"number": "1001", "password": "p", "account": "acme", )";
   const auto errors = [&](const std::string& forward) {
