@@ -183,6 +183,9 @@ struct VendorGateway : GatewayConfig {
   /// Whether its account is charged by the callee behind the rewriting, else by the one before it
   /// (B-16).
   bool clearing_account_use_callout_e164 = false;
+  /// Numbers that may have sent a call on, as its Diversion says or the phone here that did; a call
+  /// that nobody sent on is not judged (N-06).
+  std::vector<std::string> allow_forward_prefixes, deny_forward_prefixes;
   bool send_npdi = true;              ///< Its Request-URI shows `npdi` and `rn` (R-20).
   std::vector<PeriodConfig> periods;  ///< R-13.
   std::string calendar;               ///< Classes of days for `periods`; "": Monday to Friday work.

@@ -128,6 +128,11 @@ bool Call::meet_customer() {
     refuse(Reason::TooManyForwards, reason_facts(Reason::TooManyForwards).sip_status);
     return false;
   }
+  context_.forwarder =
+      forwarding_ != nullptr ? Number(forwarding_->phones.back())
+      : options.recognize_forward
+          ? number_from_user(read_callee(arrival, CalleeField::diversion)).value_or(Number())
+          : Number();
   setup_->kept_headers.keep(arrival, options, context_.tables->identity_needs);
   if (options.setup_timeout_s > 0)
     setup_->deadline_us = started_us_ + options.setup_timeout_s * second_us;

@@ -57,6 +57,15 @@ std::optional<Reason> refusing_account(const CallContext& c, const Vendor& vendo
   return std::nullopt;
 }
 
+/// Which list of the vendor refuses who sent the call on (N-06); "": none, or nobody did.
+std::string_view refusing_forward_list(const CallContext& c, const Vendor& vendor) noexcept {
+  const std::string_view forwarder = c.forwarder.view();
+  if (forwarder.empty()) return {};
+  if (!vendor.allow_forwarders.empty() && !vendor.allow_forwarders.has_prefix_of(forwarder))
+    return "allow_forward_prefixes";
+  return vendor.deny_forwarders.has_prefix_of(forwarder) ? "deny_forward_prefixes" : "";
+}
+
 /// The callee as a vendor gets it: what the transform table says of it, else what its rules, or
 /// those of the hours, make of it. False: that is no number.
 bool write_callee(const CallContext& c, const Vendor& vendor, const RewriteRules* period_rules,
@@ -188,6 +197,8 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
     if (is_phone != (restriction == CalleeRestriction::phones))
       return exclude(Reason::NumberRestricted, "callee_restriction");
   }
+  if (const std::string_view list = refusing_forward_list(context, vendor); !list.empty())
+    return exclude(Reason::NumberRestricted, list);
   // What is registered now says nothing of a call that is routed once more.
   const bool is_live = context.hindsight == nullptr;
   if (vendor.uplink != nullptr && is_live &&

@@ -61,6 +61,7 @@ ShadowDecision ShadowRouter::route(const ShadowCall& call) {
   if (call.policy) context.policy = std::make_unique<const PolicyAnswer>(*call.policy);
   context.split_call = call.split_call;
   context.lrn = std::make_unique<CallLrn>(call.lrn);
+  context.forwarder = call.forwarder;
   // Who registered then is not known here any more, but who it was is.
   if (const auto caller = tables_->find_customer(call.customer_gateway);
       caller && tables_->customers[*caller].registers)

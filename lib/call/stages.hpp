@@ -111,6 +111,7 @@ struct CallContext {
   /// Index in Tables::vendors of a phone that is called, or that sends the call on (T-01).
   std::uint32_t called_phone = no_phone;
   ForwardChoice forward;  ///< The phone is not called; these are.
+  Number forwarder;       ///< Who sent the call on last; empty: nobody, as far as it is believed.
   const Forwarding* forwarding =
       nullptr;  ///< How a call of a phone's came to be; null: it dialled.
   std::unique_ptr<const PolicyAnswer> policy;  ///< Given by the policy hook; null: not asked.

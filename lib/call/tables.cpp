@@ -422,6 +422,13 @@ class TablesBuilder {
       vendor.quality = quality_of(gateway);
       vendor.caller_pool = pool_of(gateway);
       vendor.forward_pool = forward_pool_of(gateway, "forward to ");
+      for (auto [list, prefixes] :
+           {std::pair{&gateway.allow_forward_prefixes, &vendor.allow_forwarders},
+            {&gateway.deny_forward_prefixes, &vendor.deny_forwarders}}) {
+        auto set = PrefixSet::build(*list);
+        if (!set) return in("vendor gateway", gateway.id, set.error());
+        *prefixes = std::move(*set);
+      }
       const auto calendar = calendars_.find(gateway.calendar);
       if (calendar == calendars_.end()) {
         return in("vendor gateway", gateway.id,

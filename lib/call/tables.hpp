@@ -110,6 +110,7 @@ struct Vendor {
   std::shared_ptr<route::CallRateMeter> rate_meter;
   std::shared_ptr<route::QualityMeter> quality;  ///< Null: not counted.
   route::CallerPool caller_pool, forward_pool;
+  PrefixSet allow_forwarders, deny_forwarders;  ///< N-06; empty: no such list.
   route::Periods periods;
   std::vector<bool> mobile_areas;  ///< As of a customer.
   bool registers = false;          ///< Called where it registered; no `addresses`.

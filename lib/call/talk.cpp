@@ -591,6 +591,7 @@ void Call::show_to_shadow(const Cdr& cdr) {
   if (context_.policy != nullptr) call.policy = *context_.policy;
   call.split_call = context_.split_call;
   if (context_.lrn != nullptr) call.lrn = *context_.lrn;
+  call.forwarder = context_.forwarder;
   const bool is_answered = answered_us_ != 0;
   const auto& vendors = context_.tables->vendors;
   for (const Hindsight::Met& met : shadow_notes_->met)

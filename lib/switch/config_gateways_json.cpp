@@ -424,6 +424,16 @@ const std::vector<Field<VendorGateway>>& vendor_fields() {
          [](Reader& r, const Json& v, VendorGateway& g) {
            r.boolean(v, g.clearing_account_use_callout_e164);
          }},
+        {"allow_forward_prefixes", "array", "any",
+         "Who sent a call on must begin with one of them; calls that nobody sent on pass (N-06, "
+         "P-13).",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           read_prefixes(r, v, g.allow_forward_prefixes);
+         }},
+        {"deny_forward_prefixes", "array", "none", "And with none of these.",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           read_prefixes(r, v, g.deny_forward_prefixes);
+         }},
         {"send_npdi", "boolean", "true",
          "Its Request-URI shows `npdi` and `rn` of calls that were routed by LRN (R-20).",
          [](Reader& r, const Json& v, VendorGateway& g) { r.boolean(v, g.send_npdi); }},

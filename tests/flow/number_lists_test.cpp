@@ -89,6 +89,77 @@ void check_refusals(void (*steer)(SwitchConfig& config), const DialPlan& plan,
 
 }  // namespace
 
+TEST_CASE("Lists: a vendor judges who sent a call on (N-06, P-13)") {
+  SwitchConfig config = base_config(2);
+  config.provision.vendor_gateways[1].priority = 1;
+  config.provision.customer_gateways[0].sip.recognize_forward = true;
+  VendorGateway& first = config.provision.vendor_gateways[0];
+  std::string forwarder = "<sip:442079990000@a.example>;reason=user-busy";
+  int expected = 0;
+  const char* rule = "deny_forward_prefixes";
+  SUBCASE("a denied one") { first.deny_forward_prefixes = {"4420"}; }
+  SUBCASE("one that is not allowed") {
+    first.allow_forward_prefixes = {"44207999000012", "33"};
+    rule = "allow_forward_prefixes";
+  }
+  SUBCASE("deny outranks allow") {
+    first.allow_forward_prefixes = {"44"};
+    first.deny_forward_prefixes = {"442079990000"};
+  }
+  SUBCASE("an allowed one") {
+    first.allow_forward_prefixes = {"4420"};
+    expected = 1;
+  }
+  SUBCASE("the last one that did counts") {
+    forwarder += ", <sip:33@a.example>";
+    first.deny_forward_prefixes = {"33"};
+    expected = 1;
+  }
+  SUBCASE("nobody did") {
+    first.allow_forward_prefixes = {"33"};
+    forwarder.clear();
+    expected = 1;
+  }
+  SUBCASE("the customer is not believed") {
+    config.provision.customer_gateways[0].sip.recognize_forward = false;
+    first.deny_forward_prefixes = {"4420"};
+    expected = 1;
+  }
+  Bench bench(config);
+  DialPlan plan;
+  if (!forwarder.empty()) plan.headers = {{"Diversion", forwarder}};
+  auto call = bench.dial(plan);
+  bench.run_s(1);
+  CHECK(bench.vendors[0]->received("INVITE") == expected);
+  CHECK(bench.vendors[1]->received("INVITE") == 1 - expected);
+  call->hang_up();
+  bench.check_clean();
+  if (expected == 0)
+    CHECK(bench.world.cdrs().back().choices.find("NumberRestricted:" + std::string(rule)) !=
+          std::string::npos);
+}
+
+TEST_CASE("Lists: a phone here that sends a call on is judged by its number (N-06, T-02)") {
+  SwitchConfig config = base_config(2);
+  config.provision.vendor_gateways[1].priority = 1;
+  config.provision.vendor_gateways[0].deny_forward_prefixes = {"100"};
+  PhoneConfig phone;
+  phone.id = phone.number = "1001";
+  phone.password = "secret";
+  phone.account = "acme";
+  ForwardTarget target;
+  target.number = dialled;
+  phone.forward.unconditional = {target};
+  config.provision.phones = {phone};
+  Bench bench(config);
+  auto call = bench.dial({}, "1001");
+  bench.run_s(2);
+  CHECK(bench.vendors[0]->received("INVITE") == 0);
+  CHECK(bench.vendors[1]->received("INVITE") == 1);
+  call->hang_up();
+  bench.check_clean();
+}
+
 TEST_CASE("Lists: a vendor judges the callee without the prefix of a split (N-06, R-19)") {
   check_refusals(
       [](SwitchConfig& config) {
