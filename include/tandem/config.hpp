@@ -90,8 +90,9 @@ struct NumberGroupRules {
 
 /// Numbers that are shown as who sent a call on.
 struct ForwardPoolConfig {
-  std::string numbers;     ///< Id of the number group.
-  bool is_random = false;  ///< Else one after the other.
+  std::string numbers;  ///< Id of the number group.
+  /// Any number, else one after the other; nothing: as the parameter says.
+  std::optional<bool> is_random = std::nullopt;
 };
 
 /// What both kinds of gateway have.
@@ -228,6 +229,9 @@ struct Parameters {
   bool stop_switch_after_rtp = true;
   bool stop_switch_after_busy = true;
   bool stop_switch_after_sdp = true;
+  /// Of a vendor at which the switch registers.
+  bool stop_switch_after_invite_timeout = false;
+  bool forward_pool_random = false;  ///< R-24; of forwarding pools that do not say.
   /// a vendor of mode expiration keeps shorter prefixes away also when it was passed over.
   bool stop_descent_when_passed_over = false;
   bool reply_unauthorized = true;           ///< S-12.

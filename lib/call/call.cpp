@@ -815,6 +815,12 @@ bool Call::may_switch(const Failure& failure, Reason reason) const {
   if (reason == Reason::CalleeBusy || is_busy(failure)) {
     if (!rules.after_busy.value_or(!p.stop_switch_after_busy)) return false;
   }
+  const bool is_unheard =
+      reason == Reason::InviteTimeout ||
+      (reason == Reason::ConnectionTimeout && trial_.stage == AttemptStage::invited);
+  if (is_unheard && p.stop_switch_after_invite_timeout &&
+      vendor().config.registration == GatewayRegistration::outbound)
+    return false;
   if (!failure.is_local && is_final_everywhere(failure.status)) return false;
   if (std::find(rules.stop_codes.begin(), rules.stop_codes.end(), failure.status) !=
       rules.stop_codes.end()) {

@@ -277,7 +277,7 @@ class TablesBuilder {
   route::CallerPool forward_pool_of(const GatewayConfig& gateway, const char* kind) const {
     if (!gateway.forward_pool) return {};
     return pool(kind + gateway.id, gateway.forward_pool->numbers, 0,
-                gateway.forward_pool->is_random);
+                gateway.forward_pool->is_random.value_or(config_.parameters.forward_pool_random));
   }
 
   Payer payer(const std::string& account) const {

@@ -59,7 +59,7 @@ const std::vector<Field<ForwardPoolConfig>>& forward_pool_fields() {
       {"numbers", "", "", "", [](Reader& r, const Json& v, P& p) { read_id(r, v, p.numbers); }},
       {"rotation", "", "", "",
        [](Reader& r, const Json& v, P& p) {
-         r.choice<bool>(v, {{"poll", false}, {"random", true}}, p.is_random);
+         r.choice<bool>(v, {{"poll", false}, {"random", true}}, p.is_random.emplace());
        }},
   };
   return fields;

@@ -54,6 +54,16 @@ void read_hours(Reader& r, const Json& v, std::uint32_t& hours) {
   }
 }
 
+/// A rotation by its name, or whether the numbers come in sequence.
+void read_forward_rotation(Reader& r, const Json& v, Parameters& p) {
+  if (v.is_boolean()) {
+    p.forward_pool_random = !v.get<bool>();
+    return;
+  }
+  r.choice<bool>(v, {{"poll", false}, {"random", true}, {"on", false}, {"off", true}},
+                 p.forward_pool_random);
+}
+
 }  // namespace
 
 const std::vector<Field<Parameters>>& parameter_fields() {
@@ -91,6 +101,10 @@ const std::vector<Field<Parameters>>& parameter_fields() {
       {"stop_switch_after_sdp", "boolean", "true",
        "No failover after a provisional response with SDP (R-15).",
        read_flag<&P::stop_switch_after_sdp>, "SS_SIP_STOP_SWITCH_AFTER_SDP"},
+      {"stop_switch_after_invite_timeout", "boolean", "false",
+       "No failover when a vendor at which the switch registers said nothing to the INVITE (R-15).",
+       read_flag<&P::stop_switch_after_invite_timeout>,
+       "SS_SIP_USER_AGENT_STOP_SWITCH_AFTER_INVITE_TIMEOUT"},
       {"stop_descent_when_passed_over", "boolean", "false",
        "A vendor with `prefix_mode` `expiration` keeps shorter prefixes away also when it was "
        "passed "
@@ -123,7 +137,7 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        read_seconds<&P::max_calls, 0, 10'000'000>},
       {"fee_precision", "integer 0..8", "6", "Decimals of a charge (B-07).",
        [](Reader& r, const Json& v, P& p) { r.number(v, 0, 8, p.fees.precision); },
-       "SERVER_BILLING_FEE_PRECISION"},
+       "SERVER_BILLING_FEE_PRECISION", "SERVER_BILLING_FEE_PRECISTION"},
       {"fee_unit", "decimal > 0", "none", "A charge is rounded up to a multiple of it (B-07).",
        [](Reader& r, const Json& v, P& p) {
          if (is_none(v)) return;
@@ -163,7 +177,7 @@ const std::vector<Field<Parameters>>& parameter_fields() {
          }
          p.gateway_route_prefix = std::move(read);
        },
-       "SERVER_GATEWAY_ROUTE_PREFIX"},
+       "SERVER_GATEWAY_ROUTE_PREFIX", "SERVER_BILLING_GATEWAY_ROUTE_PREFIX"},
       {"bilateral_reconciliation_line_percent", "decimal 0..100", "1",
        "Deviation from the count of the other end from which an alarm is raised (B-27).",
        [](Reader& r, const Json& v, P& p) {
@@ -220,6 +234,10 @@ const std::vector<Field<Parameters>>& parameter_fields() {
          read_optional<std::int32_t, 0, 3>(r, v, p.rate_sort_position);
        },
        "SERVER_GATEWAY_ROUTE_FEE_RATE_SORT_CONFIG", "SS_GATEWAY_FEE_RATE_ROUTE_SORT_CONFIG"},
+      {"forward_pool_rotation", "poll|random, or boolean", "poll",
+       "Which number of a `forward_pool` that does not say comes next: that of the list, or any; "
+       "true is `poll` (R-24).",
+       read_forward_rotation, "FORWARD_SIGNAL_REWRITE_SEQUENCE"},
       {"rate_sort_before_quality", "boolean", "false",
        "Which goes first when both are at one place.", read_flag<&P::rate_sort_before_quality>,
        "SERVER_GATEWAY_ROUTE_FEE_RATE_BEFORE_QUALITY", "SS_GATEWAY_FEE_RATE_ROUTE_BEFORE_ASR"},

@@ -94,6 +94,46 @@ TEST_CASE("Failover: cause 17 of Q.850 is busy, whatever the status (R-15)") {
   CHECK(result.status == 200);
 }
 
+TEST_CASE("Failover: a registered-at vendor that is silent may end the hunt (R-15, R-25)") {
+  SwitchConfig config = base_config(2);
+  VendorGateway& carrier = config.provision.vendor_gateways[0];
+  int expected = 1;
+  SUBCASE("it ends it") {
+    carrier.registration = GatewayRegistration::outbound;
+    config.parameters.stop_switch_after_invite_timeout = true;
+  }
+  SUBCASE("not without the parameter") {
+    carrier.registration = GatewayRegistration::outbound;
+    expected = 2;
+  }
+  SUBCASE("not of a vendor that the switch does not register at") {
+    config.parameters.stop_switch_after_invite_timeout = true;
+    expected = 2;
+  }
+  AnswerPlan behaviour = never_responds();
+  SUBCASE("not when it said something") {
+    carrier.registration = GatewayRegistration::outbound;
+    config.parameters.stop_switch_after_invite_timeout = true;
+    behaviour = never_answers();
+    expected = 2;
+  }
+  carrier.auth = GatewayAuth{"trunk", "pass", ""};
+  Bench bench(config);
+  RegistrarPlan registrar;
+  registrar.username = "trunk";
+  registrar.password = "pass";
+  bench.b->accept_registrations(registrar);
+  bench.run_s(70);
+  bench.b->set_plan(behaviour);
+  auto call = bench.dial();
+  bench.run_s(40);
+  const int tried = (bench.vendors[0]->received("INVITE") > 0 ? 1 : 0) +
+                    (bench.vendors[1]->received("INVITE") > 0 ? 1 : 0);
+  CHECK(tried == expected);
+  CHECK(call->was_answered() == (expected == 2));
+  call->hang_up();
+}
+
 TEST_CASE("Failover: reasons of the last response reach record and caller (C-08)") {
   struct Case {
     int status;

@@ -471,6 +471,36 @@ TEST_CASE("Forward: who sent a call on is shown by a number of a pool, in turn (
   bench.check_clean();
 }
 
+TEST_CASE("Forward: the parameter says how pools that do not say so rotate (R-24)") {
+  SwitchConfig config = base_config();
+  config.provision.vendor_gateways[0].sip.forward_signal = true;
+  config.provision.customer_gateways[0].sip.recognize_forward = true;
+  std::vector<std::string> numbers;
+  for (int i = 100; i < 200; ++i)
+    numbers.push_back(std::to_string(i));
+  config.provision.number_groups = {{"mine", numbers}};
+  config.parameters.forward_pool_random = true;
+  config.provision.vendor_gateways[0].forward_pool = ForwardPoolConfig{"mine"};
+  bool is_in_turn = false;
+  SUBCASE("as the parameter says") {}
+  SUBCASE("as the pool says") {
+    config.provision.vendor_gateways[0].forward_pool->is_random = false;
+    is_in_turn = true;
+  }
+  Bench bench(config);
+  DialPlan plan;
+  plan.headers = {{"Diversion", "<sip:777@a>"}};
+  std::string shown;
+  for (int i = 0; i < 8; ++i) {
+    bench.connect(plan)->hang_up();
+    for (const auto& [name, value] : bench.b->last_call()->headers())
+      if (name == "Diversion") shown += value;
+  }
+  CHECK((shown == "<sip:100@a><sip:101@a><sip:102@a><sip:103@a><sip:104@a><sip:105@a><sip:106@a>"
+                  "<sip:107@a>") == is_in_turn);
+  bench.check_clean();
+}
+
 TEST_CASE("Forward: its part has rates of its own where the deck has such (B-15)") {
   SwitchConfig config = forward_config();
   config.parameters.billing_forward_prefix = "F";

@@ -171,6 +171,26 @@ TEST_CASE("read_config: VOS names and values mean the same as ours") {
   CHECK(b.free_numbers == std::vector<std::string>{"110", "800*"});
 }
 
+TEST_CASE("read_config: rarer spellings of VOS mean the same too (R-15, R-24, B-07, B-14)") {
+  const auto parameters = [](const std::string& text) {
+    const auto reading = read(R"("parameters": {)" + text + "}");
+    REQUIRE(reading.errors.empty());
+    return reading.config.parameters;
+  };
+  CHECK(parameters(R"("SERVER_BILLING_FEE_PRECISTION": 4)").fees.precision == 4);
+  CHECK(parameters(R"("SERVER_BILLING_GATEWAY_ROUTE_PREFIX": "88,99")")
+            .gateway_route_prefix.prefixes == std::vector<std::string>{"88", "99"});
+  CHECK(parameters(R"("SERVER_BILLING_GATEWAY_ROUTE_PREFIX": 3)").gateway_route_prefix.characters ==
+        3);
+  CHECK(parameters(R"("SS_SIP_USER_AGENT_STOP_SWITCH_AFTER_INVITE_TIMEOUT": "On")")
+            .stop_switch_after_invite_timeout);
+  CHECK_FALSE(parameters(R"("FORWARD_SIGNAL_REWRITE_SEQUENCE": "On")").forward_pool_random);
+  CHECK(parameters(R"("FORWARD_SIGNAL_REWRITE_SEQUENCE": "Off")").forward_pool_random);
+  CHECK(parameters(R"("FORWARD_SIGNAL_REWRITE_SEQUENCE": false)").forward_pool_random);
+  CHECK(parameters(R"("forward_pool_rotation": "random")").forward_pool_random);
+  CHECK_FALSE(parameters(R"("forward_pool_rotation": true)").forward_pool_random);
+}
+
 TEST_CASE("read_config: a key under both its names is an error") {
   CHECK(pointers(read(R"("parameters": {"max_call_s": 1, "SS_MAXCALLDURATION": 1})")) ==
         Pointers{"/parameters/SS_MAXCALLDURATION"});
