@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -99,7 +100,11 @@ class TANDEM_EXPORT PrefixSet {
   ///
   static Result<PrefixSet> build(std::vector<std::string> prefixes);
 
-  [[nodiscard]] bool has_prefix_of(std::string_view number) const noexcept;
+  [[nodiscard]] bool has_prefix_of(std::string_view number) const noexcept {
+    return prefix_of(number).has_value();
+  }
+  /// The shortest prefix of the set that begins the number. Lives as long as the set.
+  [[nodiscard]] std::optional<std::string_view> prefix_of(std::string_view number) const noexcept;
   [[nodiscard]] bool empty() const noexcept { return prefixes_.empty(); }
 
  private:
@@ -121,6 +126,10 @@ class TANDEM_EXPORT NumberPolicy {
 
   [[nodiscard]] NumberVerdict judge(std::string_view caller,
                                     std::string_view callee) const noexcept;
+  /// The entry that a verdict of judge() goes back to: "4420", "025:010", "group 2" for the second
+  /// of the groups, or the length or kind that the number has. "" where the numbers are in no entry
+  /// of a list that allows, and for accepted().
+  [[nodiscard]] std::string refusing_entry(std::string_view caller, std::string_view callee) const;
   /// True when judge() cannot refuse anything.
   [[nodiscard]] bool accepts_everything() const noexcept { return !restricts_; }
 

@@ -234,6 +234,7 @@ class TANDEM_EXPORT RouteTable {
   /// REQUIRES: `gateway` < size(). The view lives as long as the table.
   [[nodiscard]] std::string_view gateway_name(std::uint32_t gateway) const noexcept;
   [[nodiscard]] int line_limit(std::uint32_t gateway) const noexcept;
+  [[nodiscard]] const NumberPolicy& numbers(std::uint32_t gateway) const noexcept;
 
  private:
   friend class RouteRotation;

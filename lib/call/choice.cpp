@@ -247,6 +247,46 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
   return plan;
 }
 
+std::vector<std::string> matching_vendor_rules(const CallContext& context, std::uint32_t vendor) {
+  const Vendor& chosen = context.tables->vendors[vendor];
+  const route::PeriodSettings now =
+      chosen.periods.empty() ? route::PeriodSettings() : chosen.periods.at(context.wall_us);
+  std::vector<std::string> rules;
+  const auto note = [&rules](std::string rule) {
+    if (!rule.empty()) rules.push_back(std::move(rule));
+  };
+  note(matching_rule("rewrite_caller",
+                     now.rewrite_caller != nullptr ? *now.rewrite_caller : chosen.rewrite_caller,
+                     context.caller));
+  const std::string_view dialled = context.callee_billing.view();
+  if (chosen.config.number_transform &&
+      context.tables->number_transforms.to_vendor(dialled) != dialled) {
+    note("number_transforms " + std::string(dialled));
+  } else {
+    note(matching_rule("rewrite_callee",
+                       now.rewrite_callee != nullptr ? *now.rewrite_callee : chosen.rewrite_callee,
+                       context.callee));
+  }
+  return rules;
+}
+
+std::string refusing_list_entry(const CallContext& context, std::uint32_t vendor) {
+  const std::string_view caller = context.caller.view();
+  const std::string_view callee =
+      (context.callee_billing.empty() ? context.routing_number() : context.callee_billing).view();
+  const NumberPolicy& own = context.tables->routes.numbers(vendor);
+  if (own.judge(caller, callee) != NumberVerdict::accepted)
+    return own.refusing_entry(caller, callee);
+  const Vendor& chosen = context.tables->vendors[vendor];
+  if (chosen.periods.empty()) return {};
+  const route::PeriodSettings now = chosen.periods.at(context.wall_us);
+  for (const NumberPolicy* policy : {now.callers, now.callees}) {
+    if (policy != nullptr && policy->judge(caller, callee) != NumberVerdict::accepted)
+      return policy->refusing_entry(caller, callee);
+  }
+  return {};
+}
+
 bool take_vendor(const CallContext& context, CandidatePlan& plan, VendorLease& lease,
                  std::int64_t now_us) {
   const Vendor& vendor = context.tables->vendors[plan.vendor];

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "call/stages.hpp"
 #include "tandem/route_table.hpp"
@@ -54,6 +56,14 @@ struct CandidatePlan {
 /// `now_us`: monotonic.
 CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& candidate,
                              std::int64_t now_us);
+
+/// What makes the numbers that a vendor gets: its rules, or those of the hours, that match, and the
+/// entry of the transform table. For explain.
+std::vector<std::string> matching_vendor_rules(const CallContext& context, std::uint32_t vendor);
+
+/// Which entry of a vendor's lists, or of those of the hours, refuses the call's numbers; "": none
+/// that has one.
+std::string refusing_list_entry(const CallContext& context, std::uint32_t vendor);
 
 /// What a try on one vendor holds: given back when it is destroyed or moved to.
 struct VendorLease {

@@ -141,14 +141,28 @@ Verdict admit_source(CallContext& c, const StageAbilities&) {
              : Verdict::reject(Reason::RateLimited);
 }
 
+/// For explain: what a stage decides by. "": nothing to say.
+void note_rule(const CallContext& c, std::string rule) {
+  if (c.fired != nullptr && !rule.empty()) c.fired->push_back(std::move(rule));
+}
+
 Verdict check_number_policy(CallContext& c, const StageAbilities&) {
-  return c.source_match.outcome == SourceMatch::Outcome::restricted
-             ? Verdict::reject(Reason::NumberRestricted)
-             : Verdict::go_on();
+  if (c.source_match.outcome != SourceMatch::Outcome::restricted) return Verdict::go_on();
+  if (c.fired != nullptr) {
+    const std::string entry =
+        c.tables->sources.numbers(*c.customer).refusing_entry(c.caller.view(), c.callee.view());
+    note_rule(c,
+              number_verdict_name(c.source_match.restriction) + (entry.empty() ? "" : " " + entry));
+  }
+  return Verdict::reject(Reason::NumberRestricted);
 }
 
 Verdict rewrite_numbers(CallContext& c, const StageAbilities&) {
   const Customer& customer = *c.customer_entry();
+  if (c.fired != nullptr) {
+    note_rule(c, matching_rule("rewrite_caller", customer.rewrite_caller, c.caller));
+    note_rule(c, matching_rule("rewrite_callee", customer.rewrite_callee, c.callee));
+  }
   if (!rewrite(customer.rewrite_caller, c.caller, *c.random) ||
       !rewrite(customer.rewrite_callee, c.callee, *c.random) ||
       !complete_area(c.tables->mobile_areas, customer.mobile_areas, c.callee) || c.callee.empty()) {
@@ -166,13 +180,17 @@ Verdict split_calls(CallContext& c, const StageAbilities&) {
     c.split_call = c.is_rehearsal ? customer.split_turn->peek() : customer.split_turn->take();
   const std::size_t entry = customer.split.entry(*c.split_call);
   const std::string& prefix = customer.config.split[entry].add_prefix;
+  if (c.fired != nullptr) note_rule(c, "split[" + std::to_string(entry) + "] " + prefix);
   return put_before(prefix, c.callee) ? Verdict::go_on() : Verdict::reject(Reason::NotFound);
 }
 
 /// N-05: a caller that stands for another number.
 Verdict transform_numbers(CallContext& c, const StageAbilities&) {
-  if (c.customer_entry()->config.number_transform)
-    c.caller = Number(c.tables->number_transforms.from_customer(c.caller.view()));
+  if (!c.customer_entry()->config.number_transform) return Verdict::go_on();
+  const Number known(c.tables->number_transforms.from_customer(c.caller.view()));
+  if (c.fired != nullptr && known.view() != c.caller.view())
+    note_rule(c, "number_transforms " + std::string(known.view()));
+  c.caller = known;
   return Verdict::go_on();
 }
 
@@ -488,11 +506,15 @@ Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::s
     const Stage& stage = stages[next_stage];
     const Number caller = context.caller;
     const Number callee = context.routing_number();
+    std::vector<std::string> rules;
+    context.fired = context.recorder != nullptr ? &rules : nullptr;
     const Verdict verdict = stage.run(context, abilities);
+    context.fired = nullptr;
     if (context.recorder != nullptr) {
       context.recorder->push_back(
           {stage.name, caller, callee, context.caller, context.routing_number(),
-           verdict.kind == Verdict::Kind::reject ? reason_facts(verdict.reason).name : "continue"});
+           verdict.kind == Verdict::Kind::reject ? reason_facts(verdict.reason).name : "continue",
+           std::move(rules)});
       if (stage.run == find_phone && verdict.kind == Verdict::Kind::go_on &&
           context.forward.targets != nullptr) {
         context.recorder->back().verdict =
@@ -539,6 +561,17 @@ bool needs_caller_region(const CallContext& context) noexcept {
 bool complete_area(const MobileAreas& areas, const std::vector<bool>& chosen, Number& number) {
   const std::string_view code = areas.area_code(number.view(), chosen);
   return code.empty() || put_before(code, number);
+}
+
+std::string matching_rule(std::string_view setting, const RewriteRules& rules,
+                          const Number& number) {
+  const auto index = rules.matching_rule(number.view());
+  if (!index) return {};
+  std::string_view text = rules.text();
+  for (std::size_t i = 0; i < *index; ++i)
+    text.remove_prefix(text.find(',') + 1);
+  return std::string(setting) + '[' + std::to_string(*index) + "] " +
+         std::string(text.substr(0, text.find(',')));
 }
 
 bool rewrite(const RewriteRules& rules, Number& number, Random& random) {

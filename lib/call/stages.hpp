@@ -40,7 +40,8 @@ std::optional<Number> number_from_user(std::string_view user) noexcept;
 struct StageRecord {
   std::string_view name;
   Number caller_before, callee_before, caller_after, callee_after;
-  std::string verdict;  ///< "continue" or a reason name.
+  std::string verdict;             ///< "continue" or a reason name.
+  std::vector<std::string> rules;  ///< Which settings made it so: "rewrite_callee[0] 00:86".
 };
 
 /// What became of the look-up of one number.
@@ -78,6 +79,7 @@ struct CallContext {
   /// it takes; else null.
   const Hindsight* hindsight = nullptr;
   std::vector<StageRecord>* recorder = nullptr;
+  std::vector<std::string>* fired = nullptr;  ///< Of the recorder: `rules` of the current stage.
 
   // What arrived.
   SocketAddress source;
@@ -175,6 +177,11 @@ Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::s
 Number lrn_question(const CallContext& context) noexcept;
 /// Whether the region of the caller is of any use to this call.
 bool needs_caller_region(const CallContext& context) noexcept;
+
+/// The rule that would be applied to a number: "rewrite_callee[0] 00:86", its index and text behind
+/// the name of the setting; "": none matches.
+std::string matching_rule(std::string_view setting, const RewriteRules& rules,
+                          const Number& number);
 
 /// Applies rules to a number. False: the result is too long, and the number is as it was.
 bool rewrite(const RewriteRules& rules, Number& number, Random& random);

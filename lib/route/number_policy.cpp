@@ -163,10 +163,11 @@ Result<PrefixSet> PrefixSet::build(std::vector<std::string> prefixes) {
   return set;
 }
 
-bool PrefixSet::has_prefix_of(std::string_view number) const noexcept {
+std::optional<std::string_view> PrefixSet::prefix_of(std::string_view number) const noexcept {
   auto after = std::upper_bound(prefixes_.begin(), prefixes_.end(), number,
                                 [](std::string_view a, std::string_view b) { return a < b; });
-  return after != prefixes_.begin() && number.starts_with(*std::prev(after));
+  if (after == prefixes_.begin() || !number.starts_with(*std::prev(after))) return std::nullopt;
+  return *std::prev(after);
 }
 
 Result<NumberPolicy> NumberPolicy::build(const NumberPolicyConfig& config) {
@@ -257,6 +258,42 @@ NumberVerdict NumberPolicy::judge(std::string_view caller, std::string_view call
   if (caller_kinds_ != 0 && !is_of(caller_kinds_, plan_.classify(caller)))
     return NumberVerdict::caller_kind;
   return judge_callee_by_plan(callee);
+}
+
+std::string NumberPolicy::refusing_entry(std::string_view caller, std::string_view callee) const {
+  const auto denied = [](const PrefixSet& prefixes, const std::vector<NumberSet>& groups,
+                         std::string_view number) {
+    if (const auto prefix = prefixes.prefix_of(number)) return std::string(*prefix);
+    const auto group = std::find_if(groups.begin(), groups.end(),
+                                    [&](const NumberSet& set) { return set.contains(number); });
+    return "group " + std::to_string(group - groups.begin() + 1);
+  };
+  const auto fitting = [&](const std::vector<NumberPair>& pairs) {
+    return *std::find_if(pairs.begin(), pairs.end(),
+                         [&](const NumberPair& pair) { return any_fits({pair}, caller, callee); });
+  };
+  switch (judge(caller, callee)) {
+    case NumberVerdict::caller_length:
+      return std::to_string(caller.size());
+    case NumberVerdict::callee_length:
+      return std::to_string(callee.size());
+    case NumberVerdict::caller_denied:
+      return denied(deny_caller_, deny_callers_, caller);
+    case NumberVerdict::callee_denied:
+      return denied(deny_callee_, deny_callees_, callee);
+    case NumberVerdict::pair_denied: {
+      const NumberPair pair = fitting(deny_pairs_);
+      return pair.caller + ":" + pair.callee;
+    }
+    case NumberVerdict::city_denied:
+      return fitting(deny_cities_).callee;
+    case NumberVerdict::caller_kind:
+      return number_kind_name(plan_.classify(caller).kind);
+    case NumberVerdict::callee_kind:
+      return number_kind_name(plan_.classify(callee).kind);
+    default:
+      return {};
+  }
 }
 
 NumberVerdict NumberPolicy::judge_callee_by_plan(std::string_view callee) const noexcept {

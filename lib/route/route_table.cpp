@@ -640,6 +640,10 @@ int RouteTable::line_limit(std::uint32_t gateway) const noexcept {
   return body_->facts[gateway].line_limit;
 }
 
+const NumberPolicy& RouteTable::numbers(std::uint32_t gateway) const noexcept {
+  return body_->vendors[gateway].numbers;
+}
+
 RouteRotation::RouteRotation(const RouteTable& table) : turns_(table.body_->rotation_slots) {}
 
 RouteRotation::RouteRotation(const RouteTable& table, const RouteTable& previous_table,

@@ -26,6 +26,7 @@ Json stages_json(const std::vector<call::StageRecord>& records) {
                       {"caller_after", record.caller_after.view()},
                       {"callee_after", record.callee_after.view()},
                       {"verdict", record.verdict}});
+    if (!record.rules.empty()) stages.back()["rules"] = record.rules;
   }
   return stages;
 }
@@ -179,26 +180,50 @@ Json excluded_json(std::string_view gateway, const char* reason, std::string_vie
   return row;
 }
 
-/// The vendors of the table that are no candidates, not even behind others that were passed over.
+/// The vendors that the list of candidates does not have: kept out by the table, or behind more
+/// candidates than a call tries.
 void add_excluded(Json& excluded, const call::CallContext& context, const RouteQuery& query) {
-  for (const RouteExclusion& exclusion : context.tables->routes.explain(query).excluded) {
-    if (std::any_of(context.candidates.begin(), context.candidates.end(),
-                    [&](const auto& known) { return known.gateway == exclusion.gateway; }))
-      continue;
-    excluded.push_back(excluded_json(
-        exclusion.gateway_name, route_exclusion_reason_name(exclusion.reason),
-        exclusion.number == NumberVerdict::accepted ? "" : number_verdict_name(exclusion.number)));
+  const auto is_listed = [&](std::uint32_t gateway) {
+    return std::any_of(context.candidates.begin(), context.candidates.end(),
+                       [&](const auto& known) { return known.gateway == gateway; });
+  };
+  const RouteExplanation table = context.tables->routes.explain(query);
+  for (const RouteCandidate& candidate : table.candidates) {
+    if (!is_listed(candidate.gateway))
+      excluded.push_back(excluded_json(candidate.gateway_name, "not_come_to", "candidates_max"));
+  }
+  for (const RouteExclusion& exclusion : table.excluded) {
+    if (is_listed(exclusion.gateway)) continue;
+    const bool is_by_list = exclusion.number != NumberVerdict::accepted;
+    excluded.push_back(excluded_json(exclusion.gateway_name,
+                                     route_exclusion_reason_name(exclusion.reason),
+                                     is_by_list ? number_verdict_name(exclusion.number) : ""));
+    if (!is_by_list) continue;
+    if (std::string entry = call::refusing_list_entry(context, exclusion.gateway); !entry.empty())
+      excluded.back()["entry"] = std::move(entry);
   }
 }
 
-void add_candidates(Json& answer, call::CallContext& context) {
+/// A call of nobody's: no conditions could be asked, and every vendor is out of its reach.
+void add_unasked(Json& excluded, call::CallContext& context, Reason refused) {
+  RouteQuery query;
+  query.called = context.routing_number().view();
+  query.calling = context.caller.view();
+  context.candidates = context.tables->routes.explain(query).candidates;
+  for (const RouteCandidate& route : context.candidates) {
+    excluded.push_back(
+        excluded_json(route.gateway_name, "call_refused", reason_facts(refused).name));
+  }
+  add_excluded(excluded, context, query);
+}
+
+/// Every vendor, in order of trial or with what keeps it from it. `refused`: why the call is, when
+/// it comes to no vendor.
+void add_candidates(Json& answer, call::CallContext& context, Reason refused) {
   Json candidates = Json::array();
   Json excluded = Json::array();
-  if (context.customer_entry() == nullptr) {  // nobody whose conditions could be asked
-    RouteQuery query;
-    query.called = context.routing_number().view();
-    query.calling = context.caller.view();
-    add_excluded(excluded, context, query);
+  if (context.customer_entry() == nullptr) {
+    add_unasked(excluded, context, refused);
   } else {
     const call::VendorConditions conditions(context);
     const RouteQuery query = call::route_query(context, conditions);
@@ -215,8 +240,13 @@ void add_candidates(Json& answer, call::CallContext& context) {
       Json keys = keys_json(route, query.sort);
       const auto buy = price_of(context, vendor.payee, plan.vendor_rate);
       const auto sell = price_of(context, context.customer_entry()->payer, context.rate);
-      if (plan.excluded || !call::take_vendor(context, plan, nothing, context.arrived_us)) {
-        Json row = excluded_json(vendor.config.id, reason_facts(*plan.excluded).name, plan.rule);
+      const bool is_able =
+          !plan.excluded && call::take_vendor(context, plan, nothing, context.arrived_us);
+      if (is_able) able.push_back(plan.vendor);
+      if (!is_able || refused != Reason::none) {
+        Json row =
+            is_able ? excluded_json(vendor.config.id, "call_refused", reason_facts(refused).name)
+                    : excluded_json(vendor.config.id, reason_facts(*plan.excluded).name, plan.rule);
         row["prefix"] = route.prefix;
         row["keys"] = std::move(keys);
         row["profit_percent"] = profit_json(sell, buy);
@@ -224,7 +254,6 @@ void add_candidates(Json& answer, call::CallContext& context) {
         excluded.push_back(std::move(row));
         continue;
       }
-      able.push_back(plan.vendor);
       candidates.push_back({{"gateway", vendor.config.id},
                             {"prefix", route.prefix},
                             {"rank", candidates.size()},
@@ -238,12 +267,26 @@ void add_candidates(Json& answer, call::CallContext& context) {
                             {"vendor_callee_billing", plan.vendor_callee.view()},
                             {"max_call_s", max_call_json(vendor.config)}});
       if (plan.contact != nullptr) candidates.back()["contact"] = plan.contact->uri;
+      if (auto rules = call::matching_vendor_rules(context, plan.vendor); !rules.empty())
+        candidates.back()["rules"] = std::move(rules);
     }
     // Who is called where he registered is not looked for among vendors.
     if (context.called_phone == call::CallContext::no_phone) add_excluded(excluded, context, query);
   }
   answer["candidates"] = std::move(candidates);
   answer["excluded"] = std::move(excluded);
+}
+
+/// Goes through the stages behind the one that refused, so that vendors are known as they would
+/// have been asked: numbers rewritten, prices found. Nothing is taken, nothing recorded.
+void find_vendors_nevertheless(call::CallContext& context, std::size_t next_stage,
+                               const call::StageAbilities& abilities) {
+  if (context.customer_entry() == nullptr || context.called_phone != call::CallContext::no_phone)
+    return;
+  context.recorder = nullptr;
+  call::Verdict verdict = call::Verdict::reject(Reason::none);
+  while (verdict.kind == call::Verdict::Kind::reject)
+    verdict = call::run_stages(context, abilities, ++next_stage);
 }
 
 Result<void> set_source(call::CallContext& context, const std::string& from) {
@@ -287,9 +330,11 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
   if (request.caller_region) context.lrn->caller.settle(LrnRecord{{}, *request.caller_region});
   if (auto source = set_source(context, request.from); !source) return source.error();
 
+  const call::StageAbilities abilities{
+      .can_authenticate = false, .can_look_up = false, .has_policy = false};
   std::size_t next_stage = 0;
-  const call::Verdict verdict = call::run_stages(
-      context, {.can_authenticate = false, .can_look_up = false, .has_policy = false}, next_stage);
+  const call::Verdict verdict = call::run_stages(context, abilities, next_stage);
+  const bool is_refused = verdict.kind == call::Verdict::Kind::reject;
   Json answer;
   answer["stages"] = stages_json(recorded);
   answer["caller"] = context.caller.view();
@@ -312,7 +357,6 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
                         ? money_json(context, payers->agent, context.agent_rate, PackageHold())
                         : Json(nullptr);
   answer["packages"] = packages_json(context.packages, context.package_rate.get());
-  add_candidates(answer, context);
   if (const auto* targets = context.forward.targets) {
     Json numbers = Json::array();
     for (const ForwardTarget& target : *targets)
@@ -320,9 +364,12 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
     answer["forward"] = {{"reason", forward_reason_name(context.forward.reason)},
                          {"targets", std::move(numbers)}};
   }
-  if (verdict.kind == call::Verdict::Kind::reject) {
+  const bool is_forwarded = context.forward.targets != nullptr;
+  if (is_refused) find_vendors_nevertheless(context, next_stage, abilities);
+  add_candidates(answer, context, is_refused ? verdict.reason : Reason::none);
+  if (is_refused) {
     answer["reject"] = reason_facts(verdict.reason).name;
-  } else if (answer["candidates"].empty() && context.forward.targets == nullptr) {
+  } else if (answer["candidates"].empty() && !is_forwarded) {
     answer["reject"] =
         answer["excluded"].empty() ? Json("NoAvailableRouter") : answer["excluded"][0]["reason"];
   } else {

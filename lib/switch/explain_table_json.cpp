@@ -56,7 +56,10 @@ std::string quality_cell(const Json& quality) {
 
 std::string why_cell(const Json& excluded) {
   std::string why = cell(excluded, "reason");
-  if (excluded.contains("rule")) why += " (" + cell(excluded, "rule") + ")";
+  if (!excluded.contains("rule")) return why;
+  why += " (" + cell(excluded, "rule");
+  if (excluded.contains("entry")) why += " " + cell(excluded, "entry");
+  why += ")";
   return why;
 }
 
@@ -96,13 +99,23 @@ std::string headline(const Json& answer) {
   return printable_text(text) + "\n";
 }
 
+/// With the rules that made it so.
+std::string verdict_cell(const Json& stage) {
+  std::string text = cell(stage, "verdict");
+  std::string rules;
+  for (const Json& rule : list(stage, "rules")) {
+    if (rule.is_string()) rules += (rules.empty() ? "" : ", ") + rule.get<std::string>();
+  }
+  return rules.empty() ? text : text + " (" + rules + ")";
+}
+
 std::string stages_table(const Json& answer) {
   TextTable table;
   for (const char* title : {"STAGE", "CALLER", "CALLEE", "VERDICT"})
     table.column(title);
   for (const Json& stage : list(answer, "stages")) {
     table.row({cell(stage, "name"), number_cell(stage, "caller_before", "caller_after"),
-               number_cell(stage, "callee_before", "callee_after"), cell(stage, "verdict")});
+               number_cell(stage, "callee_before", "callee_after"), verdict_cell(stage)});
   }
   return table.to_string();
 }
