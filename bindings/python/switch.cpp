@@ -219,11 +219,18 @@ void bind_switch(py::module_& m) {
           "from_file",
           [](const std::string& path) { return unlocked([&] { return read_config_file(path); }); },
           "path"_a)
-      .def_property_readonly("errors", [](const ConfigReading& reading) {
-        std::vector<std::pair<std::string, std::string>> errors;
-        for (const ConfigError& e : reading.errors)
-          errors.emplace_back(e.pointer, e.message);
-        return errors;
+      .def_property_readonly("errors",
+                             [](const ConfigReading& reading) {
+                               std::vector<std::pair<std::string, std::string>> errors;
+                               for (const ConfigError& e : reading.errors)
+                                 errors.emplace_back(e.pointer, e.message);
+                               return errors;
+                             })
+      .def_property_readonly("warnings", [](const ConfigReading& reading) {
+        std::vector<std::pair<std::string, std::string>> warnings;
+        for (const ConfigError& e : config_warnings(reading.config))
+          warnings.emplace_back(e.pointer, e.message);
+        return warnings;
       });
   m.def("config_reference", &config_reference_markdown);
   m.def(

@@ -62,6 +62,10 @@ int check(const Options& options) {
   if (!options.allow({"config"}, {"config"})) return status_usage;
   const auto config = load_stored_config(options.text("config"));
   if (!config) return status_usage;
+  for (const tandem::ConfigError& warning : tandem::config_warnings(*config)) {
+    std::fprintf(stderr, "%s:%s: warning: %s\n", options.text("config").c_str(),
+                 warning.pointer.c_str(), warning.message.c_str());
+  }
   std::printf("%s: good\n", options.text("config").c_str());
   return status_good;
 }

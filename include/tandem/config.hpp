@@ -378,6 +378,10 @@ struct ConfigReading {
 /// names resolved. `folder`: what relative paths start from.
 TANDEM_EXPORT ConfigReading read_config(std::string_view json, const std::string& folder);
 
+/// What is allowed and hardly meant, such as margin guards that a vendor without rates passes. The
+/// pointers are those of a file that has just these objects.
+TANDEM_EXPORT std::vector<ConfigError> config_warnings(const SwitchConfig& config);
+
 /// Reads a file; `folder` is the file's. A file that cannot be read is one error with an empty
 /// pointer.
 TANDEM_EXPORT ConfigReading read_config_file(const std::string& path);

@@ -64,6 +64,20 @@ class Check(unittest.TestCase):
     def test_good(self):
         self.assertEqual(self.check(lambda c, p: None), [])
 
+    def test_what_is_hardly_meant_is_a_warning(self):
+        with folder() as path:
+            config = base_config()
+            config["provision"]["customer_gateways"][0]["min_profit_percent"] = 10
+            for vendor in config["provision"]["vendor_gateways"]:
+                vendor["require_rate"] = True
+            file = write_config(path, config)
+            self.assertEqual(run("check", "--config", file).stderr, "")
+            del config["provision"]["vendor_gateways"][0]["require_rate"]
+            write_config(path, config)
+            done = run("check", "--config", file)
+            self.assertEqual((done.returncode, done.stdout), (0, file + ": good\n"))
+            self.assertIn(file + ":/provision/vendor_gateways/0/require_rate: warning: ", done.stderr)
+
     def test_comments_are_allowed_and_listen_is_all_that_is_needed(self):
         text = '// a switch\n{"sip": {"listen": ["udp:127.0.0.1:5060"]} /* no more */}'
         self.assertEqual(self.check(lambda c, p: text), [])

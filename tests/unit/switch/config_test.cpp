@@ -191,6 +191,30 @@ TEST_CASE("read_config: rarer spellings of VOS mean the same too (R-15, R-24, B-
   CHECK_FALSE(parameters(R"("forward_pool_rotation": true)").forward_pool_random);
 }
 
+TEST_CASE("config_warnings: a vendor without rates passes margin guards (R-18)") {
+  const auto warned = [](const std::string& customer, const std::string& vendor) {
+    const auto reading =
+        read(R"("provision": {
+      "accounts": [{"id": "acme"}, {"id": "north", "kind": "clearing", "rate_deck": "d"}],
+      "rate_decks": [{"id": "d", "rates": [{"prefix": "44", "price": "1"}]}],
+      "customer_gateways": [{"id": "a", "addresses": ["192.0.2.1"], "account": "acme")" +
+             customer + R"(}], "vendor_gateways": [{"id": "v", "addresses": ["192.0.2.2"])" +
+             vendor + "}]}");
+    REQUIRE(reading.errors.empty());
+    return config_warnings(reading.config);
+  };
+  CHECK(warned("", "").empty());
+  CHECK(warned(R"(, "min_profit_percent": 10)", R"(, "require_rate": true)").empty());
+  auto warnings = warned(R"(, "min_profit_percent": 10)", "");
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings[0].pointer == "/provision/vendor_gateways/0/require_rate");
+  CHECK(warnings[0].message.find("customer gateway \"a\"") != std::string::npos);
+  CHECK(warnings[0].message.find("has no rates") != std::string::npos);
+  warnings = warned("", R"(, "account": "north", "max_price_per_s": "0.01")");
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings[0].message.find("without a rate in \"d\"") != std::string::npos);
+}
+
 TEST_CASE("read_config: a key under both its names is an error") {
   CHECK(pointers(read(R"("parameters": {"max_call_s": 1, "SS_MAXCALLDURATION": 1})")) ==
         Pointers{"/parameters/SS_MAXCALLDURATION"});

@@ -1,0 +1,54 @@
+// What a configuration says that is allowed and hardly meant.
+#include <map>
+#include <string>
+
+#include "tandem/config.hpp"
+
+namespace tandem {
+
+namespace {
+
+template <class T>
+bool has_margin_guard(const T& object) {
+  return object.min_profit_hundredths.has_value() || object.max_price_per_s.has_value();
+}
+
+/// Who sets a guard that holds for every vendor; "": nobody.
+std::string guarding_source(const Provision& provision) {
+  for (const CustomerGateway& customer : provision.customer_gateways)
+    if (has_margin_guard(customer)) return "customer gateway \"" + customer.id + "\"";
+  for (const PhoneConfig& phone : provision.phones)
+    if (has_margin_guard(phone)) return "phone \"" + phone.number + "\"";
+  return {};
+}
+
+/// R-18: the guards compare prices, so a vendor without one passes them.
+void warn_of_unpriced_vendors(const Provision& provision, std::vector<ConfigError>& warnings) {
+  std::map<std::string_view, std::string_view> decks;  // by account
+  for (const AccountConfig& account : provision.accounts)
+    decks.emplace(account.id, account.rate_deck);
+  const std::string source = guarding_source(provision);
+  for (std::size_t i = 0; i < provision.vendor_gateways.size(); ++i) {
+    const VendorGateway& vendor = provision.vendor_gateways[i];
+    if (vendor.require_rate || (source.empty() && !has_margin_guard(vendor))) continue;
+    const auto found = decks.find(vendor.account);
+    const std::string_view deck = found == decks.end() ? std::string_view() : found->second;
+    const std::string calls = deck.empty() ? "has no rates, so that all its calls"
+                                           : "gets calls to numbers without a rate in \"" +
+                                                 std::string(deck) + "\", which";
+    warnings.push_back({"/provision/vendor_gateways/" + std::to_string(i) + "/require_rate",
+                        "vendor \"" + vendor.id + "\" " + calls + " pass the margin guards of " +
+                            (has_margin_guard(vendor) ? "its own" : source) +
+                            "; require_rate passes it over instead (R-18)"});
+  }
+}
+
+}  // namespace
+
+std::vector<ConfigError> config_warnings(const SwitchConfig& config) {
+  std::vector<ConfigError> warnings;
+  warn_of_unpriced_vendors(config.provision, warnings);
+  return warnings;
+}
+
+}  // namespace tandem
