@@ -445,6 +445,34 @@ TEST_CASE("Choice: hours begin and end at the second, in the vendor's zone (R-12
   bench.check_clean();
 }
 
+TEST_CASE("Choice: a holiday begins and ends at midnight of the calendar's zone (R-12, R-13)") {
+  SwitchConfig config = base_config(2);
+  CalendarConfig nepal;  // +05:45: its second of January begins at 18:15 of the first
+  nepal.id = "nepal";
+  nepal.timezone = "Asia/Kathmandu";
+  nepal.exceptions[20455] = DayClass::holiday;  // 2026-01-02, a Friday
+  config.provision.calendars = {nepal};
+  PeriodConfig& closed = v(config, 1).periods.emplace_back();
+  closed.days = DaySet::parse({"holiday"}).value();
+  closed.closed = true;
+  v(config, 1).calendar = "nepal";
+  config.parameters.timezone = "America/New_York";  // of calendars without a zone, so not of this
+  Bench bench(config);
+  const auto tried_at = [&](const char* time) {
+    bench.world.run_for_us(parse_time_us(time).value() - bench.world.wall_us());
+    for (Endpoint* vendor : bench.vendors)
+      vendor->set_plan(refuse(503));
+    auto call = bench.dial();
+    bench.run_ms(500);
+    REQUIRE(call->is_over());
+    return bench.world.cdrs().back().attempts.front().vendor_gateway;
+  };
+  CHECK(tried_at("2026-01-01T18:14:59Z") == "v1");
+  CHECK(tried_at("2026-01-01T18:15:00Z") == "v2");
+  CHECK(tried_at("2026-01-02T18:14:59Z") == "v2");
+  CHECK(tried_at("2026-01-02T18:15:00Z") == "v1");
+}
+
 TEST_CASE("Choice: a period's lines, priority and rules hold for calls that arrive in it (R-13)") {
   SwitchConfig config = base_config(2);
   PeriodConfig& peak = v(config, 2).periods.emplace_back();

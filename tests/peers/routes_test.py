@@ -2,6 +2,8 @@
 """Which vendor gets a call, with SIPp on both sides: prefix modes, shared lines, failover, health, hours, caller pools."""
 import json
 import time
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from peers import *
 
@@ -36,6 +38,23 @@ def prefix_modes():
         expect([tried(r) for r in records] == [[("uk-mobile", 503), ("uk", 200)], [("uk-london", 503)], [("uk", 200)]],
                "the fallback follows the mode", [tried(r) for r in records])
         switch.expect_idle()
+
+
+def prefix_levels():
+    """R-02, both modes: 503 from the vendors of 447, 44 and every number; in which order the INVITEs come."""
+    port = free_port()
+    def levels(**first):
+        return [vendor(port, "uk-mobile", prefixes=["447"], priority=1, **first), vendor(port, "uk", prefixes=["44"]),
+                vendor(port, "world")]
+    for name, vendors, order in (
+            ("prefix-levels", levels(), ["uk-mobile", "uk", "world"]),
+            ("prefix-levels-expiration", levels(prefix_mode="expiration"), ["uk-mobile"]),
+            ("prefix-levels-full", levels(prefix_mode="expiration", line_limit=0), ["uk", "world"])):
+        with Switch(name, vendors) as switch, Sipp(switch, "refuses_503", port=port, calls=len(order)):
+            uac(switch, name="refused_503", number="447700900001").expect_good()
+            record, = switch.wait_cdrs(1)
+            expect(tried(record) == [(vendor_id, 503) for vendor_id in order], "%s: tried in order" % name, record)
+            switch.expect_idle()
 
 
 def reserved_lines():
@@ -168,7 +187,34 @@ def closing_time():
         switch.expect_idle()
 
 
+def calendar_switch():
+    """R-12, R-13: a period for holidays of a calendar in another zone begins at the second of its local time."""
+    first, second = free_port(), free_port()
+    begins = int(time.time()) + 9
+    zone = ZoneInfo("Asia/Kathmandu")  # +05:45, without summer time
+    local = datetime.fromtimestamp(begins, zone)
+    calendar = {"id": "nepal", "timezone": "Asia/Kathmandu",
+                "week": {day: "work" for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")},
+                "exceptions": [{"date": local.strftime("%Y-%m-%d"), "class": "holiday"}]}
+    ends = local + timedelta(hours=1)
+    period = {"days": "holiday", "from": local.strftime("%H:%M:%S"), "to": ends.strftime("%H:%M:%S"), "closed": True}
+    vendors = [vendor(first, "day", priority=0, calendar="nepal", periods=[period]), vendor(second, "night", priority=1)]
+    with change(Switch("calendar-switch", vendors), calendars=[calendar]) as switch, \
+            Sipp(switch, "uas", port=first, calls=1000), Sipp(switch, "uas", port=second, calls=1000):
+        calls = 0
+        while time.time() < begins + 2:
+            uac(switch, "-r", "5", "-d", "50", calls=5).expect_good()
+            calls += 5
+        records = switch.wait_cdrs(calls)
+        for record in records:
+            expected = "day" if record["started_at_us"] < begins * 1_000_000 else "night"
+            expect(tried(record) == [(expected, 200)], "the holiday's period begins at %s" % local, record)
+        expect({r["vendor_gateway"] for r in records} == {"day", "night"}, "calls before and after")
+        switch.expect_idle()
+
+
 if __name__ == "__main__":
     main({f.__name__: f for f in (
-        prefix_modes, reserved_lines, failover_codes, retry_after, options_recovery, caller_pool, closing_time)},
+        prefix_modes, prefix_levels, reserved_lines, failover_codes, retry_after, options_recovery, caller_pool,
+        closing_time, calendar_switch)},
          at_once=4)  # they wait most of the time
