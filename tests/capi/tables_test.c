@@ -223,6 +223,13 @@ static void number_lists_judge_the_callee(void) {
   query.callee = "4420";
   CHECK(tandem_route_table_lookup(table, &query, gateways, 2, &count) == TANDEM_OK);
   CHECK(count == 0);
+  query.callee = NULL;
+  query.shorter_than = 1;
+  CHECK(tandem_route_table_lookup(table, &query, gateways, 2, &count) == TANDEM_OK);
+  CHECK(count == 0);
+  query.shorter_than = 256;
+  CHECK_ERROR(tandem_route_table_lookup(table, &query, gateways, 2, &count),
+              TANDEM_ERR_INVALID_ARGUMENT, "shorter_than 256");
   tandem_route_table_destroy(table);
 }
 

@@ -53,6 +53,8 @@ def test_number_lists_judge_the_callee_and_not_the_number_that_steers() -> None:
     assert table.lookup("a4420", callee="4420") == ["other"]
     assert table.lookup("a4420", callee="4479") == ["barred", "other"]
     assert table.explain("a4420", callee="4420")["excluded"][0]["number"] == "callee_denied"
+    assert table.lookup("a4479", shorter_than=2) == ["barred", "other"]
+    assert table.lookup("a4479", shorter_than=1) == []
 
 
 def test_routes_are_ordered_by_policies() -> None:

@@ -70,6 +70,15 @@ def test_a_configuration_reports_every_error() -> None:
     assert "/nonsense" in raised.value.message and "/parameters/max_calls" in raised.value.message
 
 
+def test_a_configuration_warns_of_what_is_hardly_meant() -> None:
+    vendor = {"id": "v", "addresses": ["192.0.2.2"], "max_price_per_s": "0.01"}
+    config = {"sip": {"listen": ["udp:127.0.0.1:0"]}, "provision": {"vendor_gateways": [vendor]}}
+    ((pointer, message),) = tandem.read_config(config).warnings
+    assert pointer == "/provision/vendor_gateways/0/require_rate" and "has no rates" in message
+    vendor["require_rate"] = True
+    assert tandem.read_config(config).warnings == []
+
+
 def test_questions_need_no_switch(tmp_path: Path) -> None:
     given = config(tmp_path)
     assert tandem.rate(given, "retail", "442079460000", 60)["charge"] == "0.60"
