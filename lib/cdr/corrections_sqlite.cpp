@@ -159,34 +159,80 @@ void apply_correction(Cdr& cdr, const Correction& correction) {
   }
 }
 
+namespace {
+
+// Records whose numbers lie so close together that what was corrected between them is theirs too.
+constexpr std::uint64_t dense_gap = 8;
+
+/// Reads corrections into the records that they are of.
+class Merger {
+ public:
+  /// `where`: which corrections; with `?` for what is bound().
+  static Result<Merger> create(store::Connection& connection, const char* where) {
+    auto select = connection.prepare(std::string("SELECT ") + correction_columns +
+                                     " FROM corrections WHERE record_id " + where +
+                                     " ORDER BY record_id, id");
+    if (!select) return std::move(select).error();
+    auto sides = prepare_sides(connection);
+    if (!sides) return std::move(sides).error();
+    return Merger(std::move(*select), std::move(*sides));
+  }
+
+  [[nodiscard]] store::Statement& bound() noexcept { return select_; }
+
+  /// `place_of(record_id)`: the record; null: none that is wanted.
+  template <class PlaceOf>
+  Result<void> run(PlaceOf place_of) {
+    for (;;) {
+      auto row = select_.step();
+      if (!row) return std::move(row).error();
+      if (!*row) break;
+      Correction correction = read_row(select_);
+      Cdr* const cdr = place_of(correction.record_id);
+      if (cdr == nullptr) continue;
+      if (auto done = read_sides(sides_, correction); !done) return done;
+      apply_correction(*cdr, correction);
+    }
+    select_.reset();
+    return {};
+  }
+
+ private:
+  Merger(store::Statement select, store::Statement sides)
+      : select_(std::move(select)), sides_(std::move(sides)) {}
+  store::Statement select_, sides_;
+};
+
+}  // namespace
+
 Result<void> merge_corrections(store::Connection& connection, std::span<Cdr> cdrs) {
   if (cdrs.empty()) return {};
   const auto [first, last] =
       std::minmax_element(cdrs.begin(), cdrs.end(),
                           [](const Cdr& a, const Cdr& b) { return a.record_id < b.record_id; });
-  auto select = connection.prepare(std::string("SELECT ") + correction_columns +
-                                   " FROM corrections WHERE record_id BETWEEN ? AND ? "
-                                   "ORDER BY record_id, id");
-  if (!select) return std::move(select).error();
-  select->bind(1, static_cast<std::int64_t>(first->record_id));
-  select->bind(2, static_cast<std::int64_t>(last->record_id));
-  auto sides = prepare_sides(connection);
-  if (!sides) return std::move(sides).error();
+  // The last calls of one caller lie far apart: between them may be the corrections of millions.
+  if (last->record_id - first->record_id >= cdrs.size() * dense_gap) {
+    auto merger = Merger::create(connection, "= ?");
+    if (!merger) return std::move(merger).error();
+    for (Cdr& cdr : cdrs) {
+      merger->bound().bind(1, static_cast<std::int64_t>(cdr.record_id));
+      if (auto done = merger->run([&](std::uint64_t) { return &cdr; }); !done) return done;
+    }
+    return {};
+  }
+  auto merger = Merger::create(connection, "BETWEEN ? AND ?");
+  if (!merger) return std::move(merger).error();
+  merger->bound().bind(1, static_cast<std::int64_t>(first->record_id));
+  merger->bound().bind(2, static_cast<std::int64_t>(last->record_id));
   std::unordered_map<std::uint64_t, Cdr*> places;  // made with the first correction only
-  for (;;) {
-    auto row = select->step();
-    if (!row) return std::move(row).error();
-    if (!*row) return {};
+  return merger->run([&](std::uint64_t record_id) -> Cdr* {
     if (places.empty()) {
       for (Cdr& cdr : cdrs)
         places.emplace(cdr.record_id, &cdr);
     }
-    Correction correction = read_row(*select);
-    const auto place = places.find(correction.record_id);
-    if (place == places.end()) continue;
-    if (auto done = read_sides(*sides, correction); !done) return done;
-    apply_correction(*place->second, correction);
-  }
+    const auto place = places.find(record_id);
+    return place == places.end() ? nullptr : place->second;
+  });
 }
 
 Result<std::vector<SideDifference>> corrected_sides(store::Connection& connection,
