@@ -1,7 +1,8 @@
 // The ledger: every movement of every balance, one entry each, never changed afterwards.
 //
 // At every moment the balance of an account is the sum of its entries, and each entry says what the
-// balance was after it.
+// balance was after it. With `ledger_retention_days` old entries are carried forward: one opening
+// stands for all of an account that it replaced. The keys of bookings are kept for ever.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@ struct SwitchConfig;
 
 /// Why money moved (B-03). On disk: never renumbered.
 enum class LedgerKind : std::uint8_t {
-  opening = 1,            ///< The balance that the account was made with.
+  opening = 1,            ///< What the account was made with, or was carried forward.
   payment = 2,            ///< Recharge: puts money on the account.
   deduction = 3,          ///< Takes it.
   zeroing = 4,            ///< Takes or puts what makes the balance zero.
@@ -118,21 +119,24 @@ struct LedgerCheck {
   static constexpr std::size_t differences_max = 1'000;
   std::uint64_t accounts = 0;
   std::uint64_t entries = 0;
-  std::uint64_t records = 0;  ///< Stored calls that were compared.
+  std::uint64_t records = 0;      ///< Stored calls that were compared.
+  std::uint64_t corrections = 0;  ///< Corrected sides of calls that were compared.
   std::uint64_t different = 0;
   std::vector<LedgerDifference> differences;  ///< The first differences_max.
   [[nodiscard]] bool ok() const noexcept { return different == 0; }
 };
 
-/// One JSON object: ok accounts entries records different differences[] {account entry record_id
-/// text}.
+/// One JSON object: ok accounts entries records corrections different differences[] {account entry
+/// record_id text}.
 TANDEM_EXPORT std::string to_json(const LedgerCheck& check);
 
 /// The same as text for people: a line for what was looked at, and one for each difference.
 TANDEM_EXPORT std::string to_table(const LedgerCheck& check);
 
-/// Adds up each account's entries, and compares the charges with the calls of the configured SQLite
-/// sinks, in both directions, for the days whose files are there. Works beside a running switch,
+/// Adds up each account's entries, compares the charges with the calls of the configured SQLite
+/// sinks, in both directions, for the days whose files are there, and the corrections of calls with
+/// their entries, with each other and with the calls. What was carried forward is an opening, and
+/// the calls before it are compared with nothing. Works beside a running switch,
 /// whose files are only read. Blocks; memory does not grow with the ledger. Errors: not_found (no
 /// database), io, corrupt.
 TANDEM_EXPORT Result<LedgerCheck> check_ledger(const SwitchConfig& config);

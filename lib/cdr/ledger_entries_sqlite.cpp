@@ -35,9 +35,13 @@ Result<std::vector<LedgerEntry>> read_entries(store::Connection& connection,
   }
   constexpr auto lowest = std::numeric_limits<std::int64_t>::min();
   constexpr auto highest = std::numeric_limits<std::int64_t>::max();
-  auto select = connection.prepare(std::string("SELECT ") + entry_columns +
-                                   " FROM ledger WHERE account = ? AND id < ? AND at_us >= ? AND "
-                                   "at_us < ? ORDER BY id DESC LIMIT ?");
+  // Without a period the newest entries are at the end of the account's; with one, those of the
+  // period are found by their time, however many are newer, and then put in order.
+  const bool has_period = query.since_us || query.until_us;
+  auto select = connection.prepare(
+      std::string("SELECT ") + entry_columns + " FROM ledger INDEXED BY " +
+      (has_period ? "ledger_by_time" : "ledger_by_account") +
+      " WHERE account = ? AND id < ? AND at_us >= ? AND at_us < ? ORDER BY id DESC LIMIT ?");
   if (!select) return std::move(select).error();
   select->bind(1, query.account).bind(2, query.before_id.value_or(highest));
   select->bind(3, query.since_us.value_or(lowest)).bind(4, query.until_us.value_or(highest));

@@ -40,6 +40,7 @@ std::string to_json(const LedgerCheck& check) {
   append_number(out, "accounts", check.accounts);
   append_number(out, "entries", check.entries);
   append_number(out, "records", check.records);
+  append_number(out, "corrections", check.corrections);
   append_number(out, "different", check.different);
   out += ",\"differences\":[";
   for (const LedgerDifference& difference : check.differences) {

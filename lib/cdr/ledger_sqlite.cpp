@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "cdr/ledger_carry_sqlite.hpp"
 #include "cdr/ledger_check_sqlite.hpp"
 #include "cdr/ledger_entries_sqlite.hpp"
 
@@ -75,6 +76,7 @@ constexpr store::Migration steps[] = {
       CREATE TABLE external_calls(flow_number TEXT PRIMARY KEY NOT NULL, record_id INTEGER NOT NULL)
         WITHOUT ROWID;
     )sql"},
+    {6, carry_schema},
 };
 
 __extension__ using Wide = __int128;
@@ -117,6 +119,7 @@ class Batch {
                "INSERT INTO corrections VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"},
           Text{&batch.keep_side_,
                "INSERT INTO correction_sides VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+          Text{&batch.carried_key_, "SELECT 1 FROM carried_bookings WHERE idempotency_key = ?"},
           Text{&batch.keep_flow_,
                "INSERT INTO external_calls VALUES(?, ?) ON CONFLICT DO NOTHING"}}) {
       auto prepared = connection.prepare(sql);
@@ -138,6 +141,12 @@ class Batch {
   }
 
   Result<void> book(const PaymentRecord& record, std::uint64_t sequence) {
+    if (!record.idempotency_id.empty()) {
+      auto carried = carried_key_.bind(1, record.idempotency_id).step();
+      if (!carried) return std::move(carried).error();
+      carried_key_.reset();
+      if (*carried) return {};
+    }
     auto running = balance_of(record.account);
     if (!running) return std::move(running).error();
     const auto bind_text = [this](int parameter, const std::string& text) {
@@ -285,7 +294,7 @@ class Batch {
   using LimitKey = std::tuple<std::string, std::string, std::int64_t>;
 
   store::Connection* connection_;
-  store::Statement read_, write_, insert_, keep_, keep_side_, keep_flow_;
+  store::Statement read_, write_, insert_, keep_, keep_side_, keep_flow_, carried_key_;
   std::map<LimitKey, LimitUse> limits_;  // sums by account, key and start
   std::int64_t latest_us_ = 0;
   std::map<std::string, Balance, std::less<>> balances_;
@@ -421,8 +430,9 @@ Result<std::vector<LedgerEntry>> Ledger::entries(const LedgerQuery& query) {
 
 Result<std::optional<Ledger::Booked>> Ledger::booking(std::string_view idempotency_key) {
   const std::lock_guard guard(mutex_);
-  auto select = connection_.prepare(std::string("SELECT ") + entry_columns +
-                                    ", answered_units FROM ledger WHERE idempotency_key = ?");
+  const std::string columns = std::string("SELECT ") + entry_columns + ", answered_units FROM ";
+  auto select = connection_.prepare(columns + "ledger WHERE idempotency_key = ?1 UNION ALL " +
+                                    columns + "carried_bookings WHERE idempotency_key = ?1");
   if (!select) return std::move(select).error();
   auto row = select->bind(1, idempotency_key).step();
   if (!row) return std::move(row).error();
@@ -434,6 +444,11 @@ Result<std::optional<Ledger::Booked>> Ledger::booking(std::string_view idempoten
 Result<LedgerCheck> Ledger::check(const std::vector<std::string>& cdr_folders) {
   const std::lock_guard guard(mutex_);
   return check_entries(connection_, cdr_folders);
+}
+
+Result<std::size_t> Ledger::carry_forward(std::int64_t before_us, std::size_t entries_max) {
+  const std::lock_guard guard(mutex_);
+  return carry_entries_forward(connection_, before_us, entries_max);
 }
 
 Result<std::uint64_t> Ledger::position() {

@@ -83,6 +83,9 @@ class Ledger final : public SinkTarget {
   /// See check_ledger(). `cdr_folders`: of the SQLite sinks. Errors: io, corrupt.
   Result<LedgerCheck> check(const std::vector<std::string>& cdr_folders);
 
+  /// See carry_entries_forward(). Errors: corrupt, io.
+  Result<std::size_t> carry_forward(std::int64_t before_us, std::size_t entries_max);
+
   Result<std::uint64_t> position() override;
   /// Errors: io, limit (a balance would leave its range), corrupt.
   Result<void> write_batch(std::span<const RecordView> records, std::uint64_t through) override;

@@ -25,7 +25,8 @@ std::string to_table(const std::vector<LedgerEntry>& entries) {
 
 std::string to_table(const LedgerCheck& check) {
   std::string out = std::to_string(check.accounts) + " accounts, " + std::to_string(check.entries) +
-                    " entries, " + std::to_string(check.records) + " calls: " +
+                    " entries, " + std::to_string(check.records) + " calls, " +
+                    std::to_string(check.corrections) + " corrections: " +
                     (check.ok() ? "all add up" : std::to_string(check.different) + " differences") +
                     '\n';
   for (const LedgerDifference& difference : check.differences) {
