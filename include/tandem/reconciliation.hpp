@@ -32,15 +32,17 @@ struct InterconnectTotals {
   std::uint64_t answered = 0;
   std::int64_t billed_time_s = 0;  ///< Of the gateway's side.
   Amount charge;                   ///< The same; with all corrections.
+  std::string currency{};          ///< Of `charge`; "": nothing was charged, or it is not known.
   bool operator==(const InterconnectTotals&) const = default;
 };
-/// One JSON object: calls answered billed_time_s charge.
+/// One JSON object: calls answered billed_time_s charge currency.
 TANDEM_EXPORT std::string to_json(const InterconnectTotals& totals);
 /// Reads it. Errors: invalid_argument.
 TANDEM_EXPORT Result<InterconnectTotals> parse_interconnect_totals(std::string_view json);
 
 /// The totals of the SQLite sink of a configuration, whether a switch runs on it or not. Errors:
-/// invalid_argument (no gateway, an empty period), unsupported (no SQLite sink), limit (a sum), io.
+/// invalid_argument (no gateway, an empty period), unsupported (no SQLite sink), limit (a sum),
+/// wrong_state (the calls of the period were charged in two currencies), io.
 TANDEM_EXPORT Result<InterconnectTotals> interconnect_totals(const SwitchConfig& config,
                                                              const InterconnectQuery& query);
 
@@ -51,6 +53,7 @@ struct InterconnectCall {
   std::int64_t answered_at_us = 0;  ///< By the clock of its end.
   std::int64_t billed_time_s = 0;
   Amount charge;
+  std::string currency{};  ///< Of `charge`; "": not known, as in a partner's list.
   bool operator==(const InterconnectCall&) const = default;
 };
 
@@ -116,7 +119,7 @@ TANDEM_EXPORT std::string to_json(const ReconcileReport& report);
 
 /// Finds the calls of one end among those of the other: by callee (and caller), in the order of
 /// their answers and within the tolerance, each call once. Errors: invalid_argument (a rule out of
-/// range), limit (a sum).
+/// range), limit (a sum), wrong_state (charges are compared, and are in two currencies).
 TANDEM_EXPORT Result<ReconcileReport> reconcile(std::vector<InterconnectCall> ours,
                                                 std::vector<InterconnectCall> theirs,
                                                 const ReconcileRules& rules = {});
@@ -137,9 +140,10 @@ struct PeerCheck {
   InterconnectTotals ours, theirs;
   std::array<std::int64_t, 4> deviations{};  ///< Of calls, answered, billed time, charge.
   bool is_exceeded = false;
-  std::string failure;  ///< Why there was no answer; "": there was one.
+  std::string failure;  ///< Why nothing was compared; "": it was.
 };
-/// The check of a period. `line_hundredths`: from this deviation on it is exceeded.
+/// The check of a period. `line_hundredths`: from this deviation on it is exceeded. Charges in two
+/// currencies are a failure.
 TANDEM_EXPORT PeerCheck compare_totals(const InterconnectQuery& query,
                                        const InterconnectTotals& ours,
                                        const InterconnectTotals& theirs,

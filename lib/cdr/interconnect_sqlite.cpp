@@ -48,6 +48,18 @@ struct Sums {
   InterconnectTotals totals;
   Wide charge_units = 0, billed_s = 0;
 
+  /// Amounts of two currencies make no sum.
+  Result<void> add_charge(std::int64_t units, std::string_view currency) {
+    if (units == 0) return {};
+    if (totals.currency.empty()) totals.currency = currency;
+    if (totals.currency != currency)
+      return Error{ErrorCode::wrong_state, "calls of the period were charged in " +
+                                               totals.currency + " and in " +
+                                               std::string(currency)};
+    charge_units += units;
+    return {};
+  }
+
   Result<InterconnectTotals> finish() && {
     constexpr auto most = std::numeric_limits<std::int64_t>::max();
     if (charge_units > most || charge_units < -Wide{most} || billed_s > most || billed_s < 0)
@@ -62,8 +74,9 @@ Result<void> add_day(store::Connection& day, const InterconnectQuery& query,
                      const std::vector<SideDifference>& corrected, Sums& sums) {
   const std::string where = query.is_vendor ? "vendor_gateway = ?1" : "customer_gateway = ?1";
   const std::string values =
-      query.is_vendor ? "coalesce(vendor_billed_time_s, 0), coalesce(vendor_charge_units, 0)"
-                      : "billed_time_s, charge_units";
+      query.is_vendor
+          ? "coalesce(vendor_billed_time_s, 0), coalesce(vendor_charge_units, 0), vendor_currency"
+          : "billed_time_s, charge_units, currency";
   auto select = day.prepare("SELECT record_id, answered_at_us, " + values + " FROM cdr WHERE " +
                             where + " AND ended_at_us >= ?2 AND ended_at_us < ?3");
   if (!select) return std::move(select).error();
@@ -79,12 +92,13 @@ Result<void> add_day(store::Connection& day, const InterconnectQuery& query,
     if (!query.is_vendor) ++sums.totals.calls;
     if (select->integer(1) != 0) ++sums.totals.answered;
     sums.billed_s += select->integer(2);
-    sums.charge_units += select->integer(3);
+    const std::string_view currency = select->text(4);
+    if (auto added = sums.add_charge(select->integer(3), currency); !added) return added;
     for (auto at = std::lower_bound(corrected.begin(), corrected.end(), id, by_record);
          at != corrected.end() && at->record_id == id; ++at) {
       if (at->side != side_of(query)) continue;
       sums.billed_s += at->billed_time_s;
-      sums.charge_units += at->charge.units();
+      if (auto added = sums.add_charge(at->charge.units(), currency); !added) return added;
     }
   }
   if (!query.is_vendor) return {};
@@ -132,9 +146,9 @@ Result<std::vector<InterconnectCall>> interconnect_calls(
   const std::string columns =
       query.is_vendor
           ? "caller_out, callee_out, answered_at_us, coalesce(vendor_billed_time_s, 0), "
-            "coalesce(vendor_charge_units, 0) FROM cdr WHERE vendor_gateway = ?1"
-          : "caller_in, callee_in, answered_at_us, billed_time_s, charge_units FROM cdr WHERE "
-            "customer_gateway = ?1";
+            "coalesce(vendor_charge_units, 0), vendor_currency FROM cdr WHERE vendor_gateway = ?1"
+          : "caller_in, callee_in, answered_at_us, billed_time_s, charge_units, currency FROM cdr "
+            "WHERE customer_gateway = ?1";
   std::vector<InterconnectCall> calls;
   auto done = for_each_day(folder, query, [&](store::Connection& day) -> Result<void> {
     auto select =
@@ -156,6 +170,7 @@ Result<std::vector<InterconnectCall>> interconnect_calls(
       call.answered_at_us = select->integer(3);
       call.billed_time_s = select->integer(4);
       call.charge = Amount::from_units(select->integer(5));
+      call.currency = select->text(6);
       if (const auto change = changes.find(call.record_id); change != changes.end()) {
         call.billed_time_s += change->second->billed_time_s;
         const auto charge = Amount::add(call.charge, change->second->charge);

@@ -41,12 +41,28 @@ void sort(std::vector<InterconnectCall>& calls, bool compares_callers) {
   });
 }
 
-Result<InterconnectTotals> total(const std::vector<InterconnectCall>& calls) {
+Error two_currencies(const std::string& one, const std::string& other) {
+  return {ErrorCode::wrong_state, "charges were in " + one + " and in " + other};
+}
+
+/// `compares_charges`: they must make one sum; else those of two currencies make none.
+Result<InterconnectTotals> total(const std::vector<InterconnectCall>& calls,
+                                 bool compares_charges) {
   InterconnectTotals totals;
+  bool is_mixed = false;
   for (const InterconnectCall& call : calls) {
     ++totals.calls;
     ++totals.answered;
     totals.billed_time_s += call.billed_time_s;
+    if (is_mixed || call.charge.is_zero()) continue;
+    if (totals.currency.empty()) totals.currency = call.currency;
+    if (totals.currency != call.currency) {
+      if (compares_charges) return two_currencies(totals.currency, call.currency);
+      is_mixed = true;
+      totals.charge = {};
+      totals.currency.clear();
+      continue;
+    }
     const auto sum = Amount::add(totals.charge, call.charge);
     if (!sum) return Error{ErrorCode::limit, "a sum was larger than an amount can be"};
     totals.charge = *sum;
@@ -113,6 +129,10 @@ PeerCheck compare_totals(const InterconnectQuery& query, const InterconnectTotal
   const auto of = [](std::uint64_t mine, std::uint64_t others) {
     return deviation_hundredths(static_cast<std::int64_t>(mine), static_cast<std::int64_t>(others));
   };
+  if (!ours.currency.empty() && !theirs.currency.empty() && ours.currency != theirs.currency) {
+    check.failure = two_currencies(ours.currency, theirs.currency).message;
+    return check;
+  }
   check.deviations = {of(ours.calls, theirs.calls), of(ours.answered, theirs.answered),
                       deviation_hundredths(ours.billed_time_s, theirs.billed_time_s),
                       deviation_hundredths(ours.charge.units(), theirs.charge.units())};
@@ -127,10 +147,14 @@ Result<ReconcileReport> reconcile(std::vector<InterconnectCall> ours,
                                   const ReconcileRules& rules) {
   if (auto checked = check_rules(rules); !checked) return std::move(checked).error();
   ReconcileReport report;
-  auto our_totals = total(ours);
+  auto our_totals = total(ours, rules.compares_charges);
   if (!our_totals) return std::move(our_totals).error();
-  auto their_totals = total(theirs);
+  auto their_totals = total(theirs, rules.compares_charges);
   if (!their_totals) return std::move(their_totals).error();
+  const std::string& our_currency = our_totals->currency;
+  const std::string& their_currency = their_totals->currency;
+  if (!our_currency.empty() && !their_currency.empty() && our_currency != their_currency)
+    return two_currencies(our_currency, their_currency);
   report.ours = *our_totals;
   report.theirs = *their_totals;
 

@@ -22,7 +22,8 @@ Json totals_json(const InterconnectTotals& totals) {
   return {{"calls", totals.calls},
           {"answered", totals.answered},
           {"billed_time_s", totals.billed_time_s},
-          {"charge", totals.charge.to_string()}};
+          {"charge", totals.charge.to_string()},
+          {"currency", totals.currency}};
 }
 
 Json call_json(const std::optional<InterconnectCall>& call) {
@@ -76,6 +77,12 @@ Result<InterconnectTotals> parse_interconnect_totals(std::string_view text) {
   const auto amount = Amount::parse(charge->get<std::string>());
   if (!amount) return malformed("charge");
   totals.charge = *amount;
+  if (const auto currency = json.find("currency"); currency != json.end()) {
+    constexpr std::size_t currency_bytes_max = 16;
+    if (!currency->is_string()) return malformed("currency");
+    totals.currency = currency->get<std::string>();
+    if (totals.currency.size() > currency_bytes_max) return malformed("currency");
+  }
   return totals;
 }
 

@@ -40,7 +40,8 @@ std::string question_of(const ReconciliationPeer& peer, const PeerCheck& check) 
 
 std::string totals_text(const InterconnectTotals& totals) {
   return std::to_string(totals.calls) + " calls, " + std::to_string(totals.answered) +
-         " answered, " + std::to_string(totals.billed_time_s) + " s, " + totals.charge.to_string();
+         " answered, " + std::to_string(totals.billed_time_s) + " s, " + totals.charge.to_string() +
+         (totals.currency.empty() ? "" : ' ' + totals.currency);
 }
 
 }  // namespace
@@ -172,8 +173,6 @@ std::string PeerReconciler::judge(Place& place, const Result<InterconnectTotals>
   std::string trouble, text;
   if (!theirs) {
     check.failure = theirs.error().message;
-    trouble = "failed";
-    text = who + " failed: " + check.failure;
   } else {
     check = compare_totals({check.gateway, true, check.since_us, check.until_us}, check.ours,
                            *theirs, line_hundredths_);
@@ -185,6 +184,10 @@ std::string PeerReconciler::judge(Place& place, const Result<InterconnectTotals>
              " % from " + format_time_us(check.since_us) + " to " + format_time_us(check.until_us) +
              ": ours " + totals_text(check.ours) + "; theirs " + totals_text(check.theirs);
     }
+  }
+  if (!check.failure.empty()) {
+    trouble = "failed";
+    text = who + " failed: " + check.failure;
   }
   if (trouble.empty() && !place.trouble.empty()) text = who + " agrees again";
   const bool is_news = trouble != place.trouble;

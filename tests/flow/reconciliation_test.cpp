@@ -146,7 +146,7 @@ TEST_CASE("Reconciliation: 2 % more money over there is an alarm with both total
       both.alarms[0] ==
       "reconciliation of gateway \"peer\" with 10.0.7.1:8080 deviates by 1.97 % from "
       "2026-01-01T00:00:00.000000Z to 2026-01-01T00:00:10.000000Z: ours 1 calls, 1 answered, 5 s, "
-      "0.025; theirs 1 calls, 1 answered, 5 s, 0.0255");
+      "0.025 USD; theirs 1 calls, 1 answered, 5 s, 0.0255 USD");
   CHECK(both.alarms[1] == "reconciliation of gateway \"peer\" with 10.0.7.1:8080 agrees again");
 }
 

@@ -170,3 +170,32 @@ TEST_CASE("Reconciliation: totals go from one switch to the other as JSON") {
   CHECK(check.deviations[3] == 205);
   CHECK_FALSE(compare_totals({"v1", true, 0, s}, totals, totals, 0).is_exceeded);
 }
+
+TEST_CASE("Reconciliation: sums of two currencies are not compared (B-27)") {
+  const InterconnectTotals dollars{10, 8, 480, money("4.80"), "USD"};
+  const InterconnectTotals euros{10, 8, 480, money("4.80"), "EUR"};
+  CHECK(parse_interconnect_totals(to_json(dollars)).value() == dollars);
+  const PeerCheck check = compare_totals({"v1", true, 0, s}, dollars, euros, 100);
+  CHECK(check.failure == "charges were in USD and in EUR");
+  CHECK_FALSE(check.is_exceeded);
+  CHECK(
+      compare_totals({"v1", true, 0, s}, dollars, {10, 8, 480, money("4.80")}, 1).failure.empty());
+  CHECK(parse_interconnect_totals(
+            R"({"calls":1,"answered":1,"billed_time_s":1,"charge":"1","currency":5})")
+            .error()
+            .code == ErrorCode::invalid_argument);
+
+  InterconnectCall one{1, "", "44", s, 60, money("1"), "USD"};
+  InterconnectCall other{2, "", "45", s, 60, money("1"), "EUR"};
+  ReconcileRules rules;
+  CHECK(reconcile({one, other}, {}, rules).error().code == ErrorCode::wrong_state);
+  CHECK(reconcile({one}, {other}, rules).error().code == ErrorCode::wrong_state);
+  other.charge = {};
+  CHECK(reconcile({one, other}, {one}, rules)->ours.currency == "USD");
+  other.charge = money("2");
+  rules.compares_charges = false;
+  const auto report = reconcile({one, other}, {one, other}, rules);
+  REQUIRE(report.ok());
+  CHECK(report->matched == 2);
+  CHECK(report->ours.charge.is_zero());
+}
