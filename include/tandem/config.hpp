@@ -293,6 +293,7 @@ struct Parameters {
   /// percent of the larger value.
   std::int32_t reconciliation_line_hundredths = 100;
   std::int32_t reconciliation_period_s = 300;  ///< B-27; 10..86400.
+  std::int32_t ledger_retention_days = 0;  ///< 0: for ever; 1..36500: older entries are carried.
 };
 
 struct ListenConfig {

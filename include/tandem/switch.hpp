@@ -29,6 +29,7 @@
 #include "tandem/phones.hpp"
 #include "tandem/provision.hpp"
 #include "tandem/reconciliation.hpp"
+#include "tandem/rerate_job.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -225,6 +226,18 @@ class TANDEM_EXPORT Switch {
   /// error stays so.
   Result<AppliedRerate> apply_rerate(const RerateQuery& query,
                                      const RerateApplication& application);
+  /// apply_rerate() on a thread of the switch, one at a time; a month of calls takes minutes.
+  /// Returns the number of the job. Ends early, with what was corrected so far, when it is
+  /// cancelled or the switch is closed; a repetition goes on. In a simulated world it is over when
+  /// this returns. Errors: already_exists (one runs), wrong_state (closed), and those of
+  /// apply_rerate() that show before the first record.
+  Result<std::uint64_t> start_rerate(const RerateQuery& query,
+                                     const RerateApplication& application);
+  /// How far a job is; the last sixteen that ended are known, until the switch goes. Errors:
+  /// not_found.
+  [[nodiscard]] Result<RerateJob> rerate_job(std::uint64_t id) const;
+  /// Asks a job to end soon; nothing happens to one that ended. Errors: not_found.
+  Result<void> cancel_rerate(std::uint64_t id);
   /// Records and charges a call that another system carried (B-26), durably; a flow number once,
   /// over restarts too. Packages and limits count nothing of it, and no event tells of it. Errors:
   /// invalid_argument (check_external_call(), no such account, gateway or rate), limit (a balance

@@ -37,6 +37,7 @@
 #include "tandem/rating.hpp"
 #include "tandem/reconciliation.hpp"
 #include "tandem/rerate.hpp"
+#include "tandem/rerate_job.hpp"
 #include "tandem/rewrite.hpp"
 #include "tandem/route_choices.hpp"
 #include "tandem/route_table.hpp"

@@ -75,17 +75,42 @@ http::Response record(Switch& served, const http::Request& request) {
   return json_answer(is_new ? 201 : 200, to_json(*answer));
 }
 
+/// What is known of a job that was begun, with 202 while it runs.
+http::Response job_answer(const Switch& served, std::uint64_t id) {
+  const auto job = served.rerate_job(id);
+  if (!job) return refused(job.error());
+  http::Response response =
+      json_answer(job->state == RerateJob::State::running ? 202 : 200, to_json(*job));
+  response.headers.emplace_back("Location", "/api/v1/rerate-jobs/" + std::to_string(id));
+  return response;
+}
+
 /// POST /api/v1/reports/rerate: the query of the report; the body says why, and whether it is
-/// meant.
-http::Response apply(Switch& served, const http::Request& request) {
+/// meant. A job, because this thread answers all requests.
+http::Response start_rerate(Switch& served, const http::Request& request) {
   RerateQuery query;
   RerateApplication application;
   Complaint complaint;
   if (!read_rerate_query(request, query, complaint) ||
       !read_rerate_application(request.body, application, complaint))
     return refused(complaint);
-  const auto applied = served.apply_rerate(query, application);
-  return applied ? json_answer(200, to_json(*applied)) : refused(applied.error());
+  const auto id = served.start_rerate(query, application);
+  return id ? job_answer(served, *id) : refused(id.error());
+}
+
+/// GET and DELETE of /api/v1/rerate-jobs/ID.
+http::Response answer_job(Switch& served, const http::Request& request) {
+  const bool is_get = request.method == "GET" || request.method == "HEAD";
+  if (!is_get && request.method != "DELETE") return only(request, "GET, HEAD, DELETE");
+  Complaint complaint;
+  if (!read_parameters(request, complaint, [](const auto&, const auto&, auto&) { return false; }))
+    return refused(complaint);
+  const auto id = parse_integer<std::uint64_t>(request.path[3]);
+  if (!id) return no_such_thing("no re-rating \"" + request.path[3] + "\"");
+  if (!is_get) {
+    if (auto cancelled = served.cancel_rerate(*id); !cancelled) return refused(cancelled.error());
+  }
+  return job_answer(served, *id);
 }
 
 }  // namespace
@@ -100,7 +125,8 @@ std::optional<http::Response> answer_correction(Switch& served, const http::Requ
   if (path.size() == 5 && path[2] == "cdrs" && path[4] == "corrections")
     return request.method == "POST" ? correct(served, request) : only(request, "POST");
   if (path.size() == 4 && path[2] == "reports" && path[3] == "rerate" && request.method == "POST")
-    return apply(served, request);
+    return start_rerate(served, request);
+  if (path.size() == 4 && path[2] == "rerate-jobs") return answer_job(served, request);
   return std::nullopt;
 }
 

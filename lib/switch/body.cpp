@@ -28,6 +28,8 @@ constexpr std::chrono::seconds question_wait{5};  // longest for the answers of 
 constexpr std::int64_t farewell_us =
     second_us;  // for BYEs and their answers when the switch closes
 constexpr std::size_t workers_max = 64;
+constexpr std::int64_t day_us = 86'400 * second_us;
+constexpr std::size_t carried_entries_max = 2'000;  // at a time, which takes some milliseconds
 constexpr std::uint64_t registration_salt = 2'000;  // beyond those of workers and shadow
 
 /// A host's sink, which the host keeps too.
@@ -326,6 +328,10 @@ Result<void> Switch::Body::load_balances() {
       std::make_unique<ExternalCalls>(state_.accounts, *journal_, *ledger_, *ledger_runner_);
   corrections_ = std::make_unique<Corrections>(state_.accounts, *journal_, *ledger_,
                                                *ledger_runner_, environment_.network->clock());
+  rerate_jobs_ = std::make_unique<RerateJobs>(
+      [this](const RerateQuery& query, const RerateApplication& application,
+             RerateProgress& progress) { return apply_rerate(query, application, progress); },
+      environment_.network->clock(), !is_simulated());
   package_keeper_.emplace(state_.packages, *bookings_, *journal_, log_,
                           [this](std::string text) { alarm(std::move(text)); });
   return {};
@@ -511,6 +517,7 @@ void Switch::Body::build_tables_when_due() {
     lock.unlock();
     activate_due_decks();
     store_registrations();
+    carry_ledger_forward();
     {
       // Not while a change is in the making, which may yet be refused.
       const auto change = provisioning_body_->exclusive();
@@ -529,6 +536,20 @@ void Switch::Body::activate_due_decks() {
   activation_failure_ = std::move(failure);
 }
 
+/// A part of what is due: the ledger answers questions and takes records in between.
+void Switch::Body::carry_ledger_forward() {
+  std::int64_t kept_days = 0;
+  {
+    const std::lock_guard lock(config_mutex_);
+    kept_days = config_.parameters.ledger_retention_days;
+  }
+  if (kept_days == 0) return;
+  const auto carried = ledger_->carry_forward(wall_us() - kept_days * day_us, carried_entries_max);
+  std::string failure = carried ? std::string() : carried.error().message;
+  if (!failure.empty() && failure != carry_failure_) alarm(failure);  // it is tried again
+  carry_failure_ = std::move(failure);
+}
+
 /// In a simulation: what the writer and the sink threads do otherwise.
 void Switch::Body::pump() {
   seats_.front().loop->timers().start(*pump_timer_, pump_period_us);
@@ -539,6 +560,7 @@ void Switch::Body::pump() {
     sink.runner->pump();
   activate_due_decks();
   store_registrations();
+  carry_ledger_forward();
   package_keeper_->advance(wall_us());
   compare_with_peers();
 }
@@ -653,6 +675,7 @@ void Switch::Body::wait_until(const std::function<bool()>& is_done, std::int64_t
 void Switch::Body::close() {
   const std::lock_guard lock(close_mutex_);
   if (life_ == Life::closed) return;
+  if (rerate_jobs_ != nullptr) rerate_jobs_->close();
   {
     const std::lock_guard builder_lock(builder_mutex_);
     is_builder_over_ = true;
@@ -852,9 +875,11 @@ Result<void> Switch::Body::install(SwitchConfig config,
     return done;
   }
   const std::shared_ptr<const call::Tables> fresh = retired_tables_->watch(std::move(*built));
+  std::shared_ptr<const PastRates> stale;  // ends without the lock, as the old configuration does
   {
     const std::lock_guard lock(config_mutex_);
     tables_ = fresh;
+    stale.swap(past_rates_);
     account_ids_ = ids_of(config.provision.accounts);
     std::swap(config_, config);  // the old one ends without the lock: it may take long
   }
@@ -1312,6 +1337,12 @@ Result<AppliedRerate> Switch::apply_rerate(const RerateQuery& query,
                                            const RerateApplication& application) {
   return body_->apply_rerate(query, application);
 }
+Result<std::uint64_t> Switch::start_rerate(const RerateQuery& query,
+                                           const RerateApplication& application) {
+  return body_->start_rerate(query, application);
+}
+Result<RerateJob> Switch::rerate_job(std::uint64_t id) const { return body_->rerate_job(id); }
+Result<void> Switch::cancel_rerate(std::uint64_t id) { return body_->cancel_rerate(id); }
 Result<std::vector<PackagePeriod>> Switch::packages(std::string_view account) const {
   return body_->packages(account);
 }

@@ -30,8 +30,10 @@
 #include "switch/event_hub.hpp"
 #include "switch/external_calls.hpp"
 #include "switch/package_keeper.hpp"
+#include "switch/past_rates.hpp"
 #include "switch/peer_reconciler.hpp"
 #include "switch/provisioning.hpp"
+#include "switch/rerate_jobs.hpp"
 #include "switch/shadow.hpp"
 #include "tandem/media_relay.hpp"
 #include "tandem/switch.hpp"
@@ -84,6 +86,12 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<std::vector<Correction>> corrections(const CorrectionQuery& query) const;
   Result<AppliedRerate> apply_rerate(const RerateQuery& query,
                                      const RerateApplication& application);
+  Result<std::uint64_t> start_rerate(const RerateQuery& query,
+                                     const RerateApplication& application);
+  [[nodiscard]] Result<RerateJob> rerate_job(std::uint64_t id) const {
+    return rerate_jobs_->find(id);
+  }
+  Result<void> cancel_rerate(std::uint64_t id) { return rerate_jobs_->cancel(id); }
   Result<std::vector<PackagePeriod>> packages(std::string_view account) const;
   [[nodiscard]] std::vector<GatewayView> gateways() const;
   [[nodiscard]] std::vector<PhoneView> phones() const;
@@ -156,7 +164,9 @@ class Switch::Body final : public call::Host, public ProvisionHost {
                         std::int32_t set_aside_after);
   Result<void> close_crashed_calls();
   void compare_with_peers();
-  class DeckRating;
+  [[nodiscard]] std::shared_ptr<const PastRates> past_rates() const;
+  Result<AppliedRerate> apply_rerate(const RerateQuery& query, const RerateApplication& application,
+                                     RerateProgress& progress);
   Result<void> settle_corrections();
   [[nodiscard]] Result<std::string> record_folder() const;
   Result<void> load_packages();
@@ -180,6 +190,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   void judge_health();
   void build_tables_when_due();
   void activate_due_decks();
+  void carry_ledger_forward();
   Result<void> prepare_accounts(SwitchConfig& config);
   Result<void> open_accounts(const SwitchConfig& config);
   void alarm(std::string text);
@@ -206,6 +217,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
       bookings_;  // from the moment at which the balances are those of the journal
   std::unique_ptr<Corrections> corrections_;       // the same
   std::unique_ptr<ExternalCalls> external_calls_;  // the same
+  std::unique_ptr<RerateJobs> rerate_jobs_;        // over by the time that any of these goes
   std::shared_ptr<cdr::PackageStore> package_store_;
   std::unique_ptr<cdr::SinkRunner> package_runner_;
   std::optional<PackageKeeper> package_keeper_;  // with bookings_
@@ -230,10 +242,11 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   // Freed by builder_, so that no worker does it.
   const std::shared_ptr<call::RetiredTables> retired_tables_ =
       std::make_shared<call::RetiredTables>();
-  mutable std::mutex config_mutex_;  // guards the three below; never taken on the call path
+  mutable std::mutex config_mutex_;  // guards the four below; never taken on the call path
   SwitchConfig config_;              // changed under provisioning_body_->exclusive() only
   std::set<std::string, std::less<>> account_ids_;  // of config_
   std::shared_ptr<const call::Tables> tables_;
+  mutable std::shared_ptr<const PastRates> past_rates_;  // of config_; null: not yet asked for
 
   std::atomic<bool> has_shadow_{false};
   std::mutex shadow_start_mutex_;    // held while one starts, so that no second one does
@@ -243,8 +256,9 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::mutex builder_mutex_;  // guards is_builder_over_
   std::condition_variable builder_wakes_;
   bool is_builder_over_ = false;
-  std::thread builder_;             // makes planned versions of decks active
-  std::string activation_failure_;  // said before; of builder_, or of the simulation's thread
+  std::thread builder_;  // makes planned versions of decks active
+  // Said before; of builder_, or of the simulation's thread.
+  std::string activation_failure_, carry_failure_;
 
   enum class Life : std::uint8_t { created, running, closed };
   std::atomic<Life> life_ = Life::created;

@@ -192,6 +192,10 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        "Length of the periods that are compared (B-27).",
        read_seconds<&P::reconciliation_period_s, 10, 86400>,
        "SERVER_GATEWAY_BILATERAL_RECONCILIATION_PERIOD"},
+      {"ledger_retention_days", "integer 0..36500", "0",
+       "Entries of the ledger that are older are carried forward into one opening of each account; "
+       "0: kept for ever.",
+       read_seconds<&P::ledger_retention_days, 0, 36500>},
       {"record_unanswered", "boolean", "true", "CDRs of unanswered calls (C-02).",
        read_flag<&P::record_unanswered>, "SERVER_BILLING_RECORD_ZERO_HOLD_TIME"},
       {"record_server_release", "boolean", "true",

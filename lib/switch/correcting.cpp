@@ -5,7 +5,7 @@
 
 #include "cdr/corrections_sqlite.hpp"
 #include "switch/body.hpp"
-#include "switch/past_calls.hpp"
+#include "switch/past_rates.hpp"
 
 namespace tandem {
 namespace {
@@ -14,27 +14,25 @@ namespace {
 constexpr std::size_t unsettled_max = 10'000;
 constexpr std::int64_t settle_wait_us = 30'000'000;
 
+/// What each record of a re-rating is asked to become. Errors: those of check_correction().
+Result<CorrectionRequest> correction_of(const RerateQuery& query,
+                                        const RerateApplication& application) {
+  CorrectionRequest request;
+  request.record_id = 1;  // of the first record that differs, once it is known
+  request.reason = application.reason;
+  request.author = application.author;
+  request.sides[query.is_vendor ? CallSide::vendor : CallSide::customer].rate_deck = query.deck;
+  if (auto checked = check_correction(request); !checked) return std::move(checked).error();
+  return request;
+}
+
 }  // namespace
 
-/// By decks of the configuration in force, each built once.
-class Switch::Body::DeckRating {
- public:
-  explicit DeckRating(SwitchConfig config) : config_(std::move(config)) {}
-
-  Result<ChargeFacts> operator()(const Cdr& cdr, CallSide side, const std::string& deck) {
-    auto found = calls_.find(deck);
-    if (found == calls_.end()) {
-      auto made = PastCalls::create(config_, deck);
-      if (!made) return std::move(made).error();
-      found = calls_.emplace(deck, std::move(*made)).first;
-    }
-    return found->second.rated(cdr, side);
-  }
-
- private:
-  const SwitchConfig config_;
-  std::map<std::string, PastCalls> calls_;
-};
+std::shared_ptr<const PastRates> Switch::Body::past_rates() const {
+  const std::lock_guard lock(config_mutex_);
+  if (past_rates_ == nullptr) past_rates_ = std::make_shared<const PastRates>(config_);
+  return past_rates_;
+}
 
 Result<Correction> Switch::Body::correct(const CorrectionRequest& request) {
   if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
@@ -44,8 +42,11 @@ Result<Correction> Switch::Body::correct(const CorrectionRequest& request) {
   auto cdr = CdrStore(*folder).find(request.record_id);
   if (!cdr) return std::move(cdr).error();
   if (!*cdr) return Error{ErrorCode::not_found, "no record " + std::to_string(request.record_id)};
-  DeckRating rating(config_in_force());
-  auto corrected = corrections_->correct(std::move(**cdr), request, std::ref(rating));
+  const auto rates = past_rates();
+  auto corrected = corrections_->correct(
+      std::move(**cdr), request, [&](const Cdr& call, CallSide side, const std::string& deck) {
+        return rates->rated(call, side, deck);
+      });
   if (!corrected || corrected->id == 0) return corrected;
   if (auto durable = corrections_->wait_durable(); !durable) return std::move(durable).error();
   log_.write(LogLevel::info, "corrections", "call corrected",
@@ -72,26 +73,20 @@ Result<void> Switch::Body::settle_corrections() {
 }
 
 Result<Rerater> Switch::Body::rerate_history(const RerateQuery& query) const {
-  auto calls = PastCalls::create(config_in_force(), query.deck);
+  auto calls = PastCalls::create(past_rates()->objects(), query.deck);
   if (!calls) return std::move(calls).error();
-  auto walked = calls->walk(query, [this](const CdrQuery& page) { return cdrs(page); }, {}, {});
+  auto walked = calls->walk(query, [this](const CdrQuery& page) { return cdrs(page); });
   if (!walked) return std::move(walked).error();
   return std::move(calls->rerater());
 }
 
 Result<AppliedRerate> Switch::Body::apply_rerate(const RerateQuery& query,
-                                                 const RerateApplication& application) {
+                                                 const RerateApplication& application,
+                                                 RerateProgress& progress) {
   if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
-  CorrectionRequest request;
-  request.record_id = 1;
-  request.reason = application.reason;
-  request.author = application.author;
-  const CallSide side = query.is_vendor ? CallSide::vendor : CallSide::customer;
-  request.sides[side].rate_deck = query.deck;
-  if (auto checked = check_correction(request); !checked) return std::move(checked).error();
-
-  const SwitchConfig config = config_in_force();
-  auto calls = PastCalls::create(config, query.deck);
+  auto request = correction_of(query, application);
+  if (!request) return std::move(request).error();
+  auto calls = PastCalls::create(past_rates()->objects(), query.deck);
   if (!calls) return std::move(calls).error();
   const Corrections::Rating rating = [&](const Cdr& cdr, CallSide which, const std::string&) {
     return calls->rated(cdr, which);
@@ -102,33 +97,58 @@ Result<AppliedRerate> Switch::Body::apply_rerate(const RerateQuery& query,
     if (is_new) known->second = corrections_->check_account(facts.account, facts.currency).ok();
     return known->second;
   };
-  std::uint64_t corrected = 0, account_refused = 0;
+  const auto check_wanted = [&]() -> Result<void> {
+    if (!progress.is_cancelled.load()) return {};
+    return Error{ErrorCode::wrong_state, "re-rating was cancelled"};
+  };
+  const auto on_page = [&](std::size_t records) -> Result<void> {
+    progress.looked_at += records;
+    return check_wanted();
+  };
   const auto on_changed = [&](const Cdr& cdr) -> Result<void> {
     if (application.is_dry_run) {
-      ++corrected;
+      ++progress.corrected;
       return {};
     }
-    request.record_id = cdr.record_id;
+    if (auto wanted = check_wanted(); !wanted) return wanted;
+    request->record_id = cdr.record_id;
     Cdr written = cdr;
-    auto made = corrections_->correct(std::move(written), request, rating);
+    auto made = corrections_->correct(std::move(written), *request, rating);
     // One account shall not hold up the others: only a disk that fails ends the run.
     if (!made && made.error().code == ErrorCode::io) return std::move(made).error();
     const bool is_done = made || made.error().code == ErrorCode::already_exists;
     if (!is_done) {
-      ++account_refused;
+      ++progress.refused;
       log_.write(LogLevel::warning, "corrections", "call was not rated anew",
                  {{"record", std::to_string(cdr.record_id)}, {"reason", made.error().message}});
       return {};
     }
-    return ++corrected % unsettled_max == 0 ? settle_corrections() : Result<void>();
+    return ++progress.corrected % unsettled_max == 0 ? settle_corrections() : Result<void>();
   };
   auto walked = calls->walk(
-      query, [this](const CdrQuery& page) { return cdrs(page); }, can_pay, on_changed);
+      query, [this](const CdrQuery& page) { return cdrs(page); }, can_pay, on_changed, on_page);
   Result<void> settled = application.is_dry_run ? Result<void>() : settle_corrections();
   if (!walked) return std::move(walked).error();
   if (!settled) return std::move(settled).error();
-  return AppliedRerate{std::move(calls->rerater()), application.is_dry_run, corrected,
-                       account_refused};
+  return AppliedRerate{std::move(calls->rerater()), application.is_dry_run,
+                       progress.corrected.load(), progress.refused.load()};
+}
+
+Result<AppliedRerate> Switch::Body::apply_rerate(const RerateQuery& query,
+                                                 const RerateApplication& application) {
+  RerateProgress progress;
+  return apply_rerate(query, application, progress);
+}
+
+/// What would be refused at once is not begun.
+Result<std::uint64_t> Switch::Body::start_rerate(const RerateQuery& query,
+                                                 const RerateApplication& application) {
+  if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
+  if (auto request = correction_of(query, application); !request) return std::move(request).error();
+  if (auto folder = record_folder(); !folder) return std::move(folder).error();
+  if (auto calls = PastCalls::create(past_rates()->objects(), query.deck); !calls)
+    return std::move(calls).error();
+  return rerate_jobs_->start(query, application);
 }
 
 Result<std::string> Switch::Body::record_folder() const {

@@ -1,6 +1,7 @@
 // Requests for corrections as JSON, and what a re-rating did.
 #include "switch/config_reader_json.hpp"
 #include "tandem/corrections.hpp"
+#include "tandem/rerate_job.hpp"
 
 namespace tandem {
 namespace {
@@ -85,6 +86,21 @@ std::string to_json(const AppliedRerate& applied) {
   json["dry_run"] = applied.is_dry_run;
   json["corrected"] = applied.corrected;
   json["refused"] = applied.refused;
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string to_json(const RerateJob& job) {
+  const Json json = {{"id", job.id},
+                     {"state", rerate_state_name(job.state)},
+                     {"deck", job.deck},
+                     {"dry_run", job.is_dry_run},
+                     {"started_at_us", job.started_at_us},
+                     {"ended_at_us", job.ended_at_us},
+                     {"looked_at", job.looked_at},
+                     {"corrected", job.corrected},
+                     {"refused", job.refused},
+                     {"failure", job.failure},
+                     {"result", json_or_null(job.result)}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

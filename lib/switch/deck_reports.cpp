@@ -64,7 +64,7 @@ Result<Rerater> rerate_history(const SwitchConfig& config, const RerateQuery& qu
     }
     return found;
   };
-  auto walked = calls->walk(query, fetch, {}, {});
+  auto walked = calls->walk(query, fetch);
   if (!walked) return std::move(walked).error();
   return std::move(calls->rerater());
 }

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "switch/body.hpp"
-#include "switch/past_calls.hpp"
+#include "switch/past_rates.hpp"
 
 namespace tandem {
 namespace {
@@ -91,44 +91,41 @@ Result<Cdr> draft(const ExternalCall& call, const SwitchConfig& config) {
 }
 
 Result<void> charge_side(Cdr& cdr, CallSide side, ChargeFacts& facts,
-                         const std::optional<Amount>& given, const SwitchConfig& config) {
+                         const std::optional<Amount>& given, const PastRates& rates) {
   const std::string deck = std::exchange(facts.rate_deck, {});
   if (cdr.answered_at_us == 0) return {};
   if (given) {
     facts.charge = *given;
-    facts.billed_time_s = billable_seconds(cdr.talk_time_ms, config.parameters.fees);
+    facts.billed_time_s = billable_seconds(cdr.talk_time_ms, rates.objects().parameters.fees);
     return {};
   }
   if (deck.empty())  // an account without a tariff: of a vendor it is owed nothing
     return side == CallSide::vendor ? Result<void>()
                                     : refused("account \"" + facts.account +
                                               "\" has no rate_deck, and no charge is given");
-  auto calls = PastCalls::create(config, deck);
-  if (!calls) return std::move(calls).error();
-  auto rated = calls->rated(cdr, side);
+  auto rated = rates.rated(cdr, side, deck);
   if (!rated) return std::move(rated).error();
   facts = std::move(*rated);
   return {};
 }
 
-Result<Cdr> charged(const ExternalCall& call, const SwitchConfig& config) {
-  auto cdr = draft(call, config);
+Result<Cdr> charged(const ExternalCall& call, const PastRates& rates) {
+  auto cdr = draft(call, rates.objects());
   if (!cdr) return cdr;
   if (!cdr->customer.account.empty()) {
-    if (auto done = charge_side(*cdr, CallSide::customer, cdr->customer, call.charge, config);
-        !done)
+    if (auto done = charge_side(*cdr, CallSide::customer, cdr->customer, call.charge, rates); !done)
       return std::move(done).error();
   } else if (call.charge) {
     return refused("charge was given, but nobody pays");
   }
   if (cdr->vendor) {
-    auto done = charge_side(*cdr, CallSide::vendor, *cdr->vendor, call.vendor_charge, config);
+    auto done = charge_side(*cdr, CallSide::vendor, *cdr->vendor, call.vendor_charge, rates);
     if (!done) return std::move(done).error();
   } else if (call.vendor_charge) {
     return refused("vendor_charge was given, but no vendor with an account");
   }
   if (cdr->agent) {
-    if (auto done = charge_side(*cdr, CallSide::agent, *cdr->agent, {}, config); !done)
+    if (auto done = charge_side(*cdr, CallSide::agent, *cdr->agent, {}, rates); !done)
       return std::move(done).error();
   }
   return cdr;
@@ -190,8 +187,7 @@ void ExternalCalls::give_back(const Cdr& cdr, int sides) {
   }
 }
 
-Result<ExternalAnswer> ExternalCalls::record(const ExternalCall& asked,
-                                             const SwitchConfig& config) {
+Result<ExternalAnswer> ExternalCalls::record(const ExternalCall& asked, const PastRates& rates) {
   if (auto checked = check_external_call(asked); !checked) return std::move(checked).error();
   ExternalCall call = asked;
   if (call.flow_number == "-1") call.flow_number.clear();
@@ -207,7 +203,7 @@ Result<ExternalAnswer> ExternalCalls::record(const ExternalCall& asked,
       }
     }
     if (!answer.is_repeated) {
-      auto cdr = charged(call, config);
+      auto cdr = charged(call, rates);
       if (!cdr) return std::move(cdr).error();
       answer.cdr = std::move(*cdr);
       if (call.is_dry_run) return answer;
@@ -240,7 +236,7 @@ Result<ExternalAnswer> Switch::Body::record_call(const ExternalCall& call) {
   // Clocks differ by less: it is a slip, and would stay the newest record for as long.
   if (call.ended_at_us > wall_us() + 86'400'000'000)
     return refused("ended_at " + format_time_us(call.ended_at_us) + " was in the future");
-  return external_calls_->record(call, config_in_force());
+  return external_calls_->record(call, *past_rates());
 }
 
 }  // namespace tandem

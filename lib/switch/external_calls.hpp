@@ -11,10 +11,11 @@
 #include "cdr/ledger_sqlite.hpp"
 #include "cdr/sink_runner.hpp"
 #include "tandem/accounts.hpp"
-#include "tandem/config.hpp"
 #include "tandem/external_calls.hpp"
 
 namespace tandem {
+
+class PastRates;
 
 /// A flow number is known from the moment at which its record is in the journal: here until the
 /// ledger has taken it, in the ledger for ever.
@@ -28,7 +29,7 @@ class ExternalCalls {
       : accounts_(accounts), journal_(journal), ledger_(ledger), ledger_runner_(ledger_runner) {}
 
   /// Errors: as Switch::record_call().
-  Result<ExternalAnswer> record(const ExternalCall& call, const SwitchConfig& config);
+  Result<ExternalAnswer> record(const ExternalCall& call, const PastRates& rates);
 
  private:
   Result<std::optional<std::uint64_t>> find(const std::string& flow_number);

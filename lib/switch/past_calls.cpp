@@ -114,7 +114,7 @@ PastCalls::Question PastCalls::question_of(const Cdr& cdr, CallSide side) const 
 }
 
 Result<void> PastCalls::walk(const RerateQuery& query, const Fetch& fetch, const CanPay& can_pay,
-                             const OnChanged& on_changed) {
+                             const OnChanged& on_changed, const OnPage& on_page) {
   const CallSide side = query.is_vendor ? CallSide::vendor : CallSide::customer;
   CdrQuery page;
   page.since_us = query.since_us;
@@ -123,6 +123,9 @@ Result<void> PastCalls::walk(const RerateQuery& query, const Fetch& fetch, const
   for (;;) {
     const auto cdrs = fetch(page);
     if (!cdrs) return cdrs.error();
+    if (on_page) {
+      if (auto done = on_page(cdrs->size()); !done) return done;
+    }
     std::vector<RerateCall> calls;
     std::vector<const Cdr*> records;  // of `calls`
     for (const Cdr& cdr : *cdrs) {

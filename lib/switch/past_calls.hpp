@@ -26,16 +26,18 @@ class PastCalls {
   using OnChanged = std::function<Result<void>(const Cdr&)>;
   /// Whether the account of a side can be given money of it.
   using CanPay = std::function<bool(const ChargeFacts&)>;
+  /// Hears how many records were fetched, page by page. Errors end the walk.
+  using OnPage = std::function<Result<void>(std::size_t)>;
 
   /// Parameters, taxes and the numbers that vendors are owed for are those of `config`. Errors:
   /// invalid_argument (no such deck).
   static Result<PastCalls> create(const SwitchConfig& config, const std::string& deck);
 
   /// The answered calls of the query, page by page, newest first. Calls that the deck alone does
-  /// not tell the price of, and those of accounts that cannot be paid (`can_pay` may be empty), are
-  /// counted as not rated. Errors: those of `fetch` and `on_changed` (may be empty), limit (a sum).
-  Result<void> walk(const RerateQuery& query, const Fetch& fetch, const CanPay& can_pay,
-                    const OnChanged& on_changed);
+  /// not tell the price of, and those of accounts that cannot be paid, are counted as not rated.
+  /// All but `fetch` may be empty. Errors: those of the functions, limit (a sum).
+  Result<void> walk(const RerateQuery& query, const Fetch& fetch, const CanPay& can_pay = {},
+                    const OnChanged& on_changed = {}, const OnPage& on_page = {});
 
   /// What a side of a call is charged by the deck. Errors: invalid_argument (another currency, no
   /// rate, or a call that the deck alone does not tell the price of), limit.

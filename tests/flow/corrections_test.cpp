@@ -279,6 +279,32 @@ TEST_CASE("Re-rating: a dry run announces what applying does, and a repetition m
             .code == ErrorCode::invalid_argument);
 }
 
+TEST_CASE("Re-rating: a job does what applying does, and is known when it is over (B-25)") {
+  Books books;
+  for (int i = 0; i < 3; ++i)
+    books.call(40);
+  const RerateQuery query{"dear", false, {}, {}, {}};
+  CHECK(books.bench.tandem->start_rerate({"none", false, {}, {}, {}}, {"list", {}, false})
+            .error()
+            .code == ErrorCode::invalid_argument);
+  CHECK(books.bench.tandem->start_rerate(query, {"", {}, false}).error().code ==
+        ErrorCode::invalid_argument);
+  const auto announced = books.bench.tandem->apply_rerate(query, {"list", {}, true}).value();
+  const std::uint64_t id = books.bench.tandem->start_rerate(query, {"list", "ann", false}).value();
+  const RerateJob job = books.bench.tandem->rerate_job(id).value();
+  CHECK(job.state == RerateJob::State::done);
+  CHECK(job.looked_at == 3);
+  CHECK(job.corrected == announced.corrected);
+  CHECK(job.result == to_json(AppliedRerate{announced.rerater, false, 3, 0}));
+  CHECK(books.record().customer.rate_deck == "dear");
+  CHECK(books.bench.tandem->cancel_rerate(id).ok());
+  CHECK(books.bench.tandem->rerate_job(id + 1).error().code == ErrorCode::not_found);
+  books.bench.run_s(1);
+  const LedgerCheck check = books.bench.tandem->check_ledger().value();
+  CHECK(check.ok());
+  CHECK(check.corrections == 3);
+}
+
 TEST_CASE("Re-rating: a call that was free by rule stays free (B-09, B-25)") {
   Books books;
   books.bench.config.parameters.free_numbers = {"800*"};

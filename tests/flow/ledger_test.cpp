@@ -167,3 +167,32 @@ TEST_CASE("Payments: one that the disk did not take in time is known by its key 
   bench.run_s(1);
   CHECK(entries(bench).size() == 2);
 }
+
+TEST_CASE("Ledger: with a retention old entries are carried forward, and keys stay known (B-03)") {
+  SwitchConfig config = base_config();
+  config.parameters.ledger_retention_days = 1;
+  Bench bench(config);
+  REQUIRE(bench.tandem->book(payment("5.00", "k")).ok());
+  auto call = bench.connect();
+  bench.run_s(10);
+  call->hang_up();
+  bench.run_s(2);
+  CHECK(entries(bench).size() == 3);
+  constexpr std::int64_t day_us = 86'400 * second_us;
+  bench.world.step_wall_us(day_us - 20 * second_us);
+  bench.run_s(1);
+  CHECK(entries(bench).size() == 3);
+  bench.run_s(20);
+  const auto left = entries(bench);
+  REQUIRE(left.size() == 1);
+  CHECK(left[0].kind == LedgerKind::opening);
+  CHECK(left[0].balance == bench.balance());
+  CHECK(bench.tandem->check_ledger()->ok());
+  for (int i = 0; i < 2; ++i) {
+    CHECK(bench.tandem->book(payment("5.00", "k"))->is_repeated);
+    CHECK(bench.tandem->book(payment("6.00", "k")).error().code == ErrorCode::already_exists);
+    bench.world.crash(std::move(bench.tandem));
+    bench.open();
+    CHECK(bench.balance() == money("104.90"));
+  }
+}

@@ -1,0 +1,43 @@
+#include "switch/past_rates.hpp"
+
+#include <utility>
+
+namespace tandem {
+
+PastRates::PastRates(const SwitchConfig& config) {
+  objects_.parameters = config.parameters;
+  Provision& kept = objects_.provision;
+  kept.accounts = config.provision.accounts;
+  kept.calendars = config.provision.calendars;
+  kept.rate_decks = config.provision.rate_decks;
+  for (const CustomerGateway& gateway : config.provision.customer_gateways) {
+    CustomerGateway& one = kept.customer_gateways.emplace_back();
+    one.id = gateway.id;
+    one.account = gateway.account;
+  }
+  for (const VendorGateway& gateway : config.provision.vendor_gateways) {
+    VendorGateway& one = kept.vendor_gateways.emplace_back();
+    one.id = gateway.id;
+    one.account = gateway.account;
+    one.clearing_account_use_callout_e164 = gateway.clearing_account_use_callout_e164;
+  }
+}
+
+Result<const PastCalls*> PastRates::calls_of(const std::string& deck) const {
+  const std::lock_guard lock(mutex_);
+  auto found = calls_.find(deck);
+  if (found == calls_.end()) {
+    auto made = PastCalls::create(objects_, deck);
+    if (!made) return std::move(made).error();
+    found = calls_.emplace(deck, std::move(*made)).first;
+  }
+  return &found->second;
+}
+
+Result<ChargeFacts> PastRates::rated(const Cdr& cdr, CallSide side, const std::string& deck) const {
+  auto calls = calls_of(deck);
+  if (!calls) return std::move(calls).error();
+  return (*calls)->rated(cdr, side);
+}
+
+}  // namespace tandem

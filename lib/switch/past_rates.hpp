@@ -1,0 +1,37 @@
+// Who pays for calls that are over and by which decks: what of a configuration corrections and
+// calls of other systems are charged by, made once for each configuration.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "switch/past_calls.hpp"
+#include "tandem/config.hpp"
+#include "tandem/error.hpp"
+
+namespace tandem {
+
+/// Threading: thread-safe.
+class PastRates {
+ public:
+  /// `config` as it is in force, with frozen decks. What rating does not need is not kept: vendors
+  /// may have millions of prefixes.
+  explicit PastRates(const SwitchConfig& config);
+
+  /// Parameters, accounts, decks, calendars, and of gateways their accounts.
+  [[nodiscard]] const SwitchConfig& objects() const noexcept { return objects_; }
+
+  /// PastCalls::rated() by a deck, which is made ready with its first call. Errors: those of
+  /// PastCalls.
+  Result<ChargeFacts> rated(const Cdr& cdr, CallSide side, const std::string& deck) const;
+
+ private:
+  Result<const PastCalls*> calls_of(const std::string& deck) const;
+
+  SwitchConfig objects_;
+  mutable std::mutex mutex_;  // guards the next; what is in it stays where it is
+  mutable std::map<std::string, PastCalls> calls_;  // by deck
+};
+
+}  // namespace tandem

@@ -1,0 +1,115 @@
+#include "switch/rerate_jobs.hpp"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "base/thread.hpp"
+
+namespace tandem {
+
+const char* rerate_state_name(RerateJob::State state) noexcept {
+  switch (state) {
+    case RerateJob::State::running:
+      return "running";
+    case RerateJob::State::done:
+      return "done";
+    case RerateJob::State::failed:
+      return "failed";
+    case RerateJob::State::cancelled:
+      return "cancelled";
+  }
+  return "";
+}
+
+Result<std::uint64_t> RerateJobs::start(const RerateQuery& query,
+                                        const RerateApplication& application) {
+  std::shared_ptr<Job> job;
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_closed_) return Error{ErrorCode::wrong_state, "switch was closed"};
+    if (is_running_) {
+      return Error{ErrorCode::already_exists,
+                   "re-rating " + std::to_string(jobs_.rbegin()->first) + " was not over"};
+    }
+    job = std::make_shared<Job>();
+    job->facts.started_at_us = clock_.wall_us();
+    // A number that a switch gave before it was started anew is none of now.
+    const auto of_time =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(job->facts.started_at_us / 1'000, 1));
+    job->facts.id = jobs_.empty() ? of_time : std::max(of_time, jobs_.rbegin()->first + 1);
+    job->facts.deck = query.deck;
+    job->facts.is_dry_run = application.is_dry_run;
+    if (has_thread_) {
+      if (thread_.joinable()) thread_.join();  // it has left run(), or is about to
+      try {
+        thread_ = start_thread("tandem-rerate",
+                               [this, job, query, application] { run(*job, query, application); });
+      } catch (const std::system_error& error) {
+        return Error{ErrorCode::limit, std::string("no thread was started: ") + error.what()};
+      }
+    }
+    is_running_ = true;
+    jobs_.emplace(job->facts.id, job);
+    forget_old();
+  }
+  if (!has_thread_) run(*job, query, application);
+  return job->facts.id;
+}
+
+/// With mutex_ held.
+void RerateJobs::forget_old() {
+  while (jobs_.size() > ended_kept + 1)
+    jobs_.erase(jobs_.begin());
+}
+
+void RerateJobs::run(Job& job, const RerateQuery& query, const RerateApplication& application) {
+  const auto applied = run_(query, application, job.progress);
+  std::string result = applied ? to_json(*applied) : std::string();
+  const std::lock_guard lock(mutex_);
+  is_running_ = false;
+  job.facts.ended_at_us = clock_.wall_us();
+  if (applied) {
+    job.facts.state = RerateJob::State::done;
+    job.facts.result = std::move(result);
+    return;
+  }
+  job.facts.state =
+      job.progress.is_cancelled.load() ? RerateJob::State::cancelled : RerateJob::State::failed;
+  job.facts.failure = applied.error().message;
+}
+
+Result<RerateJob> RerateJobs::find(std::uint64_t id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end())
+    return Error{ErrorCode::not_found, "no re-rating " + std::to_string(id)};
+  RerateJob facts = found->second->facts;
+  const RerateProgress& progress = found->second->progress;
+  facts.looked_at = progress.looked_at.load();
+  facts.corrected = progress.corrected.load();
+  facts.refused = progress.refused.load();
+  return facts;
+}
+
+Result<void> RerateJobs::cancel(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end())
+    return Error{ErrorCode::not_found, "no re-rating " + std::to_string(id)};
+  found->second->progress.is_cancelled.store(true);
+  return {};
+}
+
+void RerateJobs::close() {
+  std::thread last;
+  {
+    const std::lock_guard lock(mutex_);
+    is_closed_ = true;
+    if (!jobs_.empty()) jobs_.rbegin()->second->progress.is_cancelled.store(true);
+    last.swap(thread_);
+  }
+  if (last.joinable()) last.join();
+}
+
+}  // namespace tandem
