@@ -706,6 +706,29 @@ void bind_switch(py::module_& m) {
           },
           "query"_a, "reason"_a, "author"_a, "dry_run"_a)
       .def(
+          "start_rerate",
+          [](SwitchObject& s, const RerateQuery& query, std::string reason, std::string author,
+             bool dry_run) {
+            const auto body = s.open();
+            const RerateApplication application{std::move(reason), std::move(author), dry_run};
+            return take(unlocked([&] { return body->start_rerate(query, application); }));
+          },
+          "query"_a, "reason"_a, "author"_a, "dry_run"_a)
+      .def(
+          "rerate_job_json",
+          [](SwitchObject& s, std::uint64_t id) {
+            const auto body = s.open();
+            return to_json(take(unlocked([&] { return body->rerate_job(id); })));
+          },
+          "id"_a)
+      .def(
+          "cancel_rerate",
+          [](SwitchObject& s, std::uint64_t id) {
+            const auto body = s.open();
+            take(unlocked([&] { return body->cancel_rerate(id); }));
+          },
+          "id"_a)
+      .def(
           "interconnect_totals_json",
           [](SwitchObject& s, std::string gateway, const std::string& side, std::int64_t since_us,
              std::int64_t until_us) {

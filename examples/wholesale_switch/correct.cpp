@@ -1,7 +1,10 @@
 // `correct` and what of `report` changes charges: requests to the running switch, whose ledger
 // moves the money.
+#include <chrono>
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <thread>
 
 #include "api_client.hpp"
 #include "commands.hpp"
@@ -9,26 +12,79 @@
 
 namespace {
 
-/// Sends the body and prints the answer.
-int post(const Options& options, const std::string& target, const std::string& body) {
+constexpr auto poll_interval = std::chrono::milliseconds(500);
+constexpr int polls_a_line = 20;  // between two lines about the progress
+
+/// Nothing: stderr says why.
+std::optional<ApiClient> client_of(const Options& options) {
   const auto config = load_config(options.text("config"));
-  if (!config) return status_usage;
+  if (!config) return std::nullopt;
   if (!config->admin_listen) {
     complain(options.text("config") + ":/admin: the switch has no admin API to ask");
-    return status_usage;
+    return std::nullopt;
   }
-  ApiClient client(*config);
-  const auto answer = client.ask("POST", target, "application/json", body);
+  return ApiClient(*config);
+}
+
+/// 0: it is good; else what the program ends with, and stderr says why.
+int status_of(const ApiClient& client, const std::optional<tandem::AdminAnswer>& answer) {
   if (!answer) {
     complain(client.failure());
     return status_failed;
   }
-  if (answer->status >= 300) {
-    complain("the switch refused: " + answer->body.substr(0, answer->body.find('\n')));
-    return answer->status == 400 ? status_usage : status_failed;
-  }
+  if (answer->status < 300) return status_good;
+  complain("the switch refused: " + answer->body.substr(0, answer->body.find('\n')));
+  return answer->status == 400 ? status_usage : status_failed;
+}
+
+/// Sends the body and prints the answer.
+int post(const Options& options, const std::string& target, const std::string& body) {
+  auto client = client_of(options);
+  if (!client) return status_usage;
+  const auto answer = client->ask("POST", target, "application/json", body);
+  if (const int status = status_of(*client, answer); status != status_good) return status;
   std::fputs(answer->body.c_str(), stdout);
   return status_good;
+}
+
+/// What follows `"key":` in a flat object of the switch, up to the next comma or the end. A text
+/// comes without its quotes.
+std::string value_of(const std::string& object, const std::string& key) {
+  const std::string name = "\"" + key + "\":";
+  const std::size_t found = object.find(name);
+  if (found == std::string::npos) return {};
+  const std::size_t begin = found + name.size();
+  if (object[begin] == '"')
+    return object.substr(begin + 1, object.find('"', begin + 1) - begin - 1);
+  return object.substr(begin, object.find_first_of(",}", begin) - begin);
+}
+
+/// Begins the job and asks for it until it is over. The switch goes on with it when this program
+/// is ended.
+int run_job(const Options& options, const std::string& target, const std::string& body) {
+  auto client = client_of(options);
+  if (!client) return status_usage;
+  auto answer = client->ask("POST", target, "application/json", body);
+  for (int polls = 1;; ++polls) {
+    if (const int status = status_of(*client, answer); status != status_good) return status;
+    const std::string& job = answer->body;
+    if (const std::string state = value_of(job, "state"); state != "running") {
+      if (state != "done") {
+        complain("the re-rating " + (state == "failed" ? "failed" : "was " + state) + " after " +
+                 value_of(job, "corrected") + " corrections: " + value_of(job, "failure"));
+        return status_failed;
+      }
+      const std::size_t result = job.find("\"result\":");  // the last member
+      std::printf("%s\n", job.substr(result + 9, job.rfind('}') - result - 9).c_str());
+      return status_good;
+    }
+    if (polls % polls_a_line == 0) {
+      std::fprintf(stderr, "re-rating %s: %s records, %s corrected\n", value_of(job, "id").c_str(),
+                   value_of(job, "looked_at").c_str(), value_of(job, "corrected").c_str());
+    }
+    std::this_thread::sleep_for(poll_interval);
+    answer = client->ask("GET", "/api/v1/rerate-jobs/" + value_of(job, "id"));
+  }
 }
 
 void add(std::string& object, const std::string& key, const std::string& value) {
@@ -86,9 +142,10 @@ int apply_rerate(const Options& options) {
   for (const char* name : {"side", "account", "since", "until"}) {
     if (options.has(name)) target += std::string("&") + name + "=" + url_quoted(options.text(name));
   }
+  if (options.has("settled")) target += "&settled=true";
   std::string body = "{";
   add(body, "reason", json_quoted(options.text("reason")));
   if (options.has("author")) add(body, "author", json_quoted(options.text("author")));
   add(body, "dry_run", options.has("dry-run") ? "true" : "false");
-  return post(options, target, body + "}");
+  return run_job(options, target, body + "}");
 }

@@ -44,7 +44,8 @@ int margin(const Options& options) {
 
 int rerate(const Options& options) {
   const bool is_applied = options.has("apply");
-  std::vector<std::string> known = {"config", "deck", "side", "account", "since", "until"};
+  std::vector<std::string> known = {"config", "deck",  "side",   "account",
+                                    "since",  "until", "settled"};
   if (is_applied) known.insert(known.end(), {"apply", "reason", "author", "dry-run"});
   if (!options.allow(known, {"config", "deck"}, {"rerate"})) return status_usage;
   tandem::RerateQuery query;
@@ -60,6 +61,7 @@ int rerate(const Options& options) {
       !read_time(options, "until", query.until_us)) {
     return status_usage;
   }
+  query.includes_settled = options.has("settled");
   if (is_applied) return apply_rerate(options);
   const auto config = load_stored_config(options.text("config"));
   if (!config) return status_usage;

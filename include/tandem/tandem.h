@@ -1558,9 +1558,12 @@ typedef struct tandem_rerate_query {
   const char* account; /* only calls of this account; NULL: those of all */
   int64_t since_us;    /* inclusive, of the end of a call; 0: from the first */
   int64_t until_us;    /* exclusive; 0: up to the last */
+  /* 1: also sides whose charge no tariff made, which were settled by hand or given with a call of
+     another system */
+  int32_t includes_settled;
 } tandem_rerate_query;
 #define TANDEM_RERATE_QUERY_INIT \
-  { sizeof(tandem_rerate_query), NULL, 0, NULL, 0, 0 }
+  { sizeof(tandem_rerate_query), NULL, 0, NULL, 0, 0, 0 }
 /* What the answered calls of the configured SQLite sink would have been charged, account by
    account, as a JSON object; nothing is changed. May take long. Errors: INVALID_ARGUMENT (unknown
    deck), UNSUPPORTED (no SQLite sink), LIMIT (a sum), IO. Since 0.1. */
@@ -1576,6 +1579,20 @@ TANDEM_API int tandem_switch_rerate(const tandem_switch* object, const tandem_re
 TANDEM_API int tandem_switch_apply_rerate(tandem_switch* object, const tandem_rerate_query* query,
                                           const char* reason, const char* author, int32_t dry_run,
                                           tandem_text** json);
+/* Begins what tandem_switch_apply_rerate() does on a thread of the switch, one at a time, and
+   returns at once; *id gets the number of the job. Errors: ALREADY_EXISTS (one runs), WRONG_STATE
+   (closed), INVALID_ARGUMENT, UNSUPPORTED. Since 0.1. */
+TANDEM_API int tandem_switch_start_rerate(tandem_switch* object, const tandem_rerate_query* query,
+                                          const char* reason, const char* author, int32_t dry_run,
+                                          uint64_t* id);
+/* How far it is, as a JSON object: id state ("running", "done", "failed", "cancelled") deck dry_run
+   started_at_us ended_at_us looked_at corrected refused failure result. The last sixteen that ended
+   are known. Errors: NOT_FOUND. Since 0.1. */
+TANDEM_API int tandem_switch_rerate_job(const tandem_switch* object, uint64_t id,
+                                        tandem_text** json);
+/* Asks it to end soon; what it corrected stays so, and a repetition goes on. Errors: NOT_FOUND.
+   Since 0.1. */
+TANDEM_API int tandem_switch_cancel_rerate(tandem_switch* object, uint64_t id);
 /* Changes what a call that is over was charged (B-25), durably: `json` is the body of POST
    /api/v1/cdrs/ID/corrections with `record_id` (docs/cdr.md). *answer (may be NULL) gets the
    correction as JSON. Errors: NOT_FOUND, INVALID_ARGUMENT, ALREADY_EXISTS (its key was used for

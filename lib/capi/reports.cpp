@@ -7,6 +7,10 @@
 #include "capi/config.hpp"
 #include "capi/values.hpp"
 
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_rerate_query> =
+    offsetof(tandem_rerate_query, includes_settled);
+
 using namespace tandem;
 using namespace tandem::capi;
 
@@ -21,6 +25,7 @@ Result<RerateQuery> read_rerate_query(const tandem_rerate_query* given) {
   query.account = copy(read->account);
   if (read->since_us != 0) query.since_us = read->since_us;
   if (read->until_us != 0) query.until_us = read->until_us;
+  query.includes_settled = read->includes_settled != 0;
   return query;
 }
 
@@ -98,6 +103,40 @@ int tandem_switch_apply_rerate(tandem_switch* object, const tandem_rerate_query*
     return rerate(query, json, [&](const RerateQuery& read) {
       return object->body->apply_rerate(read, {copy(reason), copy(author), dry_run != 0});
     });
+  });
+}
+
+int tandem_switch_start_rerate(tandem_switch* object, const tandem_rerate_query* query,
+                               const char* reason, const char* author, int32_t dry_run,
+                               uint64_t* id) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(id);
+    const auto read = read_rerate_query(query);
+    TANDEM_CAPI_TRY(read);
+    const auto started =
+        object->body->start_rerate(*read, {copy(reason), copy(author), dry_run != 0});
+    TANDEM_CAPI_TRY(started);
+    *id = *started;
+    return TANDEM_OK;
+  });
+}
+
+int tandem_switch_rerate_job(const tandem_switch* object, uint64_t id, tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(json);
+    const auto job = object->body->rerate_job(id);
+    TANDEM_CAPI_TRY(job);
+    return give(to_json(*job), json);
+  });
+}
+
+int tandem_switch_cancel_rerate(tandem_switch* object, uint64_t id) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_TRY(object->body->cancel_rerate(id));
+    return TANDEM_OK;
   });
 }
 

@@ -301,6 +301,7 @@ static void a_switch_lives_and_answers(void) {
   tandem_booking_answer booked = TANDEM_BOOKING_ANSWER_INIT;
   tandem_ledger_query entries = TANDEM_LEDGER_QUERY_INIT;
   tandem_rerate_query rerate = TANDEM_RERATE_QUERY_INIT;
+  uint64_t job = 0;
   tandem_correction_query corrections = TANDEM_CORRECTION_QUERY_INIT;
   tandem_reconcile_query reconcile = TANDEM_RECONCILE_QUERY_INIT;
   const char* const buys[] = {"retail"};
@@ -397,6 +398,15 @@ static void a_switch_lives_and_answers(void) {
   CHECK(tandem_switch_apply_rerate(object, &rerate, "new list", NULL, 1, &text) == TANDEM_OK);
   CHECK(strstr(tandem_text_data(text), "\"dry_run\":true,\"corrected\":0") != NULL);
   tandem_text_destroy(text);
+  rerate.includes_settled = 1;
+  CHECK(tandem_switch_start_rerate(object, &rerate, "", NULL, 1, &job) ==
+        TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_start_rerate(object, &rerate, "new list", "ann", 1, &job) == TANDEM_OK);
+  CHECK(tandem_switch_cancel_rerate(object, job) == TANDEM_OK);
+  CHECK(tandem_switch_rerate_job(object, job, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"deck\":\"retail\",\"dry_run\":true") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_rerate_job(object, job + 1, &text) == TANDEM_ERR_NOT_FOUND);
   CHECK(tandem_switch_interconnect_totals(object, "v1", 0, 1, 2, &text) == TANDEM_OK);
   CHECK(strstr(tandem_text_data(text), "\"calls\":0") != NULL);
   tandem_text_destroy(text);

@@ -236,17 +236,35 @@ class Admin(unittest.TestCase):
         self.error("POST", path, json.dumps({**body, "id": ""}), 409)
 
         rerate = "/api/v1/reports/rerate?deck=buy&" + day
-        settled, _ = self.post(rerate, {"reason": "new list"}, 200)  # by hand: left alone
+
+        def run_job(body):
+            """What a re-rating answers once it is done."""
+            status, headers, answer = request(self.port, "POST", rerate, json.dumps(body))
+            self.assertIn(status, (200, 202), answer)
+            place = headers["Location"]
+            until(lambda: request(self.port, "GET", place)[0] == 200, "the job is over")
+            job = self.get(place)
+            self.assertEqual((job["state"], job["failure"], job["looked_at"]), ("done", "", 1))
+            self.assertEqual((job["deck"], job["corrected"]), ("buy", job["result"]["corrected"]))
+            self.assertEqual(request(self.port, "DELETE", place)[0], 200)  # it is over: nothing happens
+            return job["result"]
+
+        settled = run_job({"reason": "new list"})  # by hand: left alone
         self.assertEqual((settled["corrected"], settled["refused"]), (0, 0))
         self.assertEqual(settled["accounts"][0]["not_rated"], 1)
         rerate += "&settled=true"
-        announced, _ = self.post(rerate, {"reason": "new list"}, 200)
-        applied, _ = self.post(rerate, {"reason": "new list", "dry_run": False}, 200)
+        announced = run_job({"reason": "new list"})
+        applied = run_job({"reason": "new list", "dry_run": False})
         self.assertEqual((announced["dry_run"], announced["corrected"]), (True, 1))
         self.assertEqual(announced["accounts"], applied["accounts"])
-        again, _ = self.post(rerate, {"reason": "new list", "dry_run": False}, 200)
+        again = run_job({"reason": "new list", "dry_run": False})
         self.assertEqual(again["corrected"], 0)
         self.assertEqual(self.error("POST", rerate, "{}", 400)["pointer"], "/reason")
+        self.error("GET", "/api/v1/rerate-jobs/1", None, 404)
+        done = run("report", "rerate", "--config", self.config, "--deck", "buy", "--settled", "--apply", "--dry-run",
+                   "--reason", "again", "--since", "2020-01-01", "--until", "2020-01-02")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual((json.loads(done.stdout)["dry_run"], json.loads(done.stdout)["corrected"]), (True, 0))
         self.assertEqual(self.get("/api/v1/reports/ledger-check")["differences"], [])
 
         done = run("correct", str(record), "--config", self.config, "--charge", "1.00", "--reason", "by hand")

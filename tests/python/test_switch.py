@@ -143,6 +143,12 @@ def test_a_switch_answers_options(tmp_path: Path) -> None:
         assert switch.ledger("acme")[-1]["kind"] == "opening"
         assert switch.check_ledger()["ok"]
         assert switch.rerate("retail")["accounts"] == []
+        job = switch.start_rerate("retail", reason="new list", includes_settled=True)
+        switch.cancel_rerate(job)
+        assert switch.rerate_job(job)["deck"] == "retail"
+        with pytest.raises(tandem.Error) as unknown:
+            switch.rerate_job(job + 1)
+        assert unknown.value.code == tandem.ErrorCode.not_found
         assert switch.margin_report("retail", ["retail"])[0]["prefix"]
         assert switch.account("nobody") is None
         assert {g["id"] for g in switch.gateways()} == {"cust", "v1"}

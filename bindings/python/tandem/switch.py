@@ -411,6 +411,18 @@ class Switch:
         wanted = RerateQuery(deck, **query)
         return cast("dict[str, Any]", json.loads(self._switch.apply_rerate_json(wanted, reason, author, dry_run)))
 
+    def start_rerate(self, deck: str, *, reason: str, author: str = "", dry_run: bool = True, **query: Any) -> int:
+        """apply_rerate() on a thread of the switch, one at a time: the number of the job."""
+        return self._switch.start_rerate(RerateQuery(deck, **query), reason, author, dry_run)
+
+    def rerate_job(self, id: int) -> dict[str, Any]:
+        """How far a job is: "state" is running, done, failed or cancelled; "result" is there once it is done."""
+        return cast("dict[str, Any]", json.loads(self._switch.rerate_job_json(id)))
+
+    def cancel_rerate(self, id: int) -> None:
+        """Asks a job to end soon. What it corrected stays so, and a repetition goes on."""
+        self._switch.cancel_rerate(id)
+
     def interconnect_totals(
         self, gateway: str, since_us: int, until_us: int, side: str = "vendor"
     ) -> dict[str, Any]:
