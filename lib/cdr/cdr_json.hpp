@@ -22,6 +22,10 @@ void append_choices_json(std::string& out, std::string_view choices);
 Result<std::vector<Attempt>> attempts_from_json(std::string_view text);
 Result<void> media_from_json(std::string_view text, Cdr& cdr);
 
+/// Length of the well-formed UTF-8 sequence at the start of `text` (RFC 3629 section 4), which is
+/// not empty; 0: there is none.
+std::size_t utf8_length(std::string_view text) noexcept;
+
 /// A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD: numbers and names come
 /// from the network.
 void append_json_string(std::string& out, std::string_view text);

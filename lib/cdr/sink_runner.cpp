@@ -96,6 +96,8 @@ class HostTarget final : public SinkTarget {
 
 SinkTarget::~SinkTarget() = default;
 
+void SinkTarget::set_pace(SinkRunnerOptions&) const {}
+
 Result<void> SinkTarget::idle(std::int64_t) { return {}; }
 
 std::unique_ptr<SinkTarget> make_host_target(std::shared_ptr<Disk> disk, const std::string& folder,
@@ -122,6 +124,7 @@ SinkRunner::SinkRunner(SinkRunnerOptions options, Journal& journal, SinkTarget& 
 Result<std::unique_ptr<SinkRunner>> SinkRunner::create(SinkRunnerOptions options, Journal& journal,
                                                        SinkTarget& target, const Clock& clock,
                                                        Log* log) {
+  target.set_pace(options);
   Result<std::uint64_t> position = target.position();
   if (!position) return std::move(position).error();
   Result<std::size_t> cursor = journal.add_cursor(options.name, *position);

@@ -17,11 +17,28 @@
 
 namespace tandem::cdr {
 
+struct SinkRunnerOptions {
+  std::string name;
+  std::size_t batch_records = 10'000;
+  std::size_t batch_bytes = 4U << 20;
+  std::int64_t linger_ms =
+      500;  ///< Waits this long for more before a batch is written; threads only.
+  std::int64_t retry_min_ms = 100;  ///< Pause after a failure, doubled up to retry_max_ms.
+  std::int64_t retry_max_ms = 10'000;
+  /// After so many refusals of one record, as such, it goes into the set-aside file and the next
+  /// ones are offered; 0: never. Needs `disk` and `folder`.
+  std::uint32_t set_aside_after = 0;
+  std::shared_ptr<Disk> disk;
+  std::string folder;  ///< That of the journal.
+};
+
 /// A sink that stores its place in the journal with what it writes.
 /// Threading: called by one thread at a time.
 class SinkTarget {
  public:
   virtual ~SinkTarget();
+  /// Sets sizes of batches and pauses that suit the sink. Called once, before position().
+  virtual void set_pace(SinkRunnerOptions& options) const;
   /// Sequence of the last record that the sink holds; 0: none yet. Called once, before write().
   /// Errors: io, corrupt.
   virtual Result<std::uint64_t> position() = 0;
@@ -40,21 +57,6 @@ class SinkTarget {
 std::unique_ptr<SinkTarget> make_host_target(std::shared_ptr<Disk> disk, const std::string& folder,
                                              const std::string& name, std::unique_ptr<CdrSink> sink,
                                              const std::string& former_name = {});
-
-struct SinkRunnerOptions {
-  std::string name;
-  std::size_t batch_records = 10'000;
-  std::size_t batch_bytes = 4U << 20;
-  std::int64_t linger_ms =
-      500;  ///< Waits this long for more before a batch is written; threads only.
-  std::int64_t retry_min_ms = 100;  ///< Pause after a failure, doubled up to retry_max_ms.
-  std::int64_t retry_max_ms = 10'000;
-  /// After so many refusals of one record, as such, it goes into the set-aside file and the next
-  /// ones are offered; 0: never. Needs `disk` and `folder`.
-  std::uint32_t set_aside_after = 0;
-  std::shared_ptr<Disk> disk;
-  std::string folder;  ///< That of the journal.
-};
 
 /// Threading: state() is thread-safe; the rest one thread at a time.
 class SinkRunner {
