@@ -35,6 +35,10 @@ if ! install >"$log" 2>&1; then
   install >"$log" 2>&1 || { tail -n 20 "$log" >&2; echo "setup.sh: apt-get could not install:$missing" >&2; exit 1; }
 fi
 # Packages that bring a daemon start it; tests start their own, on their own ports and folders.
-case $missing in
-  *kamailio*) if [ -d /run/systemd/system ]; then $as_root systemctl disable --now kamailio 2>/dev/null || true; fi ;;
-esac
+if [ -d /run/systemd/system ]; then
+  for package in kamailio postgresql mariadb-server; do
+    case "$missing " in
+      *" $package "*) $as_root systemctl disable --now "${package%-server}" 2>/dev/null || true ;;
+    esac
+  done
+fi

@@ -2,6 +2,8 @@
 #include "tandem/cdr.hpp"
 
 #include "binding.hpp"
+#include "tandem/cdr_push.hpp"
+#include "tandem/cdr_sql.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/journal_check.hpp"
 
@@ -45,17 +47,67 @@ class PythonSink final : public CdrSink {
   py::object sink_;
 };
 
+/// A sink of the library on its way to a journal, or used alone.
+class RemoteSink {
+ public:
+  explicit RemoteSink(std::unique_ptr<CdrSink> sink) : sink_(std::move(sink)) {}
+  ~RemoteSink() {
+    const py::gil_scoped_release unlock;  // ends a connection
+    sink_.reset();
+  }
+  RemoteSink(const RemoteSink&) = delete;
+  RemoteSink& operator=(const RemoteSink&) = delete;
+
+  std::unique_ptr<CdrSink> give() {
+    open();
+    return std::move(sink_);
+  }
+  CdrSink& open() const {
+    if (sink_ == nullptr)
+      throw Failure{{ErrorCode::wrong_state, "the sink was given to a journal"}};
+    return *sink_;
+  }
+
+ private:
+  std::unique_ptr<CdrSink> sink_;
+};
+
+template <class Make, class Config>
+std::unique_ptr<RemoteSink> make_remote_sink(Make make, Config config) {
+  return std::make_unique<RemoteSink>(take(unlocked([&] { return make(std::move(config)); })));
+}
+
+CdrSqlConfig sql_config(std::string folder, std::string connection, std::string table,
+                        std::string source, std::int32_t retention_days, std::int32_t ahead_days,
+                        std::int32_t batch_records, std::int32_t timeout_ms) {
+  return {.folder = std::move(folder),
+          .connection = std::move(connection),
+          .table = std::move(table),
+          .source = std::move(source),
+          .retention_days = retention_days,
+          .ahead_days = ahead_days,
+          .batch_records = batch_records,
+          .timeout_ms = timeout_ms};
+}
+
 class Journal final : public Live {
  public:
   Journal(CdrJournalConfig config, const py::dict& sinks, std::uint32_t set_aside_after) {
     body_ = take(unlocked([&] { return CdrJournal::open(std::move(config), clock_); }));
     for (const auto& [name, sink] : sinks)
-      take(body_->add_sink(name.cast<std::string>(),
-                           make_python_sink(py::reinterpret_borrow<py::object>(sink)),
-                           set_aside_after));
+      add_sink(name.cast<std::string>(), py::reinterpret_borrow<py::object>(sink), set_aside_after);
     take(unlocked([&] { return body_->start(); }));
   }
   ~Journal() override { close(5'000); }
+
+  void add_sink(std::string name, const py::object& sink, std::uint32_t set_aside_after) {
+    // One of the library is handed over whole, so that it keeps its own place.
+    auto body =
+        py::isinstance<RemoteSink>(sink) ? sink.cast<RemoteSink&>().give() : make_python_sink(sink);
+    // Some ask a server where they are.
+    take(unlocked(
+        [&] { return body_->add_sink(std::move(name), std::move(body), set_aside_after); }));
+  }
 
   CdrJournal& open() {
     if (!body_) throw Failure{{ErrorCode::wrong_state, "the journal was closed"}};
@@ -176,6 +228,44 @@ void bind_cdr(py::module_& m) {
         return to_json(take(unlocked([&] { return check_journal(folder); })));
       },
       "folder"_a);
+
+  py::class_<RemoteSink>(m, "RemoteCdrSink")
+      .def(
+          "write", [](RemoteSink& sink, const Cdr& cdr) { take(sink.open().write(cdr)); }, "cdr"_a)
+      .def("flush", [](RemoteSink& sink) {
+        CdrSink& open = sink.open();
+        take(unlocked([&] { return open.flush(); }));
+      });
+  m.def(
+      "cdr_push_sink",
+      [](std::string folder, std::string url, std::string token, std::string secret,
+         std::vector<std::string> headers, std::int32_t batch_records, std::int32_t timeout_ms) {
+        return make_remote_sink(make_cdr_push_sink, CdrPushConfig{.folder = std::move(folder),
+                                                                  .url = std::move(url),
+                                                                  .token = std::move(token),
+                                                                  .secret = std::move(secret),
+                                                                  .headers = std::move(headers),
+                                                                  .batch_records = batch_records,
+                                                                  .timeout_ms = timeout_ms});
+      },
+      "folder"_a, "url"_a, py::kw_only(), "token"_a = "", "secret"_a = "",
+      "headers"_a = std::vector<std::string>(), "batch_records"_a = 500, "timeout_ms"_a = 10'000);
+  for (const auto& [name, make] : {std::pair("cdr_postgresql_sink", &make_cdr_postgresql_sink),
+                                   std::pair("cdr_mariadb_sink", &make_cdr_mariadb_sink)}) {
+    m.def(
+        name,
+        [make = make](std::string folder, std::string connection, std::string table,
+                      std::string source, std::int32_t retention_days, std::int32_t ahead_days,
+                      std::int32_t batch_records, std::int32_t timeout_ms) {
+          return make_remote_sink(
+              make,
+              sql_config(std::move(folder), std::move(connection), std::move(table),
+                         std::move(source), retention_days, ahead_days, batch_records, timeout_ms));
+        },
+        "folder"_a, "connection"_a, py::kw_only(), "table"_a = "cdr", "source"_a = "tandem",
+        "retention_days"_a = 0, "ahead_days"_a = 3, "batch_records"_a = 10'000,
+        "timeout_ms"_a = 30'000);
+  }
 
   py::class_<CdrJournalCounters>(m, "CdrJournalCounters")
       .def_readonly("appended", &CdrJournalCounters::appended)

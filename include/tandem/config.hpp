@@ -16,7 +16,9 @@
 #include "tandem/accounts.hpp"
 #include "tandem/billing_prefixes.hpp"
 #include "tandem/calendar.hpp"
+#include "tandem/cdr_push.hpp"
 #include "tandem/cdr_query.hpp"
+#include "tandem/cdr_sql.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
 #include "tandem/lrn.hpp"
@@ -302,8 +304,10 @@ struct ListenConfig {
 };
 
 struct CdrSinkConfig {
-  std::string type;               ///< "sqlite", "csv" or "files".
-  std::string path;               ///< Folder; default "cdr", of files "cdr-files".
+  std::string type;  ///< "sqlite", "csv", "files", "http", "postgresql" or "mariadb".
+  /// Folder; default "cdr", of files "cdr-files", of those on other machines "cdr-TYPE": they keep
+  /// their place there.
+  std::string path;
   bool header = true;             ///< csv, files: a header line in each file.
   std::string format = "csv";     ///< csv, files: "csv" or "vos" (C-04).
   bool unanswered = true;         ///< csv, files: unanswered calls too.
@@ -312,6 +316,9 @@ struct CdrSinkConfig {
   std::int32_t files_max = 2048;  ///< files: complete files that are kept; 0: all.
   /// Refusals of one record, as such, before it is set aside and the next one is offered; 0: never.
   std::int32_t set_aside_after = 0;
+  CdrPushConfig push{};  ///< http; its folder is `path`.
+  CdrSqlConfig sql{};    ///< postgresql, mariadb; likewise.
+  bool operator==(const CdrSinkConfig&) const = default;
 };
 
 /// Objects by list. The order of the lists' members is that of the file.

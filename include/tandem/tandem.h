@@ -951,6 +951,43 @@ typedef struct tandem_cdr_files_config {
 /* Errors as above, INVALID_ARGUMENT. Since 0.1. */
 TANDEM_API int tandem_cdr_sink_create_files(const tandem_cdr_files_config* config,
                                             tandem_cdr_sink** out);
+/* Records pushed to a server by HTTP POST (C-06, I-06); docs/remote-sinks.md has the form. */
+typedef struct tandem_cdr_push_config {
+  size_t struct_size;
+  const char* folder;         /* required; where the sink keeps its place */
+  const char* url;            /* required; "http://host[:port]/path" */
+  const char* token;          /* bearer token; NULL or "": none */
+  const char* secret;         /* signs each request; NULL or "": unsigned */
+  const char* const* headers; /* further "Name: value" lines, at most 16 */
+  size_t headers_count;
+  int32_t batch_records; /* most in one request, 1..10000; 0 means 500 */
+  int32_t timeout_ms;    /* for one request, 100..120000; 0 means 10000 */
+} tandem_cdr_push_config;
+#define TANDEM_CDR_PUSH_CONFIG_INIT \
+  { sizeof(tandem_cdr_push_config), NULL, NULL, NULL, NULL, NULL, 0, 0, 0 }
+/* Errors as above, INVALID_ARGUMENT, UNSUPPORTED (an "https" URL). Since 0.1. */
+TANDEM_API int tandem_cdr_sink_create_push(const tandem_cdr_push_config* config,
+                                           tandem_cdr_sink** out);
+/* Records in daily partitions of a database server (C-03). */
+typedef struct tandem_cdr_sql_config {
+  size_t struct_size;
+  const char* folder;     /* required; where the sink keeps its place for when the server is away */
+  const char* connection; /* PostgreSQL: as libpq takes it; MariaDB: "host=... database=..." */
+  const char* table;      /* NULL means "cdr" */
+  const char* source;     /* this switch in the table; NULL means "tandem" */
+  int32_t retention_days; /* whole days before today that are kept, up to 36500; 0: all */
+  int32_t ahead_days;     /* partitions made ahead, up to 60; 0 means 3, -1 none */
+  int32_t batch_records;  /* most in one transaction, 1..100000; 0 means 10000 */
+  int32_t timeout_ms;     /* for a step of a transaction, 2000..600000; 0 means 30000 */
+} tandem_cdr_sql_config;
+#define TANDEM_CDR_SQL_CONFIG_INIT \
+  { sizeof(tandem_cdr_sql_config), NULL, NULL, NULL, NULL, 0, 0, 0, 0 }
+/* Errors as above, INVALID_ARGUMENT, UNSUPPORTED (built without libpq or libmariadb). The server
+   may be away. Since 0.1. */
+TANDEM_API int tandem_cdr_sink_create_postgresql(const tandem_cdr_sql_config* config,
+                                                 tandem_cdr_sink** out);
+TANDEM_API int tandem_cdr_sink_create_mariadb(const tandem_cdr_sql_config* config,
+                                              tandem_cdr_sink** out); /* Since 0.1. */
 /* SQLite day files in `folder`. Errors as above. Since 0.1. */
 TANDEM_API int tandem_cdr_sink_create_sqlite(const char* folder, tandem_cdr_sink** out);
 /* For a sink that is used alone: `record_id` must be set, and rise. Errors: those of the sink.

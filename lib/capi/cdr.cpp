@@ -2,6 +2,8 @@
 #include "tandem/cdr.hpp"
 #include "capi/values.hpp"
 #include "tandem/cdr_files.hpp"
+#include "tandem/cdr_push.hpp"
+#include "tandem/cdr_sql.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/journal_check.hpp"
 #include "tandem/log.hpp"
@@ -302,6 +304,32 @@ Result<LogLevel> read_log_level(std::int32_t level) {
   return read_enum(level, LogLevel::error, "log_level");
 }
 
+namespace {
+
+int create_sql_sink(const tandem_cdr_sql_config* config, tandem_cdr_sink** out,
+                    Result<std::unique_ptr<CdrSink>> (*make)(CdrSqlConfig)) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(out);
+    const auto read = read_struct(config, "tandem_cdr_sql_config");
+    TANDEM_CAPI_TRY(read);
+    CdrSqlConfig sql;
+    sql.folder = copy(read->folder);
+    sql.connection = copy(read->connection);
+    if (read->table != nullptr) sql.table = read->table;
+    if (read->source != nullptr) sql.source = read->source;
+    sql.retention_days = read->retention_days;
+    if (read->ahead_days != 0) sql.ahead_days = std::max(read->ahead_days, 0);
+    if (read->batch_records != 0) sql.batch_records = read->batch_records;
+    if (read->timeout_ms != 0) sql.timeout_ms = read->timeout_ms;
+    auto sink = make(std::move(sql));
+    TANDEM_CAPI_TRY(sink);
+    *out = new tandem_cdr_sink{std::move(*sink)};
+    return TANDEM_OK;
+  });
+}
+
+}  // namespace
+
 std::unique_ptr<CdrSink> take_sink(tandem_cdr_sink* sink) noexcept {
   if (sink == nullptr) return nullptr;
   auto body = std::move(sink->body);
@@ -389,6 +417,36 @@ int tandem_cdr_sink_create_files(const tandem_cdr_files_config* config, tandem_c
     *out = new tandem_cdr_sink{std::move(*sink)};
     return TANDEM_OK;
   });
+}
+
+int tandem_cdr_sink_create_push(const tandem_cdr_push_config* config, tandem_cdr_sink** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(out);
+    const auto read = read_struct(config, "tandem_cdr_push_config");
+    TANDEM_CAPI_TRY(read);
+    CdrPushConfig push;
+    push.folder = copy(read->folder);
+    push.url = copy(read->url);
+    push.token = copy(read->token);
+    push.secret = copy(read->secret);
+    if (read->headers_count > 0) TANDEM_CAPI_NOT_NULL(read->headers);
+    for (std::size_t i = 0; i < read->headers_count; ++i)
+      push.headers.push_back(copy(read->headers[i]));
+    if (read->batch_records != 0) push.batch_records = read->batch_records;
+    if (read->timeout_ms != 0) push.timeout_ms = read->timeout_ms;
+    auto sink = make_cdr_push_sink(std::move(push));
+    TANDEM_CAPI_TRY(sink);
+    *out = new tandem_cdr_sink{std::move(*sink)};
+    return TANDEM_OK;
+  });
+}
+
+int tandem_cdr_sink_create_postgresql(const tandem_cdr_sql_config* config, tandem_cdr_sink** out) {
+  return create_sql_sink(config, out, make_cdr_postgresql_sink);
+}
+
+int tandem_cdr_sink_create_mariadb(const tandem_cdr_sql_config* config, tandem_cdr_sink** out) {
+  return create_sql_sink(config, out, make_cdr_mariadb_sink);
 }
 
 int tandem_cdr_sink_create_sqlite(const char* folder, tandem_cdr_sink** out) {

@@ -111,8 +111,10 @@ World::~World() {
 SimNetwork& WorldAccess::network(World& world) noexcept { return *world.body_->network; }
 
 Result<std::unique_ptr<Switch>> World::create_switch(SwitchConfig config, SwitchHooks hooks) {
+  // Servers of the real network are not asked from virtual time.
   std::erase_if(config.cdr_sinks, [](const CdrSinkConfig& sink) {
-    return sink.type == "sqlite" && !sink.path.starts_with('/');
+    return sink.type == "http" || sink.type == "postgresql" || sink.type == "mariadb" ||
+           (sink.type == "sqlite" && !sink.path.starts_with('/'));
   });
   auto& ledger = body_->ledgers[config.path(config.database)];
   if (ledger == nullptr) {

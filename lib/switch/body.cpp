@@ -11,6 +11,8 @@
 #include "cdr/csv_sink.hpp"
 #include "cdr/files_sink.hpp"
 #include "media/relay.hpp"
+#include "remote/push_sink.hpp"
+#include "remote/sql_factories.hpp"
 #include "switch/config_check.hpp"
 #include "switch/explain.hpp"
 #include "switch/provision_kinds_json.hpp"
@@ -45,9 +47,27 @@ class SharedSink final : public CdrSink {
 
 Result<std::unique_ptr<cdr::SinkTarget>> open_sink(const CdrSinkConfig& config,
                                                    const std::string& path,
-                                                   const std::shared_ptr<cdr::Disk>& disk) {
+                                                   const std::shared_ptr<cdr::Disk>& disk,
+                                                   const Clock& clock) {
   if (config.type == "sqlite") {
     auto sink = cdr::SqliteSink::open(path);
+    if (!sink) return sink.error();
+    return std::unique_ptr<cdr::SinkTarget>(std::move(*sink));
+  }
+  if (config.type == "http") {
+    CdrPushConfig push = config.push;
+    push.folder = path;
+    auto sink =
+        remote::PushSink::open(std::move(push), disk, clock, remote::make_tcp_dialer(clock));
+    if (!sink) return sink.error();
+    return std::unique_ptr<cdr::SinkTarget>(std::move(*sink));
+  }
+  if (config.type == "postgresql" || config.type == "mariadb") {
+    CdrSqlConfig sql = config.sql;
+    sql.folder = path;
+    auto sink = remote::open_sql_sink(
+        config.type == "mariadb" ? remote::SqlServer::mariadb : remote::SqlServer::postgresql,
+        std::move(sql), disk, clock);
     if (!sink) return sink.error();
     return std::unique_ptr<cdr::SinkTarget>(std::move(*sink));
   }
@@ -87,16 +107,6 @@ bool same_listeners(const std::vector<ListenConfig>& a, const std::vector<Listen
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const ListenConfig& x, const ListenConfig& y) {
                       return x.transport == y.transport && x.address == y.address;
-                    });
-}
-
-bool same_sinks(const std::vector<CdrSinkConfig>& a, const std::vector<CdrSinkConfig>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const CdrSinkConfig& x, const CdrSinkConfig& y) {
-                      return x.type == y.type && x.path == y.path && x.header == y.header &&
-                             x.format == y.format && x.unanswered == y.unanswered &&
-                             x.interval_s == y.interval_s && x.records_max == y.records_max &&
-                             x.files_max == y.files_max && x.set_aside_after == y.set_aside_after;
                     });
 }
 
@@ -231,7 +241,7 @@ Result<void> Switch::Body::open_records() {
       environment_.disk != nullptr ? environment_.disk : std::make_shared<cdr::PosixDisk>();
   int index = 0;
   for (const CdrSinkConfig& sink : config_.cdr_sinks) {
-    auto target = open_sink(sink, config_.path(sink.path), disk);
+    auto target = open_sink(sink, config_.path(sink.path), disk, environment_.network->clock());
     if (!target) return target.error();
     if (auto added = add_sink(sink.type + "-" + std::to_string(index++), std::move(*target),
                               sink.set_aside_after);
@@ -822,7 +832,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   differs("admin.listen", update.admin_listen != before.admin_listen);
   differs("admin.token", update.admin_token != before.admin_token);
   differs("cdr.journal", update.path(update.cdr_journal) != before.path(before.cdr_journal));
-  differs("cdr.sinks", !same_sinks(update.cdr_sinks, before.cdr_sinks));
+  differs("cdr.sinks", update.cdr_sinks != before.cdr_sinks);
   differs("shadow", update.shadow != before.shadow);
   return need_restart;
 }

@@ -114,13 +114,23 @@ class Checker {
 
   void check_sinks() {
     const auto& sinks = config_.cdr_sinks;
+    const auto is_remote = [](const CdrSinkConfig& sink) {
+      return sink.type == "http" || sink.type == "postgresql" || sink.type == "mariadb";
+    };
     for (std::size_t i = 0; i < sinks.size(); ++i) {
+      const CdrSinkConfig& sink = sinks[i];
       for (std::size_t j = 0; j < i; ++j) {
-        if (sinks[j].type == sinks[i].type &&
-            config_.path(sinks[j].path) == config_.path(sinks[i].path))
+        const bool is_alike =
+            sinks[j].type == sink.type || (is_remote(sinks[j]) && is_remote(sink));
+        if (is_alike && config_.path(sinks[j].path) == config_.path(sink.path))
           fail(at("/cdr/sinks", i) + "/path",
-               "\"" + sinks[i].path + "\" is the place of another sink of this type");
+               "\"" + sink.path + "\" is the place of another sink of this type");
       }
+      const Result<void> checked = sink.type == "http"         ? check_cdr_push(sink.push)
+                                   : sink.type == "postgresql" ? check_cdr_postgresql(sink.sql)
+                                   : sink.type == "mariadb"    ? check_cdr_mariadb(sink.sql)
+                                                               : Result<void>{};
+      if (!checked) fail(at("/cdr/sinks", i), checked.error().message);
     }
   }
 

@@ -189,7 +189,8 @@ ConfigReading read(std::string_view text, const std::string& folder, bool looks_
                                         .files_max = parameters.cdr_file_max});
   }
   for (auto& sink : reading.config.cdr_sinks) {
-    if (sink.path.empty()) sink.path = sink.type == "files" ? "cdr-files" : "cdr";
+    const bool is_day_or_hour = sink.type == "sqlite" || sink.type == "csv";
+    if (sink.path.empty()) sink.path = is_day_or_hour ? "cdr" : "cdr-" + sink.type;
   }
   check_config(reading.config, reading.errors);
   return reading;

@@ -140,16 +140,20 @@ const std::vector<Field<SwitchConfig>>& admin_fields() {
 
 const std::vector<Field<CdrSinkConfig>>& sink_fields() {
   static const std::vector<Field<CdrSinkConfig>> fields = {
-      {"type", "sqlite|csv|files", "required",
+      {"type", "sqlite|csv|files|http|postgresql|mariadb", "required",
        "Kind of sink: day files (C-03), a file an hour (C-04), files of an interval for programs "
-       "that "
-       "take them (C-05).",
+       "that take them (C-05), a server that records are posted to (C-06), a database server "
+       "(C-03).",
        [](Reader& r, const Json& v, CdrSinkConfig& s) {
-         if (r.string(v, s.type) && s.type != "sqlite" && s.type != "csv" && s.type != "files") {
-           r.fail("\"" + s.type + "\" is not one of sqlite, csv, files");
+         static constexpr std::string_view types[] = {"sqlite", "csv",        "files",
+                                                      "http",   "postgresql", "mariadb"};
+         if (r.string(v, s.type) &&
+             std::find(std::begin(types), std::end(types), s.type) == std::end(types)) {
+           r.fail("\"" + s.type + "\" is not one of sqlite, csv, files, http, postgresql, mariadb");
          }
        }},
-      {"path", "folder", "\"cdr\", files: \"cdr-files\"", "Where its files go.",
+      {"path", "folder", "\"cdr\", files and later: \"cdr-TYPE\"",
+       "Where its files go; of a sink on another machine, where it keeps its place.",
        [](Reader& r, const Json& v, CdrSinkConfig& s) { r.string(v, s.path, 4096); }},
       {"header", "boolean", "true", "csv, files: a header line in each file.",
        [](Reader& r, const Json& v, CdrSinkConfig& s) { r.boolean(v, s.header); }},
@@ -176,6 +180,50 @@ const std::vector<Field<CdrSinkConfig>>& sink_fields() {
        "the next ones are offered; 0: never.",
        [](Reader& r, const Json& v, CdrSinkConfig& s) {
          r.number(v, 0, 1'000'000, s.set_aside_after);
+       }},
+      {"url", "text", "http: required", "http: `http://host[:port]/path` that gets the records.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.string(v, s.push.url, 2'048); }},
+      {"token", "text", "none", "http: bearer token.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.string(v, s.push.token, 4'096); }},
+      {"secret", "text", "none", "http: signs each request by HMAC-SHA256 (I-06).",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.string(v, s.push.secret, 4'096); }},
+      {"headers", "array of \"Name: value\"", "[]", "http: further header lines, at most 16.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) {
+         s.push.headers.clear();
+         r.each(v, [&](const Json& item) {
+           std::string line;
+           if (r.string(item, line, 1'024)) s.push.headers.push_back(std::move(line));
+         });
+       }},
+      {"connection", "text", "required of postgresql, mariadb",
+       "postgresql: as libpq takes it; mariadb: `host=… port=… socket=… user=… password=… "
+       "database=… tls_ca=…`.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.string(v, s.sql.connection, 4'096); }},
+      {"table", "text", "cdr", "postgresql, mariadb: name of the table.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.string(v, s.sql.table); }},
+      {"source", "text", "tandem",
+       "postgresql, mariadb: this switch in the table; one name for each that writes there.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.string(v, s.sql.source); }},
+      {"retention_days", "integer 0..36500", "0",
+       "postgresql, mariadb: whole days before today whose partitions are kept; 0: all (O-09).",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) {
+         r.number(v, 0, 36'500, s.sql.retention_days);
+       }},
+      {"ahead_days", "integer 0..60", "3",
+       "postgresql, mariadb: days whose partitions are made ahead (O-08).",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.number(v, 0, 60, s.sql.ahead_days); }},
+      {"batch_records", "integer 1..100000", "http: 500, others: 10000",
+       "http: most records of a request, up to 10000; postgresql, mariadb: of a transaction.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) {
+         r.number(v, 1, 100'000, s.sql.batch_records);
+         s.push.batch_records = s.sql.batch_records;
+       }},
+      {"timeout_ms", "integer 100..600000", "http: 10000, others: 30000",
+       "http: for a request, up to 120000; postgresql, mariadb: for a step of a transaction, from "
+       "2000.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) {
+         r.number(v, 100, 600'000, s.sql.timeout_ms);
+         s.push.timeout_ms = s.sql.timeout_ms;
        }},
   };
   return fields;

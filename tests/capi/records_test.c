@@ -257,6 +257,43 @@ static void files_of_an_interval_are_written(void) {
   if (file != NULL) fclose(file);
 }
 
+static void sinks_on_other_machines_are_made_or_refused(void) {
+  tandem_cdr_push_config push = TANDEM_CDR_PUSH_CONFIG_INIT;
+  tandem_cdr_sql_config sql = TANDEM_CDR_SQL_CONFIG_INIT;
+  const char* header = "no colon";
+  tandem_cdr cdr = example();
+  tandem_cdr_sink* sink = NULL;
+  int code;
+  push.folder = folder_path("push");
+  push.url = "https://127.0.0.1/";
+  CHECK_ERROR(tandem_cdr_sink_create_push(&push, &sink), TANDEM_ERR_UNSUPPORTED, "TLS");
+  push.url = "http://127.0.0.1:1/cdrs"; /* nobody listens there */
+  push.headers = &header;
+  push.headers_count = 1;
+  CHECK_ERROR(tandem_cdr_sink_create_push(&push, &sink), TANDEM_ERR_INVALID_ARGUMENT, "no colon");
+  push.headers_count = 0;
+  CHECK(tandem_cdr_sink_create_push(&push, &sink) == TANDEM_OK);
+  cdr.record_id = 1;
+  CHECK(tandem_cdr_sink_write(sink, &cdr) == TANDEM_OK);
+  CHECK_ERROR(tandem_cdr_sink_flush(sink), TANDEM_ERR_IO, "127.0.0.1");
+  tandem_cdr_sink_destroy(sink);
+
+  sql.folder = folder_path("sql");
+  sql.connection = "host=/nowhere dbname=cdr";
+  sql.table = "not a name";
+  CHECK_ERROR(tandem_cdr_sink_create_postgresql(&sql, &sink), TANDEM_ERR_INVALID_ARGUMENT,
+              "not a name");
+  sql.table = NULL;
+  code = tandem_cdr_sink_create_postgresql(&sql, &sink);
+  CHECK(code == TANDEM_OK || code == TANDEM_ERR_UNSUPPORTED); /* a component that may be left out */
+  if (code == TANDEM_OK) {
+    CHECK(tandem_cdr_sink_write(sink, &cdr) == TANDEM_OK);
+    CHECK_ERROR(tandem_cdr_sink_flush(sink), TANDEM_ERR_IO, "PostgreSQL");
+    tandem_cdr_sink_destroy(sink);
+  }
+  CHECK_ERROR(tandem_cdr_sink_create_mariadb(&sql, &sink), TANDEM_ERR_INVALID_ARGUMENT, "dbname");
+}
+
 static void stored_records_are_read_one_by_one_and_reported(void) {
   tandem_cdr_query query = TANDEM_CDR_QUERY_INIT;
   tandem_cdr_guards guards = TANDEM_CDR_GUARDS_INIT;
@@ -386,6 +423,7 @@ int main(void) {
   built_in_sinks_work_alone();
   a_record_that_is_refused_for_good_is_set_aside();
   files_of_an_interval_are_written();
+  sinks_on_other_machines_are_made_or_refused();
   stored_records_are_read_one_by_one_and_reported();
   the_relay_gives_ports();
   folder_empty(folder);

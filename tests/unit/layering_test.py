@@ -22,9 +22,10 @@ BELOW = {
     "cdr": {"base"},
     "phone": {"base"},
     "http": {"io", "base"},
+    "remote": {"cdr", "http", "io", "base"},
     "lrn": {"http", "io", "base"},
     "call": {"sip", "media", "route", "rating", "cdr", "phone", "lrn", "io", "base"},
-    "switch": {"call", "sip", "media", "route", "rating", "cdr", "phone", "lrn", "http", "store", "io", "base"},
+    "switch": {"call", "sip", "media", "route", "rating", "cdr", "phone", "remote", "lrn", "http", "store", "io", "base"},
 }
 BELOW["admin"] = BELOW["switch"] | {"switch"}
 BELOW["sim"] = BELOW["switch"] | {"switch"}

@@ -598,6 +598,43 @@ def call_report(
 
 def check_journal_json(folder: str) -> str: ...
 
+class RemoteCdrSink:
+    def write(self, cdr: Cdr) -> None: ...
+    def flush(self) -> None: ...
+
+def cdr_push_sink(
+    folder: str,
+    url: str,
+    *,
+    token: str = ...,
+    secret: str = ...,
+    headers: Sequence[str] = ...,
+    batch_records: int = ...,
+    timeout_ms: int = ...,
+) -> RemoteCdrSink: ...
+def cdr_postgresql_sink(
+    folder: str,
+    connection: str,
+    *,
+    table: str = ...,
+    source: str = ...,
+    retention_days: int = ...,
+    ahead_days: int = ...,
+    batch_records: int = ...,
+    timeout_ms: int = ...,
+) -> RemoteCdrSink: ...
+def cdr_mariadb_sink(
+    folder: str,
+    connection: str,
+    *,
+    table: str = ...,
+    source: str = ...,
+    retention_days: int = ...,
+    ahead_days: int = ...,
+    batch_records: int = ...,
+    timeout_ms: int = ...,
+) -> RemoteCdrSink: ...
+
 class CdrJournalCounters:
     @property
     def appended(self) -> int: ...

@@ -1,0 +1,39 @@
+// Connections that a thread of its own may wait on, each wait with an end.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tandem/clock.hpp"
+#include "tandem/error.hpp"
+
+namespace tandem::remote {
+
+/// A connection. Destroying it closes it. Threading: one thread at a time.
+class ByteStream {
+ public:
+  virtual ~ByteStream() = default;
+  /// Sends all of it. `until_us`: monotonic. Errors: timeout, io.
+  virtual Result<void> send(std::string_view bytes, std::int64_t until_us) = 0;
+  /// Waits for the next bytes, at most `bytes`; 0: the peer ended the connection. Errors: timeout,
+  /// io.
+  virtual Result<std::size_t> receive(char* buffer, std::size_t bytes, std::int64_t until_us) = 0;
+};
+
+/// Makes connections. Threading: one thread at a time.
+class Dialer {
+ public:
+  virtual ~Dialer() = default;
+  /// `host`: name or address. `until_us`: monotonic. Errors: timeout, io (no such host, refused).
+  virtual Result<std::unique_ptr<ByteStream>> connect(const std::string& host, std::uint16_t port,
+                                                      std::int64_t until_us) = 0;
+};
+
+/// TCP of the operating system. A name is asked of the system's resolver, whose own deadlines hold
+/// for that; its addresses are tried one after the other. `clock` outlives what it makes.
+std::unique_ptr<Dialer> make_tcp_dialer(const Clock& clock);
+
+}  // namespace tandem::remote

@@ -1,0 +1,97 @@
+#include "remote/http_exchange.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/text.hpp"
+
+namespace tandem::remote {
+
+Result<HttpUrl> parse_http_url(std::string_view text) {
+  const auto bad = [text](const char* why) {
+    return Error{ErrorCode::invalid_argument, "url \"" + std::string(text) + "\" " + why};
+  };
+  constexpr std::string_view scheme = "http://";
+  if (text.size() > 2'048) return Error{ErrorCode::invalid_argument, "url was too long"};
+  if (equals_ignoring_case(text.substr(0, 8), "https://")) {
+    return Error{ErrorCode::unsupported, "url \"" + std::string(text) +
+                                             "\" asked for TLS, which is not there: send to a "
+                                             "proxy on this machine that speaks it"};
+  }
+  if (!equals_ignoring_case(text.substr(0, scheme.size()), scheme))
+    return bad("did not begin with http://");
+  // Visible characters of ASCII only: it becomes part of a request.
+  if (!std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; }))
+    return bad("had a character that must be escaped");
+  if (text.find('#') != std::string_view::npos) return bad("had a fragment");
+  std::string_view rest = text.substr(scheme.size());
+  const std::size_t end = std::min(rest.find_first_of("/?"), rest.size());
+  HttpUrl url;
+  url.authority = rest.substr(0, end);
+  url.target = rest.substr(end);
+  if (!url.target.starts_with('/')) url.target.insert(0, 1, '/');
+  std::string_view host = url.authority;
+  if (host.find('@') != std::string_view::npos) return bad("had a user: use a token or a header");
+  if (host.starts_with('[')) {
+    const std::size_t bracket = host.find(']');
+    if (bracket == std::string_view::npos) return bad("had no host");
+    url.host = host.substr(1, bracket - 1);
+    host.remove_prefix(bracket + 1);
+  } else {
+    const std::size_t colon = std::min(host.find(':'), host.size());
+    url.host = host.substr(0, colon);
+    host.remove_prefix(colon);
+  }
+  if (url.host.empty()) return bad("had no host");
+  if (!host.empty()) {
+    const auto port = host.starts_with(':') ? parse_integer<std::uint16_t>(host.substr(1))
+                                            : std::optional<std::uint16_t>();
+    if (!port || *port == 0) return bad("had no port in 1..65535");
+    url.port = *port;
+  }
+  return url;
+}
+
+Result<http::ReceivedResponse> HttpExchange::exchange_once(std::string_view request,
+                                                           std::int64_t until_us, bool& has_begun) {
+  if (stream_ == nullptr) {
+    auto stream = dialer_.connect(url_.host, url_.port, until_us);
+    if (!stream) return std::move(stream).error();
+    stream_ = std::move(*stream);
+  }
+  // It is put back when it is of further use.
+  std::unique_ptr<ByteStream> stream = std::move(stream_);
+  const Result<void> sent = stream->send(request, until_us);
+  // A server that refuses a request may answer in the middle of it, and stop reading.
+  if (!sent && sent.error().code == ErrorCode::timeout) return sent.error();
+  http::ResponseReader reader(response_bytes_max);
+  std::array<char, 16 << 10> buffer;
+  for (;;) {
+    const auto received = stream->receive(buffer.data(), buffer.size(), until_us);
+    if (!received) return sent ? received.error() : sent.error();
+    const auto outcome =
+        *received == 0 ? reader.close() : reader.append({buffer.data(), *received});
+    has_begun |= *received != 0;
+    if (outcome == http::ResponseReader::Outcome::refused)
+      return Error{ErrorCode::io, has_begun ? "response: " + reader.reason()
+                                            : "connection ended without a response"};
+    if (outcome == http::ResponseReader::Outcome::incomplete) continue;
+    http::ReceivedResponse response = std::move(reader.response());
+    if (reader.take() && response.keeps_alive && sent) stream_ = std::move(stream);
+    return response;
+  }
+}
+
+Result<http::ReceivedResponse> HttpExchange::exchange(std::string_view request,
+                                                      std::int64_t until_us) {
+  const bool was_used = stream_ != nullptr;
+  bool has_begun = false;
+  auto response = exchange_once(request, until_us, has_begun);
+  // The server closed it while our request was on its way (RFC 9112 section 9.3.1).
+  if (!response && was_used && !has_begun && response.error().code != ErrorCode::timeout)
+    return exchange_once(request, until_us, has_begun);
+  return response;
+}
+
+}  // namespace tandem::remote

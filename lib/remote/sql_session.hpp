@@ -1,0 +1,54 @@
+// One connection to a database server, as the SQL sink uses it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+
+#include "tandem/cdr.hpp"
+#include "tandem/error.hpp"
+
+namespace tandem::remote {
+
+/// Of one source, in the table "<table>_place".
+struct SqlPlace {
+  std::string owner;           ///< Identity of the folder that the source belongs to; "": of none.
+  std::uint64_t sequence = 0;  ///< Last record that the table holds.
+};
+
+/// Errors of all members: io, timeout, and where it says so invalid_argument or already_exists,
+/// which are about a record. After io and timeout the session is of no further use. May block up to
+/// the timeout of the configuration for each step. Destroying it closes the connection and takes
+/// back what was not committed. Threading: one thread at a time.
+class SqlSession {
+ public:
+  virtual ~SqlSession() = default;
+  /// Makes the tables when they are absent.
+  virtual Result<void> make_tables() = 0;
+  /// Begins a transaction and locks the source's row, which is made when absent.
+  virtual Result<SqlPlace> begin() = 0;
+  /// Within the transaction. Errors: also invalid_argument, already_exists; the transaction is over
+  /// then, and the session of further use.
+  virtual Result<void> add_rows(std::span<const Cdr> cdrs) = 0;
+  /// Stores the place and commits. After an error nobody knows whether it took place. Errors: as of
+  /// add_rows().
+  virtual Result<void> commit(const SqlPlace& place) = 0;
+  virtual Result<void> roll_back() = 0;
+
+  /// Makes what rows of these days need; outside a transaction.
+  virtual Result<void> make_room(const std::set<std::int64_t>& days) = 0;
+  /// Days since 1970 that have a partition of their own. Tables that are none of ours are left out.
+  virtual Result<std::set<std::int64_t>> days() = 0;
+  virtual Result<void> add_day(std::int64_t day) = 0;
+  virtual Result<void> drop_day(std::int64_t day) = 0;
+  /// The server's clock, microseconds since 1970 UTC.
+  virtual Result<std::int64_t> wall_us() = 0;
+};
+
+/// Makes a connection. Errors: io, timeout.
+using SqlConnector = std::function<Result<std::unique_ptr<SqlSession>>()>;
+
+}  // namespace tandem::remote

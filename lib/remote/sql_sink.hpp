@@ -1,0 +1,71 @@
+// CDRs into a table of a database server, whichever it is.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cdr/built_in_sink.hpp"
+#include "remote/kept_place.hpp"
+#include "remote/sql_session.hpp"
+#include "tandem/cdr_sql.hpp"
+#include "tandem/clock.hpp"
+
+namespace tandem::remote {
+
+/// Which partitions are to be made and retired.
+struct PartitionPlan {
+  std::vector<std::int64_t> add;   ///< Days since 1970, ascending.
+  std::vector<std::int64_t> drop;  ///< Ascending.
+};
+/// `today`: by our clock. `server_today`: by the server's; the earlier of the two says what is old
+/// and what comes next, so that one wrong clock deletes nothing. `retention_days` 0: nothing is
+/// old.
+[[nodiscard]] PartitionPlan plan_partitions(const std::set<std::int64_t>& existing,
+                                            std::int64_t today, std::int64_t server_today,
+                                            std::int32_t ahead_days, std::int32_t retention_days);
+
+/// Whether a member is out of its range, for any server. Errors: invalid_argument.
+[[nodiscard]] Result<void> check_cdr_sql(const CdrSqlConfig& config);
+
+/// The place that counts is the one in the database. That in the folder lags behind it, and stands
+/// in while the server is away at the start.
+class SqlSink final : public cdr::BuiltInSink {
+ public:
+  static constexpr std::int64_t care_period_us = 3'600'000'000;
+
+  /// `clock` outlives the sink. Errors: those of make_cdr_postgresql_sink().
+  static Result<std::unique_ptr<SqlSink>> open(CdrSqlConfig config, std::shared_ptr<cdr::Disk> disk,
+                                               const Clock& clock, SqlConnector connect);
+
+  void set_pace(cdr::SinkRunnerOptions& options) const override;
+  Result<std::uint64_t> position() override;
+  Result<void> write_batch(std::span<const cdr::RecordView> records,
+                           std::uint64_t through) override;
+  /// Makes partitions ahead and retires old ones, once an hour.
+  Result<void> idle(std::int64_t wall_us) override;
+
+ private:
+  SqlSink(CdrSqlConfig config, const Clock& clock, SqlConnector connect, KeptPlace place,
+          std::string identity);
+  Result<void> connect();
+  Result<SqlPlace> begin();
+  Result<void> write(std::span<const cdr::RecordView> records, std::uint64_t through);
+  Result<void> store(std::span<const Cdr> cdrs, std::uint64_t through);
+  Result<void> care(std::int64_t wall_us);
+  /// Gives up a session that an error made useless.
+  Result<void> seen(Result<void> outcome);
+
+  const CdrSqlConfig config_;
+  const Clock& clock_;
+  const SqlConnector connect_;
+  KeptPlace kept_;
+  const std::string identity_;
+  std::unique_ptr<SqlSession> session_;  // null: none
+  std::uint64_t taken_;                  // the database was seen to hold everything up to here
+  std::int64_t care_at_us_ = 0;          // monotonic
+};
+
+}  // namespace tandem::remote
