@@ -48,12 +48,13 @@ struct DatagramOptions {
 class StreamHandler {
  public:
   virtual ~StreamHandler() = default;
-  virtual void on_connected() {}                      ///< Only for connections made by connect().
+  /// For connections made by connect(), and on TLS for accepted ones too: the handshake is over.
+  virtual void on_connected() {}
   virtual void on_bytes(std::string_view bytes) = 0;  ///< `bytes` ends with the call.
   virtual void on_closed(const Error& error) = 0;     ///< Last event; not sent after close().
 };
 
-/// A TCP connection. Destroying it closes it without further events.
+/// A TCP connection, or TLS over one (io/tls.hpp). Destroying it closes it without further events.
 class StreamConnection {
  public:
   virtual ~StreamConnection() = default;
@@ -62,6 +63,8 @@ class StreamConnection {
   [[nodiscard]] virtual SocketAddress remote() const noexcept = 0;
   /// Queues up to 512 KiB. Errors: limit (the queue is full), wrong_state (closed).
   virtual Result<void> send(std::string_view bytes) = 0;
+  /// How many bytes send() would take now.
+  [[nodiscard]] virtual std::size_t room_bytes() const noexcept = 0;
   /// TOS byte or traffic class of what is sent from now on, where the network has such a thing.
   virtual void set_tos(int tos) noexcept { (void)tos; }
 };

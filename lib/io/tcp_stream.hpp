@@ -23,6 +23,9 @@ class TcpStream final : public StreamConnection, public Watch {
   [[nodiscard]] SocketAddress local() const noexcept override { return local_; }
   [[nodiscard]] SocketAddress remote() const noexcept override { return remote_; }
   Result<void> send(std::string_view bytes) override;
+  [[nodiscard]] std::size_t room_bytes() const noexcept override {
+    return queue_bytes_max - queued();
+  }
   void on_ready(std::uint32_t epoll_events) override;
 
  private:

@@ -338,6 +338,9 @@ class SimStream final : public io::StreamConnection {
   [[nodiscard]] SocketAddress local() const noexcept override { return own().address; }
   [[nodiscard]] SocketAddress remote() const noexcept override { return peer().address; }
   Result<void> send(std::string_view bytes) override;
+  [[nodiscard]] std::size_t room_bytes() const noexcept override {
+    return queue_bytes_max - peer().inbound_bytes;
+  }
 
   [[nodiscard]] SimLoop& loop() noexcept { return loop_; }
   [[nodiscard]] io::StreamHandler* handler() noexcept { return handler_; }

@@ -42,6 +42,7 @@ class FakeNetwork {
   bool keeps_sent = true;
   bool answers_unreachable = false;  ///< Datagrams to unbound ports come back as ICMP errors.
   std::size_t segment_bytes = 0;     ///< Streams are cut into segments of this size; 0: as sent.
+  std::size_t stream_room_bytes = std::size_t{512} << 10;  ///< What a stream takes, always.
   /// True: a connection to this address is neither made nor refused.
   std::function<bool(const SocketAddress& remote)> ignores_connect;
 
@@ -140,6 +141,7 @@ class FakeStream final : public io::StreamConnection {
   [[nodiscard]] SocketAddress remote() const noexcept override { return remote_; }
   Result<void> send(std::string_view bytes) override {
     if (!mine_->is_open || !other_->is_open) return Error{ErrorCode::wrong_state, "closed"};
+    if (bytes.size() > network_.stream_room_bytes) return Error{ErrorCode::limit, "full"};
     const std::size_t step = network_.segment_bytes == 0 ? bytes.size() : network_.segment_bytes;
     for (std::size_t i = 0; i < bytes.size(); i += step) {
       network_.later([end = other_, part = std::string(bytes.substr(i, step))] {
@@ -152,6 +154,9 @@ class FakeStream final : public io::StreamConnection {
       });
     }
     return {};
+  }
+  [[nodiscard]] std::size_t room_bytes() const noexcept override {
+    return network_.stream_room_bytes;
   }
   void close() {
     if (!mine_->is_open) return;

@@ -1,0 +1,30 @@
+// What SIP over TLS goes by (P-01): certificate, key and whom to trust.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace tandem {
+
+/// Whether a listener asks those who connect for a certificate (RFC 8446 section 4.3.2).
+enum class ClientCertificate : std::uint8_t {
+  none,
+  ask,      ///< One that is shown must be good; none is good too.
+  require,  ///< Nobody is heard without a good one.
+};
+
+/// Files in PEM. They are read at the start and at each reload, not in between.
+struct TlsConfig {
+  /// The switch's own, shown to those who connect and to those who ask for one; the issuers but the
+  /// root behind it. "": it has none and cannot listen.
+  std::string certificate;
+  std::string key;  ///< Of `certificate`; "": it is in the same file. Without a passphrase.
+  /// Authorities that peers' certificates must come from, or such certificates themselves. "":
+  /// those of the system, and nobody is asked for a client certificate.
+  std::string ca;
+  bool needs_tls13 = false;  ///< TLS 1.2 is refused.
+
+  bool operator==(const TlsConfig&) const = default;
+};
+
+}  // namespace tandem
