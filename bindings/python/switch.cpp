@@ -449,6 +449,8 @@ void bind_switch(py::module_& m) {
       .def_readonly("datagrams_received", &SwitchCounters::datagrams_received)
       .def_readonly("malformed", &SwitchCounters::malformed)
       .def_readonly("retransmissions", &SwitchCounters::retransmissions)
+      .def_readonly("tls_handshakes", &SwitchCounters::tls_handshakes)
+      .def_readonly("tls_failures", &SwitchCounters::tls_failures)
       .def_readonly("journal_records", &SwitchCounters::journal_records)
       .def_readonly("journal_lag", &SwitchCounters::journal_lag)
       .def_readonly("journal_writable", &SwitchCounters::journal_writable)
@@ -855,14 +857,14 @@ void bind_switch(py::module_& m) {
              const auto body = s.open();
              return take(unlocked([&] { return body->stop_shadow(); }));
            })
-      .def("listening",
-           [](SwitchObject& s) {
-             std::vector<std::string> all;
-             for (const ListenConfig& l : s.open()->listening())
-               all.push_back((l.transport == SipTransport::tcp ? "tcp:" : "udp:") +
-                             l.address.to_string());
-             return all;
-           })
+      .def(
+          "listening",
+          [](SwitchObject& s) {
+            std::vector<std::string> all;
+            for (const ListenConfig& l : s.open()->listening())
+              all.push_back(std::string(transport_name(l.transport)) + ":" + l.address.to_string());
+            return all;
+          })
       .def("fileno", [](SwitchObject& s) { return s.events->descriptor(); })
       .def("take_events", [](SwitchObject& s) { return s.events->take_all(); })
       .def("take_log", [](SwitchObject& s) { return s.log->take_all(); })

@@ -29,6 +29,7 @@
 #include "tandem/rating.hpp"
 #include "tandem/route_table.hpp"
 #include "tandem/sip_options.hpp"
+#include "tandem/tls.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -65,9 +66,10 @@ struct PackageConfig : Package {
 
 /// A host name of the `addresses` list with what it resolved to, or an address or block.
 struct GatewayAddress {
-  std::string text;                   ///< As configured.
-  IpNetwork network;                  ///< A single address has the full prefix length.
-  std::optional<std::uint16_t> port;  ///< Nothing: 5060 for a vendor, any port for a customer.
+  std::string text;   ///< As configured.
+  IpNetwork network;  ///< A single address has the full prefix length.
+  std::optional<std::uint16_t>
+      port;  ///< Nothing: any port for a customer, 5060 for a vendor, 5061 on TLS.
 };
 
 /// Credentials for digest authentication (RFC 3261 section 22).
@@ -301,6 +303,7 @@ struct Parameters {
 struct ListenConfig {
   SipTransport transport = SipTransport::udp;
   SocketAddress address;
+  ClientCertificate client_certificate = ClientCertificate::none;  ///< TLS.
 };
 
 struct CdrSinkConfig {
@@ -350,7 +353,8 @@ struct SwitchConfig {
   std::int32_t sip_workers = 1;  ///< 1..64.
   /// Server and User-Agent header (P-28); "": none is sent; nothing: the library and its version.
   std::optional<std::string> sip_product;
-  IpAddress media_address;                  ///< None: the address of the first `sip_listen`.
+  std::optional<TlsConfig> sip_tls;  ///< Relative paths start at `folder`. Needed by TLS listeners.
+  IpAddress media_address;           ///< None: the address of the first `sip_listen`.
   std::optional<IpAddress> media_address6;  ///< For IPv6 media beside an IPv4 `media_address`.
   std::uint16_t media_port_low = 10000;
   std::uint16_t media_port_high = 39999;

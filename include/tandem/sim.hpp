@@ -32,7 +32,7 @@ class World;
 
 /// How an endpoint makes a call.
 struct DialPlan {
-  std::string destination;  ///< "IP:PORT"; "": the `peer` of the endpoint.
+  std::string destination;  ///< "IP:PORT"; "": the `peer` of the endpoint, on TLS its port 5061.
   SipTransport transport = SipTransport::udp;
   std::string display;             ///< Display name of the From; "" for none.
   std::string username, password;  ///< Answer a digest challenge (RFC 3261 section 22).
@@ -185,6 +185,12 @@ struct EndpointConfig {
   std::string address;  ///< "IP:PORT" for SIP on UDP and TCP; RTP comes from the same IP.
   std::string peer;     ///< Where dial() goes: a switch. May be "" for one that only answers.
   std::string product = "endpoint";
+  /// It speaks TLS too, at the next port. Whom it connects to must be `tls_name` ("": the address)
+  /// unless `tls_verify` is false.
+  std::optional<TlsConfig> tls;
+  std::string tls_name;
+  bool tls_verify = true;
+  ClientCertificate client_certificate = ClientCertificate::none;  ///< Of who connects to it.
   std::size_t ladder_max = 100'000;  ///< Entries kept; counts go on beyond it.
   std::size_t calls_max = 10'000;    ///< Ended calls kept for calls().
 };

@@ -14,7 +14,16 @@
 
 namespace tandem {
 
-enum class SipTransport : std::uint8_t { udp, tcp };
+enum class SipTransport : std::uint8_t { udp, tcp, tls };
+
+/// "udp", "tcp", "tls".
+constexpr std::string_view transport_name(SipTransport transport) noexcept {
+  return transport == SipTransport::udp ? "udp" : transport == SipTransport::tcp ? "tcp" : "tls";
+}
+/// 5060, 5061 for TLS (RFC 3261 section 19.1.2).
+constexpr std::uint16_t default_port(SipTransport transport) noexcept {
+  return transport == SipTransport::tls ? 5061 : 5060;
+}
 
 /// Where a customer's caller is read (P-10). What a header does not give, From does.
 enum class CallerField : std::uint8_t {
@@ -136,6 +145,10 @@ struct SipOptions {
   Rel100Mode rel100 = Rel100Mode::off;
   ReplyAddress reply_address = ReplyAddress::socket;
   RequestAddress request_address = RequestAddress::socket;
+  /// Domain that its certificate must be of when it is connected to over TLS (RFC 5922). "": the
+  /// name in the vendor's address, or the IP address itself.
+  std::string tls_name;
+  bool tls_verify = true;  ///< False: any certificate will do.
 
   // Customers.
   CallerField caller_from = CallerField::from;

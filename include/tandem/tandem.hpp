@@ -46,5 +46,6 @@
 #include "tandem/shadow.hpp"
 #include "tandem/sources.hpp"
 #include "tandem/switch.hpp"
+#include "tandem/tls.hpp"
 #include "tandem/values.hpp"
 #include "tandem/version.h"

@@ -104,6 +104,12 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
               counters.malformed);
   page.single("sip_retransmissions_total", "counter", "SIP messages sent again by timers.",
               counters.retransmissions);
+  page.single("sip_tls_handshakes_total", "counter",
+              "TLS connections that came about, made by the switch or by peers.",
+              counters.tls_handshakes);
+  page.single("sip_tls_failures_total", "counter",
+              "TLS connections that did not: certificates, protocol, no TLS, too slow.",
+              counters.tls_failures);
   const MediaRelayStats& media = counters.media;
   page.single("media_sessions", "gauge", "Calls whose media is relayed now.", media.sessions);
   page.single("media_sessions_refused_total", "counter",

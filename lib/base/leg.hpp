@@ -70,7 +70,7 @@ struct InboundCall {
   SocketAddress source;           ///< Where the datagram came from.
   SocketAddress local;            ///< Where it arrived.
   std::string_view own_host;      ///< What this switch calls itself there, as a URI has it.
-  std::string_view transport;     ///< "udp", "tcp".
+  std::string_view transport;     ///< "udp", "tcp", "tls".
   std::string_view call_id;       ///< RFC 3261 section 8.1.1.4.
   std::string_view request_user;  ///< User part of the Request-URI, unescaped, parameters cut off.
   Portability portability;        ///< Of the Request-URI.
@@ -119,6 +119,13 @@ struct SessionWatch {
   std::int32_t early_hangup_s = 0;  ///< So long before its end a silent session is given up.
 };
 
+/// Who a peer must prove to be when it is connected to over TLS (RFC 5922). Means nothing on other
+/// transports.
+struct TlsName {
+  std::string_view name;    ///< A domain; "": the address that is connected to.
+  bool is_verified = true;  ///< False: any certificate will do.
+};
+
 /// How a leg speaks with its peer.
 struct Manners {
   SessionWatch watch;
@@ -126,6 +133,7 @@ struct Manners {
   bool uses_reason = true;                  ///< Reason headers are written and read (P-15).
   ReplyAddress reply_address = ReplyAddress::socket;        ///< P-02.
   RequestAddress request_address = RequestAddress::socket;  ///< P-03.
+  TlsName tls;  ///< For connections that are made to the peer, by a callee's leg too.
 };
 
 /// How a caller is shown beside the From (P-09).
@@ -141,7 +149,7 @@ struct RedirectTarget {
   std::string uri;        ///< Without headers; what a request to it says.
   std::string user;       ///< Unescaped, without parameters.
   SocketAddress address;  ///< Port 0 when the host is a name.
-  bool is_tcp = false;
+  SipTransport transport = SipTransport::udp;
   std::int32_t q_thousandths = 1000;
 };
 
@@ -336,6 +344,14 @@ class Probe {
   Probe() = default;
 };
 
+/// Who is asked, and from where.
+struct ProbeOrder {
+  SocketAddress destination;
+  std::string_view transport = "udp";
+  SocketAddress local;  ///< Listen address to ask from; none: the first that fits.
+  TlsName tls;
+};
+
 class ProbeEvents {
  public:
   virtual ~ProbeEvents() = default;
@@ -386,6 +402,7 @@ struct RegistrationOrder {
   std::string_view transport = "udp";
   std::string_view username;  ///< Of the address-of-record and for digest.
   std::string_view password;
+  TlsName tls;
 };
 
 /// What came of one attempt to register, or to say so long.
@@ -426,9 +443,8 @@ class LegFactory {
   /// returns.
   virtual std::unique_ptr<Leg> call(const OutboundCall& call, LegEvents& events) = 0;
   /// Asks a peer whether it is there; in SIP by OPTIONS outside any dialog (RFC 3261 section 11).
-  /// No event comes before this returns. `transport` and `local` as in OutboundCall.
-  virtual std::unique_ptr<Probe> probe(const SocketAddress& destination, std::string_view transport,
-                                       const SocketAddress& local, ProbeEvents& events) = 0;
+  /// No event comes before this returns.
+  virtual std::unique_ptr<Probe> probe(const ProbeOrder& order, ProbeEvents& events) = 0;
   /// Sends bytes that mean nothing over UDP, to keep the way to a peer behind NAT open. Nothing
   /// comes of it. `local` as in OutboundCall.
   virtual void keep_alive(const SocketAddress& destination, const SocketAddress& local,

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tandem/sip_options.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -45,10 +47,11 @@ struct Credentials {
 
 /// One Contact of a REGISTER.
 struct OfferedContact {
-  std::string uri;              ///< Without angle brackets and header parameters.
-  std::string identity;         ///< Equal for URIs that RFC 3261 section 19.1.4 holds equal.
-  SocketAddress address;        ///< None when the host is a name.
-  bool is_tcp = false;          ///< By the URI's transport parameter.
+  std::string uri;        ///< Without angle brackets and header parameters.
+  std::string identity;   ///< Equal for URIs that RFC 3261 section 19.1.4 holds equal.
+  SocketAddress address;  ///< None when the host is a name.
+  /// By the URI; nothing: it does not say.
+  std::optional<SipTransport> transport;
   std::int32_t expires_s = -1;  ///< -1: not said.
   std::int32_t q_thousandths = 1000;
 };
@@ -74,9 +77,9 @@ class CredentialCheck {
 /// A REGISTER request (RFC 3261 section 10.3). Views and `credentials` end with the call that
 /// delivers it.
 struct RegisterRequest {
-  SocketAddress source;        ///< Where it came from.
-  SocketAddress local;         ///< Listen address where it arrived.
-  std::string_view transport;  ///< "udp", "tcp".
+  SocketAddress source;  ///< Where it came from.
+  SocketAddress local;   ///< Listen address where it arrived.
+  SipTransport transport = SipTransport::udp;
   FlowId flow;
   std::string_view user;  ///< Of the address-of-record (To), unescaped.
   std::string_view call_id;

@@ -17,10 +17,6 @@ constexpr int refusal_retry_after_s =
     5;  // what a refused caller is told to wait (RFC 3261 section 20.33)
 constexpr int rate_retry_after_s = 1;  // one that came too fast
 
-std::string_view transport_name(SipTransport transport) noexcept {
-  return transport == SipTransport::tcp ? "tcp" : "udp";
-}
-
 std::string_view kept_user(std::string_view user) { return user.substr(0, 64); }
 
 bool is_refusal(int status) noexcept { return status >= 400 && status <= 699; }
@@ -145,6 +141,7 @@ Manners Call::manners(const SipOptions& options) const noexcept {
   manners.uses_reason = options.reason;
   manners.reply_address = options.reply_address;
   manners.request_address = options.request_address;
+  manners.tls = {options.tls_name, options.tls_verify};
   SessionWatch& watch = manners.watch;
   watch.interval_s = p.session_timer_s;
   watch.refreshes = p.session_refreshes;
@@ -482,7 +479,7 @@ void Call::try_vendor(CandidatePlan plan, VendorLease lease, std::string_view of
   Placement placement{.transport = transport_name(vendor.config.sip.transport),
                       .local = vendor.config.sip.local_address};
   if (const phone::Contact* const contact = trial_.contact.get()) {
-    placement.transport = contact->is_tcp ? "tcp" : "udp";
+    placement.transport = transport_name(contact->transport);
     placement.flow = contact->flow;
     // Behind NAT nothing comes through but from where it registered.
     placement.local = contact->local;
@@ -504,6 +501,9 @@ std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_vie
   out.flow = placement.flow;
   out.local = placement.local;
   out.manners = manners(options);
+  out.manners.tls = trial_.is_elsewhere
+                        ? TlsName{}
+                        : TlsName{vendor().tls_name(trial_.destination), options.tls_verify};
   // Nobody could answer the offer that a reliable response would bring (RFC 3262 section 5).
   if (setup_->offer.empty() && !inbound_->is_reliable()) out.manners.rel100 = ExtensionUse::off;
   out.caller = attempt.caller_out.empty() ? std::string_view("anonymous") : attempt.caller_out;
@@ -545,10 +545,10 @@ bool Call::follow_redirect(const Failure& failure) {
   if (trial_.contact != nullptr) own.push_back(trial_.contact->destination.ip);
   if (!failure.targets.empty()) {
     if (trial_.redirection == nullptr) {
-      const bool is_tcp = trial_.contact != nullptr ? trial_.contact->is_tcp
-                                                    : options.transport == SipTransport::tcp;
+      const SipTransport transport =
+          trial_.contact != nullptr ? trial_.contact->transport : options.transport;
       trial_.redirection =
-          std::make_unique<Redirection>(trial_.destination, is_tcp, attempts_.back().callee_out);
+          std::make_unique<Redirection>(trial_.destination, transport, attempts_.back().callee_out);
     }
     trial_.redirection->add(failure.targets, options.redirects, own);
   }
@@ -566,7 +566,7 @@ bool Call::follow_redirect(const Failure& failure) {
   trial_.is_elsewhere = std::find(own.begin(), own.end(), target->address.ip) == own.end();
   if (!target->user.empty()) attempts_.back().callee_out = kept_user(target->user);
   trial_.stage = AttemptStage::none;
-  trial_.leg = place_leg({.transport = target->is_tcp ? "tcp" : "udp",
+  trial_.leg = place_leg({.transport = transport_name(target->transport),
                           .request_uri = target->uri,
                           .local = options.local_address},
                          *offer);

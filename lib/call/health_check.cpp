@@ -28,8 +28,11 @@ class HealthCheck::Entry final : private ProbeEvents {
   void ask() {
     if (std::exchange(probe_, nullptr) != nullptr) note(false);
     start_in(owner_.period_us_);
-    probe_ =
-        owner_.legs_.probe(address_.health->address(), address_.transport, address_.local, *this);
+    probe_ = owner_.legs_.probe({address_.health->address(),
+                                 address_.transport,
+                                 address_.local,
+                                 {address_.tls_name, address_.tls_verify}},
+                                *this);
   }
   void on_probe(Probe&, bool is_answered) override {
     probe_.reset();

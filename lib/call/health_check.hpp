@@ -18,9 +18,11 @@ namespace tandem::call {
 /// One address to be asked.
 struct CheckedAddress {
   std::string gateway;
-  std::string_view transport;  ///< "udp" or "tcp".
+  std::string_view transport;  ///< "udp", "tcp" or "tls".
   SocketAddress local;         ///< Listen address to ask from; none: the first that fits.
   std::shared_ptr<route::AddressHealth> health;
+  std::string tls_name = {};  ///< As TlsName.
+  bool tls_verify = true;
 };
 
 /// Threading: loop-bound. What it finds is read by any thread from the AddressHealth objects.

@@ -4,11 +4,13 @@
 
 namespace tandem::call {
 
-Redirection::Redirection(const SocketAddress& called, bool is_tcp, std::string_view user)
-    : first_(called.ip), named_{name_of(called, is_tcp, user)} {}
+Redirection::Redirection(const SocketAddress& called, SipTransport transport, std::string_view user)
+    : first_(called.ip), named_{name_of(called, transport, user)} {}
 
-std::string Redirection::name_of(const SocketAddress& address, bool is_tcp, std::string_view user) {
-  return address.to_string() + (is_tcp ? " tcp " : " udp ") + std::string(user);
+std::string Redirection::name_of(const SocketAddress& address, SipTransport transport,
+                                 std::string_view user) {
+  return address.to_string() + " " + std::string(transport_name(transport)) + " " +
+         std::string(user);
 }
 
 void Redirection::add(const std::vector<RedirectTarget>& targets, const RedirectRules& rules,
@@ -23,7 +25,7 @@ void Redirection::add(const std::vector<RedirectTarget>& targets, const Redirect
         std::find(own.begin(), own.end(), ip) != own.end() ||
         std::any_of(rules.networks.begin(), rules.networks.end(),
                     [&](const IpNetwork& network) { return network.contains(ip); });
-    std::string name = name_of(target.address, target.is_tcp, target.user);
+    std::string name = name_of(target.address, target.transport, target.user);
     if (!is_allowed || std::find(named_.begin(), named_.end(), name) != named_.end()) continue;
     named_.push_back(std::move(name));
     fresh.push_back(target);

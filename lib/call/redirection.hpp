@@ -17,7 +17,7 @@ class Redirection {
   static constexpr int followed_max = 3;  ///< Places that one attempt goes on to, all in all.
 
   /// `called`: where the attempt went first, which it does not come back to.
-  Redirection(const SocketAddress& called, bool is_tcp, std::string_view user);
+  Redirection(const SocketAddress& called, SipTransport transport, std::string_view user);
 
   /// Takes in what a redirection names, before what waits already. Left out: hosts that are
   /// neither in `rules` nor `own`, names, another family than the media was prepared for, and
@@ -29,7 +29,8 @@ class Redirection {
   [[nodiscard]] bool is_followed() const noexcept { return followed_ > 0; }
 
  private:
-  static std::string name_of(const SocketAddress& address, bool is_tcp, std::string_view user);
+  static std::string name_of(const SocketAddress& address, SipTransport transport,
+                             std::string_view user);
 
   IpAddress first_;
   std::vector<RedirectTarget> waiting_;

@@ -8,7 +8,11 @@ namespace tandem::call {
 
 namespace {
 
-constexpr std::uint16_t sip_port = 5060;
+/// The name of a gateway's address; "": it was given as an address.
+std::string domain_of(const GatewayAddress& address) {
+  if (IpNetwork::parse(address.text) || SocketAddress::parse(address.text, 1)) return {};
+  return address.text.substr(0, address.text.find(':'));
+}
 
 Error in(const char* kind, const std::string& id, Error error) {
   error.message = std::string(kind) + " \"" + id + "\": " + error.message;
@@ -413,7 +417,9 @@ class TablesBuilder {
         return in("vendor gateway", gateway.id, rules.error());
       vendor.payee = payer(gateway.account);
       for (const auto& entry : gateway.addresses) {
-        const SocketAddress address{entry.network.address, entry.port.value_or(sip_port)};
+        const SocketAddress address{entry.network.address,
+                                    entry.port.value_or(default_port(gateway.sip.transport))};
+        vendor.address_names.push_back(domain_of(entry));
         vendor.addresses.push_back(
             state_.vendor_addresses.of(route::health_id(gateway.id, address), address));
       }
@@ -553,6 +559,14 @@ class TablesBuilder {
 };
 
 }  // namespace
+
+std::string_view Vendor::tls_name(const SocketAddress& address) const noexcept {
+  if (!config.sip.tls_name.empty()) return config.sip.tls_name;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    if (addresses[i]->address().ip == address.ip) return address_names[i];
+  }
+  return {};
+}
 
 void SharedState::forget_unused() {
   for (route::LineCounters* lines :

@@ -16,8 +16,9 @@ constexpr std::int32_t refresh_min_s = 5;  // whatever a vendor grants
 constexpr std::int64_t spread_us = 5'000;
 
 bool is_same(const UplinkOrder& a, const UplinkOrder& b) noexcept {
-  return a.destination == b.destination && a.is_tcp == b.is_tcp &&
-         a.auth.username == b.auth.username && a.auth.password == b.auth.password;
+  return a.destination == b.destination && a.transport == b.transport && a.tls_name == b.tls_name &&
+         a.tls_verify == b.tls_verify && a.auth.username == b.auth.username &&
+         a.auth.password == b.auth.password;
 }
 
 }  // namespace
@@ -26,8 +27,11 @@ class Uplinks::Entry final : private RegistrationEvents {
  public:
   Entry(Uplinks& owner, UplinkOrder order)
       : owner_(owner), order_(std::move(order)), due_(Timer::member<&Entry::send, Entry>(), this) {
-    const RegistrationOrder what{order_.destination, order_.is_tcp ? "tcp" : "udp",
-                                 order_.auth.username, order_.auth.password};
+    const RegistrationOrder what{order_.destination,
+                                 transport_name(order_.transport),
+                                 order_.auth.username,
+                                 order_.auth.password,
+                                 {order_.tls_name, order_.tls_verify}};
     registration_ = owner_.legs_.registration(what, *this);
   }
   ~Entry() override { set(false, 0); }

@@ -19,7 +19,9 @@ namespace tandem::call {
 struct UplinkOrder {
   std::string gateway;
   SocketAddress destination;
-  bool is_tcp = false;
+  SipTransport transport = SipTransport::udp;
+  std::string tls_name;  ///< As TlsName.
+  bool tls_verify = true;
   GatewayAuth auth;
   std::shared_ptr<phone::Uplink> uplink;
 };

@@ -63,17 +63,21 @@ void Worker::check_vendors() {
   std::vector<CheckedAddress> checked;
   for (const Vendor& vendor : tables_->vendors) {
     if (!vendor.config.options_check) continue;
-    const char* const transport = vendor.config.sip.transport == SipTransport::tcp ? "tcp" : "udp";
-    for (const auto& address : vendor.addresses)
-      checked.push_back({vendor.config.id, transport, vendor.config.sip.local_address, address});
+    const SipOptions& sip = vendor.config.sip;
+    for (const auto& address : vendor.addresses) {
+      checked.push_back({vendor.config.id, transport_name(sip.transport), sip.local_address,
+                         address, std::string(vendor.tls_name(address->address())),
+                         sip.tls_verify});
+    }
   }
   vendor_check_->watch(std::move(checked), tables_->parameters.options_check_s * second_us);
   std::vector<UplinkOrder> orders;
   for (const Vendor& vendor : tables_->vendors) {
     if (vendor.uplink == nullptr) continue;
-    orders.push_back({vendor.config.id, vendor.addresses.front()->address(),
-                      vendor.config.sip.transport == SipTransport::tcp, *vendor.config.auth,
-                      vendor.uplink});
+    const SocketAddress& address = vendor.addresses.front()->address();
+    orders.push_back({vendor.config.id, address, vendor.config.sip.transport,
+                      std::string(vendor.tls_name(address)), vendor.config.sip.tls_verify,
+                      *vendor.config.auth, vendor.uplink});
   }
   uplinks_->keep(std::move(orders),
                  {tables_->parameters.outbound_expires_s, tables_->parameters.outbound_retry_s});

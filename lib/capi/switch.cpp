@@ -26,6 +26,7 @@ static_assert(TANDEM_EVENT_RELOADED == static_cast<int>(Event::Kind::reloaded));
 static_assert(TANDEM_EVENT_GATEWAY == static_cast<int>(Event::Kind::gateway));
 static_assert(TANDEM_EVENT_PHONE == static_cast<int>(Event::Kind::phone));
 static_assert(TANDEM_TRANSPORT_TCP == static_cast<int>(SipTransport::tcp));
+static_assert(TANDEM_TRANSPORT_TLS == static_cast<int>(SipTransport::tls));
 
 Result<PolicyAnswer> read_answer(const tandem_policy_answer* given) {
   PolicyAnswer answer;
@@ -451,7 +452,9 @@ int tandem_switch_read_counters(const tandem_switch* object, tandem_switch_count
                                              c.registrants_online,
                                              c.registers_received,
                                              c.registers_refused,
-                                             c.registers_dropped});
+                                             c.registers_dropped,
+                                             c.tls_handshakes,
+                                             c.tls_failures});
     return TANDEM_OK;
   });
 }

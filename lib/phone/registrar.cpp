@@ -32,8 +32,8 @@ void put_best_first(std::vector<Contact>& contacts) {
 /// Whether requests go elsewhere, or look otherwise, than before.
 bool is_moved(const Contact& before, const Contact& now) noexcept {
   return before.uri != now.uri || before.destination != now.destination ||
-         before.is_tcp != now.is_tcp || before.flow != now.flow || before.local != now.local ||
-         before.q_thousandths != now.q_thousandths;
+         before.transport != now.transport || before.flow != now.flow ||
+         before.local != now.local || before.q_thousandths != now.q_thousandths;
 }
 
 std::uint64_t flow_key(const FlowId& flow) noexcept {
@@ -51,14 +51,15 @@ std::vector<BoundContact> bound(const std::vector<Contact>& contacts, std::int64
 }  // namespace
 
 SocketAddress reachable_address(const OfferedContact& contact, const SocketAddress& source,
-                                bool is_over_tcp) noexcept {
+                                bool is_over_stream) noexcept {
   // Calls go to the host that proved who it is. A Contact elsewhere may be an address behind NAT;
   // or that of a vendor, which would take the switch's word for the call.
   const bool is_reachable = contact.address.ip == source.ip;
   // The far end of a connection is no place to connect to, unless nothing better is known.
   if (is_reachable) return contact.address;
-  return is_over_tcp && contact.address.port != 0 ? SocketAddress{source.ip, contact.address.port}
-                                                  : source;
+  return is_over_stream && contact.address.port != 0
+             ? SocketAddress{source.ip, contact.address.port}
+             : source;
 }
 
 RegistrationOutcome Registrar::apply(std::string_view id, const RegisterRequest& request,
@@ -127,13 +128,18 @@ RegistrationOutcome Registrar::apply(std::string_view id, const RegisterRequest&
     contact.call_id = request.call_id;
     contact.cseq = request.cseq;
     contact.product = request.product;
-    contact.is_tcp = offered.is_tcp || request.transport == "tcp";
-    contact.destination = reachable_address(offered, request.source, contact.is_tcp);
+    contact.transport = request.transport == SipTransport::udp
+                            ? offered.transport.value_or(SipTransport::udp)
+                            : request.transport;
+    contact.destination =
+        reachable_address(offered, request.source, contact.transport != SipTransport::udp);
     contact.source = request.source;
     contact.local = request.local;
     contact.flow = request.flow;
     contact.is_behind_nat = offered.address.ip != request.source.ip;
-    contact.needs_flow = request.flow.is_set() && contact.is_behind_nat;
+    // Who registers over TLS has no certificate, as a rule, that it could be called with.
+    contact.needs_flow =
+        request.flow.is_set() && (contact.is_behind_nat || request.transport == SipTransport::tls);
     contact.q_thousandths = offered.q_thousandths;
     contact.registered_at_us = known != after.end() ? known->registered_at_us : now_us;
     contact.expires_at_us = now_us + expires_s * second_us;
@@ -241,7 +247,7 @@ std::vector<NatBinding> Registrar::behind_nat(std::size_t part, std::int64_t now
   const std::lock_guard lock(looked_at.mutex);
   for (const auto& [id, registrant] : looked_at.registrants) {
     for (const Contact& one : registrant.contacts) {
-      if (one.is_behind_nat && !one.is_tcp && one.expires_at_us > now_us)
+      if (one.is_behind_nat && one.transport == SipTransport::udp && one.expires_at_us > now_us)
         found.push_back({one.destination, one.local});
     }
   }

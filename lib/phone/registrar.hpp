@@ -30,8 +30,8 @@ struct Contact {
   SocketAddress destination;  ///< Where requests go.
   SocketAddress source;       ///< Where the REGISTER came from.
   SocketAddress local;        ///< Listen address where it arrived; port 0: not known.
-  bool is_tcp = false;
-  FlowId flow;                 ///< Of a registration over TCP; gone after a restart.
+  SipTransport transport = SipTransport::udp;
+  FlowId flow;                 ///< Of a registration over TCP or TLS; gone after a restart.
   bool needs_flow = false;     ///< Nothing reaches it but by `flow`.
   bool is_behind_nat = false;  ///< What it calls its own address is none of the source's.
   std::int32_t q_thousandths = 1000;
@@ -42,7 +42,7 @@ struct Contact {
 /// Where requests to a contact go (RFC 3581 in spirit): to the contact when its host is that of the
 /// source, which has proved who it is; else back to where the registration came from.
 SocketAddress reachable_address(const OfferedContact& contact, const SocketAddress& source,
-                                bool is_over_tcp) noexcept;
+                                bool is_over_stream) noexcept;
 
 struct RegistrationRules {
   std::int32_t expires_max_s = 3600;  ///< Granted at most, and when nothing is asked for.

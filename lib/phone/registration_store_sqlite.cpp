@@ -28,6 +28,9 @@ constexpr store::Migration steps[] = {
       ALTER TABLE registrations ADD COLUMN local TEXT NOT NULL DEFAULT '';
       ALTER TABLE registrations ADD COLUMN is_behind_nat INTEGER NOT NULL DEFAULT 0;
     )sql"},
+    {3, R"sql(
+      ALTER TABLE registrations RENAME COLUMN is_tcp TO transport;
+    )sql"},
 };
 
 }  // namespace
@@ -43,7 +46,7 @@ Result<std::unique_ptr<RegistrationStore>> RegistrationStore::open(const std::st
 Result<std::vector<StoredRegistration>> RegistrationStore::load() {
   const std::lock_guard guard(mutex_);
   auto select = connection_.prepare(
-      "SELECT registrant, uri, identity, call_id, cseq, product, destination, source, is_tcp, "
+      "SELECT registrant, uri, identity, call_id, cseq, product, destination, source, transport, "
       "q_thousandths, registered_at_us, expires_at_us, local, is_behind_nat "
       "FROM registrations "
       "ORDER BY registrant, place");
@@ -55,7 +58,10 @@ Result<std::vector<StoredRegistration>> RegistrationStore::load() {
     if (!*row) return found;
     const auto destination = SocketAddress::parse(select->text(6));
     const auto source = SocketAddress::parse(select->text(7));
-    if (!destination || !source) continue;  // the phone registers again
+    const std::int64_t transport = select->integer(8);
+    const bool is_known = transport >= static_cast<std::int64_t>(SipTransport::udp) &&
+                          transport <= static_cast<std::int64_t>(SipTransport::tls);
+    if (!destination || !source || !is_known) continue;  // the phone registers again
     if (found.empty() || found.back().id != select->text(0))
       found.push_back({std::string(select->text(0)), {}});
     Contact& one = found.back().contacts.emplace_back();
@@ -66,7 +72,7 @@ Result<std::vector<StoredRegistration>> RegistrationStore::load() {
     one.product = select->text(5);
     one.destination = *destination;
     one.source = *source;
-    one.is_tcp = select->integer(8) != 0;
+    one.transport = static_cast<SipTransport>(transport);
     one.q_thousandths = static_cast<std::int32_t>(select->integer(9));
     one.registered_at_us = select->integer(10);
     one.expires_at_us = select->integer(11);
@@ -99,7 +105,7 @@ Result<void> RegistrationStore::write(const std::vector<StoredRegistration>& cha
           .bind(7, one.product)
           .bind(8, one.destination.to_string())
           .bind(9, one.source.to_string())
-          .bind(10, std::int64_t{one.is_tcp})
+          .bind(10, static_cast<std::int64_t>(one.transport))
           .bind(11, std::int64_t{one.q_thousandths})
           .bind(12, one.registered_at_us)
           .bind(13, one.expires_at_us)

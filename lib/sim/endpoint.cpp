@@ -26,8 +26,9 @@ bool is_sdp(std::string_view content_type) noexcept {
 }
 
 template <class Plan>
-Manners manners_of(const Plan& plan) {
+Manners manners_of(const Plan& plan, const EndpointConfig& config) {
   Manners manners;
+  manners.tls = {config.tls_name, config.tls_verify};
   if (plan.rel100) manners.rel100 = ExtensionUse::allow;
   if (plan.requires_rel100) manners.rel100 = ExtensionUse::require;
   if (plan.session_timer_s == 0) return manners;
@@ -456,12 +457,26 @@ Result<std::unique_ptr<Endpoint::Body>> Endpoint::Body::create(SimNetwork& netwo
   sip.product = config.product;
   sip.register_gate = &body->gate;
   sip.listen = {{sip::Transport::udp, *address}, {sip::Transport::tcp, *address}};
+  if (config.tls) {
+    std::string_view key;
+    auto context = io::TlsContext::create(*config.tls, key);
+    if (!context) return context.error();
+    sip.tls = std::move(*context);
+    const SocketAddress next{address->ip, static_cast<std::uint16_t>(address->port + 1)};
+    if (!config.tls->certificate.empty())
+      sip.listen.push_back({sip::Transport::tls, next, {}, config.client_certificate});
+  }
   auto stack =
       sip::StackGroup::create(sip, {body->loop.get()}, {body.get()}, {&body->random}, body->log);
   if (!stack) return stack.error();
   body->stack = std::move(*stack);
   body->loop->start();
   return body;
+}
+
+SocketAddress Endpoint::Body::peer_on(SipTransport transport) const noexcept {
+  if (transport != SipTransport::tls || peer.port == 0) return peer;
+  return {peer.ip, default_port(transport)};
 }
 
 std::uint16_t Endpoint::Body::next_rtp_port() noexcept {
@@ -512,7 +527,7 @@ void Endpoint::Body::on_call(std::unique_ptr<Leg> leg, const InboundCall& arriva
   body.keep_headers(arrival.headers);
   const AnswerPlan plan = plan_for(*call);
   body.plan = plan;
-  if (const int refused = body.leg->set_manners(manners_of(plan)); refused != 0)
+  if (const int refused = body.leg->set_manners(manners_of(plan, config)); refused != 0)
     return body.reject(refused, 0, 0);
   body.take_sdp(arrival.body);
   body.sends_rtp = false;  // not before something was said to the caller
@@ -561,7 +576,7 @@ std::shared_ptr<EndpointCall> Endpoint::Body::dial(const std::string& callee,
   body.caller = caller;
   body.callee = callee;
   body.content_type = plan.content_type;
-  SocketAddress destination = peer;
+  SocketAddress destination = peer_on(plan.transport);
   if (!plan.destination.empty()) {
     destination = SocketAddress::parse(plan.destination, 5060).value_or({});
   }
@@ -574,13 +589,13 @@ std::shared_ptr<EndpointCall> Endpoint::Body::dial(const std::string& callee,
       plan.delayed_offer ? std::string() : body.describe(sip::SdpDirection::sendrecv);
   OutboundCall out;
   out.destination = destination;
-  out.transport = plan.transport == SipTransport::tcp ? "tcp" : "udp";
+  out.transport = transport_name(plan.transport);
   out.callee = callee;
   out.portability = {plan.npdi, plan.rn};
   out.caller = caller;
   out.caller_display = plan.display;
   out.headers = views_of(plan.headers);
-  out.manners = manners_of(plan);
+  out.manners = manners_of(plan, config);
   out.auth_username = plan.username;
   out.auth_password = plan.password;
   out.body = body.body_of(sdp);
@@ -669,8 +684,12 @@ void Endpoint::register_user(const std::string& user, const std::string& passwor
   // Another password is another device: it begins anew.
   if (registered.registration == nullptr || registered.password != password) {
     registered.password = password;
-    const RegistrationOrder order{body_->peer, transport == SipTransport::tcp ? "tcp" : "udp", user,
-                                  password};
+    const EndpointConfig& config = body_->config;
+    const RegistrationOrder order{body_->peer_on(transport),
+                                  transport_name(transport),
+                                  user,
+                                  password,
+                                  {config.tls_name, config.tls_verify}};
     registered.registration = body_->stack->legs(0).registration(order, registered);
   }
   registered.status = 0;

@@ -132,6 +132,8 @@ struct Endpoint::Body final : public InboundCalls {
   AnswerPlan plan_for(const EndpointCall& call) const;
   void retire(EndpointCall::Body& call);
   void on_wire(const DatagramView& view, bool is_sent);
+  /// Where the peer is on that transport.
+  [[nodiscard]] SocketAddress peer_on(SipTransport transport) const noexcept;
   [[nodiscard]] std::uint16_t next_rtp_port() noexcept;
   [[nodiscard]] TimerWheel& timers() noexcept { return loop->timers(); }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sip/content.hpp"
+#include "sip/transport_name.hpp"
 
 namespace tandem::sip {
 namespace {
@@ -15,15 +16,16 @@ bool read_target(std::string_view element, RedirectTarget& target) {
   Uri uri;
   if (!parse_name_address(element, address) || !is_plain_uri(address.uri)) return false;
   if (address.uri.size() > target_uri_bytes_max || !parse_uri(address.uri, uri)) return false;
-  if (!equals_ignoring_case(uri.scheme, "sip")) return false;
+  if (!equals_ignoring_case(uri.scheme, "sip") && !is_secure(address.uri)) return false;
   // Another place, or another request, than the ones that are looked at.
   bool has_method = false, has_maddr = false;
   (void)find_param(uri.params, "method", &has_method);
   (void)find_param(uri.params, "maddr", &has_maddr);
   if (has_method || has_maddr) return false;
   const std::string_view transport = find_param(uri.params, "transport");
-  target.is_tcp = equals_ignoring_case(transport, "tcp");
-  if (!target.is_tcp && !transport.empty() && !equals_ignoring_case(transport, "udp")) return false;
+  const auto wanted = uri_transport(uri.scheme, transport, SipTransport::udp);
+  if (!wanted) return false;
+  target.transport = *wanted;
   // Headers that a URI asks for are none of those that a redirection may choose (RFC 3261
   // section 19.1.5).
   target.uri = address.uri;
@@ -31,7 +33,7 @@ bool read_target(std::string_view element, RedirectTarget& target) {
   Unescaped unescaped;
   target.user = uri_user(address.uri, unescaped);
   if (const auto ip = IpAddress::parse(uri.host))
-    target.address = {*ip, uri.port == 0 ? std::uint16_t{5060} : uri.port};
+    target.address = {*ip, uri.port == 0 ? default_port(target.transport) : uri.port};
   target.q_thousandths = read_q(find_param(address.params, "q"));
   return true;
 }
@@ -49,6 +51,10 @@ std::int32_t read_q(std::string_view text) noexcept {
     q += (text[i] - '0') * place;
   }
   return std::min(q, whole);
+}
+
+bool is_secure(std::string_view uri) noexcept {
+  return equals_ignoring_case(uri.substr(0, 5), "sips:");
 }
 
 bool is_plain_uri(std::string_view uri) noexcept {

@@ -16,8 +16,11 @@ std::int32_t read_q(std::string_view text) noexcept;
 /// What may stand in a Request-URI and between angle brackets as it is.
 bool is_plain_uri(std::string_view uri) noexcept;
 
+/// A "sips:" URI.
+bool is_secure(std::string_view uri) noexcept;
+
 /// The places that a 300, 301 or 302 names, the preferred first (RFC 3261 section 8.1.3.4): its
-/// sip: URIs, at most redirect_targets_max. Nothing for other responses.
+/// sip: and sips: URIs, at most redirect_targets_max. Nothing for other responses.
 std::vector<RedirectTarget> redirect_targets(const Message& response);
 inline constexpr std::size_t redirect_targets_max = 8;
 

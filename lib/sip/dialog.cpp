@@ -60,8 +60,8 @@ void write_dialog_request(MessageWriter& writer, StackWorker& worker, const Dial
   } else {
     writer.request_line(method, head.target);
   }
-  writer.header("Via", {path.transport == Transport::udp ? "SIP/2.0/UDP " : "SIP/2.0/TCP ",
-                        worker.transports().advertised_text(path), ";branch=", branch, ";rport"});
+  writer.header("Via", {via_protocol(path.transport), worker.transports().advertised_text(path),
+                        ";branch=", branch, ";rport"});
   while (!routes.empty()) {
     const std::string_view line = first_line(routes);
     writer.copy("Route", line);
@@ -86,16 +86,19 @@ Path dialog_path(StackWorker& worker, std::string_view routes, const Path& direc
   if (!ip)
     return direct;  // a name: the call path asks no DNS, and the peer's own address is the best
                     // guess
-  const std::string_view transport = find_param(parsed.params, "transport");
-  Transport wanted = direct.transport;
-  if (equals_ignoring_case(transport, "tcp")) wanted = Transport::tcp;
-  if (equals_ignoring_case(transport, "udp")) wanted = Transport::udp;
-  const SocketAddress address{*ip, parsed.port == 0 ? std::uint16_t{5060} : parsed.port};
+  const Transport wanted =
+      uri_transport(parsed.scheme, find_param(parsed.params, "transport"), direct.transport)
+          .value_or(direct.transport);
+  const SocketAddress address{*ip, parsed.port == 0 ? default_port(wanted) : parsed.port};
   if (wanted == direct.transport && address == direct.remote) return direct;
   if (wanted == direct.transport && address.ip.family == direct.remote.ip.family) {
     Path path = direct;
-    path.remote = address;
     path.fallback_port = address.port;
+    // On TLS the connection that the peer made has shown what another one would have to.
+    if (wanted == Transport::tls && address.ip == direct.remote.ip && path.connection.is_set())
+      return path;
+    if (address.ip != direct.remote.ip) path.tls_peer = nullptr;  // the name was the peer's own
+    path.remote = address;
     path.connection = {};
     return path;
   }
@@ -179,12 +182,12 @@ void Dialog::let_go(ClientTransaction*& transaction, std::string_view reason) {
 
 int Dialog::retry_soon_s() const { return static_cast<int>(1 + worker_.random().below(10)); }
 
-void Dialog::set_contact(std::string_view user) {
-  std::string contact = "<sip:";
+void Dialog::set_contact(std::string_view user, bool is_secure) {
+  std::string contact = is_secure ? "<sips:" : "<sip:";
   append_user(user, contact);
   if (!user.empty()) contact += '@';
   contact += worker_.transports().advertised_text(path_);
-  if (path_.transport == Transport::tcp) contact += ";transport=tcp";
+  if (!is_secure) contact += transport_param(path_.transport);
   contact += '>';
   contact_.assign(worker_.buffers(), contact);
 }
@@ -194,7 +197,7 @@ std::string_view Dialog::allowed() const noexcept {
 }
 
 void Dialog::follow(const Path& from) noexcept {
-  if (path_.transport != Transport::tcp || from.transport != Transport::tcp) return;
+  if (!path_.is_stream() || from.transport != path_.transport) return;
   // Before the answer this may be a branch of a fork that will not be the peer.
   if (role_ == Role::outbound && state_ <= State::cancelled) return;
   path_.connection = from.connection;
@@ -298,7 +301,8 @@ Path Dialog::path_to(std::string_view target, std::string_view routes) const {
     return dialog_path(worker_, routes, path_);
   Uri uri;
   if (!parse_uri(target, uri)) return path_;
-  SocketAddress address{path_.remote.ip, uri.port == 0 ? std::uint16_t{5060} : uri.port};
+  SocketAddress address{path_.remote.ip,
+                        uri.port == 0 ? default_port(path_.transport) : uri.port};
   if (request_address_ == RequestAddress::contact) {
     const auto ip = IpAddress::parse(uri.host);
     if (!ip) return path_;  // a name: the call path asks no DNS
@@ -310,7 +314,9 @@ Path Dialog::path_to(std::string_view target, std::string_view routes) const {
   }
   Path path = path_;
   path.fallback_port = address.port;
-  if (!path.connection.is_set()) path.remote = address;  // a connection is used while it lives
+  if (path.connection.is_set()) return path;  // that is used while it lives
+  if (address.ip != path.remote.ip) path.tls_peer = nullptr;  // the name was the peer's own
+  path.remote = address;
   return path;
 }
 
@@ -378,9 +384,9 @@ ClientTransaction* Dialog::repeat(ClientTransaction& transaction, const Message&
     const Header& header = own.headers[i];
     switch (header.id) {
       case HeaderId::via:
-        writer.header("Via", {path.transport == Transport::udp ? "SIP/2.0/UDP " : "SIP/2.0/TCP ",
-                              worker_.transports().advertised_text(path), ";branch=", branch.view(),
-                              ";rport"});
+        writer.header("Via",
+                      {via_protocol(path.transport), worker_.transports().advertised_text(path),
+                       ";branch=", branch.view(), ";rport"});
         break;
       case HeaderId::cseq:
         writer.header("CSeq", {Decimal(cseq).view(), " ", own.method_token});

@@ -246,7 +246,9 @@ class Dialog final : public TransactionUser {
   /// Repeats a request with credentials (RFC 3261 section 22.2); nullptr when that is of no use.
   ClientTransaction* retry_with_credentials(ClientTransaction& transaction,
                                             const Message& response);
-  void set_contact(std::string_view user);
+  /// `is_secure`: as "sips:", which who spoke so must be answered with (RFC 3261 sections 8.1.1.8
+  /// and 12.1.1).
+  void set_contact(std::string_view user, bool is_secure);
   [[nodiscard]] std::string_view allowed() const noexcept;  // the Allow line
 
   /// Q.850 cause of a message, where causes are listened to; 0: none.

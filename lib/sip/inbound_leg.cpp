@@ -1,12 +1,25 @@
 // A dialog as user agent server: from the arrival of an INVITE to its final response.
 #include <string>
 
+#include "sip/contact.hpp"
 #include "sip/content.hpp"
 #include "sip/dialog.hpp"
 #include "sip/transport.hpp"
 #include "sip/worker.hpp"
 
 namespace tandem::sip {
+namespace {
+
+/// RFC 3261 section 12.1.1. `routes`: as collect_routes() gives them.
+bool wants_secure_contact(const Message& invite, const Path& from, std::string_view routes) {
+  if (from.transport != Transport::tls) return false;
+  if (is_secure(invite.request_uri)) return true;
+  if (routes.empty()) return is_secure(invite.contact.uri);
+  NameAddress top;
+  return parse_name_address(routes.substr(0, routes.find('\n')), top) && is_secure(top.uri);
+}
+
+}  // namespace
 
 std::unique_ptr<Leg> Dialog::accept(const Message& invite, ServerTransaction& transaction) {
   BufferPool& buffers = worker_.buffers();
@@ -31,7 +44,7 @@ std::unique_ptr<Leg> Dialog::accept(const Message& invite, ServerTransaction& tr
   collect_routes(invite, false, text);
   routes_.assign(buffers, text);
   Unescaped unescaped;
-  set_contact(uri_user(invite.request_uri, unescaped));
+  set_contact(uri_user(invite.request_uri, unescaped), wants_secure_contact(invite, path_, text));
 
   MessageWriter writer(worker_.scratch(), StackWorker::head_bytes_max);
   ResponseHead head;
@@ -116,6 +129,7 @@ int Dialog::set_manners(const Manners& manners) {
   reply_address_ = manners.reply_address;
   request_address_ = manners.request_address;
   if (reply_address_ != ReplyAddress::socket) answer_over(*invite_server_, arriving_via());
+  if (path_.transport == Transport::tls) path_.tls_peer = worker_.tls_peer(manners.tls);
   const SessionWatch& watch = manners.watch;
   const auto refused = [this](std::int16_t status, std::string_view line) {
     unmannerly_line_ = line;

@@ -31,14 +31,13 @@ class OptionsProbe final : public Probe, public OutsideRequest {
 
 }  // namespace
 
-std::unique_ptr<Probe> StackWorker::probe(const SocketAddress& destination,
-                                          std::string_view transport, const SocketAddress& local,
-                                          ProbeEvents& events) {
+std::unique_ptr<Probe> StackWorker::probe(const ProbeOrder& order, ProbeEvents& events) {
   auto probe = std::make_unique<OptionsProbe>(*this, events);
   OutsideTarget target;
-  target.destination = destination;
-  target.transport = equals_ignoring_case(transport, "tcp") ? Transport::tcp : Transport::udp;
-  target.local = local;
+  target.destination = order.destination;
+  target.transport = transport_of(order.transport).value_or(Transport::udp);
+  target.local = order.local;
+  target.tls = order.tls;
   probe->send(Method::options, target, accept_line);
   return probe;
 }

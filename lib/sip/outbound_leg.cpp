@@ -65,8 +65,7 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   BufferPool& buffers = worker_.buffers();
   const std::string call_id = new_call_id(worker_.random());
   call_id_.assign(buffers, call_id);
-  const Transport transport =
-      equals_ignoring_case(call.transport, "tcp") ? Transport::tcp : Transport::udp;
+  const Transport transport = transport_of(call.transport).value_or(Transport::udp);
   auto path = worker_.transports().path_to(transport, call.destination, call.local);
   if (!path || worker_.is_full(false)) {
     path_.remote = call.destination;
@@ -77,7 +76,8 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   }
   path_ = *path;
   path_.fallback_port = call.destination.port;
-  if (transport == Transport::tcp) path_.connection = {call.flow.worker, call.flow.serial};
+  if (path_.is_stream()) path_.connection = {call.flow.worker, call.flow.serial};
+  if (transport == Transport::tls) path_.tls_peer = worker_.tls_peer(call.manners.tls);
 
   uses_reason_ = call.manners.uses_reason;
   reply_address_ = call.manners.reply_address;
@@ -107,14 +107,15 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
     const bool is_telephone_number = append_portability(call.portability, text);
     if (!call.callee.empty()) text += '@';
     text += call.destination.to_string();
-    if (transport == Transport::tcp) text += ";transport=tcp";
+    text += transport_param(transport);
     // Only this makes the user part a number with parameters (RFC 3261 section 19.1.1).
     if (is_telephone_number || call.is_telephone_number) text += ";user=phone";
   } else {
     text = call.request_uri;
   }
   target_.assign(buffers, text);
-  set_contact(call.presentation.is_hidden ? std::string_view("anonymous") : call.caller);
+  set_contact(call.presentation.is_hidden ? std::string_view("anonymous") : call.caller,
+              transport == Transport::tls && is_secure(target_.view()));
   username_.assign(buffers, call.auth_username);
   password_.assign(buffers, call.auth_password);
   has_offer_ = !call.body.empty();

@@ -30,11 +30,12 @@ OutsideRequest::OutsideRequest(StackWorker& worker)
 void OutsideRequest::send(Method method, const OutsideTarget& target, std::string_view line) {
   auto path = worker_.transports().path_to(target.transport, target.destination, target.local);
   if (path && !worker_.is_full(false)) {
+    if (target.transport == Transport::tls) path->tls_peer = worker_.tls_peer(target.tls);
     const std::string_view own = worker_.transports().advertised_text(*path);
     const std::string peer = user_text(target.callee) + target.destination.to_string();
     const std::string self = user_text(target.caller) + std::string(own);
-    const bool is_tcp = target.transport == Transport::tcp;
-    const std::string uri = "sip:" + peer + (is_tcp ? ";transport=tcp" : "");
+    const std::string_view parameter = transport_param(target.transport);
+    const std::string uri = "sip:" + peer + std::string(parameter);
     const std::string from = "<sip:" + self + ">;tag=" + tag_;
     const std::string to = "<sip:" + peer + ">";
     const DialogHead head{uri, from, to, call_id_, {}};
@@ -42,7 +43,7 @@ void OutsideRequest::send(Method method, const OutsideTarget& target, std::strin
     const BranchText branch = transaction_->branch();
     MessageWriter writer(worker_.scratch(), StackWorker::scratch_bytes);
     write_dialog_request(writer, worker_, head, method_name(method), 1, *path, branch.view());
-    writer.header("Contact", {"<sip:", self, is_tcp ? ";transport=tcp>" : ">"});
+    writer.header("Contact", {"<sip:", self, parameter, ">"});
     writer.line(line);
     writer.finish();
     if (writer.ok()) {

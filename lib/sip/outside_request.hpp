@@ -16,6 +16,7 @@ struct OutsideTarget {
   SocketAddress local;      ///< Listen address to send from; none: the first that fits.
   std::string_view callee;  ///< User part of Request-URI and To; "": none.
   std::string_view caller;  ///< Of From and Contact.
+  TlsName tls = {};
 };
 
 /// Sends one request and owns its answer. Threading: loop-bound.

@@ -4,11 +4,12 @@
 #include <cstdint>
 
 #include "sip/stack.hpp"
+#include "sip/transport_name.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem::sip {
 
-/// Names a TCP connection within a switch: the worker that serves it and its serial number there.
+/// Names a connection within a switch: the worker that serves it and its serial number there.
 struct ConnectionId {
   std::uint32_t worker = 0;
   std::uint32_t serial = 0;  ///< 0: none.
@@ -22,11 +23,15 @@ struct Path {
   /// Index of our listen address of that transport: the socket to send from, and what Via and
   /// Contact say.
   std::uint16_t listener = 0;
-  /// TCP, once the connection is gone: the port at the peer's address to connect to (RFC 3261
+  /// Streams, once the connection is gone: the port at the peer's address to connect to (RFC 3261
   /// section 18.2.2).
   std::uint16_t fallback_port = 5060;
   SocketAddress remote;
-  ConnectionId connection;  ///< TCP: preferred while it lives.
+  ConnectionId connection;  ///< Streams: preferred while it lives.
+  /// TLS: who the peer must be when it is connected to; null: who has its address. Of TlsSetup.
+  const io::TlsPeer* tls_peer = nullptr;
+
+  [[nodiscard]] bool is_stream() const noexcept { return sip::is_stream(transport); }
 };
 
 }  // namespace tandem::sip

@@ -45,8 +45,7 @@ std::unique_ptr<RedirectQuery> StackWorker::ask_redirect(const RedirectQuestion&
   auto query = std::make_unique<InviteQuery>(*this, question, events);
   OutsideTarget target;
   target.destination = question.destination;
-  target.transport =
-      equals_ignoring_case(question.transport, "tcp") ? Transport::tcp : Transport::udp;
+  target.transport = transport_of(question.transport).value_or(Transport::udp);
   target.callee = question.callee;
   target.caller = question.caller;
   query->send(Method::invite, target, allow_line);

@@ -17,7 +17,8 @@ class RegisterClient final : public OutboundRegistration, private TransactionUse
       : worker_(worker),
         events_(events),
         destination_(order.destination),
-        transport_(equals_ignoring_case(order.transport, "tcp") ? Transport::tcp : Transport::udp),
+        transport_(transport_of(order.transport).value_or(Transport::udp)),
+        tls_peer_(transport_ == Transport::tls ? worker.tls_peer(order.tls) : nullptr),
         username_(order.username),
         password_(order.password),
         call_id_(random_text()),
@@ -40,13 +41,13 @@ class RegisterClient final : public OutboundRegistration, private TransactionUse
   void transmit() {
     auto path = worker_.transports().path_to(transport_, destination_, {});
     if (!path || worker_.is_full(false)) return fail_later();
-    const bool is_tcp = transport_ == Transport::tcp;
-    const char* const parameter = is_tcp ? ";transport=tcp" : "";
+    path->tls_peer = tls_peer_;
+    const std::string_view parameter = transport_param(transport_);
     own_ = worker_.transports().advertised_text(*path);
     const std::string peer = destination_.to_string();
     std::string user;
     append_user(username_, user);
-    const std::string target = "sip:" + peer + parameter;
+    const std::string target = "sip:" + peer + std::string(parameter);
     const std::string to = "<sip:" + user + "@" + peer + ">";
     const std::string from = to + ";tag=" + tag_;
     std::string credentials;
@@ -123,7 +124,7 @@ class RegisterClient final : public OutboundRegistration, private TransactionUse
           continue;
         }
         const auto ip = IpAddress::parse(uri.host);
-        const std::uint16_t port = uri.port == 0 ? std::uint16_t{5060} : uri.port;
+        const std::uint16_t port = uri.port == 0 ? default_port(transport_) : uri.port;
         if (!ip || SocketAddress{*ip, port}.to_string() != own_) continue;
         const std::string_view expires = find_param(address.params, "expires");
         if (!expires.empty()) return std::max(number_in(expires), 0);
@@ -158,6 +159,7 @@ class RegisterClient final : public OutboundRegistration, private TransactionUse
   RegistrationEvents& events_;
   const SocketAddress destination_;
   const Transport transport_;
+  const io::TlsPeer* const tls_peer_;
   const std::string username_, password_;
   const std::string call_id_;
   std::string tag_, own_;

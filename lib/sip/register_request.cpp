@@ -131,14 +131,18 @@ bool read_contacts(const Message& request, RegisterRequest& into, std::string_vi
         return fail("Malformed Contact");
       if (address.uri.size() > contact_uri_bytes_max) return fail("Contact Too Long");
       if (!parse_uri(address.uri, uri)) return fail("Malformed Contact");
-      if (!equals_ignoring_case(uri.scheme, "sip")) continue;
+      if (!equals_ignoring_case(uri.scheme, "sip") && !is_secure(address.uri)) continue;
       if (into.contacts.size() == register_contacts_max) return fail("Too Many Contacts");
       OfferedContact& contact = into.contacts.emplace_back();
       contact.uri = address.uri;
       contact.identity = uri_identity(uri);
-      if (const auto ip = IpAddress::parse(uri.host))
-        contact.address = {*ip, uri.port == 0 ? std::uint16_t{5060} : uri.port};
-      contact.is_tcp = equals_ignoring_case(find_param(uri.params, "transport"), "tcp");
+      const std::string_view transport = find_param(uri.params, "transport");
+      if (!transport.empty() || is_secure(address.uri))
+        contact.transport = uri_transport(uri.scheme, transport, SipTransport::udp);
+      if (const auto ip = IpAddress::parse(uri.host)) {
+        const SipTransport reached = contact.transport.value_or(SipTransport::udp);
+        contact.address = {*ip, uri.port == 0 ? default_port(reached) : uri.port};
+      }
       contact.expires_s = read_seconds(find_param(address.params, "expires"));
       contact.q_thousandths = read_q(find_param(address.params, "q"));
     }
@@ -155,8 +159,7 @@ bool StackWorker::admit_register(std::string_view bytes, const Path& path) {
     case RegisterGate::Verdict::flood:
       return false;
     case RegisterGate::Verdict::overload: {
-      const Framing framing =
-          path.transport == Transport::tcp ? Framing::stream : Framing::datagram;
+      const Framing framing = path.is_stream() ? Framing::stream : Framing::datagram;
       if (scan(bytes, framing, *message_).kind == Fault::Kind::none)
         refuse(*message_, path, 503, {}, {}, 5);
       return false;
@@ -174,10 +177,15 @@ void StackWorker::on_register(const Message& request, const Path& from) {
   RegisterRequest asked;
   std::string_view phrase;
   if (!read_contacts(request, asked, phrase)) return refuse(request, from, 400, phrase);
+  // A secure contact is one that nobody but TLS has told of.
+  if (from.transport != Transport::tls) {
+    std::erase_if(asked.contacts,
+                  [](const OfferedContact& contact) { return is_secure(contact.uri); });
+  }
   unescaped_.used_bytes = 0;
   asked.source = from.remote;
   asked.local = transports_.listening()[from.listener].address;
-  asked.transport = from.transport == Transport::udp ? "udp" : "tcp";
+  asked.transport = from.transport;
   asked.flow = {from.connection.worker, from.connection.serial};
   asked.user = uri_user(request.to.uri, unescaped_);
   asked.call_id = request.call_id;

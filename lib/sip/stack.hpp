@@ -10,12 +10,15 @@
 #include "base/leg.hpp"
 #include "base/registration.hpp"
 #include "io/loop.hpp"
+#include "io/tls.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/log.hpp"
+#include "tandem/sip_options.hpp"
+#include "tandem/tls.hpp"
 
 namespace tandem::sip {
 
-enum class Transport : std::uint8_t { udp, tcp };
+using Transport = SipTransport;
 
 struct ListenAddress {
   Transport transport = Transport::udp;
@@ -23,6 +26,7 @@ struct ListenAddress {
   /// What Via and Contact say instead, behind NAT or when `address` is 0.0.0.0 or ::; none:
   /// `address`. Port 0: the port of `address`.
   SocketAddress advertised = {};
+  ClientCertificate client_certificate = ClientCertificate::none;  ///< TLS.
 };
 
 struct StackConfig {
@@ -32,13 +36,16 @@ struct StackConfig {
   std::int64_t t2_us = 4'000'000;
   std::int64_t t4_us = 5'000'000;
   std::size_t transactions_max = 1'000'000;  ///< Per worker; beyond it new requests get 503.
-  // TCP connections (S-14), per worker. Those that peers make and those that we make have room of
-  // their own, so that nobody keeps us from calling out by connecting to us.
+  /// For TLS of both ways until StackGroup::set_tls(); null: none is spoken.
+  std::shared_ptr<const io::TlsContext> tls;
+  // TCP and TLS connections (S-14), per worker. Those that peers make and those that we make have
+  // room of their own, so that nobody keeps us from calling out by connecting to us.
   std::size_t inbound_connections_max = 4096;
   std::size_t outbound_connections_max = 4096;
   std::size_t peer_connections_max = 100;  ///< With one IP address, each way.
   /// A connection of ours that is not made by then fails what waits for it: shorter than the
-  /// patience of a call, so that a peer that comes back is not sent what others have taken over.
+  /// patience of a call, so that a peer that comes back is not sent what others have taken over. On
+  /// TLS the handshake is part of it, and an accepted connection has as long for it.
   std::int64_t connect_timeout_us = 5'000'000;
   /// An accepted connection that has not brought a whole message by then is closed.
   std::int64_t first_message_us = 10'000'000;
@@ -66,6 +73,8 @@ struct StackCounters {
   // closed without a message.
   std::atomic<std::uint64_t> connections_refused{0}, peer_connections_refused{0},
       connect_timeouts{0}, connections_unused{0};
+  // TLS, both ways: agreed on; ended before that, the slow ones among them.
+  std::atomic<std::uint64_t> tls_handshakes{0}, tls_failures{0};
   std::atomic<std::uint64_t> dialogs_live{0}, transactions_live{0},
       connections_live{0};  ///< Now, not in total.
 };
@@ -90,6 +99,8 @@ class StackGroup {
       const = 0;  ///< With the ports really taken.
   virtual void set_draining(
       bool draining) noexcept = 0;  ///< Out-of-dialog OPTIONS are then answered 503.
+  /// For connections from now on; those that are there keep theirs. Any thread.
+  virtual void set_tls(std::shared_ptr<const io::TlsContext> context) = 0;
 };
 
 }  // namespace tandem::sip

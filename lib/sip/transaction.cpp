@@ -457,7 +457,7 @@ ServerTransaction& Transactions::create_server(const Message& request, const Pat
   ServerTransaction& transaction = servers_.create(*this, request.method, user);
   transaction.path_ = path;
   transaction.path_.fallback_port =
-      request.vias[0].port == 0 ? std::uint16_t{5060} : request.vias[0].port;
+      request.vias[0].port == 0 ? default_port(path.transport) : request.vias[0].port;
   transaction.cseq_ = request.cseq;
   const auto link = [this](Table& table, std::uint64_t hash,
                            ServerTransaction* ServerTransaction::*next,
@@ -557,7 +557,7 @@ void Transactions::link_destination(ClientTransaction& transaction) noexcept {
 void Transactions::on_unreachable(const SocketAddress& remote, ConnectionId connection) {
   const auto is_meant = [&](const ClientTransaction& t) {
     return t.path_.remote == remote && t.path_.connection == connection &&
-           (t.path_.transport == Transport::tcp) == connection.is_set();
+           t.path_.is_stream() == connection.is_set();
   };
   // Each is told from its own timer at the next tick, so that no user changes this list while it is
   // walked.

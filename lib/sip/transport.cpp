@@ -122,18 +122,34 @@ class Transports::Socket final : public io::DatagramHandler {
   std::uint16_t listener_;
 };
 
-// One TCP connection, accepted or made.
+// One listener for streams.
+class Transports::Listener final : public io::AcceptHandler {
+ public:
+  Listener(Transports& owner, std::uint16_t index) : owner_(owner), index_(index) {}
+
+  void on_accept(std::unique_ptr<io::StreamConnection> stream) override {
+    owner_.accept(std::move(stream), index_);
+  }
+
+  std::unique_ptr<io::StreamListener> listener;
+
+ private:
+  Transports& owner_;
+  std::uint16_t index_;
+};
+
+// One connection on TCP or TLS, accepted or made.
 class Transports::Connection final : public io::StreamHandler {
  public:
   Connection(Transports& owner, std::uint32_t serial, std::uint16_t listener,
-             const SocketAddress& remote, Room& room)
+             const Destination& peer, Room& room)
       : owner_(owner),
         room_(room),
         serial_(serial),
         listener_(listener),
-        remote_(remote),
+        peer_(peer),
         limit_(Timer::member<&Connection::on_limit, Connection>(), this) {
-    enter(&room == &owner.inbound_ ? Stage::unproven : Stage::connecting);
+    enter(is_of_peer() && !is_tls() ? Stage::unproven : Stage::connecting);
   }
 
   bool send(std::string_view bytes) {
@@ -146,7 +162,8 @@ class Transports::Connection final : public io::StreamHandler {
   }
 
   void on_connected() override {
-    enter(Stage::open);
+    if (is_tls()) bump(owner_.counters_.tls_handshakes);
+    enter(is_of_peer() ? Stage::unproven : Stage::open);
     const std::string waiting = std::move(waiting_);
     waiting_.clear();
     if (!waiting.empty() && !stream->send(waiting).ok()) fail();
@@ -157,10 +174,11 @@ class Transports::Connection final : public io::StreamHandler {
     if (bytes.find_first_not_of("\r\n") == std::string_view::npos) touch();  // a keep-alive
     framer_.append(bytes);
     Path path;
-    path.transport = Transport::tcp;
+    path.transport = peer_.transport;
     path.listener = listener_;
-    path.remote = remote_;
+    path.remote = peer_.remote;
     path.connection = {owner_.worker_, serial_};
+    path.tls_peer = peer_.tls_peer;
     while (!is_closed_) {
       switch (framer_.next()) {
         case StreamFramer::Outcome::more:
@@ -182,7 +200,7 @@ class Transports::Connection final : public io::StreamHandler {
   }
 
   void on_closed(const Error& error) override {
-    (void)error;
+    if (is_tls() && stage_ == Stage::connecting) note_tls_failure(error.message);
     fail();
   }
 
@@ -192,17 +210,33 @@ class Transports::Connection final : public io::StreamHandler {
   }
 
   [[nodiscard]] std::uint32_t serial() const noexcept { return serial_; }
-  [[nodiscard]] const SocketAddress& remote() const noexcept { return remote_; }
+  [[nodiscard]] const SocketAddress& remote() const noexcept { return peer_.remote; }
+  [[nodiscard]] const Destination& peer() const noexcept { return peer_; }
   [[nodiscard]] Room& room() const noexcept { return room_; }
   std::unique_ptr<io::StreamConnection> stream;
 
  private:
   enum class Stage : std::uint8_t {
-    connecting,  // ours, and what was sent waits
+    connecting,  // ours, or TLS is not agreed on yet; what was sent waits
     unproven,    // accepted, and no whole message came yet
     open,
   };
 
+  [[nodiscard]] bool is_tls() const noexcept { return peer_.transport == Transport::tls; }
+  [[nodiscard]] bool is_of_peer() const noexcept { return &room_ == &owner_.inbound_; }
+  // Whoever reaches our port can make inbound ones: they are no reason for alarm.
+  void note_tls_failure(std::string why) {
+    bump(owner_.counters_.tls_failures);
+    if (is_of_peer()) {
+      owner_.log_.write(LogLevel::info, "sip", "TLS connection of a peer failed",
+                        {{"remote", peer_.remote.to_string()}, {"error", std::move(why)}});
+    } else {
+      owner_.log_.write(LogLevel::warning, "sip", "TLS connection failed",
+                        {{"remote", peer_.remote.to_string()},
+                         {"name", peer_.tls_peer != nullptr ? peer_.tls_peer->name : std::string()},
+                         {"error", std::move(why)}});
+    }
+  }
   [[nodiscard]] std::int64_t limit_us() const noexcept {
     switch (stage_) {
       case Stage::connecting:
@@ -226,14 +260,17 @@ class Transports::Connection final : public io::StreamHandler {
   void on_limit() {
     const std::int64_t left_us = since_us_ + limit_us() - owner_.loop_.timers().now_us();
     if (left_us > 0) return owner_.loop_.timers().start(limit_, left_us);
-    if (stage_ == Stage::connecting) bump(owner_.counters_.connect_timeouts);
+    if (stage_ == Stage::connecting) {
+      if (!is_of_peer()) bump(owner_.counters_.connect_timeouts);
+      if (is_tls()) note_tls_failure("nothing was agreed on in time");
+    }
     if (stage_ == Stage::unproven) bump(owner_.counters_.connections_unused);
     fail();
   }
   void fail() {
     if (is_closed_) return;
     Transports& owner = owner_;
-    const SocketAddress remote = remote_;
+    const SocketAddress remote = peer_.remote;
     const ConnectionId id{owner_.worker_, serial_};
     owner.close(*this);
     owner.events_.on_unreachable(remote, id);
@@ -243,7 +280,7 @@ class Transports::Connection final : public io::StreamHandler {
   Room& room_;
   std::uint32_t serial_;
   std::uint16_t listener_;
-  SocketAddress remote_;
+  Destination peer_;
   Stage stage_ = Stage::connecting;
   bool is_closed_ = false;
   std::int64_t since_us_ = 0;  // of the last use once open, else of the beginning
@@ -252,10 +289,11 @@ class Transports::Connection final : public io::StreamHandler {
   std::string waiting_;
 };
 
-Transports::Transports(unsigned worker, const StackConfig& config, io::Loop& loop,
-                       StackCounters& counters, Log& log, TransportEvents& events)
+Transports::Transports(unsigned worker, const StackConfig& config, const TlsSetup& tls,
+                       io::Loop& loop, StackCounters& counters, Log& log, TransportEvents& events)
     : worker_(worker),
       config_(config),
+      tls_(tls),
       loop_(loop),
       counters_(counters),
       log_(log),
@@ -281,10 +319,19 @@ Result<void> Transports::open(const std::vector<ListenAddress>& taken, bool reus
       listen.address = socket->socket->local();
       sockets_.back() = std::move(socket);
     } else {
-      auto opened = loop_.listen(listen.address, reuse_port, *this);
+      const auto context = tls_.context();
+      if (listen.transport == Transport::tls &&
+          (context == nullptr || context->certificate_ends_at_s() == 0)) {
+        return Error{
+            ErrorCode::invalid_argument,
+            "TLS listen address " + listen.address.to_string() + " had no certificate to show"};
+      }
+      auto handler = std::make_unique<Listener>(*this, listener);
+      auto opened = loop_.listen(listen.address, reuse_port, *handler);
       if (!opened) return std::move(opened).error();
       listen.address = (*opened)->local();
-      stream_listeners_.push_back(std::move(*opened));
+      handler->listener = std::move(*opened);
+      stream_listeners_.push_back(std::move(handler));
     }
     SocketAddress advertised =
         listen.advertised.ip.family == IpAddress::Family::none ? listen.address : listen.advertised;
@@ -347,20 +394,20 @@ bool Transports::send(Path& path, std::string_view bytes) {
     }
   }
   if (connection == nullptr) {
-    SocketAddress remote = path.remote;
-    if (path.connection.is_set()) remote.port = path.fallback_port;
-    const auto known = connection_to_.find(remote);
+    Destination to{path.remote, path.transport, path.tls_peer};
+    if (path.connection.is_set()) to.remote.port = path.fallback_port;
+    const auto known = connection_to_.find(to);
     if (known != connection_to_.end()) {
       connection = connections_.at(known->second).get();
     } else {
-      connection = connect(remote, path.listener);
+      connection = connect(to, path.listener);
     }
     if (connection == nullptr) {
       bump(counters_.send_failures);
       return false;
     }
     path.connection = {worker_, connection->serial()};
-    path.remote = remote;
+    path.remote = to.remote;
   }
   if (connection->send(bytes)) return true;
   bump(counters_.send_failures);
@@ -395,31 +442,55 @@ std::uint32_t Transports::new_serial() noexcept {
   return serial;
 }
 
-Transports::Connection* Transports::connect(const SocketAddress& remote, std::uint16_t listener) {
-  if (!take_room(outbound_, remote.ip)) return nullptr;
+Result<std::unique_ptr<io::StreamConnection>> Transports::make_stream(const Destination& to,
+                                                                      io::StreamHandler& handler) {
+  if (to.transport != Transport::tls) return loop_.connect(to.remote, handler);
+  const auto context = tls_.context();
+  if (context == nullptr) return Error{ErrorCode::wrong_state, "TLS was not configured"};
+  return context->connect(loop_, to.remote, to.tls_peer != nullptr ? *to.tls_peer : io::TlsPeer{},
+                          handler);
+}
+
+Transports::Connection* Transports::connect(const Destination& to, std::uint16_t listener) {
+  if (!take_room(outbound_, to.remote.ip)) return nullptr;
   const std::uint32_t serial = new_serial();
-  auto connection = std::make_unique<Connection>(*this, serial, listener, remote, outbound_);
-  auto made = loop_.connect(remote, *connection);
+  auto connection = std::make_unique<Connection>(*this, serial, listener, to, outbound_);
+  auto made = make_stream(to, *connection);
   if (!made) {
     log_.write(LogLevel::warning, "sip", "connection refused",
-               {{"remote", remote.to_string()}, {"error", made.error().message}});
+               {{"remote", to.remote.to_string()}, {"error", made.error().message}});
     connection->mark_closed();
-    give_back(outbound_, remote.ip);
+    give_back(outbound_, to.remote.ip);
     return nullptr;
   }
   connection->stream = std::move(*made);
   if (config_.tos != 0) connection->stream->set_tos(config_.tos);
-  connection_to_[remote] = serial;
+  connection_to_[to] = serial;
   bump(counters_.connections_live);
   return connections_.emplace(serial, std::move(connection)).first->second.get();
 }
 
-void Transports::on_accept(std::unique_ptr<io::StreamConnection> stream) {
-  if (!take_room(inbound_, stream->remote().ip)) return;
-  const std::uint16_t listener = listener_at(Transport::tcp, stream->local());
+void Transports::accept(std::unique_ptr<io::StreamConnection> stream, std::uint16_t listener) {
+  const SocketAddress remote = stream->remote();
+  const ListenAddress& listen = listening_[listener];
+  if (!take_room(inbound_, remote.ip)) return;
+  if (listen.transport == Transport::tls) {
+    const auto context = tls_.context();
+    auto secured = context != nullptr
+                       ? context->accept(loop_, std::move(stream), listen.client_certificate)
+                       : Error{ErrorCode::wrong_state, "TLS was not configured"};
+    if (!secured) {
+      give_back(inbound_, remote.ip);
+      bump(counters_.tls_failures);
+      log_.write(LogLevel::warning, "sip", "connection refused",
+                 {{"remote", remote.to_string()}, {"error", secured.error().message}});
+      return;
+    }
+    stream = std::move(*secured);
+  }
   const std::uint32_t serial = new_serial();
   auto connection = std::make_unique<Connection>(
-      *this, serial, listener == 0xffff ? std::uint16_t{0} : listener, stream->remote(), inbound_);
+      *this, serial, listener, Destination{remote, listen.transport, nullptr}, inbound_);
   stream->set_handler(*connection);
   if (config_.tos != 0) stream->set_tos(config_.tos);
   connection->stream = std::move(stream);
@@ -431,7 +502,7 @@ void Transports::close(Connection& connection) {
   connection.mark_closed();
   const auto found = connections_.find(connection.serial());
   if (found == connections_.end()) return;
-  const auto to = connection_to_.find(connection.remote());
+  const auto to = connection_to_.find(connection.peer());
   if (to != connection_to_.end() && to->second == connection.serial()) connection_to_.erase(to);
   const bool is_of_peer = &connection.room() == &inbound_;
   give_back(connection.room(), connection.remote().ip);

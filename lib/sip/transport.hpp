@@ -12,6 +12,7 @@
 #include "sip/message.hpp"
 #include "sip/path.hpp"
 #include "sip/stack.hpp"
+#include "sip/tls_setup.hpp"
 #include "tandem/log.hpp"
 
 namespace tandem::sip {
@@ -66,11 +67,11 @@ class StreamFramer {
 /// The sockets, listeners and connections of one worker.
 ///
 /// Threading: loop-bound; open() before the loop starts.
-class Transports final : private io::AcceptHandler {
+class Transports final {
  public:
-  Transports(unsigned worker, const StackConfig& config, io::Loop& loop, StackCounters& counters,
-             Log& log, TransportEvents& events);
-  ~Transports() override;
+  Transports(unsigned worker, const StackConfig& config, const TlsSetup& tls, io::Loop& loop,
+             StackCounters& counters, Log& log, TransportEvents& events);
+  ~Transports();
 
   /// Opens all listen addresses. `taken` gives the ports of the first worker, empty for that one
   /// itself.
@@ -94,9 +95,9 @@ class Transports final : private io::AcceptHandler {
   Result<Path> path_to(Transport transport, const SocketAddress& destination,
                        const SocketAddress& local) const;
 
-  /// Sends a message. On TCP a connection of this worker is used again or made, and `path` says
-  /// which. Connections of other workers are not reachable here; see serves(). False: it could not
-  /// be sent.
+  /// Sends a message. On streams a connection of this worker is used again or made, and `path` says
+  /// which; on TLS one that has shown to be of the same peer. Connections of other workers are not
+  /// reachable here; see serves(). False: it could not be sent.
   bool send(Path& path, std::string_view bytes);
   [[nodiscard]] bool serves(const Path& path) const noexcept {
     return path.transport == Transport::udp || !path.connection.is_set() ||
@@ -106,7 +107,21 @@ class Transports final : private io::AcceptHandler {
  private:
   class Socket;
   class Connection;
+  class Listener;
 
+  /// What connections are made to.
+  struct Destination {
+    SocketAddress remote;
+    Transport transport = Transport::tcp;
+    const io::TlsPeer* tls_peer = nullptr;
+    bool operator==(const Destination&) const noexcept = default;
+  };
+  struct DestinationHash {
+    std::size_t operator()(const Destination& to) const noexcept {
+      return std::hash<SocketAddress>{}(to.remote) ^ std::hash<const void*>{}(to.tls_peer) ^
+             static_cast<std::size_t>(to.transport);
+    }
+  };
   // Connections of one way.
   struct Room {
     std::size_t connections_max;
@@ -115,8 +130,10 @@ class Transports final : private io::AcceptHandler {
     std::unordered_map<SocketAddress, std::size_t> of_peer = {};
   };
 
-  void on_accept(std::unique_ptr<io::StreamConnection> connection) override;
-  Connection* connect(const SocketAddress& remote, std::uint16_t listener);
+  void accept(std::unique_ptr<io::StreamConnection> stream, std::uint16_t listener);
+  Connection* connect(const Destination& to, std::uint16_t listener);
+  Result<std::unique_ptr<io::StreamConnection>> make_stream(const Destination& to,
+                                                            io::StreamHandler& handler);
   bool take_room(Room& room, const IpAddress& peer);  // false: counted as refused
   void give_back(Room& room, const IpAddress& peer) noexcept;
   std::uint32_t new_serial() noexcept;
@@ -126,6 +143,7 @@ class Transports final : private io::AcceptHandler {
 
   unsigned worker_;
   const StackConfig& config_;
+  const TlsSetup& tls_;
   io::Loop& loop_;
   StackCounters& counters_;
   Log& log_;
@@ -134,13 +152,13 @@ class Transports final : private io::AcceptHandler {
   std::vector<SocketAddress> advertised_;
   std::vector<std::string> advertised_text_;
   std::vector<std::string> advertised_host_;
-  std::vector<std::unique_ptr<Socket>> sockets_;  // by listener; null for TCP
-  std::vector<std::unique_ptr<io::StreamListener>> stream_listeners_;
+  std::vector<std::unique_ptr<Socket>> sockets_;  // by listener; null for streams
+  std::vector<std::unique_ptr<Listener>> stream_listeners_;
   Room inbound_;
   Room outbound_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Connection>> connections_;  // by serial
-  std::unordered_map<SocketAddress, std::uint32_t>
-      connection_to_;  // the one that requests to a peer use again
+  // The one that requests to a peer use again.
+  std::unordered_map<Destination, std::uint32_t, DestinationHash> connection_to_;
   std::vector<std::unique_ptr<Connection>>
       closed_;  // until the end of the turn: their handler may be running
   bool is_clearing_ = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sip/contact.hpp"
 #include "sip/portability.hpp"
 #include "sip/register_request.hpp"
 
@@ -40,7 +41,7 @@ StackWorker::StackWorker(unsigned index, StackShared& shared, io::Loop& loop, In
       random_(random),
       log_(log),
       digest_(shared.digest_secret),
-      transports_(index, shared.config, loop, counters_, log, *this),
+      transports_(index, shared.config, shared.tls, loop, counters_, log, *this),
       transactions_(index, shared.config, loop, random, shared.hash_key, counters_, buffers_,
                     *this),
       scratch_(new char[scratch_bytes]),
@@ -156,7 +157,7 @@ bool StackWorker::on_bytes(std::string_view bytes, const Path& path) {
 
 bool StackWorker::receive(std::string_view bytes, const Path& path) {
   Message& message = *message_;
-  const bool is_stream = path.transport == Transport::tcp;
+  const bool is_stream = path.is_stream();
   const Fault fault = scan(bytes, is_stream ? Framing::stream : Framing::datagram, message);
   switch (fault.kind) {
     case Fault::Kind::none:
@@ -245,7 +246,8 @@ void StackWorker::refuse(const Message& request, const Path& from, int status,
   writer.finish();
   if (!writer.ok()) return;
   Path path = from;
-  path.fallback_port = request.vias[0].port == 0 ? std::uint16_t{5060} : request.vias[0].port;
+  path.fallback_port =
+      request.vias[0].port == 0 ? default_port(path.transport) : request.vias[0].port;
   (void)send(path, writer.view());  // lost: the request comes again
 }
 
@@ -342,9 +344,12 @@ void StackWorker::on_new_invite(const Message& request, const Path& from) {
   if (transactions_.is_merged(request)) return refuse(request, from, 482);
   Uri uri;
   const bool is_tel = equals_ignoring_case(request.request_uri.substr(0, 4), "tel:");
-  if (!is_tel &&
-      (!parse_uri(request.request_uri, uri) || !equals_ignoring_case(uri.scheme, "sip"))) {
-    return refuse(request, from, 416);
+  if (!is_tel) {
+    // "sips:" is a promise about the whole way, which no other transport keeps.
+    const bool is_taken = parse_uri(request.request_uri, uri) &&
+                          (equals_ignoring_case(uri.scheme, "sip") ||
+                           (from.transport == Transport::tls && is_secure(request.request_uri)));
+    if (!is_taken) return refuse(request, from, 416);
   }
   if (!is_understood(request, from)) return;
   if (!lists_sdp(request)) return refuse(request, from, 406, {}, accept_line);
@@ -360,7 +365,7 @@ void StackWorker::on_new_invite(const Message& request, const Path& from) {
   call_.source = from.remote;
   call_.local = transports_.listening()[from.listener].address;
   call_.own_host = transports_.advertised_host(from);
-  call_.transport = from.transport == Transport::udp ? "udp" : "tcp";
+  call_.transport = transport_name(from.transport);
   call_.call_id = request.call_id;
   call_.request_user = uri_user(request.request_uri, unescaped_);
   call_.portability = portability(request.request_uri);

@@ -17,13 +17,15 @@
 #include "sip/message.hpp"
 #include "sip/pool.hpp"
 #include "sip/stack.hpp"
+#include "sip/tls_setup.hpp"
 #include "sip/token.hpp"
 #include "sip/transaction.hpp"
 #include "sip/transport.hpp"
 
 namespace tandem::sip {
 
-/// What the workers of one switch share. Frozen before the loops start, but for the two atomics.
+/// What the workers of one switch share. Frozen before the loops start, but for `tls` and the two
+/// atomics.
 struct StackShared {
   StackConfig config;
   KeyedHash::Key hash_key;
@@ -34,6 +36,7 @@ struct StackShared {
   /// From worker i to worker j: [i * N + j]. Null on the diagonal.
   std::vector<std::unique_ptr<HandoverRing>> rings;
   std::atomic<bool> is_draining{false};
+  TlsSetup tls;
 };
 
 /// Methods that a dialog of ours understands, and those that are served outside dialogs.
@@ -59,8 +62,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   ~StackWorker() override;
 
   std::unique_ptr<Leg> call(const OutboundCall& call, LegEvents& events) override;
-  std::unique_ptr<Probe> probe(const SocketAddress& destination, std::string_view transport,
-                               const SocketAddress& local, ProbeEvents& events) override;
+  std::unique_ptr<Probe> probe(const ProbeOrder& order, ProbeEvents& events) override;
   void keep_alive(const SocketAddress& destination, const SocketAddress& local,
                   std::string_view bytes) override;
   std::unique_ptr<RedirectQuery> ask_redirect(const RedirectQuestion& question,
@@ -74,6 +76,8 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   [[nodiscard]] io::Loop& loop() noexcept { return loop_; }
   [[nodiscard]] Random& random() noexcept { return random_; }
   [[nodiscard]] const StackShared& shared() const noexcept { return shared_; }
+  /// For Path::tls_peer.
+  [[nodiscard]] const io::TlsPeer* tls_peer(const TlsName& name) { return shared_.tls.peer(name); }
   [[nodiscard]] const DigestServer& digest() const noexcept { return digest_; }
   /// The preferred one first: common user agents look at the first header only.
   [[nodiscard]] std::span<const DigestAlgorithm> challenge_algorithms() const noexcept {

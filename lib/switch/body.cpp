@@ -16,6 +16,7 @@
 #include "switch/config_check.hpp"
 #include "switch/explain.hpp"
 #include "switch/provision_kinds_json.hpp"
+#include "switch/tls_files.hpp"
 #include "tandem/version.h"
 
 namespace tandem {
@@ -106,7 +107,8 @@ std::set<std::string, std::less<>> ids_of(const std::vector<AccountConfig>& acco
 bool same_listeners(const std::vector<ListenConfig>& a, const std::vector<ListenConfig>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const ListenConfig& x, const ListenConfig& y) {
-                      return x.transport == y.transport && x.address == y.address;
+                      return x.transport == y.transport && x.address == y.address &&
+                             x.client_certificate == y.client_certificate;
                     });
 }
 
@@ -475,10 +477,12 @@ Result<void> Switch::Body::open_stack() {
   sip.tos = config_.parameters.sip_tos;
   sip.offers_sha256 = config_.parameters.auth_sha256;
   sip.register_gate = register_rates_.get();
+  auto tls = open_tls(config_);
+  if (!tls) return tls.error();
+  warn_of_certificate(tls->get());
+  sip.tls = std::move(*tls);
   for (const ListenConfig& listen : config_.sip_listen) {
-    sip.listen.push_back(
-        {listen.transport == SipTransport::tcp ? sip::Transport::tcp : sip::Transport::udp,
-         listen.address});
+    sip.listen.push_back({listen.transport, listen.address, {}, listen.client_certificate});
   }
   auto stack = sip::StackGroup::create(sip, loops, inbound, randoms, log_);
   if (!stack) return stack.error();
@@ -486,6 +490,17 @@ Result<void> Switch::Body::open_stack() {
   for (unsigned i = 0; i < seats_.size(); ++i)
     seats_[i].worker->set_legs(stack_->legs(i));
   return {};
+}
+
+/// A certificate that is over is used all the same: peers may look away, and without it they
+/// cannot even try.
+void Switch::Body::warn_of_certificate(const io::TlsContext* tls) {
+  constexpr std::int64_t notice_us = 14 * 86'400 * second_us;
+  if (tls == nullptr || tls->certificate_ends_at_s() == 0) return;
+  const std::int64_t left_us = tls->certificate_ends_at_s() * second_us - wall_us();
+  if (left_us > notice_us) return;
+  log_.write(LogLevel::warning, "switch", "the TLS certificate is over or will be soon",
+             {{"days_left", std::to_string(left_us / (86'400 * second_us))}});
 }
 
 Result<void> Switch::Body::open_shadow() {
@@ -790,6 +805,9 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   std::vector<ConfigError> errors;
   check_config(update, errors);
   if (!errors.empty()) return refused(errors);
+  // Before anything changes: with files that cannot be used all stays as it is.
+  auto tls = open_tls(update);
+  if (!tls) return tls.error();
   Provision objects = update.provision;
   if (auto frozen = freeze_decks(objects.rate_decks); !frozen) return frozen.error();
 
@@ -797,6 +815,8 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   const SwitchConfig before = config_in_force();
   SwitchConfig merged = before;
   merged.parameters = update.parameters;
+  merged.sip_tls = update.sip_tls;
+  if (merged.sip_tls) *merged.sip_tls = resolved_tls(*merged.sip_tls, update.folder);
   // Marks of packets are those that the sockets were opened with.
   merged.parameters.sip_tos = before.parameters.sip_tos;
   merged.parameters.media_tos = before.parameters.media_tos;
@@ -810,6 +830,12 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   if (!errors.empty()) return refused(errors);
   auto installed = install(std::move(merged), [&] { return store.write(versions); });
   if (!installed) return installed.error();
+  {
+    // What is being closed takes no connections any more.
+    const std::lock_guard workers_lock(workers_mutex_);
+    if (life_ != Life::closed) stack_->set_tls(*tls);
+  }
+  warn_of_certificate(tls->get());
 
   std::vector<std::string> need_restart;
   const auto differs = [&](const char* key, bool different) {
@@ -1094,9 +1120,10 @@ std::vector<ContactView> Switch::Body::contacts_of(std::string_view registrant) 
   const std::int64_t wall_minus_us = wall_minus_monotonic_us();
   std::vector<ContactView> views;
   for (phone::Contact& one : state_.registrar.contacts(registrant, now_us)) {
-    views.push_back({std::move(one.uri), one.destination, one.source, one.is_tcp ? "tcp" : "udp",
-                     std::move(one.product), one.q_thousandths,
-                     one.registered_at_us + wall_minus_us, one.expires_at_us + wall_minus_us});
+    views.push_back({std::move(one.uri), one.destination, one.source,
+                     std::string(transport_name(one.transport)), std::move(one.product),
+                     one.q_thousandths, one.registered_at_us + wall_minus_us,
+                     one.expires_at_us + wall_minus_us});
   }
   return views;
 }
@@ -1163,6 +1190,8 @@ SwitchCounters Switch::Body::counters() const {
     sum.dialogs_live += sip.dialogs_live.load();
     sum.transactions_live += sip.transactions_live.load();
     sum.registers_received += sip.registers_received.load();
+    sum.tls_handshakes += sip.tls_handshakes.load();
+    sum.tls_failures += sip.tls_failures.load();
   }
   sum.calls_live = live_calls();
   if (is_open && relay_) sum.media = relay_->stats();
@@ -1257,9 +1286,7 @@ std::vector<ListenConfig> Switch::Body::listening() const {
   const std::lock_guard lock(workers_mutex_);
   if (life_ == Life::closed) return result;
   for (const sip::ListenAddress& listen : stack_->listening()) {
-    result.push_back(
-        {listen.transport == sip::Transport::tcp ? SipTransport::tcp : SipTransport::udp,
-         listen.address});
+    result.push_back({listen.transport, listen.address, listen.client_certificate});
   }
   return result;
 }

@@ -181,6 +181,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<void> open_workers();
   Result<void> open_media();
   Result<void> open_stack();
+  void warn_of_certificate(const io::TlsContext* tls);
   Result<void> open_shadow();
   Result<void> check_hooks() const;
   [[nodiscard]] std::unique_ptr<Random> make_random(std::uint64_t salt) const;

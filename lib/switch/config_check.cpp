@@ -100,6 +100,7 @@ class Checker {
                                        " is no address that a peer could answer " +
                                        "to: name each address of this machine to listen on");
       }
+      check_listener_tls(listeners[i], at("/sip/listen", i));
       for (std::size_t j = 0; j < i; ++j) {
         if (listeners[j].transport == listeners[i].transport && listeners[j].address == address &&
             address.port != 0)
@@ -110,6 +111,20 @@ class Checker {
         config_.media_address.family != IpAddress::Family::none)
       fail("/media/address",
            config_.media_address.to_string() + " is no address that a peer could send media to");
+  }
+
+  void check_listener_tls(const ListenConfig& listener, const std::string& pointer) {
+    const bool is_tls = listener.transport == SipTransport::tls;
+    const bool has_certificate = config_.sip_tls && !config_.sip_tls->certificate.empty();
+    if (is_tls && !has_certificate)
+      fail(pointer, "a listener for TLS needs \"certificate\" in /sip/tls");
+    if (listener.client_certificate == ClientCertificate::none) return;
+    if (!is_tls) {
+      fail(pointer + "/client_certificate", "only TLS has certificates");
+    } else if (!config_.sip_tls || config_.sip_tls->ca.empty()) {
+      fail(pointer + "/client_certificate",
+           "needs \"ca\" in /sip/tls: whose certificates are good");
+    }
   }
 
   void check_sinks() {
@@ -500,6 +515,14 @@ class Checker {
     }
     known_all(customers_, vendor.customers_allow, "customer gateway", pointer + "/customers/allow");
     known_all(customers_, vendor.customers_deny, "customer gateway", pointer + "/customers/deny");
+    if (vendor.sip.transport == SipTransport::tls &&
+        (!config_.sip_tls || std::none_of(config_.sip_listen.begin(), config_.sip_listen.end(),
+                                          [](const ListenConfig& listen) {
+                                            return listen.transport == SipTransport::tls;
+                                          }))) {
+      fail(pointer + "/sip/transport",
+           "needs a listener tls:IP:PORT, which names the switch to it");
+    }
     const SocketAddress& own = vendor.sip.local_address;
     const auto is_own = [&](const ListenConfig& listen) {
       return listen.transport == vendor.sip.transport && listen.address == own;

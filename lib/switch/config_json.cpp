@@ -297,6 +297,7 @@ std::string config_reference_markdown() {
       "default.\n";
   append_table(page, "The file", top_fields());
   append_table(page, "`sip`", sip_fields());
+  append_table(page, "`sip.tls`", tls_fields());
   append_table(page, "`media`", media_fields());
   append_table(page, "`admin`", admin_fields());
   append_table(page, "`cdr`", cdr_fields());

@@ -6,41 +6,110 @@
 #include "switch/config_fields_json.hpp"
 #include "switch/config_values_json.hpp"
 #include "switch/resolve.hpp"
+#include "switch/tls_files.hpp"
 
 namespace tandem::config {
 
 namespace {
 
-void read_listen(Reader& r, const Json& v, std::vector<ListenConfig>& listen) {
-  r.each(v, [&](const Json& item) {
-    std::string text;
-    if (!r.string(item, text)) return;
-    ListenConfig entry;
-    std::string_view rest = text;
-    if (rest.starts_with("udp:")) {
-      rest.remove_prefix(4);
-    } else if (rest.starts_with("tcp:")) {
-      entry.transport = SipTransport::tcp;
-      rest.remove_prefix(4);
-    } else {
-      r.fail("\"" + text + "\" is no listener: udp:IP:PORT or tcp:IP:PORT");
-      return;
-    }
-    auto address = SocketAddress::parse(rest, 5060);
+/// "udp:IP:PORT". False: it is none, which was reported.
+bool read_listen_address(Reader& r, const Json& v, ListenConfig& entry) {
+  std::string text;
+  if (!r.string(v, text)) return false;
+  for (const SipTransport transport : {SipTransport::udp, SipTransport::tcp, SipTransport::tls}) {
+    const std::string prefix = std::string(transport_name(transport)) + ":";
+    if (!text.starts_with(prefix)) continue;
+    entry.transport = transport;
+    auto address =
+        SocketAddress::parse(std::string_view(text).substr(prefix.size()), default_port(transport));
     if (!address) {
       r.fail(address.error().message);
-      return;
+      return false;
     }
     entry.address = *address;
-    listen.push_back(entry);
+    return true;
+  }
+  r.fail("\"" + text + "\" is no listener: udp:IP:PORT, tcp:IP:PORT or tls:IP:PORT");
+  return false;
+}
+
+/// A listener that has settings of its own.
+struct ListenObject {
+  ListenConfig entry;
+  bool is_read = false;
+};
+
+const std::vector<Field<ListenObject>>& listen_object_fields() {
+  static const std::vector<Field<ListenObject>> fields = {
+      {"address", "udp:IP:PORT, tcp:IP:PORT, tls:IP:PORT", "required", "Where it listens.",
+       [](Reader& r, const Json& v, ListenObject& o) {
+         o.is_read = read_listen_address(r, v, o.entry);
+       }},
+      {"client_certificate", "none|ask|require", "none",
+       "tls: whether who connects is asked for a certificate of an authority in `sip.tls.ca`.",
+       [](Reader& r, const Json& v, ListenObject& o) {
+         r.choice<ClientCertificate>(v,
+                                     {{"none", ClientCertificate::none},
+                                      {"ask", ClientCertificate::ask},
+                                      {"require", ClientCertificate::require}},
+                                     o.entry.client_certificate);
+       }},
+  };
+  return fields;
+}
+
+void read_listen(Reader& r, const Json& v, std::vector<ListenConfig>& listen) {
+  r.each(v, [&](const Json& item) {
+    ListenObject read;
+    if (item.is_object()) {
+      read_object(r, item, listen_object_fields(), {"address"}, read);
+    } else {
+      read.is_read = read_listen_address(r, item, read.entry);
+    }
+    if (read.is_read) listen.push_back(read.entry);
   });
+}
+
+/// `sip.tls`, with what its files were found to be when the reader looks at them.
+void read_tls(Reader& r, const Json& v, SwitchConfig& c) {
+  const std::size_t errors = r.error_count();
+  TlsConfig& tls = c.sip_tls.emplace();
+  read_object(r, v, tls_fields(), {}, tls);
+  if (r.error_count() != errors || !r.looks_outside()) return;
+  std::string_view key;
+  const auto opened = io::TlsContext::create(resolved_tls(tls, r.folder()), key);
+  if (opened) return;
+  if (key.empty()) return r.fail(opened.error().message);
+  Reader::Step step(r, key);
+  r.fail(opened.error().message);
 }
 
 }  // namespace
 
+const std::vector<Field<TlsConfig>>& tls_fields() {
+  static const std::vector<Field<TlsConfig>> fields = {
+      {"certificate", "path", "none",
+       "PEM: the switch's certificate and those of its issuers but the root (P-01). Listeners need "
+       "one; without it nothing is shown to peers that ask.",
+       [](Reader& r, const Json& v, TlsConfig& t) { r.string(v, t.certificate, 4096); }},
+      {"key", "path", "the file of `certificate`", "PEM: its key, without a passphrase.",
+       [](Reader& r, const Json& v, TlsConfig& t) { r.string(v, t.key, 4096); }},
+      {"ca", "path", "those of the system",
+       "PEM: authorities that certificates of peers must come from.",
+       [](Reader& r, const Json& v, TlsConfig& t) { r.string(v, t.ca, 4096); }},
+      {"version_min", "1.2|1.3", "1.2", "The oldest TLS that is spoken.",
+       [](Reader& r, const Json& v, TlsConfig& t) {
+         r.choice<bool>(v, {{"1.2", false}, {"1.3", true}}, t.needs_tls13);
+       }},
+  };
+  return fields;
+}
+
 const std::vector<Field<SwitchConfig>>& sip_fields() {
   static const std::vector<Field<SwitchConfig>> fields = {
-      {"listen", "array of udp:IP:PORT, tcp:IP:PORT", "required", "SIP listeners (P-01).",
+      {"listen", "array of udp:IP:PORT, tcp:IP:PORT, tls:IP:PORT", "required",
+       "SIP listeners (P-01), port 5060, 5061 for tls. One with further settings is an object: "
+       "`{\"address\": \"tls:IP:PORT\", \"client_certificate\": \"none|ask|require\"}`.",
        [](Reader& r, const Json& v, SwitchConfig& c) {
          read_listen(r, v, c.sip_listen);
          if (v.is_array() && v.empty()) r.fail("at least one listener is needed");
@@ -57,6 +126,9 @@ const std::vector<Field<SwitchConfig>>& sip_fields() {
          }
          c.sip_product = std::move(text);
        }},
+      {"tls", "object", "none",
+       "Certificates of `tls:` listeners and of calls to vendors over TLS; read again at a reload.",
+       read_tls},
       {"workers", "integer 1..64", "1", "Call workers, each a thread.",
        [](Reader& r, const Json& v, SwitchConfig& c) { r.number(v, 1, 64, c.sip_workers); }},
   };

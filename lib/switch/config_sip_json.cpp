@@ -131,6 +131,12 @@ void read_domain(Reader& r, const Json& v, std::string& domain) {
 std::vector<Field<SipOptions>> common_fields() {
   using S = SipOptions;
   return {
+      {"tls_name", "domain", "the name in `addresses`, else the IP",
+       "Whose certificate it must show when it is connected to over TLS (P-01, RFC 5922); sent as "
+       "SNI.",
+       [](Reader& r, const Json& v, S& s) { read_domain(r, v, s.tls_name); }},
+      {"tls_verify", "boolean", "true", "false: on TLS any certificate will do.",
+       [](Reader& r, const Json& v, S& s) { r.boolean(v, s.tls_verify); }},
       {"reason", "boolean", "true", "Reason headers are written and read (P-15).",
        [](Reader& r, const Json& v, S& s) { r.boolean(v, s.reason); }},
       {"session_timer", "off|allow|require", "allow",
@@ -241,10 +247,12 @@ const std::vector<Field<SipOptions>>& customer_sip_fields() {
 const std::vector<Field<SipOptions>>& vendor_sip_fields() {
   using S = SipOptions;
   static const std::vector<Field<S>> fields = with_common({
-      {"transport", "udp|tcp", "udp", "How it is reached (P-01).",
+      {"transport", "udp|tcp|tls", "udp", "How it is reached (P-01); port 5061 on tls.",
        [](Reader& r, const Json& v, S& s) {
-         r.choice<SipTransport>(v, {{"udp", SipTransport::udp}, {"tcp", SipTransport::tcp}},
-                                s.transport);
+         r.choice<SipTransport>(
+             v,
+             {{"udp", SipTransport::udp}, {"tcp", SipTransport::tcp}, {"tls", SipTransport::tls}},
+             s.transport);
        }},
       {"local_address", "IP:PORT", "the first that fits",
        "Which of `sip.listen` its calls are sent from (P-01).",

@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if ((message.method == sip::Method::register_) != sip::is_register(bytes)) std::abort();
   RegisterRequest request;
   request.source = SocketAddress::parse("192.0.2.1:5060").value();
-  request.transport = "udp";
+  request.transport = tandem::SipTransport::udp;
   request.call_id = message.call_id;
   request.cseq = message.cseq;
   std::string_view phrase;

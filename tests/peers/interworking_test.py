@@ -41,18 +41,18 @@ class Namespace:
         subprocess.run(["ip", "netns", "del", NAMESPACE], capture_output=True)
 
 
-def baresip(switch, name, user, address, port, hz, *options, account=None):
+def baresip(switch, name, user, address, port, hz, *options, account=None, settings=""):
     """A user agent in the namespace. It takes calls to `user` only. `account`: a line of its file of accounts; without
-    one it does not register."""
+    one it does not register. `settings`: further lines of its configuration."""
     path = os.path.join(switch.folder, name)
     os.makedirs(path)
     tone(os.path.join(path, "in.wav"), hz)
-    low = 26200 if name == "alice" else 26400
+    low = 26200 if name.startswith("alice") else 26400
     with open(os.path.join(path, "config"), "w") as out:
         out.write("poll_method epoll\nsip_listen %s:%d\naudio_source aufile,%s/in.wav\naudio_player aufile,%s/out.wav\n"
                   "audio_srate 8000\nrtp_ports %d-%d\nmodule_path /usr/lib/baresip/modules\nmodule g711.so\n"
                   "module aufile.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\n"
-                  % (address, port, path, path, low, low + 100))
+                  % (address, port, path, path, low, low + 100) + settings)
     with open(os.path.join(path, "accounts"), "w") as out:
         out.write(account or "<sip:%s@%s:%d>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1\n"
                   % (user, address, port))

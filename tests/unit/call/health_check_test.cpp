@@ -24,10 +24,10 @@ class Peers final : public LegFactory {
   std::size_t open = 0;
 
   std::unique_ptr<Leg> call(const OutboundCall&, LegEvents&) override { return nullptr; }
-  std::unique_ptr<Probe> probe(const SocketAddress& destination, std::string_view transport,
-                               const SocketAddress& /*local*/, ProbeEvents& events) override {
+  std::unique_ptr<Probe> probe(const ProbeOrder& order, ProbeEvents& events) override {
+    const SocketAddress& destination = order.destination;
     asked += "t=" + std::to_string((loop_.clock().monotonic_us() - start_us_) / 1'000'000) + " " +
-             destination.to_string() + " " + std::string(transport) + ";";
+             destination.to_string() + " " + std::string(order.transport) + ";";
     const bool answers = std::find(silent.begin(), silent.end(), destination) == silent.end();
     return std::make_unique<Asked>(*this, events, answers);
   }

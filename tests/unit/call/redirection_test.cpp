@@ -32,7 +32,7 @@ const std::vector<IpAddress> own = {at("10.0.2.1:1").ip};
 TEST_CASE("Redirection: only hosts of the vendor and of its list are called (P-21)") {
   RedirectRules rules;
   rules.networks = {IpNetwork::parse("10.0.3.0/24").value()};
-  Redirection redirection(at("10.0.2.1:5060"), false, "4420");
+  Redirection redirection(at("10.0.2.1:5060"), SipTransport::udp, "4420");
   redirection.add({target("10.0.9.9:5060"), target("name"), target("10.0.3.7:5060"),
                    target("[2001:db8::1]:5060"), target("10.0.2.1:5070")},
                   rules, own);
@@ -41,7 +41,7 @@ TEST_CASE("Redirection: only hosts of the vendor and of its list are called (P-2
 
 TEST_CASE("Redirection: a place is called once, and three all in all (P-21)") {
   const RedirectRules rules;
-  Redirection redirection(at("10.0.2.1:5060"), false, "4420");
+  Redirection redirection(at("10.0.2.1:5060"), SipTransport::udp, "4420");
   redirection.add({target("10.0.2.1:5060"), target("10.0.2.1:5061"), target("10.0.2.1:5061")},
                   rules, own);
   CHECK(redirection.next()->address.port == 5061);
@@ -57,11 +57,11 @@ TEST_CASE("Redirection: a place is called once, and three all in all (P-21)") {
 
 TEST_CASE("Redirection: the transport makes another place") {
   const RedirectRules rules;
-  Redirection redirection(at("10.0.2.1:5060"), false, "4420");
+  Redirection redirection(at("10.0.2.1:5060"), SipTransport::udp, "4420");
   RedirectTarget over_tcp = target("10.0.2.1:5060");
-  over_tcp.is_tcp = true;
+  over_tcp.transport = SipTransport::tcp;
   redirection.add({over_tcp}, rules, own);
   const auto next = redirection.next();
   REQUIRE(next);
-  CHECK(next->is_tcp);
+  CHECK(next->transport == SipTransport::tcp);
 }

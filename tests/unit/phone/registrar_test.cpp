@@ -29,7 +29,7 @@ struct Client {
 
   Client() {
     request.source = at("192.0.2.1:5060");
-    request.transport = "udp";
+    request.transport = SipTransport::udp;
     request.product = "phone";
   }
   Client& contact(const std::string& host, int expires_s = -1, int q = 1000) {
@@ -301,7 +301,7 @@ TEST_CASE("Registrar: who is reached by a connection alone is gone with it (P-05
   RegistrationRules rules;
   rules.contacts_max = 2;
   Client client;
-  client.request.transport = "tcp";
+  client.request.transport = SipTransport::tcp;
   client.request.flow = {3, 7};
   SUBCASE("behind NAT") {
     client.contact("192.168.1.5:5060", 600).send(registrar, 0, rules);
@@ -371,7 +371,7 @@ TEST_CASE("Registrar: agrees with a naive list of bindings over random requests 
       std::erase_if(naive, [&](const auto& one) { return one.second.ends_us <= now_us; });
       RegisterRequest request;
       request.source = at("192.0.2.9:5060");
-      request.transport = "udp";
+      request.transport = SipTransport::udp;
       const std::string call_id(1, static_cast<char>('a' + random.below(3)));
       request.call_id = call_id;
       request.cseq = random.below(4) == 0 ? static_cast<std::uint32_t>(random.below(50)) : ++unique;

@@ -29,7 +29,7 @@ TEST_CASE("Contact: a redirection's places come in the order of q (RFC 3261 sect
       "m: sip:4422@gateway.example ;q=0.7\r\n");
   REQUIRE(targets.size() == 3);
   CHECK(targets[0].user == "4421");
-  CHECK(targets[0].is_tcp);
+  CHECK(targets[0].transport == SipTransport::tcp);
   CHECK(targets[0].address.to_string() == "10.0.3.2:5070");
   CHECK(targets[1].user == "4422");
   CHECK(targets[1].address.port == 0);
@@ -41,11 +41,25 @@ TEST_CASE("Contact: a redirection's places come in the order of q (RFC 3261 sect
 TEST_CASE("Contact: what a call cannot go to is no place, and headers of a URI are left out") {
   const auto targets = targets_of(
       300,
-      "Contact: <tel:4420>, <sips:1@10.0.3.1>, <sip:1@10.0.3.1;transport=ws>, *, <mailto:a@b>, "
+      "Contact: <tel:4420>, <sips:1@10.0.3.1;transport=udp>, <sip:1@10.0.3.1;transport=ws>, *, "
+      "<mailto:a@b>, "
       "<sip:1@10.0.3.1?Route=%3Csip:evil%3E>\r\n");
   REQUIRE(targets.size() == 1);
   CHECK(targets[0].uri == "sip:1@10.0.3.1");
   CHECK(targets_of(302, "").empty());
+}
+
+TEST_CASE("Contact: a place on TLS is named by scheme or transport, on its own port (P-01, P-21)") {
+  const auto targets =
+      targets_of(302,
+                 "Contact: <sips:1@10.0.3.1>;q=0.9, <sip:2@10.0.3.2;transport=tls>;q=0.8, "
+                 "<sips:3@10.0.3.3:7000;transport=tcp>;q=0.7\r\n");
+  REQUIRE(targets.size() == 3);
+  for (const RedirectTarget& target : targets)
+    CHECK(target.transport == SipTransport::tls);
+  CHECK(targets[0].address.to_string() == "10.0.3.1:5061");
+  CHECK(targets[1].address.to_string() == "10.0.3.2:5061");
+  CHECK(targets[2].address.to_string() == "10.0.3.3:7000");
 }
 
 TEST_CASE("Contact: only 300, 301 and 302 name places, and not without end") {

@@ -14,7 +14,7 @@ struct Asked final : ProbeEvents {
   std::unique_ptr<Probe> probe;
   bool ends_itself = false;
   void ask(Stack& stack, std::string_view destination, std::string_view transport = "udp") {
-    probe = stack.group->legs(0).probe(at(destination), transport, {}, *this);
+    probe = stack.group->legs(0).probe({at(destination), transport, {}, {}}, *this);
   }
   void on_probe(Probe& told, bool is_answered) override {
     CHECK(&told == probe.get());

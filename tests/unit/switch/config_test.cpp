@@ -238,7 +238,7 @@ TEST_CASE("read_config: whole numbers have ranges, and fractions are none of the
 
 TEST_CASE("read_config: listeners, media ports and the admin address are checked") {
   CHECK(pointers(read_config(
-            R"({"sip": {"listen": ["udp:127.0.0.1:5060", "tls:1.2.3.4:5061", "udp:300.1.1.1"]}})",
+            R"({"sip": {"listen": ["udp:127.0.0.1:5060", "sctp:1.2.3.4:5061", "udp:300.1.1.1"]}})",
             ".")) == Pointers{"/sip/listen/1", "/sip/listen/2"});
   CHECK(pointers(read(R"("media": {"ports": [10000]})")) == Pointers{"/media/ports"});
   CHECK(pointers(read(R"("media": {"ports": [10000, 10001]})")) == Pointers{"/media/ports"});

@@ -1,0 +1,29 @@
+#include "sip/tls_setup.hpp"
+
+#include <utility>
+
+namespace tandem::sip {
+
+void TlsSetup::set_context(std::shared_ptr<const io::TlsContext> context) {
+  const std::lock_guard lock(mutex_);
+  context_ = std::move(context);
+}
+
+std::shared_ptr<const io::TlsContext> TlsSetup::context() const {
+  const std::lock_guard lock(mutex_);
+  return context_;
+}
+
+const io::TlsPeer* TlsSetup::peer(const TlsName& name) {
+  if (name.name.empty() && name.is_verified) return nullptr;
+  const std::lock_guard lock(mutex_);
+  auto& peers = name.is_verified ? verified_ : unverified_;
+  std::string key(name.name);
+  const auto known = peers.find(key);
+  if (known != peers.end()) return known->second.get();
+  if (verified_.size() + unverified_.size() >= peers_max) return nullptr;
+  auto made = std::make_unique<const io::TlsPeer>(io::TlsPeer{key, name.is_verified});
+  return peers.emplace(std::move(key), std::move(made)).first->second.get();
+}
+
+}  // namespace tandem::sip

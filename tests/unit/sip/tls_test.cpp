@@ -1,0 +1,311 @@
+// The stack over TLS: what its messages say, who shares a connection, and what peers may not do.
+#include <doctest/doctest.h>
+
+#include "sip/tls_setup.hpp"
+#include "stack_fixture.hpp"
+#include "support/certificates.hpp"
+
+using namespace tandem;
+using namespace tandem::sip;
+using namespace tandem::sip::test;
+using tandem::test::Certificates;
+
+namespace {
+
+std::shared_ptr<const io::TlsContext> open(const TlsConfig& files) {
+  std::string_view key;
+  auto made = io::TlsContext::create(files, key);
+  if (!made) FAIL(made.error().message);
+  return *made;
+}
+
+std::shared_ptr<const io::TlsContext> context_of(Certificates& certificates,
+                                                 const std::string& names) {
+  const auto files = certificates.issue("of " + std::to_string(names.size()), {names});
+  return open({files.certificate, files.key, certificates.authority(), false});
+}
+
+StackConfig tls_config(std::shared_ptr<const io::TlsContext> context) {
+  StackConfig config;
+  config.listen = {{Transport::udp, at("127.0.0.1:5060")}, {Transport::tls, at("127.0.0.1:5061")}};
+  config.tls = std::move(context);
+  return config;
+}
+
+/// A connection to the stack, on TLS or in the clear.
+class Client final : public io::StreamHandler {
+ public:
+  Client(FakeNetwork& network, const io::TlsContext* context) : loop_(network.create_loop()) {
+    const SocketAddress to = at("127.0.0.1:5061");
+    auto made = context != nullptr ? context->connect(loop_, to, {"stack.example"}, *this)
+                                   : loop_.connect(to, *this);
+    stream = std::move(*made);
+  }
+  void on_connected() override { is_connected = true; }
+  void on_bytes(std::string_view bytes) override { received += bytes; }
+  void on_closed(const Error& error) override { closed = error.message; }
+  /// The first message of what came, and forgets all.
+  std::unique_ptr<Received> take() {
+    auto message = std::make_unique<Received>(received);
+    received.clear();
+    return message;
+  }
+  std::unique_ptr<io::StreamConnection> stream;
+  std::string received, closed;
+  bool is_connected = false;
+
+ private:
+  FakeLoop& loop_;
+};
+
+/// A peer that calls come to.
+class Server final : public io::AcceptHandler, public io::StreamHandler {
+ public:
+  Server(FakeNetwork& network, std::string_view address,
+         std::shared_ptr<const io::TlsContext> context)
+      : loop_(network.create_loop()),
+        context_(std::move(context)),
+        listener_(std::move(*loop_.listen(at(address), false, *this))) {}
+  void on_accept(std::unique_ptr<io::StreamConnection> stream) override {
+    ++accepted;
+    connections.push_back(
+        std::move(*context_->accept(loop_, std::move(stream), ClientCertificate::none)));
+    connections.back()->set_handler(*this);
+  }
+  void on_bytes(std::string_view bytes) override { received += bytes; }
+  void on_closed(const Error&) override {}
+  std::string received;
+  int accepted = 0;
+  std::vector<std::unique_ptr<io::StreamConnection>> connections;
+
+ private:
+  FakeLoop& loop_;
+  std::shared_ptr<const io::TlsContext> context_;
+  std::unique_ptr<io::StreamListener> listener_;
+};
+
+struct Bench {
+  Certificates certificates;
+  std::shared_ptr<const io::TlsContext> own = context_of(certificates, "DNS:stack.example");
+  std::shared_ptr<const io::TlsContext> other = open({"", "", certificates.authority(), false});
+  Stack stack;
+  Peer text{stack.network, "127.0.0.1:7000"};
+  explicit Bench(unsigned workers = 1) : stack(workers, tls_config(own)) {
+    REQUIRE(stack.group != nullptr);
+  }
+  Leg& dial(std::string_view name, std::string_view uri = {}, bool is_verified = true) {
+    OutboundCall call;
+    call.destination = at("127.0.0.1:6000");
+    call.transport = "tls";
+    call.callee = "4420";
+    call.caller = "1000";
+    call.body = offer_body;
+    call.request_uri = uri;
+    call.manners.tls = {name, is_verified};
+    return stack.dial(call);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Tls: what arrives on TLS is answered there, and Contact says so (P-01)") {
+  struct Row {
+    const char* uri;
+    const char* contact;
+  };
+  for (const Row& row : {Row{"sip:4420@127.0.0.1:5061", "<sip:4420@127.0.0.1:5061;transport=tls>"},
+                         Row{"sips:4420@127.0.0.1:5061", "<sips:4420@127.0.0.1:5061>"}}) {
+    CAPTURE(row.uri);
+    Bench bench;
+    Client a(bench.stack.network, bench.other.get());
+    bench.stack.run_ms(1);
+    REQUIRE(a.is_connected);
+    Peer::Request invite;
+    invite.transport = "TLS";
+    invite.uri = row.uri;
+    invite.body = offer;
+    CHECK(a.stream->send(bench.text.text(invite)).ok());
+    bench.stack.run_ms(1);
+    CHECK(a.take()->what() == "100 INVITE");
+    bench.stack.leg().answer(answer_body, {});
+    bench.stack.run_ms(1);
+    const auto ok = a.take();
+    CHECK(ok->what() == "200 INVITE");
+    CHECK(ok->value("Contact") == row.contact);
+    Peer::Request ack = invite;
+    ack.method = "ACK";
+    ack.branch = "z9hG4bKack";
+    ack.to_tag = std::string(ok->message.to.tag);
+    ack.body.clear();
+    CHECK(a.stream->send(bench.text.text(ack)).ok());
+    bench.stack.run_ms(1);
+    bench.stack.leg().release(16);
+    bench.stack.run_ms(1);
+    const auto bye = a.take();
+    CHECK(bye->what() == "BYE");
+    CHECK(bye->message.vias[0].transport == "TLS");
+    CHECK(bye->message.vias[0].port == 5061);
+    CHECK(a.stream->send(bench.text.reply_text(*bye, 200)).ok());
+    bench.stack.run_ms(1);
+    CHECK(bench.stack.counters().tls_handshakes == 1);
+  }
+}
+
+TEST_CASE("Tls: \"sips:\" is not taken from any other transport (P-01, RFC 3261 section 26.2.2)") {
+  Bench bench;
+  Peer a(bench.stack.network, "127.0.0.1:7001");
+  Peer::Request invite;
+  invite.uri = "sips:4420@127.0.0.1:5060";
+  invite.body = offer;
+  a.request(invite);
+  bench.stack.run_ms(1);
+  CHECK(a.all() == "416 INVITE");
+}
+
+TEST_CASE("Tls: an outbound call says TLS in Via, Request-URI and Contact (P-01)") {
+  Bench bench;
+  Server b(bench.stack.network, "127.0.0.1:6000",
+           context_of(bench.certificates, "DNS:b.example,DNS:second.example"));
+  bench.dial("b.example");
+  bench.stack.run_ms(5);
+  Received invite(b.received);
+  CHECK(invite.what() == "INVITE");
+  CHECK(invite.message.request_uri == "sip:4420@127.0.0.1:6000;transport=tls");
+  CHECK(invite.message.vias[0].transport == "TLS");
+  CHECK(invite.value("Contact") == "<sip:1000@127.0.0.1:5061;transport=tls>");
+  b.received.clear();
+  bench.dial("b.example", "sips:4420@b.example");
+  bench.stack.run_ms(5);
+  Received secure(b.received);
+  CHECK(secure.message.request_uri == "sips:4420@b.example");
+  CHECK(secure.value("Contact") == "<sips:1000@127.0.0.1:5061>");
+  CHECK(b.accepted == 1);
+}
+
+TEST_CASE("Tls: a connection is used again for the name that it has proved, and no other (P-01)") {
+  Bench bench;
+  Server b(bench.stack.network, "127.0.0.1:6000",
+           context_of(bench.certificates, "DNS:b.example,DNS:second.example"));
+  bench.dial("b.example");
+  bench.dial("b.example");
+  bench.dial("second.example");
+  bench.stack.run_ms(5);
+  CHECK(b.accepted == 2);
+  CHECK(bench.stack.calls().take_log().empty());
+  bench.dial("third.example");
+  bench.dial("");
+  bench.stack.run_ms(5);
+  CHECK(bench.stack.calls().take_log() == "failure 503 transport; failure 503 transport");
+  bench.dial("third.example", {}, false);
+  bench.stack.run_ms(5);
+  CHECK(bench.stack.calls().take_log().empty());
+  CHECK(b.accepted == 5);
+  CHECK(bench.stack.counters().tls_handshakes == 3);
+  CHECK(bench.stack.counters().tls_failures == 2);
+}
+
+TEST_CASE(
+    "Tls: half-open, plain and silent peers are gone in time, and others call on (P-01, S-14)") {
+  Bench bench;
+  std::vector<std::unique_ptr<Client>> silent;
+  for (int i = 0; i < 120; ++i)
+    silent.push_back(std::make_unique<Client>(bench.stack.network, nullptr));
+  bench.stack.run_ms(1);
+  // 100 with one address; the rest is refused at once.
+  CHECK(bench.stack.counters().connections_live == 100);
+  CHECK(bench.stack.counters().peer_connections_refused == 20);
+  for (int i = 0; i < 20; ++i)
+    (void)silent[static_cast<std::size_t>(i)]->stream->send("OPTIONS sip:a SIP/2.0\r\n\r\n");
+  bench.stack.run_ms(1);
+  CHECK(bench.stack.counters().connections_live == 80);
+  CHECK(bench.stack.counters().tls_failures == 20);
+  Client good(bench.stack.network, bench.other.get());
+  bench.stack.run_ms(1);
+  CHECK(good.is_connected);
+  Peer::Request options;
+  options.method = "OPTIONS";
+  options.transport = "TLS";
+  CHECK(good.stream->send(bench.text.text(options)).ok());
+  bench.stack.run_ms(4'000);
+  CHECK(good.take()->what() == "200 OPTIONS");
+  CHECK(bench.stack.counters().connections_live == 81);
+  bench.stack.run_ms(2'000);  // five seconds for a handshake
+  CHECK(bench.stack.counters().connections_live == 1);
+  CHECK(bench.stack.counters().tls_failures == 100);
+  // Agreed on, and then nothing: as on TCP.
+  Client idle(bench.stack.network, bench.other.get());
+  bench.stack.run_ms(9'000);
+  CHECK(bench.stack.counters().connections_live == 2);
+  bench.stack.run_ms(2'000);
+  CHECK(bench.stack.counters().connections_live == 1);
+  CHECK(bench.stack.counters().connections_unused == 1);
+  CHECK_FALSE(idle.closed.empty());
+}
+
+TEST_CASE("Tls: a call of one worker goes over the connection of another (P-01)") {
+  Bench bench(3);
+  std::vector<std::unique_ptr<Client>> clients;
+  std::uint64_t handed_over = 0;
+  for (int i = 0; i < 8; ++i) {
+    clients.push_back(std::make_unique<Client>(bench.stack.network, bench.other.get()));
+    bench.stack.run_ms(1);
+    REQUIRE(clients.back()->is_connected);
+    Peer::Request invite;
+    invite.transport = "TLS";
+    invite.call_id = "call-" + std::to_string(i);
+    invite.branch = "z9hG4bK" + std::to_string(i);
+    invite.body = offer;
+    CHECK(clients.back()->stream->send(bench.text.text(invite)).ok());
+    bench.stack.run_ms(1);
+    CHECK(clients.back()->take()->what() == "100 INVITE");
+  }
+  for (unsigned i = 0; i < 3; ++i)
+    handed_over += bench.stack.counters(i).handed_over;
+  CHECK(handed_over > 0);
+  for (auto& recorder : bench.stack.recorders) {
+    for (auto& leg : recorder->legs)
+      leg->reject(486, 0, 0);
+  }
+  bench.stack.run_ms(1);
+  for (auto& client : clients)
+    CHECK(client->take()->what() == "486 INVITE");
+}
+
+TEST_CASE("Tls: new connections take the new context, those that are there keep theirs (P-01)") {
+  Bench bench;
+  Client before(bench.stack.network, bench.other.get());
+  bench.stack.run_ms(1);
+  REQUIRE(before.is_connected);
+  bench.stack.group->set_tls(context_of(bench.certificates, "DNS:renamed.example"));
+  Client after(bench.stack.network, bench.other.get());
+  bench.stack.run_ms(1);
+  CHECK_FALSE(after.is_connected);
+  CHECK(after.closed.find("not for \"stack.example\"") != std::string::npos);
+  Peer::Request options;
+  options.method = "OPTIONS";
+  options.transport = "TLS";
+  CHECK(before.stream->send(bench.text.text(options)).ok());
+  bench.stack.run_ms(1);
+  CHECK(before.take()->what() == "200 OPTIONS");
+}
+
+TEST_CASE("Tls: a listener without a certificate is not opened (P-01)") {
+  Certificates certificates;
+  CHECK(Stack(1, tls_config(nullptr)).group == nullptr);
+  CHECK(Stack(1, tls_config(open({"", "", certificates.authority(), false}))).group == nullptr);
+}
+
+TEST_CASE("Tls: names are kept once, and one too many falls back to the strictest (P-01)") {
+  TlsSetup setup;
+  CHECK(setup.peer({}) == nullptr);
+  const io::TlsPeer* const one = setup.peer({"a.example", true});
+  REQUIRE(one != nullptr);
+  CHECK(one->name == "a.example");
+  CHECK(setup.peer({"a.example", true}) == one);
+  CHECK(setup.peer({"a.example", false}) != one);
+  for (std::size_t i = 2; i < TlsSetup::peers_max; ++i)
+    CHECK(setup.peer({std::to_string(i), true}) != nullptr);
+  CHECK(setup.peer({"late.example", true}) == nullptr);
+  CHECK(setup.peer({"late.example", false}) == nullptr);
+  CHECK(setup.peer({"a.example", true}) == one);
+}

@@ -1,0 +1,87 @@
+// Keys of TLS in the configuration.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "support/certificates.hpp"
+#include "tandem/config.hpp"
+
+using namespace tandem;
+using tandem::test::Certificates;
+
+namespace {
+
+ConfigReading read(const std::string& sip, const std::string& vendor_sip = "{}") {
+  return read_config(R"({"sip": )" + sip + R"(, "provision": {
+      "accounts": [{"id": "acme", "rate_deck": "d"}], "rate_decks": [{"id": "d", "rates": []}],
+      "vendor_gateways": [{"id": "v1", "addresses": ["127.0.0.2"], "sip": )" +
+                         vendor_sip + "}]}}",
+                     ".");
+}
+
+std::string errors(const ConfigReading& reading) {
+  std::string all;
+  for (const ConfigError& error : reading.errors)
+    all += error.pointer + ": " + error.message + "\n";
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("read_config: listeners and files of TLS, and what is asked of a vendor (P-01)") {
+  Certificates certificates;
+  const auto files = certificates.issue("own", {"DNS:a.example"});
+  const std::string ca = certificates.authority();
+  const auto reading =
+      read(R"({"listen": ["udp:127.0.0.1", "tls:127.0.0.1", {"address": "tls:127.0.0.1:5071",
+           "client_certificate": "require"}], "tls": {"certificate": ")" +
+               files.certificate + R"(", "key": ")" + files.key + R"(", "ca": ")" + ca +
+               R"(", "version_min": "1.3"}})",
+           R"({"transport": "tls", "tls_name": "gw.example", "tls_verify": false,
+               "local_address": "127.0.0.1:5071"})");
+  CHECK(errors(reading) == "");
+  const SwitchConfig& config = reading.config;
+  REQUIRE(config.sip_listen.size() == 3);
+  CHECK(config.sip_listen[1].transport == SipTransport::tls);
+  CHECK(config.sip_listen[1].address.to_string() == "127.0.0.1:5061");
+  CHECK(config.sip_listen[1].client_certificate == ClientCertificate::none);
+  CHECK(config.sip_listen[2].client_certificate == ClientCertificate::require);
+  REQUIRE(config.sip_tls);
+  CHECK(*config.sip_tls == TlsConfig{files.certificate, files.key, ca, true});
+  const SipOptions& sip = config.provision.vendor_gateways[0].sip;
+  CHECK(sip.transport == SipTransport::tls);
+  CHECK(sip.tls_name == "gw.example");
+  CHECK_FALSE(sip.tls_verify);
+}
+
+TEST_CASE("read_config: what is wrong with TLS is named with its file and its place (P-01)") {
+  Certificates certificates;
+  const auto files = certificates.issue("own", {"DNS:a.example"});
+  const auto other = certificates.issue("other", {"DNS:a.example"});
+  const std::string none = certificates.path("none.pem");
+  const auto tls = [&](const std::string& certificate, const std::string& key,
+                       const std::string& more = "") {
+    return R"({"listen": ["tls:127.0.0.1"], "tls": {"certificate": ")" + certificate +
+           R"(", "key": ")" + key + "\"" + more + "}}";
+  };
+  CHECK(errors(read(tls(files.certificate, files.key))) == "");
+  CHECK(errors(read(tls(none, files.key)))
+            .starts_with("/sip/tls/certificate: \"" + none + "\" had no usable certificate"));
+  CHECK(errors(read(tls(files.certificate, none)))
+            .starts_with("/sip/tls/key: \"" + none + "\" had no usable key"));
+  CHECK(errors(read(tls(files.certificate, other.key))) ==
+        "/sip/tls/key: \"" + other.key + "\" had the key of another certificate\n");
+  CHECK(errors(read(tls(files.certificate, files.key, R"(, "ca": ")" + none + "\"")))
+            .starts_with("/sip/tls/ca: \"" + none + "\" had no usable authority"));
+  CHECK(errors(read(tls(files.certificate, files.key, R"(, "version_min": "1.1")")))
+            .starts_with("/sip/tls/version_min: "));
+  CHECK(errors(read(R"({"listen": ["tls:127.0.0.1"]})")).starts_with("/sip/listen/0: "));
+  CHECK(errors(read(R"({"listen": [{"address": "udp:127.0.0.1", "client_certificate": "ask"}]})"))
+            .starts_with("/sip/listen/0/client_certificate: only TLS"));
+  CHECK(errors(read(R"({"listen": [{"address": "tls:127.0.0.1", "client_certificate": "ask"}],
+                        "tls": {"certificate": ")" +
+                    files.certificate + R"(", "key": ")" + files.key + "\"}}"))
+            .starts_with("/sip/listen/0/client_certificate: needs \"ca\""));
+  CHECK(errors(read(R"({"listen": ["udp:127.0.0.1"]})", R"({"transport": "tls"})"))
+            .starts_with("/provision/vendor_gateways/0/sip/transport: needs a listener"));
+}
