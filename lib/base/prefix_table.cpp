@@ -36,6 +36,7 @@ constexpr std::uint32_t no_answer = 15u << 28;  // entry: an answer that says: n
 constexpr std::size_t block_ranges_max = 16;
 constexpr std::uint32_t large_code = 15;
 constexpr std::size_t node_ranges = 8;  // ranges in a line of a large block
+constexpr std::size_t lines_ahead = 4;
 constexpr std::size_t compared_words = 16;
 
 // Words of blocks are compared as signed numbers, which every processor can do with several at
@@ -177,6 +178,9 @@ void PrefixIndex::find_each(std::span<const std::string_view> numbers,
 
 PrefixIndex::Answer PrefixIndex::find_in_large(const std::uint32_t* block,
                                                std::int32_t tail) const noexcept {
+  // Which line it will be stands in the first; most blocks have few, and are asked for with it.
+  for (std::size_t line = 1; line <= lines_ahead; ++line)
+    __builtin_prefetch(block + line * line_words);
   const std::uint32_t nodes = nodes_word - block[0];
   const std::uint32_t* bounds = block;  // the first word is above every tail, as one not used
   std::uint32_t node = 0;

@@ -97,6 +97,31 @@ std::size_t differences(const Oracle& oracle, const Table& table, SeededRandom& 
 
 }  // namespace
 
+TEST_CASE("PrefixTable: siblings of any number and at any distance are told apart (R-01)") {
+  // What lies below six digits is kept in one of several forms, by how many ranges there are and
+  // how far apart their bounds.
+  SeededRandom random(17);
+  Oracle oracle;
+  std::uint32_t value = 0;
+  for (std::uint32_t i = 0; i < 100'000; ++i)  // so that the table goes by six digits
+    oracle.emplace("9" + std::to_string(1'000'000 + i), ++value);
+  for (std::size_t siblings = 1; siblings <= 40; ++siblings) {
+    for (std::size_t digits = 1; digits <= 7; ++digits) {
+      std::string head = std::to_string(100'000 + 10 * siblings + digits);
+      for (std::size_t i = 0; i < siblings; ++i) {
+        std::string prefix = head;
+        for (std::size_t digit = 0; digit < digits; ++digit)
+          prefix += static_cast<char>('0' + random.below(10));
+        oracle.emplace(prefix, ++value);
+      }
+    }
+  }
+  for (const char* prefix : {"2000000", "2000009", "2000009999999", "2000010", "2000010000000",
+                             "2000010000001", "200001", "2000020000000", "2000029999999"})
+    oracle.emplace(prefix, ++value);
+  CHECK(differences(oracle, build(oracle), random, 300'000, false) == 0);
+}
+
 TEST_CASE("PrefixTable: an empty table matches nothing") {
   const Table table = Table::Builder().build();
   CHECK_FALSE(table.find(""));
