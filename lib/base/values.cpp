@@ -1,6 +1,7 @@
 #include "tandem/values.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <iterator>
@@ -24,7 +25,18 @@ Error invalid(const char* what, std::string_view text, const char* why) {
   return {ErrorCode::invalid_argument, std::string(what) + ' ' + quoted(text) + ' ' + why};
 }
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+// The characters of R-01, by byte.
+constexpr std::array<bool, 256> number_characters = [] {
+  std::array<bool, 256> are{};
+  for (std::size_t byte = 0; byte < are.size(); ++byte) {
+    const auto c = static_cast<char>(byte);
+    are[byte] = is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '+' ||
+                c == '*' || c == '#' || c == '_';
+  }
+  return are;
+}();
 
 int hex_value(char c) noexcept {
   if (c >= '0' && c <= '9') return c - '0';
@@ -666,10 +678,11 @@ const char* sip_reason_phrase(int status) noexcept {
 
 bool is_number(std::string_view text) noexcept {
   if (text.empty() || text.size() > 32) return false;
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '+' ||
-           c == '*' || c == '#' || c == '_';
-  });
+  // Every look-up asks this first. All characters are looked at, so that nothing is guessed.
+  bool is_all = true;
+  for (const char c : text)
+    is_all &= number_characters[static_cast<unsigned char>(c)];
+  return is_all;
 }
 
 }  // namespace tandem
