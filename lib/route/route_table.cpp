@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -161,65 +163,173 @@ const char* route_policy_name(RoutePolicy policy) noexcept {
 
 RouteConditions::~RouteConditions() = default;
 
+namespace {
+
+/// Vendors have ranks, by priority and then name. A set of them is a row of these, one for each 64
+/// ranks of which it has any, so that one of fifty vendors takes a quarter of a cache line and its
+/// best is the lowest bit.
+struct RankWord {
+  static constexpr std::uint32_t ranks = 64;
+  std::uint64_t members;
+  std::uint32_t first_rank;
+  bool is_last;  ///< Of the set.
+  bool operator==(const RankWord&) const = default;
+};
+
+/// The words of a set. `ranks` are in order and not none.
+void words_of(std::span<const std::uint32_t> ranks, std::vector<RankWord>& set) {
+  set.clear();
+  for (const std::uint32_t rank : ranks) {
+    const std::uint32_t first_rank = rank / RankWord::ranks * RankWord::ranks;
+    if (set.empty() || set.back().first_rank != first_rank) set.push_back({0, first_rank, false});
+    set.back().members |= std::uint64_t{1} << (rank - first_rank);
+  }
+  set.back().is_last = true;
+}
+
+std::uint64_t hash_of(const RankWord* word) noexcept {
+  std::uint64_t hash = 0;
+  for (;; ++word) {
+    hash = (hash ^ word->first_rank ^ word->members) * 0x9E3779B97F4A7C15ULL;
+    hash ^= hash >> 29;
+    if (word->is_last) return hash;
+  }
+}
+
+/// What a rank stands for.
+struct Ranked {
+  std::uint32_t gateway;
+  std::uint32_t priority_end;  ///< First rank of the next priority.
+};
+
+/// Vendors of a set below some rank, in the order of rank. A forward range of their indices.
+class RankedVendors {
+ public:
+  class Iterator {
+   public:
+    using value_type = std::uint32_t;
+    using difference_type = std::ptrdiff_t;
+    using iterator_category = std::forward_iterator_tag;
+    using pointer = const std::uint32_t*;
+    using reference = std::uint32_t;
+
+    Iterator() noexcept = default;
+    Iterator(const RankWord* word, std::uint64_t left, std::uint32_t rank_end,
+             const Ranked* ranked) noexcept
+        : word_(word), left_(left), rank_end_(rank_end), ranked_(ranked) {
+      settle();
+    }
+    std::uint32_t operator*() const noexcept { return ranked_[rank_].gateway; }
+    Iterator& operator++() noexcept {
+      left_ &= left_ - 1;
+      settle();
+      return *this;
+    }
+    Iterator operator++(int) noexcept { return std::exchange(*this, std::next(*this)); }
+    /// All ends are equal, and no two places of one range have the same rank.
+    bool operator==(const Iterator& other) const noexcept { return rank_ == other.rank_; }
+
+    [[nodiscard]] std::uint32_t rank() const noexcept { return rank_; }
+    /// The same place in the set, up to another rank.
+    [[nodiscard]] Iterator until(std::uint32_t rank_end) const noexcept {
+      return {word_, left_, rank_end, ranked_};
+    }
+
+   private:
+    void settle() noexcept {
+      while (left_ == 0 && !word_->is_last)
+        left_ = (++word_)->members;
+      rank_ = rank_none;
+      if (left_ == 0) return;
+      const auto rank = word_->first_rank + static_cast<std::uint32_t>(std::countr_zero(left_));
+      if (rank < rank_end_) rank_ = rank;
+    }
+
+    const RankWord* word_ = nullptr;
+    std::uint64_t left_ = 0;  // of the word
+    std::uint32_t rank_end_ = 0;
+    std::uint32_t rank_ = rank_none;
+    const Ranked* ranked_ = nullptr;
+  };
+
+  explicit RankedVendors(Iterator begin) noexcept : begin_(begin) {}
+  [[nodiscard]] Iterator begin() const noexcept { return begin_; }
+  [[nodiscard]] Iterator end() const noexcept { return {}; }
+  [[nodiscard]] std::uint32_t front() const noexcept { return *begin_; }
+  [[nodiscard]] std::uint32_t size() const noexcept {
+    return static_cast<std::uint32_t>(std::distance(begin_, end()));
+  }
+
+  static constexpr std::uint32_t rank_none = std::numeric_limits<std::uint32_t>::max();
+
+ private:
+  Iterator begin_;
+};
+
+}  // namespace
+
 /// Two steps: the prefix table gives the matching prefixes, longest first, as ids; each id has a
-/// set of vendors, sorted by priority and name. Prefixes with equal sets share one: decks repeat
-/// the same few combinations for thousands of prefixes, so ten million rows shrink to what differs.
-/// A set holds only the vendors of its own prefix; those of shorter ones follow in their own sets,
-/// which keeps sets equal more often and lets Expiration stop between them.
+/// set of vendors. Prefixes with equal sets share one: decks repeat the same few combinations for
+/// thousands of prefixes, so ten million rows shrink to what differs. A set holds only the vendors
+/// of its own prefix; those of shorter ones follow in their own sets, which keeps sets equal more
+/// often and lets Expiration stop between them.
 struct RouteTable::Body {
   struct Prefix {
-    std::uint32_t set;       // Offset in `sets`.
+    std::uint32_t set;       // Place in `sets` of the first word.
     std::uint32_t rotation;  // First slot of RouteRotation; a slot for each crowded group.
   };
-  // A set: number of vendors, number of crowded groups, vendors. A group is a run of equal
-  // priority; it is crowded when it has two or more, so that whose turn it is matters. Sets begin
-  // at a multiple of set_unit words, so that a header and the first vendors lie in one cache line.
-  static constexpr std::size_t set_header = 2;
-  static constexpr std::size_t set_unit = 4;
+  // A group is what a set has of one priority; it is crowded when that is two or more, so that
+  // whose turn it is matters.
+  //
   // Values of the prefix table: the id of a prefix; or, where no group is crowded and so no turn is
-  // taken, this bit and the unit of its set, which saves a look-up the way over `prefix_sets`.
+  // taken, this bit and the place of its set, which saves a look-up the way over `prefix_sets`.
   static constexpr std::uint32_t set_bit = 1u << 27;
   static_assert(prefixes_max <= set_bit &&
                 2 * set_bit - 1 <= PrefixTable<std::uint32_t>::value_max);
 
   std::vector<VendorFacts> facts;
   std::vector<Vendor> vendors;
+  std::vector<Ranked> ranked;
   CustomerIds customers;
   PrefixTable<std::uint32_t> prefixes;
   std::vector<Prefix, LargeAllocator<Prefix>> prefix_sets;  // By prefix id.
   route::PrefixTexts texts;                                 // By prefix id.
-  std::vector<std::uint32_t, LargeAllocator<std::uint32_t>> sets;
+  std::vector<RankWord, LargeAllocator<RankWord>> sets;
   std::size_t rotation_slots = 0;
   std::size_t rows = 0;
   bool has_protect = false;
 
   /// What a value of the prefix table stands for.
   [[nodiscard]] Prefix prefix_at(std::uint32_t value) const noexcept {
-    if ((value & set_bit) != 0)
-      return {static_cast<std::uint32_t>((value & ~set_bit) * set_unit), 0};
+    if ((value & set_bit) != 0) return {value & ~set_bit, 0};
     return prefix_sets[value];
   }
-  [[nodiscard]] std::span<const std::uint32_t> members(std::uint32_t set) const noexcept {
-    return {sets.data() + set + set_header, sets[set]};
+  [[nodiscard]] RankedVendors members(std::uint32_t set) const noexcept {
+    return RankedVendors({&sets[set], sets[set].members, RankedVendors::rank_none, ranked.data()});
   }
   /// Calls `fn(group, slot)` for each group, slot being nothing for one that is not crowded, until
   /// it returns false.
   template <class Function>
   void for_each_group(const Prefix& prefix, Function&& fn) const {
-    const auto all = members(prefix.set);
     std::uint32_t slot = prefix.rotation;
-    for (std::size_t begin = 0; begin < all.size();) {
-      const std::uint16_t priority = facts[all[begin]].priority;
-      std::size_t end = begin + 1;
-      while (end < all.size() && facts[all[end]].priority == priority)
-        ++end;
-      const bool is_crowded = end - begin > 1;
-      if (!fn(all.subspan(begin, end - begin),
-              is_crowded ? std::optional(slot++) : std::optional<std::uint32_t>())) {
-        return;
-      }
-      begin = end;
+    const RankedVendors all = members(prefix.set);
+    for (auto next = all.begin(); next != all.end();) {
+      const std::uint32_t end = ranked[next.rank()].priority_end;
+      const RankedVendors group(next.until(end));
+      // Most priorities are of one vendor alone.
+      const bool is_crowded = end - next.rank() > 1 && std::next(group.begin()) != group.end();
+      if (!fn(group, is_crowded ? std::optional(slot++) : std::optional<std::uint32_t>())) return;
+      while (next != all.end() && next.rank() < end)
+        ++next;
     }
+  }
+  [[nodiscard]] std::size_t crowded_groups(std::uint32_t set) const {
+    std::size_t crowded = 0;
+    for_each_group({set, 0}, [&](const RankedVendors&, std::optional<std::uint32_t> slot) {
+      crowded += slot ? 1 : 0;
+      return true;
+    });
+    return crowded;
   }
 
   /// lookup() and explain(): the short way where the sets are in the order of the answer already,
@@ -259,6 +369,7 @@ struct RouteTable::Body {
   [[nodiscard]] bool has_longer_match(std::string_view called, std::uint8_t length,
                                       std::uint32_t gateway) const;
   void take_turns(const RouteQuery& query, std::span<const RouteCandidate> ordered) const;
+  void rank_vendors();
   void freeze(const std::vector<std::vector<std::uint32_t>>& vendor_prefixes);
 };
 
@@ -322,57 +433,58 @@ std::size_t RouteTable::Body::order(const RouteQuery& query, std::span<RouteCand
   prefixes.for_each_match(query.called, [&](const auto& match) -> bool {
     bool has_expiration = false;
     const std::size_t level = count;
-    for_each_group(prefix_at(match.value), [&](std::span<const std::uint32_t> group,
-                                               std::optional<std::uint32_t> slot) {
-      const std::size_t start = count;
-      const auto size = static_cast<std::uint32_t>(group.size());
-      std::atomic<std::uint32_t>* const turn =
-          slot && query.rotation != nullptr ? &query.rotation->turns_[*slot] : nullptr;
-      const std::uint32_t due = turn ? turn->load(std::memory_order_relaxed) % size : 0;
+    for_each_group(
+        prefix_at(match.value), [&](const RankedVendors& group, std::optional<std::uint32_t> slot) {
+          const std::size_t start = count;
+          std::atomic<std::uint32_t>* const turn =
+              slot && query.rotation != nullptr ? &query.rotation->turns_[*slot] : nullptr;
+          const std::uint32_t size = turn ? group.size() : 0;
+          const std::uint32_t due = turn ? turn->load(std::memory_order_relaxed) % size : 0;
 
-      for (std::uint32_t position = 0; position < size; ++position) {
-        const std::uint32_t gateway = group[position];
-        const VendorFacts& vendor = facts[gateway];
-        if (!eligibility.admits(gateway, vendor, vendors[gateway], record)) continue;
-        if constexpr (Record::records) {
-          if (is_behind_expiration) {
-            record.excluded(gateway, RouteExclusionReason::shorter_prefix_behind_expiration,
-                            NumberVerdict::accepted);
-            continue;
+          std::uint32_t next_position = 0;
+          for (const std::uint32_t gateway : group) {
+            const std::uint32_t position = next_position++;
+            const VendorFacts& vendor = facts[gateway];
+            if (!eligibility.admits(gateway, vendor, vendors[gateway], record)) continue;
+            if constexpr (Record::records) {
+              if (is_behind_expiration) {
+                record.excluded(gateway, RouteExclusionReason::shorter_prefix_behind_expiration,
+                                NumberVerdict::accepted);
+                continue;
+              }
+            }
+            if (level > 0 && seen.has(gateway) && is_in(gateway, out.first(level))) continue;
+            has_expiration |= vendor.expiration;
+
+            const Load load(gateway, vendor.line_limit, query.load);
+            const std::uint32_t sequence = position >= due ? position - due : position + size - due;
+
+            // Insertion into the group's part of the answer. When the answer is full, the last one
+            // gives way to a better one, so that a short answer holds the best.
+            std::size_t place = count;
+            if (count == out.size()) {
+              if (start == count || !goes_before(load, sequence, out[count - 1])) continue;
+              place = count - 1;
+            } else {
+              ++count;
+            }
+            for (; place > start && goes_before(load, sequence, out[place - 1]); --place) {
+              out[place] = out[place - 1];
+            }
+            RouteCandidate& candidate = out[place] = RouteCandidate();
+            candidate.gateway = gateway;
+            candidate.prefix_length = match.prefix_length;
+            candidate.priority = vendor.priority;
+            candidate.sequence = sequence;
+            candidate.load_calls = load.calls;
+            candidate.load_limit = load.limit;
           }
-        }
-        if (level > 0 && seen.has(gateway) && is_in(gateway, out.first(level))) continue;
-        has_expiration |= vendor.expiration;
 
-        const Load load(gateway, vendor.line_limit, query.load);
-        const std::uint32_t sequence = position >= due ? position - due : position + size - due;
-
-        // Insertion into the group's part of the answer. When the answer is full, the last one
-        // gives way to a better one, so that a short answer holds the best.
-        std::size_t place = count;
-        if (count == out.size()) {
-          if (start == count || !goes_before(load, sequence, out[count - 1])) continue;
-          place = count - 1;
-        } else {
-          ++count;
-        }
-        for (; place > start && goes_before(load, sequence, out[place - 1]); --place) {
-          out[place] = out[place - 1];
-        }
-        RouteCandidate& candidate = out[place] = RouteCandidate();
-        candidate.gateway = gateway;
-        candidate.prefix_length = match.prefix_length;
-        candidate.priority = vendor.priority;
-        candidate.sequence = sequence;
-        candidate.load_calls = load.calls;
-        candidate.load_limit = load.limit;
-      }
-
-      if (turn && takes_turns && count > start) {
-        turn->store((out[start].sequence + due) % size + 1, std::memory_order_relaxed);
-      }
-      return count < out.size() || Record::records;
-    });
+          if (turn && takes_turns && count > start) {
+            turn->store((out[start].sequence + due) % size + 1, std::memory_order_relaxed);
+          }
+          return count < out.size() || Record::records;
+        });
     for (std::size_t i = level; i < count; ++i) {
       seen.add(out[i].gateway);
       record.candidate(out[i].gateway);
@@ -409,14 +521,15 @@ void RouteTable::Body::show_candidates(const RouteQuery& query, Record& record, 
 
   prefixes.for_each_match(query.called, [&](const auto& match) -> bool {
     bool has_expiration = false, has_protect_expiration = false;
-    for_each_group(prefix_at(match.value), [&](std::span<const std::uint32_t> group,
+    for_each_group(prefix_at(match.value), [&](const RankedVendors& group,
                                                std::optional<std::uint32_t> slot) {
-      const auto size = static_cast<std::uint32_t>(group.size());
       const bool has_turn = slot && query.rotation != nullptr;
+      const std::uint32_t size = has_turn ? group.size() : 0;
       const std::uint32_t due =
           has_turn ? query.rotation->turns_[*slot].load(std::memory_order_relaxed) % size : 0;
-      for (std::uint32_t position = 0; position < size; ++position) {
-        const std::uint32_t gateway = group[position];
+      std::uint32_t next_position = 0;
+      for (const std::uint32_t gateway : group) {
+        const std::uint32_t position = next_position++;
         const VendorFacts& vendor = facts[gateway];
         if (!eligibility.admits(gateway, vendor, vendors[gateway], record)) continue;
         VendorStanding standing;
@@ -485,34 +598,46 @@ std::size_t RouteTable::Body::choose(const RouteQuery& query, std::span<RouteCan
 void RouteTable::Body::take_turns(const RouteQuery& query,
                                   std::span<const RouteCandidate> ordered) const {
   prefixes.for_each_match(query.called, [&](const auto& match) -> bool {
-    for_each_group(prefix_at(match.value), [&](std::span<const std::uint32_t> group,
-                                               std::optional<std::uint32_t> slot) {
-      if (!slot) return true;
-      const auto first =
-          std::find_if(ordered.begin(), ordered.end(), [&](const RouteCandidate& candidate) {
-            return candidate.prefix_length == match.prefix_length &&
-                   facts[candidate.gateway].priority == facts[group[0]].priority;
-          });
-      if (first == ordered.end()) return true;
-      const auto position = std::find(group.begin(), group.end(), first->gateway);
-      query.rotation->turns_[*slot].store(static_cast<std::uint32_t>(position - group.begin()) + 1,
-                                          std::memory_order_relaxed);
-      return true;
-    });
+    for_each_group(
+        prefix_at(match.value), [&](const RankedVendors& group, std::optional<std::uint32_t> slot) {
+          if (!slot) return true;
+          const auto first =
+              std::find_if(ordered.begin(), ordered.end(), [&](const RouteCandidate& candidate) {
+                return candidate.prefix_length == match.prefix_length &&
+                       facts[candidate.gateway].priority == facts[group.front()].priority;
+              });
+          if (first == ordered.end()) return true;
+          const auto position =
+              std::distance(group.begin(), std::find(group.begin(), group.end(), first->gateway));
+          query.rotation->turns_[*slot].store(static_cast<std::uint32_t>(position) + 1,
+                                              std::memory_order_relaxed);
+          return true;
+        });
     return true;
   });
 }
 
-/// Groups the rows by prefix and shares equal sets. Linear in the rows: vendors are visited in the
-/// order that sets have, so that dealing each row out to its prefix leaves every set sorted.
-void RouteTable::Body::freeze(const std::vector<std::vector<std::uint32_t>>& vendor_prefixes) {
-  std::vector<std::uint32_t> visit(vendors.size());
-  std::iota(visit.begin(), visit.end(), 0u);
-  std::sort(visit.begin(), visit.end(), [&](std::uint32_t a, std::uint32_t b) {
+/// Gives the vendors their ranks.
+void RouteTable::Body::rank_vendors() {
+  std::vector<std::uint32_t> order(vendors.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
     if (facts[a].priority != facts[b].priority) return facts[a].priority < facts[b].priority;
     return vendors[a].name < vendors[b].name;
   });
+  ranked.resize(order.size());
+  auto end = static_cast<std::uint32_t>(order.size());
+  for (auto rank = end; rank-- > 0;) {
+    if (rank + 1 < order.size() && facts[order[rank]].priority != facts[order[rank + 1]].priority)
+      end = rank + 1;
+    ranked[rank] = {order[rank], end};
+  }
+}
 
+/// Groups the rows by prefix and shares equal sets. Linear in the rows: vendors are visited in the
+/// order of rank, so that dealing each row out to its prefix leaves every set sorted.
+void RouteTable::Body::freeze(const std::vector<std::vector<std::uint32_t>>& vendor_prefixes) {
+  rank_vendors();
   std::vector<std::uint32_t> begin(texts.size() + 1, 0);
   for (const auto& ids : vendor_prefixes) {
     for (std::uint32_t id : ids)
@@ -521,8 +646,8 @@ void RouteTable::Body::freeze(const std::vector<std::vector<std::uint32_t>>& ven
   std::partial_sum(begin.begin(), begin.end(), begin.begin());
   std::vector<std::uint32_t, LargeAllocator<std::uint32_t>> dealt(begin.back());
   std::vector<std::uint32_t> end(begin.begin(), begin.end() - 1);
-  for (std::uint32_t gateway : visit) {
-    const std::vector<std::uint32_t>& ids = vendor_prefixes[gateway];
+  for (std::uint32_t rank = 0; rank < ranked.size(); ++rank) {
+    const std::vector<std::uint32_t>& ids = vendor_prefixes[ranked[rank].gateway];
     // Prefixes lie in any order, so that each row is dealt to memory that no cache holds, and where
     // that is stands in memory that may not be either: both are asked for some rows ahead.
     constexpr std::size_t rows_ahead = 16;
@@ -532,63 +657,46 @@ void RouteTable::Body::freeze(const std::vector<std::vector<std::uint32_t>>& ven
         __builtin_prefetch(dealt.data() + end[ids[i + rows_ahead]]);
       }
       const std::uint32_t id = ids[i];
-      const bool is_repeated = end[id] > begin[id] && dealt[end[id] - 1] == gateway;
-      if (!is_repeated) dealt[end[id]++] = gateway;
+      const bool is_repeated = end[id] > begin[id] && dealt[end[id] - 1] == rank;
+      if (!is_repeated) dealt[end[id]++] = rank;
     }
   }
 
-  std::vector<std::uint32_t> shared(1024, 0);  // Open addressing; offset of a set plus 1, 0: free.
+  std::vector<std::uint32_t> shared(1024, 0);  // Open addressing; place of a set plus 1, 0: free.
   std::size_t set_count = 0;
-  const auto hash_of = [](std::span<const std::uint32_t> set) {
-    std::uint64_t h = set.size();
-    for (std::uint32_t gateway : set) {
-      h = (h ^ gateway) * 0x9E3779B97F4A7C15ULL;
-      h ^= h >> 29;
-    }
-    return h;
-  };
+  std::vector<RankWord> set;
   PrefixTable<std::uint32_t>::Builder table;
   prefix_sets.reserve(texts.size());
   for (std::uint32_t id = 0; id < texts.size(); ++id) {
-    const std::span<const std::uint32_t> set(dealt.data() + begin[id], end[id] - begin[id]);
-    rows += set.size();
+    const std::span<const std::uint32_t> ranks(dealt.data() + begin[id], end[id] - begin[id]);
+    rows += ranks.size();
+    words_of(ranks, set);
     if (set_count * 2 >= shared.size()) {
       std::vector<std::uint32_t> larger(shared.size() * 2, 0);
       for (std::uint32_t entry : shared) {
         if (entry == 0) continue;
-        std::size_t at = hash_of(members(entry - 1)) & (larger.size() - 1);
+        std::size_t at = hash_of(&sets[entry - 1]) & (larger.size() - 1);
         while (larger[at] != 0)
           at = (at + 1) & (larger.size() - 1);
         larger[at] = entry;
       }
       shared = std::move(larger);
     }
-    std::size_t at = hash_of(set) & (shared.size() - 1);
-    while (shared[at] != 0 && !std::ranges::equal(members(shared[at] - 1), set)) {
+    std::size_t at = hash_of(set.data()) & (shared.size() - 1);
+    // Words say which is the last, so that one set is never the beginning of another.
+    while (shared[at] != 0 && !std::equal(set.begin(), set.end(), sets.begin() + (shared[at] - 1)))
       at = (at + 1) & (shared.size() - 1);
-    }
     if (shared[at] == 0) {
-      sets.resize((sets.size() + set_unit - 1) / set_unit * set_unit);
-      const auto offset = static_cast<std::uint32_t>(sets.size());
-      sets.push_back(static_cast<std::uint32_t>(set.size()));
-      sets.push_back(0);
+      shared[at] = static_cast<std::uint32_t>(sets.size()) + 1;
       sets.insert(sets.end(), set.begin(), set.end());
-      std::uint32_t crowded = 0;
-      for_each_group({offset, 0}, [&](auto group, auto) {
-        if (group.size() > 1) ++crowded;
-        return true;
-      });
-      sets[offset + 1] = crowded;
-      shared[at] = offset + 1;
       ++set_count;
     }
-    const std::uint32_t offset = shared[at] - 1;
-    prefix_sets.push_back({offset, static_cast<std::uint32_t>(rotation_slots)});
-    rotation_slots += sets[offset + 1];
-    const bool takes_turns = sets[offset + 1] != 0;
-    const std::uint32_t unit = offset / set_unit;
+    const std::uint32_t place = shared[at] - 1;
+    prefix_sets.push_back({place, static_cast<std::uint32_t>(rotation_slots)});
+    const std::size_t turns = crowded_groups(place);
+    rotation_slots += turns;
     // Validated and distinct, and no more of them than fit: add() saw to that.
-    (void)table.add(texts[id], takes_turns || unit >= set_bit ? id : set_bit | unit);
+    (void)table.add(texts[id], turns != 0 || place >= set_bit ? id : set_bit | place);
   }
   sets.shrink_to_fit();
   prefixes = table.build();
@@ -630,8 +738,8 @@ std::size_t RouteTable::row_count() const noexcept { return body_->rows; }
 std::size_t RouteTable::memory_bytes() const noexcept {
   return body_->prefixes.memory_bytes() + body_->texts.memory_bytes() +
          body_->prefix_sets.capacity() * sizeof(Body::Prefix) +
-         body_->sets.capacity() * sizeof(std::uint32_t) +
-         body_->facts.capacity() * sizeof(VendorFacts);
+         body_->sets.capacity() * sizeof(RankWord) + body_->facts.capacity() * sizeof(VendorFacts) +
+         body_->ranked.capacity() * sizeof(Ranked);
 }
 std::string_view RouteTable::gateway_name(std::uint32_t gateway) const noexcept {
   return body_->vendors[gateway].name;
@@ -653,7 +761,7 @@ RouteRotation::RouteRotation(const RouteTable& table, const RouteTable& previous
   const RouteTable::Body& before = *previous_table.body_;
   for (std::uint32_t id = 0; id < now.texts.size(); ++id) {
     const RouteTable::Body::Prefix& prefix = now.prefix_sets[id];
-    if (now.sets[prefix.set + 1] == 0) continue;
+    if (now.crowded_groups(prefix.set) == 0) continue;
     const auto found = before.prefixes.find(now.texts[id]);
     if (!found || found->prefix_length != now.texts[id].size()) continue;
 
@@ -661,15 +769,15 @@ RouteRotation::RouteRotation(const RouteTable& table, const RouteTable& previous
       const std::uint32_t turn =
           old_slot ? previous.turns_[*old_slot].load(std::memory_order_relaxed) : 0;
       if (turn == 0) return true;
-      const std::string& last = before.vendors[old_group[turn - 1]].name;
-      const std::uint16_t priority = before.facts[old_group[0]].priority;
+      const std::string& last = before.vendors[*std::next(old_group.begin(), turn - 1)].name;
+      const std::uint16_t priority = before.facts[old_group.front()].priority;
       now.for_each_group(prefix, [&](auto group, auto slot) {
-        if (!slot || now.facts[group[0]].priority != priority) return true;
+        if (!slot || now.facts[group.front()].priority != priority) return true;
         // Due is the first name after the one that went last, also when that one is gone.
         const auto next = std::find_if(group.begin(), group.end(), [&](std::uint32_t gateway) {
           return now.vendors[gateway].name > last;
         });
-        turns_[*slot].store(static_cast<std::uint32_t>(next - group.begin()),
+        turns_[*slot].store(static_cast<std::uint32_t>(std::distance(group.begin(), next)),
                             std::memory_order_relaxed);
         return false;
       });

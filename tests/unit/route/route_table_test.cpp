@@ -694,3 +694,52 @@ TEST_CASE(
   CHECK(candidates > queries / 2);
   CHECK(longest == 32);
 }
+
+TEST_CASE("RouteTable: R-03, R-04 sets of hundreds of vendors equal the plain rules") {
+  SeededRandom random(64);
+  std::size_t wrong = 0, candidates = 0;
+  for (int round = 0; round < 30; ++round) {
+    Oracle oracle;
+    RouteTable::Builder builder;
+    // Sets begin, end and have gaps anywhere, also at multiples of 64.
+    const std::size_t vendor_count = 60 + random.below(300);
+    const std::uint64_t priorities = 1 + random.below(round % 2 == 0 ? 4 : 400);
+    for (std::size_t v = 0; v < vendor_count; ++v) {
+      VendorRoute route =
+          vendor(random_text(random, 2, "abc") + std::to_string(v), {},
+                 static_cast<int>(random.below(priorities)), static_cast<int>(random.below(4)) - 1);
+      for (std::uint64_t digit = 0; digit < 6; ++digit) {
+        if (random.below(digit + 1) == 0) route.prefixes.push_back("4" + std::to_string(digit));
+      }
+      if (random.below(3) == 0) route.prefixes.push_back("4");
+      oracle.vendors.push_back(route);
+      REQUIRE(builder.add(std::move(route)).ok());
+    }
+    const RouteTable table = builder.build();
+    RouteRotation rotation(table);
+    Loads loads{std::vector<std::uint32_t>(vendor_count)};
+    std::vector<RouteCandidate> out(vendor_count);
+    for (int i = 0; i < 40; ++i) {
+      for (std::uint32_t& calls : loads.calls)
+        calls = static_cast<std::uint32_t>(random.below(3));
+      const std::string called = "4" + std::to_string(random.below(8)) + "1";
+      RouteQuery q = query(called);
+      q.load = &loads;
+      q.rotation = &rotation;
+      const RouteExplanation explanation = table.explain(q);
+      const auto expected = oracle.order(q, loads.calls);
+      const std::size_t count = table.lookup(q, out);
+      const auto is_gateway = [](std::uint32_t gateway, const RouteCandidate& c) {
+        return gateway == c.gateway;
+      };
+      wrong += !std::equal(expected.begin(), expected.end(), out.begin(),
+                           out.begin() + static_cast<std::ptrdiff_t>(count), is_gateway);
+      wrong += !std::equal(expected.begin(), expected.end(), explanation.candidates.begin(),
+                           explanation.candidates.end(), is_gateway);
+      wrong += explanation.excluded.size() + count != vendor_count;
+      candidates += count;
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK(candidates > 50'000);
+}
