@@ -133,7 +133,7 @@ struct Charge {
 /// The charge of a call of `talk_time_ms` (B-06..B-09). Never falls when the talk time grows.
 ///
 /// `talk_time_ms`: 0..1000 * rated_time_max_s; monotonic time from answer to release.
-/// `steps`:        when given, the lines of the calculation are appended; same code, same result.
+/// `steps`:        when given, the lines of the calculation are appended; the result is the same.
 /// `start`:        what windows are judged by.
 /// Errors: invalid_argument (talk time), limit (the charge is larger than an Amount). `rate` and
 /// `rules` must have passed check_rate() and check_fee_rules(). Threading: immutable; any number of
