@@ -301,8 +301,7 @@ Path Dialog::path_to(std::string_view target, std::string_view routes) const {
     return dialog_path(worker_, routes, path_);
   Uri uri;
   if (!parse_uri(target, uri)) return path_;
-  SocketAddress address{path_.remote.ip,
-                        uri.port == 0 ? default_port(path_.transport) : uri.port};
+  SocketAddress address{path_.remote.ip, uri.port == 0 ? default_port(path_.transport) : uri.port};
   if (request_address_ == RequestAddress::contact) {
     const auto ip = IpAddress::parse(uri.host);
     if (!ip) return path_;  // a name: the call path asks no DNS
@@ -314,7 +313,7 @@ Path Dialog::path_to(std::string_view target, std::string_view routes) const {
   }
   Path path = path_;
   path.fallback_port = address.port;
-  if (path.connection.is_set()) return path;  // that is used while it lives
+  if (path.connection.is_set()) return path;                  // that is used while it lives
   if (address.ip != path.remote.ip) path.tls_peer = nullptr;  // the name was the peer's own
   path.remote = address;
   return path;
