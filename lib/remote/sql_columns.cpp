@@ -58,7 +58,8 @@ constexpr SqlColumn columns[] = {{"source", name, false},
                                  {"agent_rate_deck", name, true},
                                  {"agent_rate_terms", text, true},
                                  {"package_charge", amount, false},
-                                 {"package_time_s", number, false}};
+                                 {"package_time_s", number, false},
+                                 {"choices", json, false}};
 
 }  // namespace
 

@@ -127,6 +127,9 @@ void write_sql_row(Writer& row, const Cdr& cdr, std::string_view source, std::st
       6);
   row.amount(cdr.customer.package_charge);
   row.number(cdr.customer.package_time_s);
+  scratch.clear();
+  cdr::append_choices_json(scratch, cdr.choices);
+  row.text(scratch);
 }
 
 }  // namespace tandem::remote

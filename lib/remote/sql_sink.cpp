@@ -151,6 +151,9 @@ Result<std::uint64_t> SqlSink::position() {
     if (place) {
       place->owner = identity_;
       if (auto done = seen(session_->commit(*place)); !done) return kept_.sequence();
+      // The journal will give up what lies before this place, so that the next start must find it
+      // without the server too.
+      if (auto moved = kept_.move(place->sequence); !moved) return std::move(moved).error();
       taken_ = place->sequence;
       return taken_;
     }
@@ -165,10 +168,11 @@ Result<std::uint64_t> SqlSink::position() {
 
 Result<void> SqlSink::write_batch(std::span<const cdr::RecordView> records, std::uint64_t through) {
   if (auto connected = connect(); !connected) return connected;
-  return seen(write(records, through));
+  return seen(decode_and_store(records, through));
 }
 
-Result<void> SqlSink::write(std::span<const cdr::RecordView> records, std::uint64_t through) {
+Result<void> SqlSink::decode_and_store(std::span<const cdr::RecordView> records,
+                                       std::uint64_t through) {
   std::vector<Cdr> cdrs;
   std::set<std::int64_t> days;
   for (const cdr::RecordView& view : records) {

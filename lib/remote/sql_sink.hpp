@@ -52,7 +52,7 @@ class SqlSink final : public cdr::BuiltInSink {
           std::string identity);
   Result<void> connect();
   Result<SqlPlace> begin();
-  Result<void> write(std::span<const cdr::RecordView> records, std::uint64_t through);
+  Result<void> decode_and_store(std::span<const cdr::RecordView> records, std::uint64_t through);
   Result<void> store(std::span<const Cdr> cdrs, std::uint64_t through);
   Result<void> care(std::int64_t wall_us);
   /// Gives up a session that an error made useless.

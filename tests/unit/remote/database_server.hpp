@@ -98,7 +98,7 @@ class PostgresqlServer final : public DatabaseServer {
     is_running_ = false;
   }
   std::string ask(const std::string& sql) override {
-    Ran ran = run("psql -X -q -A -t -h " + folder_.path() +
+    Ran ran = run("PGCLIENTENCODING=UTF8 psql -X -q -A -t -h " + folder_.path() +
                   " -U tandem -v ON_ERROR_STOP=1 postgres <<'SQL'\n" + sql + "\nSQL\n");
     while (ran.output.ends_with('\n'))
       ran.output.pop_back();
@@ -135,6 +135,7 @@ class MariadbServer final : public DatabaseServer {
               data());
       if (made.status != 0) return "mariadb-install-db: " + made.output;
     }
+    std::fflush(nullptr);  // else the child would say again what waits here
     pid_ = fork();
     if (pid_ < 0) return "fork failed";
     if (pid_ == 0) {
@@ -169,8 +170,8 @@ class MariadbServer final : public DatabaseServer {
   }
   std::string ask(const std::string& sql) override {
     const std::string database = sql.starts_with("CREATE DATABASE") ? "" : " tandem";
-    Ran ran = run("mariadb --no-defaults -N -B -u root --socket=" + socket() + database +
-                  " <<'SQL'\n" + sql + "\nSQL\n");
+    Ran ran = run("mariadb --no-defaults --default-character-set=utf8mb4 -N -B -u root --socket=" +
+                  socket() + database + " <<'SQL'\n" + sql + "\nSQL\n");
     while (ran.output.ends_with('\n'))
       ran.output.pop_back();
     return ran.output;

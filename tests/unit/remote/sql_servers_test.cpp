@@ -88,7 +88,7 @@ struct Real {
 
 TEST_CASE("SQL sinks: rows come exactly as they were, whatever bytes they have (C-03)") {
   for (const Kind& kind : kinds) {
-    CAPTURE(kind.name);
+    CAPTURE(std::string(kind.name));
     Real real(kind.server);
     if (!real.start()) continue;
     real.open();
@@ -141,7 +141,7 @@ TEST_CASE("SQL sinks: rows come exactly as they were, whatever bytes they have (
 
 TEST_CASE("SQL sinks: a server killed in mid-batch and started again has each row once (C-03)") {
   for (const Kind& kind : kinds) {
-    CAPTURE(kind.name);
+    CAPTURE(std::string(kind.name));
     Real real(kind.server);
     if (!real.start()) continue;
     real.open();
@@ -167,7 +167,7 @@ TEST_CASE("SQL sinks: a server killed in mid-batch and started again has each ro
 
 TEST_CASE("SQL sinks: rows that the server refuses are set aside, the others are stored (C-03)") {
   for (const Kind& kind : kinds) {
-    CAPTURE(kind.name);
+    CAPTURE(std::string(kind.name));
     Real real(kind.server);
     if (!real.start()) continue;
     real.open(2);
@@ -190,7 +190,7 @@ TEST_CASE("SQL sinks: rows that the server refuses are set aside, the others are
 
 TEST_CASE("SQL sinks: partitions are made ahead and retired, and what is kept stays (O-08, O-09)") {
   for (const Kind& kind : kinds) {
-    CAPTURE(kind.name);
+    CAPTURE(std::string(kind.name));
     Real real(kind.server);
     if (!real.start()) continue;
     real.config.table = "e_cdr";
@@ -259,7 +259,7 @@ TEST_CASE("SQL sinks: partitions are made ahead and retired, and what is kept st
 
 TEST_CASE("SQL sinks: another switch under the same source is refused by the real servers (C-03)") {
   for (const Kind& kind : kinds) {
-    CAPTURE(kind.name);
+    CAPTURE(std::string(kind.name));
     Real real(kind.server);
     if (!real.start()) continue;
     real.open();
