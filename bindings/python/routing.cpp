@@ -227,8 +227,8 @@ void bind_routing(py::module_& m) {
            "allow_mobile_areas"_a = py::list(), "deny_mobile_areas"_a = py::list())
       .def(
           "judge",
-          [](const NumberPolicyConfig& config, const std::string& caller, const std::string& callee,
-             std::uint8_t shorter_than) {
+          [](const NumberPolicyConfig& config, const std::string& caller,
+             const std::string& callee) {
             return std::string(
                 number_verdict_name(take(NumberPolicy::build(config)).judge(caller, callee)));
           },
@@ -346,7 +346,7 @@ void bind_routing(py::module_& m) {
                             "restriction"_a = number_verdict_name(match.restriction),
                             "locked"_a = t.locked(match.customer));
           },
-          "source"_a, "caller"_a = "", "callee"_a = "", "shorter_than"_a = 0)
+          "source"_a, "caller"_a = "", "callee"_a = "")
       .def("__len__", &SourceTable::size);
   py::class_<SourceTable::Builder>(sources, "Builder")
       .def(py::init<>())

@@ -332,11 +332,12 @@ typedef struct tandem_route_query {
   /* Only shorter prefixes count: what follows behind an expiration vendor that could not take the
      call; 0: all of them; 1..255. Since 0.1. */
   int32_t shorter_than;
+  int32_t reserved; /* 0 */
 } tandem_route_query;
 #define TANDEM_ROUTE_QUERY_INIT                                                              \
   {                                                                                          \
     sizeof(tandem_route_query), NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, {0, 0}, {0, 0}, \
-        {0, 0}, NULL, 0                                                                      \
+        {0, 0}, NULL, 0, 0                                                                   \
   }
 
 /* Writes up to `capacity` gateway names, best first, and their number to *count; 0 is no route,
@@ -1800,8 +1801,9 @@ typedef struct tandem_provision_outcome {
 
 /* *outcome (NULL: not wanted) gets what was done, in a dry run what would be. *faults (NULL: not
    wanted) gets every reason why it was not done: a JSON array of {"code", "index", "pointer",
-   "message"}, `index` of the object, puts before removals; "[]" when it was. Errors: those of the
-   first fault, as of tandem_switch_put_object(). Since 0.1. */
+   "message"}, `index` of the object, puts before removals; "[]" when it was; NULL when nothing was
+   tried, because an argument was wrong. It is the caller's to destroy, whatever the function
+   returns. Errors: those of the first fault, as of tandem_switch_put_object(). Since 0.1. */
 TANDEM_API int tandem_switch_change_objects(tandem_switch* object,
                                             const tandem_provision_change* change,
                                             tandem_provision_outcome* outcome,

@@ -26,26 +26,35 @@ std::string faults_json(const std::vector<ProvisionFault>& faults) {
   return json + "]";
 }
 
-/// Makes a change and tells all that is wanted of it.
-int make_change(tandem_switch* object, const ProvisionChange& change,
-                tandem_provision_outcome* outcome, tandem_text** faults) {
-  if (outcome != nullptr) {
-    TANDEM_CAPI_TRY(check_result_struct(outcome, "tandem_provision_outcome"));
+/// Where a change tells what became of it. Empty until then, so that a caller may destroy `faults`
+/// whatever happens.
+class Told {
+ public:
+  Told(tandem_provision_outcome* outcome, tandem_text** faults) noexcept
+      : outcome_(outcome), faults_(faults) {
+    if (faults_ != nullptr) *faults_ = nullptr;
   }
-  const ProvisionOutcome done = object->body->provisioning().change(change);
-  if (outcome != nullptr) {
-    tandem_provision_outcome told = TANDEM_PROVISION_OUTCOME_INIT;
-    told.created = done.created;
-    told.replaced = done.replaced;
-    told.removed = done.removed;
-    write_struct(outcome, told);
+  [[nodiscard]] Result<void> check() const {
+    if (outcome_ == nullptr) return {};
+    return check_result_struct(outcome_, "tandem_provision_outcome");
   }
-  if (faults != nullptr) {
-    if (const int status = give(faults_json(done.faults), faults); status != TANDEM_OK)
-      return status;
+  int tell(const ProvisionOutcome& done) const {
+    if (outcome_ != nullptr) {
+      tandem_provision_outcome told = TANDEM_PROVISION_OUTCOME_INIT;
+      told.created = done.created;
+      told.replaced = done.replaced;
+      told.removed = done.removed;
+      write_struct(outcome_, told);
+    }
+    // Without memory for the text the change is what it is, and that is what the caller must know.
+    if (faults_ != nullptr) (void)give(faults_json(done.faults), faults_);
+    return finish(done);
   }
-  return finish(done);
-}
+
+ private:
+  tandem_provision_outcome* outcome_;
+  tandem_text** faults_;
+};
 
 /// The objects of a caller's list of `count`.
 template <class Take>
@@ -114,7 +123,9 @@ int tandem_switch_remove_object(tandem_switch* object, const char* kind, const c
 int tandem_switch_change_objects(tandem_switch* object, const tandem_provision_change* change,
                                  tandem_provision_outcome* outcome, tandem_text** faults) {
   return guarded([&]() -> int {
+    const Told told(outcome, faults);
     TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_TRY(told.check());
     const auto read = read_struct(change, "tandem_provision_change");
     TANDEM_CAPI_TRY(read);
     ProvisionChange wanted;
@@ -134,7 +145,7 @@ int tandem_switch_change_objects(tandem_switch* object, const tandem_provision_c
     if (read->valid_from_us != 0) wanted.valid_from_us = read->valid_from_us;
     if (read->memo != nullptr) wanted.memo = read->memo;
     wanted.dry_run = read->dry_run != 0;
-    return make_change(object, wanted, outcome, faults);
+    return told.tell(object->body->provisioning().change(wanted));
   });
 }
 
@@ -152,14 +163,16 @@ int tandem_switch_put_objects_csv(tandem_switch* object, const char* kind, const
                                   int32_t dry_run, tandem_provision_outcome* outcome,
                                   tandem_text** faults) {
   return guarded([&]() -> int {
+    const Told told(outcome, faults);
     TANDEM_CAPI_NOT_NULL(object);
     TANDEM_CAPI_NOT_NULL(csv);
+    TANDEM_CAPI_TRY(told.check());
     auto objects = objects_from_csv(view(kind), csv);
     TANDEM_CAPI_TRY(objects);
     ProvisionChange wanted;
     wanted.puts = std::move(*objects);
     wanted.dry_run = dry_run != 0;
-    return make_change(object, wanted, outcome, faults);
+    return told.tell(object->body->provisioning().change(wanted));
   });
 }
 

@@ -11,6 +11,10 @@
 using namespace tandem;
 using namespace tandem::capi;
 
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_route_query> =
+    offsetof(tandem_route_query, callee);
+
 struct tandem_number_policy {
   NumberPolicy body;
 };

@@ -33,6 +33,12 @@ bool read_route(std::string_view value, std::string_view& uri, Uri& parsed,
   return true;
 }
 
+/// One host: what a peer names may be nobody or everybody.
+bool is_unicast(const IpAddress& ip) noexcept {
+  const bool is_multicast = ip.is_ipv4() ? ip.bytes[0] >= 224 : ip.bytes[0] == 0xff;
+  return !ip.is_unspecified() && !is_multicast;
+}
+
 std::string_view first_line(std::string_view lines) noexcept {
   return lines.substr(0, lines.find('\n'));
 }
@@ -275,9 +281,9 @@ void Dialog::answer_over(ServerTransaction& transaction, const Via& via) const {
   if (reply_address_ == ReplyAddress::socket) return;
   SocketAddress address = transaction.path().remote;
   address.port = via.port == 0 ? std::uint16_t{5060} : via.port;
-  if (reply_address_ == ReplyAddress::via) {
-    const auto ip = IpAddress::parse(via.host);
-    if (ip && ip->family == address.ip.family) address.ip = *ip;
+  if (const auto ip = IpAddress::parse(via.host); ip && reply_address_ == ReplyAddress::via) {
+    if (ip->family != address.ip.family || !is_unicast(*ip)) return;  // stays the source
+    address.ip = *ip;
   }
   transaction.answer_to(address);
 }
@@ -304,18 +310,19 @@ Path Dialog::path_to(std::string_view target, std::string_view routes) const {
   SocketAddress address{path_.remote.ip, uri.port == 0 ? default_port(path_.transport) : uri.port};
   if (request_address_ == RequestAddress::contact) {
     const auto ip = IpAddress::parse(uri.host);
-    if (!ip) return path_;  // a name: the call path asks no DNS
+    if (!ip || !is_unicast(*ip)) return path_;  // for a name: the call path asks no DNS
     address.ip = *ip;
   }
   if (address.ip.family != path_.remote.ip.family) {
+    if (path_.connection.is_set()) return path_;
     auto path = worker_.transports().path_to(path_.transport, address, {});
     return path ? *path : path_;
   }
+  // A connection is used while it lives, whatever `remote` says.
   Path path = path_;
-  path.fallback_port = address.port;
-  if (path.connection.is_set()) return path;                  // that is used while it lives
   if (address.ip != path.remote.ip) path.tls_peer = nullptr;  // the name was the peer's own
   path.remote = address;
+  path.fallback_port = address.port;
   return path;
 }
 

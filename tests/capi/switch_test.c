@@ -224,8 +224,10 @@ static void objects_change_together(tandem_switch* object) {
   CHECK(tandem_switch_remove_object(object, "vendor_gateways", "v4") == TANDEM_OK);
   change.puts = NULL;
   change.puts_count = 1;
-  CHECK_ERROR(tandem_switch_change_objects(object, &change, NULL, NULL),
+  text = (tandem_text*)&outcome; /* whatever stood there */
+  CHECK_ERROR(tandem_switch_change_objects(object, &change, NULL, &text),
               TANDEM_ERR_INVALID_ARGUMENT, "puts");
+  CHECK(text == NULL);
 }
 
 static void objects_are_put_and_removed(tandem_switch* object) {

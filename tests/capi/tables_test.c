@@ -223,6 +223,10 @@ static void number_lists_judge_the_callee(void) {
   query.callee = "4420";
   CHECK(tandem_route_table_lookup(table, &query, gateways, 2, &count) == TANDEM_OK);
   CHECK(count == 0);
+  query.struct_size = offsetof(tandem_route_query, callee); /* a caller of before */
+  CHECK(tandem_route_table_lookup(table, &query, gateways, 2, &count) == TANDEM_OK);
+  CHECK(count == 1);
+  query.struct_size = sizeof query;
   query.callee = NULL;
   query.shorter_than = 1;
   CHECK(tandem_route_table_lookup(table, &query, gateways, 2, &count) == TANDEM_OK);

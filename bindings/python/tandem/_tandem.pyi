@@ -385,7 +385,6 @@ class AccountBook:
         rules: Optional[FeeRules] = ...,
         schedule: str = ...,
         callee: str = ...,
-        shorter_than: int = ...,
     ) -> tuple[str, Optional[CallMeter]]: ...
     def provision(
         self,
