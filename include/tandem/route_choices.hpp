@@ -21,8 +21,8 @@ struct RouteChoice {
   std::string prefix;      ///< The part of the number that matched.
   bool is_protect = false;
   std::uint16_t priority = 0;
-  std::uint32_t load_calls = 0;       ///< Calls of the vendor, ...
-  std::int64_t load_limit = -1;       ///< ... and its lines; -1: without a limit.
+  std::uint32_t load_calls = 0;       ///< Calls of the vendor, counted where there is a limit, ...
+  std::int32_t load_limit = -1;       ///< ... and its lines; -1: without a limit.
   std::int16_t answer_percent = -1;   ///< -1: not known or not looked at.
   Amount price;                       ///< Of `price_per_s` seconds.
   std::int64_t price_per_s = 0;       ///< 0: not known or not looked at.
@@ -39,8 +39,8 @@ inline constexpr std::size_t route_choices_max = 64;
 /// load, a percentage of answers, c price in 1e-8 and its seconds; then "tried", or the name of the
 /// reason and after a colon the setting.
 TANDEM_EXPORT void append_route_choice(std::string& out, const RouteCandidate& candidate,
-                                       std::string_view vendor_gateway, Reason passed_over,
-                                       std::string_view rule);
+                                       std::string_view vendor_gateway, std::int32_t line_limit,
+                                       Reason passed_over, std::string_view rule);
 
 /// Reads such a text, `Cdr::choices`. Errors: invalid_argument.
 TANDEM_EXPORT Result<std::vector<RouteChoice>> parse_route_choices(std::string_view text);

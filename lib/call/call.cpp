@@ -415,7 +415,7 @@ void Call::note_choice(const CandidatePlan& plan, Reason passed_over, std::strin
   if (setup_->choices == route_choices_max) return;
   ++setup_->choices;
   append_route_choice(choices_, plan.route, context_.tables->vendors[plan.vendor].config.id,
-                      passed_over, rule);
+                      plan.line_limit, passed_over, rule);
 }
 
 /// Keeps for the shadow whether it was rates and routes that decided, and of what the order was

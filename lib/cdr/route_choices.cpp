@@ -85,17 +85,17 @@ bool take_choice(std::string_view& text, RouteChoice& choice) {
 }  // namespace
 
 void append_route_choice(std::string& out, const RouteCandidate& candidate,
-                         std::string_view vendor_gateway, Reason passed_over,
-                         std::string_view rule) {
+                         std::string_view vendor_gateway, std::int32_t line_limit,
+                         Reason passed_over, std::string_view rule) {
   append_integer(out, vendor_gateway.size());
   (out += ':').append(vendor_gateway) += ' ';
   append_integer(out, candidate.rank);
   (out += ' ').append(candidate.prefix.empty() ? "-" : candidate.prefix);
   if (candidate.is_protect) out += " x";
   append_integer(out += " p", candidate.priority);
-  const bool is_unlimited = candidate.load_calls == 0 && candidate.load_limit == 1;
-  append_integer(out += " l", candidate.load_calls);
-  append_integer(out += '/', is_unlimited ? std::int64_t{-1} : std::int64_t{candidate.load_limit});
+  // Only a limited vendor has its calls counted for the order.
+  append_integer(out += " l", line_limit > 0 ? candidate.load_calls : 0);
+  append_integer(out += '/', line_limit);
   if (candidate.answer_percent >= 0) append_integer(out += " a", candidate.answer_percent);
   if (candidate.price_per_s > 0) {
     append_integer(out += " c", candidate.price.units());

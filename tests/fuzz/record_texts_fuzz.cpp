@@ -34,14 +34,26 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       candidate.is_protect = choice.is_protect;
       candidate.priority = choice.priority;
       candidate.load_calls = choice.load_calls;
-      candidate.load_limit = static_cast<std::uint32_t>(choice.load_limit);
       candidate.answer_percent = choice.answer_percent;
       candidate.price = choice.price;
       candidate.price_per_s = choice.price_per_s;
-      append_route_choice(again, candidate, choice.vendor_gateway, choice.passed_over, choice.rule);
+      append_route_choice(again, candidate, choice.vendor_gateway, choice.load_limit,
+                          choice.passed_over, choice.rule);
     }
     const auto reread = parse_route_choices(again);
     if (!reread || reread->size() != choices->size()) std::abort();
+    for (std::size_t i = 0; i < choices->size(); ++i) {
+      RouteChoice expected =
+          (*choices)[i];  // as the writer has it, who leaves out what says nothing
+      if (expected.load_limit <= 0) expected.load_calls = 0;
+      if (expected.answer_percent < 0) expected.answer_percent = -1;
+      if (expected.price_per_s <= 0) {
+        expected.price = Amount();
+        expected.price_per_s = 0;
+      }
+      if (expected.passed_over == Reason::none) expected.rule.clear();
+      if ((*reread)[i] != expected) std::abort();
+    }
   }
   std::string json;
   cdr::append_choices_json(json, bytes);

@@ -25,10 +25,9 @@ TEST_CASE("RouteChoice: what is written is read again (R-23)") {
       candidate.prefix = choice.prefix;
       candidate.is_protect = choice.is_protect = random.below(2) == 0;
       candidate.priority = choice.priority = static_cast<std::uint16_t>(random.below(65'536));
-      candidate.load_calls = choice.load_calls = static_cast<std::uint32_t>(random.below(3));
-      candidate.load_limit = static_cast<std::uint32_t>(1 + random.below(3));
-      const bool is_unlimited = candidate.load_calls == 0 && candidate.load_limit == 1;
-      choice.load_limit = is_unlimited ? -1 : std::int64_t{candidate.load_limit};
+      choice.load_limit = static_cast<std::int32_t>(random.below(4)) - 1;
+      candidate.load_calls = static_cast<std::uint32_t>(random.below(3));
+      choice.load_calls = choice.load_limit > 0 ? candidate.load_calls : 0;
       candidate.answer_percent = choice.answer_percent =
           static_cast<std::int16_t>(random.below(102)) - 1;
       if (random.below(2) == 0) {
@@ -41,7 +40,8 @@ TEST_CASE("RouteChoice: what is written is read again (R-23)") {
         choice.passed_over = Reason::ProfitGuard;
         if (random.below(2) == 0) choice.rule = "min_profit_percent";
       }
-      append_route_choice(text, candidate, choice.vendor_gateway, choice.passed_over, choice.rule);
+      append_route_choice(text, candidate, choice.vendor_gateway, choice.load_limit,
+                          choice.passed_over, choice.rule);
       expected.push_back(std::move(choice));
     }
     CAPTURE(text);
