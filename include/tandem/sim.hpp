@@ -187,8 +187,8 @@ struct EndpointConfig {
   std::string product = "endpoint";
   /// It speaks TLS too, at the next port. Whom it connects to must be `tls_name` ("": the address)
   /// unless `tls_verify` is false.
-  std::optional<TlsConfig> tls;
-  std::string tls_name;
+  std::optional<TlsConfig> tls{};
+  std::string tls_name{};
   bool tls_verify = true;
   ClientCertificate client_certificate = ClientCertificate::none;  ///< Of who connects to it.
   std::size_t ladder_max = 100'000;  ///< Entries kept; counts go on beyond it.

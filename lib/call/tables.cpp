@@ -562,10 +562,12 @@ class TablesBuilder {
 
 std::string_view Vendor::tls_name(const SocketAddress& address) const noexcept {
   if (!config.sip.tls_name.empty()) return config.sip.tls_name;
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    if (addresses[i]->address().ip == address.ip) return address_names[i];
+  std::string_view of_host;
+  for (std::size_t i = addresses.size(); i-- > 0;) {
+    if (addresses[i]->address() == address) return address_names[i];
+    if (addresses[i]->address().ip == address.ip) of_host = address_names[i];
   }
-  return {};
+  return of_host;
 }
 
 void SharedState::forget_unused() {

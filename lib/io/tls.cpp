@@ -296,14 +296,16 @@ Result<void> Context::use_certificate(const std::string& file) {
 }
 
 Result<void> Context::use_key(const std::string& file) {
-  if (SSL_CTX_use_PrivateKey_file(context_.get(), file.c_str(), SSL_FILETYPE_PEM) != 1) {
-    if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH) {
-      return Error{ErrorCode::invalid_argument,
-                   "\"" + file + "\" had the key of another certificate"};
-    }
-    return file_error(file, "had no usable key");
-  }
-  return {};
+  const bool is_read =
+      SSL_CTX_use_PrivateKey_file(context_.get(), file.c_str(), SSL_FILETYPE_PEM) == 1;
+  const unsigned long error = ERR_peek_last_error();
+  const bool is_of_another =
+      ERR_GET_LIB(error) == ERR_LIB_X509 && ERR_GET_REASON(error) == X509_R_KEY_VALUES_MISMATCH;
+  if (!is_read && !is_of_another) return file_error(file, "had no usable key");
+  // A key of another kind than the certificate's is taken without a word, and no handshake works.
+  if (is_read && SSL_CTX_check_private_key(context_.get()) == 1) return {};
+  ERR_clear_error();
+  return Error{ErrorCode::invalid_argument, "\"" + file + "\" had the key of another certificate"};
 }
 
 Result<void> Context::use_authorities(const std::string& file) {

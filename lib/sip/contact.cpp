@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t target_uri_bytes_max = 512;
 
 /// False: no place that a call can go to.
-bool read_target(std::string_view element, RedirectTarget& target) {
+bool read_target(std::string_view element, SipTransport usual, RedirectTarget& target) {
   NameAddress address;
   Uri uri;
   if (!parse_name_address(element, address) || !is_plain_uri(address.uri)) return false;
@@ -23,8 +23,9 @@ bool read_target(std::string_view element, RedirectTarget& target) {
   (void)find_param(uri.params, "maddr", &has_maddr);
   if (has_method || has_maddr) return false;
   const std::string_view transport = find_param(uri.params, "transport");
-  const auto wanted = uri_transport(uri.scheme, transport, SipTransport::udp);
-  if (!wanted) return false;
+  const auto wanted = uri_transport(uri.scheme, transport, usual);
+  // Who is spoken with in secret does not choose that others may listen.
+  if (!wanted || (usual == SipTransport::tls && *wanted != SipTransport::tls)) return false;
   target.transport = *wanted;
   // Headers that a URI asks for are none of those that a redirection may choose (RFC 3261
   // section 19.1.5).
@@ -63,7 +64,7 @@ bool is_plain_uri(std::string_view uri) noexcept {
   });
 }
 
-std::vector<RedirectTarget> redirect_targets(const Message& response) {
+std::vector<RedirectTarget> redirect_targets(const Message& response, SipTransport usual) {
   std::vector<RedirectTarget> targets;
   if (response.status < 300 || response.status > 302) return targets;
   for (std::size_t i = 0; i < response.header_count; ++i) {
@@ -71,7 +72,7 @@ std::vector<RedirectTarget> redirect_targets(const Message& response) {
     std::string_view list = response.headers[i].value;
     while (!list.empty() && targets.size() < redirect_targets_max) {
       RedirectTarget target;
-      if (read_target(next_element(list), target)) targets.push_back(std::move(target));
+      if (read_target(next_element(list), usual, target)) targets.push_back(std::move(target));
     }
   }
   std::stable_sort(targets.begin(), targets.end(),

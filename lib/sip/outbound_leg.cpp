@@ -218,7 +218,8 @@ void Dialog::on_invite_response(ClientTransaction& transaction, const Message& r
   failure.q850_cause = heard_cause(response);
   failure.retry_after_s = retry_after_s(response);
   failure.reason_phrase = response.reason_phrase;
-  failure.targets = redirect_targets(response);
+  failure.targets = redirect_targets(
+      response, path_.transport == Transport::tls ? SipTransport::tls : SipTransport::udp);
   collect_passed_headers(response, failure.headers);
   fail(failure);
 }

@@ -162,6 +162,7 @@ class Transports::Connection final : public io::StreamHandler {
   }
 
   void on_connected() override {
+    if (is_closed_) return;
     if (is_tls()) bump(owner_.counters_.tls_handshakes);
     enter(is_of_peer() ? Stage::unproven : Stage::open);
     const std::string waiting = std::move(waiting_);
@@ -200,6 +201,7 @@ class Transports::Connection final : public io::StreamHandler {
   }
 
   void on_closed(const Error& error) override {
+    if (is_closed_) return;
     if (is_tls() && stage_ == Stage::connecting) note_tls_failure(error.message);
     fail();
   }

@@ -23,6 +23,7 @@ struct CertificateWish {
   std::string common_name = "test";
   std::int64_t begins_at_s = 0;
   std::int64_t ends_at_s = 4'000'000'000;
+  bool has_rsa_key = false;  ///< Else one on P-256.
 };
 
 /// A folder with PEM files, gone with the object.
@@ -53,7 +54,7 @@ class Certificates {
   }
   /// A certificate of that authority; "": signed by itself. `name`: of its files.
   Files issue(const std::string& name, const CertificateWish& wish, const std::string& by = "ca") {
-    const Key key(EVP_EC_gen("P-256"), EVP_PKEY_free);
+    const Key key(wish.has_rsa_key ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"), EVP_PKEY_free);
     const Signer* const issuer = by.empty() ? nullptr : &signer(by);
     const Certificate made = make(wish, key.get(), issuer, false);
     write(name, made.get(), key.get());

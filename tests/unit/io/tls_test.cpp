@@ -332,6 +332,14 @@ TEST_CASE("Tls: files that cannot be used are named, with the key they stand beh
   CHECK(has(refused({good.certificate, "", ca, false}), "certificate: \"" + good.certificate));
   CHECK(refused({good.certificate, other.key, ca, false}) ==
         "key: \"" + other.key + "\" had the key of another certificate");
+  CertificateWish of_other_kind;
+  of_other_kind.has_rsa_key = true;
+  const auto rsa = certificates.issue("rsa", of_other_kind);
+  for (const auto& [certificate, key] :
+       {std::pair(good.certificate, rsa.key), std::pair(rsa.certificate, good.key)}) {
+    CHECK(refused({certificate, key, ca, false}) ==
+          "key: \"" + key + "\" had the key of another certificate");
+  }
   CHECK(has(refused({good.certificate, good.key, none, false}), "ca: \"" + none + "\" had no"));
   CHECK(has(refused({good.certificate, good.key, good.key, false}), "ca: \"" + good.key));
   std::ofstream(none) << "-----BEGIN CERTIFICATE-----\nrubbish\n-----END CERTIFICATE-----\n";
