@@ -124,11 +124,12 @@ bool Call::meet_customer() {
     refuse(Reason::TooManyForwards, reason_facts(Reason::TooManyForwards).sip_status);
     return false;
   }
-  context_.forwarder =
-      forwarding_ != nullptr ? Number(forwarding_->phones.back())
-      : options.recognize_forward
-          ? number_from_user(read_callee(arrival, CalleeField::diversion)).value_or(Number())
-          : Number();
+  if (forwarding_ != nullptr) {
+    context_.forwarder = Number(forwarding_->phones.back());
+  } else if (options.recognize_forward && is_diverted(arrival)) {
+    context_.forwarder =
+        number_from_user(read_callee(arrival, CalleeField::diversion)).value_or(Number());
+  }
   setup_->kept_headers.keep(arrival, options, context_.tables->identity_needs);
   if (options.setup_timeout_s > 0)
     setup_->deadline_us = started_us_ + options.setup_timeout_s * second_us;
@@ -343,9 +344,7 @@ void Call::try_next_vendor() {
                                *context_.forward.targets, worker_.random());
   }
   if (!forward_hunt_) {
-    do {
-      if (try_next_candidate()) return;
-    } while (descend());
+    if (try_next_candidate()) return;
     if (!attempts_.empty()) {
       (void)forward_instead(setup_->last_failure.reason, setup_->last_failure.failure.status,
                             false);
@@ -362,12 +361,20 @@ void Call::try_next_vendor() {
   give_up();
 }
 
+/// The one whose turn it is; null: none is left.
+const RouteCandidate* Call::take_candidate() {
+  const std::uint8_t descended_below = context_.descended_below;
+  const RouteCandidate* const candidate =
+      next_candidate(context_, setup_->next_candidate, setup_->tried);
+  if (context_.descended_below != descended_below) note_ratios();
+  return candidate;
+}
+
 /// False: no candidate is left. Else one is tried, or the call is refused.
 bool Call::try_next_candidate() {
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
-  while (setup_->next_candidate < context_.candidates.size()) {
-    CandidatePlan plan =
-        plan_candidate(context_, context_.candidates[setup_->next_candidate++], now_us);
+  while (const RouteCandidate* const candidate = take_candidate()) {
+    CandidatePlan plan = plan_candidate(context_, *candidate, now_us);
     VendorLease lease;
     if (plan.excluded || !take_vendor(context_, plan, lease, now_us)) {
       if (!setup_->first_skip) setup_->first_skip = Skip{*plan.excluded, 503};
@@ -391,23 +398,11 @@ bool Call::try_next_candidate() {
       continue;
     }
     note_choice(plan, Reason::none, {});
+    setup_->tried.push_back(plan.vendor);
     try_vendor(std::move(plan), std::move(lease), *offer);
     return true;
   }
   return false;
-}
-
-/// more candidates, behind expiration vendors that were passed over. False: there are none.
-bool Call::descend() {
-  const std::size_t known = context_.candidates.size();
-  const auto was_tried = [this](std::uint32_t vendor) {
-    return std::any_of(attempts_.begin(), attempts_.end(), [&](const Attempt& attempt) {
-      return attempt.vendor_gateway == context_.tables->vendors[vendor].config.id;
-    });
-  };
-  if (!call::descend(context_, was_tried)) return false;
-  note_ratios(known);
-  return true;
 }
 
 /// Keeps for the record why a candidate was tried or passed over.
@@ -426,14 +421,14 @@ void Call::note_for_shadow(const Verdict& verdict) {
       context_.called_phone == CallContext::no_phone &&
       (verdict.kind == Verdict::Kind::go_on || verdict.reason == Reason::RateNotFound ||
        verdict.reason == Reason::RateLocked || verdict.reason == Reason::NoAvailableRouter);
-  note_ratios(0);
+  note_ratios();
 }
 
-/// The answer ratios that candidates from `first` on are ordered by.
-void Call::note_ratios(std::size_t first) {
+/// The answer ratios that the candidates are ordered by; anew when there are more of these.
+void Call::note_ratios() {
   if (shadow_notes_ == nullptr) return;
-  for (std::size_t i = first; i < context_.candidates.size(); ++i) {
-    const RouteCandidate& candidate = context_.candidates[i];
+  shadow_notes_->ratios.clear();
+  for (const RouteCandidate& candidate : context_.candidates) {
     if (candidate.answer_percent >= 0) {
       shadow_notes_->ratios.push_back(
           {candidate.gateway, static_cast<std::uint32_t>(candidate.answer_percent)});

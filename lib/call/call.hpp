@@ -128,6 +128,7 @@ class Call final : public LegEvents {
 
     std::size_t next_stage = 0;
     std::size_t next_candidate = 0;
+    std::vector<std::uint32_t> tried;                   // vendors that got the call
     bool awaits_callee = false, awaits_caller = false;  // look-ups that are under way for us
     int max_forwards;
     std::string offer, offer_type;  // of the arriving call
@@ -166,8 +167,8 @@ class Call final : public LegEvents {
   void ask_policy();
   [[nodiscard]] bool look_up();
   void try_next_vendor();
+  const RouteCandidate* take_candidate();
   bool try_next_candidate();
-  bool descend();
   void try_vendor(CandidatePlan plan, VendorLease lease, std::string_view offer);
   /// Where a leg is placed, and as what it asks for the callee.
   struct Placement {
@@ -198,7 +199,7 @@ class Call final : public LegEvents {
   void note_progress();
   void count_attempt(bool is_answered);
   void note_for_shadow(const Verdict& verdict);
-  void note_ratios(std::size_t first);
+  void note_ratios();
   void note_passed_over(const CandidatePlan& plan);
   void note_choice(const CandidatePlan& plan, Reason passed_over, std::string_view rule);
 

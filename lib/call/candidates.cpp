@@ -39,56 +39,138 @@ std::vector<RouteCandidate> ask_table(const CallContext& c, std::uint8_t shorter
   return found;
 }
 
+/// Those with shorter prefixes are kept away by a vendor that got the call.
+struct KeptAway {
+  std::uint8_t ordinary = 0;
+  std::uint8_t protect = 0;  // also by protect vendors
+
+  [[nodiscard]] bool has(const RouteCandidate& candidate) const noexcept {
+    return candidate.prefix_length < (candidate.is_protect ? protect : ordinary);
+  }
+};
+
+/// A call's candidates while vendors are tried.
+class Descent {
+ public:
+  Descent(CallContext& context, std::size_t next, std::span<const std::uint32_t> tried) noexcept
+      : c_(context), next_(next), tried_(tried) {}
+
+  /// Adds what follows behind expiration vendors that were passed over. False: nothing that could
+  /// be tried now.
+  bool go_on() {
+    if (c_.tables->parameters.stop_descent_when_passed_over ||
+        c_.called_phone != CallContext::no_phone)
+      return false;
+    // Protect vendors that are left end nothing yet: they may still get the call.
+    const bool is_at_end = next_ == c_.candidates.size();
+    const KeptAway kept = kept_away();
+    while (c_.candidates.size() < candidates_max) {
+      const Ends ends = ends_of_last();
+      const bool ends_protect = is_at_end && ends.any > kept.protect;
+      if (ends.ordinary <= kept.ordinary && !ends_protect) return false;  // asking takes turns
+      c_.descended_below = ends.any;
+      c_.descended = ask_table(c_, ends.any);
+      if (add(kept, is_at_end)) return true;
+    }
+    return false;
+  }
+
+  /// Whether a protect candidate, which was found before it was known who gets the call, is behind
+  /// one that got it.
+  [[nodiscard]] bool is_kept_away(const RouteCandidate& candidate) const {
+    return c_.descended_below != 0 && candidate.is_protect && kept_away().has(candidate);
+  }
+
+ private:
+  /// Longest prefixes at which a vendor ended the list that is the last one, and did not get the
+  /// call. 0: none, or behind the empty prefix, behind which nothing is.
+  struct Ends {
+    std::uint8_t any = 0, ordinary = 0;
+  };
+
+  [[nodiscard]] bool was_tried(std::uint32_t vendor) const noexcept {
+    return std::find(tried_.begin(), tried_.end(), vendor) != tried_.end();
+  }
+
+  [[nodiscard]] bool ends_list(const RouteCandidate& candidate) const noexcept {
+    return c_.tables->vendors[candidate.gateway].config.prefix_mode == PrefixMode::expiration;
+  }
+
+  [[nodiscard]] KeptAway kept_away() const {
+    KeptAway kept;
+    for (const RouteCandidate& candidate : c_.candidates) {
+      if (!ends_list(candidate) || !was_tried(candidate.gateway)) continue;
+      kept.protect = std::max(kept.protect, candidate.prefix_length);
+      if (!candidate.is_protect) kept.ordinary = std::max(kept.ordinary, candidate.prefix_length);
+    }
+    return kept;
+  }
+
+  /// A vendor with several prefixes may end the list at a shorter one again, and one that a policy
+  /// hook did not name is in no list of candidates, never gets the call and hides nobody.
+  [[nodiscard]] Ends ends_of_last() const {
+    Ends ends;
+    for (const RouteCandidate& candidate : c_.descended.empty() ? c_.candidates : c_.descended) {
+      const bool is_of_last =
+          c_.descended_below == 0 || candidate.prefix_length < c_.descended_below;
+      if (!is_of_last || !ends_list(candidate) || was_tried(candidate.gateway)) continue;
+      ends.any = std::max(ends.any, candidate.prefix_length);
+      if (!candidate.is_protect) ends.ordinary = std::max(ends.ordinary, candidate.prefix_length);
+    }
+    return ends;
+  }
+
+  /// False: nothing of the new list comes next.
+  bool add(const KeptAway& kept, bool is_at_end) {
+    std::vector<RouteCandidate> further = c_.descended;
+    keep_named(c_, further);
+    std::erase_if(further, [&](const RouteCandidate& candidate) {
+      return kept.has(candidate) ||
+             std::any_of(c_.candidates.begin(), c_.candidates.end(),
+                         [&](const auto& known) { return known.gateway == candidate.gateway; });
+    });
+    further.resize(std::min(further.size(), candidates_max - c_.candidates.size()));
+    const auto protect =
+        std::stable_partition(further.begin(), further.end(),
+                              [](const auto& candidate) { return !candidate.is_protect; });
+    const bool has_next = is_at_end ? !further.empty() : protect != further.begin();
+    c_.candidates.insert(c_.candidates.end(), protect, further.end());
+    c_.candidates.insert(c_.candidates.begin() + static_cast<std::ptrdiff_t>(next_),
+                         further.begin(), protect);
+    return has_next;
+  }
+
+  CallContext& c_;
+  const std::size_t next_;
+  const std::span<const std::uint32_t> tried_;
+};
+
 }  // namespace
 
 void find_vendors(CallContext& context) {
   context.candidates = ask_table(context, 0);
+  if (!context.policy || context.policy->vendor_gateways.empty()) return;
+  context.descended = context.candidates;
   keep_named(context, context.candidates);
+  if (context.candidates.empty()) (void)Descent(context, 0, {}).go_on();
 }
 
-bool descend(CallContext& context, const std::function<bool(std::uint32_t vendor)>& was_tried) {
-  if (context.tables->parameters.stop_descent_when_passed_over ||
-      context.called_phone != CallContext::no_phone)
-    return false;
-  const auto ends_list = [&](const RouteCandidate& candidate) {
-    return context.tables->vendors[candidate.gateway].config.prefix_mode == PrefixMode::expiration;
-  };
-  // What is shorter than the prefix of one that got the call is out; that of a protect vendor keeps
-  // away protect vendors only.
-  std::uint8_t shortest = 0, shortest_protect = 0;
-  for (const RouteCandidate& candidate : context.candidates) {
-    if (!ends_list(candidate) || !was_tried(candidate.gateway)) continue;
-    shortest_protect = std::max(shortest_protect, candidate.prefix_length);
-    if (!candidate.is_protect) shortest = std::max(shortest, candidate.prefix_length);
-  }
+const RouteCandidate* next_candidate(CallContext& context, std::size_t& next,
+                                     std::span<const std::uint32_t> tried) {
+  std::vector<RouteCandidate>& candidates = context.candidates;
   for (;;) {
-    // A vendor with several prefixes may end the list at a shorter one again.
-    const auto& last = context.descended.empty() ? context.candidates : context.descended;
-    std::uint8_t end = 0;
-    for (const RouteCandidate& candidate : last) {
-      const bool is_new =
-          context.descended_below == 0 || candidate.prefix_length < context.descended_below;
-      if (is_new && ends_list(candidate) && !was_tried(candidate.gateway))
-        end = std::max(end, candidate.prefix_length);
+    Descent descent(context, next, tried);
+    // A policy hook may put protect vendors before others.
+    const bool has_ordinary =
+        std::any_of(candidates.begin() + static_cast<std::ptrdiff_t>(next), candidates.end(),
+                    [](const RouteCandidate& candidate) { return !candidate.is_protect; });
+    if (!has_ordinary && descent.go_on()) continue;
+    if (next == candidates.size()) return nullptr;
+    if (!descent.is_kept_away(candidates[next])) {
+      candidates[next].rank = static_cast<std::uint32_t>(next);
+      return &candidates[next++];
     }
-    if (end == 0) return false;  // none did, or behind the empty prefix, which is the last one
-    context.descended_below = end;
-    context.descended = ask_table(context, end);
-    std::vector<RouteCandidate> further = context.descended;
-    keep_named(context, further);
-    std::erase_if(further, [&](const RouteCandidate& candidate) {
-      return candidate.prefix_length < (candidate.is_protect ? shortest_protect : shortest) ||
-             std::any_of(context.candidates.begin(), context.candidates.end(),
-                         [&](const auto& known) { return known.gateway == candidate.gateway; });
-    });
-    const std::size_t room = candidates_max - std::min(candidates_max, context.candidates.size());
-    if (further.size() > room) further.resize(room);
-    if (further.empty()) continue;
-    for (RouteCandidate& candidate : further) {
-      candidate.rank = static_cast<std::uint32_t>(context.candidates.size());
-      context.candidates.push_back(candidate);
-    }
-    return true;
+    candidates.erase(candidates.begin() + static_cast<std::ptrdiff_t>(next));
   }
 }
 

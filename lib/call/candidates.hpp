@@ -1,8 +1,9 @@
 // The vendors that a call comes to, one after the other (A-02 stage 15).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <span>
 
 #include "call/stages.hpp"
 
@@ -15,11 +16,15 @@ inline constexpr std::size_t candidates_max = 256;
 /// hindsight take the turns of the sets they meet.
 void find_vendors(CallContext& context);
 
+/// The candidate whose turn it is, and moves `next`, its index, behind it; null: none is left.
+/// `tried`: the vendors that got the call so far.
+///
 /// a vendor of mode expiration keeps shorter prefixes away because it has the call. One that
-/// was passed over has not, so that behind the last candidate the next shorter prefixes are gone
-/// through, up to the next vendor of that mode. `was_tried`: whether the candidate with this index
-/// got the call. False: there are no further candidates, or the parameter
-/// `stop_descent_when_passed_over` wants none.
-bool descend(CallContext& context, const std::function<bool(std::uint32_t vendor)>& was_tried);
+/// was passed over has not, so that the list grows by the next shorter prefixes, up to the next
+/// vendor of that mode, when all ordinary vendors in it have had their turn: new ordinary vendors
+/// come before the protect vendors, new protect vendors behind them. The parameter
+/// `stop_descent_when_passed_over` wants none of this. The pointer holds until the next question.
+const RouteCandidate* next_candidate(CallContext& context, std::size_t& next,
+                                     std::span<const std::uint32_t> tried);
 
 }  // namespace tandem::call

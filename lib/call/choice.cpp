@@ -59,8 +59,8 @@ std::optional<Reason> refusing_account(const CallContext& c, const Vendor& vendo
 
 /// Which list of the vendor refuses who sent the call on (N-06); "": none, or nobody did.
 std::string_view refusing_forward_list(const CallContext& c, const Vendor& vendor) noexcept {
-  const std::string_view forwarder = c.forwarder.view();
-  if (forwarder.empty()) return {};
+  if (!c.forwarder) return {};
+  const std::string_view forwarder = c.forwarder->view();
   if (!vendor.allow_forwarders.empty() && !vendor.allow_forwarders.has_prefix_of(forwarder))
     return "allow_forward_prefixes";
   return vendor.deny_forwarders.has_prefix_of(forwarder) ? "deny_forward_prefixes" : "";
@@ -92,6 +92,14 @@ RateMatch find_vendor_rate(const CallContext& c, const Vendor& vendor, const Num
   rated = Number(vendor.payee.rated(owed.view()));
   if (!vendor.payee.has_deck) return {};  // RateNotFound
   return vendor.payee.deck.find(rated.view(), c.wall_us);
+}
+
+/// The callee that a vendor's lists judge (N-06): without what only steers routing, the prefix of a
+/// split and that which the customer's deck leaves out (B-14), and as it was dialled.
+std::string_view listed_callee(const CallContext& c) noexcept {
+  const Customer* const customer = c.customer_entry();
+  const std::string_view callee = c.callee_billing.view();
+  return customer == nullptr ? callee : customer->payer.rated(callee);
 }
 
 }  // namespace
@@ -160,7 +168,7 @@ RouteQuery route_query(const CallContext& context, const VendorConditions& condi
   RouteQuery query;
   query.called = context.routing_number().view();
   query.calling = context.caller.view();
-  query.callee = context.callee_billing.view();
+  query.callee = listed_callee(context);
   query.customer = customer.config.id;
   query.load = context.hindsight != nullptr ? static_cast<const LineLoad*>(context.hindsight)
                                             : context.tables->vendor_lines.get();
@@ -272,8 +280,8 @@ std::vector<std::string> matching_vendor_rules(const CallContext& context, std::
 
 std::string refusing_list_entry(const CallContext& context, std::uint32_t vendor) {
   const std::string_view caller = context.caller.view();
-  const std::string_view callee =
-      (context.callee_billing.empty() ? context.routing_number() : context.callee_billing).view();
+  const std::string_view listed = listed_callee(context);
+  const std::string_view callee = listed.empty() ? context.routing_number().view() : listed;
   const NumberPolicy& own = context.tables->routes.numbers(vendor);
   if (own.judge(caller, callee) != NumberVerdict::accepted)
     return own.refusing_entry(caller, callee);

@@ -158,6 +158,11 @@ std::string_view read_callee(const InboundCall& call, CalleeField field) {
   return call.parties->user(field == CalleeField::to ? Party::to : Party::diverting);
 }
 
+bool is_diverted(const InboundCall& call) noexcept {
+  return std::any_of(call.headers.begin(), call.headers.end(),
+                     [](const PassedHeader& header) { return is(header.name, "Diversion"); });
+}
+
 void IdentityNeeds::add(const SipOptions& vendor) noexcept {
   asserted = asserted || vendor.pai == IdentityMode::pass;
   preferred = preferred || vendor.ppi == IdentityMode::pass;

@@ -17,6 +17,9 @@ namespace tandem::call {
 std::string_view read_caller(const InboundCall& call, CallerField field);
 std::string_view read_callee(const InboundCall& call, CalleeField field);
 
+/// Whether somebody sent the call on and says so in a Diversion (RFC 5806), whoever it was.
+bool is_diverted(const InboundCall& call) noexcept;
+
 /// Headers that settings of their own decide about, not `pass_headers`.
 bool has_setting(std::string_view name) noexcept;
 

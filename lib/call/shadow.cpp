@@ -85,15 +85,11 @@ ShadowDecision ShadowRouter::route(const ShadowCall& call) {
   }
   std::optional<Reason> first_skip;
   std::vector<std::uint32_t> tried;
-  const auto was_tried = [&tried](std::uint32_t vendor) {
-    return std::find(tried.begin(), tried.end(), vendor) != tried.end();
-  };
-  for (std::size_t next = 0; next < context.candidates.size() || descend(context, was_tried);
-       ++next) {
-    const RouteCandidate candidate = context.candidates[next];  // the list may grow
-    const Hindsight::Met* const met = hindsight_.find(candidate.gateway);
+  std::size_t next = 0;
+  while (const RouteCandidate* const candidate = next_candidate(context, next, tried)) {
+    const Hindsight::Met* const met = hindsight_.find(candidate->gateway);
     if (met != nullptr && met->was_out_of_reach) continue;
-    CandidatePlan plan = plan_candidate(context, candidate, context.arrived_us);
+    CandidatePlan plan = plan_candidate(context, *candidate, context.arrived_us);
     VendorLease nothing;  // a rehearsal only looks
     if (plan.excluded || !take_vendor(context, plan, nothing, context.arrived_us)) {
       if (!first_skip) first_skip = plan.excluded;

@@ -40,8 +40,8 @@ struct ShadowCall {
   std::string caller_user, callee_user;
   std::optional<PolicyAnswer> policy;
   std::optional<std::uint64_t> split_call;
-  CallLrn lrn;       ///< What was known of its numbers (R-20).
-  Number forwarder;  ///< Who sent it on (N-06).
+  CallLrn lrn;                      ///< What was known of its numbers (R-20).
+  std::optional<Number> forwarder;  ///< Who sent it on (N-06).
 
   // What became of it.
   struct Vendor {

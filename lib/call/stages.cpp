@@ -19,6 +19,28 @@ bool put_before(std::string_view prefix, Number& number) noexcept {
   return true;
 }
 
+/// Where a call to a phone goes now.
+struct PhoneReach {
+  bool is_online = false;
+  ForwardChoice forward;          ///< At once, in place of it.
+  bool goes_to_gateways = false;  ///< When there is neither.
+
+  [[nodiscard]] bool has_destination() const noexcept {
+    return is_online || forward.targets != nullptr;
+  }
+};
+
+PhoneReach reach_of(const CallContext& c, const Phone& phone) {
+  PhoneReach reach;
+  reach.is_online =
+      c.state->registrar.is_online(c.tables->vendors[phone.vendor].config.id, c.arrived_us);
+  reach.forward =
+      forward_at_once(phone.config.forward, *phone.calendar, c.wall_us, reach.is_online);
+  reach.goes_to_gateways =
+      phone.config.offline_to_gateways.value_or(c.tables->parameters.offline_to_gateways);
+  return reach;
+}
+
 void read_numbers(CallContext& c) {
   c.caller = number_from_user(c.from_user).value_or(Number());
   c.callee = number_from_user(c.request_user).value_or(Number());
@@ -253,11 +275,12 @@ bool route_by_lrn(CallContext& c) noexcept {
                     c.callee_by_lrn);
 }
 
-/// where the callee was ported to, and whether the call stays in its region.
+/// where the callee was ported to, and whether the call stays in its region. Who is called
+/// where he registered has not moved, and needs no resolver that answers.
 Verdict look_up_numbers(CallContext& c, const StageAbilities& abilities) {
   using State = NumberLookup::State;
   const Customer& customer = *c.customer_entry();
-  if (customer.lrn_resolver == nullptr) return Verdict::go_on();
+  if (customer.lrn_resolver == nullptr || is_for_phone(c)) return Verdict::go_on();
   if (c.lrn == nullptr) c.lrn = std::make_unique<CallLrn>();
   look_up_here(c);
   const bool is_callee_known = c.lrn->callee.state != State::unknown;
@@ -374,15 +397,13 @@ Verdict find_phone(CallContext& c, const StageAbilities&) {
       return Verdict::reject(Reason::TooManyForwards);
   }
   if (phone->config.do_not_disturb) return Verdict::reject(Reason::CalleeBusy);
-  const bool is_online = c.state->registrar.is_online(callee.config.id, c.arrived_us);
-  c.forward = forward_at_once(phone->config.forward, *phone->calendar, c.wall_us, is_online);
-  if (is_online || c.forward.targets != nullptr) {
+  const PhoneReach reach = reach_of(c, *phone);
+  c.forward = reach.forward;
+  if (reach.has_destination()) {
     c.called_phone = phone->vendor;
     return Verdict::go_on();
   }
-  return phone->config.offline_to_gateways.value_or(c.tables->parameters.offline_to_gateways)
-             ? Verdict::go_on()
-             : Verdict::reject(Reason::CalleeNotOnline);
+  return reach.goes_to_gateways ? Verdict::go_on() : Verdict::reject(Reason::CalleeNotOnline);
 }
 
 /// B-15: the leg of a phone that sends a call on has rates of its own, where the deck has such.
@@ -524,6 +545,13 @@ Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::s
     if (verdict.kind != Verdict::Kind::go_on) return verdict;
   }
   return Verdict::go_on();
+}
+
+bool is_for_phone(const CallContext& context) {
+  const Phone* const phone = context.tables->find_phone(context.callee_billing.view());
+  if (phone == nullptr) return false;
+  const PhoneReach reach = reach_of(context, *phone);
+  return reach.has_destination() || !reach.goes_to_gateways;
 }
 
 const char* lrn_source_name(CallLrn::Source source) noexcept {

@@ -113,12 +113,15 @@ struct CallContext {
   /// Index in Tables::vendors of a phone that is called, or that sends the call on (T-01).
   std::uint32_t called_phone = no_phone;
   ForwardChoice forward;  ///< The phone is not called; these are.
-  Number forwarder;       ///< Who sent the call on last; empty: nobody, as far as it is believed.
+  /// Who sent the call on last, an empty number when it is none; nothing: nobody, as far as is
+  /// believed.
+  std::optional<Number> forwarder;
   const Forwarding* forwarding =
       nullptr;  ///< How a call of a phone's came to be; null: it dialled.
   std::unique_ptr<const PolicyAnswer> policy;  ///< Given by the policy hook; null: not asked.
   std::vector<RouteCandidate> candidates;
-  /// What descend() found last, also vendors that were candidates before, and below which length.
+  /// What was found below the length `descended_below`, also vendors that were candidates before
+  /// . Length 0: what was found first, when a policy hook named vendors, else empty.
   std::vector<RouteCandidate> descended;
   std::uint8_t descended_below = 0;
 
@@ -171,6 +174,10 @@ struct StageAbilities {
 /// Runs the stages from `next_stage` on until one does not go on; `next_stage` is then that stage,
 /// or past the end.
 Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::size_t& next_stage);
+
+/// Whether the callee is a phone of this switch, and not one that is offline and routed like any
+/// other number (R-21, T-12).
+bool is_for_phone(const CallContext& context);
 
 /// What a resolver is asked for: the callee without what only steers routing and without the
 /// characters that are eaten. May be empty.

@@ -266,11 +266,14 @@ std::string NumberPolicy::refusing_entry(std::string_view caller, std::string_vi
     if (const auto prefix = prefixes.prefix_of(number)) return std::string(*prefix);
     const auto group = std::find_if(groups.begin(), groups.end(),
                                     [&](const NumberSet& set) { return set.contains(number); });
+    if (group == groups.end()) return std::string();
     return "group " + std::to_string(group - groups.begin() + 1);
   };
-  const auto fitting = [&](const std::vector<NumberPair>& pairs) {
-    return *std::find_if(pairs.begin(), pairs.end(),
-                         [&](const NumberPair& pair) { return any_fits({pair}, caller, callee); });
+  const auto fitting = [&](const std::vector<NumberPair>& pairs) -> const NumberPair* {
+    const auto pair = std::find_if(pairs.begin(), pairs.end(), [&](const NumberPair& one) {
+      return any_fits({one}, caller, callee);
+    });
+    return pair == pairs.end() ? nullptr : &*pair;
   };
   switch (judge(caller, callee)) {
     case NumberVerdict::caller_length:
@@ -282,11 +285,13 @@ std::string NumberPolicy::refusing_entry(std::string_view caller, std::string_vi
     case NumberVerdict::callee_denied:
       return denied(deny_callee_, deny_callees_, callee);
     case NumberVerdict::pair_denied: {
-      const NumberPair pair = fitting(deny_pairs_);
-      return pair.caller + ":" + pair.callee;
+      const NumberPair* const pair = fitting(deny_pairs_);
+      return pair == nullptr ? std::string() : pair->caller + ":" + pair->callee;
     }
-    case NumberVerdict::city_denied:
-      return fitting(deny_cities_).callee;
+    case NumberVerdict::city_denied: {
+      const NumberPair* const city = fitting(deny_cities_);
+      return city == nullptr ? std::string() : city->callee;
+    }
     case NumberVerdict::caller_kind:
       return number_kind_name(plan_.classify(caller).kind);
     case NumberVerdict::callee_kind:

@@ -37,10 +37,12 @@ Json per_second_json(const RouteCandidate& route) {
   return Amount::from_units(route.price.units() / route.price_per_s).to_string();
 }
 
-/// What is known of where the callee is; null when the customer's calls do not ask.
+/// What is known of where the callee is; null when the customer's calls do not ask, or it is
+/// a phone here.
 Json lrn_json(const call::CallContext& context) {
   const call::Customer* customer = context.customer_entry();
-  if (customer == nullptr || customer->lrn_resolver == nullptr) return nullptr;
+  if (customer == nullptr || customer->lrn_resolver == nullptr || call::is_for_phone(context))
+    return nullptr;
   const auto record = [](const call::NumberLookup& lookup, const std::string& text) {
     return lookup.state == call::NumberLookup::State::found ? Json(text) : Json(nullptr);
   };
@@ -228,12 +230,9 @@ void add_candidates(Json& answer, call::CallContext& context, Reason refused) {
     const call::VendorConditions conditions(context);
     const RouteQuery query = call::route_query(context, conditions);
     std::vector<std::uint32_t> able;
-    const auto was_tried = [&able](std::uint32_t vendor) {
-      return std::find(able.begin(), able.end(), vendor) != able.end();
-    };
-    for (std::size_t next = 0;
-         next < context.candidates.size() || call::descend(context, was_tried); ++next) {
-      const RouteCandidate route = context.candidates[next];  // the list may grow
+    std::size_t next = 0;
+    while (const RouteCandidate* const candidate = call::next_candidate(context, next, able)) {
+      const RouteCandidate& route = *candidate;
       call::CandidatePlan plan = call::plan_candidate(context, route, context.arrived_us);
       const call::Vendor& vendor = context.tables->vendors[plan.vendor];
       call::VendorLease nothing;  // a rehearsal only looks
@@ -271,21 +270,22 @@ void add_candidates(Json& answer, call::CallContext& context, Reason refused) {
         candidates.back()["rules"] = std::move(rules);
     }
     // Who is called where he registered is not looked for among vendors.
-    if (context.called_phone == call::CallContext::no_phone) add_excluded(excluded, context, query);
+    if (!call::is_for_phone(context)) add_excluded(excluded, context, query);
   }
   answer["candidates"] = std::move(candidates);
   answer["excluded"] = std::move(excluded);
 }
 
 /// Goes through the stages behind the one that refused, so that vendors are known as they would
-/// have been asked: numbers rewritten, prices found. Nothing is taken, nothing recorded.
+/// have been asked: numbers rewritten, prices found. A phone that may not be called is not looked
+/// for among vendors, so that none of them is told as one that would have been tried. Nothing is
+/// taken, nothing recorded.
 void find_vendors_nevertheless(call::CallContext& context, std::size_t next_stage,
                                const call::StageAbilities& abilities) {
-  if (context.customer_entry() == nullptr || context.called_phone != call::CallContext::no_phone)
-    return;
+  if (context.customer_entry() == nullptr) return;
   context.recorder = nullptr;
   call::Verdict verdict = call::Verdict::reject(Reason::none);
-  while (verdict.kind == call::Verdict::Kind::reject)
+  while (verdict.kind == call::Verdict::Kind::reject && !call::is_for_phone(context))
     verdict = call::run_stages(context, abilities, ++next_stage);
 }
 
