@@ -1,6 +1,7 @@
 // Prefix modes when vendors cannot take a call (R-02): what a passed over expiration vendor leaves
 // to shorter prefixes, and what one that was tried does not.
 #include "flow/flow.hpp"
+#include "tandem/route_choices.hpp"
 
 using namespace tandem;
 using namespace tandem::sim;
@@ -33,13 +34,41 @@ std::string names_of(const Cdr& cdr) {
 }
 
 /// Has every vendor refuse with 503, calls, and gives the order of INVITEs: "v2 v3".
-std::string tried(Bench& bench) {
+std::string tried(Bench& bench, const std::string& callee = dialled) {
   for (Endpoint* vendor : bench.vendors)
     vendor->set_plan(refuse(503));
-  auto call = bench.dial({}, dialled);
+  auto call = bench.dial({}, callee);
   bench.run_s(5);
   REQUIRE(call->is_over());
   return names_of(bench.world.cdrs().back());
+}
+
+/// tried() when the policy hook names vendors.
+std::string tried_of_named(const SwitchConfig& config, std::vector<std::string> named) {
+  PolicyAnswer answer;
+  std::unique_ptr<Bench> bench;
+  answer.vendor_gateways = std::move(named);
+  SwitchHooks hooks;
+  hooks.policy_deadline_us = second_us;
+  hooks.on_policy = [&](const PolicyQuestion& question) {
+    bench->tandem->answer(question.token, answer);
+  };
+  bench = std::make_unique<Bench>(config, WorldOptions{}, hooks);
+  return tried(*bench);
+}
+
+/// What a record says of the candidates, by rank: "v1 passed over, v3".
+std::string recorded(const Cdr& cdr) {
+  const auto choices = parse_route_choices(cdr.choices);
+  REQUIRE(choices.ok());
+  std::string text;
+  for (std::size_t i = 0; i < choices->size(); ++i) {
+    const RouteChoice& choice = (*choices)[i];
+    CHECK(choice.rank == i);
+    text += (i == 0 ? "" : ", ") + choice.vendor_gateway +
+            (choice.passed_over == Reason::none ? "" : " passed over");
+  }
+  return text;
 }
 
 /// The candidates as explain has them, best first.
@@ -212,4 +241,80 @@ TEST_CASE("Descent: a passed over protect vendor keeps no protect vendor away (R
   CHECK(tried(*std::make_unique<Bench>(config)) == "v3 v1");
   v(config, 1).line_limit = 0;
   CHECK(tried(*std::make_unique<Bench>(config)) == "v3 v2");
+}
+
+TEST_CASE("Descent: ordinary vendors behind a full one come before protect vendors (R-02, R-08)") {
+  SwitchConfig config = base_config(4);
+  for (int i = 1; i <= 4; ++i)
+    v(config, i).priority = 0;
+  v(config, 1).prefixes = {"447"};
+  v(config, 1).prefix_mode = PrefixMode::expiration;
+  v(config, 2).prefixes = {"447"};
+  v(config, 2).protect = true;
+  v(config, 3).prefixes = {"44"};
+  v(config, 4).prefixes = {"44"};
+  v(config, 4).protect = true;
+  SUBCASE("the full one was not") { CHECK(tried(*std::make_unique<Bench>(config)) == "v1 v2"); }
+  v(config, 1).line_limit = 0;
+  SUBCASE("all are tried") {
+    Bench bench(config);
+    CHECK(explained(bench) == "v3 v2 v4");
+    CHECK(tried(bench) == "v3 v2 v4");
+    CHECK(recorded(bench.world.cdrs().back()) == "v1 passed over, v3, v2, v4");
+  }
+  SUBCASE("the first that is tried answers") {
+    Bench bench(config);
+    auto call = bench.dial({}, dialled);
+    bench.run_s(2);
+    CHECK(call->was_answered());
+    call->hang_up();
+    bench.check_clean();
+    CHECK(names_of(bench.world.cdrs().back()) == "v3");
+  }
+  SUBCASE("a protect vendor that got the call keeps shorter protect vendors away") {
+    v(config, 2).prefix_mode = PrefixMode::expiration;
+    Bench bench(config);
+    CHECK(explained(bench) == "v3 v2");
+    CHECK(tried(bench) == "v3 v2");
+    CHECK(recorded(bench.world.cdrs().back()) == "v1 passed over, v3, v2");
+  }
+  SUBCASE("one that did not keeps nobody") {
+    v(config, 2).prefix_mode = PrefixMode::expiration;
+    v(config, 2).line_limit = 0;
+    CHECK(tried(*std::make_unique<Bench>(config)) == "v3 v4");
+  }
+  SUBCASE("an ordinary one that got the call ends the list, but for the longer protect ones") {
+    v(config, 3).prefix_mode = PrefixMode::expiration;
+    v(config, 4).prefixes = {"4"};
+    CHECK(tried(*std::make_unique<Bench>(config)) == "v3 v2");
+  }
+}
+
+TEST_CASE("Descent: a call that could go no further takes no turns there (R-02, R-04)") {
+  SwitchConfig config = base_config(4);
+  for (int i = 1; i <= 4; ++i) {
+    v(config, i).priority = 0;
+    v(config, i).prefixes = {i <= 2 ? "447" : "44"};
+  }
+  v(config, 1).prefix_mode = v(config, 2).prefix_mode = PrefixMode::expiration;
+  v(config, 1).line_limit = 0;
+  Bench bench(config);
+  CHECK(tried(bench, "4420") == "v3 v4");
+  CHECK(tried(bench) == "v2");
+  CHECK(tried(bench, "4420") == "v4 v3");
+}
+
+TEST_CASE("Descent: a vendor that a policy hook did not name hides nobody (R-02)") {
+  SwitchConfig config = base_config(3);
+  for (int i = 1; i <= 3; ++i)
+    v(config, i).priority = 0;
+  v(config, 1).prefixes = v(config, 2).prefixes = {"447"};
+  v(config, 1).prefix_mode = PrefixMode::expiration;
+  v(config, 3).prefixes = {"44"};
+  CHECK(tried_of_named(config, {"v2", "v3"}) == "v2 v3");
+  CHECK_MESSAGE(tried_of_named(config, {"v3"}) == "v3", "no vendor of the longest prefix is named");
+  CHECK_MESSAGE(tried_of_named(config, {"v3", "v1"}) == "v1", "it is named, and got the call");
+  config.parameters.stop_descent_when_passed_over = true;
+  CHECK(tried_of_named(config, {"v2", "v3"}) == "v2");
+  CHECK(tried_of_named(config, {"v3"}) == "");
 }

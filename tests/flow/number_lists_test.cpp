@@ -1,5 +1,5 @@
 // Which numbers vendors take (N-06) when routing goes by another number: that with the prefix of a
-// split (R-19), or where the callee was ported to (R-20).
+// split (R-19) or of the customer (B-14), or where the callee was ported to (R-20).
 #include <optional>
 
 #include "flow/flow.hpp"
@@ -110,6 +110,16 @@ TEST_CASE("Lists: a vendor judges who sent a call on (N-06, P-13)") {
     first.allow_forward_prefixes = {"4420"};
     expected = 1;
   }
+  SUBCASE("one without a number is none that is allowed") {
+    first.allow_forward_prefixes = {"4"};
+    forwarder = "<sip:442079990000442079990000442079990000@a.example>";
+    rule = "allow_forward_prefixes";
+  }
+  SUBCASE("one without a number is none that is denied") {
+    first.deny_forward_prefixes = {"4"};
+    forwarder = "<sip:442079990000442079990000442079990000@a.example>";
+    expected = 1;
+  }
   SUBCASE("the last one that did counts") {
     forwarder += ", <sip:33@a.example>";
     first.deny_forward_prefixes = {"33"};
@@ -170,6 +180,34 @@ TEST_CASE("Lists: a vendor judges the callee without the prefix of a split (N-06
         }
       },
       {}, std::nullopt);
+}
+
+TEST_CASE("Lists: a vendor judges the callee without a prefix that only steers (N-06, B-14)") {
+  check_refusals(
+      [](SwitchConfig& config) {
+        config.parameters.gateway_route_prefix.prefixes = {"88"};
+        config.provision.rate_decks[0].rates[0].prefix = "44";
+        config.provision.customer_gateways[0].rewrite_callee = ":88";
+        for (VendorGateway& vendor : config.provision.vendor_gateways) {
+          vendor.prefixes = {"88"};
+          vendor.rewrite_callee = "88:";
+        }
+      },
+      {}, std::nullopt);
+}
+
+TEST_CASE("Lists: a prefix that the customer's deck has rates for is of the number (N-06, B-14)") {
+  SwitchConfig config = base_config(2);
+  config.provision.vendor_gateways[1].priority = 1;
+  config.parameters.gateway_route_prefix.prefixes = {"88"};
+  config.provision.rate_decks[0].rates[0].prefix = "88";
+  config.provision.vendor_gateways[0].numbers.deny_callee_prefixes = {"4420"};
+  Bench bench(config);
+  auto call = bench.dial({}, "88" + std::string(dialled));
+  bench.run_s(1);
+  CHECK(bench.vendors[0]->received("INVITE") == 1);
+  call->hang_up();
+  bench.check_clean();
 }
 
 TEST_CASE("Lists: a vendor judges what was dialled, not where it was ported to (N-06, R-20)") {

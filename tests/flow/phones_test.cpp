@@ -462,6 +462,58 @@ TEST_CASE("Phones: what a phone dials is looked up, routed and billed by its own
   CHECK(answer->find(R"("resolver":"db","number":"2125550123")") != std::string::npos);
 }
 
+TEST_CASE(
+    "Phones: who is called here is not looked up, and needs no resolver that answers (R-20)") {
+  SwitchConfig config = phone_config();
+  LrnResolverConfig resolver;
+  resolver.id = "dead";
+  resolver.kind = LrnResolverKind::http;
+  resolver.addresses = {at("10.0.9.1:80")};
+  config.provision.lrn_resolvers = {resolver};
+  for (PhoneConfig& one : config.provision.phones) {
+    LrnGatewayConfig& lrn = one.lrn.emplace();
+    lrn.resolver = "dead";
+    lrn.failure_action = LrnFailureAction::reject;
+  }
+  Phones bench(config);
+  bench.registers(bench.bob, "1002");
+  CHECK(bench.talk(bench.alice, "1001", "1002")->was_answered());
+  const auto answer = bench.tandem->explain({"phone:1001", "1001", "1002"});
+  REQUIRE(answer.ok());
+  CHECK(answer->find(R"("lrn":null)") != std::string::npos);
+  (void)bench.talk(bench.alice, "1001", "442079460000");
+  CHECK(bench.last_cdr().end_reason == Reason::LrnFailed);
+  bench.registers(bench.bob, "1002", 0);
+  bench.run_s(1);
+  (void)bench.talk(bench.alice, "1001", "1002");
+  CHECK(bench.last_cdr().end_reason == Reason::CalleeNotOnline);
+  config.parameters.offline_to_gateways = true;
+  REQUIRE(bench.tandem->reload(config).ok());
+  (void)bench.talk(bench.alice, "1001", "1002");
+  CHECK_MESSAGE(bench.last_cdr().end_reason == Reason::LrnFailed, "it is routed like any number");
+}
+
+TEST_CASE("Phones: explain names no vendors for a phone that may not be called (R-23, T-13)") {
+  SwitchConfig config = phone_config();
+  config.provision.phones[1].do_not_disturb = true;
+  Phones bench(config);
+  const auto refused = [&](const char* reason) {
+    const auto answer = bench.tandem->explain({"cust", "1000", "1002"});
+    REQUIRE(answer.ok());
+    CHECK(answer->find(R"("candidates":[])") != std::string::npos);
+    CHECK(answer->find(R"("excluded":[])") != std::string::npos);
+    CHECK(answer->find(std::string(R"("reject":")") + reason) != std::string::npos);
+  };
+  refused("CalleeBusy");
+  config.provision.phones[1].do_not_disturb = false;
+  REQUIRE(bench.tandem->reload(config).ok());
+  refused("CalleeNotOnline");
+  bench.registers(bench.bob, "1002");
+  config.provision.phones[1].locked = PhoneLock::incoming;
+  REQUIRE(bench.tandem->reload(config).ok());
+  refused("GatewayLocked");
+}
+
 TEST_CASE("Phones: with several devices the next is tried when one does not answer (P-05)") {
   SwitchConfig config = phone_config();
   config.parameters.phone_contacts = 2;
