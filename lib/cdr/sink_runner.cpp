@@ -231,9 +231,6 @@ Result<bool> SinkRunner::write_next() {
   Result<bool> outcome = false;
   try {
     outcome = offer_next();
-    if (outcome && !*outcome) {
-      if (auto done = target_.idle(clock_.wall_us()); !done) outcome = std::move(done).error();
-    }
   } catch (const std::exception& exception) {
     outcome = Error{ErrorCode::internal, std::string("sink threw: ") + exception.what()};
   }
@@ -243,6 +240,44 @@ Result<bool> SinkRunner::write_next() {
     note_failure(outcome.error());
   }
   return outcome;
+}
+
+/// Lets the sink do what time brings about: whenever there is nothing to write, and by the clock
+/// while there always is. What goes wrong there keeps no record waiting.
+void SinkRunner::look_after(bool has_written) {
+  const std::int64_t now_us = clock_.monotonic_us();
+  if (now_us < idle_at_us_ && (has_written || idle_pause_ms_ != 0)) return;
+  constexpr std::int64_t period_ms = 1'000;
+  Result<void> done;
+  try {
+    done = target_.idle(clock_.wall_us());
+  } catch (const std::exception& exception) {
+    done = Error{ErrorCode::internal, std::string("sink threw: ") + exception.what()};
+  }
+  idle_pause_ms_ = done                  ? 0
+                   : idle_pause_ms_ == 0 ? options_.retry_min_ms
+                                         : std::min(idle_pause_ms_ * 2, options_.retry_max_ms);
+  // After the call, which may have taken long.
+  idle_at_us_ = clock_.monotonic_us() + (done ? period_ms : idle_pause_ms_) * 1'000;
+  std::string error = done ? std::string() : done.error().message;
+  {
+    const std::lock_guard guard(mutex_);
+    if (error == idle_error_) return;
+    idle_error_ = error;
+  }
+  if (log_ == nullptr) return;
+  if (error.empty()) {
+    log_->write(LogLevel::info, "cdr", "upkeep of sink works again", {{"sink", options_.name}});
+  } else {
+    log_->write(LogLevel::error, "cdr", "upkeep of sink failed: it is tried again",
+                {{"sink", options_.name}, {"error", error}});
+  }
+}
+
+/// Whether the time that stop() gave is over.
+bool SinkRunner::must_end() {
+  const std::lock_guard guard(mutex_);
+  return is_stopping_ && clock_.monotonic_us() >= stop_at_us_;
 }
 
 void SinkRunner::note_success(bool has_written) {
@@ -285,6 +320,8 @@ bool SinkRunner::pump() {
   for (;;) {
     const Result<bool> written = write_next();
     if (!written) return false;
+    if (must_end()) return !*written;
+    look_after(*written);
     if (!*written) return true;
   }
 }
@@ -294,6 +331,8 @@ Result<void> SinkRunner::catch_up(std::uint64_t sequence) {
     Result<bool> written = write_next();
     if (!written) return std::move(written).error();
     if (!*written) break;  // numbers that were given out and never became durable
+    if (position_.load() < sequence && must_end())
+      return Error{ErrorCode::timeout, "sink still lacked records when its time was over"};
   }
   return {};
 }
@@ -357,10 +396,11 @@ CdrSinkState SinkRunner::state() const {
     state.lag_us = std::max<std::int64_t>(clock_.monotonic_us() - since_us, 0);
   }
   state.failures = failures_.load();
-  state.is_failing = is_failing_.load();
   if (set_aside_ != nullptr) state.set_aside = set_aside_->count();
   const std::lock_guard guard(mutex_);
-  state.last_error = last_error_;
+  const bool refuses_records = is_failing_.load();
+  state.is_failing = refuses_records || !idle_error_.empty();
+  state.last_error = refuses_records || idle_error_.empty() ? last_error_ : idle_error_;
   return state;
 }
 

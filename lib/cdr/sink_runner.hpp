@@ -47,8 +47,9 @@ class SinkTarget {
   /// is offered again later. `invalid_argument` and `already_exists` mean that a record of it
   /// cannot be taken, now or later; everything else, that the sink cannot work.
   virtual Result<void> write_batch(std::span<const RecordView> records, std::uint64_t through) = 0;
-  /// Comes about once a second while there is nothing to write: for what time alone brings about.
-  /// Errors: io; it comes again.
+  /// Comes about once a second, however much there is to write: for what time alone brings about.
+  /// An error stands in the sink's state until a later call succeeds, and holds up no record.
+  /// Errors: io; it comes again after a pause.
   virtual Result<void> idle(std::int64_t wall_us);
 };
 
@@ -73,10 +74,11 @@ class SinkRunner {
   /// after a failure. Not while the thread runs. True: everything durable is taken.
   bool pump();
   /// As pump(), at least up to `sequence`, without waiting for pauses. For the start of a switch,
-  /// before start_thread(). Errors: the sink's.
+  /// before start_thread(), and its end. Errors: the sink's, timeout (the end's time is over).
   Result<void> catch_up(std::uint64_t sequence);
   void start_thread();
-  /// Ends the thread after it has taken what is durable now, or after `drain_ms`.
+  /// Ends the thread after it has taken what is durable now, or after `drain_ms` and the batch that
+  /// is under way then, and one more attempt.
   void stop(std::int64_t drain_ms);
 
   [[nodiscard]] CdrSinkState state() const;
@@ -85,6 +87,8 @@ class SinkRunner {
   SinkRunner(SinkRunnerOptions options, Journal& journal, SinkTarget& target, const Clock& clock,
              Log* log, std::uint64_t position, std::size_t cursor);
   Result<bool> write_next();
+  void look_after(bool has_written);
+  [[nodiscard]] bool must_end();
   Result<bool> offer_next();
   Result<void> offer(std::size_t count);
   Result<bool> set_aside_refused(std::size_t offered, const Error& refusal);
@@ -106,17 +110,20 @@ class SinkRunner {
   std::unique_ptr<SetAside> set_aside_;   // null: no record is
   std::int64_t pause_ms_ = 0;             // 0: the last batch was taken
   std::int64_t retry_at_us_ = 0;          // monotonic
+  std::int64_t idle_pause_ms_ = 0;        // 0: the last idle() succeeded
+  std::int64_t idle_at_us_ = 0;  // monotonic: it must come then, after a failure not before
   std::thread thread_;
   std::atomic<std::uint64_t> position_;
   std::atomic<std::int64_t> behind_since_us_{0};  // monotonic; 0: not behind
   std::atomic<std::uint64_t> failures_{0};
   std::atomic<bool> is_failing_{false};
 
-  mutable std::mutex mutex_;  // guards the three below
+  mutable std::mutex mutex_;  // guards what is below
   std::condition_variable changed_;
   bool is_stopping_ = false;
   std::int64_t stop_at_us_ = 0;
   std::string last_error_;
+  std::string idle_error_;  // "": the last idle() succeeded
 };
 
 }  // namespace tandem::cdr

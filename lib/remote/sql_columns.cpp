@@ -86,6 +86,20 @@ std::string sql_column_definitions(const char* (*type_name)(SqlType)) {
   return definitions;
 }
 
+MissingColumns sql_missing_columns(std::string_view present, const char* (*type_name)(SqlType)) {
+  const std::string padded = " " + std::string(present) + " ";
+  MissingColumns missing;
+  for (const SqlColumn& column : columns) {
+    const std::string name = column.name;
+    if (padded.find(" " + name + " ") != std::string::npos) continue;
+    const char* const comma = missing.names.empty() ? "" : ", ";
+    missing.names += comma + ("\"" + name + "\"");
+    missing.additions +=
+        comma + ("ADD COLUMN IF NOT EXISTS " + name + " " + type_name(column.type) + " NULL");
+  }
+  return missing;
+}
+
 std::string partition_of_day(std::string_view table, std::int64_t day) {
   std::string name(table);
   name += '_';

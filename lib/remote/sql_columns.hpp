@@ -30,12 +30,21 @@ struct SqlColumn {
   bool is_nullable;
 };
 
-/// In the order of write_sql_row(). New ones are only ever added at the end.
+/// In the order of write_sql_row(). Tables that lack new ones get them when they are opened.
 extern const std::span<const SqlColumn> sql_columns;
 /// Their names with commas.
 [[nodiscard]] std::string sql_column_names();
 /// "name TYPE NOT NULL, ..." by the names that a server has for the types.
 [[nodiscard]] std::string sql_column_definitions(const char* (*type_name)(SqlType));
+
+/// What a table of an earlier version lacks.
+struct MissingColumns {
+  std::string names;      ///< With commas; "": nothing.
+  std::string additions;  ///< "ADD COLUMN IF NOT EXISTS ..., ...", each NULL in the rows there are.
+};
+/// `present`: names of the table's columns with blanks between them.
+[[nodiscard]] MissingColumns sql_missing_columns(std::string_view present,
+                                                 const char* (*type_name)(SqlType));
 
 /// A time that every server can hold: years 1970 to 9999.
 [[nodiscard]] constexpr std::int64_t sql_time_us(std::int64_t time_us) noexcept {

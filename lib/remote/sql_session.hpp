@@ -19,36 +19,41 @@ struct SqlPlace {
   std::uint64_t sequence = 0;  ///< Last record that the table holds.
 };
 
-/// Errors of all members: io, timeout, and where it says so invalid_argument or already_exists,
-/// which are about a record. After io and timeout the session is of no further use. May block up to
-/// the timeout of the configuration for each step. Destroying it closes the connection and takes
-/// back what was not committed. Threading: one thread at a time.
+/// Errors of all members: io, timeout, limit (the server gave no lock or right), and where it says
+/// so invalid_argument or already_exists, which are about a record. After io and timeout the
+/// session is of no further use. May block up to the timeout of its connector for each step.
+/// Destroying it closes the connection and takes back what was not committed. Threading: one thread
+/// at a time.
 class SqlSession {
  public:
   virtual ~SqlSession() = default;
-  /// Makes the tables when they are absent.
+  /// Makes the tables when they are absent, and adds columns that they lack.
   virtual Result<void> make_tables() = 0;
-  /// Begins a transaction and locks the source's row, which is made when absent.
+  /// Begins a transaction and locks the source's row, which is made when absent. What an earlier
+  /// transaction left open is taken back.
   virtual Result<SqlPlace> begin() = 0;
   /// Within the transaction. Errors: also invalid_argument, already_exists; the transaction is over
   /// then, and the session of further use.
   virtual Result<void> add_rows(std::span<const Cdr> cdrs) = 0;
-  /// Stores the place and commits. After an error nobody knows whether it took place. Errors: as of
-  /// add_rows().
+  /// Stores the place and commits. After io and timeout nobody knows whether it took place. Errors:
+  /// as of add_rows().
   virtual Result<void> commit(const SqlPlace& place) = 0;
   virtual Result<void> roll_back() = 0;
 
-  /// Makes what rows of these days need; outside a transaction.
+  /// Makes what rows of these days need; outside a transaction. Nothing where somebody else makes
+  /// the partitions (`ahead_days` 0).
   virtual Result<void> make_room(const std::set<std::int64_t>& days) = 0;
   /// Days since 1970 that have a partition of their own. Tables that are none of ours are left out.
   virtual Result<std::set<std::int64_t>> days() = 0;
+  /// These two change the table; they wait for a lock one second at most, since everybody else
+  /// waits behind them.
   virtual Result<void> add_day(std::int64_t day) = 0;
   virtual Result<void> drop_day(std::int64_t day) = 0;
   /// The server's clock, microseconds since 1970 UTC.
   virtual Result<std::int64_t> wall_us() = 0;
 };
 
-/// Makes a connection. Errors: io, timeout.
-using SqlConnector = std::function<Result<std::unique_ptr<SqlSession>>()>;
+/// Makes a connection, of which no step takes longer than `timeout_ms`. Errors: io, timeout.
+using SqlConnector = std::function<Result<std::unique_ptr<SqlSession>>(std::int32_t timeout_ms)>;
 
 }  // namespace tandem::remote

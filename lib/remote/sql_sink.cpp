@@ -66,6 +66,9 @@ Result<void> check_cdr_sql(const CdrSqlConfig& config) {
     return Error{ErrorCode::invalid_argument,
                  std::string(member) + " \"" + std::string(value) + "\" was not " + range};
   };
+  // libpq would go by the environment of the process then.
+  if (config.connection.empty())
+    return Error{ErrorCode::invalid_argument, "connection \"\" named no server"};
   if (config.connection.size() > 4'096 ||
       config.connection.find('\0') != std::string::npos)  // it may hold a password
     return Error{ErrorCode::invalid_argument, "connection was longer than 4096 bytes"};
@@ -117,9 +120,9 @@ Result<void> SqlSink::seen(Result<void> outcome) {
   return outcome;
 }
 
-Result<void> SqlSink::connect() {
+Result<void> SqlSink::connect(std::int32_t timeout_ms) {
   if (session_ != nullptr) return {};
-  auto session = connect_();
+  auto session = connect_(timeout_ms);
   if (!session) return std::move(session).error();
   if (auto made = (*session)->make_tables(); !made) {
     // What is wrong with a table is no fault of a record.
@@ -145,30 +148,40 @@ Result<SqlPlace> SqlSink::begin() {
 }
 
 Result<std::uint64_t> SqlSink::position() {
-  auto connected = connect();
-  if (connected) {
-    auto place = begin();
-    if (place) {
-      place->owner = identity_;
-      if (auto done = seen(session_->commit(*place)); !done) return kept_.sequence();
-      // The journal will give up what lies before this place, so that the next start must find it
-      // without the server too.
-      if (auto moved = kept_.move(place->sequence); !moved) return std::move(moved).error();
-      taken_ = place->sequence;
-      return taken_;
-    }
-    session_.reset();
-    if (place.error().code == ErrorCode::wrong_state)
-      return Error{ErrorCode::already_exists, std::move(place).error().message};
+  auto position = ask_position();
+  session_.reset();  // the sink's own has other deadlines, and is made on its thread
+  return position;
+}
+
+Result<std::uint64_t> SqlSink::ask_position() {
+  // When the server is away: a place that lags behind costs nothing, since the one in the database
+  // is looked at before anything is written.
+  if (!connect(std::min(start_timeout_ms, config_.timeout_ms))) return taken_;
+  auto place = begin();
+  if (!place) {
+    if (place.error().code != ErrorCode::wrong_state) return taken_;
+    return Error{ErrorCode::already_exists, std::move(place).error().message};
   }
-  // The server is away: a place that lags behind costs nothing, since the one in the database is
-  // looked at before anything is written.
+  // Tables that were made anew know nothing. To begin with whatever the journal still has would
+  // leave a gap that nobody is told of; write_batch() tells.
+  if (place->sequence == 0 && taken_ > 0) return taken_;
+  place->owner = identity_;
+  if (!session_->commit(*place)) return taken_;
+  // The journal will give up what lies before this place, so that the next start must find it
+  // without the server too.
+  if (auto moved = kept_.move(place->sequence); !moved) return std::move(moved).error();
+  taken_ = place->sequence;
   return taken_;
 }
 
 Result<void> SqlSink::write_batch(std::span<const cdr::RecordView> records, std::uint64_t through) {
-  if (auto connected = connect(); !connected) return connected;
-  return seen(decode_and_store(records, through));
+  if (auto connected = connect(config_.timeout_ms); !connected) return connected;
+  try {
+    return seen(decode_and_store(records, through));
+  } catch (...) {
+    session_.reset();  // its transaction may be open
+    throw;
+  }
 }
 
 Result<void> SqlSink::decode_and_store(std::span<const cdr::RecordView> records,
@@ -191,11 +204,18 @@ Result<void> SqlSink::decode_and_store(std::span<const cdr::RecordView> records,
 Result<void> SqlSink::store(std::span<const Cdr> cdrs, std::uint64_t through) {
   auto place = begin();
   if (!place) return std::move(place).error();
-  if (place->sequence < taken_)
-    return Error{ErrorCode::wrong_state, "database was set back from record " +
-                                             std::to_string(taken_) + " to " +
+  if (place->sequence < taken_) {
+    const std::string taken = std::to_string(taken_);
+    if (place->sequence == 0)
+      return Error{ErrorCode::wrong_state, "database was set back from record " + taken +
+                                               " to nothing: set sequence of "
+                                               "source \"" +
+                                               config_.source + "\" in " + config_.table +
+                                               "_place to the record behind which it goes on"};
+    return Error{ErrorCode::wrong_state, "database was set back from record " + taken + " to " +
                                              std::to_string(place->sequence) +
                                              ": a restart offers again what the journal still has"};
+  }
   // A commit whose answer was lost took place after all.
   const auto first = std::find_if(cdrs.begin(), cdrs.end(),
                                   [&](const Cdr& cdr) { return cdr.record_id > place->sequence; });
@@ -218,14 +238,20 @@ Result<void> SqlSink::store(std::span<const Cdr> cdrs, std::uint64_t through) {
 }
 
 Result<void> SqlSink::idle(std::int64_t wall_us) {
-  if (clock_.monotonic_us() < care_at_us_) return {};
-  if (auto connected = connect(); !connected) return connected;
-  if (auto done = seen(care(wall_us)); !done) {
-    session_.reset();
-    return done;
+  if (clock_.monotonic_us() < care_at_us_) return cared_;
+  if (auto connected = connect(config_.timeout_ms); !connected) return connected;
+  cared_ = care(wall_us);
+  if (cared_) {
+    care_pause_us_ = 0;
+    care_at_us_ = clock_.monotonic_us() + care_period_us;
+    return {};
   }
-  care_at_us_ = clock_.monotonic_us() + care_period_us;
-  return {};
+  // A long query on the table, or rights that are lacking, are no fault of the connection. Each try
+  // makes others wait, so that they become rare.
+  if (cared_.error().code != ErrorCode::limit) session_.reset();
+  care_pause_us_ = std::clamp(care_pause_us_ * 2, care_retry_min_us, care_period_us);
+  care_at_us_ = clock_.monotonic_us() + care_pause_us_;
+  return cared_;
 }
 
 Result<void> SqlSink::care(std::int64_t wall_us) {

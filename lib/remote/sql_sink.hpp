@@ -31,26 +31,31 @@ struct PartitionPlan {
 [[nodiscard]] Result<void> check_cdr_sql(const CdrSqlConfig& config);
 
 /// The place that counts is the one in the database. That in the folder lags behind it, and stands
-/// in while the server is away at the start.
+/// in when the server does not answer soon at the start.
 class SqlSink final : public cdr::BuiltInSink {
  public:
   static constexpr std::int64_t care_period_us = 3'600'000'000;
+  static constexpr std::int64_t care_retry_min_us = 60'000'000;  ///< Doubled up to the period.
+  static constexpr std::int32_t start_timeout_ms = 2'000;        ///< For a step of position().
 
   /// `clock` outlives the sink. Errors: those of make_cdr_postgresql_sink().
   static Result<std::unique_ptr<SqlSink>> open(CdrSqlConfig config, std::shared_ptr<cdr::Disk> disk,
                                                const Clock& clock, SqlConnector connect);
 
   void set_pace(cdr::SinkRunnerOptions& options) const override;
+  /// Asks the server, but not for long: a switch that starts waits for it.
   Result<std::uint64_t> position() override;
   Result<void> write_batch(std::span<const cdr::RecordView> records,
                            std::uint64_t through) override;
-  /// Makes partitions ahead and retires old ones, once an hour.
+  /// Makes partitions ahead and retires old ones, once an hour; what fails is told until it is
+  /// done.
   Result<void> idle(std::int64_t wall_us) override;
 
  private:
   SqlSink(CdrSqlConfig config, const Clock& clock, SqlConnector connect, KeptPlace place,
           std::string identity);
-  Result<void> connect();
+  Result<void> connect(std::int32_t timeout_ms);
+  Result<std::uint64_t> ask_position();
   Result<SqlPlace> begin();
   Result<void> decode_and_store(std::span<const cdr::RecordView> records, std::uint64_t through);
   Result<void> store(std::span<const Cdr> cdrs, std::uint64_t through);
@@ -66,6 +71,8 @@ class SqlSink final : public cdr::BuiltInSink {
   std::unique_ptr<SqlSession> session_;  // null: none
   std::uint64_t taken_;                  // the database was seen to hold everything up to here
   std::int64_t care_at_us_ = 0;          // monotonic
+  std::int64_t care_pause_us_ = 0;       // 0: the last care succeeded
+  Result<void> cared_;                   // how it went
 };
 
 }  // namespace tandem::remote

@@ -24,13 +24,16 @@ std::string first_line(const char* text) {
 }
 
 /// Whether a state says that a value or a row cannot be taken: classes 22 (data exception), 23
-/// (integrity constraint) and what a trigger raises.
+/// (integrity constraint) and what a trigger raises; or that the connection is good, but a lock
+/// (55P03), time (57014) or a right (42501) was not given.
 Error error_of(const PGresult* answer) {
   const char* const state_text = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
   const std::string_view state(state_text == nullptr ? "" : state_text);
   Error error{ErrorCode::io, "PostgreSQL: " + first_line(PQresultErrorMessage(answer))};
   if (state == "23505") {
     error.code = ErrorCode::already_exists;
+  } else if (state == "55P03" || state == "57014" || state == "42501") {
+    error.code = ErrorCode::limit;
   } else if (state.starts_with("22") || state.starts_with("23") || state == "P0001") {
     // A row without a partition breaks a "check" that has no name: somebody dropped it.
     const bool lacks_partition =
@@ -38,6 +41,10 @@ Error error_of(const PGresult* answer) {
     if (!lacks_partition) error.code = ErrorCode::invalid_argument;
   }
   return error;
+}
+
+bool is_about_row(ErrorCode code) noexcept {
+  return code == ErrorCode::invalid_argument || code == ErrorCode::already_exists;
 }
 
 const char* type_name(SqlType type) {
@@ -120,12 +127,21 @@ class PostgresqlSession final : public SqlSession {
 
   Result<void> make_tables() override {
     const std::string& table = config_.table;
-    if (auto done = execute("SET synchronous_commit TO on; SET lock_timeout TO '10s'"); !done)
+    // The server gives up when we do, and soon when we are gone without a word: else the lock on
+    // our place would outlive us for hours.
+    const std::string timeout_ms = std::to_string(config_.timeout_ms);
+    if (auto done = execute("SET synchronous_commit TO on; SET lock_timeout TO " +
+                            std::to_string(std::min(config_.timeout_ms / 2, 10'000)) +
+                            "; SET statement_timeout TO " + timeout_ms +
+                            "; SET idle_in_transaction_session_timeout TO " + timeout_ms +
+                            "; SET tcp_keepalives_idle TO 30; SET tcp_keepalives_interval TO 10; "
+                            "SET tcp_keepalives_count TO 3");
+        !done)
       return done;
     auto found = query("SELECT to_regclass('" + table + "') IS NOT NULL AND to_regclass('" + table +
                        "_place') IS NOT NULL");
     if (!found) return std::move(found).error();
-    if (*found == "t") return {};
+    if (*found == "t") return add_columns();
     return locked(
         "CREATE TABLE IF NOT EXISTS " + table + " (" + sql_column_definitions(type_name) +
         ", PRIMARY KEY (source, record_id, ended_at)) PARTITION BY RANGE (ended_at); "
@@ -142,7 +158,7 @@ class PostgresqlSession final : public SqlSession {
     const std::string source = "'" + config_.source + "'";
     const std::string select = "SELECT owner || ' ' || sequence FROM " + config_.table +
                                "_place WHERE source = " + source + " FOR UPDATE";
-    auto row = query("BEGIN; " + select);
+    auto row = query("ROLLBACK; BEGIN; " + select);
     if (!row) return std::move(row).error();
     if (row->empty()) {
       row = query("INSERT INTO " + config_.table + "_place VALUES (" + source +
@@ -160,22 +176,26 @@ class PostgresqlSession final : public SqlSession {
 
   Result<void> add_rows(std::span<const Cdr> cdrs) override {
     auto done = copy(cdrs);
-    if (!done && (done.error().code == ErrorCode::invalid_argument ||
-                  done.error().code == ErrorCode::already_exists)) {
+    if (!done && is_about_row(done.error().code)) {
       if (auto rolled_back = roll_back(); !rolled_back) return rolled_back;
     }
     return done;
   }
 
   Result<void> commit(const SqlPlace& place) override {
-    return execute("UPDATE " + config_.table + "_place SET owner = '" + place.owner +
-                   "', sequence = " + std::to_string(place.sequence) +
-                   ", written_at = now() WHERE source = '" + config_.source + "'; COMMIT");
+    auto done = execute("UPDATE " + config_.table + "_place SET owner = '" + place.owner +
+                        "', sequence = " + std::to_string(place.sequence) +
+                        ", written_at = now() WHERE source = '" + config_.source + "'; COMMIT");
+    if (!done && is_about_row(done.error().code)) {
+      if (auto rolled_back = roll_back(); !rolled_back) return rolled_back;
+    }
+    return done;
   }
 
   Result<void> roll_back() override { return execute("ROLLBACK"); }
 
   Result<void> make_room(const std::set<std::int64_t>& days) override {
+    if (config_.ahead_days == 0) return {};
     for (const std::int64_t day : days) {
       if (ready_days_.contains(day)) continue;
       if (auto done = add_day(day); !done) return done;
@@ -201,9 +221,16 @@ class PostgresqlSession final : public SqlSession {
 
   Result<void> add_day(std::int64_t day) override {
     const std::string name = partition_of_day(config_.table, day);
-    auto found = query("SELECT to_regclass('" + name + "') IS NOT NULL");
+    auto found = query("SELECT CASE WHEN to_regclass('" + name +
+                       "') IS NULL THEN 'none' WHEN EXISTS (SELECT FROM pg_inherits WHERE "
+                       "inhparent = '" +
+                       config_.table + "'::regclass AND inhrelid = to_regclass('" + name +
+                       "')) THEN 'attached' ELSE 'apart' END");
     if (!found) return std::move(found).error();
-    if (*found != "t") {
+    if (*found == "apart")
+      return Error{ErrorCode::io, "PostgreSQL: table \"" + name + "\" was no partition of \"" +
+                                      config_.table + "\": rename it, or attach it again"};
+    if (*found != "attached") {
       // Attaching takes a lock that readers and writers do not mind; "PARTITION OF" takes one that
       // waits for all of them and makes all others wait behind it.
       const auto made =
@@ -225,15 +252,31 @@ class PostgresqlSession final : public SqlSession {
   Result<std::int64_t> wall_us() override {
     auto text = query("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint");
     if (!text) return std::move(text).error();
-    return parse_integer<std::int64_t>(*text).value_or(0);
+    const auto time_us = parse_integer<std::int64_t>(*text);
+    if (!time_us) return Error{ErrorCode::io, "PostgreSQL: its clock was not readable"};
+    return *time_us;
   }
 
  private:
+  /// A table of an earlier version lacks columns. Its rows have nothing there.
+  Result<void> add_columns() {
+    auto names =
+        query("SELECT coalesce(string_agg(attname, ' '), '') FROM pg_attribute WHERE attrelid = '" +
+              config_.table + "'::regclass AND attnum > 0 AND NOT attisdropped");
+    if (!names) return std::move(names).error();
+    const MissingColumns missing = sql_missing_columns(*names, type_name);
+    if (missing.names.empty()) return {};
+    auto done = locked("ALTER TABLE " + config_.table + " " + missing.additions);
+    if (done) return done;
+    return Error{done.error().code, "table \"" + config_.table + "\" lacked " + missing.names +
+                                        ", which could not be added: " + done.error().message};
+  }
+
   /// In a transaction of its own that no other sink's overlaps: two that make one table at once
-  /// would fail.
+  /// would fail. A lock on the table is waited for one second, since everybody else waits behind.
   Result<void> locked(const std::string& sql) {
     auto done = execute(
-        "BEGIN; SET LOCAL client_min_messages TO warning; SELECT "
+        "BEGIN; SET LOCAL client_min_messages TO warning; SET LOCAL lock_timeout TO '1s'; SELECT "
         "pg_advisory_xact_lock(hashtext('tandem." +
         config_.table + "')); " + sql + "; COMMIT");
     // The session is of further use only outside of the transaction that failed.
@@ -331,12 +374,13 @@ class PostgresqlSession final : public SqlSession {
   Result<void> copy(std::span<const Cdr> cdrs) {
     constexpr std::size_t chunk_bytes = std::size_t{128} << 10;
     const std::string sql = "COPY " + config_.table + " (" + sql_column_names() + ") FROM STDIN";
+    const std::int64_t until = until_us();  // for all of it
     if (PQsendQuery(connection_.get(), sql.c_str()) != 1) return lost();
-    auto begun = next_answer(until_us());
+    auto begun = next_answer(until);
     if (!begun) return std::move(begun).error();
     if (PQresultStatus(begun->get()) != PGRES_COPY_IN) {
       Error error = begun->get() == nullptr ? lost() : error_of(begun->get());
-      if (auto rest = answers(until_us()); !rest) return std::move(rest).error();
+      if (auto rest = answers(until); !rest) return std::move(rest).error();
       return error;
     }
     CopyText rows;
@@ -345,10 +389,9 @@ class PostgresqlSession final : public SqlSession {
       write_sql_row(rows, cdr, config_.source, scratch);
       rows.end_row();
       if (rows.buffer().size() < chunk_bytes) continue;
-      if (auto done = put(rows.buffer(), until_us()); !done) return done;
+      if (auto done = put(rows.buffer(), until); !done) return done;
       rows.buffer().clear();
     }
-    const std::int64_t until = until_us();
     if (!rows.buffer().empty()) {
       if (auto done = put(rows.buffer(), until); !done) return done;
     }
@@ -380,16 +423,19 @@ Result<void> check_postgresql_connection(const std::string& connection) {
 }
 
 SqlConnector make_postgresql_connector(const CdrSqlConfig& config, const Clock& clock) {
-  return [config, &clock]() -> Result<std::unique_ptr<SqlSession>> {
-    const std::string timeout_s = std::to_string(std::max(config.timeout_ms / 1'000, 2));
-    // What the connection's text says of the first ones holds, and not of the last one.
-    const char* const keys[] = {"connect_timeout", "application_name", "keepalives_idle",
-                                "dbname",          "client_encoding",  nullptr};
-    const char* const values[] = {timeout_s.c_str(),         "tandem", "30",
-                                  config.connection.c_str(), "UTF8",   nullptr};
+  return [config, &clock](std::int32_t timeout_ms) -> Result<std::unique_ptr<SqlSession>> {
+    CdrSqlConfig own = config;
+    own.timeout_ms = timeout_ms;
+    const std::string timeout_s = std::to_string(std::max(timeout_ms / 1'000, 2));
+    // What the connection's text says of the first ones holds, and not of the last ones: a deadline
+    // it cannot take away.
+    const char* const keys[] = {"application_name", "keepalives_idle", "dbname",
+                                "connect_timeout",  "client_encoding", nullptr};
+    const char* const values[] = {"tandem",          "30",   config.connection.c_str(),
+                                  timeout_s.c_str(), "UTF8", nullptr};
     PGconn* const connection = PQconnectdbParams(keys, values, 1);
     if (connection == nullptr) return Error{ErrorCode::limit, "PostgreSQL: out of memory"};
-    auto session = std::make_unique<PostgresqlSession>(config, clock, connection);
+    auto session = std::make_unique<PostgresqlSession>(own, clock, connection);
     if (PQstatus(connection) != CONNECTION_OK)
       return Error{ErrorCode::io, "PostgreSQL: " + first_line(PQerrorMessage(connection))};
     PQsetNoticeProcessor(
