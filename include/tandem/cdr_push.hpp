@@ -30,7 +30,7 @@ struct CdrPushConfig {
 /// A sink that sends records to a server: POST with a JSON array of to_json(Cdr), acknowledged by
 /// any 2xx. The place reached is in "<folder>/position" and moves after the acknowledgement; a
 /// request whose response was lost is sent again, so the server drops duplicates by `record_id`.
-/// 400, 409, 413 and 422 say that a record of the batch cannot be taken (invalid_argument);
+/// 400, 413 and 422 say that a record of the batch cannot be taken (invalid_argument);
 /// everything else, that the server cannot take any now (io, timeout). docs/remote-sinks.md has the
 /// form. Errors: those of check_cdr_push(), io, corrupt (the place is not readable), already_exists
 /// (another process uses the folder).

@@ -318,7 +318,7 @@ int create_sql_sink(const tandem_cdr_sql_config* config, tandem_cdr_sink** out,
     if (read->table != nullptr) sql.table = read->table;
     if (read->source != nullptr) sql.source = read->source;
     sql.retention_days = read->retention_days;
-    if (read->ahead_days != 0) sql.ahead_days = std::max(read->ahead_days, 0);
+    if (read->ahead_days != 0) sql.ahead_days = read->ahead_days == -1 ? 0 : read->ahead_days;
     if (read->batch_records != 0) sql.batch_records = read->batch_records;
     if (read->timeout_ms != 0) sql.timeout_ms = read->timeout_ms;
     auto sink = make(std::move(sql));
@@ -429,6 +429,9 @@ int tandem_cdr_sink_create_push(const tandem_cdr_push_config* config, tandem_cdr
     push.url = copy(read->url);
     push.token = copy(read->token);
     push.secret = copy(read->secret);
+    if (read->headers_count > 16)
+      return fail(ErrorCode::invalid_argument,
+                  "headers_count " + std::to_string(read->headers_count) + " was more than 16");
     if (read->headers_count > 0) TANDEM_CAPI_NOT_NULL(read->headers);
     for (std::size_t i = 0; i < read->headers_count; ++i)
       push.headers.push_back(copy(read->headers[i]));

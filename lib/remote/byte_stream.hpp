@@ -16,7 +16,8 @@ namespace tandem::remote {
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
-  /// Sends all of it. `until_us`: monotonic. Errors: timeout, io.
+  /// Sends all of it. `until_us`: monotonic. Errors: timeout, io, wrong_state (the peer began to
+  /// answer in the middle of it, and may be reading no more).
   virtual Result<void> send(std::string_view bytes, std::int64_t until_us) = 0;
   /// Waits for the next bytes, at most `bytes`; 0: the peer ended the connection. Errors: timeout,
   /// io.
@@ -33,7 +34,8 @@ class Dialer {
 };
 
 /// TCP of the operating system. A name is asked of the system's resolver, whose own deadlines hold
-/// for that; its addresses are tried one after the other. `clock` outlives what it makes.
+/// for that; its addresses are tried one after the other, and each gets its share of the time that
+/// is left. `clock` outlives what it makes.
 std::unique_ptr<Dialer> make_tcp_dialer(const Clock& clock);
 
 }  // namespace tandem::remote

@@ -9,16 +9,17 @@
 namespace tandem::remote {
 
 Result<HttpUrl> parse_http_url(std::string_view text) {
-  const auto bad = [text](const char* why) {
-    return Error{ErrorCode::invalid_argument, "url \"" + std::string(text) + "\" " + why};
+  // A user and a query may be secrets: messages have neither.
+  const auto bad = [text](const char* why, ErrorCode code = ErrorCode::invalid_argument) {
+    const bool has_user = text.find('@') != std::string_view::npos;
+    const std::string_view shown = has_user ? "..." : text.substr(0, text.find_first_of("?#"));
+    return Error{code, "url \"" + std::string(shown) + "\" " + why};
   };
   constexpr std::string_view scheme = "http://";
   if (text.size() > 2'048) return Error{ErrorCode::invalid_argument, "url was too long"};
-  if (equals_ignoring_case(text.substr(0, 8), "https://")) {
-    return Error{ErrorCode::unsupported, "url \"" + std::string(text) +
-                                             "\" asked for TLS, which is not there: send to a "
-                                             "proxy on this machine that speaks it"};
-  }
+  if (equals_ignoring_case(text.substr(0, 8), "https://"))
+    return bad("asked for TLS, which is not there: send to a proxy on this machine that speaks it",
+               ErrorCode::unsupported);
   if (!equals_ignoring_case(text.substr(0, scheme.size()), scheme))
     return bad("did not begin with http://");
   // Visible characters of ASCII only: it becomes part of a request.
@@ -78,6 +79,10 @@ Result<http::ReceivedResponse> HttpExchange::exchange_once(std::string_view requ
                                             : "connection ended without a response"};
     if (outcome == http::ResponseReader::Outcome::incomplete) continue;
     http::ReceivedResponse response = std::move(reader.response());
+    // Who did not get all of it cannot have taken it.
+    if (!sent && response.status < 300)
+      return Error{ErrorCode::io, "server answered " + std::to_string(response.status) +
+                                      " before it had the whole request"};
     if (reader.take() && response.keeps_alive && sent) stream_ = std::move(stream);
     return response;
   }

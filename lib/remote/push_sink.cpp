@@ -27,14 +27,19 @@ bool is_plain(std::string_view text) {
 Result<void> check_header(const std::string& line, bool has_token) {
   const std::size_t colon = std::min(line.find(':'), line.size());
   const std::string name = http::lower_case(std::string_view(line).substr(0, colon));
-  if (line.size() > 1'024 || colon == line.size() || !http::is_token(name) || !is_plain(line))
-    return Error{ErrorCode::invalid_argument, "header \"" + line + "\" was no \"Name: value\""};
+  // Values may be keys: messages have the name alone, and only when it is one.
+  if (colon == line.size() || !http::is_token(name))
+    return Error{ErrorCode::invalid_argument, "headers had a line that was no \"Name: value\""};
+  if (line.size() > 1'024 || !is_plain(line))
+    return Error{ErrorCode::invalid_argument,
+                 "headers had \"" + name +
+                     "\" with a value that was too long, or had a character that none can have"};
   const bool is_own =
       std::find(std::begin(own_headers), std::end(own_headers), name) != std::end(own_headers) ||
       (has_token && name == "authorization");
   if (is_own)
     return Error{ErrorCode::invalid_argument,
-                 "header \"" + line + "\" was one that the sink sends"};
+                 "headers had \"" + name + "\", which the sink sends itself"};
   return {};
 }
 
@@ -182,7 +187,9 @@ Result<void> PushSink::post(std::string_view body, std::uint64_t first, std::uin
                                      now_us + std::int64_t{config_.timeout_ms} * 1'000);
   if (!response) {
     Error error = std::move(response).error();
-    error.message = "\"" + config_.url + "\": " + error.message;
+    // The query may be a key.
+    error.message =
+        "\"http://" + authority_ + target_.substr(0, target_.find('?')) + "\": " + error.message;
     return error;
   }
   return judge(*response);
@@ -191,8 +198,6 @@ Result<void> PushSink::post(std::string_view body, std::uint64_t first, std::uin
 Result<void> PushSink::judge(const http::ReceivedResponse& response) {
   if (response.status >= 200 && response.status < 300) return {};
   switch (response.status) {
-    case 409:
-      return Error{ErrorCode::already_exists, said(response)};
     case 400:
     case 413:
     case 422:
@@ -224,7 +229,7 @@ Result<void> check_cdr_push(const CdrPushConfig& config) {
     return bad("token was too long, or had a character that no header can have");
   if (config.secret.size() > 4'096) return bad("secret was longer than 4096 bytes");
   if (config.headers.size() > 16)
-    return bad(std::to_string(config.headers.size()) + " headers were more than 16");
+    return bad("headers were " + std::to_string(config.headers.size()) + ", more than 16");
   for (const std::string& header : config.headers) {
     if (auto checked = remote::check_header(header, !config.token.empty()); !checked)
       return checked;

@@ -37,15 +37,16 @@ class Socket {
   int fd_;
 };
 
-/// Waits for one of `events`, an error of the connection included. Errors: timeout, io.
-Result<void> wait(const Clock& clock, const Socket& socket, short events, std::int64_t until_us) {
+/// Waits for one of `events`, an error of the connection included, and tells which came. Errors:
+/// timeout, io.
+Result<short> wait(const Clock& clock, const Socket& socket, short events, std::int64_t until_us) {
   for (;;) {
     const std::int64_t left_us = until_us - clock.monotonic_us();
     if (left_us <= 0) return Error{ErrorCode::timeout, "deadline passed"};
     pollfd watched{socket.get(), events, 0};
     const auto wait_ms = std::clamp<std::int64_t>((left_us + 999) / 1'000, 1, 60'000);
     const int ready = ::poll(&watched, 1, static_cast<int>(wait_ms));
-    if (ready > 0) return {};
+    if (ready > 0) return watched.revents;
     if (ready < 0 && errno != EINTR) return system_error("poll", errno);
   }
 }
@@ -56,7 +57,11 @@ class TcpByteStream final : public ByteStream {
 
   Result<void> send(std::string_view bytes, std::int64_t until_us) override {
     while (!bytes.empty()) {
-      if (auto ready = wait(clock_, socket_, POLLOUT, until_us); !ready) return ready;
+      const auto ready = wait(clock_, socket_, POLLIN | POLLOUT, until_us);
+      if (!ready) return ready.error();
+      // A server that refuses a request and closes takes its answer back when we go on sending.
+      if ((*ready & POLLIN) != 0)
+        return Error{ErrorCode::wrong_state, "peer answered in the middle of a request"};
       const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
       if (sent < 0 && errno != EAGAIN && errno != EINTR) return system_error("send", errno);
@@ -96,8 +101,15 @@ class TcpDialer final : public Dialer {
     }
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
     Error last{ErrorCode::io, "host \"" + host + "\" had no address"};
+    std::int64_t left = 0;
+    for (const addrinfo* address = found; address != nullptr; address = address->ai_next)
+      ++left;
     for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
-      auto stream = connect_to(*address, until_us);
+      // One that swallows everything must leave time for the others.
+      const std::int64_t now_us = clock_.monotonic_us();
+      const std::int64_t share_us =
+          std::max<std::int64_t>((until_us - now_us) / left--, share_min_us);
+      auto stream = connect_to(*address, std::min(until_us, now_us + share_us));
       if (stream) return stream;
       last = std::move(stream).error();
     }
@@ -106,6 +118,8 @@ class TcpDialer final : public Dialer {
   }
 
  private:
+  static constexpr std::int64_t share_min_us = 1'000'000;
+
   Result<std::unique_ptr<ByteStream>> connect_to(const addrinfo& address, std::int64_t until_us) {
     Socket socket(::socket(address.ai_family, address.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
                            address.ai_protocol));

@@ -270,7 +270,8 @@ static void sinks_on_other_machines_are_made_or_refused(void) {
   push.url = "http://127.0.0.1:1/cdrs"; /* nobody listens there */
   push.headers = &header;
   push.headers_count = 1;
-  CHECK_ERROR(tandem_cdr_sink_create_push(&push, &sink), TANDEM_ERR_INVALID_ARGUMENT, "no colon");
+  CHECK_ERROR(tandem_cdr_sink_create_push(&push, &sink), TANDEM_ERR_INVALID_ARGUMENT,
+              "Name: value");
   push.headers_count = 0;
   CHECK(tandem_cdr_sink_create_push(&push, &sink) == TANDEM_OK);
   cdr.record_id = 1;

@@ -52,6 +52,7 @@ struct FakeServer {
   std::vector<std::uint64_t> stored;  ///< Of requests that were answered 2xx or cut, with doubles.
   std::size_t connections = 0;
   std::size_t generation = 0;  ///< Connections of before are closed when it grows.
+  int early_status = 0;        ///< Not 0: the answer in the middle of a request, which is not read.
 };
 
 class FakeStream final : public ByteStream {
@@ -61,6 +62,12 @@ class FakeStream final : public ByteStream {
   Result<void> send(std::string_view bytes, std::int64_t) override {
     if (generation_ != server_.generation || is_over_)
       return Error{ErrorCode::io, "send: Broken pipe"};
+    if (server_.early_status != 0) {
+      waiting_ =
+          "HTTP/1.1 " + std::to_string(server_.early_status) + " X\r\nContent-Length: 0\r\n\r\n";
+      is_over_ = true;
+      return Error{ErrorCode::wrong_state, "peer answered in the middle of a request"};
+    }
     if (!reader_.append(bytes)) return Error{ErrorCode::io, "send: too much"};
     while (reader_.read() == http::RequestReader::Outcome::complete) {
       http::Request& request = reader_.request();

@@ -149,9 +149,8 @@ TEST_CASE("SQL sinks: a server killed in mid-batch and started again has each ro
       real.line.append(3'000);
       // One batch is through; the server goes while the next ones are being written.
       std::thread killer([&] { real.server->kill(); });
-      while (real.line.runner->pump()) {
+      for (int batch = 0; batch < 10'000 && real.line.runner->pump(); ++batch)
         real.line.append(500);
-      }
       killer.join();
       CHECK(real.line.runner->state().is_failing);
       if (round == 1) {  // the switch starts without its server
@@ -227,7 +226,7 @@ TEST_CASE("SQL sinks: partitions are made ahead and retired, and what is kept st
     // A day in between gets its partition too, and the rows stay where they are found.
     const auto connector = make_connector(kind.server, real.config, real.clock);
     REQUIRE(connector.ok());
-    auto session = (*connector)();
+    auto session = (*connector)(real.config.timeout_ms);
     REQUIRE(session.ok());
     for (const std::int64_t day : {today + 5, today + 4}) {
       const auto added = (*session)->add_day(day);
@@ -249,7 +248,7 @@ TEST_CASE("SQL sinks: partitions are made ahead and retired, and what is kept st
       CHECK(partitions().find(partition(today - 40)) == std::string::npos);
       CHECK(real.ask("SELECT count(*) FROM e_cdr") == "3");
     } else {
-      auto again = (*connector)();
+      auto again = (*connector)(real.config.timeout_ms);
       REQUIRE(again.ok());
       CHECK((*again)->drop_day(today).ok());
       CHECK(real.ask("SELECT count(*) FROM e_cdr") == "2");  // the older one was in it as well
