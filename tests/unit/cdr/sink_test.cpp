@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -136,6 +137,61 @@ TEST_CASE("SinkRunner: a sink that is down loses nothing and keeps the order (C-
   CHECK_FALSE(line.runner->state().is_failing);
   line.journal->pump();
   CHECK(line.journal->counters().segments < 3);
+}
+
+TEST_CASE("SinkRunner: a stop does not wait for a backlog beyond its time (C-07)") {
+  /// Tells when stop() took the time, which is when the runner knows of it.
+  class TellingClock final : public Clock {
+   public:
+    std::int64_t monotonic_us() const noexcept override {
+      if (std::this_thread::get_id() == stopper_) is_asked.store(true);
+      return 1'000'000;
+    }
+    std::int64_t wall_us() const noexcept override { return 1'000'000; }
+    mutable std::atomic<bool> is_asked{false};
+
+   private:
+    const std::thread::id stopper_ = std::this_thread::get_id();
+  };
+  /// Takes a batch as soon as stop() was called.
+  class SlowTarget final : public SinkTarget {
+   public:
+    explicit SlowTarget(const TellingClock& clock) : clock_(clock) {}
+    Result<std::uint64_t> position() override { return std::uint64_t{0}; }
+    Result<void> write_batch(std::span<const RecordView>, std::uint64_t) override {
+      has_begun.store(true);
+      while (!clock_.is_asked.load())
+        std::this_thread::yield();
+      ++batches;
+      return {};
+    }
+    std::atomic<bool> has_begun{false};
+    std::atomic<int> batches{0};
+
+   private:
+    const TellingClock& clock_;
+  };
+  Line line;
+  line.open();
+  TellingClock clock;
+  SlowTarget target(clock);
+  SinkRunnerOptions options;
+  options.name = "sink";
+  options.batch_records = 1;
+  auto runner = SinkRunner::create(std::move(options), *line.journal, target, clock, nullptr);
+  REQUIRE(runner.ok());
+  REQUIRE(line.journal->start().ok());
+  SeededRandom random(1);
+  for (std::uint64_t i = 0; i < 500; ++i)
+    line.append(test::sample_cdr(i, random));
+  line.journal->pump();
+  (*runner)->start_thread();
+  while (!target.has_begun.load())
+    std::this_thread::yield();
+  clock.is_asked.store(false);
+  (*runner)->stop(0);
+  CHECK(target.batches.load() <= 2);  // the one under way, and one more attempt
+  CHECK((*runner)->state().position < line.journal->durable_sequence());
 }
 
 TEST_CASE("SinkRunner: a batch that fails half way goes on where it stopped") {
