@@ -502,7 +502,7 @@ TEST_CASE("Choice: a period's lines, priority and rules hold for calls that arri
   CHECK(last_callee() == "99442079460000");
   during->hang_up();
   CHECK(says(explained(bench, "44900"),
-             R"({"gateway":"v2","reason":"number_restricted","rule":"callee_denied"})"));
+             R"({"gateway":"v2","reason":"number_restricted","rule":"callee_denied")"));
   bench.run_s(60);
   CHECK_FALSE(says(explained(bench, "44900"), "number_restricted"));
   bench.check_clean();
