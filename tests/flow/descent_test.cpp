@@ -85,6 +85,15 @@ std::string explained(Bench& bench) {
   return order;
 }
 
+/// Gives v1 an account of its own.
+AccountConfig& pay_apart(SwitchConfig& c, std::string_view balance, const std::string& deck_id) {
+  AccountConfig clearing = account("of-v1", balance, deck_id);
+  clearing.kind = AccountKind::clearing;
+  v(c, 1).account = "of-v1";
+  c.provision.accounts.push_back(clearing);
+  return c.provision.accounts.back();
+}
+
 /// v1 in a state in which it gets no calls.
 struct Unable {
   const char* state;
@@ -96,28 +105,25 @@ const Unable unable[] = {
     {"full", Reason::AllGatewayBusy, [](SwitchConfig& c) { v(c, 1).line_limit = 0; }},
     {"broke", Reason::AccountBalanceNotEnough,
      [](SwitchConfig& c) {
-       AccountConfig clearing = account("clearing", "1.00", "retail");
-       clearing.kind = AccountKind::clearing;
-       c.provision.accounts.push_back(clearing);
-       v(c, 1).account = "clearing";
+       pay_apart(c, "1.00", "retail");
+       for (int i = 2; i <= 3; ++i)
+         v(c, i).account.clear();
        c.parameters.vendor_balance_minimum = money("5.00");
      }},
     {"locked account", Reason::AccountLocked,
+     [](SwitchConfig& c) { pay_apart(c, "9.00", "retail").locked = true; }},
+    {"without a rate", Reason::RateNotFound,
      [](SwitchConfig& c) {
-       AccountConfig clearing = account("clearing", "9.00", "retail");
-       clearing.kind = AccountKind::clearing;
-       clearing.locked = true;
-       c.provision.accounts.push_back(clearing);
-       v(c, 1).account = "clearing";
+       RateDeckConfig elsewhere = deck("elsewhere");
+       elsewhere.rates.front().prefix = "9";
+       c.provision.rate_decks.push_back(elsewhere);
+       pay_apart(c, "9.00", "elsewhere");
+       v(c, 1).require_rate = true;
      }},
-    {"without a rate", Reason::RateNotFound, [](SwitchConfig& c) { v(c, 1).require_rate = true; }},
     {"too dear", Reason::ProfitGuard,
      [](SwitchConfig& c) {
        c.provision.rate_decks.push_back(deck("dear", "0.90"));
-       AccountConfig clearing = account("clearing", "9.00", "dear");
-       clearing.kind = AccountKind::clearing;
-       c.provision.accounts.push_back(clearing);
-       v(c, 1).account = "clearing";
+       pay_apart(c, "9.00", "dear");
        v(c, 1).min_profit_hundredths = 0;
      }},
     {"not registered", Reason::Unregistered,

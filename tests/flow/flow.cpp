@@ -79,6 +79,7 @@ Bench::Bench(SwitchConfig settings, const WorldOptions& options, SwitchHooks hos
     : world(options), config(std::move(settings)), hooks(std::move(host)) {
   a = endpoint("10.0.1.1:5060");
   for (const VendorGateway& gateway : config.provision.vendor_gateways) {
+    if (gateway.addresses.empty()) continue;  // it registers
     const GatewayAddress& address = gateway.addresses.front();
     vendors.push_back(
         endpoint(SocketAddress{address.network.address, address.port.value_or(5060)}.to_string()));
