@@ -96,7 +96,7 @@ TEST_CASE("Numbers: groups and pairs refuse a customer's call and pass over a ve
   CHECK(refused.sip_status == 403);
   auto text = bench.tandem->explain({"cust", "1001", "4420", std::nullopt});
   REQUIRE(text.ok());
-  CHECK(text->find(R"({"gateway":"v1","reason":"number_restricted","rule":"pair_denied"})") !=
+  CHECK(text->find(R"({"gateway":"v1","reason":"number_restricted","rule":"pair_denied")") !=
         std::string::npos);
   bench.check_clean();
 }

@@ -1,6 +1,7 @@
 // A day on which nobody has much money and the switch dies now and then (B-11, B-17, C-01).
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <set>
@@ -18,7 +19,10 @@ constexpr std::size_t accounts_count = 1'000;
 constexpr std::size_t agents_count = 20;
 constexpr int calls_a_part = 250;
 constexpr int parts = 8;  // of the day, each ended by a crash or an orderly restart
-constexpr int kills = 1'000;
+const int kills = [] {    // 1,000 take minutes under a sanitizer
+  const char* const wanted = std::getenv("TANDEM_LIVES");
+  return wanted == nullptr ? 500 : std::max(1, std::atoi(wanted));
+}();
 constexpr std::uint64_t day_us = 86'400 * static_cast<std::uint64_t>(second_us);
 
 /// Four digits that stand for one account: it is told from the others by its callers.
@@ -262,7 +266,7 @@ TEST_CASE(
       day.check_books();
     }
   }
-  CHECK(day.bench.world.monotonic_us() - began_us > static_cast<std::int64_t>(day_us / 2));
+  CHECK(day.bench.world.monotonic_us() - began_us > static_cast<std::int64_t>(day_us / 4));
   REQUIRE(day.bench.world.run_until([&] { return day.bench.tandem->live_calls() == 0; },
                                     3'600 * second_us));
   day.bench.run_s(2);
@@ -271,8 +275,8 @@ TEST_CASE(
   std::map<Reason, int> ends;
   for (const Cdr& cdr : day.bench.world.cdrs())
     ++ends[cdr.end_reason];
-  CHECK(ends[Reason::ServerCrash] > 300);
-  CHECK(ends[Reason::NormalCallClearing] > 100);
+  CHECK(ends[Reason::ServerCrash] > kills * 3 / 10);
+  CHECK(ends[Reason::NormalCallClearing] > kills / 10);
   CHECK(ends[Reason::BalanceExhausted] > 20);
   CHECK(ends[Reason::AccountBalanceNotEnough] > 20);
 }

@@ -57,7 +57,8 @@ std::string line_with(const std::string& text, const std::string& word) {
 TEST_CASE("explain_table: stages, then every vendor with keys, rate, profit and reason (R-23)") {
   const std::string table = table_of({"cust", "1000", "00442079460000", std::nullopt});
   CHECK(table.starts_with("1000 to 442079460000 from cust, rate 0.60/60s (44): 1 vendor to try\n"));
-  CHECK(line_with(table, "rewrite ") == "rewrite 1000 00442079460000 -> 442079460000 continue");
+  CHECK(line_with(table, "rewrite ") ==
+        "rewrite 1000 00442079460000 -> 442079460000 continue (rewrite_callee[0] 00:)");
   CHECK(line_with(table, "RANK") ==
         "RANK VENDOR PREFIX PROTECT PREFIX LENGTH PRIORITY LOWEST RATE LOAD TURN RATE PROFIT % "
         "QUALITY CALLER OUT CALLEE OUT PASSED OVER");
