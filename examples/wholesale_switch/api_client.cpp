@@ -101,10 +101,9 @@ std::optional<tandem::AdminAnswer> ApiClient::ask(std::string_view method, std::
   request.append(" ").append(target).append(" HTTP/1.1\r\nHost: ").append(address_.to_string());
   request.append("\r\nConnection: close\r\n");
   if (!token_.empty()) request.append("Authorization: Bearer ").append(token_).append("\r\n");
-  if (!content_type.empty()) {
-    request.append("Content-Type: ").append(content_type).append("\r\nContent-Length: ");
-    request.append(std::to_string(body.size())).append("\r\n");
-  }
+  if (!content_type.empty()) request.append("Content-Type: ").append(content_type).append("\r\n");
+  if (!content_type.empty() || method == "POST")
+    request.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
   request.append("\r\n").append(body);
 
   const int fd = connect_to(address_);

@@ -209,7 +209,8 @@ class Admin(unittest.TestCase):
         day = "since=2020-01-01&until=2020-01-02"
         self.assertTrue(until(lambda: self.get("/api/v1/cdrs?" + day), "the record is stored"))
         totals = self.get("/api/v1/interconnect/totals?gateway=v1&" + day)
-        self.assertEqual(totals, {"calls": 1, "answered": 1, "billed_time_s": 70, "charge": "0.233333"})
+        self.assertEqual(totals, {"calls": 1, "answered": 1, "billed_time_s": 70, "charge": "0.233333",
+                                  "currency": "USD"})
         self.assertEqual(self.error("GET", "/api/v1/interconnect/totals?gateway=v1&since=2020-01-01", None,
                                     400)["pointer"], "/until")
         self.assertEqual(self.get("/api/v1/interconnect/checks"), [])

@@ -1,6 +1,7 @@
 #!/bin/sh
 # wheel_test.sh PYTHON WORK: pip makes a wheel of the sources and installs it into a virtual environment, where it is used with no
-# path into the source or the build.
+# path into the source or the build. By hand, because it builds the whole library once more:
+# tests/install/wheel_test.sh python3 build/wheel
 set -eu
 python=$1 work=$2
 source=$(cd "$(dirname "$0")/../.." && pwd)

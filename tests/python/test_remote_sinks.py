@@ -88,7 +88,7 @@ def test_a_real_server_gets_each_record_whatever_it_answers(tmp_path: Path, rece
             numbers += [journal.append(tandem.Cdr()) for _ in range(10)]
             receiver.wait_for(len(numbers))
             if len(numbers) == 10:
-                assert journal.sinks()[0]["failures"] >= 2
+                assert journal.sinks()[0]["failures"] >= 1
     assert receiver.wrong == []
     assert set(receiver.ids) == set(numbers)
     # Only the batch whose connection was cut came twice, and its key tells.

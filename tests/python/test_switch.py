@@ -71,7 +71,7 @@ def test_a_configuration_reports_every_error() -> None:
 
 
 def test_a_configuration_warns_of_what_is_hardly_meant() -> None:
-    vendor = {"id": "v", "addresses": ["192.0.2.2"], "max_price_per_s": "0.01"}
+    vendor: dict[str, object] = {"id": "v", "addresses": ["192.0.2.2"], "max_price_per_s": "0.01"}
     config = {"sip": {"listen": ["udp:127.0.0.1:0"]}, "provision": {"vendor_gateways": [vendor]}}
     ((pointer, message),) = tandem.read_config(config).warnings
     assert pointer == "/provision/vendor_gateways/0/require_rate" and "has no rates" in message
