@@ -342,7 +342,7 @@ Result<void> Switch::Body::load_balances() {
                                                *ledger_runner_, environment_.network->clock());
   rerate_jobs_ = std::make_unique<RerateJobs>(
       [this](const RerateQuery& query, const RerateApplication& application,
-             RerateProgress& progress) { return apply_rerate(query, application, progress); },
+             RerateProgress& progress) { return run_rerate(query, application, progress); },
       environment_.network->clock(), !is_simulated());
   package_keeper_.emplace(state_.packages, *bookings_, *journal_, log_,
                           [this](std::string text) { alarm(std::move(text)); });
@@ -700,7 +700,7 @@ void Switch::Body::wait_until(const std::function<bool()>& is_done, std::int64_t
 void Switch::Body::close() {
   const std::lock_guard lock(close_mutex_);
   if (life_ == Life::closed) return;
-  if (rerate_jobs_ != nullptr) rerate_jobs_->close();
+  if (rerate_jobs_ != nullptr) rerate_jobs_->stop();  // its end is waited for behind the calls
   {
     const std::lock_guard builder_lock(builder_mutex_);
     is_builder_over_ = true;
@@ -738,6 +738,7 @@ void Switch::Body::close() {
   if (is_simulated()) relay_.reset();  // its ports live on the first loop
   for (Seat& seat : seats_)
     seat.loop.reset();
+  if (rerate_jobs_ != nullptr) rerate_jobs_->close();
   if (journal_ != nullptr) {
     if (is_simulated()) {
       journal_->pump();

@@ -31,6 +31,7 @@
 #include "switch/external_calls.hpp"
 #include "switch/package_keeper.hpp"
 #include "switch/past_rates.hpp"
+#include "switch/past_records.hpp"
 #include "switch/peer_reconciler.hpp"
 #include "switch/provisioning.hpp"
 #include "switch/rerate_jobs.hpp"
@@ -165,9 +166,12 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<void> close_crashed_calls();
   void compare_with_peers();
   [[nodiscard]] std::shared_ptr<const PastRates> past_rates() const;
-  Result<AppliedRerate> apply_rerate(const RerateQuery& query, const RerateApplication& application,
-                                     RerateProgress& progress);
-  Result<void> settle_corrections();
+  [[nodiscard]] Result<RecordPlace> check_rerate(const RerateQuery& query) const;
+  Result<AppliedRerate> run_rerate(const RerateQuery& query, const RerateApplication& application,
+                                   RerateProgress& progress);
+  [[nodiscard]] Result<std::vector<Cdr>> corrected_records(
+      const std::function<Result<std::vector<Cdr>>()>& read) const;
+  Result<void> settle_corrections(const RerateProgress& progress);
   [[nodiscard]] Result<std::string> record_folder() const;
   Result<void> load_packages();
   Result<void> load_balances();

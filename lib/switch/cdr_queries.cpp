@@ -5,38 +5,12 @@
 #include <utility>
 
 #include "base/time_zone.hpp"
+#include "switch/past_records.hpp"
 #include "switch/provisioning.hpp"
 #include "tandem/switch.hpp"
 
 namespace tandem {
 namespace {
-
-struct Records {
-  CdrPlace place;
-  CdrGuards guards;
-};
-
-/// Where the records are, and what a question to them may cost. Errors: unsupported, wrong_state,
-/// invalid_argument.
-Result<Records> records_of(const SwitchConfig& config) {
-  const Parameters& parameters = config.parameters;
-  if (parameters.query_denied_hours != 0) {
-    auto zone = TimeZone::load(parameters.timezone);
-    if (!zone) return std::move(zone).error();
-    const std::int32_t hour = zone->local(SystemClock().wall_us()).second / 3'600;
-    if ((parameters.query_denied_hours >> hour & 1U) != 0) {
-      return Error{ErrorCode::wrong_state, "questions to the records were refused at hour " +
-                                               std::to_string(hour) + " (query_denied_hours)"};
-    }
-  }
-  for (const CdrSinkConfig& sink : config.cdr_sinks) {
-    if (sink.type == "sqlite") {
-      std::string database = config.database.empty() ? std::string() : config.path(config.database);
-      return Records{{config.path(sink.path), std::move(database)}, parameters.query_guards};
-    }
-  }
-  return Error{ErrorCode::unsupported, "configuration has no sqlite sink to ask"};
-}
 
 /// Levels of the configured decks' rates.
 class RateLevels {
@@ -75,21 +49,41 @@ class RateLevels {
 
 }  // namespace
 
+Result<RecordPlace> record_place(const SwitchConfig& config) {
+  const Parameters& parameters = config.parameters;
+  if (parameters.query_denied_hours != 0) {
+    auto zone = TimeZone::load(parameters.timezone);
+    if (!zone) return std::move(zone).error();
+    const std::int32_t hour = zone->local(SystemClock().wall_us()).second / 3'600;
+    if ((parameters.query_denied_hours >> hour & 1U) != 0) {
+      return Error{ErrorCode::wrong_state, "questions to the records were refused at hour " +
+                                               std::to_string(hour) + " (query_denied_hours)"};
+    }
+  }
+  for (const CdrSinkConfig& sink : config.cdr_sinks) {
+    if (sink.type == "sqlite") {
+      std::string database = config.database.empty() ? std::string() : config.path(config.database);
+      return RecordPlace{{config.path(sink.path), std::move(database)}, parameters.query_guards};
+    }
+  }
+  return Error{ErrorCode::unsupported, "configuration has no sqlite sink to ask"};
+}
+
 Result<std::vector<Cdr>> query_cdrs(const SwitchConfig& config, const CdrQuery& query) {
-  const auto records = records_of(config);
+  const auto records = record_place(config);
   if (!records) return records.error();
   return CdrStore(records->place, records->guards).query(query);
 }
 
 Result<CdrCursor> cdr_cursor(const SwitchConfig& config, const CdrFilter& filter,
                              std::optional<std::uint64_t> before_record_id) {
-  const auto records = records_of(config);
+  const auto records = record_place(config);
   if (!records) return records.error();
   return CdrStore(records->place, records->guards).cursor(filter, before_record_id);
 }
 
 Result<CallReport> call_report(const SwitchConfig& config, const CallReportRequest& request) {
-  const auto records = records_of(config);
+  const auto records = record_place(config);
   if (!records) return records.error();
   const bool needs_levels = request.kind == CallReportKind::account_statement ||
                             request.kind == CallReportKind::phone_statement ||

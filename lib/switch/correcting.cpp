@@ -6,6 +6,7 @@
 #include "cdr/corrections_sqlite.hpp"
 #include "switch/body.hpp"
 #include "switch/past_rates.hpp"
+#include "switch/past_records.hpp"
 
 namespace tandem {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 // A re-rating goes on when the ledger has taken what was corrected so far.
 constexpr std::size_t unsettled_max = 10'000;
 constexpr std::int64_t settle_wait_us = 30'000'000;
+constexpr std::uint64_t refusals_logged_max = 100;  // of one re-rating; the others are counted
 
 /// What each record of a re-rating is asked to become. Errors: those of check_correction().
 Result<CorrectionRequest> correction_of(const RerateQuery& query,
@@ -24,6 +26,12 @@ Result<CorrectionRequest> correction_of(const RerateQuery& query,
   request.sides[query.is_vendor ? CallSide::vendor : CallSide::customer].rate_deck = query.deck;
   if (auto checked = check_correction(request); !checked) return std::move(checked).error();
   return request;
+}
+
+/// Whether a correction was refused for what its record or its account is.
+bool is_of_one_record(ErrorCode code) noexcept {
+  return code == ErrorCode::limit || code == ErrorCode::not_found ||
+         code == ErrorCode::wrong_state || code == ErrorCode::invalid_argument;
 }
 
 }  // namespace
@@ -63,32 +71,60 @@ Result<std::vector<Correction>> Switch::Body::corrections(const CorrectionQuery&
                                         : ledger_->corrections(query);
 }
 
-/// Waits until the ledger has what was corrected, so that what is kept for it stays small.
-Result<void> Switch::Body::settle_corrections() {
+/// Waits until the ledger has what was corrected, so that what is kept for it stays small; not
+/// longer than the re-rating is wanted.
+Result<void> Switch::Body::settle_corrections(const RerateProgress& progress) {
   if (auto durable = corrections_->wait_durable(); !durable) return durable;
   if (is_simulated()) ledger_runner_->pump();
-  wait_until([this] { return corrections_->waiting() == 0; }, settle_wait_us);
-  if (corrections_->waiting() == 0) return {};
+  const auto is_over = [&] { return corrections_->waiting() == 0 || progress.is_cancelled.load(); };
+  wait_until(is_over, settle_wait_us);
+  if (is_over()) return {};
   return Error{ErrorCode::io, "ledger did not take the corrections in time"};
 }
 
 Result<Rerater> Switch::Body::rerate_history(const RerateQuery& query) const {
+  auto records = check_rerate(query);
+  if (!records) return std::move(records).error();
   auto calls = PastCalls::create(past_rates()->objects(), query.deck);
   if (!calls) return std::move(calls).error();
-  auto walked = calls->walk(query, [this](const CdrQuery& page) { return cdrs(page); });
+  auto stored = PastRecords::open(*records, query);
+  if (!stored) return std::move(stored).error();
+  auto walked = calls->walk(query, [&](std::size_t count) {
+    return corrected_records([&] { return stored->next(count); });
+  });
   if (!walked) return std::move(walked).error();
   return std::move(calls->rerater());
 }
 
-Result<AppliedRerate> Switch::Body::apply_rerate(const RerateQuery& query,
-                                                 const RerateApplication& application,
-                                                 RerateProgress& progress) {
-  if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
+/// What is refused at once: before a job is begun, or its first record looked at. Returns where the
+/// records are.
+Result<RecordPlace> Switch::Body::check_rerate(const RerateQuery& query) const {
+  auto records = record_place(records_config());
+  if (!records) return records;
+  const std::int64_t now_us = environment_.network->clock().wall_us();
+  if (auto allowed = check_period(query, records->guards, now_us); !allowed)
+    return std::move(allowed).error();
+  return records;
+}
+
+/// After check_rerate(): hours and days of the guards end no run that was begun.
+Result<AppliedRerate> Switch::Body::run_rerate(const RerateQuery& query,
+                                               const RerateApplication& application,
+                                               RerateProgress& progress) {
   auto request = correction_of(query, application);
   if (!request) return std::move(request).error();
   auto calls = PastCalls::create(past_rates()->objects(), query.deck);
   if (!calls) return std::move(calls).error();
-  const Corrections::Rating rating = [&](const Cdr& cdr, CallSide which, const std::string&) {
+  auto folder = record_folder();
+  if (!folder) return std::move(folder).error();
+  auto stored = PastRecords::open({{*folder, records_config().database}, {0, 0, 0}}, query);
+  if (!stored) return std::move(stored).error();
+
+  bool is_settled_now = false;  // by hand, since its page was read
+  const Corrections::Rating rating = [&](const Cdr& cdr, CallSide which,
+                                         const std::string&) -> Result<ChargeFacts> {
+    is_settled_now = !query.includes_settled && is_settled(cdr, which, *side_of(cdr, which));
+    if (is_settled_now) return Error{ErrorCode::wrong_state, "record was settled by hand"};
     return calls->rated(cdr, which);
   };
   std::map<std::pair<std::string, std::string>, bool> payable;  // by account and currency
@@ -97,37 +133,43 @@ Result<AppliedRerate> Switch::Body::apply_rerate(const RerateQuery& query,
     if (is_new) known->second = corrections_->check_account(facts.account, facts.currency).ok();
     return known->second;
   };
-  const auto check_wanted = [&]() -> Result<void> {
-    if (!progress.is_cancelled.load()) return {};
-    return Error{ErrorCode::wrong_state, "re-rating was cancelled"};
-  };
   const auto on_page = [&](std::size_t records) -> Result<void> {
     progress.looked_at += records;
-    return check_wanted();
+    return progress.check_wanted();
   };
-  const auto on_changed = [&](const Cdr& cdr) -> Result<void> {
+  using Taken = PastCalls::Taken;
+  const auto on_changed = [&](const Cdr& cdr) -> Result<Taken> {
     if (application.is_dry_run) {
       ++progress.corrected;
-      return {};
+      return Taken::yes;
     }
-    if (auto wanted = check_wanted(); !wanted) return wanted;
+    if (auto wanted = progress.check_wanted(); !wanted) return std::move(wanted).error();
     request->record_id = cdr.record_id;
+    is_settled_now = false;
     Cdr written = cdr;
     auto made = corrections_->correct(std::move(written), *request, rating);
-    // One account shall not hold up the others: only a disk that fails ends the run.
-    if (!made && made.error().code == ErrorCode::io) return std::move(made).error();
-    const bool is_done = made || made.error().code == ErrorCode::already_exists;
-    if (!is_done) {
-      ++progress.refused;
+    if (is_settled_now) return Taken::left_out;
+    if (made) {
+      if (++progress.corrected % unsettled_max != 0) return Taken::yes;
+      if (auto settled = settle_corrections(progress); !settled) return std::move(settled).error();
+      return Taken::yes;
+    }
+    // Somebody else made it so meanwhile.
+    if (made.error().code == ErrorCode::already_exists) return Taken::yes;
+    // One account shall not hold up the others; what fails for all of them ends the run.
+    if (!is_of_one_record(made.error().code)) return std::move(made).error();
+    if (++progress.refused <= refusals_logged_max) {
       log_.write(LogLevel::warning, "corrections", "call was not rated anew",
                  {{"record", std::to_string(cdr.record_id)}, {"reason", made.error().message}});
-      return {};
     }
-    return ++progress.corrected % unsettled_max == 0 ? settle_corrections() : Result<void>();
+    return Taken::yes;
   };
-  auto walked = calls->walk(
-      query, [this](const CdrQuery& page) { return cdrs(page); }, can_pay, on_changed, on_page);
-  Result<void> settled = application.is_dry_run ? Result<void>() : settle_corrections();
+  const auto check_wanted = [&] { return progress.check_wanted(); };
+  const auto fetch = [&](std::size_t count) {
+    return corrected_records([&] { return stored->next(count, check_wanted); });
+  };
+  auto walked = calls->walk(query, fetch, can_pay, on_changed, on_page);
+  Result<void> settled = application.is_dry_run ? Result<void>() : settle_corrections(progress);
   if (!walked) return std::move(walked).error();
   if (!settled) return std::move(settled).error();
   return AppliedRerate{std::move(calls->rerater()), application.is_dry_run,
@@ -136,16 +178,18 @@ Result<AppliedRerate> Switch::Body::apply_rerate(const RerateQuery& query,
 
 Result<AppliedRerate> Switch::Body::apply_rerate(const RerateQuery& query,
                                                  const RerateApplication& application) {
+  if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
+  if (auto request = correction_of(query, application); !request) return std::move(request).error();
+  if (auto records = check_rerate(query); !records) return std::move(records).error();
   RerateProgress progress;
-  return apply_rerate(query, application, progress);
+  return run_rerate(query, application, progress);
 }
 
-/// What would be refused at once is not begun.
 Result<std::uint64_t> Switch::Body::start_rerate(const RerateQuery& query,
                                                  const RerateApplication& application) {
   if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
   if (auto request = correction_of(query, application); !request) return std::move(request).error();
-  if (auto folder = record_folder(); !folder) return std::move(folder).error();
+  if (auto records = check_rerate(query); !records) return std::move(records).error();
   if (auto calls = PastCalls::create(past_rates()->objects(), query.deck); !calls)
     return std::move(calls).error();
   return rerate_jobs_->start(query, application);
@@ -158,16 +202,22 @@ Result<std::string> Switch::Body::record_folder() const {
   return Error{ErrorCode::unsupported, "configuration has no sqlite sink to ask"};
 }
 
-Result<std::vector<Cdr>> Switch::Body::cdrs(const CdrQuery& query) const {
+/// Stored records with the charges of now.
+Result<std::vector<Cdr>> Switch::Body::corrected_records(
+    const std::function<Result<std::vector<Cdr>>()>& read) const {
   // Before the database is asked: what the ledger takes meanwhile is in its answer or in this copy.
   const Corrections::Waiting waiting = corrections_->under_way();
-  auto cdrs = query_cdrs(records_config(), query);
+  auto cdrs = read();
   if (!cdrs) return cdrs;
   if (environment_.ledger != nullptr) {
     if (auto merged = ledger_->merge_corrections(*cdrs); !merged) return std::move(merged).error();
   }
   apply_waiting(waiting, *cdrs);
   return cdrs;
+}
+
+Result<std::vector<Cdr>> Switch::Body::cdrs(const CdrQuery& query) const {
+  return corrected_records([&] { return query_cdrs(records_config(), query); });
 }
 
 Result<std::vector<Correction>> query_corrections(const SwitchConfig& config,

@@ -6,6 +6,7 @@
 #include "call/tables.hpp"
 #include "switch/deck_of.hpp"
 #include "switch/past_calls.hpp"
+#include "switch/past_records.hpp"
 #include "switch/provisioning.hpp"
 #include "tandem/switch.hpp"
 
@@ -41,30 +42,13 @@ Result<std::vector<MarginRow>> margin_report(const SwitchConfig& config, const s
 Result<Rerater> rerate_history(const SwitchConfig& config, const RerateQuery& query) {
   auto calls = PastCalls::create(config, query.deck);
   if (!calls) return std::move(calls).error();
-  // Sums of the last days must not pass for sums of all.
-  const std::int64_t days_max = config.parameters.query_guards.days_max;
-  if (days_max > 0 && !query.since_us) {
-    return Error{ErrorCode::invalid_argument,
-                 "calls of all times were asked for, and query_days_max is " +
-                     std::to_string(days_max) + "; say since when"};
-  }
-  CdrFilter period;
-  period.since_us = query.since_us;
-  period.until_us = query.until_us;
-  // One question, so that one bound of the guards holds for all of it.
-  auto cursor = cdr_cursor(config, period);
-  if (!cursor) return std::move(cursor).error();
-  const auto fetch = [&cursor](const CdrQuery& page) -> Result<std::vector<Cdr>> {
-    std::vector<Cdr> found;
-    while (found.size() < page.limit) {
-      auto next = cursor->next();
-      if (!next) return std::move(next).error();
-      if (!*next) break;
-      found.push_back(std::move(**next));
-    }
-    return found;
-  };
-  auto walked = calls->walk(query, fetch);
+  auto place = record_place(config);
+  if (!place) return std::move(place).error();
+  if (auto allowed = check_period(query, place->guards, SystemClock().wall_us()); !allowed)
+    return std::move(allowed).error();
+  auto records = PastRecords::open(*place, query);
+  if (!records) return std::move(records).error();
+  auto walked = calls->walk(query, [&](std::size_t count) { return records->next(count); });
   if (!walked) return std::move(walked).error();
   return std::move(calls->rerater());
 }

@@ -9,12 +9,15 @@
 namespace tandem {
 namespace {
 
+constexpr std::size_t page_records = 100'000;
+
 /// Gifts of packages stood for a part of the call: a deck alone does not say what it cost.
 bool has_packages(const ChargeFacts& side) noexcept {
   return side.package_time_s != 0 || !side.package_charge.is_zero() || side.rate_deck == "package";
 }
 
-/// No tariff made its charge: it was settled by hand, or given with a call of another system.
+}  // namespace
+
 bool is_settled(const Cdr& cdr, CallSide side, const ChargeFacts& facts) {
   if (!facts.rate_terms.empty()) return false;
   if (!facts.charge.is_zero() || cdr.call_id == "external" || cdr.call_id.starts_with("external/"))
@@ -30,8 +33,6 @@ bool is_settled(const Cdr& cdr, CallSide side, const ChargeFacts& facts) {
   }
   return false;
 }
-
-}  // namespace
 
 const ChargeFacts* side_of(const Cdr& cdr, CallSide side) noexcept {
   switch (side) {
@@ -116,12 +117,8 @@ PastCalls::Question PastCalls::question_of(const Cdr& cdr, CallSide side) const 
 Result<void> PastCalls::walk(const RerateQuery& query, const Fetch& fetch, const CanPay& can_pay,
                              const OnChanged& on_changed, const OnPage& on_page) {
   const CallSide side = query.is_vendor ? CallSide::vendor : CallSide::customer;
-  CdrQuery page;
-  page.since_us = query.since_us;
-  page.until_us = query.until_us;
-  page.limit = 100'000;
   for (;;) {
-    const auto cdrs = fetch(page);
+    const auto cdrs = fetch(page_records);
     if (!cdrs) return cdrs.error();
     if (on_page) {
       if (auto done = on_page(cdrs->size()); !done) return done;
@@ -143,19 +140,34 @@ Result<void> PastCalls::walk(const RerateQuery& query, const Fetch& fetch, const
       calls.push_back(question.call);
       if (on_changed) records.push_back(&cdr);
     }
-    if (auto added = rerater_.add(calls); !added) return added;
     if (on_changed) {
-      std::vector<RerateOutcome> outcomes(calls.size());
-      rerater_.rate(calls, outcomes);
-      for (std::size_t i = 0; i < calls.size(); ++i) {
-        if (outcomes[i].reason != Reason::none || outcomes[i].charge.charge == calls[i].charge)
-          continue;
-        if (auto done = on_changed(*records[i]); !done) return done;
+      if (auto done = tell_changed(calls, records, on_changed); !done) return done;
+    }
+    if (auto added = rerater_.add(calls); !added) return added;
+    if (cdrs->size() < page_records) return {};
+  }
+}
+
+/// Takes out of `calls`, which are those of `records`, what `on_changed` leaves out.
+Result<void> PastCalls::tell_changed(std::vector<RerateCall>& calls,
+                                     const std::vector<const Cdr*>& records,
+                                     const OnChanged& on_changed) {
+  std::vector<RerateOutcome> outcomes(calls.size());
+  rerater_.rate(calls, outcomes);
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    if (outcomes[i].reason == Reason::none && outcomes[i].charge.charge != calls[i].charge) {
+      const auto taken = on_changed(*records[i]);
+      if (!taken) return taken.error();
+      if (*taken == Taken::left_out) {
+        if (auto left = rerater_.leave_out(calls[i]); !left) return left;
+        continue;
       }
     }
-    if (cdrs->size() < page.limit) return {};
-    page.before_record_id = cdrs->back().record_id;
+    calls[kept++] = calls[i];
   }
+  calls.resize(kept);
+  return {};
 }
 
 Result<ChargeFacts> PastCalls::rated(const Cdr& cdr, CallSide side) const {

@@ -1,6 +1,8 @@
 // Calls that are over, by a deck of a configuration: what re-rating and corrections rate them with.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -21,9 +23,12 @@ namespace tandem {
 /// Threading: one thread at a time.
 class PastCalls {
  public:
-  using Fetch = std::function<Result<std::vector<Cdr>>(const CdrQuery&)>;
-  /// Hears of a record whose charge the deck makes another one. Errors end the walk.
-  using OnChanged = std::function<Result<void>(const Cdr&)>;
+  /// The next records, newest first, at most as many as it is asked for; fewer: they are the last.
+  using Fetch = std::function<Result<std::vector<Cdr>>(std::size_t)>;
+  /// What became of a record whose charge the deck makes another one.
+  enum class Taken : std::uint8_t { yes, left_out };
+  /// Hears of such a record. Errors end the walk.
+  using OnChanged = std::function<Result<Taken>(const Cdr&)>;
   /// Whether the account of a side can be given money of it.
   using CanPay = std::function<bool(const ChargeFacts&)>;
   /// Hears how many records were fetched, page by page. Errors end the walk.
@@ -33,8 +38,9 @@ class PastCalls {
   /// invalid_argument (no such deck).
   static Result<PastCalls> create(const SwitchConfig& config, const std::string& deck);
 
-  /// The answered calls of the query, page by page, newest first. Calls that the deck alone does
-  /// not tell the price of, and those of accounts that cannot be paid, are counted as not rated.
+  /// The answered calls of the query, page by page. Calls that the deck alone does not tell the
+  /// price of, those of accounts that cannot be paid and those that `on_changed` left out are
+  /// counted as not rated.
   /// All but `fetch` may be empty. Errors: those of the functions, limit (a sum).
   Result<void> walk(const RerateQuery& query, const Fetch& fetch, const CanPay& can_pay = {},
                     const OnChanged& on_changed = {}, const OnPage& on_page = {});
@@ -55,6 +61,8 @@ class PastCalls {
 
   explicit PastCalls(Rerater rerater) : rerater_(std::move(rerater)) {}
   [[nodiscard]] Question question_of(const Cdr& cdr, CallSide side) const;
+  Result<void> tell_changed(std::vector<RerateCall>& calls, const std::vector<const Cdr*>& records,
+                            const OnChanged& on_changed);
   [[nodiscard]] std::optional<std::string_view> number_of(const Cdr& cdr, CallSide side) const;
 
   Rerater rerater_;
@@ -66,6 +74,10 @@ class PastCalls {
   std::map<std::string, Amount> taxes_;          // by account
   std::set<std::string, std::less<>> callouts_;  // vendors that are owed for the number they get
 };
+
+/// Whether no tariff made the charge of a side, whose `facts` these are: it was settled by hand, or
+/// given with a call of another system.
+[[nodiscard]] bool is_settled(const Cdr& cdr, CallSide side, const ChargeFacts& facts);
 
 /// The facts of a side; null: the call has not that side.
 [[nodiscard]] const ChargeFacts* side_of(const Cdr& cdr, CallSide side) noexcept;

@@ -1,6 +1,7 @@
 #include "switch/rerate_jobs.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <system_error>
 #include <utility>
 
@@ -63,20 +64,31 @@ void RerateJobs::forget_old() {
     jobs_.erase(jobs_.begin());
 }
 
+/// An exception ends the job and not the process: nobody above this thread would catch it.
+Result<std::string> RerateJobs::result_of(Job& job, const RerateQuery& query,
+                                          const RerateApplication& application) const {
+  try {
+    const auto applied = run_(query, application, job.progress);
+    if (!applied) return applied.error();
+    return to_json(*applied);
+  } catch (const std::exception& error) {
+    return Error{ErrorCode::internal, std::string("re-rating was ended: ") + error.what()};
+  }
+}
+
 void RerateJobs::run(Job& job, const RerateQuery& query, const RerateApplication& application) {
-  const auto applied = run_(query, application, job.progress);
-  std::string result = applied ? to_json(*applied) : std::string();
+  auto result = result_of(job, query, application);
   const std::lock_guard lock(mutex_);
   is_running_ = false;
   job.facts.ended_at_us = clock_.wall_us();
-  if (applied) {
+  if (result) {
     job.facts.state = RerateJob::State::done;
-    job.facts.result = std::move(result);
+    job.facts.result = std::move(*result);
     return;
   }
   job.facts.state =
-      job.progress.is_cancelled.load() ? RerateJob::State::cancelled : RerateJob::State::failed;
-  job.facts.failure = applied.error().message;
+      job.progress.was_cut_short ? RerateJob::State::cancelled : RerateJob::State::failed;
+  job.facts.failure = result.error().message;
 }
 
 Result<RerateJob> RerateJobs::find(std::uint64_t id) const {
@@ -101,12 +113,17 @@ Result<void> RerateJobs::cancel(std::uint64_t id) {
   return {};
 }
 
+void RerateJobs::stop() {
+  const std::lock_guard lock(mutex_);
+  is_closed_ = true;
+  if (!jobs_.empty()) jobs_.rbegin()->second->progress.is_cancelled.store(true);
+}
+
 void RerateJobs::close() {
+  stop();
   std::thread last;
   {
     const std::lock_guard lock(mutex_);
-    is_closed_ = true;
-    if (!jobs_.empty()) jobs_.rbegin()->second->progress.is_cancelled.store(true);
     last.swap(thread_);
   }
   if (last.joinable()) last.join();

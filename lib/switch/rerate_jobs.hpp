@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include "tandem/clock.hpp"
@@ -22,6 +23,14 @@ namespace tandem {
 struct RerateProgress {
   std::atomic<std::uint64_t> looked_at{0}, corrected{0}, refused{0};
   std::atomic<bool> is_cancelled{false};
+  bool was_cut_short = false;  ///< Of the run: check_wanted() ended it.
+
+  /// On the thread of the run, which ends with its error. Errors: wrong_state (it shall stop).
+  Result<void> check_wanted() {
+    if (!is_cancelled.load()) return {};
+    was_cut_short = true;
+    return Error{ErrorCode::wrong_state, "re-rating was cancelled"};
+  }
 };
 
 /// The job that runs and the last ones that ended.
@@ -31,7 +40,7 @@ class RerateJobs {
  public:
   static constexpr std::size_t ended_kept = 16;  ///< Jobs that can be asked for once they ended.
 
-  /// Returns early with an error when `is_cancelled` is set.
+  /// Returns early with the error of RerateProgress::check_wanted(), which it asks now and then.
   using Run = std::function<Result<AppliedRerate>(const RerateQuery&, const RerateApplication&,
                                                   RerateProgress&)>;
 
@@ -48,7 +57,9 @@ class RerateJobs {
   [[nodiscard]] Result<RerateJob> find(std::uint64_t id) const;
   /// The job ends soon after; does nothing to one that ended. Errors: not_found.
   Result<void> cancel(std::uint64_t id);
-  /// Cancels the job that runs, waits for its end and takes no further ones. Idempotent.
+  /// Cancels the job that runs and takes no further ones; does not wait. Idempotent.
+  void stop();
+  /// stop(), and waits for the end of the job. Idempotent.
   void close();
 
  private:
@@ -57,6 +68,8 @@ class RerateJobs {
     RerateProgress progress;
   };
 
+  Result<std::string> result_of(Job& job, const RerateQuery& query,
+                                const RerateApplication& application) const;
   void run(Job& job, const RerateQuery& query, const RerateApplication& application);
   void forget_old();
 

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <condition_variable>
+#include <new>
 
 using namespace tandem;
 
@@ -58,8 +59,13 @@ struct Jobs {
               progress.looked_at = 7;
               if (query.account == "bad") return Error{ErrorCode::io, "disk failed"};
               progress.corrected = 3;
-              if (query.account == "slow" && !gate.pass(progress))
-                return Error{ErrorCode::wrong_state, "re-rating was cancelled"};
+              if (query.account == "slow" && !gate.pass(progress)) {
+                if (auto wanted = progress.check_wanted(); !wanted)
+                  return std::move(wanted).error();
+              }
+              if (query.account == "failing" && !gate.pass(progress))
+                return Error{ErrorCode::io, "disk failed"};
+              if (query.account == "throwing") throw std::bad_alloc();
               return AppliedRerate{Rerater(deck()), application.is_dry_run, 3, 0};
             },
             clock, has_thread) {}
@@ -125,4 +131,28 @@ TEST_CASE(
   CHECK(world.start("").ok());
   CHECK(world.jobs.find(first).error().code == ErrorCode::not_found);
   CHECK(world.jobs.find(last).ok());
+}
+
+TEST_CASE(
+    "Re-rating jobs: one that failed while it was cancelled is failed, and so is one that threw") {
+  Jobs world;
+  const std::uint64_t id = world.start("failing").value();
+  world.gate.wait_inside(1);
+  REQUIRE(world.jobs.cancel(id).ok());
+  const RerateJob failed = ended(world.jobs, id);
+  CHECK(failed.state == RerateJob::State::failed);
+  CHECK(failed.failure == "disk failed");
+  const RerateJob thrown = ended(world.jobs, world.start("throwing").value());
+  CHECK(thrown.state == RerateJob::State::failed);
+  CHECK_FALSE(thrown.failure.empty());
+  CHECK(ended(world.jobs, world.start("").value()).state == RerateJob::State::done);
+}
+
+TEST_CASE("Re-rating jobs: stopping tells the job and does not wait for it") {
+  Jobs world;
+  const std::uint64_t id = world.start("slow").value();
+  world.gate.wait_inside(1);
+  world.jobs.stop();
+  CHECK(world.start("").error().code == ErrorCode::wrong_state);
+  CHECK(ended(world.jobs, id).state == RerateJob::State::cancelled);
 }
