@@ -1,5 +1,6 @@
 #include "cdr/ledger_carry_sqlite.hpp"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -117,6 +118,15 @@ Result<void> replace(store::Connection& connection, const Oldest& oldest,
   return {};
 }
 
+Result<std::optional<std::int64_t>> one_time(store::Connection& connection, const char* sql) {
+  auto select = connection.prepare(sql);
+  if (!select) return std::move(select).error();
+  auto row = select->step();
+  if (!row) return std::move(row).error();
+  if (!*row) return std::optional<std::int64_t>();
+  return std::optional<std::int64_t>(select->integer(0));
+}
+
 }  // namespace
 
 Result<std::size_t> carry_entries_forward(store::Connection& connection, std::int64_t before_us,
@@ -131,6 +141,26 @@ Result<std::size_t> carry_entries_forward(store::Connection& connection, std::in
     return std::move(done).error();
   if (auto done = transaction->commit(); !done) return std::move(done).error();
   return oldest->entries();
+}
+
+Result<std::optional<std::int64_t>> oldest_entry_us(store::Connection& connection) {
+  return one_time(connection, "SELECT at_us FROM ledger WHERE id > 0 ORDER BY id LIMIT 1");
+}
+
+Result<std::int64_t> retention_time_us(store::Connection& connection, std::int64_t wall_us) {
+  auto kept = one_time(connection, "SELECT retention_time_us FROM ledger_position");
+  if (!kept) return std::move(kept).error();
+  if (*kept && **kept != 0) return **kept;
+  auto newest =
+      one_time(connection, "SELECT at_us FROM ledger WHERE id > 0 ORDER BY id DESC LIMIT 1");
+  if (!newest) return std::move(newest).error();
+  return std::min(wall_us, newest->value_or(wall_us));
+}
+
+Result<void> keep_retention_time(store::Connection& connection, std::int64_t time_us) {
+  auto update = connection.prepare("UPDATE ledger_position SET retention_time_us = ?");
+  if (!update) return std::move(update).error();
+  return update->bind(1, time_us).run();
 }
 
 }  // namespace tandem::cdr

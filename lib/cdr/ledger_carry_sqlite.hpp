@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "store/sqlite.hpp"
 #include "tandem/error.hpp"
@@ -36,11 +37,24 @@ inline constexpr const char* carry_schema = R"sql(
     BEGIN SELECT RAISE(ABORT, 'the ledger is only added to'); END;
 )sql";
 
+/// The step behind it: the time that entries were last judged by; 0: none yet.
+inline constexpr const char* retention_time_schema =
+    "ALTER TABLE ledger_position ADD COLUMN retention_time_us INTEGER NOT NULL DEFAULT 0;";
+
 /// Carries forward the oldest entries of before `before_us`, those of at least one record and of
 /// about `entries_max` at most, in a transaction of its own. Returns how many went; 0: none is that
-/// old. Entries go in the order of their numbers: one whose time is later holds up those behind it.
-/// Errors: corrupt (the entries of an account do not add up: nothing is carried), io.
+/// old. Entries go in the order of their numbers: one whose time is later holds up those behind it,
+/// as oldest_entry_us() tells. Errors: corrupt (the entries of an account do not add up: nothing is
+/// carried), io.
 Result<std::size_t> carry_entries_forward(store::Connection& connection, std::int64_t before_us,
                                           std::size_t entries_max);
+
+/// When the oldest entry that is no opening was made; nothing: there is none. Errors: io.
+Result<std::optional<std::int64_t>> oldest_entry_us(store::Connection& connection);
+
+/// The time that was kept; else that of the newest entry, but not after `wall_us`. Errors: io.
+Result<std::int64_t> retention_time_us(store::Connection& connection, std::int64_t wall_us);
+/// Errors: io.
+Result<void> keep_retention_time(store::Connection& connection, std::int64_t time_us);
 
 }  // namespace tandem::cdr

@@ -77,6 +77,7 @@ constexpr store::Migration steps[] = {
         WITHOUT ROWID;
     )sql"},
     {6, carry_schema},
+    {7, retention_time_schema},
 };
 
 __extension__ using Wide = __int128;
@@ -449,6 +450,21 @@ Result<LedgerCheck> Ledger::check(const std::vector<std::string>& cdr_folders) {
 Result<std::size_t> Ledger::carry_forward(std::int64_t before_us, std::size_t entries_max) {
   const std::lock_guard guard(mutex_);
   return carry_entries_forward(connection_, before_us, entries_max);
+}
+
+Result<std::optional<std::int64_t>> Ledger::oldest_entry_us() {
+  const std::lock_guard guard(mutex_);
+  return cdr::oldest_entry_us(connection_);
+}
+
+Result<std::int64_t> Ledger::retention_time_us(std::int64_t wall_us) {
+  const std::lock_guard guard(mutex_);
+  return cdr::retention_time_us(connection_, wall_us);
+}
+
+Result<void> Ledger::keep_retention_time(std::int64_t time_us) {
+  const std::lock_guard guard(mutex_);
+  return cdr::keep_retention_time(connection_, time_us);
 }
 
 Result<std::uint64_t> Ledger::position() {

@@ -85,6 +85,10 @@ class Ledger final : public SinkTarget {
 
   /// See carry_entries_forward(). Errors: corrupt, io.
   Result<std::size_t> carry_forward(std::int64_t before_us, std::size_t entries_max);
+  /// See the functions of these names of ledger_carry_sqlite.hpp. Errors: io.
+  Result<std::optional<std::int64_t>> oldest_entry_us();
+  Result<std::int64_t> retention_time_us(std::int64_t wall_us);
+  Result<void> keep_retention_time(std::int64_t time_us);
 
   Result<std::uint64_t> position() override;
   /// Errors: io, limit (a balance would leave its range), corrupt.

@@ -32,6 +32,7 @@ constexpr std::int64_t farewell_us =
     second_us;  // for BYEs and their answers when the switch closes
 constexpr std::size_t workers_max = 64;
 constexpr std::int64_t day_us = 86'400 * second_us;
+constexpr std::int64_t retention_kept_each_us = 3'600'000'000;
 constexpr std::size_t carried_entries_max = 2'000;  // at a time, which takes some milliseconds
 constexpr std::uint64_t registration_salt = 2'000;  // beyond those of workers and shadow
 
@@ -561,18 +562,53 @@ void Switch::Body::activate_due_decks() {
   activation_failure_ = std::move(failure);
 }
 
-/// A part of what is due: the ledger answers questions and takes records in between.
 void Switch::Body::carry_ledger_forward() {
+  const std::int64_t now_us = environment_.network->clock().monotonic_us();
+  if (now_us - carried_at_us_ < second_us) return;
+  carried_at_us_ = now_us;
   std::int64_t kept_days = 0;
   {
     const std::lock_guard lock(config_mutex_);
     kept_days = config_.parameters.ledger_retention_days;
   }
   if (kept_days == 0) return;
-  const auto carried = ledger_->carry_forward(wall_us() - kept_days * day_us, carried_entries_max);
+  const auto carried = carry_due_entries(kept_days);
   std::string failure = carried ? std::string() : carried.error().message;
   if (!failure.empty() && failure != carry_failure_) alarm(failure);  // it is tried again
   carry_failure_ = std::move(failure);
+}
+
+/// A part of what is due: the ledger answers questions and takes records in between. Errors: what
+/// an alarm is raised for.
+Result<void> Switch::Body::carry_due_entries(std::int64_t kept_days) {
+  const std::int64_t now_us = wall_us();
+  const std::int64_t monotonic_us = environment_.network->clock().monotonic_us();
+  if (!retention_clock_) {
+    auto known = ledger_->retention_time_us(now_us);
+    if (!known) return std::move(known).error();
+    retention_clock_.emplace(*known, monotonic_us);
+    retention_kept_us_ = 0;  // so that it is kept at once
+  }
+  const std::int64_t judged_us = retention_clock_->advance(now_us, monotonic_us);
+  if (retention_clock_->known_us() - retention_kept_us_ >= retention_kept_each_us) {
+    if (auto kept = ledger_->keep_retention_time(retention_clock_->known_us()); !kept) return kept;
+    retention_kept_us_ = retention_clock_->known_us();
+  }
+  const auto carried = ledger_->carry_forward(judged_us - kept_days * day_us, carried_entries_max);
+  if (!carried) return carried.error();
+  if (*carried == 0) {
+    const auto oldest = ledger_->oldest_entry_us();
+    if (!oldest) return oldest.error();
+    if (*oldest && **oldest > now_us + day_us)
+      return Error{ErrorCode::wrong_state,
+                   "oldest entry of the ledger is of " + format_time_us(**oldest) +
+                       ", ahead of the clock: nothing behind it is carried forward before then"};
+  }
+  if (now_us > retention_clock_->known_us() + day_us)
+    return Error{ErrorCode::wrong_state,
+                 "clock is more than a day ahead of the time that the ledger was last carried "
+                 "forward by: a day of entries is due each hour until it is made up for"};
+  return {};
 }
 
 /// In a simulation: what the writer and the sink threads do otherwise.

@@ -35,6 +35,7 @@
 #include "switch/peer_reconciler.hpp"
 #include "switch/provisioning.hpp"
 #include "switch/rerate_jobs.hpp"
+#include "switch/retention_clock.hpp"
 #include "switch/shadow.hpp"
 #include "tandem/media_relay.hpp"
 #include "tandem/switch.hpp"
@@ -196,6 +197,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   void build_tables_when_due();
   void activate_due_decks();
   void carry_ledger_forward();
+  Result<void> carry_due_entries(std::int64_t kept_days);
   Result<void> prepare_accounts(SwitchConfig& config);
   Result<void> open_accounts(const SwitchConfig& config);
   void alarm(std::string text);
@@ -262,8 +264,11 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::condition_variable builder_wakes_;
   bool is_builder_over_ = false;
   std::thread builder_;  // makes planned versions of decks active
-  // Said before; of builder_, or of the simulation's thread.
-  std::string activation_failure_, carry_failure_;
+  // Of builder_, or of the simulation's thread, as the next three.
+  std::string activation_failure_, carry_failure_;  // said before
+  std::int64_t carried_at_us_ = 0;                  // monotonic
+  std::optional<RetentionClock> retention_clock_;   // nothing: no retention was ever due
+  std::int64_t retention_kept_us_ = 0;              // of it, in the ledger
 
   enum class Life : std::uint8_t { created, running, closed };
   std::atomic<Life> life_ = Life::created;

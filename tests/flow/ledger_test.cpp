@@ -183,6 +183,8 @@ TEST_CASE("Ledger: with a retention old entries are carried forward, and keys st
   bench.run_s(1);
   CHECK(entries(bench).size() == 3);
   bench.run_s(20);
+  CHECK(entries(bench).size() == 3);  // a step of the clock alone makes nothing old
+  bench.run_s(3'700);
   const auto left = entries(bench);
   REQUIRE(left.size() == 1);
   CHECK(left[0].kind == LedgerKind::opening);
@@ -195,4 +197,25 @@ TEST_CASE("Ledger: with a retention old entries are carried forward, and keys st
     bench.open();
     CHECK(bench.balance() == money("104.90"));
   }
+}
+
+TEST_CASE("Ledger: a clock that is a year ahead for a while costs no entries (B-03)") {
+  SwitchConfig config = base_config();
+  config.parameters.ledger_retention_days = 1;
+  Bench bench(config);
+  REQUIRE(bench.tandem->book(payment("5.00", "k")).ok());
+  bench.run_s(2);
+  REQUIRE(entries(bench).size() == 2);
+  constexpr std::int64_t year_us = 400 * 86'400 * second_us;
+  bench.world.step_wall_us(year_us);
+  bench.run_s(10);
+  CHECK(entries(bench).size() == 2);
+  bench.tandem.reset();  // what was known outlives the switch
+  bench.open();
+  bench.run_s(10);
+  bench.world.step_wall_us(-year_us);
+  bench.run_s(2 * 3'600);
+  CHECK(entries(bench).size() == 2);
+  bench.run_s(86'400);
+  CHECK(entries(bench).size() == 1);
 }

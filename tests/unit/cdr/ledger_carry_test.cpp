@@ -190,3 +190,50 @@ TEST_CASE("Ledger: entries of a period are found by their time, in the order of 
     REQUIRE(ledger->entries(query).value() == expected);
   }
 }
+
+TEST_CASE("Ledger: a period far behind the newest entries is found, its pages and its end too") {
+  TemporaryFolder folder;
+  auto ledger = Ledger::open(folder / "switch.db").value();
+  Feed feed;
+  constexpr std::int64_t count = 3'000;  // more than are looked at from the newest one on
+  for (std::int64_t at_us = 1; at_us <= count; ++at_us)
+    feed.end(charged_at(at_us, "acme", 1));
+  feed.give_and_forget(*ledger);
+  LedgerQuery query;
+  query.account = "acme";
+  query.since_us = 101;
+  query.until_us = 131;
+  query.limit = 20;
+  auto page = ledger->entries(query).value();
+  REQUIRE(page.size() == 20);
+  CHECK(page.front().at_us == 130);
+  CHECK(page.back().at_us == 111);
+  query.before_id = page.back().id;
+  page = ledger->entries(query).value();
+  REQUIRE(page.size() == 10);
+  CHECK(page.front().at_us == 110);
+  CHECK(page.back().at_us == 101);
+  query.before_id = page.back().id;
+  CHECK(ledger->entries(query).value().empty());
+  query = {};
+  query.account = "acme";
+  query.since_us = 101;
+  CHECK(ledger->entries(query).value().size() == 100);
+}
+
+TEST_CASE("Ledger: an entry of the future is told, because nothing behind it is carried forward") {
+  TemporaryFolder folder;
+  auto ledger = Ledger::open(folder / "switch.db").value();
+  CHECK_FALSE(ledger->oldest_entry_us().value());
+  CHECK(ledger->retention_time_us(77).value() == 77);  // nothing is there that could be lost
+  Feed feed;
+  feed.end(charged_at(9'000, "acme", 2));
+  feed.end(charged_at(10, "acme", 2));
+  feed.give_and_forget(*ledger);
+  CHECK(ledger->carry_forward(1'000, 1'000).value() == 0);
+  CHECK(ledger->oldest_entry_us().value() == 9'000);
+  CHECK(ledger->retention_time_us(77).value() == 10);
+  CHECK(ledger->retention_time_us(5).value() == 5);
+  REQUIRE(ledger->keep_retention_time(50).ok());
+  CHECK(ledger->retention_time_us(77).value() == 50);
+}
