@@ -151,12 +151,16 @@ Result<ReconcileReport> reconcile(std::vector<InterconnectCall> ours,
   if (!our_totals) return std::move(our_totals).error();
   auto their_totals = total(theirs, rules.compares_charges);
   if (!their_totals) return std::move(their_totals).error();
-  const std::string& our_currency = our_totals->currency;
-  const std::string& their_currency = their_totals->currency;
-  if (!our_currency.empty() && !their_currency.empty() && our_currency != their_currency)
-    return two_currencies(our_currency, their_currency);
   report.ours = *our_totals;
   report.theirs = *their_totals;
+  InterconnectTotals& us = report.ours;
+  InterconnectTotals& them = report.theirs;
+  if (!us.currency.empty() && !them.currency.empty() && us.currency != them.currency) {
+    if (rules.compares_charges) return two_currencies(us.currency, them.currency);
+    us.charge = them.charge = {};  // as of calls of two currencies at one end
+    us.currency.clear();
+    them.currency.clear();
+  }
 
   sort(ours, rules.compares_callers);
   sort(theirs, rules.compares_callers);

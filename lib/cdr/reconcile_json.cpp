@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
@@ -81,7 +82,11 @@ Result<InterconnectTotals> parse_interconnect_totals(std::string_view text) {
     constexpr std::size_t currency_bytes_max = 16;
     if (!currency->is_string()) return malformed("currency");
     totals.currency = currency->get<std::string>();
-    if (totals.currency.size() > currency_bytes_max) return malformed("currency");
+    // It goes into alarms and the log, which are one line each.
+    const bool is_code = std::all_of(totals.currency.begin(), totals.currency.end(), [](char c) {
+      return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    });
+    if (!is_code || totals.currency.size() > currency_bytes_max) return malformed("currency");
   }
   return totals;
 }

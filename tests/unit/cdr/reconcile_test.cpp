@@ -185,6 +185,13 @@ TEST_CASE("Reconciliation: sums of two currencies are not compared (B-27)") {
             .error()
             .code == ErrorCode::invalid_argument);
 
+  for (const char* currency : {"usd", "US\\nD", "US D", "ABCDEFGHIJKLMNOPQ"})
+    CHECK(parse_interconnect_totals(
+              R"({"calls":1,"answered":1,"billed_time_s":1,"charge":"1","currency":")" +
+              std::string(currency) + "\"}")
+              .error()
+              .code == ErrorCode::invalid_argument);
+
   InterconnectCall one{1, "", "44", s, 60, money("1"), "USD"};
   InterconnectCall other{2, "", "45", s, 60, money("1"), "EUR"};
   ReconcileRules rules;
@@ -198,4 +205,11 @@ TEST_CASE("Reconciliation: sums of two currencies are not compared (B-27)") {
   REQUIRE(report.ok());
   CHECK(report->matched == 2);
   CHECK(report->ours.charge.is_zero());
+  other.callee = one.callee;
+  const auto plain = reconcile({one}, {other}, rules);
+  REQUIRE(plain.ok());
+  CHECK(plain->matched == 1);
+  CHECK(plain->ours.charge.is_zero());
+  CHECK(plain->theirs.charge.is_zero());
+  CHECK(plain->theirs.currency.empty());
 }
