@@ -1,5 +1,7 @@
 // Corrections of charges of calls that are over, one by one and by re-rating (B-25).
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "flow/flow.hpp"
 #include "switch/past_calls.hpp"
@@ -303,6 +305,132 @@ TEST_CASE("Re-rating: a job does what applying does, and is known when it is ove
   const LedgerCheck check = books.bench.tandem->check_ledger().value();
   CHECK(check.ok());
   CHECK(check.corrections == 3);
+}
+
+namespace {
+
+/// An account that can take no more money: what is given back to it is refused, and the log says so
+/// in the middle of a re-rating. `during` is called at that moment, on the thread of the re-rating.
+struct FullAccount {
+  Books books;
+  std::function<void()> during;
+
+  FullAccount() {
+    books.bench.hooks.log = [this](const LogRecord& record) {
+      if (record.text == "call was not rated anew" && during) std::exchange(during, {})();
+    };
+  }
+  /// A call of its own, and then it is full.
+  void call() {
+    SwitchConfig& config = books.bench.config;
+    config.provision.accounts.push_back(account("full", "1000000000.00"));
+    config.provision.customer_gateways[0].account = "full";
+    books.restart();
+    books.call(10);
+    const std::int64_t room = account_amount_max.units() - books.bench.balance("full").units();
+    REQUIRE(books.bench.tandem
+                ->book({"full", Amount::from_units(room), LedgerKind::payment, "", "", "fill"})
+                .ok());
+    config.provision.customer_gateways[0].account = "acme";
+    books.restart();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Re-rating: what is settled by hand while it runs stays as it was settled (B-25)") {
+  FullAccount world;
+  Books& books = world.books;
+  books.call(10);  // the older one, which the re-rating comes to last
+  world.call();
+  const std::uint64_t older = books.record(1).record_id;
+  world.during = [&] { CHECK(books.bench.tandem->correct(request_of(older, "0.50")).ok()); };
+  const AppliedRerate done =
+      books.bench.tandem->apply_rerate({"cheap", false, {}, {}, {}}, {"new price", {}, false})
+          .value();
+  CHECK_FALSE(world.during);
+  CHECK(done.corrected == 0);
+  CHECK(done.refused == 1);
+  CHECK(done.rerater.totals().at("acme").calls == 0);
+  CHECK(done.rerater.totals().at("acme").not_rated == 1);
+  CHECK(books.record(1).customer.charge == money("0.50"));
+  CHECK(books.record(1).original->corrections == 1);
+  books.bench.run_s(1);
+  CHECK(books.bench.tandem->check_ledger()->ok());
+}
+
+TEST_CASE("Re-rating: a job that is cancelled keeps what it did, and a repetition goes on (B-25)") {
+  FullAccount world;
+  Books& books = world.books;
+  books.call(10);
+  world.call();
+  books.call(10);  // the newest one, which is rated first
+  Switch& tandem = *books.bench.tandem;
+  const RerateQuery query{"cheap", false, {}, {}, {}};
+  const std::uint64_t id = tandem.start_rerate(query, {"list", {}, true}).value() + 1;
+  world.during = [&] {
+    const RerateJob running = tandem.rerate_job(id).value();
+    CHECK(running.state == RerateJob::State::running);
+    CHECK(running.looked_at == 3);
+    CHECK(running.corrected == 1);
+    CHECK(tandem.start_rerate(query, {"list", {}, false}).error().code ==
+          ErrorCode::already_exists);
+    CHECK(tandem.cancel_rerate(id).ok());
+  };
+  REQUIRE(tandem.start_rerate(query, {"list", {}, false}).value() == id);
+  CHECK_FALSE(world.during);
+  const RerateJob job = tandem.rerate_job(id).value();
+  CHECK(job.state == RerateJob::State::cancelled);
+  CHECK(job.corrected == 1);
+  CHECK(job.result.empty());
+  CHECK(books.record(0).customer.rate_deck == "cheap");
+  CHECK(books.record(2).customer.rate_deck == "retail");
+  books.bench.run_s(1);
+  CHECK(tandem.check_ledger()->ok());
+  CHECK(tandem.check_ledger()->corrections == 1);
+
+  const AppliedRerate rest = tandem.apply_rerate(query, {"list", {}, false}).value();
+  CHECK(rest.corrected == 1);
+  CHECK(rest.refused == 1);
+  CHECK(books.record(2).customer.rate_deck == "cheap");
+  books.bench.run_s(1);
+  CHECK(tandem.check_ledger()->ok());
+  CHECK(tandem.check_ledger()->corrections == 2);
+}
+
+TEST_CASE("Re-rating: guards of questions refuse it at its beginning, never a part of it (C-13)") {
+  Books books;
+  for (int i = 0; i < 3; ++i) {
+    books.call(10);
+    books.bench.world.step_wall_us(86'400 * second_us);
+  }
+  books.bench.config.parameters.query_guards.days_max = 1;
+  books.restart();
+  Switch& tandem = *books.bench.tandem;
+  const Amount before = books.bench.balance();
+  const auto refused = [&](const RerateQuery& query) {
+    for (const bool is_dry_run : {true, false}) {
+      CHECK(tandem.apply_rerate(query, {"list", {}, is_dry_run}).error().code ==
+            ErrorCode::invalid_argument);
+      CHECK(tandem.start_rerate(query, {"list", {}, is_dry_run}).error().code ==
+            ErrorCode::invalid_argument);
+    }
+    CHECK(tandem.rerate_history(query).error().code == ErrorCode::invalid_argument);
+  };
+  RerateQuery query{"dear", false, {}, {}, {}};
+  refused(query);
+  const std::int64_t began_us = books.bench.world.cdrs().front().ended_at_us;
+  query.since_us = began_us;
+  refused(query);
+  CHECK(books.bench.balance() == before);
+  query.until_us = began_us + 86'400 * second_us;
+  CHECK(tandem.rerate_history(query)->totals().at("acme").calls == 1);
+  CHECK(tandem.apply_rerate(query, {"list", {}, false})->corrected == 1);
+
+  books.bench.config.parameters.query_denied_hours = 0xFFFFFF;
+  books.restart();
+  CHECK(books.bench.tandem->start_rerate(query, {"list", {}, false}).error().code ==
+        ErrorCode::wrong_state);
 }
 
 TEST_CASE("Re-rating: a call that was free by rule stays free (B-09, B-25)") {

@@ -2,12 +2,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <memory>
 #include <set>
 #include <vector>
 
 #include "flow/flow.hpp"
+#include "tandem/charge_terms.hpp"
 
 using namespace tandem;
 using namespace tandem::sim;
@@ -19,11 +21,15 @@ constexpr std::size_t accounts_count = 1'000;
 constexpr std::size_t agents_count = 20;
 constexpr int calls_a_part = 250;
 constexpr int parts = 8;  // of the day, each ended by a crash or an orderly restart
-const int kills = [] {    // 1,000 take minutes under a sanitizer
-  const char* const wanted = std::getenv("TANDEM_LIVES");
-  return wanted == nullptr ? 500 : std::max(1, std::atoi(wanted));
-}();
+constexpr std::uint64_t days_of_kills = 2;  // so that the ledger's retention of one day has work
 constexpr std::uint64_t day_us = 86'400 * static_cast<std::uint64_t>(second_us);
+
+/// Lives that end with a kill; TANDEM_LIVES says how many when they shall be more.
+int lives() {
+  const char* const text = std::getenv("TANDEM_LIVES");
+  const int count = text != nullptr ? std::atoi(text) : 0;
+  return count > 0 ? count : 500;
+}
 
 /// Four digits that stand for one account: it is told from the others by its callers.
 std::string caller_of(std::size_t account) {
@@ -56,12 +62,15 @@ struct Day {
   std::map<std::string, Amount> paid;  // by account, beside its opening balance
   std::uint64_t next_key = 0;
   std::vector<std::shared_ptr<EndpointCall>> dialled;  // of lives that end with a kill
+  bool carried = false;                                // the ledger carried charges forward
   std::vector<Booking> unconfirmed;                    // payments of the life that was killed
 
-  explicit Day(std::uint64_t seed) : random(seed), bench(make_config(random)) {}
+  explicit Day(std::uint64_t seed, std::int32_t retention_days = 0)
+      : random(seed), bench(make_config(random, retention_days)) {}
 
-  static SwitchConfig make_config(Random& random) {
+  static SwitchConfig make_config(Random& random, std::int32_t retention_days) {
     SwitchConfig config = base_config();
+    config.parameters.ledger_retention_days = retention_days;
     const auto decks = tariffs();
     for (const RateDeckConfig& each : decks)
       config.provision.rate_decks.push_back(each);
@@ -120,7 +129,7 @@ struct Day {
 
   /// A few calls and perhaps a payment, up to a moment that nobody chose: in the middle of a call,
   /// of its beginning or its end, or of what is written about it.
-  void live_until_killed() {
+  void live_until_killed(std::uint64_t kills) {
     const std::size_t busy = random.below(accounts_count);
     for (std::uint64_t n = 1 + random.below(3); n > 0; --n) {
       DialPlan plan;
@@ -130,7 +139,8 @@ struct Day {
       if (random.below(3) == 0) pay("a" + std::to_string(random.below(accounts_count)));
       bench.world.run_for_us(static_cast<std::int64_t>(random.below(3'000'000)));
     }
-    const std::uint64_t bounds_us[] = {30'000, 500'000, 10'000'000, 4 * day_us / kills};
+    const std::uint64_t bounds_us[] = {30'000, 500'000, 10'000'000,
+                                       8 * days_of_kills * day_us / kills};
     bench.world.run_for_us(static_cast<std::int64_t>(random.below(bounds_us[random.below(4)])));
   }
 
@@ -145,18 +155,35 @@ struct Day {
   }
 
   /// Whoever was told that a call is answered has one record of it that says so, and no call is
-  /// charged twice.
+  /// charged twice. Each side of an answered call is charged what its own terms make of its talk.
   void check_calls() {
     std::map<std::string, int> answered, charged;
+    std::size_t rated = 0;
     for (const Cdr& cdr : bench.world.cdrs()) {
       answered[cdr.call_id] += cdr.answered_at_us != 0;
       charged[cdr.call_id] += !cdr.customer.charge.is_zero();
+      if (cdr.answered_at_us == 0 || cdr.talk_time_ms == 0) continue;
+      CAPTURE(cdr.call_id);
+      check_charge(cdr, cdr.customer);
+      if (cdr.vendor) check_charge(cdr, *cdr.vendor);
+      if (cdr.agent) check_charge(cdr, *cdr.agent);
+      ++rated;
     }
+    CHECK(rated > dialled.size() / 4);
     for (const auto& call : dialled) {
       CAPTURE(call->call_id());
       if (call->was_answered()) REQUIRE(answered[call->call_id()] == 1);
       REQUIRE(charged[call->call_id()] <= 1);
     }
+  }
+
+  static void check_charge(const Cdr& cdr, const ChargeFacts& facts) {
+    if (facts.account.empty() || facts.rate_deck.empty()) return;
+    REQUIRE_FALSE(facts.rate_terms.empty());
+    const auto anew = recompute_charge(facts.rate_terms, cdr.talk_time_ms, cdr.answered_at_us);
+    REQUIRE(anew.ok());
+    REQUIRE(facts.charge == anew->charge);
+    REQUIRE_FALSE(facts.charge.is_zero());  // no deck of this day is free
   }
 
   void pay(const std::string& id) {
@@ -182,17 +209,24 @@ struct Day {
     REQUIRE(below.empty());
   }
 
-  /// Each call's charges are in the ledger once, and nothing else is.
+  /// Each call's charges are in the ledger once, and nothing else is; those that were carried
+  /// forward are in the openings, as every balance shows.
   void check_books() {
     std::map<std::int64_t, Amount> charges;  // by entry
+    std::map<std::string, Amount> charged;   // by account
     std::set<std::uint64_t> records;
     for (const Cdr& cdr : bench.world.cdrs()) {
       REQUIRE(records.insert(cdr.record_id).second);
-      const auto id = static_cast<std::int64_t>(cdr.record_id) * 8;
-      if (!cdr.customer.charge.is_zero()) charges[id + 1] = cdr.customer.charge;
-      if (cdr.vendor && !cdr.vendor->charge.is_zero()) charges[id + 2] = cdr.vendor->charge;
-      if (cdr.agent && !cdr.agent->charge.is_zero()) charges[id + 3] = cdr.agent->charge;
+      const auto expect = [&](int side, const ChargeFacts& facts) {
+        if (facts.charge.is_zero()) return;
+        charges[static_cast<std::int64_t>(cdr.record_id) * 8 + side] = facts.charge;
+        charged[facts.account] = Amount::add(charged[facts.account], facts.charge).value();
+      };
+      expect(1, cdr.customer);
+      if (cdr.vendor) expect(2, *cdr.vendor);
+      if (cdr.agent) expect(3, *cdr.agent);
     }
+    std::int64_t first_left = std::numeric_limits<std::int64_t>::max();
     for (const AccountConfig& account : bench.config.provision.accounts) {
       CAPTURE(account.id);
       LedgerQuery query;
@@ -208,18 +242,30 @@ struct Day {
           REQUIRE(entry.balance.units() >= -account.overdraft_limit.units());
         if (entry.kind == LedgerKind::payment)
           payments = Amount::add(payments, entry.amount).value();
-        if (entry.id <= 0 || entry.id % 8 == 0) continue;
+        if (entry.id <= 0) continue;
+        first_left = std::min(first_left, entry.id);
+        if (entry.id % 8 == 0) continue;
         const auto charge = charges.find(entry.id);
         REQUIRE(charge != charges.end());
         REQUIRE(entry.amount.units() == -charge->second.units());
         charges.erase(charge);
       }
       REQUIRE(sum == bench.balance(account.id));
-      REQUIRE(payments == paid[account.id]);
+      REQUIRE(sum.units() ==
+              account.balance.units() + paid[account.id].units() - charged[account.id].units());
+      if (!is_carried()) REQUIRE(payments == paid[account.id]);
     }
-    CHECK(charges.empty());
+    if (!is_carried()) {
+      CHECK(charges.empty());
+    } else if (!charges.empty()) {  // whole records go, the oldest first
+      carried = true;
+      CHECK(charges.rbegin()->first / 8 < first_left / 8);
+    }
     const LedgerCheck check = bench.tandem->check_ledger().value();
     CHECK(check.ok());
+  }
+  [[nodiscard]] bool is_carried() const {
+    return bench.config.parameters.ledger_retention_days != 0;
   }
 };
 
@@ -253,30 +299,34 @@ TEST_CASE("Overspend: 1,000 accounts near zero, a day of calls, crashes: no unit
   CHECK(ends[Reason::ServerCrash] > 5);
 }
 
-TEST_CASE(
-    "Overspend: killed at 1,000 moments of a day, no charge is lost or doubled (B-11, C-01)") {
+// The journal loses what was not on disk; the simulated ledger is in memory and keeps what it has
+// taken. So this is about what the journal brings to the ledger again, not about a transaction of
+// the ledger that was cut short: those are SQLite's own.
+TEST_CASE("Overspend: killed at moments of two days, no charge is lost or doubled (B-11, C-01)") {
   constexpr std::uint64_t seed = 20261127;
-  Day day(seed);
+  const int kills = lives();
+  Day day(seed, 1);
   const std::int64_t began_us = day.bench.world.monotonic_us();
   for (int kill = 0; kill < kills; ++kill) {
-    day.live_until_killed();
+    day.live_until_killed(static_cast<std::uint64_t>(kills));
     day.live_again();
     if (kill % 50 == 49) {
       day.bench.run_s(2);  // the sinks take what the journal kept
       day.check_books();
     }
   }
-  CHECK(day.bench.world.monotonic_us() - began_us > static_cast<std::int64_t>(day_us / 4));
+  CHECK(day.bench.world.monotonic_us() - began_us > static_cast<std::int64_t>(day_us));
   REQUIRE(day.bench.world.run_until([&] { return day.bench.tandem->live_calls() == 0; },
                                     3'600 * second_us));
-  day.bench.run_s(2);
+  day.bench.run_s(86'400 / 2);  // and the retention what is left of the first day
   day.check_books();
   day.check_calls();
+  CHECK(day.carried);
   std::map<Reason, int> ends;
   for (const Cdr& cdr : day.bench.world.cdrs())
     ++ends[cdr.end_reason];
-  CHECK(ends[Reason::ServerCrash] > kills * 3 / 10);
-  CHECK(ends[Reason::NormalCallClearing] > kills / 10);
-  CHECK(ends[Reason::BalanceExhausted] > 20);
-  CHECK(ends[Reason::AccountBalanceNotEnough] > 20);
+  CHECK(ends[Reason::ServerCrash] > kills / 4);
+  CHECK(ends[Reason::NormalCallClearing] > kills / 20);
+  CHECK(ends[Reason::BalanceExhausted] > kills / 100);
+  CHECK(ends[Reason::AccountBalanceNotEnough] > kills / 100);
 }
