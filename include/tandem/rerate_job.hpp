@@ -11,7 +11,7 @@ namespace tandem {
 /// What is known of a re-rating that was begun. Numbers grow while it runs.
 struct RerateJob {
   enum class State : std::uint8_t { running, done, failed, cancelled };
-  std::uint64_t id = 0;  ///< Grows from job to job, over restarts too.
+  std::uint64_t id = 0;  ///< Grows from job to job, over restarts too unless the clock is set back.
   State state = State::running;
   std::string deck;
   bool is_dry_run = true;

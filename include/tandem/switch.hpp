@@ -225,15 +225,16 @@ class TANDEM_EXPORT Switch {
   /// rerate_history() whose result becomes the charge of each call that differs: of the customers'
   /// side or the vendors', one correction a call. Calls that already have that charge are left
   /// alone, so that a repetition moves nothing, and one that was cut short goes on. A dry run
-  /// answers the same rows and sums. Blocks. Errors: those of both; what was corrected before an
-  /// error stays so.
+  /// answers the same rows and sums. Blocks. Days and hours of the guards of questions (C-13)
+  /// refuse it at its beginning; the others do not hold for it. Errors: those of both; what was
+  /// corrected before an error stays so.
   Result<AppliedRerate> apply_rerate(const RerateQuery& query,
                                      const RerateApplication& application);
   /// apply_rerate() on a thread of the switch, one at a time; a month of calls takes minutes.
   /// Returns the number of the job. Ends early, with what was corrected so far, when it is
   /// cancelled or the switch is closed; a repetition goes on. In a simulated world it is over when
-  /// this returns. Errors: already_exists (one runs), wrong_state (closed), and those of
-  /// apply_rerate() that show before the first record.
+  /// this returns. Errors: already_exists (one runs), wrong_state (closed), limit (no thread), and
+  /// those of apply_rerate() that show before the first record.
   Result<std::uint64_t> start_rerate(const RerateQuery& query,
                                      const RerateApplication& application);
   /// How far a job is; the last sixteen that ended are known, until the switch goes. Errors:

@@ -1621,7 +1621,8 @@ TANDEM_API int tandem_switch_apply_rerate(tandem_switch* object, const tandem_re
                                           tandem_text** json);
 /* Begins what tandem_switch_apply_rerate() does on a thread of the switch, one at a time, and
    returns at once; *id gets the number of the job. Errors: ALREADY_EXISTS (one runs), WRONG_STATE
-   (closed), INVALID_ARGUMENT, UNSUPPORTED. Since 0.1. */
+   (closed, or an hour without questions), LIMIT (no thread), INVALID_ARGUMENT, UNSUPPORTED. Since
+   0.1. */
 TANDEM_API int tandem_switch_start_rerate(tandem_switch* object, const tandem_rerate_query* query,
                                           const char* reason, const char* author, int32_t dry_run,
                                           uint64_t* id);

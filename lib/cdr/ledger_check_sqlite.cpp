@@ -473,7 +473,13 @@ Result<LedgerCheck> check_entries(store::Connection& connection,
   if (auto done = check_chains(connection, check); !done) return std::move(done).error();
   auto began = first_integer(connection, "SELECT began FROM ledger_position");
   if (!began) return std::move(began).error();
-  auto carried = first_integer(connection, "SELECT carried_before FROM ledger_position");
+  // A database that no switch of this release has opened yet has nothing carried forward.
+  auto knows_carrying = first_integer(connection,
+                                      "SELECT count(*) FROM pragma_table_info('ledger_position') "
+                                      "WHERE name = 'carried_before'");
+  if (!knows_carrying) return std::move(knows_carrying).error();
+  auto carried = first_integer(
+      connection, *knows_carrying != 0 ? "SELECT carried_before FROM ledger_position" : "SELECT 0");
   if (!carried) return std::move(carried).error();
   if (auto done = check_corrections(connection, *carried, check); !done)
     return std::move(done).error();

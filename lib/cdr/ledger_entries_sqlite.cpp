@@ -68,8 +68,13 @@ Result<std::optional<std::vector<LedgerEntry>>> read_newest(store::Connection& c
 /// By their time, however many are newer, and then put in order.
 Result<std::vector<LedgerEntry>> read_period(store::Connection& connection,
                                              const LedgerQuery& query) {
+  // A database that no switch of this release has opened yet has no such index.
+  auto find = connection.prepare("SELECT 1 FROM sqlite_master WHERE name = 'ledger_by_time'");
+  if (!find) return std::move(find).error();
+  auto has_index = find->step();
+  if (!has_index) return std::move(has_index).error();
   auto select = connection.prepare(
-      select_from("ledger_by_time") +
+      select_from(*has_index ? "ledger_by_time" : "ledger_by_account") +
       "WHERE account = ? AND id < ? AND at_us >= ? AND at_us < ? ORDER BY id DESC LIMIT ?");
   if (!select) return std::move(select).error();
   select->bind(1, query.account).bind(2, query.before_id.value_or(highest));

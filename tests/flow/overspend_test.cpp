@@ -183,7 +183,8 @@ struct Day {
     const auto anew = recompute_charge(facts.rate_terms, cdr.talk_time_ms, cdr.answered_at_us);
     REQUIRE(anew.ok());
     REQUIRE(facts.charge == anew->charge);
-    REQUIRE_FALSE(facts.charge.is_zero());  // no deck of this day is free
+    // No deck of this day is free; but milliseconds may be less than what is billed at all.
+    if (cdr.talk_time_ms >= 1'000) REQUIRE_FALSE(facts.charge.is_zero());
   }
 
   void pay(const std::string& id) {

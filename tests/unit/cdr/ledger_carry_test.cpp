@@ -237,3 +237,26 @@ TEST_CASE("Ledger: an entry of the future is told, because nothing behind it is 
   REQUIRE(ledger->keep_retention_time(50).ok());
   CHECK(ledger->retention_time_us(77).value() == 50);
 }
+
+TEST_CASE("Ledger: a database of before there was carrying is read and checked as it is") {
+  TemporaryFolder folder;
+  const std::string path = folder / "switch.db";
+  Feed feed;
+  {
+    auto ledger = Ledger::open(path).value();
+    for (std::int64_t at_us = 1; at_us <= 3'000; ++at_us)
+      feed.end(charged_at(at_us, "acme", 1));
+    feed.give_and_forget(*ledger);
+  }
+  auto main = store::Connection::open(path).value();
+  REQUIRE(main.execute("DROP TRIGGER ledger_shrinks_by_carrying_only; DROP INDEX ledger_by_time; "
+                       "ALTER TABLE ledger_position DROP COLUMN carried_before; "
+                       "ALTER TABLE ledger_position DROP COLUMN retention_time_us")
+              .ok());
+  CHECK(check_stored_ledger(path, {}).value().ok());
+  LedgerQuery query;
+  query.account = "acme";
+  query.since_us = 5;
+  query.until_us = 15;
+  CHECK(stored_entries(path, query).value().size() == 10);
+}
