@@ -312,8 +312,8 @@ namespace {
 /// An account that can take no more money: what is given back to it is refused, and the log says so
 /// in the middle of a re-rating. `during` is called at that moment, on the thread of the re-rating.
 struct FullAccount {
+  std::function<void()> during;  // before the switch that calls it
   Books books;
-  std::function<void()> during;
 
   FullAccount() {
     books.bench.hooks.log = [this](const LogRecord& record) {
