@@ -173,7 +173,6 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   [[nodiscard]] Result<std::vector<Cdr>> corrected_records(
       const std::function<Result<std::vector<Cdr>>()>& read) const;
   Result<void> settle_corrections(const RerateProgress& progress);
-  [[nodiscard]] Result<std::string> record_folder() const;
   Result<void> load_packages();
   Result<void> load_balances();
   Result<void> open_registrations();

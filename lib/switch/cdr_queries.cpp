@@ -49,6 +49,16 @@ class RateLevels {
 
 }  // namespace
 
+Result<CdrPlace> cdr_place(const SwitchConfig& config) {
+  for (const CdrSinkConfig& sink : config.cdr_sinks) {
+    if (sink.type == "sqlite") {
+      std::string database = config.database.empty() ? std::string() : config.path(config.database);
+      return CdrPlace{config.path(sink.path), std::move(database)};
+    }
+  }
+  return Error{ErrorCode::unsupported, "configuration has no sqlite sink to ask"};
+}
+
 Result<RecordPlace> record_place(const SwitchConfig& config) {
   const Parameters& parameters = config.parameters;
   if (parameters.query_denied_hours != 0) {
@@ -60,13 +70,9 @@ Result<RecordPlace> record_place(const SwitchConfig& config) {
                                                std::to_string(hour) + " (query_denied_hours)"};
     }
   }
-  for (const CdrSinkConfig& sink : config.cdr_sinks) {
-    if (sink.type == "sqlite") {
-      std::string database = config.database.empty() ? std::string() : config.path(config.database);
-      return RecordPlace{{config.path(sink.path), std::move(database)}, parameters.query_guards};
-    }
-  }
-  return Error{ErrorCode::unsupported, "configuration has no sqlite sink to ask"};
+  auto place = cdr_place(config);
+  if (!place) return std::move(place).error();
+  return RecordPlace{std::move(*place), parameters.query_guards};
 }
 
 Result<std::vector<Cdr>> query_cdrs(const SwitchConfig& config, const CdrQuery& query) {

@@ -45,9 +45,9 @@ std::shared_ptr<const PastRates> Switch::Body::past_rates() const {
 Result<Correction> Switch::Body::correct(const CorrectionRequest& request) {
   if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
   if (auto checked = check_correction(request); !checked) return std::move(checked).error();
-  auto folder = record_folder();
-  if (!folder) return std::move(folder).error();
-  auto cdr = CdrStore(*folder).find(request.record_id);
+  auto place = cdr_place(records_config());
+  if (!place) return std::move(place).error();
+  auto cdr = CdrStore(place->folder).find(request.record_id);  // as it was written
   if (!cdr) return std::move(cdr).error();
   if (!*cdr) return Error{ErrorCode::not_found, "no record " + std::to_string(request.record_id)};
   const auto rates = past_rates();
@@ -115,9 +115,9 @@ Result<AppliedRerate> Switch::Body::run_rerate(const RerateQuery& query,
   if (!request) return std::move(request).error();
   auto calls = PastCalls::create(past_rates()->objects(), query.deck);
   if (!calls) return std::move(calls).error();
-  auto folder = record_folder();
-  if (!folder) return std::move(folder).error();
-  auto stored = PastRecords::open({{*folder, records_config().database}, {0, 0, 0}}, query);
+  auto place = cdr_place(records_config());
+  if (!place) return std::move(place).error();
+  auto stored = PastRecords::open({std::move(*place), {0, 0, 0}}, query);
   if (!stored) return std::move(stored).error();
 
   bool is_settled_now = false;  // by hand, since its page was read
@@ -193,13 +193,6 @@ Result<std::uint64_t> Switch::Body::start_rerate(const RerateQuery& query,
   if (auto calls = PastCalls::create(past_rates()->objects(), query.deck); !calls)
     return std::move(calls).error();
   return rerate_jobs_->start(query, application);
-}
-
-Result<std::string> Switch::Body::record_folder() const {
-  const std::lock_guard lock(config_mutex_);
-  for (const CdrSinkConfig& sink : config_.cdr_sinks)
-    if (sink.type == "sqlite") return config_.path(sink.path);
-  return Error{ErrorCode::unsupported, "configuration has no sqlite sink to ask"};
 }
 
 /// Stored records with the charges of now.

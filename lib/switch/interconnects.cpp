@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "cdr/interconnect_sqlite.hpp"
 #include "switch/body.hpp"
+#include "switch/past_records.hpp"
 
 namespace tandem {
 namespace {
@@ -56,20 +57,20 @@ Result<ReconcileReport> reconcile(const SwitchConfig& config, const Interconnect
 }
 
 Result<InterconnectTotals> Switch::Body::interconnect_totals(const InterconnectQuery& query) const {
-  auto folder = record_folder();
-  if (!folder) return std::move(folder).error();
+  auto place = cdr_place(records_config());
+  if (!place) return std::move(place).error();
   auto corrected = ledger_->corrected_sides(query.since_us, query.until_us);
   if (!corrected) return std::move(corrected).error();
-  return cdr::interconnect_totals(*folder, query, *corrected);
+  return cdr::interconnect_totals(place->folder, query, *corrected);
 }
 
 Result<std::vector<InterconnectCall>> Switch::Body::interconnect_calls(
     const InterconnectQuery& query) const {
-  auto folder = record_folder();
-  if (!folder) return std::move(folder).error();
+  auto place = cdr_place(records_config());
+  if (!place) return std::move(place).error();
   auto corrected = ledger_->corrected_sides(query.since_us, query.until_us);
   if (!corrected) return std::move(corrected).error();
-  return cdr::interconnect_calls(*folder, query, *corrected);
+  return cdr::interconnect_calls(place->folder, query, *corrected);
 }
 
 bool Switch::Body::is_reconciliation_token(std::string_view gateway, std::string_view token) const {

@@ -19,8 +19,11 @@ struct RecordPlace {
   CdrGuards guards;
 };
 
-/// Errors: unsupported (no SQLite sink), wrong_state (an hour of query_denied_hours),
-/// invalid_argument (time zone).
+/// Where they are, whoever asks and whenever. Errors: unsupported (no SQLite sink).
+Result<CdrPlace> cdr_place(const SwitchConfig& config);
+
+/// Errors: those of cdr_place(), wrong_state (an hour of query_denied_hours), invalid_argument
+/// (time zone).
 Result<RecordPlace> record_place(const SwitchConfig& config);
 
 /// Whether the guards (C-13) allow the period of a re-rating. Without a beginning they do not when
