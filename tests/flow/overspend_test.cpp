@@ -169,7 +169,7 @@ struct Day {
       if (cdr.agent) check_charge(cdr, *cdr.agent);
       ++rated;
     }
-    CHECK(rated > dialled.size() / 4);
+    CHECK(rated > dialled.size() / 10);  // accounts near zero refuse more, the longer they live
     for (const auto& call : dialled) {
       CAPTURE(call->call_id());
       if (call->was_answered()) REQUIRE(answered[call->call_id()] == 1);
