@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -79,6 +80,61 @@ TANDEM_BENCH("cdr.journal_durable_per_s", "1/s") {
       "{\"payload_bytes\":" + std::to_string(payloads[0].size()) +
           ",\"records_per_commit\":" + std::to_string(count / (commits == 0 ? 1 : commits)) +
           ",\"cpu_us_per_record\":" + std::to_string(cpu_us) + ",\"producers\":1}");
+}
+
+/// How long a record waits for the disk at the rate of a busy switch.
+TANDEM_BENCH("cdr.journal_ack_p99_us", "us") {
+  constexpr std::uint64_t per_ms = 20;  // 20,000 a second
+  Folder folder;
+  SystemClock clock;
+  cdr::JournalOptions options;
+  options.folder = folder.path + "/journal";
+  auto journal = cdr::Journal::open(std::move(options), clock, nullptr);
+  if (!journal) return Figure::skipped(journal.error().message);
+  const auto ms = static_cast<std::uint64_t>(seconds() * 1e3);
+  std::vector<std::int64_t> taken_ns(per_ms * ms + 1);  // by sequence, which begins at 1
+  std::vector<std::int64_t> waited_ns;
+  waited_ns.reserve(taken_ns.size());
+  std::uint64_t seen = 0;  // on the writer's thread
+  (*journal)->on_durable([&](std::uint64_t sequence) {
+    const std::int64_t now_ns = wall_ns();
+    while (seen < sequence && seen + 1 < taken_ns.size())
+      waited_ns.push_back(now_ns - taken_ns[++seen]);
+  });
+  if (!(*journal)->start()) return Figure::skipped("the journal could not be started");
+  const std::vector<std::string> payloads = sample_payloads(4'096);
+  const std::int64_t begin_ns = wall_ns();
+  const std::int64_t begin_cpu_ns = cpu_ns();
+  std::uint64_t last = 0;
+  for (std::uint64_t tick = 0; tick < ms; ++tick) {
+    const std::int64_t left_ns = begin_ns + static_cast<std::int64_t>(tick) * 1'000'000 - wall_ns();
+    if (left_ns > 0) usleep(static_cast<useconds_t>(left_ns / 1'000));
+    for (std::uint64_t i = 0; i < per_ms; ++i) {
+      taken_ns[last + 1] = wall_ns();  // before the writer can see it
+      auto sequence =
+          (*journal)->append(cdr::RecordType::end, payloads[(last + 1) % payloads.size()]);
+      if (!sequence) return Figure::skipped(sequence.error().message);
+      last = *sequence;
+    }
+  }
+  if (!(*journal)->wait_durable(last, 60'000)) return Figure::skipped("the disk took no records");
+  const double elapsed_s = static_cast<double>(wall_ns() - begin_ns) / 1e9;
+  const double cpu_us =
+      static_cast<double>(cpu_ns() - begin_cpu_ns) / 1e3 / static_cast<double>(last);
+  const auto commits = (*journal)->counters().commits;
+  (*journal)->close();  // ends the writer, whose list this is
+  std::sort(waited_ns.begin(), waited_ns.end());
+  const auto at = [&](double share) {
+    const auto place = static_cast<std::size_t>(share * static_cast<double>(waited_ns.size()));
+    return static_cast<double>(waited_ns[std::min(place, waited_ns.size() - 1)]) / 1e3;
+  };
+  return Figure(at(0.99),
+                "{\"records\":" + std::to_string(last) +
+                    ",\"wanted_per_s\":" + std::to_string(per_ms * 1'000) + ",\"wall_per_s\":" +
+                    std::to_string(static_cast<long>(static_cast<double>(last) / elapsed_s)) +
+                    ",\"commits\":" + std::to_string(commits) + ",\"p50_us\":" +
+                    std::to_string(at(0.5)) + ",\"max_us\":" + std::to_string(at(1)) +
+                    ",\"cpu_us_per_record\":" + std::to_string(cpu_us) + "}");
 }
 
 namespace {
