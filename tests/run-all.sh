@@ -2,8 +2,8 @@
 # run-all.sh [PART...]: builds everything and runs every test, from any folder, as often as wanted.
 #
 #   release   build/       everything, ctest
-#   asan      build/asan   memory and undefined behaviour: unit, flow, C API, Python and corpus replay
-#   tsan      build/tsan   data races: the rooms with threads, flow, C API
+#   asan      build/asan   memory and undefined behaviour: unit, flow, command line, C API, Python and corpus replay
+#   tsan      build/tsan   data races: the rooms with threads, C API, tandem-switch under load and under its administration
 #   fuzz      build/fuzz   each fuzz target for ten seconds from its corpus
 #
 # PARTs are run instead of all four when some are named, in their order. TANDEM_MINUTES: a part that would begin after so
@@ -85,14 +85,14 @@ release() {
   run_ctest release build
 }
 asan() {
-  build asan build/asan tandem_memory_tests -C cmake/dev/asan.cmake -DTANDEM_BUILD_EXAMPLES=OFF || return
+  build asan build/asan tandem_memory_tests -C cmake/dev/asan.cmake || return
   ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
-    run_ctest asan build/asan -R '^(unit_|flow|capi|fuzz_replay_|python$)'
+    run_ctest asan build/asan -R '^(unit_|flow|capi|fuzz_replay_|cli_(admin|commands|life|provision)$|python$)'
 }
 tsan() {
-  build tsan build/tsan tandem_thread_tests -C cmake/dev/tsan.cmake -DTANDEM_BUILD_EXAMPLES=OFF || return
+  build tsan build/tsan tandem_thread_tests -C cmake/dev/tsan.cmake || return
   TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
-    run_ctest tsan build/tsan -R '^(unit_|flow|capi)'
+    run_ctest tsan build/tsan -L '^threads$'
 }
 fuzz() {
   build fuzz build/fuzz tandem_fuzz_targets -C cmake/dev/fuzz.cmake || return

@@ -5,3 +5,4 @@ set(CMAKE_CXX_FLAGS_DEBUG "" CACHE STRING "")  # its -g would beat the -g1 below
 set(CMAKE_CXX_FLAGS "-fsanitize=thread -O1 -g1 -Wno-maybe-uninitialized" CACHE STRING "")
 set(CMAKE_C_FLAGS "${CMAKE_CXX_FLAGS}" CACHE STRING "")
 set(TANDEM_BUILD_PYTHON OFF CACHE BOOL "")
+set(TANDEM_TEST_OPTIMIZATION -O0 CACHE STRING "")  # the library keeps -O1
