@@ -109,4 +109,9 @@ TEST_CASE("Re-rating: jobs beside reloads, cancelled and closed, keep what they 
         calls_count - job.corrected);
   check_corrections(*tandem, 2 * calls_count);
   CHECK(tandem->account("acme")->balance == Amount::parse("9640.00").value());
+  // What records were written with is not what they are charged by now.
+  const RerateQuery first{"retail", false, {}, {}, {}};
+  CHECK(tandem->apply_rerate(first, {"list", "ann", false}).value().corrected == calls_count);
+  check_corrections(*tandem, 3 * calls_count);
+  CHECK(tandem->account("acme")->balance == Amount::parse("9820.00").value());
 }
