@@ -48,9 +48,11 @@ class PythonHost final : public PackageHost {
   py::object keep_;
 };
 
-std::string current_json(const PackageBook& book, const std::string& account) {
+std::string current_json(const PackageBook& book, const std::string& account,
+                         const std::string& phone) {
   std::string json = "[";
-  for (const PackagePeriod& period : book.current(account)) {
+  for (const PackagePeriod& period :
+       phone.empty() ? book.current(account) : book.current_of_phone(phone)) {
     if (json.size() > 1) json += ',';
     json += to_json(period);
   }
@@ -68,6 +70,7 @@ void bind_packages(py::module_& m) {
       .def_readonly("account", &PackageDue::account)
       .def_readonly("order", &PackageDue::order)
       .def_readonly("package", &PackageDue::package)
+      .def_readonly("phone", &PackageDue::phone)
       .def_readonly("period_start_us", &PackageDue::period_start_us)
       .def_readonly("amount", &PackageDue::amount)
       .def_readonly("at_us", &PackageDue::at_us);
@@ -111,17 +114,17 @@ void bind_packages(py::module_& m) {
             take(std::move(done));
           },
           "account"_a, "now_us"_a, "take"_a, "keep"_a = py::none())
-      .def("current_json", &current_json, "account"_a)
+      .def("current_json", &current_json, "account"_a, "phone"_a = "")
       .def(
           "charge",
           [](PackageBook& b, const std::string& account, const std::string& callee,
              std::int64_t answered_at_us, std::int64_t talk_time_ms, const Rate& rate,
-             const FeeRules& rules, const std::string& schedule) {
+             const FeeRules& rules, const std::string& schedule, const std::string& phone) {
             return take(charge_call(b, account, callee, talk_time_ms, rate, rules,
-                                    {answered_at_us, take(RateSchedule::parse(schedule))}));
+                                    {answered_at_us, take(RateSchedule::parse(schedule))}, phone));
           },
           "account"_a, "callee"_a, "answered_at_us"_a, "talk_time_ms"_a, "rate"_a,
-          "rules"_a = FeeRules{}, "schedule"_a = "");
+          "rules"_a = FeeRules{}, "schedule"_a = "", "phone"_a = "");
 }
 
 }  // namespace binding

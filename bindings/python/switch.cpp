@@ -672,6 +672,13 @@ void bind_switch(py::module_& m) {
           },
           "account"_a)
       .def(
+          "phone_packages_json",
+          [](SwitchObject& s, const std::string& number) {
+            const auto body = s.open();
+            return json_texts(take(unlocked([&] { return body->phone_packages(number); })));
+          },
+          "number"_a)
+      .def(
           "ledger_json",
           [](SwitchObject& s, const LedgerQuery& query) {
             const auto body = s.open();

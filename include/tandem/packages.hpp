@@ -93,7 +93,7 @@ inline constexpr std::int64_t package_never_us = std::numeric_limits<std::int64_
 struct PackageOrder {
   std::string id;       ///< 1..64 bytes. Required.
   std::string package;  ///< Id.
-  std::string account;  ///< Who pays and may use it.
+  std::string account;  ///< Who pays; and who may use it, unless it is a phone's.
   /// First day in days since 1970-01-01, from local midnight on. Nothing: that of `available_us`;
   /// without that either today, and at once.
   std::optional<std::int64_t> available_day;
@@ -102,12 +102,15 @@ struct PackageOrder {
   std::int32_t priority = 2'147'483'647;      ///< Lower is used first.
   std::int32_t rent_percent = 100;            ///< Of the rent fee, 0..10000.
   RentFailure failed_process_mode = RentFailure::await_recharge;
+  std::string
+      phone{};  ///< Number of the phone whose calls alone may use it; "": all of the account.
   bool operator==(const PackageOrder&) const = default;
 };
 /// `package`: what is ordered. Errors: invalid_argument (names the field and its value).
 TANDEM_EXPORT Result<void> check_package_order(const PackageOrder& order, const Package& package);
 
-/// What an account owes by calendar months (B-18). All >= 0; zero: the rule does not hold.
+/// What an account, or a phone of it, owes by calendar months (B-18). All >= 0; zero: the rule does
+/// not hold.
 struct MonthlyRules {
   Amount minimum;  ///< Less spend of a month is owed at its end; not of the month they began in.
   Amount maximum;  ///< From this spend of a month on calls are refused.
@@ -119,6 +122,7 @@ struct AccountMonthlyRules {
   std::string account;
   MonthlyRules rules;
   RateSchedule schedule;  ///< Its zone says when a month begins.
+  std::string phone{};    ///< Number of the phone whose calls count; "": all of the account.
 };
 
 /// A current package: one period of an order with what is left of it (B-22).
@@ -130,9 +134,10 @@ struct PackagePeriod {
     std::int64_t held_s = 0;  ///< Lent to running calls; not kept.
     bool operator==(const Gift&) const = default;
   };
-  std::string order;    ///< Of monthly rules monthly_order_id().
-  std::string package;  ///< "": monthly rules.
-  std::string account;
+  std::string order;          ///< Of monthly rules monthly_order_id().
+  std::string package;        ///< "": monthly rules.
+  std::string account;        ///< Who paid the rent, and owes what is missing to a minimum.
+  std::string phone;          ///< Whose calls it is for; "": those of the account.
   std::int64_t start_us = 0;  ///< Microseconds since 1970 UTC; names the period with `order`.
   std::int64_t end_us = 0;    ///< Exclusive; package_never_us: it does not end.
   std::int32_t priority = 0;
@@ -149,8 +154,10 @@ struct PackagePeriod {
 };
 /// One JSON object without line end; docs/packages.md lists its keys.
 TANDEM_EXPORT std::string to_json(const PackagePeriod& period);
-/// The order id that stands for an account's monthly rules; no other order has such an id.
+/// The order id that stands for the monthly rules of an account, or of a phone; no other order has
+/// such an id.
 TANDEM_EXPORT std::string monthly_order_id(std::string_view account);
+TANDEM_EXPORT std::string monthly_order_id_of_phone(std::string_view number);
 
 /// How far an order is.
 enum class PackagePhase : std::uint8_t {
@@ -248,18 +255,21 @@ struct PackageOwner;
 struct OpenPeriod;
 }  // namespace rating
 
-/// Names who packages belong to; valid as long as its book. Threading: immutable.
+/// Names whose packages a call may use: those of an account, and of the phone that calls. Valid as
+/// long as its book. Threading: immutable.
 class TANDEM_EXPORT PackageHandle {
  public:
   PackageHandle() noexcept = default;
-  explicit operator bool() const noexcept { return owner_ != nullptr; }
+  explicit operator bool() const noexcept { return account_ != nullptr || phone_ != nullptr; }
   bool operator==(const PackageHandle&) const noexcept = default;
 
  private:
   friend class PackageBook;
   friend class PackageHold;
-  explicit PackageHandle(rating::PackageOwner* owner) noexcept : owner_(owner) {}
-  rating::PackageOwner* owner_ = nullptr;
+  PackageHandle(rating::PackageOwner* account, rating::PackageOwner* phone) noexcept
+      : account_(account), phone_(phone) {}
+  rating::PackageOwner* account_ = nullptr;  // null: none
+  rating::PackageOwner* phone_ = nullptr;    // the same
 };
 
 /// Gifts that one call has lent. What is neither settled nor given back the destructor gives back.
@@ -310,6 +320,7 @@ struct PackageDue {
   bool must_be_covered = false;
   std::string key;  ///< "ORDER/START/rent": the same however often it is asked for.
   std::string account;
+  std::string phone;  ///< Whose package it is; "": the account's.
   std::string order;
   std::string package;  ///< "": monthly rules.
   std::int64_t period_start_us = 0;
@@ -321,7 +332,7 @@ struct PackageDue {
 struct PackageNews {
   enum class Kind : std::uint8_t { opened, closed, rent_failed, ended };
   Kind kind = Kind::opened;
-  std::string order, package, account;
+  std::string order, package, account, phone;
   std::int64_t at_us = 0;
   Amount amount;  ///< Rent of `opened` and `rent_failed`, shortfall of `closed`.
 };
@@ -344,8 +355,8 @@ class TANDEM_EXPORT PackageHost {
 
 /// Packages, orders and their periods.
 ///
-/// Threading: thread-safe. Handles, holds and rate() lock one owner for a moment; the rest belongs
-/// off the call path.
+/// Threading: thread-safe. Handles, holds and rate() lock an account, and the phone that calls, for
+/// a moment; the rest belongs off the call path.
 class TANDEM_EXPORT PackageBook {
  public:
   static constexpr std::size_t orders_max = 10'000'000;
@@ -374,8 +385,9 @@ class TANDEM_EXPORT PackageBook {
   /// Money came to an account: tries the orders that wait for it. Errors: the host's.
   Result<void> recharge(std::string_view account, std::int64_t now_us, PackageHost& host);
 
-  /// Of an account with orders, monthly rules or open periods; else empty.
-  [[nodiscard]] PackageHandle find(std::string_view account) const;
+  /// What calls of an account may use, and those of a phone of it beside that. Empty when neither
+  /// has orders, monthly rules or open periods.
+  [[nodiscard]] PackageHandle find(std::string_view account, std::string_view phone = {}) const;
 
   /// Opens a hold for a call to `callee` (the number that is rated) that begins at `at_us`. Not
   /// open when no period is.
@@ -387,8 +399,11 @@ class TANDEM_EXPORT PackageBook {
   /// Whether the spend of this month has reached a maximum (B-18).
   [[nodiscard]] bool is_exhausted(PackageHandle owner) const noexcept;
 
-  /// Open periods of an account in the order of their use.
+  /// Open periods of an account in the order of their use, and behind them those that it pays for
+  /// its phones, phone by phone.
   [[nodiscard]] std::vector<PackagePeriod> current(std::string_view account) const;
+  /// Open periods of a phone in the order of their use.
+  [[nodiscard]] std::vector<PackagePeriod> current_of_phone(std::string_view number) const;
   /// All orders, and monthly rules, that were accepted; by id.
   [[nodiscard]] std::vector<PackageOrderState> orders() const;
 

@@ -9,6 +9,7 @@
 #include "tandem/accounts.hpp"
 #include "tandem/export.h"
 #include "tandem/lrn.hpp"
+#include "tandem/packages.hpp"
 #include "tandem/phone_forward.hpp"
 #include "tandem/route_table.hpp"
 #include "tandem/sip_options.hpp"
@@ -68,6 +69,7 @@ struct PhoneConfig {
   bool do_not_disturb = false;  ///< T-13: calls to it find it busy, and go nowhere else.
   PhoneForward forward;
   Rel100Mode rel100 = Rel100Mode::off;  ///< P-17, of calls it makes and gets.
+  MonthlyRules monthly{};  ///< B-18: of what its own calls cost; the account pays (T-16).
 };
 
 /// Where a phone or gateway can be reached, as it registered.

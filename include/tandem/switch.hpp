@@ -186,9 +186,11 @@ class TANDEM_EXPORT Switch {
   /// See tandem::check_ledger(). May take as long as reading the ledger does. In a simulated world
   /// the entries alone.
   Result<LedgerCheck> check_ledger() const;
-  /// Current packages of an account in the order of their use, and its monthly rules (B-18, B-22).
-  /// Errors: not_found.
+  /// Current packages of an account in the order of their use, and its monthly rules; behind them
+  /// those that it pays for its phones (B-18, B-22). Errors: not_found.
   [[nodiscard]] Result<std::vector<PackagePeriod>> packages(std::string_view account) const;
+  /// The same of one phone. Errors: not_found.
+  [[nodiscard]] Result<std::vector<PackagePeriod>> phone_packages(std::string_view number) const;
   [[nodiscard]] std::vector<GatewayView> gateways() const;
   /// Phones with where they are registered, in the order of the configuration.
   [[nodiscard]] std::vector<PhoneView> phones() const;

@@ -726,10 +726,11 @@ typedef struct tandem_package_due {
   const char* key;         /* the same however often it is asked for: take it once */
   const char* account;
   const char* order;
-  const char* package; /* "": monthly rules of the account */
+  const char* package; /* "": monthly rules of the account or phone */
   int64_t period_start_us;
   int64_t amount_units; /* > 0 */
   int64_t at_us;        /* when it was due */
+  const char* phone;    /* whose package it is; "": the account's */
 } tandem_package_due;
 
 /* Who has the money and keeps the steps. Called inside of the functions that are given it, on their
@@ -759,9 +760,9 @@ typedef struct tandem_packaged_charge {
 
 TANDEM_API int tandem_package_book_create(tandem_package_book** out); /* Since 0.1. */
 /* What is sold, ordered and owed from now on: one JSON object with the lists `packages`,
-   `package_orders`, `calendars` and `accounts` (only their monthly rules) of a configuration, and
-   `timezone`. Errors: INVALID_ARGUMENT (with a JSON pointer), NOT_FOUND, ALREADY_EXISTS, LIMIT;
-   then nothing has changed. Since 0.1. */
+   `package_orders`, `calendars`, `accounts` and `phones` (only their monthly rules, and who pays
+   for a phone) of a configuration, and `timezone`. Errors: INVALID_ARGUMENT (with a JSON pointer),
+   NOT_FOUND, ALREADY_EXISTS, LIMIT; then nothing has changed. Since 0.1. */
 TANDEM_API int tandem_package_book_provision(tandem_package_book* book, const char* json);
 /* Gives back the last step of an order that was kept, and what calls took since the period that it
    opened began: texts of tandem_package_book_charge(), joined by ';'; NULL for none. Before the
@@ -775,9 +776,13 @@ TANDEM_API int tandem_package_book_advance(tandem_package_book* book, int64_t no
 /* Money came to an account: tries the orders that wait for it. Errors: IO. Since 0.1. */
 TANDEM_API int tandem_package_book_recharge(tandem_package_book* book, const char* account,
                                             int64_t now_us, const tandem_package_host* host);
-/* Current periods of an account in the order of their use, as a JSON array. Since 0.1. */
+/* Current periods of an account in the order of their use, and behind them those that it pays for
+   its phones, as a JSON array. Since 0.1. */
 TANDEM_API int tandem_package_book_current(const tandem_package_book* book, const char* account,
                                            tandem_text** json);
+/* Those of one phone. Since 0.1. */
+TANDEM_API int tandem_package_book_phone_current(const tandem_package_book* book,
+                                                 const char* number, tandem_text** json);
 /* Charges a call that is over, with what packages have now. `rate`: where no period rate holds;
    `rules`: NULL for the defaults. *use (NULL: not asked): what it took, for a restore. Errors:
    INVALID_ARGUMENT, LIMIT. Since 0.1. */
@@ -786,6 +791,13 @@ TANDEM_API int tandem_package_book_charge(tandem_package_book* book, const char*
                                           int64_t talk_time_ms, const tandem_rate* rate,
                                           const tandem_fee_rules* rules,
                                           tandem_packaged_charge* out, tandem_text** use);
+/* The same of a call that a phone of the account made: with the packages of both. Since 0.1. */
+TANDEM_API int tandem_package_book_phone_charge(tandem_package_book* book, const char* account,
+                                                const char* number, const char* callee,
+                                                int64_t answered_at_us, int64_t talk_time_ms,
+                                                const tandem_rate* rate,
+                                                const tandem_fee_rules* rules,
+                                                tandem_packaged_charge* out, tandem_text** use);
 TANDEM_API void tandem_package_book_destroy(tandem_package_book* book); /* Since 0.1. */
 
 /* ---- Call detail records (C-01..C-08) ------------------------------------------------------- */
@@ -1573,10 +1585,13 @@ typedef struct tandem_ledger_query {
    INVALID_ARGUMENT, IO. Since 0.1. */
 TANDEM_API int tandem_switch_ledger(const tandem_switch* object, const tandem_ledger_query* query,
                                     tandem_text** json_lines);
-/* Current packages of an account and its monthly rules, as a JSON array.
-   Errors: NOT_FOUND. Any thread. Since 0.1. */
+/* Current packages of an account and its monthly rules, and behind them those that it pays for its
+   phones, as a JSON array. Errors: NOT_FOUND. Any thread. Since 0.1. */
 TANDEM_API int tandem_switch_packages(const tandem_switch* object, const char* account,
                                       tandem_text** json);
+/* Those of one phone. Errors: NOT_FOUND. Any thread. Since 0.1. */
+TANDEM_API int tandem_switch_phone_packages(const tandem_switch* object, const char* number,
+                                            tandem_text** json);
 /* The same of the database of a configuration, whether a switch runs on it or not. Errors:
    NOT_FOUND (no database), INVALID_ARGUMENT, IO. Since 0.1. */
 TANDEM_API int tandem_config_query_ledger(const tandem_config* config,

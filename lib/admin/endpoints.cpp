@@ -179,7 +179,11 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
     return is_get ? ledger(path[3], request) : only(request, "GET, HEAD");
   } else if (path.size() == 5 && kind == "accounts" && path[4] == "packages") {
     if (is_get) return packages(path[3]);
-    return method == "POST" ? order_package(path[3], request) : only(request, "GET, HEAD, POST");
+    if (method != "POST") return only(request, "GET, HEAD, POST");
+    if (!switch_.account(path[3])) return no_such_thing("no account \"" + path[3] + "\"");
+    return order_package("account", path[3], request);
+  } else if (path.size() == 5 && kind == "phones" && path[4] == "packages") {
+    return phone_packages(path[3], request);
   }
   if (auto answer = provisioned_.answer(request)) return std::move(*answer);
   return no_such_thing("no such resource");
@@ -301,12 +305,22 @@ http::Response Endpoints::packages(const std::string& id) const {
   return json_answer(200, json_array(*periods));
 }
 
-/// An order is a provisioned object like others; here its account is that of the path.
-http::Response Endpoints::order_package(const std::string& id, const http::Request& request) {
-  if (!switch_.account(id)) return no_such_thing("no account \"" + id + "\"");
+http::Response Endpoints::phone_packages(const std::string& number, const http::Request& request) {
+  const auto phone = switch_.phone(number);
+  if (!phone) return no_such_thing("no phone \"" + number + "\"");
+  if (request.method == "POST") return order_package("phone", phone->number, request);
+  if (request.method != "GET" && request.method != "HEAD") return only(request, "GET, HEAD, POST");
+  const auto periods = switch_.phone_packages(phone->number);
+  return periods ? json_answer(200, json_array(*periods)) : refused(periods.error());
+}
+
+/// An order is a provisioned object like others; here its owner is that of the path. `key`: what of
+/// an order names such an owner.
+http::Response Endpoints::order_package(const char* key, const std::string& owner,
+                                        const http::Request& request) {
   PackageOrderBody order;
   Complaint complaint;
-  if (!read_package_order(request.body, id, order, complaint)) return refused(complaint);
+  if (!read_package_order(request.body, key, owner, order, complaint)) return refused(complaint);
   if (switch_.provisioning().object("package_orders", order.id)) {
     return refused(Complaint{409, "already_exists",
                              "package order \"" + order.id + "\" is there already", "/id"});

@@ -54,7 +54,9 @@ class Endpoints {
   http::Response pay(const std::string& id, const http::Request& request);
   http::Response ledger(const std::string& id, const http::Request& request) const;
   http::Response packages(const std::string& id) const;
-  http::Response order_package(const std::string& id, const http::Request& request);
+  http::Response phone_packages(const std::string& number, const http::Request& request);
+  http::Response order_package(const char* key, const std::string& owner,
+                               const http::Request& request);
   http::Response cdrs(const http::Request& request) const;
   http::Response explain(const http::Request& request) const;
   http::Response shadow(const http::Request& request);

@@ -25,15 +25,15 @@ std::string to_json(const Complaint& complaint);
 /// of the amount says whether it is a payment or a deduction. False: `complaint` says why.
 bool read_payment(std::string_view body, Booking& payment, Complaint& complaint);
 
-/// Body of POST /api/v1/accounts/ID/packages: an object of `package_orders[]`, whose account is the
-/// path's.
+/// Body of POST /api/v1/accounts/ID/packages, or of /api/v1/phones/NUMBER/packages: an object of
+/// `package_orders[]`, whose owner is the path's.
 struct PackageOrderBody {
   std::string id;
-  std::string json;  ///< With the account.
+  std::string json;  ///< With the owner.
 };
-/// False: `complaint` says why.
-bool read_package_order(std::string_view body, const std::string& account, PackageOrderBody& order,
-                        Complaint& complaint);
+/// `key`: "account" or "phone", of which the order is. False: `complaint` says why.
+bool read_package_order(std::string_view body, const char* key, const std::string& owner,
+                        PackageOrderBody& order, Complaint& complaint);
 
 /// Body of POST /api/v1/reports/rerate: reason, author, dry_run (true unless it says false). False:
 /// `complaint` says why.

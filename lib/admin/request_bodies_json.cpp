@@ -185,18 +185,20 @@ bool read_explain(const std::vector<std::pair<std::string, std::string>>& query,
   return take_explain(object, request, complaint);
 }
 
-bool read_package_order(std::string_view body, const std::string& account, PackageOrderBody& order,
-                        Complaint& complaint) {
+bool read_package_order(std::string_view body, const char* key, const std::string& owner,
+                        PackageOrderBody& order, Complaint& complaint) {
   auto object = config::parse_json(body);
   if (!object) return fail(complaint, object.error().message, "");
   if (!object->is_object()) return fail(complaint, "body is no JSON object", "");
-  std::string owner;
+  std::string given;
   if (!read_text(*object, "id", true, text_bytes_max, order.id, complaint) ||
-      !read_text(*object, "account", false, text_bytes_max, owner, complaint))
+      !read_text(*object, key, false, text_bytes_max, given, complaint))
     return false;
-  if (!owner.empty() && owner != account)
-    return fail(complaint, "\"" + owner + "\" is not the account of the path", "/account");
-  (*object)["account"] = account;
+  if (!given.empty() && given != owner) {
+    return fail(complaint, "\"" + given + "\" is not the " + key + " of the path",
+                std::string("/") + key);
+  }
+  (*object)[key] = owner;
   order.json = dump(*object);
   return true;
 }

@@ -500,6 +500,7 @@ class TablesBuilder {
       if (auto rules = number_rules(customer); !rules)
         return in("phone", config.number, rules.error());
       customer.payer = payer(config.account);
+      customer.payer.packages = state_.packages.find(config.account, config.number);
       customer.agent = payer(customer.payer.agent_id);
       // None is no limit; else the lower one reaches less far.
       if (config.call_level != CallLevel::none) {
@@ -638,7 +639,18 @@ Result<void> provision_packages(const SwitchConfig& config, PackageBook& book) {
   for (const AccountConfig& account : config.provision.accounts) {
     if (!account.monthly.are_none()) monthly.push_back({account.id, account.monthly, *months});
   }
-  return book.provision(std::move(packages), config.provision.package_orders, std::move(monthly));
+  std::map<std::string_view, std::string_view> payers;  // accounts of phones by number
+  for (const PhoneConfig& phone : config.provision.phones) {
+    payers.emplace(phone.number, phone.account);
+    if (!phone.monthly.are_none())
+      monthly.push_back({phone.account, phone.monthly, *months, phone.number});
+  }
+  std::vector<PackageOrder> orders = config.provision.package_orders;
+  for (PackageOrder& order : orders) {
+    const auto payer = payers.find(order.phone);
+    if (payer != payers.end()) order.account = payer->second;
+  }
+  return book.provision(std::move(packages), std::move(orders), std::move(monthly));
 }
 
 Result<std::shared_ptr<const Tables>> build_tables(const SwitchConfig& config, SharedState& state,

@@ -33,6 +33,7 @@ class Host final : public PackageHost {
     given.period_start_us = due.period_start_us;
     given.amount_units = due.amount.units();
     given.at_us = due.at_us;
+    given.phone = due.phone.c_str();
     const int answer = host_.take(&given, host_.user);
     if (answer < 0) return refused("take", answer);
     return answer != 0;
@@ -51,6 +52,29 @@ class Host final : public PackageHost {
   }
   const tandem_package_host& host_;
 };
+
+int charge(tandem_package_book* book, const char* account, const char* number, const char* callee,
+           int64_t answered_at_us, int64_t talk_time_ms, const tandem_rate* rate,
+           const tandem_fee_rules* rules, tandem_packaged_charge* out, tandem_text** use) {
+  TANDEM_CAPI_NOT_NULL(book);
+  TANDEM_CAPI_TRY(check_result_struct(out, "tandem_packaged_charge"));
+  const auto tariff = read_rate(rate);
+  TANDEM_CAPI_TRY(tariff);
+  const auto start = read_call_start(rate, answered_at_us);
+  TANDEM_CAPI_TRY(start);
+  const auto fees = read_fee_rules(rules);
+  TANDEM_CAPI_TRY(fees);
+  const auto charged = charge_call(book->body, view(account), view(callee), talk_time_ms, *tariff,
+                                   *fees, *start, view(number));
+  TANDEM_CAPI_TRY(charged);
+  if (use != nullptr) {
+    if (const int given = give(to_text(charged->use), use); given != TANDEM_OK) return given;
+  }
+  write_struct(
+      out, tandem_packaged_charge{0, charged->charge.charge.units(), charged->charge.billed_time_s,
+                                  charged->use.money.units(), charged->use.time_s});
+  return TANDEM_OK;
+}
 
 Result<tandem_package_host> read_host(const tandem_package_host* given) {
   auto host = read_struct(given, "tandem_package_host");
@@ -130,25 +154,28 @@ int tandem_package_book_charge(tandem_package_book* book, const char* account, c
                                int64_t answered_at_us, int64_t talk_time_ms,
                                const tandem_rate* rate, const tandem_fee_rules* rules,
                                tandem_packaged_charge* out, tandem_text** use) {
+  return guarded([&] {
+    return charge(book, account, "", callee, answered_at_us, talk_time_ms, rate, rules, out, use);
+  });
+}
+
+int tandem_package_book_phone_charge(tandem_package_book* book, const char* account,
+                                     const char* number, const char* callee, int64_t answered_at_us,
+                                     int64_t talk_time_ms, const tandem_rate* rate,
+                                     const tandem_fee_rules* rules, tandem_packaged_charge* out,
+                                     tandem_text** use) {
+  return guarded([&] {
+    return charge(book, account, number, callee, answered_at_us, talk_time_ms, rate, rules, out,
+                  use);
+  });
+}
+
+int tandem_package_book_phone_current(const tandem_package_book* book, const char* number,
+                                      tandem_text** json) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(book);
-    TANDEM_CAPI_TRY(check_result_struct(out, "tandem_packaged_charge"));
-    const auto tariff = read_rate(rate);
-    TANDEM_CAPI_TRY(tariff);
-    const auto start = read_call_start(rate, answered_at_us);
-    TANDEM_CAPI_TRY(start);
-    const auto fees = read_fee_rules(rules);
-    TANDEM_CAPI_TRY(fees);
-    const auto charged =
-        charge_call(book->body, view(account), view(callee), talk_time_ms, *tariff, *fees, *start);
-    TANDEM_CAPI_TRY(charged);
-    if (use != nullptr) {
-      if (const int given = give(to_text(charged->use), use); given != TANDEM_OK) return given;
-    }
-    write_struct(out, tandem_packaged_charge{0, charged->charge.charge.units(),
-                                             charged->charge.billed_time_s,
-                                             charged->use.money.units(), charged->use.time_s});
-    return TANDEM_OK;
+    TANDEM_CAPI_NOT_NULL(json);
+    return give(json_array(book->body.current_of_phone(view(number))), json);
   });
 }
 
@@ -157,6 +184,17 @@ int tandem_switch_packages(const tandem_switch* object, const char* account, tan
     TANDEM_CAPI_NOT_NULL(object);
     TANDEM_CAPI_NOT_NULL(json);
     const auto periods = object->body->packages(view(account));
+    TANDEM_CAPI_TRY(periods);
+    return give(json_array(*periods), json);
+  });
+}
+
+int tandem_switch_phone_packages(const tandem_switch* object, const char* number,
+                                 tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(json);
+    const auto periods = object->body->phone_packages(view(number));
     TANDEM_CAPI_TRY(periods);
     return give(json_array(*periods), json);
   });

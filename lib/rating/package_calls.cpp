@@ -10,8 +10,8 @@ namespace tandem {
 Result<PackagedCharge> charge_call(PackageBook& book, std::string_view account,
                                    std::string_view callee, std::int64_t talk_time_ms,
                                    const Rate& tariff, const FeeRules& rules,
-                                   const CallStart& start) {
-  const PackageHandle owner = book.find(account);
+                                   const CallStart& start, std::string_view phone) {
+  const PackageHandle owner = book.find(account, phone);
   const auto period_rate = book.rate(owner, callee, start.at_us);
   const Rate& rate = period_rate != nullptr ? *period_rate : tariff;
   const auto whole = rate_call(rate, talk_time_ms, rules, nullptr, start);

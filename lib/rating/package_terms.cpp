@@ -227,6 +227,8 @@ Result<void> check_package(const Package& package) {
 Result<void> check_package_order(const PackageOrder& order, const Package& package) {
   if (auto id = check_id("order id", order.id); !id) return id;
   if (auto id = check_id("account of an order", order.account); !id) return id;
+  if (!order.phone.empty() && !is_number(order.phone))
+    return out_of_range("phone of an order", "\"" + order.phone + "\"", "a number");
   // The characters that keys and texts are put together with.
   if (order.id.find_first_of("|;/") != std::string::npos)
     return out_of_range("order id", "\"" + order.id + "\"", "without '|', ';' and '/'");
@@ -245,6 +247,10 @@ Result<void> check_package_order(const PackageOrder& order, const Package& packa
 
 std::string monthly_order_id(std::string_view account) {
   return std::string("monthly/").append(account);
+}
+
+std::string monthly_order_id_of_phone(std::string_view number) {
+  return std::string("monthly-phone/").append(number);
 }
 
 PackageSpan package_span(const Package& package, std::int64_t first_day,

@@ -23,12 +23,31 @@ struct OpenPeriod {
   std::vector<std::shared_ptr<const Rate>> rates;  // of period.period_rates
 };
 
+/// An account, or a phone.
 struct PackageOwner {
   mutable std::mutex mutex;                       // guards the next, and the periods in it
   std::vector<std::shared_ptr<OpenPeriod>> open;  // in the order of use
 };
 
 namespace {
+
+/// Whose packages a call may use. Either may be null.
+struct Owners {
+  PackageOwner* account = nullptr;
+  PackageOwner* phone = nullptr;
+};
+
+/// Locks both, the account first: so no two calls wait for each other.
+class OwnersLock {
+ public:
+  explicit OwnersLock(const Owners& owners) {
+    if (owners.account != nullptr) account_ = std::unique_lock(owners.account->mutex);
+    if (owners.phone != nullptr) phone_ = std::unique_lock(owners.phone->mutex);
+  }
+
+ private:
+  std::unique_lock<std::mutex> account_, phone_;
+};
 
 bool is_used_before(const PackagePeriod& a, const PackagePeriod& b) noexcept {
   return std::tie(a.priority, a.end_us, a.order) < std::tie(b.priority, b.end_us, b.order);
@@ -56,10 +75,29 @@ std::shared_ptr<OpenPeriod> open_period(PackagePeriod period, RateSchedule sched
   return open;
 }
 
+/// The periods of both in the order of their use, until `visit` is done with them.
+/// REQUIRES: both are locked.
+template <class Visit>
+void visit_open(const Owners& owners, Visit visit) {
+  static const std::vector<std::shared_ptr<OpenPeriod>> none;
+  const auto& first = owners.account == nullptr ? none : owners.account->open;
+  const auto& second = owners.phone == nullptr ? none : owners.phone->open;
+  auto a = first.begin();
+  auto b = second.begin();
+  bool is_done = false;
+  while (!is_done && (a != first.end() || b != second.end())) {
+    const bool takes_second =
+        a == first.end() || (b != second.end() && is_used_before((*b)->period, (*a)->period));
+    is_done = visit(takes_second ? *b++ : *a++);
+  }
+}
+
 }  // namespace
 }  // namespace rating
 
 using rating::OpenPeriod;
+using rating::Owners;
+using rating::OwnersLock;
 using rating::PackageOwner;
 
 // --- what a call lends ---
@@ -90,14 +128,14 @@ struct PackageHold::Body {
     }
   };
 
-  explicit Body(PackageOwner& of) noexcept : owner(of) {}
+  explicit Body(const Owners& of) noexcept : owners(of) {}
 
-  PackageOwner& owner;
-  std::vector<Slice> slices;  // gifts in the order of use, then money; guarded by owner.mutex
+  const Owners owners;
+  std::vector<Slice> slices;  // gifts in the order of use, then money; guarded by both owners
   std::int64_t covered_s = 0;
   Amount money;
 
-  /// REQUIRES: owner.mutex is held.
+  /// REQUIRES: the owners are locked.
   void give_back() noexcept {
     for (Slice& slice : slices) {
       if (slice.gift >= 0) slice.terms().held_s -= slice.seconds;
@@ -124,7 +162,7 @@ PackageHold& PackageHold::operator=(PackageHold&& other) noexcept {
 
 std::int64_t PackageHold::cover(std::int64_t paid_s) noexcept {
   if (body_ == nullptr) return 0;
-  const std::lock_guard lock(body_->owner.mutex);
+  const OwnersLock lock(body_->owners);
   for (Body::Slice& slice : body_->slices) {
     if (slice.gift < 0 || body_->covered_s >= paid_s) continue;
     const std::int64_t needed_s = paid_s - body_->covered_s;
@@ -139,7 +177,7 @@ std::int64_t PackageHold::cover(std::int64_t paid_s) noexcept {
 
 Amount PackageHold::raise_money(Amount total) noexcept {
   if (body_ == nullptr) return {};
-  const std::lock_guard lock(body_->owner.mutex);
+  const OwnersLock lock(body_->owners);
   for (Body::Slice& slice : body_->slices) {
     if (slice.gift >= 0 || body_->money >= total) continue;
     const Amount needed = Amount::from_units(total.units() - body_->money.units());
@@ -160,7 +198,7 @@ Amount PackageHold::money() const noexcept { return body_ == nullptr ? Amount() 
 
 std::int64_t PackageHold::available_s() const noexcept {
   if (body_ == nullptr) return 0;
-  const std::lock_guard lock(body_->owner.mutex);
+  const OwnersLock lock(body_->owners);
   std::int64_t sum_s = body_->covered_s;
   for (const Body::Slice& slice : body_->slices) {
     if (slice.gift >= 0) sum_s += slice.left_s();
@@ -170,7 +208,7 @@ std::int64_t PackageHold::available_s() const noexcept {
 
 Amount PackageHold::available_money() const noexcept {
   if (body_ == nullptr) return {};
-  const std::lock_guard lock(body_->owner.mutex);
+  const OwnersLock lock(body_->owners);
   Amount sum = body_->money;
   for (const Body::Slice& slice : body_->slices) {
     if (slice.gift < 0) sum = Amount::add(sum, slice.left_money()).value_or(account_amount_max);
@@ -191,7 +229,7 @@ PackageLoan PackageHold::loan() const {
 
 PackageUse PackageHold::settle(PackageUse use, Amount spend) {
   if (body_ == nullptr) return use;
-  const std::lock_guard lock(body_->owner.mutex);
+  const OwnersLock lock(body_->owners);
   body_->give_back();
   for (const PackageUse::Part& part : use.parts) {
     for (Body::Slice& slice : body_->slices) {
@@ -205,7 +243,7 @@ PackageUse PackageHold::settle(PackageUse use, Amount spend) {
     }
   }
   if (!spend.is_zero()) {
-    for (const auto& open : body_->owner.open) {
+    rating::visit_open(body_->owners, [&](const std::shared_ptr<OpenPeriod>& open) {
       PackagePeriod& period = open->period;
       period.consumption = Amount::add(period.consumption, spend).value_or(account_amount_max);
       const auto same = std::find_if(use.parts.begin(), use.parts.end(), [&](const auto& part) {
@@ -217,7 +255,8 @@ PackageUse PackageHold::settle(PackageUse use, Amount spend) {
       } else {
         use.parts.push_back({period.order, period.start_us, -1, 0, {}, spend});
       }
-    }
+      return false;
+    });
   }
   body_.reset();
   return use;
@@ -226,7 +265,7 @@ PackageUse PackageHold::settle(PackageUse use, Amount spend) {
 void PackageHold::cancel() noexcept {
   if (body_ == nullptr) return;
   {
-    const std::lock_guard lock(body_->owner.mutex);
+    const OwnersLock lock(body_->owners);
     body_->give_back();
   }
   body_.reset();
@@ -258,20 +297,30 @@ struct PackageBook::Body {
   std::set<std::pair<std::int64_t, std::string>> due;
   std::map<std::string, std::set<std::string>, std::less<>> waiting;  // orders by account
 
+  using OwnerMap = std::map<std::string, std::unique_ptr<PackageOwner>, std::less<>>;
   mutable std::shared_mutex owners_mutex;  // guards the next; owners are never removed
-  std::map<std::string, std::unique_ptr<PackageOwner>, std::less<>> owners;
+  OwnerMap accounts;
+  OwnerMap phones;  // by number
 
-  PackageOwner& owner(const std::string& account) {
+  /// `phone`: "" for what belongs to the account.
+  PackageOwner& owner(const std::string& account, const std::string& phone) {
     const std::unique_lock lock(owners_mutex);
-    auto& place = owners[account];
+    auto& place = phone.empty() ? accounts[account] : phones[phone];
     if (place == nullptr) place = std::make_unique<PackageOwner>();
     return *place;
   }
+  PackageOwner& owner(const PackagePeriod& period) { return owner(period.account, period.phone); }
 
-  PackageOwner* find_owner(std::string_view account) const {
+  PackageOwner* find_owner(const OwnerMap& among, std::string_view id) const {
     const std::shared_lock lock(owners_mutex);
-    const auto found = owners.find(account);
-    return found == owners.end() ? nullptr : found->second.get();
+    const auto found = among.find(id);
+    return found == among.end() ? nullptr : found->second.get();
+  }
+
+  static void append_periods(const PackageOwner& owner, std::vector<PackagePeriod>& periods) {
+    const std::lock_guard lock(owner.mutex);
+    for (const auto& open : owner.open)
+      periods.push_back(open->period);
   }
 
   static std::int64_t due_of(const Order& order) noexcept {
@@ -341,6 +390,7 @@ struct PackageBook::Body {
                next.order,
                order.config.package,
                order.config.account,
+               order.config.phone,
                at_us,
                {}});
     return {};
@@ -357,6 +407,7 @@ struct PackageBook::Body {
     wanted.key = order.state.order + '/' + (is_once ? "once" : std::to_string(start_us)) +
                  (is_rent ? "/rent" : "/shortfall");
     wanted.account = order.config.account;
+    wanted.phone = order.config.phone;
     wanted.order = order.state.order;
     wanted.package = order.config.package;
     wanted.period_start_us = start_us;
@@ -366,7 +417,7 @@ struct PackageBook::Body {
   }
 
   Result<void> close(Order& order, PackageHost& host) {
-    PackageOwner& owner = this->owner(order.open->period.account);
+    PackageOwner& owner = this->owner(order.open->period);
     PackagePeriod period;
     {
       const std::lock_guard lock(owner.mutex);
@@ -378,6 +429,7 @@ struct PackageBook::Body {
       PackageDue wanted =
           due_money(order, PackageDue::Kind::shortfall, period.start_us, shortfall, period.end_us);
       wanted.account = period.account;
+      wanted.phone = period.phone;
       wanted.package = period.package;
       if (auto taken = host.take(wanted); !taken) return taken.error();
     }
@@ -393,12 +445,13 @@ struct PackageBook::Body {
     }
     order.open = nullptr;
     host.tell({PackageNews::Kind::closed, period.order, period.package, period.account,
-               period.end_us, shortfall});
+               period.phone, period.end_us, shortfall});
     if (is_over)
       host.tell({PackageNews::Kind::ended,
                  period.order,
                  period.package,
                  period.account,
+                 period.phone,
                  period.end_us,
                  {}});
     return {};
@@ -421,6 +474,7 @@ struct PackageBook::Body {
     period.order = order.state.order;
     period.package = order.config.package;
     period.account = order.config.account;
+    period.phone = order.config.phone;
     // Behind a period of another length or zone the next one begins where that ended.
     const bool follows = order.state.phase == PackagePhase::accepted && order.state.has_had_period;
     period.start_us = follows ? std::max(span.start_us, at_us) : span.start_us;
@@ -460,8 +514,8 @@ struct PackageBook::Body {
     next.phase = PackagePhase::open;
     next.has_had_period = true;
     if (auto kept = keep(order, host, next, period, false); !kept) return kept;
-    host.tell({PackageNews::Kind::opened, period.order, period.package, period.account, at_us,
-               period.rent});
+    host.tell({PackageNews::Kind::opened, period.order, period.package, period.account,
+               period.phone, at_us, period.rent});
     enter(order, rating::open_period(std::move(period), order.package->schedule));
     return {};
   }
@@ -472,6 +526,7 @@ struct PackageBook::Body {
                            period.order,
                            period.package,
                            period.account,
+                           period.phone,
                            at_us,
                            period.rent};
     PackageOrderState next = order.state;
@@ -496,7 +551,7 @@ struct PackageBook::Body {
 
   void enter(Order& order, std::shared_ptr<OpenPeriod> open) {
     order.open = open;
-    PackageOwner& owner = this->owner(open->period.account);
+    PackageOwner& owner = this->owner(open->period);
     const std::lock_guard lock(owner.mutex);
     const auto place = std::find_if(owner.open.begin(), owner.open.end(), [&](const auto& other) {
       return rating::is_used_before(open->period, other->period);
@@ -558,17 +613,19 @@ Result<void> PackageBook::provision(std::vector<Package> packages, std::vector<P
     order.package = known.find(config.package)->second;
     order.config = std::move(config);
     order.is_provisioned = true;
-    body_->owner(order.config.account);
+    body_->owner(order.config.account, order.config.phone);
   }
   for (AccountMonthlyRules& rules : monthly) {
     if (rules.rules.are_none()) continue;
-    Body::Order& order = body_->order(monthly_order_id(rules.account));
+    Body::Order& order = body_->order(rules.phone.empty() ? monthly_order_id(rules.account)
+                                                          : monthly_order_id_of_phone(rules.phone));
     Package month;
     month.nonholonomic_order = true;  // months of the calendar
     month.schedule = std::move(rules.schedule);
     order.package = std::make_shared<const Package>(std::move(month));
     order.config.id = order.state.order;
     order.config.account = rules.account;
+    order.config.phone = rules.phone;
     order.rules = rules.rules;
     order.is_monthly = order.is_provisioned = true;
     // Rules that were taken away and come back begin anew.
@@ -577,7 +634,7 @@ Result<void> PackageBook::provision(std::vector<Package> packages, std::vector<P
       order.state = {};
       order.state.order = order.config.id;
     }
-    PackageOwner& owner = body_->owner(rules.account);
+    PackageOwner& owner = body_->owner(rules.account, rules.phone);
     if (order.open != nullptr) {
       const std::lock_guard owner_lock(owner.mutex);
       order.open->period.max_consumption = order.rules.maximum;
@@ -587,7 +644,7 @@ Result<void> PackageBook::provision(std::vector<Package> packages, std::vector<P
   for (auto& [id, order] : body_->orders) {  // rules that were taken away limit nothing any more
     if (order.is_provisioned || order.open == nullptr || !order.open->period.package.empty())
       continue;
-    PackageOwner& owner = body_->owner(order.open->period.account);
+    PackageOwner& owner = body_->owner(order.open->period);
     const std::lock_guard owner_lock(owner.mutex);
     order.open->period.max_consumption = {};
   }
@@ -626,6 +683,7 @@ Result<void> PackageBook::restore(const PackageChange& change, const PackageUse&
       nothing.schedule = *schedule;
       order.package = std::make_shared<const Package>(std::move(nothing));
       order.config.account = period.account;
+      order.config.phone = period.phone;
       order.config.package = period.package;
     }
     if (period.package.empty())
@@ -683,19 +741,20 @@ Result<void> PackageBook::recharge(std::string_view account, std::int64_t now_us
   return result;
 }
 
-PackageHandle PackageBook::find(std::string_view account) const {
-  return PackageHandle(body_->find_owner(account));
+PackageHandle PackageBook::find(std::string_view account, std::string_view phone) const {
+  return PackageHandle(body_->find_owner(body_->accounts, account),
+                       phone.empty() ? nullptr : body_->find_owner(body_->phones, phone));
 }
 
 PackageHold PackageBook::open_call(PackageHandle handle, std::string_view callee,
                                    std::int64_t at_us) const {
   if (!handle) return {};
-  PackageOwner& owner = *handle.owner_;
-  auto body = std::make_unique<PackageHold::Body>(owner);
-  const std::lock_guard lock(owner.mutex);
-  for (const auto& open : owner.open) {
+  const Owners owners{handle.account_, handle.phone_};
+  auto body = std::make_unique<PackageHold::Body>(owners);
+  const OwnersLock lock(owners);
+  rating::visit_open(owners, [&](const std::shared_ptr<OpenPeriod>& open) {
     const PackagePeriod& period = open->period;
-    if (period.gifts.empty() || !rating::has_gifts(period)) continue;
+    if (period.gifts.empty() || !rating::has_gifts(period)) return false;
     const LocalTime now = rating::calendar_of(open->schedule).zone().local(at_us);
     std::vector<std::pair<int, std::int32_t>> matches;  // longer prefixes first
     for (std::size_t i = 0; i < period.gifts.size(); ++i) {
@@ -709,19 +768,23 @@ PackageHold PackageBook::open_call(PackageHandle handle, std::string_view callee
       const std::int32_t cycle_s = period.gifts[static_cast<std::size_t>(gift)].terms.cycle_s;
       body->slices.push_back({open, gift, cycle_s, 0, {}, false});
     }
-  }
-  for (const auto& open : owner.open)
+    return false;
+  });
+  rating::visit_open(owners, [&](const std::shared_ptr<OpenPeriod>& open) {
     body->slices.push_back({open, -1, 1, 0, {}, rating::has_gifts(open->period)});
+    return false;
+  });
   return PackageHold(std::move(body));
 }
 
 std::shared_ptr<const Rate> PackageBook::rate(PackageHandle handle, std::string_view callee,
                                               std::int64_t at_us) const {
   if (!handle) return nullptr;
-  const std::lock_guard lock(handle.owner_->mutex);
-  for (const auto& open : handle.owner_->open) {
+  const Owners owners{handle.account_, handle.phone_};
+  const OwnersLock lock(owners);
+  std::shared_ptr<const Rate> best;
+  rating::visit_open(owners, [&](const std::shared_ptr<OpenPeriod>& open) {
     const Calendar& calendar = rating::calendar_of(open->schedule);
-    std::shared_ptr<const Rate> best;
     for (std::size_t i = 0; i < open->rates.size(); ++i) {
       const PackageRate& rate = open->period.period_rates[i];
       if (!callee.starts_with(rate.prefix) ||
@@ -730,27 +793,44 @@ std::shared_ptr<const Rate> PackageBook::rate(PackageHandle handle, std::string_
       const auto day = day_of_hours(rate.from_s, rate.to_s, calendar.zone().local(at_us));
       if (day && calendar.has(rate.days, *day)) best = open->rates[i];
     }
-    if (best != nullptr) return best;
-  }
-  return nullptr;
+    return best != nullptr;
+  });
+  return best;
 }
 
 bool PackageBook::is_exhausted(PackageHandle handle) const noexcept {
-  if (!handle) return false;
-  const std::lock_guard lock(handle.owner_->mutex);
-  return std::any_of(handle.owner_->open.begin(), handle.owner_->open.end(), [](const auto& open) {
+  const Owners owners{handle.account_, handle.phone_};
+  const OwnersLock lock(owners);
+  bool is_exhausted = false;
+  rating::visit_open(owners, [&](const std::shared_ptr<OpenPeriod>& open) {
     const PackagePeriod& period = open->period;
-    return !period.max_consumption.is_zero() && period.consumption >= period.max_consumption;
+    is_exhausted =
+        !period.max_consumption.is_zero() && period.consumption >= period.max_consumption;
+    return is_exhausted;
   });
+  return is_exhausted;
 }
 
 std::vector<PackagePeriod> PackageBook::current(std::string_view account) const {
   std::vector<PackagePeriod> periods;
-  const PackageOwner* const owner = body_->find_owner(account);
-  if (owner == nullptr) return periods;
-  const std::lock_guard lock(owner->mutex);
-  for (const auto& open : owner->open)
-    periods.push_back(open->period);
+  const std::shared_lock lock(body_->owners_mutex);
+  if (const auto own = body_->accounts.find(account); own != body_->accounts.end())
+    Body::append_periods(*own->second, periods);
+  for (const auto& [number, phone] : body_->phones) {
+    const std::size_t before = periods.size();
+    Body::append_periods(*phone, periods);
+    const auto first = periods.begin() + static_cast<std::ptrdiff_t>(before);
+    periods.erase(std::remove_if(first, periods.end(),
+                                 [&](const auto& period) { return period.account != account; }),
+                  periods.end());
+  }
+  return periods;
+}
+
+std::vector<PackagePeriod> PackageBook::current_of_phone(std::string_view number) const {
+  std::vector<PackagePeriod> periods;
+  if (const PackageOwner* const phone = body_->find_owner(body_->phones, number))
+    Body::append_periods(*phone, periods);
   return periods;
 }
 

@@ -48,6 +48,7 @@ Json period_json(const PackagePeriod& period, bool is_shown) {
   Json json = {{"order", period.order},
                {"package", period.package},
                {"account", period.account},
+               {"phone", period.phone},
                {"start", format_time_us(period.start_us)},
                {"start_us", period.start_us},
                {"end", time_json(period.end_us)},
@@ -92,6 +93,9 @@ class Reader {
   std::string text(const Json& json, const char* key) {
     const Json& value = at(json, key);
     return value.is_string() ? value.get<std::string>() : fail(std::string());
+  }
+  std::string text_if_there(const Json& json, const char* key) {
+    return json.is_object() && json.contains(key) ? text(json, key) : std::string();
   }
   template <class Int>
   void integer(const Json& json, const char* key, Int& out) {
@@ -166,6 +170,7 @@ PackagePeriod read_period(Reader& r, const Json& json) {
   period.order = r.text(json, "order");
   period.package = r.text(json, "package");
   period.account = r.text(json, "account");
+  period.phone = r.text_if_there(json, "phone");  // not in steps of before phones had packages
   r.integer(json, "start_us", period.start_us);
   r.integer(json, "end_us", period.end_us);
   r.integer(json, "priority", period.priority);

@@ -1100,6 +1100,12 @@ Result<std::vector<PackagePeriod>> Switch::Body::packages(std::string_view accou
   return state_.packages.current(account);
 }
 
+Result<std::vector<PackagePeriod>> Switch::Body::phone_packages(std::string_view number) const {
+  const auto known = phone(number);
+  if (!known) return Error{ErrorCode::not_found, "no phone \"" + std::string(number) + "\""};
+  return state_.packages.current_of_phone(known->number);  // asked for by a DID, perhaps
+}
+
 // Through connections of their own, so that the ledger's runner is not held up.
 Result<std::vector<LedgerEntry>> Switch::Body::ledger(const LedgerQuery& query) const {
   return environment_.ledger == nullptr ? query_ledger(config_in_force(), query)
@@ -1419,6 +1425,9 @@ Result<RerateJob> Switch::rerate_job(std::uint64_t id) const { return body_->rer
 Result<void> Switch::cancel_rerate(std::uint64_t id) { return body_->cancel_rerate(id); }
 Result<std::vector<PackagePeriod>> Switch::packages(std::string_view account) const {
   return body_->packages(account);
+}
+Result<std::vector<PackagePeriod>> Switch::phone_packages(std::string_view number) const {
+  return body_->phone_packages(number);
 }
 std::vector<GatewayView> Switch::gateways() const { return body_->gateways(); }
 std::vector<PhoneView> Switch::phones() const { return body_->phones(); }

@@ -95,6 +95,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   }
   Result<void> cancel_rerate(std::uint64_t id) { return rerate_jobs_->cancel(id); }
   Result<std::vector<PackagePeriod>> packages(std::string_view account) const;
+  Result<std::vector<PackagePeriod>> phone_packages(std::string_view number) const;
   [[nodiscard]] std::vector<GatewayView> gateways() const;
   [[nodiscard]] std::vector<PhoneView> phones() const;
   [[nodiscard]] std::optional<PhoneView> phone(std::string_view number) const;

@@ -420,15 +420,23 @@ class Checker {
       if (!account.monthly.are_none())
         fail(at("/provision/accounts", i), "monthly rules are for accounts of customers");
     }
+    for (std::size_t i = 0; i < config_.provision.phones.size(); ++i) {
+      const PhoneConfig& phone = config_.provision.phones[i];
+      if (!phone.monthly.are_none() && others.contains(phone.account))
+        fail(at("/provision/phones", i) + "/account",
+             "account \"" + phone.account + "\" is no customer's; monthly rules are for customers");
+    }
     const auto& orders = config_.provision.package_orders;
     for (std::size_t i = 0; i < orders.size(); ++i) {
       const std::string pointer = at("/provision/package_orders", i);
-      const PackageOrder& order = orders[i];
+      PackageOrder order = orders[i];
+      find_payer(order, pointer);
       if (order.id.find(';') != std::string::npos)
         fail(pointer + "/id", no_semicolon(order.id, "a package order"));
       if (const auto package = packages.find(order.package); package != packages.end()) {
-        if (auto checked = check_package_order(order, *package->second); !checked)
-          fail(pointer, checked.error().message);
+        const auto checked =
+            order.account.empty() ? Result<void>() : check_package_order(order, *package->second);
+        if (!checked) fail(pointer, checked.error().message);
       } else if (!order.package.empty()) {
         fail(pointer + "/package", "no package \"" + order.package + "\"");
       }
@@ -436,6 +444,26 @@ class Checker {
       if (others.contains(order.account))
         fail(pointer + "/account",
              "account \"" + order.account + "\" is no customer's; packages belong to customers");
+    }
+  }
+
+  /// The account of a phone pays for what the phone has ordered.
+  void find_payer(PackageOrder& order, const std::string& pointer) {
+    if (order.phone.empty()) {
+      if (order.account.empty())
+        fail(pointer + "/account", "missing \"account\": an order is of an account or a phone");
+      return;
+    }
+    const auto& phones = config_.provision.phones;
+    const auto phone = std::find_if(phones.begin(), phones.end(),
+                                    [&](const auto& one) { return one.number == order.phone; });
+    if (phone == phones.end()) {
+      fail(pointer + "/phone", "no phone \"" + order.phone + "\"");
+    } else if (!order.account.empty() && order.account != phone->account) {
+      fail(pointer + "/account", "phone \"" + order.phone + "\" is of account \"" + phone->account +
+                                     "\", not of \"" + order.account + "\"");
+    } else {
+      order.account = phone->account;
     }
   }
 

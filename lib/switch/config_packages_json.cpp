@@ -174,12 +174,11 @@ const std::vector<Field<PackageOrder>>& package_order_fields() {
        }},
       {"package", "id", "required", "What is ordered.",
        [](Reader& r, const Json& v, O& o) { read_id(r, v, o.package); }},
-      {"account", "id", "required", "Who pays and may use it.",
+      {"account", "id", "the phone's", "Who pays and may use it; required without a `phone`.",
        [](Reader& r, const Json& v, O& o) { read_id(r, v, o.account); }},
-      {"phone", "not supported yet", "none", "Orders belong to accounts.",
-       [](Reader& r, const Json&, O&) {
-         r.fail("a phone cannot own an order yet; give the \"account\" that it belongs to");
-       }},
+      {"phone", "number", "none",
+       "The phone whose calls alone may use it; its account pays (B-21).",
+       [](Reader& r, const Json& v, O& o) { read_number(r, v, o.phone); }},
       {"available_time", "date or time", "at once",
        "First day, from local midnight on; 0 or absent: today, and at once.", read_available_time},
       {"expire_time", "time", "never",

@@ -127,6 +127,17 @@ const std::vector<Field<PhoneConfig>>& phone_fields() {
       {"rel100", "boolean or require", "false",
        "Reliable provisional responses, as of a gateway (P-17).",
        [](Reader& r, const Json& v, P& p) { read_rel100(r, v, p.rel100); }},
+      {"monthly_money_minimum", "decimal >= 0", "\"0\"",
+       "What the charges of its calls of a month are below it is owed by the account at its end "
+       "(B-18).",
+       [](Reader& r, const Json& v, P& p) { read_monthly(r, v, p.monthly.minimum); }},
+      {"monthly_money_maximum", "decimal >= 0", "\"0\"",
+       "Once the charges of its calls of a month have come to it its calls are refused (T-16); 0: "
+       "no bound.",
+       [](Reader& r, const Json& v, P& p) { read_monthly(r, v, p.monthly.maximum); }},
+      {"monthly_rent_fee", "decimal >= 0", "\"0\"",
+       "Owed by the account at the start of each month.",
+       [](Reader& r, const Json& v, P& p) { read_monthly(r, v, p.monthly.rent); }},
       {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, P&) { read_memo(r, v); }},
   };
   return fields;

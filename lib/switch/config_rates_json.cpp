@@ -18,13 +18,13 @@ void read_tiers(Reader& r, const Json& v, std::vector<RateTier>& tiers) {
   });
 }
 
+}  // namespace
+
 void read_monthly(Reader& r, const Json& v, Amount& out) {
   if (!r.amount(v, out)) return;
   if (out.is_negative() || out > account_amount_max)
     r.fail(out.to_string() + " is not in 0.." + account_amount_max.to_string());
 }
-
-}  // namespace
 
 const std::vector<Field<RateSection>>& section_fields() {
   static const std::vector<Field<RateSection>> fields = {

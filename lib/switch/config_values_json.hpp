@@ -42,6 +42,8 @@ void read_days(Reader& r, const Json& v, DaySet& out);
 void read_first_time_of_day(Reader& r, const Json& v, std::int32_t& out_s);
 void read_tax(Reader& r, const Json& v, Amount& out);
 void read_number(Reader& r, const Json& v, std::string& number);
+/// What is owed by the month, or bounds it (B-18).
+void read_monthly(Reader& r, const Json& v, Amount& out);
 void read_billing_prefix(Reader& r, const Json& v, std::string& out);
 
 template <class Int, std::int64_t Low, std::int64_t High>

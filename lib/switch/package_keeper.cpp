@@ -75,6 +75,7 @@ void PackageKeeper::tell(const PackageNews& news) {
              {{"order", news.order},
               {"package", news.package},
               {"account", news.account},
+              {"phone", news.phone},
               {"amount", news.amount.to_string()},
               {"at", format_time_us(news.at_us)}});
   if (has_failed) {

@@ -1,5 +1,9 @@
 #include "tandem/package_calls.hpp"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include "call/tables.hpp"
 #include "switch/config_reader_json.hpp"
 #include "switch/config_values_json.hpp"
@@ -8,6 +12,8 @@
 namespace tandem {
 
 Result<void> provision_packages(PackageBook& book, std::string_view json) {
+  constexpr std::array<std::string_view, 5> lists = {"packages", "package_orders", "calendars",
+                                                     "accounts", "phones"};
   auto object = config::parse_json(json);
   if (!object) return object.error();
   SwitchConfig read;
@@ -19,8 +25,8 @@ Result<void> provision_packages(PackageBook& book, std::string_view json) {
     const config::ProvisionKind* const kind = config::find_provision_kind(list.key());
     if (list.key() == "timezone") {
       config::read_timezone(reader, list.value(), read.parameters.timezone);
-    } else if (kind == nullptr || (list.key() != "packages" && list.key() != "package_orders" &&
-                                   list.key() != "calendars" && list.key() != "accounts")) {
+    } else if (kind == nullptr ||
+               std::find(lists.begin(), lists.end(), list.key()) == lists.end()) {
       reader.fail("unknown key \"" + list.key() + "\"");
     } else {
       reader.each(list.value(), [&](const config::Json& item) {

@@ -7,6 +7,7 @@ typedef struct purse {
   int64_t units;
   char key[128];
   char change[4096];
+  char phone[64];
 } purse;
 
 static int take(const tandem_package_due* due, void* user) {
@@ -15,6 +16,7 @@ static int take(const tandem_package_due* due, void* user) {
   if (due->must_be_covered && own->units < due->amount_units) return 0;
   own->units -= due->amount_units;
   strcpy(own->key, due->key);
+  strcpy(own->phone, due->phone);
   return 1;
 }
 
@@ -34,7 +36,7 @@ static const char objects[] =
 int main(void) {
   const int64_t now_us = 1767225600000000; /* 2026-01-01 */
   int64_t next_us = 0;
-  purse own = {1500000000, "", ""};
+  purse own = {1500000000, "", "", ""};
   tandem_package_book* book = NULL;
   tandem_package_host host = TANDEM_PACKAGE_HOST_INIT;
   tandem_packaged_charge charge = TANDEM_PACKAGED_CHARGE_INIT;
@@ -80,5 +82,32 @@ int main(void) {
   CHECK(own.units == 500000000);
   tandem_package_book_destroy(book);
   tandem_package_book_destroy(NULL);
+
+  /* A phone's: no other call uses it, and its account pays. */
+  CHECK(tandem_package_book_create(&book) == TANDEM_OK);
+  CHECK(tandem_package_book_provision(
+            book,
+            "{\"packages\": [{\"id\": \"p\", \"rent_fee\": \"1\", \"gift_times\": [{\"seconds\": "
+            "60}]}],"
+            " \"package_orders\": [{\"id\": \"o\", \"package\": \"p\", \"account\": \"acme\","
+            "  \"phone\": \"1001\"}]}") == TANDEM_OK);
+  own.units = 1000000000;
+  own.key[0] = '\0';
+  CHECK(tandem_package_book_advance(book, now_us, &host, NULL) == TANDEM_OK);
+  CHECK(own.units == 900000000);
+  CHECK(strcmp(own.phone, "1001") == 0);
+  CHECK(tandem_package_book_charge(book, "acme", "44", now_us, 10000, &rate, NULL, &charge, NULL) ==
+        TANDEM_OK);
+  CHECK(charge.charge_units == 10000000);
+  CHECK(tandem_package_book_phone_charge(book, "acme", "1001", "44", now_us, 10000, &rate, NULL,
+                                         &charge, NULL) == TANDEM_OK);
+  CHECK(charge.charge_units == 0 && charge.package_time_s == 10);
+  CHECK(tandem_package_book_phone_current(book, "1001", &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"phone\":\"1001\"") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_package_book_phone_current(book, "1002", &text) == TANDEM_OK);
+  CHECK(strcmp(tandem_text_data(text), "[]") == 0);
+  tandem_text_destroy(text);
+  tandem_package_book_destroy(book);
   return check_result();
 }

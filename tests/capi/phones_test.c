@@ -12,7 +12,8 @@ static const char config_json[] =
     "\"0.60\"}]}],"
     "  \"customer_gateways\": [{\"id\": \"cust\", \"addresses\": [\"10.0.0.2\"],"
     "     \"account\": \"acme\"}],"
-    "  \"phones\": [{\"number\": \"1001\", \"password\": \"secret\", \"account\": \"acme\"}]}}";
+    "  \"phones\": [{\"number\": \"1001\", \"password\": \"secret\", \"account\": \"acme\","
+    "     \"monthly_money_maximum\": \"5.00\"}]}}";
 
 struct host {
   int phone_events;
@@ -60,6 +61,10 @@ int main(void) {
   CHECK(strstr(tandem_text_data(text), "\"address\":\"10.0.0.3:5060\"") != NULL);
   tandem_text_destroy(text);
   CHECK(tandem_switch_phone(object, "1002", &text) == TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_switch_phone_packages(object, "1001", &text) == TANDEM_OK); /* B-18 */
+  CHECK(strstr(tandem_text_data(text), "\"max_consumption\":\"5.00\"") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_phone_packages(object, "1002", &text) == TANDEM_ERR_NOT_FOUND);
   CHECK(tandem_switch_read_counters(object, &counters) == TANDEM_OK);
   CHECK(counters.registrants_online == 1 && counters.registers_received == 2);
   CHECK(counters.registers_refused == 0 && counters.registers_dropped == 0);

@@ -175,6 +175,21 @@ class Admin(unittest.TestCase):
                  run("report", "packages", "--config", self.config, "--account", "acme").stdout.splitlines()]
         self.assertEqual([p["order"] for p in shown], ["acme-ten"])
 
+        phone = json.dumps({"password": "secret", "account": "acme"})
+        self.assertEqual(request(self.port, "PUT", "/api/v1/phones/1777", phone)[0], 201)
+        self.assertEqual(self.get("/api/v1/phones/1777/packages"), [])
+        order = json.dumps({"id": "phone-ten", "package": "ten"})
+        got, _, text = request(self.port, "POST", "/api/v1/phones/1777/packages", order)
+        self.assertEqual(got, 201, text)
+        period, = until(lambda: self.get("/api/v1/phones/1777/packages"), "the phone's package has begun")
+        self.assertEqual((period["order"], period["phone"], period["account"]), ("phone-ten", "1777", "acme"))
+        self.assertEqual([p["order"] for p in self.get("/api/v1/accounts/acme/packages")], ["acme-ten", "phone-ten"])
+        self.error("POST", "/api/v1/phones/1777/packages", order, 409)
+        self.error("DELETE", "/api/v1/phones/1777", None, 409)
+        for path, status in (("package_orders/phone-ten", 204), ("phones/1777", 204)):
+            self.assertEqual(request(self.port, "DELETE", "/api/v1/" + path)[0], status)
+        self.error("GET", "/api/v1/phones/1777/packages", None, 404)
+
     def test_reports(self):
         row, = [r for r in self.get("/api/v1/reports/margin?sell=retail&buy=buy") if r["prefix"] == "44"]
         self.assertIn("margin_percent", row)

@@ -374,6 +374,63 @@ TEST_CASE("Phones: limits in, out and of both together hold, and lines come back
   CHECK(bench.tandem->phone("1002")->calls_in == 0);
 }
 
+TEST_CASE(
+    "Phones: one has a package and a bound by the month, which are of no other's calls (B-18, "
+    "B-21, "
+    "T-16)") {
+  SwitchConfig config = phone_config();
+  PackageConfig minute;
+  minute.id = "minute";
+  minute.rent_fee = money("10.00");
+  minute.gift_times = {PackageGift{}};
+  minute.gift_times[0].seconds = 60;
+  config.provision.packages = {minute};
+  PackageOrder order;
+  order.id = "o1";
+  order.package = "minute";
+  order.phone = "1001";
+  config.provision.package_orders = {order};
+  config.provision.phones[0].monthly.maximum = money("0.50");
+  Phones bench(config);
+  const std::string vendor_number = "442079460000";
+  bench.run_s(1);
+  CHECK(bench.balance() == money("90.00"));  // its account has paid the rent
+  CHECK(bench.tandem->phone_packages("1001")->size() == 2);
+  CHECK(bench.tandem->phone_packages("1002")->empty());
+  CHECK(bench.tandem->packages("acme")->size() == 2);
+  CHECK(bench.tandem->phone_packages("1003").error().code == ErrorCode::not_found);
+  const auto shown =
+      bench.tandem->explain({.from = "phone:1001", .caller = "1001", .callee = vendor_number});
+  REQUIRE(shown.ok());
+  CHECK(shown->find(R"("gift_s":60)") != std::string::npos);
+
+  CHECK(bench.talk(bench.bob, "1002", vendor_number, 60)->was_answered());
+  CHECK(bench.last_cdr().customer.charge == money("0.60"));
+  CHECK(bench.talk(bench.alice, "1001", vendor_number, 110)->was_answered());
+  CHECK(bench.last_cdr().customer.package_time_s == 60);
+  CHECK(bench.last_cdr().customer.charge == money("0.50"));
+  const auto is_bounded = [&] {
+    const bool is_refused = !bench.talk(bench.alice, "1001", vendor_number)->was_answered();
+    return is_refused && bench.last_cdr().end_reason == Reason::AccountBalanceNotEnough;
+  };
+  CHECK(is_bounded());
+  bench.tandem.reset();
+  bench.open();
+  CHECK(is_bounded());
+  CHECK(bench.talk(bench.bob, "1002", vendor_number, 10)->was_answered());
+  CHECK(bench.balance() == money("88.80"));
+
+  for (int day = 0; day < 31; ++day) {  // the world begins with 2026
+    bench.world.step_wall_us(86'400 * second_us);
+    bench.run_ms(200);
+  }
+  CHECK(bench.balance() == money("78.80"));
+  CHECK(bench.talk(bench.alice, "1001", vendor_number, 30)->was_answered());
+  CHECK(bench.last_cdr().customer.package_time_s == 30);
+  CHECK(bench.last_cdr().customer.charge.is_zero());
+  bench.check_clean();
+}
+
 TEST_CASE("Phones: locks bar calls out, in, or both (R-14)") {
   SwitchConfig config = phone_config();
   config.provision.phones[0].locked = PhoneLock::outgoing;

@@ -392,6 +392,33 @@ def test_packages_are_sold_without_a_switch() -> None:
         tandem.provision_packages(book, {"packages": [{}]})
 
 
+def test_a_phone_has_packages_of_its_own() -> None:
+    """B-18, B-21, T-16."""
+    book = tandem.PackageBook()
+    tandem.provision_packages(
+        book,
+        {
+            "packages": [{"id": "p", "rent_fee": "10", "gift_times": [{"seconds": 60}]}],
+            "package_orders": [{"id": "o", "package": "p", "phone": "1001"}],
+            "phones": [{"number": "1001", "password": "x", "account": "acme", "monthly_money_maximum": "5"}],
+        },
+    )
+    now_us = tandem.parse_time_us("2026-01-31T12:00:00Z")
+    wanted: list[tuple[str, str]] = []
+
+    def take(due: tandem.PackageDue) -> bool:
+        wanted.append((due.account, due.phone))
+        return True
+
+    book.advance(now_us, take)
+    assert wanted == [("acme", "1001")]
+    rate = tandem.Rate("", Decimal("0.60"))
+    assert book.charge("acme", "44", now_us, 10_000, rate).charge == Decimal("0.10")
+    assert book.charge("acme", "44", now_us, 10_000, rate, phone="1001").package_time_s == 10
+    assert {one["order"] for one in tandem.current_packages(book, "", "1001")} == {"o", "monthly-phone/1001"}
+    assert all(one["phone"] == "1001" for one in tandem.current_packages(book, "acme"))
+
+
 def test_steering_prefixes_are_not_rated() -> None:
     """B-14."""
     deck = tandem.RateDeck.from_rates("d", [tandem.Rate("44", Decimal("0.60"))])

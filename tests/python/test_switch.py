@@ -345,7 +345,9 @@ def test_a_call_in_virtual_time() -> None:
 def test_a_phone_registers_and_is_called() -> None:
     """P-05, T-01, S-08."""
     config = sim_config()
-    config["provision"]["phones"] = [{"number": "1001", "password": "secret", "account": "acme"}]
+    config["provision"]["phones"] = [
+        {"number": "1001", "password": "secret", "account": "acme", "monthly_money_maximum": "5.00"}
+    ]
     config["provision"]["rate_decks"][0]["rates"].append({"prefix": "1", "price": "0.10"})
     world = sim.World(seed=7)
     switch = world.create_switch(config)
@@ -357,6 +359,8 @@ def test_a_phone_registers_and_is_called() -> None:
     assert device.registration_status("1001") == 200
     (phone,) = switch.phones()
     assert phone["online"] and phone["contacts"][0]["address"] == "10.0.0.3:5060"
+    (monthly,) = switch.phone_packages("1001")  # B-18
+    assert (monthly["phone"], monthly["account"], monthly["max_consumption"]) == ("1001", "acme", "5.00")
     assert [event.kind for event in switch.take_events()] == ["phone"]
     customer.dial("1001", plan=sim.DialPlan(hang_up_after_us=1_000_000))
     assert world.run_until_idle()

@@ -232,14 +232,15 @@ def margin_report(sell: RateDeck, buys: list[RateDeck], at_us: int) -> list[dict
 
 
 def provision_packages(book: PackageBook, objects: dict[str, Any]) -> None:
-    """What is sold and ordered from now on: `packages`, `package_orders`, `calendars`, `accounts` (monthly rules) as
-    in a configuration, and `timezone`."""
+    """What is sold and ordered from now on: `packages`, `package_orders`, `calendars`, `accounts` and `phones`
+    (monthly rules, and who pays for a phone) as in a configuration, and `timezone`."""
     book.provision_json(json.dumps(objects))
 
 
-def current_packages(book: PackageBook, account: str) -> list[dict[str, Any]]:
-    """Current periods of an account in the order of their use. Money is text there."""
-    return cast("list[dict[str, Any]]", json.loads(book.current_json(account)))
+def current_packages(book: PackageBook, account: str, phone: str = "") -> list[dict[str, Any]]:
+    """Current periods of an account and what it pays for its phones, or of one phone, in the order of their use.
+    Money is text there."""
+    return cast("list[dict[str, Any]]", json.loads(book.current_json(account, phone)))
 
 
 def query_cdrs(config: ConfigSource, **query: Any) -> list[Cdr]:

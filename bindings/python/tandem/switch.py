@@ -383,8 +383,13 @@ class Switch:
         return ledger_entries(self._switch.ledger_json(LedgerQuery(account, **query)))
 
     def packages(self, account: str) -> list[dict[str, Any]]:
-        """Current packages of an account in the order of their use, and its monthly rules. Money is text there."""
+        """Current packages of an account in the order of their use, and its monthly rules, then those that it pays for
+        its phones. Money is text there."""
         return [json.loads(text) for text in self._switch.packages_json(account)]
+
+    def phone_packages(self, number: str) -> list[dict[str, Any]]:
+        """Those of one phone."""
+        return [json.loads(text) for text in self._switch.phone_packages_json(number)]
 
     def check_ledger(self) -> dict[str, Any]:
         """Whether each account's entries add up and the charges are those of the stored calls."""

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tandem/accounts.hpp"
 #include "tandem/charge_terms.hpp"
+#include "tandem/package_calls.hpp"
 
 using namespace tandem;
 
@@ -471,6 +473,143 @@ TEST_CASE("Packages: monthly rules owe rent and minimum from the second month on
   REQUIRE(book.provision({}, {}, {rules}).ok());
   REQUIRE(book.advance(at("2026-06-02T00:00:00Z"), host).ok());
   CHECK(host.balance() == money("-2.00"));
+}
+
+namespace {
+
+/// Of phone 1001, which "acme" pays for.
+PackageOrder order_of_phone(const std::string& id = "p1") {
+  PackageOrder order = order_of(id);
+  order.phone = "1001";
+  return order;
+}
+
+/// A call of a phone, or of nobody's, by the tariff.
+PackagedCharge phone_call(PackageBook& book, const std::string& phone, std::int64_t seconds,
+                          std::int64_t at_us) {
+  return charge_call(book, "acme", "442079460000", seconds * 1000, tariff(), {}, {at_us, {}}, phone)
+      .value();
+}
+
+}  // namespace
+
+TEST_CASE(
+    "Packages: what a phone has ordered is for its own calls, its account pays (B-21, B-22)") {
+  Host host("100.00");
+  PackageBook book;
+  Package package = monthly_package();
+  package.gift_times = {gift({}, 60)};
+  package.min_consumption = money("1.00");
+  const std::int64_t now_us = at("2026-03-01T00:00:00Z");
+  REQUIRE(book.provision({package}, {order_of_phone()}).ok());
+  std::int64_t next_us = book.advance(now_us, host).value();
+  CHECK(host.balance() == money("90.00"));
+  REQUIRE(book.current_of_phone("1001").size() == 1);
+  CHECK(book.current_of_phone("1001")[0].phone == "1001");
+  CHECK(book.current("acme").size() == 1);  // that it pays for
+  CHECK(book.current("other").empty());
+
+  CHECK(phone_call(book, "", 30, now_us).charge.charge == money("0.30"));
+  CHECK(phone_call(book, "1002", 30, now_us).charge.charge == money("0.30"));
+  CHECK(phone_call(book, "1001", 90, now_us).charge.charge == money("0.30"));
+  CHECK(book.current_of_phone("1001")[0].gifts[0].used_s == 60);
+  CHECK(book.current_of_phone("1001")[0].consumption == money("0.30"));  // its own calls alone
+
+  // The phone is given to another account: that one pays the next rent, the shortfall is of before.
+  PackageOrder moved = order_of_phone();
+  moved.account = "other";
+  REQUIRE(book.provision({package}, {moved}).ok());
+  CHECK(book.find("other", "1001"));
+  next_us = book.advance(next_us, host).value();
+  CHECK(host.keys.at("p1/1772323200000000/shortfall") == money("0.70"));
+  REQUIRE(book.current_of_phone("1001").size() == 1);
+  CHECK(book.current_of_phone("1001")[0].account == "other");
+  CHECK(book.current("acme").empty());
+  CHECK(host.news.back().phone == "1001");
+}
+
+TEST_CASE("Packages: a call uses those of its phone and its account by their priority (B-22)") {
+  Host host("100.00");
+  PackageBook book;
+  Package package = monthly_package("0");
+  package.gift_times = {gift({}, 60)};
+  PackageOrder own = order_of_phone(), shared = order_of();
+  own.priority = 2;
+  shared.priority = 1;
+  const std::int64_t now_us = at("2026-03-01T00:00:00Z");
+  REQUIRE(book.provision({package}, {own, shared}).ok());
+  REQUIRE(book.advance(now_us, host).ok());
+  CHECK(phone_call(book, "1001", 70, now_us).charge.charge.is_zero());
+  CHECK(book.current_of_phone("1001")[0].gifts[0].used_s == 10);
+  const auto both = book.current("acme");
+  REQUIRE(both.size() == 2);
+  CHECK(both[0].order == "o1");
+  CHECK(both[0].gifts[0].used_s == 60);
+  CHECK(both[1].phone == "1001");
+  // What counts for one counts for the other.
+  CHECK(phone_call(book, "1001", 80, now_us).charge.charge == money("0.30"));
+  CHECK(phone_call(book, "", 10, now_us).charge.charge == money("0.10"));
+  CHECK(book.current("acme")[0].consumption == money("0.40"));
+  CHECK(book.current("acme")[1].consumption == money("0.30"));
+
+  // Two phones of an account on two threads, each with gifts of its own and of the account.
+  package.gift_times = {gift({}, 5'000)};
+  PackageOrder second = order_of_phone("p2");
+  second.phone = "1002";
+  PackageBook parallel;
+  REQUIRE(parallel.provision({package}, {own, shared, second}).ok());
+  REQUIRE(parallel.advance(now_us, host).ok());
+  const auto calls = [&](const std::string& phone) {
+    for (int i = 0; i < 1'000; ++i)
+      (void)phone_call(parallel, phone, 10, now_us);
+  };
+  std::thread first([&] { calls("1001"); });
+  calls("1002");
+  first.join();
+  std::int64_t used_s = 0;
+  Amount spend;
+  for (const PackagePeriod& period : parallel.current("acme")) {
+    CHECK(period.gifts[0].used_s == 5'000);
+    CHECK(period.gifts[0].held_s == 0);
+    used_s += period.gifts[0].used_s;
+    if (period.phone.empty()) spend = period.consumption;
+  }
+  CHECK(spend == Amount::from_units((20'000 - used_s) * 1'000'000));
+}
+
+TEST_CASE("Packages: monthly rules of a phone count its calls, and bound them (B-18, T-16)") {
+  Host host("100.00");
+  PackageBook book;
+  const AccountMonthlyRules rules{
+      "acme", {money("5.00"), money("1.00"), money("2.00")}, {}, "1001"};
+  std::int64_t now_us = at("2026-03-10T00:00:00Z");
+  REQUIRE(book.provision({}, {}, {rules}).ok());
+  now_us = book.advance(now_us, host).value();
+  CHECK(now_us == at("2026-04-01T00:00:00Z"));
+  CHECK(phone_call(book, "1002", 200, now_us - 1).charge.charge == money("2.00"));
+  CHECK_FALSE(book.is_exhausted(book.find("acme", "1001")));
+  CHECK(phone_call(book, "1001", 100, now_us - 1).charge.charge == money("1.00"));
+  CHECK(book.is_exhausted(book.find("acme", "1001")));
+  CHECK_FALSE(book.is_exhausted(book.find("acme", "1002")));
+  CHECK_FALSE(book.is_exhausted(book.find("acme")));
+  now_us = book.advance(now_us, host).value();  // April: the rent
+  CHECK(host.balance() == money("98.00"));
+  CHECK_FALSE(book.is_exhausted(book.find("acme", "1001")));
+  CHECK(phone_call(book, "1001", 50, now_us - 1).charge.charge == money("0.50"));
+
+  // The same after a restart: what was kept, and whose it is.
+  PackageBook again;
+  REQUIRE(again.provision({}, {}, {rules}).ok());
+  const PackageChange& kept = host.kept.at(monthly_order_id_of_phone("1001"));
+  REQUIRE(again
+              .restore(kept,
+                       parse_package_use("monthly-phone/1001|" +
+                                         std::to_string(kept.period->start_us) + "|-1|0|0|50000000")
+                           .value())
+              .ok());
+  CHECK(again.current_of_phone("1001") == book.current_of_phone("1001"));
+  (void)again.advance(now_us, host).value();  // May: the rent, and 4.50 of April
+  CHECK(host.balance() == money("91.50"));
 }
 
 TEST_CASE("Packages: a step that failed is taken again and moves money once (B-23)") {

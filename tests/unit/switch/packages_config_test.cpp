@@ -80,6 +80,30 @@ TEST_CASE("Config: what is wrong with packages is named where it stands (B-20, B
                "/provision/packages/0/gift_times/0/seconds", "/provision/packages/0/rent_fee"});
 }
 
+TEST_CASE("Config: an order is of an account or of a phone, whose account pays (B-18, B-21)") {
+  const std::string objects =
+      R"("accounts": [{"id": "a"}, {"id": "b"}, {"id": "v", "kind": "clearing"}],
+    "packages": [{"id": "p"}], "phones": [{"number": "1001", "password": "x", "account": "a",
+      "monthly_money_minimum": "1", "monthly_money_maximum": "20", "monthly_rent_fee": "2"}],
+    "package_orders": [{"id": "o", "package": "p")";
+  const ConfigReading reading = read(objects + R"(, "phone": "1001"}])");
+  REQUIRE(reading.errors.empty());
+  CHECK(reading.config.provision.package_orders.at(0).phone == "1001");
+  const MonthlyRules& monthly = reading.config.provision.phones.at(0).monthly;
+  CHECK(monthly == MonthlyRules{Amount::parse("1").value(), Amount::parse("20").value(),
+                                Amount::parse("2").value()});
+  CHECK(read(objects + R"(, "phone": "1001", "account": "a"}])").errors.empty());
+  const Pointers account = {"/provision/package_orders/0/account"};
+  CHECK(pointers(read(objects + R"(, "phone": "1001", "account": "b"}])")) == account);
+  CHECK(pointers(read(objects + R"(}])")) == account);
+  CHECK(pointers(read(objects + R"(, "phone": "1002"}])")) ==
+        Pointers{"/provision/package_orders/0/phone"});
+  CHECK(
+      pointers(read(R"("accounts": [{"id": "v", "kind": "clearing"}], "phones": [{"number": "1001",
+      "password": "x", "account": "v", "monthly_rent_fee": "2"}])")) ==
+      Pointers{"/provision/phones/0/account"});
+}
+
 TEST_CASE("Config: route prefixes and longest calls may be lists (B-12, B-14, B-16)") {
   const ConfigReading reading = read(
       R"("vendor_gateways": [{"id": "v", "addresses": ["10.0.0.1"], "max_call_s": [60, 90],
