@@ -27,10 +27,11 @@ enum class AccountKind : std::uint8_t {
   customer,  ///< Pays for calls; never beyond balance + overdraft limit.
   clearing,  ///< A vendor: what its calls cost us lowers the balance, below zero too.
   agent,     ///< Pays for the calls of its customers too, by its own deck; within its money (B-17).
+  card,      ///< A customer that was paid in advance: no overdraft, and its balance always counts.
 };
-/// "customer", "clearing", "agent".
+/// "customer", "clearing", "agent", "card".
 TANDEM_EXPORT const char* account_kind_name(AccountKind kind) noexcept;
-/// Errors: invalid_argument; unsupported for the known kind "card".
+/// Errors: invalid_argument.
 TANDEM_EXPORT Result<AccountKind> account_kind_from_name(std::string_view name);
 
 /// Largest balance (either sign) and overdraft limit: 2^61 units, 2.3e10 of the currency. The bound
@@ -41,7 +42,7 @@ inline constexpr Amount account_amount_max = Amount::from_units(std::int64_t{1} 
 struct AccountSettings {
   std::string id;  ///< 1..64 bytes. Required.
   AccountKind kind = AccountKind::customer;
-  Amount overdraft_limit;           ///< 0..account_amount_max.
+  Amount overdraft_limit;           ///< 0..account_amount_max; of a card 0.
   std::string currency;             ///< Cannot change later: the balance would change its meaning.
   std::string rate_deck;            ///< Id of a deck; "" when calls are not rated.
   bool locked = false;              ///< Refuses new calls; running ones go on.

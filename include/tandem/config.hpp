@@ -44,7 +44,11 @@ TANDEM_EXPORT const char* media_mode_name(MediaMode mode) noexcept;
 struct AccountConfig : AccountSettings {
   AccountConfig() { currency = "USD"; }
   Amount balance;
+  /// Callers whose calls it pays for where a customer gateway goes by that (B-04); each is of one
+  /// account only. At most bound_numbers_max.
+  std::vector<std::string> bound_numbers{};
 };
+inline constexpr std::size_t bound_numbers_max = 100'000;
 
 /// A tariff: rates given here and rows of a CSV file.
 struct RateDeckConfig {
@@ -146,6 +150,9 @@ struct CustomerGateway : GatewayConfig {
   std::vector<SplitEntry> split;                                     ///< R-19; at most 64.
   std::vector<std::string> vendor_groups_allow, vendor_groups_deny;  ///< R-09; gateway groups.
   std::optional<LrnGatewayConfig> lrn;                               ///< R-20; nothing: no query.
+  /// Calls of a caller that is a bound number of an account are paid by that account (B-04). Only
+  /// for gateways whose callers can be believed.
+  bool uses_bound_numbers = false;
   /// What the switch at its other end asks the admin API with: it opens the totals of this gateway
   /// and nothing else (B-27). "": none.
   std::string reconciliation_token{};

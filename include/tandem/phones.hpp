@@ -66,7 +66,8 @@ struct PhoneConfig {
   /// whether calls to it are routed like those to other numbers while it is offline.
   /// Nothing: as the parameter says.
   std::optional<bool> offline_to_gateways;
-  bool do_not_disturb = false;  ///< T-13: calls to it find it busy, and go nowhere else.
+  bool pays_when_called = false;  ///< Its account pays for calls to it, not their callers (B-04).
+  bool do_not_disturb = false;    ///< T-13: calls to it find it busy, and go nowhere else.
   PhoneForward forward;
   Rel100Mode rel100 = Rel100Mode::off;  ///< P-17, of calls it makes and gets.
   MonthlyRules monthly{};  ///< B-18: of what its own calls cost; the account pays (T-16).

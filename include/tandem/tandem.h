@@ -577,7 +577,8 @@ typedef struct tandem_call_meter tandem_call_meter; /* keeps one call inside its
 enum {
   TANDEM_ACCOUNT_CUSTOMER = 0, /* pays for calls; never beyond balance + overdraft limit */
   TANDEM_ACCOUNT_CLEARING = 1, /* a vendor: below zero too */
-  TANDEM_ACCOUNT_AGENT = 2     /* pays for the calls of its customers too, within its money */
+  TANDEM_ACCOUNT_AGENT = 2,    /* pays for the calls of its customers too, within its money */
+  TANDEM_ACCOUNT_CARD = 3      /* a customer that was paid in advance: no overdraft */
 };
 
 typedef struct tandem_account_settings {

@@ -297,7 +297,8 @@ void Call::ask_policy() {
   question.token = id_;
   question.call_id = inbound_->call_id();
   question.customer_gateway = customer.config.id;
-  question.account = customer.payer.account_id;
+  const Payers* const others = other_payers(context_);
+  question.account = (others != nullptr ? *others : customer).payer.account_id;
   question.caller = context_.caller.view();
   question.callee = context_.callee.view();
   question.caller_in = caller_raw_;
@@ -516,10 +517,9 @@ std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_vie
   out.body = {setup_->offer_type, offer};
   out.max_forwards = setup_->max_forwards - 1;
   std::vector<std::string> texts;
-  present_call(
-      options, setup_->kept_headers,
-      {out.caller, out.callee, inbound_->call_id(), context_.customer_entry()->payer.account_id},
-      out, texts);
+  present_call(options, setup_->kept_headers,
+               {out.caller, out.callee, inbound_->call_id(), context_.payers()->payer.account_id},
+               out, texts);
   std::string forwarder;
   const route::CallerPool& pool = vendor().forward_pool.is_used()
                                       ? vendor().forward_pool

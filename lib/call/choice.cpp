@@ -34,7 +34,7 @@ std::string_view refusing_guard(const CallContext& c, const Vendor& vendor,
                                 const Rate* rate) noexcept {
   if (rate == nullptr || c.rate == nullptr) return {};
   const GatewayConfig& customer = c.customer_entry()->config;
-  const SteadyPrice sell = steady_price(*c.rate, c.customer_entry()->payer.call_start(c.wall_us));
+  const SteadyPrice sell = steady_price(*c.rate, c.payers()->payer.call_start(c.wall_us));
   const SteadyPrice buy = steady_price(*rate, vendor.payee.call_start(c.wall_us));
   for (const GatewayConfig* gateway :
        {&customer, static_cast<const GatewayConfig*>(&vendor.config)}) {
@@ -97,9 +97,9 @@ RateMatch find_vendor_rate(const CallContext& c, const Vendor& vendor, const Num
 /// The callee that a vendor's lists judge (N-06): without what only steers routing, the prefix of a
 /// split and that which the customer's deck leaves out (B-14), and as it was dialled.
 std::string_view listed_callee(const CallContext& c) noexcept {
-  const Customer* const customer = c.customer_entry();
+  const Payers* const payers = c.payers();
   const std::string_view callee = c.callee_billing.view();
-  return customer == nullptr ? callee : customer->payer.rated(callee);
+  return payers == nullptr ? callee : payers->payer.rated(callee);
 }
 
 }  // namespace

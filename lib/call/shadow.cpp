@@ -109,7 +109,7 @@ ShadowDecision ShadowRouter::route(const ShadowCall& call) {
         money = ShadowMoney{charge->charge, side.currency};
       return money;
     };
-    const Payer& payer = context.customer_entry()->payer;
+    const Payer& payer = context.payers()->payer;
     decision.revenue =
         context.is_free ? ShadowMoney{Amount(), payer.currency} : price(context.rate, payer);
     decision.cost = price(plan.vendor_rate, vendor.payee);

@@ -419,7 +419,13 @@ void price_forward(CallContext& c, const Payer& payer) {
 }
 
 Verdict charge_source(CallContext& c, const StageAbilities&) {
-  const Payer& payer = c.customer_entry()->payer;
+  c.paid_by = other_payers(c);
+  if (c.fired != nullptr && c.paid_by != nullptr) {
+    const bool is_of_phone = c.called_phone != CallContext::no_phone &&
+                             c.paid_by == &c.tables->phone_at(c.called_phone).when_called;
+    c.fired->emplace_back(is_of_phone ? "pays_when_called" : "bound_numbers");
+  }
+  const Payer& payer = c.payers()->payer;
   if (!payer.account) return Verdict::reject(Reason::AccountNotExist);
   if (c.tables->free_numbers.contains(payer.rated(c.callee_billing.view())) ||
       (c.called_phone != CallContext::no_phone && c.tables->parameters.no_billing_to_phones)) {
@@ -444,7 +450,7 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
 
 /// A locked or empty agent stops its customers (B-17).
 Verdict charge_agent(CallContext& c, const StageAbilities&) {
-  const Payer& agent = c.customer_entry()->agent;
+  const Payer& agent = c.payers()->agent;
   if (!agent.account) return Verdict::go_on();
   if (c.is_free) {
     const Reason why = c.state->accounts.check(agent.account, c.wall_us);
@@ -568,6 +574,15 @@ const char* lrn_source_name(CallLrn::Source source) noexcept {
       return "given";
   }
   return "";
+}
+
+const Payers* other_payers(const CallContext& context) {
+  if (context.called_phone != CallContext::no_phone) {
+    const Phone& phone = context.tables->phone_at(context.called_phone);
+    if (phone.config.pays_when_called) return &phone.when_called;
+  }
+  const bool goes_by_caller = context.customer_entry()->config.uses_bound_numbers;
+  return goes_by_caller ? context.tables->find_bound(context.caller.view()) : nullptr;
 }
 
 Number lrn_question(const CallContext& context) noexcept {

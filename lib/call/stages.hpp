@@ -102,6 +102,7 @@ struct CallContext {
   bool is_dipped = false;  ///< Routed by what a look-up said: vendors may know.
   std::optional<std::uint64_t> split_call;  ///< Its number among the split calls; may be given.
   std::optional<std::uint32_t> customer;    ///< Index in Tables::customers.
+  const Payers* paid_by = nullptr;  ///< Who pays in place of the customer (B-04); null: none.
   SourceMatch source_match;
   const Rate* rate = nullptr;  ///< Lives as long as `tables`.
   std::shared_ptr<const Rate>
@@ -143,6 +144,10 @@ struct CallContext {
   [[nodiscard]] const Customer* customer_entry() const noexcept {
     return customer ? &tables->customers[*customer] : nullptr;
   }
+  /// Who pays, as far as it is known by now; null with the customer.
+  [[nodiscard]] const Payers* payers() const noexcept {
+    return paid_by != nullptr ? paid_by : customer_entry();
+  }
 };
 
 /// What a stage decides.
@@ -178,6 +183,11 @@ Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::s
 /// Whether the callee is a phone of this switch, and not one that is offline and routed like any
 /// other number (R-21, T-12).
 bool is_for_phone(const CallContext& context);
+
+/// Who pays for a call in place of its customer (B-04): the phone that is called, when it says so;
+/// else the account that the caller is bound to, when the gateway goes by that. Null: the customer
+/// does.
+const Payers* other_payers(const CallContext& context);
 
 /// What a resolver is asked for: the callee without what only steers routing and without the
 /// characters that are eaten. May be empty.

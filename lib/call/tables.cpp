@@ -126,6 +126,13 @@ class TablesBuilder {
         payer.billing_prefixes = billing_prefixes(payer.deck);
       }
     }
+    for (const auto& account : config_.provision.accounts) {
+      if (account.bound_numbers.empty()) continue;
+      const auto place = static_cast<std::uint32_t>(tables_->bound_payers.size());
+      tables_->bound_payers.push_back(payers(account.id));
+      for (const std::string& number : account.bound_numbers)
+        tables_->bound_numbers.emplace(number, place);
+    }
     return {};
   }
 
@@ -290,6 +297,14 @@ class TablesBuilder {
     return result;
   }
 
+  /// An account with its agent.
+  Payers payers(const std::string& account) const {
+    Payers both;
+    both.payer = payer(account);
+    both.agent = payer(both.payer.agent_id);
+    return both;
+  }
+
   Result<void> number_groups() {
     for (const NumberGroup& group : config_.provision.number_groups) {
       auto set = NumberSet::build(group.numbers);
@@ -351,8 +366,7 @@ class TablesBuilder {
       customer.config = gateway;
       if (auto rules = number_rules(customer); !rules)
         return in("customer gateway", gateway.id, rules.error());
-      customer.payer = payer(gateway.account);
-      customer.agent = payer(customer.payer.agent_id);
+      static_cast<Payers&>(customer) = payers(gateway.account);
       customer.lines = {state_.customer_lines.counter(gateway.id), groups_of(gateway.id)};
       customer.call_rate = {gateway.calls_per_second, gateway.burst};
       customer.rate_meter = state_.customer_rates.of(gateway.id);
@@ -499,9 +513,8 @@ class TablesBuilder {
       customer.config = as_customer(config);
       if (auto rules = number_rules(customer); !rules)
         return in("phone", config.number, rules.error());
-      customer.payer = payer(config.account);
+      static_cast<Payers&>(customer) = payers(config.account);
       customer.payer.packages = state_.packages.find(config.account, config.number);
-      customer.agent = payer(customer.payer.agent_id);
       // None is no limit; else the lower one reaches less far.
       if (config.call_level != CallLevel::none) {
         CallLevel& level = customer.payer.call_level;
@@ -536,7 +549,8 @@ class TablesBuilder {
                                caller,
                                static_cast<std::uint32_t>(tables.vendors.size()),
                                calendar->second,
-                               {state_.forward_lines.counter(config.number), {}}});
+                               {state_.forward_lines.counter(config.number), {}},
+                               config.pays_when_called ? payers(config.account) : Payers()});
       tables.customers.push_back(std::move(customer));
       tables.vendors.push_back(std::move(vendor));
     }
@@ -614,6 +628,12 @@ AccountSettings account_settings(const SwitchConfig& config, const AccountConfig
 const Phone* Tables::find_phone(std::string_view number) const noexcept {
   const auto found = phone_numbers.find(number);
   return found == phone_numbers.end() ? nullptr : &phones[found->second];
+}
+
+const Payers* Tables::find_bound(std::string_view number) const {
+  if (bound_numbers.empty()) return nullptr;
+  const auto found = bound_numbers.find(std::string(number));
+  return found == bound_numbers.end() ? nullptr : &bound_payers[found->second];
 }
 
 const Registrant* Tables::find_registrant(std::string_view user) const {

@@ -81,12 +81,17 @@ struct Payer {
   }
 };
 
-/// Where calls come from: a customer gateway, or a phone that calls.
-struct Customer {
+/// Who pays for a call, and the agent of that account, who is charged by its own tariff too (B-17).
+struct Payers {
+  Payer payer;
+  Payer agent;  ///< Without an account: there is none.
+};
+
+/// Where calls come from: a customer gateway, or a phone that calls. It pays for them, unless
+/// another does (B-04).
+struct Customer : Payers {
   CustomerGateway config;  ///< Of a phone: what a gateway like it would have.
   RewriteRules rewrite_caller, rewrite_callee;
-  Payer payer;
-  Payer agent;  ///< Of the payer, charged by its own tariff too; without an account: there is none.
   route::GatewayLines lines;
   route::CallRate call_rate;
   std::shared_ptr<route::CallRateMeter> rate_meter;
@@ -130,6 +135,7 @@ struct Phone {
   std::uint32_t vendor = 0;                  ///< Index in Tables::vendors: the phone as a callee.
   std::shared_ptr<const Calendar> calendar;  ///< Of the periods of its forwarding.
   route::GatewayLines forward_lines;         ///< Of its parts that are not answered yet.
+  Payers when_called;  ///< With `pays_when_called`: who pays for calls to it; else nobody.
 };
 
 /// Who may register.
@@ -155,6 +161,9 @@ struct Tables {
   std::vector<Phone> phones;
   /// By number and DID; views into `phones`.
   std::unordered_map<std::string_view, std::uint32_t> phone_numbers;
+  /// Of accounts that numbers are bound to (B-04), and the numbers with their place in them.
+  std::vector<Payers> bound_payers;
+  std::unordered_map<std::string, std::uint32_t> bound_numbers;
   std::unordered_map<std::string, Registrant> registrants;  ///< By user name.
   std::unique_ptr<route::VendorLines> vendor_lines;
   std::unique_ptr<RouteRotation> rotation;
@@ -166,6 +175,8 @@ struct Tables {
   [[nodiscard]] std::optional<std::uint32_t> find_customer(std::string_view id) const noexcept;
   /// The phone of a number or DID (T-01); null: none.
   [[nodiscard]] const Phone* find_phone(std::string_view number) const noexcept;
+  /// Who pays for what a number calls that an account has bound; null: nobody.
+  [[nodiscard]] const Payers* find_bound(std::string_view number) const;
   /// The phone that stands at this place of `vendors`.
   [[nodiscard]] const Phone& phone_at(std::uint32_t vendor) const noexcept {
     return phones[vendor + phones.size() - vendors.size()];

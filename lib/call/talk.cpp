@@ -152,12 +152,12 @@ void Call::begin_talk() {
                : CallMeter(*rate, payer.fees, std::move(hold), payer.call_start(answered_wall_us_),
                            advance_s, std::move(packages), std::move(limits));
   };
-  const Customer& customer = *context_.customer_entry();
-  meter_ = meter(customer.payer, context_.rate, std::move(context_.money),
+  const Payers& payers = *context_.payers();
+  meter_ = meter(payers.payer, context_.rate, std::move(context_.money),
                  std::move(context_.packages), std::move(context_.limits));
   MeterVerdict of_agent = unlimited;
-  if (customer.agent.account) {
-    agent_meter_ = std::make_unique<CallMeter>(meter(customer.agent, context_.agent_rate,
+  if (payers.agent.account) {
+    agent_meter_ = std::make_unique<CallMeter>(meter(payers.agent, context_.agent_rate,
                                                      std::move(context_.agent_money), {},
                                                      std::move(context_.agent_limits)));
     of_agent = agent_meter_->start(answered_us_);
@@ -443,12 +443,12 @@ PackageUse Call::settle(ChargeFacts& side, CallMeter& meter, const Payer& payer,
 /// Settles what the customer and its agent pay, and takes what the vendor gets. `record`: gets what
 /// packages paid for the customer, and what limits count.
 void Call::charge_sides(Cdr& cdr, cdr::EndRecord& record) {
-  const Customer& customer = *context_.customer_entry();
+  const Payers& payers = *context_.payers();
   record.packages =
-      settle(cdr.customer, meter_, customer.payer, context_.rate, cdr.talk_time_ms, record.limits)
+      settle(cdr.customer, meter_, payers.payer, context_.rate, cdr.talk_time_ms, record.limits)
           .parts;
   if (cdr.agent)
-    settle(*cdr.agent, *agent_meter_, customer.agent, context_.agent_rate, cdr.talk_time_ms,
+    settle(*cdr.agent, *agent_meter_, payers.agent, context_.agent_rate, cdr.talk_time_ms,
            record.limits);
   if (trial_.rate == nullptr || !cdr.vendor) return;
   const Payer& payee = vendor().payee;
@@ -482,11 +482,11 @@ std::string Call::payer_terms(const Payer& payer, const Rate* rate, std::int64_t
 }
 
 std::string Call::customer_terms(std::int64_t answered_at_us, std::int64_t until_us) const {
-  return payer_terms(context_.customer_entry()->payer, context_.rate, answered_at_us, until_us);
+  return payer_terms(context_.payers()->payer, context_.rate, answered_at_us, until_us);
 }
 
 std::string Call::agent_terms(std::int64_t answered_at_us, std::int64_t until_us) const {
-  const Payer& agent = context_.customer_entry()->agent;
+  const Payer& agent = context_.payers()->agent;
   if (!agent.account) return {};
   return payer_terms(agent, context_.agent_rate, answered_at_us, until_us);
 }
@@ -538,20 +538,21 @@ Cdr Call::make_cdr() const {
   }
   if (const Customer* customer = context_.customer_entry()) {
     cdr.customer_gateway = customer->config.id;
-    cdr.customer.account = customer->payer.account_id;
-    cdr.customer.currency = customer->payer.currency;
+    const Payers& payers = *context_.payers();
+    cdr.customer.account = payers.payer.account_id;
+    cdr.customer.currency = payers.payer.currency;
     if (context_.rate != nullptr) {
       cdr.customer.rate_prefix = context_.rate->prefix;
       const bool is_of_package = context_.rate == context_.package_rate.get();
-      cdr.customer.rate_deck = is_of_package ? "package" : customer->payer.deck.id();
+      cdr.customer.rate_deck = is_of_package ? "package" : payers.payer.deck.id();
     }
-    if (customer->agent.account) {
+    if (payers.agent.account) {
       ChargeFacts& agent = cdr.agent.emplace();
-      agent.account = customer->agent.account_id;
-      agent.currency = customer->agent.currency;
+      agent.account = payers.agent.account_id;
+      agent.currency = payers.agent.currency;
       if (context_.agent_rate != nullptr) {
         agent.rate_prefix = context_.agent_rate->prefix;
-        agent.rate_deck = customer->agent.deck.id();
+        agent.rate_deck = payers.agent.deck.id();
       }
     }
   }

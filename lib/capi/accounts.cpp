@@ -32,6 +32,7 @@ struct tandem_call_meter {
 
 static_assert(TANDEM_ACCOUNT_CLEARING == static_cast<int>(AccountKind::clearing));
 static_assert(TANDEM_ACCOUNT_AGENT == static_cast<int>(AccountKind::agent));
+static_assert(TANDEM_ACCOUNT_CARD == static_cast<int>(AccountKind::card));
 
 namespace {
 
@@ -65,7 +66,7 @@ int tandem_account_book_provision(tandem_account_book* book,
     TANDEM_CAPI_NOT_NULL(book);
     const auto given = read_struct(settings, "tandem_account_settings");
     TANDEM_CAPI_TRY(given);
-    const auto kind = read_enum(given->kind, AccountKind::agent, "kind");
+    const auto kind = read_enum(given->kind, AccountKind::card, "kind");
     TANDEM_CAPI_TRY(kind);
     const auto level = read_call_level(given->call_level);
     TANDEM_CAPI_TRY(level);

@@ -4,6 +4,7 @@
 
 #include "base/csv.hpp"
 #include "base/text.hpp"
+#include "base/text_table.hpp"
 #include "base/time_zone.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/reconciliation.hpp"
@@ -15,7 +16,10 @@ constexpr std::int64_t us_per_s = 1'000'000;
 constexpr std::int64_t day_s = 86'400;
 constexpr std::int64_t seconds_max = 1'000'000'000;
 
-Error refused(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
+/// One line, whatever a list has in its cells.
+Error refused(const std::string& message) {
+  return {ErrorCode::invalid_argument, printable_text(message)};
+}
 
 /// Digits since 1970: seconds, milliseconds or microseconds, as many as they are.
 std::optional<std::int64_t> epoch_us(std::string_view text) {
@@ -109,7 +113,7 @@ Result<PartnerLayout> parse_partner_layout(std::string_view text) {
 Result<std::vector<InterconnectCall>> read_partner_calls(std::string_view csv,
                                                          const PartnerLayout& layout) {
   auto zone = TimeZone::load(layout.timezone.empty() ? "UTC" : layout.timezone);
-  if (!zone) return std::move(zone).error();
+  if (!zone) return Error{zone.error().code, printable_text(zone.error().message)};
   const bool has_tabs = csv.substr(0, csv.find('\n')).find('\t') != std::string_view::npos;
   CsvReader reader = has_tabs ? CsvReader(csv, '\t') : CsvReader(csv);
   std::vector<std::string> cells;

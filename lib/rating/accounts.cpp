@@ -82,6 +82,11 @@ Result<void> check_settings(const AccountSettings& settings) {
   if (settings.valid_until_us < 0)
     return Error{ErrorCode::invalid_argument,
                  "valid_until " + std::to_string(settings.valid_until_us) + " was before 1970"};
+  if (settings.kind == AccountKind::card &&
+      (!settings.overdraft_limit.is_zero() || !settings.is_balance_verified))
+    return Error{
+        ErrorCode::invalid_argument,
+        "card \"" + settings.id + "\" had an overdraft limit, or its balance did not count"};
   if (auto limits = check_account_limits(settings.limits); !limits) return limits;
   FeeRules rules;
   rules.tax_percent = settings.tax_percent;
@@ -105,19 +110,19 @@ const char* account_kind_name(AccountKind kind) noexcept {
       return "clearing";
     case AccountKind::agent:
       return "agent";
+    case AccountKind::card:
+      return "card";
   }
   return "";
 }
 
 Result<AccountKind> account_kind_from_name(std::string_view name) {
-  if (name == "customer") return AccountKind::customer;
-  if (name == "clearing") return AccountKind::clearing;
-  if (name == "agent") return AccountKind::agent;
-  if (name == "card")
-    return Error{ErrorCode::unsupported,
-                 "account kind \"" + std::string(name) + "\" was not supported yet"};
+  for (const AccountKind kind :
+       {AccountKind::customer, AccountKind::clearing, AccountKind::agent, AccountKind::card}) {
+    if (name == account_kind_name(kind)) return kind;
+  }
   return Error{ErrorCode::invalid_argument, "account kind \"" + std::string(name.substr(0, 40)) +
-                                                "\" was not customer, clearing or agent"};
+                                                "\" was not customer, clearing, agent or card"};
 }
 
 std::optional<Amount> largest_overdraft(const AccountState& state) {

@@ -159,6 +159,7 @@ class Checker {
 
   void check_accounts() {
     const auto& accounts = config_.provision.accounts;
+    check_bound_numbers();
     for (std::size_t i = 0; i < accounts.size(); ++i) {
       const std::string pointer = at("/provision/accounts", i);
       known(decks_, accounts[i].rate_deck, "rate deck", pointer + "/rate_deck");
@@ -169,6 +170,8 @@ class Checker {
           fail(pointer + key, amount.to_string() + " is beyond " + account_amount_max.to_string());
       }
       check_agent(accounts[i], pointer);
+      if (accounts[i].kind == AccountKind::card && !accounts[i].overdraft_limit.is_zero())
+        fail(pointer + "/overdraft_limit", "a card was paid in advance and has none");
       if (accounts[i].kind == AccountKind::clearing && !accounts[i].limits.empty())
         fail(pointer + "/limits", "a clearing account pays for no calls that limits could refuse");
       for (const auto& deck : config_.provision.rate_decks) {
@@ -176,6 +179,29 @@ class Checker {
           fail(pointer + "/currency", "account is in " + accounts[i].currency + ", its deck \"" +
                                           deck.id + "\" in " + deck.currency);
         }
+      }
+    }
+  }
+
+  /// Who pays is never a matter of order.
+  void check_bound_numbers() {
+    std::map<std::string_view, std::string_view> bound;  // accounts by number
+    const auto& accounts = config_.provision.accounts;
+    for (std::size_t i = 0; i < accounts.size(); ++i) {
+      const AccountConfig& account = accounts[i];
+      const std::string pointer = at("/provision/accounts", i) + "/bound_numbers";
+      if (account.kind == AccountKind::clearing && !account.bound_numbers.empty())
+        fail(pointer, "a clearing account pays for no callers");
+      if (account.bound_numbers.size() > bound_numbers_max)
+        fail(pointer, std::to_string(account.bound_numbers.size()) + " numbers are more than " +
+                          std::to_string(bound_numbers_max));
+      for (std::size_t n = 0; n < account.bound_numbers.size(); ++n) {
+        const std::string& number = account.bound_numbers[n];
+        if (!is_number(number)) fail(at(pointer, n), "\"" + number + "\" is no number");
+        const auto [other, is_new] = bound.emplace(number, account.id);
+        if (!is_new)
+          fail(at(pointer, n), "\"" + number + "\" is bound to account \"" +
+                                   std::string(other->second) + "\" already");
       }
     }
   }

@@ -282,6 +282,10 @@ const std::vector<Field<CustomerGateway>>& customer_fields() {
          [](Reader& r, const Json& v, CustomerGateway& g) {
            read_object(r, v, lrn_fields(), {"resolver"}, g.lrn.emplace());
          }},
+        {"use_bound_numbers", "boolean", "false",
+         "Calls of callers that are `bound_numbers` of an account are paid by that account; for "
+         "gateways whose callers can be believed (B-04).",
+         [](Reader& r, const Json& v, CustomerGateway& g) { r.boolean(v, g.uses_bound_numbers); }},
         {"vendor_groups", "{\"allow\": []} or {\"deny\": []}", "all",
          "Which gateway groups' vendors its calls may use (R-09).",
          [](Reader& r, const Json& v, CustomerGateway& g) {

@@ -23,15 +23,6 @@ void read_lock(Reader& r, const Json& v, PhoneLock& lock) {
                       lock);
 }
 
-void read_dids(Reader& r, const Json& v, std::vector<std::string>& dids) {
-  dids.clear();
-  r.each(v, [&](const Json& item) {
-    std::string number;
-    read_number(r, item, number);
-    if (!number.empty()) dids.push_back(std::move(number));
-  });
-}
-
 }  // namespace
 
 void read_sort(Reader& r, const Json& v, std::vector<RoutePolicy>& sort) {
@@ -59,7 +50,7 @@ const std::vector<Field<PhoneConfig>>& phone_fields() {
        "Number of the phone, and its user name for REGISTER and INVITE (P-05, T-01).",
        [](Reader& r, const Json& v, P& p) { read_number(r, v, p.number); }},
       {"dids", "array of numbers", "[]", "Further numbers that reach it (T-01).",
-       [](Reader& r, const Json& v, P& p) { read_dids(r, v, p.dids); }},
+       [](Reader& r, const Json& v, P& p) { read_numbers(r, v, p.dids); }},
       {"password", "text", "required", "Digest password (P-04).",
        [](Reader& r, const Json& v, P& p) { r.string(v, p.password, 128); }},
       {"account", "id", "required", "Pays for its calls (B-04).",
@@ -127,6 +118,9 @@ const std::vector<Field<PhoneConfig>>& phone_fields() {
       {"rel100", "boolean or require", "false",
        "Reliable provisional responses, as of a gateway (P-17).",
        [](Reader& r, const Json& v, P& p) { read_rel100(r, v, p.rel100); }},
+      {"pays_when_called", "boolean", "false",
+       "Its account pays for calls to it, by the number dialled, and their callers do not (B-04).",
+       [](Reader& r, const Json& v, P& p) { r.boolean(v, p.pays_when_called); }},
       {"monthly_money_minimum", "decimal >= 0", "\"0\"",
        "What the charges of its calls of a month are below it is owed by the account at its end "
        "(B-18).",

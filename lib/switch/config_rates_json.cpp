@@ -207,15 +207,16 @@ const std::vector<Field<AccountConfig>>& account_fields() {
        [](Reader& r, const Json& v, AccountConfig& a) { read_currency(r, v, a.currency); }},
       {"rate_deck", "id", "none", "Tariff of its calls.",
        [](Reader& r, const Json& v, AccountConfig& a) { read_id(r, v, a.rate_deck); }},
-      {"kind", "customer|clearing|agent", "customer",
+      {"kind", "customer|clearing|agent|card", "customer",
        "A clearing account is a vendor's; it may go below its limit. An agent pays for the calls "
-       "of "
-       "its customers too, by its own `rate_deck` (B-17).",
+       "of its customers too, by its own `rate_deck` (B-17). A card was paid in advance: it has no "
+       "overdraft, no agent and no packages, and calls find it by its `bound_numbers` (B-02).",
        [](Reader& r, const Json& v, AccountConfig& a) {
          r.choice<AccountKind>(v,
                                {{"customer", AccountKind::customer},
                                 {"clearing", AccountKind::clearing},
-                                {"agent", AccountKind::agent}},
+                                {"agent", AccountKind::agent},
+                                {"card", AccountKind::card}},
                                a.kind);
        }},
       {"agent", "id", "none",
@@ -239,6 +240,9 @@ const std::vector<Field<AccountConfig>>& account_fields() {
        [](Reader& r, const Json& v, AccountConfig& a) { read_monthly(r, v, a.monthly.maximum); }},
       {"monthly_rent_fee", "decimal >= 0", "\"0\"", "Owed at the start of each month.",
        [](Reader& r, const Json& v, AccountConfig& a) { read_monthly(r, v, a.monthly.rent); }},
+      {"bound_numbers", "array of numbers", "[]",
+       "Callers whose calls it pays for, at customer gateways with `use_bound_numbers` (B-04).",
+       [](Reader& r, const Json& v, AccountConfig& a) { read_numbers(r, v, a.bound_numbers); }},
       {"limits", "array", "[]",
        "At most so much money, talk or so many calls in an hour, a day or a month, see below.",
        [](Reader& r, const Json& v, AccountConfig& a) { read_account_limits(r, v, a.limits); }},

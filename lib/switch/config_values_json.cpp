@@ -218,6 +218,15 @@ void read_number(Reader& r, const Json& v, std::string& number) {
     r.fail("\"" + number + "\" is no number: 1..32 of 0-9 A-Z a-z + * # _");
 }
 
+void read_numbers(Reader& r, const Json& v, std::vector<std::string>& numbers) {
+  numbers.clear();
+  r.each(v, [&](const Json& item) {
+    std::string number;
+    read_number(r, item, number);
+    if (!number.empty()) numbers.push_back(std::move(number));
+  });
+}
+
 void read_billing_prefix(Reader& r, const Json& v, std::string& out) {
   std::string prefix;
   if (!r.string(v, prefix, 32)) return;

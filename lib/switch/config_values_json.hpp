@@ -42,6 +42,7 @@ void read_days(Reader& r, const Json& v, DaySet& out);
 void read_first_time_of_day(Reader& r, const Json& v, std::int32_t& out_s);
 void read_tax(Reader& r, const Json& v, Amount& out);
 void read_number(Reader& r, const Json& v, std::string& number);
+void read_numbers(Reader& r, const Json& v, std::vector<std::string>& numbers);
 /// What is owed by the month, or bounds it (B-18).
 void read_monthly(Reader& r, const Json& v, Amount& out);
 void read_billing_prefix(Reader& r, const Json& v, std::string& out);

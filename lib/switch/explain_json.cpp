@@ -238,7 +238,7 @@ void add_candidates(Json& answer, call::CallContext& context, Reason refused) {
       call::VendorLease nothing;  // a rehearsal only looks
       Json keys = keys_json(route, query.sort);
       const auto buy = price_of(context, vendor.payee, plan.vendor_rate);
-      const auto sell = price_of(context, context.customer_entry()->payer, context.rate);
+      const auto sell = price_of(context, context.payers()->payer, context.rate);
       const bool is_able =
           !plan.excluded && call::take_vendor(context, plan, nothing, context.arrived_us);
       if (is_able) able.push_back(plan.vendor);
@@ -349,7 +349,7 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
     answer["customer_gateway"] = nullptr;
   }
   answer["rate"] = rate_json(context.rate);
-  const auto* payers = context.customer_entry();
+  const call::Payers* const payers = context.payers();
   answer["money"] = payers != nullptr
                         ? money_json(context, payers->payer, context.rate, context.packages)
                         : Json(nullptr);

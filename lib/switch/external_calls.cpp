@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/text_table.hpp"
 #include "switch/body.hpp"
 #include "switch/past_rates.hpp"
 
@@ -18,7 +19,10 @@ constexpr std::int64_t talk_ms_max = 1'000 * rated_time_max_s;
 constexpr std::uint64_t no_call_id = UINT64_MAX;
 constexpr std::array all_sides = {CallSide::customer, CallSide::vendor, CallSide::agent};
 
-Error refused(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
+/// One line, whatever the other system sent.
+Error refused(const std::string& message) {
+  return {ErrorCode::invalid_argument, printable_text(message)};
+}
 
 template <class List>
 auto find_by_id(const List& list, const std::string& id) -> decltype(list.data()) {

@@ -67,7 +67,7 @@ Result<ExternalCall> parse_external_call(std::string_view json) {
   if (!errors.empty()) {
     const std::string& pointer = errors.front().pointer;
     return Error{ErrorCode::invalid_argument,
-                 (pointer.empty() ? "" : pointer + ": ") + errors.front().message};
+                 printable((pointer.empty() ? "" : pointer + ": ") + errors.front().message)};
   }
   if (auto checked = check_external_call(call); !checked) return checked.error();
   return call;

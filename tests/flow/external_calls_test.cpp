@@ -107,6 +107,9 @@ TEST_CASE("External calls: what cannot be is refused and moves nothing (B-26)") 
   ExternalCall call = call_of("x");
   call.callee = "a b";
   CHECK(code(call) == ErrorCode::invalid_argument);
+  call.callee = "4\n4";  // an error is one line of a log, whatever the other system sent
+  CHECK(bench.tandem->record_call(call).error().message == "callee \"4?4\" was no number");
+  CHECK(parse_external_call("{\"a\\nb\": 1}").error().message.find('\n') == std::string::npos);
   call = call_of("x");
   call.ended_at_us = call.answered_at_us - 1;
   CHECK(code(call) == ErrorCode::invalid_argument);

@@ -262,6 +262,29 @@ TEST_CASE("Phones: one calls another, and its account pays (T-01, B-04, A-03)") 
   CHECK(bench.balance() == money("99.40"));
 }
 
+TEST_CASE("Phones: one that says so pays for the calls that it gets, callers do not (B-04)") {
+  SwitchConfig config = phone_config();
+  config.provision.accounts.push_back(account("shop", "1.00"));
+  config.provision.phones[1].account = "shop";
+  config.provision.phones[1].pays_when_called = true;
+  Phones bench(config);
+  bench.registers(bench.bob, "1002");
+  CHECK(bench.talk(bench.alice, "1001", "1002", 60)->was_answered());
+  const Cdr cdr = bench.only_cdr();
+  CHECK(cdr.customer_gateway == "phone:1001");
+  CHECK(cdr.customer.account == "shop");
+  CHECK(cdr.customer.charge == money("0.60"));
+  CHECK(bench.balance("shop") == money("0.40"));
+  CHECK(bench.talk(bench.alice, "1001", "1002", 60)->was_answered());  // until its money ends
+  CHECK(bench.last_cdr().end_reason == Reason::BalanceExhausted);
+  CHECK(bench.balance("shop").is_zero());
+  CHECK_FALSE(bench.talk(bench.alice, "1001", "1002")->was_answered());
+  CHECK(bench.last_cdr().end_reason == Reason::AccountBalanceNotEnough);
+  CHECK(bench.balance() == money("100.00"));
+  CHECK(bench.talk(bench.alice, "1001", "442079460000", 60)->was_answered());
+  CHECK(bench.balance() == money("99.40"));
+}
+
 TEST_CASE("Phones: calls to phones are free when the parameter says so (B-09)") {
   SwitchConfig config = phone_config();
   config.parameters.no_billing_to_phones = true;

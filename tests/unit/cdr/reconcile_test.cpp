@@ -148,6 +148,11 @@ TEST_CASE("Reconciliation: a partner's list is read by its columns, times in its
         "line 2: \"yesterday\" was no time");
   CHECK(refusal(read_partner_calls(header + "44,1,-1\n", usual)) ==
         "line 2: \"-1\" was no number of seconds");
+  // A cell may have line ends; an error is one line of a log.
+  CHECK(refusal(read_partner_calls(header + "44,\"1\r\n2\",1\n", usual)) ==
+        "line 2: \"1??2\" was no time");
+  CHECK(refusal(read_partner_calls(header + "44,1,\"\n1 x\ny\"\n", usual)) ==
+        "line 2: \"1 x?y\" was no number of seconds");
   CHECK(refusal(read_partner_calls(header + "44,1\n", usual)) == "line 2: row has 2 cells, not 3");
   CHECK(refusal(read_partner_calls("callee\tanswered_at\tbilled_time_s\n44\t1\t1\n", usual)) ==
         "ok");

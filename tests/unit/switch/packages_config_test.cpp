@@ -104,6 +104,25 @@ TEST_CASE("Config: an order is of an account or of a phone, whose account pays (
       Pointers{"/provision/phones/0/account"});
 }
 
+TEST_CASE("Config: a number is bound to one account, a card has no overdraft (B-02, B-04)") {
+  const ConfigReading reading = read(
+      R"("accounts": [{"id": "c", "kind": "card", "bound_numbers": ["1000", "1001"]}],
+         "customer_gateways": [{"id": "g", "addresses": ["10.0.0.1"], "use_bound_numbers": true}],
+         "phones": [{"number": "7", "password": "x", "account": "c", "pays_when_called": true}])");
+  REQUIRE(reading.errors.empty());
+  const Provision& provision = reading.config.provision;
+  CHECK(provision.accounts.at(0).kind == AccountKind::card);
+  CHECK(provision.accounts[0].bound_numbers == Pointers{"1000", "1001"});
+  CHECK(provision.customer_gateways.at(0).uses_bound_numbers);
+  CHECK(provision.phones.at(0).pays_when_called);
+  CHECK(pointers(read(R"("accounts": [{"id": "a", "bound_numbers": ["1", "2"]},
+                                      {"id": "b", "bound_numbers": ["3", "2"]}])")) ==
+        Pointers{"/provision/accounts/1/bound_numbers/1"});
+  CHECK(pointers(read(R"("accounts": [{"id": "a", "kind": "clearing", "bound_numbers": ["1"]},
+                                      {"id": "b", "kind": "card", "overdraft_limit": "1"}])")) ==
+        Pointers{"/provision/accounts/0/bound_numbers", "/provision/accounts/1/overdraft_limit"});
+}
+
 TEST_CASE("Config: route prefixes and longest calls may be lists (B-12, B-14, B-16)") {
   const ConfigReading reading = read(
       R"("vendor_gateways": [{"id": "v", "addresses": ["10.0.0.1"], "max_call_s": [60, 90],
