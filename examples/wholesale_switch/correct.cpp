@@ -13,7 +13,8 @@
 namespace {
 
 constexpr auto poll_interval = std::chrono::milliseconds(500);
-constexpr int polls_a_line = 20;  // between two lines about the progress
+constexpr int polls_a_line = 20;       // between two lines about the progress
+constexpr int failed_polls_max = 120;  // in a row, a minute
 
 /// Nothing: stderr says why.
 std::optional<ApiClient> client_of(const Options& options) {
@@ -48,15 +49,29 @@ int post(const Options& options, const std::string& target, const std::string& b
 }
 
 /// What follows `"key":` in a flat object of the switch, up to the next comma or the end. A text
-/// comes without its quotes.
+/// comes without its quotes, and without the backslashes in it.
 std::string value_of(const std::string& object, const std::string& key) {
   const std::string name = "\"" + key + "\":";
   const std::size_t found = object.find(name);
   if (found == std::string::npos) return {};
-  const std::size_t begin = found + name.size();
-  if (object[begin] == '"')
-    return object.substr(begin + 1, object.find('"', begin + 1) - begin - 1);
-  return object.substr(begin, object.find_first_of(",}", begin) - begin);
+  std::size_t at = found + name.size();
+  if (object[at] != '"') return object.substr(at, object.find_first_of(",}", at) - at);
+  std::string text;
+  while (++at < object.size() && object[at] != '"') {
+    if (object[at] == '\\' && at + 1 < object.size()) ++at;
+    text += object[at];
+  }
+  return text;
+}
+
+/// What has become of a job. A question that fails says nothing of it: it is put again for a while.
+std::optional<tandem::AdminAnswer> ask_for_job(ApiClient& client, const std::string& id) {
+  for (int failed = 0;;) {
+    std::this_thread::sleep_for(poll_interval);
+    auto answer = client.ask("GET", "/api/v1/rerate-jobs/" + id);
+    const bool has_failed = !answer || answer->status >= 500;
+    if (!has_failed || ++failed == failed_polls_max) return answer;
+  }
 }
 
 /// Begins the job and asks for it until it is over. The switch goes on with it when this program
@@ -65,8 +80,9 @@ int run_job(const Options& options, const std::string& target, const std::string
   auto client = client_of(options);
   if (!client) return status_usage;
   auto answer = client->ask("POST", target, "application/json", body);
-  for (int polls = 1;; ++polls) {
-    if (const int status = status_of(*client, answer); status != status_good) return status;
+  if (const int status = status_of(*client, answer); status != status_good) return status;
+  const std::string id = value_of(answer->body, "id");
+  for (int polls = 0;; ++polls) {
     const std::string& job = answer->body;
     if (const std::string state = value_of(job, "state"); state != "running") {
       if (state != "done") {
@@ -79,11 +95,14 @@ int run_job(const Options& options, const std::string& target, const std::string
       return status_good;
     }
     if (polls % polls_a_line == 0) {
-      std::fprintf(stderr, "re-rating %s: %s records, %s corrected\n", value_of(job, "id").c_str(),
+      std::fprintf(stderr, "re-rating %s: %s records, %s corrected\n", id.c_str(),
                    value_of(job, "looked_at").c_str(), value_of(job, "corrected").c_str());
     }
-    std::this_thread::sleep_for(poll_interval);
-    answer = client->ask("GET", "/api/v1/rerate-jobs/" + value_of(job, "id"));
+    answer = ask_for_job(*client, id);
+    if (const int status = status_of(*client, answer); status != status_good) {
+      complain("re-rating " + id + " may go on: GET /api/v1/rerate-jobs/" + id + " tells");
+      return status;
+    }
   }
 }
 

@@ -93,7 +93,8 @@ int with_peer(const tandem::SwitchConfig& config, const tandem::InterconnectQuer
   if (!theirs) return failed(theirs.error());
   const tandem::PeerCheck check = tandem::compare_totals(query, *ours, *theirs, line_hundredths);
   std::printf("%s\n", tandem::to_json(check).c_str());
-  return check.is_exceeded ? status_failed : status_good;
+  if (!check.failure.empty()) complain("nothing was compared: " + check.failure);
+  return check.is_exceeded || !check.failure.empty() ? status_failed : status_good;
 }
 
 }  // namespace

@@ -21,14 +21,14 @@ struct RerateJob {
   std::uint64_t corrected = 0;     ///< Of these, corrected, or would be by a dry run.
   std::uint64_t refused = 0;       ///< As of AppliedRerate.
   std::string failure;             ///< Why it ended early; "": it did not.
-  std::string result;              ///< to_json(AppliedRerate) once it is done, else "".
+  std::string result;  ///< to_json(AppliedRerate) once it is done; "": not, or let go of since.
 };
 
 /// "running", "done", "failed", "cancelled".
 TANDEM_EXPORT const char* rerate_state_name(RerateJob::State state) noexcept;
 
 /// One JSON object: id state deck dry_run started_at_us ended_at_us looked_at corrected refused
-/// failure result (an object, or null).
+/// failure result (an object; null when it is not done, or an earlier job whose result was large).
 TANDEM_EXPORT std::string to_json(const RerateJob& job);
 
 }  // namespace tandem

@@ -127,10 +127,26 @@ Result<std::optional<std::int64_t>> one_time(store::Connection& connection, cons
   return std::optional<std::int64_t>(select->integer(0));
 }
 
+/// Does not wait for another writer of the file: payments would wait behind, and the next try is a
+/// second away.
+class Impatience {
+ public:
+  explicit Impatience(store::Connection& connection) noexcept : connection_(connection) {
+    connection_.wait_for_lock(0);
+  }
+  ~Impatience() { connection_.wait_for_lock(store::Connection::lock_wait_ms); }
+  Impatience(const Impatience&) = delete;
+  Impatience& operator=(const Impatience&) = delete;
+
+ private:
+  store::Connection& connection_;
+};
+
 }  // namespace
 
 Result<std::size_t> carry_entries_forward(store::Connection& connection, std::int64_t before_us,
                                           std::size_t entries_max) {
+  const Impatience here(connection);
   auto transaction = store::Transaction::begin(connection);
   if (!transaction) return std::move(transaction).error();
   auto oldest = read_oldest(connection, before_us, entries_max);
@@ -158,6 +174,7 @@ Result<std::int64_t> retention_time_us(store::Connection& connection, std::int64
 }
 
 Result<void> keep_retention_time(store::Connection& connection, std::int64_t time_us) {
+  const Impatience here(connection);
   auto update = connection.prepare("UPDATE ledger_position SET retention_time_us = ?");
   if (!update) return std::move(update).error();
   return update->bind(1, time_us).run();

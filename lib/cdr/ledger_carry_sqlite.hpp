@@ -44,8 +44,8 @@ inline constexpr const char* retention_time_schema =
 /// Carries forward the oldest entries of before `before_us`, those of at least one record and of
 /// about `entries_max` at most, in a transaction of its own. Returns how many went; 0: none is that
 /// old. Entries go in the order of their numbers: one whose time is later holds up those behind it,
-/// as oldest_entry_us() tells. Errors: corrupt (the entries of an account do not add up: nothing is
-/// carried), io.
+/// as oldest_entry_us() tells. Fails at once when another process writes the file. Errors: corrupt
+/// (the entries of an account do not add up: nothing is carried), io.
 Result<std::size_t> carry_entries_forward(store::Connection& connection, std::int64_t before_us,
                                           std::size_t entries_max);
 
@@ -54,7 +54,7 @@ Result<std::optional<std::int64_t>> oldest_entry_us(store::Connection& connectio
 
 /// The time that was kept; else that of the newest entry, but not after `wall_us`. Errors: io.
 Result<std::int64_t> retention_time_us(store::Connection& connection, std::int64_t wall_us);
-/// Errors: io.
+/// Fails at once when another process writes the file. Errors: io.
 Result<void> keep_retention_time(store::Connection& connection, std::int64_t time_us);
 
 }  // namespace tandem::cdr

@@ -22,7 +22,7 @@ Result<sqlite3*> open_raw(const std::string& name, int flags) {
   const int code = sqlite3_open_v2(name.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   if (code == SQLITE_OK) {
     sqlite3_extended_result_codes(connection, 1);
-    sqlite3_busy_timeout(connection, 5'000);
+    sqlite3_busy_timeout(connection, Connection::lock_wait_ms);
     return connection;
   }
   Error error = failure(connection, code);
@@ -62,6 +62,8 @@ void Statement::Finalizer::operator()(sqlite3_stmt* statement) const noexcept {
 void Connection::Closer::operator()(sqlite3* connection) const noexcept {
   sqlite3_close_v2(connection);
 }
+
+void Connection::wait_for_lock(int ms) noexcept { sqlite3_busy_timeout(connection_.get(), ms); }
 
 void Statement::note_bind(int code) noexcept {
   if (bind_failure_ == SQLITE_OK) bind_failure_ = code;

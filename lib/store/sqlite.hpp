@@ -62,10 +62,11 @@ enum class OpenMode : std::uint8_t {
   read_only,  ///< Must exist. Works beside a writer in another process and after a crash of one.
 };
 
-/// A connection in WAL mode with foreign keys on and a busy timeout of 5 s.
+/// A connection in WAL mode with foreign keys on, which waits for other writers of the file.
 /// Threading: one thread at a time.
 class Connection {
  public:
+  static constexpr int lock_wait_ms = 5'000;
   /// Errors: not_found (read_only and no such file), io.
   static Result<Connection> open(const std::string& path, OpenMode mode = OpenMode::create);
   Connection(Connection&&) noexcept = default;
@@ -77,6 +78,9 @@ class Connection {
   Result<Statement> prepare(std::string_view sql);
   [[nodiscard]] std::int64_t changes()
       const;  ///< Rows changed by the last INSERT, UPDATE or DELETE.
+
+  /// How long a statement waits for another writer of the file before it fails. 0: not at all.
+  void wait_for_lock(int ms) noexcept;
 
   /// True: the statement that is running shall end.
   using Watch = std::function<bool()>;

@@ -33,6 +33,7 @@ constexpr std::int64_t farewell_us =
 constexpr std::size_t workers_max = 64;
 constexpr std::int64_t day_us = 86'400 * second_us;
 constexpr std::int64_t retention_kept_each_us = 3'600'000'000;
+constexpr int carry_io_failures_told = 10;          // in a row, a second between two
 constexpr std::size_t carried_entries_max = 2'000;  // at a time, which takes some milliseconds
 constexpr std::uint64_t registration_salt = 2'000;  // beyond those of workers and shadow
 
@@ -573,6 +574,10 @@ void Switch::Body::carry_ledger_forward() {
   }
   if (kept_days == 0) return;
   const auto carried = carry_due_entries(kept_days);
+  // The file may be another writer's for a moment: the next second comes soon enough.
+  const bool is_io = !carried && carried.error().code == ErrorCode::io;
+  carry_io_failures_ = is_io ? carry_io_failures_ + 1 : 0;
+  if (is_io && carry_io_failures_ < carry_io_failures_told) return;
   std::string failure = carried ? std::string() : carried.error().message;
   if (!failure.empty() && failure != carry_failure_) alarm(failure);  // it is tried again
   carry_failure_ = std::move(failure);

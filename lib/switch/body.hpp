@@ -264,9 +264,10 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::condition_variable builder_wakes_;
   bool is_builder_over_ = false;
   std::thread builder_;  // makes planned versions of decks active
-  // Of builder_, or of the simulation's thread, as the next three.
+  // Of builder_, or of the simulation's thread, as the next four.
   std::string activation_failure_, carry_failure_;  // said before
   std::int64_t carried_at_us_ = 0;                  // monotonic
+  int carry_io_failures_ = 0;                       // in a row
   std::optional<RetentionClock> retention_clock_;   // nothing: no retention was ever due
   std::int64_t retention_kept_us_ = 0;              // of it, in the ledger
 

@@ -46,12 +46,29 @@ const ChargeFacts* side_of(const Cdr& cdr, CallSide side) noexcept {
   return nullptr;
 }
 
-Result<PastCalls> PastCalls::create(const SwitchConfig& config, const std::string& deck_id) {
-  auto deck = deck_of(config, deck_id);
-  if (!deck) return std::move(deck).error();
+Result<std::shared_ptr<const PastTerms>> PastTerms::of(const SwitchConfig& config) {
   auto free_numbers = FreeNumbers::from_list(config.parameters.free_numbers);
   if (!free_numbers) return std::move(free_numbers).error();
-  PastCalls calls(Rerater(std::move(*deck), config.parameters.fees, *free_numbers));
+  auto terms = std::make_shared<PastTerms>();
+  terms->free_numbers = std::move(*free_numbers);
+  for (const AccountConfig& account : config.provision.accounts)
+    terms->taxes[account.id] = account.tax_percent;
+  for (const VendorGateway& vendor : config.provision.vendor_gateways)
+    if (vendor.clearing_account_use_callout_e164) terms->callouts.insert(vendor.id);
+  return std::shared_ptr<const PastTerms>(std::move(terms));
+}
+
+Result<PastCalls> PastCalls::create(const SwitchConfig& config, const std::string& deck_id,
+                                    std::shared_ptr<const PastTerms> terms) {
+  auto deck = deck_of(config, deck_id);
+  if (!deck) return std::move(deck).error();
+  if (terms == nullptr) {
+    auto made = PastTerms::of(config);
+    if (!made) return std::move(made).error();
+    terms = std::move(*made);
+  }
+  PastCalls calls(Rerater(std::move(*deck), config.parameters.fees, terms->free_numbers));
+  calls.terms_ = std::move(terms);
   calls.prefixes_ = config.parameters.gateway_route_prefix;
   calls.billing_prefixes_ = BillingPrefixes(calls.prefixes_, calls.rerater_.deck());
   for (const std::string& prefix : calls.prefixes_.prefixes) {
@@ -59,11 +76,6 @@ Result<PastCalls> PastCalls::create(const SwitchConfig& config, const std::strin
       calls.priced_prefixes_.push_back(prefix);
   }
   calls.rules_ = config.parameters.fees;
-  calls.free_numbers_ = std::move(*free_numbers);
-  for (const AccountConfig& account : config.provision.accounts)
-    calls.taxes_[account.id] = account.tax_percent;
-  for (const VendorGateway& vendor : config.provision.vendor_gateways)
-    if (vendor.clearing_account_use_callout_e164) calls.callouts_.insert(vendor.id);
   return calls;
 }
 
@@ -74,7 +86,8 @@ std::optional<std::string_view> PastCalls::number_of(const Cdr& cdr, CallSide si
   const auto rated = [this](std::string_view number) {
     return number.substr(billing_prefixes_.length_in(number));
   };
-  if (side == CallSide::vendor && cdr.vendor_gateway && callouts_.contains(*cdr.vendor_gateway))
+  if (side == CallSide::vendor && cdr.vendor_gateway &&
+      terms_->callouts.contains(*cdr.vendor_gateway))
     return rated(cdr.callee_out);
   const std::string_view callee = cdr.callee;
   if (cdr.callee_in == callee) return rated(callee);  // nothing was taken off
@@ -90,7 +103,7 @@ std::optional<std::string_view> PastCalls::number_of(const Cdr& cdr, CallSide si
 PastCalls::Question PastCalls::question_of(const Cdr& cdr, CallSide side) const {
   const ChargeFacts& facts = *side_of(cdr, side);
   const auto number = number_of(cdr, side);
-  const auto tax = taxes_.find(facts.account);
+  const auto tax = terms_->taxes.find(facts.account);
   Question question;
   question.call = {facts.account,
                    number.value_or(cdr.callee),
@@ -98,7 +111,7 @@ PastCalls::Question PastCalls::question_of(const Cdr& cdr, CallSide side) const 
                    cdr.answered_at_us,
                    cdr.talk_time_ms,
                    facts.charge,
-                   tax != taxes_.end() ? tax->second : Amount{}};
+                   tax != terms_->taxes.end() ? tax->second : Amount{}};
   if (!number) question.obstacle = "may have lost a prefix that the deck prices";
   if (has_packages(facts)) question.obstacle = "was paid of packages";
   if (facts.rate_terms.empty()) return question;
@@ -191,7 +204,7 @@ Result<ChargeFacts> PastCalls::rated(const Cdr& cdr, CallSide side) const {
   facts.billed_time_s = outcome.charge.billed_time_s;
   facts.rate_deck = deck.id();
   ChargeTerms terms;
-  terms.is_free_number = free_numbers_.contains(call.callee);
+  terms.is_free_number = terms_->free_numbers.contains(call.callee);
   facts.rate_prefix.clear();
   if (!terms.is_free_number) {
     const RateMatch match = deck.find(call.callee, call.started_at_us);

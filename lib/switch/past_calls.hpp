@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -20,6 +21,16 @@
 
 namespace tandem {
 
+/// What of a configuration rates past calls besides a deck; decks of one configuration share it.
+struct PastTerms {
+  FreeNumbers free_numbers;
+  std::map<std::string, Amount> taxes;          ///< By account.
+  std::set<std::string, std::less<>> callouts;  ///< Vendors owed for the number they get (B-16).
+
+  /// Errors: invalid_argument (a free number).
+  static Result<std::shared_ptr<const PastTerms>> of(const SwitchConfig& config);
+};
+
 /// Threading: one thread at a time.
 class PastCalls {
  public:
@@ -34,9 +45,10 @@ class PastCalls {
   /// Hears how many records were fetched, page by page. Errors end the walk.
   using OnPage = std::function<Result<void>(std::size_t)>;
 
-  /// Parameters, taxes and the numbers that vendors are owed for are those of `config`. Errors:
-  /// invalid_argument (no such deck).
-  static Result<PastCalls> create(const SwitchConfig& config, const std::string& deck);
+  /// Parameters, taxes and the numbers that vendors are owed for are those of `config`; `terms`:
+  /// made of it before, or null. Errors: invalid_argument (no such deck).
+  static Result<PastCalls> create(const SwitchConfig& config, const std::string& deck,
+                                  std::shared_ptr<const PastTerms> terms = nullptr);
 
   /// The answered calls of the query, page by page. Calls that the deck alone does not tell the
   /// price of, those of accounts that cannot be paid and those that `on_changed` left out are
@@ -70,9 +82,7 @@ class PastCalls {
   BillingPrefixes billing_prefixes_;          // what of them the deck has no rates for (B-14)
   std::vector<std::string> priced_prefixes_;  // those that it has rates for
   FeeRules rules_;
-  FreeNumbers free_numbers_;
-  std::map<std::string, Amount> taxes_;          // by account
-  std::set<std::string, std::less<>> callouts_;  // vendors that are owed for the number they get
+  std::shared_ptr<const PastTerms> terms_;
 };
 
 /// Whether no tariff made the charge of a side, whose `facts` these are: it was settled by hand, or

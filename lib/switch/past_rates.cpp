@@ -27,7 +27,12 @@ Result<const PastCalls*> PastRates::calls_of(const std::string& deck) const {
   const std::lock_guard lock(mutex_);
   auto found = calls_.find(deck);
   if (found == calls_.end()) {
-    auto made = PastCalls::create(objects_, deck);
+    if (terms_ == nullptr) {
+      auto terms = PastTerms::of(objects_);
+      if (!terms) return std::move(terms).error();
+      terms_ = std::move(*terms);
+    }
+    auto made = PastCalls::create(objects_, deck, terms_);
     if (!made) return std::move(made).error();
     found = calls_.emplace(deck, std::move(*made)).first;
   }

@@ -30,7 +30,8 @@ class PastRates {
   Result<const PastCalls*> calls_of(const std::string& deck) const;
 
   SwitchConfig objects_;
-  mutable std::mutex mutex_;  // guards the next; what is in it stays where it is
+  mutable std::mutex mutex_;  // guards the next two; what is in them stays where it is
+  mutable std::shared_ptr<const PastTerms> terms_;  // null: no deck was asked for yet
   mutable std::map<std::string, PastCalls> calls_;  // by deck
 };
 

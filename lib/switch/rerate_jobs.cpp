@@ -64,6 +64,16 @@ void RerateJobs::forget_old() {
     jobs_.erase(jobs_.begin());
 }
 
+/// With mutex_ held. A result has a part for each account.
+void RerateJobs::let_go_of_results() {
+  std::size_t bytes = 0;
+  for (auto job = jobs_.rbegin(); job != jobs_.rend(); ++job) {
+    std::string& result = job->second->facts.result;
+    bytes += result.size();
+    if (job != jobs_.rbegin() && bytes > result_bytes_max) std::string().swap(result);
+  }
+}
+
 /// An exception ends the job and not the process: nobody above this thread would catch it.
 Result<std::string> RerateJobs::result_of(Job& job, const RerateQuery& query,
                                           const RerateApplication& application) const {
@@ -84,6 +94,7 @@ void RerateJobs::run(Job& job, const RerateQuery& query, const RerateApplication
   if (result) {
     job.facts.state = RerateJob::State::done;
     job.facts.result = std::move(*result);
+    let_go_of_results();
     return;
   }
   job.facts.state =

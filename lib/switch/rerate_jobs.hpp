@@ -39,6 +39,8 @@ struct RerateProgress {
 class RerateJobs {
  public:
   static constexpr std::size_t ended_kept = 16;  ///< Jobs that can be asked for once they ended.
+  /// Of the results of ended jobs all together; of the last one any number.
+  static constexpr std::size_t result_bytes_max = std::size_t{64} << 20;
 
   /// Returns early with the error of RerateProgress::check_wanted(), which it asks now and then.
   using Run = std::function<Result<AppliedRerate>(const RerateQuery&, const RerateApplication&,
@@ -72,6 +74,7 @@ class RerateJobs {
                                 const RerateApplication& application) const;
   void run(Job& job, const RerateQuery& query, const RerateApplication& application);
   void forget_old();
+  void let_go_of_results();
 
   const Run run_;
   const Clock& clock_;

@@ -116,9 +116,9 @@ class RunningSwitch:
             return file.read()
 
 
-def until(condition, what):
+def until(condition, what, deadline_s=DEADLINE_S):
     """Waits for what happens in another process; a failure says what did not."""
-    end = time.monotonic() + DEADLINE_S
+    end = time.monotonic() + deadline_s
     while time.monotonic() < end:
         value = condition()
         if value:

@@ -5,6 +5,7 @@
 
 #include "cdr/cdr_sqlite.hpp"
 #include "ledger_feed.hpp"
+#include "store/sqlite.hpp"
 #include "temporary_folder.hpp"
 
 using namespace tandem;
@@ -61,6 +62,27 @@ TEST_CASE("Ledger: what is carried forward leaves one opening, and all still add
   feed.end(charged_at(2'000, "acme", 1));
   feed.give_and_forget(*ledger);
   CHECK(all_of(*ledger, "acme").back().balance == units(399));
+  CHECK(ledger->check({}).value().ok());
+}
+
+TEST_CASE("Ledger: who else writes the file is not waited for, and nothing is lost by it (B-03)") {
+  TemporaryFolder folder;
+  auto ledger = Ledger::open(folder / "switch.db").value();
+  Feed feed;
+  for (std::int64_t at = 10; at <= 30; at += 10)
+    feed.end(charged_at(at, "acme", 100));
+  feed.give_and_forget(*ledger);
+  auto other = store::Connection::open(folder / "switch.db").value();
+  {
+    auto import = store::Transaction::begin(other);
+    REQUIRE(import.ok());
+    CHECK(ledger->carry_forward(40, 1'000).error().code == ErrorCode::io);
+    CHECK(ledger->keep_retention_time(1).error().code == ErrorCode::io);
+  }
+  CHECK(all_of(*ledger, "acme").size() == 3);
+  CHECK(ledger->carry_forward(40, 1'000).value() == 6);
+  CHECK(ledger->keep_retention_time(1).ok());
+  CHECK(ledger->balance("acme").value() == units(-300));
   CHECK(ledger->check({}).value().ok());
 }
 
