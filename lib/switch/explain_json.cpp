@@ -151,9 +151,10 @@ Json money_json(const call::CallContext& context, const call::Payer& payer, cons
 }
 
 /// B-13: (sell - buy) / sell in percent with two decimals, by steady-cycle prices; null when a side
-/// has no price.
+/// has no price, or what is sold for nothing costs something: there is no number below all others.
 Json profit_json(const std::optional<SteadyPrice>& sell, const std::optional<SteadyPrice>& buy) {
-  if (!sell || !buy || sell->price.is_zero()) return nullptr;
+  if (!sell || !buy) return nullptr;
+  if (sell->price.is_zero()) return buy->price.is_zero() ? Json("0.00") : Json(nullptr);
   const Wide sell_rate = static_cast<Wide>(sell->price.units()) * buy->per_s;
   const Wide buy_rate = static_cast<Wide>(buy->price.units()) * sell->per_s;
   const Wide hundredths = (sell_rate - buy_rate) * 10'000 / sell_rate;

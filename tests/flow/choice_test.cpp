@@ -322,6 +322,22 @@ TEST_CASE(
   CHECK(says(answer, R"({"gateway":"v3","reason":"ProfitGuard","rule":"max_price_per_s")"));
 }
 
+TEST_CASE("Choice: what is sold for nothing has a profit of 0 or below any limit (R-18, B-13)") {
+  const auto shown = [](const std::string& buy, std::int32_t hundredths) {
+    SwitchConfig config = priced_config({buy});
+    config.provision.rate_decks[0].rates[0].price = {};
+    v(config, 1).min_profit_hundredths = hundredths;
+    Bench bench(config);
+    return explained(bench);
+  };
+  CHECK(says(shown("0", 0), R"("profit_percent":"0.00")"));
+  CHECK(says(shown("0", 0), R"("reject":null)"));
+  CHECK(says(shown("0", 1), R"("reason":"ProfitGuard","rule":"min_profit_percent")"));
+  const std::string loss = shown("0.01", -1'000'000);
+  CHECK(says(loss, R"("reason":"ProfitGuard","rule":"min_profit_percent")"));
+  CHECK(says(loss, R"("profit_percent":null)"));
+}
+
 TEST_CASE("Choice: the profit guard is exact at its limit, below zero too (R-18, B-13)") {
   // Sold at 0.60: 16.67 % is a buy of 0.50 (0.49998 exactly).
   const auto passes = [](const std::string& buy, std::int32_t hundredths) {
