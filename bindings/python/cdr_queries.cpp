@@ -89,6 +89,19 @@ CallReportRequest report_request(const std::string& name, const CdrQuery& query,
   return request;
 }
 
+MaintenanceAct maintenance_act(const std::string& name) {
+  const auto act = maintenance_act_from_name(name);
+  if (!act) throw Failure{{ErrorCode::invalid_argument, "no maintenance \"" + name + "\""}};
+  return *act;
+}
+
+std::string json_list(const std::vector<StoredDay>& days) {
+  std::string text = "[";
+  for (const StoredDay& day : days)
+    text += (text.size() > 1 ? "," : "") + to_json(day);
+  return text + "]";
+}
+
 void bind_cdr_queries(py::module_& m) {
   py::class_<CdrQuery> query(m, "CdrQuery");
   query
@@ -135,6 +148,7 @@ void bind_cdr_queries(py::module_& m) {
       .def_readwrite("is_free", &CdrQuery::is_free)
       .def_readwrite("talk_min_ms", &CdrQuery::talk_min_ms)
       .def_readwrite("talk_max_ms", &CdrQuery::talk_max_ms)
+      .def_readwrite("skips_archived", &CdrQuery::skips_archived)
       .def_readwrite("before_record_id", &CdrQuery::before_record_id)
       .def_readwrite("limit", &CdrQuery::limit);
   m.def(
@@ -150,6 +164,22 @@ void bind_cdr_queries(py::module_& m) {
         return take(unlocked([&] { return query_cdrs(config, q); }));
       },
       "config"_a, "query"_a);
+
+  m.def(
+      "stored_days_json",
+      [](const ConfigReading& reading) {
+        const SwitchConfig config = usable(reading);
+        return json_list(take(unlocked([&] { return stored_days(config); })));
+      },
+      "config"_a);
+  m.def(
+      "maintain_json",
+      [](const ConfigReading& reading, const std::string& act, const std::string& day) {
+        const SwitchConfig config = usable(reading);
+        const MaintenanceAct wanted = maintenance_act(act);
+        return to_json(take(unlocked([&] { return maintain(config, wanted, day); })));
+      },
+      "config"_a, "act"_a, "day"_a);
 
   py::class_<CdrIterator>(m, "CdrIterator")
       .def("__iter__", [](py::object self) { return self; })

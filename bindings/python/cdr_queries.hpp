@@ -5,10 +5,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "binding.hpp"
 #include "tandem/call_reports.hpp"
 #include "tandem/cdr_query.hpp"
+#include "tandem/maintenance.hpp"
 
 namespace binding {
 
@@ -19,5 +21,10 @@ py::object cdr_iterator(tandem::Result<tandem::CdrCursor> cursor);
 tandem::CallReportRequest report_request(const std::string& name, const tandem::CdrQuery& query,
                                          std::optional<std::size_t> limit,
                                          const std::map<std::string, std::string>& options);
+
+/// Throws for names that do not exist.
+tandem::MaintenanceAct maintenance_act(const std::string& name);
+/// A JSON array.
+std::string json_list(const std::vector<tandem::StoredDay>& days);
 
 }  // namespace binding

@@ -847,6 +847,24 @@ void bind_switch(py::module_& m) {
           },
           "from_"_a, "caller"_a, "callee"_a, "at_us"_a, "lrn"_a, "callee_region"_a,
           "caller_region"_a)
+      .def("stored_days_json",
+           [](SwitchObject& s) {
+             const auto body = s.open();
+             return json_list(take(unlocked([&] { return body->stored_days(); })));
+           })
+      .def(
+          "start_maintenance",
+          [](SwitchObject& s, const std::string& act, const std::string& day) {
+            const auto body = s.open();
+            const MaintenanceAct wanted = maintenance_act(act);
+            take(unlocked([&] { return body->start_maintenance(wanted, day); }));
+          },
+          "act"_a, "day"_a)
+      .def("maintenance_json",
+           [](SwitchObject& s) {
+             const auto body = s.open();
+             return to_json(unlocked([&] { return body->maintenance(); }));
+           })
       .def(
           "start_shadow",
           [](SwitchObject& s, const std::string& plan) {

@@ -15,6 +15,7 @@ int explain(const Options& options);
 int rate(const Options& options);
 int cdr(const Options& options);
 int journal(const Options& options);
+int maintenance(const Options& options);
 int ask(const Options& options);  ///< calls, gateways, phones, accounts.
 int bans(const Options& options);
 int drain(const Options& options);

@@ -19,6 +19,8 @@ constexpr const char* usage =
     "           [--account A] [--customer-gateway G] [--vendor-gateway G] [--answered yes|no]\n"
     "           [--format json|csv|table]         more filters: docs/reports.md\n"
     "  journal  [--format table|json]             what is in the journal, and what is damaged\n"
+    "  maintenance [status | run | seal DAY | verify DAY | archive DAY | restore DAY]\n"
+    "           [--format table|json]             day files: which there are, and their care\n"
     "  calls, gateways, phones, accounts          ask the running switch over its admin API\n"
     "  bans     [lift USER@ADDRESS|ADDRESS]       who is suspended after wrong passwords\n"
     "  drain                                      take no new calls, go on with the running ones\n"
@@ -60,6 +62,7 @@ constexpr Command commands[] = {{"run", run},
                                 {"rate", rate},
                                 {"cdr", cdr},
                                 {"journal", journal},
+                                {"maintenance", maintenance},
                                 {"calls", ask},
                                 {"gateways", ask},
                                 {"phones", ask},

@@ -41,13 +41,16 @@ struct CdrFilter {
   std::optional<bool> is_free;              ///< The customer was charged nothing, gifts included.
   std::optional<std::int64_t> talk_min_ms;  ///< Inclusive.
   std::optional<std::int64_t> talk_max_ms;  ///< Inclusive.
+  /// What of the period is archived (O-08) is left out. Else it is an error, wrong_state, to come
+  /// by a day that is archived and not restored: less than is wanted is never given in silence.
+  bool skips_archived = false;
 };
 
 /// Sets one member from text, as command lines and queries of URLs have it. `name`: the member's,
-/// in which '-' may stand for '_', with `since`, `until`, `answered`, `free` for the members that
-/// have a longer name. Times are read by parse_time_us(), flags are `yes` or `no`, sides `caller`,
-/// `callee` or `server`. False: there is no such member. Errors: invalid_argument (the text says
-/// what is wrong with the value; the filter is as before).
+/// in which '-' may stand for '_', with `since`, `until`, `answered`, `free`, `skip_archived` for
+/// the members that have another name. Times are read by parse_time_us(), flags are `yes` or `no`,
+/// sides `caller`, `callee` or `server`. False: there is no such member. Errors: invalid_argument
+/// (the text says what is wrong with the value; the filter is as before).
 TANDEM_EXPORT Result<bool> set_filter(CdrFilter& filter, std::string_view name,
                                       std::string_view value);
 /// Names that set_filter() knows, in the order of the members. Live for ever.
@@ -92,7 +95,8 @@ class TANDEM_EXPORT CdrCursor {
   ~CdrCursor();
   /// Nothing: there are no more. Errors: io (a day file could not be read), timeout (the time of
   /// the guards is used up; the text says how far it came), limit (more records match than the
-  /// guards allow). An error comes again with every further call.
+  /// guards allow), wrong_state (the next day is archived; the text says which ones are and how
+  /// they are restored). An error comes again with every further call.
   Result<std::optional<Cdr>> next();
 
  private:
@@ -112,7 +116,8 @@ class TANDEM_EXPORT CdrStore {
   /// its call. Errors: invalid_argument (limit, unknown reason, a period that is too long), and
   /// those of CdrCursor::next().
   Result<std::vector<Cdr>> query(const CdrQuery& query) const;
-  /// One record. Nothing: it is not there. Errors: io.
+  /// One record. Nothing: it is not there. Errors: io, wrong_state (it may be of a day that is
+  /// archived; the text says of which).
   Result<std::optional<Cdr>> find(std::uint64_t record_id) const;
   /// All records of a filter, or those behind one of them. A filter judges what a record was
   /// written with. Errors: invalid_argument, io, timeout.

@@ -22,6 +22,7 @@
 #include "tandem/error.hpp"
 #include "tandem/export.h"
 #include "tandem/lrn.hpp"
+#include "tandem/maintenance.hpp"
 #include "tandem/number_policy.hpp"
 #include "tandem/number_transform.hpp"
 #include "tandem/packages.hpp"
@@ -372,6 +373,7 @@ struct SwitchConfig {
   std::string admin_token;  ///< Required when `admin_listen` is not loopback.
   std::string cdr_journal = "journal";
   std::vector<CdrSinkConfig> cdr_sinks;  ///< Default: one "sqlite".
+  MaintenanceConfig maintenance;         ///< Of the day files of the first "sqlite" (O-08).
   Parameters parameters;
   Provision provision;
   std::string shadow;  ///< The plan of a shadow that starts with the switch (JSON); "": none.

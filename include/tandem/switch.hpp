@@ -25,6 +25,7 @@
 #include "tandem/ledger.hpp"
 #include "tandem/log.hpp"
 #include "tandem/lrn.hpp"
+#include "tandem/maintenance.hpp"
 #include "tandem/media_relay.hpp"
 #include "tandem/phones.hpp"
 #include "tandem/provision.hpp"
@@ -277,6 +278,17 @@ class TANDEM_EXPORT Switch {
   /// Ends it and returns its last report, which has every call that was not dropped. Errors:
   /// not_found (none runs).
   Result<std::string> stop_shadow();
+
+  /// What the maintenance of the day files does (O-08), scheduled by `maintenance` of the
+  /// configuration. stored_days() tells of the days themselves.
+  [[nodiscard]] MaintenanceState maintenance() const;
+  /// Begins it on a thread of its own and returns; maintenance() tells how it ended. `day`:
+  /// "YYYY-MM-DD"; "" with MaintenanceAct::run. Errors: invalid_argument (`day`, or an act that
+  /// cannot be asked for), already_exists (something is going on), unsupported (no SQLite sink),
+  /// wrong_state (the switch was closed), limit (no thread).
+  Result<void> start_maintenance(MaintenanceAct act, std::string_view day = {});
+  /// stored_days() of what is in force.
+  [[nodiscard]] Result<std::vector<StoredDay>> stored_days() const;
 
   /// SIP addresses with the ports really taken, in the order of the configuration.
   [[nodiscard]] std::vector<ListenConfig> listening() const;

@@ -1039,11 +1039,12 @@ typedef struct tandem_cdr_query {
   int32_t free_of_charge; /* 1: calls that cost the customer nothing, -1: the others */
   int64_t talk_min_ms;    /* inclusive */
   int64_t talk_max_ms;    /* inclusive */
+  int32_t skip_archived;  /* 1: without the days that are archived, which are an error else */
 } tandem_cdr_query;
 #define TANDEM_CDR_QUERY_INIT                                                                   \
   {                                                                                             \
     sizeof(tandem_cdr_query), 0, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, \
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0                              \
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0                           \
   }
 
 /* Records of the day files that a SQLite sink writes, newest first, a JSON object a line; beside a
@@ -1747,6 +1748,24 @@ TANDEM_API int tandem_switch_call_report(const tandem_switch* object,
 /* As tandem_config_explain(), with the loads of now. Since 0.1. */
 TANDEM_API int tandem_switch_explain(const tandem_switch* object,
                                      const tandem_explain_request* request, tandem_text** json);
+
+/* Maintenance of the day files (O-08). The days of the SQLite sink, the latest first, a JSON object
+   a line (docs/maintenance.md); opens each file. Errors: UNSUPPORTED (no SQLite sink), IO. Any
+   thread; blocks. Since 0.1. */
+TANDEM_API int tandem_config_stored_days(const tandem_config* config, tandem_text** json_lines);
+TANDEM_API int tandem_switch_stored_days(const tandem_switch* object, tandem_text** json_lines);
+/* Does it on this thread, beside a running switch or without one. `act`: "run" (all that is due),
+   "seal", "verify", "archive" or "restore"; `day`: "YYYY-MM-DD", with "run" NULL or "". *json
+   (NULL: not wanted) gets the report, in which is what failed. Errors: INVALID_ARGUMENT,
+   UNSUPPORTED, ALREADY_EXISTS (somebody is at it), IO. Since 0.1. */
+TANDEM_API int tandem_config_maintain(const tandem_config* config, const char* act, const char* day,
+                                      tandem_text** json);
+/* Begins the same on a thread of the switch. Errors: also WRONG_STATE (closed), LIMIT (no thread).
+   Since 0.1. */
+TANDEM_API int tandem_switch_start_maintenance(tandem_switch* object, const char* act,
+                                               const char* day);
+/* What it does and how the last one ended, a JSON object. Since 0.1. */
+TANDEM_API int tandem_switch_maintenance(const tandem_switch* object, tandem_text** json);
 
 /* Shadow routing: calls that arrive from now on are also routed, once they are over, by the tables
    of `plan`, a JSON object that is laid over what is in force (docs/routing.md); no call is

@@ -27,6 +27,7 @@
 #include "tandem/ledger.hpp"
 #include "tandem/log.hpp"
 #include "tandem/lrn.hpp"
+#include "tandem/maintenance.hpp"
 #include "tandem/margin.hpp"
 #include "tandem/media_relay.hpp"
 #include "tandem/number_policy.hpp"

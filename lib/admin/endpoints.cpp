@@ -6,6 +6,7 @@
 #include "admin/correction_endpoints.hpp"
 #include "admin/event_stream.hpp"
 #include "admin/interconnect_endpoints.hpp"
+#include "admin/maintenance_endpoints.hpp"
 #include "admin/metrics.hpp"
 #include "admin/provision_bodies.hpp"
 #include "admin/query.hpp"
@@ -142,7 +143,7 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
     if (!is_get) return only(request, "GET, HEAD");
     return {200,
             "text/plain; version=0.0.4; charset=utf-8",
-            metrics_text(switch_.counters(), switch_.gateways(), server),
+            metrics_text(switch_.counters(), switch_.gateways(), switch_.maintenance(), server),
             {}};
   }
   if (path.size() < 3 || path[0] != "api" || path[1] != "v1")
@@ -150,6 +151,7 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
   const std::string& kind = path[2];
   if (auto answer = answer_correction(switch_, request)) return std::move(*answer);
   if (auto answer = answer_interconnect(switch_, request)) return std::move(*answer);
+  if (auto answer = answer_maintenance(switch_, request)) return std::move(*answer);
   if (path.size() == 3) {
     if (kind == "calls") return is_get ? calls() : only(request, "GET, HEAD");
     if (kind == "cdrs") return is_get ? cdrs(request) : only(request, "GET, HEAD, POST");

@@ -52,7 +52,7 @@ std::string labels_of(const GatewayView& gateway) {
 }  // namespace
 
 std::string metrics_text(const SwitchCounters& counters, const std::vector<GatewayView>& gateways,
-                         const http::ServerCounters& server) {
+                         const MaintenanceState& maintenance, const http::ServerCounters& server) {
   Page page;
   page.family("build_info", "gauge", "Version of the library; the value is 1.");
   page.sample(1, "version=\"" TANDEM_VERSION_STRING "\"");
@@ -133,6 +133,15 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.single("journal_writable", "gauge",
               "0 while the journal cannot be written and new calls are refused.",
               counters.journal_writable ? 1 : 0);
+  page.single("maintenance_running", "gauge", "1 while the day files are being kept.",
+              maintenance.is_running ? 1 : 0);
+  page.single("maintenance_runs_total", "counter",
+              "Runs and single acts of maintenance that ended.", maintenance.runs);
+  page.single("maintenance_failures_total", "counter", "Acts of maintenance that failed.",
+              maintenance.failures);
+  page.single("maintenance_last_end_seconds", "gauge",
+              "When maintenance ended last, in seconds since 1970 UTC; 0: not since the start.",
+              maintenance.last ? maintenance.last->ended_at_us / 1'000'000 : 0);
   const auto each_resolver = [&](const char* name, const char* type, const char* help,
                                  std::uint64_t LrnCounters::*figure) {
     page.family(name, type, help);

@@ -12,6 +12,6 @@ namespace tandem::admin {
 /// Names begin with tandem_; docs/admin-api.md lists them. Accounts are left out: balances are not
 /// for a metrics store.
 std::string metrics_text(const SwitchCounters& counters, const std::vector<GatewayView>& gateways,
-                         const http::ServerCounters& server);
+                         const MaintenanceState& maintenance, const http::ServerCounters& server);
 
 }  // namespace tandem::admin

@@ -64,6 +64,9 @@ Result<void> read_filter(const tandem_cdr_query& read, CdrFilter& filter) {
     return done;
   if (read.talk_min_ms != 0) filter.talk_min_ms = read.talk_min_ms;
   if (read.talk_max_ms != 0) filter.talk_max_ms = read.talk_max_ms;
+  if (read.skip_archived != 0 && read.skip_archived != 1)
+    return out_of_range("skip_archived", read.skip_archived);
+  filter.skips_archived = read.skip_archived == 1;
   return {};
 }
 

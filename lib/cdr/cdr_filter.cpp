@@ -99,6 +99,7 @@ constexpr Member members[] = {
     {"free", read_flag<&CdrFilter::is_free>},
     {"talk_min_ms", read_milliseconds<&CdrFilter::talk_min_ms>},
     {"talk_max_ms", read_milliseconds<&CdrFilter::talk_max_ms>},
+    {"skip_archived", read_flag<&CdrFilter::skips_archived>},
 };
 
 bool is_name(std::string_view given, std::string_view name) {

@@ -246,9 +246,12 @@ Result<void> insert_record(store::Statement& insert, const Cdr& cdr, std::string
   return insert.run();
 }
 
-Result<std::optional<DayRows>> DayRows::open(const std::string& path,
+Result<std::optional<DayRows>> DayRows::open(const std::string& folder, std::int64_t day,
                                              const store::Connection::Watch* watch) {
-  auto connection = store::Connection::open(path, store::OpenMode::read_only);
+  auto lock = DayLock::shared(folder, day);
+  if (!lock) return std::move(lock).error();
+  auto connection =
+      store::Connection::open(folder + "/" + day_name(day), store::OpenMode::read_only);
   if (!connection && connection.error().code == ErrorCode::not_found)
     return std::optional<DayRows>();
   if (!connection) return std::move(connection).error();
@@ -265,7 +268,8 @@ Result<std::optional<DayRows>> DayRows::open(const std::string& path,
   }
   if (there.empty()) return std::optional<DayRows>();
   if (watch != nullptr) connection->watch(*watch);
-  return std::optional<DayRows>(DayRows(std::move(*connection), std::move(there)));
+  return std::optional<DayRows>(
+      DayRows(std::move(*lock), std::move(*connection), std::move(there)));
 }
 
 std::string DayRows::column(std::string_view name) const {

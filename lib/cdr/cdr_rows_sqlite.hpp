@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "cdr/day_lock.hpp"
 #include "store/sqlite.hpp"
 #include "tandem/cdr.hpp"
 
@@ -25,9 +26,10 @@ Result<void> insert_record(store::Statement& insert, const Cdr& cdr, std::string
 /// the same everywhere, whatever release wrote the file.
 class DayRows {
  public:
-  /// Nothing: the file was archived, or is being made just now. `watch` (may be null) ends
-  /// statements that take too long, and outlives the object.
-  static Result<std::optional<DayRows>> open(const std::string& path,
+  /// Nothing: there is no file of the day, or it is being made just now. `watch` (may be null) ends
+  /// statements that take too long, and outlives the object. Maintenance leaves the file in its
+  /// place while the object lives.
+  static Result<std::optional<DayRows>> open(const std::string& folder, std::int64_t day,
                                              const store::Connection::Watch* watch = nullptr);
 
   /// What a column of the newest release is called in a statement on this file.
@@ -43,8 +45,9 @@ class DayRows {
   [[nodiscard]] store::Connection& connection() noexcept { return connection_; }
 
  private:
-  DayRows(store::Connection connection, std::unordered_set<std::string> there)
-      : connection_(std::move(connection)), there_(std::move(there)) {}
+  DayRows(DayLock lock, store::Connection connection, std::unordered_set<std::string> there)
+      : lock_(std::move(lock)), connection_(std::move(connection)), there_(std::move(there)) {}
+  DayLock lock_;  // given up when the file is closed
   store::Connection connection_;
   std::unordered_set<std::string> there_;
 };

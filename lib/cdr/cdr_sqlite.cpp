@@ -63,6 +63,8 @@ Result<std::uint64_t> SqliteSink::position() {
 }
 
 Result<SqliteSink::DayFile*> SqliteSink::open_day_file(std::int64_t day) {
+  auto lock = DayLock::shared(folder_, day);
+  if (!lock) return std::move(lock).error();
   auto connection = store::Connection::open(folder_ + "/" + day_name(day));
   if (!connection) return std::move(connection).error();
   if (auto done = connection->execute("PRAGMA cache_size=-32000; PRAGMA wal_autocheckpoint=8000");
@@ -71,7 +73,7 @@ Result<SqliteSink::DayFile*> SqliteSink::open_day_file(std::int64_t day) {
   }
   if (auto done = store::migrate(*connection, "cdr", day_steps); !done)
     return std::move(done).error();
-  auto file = std::make_unique<DayFile>(std::move(*connection));
+  auto file = std::make_unique<DayFile>(std::move(*lock), std::move(*connection));
   auto insert = prepare_insert(file->connection);
   if (!insert) return std::move(insert).error();
   file->insert = std::move(*insert);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cdr/built_in_sink.hpp"
+#include "cdr/day_lock.hpp"
 #include "cdr/disk.hpp"
 #include "store/sqlite.hpp"
 
@@ -28,7 +29,9 @@ class SqliteSink final : public BuiltInSink {
  private:
   /// An open day file. The order of the members is that of their dependence.
   struct DayFile {
-    explicit DayFile(store::Connection opened) : connection(std::move(opened)) {}
+    DayFile(DayLock held, store::Connection opened)
+        : lock(std::move(held)), connection(std::move(opened)) {}
+    DayLock lock;
     store::Connection connection;
     store::Statement insert;
     std::optional<store::Transaction> transaction;

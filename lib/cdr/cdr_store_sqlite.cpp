@@ -1,8 +1,10 @@
 // Reading records back: a cursor over the day files, the latest record first.
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 
+#include "cdr/archived_days.hpp"
 #include "cdr/cdr_filter_sqlite.hpp"
 #include "cdr/cdr_rows_sqlite.hpp"
 #include "cdr/corrections_sqlite.hpp"
@@ -49,6 +51,7 @@ struct CdrCursor::Body {
   const SystemClock system_clock;
   cdr::TimeBox box;
   std::vector<std::int64_t> days;               // still to be read, the next one last
+  std::set<std::int64_t> archived;              // of them; without their records unless restored
   std::optional<Place> behind;                  // only what comes behind it
   std::optional<std::int64_t> below_record_id;  // when that record itself is not stored
   std::optional<cdr::DayRows> day;
@@ -67,7 +70,7 @@ Result<void> CdrCursor::Body::find_start(std::uint64_t record_id) {
   constexpr std::uint64_t id_max = std::numeric_limits<std::int64_t>::max();
   const auto id = static_cast<std::int64_t>(std::min(record_id, id_max));
   for (auto each = days.rbegin(); each != days.rend(); ++each) {
-    auto file = cdr::DayRows::open(folder + "/" + cdr::day_name(*each), box.watch());
+    auto file = cdr::DayRows::open(folder, *each, box.watch());
     if (!file) return std::move(file).error();
     if (!*file) continue;
     auto find = (*file)->connection().prepare(std::string("SELECT ended_at_us FROM ") +
@@ -93,8 +96,20 @@ Result<bool> CdrCursor::Body::open_next_day() {
     if (box.is_over()) return box.failure(rows_read);
     const std::int64_t number = days.back();
     days.pop_back();
-    auto file = cdr::DayRows::open(folder + "/" + cdr::day_name(number), box.watch());
+    auto file = cdr::DayRows::open(folder, number, box.watch());
     if (!file) return std::move(file).error();
+    if (archived.contains(number) && !filter.skips_archived) {
+      auto is_there = cdr::is_restored(*file);
+      if (!is_there) return std::move(is_there).error();
+      if (!*is_there) {
+        file->reset();
+        const auto done = cdr::check_days_online(
+            folder, filter.since_us ? cdr::day_of(*filter.since_us) : 0, number);
+        if (!done) return done.error();
+        days.push_back(number);  // it was restored just now
+        continue;
+      }
+    }
     if (!*file) continue;
     auto prepared = (*file)->select_records("WHERE record_id = ?");
     if (!prepared) return std::move(prepared).error();
@@ -213,7 +228,7 @@ Result<std::optional<Cdr>> CdrStore::find(std::uint64_t record_id) const {
   if (!days) return std::move(days).error();
   std::reverse(days->begin(), days->end());  // what is asked for is mostly of these days
   for (const std::int64_t day : *days) {
-    auto file = cdr::DayRows::open(place_.folder + "/" + cdr::day_name(day), {});
+    auto file = cdr::DayRows::open(place_.folder, day);
     if (!file) return std::move(file).error();
     if (!*file) continue;
     auto select = (*file)->select_records("WHERE record_id = ?");
@@ -231,6 +246,8 @@ Result<std::optional<Cdr>> CdrStore::find(std::uint64_t record_id) const {
     }
     return std::optional<Cdr>(std::move(*cdr));
   }
+  if (auto done = cdr::check_record_online(place_.folder, record_id); !done)
+    return std::move(done).error();
   return std::optional<Cdr>();
 }
 
@@ -244,9 +261,15 @@ Result<CdrCursor> CdrStore::cursor(const CdrFilter& filter,
   auto corrections = cdr::open_corrections(place_.database);
   if (!corrections) return std::move(corrections).error();
   body->corrections = std::move(*corrections);
+  auto archives = cdr::archives_in(place_.folder);
+  if (!archives) return std::move(archives).error();
+  body->archived.insert(archives->begin(), archives->end());
   auto days = cdr::days_in(place_.folder);
   if (!days) return std::move(days).error();
-  body->days.assign(days->rbegin(), days->rend());
+  // Those that are archived stand at their place too, so that a list that comes by says so.
+  std::set<std::int64_t> all(days->begin(), days->end());
+  all.insert(archives->begin(), archives->end());
+  body->days.assign(all.begin(), all.end());
   if (before_record_id) {
     const cdr::TimeBoxScope inside(body->box);
     if (auto done = body->find_start(*before_record_id); !done)

@@ -5,6 +5,11 @@
 #include "base/text.hpp"
 
 namespace tandem::cdr {
+namespace {
+
+constexpr std::string_view archive_extension = ".zst";
+
+}  // namespace
 
 std::int64_t day_of(std::int64_t ended_at_us) {
   return std::max<std::int64_t>(ended_at_us, 0) / day_us;
@@ -26,6 +31,14 @@ std::optional<std::int64_t> day_from_name(std::string_view name) {
   if (!year || !month || !day || *month < 1 || *month > 12 || *day < 1 || *day > 31)
     return std::nullopt;
   return days_from_civil(CivilDate{*year, *month, *day});
+}
+
+std::string archive_name(std::int64_t day) { return day_name(day).append(archive_extension); }
+
+std::optional<std::int64_t> day_from_archive_name(std::string_view name) {
+  if (!name.ends_with(archive_extension)) return std::nullopt;
+  name.remove_suffix(archive_extension.size());
+  return day_from_name(name);
 }
 
 }  // namespace tandem::cdr

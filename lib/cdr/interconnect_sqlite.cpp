@@ -6,8 +6,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "cdr/archived_days.hpp"
 #include "cdr/day_files.hpp"
-#include "cdr/disk.hpp"
 #include "store/sqlite.hpp"
 
 namespace tandem::cdr {
@@ -18,17 +18,17 @@ __extension__ using Wide = __int128;
 /// Calls `visit` with each day file that may have records of the period.
 Result<void> for_each_day(const std::string& folder, const InterconnectQuery& query,
                           const std::function<Result<void>(store::Connection&)>& visit) {
-  auto names = PosixDisk().list(folder);
-  if (!names && names.error().code == ErrorCode::not_found) return {};
-  if (!names) return std::move(names).error();
-  std::sort(names->begin(), names->end());
-  for (const std::string& name : *names) {
-    const auto day = day_from_name(name);
-    if (!day || *day < day_of(query.since_us) || *day > day_of(query.until_us - 1)) continue;
-    auto connection = store::Connection::open(folder + "/" + name, store::OpenMode::read_only);
-    if (!connection && connection.error().code == ErrorCode::not_found) continue;
-    if (!connection) return std::move(connection).error();
-    if (auto done = visit(*connection); !done) return done;
+  const std::int64_t first = day_of(query.since_us);
+  const std::int64_t last = day_of(query.until_us - 1);
+  if (auto done = check_days_online(folder, first, last); !done) return done;
+  auto days = days_in(folder);
+  if (!days) return std::move(days).error();
+  for (auto day = days->rbegin(); day != days->rend(); ++day) {
+    if (*day < first || *day > last) continue;
+    auto rows = DayRows::open(folder, *day);
+    if (!rows) return std::move(rows).error();
+    if (!*rows) continue;
+    if (auto done = visit((*rows)->connection()); !done) return done;
   }
   return {};
 }

@@ -6,8 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "cdr/archived_days.hpp"
 #include "cdr/day_files.hpp"
-#include "cdr/disk.hpp"
 #include "cdr/ledger_sqlite.hpp"
 
 namespace tandem::cdr {
@@ -149,9 +149,9 @@ StoredSide stored_side(const store::Statement& row, int first_column, LedgerSide
   return {std::string(row.text(column)), row.integer(column + 1), row.integer(column + 2)};
 }
 
-/// A day file that is read; `connection` is null when there is none.
+/// A day file that is read; `rows` is nothing when there is none.
 struct Day {
-  std::optional<store::Connection> connection;
+  std::optional<DayRows> rows;
   store::Statement find;
 };
 
@@ -169,7 +169,7 @@ class Days {
     auto opened = open(day);
     if (!opened) return std::move(opened).error();
     Day& file = **opened;
-    if (!file.connection) return Found{};
+    if (!file.rows) return Found{};
     auto row = file.find.bind(1, record_id).step();
     if (!row) return std::move(row).error();
     Found found{true, *row, {}};
@@ -184,15 +184,14 @@ class Days {
     constexpr std::size_t open_max = 16;  // entries follow time, so few days are in turn
     if (days_.size() >= open_max) days_.clear();
     Day file;
-    auto connection =
-        store::Connection::open(folder_ + "/" + day_name(day), store::OpenMode::read_only);
-    if (!connection && connection.error().code != ErrorCode::not_found)
-      return std::move(connection).error();
-    if (connection) {
-      auto find = connection->prepare("SELECT " + side_columns(*connection) +
-                                      " FROM cdr WHERE record_id = ?");
+    auto rows = open_whole_day(folder_, day);
+    if (!rows) return std::move(rows).error();
+    if (*rows) {
+      store::Connection& connection = (*rows)->connection();
+      auto find = connection.prepare("SELECT " + side_columns(connection) +
+                                     " FROM cdr WHERE record_id = ?");
       if (!find) return std::move(find).error();
-      file.connection.emplace(std::move(*connection));
+      file.rows = std::move(*rows);
       file.find = std::move(*find);
     }
     return &days_.insert_or_assign(day, std::move(file)).first->second;
@@ -450,15 +449,13 @@ Result<void> check_folder(store::Connection& ledger, const std::string& folder, 
   if (auto done = check_corrected_calls(ledger, folder, reach.through, check); !done) return done;
   auto sides = Sides::open(ledger);
   if (!sides) return std::move(sides).error();
-  auto names = PosixDisk().list(folder);
-  if (!names) return std::move(names).error();
-  std::sort(names->begin(), names->end());
-  for (const std::string& name : *names) {
-    if (!day_from_name(name)) continue;
-    auto day = store::Connection::open(folder + "/" + name, store::OpenMode::read_only);
-    if (!day && day.error().code == ErrorCode::not_found) continue;  // moved away just now
-    if (!day) return std::move(day).error();
-    if (auto done = check_day(*day, *sides, reach, check); !done) return done;
+  auto days = days_in(folder);
+  if (!days) return std::move(days).error();
+  for (auto day = days->rbegin(); day != days->rend(); ++day) {
+    auto rows = DayRows::open(folder, *day);
+    if (!rows) return std::move(rows).error();
+    if (!*rows) continue;  // moved away just now
+    if (auto done = check_day((*rows)->connection(), *sides, reach, check); !done) return done;
   }
   return {};
 }

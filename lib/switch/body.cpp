@@ -34,6 +34,7 @@ constexpr std::size_t workers_max = 64;
 constexpr std::int64_t day_us = 86'400 * second_us;
 constexpr std::int64_t retention_kept_each_us = 3'600'000'000;
 constexpr int carry_io_failures_told = 10;          // in a row, a second between two
+constexpr std::int64_t maintenance_tick_us = 10 * second_us;
 constexpr std::size_t carried_entries_max = 2'000;  // at a time, which takes some milliseconds
 constexpr std::uint64_t registration_salt = 2'000;  // beyond those of workers and shadow
 
@@ -122,7 +123,11 @@ Switch::Body::Body(const SwitchConfig& config, SwitchHooks hooks, Environment en
     : hooks_(std::move(hooks)),
       environment_(std::move(environment)),
       log_(environment_.network->clock(), hooks_.log, hooks_.log_level),
-      config_(config) {
+      config_(config),
+      maintenance_(
+          environment_.network->clock(),
+          [this](const MaintenanceOutcome& outcome) { tell_of_maintenance(outcome); },
+          !environment_.network->is_simulated()) {
   if (is_simulated()) retired_tables_->close();  // one thread does everything
 }
 
@@ -545,6 +550,7 @@ void Switch::Body::build_tables_when_due() {
     activate_due_decks();
     store_registrations();
     carry_ledger_forward();
+    keep_days();
     {
       // Not while a change is in the making, which may yet be refused.
       const auto change = provisioning_body_->exclusive();
@@ -627,8 +633,40 @@ void Switch::Body::pump() {
   activate_due_decks();
   store_registrations();
   carry_ledger_forward();
+  keep_days();
   package_keeper_->advance(wall_us());
   compare_with_peers();
+}
+
+/// Maintenance of the day files, when its time has come.
+void Switch::Body::keep_days() {
+  const std::int64_t now_us = environment_.network->clock().monotonic_us();
+  if (days_kept_at_us_ != 0 && now_us - days_kept_at_us_ < maintenance_tick_us) return;
+  days_kept_at_us_ = now_us;
+  const SwitchConfig config = records_config();
+  // A schedule that a reload has taken away is gone when the desk was told.
+  if (!config.maintenance.is_scheduled && !maintenance_.state().is_scheduled) return;
+  const auto place = maintenance_place(config);
+  std::string failure = place ? std::string() : place.error().message;
+  if (!failure.empty() && failure != maintenance_failure_) alarm(failure);  // it is tried again
+  maintenance_failure_ = std::move(failure);
+  if (place) maintenance_.tick(*place);
+}
+
+Result<void> Switch::Body::start_maintenance(MaintenanceAct act, std::string_view day) {
+  const auto place = maintenance_place(records_config());
+  if (!place) return place.error();
+  return maintenance_.start(*place, act, day);
+}
+
+/// On the thread of the maintenance.
+void Switch::Body::tell_of_maintenance(const MaintenanceOutcome& outcome) {
+  const std::string act = maintenance_act_name(outcome.act);
+  log_.write(LogLevel::info, "switch", "maintenance",
+             {{"act", act}, {"day", outcome.day}, {"failure", outcome.failure}});
+  if (outcome.failure.empty() || outcome.is_put_off) return;
+  const std::string what = outcome.day.empty() ? act : act + " of " + outcome.day;
+  alarm("maintenance failed, " + what + ": " + outcome.failure);
 }
 
 /// What a period came to at both ends of the interconnects that want to know (B-27).
@@ -748,6 +786,7 @@ void Switch::Body::close() {
   }
   builder_wakes_.notify_all();
   if (builder_.joinable()) builder_.join();
+  maintenance_.close();
   retired_tables_->close();
   if (life_ == Life::running) {
     commons_->is_draining.store(true);
@@ -1269,6 +1308,7 @@ SwitchConfig Switch::Body::records_config() const {
   // Corrections of a ledger that was given are not in a file of the configuration's.
   config.database = environment_.ledger == nullptr ? config_.database : std::string();
   config.parameters = config_.parameters;
+  config.maintenance = config_.maintenance;
   return config;
 }
 
@@ -1460,6 +1500,13 @@ Result<std::string> Switch::explain(const ExplainRequest& request) const {
 Result<void> Switch::start_shadow(std::string_view plan) { return body_->start_shadow(plan); }
 Result<std::string> Switch::shadow_report() const { return body_->shadow_report(); }
 Result<std::string> Switch::stop_shadow() { return body_->stop_shadow(); }
+MaintenanceState Switch::maintenance() const { return body_->maintenance(); }
+Result<void> Switch::start_maintenance(MaintenanceAct act, std::string_view day) {
+  return body_->start_maintenance(act, day);
+}
+Result<std::vector<StoredDay>> Switch::stored_days() const {
+  return tandem::stored_days(body_->records_config());
+}
 std::vector<ListenConfig> Switch::listening() const { return body_->listening(); }
 
 }  // namespace tandem

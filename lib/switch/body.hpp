@@ -29,6 +29,7 @@
 #include "switch/corrections.hpp"
 #include "switch/event_hub.hpp"
 #include "switch/external_calls.hpp"
+#include "switch/maintenance_desk.hpp"
 #include "switch/package_keeper.hpp"
 #include "switch/past_rates.hpp"
 #include "switch/past_records.hpp"
@@ -106,6 +107,8 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   /// reload.
   SwitchConfig records_config() const;
   Result<std::vector<Cdr>> cdrs(const CdrQuery& query) const;
+  [[nodiscard]] MaintenanceState maintenance() const { return maintenance_.state(); }
+  Result<void> start_maintenance(MaintenanceAct act, std::string_view day);
   Result<std::string> explain(const ExplainRequest& request);
   Result<void> start_shadow(std::string_view plan);
   Result<std::string> shadow_report() const;
@@ -196,6 +199,8 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   void judge_health();
   void build_tables_when_due();
   void activate_due_decks();
+  void keep_days();
+  void tell_of_maintenance(const MaintenanceOutcome& outcome);
   void carry_ledger_forward();
   Result<void> carry_due_entries(std::int64_t kept_days);
   Result<void> prepare_accounts(SwitchConfig& config);
@@ -270,6 +275,10 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   int carry_io_failures_ = 0;                       // in a row
   std::optional<RetentionClock> retention_clock_;   // nothing: no retention was ever due
   std::int64_t retention_kept_us_ = 0;              // of it, in the ledger
+
+  std::string maintenance_failure_;   // said before; of builder_, as the next
+  std::int64_t days_kept_at_us_ = 0;  // monotonic
+  MaintenanceDesk maintenance_;
 
   enum class Life : std::uint8_t { created, running, closed };
   std::atomic<Life> life_ = Life::created;

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "cdr/compression.hpp"
 #include "switch/shadow.hpp"
 
 namespace tandem {
@@ -41,6 +42,7 @@ class Checker {
     check_numbering_plan();
     check_addresses();
     check_sinks();
+    check_maintenance();
     if (auto numbers = FreeNumbers::from_list(config_.parameters.free_numbers); !numbers)
       fail("/parameters/free_numbers", numbers.error().message);
     if (auto prefixes = check_route_prefixes(config_.parameters.gateway_route_prefix); !prefixes)
@@ -147,6 +149,25 @@ class Checker {
                                                                : Result<void>{};
       if (!checked) fail(at("/cdr/sinks", i), checked.error().message);
     }
+  }
+
+  void check_maintenance() {
+    const MaintenanceConfig& rules = config_.maintenance;
+    if (rules.delete_after_days > 0 &&
+        (rules.archive_after_days == 0 || rules.delete_after_days <= rules.archive_after_days)) {
+      fail("/maintenance/delete_after_days",
+           "archives can only be deleted later than `archive_after_days`");
+    }
+    if (rules.archive_after_days > 0 && rules.archive_after_days < rules.seal_after_days)
+      fail("/maintenance/archive_after_days", "a day is archived after it was sealed");
+    if (rules.archive_after_days > 0 && !cdr::has_compression())
+      fail("/maintenance/archive_after_days",
+           "this library was built without archives (TANDEM_WITH_ZSTD)");
+    const bool has_days =
+        std::any_of(config_.cdr_sinks.begin(), config_.cdr_sinks.end(),
+                    [](const CdrSinkConfig& sink) { return sink.type == "sqlite"; });
+    if (rules.is_scheduled && !has_days)
+      fail("/maintenance", "there is no sqlite sink whose days could be kept");
   }
 
   void check_admin() {

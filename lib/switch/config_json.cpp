@@ -117,6 +117,11 @@ const std::vector<Field<SwitchConfig>>& top_fields() {
        }},
       {"cdr", "object", "{}", "Journal and sinks.",
        [](Reader& r, const Json& v, SwitchConfig& c) { read_object(r, v, cdr_fields(), {}, c); }},
+      {"maintenance", "object", "none", "Daily care for the day files (docs/maintenance.md).",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         c.maintenance.is_scheduled = true;
+         read_object(r, v, maintenance_fields(), {}, c.maintenance);
+       }},
       {"parameters", "object", "{}", "Parameters, see below.",
        [](Reader& r, const Json& v, SwitchConfig& c) {
          read_object(r, v, parameter_fields(), {}, c.parameters);
@@ -302,6 +307,7 @@ std::string config_reference_markdown() {
   append_table(page, "`admin`", admin_fields());
   append_table(page, "`cdr`", cdr_fields());
   append_table(page, "`cdr.sinks[]`", sink_fields());
+  append_table(page, "`maintenance`", maintenance_fields());
   append_table(page, "`parameters` (VOS names are aliases)", parameter_fields());
   append_table(page, "`provision`", provision_fields());
   append_table(page, "`accounts[]`", account_fields());

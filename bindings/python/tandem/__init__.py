@@ -143,6 +143,7 @@ __all__ = [
     "explain_table",
     "format_time_us",
     "look_at_price_list",
+    "maintain",
     "margin_report",
     "parse_time_us",
     "provision_packages",
@@ -162,6 +163,7 @@ __all__ = [
     "serve_admin",
     "shadow_table",
     "sim",
+    "stored_days",
 ]
 
 
@@ -296,6 +298,19 @@ def cdr_folder_report(
     return _tandem.cdr_folder_report(
         folder, name, CdrQuery(**query), limit, dict(options or {}), days_max, rows_max, time_max_ms
     )
+
+
+def stored_days(config: ConfigSource) -> list[dict[str, Any]]:
+    """The days of the SQLite sink of a configuration, the latest first, whether a switch runs or not (docs/maintenance.md)."""
+    return cast("list[dict[str, Any]]", json.loads(_tandem.stored_days_json(to_config(config))))
+
+
+def maintain(config: ConfigSource, act: str = "run", day: str = "") -> dict[str, Any]:
+    """Does "run" (all that is due), or "seal", "verify", "archive", "restore" of a `day`, "YYYY-MM-DD", and returns the report.
+
+    Beside a running switch or without one. What failed is in the report.
+    """
+    return cast("dict[str, Any]", json.loads(_tandem.maintain_json(to_config(config), act, day)))
 
 
 def check_journal(folder: str) -> dict[str, Any]:

@@ -516,6 +516,21 @@ class Switch:
         text = self._switch.explain_json(from_, caller, callee, at_us, lrn, callee_region, caller_region)
         return cast("dict[str, Any]", json.loads(text))
 
+    def stored_days(self) -> list[dict[str, Any]]:
+        """The days of the SQLite sink, the latest first (docs/maintenance.md)."""
+        return cast("list[dict[str, Any]]", json.loads(self._switch.stored_days_json()))
+
+    def start_maintenance(self, act: str = "run", day: str = "") -> None:
+        """Begins "run" (all that is due), or "seal", "verify", "archive", "restore" of a `day`, "YYYY-MM-DD".
+
+        It goes on on a thread of the switch; maintenance() tells how it ended.
+        """
+        self._switch.start_maintenance(act, day)
+
+    def maintenance(self) -> dict[str, Any]:
+        """What the maintenance of the day files does, and how it ended last."""
+        return cast("dict[str, Any]", json.loads(self._switch.maintenance_json()))
+
     def start_shadow(self, plan: Union[str, dict[str, Any]]) -> None:
         """Routes calls that arrive from now on by other tables too, once they are over; no call is touched.
 

@@ -1,0 +1,64 @@
+// `maintenance`: care for the day files, beside the running switch or without one.
+#include <cstdio>
+#include <string>
+
+#include "commands.hpp"
+
+namespace {
+
+int print_days(const tandem::SwitchConfig& config, const std::string& format) {
+  const auto days = tandem::stored_days(config);
+  if (!days) return failed(days.error());
+  if (format == "table") {
+    std::fputs(tandem::to_table(*days).c_str(), stdout);
+    return status_good;
+  }
+  for (const tandem::StoredDay& day : *days)
+    std::printf("%s\n", tandem::to_json(day).c_str());
+  return status_good;
+}
+
+/// A line for each act, failures on stderr.
+int print_report(const tandem::MaintenanceReport& report, const std::string& format) {
+  bool is_good = true;
+  for (const tandem::MaintenanceOutcome& outcome : report.outcomes) {
+    is_good = is_good && outcome.failure.empty();
+    const std::string what =
+        std::string(tandem::maintenance_act_name(outcome.act)) + ' ' + outcome.day;
+    if (!outcome.failure.empty()) {
+      complain(what + ": " + outcome.failure);
+    } else if (format == "table") {
+      std::printf("%s: done\n", what.c_str());
+    }
+  }
+  if (format == "json") {
+    std::printf("%s\n", tandem::to_json(report).c_str());
+  } else if (report.outcomes.empty()) {
+    std::puts("nothing was due");
+  }
+  return is_good ? status_good : status_failed;
+}
+
+}  // namespace
+
+int maintenance(const Options& options) {
+  const std::string word = options.operand_or(0, "status");
+  const auto act = tandem::maintenance_act_from_name(word);
+  if (word != "status" && !act) {
+    complain("\"" + word + "\" is not one of status, run, seal, verify, archive, restore");
+    return status_usage;
+  }
+  std::vector<std::string> operands;
+  if (!options.operand_or(0, "").empty()) operands.emplace_back("what to do");
+  if (act && *act != tandem::MaintenanceAct::run) operands.emplace_back("DAY");
+  std::string format;
+  if (!options.allow({"config", "format", "table"}, {"config"}, operands) ||
+      !read_format(options, {"table", "json"}, format)) {
+    return status_usage;
+  }
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  if (!act) return print_days(*config, format);
+  const auto report = tandem::maintain(*config, *act, options.operand_or(1, ""));
+  return report ? print_report(*report, format) : failed(report.error());
+}

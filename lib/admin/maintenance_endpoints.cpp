@@ -1,0 +1,44 @@
+#include "admin/maintenance_endpoints.hpp"
+
+#include <string>
+
+#include "admin/answers.hpp"
+#include "admin/query.hpp"
+
+namespace tandem::admin {
+namespace {
+
+/// What it does, and the days: `{"state": {…}, "days": […]}`.
+http::Response status(const Switch& served) {
+  const auto days = served.stored_days();
+  if (!days) return refused(days.error());
+  return json_answer(
+      200, "{\"state\":" + to_json(served.maintenance()) + ",\"days\":" + json_array(*days) + "}");
+}
+
+/// 202 with the state: it goes on after the answer, because this thread answers all requests.
+http::Response start(Switch& served, const std::string& name, const std::string& day) {
+  const auto act = maintenance_act_from_name(name);
+  if (!act || (*act == MaintenanceAct::run) != day.empty())
+    return no_such_thing("no maintenance \"" + name + "\"");
+  if (auto started = served.start_maintenance(*act, day); !started) return refused(started.error());
+  http::Response response = json_answer(202, to_json(served.maintenance()));
+  response.headers.emplace_back("Location", "/api/v1/maintenance");
+  return response;
+}
+
+}  // namespace
+
+std::optional<http::Response> answer_maintenance(Switch& served, const http::Request& request) {
+  const auto& path = request.path;
+  if (path.size() < 3 || path.size() > 5 || path[2] != "maintenance") return std::nullopt;
+  const bool is_get = request.method == "GET" || request.method == "HEAD";
+  Complaint complaint;
+  if (!read_parameters(request, complaint, [](const auto&, const auto&, auto&) { return false; }))
+    return refused(complaint);
+  if (path.size() == 3) return is_get ? status(served) : only(request, "GET, HEAD");
+  if (request.method != "POST") return only(request, "POST");
+  return path.size() == 4 ? start(served, path[3], "") : start(served, path[4], path[3]);
+}
+
+}  // namespace tandem::admin

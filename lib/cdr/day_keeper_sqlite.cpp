@@ -1,0 +1,860 @@
+#include "cdr/day_keeper_sqlite.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "base/text.hpp"
+#include "cdr/archived_days.hpp"
+#include "cdr/cdr_rows_sqlite.hpp"
+#include "cdr/compression.hpp"
+#include "cdr/day_files.hpp"
+
+namespace tandem::cdr {
+namespace {
+
+constexpr const char* lock_name = "/cdr-maintenance.lock";
+constexpr const char* notes_name = "/cdr-maintenance.db";
+constexpr std::string_view draft_extension = ".draft";
+constexpr std::string_view check_extension = ".check";
+constexpr std::uint64_t watched_bytes = 1U << 18;  // about what SQLite moves between two questions
+constexpr int busy_attempts = 40;
+constexpr int changed_attempts = 3;
+constexpr std::int64_t noted_acts_max = 10'000;
+constexpr std::int64_t caught_up_days_max = 7;
+
+constexpr store::Migration note_steps[] = {
+    {1, R"sql(
+      -- The time that archives were last judged by, so that a wrong clock takes few of them.
+      CREATE TABLE maintenance_time(one INTEGER PRIMARY KEY CHECK(one = 1),
+                                    judged_us INTEGER NOT NULL);
+      CREATE TABLE maintenance_checks(day INTEGER PRIMARY KEY, tried_at_us INTEGER NOT NULL,
+                                      good_at_us INTEGER NOT NULL, failure TEXT NOT NULL);
+      -- What was done to whom, deletions above all.
+      CREATE TABLE maintenance_acts(id INTEGER PRIMARY KEY, at_us INTEGER NOT NULL,
+                                    act TEXT NOT NULL, day TEXT NOT NULL, failure TEXT NOT NULL);
+    )sql"},
+};
+
+std::string date_of(std::int64_t day) { return format_date(day * day_us); }
+
+/// As an SQL literal.
+std::string quoted(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) {
+    out += c;
+    if (c == '\'') out += c;
+  }
+  return out + "'";
+}
+
+bool is_leftover(std::string_view name) {
+  if (!name.starts_with("cdr-")) return false;
+  for (const std::string_view beside : {"-wal", "-shm", "-journal"}) {
+    if (name.ends_with(beside)) name.remove_suffix(beside.size());
+  }
+  for (const std::string_view extension : {draft_extension, check_extension}) {
+    if (!name.ends_with(extension)) continue;
+    name.remove_suffix(extension.size());
+    return day_from_name(name) || day_from_archive_name(name);
+  }
+  return false;
+}
+
+/// Time from which something is due that is done so many days after the end of a day.
+std::int64_t due_at_us(std::int64_t day, std::int64_t after_days) {
+  return (day + 1 + after_days) * day_us;
+}
+
+Result<std::int64_t> data_version(store::Connection& connection) {
+  auto pragma = connection.prepare("PRAGMA data_version");
+  if (!pragma) return std::move(pragma).error();
+  auto row = pragma->step();
+  if (!row) return std::move(row).error();
+  return *row ? pragma->integer(0) : 0;
+}
+
+/// Makes one file of a day file with a log. False: somebody has it open whom no DayLock shuts out.
+Result<bool> leave_log_mode(store::Connection& connection) {
+  if (auto done = connection.execute("PRAGMA busy_timeout=0"); !done)
+    return std::move(done).error();
+  bool is_left = false;
+  {
+    auto pragma = connection.prepare("PRAGMA journal_mode=DELETE");
+    if (!pragma) return std::move(pragma).error();
+    const auto row = pragma->step();
+    is_left = row && *row && pragma->text(0) == "delete";
+  }
+  if (auto done = connection.execute("PRAGMA busy_timeout=5000"); !done)
+    return std::move(done).error();
+  return is_left;
+}
+
+std::int64_t size_of(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 ? static_cast<std::int64_t>(status.st_size) : 0;
+}
+
+Error no_such_day(std::int64_t day) {
+  return {ErrorCode::not_found, "there were no records of " + date_of(day)};
+}
+
+}  // namespace
+
+Pace::~Pace() = default;
+
+/// A day file that is looked at while it is in use.
+struct DayKeeper::Held {
+  std::int64_t day = 0;
+  std::optional<store::Connection> connection;  // nothing: there is no such file
+  std::int64_t version = 0;                     // of what it held then
+};
+
+/// A file in the making, gone when the object is.
+class DayKeeper::Draft {
+ public:
+  Draft(DayKeeper& keeper, std::string path) : keeper_(keeper), path_(std::move(path)) {}
+  Draft(const Draft&) = delete;
+  Draft& operator=(const Draft&) = delete;
+  // What cannot be removed is removed by the next open().
+  ~Draft() { (void)keeper_.discard(path_); }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+ private:
+  DayKeeper& keeper_;
+  const std::string path_;
+};
+
+DayKeeper::DayKeeper(Options options, const Clock& clock, Pace& pace,
+                     std::unique_ptr<DiskLock> lock, store::Connection notes)
+    : options_(std::move(options)),
+      disk_(options_.disk != nullptr ? options_.disk : std::make_shared<PosixDisk>()),
+      clock_(clock),
+      pace_(pace),
+      lock_(std::move(lock)),
+      notes_(std::move(notes)),
+      watch_([this] { return !pace_.spend(watched_bytes); }) {}
+
+Result<std::unique_ptr<DayKeeper>> DayKeeper::open(Options options, const Clock& clock,
+                                                   Pace& pace) {
+  PosixDisk system;
+  Disk& disk = options.disk != nullptr ? *options.disk : system;
+  if (auto listed = disk.list(options.folder); !listed) return std::move(listed).error();
+  auto lock = disk.lock(options.folder + lock_name);
+  if (!lock) {
+    Error error = std::move(lock).error();
+    if (error.code == ErrorCode::already_exists)
+      error.message = "maintenance of \"" + options.folder + "\" was going on already";
+    return error;
+  }
+  auto notes = store::Connection::open(options.folder + notes_name);
+  if (!notes) return std::move(notes).error();
+  if (auto done = store::migrate(*notes, "cdr_maintenance", note_steps); !done)
+    return std::move(done).error();
+  std::unique_ptr<DayKeeper> keeper(
+      new DayKeeper(std::move(options), clock, pace, std::move(*lock), std::move(*notes)));
+  if (auto done = keeper->discard_leftovers(); !done) return std::move(done).error();
+  return keeper;
+}
+
+Result<void> DayKeeper::discard_leftovers() {
+  auto names = disk_->list(options_.folder);
+  if (!names) return std::move(names).error();
+  for (const std::string& name : *names) {
+    if (!is_leftover(name)) continue;
+    if (auto done = disk_->remove(path(name)); !done && done.error().code != ErrorCode::not_found)
+      return done;
+  }
+  return {};
+}
+
+/// The file and what SQLite puts beside it.
+Result<void> DayKeeper::discard(const std::string& path) {
+  for (const char* beside : {"", "-wal", "-shm", "-journal"}) {
+    if (auto done = disk_->remove(path + beside);
+        !done && done.error().code != ErrorCode::not_found)
+      return done;
+  }
+  return {};
+}
+
+Result<bool> DayKeeper::exists(const std::string& name) {
+  auto names = disk_->list(options_.folder);
+  if (!names) return std::move(names).error();
+  return std::find(names->begin(), names->end(), name) != names->end();
+}
+
+Spend DayKeeper::spend() {
+  return [this](std::uint64_t bytes) { return pace_.spend(bytes); };
+}
+
+void DayKeeper::watch(store::Connection& connection) { connection.watch(watch_); }
+
+/// A statement that the pace ended is no failure of the database.
+Error DayKeeper::ended(Error error) const {
+  if (error.code != ErrorCode::timeout) return error;
+  return {ErrorCode::wrong_state, "maintenance was ended"};
+}
+
+Result<DayKeeper::Held> DayKeeper::hold(std::int64_t day) {
+  Held held;
+  held.day = day;
+  auto there = exists(day_name(day));
+  if (!there) return std::move(there).error();
+  if (!*there) return held;
+  auto connection = store::Connection::open(path(day_name(day)));
+  if (!connection) return std::move(connection).error();
+  watch(*connection);
+  auto version = data_version(*connection);
+  if (!version) return ended(std::move(version).error());
+  held.version = *version;
+  held.connection = std::move(*connection);
+  return held;
+}
+
+/// A compact copy of what the file held when it was first looked at. Errors: wrong_state (it has
+/// changed since).
+Result<void> DayKeeper::copy_into(Held& held, const std::string& draft) {
+  if (auto done = discard(draft); !done) return done;
+  if (auto done = held.connection->execute("VACUUM INTO " + quoted(draft)); !done)
+    return ended(std::move(done).error());
+  return check_unchanged(held);
+}
+
+Result<void> DayKeeper::check_unchanged(Held& held) {
+  auto version = data_version(*held.connection);
+  if (!version) return ended(std::move(version).error());
+  if (*version == held.version) return {};
+  return Error{ErrorCode::wrong_state, "records of " + date_of(held.day) + " came in"};
+}
+
+/// Takes over the records of another day file, which is closed and of the same schema. Errors:
+/// corrupt (both have a record, and it is not of the same call).
+Result<void> DayKeeper::merge(store::Connection& into, const std::string& other) {
+  if (auto done = into.execute("ATTACH " + quoted(other) + " AS other"); !done) return done;
+  const auto counted = [&into](const char* sql) -> Result<std::int64_t> {
+    auto select = into.prepare(sql);
+    if (!select) return std::move(select).error();
+    auto row = select->step();
+    if (!row) return std::move(row).error();
+    return *row ? select->integer(0) : 0;
+  };
+  // What a call is, and what it cost; a later release may write the rest of it in another way.
+  auto differing = counted(
+      "SELECT count(*) FROM main.cdr AS a JOIN other.cdr AS b USING(record_id) WHERE "
+      "a.call_id IS NOT b.call_id OR a.account IS NOT b.account OR "
+      "a.ended_at_us IS NOT b.ended_at_us OR a.charge_units IS NOT b.charge_units OR "
+      "a.vendor_charge_units IS NOT b.vendor_charge_units");
+  if (!differing) return ended(std::move(differing).error());
+  if (*differing != 0) {
+    return Error{ErrorCode::corrupt, std::to_string(*differing) +
+                                         " records of the day file and of its archive were of "
+                                         "different calls"};
+  }
+  std::string columns;
+  {
+    auto table = into.prepare("SELECT name FROM pragma_table_info('cdr') ORDER BY cid");
+    if (!table) return std::move(table).error();
+    for (;;) {
+      auto row = table->step();
+      if (!row) return std::move(row).error();
+      if (!*row) break;
+      if (!columns.empty()) columns += ", ";
+      columns.append("\"").append(table->text(0)).append("\"");
+    }
+  }
+  if (auto done = into.execute("INSERT INTO main.cdr(" + columns + ") SELECT " + columns +
+                               " FROM other.cdr WHERE record_id NOT IN "
+                               "(SELECT record_id FROM main.cdr)");
+      !done)
+    return ended(std::move(done).error());
+  return into.execute("DETACH other");
+}
+
+/// Brings a draft to the newest schema, checks that it still holds `before`, lets `change` change
+/// it and leaves it closed and flushed. Returns what it holds then.
+Result<DayContent> DayKeeper::finish_draft(
+    const std::string& draft, const DayContent& before,
+    const std::function<Result<void>(store::Connection&)>& change) {
+  DayContent content;
+  {
+    auto connection = store::Connection::open(draft);
+    if (!connection) return std::move(connection).error();
+    watch(*connection);
+    if (auto done = store::migrate(*connection, "cdr", day_steps); !done)
+      return ended(std::move(done).error());
+    auto copied = read_content(*connection, before.columns, spend());
+    if (!copied) return ended(std::move(copied).error());
+    if (!copied->has_same_records(before))
+      return Error{ErrorCode::corrupt, "a copy of a day file was not the same"};
+    if (auto done = change(*connection); !done) return ended(std::move(done).error());
+    auto now = read_content(*connection, 0, spend());
+    if (!now) return ended(std::move(now).error());
+    content = std::move(*now);
+    if (auto done = write_seal(*connection, {clock_.wall_us(), content}); !done)
+      return std::move(done).error();
+    if (auto done = check_integrity(*connection); !done) return ended(std::move(done).error());
+  }
+  auto has_log = exists(draft.substr(draft.rfind('/') + 1) + "-wal");
+  if (!has_log) return std::move(has_log).error();
+  if (*has_log) return Error{ErrorCode::io, "the log of \"" + draft + "\" could not be emptied"};
+  auto file = disk_->open(draft, Disk::Open::write);
+  if (!file) return std::move(file).error();
+  if (auto done = (*file)->sync(); !done) return std::move(done).error();
+  return content;
+}
+
+/// The database of an archive, compared with what it should be.
+Result<DayContent> DayKeeper::expand(std::int64_t day, const std::string& to) {
+  if (auto done = discard(to); !done) return std::move(done).error();
+  auto manifest = expand_archive(*disk_, path(archive_name(day)), to, spend());
+  if (!manifest) return std::move(manifest).error();
+  if (manifest->day != date_of(day))
+    return Error{ErrorCode::corrupt,
+                 "the archive of " + date_of(day) + " said that it was of " + manifest->day};
+  auto connection = store::Connection::open(to);
+  if (!connection) return std::move(connection).error();
+  watch(*connection);
+  if (auto done = check_integrity(*connection); !done) return ended(std::move(done).error());
+  auto content = read_content(*connection, manifest->content.columns, spend());
+  if (!content) return ended(std::move(content).error());
+  if (!content->has_same_records(manifest->content))
+    return Error{ErrorCode::corrupt,
+                 "the archive of " + date_of(day) + " did not hold what it was made of"};
+  return content;
+}
+
+/// Closes a file that nobody else has open and that is as it was when it was looked at; while the
+/// lock is held nobody opens it. Errors: wrong_state (it is in use, or has changed).
+Result<DayLock> DayKeeper::freeze(Held& held) {
+  for (int attempts = 1;; ++attempts) {
+    auto lock = DayLock::exclusive(options_.folder, held.day);
+    if (lock) {
+      if (!held.connection) {  // still?
+        auto there = exists(day_name(held.day));
+        if (!there) return std::move(there).error();
+        if (!*there) return lock;
+        return Error{ErrorCode::wrong_state, "records of " + date_of(held.day) + " came in"};
+      }
+      if (auto done = check_unchanged(held); !done) return std::move(done).error();
+      auto is_alone = leave_log_mode(*held.connection);
+      if (!is_alone) return ended(std::move(is_alone).error());
+      if (*is_alone) {
+        held.connection.reset();
+        return lock;
+      }
+    } else if (lock.error().code != ErrorCode::wrong_state) {
+      return lock;
+    }
+    if (attempts == busy_attempts)
+      return Error{ErrorCode::wrong_state, "\"" + day_name(held.day) + "\" was in use"};
+    lock = DayLock();  // others get at it meanwhile
+    if (auto done = pace_.pause(); !done) return std::move(done).error();
+  }
+}
+
+Result<void> DayKeeper::put_in_place(Held& held, const std::string& draft) {
+  auto lock = freeze(held);
+  if (!lock) return std::move(lock).error();
+  if (auto done = disk_->rename(draft, path(day_name(held.day))); !done) return done;
+  return disk_->sync_folder(options_.folder);
+}
+
+Result<void> DayKeeper::seal(std::int64_t day) {
+  auto held = hold(day);
+  if (!held) return std::move(held).error();
+  if (!held->connection) return no_such_day(day);
+  if (auto done = check_integrity(*held->connection); !done) return ended(std::move(done).error());
+  auto content = read_content(*held->connection, 0, spend());
+  if (!content) return ended(std::move(content).error());
+  const Draft draft(*this, path(day_name(day)).append(draft_extension));
+  if (auto done = copy_into(*held, draft.path()); !done) return done;
+  auto made = finish_draft(draft.path(), *content, [](store::Connection& connection) {
+    return connection.execute("ANALYZE");
+  });
+  if (!made) return std::move(made).error();
+  return put_in_place(*held, draft.path());
+}
+
+Result<void> DayKeeper::archive(std::int64_t day) {
+  if (!has_compression()) return make_compressor().error();
+  auto is_archived = exists(archive_name(day));
+  if (!is_archived) return std::move(is_archived).error();
+  auto held = hold(day);
+  if (!held) return std::move(held).error();
+  if (!held->connection) {
+    if (*is_archived) return {};
+    return no_such_day(day);
+  }
+  auto seal_of_day = read_seal(*held->connection);
+  if (!seal_of_day) return ended(std::move(seal_of_day).error());
+  if (!*is_archived && !*seal_of_day) {
+    held->connection.reset();
+    if (auto done = seal(day); !done) return done;
+    held = hold(day);
+    if (!held) return std::move(held).error();
+    if (!held->connection) return no_such_day(day);
+    seal_of_day = read_seal(*held->connection);
+    if (!seal_of_day) return ended(std::move(seal_of_day).error());
+  }
+  auto content =
+      read_content(*held->connection, *seal_of_day ? (*seal_of_day)->content.columns : 0, spend());
+  if (!content) return ended(std::move(content).error());
+  if (*seal_of_day && !content->has_same_records((*seal_of_day)->content)) {
+    // Unless a record came between both questions, and with it the seal went.
+    if (auto done = check_unchanged(*held); !done) return done;
+    return Error{ErrorCode::corrupt,
+                 "\"" + day_name(day) + "\" does not hold what it was sealed with"};
+  }
+
+  const Draft draft(*this, path(day_name(day)).append(draft_extension));
+  const Draft check(*this, path(day_name(day)).append(check_extension));
+  std::optional<DayContent> archived;  // before
+  if (*is_archived) {
+    auto expanded = expand(day, check.path());
+    if (!expanded) return std::move(expanded).error();
+    archived = std::move(*expanded);
+    auto connection = store::Connection::open(check.path());
+    if (!connection) return std::move(connection).error();
+    if (auto done = store::migrate(*connection, "cdr", day_steps); !done) return done;
+  }
+  if (auto done = copy_into(*held, draft.path()); !done) return done;
+  auto made =
+      finish_draft(draft.path(), *content, [&](store::Connection& connection) -> Result<void> {
+        if (archived) {
+          if (auto done = merge(connection, check.path()); !done) return done;
+        }
+        // Indexes are made anew when the day is restored. Until then they would be half of it.
+        std::string drops =
+            "CREATE TABLE IF NOT EXISTS day_indexes(sql TEXT NOT NULL);"
+            "INSERT INTO day_indexes SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS "
+            "NOT NULL;";
+        {
+          auto indexes = connection.prepare(
+              "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL");
+          if (!indexes) return std::move(indexes).error();
+          for (;;) {
+            auto row = indexes->step();
+            if (!row) return std::move(row).error();
+            if (!*row) break;
+            drops.append("DROP INDEX \"").append(indexes->text(0)).append("\";");
+          }
+        }
+        if (auto done = connection.execute(drops); !done) return done;
+        if (auto done = note_restored(connection, 0); !done) return done;
+        return connection.execute("VACUUM");
+      });
+  if (!made) return std::move(made).error();
+
+  // A day that was restored and not changed since has its archive already.
+  bool has_same = false;
+  if (archived) {
+    auto connection = store::Connection::open(draft.path());
+    if (!connection) return std::move(connection).error();
+    auto compared = read_content(*connection, archived->columns, spend());
+    if (!compared) return ended(std::move(compared).error());
+    has_same = compared->has_same_records(*archived);
+  }
+  if (!has_same) {
+    const Draft fresh(*this, path(archive_name(day)).append(draft_extension));
+    DayManifest manifest;
+    manifest.day = date_of(day);
+    manifest.content = *made;
+    manifest.made_at_us = clock_.wall_us();
+    if (auto done = write_archive(*disk_, draft.path(), fresh.path(), manifest, spend()); !done)
+      return done;
+    // Read back before it counts, and while the only other copy is still where it was.
+    if (auto done = discard(check.path()); !done) return done;
+    auto reread = expand_archive(*disk_, fresh.path(), check.path(), spend());
+    if (!reread) return std::move(reread).error();
+    {
+      auto connection = store::Connection::open(check.path());
+      if (!connection) return std::move(connection).error();
+      watch(*connection);
+      if (auto done = check_integrity(*connection); !done) return ended(std::move(done).error());
+      auto read = read_content(*connection, 0, spend());
+      if (!read) return ended(std::move(read).error());
+      if (!read->has_same_records(*made))
+        return Error{ErrorCode::corrupt, "an archive did not read back as it was written"};
+    }
+    if (auto done = disk_->rename(fresh.path(), path(archive_name(day))); !done) return done;
+    if (auto done = disk_->sync_folder(options_.folder); !done) return done;
+  }
+  auto lock = freeze(*held);
+  if (!lock) return std::move(lock).error();
+  if (auto done = disk_->remove(path(day_name(day))); !done) return done;
+  return disk_->sync_folder(options_.folder);
+}
+
+Result<void> DayKeeper::restore(std::int64_t day) {
+  auto is_archived = exists(archive_name(day));
+  if (!is_archived) return std::move(is_archived).error();
+  auto held = hold(day);
+  if (!held) return std::move(held).error();
+  if (!*is_archived) {
+    if (held->connection) return {};  // it is online
+    return no_such_day(day);
+  }
+  if (held->connection) {
+    auto is_whole = holds_whole_day(*held->connection);
+    if (!is_whole) return ended(std::move(is_whole).error());
+    if (*is_whole) return {};
+  }
+  const Draft draft(*this, path(day_name(day)).append(draft_extension));
+  const Draft late(*this, path(day_name(day)).append(check_extension));
+  auto content = expand(day, draft.path());
+  if (!content) return std::move(content).error();
+  if (held->connection) {
+    if (auto done = copy_into(*held, late.path()); !done) return done;
+    auto connection = store::Connection::open(late.path());
+    if (!connection) return std::move(connection).error();
+    if (auto done = store::migrate(*connection, "cdr", day_steps); !done) return done;
+  }
+  auto made =
+      finish_draft(draft.path(), *content, [&](store::Connection& connection) -> Result<void> {
+        if (held->connection) {
+          if (auto done = merge(connection, late.path()); !done) return done;
+        }
+        std::string indexes;
+        {
+          auto select = connection.prepare("SELECT sql FROM day_indexes");
+          if (!select) return std::move(select).error();
+          for (;;) {
+            auto row = select->step();
+            if (!row) return std::move(row).error();
+            if (!*row) break;
+            indexes.append(select->text(0)).append(";");
+          }
+        }
+        if (auto done = connection.execute(indexes + "DROP TABLE day_indexes; ANALYZE;"); !done)
+          return done;
+        return note_restored(connection, clock_.wall_us());
+      });
+  if (!made) return std::move(made).error();
+  return put_in_place(*held, draft.path());
+}
+
+Result<void> DayKeeper::verify(std::int64_t day) {
+  bool is_there = false;
+  {
+    // While it is read nobody replaces it: it is this object that would.
+    auto held = hold(day);
+    if (!held) return std::move(held).error();
+    if (held->connection) {
+      is_there = true;
+      store::Connection& connection = *held->connection;
+      if (auto done = check_integrity(connection); !done) return ended(std::move(done).error());
+      if (auto done = connection.execute("BEGIN"); !done) return done;  // one moment for both
+      auto sealed = read_seal(connection);
+      if (!sealed) return ended(std::move(sealed).error());
+      auto content = read_content(connection, *sealed ? (*sealed)->content.columns : 0, spend());
+      if (!content) return ended(std::move(content).error());
+      if (auto done = connection.execute("COMMIT"); !done) return done;
+      if (*sealed && !content->has_same_records((*sealed)->content)) {
+        return Error{ErrorCode::corrupt,
+                     "\"" + day_name(day) + "\" has " + std::to_string(content->records) +
+                         " records and does not hold what it was sealed with, " +
+                         std::to_string((*sealed)->content.records)};
+      }
+    }
+  }
+  auto is_archived = exists(archive_name(day));
+  if (!is_archived) return std::move(is_archived).error();
+  if (*is_archived) {
+    const Draft check(*this, path(day_name(day)).append(check_extension));
+    if (auto expanded = expand(day, check.path()); !expanded) return std::move(expanded).error();
+    return {};
+  }
+  if (!is_there) return no_such_day(day);
+  return {};
+}
+
+Result<void> DayKeeper::remove(std::int64_t day) {
+  if (auto done = disk_->remove(path(archive_name(day))); !done) return done;
+  return disk_->sync_folder(options_.folder);
+}
+
+/// Once more when a record came in meanwhile: that is rare, or the day is not over.
+Result<void> DayKeeper::insist(Result<void> (DayKeeper::*step)(std::int64_t), std::int64_t day) {
+  for (int attempts = 1;; ++attempts) {
+    auto done = (this->*step)(day);
+    if (done || done.error().code != ErrorCode::wrong_state || pace_.is_over() ||
+        attempts == changed_attempts)
+      return done;
+  }
+}
+
+Result<void> DayKeeper::act(MaintenanceAct act, std::int64_t day) {
+  if (options_.on_act) options_.on_act(act, day);
+  Result<void> outcome =
+      Error{ErrorCode::invalid_argument,
+            std::string("\"") + maintenance_act_name(act) + "\" is not done to one day"};
+  if (act == MaintenanceAct::seal) {
+    // Beside an archive a seal would say that the file had everything.
+    auto is_archived = exists(archive_name(day));
+    outcome = !is_archived   ? Result<void>(std::move(is_archived).error())
+              : *is_archived ? Result<void>(Error{ErrorCode::already_exists,
+                                                  "there was an archive of " + date_of(day)})
+                             : insist(&DayKeeper::seal, day);
+  }
+  if (act == MaintenanceAct::archive) outcome = insist(&DayKeeper::archive, day);
+  if (act == MaintenanceAct::restore) outcome = insist(&DayKeeper::restore, day);
+  if (act == MaintenanceAct::verify) outcome = verify(day);
+  if (auto done = noted(act, day, outcome); !done && outcome) return done;
+  return outcome;
+}
+
+Result<void> DayKeeper::noted(MaintenanceAct act, std::int64_t day, const Result<void>& outcome) {
+  const std::int64_t now_us = clock_.wall_us();
+  const std::string failure = outcome ? std::string() : outcome.error().message;
+  auto insert =
+      notes_.prepare("INSERT INTO maintenance_acts(at_us, act, day, failure) VALUES(?, ?, ?, ?)");
+  if (!insert) return std::move(insert).error();
+  insert->bind(1, now_us).bind(2, maintenance_act_name(act)).bind(3, date_of(day));
+  if (auto done = insert->bind(4, failure).run(); !done) return done;
+  auto forget = notes_.prepare(
+      "DELETE FROM maintenance_acts WHERE id <= (SELECT max(id) FROM maintenance_acts) - ?");
+  if (!forget) return std::move(forget).error();
+  if (auto done = forget->bind(1, noted_acts_max).run(); !done) return done;
+  if (act != MaintenanceAct::verify) return {};
+  auto check = notes_.prepare(
+      "INSERT INTO maintenance_checks VALUES(?1, ?2, ?3, ?4) ON CONFLICT(day) DO UPDATE SET "
+      "tried_at_us = ?2, failure = ?4, good_at_us = CASE WHEN ?3 > 0 THEN ?3 ELSE good_at_us END");
+  if (!check) return std::move(check).error();
+  return check->bind(1, day)
+      .bind(2, now_us)
+      .bind(3, outcome ? now_us : std::int64_t{0})
+      .bind(4, failure)
+      .run();
+}
+
+/// The wall clock, but not more than some days ahead of what the run before judged by: after a
+/// wrong step of it not all archives are too old at once.
+Result<std::int64_t> DayKeeper::judged_us(std::int64_t now_us) {
+  std::int64_t known_us = now_us;
+  {
+    auto select = notes_.prepare("SELECT judged_us FROM maintenance_time");
+    if (!select) return std::move(select).error();
+    auto row = select->step();
+    if (!row) return std::move(row).error();
+    if (*row) known_us = select->integer(0);
+  }
+  const std::int64_t next_us =
+      std::max(known_us, std::min(now_us, known_us + caught_up_days_max * day_us));
+  auto keep = notes_.prepare("INSERT OR REPLACE INTO maintenance_time VALUES(1, ?)");
+  if (!keep) return std::move(keep).error();
+  if (auto done = keep->bind(1, next_us).run(); !done) return std::move(done).error();
+  return std::min(now_us, next_us);
+}
+
+/// Nothing: it is as it should be.
+Result<std::optional<MaintenanceAct>> DayKeeper::due_of(std::int64_t day, bool is_online,
+                                                        bool is_archived, std::int64_t now_us,
+                                                        std::int64_t judged_us) {
+  using Due = std::optional<MaintenanceAct>;
+  const MaintenanceConfig& rules = options_.rules;
+  if (!is_online) {
+    const bool is_old =
+        rules.delete_after_days > 0 && judged_us >= due_at_us(day, rules.delete_after_days);
+    return is_old ? Due(MaintenanceAct::remove) : Due();
+  }
+  const bool may_archive =
+      rules.archive_after_days > 0 && now_us >= due_at_us(day, rules.archive_after_days);
+  if (!may_archive && now_us < due_at_us(day, rules.seal_after_days)) return Due();
+  auto rows = DayRows::open(options_.folder, day);
+  if (!rows) return std::move(rows).error();
+  if (!*rows) return Due();
+  store::Connection& connection = (*rows)->connection();
+  if (is_archived) {
+    if (!may_archive) return Due();
+    auto restored = restored_at_us(connection);
+    if (!restored) return std::move(restored).error();
+    if (*restored > 0 && now_us < *restored + rules.restored_days * day_us) return Due();
+    return Due(MaintenanceAct::archive);
+  }
+  if (may_archive) return Due(MaintenanceAct::archive);
+  auto sealed = read_seal(connection);
+  if (!sealed) return std::move(sealed).error();
+  return *sealed ? Due() : Due(MaintenanceAct::seal);
+}
+
+/// As many of them as a run verifies, those that nobody looked at for longest.
+Result<std::vector<std::int64_t>> DayKeeper::least_verified(std::vector<std::int64_t> archives) {
+  std::map<std::int64_t, std::int64_t> tried;
+  auto select = notes_.prepare("SELECT day, tried_at_us FROM maintenance_checks");
+  if (!select) return std::move(select).error();
+  for (;;) {
+    auto row = select->step();
+    if (!row) return std::move(row).error();
+    if (!*row) break;
+    tried[select->integer(0)] = select->integer(1);
+  }
+  std::sort(archives.begin(), archives.end(), [&tried](std::int64_t a, std::int64_t b) {
+    const auto when = [&tried](std::int64_t day) {
+      const auto found = tried.find(day);
+      return found == tried.end() ? 0 : found->second;
+    };
+    return std::pair(when(a), a) < std::pair(when(b), b);
+  });
+  archives.resize(
+      std::min(archives.size(), static_cast<std::size_t>(options_.rules.verify_archives)));
+  return archives;
+}
+
+/// False: the run is over.
+bool DayKeeper::attempt(MaintenanceAct wanted, std::int64_t day, MaintenanceReport& report) {
+  Result<void> outcome;
+  if (wanted == MaintenanceAct::remove) {
+    if (options_.on_act) options_.on_act(wanted, day);
+    outcome = remove(day);
+    if (auto done = noted(wanted, day, outcome); !done && outcome) outcome = std::move(done);
+  } else {
+    outcome = act(wanted, day);
+  }
+  if (!outcome && pace_.is_over()) return false;
+  MaintenanceOutcome& told = report.outcomes.emplace_back();
+  told.act = wanted;
+  told.day = date_of(day);
+  if (!outcome) {
+    told.failure = outcome.error().message;
+    told.is_put_off = outcome.error().code == ErrorCode::wrong_state;
+  }
+  return true;
+}
+
+MaintenanceReport DayKeeper::run(std::optional<std::int64_t> until_us) {
+  MaintenanceReport report;
+  report.started_at_us = clock_.wall_us();
+  const auto failed = [&report](const Error& error) {
+    report.outcomes.push_back({MaintenanceAct::run, "", error.message, false});
+  };
+  const auto goes_on = [&] {
+    report.was_cut_short =
+        report.was_cut_short || pace_.is_over() || (until_us && clock_.wall_us() >= *until_us);
+    return !report.was_cut_short;
+  };
+  auto online = days_in(options_.folder);
+  auto archives = archives_in(options_.folder);
+  const auto judged = judged_us(report.started_at_us);
+  if (!online) failed(online.error());
+  if (!archives) failed(archives.error());
+  if (!judged) failed(judged.error());
+  if (online && archives && judged) {
+    std::set<std::int64_t> days(online->begin(), online->end());
+    days.insert(archives->begin(), archives->end());
+    const auto has = [](const std::vector<std::int64_t>& list, std::int64_t day) {
+      return std::find(list.begin(), list.end(), day) != list.end();
+    };
+    for (const std::int64_t day : days) {
+      if (!goes_on()) break;
+      const auto due =
+          due_of(day, has(*online, day), has(*archives, day), report.started_at_us, *judged);
+      if (!due) {
+        report.outcomes.push_back({MaintenanceAct::run, date_of(day), due.error().message, false});
+        continue;
+      }
+      if (*due && !attempt(**due, day, report)) report.was_cut_short = true;
+    }
+    auto kept = archives_in(options_.folder);
+    auto verified = kept ? least_verified(std::move(*kept)) : std::move(kept);
+    if (!verified) failed(verified.error());
+    if (verified) {
+      for (const std::int64_t day : *verified) {
+        if (!goes_on()) break;
+        if (!attempt(MaintenanceAct::verify, day, report)) report.was_cut_short = true;
+      }
+    }
+  }
+  report.ended_at_us = clock_.wall_us();
+  return report;
+}
+
+namespace {
+
+/// What the last checks said, by day.
+Result<void> read_checks(const std::string& folder, std::map<std::int64_t, StoredDay>& days) {
+  auto notes = store::Connection::open(folder + notes_name, store::OpenMode::read_only);
+  if (!notes && notes.error().code == ErrorCode::not_found) return {};
+  if (!notes) return std::move(notes).error();
+  auto select = notes->prepare("SELECT day, good_at_us, failure FROM maintenance_checks");
+  if (!select) return {};  // being made just now
+  for (;;) {
+    auto row = select->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return {};
+    const auto found = days.find(select->integer(0));
+    if (found == days.end()) continue;
+    found->second.verified_at_us = select->integer(1);
+    found->second.failure = select->text(2);
+  }
+}
+
+void take_content(StoredDay& day, const DayContent& content) {
+  day.records = content.records;
+  day.first_ended_at_us = content.first_ended_at_us;
+  day.last_ended_at_us = content.last_ended_at_us;
+  day.sums = content.sums;
+}
+
+Result<void> read_online(const std::string& folder, std::int64_t number, StoredDay& day) {
+  auto rows = DayRows::open(folder, number);
+  if (!rows) return std::move(rows).error();
+  if (!*rows) return {};
+  store::Connection& connection = (*rows)->connection();
+  day.file_bytes = size_of(folder + "/" + day_name(number));
+  auto is_whole = holds_whole_day(connection);
+  if (!is_whole) return std::move(is_whole).error();
+  day.is_online = !day.is_archived || *is_whole;
+  day.has_late_records = !day.is_online;
+  auto restored = restored_at_us(connection);
+  if (!restored) return std::move(restored).error();
+  day.restored_at_us = *restored;
+  auto sealed = read_seal(connection);
+  if (!sealed) return std::move(sealed).error();
+  if (!*sealed) return {};
+  day.is_sealed = true;
+  day.sealed_at_us = (*sealed)->sealed_at_us;
+  take_content(day, (*sealed)->content);
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<StoredDay>> stored_days_in(const std::string& folder) {
+  auto online = days_in(folder);
+  if (!online) return std::move(online).error();
+  auto archives = archives_in(folder);
+  if (!archives) return std::move(archives).error();
+  std::map<std::int64_t, StoredDay> days;
+  PosixDisk disk;
+  for (const std::int64_t number : *archives) {
+    StoredDay& day = days[number];
+    day.is_archived = true;
+    day.archive_bytes = size_of(folder + "/" + archive_name(number));
+  }
+  for (const std::int64_t number : *online)
+    days.try_emplace(number);
+  if (auto done = read_checks(folder, days); !done) return std::move(done).error();
+  for (auto& [number, day] : days) {
+    day.day = date_of(number);
+    if (day.is_archived) {
+      // What is wrong with one day is no reason not to tell of the others.
+      if (auto manifest = read_manifest(disk, folder + "/" + archive_name(number))) {
+        day.archived_at_us = manifest->made_at_us;
+        take_content(day, manifest->content);
+      } else {
+        day.failure = manifest.error().message;
+      }
+    }
+    if (auto done = read_online(folder, number, day); !done) day.failure = done.error().message;
+  }
+  std::vector<StoredDay> listed;
+  for (auto each = days.rbegin(); each != days.rend(); ++each)
+    listed.push_back(std::move(each->second));
+  return listed;
+}
+
+}  // namespace tandem::cdr

@@ -1,0 +1,117 @@
+// Maintenance of a folder of day files (O-08, O-09).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cdr/archive_file.hpp"
+#include "cdr/day_lock.hpp"
+#include "cdr/day_seal_sqlite.hpp"
+#include "cdr/disk.hpp"
+#include "store/sqlite.hpp"
+#include "tandem/clock.hpp"
+#include "tandem/maintenance.hpp"
+
+namespace tandem::cdr {
+
+/// How fast maintenance goes and when it ends. Threading: called on the thread of the maintenance.
+class Pace {
+ public:
+  virtual ~Pace();
+  /// Some bytes were read or written: waits until that is no more than is allowed. Errors:
+  /// wrong_state (the work shall end).
+  virtual Result<void> spend(std::uint64_t bytes) = 0;
+  /// Something is in use: waits a little. Errors: wrong_state (the work shall end).
+  virtual Result<void> pause() = 0;
+  /// The work shall end.
+  [[nodiscard]] virtual bool is_over() const noexcept = 0;
+};
+
+/// Whoever keeps the days of a folder, one at a time: the object holds "cdr-maintenance.lock".
+///
+/// A day is at every moment readable once, whatever dies: the new file is complete, flushed and
+/// read back before it gets its name, it gets the name in one step, and the old one goes only then.
+/// What a death leaves behind has names of its own, and the next open() removes it. A file that
+/// somebody has open, or that gets a record meanwhile, is left as it is; such an act ends with
+/// wrong_state.
+///
+/// Threading: one thread at a time.
+class DayKeeper {
+ public:
+  struct Options {
+    std::string folder;
+    MaintenanceConfig rules;
+    std::shared_ptr<Disk> disk = nullptr;  ///< Of names and archives; null: the system's.
+    /// Told before each act, with days since 1970. May be empty.
+    std::function<void(MaintenanceAct, std::int64_t day)> on_act{};
+  };
+
+  /// `clock` and `pace` outlive it. Errors: already_exists (another one is at work), not_found (no
+  /// such folder), io.
+  static Result<std::unique_ptr<DayKeeper>> open(Options options, const Clock& clock, Pace& pace);
+
+  /// All that is due now. Begins nothing from `until_us` (wall clock) on.
+  MaintenanceReport run(std::optional<std::int64_t> until_us);
+  /// One act on one day. Errors: not_found (there is no such day), wrong_state (in use), corrupt,
+  /// unsupported (archives, in a build without them), invalid_argument (MaintenanceAct::run or
+  /// remove), io, limit.
+  Result<void> act(MaintenanceAct act, std::int64_t day);
+
+ private:
+  DayKeeper(Options options, const Clock& clock, Pace& pace, std::unique_ptr<DiskLock> lock,
+            store::Connection notes);
+
+  struct Held;
+  class Draft;
+
+  Result<void> discard_leftovers();
+  Result<void> discard(const std::string& path);
+  Result<bool> exists(const std::string& name);
+  [[nodiscard]] std::string path(const std::string& name) const {
+    return options_.folder + "/" + name;
+  }
+  [[nodiscard]] Spend spend();
+  void watch(store::Connection& connection);
+  Error ended(Error error) const;
+
+  Result<void> insist(Result<void> (DayKeeper::*step)(std::int64_t), std::int64_t day);
+  Result<void> seal(std::int64_t day);
+  Result<void> archive(std::int64_t day);
+  Result<void> restore(std::int64_t day);
+  Result<void> verify(std::int64_t day);
+  Result<void> remove(std::int64_t day);
+
+  Result<Held> hold(std::int64_t day);
+  Result<void> copy_into(Held& held, const std::string& draft);
+  Result<void> check_unchanged(Held& held);
+  Result<void> merge(store::Connection& into, const std::string& other);
+  Result<DayContent> finish_draft(const std::string& draft, const DayContent& before,
+                                  const std::function<Result<void>(store::Connection&)>& change);
+  Result<DayContent> expand(std::int64_t day, const std::string& to);
+  Result<DayLock> freeze(Held& held);
+  Result<void> put_in_place(Held& held, const std::string& draft);
+
+  Result<void> noted(MaintenanceAct act, std::int64_t day, const Result<void>& outcome);
+  Result<std::int64_t> judged_us(std::int64_t now_us);
+  Result<std::optional<MaintenanceAct>> due_of(std::int64_t day, bool is_online, bool is_archived,
+                                               std::int64_t now_us, std::int64_t judged_us);
+  Result<std::vector<std::int64_t>> least_verified(std::vector<std::int64_t> archives);
+  bool attempt(MaintenanceAct act, std::int64_t day, MaintenanceReport& report);
+
+  const Options options_;
+  const std::shared_ptr<Disk> disk_;
+  const Clock& clock_;
+  Pace& pace_;
+  const std::unique_ptr<DiskLock> lock_;
+  store::Connection notes_;  // "cdr-maintenance.db"
+  store::Connection::Watch watch_;
+};
+
+/// Days of the folder, the latest first; none when it is not there. Errors: io.
+Result<std::vector<StoredDay>> stored_days_in(const std::string& folder);
+
+}  // namespace tandem::cdr

@@ -1,0 +1,471 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "cdr/cdr_rows_sqlite.hpp"
+#include "cdr/compression.hpp"
+#include "cdr/day_files.hpp"
+#include "cdr/day_keeper_sqlite.hpp"
+#include "dying_disk.hpp"
+#include "sample_cdr.hpp"
+#include "tandem/call_reports.hpp"
+#include "tandem/cdr_query.hpp"
+#include "temporary_folder.hpp"
+
+using namespace tandem;
+using namespace tandem::cdr;
+using test::DyingDisk;
+using test::TemporaryFolder;
+
+namespace {
+
+constexpr std::int64_t first_day = test::noon_us / day_us;  // 2026-11-25
+
+class FreePace final : public Pace {
+ public:
+  Result<void> spend(std::uint64_t) override { return check(); }
+  Result<void> pause() override {
+    ++pauses;
+    return check();
+  }
+  [[nodiscard]] bool is_over() const noexcept override { return over; }
+  int pauses = 0;
+  bool over = false;
+
+ private:
+  Result<void> check() const {
+    if (over) return Error{ErrorCode::wrong_state, "told to end"};
+    return {};
+  }
+};
+
+std::string message_of(const Result<void>& outcome) {
+  return outcome ? std::string() : outcome.error().message;
+}
+
+/// Three days with calls, and whoever keeps them ten days later.
+struct Station {
+  TemporaryFolder folder;
+  std::map<std::int64_t, std::vector<Cdr>> days;  // each the latest first
+  SimulatedClock clock{(first_day + 13) * day_us};
+  FreePace pace;
+  MaintenanceConfig rules;
+  std::uint64_t records = 0;
+
+  explicit Station(std::uint64_t each = 40) {
+    SeededRandom random(7);
+    auto sink = make_sqlite_sink(folder.path());
+    REQUIRE(sink.ok());
+    for (std::int64_t day = 0; day < 3; ++day) {
+      for (std::uint64_t i = 0; i < each; ++i)
+        write(**sink, day, i, random);
+    }
+    REQUIRE((*sink)->flush().ok());
+  }
+  void write(CdrSink& sink, std::int64_t day, std::uint64_t second, Random& random) {
+    Cdr cdr = test::sample_cdr(static_cast<std::uint64_t>(day) * 86'400 + second, random);
+    cdr.record_id = ++records;
+    REQUIRE(sink.write(cdr).ok());
+    std::vector<Cdr>& all = days[first_day + day];
+    all.push_back(cdr);
+    std::sort(all.begin(), all.end(), [](const Cdr& a, const Cdr& b) {
+      return std::pair(a.ended_at_us, a.record_id) > std::pair(b.ended_at_us, b.record_id);
+    });
+  }
+  void write_late(std::int64_t day, std::uint64_t second) {
+    SeededRandom random(records);
+    auto sink = make_sqlite_sink(folder.path());
+    REQUIRE(sink.ok());
+    write(**sink, day, second, random);
+    REQUIRE((*sink)->flush().ok());
+  }
+  std::unique_ptr<DayKeeper> keeper(std::shared_ptr<Disk> disk = nullptr) {
+    auto opened = DayKeeper::open({folder.path(), rules, std::move(disk)}, clock, pace);
+    REQUIRE_MESSAGE(opened.ok(), (opened.ok() ? std::string() : opened.error().message));
+    return std::move(*opened);
+  }
+  Result<void> act(MaintenanceAct wanted, std::int64_t day) {
+    return keeper()->act(wanted, first_day + day);
+  }
+  [[nodiscard]] Result<std::vector<Cdr>> query(std::int64_t day,
+                                               bool skips_archived = false) const {
+    CdrQuery query;
+    query.since_us = (first_day + day) * day_us;
+    query.until_us = *query.since_us + day_us;
+    query.limit = 100'000;
+    query.skips_archived = skips_archived;
+    return CdrStore(folder.path()).query(query);
+  }
+  [[nodiscard]] StoredDay stored(std::int64_t day) const {
+    const auto all = stored_days_in(folder.path());
+    REQUIRE(all.ok());
+    for (const StoredDay& each : *all) {
+      if (each.day == format_time_us((first_day + day) * day_us).substr(0, 10)) return each;
+    }
+    return {};
+  }
+  [[nodiscard]] bool has(const std::string& name) const {
+    return std::filesystem::exists(folder / name);
+  }
+  [[nodiscard]] std::set<std::string> names() const {
+    std::set<std::string> all;
+    for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
+      all.insert(entry.path().filename().string());
+    return all;
+  }
+  /// Every record of the day is there once, wherever it is.
+  void check_readable_once(std::int64_t day) {
+    auto found = query(day);
+    if (!found) {
+      CHECK(found.error().code == ErrorCode::wrong_state);
+      const auto restored = act(MaintenanceAct::restore, day);
+      REQUIRE_MESSAGE(restored.ok(), message_of(restored));
+      found = query(day);
+    }
+    REQUIRE_MESSAGE(found.ok(), (found.ok() ? std::string() : found.error().message));
+    CHECK(*found == days[first_day + day]);
+  }
+};
+
+std::string day_text(std::int64_t day) {
+  return format_time_us((first_day + day) * day_us).substr(0, 10);
+}
+
+void damage(const std::string& path, std::size_t at) {
+  std::string content = test::content_of(path);
+  REQUIRE(at < content.size());
+  content[at] = static_cast<char>(content[at] ^ 0x40);
+  test::write_content(path, content);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "DayKeeper: a sealed day has the same records, and their sums, and takes late ones (O-08)") {
+  Station station;
+  const auto report_before = call_report(station.folder.path(), {});
+  REQUIRE(report_before.ok());
+  REQUIRE(station.act(MaintenanceAct::seal, 0).ok());
+  for (std::int64_t day = 0; day < 3; ++day)
+    CHECK(station.query(day).value() == station.days[first_day + day]);
+  const auto report_after = call_report(station.folder.path(), {});
+  REQUIRE(report_after.ok());
+  CHECK(to_csv(*report_after) == to_csv(*report_before));
+
+  const StoredDay sealed = station.stored(0);
+  CHECK(sealed.is_online);
+  CHECK(sealed.is_sealed);
+  CHECK_FALSE(sealed.is_archived);
+  CHECK(sealed.records == 40);
+  CHECK(sealed.sealed_at_us == station.clock.wall_us());
+  CHECK(sealed.first_ended_at_us == station.days[first_day].back().ended_at_us);
+  CHECK(sealed.last_ended_at_us == station.days[first_day].front().ended_at_us);
+  Amount charge, vendor_charge;
+  for (const Cdr& cdr : station.days[first_day]) {
+    charge = Amount::from_units(charge.units() + cdr.customer.charge.units());
+    vendor_charge = Amount::from_units(vendor_charge.units() + cdr.vendor->charge.units());
+  }
+  REQUIRE(sealed.sums.size() == 1);
+  CHECK(sealed.sums[0] == DaySum{"USD", charge.to_string(), vendor_charge.to_string(), "0.00"});
+  CHECK(station.act(MaintenanceAct::verify, 0).ok());
+  CHECK(station.stored(0).verified_at_us == station.clock.wall_us());
+
+  station.write_late(0, 7'000);
+  CHECK_FALSE(station.stored(0).is_sealed);
+  CHECK(station.query(0).value() == station.days[first_day]);
+  REQUIRE(station.act(MaintenanceAct::seal, 0).ok());
+  CHECK(station.stored(0).records == 41);
+  CHECK(station.query(0).value() == station.days[first_day]);
+  CHECK(station.act(MaintenanceAct::seal, 9).error().code == ErrorCode::not_found);
+}
+
+TEST_CASE("DayKeeper: what was changed in a sealed day is found out (O-08)") {
+  Station station;
+  REQUIRE(station.act(MaintenanceAct::seal, 1).ok());
+  {
+    auto connection = store::Connection::open(station.folder / day_name(first_day + 1));
+    REQUIRE(connection.ok());
+    REQUIRE(connection->execute("UPDATE cdr SET charge_units = 1 WHERE record_id = 50").ok());
+  }
+  const auto verified = station.act(MaintenanceAct::verify, 1);
+  REQUIRE_FALSE(verified.ok());
+  CHECK(verified.error().code == ErrorCode::corrupt);
+  CHECK(station.stored(1).failure == verified.error().message);
+  CHECK(station.stored(1).verified_at_us == 0);
+  if (has_compression()) {
+    CHECK(station.act(MaintenanceAct::archive, 1).error().code == ErrorCode::corrupt);
+    CHECK_FALSE(station.has(archive_name(first_day + 1)));
+  }
+  CHECK(station.has(day_name(first_day + 1)));
+}
+
+TEST_CASE("DayKeeper: an archived day says so until it is restored, as it was (O-08)") {
+  if (!has_compression()) {
+    MESSAGE("not run: built without libzstd");
+    return;
+  }
+  Station station;
+  const auto archived = station.act(MaintenanceAct::archive, 1);
+  REQUIRE_MESSAGE(archived.ok(), message_of(archived));
+  CHECK_FALSE(station.has(day_name(first_day + 1)));
+  CHECK(station.has(archive_name(first_day + 1)));
+  const StoredDay stored = station.stored(1);
+  CHECK_FALSE(stored.is_online);
+  CHECK(stored.is_archived);
+  CHECK(stored.records == 40);
+  CHECK(stored.archive_bytes > 0);
+
+  const auto found = station.query(1);
+  REQUIRE_FALSE(found.ok());
+  CHECK(found.error().code == ErrorCode::wrong_state);
+  CHECK(found.error().message.find(day_text(1) + " is archived") != std::string::npos);
+  CHECK(found.error().message.find("maintenance restore") != std::string::npos);
+  CHECK(station.query(1, true).value().empty());
+  CHECK(station.query(0).value() == station.days[first_day]);
+
+  // A list is an error where it comes by the archived day, and not before.
+  CdrQuery latest;
+  latest.limit = 40;
+  CHECK(CdrStore(station.folder.path()).query(latest).value() == station.days[first_day + 2]);
+  latest.limit = 41;
+  CHECK(CdrStore(station.folder.path()).query(latest).error().code == ErrorCode::wrong_state);
+  latest.skips_archived = true;
+  CHECK(CdrStore(station.folder.path()).query(latest).value().size() == 41);
+  CHECK(CdrStore(station.folder.path()).find(50).error().code == ErrorCode::wrong_state);
+  CHECK_FALSE(CdrStore(station.folder.path()).find(500).value().has_value());
+  CallReportRequest report;
+  CHECK(call_report(station.folder.path(), report).error().code == ErrorCode::wrong_state);
+  report.filter.skips_archived = true;
+  CHECK(call_report(station.folder.path(), report).value().records_read == 80);
+  report.filter.skips_archived = false;
+  report.filter.until_us = (first_day + 1) * day_us;
+  CHECK(call_report(station.folder.path(), report).value().records_read == 40);
+
+  CHECK(station.act(MaintenanceAct::verify, 1).ok());
+  CHECK(station.act(MaintenanceAct::archive, 1).ok());  // it is
+  const auto restored = station.act(MaintenanceAct::restore, 1);
+  REQUIRE_MESSAGE(restored.ok(), message_of(restored));
+  CHECK(station.query(1).value() == station.days[first_day + 1]);
+  CHECK(station.has(archive_name(first_day + 1)));
+  CHECK(station.stored(1).restored_at_us == station.clock.wall_us());
+  // With its indexes.
+  auto rows = DayRows::open(station.folder.path(), first_day + 1);
+  REQUIRE((rows.ok() && *rows));
+  auto indexes = (*rows)->connection().prepare(
+      "SELECT count(*) FROM sqlite_master WHERE name IN ('cdr_facts', 'cdr_by_caller')");
+  REQUIRE(indexes.ok());
+  REQUIRE(indexes->step().value());
+  CHECK(indexes->integer(0) == 2);
+}
+
+TEST_CASE(
+    "DayKeeper: records that come late for an archived day are kept, told of, merged (O-08)") {
+  if (!has_compression()) {
+    MESSAGE("not run: built without libzstd");
+    return;
+  }
+  Station station;
+  REQUIRE(station.act(MaintenanceAct::archive, 1).ok());
+  const std::int64_t bytes = station.stored(1).archive_bytes;
+  station.write_late(1, 5'000);
+  CHECK(station.stored(1).has_late_records);
+  CHECK(station.query(1).error().code == ErrorCode::wrong_state);
+  CHECK(station.query(1, true).value().size() == 1);
+  CHECK(station.act(MaintenanceAct::seal, 1).error().code == ErrorCode::already_exists);
+
+  // Into the archive.
+  const auto archived = station.act(MaintenanceAct::archive, 1);
+  REQUIRE_MESSAGE(archived.ok(), message_of(archived));
+  CHECK_FALSE(station.has(day_name(first_day + 1)));
+  CHECK(station.stored(1).records == 41);
+  CHECK(station.stored(1).archive_bytes != bytes);
+
+  // Beside one that is restored.
+  station.write_late(1, 6'000);
+  const auto restored = station.act(MaintenanceAct::restore, 1);
+  REQUIRE_MESSAGE(restored.ok(), message_of(restored));
+  CHECK(station.query(1).value() == station.days[first_day + 1]);
+  station.write_late(1, 6'500);
+  CHECK(station.query(1).value() == station.days[first_day + 1]);
+  REQUIRE(station.act(MaintenanceAct::archive, 1).ok());
+  CHECK(station.stored(1).records == 43);
+  station.check_readable_once(1);
+}
+
+TEST_CASE("DayKeeper: a damaged archive is never taken for a good one (O-08)") {
+  if (!has_compression()) {
+    MESSAGE("not run: built without libzstd");
+    return;
+  }
+  Station station;
+  REQUIRE(station.act(MaintenanceAct::archive, 0).ok());
+  const std::string path = station.folder / archive_name(first_day);
+  const std::string good = test::content_of(path);
+  SeededRandom random(3);
+  for (int round = 0; round < 40; ++round) {
+    if (round % 4 == 0) {
+      test::write_content(path, good.substr(0, random.below(good.size())));
+    } else {
+      damage(path, random.below(good.size()));
+    }
+    const auto verified = station.act(MaintenanceAct::verify, 0);
+    REQUIRE_FALSE(verified.ok());
+    CHECK(verified.error().code == ErrorCode::corrupt);
+    CHECK_FALSE(station.act(MaintenanceAct::restore, 0).ok());
+    CHECK_FALSE(station.has(day_name(first_day)));
+    test::write_content(path, good);
+  }
+  CHECK(station.act(MaintenanceAct::verify, 0).ok());
+  station.check_readable_once(0);
+}
+
+TEST_CASE("DayKeeper: a file that somebody has open stays where it is (O-08)") {
+  Station station;
+  {
+    CdrFilter filter;
+    filter.until_us = (first_day + 1) * day_us;
+    auto cursor = CdrStore(station.folder.path()).cursor(filter);
+    REQUIRE(cursor.ok());
+    REQUIRE(cursor->next().value());  // it is in the middle of the day
+    const auto sealed = station.act(MaintenanceAct::seal, 0);
+    REQUIRE_FALSE(sealed.ok());
+    CHECK(sealed.error().code == ErrorCode::wrong_state);
+    CHECK(station.pace.pauses > 0);
+    CHECK(cursor->next().value());
+  }
+  CHECK(station.act(MaintenanceAct::seal, 0).ok());
+  {
+    // A shell that knows nothing of our lock.
+    auto shell =
+        store::Connection::open(station.folder / day_name(first_day), store::OpenMode::read_only);
+    REQUIRE(shell.ok());
+    CHECK(station.act(MaintenanceAct::seal, 0).error().code == ErrorCode::wrong_state);
+  }
+  // The sink that has its latest file open.
+  auto sink = make_sqlite_sink(station.folder.path());
+  REQUIRE(sink.ok());
+  SeededRandom random(1);
+  station.write(**sink, 2, 4'000, random);
+  REQUIRE((*sink)->flush().ok());
+  CHECK(station.act(MaintenanceAct::seal, 2).error().code == ErrorCode::wrong_state);
+  station.write(**sink, 2, 4'001, random);
+  REQUIRE((*sink)->flush().ok());
+  station.check_readable_once(2);
+  // Two at once get into each other's way.
+  const auto keeper = station.keeper();
+  const auto second = DayKeeper::open({station.folder.path(), {}}, station.clock, station.pace);
+  REQUIRE_FALSE(second.ok());
+  CHECK(second.error().code == ErrorCode::already_exists);
+}
+
+TEST_CASE("DayKeeper: whenever it dies, the day is readable exactly once (O-08)") {
+  const std::vector<MaintenanceAct> acts =
+      has_compression()
+          ? std::vector{MaintenanceAct::seal, MaintenanceAct::archive, MaintenanceAct::restore}
+          : std::vector{MaintenanceAct::seal};
+  std::uint64_t deaths = 0;
+  for (const MaintenanceAct act : acts) {
+    for (const bool has_late : {false, true}) {
+      for (const bool is_power_cut : {false, true}) {
+        for (std::uint64_t steps = 1;; ++steps) {
+          CAPTURE(maintenance_act_name(act));
+          CAPTURE(has_late);
+          CAPTURE(is_power_cut);
+          CAPTURE(steps);
+          SeededRandom random(steps);
+          Station station(12);
+          // To be restored; or to be archived once more, with what came since.
+          if (act != MaintenanceAct::seal && (act == MaintenanceAct::restore || has_late))
+            REQUIRE(station.act(MaintenanceAct::archive, 1).ok());
+          if (has_late) station.write_late(1, 5'000);
+          auto disk = std::make_shared<DyingDisk>(station.folder.path());
+          {
+            const auto keeper = station.keeper(disk);
+            disk->dies_in = steps;
+            (void)keeper->act(act, first_day + 1);  // the folder is judged, not the answer
+          }
+          const bool is_dead = disk->is_dead();
+          if (is_dead && is_power_cut) disk->cut_power(random);
+          deaths += is_dead ? 1U : 0U;
+          station.check_readable_once(1);
+          CHECK(station.query(0).value() == station.days[first_day]);
+          // The next one finds nothing in its way, and leaves nothing behind.
+          const auto again = station.act(act, 1);
+          CHECK_MESSAGE(again.ok(), message_of(again));
+          station.check_readable_once(1);
+          for (const std::string& name : station.names()) {
+            CHECK(name.find(".draft") == std::string::npos);
+            CHECK(name.find(".check") == std::string::npos);
+          }
+          if (!is_dead) break;
+        }
+      }
+    }
+  }
+  CHECK(deaths > (has_compression() ? 60U : 4U));
+}
+
+TEST_CASE("DayKeeper: a run does what is due by the days, and no more (O-08, O-09)") {
+  if (!has_compression()) {
+    MESSAGE("not run: built without libzstd");
+    return;
+  }
+  Station station;
+  station.rules.seal_after_days = 2;
+  station.rules.archive_after_days = 5;
+  station.rules.delete_after_days = 8;
+  station.rules.restored_days = 2;
+  station.rules.verify_archives = 1;
+  const auto run_at = [&](std::int64_t day, std::int64_t hour = 3) {
+    station.clock.step_wall_us((first_day + day) * day_us + hour * 3'600'000'000 -
+                               station.clock.wall_us());
+    const MaintenanceReport report = station.keeper()->run(std::nullopt);
+    std::string done;
+    for (const MaintenanceOutcome& outcome : report.outcomes) {
+      CHECK_MESSAGE(outcome.failure.empty(), outcome.failure);
+      done += std::string(done.empty() ? "" : ", ") + maintenance_act_name(outcome.act) + ' ' +
+              outcome.day.substr(8);
+    }
+    return done;
+  };
+  CHECK(run_at(2) == "");
+  CHECK(run_at(3) == "seal 25");
+  CHECK(run_at(3, 4) == "");
+  station.write_late(0, 9'000);
+  CHECK(run_at(3, 5) == "seal 25");
+  CHECK(run_at(4) == "seal 26");
+  CHECK(run_at(5) == "seal 27");
+  CHECK(run_at(6) == "archive 25, verify 25");
+  CHECK(run_at(7) == "archive 26, verify 26");
+  REQUIRE(station.act(MaintenanceAct::restore, 1).ok());
+  CHECK(run_at(8) == "archive 27, verify 27");
+  CHECK(run_at(9) == "remove 25, archive 26, verify 26");
+  CHECK(run_at(9, 4) == "verify 27");
+  CHECK_FALSE(station.has(archive_name(first_day)));
+  CHECK(station.query(0).value().empty());
+
+  // A clock that is a year ahead takes no more than a week makes too old.
+  station.rules.delete_after_days = 30;
+  CHECK(run_at(374) == "verify 26");
+  CHECK(run_at(10) == "verify 27");
+  CHECK(station.has(archive_name(first_day + 1)));
+}
+
+TEST_CASE(
+    "DayKeeper: a run that is told to end ends at once and leaves the days as they were (O-08)") {
+  Station station;
+  station.rules.seal_after_days = 0;
+  station.pace.over = true;
+  const MaintenanceReport report = station.keeper()->run(std::nullopt);
+  CHECK(report.was_cut_short);
+  CHECK(report.outcomes.empty());
+  station.pace.over = false;
+  const MaintenanceReport late = station.keeper()->run(station.clock.wall_us());
+  CHECK(late.was_cut_short);
+  CHECK(late.outcomes.empty());
+  for (std::int64_t day = 0; day < 3; ++day)
+    station.check_readable_once(day);
+}
