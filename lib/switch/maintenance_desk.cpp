@@ -130,8 +130,11 @@ void MaintenanceDesk::tick(const MaintenancePlace& place) {
       state_.next_run_at_us = next_at_us(now_us, place.rules.at_minute, place.zone);
     }
     if (now_us < state_.next_run_at_us) return;
-    const std::int64_t until_us = state_.next_run_at_us + place.rules.window_minutes * minute_us;
-    state_.next_run_at_us = next_at_us(now_us + minute_us, place.rules.at_minute, place.zone);
+    const std::int64_t window_us = place.rules.window_minutes * minute_us;
+    const std::int64_t until_us = state_.next_run_at_us + window_us;
+    state_.next_run_at_us =
+        next_at_us(std::max(state_.next_run_at_us + minute_us, now_us - window_us),
+                   place.rules.at_minute, place.zone);
     if (now_us >= until_us) return;  // the clock was set forward over all of it
     work.until_us = until_us;
   }

@@ -86,6 +86,30 @@ static void configurations_report_every_error(void) {
   tandem_text_destroy(text);
 }
 
+/* Of a configuration that no switch runs on. */
+static void days_are_kept_when_asked_to(const tandem_config* config) {
+  tandem_text* text = NULL;
+  CHECK(tandem_config_stored_days(config, &text) == TANDEM_OK);
+  tandem_text_destroy(text);
+  CHECK(tandem_config_stored_days(config, NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_config_maintain(config, "dust", "2026-01-01", NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_config_maintain(config, "seal", "soon", NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_config_maintain(config, "remove", "2026-01-01", NULL) ==
+        TANDEM_ERR_INVALID_ARGUMENT);
+}
+
+static void maintenance_goes_on_beside_calls(tandem_switch* object) {
+  tandem_text* text = NULL;
+  CHECK(tandem_switch_stored_days(object, &text) == TANDEM_OK);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_start_maintenance(object, "nothing", NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_start_maintenance(object, "verify", "x") == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_start_maintenance(object, "run", NULL) == TANDEM_OK);
+  CHECK(tandem_switch_maintenance(object, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"scheduled\":false") != NULL);
+  tandem_text_destroy(text);
+}
+
 static void questions_need_no_switch(void) {
   tandem_config* config = NULL;
   tandem_explain_request request = TANDEM_EXPLAIN_REQUEST_INIT;
@@ -108,6 +132,7 @@ static void questions_need_no_switch(void) {
   tandem_text_destroy(text);
   CHECK(tandem_explain_table("[]", &table) == TANDEM_ERR_INVALID_ARGUMENT);
   CHECK(tandem_explain_table(NULL, &table) == TANDEM_ERR_INVALID_ARGUMENT);
+  days_are_kept_when_asked_to(config);
   tandem_config_destroy(config);
 }
 
@@ -457,6 +482,7 @@ static void a_switch_lives_and_answers(void) {
   objects_change_together(object);
   objects_are_put_and_removed(object);
   a_shadow_starts_and_stops(object);
+  maintenance_goes_on_beside_calls(object);
   request.from = "127.0.0.9";
   request.caller = "1000";
   request.callee = "4420";

@@ -373,6 +373,23 @@ class Admin(unittest.TestCase):
                                        ("from=cust&caller=1&callee=2&format=csv", 400, "/format")):
             self.assertEqual(self.error("GET", "/api/v1/explain?" + query, None, status)["pointer"], pointer)
 
+    def test_maintenance(self):
+        found = self.get("/api/v1/maintenance")
+        self.assertEqual((found["state"]["scheduled"], found["state"]["running"]), (False, False))
+        self.assertIsInstance(found["days"], list)
+        runs = found["state"]["runs"]
+        status, headers, body = request(self.port, "POST", "/api/v1/maintenance/run", b"")
+        self.assertEqual((status, headers["Location"]), (202, "/api/v1/maintenance"), body)
+        state = until(lambda: (lambda s: not s["running"] and s["runs"] > runs and s)(self.get("/api/v1/maintenance")["state"]),
+                      "the run ended")
+        self.assertEqual([o for o in state["last"]["outcomes"] if o["failure"] and not o["put_off"]], [])
+        self.error("POST", "/api/v1/maintenance/2026-01-01/run", b"", 404)
+        self.error("POST", "/api/v1/maintenance/seal", b"", 404)
+        self.error("POST", "/api/v1/maintenance/soon/seal", b"", 400)
+        status, headers, _ = request(self.port, "DELETE", "/api/v1/maintenance")
+        self.assertEqual((status, headers["Allow"]), (405, "GET, HEAD"))
+        self.assertIn("tandem_maintenance_runs_total", request(self.port, "GET", "/metrics")[2])
+
     def test_shadow(self):
         self.error("GET", "/api/v1/shadow", None, 404)
         self.error("DELETE", "/api/v1/shadow", None, 404)

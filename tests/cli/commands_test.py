@@ -416,6 +416,33 @@ class Records(unittest.TestCase):
             done = run("journal", "--config", write_config(path, base_config()))
             self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (1, "", 1))
 
+    def test_maintenance_of_day_files(self):
+        with folder() as path:
+            file = write_config(path, base_config())
+            for words in (["nonsense"], ["seal"], ["run", "2026-01-01"], ["--format", "xml"]):
+                done = run("maintenance", *words, "--config", file)
+                self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1), done.stderr)
+            done = run("maintenance", "--config", file)
+            self.assertEqual((done.returncode, done.stdout.split()[:2], done.stderr), (0, ["DAY", "STATE"], ""))
+            done = run("maintenance", "run", "--config", file)
+            self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (1, "", 1))  # no folder yet
+            os.mkdir(os.path.join(path, "cdr"))
+            done = run("maintenance", "run", "--config", file)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "nothing was due\n", ""))
+            done = run("maintenance", "verify", "2026-01-01", "--config", file)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn("no records of 2026-01-01", done.stderr)
+            done = run("maintenance", "restore", "someday", "--config", file)
+            self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+            config = base_config()
+            config["maintenance"] = {"at": "03:30:30", "archive_after_days": 9, "delete_after_days": 9}
+            done = run("check", "--config", write_config(path, config))
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("/maintenance/at", done.stderr)
+            config["maintenance"]["at"] = "04:00"
+            done = run("check", "--config", write_config(path, config))
+            self.assertIn("/maintenance/delete_after_days", done.stderr)
+
     def test_guards_of_questions(self):
         with folder() as path:
             config = base_config()

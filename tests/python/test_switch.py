@@ -545,6 +545,32 @@ def test_objects_and_versions_of_decks_in_virtual_time() -> None:
     switch.close()
 
 
+def test_day_files_are_kept(tmp_path: Path) -> None:
+    world = sim.World()
+    config = sim_config()
+    config["cdr"] = {"sinks": [{"type": "sqlite", "path": str(tmp_path / "cdr")}]}
+    with world.create_switch(config) as switch:
+        customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+        world.add_endpoint("10.0.0.9:5060")
+        call = customer.dial("442079460000", plan=sim.DialPlan(hang_up_after_us=30_000_000))
+        assert world.run_until(lambda: call.was_answered, 10_000_000)
+        assert world.run_until_idle()
+        world.run_for_us(1_000_000)
+        (day,) = switch.stored_days()
+        assert day["online"] and not day["sealed"] and day["day"] == "2026-01-01"
+        switch.start_maintenance("verify", "2026-01-01")
+        assert switch.maintenance()["last"]["outcomes"][0] == {
+            "act": "verify", "day": "2026-01-01", "done": True, "put_off": False, "failure": ""
+        }
+        with pytest.raises(tandem.Error):
+            switch.start_maintenance("dust", "2026-01-01")
+    report = tandem.maintain(config, "seal", "2026-01-01")
+    assert report["outcomes"][0]["done"]
+    (day,) = tandem.stored_days(config)
+    assert day["sealed"] and day["records"] == 1
+    assert len(tandem.query_cdrs(config, skips_archived=True)) == 1
+
+
 def test_a_shadow_in_virtual_time() -> None:
     world = sim.World()
     with world.create_switch(sim_config()) as switch:

@@ -75,8 +75,9 @@ class Expander final : public ByteFlow {
                      std::string("compressed bytes were not readable: ") + ZSTD_getErrorName(hint)};
       is_complete_ = hint == 0;
       if (!append(out, buffer_.data(), part.pos, out_max)) return too_much();
-      // A buffer that was filled may have more behind it, though all bytes were taken.
-      if (in.pos == in.size && part.pos < part.size) return {};
+      // A buffer that was filled may have more behind it, though all bytes were taken; but not
+      // behind the end of the frame, where asking would begin another one.
+      if (in.pos == in.size && (is_complete_ || part.pos < part.size)) return {};
     }
   }
   Result<void> finish(std::size_t, std::string&) override {

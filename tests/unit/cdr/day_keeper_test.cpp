@@ -10,6 +10,7 @@
 #include "cdr/day_files.hpp"
 #include "cdr/day_keeper_sqlite.hpp"
 #include "dying_disk.hpp"
+#include "fault_vfs.hpp"
 #include "sample_cdr.hpp"
 #include "tandem/call_reports.hpp"
 #include "tandem/cdr_query.hpp"
@@ -48,6 +49,7 @@ std::string message_of(const Result<void>& outcome) {
 
 /// Three days with calls, and whoever keeps them ten days later.
 struct Station {
+  test::FaultVfs quick;  // which flushes nothing for real, and never dies here
   TemporaryFolder folder;
   std::map<std::int64_t, std::vector<Cdr>> days;  // each the latest first
   SimulatedClock clock{(first_day + 13) * day_us};
