@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "cdr/compression.hpp"
+#include "switch/maintenance_desk.hpp"
 #include "switch/shadow.hpp"
 
 namespace tandem {
@@ -152,21 +152,12 @@ class Checker {
   }
 
   void check_maintenance() {
-    const MaintenanceConfig& rules = config_.maintenance;
-    if (rules.delete_after_days > 0 &&
-        (rules.archive_after_days == 0 || rules.delete_after_days <= rules.archive_after_days)) {
-      fail("/maintenance/delete_after_days",
-           "archives can only be deleted later than `archive_after_days`");
-    }
-    if (rules.archive_after_days > 0 && rules.archive_after_days < rules.seal_after_days)
-      fail("/maintenance/archive_after_days", "a day is archived after it was sealed");
-    if (rules.archive_after_days > 0 && !cdr::has_compression())
-      fail("/maintenance/archive_after_days",
-           "this library was built without archives (TANDEM_WITH_ZSTD)");
+    if (auto checked = tandem::check_maintenance(config_.maintenance); !checked)
+      fail("/maintenance", checked.error().message);
     const bool has_days =
         std::any_of(config_.cdr_sinks.begin(), config_.cdr_sinks.end(),
                     [](const CdrSinkConfig& sink) { return sink.type == "sqlite"; });
-    if (rules.is_scheduled && !has_days)
+    if (config_.maintenance.is_scheduled && !has_days)
       fail("/maintenance", "there is no sqlite sink whose days could be kept");
   }
 

@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "base/thread.hpp"
+#include "cdr/compression.hpp"
 #include "cdr/day_files.hpp"
 #include "tandem/config.hpp"
 
@@ -57,7 +58,48 @@ MaintenanceReport report_of(cdr::DayKeeper& keeper, MaintenanceAct act, std::int
 
 }  // namespace
 
+Result<void> check_maintenance(const MaintenanceConfig& rules) {
+  struct Range {
+    const char* name;
+    std::int32_t value, low, high;
+  };
+  constexpr std::int32_t days_max = 36'500;
+  const Range ranges[] = {{"at_minute", rules.at_minute, 0, 1'439},
+                          {"window_minutes", rules.window_minutes, 1, 1'440},
+                          {"seal_after_days", rules.seal_after_days, 0, days_max},
+                          {"archive_after_days", rules.archive_after_days, 0, days_max},
+                          {"delete_after_days", rules.delete_after_days, 0, days_max},
+                          {"restored_days", rules.restored_days, 1, days_max},
+                          {"verify_archives", rules.verify_archives, 0, 1'000},
+                          {"io_megabytes_per_s", rules.io_megabytes_per_s, 1, 10'000}};
+  for (const Range& range : ranges) {
+    if (range.value >= range.low && range.value <= range.high) continue;
+    return Error{ErrorCode::invalid_argument,
+                 std::string(range.name) + " " + std::to_string(range.value) + " was not in " +
+                     std::to_string(range.low) + ".." + std::to_string(range.high)};
+  }
+  if (rules.archive_after_days > 0 && rules.archive_after_days < rules.seal_after_days) {
+    return Error{ErrorCode::invalid_argument, "archive_after_days " +
+                                                  std::to_string(rules.archive_after_days) +
+                                                  " was before seal_after_days"};
+  }
+  if (rules.delete_after_days > 0 &&
+      (rules.archive_after_days == 0 || rules.delete_after_days <= rules.archive_after_days)) {
+    return Error{ErrorCode::invalid_argument, "delete_after_days " +
+                                                  std::to_string(rules.delete_after_days) +
+                                                  " was not later than archive_after_days"};
+  }
+  if (rules.archive_after_days > 0 && !cdr::has_compression()) {
+    return Error{ErrorCode::invalid_argument,
+                 "archive_after_days was given, and this library was built without archives "
+                 "(TANDEM_WITH_ZSTD)"};
+  }
+  return {};
+}
+
 Result<MaintenancePlace> maintenance_place(const SwitchConfig& config) {
+  if (auto checked = check_maintenance(config.maintenance); !checked)
+    return std::move(checked).error();
   for (const CdrSinkConfig& sink : config.cdr_sinks) {
     if (sink.type != "sqlite") continue;
     auto zone = TimeZone::load(config.parameters.timezone);

@@ -23,7 +23,10 @@ struct MaintenancePlace {
   TimeZone zone;  ///< Of `at_minute`.
 };
 
-/// Errors: unsupported (no SQLite sink), invalid_argument (the time zone).
+/// What is wrong with the rules, whoever made them. Errors: invalid_argument.
+Result<void> check_maintenance(const MaintenanceConfig& rules);
+
+/// Errors: unsupported (no SQLite sink), invalid_argument (the rules, the time zone).
 Result<MaintenancePlace> maintenance_place(const SwitchConfig& config);
 
 /// Keeps to a rate and ends when it is told to. Threading: stop() is thread-safe, the rest is of

@@ -441,7 +441,7 @@ class Records(unittest.TestCase):
             self.assertIn("/maintenance/at", done.stderr)
             config["maintenance"]["at"] = "04:00"
             done = run("check", "--config", write_config(path, config))
-            self.assertIn("/maintenance/delete_after_days", done.stderr)
+            self.assertIn("/maintenance: delete_after_days 9", done.stderr)
 
     def test_guards_of_questions(self):
         with folder() as path:

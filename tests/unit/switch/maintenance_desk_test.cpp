@@ -1,0 +1,67 @@
+#include "switch/maintenance_desk.hpp"
+
+#include <doctest/doctest.h>
+
+#include "tandem/config.hpp"
+
+using namespace tandem;
+
+namespace {
+
+std::int64_t at(std::string_view text) { return parse_time_us(text).value(); }
+
+}  // namespace
+
+TEST_CASE("Maintenance: its time is the one on the wall, also where the clock is set (O-08)") {
+  const TimeZone utc;
+  CHECK(next_at_us(at("2026-01-01T00:00:00Z"), 210, utc) == at("2026-01-01T03:30:00Z"));
+  CHECK(next_at_us(at("2026-01-01T03:30:00Z"), 210, utc) == at("2026-01-01T03:30:00Z"));
+  CHECK(next_at_us(at("2026-01-01T03:30:00.000001Z"), 210, utc) == at("2026-01-02T03:30:00Z"));
+  CHECK(next_at_us(at("2026-01-01T23:59:59Z"), 0, utc) == at("2026-01-02T00:00:00Z"));
+  const TimeZone india = TimeZone::load("+05:30").value();
+  CHECK(next_at_us(at("2026-01-01T00:00:00Z"), 210, india) == at("2026-01-01T22:00:00Z"));
+  CHECK(next_at_us(at("2025-12-31T21:00:00Z"), 210, india) == at("2025-12-31T22:00:00Z"));
+  const auto berlin = TimeZone::load("Europe/Berlin");
+  if (!berlin) {
+    MESSAGE("not run: no time zones here");
+    return;
+  }
+  // On 2026-03-29 the hour from two to three is left out, on 2026-10-25 it comes twice.
+  CHECK(next_at_us(at("2026-03-28T12:00:00Z"), 210, *berlin) == at("2026-03-29T01:30:00Z"));
+  CHECK(next_at_us(at("2026-10-24T12:00:00Z"), 210, *berlin) == at("2026-10-25T02:30:00Z"));
+  // Whatever is made of the hour that is left out: it is later than now, and of the next day.
+  for (std::int64_t minute = 0; minute < 1'440; minute += 30) {
+    const std::int64_t now_us = at("2026-03-28T00:00:00Z") + minute * 60'000'000;
+    const std::int64_t next_us = next_at_us(now_us, 150, *berlin);
+    CHECK(next_us >= now_us);
+    CHECK(next_us <= now_us + 26 * 3'600'000'000);
+  }
+}
+
+TEST_CASE("Maintenance: rules out of their range are named (O-08)") {
+  MaintenanceConfig rules;
+  CHECK(check_maintenance(rules).ok());
+  rules.io_megabytes_per_s = 0;
+  CHECK(check_maintenance(rules).error().message == "io_megabytes_per_s 0 was not in 1..10000");
+  rules = {};
+  rules.delete_after_days = 9;
+  CHECK(check_maintenance(rules).error().code == ErrorCode::invalid_argument);
+  rules = {};
+  rules.archive_after_days = 1;
+  CHECK(check_maintenance(rules).error().code == ErrorCode::invalid_argument);
+  SwitchConfig config;
+  CHECK(maintenance_place(config).error().code == ErrorCode::unsupported);
+}
+
+TEST_CASE("Maintenance: bytes are paid for by time, until it is told to end (O-08)") {
+  const SimulatedClock clock;
+  SteadyPace pace(clock, 10, false);
+  CHECK(pace.spend(1'000).ok());
+  CHECK(pace.spend(std::uint64_t{1} << 40U).ok());  // it does not wait where nobody advances
+  CHECK(pace.pause().ok());
+  CHECK_FALSE(pace.is_over());
+  pace.stop();
+  CHECK(pace.is_over());
+  CHECK(pace.spend(1).error().code == ErrorCode::wrong_state);
+  CHECK(pace.pause().error().code == ErrorCode::wrong_state);
+}
