@@ -249,7 +249,8 @@ void bind_sim(py::module_& m) {
       .def(
           "add_lrn_server",
           [](World& world, const std::string& address, const std::string& kind) {
-            for (const LrnResolverKind known : {LrnResolverKind::sip302, LrnResolverKind::http}) {
+            for (const LrnResolverKind known :
+                 {LrnResolverKind::sip302, LrnResolverKind::http, LrnResolverKind::naptr}) {
               if (kind == lrn_resolver_kind_name(known))
                 return take(world.add_lrn_server(address, known));
             }

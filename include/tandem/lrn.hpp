@@ -23,6 +23,7 @@ struct LrnRecord {
 };
 
 inline constexpr std::size_t lrn_region_bytes_max = 32;
+inline constexpr std::size_t lrn_suffix_bytes_max = 180;  ///< A name has 253, a number 64 of them.
 
 /// True for 1..31 digits, hexadecimal ones too, with a '+' in front or without (RFC 4694
 /// section 4).
@@ -33,7 +34,9 @@ enum class LrnResolverKind : std::uint8_t {
   sip302,  ///< INVITE to a redirect server, answered with `rn` in a Contact (RFC 4694).
   http,    ///< GET, answered with JSON.
   host,    ///< SwitchHooks::on_lrn.
+  naptr,   ///< "enum": NAPTR records of DNS (RFC 6116) with `rn` or `npdi` (RFC 4769).
 };
+/// "sip302", "http", "host", "enum". Lives for ever.
 TANDEM_EXPORT const char* lrn_resolver_kind_name(LrnResolverKind kind) noexcept;
 
 /// One resolver. Equal questions that are under way are asked once; answers are kept.
@@ -41,16 +44,18 @@ struct LrnResolverConfig {
   std::string id;
   LrnResolverKind kind = LrnResolverKind::sip302;
   std::vector<SocketAddress>
-      addresses;             ///< The n-th retry asks the n-th next one. Port 0: 5060 or 80.
+      addresses;             ///< The n-th retry asks the n-th next one. Port 0: 5060, 80 or 53.
   SipTransport transport{};  ///< sip302: UDP or TCP.
   std::string caller;        ///< sip302: user part of From; "" for none.
   std::string path = "/lrn?number={number}";  ///< http: `{number}` becomes the number.
   std::vector<std::string> headers;           ///< http: further "Name: value" lines, at most 16.
-  std::string lrn_key = "lrn";           ///< http: key or JSON pointer (RFC 6901) in the answer.
-  std::string region_key = "region";     ///< http: the same; sip302: name of a URI parameter.
-  std::int32_t timeout_ms = 1000;        ///< 50..10000, for each attempt.
-  std::int32_t retries = 1;              ///< 0..5 further attempts when nothing came.
-  std::int32_t cache_s = 300;            ///< How long an answer is good, 0..86400; 0: not kept.
+  std::string lrn_key = "lrn";        ///< http: key or JSON pointer (RFC 6901) in the answer.
+  std::string region_key = "region";  ///< http: the same; sip302, enum: name of a URI parameter.
+  std::string suffix = "e164.arpa";   ///< enum: where the tree of numbers begins; a name of DNS, at
+                                      ///< most lrn_suffix_bytes_max.
+  std::int32_t timeout_ms = 1000;     ///< 50..10000, for each attempt.
+  std::int32_t retries = 1;           ///< 0..5 further attempts when nothing came.
+  std::int32_t cache_s = 300;         ///< How long an answer is good, 0..86400; 0: not kept.
   std::int32_t cache_entries = 100'000;  ///< 1..10,000,000; the oldest goes first.
   std::int32_t queries_max = 1000;       ///< Under way in each call worker, 1..65536.
   std::int32_t connections = 4;          ///< http: to each address from each worker, 1..64.

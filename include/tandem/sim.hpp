@@ -279,8 +279,8 @@ class TANDEM_EXPORT RawEndpoint {
   std::unique_ptr<Body> body_;
 };
 
-/// A server that resolvers of kind `sip302` or `http` ask. What it is not told of it answers
-/// with 404. Belongs to its world.
+/// A server that resolvers of kind `sip302`, `http` or `enum` ask. What it is not told of it
+/// answers with 404, as a name server with "no such name". Belongs to its world.
 class TANDEM_EXPORT LrnServer {
  public:
   struct Body;
@@ -292,7 +292,9 @@ class TANDEM_EXPORT LrnServer {
   void set(const std::string& number, const LrnRecord& record);
   /// Before each answer; over HTTP before its body, in steps of 50 ms.
   void set_delay_us(std::int64_t delay_us);
-  void set_status(int status);      ///< Of every answer; 0: as usual.
+  /// Of every answer; 0: as usual. A name server fails (SERVFAIL) for 500 and above, and knows no
+  /// name for what is below.
+  void set_status(int status);
   void set_silent(bool is_silent);  ///< It takes questions and answers none.
   /// Numbers in the order in which they were asked for, repeated requests aside.
   [[nodiscard]] const std::vector<std::string>& asked() const;
@@ -333,8 +335,8 @@ class TANDEM_EXPORT World {
   Result<Endpoint*> add_endpoint(const EndpointConfig& config);
   /// The same for an "IP:PORT" of raw bytes.
   Result<RawEndpoint*> add_raw_endpoint(const std::string& address);
-  /// The same for a server of LRN look-ups: HTTP, or SIP on UDP. Errors besides: invalid_argument
-  /// (kind host).
+  /// The same for a server of LRN look-ups: HTTP, or SIP or DNS on UDP. Errors besides:
+  /// invalid_argument (kind host).
   Result<LrnServer*> add_lrn_server(const std::string& address, LrnResolverKind kind);
 
   // Time. Not from inside a callback: such a call does nothing and returns false.

@@ -17,7 +17,7 @@ Worker::Worker(unsigned index, io::Loop& loop, Random& random, Commons& commons,
       commons_(commons),
       tables_(std::move(tables)),
       lookups_(
-          loop, commons.log, std::uint64_t{index} << call_id_worker_shift | 1U,
+          loop, random, commons.log, std::uint64_t{index} << call_id_worker_shift | 1U,
           [&host = commons.host](LrnQuestion question) {
             return host.ask_lrn(std::move(question));
           },

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lrn/enum_resolver.hpp"
 #include "lrn/http_resolver.hpp"
 #include "lrn/number.hpp"
 #include "lrn/sip_resolver.hpp"
@@ -57,6 +58,9 @@ class Lookups::Desk final : private ResolverEvents {
         break;
       case LrnResolverKind::host:
         resolver_ = std::make_unique<HostResolver>(config, owner_.ask_host_);
+        break;
+      case LrnResolverKind::naptr:
+        resolver_ = std::make_unique<EnumResolver>(config, owner_.loop_, owner_.random_, events);
         break;
     }
   }
@@ -183,9 +187,14 @@ Lookups::Lookup::Lookup(Desk& its_desk, std::uint64_t its_id, std::string_view i
 
 void Lookups::Lookup::on_deadline() { desk.on_deadline(*this); }
 
-Lookups::Lookups(io::Loop& loop, Log& log, std::uint64_t first_id, AskHost ask_host,
+Lookups::Lookups(io::Loop& loop, Random& random, Log& log, std::uint64_t first_id, AskHost ask_host,
                  LookupEvents& events)
-    : loop_(loop), log_(log), ask_host_(std::move(ask_host)), events_(events), next_id_(first_id) {}
+    : loop_(loop),
+      random_(random),
+      log_(log),
+      ask_host_(std::move(ask_host)),
+      events_(events),
+      next_id_(first_id) {}
 
 Lookups::~Lookups() { *is_alive_ = false; }
 

@@ -16,6 +16,7 @@
 #include "io/loop.hpp"
 #include "lrn/resolver.hpp"
 #include "lrn/resolver_state.hpp"
+#include "tandem/clock.hpp"
 #include "tandem/log.hpp"
 
 namespace tandem::lrn {
@@ -44,8 +45,10 @@ class Lookups final {
   using AskHost = std::function<bool(LrnQuestion)>;
 
   /// `first_id`: ids of look-ups count up from it, so that the token of a host's answer names its
-  /// worker. All references outlive this object; `legs` may be null until the first question.
-  Lookups(io::Loop& loop, Log& log, std::uint64_t first_id, AskHost ask_host, LookupEvents& events);
+  /// worker. All references outlive this object. set_legs() comes before the first question of a
+  /// resolver of kind sip302.
+  Lookups(io::Loop& loop, Random& random, Log& log, std::uint64_t first_id, AskHost ask_host,
+          LookupEvents& events);
   ~Lookups();
   Lookups(const Lookups&) = delete;
   Lookups& operator=(const Lookups&) = delete;
@@ -73,6 +76,7 @@ class Lookups final {
   void drop_idle();
 
   io::Loop& loop_;
+  Random& random_;
   Log& log_;
   const AskHost ask_host_;
   LookupEvents& events_;

@@ -10,6 +10,8 @@ const char* lrn_resolver_kind_name(LrnResolverKind kind) noexcept {
       return "http";
     case LrnResolverKind::host:
       return "host";
+    case LrnResolverKind::naptr:
+      return "enum";
   }
   return "";
 }
@@ -17,6 +19,23 @@ const char* lrn_resolver_kind_name(LrnResolverKind kind) noexcept {
 }  // namespace tandem
 
 namespace tandem::lrn {
+namespace {
+
+/// Where servers of a kind listen.
+std::uint16_t lrn_port(LrnResolverKind kind) noexcept {
+  switch (kind) {
+    case LrnResolverKind::http:
+      return 80;
+    case LrnResolverKind::naptr:
+      return 53;
+    case LrnResolverKind::sip302:
+    case LrnResolverKind::host:
+      break;
+  }
+  return 5060;
+}
+
+}  // namespace
 
 std::string state_id(const LrnResolverConfig& config) {
   std::string id;
@@ -27,7 +46,8 @@ std::string state_id(const LrnResolverConfig& config) {
   for (const std::string_view text :
        {std::string_view(config.id), std::string_view(lrn_resolver_kind_name(config.kind)),
         std::string_view(config.caller), std::string_view(config.path),
-        std::string_view(config.lrn_key), std::string_view(config.region_key)}) {
+        std::string_view(config.lrn_key), std::string_view(config.region_key),
+        std::string_view(config.suffix)}) {
     add(text);
   }
   for (const std::int64_t number :
@@ -45,7 +65,7 @@ std::string state_id(const LrnResolverConfig& config) {
 
 SocketAddress server_of(const LrnResolverConfig& config, std::size_t attempt) noexcept {
   SocketAddress server = config.addresses[attempt % config.addresses.size()];
-  if (server.port == 0) server.port = config.kind == LrnResolverKind::http ? 80 : 5060;
+  if (server.port == 0) server.port = lrn_port(config.kind);
   return server;
 }
 

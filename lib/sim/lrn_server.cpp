@@ -39,16 +39,27 @@ std::string record_json(const LrnRecord& record) {
   return "{\"lrn\":" + text(record.lrn) + ",\"region\":" + text(record.region) + "}";
 }
 
+constexpr std::size_t name_at = 12;    // in a query
+constexpr std::size_t opt_bytes = 11;  // at its end
+
+/// The digits that the name of a query begins with, in their order (RFC 6116 section 3.2).
+std::string number_of_query(std::string_view query) {
+  std::string number;
+  for (std::size_t at = name_at; at + 1 < query.size() && query[at] == 1; at += 2)
+    number.insert(number.begin(), query[at + 1]);
+  return number;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LrnServer::Body>> LrnServer::Body::create(SimNetwork& network,
                                                                  LrnResolverKind kind,
                                                                  const SocketAddress& address) {
-  auto body = std::make_unique<Body>(address);
+  auto body = std::make_unique<Body>(kind, address);
   auto loop = network.create_loop("lrn " + address.to_string(), address.ip);
   if (!loop) return loop.error();
   body->loop_ = std::move(*loop);
-  if (kind == LrnResolverKind::sip302) {
+  if (kind == LrnResolverKind::sip302 || kind == LrnResolverKind::naptr) {
     auto socket = body->loop_->open_datagram(address, {}, *body);
     if (!socket) return socket.error();
     body->socket_ = std::move(*socket);
@@ -102,17 +113,34 @@ http::Response LrnServer::Body::answer(const http::Request& request) {
 }
 
 void LrnServer::Body::on_datagram(const SocketAddress& from, std::string_view bytes) {
-  if (sip::scan(bytes, sip::Framing::datagram, *message_).kind != sip::Fault::Kind::none) return;
+  if (kind == LrnResolverKind::naptr) {
+    if (bytes.size() <= name_at) return;
+    (void)look_up(number_of_query(bytes));
+  } else if (!hear_invite(bytes)) {
+    return;
+  }
+  if (is_silent) return;
+  if (delay_us == 0) return tell(from, std::string(bytes));
+  pending_.push_back(std::make_unique<Pending>(*this, from, bytes));
+  loop_->timers().start(pending_.back()->due, delay_us);
+}
+
+void LrnServer::Body::tell(const SocketAddress& to, const std::string& question) {
+  if (kind == LrnResolverKind::naptr) return resolve(to, question);
+  redirect(to, question);
+}
+
+/// False: it is none.
+bool LrnServer::Body::hear_invite(std::string_view bytes) {
+  if (sip::scan(bytes, sip::Framing::datagram, *message_).kind != sip::Fault::Kind::none)
+    return false;
   if (message_->is_request && message_->method == sip::Method::ack) ++acknowledged;
-  if (!message_->is_request || message_->method != sip::Method::invite) return;
+  if (!message_->is_request || message_->method != sip::Method::invite) return false;
   if (branches_.insert(std::string(message_->vias[0].branch)).second) {
     sip::Unescaped room;
     (void)look_up(std::string(sip::uri_user(message_->request_uri, room)));
   }
-  if (is_silent) return;
-  if (delay_us == 0) return redirect(from, std::string(bytes));
-  pending_.push_back(std::make_unique<Pending>(*this, from, bytes));
-  loop_->timers().start(pending_.back()->due, delay_us);
+  return true;
 }
 
 void LrnServer::Body::redirect(const SocketAddress& to, const std::string& invite) {
@@ -137,6 +165,33 @@ void LrnServer::Body::redirect(const SocketAddress& to, const std::string& invit
   }
   writer.finish();
   if (writer.ok()) socket_->send(to, writer.view());
+}
+
+void LrnServer::Body::resolve(const SocketAddress& to, const std::string& query) {
+  const auto found = records.find(number_of_query(query));
+  const bool is_known = status == 0 && found != records.end();
+  std::string answer = query;
+  answer[2] = static_cast<char>(0x81);                                           // a response
+  answer[3] = static_cast<char>(0x80 | (status >= 500 ? 2 : is_known ? 0 : 3));  // with this code
+  if (is_known) {
+    const LrnRecord& record = found->second;
+    std::string uri = "tel:\\1;npdi";
+    if (!record.lrn.empty()) uri += ";rn=" + record.lrn;
+    if (!record.region.empty()) uri += ";region=" + record.region;
+    std::string data("\0\x0a\0\x64", 4);  // order and preference
+    for (const std::string& text :
+         {std::string("u"), std::string("E2U+pstn:tel"), "!^(.*)$!" + uri + '!'}) {
+      data += static_cast<char>(text.size());
+      data += text;
+    }
+    data += '\0';
+    answer[7] = 1;
+    std::string naptr("\xc0\x0c\0\x23\0\1\0\0\1\x2c\0", 11);  // of the name that was asked for
+    naptr += static_cast<char>(data.size());
+    // Before the record of the additional section, which the client sent and gets back.
+    answer.insert(answer.size() - opt_bytes, naptr + data);
+  }
+  socket_->send(to, answer);
 }
 
 LrnServer::LrnServer(std::unique_ptr<Body> body) : body_(std::move(body)) {}

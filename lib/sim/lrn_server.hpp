@@ -20,9 +20,10 @@ namespace tandem::sim {
 struct LrnServer::Body final : private io::DatagramHandler {
   static Result<std::unique_ptr<Body>> create(SimNetwork& network, LrnResolverKind kind,
                                               const SocketAddress& address);
-  explicit Body(const SocketAddress& local) : address(local) {}
+  Body(LrnResolverKind its_kind, const SocketAddress& local) : kind(its_kind), address(local) {}
   ~Body() override;
 
+  const LrnResolverKind kind;
   const SocketAddress address;
   std::map<std::string, LrnRecord, std::less<>> records;
   std::vector<std::string> asked;
@@ -33,7 +34,11 @@ struct LrnServer::Body final : private io::DatagramHandler {
 
  private:
   void on_datagram(const SocketAddress& from, std::string_view bytes) override;
+  bool hear_invite(std::string_view bytes);
+  /// Answers a datagram.
+  void tell(const SocketAddress& to, const std::string& question);
   void redirect(const SocketAddress& to, const std::string& invite);
+  void resolve(const SocketAddress& to, const std::string& query);
   http::Response answer(const http::Request& request);
   /// Null: nobody knows the number.
   const LrnRecord* look_up(const std::string& number);
@@ -48,12 +53,12 @@ struct LrnServer::Body final : private io::DatagramHandler {
     Pending(Body& owner, const SocketAddress& peer, std::string_view bytes)
         : body(owner),
           to(peer),
-          invite(bytes),
+          question(bytes),
           due(Timer::member<&Pending::tell, Pending>(), this) {}
-    void tell() { body.redirect(to, invite); }
+    void tell() { body.tell(to, question); }
     Body& body;
     SocketAddress to;
-    std::string invite;
+    std::string question;
     Timer due;
   };
   std::vector<std::unique_ptr<Pending>> pending_;

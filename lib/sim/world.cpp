@@ -187,7 +187,10 @@ Result<RawEndpoint*> World::add_raw_endpoint(const std::string& address) {
 }
 
 Result<LrnServer*> World::add_lrn_server(const std::string& address, LrnResolverKind kind) {
-  auto parsed = SocketAddress::parse(address, kind == LrnResolverKind::http ? 80 : 5060);
+  const std::uint16_t port = kind == LrnResolverKind::http    ? 80
+                             : kind == LrnResolverKind::naptr ? 53
+                                                              : 5060;
+  auto parsed = SocketAddress::parse(address, port);
   if (!parsed) return parsed.error();
   auto made = LrnServer::Body::create(*body_->network, kind, *parsed);
   if (!made) return made.error();

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "switch/maintenance_desk.hpp"
+#include "io/dns_message.hpp"
 #include "switch/shadow.hpp"
 
 namespace tandem {
@@ -394,6 +395,10 @@ class Checker {
     if (is_host != resolver.addresses.empty()) {
       fail(pointer + "/addresses",
            is_host ? "a resolver of kind host has none" : "a resolver needs at least one address");
+    }
+    if (resolver.suffix.empty() || resolver.suffix.size() > lrn_suffix_bytes_max ||
+        !io::dns::is_name(resolver.suffix)) {
+      fail(pointer + "/suffix", "\"" + resolver.suffix + "\" is no name such as \"e164.arpa\"");
     }
     in_range(resolver.timeout_ms, 50, 10'000, pointer + "/timeout_ms");
     in_range(resolver.retries, 0, 5, pointer + "/retries");

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "io/dns_message.hpp"
 #include "switch/config_fields_json.hpp"
 #include "switch/config_values_json.hpp"
 #include "switch/resolve.hpp"
@@ -83,6 +84,16 @@ void read_answer_key(Reader& r, const Json& v, std::string& key) {
   key = std::move(text);
 }
 
+void read_suffix(Reader& r, const Json& v, std::string& suffix) {
+  std::string text;
+  if (!r.string(v, text, lrn_suffix_bytes_max)) return;
+  if (text.empty() || !io::dns::is_name(text)) {
+    r.fail("\"" + text + "\" is no name such as \"e164.arpa\"");
+    return;
+  }
+  suffix = std::move(text);
+}
+
 }  // namespace
 
 const std::vector<Field<LrnGatewayConfig>>& lrn_fields() {
@@ -141,17 +152,20 @@ const std::vector<Field<LrnResolverConfig>>& lrn_resolver_fields() {
   static const std::vector<Field<L>> fields = {
       {"id", "id", "required", "Name of the resolver (R-20).",
        [](Reader& r, const Json& v, L& l) { read_id(r, v, l.id); }},
-      {"kind", "sip302|http|host", "required",
-       "INVITE to a redirect server, HTTP GET, or the hook of the host program.",
+      {"kind", "sip302|http|enum|host", "required",
+       "INVITE to a redirect server, HTTP GET, NAPTR records of name servers, or the hook of the "
+       "host "
+       "program.",
        [](Reader& r, const Json& v, L& l) {
          r.choice<LrnResolverKind>(v,
                                    {{"sip302", LrnResolverKind::sip302},
                                     {"http", LrnResolverKind::http},
+                                    {"enum", LrnResolverKind::naptr},
                                     {"host", LrnResolverKind::host}},
                                    l.kind);
        }},
       {"addresses", "array of IP, IP:PORT or name", "none",
-       "Servers, port 5060 or 80; a repeated question goes to the next one. Not for `host`.",
+       "Servers, port 5060, 80 or 53; a repeated question goes to the next one. Not for `host`.",
        [](Reader& r, const Json& v, L& l) { read_resolver_addresses(r, v, l.addresses); }},
       {"transport", "udp|tcp", "udp", "sip302: how they are reached.",
        [](Reader& r, const Json& v, L& l) {
@@ -167,8 +181,11 @@ const std::vector<Field<LrnResolverConfig>>& lrn_resolver_fields() {
       {"lrn_key", "text", "\"lrn\"",
        "http: key of the answer, or JSON pointer into it; absent, null or \"\": not ported.",
        [](Reader& r, const Json& v, L& l) { read_answer_key(r, v, l.lrn_key); }},
-      {"region_key", "text", "\"region\"", "http: the same; sip302: parameter of the Contact.",
+      {"region_key", "text", "\"region\"", "http: the same; sip302, enum: parameter of the URI.",
        [](Reader& r, const Json& v, L& l) { read_answer_key(r, v, l.region_key); }},
+      {"suffix", "name of DNS", "e164.arpa",
+       "enum: where the tree of numbers begins; private trees have names of their own.",
+       [](Reader& r, const Json& v, L& l) { read_suffix(r, v, l.suffix); }},
       {"timeout_ms", "integer 50..10000", "1000", "For each attempt.",
        [](Reader& r, const Json& v, L& l) { r.number(v, 50, 10'000, l.timeout_ms); }},
       {"retries", "integer 0..5", "1",

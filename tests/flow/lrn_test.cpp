@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::string_view dialled = "12125550123";
 const std::string server_address = "10.0.9.1:5060";
+constexpr LrnResolverKind server_kinds[] = {LrnResolverKind::sip302, LrnResolverKind::http,
+                                            LrnResolverKind::naptr};
 
 LrnResolverConfig resolver(LrnResolverKind kind, const std::string& address = server_address) {
   LrnResolverConfig one;
@@ -72,7 +74,7 @@ struct LrnBench : Bench {
 TEST_CASE(
     "LRN: routing goes by where the number was ported to, the vendor gets what was dialled "
     "(R-20)") {
-  for (const LrnResolverKind kind : {LrnResolverKind::sip302, LrnResolverKind::http}) {
+  for (const LrnResolverKind kind : server_kinds) {
     CAPTURE(lrn_resolver_kind_name(kind));
     LrnBench bench(lrn_config(kind));
     const Cdr cdr = bench.record();
@@ -142,7 +144,7 @@ TEST_CASE("LRN: with route_by dialled the answer is for billing alone (R-20)") {
 }
 
 TEST_CASE("LRN: a callee that nobody knows is refused with LrnFailed, 404 and cause 3 (R-20)") {
-  for (const LrnResolverKind kind : {LrnResolverKind::sip302, LrnResolverKind::http}) {
+  for (const LrnResolverKind kind : server_kinds) {
     LrnBench bench(lrn_config(kind));
     auto call = bench.call("12125559999");
     bench.run_s(1);
@@ -173,7 +175,7 @@ TEST_CASE("LRN: with failure action continue it goes on with the dialled number 
 }
 
 TEST_CASE("LRN: a silent server is asked again once, then the failure action holds (R-20)") {
-  for (const LrnResolverKind kind : {LrnResolverKind::sip302, LrnResolverKind::http}) {
+  for (const LrnResolverKind kind : server_kinds) {
     CAPTURE(lrn_resolver_kind_name(kind));
     LrnBench bench(lrn_config(kind));
     bench.server->set_silent(true);
@@ -194,7 +196,7 @@ TEST_CASE("LRN: a silent server is asked again once, then the failure action hol
 }
 
 TEST_CASE("LRN: the repeated question goes to the next address (R-20)") {
-  for (const LrnResolverKind kind : {LrnResolverKind::sip302, LrnResolverKind::http}) {
+  for (const LrnResolverKind kind : server_kinds) {
     SwitchConfig config = lrn_config(kind);
     config.provision.lrn_resolvers[0].addresses = {at("10.0.9.9:5060"), at(server_address)};
     LrnBench bench(config);
@@ -246,7 +248,7 @@ TEST_CASE("LRN: calls to one number share one question (R-20)") {
 
 TEST_CASE(
     "LRN: a caller may give up while its number is looked up, and the answer is kept (R-20)") {
-  for (const LrnResolverKind kind : {LrnResolverKind::sip302, LrnResolverKind::http}) {
+  for (const LrnResolverKind kind : server_kinds) {
     LrnBench bench(lrn_config(kind));
     bench.server->set_delay_us(600'000);
     DialPlan plan;
@@ -560,4 +562,66 @@ TEST_CASE("LRN: what one worker was told the others know (R-20)") {
   CHECK(std::count(by_worker.begin(), by_worker.end(), 0U) < 3);
   CHECK(bench.server->asked().size() == 1);
   CHECK(bench.counters().cache_hits == 11);
+}
+
+TEST_CASE("LRN: ENUM asks name servers by the number, in the tree that is configured (R-20)") {
+  SwitchConfig config = lrn_config(LrnResolverKind::naptr);
+  config.provision.lrn_resolvers[0].suffix = "numbers.example";
+  LrnBench bench(config);
+  std::string query;
+  bench.world.set_tap([&](const DatagramView& view) {
+    if (view.to.to_string() == server_address && query.empty()) query = std::string(view.bytes);
+  });
+  CHECK(bench.record().vendor_gateway == "v2");
+  REQUIRE(query.size() > 12);
+  CHECK(query.substr(12, 2 * 10 + 17) == std::string("\1"
+                                                     "3"
+                                                     "\1"
+                                                     "2"
+                                                     "\1"
+                                                     "1"
+                                                     "\1"
+                                                     "0"
+                                                     "\1"
+                                                     "5"
+                                                     "\1"
+                                                     "5"
+                                                     "\1"
+                                                     "5"
+                                                     "\1"
+                                                     "2"
+                                                     "\1"
+                                                     "1"
+                                                     "\1"
+                                                     "2"
+                                                     "\7numbers\7example",
+                                                     36) +
+                                             '\0');
+  bench.check_clean();
+}
+
+TEST_CASE(
+    "LRN: a name server that fails is not the last one asked, one that knows no name is (R-20)") {
+  for (const int status : {500, 404}) {
+    CAPTURE(status);
+    SwitchConfig config = lrn_config(LrnResolverKind::naptr);
+    config.provision.lrn_resolvers[0].addresses = {at(server_address), at("10.0.9.2:5060")};
+    LrnBench bench(config);
+    auto second = bench.world.add_lrn_server("10.0.9.2:5060", LrnResolverKind::naptr);
+    REQUIRE(second.ok());
+    (*second)->set("2125550123", {"6465550000", "NY"});
+    bench.server->set_status(status);
+    auto call = bench.call();
+    bench.run_s(2);
+    CHECK(bench.server->asked().size() == 1);
+    CHECK((*second)->asked().size() == (status == 500 ? 1 : 0));
+    if (status == 404) {
+      CHECK(call->status() == 404);
+      CHECK(bench.only_cdr().end_reason == Reason::LrnFailed);
+    } else {
+      CHECK(bench.vendors[1]->last_call()->rn() == "6465550000");
+      call->hang_up();
+    }
+    REQUIRE(bench.world.run_until_idle());
+  }
 }

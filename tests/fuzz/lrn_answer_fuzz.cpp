@@ -1,11 +1,13 @@
-// Answers of LRN servers: a JSON body, or the URI of a Contact. Whatever comes, what is made of it
-// is a routing number and a region within their limits, or nothing.
+// Answers of LRN servers: a JSON body, the URI of a Contact, or a NAPTR record. Whatever comes,
+// what is made of it is a routing number and a region within their limits, or nothing.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
 
+#include "lrn/enum_resolver.hpp"
+#include "lrn/naptr_rule.hpp"
 #include "lrn/number.hpp"
 #include "sip/message.hpp"
 #include "sip/portability.hpp"
@@ -40,5 +42,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   check_view(found.routing_number, uri);
   check_view(region, uri);
   check(tandem::lrn::make_record(found.routing_number, region));
+  const auto made = tandem::lrn::apply_naptr_rule(text, "+12125550123");
+  if (made && made->size() > tandem::lrn::naptr_result_bytes_max) std::abort();
+  tandem::io::dns::Response response;
+  response.question = {"3.2.1.0.5.5.5.2.1.2.1.e164.arpa", tandem::io::dns::RecordType::naptr};
+  for (const std::string_view regexp : {text, std::string_view("!^(.*)$!tel:\\1;npdi!")}) {
+    response.records.push_back({response.question.name, 0,
+                                tandem::io::dns::NamingAuthority{
+                                    1, 1, "u", regexp == text ? "E2U+pstn:tel" : std::string(text),
+                                    std::string(regexp), ""}});
+  }
+  check(tandem::lrn::record_from_naptr(response, "region"));
+  // Served as a message, too.
+  if (const auto message = tandem::io::dns::decode_response(text))
+    check(tandem::lrn::record_from_naptr(*message, "region"));
   return 0;
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Calls through tandem-switch between two SIPp: what a carrier's equipment does, and what the records say of it."""
 import http.server
+import socketserver
+import struct
 import time
 
 from peers import *
@@ -322,8 +324,68 @@ def lrn_http():
         server.server_close()
 
 
+def naptr_answer(query, flags, rule):
+    """The answer to a query, with one NAPTR record unless `rule` is None; additional records are left out."""
+    end = query.index(b"\0", 12) + 5
+    answer = query[:2] + struct.pack(">5H", flags, 1, rule is not None, 0, 0) + query[12:end]
+    if rule is None:
+        return answer
+    texts = (b"u", b"E2U+pstn:tel", rule)
+    data = struct.pack(">HH", 100, 10) + b"".join(bytes([len(text)]) + text for text in texts) + b"\0"
+    return answer + b"\xc0\x0c" + struct.pack(">HHIH", 35, 1, 60, len(data)) + data
+
+
+class NameServer(socketserver.DatagramRequestHandler):
+    """Says of every number that it does not fit into a datagram."""
+    asked = []
+
+    def handle(self):
+        query = self.rfile.read()
+        NameServer.asked.append(query[12:query.index(b"\0", 12)])
+        self.wfile.write(naptr_answer(query, 0x8380, None))
+
+
+class NameServerStream(socketserver.StreamRequestHandler):
+    """Knows one number."""
+
+    def handle(self):
+        query = self.rfile.read(struct.unpack(">H", self.rfile.read(2))[0])
+        known = query[12:].startswith(b"".join(b"\1%c" % digit for digit in reversed(b"442079460000")))
+        rule = rb"!^(\+.*)$!tel:\1;npdi;rn=+33-746-555-0000;state=FR!" if known else None
+        answer = naptr_answer(query, 0x8180 if known else 0x8183, rule)
+        self.wfile.write(struct.pack(">H", len(answer)) + answer)
+
+
+def lrn_enum():
+    """The same from a name server, over TCP because the answer does not fit (R-20, RFC 6116, RFC 7766)."""
+    port = free_port()
+    stream = socketserver.ThreadingTCPServer(("127.0.0.1", 0), NameServerStream)
+    datagrams = socketserver.UDPServer(stream.server_address, NameServer)
+    for server in (stream, datagrams):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        resolver = {"kind": "enum", "addresses": ["127.0.0.1:%d" % stream.server_address[1]], "region_key": "state",
+                    "suffix": "numbers.example"}
+        with lrn_switch("lrn_enum", port, resolver) as switch:
+            with Sipp(switch, "uas", port=port, calls=5) as uas, uac(switch, "-d", "200", calls=5) as caller:
+                caller.expect_good()
+                uas.expect_good()
+            expect_ported(switch, 5)
+            name = b"".join(b"\1%c" % digit for digit in reversed(b"442079460000")) + b"\7numbers\7example"
+            expect(NameServer.asked == [name], "one question", NameServer.asked)
+            with uac(switch, name="refused_404", number="442079469999") as caller:
+                caller.expect_good()
+            record = switch.wait_cdrs(6)[-1]
+            expect(record["end_reason"] == "LrnFailed" and record["sip_status"] == 404, "refused", record)
+            switch.expect_idle()
+    finally:
+        for server in (stream, datagrams):
+            server.shutdown()
+            server.server_close()
+
+
 if __name__ == "__main__":
     main({f.__name__: f for f in (
         basic_calls, caller_cancels, busy, nobody_answers, failover_after_503, failover_from_dead_vendor, hold,
-        reliable, lossy, digest_of_caller, digest_to_vendor, tcp, tcp_to_udp, mix, lrn_dip, lrn_http,
+        reliable, lossy, digest_of_caller, digest_to_vendor, tcp, tcp_to_udp, mix, lrn_dip, lrn_http, lrn_enum,
         basic_call_in_capture)})

@@ -418,13 +418,14 @@ def test_a_host_says_where_numbers_went_in_virtual_time() -> None:
     switch.close()
 
 
-def test_a_server_says_where_numbers_went_in_virtual_time() -> None:
+@pytest.mark.parametrize("kind", ["sip302", "http", "enum"])
+def test_a_server_says_where_numbers_went_in_virtual_time(kind: str) -> None:
     world = sim.World(seed=7)
     given = lrn_config(sim_config())
-    given["provision"]["lrn_resolvers"] = [{"id": "ours", "kind": "sip302", "addresses": ["10.0.0.7:5060"]}]
+    given["provision"]["lrn_resolvers"] = [{"id": "ours", "kind": kind, "addresses": ["10.0.0.7:5060"]}]
     switch = world.create_switch(given)
     switch.start()
-    server = world.add_lrn_server("10.0.0.7:5060", "sip302")
+    server = world.add_lrn_server("10.0.0.7:5060", kind)
     server.set("442079460000", "33740000000", region="FR")
     with pytest.raises(tandem.Error):
         world.add_lrn_server("10.0.0.8:5060", "host")

@@ -19,12 +19,16 @@ constexpr std::uint64_t first_id = 100;
 struct Fixture : LookupEvents {
   FakeNetwork network;
   io::Loop& loop = network.create_loop();
+  SeededRandom random{20};
   Log log{network.clock};
   std::vector<LrnQuestion> asked;
   bool host_takes = true;
   std::string told;
   std::function<void()> when_told;
-  Lookups lookups{loop, log, first_id,
+  Lookups lookups{loop,
+                  random,
+                  log,
+                  first_id,
                   [this](LrnQuestion question) {
                     if (host_takes) asked.push_back(std::move(question));
                     return host_takes;
@@ -137,7 +141,7 @@ TEST_CASE_FIXTURE(Fixture,
                   "(R-20)") {
   const auto db = resolver();
   {
-    Lookups others{loop, log, 500, [](const LrnQuestion&) { return true; }, *this};
+    Lookups others{loop, random, log, 500, [](const LrnQuestion&) { return true; }, *this};
     CHECK(others.ask(db, "1", 11));
     CHECK(db->under_way.load() == 1);
   }

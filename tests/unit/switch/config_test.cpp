@@ -294,7 +294,8 @@ TEST_CASE("read_config: number portability is read whole, under the names of VOS
          "cache_entries": 10, "queries_max": 5},
         {"id": "web", "kind": "http", "addresses": ["10.0.0.5"], "path": "/v1/{number}", "headers": ["X-Key: k"],
          "lrn_key": "/a/b", "connections": 2},
-        {"id": "own", "kind": "host"}],
+        {"id": "own", "kind": "host"},
+        {"id": "tree", "kind": "enum", "addresses": ["10.0.0.6"], "suffix": "numbers.example"}],
       "customer_gateways": [
         {"id": "a", "addresses": ["10.0.0.1"], "lrn": {"resolver": "sip", "lrnEnable": "Off", "lrnEatPrefixLength": 3,
          "lrnFailureAction": 1, "lrnInterstateBillingPrefix": "8", "lrnUndeterminedBillingPrefix": "9"}},
@@ -305,7 +306,7 @@ TEST_CASE("read_config: number portability is read whole, under the names of VOS
     MESSAGE(error.pointer << ": " << error.message);
   REQUIRE(reading.errors.empty());
   const Provision& p = reading.config.provision;
-  REQUIRE(p.lrn_resolvers.size() == 3);
+  REQUIRE(p.lrn_resolvers.size() == 4);
   CHECK(p.lrn_resolvers[0].addresses[0].port == 0);
   CHECK(p.lrn_resolvers[0].addresses[1].to_string() == "10.0.0.4:5070");
   CHECK(p.lrn_resolvers[0].transport == SipTransport::tcp);
@@ -313,6 +314,9 @@ TEST_CASE("read_config: number portability is read whole, under the names of VOS
   CHECK(p.lrn_resolvers[1].headers == std::vector<std::string>{"X-Key: k"});
   CHECK(p.lrn_resolvers[1].lrn_key == "/a/b");
   CHECK(p.lrn_resolvers[2].timeout_ms == 1000);
+  CHECK(p.lrn_resolvers[2].suffix == "e164.arpa");
+  CHECK(p.lrn_resolvers[3].kind == LrnResolverKind::naptr);
+  CHECK(p.lrn_resolvers[3].suffix == "numbers.example");
   const LrnGatewayConfig& a = *p.customer_gateways[0].lrn;
   CHECK_FALSE(a.enable);
   CHECK(a.eat_prefix_length == 3);
@@ -331,13 +335,14 @@ TEST_CASE("read_config: number portability is read whole, under the names of VOS
 TEST_CASE("read_config: what is wrong about number portability is named where it stands (R-20)") {
   CHECK(pointers(read(R"("provision": {
       "lrn_resolvers": [
-        {"id": "a", "kind": "enum", "addresses": ["10.0.0.3"]},
+        {"id": "a", "kind": "dns", "addresses": ["10.0.0.3"]},
         {"id": "b", "kind": "http", "addresses": ["10.0.0.0/8"], "path": "/no/number"},
         {"id": "c", "kind": "http"},
         {"id": "d", "kind": "host", "addresses": ["10.0.0.3"]},
         {"id": "e", "kind": "http", "addresses": ["10.0.0.3"], "headers": ["X-Key: k", "Host: x", "a\r\nb: c"],
          "lrn_key": "/a~2", "timeout_ms": 5, "retries": 9},
-        {"id": "f", "addresses": ["10.0.0.3"]}],
+        {"id": "f", "addresses": ["10.0.0.3"]},
+        {"id": "g", "kind": "enum", "suffix": "e164..arpa"}],
       "customer_gateways": [
         {"id": "a", "addresses": ["10.0.0.1"], "lrn": {"resolver": "none"}},
         {"id": "b", "addresses": ["10.0.0.1"], "lrn": {"eat_prefix_length": 33, "failure_action": 2, "route_by": "x",
@@ -352,7 +357,8 @@ TEST_CASE("read_config: what is wrong about number portability is named where it
                  "/provision/lrn_resolvers/2/addresses", "/provision/lrn_resolvers/3/addresses",
                  "/provision/lrn_resolvers/4/headers/1", "/provision/lrn_resolvers/4/headers/2",
                  "/provision/lrn_resolvers/4/lrn_key", "/provision/lrn_resolvers/4/retries",
-                 "/provision/lrn_resolvers/4/timeout_ms", "/provision/lrn_resolvers/5/kind"});
+                 "/provision/lrn_resolvers/4/timeout_ms", "/provision/lrn_resolvers/5/kind",
+                 "/provision/lrn_resolvers/6/addresses", "/provision/lrn_resolvers/6/suffix"});
 }
 
 TEST_CASE("read_config: memo is taken everywhere, and nothing unknown is") {
