@@ -179,10 +179,12 @@ std::tuple<std::size_t, std::size_t, std::size_t> change_objects(const SwitchObj
 ExplainRequest make_request(std::string from, std::string caller, std::string callee,
                             std::optional<std::int64_t> at_us, std::optional<std::string> lrn,
                             std::optional<std::string> callee_region,
-                            std::optional<std::string> caller_region) {
+                            std::optional<std::string> caller_region,
+                            std::optional<std::string> forwarder) {
   ExplainRequest request{std::move(from), std::move(caller), std::move(callee), at_us};
   if (lrn || callee_region) request.lrn = LrnRecord{lrn.value_or(""), callee_region.value_or("")};
   request.caller_region = std::move(caller_region);
+  request.forwarder = std::move(forwarder);
   return request;
 }
 
@@ -237,15 +239,16 @@ void bind_switch(py::module_& m) {
       "explain_json",
       [](const ConfigReading& reading, std::string from, std::string caller, std::string callee,
          std::optional<std::int64_t> at_us, std::optional<std::string> lrn,
-         std::optional<std::string> callee_region, std::optional<std::string> caller_region) {
+         std::optional<std::string> callee_region, std::optional<std::string> caller_region,
+         std::optional<std::string> forwarder) {
         const SwitchConfig config = usable(reading);
-        const auto request =
-            make_request(std::move(from), std::move(caller), std::move(callee), at_us,
-                         std::move(lrn), std::move(callee_region), std::move(caller_region));
+        const auto request = make_request(std::move(from), std::move(caller), std::move(callee),
+                                          at_us, std::move(lrn), std::move(callee_region),
+                                          std::move(caller_region), std::move(forwarder));
         return take(unlocked([&] { return explain(config, request); }));
       },
       "config"_a, "from_"_a, "caller"_a, "callee"_a, "at_us"_a, "lrn"_a, "callee_region"_a,
-      "caller_region"_a);
+      "caller_region"_a, "forwarder"_a);
   m.def(
       "explain_table", [](const std::string& answer) { return take(explain_table(answer)); },
       "answer"_a);
@@ -838,15 +841,16 @@ void bind_switch(py::module_& m) {
           "explain_json",
           [](SwitchObject& s, std::string from, std::string caller, std::string callee,
              std::optional<std::int64_t> at_us, std::optional<std::string> lrn,
-             std::optional<std::string> callee_region, std::optional<std::string> caller_region) {
+             std::optional<std::string> callee_region, std::optional<std::string> caller_region,
+             std::optional<std::string> forwarder) {
             const auto body = s.open();
-            const auto request =
-                make_request(std::move(from), std::move(caller), std::move(callee), at_us,
-                             std::move(lrn), std::move(callee_region), std::move(caller_region));
+            const auto request = make_request(std::move(from), std::move(caller), std::move(callee),
+                                              at_us, std::move(lrn), std::move(callee_region),
+                                              std::move(caller_region), std::move(forwarder));
             return take(unlocked([&] { return body->explain(request); }));
           },
           "from_"_a, "caller"_a, "callee"_a, "at_us"_a, "lrn"_a, "callee_region"_a,
-          "caller_region"_a)
+          "caller_region"_a, "forwarder"_a)
       .def("stored_days_json",
            [](SwitchObject& s) {
              const auto body = s.open();

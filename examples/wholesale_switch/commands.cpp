@@ -73,7 +73,7 @@ int check(const Options& options) {
 int explain(const Options& options) {
   std::string format;
   if (!options.allow({"config", "from", "caller", "callee", "at", "lrn", "callee-region",
-                      "caller-region", "format", "table"},
+                      "caller-region", "forwarder", "format", "table"},
                      {"config", "from", "caller", "callee"}) ||
       !read_format(options, {"json", "table"}, format)) {
     return status_usage;
@@ -83,6 +83,7 @@ int explain(const Options& options) {
   if (options.has("lrn") || options.has("callee-region"))
     request.lrn = tandem::LrnRecord{options.text("lrn"), options.text("callee-region")};
   if (options.has("caller-region")) request.caller_region = options.text("caller-region");
+  if (options.has("forwarder")) request.forwarder = options.text("forwarder");
   if (!read_time(options, "at", request.at_us)) return status_usage;
   const auto config = load_stored_config(options.text("config"));
   if (!config) return status_usage;

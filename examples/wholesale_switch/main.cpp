@@ -13,7 +13,7 @@ constexpr const char* usage =
     "  check    [--reference]                     name every error of the file; print the key "
     "reference\n"
     "  explain  --from GATEWAY|IP[:PORT] --caller N --callee N [--at TIME] [--table]\n"
-    "           [--lrn N] [--callee-region R] [--caller-region R]\n"
+    "           [--lrn N] [--callee-region R] [--caller-region R] [--forwarder N]\n"
     "  rate     --deck ID --callee N --seconds N [--at TIME]\n"
     "  cdr      [--since T] [--until T] [--caller N] [--callee N] [--reason NAME] [--limit N]\n"
     "           [--account A] [--customer-gateway G] [--vendor-gateway G] [--answered yes|no]\n"

@@ -66,6 +66,9 @@ struct ExplainRequest {
   /// asked.
   std::optional<LrnRecord> lrn = std::nullopt;
   std::optional<std::string> caller_region = std::nullopt;  ///< The same of the caller.
+  /// Who sent the call on, a number; believed, whatever the customer may say of it (N-06). Nothing:
+  /// nobody.
+  std::optional<std::string> forwarder = std::nullopt;
 };
 
 /// One address of a vendor gateway as routing sees it now.

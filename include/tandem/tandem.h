@@ -1282,6 +1282,11 @@ TANDEM_API size_t tandem_config_error_count(const tandem_config* config);
    Errors: NOT_FOUND (index). Since 0.1. */
 TANDEM_API int tandem_config_error(const tandem_config* config, size_t index, const char** pointer,
                                    const char** message);
+/* What a configuration without errors leaves open, guards that let vendors without a rate pass
+   among it; nothing keeps it from being used. Likewise. Since 0.1. */
+TANDEM_API size_t tandem_config_warning_count(const tandem_config* config);
+TANDEM_API int tandem_config_warning(const tandem_config* config, size_t index,
+                                     const char** pointer, const char** message);
 TANDEM_API void tandem_config_destroy(tandem_config* config); /* Since 0.1. */
 /* The configuration reference as Markdown. Since 0.1. */
 TANDEM_API int tandem_config_reference(tandem_text** markdown);
@@ -1298,9 +1303,10 @@ typedef struct tandem_explain_request {
   const char* lrn;
   const char* callee_region; /* with `lrn`; NULL: unknown */
   const char* caller_region; /* the same of the caller; NULL: what the cache has */
+  const char* forwarder;     /* a number that sent the call on, believed; NULL: nobody */
 } tandem_explain_request;
 #define TANDEM_EXPLAIN_REQUEST_INIT \
-  { sizeof(tandem_explain_request), NULL, NULL, NULL, 0, NULL, NULL, NULL }
+  { sizeof(tandem_explain_request), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL }
 
 /* The three that need no running switch. A config with errors is INVALID_ARGUMENT. */
 

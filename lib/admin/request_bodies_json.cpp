@@ -27,8 +27,8 @@ bool fail(Complaint& complaint, std::string message, std::string pointer) {
 constexpr std::array<std::string_view, 6> payment_keys = {"amount",    "memo", "kind",
                                                           "reference", "id",   "covered_only"};
 constexpr std::array<std::string_view, 3> rerate_keys = {"reason", "author", "dry_run"};
-constexpr std::array<std::string_view, 7> explain_keys = {
-    "from", "caller", "callee", "at", "lrn", "callee_region", "caller_region"};
+constexpr std::array<std::string_view, 8> explain_keys = {
+    "from", "caller", "callee", "at", "lrn", "callee_region", "caller_region", "forwarder"};
 
 /// An object with no other keys than `known`. RFC 6901 escapes are not needed: known keys have
 /// none.
@@ -69,7 +69,7 @@ bool read_text(const Json& object, const char* key, bool is_required, std::size_
 }
 
 bool take_explain(const Json& object, ExplainRequest& request, Complaint& complaint) {
-  std::string at, caller_region;
+  std::string at, caller_region, forwarder;
   LrnRecord lrn;
   if (!read_text(object, "from", true, text_bytes_max, request.from, complaint) ||
       !read_text(object, "caller", true, text_bytes_max, request.caller, complaint) ||
@@ -77,7 +77,8 @@ bool take_explain(const Json& object, ExplainRequest& request, Complaint& compla
       !read_text(object, "at", false, text_bytes_max, at, complaint) ||
       !read_text(object, "lrn", false, text_bytes_max, lrn.lrn, complaint) ||
       !read_text(object, "callee_region", false, text_bytes_max, lrn.region, complaint) ||
-      !read_text(object, "caller_region", false, text_bytes_max, caller_region, complaint)) {
+      !read_text(object, "caller_region", false, text_bytes_max, caller_region, complaint) ||
+      !read_text(object, "forwarder", false, text_bytes_max, forwarder, complaint)) {
     return false;
   }
   const auto has = [&](const char* key) {
@@ -86,6 +87,7 @@ bool take_explain(const Json& object, ExplainRequest& request, Complaint& compla
   };
   if (has("lrn") || has("callee_region")) request.lrn = std::move(lrn);
   if (has("caller_region")) request.caller_region = std::move(caller_region);
+  if (has("forwarder")) request.forwarder = std::move(forwarder);
   if (at.empty()) return true;
   auto parsed = parse_time_us(at);
   if (!parsed) return fail(complaint, parsed.error().message, "/at");

@@ -31,10 +31,34 @@ Result<ExplainRequest> read_explain_request(const tandem_explain_request* given)
   if (read->at_us != 0) request.at_us = read->at_us;
   if (read->lrn != nullptr) request.lrn = LrnRecord{read->lrn, copy(read->callee_region)};
   if (read->caller_region != nullptr) request.caller_region = read->caller_region;
+  if (read->forwarder != nullptr) request.forwarder = read->forwarder;
   return request;
 }
 
 }  // namespace tandem::capi
+
+namespace {
+
+/// One of what was found about a configuration.
+int show(const std::vector<ConfigError>& found, const char* what, std::size_t index,
+         const char** pointer, const char** message) {
+  if (index >= found.size()) {
+    return fail(ErrorCode::not_found, std::string(what) + " " + std::to_string(index) + " of " +
+                                          std::to_string(found.size()) + " was asked for");
+  }
+  if (pointer != nullptr) *pointer = found[index].pointer.c_str();
+  if (message != nullptr) *message = found[index].message.c_str();
+  return TANDEM_OK;
+}
+
+/// What is right may still be worth a word.
+tandem_config* make_config(ConfigReading reading) {
+  auto warnings =
+      reading.errors.empty() ? config_warnings(reading.config) : std::vector<ConfigError>();
+  return new tandem_config{std::move(reading), std::move(warnings)};
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -42,7 +66,7 @@ int tandem_config_read_json(const char* json, const char* folder, tandem_config*
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(json);
     TANDEM_CAPI_NOT_NULL(out);
-    *out = new tandem_config{read_config(json, folder == nullptr ? "." : folder)};
+    *out = make_config(read_config(json, folder == nullptr ? "." : folder));
     return TANDEM_OK;
   });
 }
@@ -51,7 +75,7 @@ int tandem_config_read_file(const char* path, tandem_config** out) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(path);
     TANDEM_CAPI_NOT_NULL(out);
-    *out = new tandem_config{read_config_file(path)};
+    *out = make_config(read_config_file(path));
     return TANDEM_OK;
   });
 }
@@ -64,13 +88,19 @@ int tandem_config_error(const tandem_config* config, size_t index, const char** 
                         const char** message) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(config);
-    const auto& errors = config->reading.errors;
-    if (index >= errors.size())
-      return fail(ErrorCode::not_found, "error " + std::to_string(index) + " of " +
-                                            std::to_string(errors.size()) + " was asked for");
-    if (pointer != nullptr) *pointer = errors[index].pointer.c_str();
-    if (message != nullptr) *message = errors[index].message.c_str();
-    return TANDEM_OK;
+    return show(config->reading.errors, "error", index, pointer, message);
+  });
+}
+
+size_t tandem_config_warning_count(const tandem_config* config) {
+  return config == nullptr ? 0 : config->warnings.size();
+}
+
+int tandem_config_warning(const tandem_config* config, size_t index, const char** pointer,
+                          const char** message) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(config);
+    return show(config->warnings, "warning", index, pointer, message);
   });
 }
 

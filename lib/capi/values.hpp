@@ -16,6 +16,7 @@
 
 struct tandem_config {
   tandem::ConfigReading reading;
+  std::vector<tandem::ConfigError> warnings{};  // of a reading without errors
 };
 struct tandem_switch {
   std::unique_ptr<tandem::Switch> body;

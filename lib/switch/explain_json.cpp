@@ -329,6 +329,13 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
     context.lrn->source = call::CallLrn::Source::given;
   }
   if (request.caller_region) context.lrn->caller.settle(LrnRecord{{}, *request.caller_region});
+  if (request.forwarder) {
+    if (!is_number(*request.forwarder)) {
+      return Error{ErrorCode::invalid_argument,
+                   "forwarder \"" + *request.forwarder + "\" was not a number of 1..32 characters"};
+    }
+    context.forwarder = call::Number(*request.forwarder);
+  }
   if (auto source = set_source(context, request.from); !source) return source.error();
 
   const call::StageAbilities abilities{

@@ -114,6 +114,12 @@ int main(void) {
   CHECK(strstr(tandem_text_data(text), "\"source\":\"given\"") != NULL);
   CHECK(strstr(tandem_text_data(text), "\"reject\":\"NoAvailableRouter\"") != NULL);
   tandem_text_destroy(text);
+  request.forwarder = "no number";
+  CHECK_ERROR(tandem_config_explain(config, &request, &text), TANDEM_ERR_INVALID_ARGUMENT,
+              "no number");
+  request.forwarder = "33740000000";
+  CHECK(tandem_config_explain(config, &request, &text) == TANDEM_OK);
+  tandem_text_destroy(text);
   request.struct_size = offsetof(tandem_explain_request, lrn); /* a caller of before */
   CHECK(tandem_config_explain(config, &request, &text) == TANDEM_OK);
   CHECK(strstr(tandem_text_data(text), "\"source\":\"none\"") != NULL);

@@ -80,6 +80,7 @@ static void configurations_report_every_error(void) {
   tandem_config_destroy(config);
   CHECK(tandem_config_read_file("/nonexistent.json", &config) == TANDEM_OK);
   CHECK(tandem_config_error_count(config) == 1);
+  CHECK(tandem_config_warning_count(config) == 0);
   tandem_config_destroy(config);
   CHECK(tandem_config_reference(&text) == TANDEM_OK);
   CHECK(strstr(tandem_text_data(text), "no_media_hangup_s") != NULL);
@@ -108,6 +109,31 @@ static void maintenance_goes_on_beside_calls(tandem_switch* object) {
   CHECK(tandem_switch_maintenance(object, &text) == TANDEM_OK);
   CHECK(strstr(tandem_text_data(text), "\"scheduled\":false") != NULL);
   tandem_text_destroy(text);
+}
+
+static void warnings_of_a_good_config(void) {
+  tandem_config* config = NULL;
+  const char* pointer = NULL;
+  const char* message = NULL;
+  CHECK(tandem_config_read_json(
+            "{\"sip\": {\"listen\": [\"udp:127.0.0.1:5060\"]}, \"provision\": {"
+            " \"accounts\": [{\"id\": \"acme\"}],"
+            " \"customer_gateways\": [{\"id\": \"cust\", \"addresses\": [\"127.0.0.2\"],"
+            "                         \"account\": \"acme\", \"min_profit_percent\": \"5\"}],"
+            " \"vendor_gateways\": [{\"id\": \"v1\", \"addresses\": [\"127.0.0.3\"], "
+            "\"require_rate\": true},"
+            "                     {\"id\": \"v2\", \"addresses\": [\"127.0.0.4\"]}]}}",
+            NULL, &config) == TANDEM_OK);
+  CHECK(tandem_config_error_count(config) == 0);
+  CHECK(tandem_config_warning_count(config) == 1);
+  CHECK(tandem_config_warning(config, 0, &pointer, &message) == TANDEM_OK);
+  CHECK_TEXT(pointer, "/provision/vendor_gateways/1/require_rate");
+  CHECK(strstr(message, "v2") != NULL);
+  CHECK(tandem_config_warning(config, 0, NULL, NULL) == TANDEM_OK);
+  CHECK_ERROR(tandem_config_warning(config, 1, &pointer, NULL), TANDEM_ERR_NOT_FOUND,
+              "warning 1 of 1");
+  CHECK(tandem_config_warning(NULL, 0, NULL, NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  tandem_config_destroy(config);
 }
 
 static void questions_need_no_switch(void) {
@@ -548,11 +574,13 @@ static void destroying_nothing_does_nothing(void) {
   tandem_media_session_destroy(NULL);
   CHECK(tandem_switch_live_calls(NULL) == 0);
   CHECK(tandem_config_error_count(NULL) == 0);
+  CHECK(tandem_config_warning_count(NULL) == 0);
 }
 
 int main(void) {
   folder_make();
   configurations_report_every_error();
+  warnings_of_a_good_config();
   questions_need_no_switch();
   a_failed_create_frees_what_it_took();
   a_switch_lives_and_answers();

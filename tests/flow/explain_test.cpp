@@ -101,6 +101,31 @@ TEST_CASE("Explain: rules say which entry of which setting fired (R-23, N-02, N-
       says(explained(config), R"("verdict":"NumberRestricted","rules":["caller_denied group 1"])"));
 }
 
+TEST_CASE("Explain: who sent the call on is told, and judged by the vendors' lists (N-06, R-23)") {
+  SwitchConfig config = base_config(2);
+  v(config, 1).deny_forward_prefixes = {"33"};
+  v(config, 2).allow_forward_prefixes = {"33"};
+  Bench bench(config);
+  ExplainRequest request{"cust", "1000", "442079460000"};
+  auto answer = bench.tandem->explain(request);
+  REQUIRE(answer.ok());
+  CHECK(says(*answer, R"("excluded":[])"));
+  request.forwarder = "33123456789";
+  answer = bench.tandem->explain(request);
+  REQUIRE(answer.ok());
+  CHECK(says(*answer,
+             R"({"gateway":"v1","reason":"NumberRestricted","rule":"deny_forward_prefixes")"));
+  request.forwarder = "44";
+  answer = bench.tandem->explain(request);
+  REQUIRE(answer.ok());
+  CHECK(says(*answer,
+             R"({"gateway":"v2","reason":"NumberRestricted","rule":"allow_forward_prefixes")"));
+  for (const char* bad : {"", "no number", "442079990000442079990000442079990000"}) {
+    request.forwarder = bad;
+    CHECK(bench.tandem->explain(request).error().code == ErrorCode::invalid_argument);
+  }
+}
+
 TEST_CASE("Explain: a call comes to 256 vendors at most, and explain says so (R-23)") {
   SwitchConfig config = base_config(1);
   for (int i = 2; i <= 258; ++i)

@@ -182,13 +182,15 @@ def explain(
     lrn: Optional[str] = None,
     callee_region: Optional[str] = None,
     caller_region: Optional[str] = None,
+    forwarder: Optional[str] = None,
 ) -> dict[str, Any]:
     """What would become of a call, without a running switch: stages, candidates, exclusions.
 
     `lrn` ("": not ported) and the regions stand for what a look-up would give; nobody is asked.
+    `forwarder`: the number that sent the call on; it is believed.
     """
     text = _tandem.explain_json(
-        to_config(config), from_, caller, callee, at_us, lrn, callee_region, caller_region
+        to_config(config), from_, caller, callee, at_us, lrn, callee_region, caller_region, forwarder
     )
     return cast("dict[str, Any]", json.loads(text))
 

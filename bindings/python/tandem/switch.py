@@ -508,12 +508,16 @@ class Switch:
         lrn: Optional[str] = None,
         callee_region: Optional[str] = None,
         caller_region: Optional[str] = None,
+        forwarder: Optional[str] = None,
     ) -> dict[str, Any]:
         """What would become of a call now, and why.
 
         `lrn` ("": not ported) and the regions stand for what a look-up would give; without them what the cache has.
+        `forwarder`: the number that sent the call on; it is believed.
         """
-        text = self._switch.explain_json(from_, caller, callee, at_us, lrn, callee_region, caller_region)
+        text = self._switch.explain_json(
+            from_, caller, callee, at_us, lrn, callee_region, caller_region, forwarder
+        )
         return cast("dict[str, Any]", json.loads(text))
 
     def stored_days(self) -> list[dict[str, Any]]:
