@@ -4,6 +4,7 @@
 
 #include "binding.hpp"
 #include "tandem/clock.hpp"
+#include "tandem/number_transform.hpp"
 #include "tandem/rewrite.hpp"
 #include "tandem/route_table.hpp"
 #include "tandem/sources.hpp"
@@ -170,6 +171,43 @@ void bind_routing(py::module_& m) {
           "number"_a)
       .def("__len__", &RewriteRules::size)
       .def_property_readonly("text", [](const RewriteRules& r) { return std::string(r.text()); });
+
+  py::class_<NumberTransforms>(m, "NumberTransforms")
+      .def(py::init([](const std::vector<std::tuple<std::string, std::string, std::string>>& rows) {
+             std::vector<NumberTransform> entries;
+             for (const auto& [number, customer_caller, vendor_callee] : rows)
+               entries.push_back({{}, number, customer_caller, vendor_callee});
+             return take(NumberTransforms::build(entries));
+           }),
+           "entries"_a)
+      .def(
+          "from_customer",
+          [](const NumberTransforms& transforms, const std::string& caller) {
+            return std::string(transforms.from_customer(caller));
+          },
+          "caller"_a)
+      .def(
+          "to_vendor",
+          [](const NumberTransforms& transforms, const std::string& callee) {
+            return std::string(transforms.to_vendor(callee));
+          },
+          "callee"_a);
+
+  py::class_<MobileAreas>(m, "MobileAreas")
+      .def(py::init([](const std::vector<std::tuple<std::string, std::string, std::string>>& rows) {
+             std::vector<MobileArea> entries;
+             for (const auto& [prefix, area_code, area] : rows)
+               entries.push_back({{}, prefix, area_code, area});
+             return take(MobileAreas::build(entries));
+           }),
+           "entries"_a)
+      .def(
+          "complete",
+          [](const MobileAreas& areas, const std::string& number,
+             const std::vector<std::string>& chosen) {
+            return std::string(areas.area_code(number, take(areas.choose(chosen)))) + number;
+          },
+          "number"_a, "chosen"_a);
 
   py::class_<NumberPolicyConfig>(m, "NumberPolicy")
       .def(py::init([](std::vector<int> caller_lengths, std::vector<int> callee_lengths,

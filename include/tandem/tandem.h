@@ -243,6 +243,49 @@ TANDEM_API int tandem_rewrite_rules_match(const tandem_rewrite_rules* rules, con
 TANDEM_API size_t tandem_rewrite_rules_size(const tandem_rewrite_rules* rules); /* Since 0.1. */
 TANDEM_API void tandem_rewrite_rules_destroy(tandem_rewrite_rules* rules);      /* Since 0.1. */
 
+/* ---- Numbers that stand for others (N-04, N-05) --------------------------------------------- */
+
+typedef struct tandem_number_transforms tandem_number_transforms; /* immutable; any thread */
+typedef struct tandem_mobile_areas tandem_mobile_areas;           /* immutable; any thread */
+
+/* One number and what it is called elsewhere. Exact matches only. Never grows. */
+typedef struct tandem_number_transform {
+  const char* number;          /* as it is routed and billed */
+  const char* customer_caller; /* a caller that a customer sends for it; NULL or "": none */
+  const char* vendor_callee;   /* what a vendor gets as callee for it; NULL or "": the number */
+} tandem_number_transform;
+
+/* Errors: INVALID_ARGUMENT (what is no number, an entry that changes nothing), ALREADY_EXISTS (two
+   entries for one number or one caller). Since 0.1. */
+TANDEM_API int tandem_number_transforms_create(const tandem_number_transform* entries, size_t count,
+                                               tandem_number_transforms** out);
+/* The number that a customer's caller stands for, or the caller itself. Since 0.1. */
+TANDEM_API int tandem_number_transforms_from_customer(const tandem_number_transforms* transforms,
+                                                      const char* caller,
+                                                      tandem_rewritten_number* out);
+/* What a vendor gets for a callee, or the callee itself. Since 0.1. */
+TANDEM_API int tandem_number_transforms_to_vendor(const tandem_number_transforms* transforms,
+                                                  const char* callee, tandem_rewritten_number* out);
+TANDEM_API void tandem_number_transforms_destroy(
+    tandem_number_transforms* transforms); /* Since 0.1. */
+
+/* Mobile numbers that begin with `prefix` have their home in `area`. Never grows. */
+typedef struct tandem_mobile_area {
+  const char* prefix;    /* 1..32 characters */
+  const char* area_code; /* 1..32 characters; goes before the number */
+  const char* area;      /* name */
+} tandem_mobile_area;
+
+/* Errors: INVALID_ARGUMENT, ALREADY_EXISTS (a prefix twice). Since 0.1. */
+TANDEM_API int tandem_mobile_areas_create(const tandem_mobile_area* entries, size_t count,
+                                          tandem_mobile_areas** out);
+/* Puts the area code before a number whose longest prefix has its home in one of the `chosen`
+   areas; else it is unchanged. Errors: NOT_FOUND (no such area). Since 0.1. */
+TANDEM_API int tandem_mobile_areas_complete(const tandem_mobile_areas* areas,
+                                            const char* const* chosen, size_t chosen_count,
+                                            const char* number, tandem_rewritten_number* out);
+TANDEM_API void tandem_mobile_areas_destroy(tandem_mobile_areas* areas); /* Since 0.1. */
+
 /* ---- Routes (R-01..R-09, R-13, R-14) -------------------------------------------------------- */
 
 /* Immutable but for whose turn it is among equals; any thread, any number. */

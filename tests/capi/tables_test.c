@@ -57,6 +57,55 @@ static void policies_judge_by_a_plan(void) {
               "no number of the plan had its home in \"Xian\"");
 }
 
+static void numbers_stand_for_others(void) {
+  static const tandem_number_transform entries[] = {{"1001", "anna", NULL},
+                                                    {"442079460000", NULL, "1002"}};
+  static const tandem_number_transform twice[] = {{"1001", "a", NULL}, {"1002", "a", NULL}};
+  static const tandem_mobile_area homes[] = {{"1390000", "010", "Beijing"},
+                                             {"1390001", "021", "Shanghai"}};
+  static const char* const beijing[] = {"Beijing"};
+  static const char* const nowhere[] = {"Nowhere"};
+  tandem_number_transforms* transforms = NULL;
+  tandem_mobile_areas* areas = NULL;
+  tandem_rewritten_number number = TANDEM_REWRITTEN_NUMBER_INIT;
+  CHECK(tandem_number_transforms_create(entries, 2, &transforms) == TANDEM_OK);
+  CHECK(tandem_number_transforms_from_customer(transforms, "anna", &number) == TANDEM_OK);
+  CHECK(number.outcome == TANDEM_REWRITE_REWRITTEN);
+  CHECK_TEXT(number.number, "1001");
+  CHECK(tandem_number_transforms_to_vendor(transforms, "442079460000", &number) == TANDEM_OK);
+  CHECK(number.outcome == TANDEM_REWRITE_REWRITTEN);
+  CHECK_TEXT(number.number, "1002");
+  CHECK(tandem_number_transforms_to_vendor(transforms, "1001", &number) == TANDEM_OK);
+  CHECK(number.outcome == TANDEM_REWRITE_UNCHANGED);
+  CHECK_TEXT(number.number, "1001");
+  CHECK(tandem_number_transforms_from_customer(transforms, "123456789012345678901234567890123",
+                                               &number) == TANDEM_OK);
+  CHECK(number.outcome == TANDEM_REWRITE_TOO_LONG);
+  CHECK_TEXT(number.number, "");
+  CHECK(tandem_number_transforms_from_customer(NULL, "1", &number) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_number_transforms_to_vendor(transforms, "1", NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  tandem_number_transforms_destroy(transforms);
+  tandem_number_transforms_destroy(NULL);
+  CHECK(tandem_number_transforms_create(twice, 2, &transforms) == TANDEM_ERR_ALREADY_EXISTS);
+  CHECK(tandem_number_transforms_create(NULL, 1, &transforms) == TANDEM_ERR_INVALID_ARGUMENT);
+
+  CHECK(tandem_mobile_areas_create(homes, 2, &areas) == TANDEM_OK);
+  CHECK(tandem_mobile_areas_complete(areas, beijing, 1, "13900001234", &number) == TANDEM_OK);
+  CHECK(number.outcome == TANDEM_REWRITE_REWRITTEN);
+  CHECK_TEXT(number.number, "01013900001234");
+  CHECK(tandem_mobile_areas_complete(areas, beijing, 1, "13900011234", &number) == TANDEM_OK);
+  CHECK(number.outcome == TANDEM_REWRITE_UNCHANGED);
+  CHECK_TEXT(number.number, "13900011234");
+  CHECK(tandem_mobile_areas_complete(areas, NULL, 0, "13900001234", &number) == TANDEM_OK);
+  CHECK(number.outcome == TANDEM_REWRITE_UNCHANGED);
+  CHECK(tandem_mobile_areas_complete(areas, beijing, 1, "139000012345678901234567890123",
+                                     &number) == TANDEM_OK);
+  CHECK(number.outcome == TANDEM_REWRITE_TOO_LONG);
+  CHECK(tandem_mobile_areas_complete(areas, nowhere, 1, "1", &number) == TANDEM_ERR_NOT_FOUND);
+  tandem_mobile_areas_destroy(areas);
+  tandem_mobile_areas_destroy(NULL);
+}
+
 static void rules_rewrite(void) {
   tandem_rewrite_rules* rules = NULL;
   tandem_rewritten_number number = TANDEM_REWRITTEN_NUMBER_INIT;
@@ -491,6 +540,7 @@ static void limits_bound_calls_together(void) {
 int main(void) {
   policies_judge_numbers();
   policies_judge_by_a_plan();
+  numbers_stand_for_others();
   rules_rewrite();
   routes_are_found_best_first();
   routes_are_ordered_by_policies();

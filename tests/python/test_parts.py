@@ -27,6 +27,19 @@ def test_rules_rewrite() -> None:
     assert len(rules) == 2
 
 
+def test_numbers_stand_for_others() -> None:
+    transforms = tandem.NumberTransforms([("1001", "anna", ""), ("442079460000", "", "1002")])
+    assert transforms.from_customer("anna") == "1001" and transforms.from_customer("bert") == "bert"
+    assert transforms.to_vendor("442079460000") == "1002" and transforms.to_vendor("1001") == "1001"
+    with pytest.raises(tandem.Error):
+        tandem.NumberTransforms([("1001", "a", ""), ("1002", "a", "")])
+    areas = tandem.MobileAreas([("1390000", "010", "Beijing"), ("1390001", "021", "Shanghai")])
+    assert areas.complete("13900001234", ["Beijing"]) == "01013900001234"
+    assert areas.complete("13900011234", ["Beijing"]) == "13900011234"
+    with pytest.raises(tandem.Error):
+        areas.complete("1", ["Nowhere"])
+
+
 def test_routes_are_found_best_first() -> None:
     builder = tandem.RouteTable.Builder()
     builder.add(tandem.VendorRoute("a", ["44"], line_limit=100))
