@@ -556,6 +556,12 @@ void bind_switch(py::module_& m) {
             return change_objects(s, change);
           },
           "deck"_a, "csv"_a, "valid_from_us"_a, "memo"_a, "dry_run"_a)
+      .def("provision_progress",
+           [](SwitchObject& s) {
+             const ProvisionProgress progress = s.open()->provisioning().progress();
+             return py::make_tuple(provision_step_name(progress.step), progress.done_bytes,
+                                   progress.total_bytes);
+           })
       .def(
           "rates_csv",
           [](SwitchObject& s, const std::string& deck) {

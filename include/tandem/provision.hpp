@@ -46,6 +46,25 @@ struct ProvisionChange {
   bool dry_run = false;             ///< Only looks whether it could be done.
 };
 
+/// What a change is at.
+enum class ProvisionStep : std::uint8_t {
+  idle,      ///< Nothing is changed.
+  reading,   ///< Objects and rates; the one step with figures.
+  building,  ///< Decks, their versions, and the check of all that there will be.
+  tables,    ///< The tables of calls.
+  storing,   ///< The database.
+};
+/// "idle", "reading", "building", "tables", "storing". Lives for ever.
+TANDEM_EXPORT const char* provision_step_name(ProvisionStep step) noexcept;
+
+/// How far a change has come. Steps follow in their order; one that a dry run or a fault ends early
+/// skips the rest.
+struct ProvisionProgress {
+  ProvisionStep step = ProvisionStep::idle;
+  std::uint64_t done_bytes = 0;   ///< Of the CSV of rates that are put.
+  std::uint64_t total_bytes = 0;  ///< Of all of it; 0: there is none, or nothing is changed.
+};
+
 /// One reason why a change was not made.
 struct ProvisionFault {
   /// invalid_argument (the object is wrong), not_found, wrong_state (something refers to it, or
@@ -99,6 +118,8 @@ class TANDEM_EXPORT Provisioning {
   /// New calls see all of it or nothing; running calls keep what they started with. An account's
   /// balance counts when the account is created, as in the file.
   ProvisionOutcome change(const ProvisionChange& change);
+  /// Of the change() that is made now, for whoever looks on from another thread. Does not wait.
+  [[nodiscard]] ProvisionProgress progress() const noexcept;
 
   /// All objects of a kind in order of id, as they were given; decks with `rows`, their
   /// number, instead of rates. An object that a C++ host gave as a structure has its id alone.

@@ -1914,6 +1914,29 @@ TANDEM_API int tandem_switch_rates_csv(const tandem_switch* object, const char* 
    INVALID_ARGUMENT (names row and column), LIMIT, IO. Since 0.1. */
 TANDEM_API int tandem_switch_put_rates(tandem_switch* object, const char* deck, const char* csv,
                                        int64_t valid_from_us, const char* memo);
+
+enum {
+  TANDEM_PROVISION_IDLE = 0,    /* nothing is changed */
+  TANDEM_PROVISION_READING = 1, /* objects and rates; the one step with figures */
+  TANDEM_PROVISION_BUILDING = 2,
+  TANDEM_PROVISION_TABLES = 3,
+  TANDEM_PROVISION_STORING = 4
+};
+
+typedef struct tandem_provision_progress {
+  size_t struct_size;
+  int32_t step;         /* TANDEM_PROVISION_*; they follow in this order */
+  uint64_t done_bytes;  /* of the CSV of rates that are put */
+  uint64_t total_bytes; /* of all of it; 0: there is none, or nothing is changed */
+} tandem_provision_progress;
+#define TANDEM_PROVISION_PROGRESS_INIT \
+  { sizeof(tandem_provision_progress), 0, 0, 0 }
+
+/* How far the change of provisioned objects has come that another thread makes now. Does not wait.
+   Since 0.1. */
+TANDEM_API int tandem_switch_provision_progress(const tandem_switch* object,
+                                                tandem_provision_progress* out);
+
 /* Versions of a deck as a JSON array, newest first. Errors: NOT_FOUND, IO. Since 0.1. */
 TANDEM_API int tandem_switch_deck_versions(const tandem_switch* object, const char* deck,
                                            tandem_text** json);

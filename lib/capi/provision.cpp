@@ -6,6 +6,8 @@
 using namespace tandem;
 using namespace tandem::capi;
 
+static_assert(TANDEM_PROVISION_STORING == static_cast<int>(ProvisionStep::storing));
+
 namespace {
 
 /// The first fault as the error of a function; how many more there are, too.
@@ -195,6 +197,20 @@ int tandem_switch_put_rates(tandem_switch* object, const char* deck, const char*
     if (valid_from_us != 0) change.valid_from_us = valid_from_us;
     if (memo != nullptr) change.memo = memo;
     return finish(object->body->provisioning().change(change));
+  });
+}
+
+int tandem_switch_provision_progress(const tandem_switch* object, tandem_provision_progress* out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_TRY(check_result_struct(out, "tandem_provision_progress"));
+    const ProvisionProgress progress = object->body->provisioning().progress();
+    tandem_provision_progress result{};
+    result.step = static_cast<int32_t>(progress.step);
+    result.done_bytes = progress.done_bytes;
+    result.total_bytes = progress.total_bytes;
+    write_struct(out, result);
+    return TANDEM_OK;
   });
 }
 

@@ -284,18 +284,22 @@ namespace {
 /// One change on its way: what it makes of the configuration and of the database.
 class Draft {
  public:
-  Draft(const ProvisionChange& change, ProvisionHost& host, ProvisionStore& store)
+  Draft(const ProvisionChange& change, ProvisionHost& host, ProvisionStore& store,
+        ProgressGauge& progress)
       : change_(change),
         host_(host),
         store_(store),
+        progress_(progress),
         now_us_(host.wall_us()),
         config_(host.config_in_force()) {}
 
   void make() {
     const SwitchConfig before = config_;
     Provision update;
-    read_puts(change_, before, update, names_, outcome_.faults);
+    read_puts(change_, before, update, names_, outcome_.faults,
+              [this](std::uint64_t bytes) { progress_.set_done(bytes); });
     if (!outcome_.faults.empty()) return;
+    progress_.enter(ProvisionStep::building);
     for (std::size_t i = 0; i < names_.size(); ++i)
       indexes_.emplace(std::pair(names_[i].kind, names_[i].id), i);
     check_currencies(update);
@@ -485,6 +489,7 @@ class Draft {
   const ProvisionChange& change_;
   ProvisionHost& host_;
   ProvisionStore& store_;
+  ProgressGauge& progress_;
   const std::int64_t now_us_;
   SwitchConfig config_;
   std::vector<ObjectName> names_;  // of the puts
@@ -497,12 +502,18 @@ class Draft {
 
 ProvisionOutcome Provisioning::Body::change(const ProvisionChange& change) {
   const auto lock = exclusive();
-  Draft draft(change, host_, *store_);
+  progress_.begin(csv_bytes(change));
+  const auto end = [](ProgressGauge* gauge) noexcept { gauge->end(); };
+  const std::unique_ptr<ProgressGauge, decltype(end)> until_the_end(&progress_, end);
+  Draft draft(change, host_, *store_, progress_);
   draft.make();
   ProvisionOutcome& outcome = draft.outcome();
   if (!outcome.faults.empty() || change.dry_run) return std::move(outcome);
-  const auto done =
-      host_.install(std::move(draft.config()), [&] { return store_->write(draft.batch()); });
+  progress_.enter(ProvisionStep::tables);
+  const auto done = host_.install(std::move(draft.config()), [&] {
+    progress_.enter(ProvisionStep::storing);
+    return store_->write(draft.batch());
+  });
   if (!done) outcome.faults.push_back({done.error().code, 0, "", done.error().message});
   next_due_us_.store(0);
   return std::move(outcome);
@@ -761,6 +772,22 @@ Result<Provisioning> Provisioning::open(const SwitchConfig& config) {
 
 // --- the public class ---
 
+const char* provision_step_name(ProvisionStep step) noexcept {
+  switch (step) {
+    case ProvisionStep::idle:
+      return "idle";
+    case ProvisionStep::reading:
+      return "reading";
+    case ProvisionStep::building:
+      return "building";
+    case ProvisionStep::tables:
+      return "tables";
+    case ProvisionStep::storing:
+      return "storing";
+  }
+  return "";
+}
+
 Provisioning::Provisioning(std::unique_ptr<Body> body) noexcept : body_(std::move(body)) {}
 Provisioning::~Provisioning() = default;
 Provisioning::Provisioning(Provisioning&&) noexcept = default;
@@ -769,6 +796,7 @@ Provisioning& Provisioning::operator=(Provisioning&&) noexcept = default;
 ProvisionOutcome Provisioning::change(const ProvisionChange& change) {
   return body_->change(change);
 }
+ProvisionProgress Provisioning::progress() const noexcept { return body_->progress(); }
 Result<std::vector<ProvisionedObject>> Provisioning::objects(std::string_view kind) const {
   return body_->objects(kind);
 }

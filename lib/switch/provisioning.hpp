@@ -33,6 +33,33 @@ class ProvisionHost {
   [[nodiscard]] virtual std::int64_t wall_us() const = 0;
 };
 
+/// ProvisionProgress that one thread writes and others look at.
+class ProgressGauge {
+ public:
+  [[nodiscard]] ProvisionProgress look() const noexcept {
+    return {step_.load(std::memory_order_relaxed), done_bytes_.load(std::memory_order_relaxed),
+            total_bytes_.load(std::memory_order_relaxed)};
+  }
+  void begin(std::uint64_t total_bytes) noexcept {
+    done_bytes_.store(0, std::memory_order_relaxed);
+    total_bytes_.store(total_bytes, std::memory_order_relaxed);
+    enter(ProvisionStep::reading);
+  }
+  void enter(ProvisionStep step) noexcept { step_.store(step, std::memory_order_relaxed); }
+  void set_done(std::uint64_t bytes) noexcept {
+    done_bytes_.store(bytes, std::memory_order_relaxed);
+  }
+  void end() noexcept {
+    enter(ProvisionStep::idle);
+    done_bytes_.store(0, std::memory_order_relaxed);
+    total_bytes_.store(0, std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<ProvisionStep> step_{ProvisionStep::idle};
+  std::atomic<std::uint64_t> done_bytes_{0}, total_bytes_{0};
+};
+
 /// Threading: thread-safe; `mutex_` makes changes come one after the other.
 class Provisioning::Body {
  public:
@@ -44,6 +71,7 @@ class Provisioning::Body {
   [[nodiscard]] std::unique_lock<std::mutex> exclusive() { return std::unique_lock(mutex_); }
 
   ProvisionOutcome change(const ProvisionChange& change);
+  [[nodiscard]] ProvisionProgress progress() const noexcept { return progress_.look(); }
   Result<std::vector<ProvisionedObject>> objects(std::string_view kind) const;
   Result<ProvisionedObject> object(std::string_view kind, std::string_view id) const;
   Result<RateDeck> deck(std::string_view id) const;
@@ -72,6 +100,7 @@ class Provisioning::Body {
   ProvisionHost& host_;
   const std::shared_ptr<ProvisionStore> store_;
   std::mutex mutex_;
+  ProgressGauge progress_;
   std::atomic<std::int64_t> next_due_us_{0};  // of any deck; INT64_MAX: none
 };
 
@@ -100,8 +129,12 @@ Result<RateDeck> build_deck(const RateDeckConfig& config);
 // --- in provisioning_json.cpp ---
 
 /// Reads `change.puts` into `update`; `names` gets kind and id of each. Each fault has its index.
+/// `on_read`: told how many bytes of CSV were read, now and then.
 void read_puts(const ProvisionChange& change, const SwitchConfig& in_force, Provision& update,
-               std::vector<ObjectName>& names, std::vector<ProvisionFault>& faults);
+               std::vector<ObjectName>& names, std::vector<ProvisionFault>& faults,
+               const std::function<void(std::uint64_t)>& on_read);
+/// Bytes of CSV in `change.puts`.
+std::uint64_t csv_bytes(const ProvisionChange& change) noexcept;
 /// Reads one stored object, without rates. Errors: as read_stored().
 Result<void> read_stored_object(const ProvisionedObject& object, const std::string& folder,
                                 Provision& into);

@@ -17,11 +17,17 @@ std::string text(const Json& json) {
 }
 
 /// Reads one put. Faults have no index yet.
+/// No header line of CSV begins with a bracket.
+bool has_csv_rates(const ProvisionedObject& put) noexcept {
+  return put.rates && !put.rates->starts_with('[');
+}
+
 class PutReader {
  public:
+  /// `on_read`: told how many bytes of the CSV were read.
   PutReader(const ProvisionedObject& put, const SwitchConfig& in_force,
-            std::vector<ProvisionFault>& faults)
-      : put_(put), in_force_(in_force), faults_(faults) {}
+            std::vector<ProvisionFault>& faults, std::function<void(std::size_t)> on_read)
+      : put_(put), in_force_(in_force), faults_(faults), on_read_(std::move(on_read)) {}
 
   /// The kind and id that it is about; false: there were faults.
   bool read(Provision& update, ObjectName& name) {
@@ -40,8 +46,8 @@ class PutReader {
     config::read_provisioned(reader, *kind, object, update);
     for (ConfigError& error : errors)
       fail(ErrorCode::invalid_argument, std::move(error.pointer), std::move(error.message));
-    if (put_.rates && !has_json_rates() && faults_.size() == faults_before) {
-      if (auto rates = parse_deck_csv(*put_.rates, "CSV")) {
+    if (has_csv_rates(put_) && faults_.size() == faults_before) {
+      if (auto rates = parse_deck_csv(*put_.rates, "CSV", on_read_)) {
         update.rate_decks.back().rates = std::move(*rates);
       } else {
         fail(ErrorCode::invalid_argument, "/rates", rates.error().message);
@@ -57,8 +63,7 @@ class PutReader {
     return false;
   }
 
-  /// No header line of CSV begins like this.
-  [[nodiscard]] bool has_json_rates() const { return put_.rates && put_.rates->starts_with('['); }
+  [[nodiscard]] bool has_json_rates() const { return put_.rates && !has_csv_rates(put_); }
 
   bool parse(Json& object) {
     if (put_.json.empty() && put_.rates) {
@@ -130,6 +135,7 @@ class PutReader {
   const ProvisionedObject& put_;
   const SwitchConfig& in_force_;
   std::vector<ProvisionFault>& faults_;
+  const std::function<void(std::size_t)> on_read_;
 };
 
 /// Lists of a difference, each with a bound, and how long they are really.
@@ -168,12 +174,15 @@ bool comes_before(const Rate& a, const Rate& b) {
 }  // namespace
 
 void read_puts(const ProvisionChange& change, const SwitchConfig& in_force, Provision& update,
-               std::vector<ObjectName>& names, std::vector<ProvisionFault>& faults) {
+               std::vector<ObjectName>& names, std::vector<ProvisionFault>& faults,
+               const std::function<void(std::uint64_t)>& on_read) {
+  std::uint64_t bytes_before = 0;  // of the CSV of those that were read
   std::set<std::pair<std::string, std::string>> seen;
   for (std::size_t i = 0; i < change.puts.size() && faults.size() < faults_max; ++i) {
     const std::size_t faults_before = faults.size();
     ObjectName name;
-    PutReader reader(change.puts[i], in_force, faults);
+    PutReader reader(change.puts[i], in_force, faults,
+                     [&](std::size_t bytes) { on_read(bytes_before + bytes); });
     if (reader.read(update, name) && !seen.emplace(name.kind, name.id).second) {
       faults.push_back(
           {ErrorCode::invalid_argument, i, "/id", "\"" + name.id + "\" is there twice"});
@@ -181,7 +190,16 @@ void read_puts(const ProvisionChange& change, const SwitchConfig& in_force, Prov
     for (std::size_t k = faults_before; k < faults.size(); ++k)
       faults[k].index = i;
     names.push_back(std::move(name));
+    if (has_csv_rates(change.puts[i])) bytes_before += change.puts[i].rates->size();
+    on_read(bytes_before);
   }
+}
+
+std::uint64_t csv_bytes(const ProvisionChange& change) noexcept {
+  std::uint64_t bytes = 0;
+  for (const ProvisionedObject& put : change.puts)
+    bytes += has_csv_rates(put) ? put.rates->size() : 0;
+  return bytes;
 }
 
 Result<void> read_stored_object(const ProvisionedObject& object, const std::string& folder,

@@ -282,6 +282,7 @@ static void objects_change_together(tandem_switch* object) {
 }
 
 static void objects_are_put_and_removed(tandem_switch* object) {
+  tandem_provision_progress progress = TANDEM_PROVISION_PROGRESS_INIT;
   tandem_text* text = NULL;
   int32_t created = -1;
   CHECK(tandem_switch_put_object(object, "vendor_gateways", "v2",
@@ -308,6 +309,10 @@ static void objects_are_put_and_removed(tandem_switch* object) {
   CHECK_ERROR(tandem_switch_remove_object(object, "accounts", "acme"), TANDEM_ERR_WRONG_STATE,
               "cust");
 
+  CHECK(tandem_switch_provision_progress(object, &progress) == TANDEM_OK);
+  CHECK(progress.step == TANDEM_PROVISION_IDLE && progress.total_bytes == 0);
+  CHECK(tandem_switch_provision_progress(object, NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_provision_progress(NULL, &progress) == TANDEM_ERR_INVALID_ARGUMENT);
   CHECK(tandem_switch_put_rates(object, "retail", "prefix,price\n44,0.70\n", 0, "new") ==
         TANDEM_OK);
   CHECK_ERROR(tandem_switch_put_rates(object, "retail", "prefix,price\n44,x\n", 0, NULL),

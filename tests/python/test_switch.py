@@ -528,6 +528,7 @@ def test_objects_and_versions_of_decks_in_virtual_time() -> None:
         switch.remove_object("accounts", "acme")
     assert held.value.code == tandem.ErrorCode.wrong_state and "cust" in held.value.message
     switch.remove_object("accounts", "new")
+    assert switch.provision_progress() == {"step": "idle", "done_bytes": 0, "total_bytes": 0}
     switch.put_rates("retail", "prefix,price\n44,1.20\n", memo="dearer")
     switch.put_rates("retail", "prefix,price\n44,2.40\n", valid_from_us=world.wall_us + 60_000_000)
     assert [v["number"] for v in switch.deck_versions("retail") if v["is_active"]] == [2]

@@ -310,6 +310,12 @@ class Switch:
         """Replaces the rates of a deck by a new version, at once or from `valid_from_us` on."""
         self._switch.put_rates(deck, csv, valid_from_us, memo, dry_run)
 
+    def provision_progress(self) -> dict[str, Any]:
+        """How far the change has come that another thread makes now: `step` (idle, reading, building, tables, storing),
+        `done_bytes` and `total_bytes` of the CSV of rates."""
+        step, done_bytes, total_bytes = self._switch.provision_progress()
+        return {"step": step, "done_bytes": done_bytes, "total_bytes": total_bytes}
+
     def deck_versions(self, deck: str) -> list[dict[str, Any]]:
         """Versions of a deck, newest first."""
         return [json.loads(text) for text in self._switch.deck_versions_json(deck)]

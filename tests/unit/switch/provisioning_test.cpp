@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "switch/provision_store_sqlite.hpp"
 #include "tandem/provision.hpp"
 #include "unit/cdr/temporary_folder.hpp"
@@ -481,4 +484,50 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(objects_to_csv("gateways", *both).starts_with("kind,id,addresses\ncustomer,c,"));
   CHECK(objects_from_csv("gateways", "kind,id\nother,x\n").error().message ==
         "row 2, column \"kind\": it is neither customer nor vendor");
+}
+
+TEST_CASE("Provisioning: who looks on sees how far a change has come, and that it is over") {
+  Fixture fixture;
+  std::string csv = "prefix,price\n";
+  for (int i = 0; i < 100'000; ++i)
+    csv += std::to_string(100'000 + i) + ",0.1\n";
+  const auto is_idle = [](const ProvisionProgress& seen) {
+    return seen.step == ProvisionStep::idle && seen.done_bytes == 0 && seen.total_bytes == 0;
+  };
+  CHECK(is_idle(fixture.objects->progress()));
+  bool has_seen_reading = false, has_seen_part = false;
+  // A machine that does other things may not let the onlooker see it the first time.
+  for (int attempt = 0; attempt < 50 && !(has_seen_reading && has_seen_part); ++attempt) {
+    std::atomic<bool> is_looking{false}, is_over{false};
+    int backwards = 0, wrong = 0;
+    std::thread onlooker([&] {
+      ProvisionProgress last;
+      while (!is_over) {
+        const ProvisionProgress seen = fixture.objects->progress();
+        is_looking = true;
+        if (seen.step != ProvisionStep::idle && seen.step < last.step) ++backwards;
+        if (seen.done_bytes > csv.size()) ++wrong;
+        has_seen_reading |= seen.step == ProvisionStep::reading && seen.total_bytes == csv.size();
+        has_seen_part |= seen.done_bytes > 0 && seen.done_bytes < csv.size();
+        last = seen;
+      }
+    });
+    while (!is_looking)
+      std::this_thread::yield();
+    CHECK(fixture.put_rates("retail", csv).faults.empty());
+    is_over = true;
+    onlooker.join();
+    CHECK(backwards == 0);
+    CHECK(wrong == 0);
+    CHECK(is_idle(fixture.objects->progress()));
+  }
+  CHECK(has_seen_reading);
+  CHECK(has_seen_part);
+  // A change that is not made ends like one that is.
+  CHECK_FALSE(fixture.put_rates("retail", "prefix,price\nx y,1\n").faults.empty());
+  CHECK(is_idle(fixture.objects->progress()));
+  for (const ProvisionStep step :
+       {ProvisionStep::idle, ProvisionStep::reading, ProvisionStep::building, ProvisionStep::tables,
+        ProvisionStep::storing})
+    CHECK(std::string(provision_step_name(step)) != "");
 }
