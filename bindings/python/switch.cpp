@@ -544,6 +544,21 @@ void bind_switch(py::module_& m) {
           },
           "puts"_a, "removals"_a, "dry_run"_a)
       .def(
+          "objects_csv",
+          [](SwitchObject& s, const std::string& kind) {
+            return objects_to_csv(kind, take(s.open()->provisioning().objects(kind)));
+          },
+          "kind"_a)
+      .def(
+          "put_objects_csv",
+          [](SwitchObject& s, const std::string& kind, const std::string& csv, bool dry_run) {
+            ProvisionChange change;
+            change.puts = take(objects_from_csv(kind, csv));
+            change.dry_run = dry_run;
+            return change_objects(s, change);
+          },
+          "kind"_a, "csv"_a, "dry_run"_a)
+      .def(
           "put_rates",
           [](SwitchObject& s, const std::string& deck, const std::string& csv,
              std::optional<std::int64_t> valid_from_us, std::optional<std::string> memo,

@@ -528,6 +528,14 @@ def test_objects_and_versions_of_decks_in_virtual_time() -> None:
         switch.remove_object("accounts", "acme")
     assert held.value.code == tandem.ErrorCode.wrong_state and "cust" in held.value.message
     switch.remove_object("accounts", "new")
+    assert switch.put_objects_csv("vendor_gateways", "id,addresses\nv8,127.0.0.1:8\nv9,127.0.0.1:9\n") == (2, 0)
+    table = switch.objects_csv("vendor_gateways")
+    assert "v8" in table and switch.put_objects_csv("vendor_gateways", table, dry_run=True)[0] == 0
+    with pytest.raises(tandem.Error) as column:
+        switch.put_objects_csv("vendor_gateways", "id,hue\nv8,1\n")
+    assert column.value.code == tandem.ErrorCode.invalid_argument and "hue" in column.value.message
+    for gone in ("v8", "v9"):
+        switch.remove_object("vendor_gateways", gone)
     assert switch.provision_progress() == {"step": "idle", "done_bytes": 0, "total_bytes": 0}
     switch.put_rates("retail", "prefix,price\n44,1.20\n", memo="dearer")
     switch.put_rates("retail", "prefix,price\n44,2.40\n", valid_from_us=world.wall_us + 60_000_000)

@@ -290,6 +290,15 @@ class Switch:
         created, replaced, _ = self._switch.change_objects(puts, [], dry_run)
         return created, replaced
 
+    def objects_csv(self, kind: str) -> str:
+        """The objects of a list as CSV, a column for each key that one of them has."""
+        return self._switch.objects_csv(kind)
+
+    def put_objects_csv(self, kind: str, csv: str, *, dry_run: bool = False) -> tuple[int, int]:
+        """The objects of a table, or none of them. (created, replaced). Errors name the index of the object."""
+        created, replaced, _ = self._switch.put_objects_csv(kind, csv, dry_run)
+        return created, replaced
+
     def remove_object(self, kind: str, id: str) -> None:
         """Errors: not_found, wrong_state (something refers to it)."""
         self._switch.change_objects([], [(kind, id)], False)
