@@ -14,14 +14,11 @@
 //   0 | ranges - 2 (4 bits) | unit (27 bits)   a block of 2..16 ranges at a unit of 16 bytes
 //   0 | 15         (4 bits) | unit (27 bits)   a block of more, the same
 //   1 | length     (3 bits) | value (28 bits)  an answer; the length is at most 6, 7 says: no match
-// Block of n ranges: the lower bounds of all but the first, which is 0; then n answers. Bounds are
-//   smaller than answers in the form that both have here, so that whatever is read behind the
-//   bounds compares as one that is above the number. A block of 64 bytes or less lies in one cache
-//   line, the others in two.
-// Block of more: lines of up to 8 ranges each, as above; in front of them their number and the
-// lower
-//   bounds of all of them but the first, with enough of `above_all` behind to read sixteen words
-//   from any.
+// Block of n ranges: the lower bounds of all but the first, which is 0; then n answers. A block of
+//   64 bytes or less lies in one cache line, the others in two.
+// Block of more: lines of up to 8 ranges each, with 7 bounds, unused ones `above_all`, and then the
+//   answers; in front of them their number and the lower bounds of all of them but the first, with
+//   enough of `above_all` behind to read sixteen words from any.
 
 namespace tandem {
 namespace {
@@ -38,14 +35,10 @@ constexpr std::uint32_t large_code = 15;
 constexpr std::size_t node_ranges = 8;  // ranges in a line of a large block
 constexpr std::size_t lines_ahead = 4;
 constexpr std::size_t compared_words = 16;
+constexpr std::size_t words_min = 48;  // what a look-up that has its answer reads for nothing
 
 // Words of blocks are compared as signed numbers, which every processor can do with several at
-// once. In that order come first the bounds, 28 bits each, then the answers, then `above_all`.
-constexpr std::uint32_t stored_bound(std::uint32_t tail) noexcept { return tail + 0x80000000u; }
-constexpr std::uint32_t stored_answer(std::uint32_t answer) noexcept {
-  return answer + 0x90000000u;
-}
-constexpr std::uint32_t answer_of(std::uint32_t stored) noexcept { return stored - 0x90000000u; }
+// once. Bounds have 28 bits; this is above all of them.
 constexpr std::uint32_t above_all = 0x7FFFFFFF;
 // A large block says nodes_word - nodes, which is above every tail as well.
 constexpr std::uint32_t nodes_word = above_all;
@@ -79,13 +72,21 @@ Four four_at(const std::uint32_t* words) noexcept {
   return four;
 }
 
-// How many of the four times four bounds are above the tail.
-std::uint32_t count_above(Four a, Four b, Four c, Four d, std::int32_t tail) noexcept {
+// How many of the first `count` of sixteen words, which are in order, are not above `tail`. All
+// sixteen are compared, and whichever do not count are said to be above.
+[[gnu::always_inline]] inline std::uint32_t count_up_to(const std::uint32_t* words,
+                                                        std::uint32_t count,
+                                                        std::int32_t tail) noexcept {
+  const auto counted = static_cast<std::int32_t>(count) - 1;
   const Four tails = {tail, tail, tail, tail};
-  const Four negative = ((a > tails) + (b > tails)) + ((c > tails) + (d > tails));
-  const Four halves = negative + __builtin_shufflevector(negative, negative, 2, 3, 0, 1);
+  const Four last = {counted, counted, counted, counted};
+  const Four above = (((four_at(words) > tails) | (Four{0, 1, 2, 3} > last)) +
+                      ((four_at(words + 4) > tails) | (Four{4, 5, 6, 7} > last))) +
+                     (((four_at(words + 8) > tails) | (Four{8, 9, 10, 11} > last)) +
+                      ((four_at(words + 12) > tails) | (Four{12, 13, 14, 15} > last)));
+  const Four halves = above + __builtin_shufflevector(above, above, 2, 3, 0, 1);
   const Four all = halves + __builtin_shufflevector(halves, halves, 1, 0, 3, 2);
-  return static_cast<std::uint32_t>(-all[0]);
+  return static_cast<std::uint32_t>(16 + all[0]);
 }
 
 // The digits of a code as a number.
@@ -98,10 +99,10 @@ std::uint32_t head_of(std::uint64_t code, unsigned digits) noexcept {
 
 }  // namespace
 
-std::uint64_t PrefixIndex::find(std::string_view number) const noexcept {
-  if (words_.empty()) return nothing;
+std::uint64_t PrefixIndex::find_in_tables(std::string_view number) const noexcept {
   const Start start = start_of(number);
-  return with_others(number, answer_at(*start.entry, start.tail));
+  const Answer answer = answer_at(*start.entry, start.tail);
+  return others_.empty() ? match_of(answer) : with_others(number, answer);
 }
 
 void PrefixIndex::find_each(std::span<const std::string_view> numbers,
@@ -126,54 +127,69 @@ void PrefixIndex::find_each(std::span<const std::string_view> numbers,
       __builtin_prefetch(block);
       __builtin_prefetch(block + line_words);
     }
-    for (std::size_t i = 0; i < count; ++i)
-      found[first + i] = with_others(numbers[first + i], answer_at(entries[i], starts[i].tail));
+    for (std::size_t i = 0; i < count; ++i) {
+      const Answer answer = answer_at(entries[i], starts[i].tail);
+      found[first + i] =
+          others_.empty() ? match_of(answer) : with_others(numbers[first + i], answer);
+    }
   }
 }
 
 [[gnu::always_inline]] inline PrefixIndex::Start PrefixIndex::start_of(
     std::string_view number) const noexcept {
-  const LeadingDigits digits(number, depth_);
-  return {words_.data() + direct_starts[digits.head_count()] + digits.head(),
-          static_cast<std::int32_t>(stored_bound(digits.tail() >> 4))};
+  PlainDigits digits;
+  if (!digits.read(number, depth_)) [[unlikely]]
+    return start_of_other(number);
+  return {words_.data() + direct_starts[depth_] + digits.head,
+          static_cast<std::int32_t>(digits.tail >> 4)};
 }
 
+// Apart: inlined, it would cost every look-up the registers that it needs.
+[[gnu::noinline]] PrefixIndex::Start PrefixIndex::start_of_other(
+    std::string_view number) const noexcept {
+  const LeadingDigits digits(number, depth_);
+  return {words_.data() + direct_starts[digits.head_count()] + digits.head(),
+          static_cast<std::int32_t>(digits.tail() >> 4)};
+}
+
+/// The block of an entry. An answer has none: what stands at word 0 is read for nothing.
 [[gnu::always_inline]] inline const std::uint32_t* PrefixIndex::block_of(
     std::uint32_t entry) const noexcept {
-  return words_.data() + std::size_t{entry & unit_mask} * unit_words;
+  const std::uint32_t is_block = (entry >> 31) - 1;
+  return words_.data() + std::size_t{entry & unit_mask & is_block} * unit_words;
 }
 
 [[gnu::always_inline]] inline PrefixIndex::Answer PrefixIndex::answer_at(
     std::uint32_t entry, std::int32_t tail) const noexcept {
-  if (entry & answer_bit) {
-    const Answer answer = entry & ~answer_bit;
-    return entry >= no_answer ? no_match : answer;
-  }
   const std::uint32_t* const block = block_of(entry);
   const std::uint32_t code = entry >> unit_bits;
   if (code == large_code) [[unlikely]]
     return find_in_large(block, tail);
 
-  // All bounds at once, however many there are: where a smaller block has none left, the first
-  // answers are compared instead, which are above.
-  const std::uint32_t bounds = code + 1;
+  const std::uint32_t bounds = (code & 0xF) + 1;
   __builtin_prefetch(block + 2 * bounds);
-  const std::uint32_t above = count_above(four_at(block), four_at(block + std::min(4u, bounds)),
-                                          four_at(block + std::min(8u, bounds)),
-                                          four_at(block + std::min(12u, bounds)), tail);
-  return answer_of(block[bounds + (compared_words - above)]);
+  const Answer in_block = block[bounds + count_up_to(block, bounds, tail)];
+  // Chosen by a mask, which no compiler makes a branch of. An entry says 7 where there is no match,
+  // an answer 14.
+  const std::uint32_t is_answer = 0 - (entry >> 31);
+  const Answer in_entry = (entry & ~answer_bit) + (entry >= no_answer ? 7u << value_bits : 0);
+  return in_block ^ ((in_block ^ in_entry) & is_answer);
+}
+
+inline std::uint64_t PrefixIndex::match_of(Answer answer) noexcept {
+  return answer >= no_match ? nothing
+                            : std::uint64_t{answer >> value_bits} << 32 | (answer & value_max);
 }
 
 /// The longest match, where prefixes that are not in the tables are looked at too.
-[[gnu::always_inline]] inline std::uint64_t PrefixIndex::with_others(std::string_view number,
-                                                                     Answer answer) const noexcept {
-  const std::uint64_t length = answer >> value_bits;
-  if (!others_.empty() && !number.empty() && other_starts_[static_cast<unsigned char>(number[0])]) {
+[[gnu::noinline]] std::uint64_t PrefixIndex::with_others(std::string_view number,
+                                                         Answer answer) const noexcept {
+  if (!number.empty() && other_starts_[static_cast<unsigned char>(number[0])]) {
     const Other* const other = find_other(number);
-    if (other && (answer >= no_match || other->length > length))
+    if (other && (answer >= no_match || other->length > answer >> value_bits))
       return std::uint64_t{other->length} << 32 | other->value;
   }
-  return answer >= no_match ? nothing : length << 32 | (answer & value_max);
+  return match_of(answer);
 }
 
 PrefixIndex::Answer PrefixIndex::find_in_large(const std::uint32_t* block,
@@ -193,14 +209,10 @@ PrefixIndex::Answer PrefixIndex::find_in_large(const std::uint32_t* block,
     }
     bounds = block + 1 + node;
   }
-  node += compared_words - count_above(four_at(bounds), four_at(bounds + 4), four_at(bounds + 8),
-                                       four_at(bounds + 12), tail);
+  node += count_up_to(bounds, compared_words, tail);
   const std::uint32_t* const line = block + large_header_words(nodes) + node * line_words;
   constexpr std::size_t line_bounds = node_ranges - 1;
-  const std::uint32_t above =
-      count_above(four_at(line), four_at(line + 4), four_at(line + line_bounds),
-                  four_at(line + line_bounds), tail);
-  return answer_of(line[line_bounds + (compared_words - above)]);
+  return line[line_bounds + count_up_to(line, line_bounds, tail)];
 }
 
 const PrefixIndex::Other* PrefixIndex::find_other(std::string_view number) const noexcept {
@@ -337,14 +349,13 @@ std::uint32_t PrefixIndex::Builder::append_block() {
                            std::size_t count) {
     std::uint32_t* const words = blocks_.data() + offset;
     for (std::size_t i = 1; i < count; ++i)
-      words[i - 1] = stored_bound(first[i].bound);
+      words[i - 1] = first[i].bound;
     for (std::size_t i = 0; i < count; ++i)
-      words[answers + i] = stored_answer(first[i].answer);
+      words[answers + i] = first[i].answer;
   };
   const std::size_t n = ranges_.size();
   if (n <= block_ranges_max) {
-    // Four words are read from the first answer on, also where there are two.
-    const std::size_t offset = place(std::max<std::size_t>(2 * n - 1, n + 3));
+    const std::size_t offset = place(2 * n - 1);
     fill(offset, n - 1, ranges_.data(), n);
     return static_cast<std::uint32_t>((n - 2) << unit_bits | offset / unit_words);
   }
@@ -354,7 +365,7 @@ std::uint32_t PrefixIndex::Builder::append_block() {
   blocks_[offset] = nodes_word - static_cast<std::uint32_t>(nodes);
   for (std::size_t node = 0; node < nodes; ++node) {
     const std::size_t first = node * node_ranges;
-    if (node > 0) blocks_[offset + node] = stored_bound(ranges_[first].bound);
+    if (node > 0) blocks_[offset + node] = ranges_[first].bound;
     fill(offset + header + node * line_words, node_ranges - 1, ranges_.data() + first,
          std::min(node_ranges, n - first));
   }
@@ -383,7 +394,8 @@ PrefixIndex PrefixIndex::Builder::build() {
     }
   }
 
-  const auto blocks_start = (direct.size() + line_words - 1) / line_words * line_words;
+  const auto blocks_start =
+      std::max((direct.size() + line_words - 1) / line_words * line_words, words_min);
   std::vector<Digits> group;
   for (auto first = digits_.begin(); first != digits_.end();) {
     if (first->length <= depth) {
@@ -391,10 +403,9 @@ PrefixIndex PrefixIndex::Builder::build() {
       continue;
     }
     group.clear();
-    const std::uint64_t head = depth == 0 ? 0 : first->code >> (64 - 4 * depth);
+    const std::uint64_t head = first->code >> (64 - 4 * depth);
     auto last = first;
-    for (; last != digits_.end() && (depth == 0 || last->code >> (64 - 4 * depth) == head);
-         ++last) {
+    for (; last != digits_.end() && last->code >> (64 - 4 * depth) == head; ++last) {
       if (last->length > depth + tail_digits) {
         others_.emplace(text_of(*last), last->value);
       } else if (last->length > depth) {
@@ -409,6 +420,7 @@ PrefixIndex PrefixIndex::Builder::build() {
     }
     first = last;
   }
+  blocks_.resize(blocks_.size() + compared_words);  // read with the last block
   index.words_.reserve(blocks_start + blocks_.size());
   index.words_.assign(direct.begin(), direct.end());
   index.words_.resize(blocks_start);

@@ -41,8 +41,10 @@ struct PrefixMatch {
 ///
 /// What a look-up costs is memory that is not in a cache. So there is one word of the direct table,
 /// then one cache line of a block (two where it has more than eight ranges, asked for together).
-/// Digits are read without a loop, and up to sixteen ranges are compared all, not searched, so that
-/// the processor goes on to the second read without waiting for a guess to be confirmed.
+/// And it is what of the next look-ups the processor can begin meanwhile, which is a matter of
+/// steps and of wrong guesses, each of which throws away all that was begun: digits are read
+/// without a loop, up to sixteen ranges are compared all, not searched, and whether the direct
+/// table had the answer is not guessed.
 class PrefixIndex {
  public:
   static constexpr std::size_t prefix_length_max = 32;
@@ -51,7 +53,9 @@ class PrefixIndex {
 
   /// The longest match in one register, so that a caller in a loop over numbers waits for nothing:
   /// value + (length << 32), or `nothing`.
-  [[nodiscard]] std::uint64_t find(std::string_view number) const noexcept;
+  [[nodiscard]] std::uint64_t find(std::string_view number) const noexcept {
+    return words_.empty() ? nothing : find_in_tables(number);
+  }
   static constexpr std::uint64_t nothing = ~std::uint64_t{0};
   /// find() of each number. A look-up alone waits for two reads of memory that is in no cache; here
   /// those of sixteen numbers are under way together. REQUIRES: `found` is as long as `numbers`.
@@ -79,9 +83,12 @@ class PrefixIndex {
     const std::uint32_t* entry;
     std::int32_t tail;
   };
+  [[nodiscard]] std::uint64_t find_in_tables(std::string_view number) const noexcept;
   [[nodiscard]] Start start_of(std::string_view number) const noexcept;
+  [[nodiscard]] Start start_of_other(std::string_view number) const noexcept;
   [[nodiscard]] const std::uint32_t* block_of(std::uint32_t entry) const noexcept;
   [[nodiscard]] Answer answer_at(std::uint32_t entry, std::int32_t tail) const noexcept;
+  static std::uint64_t match_of(Answer answer) noexcept;
   [[nodiscard]] std::uint64_t with_others(std::string_view number, Answer answer) const noexcept;
   [[nodiscard]] Answer find_in_large(const std::uint32_t* block, std::int32_t tail) const noexcept;
   [[nodiscard]] const Other* find_other(std::string_view number) const noexcept;
@@ -89,7 +96,7 @@ class PrefixIndex {
     return std::string_view(other_text_).substr(other.offset, other.length);
   }
 
-  unsigned depth_ = 0;
+  unsigned depth_ = 1;
   std::size_t size_ = 0;
   std::vector<std::uint32_t, LargeAllocator<std::uint32_t>>
       words_;  // direct table, then blocks; see prefix_table.cpp
