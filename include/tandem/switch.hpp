@@ -114,9 +114,10 @@ struct SwitchCounters {
   /// REGISTER requests that were served; that got 503 since all together were too many; and that
   /// got no answer since their source, or again all together, sent too many (S-09).
   std::uint64_t registers_received = 0, registers_refused = 0, registers_dropped = 0;
-  /// TLS connections that came about, either way, and those that did not: certificates, protocol,
-  /// bytes that were no TLS, or the deadline (P-01).
-  std::uint64_t tls_handshakes = 0, tls_failures = 0;
+  /// TLS connections that came about, either way, and those that did not or were of no use:
+  /// certificates, protocol, bytes that were no TLS, or the deadline (P-01). `tls_refused`: those
+  /// of peers beyond the rate of handshakes, which were closed before any.
+  std::uint64_t tls_handshakes = 0, tls_failures = 0, tls_refused = 0;
 };
 
 /// A softswitch. Any number of them live in one process, independent of each other.

@@ -1512,11 +1512,12 @@ typedef struct tandem_switch_counters {
   uint64_t registers_dropped;  /* got no answer: their source sent too many */
   uint64_t tls_handshakes;     /* TLS connections that came about, either way */
   uint64_t tls_failures;       /* did not: certificates, protocol, no TLS, too slow */
+  uint64_t tls_refused;        /* of peers, beyond the rate of handshakes */
 } tandem_switch_counters;
 #define TANDEM_SWITCH_COUNTERS_INIT                                                                \
   {                                                                                                \
     sizeof(tandem_switch_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                         \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                      \
   }
 
 /* Opens sockets, database and journal and recovers what a crash left; takes no call before

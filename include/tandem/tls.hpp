@@ -13,6 +13,14 @@ enum class ClientCertificate : std::uint8_t {
   require,  ///< Nobody is heard without a good one.
 };
 
+/// How many handshakes peers may begin with one worker, which each cost it a use of the private key
+/// (S-14). 0: any number.
+struct HandshakeLimits {
+  std::int32_t per_s = 200;      ///< A second, of all peers together; 0..100000.
+  std::int32_t peer_per_s = 20;  ///< A second, of one address, and 100 at once; 0..10000.
+  bool operator==(const HandshakeLimits&) const = default;
+};
+
 /// Files in PEM. They are read at the start and at each reload, not in between.
 struct TlsConfig {
   /// The switch's own, shown to those who connect and to those who ask for one; the issuers but the
@@ -23,6 +31,7 @@ struct TlsConfig {
   /// those of the system, and nobody is asked for a client certificate.
   std::string ca;
   bool needs_tls13 = false;  ///< TLS 1.2 is refused.
+  HandshakeLimits handshakes{};
 
   bool operator==(const TlsConfig&) const = default;
 };

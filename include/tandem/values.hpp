@@ -156,6 +156,7 @@ enum class Reason : std::int16_t {
   ServerCrash = -47,
   GatewayLocked = -48,
   AccountLimitReached = -49,  ///< A limit by the hour, day or month: refuses and ends calls.
+  CertificateRefused = -52,   ///< Of a vendor over TLS: its certificate, or ours by it.
 };
 
 /// What the table of C-08 says of a reason.

@@ -110,6 +110,9 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.single("sip_tls_failures_total", "counter",
               "TLS connections that did not: certificates, protocol, no TLS, too slow.",
               counters.tls_failures);
+  page.single("sip_tls_refused_total", "counter",
+              "TLS connections of peers that were closed beyond the rate of handshakes.",
+              counters.tls_refused);
   const MediaRelayStats& media = counters.media;
   page.single("media_sessions", "gauge", "Calls whose media is relayed now.", media.sessions);
   page.single("media_sessions_refused_total", "counter",

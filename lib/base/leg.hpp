@@ -159,9 +159,11 @@ struct Failure {
   /// 487 after cancel().
   int status = 0;
   bool is_local = false;      ///< Made here: no response arrived.
-  bool is_transport = false;  ///< The transport failed (RFC 3261 section 8.1.3.1).
-  int q850_cause = 0;         ///< From a Reason header (RFC 3326); 0: none.
-  int retry_after_s = 0;      ///< RFC 3261 section 20.33; 0: none.
+  bool is_transport = false;  ///< The transport failed (RFC 3261 section 8.1.3.1), ...
+  bool is_untrusted =
+      false;              ///< ... since one of the two ends did not take the other's certificate.
+  int q850_cause = 0;     ///< From a Reason header (RFC 3326); 0: none.
+  int retry_after_s = 0;  ///< RFC 3261 section 20.33; 0: none.
   std::string_view reason_phrase;
   std::vector<PassedHeader> headers;
   std::vector<RedirectTarget> targets;  ///< Of a 300, 301 or 302, the preferred first.

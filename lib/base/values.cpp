@@ -211,6 +211,7 @@ constexpr ReasonFacts reason_table[] = {
     {Reason::ServerCrash, "ServerCrash", 0, 41},
     {Reason::GatewayLocked, "GatewayLocked", 403, 21},
     {Reason::AccountLimitReached, "AccountLimitReached", 403, 21},
+    {Reason::CertificateRefused, "CertificateRefused", 503, 41},
 };
 
 struct Pair {

@@ -726,6 +726,8 @@ void Call::on_failure(Leg& leg, const Failure& failure) {
     reason = reason_for_response(failure.status);
   } else if (!failure.is_transport) {
     reason = failure.status == 408 ? Reason::ConnectionTimeout : Reason::VendorFailure;
+  } else if (failure.is_untrusted) {
+    reason = Reason::CertificateRefused;
   }
   attempt_failed(failure, reason);
 }
@@ -789,7 +791,7 @@ void Call::replace_failure(Failure& failure, Reason& reason) const {
   const int new_cause = replaced_code(options.replace_causes, cause);
   if (new_status != status) {
     failure.status = new_status;
-    failure.is_local = failure.is_transport = false;
+    failure.is_local = failure.is_transport = failure.is_untrusted = false;
     failure.q850_cause = 0;  // that of the new status
     reason = reason_for_response(new_status);
   }

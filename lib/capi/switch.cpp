@@ -454,7 +454,8 @@ int tandem_switch_read_counters(const tandem_switch* object, tandem_switch_count
                                              c.registers_refused,
                                              c.registers_dropped,
                                              c.tls_handshakes,
-                                             c.tls_failures});
+                                             c.tls_failures,
+                                             c.tls_refused});
     return TANDEM_OK;
   });
 }

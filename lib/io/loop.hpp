@@ -54,6 +54,13 @@ class StreamHandler {
   virtual void on_closed(const Error& error) = 0;     ///< Last event; not sent after close().
 };
 
+/// What is wrong with a connection, beyond its end.
+enum class StreamFault : std::uint8_t {
+  none,
+  protocol,     ///< What came was not of the protocol of the stream.
+  certificate,  ///< TLS: one of the two was refused, or lacking.
+};
+
 /// A TCP connection, or TLS over one (io/tls.hpp). Destroying it closes it without further events.
 class StreamConnection {
  public:
@@ -67,6 +74,8 @@ class StreamConnection {
   [[nodiscard]] virtual std::size_t room_bytes() const noexcept = 0;
   /// TOS byte or traffic class of what is sent from now on, where the network has such a thing.
   virtual void set_tos(int tos) noexcept { (void)tos; }
+  /// To be asked within StreamHandler::on_closed().
+  [[nodiscard]] virtual StreamFault fault() const noexcept { return StreamFault::none; }
 };
 
 class AcceptHandler {

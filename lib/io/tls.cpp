@@ -10,6 +10,8 @@
 #include <optional>
 #include <utility>
 
+#include "io/hello_guard.hpp"
+
 namespace tandem::io {
 namespace {
 
@@ -23,11 +25,13 @@ struct Freed {
 using SslContext = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
 using Ssl = std::unique_ptr<SSL, Freed<SSL_free>>;
 using BioMethod = std::unique_ptr<BIO_METHOD, Freed<BIO_meth_free>>;
+using VerifyContext = std::unique_ptr<X509_STORE_CTX, Freed<X509_STORE_CTX_free>>;
 using Names = std::unique_ptr<GENERAL_NAMES, Freed<GENERAL_NAMES_free>>;
 
 constexpr std::size_t record_bytes_max = 16'384;
 constexpr std::size_t record_overhead_bytes_max = 64;  // header, explicit nonce, tag: 29
 constexpr int chain_length_max = 8;
+constexpr long certificates_bytes_max = 32'768;  // of a chain; as long as its header may claim
 
 /// The latest error of the library on this thread, in words.
 std::string library_error() {
@@ -90,6 +94,26 @@ bool is_of_address(X509* certificate, const IpAddress& ip) noexcept {
   return false;
 }
 
+/// Whether the error is what a peer says that takes not the certificate that it was shown, or lacks
+/// one (RFC 8446 section 6.2). Without one TLS 1.2 says no more than that the handshake failed.
+bool is_refusal_of_ours(unsigned long error) noexcept {
+  if (ERR_GET_LIB(error) != ERR_LIB_SSL) return false;
+  switch (ERR_GET_REASON(error)) {
+    case SSL_R_SSLV3_ALERT_NO_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+      return true;
+    default:
+      return false;
+  }
+}
+
 class Context;
 
 /// One connection. Bytes of the network pass through a BIO of our own: what came is read from where
@@ -116,13 +140,19 @@ class TlsStream final : public StreamConnection, private StreamHandler {
   void set_tos(int tos) noexcept override {
     if (stream_ != nullptr) stream_->set_tos(tos);
   }
+  [[nodiscard]] StreamFault fault() const noexcept override { return fault_; }
 
   // For the BIO and the check of certificates.
-  std::size_t take_in(char* out, std::size_t bytes_max) noexcept;
+  /// False: the peer sent what nobody needs to look at. `count` 0: nothing is there.
+  bool take_in(char* out, std::size_t bytes_max, std::size_t& count) noexcept;
   bool put_out(const char* bytes, std::size_t count) noexcept;
   [[nodiscard]] std::size_t waiting_bytes() const noexcept { return incoming_.size(); }
   /// Whether the peer that is connected to is the one it must be.
   [[nodiscard]] bool is_expected(X509* certificate) noexcept;
+  [[nodiscard]] SSL* ssl() const noexcept { return ssl_.get(); }
+  [[nodiscard]] time_t wall_s() const {  // by the loop's clock, which a simulation moves
+    return static_cast<time_t>(loop_.clock().wall_us() / 1'000'000);
+  }
 
  private:
   /// Tells a member function whether a handler that it called has destroyed the object.
@@ -162,7 +192,7 @@ class TlsStream final : public StreamConnection, private StreamHandler {
   bool flush();
   void fail();  // in the next turn, from where the owner called
   void close(Error error);
-  [[nodiscard]] Error refusal(int ssl_result) const;
+  [[nodiscard]] Error refusal(int ssl_result);  // and notes what fault it is
 
   const std::shared_ptr<const Context> context_;
   Loop& loop_;
@@ -174,18 +204,21 @@ class TlsStream final : public StreamConnection, private StreamHandler {
   std::string_view incoming_;    // within on_bytes() only
   std::string outgoing_;         // within one step only
   Timer failed_;
+  HelloGuard guard_;  // of a connection that was accepted, until it is agreed on
+  StreamFault fault_ = StreamFault::none;
   bool* gone_ = nullptr;
   bool is_agreed_ = false;  // the handshake is over
   bool is_failed_ = false;
   bool is_closed_ = false;
   bool is_other_ = false;  // the certificate is good, and somebody else's
+  bool is_giant_ = false;  // the peer began with more than anybody needs
 };
 
 TlsStream& stream_of(BIO* bio) noexcept { return *static_cast<TlsStream*>(BIO_get_data(bio)); }
 
 int read_bio(BIO* bio, char* out, std::size_t bytes_max, std::size_t* count) noexcept {
   BIO_clear_retry_flags(bio);
-  *count = stream_of(bio).take_in(out, bytes_max);
+  if (!stream_of(bio).take_in(out, bytes_max, *count)) return 0;
   if (*count > 0) return 1;
   BIO_set_retry_read(bio);
   return 0;
@@ -224,6 +257,7 @@ class Context final : public TlsContext, public std::enable_shared_from_this<Con
   Result<std::unique_ptr<StreamConnection>> connect(Loop& loop, const SocketAddress& remote,
                                                     const TlsPeer& peer,
                                                     StreamHandler& handler) const override;
+  [[nodiscard]] bool would_keep(const StreamConnection& accepted) const override;
   [[nodiscard]] std::int64_t certificate_ends_at_s() const noexcept override { return ends_at_s_; }
 
   [[nodiscard]] BIO* new_bio() const noexcept { return BIO_new(method_.get()); }
@@ -263,6 +297,7 @@ Result<void> Context::open(const TlsConfig& files, std::string_view& failed_key)
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_verify_depth(context, chain_length_max);
+  SSL_CTX_set_max_cert_list(context, certificates_bytes_max);
   SSL_CTX_set_default_passwd_cb(context, no_passphrase);
   // An authority of the file may be an intermediate one, or the peer's own certificate.
   X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
@@ -369,6 +404,27 @@ Result<std::unique_ptr<StreamConnection>> Context::connect(Loop& loop, const Soc
   return std::unique_ptr<StreamConnection>(std::move(made));
 }
 
+bool Context::would_keep(const StreamConnection& accepted) const {
+  const auto* const stream = dynamic_cast<const TlsStream*>(&accepted);
+  if (stream == nullptr) return false;
+  SSL* const ssl = stream->ssl();
+  if (SSL_version(ssl) < SSL_CTX_get_min_proto_version(context_.get())) return false;
+  X509* const certificate = SSL_get0_peer_certificate(ssl);
+  if (certificate == nullptr) return true;  // none was asked for, or none is good too
+  ERR_clear_error();
+  const VerifyContext verify(X509_STORE_CTX_new());
+  if (verify == nullptr ||
+      X509_STORE_CTX_init(verify.get(), SSL_CTX_get_cert_store(context_.get()), certificate,
+                          SSL_get_peer_cert_chain(ssl)) != 1 ||
+      X509_STORE_CTX_set_default(verify.get(), "ssl_client") != 1) {
+    return false;
+  }
+  X509_VERIFY_PARAM* const rules = X509_STORE_CTX_get0_param(verify.get());
+  if (X509_VERIFY_PARAM_set1(rules, SSL_CTX_get0_param(context_.get())) != 1) return false;
+  X509_VERIFY_PARAM_set_time(rules, stream->wall_s());
+  return X509_verify_cert(verify.get()) == 1;
+}
+
 TlsStream::TlsStream(std::shared_ptr<const Context> context, Loop& loop, Ssl ssl)
     : context_(std::move(context)),
       loop_(loop),
@@ -410,11 +466,21 @@ void TlsStream::set_handler(StreamHandler& handler) noexcept {
   if (is_first && stream_ != nullptr) stream_->set_handler(*this);
 }
 
-std::size_t TlsStream::take_in(char* out, std::size_t bytes_max) noexcept {
-  const std::size_t count = std::min(bytes_max, incoming_.size());
+bool TlsStream::take_in(char* out, std::size_t bytes_max, std::size_t& count) noexcept {
+  count = std::min(bytes_max, incoming_.size());
+  if (!peer_ && !is_agreed_) {
+    // OpenSSL reads record by record and looks at each before the next: from the first hello on
+    // it knows the version, and only TLS 1.3 may ask for a second hello.
+    if (guard_.has_hello() && SSL_version(ssl_.get()) != TLS1_3_VERSION) guard_.turn_off();
+    if (!guard_.admit(incoming_.substr(0, count))) {
+      is_giant_ = true;
+      count = 0;
+      return false;
+    }
+  }
   if (count > 0) std::memcpy(out, incoming_.data(), count);
   incoming_.remove_prefix(count);
-  return count;
+  return true;
 }
 
 bool TlsStream::put_out(const char* bytes, std::size_t count) noexcept {
@@ -529,16 +595,26 @@ void TlsStream::read() {
 }
 
 /// Why TLS does not go on, of the call that has just failed.
-Error TlsStream::refusal(int ssl_result) const {
+Error TlsStream::refusal(int ssl_result) {
   std::string why;
   const long verdict = SSL_get_verify_result(ssl_.get());
+  fault_ = StreamFault::protocol;
   if (is_other_) {
+    fault_ = StreamFault::certificate;
     why = "the certificate was not for " +
           (peer_->name.empty() ? remote_.ip.to_string() : "\"" + peer_->name + "\"");
   } else if (verdict != X509_V_OK && SSL_get_verify_mode(ssl_.get()) != SSL_VERIFY_NONE) {
+    fault_ = StreamFault::certificate;
     why = std::string("the certificate was refused: ") + X509_verify_cert_error_string(verdict);
+  } else if (is_giant_) {
+    why = "the first message was malformed or longer than " +
+          std::to_string(HelloGuard::hello_bytes_max) + " bytes";
   } else if (SSL_get_error(ssl_.get(), ssl_result) == SSL_ERROR_SSL) {
-    why = library_error();
+    if (is_refusal_of_ours(ERR_peek_last_error())) {
+      fault_ = StreamFault::certificate;
+      why = "our certificate was refused: ";
+    }
+    why += library_error();
   } else {
     why = "the peer ended it";
   }

@@ -24,8 +24,8 @@ struct TlsPeer {
 ///
 /// A connection made of it is a stream like the one below it, owned by one loop. It is made
 /// (StreamHandler::on_connected) when the handshake is over; the deadline for that is the owner's.
-/// What a peer may make it keep is one record of 16 KiB, or 100 KiB of its certificates; what it
-/// sends waits in the stream below alone.
+/// What a peer may make it keep is one record of 16 KiB and, before it is made, a first message of
+/// 16 KiB or 32 KiB of certificates; what it sends waits in the stream below alone.
 ///
 /// Threading: immutable; any number of threads may call it at once.
 class TlsContext {
@@ -47,6 +47,10 @@ class TlsContext {
   virtual Result<std::unique_ptr<StreamConnection>> connect(Loop& loop, const SocketAddress& remote,
                                                             const TlsPeer& peer,
                                                             StreamHandler& handler) const = 0;
+  /// Whether the peer of a connection that another context accepted, and has agreed on, would be
+  /// let in by this one: its version of TLS, and the certificate that it has shown, if any, by the
+  /// authorities of now. Costs as much as that part of a handshake.
+  [[nodiscard]] virtual bool would_keep(const StreamConnection& accepted) const = 0;
   /// Last second of the own certificate, since 1970 UTC; 0: there is none.
   [[nodiscard]] virtual std::int64_t certificate_ends_at_s() const noexcept = 0;
 };

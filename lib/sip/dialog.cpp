@@ -933,6 +933,7 @@ void Dialog::on_no_response(ClientTransaction& transaction, bool is_transport) {
     Failure failure;
     failure.is_local = true;
     failure.is_transport = is_transport;
+    failure.is_untrusted = is_transport && transaction.fault() == io::StreamFault::certificate;
     failure.status = state_ == State::cancelled ? 487 : (is_transport ? 503 : 408);
     return fail(failure);
   }

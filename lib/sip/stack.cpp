@@ -22,8 +22,9 @@ class Group final : public StackGroup {
   void set_draining(bool draining) noexcept override {
     shared.is_draining.store(draining, std::memory_order_relaxed);
   }
-  void set_tls(std::shared_ptr<const io::TlsContext> context) override {
-    shared.tls.set_context(std::move(context));
+  void set_tls(std::shared_ptr<const io::TlsContext> context,
+               const HandshakeLimits& limits) override {
+    shared.tls.set_context(std::move(context), limits);
   }
 };
 
@@ -51,7 +52,7 @@ Result<std::unique_ptr<StackGroup>> StackGroup::create(const StackConfig& config
   }
   auto group = std::make_unique<Group>();
   group->shared.config = config;
-  group->shared.tls.set_context(config.tls);
+  group->shared.tls.set_context(config.tls, config.handshakes);
   group->shared.hash_key = {randoms[0]->next(), randoms[0]->next()};
   group->shared.digest_secret = DigestServer::make_secret(*randoms[0]);
   if (!config.product.empty()) {

@@ -38,6 +38,7 @@ struct StackConfig {
   std::size_t transactions_max = 1'000'000;  ///< Per worker; beyond it new requests get 503.
   /// For TLS of both ways until StackGroup::set_tls(); null: none is spoken.
   std::shared_ptr<const io::TlsContext> tls;
+  HandshakeLimits handshakes;  ///< Likewise, of each worker.
   // TCP and TLS connections (S-14), per worker. Those that peers make and those that we make have
   // room of their own, so that nobody keeps us from calling out by connecting to us.
   std::size_t inbound_connections_max = 4096;
@@ -73,8 +74,9 @@ struct StackCounters {
   // closed without a message.
   std::atomic<std::uint64_t> connections_refused{0}, peer_connections_refused{0},
       connect_timeouts{0}, connections_unused{0};
-  // TLS, both ways: agreed on; ended before that, the slow ones among them.
-  std::atomic<std::uint64_t> tls_handshakes{0}, tls_failures{0};
+  // TLS, both ways: agreed on; of no use, since nothing was agreed on in time or a certificate was
+  // refused; accepted beyond the rate of handshakes, and closed.
+  std::atomic<std::uint64_t> tls_handshakes{0}, tls_failures{0}, tls_refused{0};
   std::atomic<std::uint64_t> dialogs_live{0}, transactions_live{0},
       connections_live{0};  ///< Now, not in total.
 };
@@ -99,8 +101,11 @@ class StackGroup {
       const = 0;  ///< With the ports really taken.
   virtual void set_draining(
       bool draining) noexcept = 0;  ///< Out-of-dialog OPTIONS are then answered 503.
-  /// For connections from now on; those that are there keep theirs. Any thread.
-  virtual void set_tls(std::shared_ptr<const io::TlsContext> context) = 0;
+  /// For connections from now on. Those that were made to peers serve what is under way on them,
+  /// and nothing new; those that peers made stay while the new context would let them in. Any
+  /// thread.
+  virtual void set_tls(std::shared_ptr<const io::TlsContext> context,
+                       const HandshakeLimits& limits) = 0;
 };
 
 }  // namespace tandem::sip

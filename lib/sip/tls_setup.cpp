@@ -4,14 +4,22 @@
 
 namespace tandem::sip {
 
-void TlsSetup::set_context(std::shared_ptr<const io::TlsContext> context) {
+void TlsSetup::set_context(std::shared_ptr<const io::TlsContext> context,
+                           const HandshakeLimits& limits) {
   const std::lock_guard lock(mutex_);
   context_ = std::move(context);
+  limits_ = limits;
+  generation_.fetch_add(1, std::memory_order_release);
 }
 
 std::shared_ptr<const io::TlsContext> TlsSetup::context() const {
   const std::lock_guard lock(mutex_);
   return context_;
+}
+
+HandshakeLimits TlsSetup::limits() const {
+  const std::lock_guard lock(mutex_);
+  return limits_;
 }
 
 const io::TlsPeer* TlsSetup::peer(const TlsName& name) {

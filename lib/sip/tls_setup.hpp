@@ -1,7 +1,9 @@
 // What the workers of a stack share of TLS.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,9 +20,14 @@ class TlsSetup {
  public:
   static constexpr std::size_t peers_max = 65'536;
 
-  void set_context(std::shared_ptr<const io::TlsContext> context);
+  void set_context(std::shared_ptr<const io::TlsContext> context, const HandshakeLimits& limits);
   /// Null: there is none.
   [[nodiscard]] std::shared_ptr<const io::TlsContext> context() const;
+  [[nodiscard]] HandshakeLimits limits() const;
+  /// Counts the contexts that there were. Asked before context() it is never too new for it.
+  [[nodiscard]] std::uint64_t generation() const noexcept {
+    return generation_.load(std::memory_order_acquire);
+  }
 
   /// For Path::tls_peer; lives as long as this. Names come from the configuration, so there are
   /// few. Null: the address of the peer is its name; so it is for names beyond `peers_max`, which
@@ -30,6 +37,8 @@ class TlsSetup {
  private:
   mutable std::mutex mutex_;
   std::shared_ptr<const io::TlsContext> context_;
+  HandshakeLimits limits_;
+  std::atomic<std::uint64_t> generation_{0};
   std::unordered_map<std::string, std::unique_ptr<const io::TlsPeer>> verified_, unverified_;
 };
 

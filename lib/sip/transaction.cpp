@@ -554,7 +554,8 @@ void Transactions::link_destination(ClientTransaction& transaction) noexcept {
   bucket = &transaction;
 }
 
-void Transactions::on_unreachable(const SocketAddress& remote, ConnectionId connection) {
+void Transactions::on_unreachable(const SocketAddress& remote, ConnectionId connection,
+                                  io::StreamFault fault) {
   const auto is_meant = [&](const ClientTransaction& t) {
     return t.path_.remote == remote && t.path_.connection == connection &&
            t.path_.is_stream() == connection.is_set();
@@ -566,6 +567,7 @@ void Transactions::on_unreachable(const SocketAddress& remote, ConnectionId conn
        t != nullptr; t = t->next_) {
     if (!is_meant(*t)) continue;
     t->is_unsendable_ = true;
+    t->fault_ = fault;
     loop_.timers().start(t->timer_, 0);
   }
 }

@@ -92,6 +92,8 @@ class ClientTransaction {
   /// The request until its final response has been passed up; then the ACK, if it has one.
   [[nodiscard]] std::string_view message() const noexcept { return message_.view(); }
   [[nodiscard]] bool has_final() const noexcept { return state_ >= State::completed; }
+  /// What was wrong with the connection that took it along.
+  [[nodiscard]] io::StreamFault fault() const noexcept { return fault_; }
 
   /// Sends the request. A transport error is told later, never from within.
   void start(const Path& path, std::uint32_t cseq, std::string_view request);
@@ -144,6 +146,7 @@ class ClientTransaction {
   Method method_;
   State state_ = State::calling;
   bool is_unsendable_ = false;
+  io::StreamFault fault_ = io::StreamFault::none;  // why
   bool is_cancelled_ = false;
   bool is_cancel_answered_ = false;
   bool has_ack_ = false;      // message_ is the ACK of a 2xx
@@ -273,7 +276,7 @@ class Transactions {
 
   /// Ends the unanswered requests to a peer that cannot be reached. `connection` unset: those over
   /// UDP.
-  void on_unreachable(const SocketAddress& remote, ConnectionId connection);
+  void on_unreachable(const SocketAddress& remote, ConnectionId connection, io::StreamFault fault);
 
   [[nodiscard]] std::size_t live() const noexcept { return clients_.live() + servers_.live(); }
 

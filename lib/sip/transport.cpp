@@ -113,7 +113,9 @@ class Transports::Socket final : public io::DatagramHandler {
     path.remote = from;
     (void)owner_.events_.on_bytes(bytes, path);  // a datagram that cannot be read ends with itself
   }
-  void on_unreachable(const SocketAddress& to) override { owner_.events_.on_unreachable(to, {}); }
+  void on_unreachable(const SocketAddress& to) override {
+    owner_.events_.on_unreachable(to, {}, io::StreamFault::none);
+  }
 
   std::unique_ptr<io::DatagramSocket> socket;
 
@@ -142,12 +144,13 @@ class Transports::Listener final : public io::AcceptHandler {
 class Transports::Connection final : public io::StreamHandler {
  public:
   Connection(Transports& owner, std::uint32_t serial, std::uint16_t listener,
-             const Destination& peer, Room& room)
+             const Destination& peer, Room& room, std::uint64_t generation)
       : owner_(owner),
         room_(room),
         serial_(serial),
         listener_(listener),
         peer_(peer),
+        generation_(generation),
         limit_(Timer::member<&Connection::on_limit, Connection>(), this) {
     enter(is_of_peer() && !is_tls() ? Stage::unproven : Stage::connecting);
   }
@@ -171,7 +174,7 @@ class Transports::Connection final : public io::StreamHandler {
   }
 
   void on_bytes(std::string_view bytes) override {
-    if (is_closed_) return;
+    if (is_closed_ || !keep()) return;
     if (bytes.find_first_not_of("\r\n") == std::string_view::npos) touch();  // a keep-alive
     framer_.append(bytes);
     Path path;
@@ -190,6 +193,7 @@ class Transports::Connection final : public io::StreamHandler {
         case StreamFramer::Outcome::message:
           if (!owner_.events_.on_bytes(framer_.bytes(), path)) return fail();
           framer_.take();
+          has_received_ = true;
           if (stage_ == Stage::unproven) enter(Stage::open);
           touch();
           break;
@@ -202,8 +206,13 @@ class Transports::Connection final : public io::StreamHandler {
 
   void on_closed(const Error& error) override {
     if (is_closed_) return;
-    if (is_tls() && stage_ == Stage::connecting) note_tls_failure(error.message);
-    fail();
+    const io::StreamFault fault = stream->fault();
+    // With TLS 1.3 a peer that takes not our certificate says so behind the handshake.
+    const bool is_late_refusal =
+        fault == io::StreamFault::certificate && !is_of_peer() && !has_received_;
+    if (is_tls() && (stage_ == Stage::connecting || is_late_refusal))
+      note_tls_failure(error.message);
+    fail(fault);
   }
 
   void mark_closed() noexcept {
@@ -215,6 +224,10 @@ class Transports::Connection final : public io::StreamHandler {
   [[nodiscard]] const SocketAddress& remote() const noexcept { return peer_.remote; }
   [[nodiscard]] const Destination& peer() const noexcept { return peer_; }
   [[nodiscard]] Room& room() const noexcept { return room_; }
+  /// Made before the files of TLS that hold now: for what is under way on it, and nothing new.
+  [[nodiscard]] bool is_outdated() const noexcept {
+    return is_tls() && generation_ != owner_.tls_.generation();
+  }
   std::unique_ptr<io::StreamConnection> stream;
 
  private:
@@ -269,13 +282,25 @@ class Transports::Connection final : public io::StreamHandler {
     if (stage_ == Stage::unproven) bump(owner_.counters_.connections_unused);
     fail();
   }
-  void fail() {
+  /// Whether the peer that made the connection is let in by the files of TLS that hold now. Looked
+  /// at when it brings something: those of a thousand peers are not looked at in one turn, and the
+  /// silent ones are gone soon.
+  bool keep() {
+    if (!is_of_peer() || stage_ == Stage::connecting || !is_outdated()) return true;
+    generation_ = owner_.tls_.generation();
+    const auto context = owner_.tls_.context();
+    if (context != nullptr && context->would_keep(*stream)) return true;
+    note_tls_failure("it is not let in by the files of the last reload");
+    fail();
+    return false;
+  }
+  void fail(io::StreamFault fault = io::StreamFault::none) {
     if (is_closed_) return;
     Transports& owner = owner_;
     const SocketAddress remote = peer_.remote;
     const ConnectionId id{owner_.worker_, serial_};
     owner.close(*this);
-    owner.events_.on_unreachable(remote, id);
+    owner.events_.on_unreachable(remote, id, fault);
   }
 
   Transports& owner_;
@@ -283,8 +308,10 @@ class Transports::Connection final : public io::StreamHandler {
   std::uint32_t serial_;
   std::uint16_t listener_;
   Destination peer_;
+  std::uint64_t generation_;  // TLS: of TlsSetup, when it was made or looked at last
   Stage stage_ = Stage::connecting;
   bool is_closed_ = false;
+  bool has_received_ = false;  // a whole message
   std::int64_t since_us_ = 0;  // of the last use once open, else of the beginning
   Timer limit_;
   StreamFramer framer_;
@@ -292,7 +319,8 @@ class Transports::Connection final : public io::StreamHandler {
 };
 
 Transports::Transports(unsigned worker, const StackConfig& config, const TlsSetup& tls,
-                       io::Loop& loop, StackCounters& counters, Log& log, TransportEvents& events)
+                       const KeyedHash::Key& hash_key, io::Loop& loop, StackCounters& counters,
+                       Log& log, TransportEvents& events)
     : worker_(worker),
       config_(config),
       tls_(tls),
@@ -301,7 +329,8 @@ Transports::Transports(unsigned worker, const StackConfig& config, const TlsSetu
       log_(log),
       events_(events),
       inbound_{config.inbound_connections_max},
-      outbound_{config.outbound_connections_max} {}
+      outbound_{config.outbound_connections_max},
+      handshakes_(config.peer_connections_max, hash_key) {}
 
 Transports::~Transports() = default;
 
@@ -398,12 +427,8 @@ bool Transports::send(Path& path, std::string_view bytes) {
   if (connection == nullptr) {
     Destination to{path.remote, path.transport, path.tls_peer};
     if (path.connection.is_set()) to.remote.port = path.fallback_port;
-    const auto known = connection_to_.find(to);
-    if (known != connection_to_.end()) {
-      connection = connections_.at(known->second).get();
-    } else {
-      connection = connect(to, path.listener);
-    }
+    connection = known_connection(to);
+    if (connection == nullptr) connection = connect(to, path.listener);
     if (connection == nullptr) {
       bump(counters_.send_failures);
       return false;
@@ -414,6 +439,13 @@ bool Transports::send(Path& path, std::string_view bytes) {
   if (connection->send(bytes)) return true;
   bump(counters_.send_failures);
   return false;
+}
+
+Transports::Connection* Transports::known_connection(const Destination& to) const {
+  const auto known = connection_to_.find(to);
+  if (known == connection_to_.end()) return nullptr;
+  Connection& connection = *connections_.at(known->second);
+  return connection.is_outdated() ? nullptr : &connection;
 }
 
 bool Transports::take_room(Room& room, const IpAddress& peer) {
@@ -456,7 +488,8 @@ Result<std::unique_ptr<io::StreamConnection>> Transports::make_stream(const Dest
 Transports::Connection* Transports::connect(const Destination& to, std::uint16_t listener) {
   if (!take_room(outbound_, to.remote.ip)) return nullptr;
   const std::uint32_t serial = new_serial();
-  auto connection = std::make_unique<Connection>(*this, serial, listener, to, outbound_);
+  auto connection =
+      std::make_unique<Connection>(*this, serial, listener, to, outbound_, tls_.generation());
   auto made = make_stream(to, *connection);
   if (!made) {
     log_.write(LogLevel::warning, "sip", "connection refused",
@@ -472,27 +505,36 @@ Transports::Connection* Transports::connect(const Destination& to, std::uint16_t
   return connections_.emplace(serial, std::move(connection)).first->second.get();
 }
 
+std::unique_ptr<io::StreamConnection> Transports::admit(
+    std::unique_ptr<io::StreamConnection> stream, const ListenAddress& listen) {
+  if (listen.transport != Transport::tls) return stream;
+  const SocketAddress remote = stream->remote();
+  if (!handshakes_.admit(tls_.limits(), remote.ip, loop_.timers().now_us())) {
+    bump(counters_.tls_refused);
+    return nullptr;
+  }
+  const auto context = tls_.context();
+  auto secured = context != nullptr
+                     ? context->accept(loop_, std::move(stream), listen.client_certificate)
+                     : Error{ErrorCode::wrong_state, "TLS was not configured"};
+  if (secured) return std::move(*secured);
+  bump(counters_.tls_failures);
+  log_.write(LogLevel::warning, "sip", "connection refused",
+             {{"remote", remote.to_string()}, {"error", secured.error().message}});
+  return nullptr;
+}
+
 void Transports::accept(std::unique_ptr<io::StreamConnection> stream, std::uint16_t listener) {
   const SocketAddress remote = stream->remote();
   const ListenAddress& listen = listening_[listener];
   if (!take_room(inbound_, remote.ip)) return;
-  if (listen.transport == Transport::tls) {
-    const auto context = tls_.context();
-    auto secured = context != nullptr
-                       ? context->accept(loop_, std::move(stream), listen.client_certificate)
-                       : Error{ErrorCode::wrong_state, "TLS was not configured"};
-    if (!secured) {
-      give_back(inbound_, remote.ip);
-      bump(counters_.tls_failures);
-      log_.write(LogLevel::warning, "sip", "connection refused",
-                 {{"remote", remote.to_string()}, {"error", secured.error().message}});
-      return;
-    }
-    stream = std::move(*secured);
-  }
+  const std::uint64_t generation = tls_.generation();
+  stream = admit(std::move(stream), listen);
+  if (stream == nullptr) return give_back(inbound_, remote.ip);
   const std::uint32_t serial = new_serial();
-  auto connection = std::make_unique<Connection>(
-      *this, serial, listener, Destination{remote, listen.transport, nullptr}, inbound_);
+  auto connection = std::make_unique<Connection>(*this, serial, listener,
+                                                 Destination{remote, listen.transport, nullptr},
+                                                 inbound_, generation);
   stream->set_handler(*connection);
   if (config_.tos != 0) stream->set_tos(config_.tos);
   connection->stream = std::move(stream);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "io/loop.hpp"
+#include "sip/handshake_rates.hpp"
 #include "sip/message.hpp"
 #include "sip/path.hpp"
 #include "sip/stack.hpp"
@@ -31,8 +32,9 @@ class TransportEvents {
   /// be read any further and is closed.
   virtual bool on_bytes(std::string_view bytes, const Path& path) = 0;
   /// A peer cannot be reached: nothing sent to it lately will be answered. `connection` is unset
-  /// for UDP.
-  virtual void on_unreachable(const SocketAddress& remote, ConnectionId connection) = 0;
+  /// for UDP. `fault`: what is wrong with the connection.
+  virtual void on_unreachable(const SocketAddress& remote, ConnectionId connection,
+                              io::StreamFault fault) = 0;
   /// A connection that the peer made is no more.
   virtual void on_connection_closed(ConnectionId connection) = 0;
 };
@@ -69,8 +71,10 @@ class StreamFramer {
 /// Threading: loop-bound; open() before the loop starts.
 class Transports final {
  public:
-  Transports(unsigned worker, const StackConfig& config, const TlsSetup& tls, io::Loop& loop,
-             StackCounters& counters, Log& log, TransportEvents& events);
+  /// `hash_key`: where peers stand in tables is not for them to choose.
+  Transports(unsigned worker, const StackConfig& config, const TlsSetup& tls,
+             const KeyedHash::Key& hash_key, io::Loop& loop, StackCounters& counters, Log& log,
+             TransportEvents& events);
   ~Transports();
 
   /// Opens all listen addresses. `taken` gives the ports of the first worker, empty for that one
@@ -131,6 +135,11 @@ class Transports final {
   };
 
   void accept(std::unique_ptr<io::StreamConnection> stream, std::uint16_t listener);
+  /// The stream of a connection that was accepted; null: it was refused, which was counted.
+  std::unique_ptr<io::StreamConnection> admit(std::unique_ptr<io::StreamConnection> stream,
+                                              const ListenAddress& listen);
+  /// The connection that a new request to a peer uses again; null: there is none.
+  [[nodiscard]] Connection* known_connection(const Destination& to) const;
   Connection* connect(const Destination& to, std::uint16_t listener);
   Result<std::unique_ptr<io::StreamConnection>> make_stream(const Destination& to,
                                                             io::StreamHandler& handler);
@@ -156,6 +165,7 @@ class Transports final {
   std::vector<std::unique_ptr<Listener>> stream_listeners_;
   Room inbound_;
   Room outbound_;
+  HandshakeRates handshakes_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Connection>> connections_;  // by serial
   // The one that requests to a peer use again.
   std::unordered_map<Destination, std::uint32_t, DestinationHash> connection_to_;

@@ -41,7 +41,7 @@ StackWorker::StackWorker(unsigned index, StackShared& shared, io::Loop& loop, In
       random_(random),
       log_(log),
       digest_(shared.digest_secret),
-      transports_(index, shared.config, shared.tls, loop, counters_, log, *this),
+      transports_(index, shared.config, shared.tls, shared.hash_key, loop, counters_, log, *this),
       transactions_(index, shared.config, loop, random, shared.hash_key, counters_, buffers_,
                     *this),
       scratch_(new char[scratch_bytes]),
@@ -128,7 +128,7 @@ void StackWorker::drain_rings() {
           (void)transports_.send(record.path, record.bytes);  // counted there
           break;
         case HandoverRing::Kind::unreachable:
-          transactions_.on_unreachable(record.path.remote, {});
+          transactions_.on_unreachable(record.path.remote, {}, io::StreamFault::none);
           break;
       }
       ring.release();
@@ -189,8 +189,9 @@ bool StackWorker::send(Path& path, std::string_view bytes) {
 }
 
 // An ICMP error comes to any of the sockets that share a port, whichever sent what it is about.
-void StackWorker::on_unreachable(const SocketAddress& remote, ConnectionId connection) {
-  transactions_.on_unreachable(remote, connection);
+void StackWorker::on_unreachable(const SocketAddress& remote, ConnectionId connection,
+                                 io::StreamFault fault) {
+  transactions_.on_unreachable(remote, connection, fault);
   if (connection.is_set()) return;
   Path path;
   path.remote = remote;

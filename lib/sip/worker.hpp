@@ -119,7 +119,8 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
 
  private:
   bool on_bytes(std::string_view bytes, const Path& path) override;
-  void on_unreachable(const SocketAddress& remote, ConnectionId connection) override;
+  void on_unreachable(const SocketAddress& remote, ConnectionId connection,
+                      io::StreamFault fault) override;
   void on_connection_closed(ConnectionId connection) override;
   bool send(Path& path, std::string_view bytes) override;
   void on_fork(ClientTransaction& transaction, const Message& response, bool is_new) override;

@@ -107,6 +107,10 @@ std::set<std::string, std::less<>> ids_of(const std::vector<AccountConfig>& acco
   return ids;
 }
 
+HandshakeLimits handshake_limits(const SwitchConfig& config) {
+  return config.sip_tls ? config.sip_tls->handshakes : HandshakeLimits{};
+}
+
 bool same_listeners(const std::vector<ListenConfig>& a, const std::vector<ListenConfig>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const ListenConfig& x, const ListenConfig& y) {
@@ -488,6 +492,7 @@ Result<void> Switch::Body::open_stack() {
   if (!tls) return tls.error();
   warn_of_certificate(tls->get());
   sip.tls = std::move(*tls);
+  sip.handshakes = handshake_limits(config_);
   for (const ListenConfig& listen : config_.sip_listen) {
     sip.listen.push_back({listen.transport, listen.address, {}, listen.client_certificate});
   }
@@ -914,7 +919,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   {
     // What is being closed takes no connections any more.
     const std::lock_guard workers_lock(workers_mutex_);
-    if (life_ != Life::closed) stack_->set_tls(*tls);
+    if (life_ != Life::closed) stack_->set_tls(*tls, handshake_limits(update));
   }
   warn_of_certificate(tls->get());
 
@@ -1279,6 +1284,7 @@ SwitchCounters Switch::Body::counters() const {
     sum.registers_received += sip.registers_received.load();
     sum.tls_handshakes += sip.tls_handshakes.load();
     sum.tls_failures += sip.tls_failures.load();
+    sum.tls_refused += sip.tls_refused.load();
   }
   sum.calls_live = live_calls();
   if (is_open && relay_) sum.media = relay_->stats();

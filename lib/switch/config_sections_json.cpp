@@ -101,6 +101,15 @@ const std::vector<Field<TlsConfig>>& tls_fields() {
        [](Reader& r, const Json& v, TlsConfig& t) {
          r.choice<bool>(v, {{"1.2", false}, {"1.3", true}}, t.needs_tls13);
        }},
+      {"handshakes_per_s", "integer 0..100000", "200",
+       "How many handshakes peers may begin with one worker in a second, all together (S-14); 0: "
+       "any number. What is beyond it is closed.",
+       [](Reader& r, const Json& v, TlsConfig& t) { r.number(v, 0, 100'000, t.handshakes.per_s); }},
+      {"peer_handshakes_per_s", "integer 0..10000", "20",
+       "The same of one IP address, which may begin 100 at once.",
+       [](Reader& r, const Json& v, TlsConfig& t) {
+         r.number(v, 0, 10'000, t.handshakes.peer_per_s);
+       }},
   };
   return fields;
 }

@@ -155,7 +155,7 @@ TEST_CASE(
   for (std::size_t i = 0; i < 4; ++i) {
     CAPTURE(i);
     CHECK(cdr.attempts[i].sip_status == 0);
-    CHECK(cdr.attempts[i].reason == Reason::VendorFailure);
+    CHECK(cdr.attempts[i].reason == Reason::CertificateRefused);
     CHECK(bench.vendors[i]->calls().empty());
   }
   CHECK(bench.has_logged("10.0.2.1:5061 failed: the certificate was not for "));
@@ -232,6 +232,30 @@ TEST_CASE("Tls: certificates are asked for and shown, either way (P-01)") {
   }
 }
 
+TEST_CASE(
+    "Tls: a vendor that does not take the switch's certificate is passed over, and told of "
+    "(P-01)") {
+  Secured bench;
+  bench.replace_own({"DNS:switch.example,IP:10.0.0.1"}, "stranger");
+  bench.add_vendor({"DNS:gw.example"}, "ca", ClientCertificate::require);
+  bench.add_vendor({"DNS:gw.example"});
+  bench.open();
+  auto call = bench.dial(SipTransport::udp);
+  REQUIRE(call->was_answered());
+  call->hang_up();
+  bench.world.run_for_us(2 * second_us);
+  REQUIRE(bench.world.cdrs().size() == 1);
+  const Cdr& cdr = bench.world.cdrs()[0];
+  REQUIRE(cdr.attempts.size() == 2);
+  CHECK(cdr.attempts[0].reason == Reason::CertificateRefused);
+  CHECK(cdr.attempts[0].sip_status == 0);
+  CHECK(cdr.vendor_gateway == "v2");
+  CHECK(bench.vendors[0]->calls().empty());
+  CHECK(bench.has_logged("10.0.2.1:5061 failed: our certificate was refused: "));
+  CHECK(bench.tandem->counters().tls_failures == 1);
+  bench.check_clean();
+}
+
 TEST_CASE("Tls: a phone is called over the connection that it registered over (P-01, P-05)") {
   Secured bench;
   PhoneConfig phone;
@@ -271,8 +295,9 @@ TEST_CASE("Tls: a reload takes new certificates without ending a call (P-01)") {
   // Not the switch any more: those who connect from now on notice.
   bench.replace_own({"DNS:renamed.example"});
   REQUIRE(bench.tandem->reload(bench.config).ok());
-  auto inside = bench.dial();  // over the connection that is there
+  auto inside = bench.dial();  // the caller's connection stays, the vendor is connected to anew
   CHECK(inside->was_answered());
+  CHECK(bench.tandem->counters().tls_handshakes == 3);
   inside->hang_up();
   Endpoint* const late = bench.endpoint("10.0.1.9", {"DNS:late.example"});
   DialPlan plan;

@@ -144,13 +144,15 @@ request_route {{
 
 
 class Kamailio:
-    def __init__(self, path, port, uas):
+    """One that runs `text`, with its port and that of the called party for {port} and {uas}."""
+
+    def __init__(self, path, port, uas, text=KAMAILIO):
         self.file = os.path.join(path, "kamailio.cfg")
         self.log = os.path.join(path, "kamailio.log")
         run = os.path.join(path, "run")
         os.makedirs(run)
         with open(self.file, "w") as out:
-            out.write(KAMAILIO.format(port=port, uas=uas))
+            out.write(text.format(port=port, uas=uas))
         self.command = ["kamailio", "-DD", "-E", "-f", self.file, "-m", "64", "-M", "8", "-Y", run,
                         "-P", os.path.join(run, "pid")]
         self.port = port

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""SIP over TLS (P-01) with peers of others: OpenSSL's s_client, Python's ssl, baresip; and with peers that mean no good."""
+"""SIP over TLS (P-01) with peers of others: OpenSSL's s_client, Python's ssl, baresip, Kamailio; and with peers that mean no good."""
+import glob
 import ssl
 
-from interworking_test import BOB_IP, NAMESPACE, SWITCH_IP, Namespace, baresip
+from interworking_test import BOB_IP, NAMESPACE, SWITCH_IP, Kamailio, Namespace, baresip
 from peers import *
 from phones_test import online, phone, with_phones
 
@@ -133,7 +134,7 @@ def bad_peers_hurt_nobody():
                                                  source_address=("127.0.0.%d" % host, 0))
                 open_ones.append(plain)
         rubbish = (b"OPTIONS sip:a SIP/2.0\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"x" * 65535, b"\x16\x03\x01\x00\x05\x01\xff\xff\xff\x00",
-                   b"\x15\x03\x03\x00\x02\x02\x00", b"\0" * 300000)
+                   b"\x16\x03\x01\x00\x04\x01\x02\x00\x00", b"\x15\x03\x03\x00\x02\x02\x00", b"\0" * 300000)
         for number, plain in enumerate(open_ones[:100]):
             with contextlib.suppress(OSError):
                 plain.sendall(rubbish[number % len(rubbish)])
@@ -143,9 +144,103 @@ def bad_peers_hurt_nobody():
         with connect(switch) as stream:
             expect_answer(stream, 1)
         expect(switch.rss_bytes() - rss < 64 << 20, "memory is bounded", rss, switch.rss_bytes())
-        wait_until(lambda: switch.metrics()["tandem_sip_tls_failures_total"] >= 390, 20, "they are counted and gone")
+
+        def gone():
+            metrics = switch.metrics()
+            return metrics["tandem_sip_tls_failures_total"] + metrics["tandem_sip_tls_refused_total"]
+        wait_until(lambda: gone() >= 390, 20, "they are counted and gone")
         for plain in open_ones:
             plain.close()
+        switch.expect_idle()
+
+
+KAMAILIO = """
+listen=udp:127.0.0.1:{port}
+listen=tls:127.0.0.1:{tls}
+enable_tls=yes
+children=2
+tcp_children=2
+log_stderror=yes
+debug=1
+loadmodule "tls.so"
+loadmodule "tm.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "sl.so"
+loadmodule "maxfwd.so"
+modparam("tls", "tls_method", "TLSv1.2+")
+modparam("tls", "certificate", "{certificate}")
+modparam("tls", "private_key", "{key}")
+modparam("tls", "ca_list", "{ca}")
+modparam("tls", "verify_certificate", 1)
+modparam("tls", "require_certificate", 1)
+request_route {{
+  if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+  if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
+  if (has_totag()) {{
+    if (loose_route()) {{ t_relay(); exit; }}
+    if (is_method("ACK") && t_check_trans()) {{ t_relay(); exit; }}
+  }} else {{
+    record_route();
+  }}
+  $du = "{target}";  # SIPp's caller follows no route
+  t_relay();
+}}
+"""
+
+
+def secured_kamailio(switch, target):
+    """A Kamailio that shows a certificate, wants one, and passes calls on to `target`."""
+    certificate, key = switch.authority.issue("kamailio", "DNS:kamailio.example")
+    tls = free_port()
+    text = KAMAILIO.replace("{tls}", str(tls)).replace("{certificate}", certificate).replace("{key}", key)
+    text = text.replace("{ca}", switch.authority.file).replace("{target}", target)
+    made = Kamailio(switch.folder, free_port(), 0, text)
+    made.tls = tls
+    return made
+
+
+def kamailio_over_tls():
+    """Kamailio as a vendor and as a customer; each end asks the other for its certificate and looks at it."""
+    module = "/usr/lib/*/kamailio/modules/tls.so"
+    if not glob.glob(module):
+        not_run("Kamailio over TLS: there is no " + module)
+        return
+    # Calls that come over UDP go to it, and it passes them on to SIPp.
+    tls, uas_port = free_port(), free_port()
+    with_vendor = Switch("tls_kamailio_vendor", [{"id": "v1", "addresses": ["127.0.0.1:1"]}])
+    with_tls(with_vendor, tls)
+    with secured_kamailio(with_vendor, "sip:127.0.0.1:%d" % uas_port) as kamailio:
+        with_vendor.config["provision"]["vendor_gateways"][0].update(
+            addresses=["127.0.0.1:%d" % kamailio.tls], sip={"transport": "tls", "tls_name": "kamailio.example"})
+        with_vendor.config["sip"]["listen"][-1] = {"address": "tls:127.0.0.1:%d" % tls, "client_certificate": "require"}
+        with_vendor.write()
+        with with_vendor as switch:
+            with Sipp(switch, "uas", port=uas_port, calls=20) as callee, \
+                    uac(switch, "-d", "300", "-r", "20", calls=20) as caller:
+                caller.expect_good()
+                del callee
+            records = switch.wait_cdrs(20)
+            expect(all(r["vendor_gateway"] == "v1" and r["answered_at_us"] for r in records), "calls to Kamailio", records)
+            switch.expect_idle()
+    # Calls that come from it go out over UDP.
+    uas_port = free_port()
+    with_customer = Switch("tls_kamailio_customer", [{"id": "v1", "addresses": ["127.0.0.1:%d" % uas_port]}],
+                           customers=[{"id": "kamailio", "addresses": ["127.0.0.1"], "account": "acme"}])
+    with_tls(with_customer, tls)
+    with_customer.config["sip"]["listen"][-1] = {"address": "tls:127.0.0.1:%d" % tls, "client_certificate": "require"}
+    with_customer.write()
+    with with_customer as switch:
+        with secured_kamailio(switch, "sip:127.0.0.1:%d;transport=tls" % tls) as kamailio:
+            with Sipp(switch, "uas", port=uas_port, calls=20) as callee, \
+                    Sipp(switch, "uac", "-s", "442079460000", "-d", "300", "-r", "20", calls=20,
+                         target="127.0.0.1:%d" % kamailio.port) as caller:
+                caller.expect_good()
+                del callee
+        records = switch.wait_cdrs(20)
+        expect(all(r["customer_gateway"] == "kamailio" and r["answered_at_us"] for r in records), "calls of Kamailio", records)
         switch.expect_idle()
 
 
@@ -189,4 +284,4 @@ def baresip_over_tls():
 
 if __name__ == "__main__":
     main({f.__name__: f for f in (openssl_as_client, certificates_are_reloaded, bad_peers_hurt_nobody,
-                                  baresip_over_tls)})
+                                  kamailio_over_tls, baresip_over_tls)})

@@ -317,6 +317,7 @@ TEST_CASE("Reason: the table says name, status and cause of every reason (C-08)"
       {-47, "ServerCrash", 0, 41},
       {-48, "GatewayLocked", 403, 21},
       {-49, "AccountLimitReached", 403, 21},
+      {-52, "CertificateRefused", 503, 41},
       {0, "none", 0, 0},
   };
   for (const Row& row : rows) {

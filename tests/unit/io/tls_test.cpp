@@ -245,6 +245,71 @@ TEST_CASE("Tls: what is not TLS ends the connection, from either side (P-01)") {
   CHECK(has(client.closed, "TLS with 127.0.0.1:5062 failed: wrong version number"));
 }
 
+TEST_CASE("Tls: a first message that claims to be huge is not waited for (P-01, S-14)") {
+  // What is sent is all that the peer has to give for 128 KiB otherwise.
+  const std::string giant("\x16\x03\x01\x00\x04\x01\x02\x00\x00", 9);
+  for (const std::size_t segment : {0U, 1U, 3U}) {
+    CAPTURE(segment);
+    Bench bench;
+    bench.network.segment_bytes = segment;
+    End plain;
+    plain.stream = *bench.loop.connect(at("127.0.0.1:5061"), plain);
+    bench.network.run_for(1'000);
+    CHECK(plain.stream->send(giant).ok());
+    bench.network.run_for(1'000);
+    CHECK(has(bench.server.closed, "the first message was malformed or longer than 16384 bytes"));
+  }
+}
+
+TEST_CASE("Tls: both versions are agreed on byte by byte (P-01)") {
+  // The guard of the first message must not mistake anything secret for one.
+  for (const bool needs_tls13 : {false, true}) {
+    for (int round = 0; round < 20; ++round) {
+      Bench bench;
+      bench.network.segment_bytes = 1;
+      bench.wants = ClientCertificate::require;
+      TlsConfig files = bench.server_files("client", {"DNS:client.example"});
+      files.needs_tls13 = needs_tls13;
+      bench.client_context = open(files);
+      bench.connect();
+      CHECK(bench.client.is_connected);
+      CHECK(bench.server.is_connected);
+    }
+  }
+}
+
+TEST_CASE("Tls: whether a peer would be let in by other files (P-01)") {
+  Bench bench;
+  bench.wants = ClientCertificate::ask;
+  bench.connect();
+  REQUIRE(bench.server.is_connected);
+  const auto files = bench.certificates.issue("own", {"DNS:gw.example"});
+  const auto with = [&](const std::string& authority, bool needs_tls13) {
+    return open(
+        {files.certificate, files.key, bench.certificates.authority(authority), needs_tls13});
+  };
+  CHECK(with("ca", false)->would_keep(*bench.server.stream));
+  CHECK(with("second", true)->would_keep(*bench.server.stream));  // none was shown
+  Bench other;
+  other.wants = ClientCertificate::require;
+  CertificateWish wish{"DNS:client.example"};
+  wish.ends_at_s = other.loop.clock().wall_us() / 1'000'000 + 3'600;
+  other.client_context = open(other.server_files("client", wish));
+  other.connect();
+  REQUIRE(other.server.is_connected);
+  const auto again = other.certificates.issue("own", {"DNS:gw.example"});
+  const auto trusting = [&](const std::string& authority) {
+    return open({again.certificate, again.key, other.certificates.authority(authority), false});
+  };
+  CHECK(trusting("ca")->would_keep(*other.server.stream));
+  CHECK_FALSE(trusting("second")->would_keep(*other.server.stream));
+  other.network.run_for(std::int64_t{3'700} * 1'000'000);
+  CHECK_FALSE(trusting("ca")->would_keep(*other.server.stream));
+  End plain;
+  plain.stream = *bench.loop.connect(at("127.0.0.1:5061"), plain);
+  CHECK_FALSE(with("ca", false)->would_keep(*plain.stream));
+}
+
 TEST_CASE("Tls: a connection may be destroyed by any of its events (P-01)") {
   for (const std::string when : {"connected", "received", "closed"}) {
     CAPTURE(when);

@@ -251,7 +251,8 @@ class Recorder final : public InboundCalls, public LegEvents {
 /// A stack of some workers on 127.0.0.1:5060, UDP and TCP.
 struct Stack {
   FakeNetwork network;
-  Log log{network.clock};
+  std::vector<std::string> logged;
+  Log log{network.clock, [this](const LogRecord& record) { logged.push_back(record.to_string()); }};
   std::vector<FakeLoop*> loops;
   std::vector<std::unique_ptr<SeededRandom>> randoms;
   std::vector<std::unique_ptr<Recorder>> recorders;

@@ -1,6 +1,9 @@
 // The stack over TLS: what its messages say, who shares a connection, and what peers may not do.
 #include <doctest/doctest.h>
 
+#include <map>
+
+#include "sip/handshake_rates.hpp"
 #include "sip/tls_setup.hpp"
 #include "stack_fixture.hpp"
 #include "support/certificates.hpp"
@@ -29,6 +32,7 @@ StackConfig tls_config(std::shared_ptr<const io::TlsContext> context) {
   StackConfig config;
   config.listen = {{Transport::udp, at("127.0.0.1:5060")}, {Transport::tls, at("127.0.0.1:5061")}};
   config.tls = std::move(context);
+  config.handshakes = {0, 0};  // rates have tests of their own
   return config;
 }
 
@@ -62,14 +66,15 @@ class Client final : public io::StreamHandler {
 class Server final : public io::AcceptHandler, public io::StreamHandler {
  public:
   Server(FakeNetwork& network, std::string_view address,
-         std::shared_ptr<const io::TlsContext> context)
+         std::shared_ptr<const io::TlsContext> context,
+         ClientCertificate wants = ClientCertificate::none)
       : loop_(network.create_loop()),
         context_(std::move(context)),
+        wants_(wants),
         listener_(std::move(*loop_.listen(at(address), false, *this))) {}
   void on_accept(std::unique_ptr<io::StreamConnection> stream) override {
     ++accepted;
-    connections.push_back(
-        std::move(*context_->accept(loop_, std::move(stream), ClientCertificate::none)));
+    connections.push_back(std::move(*context_->accept(loop_, std::move(stream), wants_)));
     connections.back()->set_handler(*this);
   }
   void on_bytes(std::string_view bytes) override { received += bytes; }
@@ -81,6 +86,7 @@ class Server final : public io::AcceptHandler, public io::StreamHandler {
  private:
   FakeLoop& loop_;
   std::shared_ptr<const io::TlsContext> context_;
+  const ClientCertificate wants_;
   std::unique_ptr<io::StreamListener> listener_;
 };
 
@@ -93,6 +99,7 @@ struct Bench {
   explicit Bench(unsigned workers = 1) : stack(workers, tls_config(own)) {
     REQUIRE(stack.group != nullptr);
   }
+  explicit Bench(const StackConfig& config) : stack(1, config) { REQUIRE(stack.group != nullptr); }
   Leg& dial(std::string_view name, std::string_view uri = {}, bool is_verified = true) {
     OutboundCall call;
     call.destination = at("127.0.0.1:6000");
@@ -271,12 +278,146 @@ TEST_CASE("Tls: a call of one worker goes over the connection of another (P-01)"
     CHECK(client->take()->what() == "486 INVITE");
 }
 
+TEST_CASE(
+    "Tls: a certificate that a peer refuses behind the handshake is told and counted (P-01)") {
+  // With TLS 1.3 the handshake of who connects is over before the other end has looked at it.
+  Certificates certificates;
+  const auto files = certificates.issue("mine", {"DNS:stack.example"}, "stranger");
+  Bench bench(tls_config(open({files.certificate, files.key, certificates.authority(), false})));
+  Server b(bench.stack.network, "127.0.0.1:6000", context_of(certificates, "DNS:b.example"),
+           ClientCertificate::require);
+  bench.dial("b.example");
+  bench.stack.run_ms(20);
+  CHECK(bench.stack.calls().take_log() == "failure 503 transport");
+  CHECK(bench.stack.calls().failure.is_untrusted);
+  CHECK(bench.stack.counters().tls_handshakes == 1);
+  CHECK(bench.stack.counters().tls_failures == 1);
+  REQUIRE(bench.stack.logged.size() == 1);
+  CHECK(bench.stack.logged[0].find("our certificate was refused: ") != std::string::npos);
+}
+
+TEST_CASE("Tls: handshakes that peers begin have a rate, of one address and of all (P-01, S-14)") {
+  Certificates certificates;
+  const auto own = context_of(certificates, "DNS:stack.example");
+  StackConfig config = tls_config(own);
+  config.handshakes = {4, 2};
+  config.peer_connections_max = 3;  // and so many handshakes at once
+  Bench bench(config);
+  std::vector<std::unique_ptr<Client>> clients;
+  const auto connect = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      clients.push_back(std::make_unique<Client>(bench.stack.network, nullptr));
+      bench.stack.run_ms(1);
+      clients.pop_back();  // closed at once: it has room for others, and cost a handshake
+      bench.stack.run_ms(1);
+    }
+    return bench.stack.counters().tls_refused.load();
+  };
+  CHECK(connect(3) == 0);
+  CHECK(connect(4) == 4);
+  bench.stack.run_ms(500);
+  CHECK(connect(1) == 4);  // half a second later there is one of its two a second
+  CHECK(connect(1) == 5);
+  CHECK(bench.stack.counters().peer_connections_refused == 0);
+  // A reload changes the rates.
+  bench.stack.group->set_tls(own, {0, 0});
+  CHECK(connect(20) == 5);
+}
+
+TEST_CASE("HandshakeRates: an address gets no more than its rate, nor do all together (S-14)") {
+  HandshakeRates rates(5, {1, 2});
+  const HandshakeLimits limits{1'000, 10};
+  SeededRandom random(7);
+  std::map<std::uint64_t, int> admitted;
+  int all = 0;
+  // Ten seconds of 500 addresses; the first twenty try all the time.
+  for (std::int64_t now_us = 1; now_us < 10'000'000; now_us += 100) {
+    const std::uint64_t peer = random.below(3) == 0 ? random.below(20) : random.below(500);
+    IpAddress ip = at("10.0.0.0:1").ip;
+    ip.bytes[2] = static_cast<std::uint8_t>(peer >> 8);
+    ip.bytes[3] = static_cast<std::uint8_t>(peer);
+    if (!rates.admit(limits, ip, now_us)) continue;
+    ++admitted[peer];
+    ++all;
+  }
+  CHECK(all <= 11'000);
+  CHECK(all > 9'000);
+  for (const auto& [peer, count] : admitted)
+    CHECK(count <= 5 + 100);
+}
+
+TEST_CASE("HandshakeRates: subscribers of IPv6 count by their network (S-14)") {
+  HandshakeRates rates(2, {1, 2});
+  const HandshakeLimits limits{0, 1};
+  CHECK(rates.admit(limits, at("[2001:db8::1]:1").ip, 1));
+  CHECK(rates.admit(limits, at("[2001:db8::2]:1").ip, 1));
+  CHECK_FALSE(rates.admit(limits, at("[2001:db8::3]:1").ip, 1));
+  CHECK(rates.admit(limits, at("[2001:db8:0:1::1]:1").ip, 1));
+}
+
+TEST_CASE("Tls: after a reload a busy peer is called over a new connection (P-01)") {
+  Bench bench;
+  Server b(bench.stack.network, "127.0.0.1:6000", context_of(bench.certificates, "DNS:b.example"));
+  bench.dial("b.example");
+  bench.dial("b.example");
+  bench.stack.run_ms(5);
+  CHECK(b.accepted == 1);
+  bench.stack.group->set_tls(context_of(bench.certificates, "DNS:renamed.example"), {0, 0});
+  b.received.clear();
+  bench.dial("b.example");
+  bench.dial("b.example");
+  bench.stack.run_ms(5);
+  CHECK(b.accepted == 2);
+  CHECK(bench.stack.counters().connections_live == 2);
+  // What is under way on the old one stays there.
+  Received invite(b.received);
+  REQUIRE(invite.what() == "INVITE");
+  CHECK(bench.stack.calls().take_log().empty());
+  // An authority that is trusted no more serves no new call.
+  const auto other = bench.certificates.issue("other", {"DNS:stack.example"}, "second");
+  bench.stack.group->set_tls(
+      open({other.certificate, other.key, bench.certificates.authority("second"), false}), {0, 0});
+  bench.dial("b.example");
+  bench.stack.run_ms(5);
+  CHECK(bench.stack.calls().take_log() == "failure 503 transport");
+  CHECK(bench.stack.calls().failure.is_untrusted);
+}
+
+TEST_CASE("Tls: after a reload who would not be let in any more is let go (P-01)") {
+  Certificates certificates;
+  StackConfig config = tls_config(context_of(certificates, "DNS:stack.example"));
+  config.listen.back().client_certificate = ClientCertificate::require;
+  Bench bench(config);
+  const auto files = certificates.issue("client", {"DNS:client.example"});
+  const auto shown = open({files.certificate, files.key, certificates.authority(), false});
+  Client client(bench.stack.network, shown.get());
+  bench.stack.run_ms(1);
+  REQUIRE(client.is_connected);
+  Peer::Request options;
+  options.method = "OPTIONS";
+  options.transport = "TLS";
+  const auto asks = [&](const std::string& branch) {
+    options.branch = branch;
+    (void)client.stream->send(bench.text.text(options));
+    bench.stack.run_ms(1);
+    return client.closed.empty() ? client.take()->what() : std::string("closed");
+  };
+  CHECK(asks("z9hG4bK1") == "200 OPTIONS");
+  bench.stack.group->set_tls(context_of(certificates, "DNS:renamed.example"), {0, 0});
+  CHECK(asks("z9hG4bK2") == "200 OPTIONS");
+  const auto own = certificates.issue("own", {"DNS:stack.example"});
+  bench.stack.group->set_tls(
+      open({own.certificate, own.key, certificates.authority("second"), false}), {0, 0});
+  CHECK(asks("z9hG4bK3") == "closed");
+  CHECK(bench.stack.counters().tls_failures == 1);
+}
+
 TEST_CASE("Tls: new connections take the new context, those that are there keep theirs (P-01)") {
   Bench bench;
   Client before(bench.stack.network, bench.other.get());
   bench.stack.run_ms(1);
   REQUIRE(before.is_connected);
-  bench.stack.group->set_tls(context_of(bench.certificates, "DNS:renamed.example"));
+  bench.stack.group->set_tls(context_of(bench.certificates, "DNS:renamed.example"), {0, 0});
   Client after(bench.stack.network, bench.other.get());
   bench.stack.run_ms(1);
   CHECK_FALSE(after.is_connected);

@@ -36,7 +36,7 @@ TEST_CASE("read_config: listeners and files of TLS, and what is asked of a vendo
       read(R"({"listen": ["udp:127.0.0.1", "tls:127.0.0.1", {"address": "tls:127.0.0.1:5071",
            "client_certificate": "require"}], "tls": {"certificate": ")" +
                files.certificate + R"(", "key": ")" + files.key + R"(", "ca": ")" + ca +
-               R"(", "version_min": "1.3"}})",
+               R"(", "version_min": "1.3", "handshakes_per_s": 50, "peer_handshakes_per_s": 0}})",
            R"({"transport": "tls", "tls_name": "gw.example", "tls_verify": false,
                "local_address": "127.0.0.1:5071"})");
   CHECK(errors(reading) == "");
@@ -47,7 +47,7 @@ TEST_CASE("read_config: listeners and files of TLS, and what is asked of a vendo
   CHECK(config.sip_listen[1].client_certificate == ClientCertificate::none);
   CHECK(config.sip_listen[2].client_certificate == ClientCertificate::require);
   REQUIRE(config.sip_tls);
-  CHECK(*config.sip_tls == TlsConfig{files.certificate, files.key, ca, true});
+  CHECK(*config.sip_tls == TlsConfig{files.certificate, files.key, ca, true, {50, 0}});
   const SipOptions& sip = config.provision.vendor_gateways[0].sip;
   CHECK(sip.transport == SipTransport::tls);
   CHECK(sip.tls_name == "gw.example");
