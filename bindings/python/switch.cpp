@@ -455,6 +455,8 @@ void bind_switch(py::module_& m) {
       .def_readonly("tls_handshakes", &SwitchCounters::tls_handshakes)
       .def_readonly("tls_failures", &SwitchCounters::tls_failures)
       .def_readonly("tls_refused", &SwitchCounters::tls_refused)
+      .def_readonly("websockets_opened", &SwitchCounters::websockets_opened)
+      .def_readonly("websocket_failures", &SwitchCounters::websocket_failures)
       .def_readonly("journal_records", &SwitchCounters::journal_records)
       .def_readonly("journal_lag", &SwitchCounters::journal_lag)
       .def_readonly("journal_writable", &SwitchCounters::journal_writable)

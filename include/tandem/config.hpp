@@ -311,7 +311,10 @@ struct Parameters {
 struct ListenConfig {
   SipTransport transport = SipTransport::udp;
   SocketAddress address;
-  ClientCertificate client_certificate = ClientCertificate::none;  ///< TLS.
+  ClientCertificate client_certificate = ClientCertificate::none;  ///< TLS, WebSocket over it.
+  /// WebSocket: where the pages that connect must come from, such as "https://phone.example"; at
+  /// most 64. Empty: anywhere.
+  std::vector<std::string> origins = {};
 };
 
 struct CdrSinkConfig {

@@ -78,7 +78,7 @@ struct ContactView {
   std::string uri;
   SocketAddress address;  ///< Where requests go: behind NAT the source of the registration.
   SocketAddress source;   ///< Where the registration came from.
-  std::string transport;  ///< "udp", "tcp", "tls".
+  std::string transport;  ///< "udp", "tcp", "tls", "ws", "wss".
   std::string product;    ///< User-Agent; "": none named.
   std::int32_t q_thousandths = 1000;
   std::int64_t registered_at_us = 0;  ///< Wall clock; of the first registration of this contact.

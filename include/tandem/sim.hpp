@@ -32,7 +32,8 @@ class World;
 
 /// How an endpoint makes a call.
 struct DialPlan {
-  std::string destination;  ///< "IP:PORT"; "": the `peer` of the endpoint, on TLS its port 5061.
+  std::string destination;  ///< "IP:PORT"; "": the `peer` of the endpoint, on TLS its port 5061, on
+                            ///< WebSocket its port 80.
   SipTransport transport = SipTransport::udp;
   std::string display;             ///< Display name of the From; "" for none.
   std::string username, password;  ///< Answer a digest challenge (RFC 3261 section 22).
@@ -191,6 +192,9 @@ struct EndpointConfig {
   std::string tls_name{};
   bool tls_verify = true;
   ClientCertificate client_certificate = ClientCertificate::none;  ///< Of who connects to it.
+  /// It speaks WebSocket too, as a browser does: it connects to port 80 of `peer`, and is reached
+  /// over that connection. Its Via and Contact name its port after the next.
+  bool is_browser = false;
   std::size_t ladder_max = 100'000;  ///< Entries kept; counts go on beyond it.
   std::size_t calls_max = 10'000;    ///< Ended calls kept for calls().
 };

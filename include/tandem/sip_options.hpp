@@ -2,6 +2,7 @@
 // believed and passed on, and how long it may take.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,15 +15,29 @@
 
 namespace tandem {
 
-enum class SipTransport : std::uint8_t { udp, tcp, tls };
+enum class SipTransport : std::uint8_t {
+  udp,
+  tcp,
+  tls,
+  ws,   ///< WebSocket (RFC 7118): peers connect, the switch does not.
+  wss,  ///< The same over TLS.
+};
 
-/// "udp", "tcp", "tls".
+/// "udp", "tcp", "tls", "ws", "wss".
 constexpr std::string_view transport_name(SipTransport transport) noexcept {
-  return transport == SipTransport::udp ? "udp" : transport == SipTransport::tcp ? "tcp" : "tls";
+  constexpr std::string_view names[] = {"udp", "tcp", "tls", "ws", "wss"};
+  return names[static_cast<std::size_t>(transport)];
 }
-/// 5060, 5061 for TLS (RFC 3261 section 19.1.2).
+/// 5060, 5061 for TLS (RFC 3261 section 19.1.2), 80 and 443 for WebSocket (RFC 6455 section 3).
 constexpr std::uint16_t default_port(SipTransport transport) noexcept {
-  return transport == SipTransport::tls ? 5061 : 5060;
+  constexpr std::uint16_t ports[] = {5060, 5060, 5061, 80, 443};
+  return ports[static_cast<std::size_t>(transport)];
+}
+constexpr bool is_websocket(SipTransport transport) noexcept {
+  return transport == SipTransport::ws || transport == SipTransport::wss;
+}
+constexpr bool is_over_tls(SipTransport transport) noexcept {
+  return transport == SipTransport::tls || transport == SipTransport::wss;
 }
 
 /// Where a customer's caller is read (P-10). What a header does not give, From does.

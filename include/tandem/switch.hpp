@@ -118,6 +118,9 @@ struct SwitchCounters {
   /// certificates, protocol, bytes that were no TLS, or the deadline (P-01). `tls_refused`: those
   /// of peers beyond the rate of handshakes, which were closed before any.
   std::uint64_t tls_handshakes = 0, tls_failures = 0, tls_refused = 0;
+  /// WebSocket connections that came about, and those that did not: TLS, HTTP, Origin, protocol or
+  /// the deadline (P-01).
+  std::uint64_t websockets_opened = 0, websocket_failures = 0;
 };
 
 /// A softswitch. Any number of them live in one process, independent of each other.

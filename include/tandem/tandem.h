@@ -1513,11 +1513,13 @@ typedef struct tandem_switch_counters {
   uint64_t tls_handshakes;     /* TLS connections that came about, either way */
   uint64_t tls_failures;       /* did not: certificates, protocol, no TLS, too slow */
   uint64_t tls_refused;        /* of peers, beyond the rate of handshakes */
+  uint64_t websockets_opened;  /* WebSocket connections that came about */
+  uint64_t websocket_failures; /* did not: TLS, HTTP, Origin, protocol, too slow */
 } tandem_switch_counters;
 #define TANDEM_SWITCH_COUNTERS_INIT                                                                \
   {                                                                                                \
     sizeof(tandem_switch_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                      \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                \
   }
 
 /* Opens sockets, database and journal and recovers what a crash left; takes no call before
@@ -1954,7 +1956,13 @@ TANDEM_API int tandem_switch_schedule_deck(tandem_switch* object, const char* de
 TANDEM_API int tandem_switch_deck_diff(const tandem_switch* object, const char* deck, uint64_t from,
                                        uint64_t to, size_t rows_max, tandem_text** json);
 
-enum { TANDEM_TRANSPORT_UDP = 0, TANDEM_TRANSPORT_TCP = 1, TANDEM_TRANSPORT_TLS = 2 };
+enum {
+  TANDEM_TRANSPORT_UDP = 0,
+  TANDEM_TRANSPORT_TCP = 1,
+  TANDEM_TRANSPORT_TLS = 2,
+  TANDEM_TRANSPORT_WS = 3, /* WebSocket */
+  TANDEM_TRANSPORT_WSS = 4 /* the same over TLS */
+};
 /* Where SIP is heard, with the ports really taken, in the order of the configuration. `transport`:
    NULL when not wanted. Errors: NOT_FOUND (index). Since 0.1. */
 TANDEM_API int tandem_switch_listening(const tandem_switch* object, size_t index,

@@ -113,6 +113,11 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.single("sip_tls_refused_total", "counter",
               "TLS connections of peers that were closed beyond the rate of handshakes.",
               counters.tls_refused);
+  page.single("sip_websockets_opened_total", "counter", "WebSocket connections that came about.",
+              counters.websockets_opened);
+  page.single("sip_websocket_failures_total", "counter",
+              "WebSocket connections that did not: TLS, HTTP, Origin, protocol, too slow.",
+              counters.websocket_failures);
   const MediaRelayStats& media = counters.media;
   page.single("media_sessions", "gauge", "Calls whose media is relayed now.", media.sessions);
   page.single("media_sessions_refused_total", "counter",

@@ -70,7 +70,7 @@ struct InboundCall {
   SocketAddress source;           ///< Where the datagram came from.
   SocketAddress local;            ///< Where it arrived.
   std::string_view own_host;      ///< What this switch calls itself there, as a URI has it.
-  std::string_view transport;     ///< "udp", "tcp", "tls".
+  std::string_view transport;     ///< "udp", "tcp", "tls", "ws", "wss".
   std::string_view call_id;       ///< RFC 3261 section 8.1.1.4.
   std::string_view request_user;  ///< User part of the Request-URI, unescaped, parameters cut off.
   Portability portability;        ///< Of the Request-URI.

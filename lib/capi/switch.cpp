@@ -27,6 +27,8 @@ static_assert(TANDEM_EVENT_GATEWAY == static_cast<int>(Event::Kind::gateway));
 static_assert(TANDEM_EVENT_PHONE == static_cast<int>(Event::Kind::phone));
 static_assert(TANDEM_TRANSPORT_TCP == static_cast<int>(SipTransport::tcp));
 static_assert(TANDEM_TRANSPORT_TLS == static_cast<int>(SipTransport::tls));
+static_assert(TANDEM_TRANSPORT_WS == static_cast<int>(SipTransport::ws));
+static_assert(TANDEM_TRANSPORT_WSS == static_cast<int>(SipTransport::wss));
 
 Result<PolicyAnswer> read_answer(const tandem_policy_answer* given) {
   PolicyAnswer answer;
@@ -455,7 +457,9 @@ int tandem_switch_read_counters(const tandem_switch* object, tandem_switch_count
                                              c.registers_dropped,
                                              c.tls_handshakes,
                                              c.tls_failures,
-                                             c.tls_refused});
+                                             c.tls_refused,
+                                             c.websockets_opened,
+                                             c.websocket_failures});
     return TANDEM_OK;
   });
 }

@@ -48,10 +48,13 @@ struct DatagramOptions {
 class StreamHandler {
  public:
   virtual ~StreamHandler() = default;
-  /// For connections made by connect(), and on TLS for accepted ones too: the handshake is over.
+  /// For connections made by connect(), and on TLS and WebSocket for accepted ones too: the
+  /// handshake is over.
   virtual void on_connected() {}
   virtual void on_bytes(std::string_view bytes) = 0;  ///< `bytes` ends with the call.
   virtual void on_closed(const Error& error) = 0;     ///< Last event; not sent after close().
+  /// WebSocket: the peer has answered a question whether it is there.
+  virtual void on_alive() {}
 };
 
 /// What is wrong with a connection, beyond its end.
@@ -61,7 +64,8 @@ enum class StreamFault : std::uint8_t {
   certificate,  ///< TLS: one of the two was refused, or lacking.
 };
 
-/// A TCP connection, or TLS over one (io/tls.hpp). Destroying it closes it without further events.
+/// A TCP connection, or TLS (io/tls.hpp) or WebSocket (http/websocket.hpp) over one. Destroying it
+/// closes it without further events.
 class StreamConnection {
  public:
   virtual ~StreamConnection() = default;
@@ -76,6 +80,8 @@ class StreamConnection {
   virtual void set_tos(int tos) noexcept { (void)tos; }
   /// To be asked within StreamHandler::on_closed().
   [[nodiscard]] virtual StreamFault fault() const noexcept { return StreamFault::none; }
+  /// What this one is spoken over; null: the network itself.
+  [[nodiscard]] virtual const StreamConnection* carrier() const noexcept { return nullptr; }
 };
 
 class AcceptHandler {

@@ -141,6 +141,7 @@ class TlsStream final : public StreamConnection, private StreamHandler {
     if (stream_ != nullptr) stream_->set_tos(tos);
   }
   [[nodiscard]] StreamFault fault() const noexcept override { return fault_; }
+  [[nodiscard]] const StreamConnection* carrier() const noexcept override { return stream_.get(); }
 
   // For the BIO and the check of certificates.
   /// False: the peer sent what nobody needs to look at. `count` 0: nothing is there.
@@ -405,7 +406,9 @@ Result<std::unique_ptr<StreamConnection>> Context::connect(Loop& loop, const Soc
 }
 
 bool Context::would_keep(const StreamConnection& accepted) const {
-  const auto* const stream = dynamic_cast<const TlsStream*>(&accepted);
+  const TlsStream* stream = nullptr;
+  for (const StreamConnection* at = &accepted; at != nullptr && stream == nullptr;)
+    stream = dynamic_cast<const TlsStream*>(std::exchange(at, at->carrier()));
   if (stream == nullptr) return false;
   SSL* const ssl = stream->ssl();
   if (SSL_version(ssl) < SSL_CTX_get_min_proto_version(context_.get())) return false;

@@ -47,9 +47,10 @@ class TlsContext {
   virtual Result<std::unique_ptr<StreamConnection>> connect(Loop& loop, const SocketAddress& remote,
                                                             const TlsPeer& peer,
                                                             StreamHandler& handler) const = 0;
-  /// Whether the peer of a connection that another context accepted, and has agreed on, would be
-  /// let in by this one: its version of TLS, and the certificate that it has shown, if any, by the
-  /// authorities of now. Costs as much as that part of a handshake.
+  /// Whether the peer of a connection that another context accepted, and has agreed on, or of one
+  /// that is spoken over such a one, would be let in by this one: its version of TLS, and the
+  /// certificate that it has shown, if any, by the authorities of now. Costs as much as that part
+  /// of a handshake.
   [[nodiscard]] virtual bool would_keep(const StreamConnection& accepted) const = 0;
   /// Last second of the own certificate, since 1970 UTC; 0: there is none.
   [[nodiscard]] virtual std::int64_t certificate_ends_at_s() const noexcept = 0;

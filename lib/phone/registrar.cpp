@@ -137,9 +137,11 @@ RegistrationOutcome Registrar::apply(std::string_view id, const RegisterRequest&
     contact.local = request.local;
     contact.flow = request.flow;
     contact.is_behind_nat = offered.address.ip != request.source.ip;
-    // Who registers over TLS has no certificate, as a rule, that it could be called with.
+    // Who registers over TLS has no certificate, as a rule, that it could be called with; a browser
+    // cannot be connected to at all (RFC 7118, RFC 5626 section 3.4).
     contact.needs_flow =
-        request.flow.is_set() && (contact.is_behind_nat || request.transport == SipTransport::tls);
+        request.flow.is_set() && (contact.is_behind_nat || is_over_tls(request.transport) ||
+                                  is_websocket(request.transport));
     contact.q_thousandths = offered.q_thousandths;
     contact.registered_at_us = known != after.end() ? known->registered_at_us : now_us;
     contact.expires_at_us = now_us + expires_s * second_us;

@@ -31,7 +31,7 @@ struct Contact {
   SocketAddress source;       ///< Where the REGISTER came from.
   SocketAddress local;        ///< Listen address where it arrived; port 0: not known.
   SipTransport transport = SipTransport::udp;
-  FlowId flow;                 ///< Of a registration over TCP or TLS; gone after a restart.
+  FlowId flow;                 ///< Of a registration over a connection; gone after a restart.
   bool needs_flow = false;     ///< Nothing reaches it but by `flow`.
   bool is_behind_nat = false;  ///< What it calls its own address is none of the source's.
   std::int32_t q_thousandths = 1000;

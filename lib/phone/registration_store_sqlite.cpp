@@ -60,7 +60,7 @@ Result<std::vector<StoredRegistration>> RegistrationStore::load() {
     const auto source = SocketAddress::parse(select->text(7));
     const std::int64_t transport = select->integer(8);
     const bool is_known = transport >= static_cast<std::int64_t>(SipTransport::udp) &&
-                          transport <= static_cast<std::int64_t>(SipTransport::tls);
+                          transport <= static_cast<std::int64_t>(SipTransport::wss);
     if (!destination || !source || !is_known) continue;  // the phone registers again
     if (found.empty() || found.back().id != select->text(0))
       found.push_back({std::string(select->text(0)), {}});

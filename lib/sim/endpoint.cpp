@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "sim/websocket_client.hpp"
+
 namespace tandem::sim {
 namespace {
 
@@ -466,6 +468,14 @@ Result<std::unique_ptr<Endpoint::Body>> Endpoint::Body::create(SimNetwork& netwo
     if (!config.tls->certificate.empty())
       sip.listen.push_back({sip::Transport::tls, next, {}, config.client_certificate});
   }
+  if (config.is_browser) {
+    sip.listen.push_back(
+        {sip::Transport::ws, {address->ip, static_cast<std::uint16_t>(address->port + 2)}});
+    sip.connect_websocket = [&random = body->random](io::Loop& on, const SocketAddress& remote,
+                                                     io::StreamHandler& handler) {
+      return connect_websocket(on, remote, random, handler);
+    };
+  }
   auto stack =
       sip::StackGroup::create(sip, {body->loop.get()}, {body.get()}, {&body->random}, body->log);
   if (!stack) return stack.error();
@@ -475,7 +485,8 @@ Result<std::unique_ptr<Endpoint::Body>> Endpoint::Body::create(SimNetwork& netwo
 }
 
 SocketAddress Endpoint::Body::peer_on(SipTransport transport) const noexcept {
-  if (transport != SipTransport::tls || peer.port == 0) return peer;
+  if (peer.port == 0 || transport == SipTransport::udp || transport == SipTransport::tcp)
+    return peer;
   return {peer.ip, default_port(transport)};
 }
 

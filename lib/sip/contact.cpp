@@ -26,6 +26,7 @@ bool read_target(std::string_view element, SipTransport usual, RedirectTarget& t
   const auto wanted = uri_transport(uri.scheme, transport, usual);
   // Who is spoken with in secret does not choose that others may listen.
   if (!wanted || (usual == SipTransport::tls && *wanted != SipTransport::tls)) return false;
+  if (is_websocket(*wanted)) return false;  // whose end is a browser, which nobody connects to
   target.transport = *wanted;
   // Headers that a URI asks for are none of those that a redirection may choose (RFC 3261
   // section 19.1.5).

@@ -83,7 +83,8 @@ void write_dialog_request(MessageWriter& writer, StackWorker& worker, const Dial
 }
 
 Path dialog_path(StackWorker& worker, std::string_view routes, const Path& direct) {
-  if (routes.empty()) return direct;
+  // Who speaks WebSocket is reached over the connection that it made and nowhere else.
+  if (routes.empty() || is_websocket(direct.transport)) return direct;
   std::string_view uri;
   Uri parsed;
   bool is_loose = false;
@@ -95,6 +96,7 @@ Path dialog_path(StackWorker& worker, std::string_view routes, const Path& direc
   const Transport wanted =
       uri_transport(parsed.scheme, find_param(parsed.params, "transport"), direct.transport)
           .value_or(direct.transport);
+  if (is_websocket(wanted)) return direct;
   const SocketAddress address{*ip, parsed.port == 0 ? default_port(wanted) : parsed.port};
   if (wanted == direct.transport && address == direct.remote) return direct;
   if (wanted == direct.transport && address.ip.family == direct.remote.ip.family) {

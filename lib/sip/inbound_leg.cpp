@@ -12,7 +12,7 @@ namespace {
 
 /// RFC 3261 section 12.1.1. `routes`: as collect_routes() gives them.
 bool wants_secure_contact(const Message& invite, const Path& from, std::string_view routes) {
-  if (from.transport != Transport::tls) return false;
+  if (!is_over_tls(from.transport)) return false;
   if (is_secure(invite.request_uri)) return true;
   if (routes.empty()) return is_secure(invite.contact.uri);
   NameAddress top;

@@ -115,7 +115,7 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   }
   target_.assign(buffers, text);
   set_contact(call.presentation.is_hidden ? std::string_view("anonymous") : call.caller,
-              transport == Transport::tls && is_secure(target_.view()));
+              is_over_tls(transport) && is_secure(target_.view()));
   username_.assign(buffers, call.auth_username);
   password_.assign(buffers, call.auth_password);
   has_offer_ = !call.body.empty();
@@ -219,7 +219,7 @@ void Dialog::on_invite_response(ClientTransaction& transaction, const Message& r
   failure.retry_after_s = retry_after_s(response);
   failure.reason_phrase = response.reason_phrase;
   failure.targets = redirect_targets(
-      response, path_.transport == Transport::tls ? SipTransport::tls : SipTransport::udp);
+      response, is_over_tls(path_.transport) ? SipTransport::tls : SipTransport::udp);
   collect_passed_headers(response, failure.headers);
   fail(failure);
 }

@@ -32,6 +32,7 @@ struct Path {
   const io::TlsPeer* tls_peer = nullptr;
 
   [[nodiscard]] bool is_stream() const noexcept { return sip::is_stream(transport); }
+  [[nodiscard]] bool is_byte_stream() const noexcept { return sip::is_byte_stream(transport); }
 };
 
 }  // namespace tandem::sip

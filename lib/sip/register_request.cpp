@@ -139,6 +139,8 @@ bool read_contacts(const Message& request, RegisterRequest& into, std::string_vi
       const std::string_view transport = find_param(uri.params, "transport");
       if (!transport.empty() || is_secure(address.uri))
         contact.transport = uri_transport(uri.scheme, transport, SipTransport::udp);
+      // Nobody is connected to over WebSocket: who registers over it is reached as it came.
+      if (contact.transport && is_websocket(*contact.transport)) contact.transport.reset();
       if (const auto ip = IpAddress::parse(uri.host)) {
         const SipTransport reached = contact.transport.value_or(SipTransport::udp);
         contact.address = {*ip, uri.port == 0 ? default_port(reached) : uri.port};
@@ -159,7 +161,7 @@ bool StackWorker::admit_register(std::string_view bytes, const Path& path) {
     case RegisterGate::Verdict::flood:
       return false;
     case RegisterGate::Verdict::overload: {
-      const Framing framing = path.is_stream() ? Framing::stream : Framing::datagram;
+      const Framing framing = path.is_byte_stream() ? Framing::stream : Framing::datagram;
       if (scan(bytes, framing, *message_).kind == Fault::Kind::none)
         refuse(*message_, path, 503, {}, {}, 5);
       return false;
@@ -178,7 +180,7 @@ void StackWorker::on_register(const Message& request, const Path& from) {
   std::string_view phrase;
   if (!read_contacts(request, asked, phrase)) return refuse(request, from, 400, phrase);
   // A secure contact is one that nobody but TLS has told of.
-  if (from.transport != Transport::tls) {
+  if (!is_over_tls(from.transport)) {
     std::erase_if(asked.contacts,
                   [](const OfferedContact& contact) { return is_secure(contact.uri); });
   }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,7 +27,9 @@ struct ListenAddress {
   /// What Via and Contact say instead, behind NAT or when `address` is 0.0.0.0 or ::; none:
   /// `address`. Port 0: the port of `address`.
   SocketAddress advertised = {};
-  ClientCertificate client_certificate = ClientCertificate::none;  ///< TLS.
+  ClientCertificate client_certificate = ClientCertificate::none;  ///< TLS, WebSocket over it.
+  /// WebSocket: where the pages that connect come from (http::WebSocketRules); empty: anywhere.
+  std::vector<std::string> origins = {};
 };
 
 struct StackConfig {
@@ -56,6 +59,11 @@ struct StackConfig {
       256 * 1024;  ///< Room of each pair of workers for messages on their way.
   int tos = 0;
   bool offers_sha256 = true;  ///< Challenges name SHA-256 behind MD5 (RFC 8760 section 2.3).
+  /// Makes connections to WebSocket listeners. Empty: none are made, since who speaks WebSocket is
+  /// a browser, which is reached over the connection that it made and nowhere else.
+  std::function<Result<std::unique_ptr<io::StreamConnection>>(
+      io::Loop& loop, const SocketAddress& remote, io::StreamHandler& handler)>
+      connect_websocket;
   /// Asked about each REGISTER as it arrives; outlives the stack. Null: none are taken (405).
   RegisterGate* register_gate = nullptr;
 };
@@ -77,6 +85,8 @@ struct StackCounters {
   // TLS, both ways: agreed on; of no use, since nothing was agreed on in time or a certificate was
   // refused; accepted beyond the rate of handshakes, and closed.
   std::atomic<std::uint64_t> tls_handshakes{0}, tls_failures{0}, tls_refused{0};
+  // WebSocket, with TLS and without: came about; did not, TLS below it among the reasons.
+  std::atomic<std::uint64_t> websockets_opened{0}, websocket_failures{0};
   std::atomic<std::uint64_t> dialogs_live{0}, transactions_live{0},
       connections_live{0};  ///< Now, not in total.
 };

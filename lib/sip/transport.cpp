@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace tandem::sip {
 namespace {
@@ -127,10 +128,15 @@ class Transports::Socket final : public io::DatagramHandler {
 // One listener for streams.
 class Transports::Listener final : public io::AcceptHandler {
  public:
-  Listener(Transports& owner, std::uint16_t index) : owner_(owner), index_(index) {}
+  Listener(Transports& owner, std::uint16_t index, const ListenAddress& listen)
+      : owner_(owner), index_(index) {
+    rules_.protocol = "sip";
+    rules_.origins = listen.origins;
+    rules_.message_bytes_max = Limits::message_bytes_max;
+  }
 
   void on_accept(std::unique_ptr<io::StreamConnection> stream) override {
-    owner_.accept(std::move(stream), index_);
+    owner_.accept(std::move(stream), index_, rules_);
   }
 
   std::unique_ptr<io::StreamListener> listener;
@@ -138,9 +144,10 @@ class Transports::Listener final : public io::AcceptHandler {
  private:
   Transports& owner_;
   std::uint16_t index_;
+  http::WebSocketRules rules_;
 };
 
-// One connection on TCP or TLS, accepted or made.
+// One connection on TCP, TLS or WebSocket, accepted or made.
 class Transports::Connection final : public io::StreamHandler {
  public:
   Connection(Transports& owner, std::uint32_t serial, std::uint16_t listener,
@@ -152,37 +159,40 @@ class Transports::Connection final : public io::StreamHandler {
         peer_(peer),
         generation_(generation),
         limit_(Timer::member<&Connection::on_limit, Connection>(), this) {
-    enter(is_of_peer() && !is_tls() ? Stage::unproven : Stage::connecting);
+    const bool has_handshake = is_over_tls(peer_.transport) || is_websocket(peer_.transport);
+    enter(is_of_peer() && !has_handshake ? Stage::unproven : Stage::connecting);
   }
 
   bool send(std::string_view bytes) {
     if (is_closed_) return false;
     touch();
     if (stage_ != Stage::connecting) return stream->send(bytes).ok();
-    if (waiting_.size() + bytes.size() > StreamFramer::bytes_max) return false;
-    waiting_.append(bytes);
+    if (waiting_bytes_ + bytes.size() > StreamFramer::bytes_max) return false;
+    waiting_bytes_ += bytes.size();
+    waiting_.emplace_back(bytes);
     return true;
   }
 
   void on_connected() override {
     if (is_closed_) return;
-    if (is_tls()) bump(owner_.counters_.tls_handshakes);
+    if (is_over_tls(peer_.transport)) bump(owner_.counters_.tls_handshakes);
+    if (is_websocket(peer_.transport)) bump(owner_.counters_.websockets_opened);
     enter(is_of_peer() ? Stage::unproven : Stage::open);
-    const std::string waiting = std::move(waiting_);
-    waiting_.clear();
-    if (!waiting.empty() && !stream->send(waiting).ok()) fail();
+    const std::vector<std::string> waiting = std::exchange(waiting_, {});
+    waiting_bytes_ = 0;
+    for (const std::string& message : waiting) {
+      if (!stream->send(message).ok()) return fail();
+    }
   }
+
+  void on_alive() override { touch(); }
 
   void on_bytes(std::string_view bytes) override {
     if (is_closed_ || !keep()) return;
     if (bytes.find_first_not_of("\r\n") == std::string_view::npos) touch();  // a keep-alive
+    if (is_websocket(peer_.transport)) return on_message(bytes);
     framer_.append(bytes);
-    Path path;
-    path.transport = peer_.transport;
-    path.listener = listener_;
-    path.remote = peer_.remote;
-    path.connection = {owner_.worker_, serial_};
-    path.tls_peer = peer_.tls_peer;
+    const Path path = own_path();
     while (!is_closed_) {
       switch (framer_.next()) {
         case StreamFramer::Outcome::more:
@@ -193,9 +203,7 @@ class Transports::Connection final : public io::StreamHandler {
         case StreamFramer::Outcome::message:
           if (!owner_.events_.on_bytes(framer_.bytes(), path)) return fail();
           framer_.take();
-          has_received_ = true;
-          if (stage_ == Stage::unproven) enter(Stage::open);
-          touch();
+          note_message();
           break;
         case StreamFramer::Outcome::broken:
           if (!framer_.bytes().empty()) (void)owner_.events_.on_bytes(framer_.bytes(), path);
@@ -210,8 +218,7 @@ class Transports::Connection final : public io::StreamHandler {
     // With TLS 1.3 a peer that takes not our certificate says so behind the handshake.
     const bool is_late_refusal =
         fault == io::StreamFault::certificate && !is_of_peer() && !has_received_;
-    if (is_tls() && (stage_ == Stage::connecting || is_late_refusal))
-      note_tls_failure(error.message);
+    if (stage_ == Stage::connecting || is_late_refusal) note_handshake_failure(error.message);
     fail(fault);
   }
 
@@ -226,27 +233,55 @@ class Transports::Connection final : public io::StreamHandler {
   [[nodiscard]] Room& room() const noexcept { return room_; }
   /// Made before the files of TLS that hold now: for what is under way on it, and nothing new.
   [[nodiscard]] bool is_outdated() const noexcept {
-    return is_tls() && generation_ != owner_.tls_.generation();
+    return is_over_tls(peer_.transport) && generation_ != owner_.tls_.generation();
   }
   std::unique_ptr<io::StreamConnection> stream;
 
  private:
   enum class Stage : std::uint8_t {
-    connecting,  // ours, or TLS is not agreed on yet; what was sent waits
+    connecting,  // ours, or TLS or WebSocket is not agreed on yet; what was sent waits
     unproven,    // accepted, and no whole message came yet
     open,
   };
 
-  [[nodiscard]] bool is_tls() const noexcept { return peer_.transport == Transport::tls; }
+  [[nodiscard]] Path own_path() const noexcept {
+    Path path;
+    path.transport = peer_.transport;
+    path.listener = listener_;
+    path.remote = peer_.remote;
+    path.connection = {owner_.worker_, serial_};
+    path.tls_peer = peer_.tls_peer;
+    return path;
+  }
+  /// One message of WebSocket is one of SIP (RFC 7118 section 5); a browser, which cannot ask
+  /// whether the switch is there, does it as RFC 5626 section 4.4.1 has it.
+  void on_message(std::string_view bytes) {
+    if (bytes.find_first_not_of("\r\n") == std::string_view::npos) {
+      if (bytes == "\r\n\r\n") (void)send("\r\n");  // lost only with the connection
+      return;
+    }
+    if (!owner_.events_.on_bytes(bytes, own_path())) return fail();
+    note_message();
+  }
+  void note_message() noexcept {
+    has_received_ = true;
+    if (stage_ == Stage::unproven) enter(Stage::open);
+    touch();
+  }
   [[nodiscard]] bool is_of_peer() const noexcept { return &room_ == &owner_.inbound_; }
   // Whoever reaches our port can make inbound ones: they are no reason for alarm.
-  void note_tls_failure(std::string why) {
-    bump(owner_.counters_.tls_failures);
+  void note_handshake_failure(std::string why) {
+    const bool is_web = is_websocket(peer_.transport);
+    if (!is_web && !is_over_tls(peer_.transport)) return;
+    bump(is_web ? owner_.counters_.websocket_failures : owner_.counters_.tls_failures);
     if (is_of_peer()) {
-      owner_.log_.write(LogLevel::info, "sip", "TLS connection of a peer failed",
-                        {{"remote", peer_.remote.to_string()}, {"error", std::move(why)}});
+      owner_.log_.write(
+          LogLevel::info, "sip",
+          is_web ? "WebSocket connection of a peer failed" : "TLS connection of a peer failed",
+          {{"remote", peer_.remote.to_string()}, {"error", std::move(why)}});
     } else {
-      owner_.log_.write(LogLevel::warning, "sip", "TLS connection failed",
+      owner_.log_.write(LogLevel::warning, "sip",
+                        is_web ? "WebSocket connection failed" : "TLS connection failed",
                         {{"remote", peer_.remote.to_string()},
                          {"name", peer_.tls_peer != nullptr ? peer_.tls_peer->name : std::string()},
                          {"error", std::move(why)}});
@@ -277,7 +312,7 @@ class Transports::Connection final : public io::StreamHandler {
     if (left_us > 0) return owner_.loop_.timers().start(limit_, left_us);
     if (stage_ == Stage::connecting) {
       if (!is_of_peer()) bump(owner_.counters_.connect_timeouts);
-      if (is_tls()) note_tls_failure("nothing was agreed on in time");
+      note_handshake_failure("nothing was agreed on in time");
     }
     if (stage_ == Stage::unproven) bump(owner_.counters_.connections_unused);
     fail();
@@ -290,7 +325,7 @@ class Transports::Connection final : public io::StreamHandler {
     generation_ = owner_.tls_.generation();
     const auto context = owner_.tls_.context();
     if (context != nullptr && context->would_keep(*stream)) return true;
-    note_tls_failure("it is not let in by the files of the last reload");
+    note_handshake_failure("it is not let in by the files of the last reload");
     fail();
     return false;
   }
@@ -315,7 +350,8 @@ class Transports::Connection final : public io::StreamHandler {
   std::int64_t since_us_ = 0;  // of the last use once open, else of the beginning
   Timer limit_;
   StreamFramer framer_;
-  std::string waiting_;
+  std::vector<std::string> waiting_;  // messages, until it is made
+  std::size_t waiting_bytes_ = 0;
 };
 
 Transports::Transports(unsigned worker, const StackConfig& config, const TlsSetup& tls,
@@ -351,13 +387,13 @@ Result<void> Transports::open(const std::vector<ListenAddress>& taken, bool reus
       sockets_.back() = std::move(socket);
     } else {
       const auto context = tls_.context();
-      if (listen.transport == Transport::tls &&
+      if (is_over_tls(listen.transport) &&
           (context == nullptr || context->certificate_ends_at_s() == 0)) {
         return Error{
             ErrorCode::invalid_argument,
             "TLS listen address " + listen.address.to_string() + " had no certificate to show"};
       }
-      auto handler = std::make_unique<Listener>(*this, listener);
+      auto handler = std::make_unique<Listener>(*this, listener, listen);
       auto opened = loop_.listen(listen.address, reuse_port, *handler);
       if (!opened) return std::move(opened).error();
       listen.address = (*opened)->local();
@@ -428,7 +464,8 @@ bool Transports::send(Path& path, std::string_view bytes) {
     Destination to{path.remote, path.transport, path.tls_peer};
     if (path.connection.is_set()) to.remote.port = path.fallback_port;
     connection = known_connection(to);
-    if (connection == nullptr) connection = connect(to, path.listener);
+    const bool is_reachable = !is_websocket(path.transport) || config_.connect_websocket;
+    if (connection == nullptr && is_reachable) connection = connect(to, path.listener);
     if (connection == nullptr) {
       bump(counters_.send_failures);
       return false;
@@ -478,6 +515,7 @@ std::uint32_t Transports::new_serial() noexcept {
 
 Result<std::unique_ptr<io::StreamConnection>> Transports::make_stream(const Destination& to,
                                                                       io::StreamHandler& handler) {
+  if (is_websocket(to.transport)) return config_.connect_websocket(loop_, to.remote, handler);
   if (to.transport != Transport::tls) return loop_.connect(to.remote, handler);
   const auto context = tls_.context();
   if (context == nullptr) return Error{ErrorCode::wrong_state, "TLS was not configured"};
@@ -506,8 +544,15 @@ Transports::Connection* Transports::connect(const Destination& to, std::uint16_t
 }
 
 std::unique_ptr<io::StreamConnection> Transports::admit(
+    std::unique_ptr<io::StreamConnection> stream, const ListenAddress& listen,
+    const http::WebSocketRules& rules) {
+  if (is_over_tls(listen.transport)) stream = admit_tls(std::move(stream), listen);
+  if (stream == nullptr || !is_websocket(listen.transport)) return stream;
+  return http::accept_websocket(loop_, std::move(stream), rules);
+}
+
+std::unique_ptr<io::StreamConnection> Transports::admit_tls(
     std::unique_ptr<io::StreamConnection> stream, const ListenAddress& listen) {
-  if (listen.transport != Transport::tls) return stream;
   const SocketAddress remote = stream->remote();
   if (!handshakes_.admit(tls_.limits(), remote.ip, loop_.timers().now_us())) {
     bump(counters_.tls_refused);
@@ -524,12 +569,13 @@ std::unique_ptr<io::StreamConnection> Transports::admit(
   return nullptr;
 }
 
-void Transports::accept(std::unique_ptr<io::StreamConnection> stream, std::uint16_t listener) {
+void Transports::accept(std::unique_ptr<io::StreamConnection> stream, std::uint16_t listener,
+                        const http::WebSocketRules& rules) {
   const SocketAddress remote = stream->remote();
   const ListenAddress& listen = listening_[listener];
   if (!take_room(inbound_, remote.ip)) return;
   const std::uint64_t generation = tls_.generation();
-  stream = admit(std::move(stream), listen);
+  stream = admit(std::move(stream), listen, rules);
   if (stream == nullptr) return give_back(inbound_, remote.ip);
   const std::uint32_t serial = new_serial();
   auto connection = std::make_unique<Connection>(*this, serial, listener,

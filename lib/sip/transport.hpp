@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "http/websocket.hpp"
 #include "io/loop.hpp"
 #include "sip/handshake_rates.hpp"
 #include "sip/message.hpp"
@@ -100,7 +101,8 @@ class Transports final {
                        const SocketAddress& local) const;
 
   /// Sends a message. On streams a connection of this worker is used again or made, and `path` says
-  /// which; on TLS one that has shown to be of the same peer. Connections of other workers are not
+  /// which; on TLS one that has shown to be of the same peer, on WebSocket the peer's own and no
+  /// other. Connections of other workers are not
   /// reachable here; see serves(). False: it could not be sent.
   bool send(Path& path, std::string_view bytes);
   [[nodiscard]] bool serves(const Path& path) const noexcept {
@@ -134,10 +136,14 @@ class Transports final {
     std::unordered_map<SocketAddress, std::size_t> of_peer = {};
   };
 
-  void accept(std::unique_ptr<io::StreamConnection> stream, std::uint16_t listener);
+  void accept(std::unique_ptr<io::StreamConnection> stream, std::uint16_t listener,
+              const http::WebSocketRules& rules);
   /// The stream of a connection that was accepted; null: it was refused, which was counted.
   std::unique_ptr<io::StreamConnection> admit(std::unique_ptr<io::StreamConnection> stream,
-                                              const ListenAddress& listen);
+                                              const ListenAddress& listen,
+                                              const http::WebSocketRules& rules);
+  std::unique_ptr<io::StreamConnection> admit_tls(std::unique_ptr<io::StreamConnection> stream,
+                                                  const ListenAddress& listen);
   /// The connection that a new request to a peer uses again; null: there is none.
   [[nodiscard]] Connection* known_connection(const Destination& to) const;
   Connection* connect(const Destination& to, std::uint16_t listener);

@@ -5,7 +5,8 @@
 namespace tandem::sip {
 
 std::optional<SipTransport> transport_of(std::string_view name) noexcept {
-  for (const SipTransport one : {SipTransport::udp, SipTransport::tcp, SipTransport::tls}) {
+  for (const SipTransport one : {SipTransport::udp, SipTransport::tcp, SipTransport::tls,
+                                 SipTransport::ws, SipTransport::wss}) {
     if (equals_ignoring_case(name, transport_name(one))) return one;
   }
   return std::nullopt;
@@ -18,7 +19,7 @@ std::optional<SipTransport> uri_transport(std::string_view scheme, std::string_v
   const auto named = transport_of(transport);
   if (!is_secure || !named) return named;
   if (*named == SipTransport::udp) return std::nullopt;
-  return SipTransport::tls;
+  return is_websocket(*named) ? SipTransport::wss : SipTransport::tls;
 }
 
 }  // namespace tandem::sip

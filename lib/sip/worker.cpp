@@ -157,8 +157,8 @@ bool StackWorker::on_bytes(std::string_view bytes, const Path& path) {
 
 bool StackWorker::receive(std::string_view bytes, const Path& path) {
   Message& message = *message_;
-  const bool is_stream = path.is_stream();
-  const Fault fault = scan(bytes, is_stream ? Framing::stream : Framing::datagram, message);
+  const bool is_byte_stream = path.is_byte_stream();
+  const Fault fault = scan(bytes, is_byte_stream ? Framing::stream : Framing::datagram, message);
   switch (fault.kind) {
     case Fault::Kind::none:
       break;
@@ -166,12 +166,12 @@ bool StackWorker::receive(std::string_view bytes, const Path& path) {
       bump(counters_.malformed_answered);
       if (message.method != Method::ack) refuse(message, path, fault.status, fault.text);
       // What follows in the stream can be read only when the end of this message is known.
-      return !is_stream || message.size == bytes.size();
+      return !is_byte_stream || message.size == bytes.size();
     default: {
       const bool is_keep_alive =
           bytes.size() <= 4 && bytes.find_first_not_of("\r\n") == std::string_view::npos;
       if (!is_keep_alive) bump(counters_.malformed_dropped);
-      return !is_stream || is_keep_alive;
+      return !path.is_stream() || is_keep_alive;
     }
   }
   bump(counters_.messages_received);
@@ -349,7 +349,7 @@ void StackWorker::on_new_invite(const Message& request, const Path& from) {
     // "sips:" is a promise about the whole way, which no other transport keeps.
     const bool is_taken = parse_uri(request.request_uri, uri) &&
                           (equals_ignoring_case(uri.scheme, "sip") ||
-                           (from.transport == Transport::tls && is_secure(request.request_uri)));
+                           (is_over_tls(from.transport) && is_secure(request.request_uri)));
     if (!is_taken) return refuse(request, from, 416);
   }
   if (!is_understood(request, from)) return;

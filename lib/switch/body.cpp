@@ -115,7 +115,7 @@ bool same_listeners(const std::vector<ListenConfig>& a, const std::vector<Listen
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const ListenConfig& x, const ListenConfig& y) {
                       return x.transport == y.transport && x.address == y.address &&
-                             x.client_certificate == y.client_certificate;
+                             x.client_certificate == y.client_certificate && x.origins == y.origins;
                     });
 }
 
@@ -494,7 +494,8 @@ Result<void> Switch::Body::open_stack() {
   sip.tls = std::move(*tls);
   sip.handshakes = handshake_limits(config_);
   for (const ListenConfig& listen : config_.sip_listen) {
-    sip.listen.push_back({listen.transport, listen.address, {}, listen.client_certificate});
+    sip.listen.push_back(
+        {listen.transport, listen.address, {}, listen.client_certificate, listen.origins});
   }
   auto stack = sip::StackGroup::create(sip, loops, inbound, randoms, log_);
   if (!stack) return stack.error();
@@ -1285,6 +1286,8 @@ SwitchCounters Switch::Body::counters() const {
     sum.tls_handshakes += sip.tls_handshakes.load();
     sum.tls_failures += sip.tls_failures.load();
     sum.tls_refused += sip.tls_refused.load();
+    sum.websockets_opened += sip.websockets_opened.load();
+    sum.websocket_failures += sip.websocket_failures.load();
   }
   sum.calls_live = live_calls();
   if (is_open && relay_) sum.media = relay_->stats();

@@ -117,7 +117,9 @@ class Checker {
   }
 
   void check_listener_tls(const ListenConfig& listener, const std::string& pointer) {
-    const bool is_tls = listener.transport == SipTransport::tls;
+    const bool is_tls = is_over_tls(listener.transport);
+    if (!listener.origins.empty() && !is_websocket(listener.transport))
+      fail(pointer + "/origins", "only WebSocket has origins");
     const bool has_certificate = config_.sip_tls && !config_.sip_tls->certificate.empty();
     if (is_tls && !has_certificate)
       fail(pointer, "a listener for TLS needs \"certificate\" in /sip/tls");

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "http/websocket.hpp"
 #include "switch/config_fields_json.hpp"
 #include "switch/config_values_json.hpp"
 #include "switch/resolve.hpp"
@@ -12,11 +13,14 @@ namespace tandem::config {
 
 namespace {
 
+constexpr std::size_t origins_max = 64;
+
 /// "udp:IP:PORT". False: it is none, which was reported.
 bool read_listen_address(Reader& r, const Json& v, ListenConfig& entry) {
   std::string text;
   if (!r.string(v, text)) return false;
-  for (const SipTransport transport : {SipTransport::udp, SipTransport::tcp, SipTransport::tls}) {
+  for (const SipTransport transport : {SipTransport::udp, SipTransport::tcp, SipTransport::tls,
+                                       SipTransport::ws, SipTransport::wss}) {
     const std::string prefix = std::string(transport_name(transport)) + ":";
     if (!text.starts_with(prefix)) continue;
     entry.transport = transport;
@@ -29,7 +33,7 @@ bool read_listen_address(Reader& r, const Json& v, ListenConfig& entry) {
     entry.address = *address;
     return true;
   }
-  r.fail("\"" + text + "\" is no listener: udp:IP:PORT, tcp:IP:PORT or tls:IP:PORT");
+  r.fail("\"" + text + "\" is no listener: udp:, tcp:, tls:, ws: or wss:, and IP:PORT");
   return false;
 }
 
@@ -41,18 +45,32 @@ struct ListenObject {
 
 const std::vector<Field<ListenObject>>& listen_object_fields() {
   static const std::vector<Field<ListenObject>> fields = {
-      {"address", "udp:IP:PORT, tcp:IP:PORT, tls:IP:PORT", "required", "Where it listens.",
+      {"address", "udp|tcp|tls|ws|wss:IP:PORT", "required", "Where it listens.",
        [](Reader& r, const Json& v, ListenObject& o) {
          o.is_read = read_listen_address(r, v, o.entry);
        }},
       {"client_certificate", "none|ask|require", "none",
-       "tls: whether who connects is asked for a certificate of an authority in `sip.tls.ca`.",
+       "tls, wss: whether who connects is asked for a certificate of an authority in `sip.tls.ca`.",
        [](Reader& r, const Json& v, ListenObject& o) {
          r.choice<ClientCertificate>(v,
                                      {{"none", ClientCertificate::none},
                                       {"ask", ClientCertificate::ask},
                                       {"require", ClientCertificate::require}},
                                      o.entry.client_certificate);
+       }},
+      {"origins", "array of origins", "anywhere",
+       "ws, wss: where the pages that connect must come from, such as `https://phone.example`; who "
+       "says nothing of it is refused then. At most 64.",
+       [](Reader& r, const Json& v, ListenObject& o) {
+         r.each(v, [&](const Json& item) {
+           std::string text;
+           if (!r.string(item, text)) return;
+           if (!http::is_origin(text))
+             return r.fail("\"" + text + "\" is no origin: scheme://host, and maybe :port");
+           if (o.entry.origins.size() == origins_max)
+             return r.fail("more than " + std::to_string(origins_max) + " origins");
+           o.entry.origins.push_back(std::move(text));
+         });
        }},
   };
   return fields;
@@ -116,9 +134,11 @@ const std::vector<Field<TlsConfig>>& tls_fields() {
 
 const std::vector<Field<SwitchConfig>>& sip_fields() {
   static const std::vector<Field<SwitchConfig>> fields = {
-      {"listen", "array of udp:IP:PORT, tcp:IP:PORT, tls:IP:PORT", "required",
-       "SIP listeners (P-01), port 5060, 5061 for tls. One with further settings is an object: "
-       "`{\"address\": \"tls:IP:PORT\", \"client_certificate\": \"none|ask|require\"}`.",
+      {"listen", "array of udp|tcp|tls|ws|wss:IP:PORT", "required",
+       "SIP listeners (P-01), port 5060, 5061 for tls, 80 for ws and 443 for wss, which are "
+       "WebSocket without and with TLS. One with further settings is an object: "
+       "`{\"address\": \"tls:IP:PORT\", \"client_certificate\": \"none|ask|require\"}`, "
+       "`{\"address\": \"wss:IP:PORT\", \"origins\": [\"https://phone.example\"]}`.",
        [](Reader& r, const Json& v, SwitchConfig& c) {
          read_listen(r, v, c.sip_listen);
          if (v.is_array() && v.empty()) r.fail("at least one listener is needed");
@@ -136,7 +156,8 @@ const std::vector<Field<SwitchConfig>>& sip_fields() {
          c.sip_product = std::move(text);
        }},
       {"tls", "object", "none",
-       "Certificates of `tls:` listeners and of calls to vendors over TLS; read again at a reload.",
+       "Certificates of `tls:` and `wss:` listeners and of calls to vendors over TLS; read again "
+       "at a reload.",
        read_tls},
       {"workers", "integer 1..64", "1", "Call workers, each a thread.",
        [](Reader& r, const Json& v, SwitchConfig& c) { r.number(v, 1, 64, c.sip_workers); }},

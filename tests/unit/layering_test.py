@@ -15,7 +15,7 @@ BELOW = {
     "base": set(),
     "io": {"base"},
     "store": {"base"},
-    "sip": {"io", "base"},
+    "sip": {"http", "io", "base"},
     "media": {"io", "base"},
     "route": {"base"},
     "rating": {"base"},

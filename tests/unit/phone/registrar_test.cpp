@@ -61,6 +61,26 @@ using Change = RegistrationOutcome::Change;
 
 }  // namespace
 
+TEST_CASE(
+    "Registrar: a browser is reached over the connection it made, and by nothing else (P-01)") {
+  for (const SipTransport transport : {SipTransport::ws, SipTransport::wss}) {
+    Registrar registrar;
+    Client client;
+    client.request.transport = transport;
+    client.request.flow = {2, 7};
+    client.contact("k3j2h.invalid");  // RFC 7118 section 5: it has no address of its own
+    REQUIRE(client.send(registrar, 0).status == 200);
+    const auto contacts = registrar.contacts("phone:1001", 1);
+    REQUIRE(contacts.size() == 1);
+    CHECK(contacts[0].transport == transport);
+    CHECK(contacts[0].needs_flow);
+    CHECK(contacts[0].flow == FlowId{2, 7});
+    CHECK(contacts[0].destination == client.request.source);
+    CHECK(registrar.lose_flow({2, 7}).size() == 1);
+    CHECK_FALSE(registrar.is_online("phone:1001", 1));
+  }
+}
+
 TEST_CASE("Registrar: a phone is on line from its REGISTER until its time is over (P-05)") {
   Registrar registrar;
   Client client;

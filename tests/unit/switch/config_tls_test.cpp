@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 #include "support/certificates.hpp"
 #include "tandem/config.hpp"
@@ -52,6 +53,34 @@ TEST_CASE("read_config: listeners and files of TLS, and what is asked of a vendo
   CHECK(sip.transport == SipTransport::tls);
   CHECK(sip.tls_name == "gw.example");
   CHECK_FALSE(sip.tls_verify);
+}
+
+TEST_CASE("read_config: listeners for WebSocket, and the pages that may connect (P-01)") {
+  Certificates certificates;
+  const auto files = certificates.issue("own", {"DNS:a.example"});
+  const auto with = [&](const std::string& listen) {
+    return read(R"({"listen": [)" + listen + R"(], "tls": {"certificate": ")" + files.certificate +
+                R"(", "key": ")" + files.key + R"("}})");
+  };
+  const auto good = with(R"("ws:127.0.0.1", {"address": "wss:127.0.0.1:8443",
+      "origins": ["https://phone.example", "http://[::1]:80"]})");
+  CHECK(errors(good) == "");
+  REQUIRE(good.config.sip_listen.size() == 2);
+  CHECK(good.config.sip_listen[0].transport == SipTransport::ws);
+  CHECK(good.config.sip_listen[0].address.to_string() == "127.0.0.1:80");
+  CHECK(good.config.sip_listen[0].origins.empty());
+  CHECK(good.config.sip_listen[1].transport == SipTransport::wss);
+  CHECK(good.config.sip_listen[1].origins ==
+        std::vector<std::string>{"https://phone.example", "http://[::1]:80"});
+  CHECK(
+      errors(with(R"({"address": "ws:127.0.0.1", "origins": ["phone.example"]})")) ==
+      "/sip/listen/0/origins/0: \"phone.example\" is no origin: scheme://host, and maybe :port\n");
+  CHECK(errors(with(R"({"address": "tcp:127.0.0.1", "origins": ["https://a"]})")) ==
+        "/sip/listen/0/origins: only WebSocket has origins\n");
+  CHECK(errors(read(R"({"listen": ["wss:127.0.0.1"]})")) ==
+        "/sip/listen/0: a listener for TLS needs \"certificate\" in /sip/tls\n");
+  CHECK(errors(read(R"({"listen": ["http:127.0.0.1"]})"))
+            .starts_with("/sip/listen/0: \"http:127.0.0.1\" is no listener"));
 }
 
 TEST_CASE("read_config: what is wrong with TLS is named with its file and its place (P-01)") {
