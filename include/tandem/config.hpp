@@ -246,10 +246,17 @@ struct Parameters {
   bool forward_pool_random = false;  ///< R-24; of forwarding pools that do not say.
   /// a vendor of mode expiration keeps shorter prefixes away also when it was passed over.
   bool stop_descent_when_passed_over = false;
-  bool reply_unauthorized = true;           ///< S-12.
-  MediaMode media_mode = MediaMode::on;     ///< M-01.
-  std::int32_t sip_tos = 0xa0;              ///< P-27: whole TOS byte or traffic class; 0: unmarked.
-  std::int32_t media_tos = 0xa0;            ///< M-18, likewise.
+  bool reply_unauthorized = true;        ///< S-12.
+  MediaMode media_mode = MediaMode::on;  ///< M-01.
+  std::int32_t sip_tos = 0xa0;           ///< P-27: whole TOS byte or traffic class; 0: unmarked.
+  std::int32_t media_tos = 0xa0;         ///< M-18, likewise.
+  std::int32_t sip_t1_ms = 500;          ///< P-20, RFC 3261 section 17.1.1.1; 100..5000.
+  std::int32_t sip_t2_ms = 4000;         ///< At least T1; up to 32000.
+  std::int32_t sip_t4_ms = 5000;         ///< 1000..32000.
+  /// P-20: how long a request over UDP waits before each repetition, and at last before it is given
+  /// up; at most 20, each 50..64000. Empty: as T1 and T2 have it.
+  std::vector<std::int32_t> sip_resend_ms;
+  std::int32_t publish_expires_s = 0;       ///< P-06: longest publication, 0..86400; 0: 405.
   std::int32_t session_timer_s = 600;       ///< P-18; 90..7200, interval that is asked for.
   std::int32_t session_refreshes = 2;       ///< 2..10, refreshes of ours in an interval.
   std::int32_t session_early_hangup_s = 0;  ///< 0..7200: so long before its end it is given up.

@@ -22,6 +22,9 @@ class Group final : public StackGroup {
   void set_draining(bool draining) noexcept override {
     shared.is_draining.store(draining, std::memory_order_relaxed);
   }
+  void set_publish(std::int32_t expires_s) noexcept override {
+    shared.publish_expires_s.store(expires_s, std::memory_order_relaxed);
+  }
   void set_tls(std::shared_ptr<const io::TlsContext> context,
                const HandshakeLimits& limits) override {
     shared.tls.set_context(std::move(context), limits);
@@ -46,6 +49,12 @@ Result<std::unique_ptr<StackGroup>> StackGroup::create(const StackConfig& config
     return Error{ErrorCode::invalid_argument, "no listen address was given"};
   if (config.t1_us <= 0 || config.t2_us < config.t1_us || config.t4_us <= 0) {
     return Error{ErrorCode::invalid_argument, "SIP timers were not positive or T2 was below T1"};
+  }
+  constexpr std::size_t resends_max = 20;
+  if (config.resend_us.size() > resends_max ||
+      std::any_of(config.resend_us.begin(), config.resend_us.end(),
+                  [](std::int64_t wait_us) { return wait_us <= 0; })) {
+    return Error{ErrorCode::invalid_argument, "waits for responses were not positive or over 20"};
   }
   if (config.product.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
     return Error{ErrorCode::invalid_argument, "the product name had a line end"};

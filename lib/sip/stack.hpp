@@ -38,6 +38,10 @@ struct StackConfig {
   std::int64_t t1_us = 500'000;    ///< RFC 3261 section 17.1.1.1.
   std::int64_t t2_us = 4'000'000;
   std::int64_t t4_us = 5'000'000;
+  /// How long a request over UDP waits before each repetition, and at last before it is given up;
+  /// its sum is how long a request waits on streams (P-20). At most 20; empty: as T1 and T2 have
+  /// it.
+  std::vector<std::int64_t> resend_us;
   std::size_t transactions_max = 1'000'000;  ///< Per worker; beyond it new requests get 503.
   /// For TLS of both ways until StackGroup::set_tls(); null: none is spoken.
   std::shared_ptr<const io::TlsContext> tls;
@@ -111,6 +115,9 @@ class StackGroup {
       const = 0;  ///< With the ports really taken.
   virtual void set_draining(
       bool draining) noexcept = 0;  ///< Out-of-dialog OPTIONS are then answered 503.
+  /// How long a publication may last (P-06, RFC 3903), 0..86400 s; 0: PUBLISH is refused with 405,
+  /// as it is until then. Any thread.
+  virtual void set_publish(std::int32_t expires_s) noexcept = 0;
   /// For connections from now on. Those that were made to peers serve what is under way on them,
   /// and nothing new; those that peers made stay while the new context would let them in. Any
   /// thread.

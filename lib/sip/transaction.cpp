@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
+#include <numeric>
 
 #include "sip/transport.hpp"
 #include "sip/writer.hpp"
@@ -62,12 +63,14 @@ void ClientTransaction::start(const Path& path, std::uint32_t cseq, std::string_
   path_ = path;
   cseq_ = last_cseq_ = cseq;
   message_.assign(layer_.buffers_, request);
-  deadline_us_ = layer_.now_us() + layer_.timing_.timeout_us();
+  const Timing& timing = layer_.timing_;
+  deadline_us_ = layer_.now_us() + timing.request_timeout_us();
   is_unsendable_ = !layer_.host_.send(path_, request);
   layer_.link_destination(*this);
-  interval_us_ = is_datagram() ? layer_.timing_.t1_us : 0;
+  sent_ = 1;
+  interval_us_ = is_datagram() ? timing.wait_us(sent_, 0, method_ == Method::invite) : 0;
   layer_.loop_.timers().start(
-      timer_, is_unsendable_ ? 0 : (interval_us_ > 0 ? interval_us_ : layer_.timing_.timeout_us()));
+      timer_, is_unsendable_ ? 0 : (interval_us_ > 0 ? interval_us_ : timing.request_timeout_us()));
 }
 
 void ClientTransaction::resend() {
@@ -85,8 +88,8 @@ void ClientTransaction::on_timer() {
       if (state_ == State::proceeding) {
         interval_us_ = layer_.timing_.t2_us;
       } else {
-        interval_us_ *= 2;  // timer A has no upper limit, timer E has T2
-        if (method_ != Method::invite) interval_us_ = std::min(interval_us_, layer_.timing_.t2_us);
+        sent_ = static_cast<std::uint8_t>(std::min(sent_ + 1, 255));
+        interval_us_ = layer_.timing_.wait_us(sent_, interval_us_, method_ == Method::invite);
       }
     }
     layer_.loop_.timers().start(timer_,
@@ -427,7 +430,8 @@ Transactions::Transactions(unsigned worker, const StackConfig& config, io::Loop&
                            Random& random, const KeyedHash::Key& key, StackCounters& counters,
                            BufferPool& buffers, TransactionHost& host)
     : worker_(worker),
-      timing_{config.t1_us, config.t2_us, config.t4_us},
+      timing_{config.t1_us, config.t2_us, config.t4_us, config.resend_us,
+              std::accumulate(config.resend_us.begin(), config.resend_us.end(), std::int64_t{0})},
       loop_(loop),
       random_(random),
       key_(key),

@@ -1,6 +1,7 @@
 // The four transaction machines of RFC 3261 section 17, as corrected by RFC 6026.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -57,9 +58,25 @@ struct Timing {
   std::int64_t t1_us;
   std::int64_t t2_us;
   std::int64_t t4_us;
+  std::vector<std::int64_t> resend_us;  ///< StackConfig::resend_us.
+  std::int64_t resends_us;              ///< Their sum.
+
   [[nodiscard]] std::int64_t timeout_us() const noexcept {
     return 64 * t1_us;
-  }  ///< Timers B, F, H, J, L, M.
+  }  ///< Timers H, J, L, M.
+  /// Timers B and F.
+  [[nodiscard]] std::int64_t request_timeout_us() const noexcept {
+    return resend_us.empty() ? timeout_us() : resends_us;
+  }
+  /// How long a request waits that was sent `sent` times, at least once, the last time after
+  /// `waited_us`.
+  [[nodiscard]] std::int64_t wait_us(std::size_t sent, std::int64_t waited_us,
+                                     bool is_invite) const noexcept {
+    if (!resend_us.empty()) return resend_us[std::min(sent, resend_us.size()) - 1];
+    if (sent <= 1) return t1_us;
+    // Timer A has no upper limit, timer E has T2.
+    return is_invite ? 2 * waited_us : std::min(2 * waited_us, t2_us);
+  }
 };
 
 /// A request of ours on its way (RFC 3261 section 17.1). Lives in a slot that its Via branch names.
@@ -145,6 +162,7 @@ class ClientTransaction {
   std::uint32_t last_cseq_ = 0;
   Method method_;
   State state_ = State::calling;
+  std::uint8_t sent_ = 0;  // times; no more than the longest schedule has
   bool is_unsendable_ = false;
   io::StreamFault fault_ = io::StreamFault::none;  // why
   bool is_cancelled_ = false;

@@ -327,6 +327,8 @@ void StackWorker::on_new_request(const Message& request, const Path& from) {
       return refuse(request, from, 200, {}, options_lines);
     case Method::register_:
       return on_register(request, from);
+    case Method::publish:
+      return on_publish(request, from);
     case Method::unknown:
       return refuse(request, from, 501, {}, allow_outside_line);
     case Method::bye:

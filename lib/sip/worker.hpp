@@ -24,7 +24,7 @@
 
 namespace tandem::sip {
 
-/// What the workers of one switch share. Frozen before the loops start, but for `tls` and the two
+/// What the workers of one switch share. Frozen before the loops start, but for `tls` and the
 /// atomics.
 struct StackShared {
   StackConfig config;
@@ -36,6 +36,7 @@ struct StackShared {
   /// From worker i to worker j: [i * N + j]. Null on the diagonal.
   std::vector<std::unique_ptr<HandoverRing>> rings;
   std::atomic<bool> is_draining{false};
+  std::atomic<std::int32_t> publish_expires_s{0};
   TlsSetup tls;
 };
 
@@ -133,6 +134,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   void on_new_request(const Message& request, const Path& from);
   void on_new_invite(const Message& request, const Path& from);
   void on_register(const Message& request, const Path& from);
+  void on_publish(const Message& request, const Path& from);
   /// False: the gate is against it, and whatever is to be said was said.
   bool admit_register(std::string_view bytes, const Path& path);
   /// Checks that every request but ACK and CANCEL passes; false when it was refused.

@@ -23,6 +23,7 @@ namespace tandem {
 
 namespace {
 
+constexpr std::int64_t ms_us = 1'000;
 constexpr std::int64_t second_us = 1'000'000;
 constexpr std::int64_t pump_period_us = 100'000;
 constexpr std::int64_t sink_drain_ms = 5'000;
@@ -486,6 +487,11 @@ Result<void> Switch::Body::open_stack() {
   sip::StackConfig sip;
   sip.product = config_.sip_product.value_or("tandem " TANDEM_VERSION_STRING);
   sip.tos = config_.parameters.sip_tos;
+  sip.t1_us = config_.parameters.sip_t1_ms * ms_us;
+  sip.t2_us = config_.parameters.sip_t2_ms * ms_us;
+  sip.t4_us = config_.parameters.sip_t4_ms * ms_us;
+  for (const std::int32_t wait_ms : config_.parameters.sip_resend_ms)
+    sip.resend_us.push_back(wait_ms * ms_us);
   sip.offers_sha256 = config_.parameters.auth_sha256;
   sip.register_gate = register_rates_.get();
   auto tls = open_tls(config_);
@@ -500,6 +506,7 @@ Result<void> Switch::Body::open_stack() {
   auto stack = sip::StackGroup::create(sip, loops, inbound, randoms, log_);
   if (!stack) return stack.error();
   stack_ = std::move(*stack);
+  stack_->set_publish(config_.parameters.publish_expires_s);
   for (unsigned i = 0; i < seats_.size(); ++i)
     seats_[i].worker->set_legs(stack_->legs(i));
   return {};
@@ -908,6 +915,11 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   merged.parameters.sip_tos = before.parameters.sip_tos;
   merged.parameters.media_tos = before.parameters.media_tos;
   merged.parameters.auth_sha256 = before.parameters.auth_sha256;
+  // Transactions under way go by the timers that they began with.
+  merged.parameters.sip_t1_ms = before.parameters.sip_t1_ms;
+  merged.parameters.sip_t2_ms = before.parameters.sip_t2_ms;
+  merged.parameters.sip_t4_ms = before.parameters.sip_t4_ms;
+  merged.parameters.sip_resend_ms = before.parameters.sip_resend_ms;
   ProvisionStore& store = provisioning_body_->store();
   ProvisionStore::Batch versions;
   if (auto laid = lay_decks(store, objects.rate_decks, 0, wall_us(), versions); !laid)
@@ -920,7 +932,10 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   {
     // What is being closed takes no connections any more.
     const std::lock_guard workers_lock(workers_mutex_);
-    if (life_ != Life::closed) stack_->set_tls(*tls, handshake_limits(update));
+    if (life_ != Life::closed) {
+      stack_->set_tls(*tls, handshake_limits(update));
+      stack_->set_publish(update.parameters.publish_expires_s);
+    }
   }
   warn_of_certificate(tls->get());
 
@@ -940,6 +955,11 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
                        update.media_shards != before.media_shards ||
                        update.media_nice != before.media_nice);
   differs("parameters.sip_tos", update.parameters.sip_tos != before.parameters.sip_tos);
+  differs("parameters.sip_t1_ms", update.parameters.sip_t1_ms != before.parameters.sip_t1_ms);
+  differs("parameters.sip_t2_ms", update.parameters.sip_t2_ms != before.parameters.sip_t2_ms);
+  differs("parameters.sip_t4_ms", update.parameters.sip_t4_ms != before.parameters.sip_t4_ms);
+  differs("parameters.sip_resend_ms",
+          update.parameters.sip_resend_ms != before.parameters.sip_resend_ms);
   differs("parameters.media_tos", update.parameters.media_tos != before.parameters.media_tos);
   differs("parameters.auth_sha256", update.parameters.auth_sha256 != before.parameters.auth_sha256);
   differs("admin.listen", update.admin_listen != before.admin_listen);

@@ -48,6 +48,7 @@ class Checker {
       fail("/parameters/free_numbers", numbers.error().message);
     if (auto prefixes = check_route_prefixes(config_.parameters.gateway_route_prefix); !prefixes)
       fail("/parameters/gateway_route_prefix", prefixes.error().message);
+    check_timers();
     check_admin();
     check_accounts();
     check_decks();
@@ -509,6 +510,14 @@ class Checker {
                                      "\", not of \"" + order.account + "\"");
     } else {
       order.account = phone->account;
+    }
+  }
+
+  void check_timers() {
+    const Parameters& p = config_.parameters;
+    if (p.sip_t2_ms < p.sip_t1_ms) {
+      fail("/parameters/sip_t2_ms", std::to_string(p.sip_t2_ms) + " ms are less than T1, " +
+                                        std::to_string(p.sip_t1_ms) + " ms");
     }
   }
 

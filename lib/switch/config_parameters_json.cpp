@@ -1,6 +1,9 @@
 // Keys of `parameters`.
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/text.hpp"
 #include "switch/config_fields_json.hpp"
@@ -29,6 +32,46 @@ void read_keep_alive(Reader& r, const Json& v, std::string& message) {
     return;
   }
   message = std::move(text);
+}
+
+/// Whole milliseconds in an array, or seconds in a text, as "0.5,1,2,4".
+void read_resends(Reader& r, const Json& v, std::vector<std::int32_t>& waits_ms) {
+  constexpr std::int32_t wait_min_ms = 50, wait_max_ms = 64'000;
+  constexpr std::size_t waits_max = 20;
+  std::vector<std::int32_t> read;
+  const auto fail = [&](const std::string& text) {
+    r.fail("\"" + text + "\" is no wait of 50 ms to 64 s");
+  };
+  if (v.is_string()) {
+    std::string text;
+    if (!r.string(v, text)) return;
+    for (std::string_view rest = text; !rest.empty();) {
+      const std::size_t end = std::min(rest.find(','), rest.size());
+      const std::string_view item = trimmed(rest.substr(0, end));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      const std::size_t point = std::min(item.find('.'), item.size());
+      std::string thousandths(item.substr(std::min(point + 1, item.size())));
+      const bool is_short = thousandths.size() <= 3;
+      if (is_short) thousandths.resize(3, '0');
+      const auto whole_s = parse_integer<std::int32_t>(item.substr(0, point));
+      const auto part_ms = parse_integer<std::int32_t>(thousandths);
+      if (!is_short || !whole_s || !part_ms || *whole_s < 0 || *whole_s > 64 || *part_ms < 0)
+        return fail(std::string(item));
+      read.push_back(*whole_s * 1000 + *part_ms);
+    }
+  } else {
+    r.each(v, [&](const Json& item) {
+      std::int64_t wait_ms = 0;
+      if (r.integer(item, wait_min_ms, wait_max_ms, wait_ms))
+        read.push_back(static_cast<std::int32_t>(wait_ms));
+    });
+  }
+  if (read.size() > waits_max) return r.fail("more than 20 waits");
+  for (const std::int32_t wait_ms : read) {
+    if (wait_ms < wait_min_ms || wait_ms > wait_max_ms)
+      return fail(std::to_string(wait_ms) + " ms");
+  }
+  waits_ms = std::move(read);
 }
 
 /// A bit for each hour of "9-12,20".
@@ -120,6 +163,29 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        read_seconds<&P::sip_tos, 0, 255>, "SS_QOS_SIGNAL"},
       {"media_tos", "integer 0..255", "160", "TOS byte of media packets (M-18); 0: unmarked.",
        read_seconds<&P::media_tos, 0, 255>, "SS_QOS_RTP"},
+      {"sip_t1_ms", "integer 100..5000", "500",
+       "Time for a way there and back, T1 of RFC 3261 (P-20): a request is given up after 64 of "
+       "them.",
+       read_seconds<&P::sip_t1_ms, 100, 5000>},
+      {"sip_t2_ms", "integer 100..32000", "4000",
+       "T2: requests other than INVITE, and responses to it, are not repeated less often.",
+       read_seconds<&P::sip_t2_ms, 100, 32'000>},
+      {"sip_t4_ms", "integer 1000..32000", "5000", "T4: what is on its way is gone by then.",
+       read_seconds<&P::sip_t4_ms, 1000, 32'000>},
+      {"sip_resend_ms", "array of integers 50..64000, or text of seconds", "by T1 and T2",
+       "How long a request over UDP waits before each repetition, and at last before it is given "
+       "up (P-20): `[500, 1000, 2000]` or `\"0.5,1,2\"` sends it three times and gives up after "
+       "3.5 s. At most 20.",
+       [](Reader& r, const Json& v, P& p) {
+         if (is_none(v)) return;
+         read_resends(r, v, p.sip_resend_ms);
+       },
+       "SS_SIP_RESEND_INTERVAL"},
+      {"publish_expires_s", "integer 0..86400", "0",
+       "PUBLISH is answered with 200 and an entity tag for at most so long, and forgotten (P-06, "
+       "RFC "
+       "3903); 300 is usual. 0: it is refused with 405.",
+       read_seconds<&P::publish_expires_s, 0, 86'400>},
       {"session_timer_s", "integer 90..7200", "600",
        "Session interval that is asked for (P-18, RFC 4028).",
        read_seconds<&P::session_timer_s, 90, 7200>, "SS_SIP_SESSION_TTL"},

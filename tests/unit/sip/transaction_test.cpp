@@ -26,6 +26,56 @@ TEST_CASE(
   CHECK(stack.transactions() == 0);
 }
 
+TEST_CASE("Transaction: timers follow T1 and T2 where others are wanted (P-20)") {
+  StackConfig config;
+  config.t1_us = 100'000;
+  config.t2_us = 400'000;
+  Stack stack(1, config);
+  Peer b(stack.network, "127.0.0.1:6000");
+  stack.dial();
+  stack.run_ms(6'390);
+  CHECK(stack.calls().take_log() == "");
+  stack.run_ms(20);
+  CHECK(stack.calls().take_log() == "failure 408 local");
+  CHECK(schedule(stack.network, "127.0.0.1:5060", "INVITE") == "0 100 300 700 1500 3100 6300");
+}
+
+TEST_CASE(
+    "Transaction: a schedule of its own says when a request is repeated and given up (P-20)") {
+  StackConfig config;
+  config.resend_us = {300'000, 300'000, 1'000'000, 2'000'000};
+  Stack stack(1, config);
+  Peer b(stack.network, "127.0.0.1:6000");
+  stack.dial();
+  stack.run_ms(3'590);
+  CHECK(stack.calls().take_log() == "");
+  stack.run_ms(20);
+  CHECK(stack.calls().take_log() == "failure 408 local");
+  stack.run_ms(60'000);
+  CHECK(schedule(stack.network, "127.0.0.1:5060", "INVITE") == "0 300 600 1600");
+  CHECK(stack.counters().retransmissions == 3);
+  stack.calls().legs.clear();  // A BYE too.
+  b.inbox.clear();
+  connect_call(stack, b);
+  stack.leg().release(0);
+  stack.run_ms(10'000);
+  CHECK(schedule(stack.network, "127.0.0.1:5060", "BYE") == "0 300 600 1600");
+  // On TCP nothing is repeated, and a peer has as long to answer.
+  stack.calls().legs.clear();
+  stack.calls().take_log();
+  stack.network.ignores_connect = [](const SocketAddress&) { return true; };
+  stack.dial("127.0.0.1:6001", offer_body, "tcp");
+  stack.run_ms(3'590);
+  CHECK(stack.calls().take_log() == "");
+  stack.run_ms(20);
+  CHECK(stack.calls().take_log() == "failure 408 local");
+  for (const std::vector<std::int64_t>& wrong :
+       {std::vector<std::int64_t>{0}, std::vector<std::int64_t>(21, 1'000)}) {
+    config.resend_us = wrong;
+    CHECK(Stack(1, config).group == nullptr);
+  }
+}
+
 TEST_CASE(
     "Transaction: a provisional response ends timer A, and the user decides how long to wait "
     "(P-19)") {

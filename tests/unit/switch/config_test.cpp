@@ -122,6 +122,34 @@ TEST_CASE("read_config: advance and verification of balances (B-11, B-28)") {
   }
 }
 
+TEST_CASE("read_config: timers of requests, in milliseconds or as VOS has them (P-20)") {
+  const auto usual = read(R"("parameters": {})");
+  REQUIRE(usual.errors.empty());
+  CHECK(usual.config.parameters.sip_t1_ms == 500);
+  CHECK(usual.config.parameters.sip_t2_ms == 4000);
+  CHECK(usual.config.parameters.sip_t4_ms == 5000);
+  CHECK(usual.config.parameters.sip_resend_ms.empty());
+  const auto own = read(R"("parameters": {"sip_t1_ms": 200, "sip_t2_ms": 1000, "sip_t4_ms": 2000,
+      "sip_resend_ms": [200, 400, 64000]})");
+  REQUIRE(own.errors.empty());
+  CHECK(own.config.parameters.sip_t1_ms == 200);
+  CHECK(own.config.parameters.sip_t2_ms == 1000);
+  CHECK(own.config.parameters.sip_t4_ms == 2000);
+  CHECK(own.config.parameters.sip_resend_ms == std::vector<std::int32_t>{200, 400, 64'000});
+  const auto vos = read(R"("parameters": {"SS_SIP_RESEND_INTERVAL": "0.5,1, 2.25,4.125"})");
+  REQUIRE(vos.errors.empty());
+  CHECK(vos.config.parameters.sip_resend_ms == std::vector<std::int32_t>{500, 1000, 2250, 4125});
+  for (const char* wrong :
+       {"[49]", "[64001]", "\"0.01\"", "\"1,,2\"", "\"1.2345\"", "\"-1\"", "\"1.-2\"", "\"65\"",
+        "[1000,1000,1000,1000,1000,1000,1000,1000,1000,1000,1000,1000,1000,1000,1000,1000,1000,"
+        "1000,1000,1000,1000]"}) {
+    CAPTURE(wrong);
+    CHECK(read(std::string(R"("parameters": {"sip_resend_ms": )") + wrong + "}").errors.size() >=
+          1);
+  }
+  CHECK(read(R"("parameters": {"sip_t1_ms": 5000})").errors.size() == 1);  // above T2
+}
+
 TEST_CASE("read_config: marks of packets and the relay's threads (M-18, P-27)") {
   const auto own = read(R"("parameters": {"sip_tos": 104, "media_tos": 184},
       "media": {"shards": 4, "nice": -5})");
