@@ -201,6 +201,7 @@ class WebSocketStream final : public io::StreamConnection, private io::StreamHan
         case WebSocketReader::Outcome::ping:
           if (!put(WebSocketOpcode::pong, reader_.payload()))
             return close(error_of("did not take what was sent"));
+          handler_->on_alive();
           break;
         case WebSocketReader::Outcome::pong:
           handler_->on_alive();

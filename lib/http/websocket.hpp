@@ -39,7 +39,7 @@ WebSocketAnswer answer_upgrade(const Request& request, const WebSocketRules& rul
 /// The opening handshake over an accepted stream of `loop`, and WebSocket behind it. The connection
 /// is made (StreamHandler::on_connected) when the handshake is over; the deadline for that is the
 /// owner's. From then on each on_bytes() is one message, and so is each send(): text where it is
-/// UTF-8, else binary. A pong comes as on_alive().
+/// UTF-8, else binary. Pings and pongs come as on_alive().
 ///
 /// Whoever does not keep to the protocol is told so and cut off. What a peer may make it keep is
 /// one head of 16 KiB, then one message. `rules` outlive the connection.

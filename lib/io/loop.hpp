@@ -53,7 +53,7 @@ class StreamHandler {
   virtual void on_connected() {}
   virtual void on_bytes(std::string_view bytes) = 0;  ///< `bytes` ends with the call.
   virtual void on_closed(const Error& error) = 0;     ///< Last event; not sent after close().
-  /// WebSocket: the peer has answered a question whether it is there.
+  /// WebSocket: the peer has shown that it is there, by a ping or a pong.
   virtual void on_alive() {}
 };
 

@@ -99,8 +99,10 @@ class WebSocketClient final : public io::StreamConnection, private io::StreamHan
           break;
         case WebSocketReader::Outcome::ping:
           (void)put(WebSocketOpcode::pong, reader_.payload());  // lost: it is asked again
+          handler_->on_alive();
           break;
         case WebSocketReader::Outcome::pong:
+          handler_->on_alive();
           break;
         case WebSocketReader::Outcome::close:
           return close("closed it with " + std::to_string(reader_.code()));

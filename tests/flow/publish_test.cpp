@@ -56,9 +56,10 @@ TEST_CASE("Timers: a silent vendor is given up as the schedule of requests says 
   CHECK(cdr.attempts[0].reason == Reason::ConnectionTimeout);
   CHECK(cdr.vendor_gateway == "v2");
   // From the start of the switch: a reload says that it waits for one.
-  config.parameters.sip_resend_ms.clear();
-  config.parameters.sip_t1_ms = 200;
-  const auto waiting = bench.tandem->reload(config);
+  SwitchConfig update = bench.config;
+  update.parameters.sip_resend_ms.clear();
+  update.parameters.sip_t1_ms = 200;
+  const auto waiting = bench.tandem->reload(update);
   REQUIRE(waiting.ok());
   CHECK(*waiting == std::vector<std::string>{"parameters.sip_t1_ms", "parameters.sip_resend_ms"});
 }
