@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -191,11 +192,26 @@ struct Reoffer {
   SessionBody body;  ///< Empty in a re-INVITE: the answer shall bring the offer.
 };
 
+/// A dialog of ours, as its peer names it to others (RFC 3891 section 3).
+struct DialogName {
+  std::string_view call_id, own_tag, peer_tag;
+};
+
+/// Where a party wants the other one to be led instead of itself: a REFER (RFC 3515) that names one
+/// number to call, or another call of the party's.
+struct Referral {
+  std::string_view user;         ///< Of Refer-To, unescaped, parameters cut off.
+  DialogName replaces;           ///< In whose place it shall be led; call_id "": in nobody's.
+  std::string_view referred_by;  ///< Value of Referred-By (RFC 3892); "": none.
+  std::uint32_t sequence = 0;    ///< Names what is told of it later (RFC 3515 section 2.4.6).
+};
+
 /// Another request inside the call that is passed on: INFO, MESSAGE, NOTIFY, ...
 struct DialogRequest {
   std::string_view method;
   SessionBody body;
   std::vector<PassedHeader> headers;
+  const Referral* referral = nullptr;  ///< Of a REFER; null: it names no number that can be called.
 };
 
 /// What a leg tells its call. The handler may call any method of any leg but must not destroy the
@@ -306,6 +322,8 @@ class Leg {
   [[nodiscard]] virtual std::string_view call_id() const noexcept = 0;
   /// The product the other side named (User-Agent or Server); "" when it did not.
   [[nodiscard]] virtual std::string_view product() const noexcept = 0;
+  /// Value of a Replaces header that means the peer's end of it (RFC 3891); "" where there is none.
+  [[nodiscard]] virtual std::string replaces() const { return {}; }
 
  protected:
   Leg() = default;
@@ -458,7 +476,16 @@ class LegFactory {
   /// Nothing is sent yet.
   virtual std::unique_ptr<OutboundRegistration> registration(const RegistrationOrder& order,
                                                              RegistrationEvents& events) = 0;
+  /// Worker of a leg, by its dialog; nothing: none of ours. The default knows none.
+  [[nodiscard]] virtual std::optional<unsigned> owner_of(const DialogName& dialog) const noexcept;
+  /// The leg of a dialog that is answered and not over, when it is of this worker; else null.
+  [[nodiscard]] virtual Leg* find(const DialogName& dialog) noexcept;
 };
+
+inline std::optional<unsigned> LegFactory::owner_of(const DialogName&) const noexcept {
+  return std::nullopt;
+}
+inline Leg* LegFactory::find(const DialogName&) noexcept { return nullptr; }
 
 /// Receives the calls, and the registrations, that arrive at one worker.
 class InboundCalls {

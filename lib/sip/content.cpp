@@ -302,18 +302,21 @@ std::string_view uri_user(std::string_view uri, Unescaped& room) noexcept {
                                         equals_ignoring_case(parsed.scheme, "sips"))) {
     user = parsed.user;
   }
-  user = user.substr(0, user.find(';'));
-  if (user.find('%') == std::string_view::npos || user.size() > room.bytes.size() - room.used_bytes)
-    return user;
+  return unescaped(user.substr(0, user.find(';')), room);
+}
+
+std::string_view unescaped(std::string_view text, Unescaped& room) noexcept {
+  if (text.find('%') == std::string_view::npos || text.size() > room.bytes.size() - room.used_bytes)
+    return text;
   char* const begin = room.bytes.data() + room.used_bytes;
   char* out = begin;
-  for (std::size_t i = 0; i < user.size(); ++i) {
-    if (user[i] == '%' && i + 2 < user.size() && hex_digit(user[i + 1]) >= 0 &&
-        hex_digit(user[i + 2]) >= 0) {
-      *out++ = static_cast<char>(hex_digit(user[i + 1]) * 16 + hex_digit(user[i + 2]));
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
+        hex_digit(text[i + 2]) >= 0) {
+      *out++ = static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
       i += 2;
     } else {
-      *out++ = user[i];
+      *out++ = text[i];
     }
   }
   room.used_bytes += static_cast<std::size_t>(out - begin);

@@ -39,6 +39,9 @@ struct Unescaped {
   std::array<char, 8192> bytes;
   std::size_t used_bytes = 0;
 };
+/// A part of a URI without its escapes (RFC 3261 section 25.1), in `room` where there are any; as
+/// it is where that is full.
+std::string_view unescaped(std::string_view text, Unescaped& room) noexcept;
 /// User part of a sip: or tel: URI, parameters cut off, unescaped into `room` where needed. "" for
 /// other schemes.
 std::string_view uri_user(std::string_view uri, Unescaped& room) noexcept;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "sip/content.hpp"
+#include "sip/referral.hpp"
 #include "sip/worker.hpp"
 
 namespace tandem::sip {
@@ -172,6 +173,20 @@ bool Dialog::matches(const Message& request) const noexcept {
   if (role_ == Role::outbound && state_ <= State::cancelled) return true;
   return request.from.tag == remote_tag_.view();
 }
+
+std::string Dialog::replaces() const {
+  std::string value(call_id_.view());
+  value.append(";to-tag=").append(remote_tag_.view());
+  return value.append(";from-tag=").append(sip::view(tag()));
+}
+
+bool Dialog::is_up_as(const DialogName& name) const noexcept {
+  const bool is_up = state_ == State::answered || state_ == State::confirmed;
+  return is_up && !is_silent_ && name.call_id == call_id_.view() &&
+         name.peer_tag == remote_tag_.view();
+}
+
+Leg* Dialog::leg() const noexcept { return leg_; }
 
 bool Dialog::owns(const Message& response) const noexcept {
   return response.call_id == call_id_.view() && response.from.tag == sip::view(tag());
@@ -613,6 +628,10 @@ void Dialog::on_other(const Message& request, const Path& from) {
   passed.method = request.method_token;
   passed.body = {request.content_type, request.body};
   collect_passed_headers(request, passed.headers);
+  Unescaped room;
+  Referral referral;
+  if (request.method == Method::refer && read_referral(request, room, referral))
+    passed.referral = &referral;
   is_delivering_request_ = true;
   user->on_request(*leg_, passed);
   is_delivering_request_ = false;
@@ -780,6 +799,9 @@ void Dialog::answer_request(int status, const SessionBody& body) {
   request_servers_.erase(place);
   if (transaction == nullptr) return;  // it had waited too long
   Draft draft = begin_response(*transaction, status);
+  // RFC 3515 section 2.2: it begins a subscription.
+  if (transaction->method() == Method::refer && status < 300)
+    draft.writer.header("Contact", contact_.view());
   finish_response(*transaction, status, draft, body);
 }
 

@@ -128,6 +128,11 @@ class Dialog final : public TransactionUser {
   [[nodiscard]] const SocketAddress& remote() const noexcept { return path_.remote; }
   [[nodiscard]] std::string_view call_id() const noexcept { return call_id_.view(); }
   [[nodiscard]] std::string_view product() const noexcept { return product_.view(); }
+  [[nodiscard]] std::string replaces() const;
+
+  /// Whether its peer means it by that name, and it is answered and not over.
+  [[nodiscard]] bool is_up_as(const DialogName& name) const noexcept;
+  [[nodiscard]] Leg* leg() const noexcept;
 
   // TransactionUser.
   [[nodiscard]] bool owns(const Message& response) const noexcept override;
@@ -435,6 +440,7 @@ class SipLeg final : public Leg {
   [[nodiscard]] SocketAddress remote() const noexcept override { return dialog_.remote(); }
   [[nodiscard]] std::string_view call_id() const noexcept override { return dialog_.call_id(); }
   [[nodiscard]] std::string_view product() const noexcept override { return dialog_.product(); }
+  [[nodiscard]] std::string replaces() const override { return dialog_.replaces(); }
 
  private:
   Dialog& dialog_;

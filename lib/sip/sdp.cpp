@@ -646,4 +646,21 @@ Result<std::string> rewrite_sdp(const SdpSession& session, const SdpEdit& edit) 
   return out;
 }
 
+std::string without_directions(std::string_view text) {
+  std::string kept;
+  kept.reserve(text.size());
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n') + 1);
+    const std::string_view all = line.empty() ? text : line;
+    std::string_view bare = all;
+    while (!bare.empty() && (bare.back() == '\n' || bare.back() == '\r'))
+      bare.remove_suffix(1);
+    const bool is_direction = bare == "a=sendrecv" || bare == "a=sendonly" ||
+                              bare == "a=recvonly" || bare == "a=inactive";
+    if (!is_direction) kept += all;
+    text.remove_prefix(all.size());
+  }
+  return kept;
+}
+
 }  // namespace tandem::sip

@@ -127,4 +127,7 @@ struct SdpEdit {
 /// Errors: invalid_argument (streams do not fit the description, or an address or port is missing).
 Result<std::string> rewrite_sdp(const SdpSession& session, const SdpEdit& edit);
 
+/// The description without its directions: every stream is for both ways (RFC 3264 section 6.1).
+std::string without_directions(std::string_view text);
+
 }  // namespace tandem::sip

@@ -56,6 +56,18 @@ std::unique_ptr<Leg> StackWorker::call(const OutboundCall& call, LegEvents& even
   return dialogs_.create(*this, Dialog::Role::outbound).call(call, events);
 }
 
+std::optional<unsigned> StackWorker::owner_of(const DialogName& dialog) const noexcept {
+  Token token;
+  if (!Token::parse(dialog.own_tag, token) || token.worker >= shared_.workers.size())
+    return std::nullopt;
+  return token.worker;
+}
+
+Leg* StackWorker::find(const DialogName& dialog) noexcept {
+  const Dialog* const found = find_dialog(dialog.own_tag);
+  return found != nullptr && found->is_up_as(dialog) ? found->leg() : nullptr;
+}
+
 void StackWorker::keep_alive(const SocketAddress& destination, const SocketAddress& local,
                              std::string_view bytes) {
   auto path = transports_.path_to(Transport::udp, destination, local);

@@ -70,6 +70,8 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
                                               RedirectEvents& events) override;
   std::unique_ptr<OutboundRegistration> registration(const RegistrationOrder& order,
                                                      RegistrationEvents& events) override;
+  [[nodiscard]] std::optional<unsigned> owner_of(const DialogName& dialog) const noexcept override;
+  [[nodiscard]] Leg* find(const DialogName& dialog) noexcept override;
 
   [[nodiscard]] Transports& transports() noexcept { return transports_; }
   [[nodiscard]] Transactions& transactions() noexcept { return transactions_; }
