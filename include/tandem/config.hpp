@@ -297,14 +297,16 @@ struct Parameters {
   bool offline_to_gateways = false;                ///< R-21, for phones that do not say.
   bool no_billing_to_phones = false;               ///< B-09.
   bool call_forward_using_original_caller = true;  ///< T-09, for phones that do not say.
-  std::string billing_forward_prefix;              ///< B-15; at most 32 characters, "": none.
-  std::string nat_keep_alive_message = "HELLO";    ///< P-22; at most 64 characters, "": none.
-  std::int32_t nat_keep_alive_period_s = 30;       ///< 5..3600.
-  std::int32_t nat_keep_alive_interval_ms = 500;   ///< 10..10000, between two batches.
-  std::int32_t nat_keep_alive_batch = 3000;        ///< 1..100000 messages.
-  std::int32_t outbound_expires_s = 3600;          ///< R-25; 20..7200.
-  std::int32_t outbound_retry_s = 60;              ///< R-25; 30..600, doubles up to 600.
-  CdrGuards query_guards;                          ///< C-13, of questions to the records.
+  /// T-04: whom the target of a transfer sees calling, who is transferred or who transfers.
+  bool call_transfer_using_original_caller = true;
+  std::string billing_forward_prefix;             ///< B-15; at most 32 characters, "": none.
+  std::string nat_keep_alive_message = "HELLO";   ///< P-22; at most 64 characters, "": none.
+  std::int32_t nat_keep_alive_period_s = 30;      ///< 5..3600.
+  std::int32_t nat_keep_alive_interval_ms = 500;  ///< 10..10000, between two batches.
+  std::int32_t nat_keep_alive_batch = 3000;       ///< 1..100000 messages.
+  std::int32_t outbound_expires_s = 3600;         ///< R-25; 20..7200.
+  std::int32_t outbound_retry_s = 60;             ///< R-25; 30..600, doubles up to 600.
+  CdrGuards query_guards;                         ///< C-13, of questions to the records.
   std::uint32_t query_denied_hours = 0;  ///< C-13; bit h: none from h:00 to h:59 in `timezone`.
   std::int32_t cdr_file_interval_s = 0;  ///< C-05; above 0: a "files" sink in "cdr-files".
   std::int32_t cdr_file_max = 2048;      ///< Its files_max.

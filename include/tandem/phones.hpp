@@ -71,6 +71,7 @@ struct PhoneConfig {
   PhoneForward forward;
   Rel100Mode rel100 = Rel100Mode::off;  ///< P-17, of calls it makes and gets.
   MonthlyRules monthly{};  ///< B-18: of what its own calls cost; the account pays (T-16).
+  ReferMode refer = ReferMode::local;   ///< P-25, T-04, in calls it makes and gets.
 };
 
 /// Where a phone or gateway can be reached, as it registered.

@@ -120,6 +120,14 @@ enum class Rel100Mode : std::uint8_t {
   require,  ///< A vendor must; a customer that cannot is refused with 421.
 };
 
+/// What becomes of a party's wish to lead the other one to somebody else: REFER in a call (P-25,
+/// T-04, RFC 3515).
+enum class ReferMode : std::uint8_t {
+  off,    ///< Refused with 403.
+  local,  ///< The switch calls the target, and the account of who asks pays for that.
+  relay,  ///< The other side of the call is asked.
+};
+
 /// Where responses to requests over UDP go (P-02).
 enum class ReplyAddress : std::uint8_t {
   socket,    ///< Where the request came from (RFC 3581, whether it asks for that or not).
@@ -160,6 +168,8 @@ struct SipOptions {
   Rel100Mode rel100 = Rel100Mode::off;
   ReplyAddress reply_address = ReplyAddress::socket;
   RequestAddress request_address = RequestAddress::socket;
+  /// A vendor's `local` needs a customer gateway of the same id, whose account pays.
+  ReferMode refer = ReferMode::off;
   /// Domain that its certificate must be of when it is connected to over TLS (RFC 5922). "": the
   /// name in the vendor's address, or the IP address itself.
   std::string tls_name;

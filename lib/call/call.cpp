@@ -125,7 +125,7 @@ bool Call::meet_customer() {
     return false;
   }
   if (forwarding_ != nullptr) {
-    context_.forwarder = Number(forwarding_->phones.back());
+    if (!forwarding_->is_transfer) context_.forwarder = Number(forwarding_->phones.back());
   } else if (options.recognize_forward && is_diverted(arrival)) {
     context_.forwarder =
         number_from_user(read_callee(arrival, CalleeField::diversion)).value_or(Number());
@@ -664,6 +664,7 @@ void Call::note_progress() {
 }
 
 void Call::on_progress(Leg& leg, const Progress& progress) {
+  if (is_target(&leg) && progress.status > 100) return tell_transferor(progress.status, false);
   if (is_over_ || &leg != trial_.leg.get() || state_ == CallState::answered) return;
   if (progress.status == 100) {
     advance_stage(AttemptStage::trying);
@@ -720,6 +721,7 @@ void Call::on_acknowledged(Leg& leg, const SessionBody& body) {
 }
 
 void Call::on_failure(Leg& leg, const Failure& failure) {
+  if (is_target(&leg)) return give_back_transferor(failure.status);
   if (is_over_ || &leg != trial_.leg.get() || state_ == CallState::answered) return;
   Reason reason = Reason::VendorFailure;
   if (!failure.is_local) {

@@ -2,6 +2,7 @@
 // owes meanwhile.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "call/redirection.hpp"
 #include "call/shadow.hpp"
 #include "call/stages.hpp"
+#include "call/transfer.hpp"
 #include "call/worker.hpp"
 #include "tandem/call.hpp"
 #include "tandem/cdr.hpp"
@@ -43,6 +45,12 @@ class Call final : public LegEvents {
   void on_second(std::int64_t now_us);
   [[nodiscard]] CallView view() const;
   [[nodiscard]] bool is_answered() const noexcept { return state_ == CallState::answered; }
+
+  [[nodiscard]] bool has(const Leg& leg) const noexcept {
+    return inbound_.get() == &leg || trial_.leg.get() == &leg;
+  }
+  /// Another call leads somebody to this one, in the place of the leg `there` (T-05).
+  [[nodiscard]] bool adopt(Leg& there, std::string_view party, std::unique_ptr<Leg>& leg);
 
   void on_progress(Leg& leg, const Progress& progress) override;
   void on_answer(Leg& leg, const Answer& answer) override;
@@ -184,6 +192,7 @@ class Call final : public LegEvents {
   bool try_next_target();
   void send_on(const Phone& phone, const ForwardTarget& target, std::string_view offer);
   void arm_target_timer();
+  [[nodiscard]] int& parts_left();
   Result<std::string> prepare_media(std::uint32_t vendor_index, const SocketAddress& destination,
                                     bool is_registered);
   [[nodiscard]] Manners manners(const SipOptions& options) const noexcept;
@@ -211,6 +220,36 @@ class Call final : public LegEvents {
   void on_money_timer();
   void on_max_timer();
   void look_for_silence(std::int64_t now_us);
+
+  // Leading a party to somebody else; call_transfer.cpp.
+  [[nodiscard]] std::unique_ptr<Leg>& leg_of(MediaSide side) noexcept;
+  [[nodiscard]] ReferMode refer_mode(MediaSide side) const noexcept;
+  /// It is on its way to take the transferor's place.
+  [[nodiscard]] bool is_target(const Leg* leg) const noexcept {
+    return transfer_ != nullptr && transfer_->target == leg;
+  }
+  /// Id of the gateway or phone that stood there at the answer.
+  [[nodiscard]] const std::string& party_of(MediaSide side) const noexcept;
+  void transfer(Leg& leg, const DialogRequest& request);
+  std::unique_ptr<Leg> begin_transfer(Leg& leg, const Referral& referral, io::Loop& to);
+  void call_target(Leg& leg, const Referral& referral, const std::shared_ptr<const Tables>& tables,
+                   std::uint32_t payer, std::string offer);
+  void lead_to_call(Leg& leg, const Referral& referral);
+  [[nodiscard]] bool take_over(const Leg& leg);
+  void tell_transferor(int status, bool is_final);
+  void on_target_answer(const Answer& answer);
+  void join();
+  void rejoin();
+  void give_up_rejoin();
+  void start_again(Timer& timer);
+  void on_join_result(Leg& staying, int status, const SessionBody& body);
+  void take_own_reoffer(Leg& leg, int status, const SessionBody& body);
+  std::unique_ptr<Leg> replace_transferor();
+  void part_with_transferor();
+  void finish_transfer();
+  void give_back_transferor(int status);
+  void abandon_transfer();
+  [[nodiscard]] bool survives(Leg& released);
 
   // Ending.
   void refuse(Reason reason, int sip_status, int retry_after_s = 0);
@@ -256,7 +295,17 @@ class Call final : public LegEvents {
   std::string own_host_;  // of this switch, where the call arrived
   MediaPath media_;
   Leg* reoffer_from_ = nullptr;  // waits for the other side's answer to its re-INVITE or UPDATE
+  bool is_own_reoffer_ = false;  // ... but the call alone wants to know
   Leg* ack_to_ = nullptr;        // waits for the answer that the next ACK of the other side brings
+
+  std::unique_ptr<Transfer> transfer_;  // null: nobody is led elsewhere
+  std::unique_ptr<Rejoin> rejoin_;      // null: who was led there is known there
+  // By MediaSide, the caller's first.
+  std::array<bool, 2> is_joined_{};           // to another call, in place of who was there
+  std::array<std::uint32_t, 2> referrals_{};  // that who is there has sent
+  // Requests that a leg has not answered yet: those of the other side, and behind them those that
+  // nobody waits for.
+  std::array<std::uint32_t, 2> passed_requests_{}, own_requests_{};
 
   CallMeter meter_;                         // of the customer
   std::unique_ptr<CallMeter> agent_meter_;  // null: no agent pays

@@ -33,23 +33,29 @@ bool Call::forward_instead(Reason reason, int sip_status, bool has_contacts) {
   return true;
 }
 
-/// False: none is left. Else one is called, or the call is refused.
-bool Call::try_next_target() {
-  if (forward_hunt_->is_last()) return false;
-  const Phone& phone = context_.tables->phone_at(context_.called_phone);
+/// Of all that send the arriving call on together.
+int& Call::parts_left() {
   if (parts_left_ == nullptr) {
     parts_left_ =
         forwarding_ != nullptr ? forwarding_->parts_left : std::make_shared<int>(forward_parts_max);
   }
+  return *parts_left_;
+}
+
+/// False: none is left. Else one is called, or the call is refused.
+bool Call::try_next_target() {
+  if (forward_hunt_->is_last()) return false;
+  const Phone& phone = context_.tables->phone_at(context_.called_phone);
+  int& parts = parts_left();
   route::LineLease line = phone.forward_lines.try_take(forward_pending_max, context_.wall_us);
-  if (setup_->max_forwards <= 1 || *parts_left_ <= 0 || !line) {  // RFC 3261 section 16.3
+  if (setup_->max_forwards <= 1 || parts <= 0 || !line) {  // RFC 3261 section 16.3
     if (!setup_->first_skip) {
       const Reason why = Reason::TooManyForwards;
       setup_->first_skip = Skip{why, reason_facts(why).sip_status};
     }
     return false;
   }
-  --*parts_left_;
+  --parts;
   const ForwardTarget target = forward_hunt_->targets[forward_hunt_->next++];
   // The call that goes on leads the media.
   const IpAddress::Family family = context_.source.ip.family;

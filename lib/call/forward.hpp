@@ -16,10 +16,11 @@
 
 namespace tandem::call {
 
-/// How a call came to be that a phone has sent on. It is a call of the phone's own: its account
-/// pays, its settings hold.
+/// How a call came to be that a phone has sent on, or that a phone or gateway transfers to. It is a
+/// call of that one's own: its account pays, its settings hold.
 struct Forwarding {
-  std::uint32_t customer = 0;       ///< Index in Tables::customers: the phone.
+  std::uint32_t customer = 0;       ///< Index in Tables::customers: whose it is.
+  bool is_transfer = false;         ///< Ordered in a call (T-04), not by the phone's forwarding.
   std::vector<std::string> phones;  ///< Numbers that have sent it on, the first one first.
   std::size_t diversions = 0;       ///< Hops so far, also those before it came here.
   bool shows_original = true;       ///< The caller stays who called the phone (T-09).

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <deque>
 #include <functional>
 #include <vector>
 
@@ -10,12 +12,45 @@ namespace {
 
 class LoopLeg;
 
-/// What the ends share; outlives both while something is on its way.
+/// What the ends share; outlives both while something is on its way. Each end, and what waits for
+/// the other one, belongs to the thread of its own loop.
 struct Loop {
-  io::Loop& loop;
+  const std::array<io::Loop*, 2> loops;
+  const std::atomic<bool>* const is_closed;  // the loops are about to go; null: they are one
   const LoopFacts facts;
-  std::array<LoopLeg*, 2> ends{};  // null: destroyed
+  std::array<LoopLeg*, 2> ends{};                              // null: destroyed
+  std::array<std::deque<std::function<void()>>, 2> waiting{};  // the other loop takes no more now
 };
+
+/// Runs `task` on the loop of the other end, after what that was told before.
+void send(const std::shared_ptr<Loop>& shared, std::size_t from, std::function<void()> task) {
+  if (shared->is_closed == nullptr) return shared->loops[from]->defer(std::move(task));
+  std::deque<std::function<void()>>& waiting = shared->waiting[from];
+  if (task != nullptr) waiting.push_back(std::move(task));
+  while (!waiting.empty() && !shared->is_closed->load()) {
+    if (!shared->loops[1 - from]->post(waiting.front())) {
+      const auto again = [shared, from] { send(shared, from, nullptr); };
+      if (shared->loops[from]->post(again)) return;  // in the next turn
+      break;
+    }
+    waiting.pop_front();
+  }
+  waiting.clear();
+}
+
+/// Who is told while an end has no call.
+class Nobody final : public LegEvents {
+  void on_progress(Leg&, const Progress&) override {}
+  void on_answer(Leg&, const Answer&) override {}
+  void on_failure(Leg&, const Failure&) override {}
+  void on_cancel(Leg&, const Release&) override {}
+  void on_confirmed(Leg&, const SessionBody&) override {}
+  void on_release(Leg&, const Release&) override {}
+  void on_reoffer(Leg&, const Reoffer&) override {}
+  void on_reoffer_result(Leg&, int, const SessionBody&) override {}
+  void on_request(Leg&, const DialogRequest&) override {}
+  void on_request_result(Leg&, int, const SessionBody&) override {}
+} nobody;
 
 /// A description on its way.
 struct OwnedBody {
@@ -36,8 +71,8 @@ class LoopLeg final : public Leg {
  public:
   enum Side : std::size_t { outbound, inbound };
 
-  LoopLeg(std::shared_ptr<Loop> shared, Side side, LegEvents* events)
-      : shared_(std::move(shared)), side_(side), events_(events) {
+  LoopLeg(std::shared_ptr<Loop> shared, Side side, LegEvents& events)
+      : shared_(std::move(shared)), side_(side), events_(&events) {
     shared_->ends[side_] = this;
   }
   ~LoopLeg() override {
@@ -93,7 +128,7 @@ class LoopLeg final : public Leg {
     is_cancelled_ = true;
     phase_ = Phase::over;
     tell([](LoopLeg& other) { other.end({}); });
-    shared_->loop.defer([shared = shared_, side = side_] {
+    own_loop().defer([shared = shared_, side = side_] {
       LoopLeg* const self = shared->ends[side];
       if (self == nullptr || !std::exchange(self->is_cancelled_, false)) return;
       Failure failure;
@@ -129,7 +164,7 @@ class LoopLeg final : public Leg {
       other.events_->on_reoffer_result(other, status, copy.view());
     });
     if (!is_accepted || is_open) return;
-    shared_->loop.defer([shared = shared_, side = side_] {
+    own_loop().defer([shared = shared_, side = side_] {
       if (LoopLeg* const self = shared->ends[side]) self->confirm({});
     });
   }
@@ -167,17 +202,19 @@ class LoopLeg final : public Leg {
   [[nodiscard]] std::string_view call_id() const noexcept override {
     return shared_->facts.call_id;
   }
-  [[nodiscard]] std::string_view product() const noexcept override { return {}; }
+  [[nodiscard]] std::string_view product() const noexcept override {
+    return shared_->facts.product;
+  }
 
  private:
   enum class Phase : std::uint8_t { early, answered, over };
 
+  [[nodiscard]] io::Loop& own_loop() const noexcept { return *shared_->loops[side_]; }
   /// Runs `what` on the other end, if it is still there.
   template <class What>
   void tell(What what) {
-    shared_->loop.defer([shared = shared_, to = 1 - side_, what = std::move(what)] {
-      LoopLeg* const other = shared->ends[to];
-      if (other != nullptr && other->events_ != nullptr) what(*other);
+    send(shared_, side_, [shared = shared_, to = 1 - side_, what = std::move(what)] {
+      if (LoopLeg* const other = shared->ends[to]) what(*other);
     });
   }
   void take_answer(const OwnedBody& body, const HeaderCopies& headers) {
@@ -222,14 +259,25 @@ class LoopLeg final : public Leg {
   Reoffer::Method asked_ = Reoffer::Method::reinvite;
 };
 
+std::pair<std::unique_ptr<Leg>, std::unique_ptr<Leg>> make_ends(std::shared_ptr<Loop> shared,
+                                                                LegEvents& events) {
+  auto out = std::make_unique<LoopLeg>(shared, LoopLeg::outbound, events);
+  auto in = std::make_unique<LoopLeg>(std::move(shared), LoopLeg::inbound, nobody);
+  return {std::move(out), std::move(in)};
+}
+
 }  // namespace
 
 std::pair<std::unique_ptr<Leg>, std::unique_ptr<Leg>> make_loop(io::Loop& loop, LoopFacts facts,
                                                                 LegEvents& events) {
-  auto shared = std::make_shared<Loop>(Loop{loop, std::move(facts)});
-  auto out = std::make_unique<LoopLeg>(shared, LoopLeg::outbound, &events);
-  auto in = std::make_unique<LoopLeg>(shared, LoopLeg::inbound, nullptr);
-  return {std::move(out), std::move(in)};
+  return make_ends(std::make_shared<Loop>(Loop{{&loop, &loop}, nullptr, std::move(facts)}), events);
+}
+
+std::pair<std::unique_ptr<Leg>, std::unique_ptr<Leg>> make_loop(io::Loop& out, io::Loop& in,
+                                                                const std::atomic<bool>& is_closed,
+                                                                LoopFacts facts,
+                                                                LegEvents& events) {
+  return make_ends(std::make_shared<Loop>(Loop{{&out, &in}, &is_closed, std::move(facts)}), events);
 }
 
 }  // namespace tandem::call

@@ -1,6 +1,7 @@
 // Two legs that are one: what one call of a worker sends out, another one takes in.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@ struct LoopFacts {
   std::string call_id;   ///< Of the call that is sent on.
   SocketAddress remote;  ///< Where that came from.
   bool has_offer = false;
+  std::string product{};  ///< Of who sends it on; "": it is not shown.
 };
 
 /// The end of the call that is sent out, which `events` are told of, and the end of the one that
@@ -24,5 +26,12 @@ struct LoopFacts {
 /// Threading: loop-bound.
 std::pair<std::unique_ptr<Leg>, std::unique_ptr<Leg>> make_loop(io::Loop& loop, LoopFacts facts,
                                                                 LegEvents& events);
+
+/// The same between two workers: the first end is for the thread of `out`, the second for that of
+/// `in`, where the calls of both are told through posted tasks. `is_closed`: true once the loops
+/// have stopped and are about to go; outlives both.
+std::pair<std::unique_ptr<Leg>, std::unique_ptr<Leg>> make_loop(io::Loop& out, io::Loop& in,
+                                                                const std::atomic<bool>& is_closed,
+                                                                LoopFacts facts, LegEvents& events);
 
 }  // namespace tandem::call

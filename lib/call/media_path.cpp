@@ -91,9 +91,12 @@ Result<std::string> MediaPath::pass(MediaSide from, const SessionBody& body) {
   }
   Description& description = described_[index_of(from)];
   description.is_hold = session->is_hold();
-  if (!relayed_) return std::string(body.bytes);
-
   const MediaSide to = other(from);
+  if (!relayed_) {
+    last_sent_[index_of(to)] = body.bytes;
+    return std::string(body.bytes);
+  }
+
   description.targets.resize(session->media_count);
   sip::SdpEdit edit;
   edit.session_id = session_id_;

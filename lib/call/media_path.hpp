@@ -51,6 +51,11 @@ class MediaPath {
   /// address of the family).
   Result<std::string> pass(MediaSide from, const SessionBody& body);
 
+  /// What `to` was shown of the other side last; "": nothing.
+  [[nodiscard]] std::string_view shown(MediaSide to) const noexcept {
+    return last_sent_[to == MediaSide::caller ? 0 : 1];
+  }
+
   /// Keeps what `from` has described, for revert(); for an offer that may be refused.
   void remember(MediaSide from);
   /// The offer was refused, the session is as it was before remember() (RFC 3261 section 14.1).
@@ -96,8 +101,7 @@ class MediaPath {
   std::vector<MediaSession> streams_;  // by m= line
   std::array<Description, 2> described_;
   std::unique_ptr<Remembered> remembered_;
-  std::array<std::string, 2>
-      last_sent_{};  // what each side got last, to see whether a version must grow
+  std::array<std::string, 2> last_sent_{};      // what each side got last
   std::array<std::uint64_t, 2> version_{1, 1};  // of what each side gets (RFC 3264 section 8)
   std::uint64_t session_id_;
 };

@@ -409,7 +409,8 @@ Verdict find_phone(CallContext& c, const StageAbilities&) {
 /// B-15: the leg of a phone that sends a call on has rates of its own, where the deck has such.
 void price_forward(CallContext& c, const Payer& payer) {
   const std::string& prefix = c.tables->parameters.billing_forward_prefix;
-  if (c.forwarding == nullptr || prefix.empty() || !payer.has_deck) return;
+  const bool is_forwarded = c.forwarding != nullptr && !c.forwarding->is_transfer;
+  if (!is_forwarded || prefix.empty() || !payer.has_deck) return;
   Number priced = c.billing_number();
   if (!put_before(prefix, priced)) return;
   const RateMatch match = payer.deck.find(priced.view(), c.wall_us, payer.call_level);

@@ -486,6 +486,7 @@ class TablesBuilder {
     gateway.vendor_groups_deny = phone.vendor_groups_deny;
     gateway.lrn = phone.lrn;
     gateway.sip.rel100 = phone.rel100;
+    gateway.sip.refer = phone.refer;
     return gateway;
   }
 
@@ -501,6 +502,7 @@ class TablesBuilder {
       gateway.max_call_s = MaxCallDuration{*phone.max_call_s, *phone.max_call_s};
     gateway.registration = GatewayRegistration::dynamic;
     gateway.sip.rel100 = phone.rel100;
+    gateway.sip.refer = phone.refer;
     return gateway;
   }
 

@@ -12,11 +12,16 @@ namespace {
 
 constexpr std::int64_t second_us = 1'000'000;
 constexpr std::int64_t rtp_interrupt_default_s = 60;
+constexpr int forbidden = 403;
 constexpr int not_acceptable = 488;
 constexpr int request_pending = 491;
 constexpr std::int64_t answer_durable_us = 500'000;          // longest wait of a 200 for the disk
 constexpr std::int64_t acknowledgement_wait_us = 8'000'000;  // ... for the PRACK of a description
 constexpr MeterVerdict unlimited{false, INT64_MAX};          // of a side that does not pay
+
+constexpr std::size_t index_of(MediaSide side) noexcept {
+  return side == MediaSide::caller ? 0 : 1;
+}
 
 /// Empties a container and returns its memory too.
 template <class Container>
@@ -37,6 +42,7 @@ MediaSide Call::side_of(const Leg& leg) const noexcept {
 // --- answer ---
 
 void Call::on_answer(Leg& leg, const Answer& answer) {
+  if (is_target(&leg)) return on_target_answer(answer);
   if (is_over_ || &leg != trial_.leg.get() || state_ == CallState::answered ||
       setup_->pending_answer)
     return;
@@ -167,7 +173,7 @@ void Call::begin_talk() {
 }
 
 void Call::on_confirmed(Leg& leg, const SessionBody& body) {
-  if (is_over_ || ack_to_ == nullptr || ack_to_ == &leg) return;
+  if (is_over_ || ack_to_ == nullptr || ack_to_ == &leg || is_target(&leg)) return;
   Leg& waiting = *std::exchange(ack_to_, nullptr);
   auto passed = media_.pass(side_of(leg), body);
   waiting.acknowledge({body.content_type, passed ? std::string_view(*passed) : std::string_view()});
@@ -176,8 +182,13 @@ void Call::on_confirmed(Leg& leg, const SessionBody& body) {
 // --- changes of the session ---
 
 void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
-  Leg* const peer = other(leg);
   if (is_over_) return;
+  (void)take_over(leg);
+  Leg* const peer = other(leg);
+  if (is_target(&leg) || is_target(peer)) {  // it has nobody to speak with yet
+    leg.answer_reoffer(request_pending, {});
+    return;
+  }
   const bool is_up = state_ == CallState::answered || is_answer_pending();
   // Before the answer a session can be changed that both sides have agreed on (RFC 3311).
   if (peer == nullptr || (!is_up && !(leg.has_early_session() && peer->has_early_session()))) {
@@ -196,12 +207,15 @@ void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
     leg.answer_reoffer(not_acceptable, {});
     return;
   }
+  if (rejoin_ != nullptr && peer == &rejoin_->target) rejoin_.reset();  // this is the news
   reoffer_from_ = &leg;
   peer->reoffer({reoffer.method, {reoffer.body.content_type, *passed}});
 }
 
 void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
   if (is_over_ || reoffer_from_ == &leg) return;
+  if (reoffer_from_ != nullptr && is_own_reoffer_) return take_own_reoffer(leg, status, body);
+  if (is_target(reoffer_from_)) return on_join_result(leg, status, body);
   if (reoffer_from_ == nullptr) {
     // The answer to a refresh of the leg's own (P-18): the same session, perhaps at another place.
     if (status < 300 && state_ == CallState::answered) (void)media_.pass(side_of(leg), body);
@@ -232,18 +246,31 @@ void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
 void Call::on_request(Leg& leg, const DialogRequest& request) {
   if (is_over_) return;
   Leg* const peer = other(leg);
-  if (request.method == "REFER") {  // P-25: a gateway does not move calls
-    leg.answer_request(603, {});
-  } else if (state_ != CallState::answered || peer == nullptr) {
-    leg.answer_request(request_pending, {});
-  } else {
-    peer->request(request);  // legs keep the order of each way, so every result finds its asker
+  const bool is_up = state_ == CallState::answered && peer != nullptr && !is_target(&leg);
+  if (request.method == "REFER") {
+    const ReferMode mode = refer_mode(side_of(leg));
+    if (mode == ReferMode::off) return leg.answer_request(forbidden, {});
+    if (mode == ReferMode::local && is_up) return transfer(leg, request);
   }
+  if (!is_up || is_target(peer) || own_requests_[index_of(side_of(*peer))] > 0) {
+    leg.answer_request(request_pending, {});
+    return;
+  }
+  // Legs keep the order of each way, so every result finds its asker.
+  ++passed_requests_[index_of(side_of(*peer))];
+  peer->request(request);
 }
 
 void Call::on_request_result(Leg& leg, int status, const SessionBody& body) {
   if (is_over_) return;
-  if (Leg* const asker = other(leg); asker != nullptr) asker->answer_request(status, body);
+  std::uint32_t& passed = passed_requests_[index_of(side_of(leg))];
+  std::uint32_t& own = own_requests_[index_of(side_of(leg))];
+  if (passed > 0) {
+    --passed;
+    if (Leg* const asker = other(leg); asker != nullptr) asker->answer_request(status, body);
+  } else if (own > 0) {
+    --own;
+  }
 }
 
 // --- limits ---
@@ -277,7 +304,7 @@ void Call::on_second(std::int64_t now_us) {
     mark.charge = to_text(meter_.package_loan());
     worker_.journal_if_room(cdr::RecordType::mark, cdr::encode(mark));
   }
-  if (media_.on_hold()) silence_from_us_ = now_us;
+  if (media_.on_hold() || transfer_ != nullptr) silence_from_us_ = now_us;
   if (media_.relayed() && media_.has_streams() && !media_.on_hold()) look_for_silence(now_us);
 }
 
@@ -320,6 +347,7 @@ void Call::on_release(Leg& leg, const Release& release) {
     setup_->early_release = release;
     return;
   }
+  if (survives(leg)) return;
   Ending ending{.reason = Reason::NormalCallClearing,
                 .side = &leg == inbound_.get() ? ReleaseSide::caller : ReleaseSide::callee,
                 .end_code = static_cast<int>(Reason::NormalCallClearing),
@@ -358,6 +386,7 @@ void Call::end_by_server(Reason reason) {
     }
     inbound_->reject(ending.sip_status, facts.q850_cause, 0);
   } else {
+    abandon_transfer();
     if (trial_.leg != nullptr) trial_.leg->release(facts.q850_cause);
     inbound_->release(facts.q850_cause);
   }
@@ -371,6 +400,7 @@ void Call::finish(const Ending& ending) {
   if (setup_ != nullptr) setup_->timer.cancel();
   money_timer_.cancel();
   max_timer_.cancel();
+  rejoin_.reset();
   const Clock& clock = worker_.loop().clock();
   ended_us_ = clock.monotonic_us();
   ended_wall_us_ = clock.wall_us();

@@ -1,5 +1,7 @@
 #include "call/worker.hpp"
 
+#include <algorithm>
+
 #include "call/call.hpp"
 #include "call/register_desk.hpp"
 
@@ -183,6 +185,31 @@ std::vector<CallView> Worker::views() const {
   for (const auto& [id, call] : calls_)
     views.push_back(call->view());
   return views;
+}
+
+void Worker::join(const DialogName& dialog, const std::string& party, std::unique_ptr<Leg> leg) {
+  Leg* const there = legs_->find(dialog);
+  // Too rare for an index of all legs, which every call would pay for.
+  const auto found =
+      there == nullptr ? calls_.end()
+                       : std::find_if(calls_.begin(), calls_.end(),
+                                      [&](const auto& entry) { return entry.second->has(*there); });
+  if (found != calls_.end() && found->second->adopt(*there, party, leg)) return;
+  leg->reject(481, 0, 0);
+  retire(std::move(leg));
+}
+
+void Worker::see_off(std::unique_ptr<Leg> leg, std::uint32_t results) {
+  if (leg == nullptr || leg->is_over()) return retire(std::move(leg));
+  farewells_.push_back(std::make_unique<Farewell>(*this, std::move(leg), results));
+}
+
+void Worker::forget(Farewell& farewell) {
+  const auto found = std::find_if(farewells_.begin(), farewells_.end(),
+                                  [&](const auto& one) { return one.get() == &farewell; });
+  if (found == farewells_.end()) return;
+  loop_.defer([shared = std::shared_ptr<Farewell>(std::move(*found))] {});
+  farewells_.erase(found);
 }
 
 void Worker::retire(std::unique_ptr<Leg> leg) {

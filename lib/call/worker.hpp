@@ -11,6 +11,7 @@
 
 #include "base/leg.hpp"
 #include "base/timer_wheel.hpp"
+#include "call/farewell.hpp"
 #include "call/health_check.hpp"
 #include "call/nat_keeper.hpp"
 #include "call/stages.hpp"
@@ -27,6 +28,7 @@
 namespace tandem::call {
 
 class Call;
+class Worker;
 struct ShadowCall;
 
 /// Where the worker's index stands in the id of a call: ids stay below 2^53, so that every reader
@@ -64,8 +66,10 @@ struct Commons {
   cdr::Journal& journal;
   Log& log;
   Host& host;
-  MediaRelay* relay = nullptr;  ///< Null: no media can be relayed.
+  MediaRelay* relay = nullptr;   ///< Null: no media can be relayed.
+  std::vector<Worker*> workers;  ///< By their index; complete before the loops start.
   std::atomic<bool> is_draining{false};
+  std::atomic<bool> is_closed{false};  ///< The loops have stopped.
   std::atomic<std::int64_t> live_calls{0};
 };
 
@@ -114,6 +118,15 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
   /// end it at once.
   void forward(std::unique_ptr<Leg> leg, const InboundCall& arrival,
                std::shared_ptr<const Tables> tables, std::unique_ptr<Forwarding> forwarding);
+  /// The tables that new calls get.
+  [[nodiscard]] const std::shared_ptr<const Tables>& tables() const noexcept { return tables_; }
+  /// Hangs up a leg that has left its call, once the peer has answered `results` requests of ours.
+  void see_off(std::unique_ptr<Leg> leg, std::uint32_t results);
+  /// Destroys a farewell once its handler has returned.
+  void forget(Farewell& farewell);
+  /// Gives `leg` to the call of that dialog, to take the place of the dialog's leg, which must be
+  /// of the gateway or phone `party`; without such a call the leg is rejected with 481.
+  void join(const DialogName& dialog, const std::string& party, std::unique_ptr<Leg> leg);
   /// Destroys a leg once its handler has returned.
   void retire(std::unique_ptr<Leg> leg);
   /// Forgets a call, and destroys it once its handler has returned.
@@ -153,6 +166,7 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
   std::uint64_t next_id_ = 1;
   lrn::Lookups lookups_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Call>> calls_;
+  std::vector<std::unique_ptr<Farewell>> farewells_;  // each for farewell_us at most
   struct Awaited {
     std::uint64_t sequence;
     std::uint64_t call_id;

@@ -433,6 +433,7 @@ Result<void> Switch::Body::open_workers() {
     if (!loop) return loop.error();
     seat.loop = std::move(*loop);
     seat.worker = std::make_unique<call::Worker>(i, *seat.loop, *seat.random, *commons_, tables_);
+    commons_->workers.push_back(seat.worker.get());
     seats_.push_back(std::move(seat));
   }
   io::Loop& first = *seats_.front().loop;
@@ -818,6 +819,7 @@ void Switch::Body::close() {
   for (Seat& seat : seats_) {
     if (seat.loop != nullptr) seat.loop->stop();
   }
+  if (commons_ != nullptr) commons_->is_closed.store(true);
   watch_timer_.reset();
   pump_timer_.reset();
   {

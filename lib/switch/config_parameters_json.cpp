@@ -350,6 +350,9 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        "Whom the target of a forwarded call sees calling: who called, else the phone that forwards "
        "(T-09).",
        read_flag<&P::call_forward_using_original_caller>, "SS_CALL_FORWARD_USING_ORIGINAL_CALLER"},
+      {"call_transfer_using_original_caller", "boolean", "true",
+       "Whom the target of a transfer sees calling: who is transferred, else who transfers (T-04).",
+       read_flag<&P::call_transfer_using_original_caller>, "SS_CALL_TRANSFER_NORMAL_DISPLAY"},
       {"billing_forward_prefix", "text", "\"\"",
        "Put before the callee of a forwarded call for its rate; where no rate begins with it, the "
        "plain number counts (B-15).",

@@ -132,6 +132,9 @@ const std::vector<Field<PhoneConfig>>& phone_fields() {
       {"monthly_rent_fee", "decimal >= 0", "\"0\"",
        "Owed by the account at the start of each month.",
        [](Reader& r, const Json& v, P& p) { read_monthly(r, v, p.monthly.rent); }},
+      {"refer", "off|local|relay", "local",
+       "What becomes of a REFER in its calls, as of a gateway (P-25, T-04).",
+       [](Reader& r, const Json& v, P& p) { read_refer(r, v, p.refer); }},
       {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, P&) { read_memo(r, v); }},
   };
   return fields;

@@ -154,6 +154,11 @@ std::vector<Field<SipOptions>> common_fields() {
        "Provisional responses are sent and acknowledged reliably where the other side can; "
        "require: it must (P-17, RFC 3262).",
        [](Reader& r, const Json& v, S& s) { read_rel100(r, v, s.rel100); }},
+      {"refer", "off|local|relay", "off",
+       "What becomes of a REFER in its calls: 403, the switch calls the target at its expense, or "
+       "the other side of the call is asked (P-25, T-04). A vendor with local needs a customer "
+       "gateway of the same id, whose account pays.",
+       [](Reader& r, const Json& v, S& s) { read_refer(r, v, s.refer); }},
       {"reply_address", "socket|via_port|via", "socket",
        "Where responses to it go over UDP: where its request came from, that host at the port of "
        "its Via, or its Via (P-02).",

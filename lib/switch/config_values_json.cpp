@@ -80,6 +80,11 @@ void read_rel100(Reader& r, const Json& v, Rel100Mode& mode) {
       mode);
 }
 
+void read_refer(Reader& r, const Json& v, ReferMode& mode) {
+  r.choice<ReferMode>(
+      v, {{"off", ReferMode::off}, {"local", ReferMode::local}, {"relay", ReferMode::relay}}, mode);
+}
+
 void read_rewrite(Reader& r, const Json& v, std::string& rules) {
   std::string text;
   if (!r.string(v, text, 16384)) return;

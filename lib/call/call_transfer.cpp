@@ -1,0 +1,366 @@
+// An answered call that leads one of its parties to somebody else (T-04, RFC 3515, RFC 5589).
+//
+// The call goes on with the party that stays, and so does what is paid for it. The transferor's way
+// to the target is a call of its own, as if it had dialled, or one that it has made before: it is
+// judged, billed, limited and recorded for itself. Between the two is a loop leg, which takes the
+// transferor's place when the target has answered and the party that stays has agreed to be led
+// there.
+#include <utility>
+
+#include "call/call.hpp"
+#include "call/loop_leg.hpp"
+#include "sip/sdp.hpp"
+
+namespace tandem::call {
+
+namespace {
+
+constexpr int bad_request = 400, forbidden = 403, unavailable = 480, no_such_call = 481;
+constexpr int loop_detected = 482, not_acceptable = 488, request_pending = 491;
+
+constexpr std::size_t index_of(MediaSide side) noexcept {
+  return side == MediaSide::caller ? 0 : 1;
+}
+constexpr MediaSide opposite(MediaSide side) noexcept {
+  return side == MediaSide::caller ? MediaSide::callee : MediaSide::caller;
+}
+
+/// The session is being changed by somebody else.
+bool is_for_later(int status) noexcept { return status == request_pending || status == 500; }
+
+/// As a NOTIFY may say it was refused.
+int final_status(int status) noexcept { return status >= 300 && status <= 699 ? status : 503; }
+
+}  // namespace
+
+std::unique_ptr<Leg>& Call::leg_of(MediaSide side) noexcept {
+  return side == MediaSide::caller ? inbound_ : trial_.leg;
+}
+
+/// What that party's REFER is for. Another call has decided about what comes over a loop.
+ReferMode Call::refer_mode(MediaSide side) const noexcept {
+  const bool is_caller = side == MediaSide::caller;
+  const bool is_loop =
+      is_joined_[index_of(side)] || (is_caller ? forwarding_ != nullptr : trial_.is_forward);
+  if (is_loop) return ReferMode::relay;
+  return is_caller ? context_.customer_entry()->config.sip.refer : vendor().config.sip.refer;
+}
+
+const std::string& Call::party_of(MediaSide side) const noexcept {
+  return side == MediaSide::caller ? context_.customer_entry()->config.id : vendor().config.id;
+}
+
+/// Answers a REFER that is for this switch, and leads on.
+void Call::transfer(Leg& leg, const DialogRequest& request) {
+  const MediaSide side = side_of(leg);
+  if (request.referral == nullptr) return leg.answer_request(bad_request, {});
+  if (transfer_ != nullptr) return leg.answer_request(request_pending, {});
+  // Who may dial now is for the tables of now to say.
+  const std::shared_ptr<const Tables> tables = worker_.tables();
+  const auto payer = tables->find_customer(party_of(side));
+  if (!payer) return leg.answer_request(forbidden, {});
+  if (!request.referral->replaces.call_id.empty()) return lead_to_call(leg, *request.referral);
+  if (parts_left() <= 0) return leg.answer_request(loop_detected, {});
+  std::string offer = sip::without_directions(media_.shown(side));
+  if (offer.empty()) return leg.answer_request(not_acceptable, {});
+  --parts_left();
+  call_target(leg, *request.referral, tables, *payer, std::move(offer));
+}
+
+/// Accepts a REFER. Returns the end of the loop that is for the target's call, which lives on `to`.
+std::unique_ptr<Leg> Call::begin_transfer(Leg& leg, const Referral& referral, io::Loop& to) {
+  const MediaSide side = side_of(leg);
+  transfer_ = std::make_unique<Transfer>(side, Timer::member<&Call::join, Call>(), this);
+  transfer_->event = "refer";
+  // RFC 3515 section 2.4.6: the first one needs no name.
+  if (referrals_[index_of(side)]++ > 0)
+    transfer_->event += ";id=" + std::to_string(referral.sequence);
+  LoopFacts facts{std::string(inbound_->call_id()), leg.remote(), true, std::string(leg.product())};
+  auto [out, in] =
+      &to == &worker_.loop()
+          ? make_loop(to, std::move(facts), *this)
+          : make_loop(worker_.loop(), to, worker_.commons().is_closed, std::move(facts), *this);
+  transfer_->leg = std::move(out);
+  transfer_->target = transfer_->leg.get();
+  leg.answer_request(202, {});
+  tell_transferor(100, false);
+  return std::move(in);
+}
+
+/// Blind transfer: the target is a number (T-04).
+void Call::call_target(Leg& leg, const Referral& referral,
+                       const std::shared_ptr<const Tables>& tables, std::uint32_t payer,
+                       std::string offer) {
+  const bool is_caller = side_of(leg) == MediaSide::caller;
+  const std::string_view own = (is_caller ? context_.caller : context_.callee_billing).view();
+  const std::string_view staying = (is_caller ? context_.callee_billing : context_.caller).view();
+  auto forwarding = std::make_unique<Forwarding>();
+  forwarding->customer = payer;
+  forwarding->is_transfer = true;
+  if (payer >= tables->sources.size())
+    forwarding->phones.push_back(tables->phones[payer - tables->sources.size()].config.number);
+  forwarding->parts_left = parts_left_;
+  forwarding->shows_original = tables->parameters.call_transfer_using_original_caller;
+
+  const std::string callee(referral.user);
+  const std::string caller(forwarding->shows_original ? staying : own);
+  std::string referred_by(referral.referred_by);
+  if (referred_by.empty()) {
+    referred_by = "<sip:";
+    if (!own.empty()) referred_by.append(own) += '@';
+    referred_by += own_host_ + ">";
+  }
+  std::unique_ptr<Leg> in = begin_transfer(leg, referral, worker_.loop());
+  transfer_->offered = std::move(offer);
+  InboundCall arrival;
+  arrival.source = leg.remote();
+  arrival.own_host = own_host_;
+  arrival.transport = "udp";
+  arrival.call_id = transfer_->target->call_id();
+  arrival.request_user = callee;
+  arrival.from_user = caller;
+  arrival.body = {"application/sdp", transfer_->offered};
+  arrival.headers = {{"Referred-By", referred_by}};
+  worker_.forward(std::move(in), arrival, tables, std::move(forwarding));
+}
+
+/// Attended transfer: the target is who the transferor speaks with in another call (T-05). That
+/// call may be another worker's.
+void Call::lead_to_call(Leg& leg, const Referral& referral) {
+  const std::vector<Worker*>& workers = worker_.commons().workers;
+  const auto owner = worker_.legs().owner_of(referral.replaces);
+  const bool is_here = owner && *owner < workers.size();
+  Worker& there = is_here ? *workers[*owner] : worker_;
+  const auto join = [&there, call_id = std::string(referral.replaces.call_id),
+                     own_tag = std::string(referral.replaces.own_tag),
+                     peer_tag = std::string(referral.replaces.peer_tag),
+                     party = party_of(side_of(leg))](std::unique_ptr<Leg> in) {
+    there.join({call_id, own_tag, peer_tag}, party, std::move(in));
+  };
+  // std::function must be copyable; the leg has one owner all the same.
+  const auto held =
+      std::make_shared<std::unique_ptr<Leg>>(begin_transfer(leg, referral, there.loop()));
+  if (!is_here) return (*held)->reject(no_such_call, 0, 0);
+  if (!there.loop().post([join, held] { join(std::move(*held)); })) (*held)->reject(503, 0, 0);
+}
+
+/// The other part of an attended transfer: `leg` shall take the place of `there`, a leg of `party`,
+/// as soon as it brings the description of who is led here. False: it cannot, and stays the
+/// asker's.
+bool Call::adopt(Leg& there, std::string_view party, std::unique_ptr<Leg>& leg) {
+  const MediaSide side = side_of(there);
+  if (is_over_ || state_ != CallState::answered || transfer_ != nullptr || leg->is_over())
+    return false;
+  const std::string shown = sip::without_directions(media_.shown(side));
+  if (party_of(side) != party || shown.empty()) return false;
+  transfer_ = std::make_unique<Transfer>(side, Timer::member<&Call::join, Call>(), this);
+  transfer_->leg = std::move(leg);
+  transfer_->target = transfer_->leg.get();
+  transfer_->target->set_events(*this);
+  transfer_->target->answer({"application/sdp", shown}, {});
+  return true;
+}
+
+/// `leg` brings the description that it was to bring: it takes its place. False: it is another leg,
+/// or another change is under way.
+bool Call::take_over(const Leg& leg) {
+  if (!is_target(&leg) || !transfer_->event.empty()) return false;
+  if (reoffer_from_ != nullptr || ack_to_ != nullptr) return false;
+  part_with_transferor();
+  transfer_.reset();
+  return true;
+}
+
+/// Tells the transferor how far the target is (RFC 3515 section 2.4.4).
+void Call::tell_transferor(int status, bool is_final) {
+  if (transfer_->has_left || transfer_->event.empty()) return;
+  if (!is_final && status == transfer_->told) return;
+  transfer_->told = status;
+  std::string text;
+  ++own_requests_[index_of(transfer_->side)];
+  leg_of(transfer_->side)->request(referral_notice(transfer_->event, status, is_final, text));
+}
+
+void Call::on_target_answer(const Answer& answer) {
+  if (!is_sdp(answer.body.content_type) || answer.body.empty())
+    return give_back_transferor(not_acceptable);
+  transfer_->answer = answer.body.bytes;
+  join();
+}
+
+/// Leads the party that stays to the target, as soon as no other change of its session is under
+/// way.
+void Call::join() {
+  if (++transfer_->tries > join_tries_max) return give_back_transferor(request_pending);
+  if (reoffer_from_ != nullptr || ack_to_ != nullptr) return start_again(transfer_->timer);
+  const MediaSide side = transfer_->side;
+  media_.remember(side);
+  const auto passed = media_.pass(side, {"application/sdp", transfer_->answer});
+  if (!passed) {
+    media_.revert();
+    return give_back_transferor(not_acceptable);
+  }
+  reoffer_from_ = transfer_->target;
+  leg_of(opposite(side))->reoffer({Reoffer::Method::reinvite, {"application/sdp", *passed}});
+}
+
+/// RFC 3261 section 14.1.
+void Call::start_again(Timer& timer) {
+  worker_.loop().timers().start(
+      timer, 2'100'000 + static_cast<std::int64_t>(worker_.random().below(1'900'000)));
+}
+
+void Call::on_join_result(Leg& staying, int status, const SessionBody& body) {
+  reoffer_from_ = nullptr;
+  if (status >= 300) {
+    media_.revert();
+    if (is_for_later(status)) return start_again(transfer_->timer);
+    return give_back_transferor(status);
+  }
+  auto passed = media_.pass(side_of(staying), body);
+  if (!passed) {
+    media_.revert();
+    return give_back_transferor(not_acceptable);
+  }
+  media_.forget();
+  Leg& target = *transfer_->target;
+  const bool is_needed = transfer_->offered.empty();
+  const bool has_moved = is_needed || leads_elsewhere(transfer_->offered, *passed);
+  finish_transfer();
+  if (!has_moved) return;
+  rejoin_ = std::make_unique<Rejoin>(target, std::move(*passed), is_needed,
+                                     Timer::member<&Call::rejoin, Call>(), this);
+  rejoin();
+}
+
+/// Tells the target of the party that stays, as soon as no other change is under way.
+void Call::rejoin() {
+  if (++rejoin_->tries > join_tries_max) return give_up_rejoin();
+  if (reoffer_from_ != nullptr || ack_to_ != nullptr) return start_again(rejoin_->timer);
+  reoffer_from_ = other(rejoin_->target);
+  is_own_reoffer_ = true;
+  rejoin_->target.reoffer({Reoffer::Method::reinvite, {"application/sdp", rejoin_->offer}});
+}
+
+/// The target does not take the description.
+void Call::give_up_rejoin() {
+  const bool is_needed = rejoin_->is_needed;
+  rejoin_.reset();
+  if (is_needed) end_by_server(Reason::CodecMismatch);
+}
+
+/// The other side of a call that this one is joined to, or that nobody waits for any more, has
+/// answered a change of its session.
+void Call::take_own_reoffer(Leg& leg, int status, const SessionBody& body) {
+  reoffer_from_ = nullptr;
+  is_own_reoffer_ = false;
+  leg.acknowledge({});  // an offer in its 2xx gets no answer, but its ACK
+  if (status < 300) (void)media_.pass(side_of(leg), body);
+  if (rejoin_ != nullptr && &leg == &rejoin_->target) {
+    if (status < 300) {
+      rejoin_.reset();
+    } else if (is_for_later(status)) {
+      start_again(rejoin_->timer);
+    } else {
+      give_up_rejoin();
+    }
+    return;
+  }
+  if (transfer_ == nullptr || transfer_->answer.empty()) return;
+  transfer_->timer.cancel();
+  join();
+}
+
+/// Puts the target in the transferor's place. Returns the transferor's leg and forgets what waits
+/// for it.
+std::unique_ptr<Leg> Call::replace_transferor() {
+  const MediaSide side = transfer_->side;
+  rejoin_.reset();
+  std::unique_ptr<Leg> left = std::exchange(leg_of(side), std::move(transfer_->leg));
+  Leg& staying = *leg_of(opposite(side));
+  std::uint32_t& to_left = passed_requests_[index_of(side)];
+  std::uint32_t& to_staying = passed_requests_[index_of(opposite(side))];
+  if (reoffer_from_ == left.get()) {  // the party that stays has yet to answer
+    media_.forget();
+    reoffer_from_ = transfer_->target;
+    is_own_reoffer_ = true;
+  } else if (reoffer_from_ == &staying) {  // nobody will answer it
+    media_.revert();
+    reoffer_from_ = nullptr;
+    staying.answer_reoffer(request_pending, {});
+  }
+  if (ack_to_ == left.get()) ack_to_ = nullptr;
+  if (ack_to_ == &staying) std::exchange(ack_to_, nullptr)->acknowledge({});
+  for (; to_left > 0; --to_left)
+    staying.answer_request(request_pending, {});
+  own_requests_[index_of(opposite(side))] += std::exchange(to_staying, 0U);
+  own_requests_[index_of(side)] = referrals_[index_of(side)] = 0;
+  is_joined_[index_of(side)] = true;
+  transfer_->has_left = true;
+  return left;
+}
+
+/// The transferor has nothing more to do with the call: it is hung up as soon as it knows how that
+/// ended.
+void Call::part_with_transferor() {
+  if (transfer_->has_left) return;
+  const std::size_t side = index_of(transfer_->side);
+  const std::uint32_t results = own_requests_[side] + passed_requests_[side];
+  worker_.see_off(replace_transferor(), results);
+}
+
+void Call::finish_transfer() {
+  tell_transferor(200, true);
+  part_with_transferor();
+  silence_from_us_ = worker_.loop().clock().monotonic_us();
+  transfer_.reset();
+}
+
+/// The target is not there. The transferor goes on with the call; without it the call ends.
+void Call::give_back_transferor(int status) {
+  tell_transferor(final_status(status), true);
+  const std::unique_ptr<Transfer> transfer = std::move(transfer_);
+  if (!transfer->has_left) {
+    transfer->leg->release(reason_facts(Reason::NormalCallClearing).q850_cause);
+    return worker_.retire(std::move(transfer->leg));
+  }
+  const int cause = q850_for_sip(final_status(status));
+  inbound_->release(cause);
+  trial_.leg->release(cause);
+  finish({.reason = Reason::NormalCallClearing,
+          .side = transfer->side == MediaSide::caller ? ReleaseSide::caller : ReleaseSide::callee,
+          .end_code = static_cast<int>(Reason::NormalCallClearing),
+          .sip_status = 200,
+          .q850_cause = cause});
+}
+
+/// The call ends before the target was reached.
+void Call::abandon_transfer() {
+  if (transfer_ == nullptr) return;
+  tell_transferor(reason_facts(Reason::CallerCancel).sip_status, true);
+  part_with_transferor();
+  transfer_.reset();
+}
+
+/// False: the call ends. A target that hangs up while the party that stays is being led to it was
+/// reached, before that it was not; a transferor that hangs up waits for nothing (RFC 5589
+/// section 6.1).
+bool Call::survives(Leg& released) {
+  if (transfer_ == nullptr) return false;
+  if (&released == transfer_->target) {
+    if (reoffer_from_ != &released) {
+      give_back_transferor(unavailable);
+      return true;
+    }
+    finish_transfer();
+    return false;
+  }
+  if (side_of(released) != transfer_->side) {
+    abandon_transfer();
+    return false;
+  }
+  worker_.retire(replace_transferor());
+  return true;
+}
+
+}  // namespace tandem::call

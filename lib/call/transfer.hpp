@@ -1,0 +1,59 @@
+// Calls in which one party asks that the other one be led to somebody else (T-04, RFC 3515, 5589).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/leg.hpp"
+#include "base/timer_wheel.hpp"
+#include "tandem/media_relay.hpp"
+
+namespace tandem::call {
+
+/// Re-INVITEs that lead one party to another, of those that cross with somebody else's.
+inline constexpr int join_tries_max = 4;
+/// How long a leg that has left its call may wait for what it was told to be acknowledged.
+inline constexpr std::int64_t farewell_us = 5'000'000;
+
+/// A transfer that is under way in an answered call.
+struct Transfer {
+  Transfer(MediaSide of, Timer::Callback on_timer, void* context)
+      : side(of), timer(on_timer, context) {}
+
+  const MediaSide side;  ///< The transferor's.
+  /// To who takes the transferor's place; null once it stands there.
+  std::unique_ptr<Leg> leg;
+  Leg* target = nullptr;  ///< The same, wherever it stands.
+  bool has_left = false;  ///< The transferor hung up, and `target` stands in its place.
+  std::string offered;    ///< What the target was told of the party that stays; "": nothing.
+  std::string answer;     ///< What it answered; "": it has not yet.
+  std::string event;      ///< Event of what the transferor is told; "": nothing, another call has
+                          ///< ordered the transfer, and says when the target is to be led here.
+  int told = 0;           ///< The last status that it was told.
+  int tries = 0;          ///< Of the party that stays, to lead it to the target.
+  Timer timer;            ///< Until the next of these.
+};
+
+/// What the target of a transfer is still to be told: how the party that stays describes itself.
+struct Rejoin {
+  Rejoin(Leg& to, std::string description, bool must_know, Timer::Callback on_timer, void* context)
+      : target(to), offer(std::move(description)), is_needed(must_know), timer(on_timer, context) {}
+
+  Leg& target;
+  const std::string offer;
+  const bool is_needed;  ///< It knows nothing of that party.
+  int tries = 0;
+  Timer timer;
+};
+
+/// A NOTIFY of the subscription that a REFER made. `text` holds what it refers to.
+DialogRequest referral_notice(std::string_view event, int status, bool is_final, std::string& text);
+
+/// Whether a party that reads `after` in place of `before` would send elsewhere, or not any more.
+/// What cannot be read is another place.
+bool leads_elsewhere(std::string_view before, std::string_view after);
+
+}  // namespace tandem::call
