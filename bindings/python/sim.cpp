@@ -123,7 +123,10 @@ void bind_sim(py::module_& m) {
       .def("reinvite", &EndpointCall::reinvite, "sdp"_a = "")
       .def("reinvite_without_offer", &EndpointCall::reinvite_without_offer)
       .def("update", &EndpointCall::update, "sdp"_a = "")
-      .def("request", &EndpointCall::request, "method"_a, "content_type"_a = "", "body"_a = "")
+      .def("request", &EndpointCall::request, "method"_a, "content_type"_a = "", "body"_a = "",
+           "headers"_a = std::vector<std::pair<std::string, std::string>>{})
+      .def("refer", &EndpointCall::refer, "target"_a)
+      .def("refer_to", &EndpointCall::refer_to, "call"_a)
       .def("set_reoffer_status", &EndpointCall::set_reoffer_status, "status"_a)
       .def("set_request_status", &EndpointCall::set_request_status, "status"_a)
       .def_property_readonly("last_body", &EndpointCall::last_body)

@@ -128,7 +128,7 @@ class TANDEM_EXPORT EndpointCall {
   [[nodiscard]] const std::string& remote_sdp() const;  ///< Last description received.
   /// What happened, in order: "100", "180", "183 sdp", "answer", "failure 486", "cancel",
   /// "confirmed", "acknowledged", "release", "reinvite", "update", "reoffer 200", "INFO", "result
-  /// 200", ...
+  /// 200", "notified 180", ...
   [[nodiscard]] const std::vector<std::string>& events() const;
   [[nodiscard]] std::size_t count(std::string_view event) const;  ///< How often it happened.
 
@@ -150,8 +150,15 @@ class TANDEM_EXPORT EndpointCall {
   void reinvite(const std::string& sdp = {});  ///< "": what was sent last.
   void reinvite_without_offer();
   void update(const std::string& sdp = {});
-  /// INFO, MESSAGE, REFER, ... inside the dialog.
-  void request(const std::string& method, const std::string& content_type, const std::string& body);
+  /// INFO, MESSAGE, ... inside the dialog. `headers`: further ones, name and value.
+  void request(const std::string& method, const std::string& content_type, const std::string& body,
+               const std::vector<std::pair<std::string, std::string>>& headers = {});
+  /// REFER: the other party shall be led to `target`, what Refer-To says (RFC 3515). What comes of
+  /// it are events "notified 100", "notified 200", ...
+  void refer(const std::string& target);
+  /// REFER: the other party shall be led to the other party of `call`, in this end's place there
+  /// (RFC 3891).
+  void refer_to(const EndpointCall& call);
   void set_reoffer_status(int status);  ///< How it answers later re-INVITEs and UPDATEs; 200.
   void set_request_status(int status);  ///< How it answers later other requests; 200.
   void start_rtp();

@@ -304,6 +304,9 @@ void EndpointCall::Body::on_reoffer_result(Leg& from, int with_status, const Ses
 void EndpointCall::Body::on_request(Leg& from, const DialogRequest& asked) {
   note(std::string(asked.method));
   last_body = asked.body.bytes;
+  constexpr std::string_view version = "SIP/2.0 ";
+  if (asked.body.content_type.starts_with("message/sipfrag") && last_body.starts_with(version))
+    note("notified " + last_body.substr(version.size(), 3));
   from.answer_request(request_status, {});
 }
 
@@ -401,12 +404,35 @@ void EndpointCall::update(const std::string& sdp) {
   body_->reoffer(Reoffer::Method::update, sdp.empty() ? body_->local_sdp : sdp);
 }
 void EndpointCall::request(const std::string& method, const std::string& content_type,
-                           const std::string& body) {
+                           const std::string& body,
+                           const std::vector<std::pair<std::string, std::string>>& headers) {
   if (!body_->can_act()) return;
   DialogRequest request;
   request.method = method;
   if (!body.empty()) request.body = {content_type, body};
+  request.headers = views_of(headers);
   body_->leg->request(request);
+}
+void EndpointCall::refer(const std::string& target) {
+  request("REFER", "", "", {{"Refer-To", target}});
+}
+void EndpointCall::refer_to(const EndpointCall& call) {
+  if (!call.body_->can_act()) return;
+  std::string target = "<sip:" + (call.body_->is_outgoing ? call.callee() : call.caller()) + "@" +
+                       call.body_->leg->remote().to_string() + "?Replaces=";
+  for (const char c : call.body_->leg->replaces()) {
+    const bool is_alphanumeric =
+        (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (is_alphanumeric) {
+      target += c;
+      continue;
+    }
+    constexpr char digits[] = "0123456789ABCDEF";
+    target += '%';
+    target += digits[static_cast<unsigned char>(c) >> 4U];
+    target += digits[static_cast<unsigned char>(c) & 15U];
+  }
+  refer(target + ">");
 }
 void EndpointCall::set_reoffer_status(int status) { body_->reoffer_status = status; }
 void EndpointCall::set_request_status(int status) { body_->request_status = status; }
