@@ -168,12 +168,12 @@ TEST_CASE("Session: INFO passes with its body and comes back with its answer (P-
   bench.only_cdr();
 }
 
-TEST_CASE("Session: REFER is declined with 603, and the call goes on (P-25)") {
+TEST_CASE("Session: REFER of a gateway is refused with 403, and the call goes on (P-25)") {
   Bench bench;
   auto call = bench.connect();
   call->request("REFER", "", "");
   bench.run_s(1);
-  CHECK(call->count("result 603") == 1);
+  CHECK(call->count("result 403") == 1);
   CHECK(bench.b->received("REFER") == 0);
   CHECK_FALSE(call->is_over());
   call->hang_up();
