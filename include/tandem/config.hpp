@@ -299,6 +299,8 @@ struct Parameters {
   bool call_forward_using_original_caller = true;  ///< T-09, for phones that do not say.
   /// T-04: whom the target of a transfer sees calling, who is transferred or who transfers.
   bool call_transfer_using_original_caller = true;
+  /// T-08: who is transferred hears the target ring once the transferor has hung up.
+  bool call_transfer_remote_ring = true;
   std::string billing_forward_prefix;             ///< B-15; at most 32 characters, "": none.
   std::string nat_keep_alive_message = "HELLO";   ///< P-22; at most 64 characters, "": none.
   std::int32_t nat_keep_alive_period_s = 30;      ///< 5..3600.

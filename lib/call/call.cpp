@@ -664,7 +664,7 @@ void Call::note_progress() {
 }
 
 void Call::on_progress(Leg& leg, const Progress& progress) {
-  if (is_target(&leg) && progress.status > 100) return tell_transferor(progress.status, false);
+  if (is_target(&leg)) return on_target_progress(progress);
   if (is_over_ || &leg != trial_.leg.get() || state_ == CallState::answered) return;
   if (progress.status == 100) {
     advance_stage(AttemptStage::trying);

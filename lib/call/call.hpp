@@ -237,8 +237,12 @@ class Call final : public LegEvents {
   void lead_to_call(Leg& leg, const Referral& referral);
   [[nodiscard]] bool take_over(const Leg& leg);
   void tell_transferor(int status, bool is_final);
+  void on_target_progress(const Progress& progress);
+  void let_ring();
   void on_target_answer(const Answer& answer);
   void join();
+  void lead_staying(const std::string& description);
+  void finish_join();
   void rejoin();
   void give_up_rejoin();
   void start_again(Timer& timer);

@@ -181,6 +181,24 @@ void Call::tell_transferor(int status, bool is_final) {
   leg_of(transfer_->side)->request(referral_notice(transfer_->event, status, is_final, text));
 }
 
+void Call::on_target_progress(const Progress& progress) {
+  if (progress.status == 100) return;
+  tell_transferor(progress.status, false);
+  if (!is_sdp(progress.body.content_type) || progress.body.empty()) return;
+  transfer_->early = progress.body.bytes;
+  let_ring();
+}
+
+/// T-08: who has nobody to hear any more hears how the target is being called. While the transferor
+/// is there it is the transferor whom the other party hears, and to whom it may come back.
+void Call::let_ring() {
+  const bool is_wanted = parameters().call_transfer_remote_ring && transfer_->has_left;
+  if (is_wanted && transfer_->answer.empty() && !transfer_->early.empty() &&
+      reoffer_from_ == nullptr && ack_to_ == nullptr) {
+    lead_staying(transfer_->early);
+  }
+}
+
 void Call::on_target_answer(const Answer& answer) {
   if (!is_sdp(answer.body.content_type) || answer.body.empty())
     return give_back_transferor(not_acceptable);
@@ -188,18 +206,25 @@ void Call::on_target_answer(const Answer& answer) {
   join();
 }
 
-/// Leads the party that stays to the target, as soon as no other change of its session is under
-/// way.
+/// Leads the party that stays to the target that has answered, as soon as no other change of its
+/// session is under way.
 void Call::join() {
+  if (transfer_->led_to == transfer_->answer) return finish_join();
   if (++transfer_->tries > join_tries_max) return give_back_transferor(request_pending);
   if (reoffer_from_ != nullptr || ack_to_ != nullptr) return start_again(transfer_->timer);
+  lead_staying(transfer_->answer);
+}
+
+void Call::lead_staying(const std::string& description) {
   const MediaSide side = transfer_->side;
   media_.remember(side);
-  const auto passed = media_.pass(side, {"application/sdp", transfer_->answer});
+  const auto passed = media_.pass(side, {"application/sdp", description});
   if (!passed) {
     media_.revert();
-    return give_back_transferor(not_acceptable);
+    if (!transfer_->answer.empty()) give_back_transferor(not_acceptable);
+    return;
   }
+  transfer_->offering = description;
   reoffer_from_ = transfer_->target;
   leg_of(opposite(side))->reoffer({Reoffer::Method::reinvite, {"application/sdp", *passed}});
 }
@@ -210,25 +235,35 @@ void Call::start_again(Timer& timer) {
       timer, 2'100'000 + static_cast<std::int64_t>(worker_.random().below(1'900'000)));
 }
 
+/// The party that stays has answered to where it is led.
 void Call::on_join_result(Leg& staying, int status, const SessionBody& body) {
   reoffer_from_ = nullptr;
-  if (status >= 300) {
-    media_.revert();
-    if (is_for_later(status)) return start_again(transfer_->timer);
-    return give_back_transferor(status);
+  const bool is_answered = !transfer_->answer.empty();
+  auto passed =
+      status < 300 ? media_.pass(side_of(staying), body) : Result<std::string>(std::string());
+  if (status < 300 && passed.ok()) {
+    media_.forget();
+    transfer_->led_to = std::move(transfer_->offering);
+    transfer_->heard = std::move(*passed);
+    if (!is_answered) return;
+    transfer_->timer.cancel();
+    return join();
   }
-  auto passed = media_.pass(side_of(staying), body);
-  if (!passed) {
-    media_.revert();
-    return give_back_transferor(not_acceptable);
-  }
-  media_.forget();
+  media_.revert();
+  if (!is_answered) return;  // it does not hear it ring
+  if (is_for_later(status)) return start_again(transfer_->timer);
+  give_back_transferor(status < 300 ? not_acceptable : status);
+}
+
+/// The two are together: the transferor is not needed any more.
+void Call::finish_join() {
   Leg& target = *transfer_->target;
   const bool is_needed = transfer_->offered.empty();
-  const bool has_moved = is_needed || leads_elsewhere(transfer_->offered, *passed);
+  std::string heard = std::move(transfer_->heard);
+  const bool has_moved = is_needed || leads_elsewhere(transfer_->offered, heard);
   finish_transfer();
   if (!has_moved) return;
-  rejoin_ = std::make_unique<Rejoin>(target, std::move(*passed), is_needed,
+  rejoin_ = std::make_unique<Rejoin>(target, std::move(heard), is_needed,
                                      Timer::member<&Call::rejoin, Call>(), this);
   rejoin();
 }
@@ -266,7 +301,8 @@ void Call::take_own_reoffer(Leg& leg, int status, const SessionBody& body) {
     }
     return;
   }
-  if (transfer_ == nullptr || transfer_->answer.empty()) return;
+  if (transfer_ == nullptr) return;
+  if (transfer_->answer.empty()) return let_ring();
   transfer_->timer.cancel();
   join();
 }
@@ -360,6 +396,7 @@ bool Call::survives(Leg& released) {
     return false;
   }
   worker_.retire(replace_transferor());
+  let_ring();
   return true;
 }
 

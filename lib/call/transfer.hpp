@@ -29,7 +29,11 @@ struct Transfer {
   Leg* target = nullptr;  ///< The same, wherever it stands.
   bool has_left = false;  ///< The transferor hung up, and `target` stands in its place.
   std::string offered;    ///< What the target was told of the party that stays; "": nothing.
+  std::string early;      ///< What it said of itself before its answer; "": nothing.
   std::string answer;     ///< What it answered; "": it has not yet.
+  std::string offering;   ///< Where the party that stays is being led.
+  std::string led_to;     ///< What of both the party that stays has accepted ...
+  std::string heard;      ///< ... and what it said to that.
   std::string event;      ///< Event of what the transferor is told; "": nothing, another call has
                           ///< ordered the transfer, and says when the target is to be led here.
   int told = 0;           ///< The last status that it was told.

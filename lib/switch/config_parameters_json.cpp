@@ -353,6 +353,9 @@ const std::vector<Field<Parameters>>& parameter_fields() {
       {"call_transfer_using_original_caller", "boolean", "true",
        "Whom the target of a transfer sees calling: who is transferred, else who transfers (T-04).",
        read_flag<&P::call_transfer_using_original_caller>, "SS_CALL_TRANSFER_NORMAL_DISPLAY"},
+      {"call_transfer_remote_ring", "boolean", "true",
+       "Who is transferred hears the target's early media once the transferor has hung up (T-08).",
+       read_flag<&P::call_transfer_remote_ring>},
       {"billing_forward_prefix", "text", "\"\"",
        "Put before the callee of a forwarded call for its rate; where no rate begins with it, the "
        "plain number counts (B-15).",

@@ -306,6 +306,57 @@ TEST_CASE("Transfer: a transferor that hangs up at once leaves the rest to the s
   office.check_money();
 }
 
+TEST_CASE("Transfer: who is left alone hears the target ring (T-08)") {
+  SwitchConfig config = office_config();
+  bool rings = true;
+  SUBCASE("by default") {}
+  SUBCASE("not when it is off") {
+    rings = false;
+    config.parameters.call_transfer_remote_ring = false;
+  }
+  Office office(config);
+  AnswerPlan near;
+  near.send_rtp = true;
+  near.rtp_pattern = 0x11;
+  office.phone->set_plan(near);
+  AnswerPlan plan;
+  plan.progress_after_us = second_us;
+  plan.answer_after_us = 8 * second_us;
+  plan.send_rtp = true;
+  plan.rtp_pattern = 0x22;
+  SUBCASE("and speaks with it") {}
+  SUBCASE("and loses it") { plan.status = 486; }
+  office.b->set_plan(plan);
+  DialPlan dial;
+  dial.send_rtp = true;
+  office.talk(dial);
+  office.refer();
+  office.run_s(3);
+  CHECK(office.desk->count("notified 183") == 1);
+  CHECK(office.caller->count("reinvite") == 0);  // it still hears the transferor
+  CHECK(office.caller->received_pattern() == 0x11);
+  office.desk->hang_up();
+  office.run_s(2);
+  CHECK(office.caller->count("reinvite") == (rings ? 1 : 0));
+  CHECK(office.caller->received_pattern() == (rings ? 0x22 : 0x11));
+  office.run_s(5);
+  if (plan.status == 486) {
+    CHECK(office.caller->is_over());
+    CHECK(office.caller->q850_cause() == 17);
+  } else {
+    CHECK(office.caller->count("reinvite") == 1);  // what was said early is not said again
+    CHECK(office.caller->received_pattern() == 0x22);
+    const auto far = office.b->last_call();
+    const std::uint64_t to_far = far->packets_received();
+    office.run_s(1);
+    CHECK(far->packets_received() > to_far + 40);
+    office.caller->hang_up();
+  }
+  office.check_clean();
+  CHECK(office.world.cdrs().size() == 2);
+  office.check_money();
+}
+
 TEST_CASE("Transfer: who is led elsewhere hangs up before anybody answers (T-04)") {
   Office office;
   office.b->set_plan(answer_after(20 * second_us, second_us));
