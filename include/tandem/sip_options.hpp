@@ -170,6 +170,8 @@ struct SipOptions {
   RequestAddress request_address = RequestAddress::socket;
   /// A vendor's `local` needs a customer gateway of the same id, whose account pays.
   ReferMode refer = ReferMode::off;
+  /// T-04, T-06: DTMF keys in SIP INFO order transfers, paid as those of `refer`.
+  bool transfer_keys = false;
   /// Domain that its certificate must be of when it is connected to over TLS (RFC 5922). "": the
   /// name in the vendor's address, or the IP address itself.
   std::string tls_name;

@@ -13,6 +13,7 @@
 #include "base/timer_wheel.hpp"
 #include "call/choice.hpp"
 #include "call/identity.hpp"
+#include "call/key_input.hpp"
 #include "call/media_path.hpp"
 #include "call/redirection.hpp"
 #include "call/shadow.hpp"
@@ -230,10 +231,21 @@ class Call final : public LegEvents {
   }
   /// Id of the gateway or phone that stood there at the answer.
   [[nodiscard]] const std::string& party_of(MediaSide side) const noexcept;
+  [[nodiscard]] bool is_loop(MediaSide side) const noexcept;
+  /// How a number is to be called.
+  struct TransferPlan {
+    std::shared_ptr<const Tables> tables;
+    std::uint32_t payer = 0;  // index in their customers
+    std::string offer, callee, referred_by;
+  };
+  [[nodiscard]] int judge_transfer(MediaSide side, TransferPlan& plan);
   void transfer(Leg& leg, const DialogRequest& request);
-  std::unique_ptr<Leg> begin_transfer(Leg& leg, const Referral& referral, io::Loop& to);
-  void call_target(Leg& leg, const Referral& referral, const std::shared_ptr<const Tables>& tables,
-                   std::uint32_t payer, std::string offer);
+  std::unique_ptr<Leg> begin_transfer(MediaSide side, Transfer::Order order, io::Loop& to);
+  void accept_referral(Leg& leg, const Referral& referral);
+  void call_target(std::unique_ptr<Leg> in, TransferPlan plan);
+  [[nodiscard]] bool take_key(Leg& leg, const DialogRequest& request);
+  void on_key_timer();
+  [[nodiscard]] bool has_keys(MediaSide side) const noexcept;
   void lead_to_call(Leg& leg, const Referral& referral);
   [[nodiscard]] bool take_over(const Leg& leg);
   void tell_transferor(int status, bool is_final);
@@ -303,6 +315,7 @@ class Call final : public LegEvents {
   Leg* ack_to_ = nullptr;        // waits for the answer that the next ACK of the other side brings
 
   std::unique_ptr<Transfer> transfer_;  // null: nobody is led elsewhere
+  std::unique_ptr<KeyInput> keys_;      // null: nobody is ordering by keys
   std::unique_ptr<Rejoin> rejoin_;      // null: who was led there is known there
   // By MediaSide, the caller's first.
   std::array<bool, 2> is_joined_{};           // to another call, in place of who was there

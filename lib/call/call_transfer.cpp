@@ -15,6 +15,7 @@ namespace tandem::call {
 
 namespace {
 
+constexpr std::int64_t second_us = 1'000'000;
 constexpr int bad_request = 400, forbidden = 403, unavailable = 480, no_such_call = 481;
 constexpr int loop_detected = 482, not_acceptable = 488, request_pending = 491;
 
@@ -37,44 +38,57 @@ std::unique_ptr<Leg>& Call::leg_of(MediaSide side) noexcept {
   return side == MediaSide::caller ? inbound_ : trial_.leg;
 }
 
+/// Another call stands there.
+bool Call::is_loop(MediaSide side) const noexcept {
+  return is_joined_[index_of(side)] ||
+         (side == MediaSide::caller ? forwarding_ != nullptr : trial_.is_forward);
+}
+
 /// What that party's REFER is for. Another call has decided about what comes over a loop.
 ReferMode Call::refer_mode(MediaSide side) const noexcept {
-  const bool is_caller = side == MediaSide::caller;
-  const bool is_loop =
-      is_joined_[index_of(side)] || (is_caller ? forwarding_ != nullptr : trial_.is_forward);
-  if (is_loop) return ReferMode::relay;
-  return is_caller ? context_.customer_entry()->config.sip.refer : vendor().config.sip.refer;
+  if (is_loop(side)) return ReferMode::relay;
+  return side == MediaSide::caller ? context_.customer_entry()->config.sip.refer
+                                   : vendor().config.sip.refer;
 }
 
 const std::string& Call::party_of(MediaSide side) const noexcept {
   return side == MediaSide::caller ? context_.customer_entry()->config.id : vendor().config.id;
 }
 
+/// Whether a party may have the other one led to a number: 0, or the status that refuses it.
+int Call::judge_transfer(MediaSide side, TransferPlan& plan) {
+  if (transfer_ != nullptr) return request_pending;
+  // Who may dial now is for the tables of now to say.
+  plan.tables = worker_.tables();
+  const auto payer = plan.tables->find_customer(party_of(side));
+  if (!payer) return forbidden;
+  if (parts_left() <= 0) return loop_detected;
+  plan.payer = *payer;
+  plan.offer = sip::without_directions(media_.shown(side));
+  return plan.offer.empty() ? not_acceptable : 0;
+}
+
 /// Answers a REFER that is for this switch, and leads on.
 void Call::transfer(Leg& leg, const DialogRequest& request) {
   const MediaSide side = side_of(leg);
   if (request.referral == nullptr) return leg.answer_request(bad_request, {});
-  if (transfer_ != nullptr) return leg.answer_request(request_pending, {});
-  // Who may dial now is for the tables of now to say.
-  const std::shared_ptr<const Tables> tables = worker_.tables();
-  const auto payer = tables->find_customer(party_of(side));
-  if (!payer) return leg.answer_request(forbidden, {});
-  if (!request.referral->replaces.call_id.empty()) return lead_to_call(leg, *request.referral);
-  if (parts_left() <= 0) return leg.answer_request(loop_detected, {});
-  std::string offer = sip::without_directions(media_.shown(side));
-  if (offer.empty()) return leg.answer_request(not_acceptable, {});
-  --parts_left();
-  call_target(leg, *request.referral, tables, *payer, std::move(offer));
+  const Referral& referral = *request.referral;
+  if (!referral.replaces.call_id.empty()) return lead_to_call(leg, referral);
+  TransferPlan plan;
+  if (const int refused = judge_transfer(side, plan); refused != 0)
+    return leg.answer_request(refused, {});
+  plan.callee = referral.user;
+  plan.referred_by = referral.referred_by;
+  std::unique_ptr<Leg> in = begin_transfer(side, Transfer::Order::refer, worker_.loop());
+  accept_referral(leg, referral);
+  call_target(std::move(in), std::move(plan));
 }
 
-/// Accepts a REFER. Returns the end of the loop that is for the target's call, which lives on `to`.
-std::unique_ptr<Leg> Call::begin_transfer(Leg& leg, const Referral& referral, io::Loop& to) {
-  const MediaSide side = side_of(leg);
+/// Returns the end of the loop that is for the target's call, which lives on `to`.
+std::unique_ptr<Leg> Call::begin_transfer(MediaSide side, Transfer::Order order, io::Loop& to) {
   transfer_ = std::make_unique<Transfer>(side, Timer::member<&Call::join, Call>(), this);
-  transfer_->event = "refer";
-  // RFC 3515 section 2.4.6: the first one needs no name.
-  if (referrals_[index_of(side)]++ > 0)
-    transfer_->event += ";id=" + std::to_string(referral.sequence);
+  transfer_->order = order;
+  const Leg& leg = *leg_of(side);
   LoopFacts facts{std::string(inbound_->call_id()), leg.remote(), true, std::string(leg.product())};
   auto [out, in] =
       &to == &worker_.loop()
@@ -82,51 +96,102 @@ std::unique_ptr<Leg> Call::begin_transfer(Leg& leg, const Referral& referral, io
           : make_loop(worker_.loop(), to, worker_.commons().is_closed, std::move(facts), *this);
   transfer_->leg = std::move(out);
   transfer_->target = transfer_->leg.get();
-  leg.answer_request(202, {});
-  tell_transferor(100, false);
   return std::move(in);
 }
 
+void Call::accept_referral(Leg& leg, const Referral& referral) {
+  transfer_->event = "refer";
+  // RFC 3515 section 2.4.6: the first one needs no name.
+  if (referrals_[index_of(transfer_->side)]++ > 0)
+    transfer_->event += ";id=" + std::to_string(referral.sequence);
+  leg.answer_request(202, {});
+  tell_transferor(100, false);
+}
+
 /// Blind transfer: the target is a number (T-04).
-void Call::call_target(Leg& leg, const Referral& referral,
-                       const std::shared_ptr<const Tables>& tables, std::uint32_t payer,
-                       std::string offer) {
-  const bool is_caller = side_of(leg) == MediaSide::caller;
+void Call::call_target(std::unique_ptr<Leg> in, TransferPlan plan) {
+  const MediaSide side = transfer_->side;
+  const bool is_caller = side == MediaSide::caller;
   const std::string_view own = (is_caller ? context_.caller : context_.callee_billing).view();
   const std::string_view staying = (is_caller ? context_.callee_billing : context_.caller).view();
+  const Tables& tables = *plan.tables;
+  --parts_left();
   auto forwarding = std::make_unique<Forwarding>();
-  forwarding->customer = payer;
+  forwarding->customer = plan.payer;
   forwarding->is_transfer = true;
-  if (payer >= tables->sources.size())
-    forwarding->phones.push_back(tables->phones[payer - tables->sources.size()].config.number);
+  if (plan.payer >= tables.sources.size())
+    forwarding->phones.push_back(tables.phones[plan.payer - tables.sources.size()].config.number);
   forwarding->parts_left = parts_left_;
-  forwarding->shows_original = tables->parameters.call_transfer_using_original_caller;
+  forwarding->shows_original = tables.parameters.call_transfer_using_original_caller;
 
-  const std::string callee(referral.user);
   const std::string caller(forwarding->shows_original ? staying : own);
-  std::string referred_by(referral.referred_by);
-  if (referred_by.empty()) {
-    referred_by = "<sip:";
-    if (!own.empty()) referred_by.append(own) += '@';
-    referred_by += own_host_ + ">";
+  if (plan.referred_by.empty()) {
+    plan.referred_by = "<sip:";
+    if (!own.empty()) plan.referred_by.append(own) += '@';
+    plan.referred_by += own_host_ + ">";
   }
-  std::unique_ptr<Leg> in = begin_transfer(leg, referral, worker_.loop());
-  transfer_->offered = std::move(offer);
+  transfer_->offered = std::move(plan.offer);
   InboundCall arrival;
-  arrival.source = leg.remote();
+  arrival.source = leg_of(side)->remote();
   arrival.own_host = own_host_;
   arrival.transport = "udp";
   arrival.call_id = transfer_->target->call_id();
-  arrival.request_user = callee;
+  arrival.request_user = plan.callee;
   arrival.from_user = caller;
   arrival.body = {"application/sdp", transfer_->offered};
-  arrival.headers = {{"Referred-By", referred_by}};
-  worker_.forward(std::move(in), arrival, tables, std::move(forwarding));
+  arrival.headers = {{"Referred-By", plan.referred_by}};
+  worker_.forward(std::move(in), arrival, plan.tables, std::move(forwarding));
+}
+
+/// T-04, T-06: what a party orders by keys. False: the request is for the other side.
+bool Call::take_key(Leg& leg, const DialogRequest& request) {
+  const MediaSide side = side_of(leg);
+  if (request.method != "INFO" || !has_keys(side)) return false;
+  const char key = dtmf_key(request.body);
+  if (key == '\0') return false;
+  if (keys_ != nullptr && keys_->side != side) return false;
+  if (keys_ == nullptr)
+    keys_ = std::make_unique<KeyInput>(side, Timer::member<&Call::on_key_timer, Call>(), this);
+  const bool is_ordered = transfer_ != nullptr && transfer_->side == side &&
+                          transfer_->order == Transfer::Order::keys && transfer_->answer.empty();
+  const KeyAction action = keys_->press(key, transfer_ == nullptr, is_ordered);
+  const std::string number = keys_->number();
+  if (keys_->is_idle()) {
+    keys_.reset();
+  } else {  // T-07
+    const Parameters& p = parameters();
+    const bool is_first = action == KeyAction::take && keys_->is_empty();
+    worker_.loop().timers().start(
+        keys_->timer, (is_first ? p.transfer_first_key_s : p.transfer_key_s) * second_us);
+  }
+  if (action == KeyAction::pass) return false;
+  leg.answer_request(200, {});
+  if (action == KeyAction::cancel)
+    give_back_transferor(reason_facts(Reason::CallerCancel).sip_status);
+  if (action != KeyAction::dial) return true;
+  TransferPlan plan;
+  // Nobody can be told why not: the two stay together.
+  if (judge_transfer(side, plan) != 0) return true;
+  plan.callee = number;
+  call_target(begin_transfer(side, Transfer::Order::keys, worker_.loop()), std::move(plan));
+  return true;
+}
+
+void Call::on_key_timer() { keys_.reset(); }
+
+/// Whether that party may order by keys.
+bool Call::has_keys(MediaSide side) const noexcept {
+  if (is_loop(side)) return false;
+  return side == MediaSide::caller ? context_.customer_entry()->config.sip.transfer_keys
+                                   : vendor().config.sip.transfer_keys;
 }
 
 /// Attended transfer: the target is who the transferor speaks with in another call (T-05). That
 /// call may be another worker's.
 void Call::lead_to_call(Leg& leg, const Referral& referral) {
+  const MediaSide side = side_of(leg);
+  if (transfer_ != nullptr) return leg.answer_request(request_pending, {});
+  if (!worker_.tables()->find_customer(party_of(side))) return leg.answer_request(forbidden, {});
   const std::vector<Worker*>& workers = worker_.commons().workers;
   const auto owner = worker_.legs().owner_of(referral.replaces);
   const bool is_here = owner && *owner < workers.size();
@@ -134,12 +199,13 @@ void Call::lead_to_call(Leg& leg, const Referral& referral) {
   const auto join = [&there, call_id = std::string(referral.replaces.call_id),
                      own_tag = std::string(referral.replaces.own_tag),
                      peer_tag = std::string(referral.replaces.peer_tag),
-                     party = party_of(side_of(leg))](std::unique_ptr<Leg> in) {
+                     party = party_of(side)](std::unique_ptr<Leg> in) {
     there.join({call_id, own_tag, peer_tag}, party, std::move(in));
   };
   // std::function must be copyable; the leg has one owner all the same.
-  const auto held =
-      std::make_shared<std::unique_ptr<Leg>>(begin_transfer(leg, referral, there.loop()));
+  const auto held = std::make_shared<std::unique_ptr<Leg>>(
+      begin_transfer(side, Transfer::Order::refer, there.loop()));
+  accept_referral(leg, referral);
   if (!is_here) return (*held)->reject(no_such_call, 0, 0);
   if (!there.loop().post([join, held] { join(std::move(*held)); })) (*held)->reject(503, 0, 0);
 }
@@ -154,6 +220,7 @@ bool Call::adopt(Leg& there, std::string_view party, std::unique_ptr<Leg>& leg) 
   const std::string shown = sip::without_directions(media_.shown(side));
   if (party_of(side) != party || shown.empty()) return false;
   transfer_ = std::make_unique<Transfer>(side, Timer::member<&Call::join, Call>(), this);
+  transfer_->order = Transfer::Order::other_call;
   transfer_->leg = std::move(leg);
   transfer_->target = transfer_->leg.get();
   transfer_->target->set_events(*this);
@@ -164,7 +231,7 @@ bool Call::adopt(Leg& there, std::string_view party, std::unique_ptr<Leg>& leg) 
 /// `leg` brings the description that it was to bring: it takes its place. False: it is another leg,
 /// or another change is under way.
 bool Call::take_over(const Leg& leg) {
-  if (!is_target(&leg) || !transfer_->event.empty()) return false;
+  if (!is_target(&leg) || transfer_->order != Transfer::Order::other_call) return false;
   if (reoffer_from_ != nullptr || ack_to_ != nullptr) return false;
   part_with_transferor();
   transfer_.reset();
@@ -173,7 +240,7 @@ bool Call::take_over(const Leg& leg) {
 
 /// Tells the transferor how far the target is (RFC 3515 section 2.4.4).
 void Call::tell_transferor(int status, bool is_final) {
-  if (transfer_->has_left || transfer_->event.empty()) return;
+  if (transfer_->has_left || transfer_->order != Transfer::Order::refer) return;
   if (!is_final && status == transfer_->told) return;
   transfer_->told = status;
   std::string text;
@@ -312,6 +379,7 @@ void Call::take_own_reoffer(Leg& leg, int status, const SessionBody& body) {
 std::unique_ptr<Leg> Call::replace_transferor() {
   const MediaSide side = transfer_->side;
   rejoin_.reset();
+  keys_.reset();
   std::unique_ptr<Leg> left = std::exchange(leg_of(side), std::move(transfer_->leg));
   Leg& staying = *leg_of(opposite(side));
   std::uint32_t& to_left = passed_requests_[index_of(side)];

@@ -487,6 +487,7 @@ class TablesBuilder {
     gateway.lrn = phone.lrn;
     gateway.sip.rel100 = phone.rel100;
     gateway.sip.refer = phone.refer;
+    gateway.sip.transfer_keys = phone.transfer_keys;
     return gateway;
   }
 
@@ -503,6 +504,7 @@ class TablesBuilder {
     gateway.registration = GatewayRegistration::dynamic;
     gateway.sip.rel100 = phone.rel100;
     gateway.sip.refer = phone.refer;
+    gateway.sip.transfer_keys = phone.transfer_keys;
     return gateway;
   }
 

@@ -252,6 +252,7 @@ void Call::on_request(Leg& leg, const DialogRequest& request) {
     if (mode == ReferMode::off) return leg.answer_request(forbidden, {});
     if (mode == ReferMode::local && is_up) return transfer(leg, request);
   }
+  if (is_up && take_key(leg, request)) return;
   if (!is_up || is_target(peer) || own_requests_[index_of(side_of(*peer))] > 0) {
     leg.answer_request(request_pending, {});
     return;
@@ -401,6 +402,7 @@ void Call::finish(const Ending& ending) {
   money_timer_.cancel();
   max_timer_.cancel();
   rejoin_.reset();
+  keys_.reset();
   const Clock& clock = worker_.loop().clock();
   ended_us_ = clock.monotonic_us();
   ended_wall_us_ = clock.wall_us();

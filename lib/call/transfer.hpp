@@ -20,6 +20,12 @@ inline constexpr std::int64_t farewell_us = 5'000'000;
 
 /// A transfer that is under way in an answered call.
 struct Transfer {
+  enum class Order : std::uint8_t {
+    refer,  ///< The transferor is told what comes of it.
+    keys,
+    other_call,  ///< Which says when the target is to be led here.
+  };
+
   Transfer(MediaSide of, Timer::Callback on_timer, void* context)
       : side(of), timer(on_timer, context) {}
 
@@ -34,11 +40,11 @@ struct Transfer {
   std::string offering;   ///< Where the party that stays is being led.
   std::string led_to;     ///< What of both the party that stays has accepted ...
   std::string heard;      ///< ... and what it said to that.
-  std::string event;      ///< Event of what the transferor is told; "": nothing, another call has
-                          ///< ordered the transfer, and says when the target is to be led here.
-  int told = 0;           ///< The last status that it was told.
-  int tries = 0;          ///< Of the party that stays, to lead it to the target.
-  Timer timer;            ///< Until the next of these.
+  Order order = Order::refer;
+  std::string event;  ///< Event of what the transferor is told.
+  int told = 0;       ///< The last status that it was told.
+  int tries = 0;      ///< Of the party that stays, to lead it to the target.
+  Timer timer;        ///< Until the next of these.
 };
 
 /// What the target of a transfer is still to be told: how the party that stays describes itself.

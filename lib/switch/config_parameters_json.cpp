@@ -356,6 +356,11 @@ const std::vector<Field<Parameters>>& parameter_fields() {
       {"call_transfer_remote_ring", "boolean", "true",
        "Who is transferred hears the target's early media once the transferor has hung up (T-08).",
        read_flag<&P::call_transfer_remote_ring>},
+      {"transfer_first_key_s", "integer 1..60", "10",
+       "Time for the first digit of the number that a transfer by keys goes to (T-07).",
+       read_seconds<&P::transfer_first_key_s, 1, 60>},
+      {"transfer_key_s", "integer 1..60", "5", "Time for each further key (T-07).",
+       read_seconds<&P::transfer_key_s, 1, 60>},
       {"billing_forward_prefix", "text", "\"\"",
        "Put before the callee of a forwarded call for its rate; where no rate begins with it, the "
        "plain number counts (B-15).",

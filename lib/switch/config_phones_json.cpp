@@ -135,6 +135,9 @@ const std::vector<Field<PhoneConfig>>& phone_fields() {
       {"refer", "off|local|relay", "local",
        "What becomes of a REFER in its calls, as of a gateway (P-25, T-04).",
        [](Reader& r, const Json& v, P& p) { read_refer(r, v, p.refer); }},
+      {"transfer_keys", "boolean", "false",
+       "DTMF keys in SIP INFO order transfers, as of a gateway (T-04, T-06).",
+       [](Reader& r, const Json& v, P& p) { r.boolean(v, p.transfer_keys); }},
       {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, P&) { read_memo(r, v); }},
   };
   return fields;

@@ -1015,3 +1015,116 @@ TEST_CASE("Transfer: a switch that stops or falls over ends joined calls of two 
     office.check_money();
   }
 }
+
+namespace {
+
+/// Keys as a phone sends them that is set to INFO, one after the other.
+void press(Office& office, EndpointCall& call, std::string_view keys, int each_ms = 200) {
+  for (const char key : keys) {
+    call.request("INFO", "application/dtmf-relay",
+                 "Signal=" + std::string(1, key) + "\r\nDuration=160\r\n");
+    office.run_ms(each_ms);
+  }
+}
+
+SwitchConfig keys_config() {
+  SwitchConfig config = office_config();
+  config.provision.phones[0].transfer_keys = true;
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("Transfer: keys in INFO lead the other party to a number (T-04)") {
+  Office office(keys_config());
+  office.b->set_plan(answer_after(3 * second_us, second_us));
+  office.talk();
+  press(office, *office.desk, "*1442079460000");
+  CHECK(office.b->counters().calls_in == 0);
+  CHECK(office.caller->count("INFO") == 1);  // the star
+  press(office, *office.desk, "#");
+  office.run_s(2);
+  CHECK(office.desk->count("result 200") == 15);
+  CHECK_FALSE(office.desk->is_over());
+  CHECK(office.tandem->calls().size() == 2);
+  office.run_s(3);
+  CHECK(office.desk->count("NOTIFY") == 0);
+  CHECK(office.desk->count("release") == 1);
+  CHECK(office.caller->count("INFO") == 1);
+  CHECK(office.caller->count("reinvite") == 1);
+  CHECK(office.b->last_call()->callee() == target);
+  CHECK(office.b->last_call()->caller() == "1000");
+  office.run_s(5);
+  office.caller->hang_up();
+  office.check_clean();
+  CHECK(office.b->last_call()->is_over());
+  REQUIRE(office.world.cdrs().size() == 2);
+  CHECK(office.record("phone:1001").customer.account == "desk");
+  office.check_money();
+}
+
+TEST_CASE("Transfer: a key cancels it, or the target is not there: the two stay (T-06)") {
+  Office office(keys_config());
+  bool was_cancelled = true;
+  SUBCASE("cancelled while the target rings") {
+    office.b->set_plan(answer_after(60 * second_us, second_us));
+    office.talk();
+    press(office, *office.desk, "*1442079460000#");
+    office.run_s(3);
+    press(office, *office.desk, "*0");
+    office.run_s(1);
+    CHECK(office.b->last_call()->count("cancel") == 1);
+    CHECK(office.caller->count("INFO") == 2);  // both stars
+  }
+  SUBCASE("the target is busy") {
+    was_cancelled = false;
+    office.b->set_plan(refuse(486, second_us));
+    office.talk();
+    press(office, *office.desk, "*1442079460000#");
+    office.run_s(3);
+    CHECK(office.caller->count("INFO") == 1);
+  }
+  CHECK_FALSE(office.desk->is_over());
+  CHECK_FALSE(office.caller->is_over());
+  CHECK(office.caller->count("reinvite") == 0);
+  CHECK(office.tandem->calls().size() == 1);
+  office.caller->hang_up();
+  office.check_clean();
+  REQUIRE(office.world.cdrs().size() == 2);
+  CHECK(office.record("phone:1001").end_reason ==
+        (was_cancelled ? Reason::CallerCancel : Reason::CalleeBusy));
+  office.check_money();
+}
+
+TEST_CASE("Transfer: keys that come too late are for the other party (T-07)") {
+  Office office(keys_config());
+  office.talk();
+  press(office, *office.desk, "*1");
+  SUBCASE("the first digit") {
+    office.run_s(9);
+    press(office, *office.desk, "4");  // just in time, and no more follow
+    office.run_s(6);
+  }
+  SUBCASE("none at all") { office.run_s(11); }
+  press(office, *office.desk, "5#");
+  CHECK(office.caller->count("INFO") == 3);  // the star, and these
+  CHECK(office.b->counters().calls_in == 0);
+  office.desk->hang_up();
+  office.check_clean();
+  CHECK(office.world.cdrs().size() == 1);
+}
+
+TEST_CASE("Transfer: keys order nothing where they may not, nor from the other side (T-04)") {
+  SwitchConfig config = keys_config();
+  bool is_desk = true;
+  SUBCASE("the other side's") { is_desk = false; }
+  SUBCASE("of a phone without the right") { config.provision.phones[0].transfer_keys = false; }
+  Office office(config);
+  office.talk();
+  press(office, is_desk ? *office.desk : *office.caller, "*14420#");
+  CHECK((is_desk ? office.caller : office.desk)->count("INFO") == 7);
+  CHECK(office.b->counters().calls_in == 0);
+  office.desk->hang_up();
+  office.check_clean();
+  CHECK(office.world.cdrs().size() == 1);
+}
