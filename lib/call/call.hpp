@@ -308,6 +308,7 @@ class Call final : public LegEvents {
   std::string caller_raw_, callee_raw_;  // as they came
   std::string callee_product_;
   bool is_answer_recorded_ = false;
+  std::string privacy_;   // that the caller asked for (RFC 3323), once answered
   std::string own_host_;  // of this switch, where the call arrived
   MediaPath media_;
   Leg* reoffer_from_ = nullptr;  // waits for the other side's answer to its re-INVITE or UPDATE

@@ -140,6 +140,13 @@ void Call::call_target(std::unique_ptr<Leg> in, TransferPlan plan) {
   arrival.from_user = caller;
   arrival.body = {"application/sdp", transfer_->offered};
   arrival.headers = {{"Referred-By", plan.referred_by}};
+  // Who is led on is hidden as before, which needs an identity beside the From (P-09).
+  std::string identity;
+  if (!is_caller && !privacy_.empty() && !staying.empty()) {
+    identity.append("<sip:").append(staying).append("@").append(own_host_).append(">");
+    arrival.headers.push_back({"Privacy", privacy_});
+    arrival.headers.push_back({"P-Asserted-Identity", identity});
+  }
   worker_.forward(std::move(in), arrival, plan.tables, std::move(forwarding));
 }
 

@@ -135,6 +135,7 @@ void Call::begin_talk() {
   answered_wall_us_ = clock.wall_us();
   next_mark_us_ = answered_us_ + parameters().interim_mark_s * second_us;
   trial_.forward_line.release();
+  privacy_ = setup_->kept_headers.privacy();
   setup_.reset();
   give_back(context_.candidates);
   give_back(context_.descended);

@@ -650,6 +650,32 @@ TEST_CASE("Transfer: whom the target sees calling (T-04)") {
   office.check_clean();
 }
 
+TEST_CASE("Transfer: who called without showing its number is led on so (T-04, P-09)") {
+  for (const IdentityMode identity : {IdentityMode::caller, IdentityMode::pass}) {
+    SwitchConfig config = office_config();
+    config.provision.customer_gateways[0].sip.privacy = PrivacyMode::pass;
+    config.provision.vendor_gateways[0].sip.privacy = PrivacyMode::pass;
+    config.provision.vendor_gateways[0].sip.pai = identity;
+    Office office(config);
+    DialPlan plan;
+    plan.headers = {{"Privacy", "id"}};
+    office.talk(plan);
+    office.refer();
+    office.run_s(2);
+    const auto far = office.b->last_call();
+    CHECK(far->caller() == "anonymous");
+    const auto& headers = far->headers();
+    const auto asserted = std::find_if(headers.begin(), headers.end(), [](const auto& header) {
+      return header.first == "P-Asserted-Identity";
+    });
+    REQUIRE(asserted != headers.end());
+    CHECK(asserted->second.find("sip:1000@") != std::string::npos);
+    office.caller->hang_up();
+    office.check_clean();
+    CHECK(office.record("phone:1001").caller == "1000");
+  }
+}
+
 TEST_CASE("Transfer: a target leads on whom it was given (T-04)") {
   Office office;
   office.talk();

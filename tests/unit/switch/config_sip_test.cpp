@@ -45,6 +45,29 @@ TEST_CASE("read_config: rel100 is a switch, or says that it must be spoken (P-17
         Pointers{"/provision/vendor_gateways/0/sip/rel100"});
 }
 
+TEST_CASE("read_config: who may transfer is said of each gateway (P-25, T-04)") {
+  const struct {
+    const char* value;
+    ReferMode mode;
+  } cases[] = {{"off", ReferMode::off}, {"local", ReferMode::local}, {"relay", ReferMode::relay}};
+  for (const auto& one : cases) {
+    CAPTURE(one.value);
+    const std::string keys =
+        std::string(R"("sip": {"transfer_keys": true, "refer": ")") + one.value + "\"}";
+    auto reading = read_gateway("customer_gateways", keys);
+    REQUIRE(pointers(reading) == Pointers{});
+    CHECK(reading.config.provision.customer_gateways.at(0).sip.refer == one.mode);
+    CHECK(reading.config.provision.customer_gateways.at(0).sip.transfer_keys);
+    reading = read_gateway("vendor_gateways", keys);
+    CHECK(reading.config.provision.vendor_gateways.at(0).sip.refer == one.mode);
+  }
+  const auto unsaid = read_gateway("customer_gateways", R"("memo": "")");
+  CHECK(unsaid.config.provision.customer_gateways.at(0).sip.refer == ReferMode::off);
+  CHECK_FALSE(unsaid.config.provision.customer_gateways.at(0).sip.transfer_keys);
+  CHECK(pointers(read_gateway("vendor_gateways", R"("sip": {"refer": true})")) ==
+        Pointers{"/provision/vendor_gateways/0/sip/refer"});
+}
+
 TEST_CASE("read_config: what SIP says with a customer is read whole (P-10..P-19, P-28, P-30)") {
   const auto reading = read_gateway("customer_gateways", R"("caller_from": "pai",
       "callee_from": "diversion", "sip": {"privacy": "pass", "recognize_forward": true,

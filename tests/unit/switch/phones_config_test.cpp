@@ -47,6 +47,27 @@ TEST_CASE("read_config: a phone says where its calls go instead (T-02, T-03, T-0
   CHECK(forward.ring_s == 30);
 }
 
+TEST_CASE("read_config: a phone may transfer unless it is said otherwise (T-04, T-07, T-08)") {
+  const ConfigReading reading = read(
+      R"("phones": [{"number": "1001", "password": "p", "account": "acme"},
+                   {"number": "1002", "password": "p", "account": "acme", "refer": "relay",
+                    "transfer_keys": true}])",
+      R"({"SS_CALL_TRANSFER_NORMAL_DISPLAY": "Off", "call_transfer_remote_ring": false,
+          "transfer_first_key_s": 20, "transfer_key_s": 2})");
+  REQUIRE(pointers(reading) == Pointers{});
+  CHECK(reading.config.provision.phones.at(0).refer == ReferMode::local);
+  CHECK_FALSE(reading.config.provision.phones.at(0).transfer_keys);
+  CHECK(reading.config.provision.phones.at(1).refer == ReferMode::relay);
+  CHECK(reading.config.provision.phones.at(1).transfer_keys);
+  const Parameters& parameters = reading.config.parameters;
+  CHECK_FALSE(parameters.call_transfer_using_original_caller);
+  CHECK_FALSE(parameters.call_transfer_remote_ring);
+  CHECK(parameters.transfer_first_key_s == 20);
+  CHECK(parameters.transfer_key_s == 2);
+  CHECK(pointers(read(R"("phones": [])", R"({"transfer_key_s": 0})")) ==
+        Pointers{"/parameters/transfer_key_s"});
+}
+
 TEST_CASE("read_config: a phone has its numbers looked up like a customer gateway (R-20)") {
   const std::string resolvers = R"("lrn_resolvers": [{"id": "db", "kind": "host"}], )";
   const auto phone = [](const std::string& lrn) {
