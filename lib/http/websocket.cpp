@@ -118,7 +118,7 @@ class WebSocketStream final : public io::StreamConnection, private io::StreamHan
         ping_(Timer::member<&WebSocketStream::on_ping, WebSocketStream>(), this),
         failed_(Timer::member<&WebSocketStream::fail, WebSocketStream>(), this) {}
   ~WebSocketStream() override {
-    if (gone_ != nullptr) *gone_ = true;
+    *is_gone_ = true;
     if (!is_open_ || is_closed_ || is_failed_) return;
     // Lost: then the end of the stream says it.
     (void)put(WebSocketOpcode::close, websocket_close_payload(WebSocketCode::going_away));
@@ -162,36 +162,12 @@ class WebSocketStream final : public io::StreamConnection, private io::StreamHan
   }
 
  private:
-  /// Tells a member function whether a handler that it called has destroyed the object.
-  class Guard {
-   public:
-    explicit Guard(WebSocketStream& stream) noexcept
-        : stream_(stream), outer_(std::exchange(stream.gone_, &is_gone_)) {}
-    ~Guard() {
-      if (!is_gone_) {
-        stream_.gone_ = outer_;
-      } else if (outer_ != nullptr) {
-        *outer_ = true;
-      }
-    }
-    Guard(const Guard&) = delete;
-    Guard& operator=(const Guard&) = delete;
-    [[nodiscard]] bool is_over() const noexcept {
-      return is_gone_ || stream_.is_closed_ || stream_.is_failed_;
-    }
-
-   private:
-    WebSocketStream& stream_;
-    bool* outer_;
-    bool is_gone_ = false;
-  };
-
   void on_bytes(std::string_view bytes) override {
     if (is_closed_ || is_failed_) return;
     was_heard_ = true;
-    const Guard guard(*this);
     if (!is_open_) return shake_hands(bytes);
-    while (!guard.is_over()) {
+    const std::shared_ptr<const bool> is_gone = is_gone_;  // a handler may destroy the object
+    while (!*is_gone && !is_closed_ && !is_failed_) {
       switch (reader_.read(bytes)) {
         case WebSocketReader::Outcome::more:
           return;
@@ -296,7 +272,7 @@ class WebSocketStream final : public io::StreamConnection, private io::StreamHan
   io::StreamHandler* handler_ = nullptr;
   Timer ping_, failed_;
   io::StreamFault fault_ = io::StreamFault::none;
-  bool* gone_ = nullptr;
+  const std::shared_ptr<bool> is_gone_ = std::make_shared<bool>(false);
   bool is_open_ = false;    // the handshake is over
   bool was_heard_ = false;  // since the last ping was thought of
   bool is_failed_ = false;
