@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "switch/maintenance_desk.hpp"
 #include "io/dns_message.hpp"
+#include "switch/maintenance_desk.hpp"
 #include "switch/shadow.hpp"
 
 namespace tandem {
