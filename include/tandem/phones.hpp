@@ -71,8 +71,8 @@ struct PhoneConfig {
   PhoneForward forward;
   Rel100Mode rel100 = Rel100Mode::off;  ///< P-17, of calls it makes and gets.
   MonthlyRules monthly{};  ///< B-18: of what its own calls cost; the account pays (T-16).
-  ReferMode refer = ReferMode::local;   ///< P-25, T-04, in calls it makes and gets.
-  bool transfer_keys = false;           ///< T-04, T-06: DTMF keys in INFO order transfers.
+  ReferMode refer = ReferMode::local;  ///< P-25, T-04, in calls it makes and gets.
+  bool transfer_keys = false;          ///< T-04, T-06: DTMF keys in INFO order transfers.
 };
 
 /// Where a phone or gateway can be reached, as it registered.
