@@ -311,9 +311,10 @@ class Call final : public LegEvents {
   std::string privacy_;   // that the caller asked for (RFC 3323), once answered
   std::string own_host_;  // of this switch, where the call arrived
   MediaPath media_;
-  Leg* reoffer_from_ = nullptr;  // waits for the other side's answer to its re-INVITE or UPDATE
-  bool is_own_reoffer_ = false;  // ... but the call alone wants to know
-  Leg* ack_to_ = nullptr;        // waits for the answer that the next ACK of the other side brings
+  Leg* reoffer_from_ = nullptr;   // waits for the other side's answer to its re-INVITE or UPDATE
+  bool is_offer_wanted_ = false;  // ... which has none itself
+  bool is_own_reoffer_ = false;   // ... but the call alone wants to know
+  Leg* ack_to_ = nullptr;         // waits for the answer that the next ACK of the other side brings
 
   std::unique_ptr<Transfer> transfer_;  // null: nobody is led elsewhere
   std::unique_ptr<KeyInput> keys_;      // null: nobody is ordering by keys

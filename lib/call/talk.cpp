@@ -210,6 +210,7 @@ void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
   }
   if (rejoin_ != nullptr && peer == &rejoin_->target) rejoin_.reset();  // this is the news
   reoffer_from_ = &leg;
+  is_offer_wanted_ = reoffer.body.empty();  // then the ACK brings the answer
   peer->reoffer({reoffer.method, {reoffer.body.content_type, *passed}});
 }
 
@@ -240,7 +241,7 @@ void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
     return;
   }
   media_.forget();
-  ack_to_ = &leg;  // only an empty re-INVITE brings an answer in its ACK; other ACKs have no body
+  if (is_offer_wanted_) ack_to_ = &leg;
   asker.answer_reoffer(status, {body.content_type, *passed});
 }
 
