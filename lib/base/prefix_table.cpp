@@ -72,18 +72,25 @@ Four four_at(const std::uint32_t* words) noexcept {
   return four;
 }
 
+// The smaller one, in a form that compilers do not make a branch of.
+constexpr std::uint32_t least(std::uint32_t a, std::uint32_t b) noexcept {
+  return b + ((a - b) & (0 - static_cast<std::uint32_t>(a < b)));
+}
+
 // How many of the first `count` of sixteen words, which are in order, are not above `tail`. All
-// sixteen are compared, and whichever do not count are said to be above.
+// sixteen are compared, and whichever do not count are said to be above. From the end of those that
+// count four words are read and no more: the next cache line would have to be waited for.
 [[gnu::always_inline]] inline std::uint32_t count_up_to(const std::uint32_t* words,
                                                         std::uint32_t count,
                                                         std::int32_t tail) noexcept {
   const auto counted = static_cast<std::int32_t>(count) - 1;
   const Four tails = {tail, tail, tail, tail};
   const Four last = {counted, counted, counted, counted};
-  const Four above = (((four_at(words) > tails) | (Four{0, 1, 2, 3} > last)) +
-                      ((four_at(words + 4) > tails) | (Four{4, 5, 6, 7} > last))) +
-                     (((four_at(words + 8) > tails) | (Four{8, 9, 10, 11} > last)) +
-                      ((four_at(words + 12) > tails) | (Four{12, 13, 14, 15} > last)));
+  const Four above =
+      (((four_at(words) > tails) | (Four{0, 1, 2, 3} > last)) +
+       ((four_at(words + least(4, count)) > tails) | (Four{4, 5, 6, 7} > last))) +
+      (((four_at(words + least(8, count)) > tails) | (Four{8, 9, 10, 11} > last)) +
+       ((four_at(words + least(12, count)) > tails) | (Four{12, 13, 14, 15} > last)));
   const Four halves = above + __builtin_shufflevector(above, above, 2, 3, 0, 1);
   const Four all = halves + __builtin_shufflevector(halves, halves, 1, 0, 3, 2);
   return static_cast<std::uint32_t>(16 + all[0]);
@@ -355,7 +362,8 @@ std::uint32_t PrefixIndex::Builder::append_block() {
   };
   const std::size_t n = ranges_.size();
   if (n <= block_ranges_max) {
-    const std::size_t offset = place(2 * n - 1);
+    // From the end of the bounds on four words are read, however few answers there are.
+    const std::size_t offset = place(std::max(2 * n - 1, n + 3));
     fill(offset, n - 1, ranges_.data(), n);
     return static_cast<std::uint32_t>((n - 2) << unit_bits | offset / unit_words);
   }
