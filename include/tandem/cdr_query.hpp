@@ -85,8 +85,9 @@ struct CdrGuards {
   std::int64_t time_max_ms = 30'000;    ///< Time spent in reading. 0: any.
 };
 
-/// Records one after the other, newest first. Holds no lock and no transaction between two calls,
-/// so that it may be left lying: it then goes on with what is stored at that time.
+/// Records one after the other, newest first. Holds no transaction between two calls, and no lock
+/// that a sink waits for, so that it may be left lying: it then goes on with what is stored at that
+/// time. Maintenance puts the day off that it is in the middle of (docs/maintenance.md).
 /// Threading: one thread at a time.
 class TANDEM_EXPORT CdrCursor {
  public:

@@ -344,6 +344,9 @@ Result<DayLock> DayKeeper::freeze(Held& held) {
       if (!is_alone) return ended(std::move(is_alone).error());
       if (*is_alone) {
         held.connection.reset();
+        // The log is gone by name only. If a power cut brought it back beside the file that takes
+        // this one's place, SQLite would read it into that.
+        if (auto done = disk_->sync_folder(options_.folder); !done) return std::move(done).error();
         return lock;
       }
     } else if (lock.error().code != ErrorCode::wrong_state) {
@@ -619,7 +622,14 @@ Result<void> DayKeeper::noted(MaintenanceAct act, std::int64_t day, const Result
       "DELETE FROM maintenance_acts WHERE id <= (SELECT max(id) FROM maintenance_acts) - ?");
   if (!forget) return std::move(forget).error();
   if (auto done = forget->bind(1, noted_acts_max).run(); !done) return done;
-  if (act != MaintenanceAct::verify) return {};
+  if (act == MaintenanceAct::remove && outcome) {
+    auto drop = notes_.prepare("DELETE FROM maintenance_checks WHERE day = ?");
+    if (!drop) return std::move(drop).error();
+    return drop->bind(1, day).run();
+  }
+  // Of days that are not there nothing is kept: there is no end of them.
+  if (act != MaintenanceAct::verify || (!outcome && outcome.error().code == ErrorCode::not_found))
+    return {};
   auto check = notes_.prepare(
       "INSERT INTO maintenance_checks VALUES(?1, ?2, ?3, ?4) ON CONFLICT(day) DO UPDATE SET "
       "tried_at_us = ?2, failure = ?4, good_at_us = CASE WHEN ?3 > 0 THEN ?3 ELSE good_at_us END");
