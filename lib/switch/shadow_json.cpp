@@ -298,7 +298,7 @@ Result<SwitchConfig> config_of_shadow(const ShadowPlan& plan, SwitchConfig in_fo
   Provision update;
   std::vector<ObjectName> names;
   std::vector<ProvisionFault> faults;
-  read_puts(change, in_force, update, names, faults);
+  read_puts(change, in_force, update, names, faults, [](std::uint64_t) {});
   if (!faults.empty()) {
     return wrong(pointer_of_put(plan, faults.front().index) + faults.front().pointer,
                  faults.front().message);
