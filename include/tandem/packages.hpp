@@ -134,10 +134,10 @@ struct PackagePeriod {
     std::int64_t held_s = 0;  ///< Lent to running calls; not kept.
     bool operator==(const Gift&) const = default;
   };
-  std::string order;          ///< Of monthly rules monthly_order_id().
-  std::string package;        ///< "": monthly rules.
-  std::string account;        ///< Who paid the rent, and owes what is missing to a minimum.
-  std::string phone;          ///< Whose calls it is for; "": those of the account.
+  std::string order;    ///< Of monthly rules monthly_order_id().
+  std::string package;  ///< "": monthly rules.
+  std::string account;  ///< Who paid the rent, and owes what is missing to a minimum.
+  std::string phone;  ///< Whose calls it is for while it is the account's; "": all of the account.
   std::int64_t start_us = 0;  ///< Microseconds since 1970 UTC; names the period with `order`.
   std::int64_t end_us = 0;    ///< Exclusive; package_never_us: it does not end.
   std::int32_t priority = 0;
@@ -154,10 +154,11 @@ struct PackagePeriod {
 };
 /// One JSON object without line end; docs/packages.md lists its keys.
 TANDEM_EXPORT std::string to_json(const PackagePeriod& period);
-/// The order id that stands for the monthly rules of an account, or of a phone; no other order has
-/// such an id.
+/// The order id that stands for the monthly rules of an account, or of a phone while it is of
+/// `account`; no other order has such an id.
 TANDEM_EXPORT std::string monthly_order_id(std::string_view account);
-TANDEM_EXPORT std::string monthly_order_id_of_phone(std::string_view number);
+TANDEM_EXPORT std::string monthly_order_id_of_phone(std::string_view number,
+                                                    std::string_view account);
 
 /// How far an order is.
 enum class PackagePhase : std::uint8_t {
@@ -368,8 +369,10 @@ class TANDEM_EXPORT PackageBook {
   PackageBook& operator=(const PackageBook&) = delete;
 
   /// What is sold, ordered and owed from now on. Open periods stay as they are; orders that are no
-  /// longer there get no further one. Errors: those of the checks, not_found (an order of a package
-  /// that is not there), already_exists (an id twice), limit. Then nothing has changed.
+  /// longer there get no further one. A phone that is another account's gets nothing of what the
+  /// former one has paid for: monthly rules begin anew, orders with their next period. Errors:
+  /// those of the checks, not_found (an order of a package that is not there), already_exists (an
+  /// id twice), limit. Then nothing has changed.
   Result<void> provision(std::vector<Package> packages, std::vector<PackageOrder> orders,
                          std::vector<AccountMonthlyRules> monthly = {});
 
@@ -385,8 +388,8 @@ class TANDEM_EXPORT PackageBook {
   /// Money came to an account: tries the orders that wait for it. Errors: the host's.
   Result<void> recharge(std::string_view account, std::int64_t now_us, PackageHost& host);
 
-  /// What calls of an account may use, and those of a phone of it beside that. Empty when neither
-  /// has orders, monthly rules or open periods.
+  /// What calls of an account may use, and those of a phone of it beside that, which is what this
+  /// account has paid for the phone. Empty when neither has orders, monthly rules or open periods.
   [[nodiscard]] PackageHandle find(std::string_view account, std::string_view phone = {}) const;
 
   /// Opens a hold for a call to `callee` (the number that is rated) that begins at `at_us`. Not

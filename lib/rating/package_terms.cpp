@@ -249,8 +249,8 @@ std::string monthly_order_id(std::string_view account) {
   return std::string("monthly/").append(account);
 }
 
-std::string monthly_order_id_of_phone(std::string_view number) {
-  return std::string("monthly-phone/").append(number);
+std::string monthly_order_id_of_phone(std::string_view number, std::string_view account) {
+  return std::string("monthly-phone/").append(number).append("/").append(account);
 }
 
 PackageSpan package_span(const Package& package, std::int64_t first_day,

@@ -16,17 +16,22 @@
 namespace tandem {
 namespace rating {
 
+struct PackageOwner;
+
 /// A period with what calls need of it. `period` is guarded by the mutex of its owner.
 struct OpenPeriod {
   PackagePeriod period;
+  const PackageOwner* payer = nullptr;  // account that paid for it: of a phone not the owner
   RateSchedule schedule;
   std::vector<std::shared_ptr<const Rate>> rates;  // of period.period_rates
 };
 
 /// An account, or a phone.
 struct PackageOwner {
-  mutable std::mutex mutex;                       // guards the next, and the periods in it
+  mutable std::mutex mutex;                       // guards the rest, and the periods in `open`
   std::vector<std::shared_ptr<OpenPeriod>> open;  // in the order of use
+  /// Of an account: the phones that have open periods which it paid for, by number.
+  std::map<std::string, const PackageOwner*> phones;
 };
 
 namespace {
@@ -75,20 +80,30 @@ std::shared_ptr<OpenPeriod> open_period(PackagePeriod period, RateSchedule sched
   return open;
 }
 
-/// The periods of both in the order of their use, until `visit` is done with them.
-/// REQUIRES: both are locked.
+/// The periods of both in the order of their use, until `visit` is done with them. Of a phone only
+/// what its account of now has paid for: who had the phone before may have paid in another
+/// currency, and owes a minimum that calls of others do not lower. REQUIRES: both are locked.
 template <class Visit>
 void visit_open(const Owners& owners, Visit visit) {
   static const std::vector<std::shared_ptr<OpenPeriod>> none;
   const auto& first = owners.account == nullptr ? none : owners.account->open;
   const auto& second = owners.phone == nullptr ? none : owners.phone->open;
+  const auto next_paid_for = [&](auto place) {
+    return std::find_if(place, second.end(),
+                        [&](const auto& open) { return open->payer == owners.account; });
+  };
   auto a = first.begin();
-  auto b = second.begin();
+  auto b = next_paid_for(second.begin());
   bool is_done = false;
   while (!is_done && (a != first.end() || b != second.end())) {
     const bool takes_second =
         a == first.end() || (b != second.end() && is_used_before((*b)->period, (*a)->period));
-    is_done = visit(takes_second ? *b++ : *a++);
+    is_done = visit(takes_second ? *b : *a);
+    if (takes_second) {
+      b = next_paid_for(std::next(b));
+    } else {
+      ++a;
+    }
   }
 }
 
@@ -311,16 +326,25 @@ struct PackageBook::Body {
   }
   PackageOwner& owner(const PackagePeriod& period) { return owner(period.account, period.phone); }
 
+  /// The owner, and the account behind a phone: handles are made before periods open.
+  PackageOwner& make_owners(const std::string& account, const std::string& phone) {
+    owner(account, {});
+    return owner(account, phone);
+  }
+
   PackageOwner* find_owner(const OwnerMap& among, std::string_view id) const {
     const std::shared_lock lock(owners_mutex);
     const auto found = among.find(id);
     return found == among.end() ? nullptr : found->second.get();
   }
 
-  static void append_periods(const PackageOwner& owner, std::vector<PackagePeriod>& periods) {
+  /// `payer`: whose periods alone are wanted; null: all.
+  static void append_periods(const PackageOwner& owner, const PackageOwner* payer,
+                             std::vector<PackagePeriod>& periods) {
     const std::lock_guard lock(owner.mutex);
-    for (const auto& open : owner.open)
-      periods.push_back(open->period);
+    for (const auto& open : owner.open) {
+      if (payer == nullptr || open->payer == payer) periods.push_back(open->period);
+    }
   }
 
   static std::int64_t due_of(const Order& order) noexcept {
@@ -439,11 +463,7 @@ struct PackageBook::Body {
                          order.config.expire_us <= period.end_us;
     next.phase = is_over ? PackagePhase::ended : PackagePhase::accepted;
     if (auto kept = keep(order, host, next, period, true); !kept) return kept;
-    {
-      const std::lock_guard lock(owner.mutex);
-      std::erase(owner.open, order.open);
-    }
-    order.open = nullptr;
+    leave(order);
     host.tell({PackageNews::Kind::closed, period.order, period.package, period.account,
                period.phone, period.end_us, shortfall});
     if (is_over)
@@ -552,11 +572,34 @@ struct PackageBook::Body {
   void enter(Order& order, std::shared_ptr<OpenPeriod> open) {
     order.open = open;
     PackageOwner& owner = this->owner(open->period);
+    PackageOwner& payer = this->owner(open->period.account, {});
+    open->payer = &payer;
+    if (&payer != &owner) {
+      const std::lock_guard lock(payer.mutex);
+      payer.phones.emplace(open->period.phone, &owner);
+    }
     const std::lock_guard lock(owner.mutex);
     const auto place = std::find_if(owner.open.begin(), owner.open.end(), [&](const auto& other) {
       return rating::is_used_before(open->period, other->period);
     });
     owner.open.insert(place, std::move(open));
+  }
+
+  /// The contrary of enter().
+  void leave(Order& order) {
+    const std::shared_ptr<OpenPeriod> open = std::exchange(order.open, nullptr);
+    PackageOwner& owner = this->owner(open->period);
+    PackageOwner& payer = this->owner(open->period.account, {});
+    bool pays_for_more = false;
+    {
+      const std::lock_guard lock(owner.mutex);
+      std::erase(owner.open, open);
+      pays_for_more = std::any_of(owner.open.begin(), owner.open.end(),
+                                  [&](const auto& other) { return other->payer == &payer; });
+    }
+    if (&payer == &owner || pays_for_more) return;
+    const std::lock_guard lock(payer.mutex);
+    payer.phones.erase(open->period.phone);
   }
 
   /// One step that is due at `now_us` or before.
@@ -611,14 +654,19 @@ Result<void> PackageBook::provision(std::vector<Package> packages, std::vector<P
   for (PackageOrder& config : orders) {
     Body::Order& order = body_->order(config.id);
     order.package = known.find(config.package)->second;
+    // The account that pays from now on may have the money that the other did not have.
+    if (order.state.phase == PackagePhase::awaits_recharge &&
+        order.config.account != config.account)
+      order.tries_again = true;
     order.config = std::move(config);
     order.is_provisioned = true;
-    body_->owner(order.config.account, order.config.phone);
+    body_->make_owners(order.config.account, order.config.phone);
   }
   for (AccountMonthlyRules& rules : monthly) {
     if (rules.rules.are_none()) continue;
-    Body::Order& order = body_->order(rules.phone.empty() ? monthly_order_id(rules.account)
-                                                          : monthly_order_id_of_phone(rules.phone));
+    Body::Order& order =
+        body_->order(rules.phone.empty() ? monthly_order_id(rules.account)
+                                         : monthly_order_id_of_phone(rules.phone, rules.account));
     Package month;
     month.nonholonomic_order = true;  // months of the calendar
     month.schedule = std::move(rules.schedule);
@@ -634,7 +682,7 @@ Result<void> PackageBook::provision(std::vector<Package> packages, std::vector<P
       order.state = {};
       order.state.order = order.config.id;
     }
-    PackageOwner& owner = body_->owner(rules.account, rules.phone);
+    PackageOwner& owner = body_->make_owners(rules.account, rules.phone);
     if (order.open != nullptr) {
       const std::lock_guard owner_lock(owner.mutex);
       order.open->period.max_consumption = order.rules.maximum;
@@ -813,24 +861,24 @@ bool PackageBook::is_exhausted(PackageHandle handle) const noexcept {
 
 std::vector<PackagePeriod> PackageBook::current(std::string_view account) const {
   std::vector<PackagePeriod> periods;
-  const std::shared_lock lock(body_->owners_mutex);
-  if (const auto own = body_->accounts.find(account); own != body_->accounts.end())
-    Body::append_periods(*own->second, periods);
-  for (const auto& [number, phone] : body_->phones) {
-    const std::size_t before = periods.size();
-    Body::append_periods(*phone, periods);
-    const auto first = periods.begin() + static_cast<std::ptrdiff_t>(before);
-    periods.erase(std::remove_if(first, periods.end(),
-                                 [&](const auto& period) { return period.account != account; }),
-                  periods.end());
+  const PackageOwner* const payer = body_->find_owner(body_->accounts, account);
+  if (payer == nullptr) return periods;
+  Body::append_periods(*payer, nullptr, periods);
+  std::vector<const PackageOwner*> phones;
+  {
+    const std::lock_guard lock(payer->mutex);
+    for (const auto& [number, phone] : payer->phones)
+      phones.push_back(phone);
   }
+  for (const PackageOwner* const phone : phones)
+    Body::append_periods(*phone, payer, periods);
   return periods;
 }
 
 std::vector<PackagePeriod> PackageBook::current_of_phone(std::string_view number) const {
   std::vector<PackagePeriod> periods;
   if (const PackageOwner* const phone = body_->find_owner(body_->phones, number))
-    Body::append_periods(*phone, periods);
+    Body::append_periods(*phone, nullptr, periods);
   return periods;
 }
 

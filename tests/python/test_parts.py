@@ -428,7 +428,7 @@ def test_a_phone_has_packages_of_its_own() -> None:
     rate = tandem.Rate("", Decimal("0.60"))
     assert book.charge("acme", "44", now_us, 10_000, rate).charge == Decimal("0.10")
     assert book.charge("acme", "44", now_us, 10_000, rate, phone="1001").package_time_s == 10
-    assert {one["order"] for one in tandem.current_packages(book, "", "1001")} == {"o", "monthly-phone/1001"}
+    assert {one["order"] for one in tandem.current_packages(book, "", "1001")} == {"o", "monthly-phone/1001/acme"}
     assert all(one["phone"] == "1001" for one in tandem.current_packages(book, "acme"))
 
 

@@ -486,8 +486,9 @@ PackageOrder order_of_phone(const std::string& id = "p1") {
 
 /// A call of a phone, or of nobody's, by the tariff.
 PackagedCharge phone_call(PackageBook& book, const std::string& phone, std::int64_t seconds,
-                          std::int64_t at_us) {
-  return charge_call(book, "acme", "442079460000", seconds * 1000, tariff(), {}, {at_us, {}}, phone)
+                          std::int64_t at_us, const std::string& account = "acme") {
+  return charge_call(book, account, "442079460000", seconds * 1000, tariff(), {}, {at_us, {}},
+                     phone)
       .value();
 }
 
@@ -515,17 +516,158 @@ TEST_CASE(
   CHECK(book.current_of_phone("1001")[0].gifts[0].used_s == 60);
   CHECK(book.current_of_phone("1001")[0].consumption == money("0.30"));  // its own calls alone
 
-  // The phone is given to another account: that one pays the next rent, the shortfall is of before.
+  // The phone is given to another account: that one pays the next rent, and only then has its
+  // calls something of it; the shortfall is of before.
   PackageOrder moved = order_of_phone();
   moved.account = "other";
   REQUIRE(book.provision({package}, {moved}).ok());
   CHECK(book.find("other", "1001"));
+  CHECK(phone_call(book, "1001", 90, now_us, "other").charge.charge == money("0.90"));
   next_us = book.advance(next_us, host).value();
   CHECK(host.keys.at("p1/1772323200000000/shortfall") == money("0.70"));
   REQUIRE(book.current_of_phone("1001").size() == 1);
   CHECK(book.current_of_phone("1001")[0].account == "other");
   CHECK(book.current("acme").empty());
+  CHECK(book.current("other").size() == 1);
+  CHECK(phone_call(book, "1001", 90, next_us - 1, "other").charge.charge == money("0.30"));
   CHECK(host.news.back().phone == "1001");
+}
+
+TEST_CASE("Packages: a number that another has now gets nothing of what was paid before (B-21)") {
+  Host host("100.00");
+  PackageBook book;
+  Package package = monthly_package();
+  package.gift_times = {gift({}, 60)};
+  package.gift_money = money("5.00");
+  package.min_consumption = money("1.00");
+  PackageRate dear;
+  dear.price = money("6.00");
+  package.period_rates = {dear};
+  const std::int64_t now_us = at("2026-03-01T00:00:00Z");
+  REQUIRE(book.provision({package}, {order_of_phone()}).ok());
+  REQUIRE(book.advance(now_us, host).ok());
+  // Taken away, and provisioned anew for somebody else: first without anything, then with an order.
+  REQUIRE(book.provision({package}, {}).ok());
+  CHECK(phone_call(book, "1001", 30, now_us, "other").charge.charge == money("0.30"));
+  PackageOrder second = order_of_phone("p2");
+  second.account = "other";
+  REQUIRE(book.provision({package}, {second}).ok());
+  const std::int64_t next_us = book.advance(now_us, host).value();
+  REQUIRE(book.current_of_phone("1001").size() == 2);
+  REQUIRE(book.current("acme").size() == 1);
+  REQUIRE(book.current("other").size() == 1);
+  // 60 of 120 seconds are given, of the rest at 0.10 a second 5.00 by the money of one period.
+  const PackagedCharge charged = phone_call(book, "1001", 120, now_us, "other");
+  CHECK(charged.use.time_s == 60);
+  CHECK(charged.use.money == money("5.00"));
+  CHECK(charged.charge.charge == money("1.00"));
+  CHECK(book.current("acme")[0].gifts[0].used_s == 0);
+  CHECK(book.current("acme")[0].gift_money_used.is_zero());
+  CHECK(book.current("acme")[0].consumption.is_zero());
+  REQUIRE(book.advance(next_us, host).ok());
+  CHECK(host.keys.at("p1/1772323200000000/shortfall") == money("1.00"));
+  CHECK(host.keys.count("p2/1772323200000000/shortfall") == 0);
+  CHECK(book.current("acme").empty());
+}
+
+TEST_CASE("Packages: monthly rules of a phone begin anew with another account (B-18)") {
+  Host host("100.00");
+  PackageBook book;
+  AccountMonthlyRules rules{"acme", {money("5.00"), money("1.00"), money("2.00")}, {}, "1001"};
+  const std::int64_t now_us = at("2026-03-10T00:00:00Z");
+  REQUIRE(book.provision({}, {}, {rules}).ok());
+  REQUIRE(book.advance(now_us, host).ok());
+  CHECK(phone_call(book, "1001", 100, now_us).charge.charge == money("1.00"));
+  CHECK(book.is_exhausted(book.find("acme", "1001")));
+  rules.account = "other";
+  REQUIRE(book.provision({}, {}, {rules}).ok());
+  const std::int64_t next_us = book.advance(now_us, host).value();
+  CHECK_FALSE(book.is_exhausted(book.find("other", "1001")));
+  CHECK(phone_call(book, "1001", 100, now_us, "other").charge.charge == money("1.00"));
+  CHECK(book.is_exhausted(book.find("other", "1001")));
+  // Back before the month is over: what was spent is spent.
+  rules.account = "acme";
+  REQUIRE(book.provision({}, {}, {rules}).ok());
+  REQUIRE(book.advance(now_us, host).ok());
+  CHECK(book.is_exhausted(book.find("acme", "1001")));
+  CHECK_FALSE(book.is_exhausted(book.find("other", "1001")));  // no longer a rule of its own
+  CHECK(host.balance() == money("100.00"));
+  REQUIRE(book.advance(next_us, host).ok());
+  CHECK(host.balance() == money("98.00"));  // one rent; nobody had a whole month
+  CHECK(book.current("other").empty());
+  CHECK(book.current("acme").size() == 1);
+}
+
+TEST_CASE("Packages: the account that gets a phone pays the rent that the other could not (B-21)") {
+  Host host("5.00");
+  PackageBook book;
+  const std::int64_t now_us = at("2026-03-01T00:00:00Z");
+  PackageOrder order = order_of_phone();
+  REQUIRE(book.provision({monthly_package()}, {order}).ok());
+  REQUIRE(book.advance(now_us, host).ok());
+  REQUIRE(host.book.pay(host.account, money("10.00")).ok());
+  REQUIRE(book.provision({monthly_package()}, {order}).ok());
+  REQUIRE(book.advance(now_us, host).ok());
+  CHECK(book.current_of_phone("1001").empty());  // it was not told of money
+  order.account = "other";
+  REQUIRE(book.provision({monthly_package()}, {order}).ok());
+  REQUIRE(book.advance(now_us, host).ok());
+  REQUIRE(book.current("other").size() == 1);
+  CHECK(book.current("other")[0].phone == "1001");
+}
+
+TEST_CASE("Packages: accounts are shown the periods of their own phones, phone by phone (B-22)") {
+  Host host("0");
+  PackageBook book;
+  const Package package = monthly_package("0");
+  const std::int64_t now_us = at("2026-03-01T00:00:00Z");
+  const auto phone_order = [](int account, int phone, int number) {
+    PackageOrder order = order_of("o" + std::to_string(number) + "-" + std::to_string(phone));
+    order.account = "a" + std::to_string(account);
+    order.phone = std::to_string(10'000 + phone);
+    return order;
+  };
+  constexpr int accounts = 200;
+  constexpr int phones = 1'000;
+  std::vector<PackageOrder> orders;
+  for (int i = 0; i < phones; ++i) {
+    for (int number = 0; number < 2; ++number)
+      orders.push_back(phone_order(i % accounts, i, number));
+  }
+  REQUIRE(book.provision({package}, orders).ok());
+  const std::int64_t next_us = book.advance(now_us, host).value();
+  const auto shown = [&](int account) {
+    std::vector<std::string> lines;
+    for (const PackagePeriod& period : book.current("a" + std::to_string(account))) {
+      CHECK(period.account == "a" + std::to_string(account));
+      lines.push_back(period.phone + "/" + period.order);
+    }
+    return lines;
+  };
+  for (int account = 0; account < accounts; ++account) {
+    std::vector<std::string> expected;
+    for (int phone = account; phone < phones; phone += accounts) {
+      for (int number = 0; number < 2; ++number)
+        expected.push_back(std::to_string(10'000 + phone) + "/o" + std::to_string(number) + "-" +
+                           std::to_string(phone));
+    }
+    REQUIRE(shown(account) == expected);
+  }
+  // One of the first account's phones loses an order, another goes to the second account.
+  std::erase_if(orders, [](const auto& order) { return order.id == "o0-0"; });
+  for (PackageOrder& order : orders) {
+    if (order.phone == "10200") order.account = "a1";
+  }
+  REQUIRE(book.provision({package}, orders).ok());
+  CHECK(shown(0).size() == 10);
+  REQUIRE(book.advance(next_us, host).ok());
+  CHECK(shown(0).size() == 7);
+  CHECK(shown(0)[0] == "10000/o1-0");
+  CHECK(shown(1).size() == 12);
+  REQUIRE(book.provision({package}, {}).ok());
+  REQUIRE(book.advance(next_us + 31 * day_us, host).ok());
+  CHECK(shown(0).empty());
+  CHECK(shown(1).empty());
 }
 
 TEST_CASE("Packages: a call uses those of its phone and its account by their priority (B-22)") {
@@ -600,10 +742,10 @@ TEST_CASE("Packages: monthly rules of a phone count its calls, and bound them (B
   // The same after a restart: what was kept, and whose it is.
   PackageBook again;
   REQUIRE(again.provision({}, {}, {rules}).ok());
-  const PackageChange& kept = host.kept.at(monthly_order_id_of_phone("1001"));
+  const PackageChange& kept = host.kept.at(monthly_order_id_of_phone("1001", "acme"));
   REQUIRE(again
               .restore(kept,
-                       parse_package_use("monthly-phone/1001|" +
+                       parse_package_use("monthly-phone/1001/acme|" +
                                          std::to_string(kept.period->start_us) + "|-1|0|0|50000000")
                            .value())
               .ok());
