@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "io/dns_message.hpp"
 #include "switch/maintenance_desk.hpp"
@@ -21,7 +22,10 @@ class Checker {
     for (const auto& account : config.provision.accounts) {
       accounts_.insert(account.id);
       if (account.kind == AccountKind::agent) agents_.emplace(account.id, account.currency);
+      if (account.kind == AccountKind::clearing) clearing_.insert(account.id);
     }
+    for (const auto& phone : config.provision.phones)
+      payers_of_phones_.emplace(phone.number, phone.account);
     for (const auto& deck : config.provision.rate_decks)
       decks_.insert(deck.id);
     for (const auto& customer : config.provision.customer_gateways)
@@ -329,6 +333,10 @@ class Checker {
       if (phone.password.empty()) fail(pointer + "/password", "a phone needs a password");
       if (phone.account.empty()) fail(pointer + "/account", "a phone needs an account");
       known(accounts_, phone.account, "account", pointer + "/account");
+      // Anybody could call it, and nothing would bound what that costs.
+      if (phone.pays_when_called && clearing_.contains(phone.account))
+        fail(pointer + "/pays_when_called",
+             "account \"" + phone.account + "\" is a clearing account, which pays for no callers");
       known(calendars_, phone.forward.calendar, "calendar", pointer + "/forward/calendar");
       const auto claim = [&](std::string_view number, const std::string& place) {
         if (!numbers.insert(number).second)
@@ -500,16 +508,15 @@ class Checker {
         fail(pointer + "/account", "missing \"account\": an order is of an account or a phone");
       return;
     }
-    const auto& phones = config_.provision.phones;
-    const auto phone = std::find_if(phones.begin(), phones.end(),
-                                    [&](const auto& one) { return one.number == order.phone; });
-    if (phone == phones.end()) {
+    const auto phone = payers_of_phones_.find(order.phone);
+    if (phone == payers_of_phones_.end()) {
       fail(pointer + "/phone", "no phone \"" + order.phone + "\"");
-    } else if (!order.account.empty() && order.account != phone->account) {
-      fail(pointer + "/account", "phone \"" + order.phone + "\" is of account \"" + phone->account +
-                                     "\", not of \"" + order.account + "\"");
+    } else if (!order.account.empty() && order.account != phone->second) {
+      fail(pointer + "/account", "phone \"" + order.phone + "\" is of account \"" +
+                                     std::string(phone->second) + "\", not of \"" + order.account +
+                                     "\"");
     } else {
-      order.account = phone->account;
+      order.account = phone->second;
     }
   }
 
@@ -628,6 +635,8 @@ class Checker {
   MobileAreas mobile_areas_;
   NumberingPlan numbering_plan_;
   std::map<std::string, std::string> agents_;  // their currency by id
+  std::set<std::string_view> clearing_;        // accounts of that kind
+  std::unordered_map<std::string_view, std::string_view> payers_of_phones_;  // accounts by number
   std::set<std::string> accounts_, decks_, customers_, vendors_, gateway_groups_, number_groups_,
       calendars_, lrn_resolvers_;
   /// Users that gateways register with: whose they are, and their credentials.

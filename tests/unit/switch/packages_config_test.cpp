@@ -123,6 +123,36 @@ TEST_CASE("Config: a number is bound to one account, a card has no overdraft (B-
         Pointers{"/provision/accounts/0/bound_numbers", "/provision/accounts/1/overdraft_limit"});
 }
 
+TEST_CASE("Config: a clearing account pays for no calls to a phone (B-04)") {
+  const auto with = [](const std::string& kind, const std::string& pays) {
+    return pointers(read(R"("accounts": [{"id": "a", "kind": ")" + kind +
+                         R"("}], "phones": [{"number": "1001", "password": "x", "account": "a",
+                         "pays_when_called": )" +
+                         pays + "}]"));
+  };
+  CHECK(with("clearing", "true") == Pointers{"/provision/phones/0/pays_when_called"});
+  CHECK(with("clearing", "false").empty());
+  CHECK(with("customer", "true").empty());
+  CHECK(with("agent", "true").empty());
+}
+
+TEST_CASE("Config: each of many orders finds the account of its own phone (B-21)") {
+  std::string phones, orders;
+  for (int i = 0; i < 2'000; ++i) {
+    const std::string number = std::to_string(10'000 + i);
+    const std::string account = i % 2 == 0 ? "a" : "b";
+    phones += std::string(i == 0 ? "" : ", ") + R"({"number": ")" + number +
+              R"(", "password": "x", "account": ")" + account + R"("})";
+    orders += std::string(i == 0 ? "" : ", ") + R"({"id": "o)" + number +
+              R"(", "package": "p", "phone": ")" + number + R"(", "account": ")" +
+              (i == 1'999 ? "a" : account) + R"("})";
+  }
+  CHECK(pointers(read(R"("accounts": [{"id": "a"}, {"id": "b"}], "packages": [{"id": "p"}],
+                         "phones": [)" +
+                      phones + R"(], "package_orders": [)" + orders + "]")) ==
+        Pointers{"/provision/package_orders/1999/account"});
+}
+
 TEST_CASE("Config: route prefixes and longest calls may be lists (B-12, B-14, B-16)") {
   const ConfigReading reading = read(
       R"("vendor_gateways": [{"id": "v", "addresses": ["10.0.0.1"], "max_call_s": [60, 90],
