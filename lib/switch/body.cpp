@@ -928,6 +928,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
     return laid.error();
   config::upsert(merged.provision, objects);
   check_config(merged, errors);
+  check_moved_phones(before, merged, errors);
   if (!errors.empty()) return refused(errors);
   auto installed = install(std::move(merged), [&] { return store.write(versions); });
   if (!installed) return installed.error();

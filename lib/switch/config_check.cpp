@@ -649,4 +649,44 @@ void check_config(const SwitchConfig& config, std::vector<ConfigError>& errors) 
   Checker(config, errors).run();
 }
 
+void check_moved_phones(const SwitchConfig& before, const SwitchConfig& after,
+                        std::vector<ConfigError>& errors) {
+  std::unordered_map<std::string_view, const PhoneConfig*> former;  // by number
+  for (const PhoneConfig& phone : before.provision.phones)
+    former.emplace(phone.number, &phone);
+  std::vector<std::size_t> moved;
+  for (std::size_t i = 0; i < after.provision.phones.size(); ++i) {
+    const auto was = former.find(after.provision.phones[i].number);
+    if (was != former.end() && was->second->account != after.provision.phones[i].account)
+      moved.push_back(i);
+  }
+  if (moved.empty()) return;
+  // Accounts keep their currency, so that one list has those of both.
+  std::unordered_map<std::string_view, std::string_view> currencies;
+  for (const SwitchConfig* config : {&before, &after}) {
+    for (const AccountConfig& account : config->provision.accounts)
+      currencies.emplace(account.id, account.currency);
+  }
+  std::set<std::string_view> ordered;  // phones with orders that were there before
+  std::set<std::string_view> former_orders;
+  for (const PackageOrder& order : before.provision.package_orders)
+    former_orders.insert(order.id);
+  for (const PackageOrder& order : after.provision.package_orders) {
+    if (!order.phone.empty() && former_orders.contains(order.id)) ordered.insert(order.phone);
+  }
+  for (const std::size_t i : moved) {
+    const PhoneConfig& phone = after.provision.phones[i];
+    const PhoneConfig& was = *former.at(phone.number);
+    const bool has_rules = !phone.monthly.are_none() && !was.monthly.are_none();
+    if (currencies[phone.account] == currencies[was.account] ||
+        (!has_rules && !ordered.contains(phone.number)))
+      continue;
+    errors.push_back({"/provision/phones/" + std::to_string(i) + "/account",
+                      "phone \"" + phone.number + "\" has " +
+                          (has_rules ? "monthly rules" : "package orders") + " in " +
+                          std::string(currencies[was.account]) + " and account \"" + phone.account +
+                          "\" is in " + std::string(currencies[phone.account])});
+  }
+}
+
 }  // namespace tandem

@@ -312,6 +312,7 @@ class Draft {
     if (!outcome_.faults.empty()) return;
     std::vector<ConfigError> errors;
     check_config(config_, errors);
+    check_moved_phones(before, config_, errors);
     for (ConfigError& error : errors)
       blame(std::move(error));
   }

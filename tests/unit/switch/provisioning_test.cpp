@@ -173,6 +173,33 @@ TEST_CASE_FIXTURE(Fixture, "Provisioning: what is referred to stays, and the ref
   CHECK(ids("accounts") == "acme ");
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "Provisioning: a phone with orders stays with accounts of its currency (B-21)") {
+  const auto phone_of = [](const std::string& account, const std::string& more = "") {
+    return R"({"number": "1001", "password": "x", "account": ")" + account + "\"" + more + "}";
+  };
+  const std::string rules = R"(, "monthly_rent_fee": "2")";
+  REQUIRE(put("accounts", "usd", "{}").faults.empty());
+  REQUIRE(put("accounts", "jpy", R"({"currency": "JPY"})").faults.empty());
+  REQUIRE(put("packages", "p", R"({"rent_fee": "2000"})").faults.empty());
+  REQUIRE(put("phones", "1001", phone_of("jpy")).faults.empty());
+  CHECK(put("phones", "1001", phone_of("acme")).faults.empty());  // it has nothing
+  REQUIRE(put("phones", "1001", phone_of("jpy")).faults.empty());
+
+  REQUIRE(put("package_orders", "o", R"({"package": "p", "phone": "1001"})").faults.empty());
+  const auto refused = put("phones", "1001", phone_of("acme"));
+  CHECK(only_fault(refused) ==
+        "/account: phone \"1001\" has package orders in JPY and account \"acme\" is in USD");
+  CHECK(refused.faults[0].code == ErrorCode::invalid_argument);
+  CHECK(objects->object("phones", "1001").value().json.find("jpy") != std::string::npos);
+  REQUIRE(remove("package_orders", "o").removed == 1);
+  CHECK(put("phones", "1001", phone_of("acme", rules)).faults.empty());  // they are new
+  CHECK(only_fault(put("phones", "1001", phone_of("jpy", rules))) ==
+        "/account: phone \"1001\" has monthly rules in USD and account \"jpy\" is in JPY");
+  CHECK(put("phones", "1001", phone_of("usd", rules)).faults.empty());
+  CHECK(put("phones", "1001", phone_of("jpy")).faults.empty());
+}
+
 TEST_CASE_FIXTURE(Fixture, "Provisioning: every list of the configuration goes the same way") {
   CHECK(put("number_groups", "callers", R"({"numbers": ["4420"]})").created == 1);
   CHECK(put("vendor_gateways", "v2",
