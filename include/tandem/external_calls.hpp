@@ -20,7 +20,10 @@ inline constexpr std::size_t flow_number_bytes_max = 128;
 struct ExternalCall {
   /// What makes a repetition known for ever; "" or "-1": every request is a call of its own.
   std::string flow_number;
-  std::string account;              ///< Who pays; "": the account of `customer_gateway`.
+  /// Who pays; "": as for calls that come from `customer_gateway`, the account that the caller is
+  /// bound to where the gateway goes by that, else its own (B-04). A call that nobody would pay for
+  /// is refused.
+  std::string account;
   std::string customer_gateway;     ///< "": none. Needs not be one of this switch when there is an
                                     ///< account.
   std::string vendor_gateway;       ///< "": none; one of this switch, whose account is owed.

@@ -39,9 +39,26 @@ ChargeFacts facts_of(const AccountConfig& account) {
   return facts;
 }
 
+/// Who pays for the call; "": nobody, of a call that no customer's gateway brought.
+Result<std::string> payer_of(const ExternalCall& call, const PastRates& rates) {
+  if (!call.account.empty() || call.customer_gateway.empty()) return call.account;
+  const CustomerGateway* const gateway =
+      find_by_id(rates.objects().provision.customer_gateways, call.customer_gateway);
+  if (gateway == nullptr) return refused("no customer gateway \"" + call.customer_gateway + "\"");
+  if (gateway->uses_bound_numbers) {
+    if (const auto bound = rates.bound_account(call.caller); !bound.empty())
+      return std::string(bound);
+  }
+  if (!gateway->account.empty()) return gateway->account;
+  return refused("nobody pays: customer gateway \"" + gateway->id + "\" has no account" +
+                 (gateway->uses_bound_numbers
+                      ? ", and caller \"" + call.caller + "\" is bound to none"
+                      : std::string()));
+}
+
 /// The record with its sides, not yet charged.
-Result<Cdr> draft(const ExternalCall& call, const SwitchConfig& config) {
-  const Provision& objects = config.provision;
+Result<Cdr> draft(const ExternalCall& call, const PastRates& rates) {
+  const Provision& objects = rates.objects().provision;
   Cdr cdr;
   cdr.call_id = call.flow_number.empty() ? "external" : "external/" + call.flow_number;
   cdr.caller_in = cdr.caller = cdr.caller_out = call.caller;
@@ -56,19 +73,13 @@ Result<Cdr> draft(const ExternalCall& call, const SwitchConfig& config) {
   cdr.sip_status = call.sip_status;
   cdr.q850_cause = reason_facts(call.end_reason).q850_cause;
 
-  std::string payer = call.account;
-  if (!call.customer_gateway.empty()) {
-    cdr.customer_gateway = call.customer_gateway;
-    const CustomerGateway* const gateway =
-        find_by_id(objects.customer_gateways, call.customer_gateway);
-    if (payer.empty() && gateway == nullptr)
-      return refused("no customer gateway \"" + call.customer_gateway + "\"");
-    if (payer.empty()) payer = gateway->account;
-  }
-  if (!payer.empty()) {
-    const AccountConfig* const account = find_by_id(objects.accounts, payer);
+  cdr.customer_gateway = call.customer_gateway;
+  const auto payer = payer_of(call, rates);
+  if (!payer) return payer.error();
+  if (!payer->empty()) {
+    const AccountConfig* const account = find_by_id(objects.accounts, *payer);
     if (account == nullptr || account->kind == AccountKind::clearing)
-      return refused("no account \"" + payer + "\" of a customer or agent");
+      return refused("no account \"" + *payer + "\" that could pay");
     cdr.customer = facts_of(*account);
     if (const AccountConfig* const agent = find_by_id(objects.accounts, account->agent);
         agent != nullptr)
@@ -114,7 +125,7 @@ Result<void> charge_side(Cdr& cdr, CallSide side, ChargeFacts& facts,
 }
 
 Result<Cdr> charged(const ExternalCall& call, const PastRates& rates) {
-  auto cdr = draft(call, rates.objects());
+  auto cdr = draft(call, rates);
   if (!cdr) return cdr;
   if (!cdr->customer.account.empty()) {
     if (auto done = charge_side(*cdr, CallSide::customer, cdr->customer, call.charge, rates); !done)

@@ -14,6 +14,11 @@ PastRates::PastRates(const SwitchConfig& config) {
     CustomerGateway& one = kept.customer_gateways.emplace_back();
     one.id = gateway.id;
     one.account = gateway.account;
+    one.uses_bound_numbers = gateway.uses_bound_numbers;
+  }
+  for (const AccountConfig& account : kept.accounts) {
+    for (const std::string& number : account.bound_numbers)
+      bound_.emplace(number, account.id);
   }
   for (const VendorGateway& gateway : config.provision.vendor_gateways) {
     VendorGateway& one = kept.vendor_gateways.emplace_back();
@@ -21,6 +26,11 @@ PastRates::PastRates(const SwitchConfig& config) {
     one.account = gateway.account;
     one.clearing_account_use_callout_e164 = gateway.clearing_account_use_callout_e164;
   }
+}
+
+std::string_view PastRates::bound_account(std::string_view caller) const noexcept {
+  const auto found = bound_.find(caller);
+  return found == bound_.end() ? std::string_view() : found->second;
 }
 
 Result<const PastCalls*> PastRates::calls_of(const std::string& deck) const {

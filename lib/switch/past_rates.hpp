@@ -5,6 +5,8 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 
 #include "switch/past_calls.hpp"
 #include "tandem/config.hpp"
@@ -19,8 +21,14 @@ class PastRates {
   /// may have millions of prefixes.
   explicit PastRates(const SwitchConfig& config);
 
-  /// Parameters, accounts, decks, calendars, and of gateways their accounts.
+  PastRates(const PastRates&) = delete;
+  PastRates& operator=(const PastRates&) = delete;
+
+  /// Parameters, accounts, decks, calendars, and of gateways who pays.
   [[nodiscard]] const SwitchConfig& objects() const noexcept { return objects_; }
+
+  /// Account that has the caller in its `bound_numbers` (B-04); "": none.
+  [[nodiscard]] std::string_view bound_account(std::string_view caller) const noexcept;
 
   /// PastCalls::rated() by a deck, which is made ready with its first call. Errors: those of
   /// PastCalls.
@@ -30,6 +38,7 @@ class PastRates {
   Result<const PastCalls*> calls_of(const std::string& deck) const;
 
   SwitchConfig objects_;
+  std::unordered_map<std::string_view, std::string_view> bound_;  // accounts by number, of objects_
   mutable std::mutex mutex_;  // guards the next two; what is in them stays where it is
   mutable std::shared_ptr<const PastTerms> terms_;  // null: no deck was asked for yet
   mutable std::map<std::string, PastCalls> calls_;  // by deck

@@ -99,6 +99,60 @@ TEST_CASE("External calls: given charges, agents, unanswered calls and dry runs 
   CHECK(bench.tandem->record_call(call).ok());
 }
 
+TEST_CASE("External calls: the bound account pays where the gateway goes by callers (B-04, B-26)") {
+  SwitchConfig config = base_config();
+  AccountConfig card = account("card", "5.00");
+  card.kind = AccountKind::card;
+  card.bound_numbers = {"1000"};
+  config.provision.accounts.push_back(card);
+  config.provision.customer_gateways[0].uses_bound_numbers = true;
+  CustomerGateway open = config.provision.customer_gateways[0];
+  open.id = "open";
+  open.account.clear();
+  open.addresses = {gateway_address("10.0.1.77")};
+  CustomerGateway plain = open;
+  plain.id = "plain";
+  plain.uses_bound_numbers = false;
+  plain.addresses = {gateway_address("10.0.1.78")};
+  config.provision.customer_gateways.push_back(open);
+  config.provision.customer_gateways.push_back(plain);
+  Bench bench(config);
+  CHECK(bench.tandem->record_call(call_of("a"))->cdr->customer.account == "card");
+  CHECK(bench.balance("card") == money("4.30"));
+  ExternalCall call = call_of("b");
+  call.caller = "2000";
+  CHECK(bench.tandem->record_call(call)->cdr->customer.account == "acme");
+  call = call_of("c");
+  call.account = "acme";  // what the other system says goes before
+  CHECK(bench.tandem->record_call(call)->cdr->customer.account == "acme");
+  call = call_of("d");
+  call.customer_gateway = "open";
+  CHECK(bench.tandem->record_call(call)->cdr->customer.account == "card");
+  CHECK(bench.balance("card") == money("3.60"));
+  CHECK(bench.balance() == money("98.60"));
+
+  // Nobody pays: it is neither recorded nor owed to the vendor, and may come again.
+  call = call_of("e");
+  call.customer_gateway = "open";
+  call.caller = "2000";
+  auto refused = bench.tandem->record_call(call);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::invalid_argument);
+  CHECK(refused.error().message ==
+        "nobody pays: customer gateway \"open\" has no account, and caller \"2000\" is bound to "
+        "none");
+  call.caller = "1000";
+  call.customer_gateway = "plain";
+  refused = bench.tandem->record_call(call);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message == "nobody pays: customer gateway \"plain\" has no account");
+  CHECK(bench.balance("clearing") == money("-1.40"));
+  call.customer_gateway = "open";
+  CHECK_FALSE(bench.tandem->record_call(call)->is_repeated);
+  bench.run_s(1);
+  CHECK(bench.world.cdrs().size() == 5);
+}
+
 TEST_CASE("External calls: what cannot be is refused and moves nothing (B-26)") {
   Bench bench;
   const auto code = [&](const ExternalCall& call) {
