@@ -447,9 +447,12 @@ class Checker {
     }
   }
 
-  /// The terms of a call list such ids with one between them.
-  static std::string no_semicolon(const std::string& id, const char* what) {
-    return "\"" + id + "\" has a semicolon, which the id of " + what + " cannot have";
+  /// What a call took of packages is kept as a list that has these between ids and numbers.
+  void no_separator(const std::string& id, const char* what, std::string pointer) {
+    const auto place = id.find_first_of(";|");
+    if (place == std::string::npos) return;
+    fail(std::move(pointer),
+         "\"" + id + "\" has a \"" + id[place] + "\", which the id of " + what + " cannot have");
   }
 
   void check_packages() {
@@ -465,9 +468,9 @@ class Checker {
     for (std::size_t i = 0; i < config_.provision.accounts.size(); ++i) {
       const AccountConfig& account = config_.provision.accounts[i];
       if (account.kind == AccountKind::customer) {
-        if (!account.monthly.are_none() && account.id.find(';') != std::string::npos)
-          fail(at("/provision/accounts", i) + "/id",
-               no_semicolon(account.id, "an account with monthly rules"));
+        if (!account.monthly.are_none())
+          no_separator(account.id, "an account with monthly rules",
+                       at("/provision/accounts", i) + "/id");
         continue;
       }
       others.insert(account.id);
@@ -476,7 +479,10 @@ class Checker {
     }
     for (std::size_t i = 0; i < config_.provision.phones.size(); ++i) {
       const PhoneConfig& phone = config_.provision.phones[i];
-      if (!phone.monthly.are_none() && others.contains(phone.account))
+      if (phone.monthly.are_none()) continue;
+      no_separator(phone.account, "an account of a phone with monthly rules",
+                   at("/provision/phones", i) + "/account");
+      if (others.contains(phone.account))
         fail(at("/provision/phones", i) + "/account",
              "account \"" + phone.account + "\" is no customer's; monthly rules are for customers");
     }
@@ -485,8 +491,7 @@ class Checker {
       const std::string pointer = at("/provision/package_orders", i);
       PackageOrder order = orders[i];
       find_payer(order, pointer);
-      if (order.id.find(';') != std::string::npos)
-        fail(pointer + "/id", no_semicolon(order.id, "a package order"));
+      no_separator(order.id, "a package order", pointer + "/id");
       if (const auto package = packages.find(order.package); package != packages.end()) {
         const auto checked =
             order.account.empty() ? Result<void>() : check_package_order(order, *package->second);

@@ -123,6 +123,18 @@ TEST_CASE("Config: a number is bound to one account, a card has no overdraft (B-
         Pointers{"/provision/accounts/0/bound_numbers", "/provision/accounts/1/overdraft_limit"});
 }
 
+TEST_CASE("Config: ids of monthly rules can be told from what stands behind them (B-18)") {
+  for (const std::string id : {"a;b", "a|b"}) {
+    CHECK(pointers(read(R"("accounts": [{"id": ")" + id + R"(", "monthly_rent_fee": "1"}])")) ==
+          Pointers{"/provision/accounts/0/id"});
+    CHECK(pointers(read(R"("accounts": [{"id": ")" + id + R"("}], "phones": [{"number": "1001",
+          "password": "x", "account": ")" +
+                        id + R"(", "monthly_rent_fee": "1"}])")) ==
+          Pointers{"/provision/phones/0/account"});
+    CHECK(read(R"("accounts": [{"id": ")" + id + R"("}])").errors.empty());
+  }
+}
+
 TEST_CASE("Config: a clearing account pays for no calls to a phone (B-04)") {
   const auto with = [](const std::string& kind, const std::string& pays) {
     return pointers(read(R"("accounts": [{"id": "a", "kind": ")" + kind +
