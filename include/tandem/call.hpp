@@ -70,6 +70,8 @@ struct PolicyQuestion {
   std::uint64_t token = 0;  ///< For Switch::answer().
   std::string call_id;
   std::string customer_gateway;
+  /// Who pays as far as that is known here (B-04). The callee is looked for behind this and may be
+  /// a phone that pays, and the answer may give a caller whom another account pays for.
   std::string account;
   std::string caller, callee;  ///< After the source's rewrite rules.
   std::string caller_in, callee_in;
