@@ -120,9 +120,12 @@ RequestReader::Outcome RequestReader::refuse(int status, std::string reason) {
 RequestReader::Outcome RequestReader::read() {
   if (status_ != 0) return Outcome::refused;
   if (head_bytes_ == 0) {
-    // RFC 9112 section 2.2: empty lines before a request line are skipped.
-    while (buffer_.starts_with("\r\n"))
+    // RFC 9112 section 2.2: an empty line before a request line is skipped. More than one or two
+    // nobody sends, and whoever did could have them looked at without end.
+    while (buffer_.starts_with("\r\n")) {
+      if (++empty_lines_ > empty_lines_max) return refuse(400, "empty lines without a request");
       buffer_.erase(0, 2);
+    }
     const std::size_t end = std::string_view(buffer_).substr(0, head_bytes_max).find("\r\n\r\n");
     if (end == std::string_view::npos) {
       if (buffer_.size() >= head_bytes_max) return refuse(431, "head is longer than 16384 bytes");
@@ -146,6 +149,7 @@ void RequestReader::take() {
   buffer_.erase(0, head_bytes_ + body_bytes_);
   if (buffer_.empty()) buffer_.shrink_to_fit();
   head_bytes_ = body_bytes_ = 0;
+  empty_lines_ = 0;
   wants_continue_ = false;
   request_ = {};
 }

@@ -63,6 +63,7 @@ class RequestReader {
   using BodyLimit = std::function<std::size_t(const Request& head)>;
   explicit RequestReader(BodyLimit limit = {}) : limit_(std::move(limit)) {}
   static constexpr std::size_t headers_max = 100;
+  static constexpr std::size_t empty_lines_max = 2;  ///< Before a request line.
 
   enum class Outcome {
     incomplete,      ///< More bytes are needed.
@@ -100,6 +101,7 @@ class RequestReader {
   Request request_;
   std::size_t head_bytes_ = 0;  // 0: the head is not read yet
   std::size_t body_bytes_ = 0;
+  std::size_t empty_lines_ = 0;  // in front of the request
   bool is_http_1_0_ = false;
   bool wants_continue_ = false;
   int status_ = 0;

@@ -40,6 +40,35 @@ TEST_CASE("RequestReader: a request is read whole, decoded and in order") {
   CHECK(request.keeps_alive);
 }
 
+TEST_CASE("RequestReader: an empty line or two before a request are skipped, and no more (S-14)") {
+  const std::string request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  CHECK(status_of("\r\n" + request) == 0);
+  CHECK(status_of("\r\n\r\n" + request) == 0);
+  CHECK(status_of("\r\n\r\n\r\n" + request) == 400);
+  std::string many;
+  for (int i = 0; i < 32 * 1024; ++i)
+    many += "\r\n";
+  CHECK(status_of(many) == 400);
+  // Nor one by one, and each request has its own.
+  RequestReader reader;
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(reader.append("\r\n"));
+    CHECK(reader.read() == Outcome::incomplete);
+  }
+  REQUIRE(reader.append(request + "\r\n" + request));
+  REQUIRE(reader.read() == Outcome::complete);
+  reader.take();
+  REQUIRE(reader.read() == Outcome::complete);
+  reader.take();
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(reader.append("\r\n"));
+    CHECK(reader.read() == Outcome::incomplete);
+  }
+  REQUIRE(reader.append("\r\n"));
+  CHECK(reader.read() == Outcome::refused);
+  CHECK(reader.status() == 400);
+}
+
 TEST_CASE("RequestReader: how the bytes are cut changes nothing") {
   const std::string_view text =
       "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
