@@ -326,7 +326,7 @@ struct ListenConfig {
   SocketAddress address;
   ClientCertificate client_certificate = ClientCertificate::none;  ///< TLS, WebSocket over it.
   /// WebSocket: where the pages that connect must come from, such as "https://phone.example"; at
-  /// most 64. Empty: anywhere.
+  /// most 64. Empty: anywhere, and then nobody is known by an address alone.
   std::vector<std::string> origins = {};
 };
 

@@ -68,10 +68,13 @@ class NamedParties {
 
 /// What an arriving call says of itself. Views end with the call that delivers them.
 struct InboundCall {
-  SocketAddress source;           ///< Where the datagram came from.
-  SocketAddress local;            ///< Where it arrived.
-  std::string_view own_host;      ///< What this switch calls itself there, as a URI has it.
-  std::string_view transport;     ///< "udp", "tcp", "tls", "ws", "wss".
+  SocketAddress source;        ///< Where the datagram came from.
+  SocketAddress local;         ///< Where it arrived.
+  std::string_view own_host;   ///< What this switch calls itself there, as a URI has it.
+  std::string_view transport;  ///< "udp", "tcp", "tls", "ws", "wss".
+  /// It came over a WebSocket that any page may open: whose browser it was says `source`, and not
+  /// who made it call.
+  bool is_from_any_page = false;
   std::string_view call_id;       ///< RFC 3261 section 8.1.1.4.
   std::string_view request_user;  ///< User part of the Request-URI, unescaped, parameters cut off.
   Portability portability;        ///< Of the Request-URI.

@@ -74,6 +74,7 @@ Call::Call(Worker& worker, std::uint64_t id, std::unique_ptr<Leg> leg, const Inb
   context_.wall_us = started_wall_us_;
   context_.arrived_us = started_us_;
   context_.source = arrival.source;
+  context_.is_from_any_page = arrival.is_from_any_page;
   if (worker.commons().host.wants_shadow()) shadow_notes_ = std::make_unique<ShadowNotes>();
   inbound_->set_events(*this);
 }

@@ -56,6 +56,7 @@ ShadowDecision ShadowRouter::route(const ShadowCall& call) {
   context.is_rehearsal = true;
   context.hindsight = &hindsight_;
   context.source = call.source;
+  context.is_from_any_page = call.is_from_any_page;
   context.request_user = call.callee_user;
   context.from_user = call.caller_user;
   if (call.policy) context.policy = std::make_unique<const PolicyAnswer>(*call.policy);

@@ -37,6 +37,7 @@ struct ShadowCall {
   // As it came.
   std::int64_t arrived_wall_us = 0;
   SocketAddress source;
+  bool is_from_any_page = false;  ///< As InboundCall has it.
   std::string caller_user, callee_user;
   std::optional<PolicyAnswer> policy;
   std::optional<std::uint64_t> split_call;

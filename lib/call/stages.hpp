@@ -83,6 +83,7 @@ struct CallContext {
 
   // What arrived.
   SocketAddress source;
+  bool is_from_any_page = false;  ///< As InboundCall has it: `source` alone identifies nobody.
   std::optional<std::uint32_t>
       asserted_customer;  ///< explain --from ID: identification is taken as done.
   /// User parts of callee and caller, where the customer has them; valid while the first stages

@@ -621,6 +621,7 @@ void Call::show_to_shadow(const Cdr& cdr) {
   ShadowCall call;
   call.arrived_wall_us = context_.wall_us;
   call.source = context_.source;
+  call.is_from_any_page = context_.is_from_any_page;
   call.caller_user = caller_raw_;
   call.callee_user = callee_raw_;
   if (context_.policy != nullptr) call.policy = *context_.policy;

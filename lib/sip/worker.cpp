@@ -381,6 +381,8 @@ void StackWorker::on_new_invite(const Message& request, const Path& from) {
   call_.local = transports_.listening()[from.listener].address;
   call_.own_host = transports_.advertised_host(from);
   call_.transport = transport_name(from.transport);
+  call_.is_from_any_page =
+      is_websocket(from.transport) && transports_.listening()[from.listener].origins.empty();
   call_.call_id = request.call_id;
   call_.request_user = uri_user(request.request_uri, unescaped_);
   call_.portability = portability(request.request_uri);

@@ -60,7 +60,9 @@ const std::vector<Field<ListenObject>>& listen_object_fields() {
        }},
       {"origins", "array of origins", "anywhere",
        "ws, wss: where the pages that connect must come from, such as `https://phone.example`; who "
-       "says nothing of it is refused then. At most 64.",
+       "says nothing of it is refused then. Without, nobody is known there by an address alone. At "
+       "most "
+       "64.",
        [](Reader& r, const Json& v, ListenObject& o) {
          r.each(v, [&](const Json& item) {
            std::string text;

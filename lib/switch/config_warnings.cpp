@@ -43,10 +43,23 @@ void warn_of_unpriced_vendors(const Provision& provision, std::vector<ConfigErro
   }
 }
 
+/// P-01: a page of anybody's can then speak SIP from the address of whoever looks at it.
+void warn_of_open_websockets(const SwitchConfig& config, std::vector<ConfigError>& warnings) {
+  for (std::size_t i = 0; i < config.sip_listen.size(); ++i) {
+    const ListenConfig& listener = config.sip_listen[i];
+    if (!is_websocket(listener.transport) || !listener.origins.empty()) continue;
+    warnings.push_back({"/sip/listen/" + std::to_string(i) + "/origins",
+                        "WebSocket listener " + listener.address.to_string() +
+                            " takes connections of any page, so that no customer is known there "
+                            "by its address alone; name the pages in origins (P-01)"});
+  }
+}
+
 }  // namespace
 
 std::vector<ConfigError> config_warnings(const SwitchConfig& config) {
   std::vector<ConfigError> warnings;
+  warn_of_open_websockets(config, warnings);
   warn_of_unpriced_vendors(config.provision, warnings);
   return warnings;
 }

@@ -131,6 +131,31 @@ TEST_CASE("WebSocket: a browser calls out, and its number is charged (P-01)") {
   bench.check_clean();
 }
 
+TEST_CASE("WebSocket: a page behind a customer's address does not call as the customer (P-01)") {
+  Web bench;
+  bench.config.provision.vendor_gateways = {vendor("v1", "10.0.2.1", 1)};
+  bench.config.provision.vendor_gateways.back().account = "clearing";
+  Endpoint* const far = bench.endpoint("10.0.2.1", false);
+  EndpointConfig settings;
+  settings.address = "10.0.1.1:40000";  // as the customer's NAT shows it
+  settings.peer = switch_address;
+  settings.is_browser = true;
+  auto page = bench.world.add_endpoint(settings);
+  REQUIRE(page.ok());
+  bench.open();
+  DialPlan plan;
+  plan.transport = SipTransport::ws;
+  auto forged = bench.dial(*page, "442079460000", plan);
+  CHECK_FALSE(forged->was_answered());
+  CHECK(far->received("INVITE") == 0);
+  CHECK(bench.tandem->counters().websockets_opened == 1);
+  auto honest = bench.dial(bench.customer, "442079460000");
+  CHECK(honest->was_answered());
+  honest->hang_up();
+  bench.world.run_for_us(2 * second_us);
+  bench.check_clean();
+}
+
 TEST_CASE("WebSocket: a switch does not start with origins where there is no WebSocket (P-01)") {
   Web bench;
   bench.config.sip_listen.front().origins = {"https://phone.example"};

@@ -42,7 +42,8 @@ SwitchConfig config() {
 /// A call from `source` judged against `config`, with what it was judged by.
 struct Judged {
   explicit Judged(const SwitchConfig& config, const char* callee = "00447911",
-                  const char* source = "127.0.0.2:5060", bool is_rehearsal = false) {
+                  const char* source = "127.0.0.2:5060", bool is_rehearsal = false,
+                  bool is_from_any_page = false) {
     context.tables = build_tables(config, state, nullptr).value();
     context.state = &state;
     context.random = &random;
@@ -50,6 +51,7 @@ struct Judged {
     context.is_rehearsal = is_rehearsal;
     context.recorder = &records;
     context.source = SocketAddress::parse(source).value();
+    context.is_from_any_page = is_from_any_page;
     context.request_user = callee;
     context.from_user = "+1-555-0100";
     std::size_t next_stage = 0;
@@ -121,6 +123,27 @@ TEST_CASE("Stages: each refusal has its reason of C-08") {
   changed = config();
   changed.provision.vendor_gateways[0].prefixes = {"49"};
   CHECK(reason(changed) == Reason::NoAvailableRouter);
+}
+
+TEST_CASE("Stages: over a WebSocket for any page an address alone identifies nobody (P-01, A-03)") {
+  const auto judge = [](const SwitchConfig& c) {
+    return Judged(c, "00447911", "127.0.0.2:40000", false, true).verdict;
+  };
+  CHECK(judge(config()).kind == Verdict::Kind::reject);
+  CHECK(judge(config()).reason == Reason::IllegalCall);
+  SwitchConfig changed = config();
+  changed.provision.customer_gateways[0].auth = GatewayAuth{"cust", "secret", {}};
+  CHECK(judge(changed).kind == Verdict::Kind::authenticate);
+  // A telephone behind the customer's address is the telephone, and shows its password.
+  changed = config();
+  PhoneConfig phone;
+  phone.id = phone.number = "15550100";
+  phone.password = "secret";
+  phone.account = "acme";
+  changed.provision.phones = {phone};
+  Judged judged(changed, "00447911", "127.0.0.2:40000", false, true);
+  CHECK(judged.verdict.kind == Verdict::Kind::authenticate);
+  CHECK(judged.context.customer_entry()->config.id == "phone:15550100");
 }
 
 TEST_CASE("Stages: a free number is checked but holds no money (B-09)") {

@@ -72,6 +72,11 @@ TEST_CASE("read_config: listeners for WebSocket, and the pages that may connect 
   CHECK(good.config.sip_listen[1].transport == SipTransport::wss);
   CHECK(good.config.sip_listen[1].origins ==
         std::vector<std::string>{"https://phone.example", "http://[::1]:80"});
+  const auto warnings = config_warnings(good.config);
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings[0].pointer == "/sip/listen/0/origins");
+  CHECK(warnings[0].message.find("127.0.0.1:80 takes connections of any page") !=
+        std::string::npos);
   CHECK(
       errors(with(R"({"address": "ws:127.0.0.1", "origins": ["phone.example"]})")) ==
       "/sip/listen/0/origins/0: \"phone.example\" is no origin: scheme://host, and maybe :port\n");
