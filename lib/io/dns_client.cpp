@@ -3,12 +3,54 @@
 #include <string>
 #include <utility>
 
+#include "base/text.hpp"
+
 namespace tandem::io {
 namespace {
 
 constexpr std::size_t length_bytes = 2;  // in front of a message on a stream
 constexpr int socket_buffer_bytes = 256 << 10;
 constexpr std::size_t datagram_bytes_max = 4096;  // more than questions say we take
+constexpr std::size_t header_bytes = 12;          // of a message
+constexpr int format_error = 1, not_implemented = 4;
+
+std::uint16_t id_of(std::string_view message) noexcept {
+  return static_cast<std::uint16_t>(static_cast<unsigned char>(message[0]) << 8U |
+                                    static_cast<unsigned char>(message[1]));
+}
+
+/// A name with letters of random cases, which a server repeats as they are: what a forger must
+/// guess besides the id.
+void mix_cases(std::string& name, Random& random) {
+  std::uint64_t bits = 0;
+  unsigned left = 0;
+  for (char& c : name) {
+    const char lower = to_lower(c);
+    if (lower < 'a' || lower > 'z') continue;
+    if (left == 0) {
+      bits = random.next();
+      left = 64;
+    }
+    c = (bits & 1U) != 0 ? static_cast<char>(lower - 'a' + 'A') : lower;
+    bits >>= 1U;
+    --left;
+  }
+}
+
+bool is_exact_answer(const dns::Response& response, std::uint16_t id,
+                     const dns::Question& question) noexcept {
+  return dns::is_answer_to(response, id, question) && response.question.name == question.name;
+}
+
+/// Whether it says no more than that its sender did not understand: old servers answer the OPT
+/// record so, without the question.
+bool is_bare_refusal(std::string_view message) noexcept {
+  if (message.size() < header_bytes) return false;
+  const int code = message[3] & 0xf;
+  const bool is_response = (message[2] & 0x80) != 0;
+  const bool has_question = message[4] != 0 || message[5] != 0;
+  return is_response && !has_question && (code == format_error || code == not_implemented);
+}
 
 }  // namespace
 
@@ -48,7 +90,7 @@ class DnsClient::Stream final : private StreamHandler {
     const auto response =
         dns::decode_response(std::string_view(received_).substr(length_bytes, length));
     if (!response) return client_.fail(wire_id_, response.error().message);
-    if (!dns::is_answer_to(*response, wire_id_, asked->second.question))
+    if (!is_exact_answer(*response, wire_id_, asked->second.question))
       return client_.fail(wire_id_, "DNS response was to another question");
     if (response->is_truncated) return client_.fail(wire_id_, "DNS response was cut over TCP");
     client_.answer(asked, *response);
@@ -78,6 +120,7 @@ bool DnsClient::ask(std::uint64_t id, const SocketAddress& server, dns::Question
   auto wire_id = static_cast<std::uint16_t>(random_.next());
   while (asked_.contains(wire_id))  // three in four are free
     wire_id = static_cast<std::uint16_t>(random_.next());
+  mix_cases(question.name, random_);
   const auto query = dns::encode_query(wire_id, question);
   if (!query) return false;
   ++counters_.questions;
@@ -109,10 +152,15 @@ DatagramSocket* DnsClient::socket_for(const IpAddress& server) {
 }
 
 void DnsClient::on_datagram(const SocketAddress& from, std::string_view bytes) {
+  // Who sends what nobody asked for is not worth a look at its records.
+  const auto asked = bytes.size() < header_bytes ? asked_.end() : asked_.find(id_of(bytes));
+  if (asked == asked_.end() || asked->second.server != from || asked->second.stream != nullptr) {
+    ++counters_.strays;
+    return;
+  }
+  if (is_bare_refusal(bytes)) return fail(asked->first, "server did not understand the question");
   const auto response = dns::decode_response(bytes);
-  const auto asked = response ? asked_.find(response->id) : asked_.end();
-  if (asked == asked_.end() || asked->second.server != from || asked->second.stream != nullptr ||
-      !dns::is_answer_to(*response, asked->first, asked->second.question)) {
+  if (!response || !is_exact_answer(*response, asked->first, asked->second.question)) {
     ++counters_.strays;
     return;
   }
@@ -128,7 +176,7 @@ void DnsClient::on_unreachable(const SocketAddress& to) {
   for (const std::uint16_t wire_id : lost) {
     // Whoever is told may ask again, which could take the id of one that was lost and forgotten.
     const auto asked = asked_.find(wire_id);
-    if (asked != asked_.end() && asked->second.server == to)
+    if (asked != asked_.end() && asked->second.server == to && asked->second.stream == nullptr)
       fail(wire_id, "server was unreachable");
   }
 }

@@ -33,9 +33,11 @@ struct DnsCounters {
 };
 
 /// Asks over UDP, and over TCP what did not fit (RFC 7766). Answers are taken from the server that
-/// was asked, with the id and the question that it was asked, on a port that the system chose: an
-/// answer that is forged has to guess all of them (RFC 5452). There are no deadlines here and
-/// nothing is asked twice: whoever asks forgets what takes too long.
+/// was asked, with the id and the question that it was asked, to the case of each letter, which is
+/// drawn for each question. The port is chosen by the system, once: who sees it, or tries them all,
+/// has to guess 16 bits and one for each letter within the time of an answer. That is less than RFC
+/// 5452 wants of a resolver, so name servers belong on a network whose senders are known. There are
+/// no deadlines here and nothing is asked twice: whoever asks forgets what takes too long.
 ///
 /// Threading: loop-bound.
 class DnsClient final : private DatagramHandler {
@@ -43,7 +45,8 @@ class DnsClient final : private DatagramHandler {
   static constexpr std::size_t questions_max = 16'384;  ///< Under way; a quarter of all ids.
   static constexpr std::size_t streams_max = 64;        ///< Of those over TCP.
 
-  /// `loop`, `random` and `events` outlive the client. `random`: ids are drawn from it.
+  /// `loop`, `random` and `events` outlive the client. `random`: ids and cases of letters are drawn
+  /// from it.
   DnsClient(Loop& loop, Random& random, DnsEvents& events);
   ~DnsClient() override;
   DnsClient(const DnsClient&) = delete;

@@ -15,6 +15,8 @@ namespace {
 using io::dns::NamingAuthority;
 using io::dns::RecordType;
 
+constexpr std::size_t usable_max = 8;  // records of an answer whose rules are tried
+
 /// The text up to `end`, or all of it; `rest` loses it and the end.
 std::string_view take_until(std::string_view& rest, char end) noexcept {
   const std::size_t at = rest.find(end);
@@ -73,14 +75,19 @@ std::optional<LrnRecord> record_of_uri(std::string_view uri, std::string_view re
   return make_record(routing_number, region);
 }
 
-/// The number that a name of enum_name() was made of, with '+' (RFC 6116 section 3.1).
-std::optional<std::string> number_of_name(std::string_view name) {
+/// The number that a name of enum_name() was made of, with '+' (RFC 6116 section 3.1). The suffix
+/// may begin with a digit, too.
+std::optional<std::string> number_of_name(std::string_view name, std::string_view suffix) {
+  if (name.size() <= suffix.size() ||
+      !equals_ignoring_case(name.substr(name.size() - suffix.size()), suffix))
+    return std::nullopt;
+  name.remove_suffix(suffix.size());
   std::string number;
   while (name.size() >= 2 && name[0] >= '0' && name[0] <= '9' && name[1] == '.') {
     number += name[0];
     name.remove_prefix(2);
   }
-  if (number.empty() || number.size() > 32) return std::nullopt;
+  if (!name.empty() || number.empty() || number.size() > 32) return std::nullopt;
   number += '+';
   std::reverse(number.begin(), number.end());
   return number;
@@ -103,13 +110,13 @@ void EnumResolver::forget(std::uint64_t id) { client_.forget(id); }
 
 void EnumResolver::on_dns_answer(std::uint64_t id, const io::dns::Response& response) {
   if (response.code != io::dns::Response::no_error) {
-    const bool is_unreachable = response.code == io::dns::Response::server_failure ||
-                                response.code == io::dns::Response::refused;
-    events_.on_attempt_end(id, is_unreachable ? AttemptEnd::unreachable : AttemptEnd::refused,
-                           std::nullopt, "DNS code " + std::to_string(response.code));
+    // Any other code than that there is no such name is one server's inability.
+    const bool is_no = response.code == io::dns::Response::name_error;
+    events_.on_attempt_end(id, is_no ? AttemptEnd::refused : AttemptEnd::unreachable, std::nullopt,
+                           "DNS code " + std::to_string(response.code));
     return;
   }
-  const auto record = record_from_naptr(response, config_.region_key);
+  const auto record = record_from_naptr(response, config_.suffix, config_.region_key);
   events_.on_attempt_end(id, record ? AttemptEnd::answered : AttemptEnd::refused, record,
                          record ? "" : "no NAPTR record had rn or npdi");
 }
@@ -133,8 +140,8 @@ std::optional<std::string> enum_name(std::string_view number, std::string_view s
 }
 
 std::optional<LrnRecord> record_from_naptr(const io::dns::Response& response,
-                                           std::string_view region_key) {
-  const auto number = number_of_name(response.question.name);
+                                           std::string_view suffix, std::string_view region_key) {
+  const auto number = number_of_name(response.question.name, suffix);
   if (!number) return std::nullopt;
   std::vector<const NamingAuthority*> usable;
   for (const auto* record :
@@ -147,8 +154,10 @@ std::optional<LrnRecord> record_from_naptr(const io::dns::Response& response,
   std::stable_sort(usable.begin(), usable.end(), [](const auto* a, const auto* b) {
     return std::tie(a->order, a->preference) < std::tie(b->order, b->preference);
   });
+  if (usable.size() > usable_max) usable.resize(usable_max);
+  int steps_left = naptr_steps_max;
   for (const NamingAuthority* authority : usable) {
-    const auto uri = apply_naptr_rule(authority->regexp, *number);
+    const auto uri = apply_naptr_rule(authority->regexp, *number, steps_left);
     if (!uri) continue;
     if (auto record = record_of_uri(*uri, region_key)) return record;
   }

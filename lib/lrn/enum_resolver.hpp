@@ -38,9 +38,10 @@ class EnumResolver final : public Resolver, private io::DnsEvents {
 
 /// The record that the answer for a name of enum_name() stands for: of the first record in order
 /// that is terminal, of service `E2U+pstn`, `E2U+sip` or `E2U+tel`, and gives a tel, sip or sips
-/// URI with `rn` or `npdi` (RFC 4694). `region_key`: URI parameter of the region. Nothing: there is
-/// no such record.
+/// URI with `rn` or `npdi` (RFC 4694). `suffix`: as the name has it; `region_key`: URI parameter of
+/// the region. Nothing: there is no such record among the first 8 of those services.
 [[nodiscard]] std::optional<LrnRecord> record_from_naptr(const io::dns::Response& response,
+                                                         std::string_view suffix,
                                                          std::string_view region_key);
 
 }  // namespace tandem::lrn

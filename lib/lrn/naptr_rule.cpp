@@ -15,7 +15,6 @@ constexpr std::size_t subject_max = 64;
 constexpr std::size_t items_max = 255;  // as long as the text of a record
 constexpr std::size_t groups_max = 9;
 constexpr unsigned repeats_max = 255;
-constexpr int steps_max = 100'000;
 
 using Characters = std::bitset<256>;
 
@@ -175,8 +174,8 @@ using Groups = std::array<std::pair<std::size_t, std::size_t>, groups_max + 1>;
 /// Greedy, with a way back, and with a bound on the steps.
 class Matcher {
  public:
-  Matcher(const std::vector<Item>& items, std::string_view subject)
-      : items_(items), subject_(subject) {}
+  Matcher(const std::vector<Item>& items, std::string_view subject, int& steps_left)
+      : items_(items), subject_(subject), steps_left_(steps_left) {}
 
   [[nodiscard]] bool match(Groups& groups) {
     for (std::size_t begin = 0; begin <= subject_.size(); ++begin) {
@@ -187,7 +186,8 @@ class Matcher {
 
  private:
   bool follow(std::size_t item_at, std::size_t at, Groups& groups) {
-    if (--steps_left_ < 0) return false;
+    if (steps_left_ <= 0) return false;
+    --steps_left_;
     if (item_at == items_.size()) return true;
     const Item& item = items_[item_at];
     switch (item.kind) {
@@ -218,7 +218,7 @@ class Matcher {
 
   const std::vector<Item>& items_;
   const std::string_view subject_;
-  int steps_left_ = steps_max;
+  int& steps_left_;
 };
 
 /// The text up to the next delimiter that no backslash stands before. Nothing: there is none.
@@ -261,7 +261,8 @@ std::optional<std::string> replaced(std::string_view replacement, std::string_vi
 
 }  // namespace
 
-std::optional<std::string> apply_naptr_rule(std::string_view rule, std::string_view subject) {
+std::optional<std::string> apply_naptr_rule(std::string_view rule, std::string_view subject,
+                                            int& steps_left) {
   if (rule.empty() || subject.size() > subject_max) return std::nullopt;
   const char delimiter = rule.front();
   if ((delimiter >= '0' && delimiter <= '9') || delimiter == '\\' || delimiter == 'i')
@@ -274,7 +275,7 @@ std::optional<std::string> apply_naptr_rule(std::string_view rule, std::string_v
   const Expression expression(*expression_text, rest == "i");
   if (!expression.is_good()) return std::nullopt;
   Groups groups{};
-  if (!Matcher(expression.items(), subject).match(groups)) return std::nullopt;
+  if (!Matcher(expression.items(), subject, steps_left).match(groups)) return std::nullopt;
   auto result = replaced(*replacement, subject, groups, expression.groups());
   if (!result || result->size() > naptr_result_bytes_max) return std::nullopt;
   return result;

@@ -42,7 +42,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   check_view(found.routing_number, uri);
   check_view(region, uri);
   check(tandem::lrn::make_record(found.routing_number, region));
-  const auto made = tandem::lrn::apply_naptr_rule(text, "+12125550123");
+  int steps_left = tandem::lrn::naptr_steps_max;
+  const auto made = tandem::lrn::apply_naptr_rule(text, "+12125550123", steps_left);
+  if (steps_left < 0) std::abort();
   if (made && made->size() > tandem::lrn::naptr_result_bytes_max) std::abort();
   tandem::io::dns::Response response;
   response.question = {"3.2.1.0.5.5.5.2.1.2.1.e164.arpa", tandem::io::dns::RecordType::naptr};
@@ -52,9 +54,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
                                     1, 1, "u", regexp == text ? "E2U+pstn:tel" : std::string(text),
                                     std::string(regexp), ""}});
   }
-  check(tandem::lrn::record_from_naptr(response, "region"));
+  check(tandem::lrn::record_from_naptr(response, "e164.arpa", "region"));
   // Served as a message, too.
   if (const auto message = tandem::io::dns::decode_response(text))
-    check(tandem::lrn::record_from_naptr(*message, "region"));
+    check(tandem::lrn::record_from_naptr(*message, "e164.arpa", "region"));
   return 0;
 }

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -33,6 +35,7 @@ struct Fixture : DnsEvents {
   std::vector<std::string> queries;
   SocketAddress asker;
   std::string told;
+  std::function<void(std::uint64_t id)> reacts;  // inside the callback
 
   Fixture() {
     network.bind(server_address, [this](const SocketAddress& from, std::string_view bytes) {
@@ -42,9 +45,11 @@ struct Fixture : DnsEvents {
   }
   void on_dns_answer(std::uint64_t id, const dns::Response& response) override {
     told += std::to_string(id) + "=" + std::to_string(response.code) + ";";
+    if (reacts) reacts(id);
   }
   void on_dns_failure(std::uint64_t id, std::string_view reason) override {
     told += std::to_string(id) + "!" + std::string(reason) + ";";
+    if (reacts) reacts(id);
   }
   std::string take() { return std::exchange(told, std::string()); }
 };
@@ -191,4 +196,94 @@ TEST_CASE_FIXTURE(Fixture, "DNS client: whatever goes wrong over TCP is told onc
   CHECK(client.under_way() == 0);
   network.run_for(1'000'000);
   CHECK(take() == "");
+}
+
+TEST_CASE_FIXTURE(Fixture, "DNS client: each question has letters of its own cases (RFC 5452)") {
+  const dns::Question named{"2.1.enum.numbers.example", dns::RecordType::naptr};
+  for (std::uint64_t id = 1; id <= 8; ++id)
+    REQUIRE(client.ask(id, server_address, named));
+  network.settle();
+  REQUIRE(queries.size() == 8);
+  bool are_different = false;
+  for (const std::string& query : queries)
+    are_different |= query.substr(12) != queries[0].substr(12);
+  CHECK(are_different);
+  // The name in another case is a forgery, whatever the id.
+  std::string forged = answer_to(queries[0]);
+  forged[17] = static_cast<char>(forged[17] ^ 0x20);  // the "e" of "enum", behind "1 2 1 1 4"
+  network.send(server_address, asker, forged);
+  network.settle();
+  CHECK(take() == "");
+  CHECK(client.counters().strays == 1);
+  network.send(server_address, asker, answer_to(queries[0]));
+  network.settle();
+  CHECK(take() == "1=0;");
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "DNS client: a server that understands nothing fails at once (RFC 6891)") {
+  REQUIRE(client.ask(1, server_address, question));
+  REQUIRE(client.ask(2, server_address, question));
+  network.settle();
+  std::string bare = answer_to(queries.at(0), 0x8181).substr(0, 12);
+  for (std::size_t i = 4; i < bare.size(); ++i)
+    bare[i] = 0;
+  network.send(at("10.0.0.54:53"), asker, bare);
+  network.settle();
+  CHECK(take() == "");
+  network.send(server_address, asker, bare);
+  network.send(server_address, asker, answer_to(queries.at(1), 0x8184));
+  network.settle();
+  CHECK(take() == "1!server did not understand the question;2=4;");
+}
+
+TEST_CASE_FIXTURE(Fixture, "DNS client: it may go while questions are under way over UDP and TCP") {
+  for (const bool is_forgotten : {false, true}) {
+    CAPTURE(is_forgotten);
+    queries.clear();
+    auto server = std::make_unique<StreamServer>(loop, server_address);
+    auto other = std::make_unique<DnsClient>(loop, random, *this);
+    REQUIRE(other->ask(1, server_address, question));
+    REQUIRE(other->ask(2, server_address, question));
+    network.settle();
+    const std::string query = queries.at(0);
+    network.send(server_address, asker, answer_to(query, 0x8380));
+    network.settle();
+    REQUIRE(server->connection != nullptr);
+    // Its stream waits for the end of the turn when the client goes.
+    if (is_forgotten) other->forget(1);
+    server->send(answer_to(query));
+    network.send(server_address, asker, answer_to(queries.at(1)));
+    other.reset();
+    network.settle();
+    CHECK(take() == "");
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "DNS client: whoever hears may ask again and forget, over UDP and TCP") {
+  StreamServer server(loop, server_address);
+  REQUIRE(client.ask(1, server_address, question));
+  REQUIRE(client.ask(2, server_address, question));
+  REQUIRE(client.ask(3, server_address, question));
+  reacts = [this](std::uint64_t id) {
+    client.forget(3);
+    if (id == 1) {
+      CHECK(client.ask(1, server_address, question));
+    }
+  };
+  network.settle();
+  network.send(server_address, asker, answer_to(queries.at(0), 0x8380));
+  network.settle();
+  server.send(answer_to(queries[0]));
+  network.send(server_address, asker, answer_to(queries[1]));
+  network.settle();
+  CHECK(client.under_way() == 1);
+  REQUIRE(queries.size() == 4);
+  network.send(server_address, asker, answer_to(queries[2]));  // forgotten
+  reacts = {};
+  network.send(server_address, asker, answer_to(queries[3]));
+  network.settle();
+  const std::string all = take();
+  CHECK((all == "1=0;2=0;1=0;" || all == "2=0;1=0;1=0;"));
+  CHECK(client.under_way() == 0);
 }

@@ -27,12 +27,19 @@ NamingAuthority naptr(unsigned order, unsigned preference, std::string services,
 
 /// What an answer about +12125550123 with these records stands for.
 std::optional<LrnRecord> record_of(const std::vector<NamingAuthority>& authorities,
-                                   const std::string& region_key = "region") {
+                                   const std::string& region_key = "region",
+                                   const std::string& suffix = "e164.arpa") {
   io::dns::Response response;
-  response.question = {"3.2.1.0.5.5.5.2.1.2.1.e164.arpa", io::dns::RecordType::naptr};
+  response.question = {"3.2.1.0.5.5.5.2.1.2.1." + suffix, io::dns::RecordType::naptr};
   for (const NamingAuthority& one : authorities)
     response.records.push_back({response.question.name, 300, one});
-  return record_from_naptr(response, region_key);
+  return record_from_naptr(response, suffix, region_key);
+}
+
+/// With as many steps as an answer has.
+std::optional<std::string> apply(std::string_view rule, std::string_view subject) {
+  int steps_left = naptr_steps_max;
+  return apply_naptr_rule(rule, subject, steps_left);
 }
 
 }  // namespace
@@ -97,17 +104,49 @@ TEST_CASE("ENUM: rules are applied as RFC 3402 has them, and what is none gives 
   };
   for (const Row& row : rows) {
     CAPTURE(row.rule);
-    CHECK(apply_naptr_rule(row.rule, row.subject) == row.result);
+    CHECK(apply(row.rule, row.subject) == row.result);
   }
   std::string grows = "!^(.*)$!";
   for (int i = 0; i < 40; ++i)
     grows += "\\1";
-  CHECK_FALSE(apply_naptr_rule(grows + "!", "+12125550123456"));
+  CHECK_FALSE(apply(grows + "!", "+12125550123456"));
   // Work without end where a matcher has no bound.
   std::string slow = "!^";
   for (int i = 0; i < 120; ++i)
     slow += ".*";
-  CHECK_FALSE(apply_naptr_rule(slow + "x$!y!", std::string(64, '1')));
+  CHECK_FALSE(apply(slow + "x$!y!", std::string(64, '1')));
+}
+
+TEST_CASE("ENUM: all rules of an answer share one budget of work (R-20)") {
+  std::string slow = "!^.*.*.*.*.*.*.*x$!y!";
+  int steps_left = naptr_steps_max;
+  CHECK_FALSE(apply_naptr_rule(slow, std::string(32, '1'), steps_left));
+  CHECK(steps_left == 0);
+  CHECK_FALSE(apply_naptr_rule("!^.*$!x!", "1", steps_left));
+  steps_left = naptr_steps_max;
+  CHECK(apply_naptr_rule("!^\\+?([0-9]{3})(.*)$!tel:\\1;\\2!", "+12125550123", steps_left));
+  CHECK(steps_left > naptr_steps_max - 200);
+  // So a good record behind a slow one, or behind many, is not reached.
+  const std::string rn = "!^.*$!tel:+1;npdi;rn=646!";
+  CHECK_FALSE(record_of({naptr(1, 1, "E2U+pstn:tel", slow), naptr(2, 1, "E2U+pstn:tel", rn)}));
+  std::vector<NamingAuthority> many(7, naptr(1, 1, "E2U+pstn:tel", "!x!y!"));
+  many.push_back(naptr(2, 1, "E2U+pstn:tel", rn));
+  CHECK(record_of(many) == LrnRecord{"646", ""});
+  many.insert(many.begin(), naptr(1, 1, "E2U+pstn:tel", "!x!y!"));
+  CHECK_FALSE(record_of(many));
+}
+
+TEST_CASE("ENUM: digits of the suffix are none of the number (R-20)") {
+  const std::vector<NamingAuthority> cut = {
+      naptr(1, 1, "E2U+pstn:tel", "!^\\+1(...).*$!tel:+1;npdi;rn=\\1!")};
+  for (const char* suffix : {"1.enum.example", "0.e164.example", "4.4"}) {
+    CAPTURE(suffix);
+    CHECK(record_of(cut, "region", suffix) == LrnRecord{"212", ""});
+  }
+  io::dns::Response response;
+  response.question = {"3.2.1.e164.arpa", io::dns::RecordType::naptr};
+  response.records.push_back({response.question.name, 300, cut.front()});
+  CHECK_FALSE(record_from_naptr(response, "e164.example", "region"));
 }
 
 TEST_CASE("ENUM: rules of any bytes give a text within its limit or nothing (R-20)") {
@@ -119,7 +158,7 @@ TEST_CASE("ENUM: rules of any bytes give a text within its limit or nothing (R-2
     for (std::uint64_t length = random.below(6); length > 0; --length)
       rule += alphabet[random.below(alphabet.size())];
     rule += random.below(2) == 0 ? "(.*)!x\\1!" : "!x!";
-    const auto result = apply_naptr_rule(rule, "+12125550123");
+    const auto result = apply(rule, "+12125550123");
     if (!result) continue;
     ++results;
     REQUIRE(result->size() <= naptr_result_bytes_max);
