@@ -1,13 +1,16 @@
 #include "io/tls.hpp"
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "io/hello_guard.hpp"
@@ -26,6 +29,7 @@ using SslContext = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
 using Ssl = std::unique_ptr<SSL, Freed<SSL_free>>;
 using BioMethod = std::unique_ptr<BIO_METHOD, Freed<BIO_meth_free>>;
 using VerifyContext = std::unique_ptr<X509_STORE_CTX, Freed<X509_STORE_CTX_free>>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
 using Names = std::unique_ptr<GENERAL_NAMES, Freed<GENERAL_NAMES_free>>;
 
 constexpr std::size_t record_bytes_max = 16'384;
@@ -261,16 +265,20 @@ class Context final : public TlsContext, public std::enable_shared_from_this<Con
   [[nodiscard]] bool would_keep(const StreamConnection& accepted) const override;
   [[nodiscard]] std::int64_t certificate_ends_at_s() const noexcept override { return ends_at_s_; }
 
+  [[nodiscard]] const std::string& fingerprint() const noexcept override { return fingerprint_; }
+
   [[nodiscard]] BIO* new_bio() const noexcept { return BIO_new(method_.get()); }
 
  private:
   Result<void> use_certificate(const std::string& file);
   Result<void> use_key(const std::string& file);
   Result<void> use_authorities(const std::string& file);
+  void take_fingerprint(const TlsConfig& files);
   [[nodiscard]] Ssl new_ssl(Loop& loop) const;
 
   SslContext context_;
   BioMethod method_;
+  std::string fingerprint_;
   std::int64_t ends_at_s_ = 0;
   bool has_certificate_ = false;
 };
@@ -318,7 +326,57 @@ Result<void> Context::open(const TlsConfig& files, std::string_view& failed_key)
   failed_key = "ca";
   if (auto used = use_authorities(files.ca); !used) return used;
   failed_key = {};
+  take_fingerprint(files);
   return {};
+}
+
+/// Of what was read, not of the files, which may be others by now. The system's authorities are
+/// read when they are needed, so that of theirs only the folder is known.
+void Context::take_fingerprint(const TlsConfig& files) {
+  const DigestContext digest(EVP_MD_CTX_new());
+  bool is_good = digest != nullptr && EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr) == 1;
+  const auto add = [&](const void* bytes, std::size_t count) {
+    is_good = is_good && EVP_DigestUpdate(digest.get(), bytes, count) == 1;
+  };
+  const auto add_encoded = [&](auto* object, auto encode) {  // DER tells its own length
+    unsigned char* bytes = nullptr;
+    const int count = encode(object, &bytes);
+    is_good = is_good && count > 0;
+    if (count > 0) add(bytes, static_cast<std::size_t>(count));
+    OPENSSL_free(bytes);
+  };
+  SSL_CTX* const context = context_.get();
+  const unsigned char facts[] = {static_cast<unsigned char>(files.needs_tls13 ? 1 : 0),
+                                 static_cast<unsigned char>(has_certificate_ ? 1 : 0),
+                                 static_cast<unsigned char>(files.ca.empty() ? 1 : 0)};
+  add(facts, sizeof(facts));
+  if (has_certificate_) add_encoded(SSL_CTX_get0_certificate(context), i2d_X509);
+  STACK_OF(X509)* chain = nullptr;
+  SSL_CTX_get0_chain_certs(context, &chain);
+  for (int i = 0; i < sk_X509_num(chain); ++i)
+    add_encoded(sk_X509_value(chain, i), i2d_X509);
+  add("|", 1);
+  STACK_OF(X509_OBJECT)* const objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(context));
+  for (int i = 0; i < sk_X509_OBJECT_num(objects); ++i) {
+    const X509_OBJECT* const object = sk_X509_OBJECT_value(objects, i);
+    if (X509* const authority = X509_OBJECT_get0_X509(object); authority != nullptr)
+      add_encoded(authority, i2d_X509);
+    if (X509_CRL* const revoked = X509_OBJECT_get0_X509_CRL(object); revoked != nullptr)
+      add_encoded(revoked, i2d_X509_CRL);
+  }
+  if (files.ca.empty()) {
+    std::error_code unreadable;
+    const auto changed_at =
+        std::filesystem::last_write_time(X509_get_default_cert_dir(), unreadable)
+            .time_since_epoch()
+            .count();
+    is_good = is_good && !unreadable;
+    add(&changed_at, sizeof(changed_at));
+  }
+  unsigned char out[EVP_MAX_MD_SIZE];
+  unsigned count = 0;
+  if (!is_good || EVP_DigestFinal_ex(digest.get(), out, &count) != 1) return;
+  fingerprint_.assign(reinterpret_cast<const char*>(out), count);
 }
 
 Result<void> Context::use_certificate(const std::string& file) {

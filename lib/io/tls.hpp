@@ -52,6 +52,9 @@ class TlsContext {
   /// certificate that it has shown, if any, by the authorities of now. Costs as much as that part
   /// of a handshake.
   [[nodiscard]] virtual bool would_keep(const StreamConnection& accepted) const = 0;
+  /// Of certificates, authorities and versions: contexts of which it is the same take and show the
+  /// same; "": unknown. A key is not part of it, since a certificate has but one.
+  [[nodiscard]] virtual const std::string& fingerprint() const noexcept = 0;
   /// Last second of the own certificate, since 1970 UTC; 0: there is none.
   [[nodiscard]] virtual std::int64_t certificate_ends_at_s() const noexcept = 0;
 };

@@ -7,8 +7,12 @@ namespace tandem::sip {
 void TlsSetup::set_context(std::shared_ptr<const io::TlsContext> context,
                            const HandshakeLimits& limits) {
   const std::lock_guard lock(mutex_);
-  context_ = std::move(context);
   limits_ = limits;
+  // A reload of something else: what is connected stays as good as it was.
+  if (context_ != nullptr && context != nullptr && !context->fingerprint().empty() &&
+      context_->fingerprint() == context->fingerprint())
+    return;
+  context_ = std::move(context);
   generation_.fetch_add(1, std::memory_order_release);
 }
 

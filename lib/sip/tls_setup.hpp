@@ -20,6 +20,7 @@ class TlsSetup {
  public:
   static constexpr std::size_t peers_max = 65'536;
 
+  /// A context of the fingerprint of the one that holds changes nothing but the limits.
   void set_context(std::shared_ptr<const io::TlsContext> context, const HandshakeLimits& limits);
   /// Null: there is none.
   [[nodiscard]] std::shared_ptr<const io::TlsContext> context() const;

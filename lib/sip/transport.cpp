@@ -188,7 +188,8 @@ class Transports::Connection final : public io::StreamHandler {
   void on_alive() override { touch(); }
 
   void on_bytes(std::string_view bytes) override {
-    if (is_closed_ || !keep()) return;
+    if (is_closed_) return;
+    judge_peer();
     if (bytes.find_first_not_of("\r\n") == std::string_view::npos) touch();  // a keep-alive
     if (is_websocket(peer_.transport)) return on_message(bytes);
     framer_.append(bytes);
@@ -201,12 +202,14 @@ class Transports::Connection final : public io::StreamHandler {
           (void)send("\r\n");
           break;  // lost only with the connection
         case StreamFramer::Outcome::message:
+          if (!is_taken(framer_.bytes())) return fail();
           if (!owner_.events_.on_bytes(framer_.bytes(), path)) return fail();
           framer_.take();
           note_message();
           break;
         case StreamFramer::Outcome::broken:
-          if (!framer_.bytes().empty()) (void)owner_.events_.on_bytes(framer_.bytes(), path);
+          if (!framer_.bytes().empty() && is_taken(framer_.bytes()))
+            (void)owner_.events_.on_bytes(framer_.bytes(), path);
           return fail();
       }
     }
@@ -260,7 +263,7 @@ class Transports::Connection final : public io::StreamHandler {
       if (bytes == "\r\n\r\n") (void)send("\r\n");  // lost only with the connection
       return;
     }
-    if (!owner_.events_.on_bytes(bytes, own_path())) return fail();
+    if (!is_taken(bytes) || !owner_.events_.on_bytes(bytes, own_path())) return fail();
     note_message();
   }
   void note_message() noexcept {
@@ -317,16 +320,21 @@ class Transports::Connection final : public io::StreamHandler {
     if (stage_ == Stage::unproven) bump(owner_.counters_.connections_unused);
     fail();
   }
-  /// Whether the peer that made the connection is let in by the files of TLS that hold now. Looked
-  /// at when it brings something: those of a thousand peers are not looked at in one turn, and the
-  /// silent ones are gone soon.
-  bool keep() {
-    if (!is_of_peer() || stage_ == Stage::connecting || !is_outdated()) return true;
+  /// Notes whether the peer that made the connection is let in by the files of TLS that hold now.
+  /// Looked at when it brings something: those of a thousand peers are not looked at in one turn,
+  /// and the silent ones are gone soon.
+  void judge_peer() {
+    if (!is_of_peer() || stage_ == Stage::connecting || !is_outdated()) return;
     generation_ = owner_.tls_.generation();
     const auto context = owner_.tls_.context();
-    if (context != nullptr && context->would_keep(*stream)) return true;
+    is_unwelcome_ = context == nullptr || !context->would_keep(*stream);
+  }
+  /// Who is not let in any more ends its calls on the connection, and it ends with the first
+  /// request that begins anything: nothing is repeated on a stream, so a BYE that was dropped would
+  /// leave its call to go on.
+  bool is_taken(std::string_view message) {
+    if (!is_unwelcome_ || owner_.events_.is_of_old(message)) return true;
     note_handshake_failure("it is not let in by the files of the last reload");
-    fail();
     return false;
   }
   void fail(io::StreamFault fault = io::StreamFault::none) {
@@ -347,6 +355,7 @@ class Transports::Connection final : public io::StreamHandler {
   Stage stage_ = Stage::connecting;
   bool is_closed_ = false;
   bool has_received_ = false;  // a whole message
+  bool is_unwelcome_ = false;  // of a peer that would not be let in any more
   std::int64_t since_us_ = 0;  // of the last use once open, else of the beginning
   Timer limit_;
   StreamFramer framer_;

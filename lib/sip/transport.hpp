@@ -32,6 +32,9 @@ class TransportEvents {
   /// One datagram, or one message of a stream. `bytes` ends with the call. False: the stream cannot
   /// be read any further and is closed.
   virtual bool on_bytes(std::string_view bytes, const Path& path) = 0;
+  /// Whether a message of a peer belongs to what there is already: responses, and requests of a
+  /// dialog or about an earlier one. What claims to and does not is refused by on_bytes().
+  [[nodiscard]] virtual bool is_of_old(std::string_view bytes) const = 0;
   /// A peer cannot be reached: nothing sent to it lately will be answered. `connection` is unset
   /// for UDP. `fault`: what is wrong with the connection.
   virtual void on_unreachable(const SocketAddress& remote, ConnectionId connection,

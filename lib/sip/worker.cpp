@@ -167,6 +167,13 @@ bool StackWorker::on_bytes(std::string_view bytes, const Path& path) {
   return receive(bytes, path);
 }
 
+bool StackWorker::is_of_old(std::string_view bytes) const {
+  OwnerKey key;
+  if (!scan_owner(bytes, key)) return false;
+  return !key.is_request || !key.to_tag.empty() || bytes.starts_with("ACK ") ||
+         bytes.starts_with("CANCEL ");
+}
+
 bool StackWorker::receive(std::string_view bytes, const Path& path) {
   Message& message = *message_;
   const bool is_byte_stream = path.is_byte_stream();

@@ -122,6 +122,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
 
  private:
   bool on_bytes(std::string_view bytes, const Path& path) override;
+  [[nodiscard]] bool is_of_old(std::string_view bytes) const override;
   void on_unreachable(const SocketAddress& remote, ConnectionId connection,
                       io::StreamFault fault) override;
   void on_connection_closed(ConnectionId connection) override;

@@ -383,7 +383,7 @@ TEST_CASE("Tls: after a reload a busy peer is called over a new connection (P-01
   CHECK(bench.stack.calls().failure.is_untrusted);
 }
 
-TEST_CASE("Tls: after a reload who would not be let in any more is let go (P-01)") {
+TEST_CASE("Tls: after a reload who would not be let in any more begins nothing new (P-01)") {
   Certificates certificates;
   StackConfig config = tls_config(context_of(certificates, "DNS:stack.example"));
   config.listen.back().client_certificate = ClientCertificate::require;
@@ -408,8 +408,45 @@ TEST_CASE("Tls: after a reload who would not be let in any more is let go (P-01)
   const auto own = certificates.issue("own", {"DNS:stack.example"});
   bench.stack.group->set_tls(
       open({own.certificate, own.key, certificates.authority("second"), false}), {0, 0});
-  CHECK(asks("z9hG4bK3") == "closed");
+  // Its calls end as they should: what belongs to them is answered.
+  Peer::Request bye;
+  bye.method = "BYE";
+  bye.transport = "TLS";
+  bye.branch = "z9hG4bK3";
+  bye.to_tag = "1";
+  (void)client.stream->send(bench.text.text(bye));
+  bench.stack.run_ms(1);
+  CHECK(client.closed == "");
+  CHECK(client.take()->what() == "481 BYE");
+  CHECK(bench.stack.counters().tls_failures == 0);
+  CHECK(asks("z9hG4bK4") == "closed");
   CHECK(bench.stack.counters().tls_failures == 1);
+}
+
+TEST_CASE("Tls: a reload of unchanged files leaves what is connected alone (P-01)") {
+  Certificates certificates;
+  const auto files = certificates.issue("own", {"DNS:stack.example"});
+  const TlsConfig config{files.certificate, files.key, certificates.authority(), false};
+  TlsConfig changed = config;
+  changed.needs_tls13 = true;
+  CHECK(open(config)->fingerprint() == open(config)->fingerprint());
+  CHECK_FALSE(open(config)->fingerprint().empty());
+  CHECK(open(config)->fingerprint() != open(changed)->fingerprint());
+  changed = config;
+  changed.ca = certificates.authority("second");
+  CHECK(open(config)->fingerprint() != open(changed)->fingerprint());
+  TlsSetup setup;
+  setup.set_context(open(config), {1, 1});
+  const auto first = setup.context();
+  setup.set_context(open(config), {2, 3});
+  CHECK(setup.generation() == 1);
+  CHECK(setup.context() == first);
+  CHECK(setup.limits() == HandshakeLimits{2, 3});
+  setup.set_context(open(changed), {2, 3});
+  CHECK(setup.generation() == 2);
+  CHECK(setup.context() != first);
+  setup.set_context(nullptr, {});
+  CHECK(setup.generation() == 3);
 }
 
 TEST_CASE("Tls: new connections take the new context, those that are there keep theirs (P-01)") {
