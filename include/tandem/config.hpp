@@ -375,6 +375,9 @@ struct SwitchConfig {
   std::string database = "switch.db";
   std::vector<ListenConfig> sip_listen;
   std::int32_t sip_workers = 1;  ///< 1..64.
+  /// S-14: connections that a worker has with one IP address, each way; 1..4096. Browsers behind
+  /// one proxy or NAT share an address.
+  std::int32_t sip_connections_per_peer = 100;
   /// Server and User-Agent header (P-28); "": none is sent; nothing: the library and its version.
   std::optional<std::string> sip_product;
   std::optional<TlsConfig> sip_tls;  ///< Relative paths start at `folder`. Needed by TLS listeners.

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 namespace tandem::io {
 
@@ -12,9 +13,10 @@ namespace tandem::io {
 /// makes room for what the first four bytes of one claim, up to 128 KiB, before anything else of it
 /// is there; nobody's is a tenth of that.
 ///
-/// Looks at headers only: RFC 8446 section 5.1 of records, section 4 of messages. A record that
-/// begins a message must have the whole header of that message, which every peer does that does not
-/// play. Threading: one thread at a time.
+/// Looks at headers only, and of handshake messages in the clear, between which a peer may put
+/// early data of TLS 1.3 that is refused: RFC 8446 section 5.1 of records, section 4 of messages. A
+/// record that begins a message must have the whole header of that message, which every peer does
+/// that does not play. Threading: one thread at a time.
 class HelloGuard {
  public:
   static constexpr std::size_t hello_bytes_max = 16'384;
@@ -24,7 +26,7 @@ class HelloGuard {
     for (std::size_t i = 0; i < bytes.size() && !is_refused_ && !is_off_;) {
       if (skipped_bytes_ > 0) {
         const std::size_t step = std::min(skipped_bytes_, bytes.size() - i);
-        skipped_bytes_ -= step;
+        pass(step);
         i += step;
         continue;
       }
@@ -45,17 +47,16 @@ class HelloGuard {
  private:
   static constexpr std::size_t record_head_bytes = 5;
   static constexpr std::size_t message_head_bytes = 4;
-  static constexpr std::uint8_t handshake_record = 22, application_record = 23, client_hello = 1;
+  static constexpr std::uint8_t handshake_record = 22, client_hello = 1;
 
   [[nodiscard]] std::size_t record_bytes() const noexcept {
     return static_cast<std::size_t>(head_[3]) << 8 | head_[4];
   }
   void begin_record() noexcept {
     const std::size_t bytes = record_bytes();
-    if (head_[0] == application_record) is_off_ = true;  // secret from here on
     // A ClientHello of SSL 2, which OpenSSL would take.
     if ((head_[0] & 0x80) != 0) is_refused_ = true;
-    if (head_[0] != handshake_record) return skip(bytes);  // an alert or the like
+    if (head_[0] != handshake_record) return skip(bytes);  // an alert, or secret
     if (message_bytes_ == 0) {
       is_refused_ |= bytes < message_head_bytes;
     } else if (bytes == 0 || bytes > message_bytes_) {
@@ -77,17 +78,23 @@ class HelloGuard {
   }
   void leave(std::size_t bytes) noexcept {
     message_bytes_ -= bytes;
-    if (message_bytes_ == 0) has_hello_ = true;
+    is_ending_ = message_bytes_ == 0;
   }
   void skip(std::size_t bytes) noexcept {
     skipped_bytes_ = bytes;
     head_bytes_ = 0;
+    pass(0);
+  }
+  void pass(std::size_t bytes) noexcept {
+    skipped_bytes_ -= bytes;
+    if (skipped_bytes_ == 0 && std::exchange(is_ending_, false)) has_hello_ = true;
   }
 
   std::uint8_t head_[record_head_bytes + message_head_bytes] = {};
   std::size_t head_bytes_ = 0;
   std::size_t skipped_bytes_ = 0;  // of the record, nothing of which is looked at any more
   std::size_t message_bytes_ = 0;  // of the message that is not over
+  bool is_ending_ = false;         // a message, with what is skipped
   bool has_hello_ = false;
   bool is_refused_ = false;
   bool is_off_ = false;

@@ -127,7 +127,7 @@ class TlsStream final : public StreamConnection, private StreamHandler {
   TlsStream(std::shared_ptr<const Context> context, Loop& loop, Ssl ssl);
   ~TlsStream() override;
 
-  void begin_accept(std::unique_ptr<StreamConnection> stream);
+  void begin_accept(std::unique_ptr<StreamConnection> stream, TlsContext::Admission admits);
   Result<void> begin_connect(const SocketAddress& remote, const TlsPeer& peer,
                              StreamHandler& handler);
 
@@ -209,14 +209,16 @@ class TlsStream final : public StreamConnection, private StreamHandler {
   std::string_view incoming_;    // within on_bytes() only
   std::string outgoing_;         // within one step only
   Timer failed_;
-  HelloGuard guard_;  // of a connection that was accepted, until it is agreed on
+  TlsContext::Admission admits_;  // until it is asked
+  HelloGuard guard_;              // of a connection that was accepted, until it is agreed on
   StreamFault fault_ = StreamFault::none;
   bool* gone_ = nullptr;
   bool is_agreed_ = false;  // the handshake is over
   bool is_failed_ = false;
   bool is_closed_ = false;
-  bool is_other_ = false;  // the certificate is good, and somebody else's
-  bool is_giant_ = false;  // the peer began with more than anybody needs
+  bool is_other_ = false;     // the certificate is good, and somebody else's
+  bool is_unwanted_ = false;  // `admits_` said so
+  bool is_giant_ = false;     // the peer began with more than anybody needs
 };
 
 TlsStream& stream_of(BIO* bio) noexcept { return *static_cast<TlsStream*>(BIO_get_data(bio)); }
@@ -258,7 +260,8 @@ class Context final : public TlsContext, public std::enable_shared_from_this<Con
 
   Result<std::unique_ptr<StreamConnection>> accept(Loop& loop,
                                                    std::unique_ptr<StreamConnection> stream,
-                                                   ClientCertificate wants) const override;
+                                                   ClientCertificate wants,
+                                                   Admission admits) const override;
   Result<std::unique_ptr<StreamConnection>> connect(Loop& loop, const SocketAddress& remote,
                                                     const TlsPeer& peer,
                                                     StreamHandler& handler) const override;
@@ -430,7 +433,8 @@ Ssl Context::new_ssl(Loop& loop) const {
 
 Result<std::unique_ptr<StreamConnection>> Context::accept(Loop& loop,
                                                           std::unique_ptr<StreamConnection> stream,
-                                                          ClientCertificate wants) const {
+                                                          ClientCertificate wants,
+                                                          Admission admits) const {
   if (!has_certificate_)
     return Error{ErrorCode::wrong_state, "there was no certificate to show to who connects"};
   Ssl ssl = new_ssl(loop);
@@ -443,7 +447,7 @@ Result<std::unique_ptr<StreamConnection>> Context::accept(Loop& loop,
                    check_certificate);
   }
   auto made = std::make_unique<TlsStream>(shared_from_this(), loop, std::move(ssl));
-  made->begin_accept(std::move(stream));
+  made->begin_accept(std::move(stream), std::move(admits));
   return std::unique_ptr<StreamConnection>(std::move(made));
 }
 
@@ -505,7 +509,9 @@ TlsStream::~TlsStream() {
   (void)flush();                   // lost: then the end of the stream says it
 }
 
-void TlsStream::begin_accept(std::unique_ptr<StreamConnection> stream) {
+void TlsStream::begin_accept(std::unique_ptr<StreamConnection> stream,
+                             TlsContext::Admission admits) {
+  admits_ = std::move(admits);
   remote_ = stream->remote();
   stream_ = std::move(stream);
 }
@@ -537,6 +543,13 @@ bool TlsStream::take_in(char* out, std::size_t bytes_max, std::size_t& count) no
       is_giant_ = true;
       count = 0;
       return false;
+    }
+    if (guard_.has_hello() && admits_) {
+      is_unwanted_ = !std::exchange(admits_, {})();
+      if (is_unwanted_) {
+        count = 0;
+        return false;
+      }
     }
   }
   if (count > 0) std::memcpy(out, incoming_.data(), count);
@@ -667,6 +680,8 @@ Error TlsStream::refusal(int ssl_result) {
   } else if (verdict != X509_V_OK && SSL_get_verify_mode(ssl_.get()) != SSL_VERIFY_NONE) {
     fault_ = StreamFault::certificate;
     why = std::string("the certificate was refused: ") + X509_verify_cert_error_string(verdict);
+  } else if (is_unwanted_) {
+    why = "the peer was not admitted";
   } else if (is_giant_) {
     why = "the first message was malformed or longer than " +
           std::to_string(HelloGuard::hello_bytes_max) + " bytes";

@@ -2,6 +2,7 @@
 // (RFC 5922).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,11 +39,17 @@ class TlsContext {
   static Result<std::shared_ptr<const TlsContext>> create(const TlsConfig& files,
                                                           std::string_view& failed_key);
 
-  /// The handshake over an accepted stream, once it has a handler. `loop` is the stream's.
+  /// Asked once, when the first message of a peer is there and before anything of it costs a use of
+  /// the private key. False: the connection ends. Not to be destroyed from within.
+  using Admission = std::function<bool()>;
+
+  /// The handshake over an accepted stream, once it has a handler. `loop` is the stream's. `admits`
+  /// may be empty.
   /// Errors: wrong_state (there is no certificate), internal.
   virtual Result<std::unique_ptr<StreamConnection>> accept(Loop& loop,
                                                            std::unique_ptr<StreamConnection> stream,
-                                                           ClientCertificate wants) const = 0;
+                                                           ClientCertificate wants,
+                                                           Admission admits = {}) const = 0;
   /// As Loop::connect(). A peer that is not who it must be comes as on_closed().
   virtual Result<std::unique_ptr<StreamConnection>> connect(Loop& loop, const SocketAddress& remote,
                                                             const TlsPeer& peer,

@@ -21,23 +21,23 @@ std::int64_t one_more(std::int64_t full_at_us, std::int64_t now_us, std::int32_t
 HandshakeRates::HandshakeRates(std::size_t peer_burst, const KeyedHash::Key& key)
     : peer_burst_(static_cast<std::int64_t>(std::max<std::size_t>(peer_burst, 1))), key_(key) {}
 
-bool HandshakeRates::admit(const HandshakeLimits& limits, const IpAddress& peer,
-                           std::int64_t now_us) {
+HandshakeRates::Verdict HandshakeRates::judge(const HandshakeLimits& limits, const IpAddress& peer,
+                                              std::int64_t now_us, bool is_known) {
   Place* place = nullptr;
   std::int64_t peer_next_us = 0;
   if (limits.peer_per_s > 0) {
     place = &place_of(peer, now_us);
     peer_next_us = one_more(place->full_at_us, now_us, limits.peer_per_s, peer_burst_);
-    if (peer_next_us == 0) return false;
+    if (peer_next_us == 0) return Verdict::too_many_of_one;
   }
   // Both or none: what the one refuses must not be missing in the other.
-  if (limits.per_s > 0) {
+  if (limits.per_s > 0 && !is_known) {
     const std::int64_t next_us = one_more(full_at_us_, now_us, limits.per_s, limits.per_s);
-    if (next_us == 0) return false;
+    if (next_us == 0) return Verdict::too_many;
     full_at_us_ = next_us;
   }
   if (place != nullptr) place->full_at_us = peer_next_us;
-  return true;
+  return Verdict::admitted;
 }
 
 HandshakeRates::Place& HandshakeRates::place_of(const IpAddress& peer, std::int64_t now_us) {

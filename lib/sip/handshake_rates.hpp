@@ -24,10 +24,23 @@ class HandshakeRates {
   /// One address may begin so many at once: as many connections as it may have.
   HandshakeRates(std::size_t peer_burst, const KeyedHash::Key& key);
 
-  /// Whether one more handshake may begin; it counts as begun then.
-  bool admit(const HandshakeLimits& limits, const IpAddress& peer, std::int64_t now_us);
+  /// Whether one more handshake may begin; it counts as begun then. Those that `is_known` says yes
+  /// to have the rate of an address alone, so that a flood of others does not keep them out; it is
+  /// asked when the rate of all is used up.
+  template <class IsKnown>
+  bool admit(const HandshakeLimits& limits, const IpAddress& peer, std::int64_t now_us,
+             const IsKnown& is_known) {
+    const Verdict verdict = judge(limits, peer, now_us, false);
+    if (verdict != Verdict::too_many) return verdict == Verdict::admitted;
+    return is_known() && judge(limits, peer, now_us, true) == Verdict::admitted;
+  }
 
  private:
+  enum class Verdict : std::uint8_t {
+    admitted,
+    too_many_of_one,
+    too_many,
+  };
   struct Place {
     std::uint64_t mark = 0;  // of the address
     std::int64_t full_at_us = 0;
@@ -35,6 +48,8 @@ class HandshakeRates {
   static constexpr std::size_t ways = 4;  // places where an address may stand
   static constexpr std::size_t places = 4096;
 
+  Verdict judge(const HandshakeLimits& limits, const IpAddress& peer, std::int64_t now_us,
+                bool is_known);
   Place& place_of(const IpAddress& peer, std::int64_t now_us);
 
   const std::int64_t peer_burst_;

@@ -51,6 +51,9 @@ struct StackConfig {
   std::size_t inbound_connections_max = 4096;
   std::size_t outbound_connections_max = 4096;
   std::size_t peer_connections_max = 100;  ///< With one IP address, each way.
+  /// Whether somebody is expected to connect from an address: beyond the rate of handshakes of all
+  /// peers such a one may begin its own. Any worker's thread. Empty: nobody is.
+  std::function<bool(const SocketAddress& peer)> expects_peer;
   /// A connection of ours that is not made by then fails what waits for it: shorter than the
   /// patience of a call, so that a peer that comes back is not sent what others have taken over. On
   /// TLS the handshake is part of it, and an accepted connection has as long for it.

@@ -216,8 +216,10 @@ class Transports::Connection final : public io::StreamHandler {
   }
 
   void on_closed(const Error& error) override {
+    const bool is_refused = std::exchange(owner_.is_refusing_, false);
     if (is_closed_) return;
     const io::StreamFault fault = stream->fault();
+    if (is_refused) return fail(fault);  // under a flood only the counter tells
     // With TLS 1.3 a peer that takes not our certificate says so behind the handshake.
     const bool is_late_refusal =
         fault == io::StreamFault::certificate && !is_of_peer() && !has_received_;
@@ -494,6 +496,17 @@ Transports::Connection* Transports::known_connection(const Destination& to) cons
   return connection.is_outdated() ? nullptr : &connection;
 }
 
+/// When a peer has said its hello, not when it connects: who only connects costs nothing here, and
+/// should not use up what others need.
+bool Transports::admit_handshake(const SocketAddress& peer) {
+  const bool is_admitted = handshakes_.admit(tls_.limits(), peer.ip, loop_.timers().now_us(), [&] {
+    return config_.expects_peer && config_.expects_peer(peer);
+  });
+  if (!is_admitted) bump(counters_.tls_refused);
+  is_refusing_ = !is_admitted;
+  return is_admitted;
+}
+
 bool Transports::take_room(Room& room, const IpAddress& peer) {
   if (room.connections >= room.connections_max) {
     bump(counters_.connections_refused);
@@ -563,13 +576,10 @@ std::unique_ptr<io::StreamConnection> Transports::admit(
 std::unique_ptr<io::StreamConnection> Transports::admit_tls(
     std::unique_ptr<io::StreamConnection> stream, const ListenAddress& listen) {
   const SocketAddress remote = stream->remote();
-  if (!handshakes_.admit(tls_.limits(), remote.ip, loop_.timers().now_us())) {
-    bump(counters_.tls_refused);
-    return nullptr;
-  }
   const auto context = tls_.context();
   auto secured = context != nullptr
-                     ? context->accept(loop_, std::move(stream), listen.client_certificate)
+                     ? context->accept(loop_, std::move(stream), listen.client_certificate,
+                                       [this, remote] { return admit_handshake(remote); })
                      : Error{ErrorCode::wrong_state, "TLS was not configured"};
   if (secured) return std::move(*secured);
   bump(counters_.tls_failures);

@@ -152,6 +152,7 @@ class Transports final {
   Connection* connect(const Destination& to, std::uint16_t listener);
   Result<std::unique_ptr<io::StreamConnection>> make_stream(const Destination& to,
                                                             io::StreamHandler& handler);
+  bool admit_handshake(const SocketAddress& peer);    // false: counted as refused
   bool take_room(Room& room, const IpAddress& peer);  // false: counted as refused
   void give_back(Room& room, const IpAddress& peer) noexcept;
   std::uint32_t new_serial() noexcept;
@@ -175,6 +176,7 @@ class Transports final {
   Room inbound_;
   Room outbound_;
   HandshakeRates handshakes_;
+  bool is_refusing_ = false;  // a handshake, whose connection ends before anything else happens
   std::unordered_map<std::uint32_t, std::unique_ptr<Connection>> connections_;  // by serial
   // The one that requests to a peer use again.
   std::unordered_map<Destination, std::uint32_t, DestinationHash> connection_to_;

@@ -500,6 +500,12 @@ Result<void> Switch::Body::open_stack() {
   warn_of_certificate(tls->get());
   sip.tls = std::move(*tls);
   sip.handshakes = handshake_limits(config_);
+  sip.peer_connections_max = static_cast<std::size_t>(config_.sip_connections_per_peer);
+  sip.expects_peer = [this](const SocketAddress& peer) {
+    const auto known = tables();
+    return known != nullptr &&
+           known->sources.identify(peer, {}, {}).outcome != SourceMatch::Outcome::unknown;
+  };
   for (const ListenConfig& listen : config_.sip_listen) {
     sip.listen.push_back(
         {listen.transport, listen.address, {}, listen.client_certificate, listen.origins});
@@ -948,6 +954,8 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   };
   differs("database", update.path(update.database) != before.path(before.database));
   differs("sip.listen", !same_listeners(update.sip_listen, before.sip_listen));
+  differs("sip.connections_per_peer",
+          update.sip_connections_per_peer != before.sip_connections_per_peer);
   differs("sip.product", update.sip_product != before.sip_product);
   differs("sip.workers", update.sip_workers != before.sip_workers);
   differs("media", update.media_address != before.media_address ||

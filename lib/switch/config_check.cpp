@@ -100,6 +100,10 @@ class Checker {
   }
 
   void check_addresses() {
+    if (config_.sip_connections_per_peer < 1 || config_.sip_connections_per_peer > 4096) {
+      fail("/sip/connections_per_peer",
+           std::to_string(config_.sip_connections_per_peer) + " is not within 1..4096");
+    }
     const auto& listeners = config_.sip_listen;
     for (std::size_t i = 0; i < listeners.size(); ++i) {
       const SocketAddress& address = listeners[i].address;

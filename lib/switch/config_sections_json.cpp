@@ -145,6 +145,12 @@ const std::vector<Field<SwitchConfig>>& sip_fields() {
          read_listen(r, v, c.sip_listen);
          if (v.is_array() && v.empty()) r.fail("at least one listener is needed");
        }},
+      {"connections_per_peer", "integer 1..4096", "100",
+       "Connections that each worker has with one IP address (S-14). Browsers behind one proxy or "
+       "NAT share an address. Takes a restart.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         r.number(v, 1, 4096, c.sip_connections_per_peer);
+       }},
       {"product", "text", "\"tandem\" and version",
        "Server and User-Agent header (P-28); \"\": none is sent.",
        [](Reader& r, const Json& v, SwitchConfig& c) {

@@ -49,7 +49,10 @@ TEST_CASE("HelloGuard: one of any usual size passes, in one record or several (P
   HelloGuard guard;
   CHECK(guard.admit(record(handshake, message(hello, 1'000, 400))));
   CHECK_FALSE(guard.has_hello());
-  CHECK(guard.admit(record(handshake, std::string(600, 'x'))));
+  const std::string rest = record(handshake, std::string(600, 'x'));
+  CHECK(guard.admit(rest.substr(0, 604)));
+  CHECK_FALSE(guard.has_hello());
+  CHECK(guard.admit(rest.substr(604)));
   CHECK(guard.has_hello());
 }
 
@@ -76,11 +79,14 @@ TEST_CASE("HelloGuard: a header is not hidden in pieces (S-14)") {
   CHECK_FALSE(is_admitted("\x80\x2e\x01\x03\x01" + std::string(60, 'x')));
 }
 
-TEST_CASE("HelloGuard: other records pass, and what is secret is not looked at (P-01)") {
+TEST_CASE("HelloGuard: other records pass, and early data hides no second hello (P-01, S-14)") {
   CHECK(is_admitted(record(alert, "\x02\x28")));
   CHECK(is_admitted(record(handshake, message(hello, 300, 300)) +
                     record(application, std::string("\x01\x02\x00\x00", 4)) +
-                    record(handshake, message(hello, 131'072, 0))));
+                    record(handshake, message(hello, 300, 300))));
+  CHECK_FALSE(is_admitted(record(handshake, message(hello, 300, 300)) +
+                          record(application, std::string("\x01\x02\x00\x00", 4)) +
+                          record(handshake, message(hello, 131'072, 0))));
   HelloGuard guard;
   guard.turn_off();
   CHECK(guard.admit(record(handshake, message(hello, 131'072, 0))));

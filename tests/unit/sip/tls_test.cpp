@@ -36,6 +36,8 @@ StackConfig tls_config(std::shared_ptr<const io::TlsContext> context) {
   return config;
 }
 
+constexpr auto nobody = [] { return false; };
+
 /// A connection to the stack, on TLS or in the clear.
 class Client final : public io::StreamHandler {
  public:
@@ -303,18 +305,26 @@ TEST_CASE("Tls: handshakes that peers begin have a rate, of one address and of a
   config.handshakes = {4, 2};
   config.peer_connections_max = 3;  // and so many handshakes at once
   Bench bench(config);
+  const auto trusting = open({"", "", certificates.authority(), false});
   std::vector<std::unique_ptr<Client>> clients;
   const auto connect = [&](int count) {
     for (int i = 0; i < count; ++i) {
-      clients.push_back(std::make_unique<Client>(bench.stack.network, nullptr));
+      clients.push_back(std::make_unique<Client>(bench.stack.network, trusting.get()));
       bench.stack.run_ms(1);
       clients.pop_back();  // closed at once: it has room for others, and cost a handshake
       bench.stack.run_ms(1);
     }
     return bench.stack.counters().tls_refused.load();
   };
+  // Who only connects uses up nothing.
+  for (int i = 0; i < 50; ++i) {
+    const Client silent(bench.stack.network, nullptr);
+    bench.stack.run_ms(1);
+  }
+  bench.stack.run_ms(1);
   CHECK(connect(3) == 0);
   CHECK(connect(4) == 4);
+  CHECK(bench.stack.counters().tls_handshakes == 3);
   bench.stack.run_ms(500);
   CHECK(connect(1) == 4);  // half a second later there is one of its two a second
   CHECK(connect(1) == 5);
@@ -322,6 +332,27 @@ TEST_CASE("Tls: handshakes that peers begin have a rate, of one address and of a
   // A reload changes the rates.
   bench.stack.group->set_tls(own, {0, 0});
   CHECK(connect(20) == 5);
+}
+
+TEST_CASE("Tls: who is expected is let in when others have used up the rate of all (P-01, S-14)") {
+  Certificates certificates;
+  bool is_expected = false;
+  StackConfig config = tls_config(context_of(certificates, "DNS:stack.example"));
+  config.handshakes = {1, 0};
+  config.expects_peer = [&](const SocketAddress& peer) { return is_expected && peer.ip.is_ipv4(); };
+  Bench bench(config);
+  const auto trusting = open({"", "", certificates.authority(), false});
+  const auto connects = [&] {
+    const Client client(bench.stack.network, trusting.get());
+    bench.stack.run_ms(1);
+    return client.is_connected;
+  };
+  CHECK(connects());
+  CHECK_FALSE(connects());
+  is_expected = true;
+  CHECK(connects());
+  CHECK(bench.stack.counters().tls_refused == 1);
+  CHECK(bench.stack.counters().tls_failures == 0);
 }
 
 TEST_CASE("HandshakeRates: an address gets no more than its rate, nor do all together (S-14)") {
@@ -336,7 +367,7 @@ TEST_CASE("HandshakeRates: an address gets no more than its rate, nor do all tog
     IpAddress ip = at("10.0.0.0:1").ip;
     ip.bytes[2] = static_cast<std::uint8_t>(peer >> 8);
     ip.bytes[3] = static_cast<std::uint8_t>(peer);
-    if (!rates.admit(limits, ip, now_us)) continue;
+    if (!rates.admit(limits, ip, now_us, nobody)) continue;
     ++admitted[peer];
     ++all;
   }
@@ -346,13 +377,32 @@ TEST_CASE("HandshakeRates: an address gets no more than its rate, nor do all tog
     CHECK(count <= 5 + 100);
 }
 
+TEST_CASE(
+    "HandshakeRates: who is expected has its own rate when others used up that of all (S-14)") {
+  HandshakeRates rates(3, {1, 2});
+  const HandshakeLimits limits{10, 2};
+  IpAddress ip = at("10.0.0.0:1").ip;
+  int strangers = 0;
+  for (int i = 0; i < 50; ++i) {
+    ip.bytes[3] = static_cast<std::uint8_t>(i);
+    strangers += rates.admit(limits, ip, 1, nobody) ? 1 : 0;
+  }
+  CHECK(strangers == 10);
+  const IpAddress expected = at("192.0.2.1:1").ip;
+  CHECK_FALSE(rates.admit(limits, expected, 1, nobody));
+  int admitted = 0;
+  for (int i = 0; i < 5; ++i)
+    admitted += rates.admit(limits, expected, 1, [] { return true; }) ? 1 : 0;
+  CHECK(admitted == 3);
+}
+
 TEST_CASE("HandshakeRates: subscribers of IPv6 count by their network (S-14)") {
   HandshakeRates rates(2, {1, 2});
   const HandshakeLimits limits{0, 1};
-  CHECK(rates.admit(limits, at("[2001:db8::1]:1").ip, 1));
-  CHECK(rates.admit(limits, at("[2001:db8::2]:1").ip, 1));
-  CHECK_FALSE(rates.admit(limits, at("[2001:db8::3]:1").ip, 1));
-  CHECK(rates.admit(limits, at("[2001:db8:0:1::1]:1").ip, 1));
+  CHECK(rates.admit(limits, at("[2001:db8::1]:1").ip, 1, nobody));
+  CHECK(rates.admit(limits, at("[2001:db8::2]:1").ip, 1, nobody));
+  CHECK_FALSE(rates.admit(limits, at("[2001:db8::3]:1").ip, 1, nobody));
+  CHECK(rates.admit(limits, at("[2001:db8:0:1::1]:1").ip, 1, nobody));
 }
 
 TEST_CASE("Tls: after a reload a busy peer is called over a new connection (P-01)") {

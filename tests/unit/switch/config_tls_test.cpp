@@ -72,6 +72,11 @@ TEST_CASE("read_config: listeners for WebSocket, and the pages that may connect 
   CHECK(good.config.sip_listen[1].transport == SipTransport::wss);
   CHECK(good.config.sip_listen[1].origins ==
         std::vector<std::string>{"https://phone.example", "http://[::1]:80"});
+  CHECK(good.config.sip_connections_per_peer == 100);
+  CHECK(read(R"({"listen": ["ws:127.0.0.1"], "connections_per_peer": 4096})")
+            .config.sip_connections_per_peer == 4096);
+  CHECK(errors(read(R"({"listen": ["ws:127.0.0.1"], "connections_per_peer": 0})"))
+            .find("/sip/connections_per_peer") == 0);
   const auto warnings = config_warnings(good.config);
   REQUIRE(warnings.size() == 1);
   CHECK(warnings[0].pointer == "/sip/listen/0/origins");
