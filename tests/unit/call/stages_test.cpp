@@ -43,7 +43,7 @@ SwitchConfig config() {
 struct Judged {
   explicit Judged(const SwitchConfig& config, const char* callee = "00447911",
                   const char* source = "127.0.0.2:5060", bool is_rehearsal = false,
-                  bool is_from_any_page = false) {
+                  bool is_from_any_page = false, const char* caller = "+1-555-0100") {
     context.tables = build_tables(config, state, nullptr).value();
     context.state = &state;
     context.random = &random;
@@ -53,7 +53,7 @@ struct Judged {
     context.source = SocketAddress::parse(source).value();
     context.is_from_any_page = is_from_any_page;
     context.request_user = callee;
-    context.from_user = "+1-555-0100";
+    context.from_user = caller;
     std::size_t next_stage = 0;
     verdict = run_stages(context, {.can_authenticate = true, .has_policy = false}, next_stage);
   }
@@ -141,7 +141,7 @@ TEST_CASE("Stages: over a WebSocket for any page an address alone identifies nob
   phone.password = "secret";
   phone.account = "acme";
   changed.provision.phones = {phone};
-  Judged judged(changed, "00447911", "127.0.0.2:40000", false, true);
+  Judged judged(changed, "00447911", "127.0.0.2:40000", false, true, "15550100");
   CHECK(judged.verdict.kind == Verdict::Kind::authenticate);
   CHECK(judged.context.customer_entry()->config.id == "phone:15550100");
 }
