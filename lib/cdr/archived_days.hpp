@@ -16,6 +16,19 @@ namespace tandem::cdr {
 /// Errors: io.
 Result<std::vector<std::int64_t>> archives_in(const std::string& folder);
 
+/// Days since 1970 of which `folder` has a day file or an archive, the latest first; none when it
+/// is not there. One that is archived meanwhile is among them. Errors: io.
+Result<std::vector<std::int64_t>> stored_days_of(const std::string& folder);
+
+/// The file of one of stored_days_of(), for reading all its records. Where they are is judged while
+/// the file is held, so that no day that is archived or deleted since it was listed is left out in
+/// silence. Nothing: the file is being made just now; or `skips_archived`, and what there is of the
+/// day is in an archive. `watch` as DayRows::open() has it. Errors: wrong_state (the day is
+/// archived and not restored, or gone), io.
+Result<std::optional<DayRows>> open_day_to_read(const std::string& folder, std::int64_t day,
+                                                bool skips_archived,
+                                                const store::Connection::Watch* watch = nullptr);
+
 /// Whether an archived day has all its records in its day file too. `rows` is nothing when there is
 /// no such file. Errors: io.
 Result<bool> is_restored(std::optional<DayRows>& rows);
@@ -32,7 +45,11 @@ Result<void> check_days_online(const std::string& folder, std::int64_t since_day
 /// The same for the period of a filter, unless that wants no archived days.
 Result<void> check_days_online(const std::string& folder, const CdrFilter& filter);
 
-/// Errors: wrong_state (an archived day that is not restored may have this record), io.
-Result<void> check_record_online(const std::string& folder, std::uint64_t record_id);
+/// Archived days that may have this record, restored or not, the latest first. Errors: io.
+Result<std::vector<std::int64_t>> archives_that_may_have(const std::string& folder,
+                                                         std::uint64_t record_id);
+
+/// What is said of a record that may be of a day which is archived and not restored.
+Error record_is_archived(std::uint64_t record_id, std::int64_t day);
 
 }  // namespace tandem::cdr

@@ -1,4 +1,9 @@
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <functional>
+#include <system_error>
 
 #include "base/text.hpp"
 #include "cdr/archive_file.hpp"
@@ -12,6 +17,26 @@ namespace {
 
 std::string date_of(std::int64_t day) { return format_date(day * day_us); }
 
+Result<bool> is_there(const std::string& path) {
+  if (access(path.c_str(), F_OK) == 0) return true;
+  if (errno == ENOENT) return false;
+  return Error{ErrorCode::io,
+               "could not examine \"" + path + "\": " + std::generic_category().message(errno)};
+}
+
+/// `missing`: the latest first.
+Error days_are_archived(const std::vector<std::int64_t>& missing) {
+  const std::string days = missing.size() == 1 ? date_of(missing[0]) + " is archived"
+                                               : std::to_string(missing.size()) + " days from " +
+                                                     date_of(missing.back()) + " to " +
+                                                     date_of(missing.front()) + " are archived";
+  return {ErrorCode::wrong_state, days +
+                                      ": restore those that you want (tandem-switch maintenance "
+                                      "restore DAY), ask since " +
+                                      date_of(missing.front() + 1) +
+                                      ", or with skip_archived for the others alone"};
+}
+
 }  // namespace
 
 Result<std::vector<std::int64_t>> archives_in(const std::string& folder) {
@@ -24,6 +49,41 @@ Result<std::vector<std::int64_t>> archives_in(const std::string& folder) {
   }
   std::sort(days.rbegin(), days.rend());
   return days;
+}
+
+Result<std::vector<std::int64_t>> stored_days_of(const std::string& folder) {
+  // In this order: a day file goes when its archive has its name, so a day of which the first list
+  // did not see the file any more has its archive in the second one.
+  auto days = days_in(folder);
+  if (!days) return days;
+  auto archives = archives_in(folder);
+  if (!archives) return archives;
+  days->insert(days->end(), archives->begin(), archives->end());
+  std::sort(days->begin(), days->end(), std::greater<>());
+  days->erase(std::unique(days->begin(), days->end()), days->end());
+  return days;
+}
+
+Result<std::optional<DayRows>> open_day_to_read(const std::string& folder, std::int64_t day,
+                                                bool skips_archived,
+                                                const store::Connection::Watch* watch) {
+  auto rows = DayRows::open(folder, day, watch);
+  if (!rows || skips_archived) return rows;
+  // Only now: a file that was not there to be opened had given its place to the archive before.
+  auto is_archived = is_there(folder + "/" + archive_name(day));
+  if (!is_archived) return std::move(is_archived).error();
+  if (*is_archived) {
+    auto is_whole = is_restored(*rows);
+    if (!is_whole) return std::move(is_whole).error();
+    if (*is_whole) return rows;
+    return days_are_archived({day});
+  }
+  if (*rows) return rows;
+  auto is_begun = is_there(folder + "/" + day_name(day));
+  if (!is_begun) return std::move(is_begun).error();
+  if (*is_begun) return rows;
+  return Error{ErrorCode::wrong_state,
+               "the records of " + date_of(day) + " went away while they were asked for"};
 }
 
 Result<bool> is_restored(std::optional<DayRows>& rows) {
@@ -65,39 +125,30 @@ Result<void> check_days_online(const std::string& folder, std::int64_t since_day
     if (!*is_there) missing.push_back(day);
   }
   if (missing.empty()) return {};
-  const std::string days = missing.size() == 1 ? date_of(missing[0]) + " is archived"
-                                               : std::to_string(missing.size()) + " days from " +
-                                                     date_of(missing.back()) + " to " +
-                                                     date_of(missing.front()) + " are archived";
-  return Error{ErrorCode::wrong_state, days +
-                                           ": restore those that you want (tandem-switch "
-                                           "maintenance restore DAY), ask since " +
-                                           date_of(missing.front() + 1) +
-                                           ", or with skip_archived for the others alone"};
+  return days_are_archived(missing);
 }
 
-Result<void> check_record_online(const std::string& folder, std::uint64_t record_id) {
+Result<std::vector<std::int64_t>> archives_that_may_have(const std::string& folder,
+                                                         std::uint64_t record_id) {
   auto archives = archives_in(folder);
-  if (!archives) return std::move(archives).error();
+  if (!archives) return archives;
   PosixDisk disk;
   const auto id = static_cast<std::int64_t>(std::min<std::uint64_t>(record_id, INT64_MAX));
-  for (const std::int64_t day : *archives) {
-    const auto manifest = read_manifest(disk, folder + "/" + archive_name(day));
+  std::erase_if(*archives, [&](std::int64_t day) {
     // Of one that cannot be read it is not known what it has.
-    if (manifest &&
-        (id < manifest->content.first_record_id || id > manifest->content.last_record_id))
-      continue;
-    auto rows = DayRows::open(folder, day);
-    if (!rows) return std::move(rows).error();
-    auto is_there = is_restored(*rows);
-    if (!is_there) return std::move(is_there).error();
-    if (*is_there) continue;
-    return Error{ErrorCode::wrong_state,
-                 "record " + std::to_string(record_id) + " may be of " + date_of(day) +
-                     ", which is archived: restore it (tandem-switch maintenance restore " +
-                     date_of(day) + ") and ask again"};
-  }
-  return {};
+    const auto manifest = read_manifest(disk, folder + "/" + archive_name(day));
+    return manifest &&
+           (id < manifest->content.first_record_id || id > manifest->content.last_record_id);
+  });
+  return archives;
+}
+
+Error record_is_archived(std::uint64_t record_id, std::int64_t day) {
+  return {ErrorCode::wrong_state, "record " + std::to_string(record_id) + " may be of " +
+                                      date_of(day) +
+                                      ", which is archived: restore it (tandem-switch "
+                                      "maintenance restore " +
+                                      date_of(day) + ") and ask again"};
 }
 
 }  // namespace tandem::cdr

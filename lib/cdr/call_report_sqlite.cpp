@@ -102,7 +102,7 @@ class Collecting {
   Result<void> day(const std::string& folder, std::int64_t day) {
     if (box_.is_over()) return box_.failure(records_);
     if (auto known = read_differences(day); !known) return known;
-    auto rows = cdr::DayRows::open(folder, day, box_.watch());
+    auto rows = cdr::open_day_to_read(folder, day, filter_.skips_archived, box_.watch());
     if (!rows) return std::move(rows).error();
     if (!*rows) return {};
     auto reader = cdr::CallFactsReader::open(**rows, filter_, collector_.wanted());
@@ -186,9 +186,10 @@ Result<CallReport> call_report(const CdrPlace& place, const CallReportRequest& r
   if (filter.until_us &&
       __builtin_add_overflow(*filter.until_us, collector->look_ahead_us(), &*filter.until_us))
     filter.until_us.reset();
+  // Before the work of the others; what is archived later is found when its turn comes.
   if (auto done = cdr::check_days_online(place.folder, filter); !done)
     return std::move(done).error();
-  auto days = cdr::days_in(place.folder);
+  auto days = cdr::stored_days_of(place.folder);
   if (!days) return std::move(days).error();
   cdr::TimeBox box(time, guards.time_max_ms);
   const cdr::TimeBoxScope inside(box);

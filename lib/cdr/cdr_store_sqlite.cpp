@@ -1,7 +1,6 @@
 // Reading records back: a cursor over the day files, the latest record first.
 #include <algorithm>
 #include <limits>
-#include <set>
 #include <utility>
 
 #include "cdr/archived_days.hpp"
@@ -50,8 +49,7 @@ struct CdrCursor::Body {
   const std::uint64_t rows_max;
   const SystemClock system_clock;
   cdr::TimeBox box;
-  std::vector<std::int64_t> days;               // still to be read, the next one last
-  std::set<std::int64_t> archived;              // of them; without their records unless restored
+  std::vector<std::int64_t> days;               // still to be read, archived or not, the next last
   std::optional<Place> behind;                  // only what comes behind it
   std::optional<std::int64_t> below_record_id;  // when that record itself is not stored
   std::optional<cdr::DayRows> day;
@@ -84,6 +82,18 @@ Result<void> CdrCursor::Body::find_start(std::uint64_t record_id) {
     std::erase_if(days, [last](std::int64_t other) { return other > last; });
     return {};
   }
+  if (!filter.skips_archived) {
+    // Without its place, which is in an archive, the list would begin anew with the latest call.
+    auto archives = cdr::archives_that_may_have(folder, record_id);
+    if (!archives) return std::move(archives).error();
+    for (const std::int64_t archived : *archives) {
+      auto file = cdr::DayRows::open(folder, archived, box.watch());
+      if (!file) return std::move(file).error();
+      auto is_there = cdr::is_restored(*file);
+      if (!is_there) return std::move(is_there).error();
+      if (!*is_there) return cdr::record_is_archived(record_id, archived);
+    }
+  }
   below_record_id = id;
   return {};
 }
@@ -96,19 +106,14 @@ Result<bool> CdrCursor::Body::open_next_day() {
     if (box.is_over()) return box.failure(rows_read);
     const std::int64_t number = days.back();
     days.pop_back();
-    auto file = cdr::DayRows::open(folder, number, box.watch());
-    if (!file) return std::move(file).error();
-    if (archived.contains(number) && !filter.skips_archived) {
-      auto is_there = cdr::is_restored(*file);
-      if (!is_there) return std::move(is_there).error();
-      if (!*is_there) {
-        file->reset();
-        const auto done = cdr::check_days_online(
-            folder, filter.since_us ? cdr::day_of(*filter.since_us) : 0, number);
-        if (!done) return done.error();
-        days.push_back(number);  // it was restored just now
-        continue;
-      }
+    auto file = cdr::open_day_to_read(folder, number, filter.skips_archived, box.watch());
+    if (!file) {
+      if (file.error().code != ErrorCode::wrong_state) return std::move(file).error();
+      // It names all that would follow, where it can.
+      const std::int64_t first = filter.since_us ? cdr::day_of(*filter.since_us) : 0;
+      if (auto all = cdr::check_days_online(folder, first, number); !all)
+        return std::move(all).error();
+      return std::move(file).error();
     }
     if (!*file) continue;
     auto prepared = (*file)->select_records("WHERE record_id = ?");
@@ -224,18 +229,13 @@ CdrStore::CdrStore(CdrPlace place, CdrGuards guards, const Clock* clock)
     : place_(std::move(place)), guards_(guards), clock_(clock) {}
 
 Result<std::optional<Cdr>> CdrStore::find(std::uint64_t record_id) const {
-  auto days = cdr::days_in(place_.folder);
-  if (!days) return std::move(days).error();
-  std::reverse(days->begin(), days->end());  // what is asked for is mostly of these days
-  for (const std::int64_t day : *days) {
-    auto file = cdr::DayRows::open(place_.folder, day);
-    if (!file) return std::move(file).error();
-    if (!*file) continue;
-    auto select = (*file)->select_records("WHERE record_id = ?");
+  const auto find_in = [&](std::optional<cdr::DayRows>& file) -> Result<std::optional<Cdr>> {
+    if (!file) return std::optional<Cdr>();
+    auto select = file->select_records("WHERE record_id = ?");
     if (!select) return std::move(select).error();
     auto row = select->bind(1, static_cast<std::int64_t>(record_id)).step();
     if (!row) return std::move(row).error();
-    if (!*row) continue;
+    if (!*row) return std::optional<Cdr>();
     auto cdr = cdr::DayRows::read_record(*select);
     if (!cdr) return std::move(cdr).error();
     auto corrections = cdr::open_corrections(place_.database);
@@ -245,9 +245,28 @@ Result<std::optional<Cdr>> CdrStore::find(std::uint64_t record_id) const {
         return std::move(merged).error();
     }
     return std::optional<Cdr>(std::move(*cdr));
+  };
+  auto days = cdr::days_in(place_.folder);
+  if (!days) return std::move(days).error();
+  for (const std::int64_t day : *days) {  // what is asked for is mostly of the latest ones
+    auto file = cdr::DayRows::open(place_.folder, day);
+    if (!file) return std::move(file).error();
+    auto found = find_in(*file);
+    if (!found || *found) return found;
   }
-  if (auto done = cdr::check_record_online(place_.folder, record_id); !done)
-    return std::move(done).error();
+  // Listed after the files, so a day that was archived meanwhile is among them; and one that was
+  // restored meanwhile is looked at once more.
+  auto archives = cdr::archives_that_may_have(place_.folder, record_id);
+  if (!archives) return std::move(archives).error();
+  for (const std::int64_t day : *archives) {
+    auto file = cdr::DayRows::open(place_.folder, day);
+    if (!file) return std::move(file).error();
+    auto is_there = cdr::is_restored(*file);
+    if (!is_there) return std::move(is_there).error();
+    if (!*is_there) return cdr::record_is_archived(record_id, day);
+    auto found = find_in(*file);
+    if (!found || *found) return found;
+  }
   return std::optional<Cdr>();
 }
 
@@ -261,15 +280,10 @@ Result<CdrCursor> CdrStore::cursor(const CdrFilter& filter,
   auto corrections = cdr::open_corrections(place_.database);
   if (!corrections) return std::move(corrections).error();
   body->corrections = std::move(*corrections);
-  auto archives = cdr::archives_in(place_.folder);
-  if (!archives) return std::move(archives).error();
-  body->archived.insert(archives->begin(), archives->end());
-  auto days = cdr::days_in(place_.folder);
-  if (!days) return std::move(days).error();
   // Those that are archived stand at their place too, so that a list that comes by says so.
-  std::set<std::int64_t> all(days->begin(), days->end());
-  all.insert(archives->begin(), archives->end());
-  body->days.assign(all.begin(), all.end());
+  auto days = cdr::stored_days_of(place_.folder);
+  if (!days) return std::move(days).error();
+  body->days.assign(days->rbegin(), days->rend());
   if (before_record_id) {
     const cdr::TimeBoxScope inside(body->box);
     if (auto done = body->find_start(*before_record_id); !done)

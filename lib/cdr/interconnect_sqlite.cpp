@@ -21,11 +21,11 @@ Result<void> for_each_day(const std::string& folder, const InterconnectQuery& qu
   const std::int64_t first = day_of(query.since_us);
   const std::int64_t last = day_of(query.until_us - 1);
   if (auto done = check_days_online(folder, first, last); !done) return done;
-  auto days = days_in(folder);
+  auto days = stored_days_of(folder);
   if (!days) return std::move(days).error();
   for (auto day = days->rbegin(); day != days->rend(); ++day) {
     if (*day < first || *day > last) continue;
-    auto rows = DayRows::open(folder, *day);
+    auto rows = open_day_to_read(folder, *day, false);
     if (!rows) return std::move(rows).error();
     if (!*rows) continue;
     if (auto done = visit((*rows)->connection()); !done) return done;

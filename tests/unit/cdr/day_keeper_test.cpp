@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <set>
 
+#include "cdr/archived_days.hpp"
 #include "cdr/cdr_rows_sqlite.hpp"
 #include "cdr/compression.hpp"
 #include "cdr/day_files.hpp"
@@ -135,6 +137,21 @@ struct Station {
 std::string day_text(std::int64_t day) {
   return format_time_us((first_day + day) * day_us).substr(0, 10);
 }
+
+/// Says what time it is, and does something when it is asked for the n-th time.
+class ActingClock final : public Clock {
+ public:
+  ActingClock(int asked, std::function<void()> act) : left_(asked), act_(std::move(act)) {}
+  [[nodiscard]] std::int64_t monotonic_us() const noexcept override {
+    if (--left_ == 0) act_();
+    return 1'000'000;
+  }
+  [[nodiscard]] std::int64_t wall_us() const noexcept override { return (first_day + 13) * day_us; }
+
+ private:
+  mutable int left_;
+  const std::function<void()> act_;
+};
 
 void damage(const std::string& path, std::size_t at) {
   std::string content = test::content_of(path);
@@ -295,6 +312,110 @@ TEST_CASE(
   REQUIRE(station.act(MaintenanceAct::archive, 1).ok());
   CHECK(station.stored(1).records == 43);
   station.check_readable_once(1);
+}
+
+TEST_CASE("DayKeeper: a list fails at a day that is archived while it goes on (O-08)") {
+  if (!has_compression()) {
+    MESSAGE("not run: built without libzstd");
+    return;
+  }
+  for (const bool has_late : {false, true}) {
+    CAPTURE(has_late);
+    Station station;
+    auto cursor = CdrStore(station.folder.path()).cursor({});
+    REQUIRE(cursor.ok());
+    REQUIRE(cursor->next().value());  // it is in the latest day
+    REQUIRE(station.act(MaintenanceAct::archive, 0).ok());
+    if (has_late) station.write_late(0, 5'000);
+    for (int record = 1; record < 80; ++record)
+      REQUIRE(cursor->next().value());
+    const auto next = cursor->next();
+    REQUIRE_FALSE(next.ok());
+    CHECK(next.error().code == ErrorCode::wrong_state);
+    CHECK(next.error().message.find(day_text(0) + " is archived") != std::string::npos);
+  }
+}
+
+TEST_CASE("DayKeeper: a list ends with an error when an archive goes before its turn (O-08)") {
+  if (!has_compression()) {
+    MESSAGE("not run: built without libzstd");
+    return;
+  }
+  Station station;
+  REQUIRE(station.act(MaintenanceAct::archive, 0).ok());
+  auto cursor = CdrStore(station.folder.path()).cursor({});
+  REQUIRE(cursor.ok());
+  REQUIRE(std::filesystem::remove(station.folder / archive_name(first_day)));
+  for (int record = 0; record < 80; ++record)
+    REQUIRE(cursor->next().value());
+  const auto next = cursor->next();
+  REQUIRE_FALSE(next.ok());
+  CHECK(next.error().code == ErrorCode::wrong_state);
+  CHECK(next.error().message.find(day_text(0)) != std::string::npos);
+  CHECK(next.error().message.find("went away") != std::string::npos);
+}
+
+TEST_CASE("DayKeeper: a report fails at a day that is archived while it is made (O-08)") {
+  if (!has_compression()) {
+    MESSAGE("not run: built without libzstd");
+    return;
+  }
+  const auto report_when = [](Station& station, int asked) {
+    CdrGuards guards;
+    guards.time_max_ms = 60'000;
+    guards.days_max = 0;
+    bool is_archived = false;
+    const ActingClock clock(asked, [&] {
+      is_archived = true;
+      CHECK(station.act(MaintenanceAct::archive, 0).ok());
+    });
+    auto report = call_report(station.folder.path(), {}, guards, &clock);
+    CHECK(is_archived);
+    return report;
+  };
+  // The clock is asked when the box of its time is entered, and before each day, the latest first.
+  for (int asked = 1; asked <= 4; ++asked) {
+    CAPTURE(asked);
+    Station station;
+    const auto report = report_when(station, asked);
+    REQUIRE_FALSE(report.ok());
+    CHECK(report.error().code == ErrorCode::wrong_state);
+    CHECK(report.error().message.find(day_text(0) + " is archived") != std::string::npos);
+  }
+}
+
+TEST_CASE("DayKeeper: a day is judged when it is opened, not when it was listed (O-08)") {
+  if (!has_compression()) {
+    MESSAGE("not run: built without libzstd");
+    return;
+  }
+  Station station;
+  const std::string& folder = station.folder.path();
+  const std::vector<std::int64_t> all{first_day + 2, first_day + 1, first_day};
+  const auto listed = stored_days_of(folder);
+  REQUIRE(listed.ok());
+  CHECK(*listed == all);
+  CHECK(open_day_to_read(folder, first_day, false).value().has_value());
+  REQUIRE(station.act(MaintenanceAct::archive, 0).ok());
+  CHECK(stored_days_of(folder).value() == all);
+  CHECK(open_day_to_read(folder, first_day, false).error().code == ErrorCode::wrong_state);
+  CHECK_FALSE(open_day_to_read(folder, first_day, true).value().has_value());
+  station.write_late(0, 5'000);
+  CHECK(open_day_to_read(folder, first_day, false).error().code == ErrorCode::wrong_state);
+  CHECK(open_day_to_read(folder, first_day, true).value().has_value());
+  REQUIRE(station.act(MaintenanceAct::restore, 0).ok());
+  CHECK(open_day_to_read(folder, first_day, false).value().has_value());
+  CHECK(open_day_to_read(folder, first_day + 5, false).error().code == ErrorCode::wrong_state);
+
+  // A page that begins behind a record which is archived by now is no first page.
+  REQUIRE(station.act(MaintenanceAct::archive, 1).ok());
+  CdrQuery page;
+  page.limit = 10;
+  page.before_record_id = 50;
+  const auto next = CdrStore(folder).query(page);
+  REQUIRE_FALSE(next.ok());
+  CHECK(next.error().code == ErrorCode::wrong_state);
+  CHECK(next.error().message.find("record 50 may be of " + day_text(1)) != std::string::npos);
 }
 
 TEST_CASE("DayKeeper: a damaged archive is never taken for a good one (O-08)") {
