@@ -77,6 +77,11 @@ Result<DayManifest> read_manifest_of(DiskFile& file, const std::string& path) {
   if (!json) return std::move(json).error();
   if (json->size() != json_bytes || crc32c(json->data(), json->size()) != u32_at(*tail, 4))
     return damaged(path, "has a damaged manifest");
+  auto head = read_exactly(file, *size - around - json_bytes, frame_head_bytes);
+  if (!head) return std::move(head).error();
+  if (head->size() != frame_head_bytes || u32_at(*head, 0) != skippable_magic ||
+      u32_at(*head, 4) != json_bytes + tail_bytes)
+    return damaged(path, "has a damaged frame around its manifest");
   auto manifest = manifest_from_json(*json);
   if (!manifest) return damaged(path, "has a manifest that was not readable");
   if (manifest->compressed_bytes != *size - around - json_bytes)

@@ -248,7 +248,7 @@ Result<void> insert_record(store::Statement& insert, const Cdr& cdr, std::string
 
 Result<std::optional<DayRows>> DayRows::open(const std::string& folder, std::int64_t day,
                                              const store::Connection::Watch* watch) {
-  auto lock = DayLock::shared(folder, day);
+  auto lock = DayLock::reading(folder, day);
   if (!lock) return std::move(lock).error();
   auto connection =
       store::Connection::open(folder + "/" + day_name(day), store::OpenMode::read_only);

@@ -63,7 +63,7 @@ Result<std::uint64_t> SqliteSink::position() {
 }
 
 Result<SqliteSink::DayFile*> SqliteSink::open_day_file(std::int64_t day) {
-  auto lock = DayLock::shared(folder_, day);
+  auto lock = DayLock::writing(folder_, day);
   if (!lock) return std::move(lock).error();
   auto connection = store::Connection::open(folder_ + "/" + day_name(day));
   if (!connection) return std::move(connection).error();

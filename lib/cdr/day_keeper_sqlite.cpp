@@ -1,17 +1,21 @@
 #include "cdr/day_keeper_sqlite.hpp"
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "base/text.hpp"
 #include "cdr/archived_days.hpp"
-#include "cdr/cdr_rows_sqlite.hpp"
 #include "cdr/compression.hpp"
 #include "cdr/day_files.hpp"
+#include "cdr/file_owner.hpp"
 
 namespace tandem::cdr {
 namespace {
@@ -20,6 +24,7 @@ constexpr const char* lock_name = "/cdr-maintenance.lock";
 constexpr const char* notes_name = "/cdr-maintenance.db";
 constexpr std::string_view draft_extension = ".draft";
 constexpr std::string_view check_extension = ".check";
+constexpr std::string_view slim_extension = ".slim.draft";  // a draft, to whoever finds it
 constexpr std::uint64_t watched_bytes = 1U << 18;  // about what SQLite moves between two questions
 constexpr int busy_attempts = 40;
 constexpr int changed_attempts = 3;
@@ -56,7 +61,7 @@ bool is_leftover(std::string_view name) {
   for (const std::string_view beside : {"-wal", "-shm", "-journal"}) {
     if (name.ends_with(beside)) name.remove_suffix(beside.size());
   }
-  for (const std::string_view extension : {draft_extension, check_extension}) {
+  for (const std::string_view extension : {slim_extension, draft_extension, check_extension}) {
     if (!name.ends_with(extension)) continue;
     name.remove_suffix(extension.size());
     return day_from_name(name) || day_from_archive_name(name);
@@ -97,6 +102,24 @@ std::int64_t size_of(const std::string& path) {
   struct stat status {};
   return stat(path.c_str(), &status) == 0 ? static_cast<std::int64_t>(status.st_size) : 0;
 }
+
+Result<DiskRoom> system_room_of(const std::string& folder) {
+  struct statvfs status {};
+  if (statvfs(folder.c_str(), &status) != 0) {
+    return Error{ErrorCode::io, "could not examine the disk of \"" + folder +
+                                    "\": " + std::generic_category().message(errno)};
+  }
+  return DiskRoom{std::uint64_t{status.f_bavail} * status.f_frsize,
+                  std::uint64_t{status.f_blocks} * status.f_frsize};
+}
+
+/// What is left to the others on a disk, the journal of calls first.
+std::uint64_t reserve_bytes(const DiskRoom& room) {
+  constexpr std::uint64_t most = 1U << 30;
+  return std::min(most, room.size_bytes / 20);
+}
+
+std::string megabytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
 Error no_such_day(std::int64_t day) {
   return {ErrorCode::not_found, "there were no records of " + date_of(day)};
@@ -152,6 +175,14 @@ Result<std::unique_ptr<DayKeeper>> DayKeeper::open(Options options, const Clock&
   }
   auto notes = store::Connection::open(options.folder + notes_name);
   if (!notes) return std::move(notes).error();
+  // Whoever made them first: the switch must be able to go on with them.
+  if (geteuid() == 0) {
+    const std::string model = owner_model(options.folder);
+    for (const char* name : {lock_name, notes_name}) {
+      if (auto done = give_to_owner(options.folder + name, model); !done)
+        return std::move(done).error();
+    }
+  }
   if (auto done = store::migrate(*notes, "cdr_maintenance", note_steps); !done)
     return std::move(done).error();
   std::unique_ptr<DayKeeper> keeper(
@@ -205,6 +236,7 @@ Result<DayKeeper::Held> DayKeeper::hold(std::int64_t day) {
   auto there = exists(day_name(day));
   if (!there) return std::move(there).error();
   if (!*there) return held;
+  if (auto done = check_may_give(path(day_name(day))); !done) return std::move(done).error();
   auto connection = store::Connection::open(path(day_name(day)));
   if (!connection) return std::move(connection).error();
   watch(*connection);
@@ -228,13 +260,95 @@ Result<void> DayKeeper::check_unchanged(Held& held) {
   auto version = data_version(*held.connection);
   if (!version) return ended(std::move(version).error());
   if (*version == held.version) return {};
-  return Error{ErrorCode::wrong_state, "records of " + date_of(held.day) + " came in"};
+  return came_in(held.day);
 }
 
-/// Takes over the records of another day file, which is closed and of the same schema. Errors:
-/// corrupt (both have a record, and it is not of the same call).
-Result<void> DayKeeper::merge(store::Connection& into, const std::string& other) {
-  if (auto done = into.execute("ATTACH " + quoted(other) + " AS other"); !done) return done;
+/// Worth another attempt, unlike a file that is in use.
+Error DayKeeper::came_in(std::int64_t day) {
+  has_come_in_ = true;
+  return {ErrorCode::wrong_state, "records of " + date_of(day) + " came in"};
+}
+
+/// Before hours are spent on what would then be found to be in use.
+Result<void> DayKeeper::wait_until_unused(std::int64_t day) {
+  for (int attempts = 1;; ++attempts) {
+    {
+      auto lock = DayLock::exclusive(options_.folder, day);
+      if (lock) return {};
+      if (lock.error().code != ErrorCode::wrong_state || attempts == busy_attempts)
+        return std::move(lock).error();
+    }
+    if (auto done = pace_.pause(); !done) return done;
+  }
+}
+
+/// What the copies of an act come to at most, and the reserve, are on the disk. Errors: limit.
+Result<void> DayKeeper::check_room(MaintenanceAct act, std::int64_t day) {
+  const std::string name = path(day_name(day));
+  const auto file_bytes = static_cast<std::uint64_t>(size_of(name) + size_of(name + "-wal"));
+  std::uint64_t archived_bytes = 0;  // expanded
+  // What is wrong with it the act itself says.
+  if (auto manifest = read_manifest(*disk_, path(archive_name(day))))
+    archived_bytes = manifest->database_bytes;
+  // Sealing: a copy, and the log of what a newer release adds to it. Archiving: a copy, one without
+  // indexes, the archive, and that read back; with an earlier archive its database too, and its
+  // records in the log. Restoring: the database, its indexes, their log, and what came late.
+  std::uint64_t need_bytes = 0;
+  if (act == MaintenanceAct::seal) need_bytes = file_bytes + file_bytes / 2;
+  if (act == MaintenanceAct::archive) need_bytes = 3 * (file_bytes + archived_bytes);
+  if (act == MaintenanceAct::restore) need_bytes = 2 * file_bytes + 3 * archived_bytes;
+  if (act == MaintenanceAct::verify) need_bytes = archived_bytes;
+  if (need_bytes == 0) return {};
+  auto room =
+      options_.room_of ? options_.room_of(options_.folder) : system_room_of(options_.folder);
+  if (!room) return std::move(room).error();
+  const std::uint64_t reserve = reserve_bytes(*room);
+  if (room->free_bytes >= reserve && room->free_bytes - reserve >= need_bytes) return {};
+  return Error{ErrorCode::limit,
+               "disk of \"" + options_.folder + "\" had " + megabytes(room->free_bytes) +
+                   " free, and to " + maintenance_act_name(act) + ' ' + date_of(day) + " takes " +
+                   megabytes(need_bytes) + " beside a reserve of " + megabytes(reserve)};
+}
+
+/// Nobody who may use the files of the sink is shut out from this one.
+Result<void> DayKeeper::give_away(const std::string& file, const std::string& model) {
+  const std::string like = size_of(model) > 0 ? model : owner_model(options_.folder);
+  return give_to_owner(file, like);
+}
+
+/// Brings a day file, or what was in an archive, to the newest tables. Steps may name indexes,
+/// which archives do not have.
+Result<void> DayKeeper::update(store::Connection& connection) {
+  std::string indexes;
+  bool is_of_archive = false;
+  {
+    auto table = connection.prepare("SELECT 1 FROM sqlite_master WHERE name = 'day_indexes'");
+    if (!table) return std::move(table).error();
+    auto row = table->step();
+    if (!row) return std::move(row).error();
+    is_of_archive = *row;
+  }
+  if (is_of_archive) {
+    auto select = connection.prepare("SELECT sql FROM day_indexes");
+    if (!select) return std::move(select).error();
+    for (;;) {
+      auto row = select->step();
+      if (!row) return std::move(row).error();
+      if (!*row) break;
+      indexes.append(select->text(0)).append(";");
+    }
+  }
+  if (is_of_archive) {
+    if (auto done = connection.execute(indexes + "DROP TABLE day_indexes;"); !done) return done;
+  }
+  return store::migrate(connection, "cdr", options_.steps);
+}
+
+/// Takes over the records of another day file, which is closed and of the same schema. Returns how
+/// many both had. Errors: corrupt (both have a record, and it is not of the same call).
+Result<std::uint64_t> DayKeeper::merge(store::Connection& into, const std::string& other) {
+  if (auto done = into.execute("ATTACH " + quoted(other) + " AS other"); !done)
+    return std::move(done).error();
   const auto counted = [&into](const char* sql) -> Result<std::int64_t> {
     auto select = into.prepare(sql);
     if (!select) return std::move(select).error();
@@ -254,6 +368,8 @@ Result<void> DayKeeper::merge(store::Connection& into, const std::string& other)
                                          " records of the day file and of its archive were of "
                                          "different calls"};
   }
+  auto common = counted("SELECT count(*) FROM main.cdr AS a JOIN other.cdr AS b USING(record_id)");
+  if (!common) return ended(std::move(common).error());
   std::string columns;
   {
     auto table = into.prepare("SELECT name FROM pragma_table_info('cdr') ORDER BY cid");
@@ -271,7 +387,8 @@ Result<void> DayKeeper::merge(store::Connection& into, const std::string& other)
                                "(SELECT record_id FROM main.cdr)");
       !done)
     return ended(std::move(done).error());
-  return into.execute("DETACH other");
+  if (auto done = into.execute("DETACH other"); !done) return std::move(done).error();
+  return static_cast<std::uint64_t>(*common);
 }
 
 /// Brings a draft to the newest schema, checks that it still holds `before`, lets `change` change
@@ -284,8 +401,7 @@ Result<DayContent> DayKeeper::finish_draft(
     auto connection = store::Connection::open(draft);
     if (!connection) return std::move(connection).error();
     watch(*connection);
-    if (auto done = store::migrate(*connection, "cdr", day_steps); !done)
-      return ended(std::move(done).error());
+    if (auto done = update(*connection); !done) return ended(std::move(done).error());
     auto copied = read_content(*connection, before.columns, spend());
     if (!copied) return ended(std::move(copied).error());
     if (!copied->has_same_records(before))
@@ -337,7 +453,7 @@ Result<DayLock> DayKeeper::freeze(Held& held) {
         auto there = exists(day_name(held.day));
         if (!there) return std::move(there).error();
         if (!*there) return lock;
-        return Error{ErrorCode::wrong_state, "records of " + date_of(held.day) + " came in"};
+        return came_in(held.day);
       }
       if (auto done = check_unchanged(held); !done) return std::move(done).error();
       auto is_alone = leave_log_mode(*held.connection);
@@ -360,6 +476,7 @@ Result<DayLock> DayKeeper::freeze(Held& held) {
 }
 
 Result<void> DayKeeper::put_in_place(Held& held, const std::string& draft) {
+  if (auto done = give_away(draft, path(day_name(held.day))); !done) return done;
   auto lock = freeze(held);
   if (!lock) return std::move(lock).error();
   if (auto done = disk_->rename(draft, path(day_name(held.day))); !done) return done;
@@ -415,6 +532,7 @@ Result<void> DayKeeper::archive(std::int64_t day) {
 
   const Draft draft(*this, path(day_name(day)).append(draft_extension));
   const Draft check(*this, path(day_name(day)).append(check_extension));
+  const Draft slim(*this, path(day_name(day)).append(slim_extension));
   std::optional<DayContent> archived;  // before
   if (*is_archived) {
     auto expanded = expand(day, check.path());
@@ -422,13 +540,17 @@ Result<void> DayKeeper::archive(std::int64_t day) {
     archived = std::move(*expanded);
     auto connection = store::Connection::open(check.path());
     if (!connection) return std::move(connection).error();
-    if (auto done = store::migrate(*connection, "cdr", day_steps); !done) return done;
+    watch(*connection);
+    if (auto done = update(*connection); !done) return ended(std::move(done).error());
   }
+  std::uint64_t common = 0;
   if (auto done = copy_into(*held, draft.path()); !done) return done;
   auto made =
       finish_draft(draft.path(), *content, [&](store::Connection& connection) -> Result<void> {
         if (archived) {
-          if (auto done = merge(connection, check.path()); !done) return done;
+          auto merged = merge(connection, check.path());
+          if (!merged) return std::move(merged).error();
+          common = *merged;
         }
         // Indexes are made anew when the day is restored. Until then they would be half of it.
         std::string drops =
@@ -447,10 +569,14 @@ Result<void> DayKeeper::archive(std::int64_t day) {
           }
         }
         if (auto done = connection.execute(drops); !done) return done;
-        if (auto done = note_restored(connection, 0); !done) return done;
-        return connection.execute("VACUUM");
+        return note_restored(connection, 0);
       });
   if (!made) return std::move(made).error();
+  if (made->records != content->records + (archived ? archived->records : 0) - common) {
+    return Error{ErrorCode::corrupt, "records of " + date_of(day) +
+                                         " were lost when its archive and its day file were "
+                                         "brought together"};
+  }
 
   // A day that was restored and not changed since has its archive already.
   bool has_same = false;
@@ -462,12 +588,22 @@ Result<void> DayKeeper::archive(std::int64_t day) {
     has_same = compared->has_same_records(*archived);
   }
   if (!has_same) {
+    if (auto done = discard(slim.path()); !done) return done;
+    {
+      // Not VACUUM, which writes what it makes beside other programs' temporary files.
+      auto connection = store::Connection::open(draft.path());
+      if (!connection) return std::move(connection).error();
+      watch(*connection);
+      if (auto done = connection->execute("VACUUM INTO " + quoted(slim.path())); !done)
+        return ended(std::move(done).error());
+    }
+    if (auto done = discard(draft.path()); !done) return done;
     const Draft fresh(*this, path(archive_name(day)).append(draft_extension));
     DayManifest manifest;
     manifest.day = date_of(day);
     manifest.content = *made;
     manifest.made_at_us = clock_.wall_us();
-    if (auto done = write_archive(*disk_, draft.path(), fresh.path(), manifest, spend()); !done)
+    if (auto done = write_archive(*disk_, slim.path(), fresh.path(), manifest, spend()); !done)
       return done;
     // Read back before it counts, and while the only other copy is still where it was.
     if (auto done = discard(check.path()); !done) return done;
@@ -483,6 +619,7 @@ Result<void> DayKeeper::archive(std::int64_t day) {
       if (!read->has_same_records(*made))
         return Error{ErrorCode::corrupt, "an archive did not read back as it was written"};
     }
+    if (auto done = give_away(fresh.path(), path(day_name(day))); !done) return done;
     if (auto done = disk_->rename(fresh.path(), path(archive_name(day))); !done) return done;
     if (auto done = disk_->sync_folder(options_.folder); !done) return done;
   }
@@ -514,26 +651,16 @@ Result<void> DayKeeper::restore(std::int64_t day) {
     if (auto done = copy_into(*held, late.path()); !done) return done;
     auto connection = store::Connection::open(late.path());
     if (!connection) return std::move(connection).error();
-    if (auto done = store::migrate(*connection, "cdr", day_steps); !done) return done;
+    watch(*connection);
+    if (auto done = update(*connection); !done) return ended(std::move(done).error());
   }
   auto made =
       finish_draft(draft.path(), *content, [&](store::Connection& connection) -> Result<void> {
         if (held->connection) {
-          if (auto done = merge(connection, late.path()); !done) return done;
+          if (auto merged = merge(connection, late.path()); !merged)
+            return std::move(merged).error();
         }
-        std::string indexes;
-        {
-          auto select = connection.prepare("SELECT sql FROM day_indexes");
-          if (!select) return std::move(select).error();
-          for (;;) {
-            auto row = select->step();
-            if (!row) return std::move(row).error();
-            if (!*row) break;
-            indexes.append(select->text(0)).append(";");
-          }
-        }
-        if (auto done = connection.execute(indexes + "DROP TABLE day_indexes; ANALYZE;"); !done)
-          return done;
+        if (auto done = connection.execute("ANALYZE"); !done) return done;
         return note_restored(connection, clock_.wall_us());
       });
   if (!made) return std::move(made).error();
@@ -575,7 +702,13 @@ Result<void> DayKeeper::verify(std::int64_t day) {
   return {};
 }
 
+/// What is not an archive of ours may be the only copy of something.
 Result<void> DayKeeper::remove(std::int64_t day) {
+  auto manifest = read_manifest(*disk_, path(archive_name(day)));
+  if (!manifest) return std::move(manifest).error();
+  if (manifest->day != date_of(day))
+    return Error{ErrorCode::corrupt,
+                 "the archive of " + date_of(day) + " said that it was of " + manifest->day};
   if (auto done = disk_->remove(path(archive_name(day))); !done) return done;
   return disk_->sync_folder(options_.folder);
 }
@@ -583,10 +716,10 @@ Result<void> DayKeeper::remove(std::int64_t day) {
 /// Once more when a record came in meanwhile: that is rare, or the day is not over.
 Result<void> DayKeeper::insist(Result<void> (DayKeeper::*step)(std::int64_t), std::int64_t day) {
   for (int attempts = 1;; ++attempts) {
+    if (auto done = wait_until_unused(day); !done) return done;
+    has_come_in_ = false;
     auto done = (this->*step)(day);
-    if (done || done.error().code != ErrorCode::wrong_state || pace_.is_over() ||
-        attempts == changed_attempts)
-      return done;
+    if (done || !has_come_in_ || pace_.is_over() || attempts == changed_attempts) return done;
   }
 }
 
@@ -595,17 +728,25 @@ Result<void> DayKeeper::act(MaintenanceAct act, std::int64_t day) {
   Result<void> outcome =
       Error{ErrorCode::invalid_argument,
             std::string("\"") + maintenance_act_name(act) + "\" is not done to one day"};
-  if (act == MaintenanceAct::seal) {
+  const bool is_of_day = act == MaintenanceAct::seal || act == MaintenanceAct::archive ||
+                         act == MaintenanceAct::restore || act == MaintenanceAct::verify;
+  const Result<void> has_room = is_of_day ? check_room(act, day) : Result<void>();
+  if (!has_room) {
+    outcome = has_room;
+  } else if (act == MaintenanceAct::seal) {
     // Beside an archive a seal would say that the file had everything.
     auto is_archived = exists(archive_name(day));
     outcome = !is_archived   ? Result<void>(std::move(is_archived).error())
               : *is_archived ? Result<void>(Error{ErrorCode::already_exists,
                                                   "there was an archive of " + date_of(day)})
                              : insist(&DayKeeper::seal, day);
+  } else if (act == MaintenanceAct::archive) {
+    outcome = insist(&DayKeeper::archive, day);
+  } else if (act == MaintenanceAct::restore) {
+    outcome = insist(&DayKeeper::restore, day);
+  } else if (act == MaintenanceAct::verify) {
+    outcome = verify(day);
   }
-  if (act == MaintenanceAct::archive) outcome = insist(&DayKeeper::archive, day);
-  if (act == MaintenanceAct::restore) outcome = insist(&DayKeeper::restore, day);
-  if (act == MaintenanceAct::verify) outcome = verify(day);
   if (auto done = noted(act, day, outcome); !done && outcome) return done;
   return outcome;
 }

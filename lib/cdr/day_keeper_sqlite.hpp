@@ -5,10 +5,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "cdr/archive_file.hpp"
+#include "cdr/cdr_rows_sqlite.hpp"
 #include "cdr/day_lock.hpp"
 #include "cdr/day_seal_sqlite.hpp"
 #include "cdr/disk.hpp"
@@ -31,13 +33,20 @@ class Pace {
   [[nodiscard]] virtual bool is_over() const noexcept = 0;
 };
 
+/// Room on a disk for a process without privileges.
+struct DiskRoom {
+  std::uint64_t free_bytes = 0;
+  std::uint64_t size_bytes = 0;
+};
+
 /// Whoever keeps the days of a folder, one at a time: the object holds "cdr-maintenance.lock".
 ///
 /// A day is at every moment readable once, whatever dies: the new file is complete, flushed and
 /// read back before it gets its name, it gets the name in one step, and the old one goes only then.
 /// What a death leaves behind has names of its own, and the next open() removes it. A file that
 /// somebody has open, or that gets a record meanwhile, is left as it is; such an act ends with
-/// wrong_state.
+/// wrong_state. So is everything when the disk has no room for the copies and a reserve for the
+/// journal; that is `limit`. What it makes belongs to whoever the sink's files belong to.
 ///
 /// Threading: one thread at a time.
 class DayKeeper {
@@ -48,6 +57,10 @@ class DayKeeper {
     std::shared_ptr<Disk> disk = nullptr;  ///< Of names and archives; null: the system's.
     /// Told before each act, with days since 1970. May be empty.
     std::function<void(MaintenanceAct, std::int64_t day)> on_act{};
+    /// Steps of the day files; tests have those of a later release.
+    std::span<const store::Migration> steps = day_steps;
+    /// Room on the disk of a folder; empty: what the system says.
+    std::function<Result<DiskRoom>(const std::string& folder)> room_of{};
   };
 
   /// `clock` and `pace` outlive it. Errors: already_exists (another one is at work), not_found (no
@@ -78,6 +91,11 @@ class DayKeeper {
   void watch(store::Connection& connection);
   Error ended(Error error) const;
 
+  Error came_in(std::int64_t day);
+  Result<void> wait_until_unused(std::int64_t day);
+  Result<void> check_room(MaintenanceAct act, std::int64_t day);
+  Result<void> give_away(const std::string& path, const std::string& model);
+  Result<void> update(store::Connection& connection);
   Result<void> insist(Result<void> (DayKeeper::*step)(std::int64_t), std::int64_t day);
   Result<void> seal(std::int64_t day);
   Result<void> archive(std::int64_t day);
@@ -88,7 +106,7 @@ class DayKeeper {
   Result<Held> hold(std::int64_t day);
   Result<void> copy_into(Held& held, const std::string& draft);
   Result<void> check_unchanged(Held& held);
-  Result<void> merge(store::Connection& into, const std::string& other);
+  Result<std::uint64_t> merge(store::Connection& into, const std::string& other);
   Result<DayContent> finish_draft(const std::string& draft, const DayContent& before,
                                   const std::function<Result<void>(store::Connection&)>& change);
   Result<DayContent> expand(std::int64_t day, const std::string& to);
@@ -109,6 +127,7 @@ class DayKeeper {
   const std::unique_ptr<DiskLock> lock_;
   store::Connection notes_;  // "cdr-maintenance.db"
   store::Connection::Watch watch_;
+  bool has_come_in_ = false;  // a record, during the attempt that is made
 };
 
 /// Days of the folder, the latest first; none when it is not there. Errors: io.

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "cdr/day_files.hpp"
+#include "cdr/file_owner.hpp"
 
 namespace tandem::cdr {
 namespace {
@@ -21,9 +22,25 @@ Error failure(int error_number, const std::string& folder) {
 int open_file(const std::string& path, int flags) {
   int fd = -1;
   do {
-    // Whoever may read the day files, which SQLite makes with this mode, may hold them too.
-    fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
+    fd = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
   } while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+/// Of the file of the locks, which is made when there is none; -1 with errno.
+int open_or_make(const std::string& folder) {
+  const std::string path = lock_path(folder);
+  int fd = open_file(path, O_RDWR);
+  if (fd >= 0 || errno != ENOENT) return fd;
+  fd = open_file(path, O_RDWR | O_CREAT | O_EXCL);
+  if (fd < 0) return errno == EEXIST ? open_file(path, O_RDWR) : -1;
+  // Whoever made it, and with whatever mask: all who use the day files have to get at it.
+  if (auto given = give_to_owner(path, owner_model(folder)); !given) {
+    close(fd);
+    unlink(path.c_str());
+    errno = EPERM;
+    return -1;
+  }
   return fd;
 }
 
@@ -48,8 +65,8 @@ DayLock::~DayLock() {
   if (fd_ >= 0) close(fd_);
 }
 
-Result<DayLock> DayLock::shared(const std::string& folder, std::int64_t day) {
-  DayLock lock(open_file(lock_path(folder), O_RDWR | O_CREAT));
+Result<DayLock> DayLock::reading(const std::string& folder, std::int64_t day) {
+  DayLock lock(open_or_make(folder));
   if (lock.fd_ < 0) lock.fd_ = open_file(lock_path(folder), O_RDONLY);
   if (lock.fd_ < 0) {
     const int error_number = errno;
@@ -61,8 +78,17 @@ Result<DayLock> DayLock::shared(const std::string& folder, std::int64_t day) {
   return lock;
 }
 
+Result<DayLock> DayLock::writing(const std::string& folder, std::int64_t day) {
+  DayLock lock(open_or_make(folder));
+  if (lock.fd_ < 0 && errno == EACCES) lock.fd_ = open_file(lock_path(folder), O_RDONLY);
+  if (lock.fd_ < 0) return failure(errno, folder);
+  if (const int code = lock_day(lock.fd_, F_OFD_SETLKW, F_RDLCK, day); code != 0)
+    return failure(code, folder);
+  return lock;
+}
+
 Result<DayLock> DayLock::exclusive(const std::string& folder, std::int64_t day) {
-  DayLock lock(open_file(lock_path(folder), O_RDWR | O_CREAT));
+  DayLock lock(open_or_make(folder));
   if (lock.fd_ < 0) return failure(errno, folder);
   const int code = lock_day(lock.fd_, F_OFD_SETLK, F_WRLCK, day);
   if (code == EAGAIN || code == EACCES)

@@ -27,9 +27,12 @@ class DayLock {
   }
   ~DayLock();
 
-  /// Waits while the file is being replaced. A folder that this process can neither write nor has
-  /// such a file is nobody's whose files change: then there is nothing to hold. Errors: io.
-  static Result<DayLock> shared(const std::string& folder, std::int64_t day);
+  /// For reading. Waits while the file is being replaced. Whoever cannot open the file of the locks
+  /// reads without one: at worst what was in the file when he opened it. Errors: io.
+  static Result<DayLock> reading(const std::string& folder, std::int64_t day);
+  /// For writing, never without a lock: what is written to a file that is replaced meanwhile is
+  /// lost. Waits while it is being replaced. Errors: io.
+  static Result<DayLock> writing(const std::string& folder, std::int64_t day);
   /// Does not wait. Errors: wrong_state (somebody has the file open), io.
   static Result<DayLock> exclusive(const std::string& folder, std::int64_t day);
 
