@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "switch/config_check.hpp"
 #include "tandem/config.hpp"
 #include "tandem/package_calls.hpp"
 #include "unit/switch/config_errors.hpp"
@@ -124,15 +125,17 @@ TEST_CASE("Config: a number is bound to one account, a card has no overdraft (B-
 }
 
 TEST_CASE("Config: ids of monthly rules can be told from what stands behind them (B-18)") {
-  for (const std::string id : {"a;b", "a|b"}) {
-    CHECK(pointers(read(R"("accounts": [{"id": ")" + id + R"(", "monthly_rent_fee": "1"}])")) ==
-          Pointers{"/provision/accounts/0/id"});
-    CHECK(pointers(read(R"("accounts": [{"id": ")" + id + R"("}], "phones": [{"number": "1001",
-          "password": "x", "account": ")" +
-                        id + R"(", "monthly_rent_fee": "1"}])")) ==
-          Pointers{"/provision/phones/0/account"});
-    CHECK(read(R"("accounts": [{"id": ")" + id + R"("}])").errors.empty());
-  }
+  CHECK(pointers(read(R"("accounts": [{"id": "a;b", "monthly_rent_fee": "1"}])")) ==
+        Pointers{"/provision/accounts/0/id"});
+  CHECK(pointers(read(R"("accounts": [{"id": "a;b"}], "phones": [{"number": "1001",
+        "password": "x", "account": "a;b", "monthly_rent_fee": "1"}])")) ==
+        Pointers{"/provision/phones/0/account"});
+  CHECK(read(R"("accounts": [{"id": "a;b"}])").errors.empty());
+  // The reader takes no bar in an id, a host that gives structures could have one.
+  ConfigReading reading = read(R"("accounts": [{"id": "a", "monthly_rent_fee": "1"}])");
+  reading.config.provision.accounts.at(0).id = "a|b";
+  check_config(reading.config, reading.errors);
+  CHECK(pointers(reading) == Pointers{"/provision/accounts/0/id"});
 }
 
 TEST_CASE("Config: a clearing account pays for no calls to a phone (B-04)") {
