@@ -37,7 +37,7 @@ std::optional<LrnRecord> record_of(const std::vector<NamingAuthority>& authoriti
 }
 
 /// With as many steps as an answer has.
-std::optional<std::string> apply(std::string_view rule, std::string_view subject) {
+std::optional<std::string> applied(std::string_view rule, std::string_view subject) {
   int steps_left = naptr_steps_max;
   return apply_naptr_rule(rule, subject, steps_left);
 }
@@ -104,17 +104,17 @@ TEST_CASE("ENUM: rules are applied as RFC 3402 has them, and what is none gives 
   };
   for (const Row& row : rows) {
     CAPTURE(row.rule);
-    CHECK(apply(row.rule, row.subject) == row.result);
+    CHECK(applied(row.rule, row.subject) == row.result);
   }
   std::string grows = "!^(.*)$!";
   for (int i = 0; i < 40; ++i)
     grows += "\\1";
-  CHECK_FALSE(apply(grows + "!", "+12125550123456"));
+  CHECK_FALSE(applied(grows + "!", "+12125550123456"));
   // Work without end where a matcher has no bound.
   std::string slow = "!^";
   for (int i = 0; i < 120; ++i)
     slow += ".*";
-  CHECK_FALSE(apply(slow + "x$!y!", std::string(64, '1')));
+  CHECK_FALSE(applied(slow + "x$!y!", std::string(64, '1')));
 }
 
 TEST_CASE("ENUM: all rules of an answer share one budget of work (R-20)") {
@@ -158,7 +158,7 @@ TEST_CASE("ENUM: rules of any bytes give a text within its limit or nothing (R-2
     for (std::uint64_t length = random.below(6); length > 0; --length)
       rule += alphabet[random.below(alphabet.size())];
     rule += random.below(2) == 0 ? "(.*)!x\\1!" : "!x!";
-    const auto result = apply(rule, "+12125550123");
+    const auto result = applied(rule, "+12125550123");
     if (!result) continue;
     ++results;
     REQUIRE(result->size() <= naptr_result_bytes_max);
