@@ -1,4 +1,6 @@
 #include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -29,13 +31,17 @@ constexpr std::int64_t first_day = test::noon_us / day_us;  // 2026-11-25
 
 class FreePace final : public Pace {
  public:
-  Result<void> spend(std::uint64_t) override { return check(); }
+  Result<void> spend(std::uint64_t bytes) override {
+    spent_bytes += bytes;
+    return check();
+  }
   Result<void> pause() override {
     ++pauses;
     return check();
   }
   [[nodiscard]] bool is_over() const noexcept override { return over; }
   int pauses = 0;
+  std::uint64_t spent_bytes = 0;
   bool over = false;
 
  private:
@@ -456,7 +462,10 @@ TEST_CASE("DayKeeper: a file that somebody has open stays where it is (O-08)") {
     const auto sealed = station.act(MaintenanceAct::seal, 0);
     REQUIRE_FALSE(sealed.ok());
     CHECK(sealed.error().code == ErrorCode::wrong_state);
+    // Nothing was done for it, and it was waited for once.
     CHECK(station.pace.pauses > 0);
+    CHECK(station.pace.pauses < 50);
+    CHECK(station.pace.spent_bytes == 0);
     CHECK(cursor->next().value());
   }
   CHECK(station.act(MaintenanceAct::seal, 0).ok());
@@ -482,6 +491,149 @@ TEST_CASE("DayKeeper: a file that somebody has open stays where it is (O-08)") {
   const auto second = DayKeeper::open({station.folder.path(), {}}, station.clock, station.pace);
   REQUIRE_FALSE(second.ok());
   CHECK(second.error().code == ErrorCode::already_exists);
+}
+
+TEST_CASE("DayKeeper: nothing is begun without room for it and for the journal (O-08)") {
+  Station station;
+  DiskRoom room{10U << 20, 1'000'000U << 20};  // less than the reserve of a gigabyte
+  const auto act = [&](MaintenanceAct wanted) {
+    DayKeeper::Options options{station.folder.path(), station.rules};
+    options.room_of = [&room](const std::string&) -> Result<DiskRoom> { return room; };
+    auto keeper = DayKeeper::open(std::move(options), station.clock, station.pace);
+    REQUIRE(keeper.ok());
+    return (*keeper)->act(wanted, first_day);
+  };
+  const auto refused = [&](MaintenanceAct wanted) {
+    CAPTURE(maintenance_act_name(wanted));
+    station.pace.spent_bytes = 0;
+    const auto outcome = act(wanted);
+    REQUIRE_FALSE(outcome.ok());
+    CHECK(outcome.error().code == ErrorCode::limit);
+    CHECK(outcome.error().message.find("had 10 MiB free") != std::string::npos);
+    CHECK(outcome.error().message.find("reserve of 1024 MiB") != std::string::npos);
+    CHECK(station.pace.spent_bytes == 0);
+  };
+  refused(MaintenanceAct::seal);
+  refused(MaintenanceAct::archive);
+  station.check_readable_once(0);
+  if (has_compression()) {
+    REQUIRE(station.act(MaintenanceAct::archive, 0).ok());
+    refused(MaintenanceAct::restore);
+    refused(MaintenanceAct::verify);
+  }
+  room = {100U << 20, 200U << 20};  // of a small disk a twentieth
+  CHECK(act(has_compression() ? MaintenanceAct::restore : MaintenanceAct::seal).ok());
+  station.check_readable_once(0);
+}
+
+TEST_CASE("DayKeeper: what an administrator makes belongs to the switch (O-08)") {
+  if (geteuid() != 0) {
+    MESSAGE("not run: only root gives files away");
+    return;
+  }
+  constexpr uid_t owner = 4'711;
+  Station station;
+  REQUIRE(chown(station.folder.path().c_str(), owner, owner) == 0);
+  for (const std::string& name : station.names())
+    REQUIRE(chown((station.folder / name).c_str(), owner, owner) == 0);
+  const mode_t mask = umask(077);
+  CHECK(station.act(MaintenanceAct::seal, 0).ok());
+  if (has_compression()) {
+    CHECK(station.act(MaintenanceAct::archive, 1).ok());
+    CHECK(station.act(MaintenanceAct::archive, 2).ok());
+    CHECK(station.act(MaintenanceAct::restore, 2).ok());
+  }
+  umask(mask);
+  for (const std::string& name : station.names()) {
+    CAPTURE(name);
+    struct stat status {};
+    REQUIRE(stat((station.folder / name).c_str(), &status) == 0);
+    CHECK(status.st_uid == owner);
+    CHECK(status.st_gid == owner);
+    CHECK((status.st_mode & 0600) == 0600);
+  }
+}
+
+TEST_CASE("DayLock: records are never written without it (O-08)") {
+  TemporaryFolder folder;
+  const std::string lock = folder / "cdr-days.lock";
+  std::filesystem::create_symlink(folder / "nowhere/lock", lock);  // it can be neither had nor made
+  CHECK(DayLock::reading(folder.path(), first_day).ok());
+  const auto writing = DayLock::writing(folder.path(), first_day);
+  REQUIRE_FALSE(writing.ok());
+  CHECK(writing.error().code == ErrorCode::io);
+  auto sink = make_sqlite_sink(folder.path());
+  REQUIRE(sink.ok());
+  SeededRandom random(1);
+  Cdr cdr = test::sample_cdr(0, random);
+  cdr.record_id = 1;
+  const bool is_stored = (*sink)->write(cdr).ok() && (*sink)->flush().ok();
+  CHECK_FALSE(is_stored);
+  CHECK_FALSE(std::filesystem::exists(folder / day_name(day_of(cdr.ended_at_us))));
+}
+
+TEST_CASE("DayKeeper: archives live through steps that name an index (O-08)") {
+  if (!has_compression()) {
+    MESSAGE("not run: built without libzstd");
+    return;
+  }
+  std::vector<store::Migration> steps(day_steps.begin(), day_steps.end());
+  steps.push_back({steps.back().number + 1,
+                   "DROP INDEX cdr_facts; CREATE INDEX cdr_of_later ON cdr(ended_at_us, account)"});
+  for (const MaintenanceAct act : {MaintenanceAct::restore, MaintenanceAct::archive}) {
+    CAPTURE(maintenance_act_name(act));
+    Station station;
+    REQUIRE(station.act(MaintenanceAct::archive, 1).ok());
+    station.write_late(1, 5'000);
+    DayKeeper::Options options{station.folder.path(), station.rules};
+    options.steps = steps;
+    auto keeper = DayKeeper::open(std::move(options), station.clock, station.pace);
+    REQUIRE(keeper.ok());
+    const auto done = (*keeper)->act(act, first_day + 1);
+    CHECK_MESSAGE(done.ok(), message_of(done));
+    const auto restored = (*keeper)->act(MaintenanceAct::restore, first_day + 1);
+    CHECK_MESSAGE(restored.ok(), message_of(restored));
+    CHECK(station.query(1).value() == station.days[first_day + 1]);
+    auto rows = DayRows::open(station.folder.path(), first_day + 1);
+    REQUIRE((rows.ok() && *rows));
+    auto indexes = (*rows)->connection().prepare(
+        "SELECT group_concat(name) FROM (SELECT name FROM sqlite_master WHERE name IN "
+        "('cdr_facts', 'cdr_of_later', 'day_indexes') ORDER BY name)");
+    REQUIRE(indexes.ok());
+    REQUIRE(indexes->step().value());
+    CHECK(indexes->text(0) == "cdr_of_later");
+  }
+}
+
+TEST_CASE("DayKeeper: the frame around the manifest is looked at too (O-08)") {
+  if (!has_compression()) {
+    MESSAGE("not run: built without libzstd");
+    return;
+  }
+  Station station;
+  REQUIRE(station.act(MaintenanceAct::archive, 0).ok());
+  const std::string path = station.folder / archive_name(first_day);
+  PosixDisk disk;
+  const auto manifest = read_manifest(disk, path);
+  REQUIRE(manifest.ok());
+  for (std::size_t at = 0; at < 8; ++at) {
+    CAPTURE(at);
+    damage(path, manifest->compressed_bytes + at);
+    CHECK(station.act(MaintenanceAct::verify, 0).error().code == ErrorCode::corrupt);
+    damage(path, manifest->compressed_bytes + at);
+  }
+  CHECK(station.act(MaintenanceAct::verify, 0).ok());
+
+  // What only has the name of an archive is not deleted, however old it is.
+  test::write_content(path, "made by somebody else");
+  station.rules.archive_after_days = 1;
+  station.rules.delete_after_days = 2;
+  station.rules.verify_archives = 0;
+  const MaintenanceReport report = station.keeper()->run(std::nullopt);
+  REQUIRE_FALSE(report.outcomes.empty());
+  CHECK(report.outcomes[0].act == MaintenanceAct::remove);
+  CHECK_FALSE(report.outcomes[0].failure.empty());
+  CHECK(station.has(archive_name(first_day)));
 }
 
 TEST_CASE("DayKeeper: whenever it dies, the day is readable exactly once (O-08)") {
