@@ -9,6 +9,7 @@
 
 #include "call/call.hpp"
 #include "call/loop_leg.hpp"
+#include "sip/content.hpp"
 #include "sip/sdp.hpp"
 
 namespace tandem::call {
@@ -112,24 +113,34 @@ void Call::accept_referral(Leg& leg, const Referral& referral) {
 void Call::call_target(std::unique_ptr<Leg> in, TransferPlan plan) {
   const MediaSide side = transfer_->side;
   const bool is_caller = side == MediaSide::caller;
-  const std::string_view own = (is_caller ? context_.caller : context_.callee_billing).view();
-  const std::string_view staying = (is_caller ? context_.callee_billing : context_.caller).view();
+  const std::string_view calling = context_.caller.view();
+  const std::string_view called = context_.callee_billing.view();
   const Tables& tables = *plan.tables;
   --parts_left();
   auto forwarding = std::make_unique<Forwarding>();
   forwarding->customer = plan.payer;
   forwarding->is_transfer = true;
+  forwarding->transferor = is_caller ? calling : called;
   if (plan.payer >= tables.sources.size())
     forwarding->phones.push_back(tables.phones[plan.payer - tables.sources.size()].config.number);
   forwarding->parts_left = parts_left_;
   forwarding->shows_original = tables.parameters.call_transfer_using_original_caller;
 
-  const std::string caller(forwarding->shows_original ? staying : own);
-  if (plan.referred_by.empty()) {
-    plan.referred_by = "<sip:";
-    if (!own.empty()) plan.referred_by.append(own) += '@';
-    plan.referred_by += own_host_ + ">";
-  }
+  // Of the two of this call, whom the target sees. A transferor's own number comes as it came
+  // first, for the rules of its gateway are applied to it again.
+  const bool shows_calling = forwarding->shows_original != is_caller;
+  const bool is_hidden = !privacy_.empty();  // who called
+  const std::string shown(!shows_calling ? called
+                          : is_caller    ? context_.caller_in.view()
+                                         : calling);
+  const auto uri_of = [this](std::string_view number) {
+    std::string uri = "<sip:";
+    sip::append_user(number, uri);
+    if (!number.empty()) uri += '@';
+    return uri.append(own_host_) + ">";
+  };
+  if (plan.referred_by.empty() && !(is_caller && is_hidden))
+    plan.referred_by = uri_of(forwarding->transferor);
   transfer_->offered = std::move(plan.offer);
   InboundCall arrival;
   arrival.source = leg_of(side)->remote();
@@ -137,13 +148,13 @@ void Call::call_target(std::unique_ptr<Leg> in, TransferPlan plan) {
   arrival.transport = "udp";
   arrival.call_id = transfer_->target->call_id();
   arrival.request_user = plan.callee;
-  arrival.from_user = caller;
+  arrival.from_user = shown;
   arrival.body = {"application/sdp", transfer_->offered};
-  arrival.headers = {{"Referred-By", plan.referred_by}};
-  // Who is led on is hidden as before, which needs an identity beside the From (P-09).
+  if (!plan.referred_by.empty()) arrival.headers.push_back({"Referred-By", plan.referred_by});
+  // Who has called hidden is shown so, which needs an identity beside the From (P-09).
   std::string identity;
-  if (!is_caller && !privacy_.empty() && !staying.empty()) {
-    identity.append("<sip:").append(staying).append("@").append(own_host_).append(">");
+  if (shows_calling && is_hidden && !shown.empty()) {
+    identity = uri_of(shown);
     arrival.headers.push_back({"Privacy", privacy_});
     arrival.headers.push_back({"P-Asserted-Identity", identity});
   }

@@ -21,6 +21,7 @@ namespace tandem::call {
 struct Forwarding {
   std::uint32_t customer = 0;       ///< Index in Tables::customers: whose it is.
   bool is_transfer = false;         ///< Ordered in a call (T-04), not by the phone's forwarding.
+  std::string transferor;           ///< Number that ordered it, and pays, whoever is shown (B-04).
   std::vector<std::string> phones;  ///< Numbers that have sent it on, the first one first.
   std::size_t diversions = 0;       ///< Hops so far, also those before it came here.
   bool shows_original = true;       ///< The caller stays who called the phone (T-09).

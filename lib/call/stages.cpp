@@ -586,8 +586,11 @@ const Payers* other_payers(const CallContext& context) {
     const Phone& phone = context.tables->phone_at(context.called_phone);
     if (phone.config.pays_when_called) return &phone.when_called;
   }
-  const bool goes_by_caller = context.customer_entry()->config.uses_bound_numbers;
-  return goes_by_caller ? context.tables->find_bound(context.caller.view()) : nullptr;
+  if (!context.customer_entry()->config.uses_bound_numbers) return nullptr;
+  // The caller that the target of a transfer is shown may be whom the transferor leads there.
+  const bool is_transfer = context.forwarding != nullptr && context.forwarding->is_transfer;
+  return context.tables->find_bound(is_transfer ? std::string_view(context.forwarding->transferor)
+                                                : context.caller.view());
 }
 
 Number lrn_question(const CallContext& context) noexcept {

@@ -29,6 +29,18 @@ SwitchConfig office_config(std::string_view balance = "50.00") {
   return config;
 }
 
+/// The numbers 5001 and 5002 have a card each.
+SwitchConfig card_config() {
+  SwitchConfig config = office_config();
+  for (const char* number : {"5001", "5002"}) {
+    AccountConfig card = account(std::string("card") + number, "5.00");
+    card.kind = AccountKind::card;
+    card.bound_numbers = {number};
+    config.provision.accounts.push_back(card);
+  }
+  return config;
+}
+
 /// A customer's call to phone 1001, which is about to transfer it.
 struct Office : Bench {
   Endpoint* phone;                       // 1001
@@ -673,6 +685,130 @@ TEST_CASE("Transfer: who called without showing its number is led on so (T-04, P
     office.caller->hang_up();
     office.check_clean();
     CHECK(office.record("phone:1001").caller == "1000");
+  }
+}
+
+TEST_CASE(
+    "Transfer: a transferor's number is judged once, and one that hides is not named (T-04)") {
+  for (const bool shows_original : {true, false}) {
+    CAPTURE(shows_original);
+    SwitchConfig config = office_config();
+    config.parameters.call_transfer_using_original_caller = shows_original;
+    CustomerGateway& gateway = config.provision.customer_gateways[0];
+    gateway.sip.refer = ReferMode::local;
+    gateway.sip.privacy = PrivacyMode::pass;
+    gateway.rewrite_caller = "1:11";
+    config.provision.vendor_gateways[0].sip.privacy = PrivacyMode::pass;
+    config.provision.vendor_gateways[0].sip.pai = IdentityMode::pass;
+    bool is_hidden = false;
+    for (int round = 0; round < 2; ++round, is_hidden = true) {
+      CAPTURE(is_hidden);
+      Office office(config);
+      DialPlan plan;
+      if (is_hidden) plan.headers = {{"Privacy", "id"}};
+      const auto call = office.dial(plan, "4411");
+      REQUIRE(office.world.run_until([&] { return call->was_answered(); }, 60 * second_us));
+      office.run_s(1);
+      call->refer("<sip:4422@10.0.0.1>");
+      office.run_s(2);
+      const auto far = office.b->last_call();
+      REQUIRE(far->callee() == "4422");
+      if (shows_original) {
+        CHECK(far->caller() == "4411");
+      } else {
+        CHECK(far->caller() == (is_hidden ? "anonymous" : "11000"));
+      }
+      bool is_referred = false, asks_for_privacy = false;
+      for (const auto& [name, value] : far->headers()) {
+        is_referred = is_referred || name == "Referred-By";
+        asks_for_privacy = asks_for_privacy || name == "Privacy";
+        if (is_hidden && shows_original) CHECK(value.find("1000@") == std::string::npos);
+      }
+      CHECK(is_referred != is_hidden);
+      CHECK(asks_for_privacy == (is_hidden && !shows_original));
+      far->hang_up();
+      office.check_clean();
+    }
+  }
+}
+
+TEST_CASE("Transfer: a hidden caller says nothing of a transferor that is shown (T-04, P-09)") {
+  SwitchConfig config = office_config();
+  config.parameters.call_transfer_using_original_caller = false;
+  config.provision.customer_gateways[0].sip.privacy = PrivacyMode::pass;
+  config.provision.vendor_gateways[0].sip.privacy = PrivacyMode::pass;
+  config.provision.vendor_gateways[0].sip.pai = IdentityMode::pass;
+  Office office(config);
+  DialPlan plan;
+  plan.headers = {{"Privacy", "id"}};
+  office.talk(plan);
+  office.refer();
+  office.run_s(2);
+  const auto far = office.b->last_call();
+  CHECK(far->caller() == "1001");
+  for (const auto& [name, value] : far->headers()) {
+    CHECK(name != "Privacy");
+    CHECK(value.find("sip:1000@") == std::string::npos);
+  }
+  office.caller->hang_up();
+  office.check_clean();
+}
+
+TEST_CASE("Transfer: the number of a customer that transfers pays, whoever is shown (T-04, B-04)") {
+  for (const bool shows_original : {true, false}) {
+    CAPTURE(shows_original);
+    SwitchConfig config = card_config();
+    config.parameters.call_transfer_using_original_caller = shows_original;
+    config.provision.customer_gateways[0].sip.refer = ReferMode::local;
+    config.provision.customer_gateways[0].uses_bound_numbers = true;
+    Office office(config);
+    const auto call = office.dial({}, "5002", "5001");
+    REQUIRE(office.world.run_until([&] { return call->was_answered(); }, 60 * second_us));
+    office.run_s(5);
+    call->refer("<sip:4422@10.0.0.1>");
+    office.run_s(5);
+    const auto far = office.b->last_call();
+    REQUIRE(far->callee() == "4422");
+    CHECK(far->caller() == (shows_original ? "5002" : "5001"));
+    far->hang_up();
+    office.check_clean();
+    REQUIRE(office.world.cdrs().size() == 2);
+    for (const Cdr& cdr : office.world.cdrs())
+      CHECK(cdr.customer.account == "card5001");
+    CHECK(office.balance("card5002") == money("5.00"));
+  }
+}
+
+TEST_CASE("Transfer: the number of a vendor that transfers pays, or nobody does (T-04, B-04)") {
+  for (const bool shows_original : {true, false}) {
+    for (const bool is_bound : {true, false}) {
+      CAPTURE(shows_original);
+      CAPTURE(is_bound);
+      SwitchConfig config = card_config();
+      config.parameters.call_transfer_using_original_caller = shows_original;
+      config.provision.vendor_gateways[0].sip.refer = ReferMode::local;
+      config.provision.customer_gateways.push_back(customer("v1", "10.0.2.1", ""));
+      config.provision.customer_gateways.back().uses_bound_numbers = true;
+      Office office(config);
+      const auto call = office.dial({}, is_bound ? "5002" : "4411", "5001");
+      REQUIRE(office.world.run_until([&] { return call->was_answered(); }, 60 * second_us));
+      office.run_s(5);
+      office.b->last_call()->refer("<sip:4422@10.0.0.1>");
+      office.run_s(5);
+      call->hang_up();
+      office.check_clean();
+      CHECK(office.balance("card5001") == money("5.00"));
+      const Cdr& ordered = office.record("v1");
+      if (is_bound) {
+        CHECK(ordered.customer.account == "card5002");
+        CHECK_FALSE(ordered.customer.charge.is_zero());
+        CHECK(office.balance("card5002").units() + ordered.customer.charge.units() ==
+              money("5.00").units());
+      } else {
+        CHECK(ordered.end_reason == Reason::AccountNotExist);
+        CHECK(office.balance("card5002") == money("5.00"));
+      }
+    }
   }
 }
 
