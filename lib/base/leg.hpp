@@ -215,6 +215,7 @@ struct DialogRequest {
   SessionBody body;
   std::vector<PassedHeader> headers;
   const Referral* referral = nullptr;  ///< Of a REFER; null: it names no number that can be called.
+  SocketAddress source = {};           ///< Where it came from; port 0: from this process.
 };
 
 /// What a leg tells its call. The handler may call any method of any leg but must not destroy the

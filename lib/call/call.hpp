@@ -243,6 +243,7 @@ class Call final : public LegEvents {
   std::unique_ptr<Leg> begin_transfer(MediaSide side, Transfer::Order order, io::Loop& to);
   void accept_referral(Leg& leg, const Referral& referral);
   void call_target(std::unique_ptr<Leg> in, TransferPlan plan);
+  [[nodiscard]] bool may_order(MediaSide side, const SocketAddress& source);
   [[nodiscard]] bool take_key(Leg& leg, const DialogRequest& request);
   void on_key_timer();
   [[nodiscard]] bool has_keys(MediaSide side) const noexcept;

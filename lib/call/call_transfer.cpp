@@ -5,6 +5,7 @@
 // judged, billed, limited and recorded for itself. Between the two is a loop leg, which takes the
 // transferor's place when the target has answered and the party that stays has agreed to be led
 // there.
+#include <algorithm>
 #include <utility>
 
 #include "call/call.hpp"
@@ -69,6 +70,22 @@ int Call::judge_transfer(MediaSide side, TransferPlan& plan) {
   return plan.offer.empty() ? not_acceptable : 0;
 }
 
+/// Whether what costs a party money may come from `source`: who knows the tags of a dialog is not
+/// yet its party. Registrations, the flow of the dialog and the addresses of gateways say so.
+bool Call::may_order(MediaSide side, const SocketAddress& source) {
+  if (source.ip == leg_of(side)->remote().ip) return true;
+  const std::int64_t now_us = worker_.loop().clock().monotonic_us();
+  if (context_.state->registrar.is_at(party_of(side), source, now_us)) return true;
+  if (side == MediaSide::caller) {
+    const auto match = context_.tables->sources.identify(source, context_.caller_in.view(),
+                                                         context_.callee_in.view());
+    return match.outcome != SourceMatch::Outcome::unknown && match.customer == context_.customer;
+  }
+  const auto& addresses = vendor().addresses;
+  return std::any_of(addresses.begin(), addresses.end(),
+                     [&](const auto& address) { return address->address().ip == source.ip; });
+}
+
 /// Answers a REFER that is for this switch, and leads on.
 void Call::transfer(Leg& leg, const DialogRequest& request) {
   const MediaSide side = side_of(leg);
@@ -89,6 +106,7 @@ void Call::transfer(Leg& leg, const DialogRequest& request) {
 std::unique_ptr<Leg> Call::begin_transfer(MediaSide side, Transfer::Order order, io::Loop& to) {
   transfer_ = std::make_unique<Transfer>(side, Timer::member<&Call::join, Call>(), this);
   transfer_->order = order;
+  transfer_->earlier_requests = own_requests_[index_of(side)];
   const Leg& leg = *leg_of(side);
   LoopFacts facts{std::string(inbound_->call_id()), leg.remote(), true, std::string(leg.product())};
   auto [out, in] =
@@ -164,7 +182,7 @@ void Call::call_target(std::unique_ptr<Leg> in, TransferPlan plan) {
 /// T-04, T-06: what a party orders by keys. False: the request is for the other side.
 bool Call::take_key(Leg& leg, const DialogRequest& request) {
   const MediaSide side = side_of(leg);
-  if (request.method != "INFO" || !has_keys(side)) return false;
+  if (request.method != "INFO" || !has_keys(side) || !may_order(side, request.source)) return false;
   const char key = dtmf_key(request.body);
   if (key == '\0') return false;
   if (keys_ != nullptr && keys_->side != side) return false;
@@ -258,7 +276,9 @@ bool Call::take_over(const Leg& leg) {
 
 /// Tells the transferor how far the target is (RFC 3515 section 2.4.4).
 void Call::tell_transferor(int status, bool is_final) {
-  if (transfer_->has_left || transfer_->order != Transfer::Order::refer) return;
+  if (transfer_->has_left || transfer_->is_unsubscribed ||
+      transfer_->order != Transfer::Order::refer)
+    return;
   if (!is_final && status == transfer_->told) return;
   transfer_->told = status;
   std::string text;

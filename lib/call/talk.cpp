@@ -208,7 +208,8 @@ void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
     leg.answer_reoffer(not_acceptable, {});
     return;
   }
-  if (rejoin_ != nullptr && peer == &rejoin_->target) rejoin_.reset();  // this is the news
+  // This is the news, if the target takes it.
+  if (rejoin_ != nullptr && peer == &rejoin_->target) rejoin_->timer.cancel();
   reoffer_from_ = &leg;
   is_offer_wanted_ = reoffer.body.empty();  // then the ACK brings the answer
   peer->reoffer({reoffer.method, {reoffer.body.content_type, *passed}});
@@ -217,13 +218,26 @@ void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
 void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
   if (is_over_ || reoffer_from_ == &leg) return;
   if (reoffer_from_ != nullptr && is_own_reoffer_) return take_own_reoffer(leg, status, body);
-  if (is_target(reoffer_from_)) return on_join_result(leg, status, body);
+  // A transferor that is still there may answer a refresh of its own leg meanwhile, which leads
+  // nobody anywhere: the relay has the target in its place.
+  const bool is_transferor = transfer_ != nullptr && &leg == leg_of(transfer_->side).get();
+  if (is_target(reoffer_from_)) {
+    if (!is_transferor) on_join_result(leg, status, body);
+    return;
+  }
   if (reoffer_from_ == nullptr) {
     // The answer to a refresh of the leg's own (P-18): the same session, perhaps at another place.
     if (status < 300 && state_ == CallState::answered) (void)media_.pass(side_of(leg), body);
     return;
   }
   Leg& asker = *std::exchange(reoffer_from_, nullptr);
+  if (rejoin_ != nullptr && &leg == &rejoin_->target) {
+    if (status < 300) {
+      rejoin_.reset();
+    } else {
+      start_again(rejoin_->timer);
+    }
+  }
   if (status >= 300) {
     media_.revert();
     // An extension that one side asks for is none of the other's.
@@ -252,7 +266,10 @@ void Call::on_request(Leg& leg, const DialogRequest& request) {
   if (request.method == "REFER") {
     const ReferMode mode = refer_mode(side_of(leg));
     if (mode == ReferMode::off) return leg.answer_request(forbidden, {});
-    if (mode == ReferMode::local && is_up) return transfer(leg, request);
+    if (mode == ReferMode::local && is_up) {
+      if (!may_order(side_of(leg), request.source)) return leg.answer_request(forbidden, {});
+      return transfer(leg, request);
+    }
   }
   if (is_up && take_key(leg, request)) return;
   if (!is_up || is_target(peer) || own_requests_[index_of(side_of(*peer))] > 0) {
@@ -273,6 +290,12 @@ void Call::on_request_result(Leg& leg, int status, const SessionBody& body) {
     if (Leg* const asker = other(leg); asker != nullptr) asker->answer_request(status, body);
   } else if (own > 0) {
     --own;
+    if (transfer_ == nullptr || transfer_->side != side_of(leg)) return;
+    if (transfer_->earlier_requests > 0) {
+      --transfer_->earlier_requests;
+    } else if (status == 481) {
+      transfer_->is_unsubscribed = true;
+    }
   }
 }
 

@@ -41,10 +41,12 @@ struct Transfer {
   std::string led_to;     ///< What of both the party that stays has accepted ...
   std::string heard;      ///< ... and what it said to that.
   Order order = Order::refer;
-  std::string event;  ///< Event of what the transferor is told.
-  int told = 0;       ///< The last status that it was told.
-  int tries = 0;      ///< Of the party that stays, to lead it to the target.
-  Timer timer;        ///< Until the next of these.
+  std::string event;                   ///< Event of what the transferor is told.
+  int told = 0;                        ///< The last status that it was told.
+  std::uint32_t earlier_requests = 0;  ///< To it, that were not answered when it ordered this.
+  bool is_unsubscribed = false;        ///< It does not want to be told (RFC 5057 section 5.1).
+  int tries = 0;                       ///< Of the party that stays, to lead it to the target.
+  Timer timer;                         ///< Until the next of these.
 };
 
 /// What the target of a transfer is still to be told: how the party that stays describes itself.

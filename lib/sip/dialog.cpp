@@ -627,6 +627,7 @@ void Dialog::on_other(const Message& request, const Path& from) {
   DialogRequest passed;
   passed.method = request.method_token;
   passed.body = {request.content_type, request.body};
+  passed.source = from.remote;
   collect_passed_headers(request, passed.headers);
   Unescaped room;
   Referral referral;
@@ -942,11 +943,12 @@ void Dialog::on_reoffer_response(ClientTransaction& transaction, const Message& 
 }
 
 void Dialog::on_request_response(ClientTransaction& transaction, const Message& response) {
-  (void)transaction;
+  const bool is_notice = transaction.method() == Method::notify;
   request_client_ = nullptr;
   const SessionBody body{response.content_type, response.body};
   if (LegEvents* user = events()) user->on_request_result(*leg_, response.status, body);
-  if (response.status == 481) return lose(31, Loss::peer);
+  // To a NOTIFY it means the subscription alone (RFC 5057 section 5.1).
+  if (response.status == 481 && !is_notice) return lose(31, Loss::peer);
   send_next_request();
 }
 
