@@ -227,7 +227,15 @@ bool Call::has_keys(MediaSide side) const noexcept {
 void Call::lead_to_call(Leg& leg, const Referral& referral) {
   const MediaSide side = side_of(leg);
   if (transfer_ != nullptr) return leg.answer_request(request_pending, {});
-  if (!worker_.tables()->find_customer(party_of(side))) return leg.answer_request(forbidden, {});
+  const std::shared_ptr<const Tables> tables = worker_.tables();
+  const auto payer = tables->find_customer(party_of(side));
+  if (!payer) return leg.answer_request(forbidden, {});
+  // A look-up among all calls of a worker is as dear as a new call, also when it comes to nothing.
+  if (parts_left() <= 0) return leg.answer_request(loop_detected, {});
+  const Customer& customer = tables->customers[*payer];
+  if (!customer.rate_meter->try_take(customer.call_rate, worker_.loop().clock().monotonic_us()))
+    return leg.answer_request(503, {});
+  --parts_left();
   const std::vector<Worker*>& workers = worker_.commons().workers;
   const auto owner = worker_.legs().owner_of(referral.replaces);
   const bool is_here = owner && *owner < workers.size();

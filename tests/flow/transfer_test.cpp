@@ -812,6 +812,74 @@ TEST_CASE("Transfer: the number of a vendor that transfers pays, or nobody does 
   }
 }
 
+TEST_CASE("Transfer: who does not want to be told is still in the call (RFC 5057)") {
+  Office office;
+  office.b->set_plan(refuse(486, 3 * second_us));
+  office.talk();
+  office.desk->set_request_status(481);
+  office.refer();
+  office.run_s(5);
+  CHECK(office.desk->count("notified 100") == 1);
+  CHECK(office.desk->count("NOTIFY") == 1);  // and is told nothing more
+  CHECK_FALSE(office.desk->is_over());
+  CHECK_FALSE(office.caller->is_over());
+  office.desk->hold();
+  office.run_s(1);
+  CHECK(office.caller->count("reinvite") == 1);
+  office.desk->hang_up();
+  office.check_clean();
+  CHECK(office.world.cdrs().size() == 2);
+  office.check_money();
+}
+
+TEST_CASE("Transfer: a stranger that knows the tags of a dialog orders nothing (P-25)") {
+  SwitchConfig config = office_config();
+  config.provision.customer_gateways[0].sip.refer = ReferMode::local;
+  Office office(config);
+  RawEndpoint* const own = *office.world.add_raw_endpoint("10.0.1.1:5070");
+  RawEndpoint* const strange = *office.world.add_raw_endpoint("10.0.9.9:5060");
+  const std::string offer =
+      "v=0\r\no=- 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 10.0.1.1\r\nt=0 0\r\n"
+      "m=audio 4000 RTP/AVP 8 0\r\n";
+  std::string to = "<sip:4411@10.0.0.1>";
+  const auto message = [&](const std::string& method, int cseq, const std::string& from,
+                           const std::string& lines, const std::string& body) {
+    return method + " sip:4411@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP " + from + ";branch=z9hG4bK" +
+           method + std::to_string(cseq) +
+           "\r\nMax-Forwards: 70\r\nFrom: <sip:1000@10.0.1.1>;tag=s\r\nTo: " + to +
+           "\r\nCall-ID: seen\r\nCSeq: " + std::to_string(cseq) + " " + method +
+           "\r\nContact: <sip:1000@10.0.1.1:5070>\r\n" + lines +
+           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  };
+  const auto status_of = [](const RawEndpoint& port, const std::string& method) {
+    std::string last;
+    for (const RawDatagram& one : port.received()) {
+      if (one.bytes.starts_with("SIP/2.0 ") &&
+          one.bytes.find(" " + method + "\r\n") != std::string::npos)
+        last = one.bytes.substr(8, 3);
+    }
+    return last;
+  };
+  own->send(at(switch_address),
+            message("INVITE", 1, "10.0.1.1:5070", "Content-Type: application/sdp\r\n", offer));
+  office.run_s(3);
+  REQUIRE(status_of(*own, "INVITE") == "200");
+  to = header(own->received().back().bytes, "To");
+  own->send(at(switch_address), message("ACK", 1, "10.0.1.1:5070", "", ""));
+  office.run_s(1);
+  const std::string wish = "Refer-To: <sip:4422@10.0.0.1>\r\n";
+  strange->send(at(switch_address), message("REFER", 2, "10.0.9.9:5060", wish, ""));
+  office.run_s(1);
+  CHECK(status_of(*strange, "REFER") == "403");
+  CHECK(office.b->calls().size() == 1);
+  own->send(at(switch_address), message("REFER", 3, "10.0.1.1:5070", wish, ""));
+  office.run_s(1);
+  CHECK(status_of(*own, "REFER") == "202");
+  CHECK(office.b->calls().size() == 2);
+  office.b->last_call()->hang_up();
+  office.run_s(40);
+}
+
 TEST_CASE("Transfer: a target leads on whom it was given (T-04)") {
   Office office;
   office.talk();
