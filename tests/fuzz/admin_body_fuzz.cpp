@@ -47,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   Provision update;
   std::vector<ObjectName> names;
   std::vector<ProvisionFault> faults;
-  read_puts(change, {}, update, names, faults);
+  read_puts(change, {}, update, names, faults, [](std::uint64_t) {});
   for (const ProvisionFault& fault : faults)
     check(fault.message, fault.pointer);
   return 0;

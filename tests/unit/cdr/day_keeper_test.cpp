@@ -294,7 +294,6 @@ TEST_CASE(
   }
   Station station;
   REQUIRE(station.act(MaintenanceAct::archive, 1).ok());
-  const std::int64_t bytes = station.stored(1).archive_bytes;
   station.write_late(1, 5'000);
   CHECK(station.stored(1).has_late_records);
   CHECK(station.query(1).error().code == ErrorCode::wrong_state);
@@ -306,7 +305,6 @@ TEST_CASE(
   REQUIRE_MESSAGE(archived.ok(), message_of(archived));
   CHECK_FALSE(station.has(day_name(first_day + 1)));
   CHECK(station.stored(1).records == 41);
-  CHECK(station.stored(1).archive_bytes != bytes);
 
   // Beside one that is restored.
   station.write_late(1, 6'000);
@@ -495,7 +493,7 @@ TEST_CASE("DayKeeper: a file that somebody has open stays where it is (O-08)") {
 
 TEST_CASE("DayKeeper: nothing is begun without room for it and for the journal (O-08)") {
   Station station;
-  DiskRoom room{10U << 20, 1'000'000U << 20};  // less than the reserve of a gigabyte
+  DiskRoom room{10ULL << 20, 1'000'000ULL << 20};  // less than the reserve of a gigabyte
   const auto act = [&](MaintenanceAct wanted) {
     DayKeeper::Options options{station.folder.path(), station.rules};
     options.room_of = [&room](const std::string&) -> Result<DiskRoom> { return room; };
@@ -521,7 +519,7 @@ TEST_CASE("DayKeeper: nothing is begun without room for it and for the journal (
     refused(MaintenanceAct::restore);
     refused(MaintenanceAct::verify);
   }
-  room = {100U << 20, 200U << 20};  // of a small disk a twentieth
+  room = {100ULL << 20, 200ULL << 20};  // of a small disk a twentieth
   CHECK(act(has_compression() ? MaintenanceAct::restore : MaintenanceAct::seal).ok());
   station.check_readable_once(0);
 }
