@@ -88,7 +88,8 @@ void bind_media(py::module_& m) {
       .def_readonly("send_failures", &MediaRelayStats::send_failures)
       .def_readonly("marks_refused", &MediaRelayStats::marks_refused)
       .def_readonly("priorities_refused", &MediaRelayStats::priorities_refused)
-      .def_readonly("packets_overflowed", &MediaRelayStats::packets_overflowed);
+      .def_readonly("packets_overflowed", &MediaRelayStats::packets_overflowed)
+      .def_readonly("ports_connected", &MediaRelayStats::ports_connected);
 
   py::class_<Relay, Held<Relay>>(m, "MediaRelay")
       .def(py::init([](const std::string& address, const std::string& address6,

@@ -65,6 +65,7 @@ struct MediaRelayStats {
   std::uint64_t marks_refused = 0;          ///< Ports on which the system refused MediaConfig::tos.
   std::uint64_t packets_overflowed = 0;     ///< Found no room in the receive buffer of their port.
   std::uint64_t priorities_refused = 0;     ///< Threads that the system refused MediaConfig::nice.
+  std::uint64_t ports_connected = 0;  ///< Gauge: with a second socket, for a stream that lasts.
 };
 
 /// Ports of one call: an RTP and an RTCP port towards each side. Destroying it ends the relaying at

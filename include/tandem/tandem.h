@@ -1264,9 +1264,10 @@ typedef struct tandem_media_relay_stats {
   uint64_t marks_refused;
   uint64_t priorities_refused; /* threads that the system refused `nice` */
   uint64_t packets_overflowed; /* found no room in the receive buffer of their port */
+  uint64_t ports_connected;    /* now, with a second socket, for a stream that lasts */
 } tandem_media_relay_stats;
 #define TANDEM_MEDIA_RELAY_STATS_INIT \
-  { sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Binds ports and starts threads. Errors: INVALID_ARGUMENT, IO, LIMIT. Since 0.1. */
 TANDEM_API int tandem_media_relay_create(const tandem_media_config* config,

@@ -124,6 +124,8 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
               "Calls for which no media port or no open file was left.", media.sessions_refused);
   page.single("media_port_pairs", "gauge", "RTP/RTCP port pairs in use, resting or ready.",
               media.port_pairs_bound);
+  page.single("media_ports_connected", "gauge",
+              "RTP ports with a second socket, for a stream that lasts.", media.ports_connected);
   page.single("media_packets_forwarded_total", "counter", "RTP and RTCP packets relayed.",
               media.packets_forwarded);
   page.family("media_packets_dropped_total", "counter", "Packets not relayed, by cause.");

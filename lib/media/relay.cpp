@@ -178,6 +178,7 @@ MediaRelayStats RelayCore::stats() const noexcept {
   stats.ports_busy = ports_busy_.load(relaxed);
   stats.marks_refused = marks_refused_.load(relaxed);
   stats.priorities_refused = priorities_refused_.load(relaxed);
+  stats.ports_connected = ports_connected_.load(relaxed);
   for (const auto* pool : {pool4_.get(), pool6_.get()}) {
     if (pool != nullptr) stats.port_pairs_bound += pool->bound_pairs();
   }

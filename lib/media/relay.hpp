@@ -78,7 +78,7 @@ class RelayCore : public std::enable_shared_from_this<RelayCore> {
   std::atomic<std::uint64_t> sessions_{0}, sessions_refused_{0}, ports_busy_{0};
 
  protected:
-  std::atomic<std::uint64_t> marks_refused_{0}, priorities_refused_{0};
+  std::atomic<std::uint64_t> marks_refused_{0}, priorities_refused_{0}, ports_connected_{0};
 };
 
 }  // namespace tandem::media

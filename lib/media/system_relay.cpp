@@ -1,9 +1,10 @@
 // The portable backend: one UDP socket per port, epoll, a thread per shard.
 //
-// The sockets are not connected to the latched address. Connecting would save the route lookup of
-// each send, but a connected socket does not hear other sources: neither could a hijack be counted,
-// nor could a stream that continues from another port (a NAT that forgot its mapping) take over at
-// once, as M-02 wants. docs/media.md has the figures.
+// That socket is never connected: a connected one does not hear other sources, so neither could a
+// hijack be counted, nor could a stream that continues from another port (a NAT that forgot its
+// mapping) take over at once, as M-02 wants. A stream that lasts gets a second socket on the same
+// port, connected to its other end: the system gives it what comes from there, the first one still
+// hears everybody else, and sending through it looks up no route. docs/media.md has the figures.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
@@ -34,6 +35,7 @@ constexpr auto relaxed = std::memory_order_relaxed;
 constexpr int events_max = 512;
 constexpr std::size_t datagram_bytes_max = 65536;  // no UDP payload is longer
 constexpr std::uint32_t stop_event = 0xFFFFFFFF;   // beyond every slot
+constexpr std::uint32_t line_event = 0x80000000;   // with the slot: its connected socket
 
 // Below the lower rate a wake-up for each packet gives the least delay and the CPU is there; above
 // the upper one, pausing and taking what came together costs a half to a third (M-16 allows 1 ms).
@@ -45,12 +47,22 @@ constexpr std::int64_t rate_window_us = 100'000;
 // while calls come.
 constexpr rlim_t files_kept_max = 64;
 
-bool is_kept_file(int fd) noexcept {
+// The connected socket of a port pays from about so many packets on.
+constexpr std::uint32_t line_after_packets = 50;
+
+// Asking a socket how many datagrams found no room costs 100 ns; it tells the sum, so a line is
+// asked with every so many packets.
+constexpr std::uint32_t overflow_look_packets = 16;
+
+// How many files the relay may have open, by the limit of the process.
+rlim_t files_max() noexcept {
   rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return false;
-  // The system gives the lowest free number, so the number says how many are open.
-  return static_cast<rlim_t>(fd) >= files.rlim_cur - std::min(files_kept_max, files.rlim_cur / 8);
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return RLIM_INFINITY;
+  return files.rlim_cur - std::min(files_kept_max, files.rlim_cur / 8);
 }
+
+// The system gives the lowest free number, so the number says how many are open.
+bool is_kept_file(int fd) noexcept { return static_cast<rlim_t>(fd) >= files_max(); }
 
 class UniqueFd {
  public:
@@ -111,6 +123,11 @@ std::string system_message(int code) {
   return std::error_code(code, std::generic_category()).message();
 }
 
+void set_shared(int socket, bool is_shared) noexcept {
+  const int value = is_shared ? 1 : 0;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &value, sizeof value);
+}
+
 bool is_out_of_files(int code) noexcept {
   return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
 }
@@ -131,22 +148,42 @@ class SystemRelay final : public RelayCore {
     std::thread thread;
   };
 
+  // The second socket of an RTP port, connected to where its stream goes.
+  struct Line {
+    UniqueFd socket;
+    PackedAddress to;           ///< What it is connected to; not set: nothing.
+    PackedAddress sent_to;      ///< Where the last packets went that it did not take,
+    std::uint32_t packets = 0;  ///< and how many they were.
+    std::uint32_t received = 0;
+  };
+  enum class Sharing : std::uint8_t { none, beside_another };
+
   std::optional<BindFailure> bind_pair(unsigned shard, std::uint32_t slot) override;
-  Result<UniqueFd> bind_port(const SocketAddress& address, bool& is_busy);
+  Result<UniqueFd> bind_port(const SocketAddress& address, bool& is_busy,
+                             Sharing sharing = Sharing::none);
+  void count_lines_allowed() noexcept;
   void on_ready_low() noexcept override;
   std::optional<Error> fill();
   void run_filler() noexcept;
   void raise_priority() noexcept;
   void run_shard(unsigned shard) noexcept;
-  void relay_one(std::uint32_t slot, std::int64_t now_us, char* buffer,
+  void relay_one(unsigned shard, std::uint32_t event, std::int64_t now_us, char* buffer,
                  ShardCounters& totals) noexcept;
-  void count_overflows(std::uint32_t slot, msghdr& message, ShardCounters& totals) noexcept;
+  bool send_onward(unsigned shard, const Onward& onward, std::string_view bytes) noexcept;
+  bool connect_line(unsigned shard, std::uint32_t slot, const PackedAddress& to) noexcept;
+  void close_line(Line& line) noexcept;
+  ssize_t receive_with_overflows(int socket, std::size_t place, SystemAddress& from, char* buffer,
+                                 ShardCounters& totals) noexcept;
 
   SystemClock system_clock_;
   std::vector<Shard> shard_;
   std::unique_ptr<std::atomic<int>[]>
-      sockets_;  // by slot; written once, before the slot is first used
-  std::unique_ptr<std::uint32_t[]> overflows_;  // by slot; its shard's: what the socket told last
+      sockets_;                    // by slot; written once, before the slot is first used
+  std::unique_ptr<Line[]> lines_;  // by pair of ports; its shard's
+  std::atomic<std::int64_t> lines_left_{0};
+  // By slot, first those of the ports, then those of the lines; its shard's: what the socket told
+  // last.
+  std::unique_ptr<std::uint32_t[]> overflows_;
 
   std::thread filler_;
   std::mutex filler_mutex_;  // guards the two below
@@ -157,7 +194,8 @@ class SystemRelay final : public RelayCore {
 
 Result<void> SystemRelay::start() {
   sockets_ = std::make_unique<std::atomic<int>[]>(flows_.size());
-  overflows_ = std::make_unique<std::uint32_t[]>(flows_.size());
+  lines_ = std::make_unique<Line[]>(flows_.size() / 2);
+  overflows_ = std::make_unique<std::uint32_t[]>(flows_.size() + flows_.size() / 2);
   for (std::size_t slot = 0; slot < flows_.size(); ++slot)
     sockets_[slot].store(-1, relaxed);
   shard_.resize(shards_);
@@ -171,6 +209,7 @@ Result<void> SystemRelay::start() {
         epoll_ctl(shard.poll.get(), EPOLL_CTL_ADD, shard.wake.get(), &event) != 0)
       return Error{ErrorCode::io, "epoll was refused: " + system_message(errno)};
   }
+  count_lines_allowed();
   std::optional<Error> error = fill();
   for (PortPool* pool : {pool4_.get(), pool6_.get()}) {
     if (pool == nullptr) continue;
@@ -209,9 +248,21 @@ void SystemRelay::stop() noexcept {
     const int fd = sockets_[slot].exchange(-1);
     if (fd >= 0) ::close(fd);
   }
+  for (std::size_t pair = 0; lines_ != nullptr && pair < flows_.size() / 2; ++pair)
+    close_line(lines_[pair]);
 }
 
-Result<UniqueFd> SystemRelay::bind_port(const SocketAddress& address, bool& is_busy) {
+// A line saves time and no call needs one: they may have half of the files that are left when all
+// ports are bound.
+void SystemRelay::count_lines_allowed() noexcept {
+  const rlim_t needed = static_cast<rlim_t>(shard_.back().wake.get()) + flows_.size();
+  const rlim_t files = files_max();
+  const rlim_t spare = files > needed ? (files - needed) / 2 : 0;
+  lines_left_.store(static_cast<std::int64_t>(std::min<rlim_t>(spare, flows_.size() / 2)), relaxed);
+}
+
+Result<UniqueFd> SystemRelay::bind_port(const SocketAddress& address, bool& is_busy,
+                                        Sharing sharing) {
   SystemAddress system;
   const socklen_t length = to_system(pack(address), system);
   UniqueFd fd(::socket(system.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -240,6 +291,7 @@ Result<UniqueFd> SystemRelay::bind_port(const SocketAddress& address, bool& is_b
                            : ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
     if (marked != 0) marks_refused_.fetch_add(1, relaxed);
   }
+  if (sharing == Sharing::beside_another) set_shared(fd.get(), true);
   if (::bind(fd.get(), &system.any, length) != 0) {
     const int code = errno;
     is_busy = code == EADDRINUSE;
@@ -345,7 +397,7 @@ void SystemRelay::run_shard(unsigned index) noexcept {
     const std::int64_t now_us = clock_.monotonic_us();
     for (int i = 0; i < count; ++i) {
       if (events[i].data.u32 == stop_event) return;
-      relay_one(events[i].data.u32, now_us, buffer.get(), totals);
+      relay_one(index, events[i].data.u32, now_us, buffer.get(), totals);
     }
     if (count > 0) window_packets += count;
     const std::int64_t window_us = now_us - window_began_us;
@@ -363,9 +415,112 @@ void SystemRelay::run_shard(unsigned index) noexcept {
   }
 }
 
-void SystemRelay::relay_one(std::uint32_t slot, std::int64_t now_us, char* buffer,
+void SystemRelay::relay_one(unsigned shard, std::uint32_t event, std::int64_t now_us, char* buffer,
                             ShardCounters& totals) noexcept {
+  const std::uint32_t slot = event & ~line_event;
+  Line* const line = event != slot ? &lines_[slot / 2] : nullptr;
+  const int socket = line != nullptr ? line->socket.get() : sockets_[slot].load(relaxed);
   SystemAddress from;
+  // One datagram: a stream has one per 20 ms, a second read would nearly always find nothing. If
+  // more wait, epoll says so again.
+  ssize_t size = 0;
+  if (line != nullptr && ++line->received % overflow_look_packets != 0) {
+    socklen_t from_length = sizeof from;
+    size = ::recvfrom(socket, buffer, datagram_bytes_max, 0, &from.any, &from_length);
+  } else {
+    const std::size_t place = line != nullptr ? flows_.size() + slot / 2 : slot;
+    size = receive_with_overflows(socket, place, from, buffer, totals);
+  }
+  if (size < 0) {
+    // A connected socket is told that nobody listens at the other end.
+    if (line != nullptr && errno != EAGAIN && errno != EINTR) close_line(*line);
+    return;
+  }
+  const std::string_view bytes(buffer, static_cast<std::size_t>(size));
+  Onward onward;
+  // A line got what others sent between its being bound and connected; the source tells.
+  if (!flows_.judge(slot, from_system(from), bytes, now_us, totals, onward)) return;
+  flows_.sent(onward, send_onward(shard, onward, bytes), totals);
+}
+
+bool SystemRelay::send_onward(unsigned shard, const Onward& onward,
+                              std::string_view bytes) noexcept {
+  const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  const bool is_rtp_port = onward.slot % 2 == 0;
+  if (is_rtp_port) {
+    Line& line = lines_[onward.slot / 2];
+    if (line.to != onward.to) {
+      if (line.sent_to != onward.to) {
+        line.sent_to = onward.to;
+        line.packets = 0;
+      }
+      if (++line.packets == line_after_packets && !connect_line(shard, onward.slot, onward.to))
+        close_line(line);
+    }
+    if (line.to == onward.to) {
+      const ssize_t sent = ::send(line.socket.get(), bytes.data(), bytes.size(), flags);
+      if (sent >= 0) return static_cast<std::size_t>(sent) == bytes.size();
+      if (errno == EAGAIN) return false;
+      close_line(line);  // it says what became of an earlier packet; this one is still to be sent
+    }
+  }
+  SystemAddress to;
+  const socklen_t to_length = to_system(onward.to, to);
+  const ssize_t sent = ::sendto(sockets_[onward.slot].load(relaxed), bytes.data(), bytes.size(),
+                                flags, &to.any, to_length);
+  return sent >= 0 && static_cast<std::size_t>(sent) == bytes.size();
+}
+
+// Makes the line of `slot`, or turns the one that is there, towards `to`.
+bool SystemRelay::connect_line(unsigned shard, std::uint32_t slot,
+                               const PackedAddress& to) noexcept {
+  Line& line = lines_[slot / 2];
+  const bool is_new = !line.socket.is_open();
+  if (is_new) {
+    if (lines_left_.fetch_sub(1, relaxed) <= 0) {
+      lines_left_.fetch_add(1, relaxed);
+      return false;
+    }
+    // Both must allow the sharing of the port while the second is bound. After that they forbid it
+    // again, or another program could take a part of the packets unnoticed.
+    const int first = sockets_[slot].load(relaxed);
+    set_shared(first, true);
+    bool is_busy = false;
+    Result<UniqueFd> socket = bind_port(local(slot), is_busy, Sharing::beside_another);
+    set_shared(first, false);
+    if (!socket) {
+      lines_left_.fetch_add(1, relaxed);
+      return false;
+    }
+    line.socket = std::move(socket).value();
+    set_shared(line.socket.get(), false);
+    overflows_[flows_.size() + slot / 2] = 0;
+  }
+  SystemAddress system;
+  const socklen_t length = to_system(to, system);
+  if (::connect(line.socket.get(), &system.any, length) != 0) return false;
+  if (is_new) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u32 = slot | line_event;
+    if (epoll_ctl(shard_[shard].poll.get(), EPOLL_CTL_ADD, line.socket.get(), &event) != 0)
+      return false;
+    ports_connected_.fetch_add(1, relaxed);
+  }
+  line.to = to;
+  return true;
+}
+
+void SystemRelay::close_line(Line& line) noexcept {
+  if (!line.socket.is_open()) return;
+  if (line.to.is_set()) ports_connected_.fetch_sub(1, relaxed);
+  line.socket = UniqueFd();
+  line.to = {};
+  lines_left_.fetch_add(1, relaxed);
+}
+
+ssize_t SystemRelay::receive_with_overflows(int socket, std::size_t place, SystemAddress& from,
+                                            char* buffer, ShardCounters& totals) noexcept {
   iovec space{buffer, datagram_bytes_max};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(std::uint32_t))];
   msghdr message{};
@@ -375,31 +530,17 @@ void SystemRelay::relay_one(std::uint32_t slot, std::int64_t now_us, char* buffe
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  // One datagram: a stream has one per 20 ms, a second read would nearly always find nothing. If
-  // more wait, epoll says so again.
-  const ssize_t size = ::recvmsg(sockets_[slot].load(relaxed), &message, 0);
-  if (size < 0) return;
-  if (message.msg_controllen != 0) count_overflows(slot, message, totals);
-  const std::string_view bytes(buffer, static_cast<std::size_t>(size));
-  Onward onward;
-  if (!flows_.judge(slot, from_system(from), bytes, now_us, totals, onward)) return;
-  SystemAddress to;
-  const socklen_t to_length = to_system(onward.to, to);
-  const ssize_t sent = ::sendto(sockets_[onward.slot].load(relaxed), buffer, bytes.size(),
-                                MSG_DONTWAIT | MSG_NOSIGNAL, &to.any, to_length);
-  flows_.sent(onward, sent == size, totals);
-}
-
-void SystemRelay::count_overflows(std::uint32_t slot, msghdr& message,
-                                  ShardCounters& totals) noexcept {
+  const ssize_t size = ::recvmsg(socket, &message, 0);
+  if (size < 0) return size;
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
        part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SO_RXQ_OVFL) continue;
     std::uint32_t dropped = 0;  // since the socket was opened, modulo 2^32
     std::memcpy(&dropped, CMSG_DATA(part), sizeof dropped);
-    add<std::uint64_t>(totals.overflows, dropped - overflows_[slot]);
-    overflows_[slot] = dropped;
+    add<std::uint64_t>(totals.overflows, dropped - overflows_[place]);
+    overflows_[place] = dropped;
   }
+  return size;
 }
 
 }  // namespace

@@ -331,7 +331,7 @@ class Load {
 };
 
 constexpr std::size_t load_calls = 500;
-constexpr double warm_up_s = 0.5;
+constexpr double warm_up_s = 1.5;  // streams that last have their second socket by then
 
 constexpr int rounds = 3;
 

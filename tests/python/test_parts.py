@@ -316,6 +316,7 @@ def test_the_relay_gives_ports() -> None:
             assert session.remote(side) is None
             assert relay.stats().sessions == 1
             assert relay.stats().priorities_refused == relay.stats().packets_overflowed == 0
+            assert relay.stats().ports_connected == 0  # of streams that last
         with pytest.raises(tandem.Error):
             relay.open(6, 4)
     with pytest.raises(tandem.Error):

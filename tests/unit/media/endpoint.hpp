@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "tandem/values.hpp"
 
@@ -32,6 +33,12 @@ class Endpoint {
   ~Endpoint() { ::close(fd_); }
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
+  Endpoint& operator=(Endpoint&& other) noexcept {
+    std::swap(ip_, other.ip_);
+    std::swap(fd_, other.fd_);
+    std::swap(local_, other.local_);
+    return *this;
+  }
 
   [[nodiscard]] const SocketAddress& local() const { return local_; }
 

@@ -1,8 +1,12 @@
 // The relay on real sockets over loopback.
 #include <dirent.h>
 #include <doctest/doctest.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,6 +42,20 @@ std::size_t open_files() {
     ++files;
   ::closedir(folder);
   return files;
+}
+
+// Whether a further socket may listen at `address`, one that asks to share it.
+bool can_share(const SocketAddress& address) {
+  const int socket = ::socket(AF_INET, SOCK_DGRAM, 0);
+  const int on = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  sockaddr_in system{};
+  system.sin_family = AF_INET;
+  system.sin_port = htons(address.port);
+  std::memcpy(&system.sin_addr, address.ip.bytes.data(), 4);
+  const int bound = ::bind(socket, reinterpret_cast<const sockaddr*>(&system), sizeof system);
+  ::close(socket);
+  return bound == 0;
 }
 
 // A session with an endpoint at either side, each signalled to the relay.
@@ -131,6 +149,89 @@ TEST_CASE("Media relay M-02: a stream that goes on from another port keeps both 
   CHECK_FALSE(call.b.receive().empty());
   call.b.send(call.session.local_rtp(callee), rtp_packet(502, 320, 0xB));
   CHECK_FALSE(moved.receive().empty());
+}
+
+TEST_CASE("Media relay M-02: a stream that lasts has a socket of its own, others are still heard") {
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  for (std::uint16_t i = 0; i < 60; ++i)
+    call.echo(i);
+  CHECK(relay->stats().ports_connected == 2);
+  Endpoint stranger;
+  for (std::uint16_t i = 0; i < 10; ++i)
+    stranger.send(call.session.local_rtp(caller), rtp_packet(i, 0, 666));
+  std::uint16_t next = 60;
+  for (; next < 200 && call.session.stats(caller).packets_refused < 10; ++next)
+    call.echo(next);
+  CHECK(call.session.stats(caller).packets_refused == 10);
+  CHECK_FALSE(stranger.has_datagram());
+  // The port is not open to a third socket, of whatever program.
+  CHECK_FALSE(can_share(call.session.local_rtp(caller)));
+  Endpoint moved;
+  const std::uint16_t last = next + 60;
+  for (std::uint16_t i = next; i < last; ++i) {
+    moved.send(call.session.local_rtp(caller), rtp_packet(i, i * 160U, 0xA));
+    REQUIRE_FALSE(call.b.receive().empty());
+    call.b.send(call.session.local_rtp(callee),
+                rtp_packet(static_cast<std::uint16_t>(i + 500), i * 160U, 0xB));
+    REQUIRE_FALSE(moved.receive().empty());
+  }
+  CHECK(relay->stats().ports_connected == 2);
+  CHECK(call.session.stats(caller).packets_received == last);
+}
+
+TEST_CASE("Media relay: an end that stopped to listen gets what comes when it listens again") {
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  for (std::uint16_t i = 0; i < 60; ++i)
+    call.echo(i);
+  REQUIRE(relay->stats().ports_connected == 2);
+  const SocketAddress address = call.b.local();
+  call.b = Endpoint();
+  // The system tells a connected socket that nobody listens, and the port goes back to one socket.
+  for (std::uint16_t i = 60; i < 5000 && relay->stats().ports_connected == 2; ++i)
+    call.a.send(call.session.local_rtp(caller), rtp_packet(i, i * 160U, 0xA));
+  CHECK(relay->stats().ports_connected == 1);
+  call.b = Endpoint("127.0.0.1", address.port);
+  const std::string packet = rtp_packet(5000, 5000 * 160U, 0xA);
+  call.a.send(call.session.local_rtp(caller), packet);
+  std::string received = call.b.receive();
+  while (!received.empty() && received != packet)
+    received = call.b.receive();
+  CHECK(received == packet);
+}
+
+TEST_CASE("Media relay: the next call of a port has nothing of the socket of the last one") {
+  MediaConfig config = small_config(0, 4);
+  config.rest_ms = 0;
+  auto relay = MediaRelay::create(config);
+  REQUIRE(relay);
+  for (int calls = 0; calls < 3; ++calls) {
+    Call call(*relay);
+    for (std::uint16_t i = 0; i < 60; ++i)
+      call.echo(i);
+    CHECK(relay->stats().ports_connected == 2);
+    CHECK(call.session.stats(callee).packets_received == 60);
+  }
+}
+
+TEST_CASE("Media relay: where files are few no port gets a second socket") {
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  rlimit low = before;
+  low.rlim_cur = open_files() + 200;
+  ::setrlimit(RLIMIT_NOFILE, &low);
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  {
+    Call call(*relay);
+    for (std::uint16_t i = 0; i < 60; ++i)
+      call.echo(i);
+    CHECK(relay->stats().ports_connected == 0);
+  }
+  ::setrlimit(RLIMIT_NOFILE, &before);
 }
 
 TEST_CASE("Media relay M-02: a re-INVITE with another address moves the latch at once") {
