@@ -193,8 +193,7 @@ Result<Cdr> decode_cdr(std::string_view bytes) {
   const std::uint64_t release_side = reader.number();
   is_bad |= release_side > static_cast<std::uint64_t>(ReleaseSide::server);
   cdr.release_side = static_cast<ReleaseSide>(release_side & 3U);
-  const std::uint64_t attempts = reader.number();
-  // Each attempt takes a byte at least, so the loop ends with the bytes whatever the count says.
+  const std::uint64_t attempts = reader.count(1);
   for (std::uint64_t i = 0; i < attempts && !is_bad; ++i) {
     is_bad |= reader.is_at_end();
     if (!is_bad) cdr.attempts.push_back(take_attempt(reader, cdr.started_at_us, is_bad));

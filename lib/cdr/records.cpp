@@ -15,7 +15,7 @@ Error malformed(const char* kind) {
 
 /// What stands behind the CDR of an end record: nothing in those of before there were packages.
 bool take_packages(WireReader& reader, std::vector<PackageUse::Part>& parts) {
-  const std::uint64_t count = reader.is_at_end() ? 0 : reader.number();
+  const std::uint64_t count = reader.count(6);
   for (std::uint64_t i = 0; i < count && !reader.is_bad(); ++i) {
     PackageUse::Part& part = parts.emplace_back();
     part.order = reader.text();
@@ -44,7 +44,7 @@ void put_limits(WireWriter& writer, const std::vector<LimitUse>& limits) {
 /// Nothing in records of before there were limits.
 bool take_limits(WireReader& reader, std::vector<LimitUse>& limits) {
   constexpr std::int64_t window_us_max = std::int64_t{32} * 86'400 * 1'000'000;
-  const std::uint64_t count = reader.is_at_end() ? 0 : reader.number();
+  const std::uint64_t count = reader.count(7);
   for (std::uint64_t i = 0; i < count && !reader.is_bad(); ++i) {
     LimitUse& use = limits.emplace_back();
     use.account = reader.text();
@@ -265,7 +265,7 @@ Result<Correction> decode_correction(std::string_view payload, std::uint64_t seq
   correction.reason = reader.text();
   correction.author = reader.text();
   correction.idempotency_key = reader.text();
-  const std::uint64_t count = reader.number();
+  const std::uint64_t count = reader.count(10);
   for (std::uint64_t i = 0; i < count && !reader.is_bad(); ++i) {
     CorrectedSide& side = correction.sides.emplace_back();
     side.side = static_cast<CallSide>(reader.integer_in(1, 3));

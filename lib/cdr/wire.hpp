@@ -84,6 +84,12 @@ class WireReader {
     rest_.remove_prefix(static_cast<std::size_t>(size));
     return value;
   }
+  /// How many values follow, each of `value_bytes_min` bytes or more: never more than there is
+  /// room for, so that a few bytes cannot announce gigabytes.
+  std::uint64_t count(std::size_t value_bytes_min) noexcept {
+    const std::uint64_t value = number();
+    return value <= rest_.size() / value_bytes_min ? value : fail();
+  }
   [[nodiscard]] bool is_at_end() const noexcept { return rest_.empty(); }
   [[nodiscard]] bool is_bad() const noexcept { return is_bad_; }
 

@@ -40,6 +40,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto payment = decode_payment(bytes)) {
     if (decode_payment(encode(*payment)).value() != *payment) std::abort();
   }
+  if (const auto correction = decode_correction(bytes, 1)) {
+    if (decode_correction(encode(*correction), 1).value() != *correction) std::abort();
+  }
   (void)decode_mark(bytes);
 
   // A record made of the input is found again.

@@ -99,6 +99,19 @@ TEST_CASE("records: damaged payloads are refused or read as something, never mor
   CHECK(decode_end("", 1).error().code == ErrorCode::corrupt);
 }
 
+TEST_CASE("wire: a count of more values than there are bytes for is malformed") {
+  std::string bytes;
+  WireWriter(bytes).number(3);
+  bytes += "six bytes and six.";
+  WireReader fits(bytes);
+  CHECK(fits.count(6) == 3);
+  CHECK_FALSE(fits.is_bad());
+  WireReader does_not(bytes);
+  CHECK(does_not.count(7) == 0);
+  CHECK(does_not.is_bad());
+  CHECK(WireReader("").count(1) == 0);
+}
+
 TEST_CASE("wire: numbers take the bytes that they need and come back") {
   std::string bytes;
   WireWriter writer(bytes);
