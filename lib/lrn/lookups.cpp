@@ -215,9 +215,10 @@ void Lookups::answer(std::uint64_t token, const LrnAnswer& answer) {
 }
 
 void Lookups::keep_only(const std::vector<std::shared_ptr<ResolverState>>& resolvers) {
-  for (auto& [state, desk] : desks_) {
+  for (auto& [name, desk] : desks_) {
+    const ResolverState* const state = desk->state();
     desk->is_kept = std::any_of(resolvers.begin(), resolvers.end(),
-                                [&](const auto& kept) { return kept.get() == desk->state(); });
+                                [&](const auto& kept) { return kept.get() == state; });
   }
   drop_idle();
 }

@@ -165,7 +165,7 @@ inline char* BufferPool::keep(std::string_view text) {
     bytes_used_ += class_bytes[size_class];
     place = free_[size_class];
     if (place != nullptr) {
-      std::memcpy(&free_[size_class], place, sizeof place);
+      std::memcpy(&free_[size_class], place, sizeof free_[size_class]);
     } else {
       place = cut(class_bytes[size_class]);
     }
