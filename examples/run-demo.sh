@@ -27,8 +27,6 @@ if [ -n "$build" ]; then
   echo "building $root/build (some minutes the first time)"
   mkdir -p "$root/build"
   # Tests and the Python module are left as an earlier configuration has them; only the switch is built.
-  # As in tests/run-all.sh: what one of the two compiled, the other finds.
-  command -v ccache >/dev/null && export CCACHE_COMPILERCHECK=content CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1
   if ! { cmake -S "$root" -B "$root/build" -G Ninja && cmake --build "$root/build" --target tandem-switch; } \
     >"$root/build/demo-build.log" 2>&1; then
     tail -n 30 "$root/build/demo-build.log" >&2

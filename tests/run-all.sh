@@ -115,9 +115,6 @@ fuzz() {
   done
 }
 
-# The compiler works in folders of ours, whoever runs this; a cache already set up is used as it is.
-# Paths count from the root, so that another clone finds what this one compiled.
-command -v ccache >/dev/null && export CCACHE_COMPILERCHECK=content CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1
 if cmake/setup.sh; then
   for name in "${parts[@]}"; do part "$name" "$name"; done
 else
