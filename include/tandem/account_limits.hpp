@@ -89,7 +89,7 @@ struct LimitNews {
 
 namespace rating {
 class LimitSet;
-struct LimitPlace;
+struct LimitClaim;
 }  // namespace rating
 
 /// What one call holds of the limits that count it; open only where there are some. Belongs to the
@@ -108,7 +108,7 @@ class TANDEM_EXPORT LimitHold {
   LimitHold(const LimitHold&) = delete;
   LimitHold& operator=(const LimitHold&) = delete;
 
-  [[nodiscard]] bool is_open() const noexcept { return set_ != nullptr; }
+  [[nodiscard]] bool is_open() const noexcept { return claim_ != nullptr; }
 
   /// Raises what is held to these totals of the call; smaller ones change nothing. False: a limit
   /// does not have it, nothing changed.
@@ -119,8 +119,8 @@ class TANDEM_EXPORT LimitHold {
   /// Gives back what a renew() took that the call could not pay.
   void lower(Amount charge, std::int64_t talk_s) noexcept;
 
-  [[nodiscard]] Amount charge() const noexcept { return charge_; }
-  [[nodiscard]] std::int64_t talk_s() const noexcept { return talk_s_; }
+  [[nodiscard]] Amount charge() const noexcept;        ///< Held; 0 when closed.
+  [[nodiscard]] std::int64_t talk_s() const noexcept;  ///< Held; 0 when closed.
   /// Seconds that the call may talk before it must hold more; `unbounded`: no limit counts it.
   [[nodiscard]] std::int64_t granted_s() const noexcept;
 
@@ -135,11 +135,7 @@ class TANDEM_EXPORT LimitHold {
  private:
   friend class AccountBook;
   friend class rating::LimitSet;
-  rating::LimitSet* set_ = nullptr;
-  std::vector<rating::LimitPlace> places_;
-  Amount charge_;
-  std::int64_t talk_s_ = 0;
-  std::size_t refused_by_ = 0;  // index of the place
+  std::unique_ptr<rating::LimitClaim> claim_;
 };
 
 }  // namespace tandem

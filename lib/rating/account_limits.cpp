@@ -249,8 +249,12 @@ void LimitSet::tell(const LimitPlace& place) noexcept {
 
 bool LimitSet::open(std::string_view callee, Amount charge, std::int64_t talk_s, std::int64_t at_us,
                     LimitHold& out) {
+  auto claim = std::make_unique<LimitClaim>();
+  claim->set = this;
+  claim->charge = charge;
+  claim->talk_s = talk_s;
+  std::vector<LimitPlace>& places = claim->places;
   const std::lock_guard lock(mutex_);
-  std::vector<LimitPlace> places;
   for (const auto& counter : counters_) {
     if (!counter->is_in_force || !counter->counts(callee)) continue;
     const LimitPlace place = place_of(*counter, at_us);
@@ -266,10 +270,7 @@ bool LimitSet::open(std::string_view callee, Amount charge, std::int64_t talk_s,
     add(place.window->held, charge, talk_s, 1);
     ++place.window->open_calls;
   }
-  out.set_ = this;
-  out.places_ = std::move(places);
-  out.charge_ = charge;
-  out.talk_s_ = talk_s;
+  out.claim_ = std::move(claim);
   return true;
 }
 
@@ -299,53 +300,53 @@ std::vector<LimitState> LimitSet::states(std::int64_t at_us) {
   return states;
 }
 
-bool LimitSet::renew(LimitHold& hold, Amount charge, std::int64_t talk_s) noexcept {
+bool LimitSet::renew(LimitClaim& claim, Amount charge, std::int64_t talk_s) noexcept {
   const std::int64_t more =
-      std::max<std::int64_t>(0, saturating_add(charge.units(), -hold.charge_.units()));
-  const std::int64_t more_s = std::max<std::int64_t>(0, saturating_add(talk_s, -hold.talk_s_));
+      std::max<std::int64_t>(0, saturating_add(charge.units(), -claim.charge.units()));
+  const std::int64_t more_s = std::max<std::int64_t>(0, saturating_add(talk_s, -claim.talk_s));
   if (more == 0 && more_s == 0) return true;
   const std::lock_guard lock(mutex_);
-  for (const LimitPlace& place : hold.places_) {
+  for (const LimitPlace& place : claim.places) {
     if (has_room(place, Amount::from_units(more), more_s, 0)) continue;
-    hold.refused_by_ = static_cast<std::size_t>(&place - hold.places_.data());
+    claim.refused_by = static_cast<std::size_t>(&place - claim.places.data());
     return false;
   }
-  for (const LimitPlace& place : hold.places_)
+  for (const LimitPlace& place : claim.places)
     add(place.window->held, Amount::from_units(more), more_s, 0);
-  hold.charge_ = Amount::from_units(hold.charge_.units() + more);
-  hold.talk_s_ += more_s;
+  claim.charge = Amount::from_units(claim.charge.units() + more);
+  claim.talk_s += more_s;
   return true;
 }
 
-void LimitSet::tell_refusal(const LimitHold& hold) noexcept {
+void LimitSet::tell_refusal(const LimitClaim& claim) noexcept {
   const std::lock_guard lock(mutex_);
-  tell(hold.places_[hold.refused_by_]);
+  tell(claim.places[claim.refused_by]);
 }
 
-void LimitSet::lower(LimitHold& hold, Amount charge, std::int64_t talk_s) noexcept {
-  const std::int64_t less = std::max<std::int64_t>(0, hold.charge_.units() - charge.units());
-  const std::int64_t less_s = std::max<std::int64_t>(0, hold.talk_s_ - talk_s);
+void LimitSet::lower(LimitClaim& claim, Amount charge, std::int64_t talk_s) noexcept {
+  const std::int64_t less = std::max<std::int64_t>(0, claim.charge.units() - charge.units());
+  const std::int64_t less_s = std::max<std::int64_t>(0, claim.talk_s - talk_s);
   const std::lock_guard lock(mutex_);
-  for (const LimitPlace& place : hold.places_)
+  for (const LimitPlace& place : claim.places)
     add(place.window->held, Amount::from_units(-less), -less_s, 0);
-  hold.charge_ = Amount::from_units(hold.charge_.units() - less);
-  hold.talk_s_ -= less_s;
+  claim.charge = Amount::from_units(claim.charge.units() - less);
+  claim.talk_s -= less_s;
 }
 
-void LimitSet::close(LimitHold& hold, const LimitSums& used) noexcept {
+void LimitSet::close(LimitClaim& claim, const LimitSums& used) noexcept {
   const std::lock_guard lock(mutex_);
-  for (const LimitPlace& place : hold.places_) {
-    add(place.window->held, Amount::from_units(-hold.charge_.units()), -hold.talk_s_, -1);
+  for (const LimitPlace& place : claim.places) {
+    add(place.window->held, Amount::from_units(-claim.charge.units()), -claim.talk_s, -1);
     add(place.window->used, used.charge, used.talk_s, used.calls);
     --place.window->open_calls;
   }
 }
 
-std::vector<LimitUse> LimitSet::uses(const LimitHold& hold, const LimitSums& sums) const {
+std::vector<LimitUse> LimitSet::uses(const LimitClaim& claim, const LimitSums& sums) const {
   const std::lock_guard lock(mutex_);
   std::vector<LimitUse> uses;
-  uses.reserve(hold.places_.size());
-  for (const LimitPlace& place : hold.places_)
+  uses.reserve(claim.places.size());
+  for (const LimitPlace& place : claim.places)
     uses.push_back({account_, place.counter->key, place.start_us, place.window->until_us,
                     sums.charge, sums.talk_s, sums.calls});
   return uses;
@@ -398,53 +399,47 @@ Result<void> check_account_limits(const std::vector<AccountLimit>& limits) {
 
 LimitHold::LimitHold() noexcept = default;
 LimitHold::~LimitHold() { cancel(); }
-
-LimitHold::LimitHold(LimitHold&& other) noexcept
-    : set_(std::exchange(other.set_, nullptr)),
-      places_(std::exchange(other.places_, {})),
-      charge_(std::exchange(other.charge_, {})),
-      talk_s_(std::exchange(other.talk_s_, 0)),
-      refused_by_(std::exchange(other.refused_by_, 0)) {}
+LimitHold::LimitHold(LimitHold&& other) noexcept = default;
 
 LimitHold& LimitHold::operator=(LimitHold&& other) noexcept {
   if (this != &other) {
     cancel();
-    set_ = std::exchange(other.set_, nullptr);
-    places_ = std::exchange(other.places_, {});
-    charge_ = std::exchange(other.charge_, {});
-    talk_s_ = std::exchange(other.talk_s_, 0);
-    refused_by_ = std::exchange(other.refused_by_, 0);
+    claim_ = std::move(other.claim_);
   }
   return *this;
 }
 
 bool LimitHold::renew(Amount charge, std::int64_t talk_s) noexcept {
-  return set_ == nullptr || set_->renew(*this, charge, talk_s);
+  return claim_ == nullptr || claim_->set->renew(*claim_, charge, talk_s);
 }
 
 void LimitHold::lower(Amount charge, std::int64_t talk_s) noexcept {
-  if (set_ != nullptr) set_->lower(*this, charge, talk_s);
+  if (claim_ != nullptr) claim_->set->lower(*claim_, charge, talk_s);
 }
 
 void LimitHold::tell_refusal() const noexcept {
-  if (set_ != nullptr) set_->tell_refusal(*this);
+  if (claim_ != nullptr) claim_->set->tell_refusal(*claim_);
 }
 
-std::int64_t LimitHold::granted_s() const noexcept { return set_ == nullptr ? unbounded : talk_s_; }
+Amount LimitHold::charge() const noexcept { return claim_ == nullptr ? Amount() : claim_->charge; }
+
+std::int64_t LimitHold::talk_s() const noexcept { return claim_ == nullptr ? 0 : claim_->talk_s; }
+
+std::int64_t LimitHold::granted_s() const noexcept {
+  return claim_ == nullptr ? unbounded : claim_->talk_s;
+}
 
 void LimitHold::settle(Amount charge, std::int64_t talk_s) noexcept {
-  if (set_ == nullptr) return;
-  std::exchange(set_, nullptr)->close(*this, {charge, talk_s, 1});
+  if (const auto claim = std::move(claim_)) claim->set->close(*claim, {charge, talk_s, 1});
 }
 
 void LimitHold::cancel() noexcept {
-  if (set_ == nullptr) return;
-  std::exchange(set_, nullptr)->close(*this, {});
+  if (const auto claim = std::move(claim_)) claim->set->close(*claim, {});
 }
 
 std::vector<LimitUse> LimitHold::uses(Amount charge, std::int64_t talk_s) const {
-  if (set_ == nullptr) return {};
-  return set_->uses(*this, {charge, talk_s, 1});
+  if (claim_ == nullptr) return {};
+  return claim_->set->uses(*claim_, {charge, talk_s, 1});
 }
 
 }  // namespace tandem

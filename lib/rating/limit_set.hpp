@@ -55,6 +55,17 @@ struct LimitPlace {
   std::int64_t start_us = 0;
 };
 
+class LimitSet;
+
+/// What an open hold has. Most calls have none: they meet no limit.
+struct LimitClaim {
+  LimitSet* set = nullptr;
+  std::vector<LimitPlace> places;
+  Amount charge;
+  std::int64_t talk_s = 0;
+  std::size_t refused_by = 0;  ///< Index of the place.
+};
+
 /// Threading: thread-safe; `mutex_` guards everything, and is held for a few comparisons.
 class LimitSet {
  public:
@@ -78,12 +89,12 @@ class LimitSet {
                             std::int64_t at_us);
   [[nodiscard]] std::vector<LimitState> states(std::int64_t at_us);
 
-  [[nodiscard]] bool renew(LimitHold& hold, Amount charge, std::int64_t talk_s) noexcept;
-  void tell_refusal(const LimitHold& hold) noexcept;
-  void lower(LimitHold& hold, Amount charge, std::int64_t talk_s) noexcept;
-  /// Gives back what the hold has, and counts what the call used.
-  void close(LimitHold& hold, const LimitSums& used) noexcept;
-  [[nodiscard]] std::vector<LimitUse> uses(const LimitHold& hold, const LimitSums& sums) const;
+  [[nodiscard]] bool renew(LimitClaim& claim, Amount charge, std::int64_t talk_s) noexcept;
+  void tell_refusal(const LimitClaim& claim) noexcept;
+  void lower(LimitClaim& claim, Amount charge, std::int64_t talk_s) noexcept;
+  /// Gives back what the claim has, and counts what the call used.
+  void close(LimitClaim& claim, const LimitSums& used) noexcept;
+  [[nodiscard]] std::vector<LimitUse> uses(const LimitClaim& claim, const LimitSums& sums) const;
 
  private:
   static LimitPlace place_of(LimitCounter& counter, std::int64_t at_us);
