@@ -27,7 +27,7 @@ constexpr const char* usage =
     "  shadow   start (--file PLAN | --deck ID --version N) | report | stop  [--format "
     "table|json]\n"
     "           [--limit ROWS]                    route live calls by other tables too\n"
-    "  import   KIND FILE [--deck ID] [--dry-run] [--valid-from T] [--memo TEXT]\n"
+    "  import   KIND FILE [--deck ID] [--dry-run] [--valid-from T] [--memo TEXT] [--progress]\n"
     "           rates of a partner: --layout auto|WORDS, with --dry-run to look at them first\n"
     "  export   KIND FILE [--deck ID]             accounts, gateways, rates, ...; .csv or .json\n"
     "  remove   KIND ID\n"

@@ -1,9 +1,11 @@
 // `import`, `export`, `remove`, `deck`: provisioned objects, of the running switch over its admin
 // API, or straight in the database when none runs.
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <sstream>
+#include <thread>
 
 #include "api_client.hpp"
 #include "commands.hpp"
@@ -70,6 +72,27 @@ class Objects {
     return objects;
   }
 
+  /// Whether a running switch has the objects.
+  [[nodiscard]] bool are_of_a_switch() const { return api_.has_value(); }
+
+  /// Puts through a running switch and says on stderr how far that is, until it is over.
+  std::optional<tandem::AdminAnswer> put_and_watch(const std::string& target,
+                                                   std::string_view content_type,
+                                                   std::string_view body) {
+    const char mark = target.find('?') == std::string::npos ? '?' : '&';
+    auto answer = ask("PUT", target + mark + "background=true", content_type, body);
+    std::string said;
+    while (answer) {
+      const auto state = tandem::import_state_of(*answer);
+      if (!state) return answer;  // refused before it began
+      if (state->is_over) return state->answer;
+      say_step(*state, said);
+      std::this_thread::sleep_for(look_again_after);
+      answer = ask("GET", state->target);
+    }
+    return answer;
+  }
+
   std::optional<tandem::AdminAnswer> ask(std::string_view method, const std::string& target,
                                          std::string_view content_type = {},
                                          std::string_view body = {}) {
@@ -81,7 +104,22 @@ class Objects {
   }
 
  private:
+  static constexpr std::chrono::milliseconds look_again_after{200};
+
   Objects() = default;
+
+  /// A line for each step and, of the one that reads rates, each tenth. `said`: the last line.
+  static void say_step(const tandem::ImportState& state, std::string& said) {
+    std::string line = "the switch: " + state.step;
+    if (state.step == "reading" && state.total_bytes != 0) {
+      line += " " + std::to_string(state.done_bytes * 10 / state.total_bytes) + "0 % of " +
+              std::to_string(state.total_bytes >> 20) + " MB";
+    }
+    if (line == said) return;
+    said = std::move(line);
+    std::fprintf(stderr, "%s\n", said.c_str());
+  }
+
   std::optional<ApiClient> api_;
   std::optional<tandem::Provisioning> database_;
 };
@@ -158,9 +196,13 @@ bool read_query(const Options& options, std::string& query) {
   return true;
 }
 
+/// `is_watched`: short ones too.
 int put(Objects& objects, const std::string& file, const std::string& target,
-        std::string_view content_type, const std::string& text) {
-  const auto answer = objects.ask("PUT", target, content_type, text);
+        std::string_view content_type, const std::string& text, bool is_watched) {
+  const bool is_long = is_watched || text.size() >= progress_bytes_min;
+  const auto answer = is_long && objects.are_of_a_switch()
+                          ? objects.put_and_watch(target, content_type, text)
+                          : objects.ask("PUT", target, content_type, text);
   if (!answer) return status_failed;
   if (answer->status >= 300) return refused(*answer, file);
   std::fputs(answer->body.c_str(), stdout);
@@ -168,7 +210,8 @@ int put(Objects& objects, const std::string& file, const std::string& target,
 }
 
 /// Puts a file; the rows of a deck are looked at here first, so that errors name the file.
-int put_file(Objects& objects, const std::string& file, const std::string& target, bool has_rates) {
+int put_file(Objects& objects, const std::string& file, const std::string& target, bool has_rates,
+             bool is_watched) {
   std::string text;
   if (!read_file(file, text)) return status_failed;
   if (has_rates && is_csv(file)) {
@@ -180,7 +223,8 @@ int put_file(Objects& objects, const std::string& file, const std::string& targe
       return status_usage;
     }
   }
-  return put(objects, file, target, is_csv(file) ? "text/csv" : "application/json", text);
+  return put(objects, file, target, is_csv(file) ? "text/csv" : "application/json", text,
+             is_watched);
 }
 
 /// Turns a price list of a partner into the CSV of a deck. Nothing: stderr says what is wrong, row
@@ -234,8 +278,8 @@ int print(const std::optional<tandem::AdminAnswer>& answer) {
 }  // namespace
 
 int import_objects(const Options& options) {
-  if (!options.allow({"config", "deck", "dry-run", "valid-from", "memo", "layout"}, {"config"},
-                     {"KIND", "FILE"})) {
+  if (!options.allow({"config", "deck", "dry-run", "valid-from", "memo", "layout", "progress"},
+                     {"config"}, {"KIND", "FILE"})) {
     return status_usage;
   }
   const std::string target = target_of(options);
@@ -258,8 +302,10 @@ int import_objects(const Options& options) {
   if (!config) return status_usage;
   auto objects = Objects::reach(*config);
   if (!objects) return status_failed;
-  if (list) return put(*objects, options.operand(1), target + query, "text/csv", *list);
-  return put_file(*objects, options.operand(1), target + query, options.operand(0) == "rates");
+  const bool is_watched = options.has("progress");
+  if (list) return put(*objects, options.operand(1), target + query, "text/csv", *list, is_watched);
+  return put_file(*objects, options.operand(1), target + query, options.operand(0) == "rates",
+                  is_watched);
 }
 
 int export_objects(const Options& options) {
@@ -353,6 +399,6 @@ int deck(const Options& options) {
   if (!config) return status_usage;
   auto objects = Objects::reach(*config);
   if (!objects) return status_failed;
-  if (method == "PUT") return put_file(*objects, options.text("file"), target, true);
+  if (method == "PUT") return put_file(*objects, options.text("file"), target, true, false);
   return print(objects->ask(method, target, body.empty() ? "" : "application/json", body));
 }

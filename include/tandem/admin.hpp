@@ -1,6 +1,7 @@
 // The HTTP admin API of a switch: health, metrics, calls, accounts, records (docs/admin-api.md).
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -58,5 +59,18 @@ TANDEM_EXPORT AdminAnswer answer_offline(Provisioning& objects, std::string_view
 /// What an answer with an error says: pointer and message of each thing that is wrong. Messages
 /// about a table name row and column, then the pointer is empty.
 TANDEM_EXPORT std::vector<ConfigError> errors_of(const AdminAnswer& answer);
+
+/// How far a put with `background` is.
+struct ImportState {
+  std::string target;  ///< Path of GET requests that ask again.
+  bool is_over = false;
+  std::string step;              ///< provision_step_name(); "idle" once it is over.
+  std::uint64_t done_bytes = 0;  ///< As of ProvisionProgress, likewise the next.
+  std::uint64_t total_bytes = 0;
+  AdminAnswer answer;  ///< Once it is over: what the put without `background` would have got.
+};
+/// What a put with `background`, or a GET of its target, was answered. Errors: corrupt (the answer
+/// is about something else; errors_of() may say why).
+TANDEM_EXPORT Result<ImportState> import_state_of(const AdminAnswer& answer);
 
 }  // namespace tandem

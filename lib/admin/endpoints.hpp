@@ -27,7 +27,8 @@ class Endpoints {
       : switch_(served),
         token_(std::move(token)),
         clock_(clock),
-        provisioned_(served.provisioning()) {}
+        imports_(clock, [&served] { return served.provisioning().progress(); }),
+        provisioned_(served.provisioning(), &imports_) {}
 
   /// For the server: what is put may be long, when it comes from somebody who may put.
   [[nodiscard]] std::size_t body_limit(const http::Request& head) const;
@@ -65,6 +66,7 @@ class Endpoints {
   Switch& switch_;
   const std::string token_;
   const Clock& clock_;
+  ImportJobs imports_;
   ProvisionEndpoints provisioned_;
   const std::shared_ptr<void> places_ = std::make_shared<char>();  // shared with each open stream
 };

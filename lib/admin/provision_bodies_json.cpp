@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <optional>
 
 #include "admin/answers.hpp"
+#include "admin/import_jobs.hpp"
 #include "admin/provision_bodies.hpp"
 #include "switch/config_reader_json.hpp"
 #include "switch/gateway_lists.hpp"
@@ -158,6 +160,22 @@ std::string outcome_json(const ProvisionOutcome& outcome, bool dry_run) {
                {"dry_run", dry_run}});
 }
 
+std::string to_json(const ImportJob& job) {
+  const char* const state = job.status == 0 ? "running" : job.status < 300 ? "done" : "failed";
+  Json json = {{"id", job.id},
+               {"target", job.target},
+               {"state", state},
+               {"step", provision_step_name(job.progress.step)},
+               {"done_bytes", job.progress.done_bytes},
+               {"total_bytes", job.progress.total_bytes},
+               {"started_at_us", job.started_at_us},
+               {"ended_at_us", job.ended_at_us},
+               {"status", job.status},
+               {"answer", nullptr}};
+  if (!job.answer.empty()) json["answer"] = config::json_or_null(job.answer);
+  return dump(json);
+}
+
 std::string merged_json(const std::string& primary, const std::string& further) {
   Json merged = config::json_or_null(primary);
   const Json more = config::json_or_null(further);
@@ -191,6 +209,34 @@ std::vector<ConfigError> errors_of(const AdminAnswer& answer) {
   }
   if (found.empty()) found.push_back({text(error, "pointer"), text(error, "message")});
   return found;
+}
+
+Result<ImportState> import_state_of(const AdminAnswer& answer) {
+  const config::Json body = config::json_or_null(answer.body);
+  const auto number = [&body](const char* key) -> std::optional<std::uint64_t> {
+    const auto found = body.find(key);
+    if (found == body.end() || !found->is_number_unsigned()) return std::nullopt;
+    return found->get<std::uint64_t>();
+  };
+  const bool is_good = (answer.status == 200 || answer.status == 202) && body.is_object();
+  const auto id = is_good ? number("id") : std::nullopt;
+  const auto status = is_good ? number("status") : std::nullopt;
+  const auto step = is_good ? body.find("step") : body.end();
+  if (!id || !status || *status > 999 || step == body.end() || !step->is_string()) {
+    return Error{ErrorCode::corrupt, "an answer of status " + std::to_string(answer.status) +
+                                         " was not about an import"};
+  }
+  ImportState state;
+  state.target = "/api/v1/imports/" + std::to_string(*id);
+  state.is_over = *status != 0;
+  state.step = step->get<std::string>();
+  state.done_bytes = number("done_bytes").value_or(0);
+  state.total_bytes = number("total_bytes").value_or(0);
+  state.answer.status = static_cast<int>(*status);
+  state.answer.content_type = "application/json";
+  if (const auto given = body.find("answer"); given != body.end() && !given->is_null())
+    state.answer.body = given->dump() + "\n";
+  return state;
 }
 
 }  // namespace tandem

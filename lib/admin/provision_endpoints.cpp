@@ -91,6 +91,17 @@ http::Response refused_change(const ProvisionOutcome& outcome, bool is_list,
                      faults_json(outcome.faults, is_list, rows));
 }
 
+bool is_for_background(const http::Request& request) {
+  return std::any_of(request.query.begin(), request.query.end(),
+                     [](const auto& parameter) { return parameter.first == "background"; });
+}
+
+http::Response job_answer(const ImportJob& job) {
+  http::Response response = json_answer(job.status == 0 ? 202 : 200, to_json(job));
+  response.headers.emplace_back("Location", "/api/v1/imports/" + std::to_string(job.id));
+  return response;
+}
+
 /// What all puts may say of themselves.
 void read_put_options(Query& query, ProvisionChange& change) {
   change.dry_run = query.flag("dry_run");
@@ -125,8 +136,11 @@ bool ProvisionEndpoints::is_put(const http::Request& head) {
 
 std::optional<http::Response> ProvisionEndpoints::answer(const http::Request& request) {
   const auto& path = request.path;
-  if (path.size() < 3 || path[0] != "api" || path[1] != "v1" || !is_known(path[2]))
-    return std::nullopt;
+  if (path.size() < 3 || path[0] != "api" || path[1] != "v1") return std::nullopt;
+  if (path[2] == "imports" && path.size() <= 4 && jobs_ != nullptr) return imports(request);
+  if (!is_known(path[2])) return std::nullopt;
+  if (jobs_ != nullptr && is_put(request) && is_for_background(request))
+    return put_in_background(request);
   const std::string& kind = path[2];
   const bool is_get = request.method == "GET" || request.method == "HEAD";
   if (path.size() == 3) {
@@ -143,6 +157,38 @@ std::optional<http::Response> ProvisionEndpoints::answer(const http::Request& re
   }
   if (path.size() == 5 && kind == "rate_decks") return deck(path[3], path[4], request);
   return std::nullopt;
+}
+
+http::Response ProvisionEndpoints::imports(const http::Request& request) const {
+  if (request.method != "GET" && request.method != "HEAD") return only(request, "GET, HEAD");
+  if (const Query query(request, {}); query.complaint()) return refused(*query.complaint());
+  if (request.path.size() == 3) return json_answer(200, json_array(jobs_->list()));
+  const auto id = parse_integer<std::uint64_t>(request.path[3]);
+  if (!id) return no_such_thing("no import \"" + request.path[3] + "\"");
+  const auto job = jobs_->find(*id);
+  return job ? job_answer(*job) : refused(job.error());
+}
+
+/// The same put without the parameter, beside the thread that answers all requests: a deck of
+/// millions of rows keeps neither others waiting nor who put it in the dark.
+http::Response ProvisionEndpoints::put_in_background(http::Request request) {
+  Query query(request, {"background", "dry_run", "valid_from", "memo", "layout"});
+  const bool is_background = query.flag("background");
+  if (query.complaint()) return refused(*query.complaint());
+  std::erase_if(request.query,
+                [](const auto& parameter) { return parameter.first == "background"; });
+  std::string target;
+  for (const std::string& part : request.path)
+    target += "/" + part;
+  auto work = [&objects = objects_, request = std::move(request)] {
+    auto answer = ProvisionEndpoints(objects).answer(request);
+    return answer ? std::move(*answer) : no_such_thing("no such resource");
+  };
+  if (!is_background) return work();
+  const auto id = jobs_->start(std::move(target), std::move(work));
+  if (!id) return refused(id.error());
+  const auto job = jobs_->find(*id);
+  return job ? job_answer(*job) : refused(job.error());
 }
 
 http::Response ProvisionEndpoints::list(const std::string& kind, const http::Request& request) {

@@ -4,20 +4,24 @@
 #include <optional>
 #include <string>
 
+#include "admin/import_jobs.hpp"
 #include "http/message.hpp"
 #include "tandem/provision.hpp"
 
 namespace tandem::admin {
 
-/// GET, PUT /api/v1/KIND, GET, PUT, DELETE /api/v1/KIND/ID, rates and versions of decks.
+/// GET, PUT /api/v1/KIND, GET, PUT, DELETE /api/v1/KIND/ID, rates and versions of decks, and with
+/// jobs GET /api/v1/imports[/ID].
 ///
 /// Threading: one thread at a time. Answers wait for the disk and for tables to be built.
 class ProvisionEndpoints {
  public:
   static constexpr std::size_t body_bytes_max = std::size_t{256} << 20;  ///< Of what is put.
 
-  /// `objects` outlives this object.
-  explicit ProvisionEndpoints(Provisioning& objects) : objects_(objects) {}
+  /// `objects` and `jobs` outlive this object. `jobs`: of puts with `background`; null: there is no
+  /// such parameter.
+  explicit ProvisionEndpoints(Provisioning& objects, ImportJobs* jobs = nullptr)
+      : objects_(objects), jobs_(jobs) {}
 
   /// Nothing: the request is about something else.
   std::optional<http::Response> answer(const http::Request& request);
@@ -25,6 +29,8 @@ class ProvisionEndpoints {
   static bool is_put(const http::Request& head);
 
  private:
+  http::Response imports(const http::Request& request) const;
+  http::Response put_in_background(http::Request request);
   http::Response list(const std::string& kind, const http::Request& request);
   http::Response put_list(const std::string& kind, const http::Request& request);
   http::Response get(const std::string& kind, const std::string& id);
@@ -41,6 +47,7 @@ class ProvisionEndpoints {
   http::Response schedule(const std::string& id, const http::Request& request);
 
   Provisioning& objects_;
+  ImportJobs* const jobs_;
 };
 
 }  // namespace tandem::admin

@@ -240,6 +240,31 @@ class Provision(unittest.TestCase):
                 if switch is not None:
                     switch.kill()
 
+    def test_progress_of_an_import(self):
+        rows = "prefix,price\n" + "".join(f"{prefix},0.01\n" for prefix in range(10_000, 20_000))
+        deck = self.in_folder("deck.csv", rows.replace("0.01", "0.02"))
+        with RunningSwitch(self.file):
+            job = self.ask("PUT", "/rate_decks/made/rates?background=true", rows, 202, "text/csv")
+            self.assertEqual((job["target"], job["state"] in ("running", "done")), ("/api/v1/rate_decks/made/rates", True))
+            until(lambda: self.ask("GET", "/imports")[0]["status"], "the end of the import")
+            over = self.ask("GET", f"/imports/{job['id']}")
+            self.assertEqual((over["state"], over["step"], over["status"], over["answer"]["created"]), ("done", "idle", 201, 1))
+            self.assertEqual([one["id"] for one in self.ask("GET", "/imports")], [job["id"]])
+            self.assertEqual([v["rows"] for v in self.ask("GET", "/rate_decks/made/versions")], [10_000])
+            self.refused("PUT", "/rate_decks/made/rates?background=perhaps", "[]", 400, "/background")
+            self.ask("GET", "/imports/7", status=404)
+            wrong = self.ask("PUT", "/accounts?background=true", [{"id": "w", "balance": "?"}], 202)
+            until(lambda: self.ask("GET", "/imports")[0]["status"], "the end of the other")
+            self.assertEqual(self.ask("GET", f"/imports/{wrong['id']}")["answer"]["error"]["pointer"], "/0/balance")
+            done = self.command("import", "rates", deck, "--deck", "made", "--progress", "--memo", "seen")
+            self.assertEqual(json.loads(done.stdout)["replaced"], 1)
+            self.assertEqual([line for line in done.stderr.splitlines() if not line.startswith("the switch: ")], [])
+            self.assertEqual(self.ask("GET", "/rate_decks/made/versions")[0]["memo"], "seen")
+            broken = self.in_folder("broken.csv", "id,balance\nc4,much\n")
+            done = self.command("import", "accounts", broken, "--progress", status=2)
+            self.assertTrue(done.stderr.splitlines()[-1].startswith(f'{broken}: row 2, column "balance": '), done.stderr)
+        self.command("import", "rates", deck, "--deck", "made", "--progress")
+
     def test_a_switch_without_an_admin_api_is_not_changed_behind_its_back(self):
         del self.config["admin"]
         self.file = write_config(self.path, self.config)
