@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@ struct ChargeTerms {
                                ///< could not pay for them (B-11); 0: all.
   std::int64_t package_s = 0;  ///< Paid seconds at its start that packages stood for (B-22).
   Amount package_money{};      ///< Gift money that paid of the rest.
+  std::shared_ptr<const RateOverlays> overlays{};  ///< Period rates of packages; null: none.
 };
 
 /// "price=0.60|per_s=60|first_s=60|next_s=60|precision=6|rounding=half_up|...": the columns of a

@@ -65,6 +65,7 @@ struct RateDeckConfig {
 
 /// A package (B-20) with what its days and hours are judged by, of which `schedule` is made.
 struct PackageConfig : Package {
+  bool split_windows = false;  ///< RateSchedule::is_split() of its schedule.
   std::string calendar;  ///< Classes of its days; "": Monday to Friday work.
   std::string timezone;  ///< "": the calendar's, else the parameter `timezone`.
 };

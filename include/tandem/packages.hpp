@@ -81,7 +81,9 @@ struct Package {
   Amount gift_money;         ///< Of each period, >= 0.
   std::vector<PackageGift> gift_times;
   std::vector<PackageRate> period_rates;
-  RateSchedule schedule;  ///< Zone and classes of days of its periods, gifts and rates.
+  /// Zone and classes of days of its periods, gifts and rates. Split: `period_rates` hold for the
+  /// increments that begin in their hours, else for all of a call that arrives in them (B-24).
+  RateSchedule schedule;
 };
 /// Errors: invalid_argument (names the field and its value), limit.
 TANDEM_EXPORT Result<void> check_package(const Package& package);
@@ -354,6 +356,17 @@ class TANDEM_EXPORT PackageHost {
   virtual void tell(const PackageNews& news);  ///< Does nothing.
 };
 
+/// What packages ask for a call (B-24).
+struct PackagePrices {
+  std::shared_ptr<const Rate> rate;  ///< PackageBook::rate().
+  /// Not null: `rate`, if any, is of a package that splits calls, so that the tariff's rate holds
+  /// with these over it (CallStart::overlays). Where the tariff has none `rate` holds to the end.
+  std::shared_ptr<const RateOverlays> overlays;
+  /// What a call is rated by beside a tariff's rate, null for none: the rate, and in `start` the
+  /// overlays, if any.
+  [[nodiscard]] TANDEM_EXPORT const Rate* choose(const Rate* tariff, CallStart& start) const;
+};
+
 /// Packages, orders and their periods.
 ///
 /// Threading: thread-safe. Handles, holds and rate() lock an account, and the phone that calls, for
@@ -396,9 +409,13 @@ class TANDEM_EXPORT PackageBook {
   /// open when no period is.
   [[nodiscard]] PackageHold open_call(PackageHandle owner, std::string_view callee,
                                       std::int64_t at_us) const;
-  /// The rate that a package has for the call; null: the tariff's holds (B-24).
+  /// The rate that a package has for the call that begins at `at_us`; null: the tariff's holds
+  /// (B-24).
   [[nodiscard]] std::shared_ptr<const Rate> rate(PackageHandle owner, std::string_view callee,
                                                  std::int64_t at_us) const;
+  /// That rate with what packages that split calls have for later hours, beside a tariff.
+  [[nodiscard]] PackagePrices prices(PackageHandle owner, std::string_view callee,
+                                     std::int64_t at_us) const;
   /// Whether the spend of this month has reached a maximum (B-18).
   [[nodiscard]] bool is_exhausted(PackageHandle owner) const noexcept;
 

@@ -123,10 +123,25 @@ class TANDEM_EXPORT RateSchedule {
   std::shared_ptr<const Body> body_;
 };
 
+/// Prices that go before those of a rate for as long as they hold: period rates of a package that
+/// splits calls (B-24). Increments that begin then have them; connection fee and sections of the
+/// rate are due when the call begins at another time; minimum, cap, tax, grace and free seconds are
+/// the rate's.
+struct RateOverlay {
+  /// At most rate_windows_max. The first one that holds is the one, on holidays too. What one does
+  /// not say is as in the rate, but there are no tiers and no connection fee other than its own.
+  std::vector<RateWindow> windows;
+  RateSchedule schedule;  ///< Zone and classes of days; always split.
+};
+/// Where the first one has no price the next one is asked, then the rate.
+using RateOverlays = std::vector<RateOverlay>;
+inline constexpr std::size_t rate_overlays_max = 16;  ///< Most of one call.
+
 /// The moment that the windows of a rate are judged from. Rates without windows do not ask for it.
 struct CallStart {
   std::int64_t at_us = 0;  ///< Answer of the call, microseconds since 1970 UTC.
   RateSchedule schedule;
+  std::shared_ptr<const RateOverlays> overlays{};  ///< Null: none.
 };
 
 /// Reads the CSV form of sections, "30:0.05;0:0.01" (seconds:price). Errors: invalid_argument,

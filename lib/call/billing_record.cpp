@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "rating/formula.hpp"
 #include "tandem/charge_terms.hpp"
 
 namespace tandem::call {
@@ -38,7 +39,7 @@ Result<std::vector<PackageUse::Part>> charge_with_packages(ChargeFacts& side, st
   PackagedCharge paid;
   if (!terms->is_free_number) {
     auto rated = rate_with_packages(terms->rate, cdr.talk_time_ms, terms->rules, *loan,
-                                    {cdr.answered_at_us, terms->schedule});
+                                    {cdr.answered_at_us, terms->schedule, terms->overlays});
     if (!rated) return rated.error();
     paid = std::move(*rated);
   }
@@ -49,6 +50,9 @@ Result<std::vector<PackageUse::Part>> charge_with_packages(ChargeFacts& side, st
   side.package_charge = paid.use.money;
   side.package_time_s = paid.use.time_s;
   side.rate_terms = to_text(*terms, cdr.answered_at_us, cdr.ended_at_us);
+  if (rating::is_overlaid({cdr.answered_at_us, terms->schedule, terms->overlays},
+                          cdr.talk_time_ms / 1000))
+    side.rate_deck = package_deck;
   std::vector<PackageUse::Part>& parts = paid.use.parts;
   for (const PackageLoan::Part& lent : loan->parts) {  // the periods that count the spend
     if (lent.gift >= 0 || side.charge.is_zero()) continue;

@@ -11,6 +11,9 @@
 
 namespace tandem::call {
 
+/// `rate_deck` of a side that packages had a price for (B-24).
+inline constexpr const char* package_deck = "package";
+
 /// The terms that a call was answered with, each as a CDR carries it; "" for a side that is not
 /// rated. With the limits that count it for the customer and the agent.
 struct BillingTerms {

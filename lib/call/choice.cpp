@@ -34,7 +34,7 @@ std::string_view refusing_guard(const CallContext& c, const Vendor& vendor,
                                 const Rate* rate) noexcept {
   if (rate == nullptr || c.rate == nullptr) return {};
   const GatewayConfig& customer = c.customer_entry()->config;
-  const SteadyPrice sell = steady_price(*c.rate, c.payers()->payer.call_start(c.wall_us));
+  const SteadyPrice sell = steady_price(*c.rate, c.call_start(c.payers()->payer, c.wall_us));
   const SteadyPrice buy = steady_price(*rate, vendor.payee.call_start(c.wall_us));
   for (const GatewayConfig* gateway :
        {&customer, static_cast<const GatewayConfig*>(&vendor.config)}) {

@@ -106,7 +106,7 @@ ShadowDecision ShadowRouter::route(const ShadowCall& call) {
       std::optional<ShadowMoney> money;
       if (rate == nullptr) return money;
       if (const auto charge = rate_call(*rate, call.talk_time_ms, side.fees, nullptr,
-                                        side.call_start(call.answered_wall_us)))
+                                        context.call_start(side, call.answered_wall_us)))
         money = ShadowMoney{charge->charge, side.currency};
       return money;
     };

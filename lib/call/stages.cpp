@@ -321,16 +321,20 @@ Verdict ask_policy(CallContext& c, const StageAbilities& abilities) {
 }
 
 /// The rate of a payer for the call. A locked one refuses, whatever a package says.
-RateMatch find_rate(const CallContext& c, const Payer& payer, const Rate* package_rate) {
+/// `prices`: of its packages, null for none; what they put over the rate goes to `overlays`.
+RateMatch find_rate(const CallContext& c, const Payer& payer, const PackagePrices* prices,
+                    std::shared_ptr<const RateOverlays>& overlays) {
   RateMatch match;  // RateNotFound
   if (payer.has_deck)
     match = payer.deck.find(c.billing_number().view(), c.wall_us, payer.call_level);
   // An agent's deck need not know the prefix that its customer's has (B-15).
   if (payer.has_deck && c.forwarding != nullptr && match.reason == Reason::RateNotFound)
     match = payer.deck.find(payer.rated(c.callee_billing.view()), c.wall_us, payer.call_level);
-  if (package_rate != nullptr && (match.ok() || match.reason == Reason::RateNotFound))
-    return {Reason::none, package_rate};
-  return match;
+  if (prices == nullptr || (!match.ok() && match.reason != Reason::RateNotFound)) return match;
+  CallStart start;
+  const Rate* const rate = prices->choose(match.ok() ? match.rate : nullptr, start);
+  overlays = std::move(start.overlays);
+  return rate != nullptr ? RateMatch{Reason::none, rate} : match;
 }
 
 /// Whether a payer has the first second beside what packages give, as open_call() would judge it.
@@ -366,7 +370,7 @@ Verdict look_at_first_second(const CallContext& c, const Payer& payer, Amount fi
 Verdict hold_first_second(CallContext& c, const Payer& payer, const RateMatch& match,
                           MoneyHold& money, PackageHold& packages, LimitHold& limits) {
   if (!match.ok()) return Verdict::reject(match.reason);
-  const CallStart start = payer.call_start(c.wall_us);
+  const CallStart start = c.call_start(payer, c.wall_us);
   if (c.is_rehearsal) {
     const auto first = CallMeter::first_hold(*match.rate, payer.fees, start);
     return first ? look_at_first_second(c, payer, *first, packages)
@@ -447,8 +451,8 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
   if (packages.is_exhausted(payer.packages))  // B-18
     return Verdict::reject(Reason::AccountBalanceNotEnough);
   c.packages = packages.open_call(payer.packages, c.billing_number().view(), c.wall_us);
-  c.package_rate = packages.rate(payer.packages, c.billing_number().view(), c.wall_us);
-  const RateMatch match = find_rate(c, payer, c.package_rate.get());
+  c.package_prices = packages.prices(payer.packages, c.billing_number().view(), c.wall_us);
+  const RateMatch match = find_rate(c, payer, &c.package_prices, c.overlays);
   if (match.ok()) c.rate = match.rate;
   return hold_first_second(c, payer, match, c.money, c.packages, c.limits);
 }
@@ -461,7 +465,8 @@ Verdict charge_agent(CallContext& c, const StageAbilities&) {
     const Reason why = c.state->accounts.check(agent.account, c.wall_us);
     return why == Reason::none ? Verdict::go_on() : Verdict::reject(why);
   }
-  const RateMatch match = find_rate(c, agent, nullptr);
+  std::shared_ptr<const RateOverlays> none_over;
+  const RateMatch match = find_rate(c, agent, nullptr, none_over);
   if (match.ok()) c.agent_rate = match.rate;
   PackageHold none;
   return hold_first_second(c, agent, match, c.agent_money, none, c.agent_limits);

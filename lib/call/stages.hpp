@@ -105,11 +105,11 @@ struct CallContext {
   std::optional<std::uint32_t> customer;    ///< Index in Tables::customers.
   const Payers* paid_by = nullptr;  ///< Who pays in place of the customer (B-04); null: none.
   SourceMatch source_match;
-  const Rate* rate = nullptr;  ///< Lives as long as `tables`.
-  std::shared_ptr<const Rate>
-      package_rate;                  ///< What `rate` is instead of the tariff's (B-24); or null.
-  const Rate* agent_rate = nullptr;  ///< The same, of the customer's agent.
-  bool is_free = false;              ///< B-09: nobody pays.
+  const Rate* rate = nullptr;    ///< Lives as long as `tables`.
+  PackagePrices package_prices;  ///< What packages ask instead of the tariff, or over it (B-24).
+  std::shared_ptr<const RateOverlays> overlays;  ///< Over `rate`; null: none.
+  const Rate* agent_rate = nullptr;              ///< The same, of the customer's agent.
+  bool is_free = false;                          ///< B-09: nobody pays.
   bool is_authenticated = false;
   static constexpr std::uint32_t no_phone = 0xffffffff;
   /// Index in Tables::vendors of a phone that is called, or that sends the call on (T-01).
@@ -148,6 +148,15 @@ struct CallContext {
   /// Who pays, as far as it is known by now; null with the customer.
   [[nodiscard]] const Payers* payers() const noexcept {
     return paid_by != nullptr ? paid_by : customer_entry();
+  }
+  /// What packages of a side put over its rate (B-24); null: nothing.
+  [[nodiscard]] std::shared_ptr<const RateOverlays> overlays_of(const Payer& side) const {
+    const Payers* const both = payers();
+    return both != nullptr && &side == &both->payer ? overlays : nullptr;
+  }
+  /// What a side's charge is judged by, of a call that begins at `begin_us`.
+  [[nodiscard]] CallStart call_start(const Payer& side, std::int64_t begin_us) const {
+    return side.call_start(begin_us, overlays_of(side));
   }
 };
 

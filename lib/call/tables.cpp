@@ -652,7 +652,7 @@ Result<RateSchedule> rate_schedule(const SwitchConfig& config, const RateDeckCon
 Result<void> provision_packages(const SwitchConfig& config, PackageBook& book) {
   std::vector<Package> packages;
   for (const PackageConfig& package : config.provision.packages) {
-    auto schedule = schedule_of(config, package.calendar, package.timezone, false);
+    auto schedule = schedule_of(config, package.calendar, package.timezone, package.split_windows);
     if (!schedule) return in("package", package.id, schedule.error());
     packages.push_back(package);
     packages.back().schedule = std::move(*schedule);

@@ -76,8 +76,9 @@ struct Payer {
                                        : number.substr(billing_prefixes->length_in(number));
   }
   /// What windows are judged by for a call that begins at `wall_us`.
-  [[nodiscard]] CallStart call_start(std::int64_t wall_us) const {
-    return {wall_us, deck.schedule()};
+  [[nodiscard]] CallStart call_start(std::int64_t wall_us,
+                                     std::shared_ptr<const RateOverlays> overlays = nullptr) const {
+    return {wall_us, deck.schedule(), std::move(overlays)};
   }
 };
 

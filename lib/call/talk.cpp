@@ -4,6 +4,7 @@
 #include "call/billing_record.hpp"
 #include "call/call.hpp"
 #include "cdr/records.hpp"
+#include "rating/formula.hpp"
 #include "tandem/charge_terms.hpp"
 
 namespace tandem::call {
@@ -154,10 +155,10 @@ void Call::begin_talk() {
   const std::int64_t advance_s = 60 * std::int64_t{parameters().overdraft_advance_min};
   const auto meter = [&](const Payer& payer, const Rate* rate, MoneyHold hold, PackageHold packages,
                          LimitHold limits) {
-    return rate == nullptr
-               ? CallMeter()
-               : CallMeter(*rate, payer.fees, std::move(hold), payer.call_start(answered_wall_us_),
-                           advance_s, std::move(packages), std::move(limits));
+    return rate == nullptr ? CallMeter()
+                           : CallMeter(*rate, payer.fees, std::move(hold),
+                                       context_.call_start(payer, answered_wall_us_), advance_s,
+                                       std::move(packages), std::move(limits));
   };
   const Payers& payers = *context_.payers();
   meter_ = meter(payers.payer, context_.rate, std::move(context_.money),
@@ -485,11 +486,13 @@ PackageUse Call::settle(ChargeFacts& side, CallMeter& meter, const Payer& payer,
   side.package_time_s = use.time_s;
   side.rate_terms = payer_terms(payer, rate, answered_wall_us_, ended_wall_us_, 0, use);
   if (rate == nullptr) return use;
+  if (rating::is_overlaid(context_.call_start(payer, answered_wall_us_), talk_time_ms / 1000))
+    side.rate_deck = package_deck;
   // A timer that came so late that the account could not pay all of the talk is part of the terms.
   const bool has_gift = use.covered_s != 0 || !use.money.is_zero();
   const auto whole = has_gift ? recompute_charge(side.rate_terms, talk_time_ms, answered_wall_us_)
                               : rate_call(*rate, talk_time_ms, payer.fees, nullptr,
-                                          payer.call_start(answered_wall_us_));
+                                          context_.call_start(payer, answered_wall_us_));
   if (!whole || *whole != charge) {
     side.rate_terms =
         payer_terms(payer, rate, answered_wall_us_, ended_wall_us_, meter.covered_s(), use);
@@ -532,6 +535,7 @@ std::string Call::payer_terms(const Payer& payer, const Rate* rate, std::int64_t
   terms.rate = *rate;
   terms.rules = payer.fees;
   terms.schedule = payer.deck.schedule();
+  terms.overlays = context_.overlays_of(payer);
   terms.charged_s = charged_s;
   terms.package_s = use.covered_s;
   terms.package_money = use.money;
@@ -600,8 +604,8 @@ Cdr Call::make_cdr() const {
     cdr.customer.currency = payers.payer.currency;
     if (context_.rate != nullptr) {
       cdr.customer.rate_prefix = context_.rate->prefix;
-      const bool is_of_package = context_.rate == context_.package_rate.get();
-      cdr.customer.rate_deck = is_of_package ? "package" : payers.payer.deck.id();
+      const bool is_of_package = context_.rate == context_.package_prices.rate.get();
+      cdr.customer.rate_deck = is_of_package ? package_deck : payers.payer.deck.id();
     }
     if (payers.agent.account) {
       ChargeFacts& agent = cdr.agent.emplace();

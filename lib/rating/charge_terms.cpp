@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "rating/formula.hpp"
 #include "rating/package_charge.hpp"
 #include "rating/rate_columns.hpp"
 
@@ -27,6 +28,24 @@ void append(std::string& text, std::string_view name, std::string_view value) {
 Error no_word(std::string_view word) {
   return {ErrorCode::invalid_argument,
           rating::quoted(word) + " was no word of the terms of a charge such as price=0.60"};
+}
+
+/// A word of overlays: "period_rates" begins one, "period_schedule" is of the last one.
+Result<void> add_overlay(RateOverlays& overlays, std::string_view name, std::string_view value) {
+  if (name == "period_rates") {
+    auto windows = parse_windows(value);
+    if (!windows) return std::move(windows).error();
+    if (overlays.size() == rate_overlays_max)
+      return Error{ErrorCode::limit, "the terms of a charge had more than " +
+                                         std::to_string(rate_overlays_max) + " period_rates"};
+    overlays.push_back({std::move(*windows), {}});
+    return {};
+  }
+  auto schedule = RateSchedule::parse(value);
+  if (!schedule) return std::move(schedule).error();
+  if (overlays.empty()) return no_word(std::string(name).append("=").append(value));
+  overlays.back().schedule = std::move(*schedule);
+  return {};
 }
 
 Result<void> set_rule(ChargeTerms& terms, std::string_view name, std::string_view value) {
@@ -88,6 +107,13 @@ std::string to_text(const ChargeTerms& terms, std::int64_t from_us, std::int64_t
     if (const std::string schedule = terms.schedule.to_string(from_us, until_us); !schedule.empty())
       append(text, "schedule", schedule);
   }
+  if (terms.overlays != nullptr) {
+    for (const RateOverlay& overlay : *terms.overlays) {
+      append(text, "period_rates", to_text(overlay.windows));
+      if (const auto words = overlay.schedule.to_string(from_us, until_us); !words.empty())
+        append(text, "period_schedule", words);
+    }
+  }
   if (terms.charged_s != 0) append(text, "charged_s", std::to_string(terms.charged_s));
   if (terms.package_s != 0) append(text, "package_s", std::to_string(terms.package_s));
   if (!terms.package_money.is_zero())
@@ -102,6 +128,7 @@ Result<ChargeTerms> parse_charge_terms(std::string_view text) {
     return terms;
   }
   rating::RateDraft draft;
+  RateOverlays overlays;
   while (!text.empty()) {
     const std::string_view word = text.substr(0, text.find('|'));
     text.remove_prefix(std::min(word.size() + 1, text.size()));
@@ -112,12 +139,26 @@ Result<ChargeTerms> parse_charge_terms(std::string_view text) {
     const auto column = rating::column_from_name(name);
     const bool is_of_rate = column && std::find(std::begin(sum_columns), std::end(sum_columns),
                                                 *column) != std::end(sum_columns);
-    auto set = is_of_rate ? draft.set(*column, value) : set_rule(terms, name, value);
+    const bool is_of_overlay = name == "period_rates" || name == "period_schedule";
+    auto set = is_of_rate      ? draft.set(*column, value)
+               : is_of_overlay ? add_overlay(overlays, name, value)
+                               : set_rule(terms, name, value);
     if (!set) return std::move(set).error();
   }
   terms.rate = draft.finish();
   if (auto rate = check_rate(terms.rate); !rate) return std::move(rate).error();
   if (auto rules = check_fee_rules(terms.rules); !rules) return std::move(rules).error();
+  if (!overlays.empty()) {
+    for (const RateOverlay& overlay : overlays) {
+      Rate priced = terms.rate;
+      priced.terms = RateTerms{{}, overlay.windows, 0, 0, {}, {}};
+      if (auto checked = check_rate(priced); !checked) return std::move(checked).error();
+    }
+    if (!rating::has_exact_sums(terms.rate, &overlays))
+      return Error{ErrorCode::invalid_argument,
+                   "the per_s of the rate and its period_rates had no common multiple up to 1e11"};
+    terms.overlays = std::make_shared<const RateOverlays>(std::move(overlays));
+  }
   return terms;
 }
 
@@ -127,7 +168,7 @@ Result<Charge> recompute_charge(std::string_view text, std::int64_t talk_time_ms
   if (!terms) return std::move(terms).error();
   if (terms->is_free_number) return Charge{};
   if (terms->charged_s != 0) talk_time_ms = std::min(talk_time_ms, terms->charged_s * 1000);
-  const CallStart start{answered_at_us, terms->schedule};
+  const CallStart start{answered_at_us, terms->schedule, terms->overlays};
   if (terms->package_s == 0 && terms->package_money.is_zero())
     return rate_call(terms->rate, talk_time_ms, terms->rules, steps, start);
   if (auto whole = rate_call(terms->rate, talk_time_ms, terms->rules, nullptr, start); !whole)

@@ -232,7 +232,7 @@ std::optional<Charge> short_charge(const Rate& rate, std::int64_t billable_s,
 /// Neighbouring parts with the same price are one run, whatever the course was split by.
 void bill_course(Bill& bill, const Rate& rate, RateCourse& course, std::int64_t billable_s) {
   bill.connection_fee(course.connection_fee());
-  bill_sections(bill, rate, billable_s);
+  if (course.has_sections()) bill_sections(bill, rate, billable_s);
   std::int64_t position_s = bill.billed_s();
   Pricing pricing;
   std::int64_t run_s = 0;
@@ -294,19 +294,40 @@ RateCourse::RateCourse(const Rate& rate, const CallStart& start, std::int64_t fr
       start_(start),
       begin_s_(start.at_us / 1'000'000 + free_s),
       is_split_(is_split) {
-  if (!terms_.windows.empty()) enter_window(0);
+  if (!terms_.windows.empty() || start.overlays != nullptr) enter_window(0);
+  has_sections_ = rating::has_sections(rate) && !is_overlaid_;
+}
+
+/// True: an overlay has a price at `at_s`. `window_until_s_` is then, and otherwise too, not later
+/// than that changes.
+bool RateCourse::enter_overlay(std::int64_t at_s) noexcept {
+  window_until_s_ = endless_s;
+  is_overlaid_ = false;
+  if (start_.overlays == nullptr) return false;
+  for (const RateOverlay& overlay : *start_.overlays) {
+    const WindowSpan span = window_in_order_at(overlay.windows, overlay.schedule, at_s);
+    window_until_s_ = std::min(window_until_s_, span.until_s - begin_s_);
+    if (span.window < 0) continue;
+    window_index_ = -1;
+    window_ = &overlay.windows[static_cast<std::size_t>(span.window)];
+    is_overlaid_ = true;
+    break;
+  }
+  return is_overlaid_;
 }
 
 void RateCourse::enter_window(std::int64_t position_s) noexcept {
+  if (enter_overlay(begin_s_ + position_s)) return;
   // Unless it is split a call keeps the window of its start, free seconds or not.
   const std::int64_t at_s = is_split_ ? begin_s_ + position_s : start_.at_us / 1'000'000;
   const WindowSpan span = window_at(terms_.windows, start_.schedule, at_s);
   window_index_ = span.window;
   window_ = span.window < 0 ? nullptr : &terms_.windows[static_cast<std::size_t>(span.window)];
-  if (is_split_) window_until_s_ = span.until_s - begin_s_;
+  if (is_split_) window_until_s_ = std::min(window_until_s_, span.until_s - begin_s_);
 }
 
 Amount RateCourse::connection_fee() const noexcept {
+  if (is_overlaid_) return window_->connection_fee.value_or(Amount());
   return window_ != nullptr && window_->connection_fee ? *window_->connection_fee
                                                        : rate_.connection_fee;
 }
@@ -316,7 +337,7 @@ Pricing RateCourse::at(std::int64_t position_s, std::int64_t& until_s) noexcept 
   const auto own = [this](std::int32_t RateWindow::*field, std::int32_t of_rate) -> std::int64_t {
     return window_ != nullptr && window_->*field != 0 ? window_->*field : of_rate;
   };
-  const bool has_price = window_ != nullptr && window_->price.has_value();
+  const bool has_price = window_ != nullptr && (window_->price.has_value() || is_overlaid_);
   const auto& tiers =
       has_price || (window_ != nullptr && !window_->tiers.empty()) ? window_->tiers : terms_.tiers;
   const auto after = std::find_if(tiers.begin(), tiers.end(),
@@ -335,9 +356,10 @@ Pricing RateCourse::at(std::int64_t position_s, std::int64_t& until_s) noexcept 
     if (tier.next_s != 0) pricing.step_s = tier.next_s;
     return pricing;
   }
-  pricing.price_units = (has_price ? *window_->price : rate_.price).units();
+  pricing.price_units =
+      (window_ != nullptr && window_->price ? *window_->price : rate_.price).units();
   const std::int64_t first_s = own(&RateWindow::first_s, rate_.first_s);
-  if (position_s < first_s && !has_sections(rate_)) {
+  if (position_s < first_s && !has_sections_) {
     pricing.kind = ChargeStep::Kind::first;
     pricing.step_s = first_s;
     until_s = std::min(until_s, first_s);
@@ -402,7 +424,7 @@ std::optional<Amount> ExactSum::round(std::uint64_t quantum, FeeRounding roundin
 std::optional<Charge> charge_of(const Rate& rate, std::int64_t talked_s, const FeeRules& rules,
                                 std::vector<ChargeStep>* steps, const CallStart& start) {
   if (steps) record_seconds(*steps, ChargeStep::Kind::hold_time, talked_s);
-  if (rate.terms) {
+  if (rate.terms || start.overlays != nullptr) {
     const bool is_split = !rate.terms->windows.empty() && start.schedule.is_split();
     return charge_by_terms(rate, talked_s, rules, steps, start, is_split);
   }
@@ -422,11 +444,30 @@ std::int64_t first_paid_s(const Rate& rate, const FeeRules& rules) noexcept {
                   rated_time_max_s);
 }
 
-bool changes_price(const Rate& rate, const CallStart& start) noexcept {
+/// Of the rate's own windows.
+bool changes_own_price(const Rate& rate, const CallStart& start) noexcept {
   return !rate.terms->windows.empty() && start.schedule.is_split() && !is_free_everywhere(rate);
 }
 
-bool has_exact_sums(const Rate& rate) noexcept {
+bool changes_price(const Rate& rate, const CallStart& start) noexcept {
+  return start.overlays != nullptr || changes_own_price(rate, start);
+}
+
+bool is_overlaid(const CallStart& start, std::int64_t talked_s) noexcept {
+  if (start.overlays == nullptr) return false;
+  const std::int64_t begin_s = start.at_us / 1'000'000;
+  const std::int64_t end_s = begin_s + std::max<std::int64_t>(talked_s, 1);
+  for (const RateOverlay& overlay : *start.overlays) {
+    for (std::int64_t at_s = begin_s; at_s < end_s;) {
+      const WindowSpan span = window_in_order_at(overlay.windows, overlay.schedule, at_s);
+      if (span.window >= 0) return true;
+      at_s = span.until_s;
+    }
+  }
+  return false;
+}
+
+bool has_exact_sums(const Rate& rate, const RateOverlays* overlays) noexcept {
   // With it a sum that leaves 128 bits, tax included, is larger than an Amount: Wide holds an
   // Amount (63 bits) times this (37) times the largest tax (24).
   constexpr std::uint64_t denominator_max = 100'000'000'000;
@@ -444,6 +485,12 @@ bool has_exact_sums(const Rate& rate) noexcept {
     add(window.per_s);
     add_tiers(window.tiers);
   }
+  if (overlays != nullptr) {
+    for (const RateOverlay& overlay : *overlays) {
+      for (const RateWindow& window : overlay.windows)
+        add(window.per_s);
+    }
+  }
   return common <= denominator_max;
 }
 
@@ -451,15 +498,17 @@ std::int64_t covered_time_s(const Rate& rate, Amount usable, const FeeRules& rul
                             const CallStart& start, std::int64_t horizon_s) noexcept {
   if (usable.is_negative()) return 0;
   // Only the sum matters here, and where all prices are zero no boundary changes it.
-  const bool is_split = changes_price(rate, start);
+  const bool is_split = changes_own_price(rate, start);
   const auto is_covered = [&](std::int64_t talked_s) {
     const std::optional<Charge> charge =
-        rate.terms ? charge_by_terms(rate, talked_s, rules, nullptr, start, is_split)
-                   : charge_of(rate, talked_s, rules, nullptr, start);
+        rate.terms || start.overlays != nullptr
+            ? charge_by_terms(rate, talked_s, rules, nullptr, start, is_split)
+            : charge_of(rate, talked_s, rules, nullptr, start);
     return charge && charge->charge <= usable;
   };
-  // Far away in split windows is expensive, and is mostly not needed.
-  if (!is_split && is_covered(horizon_s)) return horizon_s;
+  // Far away where prices change is expensive, and is mostly not needed.
+  const bool is_far_dear = changes_price(rate, start);
+  if (!is_far_dear && is_covered(horizon_s)) return horizon_s;
 
   // Invariant: `good` is covered, `bad` is not, or is beyond the horizon. The steady price says
   // about where the border lies, so that the search begins there and widens by doubling; it is
@@ -472,7 +521,7 @@ std::int64_t covered_time_s(const Rate& rate, Amount usable, const FeeRules& rul
     const Wide seconds = static_cast<Wide>(usable.units()) * static_cast<Wide>(steady.per_s) /
                          static_cast<Wide>(steady.price.units());
     if (seconds < static_cast<Wide>(horizon_s)) guess = static_cast<std::int64_t>(seconds);
-  } else if (is_split) {
+  } else if (is_far_dear) {
     guess = 1;
   }
   guess = std::clamp<std::int64_t>(guess + first_paid_s(rate, rules) - 1, 1, horizon_s);
@@ -497,6 +546,16 @@ std::int64_t covered_time_s(const Rate& rate, Amount usable, const FeeRules& rul
 namespace tandem {
 
 SteadyPrice steady_price(const Rate& rate, const CallStart& start) noexcept {
+  if (start.overlays != nullptr) {
+    for (const RateOverlay& overlay : *start.overlays) {
+      const int index =
+          rating::window_in_order_at(overlay.windows, overlay.schedule, start.at_us / 1'000'000)
+              .window;
+      if (index < 0) continue;
+      const RateWindow& window = overlay.windows[static_cast<std::size_t>(index)];
+      return {window.price.value_or(rate.price), window.per_s != 0 ? window.per_s : rate.per_s};
+    }
+  }
   if (rate.terms->windows.empty()) return {rate.price, rate.per_s};
   const auto& windows = rate.terms->windows;
   const int index = rating::window_at(windows, start.schedule, start.at_us / 1'000'000).window;

@@ -41,11 +41,14 @@ class RateCourse {
   RateCourse(const Rate& rate, const CallStart& start, std::int64_t free_s, bool is_split) noexcept;
 
   [[nodiscard]] Amount connection_fee() const noexcept;  ///< Of the window of position 0.
+  /// Whether the rate's sections are due: the call begins at its price.
+  [[nodiscard]] bool has_sections() const noexcept { return has_sections_; }
   /// What an increment that begins at `position_s` costs, and up to which position that holds.
   Pricing at(std::int64_t position_s, std::int64_t& until_s) noexcept;
 
  private:
   void enter_window(std::int64_t position_s) noexcept;
+  bool enter_overlay(std::int64_t at_s) noexcept;
 
   const Rate& rate_;
   const RateTerms& terms_;
@@ -54,6 +57,8 @@ class RateCourse {
   const bool is_split_;
   const RateWindow* window_ = nullptr;
   int window_index_ = -1;
+  bool is_overlaid_ = false;  // `window_` is of an overlay
+  bool has_sections_ = false;
   std::int64_t window_until_s_ = endless_s;  // position
 };
 
@@ -97,7 +102,12 @@ class ExactSum {
 /// Whether windows may change the price in the middle of a call.
 [[nodiscard]] bool changes_price(const Rate& rate, const CallStart& start) noexcept;
 
-/// Whether all sums of a rate have a common denominator that exact arithmetic has room for.
-[[nodiscard]] bool has_exact_sums(const Rate& rate) noexcept;
+/// Whether all sums of a rate, with overlays if there are, have a common denominator that exact
+/// arithmetic has room for.
+[[nodiscard]] bool has_exact_sums(const Rate& rate,
+                                  const RateOverlays* overlays = nullptr) noexcept;
+
+/// Whether an overlay has a price in the first `talked_s` seconds of a call.
+[[nodiscard]] bool is_overlaid(const CallStart& start, std::int64_t talked_s) noexcept;
 
 }  // namespace tandem::rating

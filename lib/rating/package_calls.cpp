@@ -10,10 +10,11 @@ namespace tandem {
 Result<PackagedCharge> charge_call(PackageBook& book, std::string_view account,
                                    std::string_view callee, std::int64_t talk_time_ms,
                                    const Rate& tariff, const FeeRules& rules,
-                                   const CallStart& start, std::string_view phone) {
+                                   const CallStart& tariff_start, std::string_view phone) {
   const PackageHandle owner = book.find(account, phone);
-  const auto period_rate = book.rate(owner, callee, start.at_us);
-  const Rate& rate = period_rate != nullptr ? *period_rate : tariff;
+  const PackagePrices prices = book.prices(owner, callee, tariff_start.at_us);
+  CallStart start = tariff_start;
+  const Rate& rate = *prices.choose(&tariff, start);
   const auto whole = rate_call(rate, talk_time_ms, rules, nullptr, start);
   if (!whole) return whole.error();
   PackageHold hold = book.open_call(owner, callee, start.at_us);

@@ -220,6 +220,14 @@ Result<void> check_package(const Package& package) {
     if (rate.days == DaySet{}) return out_of_range("days of a period rate", "none", "some");
     if (auto hours = check_hours(rate.from_s, rate.to_s); !hours) return hours;
     if (auto checked = check_rate(rating::rate_of(rate)); !checked) return checked;
+    if (!package.schedule.is_split()) continue;
+    // What one number may meet in a call.
+    const auto meets = std::count_if(
+        package.period_rates.begin(), package.period_rates.end(),
+        [&](const PackageRate& other) { return rate.prefix.starts_with(other.prefix); });
+    if (meets > static_cast<std::ptrdiff_t>(rate_windows_max))
+      return out_of_range("number of split period_rates for " + rate.prefix, std::to_string(meets),
+                          "0.." + std::to_string(rate_windows_max));
   }
   return {};
 }
@@ -367,6 +375,18 @@ Rate rate_of(const PackageRate& period_rate) {
   rate.first_s = period_rate.first_s;
   rate.next_s = period_rate.next_s;
   return rate;
+}
+
+RateWindow window_of(const PackageRate& period_rate) {
+  RateWindow window;
+  window.days = period_rate.days;
+  window.from_s = period_rate.from_s;
+  window.to_s = period_rate.to_s;
+  window.price = period_rate.price;
+  window.per_s = period_rate.per_s;
+  window.first_s = period_rate.first_s;
+  window.next_s = period_rate.next_s;
+  return window;
 }
 
 Amount share_of(Amount whole, std::int64_t percent, std::int64_t days,

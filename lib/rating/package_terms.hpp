@@ -16,6 +16,9 @@ namespace tandem::rating {
 /// As a tariff would have it.
 [[nodiscard]] Rate rate_of(const PackageRate& period_rate);
 
+/// The same as a window over a tariff, without the prefix.
+[[nodiscard]] RateWindow window_of(const PackageRate& period_rate);
+
 /// `percent` of `whole` for so many of its days, half up to 1e-8, at most account_amount_max.
 /// REQUIRES: amounts and numbers
 /// that passed the checks of packages and orders.

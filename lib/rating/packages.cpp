@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/calendar.hpp"
+#include "rating/formula.hpp"
 #include "rating/package_terms.hpp"
 
 namespace tandem {
@@ -105,6 +106,42 @@ void visit_open(const Owners& owners, Visit visit) {
       ++a;
     }
   }
+}
+
+/// The rate of the longest prefix, then the first in the list, whose days and hours hold; null:
+/// none.
+std::shared_ptr<const Rate> rate_at(const OpenPeriod& open, std::string_view callee,
+                                    std::int64_t at_us) {
+  std::shared_ptr<const Rate> best;
+  if (open.rates.empty()) return best;
+  const Calendar& calendar = calendar_of(open.schedule);
+  const LocalTime now = calendar.zone().local(at_us);
+  for (std::size_t i = 0; i < open.rates.size(); ++i) {
+    const PackageRate& rate = open.period.period_rates[i];
+    if (!callee.starts_with(rate.prefix) ||
+        (best != nullptr && rate.prefix.size() <= best->prefix.size()))
+      continue;
+    const auto day = day_of_hours(rate.from_s, rate.to_s, now);
+    if (day && calendar.has(rate.days, *day)) best = open.rates[i];
+  }
+  return best;
+}
+
+/// All rates for a number in the order in which rate_at() would take them.
+RateOverlay overlay_of(const OpenPeriod& open, std::string_view callee) {
+  std::vector<const PackageRate*> rates;
+  for (const PackageRate& rate : open.period.period_rates) {
+    if (callee.starts_with(rate.prefix)) rates.push_back(&rate);
+  }
+  std::stable_sort(rates.begin(), rates.end(), [](const PackageRate* a, const PackageRate* b) {
+    return a->prefix.size() > b->prefix.size();
+  });
+  if (rates.size() > rate_windows_max) rates.resize(rate_windows_max);  // of a damaged period
+  RateOverlay overlay;
+  for (const PackageRate* const rate : rates)
+    overlay.windows.push_back(window_of(*rate));
+  overlay.schedule = open.schedule;
+  return overlay;
 }
 
 }  // namespace
@@ -827,23 +864,42 @@ PackageHold PackageBook::open_call(PackageHandle handle, std::string_view callee
 
 std::shared_ptr<const Rate> PackageBook::rate(PackageHandle handle, std::string_view callee,
                                               std::int64_t at_us) const {
-  if (!handle) return nullptr;
+  return prices(handle, callee, at_us).rate;
+}
+
+PackagePrices PackageBook::prices(PackageHandle handle, std::string_view callee,
+                                  std::int64_t at_us) const {
+  PackagePrices prices;
+  if (!handle) return prices;
   const Owners owners{handle.account_, handle.phone_};
   const OwnersLock lock(owners);
-  std::shared_ptr<const Rate> best;
+  bool is_of_whole_call = false;
+  RateOverlays overlays;
   rating::visit_open(owners, [&](const std::shared_ptr<OpenPeriod>& open) {
-    const Calendar& calendar = rating::calendar_of(open->schedule);
-    for (std::size_t i = 0; i < open->rates.size(); ++i) {
-      const PackageRate& rate = open->period.period_rates[i];
-      if (!callee.starts_with(rate.prefix) ||
-          (best != nullptr && rate.prefix.size() <= best->prefix.size()))
-        continue;
-      const auto day = day_of_hours(rate.from_s, rate.to_s, calendar.zone().local(at_us));
-      if (day && calendar.has(rate.days, *day)) best = open->rates[i];
+    const bool is_split = open->schedule.is_split();
+    if (prices.rate == nullptr) {
+      prices.rate = rating::rate_at(*open, callee, at_us);
+      is_of_whole_call = prices.rate != nullptr && !is_split;
     }
-    return best != nullptr;
+    if (is_of_whole_call) return true;
+    if (is_split && overlays.size() < rate_overlays_max) {
+      RateOverlay overlay = rating::overlay_of(*open, callee);
+      if (!overlay.windows.empty()) overlays.push_back(std::move(overlay));
+    }
+    return false;
   });
-  return best;
+  if (!is_of_whole_call && !overlays.empty())
+    prices.overlays = std::make_shared<const RateOverlays>(std::move(overlays));
+  return prices;
+}
+
+const Rate* PackagePrices::choose(const Rate* tariff, CallStart& start) const {
+  if (tariff == nullptr || overlays == nullptr) return rate != nullptr ? rate.get() : tariff;
+  // Sums of both without a common denominator cannot be exact: then the price of the start holds.
+  if (!rating::has_exact_sums(*tariff, overlays.get()))
+    return rate != nullptr ? rate.get() : tariff;
+  start.overlays = overlays;
+  return tariff;
 }
 
 bool PackageBook::is_exhausted(PackageHandle handle) const noexcept {

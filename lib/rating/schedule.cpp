@@ -112,8 +112,10 @@ const Calendar& calendar_of(const RateSchedule& schedule) noexcept {
   return schedule.body() != nullptr ? schedule.body()->calendar : utc;
 }
 
-WindowSpan window_at(const std::vector<RateWindow>& windows, const RateSchedule& schedule,
-                     std::int64_t at_s) noexcept {
+namespace {
+
+WindowSpan find_window(const std::vector<RateWindow>& windows, const RateSchedule& schedule,
+                       std::int64_t at_s, bool puts_holidays_first) noexcept {
   const Calendar& calendar = calendar_of(schedule);
   const LocalTime now = calendar.zone().local(at_s * us_per_s);
   WindowSpan span;
@@ -127,7 +129,7 @@ WindowSpan window_at(const std::vector<RateWindow>& windows, const RateSchedule&
     if (is_holiday) continue;
     const auto day = day_of_hours(window.from_s, window.to_s, now);
     if (!day || !calendar.has(window.days, *day)) continue;
-    is_holiday = is_for_holiday(window, calendar, *day);
+    is_holiday = puts_holidays_first && is_for_holiday(window, calendar, *day);
     if (is_holiday || span.window < 0) span.window = static_cast<int>(i);
   }
   span.until_s = at_s + (boundary_s - now.second);
@@ -143,6 +145,18 @@ WindowSpan window_at(const std::vector<RateWindow>& windows, const RateSchedule&
     }
   }
   return span;
+}
+
+}  // namespace
+
+WindowSpan window_at(const std::vector<RateWindow>& windows, const RateSchedule& schedule,
+                     std::int64_t at_s) noexcept {
+  return find_window(windows, schedule, at_s, true);
+}
+
+WindowSpan window_in_order_at(const std::vector<RateWindow>& windows, const RateSchedule& schedule,
+                              std::int64_t at_s) noexcept {
+  return find_window(windows, schedule, at_s, false);
 }
 
 }  // namespace rating

@@ -30,6 +30,10 @@ struct WindowSpan {
 /// at most to the end of the local day: who needs more asks again there.
 [[nodiscard]] WindowSpan window_at(const std::vector<RateWindow>& windows,
                                    const RateSchedule& schedule, std::int64_t at_s) noexcept;
+/// The same where holidays do not go before the order of the list.
+[[nodiscard]] WindowSpan window_in_order_at(const std::vector<RateWindow>& windows,
+                                            const RateSchedule& schedule,
+                                            std::int64_t at_s) noexcept;
 
 }  // namespace rating
 }  // namespace tandem

@@ -15,6 +15,17 @@ namespace tandem {
 
 namespace {
 
+/// What of a package is wrong whatever its calendar says; one that splits calls has bounds of its
+/// own.
+Result<void> check_package_config(const PackageConfig& config) {
+  if (!config.split_windows) return check_package(config);
+  Package package = config;
+  auto split = RateSchedule::parse("split");
+  if (!split) return std::move(split).error();
+  package.schedule = std::move(*split);
+  return check_package(package);
+}
+
 class Checker {
  public:
   Checker(const SwitchConfig& config, std::vector<ConfigError>& errors)
@@ -466,7 +477,8 @@ class Checker {
       const std::string pointer = at("/provision/packages", i);
       packages.emplace(package.id, &package);
       known(calendars_, package.calendar, "calendar", pointer + "/calendar");
-      if (auto checked = check_package(package); !checked) fail(pointer, checked.error().message);
+      if (auto checked = check_package_config(package); !checked)
+        fail(pointer, checked.error().message);
     }
     std::set<std::string_view> others;  // accounts that are no customer's
     for (std::size_t i = 0; i < config_.provision.accounts.size(); ++i) {

@@ -153,6 +153,10 @@ const std::vector<Field<PackageConfig>>& package_fields() {
            p.period_rates.push_back(std::move(rate));
          });
        }},
+      {"split_windows", "boolean", "false",
+       "`period_rates` hold for the billing increments that begin in their hours, the tariff's for "
+       "the others; else those of the call's arrival hold for all of it (B-24).",
+       [](Reader& r, const Json& v, P& p) { r.boolean(v, p.split_windows); }},
       {"calendar", "id", "mon-fri work", "Classes of its days (R-12).",
        [](Reader& r, const Json& v, P& p) { read_id(r, v, p.calendar); }},
       {"timezone", "zone", "the calendar's", "Zone of its midnights and hours.",

@@ -107,7 +107,7 @@ Json rate_json(const Rate* rate) {
 /// How long the call could be (B-10): what packages have, then what the account has.
 std::int64_t available_s(const call::CallContext& context, const call::Payer& payer,
                          const Rate& rate, const PackageHold& packages) {
-  const CallStart start = payer.call_start(context.wall_us);
+  const CallStart start = context.call_start(payer, context.wall_us);
   Amount paid = std::max(Amount(), context.state->accounts.usable(payer.account));
   for (const Amount gift : {packages.available_money(),
                             rating::worth_of(rate, packages.available_s(), payer.fees, start)})
@@ -134,7 +134,7 @@ Json money_json(const call::CallContext& context, const call::Payer& payer, cons
   Json first = nullptr;
   if (rate != nullptr) {
     if (const auto hold =
-            CallMeter::first_hold(*rate, payer.fees, payer.call_start(context.wall_us)))
+            CallMeter::first_hold(*rate, payer.fees, context.call_start(payer, context.wall_us)))
       first = hold->to_string();
   }
   const std::int32_t advance_min = context.tables->parameters.overdraft_advance_min;
@@ -168,7 +168,7 @@ Json profit_json(const std::optional<SteadyPrice>& sell, const std::optional<Ste
 std::optional<SteadyPrice> price_of(const call::CallContext& context, const call::Payer& payer,
                                     const Rate* rate) {
   if (rate == nullptr) return std::nullopt;
-  return steady_price(*rate, payer.call_start(context.wall_us));
+  return steady_price(*rate, context.call_start(payer, context.wall_us));
 }
 
 /// The price as its deck states it; null when the vendor has no rate for the number.
@@ -364,7 +364,7 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
   answer["agent"] = payers != nullptr
                         ? money_json(context, payers->agent, context.agent_rate, PackageHold())
                         : Json(nullptr);
-  answer["packages"] = packages_json(context.packages, context.package_rate.get());
+  answer["packages"] = packages_json(context.packages, context.package_prices.rate.get());
   if (const auto* targets = context.forward.targets) {
     Json numbers = Json::array();
     for (const ForwardTarget& target : *targets)

@@ -1,5 +1,7 @@
 // Packages in a switch: rents over months, gifts of calls, restarts and crashes in between (B-18,
 // B-20..B-24).
+#include <algorithm>
+
 #include "flow/flow.hpp"
 #include "tandem/charge_terms.hpp"
 
@@ -228,6 +230,38 @@ TEST_CASE("Packages: period rates go before the tariff, explain shows them (B-24
   CHECK(cdr.customer.charge == money("0.06"));
   CHECK(cdr.customer.rate_prefix == "4420");
   CHECK(cdr.customer.rate_deck == "package");
+}
+
+TEST_CASE("Packages: a call over the end of cheap hours pays both prices, also when cut (B-24)") {
+  SwitchConfig config = package_config();
+  config.provision.packages[0].gift_times.clear();
+  config.provision.packages[0].gift_money = {};
+  config.provision.packages[0].split_windows = true;
+  PackageRate cheap;
+  cheap.price = money("0.06");
+  cheap.to_s = 60;  // the first minute of a day, when the world begins
+  config.provision.packages[0].period_rates = {cheap};
+  /// 0.001 a second in it, 0.01 behind it.
+  const auto price_of = [](const Cdr& cdr, std::int64_t seconds) {
+    const std::int64_t begin_s = cdr.answered_at_us / second_us % 86'400;
+    const std::int64_t cheap_s = std::clamp<std::int64_t>(60 - begin_s, 0, seconds);
+    return Amount::from_units(cheap_s * 100'000 + (seconds - cheap_s) * 1'000'000);
+  };
+  Bench bench(config);
+  bench.run_s(1);
+  talk(bench, 100);
+  const Cdr crossing = last_cdr(bench);
+  CHECK(crossing.customer.charge == price_of(crossing, 100));
+  CHECK(crossing.customer.charge > money("0.40"));
+  CHECK(crossing.customer.charge < money("0.60"));
+  CHECK(crossing.customer.rate_deck == "package");
+  CHECK(
+      recompute_charge(crossing.customer.rate_terms, crossing.talk_time_ms, crossing.answered_at_us)
+          ->charge == crossing.customer.charge);
+  talk(bench, 20);  // behind it the call is one of the tariff's
+  const Cdr behind = last_cdr(bench);
+  CHECK(behind.customer.charge == money("0.20"));
+  CHECK(behind.customer.rate_deck != "package");
 }
 
 TEST_CASE("Packages: explain adds gifts to the time that is available (B-10, B-22)") {

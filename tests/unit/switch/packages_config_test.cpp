@@ -54,6 +54,7 @@ TEST_CASE(
   CHECK(package.period_rates.at(0).per_s == 30);
   CHECK(package.period_rates[0].next_s == 30);
   CHECK(package.period_rates[0].to_s == 20 * 3600);
+  CHECK_FALSE(package.split_windows);
   const PackageOrder& order = provision.package_orders.at(0);
   CHECK(order.available_day == 20'512);
   CHECK(order.priority == 7);
@@ -79,6 +80,21 @@ TEST_CASE("Config: what is wrong with packages is named where it stands (B-20, B
           R"("packages": [{"id": "p", "rent_fee": "-1", "gift_times": [{"prefixes": ["x y"]}]}])")) ==
       Pointers{"/provision/packages/0/gift_times/0/prefixes/0",
                "/provision/packages/0/gift_times/0/seconds", "/provision/packages/0/rent_fee"});
+}
+
+TEST_CASE("Config: a package that splits calls has at most 32 rates for a number (B-24)") {
+  std::string rates;
+  for (int i = 0; i < 33; ++i)
+    rates += std::string(i == 0 ? "" : ",") + R"({"prefix": "44", "price": "0.01"})";
+  const auto packages = [&](const char* is_split) {
+    return read(R"("packages": [{"id": "p", "split_windows": )" + std::string(is_split) +
+                R"(, "period_rates": [)" + rates + "]}]");
+  };
+  CHECK(packages("false").errors.empty());
+  const ConfigReading split = packages("true");
+  REQUIRE(split.errors.size() == 1);
+  CHECK(split.errors[0].pointer == "/provision/packages/0");
+  CHECK(split.errors[0].message == "number of split period_rates for 44 was 33, not 0..32");
 }
 
 TEST_CASE("Config: an order is of an account or of a phone, whose account pays (B-18, B-21)") {
