@@ -66,8 +66,8 @@ struct RateDeckConfig {
 /// A package (B-20) with what its days and hours are judged by, of which `schedule` is made.
 struct PackageConfig : Package {
   bool split_windows = false;  ///< RateSchedule::is_split() of its schedule.
-  std::string calendar;  ///< Classes of its days; "": Monday to Friday work.
-  std::string timezone;  ///< "": the calendar's, else the parameter `timezone`.
+  std::string calendar;        ///< Classes of its days; "": Monday to Friday work.
+  std::string timezone;        ///< "": the calendar's, else the parameter `timezone`.
 };
 
 /// A host name of the `addresses` list with what it resolved to, or an address or block.
