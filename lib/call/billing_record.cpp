@@ -27,7 +27,7 @@ Result<void> charge(ChargeFacts& side, std::string terms, const Cdr& cdr) {
   return {};
 }
 
-/// The customer's side of a call that had lent of packages. Returns what it takes of them.
+/// A side of a call that had lent of packages. Returns what it takes of them.
 Result<std::vector<PackageUse::Part>> charge_with_packages(ChargeFacts& side, std::string_view text,
                                                            std::string_view loan_text,
                                                            const Cdr& cdr) {
@@ -77,7 +77,24 @@ void count(LimitUse& use, const ChargeFacts& side, std::int64_t talk_time_ms) {
   use.calls = 1;
 }
 
+/// Charges a side by its terms, and by what it had lent, if anything; `parts` gets what it takes.
+Result<void> charge_side(ChargeFacts& side, std::string terms, std::string_view loan,
+                         const Cdr& cdr, std::vector<PackageUse::Part>& parts) {
+  if (loan.empty()) return charge(side, std::move(terms), cdr);
+  auto taken = charge_with_packages(side, terms, loan, cdr);
+  if (!taken) return taken.error();
+  parts.insert(parts.end(), std::make_move_iterator(taken->begin()),
+               std::make_move_iterator(taken->end()));
+  return {};
+}
+
 }  // namespace
+
+std::string loans_text(const PackageLoan& customer, const PackageLoan& agent) {
+  std::string text = to_text(customer);
+  if (const std::string of_agent = to_text(agent); !of_agent.empty()) text += line_end + of_agent;
+  return text;
+}
 
 std::string encode(const BillingTerms& terms) {
   std::string bytes = terms.customer + line_end + terms.vendor + line_end;
@@ -118,18 +135,21 @@ Result<cdr::EndRecord> close_after_crash(const cdr::OpenCall& open) {
   cdr.release_side = ReleaseSide::server;
   cdr.sip_status = 200;
   if (!cdr.attempts.empty()) cdr.attempts.back().ended_at_us = cdr.ended_at_us;
-  if (open.last_mark && !open.last_mark->charge.empty()) {
-    auto parts = charge_with_packages(cdr.customer, terms->customer, open.last_mark->charge, cdr);
-    if (!parts) return parts.error();
-    record.packages = std::move(*parts);
-  } else if (auto done = charge(cdr.customer, std::move(terms->customer), cdr); !done) {
+  const std::string_view loans =
+      open.last_mark ? std::string_view(open.last_mark->charge) : std::string_view();
+  const std::size_t end = std::min(loans.find(line_end), loans.size());
+  if (auto done = charge_side(cdr.customer, std::move(terms->customer), loans.substr(0, end), cdr,
+                              record.packages);
+      !done)
     return done.error();
-  }
   if (cdr.vendor) {
     if (auto done = charge(*cdr.vendor, std::move(terms->vendor), cdr); !done) return done.error();
   }
   if (cdr.agent) {
-    if (auto done = charge(*cdr.agent, std::move(terms->agent), cdr); !done) return done.error();
+    const std::string_view loan = loans.substr(std::min(end + 1, loans.size()));
+    if (auto done = charge_side(*cdr.agent, std::move(terms->agent), loan, cdr, record.packages);
+        !done)
+      return done.error();
   }
   for (LimitUse& use : terms->limits) {
     const bool is_agents = cdr.agent && use.account == cdr.agent->account;

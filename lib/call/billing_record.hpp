@@ -8,6 +8,7 @@
 
 #include "cdr/journal.hpp"
 #include "tandem/error.hpp"
+#include "tandem/packages.hpp"
 
 namespace tandem::call {
 
@@ -20,6 +21,9 @@ struct BillingTerms {
   std::string customer, vendor, agent;
   std::vector<LimitUse> limits{};  ///< Told apart by their account; the numbers do not count.
 };
+
+/// What the marks of a call say the customer and its agent have lent of packages; "" for nothing.
+std::string loans_text(const PackageLoan& customer, const PackageLoan& agent);
 
 std::string encode(const BillingTerms& terms);
 /// Lines of text, three with an agent's side, and behind an empty one the limits, when there are

@@ -321,8 +321,8 @@ Verdict ask_policy(CallContext& c, const StageAbilities& abilities) {
 }
 
 /// The rate of a payer for the call. A locked one refuses, whatever a package says.
-/// `prices`: of its packages, null for none; what they put over the rate goes to `overlays`.
-RateMatch find_rate(const CallContext& c, const Payer& payer, const PackagePrices* prices,
+/// `prices`: of its packages; what they put over the rate goes to `overlays`.
+RateMatch find_rate(const CallContext& c, const Payer& payer, const PackagePrices& prices,
                     std::shared_ptr<const RateOverlays>& overlays) {
   RateMatch match;  // RateNotFound
   if (payer.has_deck)
@@ -330,9 +330,9 @@ RateMatch find_rate(const CallContext& c, const Payer& payer, const PackagePrice
   // An agent's deck need not know the prefix that its customer's has (B-15).
   if (payer.has_deck && c.forwarding != nullptr && match.reason == Reason::RateNotFound)
     match = payer.deck.find(payer.rated(c.callee_billing.view()), c.wall_us, payer.call_level);
-  if (prices == nullptr || (!match.ok() && match.reason != Reason::RateNotFound)) return match;
+  if (!match.ok() && match.reason != Reason::RateNotFound) return match;
   CallStart start;
-  const Rate* const rate = prices->choose(match.ok() ? match.rate : nullptr, start);
+  const Rate* const rate = prices.choose(match.ok() ? match.rate : nullptr, start);
   overlays = std::move(start.overlays);
   return rate != nullptr ? RateMatch{Reason::none, rate} : match;
 }
@@ -452,7 +452,7 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
     return Verdict::reject(Reason::AccountBalanceNotEnough);
   c.packages = packages.open_call(payer.packages, c.billing_number().view(), c.wall_us);
   c.package_prices = packages.prices(payer.packages, c.billing_number().view(), c.wall_us);
-  const RateMatch match = find_rate(c, payer, &c.package_prices, c.overlays);
+  const RateMatch match = find_rate(c, payer, c.package_prices, c.overlays);
   if (match.ok()) c.rate = match.rate;
   return hold_first_second(c, payer, match, c.money, c.packages, c.limits);
 }
@@ -465,11 +465,13 @@ Verdict charge_agent(CallContext& c, const StageAbilities&) {
     const Reason why = c.state->accounts.check(agent.account, c.wall_us);
     return why == Reason::none ? Verdict::go_on() : Verdict::reject(why);
   }
-  std::shared_ptr<const RateOverlays> none_over;
-  const RateMatch match = find_rate(c, agent, nullptr, none_over);
+  const std::string_view callee = c.billing_number().view();
+  const PackageBook& packages = c.state->packages;
+  c.agent_packages = packages.open_call(agent.packages, callee, c.wall_us);
+  c.agent_package_prices = packages.prices(agent.packages, callee, c.wall_us);
+  const RateMatch match = find_rate(c, agent, c.agent_package_prices, c.agent_overlays);
   if (match.ok()) c.agent_rate = match.rate;
-  PackageHold none;
-  return hold_first_second(c, agent, match, c.agent_money, none, c.agent_limits);
+  return hold_first_second(c, agent, match, c.agent_money, c.agent_packages, c.agent_limits);
 }
 
 /// A phone's contacts are tried one after the other, the best first.

@@ -108,8 +108,10 @@ struct CallContext {
   const Rate* rate = nullptr;    ///< Lives as long as `tables`.
   PackagePrices package_prices;  ///< What packages ask instead of the tariff, or over it (B-24).
   std::shared_ptr<const RateOverlays> overlays;  ///< Over `rate`; null: none.
-  const Rate* agent_rate = nullptr;              ///< The same, of the customer's agent.
-  bool is_free = false;                          ///< B-09: nobody pays.
+  PackagePrices agent_package_prices;            ///< The same of the agent (B-17), and the next.
+  std::shared_ptr<const RateOverlays> agent_overlays;
+  const Rate* agent_rate = nullptr;  ///< The same, of the customer's agent.
+  bool is_free = false;              ///< B-09: nobody pays.
   bool is_authenticated = false;
   static constexpr std::uint32_t no_phone = 0xffffffff;
   /// Index in Tables::vendors of a phone that is called, or that sends the call on (T-01).
@@ -132,6 +134,7 @@ struct CallContext {
   MoneyHold money;
   PackageHold packages;  ///< Gifts of the customer (B-22); of a rehearsal nothing is lent.
   MoneyHold agent_money;
+  PackageHold agent_packages;
   LimitHold limits, agent_limits;  ///< Of the accounts of both.
 
   /// What vendors are chosen by.
@@ -152,7 +155,9 @@ struct CallContext {
   /// What packages of a side put over its rate (B-24); null: nothing.
   [[nodiscard]] std::shared_ptr<const RateOverlays> overlays_of(const Payer& side) const {
     const Payers* const both = payers();
-    return both != nullptr && &side == &both->payer ? overlays : nullptr;
+    if (both == nullptr) return nullptr;
+    if (&side == &both->agent) return agent_overlays;
+    return &side == &both->payer ? overlays : nullptr;
   }
   /// What a side's charge is judged by, of a call that begins at `begin_us`.
   [[nodiscard]] CallStart call_start(const Payer& side, std::int64_t begin_us) const {

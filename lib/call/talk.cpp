@@ -1,5 +1,6 @@
 // A call from its answer to its record: the session between the two sides, limits, the end.
 #include <algorithm>
+#include <iterator>
 
 #include "call/billing_record.hpp"
 #include "call/call.hpp"
@@ -165,9 +166,9 @@ void Call::begin_talk() {
                  std::move(context_.packages), std::move(context_.limits));
   MeterVerdict of_agent = unlimited;
   if (payers.agent.account) {
-    agent_meter_ = std::make_unique<CallMeter>(meter(payers.agent, context_.agent_rate,
-                                                     std::move(context_.agent_money), {},
-                                                     std::move(context_.agent_limits)));
+    agent_meter_ = std::make_unique<CallMeter>(
+        meter(payers.agent, context_.agent_rate, std::move(context_.agent_money),
+              std::move(context_.agent_packages), std::move(context_.agent_limits)));
     of_agent = agent_meter_->start(answered_us_);
   }
   // Last: a call whose money is gone ends here.
@@ -328,7 +329,8 @@ void Call::on_second(std::int64_t now_us) {
     mark.call_id = id_;
     mark.at_us = worker_.loop().clock().wall_us();
     mark.talk_time_ms = (now_us - answered_us_) / 1000;
-    mark.charge = to_text(meter_.package_loan());
+    mark.charge = loans_text(meter_.package_loan(),
+                             agent_meter_ ? agent_meter_->package_loan() : PackageLoan());
     worker_.journal_if_room(cdr::RecordType::mark, cdr::encode(mark));
   }
   if (media_.on_hold() || transfer_ != nullptr) silence_from_us_ = now_us;
@@ -453,6 +455,7 @@ void Call::finish(const Ending& ending) {
     context_.money.cancel();
     context_.agent_money.cancel();
     context_.packages.cancel();
+    context_.agent_packages.cancel();
     context_.limits.cancel();
     context_.agent_limits.cancel();
   }
@@ -501,15 +504,18 @@ PackageUse Call::settle(ChargeFacts& side, CallMeter& meter, const Payer& payer,
 }
 
 /// Settles what the customer and its agent pay, and takes what the vendor gets. `record`: gets what
-/// packages paid for the customer, and what limits count.
+/// packages paid for both, and what limits count.
 void Call::charge_sides(Cdr& cdr, cdr::EndRecord& record) {
   const Payers& payers = *context_.payers();
   record.packages =
       settle(cdr.customer, meter_, payers.payer, context_.rate, cdr.talk_time_ms, record.limits)
           .parts;
-  if (cdr.agent)
-    settle(*cdr.agent, *agent_meter_, payers.agent, context_.agent_rate, cdr.talk_time_ms,
-           record.limits);
+  if (cdr.agent) {
+    PackageUse of_agent = settle(*cdr.agent, *agent_meter_, payers.agent, context_.agent_rate,
+                                 cdr.talk_time_ms, record.limits);
+    record.packages.insert(record.packages.end(), std::make_move_iterator(of_agent.parts.begin()),
+                           std::make_move_iterator(of_agent.parts.end()));
+  }
   if (trial_.rate == nullptr || !cdr.vendor) return;
   const Payer& payee = vendor().payee;
   const auto cost = rate_call(*trial_.rate, cdr.talk_time_ms, payee.fees, nullptr,
@@ -613,7 +619,8 @@ Cdr Call::make_cdr() const {
       agent.currency = payers.agent.currency;
       if (context_.agent_rate != nullptr) {
         agent.rate_prefix = context_.agent_rate->prefix;
-        agent.rate_deck = payers.agent.deck.id();
+        const bool is_of_package = context_.agent_rate == context_.agent_package_prices.rate.get();
+        agent.rate_deck = is_of_package ? package_deck : payers.agent.deck.id();
       }
     }
   }

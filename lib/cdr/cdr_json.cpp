@@ -330,9 +330,12 @@ std::string to_json(const Cdr& cdr) {
     object.text("agent_rate_prefix", cdr.agent->rate_prefix);
     object.text("agent_rate_deck", cdr.agent->rate_deck);
     object.text("agent_rate_terms", cdr.agent->rate_terms);
+    object.text("agent_package_charge", cdr.agent->package_charge.to_string());
+    object.number("agent_package_time_s", cdr.agent->package_time_s);
   } else {
-    for (const char* key : {"agent_account", "agent_billed_time_s", "agent_charge",
-                            "agent_rate_prefix", "agent_rate_deck", "agent_rate_terms"})
+    for (const char* key :
+         {"agent_account", "agent_billed_time_s", "agent_charge", "agent_rate_prefix",
+          "agent_rate_deck", "agent_rate_terms", "agent_package_charge", "agent_package_time_s"})
       object.null(key);
   }
   object.text("package_charge", cdr.customer.package_charge.to_string());

@@ -44,7 +44,10 @@ constexpr NewerColumn newer_columns[] = {{"lrn", "''"},
                                          {"package_charge_units", "0"},
                                          {"package_time_s", "0"},
                                          {"legs", "NULL"},
-                                         {"choices", "''"}};
+                                         {"choices", "''"},
+                                         {"agent_package_charge", "NULL"},
+                                         {"agent_package_charge_units", "NULL"},
+                                         {"agent_package_time_s", "NULL"}};
 
 // A view that equals the billing view is found by it, so its index holds only the rows where it
 // differs: most numbers are not rewritten, and an index less is a third of a row's cost less.
@@ -132,6 +135,11 @@ constexpr store::Migration steps[] = {
         started_at_us, rate_deck, package_time_s, legs, release_side, callee_region);
     )sql"},
     {6, "ALTER TABLE cdr ADD COLUMN choices TEXT NOT NULL DEFAULT ''"},
+    {7, R"sql(
+      ALTER TABLE cdr ADD COLUMN agent_package_charge TEXT;
+      ALTER TABLE cdr ADD COLUMN agent_package_charge_units INTEGER;
+      ALTER TABLE cdr ADD COLUMN agent_package_time_s INTEGER;
+    )sql"},
 };
 
 void bind_optional(store::Statement& insert, int parameter,
@@ -243,6 +251,13 @@ Result<void> insert_record(store::Statement& insert, const Cdr& cdr, std::string
   insert.bind(n++, cdr.customer.package_time_s);
   insert.bind_borrowed(n++, made.substr(json_bytes));
   insert.bind_borrowed(n++, cdr.choices);
+  std::string agent_package_charge;
+  if (cdr.agent) {
+    agent_package_charge = cdr.agent->package_charge.to_string();
+    insert.bind_borrowed(n, agent_package_charge);
+    insert.bind(n + 1, cdr.agent->package_charge.units());
+    insert.bind(n + 2, cdr.agent->package_time_s);
+  }
   return insert.run();
 }
 
@@ -351,6 +366,11 @@ Result<Cdr> DayRows::read_record(const store::Statement& row) {
   cdr.customer.package_charge = Amount::from_units(row.integer(n));
   cdr.customer.package_time_s = row.integer(n + 1);
   cdr.choices = row.text(n + 3);  // behind what reports want of the attempts
+  n += 5;                         // and the charge of the agent's packages in decimals
+  if (cdr.agent && !row.is_null(n)) {
+    cdr.agent->package_charge = Amount::from_units(row.integer(n));
+    cdr.agent->package_time_s = row.integer(n + 1);
+  }
   return cdr;
 }
 

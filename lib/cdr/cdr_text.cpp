@@ -12,7 +12,7 @@
 namespace tandem {
 namespace {
 
-constexpr std::array<std::string_view, 51> csv_columns = {"record_id",
+constexpr std::array<std::string_view, 53> csv_columns = {"record_id",
                                                           "call_id",
                                                           "customer_gateway",
                                                           "vendor_gateway",
@@ -62,7 +62,9 @@ constexpr std::array<std::string_view, 51> csv_columns = {"record_id",
                                                           "agent_rate_terms",
                                                           "package_charge",
                                                           "package_time_s",
-                                                          "choices"};
+                                                          "choices",
+                                                          "agent_package_charge",
+                                                          "agent_package_time_s"};
 
 /// Adds the fields of one line (RFC 4180 section 2).
 class CsvLine {
@@ -164,6 +166,13 @@ std::string to_csv_row(const Cdr& cdr) {
   line.text(cdr.customer.package_charge.to_string());
   line.number(cdr.customer.package_time_s);
   line.text(cdr.choices);
+  if (cdr.agent) {
+    line.text(cdr.agent->package_charge.to_string());
+    line.number(cdr.agent->package_time_s);
+  } else {
+    line.nothing();
+    line.nothing();
+  }
   return line.take();
 }
 

@@ -59,7 +59,9 @@ constexpr SqlColumn columns[] = {{"source", name, false},
                                  {"agent_rate_terms", text, true},
                                  {"package_charge", amount, false},
                                  {"package_time_s", number, false},
-                                 {"choices", json, false}};
+                                 {"choices", json, false},
+                                 {"agent_package_charge", amount, true},
+                                 {"agent_package_time_s", number, true}};
 
 }  // namespace
 

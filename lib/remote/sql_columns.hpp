@@ -139,6 +139,13 @@ void write_sql_row(Writer& row, const Cdr& cdr, std::string_view source, std::st
   scratch.clear();
   cdr::append_choices_json(scratch, cdr.choices);
   row.text(scratch);
+  optional_side(
+      agent,
+      [&row](const ChargeFacts& side) {
+        row.amount(side.package_charge);
+        row.number(side.package_time_s);
+      },
+      2);
 }
 
 }  // namespace tandem::remote

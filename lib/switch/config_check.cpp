@@ -481,6 +481,7 @@ class Checker {
         fail(pointer, checked.error().message);
     }
     std::set<std::string_view> others;  // accounts that are no customer's
+    std::set<std::string_view> without_packages;
     for (std::size_t i = 0; i < config_.provision.accounts.size(); ++i) {
       const AccountConfig& account = config_.provision.accounts[i];
       if (account.kind == AccountKind::customer) {
@@ -490,6 +491,7 @@ class Checker {
         continue;
       }
       others.insert(account.id);
+      if (account.kind != AccountKind::agent) without_packages.insert(account.id);
       if (!account.monthly.are_none())
         fail(at("/provision/accounts", i), "monthly rules are for accounts of customers");
     }
@@ -516,9 +518,10 @@ class Checker {
         fail(pointer + "/package", "no package \"" + order.package + "\"");
       }
       known(accounts_, order.account, "account", pointer + "/account");
-      if (others.contains(order.account))
-        fail(pointer + "/account",
-             "account \"" + order.account + "\" is no customer's; packages belong to customers");
+      if (without_packages.contains(order.account))
+        fail(pointer + "/account", "account \"" + order.account +
+                                       "\" is no customer's and no agent's; packages belong to "
+                                       "those");
     }
   }
 

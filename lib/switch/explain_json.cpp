@@ -361,9 +361,11 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
   answer["money"] = payers != nullptr
                         ? money_json(context, payers->payer, context.rate, context.packages)
                         : Json(nullptr);
-  answer["agent"] = payers != nullptr
-                        ? money_json(context, payers->agent, context.agent_rate, PackageHold())
-                        : Json(nullptr);
+  answer["agent"] = payers != nullptr ? money_json(context, payers->agent, context.agent_rate,
+                                                   context.agent_packages)
+                                      : Json(nullptr);
+  answer["agent_packages"] =
+      packages_json(context.agent_packages, context.agent_package_prices.rate.get());
   answer["packages"] = packages_json(context.packages, context.package_prices.rate.get());
   if (const auto* targets = context.forward.targets) {
     Json numbers = Json::array();

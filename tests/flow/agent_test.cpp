@@ -140,6 +140,77 @@ TEST_CASE("Agents: after a crash the agent's side is billed up to the last mark 
   call->hang_up();
 }
 
+/// agent_config() with a package of the agent: 60 seconds and 0.10 a month for 2.00.
+SwitchConfig agent_package_config() {
+  SwitchConfig config = agent_config();
+  config.provision.rate_decks.back().rates[0].first_s = 1;
+  config.provision.rate_decks.back().rates[0].next_s = 1;
+  PackageConfig bundle;
+  bundle.id = "bundle";
+  bundle.rent_fee = money("2.00");
+  bundle.gift_times = {PackageGift{}};
+  bundle.gift_times[0].seconds = 60;
+  bundle.gift_money = money("0.10");
+  PackageOrder order;
+  order.id = "of-agent";
+  order.package = "bundle";
+  order.account = "agent";
+  config.provision.packages = {bundle};
+  config.provision.package_orders = {order};
+  return config;
+}
+
+TEST_CASE("Agents: calls of its customers use the packages of an agent, for its side (B-17)") {
+  Bench bench(agent_package_config());
+  bench.run_s(1);
+  CHECK(bench.balance("agent") == money("8.00"));
+  const std::string shown = bench.tandem->explain({"cust", "1000", "442079460000"}).value();
+  CHECK(shown.find(R"("agent_packages":{"gift_s":60,"gift_money":"0.10")") != std::string::npos);
+  CHECK(shown.find(R"("packages":null)") != std::string::npos);
+  auto call = bench.connect();
+  bench.run_s(90);
+  call->hang_up();
+  const Cdr cdr = bench.only_cdr();
+  CHECK(cdr.customer.charge == money("0.90"));
+  CHECK(cdr.customer.package_time_s == 0);
+  REQUIRE(cdr.agent);
+  CHECK(cdr.agent->package_time_s == 60);
+  CHECK(cdr.agent->package_charge == money("0.10"));
+  CHECK(cdr.agent->charge == money("0.10"));  // 0.60 less 0.40 less 0.10
+  CHECK(recompute_charge(cdr.agent->rate_terms, cdr.talk_time_ms, cdr.answered_at_us)->charge ==
+        cdr.agent->charge);
+  CHECK(bench.balance("agent") == money("7.90"));
+  bench.tandem.reset();  // what was used is kept
+  bench.open();
+  const auto periods = bench.tandem->packages("agent");
+  REQUIRE(periods.ok());
+  REQUIRE(periods->size() == 1);
+  CHECK(periods->front().gifts[0].used_s == 60);
+  CHECK(periods->front().gift_money_used == money("0.10"));
+  CHECK(periods->front().consumption == money("0.10"));
+}
+
+TEST_CASE("Agents: gifts carry calls of an empty agent, and a crash takes none twice (B-17)") {
+  SwitchConfig config = agent_package_config();
+  config.provision.accounts.back().balance = money("2.00");
+  Bench bench(config);
+  bench.run_s(1);
+  CHECK(bench.balance("agent").is_zero());
+  auto call = bench.connect();
+  bench.run_s(45);
+  bench.world.crash(std::move(bench.tandem));
+  bench.open();
+  bench.run_s(1);
+  REQUIRE(bench.world.cdrs().size() == 1);
+  const Cdr& cdr = bench.world.cdrs()[0];
+  REQUIRE(cdr.agent);
+  CHECK(cdr.agent->charge.is_zero());
+  CHECK(cdr.agent->package_time_s == 40);  // up to the last mark
+  CHECK(bench.tandem->packages("agent")->front().gifts[0].used_s == 40);
+  CHECK(bench.balance("agent").is_zero());
+  call->hang_up();
+}
+
 TEST_CASE("Agents: without their verification calls go on below zero, others do not (B-28)") {
   {
     SwitchConfig config = agent_config("0.10");

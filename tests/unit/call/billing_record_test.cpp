@@ -63,6 +63,35 @@ TEST_CASE("close_after_crash: the agent is billed too (B-17)") {
   CHECK(call::close_after_crash(open)->cdr.agent->charge.to_string() == "0.305");
 }
 
+TEST_CASE("close_after_crash: each side gets what it had lent of its own packages (B-17, B-22)") {
+  const auto amount = [](const char* text) { return Amount::parse(text).value(); };
+  PackageLoan customer, agent;
+  customer.parts.push_back({"o1", 1, -1, 1, 0, amount("0.20")});
+  agent.parts.push_back({"o2", 2, 0, 1, 30, {}});
+  agent.parts.push_back({"o2", 2, -1, 1, 0, amount("0.05")});
+  for (const bool has_customer_loan : {true, false}) {
+    CAPTURE(has_customer_loan);
+    cdr::OpenCall open = open_call(61'000);
+    open.answer.cdr.agent.emplace().account = "agent";
+    call::BillingTerms terms = terms_of_both_sides();
+    terms.agent = terms.vendor;  // 0.305 for 61 seconds by the second
+    open.answer.rating = call::encode(terms);
+    open.last_mark->charge = call::loans_text(has_customer_loan ? customer : PackageLoan(), agent);
+    const auto record = call::close_after_crash(open);
+    REQUIRE(record.ok());
+    const Cdr& cdr = record->cdr;
+    CHECK(cdr.customer.charge == amount(has_customer_loan ? "1.01" : "1.21"));
+    CHECK(cdr.customer.package_charge == amount(has_customer_loan ? "0.20" : "0"));
+    CHECK(cdr.agent->charge == amount("0.105"));  // 31 x 0.005 less 0.05
+    CHECK(cdr.agent->package_time_s == 30);
+    CHECK(cdr.agent->package_charge == amount("0.05"));
+    CHECK(recompute_charge(cdr.agent->rate_terms, cdr.talk_time_ms, cdr.answered_at_us)->charge ==
+          cdr.agent->charge);
+    CHECK(record->packages.size() == (has_customer_loan ? 3U : 2U));
+  }
+  CHECK(call::loans_text({}, {}).empty());
+}
+
 TEST_CASE("close_after_crash: the call is billed up to its last mark, both sides, as ServerCrash") {
   const auto record = call::close_after_crash(open_call(61'000));
   REQUIRE(record.ok());

@@ -395,11 +395,28 @@ TEST_CASE("CdrStore: a day file without the newer columns is read, and goes on (
     auto day = store::Connection::open(folder / "cdr/cdr-20261125.db");
     REQUIRE(day.ok());
     REQUIRE(day->execute("DROP INDEX cdr_facts; CREATE INDEX cdr_by_end ON cdr(ended_at_us)").ok());
-    for (const std::string column :
-         {"lrn", "callee_region", "caller_region", "rate_deck", "rate_terms", "vendor_rate_deck",
-          "vendor_rate_terms", "agent_account", "agent_billed_time_s", "agent_charge",
-          "agent_charge_units", "agent_rate_prefix", "agent_rate_deck", "agent_rate_terms",
-          "package_charge", "package_charge_units", "package_time_s", "legs", "choices"})
+    for (const std::string column : {"lrn",
+                                     "callee_region",
+                                     "caller_region",
+                                     "rate_deck",
+                                     "rate_terms",
+                                     "vendor_rate_deck",
+                                     "vendor_rate_terms",
+                                     "agent_account",
+                                     "agent_billed_time_s",
+                                     "agent_charge",
+                                     "agent_charge_units",
+                                     "agent_rate_prefix",
+                                     "agent_rate_deck",
+                                     "agent_rate_terms",
+                                     "package_charge",
+                                     "package_charge_units",
+                                     "package_time_s",
+                                     "legs",
+                                     "choices",
+                                     "agent_package_charge",
+                                     "agent_package_charge_units",
+                                     "agent_package_time_s"})
       REQUIRE_MESSAGE(day->execute("ALTER TABLE cdr DROP COLUMN " + column).ok(), column);
     REQUIRE(day->execute("DELETE FROM schema_migrations WHERE number > 1").ok());
   }
@@ -416,6 +433,8 @@ TEST_CASE("CdrStore: a day file without the newer columns is read, and goes on (
   later.caller_region = "NJ";
   later.choices = "2:v1 0 44 p1 l0/-1 tried;";
   later.agent = ChargeFacts{"agency", Amount::from_units(7), 60, "44", "USD", "agents", "terms"};
+  later.agent->package_charge = Amount::from_units(70);
+  later.agent->package_time_s = 12;
   REQUIRE((*sink)->write(later).ok());
   REQUIRE((*sink)->flush().ok());
   found = CdrStore(folder / "cdr").query({});

@@ -72,6 +72,9 @@ TEST_CASE("Config: what is wrong with packages is named where it stands (B-20, B
   CHECK(pointers(read(R"("accounts": [{"id": "a", "kind": "clearing"}], "packages": [{"id": "p"}],
     "package_orders": [{"id": "o", "package": "p", "account": "a"}])")) ==
         Pointers{"/provision/package_orders/0/account"});
+  CHECK(pointers(read(R"("accounts": [{"id": "a", "kind": "agent"}], "packages": [{"id": "p"}],
+    "package_orders": [{"id": "o", "package": "p", "account": "a"}])"))
+            .empty());  // B-17
   CHECK(pointers(read(R"("accounts": [{"id": "a"}], "packages": [{"id": "p", "rent_type": "year"}],
     "package_orders": [{"id": "o", "package": "p", "account": "a", "failed_process_mode": "period"}])")) ==
         Pointers{"/provision/package_orders/0"});
