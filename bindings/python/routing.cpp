@@ -67,7 +67,7 @@ class NamedConditions final : public RouteConditions {
   using Percents = std::map<std::string, std::uint32_t>;
 
   NamedConditions(const RouteTable& table, const Prices& prices, const Percents& percents,
-                  const std::set<std::string>& closed) {
+                  const std::set<std::string>& closed, const Percents& talk_times_s) {
     for (std::uint32_t i = 0; i < table.size(); ++i) {
       const std::string name(table.gateway_name(i));
       Facts facts;
@@ -77,6 +77,8 @@ class NamedConditions final : public RouteConditions {
       }
       if (const auto percent = percents.find(name); percent != percents.end())
         facts.percent = std::min<std::uint32_t>(percent->second, 100);
+      if (const auto talk = talk_times_s.find(name); talk != talk_times_s.end())
+        facts.talk_time_s = talk->second;
       facts.is_closed = closed.contains(name);
       facts_.push_back(facts);
     }
@@ -88,13 +90,14 @@ class NamedConditions final : public RouteConditions {
     standing.price = facts.price;
     standing.price_per_s = facts.price_per_s;
     standing.answer_percent = facts.percent;
+    standing.talk_time_s = facts.talk_time_s;
   }
 
  private:
   struct Facts {
     Amount price;
     std::int64_t price_per_s = 0;
-    std::optional<std::uint32_t> percent;
+    std::optional<std::uint32_t> percent, talk_time_s;
     bool is_closed = false;
   };
   std::vector<Facts> facts_;
@@ -110,13 +113,12 @@ RouteSort sort_of(const std::vector<std::string>& names, const std::string& plac
     throw py::value_error("place is before_prefix, after_prefix or after_priority");
   if (names.size() > at->size()) throw py::value_error("sort has at most two policies");
   for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i] == route_policy_name(RoutePolicy::answer_ratio)) {
-      (*at)[i] = RoutePolicy::answer_ratio;
-    } else if (names[i] == route_policy_name(RoutePolicy::lowest_rate)) {
-      (*at)[i] = RoutePolicy::lowest_rate;
-    } else {
-      throw py::value_error("sort knows answer_ratio and lowest_rate, not " + names[i]);
+    for (const RoutePolicy policy :
+         {RoutePolicy::answer_ratio, RoutePolicy::lowest_rate, RoutePolicy::talk_time}) {
+      if (names[i] == route_policy_name(policy)) (*at)[i] = policy;
     }
+    if ((*at)[i] == RoutePolicy::none)
+      throw py::value_error("sort knows answer_ratio, lowest_rate and talk_time, not " + names[i]);
   }
   return sort;
 }
@@ -128,8 +130,9 @@ struct Question {
            bool rotate, const NamedConditions::Prices& prices,
            const NamedConditions::Percents& percents, const std::set<std::string>& closed,
            const std::vector<std::string>& sort, const std::string& sort_place,
-           const std::string& callee, std::uint8_t shorter_than)
-      : load(table.body, loads), conditions(table.body, prices, percents, closed) {
+           const std::string& callee, std::uint8_t shorter_than,
+           const NamedConditions::Percents& talk_times_s)
+      : load(table.body, loads), conditions(table.body, prices, percents, closed, talk_times_s) {
     query.called = called;
     query.calling = calling;
     query.customer = customer;
@@ -138,7 +141,8 @@ struct Question {
     query.load = &load;
     if (rotate) query.rotation = &table.rotation;
     query.sort = sort_of(sort, sort_place);
-    if (!prices.empty() || !percents.empty() || !closed.empty()) query.conditions = &conditions;
+    if (!prices.empty() || !percents.empty() || !closed.empty() || !talk_times_s.empty())
+      query.conditions = &conditions;
   }
   Question(const Question&) = delete;
   Question& operator=(const Question&) = delete;
@@ -315,9 +319,9 @@ void bind_routing(py::module_& m) {
              const std::string& customer, const Loads& loads, bool rotate, const Prices& prices,
              const Percents& percents, const std::set<std::string>& closed,
              const std::vector<std::string>& sort, const std::string& sort_place,
-             const std::string& callee, std::uint8_t shorter_than) {
+             const std::string& callee, std::uint8_t shorter_than, const Percents& talk_times_s) {
             const Question question(t, called, calling, customer, loads, rotate, prices, percents,
-                                    closed, sort, sort_place, callee, shorter_than);
+                                    closed, sort, sort_place, callee, shorter_than, talk_times_s);
             std::vector<std::string> names;
             for (const auto& c : t.body.lookup(question.query))
               names.emplace_back(c.gateway_name);
@@ -326,28 +330,30 @@ void bind_routing(py::module_& m) {
           "called"_a, py::kw_only(), "calling"_a = "", "customer"_a = "", "loads"_a = py::dict(),
           "rotate"_a = false, "prices"_a = py::dict(), "answer_percents"_a = py::dict(),
           "closed"_a = py::set(), "sort"_a = py::list(), "sort_place"_a = "after_priority",
-          "callee"_a = "", "shorter_than"_a = 0)
+          "callee"_a = "", "shorter_than"_a = 0, "talk_times_s"_a = py::dict())
       .def(
           "explain",
           [](Table& t, const std::string& called, const std::string& calling,
              const std::string& customer, const Loads& loads, bool rotate, const Prices& prices,
              const Percents& percents, const std::set<std::string>& closed,
              const std::vector<std::string>& sort, const std::string& sort_place,
-             const std::string& callee, std::uint8_t shorter_than) {
+             const std::string& callee, std::uint8_t shorter_than, const Percents& talk_times_s) {
             const Question question(t, called, calling, customer, loads, rotate, prices, percents,
-                                    closed, sort, sort_place, callee, shorter_than);
+                                    closed, sort, sort_place, callee, shorter_than, talk_times_s);
             const RouteExplanation e = t.body.explain(question.query);
             py::list candidates, excluded;
             for (const auto& c : e.candidates) {
               py::object percent = py::none(), price = py::none();
               if (c.answer_percent >= 0) percent = py::int_(static_cast<int>(c.answer_percent));
               if (c.price_per_s > 0) price = py::cast(c.price);
-              candidates.append(py::dict("gateway"_a = std::string(c.gateway_name),
-                                         "prefix"_a = std::string(c.prefix), "rank"_a = c.rank,
-                                         "priority"_a = c.priority, "load_calls"_a = c.load_calls,
-                                         "load_limit"_a = c.load_limit, "sequence"_a = c.sequence,
-                                         "protect"_a = c.is_protect, "answer_percent"_a = percent,
-                                         "price"_a = price, "price_per_s"_a = c.price_per_s));
+              py::object talk = py::none();
+              if (c.talk_time_s >= 0) talk = py::int_(c.talk_time_s);
+              candidates.append(py::dict(
+                  "gateway"_a = std::string(c.gateway_name), "prefix"_a = std::string(c.prefix),
+                  "rank"_a = c.rank, "priority"_a = c.priority, "load_calls"_a = c.load_calls,
+                  "load_limit"_a = c.load_limit, "sequence"_a = c.sequence,
+                  "protect"_a = c.is_protect, "answer_percent"_a = percent, "talk_time_s"_a = talk,
+                  "price"_a = price, "price_per_s"_a = c.price_per_s));
             }
             for (const auto& x : e.excluded)
               excluded.append(py::dict("gateway"_a = std::string(x.gateway_name),
@@ -358,7 +364,7 @@ void bind_routing(py::module_& m) {
           "called"_a, py::kw_only(), "calling"_a = "", "customer"_a = "", "loads"_a = py::dict(),
           "rotate"_a = false, "prices"_a = py::dict(), "answer_percents"_a = py::dict(),
           "closed"_a = py::set(), "sort"_a = py::list(), "sort_place"_a = "after_priority",
-          "callee"_a = "", "shorter_than"_a = 0)
+          "callee"_a = "", "shorter_than"_a = 0, "talk_times_s"_a = py::dict())
       .def("__len__", [](const Table& t) { return t.body.size(); })
       .def_property_readonly("prefix_count", [](const Table& t) { return t.body.prefix_count(); });
 

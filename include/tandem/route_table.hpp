@@ -60,8 +60,9 @@ enum class RoutePolicy : std::uint8_t {
   none,
   answer_ratio,  ///< Higher percentage of answered attempts first.
   lowest_rate,   ///< Lower price of a second first.
+  talk_time,     ///< Longer average talk of answered calls first, in whole seconds.
 };
-/// "none", "answer_ratio", "lowest_rate". Lives for ever.
+/// "none", "answer_ratio", "lowest_rate", "talk_time". Lives for ever.
 TANDEM_EXPORT const char* route_policy_name(RoutePolicy policy) noexcept;
 
 /// Where policies stand in the order; two at one place are compared one after the other.
@@ -75,9 +76,7 @@ struct RouteSort {
     }
     return false;
   }
-  [[nodiscard]] bool empty() const noexcept {
-    return !uses(RoutePolicy::answer_ratio) && !uses(RoutePolicy::lowest_rate);
-  }
+  [[nodiscard]] bool empty() const noexcept { return *this == RouteSort{}; }
   bool operator==(const RouteSort&) const = default;
 };
 
@@ -106,6 +105,7 @@ struct VendorStanding {
   bool compares_price = true;
   /// 0..100; nothing: not known, and counted as the mean of those that are.
   std::optional<std::uint32_t> answer_percent;
+  std::optional<std::uint32_t> talk_time_s;  ///< Average of answered calls, likewise.
 };
 
 struct RouteQuery;
@@ -185,6 +185,7 @@ struct RouteCandidate {
   std::int16_t answer_percent = -1;  ///< -1: not known.
   Amount price;
   std::int64_t price_per_s = 0;
+  std::int64_t talk_time_s = -1;  ///< -1: not known.
 };
 
 struct RouteExclusion {

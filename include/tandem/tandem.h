@@ -334,7 +334,8 @@ typedef uint32_t (*tandem_line_load_fn)(uint32_t gateway, void* user);
 enum {
   TANDEM_ROUTE_POLICY_NONE = 0,
   TANDEM_ROUTE_POLICY_ANSWER_RATIO = 1, /* higher percentage of answered attempts first */
-  TANDEM_ROUTE_POLICY_LOWEST_RATE = 2   /* lower price of a second first */
+  TANDEM_ROUTE_POLICY_LOWEST_RATE = 2,  /* lower price of a second first */
+  TANDEM_ROUTE_POLICY_TALK_TIME = 3     /* longer average talk first. Since 0.1. */
 };
 
 /* One vendor at the moment of a lookup. The library sets struct_size and fills in what the table
@@ -348,6 +349,7 @@ typedef struct tandem_vendor_standing {
   int64_t price_units;          /* price of `price_per_s` seconds in 1e-8 of a currency */
   int64_t price_per_s;          /* 0: no price, behind all that have one */
   int32_t price_as_lowest_only; /* 1: only counts whether the price is the lowest */
+  int32_t talk_time_s; /* average of answered calls; -1: not known, as answer_percent. Since 0.1. */
 } tandem_vendor_standing;
 
 /* On the thread of the lookup, perhaps twice for one vendor; must answer the same then, must not
@@ -391,8 +393,8 @@ TANDEM_API int tandem_route_table_lookup(const tandem_route_table* table,
                                          size_t capacity, size_t* count);
 /* Every vendor once, in order of trial or with what keeps it out, by the code of lookup():
    {"candidates": [{"gateway", "prefix", "rank", "priority", "load_calls", "load_limit",
-   "sequence", "protect", "answer_percent", "price", "price_per_s"}], "excluded": [{"gateway",
-   "reason", "number"}]}. Takes no turn. Since 0.1. */
+   "sequence", "protect", "answer_percent", "talk_time_s", "price", "price_per_s"}], "excluded":
+   [{"gateway", "reason", "number"}]}. Takes no turn. Since 0.1. */
 TANDEM_API int tandem_route_table_explain(const tandem_route_table* table,
                                           const tandem_route_query* query, tandem_text** json);
 TANDEM_API size_t

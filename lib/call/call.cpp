@@ -431,9 +431,12 @@ void Call::note_ratios() {
   if (shadow_notes_ == nullptr) return;
   shadow_notes_->ratios.clear();
   for (const RouteCandidate& candidate : context_.candidates) {
-    if (candidate.answer_percent >= 0) {
+    const auto known = [](std::int64_t value) {
+      return value < 0 ? std::nullopt : std::optional(static_cast<std::uint32_t>(value));
+    };
+    if (candidate.answer_percent >= 0 || candidate.talk_time_s >= 0) {
       shadow_notes_->ratios.push_back(
-          {candidate.gateway, static_cast<std::uint32_t>(candidate.answer_percent)});
+          {candidate.gateway, known(candidate.answer_percent), known(candidate.talk_time_s)});
     }
   }
 }

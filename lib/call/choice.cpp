@@ -108,11 +108,12 @@ VendorConditions::VendorConditions(const CallContext& context) noexcept
     : context_(context),
       customer_(*context.customer_entry()),
       uses_prices_(customer_.sort.uses(RoutePolicy::lowest_rate)),
-      uses_quality_(customer_.sort.uses(RoutePolicy::answer_ratio)) {}
+      uses_quality_(customer_.sort.uses(RoutePolicy::answer_ratio)),
+      uses_talk_time_(customer_.sort.uses(RoutePolicy::talk_time)) {}
 
 bool VendorConditions::are_needed() const noexcept {
   return context_.tables->has_periods || !customer_.denied_vendors.empty() || uses_prices_ ||
-         uses_quality_ || context_.hindsight != nullptr;
+         uses_quality_ || uses_talk_time_ || context_.hindsight != nullptr;
 }
 
 void VendorConditions::judge(std::uint32_t gateway, const RouteQuery& query,
@@ -158,8 +159,10 @@ void VendorConditions::judge(std::uint32_t gateway, const RouteQuery& query,
   }
   if (context_.hindsight != nullptr) {
     context_.hindsight->complete(gateway, standing);
-  } else if (uses_quality_ && vendor.quality != nullptr) {
-    standing.answer_percent = vendor.quality->answer_percent(context_.arrived_us);
+  } else if (vendor.quality != nullptr) {
+    if (uses_quality_)
+      standing.answer_percent = vendor.quality->answer_percent(context_.arrived_us);
+    if (uses_talk_time_) standing.talk_time_s = vendor.quality->talk_time_s(context_.arrived_us);
   }
 }
 

@@ -27,7 +27,7 @@ class VendorConditions final : public RouteConditions {
  private:
   const CallContext& context_;
   const Customer& customer_;
-  const bool uses_prices_, uses_quality_;
+  const bool uses_prices_, uses_quality_, uses_talk_time_;
 };
 
 /// The question of a call whose customer is known. Borrows from the context and from `conditions`.

@@ -23,9 +23,10 @@ class Hindsight final : public LineLoad {
     bool was_out_of_reach = false;  ///< No line, no number, no address ...: it was passed over.
     bool has_failed = false;        ///< It was tried, and another one or none got the call.
   };
+  /// How well a vendor answered then.
   struct AnswerRatio {
     std::uint32_t vendor = 0;
-    std::uint32_t percent = 0;
+    std::optional<std::uint32_t> percent, talk_time_s;
   };
 
   void add(Met met) { met_.push_back(met); }
@@ -53,7 +54,9 @@ class Hindsight final : public LineLoad {
       standing.line_limit = static_cast<std::int32_t>(met_.size() + 1);
     const auto ratio = std::find_if(ratios_.begin(), ratios_.end(),
                                     [&](const AnswerRatio& r) { return r.vendor == vendor; });
-    if (ratio != ratios_.end()) standing.answer_percent = ratio->percent;
+    if (ratio == ratios_.end()) return;
+    standing.answer_percent = ratio->percent;
+    standing.talk_time_s = ratio->talk_time_s;
   }
 
  private:

@@ -45,7 +45,7 @@ ShadowDecision ShadowRouter::route(const ShadowCall& call) {
   }
   for (const ShadowCall::AnswerRatio& ratio : call.ratios) {
     if (const auto found = vendors_.find(ratio.id); found != vendors_.end())
-      hindsight_.add(Hindsight::AnswerRatio{found->second, ratio.percent});
+      hindsight_.add(Hindsight::AnswerRatio{found->second, ratio.percent, ratio.talk_time_s});
   }
 
   CallContext context;

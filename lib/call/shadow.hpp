@@ -52,7 +52,7 @@ struct ShadowCall {
   };
   struct AnswerRatio {
     std::string id;
-    std::uint32_t percent = 0;
+    std::optional<std::uint32_t> percent, talk_time_s;
   };
   std::vector<Vendor> met;  ///< In the order in which it met them.
   std::vector<AnswerRatio> ratios;

@@ -248,8 +248,9 @@ class TablesBuilder {
   std::shared_ptr<route::QualityMeter> quality_of(const VendorGateway& vendor) const {
     const Parameters& p = config_.parameters;
     const auto asks = [](const auto& source) {
-      return std::find(source.sort.begin(), source.sort.end(), RoutePolicy::answer_ratio) !=
-             source.sort.end();
+      return std::any_of(source.sort.begin(), source.sort.end(), [](RoutePolicy policy) {
+        return policy == RoutePolicy::answer_ratio || policy == RoutePolicy::talk_time;
+      });
     };
     const auto& customers = config_.provision.customer_gateways;
     const auto& phones = config_.provision.phones;

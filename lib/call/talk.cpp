@@ -668,7 +668,7 @@ void Call::show_to_shadow(const Cdr& cdr) {
     call.met.push_back({vendors[met.vendor].config.id, met.was_out_of_reach, met.has_failed});
   if (is_answered) call.met.back().has_failed = false;
   for (const Hindsight::AnswerRatio& ratio : shadow_notes_->ratios)
-    call.ratios.push_back({vendors[ratio.vendor].config.id, ratio.percent});
+    call.ratios.push_back({vendors[ratio.vendor].config.id, ratio.percent, ratio.talk_time_s});
   if (context_.customer_entry() != nullptr)
     call.customer_gateway = context_.customer_entry()->config.id;
   if (context_.rate != nullptr) {

@@ -57,6 +57,7 @@ static_assert(TANDEM_NUMBER_MOBILE_AREA_DENIED ==
 static_assert(TANDEM_REWRITE_TOO_LONG == static_cast<int>(RewrittenNumber::Outcome::too_long));
 static_assert(TANDEM_PREFIX_EXPIRATION == static_cast<int>(PrefixMode::expiration));
 static_assert(TANDEM_ROUTE_POLICY_LOWEST_RATE == static_cast<int>(RoutePolicy::lowest_rate));
+static_assert(TANDEM_ROUTE_POLICY_TALK_TIME == static_cast<int>(RoutePolicy::talk_time));
 static_assert(TANDEM_SOURCE_RESTRICTED == static_cast<int>(SourceMatch::Outcome::restricted));
 
 namespace {
@@ -204,6 +205,7 @@ class HostConditions final : public RouteConditions {
     told.priority = standing.priority;
     told.line_limit = standing.line_limit;
     told.answer_percent = -1;
+    told.talk_time_s = -1;
     function_(gateway, &told, user_);
     if (told.closed != 0) standing.excluded = RouteExclusionReason::closed;
     standing.priority = static_cast<std::uint16_t>(
@@ -211,6 +213,7 @@ class HostConditions final : public RouteConditions {
     standing.line_limit = std::max(told.line_limit, -1);
     if (told.answer_percent >= 0)
       standing.answer_percent = static_cast<std::uint32_t>(std::min(told.answer_percent, 100));
+    if (told.talk_time_s >= 0) standing.talk_time_s = static_cast<std::uint32_t>(told.talk_time_s);
     standing.price = Amount::from_units(told.price_units);
     standing.price_per_s = std::max<std::int64_t>(told.price_per_s, 0);
     standing.compares_price = told.price_as_lowest_only == 0;
@@ -231,7 +234,7 @@ Result<RouteSort> read_sort(const tandem_route_query& given) {
                           {given.sort_after_prefix, &sort.after_prefix},
                           {given.sort_after_priority, &sort.after_priority}}) {
     for (std::size_t i = 0; i < to->size(); ++i) {
-      const auto policy = read_enum(from[i], RoutePolicy::lowest_rate, "sort");
+      const auto policy = read_enum(from[i], RoutePolicy::talk_time, "sort");
       if (!policy) return policy.error();
       (*to)[i] = *policy;
     }
@@ -271,6 +274,7 @@ std::string explanation_json(const RouteExplanation& explanation) {
            ",\"sequence\":" + std::to_string(c.sequence) +
            ",\"protect\":" + (c.is_protect ? "true" : "false") + ",\"answer_percent\":" +
            (c.answer_percent < 0 ? "null" : std::to_string(c.answer_percent)) +
+           ",\"talk_time_s\":" + (c.talk_time_s < 0 ? "null" : std::to_string(c.talk_time_s)) +
            ",\"price\":" + (c.price_per_s == 0 ? "null" : json_quoted(c.price.to_string())) +
            ",\"price_per_s\":" + std::to_string(c.price_per_s) + '}';
   }

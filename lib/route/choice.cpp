@@ -26,10 +26,8 @@ int compare_loads(const RouteCandidate& a, const RouteCandidate& b) noexcept {
 
 void Choice::note(const RouteCandidate& candidate) noexcept {
   ++noted_;
-  if (candidate.answer_percent >= 0) {
-    ++known_percents_;
-    percent_sum_ += candidate.answer_percent;
-  }
+  percents_.note(candidate.answer_percent);
+  talk_times_.note(candidate.talk_time_s);
   if (candidate.price_per_s > 0 &&
       (lowest_per_s_ == 0 || compare_per_second(candidate.price, candidate.price_per_s,
                                                 lowest_price_, lowest_per_s_) < 0)) {
@@ -60,11 +58,6 @@ std::size_t Choice::finish() noexcept {
   return count_;
 }
 
-std::int64_t Choice::percent(const RouteCandidate& candidate) const noexcept {
-  if (candidate.answer_percent >= 0) return candidate.answer_percent;
-  return known_percents_ == 0 ? 0 : (percent_sum_ + known_percents_ / 2) / known_percents_;
-}
-
 /// 0: its price is compared. 1: it has one that only could have been the lowest. 2: it has none.
 int Choice::price_class(const RouteCandidate& candidate) const noexcept {
   if (candidate.price_per_s == 0) return 2;
@@ -85,8 +78,13 @@ int Choice::compare(const RouteSort::Place& place, const RouteCandidate& a,
   for (const RoutePolicy policy : place) {
     int order = 0;
     if (policy == RoutePolicy::lowest_rate) order = compare_prices(a, b);
-    if (policy == RoutePolicy::answer_ratio)
-      order = static_cast<int>(percent(b) - percent(a));  // higher first
+    if (policy == RoutePolicy::answer_ratio)  // higher first, as the next one
+      order = static_cast<int>(percents_.of(b.answer_percent) - percents_.of(a.answer_percent));
+    if (policy == RoutePolicy::talk_time) {
+      const std::int64_t left = talk_times_.of(a.talk_time_s),
+                         right = talk_times_.of(b.talk_time_s);
+      order = left > right ? -1 : left < right ? 1 : 0;
+    }
     if (order != 0) return order;
   }
   return 0;

@@ -9,6 +9,8 @@ namespace {
 constexpr std::int64_t second_us = 1'000'000;
 constexpr std::uint64_t slice_tag_mask = 0xFFFFFF;
 constexpr std::uint64_t no_sample = 0xFF;
+constexpr std::uint64_t no_talk_sample = 0xFFFFFF;
+constexpr std::uint64_t talk_tag_mask = 0xFFFFF;
 
 std::uint64_t tag_of(std::int64_t slice) noexcept {
   return static_cast<std::uint64_t>(slice) & slice_tag_mask;
@@ -50,6 +52,7 @@ void QualityMeter::add_talk(std::int64_t now_us, std::int64_t talk_ms) noexcept 
   Slice& counts = slices_[static_cast<std::uint64_t>(slice) % slices_count_];
   add(counts.ended, slice, 1);
   add(counts.talk_ms, slice, static_cast<std::uint64_t>(std::max<std::int64_t>(0, talk_ms)));
+  talk_changes_.fetch_add(1, std::memory_order_release);
 }
 
 Quality QualityMeter::at(std::int64_t now_us) const noexcept {
@@ -80,6 +83,21 @@ std::optional<std::uint32_t> QualityMeter::answer_percent(std::int64_t now_us) c
   }
   if ((known & 0xFF) == no_sample) return std::nullopt;
   return static_cast<std::uint32_t>(known & 0xFF);
+}
+
+std::optional<std::uint32_t> QualityMeter::talk_time_s(std::int64_t now_us) const noexcept {
+  const std::uint64_t changes = talk_changes_.load(std::memory_order_acquire) & talk_tag_mask;
+  const std::uint64_t key =
+      changes << 20 | (static_cast<std::uint64_t>(slice_of(now_us)) & talk_tag_mask);
+  std::uint64_t known = known_talk_.load(std::memory_order_relaxed);
+  if (known >> 24 != key) {
+    const Quality now = at(now_us);
+    known = key << 24 | (now.is_talk_sample() ? std::min(now.average_talk_s(), no_talk_sample - 1)
+                                              : no_talk_sample);
+    known_talk_.store(known, std::memory_order_relaxed);
+  }
+  if ((known & no_talk_sample) == no_talk_sample) return std::nullopt;
+  return static_cast<std::uint32_t>(known & no_talk_sample);
 }
 
 }  // namespace tandem::route

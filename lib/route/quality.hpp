@@ -8,7 +8,8 @@
 
 namespace tandem::route {
 
-/// Below this many attempts in the window nothing is said about a vendor.
+/// Below this many attempts, or answered calls that are over, in the window nothing is said about a
+/// vendor.
 inline constexpr std::uint64_t quality_sample_min = 20;
 inline constexpr std::uint32_t quality_slices_max = 1440;
 
@@ -20,6 +21,7 @@ struct Quality {
   std::uint64_t talk_ms = 0;  ///< Of those.
 
   [[nodiscard]] bool is_sample() const noexcept { return attempts >= quality_sample_min; }
+  [[nodiscard]] bool is_talk_sample() const noexcept { return ended >= quality_sample_min; }
   /// ASR in whole percent; 0 without attempts.
   [[nodiscard]] std::uint32_t answer_percent() const noexcept {
     return attempts == 0 ? 0 : static_cast<std::uint32_t>(answered * 100 / attempts);
@@ -45,6 +47,8 @@ class QualityMeter {
   /// at().answer_percent() when there is a sample. Sums the window only after something changed, so
   /// that ordering may ask for every candidate.
   [[nodiscard]] std::optional<std::uint32_t> answer_percent(std::int64_t now_us) const noexcept;
+  /// at().average_talk_s() likewise.
+  [[nodiscard]] std::optional<std::uint32_t> talk_time_s(std::int64_t now_us) const noexcept;
 
  private:
   // A count with the slice that it belongs to: the first add in a new slice replaces what an old
@@ -66,6 +70,9 @@ class QualityMeter {
   std::atomic<std::uint32_t> changes_{0};
   // Of answer_percent(): changes (32 bits), slice (24), percent or `no_sample` (8).
   mutable std::atomic<std::uint64_t> known_{0};
+  std::atomic<std::uint32_t> talk_changes_{0};
+  // Of talk_time_s(): changes (20 bits), slice (20), seconds or `no_talk_sample` (24).
+  mutable std::atomic<std::uint64_t> known_talk_{0};
 };
 
 }  // namespace tandem::route

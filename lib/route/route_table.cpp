@@ -157,6 +157,8 @@ const char* route_policy_name(RoutePolicy policy) noexcept {
       return "answer_ratio";
     case RoutePolicy::lowest_rate:
       return "lowest_rate";
+    case RoutePolicy::talk_time:
+      return "talk_time";
   }
   return "unknown";
 }
@@ -563,6 +565,7 @@ void RouteTable::Body::show_candidates(const RouteQuery& query, Record& record, 
         candidate.compares_price = standing.compares_price;
         if (standing.answer_percent)
           candidate.answer_percent = static_cast<std::int16_t>(*standing.answer_percent);
+        if (standing.talk_time_s) candidate.talk_time_s = *standing.talk_time_s;
         candidate.price = standing.price;
         candidate.price_per_s = standing.price_per_s;
         const Load load(gateway, standing.line_limit, query.load);

@@ -241,7 +241,7 @@ const std::vector<Field<CustomerGateway>>& customer_fields() {
   static const std::vector<Field<CustomerGateway>> fields = [] {
     auto table = gateway_fields<CustomerGateway>();
     const std::vector<Field<CustomerGateway>> more = {
-        {"sort", "list of answer_ratio, lowest_rate", "as the parameters say",
+        {"sort", "up to two of answer_ratio, lowest_rate, talk_time", "as the parameters say",
          "What goes behind the prefix length and before the priority (R-07).",
          [](Reader& r, const Json& v, CustomerGateway& g) { read_sort(r, v, g.sort); }},
         {"split", "array", "[]", "Calls shared out in proportion, see below (R-19).",

@@ -28,10 +28,11 @@ void read_lock(Reader& r, const Json& v, PhoneLock& lock) {
 void read_sort(Reader& r, const Json& v, std::vector<RoutePolicy>& sort) {
   r.each(v, [&](const Json& item) {
     RoutePolicy policy = RoutePolicy::none;
-    r.choice<RoutePolicy>(
-        item,
-        {{"answer_ratio", RoutePolicy::answer_ratio}, {"lowest_rate", RoutePolicy::lowest_rate}},
-        policy);
+    r.choice<RoutePolicy>(item,
+                          {{"answer_ratio", RoutePolicy::answer_ratio},
+                           {"lowest_rate", RoutePolicy::lowest_rate},
+                           {"talk_time", RoutePolicy::talk_time}},
+                          policy);
     if (policy == RoutePolicy::none) return;
     if (std::find(sort.begin(), sort.end(), policy) != sort.end()) {
       r.fail(std::string("\"") + route_policy_name(policy) + "\" is there twice");
@@ -74,7 +75,7 @@ const std::vector<Field<PhoneConfig>>& phone_fields() {
        [](Reader& r, const Json& v, P& p) { read_rewrite(r, v, p.called_rewrite_caller); }},
       {"called_rewrite_callee", "rules", "none", "For the callee that it is shown.",
        [](Reader& r, const Json& v, P& p) { read_rewrite(r, v, p.called_rewrite_callee); }},
-      {"sort", "list of answer_ratio, lowest_rate", "as the parameters say",
+      {"sort", "up to two of answer_ratio, lowest_rate, talk_time", "as the parameters say",
        "What goes behind the prefix length in the order of its vendors (R-07).",
        [](Reader& r, const Json& v, P& p) { read_sort(r, v, p.sort); }},
       {"vendor_groups", "{\"allow\": []} or {\"deny\": []}", "all",

@@ -61,6 +61,8 @@ void add_policies(Json& keys, const RouteSort::Place& place, const RouteCandidat
     if (policy == RoutePolicy::answer_ratio) {
       keys["answer_ratio"] = route.answer_percent < 0 ? Json(nullptr) : Json(route.answer_percent);
     }
+    if (policy == RoutePolicy::talk_time)
+      keys["talk_time"] = route.talk_time_s < 0 ? Json(nullptr) : Json(route.talk_time_s);
   }
 }
 

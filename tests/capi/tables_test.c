@@ -129,6 +129,7 @@ static void judge(uint32_t gateway, tandem_vendor_standing* standing, void* user
   standing->price_units = gateway == 0 ? 1000 : 2000;
   standing->price_per_s = 60;
   standing->answer_percent = gateway == 0 ? 40 : 60;
+  standing->talk_time_s = gateway == 1 ? 30 : 300;
   standing->closed = gateway == 2;
 }
 
@@ -170,7 +171,13 @@ static void routes_are_ordered_by_policies(void) {
   CHECK(strstr(tandem_text_data(json), "\"answer_percent\":60") != NULL);
   CHECK(strstr(tandem_text_data(json), "\"reason\":\"closed\"") != NULL);
   tandem_text_destroy(json);
-  query.sort_before_prefix[1] = 3;
+  query.sort_after_prefix[0] = TANDEM_ROUTE_POLICY_TALK_TIME;
+  CHECK(tandem_route_table_lookup(table, &query, gateways, 8, &count) == TANDEM_OK);
+  CHECK_TEXT(gateways[0], "a");
+  CHECK(tandem_route_table_explain(table, &query, &json) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(json), "\"talk_time_s\":30,") != NULL);
+  tandem_text_destroy(json);
+  query.sort_before_prefix[1] = 4;
   CHECK_ERROR(tandem_route_table_lookup(table, &query, gateways, 8, &count),
               TANDEM_ERR_INVALID_ARGUMENT, "sort");
   tandem_route_table_destroy(table);

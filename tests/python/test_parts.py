@@ -78,6 +78,8 @@ def test_routes_are_ordered_by_policies() -> None:
     prices = {"a": (Decimal("0.60"), 60), "b": (Decimal("0.009"), 1), "c": (Decimal("0.001"), 1)}
     assert table.lookup("4420", prices=prices, sort=["lowest_rate"]) == ["b", "a", "c"]
     assert table.lookup("4420", answer_percents={"a": 40, "b": 30}, sort=["answer_ratio"]) == ["a", "b", "c"]
+    assert table.lookup("4420", talk_times_s={"a": 40, "b": 300}, sort=["talk_time"]) == ["b", "a", "c"]
+    assert table.explain("4420", talk_times_s={"b": 300}, sort=["talk_time"])["candidates"][0]["talk_time_s"] in (None, 300)
     assert table.lookup("4420", closed={"a"}) == ["b", "c"]
     why = table.explain("4420", prices=prices, sort=["lowest_rate"], closed={"a"})
     assert why["candidates"][0]["price"] == Decimal("0.009") and why["candidates"][1]["protect"]

@@ -131,6 +131,7 @@ class RouteTable:
         sort_place: str = ...,
         callee: str = ...,
         shorter_than: int = ...,
+        talk_times_s: Mapping[str, int] = ...,
     ) -> list[str]: ...
     def explain(
         self,
@@ -147,6 +148,7 @@ class RouteTable:
         sort_place: str = ...,
         callee: str = ...,
         shorter_than: int = ...,
+        talk_times_s: Mapping[str, int] = ...,
     ) -> dict[str, Any]: ...
     def __len__(self) -> int: ...
     @property

@@ -36,6 +36,7 @@ class Facts final : public RouteConditions {
     std::int64_t price = -1;  // units of a period; -1: none
     std::int64_t per_s = 60;
     int percent = -1;
+    int talk_time_s = -1;
     bool compares = true;
     bool is_closed = false;
     int priority = -1;
@@ -54,6 +55,7 @@ class Facts final : public RouteConditions {
     }
     standing.compares_price = one.compares;
     if (one.percent >= 0) standing.answer_percent = static_cast<std::uint32_t>(one.percent);
+    if (one.talk_time_s >= 0) standing.talk_time_s = static_cast<std::uint32_t>(one.talk_time_s);
     if (one.priority >= 0) standing.priority = static_cast<std::uint16_t>(one.priority);
     if (one.line_limit >= -1) standing.line_limit = one.line_limit;
   }
@@ -132,6 +134,23 @@ TEST_CASE("RouteTable: R-05 a better answer ratio goes first, an unknown one cou
   CHECK(order(table, query("4420", &facts, sort)) == "b new c a");
   facts.vendors = {};
   CHECK(order(table, query("4420", &facts, sort)) == "a b c new");
+}
+
+TEST_CASE("RouteTable: R-05 a longer average talk goes first, an unknown one counts as the mean") {
+  const RouteTable table = table_of(
+      {vendor("a", {"44"}), vendor("b", {"44"}), vendor("c", {"44"}), vendor("new", {"44"})});
+  Facts facts;
+  facts.vendors = {{.talk_time_s = 30}, {.talk_time_s = 300}, {.talk_time_s = 90}};  // mean: 140
+  CHECK(order(table, query("4420", &facts, behind_priority(RoutePolicy::talk_time))) ==
+        "b new c a");
+  facts.vendors = {{.percent = 50, .talk_time_s = 30},
+                   {.percent = 50, .talk_time_s = 300},
+                   {.percent = 60, .talk_time_s = 1},
+                   {.percent = 50, .talk_time_s = 30}};
+  CHECK(order(table, query("4420", &facts,
+                           behind_priority(RoutePolicy::answer_ratio, RoutePolicy::talk_time))) ==
+        "c b a new");
+  CHECK_FALSE(behind_priority(RoutePolicy::talk_time).empty());
 }
 
 TEST_CASE("RouteTable: R-04 policies stand where the query puts them") {

@@ -115,3 +115,19 @@ TEST_CASE("QualityMeter: R-05 threads lose no attempt and readers see no more th
   CHECK(quality.answered == threads_count * adds / 2);
   CHECK(*meter.answer_percent(50 * second_us) == 50);
 }
+
+TEST_CASE("QualityMeter: R-05 talk times are the mean of 20 ended calls and more, and age out") {
+  QualityMeter meter(300, 60);
+  for (int i = 0; i < 19; ++i)
+    meter.add_talk(second_us, 100'000);
+  CHECK_FALSE(meter.talk_time_s(second_us).has_value());
+  meter.add_talk(2 * second_us, 300'000);
+  CHECK(meter.talk_time_s(2 * second_us) == 110U);
+  meter.add_talk(2 * second_us, 320'000);
+  CHECK(meter.talk_time_s(2 * second_us) == 120U);  // 2,520 s of 21
+  CHECK(meter.talk_time_s(299 * second_us) == 120U);
+  CHECK_FALSE(meter.talk_time_s(301 * second_us).has_value());
+  for (int i = 0; i < 20; ++i)
+    meter.add_talk(400 * second_us, INT64_C(20'000'000'000));
+  CHECK(meter.talk_time_s(400 * second_us) == 0xFFFFFEU);  // as long as there is room for
+}
