@@ -158,6 +158,9 @@ struct CustomerGateway : GatewayConfig {
   /// What the switch at its other end asks the admin API with: it opens the totals of this gateway
   /// and nothing else (B-27). "": none.
   std::string reconciliation_token{};
+  /// R-12; only their time, `line_limit` and `closed` count.
+  std::vector<PeriodConfig> periods{};
+  std::string calendar{};  ///< Classes of days for `periods`; "": Monday to Friday work.
 };
 
 /// Failover settings of one vendor; nothing means: as the parameter says.

@@ -148,14 +148,18 @@ class TablesBuilder {
     return {};
   }
 
+  /// Errors: invalid_argument (no such calendar; a period).
+  Result<route::Periods> periods_of(const std::vector<PeriodConfig>& periods,
+                                    const std::string& calendar_id) const {
+    const auto calendar = calendars_.find(calendar_id);
+    if (calendar == calendars_.end())
+      return Error{ErrorCode::invalid_argument, "no calendar \"" + calendar_id + "\""};
+    return route::Periods::build(periods, calendar->second);
+  }
+
   Result<void> gateway_groups() {
     for (const GatewayGroup& group : config_.provision.gateway_groups) {
-      const auto calendar = calendars_.find(group.calendar);
-      if (calendar == calendars_.end()) {
-        return in("gateway group", group.id,
-                  {ErrorCode::invalid_argument, "no calendar \"" + group.calendar + "\""});
-      }
-      auto periods = route::Periods::build(group.periods, calendar->second);
+      auto periods = periods_of(group.periods, group.calendar);
       if (!periods) return in("gateway group", group.id, periods.error());
       group_hours_[group.id] =
           periods->empty() ? nullptr : std::make_shared<const route::Periods>(std::move(*periods));
@@ -378,6 +382,9 @@ class TablesBuilder {
         customer.split = route::SplitSchedule(shares);
         customer.split_turn = state_.split_turns.of(gateway.id);
       }
+      auto periods = periods_of(gateway.periods, gateway.calendar);
+      if (!periods) return in("customer gateway", gateway.id, periods.error());
+      customer.periods = std::move(*periods);
       customer.sort = sort_of(gateway);
       customer.denied_vendors = denied_vendors(gateway);
       customer.forward_pool = forward_pool_of(gateway, "forward of ");
@@ -450,12 +457,7 @@ class TablesBuilder {
         if (!set) return in("vendor gateway", gateway.id, set.error());
         *prefixes = std::move(*set);
       }
-      const auto calendar = calendars_.find(gateway.calendar);
-      if (calendar == calendars_.end()) {
-        return in("vendor gateway", gateway.id,
-                  {ErrorCode::invalid_argument, "no calendar \"" + gateway.calendar + "\""});
-      }
-      auto periods = route::Periods::build(gateway.periods, calendar->second);
+      auto periods = periods_of(gateway.periods, gateway.calendar);
       if (!periods) return in("vendor gateway", gateway.id, periods.error());
       vendor.periods = std::move(*periods);
       tables_->identity_needs.add(vendor.config.sip);

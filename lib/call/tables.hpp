@@ -94,6 +94,7 @@ struct Customer : Payers {
   CustomerGateway config;  ///< Of a phone: what a gateway like it would have.
   RewriteRules rewrite_caller, rewrite_callee;
   route::GatewayLines lines;
+  route::Periods periods;  ///< Line limits and closed hours (R-12).
   route::CallRate call_rate;
   std::shared_ptr<route::CallRateMeter> rate_meter;
   route::SplitSchedule split;  ///< Empty: calls are not split.

@@ -69,6 +69,19 @@ const std::vector<Field<PeriodConfig>>& period_fields() {
   return fields;
 }
 
+const std::vector<Field<PeriodConfig>>& customer_period_fields() {
+  using P = PeriodConfig;
+  static const std::vector<Field<P>> fields =
+      joined(period_times(),
+             {{"closed", "boolean", "not said", "Its calls are refused as if it were locked.",
+               [](Reader& r, const Json& v, P& p) { r.boolean(v, p.closed.emplace()); }},
+              {"line_limit", "integer -1..1000000", "not said", "Instead of the gateway's.",
+               [](Reader& r, const Json& v, P& p) {
+                 read_optional<std::int32_t, -1, 1'000'000>(r, v, p.line_limit);
+               }}});
+  return fields;
+}
+
 const std::vector<Field<PeriodConfig>>& group_period_fields() {
   using P = PeriodConfig;
   static const std::vector<Field<P>> fields =

@@ -393,6 +393,7 @@ class Checker {
               pointer + "/vendor_groups/allow");
     known_all(gateway_groups_, customer.vendor_groups_deny, "gateway group",
               pointer + "/vendor_groups/deny");
+    known(calendars_, customer.calendar, "calendar", pointer + "/calendar");
     if (customer.lrn) check_lrn(*customer.lrn, pointer + "/lrn");
     if (customer.reconciliation_token.empty()) return;
     if (config_.admin_token.empty())

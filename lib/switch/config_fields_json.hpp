@@ -34,6 +34,7 @@ const std::vector<Field<VendorGateway>>& vendor_fields();
 const std::vector<Field<LrnGatewayConfig>>& lrn_fields();
 const std::vector<Field<LrnResolverConfig>>& lrn_resolver_fields();
 const std::vector<Field<PeriodConfig>>& period_fields();
+const std::vector<Field<PeriodConfig>>& customer_period_fields();
 const std::vector<Field<PeriodConfig>>& group_period_fields();
 const std::vector<Field<CalendarConfig>>& calendar_fields();
 const std::vector<Field<GroupMember>>& member_fields();

@@ -244,6 +244,12 @@ const std::vector<Field<CustomerGateway>>& customer_fields() {
         {"sort", "up to two of answer_ratio, lowest_rate, talk_time", "as the parameters say",
          "What goes behind the prefix length and before the priority (R-07).",
          [](Reader& r, const Json& v, CustomerGateway& g) { read_sort(r, v, g.sort); }},
+        {"periods", "array", "[]", "Hours and line limits of its calls, see below (R-12).",
+         [](Reader& r, const Json& v, CustomerGateway& g) {
+           read_periods(r, v, customer_period_fields(), {}, g.periods);
+         }},
+        {"calendar", "id", "mon-fri work", "Calendar of its periods (R-12).",
+         [](Reader& r, const Json& v, CustomerGateway& g) { read_id(r, v, g.calendar); }},
         {"split", "array", "[]", "Calls shared out in proportion, see below (R-19).",
          [](Reader& r, const Json& v, CustomerGateway& g) {
            r.each(v, [&](const Json& item) {

@@ -324,6 +324,7 @@ std::string config_reference_markdown() {
   append_table(page, "`sip` of a customer gateway", customer_sip_fields());
   append_table(page, "`sip` of a vendor gateway", vendor_sip_fields());
   append_table(page, "`split[]` of a customer gateway", split_fields());
+  append_table(page, "`periods[]` of a customer gateway", customer_period_fields());
   append_table(page, "`lrn` of a customer gateway or phone (VOS names are aliases)", lrn_fields());
   append_table(page, "`switch` of a vendor gateway", switching_fields());
   append_table(page, "`caller_pool` of a vendor gateway", caller_pool_fields());

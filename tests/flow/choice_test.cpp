@@ -178,6 +178,36 @@ TEST_CASE("Choice: a group has more lines while its hours say so (R-11, R-12)") 
   bench.check_clean();
 }
 
+TEST_CASE(
+    "Choice: a customer has other lines, or none at all, while its hours say so (R-12, A-02)") {
+  SwitchConfig config = base_config();
+  PeriodConfig early, late;  // The world begins at midnight.
+  early.to_s = 60;
+  early.line_limit = 1;
+  late.from_s = 60;
+  late.to_s = 120;
+  late.closed = true;
+  config.provision.customer_gateways[0].periods = {early, late};
+  Bench bench(config);
+  auto first = bench.connect();
+  bench.dial();
+  bench.run_s(1);
+  REQUIRE(bench.world.cdrs().size() == 1);
+  CHECK(bench.world.cdrs()[0].end_reason == Reason::LineLimitExceeded);
+  bench.run_s(65);
+  CHECK_FALSE_MESSAGE(first->is_over(), "running calls go on");
+  CHECK(says(explained(bench), R"("reject":"GatewayLocked")"));
+  CHECK(says(explained(bench), R"("rules":["periods"])"));
+  bench.dial();
+  bench.run_s(1);
+  CHECK(bench.world.cdrs()[1].end_reason == Reason::GatewayLocked);
+  bench.run_s(60);
+  auto third = bench.connect();
+  for (const auto& call : {first, third})
+    call->hang_up();
+  bench.check_clean();
+}
+
 TEST_CASE("Choice: a group of the customer's list is all it may use, or all but it (R-09)") {
   SwitchConfig config = base_config(3);
   config.provision.gateway_groups = {{"good", -1, {{"v2", 0}}}, {"other", -1, {{"v3", 0}}}};
