@@ -6,6 +6,7 @@
 
 #include "bench.hpp"
 #include "tandem/clock.hpp"
+#include "tandem/rating.hpp"
 #include "tandem/route_table.hpp"
 
 namespace tandem::bench {
@@ -67,6 +68,25 @@ class Prices final : public RouteConditions {
     standing.price = Amount::from_units(1000 + gateway * 53 % 17);
     standing.price_per_s = 60;
   }
+};
+
+/// What a switch asks its vendors' decks of every candidate: the rate of the number, and what a
+/// second of it costs.
+class DeckPrices final : public RouteConditions {
+ public:
+  std::vector<RateDeck> decks;
+
+  void judge(std::uint32_t gateway, const RouteQuery& query,
+             VendorStanding& standing) const noexcept override {
+    const RateMatch match = decks[gateway].find(query.called, now_us);
+    if (!match.ok()) return;
+    const SteadyPrice steady = steady_price(*match.rate, {now_us, {}});
+    standing.price = steady.price;
+    standing.price_per_s = steady.per_s;
+  }
+
+ private:
+  static constexpr std::int64_t now_us = 1'800'000'000'000'000;
 };
 
 std::vector<std::string> numbers_below(const std::vector<std::string>& all, Random& random) {
@@ -131,6 +151,65 @@ TANDEM_BENCH("route.best_vendor_50x200k", "ns_cpu") {
                 ",\"whole_list_by_price_ns\":" + std::to_string(static_cast<long>(by_price)) +
                 ",\"best_of_equal_priorities_ns\":" + std::to_string(static_cast<long>(balanced)) +
                 "}"};
+}
+
+/// Vendors take every number, so that all of them are candidates, and each has a deck of its own.
+TANDEM_BENCH("route.least_cost_50x200k_decks", "ns_cpu") {
+  SeededRandom random(3);
+  const auto all = destinations(395000, random);
+  const auto numbers = numbers_below(all, random);
+  constexpr std::uint64_t choices = 50'000;  // of a round: each looks fifty rates up
+  DeckPrices prices;
+  std::vector<VendorRoute> vendors = decks(all, true, random);
+  for (std::size_t v = 0; v < vendors.size(); ++v) {
+    RateDeck::Builder builder("deck-" + std::to_string(v));
+    for (const std::string& prefix : vendors[v].prefixes) {
+      Rate rate;
+      rate.prefix = prefix;
+      rate.price = Amount::from_units(static_cast<std::int64_t>(100'000 + random.below(900'000)));
+      (void)builder.add(std::move(rate));  // prefixes are all different
+    }
+    auto deck = builder.build();
+    if (!deck) return Figure{0, "{\"error\":\"deck\"}"};
+    prices.decks.push_back(std::move(*deck));
+    vendors[v].prefixes = {""};
+  }
+  const RouteTable table = freeze(std::move(vendors));
+  const Loads loads;
+  RouteRotation rotation(table);
+  std::array<RouteCandidate, 64> out;
+  const auto choose_ns = [&](std::size_t answer_size) {
+    return best_ns_per_operation(choices, [&](std::uint64_t n) {
+      std::size_t found = 0;
+      for (std::uint64_t i = 0; i < n; ++i) {
+        RouteQuery query;
+        query.called = numbers[i];
+        query.load = &loads;
+        query.rotation = &rotation;
+        query.conditions = &prices;
+        query.sort.after_prefix[0] = RoutePolicy::lowest_rate;
+        found += table.lookup(query, std::span(out).first(answer_size));
+      }
+      keep(found);
+    });
+  };
+  const double rates = best_ns_per_operation(choices, [&](std::uint64_t n) {
+    std::int64_t sum = 0;
+    for (std::uint64_t i = 0; i < n; ++i) {
+      for (const RateDeck& deck : prices.decks) {
+        if (const RateMatch match = deck.find(numbers[i], 1'800'000'000'000'000); match.ok())
+          sum += match.rate->price.units();
+      }
+    }
+    keep(sum);
+  });
+  const double whole = choose_ns(64);
+  const double best = choose_ns(1);
+  return Figure{whole,
+                "{\"decks\":50,\"rates_of_a_deck\":200000,\"candidates\":50" +
+                    std::string(",\"numbers\":\"uniform over prefixes\"") +
+                    ",\"rate_lookups_alone_ns\":" + std::to_string(static_cast<long>(rates)) +
+                    ",\"best_only_ns\":" + std::to_string(static_cast<long>(best)) + "}"};
 }
 
 TANDEM_BENCH("route.reload_10m", "s") {

@@ -1,5 +1,5 @@
-// What becomes of numbers on their way: area codes for mobiles (N-04), the transform table (N-05),
-// number groups, pairs and the numbering plan (N-06) in whole calls.
+// What becomes of numbers on their way: where rules apply (N-01), area codes for mobiles (N-04),
+// the transform table (N-05), number groups, pairs and the numbering plan (N-06) in whole calls.
 #include "flow/flow.hpp"
 
 using namespace tandem;
@@ -40,6 +40,34 @@ TEST_CASE(
   bench.b->set_plan(refuse(503));
   cdr = record_of(bench, "86755200", "1001");
   CHECK_MESSAGE(cdr.callee_out == "86755200", "v2 has not chosen the table");
+  bench.check_clean();
+}
+
+TEST_CASE(
+    "Numbers: rules of customer, vendor and its hours apply in turn, each view is kept (N-01)") {
+  SwitchConfig config = base_config();
+  config.provision.customer_gateways[0].rewrite_caller = "0:44";
+  config.provision.customer_gateways[0].rewrite_callee = "00:";
+  config.provision.vendor_gateways[0].prefixes = {"4420"};  // found behind the customer's rules
+  config.provision.vendor_gateways[0].rewrite_caller = "44:8";
+  config.provision.vendor_gateways[0].rewrite_callee = "44:9";
+  PeriodConfig hours;  // the dial plan of a period replaces the vendor's while it holds
+  hours.from_s = 60;
+  hours.rewrite_callee = "44:7";
+  config.provision.vendor_gateways[0].periods = {hours};
+  Bench bench(config);
+  Cdr cdr = record_of(bench, "00442079460000", "0161");
+  CHECK(cdr.caller_in == "0161");
+  CHECK(cdr.caller == "44161");
+  CHECK(cdr.caller_out == "8161");
+  CHECK(cdr.callee_in == "00442079460000");
+  CHECK(cdr.callee == "442079460000");  // billed by this one
+  CHECK(cdr.callee_out == "92079460000");
+  bench.run_s(61);
+  cdr = record_of(bench, "00442079460000", "0161");
+  CHECK(cdr.callee == "442079460000");
+  CHECK(cdr.callee_out == "72079460000");
+  CHECK(cdr.caller_out == "8161");
   bench.check_clean();
 }
 

@@ -296,7 +296,7 @@ TEST_CASE("Phones: calls to phones are free when the parameter says so (B-09)") 
   CHECK(bench.balance() == money("99.40"));
 }
 
-TEST_CASE("Phones: one calls out through a vendor under its own number or its DID (A-03)") {
+TEST_CASE("Phones: one calls out through a vendor under its own number or its DID (A-03, N-01)") {
   SwitchConfig config = phone_config();
   config.provision.phones[0].dids = {"442071110000"};
   config.provision.phones[0].rewrite_callee = "0:44";
@@ -331,7 +331,7 @@ TEST_CASE("Phones: an INVITE without or with used credentials is challenged (P-0
   bench.check_clean();
 }
 
-TEST_CASE("Phones: customers reach a phone by its number and its DID (T-01)") {
+TEST_CASE("Phones: customers reach a phone by its number and its DID (T-01, N-01)") {
   SwitchConfig config = phone_config();
   config.provision.phones[1].dids = {"442071110000"};
   config.provision.phones[1].called_rewrite_caller = ":9";
