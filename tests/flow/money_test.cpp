@@ -57,6 +57,27 @@ TEST_CASE("Money: parallel calls of one account never overspend it (B-11)") {
   CHECK(bench.balance() == Amount::subtract(money("0.50"), sum).value());
 }
 
+TEST_CASE("Money: two calls hold an advance of five minutes each, the third is refused (B-11)") {
+  SwitchConfig config = base_config();
+  config.provision.accounts[0].balance = money("1.00");
+  config.provision.rate_decks[0].rates[0].price = money("0.10");  // a minute
+  config.parameters.overdraft_advance_min = 5;
+  Bench bench(config);
+  auto first = bench.connect();
+  CHECK(bench.tandem->account("acme")->held == money("0.50"));
+  auto second = bench.connect();
+  CHECK(bench.tandem->account("acme")->held == money("1.00"));
+  auto third = bench.dial();
+  bench.run_s(1);
+  CHECK(third->is_over());
+  CHECK_FALSE(third->was_answered());
+  REQUIRE(bench.world.cdrs().size() == 1);
+  CHECK(bench.world.cdrs()[0].end_reason == Reason::AccountBalanceNotEnough);
+  first->hang_up();
+  second->hang_up();
+  bench.check_clean();
+}
+
 TEST_CASE("Money: a payment during the call lets it go on") {
   SwitchConfig config = base_config();
   config.provision.accounts[0].balance = money("0.10");
