@@ -210,6 +210,15 @@ void bind_cdr(py::module_& m) {
       .def_readwrite("callee_region", &Cdr::callee_region)
       .def_readwrite("caller_region", &Cdr::caller_region)
       .def_readwrite("choices", &Cdr::choices)
+      .def_property(
+          "codec", [](const Cdr& c) { return c.codecs.negotiated; },
+          [](Cdr& c, std::string codec) { c.codecs.negotiated = std::move(codec); })
+      .def_property(
+          "caller_codecs", [](const Cdr& c) { return c.codecs.caller; },
+          [](Cdr& c, std::string codecs) { c.codecs.caller = std::move(codecs); })
+      .def_property(
+          "callee_codecs", [](const Cdr& c) { return c.codecs.callee; },
+          [](Cdr& c, std::string codecs) { c.codecs.callee = std::move(codecs); })
       .def_property_readonly("charge", [](const Cdr& c) { return c.customer.charge; })
       .def("to_json", [](const Cdr& c) { return to_json(c); })
       .def("to_csv", &to_csv_row)

@@ -331,6 +331,9 @@ void bind_switch(py::module_& m) {
       .def_readonly("media_relayed", &CallView::media_relayed)
       .def_readonly("media_caller", &CallView::media_caller)
       .def_readonly("media_callee", &CallView::media_callee)
+      .def_property_readonly("codec", [](const CallView& c) { return c.codecs.negotiated; })
+      .def_property_readonly("caller_codecs", [](const CallView& c) { return c.codecs.caller; })
+      .def_property_readonly("callee_codecs", [](const CallView& c) { return c.codecs.callee; })
       .def("to_json", [](const CallView& c) { return to_json(c); });
 
   py::class_<Event>(m, "Event")

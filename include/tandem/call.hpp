@@ -28,6 +28,7 @@ struct CallView {
   std::int64_t answered_at_us = 0;  ///< 0: not answered.
   bool media_relayed = false;
   MediaSideStats media_caller, media_callee;
+  MediaCodecs codecs{};  ///< So far.
 };
 
 /// Who is online now, or is not any more.

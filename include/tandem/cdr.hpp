@@ -41,6 +41,13 @@ struct MediaSideStats {
   bool operator==(const MediaSideStats&) const = default;
 };
 
+/// Which codecs a call was about, by the names that its descriptions have.
+struct MediaCodecs {
+  std::string negotiated;      ///< "PCMA", "T38"; "" when nothing was answered.
+  std::string caller, callee;  ///< What each described last: "PCMA,G729,telephone-event".
+  bool operator==(const MediaCodecs&) const = default;
+};
+
 /// Charge of one side of a call.
 struct ChargeFacts {
   std::string account;
@@ -102,6 +109,7 @@ struct Cdr {
   /// Of a record that was corrected: the charges above are those of now, these are the first ones.
   /// Queries fill it; sinks get records before there can be a correction.
   std::optional<CdrOriginal> original{};
+  MediaCodecs codecs{};  ///< M-07; of direct media too.
   bool operator==(const Cdr&) const = default;
 };
 

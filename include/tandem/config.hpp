@@ -23,6 +23,7 @@
 #include "tandem/export.h"
 #include "tandem/lrn.hpp"
 #include "tandem/maintenance.hpp"
+#include "tandem/media_options.hpp"
 #include "tandem/number_policy.hpp"
 #include "tandem/number_transform.hpp"
 #include "tandem/packages.hpp"
@@ -34,11 +35,6 @@
 #include "tandem/values.hpp"
 
 namespace tandem {
-
-/// Where media goes (M-01). `auto_mode` decides by the rules of M-01; `must_on` beats an `off` of
-/// the other side.
-enum class MediaMode : std::uint8_t { auto_mode, on, off, must_on };
-TANDEM_EXPORT const char* media_mode_name(MediaMode mode) noexcept;
 
 /// An account (B-02) with the balance it gets when it is created; later balances come from the
 /// journal.
@@ -116,6 +112,9 @@ struct GatewayConfig {
   std::string rewrite_caller;    ///< Rules of N-02; "" for none.
   std::string rewrite_callee;
   MediaMode media = MediaMode::auto_mode;
+  /// M-07: codecs of its calls, for those it gets in this order; empty, or for a kind of media that
+  /// none is of: any. At most codecs_max.
+  std::vector<CodecName> codecs{};
   std::optional<std::int32_t> no_media_hangup_s;  ///< Overrides the parameter (M-05).
   RtpInterrupt rtp_interrupt = RtpInterrupt::none;
   std::optional<MaxCallDuration> max_call_s;  ///< Overrides the parameter (B-12).
@@ -252,6 +251,11 @@ struct Parameters {
   bool stop_descent_when_passed_over = false;
   bool reply_unauthorized = true;        ///< S-12.
   MediaMode media_mode = MediaMode::on;  ///< M-01.
+  /// M-01 step 7: with auto everywhere media is relayed when a party is behind NAT.
+  bool media_behind_nat = true;
+  bool media_same_nat = false;  ///< Step 8: also when both parties are at one public address.
+  /// Step 9: also when one party is in a private network and the other one is not.
+  bool media_between_networks = true;
   std::int32_t sip_tos = 0xa0;           ///< P-27: whole TOS byte or traffic class; 0: unmarked.
   std::int32_t media_tos = 0xa0;         ///< M-18, likewise.
   std::int32_t sip_t1_ms = 500;          ///< P-20, RFC 3261 section 17.1.1.1; 100..5000.

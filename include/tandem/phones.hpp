@@ -9,6 +9,7 @@
 #include "tandem/accounts.hpp"
 #include "tandem/export.h"
 #include "tandem/lrn.hpp"
+#include "tandem/media_options.hpp"
 #include "tandem/packages.hpp"
 #include "tandem/phone_forward.hpp"
 #include "tandem/route_table.hpp"
@@ -41,7 +42,7 @@ enum class CalleeRestriction : std::uint8_t {
 
 /// A telephone that registers here. As a caller it is a customer, as a callee a place that
 /// calls end at.
-struct PhoneConfig {
+struct PhoneConfig : DescriptionOptions {
   std::string id;                 ///< The number; what it is listed by.
   std::string number;             ///< 1..32 characters; also its user name for digest.
   std::vector<std::string> dids;  ///< Further numbers that reach it (T-01).
@@ -73,6 +74,8 @@ struct PhoneConfig {
   MonthlyRules monthly{};  ///< B-18: of what its own calls cost; the account pays (T-16).
   ReferMode refer = ReferMode::local;  ///< P-25, T-04, in calls it makes and gets.
   bool transfer_keys = false;          ///< T-04, T-06: DTMF keys in INFO order transfers.
+  MediaMode media = MediaMode::auto_mode;  ///< M-01, in calls it makes and gets.
+  std::vector<CodecName> codecs{};         ///< M-07, likewise; as of a gateway.
 };
 
 /// Where a phone or gateway can be reached, as it registered.

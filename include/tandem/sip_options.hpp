@@ -11,6 +11,7 @@
 
 #include "tandem/error.hpp"
 #include "tandem/export.h"
+#include "tandem/media_options.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -158,7 +159,7 @@ struct ProgressTimers {
 };
 
 /// The `sip` object of a gateway.
-struct SipOptions {
+struct SipOptions : DescriptionOptions {
   // Both kinds.
   PrivacyMode privacy = PrivacyMode::none;
   bool reason = true;       ///< Reason headers are written and read (P-15, RFC 3326).

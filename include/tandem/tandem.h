@@ -937,12 +937,15 @@ typedef struct tandem_cdr {
   const tandem_charge_facts* agent; /* of the customer's agent; NULL: it has none */
   const char* choices; /* candidates it came to and why each was taken or passed over (R-23), as
                           docs/cdr.md has the text; tandem_cdr_to_json() writes it out */
+  const char* codec;         /* negotiated, "PCMA"; "": nothing was answered. Since 0.1. */
+  const char* caller_codecs; /* what the caller described last, "PCMA,PCMU,telephone-event" */
+  const char* callee_codecs;
 } tandem_cdr;
 #define TANDEM_CDR_INIT                                                                            \
   {                                                                                                \
     sizeof(tandem_cdr), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
         NULL, 0, 0, 0, -1, 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, \
-        NULL, NULL                                                                                 \
+        NULL, NULL, NULL, NULL, NULL                                                               \
   }
 
 /* The record as one JSON object without line end. Errors: INVALID_ARGUMENT. Any thread.

@@ -578,20 +578,63 @@ bool Call::follow_redirect(const Failure& failure) {
 Result<std::string> Call::prepare_media(std::uint32_t vendor_index,
                                         const SocketAddress& destination, bool is_registered) {
   const Vendor& vendor = context_.tables->vendors[vendor_index];
+  const Parameters& p = parameters();
   const MediaChoice choice{
       .customer = context_.customer_entry()->config.media,
       .vendor = vendor.config.media,
-      .parameter = parameters().media_mode,
-      .caller_is_behind_nat = is_behind_nat(setup_->offer, context_.source.ip) || is_registered};
+      .parameter = p.media_mode,
+      .caller_is_behind_nat = is_behind_nat(setup_->offer, context_.source.ip) || is_registered,
+      .caller = context_.source.ip,
+      .callee = destination.ip,
+      .relays_behind_nat = p.media_behind_nat,
+      .relays_same_nat = p.media_same_nat,
+      .relays_between_networks = p.media_between_networks};
   media_.set_relayed(worker_.commons().relay != nullptr && is_relayed(choice),
                      {context_.source.ip.family, destination.ip.family});
-  auto passed = media_.pass(MediaSide::caller, {setup_->offer_type, setup_->offer});
+  auto passed =
+      media_.pass(MediaSide::caller, SdpRole::offer, {setup_->offer_type, setup_->offer},
+                  media_settings(&vendor.config));
   if (passed) return passed;
   worker_.commons().log.write(LogLevel::warning, "call", "offer could not be passed on",
                               {{"call_id", std::string(inbound_->call_id())},
                                {"vendor", vendor.config.id},
                                {"error", passed.error().message}});
   return passed;
+}
+
+MediaSettingsPair Call::media_settings(const GatewayConfig* callee) const noexcept {
+  const auto of = [](const GatewayConfig& gateway) {
+    const SipOptions& options = gateway.sip;
+    return MediaSettings{
+        {gateway.codecs, options.annexb, options.annexa, options.ptime_adaptive},
+        options.nat_sdp_first};
+  };
+  // What comes over a loop, and who is being led here over one, is another call's to settle.
+  const auto is_settled = [&](MediaSide side) {
+    return is_loop(side) || (transfer_ != nullptr && transfer_->side == side);
+  };
+  MediaSettingsPair settings;
+  if (context_.customer_entry() != nullptr && !is_settled(MediaSide::caller))
+    settings[0] = of(context_.customer_entry()->config);
+  if (callee != nullptr) settings[1] = of(*callee);
+  return settings;
+}
+
+Result<std::string> Call::pass_media(MediaSide from, SdpRole role, const SessionBody& body) {
+  const bool is_settled =
+      is_loop(MediaSide::callee) ||
+      (transfer_ != nullptr && transfer_->side == MediaSide::callee);
+  return media_.pass(from, role, body, media_settings(is_settled ? nullptr : &vendor().config));
+}
+
+/// M-12: the customer's setting, else the vendor's; nobody's for who is another call.
+RemoteRingback Call::remote_ringback() const noexcept {
+  if (!is_loop(MediaSide::caller)) {
+    const RemoteRingback mode = context_.customer_entry()->config.sip.remote_ringback;
+    if (mode != RemoteRingback::auto_mode) return mode;
+  }
+  return is_loop(MediaSide::callee) ? RemoteRingback::auto_mode
+                                    : vendor().config.sip.remote_ringback;
 }
 
 void Call::advance_stage(AttemptStage stage) {
@@ -687,7 +730,27 @@ void Call::on_progress(Leg& leg, const Progress& progress) {
     advance_stage(trial_.has_sdp ? AttemptStage::early_media : AttemptStage::progressing);
     if (state_ == CallState::trying) state_ = CallState::progressing;
   }
-  inbound_->progress(progress.status, {progress.body.content_type, body});
+  pass_progress(progress, body);
+}
+
+/// Tells the caller how far the callee is, as the customer's and the vendor's settings say (M-12).
+void Call::pass_progress(const Progress& progress, const std::string& description) {
+  const RemoteRingback mode = remote_ringback();
+  if (mode == RemoteRingback::auto_mode || (progress.status != 180 && progress.status != 183))
+    return inbound_->progress(progress.status, {progress.body.content_type, description});
+  std::string shown = description;
+  // What goes out reliably is the answer for good, so it must be the callee's.
+  if (shown.empty() && !inbound_->is_reliable()) {
+    shown = setup_->early_answer;
+    if (shown.empty() && !setup_->offer.empty() && is_sdp(setup_->offer_type)) {
+      const GatewayConfig* const callee = is_loop(MediaSide::callee) ? nullptr : &vendor().config;
+      auto own = media_.answer_early({setup_->offer_type, setup_->offer}, media_settings(callee));
+      if (own) shown = std::move(*own);
+    }
+  }
+  // Without one there is nothing to hear, and 180 lets the caller's device ring by itself.
+  if (shown.empty()) return inbound_->progress(progress.status, {});
+  inbound_->progress(mode == RemoteRingback::ringing ? 180 : 183, {"application/sdp", shown});
 }
 
 std::string Call::pass_early_description(const Progress& progress) {
@@ -696,7 +759,8 @@ std::string Call::pass_early_description(const Progress& progress) {
   // What a caller without an offer is shown reliably is an offer, which the vendor must wait for to
   // be answered; others are no more than a hint, and unreliable.
   if (setup_->offer.empty() && inbound_->is_reliable() && !progress.needs_answer) return {};
-  auto passed = media_.pass(MediaSide::callee, progress.body);
+  const SdpRole role = setup_->offer.empty() ? SdpRole::offer : SdpRole::answer;
+  auto passed = pass_media(MediaSide::callee, role, progress.body);
   if (!passed) {
     worker_.commons().log.write(
         LogLevel::warning, "call", "early description could not be passed on",
@@ -714,7 +778,7 @@ std::string Call::pass_early_description(const Progress& progress) {
 void Call::on_acknowledged(Leg& leg, const SessionBody& body) {
   if (is_over_ || &leg != inbound_.get()) return;
   if (!body.empty() && trial_.leg != nullptr && std::exchange(trial_.awaits_answer, false)) {
-    auto passed = media_.pass(MediaSide::caller, body);
+    auto passed = pass_media(MediaSide::caller, SdpRole::answer, body);
     trial_.has_answer = true;
     trial_.leg->answer_progress(
         {body.content_type, passed ? std::string_view(*passed) : std::string_view()});

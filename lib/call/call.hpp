@@ -197,8 +197,13 @@ class Call final : public LegEvents {
   Result<std::string> prepare_media(std::uint32_t vendor_index, const SocketAddress& destination,
                                     bool is_registered);
   [[nodiscard]] Manners manners(const SipOptions& options) const noexcept;
+  /// What is configured of both sides' descriptions, with that vendor or the present callee.
+  [[nodiscard]] MediaSettingsPair media_settings(const GatewayConfig* callee) const noexcept;
+  Result<std::string> pass_media(MediaSide from, SdpRole role, const SessionBody& body);
+  [[nodiscard]] RemoteRingback remote_ringback() const noexcept;
   /// The description of a progress as the caller may be shown it; "" for none.
   std::string pass_early_description(const Progress& progress);
+  void pass_progress(const Progress& progress, const std::string& description);
   void advance_stage(AttemptStage stage);
   void on_attempt_timeout();
   void attempt_failed(const Failure& failure, Reason reason);

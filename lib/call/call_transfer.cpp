@@ -331,7 +331,7 @@ void Call::join() {
 void Call::lead_staying(const std::string& description) {
   const MediaSide side = transfer_->side;
   media_.remember(side);
-  const auto passed = media_.pass(side, {"application/sdp", description});
+  const auto passed = pass_media(side, SdpRole::offer, {"application/sdp", description});
   if (!passed) {
     media_.revert();
     if (!transfer_->answer.empty()) give_back_transferor(not_acceptable);
@@ -353,7 +353,7 @@ void Call::on_join_result(Leg& staying, int status, const SessionBody& body) {
   reoffer_from_ = nullptr;
   const bool is_answered = !transfer_->answer.empty();
   auto passed =
-      status < 300 ? media_.pass(side_of(staying), body) : Result<std::string>(std::string());
+      status < 300 ? pass_media(side_of(staying), SdpRole::answer, body) : Result<std::string>(std::string());
   if (status < 300 && passed.ok()) {
     media_.forget();
     transfer_->led_to = std::move(transfer_->offering);
@@ -403,7 +403,7 @@ void Call::take_own_reoffer(Leg& leg, int status, const SessionBody& body) {
   reoffer_from_ = nullptr;
   is_own_reoffer_ = false;
   leg.acknowledge({});  // an offer in its 2xx gets no answer, but its ACK
-  if (status < 300) (void)media_.pass(side_of(leg), body);
+  if (status < 300) (void)pass_media(side_of(leg), SdpRole::answer, body);
   if (rejoin_ != nullptr && &leg == &rejoin_->target) {
     if (status < 300) {
       rejoin_.reset();

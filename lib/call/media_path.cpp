@@ -23,13 +23,49 @@ bool is_sdp(std::string_view content_type) noexcept {
   return sip::equals_ignoring_case(content_type.substr(0, end), "application/sdp");
 }
 
-bool is_relayed(const MediaChoice& choice) noexcept {
-  auto either = [&](MediaMode mode) { return choice.customer == mode || choice.vendor == mode; };
-  if (either(MediaMode::must_on) || choice.parameter == MediaMode::must_on) return true;
-  if (either(MediaMode::off)) return false;
-  if (either(MediaMode::on)) return true;
-  if (choice.parameter != MediaMode::auto_mode) return choice.parameter == MediaMode::on;
-  return choice.caller_is_behind_nat;
+MediaVerdict decide_media(const MediaChoice& choice) noexcept {
+  const auto either = [&](MediaMode mode) {
+    return choice.customer == mode || choice.vendor == mode;
+  };
+  if (either(MediaMode::must_on) || choice.parameter == MediaMode::must_on)
+    return {true, "must_on"};
+  if (either(MediaMode::off)) return {false, "off"};
+  if (either(MediaMode::on)) return {true, "on"};
+  if (choice.parameter != MediaMode::auto_mode)
+    return {choice.parameter == MediaMode::on, "media_mode"};
+  if (choice.caller_is_behind_nat && choice.relays_behind_nat) return {true, "media_behind_nat"};
+  const bool are_known = choice.caller.family != IpAddress::Family::none &&
+                         choice.callee.family != IpAddress::Family::none;
+  if (!are_known) return {false, "otherwise"};
+  const bool is_private = choice.caller.is_private();
+  if (choice.caller == choice.callee && !is_private)
+    return {choice.relays_same_nat, "media_same_nat"};
+  if (is_private != choice.callee.is_private() && choice.relays_between_networks)
+    return {true, "media_between_networks"};
+  return {false, "otherwise"};
+}
+
+std::optional<std::vector<CodecName>> common_codecs(const std::vector<CodecName>& customer,
+                                                    const std::vector<CodecName>& vendor) {
+  const auto audio_of = [](const std::vector<CodecName>& list) {
+    std::vector<CodecName> audio;
+    for (const CodecName& codec : list) {
+      if (!codec.is_video) audio.push_back(codec);
+    }
+    return audio;
+  };
+  std::vector<CodecName> own = audio_of(customer);
+  std::vector<CodecName> offered = audio_of(vendor);
+  if (own.empty() && offered.empty()) return std::nullopt;
+  if (own.empty()) return offered;
+  if (offered.empty()) return own;
+  std::erase_if(offered, [&](const CodecName& codec) {
+    return std::none_of(own.begin(), own.end(), [&](const CodecName& known) {
+      const bool is_any_rate = known.clock_rate_hz == 0 || codec.clock_rate_hz == 0;
+      return known.name == codec.name && (is_any_rate || known == codec);
+    });
+  });
+  return offered;
 }
 
 bool is_behind_nat(std::string_view sdp, const IpAddress& signalling) noexcept {
@@ -44,6 +80,8 @@ MediaPath::MediaPath(MediaRelay* relay, Random& random) noexcept
 
 void MediaPath::set_relayed(bool relayed, std::array<IpAddress::Family, 2> families) noexcept {
   if (families != families_) streams_.clear();
+  described_[index_of(MediaSide::callee)] = {};
+  negotiated_.clear();
   relayed_ = relayed;
   families_ = families;
 }
@@ -60,8 +98,21 @@ Result<void> MediaPath::open_stream(std::size_t index) {
 
 Result<void> MediaPath::direct(MediaSide from, std::size_t index, const Target& target) {
   MediaSession& stream = streams_[index];
-  stream.set_flags(from, {.transparent = !target.is_rtp});
-  return stream.set_remote(from, target.rtp, target.rtcp);
+  stream.set_flags(
+      from, {.prefer_signalled = target.prefers_signalled, .transparent = !target.is_rtp});
+  return stream.set_remote(from, target.rtp, target.wants_mux ? target.rtp : target.rtcp);
+}
+
+/// RTCP goes to the port of RTP only where both sides said so (RFC 5761 section 5.1.1).
+void MediaPath::settle_mux(std::size_t index) noexcept {
+  for (const MediaSide side : {MediaSide::caller, MediaSide::callee}) {
+    std::vector<Target>& own = described_[index_of(side)].targets;
+    const std::vector<Target>& others = described_[index_of(other(side))].targets;
+    if (index >= own.size() || !own[index].wants_mux || own[index].rtp.port == 0) continue;
+    if (index < others.size() && others[index].wants_mux) continue;
+    own[index].wants_mux = false;
+    (void)direct(side, index, own[index]);  // taken before, so of the right family
+  }
 }
 
 void MediaPath::remember(MediaSide from) {
@@ -82,68 +133,149 @@ void MediaPath::revert() noexcept {
   }
 }
 
-Result<std::string> MediaPath::pass(MediaSide from, const SessionBody& body) {
-  if (body.empty() || !is_sdp(body.content_type)) return std::string(body.bytes);
-  auto session = sip::parse_sdp(body.bytes);
-  if (!session) {
-    if (relayed_) return session.error();
-    return std::string(body.bytes);  // direct media: what the two ends make of it is theirs (M-04)
-  }
+/// Takes where `from` wants its media, and completes the edit with where the other side sends it.
+Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session, bool prefers_signalled,
+                             sip::SdpEdit& edit) {
   Description& description = described_[index_of(from)];
-  description.is_hold = session->is_hold();
   const MediaSide to = other(from);
-  if (!relayed_) {
-    last_sent_[index_of(to)] = body.bytes;
-    return std::string(body.bytes);
-  }
-
-  description.targets.resize(session->media_count);
-  sip::SdpEdit edit;
-  edit.session_id = session_id_;
-  edit.session_version = version_[index_of(to)];
-  edit.streams.resize(session->media_count);
-  for (std::size_t i = 0; i < session->media_count; ++i) {
-    const sip::SdpMedia& media = session->media[i];
-    if (media.port == 0) {
-      edit.streams[i].is_refused = true;
+  description.targets.resize(session.media_count);
+  for (std::size_t i = 0; i < session.media_count; ++i) {
+    const sip::SdpMedia& media = session.media[i];
+    sip::SdpStreamEdit& stream = edit.streams[i];
+    if (stream.is_refused) {
+      description.targets[i] = {};
       continue;
     }
     if (auto opened = open_stream(i); !opened) return opened.error();
     Target target;  // An unspecified address is RFC 2543's hold: nothing is sent to it.
     target.is_rtp = media.is_rtp();
+    target.prefers_signalled = prefers_signalled;
     if (!media.address.is_unspecified()) {
       const bool has_rtcp_ip = media.rtcp_address.family != IpAddress::Family::none;
+      const auto next_port = static_cast<std::uint16_t>(media.port + 1);
       target.rtp = {media.address, media.port};
-      target.rtcp = {has_rtcp_ip ? media.rtcp_address : media.address, media.effective_rtcp_port()};
+      target.rtcp = {has_rtcp_ip ? media.rtcp_address : media.address,
+                     media.rtcp_port != 0 ? media.rtcp_port : next_port};
+      target.wants_mux = media.has_rtcp_mux;
     }
     if (auto directed = direct(from, i, target); !directed) return directed.error();
     description.targets[i] = target;
     const SocketAddress ours = streams_[i].local_rtp(to);
-    edit.streams[i].address = ours.ip;
-    edit.streams[i].port = ours.port;
-    if (edit.origin_address.family == IpAddress::Family::none) edit.origin_address = ours.ip;
+    stream.address = ours.ip;
+    stream.port = ours.port;
   }
-  if (edit.origin_address.family == IpAddress::Family::none && !streams_.empty()) {
-    for (const MediaSession& stream : streams_) {
-      if (stream.is_open()) edit.origin_address = stream.local_rtp(to).ip;
-    }
+  return {};
+}
+
+/// Ours, as `to` sees it: that of the first stream that it uses.
+IpAddress MediaPath::origin(MediaSide to) const noexcept {
+  for (const MediaSession& stream : streams_) {
+    if (stream.is_open()) return stream.local_rtp(to).ip;
   }
-  if (edit.origin_address.family ==
-      IpAddress::Family::none) {  // every stream is refused and none was ever open
-    edit.origin_address = families_[index_of(to)] == IpAddress::Family::ipv6
-                              ? IpAddress::parse("::").value_or({})
-                              : IpAddress::ipv4(0, 0, 0, 0);
+  // Every stream is refused and none was ever open.
+  return families_[index_of(to)] == IpAddress::Family::ipv6
+             ? IpAddress::parse("::").value_or(IpAddress{})
+             : IpAddress::ipv4(0, 0, 0, 0);
+}
+
+/// Writes a description that leads to the relay, with a version that grows when it changed.
+template <class Write>
+Result<std::string> MediaPath::show(MediaSide to, sip::SdpEdit& edit, Write write) {
+  edit.session_id = session_id_;
+  edit.session_version = version_[index_of(to)];
+  edit.origin_address = origin(to);
+  for (std::size_t i = edit.streams.size(); i-- > 0;) {
+    if (!edit.streams[i].is_refused) edit.origin_address = edit.streams[i].address;
   }
-  auto written = sip::rewrite_sdp(*session, edit);
+  Result<std::string> written = write(edit);
   if (!written) return written.error();
   std::string& last = last_sent_[index_of(to)];
   if (!last.empty() && *written != last) {
     edit.session_version = ++version_[index_of(to)];
-    written = sip::rewrite_sdp(*session, edit);
+    written = write(edit);
     if (!written) return written.error();
   }
   last = *written;
   return written;
+}
+
+Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionBody& body,
+                                    const MediaSettingsPair& settings) {
+  if (body.empty() || !is_sdp(body.content_type)) return std::string(body.bytes);
+  const MediaSide to = other(from);
+  const MediaSettings& own = settings[index_of(from)];
+  const sip::SdpPolicy& others = settings[index_of(to)].description;
+  auto session = sip::parse_sdp(body.bytes);
+  if (!session) {
+    if (relayed_ || own.description.decides() || others.decides()) return session.error();
+    return std::string(body.bytes);  // direct media: what the two ends make of it is theirs (M-04)
+  }
+  Description& description = described_[index_of(from)];
+  description.codecs = sip::described_codecs(*session);
+  sip::SdpEdit edit;
+  edit.streams.resize(session->media_count);
+  bool is_used = false;
+  for (std::size_t i = 0; i < session->media_count; ++i) {
+    const sip::SdpMedia& media = session->media[i];
+    is_used = is_used || media.port != 0;
+    edit.streams[i].is_refused = media.port == 0 || (relayed_ && !media.can_be_relayed());
+  }
+  if (auto applied = sip::apply_policies(*session, role, own.description, others, edit); !applied)
+    return applied.error();
+  if (is_used && std::all_of(edit.streams.begin(), edit.streams.end(),
+                             [](const sip::SdpStreamEdit& stream) { return stream.is_refused; }))
+    return Error{ErrorCode::unsupported, "no stream was left that can be passed on"};
+  description.is_hold = session->is_hold();
+  Result<std::string> written = std::string();
+  if (relayed_) {
+    if (auto led = lead(from, *session, own.nat_sdp_first, edit); !led) return led.error();
+    if (role == SdpRole::answer) {
+      for (std::size_t i = 0; i < streams_.size(); ++i)
+        settle_mux(i);
+    }
+    written = show(to, edit, [&](const sip::SdpEdit& wanted) {
+      return sip::rewrite_sdp(*session, wanted);
+    });
+  } else {
+    edit.is_direct = true;
+    written = own.description.decides() || others.decides() ? sip::rewrite_sdp(*session, edit)
+                                                            : std::string(body.bytes);
+    if (written) last_sent_[index_of(to)] = *written;
+  }
+  if (!written || role != SdpRole::answer) return written;
+  // Of what the other side gets: a codec that was taken out is not agreed on.
+  if (const auto answer = sip::parse_sdp(*written)) {
+    if (std::string codec = sip::negotiated_codec(*answer); !codec.empty())
+      negotiated_ = std::move(codec);
+  }
+  return written;
+}
+
+Result<std::string> MediaPath::answer_early(const SessionBody& offer,
+                                            const MediaSettingsPair& settings) {
+  const auto session = sip::parse_sdp(offer.bytes);
+  if (!session) return session.error();
+  if (!relayed_ || streams_.empty())
+    return Error{ErrorCode::unsupported, "the media of the call was not relayed"};
+  sip::SdpEdit edit;
+  edit.streams.resize(session->media_count);
+  for (std::size_t i = 0; i < session->media_count; ++i) {
+    sip::SdpStreamEdit& stream = edit.streams[i];
+    stream.is_refused =
+        session->media[i].port == 0 || i >= streams_.size() || !streams_[i].is_open();
+    if (stream.is_refused) continue;
+    const SocketAddress ours = streams_[i].local_rtp(MediaSide::caller);
+    stream.address = ours.ip;
+    stream.port = ours.port;
+  }
+  const auto& [of_caller, of_callee] = settings;
+  if (auto applied = sip::apply_policies(*session, SdpRole::answer, of_callee.description,
+                                         of_caller.description, edit);
+      !applied)
+    return applied.error();
+  return show(MediaSide::caller, edit, [&](const sip::SdpEdit& wanted) {
+    return sip::write_own_answer(*session, wanted);
+  });
 }
 
 std::int64_t MediaPath::last_rtp_us(MediaSide side) const noexcept {

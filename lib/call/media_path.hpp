@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/leg.hpp"
+#include "sip/sdp_policy.hpp"
 #include "tandem/cdr.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/config.hpp"
@@ -25,14 +26,42 @@ struct MediaChoice {
   MediaMode parameter = MediaMode::on;
   bool caller_is_behind_nat =
       false;  ///< Signalling came from another address than its SDP names, or that is private.
+  /// Where the signalling of both comes from and goes to; none: not known.
+  IpAddress caller{}, callee{};
+  bool relays_behind_nat = true, relays_same_nat = false, relays_between_networks = true;
 };
-[[nodiscard]] bool is_relayed(const MediaChoice& choice) noexcept;
+/// Whether media is relayed, and the step of M-01 that says so.
+struct MediaVerdict {
+  bool is_relayed = false;
+  /// "must_on", "off", "on", "media_mode", "media_behind_nat", "media_same_nat",
+  /// "media_between_networks" or "otherwise".
+  std::string_view rule;
+};
+[[nodiscard]] MediaVerdict decide_media(const MediaChoice& choice) noexcept;
+[[nodiscard]] inline bool is_relayed(const MediaChoice& choice) noexcept {
+  return decide_media(choice).is_relayed;
+}
+
+/// What a call leaves of codecs when both sides have a list of audio codecs, in the order that the
+/// callee is offered them; of one list that list. Nothing: any.
+[[nodiscard]] std::optional<std::vector<CodecName>> common_codecs(
+    const std::vector<CodecName>& customer, const std::vector<CodecName>& vendor);
 
 /// Whether the SDP of a caller points elsewhere than its signalling comes from (M-01, step 7).
 [[nodiscard]] bool is_behind_nat(std::string_view sdp, const IpAddress& signalling) noexcept;
 
 /// Whether a body describes a session: `application/sdp`, parameters aside.
 [[nodiscard]] bool is_sdp(std::string_view content_type) noexcept;
+
+using SdpRole = sip::SdpRole;
+
+/// What is configured of one side of a call. The default changes nothing.
+struct MediaSettings {
+  sip::SdpPolicy description;
+  bool nat_sdp_first = false;  ///< M-03.
+};
+/// By MediaSide, the caller's first.
+using MediaSettingsPair = std::array<MediaSettings, 2>;
 
 /// Threading: loop-bound, like its call.
 class MediaPath {
@@ -41,15 +70,22 @@ class MediaPath {
   /// section 5.2.
   MediaPath(MediaRelay* relay, Random& random) noexcept;
 
-  /// From now on descriptions are rewritten to lead through the relay, or passed as they are.
-  /// `families`: address family towards each side, by MediaSide.
+  /// For a call to another callee: from now on descriptions are rewritten to lead through the
+  /// relay, or keep their addresses. `families`: address family towards each side, by MediaSide.
   void set_relayed(bool relayed, std::array<IpAddress::Family, 2> families) noexcept;
   [[nodiscard]] bool relayed() const noexcept { return relayed_; }
 
   /// What the other side gets to see of a description that `from` sent. A body that is no SDP
   /// passes as it is. Errors: invalid_argument (malformed), limit (no ports), unsupported (no
-  /// address of the family).
-  Result<std::string> pass(MediaSide from, const SessionBody& body);
+  /// address of the family, no codec left, nothing that a relay can carry).
+  Result<std::string> pass(MediaSide from, SdpRole role, const SessionBody& body,
+                           const MediaSettingsPair& settings = {});
+
+  /// An answer to the caller's offer that no callee gave, for early media that is silent: the
+  /// relay's address, and all codecs that the settings leave. The answer of the callee comes after
+  /// it. Errors: those of pass(), unsupported (media is not relayed, or not the switch's to
+  /// answer).
+  Result<std::string> answer_early(const SessionBody& offer, const MediaSettingsPair& settings);
 
   /// What `to` was shown of the other side last; "": nothing.
   [[nodiscard]] std::string_view shown(MediaSide to) const noexcept {
@@ -73,6 +109,10 @@ class MediaPath {
     return described_[0].is_hold || described_[1].is_hold;
   }
   [[nodiscard]] bool has_streams() const noexcept { return !streams_.empty(); }
+  /// Of the last answer, and what the sides described last before anything was changed.
+  [[nodiscard]] MediaCodecs codecs() const {
+    return {negotiated_, described_[0].codecs, described_[1].codecs};
+  }
   /// Frees the ports; statistics are gone.
   void close() noexcept { streams_.clear(); }
 
@@ -81,9 +121,12 @@ class MediaPath {
   struct Target {
     SocketAddress rtp, rtcp;  // Port 0: nowhere.
     bool is_rtp = true;
+    bool wants_mux = false;  // RTCP on the port of RTP, if the other side does so too (RFC 5761)
+    bool prefers_signalled = false;
   };
   struct Description {
     bool is_hold = false;
+    std::string codecs;
     std::vector<Target> targets;  // By m= line.
   };
   struct Remembered {
@@ -94,6 +137,12 @@ class MediaPath {
 
   Result<void> open_stream(std::size_t index);
   Result<void> direct(MediaSide from, std::size_t index, const Target& target);
+  Result<void> lead(MediaSide from, const sip::SdpSession& session, bool prefers_signalled,
+                    sip::SdpEdit& edit);
+  void settle_mux(std::size_t index) noexcept;
+  [[nodiscard]] IpAddress origin(MediaSide to) const noexcept;
+  template <class Write>
+  Result<std::string> show(MediaSide to, sip::SdpEdit& edit, Write write);
 
   MediaRelay* relay_;
   bool relayed_ = false;
@@ -101,6 +150,7 @@ class MediaPath {
   std::vector<MediaSession> streams_;  // by m= line
   std::array<Description, 2> described_;
   std::unique_ptr<Remembered> remembered_;
+  std::string negotiated_;
   std::array<std::string, 2> last_sent_{};      // what each side got last
   std::array<std::uint64_t, 2> version_{1, 1};  // of what each side gets (RFC 3264 section 8)
   std::uint64_t session_id_;

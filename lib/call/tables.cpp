@@ -468,6 +468,13 @@ class TablesBuilder {
     return {};
   }
 
+  /// What a phone says of media, as gateways have it.
+  static void set_media(const PhoneConfig& phone, GatewayConfig& gateway) {
+    gateway.media = phone.media;
+    gateway.codecs = phone.codecs;
+    static_cast<DescriptionOptions&>(gateway.sip) = phone;
+  }
+
   /// A phone as a customer: what a customer gateway has of the same settings.
   static CustomerGateway as_customer(const PhoneConfig& phone) {
     CustomerGateway gateway;
@@ -491,6 +498,7 @@ class TablesBuilder {
     gateway.sip.rel100 = phone.rel100;
     gateway.sip.refer = phone.refer;
     gateway.sip.transfer_keys = phone.transfer_keys;
+    set_media(phone, gateway);
     return gateway;
   }
 
@@ -508,6 +516,7 @@ class TablesBuilder {
     gateway.sip.rel100 = phone.rel100;
     gateway.sip.refer = phone.refer;
     gateway.sip.transfer_keys = phone.transfer_keys;
+    set_media(phone, gateway);
     return gateway;
   }
 

@@ -55,7 +55,8 @@ void Call::on_answer(Leg& leg, const Answer& answer) {
   // session, such as those of SIP-I, are for this hop alone.
   std::string body = setup_->early_answer;
   if (is_sdp(answer.body.content_type) && !answer.body.empty()) {
-    auto passed = media_.pass(MediaSide::callee, answer.body);
+    const SdpRole role = setup_->offer.empty() ? SdpRole::offer : SdpRole::answer;
+    auto passed = pass_media(MediaSide::callee, role, answer.body);
     if (!passed) return refuse_answer(leg, passed.error().message);
     body = std::move(*passed);
   } else if (body.empty() && is_sdp(setup_->offer_type) && !setup_->offer.empty()) {
@@ -178,8 +179,11 @@ void Call::begin_talk() {
 void Call::on_confirmed(Leg& leg, const SessionBody& body) {
   if (is_over_ || ack_to_ == nullptr || ack_to_ == &leg || is_target(&leg)) return;
   Leg& waiting = *std::exchange(ack_to_, nullptr);
-  auto passed = media_.pass(side_of(leg), body);
+  auto passed = pass_media(side_of(leg), SdpRole::answer, body);
   waiting.acknowledge({body.content_type, passed ? std::string_view(*passed) : std::string_view()});
+  // An answer in an ACK cannot be refused, and the two would not understand each other.
+  if (!passed && passed.error().code == ErrorCode::unsupported)
+    end_by_server(Reason::CodecMismatch);
 }
 
 // --- changes of the session ---
@@ -204,7 +208,7 @@ void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
     return;
   }
   media_.remember(side_of(leg));
-  auto passed = media_.pass(side_of(leg), reoffer.body);
+  auto passed = pass_media(side_of(leg), SdpRole::offer, reoffer.body);
   if (!passed) {
     media_.revert();
     leg.answer_reoffer(not_acceptable, {});
@@ -229,7 +233,7 @@ void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
   }
   if (reoffer_from_ == nullptr) {
     // The answer to a refresh of the leg's own (P-18): the same session, perhaps at another place.
-    if (status < 300 && state_ == CallState::answered) (void)media_.pass(side_of(leg), body);
+    if (status < 300 && state_ == CallState::answered) (void)pass_media(side_of(leg), SdpRole::answer, body);
     return;
   }
   Leg& asker = *std::exchange(reoffer_from_, nullptr);
@@ -249,7 +253,8 @@ void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
     asker.answer_reoffer(is_extension ? not_acceptable : is_branch_gone ? 500 : status, {});
     return;
   }
-  auto passed = media_.pass(side_of(leg), body);
+  const SdpRole role = is_offer_wanted_ ? SdpRole::offer : SdpRole::answer;
+  auto passed = pass_media(side_of(leg), role, body);
   if (!passed) {
     media_.revert();
     leg.acknowledge({});  // an offer in its 2xx gets no answer, but its ACK
@@ -641,6 +646,7 @@ Cdr Call::make_cdr() const {
       }
     }
   }
+  cdr.codecs = media_.codecs();
   cdr.media_relayed = media_.relayed() && media_.has_streams();
   if (cdr.media_relayed) {
     cdr.media_caller = media_.stats(MediaSide::caller);
@@ -700,6 +706,7 @@ CallView Call::view() const {
   view.state = state_;
   view.started_at_us = started_wall_us_;
   view.answered_at_us = answered_wall_us_;
+  view.codecs = media_.codecs();
   view.media_relayed = media_.relayed() && media_.has_streams();
   if (view.media_relayed) {
     view.media_caller = media_.stats(MediaSide::caller);

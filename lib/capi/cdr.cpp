@@ -199,6 +199,7 @@ Result<Cdr> read_cdr(const tandem_cdr* given) {
   cdr.callee_region = copy(read->callee_region);
   cdr.caller_region = copy(read->caller_region);
   cdr.choices = copy(read->choices);
+  cdr.codecs = {copy(read->codec), copy(read->caller_codecs), copy(read->callee_codecs)};
   return cdr;
 }
 
@@ -284,6 +285,9 @@ CdrView::CdrView(const Cdr& cdr) {
   record_.callee_region = cdr.callee_region.c_str();
   record_.caller_region = cdr.caller_region.c_str();
   record_.choices = cdr.choices.c_str();
+  record_.codec = cdr.codecs.negotiated.c_str();
+  record_.caller_codecs = cdr.codecs.caller.c_str();
+  record_.callee_codecs = cdr.codecs.callee.c_str();
 }
 
 std::shared_ptr<void> own_user(void* user, void (*user_free)(void*)) {

@@ -160,6 +160,8 @@ void encode_cdr(const Cdr& cdr, std::string& out) {
   writer.number(cdr.agent ? 1 : 0);
   if (cdr.agent) put_charge(writer, *cdr.agent, scratch);
   writer.text(cdr.choices);
+  for (const std::string* text : {&cdr.codecs.negotiated, &cdr.codecs.caller, &cdr.codecs.callee})
+    writer.text(*text);
 }
 
 Result<Cdr> decode_cdr(std::string_view bytes) {
@@ -205,6 +207,9 @@ Result<Cdr> decode_cdr(std::string_view bytes) {
     *text = reader.text();
   if (reader.number() != 0) cdr.agent = take_charge(reader, is_bad);
   if (!reader.is_at_end()) cdr.choices = reader.text();
+  for (std::string* text : {&cdr.codecs.negotiated, &cdr.codecs.caller, &cdr.codecs.callee}) {
+    if (!reader.is_at_end()) *text = reader.text();
+  }
   if (is_bad || reader.is_bad()) return Error{ErrorCode::corrupt, "a CDR was malformed"};
   return cdr;
 }

@@ -54,7 +54,7 @@ class ObjectWriter {
   bool is_first_ = true;
 };
 
-void append_side_json(std::string& out, const MediaSideStats& side) {
+void append_side_json(std::string& out, const MediaSideStats& side, const std::string& codecs) {
   ObjectWriter object(out);
   object.number("packets_received", side.packets_received);
   object.number("bytes_received", side.bytes_received);
@@ -63,6 +63,7 @@ void append_side_json(std::string& out, const MediaSideStats& side) {
   object.number("jitter_us", side.jitter_us);
   object.number("packets_refused", side.packets_refused);
   object.text("remote", side.remote);
+  object.text("codecs", codecs);
   object.end();
 }
 
@@ -83,7 +84,7 @@ void take(const json& object, const char* name, std::string& value) {
   if (found != object.end() && found->is_string()) value = found->get_ref<const std::string&>();
 }
 
-MediaSideStats side_from(const json& media, const char* name) {
+MediaSideStats side_from(const json& media, const char* name, std::string& codecs) {
   MediaSideStats side;
   const auto found = media.find(name);
   if (found == media.end() || !found->is_object()) return side;
@@ -94,6 +95,7 @@ MediaSideStats side_from(const json& media, const char* name) {
   take(*found, "jitter_us", side.jitter_us);
   take(*found, "packets_refused", side.packets_refused);
   take(*found, "remote", side.remote);
+  take(*found, "codecs", codecs);
   return side;
 }
 
@@ -163,10 +165,11 @@ void append_media_json(std::string& out, const Cdr& cdr) {
   ObjectWriter object(out);
   object.key("relayed");
   out += cdr.media_relayed ? "true" : "false";
+  object.text("codec", cdr.codecs.negotiated);
   object.key("caller");
-  append_side_json(out, cdr.media_caller);
+  append_side_json(out, cdr.media_caller, cdr.codecs.caller);
   object.key("callee");
-  append_side_json(out, cdr.media_callee);
+  append_side_json(out, cdr.media_callee, cdr.codecs.callee);
   object.end();
 }
 
@@ -226,8 +229,9 @@ Result<void> media_from_json(std::string_view text, Cdr& cdr) {
   if (!parsed.is_object()) return Error{ErrorCode::corrupt, "media was not a JSON object"};
   const auto relayed = parsed.find("relayed");
   cdr.media_relayed = relayed != parsed.end() && relayed->is_boolean() && relayed->get<bool>();
-  cdr.media_caller = side_from(parsed, "caller");
-  cdr.media_callee = side_from(parsed, "callee");
+  take(parsed, "codec", cdr.codecs.negotiated);
+  cdr.media_caller = side_from(parsed, "caller", cdr.codecs.caller);
+  cdr.media_callee = side_from(parsed, "callee", cdr.codecs.callee);
   return {};
 }
 

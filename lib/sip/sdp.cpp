@@ -352,12 +352,15 @@ bool is_dropped(std::string_view line) noexcept {
   return is_ice(line) || starts_with(line, "rtcp:");
 }
 
-Result<void> append_media_line(std::string& out, const SdpMedia& media, const SdpStreamEdit& edit) {
+Result<void> append_media_line(std::string& out, const SdpMedia& media, const SdpStreamEdit& edit,
+                               bool is_direct) {
   out += "m=";
   out += media.type;
   out += ' ';
   // The port count goes: one stream gets one pair of ports here.
-  out += std::to_string(edit.is_refused ? 0 : edit.port);
+  out += std::to_string(edit.is_refused ? 0 : is_direct ? media.port : edit.port);
+  if (is_direct && !edit.is_refused && media.port_count > 1)
+    out += '/' + std::to_string(media.port_count);
   out += ' ';
   out += media.protocol;
   if (edit.is_refused || edit.formats.empty()) {
@@ -366,17 +369,86 @@ Result<void> append_media_line(std::string& out, const SdpMedia& media, const Sd
     out += media.formats;
     return {};
   }
-  std::size_t kept = 0;
+  std::vector<std::string_view> known;
   for (std::string_view rest = media.formats;;) {
     const std::string_view format = take_word(rest);
     if (format.empty()) break;
-    if (!holds(edit.formats, format)) continue;
+    known.push_back(format);
+  }
+  for (const std::string_view format : edit.formats) {
+    if (!holds(known, format)) return invalid("media line did not have the format", format);
     out += ' ';
     out += format;
-    ++kept;
   }
-  if (kept == 0) return invalid("no format was left of the media line", media.formats);
   return {};
+}
+
+const SdpFmtpEdit* fmtp_edit(const SdpStreamEdit& edit, std::string_view format) noexcept {
+  for (const SdpFmtpEdit& fmtp : edit.fmtp) {
+    if (fmtp.format == format) return &fmtp;
+  }
+  return nullptr;
+}
+
+void append_fmtp(std::string& out, const SdpFmtpEdit& fmtp, std::string_view line_end) {
+  out += "a=fmtp:";
+  out += fmtp.format;
+  out += ' ';
+  out += fmtp.value;
+  out += line_end;
+}
+
+/// Whether a section has an a=fmtp line of a format, so that an edit replaces it.
+bool has_fmtp(std::string_view section, std::string_view format) noexcept {
+  Line line;
+  while (take_line(section, line)) {
+    if (starts_with(line.text, "a=fmtp:") && format_of(line.text) == format) return true;
+  }
+  return false;
+}
+
+/// Lines of a section that are told by what the codecs become. False: the line is as it was.
+bool append_codec_line(std::string& out, const SdpMedia& media, const SdpStreamEdit& edit,
+                       std::string_view line, std::string_view line_end) {
+  if (edit.ptime_ms != 0 && starts_with(line, "a=ptime:")) return true;  // said at the end
+  const std::string_view format = format_of(line);
+  if (format.empty() || format == "*") return false;
+  if (!edit.formats.empty() && !holds(edit.formats, format)) return true;
+  const SdpFmtpEdit* const fmtp = fmtp_edit(edit, format);
+  if (fmtp == nullptr) return false;
+  if (starts_with(line, "a=fmtp:")) {
+    if (!fmtp->value.empty()) append_fmtp(out, *fmtp, line_end);
+    return true;
+  }
+  if (starts_with(line, "a=rtpmap:") && !fmtp->value.empty() && !has_fmtp(media.section, format)) {
+    out += line;
+    out += line_end;
+    append_fmtp(out, *fmtp, line_end);
+    return true;
+  }
+  return false;
+}
+
+bool has_rtpmap(std::string_view section, std::string_view format) noexcept {
+  Line line;
+  while (take_line(section, line)) {
+    if (starts_with(line.text, "a=rtpmap:") && format_of(line.text) == format) return true;
+  }
+  return false;
+}
+
+/// What the section has no line for yet.
+void append_codec_lines(std::string& out, const SdpMedia& media, const SdpStreamEdit& edit,
+                        std::string_view line_end) {
+  for (const SdpFmtpEdit& fmtp : edit.fmtp) {
+    const bool is_said =
+        has_fmtp(media.section, fmtp.format) || has_rtpmap(media.section, fmtp.format);
+    if (!is_said && !fmtp.value.empty()) append_fmtp(out, fmtp, line_end);
+  }
+  if (edit.ptime_ms == 0) return;
+  out += "a=ptime:";
+  out += std::to_string(edit.ptime_ms);
+  out += line_end;
 }
 
 Result<void> append_section(std::string& out, const SdpMedia& media, const SdpStreamEdit& edit,
@@ -396,7 +468,7 @@ Result<void> append_section(std::string& out, const SdpMedia& media, const SdpSt
   bool has_connection_line = false;
   while (take_line(rest, line)) {
     if (is_first) {
-      const Result<void> appended = append_media_line(out, media, edit);
+      const Result<void> appended = append_media_line(out, media, edit, false);
       if (!appended.ok()) return appended.error();
       out += line.end.empty() ? line_end : line.end;
       is_first = false;
@@ -414,20 +486,123 @@ Result<void> append_section(std::string& out, const SdpMedia& media, const SdpSt
     // The place of c= is behind i= and before all others (RFC 8866 section 5).
     if (!is_address_said && !media.has_own_address && !starts_with(line.text, "i=")) say_address();
     if (is_dropped(line.text)) continue;
-    if (!edit.is_refused && !edit.formats.empty()) {
-      const std::string_view format = format_of(line.text);
-      if (!format.empty() && format != "*" && !holds(edit.formats, format)) continue;
-    }
+    const std::string_view end = line.end.empty() ? line_end : line.end;
+    if (edit.changes_codecs() && append_codec_line(out, media, edit, line.text, end)) continue;
     out += line.text;
-    out += line.end.empty() ? line_end : line.end;
+    out += end;
   }
   if (!is_address_said) say_address();
+  append_codec_lines(out, media, edit, line_end);
   if (!edit.is_refused && edit.rtcp_port != 0 && edit.rtcp_port != edit.port + 1) {
     out += "a=rtcp:";
     out += std::to_string(edit.rtcp_port);
     out += line_end;
   }
   return {};
+}
+
+/// A section with other codecs and nothing else changed (M-04).
+Result<void> append_direct_section(std::string& out, const SdpMedia& media,
+                                   const SdpStreamEdit& edit, std::string_view line_end) {
+  std::string_view rest = media.section;
+  Line line;
+  for (bool is_first = true; take_line(rest, line); is_first = false) {
+    const std::string_view end = line.end.empty() ? line_end : line.end;
+    if (is_first) {
+      const Result<void> appended = append_media_line(out, media, edit, true);
+      if (!appended.ok()) return appended.error();
+      out += end;
+    } else if (!append_codec_line(out, media, edit, line.text, end)) {
+      out += line.text;
+      out += end;
+    }
+  }
+  append_codec_lines(out, media, edit, line_end);
+  return {};
+}
+
+/// The line end of a description, which added lines get too.
+std::string_view first_line_end(std::string_view text) noexcept {
+  Line line;
+  return take_line(text, line) && !line.end.empty() ? line.end : std::string_view("\r\n");
+}
+
+Result<std::string> rewrite_codecs(const SdpSession& session, const SdpEdit& edit) {
+  const std::string_view line_end = first_line_end(session.text);
+  std::string out;
+  out.reserve(session.text.size() + 128);
+  const char* const begin = session.text.data();
+  const char* const head_end = session.media_count == 0 ? begin + session.text.size()
+                                                        : session.media[0].section.data();
+  out += session.text.substr(0, static_cast<std::size_t>(head_end - begin));
+  for (std::size_t i = 0; i < session.media_count; ++i) {
+    const SdpMedia& media = session.media[i];
+    if (!edit.streams[i].changes_codecs() && !edit.streams[i].is_refused) {
+      out += media.section;
+      // Behind a section that does not end in one.
+      if (i + 1 < session.media_count && !media.section.ends_with('\n')) out += line_end;
+      continue;
+    }
+    const Result<void> appended =
+        append_direct_section(out, media, edit.streams[i], line_end);
+    if (!appended.ok()) return appended.error();
+  }
+  return out;
+}
+
+Result<void> check_edit(const SdpSession& session, const SdpEdit& edit) {
+  if (edit.streams.size() != session.media_count) {
+    return Error{ErrorCode::invalid_argument,
+                 std::to_string(edit.streams.size()) + " stream edits did not fit " +
+                     std::to_string(session.media_count) + " media lines"};
+  }
+  if (edit.is_direct) return {};
+  if (edit.origin_address.family == IpAddress::Family::none) {
+    return Error{ErrorCode::invalid_argument, "the origin address was not given"};
+  }
+  for (const SdpStreamEdit& stream : edit.streams) {
+    if (!stream.is_refused &&
+        (stream.address.family == IpAddress::Family::none || stream.port == 0)) {
+      return Error{ErrorCode::invalid_argument, "address or port of a stream was not given"};
+    }
+  }
+  return {};
+}
+
+/// What a device must know of a stream to send to it.
+void append_own_stream(std::string& out, const SdpMedia& media, const SdpStreamEdit& edit) {
+  out += "m=" + std::string(media.type) + ' ' + std::to_string(edit.port) + ' ';
+  out += media.protocol;
+  std::vector<std::string_view> formats = edit.formats;
+  if (formats.empty()) {
+    for (std::string_view rest = media.formats;;) {
+      const std::string_view format = take_word(rest);
+      if (format.empty()) break;
+      formats.push_back(format);
+    }
+  }
+  for (const std::string_view format : formats) {
+    out += ' ';
+    out += format;
+  }
+  out += "\r\n";
+  SdpStreamEdit kept = edit;
+  kept.formats = std::move(formats);
+  std::string_view rest = media.section;
+  Line line;
+  while (take_line(rest, line)) {
+    const std::string_view format = format_of(line.text);
+    if (format.empty() || format == "*" || starts_with(line.text, "a=rtcp-fb:")) continue;
+    if (append_codec_line(out, media, kept, line.text, "\r\n")) continue;
+    out += line.text;
+    out += "\r\n";
+  }
+  kept.ptime_ms = kept.ptime_ms != 0 ? kept.ptime_ms : media.ptime_ms;
+  append_codec_lines(out, media, kept, "\r\n");
+  if (media.direction == SdpDirection::sendrecv) return;
+  out += "a=";
+  out += sdp_direction_name(reversed(media.direction));
+  out += "\r\n";
 }
 
 }  // namespace
@@ -454,6 +629,10 @@ SdpDirection reversed(SdpDirection direction) noexcept {
 
 bool SdpMedia::is_rtp() const noexcept {
   return starts_with(protocol, "RTP/") || protocol.find("/RTP/") != std::string_view::npos;
+}
+
+bool SdpMedia::can_be_relayed() const noexcept {
+  return !starts_with(protocol, "TCP") && protocol.find("TLS") == std::string_view::npos;
 }
 
 std::uint16_t SdpMedia::effective_rtcp_port() const noexcept {
@@ -543,7 +722,20 @@ Result<SdpSession> parse_sdp(std::string_view text) {
 }
 
 std::vector<SdpCodec> sdp_codecs(const SdpMedia& media) {
-  std::array<SdpCodec, 128> described{};
+  std::array<std::uint8_t, 128> places{};  // one more than the place in `codecs`, by type; 0: none
+  std::vector<SdpCodec> codecs;
+  codecs.reserve(8);
+  for (std::string_view formats = media.formats;;) {
+    const std::string_view format = take_word(formats);
+    if (format.empty()) break;
+    const auto type = read_number(format, 127);
+    if (!type) continue;
+    SdpCodec codec;
+    codec.payload_type = static_cast<int>(*type);
+    codec.format = format;
+    codecs.push_back(codec);
+    if (places[*type] == 0) places[*type] = static_cast<std::uint8_t>(codecs.size());
+  }
   std::string_view rest = media.section;
   Line line;
   while (take_line(rest, line)) {
@@ -552,30 +744,28 @@ std::vector<SdpCodec> sdp_codecs(const SdpMedia& media) {
     if (!is_map && !is_fmtp) continue;
     std::string_view value = line.text.substr(is_map ? 9 : 7);
     const auto type = read_number(take_word(value), 127);
-    if (!type) continue;
+    if (!type || places[*type] == 0) continue;
     while (!value.empty() && value.front() == ' ')
       value.remove_prefix(1);
+    SdpCodec& codec = codecs[places[*type] - 1U];
     if (is_map) {
-      read_rtpmap(value, described[*type]);
+      read_rtpmap(value, codec);
     } else {
-      described[*type].fmtp = value;
+      codec.fmtp = value;
     }
   }
-  std::vector<SdpCodec> codecs;
-  for (std::string_view formats = media.formats;;) {
-    const std::string_view format = take_word(formats);
-    if (format.empty()) break;
-    const auto type = read_number(format, 127);
-    if (!type) continue;
-    SdpCodec codec = described[*type];
-    codec.payload_type = static_cast<int>(*type);
-    if (codec.name.empty()) {
-      const StaticType known = static_type(codec.payload_type);
-      codec.name = known.name;
-      codec.clock_rate_hz = known.clock_rate_hz;
-      codec.channels = known.channels;
+  for (SdpCodec& codec : codecs) {
+    const SdpCodec& first = codecs[places[static_cast<std::size_t>(codec.payload_type)] - 1U];
+    if (&codec != &first) {  // a type that is there twice
+      const std::string_view format = codec.format;
+      codec = first;
+      codec.format = format;
     }
-    codecs.push_back(codec);
+    if (!codec.name.empty()) continue;
+    const StaticType known = static_type(codec.payload_type);
+    codec.name = known.name;
+    codec.clock_rate_hz = known.clock_rate_hz;
+    codec.channels = known.channels;
   }
   return codecs;
 }
@@ -594,20 +784,8 @@ std::string sdp_codec_names(const SdpMedia& media) {
 }
 
 Result<std::string> rewrite_sdp(const SdpSession& session, const SdpEdit& edit) {
-  if (edit.streams.size() != session.media_count) {
-    return Error{ErrorCode::invalid_argument,
-                 std::to_string(edit.streams.size()) + " stream edits did not fit " +
-                     std::to_string(session.media_count) + " media lines"};
-  }
-  if (edit.origin_address.family == IpAddress::Family::none) {
-    return Error{ErrorCode::invalid_argument, "the origin address was not given"};
-  }
-  for (const SdpStreamEdit& stream : edit.streams) {
-    if (!stream.is_refused &&
-        (stream.address.family == IpAddress::Family::none || stream.port == 0)) {
-      return Error{ErrorCode::invalid_argument, "address or port of a stream was not given"};
-    }
-  }
+  if (const Result<void> checked = check_edit(session, edit); !checked.ok()) return checked.error();
+  if (edit.is_direct) return rewrite_codecs(session, edit);
   std::string out;
   out.reserve(session.text.size() + 128);
   const char* const head_end = session.media_count == 0 ? session.text.data() + session.text.size()
@@ -643,6 +821,32 @@ Result<std::string> rewrite_sdp(const SdpSession& session, const SdpEdit& edit) 
                                                  edit.origin_address, has_address, line_end);
     if (!appended.ok()) return appended.error();
   }
+  return out;
+}
+
+Result<std::string> write_own_answer(const SdpSession& offer, const SdpEdit& edit) {
+  if (const Result<void> checked = check_edit(offer, edit); !checked.ok()) return checked.error();
+  std::string address;
+  append_address(address, edit.origin_address);
+  std::string out = "v=0\r\no=- " + std::to_string(edit.session_id) + ' ' +
+                    std::to_string(edit.session_version) + ' ' + address + "\r\ns=-\r\nc=" + address +
+                    "\r\nt=0 0\r\n";
+  bool has_audio = false;
+  for (std::size_t i = 0; i < offer.media_count; ++i) {
+    const SdpMedia& media = offer.media[i];
+    // With keys or feedback it would be for the other end to answer.
+    const bool is_plain = media.is_audio() && media.protocol == "RTP/AVP" && !media.has_crypto;
+    if (!edit.streams[i].is_refused && is_plain) {
+      has_audio = true;
+      append_own_stream(out, media, edit.streams[i]);
+    } else {
+      out += "m=" + std::string(media.type) + " 0 " + std::string(media.protocol);
+      if (!media.formats.empty()) out += ' ' + std::string(media.formats);
+      out += "\r\n";
+    }
+  }
+  if (!has_audio)
+    return Error{ErrorCode::unsupported, "the offer had no audio that could be answered here"};
   return out;
 }
 

@@ -54,6 +54,10 @@ struct SdpMedia {
 
   [[nodiscard]] bool is_rtp() const noexcept;  ///< RTP/AVP and its relatives.
   [[nodiscard]] bool is_audio() const noexcept { return type == "audio"; }
+  [[nodiscard]] bool is_video() const noexcept { return type == "video"; }
+  /// Packets on UDP that need no handshake between the two ends: no TCP, no DTLS. What a relay
+  /// that sees no keys and speaks no ICE can carry.
+  [[nodiscard]] bool can_be_relayed() const noexcept;
   /// The port RTCP is expected at: a=rtcp, the same port with rtcp-mux, else port + 1.
   [[nodiscard]] std::uint16_t effective_rtcp_port() const noexcept;
   /// RFC 3264 section 8.4 and RFC 2543's address 0.0.0.0: no media wanted towards the sender of
@@ -67,7 +71,8 @@ struct SdpCodec {
   std::string_view name;  ///< "PCMU"; "" when nothing names it.
   std::uint32_t clock_rate_hz = 0;
   std::uint8_t channels = 1;
-  std::string_view fmtp;  ///< Value of a=fmtp; "" when none.
+  std::string_view fmtp;    ///< Value of a=fmtp; "" when none.
+  std::string_view format;  ///< As the m= line has it.
 };
 
 /// A description taken apart; the text it was read from must outlive it.
@@ -101,6 +106,12 @@ std::vector<SdpCodec> sdp_codecs(const SdpMedia& media);
 /// "PCMU,PCMA,telephone-event": for logs and records.
 std::string sdp_codec_names(const SdpMedia& media);
 
+/// What the a=fmtp line of a format becomes.
+struct SdpFmtpEdit {
+  std::string_view format;
+  std::string value;  ///< "": there is none.
+};
+
 /// What one stream becomes.
 struct SdpStreamEdit {
   bool is_refused = false;  ///< Port 0 (RFC 3264 section 6); address and ports are not looked at.
@@ -108,9 +119,15 @@ struct SdpStreamEdit {
   std::uint16_t port = 0;  ///< Required unless refused.
   /// Port for a=rtcp; 0 or port + 1: no such line. Any a=rtcp of the sender is dropped either way.
   std::uint16_t rtcp_port = 0;
-  /// Payload types to keep, as in the m= line; empty: all. Others lose their rtpmap, fmtp and
-  /// rtcp-fb lines too.
+  /// Formats to keep, spelled as in the m= line and in the order that it gets; empty: all as they
+  /// are. Others lose their rtpmap, fmtp and rtcp-fb lines too.
   std::vector<std::string_view> formats;
+  std::vector<SdpFmtpEdit> fmtp{};  ///< Of kept formats; others keep theirs.
+  int ptime_ms = 0;                 ///< 0: a=ptime stays as it is.
+
+  [[nodiscard]] bool changes_codecs() const noexcept {
+    return !formats.empty() || !fmtp.empty() || ptime_ms != 0;
+  }
 };
 
 /// How a description is changed on its way through.
@@ -119,6 +136,9 @@ struct SdpEdit {
   std::uint64_t session_version = 0;   ///< Must grow by one with each change (RFC 3264 section 8).
   IpAddress origin_address;            ///< Ours; replaces o= and the session's c= address.
   std::vector<SdpStreamEdit> streams;  ///< One for each media section, in order.
+  /// Direct media (M-04): o=, addresses, ports and what leads around us stay; the fields above but
+  /// `streams` are not looked at, of these no address and no port.
+  bool is_direct = false;
 };
 
 /// The description with our addresses. Everything else is kept byte for byte, line ends included,
@@ -126,6 +146,12 @@ struct SdpEdit {
 /// tell the way around us. The o= user name becomes "-", so that neither side learns the other's.
 /// Errors: invalid_argument (streams do not fit the description, or an address or port is missing).
 Result<std::string> rewrite_sdp(const SdpSession& session, const SdpEdit& edit);
+
+/// An answer to `offer` that nobody but the switch gives: its streams with what is needed to send to
+/// us, and nothing else that the offer says. A stream without `formats` in the edit keeps all.
+/// Errors: unsupported (no stream of plain RTP/AVP audio is left), invalid_argument (as
+/// rewrite_sdp()).
+Result<std::string> write_own_answer(const SdpSession& offer, const SdpEdit& edit);
 
 /// The description without its directions: every stream is for both ways (RFC 3264 section 6.1).
 std::string without_directions(std::string_view text);

@@ -89,6 +89,10 @@ std::vector<Field<G>> gateway_fields() {
        [](Reader& r, const Json& v, G& g) { read_rewrite(r, v, g.rewrite_callee); }},
       {"media", "auto|on|off|must_on", "auto", "Media through the switch or direct (M-01).",
        [](Reader& r, const Json& v, G& g) { read_media_mode(r, v, g.media); }},
+      {"codecs", "array of names", "any",
+       "Codecs of its calls; those it gets offer them in this order (M-07). `NAME/RATE` for one "
+       "clock rate. Of a kind of media, audio or video, that none is of, any may be.",
+       [](Reader& r, const Json& v, G& g) { read_codecs(r, v, g.codecs); }, "sipCodecs"},
       {"no_media_hangup_s", "integer 0..86400", "parameter",
        "Ends a call without media (M-05); 0: never.",
        [](Reader& r, const Json& v, G& g) {

@@ -23,28 +23,9 @@ void read_lock(Reader& r, const Json& v, PhoneLock& lock) {
                       lock);
 }
 
-}  // namespace
-
-void read_sort(Reader& r, const Json& v, std::vector<RoutePolicy>& sort) {
-  r.each(v, [&](const Json& item) {
-    RoutePolicy policy = RoutePolicy::none;
-    r.choice<RoutePolicy>(item,
-                          {{"answer_ratio", RoutePolicy::answer_ratio},
-                           {"lowest_rate", RoutePolicy::lowest_rate},
-                           {"talk_time", RoutePolicy::talk_time}},
-                          policy);
-    if (policy == RoutePolicy::none) return;
-    if (std::find(sort.begin(), sort.end(), policy) != sort.end()) {
-      r.fail(std::string("\"") + route_policy_name(policy) + "\" is there twice");
-      return;
-    }
-    sort.push_back(policy);
-  });
-}
-
-const std::vector<Field<PhoneConfig>>& phone_fields() {
+std::vector<Field<PhoneConfig>> own_phone_fields() {
   using P = PhoneConfig;
-  static const std::vector<Field<P>> fields = {
+  return {
       {"id", "id", "its number", "The same as `number`, where there is one.",
        [](Reader& r, const Json& v, P& p) { read_id(r, v, p.id); }},
       {"number", "number", "required",
@@ -139,8 +120,40 @@ const std::vector<Field<PhoneConfig>>& phone_fields() {
       {"transfer_keys", "boolean", "false",
        "DTMF keys in SIP INFO order transfers, as of a gateway (T-04, T-06).",
        [](Reader& r, const Json& v, P& p) { r.boolean(v, p.transfer_keys); }},
+      {"media", "auto|on|off|must_on", "auto", "Media through the switch or direct (M-01).",
+       [](Reader& r, const Json& v, P& p) { read_media_mode(r, v, p.media); }},
+      {"codecs", "array of names", "any", "Codecs of its calls, as of a gateway (M-07).",
+       [](Reader& r, const Json& v, P& p) { read_codecs(r, v, p.codecs); }, "sipCodecs"},
       {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, P&) { read_memo(r, v); }},
   };
+}
+
+}  // namespace
+
+void read_sort(Reader& r, const Json& v, std::vector<RoutePolicy>& sort) {
+  r.each(v, [&](const Json& item) {
+    RoutePolicy policy = RoutePolicy::none;
+    r.choice<RoutePolicy>(
+        item,
+        {{"answer_ratio", RoutePolicy::answer_ratio}, {"lowest_rate", RoutePolicy::lowest_rate}},
+        policy);
+    if (policy == RoutePolicy::none) return;
+    if (std::find(sort.begin(), sort.end(), policy) != sort.end()) {
+      r.fail(std::string("\"") + route_policy_name(policy) + "\" is there twice");
+      return;
+    }
+    sort.push_back(policy);
+  });
+}
+
+const std::vector<Field<PhoneConfig>>& phone_fields() {
+  using P = PhoneConfig;
+  static const std::vector<Field<P>> fields = [] {
+    std::vector<Field<P>> table = own_phone_fields();
+    const std::vector<Field<P>> descriptions = description_fields<P>();
+    table.insert(table.end() - 1, descriptions.begin(), descriptions.end());
+    return table;
+  }();
   return fields;
 }
 

@@ -195,6 +195,8 @@ std::vector<Field<SipOptions>> common_fields() {
 }
 
 std::vector<Field<SipOptions>> with_common(std::vector<Field<SipOptions>> fields) {
+  const auto descriptions = description_fields<SipOptions>();
+  fields.insert(fields.end(), descriptions.begin(), descriptions.end());
   const auto common = common_fields();
   fields.insert(fields.end(), common.begin(), common.end());
   return fields;

@@ -1,6 +1,8 @@
 // Values that several objects of the configuration have.
 #include "switch/config_values_json.hpp"
 
+#include <algorithm>
+
 #include "base/calendar.hpp"
 #include "base/text.hpp"
 #include "base/time_zone.hpp"
@@ -83,6 +85,28 @@ void read_rel100(Reader& r, const Json& v, Rel100Mode& mode) {
 void read_refer(Reader& r, const Json& v, ReferMode& mode) {
   r.choice<ReferMode>(
       v, {{"off", ReferMode::off}, {"local", ReferMode::local}, {"relay", ReferMode::relay}}, mode);
+}
+
+void read_codecs(Reader& r, const Json& v, std::vector<CodecName>& codecs) {
+  std::vector<std::string> names;
+  if (!r.strings(v, names)) return;
+  if (names.size() > codecs_max) {
+    r.fail(std::to_string(names.size()) + " codecs are more than " + std::to_string(codecs_max));
+    return;
+  }
+  std::vector<CodecName> read;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    Reader::Step step(r, i);
+    auto codec = CodecName::parse(names[i]);
+    if (!codec) {
+      r.fail(codec.error().message);
+    } else if (std::find(read.begin(), read.end(), *codec) != read.end()) {
+      r.fail("\"" + names[i] + "\" is there twice");
+    } else {
+      read.push_back(std::move(*codec));
+    }
+  }
+  codecs = std::move(read);
 }
 
 void read_rewrite(Reader& r, const Json& v, std::string& rules) {

@@ -13,20 +13,6 @@ std::string SwitchConfig::path(std::string_view relative) const {
   return folder + "/" + std::string(relative);
 }
 
-const char* media_mode_name(MediaMode mode) noexcept {
-  switch (mode) {
-    case MediaMode::auto_mode:
-      return "auto";
-    case MediaMode::on:
-      return "on";
-    case MediaMode::off:
-      return "off";
-    case MediaMode::must_on:
-      return "must_on";
-  }
-  return "";
-}
-
 Result<std::string> rate(const SwitchConfig& config, std::string_view deck, std::string_view callee,
                          std::int64_t seconds, std::optional<std::int64_t> at_us) {
   const auto& decks = config.provision.rate_decks;

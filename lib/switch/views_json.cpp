@@ -11,14 +11,15 @@ std::string text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Json side(const MediaSideStats& stats) {
+Json side(const MediaSideStats& stats, const std::string& codecs) {
   return {{"packets_received", stats.packets_received},
           {"bytes_received", stats.bytes_received},
           {"packets_sent", stats.packets_sent},
           {"packets_lost", stats.packets_lost},
           {"jitter_us", stats.jitter_us},
           {"packets_refused", stats.packets_refused},
-          {"remote", stats.remote}};
+          {"remote", stats.remote},
+          {"codecs", codecs}};
 }
 
 Json call(const CallView& view) {
@@ -33,8 +34,9 @@ Json call(const CallView& view) {
           {"answered_at_us", view.answered_at_us},
           {"media",
            {{"relayed", view.media_relayed},
-            {"caller", side(view.media_caller)},
-            {"callee", side(view.media_callee)}}}};
+            {"codec", view.codecs.negotiated},
+            {"caller", side(view.media_caller, view.codecs.caller)},
+            {"callee", side(view.media_callee, view.codecs.callee)}}}};
 }
 
 /// Where somebody registered.

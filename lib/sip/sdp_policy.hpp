@@ -1,0 +1,46 @@
+// What the settings of the two sides of a call make of a session description: which codecs it
+// keeps and in which order, and what it says of them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "sip/sdp.hpp"
+#include "tandem/media_options.hpp"
+
+namespace tandem::sip {
+
+enum class SdpRole : std::uint8_t { offer, answer };
+
+/// What one side is configured with. The default changes nothing.
+struct SdpPolicy {
+  std::span<const CodecName> codecs{};  ///< Lives longer than the policy. Empty: any.
+  AnnexMode annexb = AnnexMode::auto_mode;
+  AnnexMode annexa = AnnexMode::auto_mode;
+  bool ptime_adaptive = false;
+
+  [[nodiscard]] bool decides() const noexcept {
+    return !codecs.empty() || ptime_adaptive || annexb != AnnexMode::auto_mode ||
+           annexa != AnnexMode::auto_mode;
+  }
+};
+
+/// Whether a format goes beside the codecs, whatever they are: telephone events, comfort noise,
+/// redundancy, retransmission.
+bool is_beside_codecs(const SdpCodec& codec) noexcept;
+
+/// Completes `edit.streams`, one for each media section, with what the policies leave of a
+/// description (M-07, M-08, M-10): codecs that the lists of both sides have; in an offer in the
+/// order of the receiver's list, where it has one; else in that of the description. A used stream
+/// that keeps no codec becomes refused. Payload types stay as they are. Errors: unsupported (audio
+/// was described and none is left).
+Result<void> apply_policies(const SdpSession& session, SdpRole role, const SdpPolicy& of_sender,
+                            const SdpPolicy& of_receiver, SdpEdit& edit);
+
+/// The codec of a session by its answer: the first of the first used audio stream, "T38" for a fax,
+/// "" when there is neither.
+std::string negotiated_codec(const SdpSession& answer);
+/// What a description has for its first used audio stream: "PCMA,PCMU,telephone-event".
+std::string described_codecs(const SdpSession& session);
+
+}  // namespace tandem::sip

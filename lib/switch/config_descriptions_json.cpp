@@ -1,0 +1,60 @@
+// Keys of what is said in session descriptions, which gateways have in `sip` and phones beside the
+// others.
+#include "switch/config_fields_json.hpp"
+#include "switch/config_values_json.hpp"
+
+namespace tandem::config {
+
+namespace {
+
+void read_annex(Reader& r, const Json& v, AnnexMode& mode) {
+  r.choice<AnnexMode>(v,
+                      {{"auto", AnnexMode::auto_mode},
+                       {"yes", AnnexMode::yes},
+                       {"no", AnnexMode::no},
+                       {"omit", AnnexMode::omit},
+                       {"pass", AnnexMode::pass}},
+                      mode);
+}
+
+/// Also as a number.
+void read_ringback(Reader& r, const Json& v, RemoteRingback& mode) {
+  const Json text = v.is_number_integer() ? Json(std::to_string(v.get<std::int64_t>())) : v;
+  r.choice<RemoteRingback>(text,
+                           {{"auto", RemoteRingback::auto_mode},
+                            {"183", RemoteRingback::session_progress},
+                            {"180", RemoteRingback::ringing}},
+                           mode);
+}
+
+}  // namespace
+
+template <class T>
+std::vector<Field<T>> description_fields() {
+  return {
+      {"annexb", "auto|yes|no|omit|pass", "auto",
+       "What descriptions for it say of annexb of G.729, silence suppression: what the other side "
+       "says, a value of its own, nothing, or what the other side says spelled out (M-08).",
+       [](Reader& r, const Json& v, T& t) { read_annex(r, v, t.annexb); }, "sipG729Annexb"},
+      {"annexa", "auto|yes|no|omit|pass", "auto", "The same of annexa of G.723.1.",
+       [](Reader& r, const Json& v, T& t) { read_annex(r, v, t.annexa); }, "sipG723Annexa"},
+      {"ptime_adaptive", "boolean", "false",
+       "The other side is told a packet time that it can take: not above its maxptime (M-10). "
+       "Packets are not cut or joined.",
+       [](Reader& r, const Json& v, T& t) { r.boolean(v, t.ptime_adaptive); }},
+      {"nat_sdp_first", "boolean", "false",
+       "Relayed media goes to the address in its SDP, unless that is private, also when its packets "
+       "come from elsewhere (M-03).",
+       [](Reader& r, const Json& v, T& t) { r.boolean(v, t.nat_sdp_first); }},
+      {"remote_ringback", "auto|183|180", "auto",
+       "What a caller gets for a 180 or 183: what came, or that status with a description, if need "
+       "be one of silence from the relay. A customer's goes before a vendor's (M-12).",
+       [](Reader& r, const Json& v, T& t) { read_ringback(r, v, t.remote_ringback); },
+       "sipRemoteRingSignal"},
+  };
+}
+
+template std::vector<Field<SipOptions>> description_fields();
+template std::vector<Field<PhoneConfig>> description_fields();
+
+}  // namespace tandem::config
