@@ -379,7 +379,9 @@ bool Call::try_next_candidate() {
     CandidatePlan plan = plan_candidate(context_, *candidate, now_us);
     VendorLease lease;
     if (plan.excluded || !take_vendor(context_, plan, lease, now_us)) {
-      if (!setup_->first_skip) setup_->first_skip = Skip{*plan.excluded, 503};
+      const bool is_mismatch = *plan.excluded == Reason::CodecMismatch;
+      const int sip_status = is_mismatch ? reason_facts(*plan.excluded).sip_status : 503;
+      if (!setup_->first_skip) setup_->first_skip = Skip{*plan.excluded, sip_status};
       note_choice(plan, *plan.excluded, plan.rule);
       note_passed_over(plan);
       continue;

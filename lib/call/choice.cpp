@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "call/hindsight.hpp"
+#include "call/media_path.hpp"
 
 namespace tandem::call {
 
@@ -208,6 +209,10 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
     if (is_phone != (restriction == CalleeRestriction::phones))
       return exclude(Reason::NumberRestricted, "callee_restriction");
   }
+  // Who sends a call on has no codecs of its own in it.
+  if (context.forwarding == nullptr &&
+      have_no_common_codec(context.customer_entry()->config.codecs, vendor.config.codecs))
+    return exclude(Reason::CodecMismatch, "codecs");
   if (const std::string_view list = refusing_forward_list(context, vendor); !list.empty())
     return exclude(Reason::NumberRestricted, list);
   // What is registered now says nothing of a call that is routed once more.

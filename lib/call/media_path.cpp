@@ -16,6 +16,19 @@ constexpr MediaSide other(MediaSide side) noexcept {
   return side == MediaSide::caller ? MediaSide::callee : MediaSide::caller;
 }
 
+bool has_audio(const std::vector<CodecName>& list) noexcept {
+  return std::any_of(list.begin(), list.end(),
+                     [](const CodecName& codec) { return !codec.is_video; });
+}
+
+/// Whether a list has what `codec` may mean.
+bool has(const std::vector<CodecName>& list, const CodecName& codec) noexcept {
+  return std::any_of(list.begin(), list.end(), [&](const CodecName& known) {
+    const bool is_any_rate = known.clock_rate_hz == 0 || codec.clock_rate_hz == 0;
+    return known.name == codec.name && (is_any_rate || known == codec);
+  });
+}
+
 }  // namespace
 
 bool is_sdp(std::string_view content_type) noexcept {
@@ -47,25 +60,23 @@ MediaVerdict decide_media(const MediaChoice& choice) noexcept {
 
 std::optional<std::vector<CodecName>> common_codecs(const std::vector<CodecName>& customer,
                                                     const std::vector<CodecName>& vendor) {
-  const auto audio_of = [](const std::vector<CodecName>& list) {
-    std::vector<CodecName> audio;
-    for (const CodecName& codec : list) {
-      if (!codec.is_video) audio.push_back(codec);
-    }
-    return audio;
-  };
-  std::vector<CodecName> own = audio_of(customer);
-  std::vector<CodecName> offered = audio_of(vendor);
-  if (own.empty() && offered.empty()) return std::nullopt;
-  if (own.empty()) return offered;
-  if (offered.empty()) return own;
-  std::erase_if(offered, [&](const CodecName& codec) {
-    return std::none_of(own.begin(), own.end(), [&](const CodecName& known) {
-      const bool is_any_rate = known.clock_rate_hz == 0 || codec.clock_rate_hz == 0;
-      return known.name == codec.name && (is_any_rate || known == codec);
-    });
+  if (!has_audio(customer) && !has_audio(vendor)) return std::nullopt;
+  const bool is_vendors = has_audio(vendor);
+  const std::vector<CodecName>& ordered = is_vendors ? vendor : customer;
+  const std::vector<CodecName>& others = is_vendors ? customer : vendor;
+  std::vector<CodecName> common;
+  for (const CodecName& codec : ordered) {
+    if (!codec.is_video && (!has_audio(others) || has(others, codec))) common.push_back(codec);
+  }
+  return common;
+}
+
+bool have_no_common_codec(const std::vector<CodecName>& customer,
+                          const std::vector<CodecName>& vendor) noexcept {
+  if (!has_audio(customer) || !has_audio(vendor)) return false;
+  return std::none_of(vendor.begin(), vendor.end(), [&](const CodecName& codec) {
+    return !codec.is_video && has(customer, codec);
   });
-  return offered;
 }
 
 bool is_behind_nat(std::string_view sdp, const IpAddress& signalling) noexcept {

@@ -42,10 +42,13 @@ struct MediaVerdict {
   return decide_media(choice).is_relayed;
 }
 
-/// What a call leaves of codecs when both sides have a list of audio codecs, in the order that the
-/// callee is offered them; of one list that list. Nothing: any.
+/// What the lists of both sides leave of audio codecs, in the order that the callee is offered them
+/// where it has a list. Nothing: any.
 [[nodiscard]] std::optional<std::vector<CodecName>> common_codecs(
     const std::vector<CodecName>& customer, const std::vector<CodecName>& vendor);
+/// Both have a list of audio codecs, and no description could have one of both.
+[[nodiscard]] bool have_no_common_codec(const std::vector<CodecName>& customer,
+                                        const std::vector<CodecName>& vendor) noexcept;
 
 /// Whether the SDP of a caller points elsewhere than its signalling comes from (M-01, step 7).
 [[nodiscard]] bool is_behind_nat(std::string_view sdp, const IpAddress& signalling) noexcept;

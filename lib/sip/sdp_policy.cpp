@@ -113,6 +113,14 @@ struct AnnexSetting {
   AnnexMode of_sender, of_receiver;
 };
 
+std::string_view trimmed(std::string_view text) noexcept {
+  while (!text.empty() && text.front() == ' ')
+    text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ')
+    text.remove_suffix(1);
+  return text;
+}
+
 /// Splits "a=1; annexb=no" into the value of the parameter and the rest.
 std::optional<bool> take_annex(std::string_view fmtp, std::string_view parameter,
                                std::string& rest) {
@@ -121,13 +129,11 @@ std::optional<bool> take_annex(std::string_view fmtp, std::string_view parameter
     const std::size_t end = fmtp.find(';');
     std::string_view item = fmtp.substr(0, end);
     fmtp.remove_prefix(end == std::string_view::npos ? fmtp.size() : end + 1);
-    while (!item.empty() && item.front() == ' ')
-      item.remove_prefix(1);
-    while (!item.empty() && item.back() == ' ')
-      item.remove_suffix(1);
-    if (item.size() > parameter.size() && item[parameter.size()] == '=' &&
-        equals_ignoring_case(item.substr(0, parameter.size()), parameter)) {
-      stated = !equals_ignoring_case(item.substr(parameter.size() + 1), "no");
+    item = trimmed(item);
+    const std::size_t equals = item.find('=');
+    if (equals != std::string_view::npos &&
+        equals_ignoring_case(trimmed(item.substr(0, equals)), parameter)) {
+      stated = !equals_ignoring_case(trimmed(item.substr(equals + 1)), "no");
       continue;
     }
     if (item.empty()) continue;

@@ -4,6 +4,7 @@
 
 #include "call/candidates.hpp"
 #include "call/choice.hpp"
+#include "call/media_path.hpp"
 #include "call/stages.hpp"
 #include "lrn/number.hpp"
 #include "rating/package_charge.hpp"
@@ -98,6 +99,32 @@ Json max_call_json(const GatewayConfig& gateway) {
   if (!limit) return nullptr;
   if (limit->lower_s == limit->upper_s) return limit->upper_s;
   return Json::array({limit->lower_s, limit->upper_s});
+}
+
+/// Whether media is relayed and what says so (M-01). Null where the call's own offer or source
+/// decides, which are not known here.
+Json media_json(const call::CallContext& context, const call::CandidatePlan& plan,
+                const GatewayConfig& vendor) {
+  const Parameters& p = context.tables->parameters;
+  call::MediaChoice choice{.customer = context.customer_entry()->config.media,
+                           .vendor = vendor.media,
+                           .parameter = p.media_mode,
+                           .caller_is_behind_nat = plan.contact != nullptr,
+                           .relays_behind_nat = p.media_behind_nat};
+  const call::MediaVerdict verdict = call::decide_media(choice);
+  if (verdict.rule == "otherwise") return {{"relayed", nullptr}, {"rule", "by the call"}};
+  return {{"relayed", verdict.is_relayed}, {"rule", verdict.rule}};
+}
+
+/// The audio codecs that the lists leave, in the order that the vendor is offered them where it has
+/// a list; null: any (M-07).
+Json codecs_json(const call::CallContext& context, const GatewayConfig& vendor) {
+  const auto common = call::common_codecs(context.customer_entry()->config.codecs, vendor.codecs);
+  if (!common) return nullptr;
+  Json names = Json::array();
+  for (const CodecName& codec : *common)
+    names.push_back(codec.to_string());
+  return names;
 }
 
 /// A rate with what its price is the price of.
@@ -267,7 +294,9 @@ void add_candidates(Json& answer, call::CallContext& context, Reason refused) {
                             {"vendor_rate", rate_json(plan.vendor_rate)},
                             {"quality", quality_json(vendor, context.arrived_us)},
                             {"vendor_callee_billing", plan.vendor_callee.view()},
-                            {"max_call_s", max_call_json(vendor.config)}});
+                            {"max_call_s", max_call_json(vendor.config)},
+                            {"media", media_json(context, plan, vendor.config)},
+                            {"codecs", codecs_json(context, vendor.config)}});
       if (plan.contact != nullptr) candidates.back()["contact"] = plan.contact->uri;
       if (auto rules = call::matching_vendor_rules(context, plan.vendor); !rules.empty())
         candidates.back()["rules"] = std::move(rules);

@@ -1,12 +1,14 @@
 // Any bytes: what the reader takes can be rewritten, and what comes out says our addresses and
-// nothing of theirs.
+// nothing of theirs. What settings leave of codecs is less of the same.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sip/sdp.hpp"
+#include "sip/sdp_policy.hpp"
 
 namespace {
 
@@ -14,6 +16,58 @@ using namespace tandem::sip;
 
 void require(bool holds) {
   if (!holds) std::abort();
+}
+
+const std::vector<tandem::CodecName>& codecs() {
+  static const std::vector<tandem::CodecName> list = [] {
+    std::vector<tandem::CodecName> names;
+    for (const char* name : {"G729", "G723", "PCMA", "opus", "H264"})
+      names.push_back(tandem::CodecName::parse(name).value());
+    return names;
+  }();
+  return list;
+}
+
+/// Whether every format of `kept` is one of `all`.
+bool are_among(std::string_view kept, std::string_view all) {
+  while (!kept.empty()) {
+    const std::string_view word = kept.substr(0, kept.find(' '));
+    bool is_there = word.empty();
+    for (std::size_t at = all.find(word); !is_there && at != std::string_view::npos;
+         at = all.find(word, at + 1)) {
+      const bool begins = at == 0 || all[at - 1] == ' ';
+      const bool ends = at + word.size() == all.size() || all[at + word.size()] == ' ';
+      is_there = begins && ends;
+    }
+    if (!is_there) return false;
+    kept.remove_prefix(word.size() == kept.size() ? word.size() : word.size() + 1);
+  }
+  return true;
+}
+
+void apply(const SdpSession& session, SdpEdit edit) {
+  SdpPolicy policy;
+  policy.codecs = codecs();
+  policy.annexb = tandem::AnnexMode::no;
+  policy.annexa = tandem::AnnexMode::pass;
+  policy.ptime_adaptive = true;
+  for (const bool is_direct : {true, false}) {
+    edit.is_direct = is_direct;
+    SdpEdit changed = edit;
+    if (!apply_policies(session, SdpRole::offer, policy, policy, changed).ok()) return;
+    (void)write_own_answer(session, changed);  // only that it ends and stays inside
+    const tandem::Result<std::string> written = rewrite_sdp(session, changed);
+    require(written.ok());
+    if (written->size() > SdpLimits::bytes_max) return;
+    const tandem::Result<SdpSession> again = parse_sdp(*written);
+    if (!again.ok()) {
+      require(again.error().code == tandem::ErrorCode::limit);
+      return;
+    }
+    require(again->media_count == session.media_count);
+    for (std::size_t i = 0; i < again->media_count; ++i)
+      require(are_among(again->media[i].formats, session.media[i].formats));
+  }
 }
 
 }  // namespace
@@ -36,6 +90,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     stream.rtcp_port = static_cast<std::uint16_t>(stream.port + 1 + i % 2);
     edit.streams.push_back(stream);
   }
+  apply(*session, edit);
   const tandem::Result<std::string> rewritten = rewrite_sdp(*session, edit);
   require(rewritten.ok());
   if (rewritten->size() > SdpLimits::bytes_max) return 0;

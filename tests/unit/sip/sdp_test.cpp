@@ -260,7 +260,7 @@ TEST_CASE(
   edit.streams[0].formats = {"101", "8"};
   const Result<std::string> out = rewrite_sdp(*session, edit);
   REQUIRE(out.ok());
-  CHECK(out->find("RTP/AVP 8 101\r\n") != std::string::npos);
+  CHECK(out->find("RTP/AVP 101 8\r\n") != std::string::npos);
   CHECK(out->find("PCMU") == std::string::npos);
   CHECK(out->find(":18") == std::string::npos);
   CHECK(out->find("a=fmtp:101 0-15") != std::string::npos);
