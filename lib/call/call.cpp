@@ -582,7 +582,9 @@ Result<std::string> Call::prepare_media(std::uint32_t vendor_index,
   const Vendor& vendor = context_.tables->vendors[vendor_index];
   const Parameters& p = parameters();
   const MediaChoice choice{
-      .customer = context_.customer_entry()->config.media,
+      // Who sends a call on is not in its media.
+      .customer = forwarding_ != nullptr ? MediaMode::auto_mode
+                                         : context_.customer_entry()->config.media,
       .vendor = vendor.config.media,
       .parameter = p.media_mode,
       .caller_is_behind_nat = is_behind_nat(setup_->offer, context_.source.ip) || is_registered,

@@ -133,10 +133,11 @@ std::vector<Field<PhoneConfig>> own_phone_fields() {
 void read_sort(Reader& r, const Json& v, std::vector<RoutePolicy>& sort) {
   r.each(v, [&](const Json& item) {
     RoutePolicy policy = RoutePolicy::none;
-    r.choice<RoutePolicy>(
-        item,
-        {{"answer_ratio", RoutePolicy::answer_ratio}, {"lowest_rate", RoutePolicy::lowest_rate}},
-        policy);
+    r.choice<RoutePolicy>(item,
+                          {{"answer_ratio", RoutePolicy::answer_ratio},
+                           {"lowest_rate", RoutePolicy::lowest_rate},
+                           {"talk_time", RoutePolicy::talk_time}},
+                          policy);
     if (policy == RoutePolicy::none) return;
     if (std::find(sort.begin(), sort.end(), policy) != sort.end()) {
       r.fail(std::string("\"") + route_policy_name(policy) + "\" is there twice");

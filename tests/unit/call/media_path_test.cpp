@@ -5,6 +5,7 @@
 using namespace tandem;
 using call::is_behind_nat;
 using call::is_relayed;
+using call::SdpRole;
 
 namespace {
 
@@ -49,11 +50,71 @@ TEST_CASE(
   CHECK_FALSE(is_behind_nat("no sdp", IpAddress::parse("10.0.0.1").value()));
 }
 
+TEST_CASE("M-01: the steps from 7 on are asked in order, each with its parameter") {
+  const IpAddress office = IpAddress::parse("10.1.1.1").value();
+  const IpAddress other_office = IpAddress::parse("192.168.1.1").value();
+  const IpAddress carrier = IpAddress::parse("203.0.113.1").value();
+  const IpAddress other_carrier = IpAddress::parse("198.51.100.1").value();
+  struct Row {
+    IpAddress caller, callee;
+    bool is_behind_nat;
+    bool by_nat, by_same, by_networks;  // the parameters
+    bool relayed;
+    const char* rule;
+  };
+  for (const Row& row :
+       {Row{carrier, other_carrier, true, true, false, true, true, "media_behind_nat"},
+        Row{carrier, other_carrier, true, false, false, true, false, "otherwise"},
+        Row{carrier, carrier, false, true, false, true, false, "media_same_nat"},
+        Row{carrier, carrier, false, true, true, true, true, "media_same_nat"},
+        Row{carrier, carrier, true, true, false, true, true, "media_behind_nat"},
+        Row{office, office, false, true, true, true, false, "otherwise"},
+        Row{office, carrier, false, true, false, true, true, "media_between_networks"},
+        Row{carrier, office, false, true, false, true, true, "media_between_networks"},
+        Row{carrier, office, false, true, false, false, false, "otherwise"},
+        Row{office, other_office, false, true, false, true, false, "otherwise"},
+        Row{carrier, other_carrier, false, true, false, true, false, "otherwise"}}) {
+    CAPTURE(row.rule);
+    CAPTURE(row.caller.to_string());
+    CAPTURE(row.callee.to_string());
+    call::MediaChoice choice;
+    choice.parameter = MediaMode::auto_mode;
+    choice.caller_is_behind_nat = row.is_behind_nat;
+    choice.caller = row.caller;
+    choice.callee = row.callee;
+    choice.relays_behind_nat = row.by_nat;
+    choice.relays_same_nat = row.by_same;
+    choice.relays_between_networks = row.by_networks;
+    const call::MediaVerdict verdict = call::decide_media(choice);
+    CHECK(verdict.is_relayed == row.relayed);
+    CHECK(verdict.rule == row.rule);
+  }
+}
+
+TEST_CASE("M-07: what two lists leave, and in which order the callee is offered it") {
+  const auto list = [](std::initializer_list<const char*> names) {
+    std::vector<CodecName> codecs;
+    for (const char* name : names)
+      codecs.push_back(CodecName::parse(name).value());
+    return codecs;
+  };
+  CHECK_FALSE(call::common_codecs({}, list({"H264"})).has_value());
+  CHECK(to_string(*call::common_codecs(list({"PCMA", "PCMU"}), {})) == "PCMA,PCMU");
+  CHECK(to_string(*call::common_codecs(list({"PCMA", "PCMU", "H264"}),
+                                       list({"G729", "PCMU", "PCMA"}))) == "PCMU,PCMA");
+  CHECK(call::common_codecs(list({"PCMA"}), list({"PCMU"}))->empty());
+  CHECK(call::have_no_common_codec(list({"PCMA"}), list({"PCMU"})));
+  CHECK(call::have_no_common_codec(list({"L16/44100"}), list({"L16/8000"})));
+  CHECK_FALSE(call::have_no_common_codec(list({"L16/44100"}), list({"L16"})));
+  CHECK_FALSE(call::have_no_common_codec(list({"PCMA"}), list({"H264"})));
+  CHECK_FALSE(call::have_no_common_codec({}, list({"PCMU"})));
+}
+
 TEST_CASE("M-04: direct media passes a description byte for byte") {
   SeededRandom random(1);
   call::MediaPath path(nullptr, random);
   path.set_relayed(false, {IpAddress::Family::ipv4, IpAddress::Family::ipv4});
-  const auto passed = path.pass(MediaSide::caller, {"application/sdp", offer});
+  const auto passed = path.pass(MediaSide::caller, SdpRole::offer, {"application/sdp", offer});
   REQUIRE(passed.ok());
   CHECK(*passed == offer);
   CHECK_FALSE(path.has_streams());
@@ -63,7 +124,7 @@ TEST_CASE("MediaPath: without a relay a relayed call is an error that names it")
   SeededRandom random(1);
   call::MediaPath path(nullptr, random);
   path.set_relayed(true, {IpAddress::Family::ipv4, IpAddress::Family::ipv4});
-  const auto passed = path.pass(MediaSide::caller, {"application/sdp", offer});
+  const auto passed = path.pass(MediaSide::caller, SdpRole::offer, {"application/sdp", offer});
   REQUIRE_FALSE(passed.ok());
   CHECK(passed.error().code == ErrorCode::unsupported);
 }
@@ -72,7 +133,7 @@ TEST_CASE("MediaPath: a body that is no SDP passes unread") {
   SeededRandom random(1);
   call::MediaPath path(nullptr, random);
   path.set_relayed(true, {IpAddress::Family::ipv4, IpAddress::Family::ipv4});
-  const auto passed = path.pass(MediaSide::caller, {"application/isup", "\x01\x02"});
+  const auto passed = path.pass(MediaSide::caller, SdpRole::offer, {"application/isup", "\x01\x02"});
   REQUIRE(passed.ok());
   CHECK(*passed == "\x01\x02");
 }

@@ -1,0 +1,101 @@
+// What the file says of codecs, descriptions and ringing.
+#include <doctest/doctest.h>
+
+#include "tandem/config.hpp"
+#include "unit/switch/config_errors.hpp"
+
+using namespace tandem;
+
+namespace {
+
+ConfigReading read(const std::string& body) {
+  return read_config(R"({"sip": {"listen": ["udp:127.0.0.1:5060"]}, )" + body + "}", "/etc/tandem");
+}
+
+/// With one gateway of that kind.
+ConfigReading read_gateway(const std::string& kind, const std::string& keys) {
+  return read(R"("provision": {")" + kind + R"(": [{"id": "g", "addresses": ["10.0.0.2"], )" +
+              keys + "}]}");
+}
+
+ConfigReading read_phone(const std::string& keys) {
+  return read(R"("provision": {"accounts": [{"id": "a"}], "phones": [{"number": "1001", "password":
+                 "x", "account": "a", )" +
+              keys + "}]}");
+}
+
+}  // namespace
+
+TEST_CASE("read_config: codecs of gateways and phones, in their order (M-07)") {
+  const std::string keys = R"("codecs": ["g729a", "PCMA", "speex/16000", "H264"])";
+  const std::string names = "G729,PCMA,speex/16000,H264";
+  auto reading = read_gateway("customer_gateways", keys);
+  REQUIRE(pointers(reading) == Pointers{});
+  CHECK(to_string(reading.config.provision.customer_gateways.at(0).codecs) == names);
+  reading = read_gateway("vendor_gateways", keys);
+  REQUIRE(pointers(reading) == Pointers{});
+  CHECK(to_string(reading.config.provision.vendor_gateways.at(0).codecs) == names);
+  reading = read_phone(keys + R"(, "media": "off")");
+  REQUIRE(pointers(reading) == Pointers{});
+  CHECK(to_string(reading.config.provision.phones.at(0).codecs) == names);
+  CHECK(reading.config.provision.phones.at(0).media == MediaMode::off);
+  CHECK(read_gateway("vendor_gateways", R"("sipCodecs": "PCMA, PCMU")")
+            .config.provision.vendor_gateways.at(0)
+            .codecs.size() == 2);
+}
+
+TEST_CASE("read_config: what is no list of codecs is said at its place (M-07)") {
+  CHECK(pointers(read_gateway("vendor_gateways", R"("codecs": ["PCMA", "PCMB", "pcma", "CN"])")) ==
+        Pointers{"/provision/vendor_gateways/0/codecs/1", "/provision/vendor_gateways/0/codecs/2",
+                 "/provision/vendor_gateways/0/codecs/3"});
+  CHECK(pointers(read_gateway("vendor_gateways", R"("codecs": 8)")) ==
+        Pointers{"/provision/vendor_gateways/0/codecs"});
+  std::string many = R"("codecs": ["PCMA")";
+  for (int i = 1; i <= 32; ++i)
+    many += ", \"speex/" + std::to_string(i) + '"';
+  CHECK(pointers(read_gateway("customer_gateways", many + "]")) ==
+        Pointers{"/provision/customer_gateways/0/codecs"});
+  // Nothing converts codecs yet.
+  CHECK(pointers(read_gateway("customer_gateways", R"("transcode": true)")) ==
+        Pointers{"/provision/customer_gateways/0/transcode"});
+}
+
+TEST_CASE("read_config: what descriptions say, and how a caller is told of ringing (M-08 .. M-12)") {
+  const std::string keys = R"("annexb": "no", "annexa": "pass", "ptime_adaptive": true,
+                              "nat_sdp_first": true, "remote_ringback": )";
+  const auto check = [](const DescriptionOptions& options) {
+    CHECK(options.annexb == AnnexMode::no);
+    CHECK(options.annexa == AnnexMode::pass);
+    CHECK(options.ptime_adaptive);
+    CHECK(options.nat_sdp_first);
+    CHECK(options.remote_ringback == RemoteRingback::session_progress);
+  };
+  for (const char* ringback : {"183", "\"183\""}) {
+    const std::string all = keys + ringback;
+    auto reading = read_gateway("customer_gateways", R"("sip": {)" + all + "}");
+    REQUIRE(pointers(reading) == Pointers{});
+    check(reading.config.provision.customer_gateways.at(0).sip);
+    reading = read_gateway("vendor_gateways", R"("sip": {)" + all + "}");
+    REQUIRE(pointers(reading) == Pointers{});
+    check(reading.config.provision.vendor_gateways.at(0).sip);
+    reading = read_phone(all);
+    REQUIRE(pointers(reading) == Pointers{});
+    check(reading.config.provision.phones.at(0));
+  }
+  CHECK(pointers(read_phone(R"("annexb": true, "remote_ringback": 181, "annexa": "maybe")")) ==
+        Pointers{"/provision/phones/0/annexa", "/provision/phones/0/annexb",
+                 "/provision/phones/0/remote_ringback"});
+}
+
+TEST_CASE("read_config: the steps of M-01 have parameters by both their names") {
+  const auto own = read(R"("parameters": {"media_behind_nat": false, "media_same_nat": true,
+                                          "media_between_networks": false})");
+  const auto vos = read(R"("parameters": {"SS_MEDIAPROXYBEHINDNAT": "Off",
+                            "SS_MEDIAPROXYSAMENAT": "On", "SS_MEDIAPROXYBETWEENNET": "Off"})");
+  for (const auto& reading : {own, vos}) {
+    REQUIRE(pointers(reading) == Pointers{});
+    CHECK_FALSE(reading.config.parameters.media_behind_nat);
+    CHECK(reading.config.parameters.media_same_nat);
+    CHECK_FALSE(reading.config.parameters.media_between_networks);
+  }
+}
