@@ -937,7 +937,7 @@ typedef struct tandem_cdr {
   const tandem_charge_facts* agent; /* of the customer's agent; NULL: it has none */
   const char* choices; /* candidates it came to and why each was taken or passed over (R-23), as
                           docs/cdr.md has the text; tandem_cdr_to_json() writes it out */
-  const char* codec;         /* negotiated, "PCMA"; "": nothing was answered. Since 0.1. */
+  const char* codec;   /* negotiated, "PCMA"; "": nothing was answered. Since 0.1. */
   const char* caller_codecs; /* what the caller described last, "PCMA,PCMU,telephone-event" */
   const char* callee_codecs;
 } tandem_cdr;

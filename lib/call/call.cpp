@@ -583,8 +583,8 @@ Result<std::string> Call::prepare_media(std::uint32_t vendor_index,
   const Parameters& p = parameters();
   const MediaChoice choice{
       // Who sends a call on is not in its media.
-      .customer = forwarding_ != nullptr ? MediaMode::auto_mode
-                                         : context_.customer_entry()->config.media,
+      .customer =
+          forwarding_ != nullptr ? MediaMode::auto_mode : context_.customer_entry()->config.media,
       .vendor = vendor.config.media,
       .parameter = p.media_mode,
       .caller_is_behind_nat = is_behind_nat(setup_->offer, context_.source.ip) || is_registered,
@@ -595,9 +595,8 @@ Result<std::string> Call::prepare_media(std::uint32_t vendor_index,
       .relays_between_networks = p.media_between_networks};
   media_.set_relayed(worker_.commons().relay != nullptr && is_relayed(choice),
                      {context_.source.ip.family, destination.ip.family});
-  auto passed =
-      media_.pass(MediaSide::caller, SdpRole::offer, {setup_->offer_type, setup_->offer},
-                  media_settings(&vendor.config));
+  auto passed = media_.pass(MediaSide::caller, SdpRole::offer, {setup_->offer_type, setup_->offer},
+                            media_settings(&vendor.config));
   if (passed) return passed;
   worker_.commons().log.write(LogLevel::warning, "call", "offer could not be passed on",
                               {{"call_id", std::string(inbound_->call_id())},
@@ -609,9 +608,8 @@ Result<std::string> Call::prepare_media(std::uint32_t vendor_index,
 MediaSettingsPair Call::media_settings(const GatewayConfig* callee) const noexcept {
   const auto of = [](const GatewayConfig& gateway) {
     const SipOptions& options = gateway.sip;
-    return MediaSettings{
-        {gateway.codecs, options.annexb, options.annexa, options.ptime_adaptive},
-        options.nat_sdp_first};
+    return MediaSettings{{gateway.codecs, options.annexb, options.annexa, options.ptime_adaptive},
+                         options.nat_sdp_first};
   };
   // What comes over a loop, and who is being led here over one, is another call's to settle.
   const auto is_settled = [&](MediaSide side) {
@@ -626,8 +624,7 @@ MediaSettingsPair Call::media_settings(const GatewayConfig* callee) const noexce
 
 Result<std::string> Call::pass_media(MediaSide from, SdpRole role, const SessionBody& body) {
   const bool is_settled =
-      is_loop(MediaSide::callee) ||
-      (transfer_ != nullptr && transfer_->side == MediaSide::callee);
+      is_loop(MediaSide::callee) || (transfer_ != nullptr && transfer_->side == MediaSide::callee);
   return media_.pass(from, role, body, media_settings(is_settled ? nullptr : &vendor().config));
 }
 

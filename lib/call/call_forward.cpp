@@ -62,7 +62,7 @@ bool Call::try_next_target() {
   media_.close();
   media_.set_relayed(false, {family, family});
   const auto offer = media_.pass(MediaSide::caller, SdpRole::offer,
-                                  {setup_->offer_type, setup_->offer}, media_settings(nullptr));
+                                 {setup_->offer_type, setup_->offer}, media_settings(nullptr));
   if (!offer) {
     refuse(Reason::CodecMismatch, reason_facts(Reason::CodecMismatch).sip_status);
     return true;

@@ -352,8 +352,8 @@ void Call::start_again(Timer& timer) {
 void Call::on_join_result(Leg& staying, int status, const SessionBody& body) {
   reoffer_from_ = nullptr;
   const bool is_answered = !transfer_->answer.empty();
-  auto passed =
-      status < 300 ? pass_media(side_of(staying), SdpRole::answer, body) : Result<std::string>(std::string());
+  auto passed = status < 300 ? pass_media(side_of(staying), SdpRole::answer, body)
+                             : Result<std::string>(std::string());
   if (status < 300 && passed.ok()) {
     media_.forget();
     transfer_->led_to = std::move(transfer_->offering);

@@ -109,8 +109,8 @@ Result<void> MediaPath::open_stream(std::size_t index) {
 
 Result<void> MediaPath::direct(MediaSide from, std::size_t index, const Target& target) {
   MediaSession& stream = streams_[index];
-  stream.set_flags(
-      from, {.prefer_signalled = target.prefers_signalled, .transparent = !target.is_rtp});
+  stream.set_flags(from,
+                   {.prefer_signalled = target.prefers_signalled, .transparent = !target.is_rtp});
   return stream.set_remote(from, target.rtp, target.wants_mux ? target.rtp : target.rtcp);
 }
 
@@ -244,9 +244,8 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
       for (std::size_t i = 0; i < streams_.size(); ++i)
         settle_mux(i);
     }
-    written = show(to, edit, [&](const sip::SdpEdit& wanted) {
-      return sip::rewrite_sdp(*session, wanted);
-    });
+    written = show(to, edit,
+                   [&](const sip::SdpEdit& wanted) { return sip::rewrite_sdp(*session, wanted); });
   } else {
     edit.is_direct = true;
     written = own.description.decides() || others.decides() ? sip::rewrite_sdp(*session, edit)
@@ -284,9 +283,8 @@ Result<std::string> MediaPath::answer_early(const SessionBody& offer,
                                          of_caller.description, edit);
       !applied)
     return applied.error();
-  return show(MediaSide::caller, edit, [&](const sip::SdpEdit& wanted) {
-    return sip::write_own_answer(*session, wanted);
-  });
+  return show(MediaSide::caller, edit,
+              [&](const sip::SdpEdit& wanted) { return sip::write_own_answer(*session, wanted); });
 }
 
 std::int64_t MediaPath::last_rtp_us(MediaSide side) const noexcept {

@@ -233,7 +233,8 @@ void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
   }
   if (reoffer_from_ == nullptr) {
     // The answer to a refresh of the leg's own (P-18): the same session, perhaps at another place.
-    if (status < 300 && state_ == CallState::answered) (void)pass_media(side_of(leg), SdpRole::answer, body);
+    if (status < 300 && state_ == CallState::answered)
+      (void)pass_media(side_of(leg), SdpRole::answer, body);
     return;
   }
   Leg& asker = *std::exchange(reoffer_from_, nullptr);

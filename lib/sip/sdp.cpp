@@ -532,8 +532,8 @@ Result<std::string> rewrite_codecs(const SdpSession& session, const SdpEdit& edi
   std::string out;
   out.reserve(session.text.size() + 128);
   const char* const begin = session.text.data();
-  const char* const head_end = session.media_count == 0 ? begin + session.text.size()
-                                                        : session.media[0].section.data();
+  const char* const head_end =
+      session.media_count == 0 ? begin + session.text.size() : session.media[0].section.data();
   out += session.text.substr(0, static_cast<std::size_t>(head_end - begin));
   for (std::size_t i = 0; i < session.media_count; ++i) {
     const SdpMedia& media = session.media[i];
@@ -543,8 +543,7 @@ Result<std::string> rewrite_codecs(const SdpSession& session, const SdpEdit& edi
       if (i + 1 < session.media_count && !media.section.ends_with('\n')) out += line_end;
       continue;
     }
-    const Result<void> appended =
-        append_direct_section(out, media, edit.streams[i], line_end);
+    const Result<void> appended = append_direct_section(out, media, edit.streams[i], line_end);
     if (!appended.ok()) return appended.error();
   }
   return out;
@@ -829,8 +828,8 @@ Result<std::string> write_own_answer(const SdpSession& offer, const SdpEdit& edi
   std::string address;
   append_address(address, edit.origin_address);
   std::string out = "v=0\r\no=- " + std::to_string(edit.session_id) + ' ' +
-                    std::to_string(edit.session_version) + ' ' + address + "\r\ns=-\r\nc=" + address +
-                    "\r\nt=0 0\r\n";
+                    std::to_string(edit.session_version) + ' ' + address +
+                    "\r\ns=-\r\nc=" + address + "\r\nt=0 0\r\n";
   bool has_audio = false;
   for (std::size_t i = 0; i < offer.media_count; ++i) {
     const SdpMedia& media = offer.media[i];

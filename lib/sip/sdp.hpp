@@ -147,8 +147,8 @@ struct SdpEdit {
 /// Errors: invalid_argument (streams do not fit the description, or an address or port is missing).
 Result<std::string> rewrite_sdp(const SdpSession& session, const SdpEdit& edit);
 
-/// An answer to `offer` that nobody but the switch gives: its streams with what is needed to send to
-/// us, and nothing else that the offer says. A stream without `formats` in the edit keeps all.
+/// An answer to `offer` that nobody but the switch gives: its streams with what is needed to send
+/// to us, and nothing else that the offer says. A stream without `formats` in the edit keeps all.
 /// Errors: unsupported (no stream of plain RTP/AVP audio is left), invalid_argument (as
 /// rewrite_sdp()).
 Result<std::string> write_own_answer(const SdpSession& offer, const SdpEdit& edit);

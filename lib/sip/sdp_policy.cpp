@@ -214,7 +214,9 @@ Result<void> apply_policies(const SdpSession& session, SdpRole role, const SdpPo
         if (media.is_audio()) refused = &media;
         continue;
       }
-      const auto is_same = [](const SdpCodec& a, const SdpCodec& b) { return a.format == b.format; };
+      const auto is_same = [](const SdpCodec& a, const SdpCodec& b) {
+        return a.format == b.format;
+      };
       if (!std::equal(codecs.begin(), codecs.end(), chosen.begin(), chosen.end(), is_same)) {
         for (const SdpCodec& codec : chosen)
           stream.formats.push_back(codec.format);
@@ -256,9 +258,9 @@ std::string described_codecs(const SdpSession& session) {
   const SdpMedia* const audio = session.first_audio();
   if (audio == nullptr) return {};
   std::string names = sdp_codec_names(*audio);
-  if (names.size() > bytes_max) names.resize(names.rfind(',', bytes_max) == std::string::npos
-                                                 ? bytes_max
-                                                 : names.rfind(',', bytes_max));
+  if (names.size() > bytes_max)
+    names.resize(names.rfind(',', bytes_max) == std::string::npos ? bytes_max
+                                                                  : names.rfind(',', bytes_max));
   return names;
 }
 

@@ -43,7 +43,8 @@ std::vector<Field<T>> description_fields() {
        "Packets are not cut or joined.",
        [](Reader& r, const Json& v, T& t) { r.boolean(v, t.ptime_adaptive); }},
       {"nat_sdp_first", "boolean", "false",
-       "Relayed media goes to the address in its SDP, unless that is private, also when its packets "
+       "Relayed media goes to the address in its SDP, unless that is private, also when its "
+       "packets "
        "come from elsewhere (M-03).",
        [](Reader& r, const Json& v, T& t) { r.boolean(v, t.nat_sdp_first); }},
       {"remote_ringback", "auto|183|180", "auto",

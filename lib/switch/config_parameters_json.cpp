@@ -441,9 +441,8 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        "SERVER_QUERY_MAX_SIZE"},
       {"query_time_max_ms", "integer 0..3600000", "30000",
        "Time that a question may take (C-13); 0: any.",
-       [](Reader& r, const Json& v, P& p) {
-         r.number(v, 0, 3'600'000, p.query_guards.time_max_ms);
-       }},
+       [](Reader& r, const Json& v,
+          P& p) { r.number(v, 0, 3'600'000, p.query_guards.time_max_ms); }},
       {"query_denied_hours", "list or comma text", "none",
        "Hours of the day, in `timezone`, in which no question to the records is answered (C-13): "
        "`9-12` is from 9:00 to 12:00, `22-6` goes over midnight, `20` is one hour.",

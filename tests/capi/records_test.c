@@ -54,6 +54,8 @@ static tandem_cdr example(void) {
   cdr.sip_status = 200;
   cdr.attempts = attempts;
   cdr.attempts_count = 1;
+  cdr.codec = "PCMA";
+  cdr.caller_codecs = "PCMU,PCMA";
   return cdr;
 }
 
@@ -64,6 +66,8 @@ static void records_become_text(void) {
   CHECK(strstr(tandem_text_data(text), "\"charge\":\"1.20\"") != NULL);
   CHECK(strstr(tandem_text_data(text), "\"agent_charge\":\"0.80\"") != NULL);
   CHECK(strstr(tandem_text_data(text), "\"end_reason\":\"NormalCallClearing\"") != NULL);
+  CHECK(strstr(tandem_text_data(text), "\"codec\":\"PCMA\"") != NULL);
+  CHECK(strstr(tandem_text_data(text), "\"codecs\":\"PCMU,PCMA\"") != NULL);
   tandem_text_destroy(text);
   CHECK(tandem_cdr_to_csv(&cdr, &text) == TANDEM_OK);
   tandem_text_destroy(text);

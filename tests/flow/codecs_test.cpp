@@ -1,5 +1,5 @@
-// Which codecs a call is about, and what each side is told of them and of ringing (M-01, M-03, M-07,
-// M-08, M-12).
+// Which codecs a call is about, and what each side is told of them and of ringing (M-01, M-03,
+// M-07, M-08, M-12).
 #include <string>
 #include <vector>
 
@@ -86,8 +86,8 @@ TEST_CASE("Codecs: the vendor is offered what both lists have, in its own order 
   call->hang_up();
   const Cdr& cdr = bench.only_cdr();
   CHECK(cdr.media_relayed == !is_direct);
-  CHECK(cdr.codecs == MediaCodecs{"PCMA", "PCMU,G722,PCMA,G729,telephone-event",
-                                  "PCMA,telephone-event"});
+  CHECK(cdr.codecs ==
+        MediaCodecs{"PCMA", "PCMU,G722,PCMA,G729,telephone-event", "PCMA,telephone-event"});
   CHECK(has(to_json(cdr), R"("codec":"PCMA","caller":{)"));
 }
 

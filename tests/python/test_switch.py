@@ -342,6 +342,43 @@ def test_a_call_in_virtual_time() -> None:
     switch.close()
 
 
+def test_codecs_are_negotiated_by_settings() -> None:
+    world = sim.World(seed=7)
+    config = sim_config()
+    provision = config["provision"]
+    provision["customer_gateways"][0]["codecs"] = ["PCMU", "PCMA", "G729"]
+    provision["vendor_gateways"][0].update(codecs=["G729", "PCMA"], sip={"annexb": "no", "remote_ringback": "183"})
+    switch = world.create_switch(config)
+    switch.start()
+    vendor = world.add_endpoint("10.0.0.9:5060")
+    customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+
+    def description(ip: str, formats: str) -> str:
+        return (f"v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n"
+                f"m=audio 4000 RTP/AVP {formats}\r\n")
+
+    vendor.set_plan(sim.AnswerPlan(ring_after_us=0, answer_after_us=1_000_000, sdp=description("10.0.0.9", "8")))
+    call = customer.dial("442079460000", plan=sim.DialPlan(sdp=description("10.0.0.2", "0 8 18")))
+    assert world.run_until(lambda: call.was_answered, 10_000_000)
+    (far,) = vendor.calls()
+    assert "RTP/AVP 18 8\r\n" in far.remote_sdp and "a=fmtp:18 annexb=no" in far.remote_sdp
+    assert "183 sdp" in call.events
+    (live,) = switch.calls()
+    assert (live.codec, live.caller_codecs, live.callee_codecs) == ("PCMA", "PCMU,PCMA,G729", "PCMA")
+    (candidate,) = switch.explain("cust", "1000", "442079460000")["candidates"]
+    assert candidate["codecs"] == ["G729", "PCMA"] and candidate["media"] == {"relayed": True, "rule": "media_mode"}
+    call.hang_up()
+    assert world.run_until_idle()
+    (cdr,) = world.cdrs()
+    assert (cdr.codec, cdr.caller_codecs) == ("PCMA", "PCMU,PCMA,G729")
+    cdr.codec = "G722"
+    assert '"codec":"G722"' in cdr.to_json()
+    provision["vendor_gateways"][0]["codecs"] = ["PCMB"]
+    with pytest.raises(tandem.Error, match="PCMB"):
+        world.create_switch(config)
+    switch.close()
+
+
 def test_a_phone_registers_and_is_called() -> None:
     """P-05, T-01, S-08."""
     config = sim_config()

@@ -133,7 +133,8 @@ TEST_CASE("MediaPath: a body that is no SDP passes unread") {
   SeededRandom random(1);
   call::MediaPath path(nullptr, random);
   path.set_relayed(true, {IpAddress::Family::ipv4, IpAddress::Family::ipv4});
-  const auto passed = path.pass(MediaSide::caller, SdpRole::offer, {"application/isup", "\x01\x02"});
+  const auto passed =
+      path.pass(MediaSide::caller, SdpRole::offer, {"application/isup", "\x01\x02"});
   REQUIRE(passed.ok());
   CHECK(*passed == "\x01\x02");
 }

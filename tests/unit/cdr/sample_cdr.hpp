@@ -58,6 +58,7 @@ inline Cdr sample_cdr(std::uint64_t number, Random& random) {
     cdr.media_relayed = true;
     cdr.media_caller = MediaSideStats{100, 17'200, 99, 1, 250, 0, "192.0.2.1:40000"};
     cdr.media_callee = MediaSideStats{99, 17'028, 100, 0, 120, 2, "198.51.100.7:30000"};
+    cdr.codecs = {"PCMA", "PCMU,PCMA,telephone-event", "PCMA"};
   } else {
     cdr.end_reason = Reason::CalleeBusy;
     cdr.end_code = 486;
@@ -143,6 +144,7 @@ inline Cdr any_cdr(Random& random) {
   cdr.media_relayed = random.below(2) != 0;
   cdr.media_caller = side();
   cdr.media_callee = side();
+  cdr.codecs = {any_text(random), any_text(random), any_text(random)};
   return cdr;
 }
 

@@ -56,6 +56,7 @@ TEST_CASE("attempts and media: come back from their JSON") {
     CHECK(read.media_relayed == cdr.media_relayed);
     CHECK(read.media_caller == cdr.media_caller);
     CHECK(read.media_callee == cdr.media_callee);
+    CHECK(read.codecs == cdr.codecs);
   }
   CHECK_FALSE(cdr::attempts_from_json("{").ok());
   CHECK_FALSE(cdr::attempts_from_json("[1]").ok());

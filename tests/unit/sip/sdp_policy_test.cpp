@@ -61,46 +61,96 @@ TEST_CASE("M-07: what both lists have passes, in the order of who gets the offer
     std::vector<std::string> sender, receiver;
     std::string offered, answered;
   };
-  const std::string wide = "m=audio 4000 RTP/AVP 0 8 18 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+  const std::string wide =
+      "m=audio 4000 RTP/AVP 0 8 18 101\r\na=rtpmap:101 telephone-event/8000\r\n";
   const std::string opus =
-      "m=audio 4000 RTP/AVP 96 9 13 97 98 99\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:97 CN/16000\r\n"
+      "m=audio 4000 RTP/AVP 96 9 13 97 98 99\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:97 "
+      "CN/16000\r\n"
       "a=rtpmap:98 telephone-event/48000\r\na=rtpmap:99 telephone-event/8000\r\n";
   for (const Row& row : {
-           Row{"no list", wide, {}, {}, "PCMU,PCMA,G729,telephone-event",
+           Row{"no list",
+               wide,
+               {},
+               {},
+               "PCMU,PCMA,G729,telephone-event",
                "PCMU,PCMA,G729,telephone-event"},
-           Row{"the receiver's order", wide, {}, {"G729", "PCMA"}, "G729,PCMA,telephone-event",
+           Row{"the receiver's order",
+               wide,
+               {},
+               {"G729", "PCMA"},
+               "G729,PCMA,telephone-event",
                "PCMA,G729,telephone-event"},
-           Row{"the sender's list has no order for others", wide, {"G729", "PCMU"}, {},
-               "PCMU,G729,telephone-event", "PCMU,G729,telephone-event"},
-           Row{"both", wide, {"PCMU", "PCMA"}, {"G729", "PCMA", "PCMU"},
-               "PCMA,PCMU,telephone-event", "PCMU,PCMA,telephone-event"},
+           Row{"the sender's list has no order for others",
+               wide,
+               {"G729", "PCMU"},
+               {},
+               "PCMU,G729,telephone-event",
+               "PCMU,G729,telephone-event"},
+           Row{"both",
+               wide,
+               {"PCMU", "PCMA"},
+               {"G729", "PCMA", "PCMU"},
+               "PCMA,PCMU,telephone-event",
+               "PCMU,PCMA,telephone-event"},
            Row{"nothing left", wide, {}, {"G722"}, "mismatch", "mismatch"},
            Row{"nothing in common", wide, {"PCMU"}, {"PCMA"}, "mismatch", "mismatch"},
-           Row{"a list of video alone is not about audio", wide, {"H264"}, {"VP8"},
-               "PCMU,PCMA,G729,telephone-event", "PCMU,PCMA,G729,telephone-event"},
+           Row{"a list of video alone is not about audio",
+               wide,
+               {"H264"},
+               {"VP8"},
+               "PCMU,PCMA,G729,telephone-event",
+               "PCMU,PCMA,G729,telephone-event"},
            Row{"another spelling is the same codec",
                "m=audio 4000 RTP/AVP 18 97\r\na=rtpmap:18 g729A/8000\r\na=rtpmap:97 ILBC/8000\r\n",
-               {}, {"iLBC", "G729"}, "ILBC,g729A", "g729A,ILBC"},
-           Row{"what nothing names is no codec of a list", "m=audio 4000 RTP/AVP 96 8\r\n", {},
-               {"PCMA"}, "PCMA", "PCMA"},
+               {},
+               {"iLBC", "G729"},
+               "ILBC,g729A",
+               "g729A,ILBC"},
+           Row{"what nothing names is no codec of a list",
+               "m=audio 4000 RTP/AVP 96 8\r\n",
+               {},
+               {"PCMA"},
+               "PCMA",
+               "PCMA"},
            Row{"a name with a clock",
-               "m=audio 4000 RTP/AVP 96 97\r\na=rtpmap:96 speex/8000\r\na=rtpmap:97 speex/16000\r\n",
-               {}, {"speex/16000"}, "speex", "speex"},
-           Row{"events and noise keep the clock of a codec that is kept", opus, {}, {"opus"},
-               "opus,telephone-event", "opus,telephone-event"},
-           Row{"... and of the other one", opus, {}, {"G722"}, "G722,CN,telephone-event",
+               "m=audio 4000 RTP/AVP 96 97\r\na=rtpmap:96 speex/8000\r\na=rtpmap:97 "
+               "speex/16000\r\n",
+               {},
+               {"speex/16000"},
+               "speex",
+               "speex"},
+           Row{"events and noise keep the clock of a codec that is kept",
+               opus,
+               {},
+               {"opus"},
+               "opus,telephone-event",
+               "opus,telephone-event"},
+           Row{"... and of the other one",
+               opus,
+               {},
+               {"G722"},
+               "G722,CN,telephone-event",
                "G722,CN,telephone-event"},
            Row{"events of another clock are better than none",
                "m=audio 4000 RTP/AVP 96 101\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:101 "
                "telephone-event/8000\r\n",
-               {}, {"opus"}, "opus,telephone-event", "opus,telephone-event"},
+               {},
+               {"opus"},
+               "opus,telephone-event",
+               "opus,telephone-event"},
            Row{"redundancy goes with what it repeats",
                "m=audio 4000 RTP/AVP 96 97 0 8\r\na=rtpmap:96 RED/8000\r\na=fmtp:96 0/0\r\n"
                "a=rtpmap:97 RED/8000\r\na=fmtp:97 8/8\r\n",
-               {}, {"PCMU"}, "PCMU,RED", "PCMU,RED"},
+               {},
+               {"PCMU"},
+               "PCMU,RED",
+               "PCMU,RED"},
            Row{"events alone are nothing to choose from",
-               "m=audio 4000 RTP/AVP 101\r\na=rtpmap:101 telephone-event/8000\r\n", {}, {"PCMU"},
-               "telephone-event", "telephone-event"},
+               "m=audio 4000 RTP/AVP 101\r\na=rtpmap:101 telephone-event/8000\r\n",
+               {},
+               {"PCMU"},
+               "telephone-event",
+               "telephone-event"},
        }) {
     CAPTURE(row.what);
     const auto of_sender = list(row.sender);
@@ -114,11 +164,12 @@ TEST_CASE("M-07: what both lists have passes, in the order of who gets the offer
 TEST_CASE("M-07: payload types stay, and lines of what is gone go with it") {
   const auto codecs = list({"iLBC", "PCMA"});
   const std::string out =
-      passed(session("m=audio 4000/2 RTP/AVP 0 8 97 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:97 "
-                     "iLBC/8000\r\na=fmtp:97 mode=20\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:"
-                     "101 0-15\r\na=rtcp-fb:0 nack\r\na=candidate:1 1 UDP 1 192.0.2.5 5 typ host\r\n"
-                     "a=ptime:20\r\n"),
-             SdpRole::offer, {{}, {codecs}})
+      passed(
+          session("m=audio 4000/2 RTP/AVP 0 8 97 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:97 "
+                  "iLBC/8000\r\na=fmtp:97 mode=20\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:"
+                  "101 0-15\r\na=rtcp-fb:0 nack\r\na=candidate:1 1 UDP 1 192.0.2.5 5 typ host\r\n"
+                  "a=ptime:20\r\n"),
+          SdpRole::offer, {{}, {codecs}})
           .value();
   CHECK(out ==
         session("m=audio 4000/2 RTP/AVP 97 8 101\r\na=rtpmap:97 iLBC/8000\r\na=fmtp:97 mode=20\r\n"
@@ -215,11 +266,12 @@ TEST_CASE("M-10: with ptime_adaptive a packet time above the sender's maxptime i
   struct Row {
     std::string said, told;
   };
-  for (const Row& row : {Row{"", ""}, Row{"a=ptime:30\r\n", "a=ptime:30\r\n"},
-                         Row{"a=maxptime:40\r\n", "a=maxptime:40\r\n"},
-                         Row{"a=maxptime:10\r\n", "a=maxptime:10\r\na=ptime:10\r\n"},
-                         Row{"a=ptime:60\r\na=maxptime:40\r\n", "a=maxptime:40\r\na=ptime:40\r\n"},
-                         Row{"a=ptime:40\r\na=maxptime:40\r\n", "a=ptime:40\r\na=maxptime:40\r\n"}}) {
+  for (const Row& row :
+       {Row{"", ""}, Row{"a=ptime:30\r\n", "a=ptime:30\r\n"},
+        Row{"a=maxptime:40\r\n", "a=maxptime:40\r\n"},
+        Row{"a=maxptime:10\r\n", "a=maxptime:10\r\na=ptime:10\r\n"},
+        Row{"a=ptime:60\r\na=maxptime:40\r\n", "a=maxptime:40\r\na=ptime:40\r\n"},
+        Row{"a=ptime:40\r\na=maxptime:40\r\n", "a=ptime:40\r\na=maxptime:40\r\n"}}) {
     CAPTURE(row.said);
     const std::string stream = "m=audio 4000 RTP/AVP 8\r\n";
     SdpPolicy adaptive;

@@ -60,7 +60,8 @@ TEST_CASE("read_config: what is no list of codecs is said at its place (M-07)") 
         Pointers{"/provision/customer_gateways/0/transcode"});
 }
 
-TEST_CASE("read_config: what descriptions say, and how a caller is told of ringing (M-08 .. M-12)") {
+TEST_CASE(
+    "read_config: what descriptions say, and how a caller is told of ringing (M-08 .. M-12)") {
   const std::string keys = R"("annexb": "no", "annexa": "pass", "ptime_adaptive": true,
                               "nat_sdp_first": true, "remote_ringback": )";
   const auto check = [](const DescriptionOptions& options) {
