@@ -59,6 +59,14 @@ enum class RemoteRingback : std::uint8_t {
 };
 TANDEM_EXPORT const char* remote_ringback_name(RemoteRingback mode) noexcept;
 
+/// How keys that are pressed in a call may come from a gateway or phone, and how they may go to it
+/// (M-09): as telephone events in the media (RFC 4733), or in INFO. What comes in a way that may
+/// not be used, for the other side either, ends here.
+enum class DtmfReceive : std::uint8_t { all, rfc4733, signalling, off };
+enum class DtmfSend : std::uint8_t { auto_mode, rfc4733, info, off };
+TANDEM_EXPORT const char* dtmf_receive_name(DtmfReceive ways) noexcept;
+TANDEM_EXPORT const char* dtmf_send_name(DtmfSend ways) noexcept;
+
 /// How the descriptions of a gateway or phone are changed, and how it is told of ringing.
 struct DescriptionOptions {
   AnnexMode annexb = AnnexMode::auto_mode;  ///< Of G.729.
@@ -71,6 +79,22 @@ struct DescriptionOptions {
   bool nat_sdp_first = false;
   /// Of a caller; of a callee for callers that do not say (M-12).
   RemoteRingback remote_ringback = RemoteRingback::auto_mode;
+  DtmfReceive dtmf_receive = DtmfReceive::all;
+  DtmfSend dtmf_send = DtmfSend::auto_mode;
+
+  /// Whether keys may come from it, or go to it, as telephone events or in INFO.
+  [[nodiscard]] bool takes_events() const noexcept {
+    return dtmf_receive == DtmfReceive::all || dtmf_receive == DtmfReceive::rfc4733;
+  }
+  [[nodiscard]] bool takes_info() const noexcept {
+    return dtmf_receive == DtmfReceive::all || dtmf_receive == DtmfReceive::signalling;
+  }
+  [[nodiscard]] bool gets_events() const noexcept {
+    return dtmf_send == DtmfSend::auto_mode || dtmf_send == DtmfSend::rfc4733;
+  }
+  [[nodiscard]] bool gets_info() const noexcept {
+    return dtmf_send == DtmfSend::auto_mode || dtmf_send == DtmfSend::info;
+  }
 };
 
 }  // namespace tandem

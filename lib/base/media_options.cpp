@@ -177,6 +177,34 @@ const char* annex_mode_name(AnnexMode mode) noexcept {
   return "";
 }
 
+const char* dtmf_receive_name(DtmfReceive ways) noexcept {
+  switch (ways) {
+    case DtmfReceive::all:
+      return "all";
+    case DtmfReceive::rfc4733:
+      return "rfc4733";
+    case DtmfReceive::signalling:
+      return "signalling";
+    case DtmfReceive::off:
+      return "off";
+  }
+  return "";
+}
+
+const char* dtmf_send_name(DtmfSend ways) noexcept {
+  switch (ways) {
+    case DtmfSend::auto_mode:
+      return "auto";
+    case DtmfSend::rfc4733:
+      return "rfc4733";
+    case DtmfSend::info:
+      return "info";
+    case DtmfSend::off:
+      return "off";
+  }
+  return "";
+}
+
 const char* remote_ringback_name(RemoteRingback mode) noexcept {
   switch (mode) {
     case RemoteRingback::auto_mode:

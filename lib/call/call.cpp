@@ -608,7 +608,8 @@ Result<std::string> Call::prepare_media(std::uint32_t vendor_index,
 MediaSettingsPair Call::media_settings(const GatewayConfig* callee) const noexcept {
   const auto of = [](const GatewayConfig& gateway) {
     const SipOptions& options = gateway.sip;
-    return MediaSettings{{gateway.codecs, options.annexb, options.annexa, options.ptime_adaptive},
+    return MediaSettings{{gateway.codecs, options.annexb, options.annexa, options.ptime_adaptive,
+                          options.takes_events(), options.gets_events()},
                          options.nat_sdp_first};
   };
   // What comes over a loop, and who is being led here over one, is another call's to settle.

@@ -200,6 +200,8 @@ class Call final : public LegEvents {
   /// What is configured of both sides' descriptions, with that vendor or the present callee.
   [[nodiscard]] MediaSettingsPair media_settings(const GatewayConfig* callee) const noexcept;
   Result<std::string> pass_media(MediaSide from, SdpRole role, const SessionBody& body);
+  /// Of who stands on that side of an answered call; null: another call, whose settings hold.
+  [[nodiscard]] const SipOptions* options_of(MediaSide side) const noexcept;
   [[nodiscard]] RemoteRingback remote_ringback() const noexcept;
   /// The description of a progress as the caller may be shown it; "" for none.
   std::string pass_early_description(const Progress& progress);

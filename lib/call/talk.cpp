@@ -279,7 +279,14 @@ void Call::on_request(Leg& leg, const DialogRequest& request) {
       return transfer(leg, request);
     }
   }
+  // M-09: a key that came, or would go, in a way that is not for it ends here. It is answered,
+  // since devices that tell of a key in two ways would take a refusal for a fault.
+  const bool is_key = is_up && request.method == "INFO" && dtmf_key(request.body) != '\0';
+  const SipOptions* const from = is_key ? options_of(side_of(leg)) : nullptr;
+  if (from != nullptr && !from->takes_info()) return leg.answer_request(200, {});
   if (is_up && take_key(leg, request)) return;
+  const SipOptions* const to = is_key ? options_of(side_of(*peer)) : nullptr;
+  if (to != nullptr && !to->gets_info()) return leg.answer_request(200, {});
   if (!is_up || is_target(peer) || own_requests_[index_of(side_of(*peer))] > 0) {
     leg.answer_request(request_pending, {});
     return;
@@ -287,6 +294,11 @@ void Call::on_request(Leg& leg, const DialogRequest& request) {
   // Legs keep the order of each way, so every result finds its asker.
   ++passed_requests_[index_of(side_of(*peer))];
   peer->request(request);
+}
+
+const SipOptions* Call::options_of(MediaSide side) const noexcept {
+  if (is_loop(side)) return nullptr;
+  return side == MediaSide::caller ? &context_.customer_entry()->config.sip : &vendor().config.sip;
 }
 
 void Call::on_request_result(Leg& leg, int status, const SessionBody& body) {

@@ -95,6 +95,13 @@ bool choose_codecs(const std::vector<SdpCodec>& codecs, bool is_video, SdpRole r
     chosen.push_back(codec);
   }
   if (chosen.empty() && has_codec) return false;
+  // A description says what its sender can be sent.
+  const bool has_events = of_sender.gets_events && of_receiver.takes_events;
+  if (!has_events && has_codec && !is_video) {
+    std::erase_if(beside, [](const SdpCodec& codec) {
+      return is_named(codec, "telephone-event") || is_named(codec, "tone");
+    });
+  }
   if (role == SdpRole::offer && receiver_decides) {
     std::stable_sort(chosen.begin(), chosen.end(), [&](const SdpCodec& a, const SdpCodec& b) {
       return place_in(of_receiver.codecs, a) < place_in(of_receiver.codecs, b);
@@ -206,8 +213,9 @@ Result<void> apply_policies(const SdpSession& session, SdpRole role, const SdpPo
         (!media.is_audio() && !media.is_video()))
       continue;
     std::vector<SdpCodec> codecs = sdp_codecs(media);
+    const bool drops_events = !of_sender.gets_events || !of_receiver.takes_events;
     if (is_about(of_sender.codecs, media.is_video()) ||
-        is_about(of_receiver.codecs, media.is_video())) {
+        is_about(of_receiver.codecs, media.is_video()) || (drops_events && media.is_audio())) {
       std::vector<SdpCodec> chosen;
       if (!choose_codecs(codecs, media.is_video(), role, of_sender, of_receiver, chosen)) {
         stream.is_refused = true;

@@ -18,10 +18,12 @@ struct SdpPolicy {
   AnnexMode annexb = AnnexMode::auto_mode;
   AnnexMode annexa = AnnexMode::auto_mode;
   bool ptime_adaptive = false;
+  bool takes_events = true;  ///< Telephone events from this side (M-09), ...
+  bool gets_events = true;   ///< ... and to it.
 
   [[nodiscard]] bool decides() const noexcept {
-    return !codecs.empty() || ptime_adaptive || annexb != AnnexMode::auto_mode ||
-           annexa != AnnexMode::auto_mode;
+    return !codecs.empty() || ptime_adaptive || !takes_events || !gets_events ||
+           annexb != AnnexMode::auto_mode || annexa != AnnexMode::auto_mode;
   }
 };
 
@@ -30,7 +32,7 @@ struct SdpPolicy {
 bool is_beside_codecs(const SdpCodec& codec) noexcept;
 
 /// Completes `edit.streams`, one for each media section, with what the policies leave of a
-/// description (M-07, M-08, M-10): codecs that the lists of both sides have; in an offer in the
+/// description (M-07 .. M-10): codecs that the lists of both sides have; in an offer in the
 /// order of the receiver's list, where it has one; else in that of the description. A used stream
 /// that keeps no codec becomes refused. Payload types stay as they are. Errors: unsupported (audio
 /// was described and none is left).

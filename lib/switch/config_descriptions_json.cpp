@@ -27,6 +27,27 @@ void read_ringback(Reader& r, const Json& v, RemoteRingback& mode) {
                            mode);
 }
 
+/// RFC 4733 is what RFC 2833 became.
+void read_dtmf_receive(Reader& r, const Json& v, DtmfReceive& ways) {
+  r.choice<DtmfReceive>(v,
+                        {{"all", DtmfReceive::all},
+                         {"rfc4733", DtmfReceive::rfc4733},
+                         {"rfc2833", DtmfReceive::rfc4733},
+                         {"signalling", DtmfReceive::signalling},
+                         {"off", DtmfReceive::off}},
+                        ways);
+}
+
+void read_dtmf_send(Reader& r, const Json& v, DtmfSend& ways) {
+  r.choice<DtmfSend>(v,
+                     {{"auto", DtmfSend::auto_mode},
+                      {"rfc4733", DtmfSend::rfc4733},
+                      {"rfc2833", DtmfSend::rfc4733},
+                      {"info", DtmfSend::info},
+                      {"off", DtmfSend::off}},
+                     ways);
+}
+
 }  // namespace
 
 template <class T>
@@ -52,6 +73,12 @@ std::vector<Field<T>> description_fields() {
        "be one of silence from the relay. A customer's goes before a vendor's (M-12).",
        [](Reader& r, const Json& v, T& t) { read_ringback(r, v, t.remote_ringback); },
        "sipRemoteRingSignal"},
+      {"dtmf_receive", "all|rfc4733|signalling|off", "all",
+       "How keys may come from it: as telephone events, in INFO, both or neither (M-09).",
+       [](Reader& r, const Json& v, T& t) { read_dtmf_receive(r, v, t.dtmf_receive); }},
+      {"dtmf_send", "auto|rfc4733|info|off", "auto",
+       "How keys may go to it; auto: as they come. Nothing is converted.",
+       [](Reader& r, const Json& v, T& t) { read_dtmf_send(r, v, t.dtmf_send); }},
   };
 }
 

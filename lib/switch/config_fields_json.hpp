@@ -61,8 +61,8 @@ const std::vector<Field<MaintenanceConfig>>& maintenance_fields();
 /// `limits` of an account.
 void read_account_limits(Reader& r, const Json& v, std::vector<AccountLimit>& limits);
 
-/// Keys that the `sip` object of a gateway and a phone have of descriptions (M-03, M-08, M-10,
-/// M-12).
+/// Keys that the `sip` object of a gateway and a phone have of descriptions (M-03,
+/// M-08 .. M-10, M-12).
 template <class T>
 std::vector<Field<T>> description_fields();
 

@@ -158,7 +158,7 @@ TEST_CASE("Codecs: a change by the vendor is offered in the customer's order, ty
   Bench bench(config);
   const std::string ilbc = "a=rtpmap:97 iLBC/8000\r\na=fmtp:97 mode=20\r\n";
   bench.b->set_plan(answering("8 97", ilbc));
-  auto call = bench.connect(offering("0 97 8", ilbc));
+  auto call = bench.connect(offering("0 97 8", ilbc + "a=sendrecv\r\n"));
   auto far = bench.b->last_call();
   CHECK(formats(far->remote_sdp()) == "8 97");
   far->reinvite(sdp("10.0.2.1", "0 8 97", ilbc));
@@ -320,12 +320,24 @@ TEST_CASE("Media: with nat_sdp_first packets go to the address of the descriptio
     bench.b->set_plan(plan);
     DialPlan dial;
     dial.sdp = sdp("203.0.113.9", "8");
-    dial.send_rtp = true;
     auto call = bench.connect(dial);
-    bench.run_s(2);
+    RawEndpoint* const phone = bench.world.add_raw_endpoint("10.0.1.1:4000").value();
+    const std::string& shown = call->remote_sdp();
+    const SocketAddress relay = {
+        ip(switch_ip),
+        static_cast<std::uint16_t>(std::stoi(shown.substr(shown.find("m=audio ") + 8)))};
+    for (char sequence = 1; sequence <= 5; ++sequence) {
+      const std::string packet = std::string("\x80\x08\0", 3) + sequence +
+                                 std::string("\0\0\0\0ssrc", 8) + std::string(160, 'x');
+      phone->send(relay, packet);
+      bench.run_ms(20);
+    }
+    bench.run_s(8);    // a new place is tried for a while first
     to_described = 0;  // before its own packets came there was nothing else to go by
+    phone->clear();
     bench.run_s(2);
     CHECK((to_described > 80) == is_first);
+    CHECK(phone->received().empty() == is_first);
     call->hang_up();
     bench.run_s(1);
   }
@@ -414,6 +426,43 @@ TEST_CASE("Ringback: what nobody can answer stays as it came (M-12)") {
   CHECK(call->was_answered());
   call->hang_up();
   bench.only_cdr();
+}
+
+TEST_CASE("Keys: INFO and telephone events pass where both sides have them (M-09)") {
+  struct Row {
+    DtmfReceive receive;
+    DtmfSend send;
+    bool passes_info, has_events;
+  };
+  for (const Row& row : {Row{DtmfReceive::all, DtmfSend::auto_mode, true, true},
+                         Row{DtmfReceive::rfc4733, DtmfSend::auto_mode, false, true},
+                         Row{DtmfReceive::signalling, DtmfSend::auto_mode, true, false},
+                         Row{DtmfReceive::off, DtmfSend::auto_mode, false, false},
+                         Row{DtmfReceive::all, DtmfSend::rfc4733, false, true},
+                         Row{DtmfReceive::all, DtmfSend::info, true, false},
+                         Row{DtmfReceive::all, DtmfSend::off, false, false}}) {
+    CAPTURE(dtmf_receive_name(row.receive));
+    CAPTURE(dtmf_send_name(row.send));
+    SwitchConfig config = base_config();
+    cust(config).sip.dtmf_receive = row.receive;
+    v(config, 1).sip.dtmf_send = row.send;
+    Bench bench(config);
+    bench.b->set_plan(answering("8 101"));
+    auto call = bench.connect(offering("8 101"));
+    auto far = bench.b->last_call();
+    // What the vendor describes is what the caller may send it.
+    CHECK(formats(call->remote_sdp()) == (row.has_events ? "8 101" : "8"));
+    CHECK(formats(far->remote_sdp()) == "8 101");
+    call->request("INFO", "application/dtmf-relay", "Signal=5\r\nDuration=160\r\n");
+    bench.run_s(1);
+    CHECK(call->count("result 200") == 1);
+    CHECK(far->count("INFO") == (row.passes_info ? 1 : 0));
+    call->request("INFO", "text/plain", "Signal=5");  // no key
+    bench.run_s(1);
+    CHECK(far->count("INFO") == (row.passes_info ? 2 : 1));
+    call->hang_up();
+    bench.only_cdr();
+  }
 }
 
 TEST_CASE("Codecs: phones have a list too, as callers and as callees (M-07)") {

@@ -284,6 +284,23 @@ TEST_CASE("M-10: with ptime_adaptive a packet time above the sender's maxptime i
   }
 }
 
+TEST_CASE("M-09: telephone events are described where they may come and may go") {
+  const std::string text =
+      session("m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n");
+  const auto events = [&](const SdpPolicy& sender, const SdpPolicy& receiver) {
+    return names(text, SdpRole::offer, {sender, receiver}) == "PCMA,telephone-event";
+  };
+  SdpPolicy deaf, mute;
+  deaf.gets_events = false;
+  mute.takes_events = false;
+  CHECK(events({}, {}));
+  CHECK_FALSE(events(deaf, {}));  // it may not be sent any
+  CHECK_FALSE(events({}, mute));  // none are taken from who would send them
+  CHECK(events(mute, {}));
+  CHECK(events({}, deaf));
+  CHECK(names(text, SdpRole::offer, {deaf, {}}) == "PCMA");
+}
+
 TEST_CASE("negotiated_codec: the first codec of the first used stream, whatever goes beside it") {
   const auto codec = [](const std::string& streams) {
     const std::string text = session(streams);

@@ -88,6 +88,19 @@ TEST_CASE(
                  "/provision/phones/0/remote_ringback"});
 }
 
+TEST_CASE("read_config: how keys come and go (M-09)") {
+  const auto reading = read_gateway(
+      "vendor_gateways", R"("sip": {"dtmf_receive": "signalling", "dtmf_send": "rfc2833"})");
+  REQUIRE(pointers(reading) == Pointers{});
+  const SipOptions& sip = reading.config.provision.vendor_gateways.at(0).sip;
+  CHECK_FALSE(sip.takes_events());
+  CHECK(sip.takes_info());
+  CHECK(sip.gets_events());
+  CHECK_FALSE(sip.gets_info());
+  CHECK(pointers(read_phone(R"("dtmf_receive": "info", "dtmf_send": "all")")) ==
+        Pointers{"/provision/phones/0/dtmf_receive", "/provision/phones/0/dtmf_send"});
+}
+
 TEST_CASE("read_config: the steps of M-01 have parameters by both their names") {
   const auto own = read(R"("parameters": {"media_behind_nat": false, "media_same_nat": true,
                                           "media_between_networks": false})");
