@@ -13,8 +13,8 @@ constexpr std::size_t header_bytes = 12;
 constexpr std::size_t name_bytes_max = 255;  // on the wire, with the root's length byte
 constexpr std::size_t label_bytes_max = 63;
 constexpr int pointers_max = 16;
-constexpr int aliases_max = 8;
 constexpr std::uint16_t class_in = 1;
+constexpr std::uint16_t type_soa = 6;
 constexpr std::uint16_t type_opt = 41;
 
 bool is_label_character(char c) noexcept {
@@ -81,6 +81,16 @@ class Reader {
 
   /// A name, compressed or not. Pointers may lead outside of a limit, but only backwards: each to
   /// before the lowest place that this name was read from.
+  /// Of whose text nobody asks: mailboxes may have any character (RFC 1035 section 8).
+  void skip_name() noexcept {
+    for (;;) {
+      const unsigned length = u8();
+      if (!is_good() || length == 0) return;
+      if ((length & 0xc0U) == 0xc0U) return (void)u8();
+      if (length > label_bytes_max) return fail("a label of unknown kind");
+      (void)take(length);
+    }
+  }
   std::string name() {
     std::string out;
     std::size_t place = at_;
@@ -138,6 +148,15 @@ IpAddress address_of(std::string_view bytes) noexcept {
   address.family = bytes.size() == 4 ? IpAddress::Family::ipv4 : IpAddress::Family::ipv6;
   std::copy(bytes.begin(), bytes.end(), address.bytes.begin());
   return address;
+}
+
+/// What a SOA record says of how long there is nothing; its limit is set.
+std::uint32_t read_negative_ttl(Reader& reader, std::uint32_t ttl_s) {
+  reader.skip_name();  // server
+  reader.skip_name();  // mailbox
+  for (int i = 0; i < 4; ++i)  // serial number, and what secondary servers go by
+    (void)reader.u32();
+  return std::min(reader.u32(), ttl_s);
 }
 
 /// The data of a record; its limit is set. False: not of a kind that is kept.
@@ -267,7 +286,10 @@ Result<Response> decode_response(std::string_view bytes) {
     const std::size_t before = reader.limit(reader.u16());
     const bool is_authority = i >= answers && i < answers + authorities;
     bool is_kept = false;
-    if (record_class == class_in && !is_authority) {
+    if (record_class == class_in && is_authority && type == type_soa) {
+      const std::uint32_t negative_ttl_s = read_negative_ttl(reader, record.ttl_s);
+      if (!response.negative_ttl_s) response.negative_ttl_s = negative_ttl_s;
+    } else if (record_class == class_in && !is_authority) {
       is_kept = read_data(reader, type, record);
     } else {
       if (type == type_opt) response.code |= static_cast<int>(ttl_s >> 24U) << 4U;
@@ -275,7 +297,9 @@ Result<Response> decode_response(std::string_view bytes) {
     }
     if (reader.is_good() && !reader.is_at_end()) reader.fail("a record longer than what it holds");
     reader.end_limit(before);
-    if (is_kept && reader.is_good()) response.records.push_back(std::move(record));
+    if (!is_kept || !reader.is_good()) continue;
+    response.records.push_back(std::move(record));
+    if (i < answers) ++response.answers;
   }
   if (reader.is_good() && !reader.is_at_end()) reader.fail("bytes behind its records");
   if (!reader.is_good()) return reader.error();
@@ -301,6 +325,29 @@ std::vector<const Record*> find_records(const Response& response, std::string_vi
     name = std::get_if<Alias>(&alias->data)->target;
   }
   return found;
+}
+
+Chain follow_aliases(const Response& response, std::string_view name, RecordType type) {
+  Chain chain;
+  chain.end = name;
+  while (chain.aliases <= aliases_max) {
+    const Record* alias = nullptr;
+    for (std::size_t i = 0; i < response.answers; ++i) {
+      const Record& record = response.records[i];
+      if (!equals_ignoring_case(record.name, chain.end)) continue;
+      if (record.type() == type) {
+        chain.records.push_back(&record);
+        chain.ttl_s = std::min(chain.ttl_s, record.ttl_s);
+      } else if (record.type() == RecordType::cname && alias == nullptr) {
+        alias = &record;
+      }
+    }
+    if (!chain.records.empty() || alias == nullptr) break;
+    chain.ttl_s = std::min(chain.ttl_s, alias->ttl_s);
+    chain.end = std::get_if<Alias>(&alias->data)->target;
+    ++chain.aliases;
+  }
+  return chain;
 }
 
 }  // namespace tandem::io::dns

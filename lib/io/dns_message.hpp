@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -64,6 +65,10 @@ struct Response {
   bool is_truncated = false;  ///< Then no record is read: the same is to be asked over TCP.
   Question question;
   std::vector<Record> records;  ///< Of the answer and additional sections, in that order.
+  std::size_t answers = 0;      ///< How many of them are of the answer section.
+  /// For how long that there is nothing may be believed: the SOA record's TTL or its MINIMUM,
+  /// whichever is less (RFC 2308 section 5). Nothing: no SOA record came.
+  std::optional<std::uint32_t> negative_ttl_s = std::nullopt;
 };
 
 inline constexpr std::size_t records_max = 128;         ///< Of a response, all sections together.
@@ -87,5 +92,18 @@ inline constexpr std::size_t udp_payload_bytes = 1232;  ///< What questions say 
 /// live in `response`.
 [[nodiscard]] std::vector<const Record*> find_records(const Response& response,
                                                       std::string_view name, RecordType type);
+
+inline constexpr int aliases_max = 8;  ///< That a name is followed through.
+
+/// What the answer section says of a name, through at most `aliases_max` aliases. What stands in
+/// the additional section was not asked for and says nothing here.
+struct Chain {
+  std::vector<const Record*> records;  ///< In the order of the response; they live in it.
+  std::string_view end;                ///< The name that the aliases lead to.
+  int aliases = 0;                     ///< Followed; one more than aliases_max: too many.
+  std::uint32_t ttl_s = 0x7fffffff;    ///< The least of all that was used.
+};
+[[nodiscard]] Chain follow_aliases(const Response& response, std::string_view name,
+                                   RecordType type);
 
 }  // namespace tandem::io::dns
