@@ -66,12 +66,36 @@ struct PackageConfig : Package {
   std::string timezone;        ///< "": the calendar's, else the parameter `timezone`.
 };
 
-/// A host name of the `addresses` list with what it resolved to, or an address or block.
+/// An address or block of the `addresses` list, or a host name.
 struct GatewayAddress {
   std::string text;   ///< As configured.
-  IpNetwork network;  ///< A single address has the full prefix length.
-  std::optional<std::uint16_t>
-      port;  ///< Nothing: any port for a customer, 5060 for a vendor, 5061 on TLS.
+  IpNetwork network;  ///< A single address has the full prefix length; of a name: none.
+  /// Nothing: any port for a customer, 5060 for a vendor, 5061 on TLS; of a vendor's name what its
+  /// SRV records say (RFC 3263).
+  std::optional<std::uint16_t> port;
+
+  /// Stands for what name servers say of it while the switch runs.
+  [[nodiscard]] bool is_name() const noexcept {
+    return network.address.family == IpAddress::Family::none;
+  }
+};
+
+/// Name servers, and how long what they say is good (RFC 1035, RFC 2308, RFC 8767).
+struct DnsConfig {
+  std::vector<SocketAddress> servers;    ///< At most 8; empty: those of /etc/resolv.conf.
+  std::int32_t timeout_ms = 1'000;       ///< 50..10000, of one question to one server.
+  std::int32_t rounds = 2;               ///< 1..5: how often each server is asked.
+  std::int32_t ttl_min_s = 5;            ///< 1..3600.
+  std::int32_t ttl_max_s = 3'600;        ///< 1..86400.
+  std::int32_t negative_ttl_max_s = 300; ///< 1..3600: that there is nothing.
+  /// 0..604800: how long beyond its TTL an answer serves while no server answers.
+  std::int32_t stale_s = 86'400;
+  std::int32_t entries_max = 4'096;      ///< 64..65536 questions that are remembered.
+  /// 0..3600: how long a place of a name that did not answer a call is passed over, while the name
+  /// has others.
+  std::int32_t rest_s = 30;
+  std::string hosts_file = "/etc/hosts"; ///< Names that it has are not asked for; "": none.
+  bool operator==(const DnsConfig&) const = default;
 };
 
 /// Credentials for digest authentication (RFC 3261 section 22).
@@ -401,6 +425,7 @@ struct SwitchConfig {
   std::string cdr_journal = "journal";
   std::vector<CdrSinkConfig> cdr_sinks;  ///< Default: one "sqlite".
   MaintenanceConfig maintenance;         ///< Of the day files of the first "sqlite" (O-08).
+  DnsConfig dns;                         ///< Of the names of gateways; taken at the start.
   Parameters parameters;
   Provision provision;
   std::string shadow;  ///< The plan of a shadow that starts with the switch (JSON); "": none.
@@ -422,13 +447,18 @@ struct ConfigReading {
   std::vector<ConfigError> errors;  ///< Every error found, in the order of the text.
 };
 
-/// Reads the JSON text of a configuration (comments allowed). Rate deck files are read too, host
-/// names resolved. `folder`: what relative paths start from.
+/// Reads the JSON text of a configuration (comments allowed). Rate deck files are read too, and
+/// names of LRN resolvers resolved; those of gateways are while the switch runs. `folder`: what
+/// relative paths start from.
 TANDEM_EXPORT ConfigReading read_config(std::string_view json, const std::string& folder);
 
 /// What is allowed and hardly meant, such as margin guards that a vendor without rates passes. The
 /// pointers are those of a file that has just these objects.
 TANDEM_EXPORT std::vector<ConfigError> config_warnings(const SwitchConfig& config);
+
+/// Names of gateways that stand for no address now, by asking the name servers; blocks for as long
+/// as they take, at most 10 seconds. The pointers are as those of config_warnings().
+TANDEM_EXPORT std::vector<ConfigError> unresolved_names(const SwitchConfig& config);
 
 /// Reads a file; `folder` is the file's. A file that cannot be read is one error with an empty
 /// pointer.

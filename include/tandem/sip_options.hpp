@@ -189,6 +189,9 @@ struct SipOptions : DescriptionOptions {
 
   // Vendors.
   SipTransport transport = SipTransport::udp;
+  /// The NAPTR and SRV records of a vendor's name choose the transport of its places (RFC 3263
+  /// section 4.1); `transport` is then that of its addresses.
+  bool finds_transport = false;
   SocketAddress local_address;  ///< Listen address to send from (P-01); none: the first that fits.
   std::string local_domain;     ///< Host of From and identities instead of the address (P-07).
   bool user_phone = false;      ///< ";user=phone" in the URIs of a request (P-08).

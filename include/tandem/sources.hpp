@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tandem/error.hpp"
@@ -66,6 +67,11 @@ class TANDEM_EXPORT SourceTable {
   /// rewriting.
   [[nodiscard]] SourceMatch identify(const SocketAddress& source, std::string_view caller,
                                      std::string_view callee) const noexcept;
+
+  /// The same customers, with further addresses of some: what their names stand for now. An index
+  /// that no customer has is passed over.
+  [[nodiscard]] SourceTable with(
+      const std::vector<std::pair<std::uint32_t, SourceAddress>>& more) const;
 
   [[nodiscard]] std::size_t size() const noexcept;
   /// REQUIRES: `customer` < size(). The view lives as long as the table.

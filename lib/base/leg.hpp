@@ -338,6 +338,9 @@ struct OutboundCall {
   SocketAddress destination;
   std::string_view transport = "udp";
   std::string_view callee;          ///< User part of Request-URI and To.
+  /// Host of Request-URI and To, with the port that was configured: the name that `destination` was
+  /// found by (RFC 3263 section 4); "": `destination`.
+  std::string_view peer_name;
   Portability portability;          ///< Goes into the Request-URI.
   std::string_view caller;          ///< User part of From and Contact.
   std::string_view caller_display;  ///< "" for none.
@@ -427,6 +430,7 @@ struct RegistrationOrder {
   std::string_view username;  ///< Of the address-of-record and for digest.
   std::string_view password;
   TlsName tls;
+  std::string_view peer_name = {};  ///< As in OutboundCall.
 };
 
 /// What came of one attempt to register, or to say so long.

@@ -69,6 +69,7 @@ Call::Call(Worker& worker, std::uint64_t id, std::unique_ptr<Leg> leg, const Inb
       money_timer_(Timer::member<&Call::on_money_timer, Call>(), this),
       max_timer_(Timer::member<&Call::on_max_timer, Call>(), this) {
   context_.tables = std::move(tables);
+  context_.names = worker.names();
   context_.state = &worker.commons().state;
   context_.random = &worker.random();
   context_.wall_us = started_wall_us_;
@@ -468,6 +469,8 @@ void Call::try_vendor(CandidatePlan plan, VendorLease lease, std::string_view of
   trial_.vendor = plan.vendor;
   trial_.rate = plan.vendor_rate;
   trial_.address = plan.address;
+  trial_.place = plan.place;
+  if (plan.place != nullptr) trial_.tried_places = 1U << plan.place_index;
   trial_.destination = plan.destination();
   trial_.contact = std::move(plan.contact);
   trial_.lease = std::move(lease);
@@ -480,6 +483,10 @@ void Call::try_vendor(CandidatePlan plan, VendorLease lease, std::string_view of
   attempts_.push_back(std::move(attempt));
   Placement placement{.transport = transport_name(vendor.config.sip.transport),
                       .local = vendor.config.sip.local_address};
+  if (plan.place != nullptr) {
+    placement.transport = transport_name(plan.place->transport);
+    placement.peer_name = plan.place->name;
+  }
   if (const phone::Contact* const contact = trial_.contact.get()) {
     placement.transport = transport_name(contact->transport);
     placement.flow = contact->flow;
@@ -501,11 +508,13 @@ std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_vie
   out.transport = placement.transport;
   out.request_uri = placement.request_uri;
   out.flow = placement.flow;
+  out.peer_name = placement.peer_name;
   out.local = placement.local;
   out.manners = manners(options);
   out.manners.tls = trial_.is_elsewhere
                         ? TlsName{}
-                        : TlsName{vendor().tls_name(trial_.destination), options.tls_verify};
+                        : TlsName{tls_name_of(vendor(), context_.names.get(), trial_.destination),
+                                  options.tls_verify};
   // Nobody could answer the offer that a reliable response would bring (RFC 3262 section 5).
   if (setup_->offer.empty() && !inbound_->is_reliable()) out.manners.rel100 = ExtensionUse::off;
   out.caller = attempt.caller_out.empty() ? std::string_view("anonymous") : attempt.caller_out;
@@ -540,14 +549,14 @@ std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_vie
 bool Call::follow_redirect(const Failure& failure) {
   const SipOptions& options = vendor().config.sip;
   if (!options.redirects.are_followed) return false;
-  std::vector<IpAddress> own;
-  for (const auto& address : vendor().addresses)
-    own.push_back(address->address().ip);
+  std::vector<IpAddress> own = ips_of(vendor(), context_.names.get());
   if (trial_.contact != nullptr) own.push_back(trial_.contact->destination.ip);
   if (!failure.targets.empty()) {
     if (trial_.redirection == nullptr) {
       const SipTransport transport =
-          trial_.contact != nullptr ? trial_.contact->transport : options.transport;
+          trial_.contact != nullptr ? trial_.contact->transport
+          : trial_.place != nullptr ? trial_.place->transport
+                                    : options.transport;
       trial_.redirection =
           std::make_unique<Redirection>(trial_.destination, transport, attempts_.back().callee_out);
     }
@@ -570,6 +579,42 @@ bool Call::follow_redirect(const Failure& failure) {
   trial_.leg = place_leg({.transport = transport_name(target->transport),
                           .request_uri = target->uri,
                           .local = options.local_address},
+                         *offer);
+  advance_stage(AttemptStage::invited);
+  return true;
+}
+
+/// RFC 3263 section 4.3: goes on to the next place of the vendor's name, within the same attempt,
+/// when this one could not be reached, did not respond at all or answered 503. False: there is
+/// none, or this failure is not for others to mend.
+bool Call::try_next_place(const Failure& failure) {
+  const route::Places* const places = places_of(vendor(), context_.names.get());
+  const bool is_elsewhere = trial_.redirection != nullptr && trial_.redirection->is_followed();
+  if (places == nullptr || trial_.place == nullptr || is_elsewhere) return false;
+  const bool is_heard = trial_.has_sdp || trial_.has_ringing || inbound_->has_early_session();
+  const bool is_silent = failure.is_local && trial_.stage <= AttemptStage::invited;
+  const bool is_unavailable = !failure.is_local && failure.status == 503;
+  if (is_heard || !(is_silent || failure.is_transport || is_unavailable)) return false;
+  const std::int64_t now_us = worker_.loop().clock().monotonic_us();
+  const auto next =
+      route::next_place(*places, trial_.tried_places, worker_.random().next(), now_us);
+  if (!next) return false;
+  const route::Place& place = (*places)[*next];
+  const auto offer = prepare_media(trial_.vendor, place.health->address(), false);
+  if (!offer) return false;
+  // Not the last usable one, which is what makes this no way to lose the vendor.
+  if (failure.is_local) trial_.address->close_for(context_.tables->place_rest_s, now_us);
+  worker_.retire(std::move(trial_.leg));
+  reoffer_from_ = ack_to_ = nullptr;
+  inbound_->forget_progress();
+  trial_.place = &place;
+  trial_.tried_places |= 1U << *next;
+  trial_.address = place.health.get();
+  trial_.destination = place.health->address();
+  trial_.stage = AttemptStage::none;
+  trial_.leg = place_leg({.transport = transport_name(place.transport),
+                          .local = vendor().config.sip.local_address,
+                          .peer_name = place.name},
                          *offer);
   advance_stage(AttemptStage::invited);
   return true;
@@ -816,7 +861,7 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
       trial_.address != nullptr) {
     trial_.address->close_for(failure.retry_after_s, now_us);
   }
-  if (!is_too_late && follow_redirect(failure)) return;
+  if (!is_too_late && (follow_redirect(failure) || try_next_place(failure))) return;
   if (!is_too_late) count_attempt(false);  // else it is the customer that did not wait
   setup_->last_failure.failure = failure;
   setup_->last_failure.is_from_vendor = !failure.is_local;

@@ -87,6 +87,8 @@ class Call final : public LegEvents {
     std::uint32_t vendor = 0;
     const Rate* rate = nullptr;               // vendor's; null: not rated
     route::AddressHealth* address = nullptr;  // null: called at `contact`
+    const route::Place* place = nullptr;      // of the vendor's name; of context_.names
+    route::TriedPlaces tried_places = 0;
     std::unique_ptr<phone::Contact> contact;
     SocketAddress destination;                 // where the leg calls; port 0: a call of ours
     std::unique_ptr<Redirection> redirection;  // null: it was not sent elsewhere
@@ -185,9 +187,11 @@ class Call final : public LegEvents {
     std::string_view request_uri = {};  // "": made of callee and destination
     FlowId flow = {};
     SocketAddress local = {};
+    std::string_view peer_name = {};  // as in OutboundCall
   };
   std::unique_ptr<Leg> place_leg(const Placement& placement, std::string_view offer);
   bool follow_redirect(const Failure& failure);
+  bool try_next_place(const Failure& failure);
   // Forwarding of the phone that is called; call_forward.cpp.
   bool forward_instead(Reason reason, int sip_status, bool has_contacts);
   bool try_next_target();

@@ -103,6 +103,24 @@ std::string_view listed_callee(const CallContext& c) noexcept {
   return payers == nullptr ? callee : payers->payer.rated(callee);
 }
 
+/// Where a vendor that has names is called first. False: nowhere now.
+bool choose_place(const CallContext& context, const route::Places& places, std::int64_t now_us,
+                  CandidatePlan& plan) {
+  const auto chosen = route::next_place(places, 0, context.random->next(), now_us);
+  if (!chosen) return false;
+  plan.place_index = *chosen;
+  plan.place = &places[*chosen];
+  plan.address = plan.place->health.get();
+  return true;
+}
+
+std::string_view why_no_place(const route::Places& places) {
+  if (places.empty()) return "dns";
+  const bool is_any_up = std::any_of(places.begin(), places.end(),
+                                     [](const auto& place) { return place.health->is_up(); });
+  return is_any_up ? "retry_after" : "options_check";
+}
+
 }  // namespace
 
 VendorConditions::VendorConditions(const CallContext& context) noexcept
@@ -230,10 +248,15 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
       return exclude(vendor.is_phone ? Reason::CalleeNotOnline : Reason::Unregistered,
                      "registration");
     }
+  } else if (const route::Places* const places = places_of(vendor, context.names.get());
+             places != nullptr) {
+    // What names stood for is not known any more of a call that is routed once more.
+    if (is_live && !choose_place(context, *places, now_us, plan))
+      return exclude(Reason::NoAvailableRouter, why_no_place(*places));
   } else {
     plan.address = route::first_usable(vendor.addresses, now_us);
   }
-  if (plan.address == nullptr && !vendor.registers) {
+  if (plan.address == nullptr && !vendor.registers && !vendor.has_names) {
     const bool is_any_up = std::any_of(vendor.addresses.begin(), vendor.addresses.end(),
                                        [](const auto& address) { return address->is_up(); });
     return exclude(Reason::NoAvailableRouter, is_any_up ? "retry_after" : "options_check");

@@ -43,6 +43,9 @@ struct CandidatePlan {
   std::string_view rule;           ///< Which setting of the vendor or customer excludes it; or "".
   const Rate* vendor_rate = nullptr;
   route::AddressHealth* address = nullptr;  ///< To be called; lives as long as the tables.
+  /// Where `address` is from, when the vendor has names; lives as long as the call's names.
+  const route::Place* place = nullptr;
+  std::size_t place_index = 0;              ///< Of `place` among the vendor's.
   std::unique_ptr<phone::Contact> contact;  ///< To be called instead: where it registered.
   std::int32_t line_limit = -1;             ///< Of this moment.
 

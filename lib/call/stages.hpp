@@ -12,6 +12,7 @@
 
 #include "base/leg.hpp"
 #include "call/forward.hpp"
+#include "call/names.hpp"
 #include "call/tables.hpp"
 #include "tandem/call.hpp"
 #include "tandem/clock.hpp"
@@ -70,6 +71,7 @@ class Hindsight;
 /// same object without a leg.
 struct CallContext {
   std::shared_ptr<const Tables> tables;
+  std::shared_ptr<const Names> names;  ///< Null: nothing is known of names.
   SharedState* state = nullptr;
   Random* random = nullptr;
   std::int64_t wall_us = 0;     ///< Arrival.

@@ -10,6 +10,7 @@ namespace {
 
 /// The name of a gateway's address; "": it was given as an address.
 std::string domain_of(const GatewayAddress& address) {
+  if (address.is_name()) return {};
   if (IpNetwork::parse(address.text) || SocketAddress::parse(address.text, 1)) return {};
   return address.text.substr(0, address.text.find(':'));
 }
@@ -43,6 +44,8 @@ class TablesBuilder {
 
   Result<std::shared_ptr<const Tables>> build(const Tables* previous) {
     tables_->parameters = config_.parameters;
+    tables_->name_scope = name_scope();
+    tables_->place_rest_s = config_.dns.rest_s;
     if (auto rules = check_fee_rules(config_.parameters.fees); !rules) return rules.error();
     auto free_numbers = FreeNumbers::from_list(config_.parameters.free_numbers);
     if (!free_numbers) return free_numbers.error();
@@ -79,6 +82,18 @@ class TablesBuilder {
   }
 
  private:
+  NameScope name_scope() const {
+    if (config_.sip_listen.empty()) return {};
+    NameScope scope{false, false, false, false};
+    for (const ListenConfig& listen : config_.sip_listen) {
+      if (is_websocket(listen.transport)) continue;  // nobody is called from there
+      (listen.address.ip.is_ipv6() ? scope.uses_ipv6 : scope.uses_ipv4) = true;
+      scope.speaks_tcp |= listen.transport == SipTransport::tcp;
+      scope.speaks_tls |= listen.transport == SipTransport::tls;
+    }
+    return scope;
+  }
+
   Result<void> decks() {
     for (const auto& deck : config_.provision.rate_decks) {
       auto schedule = rate_schedule(config_, deck);
@@ -363,6 +378,7 @@ class TablesBuilder {
       if (!numbers) return in("customer gateway", gateway.id, numbers.error());
       source.numbers = std::move(*numbers);
       for (const auto& address : gateway.addresses) {
+        if (address.is_name()) continue;  // see Names
         source.addresses.push_back({address.network, address.port.value_or(0)});
       }
       if (auto added = sources.add(std::move(source)); !added)
@@ -439,6 +455,10 @@ class TablesBuilder {
         return in("vendor gateway", gateway.id, rules.error());
       vendor.payee = payer(gateway.account);
       for (const auto& entry : gateway.addresses) {
+        if (entry.is_name()) {
+          vendor.has_names = true;
+          continue;
+        }
         const SocketAddress address{entry.network.address,
                                     entry.port.value_or(default_port(gateway.sip.transport))};
         vendor.address_names.push_back(domain_of(entry));

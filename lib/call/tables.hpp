@@ -112,7 +112,7 @@ struct Vendor {
   VendorGateway config;  ///< Without its prefixes, which `routes` has: decks have millions.
   RewriteRules rewrite_caller, rewrite_callee;
   Payer payee;
-  route::GatewayAddresses addresses;       ///< Not empty; the first usable one is called (R-17).
+  route::GatewayAddresses addresses;       ///< Without names not empty; the first usable one is called (R-17).
   std::vector<std::string> address_names;  ///< Of each: the domain it was resolved from; "": none.
   route::CallRate call_rate;
   std::shared_ptr<route::CallRateMeter> rate_meter;
@@ -123,6 +123,9 @@ struct Vendor {
   std::vector<bool> mobile_areas;  ///< As of a customer.
   bool registers = false;          ///< Called where it registered; no `addresses`.
   bool is_phone = false;
+  /// Some of its `config.addresses` are names: it is called at the places that `Names` has for it,
+  /// and `addresses` is not looked at.
+  bool has_names = false;
   route::GatewayLines lines;              ///< Of a phone; those of gateways are in `vendor_lines`.
   std::shared_ptr<phone::Uplink> uplink;  ///< The switch registers there; else null (R-25).
 
@@ -148,6 +151,12 @@ struct Registrant {
   std::optional<std::uint32_t> customer;  ///< Index in Tables::customers; nothing: only called.
 };
 
+/// What of an address the listeners can reach.
+struct NameScope {
+  bool uses_ipv4 = true, uses_ipv6 = false;
+  bool speaks_tcp = true, speaks_tls = false;
+};
+
 /// Threading: immutable, but for the turns of `rotation`; any number of threads may use it at once.
 /// Calls keep the snapshot they started with.
 struct Tables {
@@ -171,6 +180,8 @@ struct Tables {
   std::unique_ptr<RouteRotation> rotation;
   std::vector<std::shared_ptr<lrn::ResolverState>> lrn_resolvers;  ///< As configured.
   IdentityNeeds identity_needs;                                    ///< Of all vendors.
+  NameScope name_scope;
+  std::int32_t place_rest_s = 30;  ///< DnsConfig::rest_s.
   bool has_periods = false;  ///< Some vendor's settings depend on the time.
 
   /// Index of a customer by id, phones included; nothing when there is none.

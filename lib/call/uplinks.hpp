@@ -15,12 +15,19 @@
 
 namespace tandem::call {
 
+/// Where a registration may be kept.
+struct UplinkPlace {
+  SocketAddress destination;
+  SipTransport transport = SipTransport::udp;
+  std::string tls_name;   ///< As TlsName.
+  std::string peer_name;  ///< As OutboundCall has it.
+  bool operator==(const UplinkPlace&) const = default;
+};
+
 /// One registration to be kept up.
 struct UplinkOrder {
   std::string gateway;
-  SocketAddress destination;
-  SipTransport transport = SipTransport::udp;
-  std::string tls_name;  ///< As TlsName.
+  std::vector<UplinkPlace> places;  ///< Not empty, the preferred first; at most 32.
   bool tls_verify = true;
   GatewayAuth auth;
   std::shared_ptr<phone::Uplink> uplink;
@@ -32,20 +39,21 @@ struct UplinkRhythm {
 };
 
 /// Registers at half the time that was granted, and tries again after failures: at once with a
-/// longer time when the vendor wants one (423), else later and later, or when Retry-After says.
+/// longer time when the vendor wants one (423), at the next place at once when one did not answer
+/// or answered 503 (RFC 3263), else later and later, or when Retry-After says.
 /// Threading: loop-bound.
 class Uplinks {
  public:
-  /// Told when a registration came about or was lost: the order, and the status that said so (0:
-  /// no answer).
-  using Changed = std::function<void(const UplinkOrder&, int status)>;
+  /// Told when a registration came about or was lost: the order, where, and the status that said
+  /// so (0: no answer).
+  using Changed = std::function<void(const UplinkOrder&, const UplinkPlace&, int status)>;
 
   /// `loop` and `legs` outlive it; `legs` belong to that loop.
   Uplinks(io::Loop& loop, LegFactory& legs, Changed changed);
   ~Uplinks();
 
-  /// From now on these are kept up. One that was before goes on unless its place or credentials
-  /// are others; those that are no longer named are taken back.
+  /// From now on these are kept up. One that was before goes on unless its place is none of the
+  /// order's or the credentials are others; those that are no longer named are taken back.
   void keep(std::vector<UplinkOrder> orders, const UplinkRhythm& rhythm);
   /// Takes all of them back; nobody waits for the answers.
   void leave();

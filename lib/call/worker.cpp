@@ -36,16 +36,22 @@ void Worker::set_legs(LegFactory& legs) {
   if (index_ != 0) return;
   vendor_check_ = std::make_unique<HealthCheck>(
       loop_, legs, [this](const CheckedAddress& address) { tell_vendor_change(address); });
-  uplinks_ = std::make_unique<Uplinks>(loop_, legs, [this](const UplinkOrder& order, int status) {
-    tell_uplink_change(order, status);
-  });
+  uplinks_ = std::make_unique<Uplinks>(loop_, legs, [this](const UplinkOrder& order, const UplinkPlace& place, int status) {
+                                         tell_uplink_change(order, place, status);
+                                       });
   nat_keeper_ = std::make_unique<NatKeeper>(loop_, legs, commons_.state.registrar);
   check_vendors();
   keep_nat_open();
 }
 
-void Worker::set_tables(std::shared_ptr<const Tables> tables) {
+void Worker::set_names(std::shared_ptr<const Names> names) {
+  names_ = std::move(names);
+  check_vendors();
+}
+
+void Worker::set_tables(std::shared_ptr<const Tables> tables, std::shared_ptr<const Names> names) {
   tables_ = std::move(tables);
+  names_ = std::move(names);
   lookups_.keep_only(tables_->lrn_resolvers);
   check_vendors();
   keep_nat_open();
@@ -66,7 +72,16 @@ void Worker::check_vendors() {
   for (const Vendor& vendor : tables_->vendors) {
     if (!vendor.config.options_check) continue;
     const SipOptions& sip = vendor.config.sip;
+    const route::Places* const places = places_of(vendor, names_.get());
+    for (std::size_t i = 0; places != nullptr && i < places->size(); ++i) {
+      const route::Place& place = (*places)[i];
+      checked.push_back(
+          {vendor.config.id, transport_name(place.transport), sip.local_address, place.health,
+           std::string(tls_name_of(vendor, names_.get(), place.health->address())),
+           sip.tls_verify});
+    }
     for (const auto& address : vendor.addresses) {
+      if (vendor.has_names) break;  // they are among the places
       checked.push_back({vendor.config.id, transport_name(sip.transport), sip.local_address,
                          address, std::string(vendor.tls_name(address->address())),
                          sip.tls_verify});
@@ -76,10 +91,22 @@ void Worker::check_vendors() {
   std::vector<UplinkOrder> orders;
   for (const Vendor& vendor : tables_->vendors) {
     if (vendor.uplink == nullptr) continue;
-    const SocketAddress& address = vendor.addresses.front()->address();
-    orders.push_back({vendor.config.id, address, vendor.config.sip.transport,
-                      std::string(vendor.tls_name(address)), vendor.config.sip.tls_verify,
-                      *vendor.config.auth, vendor.uplink});
+    UplinkOrder order{vendor.config.id, {}, vendor.config.sip.tls_verify, *vendor.config.auth,
+                      vendor.uplink};
+    if (const route::Places* const places = places_of(vendor, names_.get()); places != nullptr) {
+      for (const route::Place& place : *places) {
+        const SocketAddress& address = place.health->address();
+        order.places.push_back({address, place.transport,
+                                std::string(tls_name_of(vendor, names_.get(), address)),
+                                place.name});
+      }
+    } else {
+      const SocketAddress& address = vendor.addresses.front()->address();
+      order.places.push_back({address, vendor.config.sip.transport,
+                              std::string(vendor.tls_name(address)), {}});
+    }
+    // A name that stands for nothing now: what was registered there is lost with it.
+    if (!order.places.empty()) orders.push_back(std::move(order));
   }
   uplinks_->keep(std::move(orders),
                  {tables_->parameters.outbound_expires_s, tables_->parameters.outbound_retry_s});
@@ -89,9 +116,9 @@ void Worker::leave_vendors() {
   if (uplinks_ != nullptr) uplinks_->leave();
 }
 
-void Worker::tell_uplink_change(const UplinkOrder& order, int status) {
+void Worker::tell_uplink_change(const UplinkOrder& order, const UplinkPlace& place, int status) {
   const bool is_registered = order.uplink->is_registered.load();
-  const std::string where = order.destination.to_string();
+  const std::string where = place.destination.to_string();
   const std::string what =
       is_registered ? "registered at " + where
                     : "could not register at " + where + ": " +

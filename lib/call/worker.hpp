@@ -88,7 +88,9 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
 
   /// Before the loop starts. The first worker asks vendors for all of them whether they are there.
   void set_legs(LegFactory& legs);
-  void set_tables(std::shared_ptr<const Tables> tables);
+  /// `names`: of these tables; null: nothing is known of names.
+  void set_tables(std::shared_ptr<const Tables> tables, std::shared_ptr<const Names> names);
+  void set_names(std::shared_ptr<const Names> names);  ///< Of the tables that it has.
 
   void on_call(std::unique_ptr<Leg> leg, const InboundCall& call) override;
   RegisterReply on_register(const RegisterRequest& request) override;
@@ -118,6 +120,8 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
   /// end it at once.
   void forward(std::unique_ptr<Leg> leg, const InboundCall& arrival,
                std::shared_ptr<const Tables> tables, std::unique_ptr<Forwarding> forwarding);
+  /// What new calls know of names; null: nothing.
+  [[nodiscard]] const std::shared_ptr<const Names>& names() const noexcept { return names_; }
   /// The tables that new calls get.
   [[nodiscard]] const std::shared_ptr<const Tables>& tables() const noexcept { return tables_; }
   /// Hangs up a leg that has left its call, once the peer has answered `results` requests of ours.
@@ -152,7 +156,7 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
   void check_vendors();
   void keep_nat_open();
   void tell_vendor_change(const CheckedAddress& address);
-  void tell_uplink_change(const UplinkOrder& order, int status);
+  void tell_uplink_change(const UplinkOrder& order, const UplinkPlace& place, int status);
 
   const unsigned index_;
   io::Loop& loop_;
@@ -163,6 +167,7 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
   std::unique_ptr<Uplinks> uplinks_;
   std::unique_ptr<NatKeeper> nat_keeper_;
   std::shared_ptr<const Tables> tables_;
+  std::shared_ptr<const Names> names_;
   std::uint64_t next_id_ = 1;
   lrn::Lookups lookups_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Call>> calls_;

@@ -72,34 +72,46 @@ struct SourceTable::Body {
     std::unordered_map<IpAddress, Entries, IpHash> blocks;
   };
 
-  std::vector<Customer> customers;
+  /// Shared by tables that differ in addresses only.
+  std::shared_ptr<std::vector<Customer>> customers = std::make_shared<std::vector<Customer>>();
+  std::vector<std::uint32_t> ranks;     // Of each customer.
   std::vector<Level> levels;            // Single addresses are the levels of full length.
   std::unordered_set<std::string> ids;  // Used while building only.
 
   void index();
+  void add(const SourceAddress& address, std::uint32_t customer);
 };
 
+/// Blocks stay in order of rank. REQUIRES: `ranks` is there.
+void SourceTable::Body::add(const SourceAddress& address, std::uint32_t customer) {
+  const auto family = address.network.address.family;
+  const int length = address.network.prefix_length;
+  auto level = std::find_if(levels.begin(), levels.end(), [&](const Level& l) {
+    return l.family == family && l.prefix_length == length;
+  });
+  if (level == levels.end()) level = levels.insert(level, Level{family, length, {}});
+  Entries& entries = level->blocks[masked(address.network.address, length)];
+  const Entry entry{ranks[customer], customer, address.port};
+  entries.insert(std::upper_bound(entries.begin(), entries.end(), entry,
+                                  [](const Entry& a, const Entry& b) { return a.rank < b.rank; }),
+                 entry);
+}
+
 void SourceTable::Body::index() {
-  std::vector<std::uint32_t> order(customers.size());
+  std::vector<std::uint32_t> order(customers->size());
   for (std::uint32_t i = 0; i < order.size(); ++i)
     order[i] = i;
   std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-    const Customer &x = customers[a], &y = customers[b];
+    const Customer &x = (*customers)[a], &y = (*customers)[b];
     return x.priority != y.priority ? x.priority < y.priority : x.id < y.id;
   });
-  for (std::uint32_t rank = 0; rank < order.size(); ++rank) {
-    Customer& customer = customers[order[rank]];
-    for (const SourceAddress& address : customer.addresses) {
-      const auto family = address.network.address.family;
-      const int length = address.network.prefix_length;
-      auto level = std::find_if(levels.begin(), levels.end(), [&](const Level& l) {
-        return l.family == family && l.prefix_length == length;
-      });
-      if (level == levels.end()) level = levels.insert(level, Level{family, length, {}});
-      level->blocks[masked(address.network.address, length)].push_back(
-          {rank, order[rank], address.port});
-    }
-    customer.addresses = {};
+  ranks.resize(order.size());
+  for (std::uint32_t rank = 0; rank < order.size(); ++rank)
+    ranks[order[rank]] = rank;
+  for (const std::uint32_t customer : order) {
+    for (const SourceAddress& address : (*customers)[customer].addresses)
+      add(address, customer);
+    (*customers)[customer].addresses = {};
   }
   ids = {};
 }
@@ -132,7 +144,7 @@ SourceMatch SourceTable::identify(const SocketAddress& source, std::string_view 
     if (cursors[first].next == cursors[first].end) cursors[first] = cursors[--count];
     if (entry.port != 0 && entry.port != source.port) continue;
 
-    const NumberVerdict verdict = body_->customers[entry.customer].numbers.judge(caller, callee);
+    const NumberVerdict verdict = (*body_->customers)[entry.customer].numbers.judge(caller, callee);
     if (verdict == NumberVerdict::accepted) {
       return {SourceMatch::Outcome::identified, entry.customer, verdict};
     }
@@ -143,15 +155,24 @@ SourceMatch SourceTable::identify(const SocketAddress& source, std::string_view 
   return answer;
 }
 
-std::size_t SourceTable::size() const noexcept { return body_->customers.size(); }
+SourceTable SourceTable::with(
+    const std::vector<std::pair<std::uint32_t, SourceAddress>>& more) const {
+  auto body = std::make_shared<Body>(*body_);
+  for (const auto& [customer, address] : more) {
+    if (customer < body->ranks.size()) body->add(address, customer);
+  }
+  return SourceTable(std::shared_ptr<const Body>(std::move(body)));
+}
+
+std::size_t SourceTable::size() const noexcept { return body_->customers->size(); }
 std::string_view SourceTable::id(std::uint32_t customer) const noexcept {
-  return body_->customers[customer].id;
+  return (*body_->customers)[customer].id;
 }
 bool SourceTable::locked(std::uint32_t customer) const noexcept {
-  return body_->customers[customer].locked;
+  return (*body_->customers)[customer].locked;
 }
 const NumberPolicy& SourceTable::numbers(std::uint32_t customer) const noexcept {
-  return body_->customers[customer].numbers;
+  return (*body_->customers)[customer].numbers;
 }
 
 SourceTable::Builder::Builder() : body_(std::make_unique<Body>()) {}
@@ -182,7 +203,7 @@ Result<void> SourceTable::Builder::add(CustomerSource source) {
   if (!body_->ids.insert(source.id).second) {
     return Error{ErrorCode::already_exists, "customer \"" + source.id + "\" was added before"};
   }
-  body_->customers.push_back({std::move(source.id), source.priority, source.locked,
+  body_->customers->push_back({std::move(source.id), source.priority, source.locked,
                               std::move(*numbers), std::move(source.addresses)});
   return {};
 }

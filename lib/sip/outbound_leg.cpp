@@ -97,7 +97,11 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   text = "<sip:";
   append_user(call.callee, text);
   if (!call.callee.empty()) text += '@';
-  text += host_text(call.destination.ip);
+  if (call.peer_name.empty()) {
+    text += host_text(call.destination.ip);
+  } else {  // a port says nothing of who is called
+    text += call.peer_name.substr(0, call.peer_name.find(':'));
+  }
   if (call.is_telephone_number) text += ";user=phone";
   text += '>';
   remote_.assign(buffers, text);
@@ -106,7 +110,7 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
     append_user(call.callee, text);
     const bool is_telephone_number = append_portability(call.portability, text);
     if (!call.callee.empty()) text += '@';
-    text += call.destination.to_string();
+    text += call.peer_name.empty() ? call.destination.to_string() : std::string(call.peer_name);
     text += transport_param(transport);
     // Only this makes the user part a number with parameters (RFC 3261 section 19.1.1).
     if (is_telephone_number || call.is_telephone_number) text += ";user=phone";

@@ -21,6 +21,7 @@ class RegisterClient final : public OutboundRegistration, private TransactionUse
         tls_peer_(transport_ == Transport::tls ? worker.tls_peer(order.tls) : nullptr),
         username_(order.username),
         password_(order.password),
+        peer_(order.peer_name.empty() ? destination_.to_string() : std::string(order.peer_name)),
         call_id_(random_text()),
         failed_(Timer::member<&RegisterClient::fail, RegisterClient>(), this) {}
 
@@ -44,11 +45,10 @@ class RegisterClient final : public OutboundRegistration, private TransactionUse
     path->tls_peer = tls_peer_;
     const std::string_view parameter = transport_param(transport_);
     own_ = worker_.transports().advertised_text(*path);
-    const std::string peer = destination_.to_string();
     std::string user;
     append_user(username_, user);
-    const std::string target = "sip:" + peer + std::string(parameter);
-    const std::string to = "<sip:" + user + "@" + peer + ">";
+    const std::string target = "sip:" + peer_ + std::string(parameter);
+    const std::string to = "<sip:" + user + "@" + peer_ + ">";
     const std::string from = to + ";tag=" + tag_;
     std::string credentials;
     if (!challenge_.empty()) {
@@ -161,6 +161,7 @@ class RegisterClient final : public OutboundRegistration, private TransactionUse
   const Transport transport_;
   const io::TlsPeer* const tls_peer_;
   const std::string username_, password_;
+  const std::string peer_;  // host of the address-of-record
   const std::string call_id_;
   std::string tag_, own_;
   std::string challenge_;  // of the latest refusal: answered in advance from then on
