@@ -445,6 +445,16 @@ void bind_switch(py::module_& m) {
       .def_readonly("under_way", &LrnCounters::under_way)
       .def_readonly("cache_entries", &LrnCounters::cache_entries);
 
+  py::class_<NameCounters>(m, "NameCounters")
+      .def_readonly("questions", &NameCounters::questions)
+      .def_readonly("answers", &NameCounters::answers)
+      .def_readonly("timeouts", &NameCounters::timeouts)
+      .def_readonly("failures", &NameCounters::failures)
+      .def_readonly("strays", &NameCounters::strays)
+      .def_readonly("truncated", &NameCounters::truncated)
+      .def_readonly("names", &NameCounters::names)
+      .def_readonly("names_failing", &NameCounters::names_failing);
+
   py::class_<SwitchCounters>(m, "SwitchCounters")
       .def_readonly("calls_started", &SwitchCounters::calls_started)
       .def_readonly("calls_answered", &SwitchCounters::calls_answered)
@@ -470,7 +480,8 @@ void bind_switch(py::module_& m) {
       .def_readonly("media_sessions_live", &SwitchCounters::media_sessions_live)
       .def_readonly("event_feeds", &SwitchCounters::event_feeds)
       .def_readonly("feed_events_lost", &SwitchCounters::feed_events_lost)
-      .def_readonly("lrn", &SwitchCounters::lrn);
+      .def_readonly("lrn", &SwitchCounters::lrn)
+      .def_readonly("dns", &SwitchCounters::dns);
 
   py::class_<SwitchOptions>(m, "SwitchOptions")
       .def(py::init<>())
@@ -807,13 +818,21 @@ void bind_switch(py::module_& m) {
              for (const GatewayView& g : s.open()->gateways()) {
                py::list addresses;
                for (const GatewayAddressView& a : g.addresses) {
-                 addresses.append(py::dict("address"_a = a.address.to_string(),
-                                           "online"_a = a.is_online,
-                                           "disabled_ms"_a = a.disabled_ms));
+                 addresses.append(py::dict(
+                     "address"_a = a.address.to_string(), "online"_a = a.is_online,
+                     "disabled_ms"_a = a.disabled_ms, "name"_a = a.name,
+                     "transport"_a = a.transport, "rank"_a = a.rank, "weight"_a = a.weight));
+               }
+               py::list names;
+               for (const GatewayNameView& n : g.names) {
+                 names.append(py::dict("name"_a = n.name, "addresses"_a = n.addresses,
+                                       "known"_a = n.is_known, "stale"_a = n.is_stale,
+                                       "ttl_ms"_a = n.ttl_ms, "age_ms"_a = n.age_ms,
+                                       "error"_a = n.error));
                }
                all.append(py::dict("id"_a = g.id, "is_vendor"_a = g.is_vendor, "calls"_a = g.calls,
                                    "line_limit"_a = g.line_limit, "locked"_a = g.locked,
-                                   "addresses"_a = addresses,
+                                   "addresses"_a = addresses, "names"_a = names,
                                    "registration"_a = gateway_registration_name(g.registration),
                                    "online"_a = g.is_registered));
              }

@@ -315,6 +315,38 @@ class TANDEM_EXPORT LrnServer {
   std::unique_ptr<Body> body_;
 };
 
+/// A name server that a switch asks for the names of gateways (`SwitchConfig::dns.servers`), over UDP
+/// and TCP. Belongs to its world.
+class TANDEM_EXPORT DnsServer {
+ public:
+  struct Body;
+  explicit DnsServer(std::unique_ptr<Body> body);  ///< For lib/sim.
+  ~DnsServer();
+  DnsServer(const DnsServer&) = delete;
+  DnsServer& operator=(const DnsServer&) = delete;
+
+  /// Replaces the records of `type` (A, AAAA, CNAME, SRV, NAPTR) of a name by these, in the words
+  /// of a zone file: "10.0.0.1", "sbc.example.com", "10 5 5060 sbc.example.com", `10 50 "s"
+  /// "SIP+D2U" "" _sip._udp.example.com`; none: the name is there without any. Errors:
+  /// invalid_argument.
+  Result<void> set(const std::string& name, const std::string& type,
+                   const std::vector<std::string>& data, std::uint32_t ttl_s = 60);
+  void forget(const std::string& name);  ///< There is no such name any more.
+  void set_negative_ttl_s(std::uint32_t ttl_s);  ///< Of the SOA record; 30.
+  void set_code(int code);                       ///< Of every answer, 2: SERVFAIL; 0: as usual.
+  void set_silent(bool is_silent);               ///< It takes questions and answers none.
+  void set_truncating(bool is_truncating);       ///< Over UDP nothing fits.
+  void set_follows_aliases(bool follows);  ///< False: of a CNAME it says where it leads, no more.
+  /// Every question for A is first answered by guesses of a forger, with this address; a `none`
+  /// address: no longer.
+  void set_forged(const IpAddress& address);
+  /// "name TYPE" of every question in order, " tcp" behind it over TCP.
+  [[nodiscard]] const std::vector<std::string>& asked() const;
+
+ private:
+  std::unique_ptr<Body> body_;
+};
+
 struct WorldOptions {
   std::uint64_t seed = 1;
   std::int64_t wall_us = 1767225600000000;  ///< Start of the wall clock: 2026-01-01T00:00:00Z.
@@ -349,6 +381,9 @@ class TANDEM_EXPORT World {
   /// The same for a server of LRN look-ups: HTTP, or SIP or DNS on UDP. Errors besides:
   /// invalid_argument (kind host).
   Result<LrnServer*> add_lrn_server(const std::string& address, LrnResolverKind kind);
+
+  /// The same for a name server, port 53 unless the address says another.
+  Result<DnsServer*> add_dns_server(const std::string& address);
 
   // Time. Not from inside a callback: such a call does nothing and returns false.
 

@@ -75,7 +75,22 @@ struct ExplainRequest {
 struct GatewayAddressView {
   SocketAddress address;
   bool is_online = true;         ///< It answers, or is not asked (R-17).
-  std::int64_t disabled_ms = 0;  ///< What is left of a Retry-After (R-16).
+  std::int64_t disabled_ms = 0;  ///< What is left of a Retry-After (R-16), or of DnsConfig::rest_s.
+  std::string name{};            ///< That it was found by; "": configured as an address.
+  std::string transport{};       ///< "udp", "tcp" or "tls".
+  std::uint32_t rank = 0;        ///< Lower is tried first (priority of SRV); by name only.
+  std::uint32_t weight = 0;      ///< Share among equal ranks; by name only.
+};
+
+/// A name of a gateway as it is known now (RFC 3263).
+struct GatewayNameView {
+  std::string name;                    ///< As configured.
+  std::vector<std::string> addresses;  ///< "IP:PORT"; of customers "IP".
+  bool is_known = false;               ///< Something was answered, be it that there is nothing.
+  bool is_stale = false;               ///< Beyond its TTL, because no name server answers.
+  std::int64_t ttl_ms = 0;             ///< Until the first record of it ends; below 0: ended.
+  std::int64_t age_ms = 0;             ///< Since the oldest record of it was answered.
+  std::string error;                   ///< Of the last look-up; "": none.
 };
 
 struct GatewayView {
@@ -89,9 +104,22 @@ struct GatewayView {
   /// Dynamic: it is registered here; outbound: the switch is registered there. Always true of
   /// others.
   bool is_registered = true;
+  std::vector<GatewayNameView> names{};  ///< Of a gateway that has names.
   std::vector<ContactView> contacts;     ///< Of a dynamic one: where it registered.
   std::int64_t registered_until_us = 0;  ///< Of an outbound one; wall clock, 0: not registered.
   std::int32_t registration_status = 0;  ///< Of its last REGISTER; 0: no answer, or none yet.
+};
+
+/// Look-ups of the names of gateways.
+struct NameCounters {
+  std::uint64_t questions = 0;  ///< Sent to name servers, repeated ones too.
+  std::uint64_t answers = 0;
+  std::uint64_t timeouts = 0;   ///< Questions that a server left without an answer.
+  std::uint64_t failures = 0;   ///< Look-ups that no server answered.
+  std::uint64_t strays = 0;     ///< Datagrams that answered nothing that was asked: forgeries.
+  std::uint64_t truncated = 0;  ///< Answers that were fetched over TCP.
+  std::uint64_t names = 0;      ///< Now: that are kept.
+  std::uint64_t names_failing = 0;  ///< Now: that stand for nothing, or only for something old.
 };
 
 /// Counters since the start; docs/admin-api.md has the names they carry as metrics.
@@ -121,6 +149,7 @@ struct SwitchCounters {
   /// WebSocket connections that came about, and those that did not: TLS, HTTP, Origin, protocol or
   /// the deadline (P-01).
   std::uint64_t websockets_opened = 0, websocket_failures = 0;
+  NameCounters dns;  ///< Of the names of gateways.
 };
 
 /// A softswitch. Any number of them live in one process, independent of each other.

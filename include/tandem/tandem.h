@@ -1521,11 +1521,20 @@ typedef struct tandem_switch_counters {
   uint64_t tls_refused;        /* of peers, beyond the rate of handshakes */
   uint64_t websockets_opened;  /* WebSocket connections that came about */
   uint64_t websocket_failures; /* did not: TLS, HTTP, Origin, protocol, too slow */
+  /* Look-ups of the names of gateways. */
+  uint64_t dns_questions; /* sent to name servers, repeated ones too */
+  uint64_t dns_answers;
+  uint64_t dns_timeouts;
+  uint64_t dns_failures;      /* look-ups that no server answered */
+  uint64_t dns_strays;        /* answered nothing that was asked: forgeries */
+  uint64_t dns_truncated;     /* fetched over TCP */
+  uint64_t dns_names;         /* now, as the next */
+  uint64_t dns_names_failing; /* stand for nothing, or only for something old */
 } tandem_switch_counters;
 #define TANDEM_SWITCH_COUNTERS_INIT                                                                \
   {                                                                                                \
     sizeof(tandem_switch_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                        \
   }
 
 /* Opens sockets, database and journal and recovers what a crash left; takes no call before

@@ -98,6 +98,21 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
               counters.registers_refused);
   page.single("registers_dropped_total", "counter",
               "REGISTER requests of sources that sent too many.", counters.registers_dropped);
+  page.single("dns_questions_total", "counter", "Questions sent to name servers for gateways.",
+              counters.dns.questions);
+  page.single("dns_answers_total", "counter", "Answers of name servers.", counters.dns.answers);
+  page.single("dns_timeouts_total", "counter", "Questions that a name server did not answer.",
+              counters.dns.timeouts);
+  page.single("dns_failures_total", "counter", "Look-ups that no name server answered.",
+              counters.dns.failures);
+  page.single("dns_strays_total", "counter",
+              "Datagrams that answered nothing that was asked: forgeries.", counters.dns.strays);
+  page.single("dns_truncated_total", "counter", "Answers that were fetched over TCP.",
+              counters.dns.truncated);
+  page.single("dns_names", "gauge", "Names of gateways that are kept.", counters.dns.names);
+  page.single("dns_names_failing", "gauge",
+              "Names that stand for nothing, or only for something old.",
+              counters.dns.names_failing);
   page.single("sip_datagrams_received_total", "counter", "SIP datagrams received.",
               counters.datagrams_received);
   page.single("sip_malformed_total", "counter", "SIP messages that were malformed.",

@@ -459,7 +459,15 @@ int tandem_switch_read_counters(const tandem_switch* object, tandem_switch_count
                                              c.tls_failures,
                                              c.tls_refused,
                                              c.websockets_opened,
-                                             c.websocket_failures});
+                                             c.websocket_failures,
+                                             c.dns.questions,
+                                             c.dns.answers,
+                                             c.dns.timeouts,
+                                             c.dns.failures,
+                                             c.dns.strays,
+                                             c.dns.truncated,
+                                             c.dns.names,
+                                             c.dns.names_failing});
     return TANDEM_OK;
   });
 }

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "cdr/ledger_sqlite.hpp"
+#include "sim/dns_server.hpp"
 #include "sim/endpoint.hpp"
 #include "sim/lrn_server.hpp"
 #include "sim/memory_disk.hpp"
@@ -77,6 +78,7 @@ struct World::Body {
   std::vector<std::unique_ptr<Endpoint>> endpoints;
   std::vector<std::unique_ptr<RawEndpoint>> raw_endpoints;
   std::vector<std::unique_ptr<LrnServer>> lrn_servers;
+  std::vector<std::unique_ptr<DnsServer>> dns_servers;
   std::unordered_map<SocketAddress, Endpoint::Body*> by_address;
   std::function<bool(const DatagramView&)> filter;
   std::function<void(const DatagramView&)> tap;
@@ -106,6 +108,7 @@ World::~World() {
   body_->endpoints.clear();
   body_->raw_endpoints.clear();
   body_->lrn_servers.clear();
+  body_->dns_servers.clear();
 }
 
 SimNetwork& WorldAccess::network(World& world) noexcept { return *world.body_->network; }
@@ -196,6 +199,15 @@ Result<LrnServer*> World::add_lrn_server(const std::string& address, LrnResolver
   if (!made) return made.error();
   body_->lrn_servers.push_back(std::make_unique<LrnServer>(std::move(*made)));
   return body_->lrn_servers.back().get();
+}
+
+Result<DnsServer*> World::add_dns_server(const std::string& address) {
+  auto parsed = SocketAddress::parse(address, 53);
+  if (!parsed) return parsed.error();
+  auto made = DnsServer::Body::create(*body_->network, *parsed);
+  if (!made) return made.error();
+  body_->dns_servers.push_back(std::make_unique<DnsServer>(std::move(*made)));
+  return body_->dns_servers.back().get();
 }
 
 bool World::run_for_us(std::int64_t us) { return body_->network->run_for_us(us); }

@@ -15,6 +15,7 @@
 #include "remote/sql_factories.hpp"
 #include "switch/config_check.hpp"
 #include "switch/explain.hpp"
+#include "switch/name_views.hpp"
 #include "switch/provision_kinds_json.hpp"
 #include "switch/tls_files.hpp"
 #include "tandem/version.h"
@@ -37,6 +38,7 @@ constexpr std::int64_t retention_kept_each_us = 3'600'000'000;
 constexpr int carry_io_failures_told = 10;  // in a row, a second between two
 constexpr std::int64_t maintenance_tick_us = 10 * second_us;
 constexpr std::size_t carried_entries_max = 2'000;  // at a time, which takes some milliseconds
+constexpr std::int64_t first_names_us = 3 * second_us;  // longest that a start waits for them
 constexpr std::uint64_t registration_salt = 2'000;  // beyond those of workers and shadow
 
 /// A host's sink, which the host keeps too.
@@ -154,7 +156,7 @@ Result<std::unique_ptr<Switch::Body>> Switch::Body::create(const SwitchConfig& c
   if (auto checked = body->check_hooks(); !checked) return checked.error();
   for (auto step : {&Body::open_journal, &Body::open_provisioning, &Body::open_records,
                     &Body::open_registrations, &Body::open_workers, &Body::open_media,
-                    &Body::open_stack, &Body::open_shadow}) {
+                    &Body::open_stack, &Body::open_names, &Body::open_shadow}) {
     if (auto done = (body.get()->*step)(); !done) return done.error();
   }
   return body;
@@ -502,9 +504,16 @@ Result<void> Switch::Body::open_stack() {
   sip.handshakes = handshake_limits(config_);
   sip.peer_connections_max = static_cast<std::size_t>(config_.sip_connections_per_peer);
   sip.expects_peer = [this](const SocketAddress& peer) {
-    const auto known = tables();
+    std::shared_ptr<const call::Tables> known;
+    std::shared_ptr<const call::Names> known_names;
+    {
+      const std::lock_guard lock(config_mutex_);
+      known = tables_;
+      known_names = names_;
+    }
     return known != nullptr &&
-           known->sources.identify(peer, {}, {}).outcome != SourceMatch::Outcome::unknown;
+           call::sources_of(*known, known_names.get()).identify(peer, {}, {}).outcome !=
+               SourceMatch::Outcome::unknown;
   };
   for (const ListenConfig& listen : config_.sip_listen) {
     sip.listen.push_back(
@@ -557,6 +566,10 @@ Result<void> Switch::Body::start() {
   package_keeper_->advance(wall_us());  // no call may use what ended while the switch was down
   for (Seat& seat : seats_)
     seat.loop->start();
+  if (!is_simulated()) {  // calls that come at once find what names stand for
+    name_keeper_->wait_until_known(first_names_us);
+    publish_names();
+  }
   if (!is_simulated())
     builder_ = start_thread("tandem-builder", [this] { build_tables_when_due(); });
   return {};
@@ -564,9 +577,12 @@ Result<void> Switch::Body::start() {
 
 void Switch::Body::build_tables_when_due() {
   std::unique_lock lock(builder_mutex_);
-  while (!builder_wakes_.wait_for(lock, std::chrono::microseconds(second_us),
-                                  [this] { return is_builder_over_; })) {
+  for (;;) {
+    builder_wakes_.wait_for(lock, std::chrono::microseconds(second_us),
+                            [this] { return is_builder_over_ || has_name_news_.load(); });
+    if (is_builder_over_) return;
     lock.unlock();
+    if (has_name_news_.exchange(false)) publish_names();
     activate_due_decks();
     store_registrations();
     carry_ledger_forward();
@@ -650,6 +666,7 @@ void Switch::Body::pump() {
   package_runner_->pump();
   for (Sink& sink : sinks_)
     sink.runner->pump();
+  if (has_name_news_.exchange(false)) publish_names();
   activate_due_decks();
   store_registrations();
   carry_ledger_forward();
@@ -734,6 +751,7 @@ void Switch::Body::judge_health() {
   judge_sink(*package_runner_);
   for (const Sink& sink : sinks_)
     judge_sink(*sink.runner);
+  if (name_keeper_ != nullptr) judge_names(judge);
 }
 
 void Switch::Body::alarm(std::string text) {
@@ -832,6 +850,7 @@ void Switch::Body::close() {
     const std::lock_guard reconciler_lock(reconciler_mutex_);
     reconciler_.reset();
   }
+  name_keeper_.reset();
   for (Seat& seat : seats_)
     seat.worker.reset();  // legs that are left go to the stack
   stack_.reset();
@@ -977,6 +996,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   differs("admin.token", update.admin_token != before.admin_token);
   differs("cdr.journal", update.path(update.cdr_journal) != before.path(before.cdr_journal));
   differs("cdr.sinks", update.cdr_sinks != before.cdr_sinks);
+  differs("dns", update.dns != before.dns);
   differs("shadow", update.shadow != before.shadow);
   return need_restart;
 }
@@ -1029,16 +1049,19 @@ Result<void> Switch::Body::install(SwitchConfig config,
     return done;
   }
   const std::shared_ptr<const call::Tables> fresh = retired_tables_->watch(std::move(*built));
+  name_keeper_->want(call::wanted_locations(*fresh));
+  const auto fresh_names = call::build_names(*fresh, state_, name_keeper_->located());
   std::shared_ptr<const PastRates> stale;  // ends without the lock, as the old configuration does
   {
     const std::lock_guard lock(config_mutex_);
     tables_ = fresh;
+    names_ = fresh_names;
     stale.swap(past_rates_);
     account_ids_ = ids_of(config.provision.accounts);
     std::swap(config_, config);  // the old one ends without the lock: it may take long
   }
-  ask_workers([fresh](call::Worker& worker) {
-    worker.set_tables(fresh);
+  ask_workers([fresh, fresh_names](call::Worker& worker) {
+    worker.set_tables(fresh, fresh_names);
     return true;
   });
   use_registrants(*fresh);
@@ -1104,6 +1127,13 @@ auto Switch::Body::ask_workers(Question question)
   asked->has_reply.wait_for(lock, question_wait, [&] { return asked->left == 0; });
   replies.swap(asked->replies);
   return replies;
+}
+
+void Switch::Body::give_workers(const std::shared_ptr<const call::Names>& fresh) {
+  ask_workers([fresh](call::Worker& worker) {
+    worker.set_names(fresh);
+    return true;
+  });
 }
 
 std::vector<CallView> Switch::Body::calls() {
@@ -1199,7 +1229,14 @@ Result<LedgerCheck> Switch::Body::check_ledger() const {
 }
 
 std::vector<GatewayView> Switch::Body::gateways() const {
-  const auto snapshot = tables();
+  std::shared_ptr<const call::Tables> snapshot;
+  std::shared_ptr<const call::Names> known_names;
+  {
+    const std::lock_guard lock(config_mutex_);
+    snapshot = tables_;
+    known_names = names_;
+  }
+  const call::LocatedNames located = located_names();
   const std::int64_t now_us = environment_.network->clock().monotonic_us();
   std::vector<GatewayView> views;
   const auto show_registration = [this](const GatewayConfig& gateway, GatewayView& view) {
@@ -1216,6 +1253,7 @@ std::vector<GatewayView> Switch::Body::gateways() const {
     view.line_limit = customer.config.line_limit;
     view.locked = customer.config.locked;
     show_registration(customer.config, view);
+    show_names(customer.config, false, *snapshot, located, now_us, view);
   }
   for (std::uint32_t i = 0; i < snapshot->routes.size(); ++i) {
     const auto& vendor = snapshot->vendors[i].config;
@@ -1231,10 +1269,8 @@ std::vector<GatewayView> Switch::Body::gateways() const {
     view.calls = static_cast<std::int32_t>(snapshot->vendor_lines->current_calls(i));
     view.line_limit = vendor.line_limit;
     view.locked = vendor.locked;
-    for (const auto& address : snapshot->vendors[i].addresses) {
-      view.addresses.push_back(
-          {address->address(), address->is_up(), (address->closed_us(now_us) + 999) / 1'000});
-    }
+    show_addresses(snapshot->vendors[i], known_names.get(), now_us, view);
+    show_names(vendor, true, *snapshot, located, now_us, view);
   }
   return views;
 }
@@ -1320,6 +1356,15 @@ SwitchCounters Switch::Body::counters() const {
     sum.websockets_opened += sip.websockets_opened.load();
     sum.websocket_failures += sip.websocket_failures.load();
   }
+  if (is_open) {
+    const io::DnsResolverCounters dns = name_keeper_->counters();
+    sum.dns = {dns.questions, dns.answers, dns.timeouts, dns.failures,
+               dns.strays,    dns.truncated, 0,          0};
+    for (const auto& [key, found] : name_keeper_->located()) {
+      ++sum.dns.names;
+      if (found.is_stale || found.places.empty()) ++sum.dns.names_failing;
+    }
+  }
   sum.calls_live = live_calls();
   if (is_open && relay_) sum.media = relay_->stats();
   sum.media_sessions_live = sum.media.sessions;
@@ -1354,7 +1399,15 @@ SwitchConfig Switch::Body::records_config() const {
 
 Result<std::string> Switch::Body::explain(const ExplainRequest& request) {
   const auto random = make_random(0);
-  return explain_call(tables(), state_, *random, environment_.network->clock(), request);
+  std::shared_ptr<const call::Tables> snapshot;
+  std::shared_ptr<const call::Names> known_names;
+  {
+    const std::lock_guard lock(config_mutex_);
+    snapshot = tables_;
+    known_names = names_;
+  }
+  return explain_call(std::move(snapshot), std::move(known_names), state_, *random,
+                      environment_.network->clock(), request);
 }
 
 // --- shadow ---

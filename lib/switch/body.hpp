@@ -30,6 +30,7 @@
 #include "switch/event_hub.hpp"
 #include "switch/external_calls.hpp"
 #include "switch/maintenance_desk.hpp"
+#include "switch/name_keeper.hpp"
 #include "switch/package_keeper.hpp"
 #include "switch/past_rates.hpp"
 #include "switch/past_records.hpp"
@@ -190,6 +191,14 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<void> open_media();
   Result<void> open_stack();
   void warn_of_certificate(const io::TlsContext* tls);
+  Result<void> open_names();
+  void publish_names();
+  void give_workers(const std::shared_ptr<const call::Names>& names);
+  void tell_of_places(const call::Tables& tables, const call::Names& before,
+                      const call::Names& now);
+  [[nodiscard]] std::shared_ptr<const call::Names> names() const;
+  [[nodiscard]] call::LocatedNames located_names() const;
+  void judge_names(const std::function<void(const std::string&, bool, const std::string&)>& judge);
   Result<void> open_shadow();
   Result<void> check_hooks() const;
   [[nodiscard]] std::unique_ptr<Random> make_random(std::uint64_t salt) const;
@@ -235,6 +244,9 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::optional<PackageKeeper> package_keeper_;  // with bookings_
   mutable std::mutex reconciler_mutex_;          // between close() and questions
   std::unique_ptr<PeerReconciler> reconciler_;   // after the loops, which it asks on
+  std::unique_ptr<Random> name_random_;
+  std::unique_ptr<NameKeeper> name_keeper_;  // on the first loop
+  std::atomic<bool> has_name_news_{false};
   std::vector<Sink> sinks_;
   std::shared_ptr<phone::RegistrationStore> registrations_;
   std::string registration_failure_;  // said before; of the thread that stores
@@ -254,10 +266,11 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   // Freed by builder_, so that no worker does it.
   const std::shared_ptr<call::RetiredTables> retired_tables_ =
       std::make_shared<call::RetiredTables>();
-  mutable std::mutex config_mutex_;  // guards the four below; never taken on the call path
+  mutable std::mutex config_mutex_;  // guards the five below; never taken on the call path
   SwitchConfig config_;              // changed under provisioning_body_->exclusive() only
   std::set<std::string, std::less<>> account_ids_;  // of config_
   std::shared_ptr<const call::Tables> tables_;
+  std::shared_ptr<const call::Names> names_;  // of tables_
   mutable std::shared_ptr<const PastRates> past_rates_;  // of config_; null: not yet asked for
 
   std::atomic<bool> has_shadow_{false};

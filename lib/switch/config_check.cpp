@@ -618,6 +618,7 @@ class Checker {
     if (vendor.options_check && vendor.registration == GatewayRegistration::dynamic)
       fail(pointer + "/options_check", "a gateway that registers here is there while it does");
     for (std::size_t i = 0; i < vendor.addresses.size(); ++i) {
+      if (vendor.addresses[i].is_name()) continue;
       const auto& network = vendor.addresses[i].network;
       if (network.prefix_length != (network.address.is_ipv6() ? 128 : 32)) {
         fail(at(pointer + "/addresses", i),
@@ -638,6 +639,8 @@ class Checker {
            "needs a listener tls:IP:PORT, which names the switch to it");
     }
     const SocketAddress& own = vendor.sip.local_address;
+    if (vendor.sip.finds_transport && own != SocketAddress())
+      fail(pointer + "/sip/local_address", "is of one transport, where \"auto\" means any");
     const auto is_own = [&](const ListenConfig& listen) {
       return listen.transport == vendor.sip.transport && listen.address == own;
     };
@@ -647,7 +650,8 @@ class Checker {
            own.to_string() + " is none of the addresses in /sip/listen of that transport");
     }
     for (const GatewayAddress& address : vendor.addresses) {
-      if (own != SocketAddress() && address.network.address.family != own.ip.family) {
+      if (own != SocketAddress() && !address.is_name() &&
+          address.network.address.family != own.ip.family) {
         fail(pointer + "/sip/local_address", own.to_string() + " cannot reach \"" + address.text +
                                                  "\", which is of another family");
       }

@@ -56,6 +56,7 @@ const std::vector<Field<SwitchConfig>>& media_fields();
 const std::vector<Field<SwitchConfig>>& admin_fields();
 const std::vector<Field<CdrSinkConfig>>& sink_fields();
 const std::vector<Field<SwitchConfig>>& cdr_fields();
+const std::vector<Field<DnsConfig>>& dns_fields();
 const std::vector<Field<MaintenanceConfig>>& maintenance_fields();
 
 /// `limits` of an account.

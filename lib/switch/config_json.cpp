@@ -122,6 +122,10 @@ const std::vector<Field<SwitchConfig>>& top_fields() {
          c.maintenance.is_scheduled = true;
          read_object(r, v, maintenance_fields(), {}, c.maintenance);
        }},
+      {"dns", "object", "{}", "Name servers for the names of gateways (docs/sip.md). Takes a restart.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         read_object(r, v, dns_fields(), {}, c.dns);
+       }},
       {"parameters", "object", "{}", "Parameters, see below.",
        [](Reader& r, const Json& v, SwitchConfig& c) {
          read_object(r, v, parameter_fields(), {}, c.parameters);
@@ -308,6 +312,7 @@ std::string config_reference_markdown() {
   append_table(page, "`cdr`", cdr_fields());
   append_table(page, "`cdr.sinks[]`", sink_fields());
   append_table(page, "`maintenance`", maintenance_fields());
+  append_table(page, "`dns`", dns_fields());
   append_table(page, "`parameters` (VOS names are aliases)", parameter_fields());
   append_table(page, "`provision`", provision_fields());
   append_table(page, "`accounts[]`", account_fields());

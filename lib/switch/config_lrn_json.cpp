@@ -14,7 +14,13 @@ namespace {
 
 void read_resolver_addresses(Reader& r, const Json& v, std::vector<SocketAddress>& addresses) {
   std::vector<GatewayAddress> read;
-  read_addresses(r, v, read);
+  r.each(v, [&](const Json& item) {
+    std::string text;
+    if (!r.string(item, text)) return;
+    auto resolved = resolve_gateway_address(text, r.looks_outside());
+    if (!resolved) return r.fail(resolved.error().message);
+    read.insert(read.end(), resolved->begin(), resolved->end());
+  });
   for (const GatewayAddress& address : read) {
     if (address.network.prefix_length != (address.network.address.is_ipv6() ? 128 : 32)) {
       r.fail("\"" + address.text + "\" is a block; a question needs one address");

@@ -259,8 +259,14 @@ const std::vector<Field<SipOptions>>& customer_sip_fields() {
 const std::vector<Field<SipOptions>>& vendor_sip_fields() {
   using S = SipOptions;
   static const std::vector<Field<S>> fields = with_common({
-      {"transport", "udp|tcp|tls", "udp", "How it is reached (P-01); port 5061 on tls.",
+      {"transport", "udp|tcp|tls|auto", "udp",
+       "How it is reached (P-01); port 5061 on tls. `auto`: as the NAPTR and SRV records of its "
+       "name say (RFC 3263), addresses by udp.",
        [](Reader& r, const Json& v, S& s) {
+         if (v.is_string() && v.get_ref<const std::string&>() == "auto") {
+           s.finds_transport = true;
+           return;
+         }
          r.choice<SipTransport>(
              v,
              {{"udp", SipTransport::udp}, {"tcp", SipTransport::tcp}, {"tls", SipTransport::tls}},

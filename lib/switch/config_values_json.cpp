@@ -270,12 +270,12 @@ void read_addresses(Reader& r, const Json& v, std::vector<GatewayAddress>& addre
   r.each(v, [&](const Json& item) {
     std::string text;
     if (!r.string(item, text)) return;
-    auto read = resolve_gateway_address(text, r.looks_outside());
+    auto read = read_gateway_address(text);
     if (!read) {
       r.fail(read.error().message);
       return;
     }
-    addresses.insert(addresses.end(), read->begin(), read->end());
+    addresses.push_back(std::move(*read));
   });
 }
 

@@ -4,15 +4,16 @@
 #include <memory>
 #include <string>
 
-#include "call/tables.hpp"
+#include "call/names.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/switch.hpp"
 
 namespace tandem {
 
-/// Takes no line, no money and no turn. Errors: invalid_argument (the request's values), not_found
+/// Takes no line, no money and no turn. `names`: of these tables; null: nothing is known of any. Errors: invalid_argument (the request's values), not_found
 /// (`from`).
 Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
+                                 std::shared_ptr<const call::Names> names,
                                  call::SharedState& state, Random& random, const Clock& clock,
                                  const ExplainRequest& request);
 

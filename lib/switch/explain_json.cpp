@@ -10,6 +10,7 @@
 #include "rating/package_charge.hpp"
 #include "switch/config_reader_json.hpp"
 #include "switch/explain.hpp"
+#include "switch/name_keeper.hpp"
 
 namespace tandem {
 
@@ -298,6 +299,12 @@ void add_candidates(Json& answer, call::CallContext& context, Reason refused) {
                             {"media", media_json(context, plan, vendor.config)},
                             {"codecs", codecs_json(context, vendor.config)}});
       if (plan.contact != nullptr) candidates.back()["contact"] = plan.contact->uri;
+      if (plan.address != nullptr)
+        candidates.back()["address"] = plan.address->address().to_string();
+      if (plan.place != nullptr) {
+        candidates.back()["transport"] = transport_name(plan.place->transport);
+        if (!plan.place->name.empty()) candidates.back()["name"] = plan.place->name;
+      }
       if (auto rules = call::matching_vendor_rules(context, plan.vendor); !rules.empty())
         candidates.back()["rules"] = std::move(rules);
     }
@@ -337,11 +344,13 @@ Result<void> set_source(call::CallContext& context, const std::string& from) {
 }  // namespace
 
 Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
+                                 std::shared_ptr<const call::Names> names,
                                  call::SharedState& state, Random& random, const Clock& clock,
                                  const ExplainRequest& request) {
   std::vector<call::StageRecord> recorded;
   call::CallContext context;
   context.tables = std::move(tables);
+  context.names = std::move(names);
   context.state = &state;
   context.random = &random;
   context.wall_us = request.at_us.value_or(clock.wall_us());
@@ -420,11 +429,14 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
 }
 
 Result<std::string> explain(const SwitchConfig& config, const ExplainRequest& request) {
+  constexpr std::int64_t names_wait_us = 5'000'000;
   call::SharedState state;
   auto tables = call::build_tables(config, state, nullptr);
   if (!tables) return tables.error();
+  const auto names = call::build_names(
+      **tables, state, locate_now(config.dns, call::wanted_locations(**tables), names_wait_us));
   SecureRandom random;
-  return explain_call(std::move(*tables), state, random, SystemClock(), request);
+  return explain_call(std::move(*tables), names, state, random, SystemClock(), request);
 }
 
 }  // namespace tandem

@@ -63,13 +63,12 @@ Result<std::vector<GatewayAddress>> resolve_name(const std::string& text, const 
 
 }  // namespace
 
-Result<std::vector<GatewayAddress>> resolve_gateway_address(const std::string& text, bool asks) {
-  if (auto network = IpNetwork::parse(text))
-    return std::vector<GatewayAddress>{{text, *network, std::nullopt}};
+Result<GatewayAddress> read_gateway_address(const std::string& text) {
+  if (auto network = IpNetwork::parse(text)) return GatewayAddress{text, *network, std::nullopt};
   if (auto address = SocketAddress::parse(text)) {
     if (address->port == 0)
       return Error{ErrorCode::invalid_argument, "\"" + text + "\" has port 0"};
-    return std::vector<GatewayAddress>{{text, whole(address->ip), address->port}};
+    return GatewayAddress{text, whole(address->ip), address->port};
   }
   std::string name = text;
   std::optional<std::uint16_t> port;
@@ -83,8 +82,15 @@ Result<std::vector<GatewayAddress>> resolve_gateway_address(const std::string& t
     return Error{ErrorCode::invalid_argument,
                  "\"" + text + "\" is no IP, IP/LENGTH, IP:PORT or name"};
   }
+  return GatewayAddress{text, {}, port};
+}
+
+Result<std::vector<GatewayAddress>> resolve_gateway_address(const std::string& text, bool asks) {
+  auto read = read_gateway_address(text);
+  if (!read) return read.error();
+  if (!read->is_name()) return std::vector<GatewayAddress>{std::move(*read)};
   if (!asks) return std::vector<GatewayAddress>();
-  return resolve_name(text, name, port);
+  return resolve_name(text, text.substr(0, text.rfind(':')), read->port);
 }
 
 }  // namespace tandem

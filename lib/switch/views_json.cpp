@@ -186,6 +186,11 @@ std::string to_json(const GatewayView& gateway) {
     addresses.push_back({{"address", address.address.to_string()},
                          {"online", address.is_online},
                          {"disabled_ms", address.disabled_ms}});
+    if (address.name.empty()) continue;
+    addresses.back()["name"] = address.name;
+    addresses.back()["transport"] = address.transport;
+    addresses.back()["rank"] = address.rank;
+    addresses.back()["weight"] = address.weight;
   }
   Json json = {{"id", gateway.id},
                {"kind", gateway.is_vendor ? "vendor" : "customer"},
@@ -194,6 +199,19 @@ std::string to_json(const GatewayView& gateway) {
                {"locked", gateway.locked},
                {"addresses", std::move(addresses)},
                {"registration", gateway_registration_name(gateway.registration)}};
+  if (!gateway.names.empty()) {
+    Json names = Json::array();
+    for (const GatewayNameView& name : gateway.names) {
+      names.push_back({{"name", name.name},
+                       {"addresses", name.addresses},
+                       {"known", name.is_known},
+                       {"stale", name.is_stale},
+                       {"ttl_ms", name.ttl_ms},
+                       {"age_ms", name.age_ms},
+                       {"error", name.error.empty() ? Json(nullptr) : Json(name.error)}});
+    }
+    json["names"] = std::move(names);
+  }
   if (gateway.registration != GatewayRegistration::fixed) json["online"] = gateway.is_registered;
   if (gateway.registration == GatewayRegistration::dynamic)
     json["contacts"] = contacts(gateway.contacts);

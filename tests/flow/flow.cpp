@@ -16,9 +16,9 @@ GatewayAddress gateway_address(const std::string& text) {
     const SocketAddress parsed = SocketAddress::parse(text, 5060).value();
     address.network = IpNetwork::parse(parsed.ip.to_string()).value();
     address.port = parsed.port;
-  } else {
-    address.network = IpNetwork::parse(text).value();
-  }
+  } else if (auto network = IpNetwork::parse(text)) {
+    address.network = *network;
+  }  // else a name
   return address;
 }
 

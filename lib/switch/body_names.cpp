@@ -1,0 +1,95 @@
+// What names of gateways stand for, in the life of a switch.
+#include <algorithm>
+
+#include "switch/body.hpp"
+
+namespace tandem {
+
+namespace {
+
+constexpr std::uint64_t name_salt = 3'000;  // beyond those of the registrations
+
+}  // namespace
+
+/// Names of gateways, which the first worker's loop asks for.
+Result<void> Switch::Body::open_names() {
+  name_random_ = make_random(name_salt);
+  name_keeper_ = std::make_unique<NameKeeper>(
+      *seats_.front().loop, *name_random_, resolver_config(config_.dns, is_simulated()),
+      hosts_of(config_.dns, is_simulated()), [this] {
+        has_name_news_.store(true);
+        builder_wakes_.notify_all();
+      });
+  name_keeper_->want(call::wanted_locations(*tables_));
+  publish_names();
+  return {};
+}
+
+/// Gives the workers what the names stand for now; not on a worker.
+void Switch::Body::publish_names() {
+  // Tables and names go together: neither changes meanwhile.
+  const auto change = provisioning_body_->exclusive();
+  (void)name_keeper_->take_news();
+  const std::shared_ptr<const call::Tables> snapshot = tables();
+  const std::shared_ptr<const call::Names> before = names();
+  const auto fresh = call::build_names(*snapshot, state_, name_keeper_->located());
+  {
+    const std::lock_guard lock(config_mutex_);
+    names_ = fresh;
+  }
+  give_workers(fresh);
+  state_.vendor_addresses.forget_unused();
+  if (before != nullptr) tell_of_places(*snapshot, *before, *fresh);
+}
+
+void Switch::Body::tell_of_places(const call::Tables& tables, const call::Names& before,
+                                  const call::Names& now) {
+  for (const call::Vendor& vendor : tables.vendors) {
+    if (!vendor.has_names) continue;
+    const route::Places& is = *call::places_of(vendor, &now);
+    const route::Places& was = *call::places_of(vendor, &before);
+    const auto is_same = [](const route::Place& a, const route::Place& b) {
+      return a.health == b.health && a.rank == b.rank && a.weight == b.weight;
+    };
+    if (std::equal(is.begin(), is.end(), was.begin(), was.end(), is_same)) continue;
+    std::string text;
+    for (const route::Place& place : is)
+      text += (text.empty() ? "" : ", ") + place.health->address().to_string();
+    text = is.empty() ? "names stand for no address" : "names stand for " + text;
+    log_.write(LogLevel::info, "switch", text, {{"gateway", vendor.config.id}});
+    if (!wants_events()) continue;
+    Event event;
+    event.kind = Event::Kind::gateway;
+    event.at_us = wall_us();
+    event.gateway = vendor.config.id;
+    event.text = std::move(text);
+    publish(std::move(event));
+  }
+}
+
+std::shared_ptr<const call::Names> Switch::Body::names() const {
+  const std::lock_guard lock(config_mutex_);
+  return names_;
+}
+
+/// Once a second: names that stand for nothing, or only for what was true before their servers
+/// fell silent.
+void Switch::Body::judge_names(
+    const std::function<void(const std::string&, bool, const std::string&)>& judge) {
+  const call::LocatedNames located = name_keeper_->located();
+  for (const auto& [key, found] : located) {
+    const std::string what = "name " + key.substr(0, key.find('/'));
+    std::string text = what + (found.is_stale ? " is no longer known for certain, what it stood for "
+                                                "is used: "
+                                              : " stands for no address: ") +
+                       found.error;
+    judge(what, found.is_stale || found.places.empty(), text);
+  }
+}
+
+call::LocatedNames Switch::Body::located_names() const {
+  const std::lock_guard lock(workers_mutex_);
+  return life_ == Life::closed ? call::LocatedNames() : name_keeper_->located();
+}
+
+}  // namespace tandem
