@@ -146,6 +146,27 @@ void bind_sim(py::module_& m) {
       .def("set_silent", &LrnServer::set_silent, "silent"_a)
       .def_property_readonly("asked", &LrnServer::asked);
 
+  py::class_<DnsServer, std::unique_ptr<DnsServer, py::nodelete>>(m, "DnsServer")
+      .def(
+          "set",
+          [](DnsServer& server, const std::string& name, const std::string& type,
+             const std::vector<std::string>& data,
+             std::uint32_t ttl_s) { take(server.set(name, type, data, ttl_s)); },
+          "name"_a, "type"_a, "data"_a, "ttl_s"_a = 60)
+      .def("forget", &DnsServer::forget, "name"_a)
+      .def("set_negative_ttl_s", &DnsServer::set_negative_ttl_s, "ttl_s"_a)
+      .def("set_code", &DnsServer::set_code, "code"_a)
+      .def("set_silent", &DnsServer::set_silent, "silent"_a)
+      .def("set_truncating", &DnsServer::set_truncating, "truncating"_a)
+      .def("set_follows_aliases", &DnsServer::set_follows_aliases, "follows"_a)
+      .def(
+          "set_forged",
+          [](DnsServer& server, const std::optional<std::string>& address) {
+            server.set_forged(address ? take(IpAddress::parse(*address)) : IpAddress());
+          },
+          "address"_a)
+      .def_property_readonly("asked", &DnsServer::asked);
+
   py::class_<Endpoint, std::unique_ptr<Endpoint, py::nodelete>>(m, "Endpoint")
       .def(
           "dial",
@@ -260,6 +281,12 @@ void bind_sim(py::module_& m) {
             throw Failure{{ErrorCode::invalid_argument, "no server of kind \"" + kind + '"'}};
           },
           "address"_a, "kind"_a, py::return_value_policy::reference_internal)
+      .def(
+          "add_dns_server",
+          [](World& world, const std::string& address) {
+            return take(world.add_dns_server(address));
+          },
+          "address"_a, py::return_value_policy::reference_internal)
       .def("run_for_us", &World::run_for_us, "us"_a)
       .def(
           "run_until",

@@ -233,6 +233,12 @@ void bind_switch(py::module_& m) {
         for (const ConfigError& e : config_warnings(reading.config))
           warnings.emplace_back(e.pointer, e.message);
         return warnings;
+      })
+      .def("unresolved_names", [](const ConfigReading& reading) {
+        std::vector<std::pair<std::string, std::string>> names;
+        for (const ConfigError& e : unlocked([&] { return unresolved_names(reading.config); }))
+          names.emplace_back(e.pointer, e.message);
+        return names;
       });
   m.def("config_reference", &config_reference_markdown);
   m.def(

@@ -62,7 +62,10 @@ int check(const Options& options) {
   if (!options.allow({"config"}, {"config"})) return status_usage;
   const auto config = load_stored_config(options.text("config"));
   if (!config) return status_usage;
-  for (const tandem::ConfigError& warning : tandem::config_warnings(*config)) {
+  std::vector<tandem::ConfigError> warnings = tandem::config_warnings(*config);
+  for (tandem::ConfigError& name : tandem::unresolved_names(*config))
+    warnings.push_back(std::move(name));
+  for (const tandem::ConfigError& warning : warnings) {
     std::fprintf(stderr, "%s:%s: warning: %s\n", options.text("config").c_str(),
                  warning.pointer.c_str(), warning.message.c_str());
   }

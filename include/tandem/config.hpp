@@ -82,19 +82,19 @@ struct GatewayAddress {
 
 /// Name servers, and how long what they say is good (RFC 1035, RFC 2308, RFC 8767).
 struct DnsConfig {
-  std::vector<SocketAddress> servers;    ///< At most 8; empty: those of /etc/resolv.conf.
-  std::int32_t timeout_ms = 1'000;       ///< 50..10000, of one question to one server.
-  std::int32_t rounds = 2;               ///< 1..5: how often each server is asked.
-  std::int32_t ttl_min_s = 5;            ///< 1..3600.
-  std::int32_t ttl_max_s = 3'600;        ///< 1..86400.
-  std::int32_t negative_ttl_max_s = 300; ///< 1..3600: that there is nothing.
+  std::vector<SocketAddress> servers;     ///< At most 8; empty: those of /etc/resolv.conf.
+  std::int32_t timeout_ms = 1'000;        ///< 50..10000, of one question to one server.
+  std::int32_t rounds = 2;                ///< 1..5: how often each server is asked.
+  std::int32_t ttl_min_s = 5;             ///< 1..3600.
+  std::int32_t ttl_max_s = 3'600;         ///< 1..86400.
+  std::int32_t negative_ttl_max_s = 300;  ///< 1..3600: that there is nothing.
   /// 0..604800: how long beyond its TTL an answer serves while no server answers.
   std::int32_t stale_s = 86'400;
-  std::int32_t entries_max = 4'096;      ///< 64..65536 questions that are remembered.
+  std::int32_t entries_max = 4'096;  ///< 64..65536 questions that are remembered.
   /// 0..3600: how long a place of a name that did not answer a call is passed over, while the name
   /// has others.
   std::int32_t rest_s = 30;
-  std::string hosts_file = "/etc/hosts"; ///< Names that it has are not asked for; "": none.
+  std::string hosts_file = "/etc/hosts";  ///< Names that it has are not asked for; "": none.
   bool operator==(const DnsConfig&) const = default;
 };
 

@@ -315,8 +315,8 @@ class TANDEM_EXPORT LrnServer {
   std::unique_ptr<Body> body_;
 };
 
-/// A name server that a switch asks for the names of gateways (`SwitchConfig::dns.servers`), over UDP
-/// and TCP. Belongs to its world.
+/// A name server that a switch asks for the names of gateways (`SwitchConfig::dns.servers`), over
+/// UDP and TCP. Belongs to its world.
 class TANDEM_EXPORT DnsServer {
  public:
   struct Body;
@@ -331,7 +331,7 @@ class TANDEM_EXPORT DnsServer {
   /// invalid_argument.
   Result<void> set(const std::string& name, const std::string& type,
                    const std::vector<std::string>& data, std::uint32_t ttl_s = 60);
-  void forget(const std::string& name);  ///< There is no such name any more.
+  void forget(const std::string& name);          ///< There is no such name any more.
   void set_negative_ttl_s(std::uint32_t ttl_s);  ///< Of the SOA record; 30.
   void set_code(int code);                       ///< Of every answer, 2: SERVFAIL; 0: as usual.
   void set_silent(bool is_silent);               ///< It takes questions and answers none.

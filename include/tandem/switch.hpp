@@ -114,11 +114,11 @@ struct GatewayView {
 struct NameCounters {
   std::uint64_t questions = 0;  ///< Sent to name servers, repeated ones too.
   std::uint64_t answers = 0;
-  std::uint64_t timeouts = 0;   ///< Questions that a server left without an answer.
-  std::uint64_t failures = 0;   ///< Look-ups that no server answered.
-  std::uint64_t strays = 0;     ///< Datagrams that answered nothing that was asked: forgeries.
-  std::uint64_t truncated = 0;  ///< Answers that were fetched over TCP.
-  std::uint64_t names = 0;      ///< Now: that are kept.
+  std::uint64_t timeouts = 0;       ///< Questions that a server left without an answer.
+  std::uint64_t failures = 0;       ///< Look-ups that no server answered.
+  std::uint64_t strays = 0;         ///< Datagrams that answered nothing that was asked: forgeries.
+  std::uint64_t truncated = 0;      ///< Answers that were fetched over TCP.
+  std::uint64_t names = 0;          ///< Now: that are kept.
   std::uint64_t names_failing = 0;  ///< Now: that stand for nothing, or only for something old.
 };
 

@@ -1336,6 +1336,10 @@ TANDEM_API int tandem_config_error(const tandem_config* config, size_t index, co
 TANDEM_API size_t tandem_config_warning_count(const tandem_config* config);
 TANDEM_API int tandem_config_warning(const tandem_config* config, size_t index,
                                      const char** pointer, const char** message);
+/* Adds a warning for each name of a gateway that stands for no address now, by asking the name
+   servers; blocks for as long as they take, at most 10 seconds. Errors: INVALID_ARGUMENT (the
+   configuration has errors). Since 0.1. */
+TANDEM_API int tandem_config_ask_names(tandem_config* config);
 TANDEM_API void tandem_config_destroy(tandem_config* config); /* Since 0.1. */
 /* The configuration reference as Markdown. Since 0.1. */
 TANDEM_API int tandem_config_reference(tandem_text** markdown);

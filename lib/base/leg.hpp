@@ -337,7 +337,7 @@ class Leg {
 struct OutboundCall {
   SocketAddress destination;
   std::string_view transport = "udp";
-  std::string_view callee;          ///< User part of Request-URI and To.
+  std::string_view callee;  ///< User part of Request-URI and To.
   /// Host of Request-URI and To, with the port that was configured: the name that `destination` was
   /// found by (RFC 3263 section 4); "": `destination`.
   std::string_view peer_name;

@@ -553,10 +553,9 @@ bool Call::follow_redirect(const Failure& failure) {
   if (trial_.contact != nullptr) own.push_back(trial_.contact->destination.ip);
   if (!failure.targets.empty()) {
     if (trial_.redirection == nullptr) {
-      const SipTransport transport =
-          trial_.contact != nullptr ? trial_.contact->transport
-          : trial_.place != nullptr ? trial_.place->transport
-                                    : options.transport;
+      const SipTransport transport = trial_.contact != nullptr ? trial_.contact->transport
+                                     : trial_.place != nullptr ? trial_.place->transport
+                                                               : options.transport;
       trial_.redirection =
           std::make_unique<Redirection>(trial_.destination, transport, attempts_.back().callee_out);
     }

@@ -77,9 +77,8 @@ bool Call::may_order(MediaSide side, const SocketAddress& source) {
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
   if (context_.state->registrar.is_at(party_of(side), source, now_us)) return true;
   if (side == MediaSide::caller) {
-    const auto match =
-        sources_of(*context_.tables, context_.names.get())
-            .identify(source, context_.caller_in.view(), context_.callee_in.view());
+    const auto match = sources_of(*context_.tables, context_.names.get())
+                           .identify(source, context_.caller_in.view(), context_.callee_in.view());
     return match.outcome != SourceMatch::Outcome::unknown && match.customer == context_.customer;
   }
   const std::vector<IpAddress> addresses = ips_of(vendor(), context_.names.get());

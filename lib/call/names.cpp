@@ -47,8 +47,7 @@ route::Places build_places(const Vendor& vendor, const NameScope& scope, SharedS
 std::pair<std::string_view, std::uint16_t> split_name(std::string_view text) noexcept {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return {text, 0};
-  return {text.substr(0, colon),
-          parse_integer<std::uint16_t>(text.substr(colon + 1)).value_or(0)};
+  return {text.substr(0, colon), parse_integer<std::uint16_t>(text.substr(colon + 1)).value_or(0)};
 }
 
 sip::Location location_of(const GatewayAddress& address, const GatewayConfig& gateway,
@@ -106,14 +105,12 @@ std::shared_ptr<const Names> build_names(const Tables& tables, SharedState& stat
     const CustomerGateway& customer = tables.customers[i].config;
     for (const GatewayAddress& entry : customer.addresses) {
       if (!entry.is_name()) continue;
-      const auto found =
-          located.find(location_of(entry, customer, false, tables.name_scope).key());
+      const auto found = located.find(location_of(entry, customer, false, tables.name_scope).key());
       if (found == located.end()) continue;
       for (const sip::LocatedPlace& place : found->second.places) {
         const IpAddress& ip = place.address.ip;
-        more.emplace_back(
-            i, SourceAddress{{ip, static_cast<std::uint8_t>(ip.is_ipv6() ? 128 : 32)},
-                             place.address.port});
+        more.emplace_back(i, SourceAddress{{ip, static_cast<std::uint8_t>(ip.is_ipv6() ? 128 : 32)},
+                                           place.address.port});
       }
     }
   }

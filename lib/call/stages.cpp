@@ -120,8 +120,8 @@ Verdict identify_source(CallContext& c, const StageAbilities& abilities) {
     accept_source(c);
     return Verdict::go_on();
   }
-  c.source_match = sources_of(*c.tables, c.names.get())
-                       .identify(c.source, c.caller.view(), c.callee.view());
+  c.source_match =
+      sources_of(*c.tables, c.names.get()).identify(c.source, c.caller.view(), c.callee.view());
   const bool is_by_address = c.source_match.outcome != SourceMatch::Outcome::unknown;
   // Any page that is looked at behind a customer's address has it too, so over its WebSocket the
   // address comes last, and for a customer that shows a password besides.

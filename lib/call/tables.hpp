@@ -112,7 +112,8 @@ struct Vendor {
   VendorGateway config;  ///< Without its prefixes, which `routes` has: decks have millions.
   RewriteRules rewrite_caller, rewrite_callee;
   Payer payee;
-  route::GatewayAddresses addresses;       ///< Without names not empty; the first usable one is called (R-17).
+  route::GatewayAddresses
+      addresses;  ///< Without names not empty; the first usable one is called (R-17).
   std::vector<std::string> address_names;  ///< Of each: the domain it was resolved from; "": none.
   route::CallRate call_rate;
   std::shared_ptr<route::CallRateMeter> rate_meter;
@@ -182,7 +183,7 @@ struct Tables {
   IdentityNeeds identity_needs;                                    ///< Of all vendors.
   NameScope name_scope;
   std::int32_t place_rest_s = 30;  ///< DnsConfig::rest_s.
-  bool has_periods = false;  ///< Some vendor's settings depend on the time.
+  bool has_periods = false;        ///< Some vendor's settings depend on the time.
 
   /// Index of a customer by id, phones included; nothing when there is none.
   [[nodiscard]] std::optional<std::uint32_t> find_customer(std::string_view id) const noexcept;

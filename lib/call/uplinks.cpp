@@ -52,12 +52,9 @@ class Uplinks::Entry final : private RegistrationEvents {
 
  private:
   void open() {
-    const RegistrationOrder what{place_.destination,
-                                 transport_name(place_.transport),
-                                 order_.auth.username,
-                                 order_.auth.password,
-                                 {place_.tls_name, order_.tls_verify},
-                                 place_.peer_name};
+    const RegistrationOrder what{
+        place_.destination,   transport_name(place_.transport),     order_.auth.username,
+        order_.auth.password, {place_.tls_name, order_.tls_verify}, place_.peer_name};
     registration_ = owner_.legs_.registration(what, *this);
     is_opened_anew_ = false;
   }

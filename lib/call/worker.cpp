@@ -36,9 +36,10 @@ void Worker::set_legs(LegFactory& legs) {
   if (index_ != 0) return;
   vendor_check_ = std::make_unique<HealthCheck>(
       loop_, legs, [this](const CheckedAddress& address) { tell_vendor_change(address); });
-  uplinks_ = std::make_unique<Uplinks>(loop_, legs, [this](const UplinkOrder& order, const UplinkPlace& place, int status) {
-                                         tell_uplink_change(order, place, status);
-                                       });
+  uplinks_ = std::make_unique<Uplinks>(
+      loop_, legs, [this](const UplinkOrder& order, const UplinkPlace& place, int status) {
+        tell_uplink_change(order, place, status);
+      });
   nat_keeper_ = std::make_unique<NatKeeper>(loop_, legs, commons_.state.registrar);
   check_vendors();
   keep_nat_open();
@@ -75,10 +76,10 @@ void Worker::check_vendors() {
     const route::Places* const places = places_of(vendor, names_.get());
     for (std::size_t i = 0; places != nullptr && i < places->size(); ++i) {
       const route::Place& place = (*places)[i];
-      checked.push_back(
-          {vendor.config.id, transport_name(place.transport), sip.local_address, place.health,
-           std::string(tls_name_of(vendor, names_.get(), place.health->address())),
-           sip.tls_verify});
+      checked.push_back({vendor.config.id, transport_name(place.transport), sip.local_address,
+                         place.health,
+                         std::string(tls_name_of(vendor, names_.get(), place.health->address())),
+                         sip.tls_verify});
     }
     for (const auto& address : vendor.addresses) {
       if (vendor.has_names) break;  // they are among the places
@@ -91,8 +92,8 @@ void Worker::check_vendors() {
   std::vector<UplinkOrder> orders;
   for (const Vendor& vendor : tables_->vendors) {
     if (vendor.uplink == nullptr) continue;
-    UplinkOrder order{vendor.config.id, {}, vendor.config.sip.tls_verify, *vendor.config.auth,
-                      vendor.uplink};
+    UplinkOrder order{
+        vendor.config.id, {}, vendor.config.sip.tls_verify, *vendor.config.auth, vendor.uplink};
     if (const route::Places* const places = places_of(vendor, names_.get()); places != nullptr) {
       for (const route::Place& place : *places) {
         const SocketAddress& address = place.health->address();
@@ -102,8 +103,8 @@ void Worker::check_vendors() {
       }
     } else {
       const SocketAddress& address = vendor.addresses.front()->address();
-      order.places.push_back({address, vendor.config.sip.transport,
-                              std::string(vendor.tls_name(address)), {}});
+      order.places.push_back(
+          {address, vendor.config.sip.transport, std::string(vendor.tls_name(address)), {}});
     }
     // A name that stands for nothing now: what was registered there is lost with it.
     if (!order.places.empty()) orders.push_back(std::move(order));

@@ -62,6 +62,20 @@ tandem_config* make_config(ConfigReading reading) {
 
 extern "C" {
 
+int tandem_config_ask_names(tandem_config* config) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(config);
+    if (!config->reading.errors.empty()) {
+      return fail(ErrorCode::invalid_argument, "configuration has " +
+                                                   std::to_string(config->reading.errors.size()) +
+                                                   " errors");
+    }
+    for (ConfigError& name : unresolved_names(config->reading.config))
+      config->warnings.push_back(std::move(name));
+    return TANDEM_OK;
+  });
+}
+
 int tandem_config_read_json(const char* json, const char* folder, tandem_config** out) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(json);

@@ -152,8 +152,8 @@ IpAddress address_of(std::string_view bytes) noexcept {
 
 /// What a SOA record says of how long there is nothing; its limit is set.
 std::uint32_t read_negative_ttl(Reader& reader, std::uint32_t ttl_s) {
-  reader.skip_name();  // server
-  reader.skip_name();  // mailbox
+  reader.skip_name();          // server
+  reader.skip_name();          // mailbox
   for (int i = 0; i < 4; ++i)  // serial number, and what secondary servers go by
     (void)reader.u32();
   return std::min(reader.u32(), ttl_s);

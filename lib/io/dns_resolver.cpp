@@ -128,9 +128,8 @@ class DnsResolver::Lookup final : public DnsEvents {
     for (const dns::Record* record : chain.records) {
       if (entry.data.size() < DnsEntry::data_max) entry.data.push_back(record->data);
     }
-    keep(DnsEntry::State::found,
-         std::clamp(std::min(ttl_s_, chain.ttl_s) * second_us, owner_.config_.ttl_min_us,
-                    owner_.config_.ttl_max_us));
+    keep(DnsEntry::State::found, std::clamp(std::min(ttl_s_, chain.ttl_s) * second_us,
+                                            owner_.config_.ttl_min_us, owner_.config_.ttl_max_us));
   }
 
   void absent(const dns::Response& response) {
@@ -165,9 +164,9 @@ class DnsResolver::Lookup final : public DnsEvents {
     known.entry.due_us = now_us + wait_us;
     DnsEntry& entry = known.entry;
     entry.error = reason_;
-    const bool is_kept = (entry.state == DnsEntry::State::found ||
-                          entry.state == DnsEntry::State::absent) &&
-                         now_us < entry.expires_us + owner_.config_.stale_us;
+    const bool is_kept =
+        (entry.state == DnsEntry::State::found || entry.state == DnsEntry::State::absent) &&
+        now_us < entry.expires_us + owner_.config_.stale_us;
     if (!is_kept) {
       entry.state = DnsEntry::State::failed;
       entry.data.clear();
@@ -248,8 +247,7 @@ void DnsResolver::refresh(Known& known) {
   loop_.defer([this, alive = is_alive_, key = known.key] {
     if (!*alive) return;
     const auto found = entries_.find(key);
-    if (found != entries_.end() && found->second->lookup != nullptr)
-      found->second->lookup->start();
+    if (found != entries_.end() && found->second->lookup != nullptr) found->second->lookup->start();
   });
 }
 

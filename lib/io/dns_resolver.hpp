@@ -20,11 +20,11 @@
 namespace tandem::io {
 
 struct DnsResolverConfig {
-  std::vector<SocketAddress> servers;      ///< 1..8, in the order of preference.
-  std::int64_t timeout_us = 1'000'000;     ///< Of one question to one server.
-  int rounds = 2;                          ///< How often each server is asked before it is given up.
-  std::int64_t ttl_min_us = 5'000'000;     ///< What a record says below it counts as this.
-  std::int64_t ttl_max_us = 3'600'000'000;  ///< And above it as this.
+  std::vector<SocketAddress> servers;   ///< 1..8, in the order of preference.
+  std::int64_t timeout_us = 1'000'000;  ///< Of one question to one server.
+  int rounds = 2;                       ///< How often each server is asked before it is given up.
+  std::int64_t ttl_min_us = 5'000'000;  ///< What a record says below it counts as this.
+  std::int64_t ttl_max_us = 3'600'000'000;         ///< And above it as this.
   std::int64_t negative_ttl_max_us = 300'000'000;  ///< That there is nothing (RFC 2308).
   std::int64_t stale_us = 86'400'000'000;  ///< How long answers serve beyond their TTL (RFC 8767).
   std::size_t entries_max = 4'096;         ///< Questions that are remembered.

@@ -204,7 +204,7 @@ Result<void> SourceTable::Builder::add(CustomerSource source) {
     return Error{ErrorCode::already_exists, "customer \"" + source.id + "\" was added before"};
   }
   body_->customers->push_back({std::move(source.id), source.priority, source.locked,
-                              std::move(*numbers), std::move(source.addresses)});
+                               std::move(*numbers), std::move(source.addresses)});
   return {};
 }
 

@@ -65,8 +65,8 @@ std::string_view take_word(std::string_view& text) {
   return word;
 }
 
-void append_record(std::string& out, std::string_view name, std::uint16_t type,
-                   std::uint32_t ttl_s, std::string_view data) {
+void append_record(std::string& out, std::string_view name, std::uint16_t type, std::uint32_t ttl_s,
+                   std::string_view data) {
   append_name(out, name);
   append_u16(out, type);
   append_u16(out, 1);

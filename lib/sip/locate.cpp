@@ -186,9 +186,8 @@ class Locator {
       return std::tie(place.rank, place.host, place.address.ip.family, place.address.ip.bytes,
                       place.address.port);
     };
-    std::sort(places.begin(), places.end(), [&](const LocatedPlace& a, const LocatedPlace& b) {
-      return key(a) < key(b);
-    });
+    std::sort(places.begin(), places.end(),
+              [&](const LocatedPlace& a, const LocatedPlace& b) { return key(a) < key(b); });
     // One place that is there twice is tried once, where it comes first.
     for (std::size_t i = 0; i < places.size(); ++i) {
       const LocatedPlace first = places[i];

@@ -51,7 +51,7 @@ struct Located {
   std::int64_t asked_us = 0;    ///< The oldest of what was used; monotonic, as the next two.
   std::int64_t expires_us = 0;  ///< The first to end.
   std::int64_t due_us = 0;      ///< When to locate again: something is then to be asked for anew.
-  std::string error;  ///< Why there is no place, or why what is used is old; "": neither.
+  std::string error;            ///< Why there is no place, or why what is used is old; "": neither.
 };
 
 /// What is known of a question, see io::DnsResolver::find().

@@ -37,9 +37,9 @@ constexpr std::int64_t day_us = 86'400 * second_us;
 constexpr std::int64_t retention_kept_each_us = 3'600'000'000;
 constexpr int carry_io_failures_told = 10;  // in a row, a second between two
 constexpr std::int64_t maintenance_tick_us = 10 * second_us;
-constexpr std::size_t carried_entries_max = 2'000;  // at a time, which takes some milliseconds
+constexpr std::size_t carried_entries_max = 2'000;      // at a time, which takes some milliseconds
 constexpr std::int64_t first_names_us = 3 * second_us;  // longest that a start waits for them
-constexpr std::uint64_t registration_salt = 2'000;  // beyond those of workers and shadow
+constexpr std::uint64_t registration_salt = 2'000;      // beyond those of workers and shadow
 
 /// A host's sink, which the host keeps too.
 class SharedSink final : public CdrSink {
@@ -1358,8 +1358,8 @@ SwitchCounters Switch::Body::counters() const {
   }
   if (is_open) {
     const io::DnsResolverCounters dns = name_keeper_->counters();
-    sum.dns = {dns.questions, dns.answers, dns.timeouts, dns.failures,
-               dns.strays,    dns.truncated, 0,          0};
+    sum.dns = {
+        dns.questions, dns.answers, dns.timeouts, dns.failures, dns.strays, dns.truncated, 0, 0};
     for (const auto& [key, found] : name_keeper_->located()) {
       ++sum.dns.names;
       if (found.is_stale || found.places.empty()) ++sum.dns.names_failing;

@@ -270,7 +270,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   SwitchConfig config_;              // changed under provisioning_body_->exclusive() only
   std::set<std::string, std::less<>> account_ids_;  // of config_
   std::shared_ptr<const call::Tables> tables_;
-  std::shared_ptr<const call::Names> names_;  // of tables_
+  std::shared_ptr<const call::Names> names_;             // of tables_
   mutable std::shared_ptr<const PastRates> past_rates_;  // of config_; null: not yet asked for
 
   std::atomic<bool> has_shadow_{false};

@@ -14,12 +14,12 @@ constexpr std::uint64_t name_salt = 3'000;  // beyond those of the registrations
 /// Names of gateways, which the first worker's loop asks for.
 Result<void> Switch::Body::open_names() {
   name_random_ = make_random(name_salt);
-  name_keeper_ = std::make_unique<NameKeeper>(
-      *seats_.front().loop, *name_random_, resolver_config(config_.dns, is_simulated()),
-      hosts_of(config_.dns, is_simulated()), [this] {
-        has_name_news_.store(true);
-        builder_wakes_.notify_all();
-      });
+  name_keeper_ = std::make_unique<NameKeeper>(*seats_.front().loop, *name_random_,
+                                              resolver_config(config_.dns, is_simulated()),
+                                              hosts_of(config_.dns, is_simulated()), [this] {
+                                                has_name_news_.store(true);
+                                                builder_wakes_.notify_all();
+                                              });
   name_keeper_->want(call::wanted_locations(*tables_));
   publish_names();
   return {};
@@ -79,9 +79,10 @@ void Switch::Body::judge_names(
   const call::LocatedNames located = name_keeper_->located();
   for (const auto& [key, found] : located) {
     const std::string what = "name " + key.substr(0, key.find('/'));
-    std::string text = what + (found.is_stale ? " is no longer known for certain, what it stood for "
-                                                "is used: "
-                                              : " stands for no address: ") +
+    std::string text = what +
+                       (found.is_stale ? " is no longer known for certain, what it stood for "
+                                         "is used: "
+                                       : " stands for no address: ") +
                        found.error;
     judge(what, found.is_stale || found.places.empty(), text);
   }

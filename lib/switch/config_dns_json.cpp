@@ -11,7 +11,8 @@ const std::vector<Field<DnsConfig>>& dns_fields() {
   using D = DnsConfig;
   static const std::vector<Field<D>> fields = {
       {"servers", "array of IP or IP:PORT", "those of /etc/resolv.conf",
-       "Name servers that answer recursively, at most 8; the next is asked when one does not answer.",
+       "Name servers that answer recursively, at most 8; the next is asked when one does not "
+       "answer.",
        [](Reader& r, const Json& v, D& d) {
          d.servers.clear();
          r.each(v, [&](const Json& item) {

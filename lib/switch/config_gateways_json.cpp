@@ -71,7 +71,8 @@ std::vector<Field<G>> gateway_fields() {
       {"id", "id", "required", "Name of the gateway.",
        [](Reader& r, const Json& v, G& g) { read_id(r, v, g.id); }},
       {"addresses", "array of IP, IP/LENGTH, IP:PORT or name", "required, but for dynamic ones",
-       "Signalling addresses (A-03). A name stands for what name servers say of it while the switch "
+       "Signalling addresses (A-03). A name stands for what name servers say of it while the "
+       "switch "
        "runs (RFC 3263): without a port its SRV records, of `NAME:PORT` its addresses.",
        [](Reader& r, const Json& v, G& g) { read_addresses(r, v, g.addresses); }},
       {"account", "id", "none",

@@ -122,7 +122,8 @@ const std::vector<Field<SwitchConfig>>& top_fields() {
          c.maintenance.is_scheduled = true;
          read_object(r, v, maintenance_fields(), {}, c.maintenance);
        }},
-      {"dns", "object", "{}", "Name servers for the names of gateways (docs/sip.md). Takes a restart.",
+      {"dns", "object", "{}",
+       "Name servers for the names of gateways (docs/sip.md). Takes a restart.",
        [](Reader& r, const Json& v, SwitchConfig& c) {
          read_object(r, v, dns_fields(), {}, c.dns);
        }},

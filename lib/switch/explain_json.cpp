@@ -344,8 +344,8 @@ Result<void> set_source(call::CallContext& context, const std::string& from) {
 }  // namespace
 
 Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
-                                 std::shared_ptr<const call::Names> names,
-                                 call::SharedState& state, Random& random, const Clock& clock,
+                                 std::shared_ptr<const call::Names> names, call::SharedState& state,
+                                 Random& random, const Clock& clock,
                                  const ExplainRequest& request) {
   std::vector<call::StageRecord> recorded;
   call::CallContext context;

@@ -180,8 +180,7 @@ io::DnsResolverCounters NameKeeper::counters() const {
 
 void NameKeeper::wait_until_known(std::int64_t timeout_us) {
   std::unique_lock lock(mutex_);
-  is_known_.wait_for(lock, std::chrono::microseconds(timeout_us),
-                     [this] { return unknown_ == 0; });
+  is_known_.wait_for(lock, std::chrono::microseconds(timeout_us), [this] { return unknown_ == 0; });
 }
 
 io::DnsResolverConfig resolver_config(const DnsConfig& dns, bool is_simulated) {

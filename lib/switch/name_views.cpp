@@ -87,10 +87,10 @@ std::vector<ConfigError> unresolved_names(const SwitchConfig& config) {
   each_name([&](const GatewayAddress& entry, const sip::Location& what, std::string pointer) {
     const auto found = located.find(what.key());
     if (found != located.end() && !found->second.places.empty()) return;
-    errors.push_back({std::move(pointer),
-                      "name \"" + entry.text + "\" did not resolve: " +
-                          (found == located.end() ? std::string("no answer came in time")
-                                                  : found->second.error)});
+    errors.push_back(
+        {std::move(pointer), "name \"" + entry.text + "\" did not resolve: " +
+                                 (found == located.end() ? std::string("no answer came in time")
+                                                         : found->second.error)});
   });
   return errors;
 }

@@ -13,9 +13,9 @@ namespace tandem {
 Result<GatewayAddress> read_gateway_address(const std::string& text);
 
 /// The same, with a name asked for, which gives all its addresses (at most 16): for what is looked
-/// up once, such as LRN resolvers. May block while the resolver asks, so never on a call worker. Errors:
-/// invalid_argument, not_found (name).
-/// With `asks` false a name is only looked at and gives no address.
+/// up once, such as LRN resolvers. May block while the resolver asks, so never on a call worker.
+/// Errors: invalid_argument, not_found (name). With `asks` false a name is only looked at and gives
+/// no address.
 Result<std::vector<GatewayAddress>> resolve_gateway_address(const std::string& text,
                                                             bool asks = true);
 

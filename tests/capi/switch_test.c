@@ -136,6 +136,29 @@ static void warnings_of_a_good_config(void) {
   tandem_config_destroy(config);
 }
 
+static void names_are_asked_for_when_that_is_wanted(void) {
+  tandem_config* config = NULL;
+  const char* pointer = NULL;
+  const char* message = NULL;
+  CHECK(tandem_config_read_json(
+            "{\"sip\": {\"listen\": [\"udp:127.0.0.1:5060\"]},"
+            " \"dns\": {\"servers\": [\"127.0.0.1:1\"], \"hosts_file\": \"\", \"rounds\": 1},"
+            " \"provision\": {\"vendor_gateways\": ["
+            "   {\"id\": \"v1\", \"addresses\": [\"127.0.0.3\", \"sip.carrier.invalid\"]}]}}",
+            NULL, &config) == TANDEM_OK);
+  CHECK(tandem_config_error_count(config) == 0);
+  CHECK(tandem_config_warning_count(config) == 0);
+  CHECK(tandem_config_ask_names(config) == TANDEM_OK);
+  CHECK(tandem_config_warning_count(config) == 1);
+  CHECK(tandem_config_warning(config, 0, &pointer, &message) == TANDEM_OK);
+  CHECK_TEXT(pointer, "/provision/vendor_gateways/0/addresses/1");
+  CHECK(strstr(message, "sip.carrier.invalid") != NULL);
+  tandem_config_destroy(config);
+  CHECK(tandem_config_read_json("{}", NULL, &config) == TANDEM_OK);
+  CHECK(tandem_config_ask_names(config) == TANDEM_ERR_INVALID_ARGUMENT);
+  tandem_config_destroy(config);
+}
+
 static void questions_need_no_switch(void) {
   tandem_config* config = NULL;
   tandem_explain_request request = TANDEM_EXPLAIN_REQUEST_INIT;
@@ -586,6 +609,7 @@ int main(void) {
   folder_make();
   configurations_report_every_error();
   warnings_of_a_good_config();
+  names_are_asked_for_when_that_is_wanted();
   questions_need_no_switch();
   a_failed_create_frees_what_it_took();
   a_switch_lives_and_answers();

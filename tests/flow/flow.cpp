@@ -81,6 +81,7 @@ Bench::Bench(SwitchConfig settings, const WorldOptions& options, SwitchHooks hos
   for (const VendorGateway& gateway : config.provision.vendor_gateways) {
     if (gateway.addresses.empty()) continue;  // it registers
     const GatewayAddress& address = gateway.addresses.front();
+    if (address.is_name()) continue;
     vendors.push_back(
         endpoint(SocketAddress{address.network.address, address.port.value_or(5060)}.to_string()));
   }

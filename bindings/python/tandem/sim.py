@@ -15,10 +15,10 @@ from __future__ import annotations
 from typing import Optional, Sequence
 
 from . import _tandem
-from ._tandem import AnswerPlan, DialPlan, Endpoint, EndpointCall, LinkSettings, LrnServer, PolicyAnswer
+from ._tandem import AnswerPlan, DialPlan, DnsServer, Endpoint, EndpointCall, LinkSettings, LrnServer, PolicyAnswer
 from .switch import CdrSink, ConfigSource, LrnCallback, PolicyCallback, Switch, make_options, to_config
 
-__all__ = ["AnswerPlan", "DialPlan", "Endpoint", "EndpointCall", "LinkSettings", "LrnServer", "World"]
+__all__ = ["AnswerPlan", "DialPlan", "DnsServer", "Endpoint", "EndpointCall", "LinkSettings", "LrnServer", "World"]
 
 
 class World(_tandem.World):
