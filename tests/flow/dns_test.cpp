@@ -83,9 +83,8 @@ struct Fixture {
     return static_cast<std::size_t>(std::count(all.begin(), all.end(), question));
   }
   [[nodiscard]] bool was_told(std::string_view text) const {
-    return std::any_of(told.begin(), told.end(), [&](const std::string& one) {
-      return one.find(text) != std::string::npos;
-    });
+    return std::any_of(told.begin(), told.end(),
+                       [&](const std::string& one) { return one.find(text) != std::string::npos; });
   }
 };
 
