@@ -228,12 +228,13 @@ void bind_switch(py::module_& m) {
                                  errors.emplace_back(e.pointer, e.message);
                                return errors;
                              })
-      .def_property_readonly("warnings", [](const ConfigReading& reading) {
-        std::vector<std::pair<std::string, std::string>> warnings;
-        for (const ConfigError& e : config_warnings(reading.config))
-          warnings.emplace_back(e.pointer, e.message);
-        return warnings;
-      })
+      .def_property_readonly("warnings",
+                             [](const ConfigReading& reading) {
+                               std::vector<std::pair<std::string, std::string>> warnings;
+                               for (const ConfigError& e : config_warnings(reading.config))
+                                 warnings.emplace_back(e.pointer, e.message);
+                               return warnings;
+                             })
       .def("unresolved_names", [](const ConfigReading& reading) {
         std::vector<std::pair<std::string, std::string>> names;
         for (const ConfigError& e : unlocked([&] { return unresolved_names(reading.config); }))

@@ -66,9 +66,8 @@ int tandem_config_ask_names(tandem_config* config) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(config);
     if (!config->reading.errors.empty()) {
-      return fail(ErrorCode::invalid_argument, "configuration has " +
-                                                   std::to_string(config->reading.errors.size()) +
-                                                   " errors");
+      return fail(ErrorCode::invalid_argument,
+                  "configuration has " + std::to_string(config->reading.errors.size()) + " errors");
     }
     for (ConfigError& name : unresolved_names(config->reading.config))
       config->warnings.push_back(std::move(name));

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "io/dns_files.hpp"
 #include "io/dns_message.hpp"
 #include "switch/maintenance_desk.hpp"
 #include "switch/shadow.hpp"
@@ -59,6 +60,7 @@ class Checker {
     check_addresses();
     check_sinks();
     check_maintenance();
+    check_dns();
     if (auto numbers = FreeNumbers::from_list(config_.parameters.free_numbers); !numbers)
       fail("/parameters/free_numbers", numbers.error().message);
     if (auto prefixes = check_route_prefixes(config_.parameters.gateway_route_prefix); !prefixes)
@@ -442,6 +444,20 @@ class Checker {
       fail(pointer, std::to_string(value) + " is not in " + std::to_string(low) + ".." +
                         std::to_string(high));
     }
+  }
+
+  void check_dns() {
+    const DnsConfig& dns = config_.dns;
+    if (dns.servers.size() > io::dns_servers_max)
+      fail("/dns/servers", std::to_string(dns.servers.size()) + " name servers are more than 8");
+    in_range(dns.timeout_ms, 50, 10'000, "/dns/timeout_ms");
+    in_range(dns.rounds, 1, 5, "/dns/rounds");
+    in_range(dns.ttl_min_s, 1, 3'600, "/dns/ttl_min_s");
+    in_range(dns.ttl_max_s, dns.ttl_min_s, 86'400, "/dns/ttl_max_s");
+    in_range(dns.negative_ttl_max_s, 1, 3'600, "/dns/negative_ttl_max_s");
+    in_range(dns.stale_s, 0, 604'800, "/dns/stale_s");
+    in_range(dns.entries_max, 64, 65'536, "/dns/entries_max");
+    in_range(dns.rest_s, 0, 3'600, "/dns/rest_s");
   }
 
   void check_group(const GatewayGroup& group, const std::string& pointer) {

@@ -436,6 +436,48 @@ TEST_CASE("resolve_gateway_address: addresses, blocks, ports and names (A-03)") 
   }
 }
 
+TEST_CASE("read_config: a name of a gateway is kept, not asked for (P-01)") {
+  const ConfigReading reading = read_config_alone(R"({"sip": {"listen": ["udp:127.0.0.1:5060"]},
+    "provision": {"vendor_gateways": [
+      {"id": "v", "addresses": ["10.0.0.1", "sip.carrier.invalid", "sbc.invalid:5080"],
+       "sip": {"transport": "auto"}}]}})");
+  CHECK(reading.errors.empty());
+  const VendorGateway& vendor = reading.config.provision.vendor_gateways.at(0);
+  REQUIRE(vendor.addresses.size() == 3);
+  CHECK_FALSE(vendor.addresses[0].is_name());
+  CHECK(vendor.addresses[1].is_name());
+  CHECK_FALSE(vendor.addresses[1].port);
+  CHECK(vendor.addresses[2].is_name());
+  CHECK(vendor.addresses[2].port == 5080);
+  CHECK(vendor.sip.finds_transport);
+}
+
+TEST_CASE("read_config: dns has bounds, and what nothing reads is refused (P-01)") {
+  const auto read_dns = [](const std::string& dns) {
+    return read_config_alone(R"({"sip": {"listen": ["udp:127.0.0.1:5060"]}, "dns": )" + dns + "}");
+  };
+  const ConfigReading good = read_dns(
+      R"({"servers": ["10.0.0.53", "[::1]:5353"], "timeout_ms": 300, "rounds": 1, "ttl_min_s": 1,
+          "ttl_max_s": 60, "negative_ttl_max_s": 10, "stale_s": 0, "entries_max": 64, "rest_s": 0,
+          "hosts_file": ""})");
+  CHECK(good.errors.empty());
+  REQUIRE(good.config.dns.servers.size() == 2);
+  CHECK(good.config.dns.servers[0].to_string() == "10.0.0.53:53");
+  CHECK(good.config.dns.servers[1].to_string() == "[::1]:5353");
+  CHECK(good.config.dns.stale_s == 0);
+  CHECK(good.config.dns.hosts_file.empty());
+  for (const auto& [dns, pointer] : {std::pair(R"({"servers": ["ns.example"]})", "/dns/servers/0"),
+                                     {R"({"servers": ["10.0.0.53:0"]})", "/dns/servers/0"},
+                                     {R"({"timeout_ms": 49})", "/dns/timeout_ms"},
+                                     {R"({"rounds": 6})", "/dns/rounds"},
+                                     {R"({"ttl_min_s": 61, "ttl_max_s": 60})", "/dns/ttl_max_s"},
+                                     {R"({"search": "x.net"})", "/dns/search"}}) {
+    const ConfigReading bad = read_dns(dns);
+    REQUIRE(bad.errors.size() == 1);
+    CHECK(bad.errors[0].pointer == pointer);
+  }
+}
+
 TEST_CASE("config_reference_markdown: it has every section of the file") {
   const std::string page = config_reference_markdown();
   for (const char* word : {"`sip`", "`media`", "`admin`", "`cdr`", "`parameters`",
