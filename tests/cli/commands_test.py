@@ -78,6 +78,26 @@ class Check(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout), (0, file + ": good\n"))
             self.assertIn(file + ":/provision/vendor_gateways/0/require_rate: warning: ", done.stderr)
 
+    def test_a_name_that_stands_for_nothing_is_a_warning(self):
+        with folder() as path:
+            config = base_config()
+            hosts = os.path.join(path, "hosts")
+            with open(hosts, "w") as out:
+                out.write("127.0.0.9 carrier.test  # ours\n")
+            config["dns"] = {"servers": ["127.0.0.1:1"], "hosts_file": hosts, "rounds": 1}
+            config["provision"]["vendor_gateways"][0]["addresses"] = ["carrier.test"]
+            file = write_config(path, config)
+            self.assertEqual(run("check", "--config", file).stderr, "")
+            explained = run("explain", "--config", file, "--from", "cust", "--caller", "1", "--callee", "441632960000")
+            candidate, = json.loads(explained.stdout)["candidates"]
+            self.assertEqual((candidate["address"], candidate["name"]), ("127.0.0.9:5060", "carrier.test"))
+            config["provision"]["vendor_gateways"][0]["addresses"] = ["other.test"]
+            write_config(path, config)
+            done = run("check", "--config", file)
+            self.assertEqual((done.returncode, done.stdout), (0, file + ": good\n"))
+            self.assertIn(file + ':/provision/vendor_gateways/0/addresses/0: warning: name "other.test" did not resolve',
+                          done.stderr)
+
     def test_comments_are_allowed_and_listen_is_all_that_is_needed(self):
         text = '// a switch\n{"sip": {"listen": ["udp:127.0.0.1:5060"]} /* no more */}'
         self.assertEqual(self.check(lambda c, p: text), [])

@@ -218,7 +218,7 @@ TEST_CASE("names: one that is not there costs no call its time, and is asked for
   Fixture f;
   f.open();
   CHECK(f.call() == 503);
-  CHECK(f.bench.only_cdr().end_reason == Reason::NoAvailableRouter);
+  CHECK(f.bench.world.cdrs().back().end_reason == Reason::NoAvailableRouter);
   REQUIRE(f.view().names.size() == 1);
   CHECK(f.view().names[0].is_known);
   CHECK(f.view().names[0].addresses.empty());

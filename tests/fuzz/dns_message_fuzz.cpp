@@ -41,6 +41,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     std::visit(CheckData{}, record.data);
     check(!dns::find_records(*read, record.name, record.type()).empty());
   }
+  check(read->answers <= read->records.size());
+  for (std::size_t i = 0; i < read->answers; ++i) {
+    const dns::Record& record = read->records[i];
+    check(!dns::follow_aliases(*read, record.name, record.type()).records.empty());
+  }
+  check(dns::follow_aliases(*read, read->question.name, dns::RecordType::a).aliases <=
+        dns::aliases_max + 1);
   // The question comes back as it was asked.
   auto query = dns::encode_query(read->id, read->question);
   check(query.ok());

@@ -476,6 +476,34 @@ def test_a_server_says_where_numbers_went_in_virtual_time(kind: str) -> None:
     switch.close()
 
 
+def test_names_of_vendors_are_located_in_virtual_time() -> None:
+    world = sim.World(seed=7)
+    given = sim_config()
+    given["provision"]["vendor_gateways"][0]["addresses"] = ["sip.example.com"]
+    given["dns"] = {"servers": ["10.0.0.53"]}
+    vendor_id = given["provision"]["vendor_gateways"][0]["id"]
+    switch = world.create_switch(given)
+    switch.start()
+    server = world.add_dns_server("10.0.0.53")
+    server.set("_sip._udp.sip.example.com", "SRV", ["10 0 5070 sbc.example.com"], ttl_s=120)
+    server.set("sbc.example.com", "A", ["10.0.0.9"])
+    with pytest.raises(tandem.Error):
+        server.set("sbc.example.com", "A", ["here"])
+    vendor = world.add_endpoint("10.0.0.9:5070")
+    world.run_for_us(1_000_000)
+    shown = next(one for one in switch.gateways() if one["id"] == vendor_id)
+    assert [(one["address"], one["name"]) for one in shown["addresses"]] == [("10.0.0.9:5070", "sip.example.com")]
+    assert shown["names"][0]["known"] and not shown["names"][0]["stale"] and shown["names"][0]["ttl_ms"] > 50_000
+    customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+    customer.dial("442079460000", plan=sim.DialPlan(hang_up_after_us=1_000_000))
+    assert world.run_until_idle()
+    assert vendor.last_call() is not None
+    assert "_sip._udp.sip.example.com SRV" in server.asked
+    dns = switch.counters().dns
+    assert isinstance(dns, tandem.NameCounters) and dns.names == 1 and dns.names_failing == 0
+    switch.close()
+
+
 def test_a_host_is_asked_on_a_thread_of_its_own(tmp_path: Path) -> None:
     threads: list[str] = []
 

@@ -156,6 +156,57 @@ TEST_CASE("DNS: aliases are followed, in a circle too, and end") {
   CHECK(find_records(*circle, "a.b", RecordType::a).empty());
 }
 
+TEST_CASE("DNS: only the answer section is followed, with the least TTL on the way") {
+  Message message;
+  message.name = "a.b";
+  message.type = 1;
+  const std::string address("\x0a\0\0\1", 4);
+  message.answers = {record(pointer(12), 5, wire_name("c.d"), 1, 60),
+                     record(wire_name("c.d"), 1, address, 1, 300)};
+  message.additional = {record(pointer(12), 1, address), record(wire_name("x.y"), 1, address)};
+  const auto read = decode_response(message.bytes());
+  REQUIRE(read.ok());
+  CHECK(read->answers == 2);
+  const Chain chain = follow_aliases(*read, "A.B", RecordType::a);
+  REQUIRE(chain.records.size() == 1);
+  CHECK(chain.end == "c.d");
+  CHECK(chain.aliases == 1);
+  CHECK(chain.ttl_s == 60);
+  CHECK(follow_aliases(*read, "x.y", RecordType::a).records.empty());
+  // Where it leads is told when nothing is there.
+  message.answers = {record(pointer(12), 5, wire_name("c.d"), 1, 60)};
+  const auto half = decode_response(message.bytes());
+  REQUIRE(half.ok());
+  CHECK(follow_aliases(*half, "a.b", RecordType::a).end == "c.d");
+  // A circle ends with one more than may be followed.
+  message.answers = {record(pointer(12), 5, wire_name("a.b"))};
+  const auto circle = decode_response(message.bytes());
+  REQUIRE(circle.ok());
+  CHECK(follow_aliases(*circle, "a.b", RecordType::a).aliases == aliases_max + 1);
+}
+
+TEST_CASE("DNS: how long there is nothing is the SOA record's TTL or MINIMUM (RFC 2308)") {
+  Message message;
+  message.flags = 0x8183;
+  const std::string mailbox = text("john.doe\\x") + wire_name("example.net");
+  const auto soa = [&](unsigned minimum_s) {
+    return wire_name("ns.example.net") + mailbox + std::string(16, '\1') + u16(0) + u16(minimum_s);
+  };
+  message.authorities = {record(pointer(12), 6, soa(90), 1, 300)};
+  auto read = decode_response(message.bytes());
+  REQUIRE(read.ok());
+  CHECK(read->negative_ttl_s == 90U);
+  CHECK(read->records.empty());
+  message.authorities = {record(pointer(12), 6, soa(900), 1, 300)};
+  CHECK(decode_response(message.bytes())->negative_ttl_s == 300U);
+  message.authorities = {};
+  CHECK_FALSE(decode_response(message.bytes())->negative_ttl_s);
+  message.authorities = {record(pointer(12), 6, soa(90) + "x", 1, 300)};
+  CHECK(fault_of(message.bytes()).find("longer than what it holds") != std::string::npos);
+  message.authorities = {record(pointer(12), 6, wire_name("ns.example.net"), 1, 300)};
+  CHECK(fault_of(message.bytes()).find("an end too early") != std::string::npos);
+}
+
 TEST_CASE("DNS: a truncated answer says so and has no records") {
   Message message;
   message.flags |= 0x0200U;
