@@ -1,5 +1,6 @@
 // What names of gateways stand for, in the life of a switch.
 #include <algorithm>
+#include <map>
 
 #include "switch/body.hpp"
 
@@ -76,16 +77,19 @@ std::shared_ptr<const call::Names> Switch::Body::names() const {
 /// fell silent.
 void Switch::Body::judge_names(
     const std::function<void(const std::string&, bool, const std::string&)>& judge) {
-  const call::LocatedNames located = name_keeper_->located();
-  for (const auto& [key, found] : located) {
-    const std::string what = "name " + key.substr(0, key.find('/'));
-    std::string text = what +
-                       (found.is_stale ? " is no longer known for certain, what it stood for "
-                                         "is used: "
-                                       : " stands for no address: ") +
-                       found.error;
-    judge(what, found.is_stale || found.places.empty(), text);
+  // A name may be asked for in several ways: it fails when one of them does.
+  std::map<std::string, std::string> texts;  // by name; "": nothing is wrong
+  for (const auto& [key, found] : name_keeper_->located()) {
+    const std::string name = key.substr(0, key.find('/'));
+    std::string& text = texts[name];
+    if (!text.empty() || (!found.is_stale && !found.places.empty())) continue;
+    text = "name " + name +
+           (found.is_stale ? " is not known for certain any more, what it stood for is used: "
+                           : " stands for no address: ") +
+           found.error;
   }
+  for (const auto& [name, text] : texts)
+    judge("name " + name, !text.empty(), text);
 }
 
 call::LocatedNames Switch::Body::located_names() const {

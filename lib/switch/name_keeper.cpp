@@ -26,7 +26,8 @@ std::string hosts_key(std::string_view name, io::dns::RecordType type) {
 }
 
 /// Entries that are never asked for anew.
-std::map<std::string, std::unique_ptr<io::DnsEntry>> hosts_entries(const io::HostsTable& hosts) {
+std::map<std::string, std::unique_ptr<io::DnsEntry>> hosts_entries(const io::HostsTable& hosts,
+                                                                   std::int64_t now_us) {
   using io::dns::RecordType;
   constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
   std::map<std::string, std::unique_ptr<io::DnsEntry>> entries;
@@ -34,6 +35,7 @@ std::map<std::string, std::unique_ptr<io::DnsEntry>> hosts_entries(const io::Hos
     for (const RecordType type :
          {RecordType::a, RecordType::aaaa, RecordType::srv, RecordType::naptr}) {
       auto entry = std::make_unique<io::DnsEntry>();
+      entry->asked_us = now_us;
       entry->expires_us = entry->due_us = never;
       for (const IpAddress& ip : addresses) {
         if (type == (ip.is_ipv6() ? RecordType::aaaa : RecordType::a)) entry->data.emplace_back(ip);
@@ -59,7 +61,7 @@ std::string text_of(const std::string& path) {
 NameKeeper::NameKeeper(io::Loop& loop, Random& random, io::DnsResolverConfig config,
                        const io::HostsTable& hosts, std::function<void()> has_news)
     : loop_(loop),
-      hosts_(hosts_entries(hosts)),
+      hosts_(hosts_entries(hosts, loop.clock().monotonic_us())),
       tell_news_(std::move(has_news)),
       resolver_(loop, random, std::move(config),
                 [this] {

@@ -1,5 +1,6 @@
 #include "switch/name_views.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -9,6 +10,7 @@ namespace tandem {
 namespace {
 
 constexpr std::int64_t unresolved_wait_us = 10'000'000;
+constexpr std::int64_t ttl_shown_max_ms = 86'400'000;  // the longest that DnsConfig allows
 
 GatewayAddressView view_of(const route::AddressHealth& health, SipTransport transport,
                            std::int64_t now_us) {
@@ -52,7 +54,8 @@ void show_names(const GatewayConfig& gateway, bool is_vendor, const call::Tables
     one.is_stale = found.is_stale;
     one.error = found.error;
     one.age_ms = (now_us - found.asked_us) / 1'000;
-    one.ttl_ms = (found.expires_us - now_us) / 1'000;
+    // What the hosts file says has no end.
+    one.ttl_ms = std::min((found.expires_us - now_us) / 1'000, ttl_shown_max_ms);
     for (const sip::LocatedPlace& place : found.places) {
       one.addresses.push_back(place.address.port == 0 ? place.address.ip.to_string()
                                                       : place.address.to_string());

@@ -10,7 +10,7 @@ class NameServer:
         self.log = open(os.path.join(path, "dnsmasq.log"), "ab")
         self.process = subprocess.Popen(
             ["dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces",
-             "--listen-address=127.0.0.1", "--port=%d" % port, "--local=/test/", "--local-ttl=2", *options],
+             "--listen-address=127.0.0.1", "--port=%d" % port, "--local=/test/", "--local-ttl=1", *options],
             stdout=self.log, stderr=self.log)
 
     def __enter__(self):

@@ -437,10 +437,11 @@ TEST_CASE("resolve_gateway_address: addresses, blocks, ports and names (A-03)") 
 }
 
 TEST_CASE("read_config: a name of a gateway is kept, not asked for (P-01)") {
-  const ConfigReading reading = read_config_alone(R"({"sip": {"listen": ["udp:127.0.0.1:5060"]},
+  const ConfigReading reading = read_config(R"({"sip": {"listen": ["udp:127.0.0.1:5060"]},
     "provision": {"vendor_gateways": [
       {"id": "v", "addresses": ["10.0.0.1", "sip.carrier.invalid", "sbc.invalid:5080"],
-       "sip": {"transport": "auto"}}]}})");
+       "sip": {"transport": "auto"}}]}})",
+                                            ".");
   CHECK(reading.errors.empty());
   const VendorGateway& vendor = reading.config.provision.vendor_gateways.at(0);
   REQUIRE(vendor.addresses.size() == 3);
@@ -454,7 +455,7 @@ TEST_CASE("read_config: a name of a gateway is kept, not asked for (P-01)") {
 
 TEST_CASE("read_config: dns has bounds, and what nothing reads is refused (P-01)") {
   const auto read_dns = [](const std::string& dns) {
-    return read_config_alone(R"({"sip": {"listen": ["udp:127.0.0.1:5060"]}, "dns": )" + dns + "}");
+    return read_config(R"({"sip": {"listen": ["udp:127.0.0.1:5060"]}, "dns": )" + dns + "}", ".");
   };
   const ConfigReading good = read_dns(
       R"({"servers": ["10.0.0.53", "[::1]:5353"], "timeout_ms": 300, "rounds": 1, "ttl_min_s": 1,
