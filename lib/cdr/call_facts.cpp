@@ -85,4 +85,11 @@ bool read_legs(std::string_view text, std::vector<LegFacts>& legs) {
   return true;
 }
 
+ReleaseSide release_side_of(std::string_view name) noexcept {
+  for (const ReleaseSide side : {ReleaseSide::caller, ReleaseSide::callee}) {
+    if (name == release_side_name(side)) return side;
+  }
+  return ReleaseSide::server;
+}
+
 }  // namespace tandem::cdr

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,8 +41,11 @@ void append_legs(std::string& out, const std::vector<LegFacts>& legs);
 /// Reads that text; `legs` borrow from it. False: it is none.
 bool read_legs(std::string_view text, std::vector<LegFacts>& legs);
 
-/// A call as reports see it. Texts live until the next one is read; members that were not asked for
-/// are empty.
+/// As release_side_name() has them; anything else is the server.
+ReleaseSide release_side_of(std::string_view name) noexcept;
+
+/// A call as reports see it. Texts and legs live until the next one is read; members that were not
+/// asked for are empty.
 struct CallFacts {
   std::int64_t record_id = 0;
   std::int64_t ended_at_us = 0;
@@ -64,7 +68,7 @@ struct CallFacts {
   std::int64_t vendor_fee_units = 0;
   Reason reason = Reason::none;
   ReleaseSide release_side = ReleaseSide::server;
-  std::vector<LegFacts> legs;
+  std::span<const LegFacts> legs;
 
   [[nodiscard]] bool is_answered() const noexcept { return answered_at_us != 0; }
 };

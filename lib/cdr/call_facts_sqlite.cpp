@@ -34,13 +34,6 @@ constexpr FactColumn fact_columns[] = {{Fact::started_at, "started_at_us"},
                                        {Fact::legs, "legs"}};
 static_assert(std::size(fact_columns) == fact_count);
 
-ReleaseSide side_of(std::string_view name) {
-  for (const ReleaseSide side : {ReleaseSide::caller, ReleaseSide::callee}) {
-    if (name == release_side_name(side)) return side;
-  }
-  return ReleaseSide::server;
-}
-
 }  // namespace
 
 Result<CallFactsReader> CallFactsReader::open(DayRows& day, const CdrFilter& filter, Facts wanted) {
@@ -91,7 +84,7 @@ Result<bool> CallFactsReader::next(CallFacts& call) {
   integer(Fact::package_time, call.package_time_s);
   integer(Fact::vendor_fee, call.vendor_fee_units);
   if (wanted_.has(Fact::reason)) call.reason = reason_of(rows_.text(column++));
-  if (wanted_.has(Fact::release_side)) call.release_side = side_of(rows_.text(column++));
+  if (wanted_.has(Fact::release_side)) call.release_side = release_side_of(rows_.text(column++));
   if (wanted_.has(Fact::legs)) {
     if (auto done = read_legs_column(column, call); !done) return std::move(done).error();
   }
@@ -104,7 +97,8 @@ Result<void> CallFactsReader::read_legs_column(int column, CallFacts& call) {
                  "attempts of record " + std::to_string(call.record_id) + " were not readable"};
   };
   if (!rows_.is_null(column)) {
-    if (!read_legs(rows_.text(column), call.legs)) return damaged();
+    if (!read_legs(rows_.text(column), legs_)) return damaged();
+    call.legs = legs_;
     return {};
   }
   if (!attempts_) {
@@ -120,7 +114,8 @@ Result<void> CallFactsReader::read_legs_column(int column, CallFacts& call) {
   attempts_.reset();
   if (!attempts) return std::move(attempts).error();
   parsed_ = std::move(*attempts);
-  call.legs = legs_of({&parsed_, call.started_at_us, call.answered_at_us, call.pdd_ms});
+  legs_ = legs_of({&parsed_, call.started_at_us, call.answered_at_us, call.pdd_ms});
+  call.legs = legs_;
   return {};
 }
 

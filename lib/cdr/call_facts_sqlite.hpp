@@ -32,6 +32,7 @@ class CallFactsReader {
   store::Statement rows_;
   store::Statement attempts_;  // of a record from before the column was there
   std::vector<Attempt> parsed_;
+  std::vector<LegFacts> legs_;
   std::unordered_map<std::string, Reason> reasons_;
   const std::pair<const std::string, Reason>* last_reason_ = nullptr;  // one of them
 };

@@ -6,6 +6,7 @@
 #include "cdr/cdr_json.hpp"
 #include "cdr/day_files.hpp"
 #include "cdr/disk.hpp"
+#include "cdr/record_row.hpp"
 
 namespace tandem::cdr {
 namespace {
@@ -149,11 +150,6 @@ void bind_optional(store::Statement& insert, int parameter,
   } else {
     insert.bind_null(parameter);
   }
-}
-
-std::optional<std::string> optional_text(const store::Statement& row, int column) {
-  if (row.is_null(column)) return std::nullopt;
-  return std::string(row.text(column));
 }
 
 }  // namespace
@@ -301,78 +297,7 @@ Result<store::Statement> DayRows::select_records(std::string_view rest) {
   return connection_.prepare((sql += std::string(" FROM ") + source() + ' ').append(rest));
 }
 
-Result<Cdr> DayRows::read_record(const store::Statement& row) {
-  Cdr cdr;
-  int n = 0;
-  cdr.record_id = static_cast<std::uint64_t>(row.integer(n++));
-  cdr.call_id = row.text(n++);
-  cdr.customer_gateway = optional_text(row, n++);
-  cdr.vendor_gateway = optional_text(row, n++);
-  for (std::string* text : {&cdr.customer.account, &cdr.caller_in, &cdr.caller, &cdr.caller_out,
-                            &cdr.callee_in, &cdr.callee, &cdr.callee_out}) {
-    *text = row.text(n++);
-  }
-  for (std::int64_t* value : {&cdr.started_at_us, &cdr.answered_at_us, &cdr.ended_at_us,
-                              &cdr.pdd_ms, &cdr.talk_time_ms, &cdr.customer.billed_time_s}) {
-    *value = row.integer(n++);
-  }
-  ++n;  // the charge in decimals, for people; the units follow
-  cdr.customer.charge = Amount::from_units(row.integer(n++));
-  cdr.customer.rate_prefix = row.text(n++);
-  cdr.customer.currency = row.text(n++);
-  if (!row.is_null(n)) {
-    ChargeFacts vendor;
-    vendor.account = row.text(n);
-    vendor.billed_time_s = row.integer(n + 1);
-    vendor.charge = Amount::from_units(row.integer(n + 3));
-    vendor.rate_prefix = row.text(n + 4);
-    vendor.currency = row.text(n + 5);
-    cdr.vendor = std::move(vendor);
-  }
-  n += 6;
-  cdr.end_reason = reason_from_name(row.text(n++)).value_or(Reason::none);
-  for (int* value : {&cdr.end_code, &cdr.sip_status, &cdr.q850_cause}) {
-    *value = static_cast<int>(row.integer(n++));
-  }
-  const std::string_view side = row.text(n++);
-  for (ReleaseSide each : {ReleaseSide::caller, ReleaseSide::callee, ReleaseSide::server}) {
-    if (side == release_side_name(each)) cdr.release_side = each;
-  }
-  auto attempts = attempts_from_json(row.text(n++));
-  if (!attempts) return std::move(attempts).error();
-  cdr.attempts = std::move(*attempts);
-  if (auto done = media_from_json(row.text(n++), cdr); !done) return std::move(done).error();
-  for (std::string* text : {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product,
-                            &cdr.callee_product, &cdr.lrn, &cdr.callee_region, &cdr.caller_region,
-                            &cdr.customer.rate_deck, &cdr.customer.rate_terms}) {
-    *text = row.text(n++);
-  }
-  if (cdr.vendor) {
-    cdr.vendor->rate_deck = row.text(n);
-    cdr.vendor->rate_terms = row.text(n + 1);
-  }
-  n += 2;
-  if (!row.is_null(n)) {
-    ChargeFacts& agent = cdr.agent.emplace();
-    agent.account = row.text(n);
-    agent.billed_time_s = row.integer(n + 1);
-    agent.charge = Amount::from_units(row.integer(n + 3));
-    agent.rate_prefix = row.text(n + 4);
-    agent.rate_deck = row.text(n + 5);
-    agent.rate_terms = row.text(n + 6);
-    agent.currency = cdr.customer.currency;  // an agent is in the currency of its customers
-  }
-  n += 8;  // and the charge of packages in decimals
-  cdr.customer.package_charge = Amount::from_units(row.integer(n));
-  cdr.customer.package_time_s = row.integer(n + 1);
-  cdr.choices = row.text(n + 3);  // behind what reports want of the attempts
-  n += 5;                         // and the charge of the agent's packages in decimals
-  if (cdr.agent && !row.is_null(n)) {
-    cdr.agent->package_charge = Amount::from_units(row.integer(n));
-    cdr.agent->package_time_s = row.integer(n + 1);
-  }
-  return cdr;
-}
+Result<Cdr> DayRows::read_record(const store::Statement& row) { return read_record_of(row); }
 
 Result<std::vector<std::int64_t>> days_in(const std::string& folder) {
   std::vector<std::int64_t> days;

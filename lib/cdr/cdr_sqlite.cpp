@@ -80,6 +80,17 @@ Result<SqliteSink::DayFile*> SqliteSink::open_day_file(std::int64_t day) {
   return days_.insert_or_assign(day, std::move(file)).first->second.get();
 }
 
+/// Takes the columns of a day away before a late record is written to its file. They would not be
+/// used anyway, because the file looks otherwise then; but how it looks is no proof after a power
+/// cut, nor within one tick of the file system's clock.
+Result<void> SqliteSink::drop_columns(std::int64_t day) {
+  PosixDisk disk;
+  auto removed = disk.remove(folder_ + "/" + columns_name(day));
+  if (removed) return disk.sync_folder(folder_);
+  if (removed.error().code == ErrorCode::not_found) return {};
+  return removed;
+}
+
 /// The file of a day, in a transaction.
 Result<SqliteSink::DayFile*> SqliteSink::day_file(std::int64_t day) {
   const auto found = days_.find(day);
@@ -91,6 +102,10 @@ Result<SqliteSink::DayFile*> SqliteSink::day_file(std::int64_t day) {
     auto opened = open_day_file(day);
     if (!opened) return opened;
     file = *opened;
+  }
+  if (!file->has_no_columns) {
+    if (auto done = drop_columns(day); !done) return std::move(done).error();
+    file->has_no_columns = true;
   }
   if (!file->transaction) {
     auto transaction = store::Transaction::begin(file->connection);

@@ -35,10 +35,12 @@ class SqliteSink final : public BuiltInSink {
     store::Connection connection;
     store::Statement insert;
     std::optional<store::Transaction> transaction;
+    bool has_no_columns = false;  // they would lack what is written
   };
   explicit SqliteSink(std::string folder, store::Connection control);
   Result<DayFile*> open_day_file(std::int64_t day);
   Result<DayFile*> day_file(std::int64_t day);
+  Result<void> drop_columns(std::int64_t day);
   Result<void> write_days(std::span<const RecordView> records);
   Result<void> open_leftovers();
   void close_days();

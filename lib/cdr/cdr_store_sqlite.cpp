@@ -6,7 +6,9 @@
 #include "cdr/archived_days.hpp"
 #include "cdr/cdr_filter_sqlite.hpp"
 #include "cdr/cdr_rows_sqlite.hpp"
+#include "cdr/column_filter.hpp"
 #include "cdr/corrections_sqlite.hpp"
+#include "cdr/day_columns.hpp"
 #include "cdr/day_files.hpp"
 #include "cdr/query_guards.hpp"
 #include "cdr/time_box.hpp"
@@ -31,6 +33,7 @@ struct CdrCursor::Body {
   Body(std::string folder_path, CdrFilter wanted, const CdrGuards& limits, const Clock* clock)
       : folder(std::move(folder_path)),
         filter(std::move(wanted)),
+        column_filter(filter),
         rows_max(limits.rows_max),
         box(clock != nullptr ? *clock : system_clock, limits.time_max_ms) {}
 
@@ -38,6 +41,16 @@ struct CdrCursor::Body {
   Result<std::optional<Cdr>> next();
   Result<bool> next_page();
   Result<bool> open_next_day();
+  bool open_columns(std::int64_t number);
+  Result<std::optional<Cdr>> next_of_columns();
+  Result<std::optional<Cdr>> next_of_file();
+  [[nodiscard]] bool is_over_limit() const noexcept {
+    return rows_max > 0 && rows_read >= rows_max;
+  }
+  [[nodiscard]] Error too_many() const {
+    return {ErrorCode::limit, "more than " + std::to_string(rows_max) +
+                                  " records matched; narrow the period or the filter"};
+  }
   Result<void> read_places(const cdr::RowCondition& search);
   Result<std::optional<Cdr>> read(std::int64_t record_id);
   Error failure(Error error) const {
@@ -46,12 +59,16 @@ struct CdrCursor::Body {
 
   const std::string folder;
   const CdrFilter filter;
+  const cdr::ColumnFilter column_filter;
   const std::uint64_t rows_max;
   const SystemClock system_clock;
   cdr::TimeBox box;
   std::vector<std::int64_t> days;               // still to be read, archived or not, the next last
   std::optional<Place> behind;                  // only what comes behind it
   std::optional<std::int64_t> below_record_id;  // when that record itself is not stored
+  std::optional<cdr::DayColumns> columns;       // or else:
+  std::int64_t columns_day = -1;
+  std::vector<std::uint32_t> rows;  // of `columns` that may be wanted, the next one last
   std::optional<cdr::DayRows> day;
   store::Statement select;    // of one record of `day`
   std::vector<Place> places;  // of the day's next records, the next one last
@@ -106,6 +123,7 @@ Result<bool> CdrCursor::Body::open_next_day() {
     if (box.is_over()) return box.failure(rows_read);
     const std::int64_t number = days.back();
     days.pop_back();
+    if (open_columns(number)) return true;
     auto file = cdr::open_day_to_read(folder, number, filter.skips_archived, box.watch());
     if (!file) {
       if (file.error().code != ErrorCode::wrong_state) return std::move(file).error();
@@ -124,6 +142,55 @@ Result<bool> CdrCursor::Body::open_next_day() {
     return true;
   }
   return false;
+}
+
+/// Begins to read a sealed day by the index of its columns. False: the day file has to be asked,
+/// because the question has no whole number in it, or the columns are not there or damaged.
+bool CdrCursor::Body::open_columns(std::int64_t number) {
+  const auto wanted = cdr::indexed_number(filter);
+  if (!wanted || number == columns_day) return false;
+  auto opened = cdr::DayColumns::open(folder, number);
+  if (!opened) return false;
+  auto found = opened->file().find(wanted->first, wanted->second);
+  if (!found) return false;
+  columns = std::move(opened);
+  columns_day = number;
+  rows = std::move(*found);
+  return true;
+}
+
+/// Nothing: the columns have no more, or could not be read; then their day comes again, and its
+/// file says what is behind the last record. `columns` are gone then, unless the time is over.
+Result<std::optional<Cdr>> CdrCursor::Body::next_of_columns() {
+  bool has_failed = false;
+  while (!rows.empty() && !has_failed) {
+    if (box.is_over()) return box.failure(rows_read);
+    const std::size_t row = rows.back();
+    const std::size_t in_group = row % cdr::group_rows;
+    auto group = columns->group_of(row);
+    has_failed = !group;
+    if (has_failed) break;
+    const Place place{(*group)->integer(cdr::column_of("ended_at_us"), in_group),
+                      (*group)->integer(cdr::column_of("record_id"), in_group)};
+    const bool is_wanted = (!behind || place < *behind) &&
+                           (!below_record_id || place.record_id < *below_record_id) &&
+                           column_filter.wants(**group, in_group);
+    has_failed = (*group)->has_failed();
+    if (has_failed) break;
+    if (is_wanted) {
+      if (is_over_limit()) return too_many();
+      auto cdr = columns->record(row);
+      has_failed = !cdr;
+      if (has_failed) break;
+      behind = place;
+      rows.pop_back();
+      return std::optional<Cdr>(std::move(*cdr));
+    }
+    rows.pop_back();
+  }
+  if (has_failed) days.push_back(columns_day);
+  columns.reset();
+  return std::optional<Cdr>();
 }
 
 /// Appends the places of a search, at most a page of them.
@@ -147,12 +214,12 @@ Result<void> CdrCursor::Body::read_places(const cdr::RowCondition& search) {
   }
 }
 
-/// Fills `places`. False: there are no more records.
+/// Fills `places`, or opens columns. False: there are no more records.
 Result<bool> CdrCursor::Body::next_page() {
   for (;;) {
     if (!day || is_page_last) {
       auto opened = open_next_day();
-      if (!opened || !*opened) return opened;
+      if (!opened || !*opened || columns) return opened;
     }
     // Each search gives the first places of its own, so the first page of all of them is complete.
     is_page_last = true;
@@ -186,24 +253,28 @@ Result<std::optional<Cdr>> CdrCursor::Body::read(std::int64_t record_id) {
   return std::optional<Cdr>(std::move(*cdr));
 }
 
+/// Nothing: the record went away since its place was read.
+Result<std::optional<Cdr>> CdrCursor::Body::next_of_file() {
+  if (box.is_over()) return box.failure(rows_read);
+  if (is_over_limit()) return too_many();
+  const std::int64_t id = places.back().record_id;
+  places.pop_back();
+  auto cdr = read(id);
+  if (!cdr) return failure(std::move(cdr).error());
+  return cdr;
+}
+
 Result<std::optional<Cdr>> CdrCursor::Body::next() {
   const cdr::TimeBoxScope inside(box);
   for (;;) {
-    if (places.empty()) {
+    if (!columns && places.empty()) {
       auto more = next_page();
       if (!more) return failure(std::move(more).error());
       if (!*more) return std::optional<Cdr>();
     }
-    if (box.is_over()) return box.failure(rows_read);
-    if (rows_max > 0 && rows_read >= rows_max) {
-      return Error{ErrorCode::limit, "more than " + std::to_string(rows_max) +
-                                         " records matched; narrow the period or the filter"};
-    }
-    const std::int64_t id = places.back().record_id;
-    places.pop_back();
-    auto cdr = read(id);
-    if (!cdr) return failure(std::move(cdr).error());
-    if (!*cdr) continue;  // its file was rewritten in between
+    auto cdr = columns ? next_of_columns() : next_of_file();
+    if (!cdr) return cdr;
+    if (!*cdr) continue;
     ++rows_read;
     if (corrections) {
       if (auto merged = cdr::merge_corrections(*corrections, {&**cdr, 1}); !merged)

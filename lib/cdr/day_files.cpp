@@ -8,6 +8,8 @@ namespace tandem::cdr {
 namespace {
 
 constexpr std::string_view archive_extension = ".zst";
+constexpr std::string_view database_extension = ".db";
+constexpr std::string_view columns_extension = ".columns";
 
 }  // namespace
 
@@ -39,6 +41,18 @@ std::optional<std::int64_t> day_from_archive_name(std::string_view name) {
   if (!name.ends_with(archive_extension)) return std::nullopt;
   name.remove_suffix(archive_extension.size());
   return day_from_name(name);
+}
+
+std::string columns_name(std::int64_t day) {
+  std::string name = day_name(day);
+  name.resize(name.size() - database_extension.size());
+  return name.append(columns_extension);
+}
+
+std::optional<std::int64_t> day_from_columns_name(std::string_view name) {
+  if (!name.ends_with(columns_extension)) return std::nullopt;
+  name.remove_suffix(columns_extension.size());
+  return day_from_name(std::string(name).append(database_extension));
 }
 
 }  // namespace tandem::cdr

@@ -1,4 +1,4 @@
-// Names of the CDR day files and their archives (C-03, O-08).
+// Names of the CDR day files, their columns and their archives (C-03, O-08).
 #pragma once
 
 #include <cstdint>
@@ -23,5 +23,9 @@ std::optional<std::int64_t> day_from_name(std::string_view name);
 std::string archive_name(std::int64_t day);
 /// Day of the name of an archive; nothing for other files.
 std::optional<std::int64_t> day_from_archive_name(std::string_view name);
+/// "cdr-YYYYMMDD.columns", the columns of a sealed day.
+std::string columns_name(std::int64_t day);
+/// Day of such a name; nothing for other files.
+std::optional<std::int64_t> day_from_columns_name(std::string_view name);
 
 }  // namespace tandem::cdr
