@@ -25,19 +25,24 @@ struct MaintenanceConfig {
   std::int32_t restored_days = 7;       ///< 1..36500 that a restored day stays online.
   std::int32_t verify_archives = 1;  ///< 0..1000 archives a run, those not looked at for longest.
   std::int32_t io_megabytes_per_s = 20;  ///< 1..10000; about what is read and written.
+  /// A sealed day gets its columns beside its file, which lists and reports read faster.
+  bool writes_columns = true;
   bool operator==(const MaintenanceConfig&) const = default;
 };
 
 /// One thing that is done. C and Python take the names.
 enum class MaintenanceAct : std::uint8_t {
-  run,      ///< All that is due.
-  seal,     ///< Check, compact and sum up a day. Late records are taken all the same.
-  verify,   ///< Compare a day, online, archived or both, with what it was when it was sealed.
-  archive,  ///< Into one compressed file; the day file goes when that was read back.
-  restore,  ///< An archived day is online again; the archive stays.
-  remove,   ///< An archive that is too old. Never asked for, only due.
+  run,            ///< All that is due.
+  seal,           ///< Check, compact and sum up a day. Late records are taken all the same.
+  verify,         ///< Compare a day, online, archived or both, with what it was when it was sealed.
+  archive,        ///< Into one compressed file; the day file goes when that was read back.
+  restore,        ///< An archived day is online again; the archive stays.
+  remove,         ///< An archive that is too old. Never asked for, only due.
+  write_columns,  ///< The columns of a sealed day, anew; else written when it is sealed.
+  drop_columns,   ///< Take them away; unless the rules say otherwise, the next run writes them.
 };
-/// "run", "seal", "verify", "archive", "restore" or "remove". Lives for ever.
+/// "run", "seal", "verify", "archive", "restore", "remove", "write_columns" or "drop_columns".
+/// Lives for ever.
 TANDEM_EXPORT const char* maintenance_act_name(MaintenanceAct act) noexcept;
 /// Nothing: no act that can be asked for has this name.
 TANDEM_EXPORT std::optional<MaintenanceAct> maintenance_act_from_name(
@@ -67,6 +72,8 @@ struct StoredDay {
   std::int64_t verified_at_us = 0;  ///< The last time that it was found to be right.
   std::string failure;              ///< What is wrong with it; "": nothing known.
   std::vector<DaySum> sums;
+  bool has_columns = false;        ///< They are of the file that is there: questions use them.
+  std::int64_t columns_bytes = 0;  ///< On disk, of use or not; 0: no such file.
 };
 
 /// How one act ended.

@@ -14,6 +14,8 @@
 #include "base/text.hpp"
 #include "cdr/archived_days.hpp"
 #include "cdr/compression.hpp"
+#include "cdr/day_columns.hpp"
+#include "cdr/day_columns_sqlite.hpp"
 #include "cdr/day_files.hpp"
 #include "cdr/file_owner.hpp"
 
@@ -64,7 +66,7 @@ bool is_leftover(std::string_view name) {
   for (const std::string_view extension : {slim_extension, draft_extension, check_extension}) {
     if (!name.ends_with(extension)) continue;
     name.remove_suffix(extension.size());
-    return day_from_name(name) || day_from_archive_name(name);
+    return day_from_name(name) || day_from_archive_name(name) || day_from_columns_name(name);
   }
   return false;
 }
@@ -120,6 +122,10 @@ std::uint64_t reserve_bytes(const DiskRoom& room) {
 }
 
 std::string megabytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+Error in_use(std::int64_t day) {
+  return {ErrorCode::wrong_state, "\"" + day_name(day) + "\" was in use"};
+}
 
 Error no_such_day(std::int64_t day) {
   return {ErrorCode::not_found, "there were no records of " + date_of(day)};
@@ -195,7 +201,10 @@ Result<void> DayKeeper::discard_leftovers() {
   auto names = disk_->list(options_.folder);
   if (!names) return std::move(names).error();
   for (const std::string& name : *names) {
-    if (!is_leftover(name)) continue;
+    const auto columns_day = day_from_columns_name(name);
+    const bool is_alone = columns_day && std::find(names->begin(), names->end(),
+                                                   day_name(*columns_day)) == names->end();
+    if (!is_alone && !is_leftover(name)) continue;
     if (auto done = disk_->remove(path(name)); !done && done.error().code != ErrorCode::not_found)
       return done;
   }
@@ -290,13 +299,17 @@ Result<void> DayKeeper::check_room(MaintenanceAct act, std::int64_t day) {
   // What is wrong with it the act itself says.
   if (auto manifest = read_manifest(*disk_, path(archive_name(day))))
     archived_bytes = manifest->database_bytes;
-  // Sealing: a copy, and the log of what a newer release adds to it. Archiving: a copy, one without
+  // Sealing: a copy, the log of what a newer release adds to it, and columns, which are less than
+  // half of what they are made of. Archiving: a copy, one without
   // indexes, the archive, and that read back; with an earlier archive its database too, and its
-  // records in the log. Restoring: the database, its indexes, their log, and what came late.
+  // records in the log. Restoring: the database, its indexes, their log, columns, and what came
+  // late.
   std::uint64_t need_bytes = 0;
-  if (act == MaintenanceAct::seal) need_bytes = file_bytes + file_bytes / 2;
+  if (act == MaintenanceAct::seal) need_bytes = 2 * file_bytes;
+  if (act == MaintenanceAct::write_columns) need_bytes = file_bytes / 2;
   if (act == MaintenanceAct::archive) need_bytes = 3 * (file_bytes + archived_bytes);
-  if (act == MaintenanceAct::restore) need_bytes = 2 * file_bytes + 3 * archived_bytes;
+  if (act == MaintenanceAct::restore)
+    need_bytes = 2 * file_bytes + 3 * archived_bytes + archived_bytes / 2;
   if (act == MaintenanceAct::verify) need_bytes = archived_bytes;
   if (need_bytes == 0) return {};
   auto room =
@@ -468,19 +481,60 @@ Result<DayLock> DayKeeper::freeze(Held& held) {
     } else if (lock.error().code != ErrorCode::wrong_state) {
       return lock;
     }
-    if (attempts == busy_attempts)
-      return Error{ErrorCode::wrong_state, "\"" + day_name(held.day) + "\" was in use"};
+    if (attempts == busy_attempts) return in_use(held.day);
     lock = DayLock();  // others get at it meanwhile
     if (auto done = pace_.pause(); !done) return std::move(done).error();
   }
 }
 
-Result<void> DayKeeper::put_in_place(Held& held, const std::string& draft) {
+/// The columns of a closed day file, under a name of their own.
+Result<void> DayKeeper::make_columns(std::int64_t day, const std::string& database,
+                                     const DayContent& content, const std::string& draft) {
+  if (!options_.rules.writes_columns) return {};
+  auto state = day_file_state(database);
+  if (!state) return std::move(state).error();
+  if (!*state) return Error{ErrorCode::io, "the log of \"" + database + "\" was not empty"};
+  auto connection = store::Connection::open(database);
+  if (!connection) return std::move(connection).error();
+  watch(*connection);
+  return make_columns_of(*connection, **state, day, content, draft);
+}
+
+Result<void> DayKeeper::make_columns_of(store::Connection& connection, const DayFileState& state,
+                                        std::int64_t day, const DayContent& content,
+                                        const std::string& draft) {
+  ColumnFacts facts;
+  facts.day = day;
+  facts.made_of = state;
+  facts.made_at_us = clock_.wall_us();
+  facts.content_crc = content.crc;
+  if (auto done = cdr::write_columns(connection, *disk_, draft, facts, spend()); !done)
+    return ended(std::move(done).error());
+  if (facts.records != content.records)
+    return Error{ErrorCode::corrupt, "columns of " + date_of(day) + " had not all its records"};
+  return give_away(draft, path(day_name(day)));
+}
+
+/// The draft of a day file, and that of its columns if there is one. Columns of the file before
+/// are of no more use.
+Result<void> DayKeeper::put_in_place(Held& held, const std::string& draft,
+                                     const std::string& columns_draft) {
+  const std::string columns = path(columns_name(held.day));
   if (auto done = give_away(draft, path(day_name(held.day))); !done) return done;
   auto lock = freeze(held);
   if (!lock) return std::move(lock).error();
+  if (auto done = discard_file(columns); !done) return done;
   if (auto done = disk_->rename(draft, path(day_name(held.day))); !done) return done;
+  if (options_.rules.writes_columns) {
+    if (auto done = disk_->rename(columns_draft, columns); !done) return done;
+  }
   return disk_->sync_folder(options_.folder);
+}
+
+Result<void> DayKeeper::discard_file(const std::string& path) {
+  auto done = disk_->remove(path);
+  if (!done && done.error().code == ErrorCode::not_found) return {};
+  return done;
 }
 
 Result<void> DayKeeper::seal(std::int64_t day) {
@@ -491,12 +545,78 @@ Result<void> DayKeeper::seal(std::int64_t day) {
   auto content = read_content(*held->connection, 0, spend());
   if (!content) return ended(std::move(content).error());
   const Draft draft(*this, path(day_name(day)).append(draft_extension));
+  const Draft columns(*this, path(columns_name(day)).append(draft_extension));
   if (auto done = copy_into(*held, draft.path()); !done) return done;
   auto made = finish_draft(draft.path(), *content, [](store::Connection& connection) {
     return connection.execute("ANALYZE");
   });
   if (!made) return std::move(made).error();
-  return put_in_place(*held, draft.path());
+  if (auto done = make_columns(day, draft.path(), *made, columns.path()); !done) return done;
+  return put_in_place(*held, draft.path(), columns.path());
+}
+
+/// Of a sealed day, anew.
+Result<void> DayKeeper::write_columns(std::int64_t day) {
+  auto held = hold(day);
+  if (!held) return std::move(held).error();
+  if (!held->connection) return no_such_day(day);
+  // What is in the log is not in the file that is looked at from outside.
+  if (auto done = held->connection->execute("PRAGMA wal_checkpoint(TRUNCATE)"); !done)
+    return ended(std::move(done).error());
+  auto sealed = read_seal(*held->connection);
+  if (!sealed) return ended(std::move(sealed).error());
+  if (!*sealed)
+    return Error{ErrorCode::invalid_argument,
+                 date_of(day) + " is not sealed, and has columns when it is"};
+  auto state = day_file_state(path(day_name(day)));
+  if (!state) return std::move(state).error();
+  if (!*state) return in_use(day);
+  const Draft draft(*this, path(columns_name(day)).append(draft_extension));
+  if (auto done =
+          make_columns_of(*held->connection, **state, day, (*sealed)->content, draft.path());
+      !done)
+    return done;
+  auto lock = DayLock::exclusive(options_.folder, day);
+  if (!lock) return std::move(lock).error();
+  if (auto done = check_unchanged(*held); !done) return done;
+  auto now = day_file_state(path(day_name(day)));
+  if (!now) return std::move(now).error();
+  if (*now != *state) return came_in(day);
+  if (auto done = disk_->rename(draft.path(), path(columns_name(day))); !done) return done;
+  return disk_->sync_folder(options_.folder);
+}
+
+Result<void> DayKeeper::drop_columns(std::int64_t day) {
+  auto there = exists(columns_name(day));
+  if (!there) return std::move(there).error();
+  if (!*there) {
+    auto is_day = exists(day_name(day));
+    if (!is_day) return std::move(is_day).error();
+    return *is_day ? Result<void>() : no_such_day(day);
+  }
+  // Whoever reads them has them mapped, and keeps them until he is done.
+  if (auto done = disk_->remove(path(columns_name(day))); !done) return done;
+  return disk_->sync_folder(options_.folder);
+}
+
+/// Errors: corrupt; they are taken away then, and the next run writes them again.
+Result<void> DayKeeper::verify_columns(store::Connection& connection, std::int64_t day) {
+  auto there = exists(columns_name(day));
+  if (!there) return std::move(there).error();
+  if (!*there) return {};
+  auto columns = DayColumns::open_locked(options_.folder, day);
+  // Those of another file are not used.
+  if (!columns && columns.error().code == ErrorCode::wrong_state) return {};
+  auto compared = columns ? compare_columns(connection, columns->file(), spend())
+                          : Result<void>(std::move(columns).error());
+  if (compared || compared.error().code == ErrorCode::timeout ||
+      compared.error().code == ErrorCode::wrong_state)
+    return compared ? compared : Result<void>(ended(std::move(compared).error()));
+  if (auto done = disk_->remove(path(columns_name(day))); !done) return done;
+  if (auto done = disk_->sync_folder(options_.folder); !done) return done;
+  return Error{compared.error().code,
+               compared.error().message + " (" + date_of(day) +
+                   "); they were taken away, and are written again when they are due"};
 }
 
 Result<void> DayKeeper::archive(std::int64_t day) {
@@ -625,6 +745,7 @@ Result<void> DayKeeper::archive(std::int64_t day) {
   }
   auto lock = freeze(*held);
   if (!lock) return std::move(lock).error();
+  if (auto done = discard_file(path(columns_name(day))); !done) return done;
   if (auto done = disk_->remove(path(day_name(day))); !done) return done;
   return disk_->sync_folder(options_.folder);
 }
@@ -644,6 +765,7 @@ Result<void> DayKeeper::restore(std::int64_t day) {
     if (*is_whole) return {};
   }
   const Draft draft(*this, path(day_name(day)).append(draft_extension));
+  const Draft columns(*this, path(columns_name(day)).append(draft_extension));
   const Draft late(*this, path(day_name(day)).append(check_extension));
   auto content = expand(day, draft.path());
   if (!content) return std::move(content).error();
@@ -664,7 +786,8 @@ Result<void> DayKeeper::restore(std::int64_t day) {
         return note_restored(connection, clock_.wall_us());
       });
   if (!made) return std::move(made).error();
-  return put_in_place(*held, draft.path());
+  if (auto done = make_columns(day, draft.path(), *made, columns.path()); !done) return done;
+  return put_in_place(*held, draft.path(), columns.path());
 }
 
 Result<void> DayKeeper::verify(std::int64_t day) {
@@ -682,13 +805,16 @@ Result<void> DayKeeper::verify(std::int64_t day) {
       if (!sealed) return ended(std::move(sealed).error());
       auto content = read_content(connection, *sealed ? (*sealed)->content.columns : 0, spend());
       if (!content) return ended(std::move(content).error());
-      if (auto done = connection.execute("COMMIT"); !done) return done;
       if (*sealed && !content->has_same_records((*sealed)->content)) {
         return Error{ErrorCode::corrupt,
                      "\"" + day_name(day) + "\" has " + std::to_string(content->records) +
                          " records and does not hold what it was sealed with, " +
                          std::to_string((*sealed)->content.records)};
       }
+      if (*sealed) {
+        if (auto done = verify_columns(connection, day); !done) return done;
+      }
+      if (auto done = connection.execute("COMMIT"); !done) return done;
     }
   }
   auto is_archived = exists(archive_name(day));
@@ -729,7 +855,8 @@ Result<void> DayKeeper::act(MaintenanceAct act, std::int64_t day) {
       Error{ErrorCode::invalid_argument,
             std::string("\"") + maintenance_act_name(act) + "\" is not done to one day"};
   const bool is_of_day = act == MaintenanceAct::seal || act == MaintenanceAct::archive ||
-                         act == MaintenanceAct::restore || act == MaintenanceAct::verify;
+                         act == MaintenanceAct::restore || act == MaintenanceAct::verify ||
+                         act == MaintenanceAct::write_columns;
   const Result<void> has_room = is_of_day ? check_room(act, day) : Result<void>();
   if (!has_room) {
     outcome = has_room;
@@ -746,6 +873,10 @@ Result<void> DayKeeper::act(MaintenanceAct act, std::int64_t day) {
     outcome = insist(&DayKeeper::restore, day);
   } else if (act == MaintenanceAct::verify) {
     outcome = verify(day);
+  } else if (act == MaintenanceAct::write_columns) {
+    outcome = insist(&DayKeeper::write_columns, day);
+  } else if (act == MaintenanceAct::drop_columns) {
+    outcome = drop_columns(day);
   }
   if (auto done = noted(act, day, outcome); !done && outcome) return done;
   return outcome;
@@ -819,17 +950,21 @@ Result<std::optional<MaintenanceAct>> DayKeeper::due_of(std::int64_t day, bool i
   if (!rows) return std::move(rows).error();
   if (!*rows) return Due();
   store::Connection& connection = (*rows)->connection();
+  auto sealed = read_seal(connection);
+  if (!sealed) return std::move(sealed).error();
+  const Due of_sealed = rules.writes_columns && !DayColumns::open(options_.folder, day)
+                            ? Due(MaintenanceAct::write_columns)
+                            : Due();
   if (is_archived) {
-    if (!may_archive) return Due();
+    const Due of_restored = *sealed ? of_sealed : Due();
+    if (!may_archive) return of_restored;
     auto restored = restored_at_us(connection);
     if (!restored) return std::move(restored).error();
-    if (*restored > 0 && now_us < *restored + rules.restored_days * day_us) return Due();
+    if (*restored > 0 && now_us < *restored + rules.restored_days * day_us) return of_restored;
     return Due(MaintenanceAct::archive);
   }
   if (may_archive) return Due(MaintenanceAct::archive);
-  auto sealed = read_seal(connection);
-  if (!sealed) return std::move(sealed).error();
-  return *sealed ? Due() : Due(MaintenanceAct::seal);
+  return *sealed ? of_sealed : Due(MaintenanceAct::seal);
 }
 
 /// As many of them as a run verifies, those that nobody looked at for longest.
@@ -963,6 +1098,8 @@ Result<void> read_online(const std::string& folder, std::int64_t number, StoredD
   auto restored = restored_at_us(connection);
   if (!restored) return std::move(restored).error();
   day.restored_at_us = *restored;
+  day.columns_bytes = size_of(folder + "/" + columns_name(number));
+  day.has_columns = DayColumns::open(folder, number).has_value();
   auto sealed = read_seal(connection);
   if (!sealed) return std::move(sealed).error();
   if (!*sealed) return {};

@@ -11,6 +11,7 @@
 
 #include "cdr/archive_file.hpp"
 #include "cdr/cdr_rows_sqlite.hpp"
+#include "cdr/column_file.hpp"
 #include "cdr/day_lock.hpp"
 #include "cdr/day_seal_sqlite.hpp"
 #include "cdr/disk.hpp"
@@ -83,6 +84,7 @@ class DayKeeper {
 
   Result<void> discard_leftovers();
   Result<void> discard(const std::string& path);
+  Result<void> discard_file(const std::string& path);
   Result<bool> exists(const std::string& name);
   [[nodiscard]] std::string path(const std::string& name) const {
     return options_.folder + "/" + name;
@@ -101,6 +103,8 @@ class DayKeeper {
   Result<void> archive(std::int64_t day);
   Result<void> restore(std::int64_t day);
   Result<void> verify(std::int64_t day);
+  Result<void> write_columns(std::int64_t day);
+  Result<void> drop_columns(std::int64_t day);
   Result<void> remove(std::int64_t day);
 
   Result<Held> hold(std::int64_t day);
@@ -111,7 +115,13 @@ class DayKeeper {
                                   const std::function<Result<void>(store::Connection&)>& change);
   Result<DayContent> expand(std::int64_t day, const std::string& to);
   Result<DayLock> freeze(Held& held);
-  Result<void> put_in_place(Held& held, const std::string& draft);
+  Result<void> put_in_place(Held& held, const std::string& draft, const std::string& columns_draft);
+  Result<void> make_columns(std::int64_t day, const std::string& database,
+                            const DayContent& content, const std::string& draft);
+  Result<void> make_columns_of(store::Connection& connection, const DayFileState& state,
+                               std::int64_t day, const DayContent& content,
+                               const std::string& draft);
+  Result<void> verify_columns(store::Connection& connection, std::int64_t day);
 
   Result<void> noted(MaintenanceAct act, std::int64_t day, const Result<void>& outcome);
   Result<std::int64_t> judged_us(std::int64_t now_us);

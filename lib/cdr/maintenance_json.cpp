@@ -63,7 +63,10 @@ std::string to_json(const StoredDay& day) {
     append_text(out, "agent_charge", sum.agent_charge);
     out += '}';
   }
-  return out + "]}";
+  out += ']';
+  append_flag(out, "columns", day.has_columns);
+  append_number(out, "columns_bytes", day.columns_bytes);
+  return out + "}";
 }
 
 std::string to_json(const MaintenanceReport& report) {

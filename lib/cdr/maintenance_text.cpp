@@ -11,10 +11,14 @@ struct Named {
   MaintenanceAct act;
   const char* name;
 };
-constexpr Named acts[] = {
-    {MaintenanceAct::run, "run"},         {MaintenanceAct::seal, "seal"},
-    {MaintenanceAct::verify, "verify"},   {MaintenanceAct::archive, "archive"},
-    {MaintenanceAct::restore, "restore"}, {MaintenanceAct::remove, "remove"}};
+constexpr Named acts[] = {{MaintenanceAct::run, "run"},
+                          {MaintenanceAct::seal, "seal"},
+                          {MaintenanceAct::verify, "verify"},
+                          {MaintenanceAct::archive, "archive"},
+                          {MaintenanceAct::restore, "restore"},
+                          {MaintenanceAct::remove, "remove"},
+                          {MaintenanceAct::write_columns, "write_columns"},
+                          {MaintenanceAct::drop_columns, "drop_columns"}};
 
 std::string state_of(const StoredDay& day) {
   std::string state = day.is_online ? (day.is_sealed ? "sealed" : "open") : "archived";
@@ -47,6 +51,7 @@ std::string to_table(const std::vector<StoredDay>& days) {
   table.column("STATE");
   table.column("RECORDS", TextTable::Align::right);
   table.column("FILE", TextTable::Align::right);
+  table.column("COLUMNS", TextTable::Align::right);
   table.column("ARCHIVE", TextTable::Align::right);
   table.column("VERIFIED");
   table.column("SUMS");
@@ -59,7 +64,8 @@ std::string to_table(const std::vector<StoredDay>& days) {
     }
     table.row({day.day, state_of(day),
                day.is_sealed || day.is_archived ? std::to_string(day.records) : "",
-               size_text(day.file_bytes), size_text(day.archive_bytes),
+               size_text(day.file_bytes), day.has_columns ? size_text(day.columns_bytes) : "",
+               size_text(day.archive_bytes),
                day.verified_at_us == 0 ? "" : format_time_us(day.verified_at_us), std::move(sums),
                day.failure});
   }

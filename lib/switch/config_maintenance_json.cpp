@@ -35,6 +35,9 @@ const std::vector<Field<MaintenanceConfig>>& maintenance_fields() {
       {"verify_archives", "integer 0..1000", "1",
        "Archives that are read back each day, those not looked at for longest.",
        [](Reader& r, const Json& v, M& m) { r.number(v, 0, 1'000, m.verify_archives); }},
+      {"columns", "boolean", "true",
+       "A sealed day gets its columns beside its file, which lists and reports read faster.",
+       [](Reader& r, const Json& v, M& m) { r.boolean(v, m.writes_columns); }},
       {"io_megabytes_per_s", "integer 1..10000", "20", "About how much is read and written.",
        [](Reader& r, const Json& v, M& m) { r.number(v, 1, 10'000, m.io_megabytes_per_s); }},
   };
