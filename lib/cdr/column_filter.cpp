@@ -120,7 +120,8 @@ bool ColumnFilter::wants(ColumnGroup& group, std::size_t row) const {
 std::optional<std::pair<NumberSide, std::string_view>> indexed_number(const CdrFilter& filter) {
   for (const NumberWish& wish : number_wishes()) {
     const std::string& number = filter.*wish.number;
-    if (!number.empty() && !number.ends_with('*')) return std::pair(wish.side, number);
+    if (number.empty() || number.ends_with('*')) continue;
+    return std::pair(wish.side, std::string_view(number));
   }
   return std::nullopt;
 }

@@ -9,6 +9,9 @@
 
 #include "bench.hpp"
 #include "cdr/cdr_sqlite.hpp"
+#include "cdr/day_columns.hpp"
+#include "cdr/day_files.hpp"
+#include "cdr/day_keeper_sqlite.hpp"
 #include "cdr/journal.hpp"
 #include "cdr/ledger_sqlite.hpp"
 #include "tandem/call_reports.hpp"
@@ -261,40 +264,57 @@ bool fill(const std::string& folder, std::uint64_t days, std::uint64_t day_recor
   return true;
 }
 
-std::uint64_t bytes_in(const std::string& folder) {
+/// Maintenance without limits.
+class FullPace final : public cdr::Pace {
+ public:
+  Result<void> spend(std::uint64_t) override { return {}; }
+  Result<void> pause() override { return {}; }
+  [[nodiscard]] bool is_over() const noexcept override { return false; }
+};
+
+/// Seals all days; false: that failed.
+bool seal(const std::string& folder, bool has_columns = true) {
+  const SimulatedClock clock{cdr::test::noon_us + 40 * day_us};
+  FullPace pace;
+  cdr::DayKeeper::Options options{folder, {}};
+  options.rules.writes_columns = has_columns;
+  auto keeper = cdr::DayKeeper::open(std::move(options), clock, pace);
+  if (!keeper) return false;
+  const MaintenanceReport report = (*keeper)->run(std::nullopt);
+  return !report.outcomes.empty() &&
+         std::all_of(report.outcomes.begin(), report.outcomes.end(),
+                     [](const MaintenanceOutcome& each) { return each.failure.empty(); });
+}
+
+/// Of all files, or of those whose names end so.
+std::uint64_t bytes_in(const std::string& folder, const char* extension = "") {
   std::uint64_t bytes = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
-    bytes += entry.file_size();
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().string().ends_with(extension)) bytes += entry.file_size();
+  }
   return bytes;
 }
 
 }  // namespace
 
-TANDEM_BENCH("cdr.gateway_hour_report_10m", "us") {
-  Folder folder;
-  const std::uint64_t records = 10'000'000 / days_of_month;  // those of one day
-  if (!fill(folder.path + "/days", 1, records)) return Figure::skipped("day file was not written");
+namespace {
+
+/// CPU us of the report over one day of ten million calls a month; the rows it has.
+std::pair<double, std::size_t> gateway_hours(const std::string& folder) {
   CallReportRequest request;
   request.by = ReportSlot::hour;
   std::size_t rows = 0;
   const double ns = best_ns_per_operation(1, [&](std::uint64_t) {
-    const auto report = call_report(folder.path + "/days", request);
+    const auto report = call_report(folder, request);
     rows = report ? report->rows.size() : 0;
     keep(rows);
   });
-  if (rows == 0) return Figure::skipped("there was no report");
-  return Figure(ns / 1e3, "{\"records\":" + std::to_string(records) +
-                              ",\"rows\":" + std::to_string(rows) + ",\"bytes_per_record\":" +
-                              std::to_string(bytes_in(folder.path + "/days") / records) + "}");
+  return {ns / 1e3, rows};
 }
 
-TANDEM_BENCH("cdr.last_100_of_caller_10m", "us") {
-  Folder folder;
-  // All ten million take minutes to write: asked for by --seconds 60.
-  const std::uint64_t records = seconds() >= 60 ? 10'000'000 : 1'000'000;
-  if (!fill(folder.path + "/days", days_of_month, records / days_of_month))
-    return Figure::skipped("day files were not written");
-  const CdrStore store(folder.path + "/days");
+/// CPU us of the question for the last 100 calls of a caller; how many it found.
+std::pair<double, std::size_t> last_100(const std::string& folder) {
+  const CdrStore store(folder);
   CdrQuery query;
   query.caller = "442071838750";
   std::size_t found = 0;
@@ -303,10 +323,52 @@ TANDEM_BENCH("cdr.last_100_of_caller_10m", "us") {
     found = cdrs ? cdrs->size() : 0;
     keep(found);
   });
-  if (found == 0) return Figure::skipped("nothing was found");
-  return Figure(ns / 1e3, "{\"records\":" + std::to_string(records) +
-                              ",\"files\":" + std::to_string(days_of_month) +
-                              ",\"found\":" + std::to_string(found) + "}");
+  return {ns / 1e3, found};
+}
+
+}  // namespace
+
+TANDEM_BENCH("cdr.gateway_hour_report_10m", "us") {
+  const Folder folder;
+  const std::string days = folder.path + "/days";
+  const std::uint64_t records = 10'000'000 / days_of_month;  // those of one day
+  if (!fill(days, 1, records)) return Figure::skipped("day file was not written");
+  const auto [sql_us, sql_rows] = gateway_hours(days);
+  if (!seal(days)) return Figure::skipped("day was not sealed");
+  const auto [us, rows] = gateway_hours(days);
+  if (rows == 0 || rows != sql_rows) return Figure::skipped("there was no report");
+  return Figure(us, "{\"records\":" + std::to_string(records) + ",\"rows\":" +
+                        std::to_string(rows) + ",\"sql_us\":" + std::to_string(sql_us) + "}");
+}
+
+TANDEM_BENCH("cdr.last_100_of_caller_10m", "us") {
+  const Folder folder;
+  const std::string days = folder.path + "/days";
+  // All ten million take minutes to write: asked for by --seconds 60.
+  const std::uint64_t records = seconds() >= 60 ? 10'000'000 : 1'000'000;
+  if (!fill(days, days_of_month, records / days_of_month))
+    return Figure::skipped("day files were not written");
+  const auto [sql_us, sql_found] = last_100(days);
+  if (!seal(days)) return Figure::skipped("days were not sealed");
+  const auto [us, found] = last_100(days);
+  if (found == 0 || found != sql_found) return Figure::skipped("nothing was found");
+  return Figure(us, "{\"records\":" + std::to_string(records) + ",\"files\":" +
+                        std::to_string(days_of_month) + ",\"found\":" + std::to_string(found) +
+                        ",\"sql_us\":" + std::to_string(sql_us) + "}");
+}
+
+TANDEM_BENCH("cdr.bytes_per_sealed_cdr", "B") {
+  const Folder folder;
+  const std::string days = folder.path + "/days";
+  const std::uint64_t records = 100'000;
+  if (!fill(days, 1, records) || !seal(days)) return Figure::skipped("day was not sealed");
+  const auto per_record = [&](const char* extension) {
+    return static_cast<double>(bytes_in(days, extension)) / static_cast<double>(records);
+  };
+  return Figure(per_record(".columns"),
+                "{\"records\":" + std::to_string(records) + ",\"columns\":" +
+                    std::to_string(cdr::record_column_count) + ",\"indexes\":\"caller, callee\"" +
+                    ",\"day_file_bytes_per_record\":" + std::to_string(per_record(".db")) + "}");
 }
 
 }  // namespace tandem::bench

@@ -1,0 +1,433 @@
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "cdr/cdr_rows_sqlite.hpp"
+#include "cdr/column_block.hpp"
+#include "cdr/corrections_sqlite.hpp"
+#include "cdr/day_columns.hpp"
+#include "cdr/day_files.hpp"
+#include "cdr/day_keeper_sqlite.hpp"
+#include "report_oracle.hpp"
+#include "store/sqlite.hpp"
+#include "tandem/call_reports.hpp"
+#include "tandem/cdr_query.hpp"
+#include "temporary_folder.hpp"
+#include "unit/cdr/fault_vfs.hpp"
+
+using namespace tandem;
+using namespace tandem::cdr;
+using test::TemporaryFolder;
+
+namespace {
+
+constexpr std::int64_t first_day = test::noon_us / day_us;
+
+class FreePace final : public Pace {
+ public:
+  Result<void> spend(std::uint64_t) override { return {}; }
+  Result<void> pause() override { return {}; }
+  [[nodiscard]] bool is_over() const noexcept override { return false; }
+};
+
+/// A folder of records whose days are sealed, with columns or without.
+struct Sealed {
+  TemporaryFolder folder;
+  std::string database = folder / "switch.db";
+  SimulatedClock clock{(first_day + 20) * day_us};
+  FreePace pace;
+  MaintenanceConfig rules;
+
+  Sealed(const std::vector<Cdr>& records, bool has_columns) {
+    rules.writes_columns = has_columns;
+    write(records);
+    run();
+  }
+  void write(const std::vector<Cdr>& records) const {
+    auto sink = make_sqlite_sink(folder.path());
+    REQUIRE(sink.ok());
+    for (const Cdr& cdr : records)
+      REQUIRE((*sink)->write(cdr).ok());
+    REQUIRE((*sink)->flush().ok());
+  }
+  MaintenanceReport run() {
+    auto keeper = DayKeeper::open({folder.path(), rules}, clock, pace);
+    REQUIRE(keeper.ok());
+    const MaintenanceReport report = (*keeper)->run(std::nullopt);
+    for (const MaintenanceOutcome& outcome : report.outcomes)
+      CHECK(outcome.failure == "");
+    return report;
+  }
+  Result<void> act(MaintenanceAct wanted, std::int64_t day) {
+    auto keeper = DayKeeper::open({folder.path(), rules}, clock, pace);
+    REQUIRE(keeper.ok());
+    return (*keeper)->act(wanted, day);
+  }
+  [[nodiscard]] std::vector<std::int64_t> days() const {
+    auto days = days_in(folder.path());
+    REQUIRE(days.ok());
+    return *days;
+  }
+  [[nodiscard]] std::size_t days_with_columns() const {
+    std::size_t count = 0;
+    for (const std::int64_t day : days())
+      count += DayColumns::open(folder.path(), day) ? 1 : 0;
+    return count;
+  }
+  [[nodiscard]] CdrPlace place() const { return {folder.path(), database}; }
+  [[nodiscard]] std::string columns(std::int64_t day) const { return folder / columns_name(day); }
+};
+
+/// Corrections of every fifth record, some of them twice.
+void correct(const std::string& database, const std::vector<Cdr>& records) {
+  auto connection = store::Connection::open(database);
+  REQUIRE(connection.ok());
+  REQUIRE(connection->execute(corrections_schema).ok());
+  auto insert =
+      connection->prepare("INSERT INTO corrections VALUES(?, ?, ?, 5, 'wrong', '', NULL)");
+  auto side = connection->prepare(
+      "INSERT INTO correction_sides VALUES(?, ?, 'a', 'EUR', ?, ?, 10, 20, '9', 'new', 'terms')");
+  REQUIRE((insert.ok() && side.ok()));
+  std::int64_t id = 1'000;
+  for (std::size_t i = 0; i < records.size(); i += 5) {
+    for (std::size_t times = 0; times < 1 + i % 2; ++times) {
+      insert->bind(1, ++id).bind(2, static_cast<std::int64_t>(records[i].record_id));
+      REQUIRE(insert->bind(3, records[i].ended_at_us).run().ok());
+      for (std::int64_t each = 0; each < 2; ++each) {
+        side->bind(1, id).bind(2, each).bind(3, std::int64_t{100});
+        REQUIRE(side->bind(4, 100 + id).run().ok());
+      }
+    }
+  }
+}
+
+std::vector<Cdr> varied(std::uint64_t count, std::uint64_t seed, std::uint64_t first_id = 1) {
+  SeededRandom random(seed);
+  std::vector<Cdr> records;
+  for (std::uint64_t i = 0; i < count; ++i)
+    records.push_back(test::varied_cdr(first_id + i, random));
+  return records;
+}
+
+/// All kinds of reports that read facts, once each.
+std::vector<CallReportRequest> requests() {
+  std::vector<CallReportRequest> all;
+  for (const CallReportKind kind :
+       {CallReportKind::customer_gateways, CallReportKind::vendor_gateways,
+        CallReportKind::performance, CallReportKind::failures, CallReportKind::days,
+        CallReportKind::areas, CallReportKind::gateway_areas, CallReportKind::area_totals,
+        CallReportKind::account_statement, CallReportKind::phone_statement,
+        CallReportKind::area_statement, CallReportKind::ghost_calls}) {
+    CallReportRequest request;
+    request.kind = kind;
+    request.by = ReportSlot::hour;
+    all.push_back(request);
+    if (kind != CallReportKind::failures && kind != CallReportKind::gateway_areas) continue;
+    all.back().is_vendor = true;
+    all.push_back(request);
+  }
+  return all;
+}
+
+void check_same(const Sealed& with, const Sealed& without, const std::vector<Cdr>& records,
+                std::uint64_t seed, int rounds) {
+  SeededRandom random(seed);
+  const SimulatedClock clock{(first_day + 20) * day_us};
+  std::size_t found = 0;
+  for (int round = 0; round < rounds; ++round) {
+    CdrQuery query;
+    static_cast<CdrFilter&>(query) = test::some_filter(records, random, 3 + random.below(20));
+    const Cdr& any = records[random.below(records.size())];
+    if (round % 2 == 0) (round % 4 == 0 ? query.caller : query.callee) = any.caller;
+    query.limit = 1 + random.below(100);
+    if (random.below(3) == 0) query.before_record_id = any.record_id;
+    const auto ours = CdrStore(with.place()).query(query);
+    const auto theirs = CdrStore(without.place()).query(query);
+    REQUIRE((ours.ok() && theirs.ok()));
+    CHECK(*ours == *theirs);
+    found += theirs->size();
+  }
+  CHECK(found > 100);
+  std::size_t rows = 0;
+  for (int round = 0; round < std::max(rounds / 20, 2); ++round) {
+    for (CallReportRequest& request : requests()) {
+      if (round > 0) request.filter = test::some_filter(records, random, 10);
+      request.ghost.calls_min = 1;
+      const auto ours = call_report(with.place(), request, {}, &clock);
+      const auto theirs = call_report(without.place(), request, {}, &clock);
+      REQUIRE((ours.ok() && theirs.ok()));
+      CHECK(*ours == *theirs);
+      rows += theirs->rows.size();
+    }
+  }
+  CHECK(rows > 100);
+}
+
+std::string read(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void write(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+}  // namespace
+
+TEST_CASE("ColumnBlock: any values come back, row by row and all at once (C-03)") {
+  SeededRandom random(1);
+  const auto text = [&](int kind) -> std::string {
+    switch (kind) {
+      case 0:
+        return test::any_text(random);
+      case 1:
+        return "gw-" + std::to_string(random.below(9));
+      case 2:
+        return test::digits(random, random.below(19));
+      case 3:
+        return "call-" + std::to_string(random.next()) + "@0.00" + test::digits(random, 9);
+      default:
+        return random.below(2) == 0 ? "" : test::digits(random, 30);
+    }
+  };
+  std::set<int> forms;
+  for (int round = 0; round < 150; ++round) {
+    const std::size_t rows = 1 + random.below(round % 3 == 0 ? group_rows : 20);
+    const int kind = static_cast<int>(random.below(5));
+    const std::uint64_t null_share = random.below(3) * 4;
+    ColumnValues integers;
+    ColumnValues usual;
+    ColumnValues texts;
+    const bool is_all_null = random.below(20) == 0;
+    for (std::size_t row = 0; row < rows; ++row) {
+      usual.add(text(1));
+      if (is_all_null || (null_share > 0 && random.below(null_share) == 0)) {
+        integers.add_null();
+        texts.add_null();
+      } else {
+        integers.add(random.below(4) == 0 ? 0 : test::any_integer(random));
+        const std::string made = text(kind);
+        texts.add(random.below(3) == 0 ? usual.text(row) : std::string_view(made));
+      }
+    }
+    DictionaryMaker maker;
+    std::string bytes;
+    append_integers(bytes, integers);
+    auto block = ColumnBlock::parse(bytes, rows, Dictionary());
+    REQUIRE(block);
+    std::vector<std::int64_t> all(rows);
+    REQUIRE(block->integers(all.data()));
+    for (std::size_t row = 0; row < rows; ++row) {
+      std::int64_t value = -1;
+      const auto found = block->integer(row, value);
+      CHECK((found == ColumnBlock::Found::null) == integers.is_null(row));
+      CHECK(value == (integers.is_null(row) ? 0 : integers.integer(row)));
+      CHECK(all[row] == value);
+    }
+    bytes.clear();
+    append_texts(bytes, texts, maker, &usual);
+    forms.insert(bytes[0] & 15);
+    const std::string stored = maker.bytes();
+    const auto dictionary = Dictionary::of(stored, maker.size());
+    REQUIRE(dictionary);
+    block = ColumnBlock::parse(bytes, rows, *dictionary);
+    REQUIRE(block);
+    const bool has_places = block->places(all.data());
+    for (std::size_t row = 0; row < rows; ++row) {
+      std::string scratch;
+      std::string_view got;
+      auto found = block->text(row, scratch, got);
+      CHECK((found == ColumnBlock::Found::null) == texts.is_null(row));
+      if (found == ColumnBlock::Found::usual) got = usual.text(row);
+      if (found != ColumnBlock::Found::null) CHECK(got == texts.text(row));
+      if (has_places && found == ColumnBlock::Found::value)
+        CHECK(dictionary->text(static_cast<std::uint64_t>(all[row])) == got);
+    }
+  }
+  CHECK(forms.size() >= 5);  // places, digits, texts, patterns, nulls
+}
+
+TEST_CASE("DayColumns: every column of the table is kept, but for decimals of units (C-03)") {
+  const Sealed days(varied(20, 1), true);
+  auto rows = DayRows::open(days.folder.path(), days.days().front());
+  REQUIRE((rows.ok() && *rows));
+  auto table = (*rows)->connection().prepare(
+      "SELECT name, type FROM pragma_table_info('cdr') WHERE name NOT IN ('charge', "
+      "'vendor_charge', 'agent_charge', 'package_charge') ORDER BY cid");
+  REQUIRE(table.ok());
+  for (const RecordColumn& column : record_columns) {
+    REQUIRE(table->step().value());
+    CHECK(table->text(0) == column.name);
+    CHECK((table->text(1) == "TEXT") == (column.kind == ColumnKind::text));
+  }
+  CHECK_FALSE(table->step().value());
+}
+
+TEST_CASE(
+    "DayColumns: lists and reports are those of SQL, with corrections and late records (C-11)") {
+  const test::FaultVfs quick;
+  std::vector<Cdr> records = varied(900, 2);
+  // Records of one day with anything in them.
+  SeededRandom random(3);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    Cdr cdr = test::any_cdr(random);
+    cdr.record_id = 5'000 + i;
+    cdr.started_at_us = test::noon_us + static_cast<std::int64_t>(random.below(9'000'000));
+    cdr.ended_at_us = cdr.started_at_us + static_cast<std::int64_t>(random.below(9'000'000));
+    cdr.customer.charge = cdr.customer.package_charge = Amount();
+    cdr.customer.billed_time_s = cdr.customer.package_time_s = cdr.talk_time_ms = cdr.pdd_ms = 0;
+    if (cdr.vendor) cdr.vendor->charge = Amount();
+    records.push_back(std::move(cdr));
+  }
+  Sealed with(records, true);
+  Sealed without(records, false);
+  REQUIRE(with.days().size() >= 3);
+  CHECK(with.days_with_columns() == with.days().size());
+  CHECK(without.days_with_columns() == 0);
+  check_same(with, without, records, 4, 60);
+  correct(with.database, records);
+  correct(without.database, records);
+  check_same(with, without, records, 5, 30);
+
+  // What comes late goes into the day file, which alone is asked until it is sealed again.
+  const std::vector<Cdr> late = varied(40, 6, 9'000);
+  with.write(late);
+  without.write(late);
+  records.insert(records.end(), late.begin(), late.end());
+  CHECK(with.days_with_columns() < with.days().size());
+  check_same(with, without, records, 7, 30);
+  with.run();
+  CHECK(with.days_with_columns() == with.days().size());
+  check_same(with, without, records, 8, 30);
+}
+
+TEST_CASE("DayColumns: a list by a number leaves the day file alone (C-13)") {
+  const test::FaultVfs quick;
+  const std::vector<Cdr> records = varied(600, 9);
+  const Sealed days(records, true);
+  CdrQuery query;
+  query.caller = "4420";
+  query.limit = 10'000;
+  const auto before = CdrStore(days.folder.path()).query(query);
+  REQUIRE(before.ok());
+  CHECK(before->size() > 100);
+  for (const std::int64_t day : days.days()) {
+    const std::string path = days.folder / day_name(day);
+    std::string bytes = read(path);
+    std::fill(bytes.begin() + 4'096, bytes.end(), 'x');
+    struct stat status {};
+    REQUIRE(stat(path.c_str(), &status) == 0);
+    write(path, bytes);
+    const timespec times[2] = {status.st_atim, status.st_mtim};
+    REQUIRE(utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
+  }
+  CHECK_FALSE(CdrStore(days.folder.path()).query({}).ok());
+  const auto after = CdrStore(days.folder.path()).query(query);
+  REQUIRE(after.ok());
+  CHECK(*after == *before);
+}
+
+TEST_CASE("DayColumns: those of another state of the file are not used, and written anew (O-08)") {
+  const test::FaultVfs quick;
+  Sealed days(varied(300, 10), true);
+  const std::size_t count = days.days().size();
+  const std::int64_t day = days.days().back();
+  const std::string file = days.folder / day_name(day);
+  SUBCASE("the file was touched") {
+    std::filesystem::last_write_time(
+        file, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+  }
+  SUBCASE("there are records in a log") { write(file + "-wal", "records"); }
+  SUBCASE("they are of another day") {
+    std::filesystem::copy_file(days.columns(day + 1), days.columns(day),
+                               std::filesystem::copy_options::overwrite_existing);
+  }
+  SUBCASE("they were cut off") {
+    std::filesystem::resize_file(days.columns(day),
+                                 std::filesystem::file_size(days.columns(day)) - 1);
+  }
+  SUBCASE("they are of a later release") {
+    std::string bytes = read(days.columns(day));
+    bytes[column_magic.size()] = 2;
+    write(days.columns(day), bytes);
+  }
+  SUBCASE("there are none") { REQUIRE(days.act(MaintenanceAct::drop_columns, day).ok()); }
+  CHECK(days.days_with_columns() == count - 1);
+  for (const StoredDay& each : stored_days_in(days.folder.path()).value())
+    CHECK(each.has_columns == (each.day != format_time_us(day * day_us).substr(0, 10)));
+  std::filesystem::remove(file + "-wal");
+  const MaintenanceReport report = days.run();
+  if (days.days_with_columns() == count && !report.outcomes.empty())
+    CHECK(report.outcomes[0].act == MaintenanceAct::write_columns);
+  CHECK(days.days_with_columns() == count);
+  CHECK(days.run().outcomes.empty());
+}
+
+TEST_CASE("DayColumns: damage is never read, found by verify, and mended by the next run (O-08)") {
+  const test::FaultVfs quick;
+  const std::vector<Cdr> records = varied(700, 11);
+  Sealed with(records, true);
+  const Sealed without(records, false);
+  const std::int64_t day = with.days()[1];
+  const std::string good = read(with.columns(day));
+  SeededRandom random(12);
+  CdrQuery query;
+  query.caller = "4420";
+  query.limit = 1'000;
+  CallReportRequest request;
+  const auto list = CdrStore(without.folder.path()).query(query);
+  const auto report = call_report(without.folder.path(), request);
+  REQUIRE((list.ok() && report.ok()));
+  for (int round = 0; round < 80; ++round) {
+    std::string bytes = good;
+    bytes[random.below(bytes.size())] ^= static_cast<char>(1U << random.below(8));
+    write(with.columns(day), bytes);
+    CHECK(CdrStore(with.folder.path()).query(query).value() == *list);
+    CHECK(call_report(with.folder.path(), request).value() == *report);
+    if (round % 10 != 0) continue;
+    const auto verified = with.act(MaintenanceAct::verify, day);
+    REQUIRE_FALSE(verified.ok());
+    CHECK(verified.error().code == ErrorCode::corrupt);
+    CHECK_FALSE(std::filesystem::exists(with.columns(day)));
+  }
+  (void)with.act(MaintenanceAct::verify, day);  // takes those of the last round away
+  with.run();
+  CHECK(with.days_with_columns() == with.days().size());
+  CHECK(with.act(MaintenanceAct::verify, day).ok());
+}
+
+TEST_CASE("DayColumns: come and go with the day file, and when they are asked for (O-08)") {
+  const test::FaultVfs quick;
+  Sealed days(varied(200, 13), true);
+  const std::int64_t day = days.days()[1];
+  const auto has = [&] { return std::filesystem::exists(days.columns(day)); };
+  REQUIRE(days.act(MaintenanceAct::drop_columns, day).ok());
+  CHECK_FALSE(has());
+  CHECK(days.act(MaintenanceAct::drop_columns, day).ok());
+  CHECK(days.act(MaintenanceAct::drop_columns, day + 100).error().code == ErrorCode::not_found);
+  CHECK(days.act(MaintenanceAct::write_columns, day + 100).error().code == ErrorCode::not_found);
+  REQUIRE(days.act(MaintenanceAct::write_columns, day).ok());
+  CHECK(DayColumns::open(days.folder.path(), day));
+  days.write({[&] {
+    SeededRandom random(14);
+    Cdr late = test::varied_cdr(9'000, random);
+    late.ended_at_us = day * day_us + 1;
+    return late;
+  }()});
+  CHECK_FALSE(has());  // nor do they come back while the day is not sealed
+  CHECK(days.act(MaintenanceAct::write_columns, day).error().code == ErrorCode::invalid_argument);
+  if (days.act(MaintenanceAct::archive, day).ok()) {  // not in a build without archives
+    CHECK_FALSE(has());
+    REQUIRE(days.act(MaintenanceAct::restore, day).ok());
+    CHECK(DayColumns::open(days.folder.path(), day));
+    // Those whose file went away by hand go with the next act.
+    std::filesystem::remove(days.folder / day_name(day));
+    REQUIRE(days.act(MaintenanceAct::verify, day).ok());
+    CHECK_FALSE(has());
+  }
+}
