@@ -45,7 +45,9 @@ int maintenance(const Options& options) {
   const std::string word = options.operand_or(0, "status");
   const auto act = tandem::maintenance_act_from_name(word);
   if (word != "status" && !act) {
-    complain("\"" + word + "\" is not one of status, run, seal, verify, archive, restore");
+    complain("\"" + word +
+             "\" is not one of status, run, seal, verify, archive, restore, write_columns, "
+             "drop_columns");
     return status_usage;
   }
   std::vector<std::string> operands;

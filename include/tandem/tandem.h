@@ -1826,9 +1826,9 @@ TANDEM_API int tandem_switch_explain(const tandem_switch* object,
 TANDEM_API int tandem_config_stored_days(const tandem_config* config, tandem_text** json_lines);
 TANDEM_API int tandem_switch_stored_days(const tandem_switch* object, tandem_text** json_lines);
 /* Does it on this thread, beside a running switch or without one. `act`: "run" (all that is due),
-   "seal", "verify", "archive" or "restore"; `day`: "YYYY-MM-DD", with "run" NULL or "". *json
-   (NULL: not wanted) gets the report, in which is what failed. Errors: INVALID_ARGUMENT,
-   UNSUPPORTED, ALREADY_EXISTS (somebody is at it), IO. Since 0.1. */
+   "seal", "verify", "archive", "restore", "write_columns" or "drop_columns"; `day`: "YYYY-MM-DD",
+   with "run" NULL or "". *json (NULL: not wanted) gets the report, in which is what failed. Errors:
+   INVALID_ARGUMENT, UNSUPPORTED, ALREADY_EXISTS (somebody is at it), IO. Since 0.1. */
 TANDEM_API int tandem_config_maintain(const tandem_config* config, const char* act, const char* day,
                                       tandem_text** json);
 /* Begins the same on a thread of the switch. Errors: also WRONG_STATE (closed), LIMIT (no thread).

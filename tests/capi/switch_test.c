@@ -95,6 +95,12 @@ static void days_are_kept_when_asked_to(const tandem_config* config) {
   CHECK(tandem_config_stored_days(config, NULL) == TANDEM_ERR_INVALID_ARGUMENT);
   CHECK(tandem_config_maintain(config, "dust", "2026-01-01", NULL) == TANDEM_ERR_INVALID_ARGUMENT);
   CHECK(tandem_config_maintain(config, "seal", "soon", NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_config_maintain(config, "write_columns", "2026-01-01", NULL) !=
+        TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_config_maintain(config, "drop_columns", "2026-01-01", NULL) !=
+        TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_config_maintain(config, "drop_columns", "soon", NULL) ==
+        TANDEM_ERR_INVALID_ARGUMENT);
   CHECK(tandem_config_maintain(config, "remove", "2026-01-01", NULL) ==
         TANDEM_ERR_INVALID_ARGUMENT);
 }

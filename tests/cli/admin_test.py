@@ -386,6 +386,8 @@ class Admin(unittest.TestCase):
         self.error("POST", "/api/v1/maintenance/2026-01-01/run", b"", 404)
         self.error("POST", "/api/v1/maintenance/seal", b"", 404)
         self.error("POST", "/api/v1/maintenance/soon/seal", b"", 400)
+        self.error("POST", "/api/v1/maintenance/soon/write_columns", b"", 400)
+        self.error("POST", "/api/v1/maintenance/soon/columns", b"", 404)
         status, headers, _ = request(self.port, "DELETE", "/api/v1/maintenance")
         self.assertEqual((status, headers["Allow"]), (405, "GET, HEAD"))
         self.assertIn("tandem_maintenance_runs_total", request(self.port, "GET", "/metrics")[2])

@@ -452,6 +452,9 @@ class Records(unittest.TestCase):
             done = run("maintenance", "verify", "2026-01-01", "--config", file)
             self.assertEqual((done.returncode, done.stdout), (1, ""))
             self.assertIn("no records of 2026-01-01", done.stderr)
+            done = run("maintenance", "write_columns", "2026-01-01", "--config", file)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn("write_columns 2026-01-01: there were no records", done.stderr)
             done = run("maintenance", "restore", "someday", "--config", file)
             self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
             config = base_config()
@@ -459,7 +462,10 @@ class Records(unittest.TestCase):
             done = run("check", "--config", write_config(path, config))
             self.assertEqual(done.returncode, 2)
             self.assertIn("/maintenance/at", done.stderr)
-            config["maintenance"]["at"] = "04:00"
+            config["maintenance"].update(at="04:00", columns="perhaps")
+            done = run("check", "--config", write_config(path, config))
+            self.assertIn("/maintenance/columns", done.stderr)
+            config["maintenance"]["columns"] = False
             done = run("check", "--config", write_config(path, config))
             self.assertIn("/maintenance: delete_after_days 9", done.stderr)
 

@@ -83,6 +83,8 @@ TEST_CASE("Maintenance: days are sealed in the small hours, beside calls (O-08)"
   const StoredDay first = kept.day("2026-01-01");
   CHECK(first.is_online);
   CHECK(first.is_sealed);
+  CHECK(first.has_columns);
+  CHECK(first.columns_bytes > 0);
   CHECK(first.records == 1);
   REQUIRE(first.sums.size() >= 1);
   CHECK_FALSE(kept.day("2026-01-02").is_sealed);
@@ -121,6 +123,13 @@ TEST_CASE("Maintenance: acts that are asked for are done and told of, failures a
         ErrorCode::invalid_argument);
   CHECK(tandem.start_maintenance(MaintenanceAct::remove, "2026-01-01").error().code ==
         ErrorCode::invalid_argument);
+
+  REQUIRE(tandem.start_maintenance(MaintenanceAct::drop_columns, "2026-01-01").ok());
+  CHECK_FALSE(kept.day("2026-01-01").has_columns);
+  REQUIRE(tandem.start_maintenance(MaintenanceAct::write_columns, "2026-01-01").ok());
+  CHECK(kept.day("2026-01-01").has_columns);
+  REQUIRE(tandem.start_maintenance(MaintenanceAct::verify, "2026-01-01").ok());
+  CHECK(kept.state().failures == 0);
 
   // The file that records go into is put off, and that is no failure.
   REQUIRE(tandem.start_maintenance(MaintenanceAct::seal, "2026-01-02").ok());

@@ -643,6 +643,13 @@ def test_day_files_are_kept(tmp_path: Path) -> None:
     assert report["outcomes"][0]["done"]
     (day,) = tandem.stored_days(config)
     assert day["sealed"] and day["records"] == 1
+    assert day["columns"] and day["columns_bytes"] > 0
+    assert len(tandem.query_cdrs(config, callee="442079460000")) == 1
+    assert tandem.maintain(config, "drop_columns", "2026-01-01")["outcomes"][0]["done"]
+    assert not tandem.stored_days(config)[0]["columns"]
+    assert len(tandem.query_cdrs(config, callee="442079460000")) == 1
+    assert tandem.maintain(config, "write_columns", "2026-01-01")["outcomes"][0]["done"]
+    assert tandem.stored_days(config)[0]["columns"]
     assert len(tandem.query_cdrs(config, skips_archived=True)) == 1
 
 

@@ -314,9 +314,9 @@ def stored_days(config: ConfigSource) -> list[dict[str, Any]]:
 
 
 def maintain(config: ConfigSource, act: str = "run", day: str = "") -> dict[str, Any]:
-    """Does "run" (all that is due), or "seal", "verify", "archive", "restore" of a `day`, "YYYY-MM-DD", and returns the report.
+    """Does "run" (all that is due), or one act on a `day`, "YYYY-MM-DD", and returns the report.
 
-    Beside a running switch or without one. What failed is in the report.
+    Acts: "seal", "verify", "archive", "restore", "write_columns", "drop_columns" (docs/maintenance.md). Beside a running switch or without one. What failed is in the report.
     """
     return cast("dict[str, Any]", json.loads(_tandem.maintain_json(to_config(config), act, day)))
 

@@ -540,7 +540,7 @@ class Switch:
         return cast("list[dict[str, Any]]", json.loads(self._switch.stored_days_json()))
 
     def start_maintenance(self, act: str = "run", day: str = "") -> None:
-        """Begins "run" (all that is due), or "seal", "verify", "archive", "restore" of a `day`, "YYYY-MM-DD".
+        """Begins "run" (all that is due), or an act of maintain() on a `day`, "YYYY-MM-DD".
 
         It goes on on a thread of the switch; maintenance() tells how it ended.
         """
