@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tandem/clock.hpp"
@@ -28,6 +29,26 @@ struct Attempt {
   bool operator==(const Attempt&) const = default;
 };
 
+/// Why nothing is heard of one side of a call, as far as the relay can tell.
+enum class MediaCause : std::uint8_t {
+  none,                ///< It is heard, or it was on hold.
+  not_described,       ///< It never said where its media is: no description, port 0 or hold.
+  never_sent,          ///< No packet ever came; its address is a public one.
+  private_address,     ///< No packet ever came, and nothing can be sent to the private address of
+                       ///< its description either.
+  source_refused,      ///< Packets came, all from sources that may not speak for it (M-02).
+  source_denied,       ///< The same, by the list of allowed networks (S-01).
+  malformed,           ///< Nothing that came was RTP.
+  not_negotiated,      ///< All that came had payload types that nobody agreed on.
+  other_side_unknown,  ///< It came, and there was no address of the other side to send it to.
+  blocked,             ///< It came, and was not passed on by order of the host.
+  send_failed,         ///< It came, and the system refused to send it on.
+  stopped,             ///< It was heard, and stopped ten seconds ago or earlier.
+};
+/// "never_sent"; "" for none.
+TANDEM_EXPORT const char* media_cause_name(MediaCause cause) noexcept;
+TANDEM_EXPORT std::optional<MediaCause> media_cause_from_name(std::string_view name) noexcept;
+
 /// What the relay counted on one side of a call.
 struct MediaSideStats {
   std::uint64_t packets_received = 0;
@@ -38,6 +59,14 @@ struct MediaSideStats {
   std::uint64_t packets_refused =
       0;               ///< From a source that the latch did not accept, or malformed.
   std::string remote;  ///< Where media came from; "" when none came.
+  MediaCause cause = MediaCause::none;     ///< Why it is not heard.
+  std::string signalled{};                 ///< Where its description wanted media; "": nowhere.
+  std::uint32_t digits = 0;                ///< Keys it pressed (RFC 4733); which ones is not kept.
+  std::uint64_t packets_unnegotiated = 0;  ///< Of payload types that nobody agreed on; passed on.
+  /// Of what was sent to it: packets that it says it missed, and the jitter, by its last RTCP
+  /// report (RFC 3550 section 6.4.1).
+  std::uint64_t reported_lost = 0;
+  std::uint32_t reported_jitter_us = 0;
   bool operator==(const MediaSideStats&) const = default;
 };
 
@@ -104,8 +133,9 @@ struct Cdr {
   std::string lrn;  ///< Location routing number of the callee (R-20); "": not ported or not asked.
   std::string callee_region, caller_region;  ///< As its resolver has them; "": unknown.
   std::optional<ChargeFacts> agent{};  ///< The side of the customer's agent (B-17); nothing: none.
-  std::string choices{};  ///< Candidates it came to and why each was taken or passed over (R-23),
-                          ///< for parse_route_choices(); "": none. The first 64.
+  std::string choices{};    ///< Candidates it came to and why each was taken or passed over (R-23),
+                            ///< for parse_route_choices(); "": none. The first 64.
+  std::string recording{};  ///< File of the call's recording (M-15), below its folder; "": none.
   /// Of a record that was corrected: the charges above are those of now, these are the first ones.
   /// Queries fill it; sinks get records before there can be a correction.
   std::optional<CdrOriginal> original{};

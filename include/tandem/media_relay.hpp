@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "tandem/cdr.hpp"
 #include "tandem/error.hpp"
@@ -14,7 +17,9 @@ namespace tandem {
 
 namespace media {
 class RelayCore;
-}
+class TapRing;
+struct SessionExtras;
+}  // namespace media
 
 /// The two ends between which a session relays.
 enum class MediaSide : std::uint8_t { caller, callee };
@@ -34,6 +39,103 @@ struct MediaConfig {
   unsigned receive_buffer_bytes =
       12288;             ///< Per port, 2,304..4 Mi; the default is 16 packets of G.711.
   std::uint8_t tos = 0;  ///< TOS byte or traffic class of what is sent (M-18); 0: unmarked.
+  /// Events that may wait for take_events(), for each shard; 0..1,048,576, rounded up to a power of
+  /// two. 0: none are kept, and no silence, loss or lost end of a key is looked for.
+  unsigned events_max = 0;
+  /// Told on a relay thread that events wait; again only after take_events(). Must not block, and
+  /// must not call the relay.
+  std::function<void()> on_events{};
+};
+
+/// What becomes of the packets of one side, beside being counted.
+enum class MediaPolicy : std::uint8_t {
+  forward,  ///< They go on to the other side.
+  block,    ///< They end here, as with MediaFlags::discard.
+};
+
+/// Which sources may speak for a side, by address (the media part of S-01). Asked when a source is
+/// about to be latched, so it costs nothing for the packets behind that.
+struct MediaSources {
+  std::vector<IpNetwork> allow;  ///< Not empty: from these only. At most 4,096.
+  std::vector<IpNetwork> deny;   ///< From none of these, whatever `allow` says. At most 4,096.
+};
+
+/// What of a side is told as an event. All zero: nothing but sources and keys.
+struct MediaWatch {
+  /// Without RTP for this long the side is silent, 100..3,600,000; 0: nobody asks. Seen within
+  /// 250 ms. A side that never spoke is silent since the session was opened.
+  std::uint32_t silence_ms = 0;
+  /// More than this of a window lost is too much (O-05): thousandths, 1..999; 0: nobody asks.
+  std::uint32_t loss_permille = 0;
+  std::uint32_t loss_window_ms = 10'000;  ///< 1,000..600,000.
+  bool operator==(const MediaWatch&) const = default;
+};
+
+/// Why a source was not listened to.
+enum class MediaRefusal : std::uint8_t {
+  none,
+  latched,  ///< Another source speaks for the side (M-02).
+  strict,   ///< It is not the signalled IP address (MediaFlags::strict_source).
+  denied,   ///< MediaSources.
+};
+TANDEM_EXPORT const char* media_refusal_name(MediaRefusal refusal) noexcept;
+
+/// Something that the relay saw on one side of a session.
+struct MediaEvent {
+  enum class Kind : std::uint8_t {
+    first_packet,    ///< The first RTP that the side sent; `source` is latched from now on.
+    source_changed,  ///< Its packets come from another `source` now.
+    source_refused,  ///< Packets came from `source`, which may not speak. At most one a second.
+    silence_began,   ///< MediaWatch::silence_ms.
+    silence_ended,
+    loss_began,  ///< MediaWatch::loss_permille.
+    loss_ended,
+    digit,  ///< A key was let go (RFC 4733).
+  };
+  Kind kind = Kind::first_packet;
+  MediaSide side = MediaSide::caller;
+  std::uint64_t tag = 0;   ///< Of the session, MediaSession::set_tag().
+  std::int64_t at_us = 0;  ///< Monotonic.
+  SocketAddress source{};  ///< Of the kinds about sources.
+  MediaRefusal refusal = MediaRefusal::none;
+  std::uint32_t refused = 0;        ///< source_refused: packets since the last such event.
+  char digit = '\0';                ///< 0..9, *, #, A..D; ! is a flash.
+  std::uint32_t duration_ms = 0;    ///< digit.
+  bool is_end_lost = false;         ///< digit: no packet said that it was let go.
+  std::uint32_t silence_ms = 0;     ///< The two of silence: how long so far, or in all.
+  std::uint32_t loss_permille = 0;  ///< The two of loss: of the last window.
+};
+TANDEM_EXPORT const char* media_event_name(MediaEvent::Kind kind) noexcept;
+
+/// A packet as it came, header and all.
+struct TappedPacket {
+  MediaSide side = MediaSide::caller;
+  std::int64_t at_us = 0;  ///< Monotonic.
+  std::string bytes;
+};
+
+/// Copies of the RTP that both sides of a session sent and the latch accepted.
+///
+/// Threading: one thread at a time, any. May outlive its session, then it is over.
+class TANDEM_EXPORT MediaTap {
+ public:
+  MediaTap() noexcept;                                               ///< Of no session: over.
+  explicit MediaTap(std::shared_ptr<media::TapRing> ring) noexcept;  ///< For lib/media.
+  ~MediaTap();
+  MediaTap(MediaTap&& other) noexcept;
+  MediaTap& operator=(MediaTap&& other) noexcept;
+
+  /// Up to `packets_max` packets in the order of their arrival; never waits.
+  std::vector<TappedPacket> take(std::size_t packets_max = 1024);
+  /// The next packet into `out`, whose memory is used again. False: none waits.
+  bool take(TappedPacket& out);
+  /// Packets that found no room, or were longer than 2,048 bytes.
+  [[nodiscard]] std::uint64_t dropped() const noexcept;
+  /// The session was closed or untapped; what waits can still be taken.
+  [[nodiscard]] bool is_over() const noexcept;
+
+ private:
+  std::shared_ptr<media::TapRing> ring_;  // shared with the shard
 };
 
 /// How the relay treats what one side sends. All false: symmetric RTP as in M-02.
@@ -66,6 +168,9 @@ struct MediaRelayStats {
   std::uint64_t packets_overflowed = 0;     ///< Found no room in the receive buffer of their port.
   std::uint64_t priorities_refused = 0;     ///< Threads that the system refused MediaConfig::nice.
   std::uint64_t ports_connected = 0;  ///< Gauge: with a second socket, for a stream that lasts.
+  std::uint64_t events_lost = 0;            ///< Found no room among MediaConfig::events_max.
+  std::uint64_t taps_dropped = 0;           ///< Packets that no tap of a session had room for.
+  std::uint64_t digits = 0;                 ///< Keys pressed (RFC 4733).
 };
 
 /// Ports of one call: an RTP and an RTCP port towards each side. Destroying it ends the relaying at
@@ -102,6 +207,32 @@ class TANDEM_EXPORT MediaSession {
 
   void set_flags(MediaSide side, const MediaFlags& flags) noexcept;
 
+  /// What becomes of the packets of `side` from the next one on; none is lost or sent twice by a
+  /// change.
+  void set_policy(MediaSide side, MediaPolicy policy) noexcept;
+
+  /// What MediaEvent::tag says of this session. Default 0.
+  void set_tag(std::uint64_t tag) noexcept;
+
+  /// Payload types that `side` may send, and those among them that are keys (RFC 4733), 0..127
+  /// each. Packets of others pass and are counted, and are named as the cause where nothing else
+  /// came. Empty `negotiated`: every type is fine. Errors: invalid_argument.
+  Result<void> set_payloads(MediaSide side, const std::vector<std::uint8_t>& negotiated,
+                            const std::vector<std::uint8_t>& telephone_events);
+
+  /// Errors: invalid_argument (a field out of range), wrong_state (MediaConfig::events_max is 0).
+  Result<void> set_watch(MediaSide side, const MediaWatch& watch);
+
+  /// Who may be latched for `side` from now on; what is latched stays. Both empty: everybody.
+  /// Errors: limit (too many networks).
+  Result<void> set_sources(MediaSide side, MediaSources sources);
+
+  /// Begins to copy what both sides send, into `buffer_bytes` (4,096..16 Mi); what finds no room is
+  /// dropped and counted, the relay does not wait. Errors: already_exists (one tap a session),
+  /// invalid_argument.
+  Result<MediaTap> tap(std::size_t buffer_bytes = 65'536);
+  void untap() noexcept;  ///< The tap is over; so it is when the session is closed.
+
   /// RTP clock of what `side` sends, for the jitter; 1..1,000,000 Hz, others are ignored. Default
   /// 8,000.
   void set_clock_rate_hz(MediaSide side, std::uint32_t rate_hz) noexcept;
@@ -126,13 +257,18 @@ class TANDEM_EXPORT MediaSession {
   /// no report came.
   [[nodiscard]] std::optional<std::uint64_t> reported_lost(MediaSide side) const noexcept;
 
+  /// What `side` says of the jitter of what was sent to it; nothing: no report came.
+  [[nodiscard]] std::optional<std::uint32_t> reported_jitter_us(MediaSide side) const noexcept;
+
  private:
   friend class media::RelayCore;
+  media::SessionExtras& extras();
   std::shared_ptr<media::RelayCore>
       core_;  // shared, so that a host may destroy relay and sessions in any order
   std::uint32_t slot_[2] = {0, 0};  // of the RTP port of each side
   std::uint32_t epoch_[2] = {0, 0};
   std::uint32_t shard_ = 0;
+  std::unique_ptr<media::SessionExtras> extras_;  // null: neither tapped nor fenced
 };
 
 /// A pool of media ports and the threads that relay between them.
@@ -159,6 +295,12 @@ class TANDEM_EXPORT MediaRelay {
                             IpAddress::Family callee = IpAddress::Family::ipv4);
 
   [[nodiscard]] MediaRelayStats stats() const noexcept;
+
+  /// Takes up to `events_max` of what was seen, of each session in its order; waits up to `wait_us`
+  /// for the first one (0..60,000,000; 0: not; of a relay in a simulation always 0). One thread at
+  /// a time is served, others wait for it. Empty: nothing came. MediaConfig::events_max bounds what
+  /// waits; the rest is counted in MediaRelayStats::events_lost.
+  std::vector<MediaEvent> take_events(std::size_t events_max = 1024, std::int64_t wait_us = 0);
 
  private:
   std::shared_ptr<media::RelayCore> core_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "media/tap_ring.hpp"
+
 namespace tandem::media {
 namespace {
 
@@ -16,24 +18,6 @@ bool window_is_open(const FlowRecord& flow, std::int64_t now_us) noexcept {
   const std::uint32_t until_ms = flow.relatch_until_ms.load(relaxed);
   if (until_ms == 0) return false;
   return static_cast<std::int32_t>(until_ms - static_cast<std::uint32_t>(now_us / 1000)) > 0;
-}
-
-// Forgets the former session of the port.
-void begin(FlowRecord& flow, std::uint32_t epoch) noexcept {
-  flow.latched.store({});
-  flow.packets.store(0, relaxed);
-  flow.bytes.store(0, relaxed);
-  flow.last_us.store(0, relaxed);
-  flow.forwarded.store(0, relaxed);
-  flow.ssrc.store(0, relaxed);
-  flow.highest_sequence.store(0, relaxed);
-  flow.base_sequence.store(1, relaxed);
-  flow.jitter_q4.store(0, relaxed);
-  flow.transit.store(0, relaxed);
-  flow.timestamp.store(0, relaxed);
-  flow.refused.store(0, relaxed);
-  flow.lost.store(0, relaxed);
-  flow.seen_epoch.store(epoch, std::memory_order_release);
 }
 
 void count_packet(FlowRecord& flow, std::size_t size_bytes, std::int64_t now_us) noexcept {
@@ -104,22 +88,6 @@ void latch(FlowRecord& flow, const PackedAddress& from) noexcept {
   // Exchanged, so that a window that the session opens meanwhile stays.
   std::uint32_t until_ms = flow.relatch_until_ms.load(relaxed);
   if (until_ms != 0) flow.relatch_until_ms.compare_exchange_strong(until_ms, 0, relaxed);
-}
-
-// The rule of M-02: may `from` speak for this side? Latches it when it is new and may.
-// `is_continued`: the packet continues the SSRC and the sequence of the latched source.
-bool accept(FlowRecord& flow, const PackedAddress& from, std::uint32_t flags, bool is_continued,
-            std::int64_t now_us) noexcept {
-  const PackedAddress latched = flow.latched.load_own();
-  if (latched == from) return true;
-  const PackedAddress signalled = flow.signalled.load();
-  if ((flags & FlowRecord::strict_source) != 0 && signalled.is_set() && !signalled.same_ip(from))
-    return false;
-  const bool may_latch = !latched.is_set() || is_continued || from == signalled ||
-                         now_us - flow.last_us.load(relaxed) >= FlowTable::silence_us ||
-                         window_is_open(flow, now_us);
-  if (may_latch) latch(flow, from);
-  return may_latch;
 }
 
 bool refuse(FlowRecord& flow, std::atomic<std::uint64_t>& total) noexcept {
@@ -197,7 +165,29 @@ std::uint32_t FlowRecord::jitter_us() const noexcept {
 }
 
 FlowTable::FlowTable(std::size_t slots)
-    : size_(slots), records_(std::make_unique<FlowRecord[]>(slots)) {}
+    : size_(slots),
+      records_(std::make_unique<FlowRecord[]>(slots)),
+      watches_(std::make_unique<Watch[]>((slots + 1) / 2)) {}
+
+// Forgets the former session of the port.
+void FlowTable::begin(std::uint32_t slot, std::uint32_t epoch) noexcept {
+  FlowRecord& flow = records_[slot];
+  flow.latched.store({});
+  flow.packets.store(0, relaxed);
+  flow.bytes.store(0, relaxed);
+  flow.last_us.store(0, relaxed);
+  flow.forwarded.store(0, relaxed);
+  flow.ssrc.store(0, relaxed);
+  flow.highest_sequence.store(0, relaxed);
+  flow.base_sequence.store(1, relaxed);
+  flow.jitter_q4.store(0, relaxed);
+  flow.transit.store(0, relaxed);
+  flow.timestamp.store(0, relaxed);
+  flow.refused.store(0, relaxed);
+  flow.lost.store(0, relaxed);
+  if (slot % 2 == 0) watch(slot).begin();
+  flow.seen_epoch.store(epoch, std::memory_order_release);
+}
 
 std::array<std::uint32_t, 2> FlowTable::open(std::uint32_t a, std::uint32_t b) noexcept {
   const std::uint32_t slots[2] = {a, b};
@@ -210,6 +200,14 @@ std::array<std::uint32_t, 2> FlowTable::open(std::uint32_t a, std::uint32_t b) n
       flow.relatch_until_ms.store(0, relaxed);
       flow.clock_rate_hz.store(8000, relaxed);
     }
+  }
+  for (int side = 0; side < 2; ++side) {
+    std::uint32_t opened = opened_.load(relaxed);
+    while (opened < slots[side] + 2 &&
+           !opened_.compare_exchange_weak(opened, slots[side] + 2, relaxed)) {
+    }
+    watch(slots[side]).forget();
+    watch(slots[side]).side.store(side == 0 ? MediaSide::caller : MediaSide::callee, relaxed);
   }
   std::array<std::uint32_t, 2> epochs{};
   for (std::size_t side = 0; side < 2; ++side) {
@@ -235,7 +233,7 @@ bool FlowTable::judge(std::uint32_t slot, const PackedAddress& from, std::string
     add<std::uint64_t>(totals.stray, 1);
     return false;
   }
-  if (flow.seen_epoch.load(relaxed) != epoch) begin(flow, epoch);
+  if (flow.seen_epoch.load(relaxed) != epoch) begin(slot, epoch);
   const std::uint32_t flags = flow.flags.load(relaxed);
   if ((flags & FlowRecord::rtcp) != 0)
     return judge_rtcp(slot, from, bytes, now_us, flags, totals, onward);
@@ -249,22 +247,31 @@ bool FlowTable::judge_rtp(std::uint32_t slot, const PackedAddress& from, std::st
                           Onward& onward) noexcept {
   FlowRecord& flow = records_[slot];
   if ((flags & FlowRecord::transparent) != 0) {
-    if (!accept(flow, from, flags, false, now_us)) return refuse(flow, totals.refused);
+    if (const auto refusal = accept(slot, from, flags, false, now_us, totals);
+        refusal != MediaRefusal::none)
+      return refuse_source(slot, from, refusal, now_us, totals);
     count_packet(flow, bytes.size(), now_us);
     flow.base_sequence.store(flow.base_sequence.load(relaxed) - 1,
                              relaxed);  // expected and received alike
   } else {
     const std::optional<RtpHeader> header = parse_rtp(bytes);
-    if (!header) return refuse(flow, totals.malformed);
+    if (!header) {
+      add<std::uint32_t>(watch(slot).malformed, 1);
+      return refuse(flow, totals.malformed);
+    }
     const auto step = static_cast<std::int16_t>(
         header->sequence - static_cast<std::uint16_t>(flow.highest_sequence.load(relaxed)));
     const bool is_continued = header->ssrc == flow.ssrc.load(relaxed) &&
                               flow.packets.load(relaxed) > 0 && step < dropout_max &&
                               step > -misorder_max;
-    if (!accept(flow, from, flags, is_continued, now_us)) return refuse(flow, totals.refused);
+    if (const auto refusal = accept(slot, from, flags, is_continued, now_us, totals);
+        refusal != MediaRefusal::none)
+      return refuse_source(slot, from, refusal, now_us, totals);
     count_rtp(flow, *header, bytes.size(), now_us);
+    if ((flags & FlowRecord::watched) != 0) observe(slot, *header, bytes, now_us, totals);
   }
   if ((flags & FlowRecord::discard) != 0) {
+    add<std::uint32_t>(watch(slot).discarded, 1);
     add<std::uint64_t>(totals.discarded, 1);
     return false;
   }
@@ -286,14 +293,15 @@ bool FlowTable::judge_rtcp(std::uint32_t slot, const PackedAddress& from, std::s
   FlowRecord& rtcp = records_[rtp_slot + 1];
   const std::uint32_t epoch = rtp.epoch.load(std::memory_order_acquire);
   if (!FlowRecord::is_open(epoch)) return false;  // closed since judge() looked
-  if (rtcp.seen_epoch.load(relaxed) != epoch) begin(rtcp, epoch);
+  if (rtcp.seen_epoch.load(relaxed) != epoch) begin(rtp_slot + 1, epoch);
   PackedAddress latched;
   if (rtp.seen_epoch.load(relaxed) == epoch) latched = rtp.latched.load_own();
   if (is_muxed) {
     if (latched.is_set() && latched != from) return refuse(arrival, totals.refused);
-  } else if (latched.is_set() ? !latched.same_ip(from) && rtcp.latched.load_own() != from &&
-                                    rtcp.signalled.load() != from
-                              : !accept(rtcp, from, flags, false, now_us)) {
+  } else if (latched.is_set()
+                 ? !latched.same_ip(from) && rtcp.latched.load_own() != from &&
+                       rtcp.signalled.load() != from
+                 : accept(rtp_slot + 1, from, flags, false, now_us, totals) != MediaRefusal::none) {
     return refuse(arrival, totals.refused);
   } else if (rtcp.latched.load_own() != from) {
     latch(rtcp, from);
@@ -302,6 +310,7 @@ bool FlowTable::judge_rtcp(std::uint32_t slot, const PackedAddress& from, std::s
   rtcp.ssrc.store(summary->ssrc, relaxed);
   if (summary->has_report) {
     rtcp.lost.store(summary->lost, relaxed);
+    rtcp.jitter_q4.store(summary->jitter, relaxed);
     add<std::uint32_t>(rtcp.highest_sequence, 1);
   }
   const std::uint32_t peer_rtp = rtp.peer.load(relaxed);
@@ -310,12 +319,170 @@ bool FlowTable::judge_rtcp(std::uint32_t slot, const PackedAddress& from, std::s
 }
 
 bool FlowTable::set_onward(std::uint32_t flow, std::uint32_t slot, std::int64_t now_us,
-                           ShardCounters& totals, Onward& onward) const noexcept {
+                           ShardCounters& totals, Onward& onward) noexcept {
   onward.flow = flow;
   onward.slot = slot;
   onward.to = destination(records_[slot], now_us);
-  if (!onward.to.is_set()) add<std::uint64_t>(totals.undeliverable, 1);
-  return onward.to.is_set();
+  if (onward.to.is_set()) return true;
+  add<std::uint64_t>(totals.undeliverable, 1);
+  if (flow % 2 == 0) add<std::uint32_t>(watch(flow).undeliverable, 1);
+  return false;
+}
+
+MediaRefusal FlowTable::accept(std::uint32_t slot, const PackedAddress& from, std::uint32_t flags,
+                               bool is_continued, std::int64_t now_us,
+                               ShardCounters& totals) noexcept {
+  FlowRecord& flow = records_[slot];
+  const PackedAddress latched = flow.latched.load_own();
+  if (latched == from) return MediaRefusal::none;
+  const PackedAddress signalled = flow.signalled.load();
+  if ((flags & FlowRecord::strict_source) != 0 && signalled.is_set() && !signalled.same_ip(from))
+    return MediaRefusal::strict;
+  const bool may_latch = !latched.is_set() || is_continued || from == signalled ||
+                         now_us - flow.last_us.load(relaxed) >= FlowTable::silence_us ||
+                         window_is_open(flow, now_us);
+  if (!may_latch) return MediaRefusal::latched;
+  const Watch& watched = watch(slot);
+  const MediaSources* const sources = watched.sources.load();
+  if (sources != nullptr && !is_allowed(*sources, unpack(from).ip)) return MediaRefusal::denied;
+  latch(flow, from);
+  if (slot % 2 == 0 && totals.events != nullptr) {
+    ShardEvent event;
+    event.kind =
+        latched.is_set() ? MediaEvent::Kind::source_changed : MediaEvent::Kind::first_packet;
+    event.side = watched.side.load(relaxed);
+    event.tag = watched.tag.load(relaxed);
+    event.at_us = now_us;
+    event.source = from;
+    totals.events->push(event);
+  }
+  return MediaRefusal::none;
+}
+
+bool FlowTable::refuse_source(std::uint32_t slot, const PackedAddress& from, MediaRefusal refusal,
+                              std::int64_t now_us, ShardCounters& totals) noexcept {
+  constexpr std::int64_t told_again_us = 1'000'000;
+  Watch& watched = watch(slot);
+  if (refusal == MediaRefusal::denied) add<std::uint32_t>(watched.denied, 1);
+  ++watched.refusals_untold;
+  if (totals.events != nullptr &&
+      (watched.refusal_told_us == 0 || now_us - watched.refusal_told_us >= told_again_us)) {
+    ShardEvent event;
+    event.kind = MediaEvent::Kind::source_refused;
+    event.side = watched.side.load(relaxed);
+    event.tag = watched.tag.load(relaxed);
+    event.at_us = now_us;
+    event.source = from;
+    event.refusal = refusal;
+    event.amount = watched.refusals_untold;
+    totals.events->push(event);
+    watched.refusal_told_us = now_us;
+    watched.refusals_untold = 0;
+  }
+  return refuse(records_[slot], totals.refused);
+}
+
+// What is looked at in packets of a watched flow.
+void FlowTable::observe(std::uint32_t slot, const RtpHeader& header, std::string_view bytes,
+                        std::int64_t now_us, ShardCounters& totals) noexcept {
+  Watch& watched = watch(slot);
+  if (TapRing* const tap = watched.tap.load();
+      tap != nullptr && !tap->put(watched.side.load(relaxed), now_us, bytes))
+    add<std::uint64_t>(totals.taps_dropped, 1);
+  if (Watch::has(watched.keys, header.payload_type)) {
+    const auto event = parse_telephone_event(rtp_payload(bytes, header));
+    if (!event) return;
+    bool is_new_key = false;
+    std::optional<PressedKey> end_lost;
+    const auto key =
+        watched.detector.take(*event, header.timestamp, header.ssrc, now_us, is_new_key, end_lost);
+    if (is_new_key) {
+      add<std::uint32_t>(watched.digits, 1);
+      add<std::uint64_t>(totals.digits, 1);
+    }
+    if (end_lost) tell_key(slot, *end_lost, now_us, totals);
+    if (key) tell_key(slot, *key, now_us, totals);
+    return;
+  }
+  if (watched.detector.is_pressed()) {
+    if (const auto key = watched.detector.look(now_us)) tell_key(slot, *key, now_us, totals);
+  }
+  const bool is_anything_fine =
+      (watched.negotiated[0].load(relaxed) | watched.negotiated[1].load(relaxed)) == 0;
+  if (!is_anything_fine && !Watch::has(watched.negotiated, header.payload_type))
+    add<std::uint64_t>(watched.unnegotiated, 1);
+}
+
+void FlowTable::tell_key(std::uint32_t slot, const PressedKey& key, std::int64_t now_us,
+                         ShardCounters& totals) noexcept {
+  if (totals.events == nullptr) return;
+  const Watch& watched = watch(slot);
+  ShardEvent event;
+  event.kind = MediaEvent::Kind::digit;
+  event.side = watched.side.load(relaxed);
+  event.tag = watched.tag.load(relaxed);
+  event.at_us = now_us;
+  event.digit = key.key;
+  event.is_end_lost = key.is_end_lost;
+  const std::uint32_t rate_hz = records_[slot].clock_rate_hz.load(relaxed);
+  event.amount = static_cast<std::uint32_t>(std::uint64_t{key.duration} * 1000 / rate_hz);
+  totals.events->push(event);
+}
+
+void FlowTable::scan(unsigned shard, std::int64_t now_us, ShardCounters& totals) noexcept {
+  constexpr std::uint32_t loss_packets_min = 25;  // fewer say nothing
+  if (totals.events == nullptr) return;
+  const std::uint32_t end = opened_.load(relaxed);
+  for (std::uint32_t slot = 0; slot < end; slot += 2) {
+    Watch& watched = watch(slot);
+    if (!watched.is_scanned.load(std::memory_order_acquire) || watched.shard.load(relaxed) != shard)
+      continue;
+    FlowRecord& flow = records_[slot];
+    const std::uint32_t epoch = flow.epoch.load(std::memory_order_acquire);
+    if (!FlowRecord::is_open(epoch)) continue;
+    // So that silence from the beginning is this session's.
+    if (flow.seen_epoch.load(relaxed) != epoch) begin(slot, epoch);
+    if (const auto key = watched.detector.look(now_us)) tell_key(slot, *key, now_us, totals);
+    ShardEvent event;
+    event.side = watched.side.load(relaxed);
+    event.tag = watched.tag.load(relaxed);
+    event.at_us = now_us;
+    const std::int64_t heard_us =
+        std::max(flow.last_us.load(relaxed), watched.watched_from_us.load(relaxed));
+    const std::int64_t silence_ms = (now_us - heard_us) / 1000;
+    const std::uint32_t silence_limit_ms = watched.silence_ms.load(relaxed);
+    const bool is_silent = silence_limit_ms != 0 && silence_ms >= silence_limit_ms;
+    if (is_silent != watched.is_silent) {
+      watched.is_silent = is_silent;
+      event.kind = is_silent ? MediaEvent::Kind::silence_began : MediaEvent::Kind::silence_ended;
+      if (is_silent) watched.silent_from_us = heard_us;
+      event.amount = static_cast<std::uint32_t>(
+          is_silent ? silence_ms : (heard_us - watched.silent_from_us) / 1000);
+      if (is_silent || silence_limit_ms != 0) totals.events->push(event);
+    }
+    const std::uint32_t loss_limit = watched.loss_permille.load(relaxed);
+    if (loss_limit == 0) continue;
+    if (watched.window_from_us == 0) watched.window_from_us = now_us;
+    if (now_us - watched.window_from_us < std::int64_t{watched.loss_window_ms.load(relaxed)} * 1000)
+      continue;
+    const bool has_begun = flow.packets.load(relaxed) > 0;
+    const std::uint32_t expected_now = has_begun ? expected(flow) : 0;
+    const std::uint32_t lost_now = flow.lost.load(relaxed);
+    const std::uint32_t in_window = expected_now - watched.window_expected;
+    const std::uint32_t lost = lost_now > watched.window_lost ? lost_now - watched.window_lost : 0;
+    watched.window_from_us = now_us;
+    watched.window_expected = expected_now;
+    watched.window_lost = lost_now;
+    if (in_window < loss_packets_min || in_window > 0x7FFFFFFF) continue;
+    const auto permille = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(std::uint64_t{lost} * 1000 / in_window, 1000));
+    const bool is_lossy = permille > loss_limit;
+    if (is_lossy == watched.is_lossy) continue;
+    watched.is_lossy = is_lossy;
+    event.kind = is_lossy ? MediaEvent::Kind::loss_began : MediaEvent::Kind::loss_ended;
+    event.amount = permille;
+    totals.events->push(event);
+  }
 }
 
 }  // namespace tandem::media

@@ -8,26 +8,12 @@
 #include <memory>
 #include <string_view>
 
+#include "media/event_ring.hpp"
+#include "media/packed_address.hpp"
 #include "media/rtp.hpp"
-#include "tandem/values.hpp"
+#include "media/watch.hpp"
 
 namespace tandem::media {
-
-/// A socket address in 20 bytes, comparable word by word.
-struct PackedAddress {
-  std::array<std::uint32_t, 4>
-      ip{};                ///< Network order as in memory; IPv4 in the first word, the rest 0.
-  std::uint16_t port = 0;  ///< Host order.
-  IpAddress::Family family = IpAddress::Family::none;
-
-  [[nodiscard]] bool is_set() const noexcept { return family != IpAddress::Family::none; }
-  [[nodiscard]] bool same_ip(const PackedAddress& other) const noexcept {
-    return ip == other.ip && family == other.family;
-  }
-  bool operator==(const PackedAddress&) const = default;
-};
-PackedAddress pack(const SocketAddress& address) noexcept;
-SocketAddress unpack(const PackedAddress& address) noexcept;
 
 /// A PackedAddress that one thread writes and any thread reads whole, without a lock.
 class AtomicAddress {
@@ -68,6 +54,7 @@ struct alignas(64) FlowRecord {
     prefer_signalled = 8,
     transparent = 16,
     discard = 32,
+    watched = 64,  ///< Its Watch wants to see every packet: payload types, keys or a tap.
   };
 
   AtomicAddress latched;    ///< Where packets come from.
@@ -88,8 +75,9 @@ struct alignas(64) FlowRecord {
       0};  ///< Extended (RFC 3550 appendix A.1). RTCP: reports received.
   std::atomic<std::uint32_t> base_sequence{
       1};  ///< highest - base + 1 packets were expected, modulo 2^32.
-  std::atomic<std::uint32_t> jitter_q4{0};  ///< RFC 3550 appendix A.8: RTP clock units times 16.
-  std::atomic<std::uint32_t> transit{0};    ///< Arrival less RTP timestamp, in RTP clock units.
+  /// RFC 3550 appendix A.8: RTP clock units times 16. RTCP: units, as the side reports them.
+  std::atomic<std::uint32_t> jitter_q4{0};
+  std::atomic<std::uint32_t> transit{0};  ///< Arrival less RTP timestamp, in RTP clock units.
   std::atomic<std::uint32_t> timestamp{0};
   std::atomic<std::uint32_t> refused{0};
   std::atomic<std::uint32_t> lost{0};  ///< Of an RTCP port: what the side reports to have missed.
@@ -106,7 +94,10 @@ static_assert(sizeof(FlowRecord) == 128);
 /// Totals of one shard. Written by the shard alone, read by any thread.
 struct alignas(64) ShardCounters {
   std::atomic<std::uint64_t> forwarded{0}, refused{0}, malformed{0}, stray{0}, undeliverable{0},
-      discarded{0}, send_failures{0}, overflows{0};
+      discarded{0}, send_failures{0}, overflows{0}, taps_dropped{0}, digits{0};
+  /// Odd while the shard is at work: then it may hold what a Watch pointed at when the turn began.
+  std::atomic<std::uint64_t> turn{0};
+  EventRing* events = nullptr;  ///< Null: nobody wants to know.
 };
 
 /// Adds without a locked instruction: only for a number that one thread writes.
@@ -147,6 +138,15 @@ class FlowTable {
   std::array<std::uint32_t, 2> open(std::uint32_t a, std::uint32_t b) noexcept;
   void close(std::uint32_t a) noexcept;  ///< Ends RTP and RTCP of one side.
 
+  /// Of the RTP port `slot`.
+  [[nodiscard]] Watch& watch(std::uint32_t slot) noexcept { return watches_[slot / 2]; }
+  [[nodiscard]] const Watch& watch(std::uint32_t slot) const noexcept { return watches_[slot / 2]; }
+
+  static constexpr std::int64_t scan_us = 250'000;  ///< Between two calls of scan().
+  /// Looks for what no packet tells: silence, losses of a window, keys whose end was lost. On the
+  /// shard's thread.
+  void scan(unsigned shard, std::int64_t now_us, ShardCounters& totals) noexcept;
+
   /// Takes note of a datagram that arrived at `slot`. True: send it to `onward`, then call sent().
   bool judge(std::uint32_t slot, const PackedAddress& from, std::string_view bytes,
              std::int64_t now_us, ShardCounters& totals, Onward& onward) noexcept;
@@ -154,7 +154,11 @@ class FlowTable {
   /// Takes note of the outcome of sending what judge() let pass.
   void sent(const Onward& onward, bool is_sent, ShardCounters& totals) noexcept {
     add<std::uint64_t>(is_sent ? totals.forwarded : totals.send_failures, 1);
-    if (is_sent) add<std::uint64_t>(records_[onward.flow].forwarded, 1);
+    if (is_sent) {
+      add<std::uint64_t>(records_[onward.flow].forwarded, 1);
+    } else {
+      add<std::uint32_t>(watch(onward.flow).failed, 1);
+    }
   }
 
  private:
@@ -165,10 +169,23 @@ class FlowTable {
                   std::int64_t now_us, std::uint32_t flags, ShardCounters& totals,
                   Onward& onward) noexcept;
   bool set_onward(std::uint32_t flow, std::uint32_t slot, std::int64_t now_us,
-                  ShardCounters& totals, Onward& onward) const noexcept;
+                  ShardCounters& totals, Onward& onward) noexcept;
+  /// The rule of M-02: may `from` speak for the side of `slot`? Latches it when it is new and may.
+  /// `is_continued`: the packet continues the SSRC and the sequence of the latched source.
+  MediaRefusal accept(std::uint32_t slot, const PackedAddress& from, std::uint32_t flags,
+                      bool is_continued, std::int64_t now_us, ShardCounters& totals) noexcept;
+  void begin(std::uint32_t slot, std::uint32_t epoch) noexcept;
+  bool refuse_source(std::uint32_t slot, const PackedAddress& from, MediaRefusal refusal,
+                     std::int64_t now_us, ShardCounters& totals) noexcept;
+  void observe(std::uint32_t slot, const RtpHeader& header, std::string_view bytes,
+               std::int64_t now_us, ShardCounters& totals) noexcept;
+  void tell_key(std::uint32_t slot, const PressedKey& key, std::int64_t now_us,
+                ShardCounters& totals) noexcept;
 
   std::size_t size_;
+  std::atomic<std::uint32_t> opened_{0};  // no slot from here on was ever open
   std::unique_ptr<FlowRecord[]> records_;
+  std::unique_ptr<Watch[]> watches_;  // one for each RTP port
 };
 
 }  // namespace tandem::media

@@ -26,6 +26,7 @@ class LoopRelay final : public RelayCore {
 
   void stop() noexcept override {
     is_stopped_.store(true);
+    scan_timer_.cancel();
     ports_.clear();
   }
 
@@ -60,9 +61,23 @@ class LoopRelay final : public RelayCore {
     return std::nullopt;
   }
 
+  void on_watch_changed() noexcept override {
+    if (!scan_timer_.is_pending()) loop_.timers().start(scan_timer_, FlowTable::scan_us);
+  }
+
+  // As long as there are sessions: a world in which nothing happens stands still.
+  void on_scan() {
+    flows_.scan(0, clock_.monotonic_us(), counters_[0]);
+    tell_events(0);
+    if (has_sessions()) loop_.timers().start(scan_timer_, FlowTable::scan_us);
+  }
+
   void relay_one(std::uint32_t slot, const SocketAddress& from, std::string_view bytes) noexcept {
     Onward onward;
-    if (!flows_.judge(slot, pack(from), bytes, clock_.monotonic_us(), counters_[0], onward)) return;
+    const bool is_passed =
+        flows_.judge(slot, pack(from), bytes, clock_.monotonic_us(), counters_[0], onward);
+    tell_events(0);
+    if (!is_passed) return;
     io::DatagramSocket& socket = *ports_[onward.slot]->socket;
     const std::uint64_t drops = socket.send_drops();
     socket.send(unpack(onward.to), bytes);
@@ -70,6 +85,7 @@ class LoopRelay final : public RelayCore {
   }
 
   io::Loop& loop_;
+  Timer scan_timer_{Timer::member<&LoopRelay::on_scan, LoopRelay>(), this};
   std::vector<std::unique_ptr<Port>> ports_;  // by slot; empty: not bound yet
 };
 

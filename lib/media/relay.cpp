@@ -1,5 +1,7 @@
 #include "media/relay.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace tandem::media {
@@ -18,15 +20,16 @@ std::size_t slots_of(const MediaConfig& config) noexcept {
   return families * 2 * pairs_of(config);
 }
 
+}  // namespace
+
+// Also of what a session is asked for.
 template <class T>
-Result<void> check_range(const char* name, T value, T lowest, T highest) {
+static Result<void> check_range(const char* name, T value, T lowest, T highest) {
   if (value >= lowest && value <= highest) return {};
   return Error{ErrorCode::invalid_argument, std::string(name) + " " + std::to_string(value) +
                                                 " was not in " + std::to_string(lowest) + ".." +
                                                 std::to_string(highest)};
 }
-
-}  // namespace
 
 Result<void> check(const MediaConfig& config) {
   if (config.address.family == IpAddress::Family::none &&
@@ -49,6 +52,7 @@ Result<void> check(const MediaConfig& config) {
       check_range<unsigned>("rest_ms", config.rest_ms, 0, 60000),
       check_range<unsigned>("tick_us", config.tick_us, 0, 5000),
       check_range<unsigned>("receive_buffer_bytes", config.receive_buffer_bytes, 2304, 4U << 20),
+      check_range<unsigned>("events_max", config.events_max, 0, 1U << 20),
   };
   for (const Result<void>& checked : checks) {
     if (!checked) return checked;
@@ -74,6 +78,10 @@ RelayCore::RelayCore(const MediaConfig& config, const Clock& clock, unsigned sha
     pool4_ = std::make_unique<PortPool>(0, pairs, shards, rest_us, stray_time);
   if (config.address6.is_ipv6())
     pool6_ = std::make_unique<PortPool>(2 * pairs, pairs, shards, rest_us, stray_time);
+  for (unsigned shard = 0; config.events_max != 0 && shard < shards; ++shard) {
+    rings_.push_back(std::make_unique<EventRing>(config.events_max));
+    counters_[shard].events = rings_.back().get();
+  }
 }
 
 RelayCore::~RelayCore() = default;
@@ -151,6 +159,8 @@ Result<MediaSession> RelayCore::open(IpAddress::Family caller, IpAddress::Family
     session.slot_[0] = *a;
     session.slot_[1] = *b;
     session.shard_ = shard;
+    for (const std::uint32_t slot : {*a, *b})
+      flows_.watch(slot).shard.store(shard, relaxed);
     const std::array<std::uint32_t, 2> epochs = flows_.open(*a, *b);
     session.epoch_[0] = epochs[0];
     session.epoch_[1] = epochs[1];
@@ -161,8 +171,110 @@ Result<MediaSession> RelayCore::open(IpAddress::Family caller, IpAddress::Family
   return std::move(*error);
 }
 
+void RelayCore::retire(std::shared_ptr<const void> what, unsigned shard) {
+  if (what == nullptr) return;
+  // In one order with the shard's: either its turn began before and is odd here, or it sees what
+  // was stored into the Watch before this call.
+  const auto is_past = [this](const Retired& one) {
+    return counters_[one.shard].turn.load() != one.turn;
+  };
+  const std::uint64_t turn = counters_[shard].turn.load();
+  const std::lock_guard lock(retired_mutex_);
+  retired_.erase(std::remove_if(retired_.begin(), retired_.end(), is_past), retired_.end());
+  if (turn % 2 != 0) retired_.push_back({std::move(what), shard, turn});
+}
+
+void RelayCore::tell_events(unsigned shard) noexcept {
+  if (rings_.empty() || !rings_[shard]->take_news()) return;
+  if (waiters_.load() != 0) {
+    { const std::lock_guard lock(news_mutex_); }
+    news_.notify_all();
+  }
+  if (config_.on_events && !is_host_told_.exchange(true)) {
+    try {
+      config_.on_events();
+    } catch (...) {  // the host's; the relay goes on, and the events wait
+    }
+  }
+}
+
+void RelayCore::wake_takers() noexcept {
+  { const std::lock_guard lock(news_mutex_); }
+  news_.notify_all();
+}
+
+bool RelayCore::has_news() const noexcept {
+  return std::any_of(rings_.begin(), rings_.end(),
+                     [](const auto& ring) { return !ring->is_empty(); });
+}
+
+bool RelayCore::pop_events(std::vector<MediaEvent>& out, std::size_t events_max) {
+  ShardEvent from;
+  for (std::size_t i = 0; i < rings_.size() && out.size() < events_max; ++i) {
+    EventRing& ring = *rings_[next_ring_];
+    next_ring_ = (next_ring_ + 1) % rings_.size();  // a busy shard does not starve the others
+    while (out.size() < events_max && ring.pop(from)) {
+      MediaEvent& event = out.emplace_back();
+      event.kind = from.kind;
+      event.side = from.side;
+      event.tag = from.tag;
+      event.at_us = from.at_us;
+      if (from.source.is_set()) event.source = unpack(from.source);
+      event.refusal = from.refusal;
+      event.digit = from.digit;
+      event.is_end_lost = from.is_end_lost;
+      switch (from.kind) {
+        case MediaEvent::Kind::source_refused:
+          event.refused = from.amount;
+          break;
+        case MediaEvent::Kind::silence_began:
+        case MediaEvent::Kind::silence_ended:
+          event.silence_ms = from.amount;
+          break;
+        case MediaEvent::Kind::loss_began:
+        case MediaEvent::Kind::loss_ended:
+          event.loss_permille = from.amount;
+          break;
+        case MediaEvent::Kind::digit:
+          event.duration_ms = from.amount;
+          break;
+        case MediaEvent::Kind::first_packet:
+        case MediaEvent::Kind::source_changed:
+          break;
+      }
+    }
+  }
+  return !out.empty();
+}
+
+std::vector<MediaEvent> RelayCore::take_events(std::size_t events_max, std::int64_t wait_us) {
+  constexpr std::int64_t wait_max_us = 60'000'000;
+  std::vector<MediaEvent> events;
+  if (rings_.empty()) return events;
+  const std::lock_guard lock(taker_mutex_);
+  is_host_told_.store(false);
+  if (pop_events(events, events_max) || wait_us <= 0) return events;
+  {
+    std::unique_lock news(news_mutex_);
+    waiters_.fetch_add(1);
+    news_.wait_for(news, std::chrono::microseconds(std::min(wait_us, wait_max_us)),
+                   [this] { return has_news() || is_stopped_.load(); });
+    waiters_.fetch_sub(1);
+  }
+  (void)pop_events(events, events_max);
+  return events;
+}
+
 void RelayCore::close(MediaSession& session) noexcept {
   sessions_.fetch_sub(1, relaxed);
+  for (const std::uint32_t slot : session.slot_) {
+    flows_.watch(slot).tap.store(nullptr);
+    flows_.watch(slot).sources.store(nullptr);
+  }
+  if (session.extras_ != nullptr) {
+    if (session.extras_->tap != nullptr) session.extras_->tap->end();
+    retire(std::shared_ptr<const void>(std::move(session.extras_)), session.shard_);
+  }
   if (is_stopped_.load(relaxed)) return;  // the clock may be gone with the loop
   const std::int64_t now_us = clock_.monotonic_us();
   for (const std::uint32_t slot : session.slot_) {
@@ -192,6 +304,9 @@ MediaRelayStats RelayCore::stats() const noexcept {
     stats.packets_discarded += of.discarded.load(relaxed);
     stats.send_failures += of.send_failures.load(relaxed);
     stats.packets_overflowed += of.overflows.load(relaxed);
+    stats.taps_dropped += of.taps_dropped.load(relaxed);
+    stats.digits += of.digits.load(relaxed);
+    if (of.events != nullptr) stats.events_lost += of.events->lost();
   }
   return stats;
 }
@@ -216,6 +331,47 @@ void open_window(media::FlowRecord& flow, std::int64_t now_us, std::uint32_t win
   flow.relatch_until_ms.store(until_ms == 0 ? 1 : until_ms, relaxed);
 }
 
+// Has the packets of an RTP port looked at when anything wants it, and its silence.
+void observe_or_not(media::FlowTable& flows, std::uint32_t slot) noexcept {
+  media::Watch& watch = flows.watch(slot);
+  const bool has_keys = (watch.keys[0].load(relaxed) | watch.keys[1].load(relaxed)) != 0;
+  const bool has_types =
+      (watch.negotiated[0].load(relaxed) | watch.negotiated[1].load(relaxed)) != 0;
+  set_flag(flows[slot], media::FlowRecord::watched,
+           has_keys || has_types || watch.tap.load(relaxed) != nullptr);
+  watch.is_scanned.store(
+      has_keys || watch.silence_ms.load(relaxed) != 0 || watch.loss_permille.load(relaxed) != 0,
+      std::memory_order_release);
+}
+
+// Why nothing is heard of a side, from the most certain cause to what is left.
+MediaCause cause_of(const media::FlowRecord& flow, const media::Watch& watch, bool has_begun,
+                    const IpAddress& local, std::int64_t now_us) noexcept {
+  constexpr std::int64_t stopped_us = 10'000'000;
+  const std::uint64_t packets = has_begun ? flow.packets.load(relaxed) : 0;
+  if (packets > 0) {
+    if (watch.unnegotiated.load(relaxed) >= packets) return MediaCause::not_negotiated;
+    if (flow.forwarded.load(relaxed) == 0) {
+      if (watch.discarded.load(relaxed) > 0) return MediaCause::blocked;
+      if (watch.undeliverable.load(relaxed) > 0) return MediaCause::other_side_unknown;
+      if (watch.failed.load(relaxed) > 0) return MediaCause::send_failed;
+    }
+    return now_us - flow.last_us.load(relaxed) >= stopped_us ? MediaCause::stopped
+                                                             : MediaCause::none;
+  }
+  if (has_begun && flow.refused.load(relaxed) > 0) {
+    if (watch.denied.load(relaxed) > 0) return MediaCause::source_denied;
+    const bool is_malformed = watch.malformed.load(relaxed) >= flow.refused.load(relaxed);
+    return is_malformed ? MediaCause::malformed : MediaCause::source_refused;
+  }
+  const media::PackedAddress signalled = flow.signalled.load();
+  if (!signalled.is_set()) return MediaCause::not_described;
+  // A relay that is in a private network itself may well reach a private address.
+  return media::unpack(signalled).ip.is_private() && !local.is_private()
+             ? MediaCause::private_address
+             : MediaCause::never_sent;
+}
+
 constexpr std::uint32_t move_window_ms = 5000;
 constexpr std::uint32_t clock_rate_max_hz = 1'000'000;
 
@@ -234,6 +390,7 @@ MediaSession& MediaSession::operator=(MediaSession&& other) noexcept {
     epoch_[side] = other.epoch_[side];
   }
   shard_ = other.shard_;
+  extras_ = std::move(other.extras_);
   other.core_.reset();
   return *this;
 }
@@ -293,6 +450,106 @@ void MediaSession::set_flags(MediaSide side, const MediaFlags& flags) noexcept {
            flags.strict_source);
 }
 
+void MediaSession::set_policy(MediaSide side, MediaPolicy policy) noexcept {
+  set_flag(core_->flows()[slot_[index(side)]], media::FlowRecord::discard,
+           policy == MediaPolicy::block);
+}
+
+void MediaSession::set_tag(std::uint64_t tag) noexcept {
+  for (const std::uint32_t slot : slot_)
+    core_->flows().watch(slot).tag.store(tag, relaxed);
+}
+
+media::SessionExtras& MediaSession::extras() {
+  if (extras_ == nullptr) extras_ = std::make_unique<media::SessionExtras>();
+  return *extras_;
+}
+
+Result<void> MediaSession::set_payloads(MediaSide side, const std::vector<std::uint8_t>& negotiated,
+                                        const std::vector<std::uint8_t>& telephone_events) {
+  std::uint64_t types[2][2] = {};
+  for (const auto* list : {&negotiated, &telephone_events}) {
+    for (const std::uint8_t type : *list) {
+      if (type > 127)
+        return Error{ErrorCode::invalid_argument,
+                     "payload type " + std::to_string(type) + " was not in 0..127"};
+      types[list == &negotiated ? 0 : 1][type >> 6] |= std::uint64_t{1} << (type & 63);
+    }
+  }
+  media::Watch& watch = core_->flows().watch(slot_[index(side)]);
+  for (int half = 0; half < 2; ++half) {
+    watch.negotiated[half].store(types[0][half], relaxed);
+    watch.keys[half].store(types[1][half], relaxed);
+  }
+  observe_or_not(core_->flows(), slot_[index(side)]);
+  if (!telephone_events.empty() && core_->has_events()) core_->on_watch_changed();
+  return {};
+}
+
+Result<void> MediaSession::set_watch(MediaSide side, const MediaWatch& asked) {
+  const Result<void> checks[] = {
+      asked.silence_ms == 0
+          ? Result<void>()
+          : media::check_range<unsigned>("silence_ms", asked.silence_ms, 100, 3'600'000),
+      asked.loss_permille == 0
+          ? Result<void>()
+          : media::check_range<unsigned>("loss_permille", asked.loss_permille, 1, 999),
+      media::check_range<unsigned>("loss_window_ms", asked.loss_window_ms, 1000, 600'000),
+  };
+  for (const Result<void>& checked : checks) {
+    if (!checked) return checked;
+  }
+  if (!core_->has_events()) return Error{ErrorCode::wrong_state, "the media relay keeps no events"};
+  media::Watch& watch = core_->flows().watch(slot_[index(side)]);
+  watch.watched_from_us.store(core_->clock().monotonic_us(), relaxed);
+  watch.silence_ms.store(asked.silence_ms, relaxed);
+  watch.loss_permille.store(asked.loss_permille, relaxed);
+  watch.loss_window_ms.store(asked.loss_window_ms, relaxed);
+  observe_or_not(core_->flows(), slot_[index(side)]);
+  core_->on_watch_changed();
+  return {};
+}
+
+Result<void> MediaSession::set_sources(MediaSide side, MediaSources sources) {
+  constexpr std::size_t networks_max = 4096;
+  for (const auto* list : {&sources.allow, &sources.deny}) {
+    if (list->size() > networks_max)
+      return Error{ErrorCode::limit, std::to_string(list->size()) +
+                                         " networks were given, at most " +
+                                         std::to_string(networks_max) + " are taken"};
+  }
+  std::shared_ptr<const MediaSources> kept;
+  if (!sources.allow.empty() || !sources.deny.empty())
+    kept = std::make_shared<const MediaSources>(std::move(sources));
+  core_->flows().watch(slot_[index(side)]).sources.store(kept.get());
+  core_->retire(std::exchange(extras().sources[index(side)], std::move(kept)), shard_);
+  return {};
+}
+
+Result<MediaTap> MediaSession::tap(std::size_t buffer_bytes) {
+  if (auto checked = media::check_range<std::size_t>("buffer_bytes", buffer_bytes, 4096, 16U << 20);
+      !checked)
+    return checked.error();
+  media::SessionExtras& own = extras();
+  if (own.tap != nullptr) return Error{ErrorCode::already_exists, "the session was tapped already"};
+  own.tap = std::make_shared<media::TapRing>(buffer_bytes);
+  for (const std::uint32_t slot : slot_) {
+    core_->flows().watch(slot).tap.store(own.tap.get());
+    observe_or_not(core_->flows(), slot);
+  }
+  return MediaTap(own.tap);
+}
+
+void MediaSession::untap() noexcept {
+  if (extras_ == nullptr || extras_->tap == nullptr) return;
+  for (const std::uint32_t slot : slot_) {
+    core_->flows().watch(slot).tap.store(nullptr);
+    observe_or_not(core_->flows(), slot);
+  }
+  extras_->tap->end();
+  core_->retire(std::exchange(extras_->tap, nullptr), shard_);
+}
+
 void MediaSession::set_clock_rate_hz(MediaSide side, std::uint32_t rate_hz) noexcept {
   if (rate_hz == 0 || rate_hz > clock_rate_max_hz) return;
   core_->flows()[slot_[index(side)]].clock_rate_hz.store(rate_hz, relaxed);
@@ -324,6 +581,18 @@ MediaSideStats MediaSession::stats(MediaSide side) const {
       stats.remote = media::unpack(latched).to_string();
   }
   if (towards.has_begun(epoch_[other(side)])) stats.packets_sent = towards.forwarded.load(relaxed);
+  const media::Watch& watch = core_->flows().watch(slot_[index(side)]);
+  const bool has_begun = from.has_begun(epoch_[index(side)]);
+  if (has_begun) {
+    stats.digits = watch.digits.load(relaxed);
+    stats.packets_unnegotiated = watch.unnegotiated.load(relaxed);
+  }
+  if (const media::PackedAddress signalled = from.signalled.load(); signalled.is_set())
+    stats.signalled = media::unpack(signalled).to_string();
+  stats.reported_lost = reported_lost(side).value_or(0);
+  stats.reported_jitter_us = reported_jitter_us(side).value_or(0);
+  stats.cause = cause_of(from, watch, has_begun, core_->local(slot_[index(side)]).ip,
+                         core_->clock().monotonic_us());
   return stats;
 }
 
@@ -347,6 +616,37 @@ std::optional<std::uint64_t> MediaSession::reported_lost(MediaSide side) const n
   return flow.lost.load(relaxed);
 }
 
+std::optional<std::uint32_t> MediaSession::reported_jitter_us(MediaSide side) const noexcept {
+  const std::uint32_t slot = slot_[index(side)];
+  const media::FlowRecord& reports = core_->flows()[slot + 1];
+  if (!reports.has_begun(epoch_[index(side)]) || reports.highest_sequence.load(relaxed) == 0)
+    return std::nullopt;
+  // The clock is that of what was sent to it, which the other side sent.
+  const std::uint32_t rate_hz = core_->flows()[slot_[other(side)]].clock_rate_hz.load(relaxed);
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(
+      std::uint64_t{reports.jitter_q4.load(relaxed)} * 1'000'000 / rate_hz, UINT32_MAX));
+}
+
+MediaTap::MediaTap() noexcept = default;
+MediaTap::MediaTap(std::shared_ptr<media::TapRing> ring) noexcept : ring_(std::move(ring)) {}
+MediaTap::~MediaTap() = default;
+MediaTap::MediaTap(MediaTap&& other) noexcept = default;
+MediaTap& MediaTap::operator=(MediaTap&& other) noexcept = default;
+
+bool MediaTap::take(TappedPacket& out) { return ring_ != nullptr && ring_->take(out); }
+
+std::vector<TappedPacket> MediaTap::take(std::size_t packets_max) {
+  std::vector<TappedPacket> packets;
+  TappedPacket packet;
+  while (packets.size() < packets_max && take(packet))
+    packets.push_back(std::move(packet));
+  return packets;
+}
+
+std::uint64_t MediaTap::dropped() const noexcept { return ring_ == nullptr ? 0 : ring_->dropped(); }
+
+bool MediaTap::is_over() const noexcept { return ring_ == nullptr || ring_->is_over(); }
+
 MediaRelay::MediaRelay(std::shared_ptr<media::RelayCore> core) noexcept : core_(std::move(core)) {}
 MediaRelay::MediaRelay(MediaRelay&& other) noexcept = default;
 
@@ -366,5 +666,9 @@ Result<MediaSession> MediaRelay::open(IpAddress::Family caller, IpAddress::Famil
 }
 
 MediaRelayStats MediaRelay::stats() const noexcept { return core_->stats(); }
+
+std::vector<MediaEvent> MediaRelay::take_events(std::size_t events_max, std::int64_t wait_us) {
+  return core_->take_events(events_max, wait_us);
+}
 
 }  // namespace tandem

@@ -2,13 +2,17 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "io/loop.hpp"
 #include "media/flow.hpp"
 #include "media/port_pool.hpp"
+#include "media/tap_ring.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/media_relay.hpp"
 
@@ -25,6 +29,12 @@ Result<MediaRelay> make_loop_relay(const MediaConfig& config, io::Loop& loop);
 /// Checks the fields of `config`. Errors: invalid_argument.
 Result<void> check(const MediaConfig& config);
 
+/// What few sessions have.
+struct SessionExtras {
+  std::shared_ptr<TapRing> tap;
+  std::shared_ptr<const MediaSources> sources[2];
+};
+
 /// One relay without its driver. A driver binds sockets, hands arriving datagrams to
 /// flows().judge() and sends what that says.
 class RelayCore : public std::enable_shared_from_this<RelayCore> {
@@ -37,6 +47,14 @@ class RelayCore : public std::enable_shared_from_this<RelayCore> {
   Result<MediaSession> open(IpAddress::Family caller, IpAddress::Family callee);
   void close(MediaSession& session) noexcept;
   [[nodiscard]] MediaRelayStats stats() const noexcept;
+  std::vector<MediaEvent> take_events(std::size_t events_max, std::int64_t wait_us);
+  [[nodiscard]] bool has_events() const noexcept { return !rings_.empty(); }
+
+  /// Keeps what `shard` may still hold until its turn is over. It was taken out of its Watch
+  /// before.
+  void retire(std::shared_ptr<const void> what, unsigned shard);
+  /// A Watch of the session begins or ceases to be looked at by scan().
+  virtual void on_watch_changed() noexcept {}
 
   /// Ends the relaying, joins threads and closes sockets. Called once, by MediaRelay's destructor.
   virtual void stop() noexcept = 0;
@@ -56,6 +74,12 @@ class RelayCore : public std::enable_shared_from_this<RelayCore> {
   /// Few pairs of a family are ready on `shard`; a driver with a thread for it binds more.
   virtual void on_ready_low() noexcept {}
 
+  [[nodiscard]] bool has_sessions() const noexcept { return sessions_.load() != 0; }
+  /// After a turn of `shard`, on its thread: tells the host of events.
+  void tell_events(unsigned shard) noexcept;
+
+  void wake_takers() noexcept;  ///< Nobody waits for events of a relay that was stopped.
+
   static constexpr unsigned busy_ports_max = 64;
   /// Binds one more pair for `shard` into its pool, at most busy_ports_max of them tried, so that
   /// open() stays short; the next call tries others.
@@ -67,12 +91,30 @@ class RelayCore : public std::enable_shared_from_this<RelayCore> {
   const Clock& clock_;
   const unsigned shards_;
   FlowTable flows_;  // IPv4 slots first, then IPv6; slot = port - first port, even: RTP
-  std::unique_ptr<ShardCounters[]> counters_;  // one per shard
-  std::unique_ptr<PortPool> pool4_, pool6_;    // none when the family has no address
+  std::unique_ptr<ShardCounters[]> counters_;      // one per shard
+  std::vector<std::unique_ptr<EventRing>> rings_;  // one per shard; empty: nobody wants events
+  std::unique_ptr<PortPool> pool4_, pool6_;        // none when the family has no address
   std::atomic<bool> is_stopped_{false};
 
  private:
   Result<std::uint32_t> take(IpAddress::Family family, unsigned shard);
+  bool pop_events(std::vector<MediaEvent>& out, std::size_t events_max);
+  [[nodiscard]] bool has_news() const noexcept;
+
+  struct Retired {
+    std::shared_ptr<const void> what;
+    unsigned shard;
+    std::uint64_t turn;
+  };
+  std::mutex retired_mutex_;  // guards retired_
+  std::vector<Retired> retired_;
+
+  std::mutex taker_mutex_;  // held by the one who pops; guards next_ring_
+  std::size_t next_ring_ = 0;
+  std::mutex news_mutex_;  // of news_; guards nothing, but makes a waiter hear of every event
+  std::condition_variable news_;
+  std::atomic<unsigned> waiters_{0};
+  std::atomic<bool> is_host_told_{false};  // of events that it did not take since
 
   std::atomic<unsigned> next_shard_{0};
   std::atomic<std::uint64_t> sessions_{0}, sessions_refused_{0}, ports_busy_{0};

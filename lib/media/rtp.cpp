@@ -29,7 +29,16 @@ std::optional<RtpHeader> parse_rtp(std::string_view bytes) noexcept {
   }
   if (bytes.size() < header_bytes) return std::nullopt;
   return RtpHeader{static_cast<std::uint8_t>(byte_at(bytes, 1) & 0x7F), u16_at(bytes, 2),
-                   u32_at(bytes, 4), u32_at(bytes, 8)};
+                   u32_at(bytes, 4), u32_at(bytes, 8), header_bytes};
+}
+
+std::string_view rtp_payload(std::string_view bytes, const RtpHeader& header) noexcept {
+  std::string_view payload = bytes.substr(header.payload_offset);
+  if ((byte_at(bytes, 0) & 0x20) == 0) return payload;
+  const std::size_t padding = payload.empty() ? 0 : byte_at(payload, payload.size() - 1);
+  if (padding == 0 || padding > payload.size()) return {};
+  payload.remove_suffix(padding);
+  return payload;
 }
 
 bool looks_like_rtcp(std::string_view bytes) noexcept {

@@ -132,6 +132,20 @@ bool is_out_of_files(int code) noexcept {
   return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
 }
 
+constexpr int scan_ms = static_cast<int>(FlowTable::scan_us / 1000);
+
+/// Makes ShardCounters::turn odd while a shard works.
+class Turn {
+ public:
+  explicit Turn(std::atomic<std::uint64_t>& turn) noexcept : turn_(turn) { turn_.fetch_add(1); }
+  ~Turn() { turn_.fetch_add(1, std::memory_order_release); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  std::atomic<std::uint64_t>& turn_;
+};
+
 class SystemRelay final : public RelayCore {
  public:
   explicit SystemRelay(const MediaConfig& config)
@@ -238,6 +252,7 @@ void SystemRelay::stop() noexcept {
   }
   filler_wake_.notify_all();
   if (filler_.joinable()) filler_.join();
+  wake_takers();
   for (Shard& shard : shard_) {
     const std::uint64_t one = 1;
     // An eventfd that was just made takes the first write; there is nothing to do if it does not.
@@ -392,12 +407,22 @@ void SystemRelay::run_shard(unsigned index) noexcept {
   bool is_ticking = false;
   std::int64_t window_began_us = clock_.monotonic_us();
   std::int64_t window_packets = 0;
+  std::int64_t scanned_us = window_began_us;
   for (;;) {
-    const int count = epoll_wait(poll, events, events_max, is_ticking ? 0 : -1);
+    const int wait_ms = is_ticking ? 0 : rings_.empty() ? -1 : scan_ms;
+    const int count = epoll_wait(poll, events, events_max, wait_ms);
     const std::int64_t now_us = clock_.monotonic_us();
+    const Turn turn(totals.turn);
     for (int i = 0; i < count; ++i) {
       if (events[i].data.u32 == stop_event) return;
       relay_one(index, events[i].data.u32, now_us, buffer.get(), totals);
+    }
+    if (!rings_.empty()) {
+      if (now_us - scanned_us >= FlowTable::scan_us) {
+        flows_.scan(index, now_us, totals);
+        scanned_us = now_us;
+      }
+      tell_events(index);
     }
     if (count > 0) window_packets += count;
     const std::int64_t window_us = now_us - window_began_us;

@@ -1,0 +1,60 @@
+// What is looked at in a flow beyond its forwarding, and what was seen.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "media/telephone_event.hpp"
+#include "tandem/media_relay.hpp"
+
+namespace tandem::media {
+
+/// Beside the FlowRecord of an RTP port. Packets of a flow without FlowRecord::watched do not touch
+/// it, but for those that are refused or go nowhere.
+///
+/// First cache line: written by the owner of the session. The rest: by the flow's shard, which
+/// forgets it with the former session of the port, as the counters of the record.
+struct alignas(64) Watch {
+  std::atomic<std::uint64_t> tag{0};
+  /// Bit by payload type. None set: all are fine.
+  std::atomic<std::uint64_t> negotiated[2] = {};
+  std::atomic<std::uint64_t> keys[2] = {};  ///< Which of them are telephone-event.
+  /// Both are taken away before what they point at is retired; see RelayCore::retire().
+  std::atomic<const MediaSources*> sources{nullptr};  ///< Null: everybody may speak.
+  std::atomic<TapRing*> tap{nullptr};                 ///< Null: nobody listens.
+  std::atomic<MediaSide> side{MediaSide::caller};
+  std::atomic<bool> is_scanned{false};  ///< scan() has to look at it.
+
+  alignas(64) std::atomic<std::uint32_t> shard{0};
+  std::atomic<std::uint32_t> silence_ms{0};
+  std::atomic<std::uint32_t> loss_permille{0};
+  std::atomic<std::uint32_t> loss_window_ms{0};
+  std::atomic<std::int64_t> watched_from_us{0};  ///< Silence before does not count.
+
+  std::atomic<std::uint64_t> unnegotiated{0};
+  std::atomic<std::uint32_t> digits{0};
+  std::atomic<std::uint32_t> malformed{0}, denied{0}, undeliverable{0}, discarded{0}, failed{0};
+
+  // The shard's alone.
+  alignas(64) KeyDetector detector;
+  std::int64_t refusal_told_us = 0;
+  std::uint32_t refusals_untold = 0;
+  bool is_silent = false;
+  std::int64_t silent_from_us = 0;
+  bool is_lossy = false;
+  std::int64_t window_from_us = 0;
+  std::uint32_t window_expected = 0, window_lost = 0;
+
+  [[nodiscard]] static bool has(const std::atomic<std::uint64_t> (&types)[2],
+                                std::uint8_t payload_type) noexcept {
+    return (types[payload_type >> 6].load(std::memory_order_relaxed) >> (payload_type & 63) & 1) !=
+           0;
+  }
+  void begin() noexcept;   ///< Forgets what was seen of the former session.
+  void forget() noexcept;  ///< ... and what was asked for.
+};
+
+/// Whether `from` may speak under `sources`.
+bool is_allowed(const MediaSources& sources, const IpAddress& from) noexcept;
+
+}  // namespace tandem::media
