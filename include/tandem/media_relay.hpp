@@ -131,7 +131,8 @@ class TANDEM_EXPORT MediaTap {
   bool take(TappedPacket& out);
   /// Packets that found no room, or were longer than 2,048 bytes.
   [[nodiscard]] std::uint64_t dropped() const noexcept;
-  /// The session was closed or untapped; what waits can still be taken.
+  void end() noexcept;  ///< Nothing more is copied. Any thread.
+  /// The session was closed or untapped, or end() was called; what waits can still be taken.
   [[nodiscard]] bool is_over() const noexcept;
 
  private:
@@ -228,8 +229,8 @@ class TANDEM_EXPORT MediaSession {
   Result<void> set_sources(MediaSide side, MediaSources sources);
 
   /// Begins to copy what both sides send, into `buffer_bytes` (4,096..16 Mi); what finds no room is
-  /// dropped and counted, the relay does not wait. Errors: already_exists (one tap a session),
-  /// invalid_argument.
+  /// dropped and counted, the relay does not wait. Errors: already_exists (one tap a session at a
+  /// time), invalid_argument.
   Result<MediaTap> tap(std::size_t buffer_bytes = 65'536);
   void untap() noexcept;  ///< The tap is over; so it is when the session is closed.
 

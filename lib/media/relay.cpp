@@ -531,7 +531,9 @@ Result<MediaTap> MediaSession::tap(std::size_t buffer_bytes) {
       !checked)
     return checked.error();
   media::SessionExtras& own = extras();
-  if (own.tap != nullptr) return Error{ErrorCode::already_exists, "the session was tapped already"};
+  if (own.tap != nullptr && !own.tap->is_over())
+    return Error{ErrorCode::already_exists, "the session was tapped already"};
+  untap();
   own.tap = std::make_shared<media::TapRing>(buffer_bytes);
   for (const std::uint32_t slot : slot_) {
     core_->flows().watch(slot).tap.store(own.tap.get());
@@ -644,6 +646,10 @@ std::vector<TappedPacket> MediaTap::take(std::size_t packets_max) {
 }
 
 std::uint64_t MediaTap::dropped() const noexcept { return ring_ == nullptr ? 0 : ring_->dropped(); }
+
+void MediaTap::end() noexcept {
+  if (ring_ != nullptr) ring_->end();
+}
 
 bool MediaTap::is_over() const noexcept { return ring_ == nullptr || ring_->is_over(); }
 

@@ -25,6 +25,7 @@ void TapRing::read(std::size_t at, void* to, std::size_t size_bytes) const noexc
 }
 
 bool TapRing::put(MediaSide side, std::int64_t now_us, std::string_view bytes) noexcept {
+  if (is_over()) return true;  // whoever listened has left
   const std::size_t written = written_.load(std::memory_order_relaxed);
   const std::size_t used = written - taken_.load(std::memory_order_acquire);
   if (bytes.size() > packet_bytes_max || sizeof(Head) + bytes.size() > capacity_ - used) {

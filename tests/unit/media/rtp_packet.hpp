@@ -22,6 +22,19 @@ inline std::string rtp_packet(std::uint16_t sequence, std::uint32_t timestamp, s
   return bytes;
 }
 
+/// One packet of a telephone event (RFC 4733).
+inline std::string key_packet(std::uint16_t sequence, std::uint32_t timestamp, std::uint32_t ssrc,
+                              std::uint8_t event, std::uint16_t duration, bool is_end,
+                              std::uint8_t payload_type = 101) {
+  std::string bytes = rtp_packet(sequence, timestamp, ssrc, 0);
+  bytes[1] = static_cast<char>(payload_type);
+  bytes.push_back(static_cast<char>(event));
+  bytes.push_back(static_cast<char>(is_end ? 0x8A : 0x0A));
+  bytes.push_back(static_cast<char>(duration >> 8));
+  bytes.push_back(static_cast<char>(duration));
+  return bytes;
+}
+
 /// A receiver report with one block.
 inline std::string receiver_report(std::uint32_t ssrc, std::uint32_t lost,
                                    std::uint32_t jitter = 0) {

@@ -1,0 +1,342 @@
+// Recordings: on a simulated loop, and by a thread.
+#include "media/recorder.hpp"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "media/g711.hpp"
+#include "media/relay.hpp"
+#include "unit/media/fake_loop.hpp"
+#include "unit/media/rtp_packet.hpp"
+
+using namespace tandem;
+using namespace tandem::media;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr MediaSide caller = MediaSide::caller;
+constexpr MediaSide callee = MediaSide::callee;
+
+struct Folder {
+  fs::path path;
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "tandem-record-XXXXXX").string();
+    path = ::mkdtemp(name.data());
+  }
+  ~Folder() { fs::remove_all(path); }
+};
+
+std::string content(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::uint32_t u32_at(const std::string& bytes, std::size_t at) {
+  std::uint32_t value = 0;
+  std::memcpy(&value, bytes.data() + at, 4);
+  return value;
+}
+
+/// Samples of a file: left in [0], right in [1].
+struct Samples {
+  std::vector<std::int16_t> side[2];
+  explicit Samples(const std::string& file) {
+    for (std::size_t at = wav_header_bytes; at + 4 <= file.size(); at += 4) {
+      for (std::size_t channel = 0; channel < 2; ++channel) {
+        std::int16_t sample = 0;
+        std::memcpy(&sample, file.data() + at + 2 * channel, 2);
+        side[channel].push_back(sample);
+      }
+    }
+  }
+};
+
+std::string pcm_packet(std::uint16_t sequence, std::uint8_t payload_type, char code,
+                       std::uint32_t ssrc = 1) {
+  std::string packet = rtp_packet(sequence, sequence * 160U, ssrc, 0);
+  packet[1] = static_cast<char>(payload_type);
+  packet.append(160, code);
+  return packet;
+}
+
+struct Studio {
+  Folder folder;
+  FakeLoop loop;
+  MediaRelay relay;
+  MediaSession session;
+  MediaRecorder recorder;
+  const SocketAddress phone = *SocketAddress::parse("192.0.2.1:4000");
+  const SocketAddress vendor = *SocketAddress::parse("198.51.100.2:6000");
+
+  explicit Studio(std::uint64_t file_bytes_max = 1 << 20, std::uint64_t free_bytes_min = 0)
+      : relay(*make_loop_relay(relay_config(), loop)),
+        session(*relay.open()),
+        recorder(*make_loop_recorder(config(file_bytes_max, free_bytes_min), loop)) {}
+  static MediaConfig relay_config() {
+    MediaConfig config;
+    config.address = IpAddress::ipv4(203, 0, 113, 1);
+    config.port_first = 30000;
+    config.port_last = 30059;
+    return config;
+  }
+  RecorderConfig config(std::uint64_t file_bytes_max, std::uint64_t free_bytes_min) const {
+    RecorderConfig config;
+    config.folder = folder.path / "calls";
+    config.file_bytes_max = file_bytes_max;
+    config.free_bytes_min = free_bytes_min;
+    return config;
+  }
+  void pass_ms(std::int64_t time_ms) {
+    loop.advance_us(time_ms * 1000);
+    loop.timers().advance(loop.clock().monotonic_us());
+  }
+  void say(MediaSide side, const std::string& packet) {
+    loop.send(side == caller ? phone : vendor, session.local_rtp(side), packet);
+  }
+  [[nodiscard]] std::string file(const char* name = "one.wav") const {
+    return content(folder.path / "calls" / name);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("G.711: silence, the ends of the scale and both signs are those of the tables") {
+  CHECK(sample_of_ulaw(0xFF) == 0);
+  CHECK(sample_of_ulaw(0x7F) == 0);
+  CHECK(sample_of_ulaw(0x80) == 32124);
+  CHECK(sample_of_ulaw(0x00) == -32124);
+  CHECK(sample_of_alaw(0xD5) == 8);
+  CHECK(sample_of_alaw(0x55) == -8);
+  CHECK(sample_of_alaw(0xAA) == 32256);
+  CHECK(sample_of_alaw(0x2A) == -32256);
+}
+
+TEST_CASE("Recording M-15: the caller is left, the callee right, each by its own codec") {
+  Studio s;
+  auto recording = s.recorder.record(s.session, "one");
+  REQUIRE(recording);
+  CHECK(recording->file().empty());
+  for (std::uint16_t i = 1; i <= 50; ++i) {
+    s.say(caller, pcm_packet(i, 0, '\x10'));
+    s.say(callee, pcm_packet(i, 8, '\x33', 2));
+    s.pass_ms(20);
+  }
+  CHECK(recording->file() == "one.wav");
+  CHECK_FALSE(recording->is_over());
+  s.session.close();
+  s.pass_ms(200);
+  CHECK(recording->is_over());
+  const std::string file = s.file();
+  CHECK(file.substr(0, 4) == "RIFF");
+  CHECK(u32_at(file, 40) == file.size() - 44);
+  CHECK(u32_at(file, 4) == file.size() - 8);
+  CHECK(u32_at(file, 24) == 8000);
+  const Samples samples(file);
+  REQUIRE(samples.side[0].size() == 8000);
+  for (std::size_t i = 0; i < 8000; ++i) {
+    REQUIRE(samples.side[0][i] == sample_of_ulaw(0x10));
+    REQUIRE(samples.side[1][i] == sample_of_alaw(0x33));
+  }
+  CHECK(s.recorder.stats().files_written == 1);
+  CHECK(s.recorder.stats().recordings == 0);
+}
+
+TEST_CASE(
+    "Recording M-15: loss is silence of its length, and the order is that of the timestamps") {
+  Studio s;
+  REQUIRE(s.recorder.record(s.session, "one"));
+  for (const int i : {1, 3, 2, 5, 6}) {  // 4 is lost
+    s.say(caller, pcm_packet(static_cast<std::uint16_t>(i), 0, static_cast<char>(i)));
+    s.pass_ms(20);
+  }
+  s.session.close();
+  s.pass_ms(200);
+  const Samples samples(s.file());
+  REQUIRE(samples.side[0].size() == 960);
+  for (std::size_t packet = 1; packet <= 6; ++packet) {
+    const std::int16_t expected =
+        packet == 4 ? std::int16_t{0} : sample_of_ulaw(static_cast<std::uint8_t>(packet));
+    CHECK(samples.side[0][160 * packet - 1] == expected);
+    CHECK(samples.side[0][160 * packet - 160] == expected);
+    CHECK(samples.side[1][160 * packet - 1] == 0);
+  }
+}
+
+TEST_CASE("Recording M-15: what comes half a second late is left out and counted") {
+  Studio s;
+  REQUIRE(s.recorder.record(s.session, "one"));
+  for (int i = 1; i <= 60; ++i) {
+    if (i != 2) s.say(caller, pcm_packet(static_cast<std::uint16_t>(i), 0, '\x10'));
+    s.pass_ms(20);
+  }
+  s.say(caller, pcm_packet(2, 0, '\x20'));
+  s.session.close();
+  s.pass_ms(200);
+  CHECK(s.recorder.stats().packets_late == 1);
+  const Samples samples(s.file());
+  CHECK(samples.side[0][160] == 0);
+  CHECK(samples.side[0].size() == 9600);
+}
+
+TEST_CASE("Recording M-15: a pause is as long as it was, also under a new SSRC") {
+  Studio s;
+  REQUIRE(s.recorder.record(s.session, "one"));
+  s.say(caller, pcm_packet(1, 0, '\x10'));
+  s.pass_ms(3000);
+  s.say(caller, pcm_packet(5000, 0, '\x20', 9));
+  s.session.close();
+  s.pass_ms(200);
+  const Samples samples(s.file());
+  REQUIRE(samples.side[0].size() == 24'160);
+  CHECK(samples.side[0][159] == sample_of_ulaw(0x10));
+  CHECK(samples.side[0][160] == 0);
+  CHECK(samples.side[0][24'000] == sample_of_ulaw(0x20));
+}
+
+TEST_CASE("Recording M-15: silence before the first word is there") {
+  Studio s;
+  REQUIRE(s.recorder.record(s.session, "one"));
+  for (int i = 0; i < 20; ++i)
+    s.pass_ms(100);
+  s.say(callee, pcm_packet(1, 8, '\x33'));
+  s.session.close();
+  s.pass_ms(200);
+  const Samples samples(s.file());
+  REQUIRE(samples.side[1].size() == 16'160);
+  CHECK(samples.side[1][15'999] == 0);
+  CHECK(samples.side[1][16'000] == sample_of_alaw(0x33));
+}
+
+TEST_CASE("Recording M-15: other codecs leave no file, and are counted") {
+  Studio s;
+  auto recording = s.recorder.record(s.session, "one");
+  s.say(caller, pcm_packet(1, 18, '\x10'));
+  s.session.close();
+  s.pass_ms(200);
+  CHECK(recording->is_over());
+  CHECK(recording->file().empty());
+  CHECK_FALSE(fs::exists(s.folder.path / "calls" / "one.wav"));
+  CHECK(s.recorder.stats().without_audio == 1);
+  CHECK(s.recorder.stats().packets_skipped == 1);
+}
+
+TEST_CASE("Recording M-15: one that is stopped ends there, and its session can be recorded again") {
+  Studio s;
+  auto first = s.recorder.record(s.session, "one");
+  s.say(caller, pcm_packet(1, 0, '\x10'));
+  s.pass_ms(100);
+  first->stop();
+  s.say(caller, pcm_packet(2, 0, '\x11'));
+  s.pass_ms(100);
+  CHECK(first->is_over());
+  CHECK(s.file().size() == 44 + 4 * 160);
+  auto second = s.recorder.record(s.session, "one");
+  REQUIRE(second);
+  s.say(caller, pcm_packet(3, 0, '\x12'));
+  s.session.close();
+  s.pass_ms(200);
+  CHECK(second->file() == "one-2.wav");
+  CHECK(s.file("one-2.wav").size() == 44 + 4 * 160);
+}
+
+TEST_CASE("Recording M-15: one that is stopped before the first word leaves no file") {
+  Studio s;
+  auto recording = s.recorder.record(s.session, "one");
+  s.say(caller, pcm_packet(1, 0, '\x10'));
+  recording->stop();  // before the writer came
+  s.pass_ms(200);
+  CHECK(recording->is_over());
+  CHECK(recording->file().empty());
+  CHECK_FALSE(fs::exists(s.folder.path / "calls" / "one.wav"));
+}
+
+TEST_CASE("Recording M-15: it ends at its largest size, and plays") {
+  Studio s(65'536);
+  auto recording = s.recorder.record(s.session, "one");
+  for (std::uint16_t i = 1; i <= 250; ++i) {
+    s.say(caller, pcm_packet(i, 0, '\x10'));
+    s.pass_ms(20);
+  }
+  CHECK(recording->is_over());
+  const std::string file = s.file();
+  CHECK(file.size() == 65'536);
+  CHECK(u32_at(file, 40) == file.size() - 44);
+  CHECK(s.recorder.stats().cut_short == 1);
+  CHECK(s.relay.stats().taps_dropped == 0);
+}
+
+TEST_CASE("Recording M-15: nothing is recorded while the disk has too little room") {
+  Studio s(1 << 20, UINT64_MAX);
+  CHECK(s.recorder.record(s.session, "one").error().code == ErrorCode::limit);
+  CHECK(s.recorder.stats().refused == 1);
+}
+
+TEST_CASE("Recording M-15: names stay below the folder") {
+  Studio s;
+  for (const char* name : {"", "/one", "../one", "a/../one", "a//one", "a/", ".one", "a\none"})
+    CHECK(s.recorder.record(s.session, name).error().code == ErrorCode::invalid_argument);
+  REQUIRE(s.recorder.record(s.session, "2026-11-26/acme/one"));
+  s.say(caller, pcm_packet(1, 0, '\x10'));
+  s.session.close();
+  s.pass_ms(200);
+  CHECK(fs::exists(s.folder.path / "calls/2026-11-26/acme/one.wav"));
+}
+
+TEST_CASE(
+    "Recording M-15: the header is right each second, and repaired behind a writer that died") {
+  Studio s;
+  REQUIRE(s.recorder.record(s.session, "one"));
+  for (std::uint16_t i = 1; i <= 200; ++i) {
+    s.say(caller, pcm_packet(i, 0, '\x10'));
+    s.pass_ms(20);
+  }
+  std::string killed = s.file();  // as a kill would leave it
+  CHECK(u32_at(killed, 40) <= killed.size() - 44);
+  CHECK(u32_at(killed, 40) + 40'000 > killed.size() - 44);
+  const fs::path copy = s.folder.path / "killed.wav";
+  killed += "abc";  // and half a frame
+  std::ofstream(copy, std::ios::binary) << killed;
+  auto repaired = repair_recording(copy);
+  REQUIRE(repaired);
+  CHECK(*repaired);
+  CHECK(u32_at(content(copy), 40) == killed.size() - 44 - 3);
+  CHECK_FALSE(*repair_recording(copy));
+  std::ofstream(copy, std::ios::binary) << "RIFF, but no recording of ours, though long enough";
+  CHECK(repair_recording(copy).error().code == ErrorCode::corrupt);
+  CHECK(repair_recording(s.folder.path / "none").error().code == ErrorCode::not_found);
+}
+
+TEST_CASE("Recording M-15: a recorder with a thread completes what runs when it goes") {
+  Folder folder;
+  FakeLoop loop;
+  auto relay = make_loop_relay(Studio::relay_config(), loop);
+  auto session = relay->open();
+  RecorderConfig config;
+  config.folder = folder.path;
+  config.free_bytes_min = 0;
+  {
+    auto recorder = MediaRecorder::create(config);
+    REQUIRE(recorder);
+    REQUIRE(recorder->record(*session, "one"));
+    loop.send(*SocketAddress::parse("192.0.2.1:4000"), session->local_rtp(caller),
+              pcm_packet(1, 0, '\x10'));
+  }
+  const std::string file = content(folder.path / "one.wav");
+  CHECK(u32_at(file, 40) == file.size() - 44);
+  CHECK(file.size() > 44);
+}
+
+TEST_CASE("Recording: configurations that cannot be are refused") {
+  RecorderConfig config;
+  CHECK_FALSE(MediaRecorder::create(config));
+  config.folder = "/nonexistent/folder/deep";
+  CHECK(MediaRecorder::create(config).error().code == ErrorCode::not_found);
+  config.file_bytes_max = 10;
+  CHECK(MediaRecorder::create(config).error().code == ErrorCode::invalid_argument);
+}
