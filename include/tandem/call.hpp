@@ -8,6 +8,7 @@
 
 #include "tandem/cdr.hpp"
 #include "tandem/export.h"
+#include "tandem/media_relay.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -29,6 +30,7 @@ struct CallView {
   bool media_relayed = false;
   MediaSideStats media_caller, media_callee;
   MediaCodecs codecs{};  ///< So far.
+  std::string recording;  ///< File of a recording that goes on (M-15); "": none.
 };
 
 /// Who is online now, or is not any more.
@@ -48,9 +50,10 @@ struct Event {
     call_ended,
     alarm,
     reloaded,
-    gateway,  ///< An address of a vendor stopped or began to answer (R-17), or a gateway
-              ///< registered or is not registered any more (P-05, R-25).
-    phone     ///< A phone registered, or is not registered any more (T-11).
+    gateway,    ///< An address of a vendor stopped or began to answer (R-17), or a gateway
+                ///< registered or is not registered any more (P-05, R-25).
+    phone,      ///< A phone registered, or is not registered any more (T-11).
+    call_digit  ///< A party of an answered call pressed a key, in RTP or by SIP INFO (M-09).
   };
   Kind kind = Kind::call_started;
   std::int64_t at_us = 0;
@@ -59,6 +62,9 @@ struct Event {
   std::string gateway;     ///< gateway: its id.
   std::string text;        ///< alarm: what is wrong; gateway: which address, and what it does.
   std::optional<RegistrationChange> registration;  ///< phone, and gateway when it is about that.
+  char digit = '\0';                               ///< call_digit: 0..9, *, #, A..D; ! is a flash.
+  MediaSide side = MediaSide::caller;              ///< call_digit: who pressed it.
+  std::uint32_t duration_ms = 0;                   ///< call_digit: how long; 0: not known.
 };
 TANDEM_EXPORT const char* event_kind_name(Event::Kind kind) noexcept;
 /// What a kind is about: "call", "gateway", "alarm" or "switch". Watchers that do not know a kind

@@ -44,6 +44,7 @@ struct AccountConfig : AccountSettings {
   /// Callers whose calls it pays for where a customer gateway goes by that (B-04); each is of one
   /// account only. At most bound_numbers_max.
   std::vector<std::string> bound_numbers{};
+  bool record = false;  ///< Answered calls that it pays for are recorded (M-15).
 };
 inline constexpr std::size_t bound_numbers_max = 100'000;
 
@@ -141,6 +142,7 @@ struct GatewayConfig {
   std::vector<CodecName> codecs{};
   std::optional<std::int32_t> no_media_hangup_s;  ///< Overrides the parameter (M-05).
   RtpInterrupt rtp_interrupt = RtpInterrupt::none;
+  bool record = false;                        ///< Its answered calls are recorded (M-15).
   std::optional<MaxCallDuration> max_call_s;  ///< Overrides the parameter (B-12).
   std::optional<GatewayAuth> auth;  ///< A customer must authenticate; to a vendor the switch does.
   SipOptions sip;
@@ -285,6 +287,8 @@ struct Parameters {
   std::int32_t sip_t1_ms = 500;   ///< P-20, RFC 3261 section 17.1.1.1; 100..5000.
   std::int32_t sip_t2_ms = 4000;  ///< At least T1; up to 32000.
   std::int32_t sip_t4_ms = 5000;  ///< 1000..32000.
+  std::int32_t rtp_loss_alarm_percent = 0;  ///< O-05, 0..99; 0: off.
+  std::int32_t rtp_loss_window_s = 10;      ///< 1..600: loss is judged over so long.
   /// P-20: how long a request over UDP waits before each repetition, and at last before it is given
   /// up; at most 20, each 50..64000. Empty: as T1 and T2 have it.
   std::vector<std::int32_t> sip_resend_ms;
@@ -401,6 +405,18 @@ struct Provision {
   std::map<std::string, std::map<std::string, std::string, std::less<>>, std::less<>> documents;
 };
 
+/// Where recordings go, what they are called and how long they stay (M-15).
+struct RecordingConfig {
+  std::string folder = "recordings";  ///< Relative to `SwitchConfig::folder`; made when absent.
+  /// File below the folder without ".wav"; of {date} {time} {id} {caller} {callee} {customer}
+  /// {vendor} and text. Times are UTC.
+  std::string name = "{date}/{time}-{caller}-{callee}-{id}";
+  std::int32_t file_megabytes_max = 512;   ///< 1..4095.
+  std::int32_t free_megabytes_min = 1024;  ///< 0..1,000,000; below nothing is recorded.
+  std::int32_t calls_max = 1000;           ///< At once, 1..100,000.
+  std::int32_t delete_after_days = 0;      ///< 0..36,500; 0: never.
+};
+
 /// The whole of it. Only `sip_listen` has no default.
 struct SwitchConfig {
   std::string folder = ".";  ///< Relative paths start here: the folder of the file.
@@ -417,9 +433,10 @@ struct SwitchConfig {
   std::optional<IpAddress> media_address6;  ///< For IPv6 media beside an IPv4 `media_address`.
   std::uint16_t media_port_low = 10000;
   std::uint16_t media_port_high = 39999;
-  std::string media_backend = "auto";  ///< "auto" or "portable".
-  std::int32_t media_shards = 1;       ///< MediaConfig::shards.
-  std::int32_t media_nice = -10;       ///< MediaConfig::nice.
+  std::string media_backend = "auto";        ///< "auto" or "portable".
+  std::int32_t media_shards = 1;             ///< MediaConfig::shards.
+  std::int32_t media_nice = -10;             ///< MediaConfig::nice.
+  std::optional<RecordingConfig> recording;  ///< Nothing: no call is recorded.
   std::optional<SocketAddress> admin_listen;
   std::string admin_token;  ///< Required when `admin_listen` is not loopback.
   std::string cdr_journal = "journal";

@@ -76,6 +76,7 @@ struct PhoneConfig : DescriptionOptions {
   bool transfer_keys = false;              ///< T-04, T-06: DTMF keys in INFO order transfers.
   MediaMode media = MediaMode::auto_mode;  ///< M-01, in calls it makes and gets.
   std::vector<CodecName> codecs{};         ///< M-07, likewise; as of a gateway.
+  bool record = false;                     ///< M-15: its answered calls, either way, are recorded.
 };
 
 /// Where a phone or gateway can be reached, as it registered.

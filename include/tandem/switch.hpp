@@ -26,6 +26,7 @@
 #include "tandem/log.hpp"
 #include "tandem/lrn.hpp"
 #include "tandem/maintenance.hpp"
+#include "tandem/media_recorder.hpp"
 #include "tandem/media_relay.hpp"
 #include "tandem/phones.hpp"
 #include "tandem/provision.hpp"
@@ -135,6 +136,7 @@ struct SwitchCounters {
   /// Now, not since the start: SIP dialogs and transactions, and media sessions with their ports.
   std::uint64_t dialogs_live = 0, transactions_live = 0, media_sessions_live = 0;
   MediaRelayStats media;                 ///< Of the media relay.
+  RecorderStats recorder;                ///< Of its recordings; all zero without `recording`.
   std::uint64_t event_feeds = 0;         ///< Watchers now, see Switch::watch().
   std::uint64_t feed_events_lost = 0;    ///< By all watchers together.
   std::vector<LrnCounters> lrn;          ///< By resolver, in the order of the configuration.
@@ -199,6 +201,11 @@ class TANDEM_EXPORT Switch {
   [[nodiscard]] std::vector<CallView> calls() const;
   /// Ends a call (`AdminDisconnect`). Errors: not_found.
   Result<void> disconnect(std::uint64_t id);
+  /// Begins or ends the recording of an answered call (M-15), whatever the configuration says of
+  /// it; nothing happens when it is so already. Errors: not_found (no such call, or no relayed
+  /// audio), wrong_state (not answered, or no `recording` is configured), limit (too many, or too
+  /// little free space).
+  Result<void> record(std::uint64_t id, bool on = true);
   /// Answers a policy question; late or unknown tokens are ignored.
   void answer(std::uint64_t token, const PolicyAnswer& answer);
   /// Answers a question of `on_lrn`; late or unknown tokens are ignored. An answer whose `lrn` is

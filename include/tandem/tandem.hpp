@@ -30,6 +30,7 @@
 #include "tandem/maintenance.hpp"
 #include "tandem/margin.hpp"
 #include "tandem/media_options.hpp"
+#include "tandem/media_recorder.hpp"
 #include "tandem/media_relay.hpp"
 #include "tandem/number_policy.hpp"
 #include "tandem/number_transform.hpp"

@@ -68,6 +68,7 @@ Call::Call(Worker& worker, std::uint64_t id, std::unique_ptr<Leg> leg, const Inb
       started_wall_us_(worker.loop().clock().wall_us()),
       money_timer_(Timer::member<&Call::on_money_timer, Call>(), this),
       max_timer_(Timer::member<&Call::on_max_timer, Call>(), this) {
+  media_.set_tag(id);
   context_.tables = std::move(tables);
   context_.names = worker.names();
   context_.state = &worker.commons().state;

@@ -44,6 +44,11 @@ class Call final : public LegEvents {
   void end_by_server(Reason reason);
   /// Once a second while answered: media watch and interim marks.
   void on_second(std::int64_t now_us);
+  /// What the relay saw: keys, loss.
+  void on_media(const MediaEvent& event);
+  /// Begins or ends its recording; nothing happens when it is so already. Errors: wrong_state (not
+  /// answered, or no recorder), not_found (no relayed audio), and those of MediaRecorder::record().
+  Result<void> record(bool on);
   [[nodiscard]] CallView view() const;
   [[nodiscard]] bool is_answered() const noexcept { return state_ == CallState::answered; }
 
@@ -256,6 +261,11 @@ class Call final : public LegEvents {
   void call_target(std::unique_ptr<Leg> in, TransferPlan plan);
   [[nodiscard]] bool may_order(MediaSide side, const SocketAddress& source);
   [[nodiscard]] bool take_key(Leg& leg, const DialogRequest& request);
+  [[nodiscard]] KeyAction press_key(MediaSide side, char key);
+  void dial_by_keys(MediaSide side, const std::string& number);
+  void record_as_configured();
+  void publish_loss(const MediaEvent& event);
+  void publish_digit(MediaSide side, char digit, std::uint32_t duration_ms);
   void on_key_timer();
   [[nodiscard]] bool has_keys(MediaSide side) const noexcept;
   void lead_to_call(Leg& leg, const Referral& referral);
@@ -331,7 +341,10 @@ class Call final : public LegEvents {
   std::unique_ptr<Transfer> transfer_;  // null: nobody is led elsewhere
   std::unique_ptr<KeyInput> keys_;      // null: nobody is ordering by keys
   std::unique_ptr<Rejoin> rejoin_;      // null: who was led there is known there
+  /// Some phones send a key both ways: the way of the first one of a side counts.
+  enum class KeyWay : std::uint8_t { none, info, rtp };
   // By MediaSide, the caller's first.
+  std::array<KeyWay, 2> key_way_{};
   std::array<bool, 2> is_joined_{};           // to another call, in place of who was there
   std::array<std::uint32_t, 2> referrals_{};  // that who is there has sent
   // Requests that a leg has not answered yet: those of the other side, and behind them those that

@@ -180,11 +180,41 @@ void Call::call_target(std::unique_ptr<Leg> in, TransferPlan plan) {
 
 /// T-04, T-06: what a party orders by keys. False: the request is for the other side.
 bool Call::take_key(Leg& leg, const DialogRequest& request) {
-  const MediaSide side = side_of(leg);
-  if (request.method != "INFO" || !has_keys(side) || !may_order(side, request.source)) return false;
+  if (request.method != "INFO") return false;
   const char key = dtmf_key(request.body);
   if (key == '\0') return false;
-  if (keys_ != nullptr && keys_->side != side) return false;
+  const MediaSide side = side_of(leg);
+  KeyWay& way = key_way_[side == MediaSide::caller ? 0 : 1];
+  if (way == KeyWay::none) way = KeyWay::info;
+  if (way != KeyWay::info) return false;
+  publish_digit(side, key, 0);
+  if (!has_keys(side) || !may_order(side, request.source)) return false;
+  const KeyAction action = press_key(side, key);
+  if (action == KeyAction::pass) return false;
+  leg.answer_request(200, {});
+  return true;
+}
+
+/// A key that came in RTP has gone on to the other side: media waits for nobody.
+void Call::on_media(const MediaEvent& event) {
+  if (is_over_ || state_ != CallState::answered) return;
+  if (event.kind == MediaEvent::Kind::loss_began) return publish_loss(event);
+  if (event.kind != MediaEvent::Kind::digit) return;
+  KeyWay& way = key_way_[event.side == MediaSide::caller ? 0 : 1];
+  if (way == KeyWay::none) way = KeyWay::rtp;
+  if (way != KeyWay::rtp) return;
+  publish_digit(event.side, event.digit, event.duration_ms);
+  const std::unique_ptr<Leg>& leg = leg_of(event.side);
+  if (leg == nullptr || !has_keys(event.side) || is_target(leg.get())) return;
+  // Whoever could put a packet into the stream must not lead the call elsewhere.
+  const std::optional<SocketAddress> from = media_.remote(event.side);
+  if (!from || (!media_.is_from_described(event.side) && !may_order(event.side, *from))) return;
+  (void)press_key(event.side, event.digit);
+}
+
+/// What becomes of a key, and does it.
+KeyAction Call::press_key(MediaSide side, char key) {
+  if (keys_ != nullptr && keys_->side != side) return KeyAction::pass;
   if (keys_ == nullptr)
     keys_ = std::make_unique<KeyInput>(side, Timer::member<&Call::on_key_timer, Call>(), this);
   const bool is_ordered = transfer_ != nullptr && transfer_->side == side &&
@@ -199,17 +229,18 @@ bool Call::take_key(Leg& leg, const DialogRequest& request) {
     worker_.loop().timers().start(
         keys_->timer, (is_first ? p.transfer_first_key_s : p.transfer_key_s) * second_us);
   }
-  if (action == KeyAction::pass) return false;
-  leg.answer_request(200, {});
   if (action == KeyAction::cancel)
     give_back_transferor(reason_facts(Reason::CallerCancel).sip_status);
-  if (action != KeyAction::dial) return true;
+  if (action == KeyAction::dial) dial_by_keys(side, number);
+  return action;
+}
+
+void Call::dial_by_keys(MediaSide side, const std::string& number) {
   TransferPlan plan;
   // Nobody can be told why not: the two stay together.
-  if (judge_transfer(side, plan) != 0) return true;
+  if (judge_transfer(side, plan) != 0) return;
   plan.callee = number;
   call_target(begin_transfer(side, Transfer::Order::keys, worker_.loop()), std::move(plan));
-  return true;
 }
 
 void Call::on_key_timer() { keys_.reset(); }

@@ -103,6 +103,7 @@ Result<void> MediaPath::open_stream(std::size_t index) {
   if (streams_[index].is_open()) return {};
   auto session = relay_->open(families_[0], families_[1]);
   if (!session) return session.error();
+  session->set_tag(tag_);
   streams_[index] = std::move(*session);
   return {};
 }
@@ -111,6 +112,8 @@ Result<void> MediaPath::direct(MediaSide from, std::size_t index, const Target& 
   MediaSession& stream = streams_[index];
   stream.set_flags(from,
                    {.prefer_signalled = target.prefers_signalled, .transparent = !target.is_rtp});
+  // A description says what its sender takes (RFC 3264 section 5.1), so what the other may send.
+  (void)stream.set_payloads(other(from), target.payloads, target.keys);
   return stream.set_remote(from, target.rtp, target.wants_mux ? target.rtp : target.rtcp);
 }
 
@@ -161,6 +164,17 @@ Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session, boo
     Target target;  // An unspecified address is RFC 2543's hold: nothing is sent to it.
     target.is_rtp = media.is_rtp();
     target.prefers_signalled = prefers_signalled;
+    target.is_audio = media.is_audio();
+    // What is encrypted end to end shows its types, and no keys.
+    const bool is_plain = !media.has_crypto && !media.has_dtls;
+    for (const sip::SdpCodec& codec :
+         target.is_rtp ? sip::sdp_codecs(media) : std::vector<sip::SdpCodec>()) {
+      const auto type = static_cast<std::uint8_t>(codec.payload_type);
+      if (codec.payload_type < 0 || codec.payload_type > 127) continue;
+      target.payloads.push_back(type);
+      if (is_plain && sip::equals_ignoring_case(codec.name, "telephone-event"))
+        target.keys.push_back(type);
+    }
     if (!media.address.is_unspecified()) {
       const bool has_rtcp_ip = media.rtcp_address.family != IpAddress::Family::none;
       const auto next_port = static_cast<std::uint16_t>(media.port + 1);
@@ -287,6 +301,50 @@ Result<std::string> MediaPath::answer_early(const SessionBody& offer,
               [&](const sip::SdpEdit& wanted) { return sip::write_own_answer(*session, wanted); });
 }
 
+const MediaSession* MediaPath::audio() const noexcept {
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    for (const Description& description : described_) {
+      if (streams_[i].is_open() && i < description.targets.size() &&
+          description.targets[i].is_audio)
+        return &streams_[i];
+    }
+  }
+  return nullptr;
+}
+
+void MediaPath::watch(const MediaWatch& watch) {
+  for (MediaSession& stream : streams_) {
+    if (!stream.is_open()) continue;
+    for (const MediaSide side : {MediaSide::caller, MediaSide::callee})
+      (void)stream.set_watch(side, watch);  // in range, or the relay keeps no events
+  }
+}
+
+Result<void> MediaPath::record(MediaRecorder& recorder, std::string_view name) {
+  const MediaSession* const stream = audio();
+  if (stream == nullptr) return Error{ErrorCode::not_found, "the call has no relayed audio"};
+  auto recording =
+      recorder.record(streams_[static_cast<std::size_t>(stream - streams_.data())], name);
+  if (!recording) return recording.error();
+  recording_ = std::move(*recording);
+  return {};
+}
+
+void MediaPath::stop_recording() noexcept { recording_.stop(); }
+
+std::optional<SocketAddress> MediaPath::remote(MediaSide side) const noexcept {
+  const MediaSession* const stream = audio();
+  return stream == nullptr ? std::nullopt : stream->remote(side);
+}
+
+bool MediaPath::is_from_described(MediaSide side) const noexcept {
+  const std::optional<SocketAddress> from = remote(side);
+  if (!from) return false;
+  const std::vector<Target>& targets = described_[index_of(side)].targets;
+  return std::any_of(targets.begin(), targets.end(),
+                     [&](const Target& target) { return target.rtp.ip == from->ip; });
+}
+
 std::int64_t MediaPath::last_rtp_us(MediaSide side) const noexcept {
   std::int64_t last = 0;
   for (const MediaSession& stream : streams_) {
@@ -310,8 +368,16 @@ MediaSideStats MediaPath::stats(MediaSide side) const {
     sum.packets_lost += one.packets_lost;
     sum.packets_refused += one.packets_refused;
     sum.jitter_us = std::max(sum.jitter_us, one.jitter_us);
+    sum.digits += one.digits;
+    sum.packets_unnegotiated += one.packets_unnegotiated;
+    sum.reported_lost += one.reported_lost;
+    sum.reported_jitter_us = std::max(sum.reported_jitter_us, one.reported_jitter_us);
     if (sum.remote.empty()) sum.remote = one.remote;
+    if (sum.signalled.empty()) sum.signalled = one.signalled;
   }
+  // Of the audio: a second stream may well be one-way. On hold nobody is to be heard.
+  if (const MediaSession* const stream = audio(); stream != nullptr && !on_hold())
+    sum.cause = stream->stats(side).cause;
   return sum;
 }
 

@@ -15,6 +15,7 @@
 #include "tandem/clock.hpp"
 #include "tandem/config.hpp"
 #include "tandem/error.hpp"
+#include "tandem/media_recorder.hpp"
 #include "tandem/media_relay.hpp"
 
 namespace tandem::call {
@@ -73,6 +74,21 @@ class MediaPath {
   /// section 5.2.
   MediaPath(MediaRelay* relay, Random& random) noexcept;
 
+  void set_tag(std::uint64_t tag) noexcept { tag_ = tag; }  ///< Of what the relay tells of it.
+  /// What is watched of the streams that are open now; those of later are not.
+  void watch(const MediaWatch& watch);
+  /// Records the first audio stream from now on. Errors: those of MediaRecorder::record(),
+  /// not_found (there is none).
+  Result<void> record(MediaRecorder& recorder, std::string_view name);
+  void stop_recording() noexcept;  ///< What was recorded stays.
+  /// The file, once there is audio in it; "": none.
+  [[nodiscard]] std::string recording() const { return recording_.file(); }
+  [[nodiscard]] bool is_recorded() const noexcept { return !recording_.is_over(); }
+  /// Whether the media of `side` comes from the address that its description names.
+  [[nodiscard]] bool is_from_described(MediaSide side) const noexcept;
+  /// Where the media of `side` comes from; nothing before it came.
+  [[nodiscard]] std::optional<SocketAddress> remote(MediaSide side) const noexcept;
+
   /// For a call to another callee: from now on descriptions are rewritten to lead through the
   /// relay, or keep their addresses. `families`: address family towards each side, by MediaSide.
   void set_relayed(bool relayed, std::array<IpAddress::Family, 2> families) noexcept;
@@ -126,6 +142,8 @@ class MediaPath {
     bool is_rtp = true;
     bool wants_mux = false;  // RTCP on the port of RTP, if the other side does so too (RFC 5761)
     bool prefers_signalled = false;
+    bool is_audio = false;
+    std::vector<std::uint8_t> payloads, keys;  // payload types that it takes; telephone-event
   };
   struct Description {
     bool is_hold = false;
@@ -147,7 +165,11 @@ class MediaPath {
   template <class Write>
   Result<std::string> show(MediaSide to, sip::SdpEdit& edit, Write write);
 
+  [[nodiscard]] const MediaSession* audio() const noexcept;
+
   MediaRelay* relay_;
+  std::uint64_t tag_ = 0;
+  MediaRecording recording_;
   bool relayed_ = false;
   std::array<IpAddress::Family, 2> families_{IpAddress::Family::ipv4, IpAddress::Family::ipv4};
   std::vector<MediaSession> streams_;  // by m= line

@@ -133,6 +133,7 @@ class TablesBuilder {
       payer.currency = account.currency;
       payer.call_level = account.call_level;
       payer.agent_id = account.agent;
+      payer.record = account.record;
       payer.fees = config_.parameters.fees;
       payer.fees.tax_percent = account.tax_percent;
       if (auto deck = decks_.find(account.rate_deck); deck != decks_.end()) {
@@ -519,6 +520,7 @@ class TablesBuilder {
     gateway.sip.refer = phone.refer;
     gateway.sip.transfer_keys = phone.transfer_keys;
     set_media(phone, gateway);
+    gateway.record = phone.record;
     return gateway;
   }
 
@@ -537,6 +539,7 @@ class TablesBuilder {
     gateway.sip.refer = phone.refer;
     gateway.sip.transfer_keys = phone.transfer_keys;
     set_media(phone, gateway);
+    gateway.record = phone.record;
     return gateway;
   }
 

@@ -69,6 +69,7 @@ struct Payer {
   CallLevel call_level = CallLevel::none;
   FeeRules fees;           ///< The parameters', with the tax of the account.
   std::string agent_id{};  ///< Account of its agent; "": none (B-17).
+  bool record = false;     ///< M-15.
 
   /// What of a number the deck is asked for.
   [[nodiscard]] std::string_view rated(std::string_view number) const noexcept {

@@ -4,6 +4,7 @@
 
 #include "call/billing_record.hpp"
 #include "call/call.hpp"
+#include "call/recording_name.hpp"
 #include "cdr/records.hpp"
 #include "rating/formula.hpp"
 #include "tandem/charge_terms.hpp"
@@ -153,6 +154,14 @@ void Call::begin_talk() {
   if (!inbound_->has_session_timer())  // P-18
     max_s = tighter_limit_s(max_s, parameters().no_timer_max_call_s);
   if (max_s > 0) worker_.loop().timers().start(max_timer_, max_s * second_us);
+  if (parameters().rtp_loss_alarm_percent > 0) {
+    media_.watch(
+        {.loss_permille = 10 * static_cast<std::uint32_t>(parameters().rtp_loss_alarm_percent),
+         .loss_window_ms = 1000 * static_cast<std::uint32_t>(parameters().rtp_loss_window_s)});
+  }
+  if (context_.customer_entry()->config.record || vendor().config.record ||
+      context_.payers()->payer.record)
+    record_as_configured();
   publish(Event::Kind::call_answered);
   const std::int64_t advance_s = 60 * std::int64_t{parameters().overdraft_advance_min};
   const auto meter = [&](const Payer& payer, const Rate* rate, MoneyHold hold, PackageHold packages,
@@ -456,6 +465,7 @@ void Call::finish(const Ending& ending) {
   state_ = CallState::ending;
   if (was_answered) attempts_.back().ended_at_us = ended_wall_us_;
 
+  media_.stop_recording();  // now it is decided whether there is a file
   Cdr cdr = make_cdr();
   cdr.end_reason = ending.reason;
   cdr.end_code = ending.end_code;
@@ -664,6 +674,9 @@ Cdr Call::make_cdr() const {
   if (cdr.media_relayed) {
     cdr.media_caller = media_.stats(MediaSide::caller);
     cdr.media_callee = media_.stats(MediaSide::callee);
+    // Before the answer nobody is expected to be heard.
+    if (answered_us_ == 0) cdr.media_caller.cause = cdr.media_callee.cause = MediaCause::none;
+    cdr.recording = media_.recording();
   }
   return cdr;
 }
@@ -724,8 +737,69 @@ CallView Call::view() const {
   if (view.media_relayed) {
     view.media_caller = media_.stats(MediaSide::caller);
     view.media_callee = media_.stats(MediaSide::callee);
+    if (answered_us_ == 0) view.media_caller.cause = view.media_callee.cause = MediaCause::none;
+    view.recording = media_.recording();
   }
   return view;
+}
+
+Result<void> Call::record(bool on) {
+  if (!on) {
+    media_.stop_recording();
+    return {};
+  }
+  MediaRecorder* const recorder = worker_.commons().recorder;
+  if (recorder == nullptr) return Error{ErrorCode::wrong_state, "no recording is configured"};
+  if (is_over_ || state_ != CallState::answered)
+    return Error{ErrorCode::wrong_state, "the call is not answered"};
+  if (!media_.relayed()) return Error{ErrorCode::not_found, "the call has no relayed audio"};
+  if (media_.is_recorded()) return {};
+  RecordingFacts facts;
+  facts.id = id_;
+  facts.at_us = worker_.loop().clock().wall_us();
+  facts.caller = context_.caller.view();
+  facts.callee = billed_callee();
+  facts.customer = context_.customer_entry()->config.id;
+  facts.vendor = vendor().config.id;
+  return media_.record(*recorder, recording_name(worker_.commons().recording_name, facts));
+}
+
+/// A call that cannot be recorded goes on; the log says why.
+void Call::record_as_configured() {
+  if (worker_.commons().recorder == nullptr) return;
+  if (auto recorded = record(true); !recorded) {
+    worker_.commons().log.write(
+        LogLevel::warning, "call", "a call is not recorded",
+        {{"call", std::to_string(id_)}, {"error", recorded.error().message}});
+  }
+}
+
+void Call::publish_digit(MediaSide side, char digit, std::uint32_t duration_ms) {
+  Host& host = worker_.commons().host;
+  if (!host.wants_events()) return;
+  Event event;
+  event.kind = Event::Kind::call_digit;
+  event.at_us = worker_.loop().clock().wall_us();
+  event.call = view();
+  event.side = side;
+  event.digit = digit;
+  event.duration_ms = duration_ms;
+  host.publish(std::move(event));
+}
+
+void Call::publish_loss(const MediaEvent& lost) {
+  Host& host = worker_.commons().host;
+  if (!host.wants_events()) return;
+  const bool is_caller = lost.side == MediaSide::caller;
+  Event event;
+  event.kind = Event::Kind::alarm;
+  event.at_us = worker_.loop().clock().wall_us();
+  event.gateway = is_caller ? context_.customer_entry()->config.id : vendor().config.id;
+  event.text = std::to_string(lost.loss_permille / 10) + "." +
+               std::to_string(lost.loss_permille % 10) + " % of the media of the " +
+               (is_caller ? "caller" : "callee") + " of call " + std::to_string(id_) +
+               " was lost before it came here (O-05)";
+  host.publish(std::move(event));
 }
 
 void Call::publish(Event::Kind kind, std::optional<Cdr> cdr) {

@@ -196,6 +196,17 @@ bool Worker::disconnect(std::uint64_t id) {
   return true;
 }
 
+Result<void> Worker::record(std::uint64_t id, bool on) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return Error{ErrorCode::not_found, "no call " + std::to_string(id)};
+  return found->second->record(on);
+}
+
+void Worker::on_media(const MediaEvent& event) {
+  if (const auto found = calls_.find(event.tag); found != calls_.end())
+    found->second->on_media(event);
+}
+
 void Worker::end_all(Reason reason) {
   std::vector<std::uint64_t> ids;
   ids.reserve(calls_.size());

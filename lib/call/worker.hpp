@@ -23,6 +23,7 @@
 #include "tandem/call.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/log.hpp"
+#include "tandem/media_recorder.hpp"
 #include "tandem/media_relay.hpp"
 
 namespace tandem::call {
@@ -66,8 +67,10 @@ struct Commons {
   cdr::Journal& journal;
   Log& log;
   Host& host;
-  MediaRelay* relay = nullptr;   ///< Null: no media can be relayed.
-  std::vector<Worker*> workers;  ///< By their index; complete before the loops start.
+  MediaRelay* relay = nullptr;        ///< Null: no media can be relayed.
+  MediaRecorder* recorder = nullptr;  ///< Null: nothing is recorded.
+  std::string recording_name;         ///< RecordingConfig::name.
+  std::vector<Worker*> workers;       ///< By their index; complete before the loops start.
   std::atomic<bool> is_draining{false};
   std::atomic<bool> is_closed{false};  ///< The loops have stopped.
   std::atomic<std::int64_t> live_calls{0};
@@ -101,6 +104,11 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
   void answer_lrn(std::uint64_t token, const LrnAnswer& answer) { lookups_.answer(token, answer); }
   /// False when there is no such call.
   bool disconnect(std::uint64_t id);
+  /// Begins or ends the recording of a call. Errors: not_found (there is no such call), and those
+  /// of Call::record().
+  Result<void> record(std::uint64_t id, bool on);
+  /// What the relay saw of a call of this worker.
+  void on_media(const MediaEvent& event);
   void end_all(Reason reason);
   [[nodiscard]] std::vector<CallView> views() const;
   [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }

@@ -72,6 +72,12 @@ void put_media(WireWriter& writer, const MediaSideStats& side, std::string& scra
   inner.number(side.jitter_us);
   inner.number(side.packets_refused);
   inner.text(side.remote);
+  inner.number(static_cast<std::uint64_t>(side.cause));
+  inner.text(side.signalled);
+  inner.number(side.digits);
+  inner.number(side.packets_unnegotiated);
+  inner.number(side.reported_lost);
+  inner.number(side.reported_jitter_us);
   writer.text(scratch);
 }
 
@@ -82,11 +88,25 @@ MediaSideStats take_media(WireReader& outer, bool& is_bad) {
   side.bytes_received = reader.number();
   side.packets_sent = reader.number();
   side.packets_lost = reader.number();
-  const std::uint64_t jitter_us = reader.number();
-  is_bad |= jitter_us > std::numeric_limits<std::uint32_t>::max();
-  side.jitter_us = static_cast<std::uint32_t>(jitter_us);
+  const auto take_u32 = [&reader, &is_bad] {
+    const std::uint64_t number = reader.number();
+    is_bad |= number > std::numeric_limits<std::uint32_t>::max();
+    return static_cast<std::uint32_t>(number);
+  };
+  side.jitter_us = take_u32();
   side.packets_refused = reader.number();
   side.remote = reader.text();
+  if (!reader.is_at_end()) {
+    const std::uint64_t cause = reader.number();
+    // One of a newer release is none of ours.
+    if (cause <= static_cast<std::uint64_t>(MediaCause::stopped))
+      side.cause = static_cast<MediaCause>(cause);
+    side.signalled = reader.text();
+    side.digits = take_u32();
+    side.packets_unnegotiated = reader.number();
+    side.reported_lost = reader.number();
+    side.reported_jitter_us = take_u32();
+  }
   is_bad |= reader.is_bad();
   return side;
 }
@@ -162,6 +182,7 @@ void encode_cdr(const Cdr& cdr, std::string& out) {
   writer.text(cdr.choices);
   for (const std::string* text : {&cdr.codecs.negotiated, &cdr.codecs.caller, &cdr.codecs.callee})
     writer.text(*text);
+  writer.text(cdr.recording);
 }
 
 Result<Cdr> decode_cdr(std::string_view bytes) {
@@ -210,6 +231,7 @@ Result<Cdr> decode_cdr(std::string_view bytes) {
   for (std::string* text : {&cdr.codecs.negotiated, &cdr.codecs.caller, &cdr.codecs.callee}) {
     if (!reader.is_at_end()) *text = reader.text();
   }
+  if (!reader.is_at_end()) cdr.recording = reader.text();
   if (is_bad || reader.is_bad()) return Error{ErrorCode::corrupt, "a CDR was malformed"};
   return cdr;
 }

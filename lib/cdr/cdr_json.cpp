@@ -64,6 +64,12 @@ void append_side_json(std::string& out, const MediaSideStats& side, const std::s
   object.number("packets_refused", side.packets_refused);
   object.text("remote", side.remote);
   object.text("codecs", codecs);
+  object.text("signalled", side.signalled);
+  object.text("cause", media_cause_name(side.cause));
+  object.number("digits", side.digits);
+  object.number("packets_unnegotiated", side.packets_unnegotiated);
+  object.number("reported_lost", side.reported_lost);
+  object.number("reported_jitter_us", side.reported_jitter_us);
   object.end();
 }
 
@@ -96,6 +102,14 @@ MediaSideStats side_from(const json& media, const char* name, std::string& codec
   take(*found, "packets_refused", side.packets_refused);
   take(*found, "remote", side.remote);
   take(*found, "codecs", codecs);
+  take(*found, "signalled", side.signalled);
+  std::string cause;
+  take(*found, "cause", cause);
+  side.cause = media_cause_from_name(cause).value_or(MediaCause::none);
+  take(*found, "digits", side.digits);
+  take(*found, "packets_unnegotiated", side.packets_unnegotiated);
+  take(*found, "reported_lost", side.reported_lost);
+  take(*found, "reported_jitter_us", side.reported_jitter_us);
   return side;
 }
 
@@ -170,6 +184,7 @@ void append_media_json(std::string& out, const Cdr& cdr) {
   append_side_json(out, cdr.media_caller, cdr.codecs.caller);
   object.key("callee");
   append_side_json(out, cdr.media_callee, cdr.codecs.callee);
+  object.text("recording", cdr.recording);
   object.end();
 }
 
@@ -232,6 +247,7 @@ Result<void> media_from_json(std::string_view text, Cdr& cdr) {
   take(parsed, "codec", cdr.codecs.negotiated);
   cdr.media_caller = side_from(parsed, "caller", cdr.codecs.caller);
   cdr.media_callee = side_from(parsed, "callee", cdr.codecs.callee);
+  take(parsed, "recording", cdr.recording);
   return {};
 }
 

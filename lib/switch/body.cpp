@@ -10,6 +10,7 @@
 #include "cdr/cdr_sqlite.hpp"
 #include "cdr/csv_sink.hpp"
 #include "cdr/files_sink.hpp"
+#include "media/recorder.hpp"
 #include "media/relay.hpp"
 #include "remote/push_sink.hpp"
 #include "remote/sql_factories.hpp"
@@ -26,6 +27,7 @@ namespace {
 
 constexpr std::int64_t ms_us = 1'000;
 constexpr std::int64_t second_us = 1'000'000;
+constexpr unsigned media_events_max = 4'096;  // of a shard, between two turns of the first loop
 constexpr std::int64_t pump_period_us = 100'000;
 constexpr std::int64_t sink_drain_ms = 5'000;
 constexpr std::int64_t catch_up_durable_ms = 5'000;
@@ -470,12 +472,52 @@ Result<void> Switch::Body::open_media() {
   media.tos = static_cast<std::uint8_t>(config_.parameters.media_tos);
   const unsigned pairs = (media.port_last - media.port_first + 1U) / 2U;
   media.ready_pairs = std::clamp(pairs, 2U, media.ready_pairs);
+  media.events_max = media_events_max;
+  io::Loop* const first = seats_.front().loop.get();
+  // On a relay thread, which waits for nobody. What a full loop does not take, the next second
+  // does.
+  media.on_events = [this, first] { (void)first->post([this] { deliver_media_events(); }); };
   auto relay = is_simulated() ? media::make_loop_relay(media, *seats_.front().loop)
                               : MediaRelay::create(media);
   if (!relay) return relay.error();
   relay_.emplace(std::move(*relay));
   commons_->relay = &*relay_;
+  return open_recorder();
+}
+
+Result<void> Switch::Body::open_recorder() {
+  if (!config_.recording) return {};
+  const RecordingConfig& from = *config_.recording;
+  constexpr std::uint64_t megabyte = 1U << 20;
+  RecorderConfig recording;
+  recording.folder = config_.path(from.folder);
+  recording.file_bytes_max = static_cast<std::uint64_t>(from.file_megabytes_max) * megabyte;
+  recording.free_bytes_min = static_cast<std::uint64_t>(from.free_megabytes_min) * megabyte;
+  recording.recordings_max = static_cast<unsigned>(from.calls_max);
+  recording.on_failure = [this](const std::string& name, const Error& error) {
+    log_.write(LogLevel::error, "media", "a recording ended early",
+               {{"recording", name}, {"error", error.message}});
+  };
+  auto recorder = is_simulated() ? media::make_loop_recorder(recording, *seats_.front().loop)
+                                 : MediaRecorder::create(recording);
+  if (!recorder)
+    return Error{recorder.error().code, "/recording/folder: " + recorder.error().message};
+  recorder_.emplace(std::move(*recorder));
+  commons_->recorder = &*recorder_;
+  commons_->recording_name = from.name;
   return {};
+}
+
+/// On the first loop: to the workers of the calls that they are about.
+void Switch::Body::deliver_media_events() {
+  for (const MediaEvent& event : relay_->take_events(media_events_max)) {
+    if (event.kind != MediaEvent::Kind::digit && event.kind != MediaEvent::Kind::loss_began)
+      continue;
+    const std::size_t index = event.tag >> call::call_id_worker_shift;
+    if (index >= seats_.size()) continue;
+    call::Worker* const worker = seats_[index].worker.get();
+    (void)seats_[index].loop->post([worker, event] { worker->on_media(event); });
+  }
 }
 
 Result<void> Switch::Body::open_stack() {
@@ -725,6 +767,7 @@ void Switch::Body::compare_with_peers() {
 /// Once a second: says what stopped working and what works again (alarms of O-03).
 void Switch::Body::judge_health() {
   seats_.front().loop->timers().start(*watch_timer_, second_us);
+  deliver_media_events();
   const auto judge = [&](const std::string& what, bool is_bad, const std::string& text) {
     bool& raised = alarms_[what];
     if (raised == is_bad) return;
@@ -855,7 +898,8 @@ void Switch::Body::close() {
     seat.worker.reset();  // legs that are left go to the stack
   stack_.reset();
   store_registrations();
-  if (is_simulated()) relay_.reset();  // its ports live on the first loop
+  relay_.reset();  // its ports, or its events, need the first loop
+  recorder_.reset();
   for (Seat& seat : seats_)
     seat.loop.reset();
   if (rerate_jobs_ != nullptr) rerate_jobs_->close();
@@ -875,7 +919,6 @@ void Switch::Body::close() {
   if (package_runner_ != nullptr) package_runner_->stop(sink_drain_ms);
   if (callbacks_ != nullptr) callbacks_->close();
   hub_->close();
-  relay_.reset();
   if (running_shadow() != nullptr) (void)stop_shadow();  // nobody waits for the report any more
 }
 
@@ -1156,6 +1199,18 @@ Result<void> Switch::Body::disconnect(std::uint64_t id) {
   return {};
 }
 
+Result<void> Switch::Body::record(std::uint64_t id, bool on) {
+  if (life_ != Life::running) return Error{ErrorCode::wrong_state, "switch is not running"};
+  Result<void> result = Error{ErrorCode::not_found, "no call " + std::to_string(id)};
+  for (auto& answer :
+       ask_workers([id, on](call::Worker& worker) { return worker.record(id, on); })) {
+    if (answer || answer.error().code != ErrorCode::not_found ||
+        answer.error().message != result.error().message)
+      return std::move(answer);
+  }
+  return result;
+}
+
 void Switch::Body::answer(std::uint64_t token, const PolicyAnswer& answer) {
   const std::size_t index = token >> call::call_id_worker_shift;
   if (index >= seats_.size()) return;
@@ -1367,6 +1422,7 @@ SwitchCounters Switch::Body::counters() const {
   }
   sum.calls_live = live_calls();
   if (is_open && relay_) sum.media = relay_->stats();
+  if (is_open && recorder_) sum.recorder = recorder_->stats();
   sum.media_sessions_live = sum.media.sessions;
   workers_lock.unlock();
   sum.events_dropped = callbacks_->dropped();
@@ -1500,6 +1556,7 @@ Provisioning& Switch::provisioning() { return body_->provisioning(); }
 Result<EventFeed> Switch::watch(std::size_t queue_events) { return body_->watch(queue_events); }
 std::vector<CallView> Switch::calls() const { return body_->calls(); }
 Result<void> Switch::disconnect(std::uint64_t id) { return body_->disconnect(id); }
+Result<void> Switch::record(std::uint64_t id, bool on) { return body_->record(id, on); }
 void Switch::answer(std::uint64_t token, const PolicyAnswer& answer) {
   body_->answer(token, answer);
 }

@@ -39,6 +39,7 @@
 #include "switch/rerate_jobs.hpp"
 #include "switch/retention_clock.hpp"
 #include "switch/shadow.hpp"
+#include "tandem/media_recorder.hpp"
 #include "tandem/media_relay.hpp"
 #include "tandem/switch.hpp"
 
@@ -71,6 +72,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<EventFeed> watch(std::size_t queue_events) { return hub_->open(queue_events); }
   [[nodiscard]] std::vector<CallView> calls();
   Result<void> disconnect(std::uint64_t id);
+  Result<void> record(std::uint64_t id, bool on);
   void answer(std::uint64_t token, const PolicyAnswer& answer);
   void answer_lrn(std::uint64_t token, const LrnAnswer& answer);
   [[nodiscard]] std::vector<AccountState> accounts() const;
@@ -189,6 +191,8 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   [[nodiscard]] bool is_at_vendors() const;
   Result<void> open_workers();
   Result<void> open_media();
+  Result<void> open_recorder();
+  void deliver_media_events();
   Result<void> open_stack();
   void warn_of_certificate(const io::TlsContext* tls);
   Result<void> open_names();
@@ -252,6 +256,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::string registration_failure_;  // said before; of the thread that stores
   std::unique_ptr<phone::SourceRates> register_rates_;
   std::optional<MediaRelay> relay_;
+  std::optional<MediaRecorder> recorder_;  // gone after the relay, whose sessions it completes
   std::unique_ptr<call::Commons> commons_;
   std::vector<Seat> seats_;
   std::unique_ptr<Callbacks> callbacks_;

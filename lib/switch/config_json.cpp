@@ -111,6 +111,11 @@ const std::vector<Field<SwitchConfig>>& top_fields() {
        }},
       {"media", "object", "{}", "Media relay.",
        [](Reader& r, const Json& v, SwitchConfig& c) { read_object(r, v, media_fields(), {}, c); }},
+      {"recording", "object", "none",
+       "Where calls are recorded (M-15); without it none is, whatever `record` says.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         read_object(r, v, recording_fields(), {}, c.recording.emplace());
+       }},
       {"admin", "object", "none", "Admin API.",
        [](Reader& r, const Json& v, SwitchConfig& c) {
          read_object(r, v, admin_fields(), {"listen"}, c);
@@ -309,6 +314,7 @@ std::string config_reference_markdown() {
   append_table(page, "`sip`", sip_fields());
   append_table(page, "`sip.tls`", tls_fields());
   append_table(page, "`media`", media_fields());
+  append_table(page, "`recording`", recording_fields());
   append_table(page, "`admin`", admin_fields());
   append_table(page, "`cdr`", cdr_fields());
   append_table(page, "`cdr.sinks[]`", sink_fields());

@@ -224,6 +224,8 @@ const std::vector<Field<AccountConfig>>& account_fields() {
        [](Reader& r, const Json& v, AccountConfig& a) { read_id(r, v, a.agent); }},
       {"locked", "boolean", "false", "Calls are refused, `AccountLocked`.",
        [](Reader& r, const Json& v, AccountConfig& a) { r.boolean(v, a.locked); }},
+      {"record", "boolean", "false", "Answered calls that it pays for are recorded (M-15).",
+       [](Reader& r, const Json& v, AccountConfig& a) { r.boolean(v, a.record); }},
       {"valid_until", "time", "for ever", "From then on calls are refused, `AccountExpired`.",
        [](Reader& r, const Json& v, AccountConfig& a) { r.time(v, a.valid_until_us); }},
       {"call_level", "internal|local|domestic|international", "no restriction",

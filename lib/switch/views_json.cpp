@@ -19,7 +19,13 @@ Json side(const MediaSideStats& stats, const std::string& codecs) {
           {"jitter_us", stats.jitter_us},
           {"packets_refused", stats.packets_refused},
           {"remote", stats.remote},
-          {"codecs", codecs}};
+          {"codecs", codecs},
+          {"signalled", stats.signalled},
+          {"cause", media_cause_name(stats.cause)},
+          {"digits", stats.digits},
+          {"packets_unnegotiated", stats.packets_unnegotiated},
+          {"reported_lost", stats.reported_lost},
+          {"reported_jitter_us", stats.reported_jitter_us}};
 }
 
 Json call(const CallView& view) {
@@ -36,7 +42,8 @@ Json call(const CallView& view) {
            {{"relayed", view.media_relayed},
             {"codec", view.codecs.negotiated},
             {"caller", side(view.media_caller, view.codecs.caller)},
-            {"callee", side(view.media_callee, view.codecs.callee)}}}};
+            {"callee", side(view.media_callee, view.codecs.callee)},
+            {"recording", view.recording}}}};
 }
 
 /// Where somebody registered.
@@ -95,6 +102,8 @@ const char* event_kind_name(Event::Kind kind) noexcept {
       return "gateway";
     case Event::Kind::phone:
       return "phone";
+    case Event::Kind::call_digit:
+      return "call_digit";
   }
   return "";
 }
@@ -105,6 +114,7 @@ const char* event_topic(Event::Kind kind) noexcept {
     case Event::Kind::call_ringing:
     case Event::Kind::call_answered:
     case Event::Kind::call_ended:
+    case Event::Kind::call_digit:
       return "call";
     case Event::Kind::alarm:
       return "alarm";
@@ -152,6 +162,11 @@ std::string to_json(const Event& event) {
                {"type", event_kind_name(event.kind)},
                {"at_us", event.at_us}};
   if (is_of_call) json["call"] = call(event.call);
+  if (event.kind == Event::Kind::call_digit) {
+    json["digit"] = std::string(1, event.digit);
+    json["side"] = event.side == MediaSide::caller ? "caller" : "callee";
+    json["duration_ms"] = event.duration_ms;
+  }
   if (event.cdr) json["cdr"] = config::json_or_null(to_json(*event.cdr));
   if (!event.gateway.empty()) json["gateway"] = event.gateway;
   if (!event.text.empty()) json["text"] = event.text;

@@ -109,7 +109,13 @@ inline Cdr any_cdr(Random& random) {
                           random.below(10),
                           static_cast<std::uint32_t>(random.next()),
                           random.next(),
-                          any_text(random)};
+                          any_text(random),
+                          static_cast<MediaCause>(random.below(12)),
+                          any_text(random),
+                          static_cast<std::uint32_t>(random.next()),
+                          random.next(),
+                          random.next(),
+                          static_cast<std::uint32_t>(random.next())};
   };
   const auto reason = [&random] {
     return static_cast<Reason>(static_cast<int>(random.below(65)) - 48);
@@ -120,7 +126,7 @@ inline Cdr any_cdr(Random& random) {
   for (std::string* text :
        {&cdr.caller_ip, &cdr.callee_ip, &cdr.caller_product, &cdr.callee_product, &cdr.caller_in,
         &cdr.caller, &cdr.caller_out, &cdr.callee_in, &cdr.callee, &cdr.callee_out, &cdr.lrn,
-        &cdr.callee_region, &cdr.caller_region, &cdr.choices}) {
+        &cdr.callee_region, &cdr.caller_region, &cdr.choices, &cdr.recording}) {
     *text = any_text(random);
   }
   for (std::int64_t* value : {&cdr.started_at_us, &cdr.answered_at_us, &cdr.ended_at_us,
