@@ -219,6 +219,7 @@ void bind_cdr(py::module_& m) {
       .def_property(
           "callee_codecs", [](const Cdr& c) { return c.codecs.callee; },
           [](Cdr& c, std::string codecs) { c.codecs.callee = std::move(codecs); })
+      .def_readwrite("recording", &Cdr::recording)
       .def_property_readonly("charge", [](const Cdr& c) { return c.customer.charge; })
       .def("to_json", [](const Cdr& c) { return to_json(c); })
       .def("to_csv", &to_csv_row)

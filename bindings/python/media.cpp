@@ -1,5 +1,6 @@
 // The media relay.
 #include "binding.hpp"
+#include "tandem/media_recorder.hpp"
 #include "tandem/media_relay.hpp"
 
 using namespace tandem;
@@ -16,6 +17,22 @@ struct Relay {
     return *body;
   }
 };
+
+/// A recorder that can be closed before its object goes.
+struct Recorder {
+  std::optional<MediaRecorder> body;
+  MediaRecorder& open() {
+    if (!body) throw Failure{{ErrorCode::wrong_state, "the recorder was closed"}};
+    return *body;
+  }
+};
+
+std::vector<IpNetwork> networks(const std::vector<std::string>& texts) {
+  std::vector<IpNetwork> read;
+  for (const std::string& text : texts)
+    read.push_back(take(IpNetwork::parse(text)));
+  return read;
+}
 
 IpAddress address_or_none(const std::string& text) {
   return text.empty() ? IpAddress() : take(IpAddress::parse(text));
@@ -43,7 +60,55 @@ void bind_media(py::module_& m) {
       .def_readwrite("packets_lost", &MediaSideStats::packets_lost)
       .def_readwrite("jitter_us", &MediaSideStats::jitter_us)
       .def_readwrite("packets_refused", &MediaSideStats::packets_refused)
-      .def_readwrite("remote", &MediaSideStats::remote);
+      .def_readwrite("remote", &MediaSideStats::remote)
+      .def_readwrite("signalled", &MediaSideStats::signalled)
+      .def_property_readonly("cause",
+                             [](const MediaSideStats& s) { return media_cause_name(s.cause); })
+      .def_readwrite("digits", &MediaSideStats::digits)
+      .def_readwrite("packets_unnegotiated", &MediaSideStats::packets_unnegotiated)
+      .def_readwrite("reported_lost", &MediaSideStats::reported_lost)
+      .def_readwrite("reported_jitter_us", &MediaSideStats::reported_jitter_us);
+
+  py::enum_<MediaPolicy>(m, "MediaPolicy")
+      .value("forward", MediaPolicy::forward)
+      .value("block", MediaPolicy::block);
+
+  py::class_<MediaEvent>(m, "MediaEvent")
+      .def_property_readonly("kind", [](const MediaEvent& e) { return media_event_name(e.kind); })
+      .def_readonly("side", &MediaEvent::side)
+      .def_readonly("tag", &MediaEvent::tag)
+      .def_readonly("at_us", &MediaEvent::at_us)
+      .def_property_readonly("source",
+                             [](const MediaEvent& e) -> std::optional<SocketAddress> {
+                               if (e.source.port == 0) return std::nullopt;
+                               return e.source;
+                             })
+      .def_property_readonly("refusal",
+                             [](const MediaEvent& e) { return media_refusal_name(e.refusal); })
+      .def_readonly("refused", &MediaEvent::refused)
+      .def_property_readonly(
+          "digit",
+          [](const MediaEvent& e) { return std::string(e.digit != '\0' ? 1 : 0, e.digit); })
+      .def_readonly("duration_ms", &MediaEvent::duration_ms)
+      .def_readonly("is_end_lost", &MediaEvent::is_end_lost)
+      .def_readonly("silence_ms", &MediaEvent::silence_ms)
+      .def_readonly("loss_permille", &MediaEvent::loss_permille)
+      .def("__repr__", [](const MediaEvent& e) {
+        return std::string("<MediaEvent ") + media_event_name(e.kind) + '>';
+      });
+
+  py::class_<TappedPacket>(m, "TappedPacket")
+      .def_readonly("side", &TappedPacket::side)
+      .def_readonly("at_us", &TappedPacket::at_us)
+      .def_property_readonly("data", [](const TappedPacket& p) { return py::bytes(p.bytes); });
+
+  py::class_<MediaTap>(m, "MediaTap")
+      .def(
+          "take", [](MediaTap& tap, std::size_t packets_max) { return tap.take(packets_max); },
+          "packets_max"_a = 1024)
+      .def("end", &MediaTap::end)
+      .def_property_readonly("dropped", &MediaTap::dropped)
+      .def_property_readonly("is_over", &MediaTap::is_over);
 
   py::class_<MediaSession>(m, "MediaSession")
       .def("local_rtp", &MediaSession::local_rtp, "side"_a)
@@ -63,12 +128,43 @@ void bind_media(py::module_& m) {
           },
           "side"_a, py::kw_only(), "strict_source"_a = false, "prefer_signalled"_a = false,
           "transparent"_a = false, "discard"_a = false)
+      .def("set_policy", &MediaSession::set_policy, "side"_a, "policy"_a)
+      .def("set_tag", &MediaSession::set_tag, "tag"_a)
+      .def(
+          "set_payloads",
+          [](MediaSession& s, MediaSide side, const std::vector<std::uint8_t>& negotiated,
+             const std::vector<std::uint8_t>& telephone_events) {
+            take(s.set_payloads(side, negotiated, telephone_events));
+          },
+          "side"_a, "negotiated"_a, "telephone_events"_a)
+      .def(
+          "set_watch",
+          [](MediaSession& s, MediaSide side, std::uint32_t silence_ms, std::uint32_t loss_permille,
+             std::uint32_t loss_window_ms) {
+            take(s.set_watch(side, {silence_ms, loss_permille, loss_window_ms}));
+          },
+          "side"_a, py::kw_only(), "silence_ms"_a = 0, "loss_permille"_a = 0,
+          "loss_window_ms"_a = 10'000)
+      .def(
+          "set_sources",
+          [](MediaSession& s, MediaSide side, const std::vector<std::string>& allow,
+             const std::vector<std::string>& deny) {
+            take(s.set_sources(side, {networks(allow), networks(deny)}));
+          },
+          "side"_a, py::kw_only(), "allow"_a = std::vector<std::string>(),
+          "deny"_a = std::vector<std::string>())
+      .def(
+          "tap",
+          [](MediaSession& s, std::size_t buffer_bytes) { return take(s.tap(buffer_bytes)); },
+          "buffer_bytes"_a = 65'536)
+      .def("untap", &MediaSession::untap)
       .def("set_clock_rate_hz", &MediaSession::set_clock_rate_hz, "side"_a, "rate_hz"_a)
       .def("relatch", &MediaSession::relatch, "side"_a, "window_ms"_a = 5000)
       .def("stats", &MediaSession::stats, "side"_a)
       .def("last_rtp_us", &MediaSession::last_rtp_us, "side"_a)
       .def("remote", &MediaSession::remote, "side"_a)
       .def("reported_lost", &MediaSession::reported_lost, "side"_a)
+      .def("reported_jitter_us", &MediaSession::reported_jitter_us, "side"_a)
       .def("close", &MediaSession::close)
       .def_property_readonly("is_open", &MediaSession::is_open)
       .def("__enter__", [](py::object self) { return self; })
@@ -89,12 +185,63 @@ void bind_media(py::module_& m) {
       .def_readonly("marks_refused", &MediaRelayStats::marks_refused)
       .def_readonly("priorities_refused", &MediaRelayStats::priorities_refused)
       .def_readonly("packets_overflowed", &MediaRelayStats::packets_overflowed)
-      .def_readonly("ports_connected", &MediaRelayStats::ports_connected);
+      .def_readonly("ports_connected", &MediaRelayStats::ports_connected)
+      .def_readonly("events_lost", &MediaRelayStats::events_lost)
+      .def_readonly("taps_dropped", &MediaRelayStats::taps_dropped)
+      .def_readonly("digits", &MediaRelayStats::digits);
+
+  py::class_<MediaRecording>(m, "MediaRecording")
+      .def("stop", &MediaRecording::stop)
+      .def_property_readonly("file", &MediaRecording::file)
+      .def_property_readonly("is_over", &MediaRecording::is_over);
+
+  py::class_<RecorderStats>(m, "RecorderStats")
+      .def_readonly("recordings", &RecorderStats::recordings)
+      .def_readonly("files_written", &RecorderStats::files_written)
+      .def_readonly("refused", &RecorderStats::refused)
+      .def_readonly("without_audio", &RecorderStats::without_audio)
+      .def_readonly("failed", &RecorderStats::failed)
+      .def_readonly("cut_short", &RecorderStats::cut_short)
+      .def_readonly("bytes_written", &RecorderStats::bytes_written)
+      .def_readonly("packets_dropped", &RecorderStats::packets_dropped)
+      .def_readonly("packets_skipped", &RecorderStats::packets_skipped)
+      .def_readonly("packets_late", &RecorderStats::packets_late);
+
+  py::class_<Recorder, Held<Recorder>>(m, "MediaRecorder")
+      .def(py::init([](const std::string& folder, std::uint64_t file_bytes_max,
+                       std::uint64_t free_bytes_min, unsigned recordings_max,
+                       std::size_t buffer_bytes) {
+             RecorderConfig config;
+             config.folder = folder;
+             config.file_bytes_max = file_bytes_max;
+             config.free_bytes_min = free_bytes_min;
+             config.recordings_max = recordings_max;
+             config.buffer_bytes = buffer_bytes;
+             return Held<Recorder>(
+                 new Recorder{take(unlocked([&] { return MediaRecorder::create(config); }))});
+           }),
+           "folder"_a, py::kw_only(), "file_bytes_max"_a = 512U << 20,
+           "free_bytes_min"_a = 1U << 30, "recordings_max"_a = 1000, "buffer_bytes"_a = 65'536)
+      .def(
+          "record",
+          [](Recorder& recorder, MediaSession& session, const std::string& name) {
+            return take(recorder.open().record(session, name));
+          },
+          "session"_a, "name"_a)
+      .def("stats", [](Recorder& recorder) { return recorder.open().stats(); })
+      .def("close", [](Recorder& recorder) { unlocked([&] { recorder.body.reset(); }); })
+      .def("__enter__", [](py::object self) { return self; })
+      .def("__exit__",
+           [](Recorder& recorder, const py::args&) { unlocked([&] { recorder.body.reset(); }); });
+
+  m.def(
+      "repair_recording", [](const std::string& path) { return take(repair_recording(path)); },
+      "path"_a);
 
   py::class_<Relay, Held<Relay>>(m, "MediaRelay")
       .def(py::init([](const std::string& address, const std::string& address6,
                        std::pair<std::uint16_t, std::uint16_t> ports, unsigned shards,
-                       unsigned ready_pairs, std::uint8_t tos, int nice) {
+                       unsigned ready_pairs, std::uint8_t tos, int nice, unsigned events_max) {
              MediaConfig config;
              config.address = address_or_none(address);
              config.address6 = address_or_none(address6);
@@ -104,12 +251,13 @@ void bind_media(py::module_& m) {
              config.ready_pairs = ready_pairs;
              config.tos = tos;
              config.nice = nice;
+             config.events_max = events_max;
              return Held<Relay>(
                  new Relay{take(unlocked([&] { return MediaRelay::create(config); }))});
            }),
            "address"_a = "", py::kw_only(), "address6"_a = "",
            "ports"_a = std::pair<int, int>(10000, 19999), "shards"_a = 1, "ready_pairs"_a = 256,
-           "tos"_a = 0, "nice"_a = -10)
+           "tos"_a = 0, "nice"_a = -10, "events_max"_a = 0)
       .def(
           "open",
           [](Relay& relay, int caller, int callee) {
@@ -117,6 +265,13 @@ void bind_media(py::module_& m) {
           },
           "caller"_a = 4, "callee"_a = 4)
       .def("stats", [](Relay& relay) { return relay.open().stats(); })
+      .def(
+          "take_events",
+          [](Relay& relay, std::size_t events_max, std::int64_t wait_us) {
+            MediaRelay& body = relay.open();
+            return unlocked([&] { return body.take_events(events_max, wait_us); });
+          },
+          "events_max"_a = 1024, "wait_us"_a = 0)
       .def("close", [](Relay& relay) { unlocked([&] { relay.body.reset(); }); })
       .def("__enter__", [](py::object self) { return self; })
       .def("__exit__",

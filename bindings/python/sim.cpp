@@ -130,6 +130,7 @@ void bind_sim(py::module_& m) {
       .def("set_reoffer_status", &EndpointCall::set_reoffer_status, "status"_a)
       .def("set_request_status", &EndpointCall::set_request_status, "status"_a)
       .def_property_readonly("last_body", &EndpointCall::last_body)
+      .def("press_key", &EndpointCall::press_key, "key"_a, "duration_ms"_a = 100)
       .def("start_rtp", &EndpointCall::start_rtp)
       .def("stop_rtp", &EndpointCall::stop_rtp);
 

@@ -341,6 +341,7 @@ void bind_switch(py::module_& m) {
       .def_property_readonly("codec", [](const CallView& c) { return c.codecs.negotiated; })
       .def_property_readonly("caller_codecs", [](const CallView& c) { return c.codecs.caller; })
       .def_property_readonly("callee_codecs", [](const CallView& c) { return c.codecs.callee; })
+      .def_readonly("recording", &CallView::recording)
       .def("to_json", [](const CallView& c) { return to_json(c); });
 
   py::class_<Event>(m, "Event")
@@ -349,6 +350,10 @@ void bind_switch(py::module_& m) {
       .def_readonly("call", &Event::call)
       .def_readonly("cdr", &Event::cdr)
       .def_readonly("text", &Event::text)
+      .def_property_readonly(
+          "digit", [](const Event& e) { return std::string(e.digit != '\0' ? 1 : 0, e.digit); })
+      .def_readonly("side", &Event::side)
+      .def_readonly("duration_ms", &Event::duration_ms)
       .def("to_json", [](const Event& e) { return to_json(e); })
       .def("__repr__", [](const Event& e) {
         return std::string("<Event ") + event_kind_name(e.kind) + ' ' + e.call.callee + '>';
@@ -649,6 +654,13 @@ void bind_switch(py::module_& m) {
              const auto body = s.open();
              return unlocked([&] { return body->calls(); });
            })
+      .def(
+          "record",
+          [](SwitchObject& s, std::uint64_t id, bool on) {
+            const auto body = s.open();
+            take(unlocked([&] { return body->record(id, on); }));
+          },
+          "id"_a, "on"_a = true)
       .def(
           "disconnect",
           [](SwitchObject& s, std::uint64_t id) {

@@ -161,6 +161,9 @@ class TANDEM_EXPORT EndpointCall {
   void refer_to(const EndpointCall& call);
   void set_reoffer_status(int status);  ///< How it answers later re-INVITEs and UPDATEs; 200.
   void set_request_status(int status);  ///< How it answers later other requests; 200.
+  /// Presses a key in RTP (RFC 4733, payload type 101): its packets leave at once, the end three
+  /// times. Others than 0..9, *, #, A..D do nothing.
+  void press_key(char key, std::uint16_t duration_ms = 100);
   void start_rtp();
   void stop_rtp();
 

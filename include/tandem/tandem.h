@@ -881,6 +881,24 @@ typedef struct tandem_attempt {
 #define TANDEM_ATTEMPT_INIT \
   { sizeof(tandem_attempt), NULL, 0, 0, 0, 0, 0, NULL, NULL }
 
+/* Why nothing is heard of one side of a call (MediaCause of tandem/cdr.hpp). */
+enum {
+  TANDEM_MEDIA_CAUSE_NONE = 0,
+  TANDEM_MEDIA_CAUSE_NOT_DESCRIBED = 1,
+  TANDEM_MEDIA_CAUSE_NEVER_SENT = 2,
+  TANDEM_MEDIA_CAUSE_PRIVATE_ADDRESS = 3,
+  TANDEM_MEDIA_CAUSE_SOURCE_REFUSED = 4,
+  TANDEM_MEDIA_CAUSE_SOURCE_DENIED = 5,
+  TANDEM_MEDIA_CAUSE_MALFORMED = 6,
+  TANDEM_MEDIA_CAUSE_NOT_NEGOTIATED = 7,
+  TANDEM_MEDIA_CAUSE_OTHER_SIDE_UNKNOWN = 8,
+  TANDEM_MEDIA_CAUSE_BLOCKED = 9,
+  TANDEM_MEDIA_CAUSE_SEND_FAILED = 10,
+  TANDEM_MEDIA_CAUSE_STOPPED = 11
+};
+/* "never_sent"; "" of NONE and of unknown numbers. Static. Since 0.1. */
+TANDEM_API const char* tandem_media_cause_name(int32_t cause);
+
 /* What the relay counted on one side of a call. */
 typedef struct tandem_media_side_stats {
   size_t struct_size;
@@ -890,12 +908,16 @@ typedef struct tandem_media_side_stats {
   uint64_t packets_lost;
   uint32_t jitter_us; /* RFC 3550 section 6.4.1 */
   uint64_t packets_refused;
-  tandem_address remote; /* where media came from */
+  tandem_address remote;         /* where media came from */
+  int32_t cause;                 /* TANDEM_MEDIA_CAUSE_*: why it is not heard */
+  uint32_t digits;               /* keys it pressed (RFC 4733) */
+  tandem_address signalled;      /* where its description wanted media */
+  uint64_t packets_unnegotiated; /* of payload types that nobody agreed on; passed on */
+  uint64_t reported_lost;        /* of what was sent to it, by its last RTCP report */
+  uint32_t reported_jitter_us;
 } tandem_media_side_stats;
-#define TANDEM_MEDIA_SIDE_STATS_INIT                              \
-  {                                                               \
-    sizeof(tandem_media_side_stats), 0, 0, 0, 0, 0, 0, { {0}, 0 } \
-  }
+#define TANDEM_MEDIA_SIDE_STATS_INIT \
+  { sizeof(tandem_media_side_stats), 0, 0, 0, 0, 0, 0, {{0}, 0}, 0, 0, {{0}, 0}, 0, 0, 0 }
 
 /* One closed call. */
 typedef struct tandem_cdr {
@@ -940,12 +962,16 @@ typedef struct tandem_cdr {
   const char* codec;   /* negotiated, "PCMA"; "": nothing was answered. Since 0.1. */
   const char* caller_codecs; /* what the caller described last, "PCMA,PCMU,telephone-event" */
   const char* callee_codecs;
+  const char* choices;   /* candidates it came to and why each was taken or passed over (R-23), as
+                            docs/cdr.md has the text; tandem_cdr_to_json() writes it out */
+  const char* recording; /* file below the folder of recordings (M-15); "": none */
 } tandem_cdr;
 #define TANDEM_CDR_INIT                                                                            \
   {                                                                                                \
     sizeof(tandem_cdr), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
         NULL, 0, 0, 0, -1, 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, \
         NULL, NULL, NULL, NULL, NULL                                                               \
+        NULL, NULL, NULL                                                                           \
   }
 
 /* The record as one JSON object without line end. Errors: INVALID_ARGUMENT. Any thread.
@@ -1241,9 +1267,12 @@ typedef struct tandem_media_config {
   int32_t reserved;     /* 0; here lay padding, whose content older programs leave open */
   int32_t nice;         /* of the relay threads, -20..-1, where the system allows it; 0 means -10,
                            1: that of the creator */
+  uint32_t events_max;  /* that may wait for tandem_media_relay_take_events(), for each shard, up to
+                           1,048,576; 0: none are kept */
+  uint32_t reserved2;   /* 0 */
 } tandem_media_config;
 #define TANDEM_MEDIA_CONFIG_INIT \
-  { sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Flags of a side: how the relay treats what it sends. 0: symmetric RTP. */
 enum {
@@ -1273,6 +1302,49 @@ typedef struct tandem_media_relay_stats {
 } tandem_media_relay_stats;
 #define TANDEM_MEDIA_RELAY_STATS_INIT \
   { sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  uint64_t events_lost;        /* found no room among `events_max` */
+  uint64_t taps_dropped;       /* packets that no tap had room for */
+  uint64_t digits;             /* keys pressed (RFC 4733) */
+} tandem_media_relay_stats;
+#define TANDEM_MEDIA_RELAY_STATS_INIT \
+  { sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+enum {
+  TANDEM_MEDIA_EVENT_FIRST_PACKET = 0,   /* `source` is latched from now on */
+  TANDEM_MEDIA_EVENT_SOURCE_CHANGED = 1, /* packets come from `source` now */
+  TANDEM_MEDIA_EVENT_SOURCE_REFUSED = 2, /* `source` may not speak; at most one a second */
+  TANDEM_MEDIA_EVENT_SILENCE_BEGAN = 3,
+  TANDEM_MEDIA_EVENT_SILENCE_ENDED = 4,
+  TANDEM_MEDIA_EVENT_LOSS_BEGAN = 5,
+  TANDEM_MEDIA_EVENT_LOSS_ENDED = 6,
+  TANDEM_MEDIA_EVENT_DIGIT = 7 /* a key was let go (RFC 4733) */
+};
+enum {
+  TANDEM_MEDIA_REFUSAL_NONE = 0,
+  TANDEM_MEDIA_REFUSAL_LATCHED = 1, /* another source speaks for the side */
+  TANDEM_MEDIA_REFUSAL_STRICT = 2,  /* not the signalled IP address */
+  TANDEM_MEDIA_REFUSAL_DENIED = 3   /* tandem_media_session_set_sources() */
+};
+
+/* Something that the relay saw on one side of a session. */
+typedef struct tandem_media_event {
+  size_t struct_size;
+  int32_t kind;  /* TANDEM_MEDIA_EVENT_*; later versions may send others */
+  int32_t side;  /* TANDEM_SIDE_* */
+  uint64_t tag;  /* tandem_media_session_set_tag() */
+  int64_t at_us; /* monotonic */
+  tandem_address source;
+  int32_t refusal;        /* TANDEM_MEDIA_REFUSAL_* */
+  uint32_t refused;       /* packets since the last such event */
+  int32_t digit;          /* '0'..'9', '*', '#', 'A'..'D'; '!' is a flash; 0: none */
+  uint32_t duration_ms;   /* of the key */
+  int32_t is_end_lost;    /* no packet said that the key was let go */
+  uint32_t silence_ms;    /* so far, or in all */
+  uint32_t loss_permille; /* of the last window */
+} tandem_media_event;
+
+/* *event ends with the call. The thread of tandem_media_relay_take_events(). */
+typedef void (*tandem_media_event_fn)(const tandem_media_event* event, void* user);
 
 /* Binds ports and starts threads. Errors: INVALID_ARGUMENT, IO, LIMIT. Since 0.1. */
 TANDEM_API int tandem_media_relay_create(const tandem_media_config* config,
@@ -1281,6 +1353,13 @@ TANDEM_API int tandem_media_relay_read_stats(const tandem_media_relay* relay,
                                              tandem_media_relay_stats* out);
 /* Ends the relaying of all sessions. Since 0.1. */
 TANDEM_API void tandem_media_relay_destroy(tandem_media_relay* relay);
+
+/* Hands up to `events_max` events to `function`, of each session in their order; waits up to
+   `wait_us` for the first one, 0..60,000,000. `function` may call tandem, but not destroy the
+   relay. Errors: INVALID_ARGUMENT. Any thread, one at a time is served. Since 0.1. */
+TANDEM_API int tandem_media_relay_take_events(tandem_media_relay* relay, size_t events_max,
+                                              int64_t wait_us, tandem_media_event_fn function,
+                                              void* user);
 
 /* A session with ports towards each side. `caller`, `callee`: TANDEM_IPV4 or TANDEM_IPV6. Errors:
    INVALID_ARGUMENT, UNSUPPORTED (no address of that family), LIMIT (all ports are in use).
@@ -1297,6 +1376,46 @@ TANDEM_API int tandem_media_session_set_remote(tandem_media_session* session, in
 /* `flags`: TANDEM_MEDIA_* or-ed. Since 0.1. */
 TANDEM_API int tandem_media_session_set_flags(tandem_media_session* session, int32_t side,
                                               uint32_t flags);
+/* Whether packets of `side` go on (TANDEM_MEDIA_FORWARD) or end here, from the next one on. Errors:
+   INVALID_ARGUMENT. Since 0.1. */
+enum { TANDEM_MEDIA_FORWARD = 0, TANDEM_MEDIA_BLOCK = 1 };
+TANDEM_API int tandem_media_session_set_policy(tandem_media_session* session, int32_t side,
+                                               int32_t policy);
+/* What the events of this session say. Since 0.1. */
+TANDEM_API int tandem_media_session_set_tag(tandem_media_session* session, uint64_t tag);
+/* Payload types that `side` may send (none: any), and those that are keys (RFC 4733), 0..127 each.
+   Errors: INVALID_ARGUMENT. Since 0.1. */
+TANDEM_API int tandem_media_session_set_payloads(tandem_media_session* session, int32_t side,
+                                                 const uint8_t* negotiated, size_t negotiated_count,
+                                                 const uint8_t* keys, size_t keys_count);
+/* Silence of `silence_ms` (100..3,600,000; 0: nobody asks) and losses above `loss_permille`
+   (1..999; 0: nobody asks) of `loss_window_ms` (1,000..600,000; 0 means 10,000) become events.
+   Errors: INVALID_ARGUMENT, WRONG_STATE (the relay keeps no events). Since 0.1. */
+TANDEM_API int tandem_media_session_set_watch(tandem_media_session* session, int32_t side,
+                                              uint32_t silence_ms, uint32_t loss_permille,
+                                              uint32_t loss_window_ms);
+/* Networks, "IP" or "IP/LENGTH", that may be latched for `side` from now on: those of `allow`
+   (none: all) but for those of `deny`. Errors: INVALID_ARGUMENT, LIMIT (4,096 of each). Since 0.1.
+ */
+TANDEM_API int tandem_media_session_set_sources(tandem_media_session* session, int32_t side,
+                                                const char* const* allow, size_t allow_count,
+                                                const char* const* deny, size_t deny_count);
+
+typedef struct tandem_media_tap
+    tandem_media_tap; /* one thread at a time; may outlive its session */
+/* Copies what both sides send into `buffer_bytes` (4,096..16 Mi; 0 means 65,536); what finds no
+   room is dropped and counted. Errors: ALREADY_EXISTS (one tap a session), INVALID_ARGUMENT. Since
+   0.1. */
+TANDEM_API int tandem_media_tap_create(tandem_media_session* session, size_t buffer_bytes,
+                                       tandem_media_tap** out);
+/* The next packet, header and all, into `buffer` of `capacity` bytes (2,048 hold every one).
+   Errors: NOT_FOUND (none waits), TOO_SMALL (it is lost; *size says what it takes). Since 0.1. */
+TANDEM_API int tandem_media_tap_take(tandem_media_tap* tap, int32_t* side, int64_t* at_us,
+                                     void* buffer, size_t capacity, size_t* size);
+TANDEM_API uint64_t tandem_media_tap_dropped(const tandem_media_tap* tap); /* NULL: 0. Since 0.1. */
+/* Ends the copying. NULL: no-op. Since 0.1. */
+TANDEM_API void tandem_media_tap_destroy(tandem_media_tap* tap);
+
 /* RTP clock of what `side` sends, 1..1,000,000 Hz; default 8,000. Since 0.1. */
 TANDEM_API int tandem_media_session_set_clock_rate(tandem_media_session* session, int32_t side,
                                                    uint32_t rate_hz);
@@ -1313,6 +1432,49 @@ TANDEM_API int tandem_media_session_last_rtp(const tandem_media_session* session
 TANDEM_API int tandem_media_session_reported_lost(const tandem_media_session* session, int32_t side,
                                                   uint64_t* packets);
 TANDEM_API void tandem_media_session_destroy(tandem_media_session* session); /* Since 0.1. */
+
+/* ---- Recording (M-15) ----------------------------------------------------------------------- */
+
+typedef struct tandem_media_recorder tandem_media_recorder;   /* any thread */
+typedef struct tandem_media_recording tandem_media_recording; /* one thread at a time; may outlive
+                                                                 its recorder */
+
+typedef struct tandem_recorder_config {
+  size_t struct_size;
+  const char* folder;      /* required; made when it is not there, its parent must be */
+  uint64_t file_bytes_max; /* 64 Ki..4 Gi less 64 Ki; 0 means 512 Mi */
+  int64_t
+      free_bytes_min; /* nothing is recorded while less is free; 0 means 1 Gi, -1 never looked */
+  uint32_t recordings_max; /* at once, 1..100,000; 0 means 1,000 */
+  uint32_t buffer_bytes;   /* of each, 4,096..16 Mi; 0 means 65,536 */
+} tandem_recorder_config;
+#define TANDEM_RECORDER_CONFIG_INIT \
+  { sizeof(tandem_recorder_config), NULL, 0, 0, 0, 0 }
+
+/* Writes stereo WAV files on a thread of its own. Errors: INVALID_ARGUMENT, IO, NOT_FOUND (of the
+   folder's parent). Since 0.1. */
+TANDEM_API int tandem_media_recorder_create(const tandem_recorder_config* config,
+                                            tandem_media_recorder** out);
+/* Completes the files of all recordings. NULL: no-op. Since 0.1. */
+TANDEM_API void tandem_media_recorder_destroy(tandem_media_recorder* recorder);
+/* Records `session` into the file `name`, without ".wav", below the folder. *out may be NULL: it is
+   recorded until its end. Errors: INVALID_ARGUMENT, ALREADY_EXISTS (it is tapped), LIMIT. Since
+   0.1.
+ */
+TANDEM_API int tandem_media_recorder_record(tandem_media_recorder* recorder,
+                                            tandem_media_session* session, const char* name,
+                                            tandem_media_recording** out);
+/* Ends it; what waits is still written. Since 0.1. */
+TANDEM_API int tandem_media_recording_stop(tandem_media_recording* recording);
+/* The file below the folder; "" until there is audio for it. *is_over (NULL: not wanted): 1 when it
+   is complete, or there will be none. Since 0.1. */
+TANDEM_API int tandem_media_recording_file(const tandem_media_recording* recording,
+                                           int32_t* is_over, tandem_text** file);
+/* The recording goes on. NULL: no-op. Since 0.1. */
+TANDEM_API void tandem_media_recording_destroy(tandem_media_recording* recording);
+/* Makes the header of a recording right whose writer died. *is_changed (NULL: not wanted). Errors:
+   NOT_FOUND, IO, CORRUPT (no recording). Since 0.1. */
+TANDEM_API int tandem_repair_recording(const char* path, int32_t* is_changed);
 
 /* ---- Configuration -------------------------------------------------------------------------- */
 
@@ -1399,7 +1561,8 @@ enum {
   /* an address of a vendor stopped or began to answer, or a gateway registered or is not
      registered any more; see `json` */
   TANDEM_EVENT_GATEWAY = 6,
-  TANDEM_EVENT_PHONE = 7 /* a phone registered, or is not registered any more; see `json` */
+  TANDEM_EVENT_PHONE = 7,     /* a phone registered, or is not registered any more; see `json` */
+  TANDEM_EVENT_CALL_DIGIT = 8 /* a party of an answered call pressed a key; see `json` */
 };
 
 /* Something that happened; ends with the callback. */
@@ -1594,6 +1757,9 @@ TANDEM_API size_t tandem_switch_live_calls(const tandem_switch* object); /* Sinc
 TANDEM_API int tandem_switch_calls(const tandem_switch* object, tandem_text** json);
 /* Ends a call. Errors: NOT_FOUND. Since 0.1. */
 TANDEM_API int tandem_switch_disconnect(tandem_switch* object, uint64_t id);
+/* Begins or ends the recording of an answered call. Errors: NOT_FOUND (no such call, or no relayed
+   audio), WRONG_STATE (not answered, or no `recording` is configured), LIMIT. Since 0.1. */
+TANDEM_API int tandem_switch_record(tandem_switch* object, uint64_t id, int32_t on);
 /* Answers a policy question; late or unknown tokens are ignored. NULL: goes on unchanged. Errors:
    INVALID_ARGUMENT. Since 0.1. */
 TANDEM_API int tandem_switch_answer(tandem_switch* object, uint64_t token,

@@ -175,6 +175,9 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
     }
     if (kind == "phones" && is_get) return phone(path[3]);
     if (kind == "bans") return method == "DELETE" ? lift(path[3]) : only(request, "DELETE");
+  } else if (path.size() == 5 && kind == "calls" && path[4] == "recording") {
+    return method == "PUT" || method == "DELETE" ? record(path[3], method == "PUT")
+                                                 : only(request, "PUT, DELETE");
   } else if (path.size() == 5 && kind == "accounts" && path[4] == "payments") {
     return method == "POST" ? pay(path[3], request) : only(request, "POST");
   } else if (path.size() == 5 && kind == "accounts" && path[4] == "ledger") {
@@ -204,6 +207,13 @@ http::Response Endpoints::disconnect(const std::string& id) {
   const auto number = parse_integer<std::uint64_t>(id);
   if (!number) return no_such_thing("no call \"" + id + "\"");
   if (auto done = switch_.disconnect(*number); !done) return refused(done.error());
+  return {204, "", "", {}};
+}
+
+http::Response Endpoints::record(const std::string& id, bool on) {
+  const auto number = parse_integer<std::uint64_t>(id);
+  if (!number) return no_such_thing("no call \"" + id + "\"");
+  if (auto done = switch_.record(*number, on); !done) return refused(done.error());
   return {204, "", "", {}};
 }
 

@@ -44,6 +44,7 @@ class Endpoints {
   http::Response health() const;
   http::Response calls() const;
   http::Response disconnect(const std::string& id);
+  http::Response record(const std::string& id, bool on);
   http::Response gateways() const;
   http::Response phones() const;
   http::Response phone(const std::string& number) const;

@@ -151,6 +151,24 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.sample(media.packets_discarded, "cause=\"discard\"");
   page.sample(media.send_failures, "cause=\"send\"");
   page.sample(media.packets_overflowed, "cause=\"overflow\"");
+  page.single("media_events_lost_total", "counter",
+              "Keys, losses and other news of the relay that found its queue full.",
+              media.events_lost);
+  page.single("media_digits_total", "counter", "Keys pressed in RTP (RFC 4733).", media.digits);
+  const RecorderStats& recorder = counters.recorder;
+  page.single("recordings", "gauge", "Calls that are recorded now.", recorder.recordings);
+  page.family("recordings_total", "counter", "Recordings, by what became of them.");
+  page.sample(recorder.files_written, "outcome=\"written\"");
+  page.sample(recorder.without_audio, "outcome=\"without_audio\"");
+  page.sample(recorder.cut_short, "outcome=\"cut_short\"");
+  page.sample(recorder.failed, "outcome=\"failed\"");
+  page.sample(recorder.refused, "outcome=\"refused\"");
+  page.single("recording_bytes_total", "counter", "Written into recordings.",
+              recorder.bytes_written);
+  page.family("recording_packets_lost_total", "counter", "Packets that are in no recording.");
+  page.sample(recorder.packets_dropped, "cause=\"buffer\"");
+  page.sample(recorder.packets_late, "cause=\"late\"");
+  page.sample(recorder.packets_skipped, "cause=\"codec\"");
   page.single("journal_records_total", "counter", "Records given to the journal.",
               counters.journal_records);
   page.single("journal_waiting", "gauge", "Records that are not on disk yet.",

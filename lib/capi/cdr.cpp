@@ -79,6 +79,20 @@ Result<MediaSideStats> read_media(const tandem_media_side_stats* given) {
     if (!parsed) return parsed.error();
     stats.remote = SocketAddress{*parsed, read->remote.port}.to_string();
   }
+  if (read->signalled.ip[0] != '\0') {
+    const std::string_view ip(read->signalled.ip,
+                              ::strnlen(read->signalled.ip, sizeof read->signalled.ip));
+    const auto parsed = IpAddress::parse(ip);
+    if (!parsed) return parsed.error();
+    stats.signalled = SocketAddress{*parsed, read->signalled.port}.to_string();
+  }
+  const auto cause = read_enum(read->cause, MediaCause::stopped, "cause");
+  if (!cause) return cause.error();
+  stats.cause = *cause;
+  stats.digits = read->digits;
+  stats.packets_unnegotiated = read->packets_unnegotiated;
+  stats.reported_lost = read->reported_lost;
+  stats.reported_jitter_us = read->reported_jitter_us;
   return stats;
 }
 
@@ -200,6 +214,7 @@ Result<Cdr> read_cdr(const tandem_cdr* given) {
   cdr.caller_region = copy(read->caller_region);
   cdr.choices = copy(read->choices);
   cdr.codecs = {copy(read->codec), copy(read->caller_codecs), copy(read->callee_codecs)};
+  cdr.recording = copy(read->recording);
   return cdr;
 }
 
@@ -222,6 +237,13 @@ tandem_media_side_stats to_c(const MediaSideStats& stats) {
     const auto remote = SocketAddress::parse(stats.remote);
     if (remote) out.remote = to_c(*remote);
   }
+  if (const auto signalled = SocketAddress::parse(stats.signalled); signalled)
+    out.signalled = to_c(*signalled);
+  out.cause = static_cast<int32_t>(stats.cause);
+  out.digits = stats.digits;
+  out.packets_unnegotiated = stats.packets_unnegotiated;
+  out.reported_lost = stats.reported_lost;
+  out.reported_jitter_us = stats.reported_jitter_us;
   return out;
 }
 
@@ -288,6 +310,7 @@ CdrView::CdrView(const Cdr& cdr) {
   record_.codec = cdr.codecs.negotiated.c_str();
   record_.caller_codecs = cdr.codecs.caller.c_str();
   record_.callee_codecs = cdr.codecs.callee.c_str();
+  record_.recording = cdr.recording.c_str();
 }
 
 std::shared_ptr<void> own_user(void* user, void (*user_free)(void*)) {

@@ -1,9 +1,21 @@
 // The media relay.
+#include <cstddef>
+#include <cstring>
+
 #include "capi/values.hpp"
+#include "tandem/media_recorder.hpp"
 #include "tandem/media_relay.hpp"
 
 using namespace tandem;
 using namespace tandem::capi;
+
+// As they were published, without events, taps and keys.
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_media_config> =
+    offsetof(tandem_media_config, events_max);
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_media_relay_stats> =
+    offsetof(tandem_media_relay_stats, events_lost);
 
 struct tandem_media_relay {
   MediaRelay body;
@@ -12,7 +24,22 @@ struct tandem_media_session {
   MediaSession body;
 };
 
+struct tandem_media_tap {
+  MediaTap body;
+  TappedPacket packet{};
+};
+struct tandem_media_recorder {
+  MediaRecorder body;
+};
+struct tandem_media_recording {
+  MediaRecording body;
+};
+
 static_assert(TANDEM_SIDE_CALLEE == static_cast<int>(MediaSide::callee));
+static_assert(TANDEM_MEDIA_BLOCK == static_cast<int>(MediaPolicy::block));
+static_assert(TANDEM_MEDIA_EVENT_DIGIT == static_cast<int>(MediaEvent::Kind::digit));
+static_assert(TANDEM_MEDIA_REFUSAL_DENIED == static_cast<int>(MediaRefusal::denied));
+static_assert(TANDEM_MEDIA_CAUSE_STOPPED == static_cast<int>(MediaCause::stopped));
 
 namespace {
 
@@ -38,9 +65,55 @@ Result<void> read_address(const char* text, IpAddress::Family family, IpAddress&
   return {};
 }
 
+Result<std::vector<std::uint8_t>> read_types(const std::uint8_t* types, std::size_t count,
+                                             const char* name) {
+  constexpr std::size_t types_max = 128;
+  if (count > 0 && types == nullptr)
+    return Error{ErrorCode::invalid_argument, std::string(name) + " was NULL with a count"};
+  if (count > types_max)
+    return Error{ErrorCode::invalid_argument, std::to_string(count) + " payload types were given"};
+  return std::vector<std::uint8_t>(types, types + count);
+}
+
+Result<std::vector<IpNetwork>> read_networks(const char* const* texts, std::size_t count,
+                                             const char* name) {
+  std::vector<std::string> read;
+  if (auto done = read_texts(texts, count, name, read); !done) return done.error();
+  std::vector<IpNetwork> networks;
+  for (const std::string& text : read) {
+    auto network = IpNetwork::parse(text);
+    if (!network) return network.error();
+    networks.push_back(*network);
+  }
+  return networks;
+}
+
+tandem_media_event event_to_c(const MediaEvent& event) {
+  tandem_media_event out{};
+  out.struct_size = sizeof out;
+  out.kind = static_cast<int32_t>(event.kind);
+  out.side = static_cast<int32_t>(event.side);
+  out.tag = event.tag;
+  out.at_us = event.at_us;
+  if (event.source.port != 0) out.source = to_c(event.source);
+  out.refusal = static_cast<int32_t>(event.refusal);
+  out.refused = event.refused;
+  out.digit = event.digit;
+  out.duration_ms = event.duration_ms;
+  out.is_end_lost = event.is_end_lost ? 1 : 0;
+  out.silence_ms = event.silence_ms;
+  out.loss_permille = event.loss_permille;
+  return out;
+}
+
 }  // namespace
 
 extern "C" {
+
+const char* tandem_media_cause_name(int32_t cause) {
+  if (cause < 0 || cause > TANDEM_MEDIA_CAUSE_STOPPED) return "";
+  return media_cause_name(static_cast<MediaCause>(cause));
+}
 
 int tandem_media_relay_create(const tandem_media_config* config, tandem_media_relay** out) {
   return guarded([&]() -> int {
@@ -65,6 +138,7 @@ int tandem_media_relay_create(const tandem_media_config* config, tandem_media_re
     if (read->nice < -20 || read->nice > 1)
       return fail(ErrorCode::invalid_argument, "nice " + std::to_string(read->nice) + " was given");
     if (read->nice != 0) media.nice = read->nice == 1 ? 0 : read->nice;
+    media.events_max = read->events_max;
     auto relay = MediaRelay::create(media);
     TANDEM_CAPI_TRY(relay);
     *out = new tandem_media_relay{std::move(*relay)};
@@ -83,6 +157,12 @@ int tandem_media_relay_read_stats(const tandem_media_relay* relay, tandem_media_
                      s.packets_forwarded, s.packets_refused, s.packets_malformed, s.packets_stray,
                      s.packets_undeliverable, s.packets_discarded, s.send_failures, s.marks_refused,
                      s.priorities_refused, s.packets_overflowed, s.ports_connected});
+    write_struct(out, tandem_media_relay_stats{
+                          0, s.sessions, s.sessions_refused, s.port_pairs_bound, s.ports_busy,
+                          s.packets_forwarded, s.packets_refused, s.packets_malformed,
+                          s.packets_stray, s.packets_undeliverable, s.packets_discarded,
+                          s.send_failures, s.marks_refused, s.priorities_refused,
+                          s.packets_overflowed, s.events_lost, s.taps_dropped, s.digits});
     return TANDEM_OK;
   });
 }
@@ -152,6 +232,198 @@ int tandem_media_session_set_flags(tandem_media_session* session, int32_t side, 
                              .prefer_signalled = (flags & TANDEM_MEDIA_PREFER_SIGNALLED) != 0,
                              .transparent = (flags & TANDEM_MEDIA_TRANSPARENT) != 0,
                              .discard = (flags & TANDEM_MEDIA_DISCARD) != 0});
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_relay_take_events(tandem_media_relay* relay, size_t events_max, int64_t wait_us,
+                                   tandem_media_event_fn function, void* user) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(relay);
+    TANDEM_CAPI_NOT_NULL(function);
+    if (wait_us < 0 || wait_us > 60'000'000)
+      return fail(ErrorCode::invalid_argument, "wait_us " + std::to_string(wait_us) + " was given");
+    for (const MediaEvent& event : relay->body.take_events(events_max, wait_us)) {
+      const tandem_media_event out = event_to_c(event);
+      function(&out, user);
+    }
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_session_set_policy(tandem_media_session* session, int32_t side, int32_t policy) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    const auto which = read_side(side);
+    TANDEM_CAPI_TRY(which);
+    const auto what = read_enum(policy, MediaPolicy::block, "policy");
+    TANDEM_CAPI_TRY(what);
+    session->body.set_policy(*which, *what);
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_session_set_tag(tandem_media_session* session, uint64_t tag) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    session->body.set_tag(tag);
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_session_set_payloads(tandem_media_session* session, int32_t side,
+                                      const uint8_t* negotiated, size_t negotiated_count,
+                                      const uint8_t* keys, size_t keys_count) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    const auto which = read_side(side);
+    TANDEM_CAPI_TRY(which);
+    const auto all = read_types(negotiated, negotiated_count, "negotiated");
+    TANDEM_CAPI_TRY(all);
+    const auto of_keys = read_types(keys, keys_count, "keys");
+    TANDEM_CAPI_TRY(of_keys);
+    TANDEM_CAPI_TRY(session->body.set_payloads(*which, *all, *of_keys));
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_session_set_watch(tandem_media_session* session, int32_t side, uint32_t silence_ms,
+                                   uint32_t loss_permille, uint32_t loss_window_ms) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    const auto which = read_side(side);
+    TANDEM_CAPI_TRY(which);
+    MediaWatch watch;
+    watch.silence_ms = silence_ms;
+    watch.loss_permille = loss_permille;
+    if (loss_window_ms != 0) watch.loss_window_ms = loss_window_ms;
+    TANDEM_CAPI_TRY(session->body.set_watch(*which, watch));
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_session_set_sources(tandem_media_session* session, int32_t side,
+                                     const char* const* allow, size_t allow_count,
+                                     const char* const* deny, size_t deny_count) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    const auto which = read_side(side);
+    TANDEM_CAPI_TRY(which);
+    auto allowed = read_networks(allow, allow_count, "allow");
+    TANDEM_CAPI_TRY(allowed);
+    auto denied = read_networks(deny, deny_count, "deny");
+    TANDEM_CAPI_TRY(denied);
+    TANDEM_CAPI_TRY(
+        session->body.set_sources(*which, MediaSources{std::move(*allowed), std::move(*denied)}));
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_tap_create(tandem_media_session* session, size_t buffer_bytes,
+                            tandem_media_tap** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    TANDEM_CAPI_NOT_NULL(out);
+    auto tap = buffer_bytes == 0 ? session->body.tap() : session->body.tap(buffer_bytes);
+    TANDEM_CAPI_TRY(tap);
+    *out = new tandem_media_tap{std::move(*tap)};
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_tap_take(tandem_media_tap* tap, int32_t* side, int64_t* at_us, void* buffer,
+                          size_t capacity, size_t* size) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(tap);
+    TANDEM_CAPI_NOT_NULL(size);
+    if (buffer == nullptr && capacity > 0)
+      return fail(ErrorCode::invalid_argument, "buffer was NULL with a capacity");
+    if (!tap->body.take(tap->packet)) return fail(ErrorCode::not_found, "no packet waits");
+    *size = tap->packet.bytes.size();
+    if (side != nullptr) *side = static_cast<int32_t>(tap->packet.side);
+    if (at_us != nullptr) *at_us = tap->packet.at_us;
+    if (*size > capacity)
+      return fail(ErrorCode::too_small, "a packet of " + std::to_string(*size) +
+                                            " bytes did not fit into " + std::to_string(capacity));
+    std::memcpy(buffer, tap->packet.bytes.data(), *size);
+    return TANDEM_OK;
+  });
+}
+
+uint64_t tandem_media_tap_dropped(const tandem_media_tap* tap) {
+  return tap == nullptr ? 0 : tap->body.dropped();
+}
+
+void tandem_media_tap_destroy(tandem_media_tap* tap) {
+  if (tap != nullptr) tap->body.end();
+  delete tap;
+}
+
+int tandem_media_recorder_create(const tandem_recorder_config* config,
+                                 tandem_media_recorder** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(out);
+    const auto read = read_struct(config, "tandem_recorder_config");
+    TANDEM_CAPI_TRY(read);
+    RecorderConfig recording;
+    recording.folder = copy(read->folder);
+    if (read->file_bytes_max != 0) recording.file_bytes_max = read->file_bytes_max;
+    if (read->free_bytes_min < -1)
+      return fail(ErrorCode::invalid_argument,
+                  "free_bytes_min " + std::to_string(read->free_bytes_min) + " was given");
+    if (read->free_bytes_min != 0)
+      recording.free_bytes_min =
+          read->free_bytes_min == -1 ? 0 : static_cast<std::uint64_t>(read->free_bytes_min);
+    if (read->recordings_max != 0) recording.recordings_max = read->recordings_max;
+    if (read->buffer_bytes != 0) recording.buffer_bytes = read->buffer_bytes;
+    auto recorder = MediaRecorder::create(recording);
+    TANDEM_CAPI_TRY(recorder);
+    *out = new tandem_media_recorder{std::move(*recorder)};
+    return TANDEM_OK;
+  });
+}
+
+void tandem_media_recorder_destroy(tandem_media_recorder* recorder) { delete recorder; }
+
+int tandem_media_recorder_record(tandem_media_recorder* recorder, tandem_media_session* session,
+                                 const char* name, tandem_media_recording** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(recorder);
+    TANDEM_CAPI_NOT_NULL(session);
+    TANDEM_CAPI_NOT_NULL(name);
+    auto recording = recorder->body.record(session->body, name);
+    TANDEM_CAPI_TRY(recording);
+    if (out != nullptr) *out = new tandem_media_recording{std::move(*recording)};
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_recording_stop(tandem_media_recording* recording) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(recording);
+    recording->body.stop();
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_recording_file(const tandem_media_recording* recording, int32_t* is_over,
+                                tandem_text** file) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(recording);
+    TANDEM_CAPI_NOT_NULL(file);
+    if (is_over != nullptr) *is_over = recording->body.is_over() ? 1 : 0;
+    return give(recording->body.file(), file);
+  });
+}
+
+void tandem_media_recording_destroy(tandem_media_recording* recording) { delete recording; }
+
+int tandem_repair_recording(const char* path, int32_t* is_changed) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(path);
+    const auto changed = repair_recording(path);
+    TANDEM_CAPI_TRY(changed);
+    if (is_changed != nullptr) *is_changed = *changed ? 1 : 0;
     return TANDEM_OK;
   });
 }

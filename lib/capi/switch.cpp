@@ -25,6 +25,7 @@ namespace {
 static_assert(TANDEM_EVENT_RELOADED == static_cast<int>(Event::Kind::reloaded));
 static_assert(TANDEM_EVENT_GATEWAY == static_cast<int>(Event::Kind::gateway));
 static_assert(TANDEM_EVENT_PHONE == static_cast<int>(Event::Kind::phone));
+static_assert(TANDEM_EVENT_CALL_DIGIT == static_cast<int>(Event::Kind::call_digit));
 static_assert(TANDEM_TRANSPORT_TCP == static_cast<int>(SipTransport::tcp));
 static_assert(TANDEM_TRANSPORT_TLS == static_cast<int>(SipTransport::tls));
 static_assert(TANDEM_TRANSPORT_WS == static_cast<int>(SipTransport::ws));
@@ -309,6 +310,14 @@ int tandem_switch_disconnect(tandem_switch* object, uint64_t id) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(object);
     TANDEM_CAPI_TRY(object->body->disconnect(id));
+    return TANDEM_OK;
+  });
+}
+
+int tandem_switch_record(tandem_switch* object, uint64_t id, int32_t on) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_TRY(object->body->record(id, on != 0));
     return TANDEM_OK;
   });
 }

@@ -1,6 +1,7 @@
 // Values of the C API made from those of C++, and back.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,6 +26,11 @@ struct tandem_switch {
 struct tandem_cdr_sink {
   std::unique_ptr<tandem::CdrSink> body;
 };
+
+// As it was published, without why a side is not heard.
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_media_side_stats> =
+    offsetof(tandem_media_side_stats, cause);
 
 namespace tandem::capi {
 

@@ -336,9 +336,39 @@ void EndpointCall::Body::send_rtp() {
   put32(packet.data() + 4, rtp_time);
   put32(packet.data() + 8, rtp_ssrc);
   rtp_time += static_cast<std::uint32_t>(payload_bytes);
+  send_packet(packet);
+}
+
+void EndpointCall::Body::send_packet(const std::string& packet) {
   rtp->send(rtp_remote, packet);
   ++packets_sent;
   ++endpoint->counters.packets_sent;
+}
+
+void EndpointCall::Body::press_key(char key, std::uint16_t duration_ms) {
+  constexpr std::string_view keys = "0123456789*#ABCD";
+  constexpr std::uint16_t duration_max_ms = 8000;  // what one segment holds
+  constexpr char payload_type = 101;
+  constexpr int end_packets = 3;
+  const std::size_t event = keys.find(key);
+  if (event == std::string_view::npos || endpoint == nullptr || rtp == nullptr ||
+      rtp_remote.port == 0)
+    return;
+  const auto duration =
+      static_cast<std::uint16_t>(std::min(duration_ms, duration_max_ms) * rtp_clock_per_ms);
+  for (int i = 0; i <= end_packets; ++i) {
+    std::string packet(rtp_header_bytes + 4, '\0');
+    packet[0] = static_cast<char>(0x80);
+    packet[1] = static_cast<char>(i == 0 ? payload_type | 0x80 : payload_type);
+    put16(packet.data() + 2, rtp_sequence++);
+    put32(packet.data() + 4, rtp_time);
+    put32(packet.data() + 8, rtp_ssrc);
+    packet[12] = static_cast<char>(event);
+    packet[13] = static_cast<char>(i == 0 ? 0x0A : 0x8A);
+    put16(packet.data() + 14, i == 0 ? std::uint16_t{160} : duration);
+    send_packet(packet);
+  }
+  rtp_time += duration;
 }
 
 void EndpointCall::Body::on_datagram(const SocketAddress&, std::string_view bytes) {
@@ -436,6 +466,9 @@ void EndpointCall::refer_to(const EndpointCall& call) {
 }
 void EndpointCall::set_reoffer_status(int status) { body_->reoffer_status = status; }
 void EndpointCall::set_request_status(int status) { body_->request_status = status; }
+void EndpointCall::press_key(char key, std::uint16_t duration_ms) {
+  body_->press_key(key, duration_ms);
+}
 void EndpointCall::start_rtp() { body_->start_rtp(); }
 void EndpointCall::stop_rtp() {
   body_->dial.send_rtp = body_->plan.send_rtp = false;  // a later description does not begin it

@@ -57,6 +57,8 @@ struct EndpointCall::Body final : public LegEvents, private io::DatagramHandler 
   [[nodiscard]] SessionBody body_of(const std::string& sdp) const;
   void start_rtp();
   void send_rtp();
+  void press_key(char key, std::uint16_t duration_ms);
+  void send_packet(const std::string& packet);
   void on_ring_timer();
   void on_progress_timer();
   void on_answer_timer();

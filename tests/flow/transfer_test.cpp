@@ -1293,6 +1293,44 @@ TEST_CASE("Transfer: keys in INFO lead the other party to a number (T-04)") {
   office.check_money();
 }
 
+TEST_CASE("Transfer: keys in RTP lead the other party to a number (T-04)") {
+  SwitchConfig config = keys_config();
+  bool has_right = true;
+  SUBCASE("of a phone with the right") {}
+  SUBCASE("of one without it they are the other party's alone") {
+    config.provision.phones[0].transfer_keys = has_right = false;
+  }
+  Office office(config);
+  office.b->set_plan(answer_after(3 * second_us, second_us));
+  office.talk();
+  for (const char key : std::string_view("*1442079460000#")) {
+    office.desk->press_key(key);
+    office.run_ms(200);
+  }
+  office.run_s(8);
+  CHECK(office.b->counters().calls_in == (has_right ? 1 : 0));
+  CHECK(office.desk->count("release") == (has_right ? 1 : 0));
+  if (has_right) CHECK(office.b->last_call()->callee() == target);
+  office.caller->hang_up();
+  office.check_clean();
+  office.check_money();
+}
+
+TEST_CASE("Transfer: a phone that sends each key both ways presses it once (T-04)") {
+  Office office(keys_config());
+  office.b->set_plan(answer_after(3 * second_us, second_us));
+  office.talk();
+  for (const char key : std::string_view("*1442079460000#")) {
+    office.desk->press_key(key);
+    press(office, *office.desk, std::string_view(&key, 1));
+  }
+  office.run_s(8);
+  CHECK(office.b->counters().calls_in == 1);
+  CHECK(office.b->last_call()->callee() == target);
+  office.caller->hang_up();
+  office.check_clean();
+}
+
 TEST_CASE("Transfer: a key cancels it, or the target is not there: the two stay (T-06)") {
   Office office(keys_config());
   bool was_cancelled = true;

@@ -351,6 +351,10 @@ class Switch:
     def calls(self) -> list[CallView]:
         return self._switch.calls()
 
+    def record(self, id: int, on: bool = True) -> None:
+        """Begins or ends the recording of an answered call."""
+        self._switch.record(id, on)
+
     def disconnect(self, id: int) -> None:
         """Ends a call. Error: not_found."""
         self._switch.disconnect(id)

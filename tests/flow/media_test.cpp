@@ -1,0 +1,232 @@
+// What the relay sees of calls: keys, causes of silence, loss, recordings.
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "flow/flow.hpp"
+
+using namespace tandem;
+using namespace tandem::sim;
+using namespace tandem::sim::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Folder {
+  fs::path path;
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "tandem-calls-XXXXXX").string();
+    path = ::mkdtemp(name.data());
+  }
+  ~Folder() { fs::remove_all(path); }
+};
+
+std::string content(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+DialPlan talking() {
+  DialPlan dial;
+  dial.send_rtp = true;
+  return dial;
+}
+
+AnswerPlan answering() {
+  AnswerPlan plan;
+  plan.send_rtp = true;
+  return plan;
+}
+
+SwitchConfig recording_config(const Folder& folder) {
+  SwitchConfig config = base_config();
+  config.recording.emplace();
+  config.recording->folder = folder.path / "calls";
+  config.recording->free_megabytes_min = 0;
+  config.recording->name = "{date}/{caller}-{callee}";
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("Media: keys in RTP are told to the host, passed on and counted in the record (M-09)") {
+  std::string keys;
+  SwitchHooks hooks;
+  hooks.on_event = [&](const Event& event) {
+    if (event.kind != Event::Kind::call_digit) return;
+    CHECK(event.side == MediaSide::caller);
+    CHECK(event.duration_ms == 100);
+    keys += event.digit;
+  };
+  Bench bench(base_config(), {}, hooks);
+  auto call = bench.connect(talking());
+  auto far = bench.b->last_call();
+  bench.run_s(1);
+  const std::uint64_t before = far->packets_received();
+  for (const char key : std::string_view("42#")) {
+    call->press_key(key);
+    bench.run_ms(200);
+  }
+  CHECK(far->packets_received() >= before + 12 + 25);
+  call->hang_up();
+  const Cdr& cdr = bench.only_cdr();
+  CHECK(keys == "42#");
+  CHECK(cdr.media_caller.digits == 3);
+  CHECK(cdr.media_callee.digits == 0);
+  CHECK(cdr.media_caller.packets_unnegotiated == 0);
+}
+
+TEST_CASE("Media: keys in SIP INFO are told to the host too (M-09)") {
+  std::string keys;
+  SwitchHooks hooks;
+  hooks.on_event = [&](const Event& event) {
+    if (event.kind == Event::Kind::call_digit) keys += event.digit;
+  };
+  Bench bench(base_config(), {}, hooks);
+  auto call = bench.connect();
+  call->request("INFO", "application/dtmf-relay", "Signal=5\r\nDuration=160\r\n");
+  bench.run_s(1);
+  CHECK(bench.b->last_call()->count("INFO") == 1);
+  call->hang_up();
+  bench.only_cdr();
+  CHECK(keys == "5");
+}
+
+TEST_CASE("Media: the record names the leg that was not heard and why (M-17)") {
+  Bench bench;
+  auto call = bench.connect(talking());
+  bench.run_s(5);
+  const auto views = bench.tandem->calls();
+  REQUIRE(views.size() == 1);
+  CHECK(views[0].media_caller.cause == MediaCause::none);
+  CHECK(views[0].media_callee.cause == MediaCause::never_sent);
+  call->stop_rtp();
+  bench.run_s(11);
+  call->hang_up();
+  const Cdr& cdr = bench.only_cdr();
+  CHECK(cdr.media_caller.cause == MediaCause::stopped);
+  CHECK(cdr.media_callee.cause == MediaCause::never_sent);
+  CHECK(cdr.media_callee.signalled.starts_with("10.0.2.1:"));
+  CHECK(to_json(cdr).find("\"cause\":\"never_sent\"") != std::string::npos);
+}
+
+TEST_CASE("Media: on hold nobody is to be heard, and before the answer neither") {
+  Bench bench;
+  auto call = bench.connect(talking());
+  bench.run_s(1);
+  call->stop_rtp();
+  call->hold();
+  bench.run_s(30);
+  call->hang_up();
+  const Cdr cdr = bench.only_cdr();
+  CHECK(cdr.media_caller.cause == MediaCause::none);
+  CHECK(cdr.media_callee.cause == MediaCause::none);
+  Bench busy;
+  busy.b->set_plan(refuse(486));
+  busy.dial();
+  busy.run_s(2);
+  CHECK(busy.only_cdr().media_callee.cause == MediaCause::none);
+}
+
+TEST_CASE("Media: loss above the limit raises an alarm that names the gateway (O-05)") {
+  int alarms = 0;
+  SwitchHooks hooks;
+  hooks.on_event = [&](const Event& event) {
+    if (event.kind != Event::Kind::alarm || event.gateway != "cust") return;
+    CHECK(event.text.find("(O-05)") != std::string::npos);
+    ++alarms;
+  };
+  SwitchConfig config = base_config();
+  config.parameters.rtp_loss_alarm_percent = 20;
+  config.parameters.rtp_loss_window_s = 2;
+  Bench bench(config, {}, hooks);
+  auto call = bench.connect(talking());
+  bench.run_s(5);
+  CHECK(alarms == 0);
+  LinkSettings link;
+  link.loss_per_mille = 500;
+  bench.world.set_default_link(link);
+  bench.run_s(6);
+  bench.world.set_default_link({});
+  CHECK(alarms == 1);
+  bench.run_s(5);
+  call->hang_up();
+  CHECK(bench.only_cdr().media_caller.packets_lost > 50);
+  CHECK(alarms == 1);
+}
+
+TEST_CASE("Media: calls of a gateway are recorded, both sides, and the record says where (M-15)") {
+  const Folder folder;
+  SwitchConfig config = recording_config(folder);
+  bool is_recorded = true;
+  SUBCASE("of the customer") { config.provision.customer_gateways[0].record = true; }
+  SUBCASE("of the vendor") { config.provision.vendor_gateways[0].record = true; }
+  SUBCASE("of the account") { config.provision.accounts[0].record = true; }
+  SUBCASE("of nobody") { is_recorded = false; }
+  {
+    Bench bench(config);
+    bench.b->set_plan(answering());
+    auto call = bench.connect(talking());
+    bench.run_s(3);
+    CHECK(bench.tandem->calls()[0].recording.empty() != is_recorded);
+    call->hang_up();
+    const std::string file = bench.only_cdr().recording;
+    if (!is_recorded) {
+      CHECK(file.empty());
+      return;
+    }
+    CHECK(file == "20260101/1000-442079460000.wav");
+    bench.run_s(1);
+    const std::string wav = content(folder.path / "calls" / file);
+    REQUIRE(wav.size() > 44 + 2 * 32'000);
+    CHECK(wav.size() < 44 + 4 * 32'000);
+    const auto sample = [&](std::size_t frame, std::size_t channel) {
+      const std::size_t at = 44 + 4 * frame + 2 * channel;
+      return static_cast<std::int16_t>(static_cast<unsigned char>(wav[at]) |
+                                       static_cast<unsigned char>(wav[at + 1]) << 8);
+    };
+    CHECK(sample(8000, 0) == 716);    // 0xD5 of G.711 mu-law
+    CHECK(sample(8000, 1) == -5372);  // 0x2A
+    CHECK(bench.tandem->counters().recorder.files_written == 1);
+  }
+}
+
+TEST_CASE("Media: a host begins and ends a recording in the middle of a call (M-15)") {
+  const Folder folder;
+  Bench bench(recording_config(folder));
+  auto call = bench.dial(talking());
+  bench.run_ms(10);
+  const auto record = [&](bool on) {
+    const auto calls = bench.tandem->calls();
+    return bench.tandem->record(calls.empty() ? 0 : calls[0].id, on);
+  };
+  CHECK(bench.tandem->record(12345).error().code == ErrorCode::not_found);
+  bench.run_s(2);
+  REQUIRE(call->was_answered());
+  CHECK(record(true));
+  CHECK(record(true));  // nothing happens
+  bench.run_s(2);
+  CHECK(bench.tandem->counters().recorder.recordings == 1);
+  CHECK(record(false));
+  bench.run_s(3);
+  CHECK(bench.tandem->counters().recorder.recordings == 0);
+  call->hang_up();
+  const std::string file = bench.only_cdr().recording;
+  REQUIRE_FALSE(file.empty());
+  const auto bytes = fs::file_size(folder.path / "calls" / file);
+  CHECK(bytes > 44 + 32'000);
+  CHECK(bytes < 44 + 3 * 32'000);
+}
+
+TEST_CASE("Media: without a folder nothing is recorded, whatever a gateway says (M-15)") {
+  SwitchConfig config = base_config();
+  config.provision.customer_gateways[0].record = true;
+  Bench bench(config);
+  auto call = bench.connect(talking());
+  bench.run_s(1);
+  CHECK(bench.tandem->record(bench.tandem->calls()[0].id).error().code == ErrorCode::wrong_state);
+  call->hang_up();
+  CHECK(bench.only_cdr().recording.empty());
+}
