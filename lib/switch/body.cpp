@@ -1033,6 +1033,12 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   differs("parameters.sip_t4_ms", update.parameters.sip_t4_ms != before.parameters.sip_t4_ms);
   differs("parameters.sip_resend_ms",
           update.parameters.sip_resend_ms != before.parameters.sip_resend_ms);
+  const auto is_recording = [](const std::optional<RecordingConfig>& recording) {
+    return recording ? std::tuple(recording->folder, recording->name, recording->file_megabytes_max,
+                                  recording->free_megabytes_min, recording->calls_max)
+                     : std::tuple(std::string(), std::string(), 0, 0, 0);
+  };
+  differs("recording", is_recording(update.recording) != is_recording(before.recording));
   differs("parameters.media_tos", update.parameters.media_tos != before.parameters.media_tos);
   differs("parameters.auth_sha256", update.parameters.auth_sha256 != before.parameters.auth_sha256);
   differs("admin.listen", update.admin_listen != before.admin_listen);
@@ -1450,6 +1456,7 @@ SwitchConfig Switch::Body::records_config() const {
   config.database = environment_.ledger == nullptr ? config_.database : std::string();
   config.parameters = config_.parameters;
   config.maintenance = config_.maintenance;
+  config.recording = config_.recording;
   return config;
 }
 

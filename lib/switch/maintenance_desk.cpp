@@ -9,6 +9,7 @@
 #include "base/thread.hpp"
 #include "cdr/compression.hpp"
 #include "cdr/day_files.hpp"
+#include "switch/recording_retention.hpp"
 #include "tandem/config.hpp"
 
 namespace tandem {
@@ -104,7 +105,12 @@ Result<MaintenancePlace> maintenance_place(const SwitchConfig& config) {
     if (sink.type != "sqlite") continue;
     auto zone = TimeZone::load(config.parameters.timezone);
     if (!zone) return std::move(zone).error();
-    return MaintenancePlace{config.path(sink.path), config.maintenance, std::move(*zone)};
+    MaintenancePlace place{config.path(sink.path), config.maintenance, std::move(*zone)};
+    if (config.recording && config.recording->delete_after_days > 0) {
+      place.recordings = config.path(config.recording->folder);
+      place.recordings_kept_days = config.recording->delete_after_days;
+    }
+    return place;
   }
   return Error{ErrorCode::unsupported, "configuration has no sqlite sink whose days are kept"};
 }
@@ -214,6 +220,22 @@ Result<void> MaintenanceDesk::start(Work work) {
   return {};
 }
 
+namespace {
+
+/// Behind the days of a run: what it came to is an outcome only when it failed.
+void delete_old_recordings(const MaintenancePlace& place, const Clock& clock, cdr::Pace& pace,
+                           MaintenanceReport& report) {
+  if (place.recordings.empty() || report.was_cut_short) return;
+  const std::int64_t older_than_us =
+      clock.wall_us() - std::int64_t{place.recordings_kept_days} * cdr::day_us;
+  const auto deleted = delete_recordings(place.recordings, older_than_us, pace);
+  if (!deleted)
+    report.outcomes.push_back({MaintenanceAct::run, "", deleted.error().message, false});
+  report.ended_at_us = clock.wall_us();
+}
+
+}  // namespace
+
 /// An exception ends the work and not the process: nobody above this thread would catch it.
 void MaintenanceDesk::run(const Work& work, SteadyPace& pace) {
   MaintenanceReport report;
@@ -236,6 +258,7 @@ void MaintenanceDesk::run(const Work& work, SteadyPace& pace) {
       failed(keeper.error().message);
     } else if (work.act == MaintenanceAct::run) {
       report = (*keeper)->run(work.until_us);
+      delete_old_recordings(work.place, clock_, pace, report);
     } else {
       report = report_of(**keeper, work.act, work.day, pace, clock_);
     }
@@ -293,7 +316,11 @@ Result<MaintenanceReport> maintain(const SwitchConfig& config, MaintenanceAct ac
   SteadyPace pace(clock, place->rules.io_megabytes_per_s, true);
   auto keeper = cdr::DayKeeper::open({place->folder, place->rules}, clock, pace);
   if (!keeper) return std::move(keeper).error();
-  if (act == MaintenanceAct::run) return (*keeper)->run(std::nullopt);
+  if (act == MaintenanceAct::run) {
+    MaintenanceReport report = (*keeper)->run(std::nullopt);
+    delete_old_recordings(*place, clock, pace, report);
+    return report;
+  }
   return report_of(**keeper, act, *number, pace, clock);
 }
 

@@ -20,7 +20,9 @@ namespace tandem {
 struct MaintenancePlace {
   std::string folder;
   MaintenanceConfig rules;
-  TimeZone zone;  ///< Of `at_minute`.
+  TimeZone zone;             ///< Of `at_minute`.
+  std::string recordings{};  ///< Their folder; "": none are deleted.
+  std::int32_t recordings_kept_days = 0;
 };
 
 /// What is wrong with the rules, whoever made them. Errors: invalid_argument.

@@ -420,6 +420,93 @@ static void the_relay_gives_ports(void) {
   tandem_media_session_destroy(session);
 }
 
+static void heard(const tandem_media_event* event, void* user) {
+  CHECK(event->struct_size == sizeof(tandem_media_event));
+  CHECK(event->tag == 7 && event->side == TANDEM_SIDE_CALLER);
+  CHECK(event->kind == TANDEM_MEDIA_EVENT_SILENCE_BEGAN);
+  CHECK(event->silence_ms >= 100);
+  ++*(int*)user;
+}
+
+static void the_relay_tells_what_it_sees(void) {
+  static const uint8_t types[] = {0, 8, 101};
+  static const uint8_t too_large[] = {128};
+  static const char* const networks[] = {"192.0.2.0/24", "2001:db8::/32"};
+  static const char* const no_network[] = {"192.0.2.0/99"};
+  tandem_media_config config = TANDEM_MEDIA_CONFIG_INIT;
+  tandem_media_side_stats side = TANDEM_MEDIA_SIDE_STATS_INIT;
+  tandem_recorder_config recording = TANDEM_RECORDER_CONFIG_INIT;
+  tandem_media_relay* relay = NULL;
+  tandem_media_session* session = NULL;
+  tandem_media_tap* tap = NULL;
+  tandem_media_recorder* recorder = NULL;
+  tandem_media_recording* one = NULL;
+  tandem_text* file = NULL;
+  char packet[2048];
+  size_t size = 0;
+  int32_t is_over = -1;
+  int events = 0;
+  config.address = "127.0.0.1";
+  config.ready_pairs = 4;
+  config.nice = 1;
+  CHECK(tandem_media_relay_create(&config, &relay) == TANDEM_OK);
+  CHECK(tandem_media_session_open(relay, TANDEM_IPV4, TANDEM_IPV4, &session) == TANDEM_OK);
+  CHECK_ERROR(tandem_media_session_set_watch(session, TANDEM_SIDE_CALLER, 100, 0, 0),
+              TANDEM_ERR_WRONG_STATE, "no events");
+  tandem_media_session_destroy(session);
+  tandem_media_relay_destroy(relay);
+  config.events_max = 16;
+  CHECK(tandem_media_relay_create(&config, &relay) == TANDEM_OK);
+  CHECK(tandem_media_session_open(relay, TANDEM_IPV4, TANDEM_IPV4, &session) == TANDEM_OK);
+  CHECK(tandem_media_session_set_tag(session, 7) == TANDEM_OK);
+  CHECK(tandem_media_session_set_policy(session, TANDEM_SIDE_CALLEE, TANDEM_MEDIA_BLOCK) ==
+        TANDEM_OK);
+  CHECK_ERROR(tandem_media_session_set_policy(session, TANDEM_SIDE_CALLEE, 2),
+              TANDEM_ERR_INVALID_ARGUMENT, "policy 2");
+  CHECK(tandem_media_session_set_payloads(session, TANDEM_SIDE_CALLER, types, 3, types + 2, 1) ==
+        TANDEM_OK);
+  CHECK_ERROR(tandem_media_session_set_payloads(session, TANDEM_SIDE_CALLER, too_large, 1, NULL, 0),
+              TANDEM_ERR_INVALID_ARGUMENT, "128");
+  CHECK(tandem_media_session_set_sources(session, TANDEM_SIDE_CALLER, networks, 2, NULL, 0) ==
+        TANDEM_OK);
+  CHECK_ERROR(tandem_media_session_set_sources(session, TANDEM_SIDE_CALLER, NULL, 0, no_network, 1),
+              TANDEM_ERR_INVALID_ARGUMENT, "99");
+  CHECK_ERROR(tandem_media_session_set_watch(session, TANDEM_SIDE_CALLER, 99, 0, 0),
+              TANDEM_ERR_INVALID_ARGUMENT, "99");
+  CHECK(tandem_media_session_set_watch(session, TANDEM_SIDE_CALLER, 100, 0, 0) == TANDEM_OK);
+  CHECK(tandem_media_relay_take_events(relay, 16, 5000000, heard, &events) == TANDEM_OK);
+  CHECK(events == 1);
+  CHECK(tandem_media_session_stats(session, TANDEM_SIDE_CALLER, &side) == TANDEM_OK);
+  CHECK_TEXT(tandem_media_cause_name(side.cause), "not_described");
+  CHECK_TEXT(tandem_media_cause_name(99), "");
+
+  CHECK(tandem_media_tap_create(session, 0, &tap) == TANDEM_OK);
+  CHECK(tandem_media_tap_take(tap, NULL, NULL, packet, sizeof packet, &size) ==
+        TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_media_tap_dropped(tap) == 0);
+  tandem_media_tap_destroy(tap);
+
+  CHECK_ERROR(tandem_media_recorder_create(&recording, &recorder), TANDEM_ERR_INVALID_ARGUMENT,
+              "folder");
+  recording.folder = folder_path("recordings");
+  recording.free_bytes_min = -1;
+  CHECK(tandem_media_recorder_create(&recording, &recorder) == TANDEM_OK);
+  CHECK_ERROR(tandem_media_recorder_record(recorder, session, "../up", &one),
+              TANDEM_ERR_INVALID_ARGUMENT, "dot");
+  CHECK(tandem_media_recorder_record(recorder, session, "one", &one) == TANDEM_OK);
+  CHECK(tandem_media_recorder_record(recorder, session, "two", NULL) == TANDEM_ERR_ALREADY_EXISTS);
+  CHECK(tandem_media_recording_stop(one) == TANDEM_OK);
+  tandem_media_recorder_destroy(recorder);
+  CHECK(tandem_media_recording_file(one, &is_over, &file) == TANDEM_OK);
+  CHECK(is_over == 1);
+  CHECK_TEXT(tandem_text_data(file), ""); /* nobody said anything */
+  tandem_text_destroy(file);
+  tandem_media_recording_destroy(one);
+  CHECK(tandem_repair_recording("/nonexistent/file.wav", NULL) == TANDEM_ERR_NOT_FOUND);
+  tandem_media_session_destroy(session);
+  tandem_media_relay_destroy(relay);
+}
+
 int main(void) {
   folder_make();
   records_become_text();
@@ -431,6 +518,7 @@ int main(void) {
   sinks_on_other_machines_are_made_or_refused();
   stored_records_are_read_one_by_one_and_reported();
   the_relay_gives_ports();
+  the_relay_tells_what_it_sees();
   folder_empty(folder);
   return check_result();
 }

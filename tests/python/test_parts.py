@@ -1,7 +1,10 @@
 """The parts alone: numbers, routes, sources, rating, accounts, records, media."""
 import json
 import random
+import socket
+import struct
 import threading
+import wave
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -323,6 +326,49 @@ def test_the_relay_gives_ports() -> None:
             relay.open(6, 4)
     with pytest.raises(tandem.Error):
         relay.open()
+
+
+def rtp(sequence: int, payload_type: int = 0, payload: bytes = bytes([0x10]) * 160) -> bytes:
+    return struct.pack("!BBHII", 0x80, payload_type, sequence, sequence * 160, 7) + payload
+
+
+def test_the_relay_tells_taps_and_records(tmp_path: Path) -> None:
+    caller, callee = tandem.MediaSide.caller, tandem.MediaSide.callee
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone, tandem.MediaRelay(
+        "127.0.0.1", ports=(42200, 42399), ready_pairs=4, nice=0, events_max=64
+    ) as relay, tandem.MediaRecorder(str(tmp_path / "calls"), free_bytes_min=0) as recorder, relay.open() as session:
+        phone.bind(("127.0.0.1", 0))
+        host, _, port = session.local_rtp(caller).partition(":")
+        session.set_tag(5)
+        session.set_remote(callee, "127.0.0.1:9")
+        session.set_payloads(caller, [0, 101], [101])
+        tap = session.tap()
+        phone.sendto(rtp(1), (host, int(port)))
+        (first,) = relay.take_events(wait_us=5_000_000)
+        assert first.kind == "first_packet" and first.tag == 5 and first.side == caller
+        assert first.source == f"127.0.0.1:{phone.getsockname()[1]}"
+        phone.sendto(rtp(2, 101, bytes([11, 0x8A, 3, 0x20])), (host, int(port)))
+        (key,) = relay.take_events(wait_us=5_000_000)
+        assert key.kind == "digit" and key.digit == "#" and key.duration_ms == 100 and not key.is_end_lost
+        assert [packet.data for packet in tap.take()] == [rtp(1), rtp(2, 101, bytes([11, 0x8A, 3, 0x20]))]
+        assert session.stats(caller).digits == relay.stats().digits == 1
+        assert session.stats(callee).cause == "never_sent"
+        session.untap()
+        recording = recorder.record(session, "one")
+        phone.sendto(rtp(3, 101, bytes([1, 0x8A, 3, 0x20])), (host, int(port)))
+        phone.sendto(rtp(4), (host, int(port)))
+        assert relay.take_events(wait_us=5_000_000)[0].digit == "1"
+        session.set_policy(caller, tandem.MediaPolicy.block)
+        phone.sendto(rtp(5, 101, bytes([2, 0x8A, 3, 0x20])), (host, int(port)))
+        assert relay.take_events(wait_us=5_000_000)[0].digit == "2"
+        with pytest.raises(tandem.Error):
+            session.set_sources(caller, deny=["nonsense"])
+        session.close()
+    assert recording.file == "one.wav" and recording.is_over
+    assert not tandem.repair_recording(str(tmp_path / "calls" / "one.wav"))
+    with wave.open(str(tmp_path / "calls" / "one.wav")) as sound:
+        assert (sound.getnchannels(), sound.getsampwidth(), sound.getframerate()) == (2, 2, 8000)
+        assert sound.getnframes() >= 160
 
 
 def test_number_policies_know_numbers_pairs_and_cities() -> None:
