@@ -962,16 +962,13 @@ typedef struct tandem_cdr {
   const char* codec;   /* negotiated, "PCMA"; "": nothing was answered. Since 0.1. */
   const char* caller_codecs; /* what the caller described last, "PCMA,PCMU,telephone-event" */
   const char* callee_codecs;
-  const char* choices;   /* candidates it came to and why each was taken or passed over (R-23), as
-                            docs/cdr.md has the text; tandem_cdr_to_json() writes it out */
   const char* recording; /* file below the folder of recordings (M-15); "": none */
 } tandem_cdr;
 #define TANDEM_CDR_INIT                                                                            \
   {                                                                                                \
     sizeof(tandem_cdr), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
         NULL, 0, 0, 0, -1, 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, \
-        NULL, NULL, NULL, NULL, NULL                                                               \
-        NULL, NULL, NULL                                                                           \
+        NULL, NULL, NULL, NULL, NULL, NULL                                                         \
   }
 
 /* The record as one JSON object without line end. Errors: INVALID_ARGUMENT. Any thread.
@@ -1299,15 +1296,12 @@ typedef struct tandem_media_relay_stats {
   uint64_t priorities_refused; /* threads that the system refused `nice` */
   uint64_t packets_overflowed; /* found no room in the receive buffer of their port */
   uint64_t ports_connected;    /* now, with a second socket, for a stream that lasts */
-} tandem_media_relay_stats;
-#define TANDEM_MEDIA_RELAY_STATS_INIT \
-  { sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
   uint64_t events_lost;        /* found no room among `events_max` */
   uint64_t taps_dropped;       /* packets that no tap had room for */
   uint64_t digits;             /* keys pressed (RFC 4733) */
 } tandem_media_relay_stats;
 #define TANDEM_MEDIA_RELAY_STATS_INIT \
-  { sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 enum {
   TANDEM_MEDIA_EVENT_FIRST_PACKET = 0,   /* `source` is latched from now on */

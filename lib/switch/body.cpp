@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <exception>
 #include <set>
+#include <tuple>
 
 #include "base/thread.hpp"
 #include "call/billing_record.hpp"

@@ -160,9 +160,8 @@ std::vector<Field<SipOptions>> common_fields() {
        "gateway of the same id, whose account pays.",
        [](Reader& r, const Json& v, S& s) { read_refer(r, v, s.refer); }},
       {"transfer_keys", "boolean", "false",
-       "DTMF keys in SIP INFO order transfers in its calls, *1 NUMBER #, and cancel them, *0 "
-       "(T-04, "
-       "T-06); paid as with refer local.",
+       "DTMF keys, in RTP or SIP INFO, order transfers in its calls, *1 NUMBER #, and cancel them, "
+       "*0 (T-04, T-06); paid as with refer local.",
        [](Reader& r, const Json& v, S& s) { r.boolean(v, s.transfer_keys); }},
       {"reply_address", "socket|via_port|via", "socket",
        "Where responses to it go over UDP: where its request came from, that host at the port of "
