@@ -1,0 +1,95 @@
+// What the relay itself spends on a packet, without any network: plain, watched for keys and
+// payload types, and tapped.
+#include <cstdint>
+#include <string>
+
+#include "bench.hpp"
+#include "media/flow.hpp"
+#include "media/tap_ring.hpp"
+
+namespace tandem::bench {
+namespace {
+
+constexpr std::uint32_t calls = 500;
+constexpr std::size_t rtp_bytes = 172;  // G.711, 20 ms
+
+/// Calls whose callers speak in turn.
+class Speech {
+ public:
+  Speech() : flows_(4 * calls), packet_(rtp_bytes, '\x55') {
+    packet_[0] = '\x80';
+    packet_[1] = '\0';
+    for (std::uint32_t call = 0; call < calls; ++call) {
+      flows_.open(4 * call, 4 * call + 2);
+      flows_[4 * call + 2].signalled.store(pack({IpAddress::ipv4(127, 0, 0, 2), 4000}));
+    }
+    from_ = pack({IpAddress::ipv4(127, 0, 0, 3), 4000});
+  }
+
+  void watch() {
+    for (std::uint32_t call = 0; call < calls; ++call) {
+      Watch& watch = flows_.watch(4 * call);
+      watch.negotiated[0].store(1);
+      watch.keys[1].store(std::uint64_t{1} << (101 - 64));
+      flows_[4 * call].flags.store(media::FlowRecord::watched);
+    }
+  }
+  void tap(media::TapRing& ring) {
+    for (std::uint32_t call = 0; call < calls; ++call)
+      flows_.watch(4 * call).tap.store(&ring);
+    ring_ = &ring;
+  }
+
+  double ns() {
+    return best_ns_per_operation(20'000, [this](std::uint64_t n) {
+      TappedPacket taken;
+      for (std::uint64_t i = 0; i < n; ++i) {
+        const auto call = static_cast<std::uint32_t>(i % calls);
+        if (call == 0) next_packet();
+        media::Onward onward;
+        const bool is_passed = flows_.judge(4 * call, from_, packet_, now_us_, totals_, onward);
+        flows_.sent(onward, is_passed, totals_);
+        if (ring_ != nullptr) (void)ring_->take(taken);
+      }
+      keep(totals_.forwarded.load());
+    });
+  }
+
+ private:
+  using Watch = media::Watch;
+  void next_packet() {
+    now_us_ += 20'000;
+    ++sequence_;
+    packet_[2] = static_cast<char>(sequence_ >> 8);
+    packet_[3] = static_cast<char>(sequence_);
+    const std::uint32_t timestamp = sequence_ * 160U;
+    for (std::size_t i = 0; i < 4; ++i)
+      packet_[4 + i] = static_cast<char>(timestamp >> (24 - 8 * i));
+  }
+
+  media::FlowTable flows_;
+  media::ShardCounters totals_;
+  media::PackedAddress from_;
+  media::TapRing* ring_ = nullptr;
+  std::string packet_;
+  std::int64_t now_us_ = 1'000'000;
+  std::uint16_t sequence_ = 0;
+};
+
+}  // namespace
+
+TANDEM_BENCH("media.judge_ns_per_packet", "ns") {
+  Speech plain, watched, tapped;
+  watched.watch();
+  media::TapRing ring(1 << 20);
+  tapped.watch();
+  tapped.tap(ring);
+  const double plain_ns = plain.ns();
+  const double watched_ns = watched.ns();
+  const double tapped_ns = tapped.ns();
+  return Figure{plain_ns, "{\"calls\":" + std::to_string(calls) +
+                              ",\"watched_ns\":" + std::to_string(watched_ns) +
+                              ",\"tapped_and_taken_ns\":" + std::to_string(tapped_ns) + "}"};
+}
+
+}  // namespace tandem::bench

@@ -1,0 +1,133 @@
+// What the media of a call makes of descriptions: payload types, keys, recordings, causes.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "call/media_path.hpp"
+#include "media/recorder.hpp"
+#include "media/relay.hpp"
+#include "unit/media/fake_loop.hpp"
+#include "unit/media/rtp_packet.hpp"
+
+using namespace tandem;
+using namespace tandem::media;
+
+namespace {
+
+constexpr MediaSide caller = MediaSide::caller;
+constexpr MediaSide callee = MediaSide::callee;
+
+SocketAddress at(const char* text) { return *SocketAddress::parse(text); }
+
+std::string description(const std::string& ip, const std::string& media) {
+  return "v=0\r\no=- 1 1 IN IP4 " + ip + "\r\ns=-\r\nc=IN IP4 " + ip + "\r\nt=0 0\r\n" + media;
+}
+
+const std::string audio = "m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+
+struct Path {
+  FakeLoop loop;
+  MediaRelay relay;
+  SeededRandom random{1};
+  call::MediaPath media;
+
+  Path() : relay(*make_loop_relay(config(), loop)), media(&relay, random) {
+    media.set_tag(9);
+    media.set_relayed(true, {IpAddress::Family::ipv4, IpAddress::Family::ipv4});
+  }
+  static MediaConfig config() {
+    MediaConfig config;
+    config.address = IpAddress::ipv4(203, 0, 113, 1);
+    config.port_first = 30000;
+    config.port_last = 30059;
+    config.events_max = 64;
+    return config;
+  }
+  /// Where the other side of `from` is told to send to.
+  SocketAddress pass(MediaSide from, const std::string& sdp) {
+    const auto passed = media.pass(from, {"application/sdp", sdp});
+    REQUIRE(passed);
+    const std::size_t port = passed->find("m=audio ") + 8;
+    return {IpAddress::ipv4(203, 0, 113, 1),
+            static_cast<std::uint16_t>(std::stoi(passed->substr(port)))};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Media of a call: keys are those of the description that the sender was shown (M-09)") {
+  Path p;
+  (void)p.pass(caller, description("192.0.2.1", audio));
+  const SocketAddress for_caller = p.pass(
+      callee, description("198.51.100.2",
+                          "m=audio 6000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\n"));
+  p.loop.send(at("192.0.2.1:4000"), for_caller, key_packet(1, 100, 1, 5, 800, true, 101));
+  CHECK(p.media.stats(caller).digits == 0);
+  CHECK(p.media.stats(caller).cause == MediaCause::not_negotiated);
+  p.loop.send(at("192.0.2.1:4000"), for_caller, key_packet(2, 2000, 1, 5, 800, true, 96));
+  CHECK(p.media.stats(caller).digits == 1);
+  bool has_digit = false;
+  for (const MediaEvent& event : p.relay.take_events()) {
+    CHECK(event.tag == 9);
+    has_digit |= event.kind == MediaEvent::Kind::digit && event.digit == '5';
+  }
+  CHECK(has_digit);
+  CHECK(p.media.is_from_described(caller));
+  CHECK_FALSE(p.media.is_from_described(callee));
+  CHECK(p.media.remote(caller) == at("192.0.2.1:4000"));
+}
+
+TEST_CASE("Media of a call: encrypted streams show no keys") {
+  Path p;
+  const std::string secured =
+      "m=audio 6000 RTP/SAVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+      "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n";
+  (void)p.pass(caller, description("192.0.2.1", secured));
+  const SocketAddress for_caller = p.pass(callee, description("198.51.100.2", secured));
+  p.loop.send(at("192.0.2.1:4000"), for_caller, key_packet(1, 100, 1, 5, 800, true));
+  CHECK(p.media.stats(caller).digits == 0);
+  CHECK(p.media.stats(caller).packets_unnegotiated == 0);
+}
+
+TEST_CASE("Media of a call: the cause is that of the audio, and there is none on hold") {
+  Path p;
+  (void)p.pass(caller, description("10.1.1.1", audio + "m=video 4002 RTP/AVP 96\r\n"));
+  (void)p.pass(callee, description("198.51.100.2", audio + "m=video 6002 RTP/AVP 96\r\n"));
+  CHECK(p.media.stats(caller).cause == MediaCause::private_address);
+  CHECK(p.media.stats(callee).cause == MediaCause::never_sent);
+  CHECK(p.media.stats(callee).signalled == "198.51.100.2:4000");
+  (void)p.pass(caller, description("10.1.1.1", audio + "a=sendonly\r\nm=video 0 RTP/AVP 96\r\n"));
+  CHECK(p.media.on_hold());
+  CHECK(p.media.stats(callee).cause == MediaCause::none);
+}
+
+TEST_CASE("Media of a call: the first audio stream is recorded, and none without audio (M-15)") {
+  std::string folder = (std::filesystem::temp_directory_path() / "tandem-path-XXXXXX").string();
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  {
+    Path p;
+    RecorderConfig config;
+    config.folder = folder;
+    config.free_bytes_min = 0;
+    auto recorder = make_loop_recorder(config, p.loop);
+    REQUIRE(recorder);
+    CHECK(p.media.record(*recorder, "one").error().code == ErrorCode::not_found);
+    (void)p.pass(caller, description("192.0.2.1", audio));
+    const SocketAddress for_caller = p.pass(callee, description("198.51.100.2", audio));
+    CHECK_FALSE(p.media.is_recorded());
+    REQUIRE(p.media.record(*recorder, "one"));
+    CHECK(p.media.is_recorded());
+    CHECK(p.media.recording().empty());
+    p.loop.send(at("192.0.2.1:4000"), for_caller, rtp_packet(1, 160, 1));
+    p.loop.advance_us(200'000);
+    p.loop.timers().advance(p.loop.clock().monotonic_us());
+    CHECK(p.media.recording() == "one.wav");
+    p.media.stop_recording();
+    p.media.close();
+    CHECK(p.media.recording() == "one.wav");  // for the record of the call
+  }
+  CHECK(std::filesystem::file_size(folder + "/one.wav") == 44 + 4 * 160);
+  std::filesystem::remove_all(folder);
+}
