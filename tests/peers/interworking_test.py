@@ -63,7 +63,8 @@ def baresip(switch, name, user, address, port, hz, *options, account=None, setti
 
 
 def baresip_talks_both_ways():
-    """A real user agent calls another through the relay; both hear the other's tone, not their own."""
+    """A real user agent calls another through the relay; both hear the other's tone, not their own, and the recording of
+    the call has the caller's left and the called party's right."""
     with Namespace() as problem:
         if problem:
             not_run("baresip through the relay: a network namespace with an interface cannot be made here: "
@@ -73,6 +74,8 @@ def baresip_talks_both_ways():
         switch = Switch("baresip", [{"id": "v1", "addresses": [BOB_IP + ":5080"]}], address=SWITCH_IP, media="on",
                         customers=[{"id": "cust", "addresses": [BOB_IP + ":5090"], "account": "acme"}], runner=runner)
         switch.config["media"]["ports"] = [30000, 30099]
+        switch.config["recording"] = {"free_megabytes_min": 0}
+        switch.config["provision"]["vendor_gateways"][0]["record"] = True
         switch.write()
         with switch:
             bob = baresip(switch, "bob", "442079460000", BOB_IP, 5080, 440, "-t", "14")
@@ -92,6 +95,26 @@ def baresip_talks_both_ways():
             for low, hz in ((26400, 1000), (26200, 440)):
                 heard = pitch(capture, low)
                 expect(abs(heard - hz) < 40, "the other side's tone of %d Hz arrives" % hz, heard)
+            expect(media["caller"]["cause"] == media["callee"]["cause"] == "", "both were heard", media)
+            expect_recorded(os.path.join(switch.folder, "recordings", media["recording"]), 1000, 440)
+
+
+def expect_recorded(path, left_hz, right_hz):
+    """The two tones, each on its side. The file is complete at the end of its call, or a moment later."""
+    frames = []
+
+    def is_complete():
+        with wave.open(path) as sound:
+            expect((sound.getnchannels(), sound.getsampwidth(), sound.getframerate()) == (2, 2, 8000), "16 bit stereo")
+            frames[:] = struct.iter_unpack("<hh", sound.readframes(sound.getnframes()))
+            return len(frames) > 3 * 8000
+
+    wait_until(is_complete, 5, "a recording of three seconds")
+    for channel, hz in ((0, left_hz), (1, right_hz)):
+        samples = [frame[channel] for frame in frames[8000:3 * 8000]]  # past the start-up
+        crossings = sum(a < 0 <= b for a, b in zip(samples, samples[1:]))
+        heard = crossings * 8000 / len(samples)
+        expect(abs(heard - hz) < 40, "the tone of %d Hz on channel %d" % (hz, channel), heard)
 
 
 def pitch(capture, low):
