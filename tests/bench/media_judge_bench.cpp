@@ -21,9 +21,9 @@ class Speech {
     packet_[1] = '\0';
     for (std::uint32_t call = 0; call < calls; ++call) {
       flows_.open(4 * call, 4 * call + 2);
-      flows_[4 * call + 2].signalled.store(pack({IpAddress::ipv4(127, 0, 0, 2), 4000}));
+      flows_[4 * call + 2].signalled.store(media::pack({IpAddress::ipv4(127, 0, 0, 2), 4000}));
     }
-    from_ = pack({IpAddress::ipv4(127, 0, 0, 3), 4000});
+    from_ = media::pack({IpAddress::ipv4(127, 0, 0, 3), 4000});
   }
 
   void watch() {

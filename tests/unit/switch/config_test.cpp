@@ -166,6 +166,21 @@ TEST_CASE("read_config: marks of packets and the relay's threads (M-18, P-27)") 
   CHECK(read(R"("media": {"shards": 0, "nice": 1})").errors.size() == 2);
 }
 
+TEST_CASE("read_config: recordings have a folder, a pattern and limits (M-15)") {
+  CHECK_FALSE(read("\"cdr\": {}").config.recording);
+  const auto plain = read(R"("recording": {})");
+  REQUIRE(plain.errors.empty());
+  REQUIRE(plain.config.recording);
+  CHECK(plain.config.recording->folder == "recordings");
+  CHECK(plain.config.recording->name == "{date}/{time}-{caller}-{callee}-{id}");
+  const auto own = read(R"("recording": {"name": "{customer}/{id}", "delete_after_days": 30})");
+  REQUIRE(own.errors.empty());
+  CHECK(own.config.recording->name == "{customer}/{id}");
+  CHECK(own.config.recording->delete_after_days == 30);
+  CHECK(read(R"("recording": {"name": "../{caller}"})").errors.size() == 1);
+  CHECK(read(R"("recording": {"calls_max": 0, "format": "mp3"})").errors.size() == 2);
+}
+
 TEST_CASE("read_config: null means the default") {
   const auto reading = read(R"("parameters": {"invite_timeout_s": null}, "admin": null)");
   CHECK(reading.errors.empty());
@@ -481,7 +496,7 @@ TEST_CASE("read_config: dns has bounds, and what nothing reads is refused (P-01)
 
 TEST_CASE("config_reference_markdown: it has every section of the file") {
   const std::string page = config_reference_markdown();
-  for (const char* word : {"`sip`", "`media`", "`admin`", "`cdr`", "`parameters`",
+  for (const char* word : {"`sip`", "`media`", "`recording`", "`admin`", "`cdr`", "`parameters`",
                            "`customer_gateways[]`", "SS_SIP_TIMEOUT_INVITE", "`prefix_mode`"}) {
     CAPTURE(word);
     CHECK(page.find(word) != std::string::npos);
