@@ -53,14 +53,16 @@ struct Event {
     gateway,    ///< An address of a vendor stopped or began to answer (R-17), or a gateway
                 ///< registered or is not registered any more (P-05, R-25).
     phone,      ///< A phone registered, or is not registered any more (T-11).
-    call_digit  ///< A party of an answered call pressed a key, in RTP or by SIP INFO (M-09).
+    call_digit,  ///< A party of an answered call pressed a key, in RTP or by SIP INFO (M-09).
+    trace       ///< A call trace began or ended (O-12).
   };
   Kind kind = Kind::call_started;
   std::int64_t at_us = 0;
   CallView call;           ///< Of the call kinds.
   std::optional<Cdr> cdr;  ///< call_ended.
   std::string gateway;     ///< gateway: its id.
-  std::string text;        ///< alarm: what is wrong; gateway: which address, and what it does.
+  std::string text;        ///< alarm: what is wrong; gateway: which address, and what it does;
+                           ///< trace: its number, "began", "ended: WHY" or "removed".
   std::optional<RegistrationChange> registration;  ///< phone, and gateway when it is about that.
   char digit = '\0';                               ///< call_digit: 0..9, *, #, A..D; ! is a flash.
   MediaSide side = MediaSide::caller;              ///< call_digit: who pressed it.

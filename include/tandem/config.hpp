@@ -32,6 +32,7 @@
 #include "tandem/route_table.hpp"
 #include "tandem/sip_options.hpp"
 #include "tandem/tls.hpp"
+#include "tandem/trace.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -443,6 +444,7 @@ struct SwitchConfig {
   std::vector<CdrSinkConfig> cdr_sinks;  ///< Default: one "sqlite".
   MaintenanceConfig maintenance;         ///< Of the day files of the first "sqlite" (O-08).
   DnsConfig dns;                         ///< Of the names of gateways; taken at the start.
+  TraceConfig trace;                     ///< O-12.
   Parameters parameters;
   Provision provision;
   std::string shadow;  ///< The plan of a shadow that starts with the switch (JSON); "": none.

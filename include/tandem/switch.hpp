@@ -32,6 +32,7 @@
 #include "tandem/provision.hpp"
 #include "tandem/reconciliation.hpp"
 #include "tandem/rerate_job.hpp"
+#include "tandem/trace.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -152,6 +153,8 @@ struct SwitchCounters {
   /// the deadline (P-01).
   std::uint64_t websockets_opened = 0, websocket_failures = 0;
   NameCounters dns;  ///< Of the names of gateways.
+  std::uint64_t traces_running = 0;             ///< Now, without the ring (O-12).
+  std::uint64_t hep_sent = 0, hep_dropped = 0;  ///< Copies to the HEP server.
 };
 
 /// A softswitch. Any number of them live in one process, independent of each other.
@@ -321,6 +324,23 @@ class TANDEM_EXPORT Switch {
   /// Ends it and returns its last report, which has every call that was not dropped. Errors:
   /// not_found (none runs).
   Result<std::string> stop_shadow();
+
+  /// Records the calls that arrive from now on and fit, until a bound of the request is reached
+  /// (O-12, docs/trace.md). Errors: invalid_argument (names the key), limit (16 traces, or the
+  /// memory of `trace`, are taken by those that run), wrong_state (closed).
+  Result<TraceView> start_trace(const TraceRequest& request);
+  /// Records nothing more; what there is stays. Errors: not_found, wrong_state (it has ended).
+  Result<TraceView> stop_trace(std::uint64_t id);
+  /// Forgets a trace and its calls, stopping it first. Errors: not_found, wrong_state (the ring).
+  Result<void> remove_trace(std::uint64_t id);
+  /// The ring of the latest calls first, when there is one, then all that are known, in order of
+  /// id.
+  [[nodiscard]] std::vector<TraceView> traces() const;
+  [[nodiscard]] Result<TraceView> trace(std::uint64_t id) const;  ///< Errors: not_found.
+  /// The calls of a trace, newest first, those that are up too. Errors: not_found.
+  [[nodiscard]] Result<std::vector<TracedCallView>> traced_calls(std::uint64_t id) const;
+  [[nodiscard]] Result<TracedCall> traced_call(std::uint64_t id,
+                                               std::uint64_t call) const;  ///< The same.
 
   /// What the maintenance of the day files does (O-08), scheduled by `maintenance` of the
   /// configuration. stored_days() tells of the days themselves.

@@ -50,5 +50,6 @@
 #include "tandem/sources.hpp"
 #include "tandem/switch.hpp"
 #include "tandem/tls.hpp"
+#include "tandem/trace.hpp"
 #include "tandem/values.hpp"
 #include "tandem/version.h"

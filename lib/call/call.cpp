@@ -95,6 +95,7 @@ void Call::begin(const InboundCall& arrival, std::unique_ptr<Forwarding> forward
   context_.from_user = arrival.from_user;
   context_.arrival = &arrival;
   context_.portability_in = arrival.portability;
+  trace_arrival();
   if (const Reason why = admission(); why != Reason::none) {
     refuse(why, 503, refusal_retry_after_s);
     return;
@@ -196,7 +197,11 @@ void Call::judge() {
                                  .has_policy = worker_.commons().host.has_policy(),
                                  .inbound = inbound_.get()};
   for (;;) {
+    std::vector<StageRecord> recorded;
+    context_.recorder = is_traced_ ? &recorded : nullptr;
     const Verdict verdict = run_stages(context_, abilities, setup_->next_stage);
+    context_.recorder = nullptr;
+    if (is_traced_) trace_stages(recorded, verdict);
     note_for_shadow(verdict);
     switch (verdict.kind) {
       case Verdict::Kind::go_on:
@@ -251,6 +256,7 @@ bool Call::authenticate() {
     case AuthResult::challenged:  // the caller comes back with credentials as a new call; nothing
                                   // to record
       is_over_ = true;
+      if (trace::Tap* const tap = is_traced_ ? worker_.tap() : nullptr) tap->give_back(id_);
       worker_.remove(id_);
       return false;
     case AuthResult::failed:
@@ -413,6 +419,7 @@ bool Call::try_next_candidate() {
 
 /// Keeps for the record why a candidate was tried or passed over.
 void Call::note_choice(const CandidatePlan& plan, Reason passed_over, std::string_view rule) {
+  if (is_traced_) trace_choice(plan, passed_over, rule);
   if (setup_->choices == route_choices_max) return;
   ++setup_->choices;
   append_route_choice(choices_, plan.route, context_.tables->vendors[plan.vendor].config.id,
@@ -542,7 +549,9 @@ std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_vie
                                       : context_.customer_entry()->forward_pool;
   if (pool.is_used() && options.forward_signal)
     replace_forwarder(pool.take(worker_.random()).number, out.headers, forwarder);
-  return worker_.legs().call(out, *this);
+  auto leg = worker_.legs().call(out, *this);
+  if (is_traced_) trace_leg(*leg);
+  return leg;
 }
 
 /// P-21: goes on to the next place that the vendor's redirections name, within the same attempt.
@@ -640,6 +649,8 @@ Result<std::string> Call::prepare_media(std::uint32_t vendor_index,
       .relays_between_networks = p.media_between_networks};
   media_.set_relayed(worker_.commons().relay != nullptr && is_relayed(choice),
                      {context_.source.ip.family, destination.ip.family});
+  if (is_traced_)
+    trace_note("media", media_.relayed() ? "goes through the relay" : "goes past the switch");
   auto passed = media_.pass(MediaSide::caller, SdpRole::offer, {setup_->offer_type, setup_->offer},
                             media_settings(&vendor.config));
   if (passed) return passed;
@@ -959,6 +970,7 @@ void Call::close_trial(int sip_status, int q850_cause, Reason reason) {
   attempt.q850_cause = q850_cause;
   attempt.reason = reason;
   attempt.ended_at_us = worker_.loop().clock().wall_us();
+  if (is_traced_) trace_attempt(attempt);
   reoffer_from_ = nullptr;  // a change before the answer ends with it
   trial_.lease = VendorLease{};
   trial_.forward_line.release();

@@ -289,6 +289,17 @@ class Call final : public LegEvents {
   void abandon_transfer();
   [[nodiscard]] bool survives(Leg& released);
 
+  // What a trace shows beside the messages (O-12); call_trace.cpp.
+  void trace_arrival();
+  void trace_stages(const std::vector<StageRecord>& stages, const Verdict& verdict);
+  void trace_choice(const CandidatePlan& plan, Reason passed_over, std::string_view rule);
+  void trace_leg(const Leg& leg);
+  void trace_attempt(const Attempt& attempt);
+  void trace_answer();
+  void trace_end(const Ending& ending, const Cdr& cdr);
+  [[nodiscard]] trace::CallFacts trace_facts() const;
+  void trace_note(std::string_view topic, std::string text);
+
   // Ending.
   void refuse(Reason reason, int sip_status, int retry_after_s = 0);
   void finish(const Ending& ending);
@@ -315,6 +326,7 @@ class Call final : public LegEvents {
   CallState state_ = CallState::arriving;
   bool is_announced_ = false;  // call_started was told
   bool is_over_ = false;
+  bool is_traced_ = false;  // some trace may want it
   CallContext context_;
 
   std::unique_ptr<Setup> setup_;  // null once answered

@@ -99,6 +99,7 @@ void Call::send_on(const Phone& phone, const ForwardTarget& target, std::string_
       make_loop(worker_.loop(),
                 {std::string(inbound_->call_id()), context_.source, !setup_->offer.empty()}, *this);
   trial_.leg = std::move(out);
+  if (is_traced_) trace_leg(*trial_.leg);
 
   HeaderCopies kept = setup_->kept_headers.copies();
   if (!forwarding->shows_original) {

@@ -138,6 +138,7 @@ void Call::begin_talk() {
   answered_us_ = silence_from_us_ = clock.monotonic_us();
   answered_wall_us_ = clock.wall_us();
   next_mark_us_ = answered_us_ + parameters().interim_mark_s * second_us;
+  if (is_traced_) trace_answer();
   trial_.forward_line.release();
   privacy_ = setup_->kept_headers.privacy();
   setup_.reset();
@@ -494,6 +495,7 @@ void Call::finish(const Ending& ending) {
     cdr.record_id = worker_.journal_if_room(cdr::RecordType::end, cdr::encode(record));
   }
   show_to_shadow(cdr);
+  if (is_traced_) trace_end(ending, cdr);
   publish(Event::Kind::call_ended, std::move(cdr));
 
   // The lease of the call: lines and money go back here, ports with the media path.

@@ -25,6 +25,7 @@
 #include "tandem/log.hpp"
 #include "tandem/media_recorder.hpp"
 #include "tandem/media_relay.hpp"
+#include "trace/recorder.hpp"
 
 namespace tandem::call {
 
@@ -70,6 +71,7 @@ struct Commons {
   MediaRelay* relay = nullptr;        ///< Null: no media can be relayed.
   MediaRecorder* recorder = nullptr;  ///< Null: nothing is recorded.
   std::string recording_name;         ///< RecordingConfig::name.
+  trace::Recorder* trace_recorder = nullptr;  ///< Null: nothing is traced.
   std::vector<Worker*> workers;       ///< By their index; complete before the loops start.
   std::atomic<bool> is_draining{false};
   std::atomic<bool> is_closed{false};  ///< The loops have stopped.
@@ -124,6 +126,10 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
     return call_id << 1U | (is_caller ? 1U : 0U);
   }
   [[nodiscard]] WorkerCounters& tally() noexcept { return counters_; }
+  /// What records this worker's calls; null: nothing ever does.
+  [[nodiscard]] trace::Tap* tap() noexcept {
+    return commons_.trace_recorder != nullptr ? &commons_.trace_recorder->tap(index_) : nullptr;
+  }
   /// Begins a call that one of these calls is sent on by, by the tables that hold for that one. May
   /// end it at once.
   void forward(std::unique_ptr<Leg> leg, const InboundCall& arrival,

@@ -17,6 +17,10 @@
 #include "tandem/sip_options.hpp"
 #include "tandem/tls.hpp"
 
+namespace tandem::trace {
+class Recorder;
+}  // namespace tandem::trace
+
 namespace tandem::sip {
 
 using Transport = SipTransport;
@@ -73,6 +77,8 @@ struct StackConfig {
       connect_websocket;
   /// Asked about each REGISTER as it arrives; outlives the stack. Null: none are taken (405).
   RegisterGate* register_gate = nullptr;
+  /// Shown the messages while it is on; outlives the stack. Null: nothing is traced.
+  trace::Recorder* recorder = nullptr;
 };
 
 /// Counters of one worker; read by any thread.

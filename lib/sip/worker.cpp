@@ -40,6 +40,7 @@ StackWorker::StackWorker(unsigned index, StackShared& shared, io::Loop& loop, In
       inbound_(inbound),
       random_(random),
       log_(log),
+      tap_(shared.config.recorder != nullptr ? &shared.config.recorder->tap(index) : nullptr),
       digest_(shared.digest_secret),
       transports_(index, shared.config, shared.tls, shared.hash_key, loop, counters_, log, *this),
       transactions_(index, shared.config, loop, random, shared.hash_key, counters_, buffers_,
@@ -175,6 +176,7 @@ bool StackWorker::is_of_old(std::string_view bytes) const {
 }
 
 bool StackWorker::receive(std::string_view bytes, const Path& path) {
+  if (tap_ != nullptr && tap_->is_on()) record(bytes, path, false, false);
   Message& message = *message_;
   const bool is_byte_stream = path.is_byte_stream();
   const Fault fault = scan(bytes, is_byte_stream ? Framing::stream : Framing::datagram, message);
@@ -203,8 +205,17 @@ bool StackWorker::receive(std::string_view bytes, const Path& path) {
 }
 
 bool StackWorker::send(Path& path, std::string_view bytes) {
-  if (transports_.serves(path)) return transports_.send(path, bytes);
-  return hand_over(path.connection.worker, HandoverRing::Kind::output, path, bytes);
+  const bool is_sent =
+      transports_.serves(path)
+          ? transports_.send(path, bytes)
+          : hand_over(path.connection.worker, HandoverRing::Kind::output, path, bytes);
+  if (tap_ != nullptr && tap_->is_on()) record(bytes, path, true, !is_sent);
+  return is_sent;
+}
+
+void StackWorker::record(std::string_view bytes, const Path& path, bool is_sent, bool is_lost) {
+  tap_->on_message({is_sent, is_lost, path.transport, transports_.advertised(path), path.remote},
+                   bytes);
 }
 
 // An ICMP error comes to any of the sockets that share a port, whichever sent what it is about.

@@ -21,6 +21,7 @@
 #include "sip/token.hpp"
 #include "sip/transaction.hpp"
 #include "sip/transport.hpp"
+#include "trace/recorder.hpp"
 
 namespace tandem::sip {
 
@@ -130,6 +131,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   void on_fork(ClientTransaction& transaction, const Message& response, bool is_new) override;
 
   bool receive(std::string_view bytes, const Path& path);
+  void record(std::string_view bytes, const Path& path, bool is_sent, bool is_lost);
   [[nodiscard]] unsigned owner(std::string_view bytes) const noexcept;
   bool hand_over(unsigned to, HandoverRing::Kind kind, const Path& path, std::string_view bytes);
   void drain_rings();
@@ -151,6 +153,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   Random& random_;
   Log& log_;
   StackCounters counters_;
+  trace::Tap* const tap_;  // null: nothing is ever traced
   DigestServer digest_;
   BufferPool buffers_;
   Transports transports_;

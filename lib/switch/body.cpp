@@ -159,7 +159,7 @@ Result<std::unique_ptr<Switch::Body>> Switch::Body::create(const SwitchConfig& c
   if (auto checked = body->check_hooks(); !checked) return checked.error();
   for (auto step : {&Body::open_journal, &Body::open_provisioning, &Body::open_records,
                     &Body::open_registrations, &Body::open_workers, &Body::open_media,
-                    &Body::open_stack, &Body::open_names, &Body::open_shadow}) {
+                    &Body::open_stack, &Body::open_names, &Body::open_traces, &Body::open_shadow}) {
     if (auto done = (body.get()->*step)(); !done) return done.error();
   }
   return body;
@@ -430,7 +430,10 @@ bool Switch::Body::is_at_vendors() const {
 }
 
 Result<void> Switch::Body::open_workers() {
+  trace_recorder_ = std::make_unique<trace::Recorder>(environment_.network->clock(), config_.trace,
+                                                static_cast<unsigned>(config_.sip_workers));
   commons_ = std::make_unique<call::Commons>(state_, *journal_, log_, *this);
+  commons_->trace_recorder = trace_recorder_.get();
   for (unsigned i = 0; i < static_cast<unsigned>(config_.sip_workers); ++i) {
     Seat seat;
     seat.random = make_random(i);
@@ -540,6 +543,7 @@ Result<void> Switch::Body::open_stack() {
     sip.resend_us.push_back(wait_ms * ms_us);
   sip.offers_sha256 = config_.parameters.auth_sha256;
   sip.register_gate = register_rates_.get();
+  sip.recorder = trace_recorder_.get();
   auto tls = open_tls(config_);
   if (!tls) return tls.error();
   warn_of_certificate(tls->get());
@@ -796,6 +800,7 @@ void Switch::Body::judge_health() {
   for (const Sink& sink : sinks_)
     judge_sink(*sink.runner);
   if (name_keeper_ != nullptr) judge_names(judge);
+  tell_of_ended_traces();
 }
 
 void Switch::Body::alarm(std::string text) {
@@ -898,6 +903,7 @@ void Switch::Body::close() {
   for (Seat& seat : seats_)
     seat.worker.reset();  // legs that are left go to the stack
   stack_.reset();
+  close_traces();
   store_registrations();
   relay_.reset();  // its ports, or its events, need the first loop
   recorder_.reset();
@@ -1048,6 +1054,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   differs("cdr.sinks", update.cdr_sinks != before.cdr_sinks);
   differs("dns", update.dns != before.dns);
   differs("shadow", update.shadow != before.shadow);
+  differs("trace", update.trace != before.trace);
   return need_restart;
 }
 
@@ -1445,6 +1452,10 @@ SwitchCounters Switch::Body::counters() const {
   sum.registrants_online = state_.registrar.online();
   sum.registers_refused = register_rates_->refused();
   sum.registers_dropped = register_rates_->dropped();
+  for (const TraceView& trace : trace_recorder_->traces())
+    sum.traces_running += trace.id != 0 && trace.end == TraceEnd::none;
+  sum.hep_sent = trace_recorder_->hep().sent.load();
+  sum.hep_dropped = trace_recorder_->hep().dropped.load();
   return sum;
 }
 

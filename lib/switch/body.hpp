@@ -42,6 +42,7 @@
 #include "tandem/media_recorder.hpp"
 #include "tandem/media_relay.hpp"
 #include "tandem/switch.hpp"
+#include "trace/recorder.hpp"
 
 namespace tandem {
 
@@ -117,6 +118,10 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<std::string> shadow_report() const;
   Result<std::string> stop_shadow();
   [[nodiscard]] std::vector<ListenConfig> listening() const;
+  Result<TraceView> start_trace(const TraceRequest& request);
+  Result<TraceView> stop_trace(std::uint64_t id);
+  Result<void> remove_trace(std::uint64_t id);
+  [[nodiscard]] const trace::Recorder& trace_recorder() const noexcept { return *trace_recorder_; }
 
   // call::Host
   [[nodiscard]] bool wants_events() const noexcept override {
@@ -204,6 +209,10 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   [[nodiscard]] call::LocatedNames located_names() const;
   void judge_names(const std::function<void(const std::string&, bool, const std::string&)>& judge);
   Result<void> open_shadow();
+  Result<void> open_traces();
+  void close_traces() noexcept;
+  void tell_of_trace(std::uint64_t id, const std::string& what);
+  void tell_of_ended_traces();
   Result<void> check_hooks() const;
   [[nodiscard]] std::unique_ptr<Random> make_random(std::uint64_t salt) const;
   [[nodiscard]] bool is_simulated() const noexcept { return environment_.network->is_simulated(); }
@@ -257,6 +266,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::unique_ptr<phone::SourceRates> register_rates_;
   std::optional<MediaRelay> relay_;
   std::optional<MediaRecorder> recorder_;  // gone after the relay, whose sessions it completes
+  std::unique_ptr<trace::Recorder> trace_recorder_;
   std::unique_ptr<call::Commons> commons_;
   std::vector<Seat> seats_;
   std::unique_ptr<Callbacks> callbacks_;

@@ -61,6 +61,7 @@ class Checker {
     check_sinks();
     check_maintenance();
     check_dns();
+    check_trace();
     if (auto numbers = FreeNumbers::from_list(config_.parameters.free_numbers); !numbers)
       fail("/parameters/free_numbers", numbers.error().message);
     if (auto prefixes = check_route_prefixes(config_.parameters.gateway_route_prefix); !prefixes)
@@ -184,6 +185,26 @@ class Checker {
                     [](const CdrSinkConfig& sink) { return sink.type == "sqlite"; });
     if (config_.maintenance.is_scheduled && !has_days)
       fail("/maintenance", "there is no sqlite sink whose days could be kept");
+  }
+
+  void check_trace() {
+    const TraceConfig& trace = config_.trace;
+    constexpr std::int64_t ring_low = 65'536, ring_high = 1'073'741'824;
+    constexpr std::int64_t memory_low = 1'048'576, memory_high = 4'294'967'296;
+    if (trace.ring_bytes != 0 && (trace.ring_bytes < ring_low || trace.ring_bytes > ring_high))
+      fail("/trace/ring_bytes",
+           std::to_string(trace.ring_bytes) + " is neither 0 nor in 65536..1073741824");
+    if (trace.memory_bytes < memory_low || trace.memory_bytes > memory_high)
+      fail("/trace/memory_bytes",
+           std::to_string(trace.memory_bytes) + " is not in 1048576..4294967296");
+    const HepConfig& hep = trace.hep;
+    if (hep.queue_packets < 1 || hep.queue_packets > 65'536)
+      fail("/trace/hep/queue_packets", std::to_string(hep.queue_packets) + " is not in 1..65536");
+    if (hep.password.size() > 64) fail("/trace/hep/password", "longer than 64 characters");
+    if (hep.server && (hep.server->port == 0 || hep.server->ip.is_unspecified()))
+      fail("/trace/hep/server", hep.server->to_string() + " names no place to send to");
+    if (hep.all_calls && (!hep.server || trace.ring_bytes == 0))
+      fail("/trace/hep/all_calls", "needs trace.ring_bytes, where calls are recorded");
   }
 
   void check_admin() {

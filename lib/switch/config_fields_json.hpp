@@ -59,6 +59,8 @@ const std::vector<Field<CdrSinkConfig>>& sink_fields();
 const std::vector<Field<SwitchConfig>>& cdr_fields();
 const std::vector<Field<DnsConfig>>& dns_fields();
 const std::vector<Field<MaintenanceConfig>>& maintenance_fields();
+const std::vector<Field<TraceConfig>>& trace_fields();
+const std::vector<Field<HepConfig>>& hep_fields();
 
 /// `limits` of an account.
 void read_account_limits(Reader& r, const Json& v, std::vector<AccountLimit>& limits);

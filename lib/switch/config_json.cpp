@@ -148,6 +148,10 @@ const std::vector<Field<SwitchConfig>>& top_fields() {
            r.fail(std::string("expected an object, found ") + v.type_name());
          }
        }},
+      {"trace", "object", "{}", "Call traces (docs/trace.md). Needs a restart.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         read_object(r, v, trace_fields(), {}, c.trace);
+       }},
       {"memo", "text", "\"\"", "Yours.",
        [](Reader& r, const Json& v, SwitchConfig&) { read_memo(r, v); }},
   };
@@ -320,6 +324,8 @@ std::string config_reference_markdown() {
   append_table(page, "`cdr.sinks[]`", sink_fields());
   append_table(page, "`maintenance`", maintenance_fields());
   append_table(page, "`dns`", dns_fields());
+  append_table(page, "`trace`", trace_fields());
+  append_table(page, "`trace.hep`", hep_fields());
   append_table(page, "`parameters` (VOS names are aliases)", parameter_fields());
   append_table(page, "`provision`", provision_fields());
   append_table(page, "`accounts[]`", account_fields());

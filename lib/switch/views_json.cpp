@@ -104,6 +104,8 @@ const char* event_kind_name(Event::Kind kind) noexcept {
       return "phone";
     case Event::Kind::call_digit:
       return "call_digit";
+    case Event::Kind::trace:
+      return "trace";
   }
   return "";
 }
@@ -124,6 +126,8 @@ const char* event_topic(Event::Kind kind) noexcept {
       return "gateway";
     case Event::Kind::phone:
       return "phone";
+    case Event::Kind::trace:
+      return "trace";
   }
   return "";
 }

@@ -15,7 +15,8 @@ BELOW = {
     "base": set(),
     "io": {"base"},
     "store": {"base"},
-    "sip": {"http", "io", "base"},
+    "trace": {"io", "base"},
+    "sip": {"trace", "http", "io", "base"},
     "media": {"io", "base"},
     "route": {"base"},
     "rating": {"base"},
@@ -24,8 +25,8 @@ BELOW = {
     "http": {"io", "base"},
     "remote": {"cdr", "http", "io", "base"},
     "lrn": {"http", "io", "base"},
-    "call": {"sip", "media", "route", "rating", "cdr", "phone", "lrn", "io", "base"},
-    "switch": {"call", "sip", "media", "route", "rating", "cdr", "phone", "remote", "lrn", "http", "store", "io", "base"},
+    "call": {"sip", "trace", "media", "route", "rating", "cdr", "phone", "lrn", "io", "base"},
+    "switch": {"call", "sip", "trace", "media", "route", "rating", "cdr", "phone", "remote", "lrn", "http", "store", "io", "base"},
 }
 BELOW["admin"] = BELOW["switch"] | {"switch"}
 BELOW["sim"] = BELOW["switch"] | {"switch"}

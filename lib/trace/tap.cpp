@@ -1,0 +1,444 @@
+// What a worker records, and how much of it is kept.
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "trace/call_id.hpp"
+#include "trace/recorder.hpp"
+#include "trace/redact.hpp"
+
+namespace tandem::trace {
+namespace {
+
+constexpr std::size_t tape_bytes = 1024;  // about what a tape takes beside its entries
+constexpr std::size_t gateway_chars_max = 256;
+
+std::size_t cost_of(const TraceEntry& entry) noexcept {
+  return sizeof(TraceEntry) + entry.text.size() + entry.gateway.size();
+}
+
+/// Recording is of less worth than the call: what there is no memory for is not recorded.
+template <class Act>
+auto guarded(Act act) noexcept -> decltype(act()) {
+  try {
+    return act();
+  } catch (const std::exception&) {
+    return decltype(act())();
+  }
+}
+
+void raise(std::atomic<std::uint64_t>& counter, std::uint64_t step = 1) noexcept {
+  counter.fetch_add(step, std::memory_order_relaxed);
+}
+void lower(std::atomic<std::uint64_t>& counter, std::uint64_t step) noexcept {
+  counter.fetch_sub(step, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+Result<void> Tap::open_hep(io::Loop& loop, const SocketAddress& local) {
+  if (!config_.hep.server) return {};
+  auto opened = HepSender::open(config_.hep, loop, local, hep_counters_);
+  if (!opened) return opened.error();
+  hep_ = std::move(*opened);
+  return {};
+}
+
+// --- the stack ---
+
+void Tap::on_message(const Passage& passage, std::string_view bytes) noexcept {
+  guarded([&] {
+    const std::string_view call_id = call_id_of(bytes);
+    if (call_id.empty()) return;
+    const std::int64_t now_us = clock_.monotonic_us();
+    const std::lock_guard lock(mutex_);
+    const auto found = by_leg_.find(call_id);
+    Tape* tape = found == by_leg_.end() ? nullptr : found->second;
+    if (!passage.is_sent && bytes.starts_with("INVITE ")) {
+      const std::size_t hash = std::hash<std::string_view>{}(bytes);
+      const bool begins = tape == nullptr || (tape->is_over && tape->invite_hash != hash);
+      const bool is_wanted =
+          begins && std::any_of(traces_.begin(), traces_.end(), [&](auto& one) {
+            return one->takes_calls(now_us) && one->filter.may_come_from(passage.remote.ip);
+          });
+      if (begins) tape = is_wanted ? &begin_tape(call_id, now_us) : nullptr;
+      if (tape != nullptr && tape->legs.front().call_id == call_id) tape->invite_hash = hash;
+    }
+    if (tape == nullptr) return;
+    TraceEntry entry;
+    entry.at_us = clock_.wall_us();
+    entry.is_sent = passage.is_sent;
+    entry.is_lost = passage.is_lost;
+    entry.transport = passage.transport;
+    entry.local = passage.local;
+    entry.remote = passage.remote;
+    const auto leg = std::find_if(tape->legs.begin(), tape->legs.end(),
+                                  [&](const Tape::Leg& one) { return one.call_id == call_id; });
+    if (leg != tape->legs.begin() && leg != tape->legs.end()) {
+      entry.side = TraceEntry::Side::vendor;
+      entry.gateway = leg->gateway;
+    }
+    entry.text = bytes;
+    if (config_.redact) redact(entry.text);
+    if (store(*tape, std::move(entry), now_us)) send_copies(*tape, now_us);
+    if (tape->wanted.empty()) {
+      keep_pending_small();
+    } else {
+      keep_ring_small(tape);
+    }
+  });
+}
+
+Tap::Tape& Tap::begin_tape(std::string_view call_id, std::int64_t now_us) {
+  auto made = std::make_unique<Tape>();
+  Tape& tape = *made;
+  tape.legs.push_back({std::string(call_id), {}});
+  tape.call.call_id = call_id;
+  tape.call.started_at_us = clock_.wall_us();
+  tape.bytes = tape_bytes + 2 * call_id.size();
+  for (const TracePtr& trace : traces_) {
+    if (trace->takes_calls(now_us)) tape.open.push_back(trace);
+  }
+  Tapes& pending = shelf(Shelf::pending);
+  tape.place = pending.insert(pending.end(), std::move(made));
+  pending_bytes_used_ += tape.bytes;
+  by_leg_.insert_or_assign(std::string(call_id), &tape);
+  return tape;
+}
+
+/// Keeps an entry when a trace of the tape has room for it, or none is decided on.
+bool Tap::store(Tape& tape, TraceEntry entry, std::int64_t now_us) {
+  const std::size_t cost = cost_of(entry);
+  const bool is_message = entry.kind == TraceEntry::Kind::message;
+  const auto refuse = [&] {
+    if (!is_message) return false;
+    ++tape.call.dropped;
+    for (const TracePtr& trace : tape.wanted)
+      raise(trace->dropped);
+    return false;
+  };
+  if (tape.bytes + cost > call_bytes_max || tape.entries.size() >= call_entries_max)
+    return refuse();
+  bool is_taken = tape.wanted.empty();
+  std::uint64_t paid = 0;  // by traces, as bits in their order: at most traces_max and the ring
+  for (std::size_t i = 0; i < tape.wanted.size(); ++i) {
+    Trace& trace = *tape.wanted[i];
+    if (!trace.takes_entries(now_us)) continue;
+    const std::uint64_t before = trace.bytes.fetch_add(cost, std::memory_order_relaxed);
+    if (!trace.is_ring && before + cost > static_cast<std::uint64_t>(trace.request.bytes_max)) {
+      lower(trace.bytes, cost);
+      trace.finish(TraceEnd::bytes, clock_.wall_us());
+      if (is_message) raise(trace.dropped);
+      continue;
+    }
+    is_taken = true;
+    paid |= std::uint64_t{1} << i;
+  }
+  if (!is_taken) return refuse();
+  // What a trace has not paid for, since it ended, it has all the same: the tape is one.
+  for (std::size_t i = 0; i < tape.wanted.size(); ++i) {
+    Trace& trace = *tape.wanted[i];
+    if ((paid >> i & 1U) == 0) raise(trace.bytes, cost);
+    if (is_message) raise(trace.messages);
+    if (trace.is_ring) ring_bytes_used_ += cost;
+  }
+  if (tape.shelf == Shelf::pending) pending_bytes_used_ += cost;
+  tape.bytes += cost;
+  if (is_message) ++tape.call.messages;
+  tape.entries.push_back(std::move(entry));
+  return true;
+}
+
+void Tap::send_copies(Tape& tape, std::int64_t now_us) {
+  if (hep_ == nullptr) return;
+  const bool is_wanted =
+      std::any_of(tape.wanted.begin(), tape.wanted.end(), [&](const TracePtr& trace) {
+        return trace->takes_entries(now_us) &&
+               (trace->is_ring ? config_.hep.all_calls : trace->request.hep);
+      });
+  if (!is_wanted) return;
+  for (; tape.hep_next < tape.entries.size(); ++tape.hep_next) {
+    const TraceEntry& entry = tape.entries[tape.hep_next];
+    if (entry.kind == TraceEntry::Kind::message && !entry.is_lost)
+      hep_->send(entry, tape.call.call_id);
+  }
+}
+
+// --- calls ---
+
+Tap::Tape* Tap::tape_of(std::uint64_t id) {
+  const auto found = by_call_.find(id);
+  return found == by_call_.end() ? nullptr : found->second;
+}
+
+bool Tap::open(std::uint64_t id, std::string_view call_id, const CallFacts& facts) noexcept {
+  return guarded([&] {
+    const std::int64_t now_us = clock_.monotonic_us();
+    const std::lock_guard lock(mutex_);
+    const auto found = by_leg_.find(call_id);
+    Tape* tape = found == by_leg_.end() ? nullptr : found->second;
+    const bool is_free = tape != nullptr && tape->is_free && tape->legs.front().call_id == call_id;
+    if (!is_free) {
+      // A call that another one is sent on by has no messages of its own on this side.
+      const bool is_wanted = std::any_of(traces_.begin(), traces_.end(),
+                                         [&](auto& one) { return one->takes_calls(now_us); });
+      if (!is_wanted) return false;
+      Tape* const others = tape;
+      tape = &begin_tape(call_id, now_us);
+      if (others != nullptr) by_leg_.find(call_id)->second = others;
+    }
+    if (tape->id != 0) by_call_.erase(tape->id);
+    tape->id = tape->call.id = id;
+    tape->is_free = false;
+    tape->call.ended_at_us = 0;
+    by_call_[id] = tape;
+    count_live(*tape, 1);
+    return settle(*tape, facts);
+  });
+}
+
+void Tap::count_live(const Tape& tape, std::int64_t step) noexcept {
+  if (tape.is_free || tape.is_over) return;
+  for (const TracePtr& trace : tape.wanted)
+    trace->live_calls.fetch_add(step, std::memory_order_relaxed);
+}
+
+void Tap::give_back(std::uint64_t id) noexcept {
+  guarded([&] {
+    const std::lock_guard lock(mutex_);
+    Tape* const tape = tape_of(id);
+    if (tape == nullptr) return;
+    count_live(*tape, -1);
+    tape->is_free = true;
+    tape->call.ended_at_us = clock_.wall_us();
+  });
+}
+
+/// Joins the traces that now turn out to want the call. False: none does, and the tape is gone.
+bool Tap::settle(Tape& tape, const CallFacts& facts) {
+  tape.call.caller = facts.caller.empty() ? facts.caller_in : facts.caller;
+  tape.call.callee = facts.callee.empty() ? facts.callee_in : facts.callee;
+  tape.call.customer_gateway = facts.customer.substr(0, gateway_chars_max);
+  if (!facts.vendors.empty())
+    tape.call.vendor_gateway = facts.vendors.back().substr(0, gateway_chars_max);
+  for (std::size_t i = 0; i < tape.open.size();) {
+    const TracePtr trace = tape.open[i];
+    const Fit fit = trace->filter.fit(facts);
+    if (fit == Fit::maybe) {
+      ++i;
+      continue;
+    }
+    tape.open.erase(tape.open.begin() + static_cast<std::ptrdiff_t>(i));
+    if (fit == Fit::yes) join(tape, trace);
+  }
+  if (tape.wanted.empty() && tape.open.empty()) {
+    drop(tape);
+    return false;
+  }
+  send_copies(tape, clock_.monotonic_us());
+  keep_ring_small(&tape);
+  return true;
+}
+
+void Tap::join(Tape& tape, const TracePtr& trace) {
+  if (!trace->takes_calls(clock_.monotonic_us())) return;
+  if (trace->is_ring) {
+    raise(trace->calls);
+    ring_bytes_used_ += tape.bytes;
+  } else {
+    const auto most = static_cast<std::uint64_t>(trace->request.calls_max);
+    const std::uint64_t before = trace->calls.fetch_add(1, std::memory_order_relaxed);
+    if (before >= most) return lower(trace->calls, 1);
+    if (trace->bytes.load(std::memory_order_relaxed) + tape.bytes >
+        static_cast<std::uint64_t>(trace->request.bytes_max)) {
+      lower(trace->calls, 1);
+      raise(trace->dropped, tape.call.messages);
+      return trace->finish(TraceEnd::bytes, clock_.wall_us());
+    }
+    if (before + 1 == most) trace->finish(TraceEnd::calls, clock_.wall_us());
+  }
+  raise(trace->bytes, tape.bytes);
+  raise(trace->messages, tape.call.messages);
+  if (!tape.is_free && !tape.is_over) trace->live_calls.fetch_add(1, std::memory_order_relaxed);
+  tape.wanted.push_back(trace);
+  if (trace->is_ring) {
+    move_to(tape, Shelf::ring);
+  } else if (tape.shelf == Shelf::pending) {
+    move_to(tape, Shelf::held);
+  }
+}
+
+void Tap::move_to(Tape& tape, Shelf which) {
+  if (tape.shelf == Shelf::pending) pending_bytes_used_ -= tape.bytes;
+  if (which == Shelf::pending) pending_bytes_used_ += tape.bytes;
+  Tapes& to = shelf(which);
+  to.splice(to.end(), shelf(tape.shelf), tape.place);
+  tape.shelf = which;
+}
+
+bool Tap::decide(std::uint64_t id, const CallFacts& facts) noexcept {
+  return guarded([&] {
+    const std::lock_guard lock(mutex_);
+    Tape* const tape = tape_of(id);
+    return tape != nullptr && settle(*tape, facts);
+  });
+}
+
+void Tap::add_leg(std::uint64_t id, std::string_view call_id, std::string_view gateway) noexcept {
+  constexpr std::size_t legs_max = 64;
+  guarded([&] {
+    const std::lock_guard lock(mutex_);
+    Tape* const tape = tape_of(id);
+    if (tape == nullptr || call_id.empty() || tape->legs.size() >= legs_max) return;
+    if (!by_leg_.try_emplace(std::string(call_id), tape).second) return;  // of a call of ours
+    tape->legs.push_back({std::string(call_id), std::string(gateway.substr(0, gateway_chars_max))});
+  });
+}
+
+void Tap::note(std::uint64_t id, std::string_view topic, std::string text) noexcept {
+  guarded([&] {
+    const std::int64_t now_us = clock_.monotonic_us();
+    const std::lock_guard lock(mutex_);
+    Tape* const tape = tape_of(id);
+    if (tape == nullptr) return;
+    TraceEntry entry;
+    entry.kind = TraceEntry::Kind::note;
+    entry.at_us = clock_.wall_us();
+    entry.topic = topic;
+    entry.text = std::move(text);
+    (void)store(*tape, std::move(entry), now_us);
+    if (tape->wanted.empty()) {
+      keep_pending_small();
+    } else {
+      keep_ring_small(tape);
+    }
+  });
+}
+
+void Tap::close(std::uint64_t id, const CallFacts& facts, const CallEnd& end) noexcept {
+  note(id, "call", std::string(end.text));
+  guarded([&] {
+    const std::lock_guard lock(mutex_);
+    Tape* const tape = tape_of(id);
+    if (tape == nullptr) return;
+    if (!settle(*tape, facts)) return;
+    tape->call.ended_at_us = clock_.wall_us();
+    tape->call.end_reason = end.reason;
+    count_live(*tape, -1);
+    tape->is_over = true;
+  });
+}
+
+// --- what is kept ---
+
+void Tap::drop(Tape& tape) {
+  count_live(tape, -1);
+  for (const TracePtr& trace : tape.wanted) {
+    lower(trace->bytes, tape.bytes);
+    if (trace->is_ring) ring_bytes_used_ -= tape.bytes;
+  }
+  if (tape.shelf == Shelf::pending) pending_bytes_used_ -= tape.bytes;
+  for (const Tape::Leg& leg : tape.legs) {
+    const auto found = by_leg_.find(leg.call_id);
+    if (found != by_leg_.end() && found->second == &tape) by_leg_.erase(found);
+  }
+  if (tape.id != 0) {
+    const auto found = by_call_.find(tape.id);
+    if (found != by_call_.end() && found->second == &tape) by_call_.erase(found);
+  }
+  shelf(tape.shelf).erase(tape.place);
+}
+
+void Tap::leave(Tape& tape, const TracePtr& trace) {
+  std::erase(tape.open, trace);
+  const auto found = std::find(tape.wanted.begin(), tape.wanted.end(), trace);
+  if (found != tape.wanted.end()) {
+    if (!tape.is_free && !tape.is_over) trace->live_calls.fetch_sub(1, std::memory_order_relaxed);
+    lower(trace->bytes, tape.bytes);
+    if (trace->is_ring) ring_bytes_used_ -= tape.bytes;
+    tape.wanted.erase(found);
+  }
+  if (tape.wanted.empty()) {
+    if (tape.open.empty()) return drop(tape);
+    if (tape.shelf != Shelf::pending) move_to(tape, Shelf::pending);
+  } else if (trace->is_ring && tape.shelf == Shelf::ring) {
+    move_to(tape, Shelf::held);
+  }
+}
+
+void Tap::keep_pending_small() {
+  while (pending_bytes_used_ > pending_bytes_max && !shelf(Shelf::pending).empty())
+    drop(*shelf(Shelf::pending).front());
+}
+
+/// Calls that are up are the last to go, and `but`, which is being written, never does.
+void Tap::keep_ring_small(const Tape* but) {
+  Tapes& ring = shelf(Shelf::ring);
+  for (auto next = ring.begin(); ring_bytes_used_ > ring_bytes_ && next != ring.end();) {
+    Tape& tape = **next++;
+    if (&tape == but) continue;
+    const auto trace = std::find_if(tape.wanted.begin(), tape.wanted.end(),
+                                    [](const TracePtr& one) { return one->is_ring; });
+    if (trace != tape.wanted.end()) leave(tape, TracePtr(*trace));
+  }
+}
+
+// --- readers ---
+
+void Tap::set_traces(std::vector<TracePtr> traces) {
+  const std::lock_guard lock(mutex_);
+  traces_ = std::move(traces);
+}
+
+void Tap::forget(const TracePtr& trace) {
+  const std::lock_guard lock(mutex_);
+  std::erase(traces_, trace);
+  for (Tapes& tapes : shelves_) {
+    for (auto next = tapes.begin(); next != tapes.end();) {
+      Tape& tape = **next++;
+      leave(tape, trace);
+    }
+  }
+}
+
+void Tap::drop_pending() {
+  const std::lock_guard lock(mutex_);
+  while (!shelf(Shelf::pending).empty())
+    drop(*shelf(Shelf::pending).front());
+}
+
+std::vector<TracedCallView> Tap::calls(std::uint64_t trace) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<TracedCallView> views;
+  for (const Tapes& tapes : shelves_) {
+    for (const auto& tape : tapes) {
+      if (std::any_of(tape->wanted.begin(), tape->wanted.end(),
+                      [&](const TracePtr& one) { return one->id == trace; }))
+        views.push_back(tape->call);
+    }
+  }
+  return views;
+}
+
+std::optional<TracedCall> Tap::call(std::uint64_t trace, std::uint64_t id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_call_.find(id);
+  if (found == by_call_.end()) return std::nullopt;
+  const Tape& tape = *found->second;
+  if (std::none_of(tape.wanted.begin(), tape.wanted.end(),
+                   [&](const TracePtr& one) { return one->id == trace; }))
+    return std::nullopt;
+  return TracedCall{tape.call, tape.entries};
+}
+
+std::size_t Tap::pending_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return pending_bytes_used_;
+}
+
+std::size_t Tap::tapes() const {
+  const std::lock_guard lock(mutex_);
+  return shelves_[0].size() + shelves_[1].size() + shelves_[2].size();
+}
+
+}  // namespace tandem::trace
