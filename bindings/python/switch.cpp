@@ -952,6 +952,48 @@ void bind_switch(py::module_& m) {
              return take(unlocked([&] { return body->stop_shadow(); }));
            })
       .def(
+          "start_trace",
+          [](SwitchObject& s, const std::string& request) {
+            const auto body = s.open();
+            const auto wanted = take(read_trace_request(request));
+            return to_json(take(unlocked([&] { return body->start_trace(wanted); })));
+          },
+          "request"_a)
+      .def(
+          "stop_trace",
+          [](SwitchObject& s, std::uint64_t id) {
+            const auto body = s.open();
+            return to_json(take(unlocked([&] { return body->stop_trace(id); })));
+          },
+          "id"_a)
+      .def(
+          "remove_trace",
+          [](SwitchObject& s, std::uint64_t id) {
+            const auto body = s.open();
+            take(unlocked([&] { return body->remove_trace(id); }));
+          },
+          "id"_a)
+      .def("traces_json",
+           [](SwitchObject& s) {
+             const auto body = s.open();
+             return json_texts(unlocked([&] { return body->traces(); }));
+           })
+      .def(
+          "traced_calls_json",
+          [](SwitchObject& s, std::uint64_t id) {
+            const auto body = s.open();
+            return json_texts(take(unlocked([&] { return body->traced_calls(id); })));
+          },
+          "id"_a)
+      .def(
+          "traced_call",
+          [](SwitchObject& s, std::uint64_t id, std::uint64_t call, const std::string& format) {
+            const auto body = s.open();
+            const auto traced = take(unlocked([&] { return body->traced_call(id, call); }));
+            return py::bytes(take(format_traced_call(traced, format)));
+          },
+          "id"_a, "call"_a, "format"_a)
+      .def(
           "listening",
           [](SwitchObject& s) {
             std::vector<std::string> all;

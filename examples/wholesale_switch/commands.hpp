@@ -20,6 +20,7 @@ int ask(const Options& options);  ///< calls, gateways, phones, accounts.
 int bans(const Options& options);
 int drain(const Options& options);
 int shadow(const Options& options);
+int trace(const Options& options);
 int import_objects(const Options& options);
 int export_objects(const Options& options);
 int remove_object(const Options& options);

@@ -28,6 +28,10 @@ constexpr const char* usage =
     "  shadow   start (--file PLAN | --deck ID --version N) | report | stop  [--format "
     "table|json]\n"
     "           [--limit ROWS]                    route live calls by other tables too\n"
+    "  trace    start [--caller PREFIX] [--callee PREFIX] [--gateway ID] [--source IP[/LENGTH]]\n"
+    "           [--phone N] [--duration S] [--calls N] [--bytes N] [--hep] [--memo TEXT]\n"
+    "           list | stop TRACE | remove TRACE | show TRACE [CALL] [--output FILE]\n"
+    "           [--format ladder|messages|json|pcap]   messages of calls, both legs in one ladder\n"
     "  import   KIND FILE [--deck ID] [--dry-run] [--valid-from T] [--memo TEXT] [--progress]\n"
     "           rates of a partner: --layout auto|WORDS, with --dry-run to look at them first\n"
     "  export   KIND FILE [--deck ID]             accounts, gateways, rates, ...; .csv or .json\n"
@@ -71,6 +75,7 @@ constexpr Command commands[] = {{"run", run},
                                 {"bans", bans},
                                 {"drain", drain},
                                 {"shadow", shadow},
+                                {"trace", trace},
                                 {"import", import_objects},
                                 {"export", export_objects},
                                 {"remove", remove_object},

@@ -12,8 +12,8 @@ namespace {
 
 /// Options that have no value, so that the word behind them is one of its own.
 bool is_flag(const std::string& name) {
-  return name == "apply" || name == "dry-run" || name == "progress" || name == "reference" ||
-         name == "settled" || name == "table";
+  return name == "apply" || name == "dry-run" || name == "hep" || name == "progress" ||
+         name == "reference" || name == "settled" || name == "table";
 }
 
 }  // namespace

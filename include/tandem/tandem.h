@@ -1556,7 +1556,8 @@ enum {
      registered any more; see `json` */
   TANDEM_EVENT_GATEWAY = 6,
   TANDEM_EVENT_PHONE = 7,     /* a phone registered, or is not registered any more; see `json` */
-  TANDEM_EVENT_CALL_DIGIT = 8 /* a party of an answered call pressed a key; see `json` */
+  TANDEM_EVENT_CALL_DIGIT = 8, /* a party of an answered call pressed a key; see `json` */
+  TANDEM_EVENT_TRACE = 9      /* a call trace began or ended; see `json` */
 };
 
 /* Something that happened; ends with the callback. */
@@ -2010,6 +2011,30 @@ TANDEM_API int tandem_switch_stop_shadow(tandem_switch* object, tandem_text** js
 /* A report as a table for people, `rows_max` rows of each list at most. Errors: INVALID_ARGUMENT.
    Since 0.1. */
 TANDEM_API int tandem_shadow_table(const char* json, size_t rows_max, tandem_text** table);
+
+/* Call traces (O-12, docs/trace.md). Records the calls that arrive from now on and fit `request`, a
+   JSON object with `caller callee gateway source phone duration_s calls bytes hep memo`, none
+   required (NULL: all calls, with the usual bounds). *id (NULL: not wanted) names the trace, which
+   ends by itself. Errors: INVALID_ARGUMENT (the message begins with the key), LIMIT (those that run
+   leave no room), WRONG_STATE (closed). Any thread. Since 0.1. */
+TANDEM_API int tandem_switch_start_trace(tandem_switch* object, const char* request, uint64_t* id);
+/* Records nothing more; what there is stays. Errors: NOT_FOUND, WRONG_STATE (it has ended). Any
+   thread. Since 0.1. */
+TANDEM_API int tandem_switch_stop_trace(tandem_switch* object, uint64_t id);
+/* Forgets it with its calls. Errors: NOT_FOUND, WRONG_STATE (the ring, 0). Any thread. Since
+   0.1. */
+TANDEM_API int tandem_switch_remove_trace(tandem_switch* object, uint64_t id);
+/* All that are known as a JSON array, the ring of the latest calls first. Any thread. Since 0.1. */
+TANDEM_API int tandem_switch_traces(const tandem_switch* object, tandem_text** json);
+/* The calls of one as a JSON array without their messages, newest first. Errors: NOT_FOUND. Any
+   thread. Since 0.1. */
+TANDEM_API int tandem_switch_traced_calls(const tandem_switch* object, uint64_t id,
+                                          tandem_text** json);
+/* One call. `format`: "ladder", "messages" (a ladder with them), "json", or "pcap", which is a
+   capture file and no text: tandem_text_size() says how long it is. Errors: NOT_FOUND,
+   INVALID_ARGUMENT (format). Any thread. Since 0.1. */
+TANDEM_API int tandem_switch_traced_call(const tandem_switch* object, uint64_t id, uint64_t call,
+                                         const char* format, tandem_text** out);
 
 /* Provisioned objects: what stands in the lists of `provision` ("accounts", "rate_decks",
    "customer_gateways", ...). What is put survives a restart; the objects of the configuration are

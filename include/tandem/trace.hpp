@@ -121,6 +121,10 @@ TANDEM_EXPORT std::string to_ladder(const TracedCall& call, bool with_messages =
 /// The messages as a capture file (pcap, raw IP), in IP and UDP headers made for them whatever they
 /// came over, so that any analyser reads them.
 TANDEM_EXPORT std::string to_pcap(const TracedCall& call);
+/// One of the four as the name says: "ladder", "messages" (a ladder with them), "json" or "pcap".
+/// Errors: invalid_argument (another name).
+TANDEM_EXPORT Result<std::string> format_traced_call(const TracedCall& call,
+                                                     std::string_view format);
 TANDEM_EXPORT std::string to_json(const TracedCall& call);
 TANDEM_EXPORT std::string to_json(const TracedCallView& call);
 TANDEM_EXPORT std::string to_json(const TraceView& trace);

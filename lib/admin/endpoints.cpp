@@ -11,6 +11,7 @@
 #include "admin/provision_bodies.hpp"
 #include "admin/query.hpp"
 #include "admin/report_endpoints.hpp"
+#include "admin/trace_endpoints.hpp"
 #include "base/text.hpp"
 
 namespace tandem::admin {
@@ -152,6 +153,7 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
   if (auto answer = answer_correction(switch_, request)) return std::move(*answer);
   if (auto answer = answer_interconnect(switch_, request)) return std::move(*answer);
   if (auto answer = answer_maintenance(switch_, request)) return std::move(*answer);
+  if (auto answer = answer_trace(switch_, request)) return std::move(*answer);
   if (path.size() == 3) {
     if (kind == "calls") return is_get ? calls() : only(request, "GET, HEAD");
     if (kind == "cdrs") return is_get ? cdrs(request) : only(request, "GET, HEAD, POST");
@@ -399,7 +401,8 @@ http::Response Endpoints::shadow(const http::Request& request) {
 }
 
 http::Response Endpoints::events(const http::Request& request) {
-  static const std::set<std::string> known = {"call", "gateway", "phone", "alarm", "switch"};
+  static const std::set<std::string> known = {"call",  "gateway", "phone",
+                                              "alarm", "switch",  "trace"};
   std::set<std::string> topics;
   for (const auto& [key, value] : request.query) {
     if (key != "topic")

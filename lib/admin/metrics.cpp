@@ -133,6 +133,12 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.single("sip_websocket_failures_total", "counter",
               "WebSocket connections that did not: TLS, HTTP, Origin, protocol, too slow.",
               counters.websocket_failures);
+  page.single("traces_running", "gauge", "Call traces that have not ended.",
+              counters.traces_running);
+  page.single("trace_hep_sent_total", "counter", "Copies of messages for the HEP server.",
+              counters.hep_sent);
+  page.single("trace_hep_dropped_total", "counter",
+              "Copies that found no room in a turn of a worker.", counters.hep_dropped);
   const MediaRelayStats& media = counters.media;
   page.single("media_sessions", "gauge", "Calls whose media is relayed now.", media.sessions);
   page.single("media_sessions_refused_total", "counter",

@@ -26,6 +26,7 @@ static_assert(TANDEM_EVENT_RELOADED == static_cast<int>(Event::Kind::reloaded));
 static_assert(TANDEM_EVENT_GATEWAY == static_cast<int>(Event::Kind::gateway));
 static_assert(TANDEM_EVENT_PHONE == static_cast<int>(Event::Kind::phone));
 static_assert(TANDEM_EVENT_CALL_DIGIT == static_cast<int>(Event::Kind::call_digit));
+static_assert(TANDEM_EVENT_TRACE == static_cast<int>(Event::Kind::trace));
 static_assert(TANDEM_TRANSPORT_TCP == static_cast<int>(SipTransport::tcp));
 static_assert(TANDEM_TRANSPORT_TLS == static_cast<int>(SipTransport::tls));
 static_assert(TANDEM_TRANSPORT_WS == static_cast<int>(SipTransport::ws));

@@ -92,6 +92,15 @@ std::string_view first_line(std::string_view message) noexcept {
   return message.substr(0, message.find_first_of("\r\n"));
 }
 
+Result<std::string> format_traced_call(const TracedCall& call, std::string_view format) {
+  if (format == "ladder") return to_ladder(call);
+  if (format == "messages") return to_ladder(call, true);
+  if (format == "json") return to_json(call);
+  if (format == "pcap") return to_pcap(call);
+  return Error{ErrorCode::invalid_argument,
+               "format \"" + shown(format, 32) + "\" is not one of ladder, messages, json, pcap"};
+}
+
 std::string to_ladder(const TracedCall& traced, bool with_messages) {
   const TracedCallView& call = traced.call;
   const std::int64_t start_us =

@@ -570,6 +570,68 @@ class Switch:
         """Ends the shadow; its last report."""
         return cast("dict[str, Any]", json.loads(self._switch.stop_shadow()))
 
+    def start_trace(
+        self,
+        *,
+        caller: str = "",
+        callee: str = "",
+        gateway: str = "",
+        source: str = "",
+        phone: str = "",
+        duration_s: int = 600,
+        calls_max: int = 100,
+        bytes_max: int = 8 << 20,
+        hep: bool = False,
+        memo: str = "",
+    ) -> dict[str, Any]:
+        """Records the calls that arrive from now on and fit, until a bound is reached (docs/trace.md).
+
+        `caller` and `callee` are prefixes, `source` is "IP" or "IP/LENGTH". What is empty fits all. `id` of the answer names
+        the trace.
+        """
+        request = {
+            "caller": caller,
+            "callee": callee,
+            "gateway": gateway,
+            "source": source,
+            "phone": phone,
+            "duration_s": duration_s,
+            "calls": calls_max,
+            "bytes": bytes_max,
+            "hep": hep,
+            "memo": memo,
+        }
+        return cast("dict[str, Any]", json.loads(self._switch.start_trace(json.dumps(request))))
+
+    def stop_trace(self, id: int) -> dict[str, Any]:
+        """Records nothing more; what there is stays."""
+        return cast("dict[str, Any]", json.loads(self._switch.stop_trace(id)))
+
+    def remove_trace(self, id: int) -> None:
+        """Forgets a trace with its calls."""
+        self._switch.remove_trace(id)
+
+    def traces(self) -> list[dict[str, Any]]:
+        """All that are known; the ring of the latest calls, when there is one, is the first and has id 0."""
+        return [json.loads(text) for text in self._switch.traces_json()]
+
+    def traced_calls(self, id: int) -> list[dict[str, Any]]:
+        """The calls of a trace without their messages, newest first."""
+        return [json.loads(text) for text in self._switch.traced_calls_json(id)]
+
+    def traced_call(self, id: int, call: int) -> dict[str, Any]:
+        """One call with its `entries`: messages and notes."""
+        return cast("dict[str, Any]", json.loads(self._switch.traced_call(id, call, "json")))
+
+    def traced_ladder(self, id: int, call: int, messages: bool = False) -> str:
+        """One call as text: customer, tandem, vendor; `messages`: whole messages behind it."""
+        form = "messages" if messages else "ladder"
+        return self._switch.traced_call(id, call, form).decode("utf-8", "replace")
+
+    def traced_pcap(self, id: int, call: int) -> bytes:
+        """One call as a capture file."""
+        return self._switch.traced_call(id, call, "pcap")
+
     def listening(self) -> list[str]:
         """Where SIP is heard, with the ports really taken: "udp:127.0.0.1:5060"."""
         return self._switch.listening()
