@@ -3,96 +3,9 @@
 #include <memory>
 
 #include "sim/sim_core.hpp"
+#include "trace/capture_file.hpp"
 
 namespace tandem::sim {
-namespace {
-
-/// Numbers in network order, as RFC 791, RFC 8200 and RFC 768 lay them out.
-class PacketBytes {
- public:
-  void clear() noexcept { bytes_.clear(); }
-  void u8(unsigned value) { bytes_ += static_cast<char>(value); }
-  void u16(unsigned value) {
-    u8(value >> 8 & 0xff);
-    u8(value & 0xff);
-  }
-  void u32(std::uint32_t value) {
-    u16(value >> 16);
-    u16(value & 0xffff);
-  }
-  void ip(const IpAddress& address) {
-    bytes_.append(reinterpret_cast<const char*>(address.bytes.data()), address.is_ipv6() ? 16 : 4);
-  }
-  void append(std::string_view bytes) { bytes_ += bytes; }
-  void put_u16(std::size_t offset, unsigned value) {
-    bytes_[offset] = static_cast<char>(value >> 8 & 0xff);
-    bytes_[offset + 1] = static_cast<char>(value & 0xff);
-  }
-  [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }
-
- private:
-  std::string bytes_;
-};
-
-/// The one's complement sum of RFC 1071, not yet folded.
-std::uint64_t sum_of(std::string_view bytes) noexcept {
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(bytes[i]);
-    sum += i % 2 == 0 ? std::uint64_t{byte} << 8 : byte;
-  }
-  return sum;
-}
-
-unsigned folded(std::uint64_t sum) noexcept {
-  while (sum >> 16 != 0)
-    sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<unsigned>(~sum & 0xffff);
-}
-
-constexpr unsigned udp_protocol = 17;
-constexpr unsigned hop_limit = 64;
-
-void write_packet(PacketBytes& out, const SocketAddress& from, const SocketAddress& to,
-                  std::string_view payload) {
-  out.clear();
-  const auto udp_size = static_cast<unsigned>(8 + payload.size());
-  if (from.ip.is_ipv6()) {
-    out.u32(6U << 28);
-    out.u16(udp_size);
-    out.u8(udp_protocol);
-    out.u8(hop_limit);
-  } else {
-    out.u8(0x45);
-    out.u8(0);
-    out.u16(20 + udp_size);
-    out.u32(0);
-    out.u8(hop_limit);
-    out.u8(udp_protocol);
-    out.u16(0);
-  }
-  out.ip(from.ip);
-  out.ip(to.ip);
-  const std::size_t udp = out.bytes().size();
-  if (!from.ip.is_ipv6()) out.put_u16(10, folded(sum_of(out.bytes())));
-  out.u16(from.port);
-  out.u16(to.port);
-  out.u16(udp_size);
-  out.u16(0);
-  out.append(payload);
-  const std::string_view packet = out.bytes();
-  const std::size_t addresses = from.ip.is_ipv6() ? 32 : 8;
-  const unsigned checksum =
-      folded(sum_of(packet.substr(udp - addresses)) + udp_protocol + udp_size);
-  out.put_u16(udp + 6, checksum == 0 ? 0xffff : checksum);  // 0 would mean "none"
-}
-
-template <class T>
-void append_native(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-}  // namespace
 
 void Capture::add(const DatagramView& view, std::int64_t wall_us) {
   if (bytes_.size() + view.bytes.size() > bytes_max_ ||
@@ -111,29 +24,16 @@ Result<void> Capture::write_pcap(const std::string& path) const {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "wb"),
                                                              &std::fclose);
   if (!file) return failed();
-  // Numbers of the file's own headers are in the writer's order, which the first one tells.
-  std::string header;
-  append_native<std::uint32_t>(header, 0xa1b2c3d4);
-  append_native<std::uint16_t>(header, 2);
-  append_native<std::uint16_t>(header, 4);
-  append_native<std::uint32_t>(header, 0);
-  append_native<std::uint32_t>(header, 0);
-  append_native<std::uint32_t>(header, 65'600);
-  append_native<std::uint32_t>(header, 101);  // LINKTYPE_RAW: the packet begins with its IP header
   const auto write = [&file](const std::string& bytes) {
     return std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size();
   };
-  if (!write(header)) return failed();
-  PacketBytes packet;
+  if (!write(trace::capture_file_head())) return failed();
+  std::string packet;
   for (const Entry& entry : entries_) {
-    write_packet(packet, entry.from, entry.to,
-                 std::string_view(bytes_).substr(entry.offset, entry.size));
-    header.clear();
-    append_native(header, static_cast<std::uint32_t>(entry.wall_us / 1'000'000));
-    append_native(header, static_cast<std::uint32_t>(entry.wall_us % 1'000'000));
-    append_native(header, static_cast<std::uint32_t>(packet.bytes().size()));
-    append_native(header, static_cast<std::uint32_t>(packet.bytes().size()));
-    if (!write(header) || !write(packet.bytes())) return failed();
+    packet.clear();
+    trace::append_datagram(packet, entry.from, entry.to, entry.wall_us,
+                           std::string_view(bytes_).substr(entry.offset, entry.size));
+    if (!write(packet)) return failed();
   }
   if (std::fflush(file.get()) != 0) return failed();
   return {};
