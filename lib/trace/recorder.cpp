@@ -196,7 +196,7 @@ Result<std::vector<TracedCallView>> Recorder::calls(std::uint64_t id) const {
     all.insert(all.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
   }
   std::stable_sort(all.begin(), all.end(), [](const TracedCallView& a, const TracedCallView& b) {
-    return a.started_at_us > b.started_at_us;
+    return a.started_at_us != b.started_at_us ? a.started_at_us > b.started_at_us : a.id > b.id;
   });
   return all;
 }

@@ -122,9 +122,13 @@ class Tap {
     struct Leg {
       std::string call_id, gateway;
     };
-    std::vector<Leg> legs;         // the first is the customer's
-    std::vector<TracePtr> wanted;  // traces that it belongs to
-    std::vector<TracePtr> open;    // that it may yet belong to
+    std::vector<Leg> legs;  // the first is the customer's
+    struct Share {
+      TracePtr trace;
+      std::size_t bytes = 0;  // that the trace has paid for
+    };
+    std::vector<Share> wanted;   // traces that it belongs to
+    std::vector<TracePtr> open;  // that it may yet belong to
     std::size_t bytes = 0;
     std::size_t invite_hash = 0;  // of the last INVITE that began it: a repetition begins nothing
     std::size_t hep_next = 0;     // entries that were looked at for it

@@ -106,42 +106,36 @@ Tap::Tape& Tap::begin_tape(std::string_view call_id, std::int64_t now_us) {
   return tape;
 }
 
-/// Keeps an entry when a trace of the tape has room for it, or none is decided on.
+/// Keeps an entry when a trace of the tape has room for it, or none is decided on. Traces that have
+/// none, or have ended, see it too, without having paid for it.
 bool Tap::store(Tape& tape, TraceEntry entry, std::int64_t now_us) {
   const std::size_t cost = cost_of(entry);
   const bool is_message = entry.kind == TraceEntry::Kind::message;
   const auto refuse = [&] {
     if (!is_message) return false;
     ++tape.call.dropped;
-    for (const TracePtr& trace : tape.wanted)
-      raise(trace->dropped);
+    for (const Tape::Share& share : tape.wanted)
+      raise(share.trace->dropped);
     return false;
   };
   if (tape.bytes + cost > call_bytes_max || tape.entries.size() >= call_entries_max)
     return refuse();
   bool is_taken = tape.wanted.empty();
-  std::uint64_t paid = 0;  // by traces, as bits in their order: at most traces_max and the ring
-  for (std::size_t i = 0; i < tape.wanted.size(); ++i) {
-    Trace& trace = *tape.wanted[i];
+  for (Tape::Share& share : tape.wanted) {
+    Trace& trace = *share.trace;
     if (!trace.takes_entries(now_us)) continue;
     const std::uint64_t before = trace.bytes.fetch_add(cost, std::memory_order_relaxed);
     if (!trace.is_ring && before + cost > static_cast<std::uint64_t>(trace.request.bytes_max)) {
       lower(trace.bytes, cost);
       trace.finish(TraceEnd::bytes, clock_.wall_us());
-      if (is_message) raise(trace.dropped);
       continue;
     }
     is_taken = true;
-    paid |= std::uint64_t{1} << i;
-  }
-  if (!is_taken) return refuse();
-  // What a trace has not paid for, since it ended, it has all the same: the tape is one.
-  for (std::size_t i = 0; i < tape.wanted.size(); ++i) {
-    Trace& trace = *tape.wanted[i];
-    if ((paid >> i & 1U) == 0) raise(trace.bytes, cost);
+    share.bytes += cost;
     if (is_message) raise(trace.messages);
     if (trace.is_ring) ring_bytes_used_ += cost;
   }
+  if (!is_taken) return refuse();
   if (tape.shelf == Shelf::pending) pending_bytes_used_ += cost;
   tape.bytes += cost;
   if (is_message) ++tape.call.messages;
@@ -152,9 +146,9 @@ bool Tap::store(Tape& tape, TraceEntry entry, std::int64_t now_us) {
 void Tap::send_copies(Tape& tape, std::int64_t now_us) {
   if (hep_ == nullptr) return;
   const bool is_wanted =
-      std::any_of(tape.wanted.begin(), tape.wanted.end(), [&](const TracePtr& trace) {
-        return trace->takes_entries(now_us) &&
-               (trace->is_ring ? config_.hep.all_calls : trace->request.hep);
+      std::any_of(tape.wanted.begin(), tape.wanted.end(), [&](const Tape::Share& share) {
+        const Trace& trace = *share.trace;
+        return trace.takes_entries(now_us) && trace.request.hep;
       });
   if (!is_wanted) return;
   for (; tape.hep_next < tape.entries.size(); ++tape.hep_next) {
@@ -199,8 +193,8 @@ bool Tap::open(std::uint64_t id, std::string_view call_id, const CallFacts& fact
 
 void Tap::count_live(const Tape& tape, std::int64_t step) noexcept {
   if (tape.is_free || tape.is_over) return;
-  for (const TracePtr& trace : tape.wanted)
-    trace->live_calls.fetch_add(step, std::memory_order_relaxed);
+  for (const Tape::Share& share : tape.wanted)
+    share.trace->live_calls.fetch_add(step, std::memory_order_relaxed);
 }
 
 void Tap::give_back(std::uint64_t id) noexcept {
@@ -244,23 +238,24 @@ void Tap::join(Tape& tape, const TracePtr& trace) {
   if (!trace->takes_calls(clock_.monotonic_us())) return;
   if (trace->is_ring) {
     raise(trace->calls);
+    raise(trace->bytes, tape.bytes);
     ring_bytes_used_ += tape.bytes;
   } else {
     const auto most = static_cast<std::uint64_t>(trace->request.calls_max);
     const std::uint64_t before = trace->calls.fetch_add(1, std::memory_order_relaxed);
     if (before >= most) return lower(trace->calls, 1);
-    if (trace->bytes.load(std::memory_order_relaxed) + tape.bytes >
-        static_cast<std::uint64_t>(trace->request.bytes_max)) {
+    const std::uint64_t taken = trace->bytes.fetch_add(tape.bytes, std::memory_order_relaxed);
+    if (taken + tape.bytes > static_cast<std::uint64_t>(trace->request.bytes_max)) {
+      lower(trace->bytes, tape.bytes);
       lower(trace->calls, 1);
       raise(trace->dropped, tape.call.messages);
       return trace->finish(TraceEnd::bytes, clock_.wall_us());
     }
     if (before + 1 == most) trace->finish(TraceEnd::calls, clock_.wall_us());
   }
-  raise(trace->bytes, tape.bytes);
   raise(trace->messages, tape.call.messages);
   if (!tape.is_free && !tape.is_over) trace->live_calls.fetch_add(1, std::memory_order_relaxed);
-  tape.wanted.push_back(trace);
+  tape.wanted.push_back({trace, tape.bytes});
   if (trace->is_ring) {
     move_to(tape, Shelf::ring);
   } else if (tape.shelf == Shelf::pending) {
@@ -333,9 +328,9 @@ void Tap::close(std::uint64_t id, const CallFacts& facts, const CallEnd& end) no
 
 void Tap::drop(Tape& tape) {
   count_live(tape, -1);
-  for (const TracePtr& trace : tape.wanted) {
-    lower(trace->bytes, tape.bytes);
-    if (trace->is_ring) ring_bytes_used_ -= tape.bytes;
+  for (const Tape::Share& share : tape.wanted) {
+    lower(share.trace->bytes, share.bytes);
+    if (share.trace->is_ring) ring_bytes_used_ -= share.bytes;
   }
   if (tape.shelf == Shelf::pending) pending_bytes_used_ -= tape.bytes;
   for (const Tape::Leg& leg : tape.legs) {
@@ -351,11 +346,12 @@ void Tap::drop(Tape& tape) {
 
 void Tap::leave(Tape& tape, const TracePtr& trace) {
   std::erase(tape.open, trace);
-  const auto found = std::find(tape.wanted.begin(), tape.wanted.end(), trace);
+  const auto found = std::find_if(tape.wanted.begin(), tape.wanted.end(),
+                                  [&](const Tape::Share& share) { return share.trace == trace; });
   if (found != tape.wanted.end()) {
     if (!tape.is_free && !tape.is_over) trace->live_calls.fetch_sub(1, std::memory_order_relaxed);
-    lower(trace->bytes, tape.bytes);
-    if (trace->is_ring) ring_bytes_used_ -= tape.bytes;
+    lower(trace->bytes, found->bytes);
+    if (trace->is_ring) ring_bytes_used_ -= found->bytes;
     tape.wanted.erase(found);
   }
   if (tape.wanted.empty()) {
@@ -377,9 +373,9 @@ void Tap::keep_ring_small(const Tape* but) {
   for (auto next = ring.begin(); ring_bytes_used_ > ring_bytes_ && next != ring.end();) {
     Tape& tape = **next++;
     if (&tape == but) continue;
-    const auto trace = std::find_if(tape.wanted.begin(), tape.wanted.end(),
-                                    [](const TracePtr& one) { return one->is_ring; });
-    if (trace != tape.wanted.end()) leave(tape, TracePtr(*trace));
+    const auto share = std::find_if(tape.wanted.begin(), tape.wanted.end(),
+                                    [](const Tape::Share& one) { return one.trace->is_ring; });
+    if (share != tape.wanted.end()) leave(tape, TracePtr(share->trace));
   }
 }
 
@@ -413,7 +409,7 @@ std::vector<TracedCallView> Tap::calls(std::uint64_t trace) const {
   for (const Tapes& tapes : shelves_) {
     for (const auto& tape : tapes) {
       if (std::any_of(tape->wanted.begin(), tape->wanted.end(),
-                      [&](const TracePtr& one) { return one->id == trace; }))
+                      [&](const Tape::Share& one) { return one.trace->id == trace; }))
         views.push_back(tape->call);
     }
   }
@@ -426,7 +422,7 @@ std::optional<TracedCall> Tap::call(std::uint64_t trace, std::uint64_t id) const
   if (found == by_call_.end()) return std::nullopt;
   const Tape& tape = *found->second;
   if (std::none_of(tape.wanted.begin(), tape.wanted.end(),
-                   [&](const TracePtr& one) { return one->id == trace; }))
+                   [&](const Tape::Share& one) { return one.trace->id == trace; }))
     return std::nullopt;
   return TracedCall{tape.call, tape.entries};
 }

@@ -114,12 +114,12 @@ TEST_CASE("HEP: what is over the queue of a turn is dropped and counted") {
   const TracedCall call = two_messages();
   for (int i = 0; i < 5; ++i)
     (*sender)->send(call.entries[0], "abc");
-  network.run_for_us(1'000);
+  network.run_for(1'000);
   CHECK(network.sent.size() == 3);
   CHECK(counters.sent.load() == 3);
   CHECK(counters.dropped.load() == 2);
   (*sender)->send(call.entries[0], "abc");
-  network.run_for_us(1'000);
+  network.run_for(1'000);
   REQUIRE(network.sent.size() == 4);
   CHECK(network.sent[3].to == *config.server);
   CHECK(chunks(network.sent[3].bytes)[17] == "abc");

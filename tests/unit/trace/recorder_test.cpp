@@ -223,6 +223,8 @@ TEST_CASE("Recorder: traces come and go and are read while workers record") {
   };
   std::thread first([&] { work(0); });
   std::thread second([&] { work(1); });
+  while (bench.recorder.trace(0)->calls < 200)
+    std::this_thread::yield();
   for (int round = 0; round < 60; ++round) {
     const auto id = bench.start("44", 200'000);
     for (int look = 0; look < 5; ++look) {
