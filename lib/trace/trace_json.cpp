@@ -47,8 +47,13 @@ Json entry_json(const TraceEntry& entry) {
           {"text", entry.text}};
 }
 
+/// `key` comes from outside: one line, and no more of it than helps.
 Error wrong(const std::string& key, const std::string& what) {
-  return {ErrorCode::invalid_argument, "/" + key + ": " + what};
+  constexpr std::size_t chars_max = 64;
+  std::string pointer = "/";
+  for (const char c : key.substr(0, chars_max))
+    pointer += c > ' ' && c < 0x7f && c != ':' ? c : '?';
+  return {ErrorCode::invalid_argument, pointer + ": " + what};
 }
 
 }  // namespace

@@ -212,6 +212,30 @@ static void a_shadow_starts_and_stops(tandem_switch* object) {
   CHECK(tandem_switch_stop_shadow(object, &text) == TANDEM_ERR_NOT_FOUND);
 }
 
+/* One that no call came for. */
+static void a_trace_starts_and_stops(tandem_switch* object) {
+  tandem_text* text = NULL;
+  uint64_t id = 0;
+  CHECK(tandem_switch_start_trace(object, "{\"duration_s\": 0}", &id) ==
+        TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(strncmp(tandem_last_error(), "/duration_s: ", 13) == 0);
+  CHECK(tandem_switch_start_trace(object, "{\"callee\": \"44\"}", &id) == TANDEM_OK);
+  CHECK(id == 1);
+  CHECK(tandem_switch_traces(object, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "\"callee\":\"44\"") != NULL);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_traced_calls(object, id, &text) == TANDEM_OK);
+  CHECK(strcmp(tandem_text_data(text), "[]") == 0);
+  tandem_text_destroy(text);
+  CHECK(tandem_switch_traced_call(object, id, 7, "pcap", &text) == TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_switch_stop_trace(object, id) == TANDEM_OK);
+  CHECK(tandem_switch_stop_trace(object, id) == TANDEM_ERR_WRONG_STATE);
+  CHECK(tandem_switch_remove_trace(object, id) == TANDEM_OK);
+  CHECK(tandem_switch_remove_trace(object, id) == TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_switch_start_trace(object, NULL, NULL) == TANDEM_OK);
+  CHECK(tandem_switch_remove_trace(object, 2) == TANDEM_OK);
+}
+
 /* Sends `request` with the test's port filled in, and reads the final response. */
 static int ask(const tandem_address* to, const char* from_ip, const char* format, char* response,
                size_t size) {
@@ -542,6 +566,7 @@ static void a_switch_lives_and_answers(void) {
   objects_change_together(object);
   objects_are_put_and_removed(object);
   a_shadow_starts_and_stops(object);
+  a_trace_starts_and_stops(object);
   maintenance_goes_on_beside_calls(object);
   request.from = "127.0.0.9";
   request.caller = "1000";

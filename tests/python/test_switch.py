@@ -653,6 +653,31 @@ def test_day_files_are_kept(tmp_path: Path) -> None:
     assert len(tandem.query_cdrs(config, skips_archived=True)) == 1
 
 
+def test_a_traced_call_in_virtual_time() -> None:
+    world = sim.World()
+    with world.create_switch(sim_config()) as switch:
+        customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+        world.add_endpoint("10.0.0.9:5060")
+        with pytest.raises(tandem.Error):
+            switch.start_trace(duration_s=0)
+        trace = switch.start_trace(callee="4420", gateway="v1")
+        call = customer.dial("442079460000", plan=sim.DialPlan(hang_up_after_us=3_000_000))
+        assert world.run_until(lambda: call.was_answered, 10_000_000)
+        assert world.run_until_idle()
+        (traced,) = switch.traced_calls(trace["id"])
+        assert traced["vendor_gateway"] == "v1" and traced["end_reason"] == "NormalCallClearing"
+        entries = switch.traced_call(trace["id"], traced["id"])["entries"]
+        messages = [entry for entry in entries if entry["kind"] == "message"]
+        assert messages[0]["first_line"].startswith("INVITE ") and {m["side"] for m in messages} == {"customer", "vendor"}
+        assert "200 OK (BYE)" in switch.traced_ladder(trace["id"], traced["id"])
+        assert "v=0" in switch.traced_ladder(trace["id"], traced["id"], messages=True)
+        assert switch.traced_pcap(trace["id"], traced["id"])[:4] in (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4")
+        assert switch.stop_trace(trace["id"])["end"] == "stopped"
+        assert [one["id"] for one in switch.traces()] == [trace["id"]]
+        switch.remove_trace(trace["id"])
+        assert switch.traces() == []
+
+
 def test_a_shadow_in_virtual_time() -> None:
     world = sim.World()
     with world.create_switch(sim_config()) as switch:
