@@ -1692,11 +1692,14 @@ typedef struct tandem_switch_counters {
   uint64_t dns_truncated;     /* fetched over TCP */
   uint64_t dns_names;         /* now, as the next */
   uint64_t dns_names_failing; /* stand for nothing, or only for something old */
+  uint64_t traces_running;     /* call traces now, without the ring */
+  uint64_t hep_sent;           /* copies of messages for the HEP server */
+  uint64_t hep_dropped;        /* those that found no room in a turn of a worker */
 } tandem_switch_counters;
 #define TANDEM_SWITCH_COUNTERS_INIT                                                                \
   {                                                                                                \
     sizeof(tandem_switch_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                        \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                  \
   }
 
 /* Opens sockets, database and journal and recovers what a crash left; takes no call before

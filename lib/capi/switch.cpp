@@ -477,7 +477,10 @@ int tandem_switch_read_counters(const tandem_switch* object, tandem_switch_count
                                              c.dns.strays,
                                              c.dns.truncated,
                                              c.dns.names,
-                                             c.dns.names_failing});
+                                             c.dns.names_failing,
+                                             c.traces_running,
+                                             c.hep_sent,
+                                             c.hep_dropped});
     return TANDEM_OK;
   });
 }
