@@ -549,6 +549,8 @@ std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_vie
                                       : context_.customer_entry()->forward_pool;
   if (pool.is_used() && options.forward_signal)
     replace_forwarder(pool.take(worker_.random()).number, out.headers, forwarder);
+  if (trace::Tap* const tap = is_traced_ ? worker_.tap() : nullptr)
+    tap->expect_leg(id_, attempt.vendor_gateway);
   auto leg = worker_.legs().call(out, *this);
   if (is_traced_) trace_leg(*leg);
   return leg;

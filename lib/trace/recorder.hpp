@@ -100,6 +100,8 @@ class Tap {
   void give_back(std::uint64_t id) noexcept;
   /// More is known. False: nobody wants it.
   bool decide(std::uint64_t id, const CallFacts& facts) noexcept;
+  /// The next INVITE with a new Call-ID that is sent is the call's, until add_leg().
+  void expect_leg(std::uint64_t id, std::string_view gateway) noexcept;
   void add_leg(std::uint64_t id, std::string_view call_id, std::string_view gateway) noexcept;
   void note(std::uint64_t id, std::string_view topic, std::string text) noexcept;
   void close(std::uint64_t id, const CallFacts& facts, const CallEnd& end) noexcept;
@@ -151,6 +153,7 @@ class Tap {
   Tape& begin_tape(std::string_view call_id, std::int64_t now_us);
   [[nodiscard]] Tape* tape_of(std::uint64_t id);
   bool settle(Tape& tape, const CallFacts& facts);
+  bool add_leg(Tape& tape, std::string_view call_id, std::string_view gateway);
   void join(Tape& tape, const TracePtr& trace);
   bool store(Tape& tape, TraceEntry entry, std::int64_t now_us);
   void send_copies(Tape& tape, std::int64_t now_us);
@@ -172,6 +175,8 @@ class Tap {
   std::array<Tapes, 3> shelves_;  // by Shelf, oldest first
   std::unordered_map<std::string, Tape*, TextHash, std::equal_to<>> by_leg_;  // by Call-ID
   std::unordered_map<std::uint64_t, Tape*> by_call_;
+  std::uint64_t expected_id_ = 0;  // whose leg is being made; 0: none is
+  std::string expected_gateway_;
   std::size_t pending_bytes_used_ = 0, ring_bytes_used_ = 0;
 };
 

@@ -64,6 +64,11 @@ void Tap::on_message(const Passage& passage, std::string_view bytes) noexcept {
       if (begins) tape = is_wanted ? &begin_tape(call_id, now_us) : nullptr;
       if (tape != nullptr && tape->legs.front().call_id == call_id) tape->invite_hash = hash;
     }
+    if (tape == nullptr && passage.is_sent && expected_id_ != 0 && bytes.starts_with("INVITE ")) {
+      // The leg speaks before its maker can say what it is called.
+      tape = tape_of(expected_id_);
+      if (tape != nullptr && !add_leg(*tape, call_id, expected_gateway_)) tape = nullptr;
+    }
     if (tape == nullptr) return;
     TraceEntry entry;
     entry.at_us = clock_.wall_us();
@@ -279,15 +284,30 @@ bool Tap::decide(std::uint64_t id, const CallFacts& facts) noexcept {
   });
 }
 
-void Tap::add_leg(std::uint64_t id, std::string_view call_id, std::string_view gateway) noexcept {
-  constexpr std::size_t legs_max = 64;
+void Tap::expect_leg(std::uint64_t id, std::string_view gateway) noexcept {
   guarded([&] {
     const std::lock_guard lock(mutex_);
-    Tape* const tape = tape_of(id);
-    if (tape == nullptr || call_id.empty() || tape->legs.size() >= legs_max) return;
-    if (!by_leg_.try_emplace(std::string(call_id), tape).second) return;  // of a call of ours
-    tape->legs.push_back({std::string(call_id), std::string(gateway.substr(0, gateway_chars_max))});
+    expected_id_ = id;
+    expected_gateway_ = gateway;
   });
+}
+
+void Tap::add_leg(std::uint64_t id, std::string_view call_id, std::string_view gateway) noexcept {
+  guarded([&] {
+    const std::lock_guard lock(mutex_);
+    expected_id_ = 0;
+    Tape* const tape = tape_of(id);
+    if (tape != nullptr && !call_id.empty()) (void)add_leg(*tape, call_id, gateway);
+  });
+}
+
+/// False: it belongs to a call already, or there are too many.
+bool Tap::add_leg(Tape& tape, std::string_view call_id, std::string_view gateway) {
+  constexpr std::size_t legs_max = 64;
+  if (tape.legs.size() >= legs_max) return false;
+  if (!by_leg_.try_emplace(std::string(call_id), &tape).second) return false;
+  tape.legs.push_back({std::string(call_id), std::string(gateway.substr(0, gateway_chars_max))});
+  return true;
 }
 
 void Tap::note(std::uint64_t id, std::string_view topic, std::string text) noexcept {
