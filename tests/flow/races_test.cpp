@@ -1,0 +1,44 @@
+// Orders of events that went wrong once, found by tests/races or by a reader. Each names the peer
+// that does so.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "races/scene.hpp"
+
+using namespace tandem::races;
+
+namespace {
+
+/// What was wrong with that order of acts, one a line; "" for nothing.
+std::string play(const char* setting, const char* acts) {
+  const Setting* const found = find_setting(setting);
+  REQUIRE(found != nullptr);
+  const auto wanted = split_acts(acts);
+  const Outcome outcome = Scene(*found).replay(wanted);
+  // An act that is not possible any more would make a test of something else.
+  CHECK(outcome.played.size() == wanted.size() + 1);
+  std::string text;
+  for (const std::string& breach : outcome.breaches)
+    text += breach + "\n";
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("Races: the checker sees what breaks the rules") {
+  Referee referee(false);
+  const auto packet = [](const char* start, const char* to, const char* cseq) {
+    return read_packet(std::string(start) + " SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK" + cseq +
+                       "\r\nFrom: <sip:x>;tag=x\r\nTo: <sip:y>" + to +
+                       "\r\nCall-ID: 1\r\nCSeq: " + cseq + "\r\nContent-Length: 0\r\n\r\n");
+  };
+  referee.on_sent_by_switch(packet("INVITE sip:y", "", "1 INVITE"), "", 0);
+  CHECK(referee.breaches().empty());
+  referee.on_sent_by_switch(packet("BYE sip:y", ";tag=y", "1 BYE"), "", 0);
+  referee.on_sent_by_switch(packet("BYE sip:y", ";tag=y", "2 BYE"), "", 0);
+  REQUIRE(referee.breaches().size() == 3);
+  CHECK(referee.breaches()[0].ends_with("comes before the answer"));
+  CHECK(referee.breaches()[1].ends_with("follows our BYE"));
+  CHECK(referee.breaches()[2].ends_with("comes before the answer"));
+}
