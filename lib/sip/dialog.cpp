@@ -355,6 +355,7 @@ ClientTransaction* Dialog::send_request(Method method, std::string_view name,
                                         const std::vector<PassedHeader>& headers, int q850_cause) {
   const Path path = request_path();
   ClientTransaction& transaction = worker_.transactions().create_client(method, this);
+  transaction.set_within_dialog();
   const BranchText branch = transaction.branch();
   MessageWriter writer = begin_request(name, ++local_cseq_, path, branch.view());
   if (method != Method::bye) writer.header("Contact", contact_.view());
@@ -398,6 +399,7 @@ ClientTransaction* Dialog::repeat(ClientTransaction& transaction, const Message&
                                   std::string_view credentials) {
   const Path path = transaction.path();
   ClientTransaction& successor = worker_.transactions().create_client(transaction.method(), this);
+  if (transaction.is_within_dialog()) successor.set_within_dialog();
   const BranchText branch = successor.branch();
   const std::uint32_t cseq = ++local_cseq_;
   if (invite_client_ != nullptr) invite_client_->note_cseq(cseq);

@@ -165,7 +165,7 @@ void ClientTransaction::receive_invite(const Message& response, const Path& from
     const auto known = std::find(forks_.begin(), forks_.end(), tag);
     const auto unused = std::find(forks_.begin(), forks_.end(), std::uint64_t{0});
     if (known == forks_.end() && unused != forks_.end()) *unused = tag;
-    layer_.host_.on_fork(*this, response, known == forks_.end());
+    layer_.host_.on_fork(*this, response, known == forks_.end() && !is_within_dialog_);
     return;
   }
   if (state_ == State::completed) {
@@ -193,7 +193,7 @@ void ClientTransaction::receive_invite(const Message& response, const Path& from
     if (TransactionUser* user = std::exchange(user_, nullptr)) {
       user->on_response(*this, response, from);
     } else {
-      layer_.host_.on_fork(*this, response, true);
+      layer_.host_.on_fork(*this, response, !is_within_dialog_);
     }
     if (!has_ack_) message_.clear();  // the INVITE; an ACK may follow
   } else {

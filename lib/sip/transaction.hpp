@@ -112,6 +112,10 @@ class ClientTransaction {
   /// What was wrong with the connection that took it along.
   [[nodiscard]] io::StreamFault fault() const noexcept { return fault_; }
 
+  /// A 2xx to such an INVITE begins no dialog: once nobody waits for it, it gets its ACK and no
+  /// BYE, for the dialog has been ended by then.
+  void set_within_dialog() noexcept { is_within_dialog_ = true; }
+  [[nodiscard]] bool is_within_dialog() const noexcept { return is_within_dialog_; }
   /// Sends the request. A transport error is told later, never from within.
   void start(const Path& path, std::uint32_t cseq, std::string_view request);
   /// INVITE, once accepted: sends the ACK and keeps it for retransmitted 2xx (RFC 3261
@@ -170,6 +174,7 @@ class ClientTransaction {
   bool has_ack_ = false;      // message_ is the ACK of a 2xx
   bool is_busy_ = false;      // its user is being told something
   bool is_finished_ = false;  // to be destroyed as soon as that returns
+  bool is_within_dialog_ = false;
 };
 
 /// What identifies a server transaction (RFC 3261 section 17.2.3): branch, sent-by and method; for

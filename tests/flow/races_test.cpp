@@ -42,3 +42,10 @@ TEST_CASE("Races: the checker sees what breaks the rules") {
   CHECK(referee.breaches()[1].ends_with("follows our BYE"));
   CHECK(referee.breaches()[2].ends_with("comes before the answer"));
 }
+
+// A vendor whose answer to a re-INVITE was on its way when the caller hung up.
+TEST_CASE("Races: a change of the session that is agreed to after the end gets its ACK alone") {
+  CHECK(play("plain", "b.200 a.ack a.inv a.bye rest") == "");
+  CHECK(play("plain", "b.200 a.ack a.inv b.bye rest") == "");
+  CHECK(play("plain", "b.200 a.ack b.inv b.bye rest") == "");
+}
