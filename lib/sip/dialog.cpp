@@ -590,6 +590,8 @@ void Dialog::on_bye(const Message& request, const Path& from) {
     invite_server_->stop_answer();
     invite_server_ = nullptr;
   }
+  // Its 2xx is due an ACK all the same (RFC 3261 section 13.2.2.4), or it is repeated.
+  if (unacknowledged_.slot != Token::no_slot) acknowledge({});
   answer_pending();
   let_go(reoffer_client_, {});
   let_go(request_client_, {});

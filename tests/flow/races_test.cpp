@@ -49,3 +49,9 @@ TEST_CASE("Races: a change of the session that is agreed to after the end gets i
   CHECK(play("plain", "b.200 a.ack a.inv b.bye rest") == "");
   CHECK(play("plain", "b.200 a.ack b.inv b.bye rest") == "");
 }
+
+// A vendor that offers in its 200 and hangs up while the caller's ACK is still to come.
+TEST_CASE("Races: an answer whose offer nobody answered any more gets its ACK") {
+  CHECK(play("late", "b.200 b.bye rest") == "");
+  CHECK(play("plain", "b.200 a.ack b.inv0 b.off rest") == "");
+}
