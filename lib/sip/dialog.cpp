@@ -146,6 +146,9 @@ Dialog::Dialog(std::uint32_t slot, StackWorker& worker, Role role)
 }
 
 Dialog::~Dialog() {
+  // An answer whose dialog has been ended is not repeated for an ACK that would find nobody.
+  if (invite_server_ != nullptr && invite_server_->state() == ServerTransaction::State::accepted)
+    invite_server_->stop_answer();
   for (ServerTransaction* transaction : {invite_server_, reoffer_server_}) {
     if (transaction != nullptr) transaction->detach();
   }

@@ -55,3 +55,9 @@ TEST_CASE("Races: an answer whose offer nobody answered any more gets its ACK") 
   CHECK(play("late", "b.200 b.bye rest") == "");
   CHECK(play("plain", "b.200 a.ack b.inv0 b.off rest") == "");
 }
+
+// A phone whose ACK comes behind our BYE, as when the other side hangs up just after a hold.
+TEST_CASE("Races: the 200 to a re-INVITE is not repeated once its dialog has been ended") {
+  CHECK(play("plain", "b.200 a.ack a.inv b.ok s.end rest") == "");
+  CHECK(play("plain", "b.200 a.ack b.inv a.ok a.bye rest") == "");
+}
