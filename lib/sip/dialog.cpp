@@ -484,8 +484,9 @@ void Dialog::on_request(const Message& request, const Path& from) {
       is_early && reliability_ != nullptr && reliability_->asked_tag.view() != request.from.tag;
   const bool is_first = role_ == Role::outbound && (remote_cseq_ == 0 || is_new_branch);
   if (!is_first && request.cseq <= remote_cseq_) {
-    // Out of order (RFC 3261 section 12.2.2).
-    return worker_.refuse(request, from, 500, {}, {}, retry_soon_s());
+    // Out of order (RFC 3261 section 12.2.2). Without state, so that the same request gets the same
+    // answer: none with a Retry-After that is drawn.
+    return worker_.refuse(request, from, 500);
   }
   remote_cseq_ = request.cseq;
   if (is_new_branch) reliability_->asked_tag.assign(worker_.buffers(), request.from.tag);

@@ -61,3 +61,8 @@ TEST_CASE("Races: the 200 to a re-INVITE is not repeated once its dialog has bee
   CHECK(play("plain", "b.200 a.ack a.inv b.ok s.end rest") == "");
   CHECK(play("plain", "b.200 a.ack b.inv a.ok a.bye rest") == "");
 }
+
+// A network that holds a request back and delivers it twice.
+TEST_CASE("Races: a request out of order is answered the same when it comes again") {
+  CHECK(play("plain", "b.200 a.stale a.dup rest") == "");
+}
