@@ -871,7 +871,8 @@ void Dialog::lose(int q850_cause, Loss loss) {
   LegEvents* user = events();
   end_from_here(q850_cause);
   is_silent_ = true;
-  if (wants_bye_) send_bye(q850_cause);
+  // Without an ACK the BYE waits for it, or for its end (RFC 3261 section 15).
+  if (wants_bye_ && invite_server_ == nullptr) send_bye(q850_cause);
   Release release;
   release.q850_cause = q850_cause;
   release.is_transport = loss == Loss::transport;

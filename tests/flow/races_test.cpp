@@ -66,3 +66,8 @@ TEST_CASE("Races: the 200 to a re-INVITE is not repeated once its dialog has bee
 TEST_CASE("Races: a request out of order is answered the same when it comes again") {
   CHECK(play("plain", "b.200 a.stale a.dup rest") == "");
 }
+
+// A caller that went away between its PRACK and its ACK, while the vendor changes the session.
+TEST_CASE("Races: a caller that is lost before its ACK gets no BYE before that is overdue") {
+  CHECK(play("rel100", "b.183r a.prack b.upd b.200 silence") == "");
+}
