@@ -193,6 +193,8 @@ void ClientTransaction::receive_invite(const Message& response, const Path& from
     if (TransactionUser* user = std::exchange(user_, nullptr)) {
       user->on_response(*this, response, from);
     } else {
+      // Known from now on as an answer that nobody waits for, which is acknowledged each time.
+      forks_[0] = std::exchange(winner_, 0);
       layer_.host_.on_fork(*this, response, !is_within_dialog_);
     }
     if (!has_ack_) message_.clear();  // the INVITE; an ACK may follow

@@ -71,3 +71,9 @@ TEST_CASE("Races: a request out of order is answered the same when it comes agai
 TEST_CASE("Races: a caller that is lost before its ACK gets no BYE before that is overdue") {
   CHECK(play("rel100", "b.183r a.prack b.upd b.200 silence") == "");
 }
+
+// The same vendor, when our ACK of its late answer got lost.
+TEST_CASE("Races: an answer that nobody waits for gets its ACK each time it comes") {
+  CHECK(play("plain", "b.200 a.ack a.inv a.bye b.ok b.dup rest") == "");
+  CHECK(play("plain", "b.200 a.ack b.inv a.bye a.ok a.dup rest") == "");
+}
