@@ -1,4 +1,6 @@
 // race_checker: plays every order of what two ends of a call can do, and says what went wrong.
+#include <sys/resource.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -101,8 +103,11 @@ int main(int argc, char** argv) {
     states += counts.states;
     failed += counts.failed;
   }
-  std::printf("%llu schedules, %llu states, %llu failed, %.1f s\n",
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  std::printf("%llu schedules, %llu states, %llu failed, %.1f s, %ld MB\n",
               static_cast<unsigned long long>(schedules), static_cast<unsigned long long>(states),
-              static_cast<unsigned long long>(failed), seconds_since(begin));
+              static_cast<unsigned long long>(failed), seconds_since(begin),
+              usage.ru_maxrss / 1024);
   return failed == 0 ? 0 : 1;
 }

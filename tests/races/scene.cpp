@@ -13,7 +13,8 @@ constexpr std::int64_t ms_us = 1000, second_us = 1'000'000;
 constexpr const char* addresses[] = {"10.0.1.1:5060", "10.0.2.1:5060", "10.0.2.2:5060",
                                      "10.0.1.1:5070"};
 constexpr const char* callee = "442079460000";
-constexpr std::size_t packets_max = 600;  // of one call and all its repetitions
+constexpr const char* poor_balance = "0.05";  // five seconds
+constexpr std::size_t packets_max = 600;      // of one call and all its repetitions
 
 [[noreturn]] void die(const std::string& why) {
   std::fprintf(stderr, "%s\n", why.c_str());
@@ -156,6 +157,10 @@ const std::vector<Setting>& settings() {
     at_once.is_at_once = true;
     at_once.rel100 = true;
     at_once.origins = {"b.180 w", "b.200 w a.ack w", "b.183r w a.prack w", "b.200"};
+    Setting& poor = add("poor");
+    poor.is_poor = true;
+    poor.refers = true;
+    poor.origins = {"b.200", "b.200 a.ack", "b.200 a.ack a.inv", "b.200 a.ack a.ref c.200"};
     Setting& slow = add("slow-disk");
     slow.has_slow_disk = true;
     slow.rel100 = true;
@@ -352,6 +357,11 @@ Outcome Scene::play(const Chooser& choose) {
   Outcome outcome;
   begin();
   const auto balance = [this](const char* id) { return switch_->account(id)->balance; };
+  if (setting_.is_poor) {
+    const auto missing = Amount::subtract(money(poor_balance), balance("acme"));
+    if (missing && !missing->is_zero() && !switch_->pay("acme", *missing)) die("no payment");
+    run_us(ms_us);
+  }
   const Before before{switch_->counters(), balance("acme"), balance("clearing")};
   const std::string first = setting_.has_offer ? "a.inv" : "a.inv0";
   outcome.played.push_back(first);
@@ -439,6 +449,8 @@ void Scene::check_books(const Before& before, Outcome& outcome) {
       wrong("talked " + std::to_string(cdr.talk_time_ms) + " ms, not " +
             std::to_string((cdr.ended_at_us - cdr.answered_at_us) / 1000));
     const std::int64_t seconds = billable_seconds(cdr.talk_time_ms, {});
+    if (setting_.is_poor && customer_pays > money(poor_balance).units())
+      wrong("it was paid with money that was not there");
     if (cdr.customer.charge.units() != seconds * money("0.01").units())
       wrong("charge " + cdr.customer.charge.to_string() + " for " + std::to_string(seconds) + " s");
     if (was_answered != (cdr.end_reason == Reason::NormalCallClearing) && !was_answered)
