@@ -143,7 +143,8 @@ const std::vector<Setting>& settings() {
     add("timers").timers = true;
     Setting& failover = add("failover");
     failover.has_failover = true;
-    failover.origins = {"", "b.180", "b.503", "t T b.503", "b.302"};
+    failover.origins = {"",        "b.180",         "b.503", "m",
+                        "m c.180", "m c.200 a.ack", "b.302", "b.180 a.cancel"};
     Setting& referring = add("refer");
     referring.refers = true;
     referring.origins = {"b.200 a.ack", "b.200 a.ack a.ref", "b.200 a.ack a.ref c.180",
@@ -232,7 +233,7 @@ void Scene::begin() {
   world_.clear_cdrs();
   parties_.clear();
   referee_ = std::make_unique<Referee>(setting_.is_at_once);
-  short_waits_ = long_waits_ = losses_ = offs_ = ends_ = 0;
+  short_waits_ = middle_waits_ = long_waits_ = losses_ = offs_ = ends_ = 0;
   began_us_ = world_.monotonic_us();
   const std::string call = std::to_string(++calls_);
   for (std::size_t i = 0; i < std::size(addresses); ++i) {
@@ -269,6 +270,7 @@ std::vector<std::string> Scene::possible() const {
   if (setting_.is_at_once) acts.emplace_back("w");
   if (short_waits_ < 2) acts.emplace_back("t");
   if (long_waits_ < 2) acts.emplace_back("T");
+  if (setting_.has_failover && middle_waits_ < 2) acts.emplace_back("m");
   if (ends_ == 0) acts.emplace_back("s.end");
   return acts;
 }
@@ -283,8 +285,8 @@ std::uint64_t Scene::state() const {
   const SwitchCounters counters = switch_->counters();
   for (const std::uint64_t count :
        {counters.calls_live, counters.dialogs_live, counters.transactions_live,
-        std::uint64_t(short_waits_), std::uint64_t(long_waits_), std::uint64_t(ends_),
-        std::uint64_t(losses_)})
+        std::uint64_t(short_waits_), std::uint64_t(long_waits_), std::uint64_t(middle_waits_),
+        std::uint64_t(ends_), std::uint64_t(losses_)})
     hash = mix(hash, std::to_string(count));
   return hash;
 }
@@ -295,6 +297,10 @@ void Scene::perform(const std::string& act) {
   if (act == "t") {
     ++short_waits_;
     return run_us(600 * ms_us);
+  }
+  if (act == "m") {
+    ++middle_waits_;
+    return run_us(12 * second_us);
   }
   if (act == "T") {
     ++long_waits_;

@@ -44,7 +44,7 @@ using Chooser = std::function<std::optional<std::string>(const std::vector<std::
 ///
 ///   x.lost     the next message of the switch to x gets lost
 ///   x.off      nothing comes from x any more, and nothing reaches it
-///   t T        600 ms, 35 s pass
+///   t m T      600 ms, 12 s, 35 s pass
 ///   w          the switch does what it has to; where acts do not wait for that by themselves
 ///   s.end      the operator ends the call
 ///   rest       the end: everybody goes on by the rules, and the caller hangs up
@@ -80,7 +80,7 @@ class Scene {
   std::vector<std::unique_ptr<Party>> parties_;
   std::unique_ptr<Referee> referee_;
   std::uint64_t calls_ = 0;
-  int short_waits_ = 0, long_waits_ = 0, losses_ = 0, offs_ = 0, ends_ = 0;
+  int short_waits_ = 0, middle_waits_ = 0, long_waits_ = 0, losses_ = 0, offs_ = 0, ends_ = 0;
   bool is_verbose_ = false;
   std::int64_t began_us_ = 0;
 };
