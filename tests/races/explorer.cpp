@@ -36,13 +36,16 @@ void Explorer::explore(const std::vector<std::string>& origin,
     }
     std::size_t at = 0;
     bool is_known = false;
+    bool is_origin_wrong = false;
     const Outcome outcome = scene_->play([&](const std::vector<std::string>& possible,
                                              std::uint64_t state) -> std::optional<std::string> {
       const std::size_t step = at++;
       if (step < origin.size()) {
-        const bool can =
-            std::find(possible.begin(), possible.end(), origin[step]) != possible.end();
-        return can ? origin[step] : std::string("rest");
+        if (std::find(possible.begin(), possible.end(), origin[step]) == possible.end()) {
+          is_origin_wrong = true;
+          return "rest";
+        }
+        return origin[step];
       }
       const std::size_t place = step - origin.size();
       if (place < path.size()) return path[place].acts[path[place].next];
@@ -61,6 +64,11 @@ void Explorer::explore(const std::vector<std::string>& origin,
       }
       return choice.acts.front();
     });
+    if (is_origin_wrong) {
+      ++counts_.failed;
+      failures_.push_back({setting_.name, origin, {"an act of this origin is not possible"}});
+      return;
+    }
     if (is_known) {
       ++counts_.pruned;
     } else {

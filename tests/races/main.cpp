@@ -15,7 +15,7 @@ namespace {
 
 int usage() {
   std::fprintf(stderr,
-               "usage: race_checker [--depth N] [--setting NAME] [--seconds N] [--quiet]\n"
+               "usage: race_checker [--depth N] [--setting NAME] [--seconds N]\n"
                "       race_checker --replay \"SETTING: ACT ACT ...\"\n"
                "       race_checker --list\n");
   return 2;

@@ -79,6 +79,7 @@ void Party::respond(Asked& asked, int status, const std::string& tag, bool with_
   if (request.to_tag.empty() && status > 100) to += ";tag=" + tag;
   std::string lines = "Contact: <sip:" + settings_.name + "@" + settings_.address + ">\r\n";
   if (status == 302) lines = "Contact: <sip:990555@10.0.2.2:5060>\r\n";
+  if (status == 401) lines += "WWW-Authenticate: Digest realm=\"v\", nonce=\"n\"\r\n";
   if (reliably) {
     asked.rseq = asked.rseq == 0 ? 7 : asked.rseq + 1;
     lines += "Require: 100rel\r\nRSeq: " + std::to_string(asked.rseq) + "\r\n";
@@ -132,10 +133,11 @@ void Party::cancel(Asking& asking) {
 }
 
 Party::Asked* Party::initial_asked() {
+  Asked* last = nullptr;
   for (Asked& one : asked_) {
-    if (one.is_initial) return &one;
+    if (one.is_initial) last = &one;
   }
-  return nullptr;
+  return last;
 }
 
 Party::Asking* Party::initial_asking() {
@@ -169,10 +171,10 @@ Party::Asking* Party::unpracked() {
 }
 
 std::vector<std::string> Party::acts() const {
-  static constexpr const char* all[] = {"cancel", "ack",   "prack", "bye",   "inv",  "inv0", "upd",
-                                        "info",   "stale", "ref",   "rep",   "180",  "183",  "180r",
-                                        "183r",   "200",   "486",   "503",   "302",  "487",  "183f",
-                                        "200f",   "ok",    "no",    "glare", "gone", "dup"};
+  static constexpr const char* all[] = {"cancel", "ack",   "prack", "bye", "inv",   "inv0", "upd",
+                                        "info",   "stale", "ref",   "rep", "180",   "183",  "180r",
+                                        "183r",   "200",   "486",   "503", "302",   "401",  "487",
+                                        "183f",   "200f",  "ok",    "no",  "glare", "gone", "dup"};
   std::vector<std::string> possible;
   for (const char* what : all) {
     if (can(what)) possible.emplace_back(what);
@@ -308,6 +310,7 @@ bool Party::do_(std::string_view what, bool really) {
   if (is_fork && (has_forked_ || (status == 183 && !is_open))) return false;
   const bool is_late = !is_open && status >= 200 && status < 300;
   if (status == 487 && !called->is_cancelled) return false;
+  if (status == 401 && !settings_.challenges) return false;
   if (!is_open && !is_late) return false;
   // An answer again is what is repeated; after a refusal it breaks the rules.
   if (is_late && !is_fork && (called->final_status < 300 || has_forked_)) return false;
@@ -350,7 +353,10 @@ void Party::take_request(Packet packet) {
     }
   }
   const bool is_initial = packet.method == "INVITE" && packet.to_tag.empty();
-  if (is_initial && initial_asked() != nullptr) {  // a second call is none of this party's
+  const Asked* const before = initial_asked();
+  const bool is_again =
+      before != nullptr && before->final_status == 401 && packet.call_id == call_id_;
+  if (is_initial && before != nullptr && !is_again) {  // a second call is none of this party's
     Asked other{packet, {}, {}, 0, false, false, 0, false};
     respond(other, 486, own_tag_ + "o", false, false);
     asked_.push_back(other);

@@ -23,7 +23,7 @@ namespace tandem::races {
 ///   stale    INFO with a CSeq that was used     ref      REFER to another number
 ///   rep      REFER to the other call in the place of `replaces`
 ///   180 183 180r 183r                           provisional responses, `r`: reliable; 183: SDP
-///   200 486 503 487 302                         final responses to the INVITE that began it
+///   200 486 503 487 302 401                     final responses to the INVITE that began it
 ///   183f 200f                                   the same of another branch, with another To tag
 ///   ok no glare gone                            200, 488, 491, 481 to the oldest change of session
 ///   dup      what it sent last once more
@@ -34,7 +34,7 @@ class Party {
     std::string address;  ///< "IP:PORT".
     std::string callee;   ///< Of who calls; "": it is called.
     std::string call;     ///< A part of Call-IDs that is never used again.
-    bool has_offer = true, has_rel100 = false, has_timer = false;
+    bool has_offer = true, has_rel100 = false, has_timer = false, challenges = false;
     std::string refer_to;  ///< URI.
     const Party* other_call = nullptr;
   };

@@ -13,7 +13,7 @@ constexpr std::int64_t ms_us = 1000, second_us = 1'000'000;
 constexpr const char* addresses[] = {"10.0.1.1:5060", "10.0.2.1:5060", "10.0.2.2:5060",
                                      "10.0.1.1:5070"};
 constexpr const char* callee = "442079460000";
-constexpr const char* poor_balance = "0.05";  // five seconds
+constexpr const char* poor_balance = "0.40";  // forty seconds
 constexpr std::size_t packets_max = 600;      // of one call and all its repetitions
 
 [[noreturn]] void die(const std::string& why) {
@@ -73,6 +73,7 @@ SwitchConfig config_of(const Setting& setting) {
     vendor.account = "clearing";
     vendor.priority = i;
     vendor.sip = sip;
+    if (setting.challenges) vendor.auth = GatewayAuth{"user", "secret", ""};
     if (i == 2 && !setting.has_failover) vendor.prefixes = {"99"};
     config.provision.vendor_gateways.push_back(vendor);
   }
@@ -158,6 +159,9 @@ const std::vector<Setting>& settings() {
     at_once.is_at_once = true;
     at_once.rel100 = true;
     at_once.origins = {"b.180 w", "b.200 w a.ack w", "b.183r w a.prack w", "b.200"};
+    Setting& challenging = add("challenge");
+    challenging.challenges = challenging.rel100 = true;
+    challenging.origins = {"", "b.401", "b.183r b.401", "b.401 b.183r", "b.401 b.200 a.ack b.upd"};
     Setting& poor = add("poor");
     poor.is_poor = true;
     poor.refers = true;
@@ -246,6 +250,7 @@ void Scene::begin() {
     one.has_offer = setting_.has_offer;
     one.has_rel100 = setting_.rel100;
     one.has_timer = setting_.timers;
+    one.challenges = setting_.challenges;
     if (setting_.refers) one.refer_to = "sip:990555@10.0.0.1";
     parties_.push_back(std::make_unique<Party>(one, *wires_[i]));
     Party* const owner = parties_.back().get();
