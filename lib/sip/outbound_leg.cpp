@@ -181,6 +181,7 @@ void Dialog::on_invite_response(ClientTransaction& transaction, const Message& r
     if (state_ == State::cancelled) {
       // The answer overtook our CANCEL (P-24).
       send_ack(transaction, {});
+      end_early_session();
       LegEvents* user = events();
       is_silent_ = true;
       send_bye(release_cause_);

@@ -77,3 +77,8 @@ TEST_CASE("Races: an answer that nobody waits for gets its ACK each time it come
   CHECK(play("plain", "b.200 a.ack a.inv a.bye b.ok b.dup rest") == "");
   CHECK(play("plain", "b.200 a.ack b.inv a.bye a.ok a.dup rest") == "");
 }
+
+// A vendor that changes the session before it answers, and answers while the CANCEL is on its way.
+TEST_CASE("Races: an UPDATE of a vendor that answers too late gets a final response") {
+  CHECK(play("rel100", "b.183r a.prack b.upd a.cancel b.200 rest") == "");
+}
