@@ -113,7 +113,10 @@ void Referee::on_received_by_switch(const Packet& packet, const std::string& pee
   if (one.method != "INVITE" || now_us - one.final_us >= patience_us) return;
   if (is_answer(packet.status)) {
     // After a refusal no answer is looked at (RFC 3261 figure 5).
-    if (is_answer(one.final_status)) ++one.answers[packet.to_tag].unacknowledged;
+    if (!is_answer(one.final_status)) return;
+    Answer& answer = one.answers[packet.to_tag];
+    ++answer.unacknowledged;
+    answer.needs_answer = packet.has_sdp && !one.has_offer && one.pracked.empty();
   } else if (!is_answer(one.final_status)) {
     ++one.refusals;
   }
@@ -167,6 +170,11 @@ void Referee::check_response(Leg& leg, const Packet& packet, std::int64_t now_us
   }
   if (is_answer(packet.status) && one.awaits_description)
     breach(leg, packet, "does not wait for the PRACK of a description (RFC 3262 section 3)");
+  // RFC 3264, RFC 6337 section 2.2: what an INVITE or UPDATE asks for or brings is answered by its
+  // 2xx, if no reliable response has done that.
+  const bool is_change = one.method == "INVITE" || (one.method == "UPDATE" && one.has_offer);
+  if (is_answer(packet.status) && is_change && !packet.has_sdp && !one.has_answered)
+    breach(leg, packet, "brings no description");
   one.final_status = packet.status;
   one.final_bytes = packet.raw;
   one.final_us = now_us;
@@ -187,6 +195,8 @@ void Referee::check_ack(Leg& leg, const Packet& packet) {
     if (answer == one.answers.end()) return breach(leg, packet, "confirms a dialog without a 2xx");
     if (one.branch == packet.branch) breach(leg, packet, "has the branch of its INVITE");
     answer->second.unacknowledged = 0;
+    if (answer->second.needs_answer && !packet.has_sdp && answer->second.silent_ack_us < 0)
+      answer->second.silent_ack_us = now_us_;
     return;
   }
   breach(leg, packet, "confirms nothing");
@@ -329,6 +339,11 @@ void Referee::on_rest(std::int64_t now_us) {
         const bool is_past =
             ended != leg.bye_sent.end() && ended->second - one.final_us >= patience_us;
         if (answer.unacknowledged > 0 && !is_past) breach(leg, about, "a 2xx got no ACK");
+        const bool was_over =
+            (ended != leg.bye_sent.end() && ended->second <= answer.silent_ack_us) ||
+            leg.bye_got.contains(tag);
+        if (answer.silent_ack_us >= 0 && !was_over)
+          breach(leg, about, "an offer in a 2xx got an ACK without an answer");
         if (one.is_initial && !leg.bye_sent.contains(tag) && !leg.bye_got.contains(tag))
           breach(leg, about, "a 2xx began a dialog that nobody ended");
       }

@@ -43,7 +43,9 @@ class Referee {
     bool awaits_prack = false, awaits_description = false;
   };
   struct Answer {
-    int unacknowledged = 0;  // that came since the last ACK
+    int unacknowledged = 0;           // that came since the last ACK
+    bool needs_answer = false;        // it brought an offer
+    std::int64_t silent_ack_us = -1;  // when an ACK brought no answer
   };
   struct ClientSide {                        // a request that the switch sent
     std::string method, bytes, branch, tag;  // `tag`: the peer's
