@@ -26,6 +26,14 @@ constexpr std::size_t index_of(MediaSide side) noexcept {
   return side == MediaSide::caller ? 0 : 1;
 }
 
+/// m= lines of a description.
+std::size_t count_streams(std::string_view sdp) noexcept {
+  std::size_t count = 0;
+  for (auto at = sdp.find("\nm="); at != std::string_view::npos; at = sdp.find("\nm=", at + 1))
+    ++count;
+  return count;
+}
+
 /// Empties a container and returns its memory too.
 template <class Container>
 void give_back(Container& held) noexcept {
@@ -189,6 +197,13 @@ void Call::begin_talk() {
 void Call::on_confirmed(Leg& leg, const SessionBody& body) {
   if (is_over_ || ack_to_ == nullptr || ack_to_ == &leg || is_target(&leg)) return;
   Leg& waiting = *std::exchange(ack_to_, nullptr);
+  if (body.empty()) {
+    // Of a change that was cancelled when the other side had offered already: what was said last is
+    // the answer (RFC 3261 section 13.2.2.4), where it can be one (RFC 3264 section 6).
+    const std::string last(media_.shown(side_of(waiting)));
+    const bool is_answer = count_streams(last) == count_streams(media_.shown(side_of(leg)));
+    if (!last.empty() && is_answer) return waiting.acknowledge({"application/sdp", last});
+  }
   auto passed = pass_media(side_of(leg), SdpRole::answer, body);
   waiting.acknowledge({body.content_type, passed ? std::string_view(*passed) : std::string_view()});
   // An answer in an ACK cannot be refused, and the two would not understand each other.

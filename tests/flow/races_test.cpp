@@ -82,3 +82,9 @@ TEST_CASE("Races: an answer that nobody waits for gets its ACK each time it come
 TEST_CASE("Races: an UPDATE of a vendor that answers too late gets a final response") {
   CHECK(play("rel100", "b.183r a.prack b.upd a.cancel b.200 rest") == "");
 }
+
+// A phone that takes a change without an offer back while the vendor has answered it.
+TEST_CASE("Races: the offer of a vendor is answered though the change was cancelled") {
+  CHECK(play("plain", "b.200 a.ack a.inv0 a.cancel rest") == "");
+  CHECK(play("attended", "b.200 d.inv c.200 d.ack a.rep c.inv0 c.cancel rest") == "");
+}
