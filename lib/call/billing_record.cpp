@@ -51,7 +51,7 @@ Result<std::vector<PackageUse::Part>> charge_with_packages(ChargeFacts& side, st
   side.package_time_s = paid.use.time_s;
   side.rate_terms = to_text(*terms, cdr.answered_at_us, cdr.ended_at_us);
   if (rating::is_overlaid({cdr.answered_at_us, terms->schedule, terms->overlays},
-                          cdr.talk_time_ms / 1000))
+                          billable_seconds(cdr.talk_time_ms, terms->rules)))
     side.rate_deck = package_deck;
   std::vector<PackageUse::Part>& parts = paid.use.parts;
   for (const PackageLoan::Part& lent : loan->parts) {  // the periods that count the spend

@@ -145,6 +145,10 @@ void read_sort(Reader& r, const Json& v, std::vector<RoutePolicy>& sort) {
       r.fail(std::string("\"") + route_policy_name(policy) + "\" is there twice");
       return;
     }
+    if (sort.size() == RouteSort::Place().size()) {
+      r.fail(std::string("\"") + route_policy_name(policy) + "\" is one more than two");
+      return;
+    }
     sort.push_back(policy);
   });
 }

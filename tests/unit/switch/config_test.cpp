@@ -88,6 +88,27 @@ TEST_CASE("read_config: a clearing account has no limits, because none would be 
   CHECK(account("clearing") == Pointers{"/provision/accounts/0/limits"});
 }
 
+TEST_CASE("read_config: hours of a customer gateway are lines and closed times, no more (R-12)") {
+  const auto gateway = [](const std::string& rest) {
+    return read(R"("provision": {"calendars": [{"id": "cal"}], "customer_gateways": [{"id": "a",
+        "addresses": ["10.0.0.9"], "sort": ["talk_time", "lowest_rate"], )" +
+                rest + "}]}");
+  };
+  const ConfigReading good = gateway(R"("calendar": "cal", "periods": [
+      {"days": "holiday", "closed": true}, {"from": "18:00", "to": "08:00", "line_limit": 5}])");
+  REQUIRE(pointers(good) == Pointers{});
+  const CustomerGateway& customer = good.config.provision.customer_gateways[0];
+  CHECK(customer.calendar == "cal");
+  REQUIRE(customer.periods.size() == 2);
+  CHECK(customer.periods[0].closed == true);
+  CHECK(customer.periods[1].line_limit == 5);
+  CHECK(customer.sort == std::vector{RoutePolicy::talk_time, RoutePolicy::lowest_rate});
+  const std::string place = "/provision/customer_gateways/0/";
+  CHECK(pointers(gateway(R"("calendar": "none")")) == Pointers{place + "calendar"});
+  CHECK(pointers(gateway(R"("periods": [{"priority": 3}])")) ==
+        Pointers{place + "periods/0/priority"});
+}
+
 TEST_CASE("read_config: a partner's token is another one than that of the admin API (B-27)") {
   const auto gateway = [](const std::string& admin) {
     return read(admin + R"("provision": {"customer_gateways": [{"id": "a",
@@ -608,6 +629,8 @@ TEST_CASE(
   CHECK(vendor(R"("max_price_per_s": "-1")") == Pointers{v + "/max_price_per_s"});
   CHECK(customer(R"("sort": ["cheapest"])") == Pointers{c + "/sort/0"});
   CHECK(customer(R"("sort": ["lowest_rate", "lowest_rate"])") == Pointers{c + "/sort/1"});
+  CHECK(customer(R"("sort": ["lowest_rate", "talk_time", "answer_ratio"])") ==
+        Pointers{c + "/sort/2"});
   CHECK(customer(R"("split": [{"share": 0}])") == Pointers{c + "/split/0/share"});
   CHECK(customer(R"("split": [{"add_prefix": "a"}])") == Pointers{c + "/split/0/share"});
   CHECK(customer(R"("vendor_groups": {"allow": ["none"]})") ==
