@@ -1,9 +1,9 @@
 #include "switch/name_keeper.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <fstream>
-#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -47,12 +47,15 @@ std::map<std::string, std::unique_ptr<io::DnsEntry>> hosts_entries(const io::Hos
   return entries;
 }
 
-/// "": there is none, or it is too long for one.
+/// Of a file beyond file_bytes_max only its beginning; "": there is none.
 std::string text_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::string text;
-  if (!file) return text;
-  std::copy_n(std::istreambuf_iterator<char>(file), file_bytes_max, std::back_inserter(text));
+  std::array<char, 4'096> part;
+  while (file && text.size() < file_bytes_max) {
+    file.read(part.data(), static_cast<std::streamsize>(part.size()));
+    text.append(part.data(), static_cast<std::size_t>(file.gcount()));
+  }
   return text;
 }
 
