@@ -55,12 +55,36 @@ void warn_of_open_websockets(const SwitchConfig& config, std::vector<ConfigError
   }
 }
 
+/// M-15: who is to be recorded while nothing says where.
+void warn_of_lost_recordings(const SwitchConfig& config, std::vector<ConfigError>& warnings) {
+  if (config.recording) {
+    if (config.recording->delete_after_days > 0 && !config.maintenance.is_scheduled)
+      warnings.push_back({"/recording/delete_after_days",
+                          "recordings are deleted by maintenance, which is not scheduled (M-15)"});
+    return;
+  }
+  const auto warn = [&warnings](const char* list, std::size_t index) {
+    warnings.push_back({"/provision/" + std::string(list) + "/" + std::to_string(index) + "/record",
+                        "nothing is recorded without the section recording (M-15)"});
+  };
+  const auto look = [&warn](const char* list, const auto& objects) {
+    for (std::size_t i = 0; i < objects.size(); ++i) {
+      if (objects[i].record) return warn(list, i);  // one of a list says it all
+    }
+  };
+  look("accounts", config.provision.accounts);
+  look("customer_gateways", config.provision.customer_gateways);
+  look("vendor_gateways", config.provision.vendor_gateways);
+  look("phones", config.provision.phones);
+}
+
 }  // namespace
 
 std::vector<ConfigError> config_warnings(const SwitchConfig& config) {
   std::vector<ConfigError> warnings;
   warn_of_open_websockets(config, warnings);
   warn_of_unpriced_vendors(config.provision, warnings);
+  warn_of_lost_recordings(config, warnings);
   return warnings;
 }
 

@@ -9,6 +9,8 @@
 #include <string>
 
 #include "media/flow.hpp"
+#include "media/stereo.hpp"
+#include "media/tap_ring.hpp"
 #include "support/source_folder.hpp"
 #include "unit/media/rtp_packet.hpp"
 
@@ -93,6 +95,20 @@ TEST_CASE("Relay logic: no datagram of the corpora stops the good stream beside 
   FlowTable flows(4);
   flows.open(0, 2);
   ShardCounters totals;
+  EventRing events(64);
+  totals.events = &events;
+  TapRing tap(1 << 20);
+  for (const std::uint32_t slot : {0U, 2U}) {  // watched for everything there is
+    Watch& watch = flows.watch(slot);
+    watch.keys[0].store(~std::uint64_t{1});
+    watch.keys[1].store(~std::uint64_t{0});
+    watch.negotiated[0].store(1);
+    watch.tap.store(&tap);
+    flows[slot].flags.store(FlowRecord::watched);
+  }
+  StereoTrack track(0);
+  tandem::TappedPacket tapped;
+  std::string frames;
   const PackedAddress good = pack(*tandem::SocketAddress::parse("192.0.2.1:4000"));
   const PackedAddress bad = pack(*tandem::SocketAddress::parse("192.0.2.66:4000"));
   flows[2].signalled.store(pack(*tandem::SocketAddress::parse("192.0.2.2:4000")));
@@ -115,6 +131,15 @@ TEST_CASE("Relay logic: no datagram of the corpora stops the good stream beside 
     flows.judge(2, bad, bytes, now_us, totals, onward);
     flows.judge(3, bad, bytes, now_us, totals, onward);
     (void)parse_rtp(bytes);  // for the sanitizers
+    while (tap.take(tapped)) {
+      const auto header = parse_rtp(tapped.bytes);
+      REQUIRE(header);
+      track.flush(tapped.at_us, frames);
+      (void)track.put(tapped.side, tapped.at_us, *header, rtp_payload(tapped.bytes, *header));
+      frames.clear();
+    }
+    for (ShardEvent event; events.pop(event);) {
+    }
     (void)parse_rtcp(bytes);
   }
   CHECK(files > 100);

@@ -255,6 +255,19 @@ TEST_CASE("read_config: rarer spellings of VOS mean the same too (R-15, R-24, B-
   CHECK_FALSE(parameters(R"("forward_pool_rotation": true)").forward_pool_random);
 }
 
+TEST_CASE("config_warnings: nothing is recorded without a section that says where (M-15)") {
+  const std::string recorded = R"("provision": {"accounts": [{"id": "acme", "record": true}]})";
+  const auto lost = read(recorded);
+  REQUIRE(lost.errors.empty());
+  const auto warnings = config_warnings(lost.config);
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings[0].pointer == "/provision/accounts/0/record");
+  CHECK(config_warnings(read(R"("recording": {}, )" + recorded).config).empty());
+  const auto kept = config_warnings(read(R"("recording": {"delete_after_days": 7})").config);
+  REQUIRE(kept.size() == 1);
+  CHECK(kept[0].pointer == "/recording/delete_after_days");
+}
+
 TEST_CASE("config_warnings: a vendor without rates passes margin guards (R-18)") {
   const auto warned = [](const std::string& customer, const std::string& vendor) {
     const auto reading =
