@@ -1,5 +1,5 @@
-// `calls`, `gateways`, `phones`, `accounts`, `bans`, `drain`, `shadow`: what is asked of the
-// running switch over its admin API.
+// `calls`, `gateways`, `phones`, `accounts`, `bans`, `drain`, `recording`, `shadow`: what is asked
+// of the running switch over its admin API.
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
@@ -101,6 +101,26 @@ int bans(const Options& options) {
     return status_usage;
   }
   return ask_and_print(options, "DELETE", "/api/v1/bans/" + options.operand(1), "", false);
+}
+
+int recording(const Options& options) {
+  const bool is_repair = options.operand_or(0, "") == "repair";
+  if (is_repair) {
+    if (!options.allow({}, {}, {"repair", "FILE"})) return status_usage;
+    const auto changed = tandem::repair_recording(options.operand(1));
+    if (!changed) return failed(changed.error());
+    std::puts(*changed ? "repaired" : "nothing to repair");
+    return status_good;
+  }
+  if (!options.allow({"config"}, {"config"}, {"start, stop or repair", "call or FILE"}))
+    return status_usage;
+  const std::string& what = options.operand(0);
+  if (what != "start" && what != "stop") {
+    complain("\"" + what + "\" is not one of start, stop, repair");
+    return status_usage;
+  }
+  return ask_and_print(options, what == "start" ? "PUT" : "DELETE",
+                       "/api/v1/calls/" + options.operand(1) + "/recording", "", false);
 }
 
 int shadow(const Options& options) {

@@ -19,6 +19,7 @@ int maintenance(const Options& options);
 int ask(const Options& options);  ///< calls, gateways, phones, accounts.
 int bans(const Options& options);
 int drain(const Options& options);
+int recording(const Options& options);
 int shadow(const Options& options);
 int trace(const Options& options);
 int import_objects(const Options& options);

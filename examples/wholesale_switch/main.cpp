@@ -25,6 +25,8 @@ constexpr const char* usage =
     "  calls, gateways, phones, accounts          ask the running switch over its admin API\n"
     "  bans     [lift USER@ADDRESS|ADDRESS]       who is suspended after wrong passwords\n"
     "  drain                                      take no new calls, go on with the running ones\n"
+    "  recording start|stop CALL                  record a running call, by its id in calls\n"
+    "           repair FILE                       make a file whole whose writer died\n"
     "  shadow   start (--file PLAN | --deck ID --version N) | report | stop  [--format "
     "table|json]\n"
     "           [--limit ROWS]                    route live calls by other tables too\n"
@@ -74,6 +76,7 @@ constexpr Command commands[] = {{"run", run},
                                 {"accounts", ask},
                                 {"bans", bans},
                                 {"drain", drain},
+                                {"recording", recording},
                                 {"shadow", shadow},
                                 {"trace", trace},
                                 {"import", import_objects},

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import unittest
+import wave
 
 from switch_program import SOURCE, base_config, folder, run, write_config
 
@@ -430,6 +431,24 @@ class Records(unittest.TestCase):
                           ["areas", "--since", "soon"]):
                 done = run("report", *words, "--config", file)
                 self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+
+    def test_a_recording_is_repaired_without_a_configuration(self):
+        with folder() as path:
+            file = os.path.join(path, "call.wav")
+            with wave.open(file, "wb") as sound:
+                sound.setnchannels(2)
+                sound.setsampwidth(2)
+                sound.setframerate(8000)
+                sound.writeframes(bytes(4 * 160))
+            with open(file, "ab") as out:
+                out.write(bytes(4 * 80))  # its writer died before it could say so
+            done = run("recording", "repair", file)
+            self.assertEqual((done.returncode, done.stdout), (0, "repaired\n"), done.stderr)
+            with wave.open(file) as sound:
+                self.assertEqual(sound.getnframes(), 240)
+            self.assertEqual(run("recording", "repair", file).stdout, "nothing to repair\n")
+            self.assertEqual(run("recording", "repair", file + ".none").returncode, 1)
+            self.assertEqual(run("recording", "pause", "1", "--config", file).returncode, 2)
 
     def test_a_journal_that_is_not_there(self):
         with folder() as path:
