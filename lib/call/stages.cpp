@@ -152,11 +152,11 @@ Verdict require_callee(CallContext& c, const StageAbilities&) {
 
 Verdict admit_source(CallContext& c, const StageAbilities&) {
   const Customer& customer = *c.customer_entry();
-  const route::PeriodSettings now =
-      customer.periods.empty() ? route::PeriodSettings() : customer.periods.at(c.wall_us);
+  route::PeriodSettings now;
+  if (!customer.periods.empty()) now = customer.periods.at(c.wall_us);
   if (c.fired != nullptr && (now.is_closed || now.line_limit)) c.fired->emplace_back("periods");
   if (customer.config.locked || now.is_closed) return Verdict::reject(Reason::GatewayLocked);
-  const std::int32_t limit = now.line_limit.value_or(customer.config.line_limit);
+  const std::int32_t limit = now.line_limit ? *now.line_limit : customer.config.line_limit;
   if (c.is_rehearsal) {
     if (!customer.lines.has_room(limit, c.wall_us))
       return Verdict::reject(Reason::LineLimitExceeded);
