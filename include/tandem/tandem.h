@@ -1699,7 +1699,7 @@ typedef struct tandem_switch_counters {
 #define TANDEM_SWITCH_COUNTERS_INIT                                                                \
   {                                                                                                \
     sizeof(tandem_switch_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                  \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0               \
   }
 
 /* Opens sockets, database and journal and recovers what a crash left; takes no call before
