@@ -416,6 +416,7 @@ struct RecordingConfig {
   std::int32_t free_megabytes_min = 1024;  ///< 0..1,000,000; below nothing is recorded.
   std::int32_t calls_max = 1000;           ///< At once, 1..100,000.
   std::int32_t delete_after_days = 0;      ///< 0..36,500; 0: never.
+  bool operator==(const RecordingConfig&) const = default;
 };
 
 /// The whole of it. Only `sip_listen` has no default.

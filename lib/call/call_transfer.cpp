@@ -476,6 +476,7 @@ std::unique_ptr<Leg> Call::replace_transferor() {
   own_requests_[index_of(opposite(side))] += std::exchange(to_staying, 0U);
   own_requests_[index_of(side)] = referrals_[index_of(side)] = 0;
   is_joined_[index_of(side)] = true;
+  key_way_[index_of(side)] = KeyWay::none;
   transfer_->has_left = true;
   return left;
 }

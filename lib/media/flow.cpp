@@ -462,8 +462,10 @@ void FlowTable::scan(unsigned shard, std::int64_t now_us, ShardCounters& totals)
     }
     const std::uint32_t loss_limit = watched.loss_permille.load(relaxed);
     if (loss_limit == 0) continue;
-    if (watched.window_from_us == 0) watched.window_from_us = now_us;
-    if (now_us - watched.window_from_us < std::int64_t{watched.loss_window_ms.load(relaxed)} * 1000)
+    const bool is_first = watched.window_from_us == 0;
+    if (is_first) watched.window_from_us = now_us;
+    if (!is_first &&
+        now_us - watched.window_from_us < std::int64_t{watched.loss_window_ms.load(relaxed)} * 1000)
       continue;
     const bool has_begun = flow.packets.load(relaxed) > 0;
     const std::uint32_t expected_now = has_begun ? expected(flow) : 0;
@@ -473,7 +475,7 @@ void FlowTable::scan(unsigned shard, std::int64_t now_us, ShardCounters& totals)
     watched.window_from_us = now_us;
     watched.window_expected = expected_now;
     watched.window_lost = lost_now;
-    if (in_window < loss_packets_min || in_window > 0x7FFFFFFF) continue;
+    if (is_first || in_window < loss_packets_min || in_window > 0x7FFFFFFF) continue;
     const auto permille = static_cast<std::uint32_t>(
         std::min<std::uint64_t>(std::uint64_t{lost} * 1000 / in_window, 1000));
     const bool is_lossy = permille > loss_limit;

@@ -94,9 +94,11 @@ Result<MediaRecording> RecorderCore::record(MediaSession& session, std::string_v
   if (recordings_.load(relaxed) >= config_.recordings_max)
     return refused({ErrorCode::limit, "the limit of " + std::to_string(config_.recordings_max) +
                                           " recordings at once was reached"});
-  if (is_short_of_space_.load(relaxed))
+  if (is_short_of_space_.load(relaxed)) {
+    on_work();  // so that the writer looks again, though it has nothing to write
     return refused({ErrorCode::limit, "\"" + config_.folder + "\" has less than " +
                                           std::to_string(config_.free_bytes_min) + " bytes free"});
+  }
   auto tap = session.tap(config_.buffer_bytes);
   if (!tap) return refused(std::move(tap).error());
   auto recording =

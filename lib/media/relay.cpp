@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
+#include <thread>
 #include <utility>
 
 namespace tandem::media {
@@ -171,7 +173,7 @@ Result<MediaSession> RelayCore::open(IpAddress::Family caller, IpAddress::Family
   return std::move(*error);
 }
 
-void RelayCore::retire(std::shared_ptr<const void> what, unsigned shard) {
+void RelayCore::retire(std::shared_ptr<const void> what, unsigned shard) noexcept {
   if (what == nullptr) return;
   // In one order with the shard's: either its turn began before and is odd here, or it sees what
   // was stored into the Watch before this call.
@@ -181,7 +183,13 @@ void RelayCore::retire(std::shared_ptr<const void> what, unsigned shard) {
   const std::uint64_t turn = counters_[shard].turn.load();
   const std::lock_guard lock(retired_mutex_);
   retired_.erase(std::remove_if(retired_.begin(), retired_.end(), is_past), retired_.end());
-  if (turn % 2 != 0) retired_.push_back({std::move(what), shard, turn});
+  if (turn % 2 == 0) return;
+  try {
+    retired_.push_back({what, shard, turn});
+  } catch (const std::bad_alloc&) {
+    while (counters_[shard].turn.load() == turn)  // a turn is short
+      std::this_thread::yield();
+  }
 }
 
 void RelayCore::tell_events(unsigned shard) noexcept {

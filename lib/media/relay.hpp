@@ -52,7 +52,7 @@ class RelayCore : public std::enable_shared_from_this<RelayCore> {
 
   /// Keeps what `shard` may still hold until its turn is over. It was taken out of its Watch
   /// before.
-  void retire(std::shared_ptr<const void> what, unsigned shard);
+  void retire(std::shared_ptr<const void> what, unsigned shard) noexcept;
   /// A Watch of the session begins or ceases to be looked at by scan().
   virtual void on_watch_changed() noexcept {}
 

@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <exception>
 #include <set>
-#include <tuple>
 
 #include "base/thread.hpp"
 #include "call/billing_record.hpp"
@@ -1040,12 +1039,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   differs("parameters.sip_t4_ms", update.parameters.sip_t4_ms != before.parameters.sip_t4_ms);
   differs("parameters.sip_resend_ms",
           update.parameters.sip_resend_ms != before.parameters.sip_resend_ms);
-  const auto is_recording = [](const std::optional<RecordingConfig>& recording) {
-    return recording ? std::tuple(recording->folder, recording->name, recording->file_megabytes_max,
-                                  recording->free_megabytes_min, recording->calls_max)
-                     : std::tuple(std::string(), std::string(), 0, 0, 0);
-  };
-  differs("recording", is_recording(update.recording) != is_recording(before.recording));
+  differs("recording", update.recording != before.recording);
   differs("parameters.media_tos", update.parameters.media_tos != before.parameters.media_tos);
   differs("parameters.auth_sha256", update.parameters.auth_sha256 != before.parameters.auth_sha256);
   differs("admin.listen", update.admin_listen != before.admin_listen);
