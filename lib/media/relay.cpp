@@ -194,6 +194,8 @@ void RelayCore::retire(std::shared_ptr<const void> what, unsigned shard) noexcep
 
 void RelayCore::tell_events(unsigned shard) noexcept {
   if (rings_.empty() || !rings_[shard]->take_news()) return;
+  // Either the waiter sees the event, or it is seen waiting here.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   if (waiters_.load() != 0) {
     { const std::lock_guard lock(news_mutex_); }
     news_.notify_all();
@@ -261,10 +263,12 @@ std::vector<MediaEvent> RelayCore::take_events(std::size_t events_max, std::int6
   if (rings_.empty()) return events;
   const std::lock_guard lock(taker_mutex_);
   is_host_told_.store(false);
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // before the rings are looked at
   if (pop_events(events, events_max) || wait_us <= 0) return events;
   {
     std::unique_lock news(news_mutex_);
     waiters_.fetch_add(1);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     news_.wait_for(news, std::chrono::microseconds(std::min(wait_us, wait_max_us)),
                    [this] { return has_news() || is_stopped_.load(); });
     waiters_.fetch_sub(1);
@@ -509,7 +513,7 @@ Result<void> MediaSession::set_watch(MediaSide side, const MediaWatch& asked) {
   }
   if (!core_->has_events()) return Error{ErrorCode::wrong_state, "the media relay keeps no events"};
   media::Watch& watch = core_->flows().watch(slot_[index(side)]);
-  watch.watched_from_us.store(core_->clock().monotonic_us(), relaxed);
+  watch.watched_from_us.store(core_->now_us(), relaxed);
   watch.silence_ms.store(asked.silence_ms, relaxed);
   watch.loss_permille.store(asked.loss_permille, relaxed);
   watch.loss_window_ms.store(asked.loss_window_ms, relaxed);
@@ -601,8 +605,8 @@ MediaSideStats MediaSession::stats(MediaSide side) const {
     stats.signalled = media::unpack(signalled).to_string();
   stats.reported_lost = reported_lost(side).value_or(0);
   stats.reported_jitter_us = reported_jitter_us(side).value_or(0);
-  stats.cause = cause_of(from, watch, has_begun, core_->local(slot_[index(side)]).ip,
-                         core_->clock().monotonic_us());
+  stats.cause =
+      cause_of(from, watch, has_begun, core_->local(slot_[index(side)]).ip, core_->now_us());
   return stats;
 }
 
@@ -682,7 +686,8 @@ Result<MediaSession> MediaRelay::open(IpAddress::Family caller, IpAddress::Famil
 MediaRelayStats MediaRelay::stats() const noexcept { return core_->stats(); }
 
 std::vector<MediaEvent> MediaRelay::take_events(std::size_t events_max, std::int64_t wait_us) {
-  return core_->take_events(events_max, wait_us);
+  const std::shared_ptr<media::RelayCore> core = core_;  // whoever waits keeps it
+  return core->take_events(events_max, wait_us);
 }
 
 }  // namespace tandem

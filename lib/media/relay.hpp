@@ -62,6 +62,10 @@ class RelayCore : public std::enable_shared_from_this<RelayCore> {
   [[nodiscard]] FlowTable& flows() noexcept { return flows_; }
   [[nodiscard]] const FlowTable& flows() const noexcept { return flows_; }
   [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
+  /// Monotonic; 0 once the relay was stopped, since the clock may be gone with its loop.
+  [[nodiscard]] std::int64_t now_us() const noexcept {
+    return is_stopped_.load(std::memory_order_relaxed) ? 0 : clock_.monotonic_us();
+  }
   [[nodiscard]] SocketAddress local(std::uint32_t slot) const noexcept;
 
  protected:

@@ -577,3 +577,48 @@ TEST_CASE("Media relay: what finds no room at a port is counted, and nothing els
   }
   CHECK(is_complete());
 }
+
+TEST_CASE("Media relay: who waits for events hears of them, and of the end of the relay") {
+  MediaConfig config = small_config();
+  config.events_max = 64;
+  auto relay = MediaRelay::create(config);
+  REQUIRE(relay);
+  Call call(*relay);
+  REQUIRE(call.session.set_payloads(caller, {0, 101}, {101}));
+  call.session.set_tag(4);
+  std::vector<MediaEvent> events;
+  std::thread taker([&] {
+    while (events.size() < 2) {
+      for (MediaEvent& event : relay->take_events(16, 10'000'000))
+        events.push_back(event);
+    }
+  });
+  call.a.send(call.session.local_rtp(caller), rtp_packet(1, 160, 0xA));
+  call.a.send(call.session.local_rtp(caller), key_packet(2, 320, 0xA, 9, 800, true));
+  taker.join();
+  CHECK(events[0].kind == MediaEvent::Kind::first_packet);
+  CHECK(events[0].source == call.a.local());
+  CHECK(events[0].tag == 4);
+  CHECK(events[1].kind == MediaEvent::Kind::digit);
+  CHECK(events[1].digit == '9');
+}
+
+TEST_CASE(
+    "Media relay: taps and lists of sources are changed under traffic, and no packet is lost") {
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  std::size_t tapped = 0;
+  for (std::uint16_t i = 0; i < 300; ++i) {
+    auto tap = call.session.tap(4096);
+    REQUIRE(tap);
+    REQUIRE(call.session.set_sources(caller, {{*IpNetwork::parse("127.0.0.0/8")}, {}}));
+    call.echo(i);
+    tapped += tap->take().size();
+    call.session.untap();
+    REQUIRE(call.session.set_sources(caller, {}));
+  }
+  CHECK(tapped == 600);
+  CHECK(call.session.stats(caller).packets_received == 300);
+  CHECK(call.session.stats(caller).packets_refused == 0);
+}

@@ -1,6 +1,7 @@
 // What the relay tells of a session: events, causes, fences, taps. On a simulated loop.
 #include <doctest/doctest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -377,4 +378,20 @@ TEST_CASE("Sessions: nothing of a session is left for the next one on its ports"
     CHECK(tap->take().size() == 1);  // of the former session
   }
   CHECK(is_found);
+}
+
+TEST_CASE("Sessions: one that outlives its relay still says what it saw") {
+  std::optional<MediaSession> session;
+  std::optional<MediaTap> tap;
+  {
+    Watched w;
+    w.talk(3);
+    tap.emplace(*w.session.tap());
+    session.emplace(std::move(w.session));
+  }
+  CHECK(session->stats(caller).packets_received == 3);
+  CHECK(session->stats(caller).cause == MediaCause::none);
+  CHECK(session->stats(callee).cause == MediaCause::never_sent);
+  session.reset();
+  CHECK(tap->is_over());
 }
