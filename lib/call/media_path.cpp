@@ -16,6 +16,14 @@ constexpr MediaSide other(MediaSide side) noexcept {
   return side == MediaSide::caller ? MediaSide::callee : MediaSide::caller;
 }
 
+std::vector<std::uint8_t> types_of(const std::bitset<128>& set) {
+  std::vector<std::uint8_t> types;
+  for (std::size_t type = 0; type < set.size(); ++type) {
+    if (set.test(type)) types.push_back(static_cast<std::uint8_t>(type));
+  }
+  return types;
+}
+
 bool has_audio(const std::vector<CodecName>& list) noexcept {
   return std::any_of(list.begin(), list.end(),
                      [](const CodecName& codec) { return !codec.is_video; });
@@ -113,7 +121,7 @@ Result<void> MediaPath::direct(MediaSide from, std::size_t index, const Target& 
   stream.set_flags(from,
                    {.prefer_signalled = target.prefers_signalled, .transparent = !target.is_rtp});
   // A description says what its sender takes (RFC 3264 section 5.1), so what the other may send.
-  (void)stream.set_payloads(other(from), target.payloads, target.keys);
+  (void)stream.set_payloads(other(from), types_of(target.payloads), types_of(target.keys));
   return stream.set_remote(from, target.rtp, target.wants_mux ? target.rtp : target.rtcp);
 }
 
@@ -169,11 +177,11 @@ Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session, boo
     const bool is_plain = !media.has_crypto && !media.has_dtls;
     for (const sip::SdpCodec& codec :
          target.is_rtp ? sip::sdp_codecs(media) : std::vector<sip::SdpCodec>()) {
-      const auto type = static_cast<std::uint8_t>(codec.payload_type);
       if (codec.payload_type < 0 || codec.payload_type > 127) continue;
-      target.payloads.push_back(type);
+      const auto type = static_cast<std::size_t>(codec.payload_type);
+      target.payloads.set(type);
       if (is_plain && sip::equals_ignoring_case(codec.name, "telephone-event"))
-        target.keys.push_back(type);
+        target.keys.set(type);
     }
     if (!media.address.is_unspecified()) {
       const bool has_rtcp_ip = media.rtcp_address.family != IpAddress::Family::none;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -143,7 +144,7 @@ class MediaPath {
     bool wants_mux = false;  // RTCP on the port of RTP, if the other side does so too (RFC 5761)
     bool prefers_signalled = false;
     bool is_audio = false;
-    std::vector<std::uint8_t> payloads, keys;  // payload types that it takes; telephone-event
+    std::bitset<128> payloads, keys;  // types that it takes; those of telephone-event
   };
   struct Description {
     bool is_hold = false;

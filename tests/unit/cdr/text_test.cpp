@@ -45,7 +45,14 @@ TEST_CASE("to_json: the keys, types and money that hosts rely on") {
 TEST_CASE("attempts and media: come back from their JSON") {
   SeededRandom random(4);
   for (std::uint64_t i = 0; i < 50; ++i) {
-    const Cdr cdr = cdr::test::sample_cdr(i, random);
+    Cdr cdr = cdr::test::sample_cdr(i, random);
+    cdr.media_caller.cause = static_cast<MediaCause>(i % 12);
+    cdr.media_caller.signalled = "10.0.0.1:4000";
+    cdr.media_callee.digits = 3;
+    cdr.media_callee.packets_unnegotiated = 4;
+    cdr.media_callee.reported_lost = 5;
+    cdr.media_callee.reported_jitter_us = 6;
+    cdr.recording = "20260101/one.wav";
     std::string attempts;
     std::string media;
     cdr::append_attempts_json(attempts, cdr.attempts);
@@ -54,6 +61,7 @@ TEST_CASE("attempts and media: come back from their JSON") {
     Cdr read;
     CHECK(cdr::media_from_json(media, read).ok());
     CHECK(read.media_relayed == cdr.media_relayed);
+    CHECK(read.recording == cdr.recording);
     CHECK(read.media_caller == cdr.media_caller);
     CHECK(read.media_callee == cdr.media_callee);
     CHECK(read.codecs == cdr.codecs);
