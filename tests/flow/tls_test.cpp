@@ -350,3 +350,27 @@ TEST_CASE("Tls: a switch does not start with a listener that has no certificate 
   REQUIRE_FALSE(made.ok());
   CHECK(has(made.error().message, "/sip/listen/2"));
 }
+
+TEST_CASE("Tls: a vendor by name proves that name, whatever SRV leads to (P-01, RFC 5922)") {
+  // The name of the SRV target alone would let whoever forges the record take the calls.
+  for (const auto& [proves, status] :
+       {std::pair("DNS:sip.example.com", 200), {"DNS:target.example.net", 503}}) {
+    CAPTURE(proves);
+    Secured s;
+    VendorGateway& v1 = s.add_vendor({proves});
+    v1.sip.tls_name.clear();
+    v1.addresses = {gateway_address("sip.example.com")};
+    s.config.dns.servers = {at("10.0.9.53:53")};
+    DnsServer* const dns = s.world.add_dns_server("10.0.9.53").value();
+    REQUIRE(dns->set("_sips._tcp.sip.example.com", "SRV", {"10 0 5061 target.example.net"}));
+    REQUIRE(dns->set("target.example.net", "A", {"10.0.2.1"}));
+    s.vendors[0]->set_plan(answer_after(0));
+    s.open();
+    s.world.run_for_us(second_us);
+    const auto call = s.dial();
+    CHECK(call->status() == status);
+    call->hang_up();
+    s.check_clean();
+    CHECK(s.has_logged("certificate") == (status != 200));
+  }
+}
