@@ -432,8 +432,8 @@ void Call::give_up_rejoin() {
 void Call::take_own_reoffer(Leg& leg, int status, const SessionBody& body) {
   reoffer_from_ = nullptr;
   is_own_reoffer_ = false;
-  leg.acknowledge({});  // an offer in its 2xx gets no answer, but its ACK
   if (status < 300) (void)pass_media(side_of(leg), SdpRole::answer, body);
+  answer_as_before(leg);
   if (rejoin_ != nullptr && &leg == &rejoin_->target) {
     if (status < 300) {
       rejoin_.reset();
@@ -470,7 +470,7 @@ std::unique_ptr<Leg> Call::replace_transferor() {
     staying.answer_reoffer(request_pending, {});
   }
   if (ack_to_ == left.get()) ack_to_ = nullptr;
-  if (ack_to_ == &staying) std::exchange(ack_to_, nullptr)->acknowledge({});
+  if (ack_to_ == &staying) answer_as_before(*std::exchange(ack_to_, nullptr));
   for (; to_left > 0; --to_left)
     staying.answer_request(request_pending, {});
   own_requests_[index_of(opposite(side))] += std::exchange(to_staying, 0U);

@@ -197,18 +197,24 @@ void Call::begin_talk() {
 void Call::on_confirmed(Leg& leg, const SessionBody& body) {
   if (is_over_ || ack_to_ == nullptr || ack_to_ == &leg || is_target(&leg)) return;
   Leg& waiting = *std::exchange(ack_to_, nullptr);
-  if (body.empty()) {
-    // Of a change that was cancelled when the other side had offered already: what was said last is
-    // the answer (RFC 3261 section 13.2.2.4), where it can be one (RFC 3264 section 6).
-    const std::string last(media_.shown(side_of(waiting)));
-    const bool is_answer = count_streams(last) == count_streams(media_.shown(side_of(leg)));
-    if (!last.empty() && is_answer) return waiting.acknowledge({"application/sdp", last});
-  }
+  // Of a change that was cancelled when the other side had offered already.
+  if (body.empty()) return answer_as_before(waiting);
   auto passed = pass_media(side_of(leg), SdpRole::answer, body);
   waiting.acknowledge({body.content_type, passed ? std::string_view(*passed) : std::string_view()});
   // An answer in an ACK cannot be refused, and the two would not understand each other.
   if (!passed && passed.error().code == ErrorCode::unsupported)
     end_by_server(Reason::CodecMismatch);
+}
+
+/// Answers the offer that `waiting` made in a 2xx when nobody has anything to say to it: what that
+/// side was shown last holds (RFC 3261 section 13.2.2.4), where it can be an answer (RFC 3264
+/// section 6).
+void Call::answer_as_before(Leg& waiting) {
+  const std::string last(media_.shown(side_of(waiting)));
+  const Leg* const asker = other(waiting);
+  const bool is_answer = asker != nullptr && count_streams(last) != 0 &&
+                         count_streams(last) == count_streams(media_.shown(side_of(*asker)));
+  waiting.acknowledge(is_answer ? SessionBody{"application/sdp", last} : SessionBody{});
 }
 
 // --- changes of the session ---

@@ -88,3 +88,8 @@ TEST_CASE("Races: the offer of a vendor is answered though the change was cancel
   CHECK(play("plain", "b.200 a.ack a.inv0 a.cancel rest") == "");
   CHECK(play("attended", "b.200 d.inv c.200 d.ack a.rep c.inv0 c.cancel rest") == "");
 }
+
+// A phone that asks for an offer, and leaves its transferred call before that has come.
+TEST_CASE("Races: the offer that a transferor asked for is answered though it left") {
+  CHECK(play("refer", "b.200 a.ack a.ref a.inv0 a.bye rest") == "");
+}
