@@ -29,7 +29,7 @@ struct CallView {
   std::int64_t answered_at_us = 0;  ///< 0: not answered.
   bool media_relayed = false;
   MediaSideStats media_caller, media_callee;
-  MediaCodecs codecs{};  ///< So far.
+  MediaCodecs codecs{};   ///< So far.
   std::string recording;  ///< File of a recording that goes on (M-15); "": none.
 };
 
@@ -50,11 +50,11 @@ struct Event {
     call_ended,
     alarm,
     reloaded,
-    gateway,    ///< An address of a vendor stopped or began to answer (R-17), or a gateway
-                ///< registered or is not registered any more (P-05, R-25).
-    phone,      ///< A phone registered, or is not registered any more (T-11).
+    gateway,     ///< An address of a vendor stopped or began to answer (R-17), or a gateway
+                 ///< registered or is not registered any more (P-05, R-25).
+    phone,       ///< A phone registered, or is not registered any more (T-11).
     call_digit,  ///< A party of an answered call pressed a key, in RTP or by SIP INFO (M-09).
-    trace       ///< A call trace began or ended (O-12).
+    trace        ///< A call trace began or ended (O-12).
   };
   Kind kind = Kind::call_started;
   std::int64_t at_us = 0;

@@ -283,11 +283,11 @@ struct Parameters {
   bool media_same_nat = false;  ///< Step 8: also when both parties are at one public address.
   /// Step 9: also when one party is in a private network and the other one is not.
   bool media_between_networks = true;
-  std::int32_t sip_tos = 0xa0;    ///< P-27: whole TOS byte or traffic class; 0: unmarked.
-  std::int32_t media_tos = 0xa0;  ///< M-18, likewise.
-  std::int32_t sip_t1_ms = 500;   ///< P-20, RFC 3261 section 17.1.1.1; 100..5000.
-  std::int32_t sip_t2_ms = 4000;  ///< At least T1; up to 32000.
-  std::int32_t sip_t4_ms = 5000;  ///< 1000..32000.
+  std::int32_t sip_tos = 0xa0;              ///< P-27: whole TOS byte or traffic class; 0: unmarked.
+  std::int32_t media_tos = 0xa0;            ///< M-18, likewise.
+  std::int32_t sip_t1_ms = 500;             ///< P-20, RFC 3261 section 17.1.1.1; 100..5000.
+  std::int32_t sip_t2_ms = 4000;            ///< At least T1; up to 32000.
+  std::int32_t sip_t4_ms = 5000;            ///< 1000..32000.
   std::int32_t rtp_loss_alarm_percent = 0;  ///< O-05, 0..99; 0: off.
   std::int32_t rtp_loss_window_s = 10;      ///< 1..600: loss is judged over so long.
   /// P-20: how long a request over UDP waits before each repetition, and at last before it is given

@@ -169,9 +169,9 @@ struct MediaRelayStats {
   std::uint64_t packets_overflowed = 0;     ///< Found no room in the receive buffer of their port.
   std::uint64_t priorities_refused = 0;     ///< Threads that the system refused MediaConfig::nice.
   std::uint64_t ports_connected = 0;  ///< Gauge: with a second socket, for a stream that lasts.
-  std::uint64_t events_lost = 0;            ///< Found no room among MediaConfig::events_max.
-  std::uint64_t taps_dropped = 0;           ///< Packets that no tap of a session had room for.
-  std::uint64_t digits = 0;                 ///< Keys pressed (RFC 4733).
+  std::uint64_t events_lost = 0;      ///< Found no room among MediaConfig::events_max.
+  std::uint64_t taps_dropped = 0;     ///< Packets that no tap of a session had room for.
+  std::uint64_t digits = 0;           ///< Keys pressed (RFC 4733).
 };
 
 /// Ports of one call: an RTP and an RTCP port towards each side. Destroying it ends the relaying at

@@ -152,7 +152,7 @@ struct SwitchCounters {
   /// WebSocket connections that came about, and those that did not: TLS, HTTP, Origin, protocol or
   /// the deadline (P-01).
   std::uint64_t websockets_opened = 0, websocket_failures = 0;
-  NameCounters dns;  ///< Of the names of gateways.
+  NameCounters dns;                             ///< Of the names of gateways.
   std::uint64_t traces_running = 0;             ///< Now, without the ring (O-12).
   std::uint64_t hep_sent = 0, hep_dropped = 0;  ///< Copies to the HEP server.
 };

@@ -1555,9 +1555,9 @@ enum {
   /* an address of a vendor stopped or began to answer, or a gateway registered or is not
      registered any more; see `json` */
   TANDEM_EVENT_GATEWAY = 6,
-  TANDEM_EVENT_PHONE = 7,     /* a phone registered, or is not registered any more; see `json` */
+  TANDEM_EVENT_PHONE = 7,      /* a phone registered, or is not registered any more; see `json` */
   TANDEM_EVENT_CALL_DIGIT = 8, /* a party of an answered call pressed a key; see `json` */
-  TANDEM_EVENT_TRACE = 9      /* a call trace began or ended; see `json` */
+  TANDEM_EVENT_TRACE = 9       /* a call trace began or ended; see `json` */
 };
 
 /* Something that happened; ends with the callback. */
@@ -1692,9 +1692,9 @@ typedef struct tandem_switch_counters {
   uint64_t dns_truncated;     /* fetched over TCP */
   uint64_t dns_names;         /* now, as the next */
   uint64_t dns_names_failing; /* stand for nothing, or only for something old */
-  uint64_t traces_running;     /* call traces now, without the ring */
-  uint64_t hep_sent;           /* copies of messages for the HEP server */
-  uint64_t hep_dropped;        /* those that found no room in a turn of a worker */
+  uint64_t traces_running;    /* call traces now, without the ring */
+  uint64_t hep_sent;          /* copies of messages for the HEP server */
+  uint64_t hep_dropped;       /* those that found no room in a turn of a worker */
 } tandem_switch_counters;
 #define TANDEM_SWITCH_COUNTERS_INIT                                                                \
   {                                                                                                \
