@@ -47,7 +47,8 @@ struct Path {
   }
   /// Where the other side of `from` is told to send to.
   SocketAddress pass(MediaSide from, const std::string& sdp) {
-    const SdpRole role = from == MediaSide::caller ? SdpRole::offer : SdpRole::answer;
+    const call::SdpRole role =
+        from == MediaSide::caller ? call::SdpRole::offer : call::SdpRole::answer;
     const auto passed = media.pass(from, role, {"application/sdp", sdp});
     REQUIRE(passed);
     const std::size_t port = passed->find("m=audio ") + 8;
