@@ -46,7 +46,7 @@ static void host_event(const tandem_event* event, void* user) {
     CHECK_TEXT(event->cdr->callee_region, "FR");
     CHECK_TEXT(event->cdr->caller_region, "");
     CHECK_TEXT(event->cdr->vendor_gateway, "v1");
-    CHECK_TEXT(event->cdr->codec, "PCMA");
+    CHECK_TEXT(event->cdr->codec, "PCMU");
     CHECK(event->cdr->caller_codecs != NULL && event->cdr->callee_codecs != NULL);
   } else {
     CHECK(event->cdr->end_reason == -33 && event->cdr->sip_status == 404);
