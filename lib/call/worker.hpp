@@ -68,11 +68,11 @@ struct Commons {
   cdr::Journal& journal;
   Log& log;
   Host& host;
-  MediaRelay* relay = nullptr;        ///< Null: no media can be relayed.
-  MediaRecorder* recorder = nullptr;  ///< Null: nothing is recorded.
-  std::string recording_name;         ///< RecordingConfig::name.
+  MediaRelay* relay = nullptr;                ///< Null: no media can be relayed.
+  MediaRecorder* recorder = nullptr;          ///< Null: nothing is recorded.
+  std::string recording_name;                 ///< RecordingConfig::name.
   trace::Recorder* trace_recorder = nullptr;  ///< Null: nothing is traced.
-  std::vector<Worker*> workers;       ///< By their index; complete before the loops start.
+  std::vector<Worker*> workers;               ///< By their index; complete before the loops start.
   std::atomic<bool> is_draining{false};
   std::atomic<bool> is_closed{false};  ///< The loops have stopped.
   std::atomic<std::int64_t> live_calls{0};

@@ -151,12 +151,13 @@ int tandem_media_relay_read_stats(const tandem_media_relay* relay, tandem_media_
     TANDEM_CAPI_NOT_NULL(relay);
     TANDEM_CAPI_TRY(check_result_struct(out, "tandem_media_relay_stats"));
     const MediaRelayStats s = relay->body.stats();
-    write_struct(out,
-                 tandem_media_relay_stats{
-                     0, s.sessions, s.sessions_refused, s.port_pairs_bound, s.ports_busy,
-                     s.packets_forwarded, s.packets_refused, s.packets_malformed, s.packets_stray,
-                     s.packets_undeliverable, s.packets_discarded, s.send_failures, s.marks_refused,
-                     s.priorities_refused, s.packets_overflowed, s.ports_connected, s.events_lost, s.taps_dropped, s.digits});
+    write_struct(
+        out, tandem_media_relay_stats{0, s.sessions, s.sessions_refused, s.port_pairs_bound,
+                                      s.ports_busy, s.packets_forwarded, s.packets_refused,
+                                      s.packets_malformed, s.packets_stray, s.packets_undeliverable,
+                                      s.packets_discarded, s.send_failures, s.marks_refused,
+                                      s.priorities_refused, s.packets_overflowed, s.ports_connected,
+                                      s.events_lost, s.taps_dropped, s.digits});
     return TANDEM_OK;
   });
 }

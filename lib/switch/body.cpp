@@ -430,7 +430,7 @@ bool Switch::Body::is_at_vendors() const {
 
 Result<void> Switch::Body::open_workers() {
   trace_recorder_ = std::make_unique<trace::Recorder>(environment_.network->clock(), config_.trace,
-                                                static_cast<unsigned>(config_.sip_workers));
+                                                      static_cast<unsigned>(config_.sip_workers));
   commons_ = std::make_unique<call::Commons>(state_, *journal_, log_, *this);
   commons_->trace_recorder = trace_recorder_.get();
   for (unsigned i = 0; i < static_cast<unsigned>(config_.sip_workers); ++i) {

@@ -71,7 +71,9 @@ Result<TraceView> Switch::start_trace(const TraceRequest& request) {
 Result<TraceView> Switch::stop_trace(std::uint64_t id) { return body_->stop_trace(id); }
 Result<void> Switch::remove_trace(std::uint64_t id) { return body_->remove_trace(id); }
 std::vector<TraceView> Switch::traces() const { return body_->trace_recorder().traces(); }
-Result<TraceView> Switch::trace(std::uint64_t id) const { return body_->trace_recorder().trace(id); }
+Result<TraceView> Switch::trace(std::uint64_t id) const {
+  return body_->trace_recorder().trace(id);
+}
 Result<std::vector<TracedCallView>> Switch::traced_calls(std::uint64_t id) const {
   return body_->trace_recorder().calls(id);
 }
