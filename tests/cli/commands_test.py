@@ -364,7 +364,7 @@ class Explain(unittest.TestCase):
         candidate, = answer["candidates"]
         self.assertEqual(list(candidate), ["gateway", "prefix", "rank", "keys", "caller_out", "callee_out",
                                            "vendor_price", "profit_percent", "vendor_rate", "quality", "vendor_callee_billing",
-                                           "max_call_s", "address"])
+                                           "max_call_s", "media", "codecs", "address"])
         self.assertEqual(list(candidate["keys"]), ["protect", "prefix_length", "priority", "load", "turn"])
         if candidate["vendor_rate"] is None:
             self.assertIsNone(candidate["vendor_price"])

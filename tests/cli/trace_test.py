@@ -103,7 +103,7 @@ class Trace(unittest.TestCase):
                                       ('{"source": "x"}', 400, "/source"), ('{"hep": true}', 400, "/hep"),
                                       ('{"bytes": 33554432}', 400, "/bytes"), ("[]", 400, "")):
             self.assertEqual(self.error("POST", "/api/v1/traces", body, status)["pointer"], pointer, body)
-        for path in ("/api/v1/traces/99", "/api/v1/traces/x", "/api/v1/traces/99/calls", "/api/v1/traces/0/calls/1",
+        for path in ("/api/v1/traces/99", "/api/v1/traces/x", "/api/v1/traces/99/calls", "/api/v1/traces/0/calls/999",
                      "/api/v1/traces/0/other"):
             self.error("GET", path, None, 404)
         self.error("DELETE", "/api/v1/traces/0", None, 409)
@@ -119,7 +119,7 @@ class Trace(unittest.TestCase):
 
     def test_configuration(self):
         for section, pointer in (({"ring": 1}, "/trace/ring"), ({"ring_bytes": 1}, "/trace/ring_bytes"),
-                                 ({"memory_bytes": 1}, "/trace/memory_bytes"), ({"hep": {}}, "/trace/hep"),
+                                 ({"memory_bytes": 1}, "/trace/memory_bytes"), ({"hep": {}}, "/trace/hep/server"),
                                  ({"hep": {"server": "homer"}}, "/trace/hep/server"),
                                  ({"hep": {"server": "127.0.0.1", "all_calls": True}}, "/trace/hep/all_calls")):
             with folder() as path:
