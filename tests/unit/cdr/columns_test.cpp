@@ -359,7 +359,9 @@ TEST_CASE("DayColumns: those of another state of the file are not used, and writ
   }
   SUBCASE("there are none") { REQUIRE(days.act(MaintenanceAct::drop_columns, day).ok()); }
   CHECK(days.days_with_columns() == count - 1);
-  for (const StoredDay& each : stored_days_in(days.folder.path()).value())
+  const auto stored = stored_days_in(days.folder.path());
+  REQUIRE(stored.ok());
+  for (const StoredDay& each : *stored)
     CHECK(each.has_columns == (each.day != format_time_us(day * day_us).substr(0, 10)));
   std::filesystem::remove(file + "-wal");
   const MaintenanceReport report = days.run();
