@@ -68,7 +68,8 @@ struct CdrCursor::Body {
   std::optional<std::int64_t> below_record_id;  // when that record itself is not stored
   std::optional<cdr::DayColumns> columns;       // or else:
   std::int64_t columns_day = -1;
-  std::vector<std::uint32_t> rows;  // of `columns` that may be wanted, the next one last
+  std::optional<cdr::RowFinder> rows;           // of `columns` that may be wanted
+  std::optional<std::uint32_t> found_row;       // of them, that was not given yet
   std::optional<cdr::DayRows> day;
   store::Statement select;    // of one record of `day`
   std::vector<Place> places;  // of the day's next records, the next one last
@@ -151,11 +152,10 @@ bool CdrCursor::Body::open_columns(std::int64_t number) {
   if (!wanted || number == columns_day) return false;
   auto opened = cdr::DayColumns::open(folder, number);
   if (!opened) return false;
-  auto found = opened->file().find(wanted->first, wanted->second);
-  if (!found) return false;
+  rows = opened->file().find(wanted->first, wanted->second);
+  found_row.reset();
   columns = std::move(opened);
   columns_day = number;
-  rows = std::move(*found);
   return true;
 }
 
@@ -163,11 +163,16 @@ bool CdrCursor::Body::open_columns(std::int64_t number) {
 /// file says what is behind the last record. `columns` are gone then, unless the time is over.
 Result<std::optional<Cdr>> CdrCursor::Body::next_of_columns() {
   bool has_failed = false;
-  while (!rows.empty() && !has_failed) {
+  for (;;) {
     if (box.is_over()) return box.failure(rows_read);
-    const std::size_t row = rows.back();
-    const std::size_t in_group = row % cdr::group_rows;
-    auto group = columns->group_of(row);
+    if (!found_row) {
+      auto found = rows->next();
+      has_failed = !found;
+      if (has_failed || !*found) break;
+      found_row = *found;
+    }
+    const std::size_t in_group = *found_row % cdr::group_rows;
+    auto group = columns->group_of(*found_row);
     has_failed = !group;
     if (has_failed) break;
     const Place place{(*group)->integer(cdr::column_of("ended_at_us"), in_group),
@@ -179,16 +184,17 @@ Result<std::optional<Cdr>> CdrCursor::Body::next_of_columns() {
     if (has_failed) break;
     if (is_wanted) {
       if (is_over_limit()) return too_many();
-      auto cdr = columns->record(row);
+      auto cdr = columns->record(*found_row);
       has_failed = !cdr;
       if (has_failed) break;
       behind = place;
-      rows.pop_back();
+      found_row.reset();
       return std::optional<Cdr>(std::move(*cdr));
     }
-    rows.pop_back();
+    found_row.reset();
   }
   if (has_failed) days.push_back(columns_day);
+  rows.reset();
   columns.reset();
   return std::optional<Cdr>();
 }

@@ -135,8 +135,6 @@ Result<void> ColumnWriter::finish(ColumnFacts& facts) {
   writer.integer(facts.day);
   writer.number(facts.made_of.bytes);
   writer.integer(facts.made_of.changed_at_ns);
-  writer.number(facts.made_of.head_crc);
-  writer.integer(facts.made_at_us);
   writer.number(facts.records);
   writer.number(facts.content_crc);
   writer.number(columns_.size());

@@ -1,7 +1,5 @@
 #include "cdr/day_columns.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,38 +7,18 @@
 #include <system_error>
 #include <utility>
 
-#include "base/crc32c.hpp"
 #include "cdr/day_files.hpp"
+#include "cdr/disk.hpp"
 #include "cdr/record_row.hpp"
 
 namespace tandem::cdr {
 namespace {
 
-constexpr std::size_t database_head_bytes = 100;  // of an SQLite file
-
 Error failure(const std::string& path) {
   const int number = errno;
-  return {number == ENOENT ? ErrorCode::not_found : ErrorCode::io,
-          "could not read \"" + path + "\": " + std::generic_category().message(number)};
+  return {ErrorCode::io,
+          "could not examine \"" + path + "\": " + std::generic_category().message(number)};
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(const std::string& path) {
-    do {
-      fd_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    } while (fd_ < 0 && errno == EINTR);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-
- private:
-  int fd_ = -1;
-};
 
 bool is_not_empty(const std::string& path) {
   struct stat status {};
@@ -87,45 +65,18 @@ const std::vector<ColumnSpec>& record_column_specs() {
 Result<std::optional<DayFileState>> day_file_state(const std::string& path) {
   using Found = std::optional<DayFileState>;
   if (is_not_empty(path + "-wal") || is_not_empty(path + "-journal")) return Found();
-  const Descriptor file(path);
-  if (file.get() < 0) {
+  // Looked at, never opened: closing a descriptor of an SQLite file gives up all locks that SQLite
+  // has on it in this process, and with them what others must not do meanwhile.
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return Found();
     return failure(path);
   }
-  struct stat status {};
-  if (fstat(file.get(), &status) != 0) return failure(path);
   DayFileState state;
   state.bytes = static_cast<std::uint64_t>(status.st_size);
   state.changed_at_ns =
       std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-  char head[database_head_bytes];
-  const ssize_t got = pread(file.get(), head, sizeof head, 0);
-  if (got < 0) return failure(path);
-  state.head_crc = crc32c(head, static_cast<std::size_t>(got));
   return Found(state);
-}
-
-Result<MappedFile> MappedFile::open(const std::string& path) {
-  const Descriptor file(path);
-  if (file.get() < 0) return failure(path);
-  struct stat status {};
-  if (fstat(file.get(), &status) != 0) return failure(path);
-  const auto size = static_cast<std::size_t>(status.st_size);
-  if (size == 0) return MappedFile(std::string_view());
-  void* const at = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
-  if (at == MAP_FAILED) return failure(path);
-  return MappedFile(std::string_view(static_cast<const char*>(at), size));
-}
-
-MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
-
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(bytes_, other.bytes_);
-  return *this;
-}
-
-MappedFile::~MappedFile() {
-  if (!bytes_.empty()) munmap(const_cast<char*>(bytes_.data()), bytes_.size());
 }
 
 std::int64_t ColumnRow::integer(int column) const {
@@ -149,9 +100,9 @@ bool ColumnRow::is_null(int column) const {
 }
 
 Result<DayColumns> DayColumns::open_locked(const std::string& folder, std::int64_t day) {
-  auto mapped = MappedFile::open(folder + "/" + columns_name(day));
-  if (!mapped) return std::move(mapped).error();
-  auto file = ColumnFile::of(mapped->bytes());
+  auto opened = PosixDisk().open(folder + "/" + columns_name(day), Disk::Open::read);
+  if (!opened) return std::move(opened).error();
+  auto file = ColumnFile::open(std::move(*opened));
   if (!file) return std::move(file).error();
   auto state = day_file_state(folder + "/" + day_name(day));
   if (!state) return std::move(state).error();
@@ -159,7 +110,7 @@ Result<DayColumns> DayColumns::open_locked(const std::string& folder, std::int64
       (*file)->columns() != record_column_specs())
     return Error{ErrorCode::wrong_state,
                  "\"" + columns_name(day) + "\" was not of the day file that is there"};
-  return DayColumns(std::move(*mapped), std::move(*file));
+  return DayColumns(std::move(*file));
 }
 
 std::optional<DayColumns> DayColumns::open(const std::string& folder, std::int64_t day) {
@@ -186,6 +137,7 @@ Result<ColumnGroup*> DayColumns::group_of(std::size_t row) {
 Result<Cdr> DayColumns::record(std::size_t row) {
   auto group = group_of(row);
   if (!group) return std::move(group).error();
+  (*group)->read_ahead();
   auto cdr = read_record_of(ColumnRow(**group, row % group_rows));
   if ((*group)->has_failed())
     return Error{ErrorCode::corrupt, "columns of a day: a record was not readable"};

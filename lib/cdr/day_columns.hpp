@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cdr/column_file.hpp"
@@ -96,24 +97,8 @@ consteval std::size_t column_of(std::string_view name) {
 const std::vector<ColumnSpec>& record_column_specs();
 
 /// What the closed day file at `path` looks like now. Nothing: it is not there, or it has a log
-/// that was not emptied, in which there may be records. Errors: io.
+/// that was not emptied, in which there may be records. The file is not opened. Errors: io.
 Result<std::optional<DayFileState>> day_file_state(const std::string& path);
-
-/// Bytes of a file, mapped: whoever shortens it while it is read ends this process. Ours are
-/// replaced, never changed.
-class MappedFile {
- public:
-  /// Errors: not_found, io.
-  static Result<MappedFile> open(const std::string& path);
-  MappedFile(MappedFile&& other) noexcept;
-  MappedFile& operator=(MappedFile&& other) noexcept;
-  ~MappedFile();
-  [[nodiscard]] std::string_view bytes() const noexcept { return bytes_; }
-
- private:
-  explicit MappedFile(std::string_view bytes) noexcept : bytes_(bytes) {}
-  std::string_view bytes_;
-};
 
 /// A record of a group, read as a row of the table.
 class ColumnRow {
@@ -143,16 +128,14 @@ class DayColumns {
   [[nodiscard]] std::size_t rows() const noexcept {
     return static_cast<std::size_t>(file_->facts().records);
   }
-  /// The group that holds a row; the one that was asked for last is kept. Errors: corrupt.
+  /// The group that holds a row; the one that was asked for last is kept. Errors: corrupt, io.
   Result<ColumnGroup*> group_of(std::size_t row);
-  /// Errors: corrupt.
+  /// Errors: corrupt, io.
   Result<Cdr> record(std::size_t row);
 
  private:
-  DayColumns(MappedFile mapped, std::unique_ptr<ColumnFile> file)
-      : mapped_(std::move(mapped)), file_(std::move(file)) {}
+  explicit DayColumns(std::unique_ptr<ColumnFile> file) : file_(std::move(file)) {}
   DayLock lock_;
-  MappedFile mapped_;
   std::unique_ptr<ColumnFile> file_;
   std::optional<ColumnGroup> group_;
   std::size_t group_number_ = 0;

@@ -506,7 +506,6 @@ Result<void> DayKeeper::make_columns_of(store::Connection& connection, const Day
   ColumnFacts facts;
   facts.day = day;
   facts.made_of = state;
-  facts.made_at_us = clock_.wall_us();
   facts.content_crc = content.crc;
   if (auto done = cdr::write_columns(connection, *disk_, draft, facts, spend()); !done)
     return ended(std::move(done).error());

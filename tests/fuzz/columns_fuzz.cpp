@@ -44,10 +44,14 @@ void read_file(std::string_view bytes) {
   if (!file) return;
   (void)(*file)->check();
   for (const NumberSide side : {NumberSide::caller, NumberSide::callee}) {
-    const auto rows = (*file)->find(side, "4420");
-    if (rows && std::any_of(rows->begin(), rows->end(),
-                            [&](std::uint32_t row) { return row >= (*file)->facts().records; }))
-      std::abort();
+    RowFinder rows = (*file)->find(side, "4420");
+    std::uint64_t before = (*file)->facts().records;
+    for (;;) {
+      const auto row = rows.next();
+      if (!row || !*row) break;
+      if (**row >= before) std::abort();
+      before = **row;
+    }
   }
   constexpr std::size_t groups_max = 8;
   std::string scratch;
