@@ -7,6 +7,8 @@ namespace {
 
 Error unreadable() { return {ErrorCode::corrupt, "columns of a day were not readable"}; }
 
+Error time_is_over() { return {ErrorCode::timeout, "time for columns of a day was over"}; }
+
 struct IntegerFact {
   Fact fact;
   std::size_t column;
@@ -44,14 +46,14 @@ static_assert(std::size(integer_facts) + std::size(text_facts) + 3 == fact_count
 }  // namespace
 
 Result<ColumnFactsReader> ColumnFactsReader::open(DayColumns& day, const CdrFilter& filter,
-                                                  Facts wanted) {
-  ColumnFactsReader reader(day, filter);
+                                                  Facts wanted, const Watch& watch) {
+  ColumnFactsReader reader(day, filter, watch);
   if (auto done = reader.prepare(wanted); !done) return std::move(done).error();
+  if (auto done = reader.narrow(filter); !done) return std::move(done).error();
   return reader;
 }
 
 Result<void> ColumnFactsReader::prepare(Facts wanted) {
-  std::vector<std::size_t> columns;
   integers_.push_back({column_of("record_id"), &CallFacts::record_id});
   integers_.push_back({column_of("ended_at_us"), &CallFacts::ended_at_us});
   for (const IntegerFact& each : integer_facts) {
@@ -63,11 +65,8 @@ Result<void> ColumnFactsReader::prepare(Facts wanted) {
   if (wanted.has(Fact::reason)) reason_.emplace(TextColumn{column_of("end_reason")});
   if (wanted.has(Fact::release_side)) release_side_.emplace(TextColumn{column_of("release_side")});
   if (wanted.has(Fact::legs)) legs_.emplace(TextColumn{column_of("legs")});
-  for (const IntegerColumn& each : integers_)
-    columns.push_back(each.column);
   bool is_good = true;
   const auto prepare_texts = [&](TextColumn& texts) {
-    columns.push_back(texts.column);
     const Dictionary* const dictionary = day_->file().dictionary(texts.column);
     is_good = is_good && dictionary != nullptr;
     for (std::size_t place = 0; is_good && place < dictionary->size(); ++place) {
@@ -84,18 +83,57 @@ Result<void> ColumnFactsReader::prepare(Facts wanted) {
   if (!is_good) return unreadable();
   if (reason_) reasons_.resize(reason_->dictionary.size());
   if (legs_) known_legs_.resize(legs_->dictionary.size());
-  return check(columns);
+  return {};
 }
 
-Result<void> ColumnFactsReader::check(const std::vector<std::size_t>& columns) const {
-  for (std::size_t number = 0; number < day_->file().groups(); ++number) {
-    auto group = day_->file().group(number);
+/// Leaves out groups in which the filter wants nothing: they stand in the order of the calls' ends,
+/// and an index names the rows that may have a number.
+Result<void> ColumnFactsReader::narrow(const CdrFilter& filter) {
+  end_group_ = day_->file().groups();
+  if (filter.until_us) {
+    auto end = first_group_from(*filter.until_us);
+    if (!end) return std::move(end).error();
+    end_group_ = *end;
+  }
+  if (filter.since_us) {
+    auto begin = first_group_from(*filter.since_us);
+    if (!begin) return std::move(begin).error();
+    next_group_ = *begin == 0 ? 0 : *begin - 1;  // which may end later than it begins
+  }
+  const auto wanted = indexed_number(filter);
+  return wanted ? narrow_by_number(wanted->first, wanted->second) : Result<void>();
+}
+
+Result<void> ColumnFactsReader::narrow_by_number(NumberSide side, std::string_view number) {
+  constexpr std::uint64_t looks_each = 4'096;
+  std::vector<bool>& groups = wanted_groups_.emplace(day_->file().groups());
+  RowFinder rows = day_->file().find(side, number);
+  for (std::uint64_t count = 0;; ++count) {
+    if (count % looks_each == 0 && (*watch_)()) return time_is_over();
+    const auto row = rows.next();
+    if (!row) return row.error();
+    if (!*row || **row / group_rows < next_group_) return {};
+    groups[**row / group_rows] = true;
+  }
+}
+
+/// The first group whose first call ended then or later.
+Result<std::size_t> ColumnFactsReader::first_group_from(std::int64_t ended_at_us) {
+  std::size_t low = 0;
+  std::size_t high = day_->file().groups();
+  while (low < high) {
+    const std::size_t middle = low + (high - low) / 2;
+    auto group = day_->file().group(middle);
     if (!group) return std::move(group).error();
-    for (const std::size_t column : columns) {
-      if (group->block(column) == nullptr) return unreadable();
+    const std::int64_t first = group->integer(column_of("ended_at_us"), 0);
+    if (group->has_failed()) return unreadable();
+    if (first >= ended_at_us) {
+      high = middle;
+    } else {
+      low = middle + 1;
     }
   }
-  return {};
+  return low;
 }
 
 bool ColumnFactsReader::read_places(TextColumn& texts) {
@@ -120,7 +158,12 @@ bool ColumnFactsReader::read_group() {
 }
 
 Result<bool> ColumnFactsReader::next_group() {
-  if (next_group_ == day_->file().groups()) return false;
+  if (wanted_groups_) {
+    while (next_group_ < end_group_ && !(*wanted_groups_)[next_group_])
+      ++next_group_;
+  }
+  if (next_group_ >= end_group_) return false;
+  if ((*watch_)()) return time_is_over();
   auto group = day_->file().group(next_group_++);
   if (!group) return std::move(group).error();
   group_ = std::move(*group);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,11 +21,14 @@ namespace tandem::cdr {
 /// Threading: one thread at a time.
 class ColumnFactsReader {
  public:
-  /// `day` outlives it. All that will be read is checked before the first call is given, so that
-  /// whoever cannot use it can still begin with the day file. Errors: corrupt.
-  static Result<ColumnFactsReader> open(DayColumns& day, const CdrFilter& filter, Facts wanted);
+  /// True: the time for the question is over.
+  using Watch = std::function<bool()>;
+  /// `day` and `watch` outlive it. Errors: corrupt, io, timeout.
+  static Result<ColumnFactsReader> open(DayColumns& day, const CdrFilter& filter, Facts wanted,
+                                        const Watch& watch);
 
-  /// Reads the next call into `call`. False: there are no more. Errors: corrupt.
+  /// Reads the next call into `call`. False: there are no more. Asks the watch before each group.
+  /// Errors: timeout; corrupt, io (whoever has taken calls of the day already has to begin anew).
   Result<bool> next(CallFacts& call);
 
  private:
@@ -46,9 +50,12 @@ class ColumnFactsReader {
     std::string_view CallFacts::*member;
   };
 
-  ColumnFactsReader(DayColumns& day, const CdrFilter& filter) : day_(&day), filter_(filter) {}
+  ColumnFactsReader(DayColumns& day, const CdrFilter& filter, const Watch& watch)
+      : day_(&day), filter_(filter), watch_(&watch) {}
   Result<void> prepare(Facts wanted);
-  Result<void> check(const std::vector<std::size_t>& columns) const;
+  Result<void> narrow(const CdrFilter& filter);
+  Result<void> narrow_by_number(NumberSide side, std::string_view number);
+  Result<std::size_t> first_group_from(std::int64_t ended_at_us);
   Result<bool> next_group();
   bool read_group();
   bool read_places(TextColumn& texts);
@@ -58,13 +65,15 @@ class ColumnFactsReader {
 
   DayColumns* day_;
   ColumnFilter filter_;
+  const Watch* watch_;
   std::vector<IntegerColumn> integers_;
   std::vector<TextMember> texts_;
   std::optional<TextColumn> reason_, release_side_, legs_;
   std::vector<std::optional<Reason>> reasons_;                    // by place
   std::vector<std::optional<std::vector<LegFacts>>> known_legs_;  // by place
   std::vector<LegFacts> read_legs_;
-  std::size_t next_group_ = 0;
+  std::size_t next_group_ = 0, end_group_ = 0;
+  std::optional<std::vector<bool>> wanted_groups_;  // nothing: all between those two
   std::optional<ColumnGroup> group_;
   std::size_t row_ = 0;
 };

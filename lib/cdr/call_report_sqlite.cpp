@@ -1,6 +1,8 @@
 // Reports: goes through the day files of the period and lets the report collect.
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/text.hpp"
 #include "cdr/archived_days.hpp"
@@ -89,24 +91,38 @@ Result<CallReport> list_calls(const CdrPlace& place, const CallReportRequest& re
   return report;
 }
 
+/// Columns that could not be read during a report.
+class AvoidedColumns {
+ public:
+  void add(std::int64_t day) { days_.push_back(day); }
+  [[nodiscard]] bool has(std::int64_t day) const {
+    // A report does not begin anew for each of many.
+    return days_.size() >= days_max || std::find(days_.begin(), days_.end(), day) != days_.end();
+  }
+
+ private:
+  static constexpr std::size_t days_max = 4;
+  std::vector<std::int64_t> days_;
+};
+
 /// Reads the calls of one day file into the collector.
 class Collecting {
  public:
   Collecting(cdr::ReportCollector& collector, const CdrFilter& filter, const CdrGuards& guards,
-             cdr::TimeBox& box, store::Connection* corrections)
+             cdr::TimeBox& box, store::Connection* corrections, AvoidedColumns& avoided)
       : collector_(collector),
         filter_(filter),
         guards_(guards),
         box_(box),
-        corrections_(corrections) {}
+        corrections_(corrections),
+        avoided_(avoided) {}
 
   Result<void> day(const std::string& folder, std::int64_t day) {
     if (box_.is_over()) return box_.failure(records_);
     if (auto known = read_differences(day); !known) return known;
     // What they say the day file says too, only slower.
-    if (auto columns = cdr::DayColumns::open(folder, day)) {
-      auto reader = cdr::ColumnFactsReader::open(*columns, filter_, collector_.wanted());
-      if (reader) return collect(*reader);
+    if (!avoided_.has(day)) {
+      if (auto columns = cdr::DayColumns::open(folder, day)) return this->day(*columns, day);
     }
     auto rows = cdr::open_day_to_read(folder, day, filter_.skips_archived, box_.watch());
     if (!rows) return std::move(rows).error();
@@ -116,17 +132,33 @@ class Collecting {
     return collect(*reader);
   }
   [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
+  /// Whether columns could not be read after calls of theirs were taken: the report has to begin
+  /// anew, and avoids them.
+  [[nodiscard]] bool must_begin_anew() const noexcept { return must_begin_anew_; }
 
  private:
+  Result<void> day(cdr::DayColumns& columns, std::int64_t day) {
+    auto reader =
+        cdr::ColumnFactsReader::open(columns, filter_, collector_.wanted(), *box_.watch());
+    auto done = reader ? collect(*reader) : failure(std::move(reader).error());
+    if (!done && has_reader_failed_) {
+      avoided_.add(day);
+      must_begin_anew_ = true;
+    }
+    return done;
+  }
+  Result<void> failure(Error error) {
+    if (error.code == ErrorCode::timeout) return box_.failure(records_);
+    has_reader_failed_ = true;
+    return error;
+  }
   template <class Reader>
   Result<void> collect(Reader& reader) {
     constexpr std::uint64_t looks_each = 4'096;
     cdr::CallFacts call;
     for (std::uint64_t count = 1;; ++count) {
       auto row = reader.next(call);
-      if (!row)
-        return row.error().code == ErrorCode::timeout ? box_.failure(records_)
-                                                      : std::move(row).error();
+      if (!row) return failure(std::move(row).error());
       if (!*row) return {};
       if (guards_.rows_max > 0 && records_ >= guards_.rows_max) {
         return Error{ErrorCode::limit, "more than " + std::to_string(guards_.rows_max) +
@@ -173,6 +205,9 @@ class Collecting {
   const CdrGuards& guards_;
   cdr::TimeBox& box_;
   store::Connection* const corrections_;
+  AvoidedColumns& avoided_;
+  bool has_reader_failed_ = false;
+  bool must_begin_anew_ = false;
   std::unordered_map<std::int64_t, Difference> differences_;  // of the day, by record
   std::uint64_t records_ = 0;
 };
@@ -191,7 +226,7 @@ Result<CallReport> call_report(const CdrPlace& place, const CallReportRequest& r
   if (!guarded) return std::move(guarded).error();
   CallReportRequest asked = request;
   asked.filter = std::move(*guarded);
-  const auto collector = cdr::make_collector(asked, level, now_us);
+  auto collector = cdr::make_collector(asked, level, now_us);
 
   CdrFilter filter = asked.filter;  // of the rows
   if (collector->judges_vendor_gateway()) filter.vendor_gateway.clear();
@@ -207,17 +242,28 @@ Result<CallReport> call_report(const CdrPlace& place, const CallReportRequest& r
   const cdr::TimeBoxScope inside(box);
   auto corrections = cdr::open_corrections(place.database);
   if (!corrections) return std::move(corrections).error();
-  Collecting collecting(*collector, filter, guards, box, *corrections ? &**corrections : nullptr);
-  for (const std::int64_t day : *days) {
-    if ((filter.until_us && day * cdr::day_us >= *filter.until_us) ||
-        (filter.since_us && day < cdr::day_of(*filter.since_us)))
-      continue;
-    auto done = collecting.day(place.folder, day);
-    if (!done) return std::move(done).error();
+  AvoidedColumns avoided;
+  std::uint64_t records_read = 0;
+  for (bool is_done = false; !is_done;) {
+    Collecting collecting(*collector, filter, guards, box, *corrections ? &**corrections : nullptr,
+                          avoided);
+    is_done = true;
+    for (const std::int64_t day : *days) {
+      if ((filter.until_us && day * cdr::day_us >= *filter.until_us) ||
+          (filter.since_us && day < cdr::day_of(*filter.since_us)))
+        continue;
+      auto done = collecting.day(place.folder, day);
+      if (done) continue;
+      if (!collecting.must_begin_anew()) return std::move(done).error();
+      collector = cdr::make_collector(asked, level, now_us);
+      is_done = false;
+      break;
+    }
+    records_read = collecting.records();
   }
   CallReport report;
   report.kind = request.kind;
-  report.records_read = collecting.records();
+  report.records_read = records_read;
   if (auto done = collector->finish(report); !done) return std::move(done).error();
   return report;
 }

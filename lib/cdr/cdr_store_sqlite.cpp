@@ -68,8 +68,8 @@ struct CdrCursor::Body {
   std::optional<std::int64_t> below_record_id;  // when that record itself is not stored
   std::optional<cdr::DayColumns> columns;       // or else:
   std::int64_t columns_day = -1;
-  std::optional<cdr::RowFinder> rows;           // of `columns` that may be wanted
-  std::optional<std::uint32_t> found_row;       // of them, that was not given yet
+  std::optional<cdr::RowFinder> rows;      // of `columns` that may be wanted
+  std::optional<std::uint32_t> found_row;  // of them, that was not given yet
   std::optional<cdr::DayRows> day;
   store::Statement select;    // of one record of `day`
   std::vector<Place> places;  // of the day's next records, the next one last

@@ -59,8 +59,8 @@ std::uint32_t number_hash(std::string_view number) noexcept;
 
 class ColumnFile;
 
-/// Where the bytes of a file of columns are. They are read, not mapped: what the disk cannot give is
-/// an error then, and no signal that ends the process.
+/// Where the bytes of a file of columns are. They are read, not mapped: what the disk cannot give
+/// is an error then, and no signal that ends the process.
 class ColumnBytes {
  public:
   virtual ~ColumnBytes();
@@ -99,7 +99,7 @@ class ColumnGroup {
   std::uint64_t blocks_at_;
   std::size_t rows_;
   std::vector<std::uint64_t> begins_;  // of the blocks, and the end of the last
-  std::vector<std::string> bytes_;     // of the blocks, and of all of them; where they lie blocks say
+  std::vector<std::string> bytes_;  // of the blocks, and of all of them; where they lie blocks say
   bool has_all_ = false;
   std::vector<std::optional<ColumnBlock>> parsed_;
   bool has_failed_ = false;
@@ -122,10 +122,10 @@ class RowFinder {
   std::size_t side_;
   std::uint32_t hash_;
   std::size_t runs_left_;
-  std::string directory_;                     // of the run
+  std::string directory_;                        // of the run
   std::size_t first_block_ = 0, end_block_ = 0;  // that may have it and were not read
-  std::vector<std::uint32_t> rows_;           // of the block that was read, the next one last
-  std::optional<std::uint32_t> last_;         // that was given
+  std::vector<std::uint32_t> rows_;              // of the block that was read, the next one last
+  std::optional<std::uint32_t> last_;            // that was given
 };
 
 /// Such a file. Any bytes may be given: each part is read and checked when it is first used.
