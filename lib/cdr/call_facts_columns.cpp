@@ -193,6 +193,9 @@ Reason ColumnFactsReader::reason(std::size_t row) {
 bool ColumnFactsReader::legs(std::size_t row, CallFacts& call) {
   const std::int64_t place = legs_->has_places ? legs_->places[row] : -1;
   if (place < 0) {
+    // Null where the attempts were not readable when the columns were made.
+    const ColumnBlock* const block = group_->block(legs_->column);
+    if (block == nullptr || block->is_null(row)) return false;
     if (!read_legs(text(*legs_, row), read_legs_)) return false;
     call.legs = read_legs_;
     return true;

@@ -257,6 +257,25 @@ Result<void> insert_record(store::Statement& insert, const Cdr& cdr, std::string
   return insert.run();
 }
 
+Result<std::unordered_set<std::string>> columns_there(store::Connection& day) {
+  std::unordered_set<std::string> there;
+  auto table = day.prepare("SELECT name FROM pragma_table_info('cdr')");
+  if (!table) return std::move(table).error();
+  for (;;) {
+    auto row = table->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return there;
+    there.emplace(table->text(0));
+  }
+}
+
+std::string column_in(const std::unordered_set<std::string>& there, std::string_view name) {
+  for (const NewerColumn& column : newer_columns) {
+    if (name == column.name && !there.contains(column.name)) return column.otherwise;
+  }
+  return std::string(name);
+}
+
 Result<std::optional<DayRows>> DayRows::open(const std::string& folder, std::int64_t day,
                                              const store::Connection::Watch* watch) {
   auto lock = DayLock::reading(folder, day);
@@ -266,29 +285,15 @@ Result<std::optional<DayRows>> DayRows::open(const std::string& folder, std::int
   if (!connection && connection.error().code == ErrorCode::not_found)
     return std::optional<DayRows>();
   if (!connection) return std::move(connection).error();
-  std::unordered_set<std::string> there;
-  {
-    auto table = connection->prepare("SELECT name FROM pragma_table_info('cdr')");
-    if (!table) return std::move(table).error();
-    for (;;) {
-      auto row = table->step();
-      if (!row) return std::move(row).error();
-      if (!*row) break;
-      there.emplace(table->text(0));
-    }
-  }
-  if (there.empty()) return std::optional<DayRows>();
+  auto there = columns_there(*connection);
+  if (!there) return std::move(there).error();
+  if (there->empty()) return std::optional<DayRows>();
   if (watch != nullptr) connection->watch(*watch);
   return std::optional<DayRows>(
-      DayRows(std::move(*lock), std::move(*connection), std::move(there)));
+      DayRows(std::move(*lock), std::move(*connection), std::move(*there)));
 }
 
-std::string DayRows::column(std::string_view name) const {
-  for (const NewerColumn& column : newer_columns) {
-    if (name == column.name && !there_.contains(column.name)) return column.otherwise;
-  }
-  return std::string(name);
-}
+std::string DayRows::column(std::string_view name) const { return column_in(there_, name); }
 
 Result<store::Statement> DayRows::select_records(std::string_view rest) {
   std::string sql = std::string("SELECT ") + columns;

@@ -22,6 +22,11 @@ Result<store::Statement> prepare_insert(store::Connection& day);
 /// Runs it. `scratch` is memory for reuse.
 Result<void> insert_record(store::Statement& insert, const Cdr& cdr, std::string& scratch);
 
+/// Columns that the table of records has. Errors: io, timeout.
+Result<std::unordered_set<std::string>> columns_there(store::Connection& day);
+/// What a column of the newest release is called in a statement on a file that has those.
+std::string column_in(const std::unordered_set<std::string>& there, std::string_view name);
+
 /// A day file that is read. Everything that reads records does it by these names, so that they mean
 /// the same everywhere, whatever release wrote the file.
 class DayRows {

@@ -9,6 +9,7 @@
 
 #include "cdr/call_facts.hpp"
 #include "cdr/cdr_json.hpp"
+#include "cdr/cdr_rows_sqlite.hpp"
 #include "cdr/column_writer.hpp"
 #include "cdr/day_columns.hpp"
 
@@ -24,9 +25,12 @@ constexpr std::array<std::array<std::size_t, number_views>, number_sides> views 
 class RecordRows {
  public:
   static Result<RecordRows> open(store::Connection& day) {
+    // A day that an earlier release sealed has not all of them.
+    auto there = columns_there(day);
+    if (!there) return std::move(there).error();
     std::string sql = "SELECT ";
     for (const RecordColumn& column : record_columns)
-      sql.append(sql.ends_with(' ') ? "" : ",").append(column.name);
+      sql.append(sql.ends_with(' ') ? "" : ",").append(column_in(*there, column.name));
     auto rows = day.prepare(sql + " FROM cdr ORDER BY ended_at_us, record_id");
     if (!rows) return std::move(rows).error();
     return RecordRows(std::move(*rows));
@@ -34,14 +38,13 @@ class RecordRows {
   /// False: there are no more.
   Result<bool> next() { return rows_.step(); }
   /// Calls `take(column, value)` for each column, where a value is nullptr, an integer or a text
-  /// that lives until the next one. Errors: corrupt.
+  /// that lives until the next one.
   template <class Take>
-  Result<void> take(Take&& take) {
+  void take(Take&& take) {
     for (std::size_t i = 0; i < record_column_count; ++i) {
       const auto column = static_cast<int>(i);
-      if (i == column_of("legs") && rows_.is_null(column)) {
+      if (i == column_of("legs") && rows_.is_null(column) && make_legs()) {
         // Of a record that an earlier release wrote.
-        if (auto done = make_legs(); !done) return done;
         take(i, std::string_view(legs_));
       } else if (rows_.is_null(column)) {
         take(i, nullptr);
@@ -51,7 +54,6 @@ class RecordRows {
         take(i, rows_.text(column));
       }
     }
-    return {};
   }
   /// Calls `take(side, number)` for each number of the record, once each.
   template <class Take>
@@ -69,17 +71,18 @@ class RecordRows {
 
  private:
   explicit RecordRows(store::Statement rows) : rows_(std::move(rows)) {}
-  Result<void> make_legs() {
+  /// False: its attempts are not readable, and whoever asks for them is told so.
+  bool make_legs() {
     const auto integer = [this](std::size_t column) {
       return rows_.integer(static_cast<int>(column));
     };
     auto attempts = attempts_from_json(rows_.text(static_cast<int>(column_of("attempts"))));
-    if (!attempts) return std::move(attempts).error();
+    if (!attempts) return false;
     legs_.clear();
     append_legs(legs_,
                 legs_of({&*attempts, integer(column_of("started_at_us")),
                          integer(column_of("answered_at_us")), integer(column_of("pdd_ms"))}));
-    return {};
+    return true;
   }
   store::Statement rows_;
   std::string legs_;
@@ -133,14 +136,13 @@ Result<void> write_columns(store::Connection& day, Disk& disk, const std::string
     auto row = rows->next();
     if (!row) return std::move(row).error();
     if (!*row) break;
-    auto taken = rows->take([&writer](std::size_t column, auto value) {
+    rows->take([&writer](std::size_t column, auto value) {
       if constexpr (std::is_same_v<decltype(value), std::nullptr_t>) {
         writer.values(column).add_null();
       } else {
         writer.values(column).add(value);
       }
     });
-    if (!taken) return taken;
     rows->take_numbers(
         [&writer](NumberSide side, std::string_view number) { writer.add_number(side, number); });
     if (auto done = writer.end_row(); !done) return done;
@@ -177,14 +179,13 @@ Result<void> compare_columns(store::Connection& day, const ColumnFile& columns,
     if (!row) return std::move(row).error();
     if (!*row) break;
     if (count == columns.facts().records) return differing();
-    auto taken = rows->take([&values](std::size_t column, auto value) {
+    rows->take([&values](std::size_t column, auto value) {
       if constexpr (std::is_same_v<decltype(value), std::nullptr_t>) {
         values[column].add_null();
       } else {
         values[column].add(value);
       }
     });
-    if (!taken) return taken;
     if (count % looked_up_each == 0) {
       rows->take_numbers([&](NumberSide side, std::string_view number) {
         auto& known = looked_up[static_cast<std::size_t>(side)];

@@ -12,8 +12,8 @@
 namespace tandem::cdr {
 
 /// Writes the columns of all records of `day`, whose tables are of this release, to `path`, durable
-/// but for the name. `facts.records` is filled in. Errors: io, limit, corrupt (a record is not
-/// readable), timeout, those of `spend`.
+/// but for the name. `facts.records` is filled in. Errors: io, limit, timeout, those of
+/// `spend`.
 Result<void> write_columns(store::Connection& day, Disk& disk, const std::string& path,
                            ColumnFacts& facts, const Spend& spend);
 

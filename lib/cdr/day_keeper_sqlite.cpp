@@ -278,17 +278,20 @@ Error DayKeeper::came_in(std::int64_t day) {
   return {ErrorCode::wrong_state, "records of " + date_of(day) + " came in"};
 }
 
+/// Waits a little for whoever has the day open. Errors: wrong_state (it is in use).
+Result<DayLock> DayKeeper::lock_unused(std::int64_t day) {
+  for (int attempts = 1;; ++attempts) {
+    auto lock = DayLock::exclusive(options_.folder, day);
+    if (lock || lock.error().code != ErrorCode::wrong_state || attempts == busy_attempts)
+      return lock;
+    if (auto done = pace_.pause(); !done) return std::move(done).error();
+  }
+}
+
 /// Before hours are spent on what would then be found to be in use.
 Result<void> DayKeeper::wait_until_unused(std::int64_t day) {
-  for (int attempts = 1;; ++attempts) {
-    {
-      auto lock = DayLock::exclusive(options_.folder, day);
-      if (lock) return {};
-      if (lock.error().code != ErrorCode::wrong_state || attempts == busy_attempts)
-        return std::move(lock).error();
-    }
-    if (auto done = pace_.pause(); !done) return done;
-  }
+  auto lock = lock_unused(day);
+  return lock ? Result<void>() : Result<void>(std::move(lock).error());
 }
 
 /// What the copies of an act come to at most, and the reserve, are on the disk. Errors: limit.
@@ -299,17 +302,15 @@ Result<void> DayKeeper::check_room(MaintenanceAct act, std::int64_t day) {
   // What is wrong with it the act itself says.
   if (auto manifest = read_manifest(*disk_, path(archive_name(day))))
     archived_bytes = manifest->database_bytes;
-  // Sealing: a copy, the log of what a newer release adds to it, and columns, which are less than
-  // half of what they are made of. Archiving: a copy, one without
+  // Sealing: a copy and the log of what a newer release adds to it. Archiving: a copy, one without
   // indexes, the archive, and that read back; with an earlier archive its database too, and its
-  // records in the log. Restoring: the database, its indexes, their log, columns, and what came
-  // late.
+  // records in the log. Restoring: the database, its indexes, their log, and what came late.
+  // Columns, which have their own turn, are less than half of what they are made of.
   std::uint64_t need_bytes = 0;
-  if (act == MaintenanceAct::seal) need_bytes = 2 * file_bytes;
+  if (act == MaintenanceAct::seal) need_bytes = file_bytes + file_bytes / 2;
   if (act == MaintenanceAct::write_columns) need_bytes = file_bytes / 2;
   if (act == MaintenanceAct::archive) need_bytes = 3 * (file_bytes + archived_bytes);
-  if (act == MaintenanceAct::restore)
-    need_bytes = 2 * file_bytes + 3 * archived_bytes + archived_bytes / 2;
+  if (act == MaintenanceAct::restore) need_bytes = 2 * file_bytes + 3 * archived_bytes;
   if (act == MaintenanceAct::verify) need_bytes = archived_bytes;
   if (need_bytes == 0) return {};
   auto room =
@@ -487,46 +488,13 @@ Result<DayLock> DayKeeper::freeze(Held& held) {
   }
 }
 
-/// The columns of a closed day file, under a name of their own.
-Result<void> DayKeeper::make_columns(std::int64_t day, const std::string& database,
-                                     const DayContent& content, const std::string& draft) {
-  if (!options_.rules.writes_columns) return {};
-  auto state = day_file_state(database);
-  if (!state) return std::move(state).error();
-  if (!*state) return Error{ErrorCode::io, "the log of \"" + database + "\" was not empty"};
-  auto connection = store::Connection::open(database);
-  if (!connection) return std::move(connection).error();
-  watch(*connection);
-  return make_columns_of(*connection, **state, day, content, draft);
-}
-
-Result<void> DayKeeper::make_columns_of(store::Connection& connection, const DayFileState& state,
-                                        std::int64_t day, const DayContent& content,
-                                        const std::string& draft) {
-  ColumnFacts facts;
-  facts.day = day;
-  facts.made_of = state;
-  facts.content_crc = content.crc;
-  if (auto done = cdr::write_columns(connection, *disk_, draft, facts, spend()); !done)
-    return ended(std::move(done).error());
-  if (facts.records != content.records)
-    return Error{ErrorCode::corrupt, "columns of " + date_of(day) + " had not all its records"};
-  return give_away(draft, path(day_name(day)));
-}
-
-/// The draft of a day file, and that of its columns if there is one. Columns of the file before
-/// are of no more use.
-Result<void> DayKeeper::put_in_place(Held& held, const std::string& draft,
-                                     const std::string& columns_draft) {
-  const std::string columns = path(columns_name(held.day));
+/// Puts the draft of a day file in its place. Columns of the file before are of no more use.
+Result<void> DayKeeper::put_in_place(Held& held, const std::string& draft) {
   if (auto done = give_away(draft, path(day_name(held.day))); !done) return done;
   auto lock = freeze(held);
   if (!lock) return std::move(lock).error();
-  if (auto done = discard_file(columns); !done) return done;
+  if (auto done = discard_file(path(columns_name(held.day))); !done) return done;
   if (auto done = disk_->rename(draft, path(day_name(held.day))); !done) return done;
-  if (options_.rules.writes_columns) {
-    if (auto done = disk_->rename(columns_draft, columns); !done) return done;
-  }
   return disk_->sync_folder(options_.folder);
 }
 
@@ -544,14 +512,12 @@ Result<void> DayKeeper::seal(std::int64_t day) {
   auto content = read_content(*held->connection, 0, spend());
   if (!content) return ended(std::move(content).error());
   const Draft draft(*this, path(day_name(day)).append(draft_extension));
-  const Draft columns(*this, path(columns_name(day)).append(draft_extension));
   if (auto done = copy_into(*held, draft.path()); !done) return done;
   auto made = finish_draft(draft.path(), *content, [](store::Connection& connection) {
     return connection.execute("ANALYZE");
   });
   if (!made) return std::move(made).error();
-  if (auto done = make_columns(day, draft.path(), *made, columns.path()); !done) return done;
-  return put_in_place(*held, draft.path(), columns.path());
+  return put_in_place(*held, draft.path());
 }
 
 /// Of a sealed day, anew.
@@ -571,11 +537,17 @@ Result<void> DayKeeper::write_columns(std::int64_t day) {
   if (!state) return std::move(state).error();
   if (!*state) return in_use(day);
   const Draft draft(*this, path(columns_name(day)).append(draft_extension));
-  if (auto done =
-          make_columns_of(*held->connection, **state, day, (*sealed)->content, draft.path());
+  ColumnFacts facts;
+  facts.day = day;
+  facts.made_of = **state;
+  facts.content_crc = (*sealed)->content.crc;
+  if (auto done = cdr::write_columns(*held->connection, *disk_, draft.path(), facts, spend());
       !done)
-    return done;
-  auto lock = DayLock::exclusive(options_.folder, day);
+    return ended(std::move(done).error());
+  if (facts.records != (*sealed)->content.records)
+    return Error{ErrorCode::corrupt, "columns of " + date_of(day) + " had not all its records"};
+  if (auto done = give_away(draft.path(), path(day_name(day))); !done) return done;
+  auto lock = lock_unused(day);
   if (!lock) return std::move(lock).error();
   if (auto done = check_unchanged(*held); !done) return done;
   auto now = day_file_state(path(day_name(day)));
@@ -585,37 +557,54 @@ Result<void> DayKeeper::write_columns(std::int64_t day) {
   return disk_->sync_folder(options_.folder);
 }
 
+/// After a day was sealed or restored, which stands whatever becomes of its columns: they have
+/// their own outcome. Nothing: there are some, or none are wanted.
+std::optional<Error> DayKeeper::write_wanted_columns(std::int64_t day) {
+  if (!options_.rules.writes_columns || DayColumns::open(options_.folder, day)) return std::nullopt;
+  auto done = act(MaintenanceAct::write_columns, day);
+  if (done) return std::nullopt;
+  return std::move(done).error();
+}
+
 Result<void> DayKeeper::drop_columns(std::int64_t day) {
-  auto there = exists(columns_name(day));
-  if (!there) return std::move(there).error();
-  if (!*there) {
-    auto is_day = exists(day_name(day));
-    if (!is_day) return std::move(is_day).error();
-    return *is_day ? Result<void>() : no_such_day(day);
-  }
-  // Whoever reads them has them mapped, and keeps them until he is done.
-  if (auto done = disk_->remove(path(columns_name(day))); !done) return done;
+  auto is_day = exists(day_name(day));
+  if (!is_day) return std::move(is_day).error();
+  // Whoever reads them has them open, and keeps them until he is done. The sink may take them away
+  // in the same moment.
+  auto removed = disk_->remove(path(columns_name(day)));
+  if (!removed && removed.error().code != ErrorCode::not_found) return removed;
+  if (!removed && !*is_day) return no_such_day(day);
   return disk_->sync_folder(options_.folder);
 }
 
-/// Errors: corrupt; they are taken away then, and the next run writes them again.
-Result<void> DayKeeper::verify_columns(store::Connection& connection, std::int64_t day) {
-  auto there = exists(columns_name(day));
-  if (!there) return std::move(there).error();
-  if (!*there) return {};
+/// Reads them beside the day file. Those that are damaged or do not hold what it holds are taken
+/// away; `told` says so then. Errors: what kept it from being found out.
+Result<void> DayKeeper::verify_columns(store::Connection& connection, std::int64_t day,
+                                       const DayContent& content, std::optional<Error>& told) {
   auto columns = DayColumns::open_locked(options_.folder, day);
-  // Those of another file are not used.
-  if (!columns && columns.error().code == ErrorCode::wrong_state) return {};
-  auto compared = columns ? compare_columns(connection, columns->file(), spend())
-                          : Result<void>(std::move(columns).error());
-  if (compared || compared.error().code == ErrorCode::timeout ||
-      compared.error().code == ErrorCode::wrong_state)
-    return compared ? compared : Result<void>(ended(std::move(compared).error()));
-  if (auto done = disk_->remove(path(columns_name(day))); !done) return done;
+  Result<void> compared;
+  if (!columns) {
+    // There are none, or those of another file, which are not used.
+    if (columns.error().code == ErrorCode::not_found ||
+        columns.error().code == ErrorCode::wrong_state)
+      return {};
+    compared = std::move(columns).error();
+  } else if (columns->file().facts().content_crc != content.crc) {
+    compared = Error{ErrorCode::corrupt, "columns of a day were made of another content"};
+  } else {
+    compared = compare_columns(connection, columns->file(), spend());
+  }
+  if (compared) return {};
+  Error error = std::move(compared).error();
+  if (error.code != ErrorCode::corrupt && error.code != ErrorCode::unsupported)
+    return ended(std::move(error));
+  if (auto done = discard_file(path(columns_name(day))); !done) return done;
   if (auto done = disk_->sync_folder(options_.folder); !done) return done;
-  return Error{compared.error().code,
-               compared.error().message + " (" + date_of(day) +
-                   "); they were taken away, and are written again when they are due"};
+  const char* const what_next =
+      options_.rules.writes_columns ? ", and the next run writes them again" : "";
+  told = Error{error.code,
+               error.message + " (" + date_of(day) + "); they were taken away" + what_next};
+  return {};
 }
 
 Result<void> DayKeeper::archive(std::int64_t day) {
@@ -764,7 +753,6 @@ Result<void> DayKeeper::restore(std::int64_t day) {
     if (*is_whole) return {};
   }
   const Draft draft(*this, path(day_name(day)).append(draft_extension));
-  const Draft columns(*this, path(columns_name(day)).append(draft_extension));
   const Draft late(*this, path(day_name(day)).append(check_extension));
   auto content = expand(day, draft.path());
   if (!content) return std::move(content).error();
@@ -785,11 +773,10 @@ Result<void> DayKeeper::restore(std::int64_t day) {
         return note_restored(connection, clock_.wall_us());
       });
   if (!made) return std::move(made).error();
-  if (auto done = make_columns(day, draft.path(), *made, columns.path()); !done) return done;
-  return put_in_place(*held, draft.path(), columns.path());
+  return put_in_place(*held, draft.path());
 }
 
-Result<void> DayKeeper::verify(std::int64_t day) {
+Result<void> DayKeeper::verify(std::int64_t day, std::optional<Error>& of_columns) {
   bool is_there = false;
   {
     // While it is read nobody replaces it: it is this object that would.
@@ -811,7 +798,8 @@ Result<void> DayKeeper::verify(std::int64_t day) {
                          std::to_string((*sealed)->content.records)};
       }
       if (*sealed) {
-        if (auto done = verify_columns(connection, day); !done) return done;
+        auto done = verify_columns(connection, day, (*sealed)->content, of_columns);
+        if (!done) return done;
       }
       if (auto done = connection.execute("COMMIT"); !done) return done;
     }
@@ -849,6 +837,15 @@ Result<void> DayKeeper::insist(Result<void> (DayKeeper::*step)(std::int64_t), st
 }
 
 Result<void> DayKeeper::act(MaintenanceAct act, std::int64_t day) {
+  std::optional<Error> of_columns;
+  auto outcome = this->act(act, day, of_columns);
+  if (outcome && act == MaintenanceAct::verify && of_columns) return std::move(*of_columns);
+  return outcome;
+}
+
+/// `of_columns`: what went wrong with the columns of a day with which all else is well.
+Result<void> DayKeeper::act(MaintenanceAct act, std::int64_t day,
+                            std::optional<Error>& of_columns) {
   if (options_.on_act) options_.on_act(act, day);
   Result<void> outcome =
       Error{ErrorCode::invalid_argument,
@@ -871,24 +868,29 @@ Result<void> DayKeeper::act(MaintenanceAct act, std::int64_t day) {
   } else if (act == MaintenanceAct::restore) {
     outcome = insist(&DayKeeper::restore, day);
   } else if (act == MaintenanceAct::verify) {
-    outcome = verify(day);
+    outcome = verify(day, of_columns);
   } else if (act == MaintenanceAct::write_columns) {
     outcome = insist(&DayKeeper::write_columns, day);
   } else if (act == MaintenanceAct::drop_columns) {
     outcome = drop_columns(day);
   }
-  if (auto done = noted(act, day, outcome); !done && outcome) return done;
+  if (auto done = noted(act, day, outcome, of_columns); !done && outcome) return done;
+  if (outcome && (act == MaintenanceAct::seal || act == MaintenanceAct::restore))
+    of_columns = write_wanted_columns(day);
   return outcome;
 }
 
-Result<void> DayKeeper::noted(MaintenanceAct act, std::int64_t day, const Result<void>& outcome) {
+Result<void> DayKeeper::noted(MaintenanceAct act, std::int64_t day, const Result<void>& outcome,
+                              const std::optional<Error>& of_columns) {
   const std::int64_t now_us = clock_.wall_us();
   const std::string failure = outcome ? std::string() : outcome.error().message;
   auto insert =
       notes_.prepare("INSERT INTO maintenance_acts(at_us, act, day, failure) VALUES(?, ?, ?, ?)");
   if (!insert) return std::move(insert).error();
   insert->bind(1, now_us).bind(2, maintenance_act_name(act)).bind(3, date_of(day));
-  if (auto done = insert->bind(4, failure).run(); !done) return done;
+  // What was wrong with columns that are gone is not what is wrong with the day.
+  insert->bind(4, outcome && of_columns ? of_columns->message : failure);
+  if (auto done = insert->run(); !done) return done;
   auto forget = notes_.prepare(
       "DELETE FROM maintenance_acts WHERE id <= (SELECT max(id) FROM maintenance_acts) - ?");
   if (!forget) return std::move(forget).error();
@@ -951,19 +953,21 @@ Result<std::optional<MaintenanceAct>> DayKeeper::due_of(std::int64_t day, bool i
   store::Connection& connection = (*rows)->connection();
   auto sealed = read_seal(connection);
   if (!sealed) return std::move(sealed).error();
-  const Due of_sealed = rules.writes_columns && !DayColumns::open(options_.folder, day)
-                            ? Due(MaintenanceAct::write_columns)
-                            : Due();
+  const auto of_sealed = [&] {
+    if (!rules.writes_columns || !*sealed) return Due();
+    const auto columns = DayColumns::open(options_.folder, day);
+    const bool is_good = columns && columns->file().facts().content_crc == (*sealed)->content.crc;
+    return is_good ? Due() : Due(MaintenanceAct::write_columns);
+  };
   if (is_archived) {
-    const Due of_restored = *sealed ? of_sealed : Due();
-    if (!may_archive) return of_restored;
+    if (!may_archive) return of_sealed();
     auto restored = restored_at_us(connection);
     if (!restored) return std::move(restored).error();
-    if (*restored > 0 && now_us < *restored + rules.restored_days * day_us) return of_restored;
+    if (*restored > 0 && now_us < *restored + rules.restored_days * day_us) return of_sealed();
     return Due(MaintenanceAct::archive);
   }
   if (may_archive) return Due(MaintenanceAct::archive);
-  return *sealed ? of_sealed : Due(MaintenanceAct::seal);
+  return *sealed ? of_sealed() : Due(MaintenanceAct::seal);
 }
 
 /// As many of them as a run verifies, those that nobody looked at for longest.
@@ -992,20 +996,31 @@ Result<std::vector<std::int64_t>> DayKeeper::least_verified(std::vector<std::int
 /// False: the run is over.
 bool DayKeeper::attempt(MaintenanceAct wanted, std::int64_t day, MaintenanceReport& report) {
   Result<void> outcome;
+  std::optional<Error> of_columns;
   if (wanted == MaintenanceAct::remove) {
     if (options_.on_act) options_.on_act(wanted, day);
     outcome = remove(day);
-    if (auto done = noted(wanted, day, outcome); !done && outcome) outcome = std::move(done);
+    if (auto done = noted(wanted, day, outcome, {}); !done && outcome) outcome = std::move(done);
   } else {
-    outcome = act(wanted, day);
+    outcome = act(wanted, day, of_columns);
   }
   if (!outcome && pace_.is_over()) return false;
-  MaintenanceOutcome& told = report.outcomes.emplace_back();
-  told.act = wanted;
-  told.day = date_of(day);
+  const auto tell = [&](MaintenanceAct act, const Error* error) {
+    MaintenanceOutcome& told = report.outcomes.emplace_back();
+    told.act = act;
+    told.day = date_of(day);
+    if (error == nullptr) return;
+    told.failure = error->message;
+    told.is_put_off = error->code == ErrorCode::wrong_state;
+  };
   if (!outcome) {
-    told.failure = outcome.error().message;
-    told.is_put_off = outcome.error().code == ErrorCode::wrong_state;
+    tell(wanted, &outcome.error());
+  } else if (wanted == MaintenanceAct::verify) {
+    tell(wanted, of_columns ? &*of_columns : nullptr);
+  } else {
+    tell(wanted, nullptr);
+    if (of_columns && pace_.is_over()) return false;
+    if (of_columns) tell(MaintenanceAct::write_columns, &*of_columns);
   }
   return true;
 }

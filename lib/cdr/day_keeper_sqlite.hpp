@@ -70,9 +70,10 @@ class DayKeeper {
 
   /// All that is due now. Begins nothing from `until_us` (wall clock) on.
   MaintenanceReport run(std::optional<std::int64_t> until_us);
-  /// One act on one day. Errors: not_found (there is no such day), wrong_state (in use), corrupt,
-  /// unsupported (archives, in a build without them), invalid_argument (MaintenanceAct::run or
-  /// remove), io, limit.
+  /// One act on one day. The columns of a day that was sealed or restored are an act that follows,
+  /// and whose failure leaves the day as it is. Errors: not_found (there is no such day),
+  /// wrong_state (in use), corrupt, unsupported (archives, in a build without them),
+  /// invalid_argument (MaintenanceAct::run or remove), io, limit.
   Result<void> act(MaintenanceAct act, std::int64_t day);
 
  private:
@@ -94,6 +95,7 @@ class DayKeeper {
   Error ended(Error error) const;
 
   Error came_in(std::int64_t day);
+  Result<DayLock> lock_unused(std::int64_t day);
   Result<void> wait_until_unused(std::int64_t day);
   Result<void> check_room(MaintenanceAct act, std::int64_t day);
   Result<void> give_away(const std::string& path, const std::string& model);
@@ -102,8 +104,9 @@ class DayKeeper {
   Result<void> seal(std::int64_t day);
   Result<void> archive(std::int64_t day);
   Result<void> restore(std::int64_t day);
-  Result<void> verify(std::int64_t day);
+  Result<void> verify(std::int64_t day, std::optional<Error>& of_columns);
   Result<void> write_columns(std::int64_t day);
+  std::optional<Error> write_wanted_columns(std::int64_t day);
   Result<void> drop_columns(std::int64_t day);
   Result<void> remove(std::int64_t day);
 
@@ -115,15 +118,13 @@ class DayKeeper {
                                   const std::function<Result<void>(store::Connection&)>& change);
   Result<DayContent> expand(std::int64_t day, const std::string& to);
   Result<DayLock> freeze(Held& held);
-  Result<void> put_in_place(Held& held, const std::string& draft, const std::string& columns_draft);
-  Result<void> make_columns(std::int64_t day, const std::string& database,
-                            const DayContent& content, const std::string& draft);
-  Result<void> make_columns_of(store::Connection& connection, const DayFileState& state,
-                               std::int64_t day, const DayContent& content,
-                               const std::string& draft);
-  Result<void> verify_columns(store::Connection& connection, std::int64_t day);
+  Result<void> put_in_place(Held& held, const std::string& draft);
+  Result<void> verify_columns(store::Connection& connection, std::int64_t day,
+                              const DayContent& content, std::optional<Error>& told);
 
-  Result<void> noted(MaintenanceAct act, std::int64_t day, const Result<void>& outcome);
+  Result<void> act(MaintenanceAct act, std::int64_t day, std::optional<Error>& of_columns);
+  Result<void> noted(MaintenanceAct act, std::int64_t day, const Result<void>& outcome,
+                     const std::optional<Error>& of_columns);
   Result<std::int64_t> judged_us(std::int64_t now_us);
   Result<std::optional<MaintenanceAct>> due_of(std::int64_t day, bool is_online, bool is_archived,
                                                std::int64_t now_us, std::int64_t judged_us);
