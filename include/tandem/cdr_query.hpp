@@ -87,8 +87,8 @@ struct CdrGuards {
 
 /// Records one after the other, newest first. Holds no transaction between two calls, and no lock
 /// that a sink waits for, so that it may be left lying: it then goes on with what is stored at that
-/// time. Maintenance puts the day off that it is in the middle of (docs/maintenance.md).
-/// Threading: one thread at a time.
+/// time, but for what comes late to a sealed day that it is in the middle of. Maintenance puts the
+/// day off that it is in the middle of (docs/maintenance.md). Threading: one thread at a time.
 class TANDEM_EXPORT CdrCursor {
  public:
   CdrCursor(CdrCursor&&) noexcept;

@@ -86,9 +86,13 @@ Result<SqliteSink::DayFile*> SqliteSink::open_day_file(std::int64_t day) {
 Result<void> SqliteSink::drop_columns(std::int64_t day) {
   PosixDisk disk;
   auto removed = disk.remove(folder_ + "/" + columns_name(day));
-  if (removed) return disk.sync_folder(folder_);
-  if (removed.error().code == ErrorCode::not_found) return {};
-  return removed;
+  if (!removed && removed.error().code != ErrorCode::not_found) return removed;
+  // Those that an attempt before took away, and could not flush, may come back yet.
+  owes_flush_ = owes_flush_ || removed;
+  if (!owes_flush_) return {};
+  auto flushed = disk.sync_folder(folder_);
+  if (flushed) owes_flush_ = false;
+  return flushed;
 }
 
 /// The file of a day, in a transaction.

@@ -50,6 +50,7 @@ class SqliteSink final : public BuiltInSink {
   store::Connection control_;
   std::map<std::int64_t, std::unique_ptr<DayFile>> days_;  // by days since 1970
   std::optional<std::int64_t> latest_day_;                 // of the last record written
+  bool owes_flush_ = false;                                // of columns that were taken away
 };
 
 }  // namespace tandem::cdr

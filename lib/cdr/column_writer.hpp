@@ -13,7 +13,8 @@
 namespace tandem::cdr {
 
 /// Takes rows in the order of the list. Holds one group, the dictionaries, and a run of the
-/// indexes: some ten megabytes, whatever the day has. Threading: one thread at a time.
+/// indexes (64 MiB, while a run grows up to twice that), whatever the day has. Threading: one
+/// thread at a time.
 class ColumnWriter {
  public:
   /// `file` is empty and outlives it.

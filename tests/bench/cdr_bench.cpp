@@ -365,9 +365,10 @@ TANDEM_BENCH("cdr.bytes_per_sealed_cdr", "B") {
   const auto per_record = [&](const char* extension) {
     return static_cast<double>(bytes_in(days, extension)) / static_cast<double>(records);
   };
-  return Figure(per_record(".columns"),
+  return Figure(per_record(".db") + per_record(".columns"),
                 "{\"records\":" + std::to_string(records) + ",\"columns\":" +
                     std::to_string(cdr::record_column_count) + ",\"indexes\":\"caller, callee\"" +
+                    ",\"columns_bytes_per_record\":" + std::to_string(per_record(".columns")) +
                     ",\"day_file_bytes_per_record\":" + std::to_string(per_record(".db")) + "}");
 }
 

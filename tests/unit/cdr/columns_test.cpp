@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -344,6 +346,11 @@ TEST_CASE("DayColumns: those of another state of the file are not used, and writ
         file, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
   }
   SUBCASE("there are records in a log") { write(file + "-wal", "records"); }
+  SUBCASE("the day was sealed by a release that did not have all columns") {
+    auto connection = store::Connection::open(file);
+    REQUIRE(connection.ok());
+    REQUIRE(connection->execute("ALTER TABLE cdr DROP COLUMN agent_package_time_s").ok());
+  }
   SUBCASE("they are of another day") {
     std::filesystem::copy_file(days.columns(day + 1), days.columns(day),
                                std::filesystem::copy_options::overwrite_existing);
@@ -365,8 +372,8 @@ TEST_CASE("DayColumns: those of another state of the file are not used, and writ
     CHECK(each.has_columns == (each.day != format_time_us(day * day_us).substr(0, 10)));
   std::filesystem::remove(file + "-wal");
   const MaintenanceReport report = days.run();
-  if (days.days_with_columns() == count && !report.outcomes.empty())
-    CHECK(report.outcomes[0].act == MaintenanceAct::write_columns);
+  for (const MaintenanceOutcome& outcome : report.outcomes)
+    CHECK(outcome.act == MaintenanceAct::write_columns);
   CHECK(days.days_with_columns() == count);
   CHECK(days.run().outcomes.empty());
 }
@@ -384,19 +391,27 @@ TEST_CASE("DayColumns: damage is never read, found by verify, and mended by the 
   query.limit = 1'000;
   CallReportRequest request;
   const auto list = CdrStore(without.folder.path()).query(query);
+  CallReportRequest narrow;  // which reads columns that the report itself does not want
+  narrow.filter.caller = "4420";
+  narrow.filter.is_answered = true;
   const auto report = call_report(without.folder.path(), request);
-  REQUIRE((list.ok() && report.ok()));
+  const auto narrow_report = call_report(without.folder.path(), narrow);
+  REQUIRE((list.ok() && report.ok() && narrow_report.ok()));
   for (int round = 0; round < 40; ++round) {
     std::string bytes = good;
     bytes[random.below(bytes.size())] ^= static_cast<char>(1U << random.below(8));
     write(with.columns(day), bytes);
     CHECK(CdrStore(with.folder.path()).query(query).value() == *list);
     CHECK(call_report(with.folder.path(), request).value() == *report);
+    CHECK(call_report(with.folder.path(), narrow).value() == *narrow_report);
     if (round % 10 != 0) continue;
     const auto verified = with.act(MaintenanceAct::verify, day);
     REQUIRE_FALSE(verified.ok());
     CHECK(verified.error().code == ErrorCode::corrupt);
     CHECK_FALSE(std::filesystem::exists(with.columns(day)));
+    // The day itself is well.
+    for (const StoredDay& each : stored_days_in(with.folder.path()).value_or({}))
+      CHECK(each.failure == "");
   }
   (void)with.act(MaintenanceAct::verify, day);  // takes those of the last round away
   with.run();
@@ -433,4 +448,72 @@ TEST_CASE("DayColumns: come and go with the day file, and when they are asked fo
     REQUIRE(days.act(MaintenanceAct::verify, day).ok());
     CHECK_FALSE(has());
   }
+}
+
+namespace {
+
+/// Goes on by a millisecond each time that somebody looks.
+class HastyClock final : public Clock {
+ public:
+  [[nodiscard]] std::int64_t wall_us() const noexcept override { return (first_day + 20) * day_us; }
+  [[nodiscard]] std::int64_t monotonic_us() const noexcept override { return now_us_ += 1'000; }
+
+ private:
+  mutable std::int64_t now_us_ = 0;
+};
+
+/// Whether another process would find the locks of this one on a database.
+bool is_locked(const std::string& path) {
+  const pid_t child = fork();
+  if (child == 0) {
+    struct flock shared {};
+    shared.l_type = F_WRLCK;
+    shared.l_whence = SEEK_SET;
+    shared.l_start = 0x4000'0002;  // where SQLite has those of readers
+    shared.l_len = 510;
+    const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
+    _exit(fd >= 0 && fcntl(fd, F_GETLK, &shared) == 0 && shared.l_type != F_UNLCK ? 1 : 0);
+  }
+  int status = 0;
+  return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+         WEXITSTATUS(status) == 1;
+}
+
+}  // namespace
+
+TEST_CASE("DayColumns: reading them leaves the locks on the day file as they are (C-03)") {
+  const Sealed days(varied(60, 15), true);
+  const std::int64_t day = days.days().front();
+  const std::string path = days.folder / day_name(day);
+  CHECK_FALSE(is_locked(path));
+  auto reader = store::Connection::open(path);
+  REQUIRE(reader.ok());
+  REQUIRE(reader->execute("BEGIN; SELECT count(*) FROM cdr").ok());
+  REQUIRE(is_locked(path));
+  REQUIRE(DayColumns::open(days.folder.path(), day));
+  CHECK(is_locked(path));
+}
+
+TEST_CASE("DayColumns: the guard of time holds where no call matches (C-11)") {
+  const test::FaultVfs quick;
+  std::vector<Cdr> records = varied(10 * group_rows, 16);
+  for (Cdr& cdr : records)
+    cdr.ended_at_us = test::noon_us + static_cast<std::int64_t>(cdr.record_id);
+  const Sealed days(records, true);
+  REQUIRE(days.days_with_columns() == 1);
+  CallReportRequest request;
+  request.filter.call_id = "that nobody had";
+  CdrGuards guards;
+  guards.time_max_ms = 1'000;
+  const HastyClock patient;
+  REQUIRE(call_report(days.place(), request, guards, &patient).ok());
+  guards.time_max_ms = 6;
+  const HastyClock clock;
+  const auto report = call_report(days.place(), request, guards, &clock);
+  REQUIRE_FALSE(report.ok());
+  CHECK(report.error().code == ErrorCode::timeout);
+  // What lies outside of the period is not read.
+  request.filter.since_us = test::noon_us + 1;
+  request.filter.until_us = test::noon_us + 10;
+  CHECK(call_report(days.place(), request, guards, &clock).ok());
 }
