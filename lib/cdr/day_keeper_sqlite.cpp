@@ -561,6 +561,13 @@ Result<void> DayKeeper::write_columns(std::int64_t day) {
 /// their own outcome. Nothing: there are some, or none are wanted.
 std::optional<Error> DayKeeper::write_wanted_columns(std::int64_t day) {
   if (!options_.rules.writes_columns || DayColumns::open(options_.folder, day)) return std::nullopt;
+  {
+    // To restore a day that is there is no act on it, and a late record may have come already.
+    auto rows = DayRows::open(options_.folder, day);
+    if (!rows || !*rows) return std::nullopt;
+    auto sealed = read_seal((*rows)->connection());
+    if (!sealed || !*sealed) return std::nullopt;
+  }
   auto done = act(MaintenanceAct::write_columns, day);
   if (done) return std::nullopt;
   return std::move(done).error();
