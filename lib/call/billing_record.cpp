@@ -29,16 +29,14 @@ Result<void> charge(ChargeFacts& side, std::string terms, const Cdr& cdr) {
 
 /// A side of a call that had lent of packages. Returns what it takes of them.
 Result<std::vector<PackageUse::Part>> charge_with_packages(ChargeFacts& side, std::string_view text,
-                                                           std::string_view loan_text,
+                                                           const PackageLoan& loan,
                                                            const Cdr& cdr) {
   if (text.empty()) return std::vector<PackageUse::Part>();
-  auto loan = parse_package_loan(loan_text);
-  if (!loan) return loan.error();
   auto terms = parse_charge_terms(text);
   if (!terms) return Error{ErrorCode::corrupt, terms.error().message};
   PackagedCharge paid;
   if (!terms->is_free_number) {
-    auto rated = rate_with_packages(terms->rate, cdr.talk_time_ms, terms->rules, *loan,
+    auto rated = rate_with_packages(terms->rate, cdr.talk_time_ms, terms->rules, loan,
                                     {cdr.answered_at_us, terms->schedule, terms->overlays});
     if (!rated) return rated.error();
     paid = std::move(*rated);
@@ -54,7 +52,7 @@ Result<std::vector<PackageUse::Part>> charge_with_packages(ChargeFacts& side, st
                           billable_seconds(cdr.talk_time_ms, terms->rules)))
     side.rate_deck = package_deck;
   std::vector<PackageUse::Part>& parts = paid.use.parts;
-  for (const PackageLoan::Part& lent : loan->parts) {  // the periods that count the spend
+  for (const PackageLoan::Part& lent : loan.parts) {  // the periods that count the spend
     if (lent.gift >= 0 || side.charge.is_zero()) continue;
     const auto same = std::find_if(parts.begin(), parts.end(), [&](const auto& part) {
       return part.gift < 0 && part.order == lent.order &&
@@ -78,10 +76,17 @@ void count(LimitUse& use, const ChargeFacts& side, std::int64_t talk_time_ms) {
 }
 
 /// Charges a side by its terms, and by what it had lent, if anything; `parts` gets what it takes.
-Result<void> charge_side(ChargeFacts& side, std::string terms, std::string_view loan,
-                         const Cdr& cdr, std::vector<PackageUse::Part>& parts) {
-  if (loan.empty()) return charge(side, std::move(terms), cdr);
-  auto taken = charge_with_packages(side, terms, loan, cdr);
+/// A loan that cannot be read is none: one call's text may not keep the whole switch down.
+Result<void> charge_side(ChargeFacts& side, std::string terms, std::string_view loan_text,
+                         const Cdr& cdr, std::vector<PackageUse::Part>& parts,
+                         std::string* unread_loan) {
+  if (loan_text.empty()) return charge(side, std::move(terms), cdr);
+  const auto loan = parse_package_loan(loan_text);
+  if (!loan) {
+    if (unread_loan != nullptr) *unread_loan = loan.error().message;
+    return charge(side, std::move(terms), cdr);
+  }
+  auto taken = charge_with_packages(side, terms, *loan, cdr);
   if (!taken) return taken.error();
   parts.insert(parts.end(), std::make_move_iterator(taken->begin()),
                std::make_move_iterator(taken->end()));
@@ -122,7 +127,8 @@ Result<BillingTerms> decode_billing_terms(std::string_view bytes) {
   return terms;
 }
 
-Result<cdr::EndRecord> close_after_crash(const cdr::OpenCall& open) {
+Result<cdr::EndRecord> close_after_crash(const cdr::OpenCall& open,
+                                         std::string* unread_loan) {
   auto terms = decode_billing_terms(open.answer.rating);
   if (!terms) return terms.error();
   cdr::EndRecord record{open.answer.call_id, open.answer.cdr};
@@ -139,7 +145,7 @@ Result<cdr::EndRecord> close_after_crash(const cdr::OpenCall& open) {
       open.last_mark ? std::string_view(open.last_mark->charge) : std::string_view();
   const std::size_t end = std::min(loans.find(line_end), loans.size());
   if (auto done = charge_side(cdr.customer, std::move(terms->customer), loans.substr(0, end), cdr,
-                              record.packages);
+                              record.packages, unread_loan);
       !done)
     return done.error();
   if (cdr.vendor) {
@@ -147,7 +153,8 @@ Result<cdr::EndRecord> close_after_crash(const cdr::OpenCall& open) {
   }
   if (cdr.agent) {
     const std::string_view loan = loans.substr(std::min(end + 1, loans.size()));
-    if (auto done = charge_side(*cdr.agent, std::move(terms->agent), loan, cdr, record.packages);
+    if (auto done = charge_side(*cdr.agent, std::move(terms->agent), loan, cdr, record.packages,
+                                unread_loan);
         !done)
       return done.error();
   }

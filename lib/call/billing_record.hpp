@@ -31,7 +31,10 @@ std::string encode(const BillingTerms& terms);
 Result<BillingTerms> decode_billing_terms(std::string_view bytes);
 
 /// The record of a call that was up when the process died: talk time up to its last mark,
-/// `ServerCrash`. Errors: corrupt (its terms), limit (its charge).
-Result<cdr::EndRecord> close_after_crash(const cdr::OpenCall& open);
+/// `ServerCrash`. A side whose loans cannot be read is charged by its terms without packages, and
+/// `unread_loan`, where it is given, says what was wrong. Errors: corrupt (its terms), limit (its
+/// charge).
+Result<cdr::EndRecord> close_after_crash(const cdr::OpenCall& open,
+                                         std::string* unread_loan = nullptr);
 
 }  // namespace tandem::call

@@ -497,8 +497,11 @@ bool has_exact_sums(const Rate& rate, const RateOverlays* overlays) noexcept {
 std::int64_t covered_time_s(const Rate& rate, Amount usable, const FeeRules& rules,
                             const CallStart& start, std::int64_t horizon_s) noexcept {
   if (usable.is_negative()) return 0;
-  // Only the sum matters here, and where all prices are zero no boundary changes it.
-  const bool is_split = changes_own_price(rate, start);
+  // Only the sum matters here, and where all prices are zero no boundary changes it; but with
+  // overlays the steps of a free window say where the first that costs something begins.
+  const bool is_split = start.overlays != nullptr
+                            ? !rate.terms->windows.empty() && start.schedule.is_split()
+                            : changes_own_price(rate, start);
   const auto is_covered = [&](std::int64_t talked_s) {
     const std::optional<Charge> charge =
         rate.terms || start.overlays != nullptr

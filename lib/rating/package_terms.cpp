@@ -5,6 +5,7 @@
 
 #include "base/calendar.hpp"
 #include "base/text.hpp"
+#include "base/text_table.hpp"
 #include "rating/package_terms.hpp"
 
 namespace tandem {
@@ -22,8 +23,12 @@ Error out_of_range(std::string_view field, std::string_view value, std::string_v
 }
 
 Result<void> check_id(std::string_view field, std::string_view id) {
-  if (!id.empty() && id.size() <= 64) return {};
-  return out_of_range(field, std::to_string(id.size()) + " bytes long", "1..64");
+  if (id.empty() || id.size() > 64)
+    return out_of_range(field, std::to_string(id.size()) + " bytes long", "1..64");
+  // '|' ends an order in the texts of what calls take, and control characters end their lines.
+  const auto is_bad = [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '|'; };
+  if (std::none_of(id.begin(), id.end(), is_bad)) return {};
+  return out_of_range(field, "\"" + printable_text(id) + "\"", "without '|' and control characters");
 }
 
 Result<void> check_amount(std::string_view field, Amount amount) {
@@ -95,16 +100,17 @@ std::pair<std::int64_t, std::int64_t> month_span(std::int64_t first_day, std::in
   return {day_in_month(anchor, begin), day_in_month(anchor, begin + months)};
 }
 
-/// Reads `count` decimal fields between '|'.
+/// Takes one part that append_fields() made from the front of `text`. The order goes up to the
+/// first '|' and may have a ';', the numbers behind it have none.
 template <std::size_t Count>
-bool read_fields(std::string_view text, std::string_view (&fields)[Count]) noexcept {
+bool take_fields(std::string_view& text, std::string_view (&fields)[Count]) noexcept {
   for (std::size_t i = 0; i < Count; ++i) {
-    const std::size_t bar = text.find('|');
-    if ((bar == std::string_view::npos) != (i + 1 == Count)) return false;
-    fields[i] = text.substr(0, bar);
-    text = bar == std::string_view::npos ? std::string_view() : text.substr(bar + 1);
+    const std::size_t end = std::min(text.find(i + 1 == Count ? ';' : '|'), text.size());
+    if (end == text.size() && i + 1 != Count) return false;
+    fields[i] = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
   }
-  return true;
+  return !fields[0].empty();
 }
 
 template <class Int>
@@ -136,13 +142,12 @@ void append_fields(std::string& text, std::string_view order,
 template <std::size_t Count, class Read>
 Result<void> each_part(std::string_view text, const char* what, Read read) {
   while (!text.empty()) {
-    const std::string_view part = text.substr(0, text.find(';'));
-    text.remove_prefix(std::min(part.size() + 1, text.size()));
+    const std::string_view rest = text;
     std::string_view fields[Count];
-    if (!read_fields(part, fields) || fields[0].empty() || !read(fields))
+    if (!take_fields(text, fields) || !read(fields))
       return Error{ErrorCode::corrupt, std::string("what a call ") + what +
                                            " of packages was written as \"" +
-                                           std::string(part.substr(0, 80)) + '"'};
+                                           printable_text(rest.substr(0, 80)) + '"'};
   }
   return {};
 }

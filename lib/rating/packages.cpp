@@ -685,6 +685,15 @@ Result<void> PackageBook::provision(std::vector<Package> packages, std::vector<P
     if (!ids.insert(order.id).second)
       return Error{ErrorCode::already_exists, "package order \"" + order.id + "\" was there twice"};
   }
+  for (const AccountMonthlyRules& rules : monthly) {
+    PackageOrder order;
+    order.id = "monthly";
+    order.account = rules.account;
+    order.phone = rules.phone;
+    if (auto checked = check_package_order(order, Package()); !checked) {
+      return Error{checked.error().code, "monthly rules: " + checked.error().message};
+    }
+  }
 
   for (auto& [id, order] : body_->orders)
     order.is_provisioned = false;

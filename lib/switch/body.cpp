@@ -290,13 +290,18 @@ Result<void> Switch::Body::open_records() {
 Result<void> Switch::Body::close_crashed_calls() {
   const cdr::Recovery& recovery = journal_->recovery();
   for (const cdr::OpenCall& open : recovery.open_calls) {
-    auto record = call::close_after_crash(open);
+    std::string unread_loan;
+    auto record = call::close_after_crash(open, &unread_loan);
     if (!record) {
       return Error{record.error().code, "call \"" + open.answer.cdr.call_id +
                                             "\" of the last run: " + record.error().message};
     }
     if (auto appended = journal_->append(cdr::RecordType::end, cdr::encode(*record)); !appended) {
       return appended.error();
+    }
+    if (!unread_loan.empty()) {
+      alarms_of_last_run_.push_back("call \"" + open.answer.cdr.call_id +
+                                    "\" of the last run was billed without packages: " + unread_loan);
     }
   }
   if (!recovery.open_calls.empty()) {
@@ -448,6 +453,8 @@ Result<void> Switch::Body::open_workers() {
       first, [this](const InterconnectQuery& query) { return interconnect_totals(query); },
       [this](std::string text) { alarm(std::move(text)); });
   callbacks_ = std::make_unique<Callbacks>(hooks_, is_simulated() ? &first : nullptr, log_);
+  for (std::string& text : std::exchange(alarms_of_last_run_, {}))
+    alarm(std::move(text));
   watch_timer_ = std::make_unique<Timer>(Timer::member<&Body::judge_health, Body>(), this);
   first.timers().start(*watch_timer_, second_us);
   if (is_simulated()) {

@@ -92,6 +92,34 @@ TEST_CASE("close_after_crash: each side gets what it had lent of its own package
   CHECK(call::loans_text({}, {}).empty());
 }
 
+TEST_CASE("close_after_crash: an order's id may have a semicolon (B-22)") {
+  PackageLoan loan;
+  loan.parts.push_back({"monthly/acme;eu", 1, -1, 1, 0, Amount::parse("0.20").value()});
+  loan.parts.push_back({"o;1", 1, -1, 1, 0, Amount::parse("0.01").value()});
+  cdr::OpenCall open = open_call(61'000);
+  open.last_mark->charge = call::loans_text(loan, {});
+  std::string unread;
+  const auto record = call::close_after_crash(open, &unread);
+  REQUIRE(record.ok());
+  CHECK(unread.empty());
+  CHECK(record->cdr.customer.package_charge.to_string() == "0.21");
+  REQUIRE(record->packages.size() == 2);
+  CHECK(record->packages[0].order == "monthly/acme;eu");
+  CHECK(record->packages[1].order == "o;1");
+}
+
+TEST_CASE("close_after_crash: a loan that cannot be read is billed without packages (B-22)") {
+  cdr::OpenCall open = open_call(61'000);
+  open.last_mark->charge = "o1|1|\x01";
+  std::string unread;
+  const auto record = call::close_after_crash(open, &unread);
+  REQUIRE(record.ok());
+  CHECK(record->cdr.customer.charge.to_string() == "1.21");
+  CHECK(record->cdr.customer.rate_terms == terms_of_both_sides().customer);
+  CHECK(record->packages.empty());
+  CHECK(unread == "what a call had lent of packages was written as \"o1|1|?\"");
+}
+
 TEST_CASE("close_after_crash: the call is billed up to its last mark, both sides, as ServerCrash") {
   const auto record = call::close_after_crash(open_call(61'000));
   REQUIRE(record.ok());

@@ -255,6 +255,32 @@ TEST_CASE("Period rates: random calls cost what second by second they cost (B-10
   }
 }
 
+TEST_CASE("Period rates: the steps of a free window count for what a prepaid call may talk (B-10)") {
+  Rate own = tariff();
+  own.price = {};
+  RateWindow morning;
+  morning.to_s = 12 * 3'600;
+  morning.price = Amount();
+  morning.first_s = morning.next_s = 60;
+  RateTerms terms;
+  terms.windows = {morning};
+  own.terms = terms;
+  PackageRate paid = period_rate("", "0.60", 12, 20);
+  paid.from_s = 12 * 3'600 + 30;
+  Sold sold({package("p", {paid})});
+  CallStart start{at("2026-03-02T11:50:01Z"), RateSchedule::parse("split").value(), {}};
+  const PackagePrices prices = sold.book.prices(sold.book.find("acme"), "44", start.at_us);
+  REQUIRE(prices.choose(&own, start) == &own);
+  for (const char* text : {"0.10", "0.30", "1"}) {
+    CAPTURE(text);
+    const Amount usable = money(text);
+    const std::int64_t covered_s = rating::covered_time_s(own, usable, {}, start, 86'400);
+    REQUIRE(covered_s < 86'400);
+    CHECK(rating::charge_of(own, covered_s, {}, nullptr, start)->charge <= usable);
+    CHECK(rating::charge_of(own, covered_s + 1, {}, nullptr, start)->charge > usable);
+  }
+}
+
 TEST_CASE("Period rates: words of overlays that do not fit are refused (B-24)") {
   const std::string rate = "price=0.60|per_s=60|first_s=1|next_s=1";
   CHECK(parse_charge_terms(rate + "|period_rates=any 18:00-20:00 price=0.06").ok());

@@ -885,6 +885,15 @@ TEST_CASE("Packages: what is no package or order is refused by name (B-20, B-21)
   CHECK_FALSE(check_package_order(order, yearly).ok());
   order.id = "a/b";
   CHECK_FALSE(check_package_order(order, monthly_package()).ok());
+  for (const char* account : {"ac|me", "ac\nme"}) {  // texts of what calls took have these between
+    order = order_of();
+    order.account = account;
+    CHECK_FALSE(check_package_order(order, monthly_package()).ok());
+    AccountMonthlyRules rules;
+    rules.account = account;
+    rules.rules.minimum = money("1");
+    CHECK_FALSE(PackageBook().provision({}, {}, {rules}).ok());
+  }
   PackageBook book;
   CHECK(book.provision({}, {order_of()}).error().code == ErrorCode::not_found);
   CHECK(book.provision({monthly_package(), monthly_package()}, {}).error().code ==
