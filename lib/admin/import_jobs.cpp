@@ -19,12 +19,21 @@ ImportJobs::~ImportJobs() {
   if (last.joinable()) last.join();
 }
 
+/// With mutex_ held.
+Result<void> ImportJobs::idle_locked() const {
+  if (!is_running_) return {};
+  return Error{ErrorCode::already_exists,
+               "import " + std::to_string(jobs_.rbegin()->first) + " was not over"};
+}
+
+Result<void> ImportJobs::idle() const {
+  const std::lock_guard lock(mutex_);
+  return idle_locked();
+}
+
 Result<std::uint64_t> ImportJobs::start(std::string target, Work work) {
   const std::lock_guard lock(mutex_);
-  if (is_running_) {
-    return Error{ErrorCode::already_exists,
-                 "import " + std::to_string(jobs_.rbegin()->first) + " was not over"};
-  }
+  if (auto none_runs = idle_locked(); !none_runs) return none_runs.error();
   ImportJob job;
   job.started_at_us = clock_.wall_us();
   // A number that a switch gave before it was started anew is none of now.
@@ -53,13 +62,21 @@ void ImportJobs::run(std::uint64_t id, const Work& work) {
   } catch (const std::exception& error) {
     response =
         refused(Error{ErrorCode::internal, std::string("import was ended: ") + error.what()});
+  } catch (...) {
+    response = refused(Error{ErrorCode::internal, "import was ended by an unknown exception"});
+  }
+  if (response.body.size() > answer_bytes_max) {
+    const int status = response.status;  // which stays what the put would have had
+    response = refused(Error{ErrorCode::limit, "answer of " + std::to_string(response.body.size()) +
+                                                   " bytes was too long to keep"});
+    response.status = status;
   }
   const std::lock_guard lock(mutex_);
   is_running_ = false;
   ImportJob& job = jobs_.at(id);
   job.ended_at_us = clock_.wall_us();
   job.status = response.status;
-  if (response.body.size() <= answer_bytes_max) job.answer = std::move(response.body);
+  job.answer = std::move(response.body);
 }
 
 /// With mutex_ held: the progress is that of the job that runs, or of the change of somebody else

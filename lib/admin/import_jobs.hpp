@@ -37,7 +37,7 @@ std::string to_json(const ImportJob& job);
 class ImportJobs {
  public:
   static constexpr std::size_t ended_kept = 16;  ///< Jobs that can be asked for once they ended.
-  /// The longest answer that is kept; of a longer one the status is.
+  /// The longest answer that is kept; for a longer one stands that it was too long.
   static constexpr std::size_t answer_bytes_max = std::size_t{1} << 20;
 
   using Work = std::function<http::Response()>;
@@ -51,11 +51,14 @@ class ImportJobs {
 
   /// Begins it on a thread of its own. Errors: already_exists (one runs), limit (no thread).
   Result<std::uint64_t> start(std::string target, Work work);
+  /// Errors: already_exists (one runs, which holds what other changes would wait for).
+  [[nodiscard]] Result<void> idle() const;
   /// Errors: not_found.
   [[nodiscard]] Result<ImportJob> find(std::uint64_t id) const;
   [[nodiscard]] std::vector<ImportJob> list() const;  ///< Newest first.
 
  private:
+  [[nodiscard]] Result<void> idle_locked() const;
   void run(std::uint64_t id, const Work& work);
   [[nodiscard]] ImportJob with_progress(ImportJob job) const;
 

@@ -96,6 +96,15 @@ bool is_for_background(const http::Request& request) {
                      [](const auto& parameter) { return parameter.first == "background"; });
 }
 
+/// Of provisioned objects; a payment to an account, say, waits for no import.
+bool is_change(const http::Request& request) {
+  const auto& path = request.path;
+  if (path.size() == 5)
+    return path[2] == "rate_decks" && (request.method == "PUT" || request.method == "POST");
+  if (path.size() > 4 || (path.size() == 4 && path[2] == "gateways")) return false;
+  return request.method == "PUT" || request.method == "DELETE";
+}
+
 http::Response job_answer(const ImportJob& job) {
   http::Response response = json_answer(job.status == 0 ? 202 : 200, to_json(job));
   response.headers.emplace_back("Location", "/api/v1/imports/" + std::to_string(job.id));
@@ -139,6 +148,10 @@ std::optional<http::Response> ProvisionEndpoints::answer(const http::Request& re
   if (path.size() < 3 || path[0] != "api" || path[1] != "v1") return std::nullopt;
   if (path[2] == "imports" && path.size() <= 4 && jobs_ != nullptr) return imports(request);
   if (!is_known(path[2])) return std::nullopt;
+  if (jobs_ != nullptr && is_change(request)) {
+    // The import holds what it would wait for, and all requests would wait behind it.
+    if (const auto idle = jobs_->idle(); !idle) return refused(idle.error());
+  }
   if (jobs_ != nullptr && is_put(request) && is_for_background(request))
     return put_in_background(request);
   const std::string& kind = path[2];

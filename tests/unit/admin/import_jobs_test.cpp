@@ -64,9 +64,11 @@ TEST_CASE("ImportJobs: a put shows how far it is, and at the end what it was ans
   REQUIRE_FALSE(second.ok());
   CHECK(second.error().code == ErrorCode::already_exists);
   CHECK(second.error().message == "import " + std::to_string(*id) + " was not over");
+  CHECK(t.jobs.idle().error().message == second.error().message);
 
   gate.set_value();
   state = state_of(ended(t.jobs, *id));
+  CHECK(t.jobs.idle().ok());
   CHECK(state.is_over);
   CHECK(state.step == "idle");
   CHECK(state.answer.status == 201);
@@ -85,6 +87,9 @@ TEST_CASE("ImportJobs: what throws ends the job alone, and the last 16 that ende
   const auto thrown = t.jobs.start("/a", []() -> http::Response { throw std::runtime_error("x"); });
   REQUIRE(thrown.ok());
   CHECK(ended(t.jobs, *thrown).status == 500);
+  const auto odd = t.jobs.start("/a", []() -> http::Response { throw 1; });
+  REQUIRE(odd.ok());
+  CHECK(ended(t.jobs, *odd).status == 500);
   for (std::size_t i = 0; i < ImportJobs::ended_kept + 3; ++i) {
     const auto id = t.jobs.start("/a", [] { return made(200, "{}"); });
     REQUIRE(id.ok());
@@ -92,6 +97,16 @@ TEST_CASE("ImportJobs: what throws ends the job alone, and the last 16 that ende
   }
   CHECK(t.jobs.list().size() == ImportJobs::ended_kept + 1);
   CHECK(t.jobs.find(*thrown).error().code == ErrorCode::not_found);
+}
+
+TEST_CASE("ImportJobs: an answer that is too long to keep says so, with its status") {
+  Jobs t;
+  const auto id = t.jobs.start(
+      "/a", [] { return made(400, std::string(ImportJobs::answer_bytes_max + 1, ' ')); });
+  REQUIRE(id.ok());
+  const ImportJob job = ended(t.jobs, *id);
+  CHECK(job.status == 400);
+  CHECK(job.answer.find("answer of 1048577 bytes was too long to keep") != std::string::npos);
 }
 
 TEST_CASE("import_state_of: an answer about something else is told from a state") {
