@@ -127,8 +127,7 @@ Result<BillingTerms> decode_billing_terms(std::string_view bytes) {
   return terms;
 }
 
-Result<cdr::EndRecord> close_after_crash(const cdr::OpenCall& open,
-                                         std::string* unread_loan) {
+Result<cdr::EndRecord> close_after_crash(const cdr::OpenCall& open, std::string* unread_loan) {
   auto terms = decode_billing_terms(open.answer.rating);
   if (!terms) return terms.error();
   cdr::EndRecord record{open.answer.call_id, open.answer.cdr};

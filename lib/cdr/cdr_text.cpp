@@ -69,8 +69,10 @@ constexpr std::array<std::string_view, 53> csv_columns = {"record_id",
 /// Adds the fields of one line (RFC 4180 section 2).
 class CsvLine {
  public:
+  explicit CsvLine(std::size_t columns_max = csv_columns.size()) : columns_left_(columns_max) {}
+
   void text(std::string_view value) {
-    begin();
+    if (!begin()) return;
     if (value.find_first_of(",\"\r\n") == std::string_view::npos) {
       line_ += value;
       return;
@@ -84,18 +86,22 @@ class CsvLine {
   }
   template <std::integral Integer>
   void number(Integer value) {
-    begin();
-    append_integer(line_, value);
+    if (begin()) append_integer(line_, value);
   }
-  void nothing() { begin(); }
+  void nothing() { (void)begin(); }
   std::string take() { return std::move(line_); }
 
  private:
-  void begin() {
+  /// False: the line has all the columns it may have.
+  bool begin() {
+    if (columns_left_ == 0) return false;
+    --columns_left_;
     if (!is_first_) line_ += ',';
     is_first_ = false;
+    return true;
   }
   std::string line_;
+  std::size_t columns_left_;
   bool is_first_ = true;
 };
 
@@ -108,8 +114,10 @@ std::string csv_header() {
   return line.take();
 }
 
-std::string to_csv_row(const Cdr& cdr) {
-  CsvLine line;
+std::string to_csv_row(const Cdr& cdr) { return cdr::to_csv_row(cdr, csv_columns.size()); }
+
+std::string cdr::to_csv_row(const Cdr& cdr, std::size_t columns) {
+  CsvLine line(columns);
   line.number(cdr.record_id);
   line.text(cdr.call_id);
   line.text(cdr.customer_gateway.value_or(""));
@@ -218,6 +226,14 @@ std::string_view gateway(const std::optional<std::string>& name) {
 }
 
 }  // namespace
+
+std::size_t csv_columns_under(std::string_view text) {
+  const std::string_view header = text.substr(0, text.find("\r\n"));
+  const bool is_former = !header.empty() && header.size() < text.size() &&
+                         csv_header().starts_with(std::string(header) + ',');
+  if (!is_former) return csv_columns.size();
+  return static_cast<std::size_t>(std::count(header.begin(), header.end(), ',')) + 1;
+}
 
 std::string to_pipe_row(const Cdr& cdr) {
   std::string line;

@@ -8,6 +8,8 @@
 namespace tandem::cdr {
 namespace {
 
+constexpr std::size_t header_bytes_max = 4096;
+
 /// Cuts `file` to `length_bytes` when it is longer, and returns its length; less when somebody
 /// shortened it.
 Result<std::uint64_t> cut(DiskFile& file, std::uint64_t length_bytes) {
@@ -100,10 +102,29 @@ std::string CsvSink::name_for(const Cdr& cdr) const {
   return name + (config_.layout == CsvLayout::pipe ? ".txt" : ".csv");
 }
 
+/// Of rows that are appended to a file, which may be older than this version.
+Result<std::size_t> CsvSink::columns_of(const std::string& name) {
+  std::string begin;
+  const auto listed = std::find_if(files_.begin(), files_.end(),
+                                   [&](const TextFile& entry) { return entry.name == name; });
+  // Of what is behind the length on record nothing stays.
+  begin.resize(static_cast<std::size_t>(
+      listed == files_.end() ? header_bytes_max
+                             : std::min<std::uint64_t>(listed->length_bytes, header_bytes_max)));
+  auto file = disk_->open(folder_ + "/" + name, Disk::Open::read);
+  if (!file && file.error().code == ErrorCode::not_found) return csv_columns_under("");
+  if (!file) return std::move(file).error();
+  auto size = (*file)->read_at(0, begin.data(), begin.size());
+  if (!size) return std::move(size).error();
+  begin.resize(*size);
+  return csv_columns_under(begin);
+}
+
 Result<std::uint64_t> CsvSink::position() { return position_; }
 
 Result<void> CsvSink::write_batch(std::span<const RecordView> records, std::uint64_t through) {
   std::vector<std::pair<std::string, std::string>> texts;  // file name, lines
+  std::vector<std::size_t> columns;                        // of each
   for (const RecordView& view : records) {
     if (view.type != RecordType::end) continue;
     auto record = decode_end(view.payload, view.sequence);
@@ -112,9 +133,19 @@ Result<void> CsvSink::write_batch(std::span<const RecordView> records, std::uint
     const std::string name = name_for(record->cdr);
     auto text = std::find_if(texts.begin(), texts.end(),
                              [&name](const auto& entry) { return entry.first == name; });
-    if (text == texts.end()) text = texts.emplace(texts.end(), name, std::string());
-    text->second += config_.layout == CsvLayout::pipe ? to_pipe_row(record->cdr) + "\n"
-                                                      : to_csv_row(record->cdr) + "\r\n";
+    if (text == texts.end()) {
+      columns.push_back(csv_columns_under(""));
+      if (config_.header && config_.layout == CsvLayout::csv) {
+        auto known = columns_of(name);
+        if (!known) return std::move(known).error();
+        columns.back() = *known;
+      }
+      text = texts.emplace(texts.end(), name, std::string());
+    }
+    const std::size_t index = static_cast<std::size_t>(text - texts.begin());
+    text->second += config_.layout == CsvLayout::pipe
+                        ? to_pipe_row(record->cdr) + "\n"
+                        : to_csv_row(record->cdr, columns[index]) + "\r\n";
   }
 
   // A batch that fails or dies in the middle must find the lengths of before. So a file that is not

@@ -29,6 +29,7 @@ class CsvSink final : public BuiltInSink {
   };
   CsvSink(CsvSinkConfig config, std::shared_ptr<Disk> disk);
   Result<void> load();
+  Result<std::size_t> columns_of(const std::string& name);
   Result<void> save(const std::vector<TextFile>& files, std::uint64_t through);
   [[nodiscard]] std::string name_for(const Cdr& cdr) const;
 

@@ -28,7 +28,8 @@ Result<void> check_id(std::string_view field, std::string_view id) {
   // '|' ends an order in the texts of what calls take, and control characters end their lines.
   const auto is_bad = [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '|'; };
   if (std::none_of(id.begin(), id.end(), is_bad)) return {};
-  return out_of_range(field, "\"" + printable_text(id) + "\"", "without '|' and control characters");
+  return out_of_range(field, "\"" + printable_text(id) + "\"",
+                      "without '|' and control characters");
 }
 
 Result<void> check_amount(std::string_view field, Amount amount) {

@@ -300,8 +300,9 @@ Result<void> Switch::Body::close_crashed_calls() {
       return appended.error();
     }
     if (!unread_loan.empty()) {
-      alarms_of_last_run_.push_back("call \"" + open.answer.cdr.call_id +
-                                    "\" of the last run was billed without packages: " + unread_loan);
+      alarms_of_last_run_.push_back(
+          "call \"" + open.answer.cdr.call_id +
+          "\" of the last run was billed without packages: " + unread_loan);
     }
   }
   if (!recovery.open_calls.empty()) {

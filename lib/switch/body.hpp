@@ -274,7 +274,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::unique_ptr<sip::StackGroup> stack_;
   bool is_commit_due_ = false;  // simulations only: a commit is deferred
   std::unique_ptr<Timer> watch_timer_;
-  std::vector<std::string> alarms_of_last_run_;  // raised once there is somebody to tell
+  std::vector<std::string> alarms_of_last_run_;          // raised once there is somebody to tell
   std::map<std::string, bool> alarms_;                   // by what is watched: whether it is raised
   std::map<std::string, std::uint64_t> set_aside_told_;  // by sink: records that were told of
   std::unique_ptr<Timer> pump_timer_;  // simulations only: what threads do otherwise

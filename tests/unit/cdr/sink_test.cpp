@@ -485,6 +485,29 @@ TEST_CASE("CsvSink: a file that was moved away is begun anew, with its header") 
   CHECK(lines[1] == to_csv_row(cdr) + "\r");
 }
 
+TEST_CASE("CsvSink: a file with the header of a former version goes on with its columns") {
+  TemporaryFolder folder;
+  CsvSinkConfig config;
+  config.path = folder / "cdr.csv";
+  const std::string header = csv_header();
+  const std::string former = header.substr(0, header.find(",agent_package_charge"));
+  std::ofstream(config.path, std::ios::binary) << former << "\r\n";
+  Cdr cdr;
+  cdr.record_id = 1;
+  auto sink = make_csv_sink(config);
+  REQUIRE(sink.ok());
+  for (int i = 0; i < 2; ++i) {  // the second finds the file on record
+    REQUIRE((*sink)->write(cdr).ok());
+    REQUIRE((*sink)->flush().ok());
+  }
+  const auto lines = lines_of(file_content(config.path));
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0] == former + "\r");
+  const std::string row = to_csv_row(cdr);
+  CHECK(lines[1] == row.substr(0, row.rfind(',', row.rfind(',') - 1)) + "\r");
+  CHECK(lines[2] == lines[1]);
+}
+
 TEST_CASE("Ledger: charges and payments are applied once, across batches and restarts") {
   TemporaryFolder folder;
   Line line;

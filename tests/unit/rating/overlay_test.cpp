@@ -255,7 +255,8 @@ TEST_CASE("Period rates: random calls cost what second by second they cost (B-10
   }
 }
 
-TEST_CASE("Period rates: the steps of a free window count for what a prepaid call may talk (B-10)") {
+TEST_CASE(
+    "Period rates: the steps of a free window count for what a prepaid call may talk (B-10)") {
   Rate own = tariff();
   own.price = {};
   RateWindow morning;
