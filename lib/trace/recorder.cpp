@@ -88,8 +88,7 @@ void Recorder::publish() {
     tap->set_traces(traces_);
   // After, so that whoever sees it on sees what is traced.
   const bool is_on = std::any_of(traces_.begin(), traces_.end(), [&](const TracePtr& trace) {
-    return trace->takes_calls(now_us) ||
-           (trace->takes_entries(now_us) && trace->live_calls.load() > 0);
+    return trace->is_recording(now_us);
   });
   is_on_.store(is_on);
 }
@@ -101,27 +100,46 @@ void Recorder::forget(const TracePtr& trace) {
     tap->forget(trace);
 }
 
-/// Forgets the oldest traces that ended until there is room for one more of `bytes`. False: those
-/// that run leave none.
-bool Recorder::make_room(std::uint64_t bytes) {
-  for (;;) {
-    std::uint64_t taken = bytes;
-    std::size_t known = 1;
-    TracePtr oldest;
-    for (const TracePtr& trace : traces_) {
-      if (trace->is_ring) continue;
-      const bool is_over = trace->end.load() != TraceEnd::none;
-      ++known;
-      taken += is_over && trace->live_calls.load() == 0
-                   ? trace->bytes.load()
-                   : static_cast<std::uint64_t>(trace->request.bytes_max);
-      if (is_over && oldest == nullptr) oldest = trace;
-    }
-    if (known <= traces_max && taken <= static_cast<std::uint64_t>(config_.memory_bytes))
-      return true;
-    if (oldest == nullptr) return false;
-    forget(oldest);
+void Recorder::end_by_time() {
+  const std::int64_t now_us = clock_.monotonic_us();
+  for (const TracePtr& trace : traces_) {
+    if (!trace->is_ring && now_us >= trace->deadline_us)
+      trace->finish(TraceEnd::time, clock_.wall_us());
   }
+}
+
+/// Forgets traces that ended, the first to end first, until there is room for one more of `bytes`.
+/// False: those that record leave none, and none is forgotten.
+bool Recorder::make_room(std::uint64_t bytes) {
+  const auto most = static_cast<std::uint64_t>(config_.memory_bytes);
+  const std::int64_t now_us = clock_.monotonic_us();
+  end_by_time();
+  std::size_t known = 1;
+  std::uint64_t taken = bytes;
+  std::vector<TracePtr> ended;
+  for (const TracePtr& trace : traces_) {
+    if (trace->is_ring) continue;
+    if (trace->is_recording(now_us)) {
+      ++known;
+      taken += static_cast<std::uint64_t>(trace->request.bytes_max);
+    } else {
+      ended.push_back(trace);
+    }
+  }
+  if (known > traces_max || taken > most) return false;
+  std::stable_sort(ended.begin(), ended.end(), [](const TracePtr& a, const TracePtr& b) {
+    return a->ended_wall_us.load() < b->ended_wall_us.load();
+  });
+  // The last to end are kept, as many as fit.
+  auto first_kept = ended.end();
+  while (first_kept != ended.begin()) {
+    taken += (*std::prev(first_kept))->bytes.load();
+    if (++known > traces_max || taken > most) break;
+    --first_kept;
+  }
+  for (auto one = ended.begin(); one != first_kept; ++one)
+    forget(*one);
+  return true;
 }
 
 Result<TraceView> Recorder::start(TraceRequest request) {
@@ -211,13 +229,11 @@ Result<TracedCall> Recorder::call(std::uint64_t id, std::uint64_t call) const {
 }
 
 std::vector<TraceView> Recorder::sweep() {
-  const std::int64_t now_us = clock_.monotonic_us();
   const std::lock_guard lock(mutex_);
   const bool was_on = is_on_.load();
   std::vector<TraceView> ended;
+  end_by_time();
   for (const TracePtr& trace : traces_) {
-    if (!trace->is_ring && now_us >= trace->deadline_us)
-      trace->finish(TraceEnd::time, clock_.wall_us());
     if (trace->end.load() != TraceEnd::none && !trace->is_end_told.exchange(true))
       ended.push_back(trace->view());
   }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -27,6 +28,10 @@ inline constexpr std::size_t pending_bytes_max = 1 << 20;
 inline constexpr std::size_t call_bytes_max = 1 << 20;
 inline constexpr std::size_t call_entries_max = 4096;
 inline constexpr std::size_t traces_max = 16;  ///< That are known, ended ones too.
+/// Tapes that a reader looks at or frees before it lets the worker in between.
+inline constexpr std::size_t slice_tapes = 64;
+/// For so long an INVITE with credentials may follow the challenge.
+inline constexpr std::int64_t credentials_wait_us = 10'000'000;
 
 /// One trace. Members without atomics are set before others see it. Threading: thread-safe.
 struct Trace {
@@ -40,6 +45,7 @@ struct Trace {
   std::atomic<std::int64_t> ended_wall_us{0};
   std::atomic<bool> is_end_told{false};
   std::atomic<std::int64_t> live_calls{0};
+  std::atomic<std::int64_t> credentials_until_us{0};  ///< Monotonic; a challenged call is live.
   std::atomic<std::uint64_t> calls{0}, messages{0}, bytes{0}, dropped{0};
 
   [[nodiscard]] bool takes_calls(std::int64_t now_us) const noexcept {
@@ -51,6 +57,12 @@ struct Trace {
     const TraceEnd ended = end.load(std::memory_order_relaxed);
     return is_ring ||
            ((ended == TraceEnd::none || ended == TraceEnd::calls) && now_us < deadline_us);
+  }
+  /// More may come to it: calls, or entries of those that it has.
+  [[nodiscard]] bool is_recording(std::int64_t now_us) const noexcept {
+    return takes_calls(now_us) ||
+           (takes_entries(now_us) &&
+            (live_calls.load() > 0 || now_us < credentials_until_us.load()));
   }
   /// Only the first reason counts.
   void finish(TraceEnd why, std::int64_t wall_us) noexcept;
@@ -67,7 +79,8 @@ struct CallEnd {
 /// What one worker records.
 ///
 /// Threading: is_on() and what readers call are thread-safe; the rest is loop-bound. `mutex_`
-/// guards all but `hep_`, and is held for one message or for the copy of one call.
+/// guards all but `hep_`, and is held for one message, for the copy of one call, or for
+/// `slice_tapes` tapes; what they held is freed after it.
 class Tap {
  public:
   Tap(const Clock& clock, const TraceConfig& config, const std::atomic<bool>& is_on,
@@ -114,11 +127,16 @@ class Tap {
   [[nodiscard]] std::optional<TracedCall> call(std::uint64_t trace, std::uint64_t id) const;
   [[nodiscard]] std::size_t pending_bytes() const;
   [[nodiscard]] std::size_t tapes() const;
+  /// The most tapes that a reader went through while the worker had to wait.
+  [[nodiscard]] std::size_t longest_reading() const;
 
  private:
-  enum class Shelf : std::uint8_t { pending, ring, held };  // which of shelves_ a tape is on
+  /// Which of shelves_ a tape is on: undecided; in the ring and over; in the ring, up, and with
+  /// something to give back; up and without; of other traces alone.
+  enum class Shelf : std::uint8_t { pending, ended, live, bare, held };
   struct Tape {
-    std::uint64_t id = 0;  // of the call that took it last; 0: none did
+    std::uint64_t number = 0;  // by which readers go on after a slice
+    std::uint64_t id = 0;      // of the call that took it last; 0: none did
     TracedCallView call;
     std::vector<TraceEntry> entries;
     struct Leg {
@@ -131,7 +149,9 @@ class Tap {
     };
     std::vector<Share> wanted;   // traces that it belongs to
     std::vector<TracePtr> open;  // that it may yet belong to
-    std::size_t bytes = 0;
+    std::size_t bytes = 0;       // with base_bytes
+    std::size_t base_bytes = 0;  // that it has without entries
+    std::size_t others = 0;      // entries, the first ones, that not the ring alone has paid for
     std::size_t invite_hash = 0;  // of the last INVITE that began it: a repetition begins nothing
     std::size_t hep_next = 0;     // entries that were looked at for it
     bool is_free = true;          // for a call to take it
@@ -148,20 +168,41 @@ class Tap {
 
   using Tapes = std::list<std::unique_ptr<Tape>>;
 
+  /// Holds the mutex; frees what was dropped meanwhile after it.
+  class Turn {
+   public:
+    explicit Turn(Tap& tap) : tap_(tap) { tap_.mutex_.lock(); }
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    Tap& tap_;
+  };
+
   Tapes& shelf(Shelf which) noexcept { return shelves_[static_cast<std::size_t>(which)]; }
-  void move_to(Tape& tape, Shelf which);
+  static Tape::Share* ring_share(Tape& tape) noexcept;
+  static std::size_t ring_least(const Tape& tape) noexcept;
+  static Shelf shelf_of(Tape& tape) noexcept;
+  void put_away(Tape& tape);
   Tape& begin_tape(std::string_view call_id, std::int64_t now_us);
   [[nodiscard]] Tape* tape_of(std::uint64_t id);
   bool settle(Tape& tape, const CallFacts& facts);
   bool add_leg(Tape& tape, std::string_view call_id, std::string_view gateway);
   void join(Tape& tape, const TracePtr& trace);
-  bool store(Tape& tape, TraceEntry entry, std::int64_t now_us);
-  void send_copies(Tape& tape, std::int64_t now_us);
+  bool store(Tape& tape, TraceEntry& entry, std::int64_t now_us);
+  bool send_copies(Tape& tape, std::int64_t now_us);
+  void send_copy(const Tape& tape, const TraceEntry& entry);
   void drop(Tape& tape);
   void count_live(const Tape& tape, std::int64_t step) noexcept;
   void leave(Tape& tape, const TracePtr& trace);
+  void settle_shares(Tape& tape);
   void keep_pending_small();
-  void keep_ring_small(const Tape* but);
+  void keep_ring_small(Tape* but);
+  void strip(Tape& tape, std::size_t kept);
+  static std::uint64_t cut(Tape& tape, std::size_t kept) noexcept;
+  template <class Act>
+  std::uint64_t walk_slice(std::uint64_t from, const Act& act) const;
 
   const Clock& clock_;
   const TraceConfig& config_;
@@ -172,7 +213,11 @@ class Tap {
 
   mutable std::mutex mutex_;
   std::vector<TracePtr> traces_;  // the ring among them
-  std::array<Tapes, 3> shelves_;  // by Shelf, oldest first
+  std::array<Tapes, 5> shelves_;  // by Shelf, oldest first
+  Tapes gone_;                    // dropped, to be freed at the end of the turn
+  std::map<std::uint64_t, Tape*> by_number_;
+  std::uint64_t next_number_ = 1;
+  mutable std::size_t longest_reading_ = 0;
   std::unordered_map<std::string, Tape*, TextHash, std::equal_to<>> by_leg_;  // by Call-ID
   std::unordered_map<std::uint64_t, Tape*> by_call_;
   std::uint64_t expected_id_ = 0;  // whose leg is being made; 0: none is
@@ -209,6 +254,7 @@ class Recorder {
  private:
   [[nodiscard]] TracePtr find(std::uint64_t id) const;  // with mutex_ held; null: none
   void publish();                                       // likewise
+  void end_by_time();                                   // likewise
   void forget(const TracePtr& trace);                   // likewise
   bool make_room(std::uint64_t bytes);                  // likewise
 

@@ -115,11 +115,12 @@ void Explorer::shrink(Failure& failure) const {
     failure.breaches.insert(failure.breaches.begin(), "only after other calls");
     return;
   }
-  for (std::size_t i = failure.acts.size() - 1; i-- > 0;) {
+  // The last act is the end, which stays.
+  for (std::size_t i = failure.acts.empty() ? 0 : failure.acts.size() - 1; i-- > 0;) {
     std::vector<std::string> fewer = failure.acts;
     fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
     (void)fails(fewer);
-    i = std::min(i, failure.acts.size() - 1);
+    i = std::min(i, failure.acts.empty() ? 0 : failure.acts.size() - 1);
   }
 }
 

@@ -6,7 +6,9 @@
 #include <atomic>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "support/fake_network.hpp"
 #include "trace/call_id.hpp"
 
 using namespace tandem;
@@ -34,7 +36,9 @@ struct Bench {
   Tap& tap;
 
   explicit Bench(std::int64_t ring_bytes = 0, unsigned workers = 1)
-      : config(config_of(ring_bytes)), recorder(clock, config, workers), tap(recorder.tap(0)) {}
+      : Bench(config_of(ring_bytes), workers) {}
+  explicit Bench(const TraceConfig& of, unsigned workers = 1)
+      : config(of), recorder(clock, config, workers), tap(recorder.tap(0)) {}
 
   static TraceConfig config_of(std::int64_t ring_bytes) {
     TraceConfig config;
@@ -76,6 +80,19 @@ TEST_CASE("call_id_of: the first Call-ID, long or short, of the head alone") {
   CHECK(call_id_of("BYE x SIP/2.0\r\n\r\nCall-ID: z\r\n") == "");
   CHECK(call_id_of("Call-ID: z") == "");
   CHECK(call_id_of("") == "");
+}
+
+TEST_CASE("has_to_tag: the tag of the header, not one of its URI or of its name") {
+  const auto with = [](const char* to) {
+    return has_to_tag(std::string("INVITE x SIP/2.0\r\nFrom: <sip:a>;tag=1\r\n") + to +
+                      "\r\n\r\nTo: x;tag=2\r\n");
+  };
+  CHECK(with("To: <sip:b>;tag=1"));
+  CHECK(with("t:sip:b ;x=1; TAG = 1"));
+  CHECK(!with("To: <sip:b>"));
+  CHECK(!with("To: <sip:b;tag=1>;x=1"));
+  CHECK(!with("To: \"a;tag=1\" <sip:b>"));
+  CHECK(!with("X: <sip:b>;tag=1"));
 }
 
 TEST_CASE("Recorder: nothing is on before a trace is, and after the last one has ended") {
@@ -130,6 +147,28 @@ TEST_CASE("Recorder: a Call-ID that comes again begins a new call, a repetition 
   CHECK(bench.tap.open(2, "c1", facts_of("44")));
   CHECK(bench.recorder.call(id, 1)->call.messages == 2);
   CHECK(bench.recorder.call(id, 2)->call.messages == 1);
+}
+
+TEST_CASE("Recorder: a Call-ID that comes again for nobody is not recorded in the call that is over") {
+  Bench bench;
+  TraceRequest request;
+  request.filter.source = "192.0.2.0/24";
+  const auto id = bench.recorder.start(request)->id;
+  bench.call(1, "44");
+  Tap::Passage passage;
+  passage.remote = SocketAddress::parse("203.0.113.1:5060").value();
+  bench.tap.on_message(passage, "INVITE sip:33@192.0.2.1 SIP/2.0\r\nCall-ID: c1\r\n\r\n");
+  bench.tap.on_message(passage, "BYE sip:44@192.0.2.1 SIP/2.0\r\nCall-ID: c1\r\n\r\n");
+  CHECK(bench.recorder.call(id, 1)->call.messages == 1);
+}
+
+TEST_CASE("Recorder: a change of a call that was up before the trace begins nothing") {
+  Bench bench;
+  bench.start();
+  Bench::pass(bench.tap, "INVITE sip:44@192.0.2.1 SIP/2.0\r\nTo: <sip:44@192.0.2.1>;tag=7", "up");
+  CHECK(bench.tap.pending_bytes() == 0);
+  Bench::pass(bench.tap, "INVITE sip:44@192.0.2.1 SIP/2.0\r\nTo: <sip:44@192.0.2.1>", "new");
+  CHECK(bench.tap.pending_bytes() > 0);
 }
 
 TEST_CASE("Recorder: undecided calls stay within their bytes, the oldest go first") {
@@ -189,6 +228,191 @@ TEST_CASE("Recorder: the ring lets the oldest go; a trace that wants one keeps i
   CHECK(bench.recorder.call(id, 1).ok());
   CHECK(bench.recorder.call(0, 200).ok());
   CHECK(bench.recorder.calls(0)->front().id == 200);
+}
+
+TEST_CASE("Recorder: of a call that is up the ring keeps the end, and HEP gets all of it") {
+  test::FakeNetwork network;
+  TraceConfig config = Bench::config_of(65'536);
+  config.hep.server = test::at("10.0.9.1:9060");
+  config.hep.queue_packets = 65'536;
+  config.hep.all_calls = true;
+  Bench bench(config);
+  REQUIRE(bench.tap.open_hep(network.create_loop(), test::at("10.0.0.1:0")).ok());
+  bench.invite("long", 500);
+  REQUIRE(bench.tap.open(1'000, "long", facts_of("44")));
+  for (std::uint64_t i = 1; i <= 200; ++i)
+    bench.call(i, "442", 1'000);
+  REQUIRE(bench.recorder.call(0, 1'000).ok());
+  CHECK(bench.recorder.call(0, 1'000)->call.messages == 1);  // those that are over went first
+  // More of calls that are up than the ring holds.
+  for (std::uint64_t i = 2'000; i < 2'050; ++i) {
+    bench.invite("c" + std::to_string(i), 1'500);
+    REQUIRE(bench.tap.open(i, "c" + std::to_string(i), facts_of("44")));
+  }
+  CHECK(bench.recorder.trace(0)->bytes <= 65'536);
+  CHECK(bench.recorder.call(0, 1'000)->call.messages == 0);
+  CHECK(bench.recorder.call(0, 1'000)->call.dropped == 1);
+  CHECK(bench.recorder.trace(0)->dropped >= 1);
+  network.run_for(1'000);
+  const std::size_t sent = network.sent.size();
+  CHECK(sent == 251);
+  Bench::pass(bench.tap, "BYE sip:44@192.0.2.1 SIP/2.0", "long");
+  bench.tap.close(1'000, facts_of("44", true), {"NormalCallClearing", "ended"});
+  network.run_for(1'000);
+  CHECK(network.sent.size() == sent + 1);
+  const TracedCall call = bench.recorder.call(0, 1'000).value();
+  REQUIRE(!call.entries.empty());
+  CHECK(call.entries.back().topic == "call");
+  CHECK(call.call.end_reason == "NormalCallClearing");
+}
+
+TEST_CASE("Recorder: HEP gets what one call has no room for") {
+  test::FakeNetwork network;
+  TraceConfig config = Bench::config_of(8 << 20);
+  config.hep.server = test::at("10.0.9.1:9060");
+  config.hep.all_calls = true;
+  Bench bench(config);
+  REQUIRE(bench.tap.open_hep(network.create_loop(), test::at("10.0.0.1:0")).ok());
+  bench.invite("long");
+  REQUIRE(bench.tap.open(1, "long", facts_of("44")));
+  for (int i = 0; i < 40; ++i)
+    Bench::pass(bench.tap, "INFO sip:44@192.0.2.1 SIP/2.0", "long", false, 60'000);
+  network.run_for(1'000);
+  CHECK(bench.recorder.call(0, 1)->call.dropped > 0);
+  CHECK(network.sent.size() == 41);
+}
+
+TEST_CASE("Recorder: one call that is up takes no more than the ring") {
+  Bench bench(65'536);
+  bench.invite("long");
+  REQUIRE(bench.tap.open(1, "long", facts_of("44")));
+  for (int i = 0; i < 20; ++i)
+    Bench::pass(bench.tap, "INFO sip:44@192.0.2.1 SIP/2.0", "long", false, 10'000);
+  CHECK(bench.recorder.trace(0)->bytes <= 65'536);
+  const TracedCall call = bench.recorder.call(0, 1).value();
+  CHECK(call.call.messages + call.call.dropped == 21);
+  CHECK(call.entries.size() == call.call.messages);
+  CHECK(!call.entries.empty());
+}
+
+TEST_CASE("Recorder: what the ring and a trace both have is paid for by whoever is left") {
+  Bench bench(65'536);
+  const auto id = bench.start("44", 65'536);
+  bench.invite("both");
+  REQUIRE(bench.tap.open(1, "both", facts_of("44")));
+  for (int i = 0; i < 20; ++i)
+    Bench::pass(bench.tap, "INFO sip:44@192.0.2.1 SIP/2.0", "both", false, 10'000);
+  CHECK(bench.recorder.trace(id)->end == TraceEnd::bytes);
+  CHECK(bench.recorder.trace(0)->bytes <= 65'536);
+  const auto size_of = [&](std::uint64_t trace) {
+    std::size_t bytes = 0;
+    for (const TraceEntry& entry : bench.recorder.call(trace, 1)->entries)
+      bytes += entry.text.size();
+    return bytes;
+  };
+  // Its own, and the part that the ring pays for alone.
+  CHECK(size_of(id) <= 2 * 65'536);
+  const std::size_t of_trace = bench.recorder.trace(id)->bytes;
+  SUBCASE("the trace goes") {
+    REQUIRE(bench.recorder.remove(id).ok());
+    CHECK(bench.recorder.trace(0)->bytes <= 65'536);
+    CHECK(size_of(0) <= 65'536);
+    Bench::pass(bench.tap, "BYE sip:44@192.0.2.1 SIP/2.0", "both");
+    CHECK(bench.recorder.call(0, 1)->entries.back().text.starts_with("BYE"));
+  }
+  SUBCASE("the ring goes") {
+    bench.tap.close(1, facts_of("44", true), {"NormalCallClearing", "ended"});
+    for (std::uint64_t i = 2; i <= 200; ++i)
+      bench.call(i, "33", 1'000);
+    CHECK(!bench.recorder.call(0, 1).ok());
+    CHECK(size_of(id) <= of_trace);
+    CHECK(size_of(id) > 40'000);
+  }
+}
+
+TEST_CASE("Recorder: a trace that finds no room leaves the ended ones alone") {
+  Bench bench;
+  const auto kept = bench.start("44", 16 << 20);
+  bench.call(1, "44");
+  REQUIRE(bench.recorder.stop(kept).ok());
+  bench.start("33", 8 << 20);
+  TraceRequest request;
+  request.bytes_max = 64 << 20;
+  const auto refused = bench.recorder.start(request);
+  REQUIRE(!refused.ok());
+  CHECK(refused.error().code == ErrorCode::limit);
+  CHECK(bench.recorder.call(kept, 1).ok());
+}
+
+TEST_CASE("Recorder: the trace that ended first makes room, none that still records does") {
+  Bench bench;
+  const auto live = [&] {
+    TraceRequest request;
+    request.calls_max = 1;
+    request.bytes_max = 65'536;
+    return bench.recorder.start(request)->id;
+  }();
+  bench.invite("up");
+  REQUIRE(bench.tap.open(1, "up", facts_of("44")));
+  REQUIRE(bench.recorder.trace(live)->end == TraceEnd::calls);
+  std::vector<std::uint64_t> ids;
+  while (ids.size() + 1 < traces_max)
+    ids.push_back(bench.start("99", 65'536));
+  for (const std::size_t i : {2U, 0U}) {
+    bench.clock.advance_us(second_us);
+    REQUIRE(bench.recorder.stop(ids[i]).ok());
+  }
+  bench.start("99", 65'536);
+  CHECK(!bench.recorder.trace(ids[2]).ok());
+  CHECK(bench.recorder.trace(ids[0]).ok());
+  CHECK(bench.recorder.trace(live).ok());
+  bench.start("99", 65'536);
+  CHECK(!bench.recorder.trace(ids[0]).ok());
+  CHECK(!bench.recorder.start({}).ok());  // only those that record are left
+  CHECK(bench.recorder.trace(live).ok());
+}
+
+TEST_CASE("Recorder: a worker waits for a slice of the tapes, not for all of them") {
+  Bench bench;
+  const auto id = bench.start();
+  for (std::uint64_t i = 1; i <= 1'000; ++i)
+    bench.call(i, "44");
+  CHECK(bench.recorder.calls(id)->size() == 1'000);
+  REQUIRE(bench.recorder.remove(id).ok());
+  CHECK(bench.tap.tapes() == 0);
+  bench.start("33");
+  for (int i = 0; i < 200; ++i)
+    bench.invite("p" + std::to_string(i));
+  bench.clock.advance_us(600 * second_us);
+  (void)bench.recorder.sweep();
+  CHECK(bench.tap.tapes() == 0);
+  CHECK(bench.tap.longest_reading() == slice_tapes);
+}
+
+TEST_CASE("Recorder: a trace of one call waits for the credentials of a challenged one") {
+  Bench bench;
+  TraceRequest request;
+  request.calls_max = 1;
+  const auto id = bench.recorder.start(request)->id;
+  bench.invite("auth");
+  REQUIRE(bench.tap.open(1, "auth", facts_of("44")));
+  bench.tap.give_back(1);
+  bench.clock.advance_us(second_us);
+  (void)bench.recorder.sweep();
+  CHECK(bench.tap.is_on());
+  SUBCASE("they come") {
+    bench.invite("auth", 3);
+    REQUIRE(bench.tap.open(2, "auth", facts_of("44")));
+    bench.clock.advance_us(20 * second_us);
+    (void)bench.recorder.sweep();
+    CHECK(bench.tap.is_on());
+    CHECK(bench.recorder.call(id, 2)->call.messages == 2);
+  }
+  SUBCASE("they do not") {
+    bench.clock.advance_us(10 * second_us);
+    (void)bench.recorder.sweep();
+    CHECK(!bench.tap.is_on());
+  }
 }
 
 TEST_CASE("Recorder: a challenged call waits for its credentials") {
