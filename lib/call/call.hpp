@@ -232,6 +232,7 @@ class Call final : public LegEvents {
   // Answered.
   void refuse_answer(Leg& leg, std::string_view why);
   void answer_as_before(Leg& waiting);
+  void answer_as_before(Leg& waiting, std::string_view offer);
   void record_answer();
   void begin_talk();
   void arm_money(const MeterVerdict& customer, const MeterVerdict& agent);

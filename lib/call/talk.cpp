@@ -26,14 +26,6 @@ constexpr std::size_t index_of(MediaSide side) noexcept {
   return side == MediaSide::caller ? 0 : 1;
 }
 
-/// m= lines of a description.
-std::size_t count_streams(std::string_view sdp) noexcept {
-  std::size_t count = 0;
-  for (auto at = sdp.find("\nm="); at != std::string_view::npos; at = sdp.find("\nm=", at + 1))
-    ++count;
-  return count;
-}
-
 /// Empties a container and returns its memory too.
 template <class Container>
 void give_back(Container& held) noexcept {
@@ -206,15 +198,18 @@ void Call::on_confirmed(Leg& leg, const SessionBody& body) {
     end_by_server(Reason::CodecMismatch);
 }
 
-/// Answers the offer that `waiting` made in a 2xx when nobody has anything to say to it: what that
-/// side was shown last holds (RFC 3261 section 13.2.2.4), where it can be an answer (RFC 3264
-/// section 6).
+/// Answers the offer that `waiting` made in a 2xx when nobody has anything to say to it, or cannot
+/// be asked: what that side was shown last holds (RFC 3261 section 13.2.2.4), where it can be an
+/// answer (RFC 3264 section 6).
 void Call::answer_as_before(Leg& waiting) {
-  const std::string last(media_.shown(side_of(waiting)));
   const Leg* const asker = other(waiting);
-  const bool is_answer = asker != nullptr && count_streams(last) != 0 &&
-                         count_streams(last) == count_streams(media_.shown(side_of(*asker)));
-  waiting.acknowledge(is_answer ? SessionBody{"application/sdp", last} : SessionBody{});
+  answer_as_before(waiting, asker == nullptr ? std::string_view() : media_.shown(side_of(*asker)));
+}
+
+void Call::answer_as_before(Leg& waiting, std::string_view offer) {
+  const std::string last(media_.shown(side_of(waiting)));
+  waiting.acknowledge(sip::can_answer(last, offer) ? SessionBody{"application/sdp", last}
+                                                   : SessionBody{});
 }
 
 // --- changes of the session ---
@@ -289,7 +284,11 @@ void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
   auto passed = pass_media(side_of(leg), role, body);
   if (!passed) {
     media_.revert();
-    leg.acknowledge({});  // an offer in its 2xx gets no answer, but its ACK
+    if (is_offer_wanted_) {
+      answer_as_before(leg, body.bytes);
+    } else {
+      leg.acknowledge({});
+    }
     asker.answer_reoffer(not_acceptable, {});
     return;
   }

@@ -1,6 +1,9 @@
 #include "sip/sdp.hpp"
 
+#include <algorithm>
 #include <optional>
+
+#include "base/text.hpp"
 
 namespace tandem::sip {
 namespace {
@@ -767,6 +770,38 @@ std::vector<SdpCodec> sdp_codecs(const SdpMedia& media) {
     codec.channels = known.channels;
   }
   return codecs;
+}
+
+bool can_answer(std::string_view answer, std::string_view offer) {
+  const auto ours = parse_sdp(answer);
+  const auto theirs = parse_sdp(offer);
+  if (!ours || !theirs || ours->media_count == 0 || ours->media_count != theirs->media_count)
+    return false;
+  const auto is_same = [](const SdpCodec& a, const SdpCodec& b) {
+    if (a.name.empty() || b.name.empty()) return a.format == b.format;
+    return equals_ignoring_case(a.name, b.name) && a.clock_rate_hz == b.clock_rate_hz &&
+           a.channels == b.channels;
+  };
+  for (std::size_t i = 0; i < ours->media_count; ++i) {
+    const SdpMedia& own = ours->media[i];
+    const SdpMedia& offered = theirs->media[i];
+    if (own.type != offered.type || own.protocol != offered.protocol) return false;
+    if (own.port == 0) continue;
+    if (offered.port == 0) return false;  // what is not offered is refused
+    if (!own.is_rtp()) {
+      if (own.formats != offered.formats) return false;
+      continue;
+    }
+    const auto codecs = sdp_codecs(own);
+    const auto wanted = sdp_codecs(offered);
+    const bool has_common = std::any_of(codecs.begin(), codecs.end(), [&](const SdpCodec& one) {
+      return !equals_ignoring_case(one.name, "telephone-event") &&
+             std::any_of(wanted.begin(), wanted.end(),
+                         [&](const SdpCodec& other) { return is_same(one, other); });
+    });
+    if (!has_common) return false;
+  }
+  return true;
 }
 
 std::string sdp_codec_names(const SdpMedia& media) {

@@ -106,6 +106,11 @@ std::vector<SdpCodec> sdp_codecs(const SdpMedia& media);
 /// "PCMU,PCMA,telephone-event": for logs and records.
 std::string sdp_codec_names(const SdpMedia& media);
 
+/// Whether `answer` can stand as the answer to `offer` (RFC 3264 section 6): the same kinds of
+/// streams in the same order, and in each that both use a format in common. False: not, or one of
+/// them is no description or has no streams.
+bool can_answer(std::string_view answer, std::string_view offer);
+
 /// What the a=fmtp line of a format becomes.
 struct SdpFmtpEdit {
   std::string_view format;

@@ -60,9 +60,8 @@ struct Trace {
   }
   /// More may come to it: calls, or entries of those that it has.
   [[nodiscard]] bool is_recording(std::int64_t now_us) const noexcept {
-    return takes_calls(now_us) ||
-           (takes_entries(now_us) &&
-            (live_calls.load() > 0 || now_us < credentials_until_us.load()));
+    return takes_calls(now_us) || (takes_entries(now_us) &&
+                                   (live_calls.load() > 0 || now_us < credentials_until_us.load()));
   }
   /// Only the first reason counts.
   void finish(TraceEnd why, std::int64_t wall_us) noexcept;
@@ -147,11 +146,11 @@ class Tap {
       TracePtr trace;
       std::size_t bytes = 0;  // that the trace has paid for
     };
-    std::vector<Share> wanted;   // traces that it belongs to
-    std::vector<TracePtr> open;  // that it may yet belong to
-    std::size_t bytes = 0;       // with base_bytes
-    std::size_t base_bytes = 0;  // that it has without entries
-    std::size_t others = 0;      // entries, the first ones, that not the ring alone has paid for
+    std::vector<Share> wanted;    // traces that it belongs to
+    std::vector<TracePtr> open;   // that it may yet belong to
+    std::size_t bytes = 0;        // with base_bytes
+    std::size_t base_bytes = 0;   // that it has without entries
+    std::size_t others = 0;       // entries, the first ones, that not the ring alone has paid for
     std::size_t invite_hash = 0;  // of the last INVITE that began it: a repetition begins nothing
     std::size_t hep_next = 0;     // entries that were looked at for it
     bool is_free = true;          // for a call to take it

@@ -63,8 +63,8 @@ void Tap::on_message(const Passage& passage, std::string_view bytes) noexcept {
     if (!passage.is_sent && bytes.starts_with("INVITE ")) {
       const std::size_t hash = std::hash<std::string_view>{}(bytes);
       // A change of a call that was up before is of nobody's call.
-      const bool begins = (tape == nullptr || (tape->is_over && tape->invite_hash != hash)) &&
-                          !has_to_tag(bytes);
+      const bool begins =
+          (tape == nullptr || (tape->is_over && tape->invite_hash != hash)) && !has_to_tag(bytes);
       const bool is_wanted =
           begins && std::any_of(traces_.begin(), traces_.end(), [&](auto& one) {
             return one->takes_calls(now_us) && one->filter.may_come_from(passage.remote.ip);

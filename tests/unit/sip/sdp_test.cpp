@@ -43,6 +43,24 @@ ErrorCode error_of(const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("can_answer: the same kinds of streams in order, with a format in common") {
+  const auto with = [](const char* media) {
+    return std::string(
+               "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n") +
+           media;
+  };
+  const std::string audio = with("m=audio 4000 RTP/AVP 0 8\r\n");
+  CHECK(can_answer(audio, with("m=audio 5000 RTP/AVP 18 8\r\n")));
+  CHECK(!can_answer(audio, with("m=audio 5000 RTP/AVP 18\r\n")));
+  CHECK(!can_answer(audio, with("m=audio 0 RTP/AVP 0\r\n")));
+  CHECK(!can_answer(audio, with("m=audio 5000 RTP/AVP 0\r\nm=video 5002 RTP/AVP 34\r\n")));
+  const std::string fax = with("m=audio 0 RTP/AVP 0\r\nm=image 4002 udptl t38\r\n");
+  CHECK(can_answer(fax, with("m=audio 5000 RTP/AVP 8\r\nm=image 5002 udptl t38\r\n")));
+  CHECK(!can_answer(fax, with("m=audio 5000 RTP/AVP 8\r\nm=video 5002 RTP/AVP 34\r\n")));
+  CHECK(!can_answer(audio, ""));
+  CHECK(!can_answer("", audio));
+}
+
 TEST_CASE("parse_sdp: an offer is taken apart into what call and media need (M-01)") {
   const std::string text = sdp_offer();
   const Result<SdpSession> session = parse_sdp(text);

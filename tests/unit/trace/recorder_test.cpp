@@ -149,7 +149,8 @@ TEST_CASE("Recorder: a Call-ID that comes again begins a new call, a repetition 
   CHECK(bench.recorder.call(id, 2)->call.messages == 1);
 }
 
-TEST_CASE("Recorder: a Call-ID that comes again for nobody is not recorded in the call that is over") {
+TEST_CASE(
+    "Recorder: a Call-ID that comes again for nobody is not recorded in the call that is over") {
   Bench bench;
   TraceRequest request;
   request.filter.source = "192.0.2.0/24";
