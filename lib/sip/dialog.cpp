@@ -115,10 +115,10 @@ Path dialog_path(StackWorker& worker, std::string_view routes, const Path& direc
   return path ? *path : direct;
 }
 
-void collect_routes(const Message& message, bool is_reversed, std::string& out) {
+void collect_routes(const Message& message, bool is_reversed, std::string& out, HeaderId which) {
   std::vector<std::string_view> values;
   for (std::size_t i = 0; i < message.header_count; ++i) {
-    if (message.headers[i].id != HeaderId::record_route) continue;
+    if (message.headers[i].id != which) continue;
     std::string_view list = message.headers[i].value;
     while (!list.empty()) {
       const std::string_view value = next_element(list);

@@ -46,7 +46,8 @@ void write_reason(MessageWriter& writer, int q850_cause) noexcept;
 Path dialog_path(StackWorker& worker, std::string_view routes, const Path& direct);
 /// The Record-Route values of a message, one a line; `is_reversed` for the side that sent the
 /// request.
-void collect_routes(const Message& message, bool is_reversed, std::string& out);
+void collect_routes(const Message& message, bool is_reversed, std::string& out,
+                    HeaderId which = HeaderId::record_route);
 
 /// A leg's state on the wire. Outlives its SipLeg until every transaction that may still need it
 /// has ended: a leg that is let go of in any state is ended properly by its dialog.

@@ -1,5 +1,6 @@
 // A dialog as user agent client: from the first INVITE to its final response.
 #include <algorithm>
+#include <memory>
 #include <string>
 
 #include "sip/contact.hpp"
@@ -249,8 +250,15 @@ std::string Dialog::cancel_reason() const {
 
 void StackWorker::on_fork(ClientTransaction& transaction, const Message& response, bool is_new) {
   // Everything that is needed stands in the response, so this works after the dialog has gone.
+  // But the way inside a dialog is that of its requests: such responses need not repeat it (RFC
+  // 3261 section 12.2).
   std::string routes;
-  collect_routes(response, true, routes);
+  const auto request = std::make_unique<Message>();
+  if (!transaction.is_within_dialog()) {
+    collect_routes(response, true, routes);
+  } else if (scan(transaction.message(), Framing::datagram, *request).kind == Fault::Kind::none) {
+    collect_routes(*request, false, routes, HeaderId::route);
+  }
   const DialogHead head{response.contact.uri.empty() ? response.to.uri : response.contact.uri,
                         response.from.value, response.to.value, response.call_id, routes};
   Path path = dialog_path(*this, routes, transaction.path());

@@ -197,7 +197,8 @@ void ClientTransaction::receive_invite(const Message& response, const Path& from
       forks_[0] = std::exchange(winner_, 0);
       layer_.host_.on_fork(*this, response, !is_within_dialog_);
     }
-    if (!has_ack_) message_.clear();  // the INVITE; an ACK may follow
+    // The INVITE; an ACK may follow. That of a dialog whose answer nobody waits for says the way.
+    if (!has_ack_ && (winner_ != 0 || !is_within_dialog_)) message_.clear();
   } else {
     state_ = State::completed;
     char buffer[Limits::message_bytes_max];

@@ -191,6 +191,34 @@ TEST_CASE("Dialog: a forked 2xx is ended even when the call has gone") {
   CHECK(b.all() == "ACK, BYE");
 }
 
+TEST_CASE("Dialog: a change that is agreed to after the end is acknowledged by way of its proxy") {
+  Stack stack;
+  Peer b(stack.network, "127.0.0.1:6000");
+  Peer proxy(stack.network, "127.0.0.1:7100");
+  stack.dial();
+  stack.run_ms(1);
+  b.reply(*b.take(), 200, "b1", answer_sdp, "Record-Route: <sip:127.0.0.1:7100;lr>\r\n");
+  stack.run_ms(1);
+  CHECK(proxy.all() == "ACK");
+  stack.leg().reoffer({Reoffer::Method::reinvite, offer_body});
+  stack.run_ms(1);
+  const auto change = proxy.take();
+  REQUIRE(change->what() == "INVITE");
+  stack.leg().release(0);
+  stack.calls().legs.clear();
+  stack.run_ms(1);
+  (void)proxy.all();
+  (void)b.all();
+  for (int time = 0; time < 2; ++time) {  // it comes again until the ACK has arrived
+    proxy.reply(*change, 200, "b1", answer_sdp);
+    stack.run_ms(1);
+    CHECK(b.all() == "");
+    const auto ack = proxy.take();
+    CHECK(ack->what() == "ACK");
+    CHECK(ack->count("Route") == 1);
+  }
+}
+
 TEST_CASE("Dialog: without an offer in our INVITE the ACK carries the answer") {
   Stack stack;
   Peer b(stack.network, "127.0.0.1:6000");
