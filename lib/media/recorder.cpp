@@ -63,8 +63,8 @@ Result<void> check(const RecorderConfig& config) {
   return {};
 }
 
-Recording::Recording(MediaTap from, std::string name_of_file, std::int64_t begins_us)
-    : name(std::move(name_of_file)), tap(std::move(from)), track(begins_us) {}
+Recording::Recording(std::string name_of_file, std::int64_t begins_us)
+    : name(std::move(name_of_file)), track(begins_us) {}
 
 RecorderCore::RecorderCore(const RecorderConfig& config, const Clock& clock,
                            std::unique_ptr<RecordingFiles> files)
@@ -91,7 +91,20 @@ Result<MediaRecording> RecorderCore::record(MediaSession& session, std::string_v
     return error;
   };
   if (auto checked = check_name(name); !checked) return refused(std::move(checked).error());
-  if (recordings_.load(relaxed) >= config_.recordings_max)
+  // Its place is taken before it is looked whether there was one: workers come at once.
+  struct Place {
+    explicit Place(std::atomic<std::uint64_t>& all) noexcept
+        : all_(all), taken_before(all.fetch_add(1, relaxed)) {}
+    ~Place() {
+      if (!is_kept) all_.fetch_sub(1, relaxed);
+    }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    std::atomic<std::uint64_t>& all_;
+    const std::uint64_t taken_before;
+    bool is_kept = false;
+  } place(recordings_);
+  if (place.taken_before >= config_.recordings_max)
     return refused({ErrorCode::limit, "the limit of " + std::to_string(config_.recordings_max) +
                                           " recordings at once was reached"});
   if (is_short_of_space_.load(relaxed)) {
@@ -99,15 +112,15 @@ Result<MediaRecording> RecorderCore::record(MediaSession& session, std::string_v
     return refused({ErrorCode::limit, "\"" + config_.folder + "\" has less than " +
                                           std::to_string(config_.free_bytes_min) + " bytes free"});
   }
+  auto recording = std::make_shared<Recording>(std::string(name), clock_.monotonic_us());
   auto tap = session.tap(config_.buffer_bytes);
   if (!tap) return refused(std::move(tap).error());
-  auto recording =
-      std::make_shared<Recording>(std::move(*tap), std::string(name), clock_.monotonic_us());
-  recordings_.fetch_add(1, relaxed);
+  recording->tap = std::move(*tap);
   {
     const std::lock_guard lock(mutex_);
     arriving_.push_back(recording);
   }
+  place.is_kept = true;
   on_work();
   return MediaRecording(std::move(recording));
 }
@@ -127,16 +140,22 @@ RecorderStats RecorderCore::stats() const noexcept {
   return stats;
 }
 
+bool RecorderCore::admit() noexcept {
+  const std::lock_guard lock(mutex_);
+  try {
+    running_.reserve(running_.size() + arriving_.size());
+  } catch (const std::exception&) {  // bad_alloc: they wait, their taps drop what is too much
+    return false;
+  }
+  std::move(arriving_.begin(), arriving_.end(), std::back_inserter(running_));
+  arriving_.clear();
+  return true;
+}
+
 bool RecorderCore::turn(bool is_last) noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    std::move(arriving_.begin(), arriving_.end(), std::back_inserter(running_));
-    arriving_.clear();
-  }
-  if (running_.empty()) {
-    (void)has_space();  // a full disk may have room again
-    return is_short_of_space_.load(relaxed) && !is_last;
-  }
+  const bool are_all_here = admit();
+  (void)has_space();  // a full disk may have room again, whatever runs
+  if (running_.empty()) return (!are_all_here || is_short_of_space_.load(relaxed)) && !is_last;
   const std::int64_t now_us = clock_.monotonic_us();
   for (const auto& recording : running_) {
     // Read before the packets: what was put before the end is among them.
@@ -154,7 +173,7 @@ bool RecorderCore::turn(bool is_last) noexcept {
   const auto over = std::remove_if(running_.begin(), running_.end(), is_over);
   recordings_.fetch_sub(static_cast<std::uint64_t>(running_.end() - over), relaxed);
   running_.erase(over, running_.end());
-  return !running_.empty();
+  return !running_.empty() || !are_all_here;
 }
 
 void RecorderCore::write(Recording& recording, std::int64_t now_us) {
@@ -191,7 +210,7 @@ void RecorderCore::write(Recording& recording, std::int64_t now_us) {
     if (recording.data_bytes + wav_header_bytes > config_.file_bytes_max) {
       recording.data_bytes = 0;
       without_audio_.fetch_add(1, relaxed);
-      recording.state.store(Recording::State::over);
+      recording.be_over();
     }
     return;
   }
@@ -210,7 +229,6 @@ void RecorderCore::write(Recording& recording, std::int64_t now_us) {
 }
 
 Result<void> RecorderCore::begin(Recording& recording) {
-  if (!recording.leave_waiting(Recording::State::begun)) return {};  // stopped before
   constexpr int names_max = 99;
   Result<std::unique_ptr<RecordingFile>> file = Error{ErrorCode::internal, ""};
   std::string name;
@@ -220,9 +238,16 @@ Result<void> RecorderCore::begin(Recording& recording) {
     if (file || file.error().code != ErrorCode::already_exists) break;
   }
   if (!file) return std::move(file).error();
+  // Making it may take long. Whoever stops the recording asks for the file then, and is told of
+  // none unless there is one already: one that came too late goes.
+  recording.name.swap(name);
+  if (!recording.leave_waiting(Recording::State::begun)) {
+    file->reset();
+    files_->remove(config_.folder, recording.name);
+    return {};
+  }
   recording.file = std::move(*file);
-  recording.name = std::move(name);
-  recording.has_file.store(true, std::memory_order_release);
+  recording.has_file.store(true);
   return write_header(recording, clock_.monotonic_us());
 }
 
@@ -274,8 +299,7 @@ void RecorderCore::complete(Recording& recording) noexcept {
   } catch (const std::exception& error) {  // bad_alloc
     return fail(recording, {ErrorCode::internal, error.what()}, failed_);
   }
-  recording.file.reset();
-  recording.state.store(Recording::State::over);
+  recording.be_over();
 }
 
 void RecorderCore::fail(Recording& recording, const Error& error,
@@ -284,8 +308,7 @@ void RecorderCore::fail(Recording& recording, const Error& error,
   count.fetch_add(1, relaxed);
   // What is there shall play.
   if (recording.file != nullptr) (void)write_header(recording, 0);
-  recording.file.reset();
-  recording.state.store(Recording::State::over);
+  recording.be_over();
   try {
     if (config_.on_failure) config_.on_failure(recording.name, error);
   } catch (...) {  // the host's
@@ -385,7 +408,13 @@ Result<MediaRecorder> make_loop_recorder(const RecorderConfig& config, io::Loop&
   if (Result<void> checked = check(config); !checked) return std::move(checked).error();
   auto files = system_recording_files(config.folder);
   if (!files) return std::move(files).error();
-  return MediaRecorder(std::make_shared<LoopRecorder>(config, loop, std::move(*files)));
+  return make_loop_recorder(config, loop, std::move(*files));
+}
+
+Result<MediaRecorder> make_loop_recorder(const RecorderConfig& config, io::Loop& loop,
+                                         std::unique_ptr<RecordingFiles> files) {
+  if (Result<void> checked = check(config); !checked) return std::move(checked).error();
+  return MediaRecorder(std::make_shared<LoopRecorder>(config, loop, std::move(files)));
 }
 
 }  // namespace tandem::media
@@ -436,8 +465,7 @@ void MediaRecording::stop() noexcept {
 }
 
 std::string MediaRecording::file() const {
-  if (body_ == nullptr || !body_->has_file.load(std::memory_order_acquire)) return {};
-  return body_->name;
+  return body_ == nullptr ? std::string() : body_->file_name();
 }
 
 bool MediaRecording::is_over() const noexcept {

@@ -19,6 +19,9 @@ namespace tandem::media {
 /// A recorder that writes on `loop`, every turn_us of its time while there is something to record.
 /// Loop-bound, as make_loop_relay() is. Errors: as MediaRecorder::create().
 Result<MediaRecorder> make_loop_recorder(const RecorderConfig& config, io::Loop& loop);
+/// The same on a file system of the caller's.
+Result<MediaRecorder> make_loop_recorder(const RecorderConfig& config, io::Loop& loop,
+                                         std::unique_ptr<RecordingFiles> files);
 
 /// Checks the fields of `config`. Errors: invalid_argument.
 Result<void> check(const RecorderConfig& config);
@@ -26,7 +29,10 @@ Result<void> check(const RecorderConfig& config);
 /// What the owner of a recording and its writer share.
 class Recording {
  public:
-  Recording(MediaTap from, std::string name_of_file, std::int64_t begins_us);
+  Recording(std::string name_of_file, std::int64_t begins_us);
+  ~Recording() { tap.end(); }  // else the relay copies for nobody, and the session stays tapped
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
 
   /// Waiting for the first audio; then there will be a file, or it was stopped and there will not.
   enum class State : std::uint8_t { waiting, begun, abandoned, over };
@@ -35,11 +41,22 @@ class Recording {
     State waiting = State::waiting;
     return state.compare_exchange_strong(waiting, next);
   }
+  /// There will be no more of it. The writer's.
+  void be_over() noexcept {
+    file.reset();
+    tap.end();
+    state.store(State::over);
+  }
+  /// The file when it is decided that there is one, which whoever left `waiting` decided.
+  [[nodiscard]] std::string file_name() const {
+    const State now = state.load();
+    return now == State::begun || (now == State::over && has_file.load()) ? name : std::string();
+  }
 
   std::atomic<State> state{State::waiting};
-  std::atomic<bool> has_file{false};
+  std::atomic<bool> has_file{false};  // was begun; set before over
 
-  // The writer's alone, but for `name`, which stands before has_file is set.
+  // The writer's alone, but for `name`, which stands once the state is begun, and `tap`'s end.
   std::string name;
   MediaTap tap;
   StereoTrack track;
@@ -72,6 +89,7 @@ class RecorderCore : public std::enable_shared_from_this<RecorderCore> {
   virtual void on_work() noexcept {}  ///< There is something to record, from any thread.
 
  private:
+  [[nodiscard]] bool admit() noexcept;
   void write(Recording& recording, std::int64_t now_us);
   Result<void> append(Recording& recording, std::string_view bytes);
   Result<void> write_header(Recording& recording, std::int64_t now_us);

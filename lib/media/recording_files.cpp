@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <new>
 #include <system_error>
 
+#include "media/open_files.hpp"
 #include "media/stereo.hpp"
 #include "tandem/media_recorder.hpp"
 
@@ -63,7 +65,21 @@ class SystemFiles final : public RecordingFiles {
     const int fd =
         ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, file_mode);
     if (fd < 0) return failure(path, errno);
+    if (is_kept_file(fd)) {
+      ::close(fd);
+      ::unlink(path.c_str());
+      return Error{ErrorCode::limit, "\"" + path +
+                                         "\" was not made: the limit of open files left none but "
+                                         "those kept for the rest of the program"};
+    }
     return std::unique_ptr<RecordingFile>(std::make_unique<SystemFile>(fd, path));
+  }
+
+  void remove(const std::string& folder, const std::string& name) noexcept override {
+    try {
+      ::unlink((folder + "/" + name).c_str());
+    } catch (const std::bad_alloc&) {  // it stays
+    }
   }
 
   Result<std::uint64_t> free_bytes(const std::string& folder) override {

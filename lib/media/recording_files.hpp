@@ -23,9 +23,12 @@ class RecordingFiles {
  public:
   virtual ~RecordingFiles() = default;
   /// A new file, readable by its owner only, and the folders above it below `folder`. Errors:
-  /// already_exists, io, limit.
+  /// already_exists, io, limit (also: the open files that are left are kept for the rest of the
+  /// program).
   virtual Result<std::unique_ptr<RecordingFile>> make(const std::string& folder,
                                                       const std::string& name) = 0;
+  /// Takes a new file back. What cannot be removed stays.
+  virtual void remove(const std::string& folder, const std::string& name) noexcept = 0;
   /// Errors: io.
   virtual Result<std::uint64_t> free_bytes(const std::string& folder) = 0;
 };

@@ -1,6 +1,7 @@
 #include "media/stereo.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "media/g711.hpp"
 
@@ -9,6 +10,7 @@ namespace {
 
 constexpr std::uint8_t payload_pcmu = 0;  // RFC 3551 section 6
 constexpr std::uint8_t payload_pcma = 8;
+constexpr int misorder_max = 100;  // RFC 3550 appendix A.1
 
 void put_u16(std::string& out, std::uint32_t value) {
   out.push_back(static_cast<char>(value));
@@ -40,15 +42,25 @@ StereoTrack::Fate StereoTrack::put(MediaSide side, std::int64_t at_us, const Rtp
   std::int64_t frame = stream.frame + step;
   const std::int64_t ahead = frame - arrival;
   const bool is_far = ahead > reorder_frames || ahead < -reorder_frames;
-  if (is_same_stream && is_far && step <= 0) return Fate::late;
-  if (!is_same_stream || is_far) frame = arrival;
-  if (!is_same_stream || step > 0) {
+  const auto size = static_cast<std::int64_t>(payload.size());
+  // A sender may begin its timestamps anew under its old SSRC: only the sequence tells that from a
+  // packet that was overtaken.
+  const auto moved = static_cast<std::int16_t>(header.sequence - stream.sequence);
+  const bool is_overtaken = moved > -misorder_max && (moved < 0 || (moved == 0 && step <= 0));
+  if (is_same_stream && is_far && is_overtaken) return Fate::late;
+  // What was held up comes at once, behind a gap: it is where it belongs again when it has caught
+  // up, and fastened to its arrival each part of the burst would be written over the one before.
+  const std::int64_t waited = arrival - std::exchange(stream.arrival, arrival);
+  const bool may_catch_up = is_same_stream && moved > 0 && step == moved * size &&
+                            (2 * waited < size || waited > reorder_frames);
+  if (!is_same_stream || (is_far && !may_catch_up)) frame = arrival;
+  if (!is_same_stream || step > 0 || moved > 0 || is_far) {
     stream.has_begun = true;
     stream.ssrc = header.ssrc;
+    stream.sequence = header.sequence;
     stream.timestamp = header.timestamp;
     stream.frame = frame;
   }
-  const auto size = static_cast<std::int64_t>(payload.size());
   const std::int64_t first = std::max(frame, flushed_);
   const std::int64_t end = std::min(frame + size, flushed_ + window_frames);
   if (first >= end) return Fate::late;

@@ -13,7 +13,8 @@ namespace tandem::media {
 
 /// Frames of a left (caller) and a right (callee) sample at 8,000 Hz. Each stream lies where its
 /// RTP timestamps put it, fastened to the time of arrival at its first packet and again where it
-/// begins anew: another SSRC, or timestamps that leave the arrival by more than half a second.
+/// begins anew: another SSRC, or timestamps that leave the arrival by more than half a second. What
+/// only comes out of order, and what was held up and comes in a burst, does not begin anew.
 ///
 /// Threading: one thread at a time.
 class StereoTrack {
@@ -39,8 +40,10 @@ class StereoTrack {
   struct Stream {
     bool has_begun = false;
     std::uint32_t ssrc = 0;
-    std::uint32_t timestamp = 0;  // the newest
+    std::uint16_t sequence = 0;   // of the newest packet
+    std::uint32_t timestamp = 0;  // of the same
     std::int64_t frame = 0;       // of that timestamp
+    std::int64_t arrival = 0;     // of the packet before, in frames
   };
   [[nodiscard]] std::int64_t frame_at(std::int64_t now_us) const noexcept;
   void flush_to(std::int64_t frame, std::string& out);

@@ -40,7 +40,9 @@ std::optional<PressedKey> KeyDetector::take(const TelephoneEvent& event, std::ui
     return let_go(false);
   }
   // Of an event before the newest one: late, whatever it says.
-  if (is_known_stream && static_cast<std::int32_t>(timestamp - timestamp_) < 0) return std::nullopt;
+  if (is_known_stream && static_cast<std::int32_t>(timestamp - timestamp_) < 0 &&
+      now_us - last_us_ < late_us)
+    return std::nullopt;
   // A long event goes on where its former segment ended (RFC 4733 section 2.5.1.3).
   const bool is_segment = is_known_stream && is_pressed_ && event.event == event_ &&
                           duration_ >= 0x8000 && timestamp - timestamp_ == 0xFFFF;

@@ -40,6 +40,9 @@ class KeyDetector {
   /// Behind this much silence of an event it is taken as over: five times the usual interval of its
   /// packets, and more than three of the longest common one (RFC 4733 section 2.6.1).
   static constexpr std::int64_t lost_end_us = 250'000;
+  /// An event of an older timestamp is late within this time of the newest packet; behind it the
+  /// sender has begun its timestamps anew.
+  static constexpr std::int64_t late_us = 2'000'000;
 
   void reset() noexcept { *this = {}; }
 

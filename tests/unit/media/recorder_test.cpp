@@ -2,14 +2,18 @@
 #include "media/recorder.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <set>
 #include <string>
 
 #include "media/g711.hpp"
+#include "media/open_files.hpp"
 #include "media/relay.hpp"
 #include "unit/media/fake_loop.hpp"
 #include "unit/media/rtp_packet.hpp"
@@ -57,19 +61,57 @@ struct Samples {
   }
 };
 
-std::string pcm_packet(std::uint16_t sequence, std::uint8_t payload_type, char code,
-                       std::uint32_t ssrc = 1) {
-  std::string packet = rtp_packet(sequence, sequence * 160U, ssrc, 0);
+std::string pcm_packet_at(std::uint16_t sequence, std::uint32_t timestamp,
+                          std::uint8_t payload_type, char code, std::uint32_t ssrc = 1) {
+  std::string packet = rtp_packet(sequence, timestamp, ssrc, 0);
   packet[1] = static_cast<char>(payload_type);
   packet.append(160, code);
   return packet;
 }
+
+std::string pcm_packet(std::uint16_t sequence, std::uint8_t payload_type, char code,
+                       std::uint32_t ssrc = 1) {
+  return pcm_packet_at(sequence, sequence * 160U, payload_type, code, ssrc);
+}
+
+/// A disk that does what a test says.
+struct Disk {
+  std::uint64_t free_bytes = 1 << 30;
+  std::uint64_t file_bytes_max = UINT64_MAX;  // what is written behind it finds no room
+  std::function<void()> on_make = [] {};
+  std::set<std::string> names;
+
+  struct File final : RecordingFile {
+    explicit File(Disk& on) : disk(on) {}
+    Result<void> write_at(std::uint64_t offset, std::string_view bytes) override {
+      if (offset + bytes.size() > disk.file_bytes_max)
+        return Error{ErrorCode::limit, "no space left"};
+      return {};
+    }
+    Disk& disk;
+  };
+  struct Files final : RecordingFiles {
+    explicit Files(Disk& on) : disk(on) {}
+    Result<std::unique_ptr<RecordingFile>> make(const std::string&,
+                                                const std::string& name) override {
+      disk.on_make();
+      if (!disk.names.insert(name).second) return Error{ErrorCode::already_exists, name};
+      return std::unique_ptr<RecordingFile>(std::make_unique<File>(disk));
+    }
+    void remove(const std::string&, const std::string& name) noexcept override {
+      disk.names.erase(name);
+    }
+    Result<std::uint64_t> free_bytes(const std::string&) override { return disk.free_bytes; }
+    Disk& disk;
+  };
+};
 
 struct Studio {
   Folder folder;
   FakeLoop loop;
   MediaRelay relay;
   MediaSession session;
+  std::string failure;
   MediaRecorder recorder;
   const SocketAddress phone = *SocketAddress::parse("192.0.2.1:4000");
   const SocketAddress vendor = *SocketAddress::parse("198.51.100.2:6000");
@@ -91,6 +133,12 @@ struct Studio {
     config.file_bytes_max = file_bytes_max;
     config.free_bytes_min = free_bytes_min;
     return config;
+  }
+  void use(Disk& disk, std::uint64_t free_bytes_min = 0, unsigned recordings_max = 1000) {
+    RecorderConfig wanted = config(1 << 20, free_bytes_min);
+    wanted.recordings_max = recordings_max;
+    wanted.on_failure = [this](const std::string&, const Error& error) { failure = error.message; };
+    recorder = *make_loop_recorder(wanted, loop, std::make_unique<Disk::Files>(disk));
   }
   void pass_ms(std::int64_t time_ms) {
     loop.advance_us(time_ms * 1000);
@@ -259,7 +307,7 @@ TEST_CASE("Recording M-15: one that is stopped before the first word leaves no f
 TEST_CASE("Recording M-15: it ends at its largest size, and plays") {
   Studio s(65'536);
   auto recording = s.recorder.record(s.session, "one");
-  for (std::uint16_t i = 1; i <= 250; ++i) {
+  for (std::uint16_t i = 1; i <= 1000; ++i) {  // more than its buffer would take
     s.say(caller, pcm_packet(i, 0, '\x10'));
     s.pass_ms(20);
   }
@@ -269,6 +317,159 @@ TEST_CASE("Recording M-15: it ends at its largest size, and plays") {
   CHECK(u32_at(file, 40) == file.size() - 44);
   CHECK(s.recorder.stats().cut_short == 1);
   CHECK(s.relay.stats().taps_dropped == 0);
+  CHECK(s.recorder.record(s.session, "two"));
+}
+
+TEST_CASE("Recording M-15: timestamps that begin anew under the same SSRC go on being heard") {
+  Studio s;
+  REQUIRE(s.recorder.record(s.session, "one"));
+  for (std::uint16_t i = 1; i <= 100; ++i) {
+    const std::uint32_t base = i <= 50 ? 2'000'000'000 : 1'000'000'000;
+    s.say(caller, pcm_packet_at(i, base + 160U * i, 0, '\x10'));
+    s.pass_ms(20);
+  }
+  s.session.close();
+  s.pass_ms(200);
+  CHECK(s.recorder.stats().packets_late == 0);
+  const Samples samples(s.file());
+  REQUIRE(samples.side[0].size() == 16'000);
+  for (std::size_t i = 0; i < 16'000; ++i)
+    REQUIRE(samples.side[0][i] == sample_of_ulaw(0x10));
+}
+
+TEST_CASE("Recording M-15: a stall that ends in a burst is silence, and its end where it belongs") {
+  Studio s;
+  REQUIRE(s.recorder.record(s.session, "one"));
+  const auto say = [&s](std::uint16_t i) { s.say(caller, pcm_packet(i, 0, static_cast<char>(i))); };
+  for (std::uint16_t i = 1; i <= 50; ++i) {
+    say(i);
+    s.pass_ms(20);
+  }
+  s.pass_ms(2000);
+  for (std::uint16_t i = 51; i <= 150; ++i)
+    say(i);
+  for (std::uint16_t i = 151; i <= 200; ++i) {
+    say(i);
+    s.pass_ms(20);
+  }
+  s.session.close();
+  s.pass_ms(200);
+  const Samples samples(s.file());
+  REQUIRE(samples.side[0].size() == 32'000);
+  for (std::size_t packet = 1; packet <= 200; ++packet) {
+    const bool came_too_late = packet > 50 && packet <= 125;  // by more than half a second
+    const std::int16_t expected =
+        came_too_late ? std::int16_t{0} : sample_of_ulaw(static_cast<std::uint8_t>(packet));
+    CAPTURE(packet);
+    CHECK(samples.side[0][160 * packet - 160] == expected);
+    CHECK(samples.side[0][160 * packet - 1] == expected);
+  }
+}
+
+TEST_CASE("Recording M-15: who stops it while its file is made is told of none, and it goes") {
+  Studio s;
+  Disk disk;
+  s.use(disk);
+  auto recording = s.recorder.record(s.session, "one");
+  disk.on_make = [&] {
+    recording->stop();
+    CHECK(recording->file().empty());
+  };
+  s.say(caller, pcm_packet(1, 0, '\x10'));
+  s.say(caller, pcm_packet(2, 0, '\x10'));
+  s.pass_ms(200);
+  s.pass_ms(200);
+  CHECK(recording->is_over());
+  CHECK(recording->file().empty());
+  CHECK(disk.names.empty());
+  CHECK(s.recorder.stats().files_written == 0);
+  CHECK(s.recorder.stats().without_audio == 1);
+}
+
+TEST_CASE("Recording M-15: a disk that is full ends it, once, and the session can be recorded") {
+  Studio s;
+  Disk disk;
+  s.use(disk);
+  disk.file_bytes_max = 10'000;
+  auto recording = s.recorder.record(s.session, "one");
+  for (std::uint16_t i = 1; i <= 1000; ++i) {
+    s.say(caller, pcm_packet(i, 0, '\x10'));
+    s.pass_ms(20);
+  }
+  CHECK(recording->is_over());
+  CHECK(recording->file() == "one.wav");
+  CHECK(s.failure == "no space left");
+  CHECK(s.recorder.stats().failed == 1);
+  CHECK(s.recorder.stats().recordings == 0);
+  CHECK(s.relay.stats().taps_dropped == 0);
+  CHECK(s.recorder.record(s.session, "two"));
+}
+
+TEST_CASE("Recording M-15: room that is back is seen though a recording still waits for audio") {
+  Studio s;
+  Disk disk;
+  s.use(disk, 1000);
+  auto silent = s.relay.open();
+  REQUIRE(s.recorder.record(*silent, "silent"));  // no audio, ever
+  auto recording = s.recorder.record(s.session, "one");
+  for (std::uint16_t i = 1; i <= 200; ++i) {
+    if (i == 100) disk.free_bytes = 999;
+    s.say(caller, pcm_packet(i, 0, '\x10'));
+    s.pass_ms(20);
+  }
+  CHECK(recording->is_over());
+  CHECK(s.recorder.stats().cut_short == 1);
+  CHECK(s.recorder.stats().recordings == 1);
+  CHECK(s.recorder.record(s.session, "two").error().code == ErrorCode::limit);
+  disk.free_bytes = 1000;
+  for (int i = 0; i < 20; ++i)
+    s.pass_ms(100);
+  CHECK(s.recorder.record(s.session, "two"));
+}
+
+TEST_CASE("Recording M-15: the limit holds, and what is refused takes no place") {
+  Studio s;
+  Disk disk;
+  s.use(disk, 0, 1);
+  auto other = s.relay.open();
+  auto recording = s.recorder.record(s.session, "one");
+  REQUIRE(recording);
+  for (int i = 0; i < 3; ++i)
+    CHECK(s.recorder.record(*other, "two").error().code == ErrorCode::limit);
+  CHECK(s.recorder.stats().recordings == 1);
+  recording->stop();
+  s.pass_ms(200);
+  CHECK(s.recorder.stats().recordings == 0);
+  CHECK(s.recorder.record(*other, "two"));
+}
+
+TEST_CASE("Recording M-15: files that are kept for the rest of the program are not taken") {
+  const Folder folder;
+  auto files = system_recording_files(folder.path);
+  REQUIRE(files);
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  std::vector<int> open;
+  open.push_back(::dup(0));
+  rlimit few = before;
+  few.rlim_cur = static_cast<rlim_t>(open.back()) + 16;  // an eighth of it is kept, so two at least
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  Result<std::unique_ptr<RecordingFile>> made = (*files)->make(folder.path, "first.wav");
+  const bool was_made = made.ok();
+  while (open.back() >= 0 && !is_kept_file(open.back()))
+    open.push_back(::dup(0));
+  made = (*files)->make(folder.path, "late.wav");
+  const int left = ::dup(0);  // the rest of the program still gets one
+  for (const int fd : open)
+    ::close(fd);
+  if (left >= 0) ::close(left);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(was_made);
+  REQUIRE_FALSE(made);
+  CHECK(made.error().code == ErrorCode::limit);
+  CHECK(made.error().message.find("kept") != std::string::npos);
+  CHECK(left >= 0);
+  CHECK_FALSE(fs::exists(folder.path / "late.wav"));
 }
 
 TEST_CASE("Recording M-15: nothing is recorded while the disk has too little room") {

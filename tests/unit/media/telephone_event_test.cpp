@@ -52,6 +52,18 @@ TEST_CASE("Telephone event: the sixteen keys and the flash have names, tones hav
   CHECK(key_of_event(255) == '\0');
 }
 
+TEST_CASE("Keys: a sender that begins its timestamps anew under its SSRC is still heard") {
+  Stream s;
+  s.packet(5, 2'000'000'000, 160, true);
+  s.packet(4, 1'999'999'000, 160, true);  // overtaken
+  CHECK(s.begun == "5");
+  s.now_us += 5'000'000;
+  s.packet(6, 1000, 160, true);
+  s.packet(7, 2000, 160, true);
+  CHECK(s.begun == "567");
+  CHECK(s.pressed.size() == 3);
+}
+
 TEST_CASE("Keys: the three packets of an end are one key of one duration") {
   Stream s;
   s.packet(5, 1000, 160);
