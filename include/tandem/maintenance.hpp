@@ -90,6 +90,7 @@ struct MaintenanceReport {
   std::vector<MaintenanceOutcome> outcomes;  ///< In the order in which they were tried.
   /// Its window or the switch ended before all was done.
   bool was_cut_short = false;
+  std::uint64_t recordings_deleted = 0;  ///< Too old by the rule of the section `recording`.
 };
 
 /// What the maintenance of a running switch does.

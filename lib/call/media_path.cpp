@@ -98,7 +98,10 @@ MediaPath::MediaPath(MediaRelay* relay, Random& random) noexcept
     : relay_(relay), session_id_(random.next() >> 2) {}  // fits every reader's 63 bits
 
 void MediaPath::set_relayed(bool relayed, std::array<IpAddress::Family, 2> families) noexcept {
-  if (families != families_) streams_.clear();
+  if (families != families_) {
+    end_recording();
+    streams_.clear();
+  }
   described_[index_of(MediaSide::callee)] = {};
   negotiated_.clear();
   relayed_ = relayed;
@@ -174,7 +177,7 @@ Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session, boo
     target.prefers_signalled = prefers_signalled;
     target.is_audio = media.is_audio();
     // What is encrypted end to end shows its types, and no keys.
-    const bool is_plain = !media.has_crypto && !media.has_dtls;
+    const bool is_plain = target.is_plain = !media.has_crypto && !media.has_dtls;
     for (const sip::SdpCodec& codec :
          target.is_rtp ? sip::sdp_codecs(media) : std::vector<sip::SdpCodec>()) {
       if (codec.payload_type < 0 || codec.payload_type > 127) continue;
@@ -265,6 +268,7 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
     if (role == SdpRole::answer) {
       for (std::size_t i = 0; i < streams_.size(); ++i)
         settle_mux(i);
+      keep_recording();
     }
     written = show(to, edit,
                    [&](const sip::SdpEdit& wanted) { return sip::rewrite_sdp(*session, wanted); });
@@ -329,16 +333,71 @@ void MediaPath::watch(const MediaWatch& watch) {
 }
 
 Result<void> MediaPath::record(MediaRecorder& recorder, std::string_view name) {
+  recorder_ = &recorder;
+  recording_name_ = name;
+  auto begun = begin_recording();
+  if (!begun) recorder_ = nullptr;
+  return begun;
+}
+
+Result<void> MediaPath::begin_recording() {
   const MediaSession* const stream = audio();
   if (stream == nullptr) return Error{ErrorCode::not_found, "the call has no relayed audio"};
-  auto recording =
-      recorder.record(streams_[static_cast<std::size_t>(stream - streams_.data())], name);
+  if (!is_audio_plain())
+    return Error{ErrorCode::unsupported, "the audio of the call is encrypted end to end"};
+  end_recording();
+  if (std::string file = recording_.file(); !file.empty()) {
+    if (recordings_.size() + 1 >= recordings_max)
+      return Error{ErrorCode::limit,
+                   "the call has " + std::to_string(recordings_max) + " recordings already"};
+    recordings_.push_back(std::move(file));
+    recording_ = {};
+  }
+  auto recording = recorder_->record(streams_[static_cast<std::size_t>(stream - streams_.data())],
+                                     recording_name_);
   if (!recording) return recording.error();
   recording_ = std::move(*recording);
+  is_recording_ = true;
   return {};
 }
 
-void MediaPath::stop_recording() noexcept { recording_.stop(); }
+void MediaPath::end_recording() noexcept {
+  recording_.stop();  // now it is decided whether there is a file
+  is_recording_ = false;
+}
+
+/// What is agreed on may be another stream, or have become encrypted or plain. The recorder counts
+/// what it refuses.
+void MediaPath::keep_recording() {
+  if (recorder_ == nullptr) return;
+  if (!is_audio_plain()) return end_recording();
+  if (!is_recording_) (void)begin_recording();
+}
+
+void MediaPath::stop_recording() noexcept {
+  recorder_ = nullptr;
+  end_recording();
+}
+
+std::string MediaPath::recordings() const {
+  std::string all;
+  for (const std::string& file : recordings_)
+    all += file + ',';
+  const std::string last = recording_.file();
+  if (last.empty() && !all.empty()) all.pop_back();
+  return all + last;
+}
+
+/// Of what is encrypted end to end there is only noise. One side alone does not encrypt: what the
+/// other did not answer to was an offer to do so.
+bool MediaPath::is_audio_plain() const noexcept {
+  const MediaSession* const stream = audio();
+  if (stream == nullptr) return true;
+  const auto index = static_cast<std::size_t>(stream - streams_.data());
+  return std::any_of(described_.begin(), described_.end(), [index](const Description& one) {
+    return index < one.targets.size() && one.targets[index].is_plain;
+  });
+}
 
 std::optional<SocketAddress> MediaPath::remote(MediaSide side) const noexcept {
   const MediaSession* const stream = audio();

@@ -78,13 +78,20 @@ class MediaPath {
   void set_tag(std::uint64_t tag) noexcept { tag_ = tag; }  ///< Of what the relay tells of it.
   /// What is watched of the streams that are open now; those of later are not.
   void watch(const MediaWatch& watch);
-  /// Records the first audio stream from now on. Errors: those of MediaRecorder::record(),
-  /// not_found (there is none).
+  /// Records the first audio stream from now on, also when another takes its place or when it was
+  /// encrypted in between. `recorder` outlives the object. Errors: those of
+  /// MediaRecorder::record(), not_found (there is none), unsupported (it is encrypted end to end),
+  /// limit (recordings_max of one call).
   Result<void> record(MediaRecorder& recorder, std::string_view name);
   void stop_recording() noexcept;  ///< What was recorded stays.
-  /// The file, once there is audio in it; "": none.
-  [[nodiscard]] std::string recording() const { return recording_.file(); }
-  [[nodiscard]] bool is_recorded() const noexcept { return !recording_.is_over(); }
+  /// The file of the recording that goes on, once there is audio in it; "": none.
+  [[nodiscard]] std::string recording() const {
+    return is_recorded() ? recording_.file() : std::string();
+  }
+  /// All files of the call, in their order, with commas between.
+  [[nodiscard]] std::string recordings() const;
+  [[nodiscard]] bool is_recorded() const noexcept { return is_recording_ && !recording_.is_over(); }
+  static constexpr std::size_t recordings_max = 16;  ///< Of one call.
   /// Whether the media of `side` comes from the address that its description names.
   [[nodiscard]] bool is_from_described(MediaSide side) const noexcept;
   /// Where the media of `side` comes from; nothing before it came.
@@ -134,7 +141,10 @@ class MediaPath {
     return {negotiated_, described_[0].codecs, described_[1].codecs};
   }
   /// Frees the ports; statistics are gone.
-  void close() noexcept { streams_.clear(); }
+  void close() noexcept {
+    end_recording();
+    streams_.clear();
+  }
 
  private:
   /// Where a side wants the media of one m= line.
@@ -144,6 +154,7 @@ class MediaPath {
     bool wants_mux = false;  // RTCP on the port of RTP, if the other side does so too (RFC 5761)
     bool prefers_signalled = false;
     bool is_audio = false;
+    bool is_plain = true;             // not encrypted end to end
     std::bitset<128> payloads, keys;  // types that it takes; those of telephone-event
   };
   struct Description {
@@ -167,10 +178,18 @@ class MediaPath {
   Result<std::string> show(MediaSide to, sip::SdpEdit& edit, Write write);
 
   [[nodiscard]] const MediaSession* audio() const noexcept;
+  [[nodiscard]] bool is_audio_plain() const noexcept;
+  Result<void> begin_recording();
+  void end_recording() noexcept;
+  void keep_recording();
 
   MediaRelay* relay_;
   std::uint64_t tag_ = 0;
-  MediaRecording recording_;
+  MediaRecorder* recorder_ = nullptr;  // while it shall be recorded
+  std::string recording_name_;
+  MediaRecording recording_;             // the newest one
+  bool is_recording_ = false;            // it was not stopped
+  std::vector<std::string> recordings_;  // files of those before it
   bool relayed_ = false;
   std::array<IpAddress::Family, 2> families_{IpAddress::Family::ipv4, IpAddress::Family::ipv4};
   std::vector<MediaSession> streams_;  // by m= line

@@ -699,8 +699,8 @@ Cdr Call::make_cdr() const {
     cdr.media_callee = media_.stats(MediaSide::callee);
     // Before the answer nobody is expected to be heard.
     if (answered_us_ == 0) cdr.media_caller.cause = cdr.media_callee.cause = MediaCause::none;
-    cdr.recording = media_.recording();
   }
+  cdr.recording = media_.recordings();  // also when its media goes another way now
   return cdr;
 }
 

@@ -923,7 +923,9 @@ Result<void> DayKeeper::noted(MaintenanceAct act, std::int64_t day, const Result
 
 /// The wall clock, but not more than some days ahead of what the run before judged by: after a
 /// wrong step of it not all archives are too old at once.
-Result<std::int64_t> DayKeeper::judged_us(std::int64_t now_us) {
+Result<std::int64_t> DayKeeper::judged_us() {
+  if (judged_us_) return *judged_us_;
+  const std::int64_t now_us = clock_.wall_us();
   std::int64_t known_us = now_us;
   {
     auto select = notes_.prepare("SELECT judged_us FROM maintenance_time");
@@ -937,7 +939,8 @@ Result<std::int64_t> DayKeeper::judged_us(std::int64_t now_us) {
   auto keep = notes_.prepare("INSERT OR REPLACE INTO maintenance_time VALUES(1, ?)");
   if (!keep) return std::move(keep).error();
   if (auto done = keep->bind(1, next_us).run(); !done) return std::move(done).error();
-  return std::min(now_us, next_us);
+  judged_us_ = std::min(now_us, next_us);
+  return *judged_us_;
 }
 
 /// Nothing: it is as it should be.
@@ -1045,7 +1048,7 @@ MaintenanceReport DayKeeper::run(std::optional<std::int64_t> until_us) {
   };
   auto online = days_in(options_.folder);
   auto archives = archives_in(options_.folder);
-  const auto judged = judged_us(report.started_at_us);
+  const auto judged = judged_us();
   if (!online) failed(online.error());
   if (!archives) failed(archives.error());
   if (!judged) failed(judged.error());

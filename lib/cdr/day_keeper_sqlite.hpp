@@ -70,6 +70,10 @@ class DayKeeper {
 
   /// All that is due now. Begins nothing from `until_us` (wall clock) on.
   MaintenanceReport run(std::optional<std::int64_t> until_us);
+  /// The time that this object judges by what is too old, for whatever else is deleted with the
+  /// days: of its first use, and after a wrong step of the clock only a week later than the run
+  /// before. Errors: io, corrupt.
+  Result<std::int64_t> judged_us();
   /// One act on one day. The columns of a day that was sealed or restored are an act that follows,
   /// and whose failure leaves the day as it is. Errors: not_found (there is no such day),
   /// wrong_state (in use), corrupt, unsupported (archives, in a build without them),
@@ -125,7 +129,6 @@ class DayKeeper {
   Result<void> act(MaintenanceAct act, std::int64_t day, std::optional<Error>& of_columns);
   Result<void> noted(MaintenanceAct act, std::int64_t day, const Result<void>& outcome,
                      const std::optional<Error>& of_columns);
-  Result<std::int64_t> judged_us(std::int64_t now_us);
   Result<std::optional<MaintenanceAct>> due_of(std::int64_t day, bool is_online, bool is_archived,
                                                std::int64_t now_us, std::int64_t judged_us);
   Result<std::vector<std::int64_t>> least_verified(std::vector<std::int64_t> archives);
@@ -138,6 +141,7 @@ class DayKeeper {
   const std::unique_ptr<DiskLock> lock_;
   store::Connection notes_;  // "cdr-maintenance.db"
   store::Connection::Watch watch_;
+  std::optional<std::int64_t> judged_us_;
   bool has_come_in_ = false;  // a record, during the attempt that is made
 };
 

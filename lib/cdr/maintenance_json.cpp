@@ -74,6 +74,7 @@ std::string to_json(const MaintenanceReport& report) {
   append_number(out, "started_at_us", report.started_at_us);
   append_number(out, "ended_at_us", report.ended_at_us);
   append_flag(out, "cut_short", report.was_cut_short);
+  append_number(out, "recordings_deleted", report.recordings_deleted);
   append_key(out, "outcomes");
   out += '[';
   for (const MaintenanceOutcome& outcome : report.outcomes) {

@@ -222,16 +222,31 @@ Result<void> MaintenanceDesk::start(Work work) {
 
 namespace {
 
-/// Behind the days of a run: what it came to is an outcome only when it failed.
-void delete_old_recordings(const MaintenancePlace& place, const Clock& clock, cdr::Pace& pace,
-                           MaintenanceReport& report) {
-  if (place.recordings.empty() || report.was_cut_short) return;
-  const std::int64_t older_than_us =
-      clock.wall_us() - std::int64_t{place.recordings_kept_days} * cdr::day_us;
-  const auto deleted = delete_recordings(place.recordings, older_than_us, pace);
-  if (!deleted)
-    report.outcomes.push_back({MaintenanceAct::run, "", deleted.error().message, false});
-  report.ended_at_us = clock.wall_us();
+/// Recordings before the days: how long they are kept is often the law's to say, so no backlog of
+/// archives may keep them, and to delete them is quick.
+MaintenanceReport run_all(const MaintenancePlace& place, cdr::DayKeeper& keeper, const Clock& clock,
+                          cdr::Pace& pace, std::optional<std::int64_t> until_us) {
+  const std::int64_t started_at_us = clock.wall_us();
+  RecordingsLeft left;
+  if (!place.recordings.empty()) {
+    const auto judged_us = keeper.judged_us();
+    if (judged_us) {
+      left = delete_recordings(place.recordings,
+                               *judged_us - std::int64_t{place.recordings_kept_days} * cdr::day_us,
+                               pace, [&] { return !until_us || clock.wall_us() < *until_us; });
+    }  // else the run says why
+  }
+  MaintenanceReport report = keeper.run(until_us);
+  report.started_at_us = started_at_us;
+  report.recordings_deleted = left.deleted;
+  report.was_cut_short = report.was_cut_short || left.was_cut_short;
+  if (left.failures > 0) {
+    std::string failure = "recordings: " + left.failure;
+    if (left.failures > 1) failure += ", and " + std::to_string(left.failures - 1) + " more";
+    report.outcomes.insert(report.outcomes.begin(),
+                           {MaintenanceAct::run, "", std::move(failure), false});
+  }
+  return report;
 }
 
 }  // namespace
@@ -257,8 +272,7 @@ void MaintenanceDesk::run(const Work& work, SteadyPace& pace) {
     if (!keeper) {
       failed(keeper.error().message);
     } else if (work.act == MaintenanceAct::run) {
-      report = (*keeper)->run(work.until_us);
-      delete_old_recordings(work.place, clock_, pace, report);
+      report = run_all(work.place, **keeper, clock_, pace, work.until_us);
     } else {
       report = report_of(**keeper, work.act, work.day, pace, clock_);
     }
@@ -316,11 +330,7 @@ Result<MaintenanceReport> maintain(const SwitchConfig& config, MaintenanceAct ac
   SteadyPace pace(clock, place->rules.io_megabytes_per_s, true);
   auto keeper = cdr::DayKeeper::open({place->folder, place->rules}, clock, pace);
   if (!keeper) return std::move(keeper).error();
-  if (act == MaintenanceAct::run) {
-    MaintenanceReport report = (*keeper)->run(std::nullopt);
-    delete_old_recordings(*place, clock, pace, report);
-    return report;
-  }
+  if (act == MaintenanceAct::run) return run_all(*place, **keeper, clock, pace, std::nullopt);
   return report_of(**keeper, act, *number, pace, clock);
 }
 

@@ -220,6 +220,54 @@ TEST_CASE("Media: a host begins and ends a recording in the middle of a call (M-
   CHECK(bytes < 44 + 3 * 32'000);
 }
 
+TEST_CASE(
+    "Media: what is recorded in parts is named in parts, and a live call has the last (M-15)") {
+  const Folder folder;
+  Bench bench(recording_config(folder));
+  auto call = bench.connect(talking());
+  const auto view = [&] { return bench.tandem->calls().at(0); };
+  const std::uint64_t id = view().id;
+  REQUIRE(bench.tandem->record(id, true));
+  bench.run_s(2);
+  CHECK(view().recording == "20260101/1000-442079460000.wav");
+  REQUIRE(bench.tandem->record(id, false));
+  CHECK(view().recording.empty());
+  REQUIRE(bench.tandem->record(id, true));  // at once
+  bench.run_s(2);
+  CHECK(view().recording == "20260101/1000-442079460000-2.wav");
+  call->hang_up();
+  CHECK(bench.only_cdr().recording ==
+        "20260101/1000-442079460000.wav,20260101/1000-442079460000-2.wav");
+  CHECK(fs::exists(folder.path / "calls/20260101/1000-442079460000-2.wav"));
+}
+
+TEST_CASE("Media: what is encrypted end to end is not recorded as noise (M-15)") {
+  const Folder folder;
+  SwitchConfig config = recording_config(folder);
+  config.provision.customer_gateways[0].record = true;
+  Bench bench(config);
+  const auto sdp = [](const char* ip, const char* profile, const char* more) {
+    return "v=0\r\no=x 1 1 IN IP4 " + std::string(ip) + "\r\ns=-\r\nc=IN IP4 " + ip +
+           "\r\nt=0 0\r\nm=audio 4000 " + profile + " 0\r\n" + more;
+  };
+  const char* const crypto =
+      "a=crypto:1 AES_CM_128_HMAC_SHA1_80 "
+      "inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n";
+  DialPlan dial = talking();
+  dial.sdp = sdp("10.0.1.1", "RTP/SAVP", crypto);
+  AnswerPlan answer = answering();
+  answer.sdp = sdp("10.0.2.1", "RTP/SAVP", crypto);
+  bench.b->set_plan(answer);
+  auto call = bench.connect(dial);
+  bench.run_s(1);
+  CHECK(bench.tandem->record(bench.tandem->calls().at(0).id).error().code ==
+        ErrorCode::unsupported);
+  CHECK(bench.tandem->counters().recorder.recordings == 0);
+  call->hang_up();
+  CHECK(bench.only_cdr().recording.empty());
+  CHECK(bench.tandem->counters().recorder.files_written == 0);
+}
+
 TEST_CASE("Media: without a folder nothing is recorded, whatever a gateway says (M-15)") {
   SwitchConfig config = base_config();
   config.provision.customer_gateways[0].record = true;

@@ -1,6 +1,13 @@
 #include "switch/maintenance_desk.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
 
 #include "tandem/config.hpp"
 
@@ -9,6 +16,24 @@ using namespace tandem;
 namespace {
 
 std::int64_t at(std::string_view text) { return parse_time_us(text).value(); }
+
+struct Folder {
+  std::filesystem::path path;
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "tandem-desk-XXXXXX").string();
+    path = ::mkdtemp(name.data());
+    std::filesystem::create_directories(path / "days");
+    std::filesystem::create_directories(path / "calls");
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::filesystem::path recording(const char* name, std::int64_t at_us) const {
+    const std::filesystem::path file = path / "calls" / name;
+    std::ofstream(file) << "x";
+    const timespec times[2] = {{at_us / 1'000'000, 0}, {at_us / 1'000'000, 0}};
+    ::utimensat(AT_FDCWD, file.c_str(), times, 0);
+    return file;
+  }
+};
 
 }  // namespace
 
@@ -64,4 +89,32 @@ TEST_CASE("Maintenance: bytes are paid for by time, until it is told to end (O-0
   CHECK(pace.is_over());
   CHECK(pace.spend(1).error().code == ErrorCode::wrong_state);
   CHECK(pace.pause().error().code == ErrorCode::wrong_state);
+}
+
+TEST_CASE(
+    "Maintenance: old recordings go, no more than a week's after a step of the clock (O-08)") {
+  const Folder folder;
+  SimulatedClock clock;
+  MaintenanceDesk desk(
+      clock, [](const MaintenanceOutcome&) {}, false);
+  MaintenancePlace place;
+  place.folder = folder.path / "days";
+  place.recordings = folder.path / "calls";
+  place.recordings_kept_days = 30;
+  const std::int64_t now_us = clock.wall_us();
+  const auto days_ago = [&](int days) { return now_us - days * cdr::day_us; };
+  const auto old = folder.recording("old.wav", days_ago(31));
+  const auto of_a_week = folder.recording("week.wav", days_ago(25));
+  const auto fresh = folder.recording("fresh.wav", days_ago(1));
+  REQUIRE(desk.start(place, MaintenanceAct::run, ""));
+  REQUIRE(desk.state().last);
+  CHECK(desk.state().last->recordings_deleted == 1);
+  CHECK_FALSE(std::filesystem::exists(old));
+  CHECK(std::filesystem::exists(of_a_week));
+  clock.advance_us(400 * cdr::day_us);
+  REQUIRE(desk.start(place, MaintenanceAct::run, ""));
+  CHECK(desk.state().last->recordings_deleted == 1);
+  CHECK_FALSE(std::filesystem::exists(of_a_week));
+  CHECK(std::filesystem::exists(fresh));
+  CHECK(to_json(*desk.state().last).find("\"recordings_deleted\":1") != std::string::npos);
 }

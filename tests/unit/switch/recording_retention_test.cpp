@@ -46,14 +46,44 @@ TEST_CASE("Recordings: old ones go with their empty folders, newer ones and othe
   const fs::path fresh = folder.file("20260102/c.wav", 2000);
   const fs::path other = folder.file("20260103/notes.txt", 1);
   fs::create_symlink(fresh, folder.path / "link.wav");
-  const auto deleted = delete_recordings(folder.path, 1500 * INT64_C(1'000'000), pace);
-  REQUIRE(deleted);
-  CHECK(*deleted == 2);
+  const auto always = [] { return true; };
+  const auto left = delete_recordings(folder.path, 1500 * INT64_C(1'000'000), pace, always);
+  CHECK(left.deleted == 2);
+  CHECK(left.failures == 0);
   CHECK_FALSE(fs::exists(old.parent_path()));
   CHECK_FALSE(fs::exists(older));
   CHECK(fs::exists(fresh));
   CHECK(fs::exists(other));
   CHECK(fs::is_symlink(folder.path / "link.wav"));
-  CHECK(*delete_recordings(folder.path, 1500 * INT64_C(1'000'000), pace) == 0);
-  CHECK(*delete_recordings(folder.path / "none", 1, pace) == 0);
+  CHECK(delete_recordings(folder.path, 1500 * INT64_C(1'000'000), pace, always).deleted == 0);
+  CHECK(delete_recordings(folder.path / "none", 1, pace, always).failures == 0);
+}
+
+TEST_CASE("Recordings: what cannot be read is named, and all others are looked at") {
+  const Folder folder;
+  Free pace;
+  const fs::path locked = folder.path / "locked";
+  fs::create_directories(locked);
+  fs::permissions(locked, fs::perms::none);
+  for (int i = 0; i < 20; ++i)
+    folder.file(("day" + std::to_string(i) + "/a.wav").c_str(), 1000);
+  const auto left =
+      delete_recordings(folder.path, 1500 * INT64_C(1'000'000), pace, [] { return true; });
+  fs::permissions(locked, fs::perms::owner_all);
+  CHECK(left.deleted == 20);
+  if (::geteuid() == 0) return;  // root reads everything
+  CHECK(left.failures == 1);
+  CHECK(left.failure.find("locked") != std::string::npos);
+}
+
+TEST_CASE("Recordings: the end of the window ends it") {
+  const Folder folder;
+  Free pace;
+  for (int i = 0; i < 5; ++i)
+    folder.file((std::to_string(i) + ".wav").c_str(), 1000);
+  int looks = 0;
+  const auto left = delete_recordings(folder.path, 1500 * INT64_C(1'000'000), pace,
+                                      [&looks] { return ++looks <= 2; });
+  CHECK(left.deleted == 2);
+  CHECK(left.was_cut_short);
 }
