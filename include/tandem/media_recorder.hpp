@@ -38,7 +38,7 @@ struct RecorderStats {
   std::uint64_t recordings = 0;       ///< Gauge: now.
   std::uint64_t files_written = 0;    ///< Complete, with audio in them.
   std::uint64_t refused = 0;          ///< record() failed.
-  std::uint64_t without_audio = 0;    ///< No G.711 came, so there is no file.
+  std::uint64_t without_audio = 0;    ///< No G.711 came until the writer's last turn: no file.
   std::uint64_t failed = 0;           ///< Files that could not be made or written.
   std::uint64_t cut_short = 0;        ///< By size or by free space.
   std::uint64_t bytes_written = 0;    ///< With headers.
@@ -88,7 +88,8 @@ class TANDEM_EXPORT MediaRecorder {
   explicit MediaRecorder(std::shared_ptr<media::RecorderCore> core) noexcept;  ///< For lib/media.
   MediaRecorder(MediaRecorder&& other) noexcept;
   MediaRecorder& operator=(MediaRecorder&& other) noexcept;
-  ~MediaRecorder();  ///< Completes the files of all recordings and joins the thread.
+  /// Completes the files of all recordings and joins the thread; waits for a disk that hangs.
+  ~MediaRecorder();
 
   /// Records `session` from now until MediaRecording::stop() or its end, by its tap. `name`: the
   /// file below the folder, with `/` between folders, 1..200 bytes, without ".wav"; "-2" and so on

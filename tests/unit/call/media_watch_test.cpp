@@ -128,8 +128,99 @@ TEST_CASE("Media of a call: the first audio stream is recorded, and none without
     CHECK(p.media.recording() == "one.wav");
     p.media.stop_recording();
     p.media.close();
-    CHECK(p.media.recording() == "one.wav");  // for the record of the call
+    CHECK(p.media.recording().empty());
+    CHECK(p.media.recordings() == "one.wav");  // for the record of the call
   }
   CHECK(std::filesystem::file_size(folder + "/one.wav") == 44 + 4 * 160);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("Media of a call: what is encrypted end to end is not recorded, what is plain again is") {
+  std::string folder = (std::filesystem::temp_directory_path() / "tandem-path-XXXXXX").string();
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  {
+    const std::string key =
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 "
+        "inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n";
+    const std::string secret = "m=audio 4000 RTP/SAVP 0\r\n" + key;
+    Path p;
+    RecorderConfig config;
+    config.folder = folder;
+    config.free_bytes_min = 0;
+    auto recorder = make_loop_recorder(config, p.loop);
+    REQUIRE(recorder);
+    const auto agree = [&](const std::string& offer, const std::string& answer) {
+      (void)p.pass(caller, description("192.0.2.1", offer));
+      return p.pass(callee, description("198.51.100.2", answer));
+    };
+    std::uint16_t sequence = 0;
+    const auto say = [&](const SocketAddress& to) {
+      ++sequence;
+      p.loop.send(at("192.0.2.1:4000"), to, rtp_packet(sequence, sequence * 160U, 1));
+      p.loop.advance_us(200'000);
+      p.loop.timers().advance(p.loop.clock().monotonic_us());
+    };
+    (void)agree(secret, secret);
+    CHECK(p.media.record(*recorder, "one").error().code == ErrorCode::unsupported);
+    // An offer to encrypt that the other side did not take.
+    say(agree(audio + key, audio));
+    REQUIRE(p.media.record(*recorder, "one"));
+    const SocketAddress for_caller = agree(audio, audio);
+    say(for_caller);
+    CHECK(p.media.recording() == "one.wav");
+    (void)agree(secret, secret);
+    CHECK_FALSE(p.media.is_recorded());
+    say(for_caller);
+    CHECK(p.media.recording().empty());
+    say(agree(audio, audio));
+    CHECK(p.media.is_recorded());
+    CHECK(p.media.recording() == "one-2.wav");
+    // Another stream takes the place of that one.
+    p.media.set_relayed(true, {IpAddress::Family::ipv4, IpAddress::Family::ipv6});
+    CHECK_FALSE(p.media.is_recorded());
+    p.media.stop_recording();
+    p.media.close();
+    CHECK(p.media.recordings() == "one.wav,one-2.wav");
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("Media of a call: a call has so many recordings at most, and goes on behind its stream") {
+  std::string folder = (std::filesystem::temp_directory_path() / "tandem-path-XXXXXX").string();
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  {
+    Path p;
+    RecorderConfig config;
+    config.folder = folder;
+    config.free_bytes_min = 0;
+    auto recorder = make_loop_recorder(config, p.loop);
+    REQUIRE(recorder);
+    (void)p.pass(caller, description("192.0.2.1", audio));
+    SocketAddress for_caller = p.pass(callee, description("198.51.100.2", audio));
+    std::uint16_t sequence = 0;
+    const auto say = [&] {
+      ++sequence;
+      p.loop.send(at("192.0.2.1:4000"), for_caller, rtp_packet(sequence, sequence * 160U, 1));
+      p.loop.advance_us(200'000);
+      p.loop.timers().advance(p.loop.clock().monotonic_us());
+    };
+    REQUIRE(p.media.record(*recorder, "one"));
+    say();
+    p.media.close();  // and another one is opened
+    p.media.set_relayed(true, {IpAddress::Family::ipv4, IpAddress::Family::ipv4});
+    (void)p.pass(caller, description("192.0.2.1", audio));
+    for_caller = p.pass(callee, description("198.51.100.2", audio));
+    CHECK(p.media.is_recorded());
+    say();
+    CHECK(p.media.recordings() == "one.wav,one-2.wav");
+    for (std::size_t i = 3; i <= call::MediaPath::recordings_max; ++i) {
+      p.media.stop_recording();
+      REQUIRE(p.media.record(*recorder, "one"));
+      say();
+    }
+    p.media.stop_recording();
+    CHECK(p.media.record(*recorder, "one").error().code == ErrorCode::limit);
+    p.media.close();
+  }
   std::filesystem::remove_all(folder);
 }

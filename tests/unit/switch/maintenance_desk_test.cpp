@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string>
 
+#include "cdr/day_files.hpp"
 #include "tandem/config.hpp"
 
 using namespace tandem;
