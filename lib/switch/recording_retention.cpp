@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -38,7 +39,10 @@ RecordingsLeft delete_recordings(const std::string& folder, std::int64_t older_t
       const std::string path = at->path().string();
       struct stat state {};
       // Links are not followed: what they lead to is not ours.
-      if (::lstat(path.c_str(), &state) != 0) continue;
+      if (::lstat(path.c_str(), &state) != 0) {
+        note(path, {errno, std::generic_category()});
+        continue;
+      }
       if (S_ISDIR(state.st_mode)) {
         if (here.depth < depth_max) folders.push_back({path, here.depth + 1});
       } else if (S_ISREG(state.st_mode) && at->path().extension() == ".wav" &&

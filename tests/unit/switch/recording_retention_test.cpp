@@ -63,7 +63,7 @@ TEST_CASE("Recordings: what cannot be read is named, and all others are looked a
   const Folder folder;
   Free pace;
   const fs::path locked = folder.path / "locked";
-  fs::create_directories(locked);
+  folder.file("locked/notes.txt", 1);
   fs::permissions(locked, fs::perms::none);
   for (int i = 0; i < 20; ++i)
     folder.file(("day" + std::to_string(i) + "/a.wav").c_str(), 1000);
