@@ -206,8 +206,8 @@ class TANDEM_EXPORT Switch {
   Result<void> disconnect(std::uint64_t id);
   /// Begins or ends the recording of an answered call (M-15), whatever the configuration says of
   /// it; nothing happens when it is so already. Errors: not_found (no such call, or no relayed
-  /// audio), wrong_state (not answered, or no `recording` is configured), unsupported (encrypted end to
-  /// end), limit (too many, or too little free space).
+  /// audio), wrong_state (not answered, or no `recording` is configured), unsupported (encrypted
+  /// end to end), limit (too many, or too little free space).
   Result<void> record(std::uint64_t id, bool on = true);
   /// Answers a policy question; late or unknown tokens are ignored.
   void answer(std::uint64_t token, const PolicyAnswer& answer);
