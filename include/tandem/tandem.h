@@ -1264,12 +1264,13 @@ typedef struct tandem_media_config {
   int32_t reserved;     /* 0; here lay padding, whose content older programs leave open */
   int32_t nice;         /* of the relay threads, -20..-1, where the system allows it; 0 means -10,
                            1: that of the creator */
+  uint32_t reserved2;   /* 0; never read, padding as `reserved` was */
   uint32_t events_max;  /* that may wait for tandem_media_relay_take_events(), for each shard, up to
                            1,048,576; 0: none are kept */
-  uint32_t reserved2;   /* 0 */
+  uint32_t reserved3;   /* 0 */
 } tandem_media_config;
 #define TANDEM_MEDIA_CONFIG_INIT \
-  { sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Flags of a side: how the relay treats what it sends. 0: symmetric RTP. */
 enum {

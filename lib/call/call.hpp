@@ -357,8 +357,9 @@ class Call final : public LegEvents {
   std::unique_ptr<Rejoin> rejoin_;      // null: who was led there is known there
   /// Some phones send a key both ways: the way of the first one of a side counts.
   enum class KeyWay : std::uint8_t { none, info, rtp };
-  // By MediaSide, the caller's first.
-  std::array<KeyWay, 2> key_way_{};
+  static bool is_way(std::array<KeyWay, 2>& ways, MediaSide side, KeyWay way) noexcept;
+  // By MediaSide, the caller's first: of keys that may order, and of all that are told.
+  std::array<KeyWay, 2> key_way_{}, told_way_{};
   std::array<bool, 2> is_joined_{};           // to another call, in place of who was there
   std::array<std::uint32_t, 2> referrals_{};  // that who is there has sent
   // Requests that a leg has not answered yet: those of the other side, and behind them those that

@@ -178,17 +178,24 @@ void Call::call_target(std::unique_ptr<Leg> in, TransferPlan plan) {
   worker_.forward(std::move(in), arrival, plan.tables, std::move(forwarding));
 }
 
+/// Whether keys of `side` count when they come by `way`: the first one settles it.
+bool Call::is_way(std::array<KeyWay, 2>& ways, MediaSide side, KeyWay way) noexcept {
+  KeyWay& settled = ways[index_of(side)];
+  if (settled == KeyWay::none) settled = way;
+  return settled == way;
+}
+
 /// T-04, T-06: what a party orders by keys. False: the request is for the other side.
 bool Call::take_key(Leg& leg, const DialogRequest& request) {
   if (request.method != "INFO") return false;
   const char key = dtmf_key(request.body);
   if (key == '\0') return false;
   const MediaSide side = side_of(leg);
-  KeyWay& way = key_way_[side == MediaSide::caller ? 0 : 1];
-  if (way == KeyWay::none) way = KeyWay::info;
-  if (way != KeyWay::info) return false;
-  publish_digit(side, key, 0);
+  if (state_ == CallState::answered && is_way(told_way_, side, KeyWay::info))
+    publish_digit(side, key, 0);
+  // A key of somebody who may order nothing must not silence the way of the one who may.
   if (!has_keys(side) || !may_order(side, request.source)) return false;
+  if (!is_way(key_way_, side, KeyWay::info)) return false;
   const KeyAction action = press_key(side, key);
   if (action == KeyAction::pass) return false;
   leg.answer_request(200, {});
@@ -200,15 +207,14 @@ void Call::on_media(const MediaEvent& event) {
   if (is_over_ || state_ != CallState::answered) return;
   if (event.kind == MediaEvent::Kind::loss_began) return publish_loss(event);
   if (event.kind != MediaEvent::Kind::digit) return;
-  KeyWay& way = key_way_[event.side == MediaSide::caller ? 0 : 1];
-  if (way == KeyWay::none) way = KeyWay::rtp;
-  if (way != KeyWay::rtp) return;
-  publish_digit(event.side, event.digit, event.duration_ms);
+  if (is_way(told_way_, event.side, KeyWay::rtp))
+    publish_digit(event.side, event.digit, event.duration_ms);
   const std::unique_ptr<Leg>& leg = leg_of(event.side);
   if (leg == nullptr || !has_keys(event.side) || is_target(leg.get())) return;
   // Whoever could put a packet into the stream must not lead the call elsewhere.
   const std::optional<SocketAddress> from = media_.remote(event.side);
   if (!from || (!media_.is_from_described(event.side) && !may_order(event.side, *from))) return;
+  if (!is_way(key_way_, event.side, KeyWay::rtp)) return;
   (void)press_key(event.side, event.digit);
 }
 
@@ -476,7 +482,7 @@ std::unique_ptr<Leg> Call::replace_transferor() {
   own_requests_[index_of(opposite(side))] += std::exchange(to_staying, 0U);
   own_requests_[index_of(side)] = referrals_[index_of(side)] = 0;
   is_joined_[index_of(side)] = true;
-  key_way_[index_of(side)] = KeyWay::none;
+  key_way_[index_of(side)] = told_way_[index_of(side)] = KeyWay::none;
   transfer_->has_left = true;
   return left;
 }

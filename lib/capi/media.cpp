@@ -9,13 +9,13 @@
 using namespace tandem;
 using namespace tandem::capi;
 
-// As they were published, without events, taps and keys.
+// As they were published, without events, taps, keys and second sockets.
 template <>
 inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_media_config> =
     offsetof(tandem_media_config, events_max);
 template <>
 inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_media_relay_stats> =
-    offsetof(tandem_media_relay_stats, events_lost);
+    offsetof(tandem_media_relay_stats, ports_connected);
 
 struct tandem_media_relay {
   MediaRelay body;

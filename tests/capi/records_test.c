@@ -420,6 +420,60 @@ static void the_relay_gives_ports(void) {
   tandem_media_session_destroy(session);
 }
 
+/* What programs of then pass: their size, and behind it whatever lay there. */
+static void programs_of_before_go_on(void) {
+  static const size_t config_sizes[] = {56, sizeof(tandem_media_config)};
+  static const size_t stats_sizes[] = {120, sizeof(tandem_media_relay_stats)};
+  tandem_media_session* session = NULL;
+  tandem_media_relay* relay = NULL;
+  size_t i;
+  for (i = 0; i < 2; ++i) {
+    const tandem_media_config plain = TANDEM_MEDIA_CONFIG_INIT;
+    union {
+      tandem_media_config config;
+      unsigned char bytes[256];
+    } given;
+    tandem_media_relay_destroy(relay);
+    memset(given.bytes, 0xAA, sizeof given.bytes);
+    memcpy(given.bytes, &plain, i == 0 ? 52 : sizeof plain); /* 52..55 was padding */
+    given.config.struct_size = config_sizes[i];
+    given.config.address = "127.0.0.1";
+    given.config.ready_pairs = 4;
+    given.config.nice = 1;
+    if (i == 1) given.config.events_max = 16;
+    CHECK(tandem_media_relay_create(&given.config, &relay) == TANDEM_OK);
+    CHECK(tandem_media_session_open(relay, TANDEM_IPV4, TANDEM_IPV4, &session) == TANDEM_OK);
+    /* The older size asked for no events, whatever its padding says. */
+    CHECK(tandem_media_session_set_watch(session, TANDEM_SIDE_CALLER, 100, 0, 0) ==
+          (i == 0 ? TANDEM_ERR_WRONG_STATE : TANDEM_OK));
+    tandem_media_session_destroy(session);
+  }
+  CHECK(tandem_media_session_open(relay, TANDEM_IPV4, TANDEM_IPV4, &session) == TANDEM_OK);
+  for (i = 0; i < 2; ++i) {
+    union {
+      tandem_media_relay_stats stats;
+      unsigned char bytes[512];
+    } out;
+    memset(out.bytes, 0xAA, sizeof out.bytes);
+    out.stats.struct_size = stats_sizes[i];
+    CHECK(tandem_media_relay_read_stats(relay, &out.stats) == TANDEM_OK);
+    CHECK(out.stats.sessions == 1 && out.stats.packets_overflowed == 0);
+    CHECK(out.bytes[stats_sizes[i]] == 0xAA);
+  }
+  {
+    union {
+      tandem_media_side_stats stats;
+      unsigned char bytes[512];
+    } out;
+    memset(out.bytes, 0xAA, sizeof out.bytes);
+    out.stats.struct_size = 104;
+    CHECK(tandem_media_session_stats(session, TANDEM_SIDE_CALLER, &out.stats) == TANDEM_OK);
+    CHECK(out.stats.packets_refused == 0 && out.bytes[out.stats.struct_size] == 0xAA);
+  }
+  tandem_media_session_destroy(session);
+  tandem_media_relay_destroy(relay);
+}
+
 static void heard(const tandem_media_event* event, void* user) {
   CHECK(event->struct_size == sizeof(tandem_media_event));
   CHECK(event->tag == 7 && event->side == TANDEM_SIDE_CALLER);
@@ -518,6 +572,7 @@ int main(void) {
   sinks_on_other_machines_are_made_or_refused();
   stored_records_are_read_one_by_one_and_reported();
   the_relay_gives_ports();
+  programs_of_before_go_on();
   the_relay_tells_what_it_sees();
   folder_empty(folder);
   return check_result();
