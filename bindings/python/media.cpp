@@ -1,4 +1,7 @@
 // The media relay.
+#include <algorithm>
+#include <memory>
+
 #include "binding.hpp"
 #include "tandem/media_recorder.hpp"
 #include "tandem/media_relay.hpp"
@@ -11,12 +14,48 @@ namespace {
 
 /// A relay that can be closed before its object goes.
 struct Relay {
-  std::optional<MediaRelay> body;
-  MediaRelay& open() {
+  std::shared_ptr<MediaRelay> body;  // changed under the GIL alone
+  /// Who works without the GIL keeps it through a close() of another thread.
+  std::shared_ptr<MediaRelay> open() {
     if (!body) throw Failure{{ErrorCode::wrong_state, "the relay was closed"}};
-    return *body;
+    return body;
+  }
+  void close() {
+    unlocked([closed = std::move(body)]() mutable { closed.reset(); });
   }
 };
+
+/// A closed session knows nothing.
+MediaSession& open(MediaSession& session) {
+  if (!session.is_open()) throw Failure{{ErrorCode::wrong_state, "the session was closed"}};
+  return session;
+}
+
+/// A method of a session that is open.
+template <class Return, class... Arguments>
+auto of_open(Return (MediaSession::*method)(Arguments...)) {
+  return [method](MediaSession& session, Arguments... arguments) {
+    return (open(session).*method)(arguments...);
+  };
+}
+template <class Return, class... Arguments>
+auto of_open(Return (MediaSession::*method)(Arguments...) noexcept) {
+  return [method](MediaSession& session, Arguments... arguments) {
+    return (open(session).*method)(arguments...);
+  };
+}
+template <class Return, class... Arguments>
+auto of_open(Return (MediaSession::*method)(Arguments...) const) {
+  return [method](MediaSession& session, Arguments... arguments) {
+    return (open(session).*method)(arguments...);
+  };
+}
+template <class Return, class... Arguments>
+auto of_open(Return (MediaSession::*method)(Arguments...) const noexcept) {
+  return [method](MediaSession& session, Arguments... arguments) {
+    return (open(session).*method)(arguments...);
+  };
+}
 
 /// A recorder that can be closed before its object goes.
 struct Recorder {
@@ -111,37 +150,37 @@ void bind_media(py::module_& m) {
       .def_property_readonly("is_over", &MediaTap::is_over);
 
   py::class_<MediaSession>(m, "MediaSession")
-      .def("local_rtp", &MediaSession::local_rtp, "side"_a)
-      .def("local_rtcp", &MediaSession::local_rtcp, "side"_a)
+      .def("local_rtp", of_open(&MediaSession::local_rtp), "side"_a)
+      .def("local_rtcp", of_open(&MediaSession::local_rtcp), "side"_a)
       .def(
           "set_remote",
           [](MediaSession& s, MediaSide side, const SocketAddress& rtp,
              const std::optional<SocketAddress>& rtcp) {
-            take(s.set_remote(side, rtp, rtcp.value_or(SocketAddress())));
+            take(open(s).set_remote(side, rtp, rtcp.value_or(SocketAddress())));
           },
           "side"_a, "rtp"_a, "rtcp"_a = py::none())
       .def(
           "set_flags",
           [](MediaSession& s, MediaSide side, bool strict, bool prefer, bool transparent,
              bool discard) {
-            s.set_flags(side, {strict, prefer, transparent, discard});
+            open(s).set_flags(side, {strict, prefer, transparent, discard});
           },
           "side"_a, py::kw_only(), "strict_source"_a = false, "prefer_signalled"_a = false,
           "transparent"_a = false, "discard"_a = false)
-      .def("set_policy", &MediaSession::set_policy, "side"_a, "policy"_a)
-      .def("set_tag", &MediaSession::set_tag, "tag"_a)
+      .def("set_policy", of_open(&MediaSession::set_policy), "side"_a, "policy"_a)
+      .def("set_tag", of_open(&MediaSession::set_tag), "tag"_a)
       .def(
           "set_payloads",
           [](MediaSession& s, MediaSide side, const std::vector<std::uint8_t>& negotiated,
              const std::vector<std::uint8_t>& telephone_events) {
-            take(s.set_payloads(side, negotiated, telephone_events));
+            take(open(s).set_payloads(side, negotiated, telephone_events));
           },
           "side"_a, "negotiated"_a, "telephone_events"_a)
       .def(
           "set_watch",
           [](MediaSession& s, MediaSide side, std::uint32_t silence_ms, std::uint32_t loss_permille,
              std::uint32_t loss_window_ms) {
-            take(s.set_watch(side, {silence_ms, loss_permille, loss_window_ms}));
+            take(open(s).set_watch(side, {silence_ms, loss_permille, loss_window_ms}));
           },
           "side"_a, py::kw_only(), "silence_ms"_a = 0, "loss_permille"_a = 0,
           "loss_window_ms"_a = 10'000)
@@ -149,22 +188,22 @@ void bind_media(py::module_& m) {
           "set_sources",
           [](MediaSession& s, MediaSide side, const std::vector<std::string>& allow,
              const std::vector<std::string>& deny) {
-            take(s.set_sources(side, {networks(allow), networks(deny)}));
+            take(open(s).set_sources(side, {networks(allow), networks(deny)}));
           },
           "side"_a, py::kw_only(), "allow"_a = std::vector<std::string>(),
           "deny"_a = std::vector<std::string>())
       .def(
           "tap",
-          [](MediaSession& s, std::size_t buffer_bytes) { return take(s.tap(buffer_bytes)); },
+          [](MediaSession& s, std::size_t buffer_bytes) { return take(open(s).tap(buffer_bytes)); },
           "buffer_bytes"_a = 65'536)
-      .def("untap", &MediaSession::untap)
-      .def("set_clock_rate_hz", &MediaSession::set_clock_rate_hz, "side"_a, "rate_hz"_a)
-      .def("relatch", &MediaSession::relatch, "side"_a, "window_ms"_a = 5000)
-      .def("stats", &MediaSession::stats, "side"_a)
-      .def("last_rtp_us", &MediaSession::last_rtp_us, "side"_a)
-      .def("remote", &MediaSession::remote, "side"_a)
-      .def("reported_lost", &MediaSession::reported_lost, "side"_a)
-      .def("reported_jitter_us", &MediaSession::reported_jitter_us, "side"_a)
+      .def("untap", of_open(&MediaSession::untap))
+      .def("set_clock_rate_hz", of_open(&MediaSession::set_clock_rate_hz), "side"_a, "rate_hz"_a)
+      .def("relatch", of_open(&MediaSession::relatch), "side"_a, "window_ms"_a = 5000)
+      .def("stats", of_open(&MediaSession::stats), "side"_a)
+      .def("last_rtp_us", of_open(&MediaSession::last_rtp_us), "side"_a)
+      .def("remote", of_open(&MediaSession::remote), "side"_a)
+      .def("reported_lost", of_open(&MediaSession::reported_lost), "side"_a)
+      .def("reported_jitter_us", of_open(&MediaSession::reported_jitter_us), "side"_a)
       .def("close", &MediaSession::close)
       .def_property_readonly("is_open", &MediaSession::is_open)
       .def("__enter__", [](py::object self) { return self; })
@@ -225,7 +264,7 @@ void bind_media(py::module_& m) {
       .def(
           "record",
           [](Recorder& recorder, MediaSession& session, const std::string& name) {
-            return take(recorder.open().record(session, name));
+            return take(recorder.open().record(open(session), name));
           },
           "session"_a, "name"_a)
       .def("stats", [](Recorder& recorder) { return recorder.open().stats(); })
@@ -253,7 +292,8 @@ void bind_media(py::module_& m) {
              config.nice = nice;
              config.events_max = events_max;
              return Held<Relay>(
-                 new Relay{take(unlocked([&] { return MediaRelay::create(config); }))});
+                 new Relay{std::make_shared<MediaRelay>(
+                     take(unlocked([&] { return MediaRelay::create(config); })))});
            }),
            "address"_a = "", py::kw_only(), "address6"_a = "",
            "ports"_a = std::pair<int, int>(10000, 19999), "shards"_a = 1, "ready_pairs"_a = 256,
@@ -261,21 +301,35 @@ void bind_media(py::module_& m) {
       .def(
           "open",
           [](Relay& relay, int caller, int callee) {
-            return take(relay.open().open(family(caller), family(callee)));
+            return take(relay.open()->open(family(caller), family(callee)));
           },
           "caller"_a = 4, "callee"_a = 4)
-      .def("stats", [](Relay& relay) { return relay.open().stats(); })
+      .def("stats", [](Relay& relay) { return relay.open()->stats(); })
       .def(
           "take_events",
           [](Relay& relay, std::size_t events_max, std::int64_t wait_us) {
-            MediaRelay& body = relay.open();
-            return unlocked([&] { return body.take_events(events_max, wait_us); });
+            constexpr std::int64_t wait_max_us = 60'000'000;
+            constexpr std::int64_t slice_us = 100'000;  // signals are looked at in between
+            std::int64_t left_us = std::min(wait_us, wait_max_us);
+            for (;;) {
+              std::shared_ptr<MediaRelay> body = relay.open();
+              const std::int64_t now_us = std::min(left_us, slice_us);
+              auto events = unlocked([&] {
+                auto taken = body->take_events(events_max, now_us);
+                body.reset();  // joins threads, when it was closed meanwhile
+                return taken;
+              });
+              left_us -= now_us;
+              if (!events.empty() || left_us <= 0) return events;
+              if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+              if (!relay.body) return events;  // another thread closed it
+            }
           },
           "events_max"_a = 1024, "wait_us"_a = 0)
-      .def("close", [](Relay& relay) { unlocked([&] { relay.body.reset(); }); })
+      .def("close", [](Relay& relay) { relay.close(); })
       .def("__enter__", [](py::object self) { return self; })
       .def("__exit__",
-           [](Relay& relay, const py::args&) { unlocked([&] { relay.body.reset(); }); });
+           [](Relay& relay, const py::args&) { relay.close(); });
 }
 
 }  // namespace binding

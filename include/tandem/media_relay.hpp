@@ -63,7 +63,7 @@ struct MediaSources {
 /// What of a side is told as an event. All zero: nothing but sources and keys.
 struct MediaWatch {
   /// Without RTP for this long the side is silent, 100..3,600,000; 0: nobody asks. Seen within
-  /// 250 ms. A side that never spoke is silent since the session was opened.
+  /// 250 ms. A side that never spoke is silent since set_watch().
   std::uint32_t silence_ms = 0;
   /// More than this of a window lost is too much (O-05): thousandths, 1..999; 0: nobody asks.
   std::uint32_t loss_permille = 0;
@@ -298,7 +298,7 @@ class TANDEM_EXPORT MediaRelay {
   [[nodiscard]] MediaRelayStats stats() const noexcept;
 
   /// Takes up to `events_max` of what was seen, of each session in its order; waits up to `wait_us`
-  /// for the first one (0..60,000,000; 0: not; of a relay in a simulation always 0). One thread at
+  /// for the first one (0..60,000,000; 0: not; a relay on the loop of its caller never waits). One thread at
   /// a time is served, others wait for it. Empty: nothing came. MediaConfig::events_max bounds what
   /// waits; the rest is counted in MediaRelayStats::events_lost.
   std::vector<MediaEvent> take_events(std::size_t events_max = 1024, std::int64_t wait_us = 0);

@@ -358,13 +358,14 @@ class Call final : public LegEvents {
   /// Some phones send a key both ways: the way of the first one of a side counts.
   enum class KeyWay : std::uint8_t { none, info, rtp };
   static bool is_way(std::array<KeyWay, 2>& ways, MediaSide side, KeyWay way) noexcept;
-  // By MediaSide, the caller's first: of keys that may order, and of all that are told.
-  std::array<KeyWay, 2> key_way_{}, told_way_{};
+  // By MediaSide, the caller's first. Of keys that may order; told_way_ is of all that are told.
+  std::array<KeyWay, 2> key_way_{};
   std::array<bool, 2> is_joined_{};           // to another call, in place of who was there
   std::array<std::uint32_t, 2> referrals_{};  // that who is there has sent
   // Requests that a leg has not answered yet: those of the other side, and behind them those that
   // nobody waits for.
   std::array<std::uint32_t, 2> passed_requests_{}, own_requests_{};
+  std::array<KeyWay, 2> told_way_{};
 
   CallMeter meter_;                         // of the customer
   std::unique_ptr<CallMeter> agent_meter_;  // null: no agent pays

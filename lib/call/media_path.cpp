@@ -140,6 +140,14 @@ void MediaPath::settle_mux(std::size_t index) noexcept {
   }
 }
 
+/// Both ways have the clock of what the answer of `from` names first; an offer may name several.
+void MediaPath::settle_clock(MediaSide from, std::size_t index) noexcept {
+  const std::vector<Target>& targets = described_[index_of(from)].targets;
+  if (index >= targets.size() || !streams_[index].is_open()) return;
+  for (const MediaSide side : {MediaSide::caller, MediaSide::callee})
+    streams_[index].set_clock_rate_hz(side, targets[index].clock_rate_hz);
+}
+
 void MediaPath::remember(MediaSide from) {
   remembered_ =
       std::make_unique<Remembered>(Remembered{from, described_[index_of(from)], streams_.size()});
@@ -183,8 +191,9 @@ Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session, boo
       if (codec.payload_type < 0 || codec.payload_type > 127) continue;
       const auto type = static_cast<std::size_t>(codec.payload_type);
       target.payloads.set(type);
-      if (is_plain && sip::equals_ignoring_case(codec.name, "telephone-event"))
-        target.keys.set(type);
+      const bool is_key = sip::equals_ignoring_case(codec.name, "telephone-event");
+      if (is_plain && is_key) target.keys.set(type);
+      if (!is_key && target.clock_rate_hz == 0) target.clock_rate_hz = codec.clock_rate_hz;
     }
     if (!media.address.is_unspecified()) {
       const bool has_rtcp_ip = media.rtcp_address.family != IpAddress::Family::none;
@@ -266,8 +275,10 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
   if (relayed_) {
     if (auto led = lead(from, *session, own.nat_sdp_first, edit); !led) return led.error();
     if (role == SdpRole::answer) {
-      for (std::size_t i = 0; i < streams_.size(); ++i)
+      for (std::size_t i = 0; i < streams_.size(); ++i) {
         settle_mux(i);
+        settle_clock(from, i);
+      }
       keep_recording();
     }
     written = show(to, edit,

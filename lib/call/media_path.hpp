@@ -155,6 +155,7 @@ class MediaPath {
     bool prefers_signalled = false;
     bool is_audio = false;
     bool is_plain = true;             // not encrypted end to end
+    std::uint32_t clock_rate_hz = 0;  // of its first codec; 0: not known
     std::bitset<128> payloads, keys;  // types that it takes; those of telephone-event
   };
   struct Description {
@@ -173,6 +174,7 @@ class MediaPath {
   Result<void> lead(MediaSide from, const sip::SdpSession& session, bool prefers_signalled,
                     sip::SdpEdit& edit);
   void settle_mux(std::size_t index) noexcept;
+  void settle_clock(MediaSide from, std::size_t index) noexcept;
   [[nodiscard]] IpAddress origin(MediaSide to) const noexcept;
   template <class Write>
   Result<std::string> show(MediaSide to, sip::SdpEdit& edit, Write write);

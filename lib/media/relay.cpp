@@ -187,9 +187,14 @@ void RelayCore::retire(std::shared_ptr<const void> what, unsigned shard) noexcep
   try {
     retired_.push_back({what, shard, turn});
   } catch (const std::bad_alloc&) {
-    while (counters_[shard].turn.load() == turn)  // a turn is short
-      std::this_thread::yield();
+    await_turn(shard, turn);
   }
+}
+
+// A turn is short.
+void RelayCore::await_turn(unsigned shard, std::uint64_t turn) const noexcept {
+  while (turn % 2 != 0 && counters_[shard].turn.load() == turn)
+    std::this_thread::yield();
 }
 
 void RelayCore::tell_events(unsigned shard) noexcept {
@@ -264,7 +269,7 @@ std::vector<MediaEvent> RelayCore::take_events(std::size_t events_max, std::int6
   const std::lock_guard lock(taker_mutex_);
   is_host_told_.store(false);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // before the rings are looked at
-  if (pop_events(events, events_max) || wait_us <= 0) return events;
+  if (pop_events(events, events_max) || wait_us <= 0 || !has_threads()) return events;
   {
     std::unique_lock news(news_mutex_);
     waiters_.fetch_add(1);
@@ -285,7 +290,12 @@ void RelayCore::close(MediaSession& session) noexcept {
   }
   if (session.extras_ != nullptr) {
     if (session.extras_->tap != nullptr) session.extras_->tap->end();
-    retire(std::shared_ptr<const void>(std::move(session.extras_)), session.shard_);
+    try {
+      retire(std::shared_ptr<const void>(std::move(session.extras_)), session.shard_);
+    } catch (const std::bad_alloc&) {
+      await_turn(session.shard_, counters_[session.shard_].turn.load());
+    }
+    session.extras_.reset();
   }
   if (is_stopped_.load(relaxed)) return;  // the clock may be gone with the loop
   const std::int64_t now_us = clock_.monotonic_us();
@@ -533,8 +543,9 @@ Result<void> MediaSession::set_sources(MediaSide side, MediaSources sources) {
   std::shared_ptr<const MediaSources> kept;
   if (!sources.allow.empty() || !sources.deny.empty())
     kept = std::make_shared<const MediaSources>(std::move(sources));
+  media::SessionExtras& own = extras();  // first: what the shard sees must be kept
   core_->flows().watch(slot_[index(side)]).sources.store(kept.get());
-  core_->retire(std::exchange(extras().sources[index(side)], std::move(kept)), shard_);
+  core_->retire(std::exchange(own.sources[index(side)], std::move(kept)), shard_);
   return {};
 }
 
@@ -571,7 +582,8 @@ void MediaSession::set_clock_rate_hz(MediaSide side, std::uint32_t rate_hz) noex
 
 void MediaSession::relatch(MediaSide side, std::uint32_t window_ms) noexcept {
   if (window_ms > 60'000) window_ms = 60'000;
-  const std::int64_t now_us = core_->clock().monotonic_us();
+  if (core_->is_stopped()) return;  // the clock may be gone with the loop
+  const std::int64_t now_us = core_->now_us();
   for (const std::uint32_t slot : {slot_[index(side)], slot_[index(side)] + 1}) {
     if (window_ms == 0) {
       core_->flows()[slot].relatch_until_ms.store(0, relaxed);

@@ -61,7 +61,9 @@ class RelayCore : public std::enable_shared_from_this<RelayCore> {
 
   [[nodiscard]] FlowTable& flows() noexcept { return flows_; }
   [[nodiscard]] const FlowTable& flows() const noexcept { return flows_; }
-  [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
+  [[nodiscard]] bool is_stopped() const noexcept {
+    return is_stopped_.load(std::memory_order_relaxed);
+  }
   /// Monotonic; 0 once the relay was stopped, since the clock may be gone with its loop.
   [[nodiscard]] std::int64_t now_us() const noexcept {
     return is_stopped_.load(std::memory_order_relaxed) ? 0 : clock_.monotonic_us();
@@ -75,6 +77,8 @@ class RelayCore : public std::enable_shared_from_this<RelayCore> {
   };
   /// Makes the sockets of the pair whose RTP port has `slot`, to be served by `shard`. Any thread.
   virtual std::optional<BindFailure> bind_pair(unsigned shard, std::uint32_t slot) = 0;
+  /// Whether packets come on threads of the relay's own; else nothing comes while its caller waits.
+  [[nodiscard]] virtual bool has_threads() const noexcept { return false; }
   /// Few pairs of a family are ready on `shard`; a driver with a thread for it binds more.
   virtual void on_ready_low() noexcept {}
 
@@ -102,6 +106,7 @@ class RelayCore : public std::enable_shared_from_this<RelayCore> {
 
  private:
   Result<std::uint32_t> take(IpAddress::Family family, unsigned shard);
+  void await_turn(unsigned shard, std::uint64_t turn) const noexcept;
   bool pop_events(std::vector<MediaEvent>& out, std::size_t events_max);
   [[nodiscard]] bool has_news() const noexcept;
 

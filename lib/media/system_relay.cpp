@@ -49,6 +49,9 @@ constexpr rlim_t files_kept_max = 64;
 
 // The connected socket of a port pays from about so many packets on.
 constexpr std::uint32_t line_after_packets = 50;
+// ... and is tried again after so many, 10 s of voice, when it was lost or could not be had.
+constexpr std::uint32_t line_again_packets = 500;
+constexpr std::uint32_t no_line = 0xFFFFFFFF;
 
 // Asking a socket how many datagrams found no room costs 100 ns; it tells the sum, so a line is
 // asked with every so many packets.
@@ -160,6 +163,7 @@ class SystemRelay final : public RelayCore {
     UniqueFd poll;
     UniqueFd wake;
     std::thread thread;
+    std::uint32_t first_line = no_line;  // of those that may be open, by pair of ports
   };
 
   // The second socket of an RTP port, connected to where its stream goes.
@@ -167,8 +171,12 @@ class SystemRelay final : public RelayCore {
     UniqueFd socket;
     PackedAddress to;           ///< What it is connected to; not set: nothing.
     PackedAddress sent_to;      ///< Where the last packets went that it did not take,
-    std::uint32_t packets = 0;  ///< and how many they were.
+    std::uint32_t packets = 0;  ///< how many they were, and how many it takes.
+    std::uint32_t due_packets = line_after_packets;
     std::uint32_t received = 0;
+    std::uint32_t epoch = 0;       ///< Of the call that it was connected for.
+    std::uint32_t next = no_line;  ///< In the list of its shard,
+    bool is_listed = false;        ///< when it is there.
   };
   enum class Sharing : std::uint8_t { none, beside_another };
 
@@ -177,6 +185,7 @@ class SystemRelay final : public RelayCore {
                              Sharing sharing = Sharing::none);
   void count_lines_allowed() noexcept;
   void on_ready_low() noexcept override;
+  [[nodiscard]] bool has_threads() const noexcept override { return true; }
   std::optional<Error> fill();
   void run_filler() noexcept;
   void raise_priority() noexcept;
@@ -186,6 +195,8 @@ class SystemRelay final : public RelayCore {
   bool send_onward(unsigned shard, const Onward& onward, std::string_view bytes) noexcept;
   bool connect_line(unsigned shard, std::uint32_t slot, const PackedAddress& to) noexcept;
   void close_line(Line& line) noexcept;
+  void lose_line(Line& line, const PackedAddress& to) noexcept;
+  void end_lines(unsigned shard) noexcept;
   ssize_t receive_with_overflows(int socket, std::size_t place, SystemAddress& from, char* buffer,
                                  ShardCounters& totals) noexcept;
 
@@ -409,17 +420,19 @@ void SystemRelay::run_shard(unsigned index) noexcept {
   std::int64_t window_packets = 0;
   std::int64_t scanned_us = window_began_us;
   for (;;) {
-    const int wait_ms = is_ticking ? 0 : rings_.empty() ? -1 : scan_ms;
+    const bool has_lines = shard_[index].first_line != no_line;
+    const int wait_ms = is_ticking ? 0 : rings_.empty() && !has_lines ? -1 : scan_ms;
     const int count = epoll_wait(poll, events, events_max, wait_ms);
     const std::int64_t now_us = clock_.monotonic_us();
-    const Turn turn(totals.turn);
-    for (int i = 0; i < count; ++i) {
-      if (events[i].data.u32 == stop_event) return;
-      relay_one(index, events[i].data.u32, now_us, buffer.get(), totals);
-    }
-    if (!rings_.empty()) {
+    {
+      const Turn turn(totals.turn);  // over before the pause: what was retired may go then
+      for (int i = 0; i < count; ++i) {
+        if (events[i].data.u32 == stop_event) return;
+        relay_one(index, events[i].data.u32, now_us, buffer.get(), totals);
+      }
       if (now_us - scanned_us >= FlowTable::scan_us) {
-        flows_.scan(index, now_us, totals);
+        flows_.scan(index, now_us, totals);  // nothing when nobody wants events
+        end_lines(index);
         scanned_us = now_us;
       }
       tell_events(index);
@@ -458,7 +471,7 @@ void SystemRelay::relay_one(unsigned shard, std::uint32_t event, std::int64_t no
   }
   if (size < 0) {
     // A connected socket is told that nobody listens at the other end.
-    if (line != nullptr && errno != EAGAIN && errno != EINTR) close_line(*line);
+    if (line != nullptr && errno != EAGAIN && errno != EINTR) lose_line(*line, line->to);
     return;
   }
   const std::string_view bytes(buffer, static_cast<std::size_t>(size));
@@ -478,15 +491,16 @@ bool SystemRelay::send_onward(unsigned shard, const Onward& onward,
       if (line.sent_to != onward.to) {
         line.sent_to = onward.to;
         line.packets = 0;
+        line.due_packets = line_after_packets;
       }
-      if (++line.packets == line_after_packets && !connect_line(shard, onward.slot, onward.to))
-        close_line(line);
+      if (++line.packets >= line.due_packets && !connect_line(shard, onward.slot, onward.to))
+        lose_line(line, onward.to);
     }
     if (line.to == onward.to) {
       const ssize_t sent = ::send(line.socket.get(), bytes.data(), bytes.size(), flags);
       if (sent >= 0) return static_cast<std::size_t>(sent) == bytes.size();
       if (errno == EAGAIN) return false;
-      close_line(line);  // it says what became of an earlier packet; this one is still to be sent
+      lose_line(line, onward.to);  // it says what became of an earlier packet; this one is still to be sent
     }
   }
   SystemAddress to;
@@ -532,8 +546,39 @@ bool SystemRelay::connect_line(unsigned shard, std::uint32_t slot,
       return false;
     ports_connected_.fetch_add(1, relaxed);
   }
+  if (!line.is_listed) {
+    line.next = std::exchange(shard_[shard].first_line, slot / 2);
+    line.is_listed = true;
+  }
   line.to = to;
+  line.epoch = flows_[slot].epoch.load(relaxed);
   return true;
+}
+
+// Another try is due, but not at once: nobody listens there, or there are no files left.
+void SystemRelay::lose_line(Line& line, const PackedAddress& to) noexcept {
+  close_line(line);
+  line.sent_to = to;
+  line.packets = 0;
+  line.due_packets = line_again_packets;
+}
+
+// Closes the lines of calls that are over: ports are used in rotation, and running calls would find
+// none left.
+void SystemRelay::end_lines(unsigned shard) noexcept {
+  std::uint32_t* link = &shard_[shard].first_line;
+  while (*link != no_line) {
+    const std::uint32_t pair = *link;
+    Line& line = lines_[pair];
+    if (line.socket.is_open() && flows_[2 * pair].epoch.load(relaxed) == line.epoch) {
+      link = &line.next;
+      continue;
+    }
+    if (line.socket.is_open() && line.sent_to == line.to) line.sent_to = {};  // counts anew
+    close_line(line);
+    line.is_listed = false;
+    *link = line.next;
+  }
 }
 
 void SystemRelay::close_line(Line& line) noexcept {

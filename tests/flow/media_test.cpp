@@ -278,3 +278,30 @@ TEST_CASE("Media: without a folder nothing is recorded, whatever a gateway says 
   call->hang_up();
   CHECK(bench.only_cdr().recording.empty());
 }
+
+TEST_CASE("Media: keys last as long as the clock of the codec says (M-09)") {
+  std::vector<std::uint32_t> lengths_ms;
+  SwitchHooks hooks;
+  hooks.on_event = [&](const Event& event) {
+    if (event.kind == Event::Kind::call_digit) lengths_ms.push_back(event.duration_ms);
+  };
+  Bench bench(base_config(), {}, hooks);
+  DialPlan plan = talking();
+  plan.sdp =
+      "v=0\r\no=- 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 10.0.1.1\r\nt=0 0\r\n"
+      "m=audio 4000 RTP/AVP 96 0 101\r\na=rtpmap:96 opus/48000/2\r\n"
+      "a=rtpmap:101 telephone-event/48000\r\n";
+  AnswerPlan answer;
+  answer.sdp =
+      "v=0\r\no=- 1 1 IN IP4 10.0.2.1\r\ns=-\r\nc=IN IP4 10.0.2.1\r\nt=0 0\r\n"
+      "m=audio 4000 RTP/AVP 96 101\r\na=rtpmap:96 opus/48000/2\r\n"
+      "a=rtpmap:101 telephone-event/48000\r\n";
+  bench.b->set_plan(answer);
+  auto call = bench.connect(plan);
+  bench.run_s(1);
+  call->press_key('4', 600);  // the endpoint counts 8,000 units a second
+  bench.run_s(1);
+  call->hang_up();
+  bench.only_cdr();
+  CHECK(lengths_ms == std::vector<std::uint32_t>{100});
+}

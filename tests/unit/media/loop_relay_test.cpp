@@ -1,6 +1,8 @@
 // The relay on a simulated loop.
 #include <doctest/doctest.h>
 
+#include <chrono>
+
 #include "media/relay.hpp"
 #include "unit/media/fake_loop.hpp"
 #include "unit/media/rtp_packet.hpp"
@@ -127,4 +129,29 @@ TEST_CASE("Loop relay: closing it closes its sockets, its sessions may be closed
     CHECK(loop.sockets() > 0);
   }
   CHECK(loop.sockets() == 0);
+}
+
+TEST_CASE("Loop relay: a session that outlives its loop asks nobody for the time") {
+  MediaSession session;
+  {
+    FakeLoop loop;
+    auto relay = make_loop_relay(config_of_loop(), loop);
+    REQUIRE(relay);
+    session = *relay->open();
+    REQUIRE(session.set_remote(caller, *SocketAddress::parse("192.0.2.1:4000")));
+    loop.advance_us(5'000'000);
+  }
+  session.relatch(caller);  // the sanitizers see a clock that is gone
+  CHECK(session.set_remote(caller, *SocketAddress::parse("192.0.2.2:4000")));
+}
+
+TEST_CASE("Loop relay: nobody waits for events that only this thread can bring") {
+  FakeLoop loop;
+  MediaConfig config = config_of_loop();
+  config.events_max = 16;
+  auto relay = make_loop_relay(config, loop);
+  REQUIRE(relay);
+  const auto began = std::chrono::steady_clock::now();
+  CHECK(relay->take_events(16, 20'000'000).empty());
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(10));
 }

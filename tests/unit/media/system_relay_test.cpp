@@ -217,6 +217,99 @@ TEST_CASE("Media relay: the next call of a port has nothing of the socket of the
   }
 }
 
+TEST_CASE("Media relay: second sockets end with their call, though its ports rest") {
+  MediaConfig config = small_config();
+  config.rest_ms = 60'000;
+  auto relay = MediaRelay::create(config);
+  REQUIRE(relay);
+  Call other(*relay);
+  {
+    Call call(*relay);
+    for (std::uint16_t i = 0; i < 60; ++i) {
+      call.echo(i);
+      other.echo(i);
+    }
+    CHECK(relay->stats().ports_connected == 4);
+  }
+  // Nothing more comes at the ports of the call that ended. Those of the other go on.
+  std::uint16_t i = 60;
+  for (; i < 50'000 && relay->stats().ports_connected > 2; ++i)
+    other.echo(i);
+  CHECK(relay->stats().ports_connected == 2);
+  CHECK(other.session.stats(caller).packets_received == i);
+}
+
+TEST_CASE("Media relay: a stream that lost its second socket gets one again") {
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  for (std::uint16_t i = 0; i < 60; ++i)
+    call.echo(i);
+  const SocketAddress address = call.b.local();
+  call.b = Endpoint();
+  std::uint16_t next = 60;
+  for (; next < 5000 && relay->stats().ports_connected == 2; ++next)
+    call.a.send(call.session.local_rtp(caller), rtp_packet(next, next * 160U, 0xA));
+  REQUIRE(relay->stats().ports_connected == 1);
+  call.b = Endpoint("127.0.0.1", address.port);
+  const auto last = static_cast<std::uint16_t>(next + 600);
+  for (; next < last; ++next) {
+    call.a.send(call.session.local_rtp(caller), rtp_packet(next, next * 160U, 0xA));
+    REQUIRE_FALSE(call.b.receive().empty());
+  }
+  CHECK(relay->stats().ports_connected == 2);
+}
+
+TEST_CASE("Media relay: taps and keys are the same by the second socket, and for the next call") {
+  MediaConfig config = small_config(0, 4);
+  config.rest_ms = 0;
+  config.events_max = 64;
+  auto relay = MediaRelay::create(config);
+  REQUIRE(relay);
+  for (int calls = 0; calls < 3; ++calls) {
+    Call call(*relay);
+    REQUIRE(call.session.set_payloads(caller, {0, 101}, {101}));
+    auto tap = call.session.tap();
+    REQUIRE(tap);
+    for (std::uint16_t i = 0; i < 60; ++i)
+      call.echo(i);
+    CHECK(relay->stats().ports_connected == 2);
+    for (std::uint16_t i = 0; i < 2; ++i) {  // the key 5 is pressed and let go
+      const std::string key = key_packet(static_cast<std::uint16_t>(60 + i), 9600, 0xA, 5,
+                                         i == 0 ? 160 : 800, i == 1);
+      call.a.send(call.session.local_rtp(caller), key);
+      REQUIRE(call.b.receive() == key);
+    }
+    CHECK(call.session.stats(caller).digits == 1);
+    CHECK(tap->take().size() == 122);
+    CHECK(tap->dropped() == 0);
+    std::size_t keys = 0;
+    for (const MediaEvent& event : relay->take_events()) {
+      if (event.kind != MediaEvent::Kind::digit) continue;
+      ++keys;
+      CHECK(event.digit == '5');
+      CHECK(event.duration_ms == 100);
+    }
+    CHECK(keys == 1);
+  }
+}
+
+TEST_CASE("Media relay: RTCP on the port of RTP passes beside the second socket (RFC 5761)") {
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  REQUIRE(call.session.set_remote(caller, call.a.local(), call.a.local()));
+  REQUIRE(call.session.set_remote(callee, call.b.local(), call.b.local()));
+  for (std::uint16_t i = 0; i < 60; ++i)
+    call.echo(i);
+  REQUIRE(relay->stats().ports_connected == 2);
+  const std::string report = receiver_report(0xA, 7);
+  call.a.send(call.session.local_rtp(caller), report);
+  CHECK(call.b.receive() == report);
+  CHECK(call.session.reported_lost(caller).value_or(0) == 7);
+  CHECK(call.session.stats(caller).packets_received == 60);
+}
+
 TEST_CASE("Media relay: where files are few no port gets a second socket") {
   rlimit before{};
   ::getrlimit(RLIMIT_NOFILE, &before);
