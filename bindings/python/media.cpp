@@ -291,9 +291,8 @@ void bind_media(py::module_& m) {
              config.tos = tos;
              config.nice = nice;
              config.events_max = events_max;
-             return Held<Relay>(
-                 new Relay{std::make_shared<MediaRelay>(
-                     take(unlocked([&] { return MediaRelay::create(config); })))});
+             return Held<Relay>(new Relay{std::make_shared<MediaRelay>(
+                 take(unlocked([&] { return MediaRelay::create(config); })))});
            }),
            "address"_a = "", py::kw_only(), "address6"_a = "",
            "ports"_a = std::pair<int, int>(10000, 19999), "shards"_a = 1, "ready_pairs"_a = 256,
@@ -328,8 +327,7 @@ void bind_media(py::module_& m) {
           "events_max"_a = 1024, "wait_us"_a = 0)
       .def("close", [](Relay& relay) { relay.close(); })
       .def("__enter__", [](py::object self) { return self; })
-      .def("__exit__",
-           [](Relay& relay, const py::args&) { relay.close(); });
+      .def("__exit__", [](Relay& relay, const py::args&) { relay.close(); });
 }
 
 }  // namespace binding

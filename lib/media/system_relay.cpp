@@ -500,7 +500,9 @@ bool SystemRelay::send_onward(unsigned shard, const Onward& onward,
       const ssize_t sent = ::send(line.socket.get(), bytes.data(), bytes.size(), flags);
       if (sent >= 0) return static_cast<std::size_t>(sent) == bytes.size();
       if (errno == EAGAIN) return false;
-      lose_line(line, onward.to);  // it says what became of an earlier packet; this one is still to be sent
+      lose_line(
+          line,
+          onward.to);  // it says what became of an earlier packet; this one is still to be sent
     }
   }
   SystemAddress to;

@@ -286,20 +286,26 @@ TEST_CASE("Media: keys last as long as the clock of the codec says (M-09)") {
     if (event.kind == Event::Kind::call_digit) lengths_ms.push_back(event.duration_ms);
   };
   Bench bench(base_config(), {}, hooks);
-  DialPlan plan = talking();
-  plan.sdp =
-      "v=0\r\no=- 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 10.0.1.1\r\nt=0 0\r\n"
-      "m=audio 4000 RTP/AVP 96 0 101\r\na=rtpmap:96 opus/48000/2\r\n"
-      "a=rtpmap:101 telephone-event/48000\r\n";
-  AnswerPlan answer;
-  answer.sdp =
-      "v=0\r\no=- 1 1 IN IP4 10.0.2.1\r\ns=-\r\nc=IN IP4 10.0.2.1\r\nt=0 0\r\n"
-      "m=audio 4000 RTP/AVP 96 101\r\na=rtpmap:96 opus/48000/2\r\n"
-      "a=rtpmap:101 telephone-event/48000\r\n";
+  RawEndpoint* phone = *bench.world.add_raw_endpoint("10.0.66.7:4000");
+  // The caller's offer names another clock first than the answer takes.
+  const std::string begin =
+      "v=0\r\no=- 1 1 IN IP4 10.0.66.7\r\ns=-\r\nc=IN IP4 10.0.66.7\r\nt=0 0\r\n";
+  const std::string opus = "a=rtpmap:96 opus/48000/2\r\na=rtpmap:101 telephone-event/48000\r\n";
+  DialPlan plan;
+  plan.sdp = begin + "m=audio 4000 RTP/AVP 0 96 101\r\n" + opus;
+  AnswerPlan answer = answer_after(second_us);
+  answer.sdp = begin + "m=audio 4002 RTP/AVP 96 101\r\n" + opus;
   bench.b->set_plan(answer);
   auto call = bench.connect(plan);
-  bench.run_s(1);
-  call->press_key('4', 600);  // the endpoint counts 8,000 units a second
+  const std::string& description = call->remote_sdp();
+  const std::size_t at = description.find("m=audio ") + 8;
+  const SocketAddress relay =
+      *SocketAddress::parse("10.0.0.1:" + description.substr(at, description.find(' ', at) - at));
+  for (char sequence = 1; sequence <= 2; ++sequence) {  // the key 5, 4,800 units long
+    phone->send(relay, std::string{'\x80', 101, 0, sequence, 0, 0, 0, 9, 0, 0, 0, 7, 5,
+                                   sequence == 1 ? '\x0A' : '\x8A', '\x12', '\xC0'});
+    bench.run_ms(20);
+  }
   bench.run_s(1);
   call->hang_up();
   bench.only_cdr();

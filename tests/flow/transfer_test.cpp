@@ -1331,6 +1331,35 @@ TEST_CASE("Transfer: a phone that sends each key both ways presses it once (T-04
   office.check_clean();
 }
 
+TEST_CASE("Transfer: a stranger's key in RTP does not silence those of INFO (T-04)") {
+  Office office(keys_config());
+  RawEndpoint* stranger = *office.world.add_raw_endpoint("10.0.66.6:7000");
+  office.b->set_plan(answer_after(3 * second_us, second_us));
+  office.talk();
+  // Of a phone that never spoke, so the relay listens to whoever comes first.
+  const auto description = office.desk->remote_sdp();
+  const std::size_t at = description.find("m=audio ") + 8;
+  const std::string port = description.substr(at, description.find(' ', at) - at);
+  const SocketAddress relay = *SocketAddress::parse("10.0.0.1:" + port);
+  for (char sequence = 1; sequence <= 2; ++sequence) {
+    const std::string key = {'\x80', 101,   0, sequence, 0, 0, 0,
+                             9,      0,     0, 0,        7, 5, sequence == 1 ? '\x0A' : '\x8A',
+                             3,      '\x20'};
+    stranger->send(relay, key);
+    office.run_ms(20);
+  }
+  office.run_s(1);
+  const auto calls = office.tandem->calls();
+  REQUIRE(calls.size() == 1);
+  REQUIRE(calls[0].media_callee.digits == 1);  // it was heard
+  press(office, *office.desk, "*1442079460000#");
+  office.run_s(8);
+  CHECK(office.b->counters().calls_in == 1);
+  CHECK(office.b->last_call()->callee() == target);
+  office.caller->hang_up();
+  office.check_clean();
+}
+
 TEST_CASE("Transfer: a key cancels it, or the target is not there: the two stay (T-06)") {
   Office office(keys_config());
   bool was_cancelled = true;

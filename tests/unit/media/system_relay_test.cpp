@@ -275,8 +275,8 @@ TEST_CASE("Media relay: taps and keys are the same by the second socket, and for
       call.echo(i);
     CHECK(relay->stats().ports_connected == 2);
     for (std::uint16_t i = 0; i < 2; ++i) {  // the key 5 is pressed and let go
-      const std::string key = key_packet(static_cast<std::uint16_t>(60 + i), 9600, 0xA, 5,
-                                         i == 0 ? 160 : 800, i == 1);
+      const std::string key =
+          key_packet(static_cast<std::uint16_t>(60 + i), 9600, 0xA, 5, i == 0 ? 160 : 800, i == 1);
       call.a.send(call.session.local_rtp(caller), key);
       REQUIRE(call.b.receive() == key);
     }
