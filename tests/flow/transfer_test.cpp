@@ -1354,7 +1354,7 @@ TEST_CASE("Transfer: a stranger's key in RTP does not silence those of INFO (T-0
   REQUIRE(calls[0].media_callee.digits == 1);  // it was heard
   press(office, *office.desk, "*1442079460000#");
   office.run_s(8);
-  CHECK(office.b->counters().calls_in == 1);
+  REQUIRE(office.b->counters().calls_in == 1);
   CHECK(office.b->last_call()->callee() == target);
   office.caller->hang_up();
   office.check_clean();
