@@ -364,6 +364,12 @@ def test_the_relay_tells_taps_and_records(tmp_path: Path) -> None:
         with pytest.raises(tandem.Error):
             session.set_sources(caller, deny=["nonsense"])
         session.close()
+        with pytest.raises(tandem.Error, match="closed"):
+            session.tap()
+        with pytest.raises(tandem.Error, match="closed"):
+            session.set_policy(caller, tandem.MediaPolicy.block)
+        with pytest.raises(tandem.Error, match="closed"):
+            recorder.record(session, "two")
     assert recording.file == "one.wav" and recording.is_over
     assert not tandem.repair_recording(str(tmp_path / "calls" / "one.wav"))
     with wave.open(str(tmp_path / "calls" / "one.wav")) as sound:
