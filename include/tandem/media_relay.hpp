@@ -298,9 +298,9 @@ class TANDEM_EXPORT MediaRelay {
   [[nodiscard]] MediaRelayStats stats() const noexcept;
 
   /// Takes up to `events_max` of what was seen, of each session in its order; waits up to `wait_us`
-  /// for the first one (0..60,000,000; 0: not; a relay on the loop of its caller never waits). One thread at
-  /// a time is served, others wait for it. Empty: nothing came. MediaConfig::events_max bounds what
-  /// waits; the rest is counted in MediaRelayStats::events_lost.
+  /// for the first one (0..60,000,000; 0: not; a relay on the loop of its caller never waits). One
+  /// thread at a time is served, others wait for it. Empty: nothing came. MediaConfig::events_max
+  /// bounds what waits; the rest is counted in MediaRelayStats::events_lost.
   std::vector<MediaEvent> take_events(std::size_t events_max = 1024, std::int64_t wait_us = 0);
 
  private:
