@@ -655,9 +655,16 @@ std::optional<std::uint32_t> MediaSession::reported_jitter_us(MediaSide side) co
 
 MediaTap::MediaTap() noexcept = default;
 MediaTap::MediaTap(std::shared_ptr<media::TapRing> ring) noexcept : ring_(std::move(ring)) {}
-MediaTap::~MediaTap() = default;
+// Nobody reads what is copied for a tap that is gone, and its session could have no other.
+MediaTap::~MediaTap() { end(); }
 MediaTap::MediaTap(MediaTap&& other) noexcept = default;
-MediaTap& MediaTap::operator=(MediaTap&& other) noexcept = default;
+MediaTap& MediaTap::operator=(MediaTap&& other) noexcept {
+  if (this != &other) {
+    end();
+    ring_ = std::move(other.ring_);
+  }
+  return *this;
+}
 
 bool MediaTap::take(TappedPacket& out) { return ring_ != nullptr && ring_->take(out); }
 

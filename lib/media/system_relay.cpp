@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "base/thread.hpp"
+#include "media/open_files.hpp"
 #include "media/relay.hpp"
 
 namespace tandem::media {
@@ -43,10 +44,6 @@ constexpr std::int64_t tick_above_pps = 5000;
 constexpr std::int64_t tick_below_pps = 4000;
 constexpr std::int64_t rate_window_us = 100'000;
 
-// Files of the process that media ports may not take: databases, SIP connections and logs need some
-// while calls come.
-constexpr rlim_t files_kept_max = 64;
-
 // The connected socket of a port pays from about so many packets on.
 constexpr std::uint32_t line_after_packets = 50;
 // ... and is tried again after so many, 10 s of voice, when it was lost or could not be had.
@@ -56,16 +53,6 @@ constexpr std::uint32_t no_line = 0xFFFFFFFF;
 // Asking a socket how many datagrams found no room costs 100 ns; it tells the sum, so a line is
 // asked with every so many packets.
 constexpr std::uint32_t overflow_look_packets = 16;
-
-// How many files the relay may have open, by the limit of the process.
-rlim_t files_max() noexcept {
-  rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return RLIM_INFINITY;
-  return files.rlim_cur - std::min(files_kept_max, files.rlim_cur / 8);
-}
-
-// The system gives the lowest free number, so the number says how many are open.
-bool is_kept_file(int fd) noexcept { return static_cast<rlim_t>(fd) >= files_max(); }
 
 class UniqueFd {
  public:

@@ -291,6 +291,12 @@ TEST_CASE("Tap: both sides are copied as they came, in order; what finds no room
   w.session.untap();
   CHECK(tap->is_over());
   CHECK(tap->take().size() > 10);
+  {
+    // One that nobody has any more ends, and is none to the session.
+    auto dropped = w.session.tap();
+    REQUIRE(dropped);
+  }
+  w.talk(1);
   auto again = w.session.tap();
   REQUIRE(again);
   w.session.close();
