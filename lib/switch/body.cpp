@@ -1108,8 +1108,16 @@ Result<void> Switch::Body::install(SwitchConfig config,
     return done;
   }
   const std::shared_ptr<const call::Tables> fresh = retired_tables_->watch(std::move(*built));
-  name_keeper_->want(call::wanted_locations(*fresh));
-  const auto fresh_names = call::build_names(*fresh, state_, name_keeper_->located());
+  call::LocatedNames located;
+  {
+    // Tables take long to build: close() may have freed the keeper meanwhile.
+    const std::lock_guard workers_lock(workers_mutex_);
+    if (life_ != Life::closed) {
+      name_keeper_->want(call::wanted_locations(*fresh));
+      located = name_keeper_->located();
+    }
+  }
+  const auto fresh_names = call::build_names(*fresh, state_, located);
   std::shared_ptr<const PastRates> stale;  // ends without the lock, as the old configuration does
   {
     const std::lock_guard lock(config_mutex_);
