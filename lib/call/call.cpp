@@ -598,12 +598,14 @@ bool Call::follow_redirect(const Failure& failure) {
 /// RFC 3263 section 4.3: goes on to the next place of the vendor's name, within the same attempt,
 /// when this one could not be reached, did not respond at all or answered 503. False: there is
 /// none, or this failure is not for others to mend.
-bool Call::try_next_place(const Failure& failure) {
+bool Call::try_next_place(const Failure& failure, Reason reason) {
   const route::Places* const places = places_of(vendor(), context_.names.get());
   const bool is_elsewhere = trial_.redirection != nullptr && trial_.redirection->is_followed();
   if (places == nullptr || trial_.place == nullptr || is_elsewhere) return false;
   const bool is_heard = trial_.has_sdp || trial_.has_ringing || inbound_->has_early_session();
-  const bool is_silent = failure.is_local && trial_.stage <= AttemptStage::invited;
+  // An answer that is of no use here is no silence: it says nothing against the place.
+  const bool is_silent =
+      failure.is_local && trial_.stage <= AttemptStage::invited && reason != Reason::CodecMismatch;
   const bool is_unavailable = !failure.is_local && failure.status == 503;
   if (is_heard || !(is_silent || failure.is_transport || is_unavailable)) return false;
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
@@ -874,7 +876,7 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
       trial_.address != nullptr) {
     trial_.address->close_for(failure.retry_after_s, now_us);
   }
-  if (!is_too_late && (follow_redirect(failure) || try_next_place(failure))) return;
+  if (!is_too_late && (follow_redirect(failure) || try_next_place(failure, reason))) return;
   if (!is_too_late) count_attempt(false);  // else it is the customer that did not wait
   setup_->last_failure.failure = failure;
   setup_->last_failure.is_from_vendor = !failure.is_local;

@@ -196,7 +196,7 @@ class Call final : public LegEvents {
   };
   std::unique_ptr<Leg> place_leg(const Placement& placement, std::string_view offer);
   bool follow_redirect(const Failure& failure);
-  bool try_next_place(const Failure& failure);
+  bool try_next_place(const Failure& failure, Reason reason);
   // Forwarding of the phone that is called; call_forward.cpp.
   bool forward_instead(Reason reason, int sip_status, bool has_contacts);
   bool try_next_target();

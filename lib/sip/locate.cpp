@@ -87,11 +87,18 @@ class Locator {
       // A target that cannot be had says nothing of the others.
       has_failed_ = failed_before;
       if (entry == nullptr) continue;
+      // An answer may hold thousands; more than located_max are never kept.
+      std::vector<IpAddress> hosts;
       for (const auto& data : entry->data) {
         const auto* const ip = std::get_if<IpAddress>(&data);
-        if (ip != nullptr && !ip->is_unspecified())
-          located_.places.push_back({{*ip, port}, transport, rank_, host, weight});
+        if (ip != nullptr && !ip->is_unspecified()) hosts.push_back(*ip);
       }
+      std::sort(hosts.begin(), hosts.end(),
+                [](const IpAddress& a, const IpAddress& b) { return a.bytes < b.bytes; });
+      hosts.erase(std::unique(hosts.begin(), hosts.end()), hosts.end());
+      if (hosts.size() > located_max) hosts.resize(located_max);
+      for (const IpAddress& ip : hosts)
+        located_.places.push_back({{ip, port}, transport, rank_, host, weight});
     }
   }
 

@@ -125,6 +125,30 @@ TEST_CASE("names: SRV priorities say who is called first, and who when that one 
   f.bench.check_clean();
 }
 
+TEST_CASE("names: an answer of no use closes no place and is asked for nowhere else (M-07)") {
+  SwitchConfig config = Fixture::named("sip.example.com");
+  config.provision.customer_gateways[0].codecs = {*CodecName::parse("PCMA")};
+  Fixture f(std::move(config));
+  f.set("_sip._udp.sip.example.com", "SRV",
+        {"10 0 5060 first.example.com", "20 0 5060 second.example.com"});
+  f.set("first.example.com", "A", {"10.0.3.1"});
+  f.set("second.example.com", "A", {"10.0.3.2"});
+  Endpoint* const first = f.end("10.0.3.1:5060");
+  Endpoint* const second = f.end("10.0.3.2:5060");
+  f.open();
+  AnswerPlan of_no_use;
+  of_no_use.sdp =
+      "v=0\r\no=x 1 1 IN IP4 10.0.3.1\r\ns=-\r\nc=IN IP4 10.0.3.1\r\nt=0 0\r\n"
+      "m=audio 4000 RTP/AVP 0\r\n";
+  first->set_plan(of_no_use);
+  CHECK(f.call() == 488);
+  CHECK(f.bench.world.cdrs().back().attempts.size() == 1);
+  CHECK(second->counters().calls_in == 0);
+  first->set_plan(answer_after(0));
+  CHECK(f.call() == 200);
+  CHECK(first->counters().calls_in == 2);
+}
+
 TEST_CASE("names: 503 leads to the next place, 486 does not (RFC 3263 section 4.3)") {
   Fixture f;
   f.set("_sip._udp.sip.example.com", "SRV",
