@@ -307,7 +307,8 @@ TEST_CASE("Recorder: what the ring and a trace both have is paid for by whoever 
   CHECK(bench.recorder.trace(0)->bytes <= 65'536);
   const auto size_of = [&](std::uint64_t trace) {
     std::size_t bytes = 0;
-    for (const TraceEntry& entry : bench.recorder.call(trace, 1)->entries)
+    const auto call = bench.recorder.call(trace, 1);
+    for (const TraceEntry& entry : call->entries)
       bytes += entry.text.size();
     return bytes;
   };
