@@ -94,22 +94,28 @@ tsan() {
   TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
     run_ctest tsan build/tsan -L '^threads$'
 }
+fuzz_target() { # fuzz_target NAME: its output and exit status in build/fuzz/NAME.log
+  # New inputs go to a folder of the build; the committed corpus is only read.
+  mkdir -p "build/fuzz/corpus/$1" build/fuzz/findings
+  "build/fuzz/bin/fuzz_$1" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
+    -artifact_prefix="build/fuzz/findings/$1-" "build/fuzz/corpus/$1" "tests/fuzz/corpus/$1" >"build/fuzz/$1.log" 2>&1
+  echo "exit status $?" >>"build/fuzz/$1.log"
+}
 fuzz() {
   build fuzz build/fuzz tandem_fuzz_targets -C cmake/dev/fuzz.cmake || return
-  local source name log
+  local source name
+  for source in tests/fuzz/*_fuzz.cpp; do
+    while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
+    fuzz_target "$(basename "$source" _fuzz.cpp)" &
+  done
+  wait
   for source in tests/fuzz/*_fuzz.cpp; do
     name=$(basename "$source" _fuzz.cpp)
-    log=build/fuzz/$name.log
-    # New inputs go to a folder of the build; the committed corpus is only read.
-    mkdir -p "build/fuzz/corpus/$name" "build/fuzz/findings"
-    if [ ! -x "build/fuzz/bin/fuzz_$name" ]; then
-      fail "fuzz: $name was not built"
-    elif "build/fuzz/bin/fuzz_$name" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
-      -artifact_prefix="build/fuzz/findings/$name-" "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1; then
+    if grep -q "^exit status 0$" "build/fuzz/$name.log"; then
       passed=$((passed + 1))
-      echo "fuzz $name: $(grep -E '^Done' "$log" | tail -n 1)"
+      echo "fuzz $name: $(grep -E '^Done' "build/fuzz/$name.log" | tail -n 1)"
     else
-      tail -n 30 "$log"
+      tail -n 30 "build/fuzz/$name.log"
       fail "fuzz: $name (build/fuzz/findings/$name-*; put what it found into tests/fuzz/corpus/$name/)"
     fi
   done

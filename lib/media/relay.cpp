@@ -199,12 +199,9 @@ void RelayCore::await_turn(unsigned shard, std::uint64_t turn) const noexcept {
 
 void RelayCore::tell_events(unsigned shard) noexcept {
   if (rings_.empty() || !rings_[shard]->take_news()) return;
-  // Either the waiter sees the event, or it is seen waiting here.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (waiters_.load() != 0) {
-    { const std::lock_guard lock(news_mutex_); }
-    news_.notify_all();
-  }
+  wake_takers();
+  // One of two exchanges comes first: the taker's, and the host is told again, or this one, and the
+  // taker sees the event.
   if (config_.on_events && !is_host_told_.exchange(true)) {
     try {
       config_.on_events();
@@ -213,6 +210,7 @@ void RelayCore::tell_events(unsigned shard) noexcept {
   }
 }
 
+// Under the mutex either the taker finds the event before it waits, or it waits and is woken.
 void RelayCore::wake_takers() noexcept {
   { const std::lock_guard lock(news_mutex_); }
   news_.notify_all();
@@ -267,16 +265,12 @@ std::vector<MediaEvent> RelayCore::take_events(std::size_t events_max, std::int6
   std::vector<MediaEvent> events;
   if (rings_.empty()) return events;
   const std::lock_guard lock(taker_mutex_);
-  is_host_told_.store(false);
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // before the rings are looked at
+  is_host_told_.exchange(false);
   if (pop_events(events, events_max) || wait_us <= 0 || !has_threads()) return events;
   {
     std::unique_lock news(news_mutex_);
-    waiters_.fetch_add(1);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
     news_.wait_for(news, std::chrono::microseconds(std::min(wait_us, wait_max_us)),
                    [this] { return has_news() || is_stopped_.load(); });
-    waiters_.fetch_sub(1);
   }
   (void)pop_events(events, events_max);
   return events;

@@ -122,7 +122,6 @@ class RelayCore : public std::enable_shared_from_this<RelayCore> {
   std::size_t next_ring_ = 0;
   std::mutex news_mutex_;  // of news_; guards nothing, but makes a waiter hear of every event
   std::condition_variable news_;
-  std::atomic<unsigned> waiters_{0};
   std::atomic<bool> is_host_told_{false};  // of events that it did not take since
 
   std::atomic<unsigned> next_shard_{0};

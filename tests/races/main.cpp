@@ -1,4 +1,4 @@
-// race_checker: plays every order of what two ends of a call can do, and says what went wrong.
+// flow_races: plays every order of what two ends of a call can do, and says what went wrong.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -15,9 +15,9 @@ namespace {
 
 int usage() {
   std::fprintf(stderr,
-               "usage: race_checker [--depth N] [--setting NAME] [--seconds N]\n"
-               "       race_checker --replay \"SETTING: ACT ACT ...\"\n"
-               "       race_checker --list\n");
+               "usage: flow_races [--depth N] [--setting NAME] [--seconds N]\n"
+               "       flow_races --replay \"SETTING: ACT ACT ...\"\n"
+               "       flow_races --list\n");
   return 2;
 }
 
