@@ -7,6 +7,7 @@
 #include <set>
 
 #include "flow/flow.hpp"
+#include "support/sanitizers.hpp"
 #include "support/source_folder.hpp"
 
 using namespace tandem;
@@ -81,11 +82,7 @@ TEST_CASE("Load: whichever datagram of a call is lost, the call completes (17.1.
   }
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int hour_s = 600;  // sanitizers cost tenfold
-#else
-constexpr int hour_s = 3600;
-#endif
+constexpr int hour_s = checked_build::is_sanitized ? 600 : 3600;
 
 TEST_CASE("Load: an hour of calls takes seconds, and twice the same seconds") {
   const auto hour = [] {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/sanitizers.hpp"
 #include "tandem/clock.hpp"
 
 using namespace tandem;
@@ -238,12 +239,7 @@ TEST_CASE("PrefixTable: agrees with the naive oracle on letters, signs and all l
   }
 }
 
-// Sanitizers make a look-up some thirty times slower.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr unsigned exhaustive_digits = 4;
-#else
-constexpr unsigned exhaustive_digits = 6;
-#endif
+constexpr unsigned exhaustive_digits = checked_build::is_sanitized ? 4 : 6;
 
 TEST_CASE("PrefixTable: agrees with the naive oracle on every number of six digits below a stem") {
   // For each number of `exhaustive_digits` digits and less below the stem, the oracle writes down

@@ -12,17 +12,14 @@
 
 #include "call/choice.hpp"
 #include "call/stages.hpp"
+#include "support/sanitizers.hpp"
 
 using namespace tandem;
 using namespace tandem::call;
 
 namespace {
 
-#if defined(__SANITIZE_THREAD__)
-constexpr int calls_of_a_thread = 25'000;
-#else
-constexpr int calls_of_a_thread = 250'000;
-#endif
+constexpr int calls_of_a_thread = checked_build::has_thread_sanitizer ? 25'000 : 250'000;
 constexpr std::size_t threads_count = 4;
 constexpr std::size_t held_max =
     20;  // calls that a thread has at once; alone it meets every limit, too
