@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Torture and malformed messages over a plain UDP socket to the running switch: the right answers on the wire, the
-process alive, and the next good call works."""
+"""Torture and malformed messages over UDP, TCP and TLS to the running switch: the right answers on the wire, the process
+alive, and the next good call works."""
 import csv
 import re
 import select
@@ -8,6 +8,7 @@ import socket
 import struct
 
 from peers import *
+from tls_test import connect, with_tls
 
 TORTURE = os.path.join(SHARED, "testdata", "sip-torture")
 MALFORMED = os.path.join(SHARED, "testdata", "sip-malformed")
@@ -159,6 +160,63 @@ def malformed():
         print("malformed: %d files, %d datagrams" % (len(files), 3 * len(files)))
 
 
+def over_stream(stream, data, number):
+    """Sends `data` and an OPTIONS behind it. The final and other statuses that came before the answer to that; and whether
+    the switch closed the connection, which is its right once it cannot tell where a message ends (RFC 3261, 18.3)."""
+    mark = b"behind%d" % number
+    stream.settimeout(0.3)
+    got = b""
+    with contextlib.suppress(socket.timeout, ConnectionError):
+        stream.sendall(data)
+        stream.sendall(b"OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bK%s;rport\r\n"
+                       b"From: <sip:t@127.0.0.1>;tag=b\r\nTo: <sip:x@127.0.0.1>\r\nCall-ID: %s\r\nCSeq: 1 OPTIONS\r\n"
+                       b"Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n" % (mark, mark))
+        while mark not in got:
+            part = stream.recv(65536)
+            if not part:
+                return statuses_in(got), True
+            got += part
+        return statuses_in(got)[:-1], False
+    return statuses_in(got), False
+
+
+def statuses_in(data):
+    return [int(code) for code in re.findall(rb"^SIP/2\.0 (\d{3}) ", data, re.M)]
+
+
+def torture_over_streams():
+    """The same messages over TCP and TLS, a connection each; with a connection beside them that nothing may disturb."""
+    if not os.path.isdir(TORTURE):
+        not_run("torture messages over TCP and TLS: %s is not there" % TORTURE)
+        return
+    port = free_port()
+    with open(os.path.join(TORTURE, "expected.tsv"), newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    wrong, closed = [], 0
+    with with_tls(Switch("torture_streams", [{"id": "v1", "addresses": ["127.0.0.1:%d" % port]}], tcp=True),
+                  free_port()) as switch:
+        def plain(switch):
+            return socket.create_connection((switch.address, switch.port), 5, (CUSTOMER, 0))
+        for opened in (plain, connect):
+            with opened(switch) as beside:
+                for number, row in enumerate(rows):
+                    with open(os.path.join(TORTURE, row["file"]), "rb") as file, opened(switch) as stream:
+                        statuses, is_closed = over_stream(stream, file.read(), number)
+                    closed += is_closed
+                    if "extra trailing octets" in row["title"].lower():
+                        del statuses[1:]  # in a stream they are a message of their own
+                    # What a datagram lacks at its end may still come in a stream, so silence is right there.
+                    why = judge({**row, "kind": row["kind"].replace("UDP", "stream")}, statuses)
+                    if why:
+                        wrong.append("%s over %s: %s: got %s, expected %s; also %s"
+                                     % (row["file"], opened.__name__, why, statuses, row["expected"], row["also_acceptable"]))
+                    expect(switch.is_alive(), "the switch lives after " + row["file"], switch.log_text())
+                expect(over_stream(beside, b"", len(rows)) == ([], False), "a connection beside them goes on")
+        good_call(switch, port)
+        print("torture over streams: %d messages, %d connections closed" % (2 * len(rows), closed))
+        expect(not wrong, "%d answers are wrong" % len(wrong), *wrong)
+
+
 def marks():
     """P-27: what the switch sends bears the configured TOS byte, 0xa0 by default."""
     for parameters, tos in (({}, 0xa0), ({"sip_tos": 0x68}, 0x68), ({"SS_QOS_SIGNAL": "0"}, 0)):
@@ -203,4 +261,4 @@ def marks_of_stream(switch, tos):
 
 
 if __name__ == "__main__":
-    main({f.__name__: f for f in (torture, malformed, marks)})
+    main({f.__name__: f for f in (torture, torture_over_streams, malformed, marks)})
