@@ -87,27 +87,27 @@ void Call::begin(const InboundCall& arrival, std::unique_ptr<Forwarding> forward
   forwarding_ = std::move(forwarding);
   if (forwarding_ != nullptr) {
     context_.forwarding = forwarding_.get();
-    context_.asserted_customer = forwarding_->customer;
+    context_.setup->asserted_customer = forwarding_->customer;
     context_.is_authenticated = true;
     shadow_notes_.reset();  // other tables would not have sent it on
   }
-  context_.request_user = arrival.request_user;
-  context_.from_user = arrival.from_user;
-  context_.arrival = &arrival;
-  context_.portability_in = arrival.portability;
+  context_.setup->request_user = arrival.request_user;
+  context_.setup->from_user = arrival.from_user;
+  context_.setup->arrival = &arrival;
+  context_.setup->portability_in = arrival.portability;
   trace_arrival();
   if (const Reason why = admission(); why != Reason::none) {
     refuse(why, 503, refusal_retry_after_s);
     return;
   }
   judge();
-  context_.arrival = nullptr;
+  context_.setup->arrival = nullptr;
 }
 
 /// What the customer's settings say of the arriving call, as soon as it is known. False: it is
 /// refused.
 bool Call::meet_customer() {
-  const InboundCall& arrival = *std::exchange(context_.arrival, nullptr);
+  const InboundCall& arrival = *std::exchange(context_.setup->arrival, nullptr);
   SipOptions believed;  // what was let in with the first call stands
   if (forwarding_ != nullptr) {
     believed = context_.customer_entry()->config.sip;
@@ -116,22 +116,22 @@ bool Call::meet_customer() {
   }
   const SipOptions& options =
       forwarding_ != nullptr ? believed : context_.customer_entry()->config.sip;
-  caller_raw_ = kept_user(context_.from_user);
-  callee_raw_ = kept_user(context_.request_user);
+  caller_raw_ = kept_user(context_.setup->from_user);
+  callee_raw_ = kept_user(context_.setup->request_user);
   if (const int status = inbound_->set_manners(manners(options)); status != 0) {
     refuse(Reason::ProtocolLimit, status);
     return false;
   }
-  diversions_ =
+  setup_->diversions =
       forwarding_ != nullptr ? forwarding_->diversions : KeptHeaders::diversions(arrival, options);
-  if (diversions_ > diversions_max) {
+  if (setup_->diversions > diversions_max) {
     refuse(Reason::TooManyForwards, reason_facts(Reason::TooManyForwards).sip_status);
     return false;
   }
   if (forwarding_ != nullptr) {
-    if (!forwarding_->is_transfer) context_.forwarder = Number(forwarding_->phones.back());
+    if (!forwarding_->is_transfer) context_.setup->forwarder = Number(forwarding_->phones.back());
   } else if (options.recognize_forward && is_diverted(arrival)) {
-    context_.forwarder =
+    context_.setup->forwarder =
         number_from_user(read_callee(arrival, CalleeField::diversion)).value_or(Number());
   }
   setup_->kept_headers.keep(arrival, options, context_.tables->identity_needs);
@@ -198,9 +198,9 @@ void Call::judge() {
                                  .inbound = inbound_.get()};
   for (;;) {
     std::vector<StageRecord> recorded;
-    context_.recorder = is_traced_ ? &recorded : nullptr;
+    context_.setup->recorder = is_traced_ ? &recorded : nullptr;
     const Verdict verdict = run_stages(context_, abilities, setup_->next_stage);
-    context_.recorder = nullptr;
+    context_.setup->recorder = nullptr;
     if (is_traced_) trace_stages(recorded, verdict);
     note_for_shadow(verdict);
     switch (verdict.kind) {
@@ -209,10 +209,11 @@ void Call::judge() {
         try_next_vendor();
         return;
       case Verdict::Kind::reject: {
-        const bool by_policy =
-            context_.policy && !context_.policy->allow && is_refusal(context_.policy->sip_status);
+        const bool by_policy = context_.setup->policy && !context_.setup->policy->allow &&
+                               is_refusal(context_.setup->policy->sip_status);
         refuse(verdict.reason,
-               by_policy ? context_.policy->sip_status : reason_facts(verdict.reason).sip_status,
+               by_policy ? context_.setup->policy->sip_status
+                         : reason_facts(verdict.reason).sip_status,
                verdict.reason == Reason::RateLimited ? rate_retry_after_s : 0);
         return;
       }
@@ -318,10 +319,10 @@ void Call::ask_policy() {
 }
 
 void Call::answer_policy(const PolicyAnswer& answer) {
-  if (is_over_ || state_ != CallState::arriving || context_.policy)
+  if (is_over_ || state_ != CallState::arriving || context_.setup->policy)
     return;  // late: the default has held
   setup_->timer.cancel();
-  context_.policy = std::make_unique<const PolicyAnswer>(answer);
+  context_.setup->policy = std::make_unique<const PolicyAnswer>(answer);
   judge();
 }
 
@@ -348,12 +349,13 @@ void Call::refuse(Reason reason, int sip_status, int retry_after_s) {
 
 void Call::try_next_vendor() {
   state_ = CallState::trying;
-  if (!forward_hunt_ && context_.forward.targets != nullptr) {
+  if (!setup_->forward_hunt && context_.setup->forward.targets != nullptr) {
     const Phone& phone = context_.tables->phone_at(context_.called_phone);
-    forward_hunt_ = begin_hunt(phone.config.forward, context_.forward.reason,
-                               *context_.forward.targets, worker_.random());
+    const ForwardChoice& choice = context_.setup->forward;
+    setup_->forward_hunt = std::make_unique<ForwardHunt>(
+        begin_hunt(phone.config.forward, choice.reason, *choice.targets, worker_.random()));
   }
-  if (!forward_hunt_) {
+  if (!setup_->forward_hunt) {
     if (try_next_candidate()) return;
     if (!attempts_.empty()) {
       (void)forward_instead(setup_->last_failure.reason, setup_->last_failure.failure.status,
@@ -362,7 +364,7 @@ void Call::try_next_vendor() {
       (void)forward_instead(setup_->first_skip->reason, 0, false);
     }
   }
-  if (forward_hunt_ && try_next_target()) return;
+  if (setup_->forward_hunt && try_next_target()) return;
   if (attempts_.empty()) {
     const Skip why = setup_->first_skip.value_or(Skip{Reason::NoAvailableRouter, 503});
     refuse(why.reason, why.sip_status);
@@ -373,10 +375,10 @@ void Call::try_next_vendor() {
 
 /// The one whose turn it is; null: none is left.
 const RouteCandidate* Call::take_candidate() {
-  const std::uint8_t descended_below = context_.descended_below;
+  const std::uint8_t descended_below = context_.setup->descended_below;
   const RouteCandidate* const candidate =
       next_candidate(context_, setup_->next_candidate, setup_->tried);
-  if (context_.descended_below != descended_below) note_ratios();
+  if (context_.setup->descended_below != descended_below) note_ratios();
   return candidate;
 }
 
@@ -441,7 +443,7 @@ void Call::note_for_shadow(const Verdict& verdict) {
 void Call::note_ratios() {
   if (shadow_notes_ == nullptr) return;
   shadow_notes_->ratios.clear();
-  for (const RouteCandidate& candidate : context_.candidates) {
+  for (const RouteCandidate& candidate : context_.setup->candidates) {
     const auto known = [](std::int64_t value) {
       return value < 0 ? std::nullopt : std::optional(static_cast<std::uint32_t>(value));
     };
@@ -527,9 +529,9 @@ std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_vie
   if (setup_->offer.empty() && !inbound_->is_reliable()) out.manners.rel100 = ExtensionUse::off;
   out.caller = attempt.caller_out.empty() ? std::string_view("anonymous") : attempt.caller_out;
   out.callee = attempt.callee_out;
-  if (context_.is_dipped && vendor().config.send_npdi) {
+  if (context_.setup->is_dipped && vendor().config.send_npdi) {
     out.portability.is_dipped = true;
-    if (!context_.callee_by_lrn.empty())
+    if (!context_.setup->callee_by_lrn.empty())
       out.portability.routing_number = context_.lrn->callee.record.lrn;
   }
   out.caller_display = setup_->caller_display;
@@ -745,7 +747,8 @@ void Call::advance_stage(AttemptStage stage) {
 /// The policy hook's deadline, or an attempt that stood still for too long (P-19).
 void Call::on_attempt_timeout() {
   if (state_ == CallState::arriving) {
-    context_.policy = std::make_unique<const PolicyAnswer>(worker_.commons().host.policy_default());
+    context_.setup->policy =
+        std::make_unique<const PolicyAnswer>(worker_.commons().host.policy_default());
     judge();
     return;
   }
@@ -890,18 +893,18 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
   setup_->last_failure.reason = reason;
   replace_failure(setup_->last_failure.failure, setup_->last_failure.reason);
   // The targets of a phone come one after the other, whatever the switching rules of vendors say.
-  bool may_go_on = !is_too_late && (forward_hunt_ ? !inbound_->has_early_session()
-                                                  : may_switch(setup_->last_failure.failure,
-                                                               setup_->last_failure.reason));
+  bool may_go_on = !is_too_late && (setup_->forward_hunt ? !inbound_->has_early_session()
+                                                         : may_switch(setup_->last_failure.failure,
+                                                                      setup_->last_failure.reason));
   const int usual_cause =
       failure.is_local ? reason_facts(reason).q850_cause : q850_for_sip(failure.status);
   close_trial(failure.is_local ? 0 : failure.status,
               failure.q850_cause != 0 ? failure.q850_cause : usual_cause, reason);
-  if (!is_too_late && !forward_hunt_)
+  if (!is_too_late && !setup_->forward_hunt)
     may_go_on |= forward_instead(setup_->last_failure.reason, setup_->last_failure.failure.status,
                                  may_go_on);
   // In a circle, or too far: no other target makes it better.
-  if (forward_hunt_ && setup_->last_failure.failure.status == 482) may_go_on = false;
+  if (setup_->forward_hunt && setup_->last_failure.failure.status == 482) may_go_on = false;
   if (!may_go_on) {
     give_up();
     return;
@@ -977,7 +980,7 @@ void Call::close_trial(int sip_status, int q850_cause, Reason reason) {
   if (is_traced_) trace_attempt(attempt);
   reoffer_from_ = nullptr;  // a change before the answer ends with it
   trial_.lease = VendorLease{};
-  trial_.forward_line.release();
+  setup_->forward_line.release();
   worker_.retire(std::move(trial_.leg));
 }
 

@@ -89,24 +89,23 @@ class Call final : public LegEvents {
   /// One try on one vendor.
   struct Trial {
     std::unique_ptr<Leg> leg;
-    std::uint32_t vendor = 0;
     const Rate* rate = nullptr;               // vendor's; null: not rated
     route::AddressHealth* address = nullptr;  // null: called at `contact`
     const route::Place* place = nullptr;      // of the vendor's name; of context_.names
-    route::TriedPlaces tried_places = 0;
     std::unique_ptr<phone::Contact> contact;
-    SocketAddress destination;                 // where the leg calls; port 0: a call of ours
     std::unique_ptr<Redirection> redirection;  // null: it was not sent elsewhere
     VendorLease lease;
+    std::int64_t started_us = 0;  // monotonic
+    SocketAddress destination;    // where the leg calls; port 0: a call of ours
+    std::uint32_t vendor = 0;
+    route::TriedPlaces tried_places = 0;
     AttemptStage stage = AttemptStage::none;
-    bool is_forward = false;        // to a target of the phone that was called
-    bool is_elsewhere = false;      // a redirection led to a host that is not the vendor's
-    route::LineLease forward_line;  // of the phone that sends on, until the answer
+    bool is_forward = false;    // to a target of the phone that was called
+    bool is_elsewhere = false;  // a redirection led to a host that is not the vendor's
     bool has_ringing = false;
     bool has_sdp = false;
-    bool awaits_answer = false;   // of the caller, to the offer in a provisional response
-    bool has_answer = false;      // it was given
-    std::int64_t started_us = 0;  // monotonic
+    bool awaits_answer = false;  // of the caller, to the offer in a provisional response
+    bool has_answer = false;     // it was given
   };
 
   /// Why a vendor was not tried, and what a caller is told when none was.
@@ -150,6 +149,9 @@ class Call final : public LegEvents {
     std::string offer, offer_type;  // of the arriving call
     std::string caller_display;
     KeptHeaders kept_headers;
+    std::size_t diversions = 0;                 // hops so far, as far as they are believed
+    std::unique_ptr<ForwardHunt> forward_hunt;  // the phone that is called sends it on
+    route::LineLease forward_line;              // of that phone, while a target is tried
     std::string early_answer;        // last description that went to the caller before the answer
     std::optional<Skip> first_skip;  // of the best candidate that was passed over
     std::size_t choices = 0;         // in choices_
@@ -329,6 +331,9 @@ class Call final : public LegEvents {
   bool is_announced_ = false;  // call_started was told
   bool is_over_ = false;
   bool is_traced_ = false;  // some trace may want it
+  bool is_answer_recorded_ = false;
+  bool is_offer_wanted_ = false;  // of the side that `reoffer_from_` asks, which has none itself
+  bool is_own_reoffer_ = false;   // of `reoffer_from_`, but the call alone wants to know
   CallContext context_;
 
   std::unique_ptr<Setup> setup_;  // null once answered
@@ -336,21 +341,17 @@ class Call final : public LegEvents {
   Trial trial_;
   std::unique_ptr<Forwarding> forwarding_;     // null: the call arrived
   std::shared_ptr<int> parts_left_;            // of Forwarding
-  std::optional<ForwardHunt> forward_hunt_;    // the phone that is called sends it on
-  std::size_t diversions_ = 0;                 // hops so far, as far as they are believed
   std::unique_ptr<ShadowNotes> shadow_notes_;  // null: no shadow wants to know of the call
   std::vector<Attempt> attempts_;
   std::string choices_;                  // as its record has them
   std::string caller_raw_, callee_raw_;  // as they came
   std::string callee_product_;
-  bool is_answer_recorded_ = false;
-  std::string privacy_;   // that the caller asked for (RFC 3323), once answered
-  std::string own_host_;  // of this switch, where the call arrived
+  std::unique_ptr<const std::string> privacy_;  // that the caller asked for (RFC 3323), once
+                                                // answered; null: none
+  std::string own_host_;                        // of this switch, where the call arrived
   MediaPath media_;
-  Leg* reoffer_from_ = nullptr;   // waits for the other side's answer to its re-INVITE or UPDATE
-  bool is_offer_wanted_ = false;  // ... which has none itself
-  bool is_own_reoffer_ = false;   // ... but the call alone wants to know
-  Leg* ack_to_ = nullptr;         // waits for the answer that the next ACK of the other side brings
+  Leg* reoffer_from_ = nullptr;  // waits for the other side's answer to its re-INVITE or UPDATE
+  Leg* ack_to_ = nullptr;        // waits for the answer that the next ACK of the other side brings
 
   std::unique_ptr<Transfer> transfer_;  // null: nobody is led elsewhere
   std::unique_ptr<KeyInput> keys_;      // null: nobody is ordering by keys

@@ -26,10 +26,11 @@ bool Call::forward_instead(Reason reason, int sip_status, bool has_contacts) {
   const ForwardChoice choice = forward_after(forward, reason, sip_status);
   if (choice.targets == nullptr) return false;
   if (choice.reason == ForwardReason::offline && has_contacts &&
-      setup_->next_candidate < context_.candidates.size()) {
+      setup_->next_candidate < context_.setup->candidates.size()) {
     return false;
   }
-  forward_hunt_ = begin_hunt(forward, choice.reason, *choice.targets, worker_.random());
+  setup_->forward_hunt = std::make_unique<ForwardHunt>(
+      begin_hunt(forward, choice.reason, *choice.targets, worker_.random()));
   return true;
 }
 
@@ -44,7 +45,7 @@ int& Call::parts_left() {
 
 /// False: none is left. Else one is called, or the call is refused.
 bool Call::try_next_target() {
-  if (forward_hunt_->is_last()) return false;
+  if (setup_->forward_hunt->is_last()) return false;
   const Phone& phone = context_.tables->phone_at(context_.called_phone);
   int& parts = parts_left();
   route::LineLease line = phone.forward_lines.try_take(forward_pending_max, context_.wall_us);
@@ -56,7 +57,7 @@ bool Call::try_next_target() {
     return false;
   }
   --parts;
-  const ForwardTarget target = forward_hunt_->targets[forward_hunt_->next++];
+  const ForwardTarget target = setup_->forward_hunt->targets[setup_->forward_hunt->next++];
   // The call that goes on leads the media.
   const IpAddress::Family family = context_.source.ip.family;
   media_.close();
@@ -68,7 +69,7 @@ bool Call::try_next_target() {
     return true;
   }
   send_on(phone, target, *offer);
-  trial_.forward_line = std::move(line);
+  setup_->forward_line = std::move(line);
   return true;
 }
 
@@ -78,7 +79,7 @@ void Call::send_on(const Phone& phone, const ForwardTarget& target, std::string_
   forwarding->customer = phone.customer;
   if (forwarding_ != nullptr) forwarding->phones = forwarding_->phones;
   forwarding->phones.push_back(phone.config.number);
-  forwarding->diversions = diversions_ + 1;
+  forwarding->diversions = setup_->diversions + 1;
   forwarding->parts_left = parts_left_;
   forwarding->shows_original = forward.display == ForwardDisplay::parameter
                                    ? parameters().call_forward_using_original_caller
@@ -109,7 +110,7 @@ void Call::send_on(const Phone& phone, const ForwardTarget& target, std::string_
     });
   }
   const HeaderCopies headers = forwarding_headers(kept, phone.config.number, target.number,
-                                                  own_host_, forward_hunt_->reason);
+                                                  own_host_, setup_->forward_hunt->reason);
   InboundCall arrival;
   arrival.source = context_.source;
   arrival.own_host = own_host_;
@@ -129,8 +130,9 @@ void Call::send_on(const Phone& phone, const ForwardTarget& target, std::string_
 void Call::arm_target_timer() {
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
   std::int64_t end_us = INT64_MAX;
-  if (!forward_hunt_->is_last())
-    end_us = trial_.started_us + forward_hunt_->targets[forward_hunt_->next - 1].ring_s * second_us;
+  if (!setup_->forward_hunt->is_last())
+    end_us = trial_.started_us +
+             setup_->forward_hunt->targets[setup_->forward_hunt->next - 1].ring_s * second_us;
   if (setup_->deadline_us != 0) end_us = std::min(end_us, setup_->deadline_us);
   if (end_us == INT64_MAX) {
     setup_->timer.cancel();

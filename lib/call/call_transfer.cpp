@@ -146,7 +146,7 @@ void Call::call_target(std::unique_ptr<Leg> in, TransferPlan plan) {
   // Of the two of this call, whom the target sees. A transferor's own number comes as it came
   // first, for the rules of its gateway are applied to it again.
   const bool shows_calling = forwarding->shows_original != is_caller;
-  const bool is_hidden = !privacy_.empty();  // who called
+  const bool is_hidden = privacy_ != nullptr;  // who called
   const std::string shown(!shows_calling ? called
                           : is_caller    ? context_.caller_in.view()
                                          : calling);
@@ -172,7 +172,7 @@ void Call::call_target(std::unique_ptr<Leg> in, TransferPlan plan) {
   std::string identity;
   if (shows_calling && is_hidden && !shown.empty()) {
     identity = uri_of(shown);
-    arrival.headers.push_back({"Privacy", privacy_});
+    arrival.headers.push_back({"Privacy", *privacy_});
     arrival.headers.push_back({"P-Asserted-Identity", identity});
   }
   worker_.forward(std::move(in), arrival, plan.tables, std::move(forwarding));

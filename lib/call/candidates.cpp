@@ -11,9 +11,9 @@ namespace {
 
 /// A policy hook may name the vendors to try: only those, in its order.
 void keep_named(const CallContext& c, std::vector<RouteCandidate>& candidates) {
-  if (!c.policy || c.policy->vendor_gateways.empty()) return;
+  if (!c.setup->policy || c.setup->policy->vendor_gateways.empty()) return;
   std::vector<RouteCandidate> kept;
-  for (const auto& name : c.policy->vendor_gateways) {
+  for (const auto& name : c.setup->policy->vendor_gateways) {
     const auto found = std::find_if(
         candidates.begin(), candidates.end(),
         [&](const RouteCandidate& candidate) { return candidate.gateway_name == name; });
@@ -29,7 +29,7 @@ std::vector<RouteCandidate> ask_table(const CallContext& c, std::uint8_t shorter
   query.shorter_than = shorter_than;
   const RouteTable& routes = c.tables->routes;
   std::vector<RouteCandidate> found;
-  if (c.is_rehearsal && c.hindsight == nullptr) {
+  if (c.is_rehearsal && c.setup->hindsight == nullptr) {
     found = routes.explain(query).candidates;
     if (found.size() > candidates_max) found.resize(candidates_max);
   } else {
@@ -62,14 +62,14 @@ class Descent {
         c_.called_phone != CallContext::no_phone)
       return false;
     // Protect vendors that are left end nothing yet: they may still get the call.
-    const bool is_at_end = next_ == c_.candidates.size();
+    const bool is_at_end = next_ == c_.setup->candidates.size();
     const KeptAway kept = kept_away();
-    while (c_.candidates.size() < candidates_max) {
+    while (c_.setup->candidates.size() < candidates_max) {
       const Ends ends = ends_of_last();
       const bool ends_protect = is_at_end && ends.any > kept.protect;
       if (ends.ordinary <= kept.ordinary && !ends_protect) return false;  // asking takes turns
-      c_.descended_below = ends.any;
-      c_.descended = ask_table(c_, ends.any);
+      c_.setup->descended_below = ends.any;
+      c_.setup->descended = ask_table(c_, ends.any);
       if (add(kept, is_at_end)) return true;
     }
     return false;
@@ -78,7 +78,7 @@ class Descent {
   /// Whether a protect candidate, which was found before it was known who gets the call, is behind
   /// one that got it.
   [[nodiscard]] bool is_kept_away(const RouteCandidate& candidate) const {
-    return c_.descended_below != 0 && candidate.is_protect && kept_away().has(candidate);
+    return c_.setup->descended_below != 0 && candidate.is_protect && kept_away().has(candidate);
   }
 
  private:
@@ -98,7 +98,7 @@ class Descent {
 
   [[nodiscard]] KeptAway kept_away() const {
     KeptAway kept;
-    for (const RouteCandidate& candidate : c_.candidates) {
+    for (const RouteCandidate& candidate : c_.setup->candidates) {
       if (!ends_list(candidate) || !was_tried(candidate.gateway)) continue;
       kept.protect = std::max(kept.protect, candidate.prefix_length);
       if (!candidate.is_protect) kept.ordinary = std::max(kept.ordinary, candidate.prefix_length);
@@ -110,9 +110,10 @@ class Descent {
   /// hook did not name is in no list of candidates, never gets the call and hides nobody.
   [[nodiscard]] Ends ends_of_last() const {
     Ends ends;
-    for (const RouteCandidate& candidate : c_.descended.empty() ? c_.candidates : c_.descended) {
+    for (const RouteCandidate& candidate :
+         c_.setup->descended.empty() ? c_.setup->candidates : c_.setup->descended) {
       const bool is_of_last =
-          c_.descended_below == 0 || candidate.prefix_length < c_.descended_below;
+          c_.setup->descended_below == 0 || candidate.prefix_length < c_.setup->descended_below;
       if (!is_of_last || !ends_list(candidate) || was_tried(candidate.gateway)) continue;
       ends.any = std::max(ends.any, candidate.prefix_length);
       if (!candidate.is_protect) ends.ordinary = std::max(ends.ordinary, candidate.prefix_length);
@@ -122,21 +123,21 @@ class Descent {
 
   /// False: nothing of the new list comes next.
   bool add(const KeptAway& kept, bool is_at_end) {
-    std::vector<RouteCandidate> further = c_.descended;
+    std::vector<RouteCandidate> further = c_.setup->descended;
     keep_named(c_, further);
     std::erase_if(further, [&](const RouteCandidate& candidate) {
       return kept.has(candidate) ||
-             std::any_of(c_.candidates.begin(), c_.candidates.end(),
+             std::any_of(c_.setup->candidates.begin(), c_.setup->candidates.end(),
                          [&](const auto& known) { return known.gateway == candidate.gateway; });
     });
-    further.resize(std::min(further.size(), candidates_max - c_.candidates.size()));
+    further.resize(std::min(further.size(), candidates_max - c_.setup->candidates.size()));
     const auto protect =
         std::stable_partition(further.begin(), further.end(),
                               [](const auto& candidate) { return !candidate.is_protect; });
     const bool has_next = is_at_end ? !further.empty() : protect != further.begin();
-    c_.candidates.insert(c_.candidates.end(), protect, further.end());
-    c_.candidates.insert(c_.candidates.begin() + static_cast<std::ptrdiff_t>(next_),
-                         further.begin(), protect);
+    c_.setup->candidates.insert(c_.setup->candidates.end(), protect, further.end());
+    c_.setup->candidates.insert(c_.setup->candidates.begin() + static_cast<std::ptrdiff_t>(next_),
+                                further.begin(), protect);
     return has_next;
   }
 
@@ -148,16 +149,16 @@ class Descent {
 }  // namespace
 
 void find_vendors(CallContext& context) {
-  context.candidates = ask_table(context, 0);
-  if (!context.policy || context.policy->vendor_gateways.empty()) return;
-  context.descended = context.candidates;
-  keep_named(context, context.candidates);
-  if (context.candidates.empty()) (void)Descent(context, 0, {}).go_on();
+  context.setup->candidates = ask_table(context, 0);
+  if (!context.setup->policy || context.setup->policy->vendor_gateways.empty()) return;
+  context.setup->descended = context.setup->candidates;
+  keep_named(context, context.setup->candidates);
+  if (context.setup->candidates.empty()) (void)Descent(context, 0, {}).go_on();
 }
 
 const RouteCandidate* next_candidate(CallContext& context, std::size_t& next,
                                      std::span<const std::uint32_t> tried) {
-  std::vector<RouteCandidate>& candidates = context.candidates;
+  std::vector<RouteCandidate>& candidates = context.setup->candidates;
   for (;;) {
     Descent descent(context, next, tried);
     // A policy hook may put protect vendors before others.

@@ -60,8 +60,8 @@ std::optional<Reason> refusing_account(const CallContext& c, const Vendor& vendo
 
 /// Which list of the vendor refuses who sent the call on (N-06); "": none, or nobody did.
 std::string_view refusing_forward_list(const CallContext& c, const Vendor& vendor) noexcept {
-  if (!c.forwarder) return {};
-  const std::string_view forwarder = c.forwarder->view();
+  if (!c.setup->forwarder) return {};
+  const std::string_view forwarder = c.setup->forwarder->view();
   if (!vendor.allow_forwarders.empty() && !vendor.allow_forwarders.has_prefix_of(forwarder))
     return "allow_forward_prefixes";
   return vendor.deny_forwarders.has_prefix_of(forwarder) ? "deny_forward_prefixes" : "";
@@ -132,7 +132,7 @@ VendorConditions::VendorConditions(const CallContext& context) noexcept
 
 bool VendorConditions::are_needed() const noexcept {
   return context_.tables->has_periods || !customer_.denied_vendors.empty() || uses_prices_ ||
-         uses_quality_ || uses_talk_time_ || context_.hindsight != nullptr;
+         uses_quality_ || uses_talk_time_ || context_.setup->hindsight != nullptr;
 }
 
 void VendorConditions::judge(std::uint32_t gateway, const RouteQuery& query,
@@ -176,8 +176,8 @@ void VendorConditions::judge(std::uint32_t gateway, const RouteQuery& query,
     // vendors.
     standing.compares_price = vendor.config.least_cost || !customer_.config.sort.empty();
   }
-  if (context_.hindsight != nullptr) {
-    context_.hindsight->complete(gateway, standing);
+  if (context_.setup->hindsight != nullptr) {
+    context_.setup->hindsight->complete(gateway, standing);
   } else if (vendor.quality != nullptr) {
     if (uses_quality_)
       standing.answer_percent = vendor.quality->answer_percent(context_.arrived_us);
@@ -192,8 +192,9 @@ RouteQuery route_query(const CallContext& context, const VendorConditions& condi
   query.calling = context.caller.view();
   query.callee = listed_callee(context);
   query.customer = customer.config.id;
-  query.load = context.hindsight != nullptr ? static_cast<const LineLoad*>(context.hindsight)
-                                            : context.tables->vendor_lines.get();
+  query.load = context.setup->hindsight != nullptr
+                   ? static_cast<const LineLoad*>(context.setup->hindsight)
+                   : context.tables->vendor_lines.get();
   query.rotation = context.tables->rotation.get();
   if (conditions.are_needed()) {
     query.conditions = &conditions;
@@ -234,7 +235,7 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
   if (const std::string_view list = refusing_forward_list(context, vendor); !list.empty())
     return exclude(Reason::NumberRestricted, list);
   // What is registered now says nothing of a call that is routed once more.
-  const bool is_live = context.hindsight == nullptr;
+  const bool is_live = context.setup->hindsight == nullptr;
   if (vendor.uplink != nullptr && is_live &&
       (!vendor.uplink->is_registered.load() ||
        vendor.uplink->expires_at_us.load() <= context.wall_us))

@@ -54,19 +54,19 @@ ShadowDecision ShadowRouter::route(const ShadowCall& call) {
   context.random = random_.get();
   context.wall_us = call.arrived_wall_us;
   context.is_rehearsal = true;
-  context.hindsight = &hindsight_;
+  context.setup->hindsight = &hindsight_;
   context.source = call.source;
   context.is_from_any_page = call.is_from_any_page;
-  context.request_user = call.callee_user;
-  context.from_user = call.caller_user;
-  if (call.policy) context.policy = std::make_unique<const PolicyAnswer>(*call.policy);
-  context.split_call = call.split_call;
+  context.setup->request_user = call.callee_user;
+  context.setup->from_user = call.caller_user;
+  if (call.policy) context.setup->policy = std::make_unique<const PolicyAnswer>(*call.policy);
+  context.setup->split_call = call.split_call;
   context.lrn = std::make_unique<CallLrn>(call.lrn);
-  context.forwarder = call.forwarder;
+  context.setup->forwarder = call.forwarder;
   // Who registered then is not known here any more, but who it was is.
   if (const auto caller = tables_->find_customer(call.customer_gateway);
       caller && tables_->customers[*caller].registers)
-    context.asserted_customer = caller;
+    context.setup->asserted_customer = caller;
   std::size_t next_stage = 0;
   const Verdict verdict = run_stages(
       context,

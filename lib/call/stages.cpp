@@ -42,8 +42,8 @@ PhoneReach reach_of(const CallContext& c, const Phone& phone) {
 }
 
 void read_numbers(CallContext& c) {
-  c.caller = number_from_user(c.from_user).value_or(Number());
-  c.callee = number_from_user(c.request_user).value_or(Number());
+  c.caller = number_from_user(c.setup->from_user).value_or(Number());
+  c.callee = number_from_user(c.setup->request_user).value_or(Number());
   c.caller_in = c.caller;
   c.callee_in = c.callee;
 }
@@ -56,7 +56,7 @@ Verdict extract_numbers(CallContext& c, const StageAbilities&) {
 /// The customer is known otherwise than by its address: what its numbers are judged by. A phone
 /// shows its own number, or another one that it has.
 void accept_source(CallContext& c) {
-  c.source_match.outcome = SourceMatch::Outcome::identified;
+  c.setup->source_match.outcome = SourceMatch::Outcome::identified;
   if (*c.customer >= c.tables->sources.size()) {
     const Phone& phone = c.tables->phones[*c.customer - c.tables->sources.size()];
     if (c.forwarding != nullptr && c.forwarding->shows_original) return;
@@ -64,25 +64,25 @@ void accept_source(CallContext& c) {
     return;
   }
   const auto& numbers = c.tables->sources.numbers(*c.customer);
-  c.source_match.restriction = numbers.judge(c.caller.view(), c.callee.view());
-  if (c.source_match.restriction != NumberVerdict::accepted)
-    c.source_match.outcome = SourceMatch::Outcome::restricted;
+  c.setup->source_match.restriction = numbers.judge(c.caller.view(), c.callee.view());
+  if (c.setup->source_match.restriction != NumberVerdict::accepted)
+    c.setup->source_match.outcome = SourceMatch::Outcome::restricted;
 }
 
 /// The customer has its numbers in other fields (P-10, P-11). Who it is was told by the usual ones.
 void read_fields(CallContext& c) {
   const SipOptions& sip = c.customer_entry()->config.sip;
-  if (c.arrival == nullptr ||
+  if (c.setup->arrival == nullptr ||
       (sip.caller_from == CallerField::from && sip.callee_from == CalleeField::request_uri)) {
     return;
   }
-  const std::string_view caller = read_caller(*c.arrival, sip.caller_from);
-  const std::string_view callee = read_callee(*c.arrival, sip.callee_from);
-  if (number_from_user(caller)) c.from_user = caller;
+  const std::string_view caller = read_caller(*c.setup->arrival, sip.caller_from);
+  const std::string_view callee = read_callee(*c.setup->arrival, sip.callee_from);
+  if (number_from_user(caller)) c.setup->from_user = caller;
   if (number_from_user(callee)) {
     // What the Request-URI says of portability, it says of its own number.
-    if (callee != c.request_user) c.portability_in = {};
-    c.request_user = callee;
+    if (callee != c.setup->request_user) c.setup->portability_in = {};
+    c.setup->request_user = callee;
   }
   read_numbers(c);
   accept_source(c);
@@ -110,28 +110,28 @@ std::optional<std::uint32_t> registered_source(const CallContext& c,
   }
   if (claimed != nullptr && claimed->customer) return claimed->customer;
   if (phone != nullptr) return phone->customer;
-  const Registrant* const named = tables.find_registrant(c.from_user);
+  const Registrant* const named = tables.find_registrant(c.setup->from_user);
   return named == nullptr ? std::nullopt : named->customer;
 }
 
 Verdict identify_source(CallContext& c, const StageAbilities& abilities) {
-  if (c.asserted_customer) {
-    c.customer = c.asserted_customer;
+  if (c.setup->asserted_customer) {
+    c.customer = c.setup->asserted_customer;
     accept_source(c);
     return Verdict::go_on();
   }
-  c.source_match =
+  c.setup->source_match =
       sources_of(*c.tables, c.names.get()).identify(c.source, c.caller.view(), c.callee.view());
-  const bool is_by_address = c.source_match.outcome != SourceMatch::Outcome::unknown;
+  const bool is_by_address = c.setup->source_match.outcome != SourceMatch::Outcome::unknown;
   // Any page that is looked at behind a customer's address has it too, so over its WebSocket the
   // address comes last, and for a customer that shows a password besides.
   if (is_by_address && !c.is_from_any_page) {
-    c.customer = c.source_match.customer;
+    c.customer = c.setup->source_match.customer;
   } else if (const auto registered = registered_source(c, abilities)) {
     c.customer = registered;
     accept_source(c);
-  } else if (is_by_address && c.tables->customers[c.source_match.customer].config.auth) {
-    c.customer = c.source_match.customer;
+  } else if (is_by_address && c.tables->customers[c.setup->source_match.customer].config.auth) {
+    c.customer = c.setup->source_match.customer;
   } else {
     return Verdict::reject(Reason::IllegalCall);
   }
@@ -142,7 +142,7 @@ Verdict identify_source(CallContext& c, const StageAbilities& abilities) {
 Verdict authenticate(CallContext& c, const StageAbilities& abilities) {
   if (abilities.can_authenticate && !c.is_authenticated && c.customer_entry()->config.auth)
     return Verdict::wait(Verdict::Kind::authenticate);
-  return c.arrival == nullptr ? Verdict::go_on() : Verdict::wait(Verdict::Kind::meet);
+  return c.setup->arrival == nullptr ? Verdict::go_on() : Verdict::wait(Verdict::Kind::meet);
 }
 
 /// Only now, so that who is not known learns nothing of what is a number here.
@@ -154,7 +154,8 @@ Verdict admit_source(CallContext& c, const StageAbilities&) {
   const Customer& customer = *c.customer_entry();
   route::PeriodSettings now;
   if (!customer.periods.empty()) now = customer.periods.at(c.wall_us);
-  if (c.fired != nullptr && (now.is_closed || now.line_limit)) c.fired->emplace_back("periods");
+  if (c.setup->fired != nullptr && (now.is_closed || now.line_limit))
+    c.setup->fired->emplace_back("periods");
   if (customer.config.locked || now.is_closed) return Verdict::reject(Reason::GatewayLocked);
   const std::int32_t limit = now.line_limit ? *now.line_limit : customer.config.line_limit;
   if (c.is_rehearsal) {
@@ -173,23 +174,23 @@ Verdict admit_source(CallContext& c, const StageAbilities&) {
 
 /// For explain: what a stage decides by. "": nothing to say.
 void note_rule(const CallContext& c, std::string rule) {
-  if (c.fired != nullptr && !rule.empty()) c.fired->push_back(std::move(rule));
+  if (c.setup->fired != nullptr && !rule.empty()) c.setup->fired->push_back(std::move(rule));
 }
 
 Verdict check_number_policy(CallContext& c, const StageAbilities&) {
-  if (c.source_match.outcome != SourceMatch::Outcome::restricted) return Verdict::go_on();
-  if (c.fired != nullptr) {
+  if (c.setup->source_match.outcome != SourceMatch::Outcome::restricted) return Verdict::go_on();
+  if (c.setup->fired != nullptr) {
     const std::string entry =
         c.tables->sources.numbers(*c.customer).refusing_entry(c.caller.view(), c.callee.view());
-    note_rule(c,
-              number_verdict_name(c.source_match.restriction) + (entry.empty() ? "" : " " + entry));
+    note_rule(c, number_verdict_name(c.setup->source_match.restriction) +
+                     (entry.empty() ? "" : " " + entry));
   }
   return Verdict::reject(Reason::NumberRestricted);
 }
 
 Verdict rewrite_numbers(CallContext& c, const StageAbilities&) {
   const Customer& customer = *c.customer_entry();
-  if (c.fired != nullptr) {
+  if (c.setup->fired != nullptr) {
     note_rule(c, matching_rule("rewrite_caller", customer.rewrite_caller, c.caller));
     note_rule(c, matching_rule("rewrite_callee", customer.rewrite_callee, c.callee));
   }
@@ -206,11 +207,12 @@ Verdict rewrite_numbers(CallContext& c, const StageAbilities&) {
 Verdict split_calls(CallContext& c, const StageAbilities&) {
   const Customer& customer = *c.customer_entry();
   if (customer.split.empty()) return Verdict::go_on();
-  if (!c.split_call)
-    c.split_call = c.is_rehearsal ? customer.split_turn->peek() : customer.split_turn->take();
-  const std::size_t entry = customer.split.entry(*c.split_call);
+  if (!c.setup->split_call)
+    c.setup->split_call =
+        c.is_rehearsal ? customer.split_turn->peek() : customer.split_turn->take();
+  const std::size_t entry = customer.split.entry(*c.setup->split_call);
   const std::string& prefix = customer.config.split[entry].add_prefix;
-  if (c.fired != nullptr) note_rule(c, "split[" + std::to_string(entry) + "] " + prefix);
+  if (c.setup->fired != nullptr) note_rule(c, "split[" + std::to_string(entry) + "] " + prefix);
   return put_before(prefix, c.callee) ? Verdict::go_on() : Verdict::reject(Reason::NotFound);
 }
 
@@ -218,7 +220,7 @@ Verdict split_calls(CallContext& c, const StageAbilities&) {
 Verdict transform_numbers(CallContext& c, const StageAbilities&) {
   if (!c.customer_entry()->config.number_transform) return Verdict::go_on();
   const Number known(c.tables->number_transforms.from_customer(c.caller.view()));
-  if (c.fired != nullptr && known.view() != c.caller.view())
+  if (c.setup->fired != nullptr && known.view() != c.caller.view())
     note_rule(c, "number_transforms " + std::string(known.view()));
   c.caller = known;
   return Verdict::go_on();
@@ -236,8 +238,8 @@ void look_up_here(CallContext& c) {
     if (!c.is_rehearsal) resolver.cache_hits.fetch_add(1, std::memory_order_relaxed);
   };
   if (lrn.callee.state == NumberLookup::State::unknown && customer.config.lrn->trusts_npdi &&
-      c.portability_in.is_dipped) {
-    if (const auto record = lrn::make_record(c.portability_in.routing_number, {})) {
+      c.setup->portability_in.is_dipped) {
+    if (const auto record = lrn::make_record(c.setup->portability_in.routing_number, {})) {
       lrn.callee.settle(record);
       lrn.source = CallLrn::Source::request_uri;
     }
@@ -276,11 +278,11 @@ bool route_by_lrn(CallContext& c) noexcept {
   const Number question = lrn_question(c);
   std::string_view lrn = c.lrn->callee.record.lrn;
   if (lrn.starts_with('+') && !question.view().starts_with('+')) lrn.remove_prefix(1);
-  c.is_dipped = true;
+  c.setup->is_dipped = true;
   if (lrn.empty() || lrn == question.view()) return true;  // not ported
-  c.callee_by_lrn = Number(lrn);
+  c.setup->callee_by_lrn = Number(lrn);
   return put_before(c.callee.view().substr(0, c.callee.view().size() - question.view().size()),
-                    c.callee_by_lrn);
+                    c.setup->callee_by_lrn);
 }
 
 /// where the callee was ported to, and whether the call stays in its region. Who is called
@@ -308,26 +310,30 @@ Verdict look_up_numbers(CallContext& c, const StageAbilities& abilities) {
 
 Verdict ask_policy(CallContext& c, const StageAbilities& abilities) {
   if (!abilities.has_policy) return Verdict::go_on();
-  if (!c.policy) return Verdict::wait(Verdict::Kind::ask_policy);
-  if (!c.policy->allow) return Verdict::reject(Reason::NoCallPermission);
+  if (!c.setup->policy) return Verdict::wait(Verdict::Kind::ask_policy);
+  if (!c.setup->policy->allow) return Verdict::reject(Reason::NoCallPermission);
   for (auto [given, number] :
-       {std::pair{&c.policy->caller, &c.caller}, {&c.policy->callee, &c.callee}}) {
+       {std::pair{&c.setup->policy->caller, &c.caller}, {&c.setup->policy->callee, &c.callee}}) {
     if (given->empty()) continue;
     if (!is_number(*given)) return Verdict::reject(Reason::InternalError);
     *number = Number(*given);
     if (number == &c.callee) {  // what was known of another number says nothing of this one
       c.callee_billing = c.callee;
-      c.callee_by_lrn = c.callee_priced = Number();
-      c.is_dipped = false;
+      c.setup->callee_by_lrn = c.callee_priced = Number();
+      c.setup->is_dipped = false;
     }
   }
   return Verdict::go_on();
 }
 
 /// The rate of a payer for the call. A locked one refuses, whatever a package says.
-/// `prices`: of its packages; what they put over the rate goes to `overlays`.
-RateMatch find_rate(const CallContext& c, const Payer& payer, const PackagePrices& prices,
-                    std::shared_ptr<const RateOverlays>& overlays) {
+/// `terms`: gets what its packages make of the rate.
+RateMatch find_rate(const CallContext& c, const Payer& payer,
+                    std::unique_ptr<PackageTerms>& terms) {
+  PackagePrices prices =
+      c.state->packages.prices(payer.packages, c.billing_number().view(), c.wall_us);
+  if (prices.rate != nullptr || prices.overlays != nullptr)
+    terms = std::make_unique<PackageTerms>(PackageTerms{std::move(prices), {}});
   RateMatch match;  // RateNotFound
   if (payer.has_deck)
     match = payer.deck.find(c.billing_number().view(), c.wall_us, payer.call_level);
@@ -335,9 +341,10 @@ RateMatch find_rate(const CallContext& c, const Payer& payer, const PackagePrice
   if (payer.has_deck && c.forwarding != nullptr && match.reason == Reason::RateNotFound)
     match = payer.deck.find(payer.rated(c.callee_billing.view()), c.wall_us, payer.call_level);
   if (!match.ok() && match.reason != Reason::RateNotFound) return match;
+  if (terms == nullptr) return match;
   CallStart start;
-  const Rate* const rate = prices.choose(match.ok() ? match.rate : nullptr, start);
-  overlays = std::move(start.overlays);
+  const Rate* const rate = terms->prices.choose(match.ok() ? match.rate : nullptr, start);
+  terms->overlays = std::move(start.overlays);
   return rate != nullptr ? RateMatch{Reason::none, rate} : match;
 }
 
@@ -410,7 +417,7 @@ Verdict find_phone(CallContext& c, const StageAbilities&) {
   }
   if (phone->config.do_not_disturb) return Verdict::reject(Reason::CalleeBusy);
   const PhoneReach reach = reach_of(c, *phone);
-  c.forward = reach.forward;
+  c.setup->forward = reach.forward;
   if (reach.has_destination()) {
     c.called_phone = phone->vendor;
     return Verdict::go_on();
@@ -433,10 +440,10 @@ void price_forward(CallContext& c, const Payer& payer) {
 
 Verdict charge_source(CallContext& c, const StageAbilities&) {
   c.paid_by = other_payers(c);
-  if (c.fired != nullptr && c.paid_by != nullptr) {
+  if (c.setup->fired != nullptr && c.paid_by != nullptr) {
     const bool is_of_phone = c.called_phone != CallContext::no_phone &&
                              c.paid_by == &c.tables->phone_at(c.called_phone).when_called;
-    c.fired->emplace_back(is_of_phone ? "pays_when_called" : "bound_numbers");
+    c.setup->fired->emplace_back(is_of_phone ? "pays_when_called" : "bound_numbers");
   }
   const Payer& payer = c.payers()->payer;
   if (!payer.account) return Verdict::reject(Reason::AccountNotExist);
@@ -454,11 +461,10 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
   const PackageBook& packages = c.state->packages;
   if (packages.is_exhausted(payer.packages))  // B-18
     return Verdict::reject(Reason::AccountBalanceNotEnough);
-  c.packages = packages.open_call(payer.packages, c.billing_number().view(), c.wall_us);
-  c.package_prices = packages.prices(payer.packages, c.billing_number().view(), c.wall_us);
-  const RateMatch match = find_rate(c, payer, c.package_prices, c.overlays);
+  c.setup->packages = packages.open_call(payer.packages, c.billing_number().view(), c.wall_us);
+  const RateMatch match = find_rate(c, payer, c.package_terms);
   if (match.ok()) c.rate = match.rate;
-  return hold_first_second(c, payer, match, c.money, c.packages, c.limits);
+  return hold_first_second(c, payer, match, c.setup->money, c.setup->packages, c.setup->limits);
 }
 
 /// A locked or empty agent stops its customers (B-17).
@@ -469,13 +475,12 @@ Verdict charge_agent(CallContext& c, const StageAbilities&) {
     const Reason why = c.state->accounts.check(agent.account, c.wall_us);
     return why == Reason::none ? Verdict::go_on() : Verdict::reject(why);
   }
-  const std::string_view callee = c.billing_number().view();
-  const PackageBook& packages = c.state->packages;
-  c.agent_packages = packages.open_call(agent.packages, callee, c.wall_us);
-  c.agent_package_prices = packages.prices(agent.packages, callee, c.wall_us);
-  const RateMatch match = find_rate(c, agent, c.agent_package_prices, c.agent_overlays);
+  c.setup->agent_packages =
+      c.state->packages.open_call(agent.packages, c.billing_number().view(), c.wall_us);
+  const RateMatch match = find_rate(c, agent, c.agent_package_terms);
   if (match.ok()) c.agent_rate = match.rate;
-  return hold_first_second(c, agent, match, c.agent_money, c.agent_packages, c.agent_limits);
+  return hold_first_second(c, agent, match, c.setup->agent_money, c.setup->agent_packages,
+                           c.setup->agent_limits);
 }
 
 /// A phone's contacts are tried one after the other, the best first.
@@ -483,7 +488,7 @@ void find_contacts(CallContext& c) {
   const Vendor& phone = c.tables->vendors[c.called_phone];
   const std::size_t contacts = c.state->registrar.contacts(phone.config.id, c.arrived_us).size();
   for (std::uint32_t i = 0; i < contacts; ++i) {
-    RouteCandidate& candidate = c.candidates.emplace_back();
+    RouteCandidate& candidate = c.setup->candidates.emplace_back();
     candidate.gateway = c.called_phone;
     candidate.rank = i;
     candidate.gateway_name = phone.config.id;
@@ -494,13 +499,15 @@ void find_contacts(CallContext& c) {
 }
 
 Verdict find_candidates(CallContext& c, const StageAbilities&) {
-  if (c.forward.targets != nullptr) return Verdict::go_on();
+  if (c.setup->forward.targets != nullptr) return Verdict::go_on();
   if (c.called_phone != CallContext::no_phone) {
     find_contacts(c);
-    return c.candidates.empty() ? Verdict::reject(Reason::CalleeNotOnline) : Verdict::go_on();
+    return c.setup->candidates.empty() ? Verdict::reject(Reason::CalleeNotOnline)
+                                       : Verdict::go_on();
   }
   find_vendors(c);
-  return c.candidates.empty() ? Verdict::reject(Reason::NoAvailableRouter) : Verdict::go_on();
+  return c.setup->candidates.empty() ? Verdict::reject(Reason::NoAvailableRouter)
+                                     : Verdict::go_on();
 }
 
 struct Stage {
@@ -550,18 +557,18 @@ Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::s
     const Number caller = context.caller;
     const Number callee = context.routing_number();
     std::vector<std::string> rules;
-    context.fired = context.recorder != nullptr ? &rules : nullptr;
+    context.setup->fired = context.setup->recorder != nullptr ? &rules : nullptr;
     const Verdict verdict = stage.run(context, abilities);
-    context.fired = nullptr;
-    if (context.recorder != nullptr) {
-      context.recorder->push_back(
+    context.setup->fired = nullptr;
+    if (context.setup->recorder != nullptr) {
+      context.setup->recorder->push_back(
           {stage.name, caller, callee, context.caller, context.routing_number(),
            verdict.kind == Verdict::Kind::reject ? reason_facts(verdict.reason).name : "continue",
            std::move(rules)});
       if (stage.run == find_phone && verdict.kind == Verdict::Kind::go_on &&
-          context.forward.targets != nullptr) {
-        context.recorder->back().verdict =
-            std::string("forward ") + forward_reason_name(context.forward.reason);
+          context.setup->forward.targets != nullptr) {
+        context.setup->recorder->back().verdict =
+            std::string("forward ") + forward_reason_name(context.setup->forward.reason);
       }
     }
     if (verdict.kind != Verdict::Kind::go_on) return verdict;

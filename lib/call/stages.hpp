@@ -67,16 +67,9 @@ const char* lrn_source_name(CallLrn::Source source) noexcept;
 
 class Hindsight;
 
-/// Everything that is known of a call while the stages judge it. For `explain` and the shadow the
-/// same object without a leg.
-struct CallContext {
-  std::shared_ptr<const Tables> tables;
-  std::shared_ptr<const Names> names;  ///< Null: nothing is known of names.
-  SharedState* state = nullptr;
-  Random* random = nullptr;
-  std::int64_t wall_us = 0;     ///< Arrival.
-  std::int64_t arrived_us = 0;  ///< Arrival, monotonic.
-  bool is_rehearsal = false;    ///< Takes no line, no money, no turn.
+/// What the stages need or find that nobody asks for once the call is answered: calls talk for
+/// long, and by the ten thousand.
+struct CallSetup {
   /// What became of the call, when it is over and is routed once more by other tables, whose turns
   /// it takes; else null.
   const Hindsight* hindsight = nullptr;
@@ -84,8 +77,6 @@ struct CallContext {
   std::vector<std::string>* fired = nullptr;  ///< Of the recorder: `rules` of the current stage.
 
   // What arrived.
-  SocketAddress source;
-  bool is_from_any_page = false;  ///< As InboundCall has it: `source` alone identifies nobody.
   std::optional<std::uint32_t>
       asserted_customer;  ///< explain --from ID: identification is taken as done.
   /// User parts of callee and caller, where the customer has them; valid while the first stages
@@ -95,35 +86,14 @@ struct CallContext {
   Portability portability_in;            ///< Of the Request-URI; the same.
 
   // What the stages found.
-  Number caller_in, callee_in;   ///< As they came, cut to what is a number.
-  Number caller, callee;         ///< For routing.
-  Number callee_billing;         ///< The callee without what only steers routing (R-19).
-  std::unique_ptr<CallLrn> lrn;  ///< Null: nobody asked where the numbers are.
-  Number callee_by_lrn;          ///< Where the callee was ported to; empty: routed as it is.
-  Number callee_priced;    ///< With a billing prefix (R-20), without a route prefix (B-14); empty:
-                           ///< as it is billed.
+  SourceMatch source_match;
+  Number callee_by_lrn;    ///< Where the callee was ported to; empty: routed as it is.
   bool is_dipped = false;  ///< Routed by what a look-up said: vendors may know.
   std::optional<std::uint64_t> split_call;  ///< Its number among the split calls; may be given.
-  std::optional<std::uint32_t> customer;    ///< Index in Tables::customers.
-  const Payers* paid_by = nullptr;  ///< Who pays in place of the customer (B-04); null: none.
-  SourceMatch source_match;
-  const Rate* rate = nullptr;    ///< Lives as long as `tables`.
-  PackagePrices package_prices;  ///< What packages ask instead of the tariff, or over it (B-24).
-  std::shared_ptr<const RateOverlays> overlays;  ///< Over `rate`; null: none.
-  PackagePrices agent_package_prices;            ///< The same of the agent (B-17), and the next.
-  std::shared_ptr<const RateOverlays> agent_overlays;
-  const Rate* agent_rate = nullptr;  ///< The same, of the customer's agent.
-  bool is_free = false;              ///< B-09: nobody pays.
-  bool is_authenticated = false;
-  static constexpr std::uint32_t no_phone = 0xffffffff;
-  /// Index in Tables::vendors of a phone that is called, or that sends the call on (T-01).
-  std::uint32_t called_phone = no_phone;
-  ForwardChoice forward;  ///< The phone is not called; these are.
+  ForwardChoice forward;                    ///< The phone that is called is not; these are.
   /// Who sent the call on last, an empty number when it is none; nothing: nobody, as far as is
   /// believed.
   std::optional<Number> forwarder;
-  const Forwarding* forwarding =
-      nullptr;  ///< How a call of a phone's came to be; null: it dialled.
   std::unique_ptr<const PolicyAnswer> policy;  ///< Given by the policy hook; null: not asked.
   std::vector<RouteCandidate> candidates;
   /// What was found below the length `descended_below`, also vendors that were candidates before
@@ -131,17 +101,62 @@ struct CallContext {
   std::vector<RouteCandidate> descended;
   std::uint8_t descended_below = 0;
 
-  // What the call holds: the lease, returned when this is destroyed or moved from.
-  route::LineLease customer_line;
+  // What the first second is paid from, given back when this is destroyed or moved from.
   MoneyHold money;
   PackageHold packages;  ///< Gifts of the customer (B-22); of a rehearsal nothing is lent.
   MoneyHold agent_money;
   PackageHold agent_packages;
   LimitHold limits, agent_limits;  ///< Of the accounts of both.
+};
+
+/// What packages make of a payer's rate (B-24).
+struct PackageTerms {
+  PackagePrices prices;  ///< What they ask instead of the tariff, or over it.
+  std::shared_ptr<const RateOverlays> overlays;  ///< Over the rate that was found; null: none.
+};
+
+/// Everything that is known of a call while the stages judge it. For `explain` and the shadow the
+/// same object without a leg.
+struct CallContext {
+  std::shared_ptr<const Tables> tables;
+  std::shared_ptr<const Names> names;  ///< Null: nothing is known of names.
+  SharedState* state = nullptr;
+  Random* random = nullptr;
+  std::int64_t wall_us = 0;     ///< Arrival.
+  std::int64_t arrived_us = 0;  ///< Arrival, monotonic.
+  /// Not null while the call is judged and until it is answered.
+  std::unique_ptr<CallSetup> setup = std::make_unique<CallSetup>();
+
+  SocketAddress source;
+  bool is_from_any_page = false;  ///< As InboundCall has it: `source` alone identifies nobody.
+  bool is_rehearsal = false;      ///< Takes no line, no money, no turn.
+  bool is_authenticated = false;
+  bool is_free = false;  ///< B-09: nobody pays.
+
+  // What the stages found.
+  Number caller_in, callee_in;   ///< As they came, cut to what is a number.
+  Number caller, callee;         ///< For routing.
+  Number callee_billing;         ///< The callee without what only steers routing (R-19).
+  Number callee_priced;          ///< With a billing prefix (R-20), without a route prefix (B-14);
+                                 ///< empty: as it is billed.
+  std::unique_ptr<CallLrn> lrn;  ///< Null: nobody asked where the numbers are.
+  std::optional<std::uint32_t> customer;  ///< Index in Tables::customers.
+  const Payers* paid_by = nullptr;        ///< Who pays in place of the customer (B-04); null: none.
+  const Rate* rate = nullptr;             ///< Lives as long as `tables`, or as the package terms.
+  const Rate* agent_rate = nullptr;       ///< The same, of the customer's agent (B-17).
+  std::unique_ptr<PackageTerms> package_terms;  ///< Null: no package has a say.
+  std::unique_ptr<PackageTerms> agent_package_terms;
+  static constexpr std::uint32_t no_phone = 0xffffffff;
+  /// Index in Tables::vendors of a phone that is called, or that sends the call on (T-01).
+  std::uint32_t called_phone = no_phone;
+  const Forwarding* forwarding =
+      nullptr;  ///< How a call of a phone's came to be; null: it dialled.
+
+  route::LineLease customer_line;  ///< Returned when this is destroyed or moved from.
 
   /// What vendors are chosen by.
   [[nodiscard]] const Number& routing_number() const noexcept {
-    return callee_by_lrn.empty() ? callee : callee_by_lrn;
+    return setup->callee_by_lrn.empty() ? callee : setup->callee_by_lrn;
   }
   /// What the customer pays for. Vendors are owed for `callee_billing`.
   [[nodiscard]] const Number& billing_number() const noexcept {
@@ -154,12 +169,17 @@ struct CallContext {
   [[nodiscard]] const Payers* payers() const noexcept {
     return paid_by != nullptr ? paid_by : customer_entry();
   }
+  /// Whether packages gave the rate in place of the tariff; `terms` of the same side.
+  [[nodiscard]] static bool is_of_package(const Rate* rate, const PackageTerms* terms) noexcept {
+    return terms != nullptr && rate == terms->prices.rate.get();
+  }
   /// What packages of a side put over its rate (B-24); null: nothing.
   [[nodiscard]] std::shared_ptr<const RateOverlays> overlays_of(const Payer& side) const {
     const Payers* const both = payers();
     if (both == nullptr) return nullptr;
-    if (&side == &both->agent) return agent_overlays;
-    return &side == &both->payer ? overlays : nullptr;
+    const auto& terms = &side == &both->agent ? agent_package_terms : package_terms;
+    const bool has_a_say = terms != nullptr && (&side == &both->agent || &side == &both->payer);
+    return has_a_say ? terms->overlays : nullptr;
   }
   /// What a side's charge is judged by, of a call that begins at `begin_us`.
   [[nodiscard]] CallStart call_start(const Payer& side, std::int64_t begin_us) const {

@@ -26,12 +26,6 @@ constexpr std::size_t index_of(MediaSide side) noexcept {
   return side == MediaSide::caller ? 0 : 1;
 }
 
-/// Empties a container and returns its memory too.
-template <class Container>
-void give_back(Container& held) noexcept {
-  Container().swap(held);
-}
-
 }  // namespace
 
 Leg* Call::other(const Leg& leg) noexcept {
@@ -108,8 +102,9 @@ void Call::record_answer() {
   const std::int64_t until_us = record.cdr.answered_at_us + 400 * 86'400 * second_us;
   BillingTerms terms{customer_terms(record.cdr.answered_at_us, until_us),
                      vendor_terms(record.cdr.answered_at_us, until_us),
-                     agent_terms(record.cdr.answered_at_us, until_us), context_.limits.uses({}, 0)};
-  for (LimitUse& use : context_.agent_limits.uses({}, 0))
+                     agent_terms(record.cdr.answered_at_us, until_us),
+                     context_.setup->limits.uses({}, 0)};
+  for (LimitUse& use : context_.setup->agent_limits.uses({}, 0))
     terms.limits.push_back(std::move(use));
   record.rating = encode(terms);
   const std::uint64_t sequence = worker_.journal(cdr::RecordType::answer, cdr::encode(record));
@@ -139,11 +134,9 @@ void Call::begin_talk() {
   answered_wall_us_ = clock.wall_us();
   next_mark_us_ = answered_us_ + parameters().interim_mark_s * second_us;
   if (is_traced_) trace_answer();
-  trial_.forward_line.release();
-  privacy_ = setup_->kept_headers.privacy();
+  if (const std::string_view privacy = setup_->kept_headers.privacy(); !privacy.empty())
+    privacy_ = std::make_unique<const std::string>(privacy);
   setup_.reset();
-  give_back(context_.candidates);
-  give_back(context_.descended);
   choices_.shrink_to_fit();
   worker_.tally().answered.fetch_add(1, std::memory_order_relaxed);
   const auto own = [&](const GatewayConfig& gateway) -> std::int64_t {
@@ -173,14 +166,20 @@ void Call::begin_talk() {
                                        std::move(packages), std::move(limits));
   };
   const Payers& payers = *context_.payers();
-  meter_ = meter(payers.payer, context_.rate, std::move(context_.money),
-                 std::move(context_.packages), std::move(context_.limits));
+  meter_ = meter(payers.payer, context_.rate, std::move(context_.setup->money),
+                 std::move(context_.setup->packages), std::move(context_.setup->limits));
   MeterVerdict of_agent = unlimited;
   if (payers.agent.account) {
     agent_meter_ = std::make_unique<CallMeter>(
-        meter(payers.agent, context_.agent_rate, std::move(context_.agent_money),
-              std::move(context_.agent_packages), std::move(context_.agent_limits)));
+        meter(payers.agent, context_.agent_rate, std::move(context_.setup->agent_money),
+              std::move(context_.setup->agent_packages), std::move(context_.setup->agent_limits)));
     of_agent = agent_meter_->start(answered_us_);
+  }
+  if (shadow_notes_ == nullptr) {
+    context_.setup.reset();
+  } else {  // which is shown the rest of it at the end
+    std::vector<RouteCandidate>().swap(context_.setup->candidates);
+    std::vector<RouteCandidate>().swap(context_.setup->descended);
   }
   // Last: a call whose money is gone ends here.
   arm_money(meter_.start(answered_us_), of_agent);
@@ -501,12 +500,12 @@ void Call::finish(const Ending& ending) {
       quality->add_talk(ended_us_, cdr.talk_time_ms);
     charge_sides(cdr, record);
   } else {
-    context_.money.cancel();
-    context_.agent_money.cancel();
-    context_.packages.cancel();
-    context_.agent_packages.cancel();
-    context_.limits.cancel();
-    context_.agent_limits.cancel();
+    context_.setup->money.cancel();
+    context_.setup->agent_money.cancel();
+    context_.setup->packages.cancel();
+    context_.setup->agent_packages.cancel();
+    context_.setup->limits.cancel();
+    context_.setup->agent_limits.cancel();
   }
   record.cdr = cdr;
   if (was_answered || is_answer_recorded_) {
@@ -661,7 +660,8 @@ Cdr Call::make_cdr() const {
     cdr.customer.currency = payers.payer.currency;
     if (context_.rate != nullptr) {
       cdr.customer.rate_prefix = context_.rate->prefix;
-      const bool is_of_package = context_.rate == context_.package_prices.rate.get();
+      const bool is_of_package =
+          CallContext::is_of_package(context_.rate, context_.package_terms.get());
       cdr.customer.rate_deck = is_of_package ? package_deck : payers.payer.deck.id();
     }
     if (payers.agent.account) {
@@ -670,7 +670,8 @@ Cdr Call::make_cdr() const {
       agent.currency = payers.agent.currency;
       if (context_.agent_rate != nullptr) {
         agent.rate_prefix = context_.agent_rate->prefix;
-        const bool is_of_package = context_.agent_rate == context_.agent_package_prices.rate.get();
+        const bool is_of_package =
+            CallContext::is_of_package(context_.agent_rate, context_.agent_package_terms.get());
         agent.rate_deck = is_of_package ? package_deck : payers.agent.deck.id();
       }
     }
@@ -713,10 +714,10 @@ void Call::show_to_shadow(const Cdr& cdr) {
   call.is_from_any_page = context_.is_from_any_page;
   call.caller_user = caller_raw_;
   call.callee_user = callee_raw_;
-  if (context_.policy != nullptr) call.policy = *context_.policy;
-  call.split_call = context_.split_call;
+  if (context_.setup->policy != nullptr) call.policy = *context_.setup->policy;
+  call.split_call = context_.setup->split_call;
   if (context_.lrn != nullptr) call.lrn = *context_.lrn;
-  call.forwarder = context_.forwarder;
+  call.forwarder = context_.setup->forwarder;
   const bool is_answered = answered_us_ != 0;
   const auto& vendors = context_.tables->vendors;
   for (const Hindsight::Met& met : shadow_notes_->met)

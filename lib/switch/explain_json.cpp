@@ -217,7 +217,7 @@ Json excluded_json(std::string_view gateway, const char* reason, std::string_vie
 /// candidates than a call tries.
 void add_excluded(Json& excluded, const call::CallContext& context, const RouteQuery& query) {
   const auto is_listed = [&](std::uint32_t gateway) {
-    return std::any_of(context.candidates.begin(), context.candidates.end(),
+    return std::any_of(context.setup->candidates.begin(), context.setup->candidates.end(),
                        [&](const auto& known) { return known.gateway == gateway; });
   };
   const RouteExplanation table = context.tables->routes.explain(query);
@@ -242,8 +242,8 @@ void add_unasked(Json& excluded, call::CallContext& context, Reason refused) {
   RouteQuery query;
   query.called = context.routing_number().view();
   query.calling = context.caller.view();
-  context.candidates = context.tables->routes.explain(query).candidates;
-  for (const RouteCandidate& route : context.candidates) {
+  context.setup->candidates = context.tables->routes.explain(query).candidates;
+  for (const RouteCandidate& route : context.setup->candidates) {
     excluded.push_back(
         excluded_json(route.gateway_name, "call_refused", reason_facts(refused).name));
   }
@@ -322,7 +322,7 @@ void add_candidates(Json& answer, call::CallContext& context, Reason refused) {
 void find_vendors_nevertheless(call::CallContext& context, std::size_t next_stage,
                                const call::StageAbilities& abilities) {
   if (context.customer_entry() == nullptr) return;
-  context.recorder = nullptr;
+  context.setup->recorder = nullptr;
   call::Verdict verdict = call::Verdict::reject(Reason::none);
   while (verdict.kind == call::Verdict::Kind::reject && !call::is_for_phone(context))
     verdict = call::run_stages(context, abilities, ++next_stage);
@@ -333,8 +333,8 @@ Result<void> set_source(call::CallContext& context, const std::string& from) {
     context.source = *address;
     return {};
   }
-  context.asserted_customer = context.tables->find_customer(from);
-  if (!context.asserted_customer) {
+  context.setup->asserted_customer = context.tables->find_customer(from);
+  if (!context.setup->asserted_customer) {
     return Error{ErrorCode::not_found,
                  "\"" + from + "\" is neither a customer gateway, a phone nor an address"};
   }
@@ -356,9 +356,9 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
   context.wall_us = request.at_us.value_or(clock.wall_us());
   context.arrived_us = clock.monotonic_us();
   context.is_rehearsal = true;
-  context.recorder = &recorded;
-  context.request_user = request.callee;
-  context.from_user = request.caller;
+  context.setup->recorder = &recorded;
+  context.setup->request_user = request.callee;
+  context.setup->from_user = request.caller;
   context.lrn = std::make_unique<call::CallLrn>();
   if (request.lrn) {
     if (!lrn::make_record(request.lrn->lrn, request.lrn->region)) {
@@ -374,7 +374,7 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
       return Error{ErrorCode::invalid_argument,
                    "forwarder \"" + *request.forwarder + "\" was not a number of 1..32 characters"};
     }
-    context.forwarder = call::Number(*request.forwarder);
+    context.setup->forwarder = call::Number(*request.forwarder);
   }
   if (auto source = set_source(context, request.from); !source) return source.error();
 
@@ -399,22 +399,25 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
   answer["rate"] = rate_json(context.rate);
   const call::Payers* const payers = context.payers();
   answer["money"] = payers != nullptr
-                        ? money_json(context, payers->payer, context.rate, context.packages)
+                        ? money_json(context, payers->payer, context.rate, context.setup->packages)
                         : Json(nullptr);
   answer["agent"] = payers != nullptr ? money_json(context, payers->agent, context.agent_rate,
-                                                   context.agent_packages)
+                                                   context.setup->agent_packages)
                                       : Json(nullptr);
+  const auto rate_of = [](const call::PackageTerms* terms) {
+    return terms != nullptr ? terms->prices.rate.get() : nullptr;
+  };
   answer["agent_packages"] =
-      packages_json(context.agent_packages, context.agent_package_prices.rate.get());
-  answer["packages"] = packages_json(context.packages, context.package_prices.rate.get());
-  if (const auto* targets = context.forward.targets) {
+      packages_json(context.setup->agent_packages, rate_of(context.agent_package_terms.get()));
+  answer["packages"] = packages_json(context.setup->packages, rate_of(context.package_terms.get()));
+  if (const auto* targets = context.setup->forward.targets) {
     Json numbers = Json::array();
     for (const ForwardTarget& target : *targets)
       numbers.push_back(target.number);
-    answer["forward"] = {{"reason", forward_reason_name(context.forward.reason)},
+    answer["forward"] = {{"reason", forward_reason_name(context.setup->forward.reason)},
                          {"targets", std::move(numbers)}};
   }
-  const bool is_forwarded = context.forward.targets != nullptr;
+  const bool is_forwarded = context.setup->forward.targets != nullptr;
   if (is_refused) find_vendors_nevertheless(context, next_stage, abilities);
   add_candidates(answer, context, is_refused ? verdict.reason : Reason::none);
   if (is_refused) {

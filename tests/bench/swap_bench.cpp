@@ -92,12 +92,12 @@ std::unique_ptr<Call> route_call(std::shared_ptr<const call::Tables> tables,
   context.random = &random;
   context.wall_us = now_us;
   context.arrived_us = now_us;
-  context.asserted_customer = 0;
-  context.from_user = "1000";
-  context.request_user = callee;
+  context.setup->asserted_customer = 0;
+  context.setup->from_user = "1000";
+  context.setup->request_user = callee;
   std::size_t next_stage = 0;
   (void)call::run_stages(context, {}, next_stage);
-  for (const RouteCandidate& candidate : context.candidates) {
+  for (const RouteCandidate& candidate : context.setup->candidates) {
     call::CandidatePlan plan = call::plan_candidate(context, candidate, now_us);
     if (!plan.excluded && call::take_vendor(context, plan, one->lease, now_us)) break;
   }

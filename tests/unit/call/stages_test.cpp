@@ -49,11 +49,11 @@ struct Judged {
     context.random = &random;
     context.wall_us = 1'767'225'600'000'000;
     context.is_rehearsal = is_rehearsal;
-    context.recorder = &records;
+    context.setup->recorder = &records;
     context.source = SocketAddress::parse(source).value();
     context.is_from_any_page = is_from_any_page;
-    context.request_user = callee;
-    context.from_user = caller;
+    context.setup->request_user = callee;
+    context.setup->from_user = caller;
     std::size_t next_stage = 0;
     verdict = run_stages(context, {.can_authenticate = true, .has_policy = false}, next_stage);
   }
@@ -74,9 +74,10 @@ TEST_CASE("Stages: a good call has its numbers rewritten, a line, money and cand
   CHECK(judged.context.callee.view() == "447911");
   CHECK(judged.context.caller.view() == "+15550100");
   CHECK(judged.context.customer_line.held());
-  CHECK(judged.context.money.held().to_string() == "0.01");  // one second at 0.60 a minute
-  REQUIRE(judged.context.candidates.size() == 1);
-  const CandidatePlan plan = plan_candidate(judged.context, judged.context.candidates.front(), 0);
+  CHECK(judged.context.setup->money.held().to_string() == "0.01");  // one second at 0.60 a minute
+  REQUIRE(judged.context.setup->candidates.size() == 1);
+  const CandidatePlan plan =
+      plan_candidate(judged.context, judged.context.setup->candidates.front(), 0);
   CHECK(plan.callee_out.view() == "997911");
 }
 
@@ -84,7 +85,7 @@ TEST_CASE("Stages: a rehearsal takes neither line nor money and records every st
   Judged judged(config(), "00447911", "127.0.0.2:5060", true);
   REQUIRE(judged.verdict.kind == Verdict::Kind::go_on);
   CHECK_FALSE(judged.context.customer_line.held());
-  CHECK_FALSE(judged.context.money.is_open());
+  CHECK_FALSE(judged.context.setup->money.is_open());
   CHECK(judged.records.size() >= 9);
   for (const StageRecord& record : judged.records)
     CHECK(record.verdict == "continue");
@@ -152,7 +153,7 @@ TEST_CASE("Stages: a free number is checked but holds no money (B-09)") {
   Judged judged(changed);
   REQUIRE(judged.verdict.kind == Verdict::Kind::go_on);
   CHECK(judged.context.is_free);
-  CHECK_FALSE(judged.context.money.is_open());
+  CHECK_FALSE(judged.context.setup->money.is_open());
 }
 
 TEST_CASE("Stages: what a context held is free again when it is gone") {
