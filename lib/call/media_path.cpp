@@ -344,10 +344,11 @@ void MediaPath::watch(const MediaWatch& watch) {
 }
 
 Result<void> MediaPath::record(MediaRecorder& recorder, std::string_view name) {
-  recorder_ = &recorder;
-  recording_name_ = name;
+  if (recordings_ == nullptr) recordings_ = std::make_unique<Recordings>();
+  recordings_->recorder = &recorder;
+  recordings_->name = name;
   auto begun = begin_recording();
-  if (!begun) recorder_ = nullptr;
+  if (!begun) recordings_->recorder = nullptr;
   return begun;
 }
 
@@ -357,44 +358,46 @@ Result<void> MediaPath::begin_recording() {
   if (!is_audio_plain())
     return Error{ErrorCode::unsupported, "the audio of the call is encrypted end to end"};
   end_recording();
-  if (std::string file = recording_.file(); !file.empty()) {
-    if (recordings_.size() + 1 >= recordings_max)
+  if (std::string file = recordings_->newest.file(); !file.empty()) {
+    if (recordings_->earlier.size() + 1 >= recordings_max)
       return Error{ErrorCode::limit,
                    "the call has " + std::to_string(recordings_max) + " recordings already"};
-    recordings_.push_back(std::move(file));
-    recording_ = {};
+    recordings_->earlier.push_back(std::move(file));
+    recordings_->newest = {};
   }
-  auto recording = recorder_->record(streams_[static_cast<std::size_t>(stream - streams_.data())],
-                                     recording_name_);
+  auto recording = recordings_->recorder->record(
+      streams_[static_cast<std::size_t>(stream - streams_.data())], recordings_->name);
   if (!recording) return recording.error();
-  recording_ = std::move(*recording);
-  is_recording_ = true;
+  recordings_->newest = std::move(*recording);
+  recordings_->is_going_on = true;
   return {};
 }
 
 void MediaPath::end_recording() noexcept {
-  recording_.stop();  // now it is decided whether there is a file
-  is_recording_ = false;
+  if (recordings_ == nullptr) return;
+  recordings_->newest.stop();  // now it is decided whether there is a file
+  recordings_->is_going_on = false;
 }
 
 /// What is agreed on may be another stream, or have become encrypted or plain. The recorder counts
 /// what it refuses.
 void MediaPath::keep_recording() {
-  if (recorder_ == nullptr) return;
+  if (recordings_ == nullptr || recordings_->recorder == nullptr) return;
   if (!is_audio_plain()) return end_recording();
-  if (!is_recording_) (void)begin_recording();
+  if (!recordings_->is_going_on) (void)begin_recording();
 }
 
 void MediaPath::stop_recording() noexcept {
-  recorder_ = nullptr;
+  if (recordings_ != nullptr) recordings_->recorder = nullptr;
   end_recording();
 }
 
 std::string MediaPath::recordings() const {
   std::string all;
-  for (const std::string& file : recordings_)
+  if (recordings_ == nullptr) return all;
+  for (const std::string& file : recordings_->earlier)
     all += file + ',';
-  const std::string last = recording_.file();
+  const std::string last = recordings_->newest.file();
   if (last.empty() && !all.empty()) all.pop_back();
   return all + last;
 }

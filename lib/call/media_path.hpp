@@ -86,11 +86,13 @@ class MediaPath {
   void stop_recording() noexcept;  ///< What was recorded stays.
   /// The file of the recording that goes on, once there is audio in it; "": none.
   [[nodiscard]] std::string recording() const {
-    return is_recorded() ? recording_.file() : std::string();
+    return is_recorded() ? recordings_->newest.file() : std::string();
   }
   /// All files of the call, in their order, with commas between.
   [[nodiscard]] std::string recordings() const;
-  [[nodiscard]] bool is_recorded() const noexcept { return is_recording_ && !recording_.is_over(); }
+  [[nodiscard]] bool is_recorded() const noexcept {
+    return recordings_ != nullptr && recordings_->is_going_on && !recordings_->newest.is_over();
+  }
   static constexpr std::size_t recordings_max = 16;  ///< Of one call.
   /// Whether the media of `side` comes from the address that its description names.
   [[nodiscard]] bool is_from_described(MediaSide side) const noexcept;
@@ -163,6 +165,14 @@ class MediaPath {
     std::string codecs;
     std::vector<Target> targets;  // By m= line.
   };
+  /// Of a call that is or was recorded.
+  struct Recordings {
+    MediaRecorder* recorder = nullptr;  // while it shall be recorded
+    std::string name;
+    MediaRecording newest;
+    bool is_going_on = false;          // the newest was not stopped
+    std::vector<std::string> earlier;  // files of those before it
+  };
   struct Remembered {
     MediaSide side;
     Description description;
@@ -187,11 +197,7 @@ class MediaPath {
 
   MediaRelay* relay_;
   std::uint64_t tag_ = 0;
-  MediaRecorder* recorder_ = nullptr;  // while it shall be recorded
-  std::string recording_name_;
-  MediaRecording recording_;             // the newest one
-  bool is_recording_ = false;            // it was not stopped
-  std::vector<std::string> recordings_;  // files of those before it
+  std::unique_ptr<Recordings> recordings_;  // null: it was never to be recorded
   bool relayed_ = false;
   std::array<IpAddress::Family, 2> families_{IpAddress::Family::ipv4, IpAddress::Family::ipv4};
   std::vector<MediaSession> streams_;  // by m= line
