@@ -152,8 +152,10 @@ Dialog::~Dialog() {
   for (ServerTransaction* transaction : {invite_server_, reoffer_server_}) {
     if (transaction != nullptr) transaction->detach();
   }
-  for (ServerTransaction* transaction : request_servers_) {
-    if (transaction != nullptr) transaction->detach();
+  if (requests_ != nullptr) {
+    for (ServerTransaction* transaction : requests_->servers) {
+      if (transaction != nullptr) transaction->detach();
+    }
   }
   if (reliability_ != nullptr) {
     for (ClientTransaction* prack : reliability_->pracks)
@@ -174,19 +176,29 @@ bool Dialog::matches(const Message& request) const noexcept {
   if (request.call_id != call_id_.view()) return false;
   // Before the answer a fork may have several remote tags.
   if (role_ == Role::outbound && state_ <= State::cancelled) return true;
-  return request.from.tag == remote_tag_.view();
+  return request.from.tag == remote_tag();
+}
+
+/// Of the peer; "" while it has none.
+std::string_view Dialog::remote_tag() const noexcept {
+  NameAddress peer;
+  return parse_name_address(remote_.view(), peer) ? peer.tag : std::string_view();
+}
+
+Dialog::Requests& Dialog::requests() {
+  if (requests_ == nullptr) requests_ = std::make_unique<Requests>();
+  return *requests_;
 }
 
 std::string Dialog::replaces() const {
   std::string value(call_id_.view());
-  value.append(";to-tag=").append(remote_tag_.view());
+  value.append(";to-tag=").append(remote_tag());
   return value.append(";from-tag=").append(sip::view(tag()));
 }
 
 bool Dialog::is_up_as(const DialogName& name) const noexcept {
   const bool is_up = state_ == State::answered || state_ == State::confirmed;
-  return is_up && !is_silent_ && name.call_id == call_id_.view() &&
-         name.peer_tag == remote_tag_.view();
+  return is_up && !is_silent_ && name.call_id == call_id_.view() && name.peer_tag == remote_tag();
 }
 
 Leg* Dialog::leg() const noexcept { return leg_; }
@@ -627,11 +639,11 @@ void Dialog::on_other(const Message& request, const Path& from) {
       return refuse(request, from, 405, allowed());
   }
   LegEvents* user = events();
-  if (state_ <= State::cancelled || user == nullptr || request_servers_.size() >= requests_max) {
+  if (state_ <= State::cancelled || user == nullptr || requests().servers.size() >= requests_max) {
     return refuse(request, from, 500, {}, retry_soon_s());
   }
   ServerTransaction& transaction = open_server(request, from);
-  request_servers_.push_back(&transaction);
+  requests().servers.push_back(&transaction);
   DialogRequest passed;
   passed.method = request.method_token;
   passed.body = {request.content_type, request.body};
@@ -668,11 +680,12 @@ void Dialog::answer_pending() {
     respond(*reoffer_server_, 487);
     reoffer_server_ = nullptr;
   }
-  for (ServerTransaction* transaction : request_servers_) {
+  if (requests_ == nullptr) return;
+  for (ServerTransaction* transaction : requests_->servers) {
     if (transaction != nullptr) respond(*transaction, 487);
   }
-  request_servers_.clear();
-  queued_requests_.clear();
+  requests_->servers.clear();
+  requests_->queued.clear();
 }
 
 void Dialog::on_no_ack(ServerTransaction& transaction) {
@@ -686,7 +699,8 @@ void Dialog::on_unanswered(ServerTransaction& transaction) {
   const Entry entry(*this);
   respond(transaction, 500);
   if (reoffer_server_ == &transaction) reoffer_server_ = nullptr;
-  std::replace(request_servers_.begin(), request_servers_.end(), &transaction,
+  if (requests_ == nullptr) return;
+  std::replace(requests_->servers.begin(), requests_->servers.end(), &transaction,
                static_cast<ServerTransaction*>(nullptr));
 }
 
@@ -765,7 +779,7 @@ void Dialog::request(const DialogRequest& request) {
   const bool is_passable = method == Method::info || method == Method::message ||
                            method == Method::notify || method == Method::refer ||
                            method == Method::unknown;
-  if (state_ <= State::cancelled || !is_passable || queued_requests_.size() >= requests_max) {
+  if (state_ <= State::cancelled || !is_passable || requests().queued.size() >= requests_max) {
     deferred_request_status_ = is_passable ? 503 : 405;
     return defer();
   }
@@ -776,7 +790,7 @@ void Dialog::request(const DialogRequest& request) {
     return defer();
   }
   // One at a time, so that the other side sees them in order and results come in order.
-  QueuedRequest& queued = queued_requests_.emplace_back();
+  QueuedRequest& queued = requests().queued.emplace_back();
   queued.method = request.method;
   queued.content_type = request.body.content_type;
   queued.body = request.body.bytes;
@@ -785,9 +799,9 @@ void Dialog::request(const DialogRequest& request) {
 }
 
 void Dialog::send_next_request() {
-  while (request_client_ == nullptr && !queued_requests_.empty() && !is_over()) {
-    const QueuedRequest queued = std::move(queued_requests_.front());
-    queued_requests_.erase(queued_requests_.begin());
+  while (request_client_ == nullptr && !requests().queued.empty() && !is_over()) {
+    const QueuedRequest queued = std::move(requests_->queued.front());
+    requests_->queued.erase(requests_->queued.begin());
     std::vector<PassedHeader> headers;
     for (const auto& [name, value] : queued.headers)
       headers.push_back({name, value});
@@ -800,12 +814,13 @@ void Dialog::send_next_request() {
 
 void Dialog::answer_request(int status, const SessionBody& body) {
   const Entry entry(*this);
-  if (request_servers_.empty() || status < 200 || status > 699) return;
+  if (requests_ == nullptr || requests_->servers.empty() || status < 200 || status > 699) return;
+  std::vector<ServerTransaction*>& servers = requests_->servers;
   // An answer given while the user is told of a request is for that one, whatever waits before it.
   const bool is_for_last = std::exchange(is_delivering_request_, false);
-  const auto place = is_for_last ? request_servers_.end() - 1 : request_servers_.begin();
+  const auto place = is_for_last ? servers.end() - 1 : servers.begin();
   ServerTransaction* const transaction = *place;
-  request_servers_.erase(place);
+  servers.erase(place);
   if (transaction == nullptr) return;  // it had waited too long
   Draft draft = begin_response(*transaction, status);
   // RFC 3515 section 2.2: it begins a subscription.

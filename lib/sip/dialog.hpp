@@ -162,6 +162,12 @@ class Dialog final : public TransactionUser {
     std::vector<std::pair<std::string, std::string>> headers;
   };
   static constexpr std::size_t requests_max = 8;  // waiting, each way
+  // Made where the sides speak in other requests than those about the session.
+  struct Requests {
+    std::vector<ServerTransaction*>
+        servers;                        // in order of arrival; null: answered for want of an answer
+    std::vector<QueuedRequest> queued;  // of ours, behind `request_client_`
+  };
 
   // Session timers (RFC 4028); dialog_session.cpp. Made where one is spoken.
   struct Session {
@@ -236,6 +242,8 @@ class Dialog final : public TransactionUser {
   void refuse(const Message& request, const Path& from, int status,
               std::string_view extra_line = {}, int retry_after_s = 0);
 
+  [[nodiscard]] std::string_view remote_tag() const noexcept;
+  Requests& requests();
   [[nodiscard]] DialogHead head() const noexcept;
   [[nodiscard]] Path request_path() const;
   MessageWriter begin_request(std::string_view method, std::uint32_t cseq, const Path& path,
@@ -335,7 +343,6 @@ class Dialog final : public TransactionUser {
   Bytes call_id_;
   Bytes local_;   // From or To value of ours, with our tag
   Bytes remote_;  // theirs, with their tag once known
-  Bytes remote_tag_;
   Bytes target_;
   Bytes routes_;
   Bytes product_;
@@ -348,15 +355,13 @@ class Dialog final : public TransactionUser {
   ServerTransaction* invite_server_ =
       nullptr;  // the first INVITE, or the accepted re-INVITE that waits for its ACK
   ServerTransaction* reoffer_server_ = nullptr;  // unanswered re-INVITE or UPDATE
-  std::vector<ServerTransaction*>
-      request_servers_;  // in order of arrival; null: answered for want of an answer
-  ClientTransaction* invite_client_ = nullptr;  // the first INVITE
+  ClientTransaction* invite_client_ = nullptr;   // the first INVITE
   ClientTransaction* reoffer_client_ = nullptr;
   Token unacknowledged_;  // accepted INVITE of ours whose ACK waits for acknowledge(); slot
                           // no_slot: none
   ClientTransaction* request_client_ = nullptr;
   ClientTransaction* bye_client_ = nullptr;
-  std::vector<QueuedRequest> queued_requests_;
+  std::unique_ptr<Requests> requests_;
   std::unique_ptr<Session> session_;
   TimerOffer timer_offer_;  // inbound: of the first INVITE
   std::unique_ptr<Reliability> reliability_;
@@ -385,7 +390,7 @@ class Dialog final : public TransactionUser {
   bool is_reoffer_cancelled_ = false;  // the user's answer to a re-INVITE comes too late
   bool is_confirmation_deferred_ = false;
   bool is_deferred_transport_ = false;
-  bool is_delivering_request_ = false;  // the user is being told of the last in request_servers_
+  bool is_delivering_request_ = false;  // the user is being told of the last of those waiting
   bool is_silent_ = false;              // released by its user: no further events
   bool wants_bye_ = false;              // as soon as the ACK is here
   bool has_progress_ = false;           // inbound: a provisional response other than 100 was sent

@@ -33,7 +33,6 @@ std::unique_ptr<Leg> Dialog::accept(const Message& invite, ServerTransaction& tr
   reliable_offer_ = read_reliable_offer(invite);
   call_id_.assign(buffers, invite.call_id);
   remote_.assign(buffers, invite.from.value);
-  remote_tag_.assign(buffers, invite.from.tag);
   std::string local(invite.to.value);
   local += ";tag=";
   local += sip::view(own_tag);

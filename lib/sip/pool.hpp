@@ -117,10 +117,26 @@ class BufferPool {
     std::uint32_t size;
     std::uint32_t size_class;
   };
-  static constexpr std::uint32_t class_bytes[] = {
-      32,  48,  64,  80,   96,   112,  128,  160,  192, 256,
-      384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144};  // with their heads
-  static constexpr std::size_t classes = std::size(class_bytes);
+  // With their heads. Most are short and live as long as a call, so those have narrow classes.
+  static constexpr std::uint32_t narrow_bytes = 8;
+  static constexpr std::uint32_t narrow_max_bytes = 192;
+  static constexpr std::uint32_t narrow_classes = narrow_max_bytes / narrow_bytes;
+  static constexpr std::uint32_t wide_class_bytes[] = {256,  384,  512,  768,  1024,
+                                                       1536, 2048, 3072, 4096, 6144};
+  static constexpr std::size_t classes = narrow_classes + std::size(wide_class_bytes);
+  static constexpr std::uint32_t class_bytes(std::uint32_t size_class) noexcept {
+    return size_class < narrow_classes ? (size_class + 1) * narrow_bytes
+                                       : wide_class_bytes[size_class - narrow_classes];
+  }
+  /// The least one that takes a block; `classes` when none does.
+  static constexpr std::uint32_t class_of(std::size_t size_bytes) noexcept {
+    if (size_bytes <= narrow_max_bytes)
+      return static_cast<std::uint32_t>((size_bytes - 1) / narrow_bytes);
+    std::uint32_t size_class = narrow_classes;
+    while (size_class < classes && class_bytes(size_class) < size_bytes)
+      ++size_class;
+    return size_class;
+  }
   static constexpr std::uint32_t heap_class = 0xff;
   static constexpr std::size_t slab_bytes =
       256 * 1024;  // and what a slab's address is a multiple of
@@ -156,20 +172,18 @@ class BufferPool {
 
 inline char* BufferPool::keep(std::string_view text) {
   const std::size_t size_bytes = sizeof(Head) + text.size();
-  std::uint32_t size_class = heap_class;
+  std::uint32_t size_class = is_pooling ? class_of(size_bytes) : classes;
   char* place = nullptr;
-  if (is_pooling && size_bytes <= class_bytes[classes - 1]) {
-    size_class = 0;
-    while (class_bytes[size_class] < size_bytes)
-      ++size_class;
-    bytes_used_ += class_bytes[size_class];
+  if (size_class < classes) {
+    bytes_used_ += class_bytes(size_class);
     place = free_[size_class];
     if (place != nullptr) {
       std::memcpy(&free_[size_class], place, sizeof free_[size_class]);
     } else {
-      place = cut(class_bytes[size_class]);
+      place = cut(class_bytes(size_class));
     }
   } else {
+    size_class = heap_class;
     place = static_cast<char*>(::operator new(size_bytes));
   }
   ::new (place) Head{static_cast<std::uint32_t>(text.size()), size_class};
@@ -199,7 +213,7 @@ inline void BufferPool::give_back(char* block) noexcept {
     return;
   }
   BufferPool& pool = pool_of(block);
-  pool.bytes_used_ -= class_bytes[size_class];
+  pool.bytes_used_ -= class_bytes(size_class);
   std::memcpy(place, &pool.free_[size_class], sizeof(char*));
   pool.free_[size_class] = place;
 }
