@@ -64,8 +64,6 @@ Call::Call(Worker& worker, std::uint64_t id, std::unique_ptr<Leg> leg, const Inb
       callee_raw_(kept_user(arrival.request_user)),
       own_host_(arrival.own_host),
       media_(worker.commons().relay, worker.random()),
-      started_us_(worker.loop().clock().monotonic_us()),
-      started_wall_us_(worker.loop().clock().wall_us()),
       money_timer_(Timer::member<&Call::on_money_timer, Call>(), this),
       max_timer_(Timer::member<&Call::on_max_timer, Call>(), this) {
   media_.set_tag(id);
@@ -73,8 +71,8 @@ Call::Call(Worker& worker, std::uint64_t id, std::unique_ptr<Leg> leg, const Inb
   context_.names = worker.names();
   context_.state = &worker.commons().state;
   context_.random = &worker.random();
-  context_.wall_us = started_wall_us_;
-  context_.arrived_us = started_us_;
+  context_.wall_us = worker.loop().clock().wall_us();
+  context_.arrived_us = worker.loop().clock().monotonic_us();
   context_.source = arrival.source;
   context_.is_from_any_page = arrival.is_from_any_page;
   if (worker.commons().host.wants_shadow()) shadow_notes_ = std::make_unique<ShadowNotes>();
@@ -136,7 +134,7 @@ bool Call::meet_customer() {
   }
   setup_->kept_headers.keep(arrival, options, context_.tables->identity_needs);
   if (options.setup_timeout_s > 0)
-    setup_->deadline_us = started_us_ + options.setup_timeout_s * second_us;
+    setup_->deadline_us = context_.arrived_us + options.setup_timeout_s * second_us;
   return true;
 }
 
@@ -242,7 +240,7 @@ bool Call::authenticate() {
   const Commons& commons = worker_.commons();
   phone::Suspensions& suspensions = commons.state.suspensions;
   const IpAddress& address = context_.source.ip;
-  if (suspensions.is_suspended(auth.username, address, started_us_)) {
+  if (suspensions.is_suspended(auth.username, address, context_.arrived_us)) {
     refuse(Reason::AuthenticationFailed, 403);
     return false;
   }
@@ -772,7 +770,7 @@ void Call::on_attempt_timeout() {
 }
 
 void Call::note_progress() {
-  if (pdd_ms_ < 0) pdd_ms_ = (worker_.loop().clock().monotonic_us() - started_us_) / 1000;
+  if (pdd_ms_ < 0) pdd_ms_ = (worker_.loop().clock().monotonic_us() - context_.arrived_us) / 1000;
 }
 
 void Call::on_progress(Leg& leg, const Progress& progress) {

@@ -370,7 +370,6 @@ class Call final : public LegEvents {
 
   CallMeter meter_;                         // of the customer
   std::unique_ptr<CallMeter> agent_meter_;  // null: no agent pays
-  std::int64_t started_us_, started_wall_us_;
   std::int64_t answered_us_ = 0, answered_wall_us_ = 0;
   std::int64_t silence_from_us_ = 0;  // earlier silence does not count: the answer, the last hold
   std::int64_t ended_us_ = 0, ended_wall_us_ = 0;

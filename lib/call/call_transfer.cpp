@@ -34,6 +34,11 @@ bool is_for_later(int status) noexcept { return status == request_pending || sta
 /// As a NOTIFY may say it was refused.
 int final_status(int status) noexcept { return status >= 300 && status <= 699 ? status : 503; }
 
+/// A user part, cut to what is a number.
+Number as_number(std::string_view user) noexcept {
+  return number_from_user(user).value_or(Number());
+}
+
 }  // namespace
 
 std::unique_ptr<Leg>& Call::leg_of(MediaSide side) noexcept {
@@ -77,8 +82,9 @@ bool Call::may_order(MediaSide side, const SocketAddress& source) {
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
   if (context_.state->registrar.is_at(party_of(side), source, now_us)) return true;
   if (side == MediaSide::caller) {
+    const Number caller = as_number(caller_raw_), callee = as_number(callee_raw_);
     const auto match = sources_of(*context_.tables, context_.names.get())
-                           .identify(source, context_.caller_in.view(), context_.callee_in.view());
+                           .identify(source, caller.view(), callee.view());
     return match.outcome != SourceMatch::Outcome::unknown && match.customer == context_.customer;
   }
   const std::vector<IpAddress> addresses = ips_of(vendor(), context_.names.get());
@@ -147,9 +153,8 @@ void Call::call_target(std::unique_ptr<Leg> in, TransferPlan plan) {
   // first, for the rules of its gateway are applied to it again.
   const bool shows_calling = forwarding->shows_original != is_caller;
   const bool is_hidden = privacy_ != nullptr;  // who called
-  const std::string shown(!shows_calling ? called
-                          : is_caller    ? context_.caller_in.view()
-                                         : calling);
+  const Number came_first = as_number(caller_raw_);
+  const std::string shown(!shows_calling ? called : is_caller ? came_first.view() : calling);
   const auto uri_of = [this](std::string_view number) {
     std::string uri = "<sip:";
     sip::append_user(number, uri);

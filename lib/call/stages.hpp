@@ -134,7 +134,6 @@ struct CallContext {
   bool is_free = false;  ///< B-09: nobody pays.
 
   // What the stages found.
-  Number caller_in, callee_in;   ///< As they came, cut to what is a number.
   Number caller, callee;         ///< For routing.
   Number callee_billing;         ///< The callee without what only steers routing (R-19).
   Number callee_priced;          ///< With a billing prefix (R-20), without a route prefix (B-14);

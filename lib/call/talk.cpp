@@ -642,7 +642,7 @@ Cdr Call::make_cdr() const {
   cdr.callee_in = callee_raw_;
   cdr.caller = context_.caller.view();
   cdr.callee = billed_callee();
-  cdr.started_at_us = started_wall_us_;
+  cdr.started_at_us = context_.wall_us;
   cdr.answered_at_us = answered_wall_us_;
   cdr.ended_at_us = ended_wall_us_;
   cdr.pdd_ms = pdd_ms_;
@@ -754,7 +754,7 @@ CallView Call::view() const {
   view.caller = context_.caller.empty() ? caller_raw_ : context_.caller.view();
   view.callee = context_.callee.empty() ? callee_raw_ : billed_callee();
   view.state = state_;
-  view.started_at_us = started_wall_us_;
+  view.started_at_us = context_.wall_us;
   view.answered_at_us = answered_wall_us_;
   view.codecs = media_.codecs();
   view.media_relayed = media_.relayed() && media_.has_streams();

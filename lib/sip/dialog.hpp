@@ -169,6 +169,14 @@ class Dialog final : public TransactionUser {
     std::vector<QueuedRequest> queued;  // of ours, behind `request_client_`
   };
 
+  // What the first INVITE asks for, and whether it may.
+  struct Arrival {
+    TimerOffer timer;
+    ReliableOffer reliable;
+    std::int16_t unmannerly_status = 0;  // what set_manners() wants to refuse with
+    std::string_view unmannerly_line;    // says why, in that refusal
+  };
+
   // Session timers (RFC 4028); dialog_session.cpp. Made where one is spoken.
   struct Session {
     explicit Session(Dialog& dialog, const SessionWatch& watched) noexcept
@@ -363,19 +371,16 @@ class Dialog final : public TransactionUser {
   ClientTransaction* bye_client_ = nullptr;
   std::unique_ptr<Requests> requests_;
   std::unique_ptr<Session> session_;
-  TimerOffer timer_offer_;  // inbound: of the first INVITE
+  std::unique_ptr<Arrival> arrival_;  // inbound, until it is answered
   std::unique_ptr<Reliability> reliability_;
-  std::string_view unmannerly_line_;  // says why, in that refusal
   std::uint32_t slot_;
   std::uint32_t local_cseq_ = 0;
   std::uint32_t remote_cseq_ = 0;
   std::uint16_t users_ = 0;  // Entry objects on the stack
   std::int16_t deferred_status_ = 0;
-  std::int16_t unmannerly_status_ = 0;  // inbound: what set_manners() wants to refuse with
   std::int16_t deferred_request_status_ = 0;
   std::int16_t deferred_reoffer_status_ = 0;
   std::uint8_t release_cause_ = 0;
-  ReliableOffer reliable_offer_;  // inbound: of the first INVITE
   ExtensionUse rel100_ = ExtensionUse::off;
   ReplyAddress reply_address_ = ReplyAddress::socket;
   RequestAddress request_address_ = RequestAddress::socket;

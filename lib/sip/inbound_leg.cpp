@@ -29,8 +29,9 @@ std::unique_ptr<Leg> Dialog::accept(const Message& invite, ServerTransaction& tr
   path_ = transaction.path();
   remote_cseq_ = invite.cseq;
   was_offerless_ = invite.body.empty();
-  timer_offer_ = read_timer_offer(invite);
-  reliable_offer_ = read_reliable_offer(invite);
+  arrival_ = std::make_unique<Arrival>();
+  arrival_->timer = read_timer_offer(invite);
+  arrival_->reliable = read_reliable_offer(invite);
   call_id_.assign(buffers, invite.call_id);
   remote_.assign(buffers, invite.from.value);
   std::string local(invite.to.value);
@@ -131,33 +132,33 @@ int Dialog::set_manners(const Manners& manners) {
   if (path_.transport == Transport::tls) path_.tls_peer = worker_.tls_peer(manners.tls);
   const SessionWatch& watch = manners.watch;
   const auto refused = [this](std::int16_t status, std::string_view line) {
-    unmannerly_line_ = line;
-    return unmannerly_status_ = status;
+    arrival_->unmannerly_line = line;
+    return arrival_->unmannerly_status = status;
   };
   // RFC 3261 sections 21.4.15 and 21.4.16, RFC 4028 section 9.
   const auto lacks = [](ExtensionUse use, bool is_required) {
     return use == ExtensionUse::off && is_required;
   };
-  const bool lacks_timer = lacks(watch.mode, timer_offer_.is_required);
-  const bool lacks_rel100 = lacks(rel100_, reliable_offer_.is_required);
+  const bool lacks_timer = lacks(watch.mode, arrival_->timer.is_required);
+  const bool lacks_rel100 = lacks(rel100_, arrival_->reliable.is_required);
   if (lacks_timer || lacks_rel100) {
     return refused(420, !lacks_rel100  ? "Unsupported: timer"
                         : !lacks_timer ? "Unsupported: 100rel"
                                        : "Unsupported: timer, 100rel");
   }
-  if (watch.mode == ExtensionUse::require && !timer_offer_.is_supported)
+  if (watch.mode == ExtensionUse::require && !arrival_->timer.is_supported)
     return refused(421, "Require: timer");
-  if (rel100_ == ExtensionUse::require && !reliable_offer_.is_supported)
+  if (rel100_ == ExtensionUse::require && !arrival_->reliable.is_supported)
     return refused(421, "Require: 100rel");
   if (watch.mode != ExtensionUse::off) {
-    if (is_too_short(timer_offer_)) return refused(422, least_session_line);
+    if (is_too_short(arrival_->timer)) return refused(422, least_session_line);
     session_ = std::make_unique<Session>(*this, watch);
-    session_->peer_has_update = timer_offer_.has_update;
+    session_->peer_has_update = arrival_->timer.has_update;
   }
-  if (rel100_ != ExtensionUse::off && reliable_offer_.is_supported) {
+  if (rel100_ != ExtensionUse::off && arrival_->reliable.is_supported) {
     reliability_ = std::make_unique<Reliability>(*this);
     reliability_->invite_cseq = invite_server_->cseq();
-    reliability_->peer_has_update = timer_offer_.has_update;
+    reliability_->peer_has_update = arrival_->timer.has_update;
   }
   return 0;
 }
@@ -195,7 +196,7 @@ void Dialog::progress(int status, const SessionBody& body) {
   // section 5): until there is one, what rings is said as to everybody, or not at all.
   const bool lacks_offer = reliability_ != nullptr && was_offerless_ &&
                            reliability_->description.empty() && (body.empty() || !is_sdp(body));
-  if (lacks_offer && reliable_offer_.is_required) return;
+  if (lacks_offer && arrival_->reliable.is_required) return;
   has_progress_ = true;
   if (reliability_ != nullptr && !lacks_offer) return progress_reliably(status, body);
   Draft draft = begin_response(*invite_server_, status);
@@ -211,10 +212,11 @@ void Dialog::answer(const SessionBody& body, const std::vector<PassedHeader>& he
   Draft draft = begin_response(*invite_server_, 200);
   draft.writer.header("Contact", contact_.view());
   draft.writer.line(allowed());
-  if (session_ != nullptr) answer_session(draft.writer, timer_offer_);
+  if (session_ != nullptr) answer_session(draft.writer, arrival_->timer);
   write_passed_headers(draft.writer, headers);
   state_ = State::answered;
   authorization_.clear();
+  arrival_.reset();
   keep_description(body);
   // What was said reliably is not said again (RFC 6337 section 2.2).
   const bool is_said =
@@ -237,7 +239,7 @@ void Dialog::reject(const Refusal& refusal) {
   if (uses_reason_) write_reason(draft.writer, refusal.q850_cause);
   if (refusal.retry_after_s > 0)
     draft.writer.header("Retry-After", static_cast<std::uint64_t>(refusal.retry_after_s));
-  if (status == unmannerly_status_) draft.writer.line(unmannerly_line_);
+  if (status == arrival_->unmannerly_status) draft.writer.line(arrival_->unmannerly_line);
   write_passed_headers(draft.writer, refusal.headers);
   finish_response(*invite_server_, status, draft, {});
   invite_server_ = nullptr;
