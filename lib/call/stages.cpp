@@ -44,6 +44,7 @@ PhoneReach reach_of(const CallContext& c, const Phone& phone) {
 void read_numbers(CallContext& c) {
   c.caller = number_from_user(c.setup->from_user).value_or(Number());
   c.callee = number_from_user(c.setup->request_user).value_or(Number());
+  c.setup->callee_in = c.callee;
 }
 
 Verdict extract_numbers(CallContext& c, const StageAbilities&) {

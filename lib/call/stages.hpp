@@ -87,6 +87,7 @@ struct CallSetup {
 
   // What the stages found.
   SourceMatch source_match;
+  Number callee_in;        ///< As it came, cut to what is a number.
   Number callee_by_lrn;    ///< Where the callee was ported to; empty: routed as it is.
   bool is_dipped = false;  ///< Routed by what a look-up said: vendors may know.
   std::optional<std::uint64_t> split_call;  ///< Its number among the split calls; may be given.

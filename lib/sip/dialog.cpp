@@ -176,13 +176,7 @@ bool Dialog::matches(const Message& request) const noexcept {
   if (request.call_id != call_id_.view()) return false;
   // Before the answer a fork may have several remote tags.
   if (role_ == Role::outbound && state_ <= State::cancelled) return true;
-  return request.from.tag == remote_tag();
-}
-
-/// Of the peer; "" while it has none.
-std::string_view Dialog::remote_tag() const noexcept {
-  NameAddress peer;
-  return parse_name_address(remote_.view(), peer) ? peer.tag : std::string_view();
+  return request.from.tag == remote_tag_.view();
 }
 
 Dialog::Requests& Dialog::requests() {
@@ -192,13 +186,14 @@ Dialog::Requests& Dialog::requests() {
 
 std::string Dialog::replaces() const {
   std::string value(call_id_.view());
-  value.append(";to-tag=").append(remote_tag());
+  value.append(";to-tag=").append(remote_tag_.view());
   return value.append(";from-tag=").append(sip::view(tag()));
 }
 
 bool Dialog::is_up_as(const DialogName& name) const noexcept {
   const bool is_up = state_ == State::answered || state_ == State::confirmed;
-  return is_up && !is_silent_ && name.call_id == call_id_.view() && name.peer_tag == remote_tag();
+  return is_up && !is_silent_ && name.call_id == call_id_.view() &&
+         name.peer_tag == remote_tag_.view();
 }
 
 Leg* Dialog::leg() const noexcept { return leg_; }

@@ -250,7 +250,6 @@ class Dialog final : public TransactionUser {
   void refuse(const Message& request, const Path& from, int status,
               std::string_view extra_line = {}, int retry_after_s = 0);
 
-  [[nodiscard]] std::string_view remote_tag() const noexcept;
   Requests& requests();
   [[nodiscard]] DialogHead head() const noexcept;
   [[nodiscard]] Path request_path() const;
@@ -351,6 +350,7 @@ class Dialog final : public TransactionUser {
   Bytes call_id_;
   Bytes local_;   // From or To value of ours, with our tag
   Bytes remote_;  // theirs, with their tag once known
+  Bytes remote_tag_;
   Bytes target_;
   Bytes routes_;
   Bytes product_;

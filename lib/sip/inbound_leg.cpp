@@ -34,6 +34,7 @@ std::unique_ptr<Leg> Dialog::accept(const Message& invite, ServerTransaction& tr
   arrival_->reliable = read_reliable_offer(invite);
   call_id_.assign(buffers, invite.call_id);
   remote_.assign(buffers, invite.from.value);
+  remote_tag_.assign(buffers, invite.from.tag);
   std::string local(invite.to.value);
   local += ";tag=";
   local += sip::view(own_tag);

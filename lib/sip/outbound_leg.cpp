@@ -171,6 +171,7 @@ void Dialog::on_invite_response(ClientTransaction& transaction, const Message& r
     BufferPool& buffers = worker_.buffers();
     leave_other_branches(response);
     remote_.assign(buffers, response.to.value);
+    remote_tag_.assign(buffers, response.to.tag);
     set_target(response);
     set_product(response, HeaderId::server);
     agree_on_session(response);

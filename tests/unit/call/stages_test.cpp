@@ -70,6 +70,7 @@ struct Judged {
 TEST_CASE("Stages: a good call has its numbers rewritten, a line, money and candidates") {
   Judged judged(config());
   REQUIRE(judged.verdict.kind == Verdict::Kind::go_on);
+  CHECK(judged.context.setup->callee_in.view() == "00447911");
   CHECK(judged.context.callee.view() == "447911");
   CHECK(judged.context.caller.view() == "+15550100");
   CHECK(judged.context.customer_line.held());
