@@ -178,8 +178,8 @@ struct CallContext {
     const Payers* const both = payers();
     if (both == nullptr) return nullptr;
     const auto& terms = &side == &both->agent ? agent_package_terms : package_terms;
-    const bool has_a_say = terms != nullptr && (&side == &both->agent || &side == &both->payer);
-    return has_a_say ? terms->overlays : nullptr;
+    const bool is_of_call = &side == &both->agent || &side == &both->payer;
+    return is_of_call && terms != nullptr ? terms->overlays : nullptr;
   }
   /// What a side's charge is judged by, of a call that begins at `begin_us`.
   [[nodiscard]] CallStart call_start(const Payer& side, std::int64_t begin_us) const {
