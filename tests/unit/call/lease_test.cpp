@@ -183,8 +183,8 @@ class Caller {
     context->wall_us = 1'767'225'600'000'000;
     context->arrived_us = storm_.now_us.fetch_add(call_gap_us);
     context->source = sources_[customer];
-    context->request_user = "447911123456";
-    context->from_user = "15550100";
+    context->setup->request_user = "447911123456";
+    context->setup->from_user = "15550100";
     std::size_t next_stage = 0;
     const Verdict verdict =
         run_stages(*context, {.can_authenticate = false, .can_look_up = false, .has_policy = false},
@@ -197,7 +197,7 @@ class Caller {
     ++storm_.customer_calls[customer];
     VendorLease lease;
     Reason why = Reason::NoAvailableRouter;
-    for (const RouteCandidate& candidate : context->candidates) {
+    for (const RouteCandidate& candidate : context->setup->candidates) {
       CandidatePlan plan = plan_candidate(*context, candidate, context->arrived_us);
       if (!plan.excluded && take_vendor(*context, plan, lease, context->arrived_us)) {
         const std::string number(plan.caller_out.view());
@@ -219,7 +219,7 @@ class Caller {
     storm_.truth.vendor(call.vendor, -1, call.number);
     switch (random_.below(3)) {
       case 0: {  // it talked
-        MoneyHold& hold = call.context->money;
+        MoneyHold& hold = call.context->setup->money;
         const auto charge = static_cast<std::int64_t>(
             random_.below(static_cast<std::uint64_t>(hold.held().units()) + 1));
         storm_.settled += hold.settle(Amount::from_units(charge)).units();
@@ -228,7 +228,7 @@ class Caller {
       case 1:  // its vendor goes before the rest, and twice
         call.lease = VendorLease{};
         call.lease.line.release();
-        call.context->money.cancel();
+        call.context->setup->money.cancel();
         break;
       default:  // all of it goes with the call
         break;
