@@ -224,6 +224,9 @@ class TANDEM_EXPORT RateDeck::Builder {
   Builder(Builder&&) noexcept;
   Builder& operator=(Builder&&) noexcept;
 
+  /// Makes room for so many rates at once, instead of piece by piece.
+  void reserve(std::size_t rates);
+
   /// Errors: invalid_argument (a field out of range), already_exists (prefix and valid_from_us
   /// added before), limit (rates_max). A failed add() leaves the builder as it was.
   Result<void> add(Rate rate);

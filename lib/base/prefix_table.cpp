@@ -242,6 +242,17 @@ std::size_t PrefixIndex::memory_bytes() const noexcept {
          others_.capacity() * sizeof others_[0];
 }
 
+/// Whether a prefix is new. Those of a stored list come in order: then the last one is all that has
+/// to be asked, and the set of all is begun by the first that does not.
+bool PrefixIndex::Builder::is_new_code(std::uint64_t code) {
+  if (seen_.empty()) {
+    if (digits_.empty() || code > digits_.back().code) return true;
+    for (const Digits& prefix : digits_)
+      insert(prefix.code);
+  }
+  return insert(code);
+}
+
 bool PrefixIndex::Builder::insert(std::uint64_t code) {
   if ((seen_count_ + 1) * 2 > seen_.size()) {
     std::vector<std::uint64_t> larger(std::max<std::size_t>(64, seen_.size() * 2));
@@ -279,7 +290,7 @@ Result<void> PrefixIndex::Builder::add(std::string_view prefix, std::uint32_t va
   const auto code =
       prefix.size() <= depth_max + tail_digits ? code_of_digits(prefix) : std::nullopt;
   if (code) {
-    is_new = insert(*code);
+    is_new = is_new_code(*code);
     if (is_new) digits_.push_back({*code, value, static_cast<std::uint32_t>(prefix.size())});
   } else {
     is_new = others_.emplace(prefix, value).second;
@@ -383,8 +394,9 @@ std::uint32_t PrefixIndex::Builder::append_block() {
 PrefixIndex PrefixIndex::Builder::build() {
   PrefixIndex index;
   index.size_ = size();
-  std::sort(digits_.begin(), digits_.end(),
-            [](const Digits& a, const Digits& b) { return a.code < b.code; });
+  const auto comes_before = [](const Digits& a, const Digits& b) { return a.code < b.code; };
+  if (!std::is_sorted(digits_.begin(), digits_.end(), comes_before))
+    std::sort(digits_.begin(), digits_.end(), comes_before);
   // The direct table takes at most about 9 bytes a prefix, so that small tables stay small.
   while (index.depth_ < depth_max && pow10(index.depth_ + 1) <= 2 * digits_.size())
     ++index.depth_;

@@ -132,7 +132,8 @@ class PrefixIndex::Builder {
     std::uint64_t end;  // first tail behind the prefix
     Answer answer;
   };
-  [[nodiscard]] bool insert(std::uint64_t code);
+  [[nodiscard]] bool is_new_code(std::uint64_t code);
+  bool insert(std::uint64_t code);
   [[nodiscard]] static std::string text_of(const Digits& prefix);
   void collect_ranges(const Digits* first, const Digits* last, unsigned depth, Answer outside);
   [[nodiscard]] std::uint32_t append_block();
@@ -140,7 +141,8 @@ class PrefixIndex::Builder {
 
   std::vector<Digits> digits_;
   std::map<std::string, std::uint32_t, std::less<>> others_;
-  std::vector<std::uint64_t> seen_;  // open addressing over codes plus one; 0 is free
+  // Open addressing over codes plus one; 0 is free. Empty while prefixes come in order.
+  std::vector<std::uint64_t> seen_;
   std::size_t seen_count_ = 0;
   // Scratch of build(), kept from block to block.
   std::vector<std::uint32_t> blocks_;

@@ -30,6 +30,14 @@ class DiskFile {
   virtual Result<void> sync() = 0;
 };
 
+/// The bytes of a whole file, which nobody changes meanwhile. Threading: immutable; any number of
+/// threads may call it at once.
+class DiskView {
+ public:
+  virtual ~DiskView();
+  [[nodiscard]] virtual std::string_view bytes() const noexcept = 0;
+};
+
 /// Held until destroyed; also given up when the process dies.
 class DiskLock {
  public:
@@ -47,6 +55,9 @@ class Disk {
   virtual ~Disk();
   /// Errors: not_found, io, limit.
   virtual Result<std::unique_ptr<DiskFile>> open(const std::string& path, Open mode) = 0;
+  /// A file to look at whole. For files that are only ever replaced and removed: one that another
+  /// process cuts off while it is looked at ends this one. Errors: not_found, io, limit.
+  virtual Result<std::unique_ptr<DiskView>> view(const std::string& path);
   virtual Result<std::vector<std::string>> list(
       const std::string& folder) = 0;  ///< Names, unordered.
   virtual Result<void> make_folder(
@@ -62,6 +73,8 @@ class Disk {
 class PosixDisk final : public Disk {
  public:
   Result<std::unique_ptr<DiskFile>> open(const std::string& path, Open mode) override;
+  /// Mapped. What cannot be read is found here and is an error: later it would be a signal.
+  Result<std::unique_ptr<DiskView>> view(const std::string& path) override;
   Result<std::vector<std::string>> list(const std::string& folder) override;
   Result<void> make_folder(const std::string& path) override;
   Result<void> rename(const std::string& from, const std::string& to) override;

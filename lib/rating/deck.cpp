@@ -128,6 +128,10 @@ RateDeck::Builder::~Builder() = default;
 RateDeck::Builder::Builder(Builder&&) noexcept = default;
 RateDeck::Builder& RateDeck::Builder::operator=(Builder&&) noexcept = default;
 
+void RateDeck::Builder::reserve(std::size_t rates) {
+  body_->rates.reserve(std::min(rates, rates_max));
+}
+
 Result<void> RateDeck::Builder::add(Rate rate) {
   if (auto checked = check_rate(rate); !checked) return checked;
   if (body_->rates.size() >= rates_max)
@@ -150,13 +154,9 @@ Result<RateDeck> RateDeck::Builder::build() {
   body_->currency = body->currency;
   body->keys = {};
   Body::Rates& rates = body->rates;
-  const auto is_before = [](const Rate& a, const Rate& b) {
-    const int order = a.prefix.compare(b.prefix);
-    return order != 0 ? order < 0 : a.valid_from_us < b.valid_from_us;
-  };
   // What was exported or stored is in order.
-  if (!std::is_sorted(rates.begin(), rates.end(), is_before))
-    std::sort(rates.begin(), rates.end(), is_before);
+  if (!std::is_sorted(rates.begin(), rates.end(), rating::comes_before))
+    std::sort(rates.begin(), rates.end(), rating::comes_before);
   rates.shrink_to_fit();
   for (Rate& rate : rates)
     rate.sections.shrink_to_fit();  // see has_sections()
