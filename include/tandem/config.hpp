@@ -423,6 +423,8 @@ struct RecordingConfig {
 struct SwitchConfig {
   std::string folder = ".";  ///< Relative paths start here: the folder of the file.
   std::string database = "switch.db";
+  /// Large rate decks in the database have images beside it that a start reads them from.
+  bool deck_images = true;
   std::vector<ListenConfig> sip_listen;
   std::int32_t sip_workers = 1;  ///< 1..64.
   /// S-14: connections that a worker has with one IP address, each way; 1..4096. Browsers behind

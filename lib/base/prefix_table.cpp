@@ -276,7 +276,9 @@ bool PrefixIndex::Builder::insert(std::uint64_t code) {
 }
 
 Result<void> PrefixIndex::Builder::add(std::string_view prefix, std::uint32_t value) {
-  if (!prefix.empty() && !is_number(prefix)) {
+  const auto code =
+      prefix.size() <= depth_max + tail_digits ? code_of_digits(prefix) : std::nullopt;
+  if (!code && !is_number(prefix)) {
     return Error{ErrorCode::invalid_argument,
                  "prefix \"" + std::string(prefix.substr(0, 40)) +
                      "\" was not 0..32 characters of 0-9 A-Z a-z + * # _"};
@@ -287,8 +289,6 @@ Result<void> PrefixIndex::Builder::add(std::string_view prefix, std::uint32_t va
   if (size() >= prefixes_max)
     return Error{ErrorCode::limit, "table had 100000000 prefixes already"};
   bool is_new = false;
-  const auto code =
-      prefix.size() <= depth_max + tail_digits ? code_of_digits(prefix) : std::nullopt;
   if (code) {
     is_new = is_new_code(*code);
     if (is_new) digits_.push_back({*code, value, static_cast<std::uint32_t>(prefix.size())});

@@ -152,11 +152,10 @@ Result<RateDeck> RateDeck::Builder::build() {
   *body_ = Body{};
   body_->id = body->id;
   body_->currency = body->currency;
-  body->keys = {};
   Body::Rates& rates = body->rates;
   // What was exported or stored is in order.
-  if (!std::is_sorted(rates.begin(), rates.end(), rating::comes_before))
-    std::sort(rates.begin(), rates.end(), rating::comes_before);
+  if (!body->keys.came_in_order()) std::sort(rates.begin(), rates.end(), rating::comes_before);
+  body->keys = {};
   rates.shrink_to_fit();
   for (Rate& rate : rates)
     rate.sections.shrink_to_fit();  // see has_sections()

@@ -388,7 +388,7 @@ Result<Parts> parts_of(std::string_view image, std::string_view digest) {
   if (head.take_text(release_bytes) != known)
     return Error{ErrorCode::unsupported, "image of a rate deck was of another release"};
   if (head.take_text(digest_bytes) != digest)
-    return Error{ErrorCode::not_found, "image of a rate deck was one of other rates"};
+    return corrupt("was one of other rates");
   // No count is above the image's size here, so that no sum of these is out of range.
   if (size != image.size() || size_of(counts) != size) return corrupt("had parts of other sizes");
   if (counts.rates > RateDeck::rates_max) return corrupt("had too many rates");
@@ -401,11 +401,22 @@ Result<Parts> parts_of(std::string_view image, std::string_view digest) {
   return parts;
 }
 
+bool is_ascii(std::string_view text) noexcept {
+  unsigned char all = 0;
+  for (const char c : text)
+    all |= static_cast<unsigned char>(c);
+  return all < 0x80;
+}
+
 /// Makes rates of rows, and takes care that they use each part from its beginning to its end.
 class RowReader {
  public:
   explicit RowReader(const Parts& parts) noexcept
-      : parts_(parts), rows_(parts.rows), sections_(parts.sections), prefixes_(parts.prefixes) {}
+      : parts_(parts),
+        rows_(parts.rows),
+        sections_(parts.sections),
+        prefixes_(parts.prefixes),
+        has_ascii_areas_(is_ascii(parts.areas)) {}
 
   /// Errors: corrupt.
   Result<void> read_terms() {
@@ -446,9 +457,10 @@ class RowReader {
         sections > sections_.left() / section_bytes)
       return std::nullopt;
     if (area > parts_.areas.size() || area_bytes > parts_.areas.size() - area) return std::nullopt;
-    rate.prefix = prefixes_.take_text(prefix_bytes);
+    prefix_ = prefixes_.take_text(prefix_bytes);
+    rate.prefix = prefix_;
     rate.area = parts_.areas.substr(area, area_bytes);
-    if (!is_utf8(rate.area)) return std::nullopt;
+    if (!has_ascii_areas_ && !is_utf8(rate.area)) return std::nullopt;
     next_section_ += static_cast<std::uint32_t>(sections);
     rate.sections.resize(sections);
     for (auto& [price, seconds] : rate.sections) {
@@ -465,6 +477,8 @@ class RowReader {
     return rate;
   }
 
+  /// Of the last one, in the image.
+  [[nodiscard]] std::string_view prefix() const noexcept { return prefix_; }
   [[nodiscard]] bool is_at_end() const noexcept {
     return rows_.left() == 0 && sections_.left() == 0 && prefixes_.left() == 0 &&
            used_terms_ == terms_.size();
@@ -473,6 +487,8 @@ class RowReader {
  private:
   const Parts& parts_;
   Reader rows_, sections_, prefixes_;
+  const bool has_ascii_areas_;  // then each of them is UTF-8
+  std::string_view prefix_;
   std::vector<RareTerms> terms_;
   std::uint32_t next_section_ = 0;
   std::uint32_t used_terms_ = 0;
@@ -488,15 +504,15 @@ Result<RateDeck> read_deck_image(std::string_view image, std::string_view digest
   if (auto read = rows.read_terms(); !read) return std::move(read).error();
   RateDeck::Builder builder(std::move(id), std::move(currency));
   builder.reserve(static_cast<std::size_t>(parts->counts.rates));
-  std::string last_prefix;
+  std::string_view last_prefix;
   std::int64_t last_valid_from_us = -1;  // before that of any rate
   for (std::uint64_t i = 0; i < parts->counts.rates; ++i) {
     auto rate = rows.next();
     if (!rate) return corrupt("had a wrong offset in row " + std::to_string(i));
-    const int order = last_prefix.compare(rate->prefix);
+    const int order = last_prefix.compare(rows.prefix());
     if (order > 0 || (order == 0 && last_valid_from_us >= rate->valid_from_us))
       return corrupt("had row " + std::to_string(i) + " out of order");
-    last_prefix = rate->prefix;
+    last_prefix = rows.prefix();
     last_valid_from_us = rate->valid_from_us;
     if (auto added = builder.add(std::move(*rate)); !added)
       return corrupt("had a wrong row " + std::to_string(i) + ": " + added.error().message);

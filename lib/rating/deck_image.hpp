@@ -21,8 +21,8 @@ using ImageSink = std::function<Result<void>(std::uint64_t offset, std::string_v
 /// those of the sink.
 Result<void> write_deck_image(const RateDeck& deck, std::string_view digest, const ImageSink& sink);
 
-/// The deck of an image, whose bytes may be any. Errors: corrupt (what is there is no whole image),
-/// unsupported (one of another form or release), not_found (one of other rates than `digest`).
+/// The deck of an image, whose bytes may be any. Errors: corrupt (what is there is no whole image,
+/// or one of other rates than `digest`), unsupported (one of another form or release).
 Result<RateDeck> read_deck_image(std::string_view image, std::string_view digest, std::string id,
                                  std::string currency);
 

@@ -46,6 +46,8 @@ class RateKeys {
     ++noted_;
     return std::nullopt;
   }
+  /// Whether each of the noted rates came behind all before it.
+  [[nodiscard]] bool came_in_order() const noexcept { return places_.empty(); }
 
  private:
   struct Place {

@@ -215,15 +215,33 @@ Result<void> Switch::Body::open_provisioning() {
     if (!opened) return opened.error();
     store = std::move(*opened);
   }
-  auto beginning = begin_with_stored(*store, config_, wall_us());
+  std::unique_ptr<DeckImages> images;
+  if (environment_.provision == nullptr)  // a store of the host has no folder
+    images = DeckImages::beside_database(config_, std::make_shared<cdr::PosixDisk>());
+  auto source = std::make_shared<DeckSource>(store, std::move(images),
+                                             environment_.network->clock());
+  auto beginning = begin_with_stored(*source, config_, wall_us());
   if (!beginning) return beginning.error();
   if (auto written = store->write(beginning->batch); !written) return written;
+  tell_of_decks(source->reading());
   config_ = std::move(beginning->config);
   account_ids_ = ids_of(config_.provision.accounts);
-  auto provisioning = std::make_unique<Provisioning::Body>(*this, store);
+  auto provisioning = std::make_unique<Provisioning::Body>(*this, std::move(source));
   provisioning_body_ = provisioning.get();
   provisioning_.emplace(std::move(provisioning));
   return {};
+}
+
+void Switch::Body::tell_of_decks(const DeckReading& reading) {
+  for (const std::string& refusal : reading.refusals)
+    log_.write(LogLevel::warning, "switch", "an image of a rate deck was not taken",
+               {{"reason", refusal}});
+  if (reading.from_images + reading.from_texts == 0) return;
+  log_.write(LogLevel::info, "switch", "stored rate decks were read",
+             {{"from_images", std::to_string(reading.from_images)},
+              {"images_ms", std::to_string(reading.images_us / 1'000)},
+              {"from_texts", std::to_string(reading.from_texts)},
+              {"texts_ms", std::to_string(reading.texts_us / 1'000)}});
 }
 
 /// Ledger and sinks; then what a crash left open is closed, and balances are those of the
@@ -638,6 +656,7 @@ void Switch::Body::build_tables_when_due() {
     lock.unlock();
     if (has_name_news_.exchange(false)) publish_names();
     activate_due_decks();
+    keep_deck_images();
     store_registrations();
     carry_ledger_forward();
     keep_days();
@@ -657,6 +676,13 @@ void Switch::Body::activate_due_decks() {
   std::string failure = done ? std::string() : done.error().message;
   if (!failure.empty() && failure != activation_failure_) alarm(failure);  // it is tried again
   activation_failure_ = std::move(failure);
+}
+
+/// An image saves time at the next start and nothing else: without it all is as it was before.
+void Switch::Body::keep_deck_images() {
+  if (auto kept = provisioning_body_->keep_images(); !kept)
+    log_.write(LogLevel::warning, "switch", "an image of a rate deck was not written",
+               {{"reason", kept.error().message}});
 }
 
 void Switch::Body::carry_ledger_forward() {
@@ -1006,7 +1032,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   merged.parameters.sip_resend_ms = before.parameters.sip_resend_ms;
   ProvisionStore& store = provisioning_body_->store();
   ProvisionStore::Batch versions;
-  if (auto laid = lay_decks(store, objects.rate_decks, 0, wall_us(), versions); !laid)
+  if (auto laid = lay_decks(provisioning_body_->decks(), objects.rate_decks, 0, wall_us(), versions); !laid)
     return laid.error();
   config::upsert(merged.provision, objects);
   check_config(merged, errors);
@@ -1014,6 +1040,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   if (!errors.empty()) return refused(errors);
   auto installed = install(std::move(merged), [&] { return store.write(versions); });
   if (!installed) return installed.error();
+  provisioning_body_->note_changed_decks();
   {
     // What is being closed takes no connections any more.
     const std::lock_guard workers_lock(workers_mutex_);
@@ -1029,6 +1056,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
     if (different) need_restart.emplace_back(key);
   };
   differs("database", update.path(update.database) != before.path(before.database));
+  differs("deck_images", update.deck_images != before.deck_images);
   differs("sip.listen", !same_listeners(update.sip_listen, before.sip_listen));
   differs("sip.connections_per_peer",
           update.sip_connections_per_peer != before.sip_connections_per_peer);

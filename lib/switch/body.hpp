@@ -173,6 +173,8 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Body(const SwitchConfig& config, SwitchHooks hooks, Environment environment);
   Result<void> open_journal();
   Result<void> open_provisioning();
+  void tell_of_decks(const DeckReading& reading);
+  void keep_deck_images();
   Result<void> open_records();
   Result<void> add_sink(std::string name, std::unique_ptr<cdr::SinkTarget> target,
                         std::int32_t set_aside_after);

@@ -1,7 +1,5 @@
 #include "switch/provisioning.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <map>
@@ -20,19 +18,6 @@ namespace {
 
 constexpr const char* decks_kind = "rate_decks";
 constexpr std::size_t planned_versions_max = 8;  // of one deck
-
-std::string sha256_hex(std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned length = 0;
-  EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr);
-  std::string hex;
-  for (unsigned i = 0; i < length; ++i) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    hex += digits[digest[i] >> 4];
-    hex += digits[digest[i] & 15];
-  }
-  return hex;
-}
 
 const RateDeckConfig* find_deck(const Provision& provision, std::string_view id) {
   const auto found = std::find_if(provision.rate_decks.begin(), provision.rate_decks.end(),
@@ -57,18 +42,6 @@ const std::string* find_document(const Provision& provision, std::string_view ki
   return found == list->second.end() ? nullptr : &found->second;
 }
 
-/// The deck of a stored text.
-Result<RateDeck> read_deck(const std::string& id, const std::string& currency,
-                           const std::string& csv) {
-  auto rates = parse_deck_csv(csv, "rate deck \"" + id + "\"");
-  if (!rates) return std::move(rates).error();
-  RateDeckConfig deck;
-  deck.id = id;
-  deck.currency = currency;
-  deck.rates = std::move(*rates);
-  return build_deck(deck);
-}
-
 /// Prices of one currency would be others in another one.
 bool is_in_currency_of(const RateDeckConfig& deck, const std::string& of_version) {
   return of_version.empty() || of_version == deck.currency;
@@ -80,7 +53,7 @@ ProvisionStore::NewVersion make_version(const RateDeck& deck, std::string memo,
   made.deck = deck.id();
   made.csv = to_csv(deck);
   made.currency = deck.currency();
-  made.version.digest = sha256_hex(made.csv);
+  made.version.digest = digest_of_text(made.csv);
   made.version.rows = deck.size();
   made.version.memo = std::move(memo);
   made.version.made_at_us = now_us;
@@ -152,20 +125,25 @@ Result<std::uint64_t> active_version(ProvisionStore& store, const RateDeckConfig
 /// A deck whose rates shall come from a stored version.
 struct Taking {
   RateDeckConfig* deck;
-  std::uint64_t number;
+  DeckVersion version;
 };
 
+/// The one of that number; when it is not there, one that has nothing but the number.
+DeckVersion version_of(const std::vector<DeckVersion>& versions, std::uint64_t number) {
+  for (const DeckVersion& version : versions) {
+    if (version.number == number) return version;
+  }
+  DeckVersion unknown;
+  unknown.number = number;
+  return unknown;
+}
+
 /// Several decks at a time, because a switch with ten million rates starts only when it has them.
-Result<void> take_rates(ProvisionStore& store, const std::vector<Taking>& wanted) {
+Result<void> take_rates(DeckSource& source, const std::vector<Taking>& wanted) {
   std::vector<Result<void>> taken(wanted.size());
   for_each_piece(wanted.size(), reading_threads(), "tandem-decks", [&](std::size_t i) {
-    const auto [deck, number] = wanted[i];
-    auto csv = store.rates(deck->id, number);
-    if (!csv) {
-      taken[i] = std::move(csv).error();
-      return;
-    }
-    auto built = read_deck(deck->id, deck->currency, *csv);
+    const auto& [deck, version] = wanted[i];
+    auto built = source.read(deck->id, deck->currency, version);
     if (!built) {
       taken[i] = std::move(built).error();
       return;
@@ -204,8 +182,9 @@ Result<void> activate_file(ProvisionStore& store, const RateDeckConfig& deck,
 
 }  // namespace
 
-Result<void> lay_decks(ProvisionStore& store, std::vector<RateDeckConfig>& decks,
+Result<void> lay_decks(DeckSource& source, std::vector<RateDeckConfig>& decks,
                        std::int64_t until_us, std::int64_t now_us, ProvisionStore::Batch& batch) {
+  ProvisionStore& store = source.store();
   std::vector<Taking> takings;
   for (RateDeckConfig& deck : decks) {
     auto versions = store.versions(deck.id);
@@ -226,16 +205,17 @@ Result<void> lay_decks(ProvisionStore& store, std::vector<RateDeckConfig>& decks
       if (!done) return done;
       continue;
     }
-    takings.push_back({&deck, *active});
+    takings.push_back({&deck, version_of(*versions, *active)});
     for (auto& change : overdue.activations)
       batch.activations.push_back(std::move(change));
     for (auto& change : overdue.plans)
       batch.plans.push_back(std::move(change));
   }
-  return take_rates(store, takings);
+  return take_rates(source, takings);
 }
 
-Result<Beginning> begin_with_stored(ProvisionStore& store, SwitchConfig file, std::int64_t now_us) {
+Result<Beginning> begin_with_stored(DeckSource& source, SwitchConfig file, std::int64_t now_us) {
+  ProvisionStore& store = source.store();
   auto objects = store.objects();
   if (!objects) return std::move(objects).error();
   Provision stored;
@@ -252,13 +232,13 @@ Result<Beginning> begin_with_stored(ProvisionStore& store, SwitchConfig file, st
     if (versions->empty()) continue;
     auto active = active_version(store, deck, *versions, now_us, now_us, beginning.batch);
     if (!active) return std::move(active).error();
-    takings.push_back({&deck, *active});
+    takings.push_back({&deck, version_of(*versions, *active)});
   }
-  if (auto taken = take_rates(store, takings); !taken) return std::move(taken).error();
+  if (auto taken = take_rates(source, takings); !taken) return std::move(taken).error();
   if (auto frozen = freeze_decks(stored.rate_decks); !frozen) return std::move(frozen).error();
   auto& decks = file.provision.rate_decks;
   if (auto frozen = freeze_decks(decks); !frozen) return std::move(frozen).error();
-  if (auto laid = lay_decks(store, decks, now_us, now_us, beginning.batch); !laid)
+  if (auto laid = lay_decks(source, decks, now_us, now_us, beginning.batch); !laid)
     return std::move(laid).error();
   config::upsert(stored, file.provision);
   beginning.config = std::move(file);
@@ -273,11 +253,11 @@ Result<Beginning> begin_with_stored(ProvisionStore& store, SwitchConfig file, st
 
 // --- changes ---
 
-Provisioning::Body::Body(ProvisionHost& host, std::shared_ptr<ProvisionStore> store)
-    : host_(host), store_(std::move(store)) {}
+Provisioning::Body::Body(ProvisionHost& host, std::shared_ptr<DeckSource> source)
+    : host_(host), source_(std::move(source)) {}
 
-Provisioning::Body::Body(std::unique_ptr<ProvisionHost> host, std::shared_ptr<ProvisionStore> store)
-    : owned_(std::move(host)), host_(*owned_), store_(std::move(store)) {}
+Provisioning::Body::Body(std::unique_ptr<ProvisionHost> host, std::shared_ptr<DeckSource> source)
+    : owned_(std::move(host)), host_(*owned_), source_(std::move(source)) {}
 
 namespace {
 
@@ -506,17 +486,18 @@ ProvisionOutcome Provisioning::Body::change(const ProvisionChange& change) {
   progress_.begin(csv_bytes(change));
   const auto end = [](ProgressGauge* gauge) noexcept { gauge->end(); };
   const std::unique_ptr<ProgressGauge, decltype(end)> until_the_end(&progress_, end);
-  Draft draft(change, host_, *store_, progress_);
+  Draft draft(change, host_, store(), progress_);
   draft.make();
   ProvisionOutcome& outcome = draft.outcome();
   if (!outcome.faults.empty() || change.dry_run) return std::move(outcome);
   progress_.enter(ProvisionStep::tables);
   const auto done = host_.install(std::move(draft.config()), [&] {
     progress_.enter(ProvisionStep::storing);
-    return store_->write(draft.batch());
+    return source_->store().write(draft.batch());
   });
   if (!done) outcome.faults.push_back({done.error().code, 0, "", done.error().message});
   next_due_us_.store(0);
+  note_changed_decks();
   return std::move(outcome);
 }
 
@@ -575,7 +556,7 @@ Result<RateDeck> Provisioning::Body::deck(std::string_view id) const {
 
 Result<std::vector<DeckVersion>> Provisioning::Body::deck_versions(std::string_view deck) const {
   if (find_deck(host_.config_in_force().provision, deck) == nullptr) return no_deck(deck);
-  return store_->versions(deck);
+  return source_->store().versions(deck);
 }
 
 Result<DeckVersion> Provisioning::Body::version(std::string_view deck, std::uint64_t number) const {
@@ -590,7 +571,7 @@ Result<DeckVersion> Provisioning::Body::version(std::string_view deck, std::uint
 
 Result<void> Provisioning::Body::check_currency(const RateDeckConfig& deck,
                                                 std::uint64_t number) const {
-  auto currency = store_->currency(deck.id, number);
+  auto currency = source_->store().currency(deck.id, number);
   if (!currency) return std::move(currency).error();
   if (is_in_currency_of(deck, *currency)) return {};
   return Error{ErrorCode::wrong_state, "version " + std::to_string(number) + " has prices in " +
@@ -599,13 +580,12 @@ Result<void> Provisioning::Body::check_currency(const RateDeckConfig& deck,
 }
 
 Result<RateDeck> Provisioning::Body::deck_at(std::string_view deck, std::uint64_t number) const {
-  if (auto known = version(deck, number); !known) return std::move(known).error();
-  const std::string id(deck);
-  auto csv = store_->rates(id, number);
-  if (!csv) return std::move(csv).error();
+  auto known = version(deck, number);
+  if (!known) return std::move(known).error();
   const SwitchConfig config = host_.config_in_force();
   const RateDeckConfig* const in_force = find_deck(config.provision, deck);
-  return read_deck(id, in_force == nullptr ? std::string() : in_force->currency, *csv);
+  return source_->read(std::string(deck), in_force == nullptr ? std::string() : in_force->currency,
+                       *known);
 }
 
 /// REQUIRES: exclusive().
@@ -616,10 +596,14 @@ Result<void> Provisioning::Body::activate(const std::string& deck, std::uint64_t
                    [&](const RateDeckConfig& known) { return known.id == deck; });
   if (place == config.provision.rate_decks.end()) return no_deck(deck);
   if (auto checked = check_currency(*place, number); !checked) return checked;
-  if (auto taken = take_rates(*store_, {{&*place, number}}); !taken) return taken;
+  auto versions = store().versions(deck);
+  if (!versions) return std::move(versions).error();
+  if (auto taken = take_rates(*source_, {{&*place, version_of(*versions, number)}}); !taken)
+    return taken;
   ProvisionStore::Batch batch;
   batch.activations.push_back({deck, number, host_.wall_us()});
-  return host_.install(std::move(config), [&] { return store_->write(batch); });
+  note_changed_decks();
+  return host_.install(std::move(config), [&] { return store().write(batch); });
 }
 
 Result<DeckVersion> Provisioning::Body::roll_back_deck(std::string_view deck,
@@ -664,7 +648,7 @@ Result<DeckVersion> Provisioning::Body::schedule_deck(std::string_view deck, std
       return std::move(checked).error();
     ProvisionStore::Batch batch;
     batch.plans.push_back({std::string(deck), number, at_us.value_or(0)});
-    if (auto done = store_->write(batch); !done) return std::move(done).error();
+    if (auto done = source_->store().write(batch); !done) return std::move(done).error();
   }
   next_due_us_.store(0);
   return version(deck, number);
@@ -687,7 +671,7 @@ Result<void> Provisioning::Body::activate_due() {
   const std::int64_t now_us = host_.wall_us();
   if (next_due_us_.load() > now_us) return {};
   const auto lock = exclusive();
-  auto due = store_->due(now_us);
+  auto due = source_->store().due(now_us);
   if (!due) return std::move(due).error();
   Result<void> all;
   for (const auto& change : *due) {
@@ -696,15 +680,43 @@ Result<void> Provisioning::Body::activate_due() {
     if (done.error().code != ErrorCode::io) {  // trying again would not help
       ProvisionStore::Batch given_up;
       given_up.plans.push_back({change.deck, change.number, 0});
-      (void)store_->write(given_up);  // the error below is the one to tell
+      (void)source_->store().write(given_up);  // the error below is the one to tell
     }
     all = Error{done.error().code, "version " + std::to_string(change.number) + " of rate deck \"" +
                                        change.deck + "\": " + done.error().message};
   }
-  auto later = store_->due(INT64_MAX);
+  auto later = source_->store().due(INT64_MAX);
   if (!later) return std::move(later).error();
   next_due_us_.store(later->empty() ? INT64_MAX : later->front().at_us);
   return all;
+}
+
+// --- images of decks ---
+
+Result<void> Provisioning::Body::keep_images() {
+  if (!source_->has_images()) return {};
+  if (are_decks_changed_.exchange(false)) {
+    images_to_write_.clear();
+    std::vector<DeckSource::Wanted> wanted;
+    const SwitchConfig config = host_.config_in_force();
+    for (const RateDeckConfig& deck : config.provision.rate_decks) {
+      if (!deck.built || deck.built->size() < DeckImages::rates_min) continue;
+      auto versions = store().versions(deck.id);
+      if (!versions) return std::move(versions).error();
+      for (const DeckVersion& version : *versions) {
+        if (version.is_active) wanted.push_back({*deck.built, version.digest});
+      }
+    }
+    auto missing = source_->sweep(std::move(wanted));
+    if (!missing) return std::move(missing).error();
+    images_to_write_ = std::move(*missing);
+  }
+  if (images_to_write_.empty()) return {};
+  const DeckSource::Wanted next = std::move(images_to_write_.back());
+  images_to_write_.pop_back();
+  auto done = source_->write_image(next);
+  if (!done) images_to_write_.clear();
+  return done;
 }
 
 // --- without a running switch ---
@@ -747,7 +759,10 @@ Result<SwitchConfig> with_stored_objects(SwitchConfig config) {
   auto store = ProvisionStore::open_to_read(config.path(config.database));
   if (!store) return std::move(store).error();
   if (*store == nullptr) return config;
-  auto beginning = begin_with_stored(**store, std::move(config), SystemClock().wall_us());
+  const SystemClock clock;
+  DeckSource source(std::move(*store),
+                    DeckImages::beside_database(config, std::make_shared<cdr::PosixDisk>()), clock);
+  auto beginning = begin_with_stored(source, std::move(config), clock.wall_us());
   if (!beginning) return std::move(beginning).error();
   return std::move(beginning->config);
 }
@@ -763,12 +778,15 @@ Result<Provisioning> Provisioning::open(const SwitchConfig& config) {
   }
   auto store = ProvisionStore::open(config.path(config.database));
   if (!store) return std::move(store).error();
-  auto beginning = begin_with_stored(**store, config, SystemClock().wall_us());
+  static const SystemClock clock;  // outlives every source; has no state
+  auto source = std::make_shared<DeckSource>(
+      std::move(*store), DeckImages::beside_database(config, std::make_shared<cdr::PosixDisk>()),
+      clock);
+  auto beginning = begin_with_stored(*source, config, clock.wall_us());
   if (!beginning) return std::move(beginning).error();
-  if (auto done = (*store)->write(beginning->batch); !done) return std::move(done).error();
+  if (auto done = source->store().write(beginning->batch); !done) return std::move(done).error();
   auto host = std::make_unique<IdleHost>(std::move(beginning->config), std::move(*lock));
-  return Provisioning(
-      std::make_unique<Body>(std::move(host), std::shared_ptr<ProvisionStore>(std::move(*store))));
+  return Provisioning(std::make_unique<Body>(std::move(host), std::move(source)));
 }
 
 // --- the public class ---

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "switch/deck_source.hpp"
 #include "switch/provision_store_sqlite.hpp"
 #include "tandem/config.hpp"
 #include "tandem/provision.hpp"
@@ -64,8 +65,8 @@ class ProgressGauge {
 class Provisioning::Body {
  public:
   /// `host` outlives this object.
-  Body(ProvisionHost& host, std::shared_ptr<ProvisionStore> store);
-  explicit Body(std::unique_ptr<ProvisionHost> host, std::shared_ptr<ProvisionStore> store);
+  Body(ProvisionHost& host, std::shared_ptr<DeckSource> source);
+  explicit Body(std::unique_ptr<ProvisionHost> host, std::shared_ptr<DeckSource> source);
 
   /// Held by whoever changes the configuration by another way.
   [[nodiscard]] std::unique_lock<std::mutex> exclusive() { return std::unique_lock(mutex_); }
@@ -84,10 +85,18 @@ class Provisioning::Body {
   Result<std::string> deck_diff(std::string_view deck, std::uint64_t from, std::uint64_t to,
                                 std::size_t rows_max) const;
 
-  [[nodiscard]] ProvisionStore& store() noexcept { return *store_; }
+  [[nodiscard]] ProvisionStore& store() const noexcept { return source_->store(); }
+  [[nodiscard]] DeckSource& decks() noexcept { return *source_; }
 
   /// Makes the versions active whose time has come. Errors: io; the rest is tried again.
   Result<void> activate_due();
+
+  /// Decks were exchanged; by whoever does that by another way.
+  void note_changed_decks() noexcept { are_decks_changed_.store(true); }
+  /// Writes one image that is missing, removes those of decks that are not in force any more. Called
+  /// now and then, by one thread at a time. Errors: io, limit, invalid_argument, corrupt; then no
+  /// more are written until decks change.
+  Result<void> keep_images();
 
  private:
   Result<DeckVersion> version(std::string_view deck, std::uint64_t number) const;
@@ -98,9 +107,11 @@ class Provisioning::Body {
 
   const std::unique_ptr<ProvisionHost> owned_;
   ProvisionHost& host_;
-  const std::shared_ptr<ProvisionStore> store_;
+  const std::shared_ptr<DeckSource> source_;
   std::mutex mutex_;
   ProgressGauge progress_;
+  std::atomic<bool> are_decks_changed_{true};            // since keep_images() looked
+  std::vector<DeckSource::Wanted> images_to_write_;      // of the thread that calls it
   std::atomic<std::int64_t> next_due_us_{0};  // of any deck; INT64_MAX: none
 };
 
@@ -112,13 +123,13 @@ struct Beginning {
 /// Reads what is stored with the reader of the file; decks have their rates as lay_decks() says,
 /// also those that became due while no switch ran. Errors: io, corrupt, unsupported,
 /// invalid_argument (an object is wrong, or does not fit to the file).
-Result<Beginning> begin_with_stored(ProvisionStore& store, SwitchConfig file, std::int64_t now_us);
+Result<Beginning> begin_with_stored(DeckSource& source, SwitchConfig file, std::int64_t now_us);
 
 /// Gives each deck of a file that has versions the rates that count now, and notes in `batch` what
 /// that makes of them. The file's count when they are others than at the last start or reload, or
 /// the deck's currency is another; else those of the version that is active, or is due by
 /// `until_us` (0: none is). Errors: io, corrupt, invalid_argument.
-Result<void> lay_decks(ProvisionStore& store, std::vector<RateDeckConfig>& decks,
+Result<void> lay_decks(DeckSource& source, std::vector<RateDeckConfig>& decks,
                        std::int64_t until_us, std::int64_t now_us, ProvisionStore::Batch& batch);
 
 /// Builds decks from their rates, so that copies of the configuration share them. Errors:
