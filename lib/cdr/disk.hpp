@@ -55,9 +55,6 @@ class Disk {
   virtual ~Disk();
   /// Errors: not_found, io, limit.
   virtual Result<std::unique_ptr<DiskFile>> open(const std::string& path, Open mode) = 0;
-  /// A file to look at whole. For files that are only ever replaced and removed: one that another
-  /// process cuts off while it is looked at ends this one. Errors: not_found, io, limit.
-  virtual Result<std::unique_ptr<DiskView>> view(const std::string& path);
   virtual Result<std::vector<std::string>> list(
       const std::string& folder) = 0;  ///< Names, unordered.
   virtual Result<void> make_folder(
@@ -67,6 +64,9 @@ class Disk {
   virtual Result<void> sync_folder(const std::string& path) = 0;  ///< Makes names durable.
   /// Errors: already_exists (another holder), io.
   virtual Result<std::unique_ptr<DiskLock>> lock(const std::string& path) = 0;
+  /// A file to look at whole. For files that are only ever replaced and removed: one that another
+  /// process cuts off while it is looked at ends this one. Errors: not_found, io.
+  virtual Result<std::unique_ptr<DiskView>> view(const std::string& path);
 };
 
 /// The operating system's files.
