@@ -214,8 +214,8 @@ class Pools {
   /// Of the rates in their order. Errors: limit, invalid_argument.
   Result<void> add(const Rate& rate) {
     if (rate.area.size() > 128 || !is_utf8(rate.area))
-      return Error{ErrorCode::invalid_argument, "area of prefix \"" + rate.prefix +
-                                                    "\" was not UTF-8 of at most 128 bytes"};
+      return Error{ErrorCode::invalid_argument,
+                   "area of prefix \"" + rate.prefix + "\" was not UTF-8 of at most 128 bytes"};
     counts.prefix_bytes += rate.prefix.size();
     ++counts.rates;
     counts.sections += rate.sections.size();
@@ -231,8 +231,9 @@ class Pools {
     counts.terms_bytes = terms.text().size();
     constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
     if (counts.area_bytes > most || counts.sections > most)
-      return Error{ErrorCode::limit, "image of a rate deck had more than 4294967295 sections or "
-                                     "bytes of areas"};
+      return Error{ErrorCode::limit,
+                   "image of a rate deck had more than 4294967295 sections or "
+                   "bytes of areas"};
     return {};
   }
   [[nodiscard]] std::uint32_t area_at(std::string_view area) const {
@@ -304,9 +305,9 @@ std::uint64_t size_of(const Counts& counts) noexcept {
 Result<void> write_deck_image(const RateDeck& deck, std::string_view digest,
                               const ImageSink& sink) {
   if (digest.size() != digest_bytes)
-    return Error{ErrorCode::invalid_argument, "digest of a rate deck had " +
-                                                  std::to_string(digest.size()) +
-                                                  " characters and not 64"};
+    return Error{
+        ErrorCode::invalid_argument,
+        "digest of a rate deck had " + std::to_string(digest.size()) + " characters and not 64"};
   Pools pools;
   for (std::size_t i = 0; i < deck.size(); ++i) {
     if (auto added = pools.add(deck.at(i)); !added) return added;
@@ -365,8 +366,7 @@ struct Parts {
 };
 
 Result<Parts> parts_of(std::string_view image, std::string_view digest) {
-  if (image.size() < head_bytes)
-    return corrupt("had " + std::to_string(image.size()) + " bytes");
+  if (image.size() < head_bytes) return corrupt("had " + std::to_string(image.size()) + " bytes");
   Reader head(image.substr(0, head_bytes));
   if (head.take_text(magic.size()) != magic) return corrupt("did not begin as one");
   if (const auto other = head.take<std::uint32_t>(); other != form)
@@ -387,8 +387,7 @@ Result<Parts> parts_of(std::string_view image, std::string_view digest) {
   known.resize(release_bytes);
   if (head.take_text(release_bytes) != known)
     return Error{ErrorCode::unsupported, "image of a rate deck was of another release"};
-  if (head.take_text(digest_bytes) != digest)
-    return corrupt("was one of other rates");
+  if (head.take_text(digest_bytes) != digest) return corrupt("was one of other rates");
   // No count is above the image's size here, so that no sum of these is out of range.
   if (size != image.size() || size_of(counts) != size) return corrupt("had parts of other sizes");
   if (counts.rates > RateDeck::rates_max) return corrupt("had too many rates");

@@ -218,8 +218,8 @@ Result<void> Switch::Body::open_provisioning() {
   std::unique_ptr<DeckImages> images;
   if (environment_.provision == nullptr)  // a store of the host has no folder
     images = DeckImages::beside_database(config_, std::make_shared<cdr::PosixDisk>());
-  auto source = std::make_shared<DeckSource>(store, std::move(images),
-                                             environment_.network->clock());
+  auto source =
+      std::make_shared<DeckSource>(store, std::move(images), environment_.network->clock());
   auto beginning = begin_with_stored(*source, config_, wall_us());
   if (!beginning) return beginning.error();
   if (auto written = store->write(beginning->batch); !written) return written;
@@ -1032,7 +1032,9 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   merged.parameters.sip_resend_ms = before.parameters.sip_resend_ms;
   ProvisionStore& store = provisioning_body_->store();
   ProvisionStore::Batch versions;
-  if (auto laid = lay_decks(provisioning_body_->decks(), objects.rate_decks, 0, wall_us(), versions); !laid)
+  if (auto laid =
+          lay_decks(provisioning_body_->decks(), objects.rate_decks, 0, wall_us(), versions);
+      !laid)
     return laid.error();
   config::upsert(merged.provision, objects);
   check_config(merged, errors);

@@ -106,8 +106,8 @@ const std::vector<Field<SwitchConfig>>& top_fields() {
       {"database", "path", "\"switch.db\"", "SQLite file with balances and provisioned objects.",
        [](Reader& r, const Json& v, SwitchConfig& c) { r.string(v, c.database, 4096); }},
       {"deck_images", "boolean", "true",
-       "Large rate decks of the database have images in the folder `DATABASE-decks`, from which a "
-       "start reads them faster (docs/rating.md).",
+       "Stored rate decks of 1000 rates and more have images in the folder `DATABASE-decks`, from "
+       "which a start reads them faster (docs/rating.md). Takes a restart.",
        [](Reader& r, const Json& v, SwitchConfig& c) { r.boolean(v, c.deck_images); }},
       {"sip", "object", "required", "Signalling.",
        [](Reader& r, const Json& v, SwitchConfig& c) {

@@ -62,8 +62,8 @@ Result<void> DeckImages::write_draft(const std::string& path, const RateDeck& de
     auto file = disk_->open(path, cdr::Disk::Open::create);
     if (!file) return std::move(file).error();
     if (auto done = (*file)->truncate(0); !done) return done;
-    auto written = rating::write_deck_image(
-        deck, digest, [&](std::uint64_t offset, std::string_view bytes) {
+    auto written =
+        rating::write_deck_image(deck, digest, [&](std::uint64_t offset, std::string_view bytes) {
           return (*file)->write_at(offset, bytes);
         });
     if (!written) return written;

@@ -93,9 +93,9 @@ class Provisioning::Body {
 
   /// Decks were exchanged; by whoever does that by another way.
   void note_changed_decks() noexcept { are_decks_changed_.store(true); }
-  /// Writes one image that is missing, removes those of decks that are not in force any more. Called
-  /// now and then, by one thread at a time. Errors: io, limit, invalid_argument, corrupt; then no
-  /// more are written until decks change.
+  /// Writes one image that is missing, removes those of decks that are not in force any more.
+  /// Called now and then, by one thread at a time. Errors: io, limit, invalid_argument, corrupt;
+  /// then no more are written until decks change.
   Result<void> keep_images();
 
  private:
@@ -110,9 +110,9 @@ class Provisioning::Body {
   const std::shared_ptr<DeckSource> source_;
   std::mutex mutex_;
   ProgressGauge progress_;
-  std::atomic<bool> are_decks_changed_{true};            // since keep_images() looked
-  std::vector<DeckSource::Wanted> images_to_write_;      // of the thread that calls it
-  std::atomic<std::int64_t> next_due_us_{0};  // of any deck; INT64_MAX: none
+  std::atomic<bool> are_decks_changed_{true};        // since keep_images() looked
+  std::vector<DeckSource::Wanted> images_to_write_;  // of the thread that calls it
+  std::atomic<std::int64_t> next_due_us_{0};         // of any deck; INT64_MAX: none
 };
 
 /// What a switch that starts at `now_us` runs on.

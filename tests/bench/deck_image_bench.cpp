@@ -71,8 +71,8 @@ TANDEM_BENCH("rating.deck_image_rows_per_s", "1/s") {
   {
     auto file = disk.open(path, cdr::Disk::Open::create);
     if (!file) return Figure::skipped(file.error().message);
-    const auto written = rating::write_deck_image(
-        deck, digest, [&](std::uint64_t offset, std::string_view piece) {
+    const auto written =
+        rating::write_deck_image(deck, digest, [&](std::uint64_t offset, std::string_view piece) {
           bytes += piece.size();
           return (*file)->write_at(offset, piece);
         });
@@ -83,9 +83,10 @@ TANDEM_BENCH("rating.deck_image_rows_per_s", "1/s") {
     const auto read = rating::read_deck_image(view.value()->bytes(), digest, "bench", "USD");
     if (read.value().size() != rows) std::abort();
   });
-  return Figure{per_s(ns), "{\"rows\":200000,\"threads\":1,\"from\":\"a mapped file in the page "
-                           "cache\",\"bytes\":" +
-                               std::to_string(bytes) + "}"};
+  return Figure{per_s(ns),
+                "{\"rows\":200000,\"threads\":1,\"from\":\"a mapped file in the page "
+                "cache\",\"bytes\":" +
+                    std::to_string(bytes) + "}"};
 }
 
 }  // namespace tandem::bench

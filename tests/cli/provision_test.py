@@ -49,6 +49,44 @@ class Provision(unittest.TestCase):
     def ids(self, kind):
         return [one["id"] for one in self.ask("GET", "/" + kind)]
 
+    def test_stored_decks_are_read_from_images_and_never_from_wrong_ones(self):
+        rows = "".join(f"{20000 + i},Area {i // 9},0.{1000 + i}\n" for i in range(1500))
+        table = self.in_folder("large.csv", "prefix,area,price\n" + rows)
+        self.command("import", "rates", table, "--deck", "large")
+        images = os.path.join(self.path, "switch.db-decks")
+
+        def charge():
+            return json.loads(self.command("rate", "--deck", "large", "--callee", "21234000", "--seconds", "60").stdout)
+
+        def started(**counts):
+            words = [f"{key}={value}" for key, value in counts.items()]
+            with RunningSwitch(self.file) as switch:
+                line = until(lambda: [one for one in switch.errors().splitlines()
+                                      if "stored rate decks were read" in one], "the line of a start")[0]
+                self.assertTrue(all(word in line for word in words), line)
+                until(lambda: os.path.isdir(images) and
+                      [name for name in os.listdir(images) if name.endswith(".image")], "an image")
+                errors = switch.errors()
+                self.assertEqual(switch.stop(), 0)
+            return errors
+
+        by_text = charge()
+        self.assertEqual(by_text["charge"], "0.2234")
+        started(from_images=0, from_texts=1)
+        self.assertNotIn("was not taken", started(from_images=1, from_texts=0))
+        self.assertEqual(charge(), by_text)
+        name = os.path.join(images, os.listdir(images)[0])
+        with open(name, "r+b") as file:  # a price of the image becomes another one
+            file.seek(160 + 72 * 1234)
+            file.write(b"\x01")
+        self.assertEqual(charge(), by_text)
+        self.assertIn("an image of a rate deck was not taken", started(from_images=0, from_texts=1))
+        with open(name, "wb"):
+            pass
+        self.assertEqual(charge(), by_text)
+        write_config(self.path, {**self.config, "deck_images": False})
+        self.assertNotIn("was not taken", started(from_images=0, from_texts=1))
+
     def test_objects_are_made_used_and_survive_a_restart(self):
         with RunningSwitch(self.file) as switch:
             self.ask("PUT", "/accounts/new", {"balance": "5.00", "rate_deck": "retail", "call_level": "international"}, 201)

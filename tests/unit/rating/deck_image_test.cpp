@@ -55,8 +55,8 @@ Amount amount(Random& random, std::uint64_t below) {
 
 std::string utf8(Random& random) {
   static const std::vector<std::string> pieces = {
-      "a",    "London", " ", "\"", ",", ";", "\n", "\r\n", "\t", std::string(1, '\0'),
-      "\x7f", "é",      "漢", "😀", "=", "'"};
+      "a",    "London", " ",  "\"", ",", ";", "\n", "\r\n", "\t", std::string(1, '\0'),
+      "\x7f", "é",      "漢", "😀",  "=", "'"};
   std::string text;
   for (std::size_t left = random.below(12); left > 0; --left)
     text += pieces[random.below(pieces.size())];
