@@ -91,12 +91,12 @@ Result<void> ColumnFactsReader::prepare(Facts wanted) {
 Result<void> ColumnFactsReader::narrow(const CdrFilter& filter) {
   end_group_ = day_->file().groups();
   if (filter.until_us) {
-    auto end = first_group_from(*filter.until_us);
+    auto end = first_group_from(day_->file(), *filter.until_us);
     if (!end) return std::move(end).error();
     end_group_ = *end;
   }
   if (filter.since_us) {
-    auto begin = first_group_from(*filter.since_us);
+    auto begin = first_group_from(day_->file(), *filter.since_us);
     if (!begin) return std::move(begin).error();
     next_group_ = *begin == 0 ? 0 : *begin - 1;  // which may end later than it begins
   }
@@ -115,25 +115,6 @@ Result<void> ColumnFactsReader::narrow_by_number(NumberSide side, std::string_vi
     if (!*row || **row / group_rows < next_group_) return {};
     groups[**row / group_rows] = true;
   }
-}
-
-/// The first group whose first call ended then or later.
-Result<std::size_t> ColumnFactsReader::first_group_from(std::int64_t ended_at_us) {
-  std::size_t low = 0;
-  std::size_t high = day_->file().groups();
-  while (low < high) {
-    const std::size_t middle = low + (high - low) / 2;
-    auto group = day_->file().group(middle);
-    if (!group) return std::move(group).error();
-    const std::int64_t first = group->integer(column_of("ended_at_us"), 0);
-    if (group->has_failed()) return unreadable();
-    if (first >= ended_at_us) {
-      high = middle;
-    } else {
-      low = middle + 1;
-    }
-  }
-  return low;
 }
 
 bool ColumnFactsReader::read_places(TextColumn& texts) {

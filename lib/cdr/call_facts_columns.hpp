@@ -55,7 +55,6 @@ class ColumnFactsReader {
   Result<void> prepare(Facts wanted);
   Result<void> narrow(const CdrFilter& filter);
   Result<void> narrow_by_number(NumberSide side, std::string_view number);
-  Result<std::size_t> first_group_from(std::int64_t ended_at_us);
   Result<bool> next_group();
   bool read_group();
   bool read_places(TextColumn& texts);

@@ -144,4 +144,23 @@ Result<Cdr> DayColumns::record(std::size_t row) {
   return cdr;
 }
 
+Result<std::size_t> first_group_from(const ColumnFile& file, std::int64_t ended_at_us) {
+  std::size_t low = 0;
+  std::size_t high = file.groups();
+  while (low < high) {
+    const std::size_t middle = low + (high - low) / 2;
+    auto group = file.group(middle);
+    if (!group) return std::move(group).error();
+    const std::int64_t first = group->integer(column_of("ended_at_us"), 0);
+    if (group->has_failed())
+      return Error{ErrorCode::corrupt, "columns of a day were not readable"};
+    if (first >= ended_at_us) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
+
 }  // namespace tandem::cdr

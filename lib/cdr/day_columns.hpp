@@ -141,4 +141,8 @@ class DayColumns {
   std::size_t group_number_ = 0;
 };
 
+/// The first group whose first call ended then or later, in a file of record_columns: groups stand
+/// in the order of the calls' ends. Errors: corrupt, io.
+Result<std::size_t> first_group_from(const ColumnFile& file, std::int64_t ended_at_us);
+
 }  // namespace tandem::cdr
