@@ -152,8 +152,7 @@ Result<std::size_t> first_group_from(const ColumnFile& file, std::int64_t ended_
     auto group = file.group(middle);
     if (!group) return std::move(group).error();
     const std::int64_t first = group->integer(column_of("ended_at_us"), 0);
-    if (group->has_failed())
-      return Error{ErrorCode::corrupt, "columns of a day were not readable"};
+    if (group->has_failed()) return Error{ErrorCode::corrupt, "columns of a day were not readable"};
     if (first >= ended_at_us) {
       high = middle;
     } else {

@@ -175,9 +175,9 @@ Result<bool> RecordScan::open_next_day() {
     day_ = day;
     if (auto done = read_corrected(day); !done) return std::move(done).error();
     if (open_columns(day)) return true;
-    auto file = wish_.record_id ? DayRows::open(place_.folder, day, &watch_)
-                                : open_day_to_read(place_.folder, day, wish_.filter.skips_archived,
-                                                   &watch_);
+    auto file = wish_.record_id
+                    ? DayRows::open(place_.folder, day, &watch_)
+                    : open_day_to_read(place_.folder, day, wish_.filter.skips_archived, &watch_);
     if (!file) {
       if (file.error().code != ErrorCode::wrong_state) return std::move(file).error();
       // It names all that are wanted, where it can.

@@ -116,9 +116,7 @@ class RecordScan {
   [[nodiscard]] std::int64_t integer(std::size_t column) const {
     return page_.integer(row_, column);
   }
-  [[nodiscard]] std::string_view text(std::size_t column) const {
-    return page_.text(row_, column);
-  }
+  [[nodiscard]] std::string_view text(std::size_t column) const { return page_.text(row_, column); }
   /// Asked while it reads, too: true ends it with timeout.
   void end_when(std::function<bool()> is_over) { is_over_ = std::move(is_over); }
 
@@ -153,21 +151,21 @@ class RecordScan {
   const SystemClock system_clock_;
   TimeBox box_;
   std::function<bool()> is_over_;
-  std::function<bool()> watch_;    // of statements
-  std::vector<std::int64_t> days_;  // still to be read, the next one last
+  std::function<bool()> watch_;                   // of statements
+  std::vector<std::int64_t> days_;                // still to be read, the next one last
   std::optional<store::Connection> corrections_;  // nothing: none was made
   bool wants_corrected_ = false;                  // of the columns that they change
   std::unordered_set<std::int64_t> corrected_;    // records of the day
   std::int64_t day_ = -1;
-  std::int64_t avoided_day_ = -1;  // whose columns could not be read
+  std::int64_t avoided_day_ = -1;      // whose columns could not be read
   std::optional<DayColumns> columns_;  // or else:
   std::optional<RowFinder> finder_;    // of the groups, the last first
   std::optional<std::vector<bool>> wanted_groups_;
   std::size_t begin_group_ = 0, end_group_ = 0;  // that are left
   std::optional<DayRows> file_;
-  CdrFilter file_filter_;     // without a period that the whole day is in
+  CdrFilter file_filter_;      // without a period that the whole day is in
   bool is_by_record_ = false;  // the file is read in the order of its table
-  store::Statement select_;   // of a whole record of `file_`
+  store::Statement select_;    // of a whole record of `file_`
   std::size_t page_size_;
   bool is_day_over_ = false;
   std::optional<Key> behind_;  // only what comes behind it, of the day
