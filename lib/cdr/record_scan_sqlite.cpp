@@ -1,6 +1,7 @@
 #include "cdr/record_scan_sqlite.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "cdr/archived_days.hpp"
@@ -13,8 +14,6 @@ namespace {
 
 constexpr std::size_t first_page_rows = 64;  // enough for most that want the latest ones only
 constexpr std::size_t page_rows_max = 1'024;
-
-using Side = std::pair<const ChargeFacts*, std::string_view>;
 
 /// Calls `take(column, value)` for each column that corrections change.
 template <class Take>
@@ -58,16 +57,12 @@ void ScanPage::clear() {
   texts_.clear();
 }
 
-void ScanPage::truncate(std::size_t rows) {
-  order_.resize(rows);
-  keys_.resize(rows);
-  cells_.resize(rows * columns_);
-}
-
 void ScanPage::sort(bool is_newest_first, std::size_t rows_max) {
   std::sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
     return is_newest_first ? keys_[b] < keys_[a] : keys_[a] < keys_[b];
   });
+  const auto same = [&](std::size_t a, std::size_t b) { return keys_[a] == keys_[b]; };
+  order_.erase(std::unique(order_.begin(), order_.end(), same), order_.end());
   if (order_.size() > rows_max) order_.resize(rows_max);
 }
 

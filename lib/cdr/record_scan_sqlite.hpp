@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,9 +60,7 @@ class ScanPage {
     texts_ += text;
   }
   void clear();
-  /// Keeps the first `rows` that were added. REQUIRES: not sorted.
-  void truncate(std::size_t rows);
-  /// Brings the rows into the order of their keys, and keeps `rows_max` of them.
+  /// Brings the rows into the order of their keys, each key once, and keeps `rows_max` of them.
   void sort(bool is_newest_first, std::size_t rows_max);
 
   [[nodiscard]] std::size_t rows() const noexcept { return order_.size(); }
