@@ -24,6 +24,12 @@ function(tandem_installed_rpath target folder)
   endif()
 endfunction()
 
+if(TARGET tandem_sqlite)
+  # Not where libraries are looked for: SQLite is told the path.
+  tandem_installed_rpath(tandem_sqlite ${CMAKE_INSTALL_LIBDIR}/tandem)
+  install(TARGETS tandem_sqlite LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/tandem COMPONENT switch)
+endif()
+
 if(TARGET tandem-switch)
   tandem_installed_rpath(tandem-switch ${CMAKE_INSTALL_BINDIR})
   install(TARGETS tandem-switch RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT switch)

@@ -73,6 +73,7 @@ void bind_rating(py::module_& m);
 void bind_packages(py::module_& m);  // after bind_rating()
 void bind_cdr(py::module_& m);
 void bind_cdr_queries(py::module_& m);  // after bind_cdr()
+void bind_cdr_columns(py::module_& m);  // after bind_cdr_queries()
 void bind_media(py::module_& m);
 void bind_switch(py::module_& m);
 void bind_sim(py::module_& m);

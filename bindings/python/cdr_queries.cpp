@@ -31,20 +31,6 @@ class CdrIterator {
   CdrCursor cursor_;
 };
 
-CdrGuards guards_of(std::int64_t days_max, std::uint64_t rows_max, std::int64_t time_max_ms) {
-  if (days_max < 0 || time_max_ms < 0)
-    throw Failure{{ErrorCode::invalid_argument, "a guard was negative"}};
-  return {days_max, rows_max, time_max_ms};
-}
-
-/// What names hold may be any bytes; what is not UTF-8 shows as U+FFFD.
-py::str text_of(const std::string& text) {
-  PyObject* const decoded =
-      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
-  if (decoded == nullptr) throw py::error_already_set();
-  return py::reinterpret_steal<py::str>(decoded);
-}
-
 py::object object_of(const ReportCell& cell) {
   if (const auto* text = std::get_if<std::string>(&cell)) return text_of(*text);
   if (const auto* number = std::get_if<std::int64_t>(&cell)) return py::int_(*number);
@@ -68,6 +54,19 @@ py::list rows_of(const CallReport& report) {
 }
 
 }  // namespace
+
+CdrGuards guards_of(std::int64_t days_max, std::uint64_t rows_max, std::int64_t time_max_ms) {
+  if (days_max < 0 || time_max_ms < 0)
+    throw Failure{{ErrorCode::invalid_argument, "a guard was negative"}};
+  return {days_max, rows_max, time_max_ms};
+}
+
+py::str text_of(const std::string& text) {
+  PyObject* const decoded =
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
+  if (decoded == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::str>(decoded);
+}
 
 py::object cdr_iterator(Result<CdrCursor> cursor) {
   return py::cast(std::make_unique<CdrIterator>(take(std::move(cursor))));

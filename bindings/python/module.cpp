@@ -80,6 +80,7 @@ PYBIND11_MODULE(_tandem, m) {
   binding::bind_packages(m);
   binding::bind_cdr(m);
   binding::bind_cdr_queries(m);
+  binding::bind_cdr_columns(m);
   binding::bind_media(m);
   binding::bind_switch(m);
   binding::bind_sim(m);

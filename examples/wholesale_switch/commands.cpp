@@ -174,6 +174,7 @@ int print_cdrs(const tandem::SwitchConfig& config, const tandem::CdrQuery& query
 }  // namespace
 
 int cdr(const Options& options) {
+  if (options.operand_or(0, "") == "sql") return cdr_sql(options);
   std::vector<std::string> known = option_names(tandem::cdr_filter_names());
   known.insert(known.end(), {"config", "limit", "format", "table"});
   if (!options.allow(known, {"config"})) return status_usage;

@@ -14,6 +14,7 @@ int check(const Options& options);
 int explain(const Options& options);
 int rate(const Options& options);
 int cdr(const Options& options);
+int cdr_sql(const Options& options);  ///< `cdr sql`.
 int journal(const Options& options);
 int maintenance(const Options& options);
 int ask(const Options& options);  ///< calls, gateways, phones, accounts.

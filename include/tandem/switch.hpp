@@ -13,7 +13,9 @@
 #include "tandem/call.hpp"
 #include "tandem/call_reports.hpp"
 #include "tandem/cdr.hpp"
+#include "tandem/cdr_columns.hpp"
 #include "tandem/cdr_query.hpp"
+#include "tandem/cdr_table.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/config.hpp"
 #include "tandem/corrections.hpp"
@@ -387,6 +389,13 @@ TANDEM_EXPORT Result<std::vector<Cdr>> query_cdrs(const SwitchConfig& config,
 /// The same as a cursor.
 TANDEM_EXPORT Result<CdrCursor> cdr_cursor(const SwitchConfig& config, const CdrFilter& filter,
                                            std::optional<std::uint64_t> before_record_id = {});
+/// The same by SQL: one SELECT about the table `cdrs`, at most `rows_max` rows. Errors: those of
+/// cdr_sql() of a place, unsupported, wrong_state as above.
+TANDEM_EXPORT Result<CdrSqlAnswer> cdr_sql(const SwitchConfig& config, std::string_view sql,
+                                           std::size_t rows_max = CdrSqlLimits().rows_max);
+/// The same as arrays. Errors: those of CdrColumns::read(), unsupported, wrong_state as above.
+TANDEM_EXPORT Result<CdrColumns> cdr_columns(const SwitchConfig& config,
+                                             const CdrColumnsRequest& request);
 /// A report over the same records; levels of calls come from the decks of `config`. Errors: those
 /// of query_cdrs(), and of call_report() of a folder.
 TANDEM_EXPORT Result<CallReport> call_report(const SwitchConfig& config,

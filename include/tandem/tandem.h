@@ -1167,6 +1167,55 @@ TANDEM_API int tandem_cdr_store_call_report(const char* folder,
                                             const tandem_call_report_request* request,
                                             const tandem_cdr_guards* guards, tandem_text** text);
 
+/* Plain SQL over the whole history (docs/cdr.md): one SELECT about the table `cdrs`, whose answer
+   has at most `rows_max` rows (0: 10,000); *is_cut (may be NULL) is 1 when there were more. It can
+   do nothing but read. `database` (NULL: none): the main database of a switch, whose corrections
+   the charges then have. `format`: "json" (an object a line), "csv" or "table"; NULL: "json".
+   Errors: INVALID_ARGUMENT (the statement), IO, TIMEOUT, LIMIT, WRONG_STATE (a day is archived).
+   Any thread; blocks. Since 0.1. */
+TANDEM_API int tandem_cdr_store_sql(const char* folder, const char* database, const char* sql,
+                                    const tandem_cdr_guards* guards, size_t rows_max,
+                                    const char* format, tandem_text** text, int32_t* is_cut);
+/* Makes the module "tandem_cdr" known to a connection of SQLite, for
+     CREATE VIRTUAL TABLE temp.cdrs USING tandem_cdr('FOLDER', 'DATABASE');
+   `connection`: a sqlite3*; `api`: the sqlite3_api_routines* of its copy of SQLite, or NULL when it
+   is the library that tandem is linked with. Errors: INVALID_ARGUMENT, UNSUPPORTED (SQLite before
+   3.26), IO. Thread: that of the connection. Since 0.1. */
+TANDEM_API int tandem_cdr_module_register(void* connection, const void* api);
+/* The same as SQLite calls an extension, for sqlite3_auto_extension() and for a file of the host's
+   own that is loaded; tandem_cdr.so is one. Returns a code of SQLite; *message is for
+   sqlite3_free(). Since 0.1. */
+TANDEM_API int tandem_cdr_extension_init(void* connection, char** message, const void* api);
+
+/* Columns of records as arrays, oldest record first. Never changes; any thread. */
+typedef struct tandem_cdr_columns tandem_cdr_columns;
+/* `columns`: names of the day files' columns (docs/cdr.md), money in units of 1e-8
+   ("charge_units"). `query`: NULL for all records; its limit and before_record_id must be 0. The
+   arrays take at most 1 GiB. Errors: INVALID_ARGUMENT, IO, TIMEOUT, LIMIT, WRONG_STATE. Any thread;
+   blocks. Since 0.1. */
+TANDEM_API int tandem_cdr_store_columns(const char* folder, const char* database,
+                                        const tandem_cdr_query* query,
+                                        const tandem_cdr_guards* guards, const char* const* columns,
+                                        size_t count, tandem_cdr_columns** out);
+TANDEM_API size_t tandem_cdr_columns_rows(const tandem_cdr_columns* columns); /* Since 0.1. */
+/* *values has one for each row, 0 where there is none. What the next three give lives until
+   tandem_cdr_columns_destroy(). Errors: NOT_FOUND (it was not asked for), INVALID_ARGUMENT (it is a
+   column of the other kind). Since 0.1. */
+TANDEM_API int tandem_cdr_columns_integers(const tandem_cdr_columns* columns, const char* name,
+                                           const int64_t** values);
+/* *codes has one for each row, a place below *texts, or -1 where there is none. */
+TANDEM_API int tandem_cdr_columns_codes(const tandem_cdr_columns* columns, const char* name,
+                                        const int32_t** codes, size_t* texts);
+/* The text of a code; *bytes (may be NULL) is its length, as it may hold any byte. Errors also
+   INVALID_ARGUMENT (no such code). */
+TANDEM_API int tandem_cdr_columns_text(const tandem_cdr_columns* columns, const char* name,
+                                       int32_t code, const char** text, size_t* bytes);
+/* *nulls has a byte for each row, 1 where there is no value; NULL: each row has one. Errors:
+   NOT_FOUND. */
+TANDEM_API int tandem_cdr_columns_nulls(const tandem_cdr_columns* columns, const char* name,
+                                        const uint8_t** nulls);
+TANDEM_API void tandem_cdr_columns_destroy(tandem_cdr_columns* columns); /* Since 0.1. */
+
 typedef struct tandem_cdr_journal tandem_cdr_journal;
 
 typedef struct tandem_cdr_journal_config {
@@ -1541,6 +1590,14 @@ TANDEM_API int tandem_config_cdr_cursor(const tandem_config* config, const tande
 TANDEM_API int tandem_config_call_report(const tandem_config* config,
                                          const tandem_call_report_request* request,
                                          tandem_text** text);
+
+/* As tandem_cdr_store_sql() and tandem_cdr_store_columns(), of the configured SQLite sink, within
+   the guards of the parameters. Errors also UNSUPPORTED, WRONG_STATE as above. Since 0.1. */
+TANDEM_API int tandem_config_cdr_sql(const tandem_config* config, const char* sql, size_t rows_max,
+                                     const char* format, tandem_text** text, int32_t* is_cut);
+TANDEM_API int tandem_config_cdr_columns(const tandem_config* config, const tandem_cdr_query* query,
+                                         const char* const* columns, size_t count,
+                                         tandem_cdr_columns** out);
 
 /* ---- The switch ----------------------------------------------------------------------------- */
 

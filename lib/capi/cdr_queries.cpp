@@ -70,20 +70,6 @@ Result<void> read_filter(const tandem_cdr_query& read, CdrFilter& filter) {
   return {};
 }
 
-Result<CdrGuards> read_guards(const tandem_cdr_guards* given) {
-  CdrGuards guards;
-  if (given == nullptr) return guards;
-  const auto read = read_struct(given, "tandem_cdr_guards");
-  if (!read) return read.error();
-  for (const std::int64_t value : {read->days_max, read->rows_max, read->time_max_ms})
-    if (value < -1) return out_of_range("a guard", value);
-  if (read->days_max > 0) guards.days_max = read->days_max;
-  if (read->rows_max != 0)
-    guards.rows_max = read->rows_max < 0 ? 0 : static_cast<std::uint64_t>(read->rows_max);
-  if (read->time_max_ms != 0) guards.time_max_ms = read->time_max_ms < 0 ? 0 : read->time_max_ms;
-  return guards;
-}
-
 /// Reads the query, asks for a cursor and gives it.
 template <class Ask>
 int give_cursor(const tandem_cdr_query* query, tandem_cdr_cursor** out, Ask&& ask) {
@@ -150,6 +136,20 @@ int give_report(const tandem_call_report_request* request, tandem_text** text, A
 }
 
 }  // namespace
+
+Result<CdrGuards> read_guards(const tandem_cdr_guards* given) {
+  CdrGuards guards;
+  if (given == nullptr) return guards;
+  const auto read = read_struct(given, "tandem_cdr_guards");
+  if (!read) return read.error();
+  for (const std::int64_t value : {read->days_max, read->rows_max, read->time_max_ms})
+    if (value < -1) return out_of_range("a guard", value);
+  if (read->days_max > 0) guards.days_max = read->days_max;
+  if (read->rows_max != 0)
+    guards.rows_max = read->rows_max < 0 ? 0 : static_cast<std::uint64_t>(read->rows_max);
+  if (read->time_max_ms != 0) guards.time_max_ms = read->time_max_ms < 0 ? 0 : read->time_max_ms;
+  return guards;
+}
 
 Result<CdrQuery> read_cdr_query(const tandem_cdr_query* given) {
   CdrQuery query;

@@ -58,6 +58,8 @@ Result<CallLevel> read_call_level(std::int32_t level);
 Result<Cdr> read_cdr(const tandem_cdr* given);
 /// NULL: everything.
 Result<CdrQuery> read_cdr_query(const tandem_cdr_query* given);
+/// NULL: the defaults.
+Result<CdrGuards> read_guards(const tandem_cdr_guards* given);
 std::string to_json_lines(const std::vector<Cdr>& cdrs);
 
 /// A record as C sees it; borrows from `cdr`, which must outlive it.

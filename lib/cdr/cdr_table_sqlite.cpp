@@ -582,6 +582,22 @@ Result<void> register_table_module(void* connection, const void* given, TableTer
   return {};
 }
 
+int start_extension(void* connection, char** message, const void* given) noexcept {
+  try {
+    auto done = register_table_module(connection, given, nullptr);
+    if (done) return SQLITE_OK;
+    const std::string& text = done.error().message;
+    const Api& api = given != nullptr ? *static_cast<const Api*>(given) : own_api();
+    if (message != nullptr) {
+      *message = static_cast<char*>(api.malloc(static_cast<int>(text.size()) + 1));
+      if (*message != nullptr) std::memcpy(*message, text.c_str(), text.size() + 1);
+    }
+    return SQLITE_ERROR;
+  } catch (...) {
+    return SQLITE_NOMEM;
+  }
+}
+
 }  // namespace tandem::cdr
 
 namespace tandem {

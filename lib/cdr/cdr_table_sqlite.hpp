@@ -19,4 +19,8 @@ struct TableTerms {
 /// As register_cdr_module(). `terms` outlives the connection; null: no bounds.
 Result<void> register_table_module(void* connection, const void* api, TableTerms* terms);
 
+/// What SQLite calls of an extension that it loads: registers the module and returns SQLite's code.
+/// `message` is for SQLite to free; it may be null.
+int start_extension(void* connection, char** message, const void* api) noexcept;
+
 }  // namespace tandem::cdr

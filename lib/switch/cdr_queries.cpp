@@ -88,6 +88,22 @@ Result<CdrCursor> cdr_cursor(const SwitchConfig& config, const CdrFilter& filter
   return CdrStore(records->place, records->guards).cursor(filter, before_record_id);
 }
 
+Result<CdrSqlAnswer> cdr_sql(const SwitchConfig& config, std::string_view sql,
+                             std::size_t rows_max) {
+  const auto records = record_place(config);
+  if (!records) return records.error();
+  CdrSqlLimits limits;
+  limits.guards = records->guards;
+  limits.rows_max = rows_max;
+  return cdr_sql(records->place, sql, limits);
+}
+
+Result<CdrColumns> cdr_columns(const SwitchConfig& config, const CdrColumnsRequest& request) {
+  const auto records = record_place(config);
+  if (!records) return records.error();
+  return CdrColumns::read(records->place, request, records->guards);
+}
+
 Result<CallReport> call_report(const SwitchConfig& config, const CallReportRequest& request) {
   const auto records = record_place(config);
   if (!records) return records.error();

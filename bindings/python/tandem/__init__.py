@@ -8,7 +8,7 @@ thread survives a fork.
 from __future__ import annotations
 
 import json
-from typing import Any, Mapping, Optional, cast
+from typing import Any, Mapping, Optional, Sequence, cast
 
 from ._tandem import (
     AccountBook,
@@ -18,9 +18,11 @@ from ._tandem import (
     CallView,
     CallReport,
     Cdr,
+    CdrColumn,
     CdrIterator,
     CdrJournal,
     CdrQuery,
+    CdrSqlAnswer,
     Charge,
     ChargeFacts,
     Config,
@@ -70,6 +72,7 @@ from ._tandem import (
     cdr_postgresql_sink,
     cdr_push_sink,
     config_reference,
+    cdr_column_names,
     csv_header,
     format_time_us,
     parse_time_us,
@@ -92,15 +95,22 @@ __all__ = [
     "CallView",
     "CallReport",
     "Cdr",
+    "CdrColumn",
     "CdrIterator",
     "CdrJournal",
     "CdrQuery",
+    "CdrSqlAnswer",
     "call_report",
     "check_journal",
+    "cdr_column_names",
+    "cdr_columns",
+    "cdr_folder_columns",
     "cdr_folder_report",
+    "cdr_folder_sql",
     "cdr_mariadb_sink",
     "cdr_postgresql_sink",
     "cdr_push_sink",
+    "cdr_sql",
     "iter_cdr_folder",
     "iter_cdrs",
     "Charge",
@@ -318,6 +328,63 @@ def cdr_folder_report(
     return _tandem.cdr_folder_report(
         folder, name, CdrQuery(**query), limit, dict(options or {}), days_max, rows_max, time_max_ms
     )
+
+
+def cdr_columns(
+    config: ConfigSource, columns: Sequence[str], *, bytes_max: int = 1 << 30, **query: Any
+) -> dict[str, CdrColumn]:
+    """Columns of records as buffers, oldest record first: `numpy.asarray(columns["talk_time_ms"])` copies nothing.
+
+    `columns`: of cdr_column_names(). Times are microseconds, money is units of 1e-8, texts are codes for `texts` of the
+    column. Other keywords: those of CdrQuery but `limit` and `before_record_id`.
+    """
+    return _tandem.cdr_columns(to_config(config), list(columns), _filter(query), bytes_max)
+
+
+def cdr_folder_columns(
+    folder: str,
+    columns: Sequence[str],
+    *,
+    database: str = "",
+    bytes_max: int = 1 << 30,
+    days_max: int = 0,
+    rows_max: int = 30_000_000,
+    time_max_ms: int = 30_000,
+    **query: Any,
+) -> dict[str, CdrColumn]:
+    """The same of a folder of day files; `database`: the main one of a switch, whose corrections charges then have."""
+    return _tandem.cdr_folder_columns(
+        folder, list(columns), _filter(query), database, bytes_max, days_max, rows_max, time_max_ms
+    )
+
+
+def _filter(query: Mapping[str, Any]) -> CdrQuery:
+    for name in ("limit", "before_record_id"):
+        if name in query:
+            raise TypeError(f"columns are of all records of a filter, so {name} means nothing")
+    return CdrQuery(**query)
+
+
+def cdr_sql(config: ConfigSource, sql: str, *, limit: int = 10_000) -> CdrSqlAnswer:
+    """Asks one SELECT about the table `cdrs` of all records (docs/cdr.md). It can do nothing but read.
+
+    `limit`: most rows of the answer, whose `is_cut` says whether there were more.
+    """
+    return _tandem.cdr_sql(to_config(config), sql, limit)
+
+
+def cdr_folder_sql(
+    folder: str,
+    sql: str,
+    *,
+    limit: int = 10_000,
+    database: str = "",
+    days_max: int = 0,
+    rows_max: int = 30_000_000,
+    time_max_ms: int = 30_000,
+) -> CdrSqlAnswer:
+    """The same of a folder of day files."""
+    return _tandem.cdr_folder_sql(folder, sql, limit, database, days_max, rows_max, time_max_ms)
 
 
 def stored_days(config: ConfigSource) -> list[dict[str, Any]]:
