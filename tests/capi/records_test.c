@@ -374,6 +374,79 @@ static void stored_records_are_read_one_by_one_and_reported(void) {
               TANDEM_ERR_INVALID_ARGUMENT, "nonsense");
 }
 
+static void records_are_columns_and_answer_sql(void) {
+  tandem_cdr cdr = example();
+  tandem_cdr_query query = TANDEM_CDR_QUERY_INIT;
+  tandem_cdr_guards guards = TANDEM_CDR_GUARDS_INIT;
+  const char* const names[] = {"record_id", "end_reason", "vendor_charge_units"};
+  const char* const unknown[] = {"colour"};
+  tandem_cdr_sink* sink = NULL;
+  tandem_cdr_columns* columns = NULL;
+  tandem_text* answer = NULL;
+  const int64_t* ids = NULL;
+  const int32_t* codes = NULL;
+  const uint8_t* nulls = NULL;
+  const char* text = NULL;
+  size_t texts = 0, bytes = 0;
+  int32_t is_cut = -1;
+  uint64_t id;
+  CHECK(tandem_cdr_sink_create_sqlite(folder_path("columns"), &sink) == TANDEM_OK);
+  for (id = 1; id <= 3; ++id) {
+    cdr.record_id = id;
+    cdr.ended_at_us = 1700000000000000 + (int64_t)id;
+    CHECK(tandem_cdr_sink_write(sink, &cdr) == TANDEM_OK);
+  }
+  CHECK(tandem_cdr_sink_flush(sink) == TANDEM_OK);
+  tandem_cdr_sink_destroy(sink);
+
+  CHECK(tandem_cdr_store_columns(folder_path("columns"), NULL, NULL, NULL, names, 3, &columns) ==
+        TANDEM_OK);
+  CHECK(tandem_cdr_columns_rows(columns) == 3);
+  CHECK(tandem_cdr_columns_integers(columns, "record_id", &ids) == TANDEM_OK);
+  CHECK(ids != NULL && ids[0] == 1 && ids[2] == 3); /* oldest first */
+  CHECK(tandem_cdr_columns_nulls(columns, "record_id", &nulls) == TANDEM_OK && nulls == NULL);
+  CHECK(tandem_cdr_columns_codes(columns, "end_reason", &codes, &texts) == TANDEM_OK);
+  CHECK(texts == 1 && codes != NULL && codes[0] == 0 && codes[2] == 0);
+  CHECK(tandem_cdr_columns_text(columns, "end_reason", 0, &text, &bytes) == TANDEM_OK);
+  CHECK(text != NULL && bytes == strlen(text) && bytes > 0);
+  CHECK(tandem_cdr_columns_text(columns, "end_reason", 1, &text, NULL) ==
+        TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_cdr_columns_integers(columns, "end_reason", &ids) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_cdr_columns_codes(columns, "caller", &codes, &texts) == TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_cdr_columns_nulls(columns, "caller", &nulls) == TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_cdr_columns_integers(columns, NULL, &ids) == TANDEM_ERR_INVALID_ARGUMENT);
+  tandem_cdr_columns_destroy(columns);
+  tandem_cdr_columns_destroy(NULL);
+  CHECK(tandem_cdr_columns_rows(NULL) == 0);
+  CHECK_ERROR(
+      tandem_cdr_store_columns(folder_path("columns"), NULL, NULL, NULL, unknown, 1, &columns),
+      TANDEM_ERR_INVALID_ARGUMENT, "colour");
+  query.limit = 1;
+  CHECK_ERROR(
+      tandem_cdr_store_columns(folder_path("columns"), NULL, &query, NULL, names, 3, &columns),
+      TANDEM_ERR_INVALID_ARGUMENT, "limit");
+  guards.rows_max = 2;
+  CHECK(tandem_cdr_store_columns(folder_path("columns"), NULL, NULL, &guards, names, 3, &columns) ==
+        TANDEM_ERR_LIMIT);
+
+  CHECK(tandem_cdr_store_sql(folder_path("columns"), NULL,
+                             "SELECT record_id AS id FROM cdrs ORDER BY ended_at_us DESC", NULL, 2,
+                             NULL, &answer, &is_cut) == TANDEM_OK);
+  CHECK_TEXT(tandem_text_data(answer), "{\"id\":3}\n{\"id\":2}\n");
+  CHECK(is_cut == 1);
+  tandem_text_destroy(answer);
+  CHECK(tandem_cdr_store_sql(folder_path("columns"), NULL, "SELECT count(*) FROM cdrs", NULL, 0,
+                             "csv", &answer, NULL) == TANDEM_OK);
+  CHECK_TEXT(tandem_text_data(answer), "count(*)\r\n3\r\n");
+  tandem_text_destroy(answer);
+  CHECK_ERROR(tandem_cdr_store_sql(folder_path("columns"), NULL, "DELETE FROM cdrs", NULL, 0, NULL,
+                                   &answer, NULL),
+              TANDEM_ERR_INVALID_ARGUMENT, "refused");
+  CHECK(tandem_cdr_store_sql(folder_path("columns"), NULL, "SELECT 1", NULL, 0, "xml", &answer,
+                             NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_cdr_module_register(NULL, NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+}
+
 static void the_relay_gives_ports(void) {
   tandem_media_config config = TANDEM_MEDIA_CONFIG_INIT;
   tandem_media_relay_stats stats = TANDEM_MEDIA_RELAY_STATS_INIT;
@@ -571,6 +644,7 @@ int main(void) {
   files_of_an_interval_are_written();
   sinks_on_other_machines_are_made_or_refused();
   stored_records_are_read_one_by_one_and_reported();
+  records_are_columns_and_answer_sql();
   the_relay_gives_ports();
   programs_of_before_go_on();
   the_relay_tells_what_it_sees();

@@ -507,6 +507,31 @@ class Records(unittest.TestCase):
             self.assertEqual(done.returncode, 2)
             self.assertIn("/parameters/SERVER_QUERY_CDR_DENY_TIME", done.stderr)
 
+    def test_plain_sql_about_records(self):
+        with folder() as path:
+            file = write_config(path, base_config())
+            done = run("cdr", "sql", "SELECT count(*) AS n, sum(charge_units) AS units FROM cdrs", "--config", file,
+                       "--format", "json")
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, '{"n":0,"units":null}\n', ""))
+            many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 9) SELECT i FROM n"
+            done = run("cdr", "sql", many, "--config", file, "--limit", "2", "--format", "csv")
+            self.assertEqual((done.returncode, done.stdout), (0, "i\n1\n2\n"))
+            self.assertIn("more than 2 rows", done.stderr)
+            for words in (["DROP TABLE cdrs"], ["SELECT 1; SELECT 2"], ["ATTACH 'x' AS x"], [],
+                          ["SELECT 1", "--limit", "0"], ["SELECT 1", "--caller", "44"], ["SELECT 1", "more"],
+                          ["SELECT nothing FROM cdrs"]):
+                done = run("cdr", "sql", *words, "--config", file)
+                self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1), words)
+            config = base_config()
+            config.setdefault("parameters", {}).update(SERVER_QUERY_CDR_MAX_DAY_INTERVAL=31)
+            file = write_config(path, config)
+            done = run("cdr", "sql", "SELECT count(*) FROM cdrs", "--config", file)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("say since when", done.stderr)
+            done = run("cdr", "sql", "SELECT count(*) FROM cdrs WHERE ended_at_us >= (unixepoch() - 86400) * 1000000",
+                       "--config", file)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_an_unknown_reason_is_bad_usage(self):
         with folder() as path:
             done = run("cdr", "--config", write_config(path, base_config()), "--reason", "Bored")
