@@ -122,7 +122,11 @@ class Collecting {
     if (auto known = read_differences(day); !known) return known;
     // What they say the day file says too, only slower.
     if (!avoided_.has(day)) {
-      if (auto columns = cdr::DayColumns::open(folder, day)) return this->day(*columns, day);
+      if (auto columns = cdr::DayColumns::open(folder, day)) {
+        auto done = this->day(*columns, day);
+        if (must_begin_anew_) cdr::DayColumns::give_up(folder, day);
+        return done;
+      }
     }
     auto rows = cdr::open_day_to_read(folder, day, filter_.skips_archived, box_.watch());
     if (!rows) return std::move(rows).error();

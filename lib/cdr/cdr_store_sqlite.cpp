@@ -193,7 +193,10 @@ Result<std::optional<Cdr>> CdrCursor::Body::next_of_columns() {
     }
     found_row.reset();
   }
-  if (has_failed) days.push_back(columns_day);
+  if (has_failed) {
+    cdr::DayColumns::give_up(folder, columns_day);
+    days.push_back(columns_day);
+  }
   rows.reset();
   columns.reset();
   return std::optional<Cdr>();

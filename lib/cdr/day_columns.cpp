@@ -115,12 +115,20 @@ Result<DayColumns> DayColumns::open_locked(const std::string& folder, std::int64
 
 std::optional<DayColumns> DayColumns::open(const std::string& folder, std::int64_t day) {
   if (access((folder + "/" + columns_name(day)).c_str(), R_OK) != 0) return std::nullopt;
+  if (access((folder + "/" + bad_columns_name(day)).c_str(), F_OK) == 0) return std::nullopt;
   auto lock = DayLock::reading(folder, day);
   if (!lock) return std::nullopt;
   auto columns = open_locked(folder, day);
   if (!columns) return std::nullopt;
   columns->lock_ = std::move(*lock);
   return std::move(*columns);
+}
+
+void DayColumns::give_up(const std::string& folder, std::int64_t day) noexcept {
+  try {
+    (void)PosixDisk().open(folder + "/" + bad_columns_name(day), Disk::Open::create);
+  } catch (...) {  // memory: they are tried again then
+  }
 }
 
 Result<ColumnGroup*> DayColumns::group_of(std::size_t row) {

@@ -120,6 +120,10 @@ class DayColumns {
   /// Nothing: there are none, or they are not of the file that is there now, or not readable. They
   /// only say faster what the day file says, so that is no error.
   static std::optional<DayColumns> open(const std::string& folder, std::int64_t day);
+  /// Says beside them that they could not be read, so that nobody tries again before the next run
+  /// of maintenance, which writes them anew. Whoever may not write there says nothing. REQUIRES:
+  /// they are open, so that no new ones come meanwhile.
+  static void give_up(const std::string& folder, std::int64_t day) noexcept;
   /// The same for whoever holds the lock of the day. Errors: not_found, corrupt, unsupported,
   /// wrong_state (they were made of another day file or by another release), io.
   static Result<DayColumns> open_locked(const std::string& folder, std::int64_t day);

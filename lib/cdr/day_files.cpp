@@ -10,6 +10,7 @@ namespace {
 constexpr std::string_view archive_extension = ".zst";
 constexpr std::string_view database_extension = ".db";
 constexpr std::string_view columns_extension = ".columns";
+constexpr std::string_view bad_extension = ".bad";
 
 }  // namespace
 
@@ -49,7 +50,10 @@ std::string columns_name(std::int64_t day) {
   return name.append(columns_extension);
 }
 
+std::string bad_columns_name(std::int64_t day) { return columns_name(day).append(bad_extension); }
+
 std::optional<std::int64_t> day_from_columns_name(std::string_view name) {
+  if (name.ends_with(bad_extension)) name.remove_suffix(bad_extension.size());
   if (!name.ends_with(columns_extension)) return std::nullopt;
   name.remove_suffix(columns_extension.size());
   return day_from_name(std::string(name).append(database_extension));

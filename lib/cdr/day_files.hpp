@@ -25,7 +25,9 @@ std::string archive_name(std::int64_t day);
 std::optional<std::int64_t> day_from_archive_name(std::string_view name);
 /// "cdr-YYYYMMDD.columns", the columns of a sealed day.
 std::string columns_name(std::int64_t day);
-/// Day of such a name; nothing for other files.
+/// "cdr-YYYYMMDD.columns.bad", an empty file that says that those are damaged.
+std::string bad_columns_name(std::int64_t day);
+/// Day of a name of one or the other; nothing for other files.
 std::optional<std::int64_t> day_from_columns_name(std::string_view name);
 
 }  // namespace tandem::cdr

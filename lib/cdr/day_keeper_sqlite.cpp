@@ -554,6 +554,7 @@ Result<void> DayKeeper::write_columns(std::int64_t day) {
   if (!now) return std::move(now).error();
   if (*now != *state) return came_in(day);
   if (auto done = disk_->rename(draft.path(), path(columns_name(day))); !done) return done;
+  if (auto done = discard_file(path(bad_columns_name(day))); !done) return done;
   return disk_->sync_folder(options_.folder);
 }
 

@@ -142,6 +142,7 @@ Result<bool> RecordScan::fill() {
     auto more = fill_from_columns();
     if (more && *more) return true;
     if (!more && more.error().code == ErrorCode::timeout) return more;
+    if (!more) DayColumns::give_up(place_.folder, day_);
     columns_.reset();
     finder_.reset();
     if (!more) {  // its file says the same, and what is behind the last row
@@ -250,7 +251,9 @@ bool RecordScan::open_columns(std::int64_t day) {
   auto opened = DayColumns::open(place_.folder, day);
   if (!opened) return false;
   columns_ = std::move(opened);
-  if (narrow_columns()) return true;
+  auto narrowed = narrow_columns();
+  if (narrowed) return true;
+  if (narrowed.error().code != ErrorCode::timeout) DayColumns::give_up(place_.folder, day);
   columns_.reset();
   finder_.reset();
   return false;

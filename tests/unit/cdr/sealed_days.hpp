@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -74,6 +75,10 @@ struct Sealed {
     return count;
   }
   [[nodiscard]] CdrPlace place() const { return {folder.path(), database}; }
+  /// Lets columns that were given up be tried again. False: they were not.
+  bool try_again(std::int64_t day) const {
+    return std::filesystem::remove(folder / bad_columns_name(day));
+  }
   [[nodiscard]] std::string columns(std::int64_t day) const { return folder / columns_name(day); }
 };
 
