@@ -18,7 +18,7 @@ constexpr const char* usage =
     "  cdr      [--since T] [--until T] [--caller N] [--callee N] [--reason NAME] [--limit N]\n"
     "           [--account A] [--customer-gateway G] [--vendor-gateway G] [--answered yes|no]\n"
     "           [--format json|csv|table]         more filters: docs/reports.md\n"
-    "           sql SELECT [--limit ROWS]         plain SQL about the table cdrs: docs/cdr.md\n"
+    "           sql SELECT [--limit ROWS]         plain SQL about the table cdrs: docs/sql.md\n"
     "  journal  [--format table|json]             what is in the journal, and what is damaged\n"
     "  maintenance [status | run | seal DAY | verify DAY | archive DAY | restore DAY |\n"
     "               write_columns DAY | drop_columns DAY]\n"

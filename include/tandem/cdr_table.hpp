@@ -22,7 +22,7 @@ namespace tandem {
 ///
 /// FOLDER and DATABASE (which may be left out) are those of CdrPlace. The table has the columns of
 /// the day files, is read-only, and reads open and sealed days beside a running switch; a statement
-/// that comes by an archived day fails and names it. docs/cdr.md says what it finds fast.
+/// that comes by an archived day fails and names it. docs/sql.md says what it finds fast.
 ///
 /// `connection`: a `sqlite3*`, of any copy of SQLite from 3.26 on. `api`: what that copy gives to
 /// its extensions, a `const sqlite3_api_routines*`; null: the connection is of the library that

@@ -1167,7 +1167,7 @@ TANDEM_API int tandem_cdr_store_call_report(const char* folder,
                                             const tandem_call_report_request* request,
                                             const tandem_cdr_guards* guards, tandem_text** text);
 
-/* Plain SQL over the whole history (docs/cdr.md): one SELECT about the table `cdrs`, whose answer
+/* Plain SQL over the whole history (docs/sql.md): one SELECT about the table `cdrs`, whose answer
    has at most `rows_max` rows (0: 10,000); *is_cut (may be NULL) is 1 when there were more. It can
    do nothing but read. `database` (NULL: none): the main database of a switch, whose corrections
    the charges then have. `format`: "json" (an object a line), "csv" or "table"; NULL: "json".

@@ -366,7 +366,7 @@ def _filter(query: Mapping[str, Any]) -> CdrQuery:
 
 
 def cdr_sql(config: ConfigSource, sql: str, *, limit: int = 10_000) -> CdrSqlAnswer:
-    """Asks one SELECT about the table `cdrs` of all records (docs/cdr.md). It can do nothing but read.
+    """Asks one SELECT about the table `cdrs` of all records (docs/sql.md). It can do nothing but read.
 
     `limit`: most rows of the answer, whose `is_cut` says whether there were more.
     """
