@@ -249,17 +249,23 @@ void bind_cdr(py::module_& m) {
   m.def(
       "cdr_push_sink",
       [](std::string folder, std::string url, std::string token, std::string secret,
-         std::vector<std::string> headers, std::int32_t batch_records, std::int32_t timeout_ms) {
-        return make_remote_sink(make_cdr_push_sink, CdrPushConfig{.folder = std::move(folder),
-                                                                  .url = std::move(url),
-                                                                  .token = std::move(token),
-                                                                  .secret = std::move(secret),
-                                                                  .headers = std::move(headers),
-                                                                  .batch_records = batch_records,
-                                                                  .timeout_ms = timeout_ms});
+         std::vector<std::string> headers, std::int32_t batch_records, std::int32_t timeout_ms,
+         std::string tls_ca, std::string tls_certificate, std::string tls_key) {
+        return make_remote_sink(make_cdr_push_sink,
+                                CdrPushConfig{.folder = std::move(folder),
+                                              .url = std::move(url),
+                                              .token = std::move(token),
+                                              .secret = std::move(secret),
+                                              .headers = std::move(headers),
+                                              .batch_records = batch_records,
+                                              .timeout_ms = timeout_ms,
+                                              .tls_ca = std::move(tls_ca),
+                                              .tls_certificate = std::move(tls_certificate),
+                                              .tls_key = std::move(tls_key)});
       },
       "folder"_a, "url"_a, py::kw_only(), "token"_a = "", "secret"_a = "",
-      "headers"_a = std::vector<std::string>(), "batch_records"_a = 500, "timeout_ms"_a = 10'000);
+      "headers"_a = std::vector<std::string>(), "batch_records"_a = 500, "timeout_ms"_a = 10'000,
+      "tls_ca"_a = "", "tls_certificate"_a = "", "tls_key"_a = "");
   for (const auto& [name, make] : {std::pair("cdr_postgresql_sink", &make_cdr_postgresql_sink),
                                    std::pair("cdr_mariadb_sink", &make_cdr_mariadb_sink)}) {
     m.def(

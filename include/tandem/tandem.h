@@ -1040,17 +1040,21 @@ TANDEM_API int tandem_cdr_sink_create_files(const tandem_cdr_files_config* confi
 typedef struct tandem_cdr_push_config {
   size_t struct_size;
   const char* folder;         /* required; where the sink keeps its place */
-  const char* url;            /* required; "http://host[:port]/path" */
+  const char* url;            /* required; "http[s]://host[:port]/path" */
   const char* token;          /* bearer token; NULL or "": none */
   const char* secret;         /* signs each request; NULL or "": unsigned */
   const char* const* headers; /* further "Name: value" lines, at most 16 */
   size_t headers_count;
   int32_t batch_records; /* most in one request, 1..10000; 0 means 500 */
   int32_t timeout_ms;    /* for one request, 100..120000; 0 means 10000 */
+  /* https only, files in PEM, read for each connection. */
+  const char* tls_ca;          /* authorities of the server's certificate; NULL: the system's */
+  const char* tls_certificate; /* shown to a server that asks for one; NULL: none */
+  const char* tls_key;         /* of tls_certificate; NULL: it is in the same file */
 } tandem_cdr_push_config;
 #define TANDEM_CDR_PUSH_CONFIG_INIT \
-  { sizeof(tandem_cdr_push_config), NULL, NULL, NULL, NULL, NULL, 0, 0, 0 }
-/* Errors as above, INVALID_ARGUMENT, UNSUPPORTED (an "https" URL). Since 0.1. */
+  { sizeof(tandem_cdr_push_config), NULL, NULL, NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL }
+/* Errors as above, INVALID_ARGUMENT. Since 0.1. */
 TANDEM_API int tandem_cdr_sink_create_push(const tandem_cdr_push_config* config,
                                            tandem_cdr_sink** out);
 /* Records in daily partitions of a database server (C-03). */

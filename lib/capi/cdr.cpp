@@ -456,6 +456,9 @@ int tandem_cdr_sink_create_push(const tandem_cdr_push_config* config, tandem_cdr
     push.url = copy(read->url);
     push.token = copy(read->token);
     push.secret = copy(read->secret);
+    push.tls_ca = copy(read->tls_ca);
+    push.tls_certificate = copy(read->tls_certificate);
+    push.tls_key = copy(read->tls_key);
     if (read->headers_count > 16)
       return fail(ErrorCode::invalid_argument,
                   "headers_count " + std::to_string(read->headers_count) + " was more than 16");

@@ -2,7 +2,6 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -14,35 +13,18 @@
 #include <utility>
 
 #include "io/hello_guard.hpp"
+#include "io/tls_files.hpp"
 
 namespace tandem::io {
 namespace {
 
-template <auto free>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const noexcept {
-    free(object);
-  }
-};
-using SslContext = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
-using Ssl = std::unique_ptr<SSL, Freed<SSL_free>>;
-using BioMethod = std::unique_ptr<BIO_METHOD, Freed<BIO_meth_free>>;
-using VerifyContext = std::unique_ptr<X509_STORE_CTX, Freed<X509_STORE_CTX_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
-using Names = std::unique_ptr<GENERAL_NAMES, Freed<GENERAL_NAMES_free>>;
+using BioMethod = std::unique_ptr<BIO_METHOD, FreedBy<BIO_meth_free>>;
+using VerifyContext = std::unique_ptr<X509_STORE_CTX, FreedBy<X509_STORE_CTX_free>>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, FreedBy<EVP_MD_CTX_free>>;
+using Names = std::unique_ptr<GENERAL_NAMES, FreedBy<GENERAL_NAMES_free>>;
 
 constexpr std::size_t record_bytes_max = 16'384;
 constexpr std::size_t record_overhead_bytes_max = 64;  // header, explicit nonce, tag: 29
-constexpr int chain_length_max = 8;
-constexpr long certificates_bytes_max = 32'768;  // of a chain; as long as its header may claim
-
-/// The latest error of the library on this thread, in words.
-std::string library_error() {
-  const unsigned long code = ERR_peek_last_error();
-  const char* const words = ERR_reason_error_string(code);
-  return words != nullptr ? words : code == 0 ? "no reason given" : "error " + std::to_string(code);
-}
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
@@ -96,26 +78,6 @@ bool is_of_address(X509* certificate, const IpAddress& ip) noexcept {
     if (name->type == GEN_IPADD && text_of(name->d.iPAddress) == wanted) return true;
   }
   return false;
-}
-
-/// Whether the error is what a peer says that takes not the certificate that it was shown, or lacks
-/// one (RFC 8446 section 6.2). Without one TLS 1.2 says no more than that the handshake failed.
-bool is_refusal_of_ours(unsigned long error) noexcept {
-  if (ERR_GET_LIB(error) != ERR_LIB_SSL) return false;
-  switch (ERR_GET_REASON(error)) {
-    case SSL_R_SSLV3_ALERT_NO_CERTIFICATE:
-    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
-    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
-    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
-    case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
-    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
-      return true;
-    default:
-      return false;
-  }
 }
 
 class Context;
@@ -273,9 +235,6 @@ class Context final : public TlsContext, public std::enable_shared_from_this<Con
   [[nodiscard]] BIO* new_bio() const noexcept { return BIO_new(method_.get()); }
 
  private:
-  Result<void> use_certificate(const std::string& file);
-  Result<void> use_key(const std::string& file);
-  Result<void> use_authorities(const std::string& file);
   void take_fingerprint(const TlsConfig& files);
   [[nodiscard]] Ssl new_ssl(Loop& loop) const;
 
@@ -286,49 +245,18 @@ class Context final : public TlsContext, public std::enable_shared_from_this<Con
   bool has_certificate_ = false;
 };
 
-Error file_error(const std::string& file, std::string_view what) {
-  return {ErrorCode::io, "\"" + file + "\" " + std::string(what) + ": " + library_error()};
-}
-
-/// A key that wants a passphrase is refused: without this the library asks the terminal.
-int no_passphrase(char*, int, int, void*) noexcept { return 0; }
-
 Result<void> Context::open(const TlsConfig& files, std::string_view& failed_key) {
-  failed_key = {};
-  context_.reset(SSL_CTX_new(TLS_method()));
+  auto read = read_tls_files(files, failed_key);
+  if (!read) return std::move(read).error();
+  context_ = std::move(read->context);
+  has_certificate_ = read->has_certificate;
+  ends_at_s_ = read->ends_at_s;
   method_.reset(BIO_meth_new(BIO_TYPE_SOURCE_SINK, "stream"));
-  if (context_ == nullptr || method_ == nullptr ||
-      BIO_meth_set_read_ex(method_.get(), read_bio) != 1 ||
+  if (method_ == nullptr || BIO_meth_set_read_ex(method_.get(), read_bio) != 1 ||
       BIO_meth_set_write_ex(method_.get(), write_bio) != 1 ||
       BIO_meth_set_ctrl(method_.get(), control_bio) != 1) {
-    return Error{ErrorCode::internal, "TLS could not be set up: " + library_error()};
+    return Error{ErrorCode::internal, "TLS could not be set up: " + tls_library_error()};
   }
-  SSL_CTX* const context = context_.get();
-  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_TICKET);
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_verify_depth(context, chain_length_max);
-  SSL_CTX_set_max_cert_list(context, certificates_bytes_max);
-  SSL_CTX_set_default_passwd_cb(context, no_passphrase);
-  // An authority of the file may be an intermediate one, or the peer's own certificate.
-  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
-  if (SSL_CTX_set_num_tickets(context, 0) != 1 ||
-      SSL_CTX_set_min_proto_version(context, files.needs_tls13 ? TLS1_3_VERSION : TLS1_2_VERSION) !=
-          1 ||
-      SSL_CTX_set_max_proto_version(context, 0) != 1 ||
-      SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1) {
-    return Error{ErrorCode::internal, "TLS could not be set up: " + library_error()};
-  }
-  if (!files.certificate.empty()) {
-    failed_key = "certificate";
-    if (auto used = use_certificate(files.certificate); !used) return used;
-    failed_key = files.key.empty() ? "certificate" : "key";
-    if (auto used = use_key(files.key.empty() ? files.certificate : files.key); !used) return used;
-  }
-  failed_key = "ca";
-  if (auto used = use_authorities(files.ca); !used) return used;
-  failed_key = {};
   take_fingerprint(files);
   return {};
 }
@@ -380,43 +308,6 @@ void Context::take_fingerprint(const TlsConfig& files) {
   unsigned count = 0;
   if (!is_good || EVP_DigestFinal_ex(digest.get(), out, &count) != 1) return;
   fingerprint_.assign(reinterpret_cast<const char*>(out), count);
-}
-
-Result<void> Context::use_certificate(const std::string& file) {
-  if (SSL_CTX_use_certificate_chain_file(context_.get(), file.c_str()) != 1)
-    return file_error(file, "had no usable certificate");
-  has_certificate_ = true;
-  tm ends{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(SSL_CTX_get0_certificate(context_.get())), &ends) == 1)
-    ends_at_s_ = static_cast<std::int64_t>(::timegm(&ends));
-  return {};
-}
-
-Result<void> Context::use_key(const std::string& file) {
-  const bool is_read =
-      SSL_CTX_use_PrivateKey_file(context_.get(), file.c_str(), SSL_FILETYPE_PEM) == 1;
-  const unsigned long error = ERR_peek_last_error();
-  const bool is_of_another =
-      ERR_GET_LIB(error) == ERR_LIB_X509 && ERR_GET_REASON(error) == X509_R_KEY_VALUES_MISMATCH;
-  if (!is_read && !is_of_another) return file_error(file, "had no usable key");
-  // A key of another kind than the certificate's is taken without a word, and no handshake works.
-  if (is_read && SSL_CTX_check_private_key(context_.get()) == 1) return {};
-  ERR_clear_error();
-  return Error{ErrorCode::invalid_argument, "\"" + file + "\" had the key of another certificate"};
-}
-
-Result<void> Context::use_authorities(const std::string& file) {
-  if (file.empty()) {
-    if (SSL_CTX_set_default_verify_paths(context_.get()) != 1)
-      return Error{ErrorCode::io, "the system's authorities could not be read: " + library_error()};
-    return {};
-  }
-  if (SSL_CTX_load_verify_file(context_.get(), file.c_str()) != 1)
-    return file_error(file, "had no usable authority");
-  STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(file.c_str());
-  if (names == nullptr) return file_error(file, "had no usable authority");
-  SSL_CTX_set_client_CA_list(context_.get(), names);  // owns them
-  return {};
 }
 
 Ssl Context::new_ssl(Loop& loop) const {
@@ -686,11 +577,11 @@ Error TlsStream::refusal(int ssl_result) {
     why = "the first message was malformed or longer than " +
           std::to_string(HelloGuard::hello_bytes_max) + " bytes";
   } else if (SSL_get_error(ssl_.get(), ssl_result) == SSL_ERROR_SSL) {
-    if (is_refusal_of_ours(ERR_peek_last_error())) {
+    if (is_certificate_refusal(ERR_peek_last_error())) {
       fault_ = StreamFault::certificate;
       why = "our certificate was refused: ";
     }
-    why += library_error();
+    why += tls_library_error();
   } else {
     why = "the peer ended it";
   }

@@ -16,12 +16,22 @@ namespace tandem::remote {
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
-  /// Sends all of it. `until_us`: monotonic. Errors: timeout, io, wrong_state (the peer began to
-  /// answer in the middle of it, and may be reading no more).
-  virtual Result<void> send(std::string_view bytes, std::int64_t until_us) = 0;
+  /// Sends at least one byte of `bytes`, which are not empty, and tells how many. `until_us`:
+  /// monotonic. Errors: timeout, io, wrong_state (something of the peer waits to be received).
+  virtual Result<std::size_t> send_some(std::string_view bytes, std::int64_t until_us) = 0;
   /// Waits for the next bytes, at most `bytes`; 0: the peer ended the connection. Errors: timeout,
   /// io.
   virtual Result<std::size_t> receive(char* buffer, std::size_t bytes, std::int64_t until_us) = 0;
+  /// Sends all of it. Errors: timeout, io, wrong_state (the peer began to answer in the middle of
+  /// it, and may be reading no more).
+  Result<void> send(std::string_view bytes, std::int64_t until_us) {
+    while (!bytes.empty()) {
+      const auto sent = send_some(bytes, until_us);
+      if (!sent) return sent.error();
+      bytes.remove_prefix(*sent);
+    }
+    return {};
+  }
 };
 
 /// Makes connections. Threading: one thread at a time.

@@ -10,18 +10,17 @@ namespace tandem::remote {
 
 Result<HttpUrl> parse_http_url(std::string_view text) {
   // A user and a query may be secrets: messages have neither.
-  const auto bad = [text](const char* why, ErrorCode code = ErrorCode::invalid_argument) {
+  const auto bad = [text](const char* why) {
     const bool has_user = text.find('@') != std::string_view::npos;
     const std::string_view shown = has_user ? "..." : text.substr(0, text.find_first_of("?#"));
-    return Error{code, "url \"" + std::string(shown) + "\" " + why};
+    return Error{ErrorCode::invalid_argument, "url \"" + std::string(shown) + "\" " + why};
   };
-  constexpr std::string_view scheme = "http://";
+  constexpr std::string_view tls_scheme = "https://";
+  const bool is_tls = equals_ignoring_case(text.substr(0, tls_scheme.size()), tls_scheme);
+  const std::string_view scheme = is_tls ? tls_scheme : "http://";
   if (text.size() > 2'048) return Error{ErrorCode::invalid_argument, "url was too long"};
-  if (equals_ignoring_case(text.substr(0, 8), "https://"))
-    return bad("asked for TLS, which is not there: send to a proxy on this machine that speaks it",
-               ErrorCode::unsupported);
   if (!equals_ignoring_case(text.substr(0, scheme.size()), scheme))
-    return bad("did not begin with http://");
+    return bad("did not begin with http:// or https://");
   // Visible characters of ASCII only: it becomes part of a request.
   if (!std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; }))
     return bad("had a character that must be escaped");
@@ -29,6 +28,8 @@ Result<HttpUrl> parse_http_url(std::string_view text) {
   std::string_view rest = text.substr(scheme.size());
   const std::size_t end = std::min(rest.find_first_of("/?"), rest.size());
   HttpUrl url;
+  url.is_tls = is_tls;
+  url.port = is_tls ? 443 : 80;
   url.authority = rest.substr(0, end);
   url.target = rest.substr(end);
   if (!url.target.starts_with('/')) url.target.insert(0, 1, '/');

@@ -12,15 +12,16 @@
 
 namespace tandem::remote {
 
-/// What an "http" URL is made of (RFC 9110 section 4.2.1).
+/// What an "http" or "https" URL is made of (RFC 9110 section 4.2).
 struct HttpUrl {
   std::string host;  ///< Without brackets.
   std::uint16_t port = 80;
+  bool is_tls = false;    ///< "https", whose port is 443 where none is named.
   std::string authority;  ///< As the Host header has it.
   std::string target;     ///< Path and query, as the request line has them.
 };
 
-/// Errors: invalid_argument, unsupported ("https").
+/// Errors: invalid_argument.
 [[nodiscard]] Result<HttpUrl> parse_http_url(std::string_view url);
 
 /// The connection stays open while the server lets it. Not http::Client, which is for a loop with

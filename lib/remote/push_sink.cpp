@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "cdr/records.hpp"
 #include "http/syntax.hpp"
+#include "remote/tls_stream.hpp"
 #include "tandem/version.h"
 
 namespace tandem::remote {
@@ -88,6 +89,8 @@ PushSink::PushSink(CdrPushConfig config, const Clock& clock, std::unique_ptr<Dia
       dialer_(std::move(dialer)),
       authority_(url.authority),
       target_(url.target),
+      shown_url_((url.is_tls ? "https://" : "http://") + url.authority +
+                 url.target.substr(0, url.target.find('?'))),
       exchange_(*dialer_, std::move(url)),
       place_(std::move(place)),
       acknowledged_(place_.sequence()) {}
@@ -99,6 +102,15 @@ Result<std::unique_ptr<PushSink>> PushSink::open(CdrPushConfig config,
   if (auto checked = check_cdr_push(config); !checked) return std::move(checked).error();
   auto url = parse_http_url(config.url);
   if (!url) return std::move(url).error();
+  if (url->is_tls) {
+    TlsConfig files;
+    files.certificate = config.tls_certificate;
+    files.key = config.tls_key;
+    files.ca = config.tls_ca;
+    auto with_tls = make_tls_dialer(clock, std::move(files), std::move(dialer));
+    if (!with_tls) return std::move(with_tls).error();
+    dialer = std::move(*with_tls);
+  }
   auto place = KeptPlace::open(std::move(disk), config.folder);
   if (!place) return std::move(place).error();
   return std::unique_ptr<PushSink>(new PushSink(std::move(config), clock, std::move(dialer),
@@ -187,9 +199,7 @@ Result<void> PushSink::post(std::string_view body, std::uint64_t first, std::uin
                                      now_us + std::int64_t{config_.timeout_ms} * 1'000);
   if (!response) {
     Error error = std::move(response).error();
-    // The query may be a key.
-    error.message =
-        "\"http://" + authority_ + target_.substr(0, target_.find('?')) + "\": " + error.message;
+    error.message = "\"" + shown_url_ + "\": " + error.message;
     return error;
   }
   return judge(*response);
@@ -224,7 +234,18 @@ Result<void> check_cdr_push(const CdrPushConfig& config) {
   const auto bad = [](std::string text) {
     return Error{ErrorCode::invalid_argument, std::move(text)};
   };
-  if (auto url = remote::parse_http_url(config.url); !url) return std::move(url).error();
+  const auto url = remote::parse_http_url(config.url);
+  if (!url) return url.error();
+  const std::pair<const char*, const std::string&> files[] = {
+      {"tls_ca", config.tls_ca},
+      {"tls_certificate", config.tls_certificate},
+      {"tls_key", config.tls_key}};
+  for (const auto& [name, file] : files) {
+    if (!file.empty() && !url->is_tls)
+      return bad(std::string(name) + " \"" + file + "\" is for a url with https only");
+  }
+  if (!config.tls_key.empty() && config.tls_certificate.empty())
+    return bad("tls_key \"" + config.tls_key + "\" came without tls_certificate");
   if (config.token.size() > 4'096 || !remote::is_plain(config.token))
     return bad("token was too long, or had a character that no header can have");
   if (config.secret.size() > 4'096) return bad("secret was longer than 4096 bytes");

@@ -21,7 +21,8 @@ class PushSink final : public cdr::BuiltInSink {
                                             << 20;  ///< No record is begun behind it.
   static constexpr std::int64_t retry_after_max_s = 3'600;
 
-  /// `clock` and `dialer` outlive the sink. Errors: those of make_cdr_push_sink().
+  /// `clock` outlives the sink. `dialer`: connections without TLS. Errors: those of
+  /// make_cdr_push_sink().
   static Result<std::unique_ptr<PushSink>> open(CdrPushConfig config,
                                                 std::shared_ptr<cdr::Disk> disk, const Clock& clock,
                                                 std::unique_ptr<Dialer> dialer);
@@ -44,6 +45,7 @@ class PushSink final : public cdr::BuiltInSink {
   const std::unique_ptr<Dialer> dialer_;
   const std::string authority_;
   const std::string target_;
+  const std::string shown_url_;  // without what may be a key
   HttpExchange exchange_;
   KeptPlace place_;
   // Not behind the place: the disk may have refused that after the server took the records.

@@ -55,18 +55,17 @@ class TcpByteStream final : public ByteStream {
  public:
   TcpByteStream(const Clock& clock, Socket socket) : clock_(clock), socket_(std::move(socket)) {}
 
-  Result<void> send(std::string_view bytes, std::int64_t until_us) override {
-    while (!bytes.empty()) {
+  Result<std::size_t> send_some(std::string_view bytes, std::int64_t until_us) override {
+    for (;;) {
       const auto ready = wait(clock_, socket_, POLLIN | POLLOUT, until_us);
       if (!ready) return ready.error();
       // A server that refuses a request and closes takes its answer back when we go on sending.
       if ((*ready & POLLIN) != 0)
         return Error{ErrorCode::wrong_state, "peer answered in the middle of a request"};
       const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
+      if (sent > 0) return static_cast<std::size_t>(sent);
       if (sent < 0 && errno != EAGAIN && errno != EINTR) return system_error("send", errno);
     }
-    return {};
   }
 
   Result<std::size_t> receive(char* buffer, std::size_t bytes, std::int64_t until_us) override {

@@ -55,9 +55,10 @@ class SharedSink final : public CdrSink {
 };
 
 Result<std::unique_ptr<cdr::SinkTarget>> open_sink(const CdrSinkConfig& config,
-                                                   const std::string& path,
+                                                   const SwitchConfig& of_switch,
                                                    const std::shared_ptr<cdr::Disk>& disk,
                                                    const Clock& clock) {
+  const std::string path = of_switch.path(config.path);
   if (config.type == "sqlite") {
     auto sink = cdr::SqliteSink::open(path);
     if (!sink) return sink.error();
@@ -66,6 +67,9 @@ Result<std::unique_ptr<cdr::SinkTarget>> open_sink(const CdrSinkConfig& config,
   if (config.type == "http") {
     CdrPushConfig push = config.push;
     push.folder = path;
+    for (std::string* file : {&push.tls_ca, &push.tls_certificate, &push.tls_key}) {
+      if (!file->empty()) *file = of_switch.path(*file);
+    }
     auto sink =
         remote::PushSink::open(std::move(push), disk, clock, remote::make_tcp_dialer(clock));
     if (!sink) return sink.error();
@@ -277,7 +281,7 @@ Result<void> Switch::Body::open_records() {
       environment_.disk != nullptr ? environment_.disk : std::make_shared<cdr::PosixDisk>();
   int index = 0;
   for (const CdrSinkConfig& sink : config_.cdr_sinks) {
-    auto target = open_sink(sink, config_.path(sink.path), disk, environment_.network->clock());
+    auto target = open_sink(sink, config_, disk, environment_.network->clock());
     if (!target) return target.error();
     if (auto added = add_sink(sink.type + "-" + std::to_string(index++), std::move(*target),
                               sink.set_aside_after);

@@ -174,6 +174,10 @@ class Checker {
                                    : sink.type == "mariadb"    ? check_cdr_mariadb(sink.sql)
                                                                : Result<void>{};
       if (!checked) fail(at("/cdr/sinks", i), checked.error().message);
+      const bool has_tls_files = !sink.push.tls_ca.empty() || !sink.push.tls_certificate.empty() ||
+                                 !sink.push.tls_key.empty();
+      if (has_tls_files && sink.type != "http")
+        fail(at("/cdr/sinks", i), "tls_ca, tls_certificate and tls_key are for http sinks");
     }
   }
 

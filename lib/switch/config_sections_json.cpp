@@ -90,18 +90,23 @@ void read_listen(Reader& r, const Json& v, std::vector<ListenConfig>& listen) {
   });
 }
 
-/// `sip.tls`, with what its files were found to be when the reader looks at them.
-void read_tls(Reader& r, const Json& v, SwitchConfig& c) {
-  const std::size_t errors = r.error_count();
-  TlsConfig& tls = c.sip_tls.emplace();
-  read_object(r, v, tls_fields(), {}, tls);
-  if (r.error_count() != errors || !r.looks_outside()) return;
+/// Finds out whether the files can be used, when the reader looks at them. `key_prefix` stands
+/// before the names of their keys.
+void check_tls_files(Reader& r, const TlsConfig& tls, const std::string& key_prefix) {
+  if (!r.looks_outside()) return;
   std::string_view key;
   const auto opened = io::TlsContext::create(resolved_tls(tls, r.folder()), key);
   if (opened) return;
   if (key.empty()) return r.fail(opened.error().message);
-  Reader::Step step(r, key);
+  Reader::Step step(r, key_prefix + std::string(key));
   r.fail(opened.error().message);
+}
+
+void read_tls(Reader& r, const Json& v, SwitchConfig& c) {
+  const std::size_t errors = r.error_count();
+  TlsConfig& tls = c.sip_tls.emplace();
+  read_object(r, v, tls_fields(), {}, tls);
+  if (r.error_count() == errors) check_tls_files(r, tls, "");
 }
 
 }  // namespace
@@ -291,12 +296,22 @@ const std::vector<Field<CdrSinkConfig>>& sink_fields() {
        [](Reader& r, const Json& v, CdrSinkConfig& s) {
          r.number(v, 0, 1'000'000, s.set_aside_after);
        }},
-      {"url", "text", "http: required", "http: `http://host[:port]/path` that gets the records.",
+      {"url", "text", "http: required", "http: `http[s]://host[:port]/path` that gets the records.",
        [](Reader& r, const Json& v, CdrSinkConfig& s) { r.string(v, s.push.url, 2'048); }},
       {"token", "text", "none", "http: bearer token.",
        [](Reader& r, const Json& v, CdrSinkConfig& s) { r.string(v, s.push.token, 4'096); }},
       {"secret", "text", "none", "http: signs each request by HMAC-SHA256 (I-06).",
        [](Reader& r, const Json& v, CdrSinkConfig& s) { r.string(v, s.push.secret, 4'096); }},
+      {"tls_ca", "path", "those of the system",
+       "http with `https`: PEM, authorities that the server's certificate must come from.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.string(v, s.push.tls_ca, 4'096); }},
+      {"tls_certificate", "path", "none",
+       "http with `https`: PEM, the certificate for a server that asks for one.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) {
+         r.string(v, s.push.tls_certificate, 4'096);
+       }},
+      {"tls_key", "path", "the file of `tls_certificate`", "PEM: its key, without a passphrase.",
+       [](Reader& r, const Json& v, CdrSinkConfig& s) { r.string(v, s.push.tls_key, 4'096); }},
       {"headers", "array of \"Name: value\"", "[]", "http: further header lines, at most 16.",
        [](Reader& r, const Json& v, CdrSinkConfig& s) {
          s.push.headers.clear();
@@ -339,6 +354,20 @@ const std::vector<Field<CdrSinkConfig>>& sink_fields() {
   return fields;
 }
 
+namespace {
+
+void read_sink(Reader& r, const Json& v, CdrSinkConfig& sink) {
+  const std::size_t errors = r.error_count();
+  read_object(r, v, sink_fields(), {"type"}, sink);
+  TlsConfig tls;
+  tls.ca = sink.push.tls_ca;
+  tls.certificate = sink.push.tls_certificate;
+  tls.key = sink.push.tls_key;
+  if (r.error_count() == errors && tls != TlsConfig{}) check_tls_files(r, tls, "tls_");
+}
+
+}  // namespace
+
 const std::vector<Field<SwitchConfig>>& cdr_fields() {
   static const std::vector<Field<SwitchConfig>> fields = {
       {"journal", "folder", "\"journal\"", "Where the journal's segments live.",
@@ -348,7 +377,7 @@ const std::vector<Field<SwitchConfig>>& cdr_fields() {
          c.cdr_sinks.clear();
          r.each(v, [&](const Json& item) {
            CdrSinkConfig sink;
-           read_object(r, item, sink_fields(), {"type"}, sink);
+           read_sink(r, item, sink);
            c.cdr_sinks.push_back(std::move(sink));
          });
        }},

@@ -270,7 +270,13 @@ static void sinks_on_other_machines_are_made_or_refused(void) {
   int code;
   push.folder = folder_path("push");
   push.url = "https://127.0.0.1/";
-  CHECK_ERROR(tandem_cdr_sink_create_push(&push, &sink), TANDEM_ERR_UNSUPPORTED, "TLS");
+  push.tls_key = "a.key";
+  CHECK_ERROR(tandem_cdr_sink_create_push(&push, &sink), TANDEM_ERR_INVALID_ARGUMENT,
+              "without tls_certificate");
+  push.tls_key = NULL;
+  push.tls_ca = folder_path("no-such-ca.pem");
+  CHECK_ERROR(tandem_cdr_sink_create_push(&push, &sink), TANDEM_ERR_IO, "no-such-ca.pem");
+  push.tls_ca = NULL;
   push.url = "http://127.0.0.1:1/cdrs"; /* nobody listens there */
   push.headers = &header;
   push.headers_count = 1;

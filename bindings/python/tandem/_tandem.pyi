@@ -696,6 +696,9 @@ def cdr_push_sink(
     headers: Sequence[str] = ...,
     batch_records: int = ...,
     timeout_ms: int = ...,
+    tls_ca: str = ...,
+    tls_certificate: str = ...,
+    tls_key: str = ...,
 ) -> RemoteCdrSink: ...
 def cdr_postgresql_sink(
     folder: str,

@@ -51,6 +51,8 @@ struct FakeServer {
   std::vector<http::Request> requests;
   std::vector<std::uint64_t> stored;  ///< Of requests that were answered 2xx or cut, with doubles.
   std::size_t connections = 0;
+  std::string asked_host;  ///< Of the last connection.
+  std::uint16_t asked_port = 0;
   std::size_t generation = 0;  ///< Connections of before are closed when it grows.
   int early_status = 0;        ///< Not 0: the answer in the middle of a request, which is not read.
 };
@@ -59,7 +61,7 @@ class FakeStream final : public ByteStream {
  public:
   explicit FakeStream(FakeServer& server) : server_(server), generation_(server.generation) {}
 
-  Result<void> send(std::string_view bytes, std::int64_t) override {
+  Result<std::size_t> send_some(std::string_view bytes, std::int64_t) override {
     if (generation_ != server_.generation || is_over_)
       return Error{ErrorCode::io, "send: Broken pipe"};
     if (server_.early_status != 0) {
@@ -86,7 +88,7 @@ class FakeStream final : public ByteStream {
                     answer.body;
       }
     }
-    return {};
+    return bytes.size();
   }
 
   Result<std::size_t> receive(char* buffer, std::size_t bytes, std::int64_t until_us) override {
@@ -116,8 +118,10 @@ class FakeStream final : public ByteStream {
 class FakeDialer final : public Dialer {
  public:
   explicit FakeDialer(FakeServer& server) : server_(server) {}
-  Result<std::unique_ptr<ByteStream>> connect(const std::string&, std::uint16_t,
+  Result<std::unique_ptr<ByteStream>> connect(const std::string& host, std::uint16_t port,
                                               std::int64_t) override {
+    server_.asked_host = host;
+    server_.asked_port = port;
     if (server_.is_down) return Error{ErrorCode::io, "connect: Connection refused"};
     ++server_.connections;
     return std::unique_ptr<ByteStream>(std::make_unique<FakeStream>(server_));

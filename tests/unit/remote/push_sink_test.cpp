@@ -260,8 +260,8 @@ TEST_CASE("CdrPush: no message has a secret of the configuration (C-06)") {
     return checked.error().message;
   };
   for (const char* url :
-       {"http://user:s3cret@a/", "http://user:s3?cret@a/", "https://a/?key=s3cret", "user:s3cret@a",
-        "ftp://a/?s3cret", "http://a:0/?key=s3cret"}) {
+       {"http://user:s3cret@a/", "http://user:s3?cret@a/", "https://a:0/?key=s3cret",
+        "user:s3cret@a", "ftp://a/?s3cret", "http://a:0/?key=s3cret"}) {
     CAPTURE(url);
     CHECK(refusal([&](CdrPushConfig& c) { c.url = url; }).find("s3") == std::string::npos);
   }
@@ -392,7 +392,13 @@ TEST_CASE("CdrPush: a configuration that cannot work is refused with the reason 
   };
   CHECK(refusal([](CdrPushConfig&) {}) == "taken");
   CHECK(refusal([](CdrPushConfig& c) { c.url = "http://[2001:db8::1]:80"; }) == "taken");
-  CHECK(refusal([](CdrPushConfig& c) { c.url = "https://a/b"; }).find("TLS") != std::string::npos);
+  CHECK(refusal([](CdrPushConfig& c) { c.url = "https://a/b"; }) == "taken");
+  CHECK(refusal([](CdrPushConfig& c) { c.tls_ca = "ca.pem"; }).find("tls_ca \"ca.pem\"") !=
+        std::string::npos);
+  CHECK(refusal([](CdrPushConfig& c) {
+          c.url = "https://a/b";
+          c.tls_key = "a.key";
+        }).find("without tls_certificate") != std::string::npos);
   for (const char* url :
        {"", "ftp://a", "http://", "http://:80/", "http://a:0/", "http://a:99999/", "http://a b/",
         "http://u@a/", "http://a/#x", "http://[::1/", "http://a/\r\nX: y"}) {
