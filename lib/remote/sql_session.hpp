@@ -45,10 +45,14 @@ class SqlSession {
   virtual Result<void> make_room(const std::set<std::int64_t>& days) = 0;
   /// Days since 1970 that have a partition of their own. Tables that are none of ours are left out.
   virtual Result<std::set<std::int64_t>> days() = 0;
-  /// These two change the table; they wait for a lock one second at most, since everybody else
-  /// waits behind them.
+  /// These three change the table; they wait for a lock one second at most, since everybody else
+  /// may wait behind them.
   virtual Result<void> add_day(std::int64_t day) = 0;
+  /// Takes the day out of the table and deletes it. When it fails, it may be half done: then its
+  /// rows are seen no more, and the next drop_day() or clear_dropped() goes on.
   virtual Result<void> drop_day(std::int64_t day) = 0;
+  /// Finishes what earlier ones, also of other processes, left half done.
+  virtual Result<void> clear_dropped() = 0;
   /// The server's clock, microseconds since 1970 UTC.
   virtual Result<std::int64_t> wall_us() = 0;
 };

@@ -266,6 +266,9 @@ Result<void> SqlSink::care(std::int64_t wall_us) {
   for (const std::int64_t day : plan.add) {
     if (auto done = session_->add_day(day); !done) return done;
   }
+  if (config_.retention_days > 0) {
+    if (auto done = session_->clear_dropped(); !done) return done;
+  }
   for (const std::int64_t day : plan.drop) {
     if (auto done = session_->drop_day(day); !done) return done;
   }

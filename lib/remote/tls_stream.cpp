@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -167,6 +168,7 @@ class TlsByteStream final : public ByteStream {
   /// Makes bytes of the records that are there whole.
   Result<void> decrypt() {
     std::array<char, record_bytes_max> buffer;
+    if (failure_) return *failure_;
     while (!is_ended_) {
       ERR_clear_error();
       std::size_t count = 0;
@@ -176,7 +178,10 @@ class TlsByteStream final : public ByteStream {
       }
       const int failure = SSL_get_error(ssl_.get(), 0);
       if (failure == SSL_ERROR_WANT_READ) return {};
-      if (failure != SSL_ERROR_ZERO_RETURN) return refusal(failure);
+      if (failure != SSL_ERROR_ZERO_RETURN) {
+        failure_ = refusal(failure);
+        return *failure_;
+      }
       is_ended_ = true;
     }
     return {};
@@ -208,8 +213,9 @@ class TlsByteStream final : public ByteStream {
   std::string outgoing_;  // of the library, not yet sent: records of one step
   std::string received_;  // at most what one receive() of the stream below brings
   bool is_agreed_ = false;
-  bool is_ended_ = false;   // the server said that nothing more comes
-  bool is_broken_ = false;  // nothing can be sent any more
+  bool is_ended_ = false;         // the server said that nothing more comes
+  bool is_broken_ = false;        // nothing can be sent any more
+  std::optional<Error> failure_;  // asked again, the library would call it a good end
 };
 
 class TlsDialer final : public Dialer {

@@ -327,6 +327,8 @@ class MariadbSession final : public SqlSession {
     });
   }
 
+  Result<void> clear_dropped() override { return {}; }  // it drops whole or not at all
+
   Result<std::int64_t> wall_us() override {
     auto rows = query("SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS UNSIGNED)");
     if (!rows) return std::move(rows).error();

@@ -131,8 +131,7 @@ class PostgresqlSession final : public SqlSession {
     // our place would outlive us for hours.
     const std::string timeout_ms = std::to_string(config_.timeout_ms);
     if (auto done = execute("SET synchronous_commit TO on; SET lock_timeout TO " +
-                            std::to_string(std::min(config_.timeout_ms / 2, 10'000)) +
-                            "; SET statement_timeout TO " + timeout_ms +
+                            lock_timeout_ms() + "; SET statement_timeout TO " + timeout_ms +
                             "; SET idle_in_transaction_session_timeout TO " + timeout_ms +
                             "; SET tcp_keepalives_idle TO 30; SET tcp_keepalives_interval TO 10; "
                             "SET tcp_keepalives_count TO 3");
@@ -204,33 +203,28 @@ class PostgresqlSession final : public SqlSession {
   }
 
   Result<std::set<std::int64_t>> days() override {
-    auto names = query(
-        "SELECT coalesce(string_agg(c.relname, ' '), '') FROM pg_inherits i JOIN "
-        "pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = '" +
-        config_.table + "'::regclass");
-    if (!names) return std::move(names).error();
-    std::set<std::int64_t> days;
-    for (std::string_view rest = *names; !rest.empty();) {
-      const std::string_view name = rest.substr(0, rest.find(' '));
-      rest.remove_prefix(std::min(name.size() + 1, rest.size()));
-      if (const auto day = day_of_partition(name, config_.table)) days.insert(*day);
-    }
-    ready_days_ = days;
-    return days;
+    auto found = days_of(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = "
+        "i.inhrelid WHERE i.inhparent = '" +
+        config_.table + "'::regclass" +
+        (has_concurrent_detach() ? " AND NOT i.inhdetachpending" : ""));
+    if (found) ready_days_ = *found;
+    return found;
   }
 
   Result<void> add_day(std::int64_t day) override {
     const std::string name = partition_of_day(config_.table, day);
-    auto found = query("SELECT CASE WHEN to_regclass('" + name +
-                       "') IS NULL THEN 'none' WHEN EXISTS (SELECT FROM pg_inherits WHERE "
-                       "inhparent = '" +
-                       config_.table + "'::regclass AND inhrelid = to_regclass('" + name +
-                       "')) THEN 'attached' ELSE 'apart' END");
-    if (!found) return std::move(found).error();
-    if (*found == "apart")
+    auto place = place_of(name);
+    if (!place) return std::move(place).error();
+    if (*place == Place::pending || *place == Place::retired) {
+      // A late record of a day that is being retired: it begins anew, as if it were gone already.
+      if (auto done = drop_day(day); !done) return done;
+      place = Place::none;
+    }
+    if (*place == Place::apart)
       return Error{ErrorCode::io, "PostgreSQL: table \"" + name + "\" was no partition of \"" +
                                       config_.table + "\": rename it, or attach it again"};
-    if (*found != "attached") {
+    if (*place == Place::none) {
       // Attaching takes a lock that readers and writers do not mind; "PARTITION OF" takes one that
       // waits for all of them and makes all others wait behind it.
       const auto made =
@@ -244,9 +238,51 @@ class PostgresqlSession final : public SqlSession {
     return {};
   }
 
+  /// Detaching concurrently waits for those who use the table, and makes nobody wait: it takes two
+  /// transactions of its own, between which the partition belongs to the table only in name.
   Result<void> drop_day(std::int64_t day) override {
     ready_days_.erase(day);
-    return locked("DROP TABLE IF EXISTS " + partition_of_day(config_.table, day));
+    const std::string name = partition_of_day(config_.table, day);
+    auto place = place_of(name);
+    if (!place) return std::move(place).error();
+    if (*place == Place::attached) {
+      auto concurrently = can_detach_concurrently();
+      if (!concurrently) return std::move(concurrently).error();
+      if (!*concurrently) return locked("DROP TABLE IF EXISTS " + name);
+      // By the mark it is found when we die between the two steps.
+      if (auto done = locked("COMMENT ON TABLE " + name + " IS '" + retired_mark + "'"); !done)
+        return done;
+    }
+    if (*place == Place::attached || *place == Place::pending) {
+      auto done = detach(name, *place == Place::attached ? "CONCURRENTLY" : "FINALIZE");
+      // Another sink on the table may have been faster.
+      place = place_of(name);
+      if (!place) return std::move(place).error();
+      if (!done && *place != Place::retired && *place != Place::none) return done;
+    }
+    if (*place == Place::apart)
+      return Error{ErrorCode::io, "PostgreSQL: table \"" + name + "\" was no partition of \"" +
+                                      config_.table + "\" and not retired by a sink"};
+    return locked("DROP TABLE IF EXISTS " + name);
+  }
+
+  Result<void> clear_dropped() override {
+    if (!has_concurrent_detach()) return {};
+    const auto left = days_of(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE "
+        "i.inhparent = '" +
+        config_.table +
+        "'::regclass AND i.inhdetachpending UNION SELECT c.relname FROM pg_class c JOIN pg_class t "
+        "ON t.oid = '" +
+        config_.table +
+        "'::regclass AND t.relnamespace = c.relnamespace WHERE c.relkind = 'r' AND NOT "
+        "c.relispartition AND obj_description(c.oid, 'pg_class') = '" +
+        retired_mark + "'");
+    if (!left) return left.error();
+    for (const std::int64_t day : *left) {
+      if (auto done = drop_day(day); !done) return done;
+    }
+    return {};
   }
 
   Result<std::int64_t> wall_us() override {
@@ -258,6 +294,74 @@ class PostgresqlSession final : public SqlSession {
   }
 
  private:
+  /// What a table of a day's name is.
+  enum class Place : std::uint8_t {
+    none,      // there is none
+    attached,  // a partition
+    pending,   // one whose detaching was interrupted
+    retired,   // a table that a sink detached to drop it
+    apart,     // another table
+  };
+  static constexpr const char* retired_mark = "tandem: retired";
+
+  [[nodiscard]] bool has_concurrent_detach() const {
+    return PQserverVersion(connection_.get()) >= 140'000;
+  }
+
+  Result<Place> place_of(const std::string& name) {
+    const std::string table = "'" + config_.table + "'::regclass";
+    const std::string oid = "to_regclass('" + name + "')";
+    const std::string of_table =
+        "EXISTS (SELECT FROM pg_inherits WHERE inhparent = " + table + " AND inhrelid = " + oid;
+    auto found = query("SELECT CASE WHEN " + oid + " IS NULL THEN 'none' " +
+                       (has_concurrent_detach()
+                            ? "WHEN " + of_table + " AND inhdetachpending) THEN 'pending' "
+                            : "") +
+                       "WHEN " + of_table + ") THEN 'attached' WHEN obj_description(" + oid +
+                       ", 'pg_class') = '" + retired_mark + "' THEN 'retired' ELSE 'apart' END");
+    if (!found) return std::move(found).error();
+    return *found == "none"       ? Place::none
+           : *found == "pending"  ? Place::pending
+           : *found == "attached" ? Place::attached
+           : *found == "retired"  ? Place::retired
+                                  : Place::apart;
+  }
+
+  /// `sql` selects names of tables.
+  Result<std::set<std::int64_t>> days_of(const std::string& sql) {
+    auto names = query("SELECT coalesce(string_agg(relname, ' '), '') FROM (" + sql + ") AS found");
+    if (!names) return std::move(names).error();
+    std::set<std::int64_t> days;
+    for (std::string_view rest = *names; !rest.empty();) {
+      const std::string_view name = rest.substr(0, rest.find(' '));
+      rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+      if (const auto day = day_of_partition(name, config_.table)) days.insert(*day);
+    }
+    return days;
+  }
+
+  /// Not before PostgreSQL 14, and not beside a default partition, which somebody may have made.
+  Result<bool> can_detach_concurrently() {
+    if (!has_concurrent_detach()) return false;
+    auto found = query("SELECT partdefid = 0 FROM pg_partitioned_table WHERE partrelid = '" +
+                       config_.table + "'::regclass");
+    if (!found) return std::move(found).error();
+    return *found == "t";
+  }
+
+  /// A statement of its own, outside of any transaction. Those who use the table are waited for one
+  /// second, since records wait for us meanwhile.
+  Result<void> detach(const std::string& name, const char* how) {
+    if (auto set = execute("SET lock_timeout TO '1s'"); !set) return set;
+    auto done = execute("ALTER TABLE " + config_.table + " DETACH PARTITION " + name + " " + how);
+    if (auto set = execute("SET lock_timeout TO " + lock_timeout_ms()); !set) return set;
+    return done;
+  }
+
+  [[nodiscard]] std::string lock_timeout_ms() const {
+    return std::to_string(std::min(config_.timeout_ms / 2, 10'000));
+  }
+
   /// A table of an earlier version lacks columns. Its rows have nothing there.
   Result<void> add_columns() {
     auto names =

@@ -256,6 +256,102 @@ TEST_CASE("SQL sinks: partitions are made ahead and retired, and what is kept st
   }
 }
 
+TEST_CASE(
+    "SQL sinks: a long query keeps a day from being retired, and nobody waits behind (O-09)") {
+  Real real(SqlServer::postgresql);
+  if (!real.start()) return;
+  real.open();
+  const std::int64_t today = cdr::day_of(real.clock.wall_us());
+  REQUIRE(real.sink->idle(real.clock.wall_us()).ok());
+  const auto connect = [&](const char* source) {
+    CdrSqlConfig config = real.config;
+    config.source = source;
+    const auto connector = make_connector(real.kind, config, real.clock);
+    REQUIRE(connector.ok());
+    auto session = (*connector)(config.timeout_ms);
+    REQUIRE(session.ok());
+    REQUIRE((*session)->make_tables().ok());
+    return std::move(*session);
+  };
+  const auto place_of = [&](std::int64_t day) {
+    const std::string name = "'" + partition_of_day("cdr", day) + "'";
+    return real.ask(
+        "SELECT coalesce((SELECT CASE WHEN inhdetachpending THEN 'pending' ELSE "
+        "'attached' END FROM pg_inherits WHERE inhrelid = to_regclass(" +
+        name + ")), CASE WHEN to_regclass(" + name + ") IS NULL THEN 'none' ELSE 'apart' END)");
+  };
+  SeededRandom random(5);
+  std::uint64_t record_id = 0;
+  const auto record = [&](std::int64_t day) {
+    Cdr cdr = cdr::test::sample_cdr(0, random);
+    cdr.record_id = ++record_id;
+    cdr.ended_at_us = day * cdr::day_us + 1;
+    return std::vector<Cdr>{cdr};
+  };
+  auto user = connect("user");
+  auto keeper = connect("keeper");
+  const std::int64_t old = today - 40;
+  REQUIRE(keeper->add_day(old).ok());
+  REQUIRE(keeper->begin().ok());
+  REQUIRE(keeper->add_rows(record(old)).ok());
+  REQUIRE(keeper->commit({"k", 1}).ok());
+
+  // Somebody is in the middle of a transaction on the table.
+  REQUIRE(user->begin().ok());
+  REQUIRE(user->add_rows(record(today)).ok());
+  REQUIRE(user->add_rows(record(old)).ok());
+  const auto refused = keeper->drop_day(old);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::limit);
+  CHECK(place_of(old) == "pending");
+  CHECK_FALSE(keeper->days()->contains(old));
+  CHECK(real.ask("SELECT count(*) FROM cdr") == "0");  // of the one that is committed
+  const auto not_cleared = keeper->clear_dropped();
+  REQUIRE_FALSE(not_cleared.ok());
+  CHECK(not_cleared.error().code == ErrorCode::limit);
+  // Others read and write on, and so does who failed.
+  REQUIRE(keeper->begin().ok());
+  CHECK(keeper->add_rows(record(today)).ok());
+  CHECK(keeper->commit({"k", 2}).ok());
+  CHECK(user->commit({"u", 1}).ok());
+  CHECK(keeper->clear_dropped().ok());
+  CHECK(place_of(old) == "none");
+  CHECK(real.ask("SELECT count(*) FROM cdr") == "2");
+
+  // A late record of a day that is half retired begins it anew.
+  REQUIRE(keeper->add_day(old).ok());
+  REQUIRE(user->begin().ok());
+  const auto added = user->add_rows(record(today));
+  REQUIRE_MESSAGE(added.ok(), (added.ok() ? std::string() : added.error().message));
+  CHECK_FALSE(keeper->drop_day(old).ok());
+  CHECK(user->roll_back().ok());
+  REQUIRE(place_of(old) == "pending");
+  CHECK(keeper->make_room({old}).ok());
+  CHECK(place_of(old) == "attached");
+  REQUIRE(keeper->begin().ok());
+  CHECK(keeper->add_rows(record(old)).ok());
+  CHECK(keeper->commit({"k", 3}).ok());
+  CHECK(real.ask("SELECT count(*) FROM cdr") == "3");
+
+  // What died between detaching and dropping is cleared away; what somebody detached by hand not.
+  const std::string name = partition_of_day("cdr", old);
+  real.ask("COMMENT ON TABLE " + name + " IS 'tandem: retired'");
+  real.ask("ALTER TABLE cdr DETACH PARTITION " + name);
+  REQUIRE(keeper->add_day(old - 1).ok());
+  real.ask("ALTER TABLE cdr DETACH PARTITION " + partition_of_day("cdr", old - 1));
+  CHECK(place_of(old) == "apart");
+  CHECK(keeper->clear_dropped().ok());
+  CHECK(place_of(old) == "none");
+  CHECK(place_of(old - 1) == "apart");
+  CHECK_FALSE(keeper->add_day(old - 1).ok());
+
+  // Beside a default partition the server detaches not so: the old way is gone.
+  real.ask("CREATE TABLE cdr_others PARTITION OF cdr DEFAULT");
+  REQUIRE(keeper->add_day(old).ok());
+  CHECK(keeper->drop_day(old).ok());
+  CHECK(place_of(old) == "none");
+}
+
 TEST_CASE("SQL sinks: another switch under the same source is refused by the real servers (C-03)") {
   for (const Kind& kind : kinds) {
     CAPTURE(std::string(kind.name));

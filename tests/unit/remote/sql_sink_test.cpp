@@ -91,6 +91,7 @@ class FakeSession final : public SqlSession {
     database_.partitions.erase(day);
     return {};
   }
+  Result<void> clear_dropped() override { return {}; }
   Result<std::int64_t> wall_us() override { return database_.clock_us; }
 
  private:
