@@ -49,7 +49,7 @@ constexpr const char* usage =
     "           customer-gateways, vendor-gateways, performance, calls, failures, days, areas,\n"
     "           gateway-areas, area-totals, account-statement, phone-statement, area-statement,\n"
     "           ghost-calls [--by none|5min|hour|day|month] [--side customer|vendor]\n"
-    "           [filters of cdr] [--format json|csv|table]\n"
+    "           [--timezone ZONE] [filters of cdr] [--format json|csv|table]\n"
     "  correct  RECORD_ID --reason TEXT [--charge N] [--billed-s N] [--deck ID] [--author NAME]\n"
     "           [--key KEY] [--dry-run]           also --vendor-charge ..., --agent-charge ...\n"
     "  reconcile --gateway ID --since T --until T [--side vendor|customer] [--file CSV --columns "

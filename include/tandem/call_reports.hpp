@@ -40,7 +40,7 @@ enum class CallReportKind : std::uint8_t {
 TANDEM_EXPORT const char* call_report_name(CallReportKind kind) noexcept;
 TANDEM_EXPORT std::optional<CallReportKind> call_report_from_name(std::string_view name) noexcept;
 
-/// Pieces of time, in UTC, by the end of the call.
+/// Pieces of time, by the end of the call, as the clocks of a zone show them.
 enum class ReportSlot : std::uint8_t { none, five_minutes, hour, day, month };
 
 /// What makes a call suspicious.
@@ -60,12 +60,15 @@ struct CallReportRequest {
   bool is_vendor = false;   ///< failures, gateway_areas: attempts at vendors instead of calls.
   std::size_t limit = 100;  ///< calls: rows; 1..100,000.
   GhostRules ghost;
+  /// Of slots: "UTC", an offset such as "+05:30", or a name such as "Europe/London". "": UTC, and
+  /// where there is a configuration its parameter `timezone`.
+  std::string timezone{};
 };
 
-/// Sets one member from text: `by` (none, 5min, hour, day, month), `side` (customer, vendor),
-/// `limit`, `long_s`, `tiny_fee`, `calls_min`, `cluster_percent`, `same_duration_s`, `acd_factor`,
-/// and those of the filter. '-' may stand for '_'. False: there is no such member. Errors:
-/// invalid_argument (the request is as before).
+/// Sets one member from text: `by` (none, 5min, hour, day, month), `timezone`, `side` (customer,
+/// vendor), `limit`, `long_s`, `tiny_fee`, `calls_min`, `cluster_percent`, `same_duration_s`,
+/// `acd_factor`, and those of the filter. '-' may stand for '_'. False: there is no such member.
+/// Errors: invalid_argument (the request is as before).
 TANDEM_EXPORT Result<bool> set_report_option(CallReportRequest& request, std::string_view name,
                                              std::string_view value);
 /// Names that set_report_option() knows beside those of the filter. Live for ever.
@@ -93,9 +96,9 @@ using RateLevel = std::function<CallLevel(std::string_view deck, std::string_vie
 
 /// The report over the records of a place. `clock` null: the system's; `level` empty: no call
 /// has one. Quotients are cut to whole units. Blocks. Threading: immutable; any number of threads
-/// may call it at once. Errors: invalid_argument (a member out of its range, a period longer than
-/// the guards allow), io, timeout and limit (of the guards, too many groups, a sum that is larger
-/// than its type).
+/// may call it at once. Errors: invalid_argument (a member out of its range, no such zone, a period
+/// longer than the guards allow), io, timeout and limit (of the guards, too many groups, a sum that
+/// is larger than its type).
 TANDEM_EXPORT Result<CallReport> call_report(const CdrPlace& place,
                                              const CallReportRequest& request,
                                              const CdrGuards& guards = {},

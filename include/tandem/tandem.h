@@ -1163,9 +1163,11 @@ typedef struct tandem_call_report_request {
   int64_t ghost_cluster_percent;
   int64_t ghost_same_duration_s;
   int64_t ghost_acd_factor;
+  const char* timezone; /* of slots: "+05:30", "Europe/London"; NULL: UTC, of a configuration its
+                           parameter "timezone" */
 } tandem_call_report_request;
 #define TANDEM_CALL_REPORT_REQUEST_INIT \
-  { sizeof(tandem_call_report_request), NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0 }
+  { sizeof(tandem_call_report_request), NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL }
 /* Errors: INVALID_ARGUMENT, IO, TIMEOUT, LIMIT. Any thread; blocks. Since 0.1. */
 TANDEM_API int tandem_cdr_store_call_report(const char* folder,
                                             const tandem_call_report_request* request,

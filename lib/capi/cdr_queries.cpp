@@ -106,6 +106,9 @@ Result<ReportQuestion> read_report(const tandem_call_report_request* given) {
   if (read->by != nullptr) {
     if (auto set = set_report_option(request, "by", read->by); !set) return set.error();
   }
+  if (read->timezone != nullptr) {
+    if (auto set = set_report_option(request, "timezone", read->timezone); !set) return set.error();
+  }
   request.is_vendor = read->vendor_side != 0;
   GhostRules& ghost = request.ghost;
   if (read->ghost_long_s != 0) ghost.long_s = read->ghost_long_s;

@@ -5,7 +5,8 @@
 #include <utility>
 
 #include "base/text.hpp"
-#include "cdr/report_sums.hpp"
+#include "base/time_zone.hpp"
+#include "cdr/report_slots.hpp"
 #include "tandem/call_reports.hpp"
 
 namespace tandem {
@@ -77,6 +78,12 @@ Wrong read_tiny_fee(CallReportRequest& request, std::string_view value) {
   return {};
 }
 
+Wrong read_timezone(CallReportRequest& request, std::string_view value) {
+  if (auto zone = TimeZone::load(value); !zone) return zone.error().message;
+  request.timezone = value;
+  return {};
+}
+
 struct Option {
   std::string_view name;
   Wrong (*read)(CallReportRequest&, std::string_view);
@@ -84,6 +91,7 @@ struct Option {
 
 constexpr Option report_options[] = {
     {"by", read_slot},
+    {"timezone", read_timezone},
     {"side", read_side},
     {"limit", read_limit},
     {"long_s", read_rule<&GhostRules::long_s, 1, 86'400>},

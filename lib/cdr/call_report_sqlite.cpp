@@ -228,9 +228,11 @@ Result<CallReport> call_report(const CdrPlace& place, const CallReportRequest& r
   const std::int64_t now_us = time.wall_us();
   auto guarded = cdr::guarded_filter(request.filter, guards, now_us);
   if (!guarded) return std::move(guarded).error();
+  const auto zone = TimeZone::load(request.timezone);
+  if (!zone) return zone.error();
   CallReportRequest asked = request;
   asked.filter = std::move(*guarded);
-  auto collector = cdr::make_collector(asked, level, now_us);
+  auto collector = cdr::make_collector(asked, *zone, level, now_us);
 
   CdrFilter filter = asked.filter;  // of the rows
   if (collector->judges_vendor_gateway()) filter.vendor_gateway.clear();
@@ -259,7 +261,7 @@ Result<CallReport> call_report(const CdrPlace& place, const CallReportRequest& r
       auto done = collecting.day(place.folder, day);
       if (done) continue;
       if (!collecting.must_begin_anew()) return std::move(done).error();
-      collector = cdr::make_collector(asked, level, now_us);
+      collector = cdr::make_collector(asked, *zone, level, now_us);
       is_done = false;
       break;
     }

@@ -10,6 +10,7 @@
 
 #include "base/text.hpp"
 #include "cdr/day_files.hpp"
+#include "cdr/report_slots.hpp"
 #include "cdr/report_sums.hpp"
 #include "tandem/phones.hpp"
 
@@ -17,8 +18,6 @@ namespace tandem::cdr {
 namespace {
 
 constexpr std::int64_t second_us = 1'000'000;
-
-std::string slot_text(std::int64_t slot_us) { return format_time_us(slot_us).substr(0, 19) + "Z"; }
 
 /// Ids of the latest records of a group.
 class Samples {
@@ -142,10 +141,11 @@ Grouping grouping_of(const CallReportRequest& request) {
 
 class MetricsCollector final : public ReportCollector {
  public:
-  explicit MetricsCollector(const CallReportRequest& request)
+  MetricsCollector(const CallReportRequest& request, TimeZone zone)
       : request_(request),
         grouping_(grouping_of(request)),
-        slot_(request.kind == CallReportKind::days ? ReportSlot::hour : request.by) {}
+        slots_(request.kind == CallReportKind::days ? ReportSlot::hour : request.by,
+               std::move(zone)) {}
 
   Facts wanted() const override {
     Facts facts = metrics_facts;
@@ -187,7 +187,7 @@ class MetricsCollector final : public ReportCollector {
 
   Result<void> count(std::string_view gateway, const Trial& trial, const CallFacts& call,
                      bool has_money) {
-    auto value = groups_.at(slot_start_us(slot_, call.ended_at_us),
+    auto value = groups_.at(slots_.start_us(call.ended_at_us),
                             grouping_.by_gateway ? gateway : std::string_view(),
                             grouping_.by_deck ? call.rate_deck : std::string_view(),
                             grouping_.by_area ? call.rate_prefix : std::string_view());
@@ -200,7 +200,7 @@ class MetricsCollector final : public ReportCollector {
   void add_columns(std::vector<std::string>& columns) const {
     if (request_.kind == CallReportKind::days) {
       columns = {"day", "hour"};
-    } else if (slot_ != ReportSlot::none) {
+    } else if (slots_.kind() != ReportSlot::none) {
       columns = {"from"};
     }
     if (grouping_.by_gateway) columns.emplace_back("gateway");
@@ -218,10 +218,10 @@ class MetricsCollector final : public ReportCollector {
 
   void add_keys(const Groups<Value>::Group& group, RowMaker& row) const {
     if (request_.kind == CallReportKind::days) {
-      row.text(format_date(group.slot_us));
-      row.cell((group.slot_us % day_us + day_us) % day_us / (3'600 * second_us));
-    } else if (slot_ != ReportSlot::none) {
-      row.text(slot_text(group.slot_us));
+      const LocalTime at = slots_.local(group.slot_us);
+      row.text(format_date(at.day * day_us)).cell(std::int64_t{at.second / 3'600});
+    } else if (slots_.kind() != ReportSlot::none) {
+      row.text(slots_.text(group.slot_us));
     }
     if (grouping_.by_gateway) row.text(group.parts[0]);
     if (grouping_.by_deck) row.text(group.parts[1]);
@@ -272,7 +272,7 @@ class MetricsCollector final : public ReportCollector {
 
   const CallReportRequest& request_;
   const Grouping grouping_;
-  const ReportSlot slot_;
+  ReportSlots slots_;
   Groups<Value> groups_;
 };
 
@@ -335,9 +335,9 @@ class Load {
 
 class PerformanceCollector final : public ReportCollector {
  public:
-  PerformanceCollector(const CallReportRequest& request, std::int64_t now_us)
+  PerformanceCollector(const CallReportRequest& request, TimeZone zone, std::int64_t now_us)
       : filter_(request.filter),
-        slot_(request.by == ReportSlot::none ? ReportSlot::hour : request.by),
+        slots_(request.by == ReportSlot::none ? ReportSlot::hour : request.by, std::move(zone)),
         now_us_(now_us) {}
 
   Facts wanted() const override {
@@ -347,7 +347,7 @@ class PerformanceCollector final : public ReportCollector {
 
   Result<void> add(const CallFacts& call) override {
     if (!filter_.until_us || call.ended_at_us < *filter_.until_us) {
-      auto value = groups_.at(slot_start_us(slot_, call.ended_at_us));
+      auto value = groups_.at(slots_.start_us(call.ended_at_us));
       if (!value) return std::move(value).error();
       (*value)->metrics.count(trial_of(call), call, true);
     }
@@ -361,7 +361,7 @@ class PerformanceCollector final : public ReportCollector {
     for (const auto& group : groups_.sorted()) {
       const Value& v = group.value;
       RowMaker row;
-      row.text(slot_text(group.slot_us));
+      row.text(slots_.text(group.slot_us));
       row.count(v.metrics.attempts).count(v.metrics.answered);
       row.cell(percent_cell(v.metrics.answered, v.metrics.attempts));
       row.cell(mean_cell(v.metrics.talk_time_ms, v.metrics.answered));
@@ -405,7 +405,7 @@ class PerformanceCollector final : public ReportCollector {
     Result<void> outcome;
     load_.each([&](std::int64_t second, std::int64_t in_progress, std::int64_t begun) {
       if (!outcome || (in_progress == 0 && begun == 0)) return;
-      auto value = groups_.at(slot_start_us(slot_, second * second_us));
+      auto value = groups_.at(slots_.start_us(second * second_us));
       if (!value) {
         outcome = std::move(value).error();
         return;
@@ -421,12 +421,7 @@ class PerformanceCollector final : public ReportCollector {
 
   /// Seconds of a slot that lie in the period, and of the running one those that are over.
   std::int64_t seconds_of(std::int64_t slot_us) const {
-    // A month of 31 days is the longest; the next one begins in the 40 days behind it.
-    const std::int64_t next_us = slot_ == ReportSlot::month
-                                     ? slot_start_us(slot_, slot_us + 40 * day_us)
-                                 : slot_ == ReportSlot::day  ? slot_us + day_us
-                                 : slot_ == ReportSlot::hour ? slot_us + 3'600 * second_us
-                                                             : slot_us + 300 * second_us;
+    const std::int64_t next_us = slots_.end_us(slot_us);
     std::int64_t first_s = second_of(slot_us);
     std::int64_t last_s = second_of(next_us - 1);
     if (filter_.since_us) first_s = std::max(first_s, second_of(*filter_.since_us));
@@ -436,7 +431,7 @@ class PerformanceCollector final : public ReportCollector {
   }
 
   const CdrFilter& filter_;
-  const ReportSlot slot_;
+  ReportSlots slots_;
   const std::int64_t now_us_;
   Groups<Value> groups_;
   Load load_;
@@ -446,7 +441,8 @@ class PerformanceCollector final : public ReportCollector {
 
 class FailureCollector final : public ReportCollector {
  public:
-  explicit FailureCollector(const CallReportRequest& request) : request_(request) {}
+  FailureCollector(const CallReportRequest& request, TimeZone zone)
+      : request_(request), slots_(request.by, std::move(zone)) {}
 
   Facts wanted() const override {
     return request_.is_vendor ? Facts(Fact::legs)
@@ -477,7 +473,7 @@ class FailureCollector final : public ReportCollector {
       totals[{group.slot_us, group.parts[0]}] += group.value.count;
     for (const auto& group : groups_.sorted()) {
       RowMaker row;
-      if (request_.by != ReportSlot::none) row.text(slot_text(group.slot_us));
+      if (request_.by != ReportSlot::none) row.text(slots_.text(group.slot_us));
       row.text(group.parts[0]).text(group.parts[1]).count(group.value.count);
       row.cell(percent_cell(group.value.count, totals[{group.slot_us, group.parts[0]}]));
       if (auto done = row.text(group.value.samples.text()).add_to(report); !done) return done;
@@ -492,7 +488,7 @@ class FailureCollector final : public ReportCollector {
   };
   Result<void> count(std::string_view gateway, Reason reason, const CallFacts& call) {
     auto value =
-        groups_.at(slot_start_us(request_.by, call.ended_at_us), gateway,
+        groups_.at(slots_.start_us(call.ended_at_us), gateway,
                    std::string_view(reason == Reason::none ? "none" : reason_facts(reason).name));
     if (!value) return std::move(value).error();
     ++(*value)->count;
@@ -500,6 +496,7 @@ class FailureCollector final : public ReportCollector {
     return {};
   }
   const CallReportRequest& request_;
+  ReportSlots slots_;
   Groups<Value> groups_;
 };
 
@@ -507,8 +504,8 @@ class FailureCollector final : public ReportCollector {
 
 class StatementCollector final : public ReportCollector {
  public:
-  StatementCollector(const CallReportRequest& request, const RateLevel& level)
-      : request_(request), level_(level) {}
+  StatementCollector(const CallReportRequest& request, TimeZone zone, const RateLevel& level)
+      : request_(request), level_(level), slots_(request.by, std::move(zone)) {}
 
   Facts wanted() const override {
     Facts facts(Fact::account, Fact::currency, Fact::rate_deck, Fact::rate_prefix,
@@ -526,7 +523,7 @@ class StatementCollector final : public ReportCollector {
       whose = call.rate_prefix;
     }
     if (request_.kind != CallReportKind::area_statement && call.account.empty()) return {};
-    auto value = groups_.at(slot_start_us(request_.by, call.ended_at_us), whose, call.currency);
+    auto value = groups_.at(slots_.start_us(call.ended_at_us), whose, call.currency);
     if (!value) return std::move(value).error();
     (*value)->all.count(call);
     const CallLevel level = level_ ? level_(call.rate_deck, call.rate_prefix) : CallLevel::none;
@@ -547,7 +544,7 @@ class StatementCollector final : public ReportCollector {
       add_columns(report.columns, level.column_prefix);
     for (const auto& group : groups_.sorted()) {
       RowMaker row;
-      if (request_.by != ReportSlot::none) row.text(slot_text(group.slot_us));
+      if (request_.by != ReportSlot::none) row.text(slots_.text(group.slot_us));
       row.text(group.parts[0]).text(group.parts[1]);
       group.value.all.add_to(row);
       for (const Sums& sums : group.value.by_level)
@@ -595,6 +592,7 @@ class StatementCollector final : public ReportCollector {
   }
   const CallReportRequest& request_;
   const RateLevel& level_;
+  ReportSlots slots_;
   Groups<Value> groups_;
 };
 
@@ -729,20 +727,21 @@ class GhostCollector final : public ReportCollector {
 }  // namespace
 
 std::unique_ptr<ReportCollector> make_collector(const CallReportRequest& request,
-                                                const RateLevel& level, std::int64_t now_us) {
+                                                const TimeZone& zone, const RateLevel& level,
+                                                std::int64_t now_us) {
   switch (request.kind) {
     case CallReportKind::performance:
-      return std::make_unique<PerformanceCollector>(request, now_us);
+      return std::make_unique<PerformanceCollector>(request, zone, now_us);
     case CallReportKind::failures:
-      return std::make_unique<FailureCollector>(request);
+      return std::make_unique<FailureCollector>(request, zone);
     case CallReportKind::account_statement:
     case CallReportKind::phone_statement:
     case CallReportKind::area_statement:
-      return std::make_unique<StatementCollector>(request, level);
+      return std::make_unique<StatementCollector>(request, zone, level);
     case CallReportKind::ghost_calls:
       return std::make_unique<GhostCollector>(request);
     default:
-      return std::make_unique<MetricsCollector>(request);
+      return std::make_unique<MetricsCollector>(request, zone);
   }
 }
 

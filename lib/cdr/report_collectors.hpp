@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "base/time_zone.hpp"
 #include "cdr/call_facts.hpp"
 #include "tandem/call_reports.hpp"
 
@@ -22,9 +23,11 @@ class ReportCollector {
   virtual Result<void> finish(CallReport& report) = 0;
 };
 
-/// `request` and `level` outlive the collector; `now_us` is wall clock. REQUIRES: not
+/// `request` and `level` outlive the collector; `zone` is of its slots, `now_us` is wall clock.
+/// REQUIRES: not
 /// CallReportKind::calls.
 std::unique_ptr<ReportCollector> make_collector(const CallReportRequest& request,
-                                                const RateLevel& level, std::int64_t now_us);
+                                                const TimeZone& zone, const RateLevel& level,
+                                                std::int64_t now_us);
 
 }  // namespace tandem::cdr

@@ -3,22 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "base/text.hpp"
-#include "cdr/day_files.hpp"
-
 namespace tandem::cdr {
-namespace {
-
-std::int64_t floor_to(std::int64_t time_us, std::int64_t length_us) {
-  const std::int64_t rest = time_us % length_us;
-  const std::int64_t below = rest < 0 ? rest + length_us : rest;
-  std::int64_t start = 0;
-  // A time within the first slot that can be named begins it.
-  return __builtin_sub_overflow(time_us, below, &start) ? time_us : start;
-}
-
-}  // namespace
-
 Result<std::int64_t> narrowed(WideSum sum, const char* what) {
   if (sum > std::numeric_limits<std::int64_t>::max() ||
       sum < std::numeric_limits<std::int64_t>::min())
@@ -81,30 +66,6 @@ void Metrics::count(const Trial& trial, const CallFacts& call, bool has_money) {
   }
   if (!call.vendor_currency.empty())
     money.of(call.vendor_currency).vendor_fee += call.vendor_fee_units;
-}
-
-std::int64_t slot_start_us(ReportSlot slot, std::int64_t time_us) {
-  constexpr std::int64_t minute_us = 60'000'000;
-  switch (slot) {
-    case ReportSlot::none:
-      return 0;
-    case ReportSlot::five_minutes:
-      return floor_to(time_us, 5 * minute_us);
-    case ReportSlot::hour:
-      return floor_to(time_us, 60 * minute_us);
-    case ReportSlot::day:
-      return floor_to(time_us, day_us);
-    case ReportSlot::month:
-      break;
-  }
-  CivilDate date = civil_from_days(floor_to(time_us, day_us) / day_us);
-  date.day = 1;
-  return days_from_civil(date) * day_us;
-}
-
-const char* report_slot_name(ReportSlot slot) noexcept {
-  constexpr const char* names[] = {"none", "5min", "hour", "day", "month"};
-  return names[static_cast<std::size_t>(slot)];
 }
 
 }  // namespace tandem::cdr

@@ -76,10 +76,6 @@ inline constexpr Facts metrics_facts{Fact::answered_at, Fact::pdd,        Fact::
                                      Fact::package_fee, Fact::vendor_fee, Fact::vendor_currency,
                                      Fact::reason,      Fact::legs};
 
-/// Start of the slot that a moment lies in, microseconds since 1970 UTC; 0 for `none`.
-std::int64_t slot_start_us(ReportSlot slot, std::int64_t time_us);
-const char* report_slot_name(ReportSlot slot) noexcept;
-
 /// Groups by slot and up to three texts.
 template <class Value>
 class Groups {

@@ -104,9 +104,11 @@ Result<CdrColumns> cdr_columns(const SwitchConfig& config, const CdrColumnsReque
   return CdrColumns::read(records->place, request, records->guards);
 }
 
-Result<CallReport> call_report(const SwitchConfig& config, const CallReportRequest& request) {
+Result<CallReport> call_report(const SwitchConfig& config, const CallReportRequest& asked) {
   const auto records = record_place(config);
   if (!records) return records.error();
+  CallReportRequest request = asked;
+  if (request.timezone.empty()) request.timezone = config.parameters.timezone;
   const bool needs_levels = request.kind == CallReportKind::account_statement ||
                             request.kind == CallReportKind::phone_statement ||
                             request.kind == CallReportKind::area_statement;

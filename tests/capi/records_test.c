@@ -364,6 +364,14 @@ static void stored_records_are_read_one_by_one_and_reported(void) {
   CHECK(tandem_cdr_store_call_report(folder_path("asked"), &request, NULL, &text) == TANDEM_OK);
   CHECK(strstr(tandem_text_data(text), "2023-11-14T00:00:00Z,") != NULL);
   tandem_text_destroy(text);
+  request.timezone = "+05:30";
+  CHECK(tandem_cdr_store_call_report(folder_path("asked"), &request, NULL, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "T00:00:00+05:30,") != NULL);
+  tandem_text_destroy(text);
+  request.timezone = "Nowhere/Land";
+  CHECK_ERROR(tandem_cdr_store_call_report(folder_path("asked"), &request, NULL, &text),
+              TANDEM_ERR_INVALID_ARGUMENT, "Nowhere/Land");
+  request.timezone = NULL;
   query.limit = 0;
   query.before_record_id = 0;
   query.call_id = "no such call";

@@ -117,7 +117,9 @@ def test_records_are_listed_iterated_and_reported(tmp_path: Path) -> None:
     assert json.loads(report.to_json())[1]["attempts"] == 2
     failures = tandem.cdr_folder_report(folder, "failures", options={"by": "day"}, customer_gateway="cust")
     assert sum(row["count"] for row in failures.rows) == 2
-    for wrong in ({"by": "week"}, {"colour": "red"}):
+    here = tandem.cdr_folder_report(folder, "failures", options={"by": "day", "timezone": "-03:00"})
+    assert all(row["from"].endswith("T00:00:00-03:00") for row in here.rows) and here.rows
+    for wrong in ({"by": "week"}, {"colour": "red"}, {"timezone": "Nowhere/Land"}):
         with pytest.raises(tandem.Error):
             tandem.call_report(given, "days", options=wrong)
     with pytest.raises(tandem.Error):
