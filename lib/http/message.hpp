@@ -20,6 +20,8 @@ struct Request {
       headers;  ///< Names in lower case, values trimmed.
   std::string body;
   bool keeps_alive = true;
+  /// Of a long body: it counts as held, for the bound of the server, while a copy of this lives.
+  std::shared_ptr<const void> body_claim{};
 
   /// The first value, or null.
   [[nodiscard]] const std::string* header(std::string_view lower_case_name) const noexcept;

@@ -12,6 +12,22 @@ constexpr std::size_t piece_bytes = std::size_t{64} << 10;
 constexpr std::int64_t write_retry_us =
     10'000;  // the stream has no event for "there is room again"
 
+/// Bytes that somebody holds, for as long as it lives.
+class Claim {
+ public:
+  Claim(std::shared_ptr<std::atomic<std::size_t>> held_bytes, std::size_t bytes)
+      : held_bytes_(std::move(held_bytes)), bytes_(bytes) {
+    *held_bytes_ += bytes_;
+  }
+  ~Claim() { *held_bytes_ -= bytes_; }
+  Claim(const Claim&) = delete;
+  Claim& operator=(const Claim&) = delete;
+
+ private:
+  const std::shared_ptr<std::atomic<std::size_t>> held_bytes_;
+  const std::size_t bytes_;
+};
+
 Response refusal(int status, const std::string& text) {
   return {status, "text/plain", text + "\n", {}};
 }
@@ -34,7 +50,6 @@ class Server::Connection final : private io::StreamHandler {
   }
   ~Connection() override {
     if (body_ != nullptr) --server_.counters_.streams;
-    server_.large_bodies_bytes_ -= large_bytes_;
   }
 
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
@@ -98,15 +113,16 @@ class Server::Connection final : private io::StreamHandler {
   /// A long body counts from its head to its answer, and gets the time that its bytes take at 1
   /// MB/s.
   void reserve_large_body() {
-    if (large_bytes_ != 0 || reader_.body_bytes() <= RequestReader::body_bytes_max) return;
-    large_bytes_ = reader_.body_bytes();
-    server_.large_bodies_bytes_ += large_bytes_;
-    start_deadline(idle_us + static_cast<std::int64_t>(large_bytes_));
+    const std::size_t bytes = reader_.body_bytes();
+    if (claim_ != nullptr || bytes <= RequestReader::body_bytes_max) return;
+    claim_ = std::make_shared<Claim>(server_.large_bodies_bytes_, bytes);
+    start_deadline(idle_us + static_cast<std::int64_t>(bytes));
   }
 
   void answer() {
     ++server_.counters_.requests;
-    const Request& request = reader_.request();
+    Request& request = reader_.request();
+    request.body_claim = std::exchange(claim_, nullptr);
     Response response;
     try {
       response = server_.answer_(request);
@@ -119,7 +135,6 @@ class Server::Connection final : private io::StreamHandler {
     if (body_ != nullptr) ++server_.counters_.streams;
     reader_.take();
     is_head_judged_ = false;
-    server_.large_bodies_bytes_ -= std::exchange(large_bytes_, 0);
     send(std::move(wire), !keeps_alive);
   }
 
@@ -184,11 +199,11 @@ class Server::Connection final : private io::StreamHandler {
   RequestReader reader_;
   std::string out_;  // the answer being sent, from written_ on
   std::size_t written_ = 0;
-  std::size_t large_bytes_ = 0;   // reserved for the request that is being read
-  bool is_head_judged_ = false;   // of the request that is being read
-  bool is_known_ = false;         // one of its heads showed who the client is
-  bool is_last_ = false;          // nothing is read any more
-  std::unique_ptr<Stream> body_;  // of the last answer
+  std::shared_ptr<const Claim> claim_;  // of the request that is being read, when it is long
+  bool is_head_judged_ = false;         // of the request that is being read
+  bool is_known_ = false;               // one of its heads showed who the client is
+  bool is_last_ = false;                // nothing is read any more
+  std::unique_ptr<Stream> body_;        // of the last answer
   Timer deadline_;
   Timer write_again_;
   Timer next_piece_;
@@ -216,7 +231,9 @@ Result<std::unique_ptr<Server>> Server::create(io::Loop& loop, const SocketAddre
 std::size_t Server::body_limit(const Request& head) const {
   const std::size_t usual = RequestReader::body_bytes_max;
   const std::size_t wanted = body_limit_ ? body_limit_(head) : usual;
-  return std::max(usual, std::min(wanted, large_bodies_bytes_max - large_bodies_bytes_));
+  return std::max(
+      usual, std::min(wanted, large_bodies_bytes_max -
+                                  std::min(large_bodies_bytes_max, large_bodies_bytes_->load())));
 }
 
 void Server::on_accept(std::unique_ptr<io::StreamConnection> stream) {

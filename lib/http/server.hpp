@@ -4,6 +4,8 @@
 // here.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -39,7 +41,8 @@ class Server final : private io::AcceptHandler {
   static constexpr std::int64_t linger_us =
       2'000'000;  ///< From the last answer until we close what the client did not.
   static constexpr std::size_t large_bodies_bytes_max =
-      std::size_t{512} << 20;  ///< Of all bodies together that are longer than the usual limit.
+      std::size_t{512} << 20;  ///< Of all bodies together that are longer than the usual limit,
+                               ///< until nobody holds a copy of their request.
   static constexpr std::int64_t stream_poll_us = 50'000;  ///< How often a stream is asked for more.
 
   /// Runs on the loop for each request; may block, which delays only this server.
@@ -74,7 +77,10 @@ class Server final : private io::AcceptHandler {
   const Answer answer_;
   const RequestReader::BodyLimit body_limit_;
   const Knows knows_;
-  std::size_t large_bodies_bytes_ = 0;  // announced by requests that are not answered yet
+  // Announced by requests that are not answered yet, or held by who was given them: a job that goes
+  // on behind its answer, on a thread of its own, and may outlive the server.
+  const std::shared_ptr<std::atomic<std::size_t>> large_bodies_bytes_ =
+      std::make_shared<std::atomic<std::size_t>>(0);
   ServerCounters counters_;
   std::uint64_t last_number_ = 0;
   std::vector<std::unique_ptr<Connection>> connections_;  // the oldest first

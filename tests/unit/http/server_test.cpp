@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
 #include <stdexcept>
+#include <string>
+#include <string_view>
 
 #include "support/fake_network.hpp"
 
@@ -240,4 +243,46 @@ TEST_CASE_FIXTURE(Fixture, "Server: a stream ends with its client") {
   const int asked_before = script.asked;
   network.run_for(10 * Server::stream_poll_us);
   CHECK(script.asked == asked_before);
+}
+
+TEST_CASE_FIXTURE(Fixture, "Server: a long body counts for as long as somebody holds its request") {
+  server.reset();
+  std::optional<Request> held;  // as a job that goes on behind its answer
+  auto made = Server::create(
+      loop, at("127.0.0.1:8080"),
+      [&](const Request& request) {
+        held = request;
+        return Response{202, "text/plain", "begun", {}};
+      },
+      [](const Request&) { return Server::large_bodies_bytes_max; });
+  REQUIRE(made);
+  server = std::move(*made);
+  const auto head = [](std::size_t bytes) {
+    return "PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n";
+  };
+  const auto is_refused = [&](std::size_t bytes) {
+    Client client(loop);
+    REQUIRE(client.stream->send(head(bytes)));
+    network.settle();
+    return client.heard.find("HTTP/1.1 413") != std::string::npos;
+  };
+  constexpr std::size_t own_bytes = RequestReader::body_bytes_max + 1;
+  CHECK_FALSE(is_refused(Server::large_bodies_bytes_max));
+  network.settle();
+  Client client(loop);
+  std::string request = head(own_bytes) + std::string(own_bytes, 'x');
+  for (std::string_view rest = request; !rest.empty();) {
+    const std::string_view piece = rest.substr(0, 65'536);
+    REQUIRE(client.stream->send(piece));
+    network.settle();
+    rest.remove_prefix(piece.size());
+  }
+  CHECK(client.answers() == 1);
+  REQUIRE(held.has_value());
+  CHECK(held->body.size() == own_bytes);
+  CHECK(is_refused(Server::large_bodies_bytes_max));
+  CHECK_FALSE(is_refused(Server::large_bodies_bytes_max - own_bytes));
+  network.settle();
+  held.reset();
+  CHECK_FALSE(is_refused(Server::large_bodies_bytes_max));
 }
