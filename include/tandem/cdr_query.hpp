@@ -71,6 +71,10 @@ struct CdrPlace {
   /// none there: as they were written.
   std::string database;
 
+  /// Folder of the sums that a "slots" sink keeps (C-11), which reports read where these tell as
+  /// much as the records; "": there are none.
+  std::string slots{};
+
   CdrPlace(std::string day_files, std::string corrections = {})
       : folder(std::move(day_files)), database(std::move(corrections)) {}
 };

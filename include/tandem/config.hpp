@@ -368,7 +368,8 @@ struct ListenConfig {
 };
 
 struct CdrSinkConfig {
-  std::string type;  ///< "sqlite", "csv", "files", "http", "postgresql" or "mariadb".
+  std::string type;  ///< "sqlite", "csv", "files", "http", "postgresql", "mariadb" or
+                     ///< "slots".
   /// Folder; default "cdr", of files "cdr-files", of those on other machines "cdr-TYPE": they keep
   /// their place there.
   std::string path;

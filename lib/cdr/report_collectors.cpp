@@ -79,27 +79,6 @@ class RowMaker {
   std::optional<Error> failure_;
 };
 
-/// How often each reason came. There are few of them, so looking through is faster than a map.
-class ReasonCounts {
- public:
-  void add(Reason reason) {
-    for (auto& [each, count] : counts_) {
-      if (each != reason) continue;
-      ++count;
-      return;
-    }
-    counts_.emplace_back(reason, 1);
-  }
-  [[nodiscard]] std::vector<std::pair<Reason, std::uint64_t>> sorted() const {
-    auto all = counts_;
-    std::sort(all.begin(), all.end());
-    return all;
-  }
-
- private:
-  std::vector<std::pair<Reason, std::uint64_t>> counts_;
-};
-
 std::string reasons_text(const ReasonCounts& counts) {
   std::string text;
   for (const auto& [reason, count] : counts.sorted()) {
@@ -167,6 +146,13 @@ class MetricsCollector final : public ReportCollector {
     return {};
   }
 
+  Result<void> add_slot(const KeptSlot& slot) override {
+    auto value = at(slot.start_us, slot.gateway, slot.rate_deck, slot.rate_prefix);
+    if (!value) return std::move(value).error();
+    (*value)->add(*slot.sums);
+    return {};
+  }
+
   Result<void> finish(CallReport& report) override {
     add_columns(report.columns);
     const auto& groups = groups_.sorted();
@@ -180,20 +166,21 @@ class MetricsCollector final : public ReportCollector {
   }
 
  private:
-  struct Value {
-    Metrics metrics;
-    ReasonCounts reasons;
-  };
+  using Value = SlotSums;
+
+  Result<Value*> at(std::int64_t time_us, std::string_view gateway, std::string_view rate_deck,
+                    std::string_view rate_prefix) {
+    return groups_.at(slots_.start_us(time_us), grouping_.by_gateway ? gateway : std::string_view(),
+                      grouping_.by_deck ? rate_deck : std::string_view(),
+                      grouping_.by_area ? rate_prefix : std::string_view());
+  }
 
   Result<void> count(std::string_view gateway, const Trial& trial, const CallFacts& call,
                      bool has_money) {
-    auto value = groups_.at(slots_.start_us(call.ended_at_us),
-                            grouping_.by_gateway ? gateway : std::string_view(),
-                            grouping_.by_deck ? call.rate_deck : std::string_view(),
-                            grouping_.by_area ? call.rate_prefix : std::string_view());
+    auto value = at(call.ended_at_us, gateway, call.rate_deck, call.rate_prefix);
     if (!value) return std::move(value).error();
     (*value)->metrics.count(trial, call, has_money);
-    if (grouping_.shows_reasons) (*value)->reasons.add(trial.reason);
+    if (grouping_.shows_reasons) (*value)->reasons.add(trial.reason, 1);
     return {};
   }
 

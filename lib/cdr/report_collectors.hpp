@@ -5,9 +5,19 @@
 
 #include "base/time_zone.hpp"
 #include "cdr/call_facts.hpp"
+#include "cdr/report_sums.hpp"
 #include "tandem/call_reports.hpp"
 
 namespace tandem::cdr {
+
+/// Sums of a slot that lies within one of the report's.
+struct KeptSlot {
+  std::int64_t start_us = 0;
+  std::string_view gateway;
+  std::string_view rate_deck;
+  std::string_view rate_prefix;
+  const SlotSums* sums = nullptr;
+};
 
 class ReportCollector {
  public:
@@ -19,6 +29,10 @@ class ReportCollector {
   [[nodiscard]] virtual bool judges_vendor_gateway() const { return false; }
   /// Errors: limit.
   virtual Result<void> add(const CallFacts& call) = 0;
+  /// Instead of the calls of a slot. Errors: limit, unsupported (the report needs the calls).
+  virtual Result<void> add_slot(const KeptSlot&) {
+    return Error{ErrorCode::unsupported, "report was not made of sums"};
+  }
   /// Fills columns and rows. Once. Errors: limit (a sum).
   virtual Result<void> finish(CallReport& report) = 0;
 };

@@ -68,4 +68,25 @@ void Metrics::count(const Trial& trial, const CallFacts& call, bool has_money) {
     money.of(call.vendor_currency).vendor_fee += call.vendor_fee_units;
 }
 
+void SlotSums::add(const SlotSums& other) {
+  const Metrics& from = other.metrics;
+  metrics.attempts += from.attempts;
+  metrics.answered += from.answered;
+  metrics.responses += from.responses;
+  metrics.connected += from.connected;
+  metrics.effective += from.effective;
+  metrics.alerted += from.alerted;
+  metrics.pdd_ms += from.pdd_ms;
+  metrics.talk_time_ms += from.talk_time_ms;
+  metrics.billed_time_s += from.billed_time_s;
+  for (const auto& [currency, sums] : from.money.all()) {
+    MoneySums& own = metrics.money.of(currency);
+    own.fee += sums.fee;
+    own.package_fee += sums.package_fee;
+    own.vendor_fee += sums.vendor_fee;
+  }
+  for (const auto& [reason, times] : other.reasons.sorted())
+    reasons.add(reason, times);
+}
+
 }  // namespace tandem::cdr

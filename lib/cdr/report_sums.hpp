@@ -76,6 +76,35 @@ inline constexpr Facts metrics_facts{Fact::answered_at, Fact::pdd,        Fact::
                                      Fact::package_fee, Fact::vendor_fee, Fact::vendor_currency,
                                      Fact::reason,      Fact::legs};
 
+/// How often each reason came. There are few of them, so looking through is faster than a map.
+class ReasonCounts {
+ public:
+  void add(Reason reason, std::uint64_t times) {
+    for (auto& [each, count] : counts_) {
+      if (each != reason) continue;
+      count += times;
+      return;
+    }
+    counts_.emplace_back(reason, times);
+  }
+  [[nodiscard]] std::vector<std::pair<Reason, std::uint64_t>> sorted() const {
+    auto all = counts_;
+    std::sort(all.begin(), all.end());
+    return all;
+  }
+
+ private:
+  std::vector<std::pair<Reason, std::uint64_t>> counts_;
+};
+
+/// What is kept of many trials together.
+struct SlotSums {
+  Metrics metrics;
+  ReasonCounts reasons;
+
+  void add(const SlotSums& other);
+};
+
 /// Groups by slot and up to three texts.
 template <class Value>
 class Groups {

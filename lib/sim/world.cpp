@@ -117,7 +117,7 @@ Result<std::unique_ptr<Switch>> World::create_switch(SwitchConfig config, Switch
   // Servers of the real network are not asked from virtual time.
   std::erase_if(config.cdr_sinks, [](const CdrSinkConfig& sink) {
     return sink.type == "http" || sink.type == "postgresql" || sink.type == "mariadb" ||
-           (sink.type == "sqlite" && !sink.path.starts_with('/'));
+           ((sink.type == "sqlite" || sink.type == "slots") && !sink.path.starts_with('/'));
   });
   auto& ledger = body_->ledgers[config.path(config.database)];
   if (ledger == nullptr) {

@@ -10,6 +10,7 @@
 #include "cdr/cdr_sqlite.hpp"
 #include "cdr/csv_sink.hpp"
 #include "cdr/files_sink.hpp"
+#include "cdr/slot_sums_sqlite.hpp"
 #include "media/recorder.hpp"
 #include "media/relay.hpp"
 #include "remote/push_sink.hpp"
@@ -61,6 +62,11 @@ Result<std::unique_ptr<cdr::SinkTarget>> open_sink(const CdrSinkConfig& config,
   const std::string path = of_switch.path(config.path);
   if (config.type == "sqlite") {
     auto sink = cdr::SqliteSink::open(path);
+    if (!sink) return sink.error();
+    return std::unique_ptr<cdr::SinkTarget>(std::move(*sink));
+  }
+  if (config.type == "slots") {
+    auto sink = cdr::SlotSink::open(path, of_switch.parameters.timezone, clock);
     if (!sink) return sink.error();
     return std::unique_ptr<cdr::SinkTarget>(std::move(*sink));
   }

@@ -50,11 +50,17 @@ class RateLevels {
 }  // namespace
 
 Result<CdrPlace> cdr_place(const SwitchConfig& config) {
-  for (const CdrSinkConfig& sink : config.cdr_sinks) {
-    if (sink.type == "sqlite") {
-      std::string database = config.database.empty() ? std::string() : config.path(config.database);
-      return CdrPlace{config.path(sink.path), std::move(database)};
+  const auto folder_of = [&config](std::string_view type) {
+    for (const CdrSinkConfig& sink : config.cdr_sinks) {
+      if (sink.type == type) return config.path(sink.path);
     }
+    return std::string();
+  };
+  const std::string folder = folder_of("sqlite");
+  if (!folder.empty()) {
+    CdrPlace place(folder, config.database.empty() ? std::string() : config.path(config.database));
+    place.slots = folder_of("slots");
+    return place;
   }
   return Error{ErrorCode::unsupported, "configuration has no sqlite sink to ask"};
 }

@@ -176,6 +176,10 @@ class Checker {
       if (!checked) fail(at("/cdr/sinks", i), checked.error().message);
       const bool has_tls_files = !sink.push.tls_ca.empty() || !sink.push.tls_certificate.empty() ||
                                  !sink.push.tls_key.empty();
+      if (sink.type == "slots" &&
+          std::none_of(sinks.begin(), sinks.end(),
+                       [](const CdrSinkConfig& each) { return each.type == "sqlite"; }))
+        fail(at("/cdr/sinks", i), "there is no sqlite sink whose reports could read the slots");
       if (has_tls_files && sink.type != "http")
         fail(at("/cdr/sinks", i), "tls_ca, tls_certificate and tls_key are for http sinks");
     }

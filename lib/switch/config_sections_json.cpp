@@ -255,16 +255,17 @@ const std::vector<Field<SwitchConfig>>& admin_fields() {
 
 const std::vector<Field<CdrSinkConfig>>& sink_fields() {
   static const std::vector<Field<CdrSinkConfig>> fields = {
-      {"type", "sqlite|csv|files|http|postgresql|mariadb", "required",
+      {"type", "sqlite|csv|files|http|postgresql|mariadb|slots", "required",
        "Kind of sink: day files (C-03), a file an hour (C-04), files of an interval for programs "
        "that take them (C-05), a server that records are posted to (C-06), a database server "
-       "(C-03).",
+       "(C-03), sums for reports over long times (C-11).",
        [](Reader& r, const Json& v, CdrSinkConfig& s) {
-         static constexpr std::string_view types[] = {"sqlite", "csv",        "files",
-                                                      "http",   "postgresql", "mariadb"};
+         static constexpr std::string_view types[] = {"sqlite",     "csv",     "files", "http",
+                                                      "postgresql", "mariadb", "slots"};
          if (r.string(v, s.type) &&
              std::find(std::begin(types), std::end(types), s.type) == std::end(types)) {
-           r.fail("\"" + s.type + "\" is not one of sqlite, csv, files, http, postgresql, mariadb");
+           r.fail("\"" + s.type +
+                  "\" is not one of sqlite, csv, files, http, postgresql, mariadb, slots");
          }
        }},
       {"path", "folder", "\"cdr\", files and later: \"cdr-TYPE\"",

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from decimal import Decimal
 from pathlib import Path
@@ -92,6 +93,7 @@ def test_questions_need_no_switch(tmp_path: Path) -> None:
 
 def test_records_are_listed_iterated_and_reported(tmp_path: Path) -> None:
     given = config(tmp_path)
+    given["cdr"]["sinks"].append({"type": "slots", "path": str(tmp_path / "slots")})
     folder = str(tmp_path / "cdr")
     with tandem.Switch(given) as switch:
         for source in ("127.0.0.9", "127.0.0.9", "127.0.0.8"):
@@ -115,6 +117,10 @@ def test_records_are_listed_iterated_and_reported(tmp_path: Path) -> None:
     assert report.rows[1]["asr_percent"] == Decimal("0.00")
     assert report.to_csv().startswith("gateway,attempts,") and "GATEWAY" in report.to_table()
     assert json.loads(report.to_json())[1]["attempts"] == 2
+    yesterday_us = (int(time.time()) // 86_400 - 1) * 86_400_000_000
+    of_slots = tandem.call_report(given, "customer-gateways", since_us=yesterday_us)
+    assert of_slots.records_read == 0 and of_slots.rows == report.rows
+    assert tandem.call_report(given, "customer-gateways", since_us=yesterday_us + 1).records_read == 3
     failures = tandem.cdr_folder_report(folder, "failures", options={"by": "day"}, customer_gateway="cust")
     assert sum(row["count"] for row in failures.rows) == 2
     here = tandem.cdr_folder_report(folder, "failures", options={"by": "day", "timezone": "-03:00"})

@@ -308,7 +308,7 @@ def call_report(
 ) -> CallReport:
     """A report over records, "customer-gateways" and the others of docs/reports.md.
 
-    `options`: `by`, `side` and the rules of ghost calls, as text. Other keywords: those of CdrQuery but `limit`.
+    `options`: `by`, `timezone`, `side` and the rules of ghost calls, as text. Other keywords: those of CdrQuery but `limit`.
     """
     return _tandem.call_report(to_config(config), name, CdrQuery(**query), limit, dict(options or {}))
 

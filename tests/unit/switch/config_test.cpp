@@ -682,6 +682,16 @@ TEST_CASE("read_config: what only a start could not do is an error of the file")
   CHECK(places(listen + R"(, "parameters": {"free_numbers": ["110", "zz zz"]})") ==
         Pointers{"/parameters/free_numbers"});
   CHECK(places(listen + R"(, "cdr": {"sinks": [{"type": "sqlite"}, {"type": "csv"}]})").empty());
+  CHECK(places(listen + R"(, "cdr": {"sinks": [{"type": "sqlite"}, {"type": "slots"}]})").empty());
+  CHECK(places(listen + R"(, "cdr": {"sinks": [{"type": "csv"}, {"type": "slots"}]})") ==
+        Pointers{"/cdr/sinks/1"});
+  for (const char* sink : {R"({"type": "sqlite", "tls_ca": "a.pem"})",
+                           R"({"type": "http", "url": "http://a/", "tls_ca": "a.pem"})",
+                           R"({"type": "http", "url": "https://a/", "tls_key": "a.pem"})"}) {
+    CAPTURE(std::string(sink));
+    CHECK_FALSE(places(listen + R"(, "cdr": {"sinks": [)" + sink + "]}").empty());
+  }
+  CHECK(places(listen + R"(, "cdr": {"sinks": [{"type": "http", "url": "https://a/"}]})").empty());
   CHECK(
       places(listen + R"(, "cdr": {"sinks": [{"type": "csv"}, {"type": "csv", "path": "cdr"}]})") ==
       Pointers{"/cdr/sinks/1/path"});

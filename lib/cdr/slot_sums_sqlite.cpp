@@ -1,0 +1,423 @@
+#include "cdr/slot_sums_sqlite.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "base/text.hpp"
+#include "cdr/day_files.hpp"
+#include "cdr/disk.hpp"
+
+namespace tandem::cdr {
+namespace {
+
+constexpr std::string_view file_name = "/slots.db";
+constexpr std::int64_t always_us = std::numeric_limits<std::int64_t>::min();
+
+struct Width {
+  ReportSlot slot;
+  std::int64_t kept_days;
+};
+constexpr std::array<Width, 3> widths = {
+    {{ReportSlot::five_minutes, 7}, {ReportSlot::hour, 90}, {ReportSlot::day, 3 * 366}}};
+
+constexpr store::Migration steps[] = {
+    {1, R"sql(
+      CREATE TABLE slot_place(
+        one INTEGER PRIMARY KEY CHECK(one = 1),
+        sequence INTEGER NOT NULL,      -- of the journal
+        zone TEXT NOT NULL,
+        complete_from_us INTEGER NOT NULL, -- calls that ended earlier may be missing
+        latest_us INTEGER NOT NULL      -- what is kept is counted back from
+      );
+      CREATE TABLE slot_sums(
+        width INTEGER NOT NULL,         -- ReportSlot
+        start_us INTEGER NOT NULL,
+        is_vendor INTEGER NOT NULL,     -- 1: attempts at a vendor gateway
+        gateway TEXT NOT NULL,
+        rate_deck TEXT NOT NULL,
+        rate_prefix TEXT NOT NULL,
+        sums TEXT NOT NULL,
+        PRIMARY KEY(width, start_us, is_vendor, gateway, rate_deck, rate_prefix)
+      ) WITHOUT ROWID;
+    )sql"},
+};
+
+/// The oldest start that is kept.
+std::int64_t kept_from_us(const Width& width, const TimeZone& zone, std::int64_t latest_us) {
+  const std::int64_t kept_us = width.kept_days * day_us;
+  if (latest_us < always_us + kept_us) return always_us;
+  return ReportSlots(width.slot, zone).start_us(latest_us - kept_us);
+}
+
+void append_wide(std::string& out, WideSum sum) {
+  out += sum < 0 ? "-" : "";
+  std::string digits;
+  do {
+    const int digit = static_cast<int>(sum % 10);
+    digits += static_cast<char>('0' + (digit < 0 ? -digit : digit));
+    sum /= 10;
+  } while (sum != 0);
+  out.append(digits.rbegin(), digits.rend()) += ' ';
+}
+
+/// Reads what append() functions wrote; after something else `is_good` is false.
+class SumsText {
+ public:
+  explicit SumsText(std::string_view text) : rest_(text) {}
+  WideSum wide() {
+    const std::size_t end = rest_.find(' ');
+    std::string_view word = rest_.substr(0, end);
+    is_good = is_good && end != std::string_view::npos && !word.empty() && word.size() <= 40;
+    if (!is_good) return 0;
+    rest_.remove_prefix(end + 1);
+    const bool is_negative = word.front() == '-';
+    if (is_negative) word.remove_prefix(1);
+    WideSum sum = 0;
+    for (const char c : word) {
+      is_good = is_good && c >= '0' && c <= '9' &&
+                !__builtin_mul_overflow(sum, WideSum{10}, &sum) &&
+                !__builtin_sub_overflow(sum, WideSum{c - '0'}, &sum);  // the lowest has no positive
+    }
+    return is_negative ? sum : -sum;
+  }
+  std::uint64_t count() { return static_cast<std::uint64_t>(wide()); }
+  std::string_view bytes(std::size_t size) {
+    is_good = is_good && size < rest_.size();
+    if (!is_good) return {};
+    const std::string_view taken = rest_.substr(0, size);
+    rest_.remove_prefix(size + 1);
+    return taken;
+  }
+  [[nodiscard]] bool is_over() const noexcept { return rest_.empty(); }
+  bool is_good = true;
+
+ private:
+  std::string_view rest_;
+};
+
+std::string to_text(const SlotSums& sums) {
+  const Metrics& m = sums.metrics;
+  std::string text;
+  for (const std::uint64_t count :
+       {m.attempts, m.answered, m.responses, m.connected, m.effective, m.alerted})
+    append_wide(text, WideSum{count});
+  for (const WideSum sum : {m.pdd_ms, m.talk_time_ms, m.billed_time_s})
+    append_wide(text, sum);
+  const auto reasons = sums.reasons.sorted();
+  append_wide(text, static_cast<WideSum>(reasons.size()));
+  for (const auto& [reason, count] : reasons) {
+    append_wide(text, static_cast<WideSum>(reason));
+    append_wide(text, WideSum{count});
+  }
+  for (const auto& [currency, money] : m.money.all()) {
+    append_wide(text, static_cast<WideSum>(currency.size()));
+    (text += currency) += ' ';
+    for (const WideSum sum : {money.fee, money.package_fee, money.vendor_fee})
+      append_wide(text, sum);
+  }
+  return text;
+}
+
+Result<SlotSums> from_text(std::string_view text) {
+  SlotSums sums;
+  Metrics& m = sums.metrics;
+  SumsText in(text);
+  for (std::uint64_t* count :
+       {&m.attempts, &m.answered, &m.responses, &m.connected, &m.effective, &m.alerted})
+    *count = in.count();
+  for (WideSum* sum : {&m.pdd_ms, &m.talk_time_ms, &m.billed_time_s})
+    *sum = in.wide();
+  for (std::uint64_t left = in.count(); left > 0 && in.is_good; --left) {
+    const auto reason = static_cast<Reason>(in.wide());
+    sums.reasons.add(reason, in.count());
+  }
+  while (in.is_good && !in.is_over()) {
+    const std::string_view currency = in.bytes(static_cast<std::size_t>(in.count()));
+    MoneySums& money = m.money.of(currency);
+    for (WideSum* sum : {&money.fee, &money.package_fee, &money.vendor_fee})
+      *sum = in.wide();
+  }
+  if (!in.is_good) return Error{ErrorCode::corrupt, "sums of a slot were not readable"};
+  return sums;
+}
+
+CallFacts facts_of(const Cdr& cdr, const std::vector<LegFacts>& legs) {
+  CallFacts call;
+  call.record_id = static_cast<std::int64_t>(cdr.record_id);
+  call.ended_at_us = cdr.ended_at_us;
+  call.started_at_us = cdr.started_at_us;
+  call.answered_at_us = cdr.answered_at_us;
+  call.pdd_ms = cdr.pdd_ms;
+  call.talk_time_ms = cdr.talk_time_ms;
+  if (cdr.customer_gateway) call.customer_gateway = *cdr.customer_gateway;
+  call.currency = cdr.customer.currency;
+  call.rate_deck = cdr.customer.rate_deck;
+  call.rate_prefix = cdr.customer.rate_prefix;
+  call.billed_time_s = cdr.customer.billed_time_s;
+  call.fee_units = cdr.customer.charge.units();
+  call.package_fee_units = cdr.customer.package_charge.units();
+  if (cdr.vendor) {
+    call.vendor_currency = cdr.vendor->currency;
+    call.vendor_fee_units = cdr.vendor->charge.units();
+  }
+  call.reason = cdr.end_reason;
+  call.legs = legs;
+  return call;
+}
+
+/// Of the table, but `sums`.
+struct Key {
+  ReportSlot width = ReportSlot::none;
+  std::int64_t start_us = 0;
+  bool is_vendor = false;
+  std::string gateway, rate_deck, rate_prefix;
+  auto operator<=>(const Key&) const = default;
+};
+
+void bind_key(store::Statement& statement, const Key& key) {
+  statement.bind(1, static_cast<std::int64_t>(key.width)).bind(2, key.start_us);
+  statement.bind(3, std::int64_t{key.is_vendor ? 1 : 0}).bind(4, key.gateway);
+  statement.bind(5, key.rate_deck).bind(6, key.rate_prefix);
+}
+
+struct Place {
+  std::uint64_t sequence = 0;
+  std::string zone;
+  std::int64_t complete_from_us = 0;
+  std::int64_t latest_us = 0;
+};
+
+Result<std::optional<Place>> read_place(store::Connection& connection) {
+  auto select =
+      connection.prepare("SELECT sequence, zone, complete_from_us, latest_us FROM slot_place");
+  if (!select) return std::move(select).error();
+  auto row = select->step();
+  if (!row) return std::move(row).error();
+  if (!*row) return std::optional<Place>();
+  return std::optional<Place>(Place{static_cast<std::uint64_t>(select->integer(0)),
+                                    std::string(select->text(1)), select->integer(2),
+                                    select->integer(3)});
+}
+
+/// Whether the sums tell calls apart as the request does.
+bool can_tell(const CallReportRequest& request) {
+  CdrFilter rest = request.filter;
+  bool is_of_legs = false;
+  switch (request.kind) {
+    case CallReportKind::customer_gateways:
+    case CallReportKind::days:
+    case CallReportKind::areas:
+    case CallReportKind::area_totals:
+      break;
+    case CallReportKind::vendor_gateways:
+      is_of_legs = true;
+      break;
+    case CallReportKind::gateway_areas:
+      is_of_legs = request.is_vendor;
+      break;
+    default:
+      return false;
+  }
+  (is_of_legs ? rest.vendor_gateway : rest.customer_gateway).clear();
+  const bool has_texts = !rest.caller.empty() || !rest.callee.empty() || !rest.caller_in.empty() ||
+                         !rest.caller_billing.empty() || !rest.caller_out.empty() ||
+                         !rest.callee_in.empty() || !rest.callee_billing.empty() ||
+                         !rest.callee_out.empty() || !rest.account.empty() ||
+                         !rest.vendor_account.empty() || !rest.agent_account.empty() ||
+                         !rest.customer_gateway.empty() || !rest.vendor_gateway.empty() ||
+                         !rest.call_id.empty() || !rest.reason.empty();
+  return rest.since_us && !has_texts && !rest.sip_status && !rest.release_side &&
+         !rest.is_answered && !rest.is_free && !rest.talk_min_ms && !rest.talk_max_ms;
+}
+
+/// The widest slots that the period begins and ends with, that fit into those asked for, and that
+/// are there from its beginning on.
+std::optional<ReportSlot> width_for(const CallReportRequest& request, const TimeZone& zone,
+                                    const Place& place) {
+  const ReportSlot asked = request.kind == CallReportKind::days ? ReportSlot::hour : request.by;
+  std::optional<ReportSlot> found;
+  for (const Width& width : widths) {
+    const bool fits = asked == ReportSlot::none || width.slot <= asked;
+    ReportSlots slots(width.slot, zone);
+    const auto is_edge = [&](std::optional<std::int64_t> time_us) {
+      return !time_us || slots.start_us(*time_us) == *time_us;
+    };
+    if (fits && is_edge(request.filter.since_us) && is_edge(request.filter.until_us) &&
+        *request.filter.since_us >= kept_from_us(width, zone, place.latest_us))
+      found = width.slot;
+  }
+  return found;
+}
+
+}  // namespace
+
+SlotSink::SlotSink(store::Connection connection, TimeZone zone, const Clock& clock)
+    : connection_(std::move(connection)), zone_(std::move(zone)), clock_(clock) {}
+
+Result<std::unique_ptr<SlotSink>> SlotSink::open(const std::string& folder, const std::string& zone,
+                                                 const Clock& clock) {
+  auto loaded = TimeZone::load(zone);
+  if (!loaded) return std::move(loaded).error();
+  PosixDisk disk;
+  if (auto made = disk.make_folder(folder); !made) return std::move(made).error();
+  auto lock = disk.lock(folder + "/slots.lock");
+  if (!lock) return std::move(lock).error();
+  auto connection = store::Connection::open(folder + std::string(file_name));
+  if (!connection) return std::move(connection).error();
+  if (auto done = store::migrate(*connection, "slots", steps); !done)
+    return std::move(done).error();
+  auto place = read_place(*connection);
+  if (!place) return std::move(place).error();
+  if (!*place) {
+    // What ended before is in no record that will come, unless the journal is new as well.
+    auto insert = connection->prepare("INSERT INTO slot_place VALUES(1, 0, ?, ?, ?)");
+    if (!insert) return std::move(insert).error();
+    insert->bind(1, zone).bind(2, clock.wall_us()).bind(3, always_us);
+    if (auto done = insert->run(); !done) return std::move(done).error();
+  } else if ((*place)->zone != zone) {
+    return Error{ErrorCode::invalid_argument,
+                 "\"" + folder + std::string(file_name) + "\" has sums of days in \"" +
+                     (*place)->zone + "\" and not in \"" + zone +
+                     "\": set the zone back, or move the file away to begin anew"};
+  }
+  std::unique_ptr<SlotSink> sink(new SlotSink(std::move(*connection), std::move(*loaded), clock));
+  sink->lock_ = std::move(*lock);
+  return sink;
+}
+
+Result<std::uint64_t> SlotSink::position() {
+  auto place = read_place(connection_);
+  if (!place) return std::move(place).error();
+  if (!*place)
+    return Error{ErrorCode::corrupt, "the place of the slots in the journal was missing"};
+  return (*place)->sequence;
+}
+
+Result<void> SlotSink::write_batch(std::span<const RecordView> records, std::uint64_t through) {
+  auto transaction = store::Transaction::begin(connection_);
+  if (!transaction) return std::move(transaction).error();
+  auto found = read_place(connection_);
+  if (!found) return std::move(found).error();
+  if (!*found) return Error{ErrorCode::io, "the place of the slots in the journal was missing"};
+  Place place = **found;
+  if (through <= place.sequence) return {};
+  if (place.sequence == 0 && !records.empty() && records.front().sequence == 1)
+    place.complete_from_us = always_us;
+
+  std::vector<Cdr> cdrs;
+  for (const RecordView& view : records) {
+    if (view.type != RecordType::end || view.sequence <= place.sequence) continue;
+    auto record = decode_end(view.payload, view.sequence);
+    if (!record) return std::move(record).error();
+    // A clock that was far ahead must not end what is kept.
+    place.latest_us =
+        std::max(place.latest_us, std::min(record->cdr.ended_at_us, clock_.wall_us()));
+    cdrs.push_back(std::move(record->cdr));
+  }
+  std::map<Key, SlotSums> sums;
+  for (const Width& width : widths) {
+    ReportSlots slots(width.slot, zone_);
+    const std::int64_t kept_us = kept_from_us(width, zone_, place.latest_us);
+    for (const Cdr& cdr : cdrs) {
+      const std::int64_t start_us = slots.start_us(cdr.ended_at_us);
+      if (start_us < kept_us) continue;
+      const auto legs = legs_of({&cdr.attempts, cdr.started_at_us, cdr.answered_at_us, cdr.pdd_ms});
+      const CallFacts call = facts_of(cdr, legs);
+      const auto count = [&](Key key, const Trial& trial, bool has_money) {
+        SlotSums& of = sums[std::move(key)];
+        of.metrics.count(trial, call, has_money);
+        of.reasons.add(trial.reason, 1);
+      };
+      count({width.slot, start_us, false, std::string(call.customer_gateway),
+             std::string(call.rate_deck), std::string(call.rate_prefix)},
+            trial_of(call), true);
+      for (const LegFacts& leg : legs) {
+        count({width.slot, start_us, true, std::string(leg.gateway), "",
+               std::string(call.rate_prefix)},
+              trial_of(leg), leg.is_answered);
+      }
+    }
+    auto forget = connection_.prepare("DELETE FROM slot_sums WHERE width = ? AND start_us < ?");
+    if (!forget) return std::move(forget).error();
+    forget->bind(1, static_cast<std::int64_t>(width.slot)).bind(2, kept_us);
+    if (auto done = forget->run(); !done) return done;
+  }
+
+  auto select = connection_.prepare(
+      "SELECT sums FROM slot_sums WHERE width = ? AND start_us = ? AND is_vendor = ? AND gateway = "
+      "? AND rate_deck = ? AND rate_prefix = ?");
+  if (!select) return std::move(select).error();
+  auto insert = connection_.prepare("INSERT OR REPLACE INTO slot_sums VALUES(?,?,?,?,?,?,?)");
+  if (!insert) return std::move(insert).error();
+  for (auto& [key, added] : sums) {
+    bind_key(*select, key);
+    auto row = select->step();
+    if (!row) return std::move(row).error();
+    if (*row) {
+      auto before = from_text(select->text(0));
+      // What is wrong with a file is no fault of the record that goes into it.
+      if (!before) return Error{ErrorCode::io, std::move(before).error().message};
+      added.add(*before);
+    }
+    select->reset();
+    bind_key(*insert, key);
+    insert->bind(7, to_text(added));
+    if (auto done = insert->run(); !done) return done;
+  }
+  auto move = connection_.prepare(
+      "UPDATE slot_place SET sequence = ?, complete_from_us = ?, latest_us = ?");
+  if (!move) return std::move(move).error();
+  move->bind(1, static_cast<std::int64_t>(through)).bind(2, place.complete_from_us);
+  move->bind(3, place.latest_us);
+  if (auto done = move->run(); !done) return done;
+  return transaction->commit();
+}
+
+Result<bool> collect_slots(const std::string& folder, const CallReportRequest& request,
+                           const TimeZone& zone, ReportCollector& collector) {
+  if (folder.empty() || !can_tell(request)) return false;
+  auto connection =
+      store::Connection::open(folder + std::string(file_name), store::OpenMode::read_only);
+  if (!connection) {
+    if (connection.error().code == ErrorCode::not_found) return false;
+    return std::move(connection).error();
+  }
+  // One view of all, whatever is written meanwhile.
+  if (auto begun = connection->execute("BEGIN"); !begun) return std::move(begun).error();
+  auto place = read_place(*connection);
+  if (!place) return std::move(place).error();
+  const std::string zone_name = request.timezone.empty() ? "UTC" : request.timezone;
+  if (!*place || (*place)->zone != zone_name ||
+      *request.filter.since_us < (*place)->complete_from_us)
+    return false;
+  const auto width = width_for(request, zone, **place);
+  if (!width) return false;
+  auto rows = connection->prepare(
+      "SELECT start_us, gateway, rate_deck, rate_prefix, sums FROM slot_sums WHERE width = ? AND "
+      "start_us >= ? AND start_us < ? AND is_vendor = ?");
+  if (!rows) return std::move(rows).error();
+  rows->bind(1, static_cast<std::int64_t>(*width)).bind(2, *request.filter.since_us);
+  rows->bind(3, request.filter.until_us.value_or(std::numeric_limits<std::int64_t>::max()));
+  rows->bind(4, std::int64_t{collector.judges_vendor_gateway() ? 1 : 0});
+  const std::string& gateway = collector.judges_vendor_gateway() ? request.filter.vendor_gateway
+                                                                 : request.filter.customer_gateway;
+  for (;;) {
+    auto row = rows->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return true;
+    if (!gateway.empty() && rows->text(1) != gateway) continue;
+    if (!request.filter.rate_prefix.empty() && rows->text(3) != request.filter.rate_prefix)
+      continue;
+    auto sums = from_text(rows->text(4));
+    if (!sums) return std::move(sums).error();
+    auto added =
+        collector.add_slot({rows->integer(0), rows->text(1), rows->text(2), rows->text(3), &*sums});
+    if (!added) return std::move(added).error();
+  }
+}
+
+}  // namespace tandem::cdr

@@ -1,0 +1,47 @@
+// Sums of calls by five minutes, hours and days, kept up to date beside the records (C-11), for
+// reports over more time than there are records or anybody would read them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cdr/built_in_sink.hpp"
+#include "cdr/report_collectors.hpp"
+#include "cdr/report_slots.hpp"
+#include "cdr/report_sums.hpp"
+#include "store/sqlite.hpp"
+#include "tandem/clock.hpp"
+
+namespace tandem::cdr {
+
+/// "slots.db" in a folder of its own, with its place in the journal in the same transaction as the
+/// sums. Five minutes are kept for 7 days, hours for 90, days for 3 years of 366.
+class SlotSink final : public BuiltInSink {
+ public:
+  /// `zone`: name of that whose days and hours are counted. `clock` outlives the sink. Errors: io,
+  /// already_exists (another process uses the folder), invalid_argument (no such zone; the sums
+  /// that are there are of another zone).
+  static Result<std::unique_ptr<SlotSink>> open(const std::string& folder, const std::string& zone,
+                                                const Clock& clock);
+
+  Result<std::uint64_t> position() override;
+  Result<void> write_batch(std::span<const RecordView> records, std::uint64_t through) override;
+
+ private:
+  SlotSink(store::Connection connection, TimeZone zone, const Clock& clock);
+
+  std::unique_ptr<DiskLock> lock_;
+  store::Connection connection_;
+  const TimeZone zone_;
+  const Clock& clock_;
+};
+
+/// Gives the collector what the sums of a folder say of the request's period, instead of records.
+/// False: they do not tell, because there are none, or not of all that time, zone or filter;
+/// nothing was given then. `zone`: the request's. Errors: io, corrupt, limit.
+Result<bool> collect_slots(const std::string& folder, const CallReportRequest& request,
+                           const TimeZone& zone, ReportCollector& collector);
+
+}  // namespace tandem::cdr

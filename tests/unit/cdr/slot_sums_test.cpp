@@ -1,0 +1,251 @@
+// Sums by slots against the same reports over the records.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "cdr/cdr_codec.hpp"
+#include "cdr/cdr_sqlite.hpp"
+#include "cdr/day_files.hpp"
+#include "cdr/slot_sums_sqlite.hpp"
+#include "report_oracle.hpp"
+#include "tandem/call_reports.hpp"
+#include "temporary_folder.hpp"
+
+using namespace tandem;
+using namespace tandem::cdr;
+using test::TemporaryFolder;
+
+namespace {
+
+constexpr std::int64_t hour_us = 3'600'000'000;
+
+/// Day files and sums of the same records.
+struct Kept {
+  TemporaryFolder folder;
+  SimulatedClock clock{test::noon_us + 5 * day_us};
+  std::string zone;
+  std::string slots = folder.path() + "/slots";
+  std::unique_ptr<CdrSink> days;
+  std::unique_ptr<SlotSink> sums;
+  std::vector<std::string> payloads;  // of records 1, 2, ...
+
+  explicit Kept(std::string its_zone = "UTC") : zone(std::move(its_zone)) {
+    auto made = make_sqlite_sink(folder.path() + "/cdr");
+    REQUIRE(made.ok());
+    days = std::move(*made);
+    open();
+  }
+  void open() {
+    sums.reset();
+    auto made = SlotSink::open(slots, zone, clock);
+    REQUIRE_MESSAGE(made.ok(), (made.ok() ? std::string() : made.error().message));
+    sums = std::move(*made);
+  }
+  void add(Cdr cdr) {
+    cdr.record_id = payloads.size() + 1;
+    REQUIRE(days->write(cdr).ok());
+    payloads.push_back(encode(EndRecord{0, cdr}));
+  }
+  /// Records `first` to `last`, as a journal offers them.
+  Result<void> offer(std::uint64_t first, std::uint64_t last) {
+    std::vector<RecordView> views;
+    for (std::uint64_t i = first; i <= last; ++i)
+      views.push_back({i, RecordType::end, payloads[i - 1]});
+    return sums->write_batch(views, last);
+  }
+  void offer_all() {
+    REQUIRE(days->flush().ok());
+    REQUIRE(offer(1, payloads.size()).ok());
+  }
+  [[nodiscard]] CallReport report(const CallReportRequest& request, bool by_slots) const {
+    CdrPlace place(folder.path() + "/cdr");
+    if (by_slots) place.slots = slots;
+    auto made = call_report(place, request, {}, &clock);
+    REQUIRE_MESSAGE(made.ok(), (made.ok() ? std::string() : made.error().message));
+    return *made;
+  }
+  /// Whether the slots gave the report, which is then what the records give.
+  [[nodiscard]] bool agrees(const CallReportRequest& request) const {
+    const CallReport of_records = report(request, false);
+    const CallReport of_slots = report(request, true);
+    CHECK(of_slots.columns == of_records.columns);
+    CHECK(of_slots.rows == of_records.rows);
+    return of_slots.records_read == 0 && of_records.records_read > 0;
+  }
+};
+
+constexpr std::array kinds = {CallReportKind::customer_gateways,
+                              CallReportKind::vendor_gateways,
+                              CallReportKind::days,
+                              CallReportKind::areas,
+                              CallReportKind::gateway_areas,
+                              CallReportKind::area_totals};
+
+}  // namespace
+
+TEST_CASE("Slots: reports of sums are those of the records, whatever zone and period (C-11)") {
+  SeededRandom random(41);
+  for (const char* zone : {"UTC", "+05:30", "Europe/Berlin"}) {
+    CAPTURE(std::string(zone));
+    Kept kept(zone);
+    for (int i = 0; i < 250; ++i)
+      kept.add(test::varied_cdr(1, random));
+    REQUIRE(kept.days->flush().ok());
+    // Batches of any size, some of which come again after the sink was opened anew.
+    for (std::uint64_t done = 0; done < kept.payloads.size();) {
+      const std::uint64_t last =
+          std::min<std::uint64_t>(done + 1 + random.below(60), kept.payloads.size());
+      const std::uint64_t first = done - std::min<std::uint64_t>(done, random.below(20)) + 1;
+      REQUIRE(kept.offer(first, last).ok());
+      if (random.below(3) == 0) {
+        kept.open();
+        CHECK(kept.sums->position().value() == last);
+        REQUIRE(kept.offer(first, last).ok());
+      }
+      done = last;
+    }
+    int told = 0;
+    for (int round = 0; round < 40; ++round) {
+      CallReportRequest request;
+      request.timezone = zone;
+      request.kind = test::any_of(random, kinds);
+      request.by = static_cast<ReportSlot>(random.below(5));
+      request.is_vendor = random.below(2) == 0;
+      // Edges of days, of hours, and of nothing.
+      const std::int64_t step_us = std::array<std::int64_t, 3>{day_us, hour_us, 7'000'000}[random.below(3)];
+      const ReportSlot edge = step_us == day_us ? ReportSlot::day : ReportSlot::hour;
+      ReportSlots edges(edge, TimeZone::load(zone).value());
+      const auto some_time = [&](std::int64_t from_us) {
+        const std::int64_t time_us = from_us + static_cast<std::int64_t>(random.below(3 * day_us));
+        return step_us < hour_us ? time_us : edges.start_us(time_us);
+      };
+      request.filter.since_us = some_time(test::noon_us - day_us);
+      if (random.below(3) != 0) request.filter.until_us = some_time(test::noon_us + 2 * day_us);
+      if (random.below(3) == 0) request.filter.rate_prefix = "44";
+      if (random.below(3) == 0) request.filter.customer_gateway = "cust-1";
+      if (random.below(3) == 0) request.filter.vendor_gateway = "v1";
+      if (random.below(10) == 0) request.filter.is_answered = true;
+      told += kept.agrees(request) ? 1 : 0;
+    }
+    CHECK(told >= 5);
+    CHECK(told <= 35);
+  }
+}
+
+TEST_CASE("Slots: five minutes are kept for 7 days, hours for 90, days for three years (C-11)") {
+  Kept kept;
+  SeededRandom random(42);
+  const std::int64_t first_us = test::noon_us / day_us * day_us;
+  const auto call_at = [&](std::int64_t days) {
+    Cdr cdr = test::varied_cdr(1, random);
+    const std::int64_t shift_us = first_us + days * day_us + hour_us - cdr.ended_at_us;
+    cdr.started_at_us += shift_us;
+    cdr.ended_at_us += shift_us;
+    if (cdr.answered_at_us != 0) cdr.answered_at_us += shift_us;
+    for (Attempt& attempt : cdr.attempts) {
+      attempt.started_at_us += shift_us;
+      attempt.ended_at_us += shift_us;
+    }
+    return cdr;
+  };
+  kept.clock.step_wall_us(1'086 * day_us);
+  kept.add(call_at(0));
+  kept.add(call_at(1'000));
+  kept.add(call_at(1'085));
+  kept.add(call_at(1'090));
+  kept.offer_all();
+  CallReportRequest request;
+  request.kind = CallReportKind::customer_gateways;
+  const auto is_told = [&](std::int64_t since_day, std::int64_t shift_us) {
+    request.filter.since_us = first_us + since_day * day_us + shift_us;
+    return kept.agrees(request);
+  };
+  CHECK(is_told(0, 0));  // by days
+  CHECK_FALSE(is_told(999, hour_us));
+  CHECK(is_told(1'001, hour_us));  // by hours
+  CHECK_FALSE(is_told(1'082, 300'000'000));
+  CHECK(is_told(1'084, 300'000'000));  // by five minutes
+  CHECK_FALSE(is_told(1'084, 1));
+  request.by = ReportSlot::five_minutes;
+  CHECK_FALSE(is_told(1'001, 0));
+  CHECK(is_told(1'084, 0));
+
+  // The first day goes with the fourth year; a clock that is far ahead takes nothing away.
+  request.by = ReportSlot::none;
+  Cdr wild = call_at(1'090);
+  wild.ended_at_us += 90'000 * day_us;
+  kept.add(wild);
+  REQUIRE(kept.days->flush().ok());
+  REQUIRE(kept.offer(5, 5).ok());
+  CHECK(is_told(0, 0));
+  kept.clock.step_wall_us(11 * day_us);
+  kept.add(call_at(1'101));
+  REQUIRE(kept.days->flush().ok());
+  REQUIRE(kept.offer(6, 6).ok());
+  CHECK_FALSE(is_told(0, 0));
+  CHECK(is_told(3, 0));
+  // A late call of a time that is kept no more changes nothing that is told.
+  kept.add(call_at(1));
+  REQUIRE(kept.offer(7, 7).ok());
+  CHECK(is_told(3, 0));
+}
+
+TEST_CASE("Slots: sums of days outlive the records (C-11)") {
+  Kept kept;
+  SeededRandom random(43);
+  for (int i = 0; i < 20; ++i)
+    kept.add(test::varied_cdr(1, random));
+  kept.offer_all();
+  CallReportRequest request;
+  request.kind = CallReportKind::vendor_gateways;
+  request.filter.since_us = test::noon_us / day_us * day_us - 10 * day_us;
+  const CallReport before = kept.report(request, false);
+  REQUIRE_FALSE(before.rows.empty());
+  kept.days.reset();
+  std::filesystem::remove_all(kept.folder.path() + "/cdr");
+  CHECK(kept.report(request, true).rows == before.rows);
+  CHECK(kept.report(request, false).rows.empty());
+}
+
+TEST_CASE("Slots: what began in the middle tells of nothing before (C-11)") {
+  Kept kept;
+  SeededRandom random(44);
+  for (int i = 0; i < 30; ++i)
+    kept.add(test::varied_cdr(1, random));
+  REQUIRE(kept.days->flush().ok());
+  REQUIRE(kept.offer(11, 30).ok());  // the journal has no more
+  CallReportRequest request;
+  request.filter.since_us = test::noon_us / day_us * day_us;
+  CHECK_FALSE(kept.agrees(request));
+  request.filter.since_us = (test::noon_us + 6 * day_us) / day_us * day_us;
+  Cdr later = test::varied_cdr(1, random);
+  later.started_at_us = later.ended_at_us = test::noon_us + 7 * day_us;
+  later.answered_at_us = 0;
+  kept.clock.step_wall_us(5 * day_us);
+  kept.add(later);
+  REQUIRE(kept.days->flush().ok());
+  REQUIRE(kept.offer(31, 31).ok());
+  CHECK(kept.agrees(request));
+}
+
+TEST_CASE("Slots: another zone is refused by the sink, and answered by the records (C-11)") {
+  Kept kept("+02:00");
+  SeededRandom random(45);
+  for (int i = 0; i < 20; ++i)
+    kept.add(test::varied_cdr(1, random));
+  kept.offer_all();
+  CallReportRequest request;
+  request.filter.since_us = test::noon_us / day_us * day_us;
+  CHECK_FALSE(kept.agrees(request));
+  request.timezone = "+02:00";
+  request.filter.since_us = test::noon_us / day_us * day_us - 2 * hour_us;
+  CHECK(kept.agrees(request));
+  kept.sums.reset();
+  const auto other = SlotSink::open(kept.slots, "UTC", kept.clock);
+  REQUIRE_FALSE(other.ok());
+  CHECK(other.error().code == ErrorCode::invalid_argument);
+  CHECK(other.error().message.find("\"+02:00\"") != std::string::npos);
+  CHECK_FALSE(SlotSink::open(kept.slots, "Nowhere/Land", kept.clock).ok());
+}
