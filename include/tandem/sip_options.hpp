@@ -194,9 +194,11 @@ struct SipOptions : DescriptionOptions {
   bool finds_transport = false;
   SocketAddress local_address;  ///< Listen address to send from (P-01); none: the first that fits.
   std::string local_domain;     ///< Host of From and identities instead of the address (P-07).
-  bool user_phone = false;      ///< ";user=phone" in the URIs of a request (P-08).
-  bool display = true;          ///< The caller's display name goes along (P-09).
-  bool rpid = false;            ///< Remote-Party-ID.
+  /// It is asked how much it can bear, and sent no more (RFC 7339).
+  bool overload_control = false;
+  bool user_phone = false;  ///< ";user=phone" in the URIs of a request (P-08).
+  bool display = true;      ///< The caller's display name goes along (P-09).
+  bool rpid = false;        ///< Remote-Party-ID.
   IdentityMode pai = IdentityMode::none;
   IdentityMode ppi = IdentityMode::none;
   bool forward_signal = false;                 ///< Diversion goes along (P-13).

@@ -157,6 +157,12 @@ struct SwitchCounters {
   NameCounters dns;                             ///< Of the names of gateways.
   std::uint64_t traces_running = 0;             ///< Now, without the ring (O-12).
   std::uint64_t hep_sent = 0, hep_dropped = 0;  ///< Copies to the HEP server.
+  /// New calls under overload: that got 503; that were not answered at all, since there was not
+  /// even time for that; that waited for their turn.
+  std::uint64_t overload_refused = 0, overload_dropped = 0, overload_waited = 0;
+  /// Now: what peers are asked to keep back of new calls, in percent, by the worker that asks for
+  /// the most (RFC 7339).
+  std::uint64_t overload_loss_percent = 0;
 };
 
 /// A softswitch. Any number of them live in one process, independent of each other.

@@ -1759,11 +1759,16 @@ typedef struct tandem_switch_counters {
   uint64_t traces_running;    /* call traces now, without the ring */
   uint64_t hep_sent;          /* copies of messages for the HEP server */
   uint64_t hep_dropped;       /* those that found no room in a turn of a worker */
+  /* New calls under overload. */
+  uint64_t overload_refused;      /* got 503 */
+  uint64_t overload_dropped;      /* got no answer: there was not even time for that */
+  uint64_t overload_waited;       /* waited for their turn */
+  uint64_t overload_loss_percent; /* now: what peers are asked to keep back (RFC 7339) */
 } tandem_switch_counters;
 #define TANDEM_SWITCH_COUNTERS_INIT                                                                \
   {                                                                                                \
     sizeof(tandem_switch_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0               \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0   \
   }
 
 /* Opens sockets, database and journal and recovers what a crash left; takes no call before

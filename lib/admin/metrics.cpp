@@ -133,6 +133,16 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.single("sip_websocket_failures_total", "counter",
               "WebSocket connections that did not: TLS, HTTP, Origin, protocol, too slow.",
               counters.websocket_failures);
+  page.single("sip_overload_refused_total", "counter",
+              "New calls that got 503 since there was more to do than could be done.",
+              counters.overload_refused);
+  page.single("sip_overload_dropped_total", "counter",
+              "New calls that there was not even time to refuse.", counters.overload_dropped);
+  page.single("sip_overload_waited_total", "counter", "New calls that waited for their turn.",
+              counters.overload_waited);
+  page.single("sip_overload_loss_percent", "gauge",
+              "What peers are asked to keep back of new calls (RFC 7339).",
+              counters.overload_loss_percent);
   page.single("traces_running", "gauge", "Call traces that have not ended.",
               counters.traces_running);
   page.single("trace_hep_sent_total", "counter", "Copies of messages for the HEP server.",

@@ -138,6 +138,14 @@ struct Manners {
   ReplyAddress reply_address = ReplyAddress::socket;        ///< P-02.
   RequestAddress request_address = RequestAddress::socket;  ///< P-03.
   TlsName tls;  ///< For connections that are made to the peer, by a callee's leg too.
+  bool asks_for_load = false;  ///< The peer is offered to tell how much it can bear (RFC 7339).
+};
+
+/// What a peer says of its load (RFC 7339, loss-based).
+struct OverloadFeedback {
+  unsigned loss_percent = 0;     ///< Of a hundred new requests so many shall not be sent; 0..100.
+  std::int64_t validity_us = 0;  ///< For so long; 0: no longer.
+  std::uint64_t sequence = 0;    ///< What has a lower one is older; 0: not said.
 };
 
 /// How a caller is shown beside the From (P-09).
@@ -228,6 +236,8 @@ class LegEvents {
   virtual void on_progress(Leg& leg, const Progress& progress) = 0;
   virtual void on_answer(Leg& leg, const Answer& answer) = 0;
   virtual void on_failure(Leg& leg, const Failure& failure) = 0;  ///< The leg is over.
+  /// The peer told of its load, before what else its response says. Of legs that asked for it.
+  virtual void on_load(Leg& leg, const OverloadFeedback& feedback);
 
   // Inbound leg.
   /// The caller gave up; 487 is sent; over. With `is_transport`: it did not acknowledge a
@@ -252,6 +262,7 @@ class LegEvents {
 };
 
 inline void LegEvents::on_acknowledged(Leg&, const SessionBody&) {}
+inline void LegEvents::on_load(Leg&, const OverloadFeedback&) {}
 
 /// Outcome of a check of credentials (RFC 3261 section 22, RFC 7616).
 enum class AuthResult : std::uint8_t {

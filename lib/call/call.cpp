@@ -523,6 +523,7 @@ std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_vie
                         ? TlsName{}
                         : TlsName{tls_name_of(vendor(), context_.names.get(), trial_.destination),
                                   options.tls_verify};
+  out.manners.asks_for_load = options.overload_control;
   // Nobody could answer the offer that a reliable response would bring (RFC 3262 section 5).
   if (setup_->offer.empty() && !inbound_->is_reliable()) out.manners.rel100 = ExtensionUse::off;
   out.caller = attempt.caller_out.empty() ? std::string_view("anonymous") : attempt.caller_out;
@@ -849,6 +850,14 @@ void Call::on_acknowledged(Leg& leg, const SessionBody& body) {
   if (setup_ != nullptr && !leg.awaits_acknowledgement() &&
       std::exchange(setup_->awaits_acknowledgement, false))
     record_answer();
+}
+
+/// What the next calls to that place are held to; this one goes on.
+void Call::on_load(Leg& leg, const OverloadFeedback& feedback) {
+  const bool is_of_vendor = trial_.redirection == nullptr || !trial_.redirection->is_followed();
+  if (is_over_ || &leg != trial_.leg.get() || trial_.address == nullptr || !is_of_vendor) return;
+  trial_.address->note_loss(feedback.loss_percent, feedback.validity_us, feedback.sequence,
+                            worker_.loop().clock().monotonic_us());
 }
 
 void Call::on_failure(Leg& leg, const Failure& failure) {

@@ -61,6 +61,7 @@ class Call final : public LegEvents {
   void on_progress(Leg& leg, const Progress& progress) override;
   void on_answer(Leg& leg, const Answer& answer) override;
   void on_failure(Leg& leg, const Failure& failure) override;
+  void on_load(Leg& leg, const OverloadFeedback& feedback) override;
   void on_cancel(Leg& leg, const Release& release) override;
   void on_acknowledged(Leg& leg, const SessionBody& body) override;
   void on_confirmed(Leg& leg, const SessionBody& body) override;

@@ -262,6 +262,10 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
                                        [](const auto& address) { return address->is_up(); });
     return exclude(Reason::NoAvailableRouter, is_any_up ? "retry_after" : "options_check");
   }
+  // RFC 7339: the place has said how many of the calls it can take.
+  if (is_live && plan.address != nullptr && plan.address->loss_percent(now_us) > 0 &&
+      plan.address->sheds(context.random->next(), now_us))
+    return exclude(Reason::RateLimited, "overload");
   const RewriteRules* caller_rules = &vendor.rewrite_caller;
   const RewriteRules* callee_rules = nullptr;
   if (!vendor.periods.empty()) {  // judged at the call's arrival

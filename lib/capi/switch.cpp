@@ -480,7 +480,11 @@ int tandem_switch_read_counters(const tandem_switch* object, tandem_switch_count
                                              c.dns.names_failing,
                                              c.traces_running,
                                              c.hep_sent,
-                                             c.hep_dropped});
+                                             c.hep_dropped,
+                                             c.overload_refused,
+                                             c.overload_dropped,
+                                             c.overload_waited,
+                                             c.overload_loss_percent});
     return TANDEM_OK;
   });
 }

@@ -28,6 +28,13 @@ class AddressHealth {
   [[nodiscard]] bool is_up() const noexcept { return is_up_.load(std::memory_order_relaxed); }
   /// How long a Retry-After still keeps it out of routing. `now_us`: monotonic.
   [[nodiscard]] std::int64_t closed_us(std::int64_t now_us) const noexcept;
+  /// Whether this new call is one of those that its place has asked to be kept back (RFC 7339).
+  /// `draw`: any number.
+  [[nodiscard]] bool sheds(std::uint64_t draw, std::int64_t now_us) const noexcept {
+    return draw % 100 < loss_percent(now_us);
+  }
+  /// 0..100 of a hundred new calls.
+  [[nodiscard]] unsigned loss_percent(std::int64_t now_us) const noexcept;
   [[nodiscard]] bool is_usable(std::int64_t now_us) const noexcept {
     return is_up() && closed_us(now_us) == 0;
   }
@@ -35,6 +42,10 @@ class AddressHealth {
   /// A response asked not to be bothered for `seconds`. A later end replaces an earlier one, never
   /// the other way round: responses of several calls cross.
   void close_for(std::int64_t seconds, std::int64_t now_us) noexcept;
+  /// Its place said how many of a hundred new calls it shall not be sent, and for how long. What
+  /// has a lower `sequence` than what is known is older, and changes nothing; 0: not said.
+  void note_loss(unsigned percent, std::int64_t validity_us, std::uint64_t sequence,
+                 std::int64_t now_us) noexcept;
   /// One check ended. True when is_up() changed.
   bool note_probe(bool is_answered) noexcept;
   void forget_probes() noexcept;  ///< Nobody checks any more: up.
@@ -43,7 +54,10 @@ class AddressHealth {
   const SocketAddress address_;
   std::atomic<bool> is_up_{true};
   std::atomic<std::int64_t> closed_until_us_{0};  // monotonic
-  unsigned failures_ = 0;                         // in a row
+  // The end of what was asked for, monotonic, and the percentage in its last seven bits.
+  std::atomic<std::int64_t> loss_{0};
+  std::atomic<std::uint64_t> loss_sequence_{0};
+  unsigned failures_ = 0;  // in a row
 };
 
 /// The addresses of one gateway, in the order in which they are preferred.

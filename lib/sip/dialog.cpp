@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "sip/content.hpp"
+#include "sip/overload.hpp"
 #include "sip/referral.hpp"
 #include "sip/worker.hpp"
 
@@ -68,7 +69,7 @@ void write_dialog_request(MessageWriter& writer, StackWorker& worker, const Dial
     writer.request_line(method, head.target);
   }
   writer.header("Via", {via_protocol(path.transport), worker.transports().advertised_text(path),
-                        ";branch=", branch, ";rport"});
+                        ";branch=", branch, ";rport", head.via_parameters});
   while (!routes.empty()) {
     const std::string_view line = first_line(routes);
     writer.copy("Route", line);
@@ -297,6 +298,8 @@ ServerTransaction& Dialog::open_server(const Message& request, const Path& from)
   const Token::Text own_tag = tag();
   response.to_tag = sip::view(own_tag);
   response.source = from.remote;
+  const std::string load = worker_.load_for(request);
+  response.overload = load;
   write_response_head(writer, request, response);
   const std::string_view text = writer.view();
   transaction.set_head(text.substr(text.find('\n') + 1));
@@ -356,7 +359,9 @@ Path Dialog::path_to(std::string_view target, std::string_view routes) const {
 MessageWriter Dialog::begin_request(std::string_view method, std::uint32_t cseq, const Path& path,
                                     std::string_view branch, int max_forwards) {
   MessageWriter writer(worker_.scratch(), StackWorker::scratch_bytes);
-  write_dialog_request(writer, worker_, head(), method, cseq, path, branch, max_forwards);
+  DialogHead written = head();
+  if (asks_for_load_ && method == "INVITE") written.via_parameters = overload_offer;
+  write_dialog_request(writer, worker_, written, method, cseq, path, branch, max_forwards);
   return writer;
 }
 
@@ -419,9 +424,11 @@ ClientTransaction* Dialog::repeat(ClientTransaction& transaction, const Message&
     const Header& header = own.headers[i];
     switch (header.id) {
       case HeaderId::via:
-        writer.header("Via",
-                      {via_protocol(path.transport), worker_.transports().advertised_text(path),
-                       ";branch=", branch.view(), ";rport"});
+        writer.header(
+            "Via", {via_protocol(path.transport), worker_.transports().advertised_text(path),
+                    ";branch=", branch.view(), ";rport",
+                    asks_for_load_ && transaction.method() == Method::invite ? overload_offer
+                                                                             : std::string_view()});
         break;
       case HeaderId::cseq:
         writer.header("CSeq", {Decimal(cseq).view(), " ", own.method_token});

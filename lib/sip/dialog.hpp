@@ -32,7 +32,8 @@ struct DialogHead {
   std::string_view from;    ///< Our name and tag.
   std::string_view to;      ///< Theirs.
   std::string_view call_id;
-  std::string_view routes;  ///< Route set: one name-addr a line; "" for none.
+  std::string_view routes;               ///< Route set: one name-addr a line; "" for none.
+  std::string_view via_parameters = {};  ///< Behind ours, each with its ';'.
 };
 /// Request line, Via, Max-Forwards, From, To, Call-ID, CSeq, Route. A first route without `lr` is a
 /// strict router: it becomes the Request-URI and the target goes last.
@@ -387,7 +388,8 @@ class Dialog final : public TransactionUser {
   Role role_;
   State state_ = State::early;
   bool uses_reason_ = true;
-  bool is_arriving_ = false;  // the receiver of calls has not returned yet
+  bool asks_for_load_ = false;  // outbound: responses may say how loaded the peer is
+  bool is_arriving_ = false;    // the receiver of calls has not returned yet
   bool has_offer_ =
       false;  // our INVITE or re-INVITE carried one, so its 2xx is acknowledged at once
   bool is_reoffer_empty_ = false;      // the re-INVITE that waits for our answer has no offer

@@ -32,8 +32,13 @@ class HandoverRing {
 
   bool push(Kind kind, const Path& path,
             std::string_view bytes) noexcept;  ///< False: the ring is full.
-  bool peek(Record& record) noexcept;          ///< The oldest record; false when there is none.
-  void release() noexcept;                     ///< Drops the record that peek() gave.
+  /// Less than half of it is left: what can be done without is not pushed. Sending thread.
+  [[nodiscard]] bool is_crowded() const noexcept {
+    return written_.load(std::memory_order_relaxed) - read_.load(std::memory_order_acquire) >
+           capacity_bytes_ / 2;
+  }
+  bool peek(Record& record) noexcept;  ///< The oldest record; false when there is none.
+  void release() noexcept;             ///< Drops the record that peek() gave.
 
  private:
   struct Header {

@@ -52,6 +52,8 @@ std::unique_ptr<Leg> Dialog::accept(const Message& invite, ServerTransaction& tr
   head.to_tag = sip::view(own_tag);
   head.source = path_.remote;
   head.record_route = true;
+  const std::string load = worker_.load_for(invite);
+  head.overload = load;
   write_response_head(writer, invite, head);
   const std::string_view written = writer.view();
   transaction.set_head(written.substr(written.find('\n') + 1));

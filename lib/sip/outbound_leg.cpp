@@ -6,6 +6,7 @@
 #include "sip/contact.hpp"
 #include "sip/content.hpp"
 #include "sip/dialog.hpp"
+#include "sip/overload.hpp"
 #include "sip/portability.hpp"
 #include "sip/transport.hpp"
 #include "sip/worker.hpp"
@@ -81,6 +82,7 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   if (transport == Transport::tls) path_.tls_peer = worker_.tls_peer(call.manners.tls);
 
   uses_reason_ = call.manners.uses_reason;
+  asks_for_load_ = call.manners.asks_for_load;
   reply_address_ = call.manners.reply_address;
   request_address_ = call.manners.request_address;
   if (call.manners.watch.mode != SessionWatch::Mode::off)
@@ -153,6 +155,10 @@ void Dialog::on_invite_response(ClientTransaction& transaction, const Message& r
                                 const Path& from) {
   (void)from;
   const int status = response.status;
+  if (asks_for_load_ && response.via_count > 0) {
+    const auto load = overload_feedback(response.vias[0]);
+    if (LegEvents* user = load ? events() : nullptr) user->on_load(*leg_, *load);
+  }
   if (status < 200) {
     if (state_ == State::cancelled) {
       transaction.cancel(cancel_reason());

@@ -68,6 +68,11 @@ struct StackConfig {
   std::int64_t connection_idle_us = 180'000'000;
   std::size_t handover_bytes =
       256 * 1024;  ///< Room of each pair of workers for messages on their way.
+  /// New calls that wait while a worker has more to do than it can; further ones get 503.
+  std::size_t arrivals_max = 1'024;
+  std::size_t arrival_bytes_max = 4 << 20;
+  /// One that has waited for longer gets 503: below T1, so that what is taken is no repetition.
+  std::int64_t arrival_wait_us = 200'000;
   int tos = 0;
   bool offers_sha256 = true;  ///< Challenges name SHA-256 behind MD5 (RFC 8760 section 2.3).
   /// Makes connections to WebSocket listeners. Empty: none are made, since who speaks WebSocket is
@@ -87,6 +92,9 @@ struct StackCounters {
       retransmissions{0}, malformed_dropped{0}, malformed_answered{0}, handed_over{0},
       handover_drops{0}, strays_dropped{0}, overload_refused{0}, calls_in{0}, calls_out{0},
       send_failures{0};
+  // New calls under overload: that waited for their turn, and that there was not even time to
+  // refuse.
+  std::atomic<std::uint64_t> arrivals_waited{0}, overload_dropped{0};
   std::atomic<std::uint64_t> registers_received{0};  ///< Those that the gate let pass.
   /// Reliable provisional responses for which there was no room behind one that is not
   /// acknowledged.
@@ -102,6 +110,8 @@ struct StackCounters {
   std::atomic<std::uint64_t> websockets_opened{0}, websocket_failures{0};
   std::atomic<std::uint64_t> dialogs_live{0}, transactions_live{0},
       connections_live{0};  ///< Now, not in total.
+  /// What peers are asked to keep back of new calls now, in percent (RFC 7339).
+  std::atomic<std::uint64_t> overload_loss_percent{0};
 };
 
 /// All workers of one switch: opens the shared listeners, hands messages to their owner.

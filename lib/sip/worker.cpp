@@ -9,6 +9,20 @@
 namespace tandem::sip {
 namespace {
 
+// What new calls get of a turn. Between two turns the sockets are read, and all that belongs to
+// known calls is served: the shorter this is, the fewer of those the system must drop.
+constexpr std::int64_t new_calls_us = 2'000;
+constexpr std::int64_t new_calls_crowded_us = 500;  // when the last turn brought more than ...
+constexpr std::uint32_t crowd = 128;                // ... so many messages
+constexpr std::uint32_t refusals_per_turn = 64;     // by 503; the others are not answered at all
+
+/// An INVITE that is of no dialog yet.
+bool is_new_invite(std::string_view bytes) noexcept {
+  OwnerKey key;
+  return bytes.starts_with("INVITE ") && scan_owner(bytes, key) && key.is_request &&
+         key.to_tag.empty();
+}
+
 bool lists_sdp(const Message& request) noexcept {
   bool has_accept = false;
   for (std::size_t i = 0; i < request.header_count; ++i) {
@@ -48,6 +62,7 @@ StackWorker::StackWorker(unsigned index, StackShared& shared, io::Loop& loop, In
       scratch_(new char[scratch_bytes]),
       message_(new Message),
       own_message_(new Message),
+      arrivals_(shared.config.arrivals_max, shared.config.arrival_bytes_max),
       touched_(shared.workers.size()) {}
 
 StackWorker::~StackWorker() = default;
@@ -98,7 +113,10 @@ unsigned StackWorker::owner(std::string_view bytes) const noexcept {
 bool StackWorker::hand_over(unsigned to, HandoverRing::Kind kind, const Path& path,
                             std::string_view bytes) {
   HandoverRing& ring = *shared_.rings[index_ * shared_.workers.size() + to];
-  if (!ring.push(kind, path, bytes)) {
+  // The rest is kept for what belongs to known calls.
+  const bool must_wait =
+      kind == HandoverRing::Kind::message && ring.is_crowded() && is_new_invite(bytes);
+  if (must_wait || !ring.push(kind, path, bytes)) {
     bump(counters_.handover_drops);
     return false;
   }
@@ -177,6 +195,107 @@ bool StackWorker::is_of_old(std::string_view bytes) const {
 
 bool StackWorker::receive(std::string_view bytes, const Path& path) {
   if (tap_ != nullptr && tap_->is_on()) record(bytes, path, false, false);
+  ++turn_messages_;
+  if (is_new_invite(bytes)) {
+    const std::int64_t now_us = loop_.clock().monotonic_us();
+    if (!may_begin_now(now_us)) {
+      let_wait(bytes, path, now_us);
+      return true;
+    }
+    meter_.note_taken(false, now_us);
+    note_load(now_us);
+  }
+  return read(bytes, path);
+}
+
+// New calls under overload. What is known comes first, whatever the load: a call that was taken
+// ends as it should, and its charge with it. New calls share what is left, in their order.
+
+/// Nothing waits, and this turn has not lasted for long.
+bool StackWorker::may_begin_now(std::int64_t now_us) {
+  if (!arrivals_.empty()) return false;
+  if (turn_began_us_ >= 0) return now_us - turn_began_us_ < new_calls_us;
+  turn_began_us_ = now_us;
+  loop_.defer([this] {
+    turn_began_us_ = -1;
+    if (arrivals_.empty()) turn_messages_ = 0;
+  });
+  return true;
+}
+
+void StackWorker::let_wait(std::string_view bytes, const Path& path, std::int64_t now_us) {
+  if (!arrivals_.push(path, bytes, now_us, false)) return shed(bytes, path, now_us);
+  bump(counters_.arrivals_waited);
+  schedule_arrivals();
+}
+
+/// In the next turn, behind the sockets.
+void StackWorker::schedule_arrivals() {
+  if (std::exchange(are_arrivals_scheduled_, true)) return;
+  const auto take = [this] {
+    are_arrivals_scheduled_ = false;
+    take_arrivals();
+  };
+  if (!loop_.post(take)) loop_.defer(take);  // full of tasks: then at the end of this turn
+}
+
+void StackWorker::take_arrivals() {
+  refusals_left_ = refusals_per_turn;
+  const std::int64_t most_us = turn_messages_ > crowd ? new_calls_crowded_us : new_calls_us;
+  turn_messages_ = 0;
+  const std::int64_t began_us = loop_.clock().monotonic_us();
+  std::int64_t now_us = began_us;
+  while (!arrivals_.empty() && now_us - began_us < most_us) {
+    const Arrivals::Arrival& arrival = arrivals_.front();
+    const bool is_call = !arrival.bytes.starts_with("CANCEL ");
+    if (is_call && now_us - arrival.at_us > shared_.config.arrival_wait_us) {
+      shed(arrival.bytes, arrival.path, now_us);
+    } else {
+      if (is_call) meter_.note_taken(true, now_us);
+      is_arrival_ = true;
+      (void)read(arrival.bytes, arrival.path);  // a stream was framed before
+      is_arrival_ = false;
+    }
+    arrivals_.pop();
+    now_us = loop_.clock().monotonic_us();
+  }
+  note_load(now_us);
+  if (!arrivals_.empty()) schedule_arrivals();
+}
+
+/// Refuses a new call for want of time, while that costs little; then nothing is said, and its
+/// caller repeats it.
+void StackWorker::shed(std::string_view bytes, const Path& path, std::int64_t now_us) {
+  meter_.note_shed(now_us);
+  note_load(now_us);
+  if (refusals_left_ == 0) return bump(counters_.overload_dropped);
+  --refusals_left_;
+  Message& message = *message_;
+  const Framing framing = path.is_byte_stream() ? Framing::stream : Framing::datagram;
+  if (scan(bytes, framing, message).kind != Fault::Kind::none)
+    return bump(counters_.malformed_dropped);
+  bump(counters_.messages_received);
+  // A repetition of what was taken before.
+  if (transactions_.receive_request(message) != nullptr) return;
+  bump(counters_.overload_refused);
+  // Who is told how much to keep back must not stop altogether.
+  const bool is_told = takes_overload_feedback(message.vias[0]);
+  refuse(message, path, 503, {}, {}, is_told ? 0 : static_cast<int>(1 + random_.below(4)));
+}
+
+void StackWorker::note_load(std::int64_t now_us) {
+  counters_.overload_loss_percent.store(meter_.loss_percent(now_us), std::memory_order_relaxed);
+}
+
+std::string StackWorker::load_for(const Message& request) {
+  if (request.via_count == 0 || !takes_overload_feedback(request.vias[0])) return {};
+  return overload_parameters(meter_.loss_percent(loop_.clock().monotonic_us()),
+                             loop_.clock().wall_us());
+}
+
+/// Reads a message and does what it asks for. False: the stream cannot be read any further.
+bool StackWorker::read(std::string_view bytes, const Path& path) {
+  reading_ = bytes;
   Message& message = *message_;
   const bool is_byte_stream = path.is_byte_stream();
   const Fault fault = scan(bytes, is_byte_stream ? Framing::stream : Framing::datagram, message);
@@ -266,6 +385,8 @@ void StackWorker::refuse(const Message& request, const Path& from, int status,
   head.phrase = phrase;
   head.to_tag = tag;
   head.source = from.remote;
+  const std::string load = load_for(request);
+  head.overload = load;
   write_response_head(writer, request, head);
   if (!shared_.server_line.empty()) writer.line(shared_.server_line);
   while (!lines.empty()) {
@@ -313,7 +434,13 @@ bool StackWorker::is_understood(const Message& request, const Path& from) {
 void StackWorker::on_request(const Message& request, const Path& from) {
   ServerTransaction* transaction = transactions_.receive_request(request);
   if (request.method == Method::cancel) {
-    if (transaction == nullptr) return refuse(request, from, 481);
+    if (transaction == nullptr) {
+      // Its INVITE may be among those that wait.
+      const std::int64_t now_us = loop_.clock().monotonic_us();
+      if (!is_arrival_ && !arrivals_.empty() && arrivals_.push(from, reading_, now_us, true))
+        return;
+      return refuse(request, from, 481);
+    }
     // Without state: a repeated CANCEL gets the same answer, and only the first one has an effect.
     // The user of an INVITE that is not over is its dialog.
     auto* dialog = static_cast<Dialog*>(transaction->user());

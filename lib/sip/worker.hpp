@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "base/leg.hpp"
+#include "sip/arrivals.hpp"
 #include "sip/content.hpp"
 #include "sip/dialog.hpp"
 #include "sip/digest.hpp"
 #include "sip/handover.hpp"
 #include "sip/message.hpp"
+#include "sip/overload.hpp"
 #include "sip/pool.hpp"
 #include "sip/stack.hpp"
 #include "sip/tls_setup.hpp"
@@ -117,6 +119,8 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   /// So many transactions live that this request must be refused. Those inside
   /// dialogs have a reserve.
   [[nodiscard]] bool is_full(bool is_in_dialog) const noexcept;
+  /// What the Via of a response says of our load; "": the sender of the request does not ask.
+  [[nodiscard]] std::string load_for(const Message& request);
 
   /// A sender has put something into a ring of this worker. Any thread.
   void wake();
@@ -131,6 +135,13 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   void on_fork(ClientTransaction& transaction, const Message& response, bool is_new) override;
 
   bool receive(std::string_view bytes, const Path& path);
+  bool read(std::string_view bytes, const Path& path);
+  [[nodiscard]] bool may_begin_now(std::int64_t now_us);
+  void let_wait(std::string_view bytes, const Path& path, std::int64_t now_us);
+  void schedule_arrivals();
+  void take_arrivals();
+  void shed(std::string_view bytes, const Path& path, std::int64_t now_us);
+  void note_load(std::int64_t now_us);
   void record(std::string_view bytes, const Path& path, bool is_sent, bool is_lost);
   [[nodiscard]] unsigned owner(std::string_view bytes) const noexcept;
   bool hand_over(unsigned to, HandoverRing::Kind kind, const Path& path, std::string_view bytes);
@@ -165,6 +176,14 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   MessageParties named_parties_;
   InboundCall call_;  // kept, so that its vector is not allocated for every call
   Unescaped unescaped_;
+  Arrivals arrivals_;
+  OverloadMeter meter_;
+  std::string_view reading_;          // the message in work
+  std::int64_t turn_began_us_ = -1;   // when the first new call of this turn came; -1: none did
+  std::uint32_t turn_messages_ = 0;   // since calls that waited were last taken
+  std::uint32_t refusals_left_ = 64;  // until calls that waited are next taken
+  bool are_arrivals_scheduled_ = false;
+  bool is_arrival_ = false;    // the message in work has waited
   std::vector<bool> touched_;  // workers that got something in this turn
   bool is_waking_ = false;     // they are woken at the end of the turn
   alignas(64) std::atomic<bool> is_woken_{false};

@@ -190,8 +190,10 @@ void MessageWriter::copy_all(const Message& message, HeaderId id) noexcept {
   }
 }
 
-// Everything but received and rport stays as it came; these two are ours to say.
-void MessageWriter::put_top_via(const Via& via, const SocketAddress& source) noexcept {
+// Everything but received and rport stays as it came; these two are ours to say, and to a peer that
+// asks how loaded we are the parameters of that.
+void MessageWriter::put_top_via(const Via& via, const SocketAddress& source,
+                                std::string_view overload) noexcept {
   const char* const end = via.value.data() + via.value.size();
   const auto is_parameter = [end](const char* at, std::string_view name) {
     while (at != end && is_blank(*at))
@@ -207,17 +209,25 @@ void MessageWriter::put_top_via(const Via& via, const SocketAddress& source) noe
   for (const char* p = kept; p != end;) {
     if (*p == '"') in_quotes = !in_quotes;
     if (*p == '\\' && in_quotes && p + 1 != end) ++p;
-    if (*p != ';' || in_quotes ||
-        !(is_parameter(p + 1, "received") || is_parameter(p + 1, "rport"))) {
+    const bool is_ours = *p == ';' && !in_quotes &&
+                         (is_parameter(p + 1, "received") || is_parameter(p + 1, "rport") ||
+                          (!overload.empty() &&
+                           (is_parameter(p + 1, "oc") || is_parameter(p + 1, "oc-algo") ||
+                            is_parameter(p + 1, "oc-validity") || is_parameter(p + 1, "oc-seq"))));
+    if (!is_ours) {
       ++p;
       continue;
     }
     put_unfolded({kept, static_cast<std::size_t>(p - kept)});
-    for (++p; p != end && *p != ';' && *p != '('; ++p) {
+    bool is_quoted = false;  // a list of algorithms is, and may hold anything
+    for (++p; p != end && (is_quoted || (*p != ';' && *p != '(')); ++p) {
+      if (*p == '"') is_quoted = !is_quoted;
+      if (*p == '\\' && is_quoted && p + 1 != end) ++p;
     }
     kept = p;
   }
   put_unfolded({kept, static_cast<std::size_t>(end - kept)});
+  put(overload);
   if (source.ip.family == IpAddress::Family::none) return;
   if (via.has_rport || !is_same_address(via.host, source.ip)) {
     put(";received=");
@@ -229,7 +239,8 @@ void MessageWriter::put_top_via(const Via& via, const SocketAddress& source) noe
   }
 }
 
-void MessageWriter::vias(const Message& request, const SocketAddress& source) noexcept {
+void MessageWriter::vias(const Message& request, const SocketAddress& source,
+                         std::string_view overload) noexcept {
   bool is_top = true;
   for (std::size_t i = 0; i < request.header_count; ++i) {
     const Header& header = request.headers[i];
@@ -238,7 +249,7 @@ void MessageWriter::vias(const Message& request, const SocketAddress& source) no
     Via top;
     // A top Via with malformed parameters goes back as it came, with the 400 that says so.
     if (is_top && request.via_count > 0 && parse_via(request.vias[0].value, top)) {
-      put_top_via(top, source);
+      put_top_via(top, source, overload);
       const char* const behind = top.value.data() + top.value.size();
       put_unfolded(
           {behind, static_cast<std::size_t>(header.value.data() + header.value.size() - behind)});
@@ -263,7 +274,7 @@ void MessageWriter::finish(std::string_view content_type, std::string_view body)
 void write_response_head(MessageWriter& writer, const Message& request,
                          const ResponseHead& head) noexcept {
   writer.status_line(head.status, head.phrase);
-  writer.vias(request, head.source);
+  writer.vias(request, head.source, head.overload);
   if (head.record_route) writer.copy_all(request, HeaderId::record_route);
   writer.copy("From", request.from.value);
   if (request.to.tag.empty() && !head.to_tag.empty() && head.status > 100) {

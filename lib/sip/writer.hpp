@@ -51,7 +51,10 @@ class MessageWriter {
   /// The Via lines of a request for its response. The top one gets `received` when its host is not
   /// the source (RFC 3261 section 18.2.1) and `received` and `rport` when it asks for rport (RFC
   /// 3581 section 4). Values of these two that the sender invented are replaced.
-  void vias(const Message& request, const SocketAddress& source) noexcept;
+  /// `overload`: parameters that say how loaded we are (RFC 7339), in the place of those of the
+  /// request; "": the Via keeps its own.
+  void vias(const Message& request, const SocketAddress& source,
+            std::string_view overload = {}) noexcept;
 
   /// Content-Length: 0 and the empty line.
   void finish() noexcept;
@@ -75,7 +78,7 @@ class MessageWriter {
   void put_number(std::uint64_t number) noexcept;
   void put_ip(const IpAddress& ip) noexcept;
   void put_name(std::string_view name) noexcept;  // with ": "
-  void put_top_via(const Via& via, const SocketAddress& source) noexcept;
+  void put_top_via(const Via& via, const SocketAddress& source, std::string_view overload) noexcept;
 
   char* begin_;
   char* next_;
@@ -89,7 +92,8 @@ struct ResponseHead {
   std::string_view phrase;  ///< "": the standard one.
   std::string_view
       to_tag;  ///< Added when the request's To has none and status > 100 (section 8.2.6.2).
-  SocketAddress source;       ///< Where the request came from.
+  SocketAddress source;            ///< Where the request came from.
+  std::string_view overload = {};  ///< As in MessageWriter::vias().
   bool record_route = false;  ///< Copy Record-Route (section 12.1.1: 101..299 that make a dialog).
 };
 

@@ -1474,6 +1474,11 @@ SwitchCounters Switch::Body::counters() const {
     sum.tls_refused += sip.tls_refused.load();
     sum.websockets_opened += sip.websockets_opened.load();
     sum.websocket_failures += sip.websocket_failures.load();
+    sum.overload_refused += sip.overload_refused.load();
+    sum.overload_dropped += sip.overload_dropped.load();
+    sum.overload_waited += sip.arrivals_waited.load();
+    sum.overload_loss_percent =
+        std::max(sum.overload_loss_percent, sip.overload_loss_percent.load());
   }
   if (is_open) {
     const io::DnsResolverCounters dns = name_keeper_->counters();

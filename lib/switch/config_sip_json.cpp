@@ -311,6 +311,11 @@ const std::vector<Field<SipOptions>>& vendor_sip_fields() {
       {"retry_after", "boolean", "true",
        "Its refusals with Retry-After close the address that long (R-16).",
        [](Reader& r, const Json& v, S& s) { r.boolean(v, s.retry_after); }},
+      {"overload_control", "boolean", "false",
+       "Its INVITEs ask how much it can bear, and it is sent no more of new calls than it says "
+       "(RFC "
+       "7339).",
+       [](Reader& r, const Json& v, S& s) { r.boolean(v, s.overload_control); }},
       {"invite_headers", "array of \"Name: value\"", "[]",
        "Added to each INVITE; ${caller}, ${callee}, ${callid}, ${account} are filled in (P-14).",
        [](Reader& r, const Json& v, S& s) {
