@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,7 +54,7 @@ struct SourceMatch {
 ///
 /// Several customers may share an address. They are tried by priority, lower first, then by id;
 /// the first whose number restrictions accept the call wins (A-03 point 2). How narrow the
-/// matching address is does not count.
+/// matching address is does not count. Addresses of names come last, see with().
 ///
 /// Threading: immutable; any number of threads may call it at once.
 /// Ownership: copies share one body.
@@ -68,10 +69,16 @@ class TANDEM_EXPORT SourceTable {
   [[nodiscard]] SourceMatch identify(const SocketAddress& source, std::string_view caller,
                                      std::string_view callee) const noexcept;
 
-  /// The same customers, with further addresses of some: what their names stand for now. An index
-  /// that no customer has is passed over.
+  /// The same customers, with further addresses of some: what their names stand for now. They are
+  /// looked at behind all that customers were added with, whatever the priority, so that who runs
+  /// the names of one customer cannot take the calls of another. An index that no customer has is
+  /// passed over.
   [[nodiscard]] SourceTable with(
       const std::vector<std::pair<std::uint32_t, SourceAddress>>& more) const;
+
+  /// The customer that was added with this address, or with a block that it is of: the first in the
+  /// order of trial.
+  [[nodiscard]] std::optional<std::uint32_t> owner_of(const SocketAddress& address) const noexcept;
 
   [[nodiscard]] std::size_t size() const noexcept;
   /// REQUIRES: `customer` < size(). The view lives as long as the table.

@@ -2,6 +2,7 @@
 #include "call/call.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "call/candidates.hpp"
@@ -15,7 +16,9 @@ namespace {
 constexpr std::int64_t second_us = 1'000'000;
 constexpr int refusal_retry_after_s =
     5;  // what a refused caller is told to wait (RFC 3261 section 20.33)
-constexpr int rate_retry_after_s = 1;  // one that came too fast
+constexpr int rate_retry_after_s = 1;                // one that came too fast
+constexpr int places_of_attempt_max = 4;             // of a name, that one attempt calls
+constexpr std::int64_t silences_of_attempt_max = 2;  // of whole INVITE time-outs, that it waits for
 
 std::string_view kept_user(std::string_view user) { return user.substr(0, 64); }
 
@@ -519,10 +522,13 @@ std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_vie
   out.peer_name = placement.peer_name;
   out.local = placement.local;
   out.manners = manners(options);
-  out.manners.tls = trial_.is_elsewhere
-                        ? TlsName{}
-                        : TlsName{tls_name_of(vendor(), context_.names.get(), trial_.destination),
-                                  options.tls_verify};
+  out.manners.tls =
+      trial_.is_elsewhere
+          ? TlsName{}
+          : TlsName{placement.peer_name.empty()
+                        ? tls_name_of(vendor(), context_.names.get(), trial_.destination)
+                        : tls_name_of(vendor(), placement.peer_name),
+                    options.tls_verify};
   out.manners.asks_for_load = options.overload_control;
   // Nobody could answer the offer that a reliable response would bring (RFC 3262 section 5).
   if (setup_->offer.empty() && !inbound_->is_reliable()) out.manners.rel100 = ExtensionUse::off;
@@ -598,7 +604,8 @@ bool Call::follow_redirect(const Failure& failure) {
 
 /// RFC 3263 section 4.3: goes on to the next place of the vendor's name, within the same attempt,
 /// when this one could not be reached, did not respond at all or answered 503. False: there is
-/// none, or this failure is not for others to mend.
+/// none, this failure is not for others to mend, or the attempt has had its share of places and of
+/// time: it is the next vendor's turn.
 bool Call::try_next_place(const Failure& failure, Reason reason) {
   const route::Places* const places = places_of(vendor(), context_.names.get());
   const bool is_elsewhere = trial_.redirection != nullptr && trial_.redirection->is_followed();
@@ -609,13 +616,23 @@ bool Call::try_next_place(const Failure& failure, Reason reason) {
       failure.is_local && trial_.stage <= AttemptStage::invited && reason != Reason::CodecMismatch;
   const bool is_unavailable = !failure.is_local && failure.status == 503;
   if (is_heard || !(is_silent || failure.is_transport || is_unavailable)) return false;
+  const std::vector<int>& stop_codes = vendor().config.switching.stop_codes;
+  if (std::find(stop_codes.begin(), stop_codes.end(), failure.status) != stop_codes.end())
+    return false;
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
+  const ProgressTimers& own = vendor().config.sip.timers;
+  const std::int64_t invite_s = own.invite_s != 0 ? own.invite_s : parameters().invite_timeout_s;
+  if (std::popcount(trial_.tried_places) >= places_of_attempt_max ||
+      now_us - trial_.started_us >= silences_of_attempt_max * invite_s * second_us)
+    return false;
   const auto next =
       route::next_place(*places, trial_.tried_places, worker_.random().next(), now_us);
   if (!next) return false;
   const route::Place& place = (*places)[*next];
   const auto offer = prepare_media(trial_.vendor, place.health->address(), false);
   if (!offer) return false;
+  // it is one more INVITE to the vendor.
+  if (!vendor().rate_meter->try_take(vendor().call_rate, now_us)) return false;
   // Not the last usable one, which is what makes this no way to lose the vendor.
   if (failure.is_local) trial_.address->close_for(context_.tables->place_rest_s, now_us);
   worker_.retire(std::move(trial_.leg));

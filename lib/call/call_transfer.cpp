@@ -212,6 +212,9 @@ void Call::on_media(const MediaEvent& event) {
   if (is_over_ || state_ != CallState::answered) return;
   if (event.kind == MediaEvent::Kind::loss_began) return publish_loss(event);
   if (event.kind != MediaEvent::Kind::digit) return;
+  // M-09: its keys come another way, or not at all; what it sends so all the same is no order.
+  const SipOptions* const options = options_of(event.side);
+  if (options != nullptr && !options->takes_events()) return;
   if (is_way(told_way_, event.side, KeyWay::rtp))
     publish_digit(event.side, event.digit, event.duration_ms);
   const std::unique_ptr<Leg>& leg = leg_of(event.side);

@@ -74,7 +74,19 @@ std::optional<std::vector<CodecName>> common_codecs(const std::vector<CodecName>
   const std::vector<CodecName>& others = is_vendors ? customer : vendor;
   std::vector<CodecName> common;
   for (const CodecName& codec : ordered) {
-    if (!codec.is_video && (!has_audio(others) || has(others, codec))) common.push_back(codec);
+    if (codec.is_video) continue;
+    if (!has_audio(others)) {
+      common.push_back(codec);
+    } else if (has(others, codec)) {
+      // Of "any rate" only what the other list has of it.
+      bool is_any_rate = true;
+      for (const CodecName& other : others) {
+        if (codec.clock_rate_hz != 0 || other.name != codec.name || other.is_video) continue;
+        is_any_rate = false;
+        common.push_back(other);
+      }
+      if (is_any_rate) common.push_back(codec);
+    }
   }
   return common;
 }
@@ -189,6 +201,10 @@ Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session, boo
     for (const sip::SdpCodec& codec :
          target.is_rtp ? sip::sdp_codecs(media) : std::vector<sip::SdpCodec>()) {
       if (codec.payload_type < 0 || codec.payload_type > 127) continue;
+      // What the settings took out is nothing that the other side may send.
+      if (!stream.formats.empty() && std::find(stream.formats.begin(), stream.formats.end(),
+                                               codec.format) == stream.formats.end())
+        continue;
       const auto type = static_cast<std::size_t>(codec.payload_type);
       target.payloads.set(type);
       const bool is_key = sip::equals_ignoring_case(codec.name, "telephone-event");
@@ -256,7 +272,9 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
     return std::string(body.bytes);  // direct media: what the two ends make of it is theirs (M-04)
   }
   Description& description = described_[index_of(from)];
-  description.codecs = sip::described_codecs(*session);
+  std::string codecs = sip::described_codecs(*session);
+  // Of one that is refused, unless there was none before.
+  if (description.codecs.empty()) description.codecs = codecs;
   sip::SdpEdit edit;
   edit.streams.resize(session->media_count);
   bool is_used = false;
@@ -270,6 +288,7 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
   if (is_used && std::all_of(edit.streams.begin(), edit.streams.end(),
                              [](const sip::SdpStreamEdit& stream) { return stream.is_refused; }))
     return Error{ErrorCode::unsupported, "no stream was left that can be passed on"};
+  description.codecs = std::move(codecs);
   description.is_hold = session->is_hold();
   Result<std::string> written = std::string();
   if (relayed_) {

@@ -92,7 +92,7 @@ std::vector<sip::Location> wanted_locations(const Tables& tables) {
 }
 
 std::shared_ptr<const Names> build_names(const Tables& tables, SharedState& state,
-                                         const LocatedNames& located) {
+                                         const LocatedNames& located, const Names* before) {
   auto names = std::make_shared<Names>();
   names->tables = &tables;
   for (const Vendor& vendor : tables.vendors) {
@@ -100,7 +100,7 @@ std::shared_ptr<const Names> build_names(const Tables& tables, SharedState& stat
     names->vendors.emplace(vendor.config.id,
                            build_places(vendor, tables.name_scope, state, located));
   }
-  std::vector<std::pair<std::uint32_t, SourceAddress>> more;
+  auto& more = names->named_sources;
   for (std::uint32_t i = 0; i < tables.sources.size(); ++i) {
     const CustomerGateway& customer = tables.customers[i].config;
     for (const GatewayAddress& entry : customer.addresses) {
@@ -111,10 +111,17 @@ std::shared_ptr<const Names> build_names(const Tables& tables, SharedState& stat
         const IpAddress& ip = place.address.ip;
         more.emplace_back(i, SourceAddress{{ip, static_cast<std::uint8_t>(ip.is_ipv6() ? 128 : 32)},
                                            place.address.port});
+        const auto owner = tables.sources.owner_of(place.address);
+        if (owner && *owner != i) names->disputed.push_back({i, *owner, ip});
       }
     }
   }
-  names->sources = more.empty() ? tables.sources : tables.sources.with(more);
+  // A copy of all blocks is not for each answer of a name server to order.
+  const bool is_same =
+      before != nullptr && before->tables == &tables && before->named_sources == more;
+  names->sources = is_same        ? before->sources
+                   : more.empty() ? tables.sources
+                                  : tables.sources.with(more);
   return names;
 }
 
@@ -130,17 +137,21 @@ const SourceTable& sources_of(const Tables& tables, const Names* names) noexcept
   return names != nullptr && names->tables == &tables ? names->sources : tables.sources;
 }
 
+std::string_view tls_name_of(const Vendor& vendor, std::string_view place_name) noexcept {
+  return vendor.config.sip.tls_name.empty() ? split_name(place_name).first
+                                            : std::string_view(vendor.config.sip.tls_name);
+}
+
 std::string_view tls_name_of(const Vendor& vendor, const Names* names,
                              const SocketAddress& address) noexcept {
   const route::Places* const places = places_of(vendor, names);
-  if (places == nullptr || !vendor.config.sip.tls_name.empty()) return vendor.tls_name(address);
   std::string_view of_host;
-  for (std::size_t i = places->size(); i-- > 0;) {
+  for (std::size_t i = places == nullptr ? 0 : places->size(); i-- > 0;) {
     const route::Place& place = (*places)[i];
-    if (place.health->address() == address) return split_name(place.name).first;
-    if (place.health->address().ip == address.ip) of_host = split_name(place.name).first;
+    if (place.health->address() == address) return tls_name_of(vendor, place.name);
+    if (place.health->address().ip == address.ip) of_host = place.name;
   }
-  return of_host;
+  return tls_name_of(vendor, of_host);
 }
 
 std::vector<IpAddress> ips_of(const Vendor& vendor, const Names* names) {

@@ -25,6 +25,14 @@ struct Names {
   std::unordered_map<std::string, route::Places> vendors;
   /// The tables' sources, with the addresses that names of customers stand for.
   SourceTable sources;
+  /// Those addresses, by the index of the customer.
+  std::vector<std::pair<std::uint32_t, SourceAddress>> named_sources;
+  /// An address of a customer's name that is another one's by configuration, whose it stays.
+  struct Disputed {
+    std::uint32_t customer = 0, owner = 0;
+    IpAddress address;
+  };
+  std::vector<Disputed> disputed;
   const Tables* tables = nullptr;  ///< That the indices of `sources` are of.
 };
 
@@ -41,9 +49,11 @@ using LocatedNames = std::map<std::string, sip::Located, std::less<>>;
 /// Every question that the names of the tables stand for, each once.
 [[nodiscard]] std::vector<sip::Location> wanted_locations(const Tables& tables);
 
-/// `located`: what is known so far; what is not has no places.
+/// `located`: what is known so far; what is not has no places. `before`: the names until now, of
+/// which what is the same is kept; null: none.
 [[nodiscard]] std::shared_ptr<const Names> build_names(const Tables& tables, SharedState& state,
-                                                       const LocatedNames& located);
+                                                       const LocatedNames& located,
+                                                       const Names* before = nullptr);
 
 /// The places of a vendor; null: it has no names, and is called at its addresses. Of one that has,
 /// with nothing known of them: no places.
@@ -52,7 +62,10 @@ using LocatedNames = std::map<std::string, sip::Located, std::less<>>;
 /// Whom calls come from, as far as names are known.
 [[nodiscard]] const SourceTable& sources_of(const Tables& tables, const Names* names) noexcept;
 
-/// The domain that the certificate of a vendor's place must be of on TLS, as Vendor::tls_name().
+/// The domain that the certificate of a vendor's place must be of on TLS; "": the address. By the
+/// name that the place was found by, or by one of its addresses.
+[[nodiscard]] std::string_view tls_name_of(const Vendor& vendor,
+                                           std::string_view place_name) noexcept;
 [[nodiscard]] std::string_view tls_name_of(const Vendor& vendor, const Names* names,
                                            const SocketAddress& address) noexcept;
 

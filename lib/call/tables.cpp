@@ -8,13 +8,6 @@ namespace tandem::call {
 
 namespace {
 
-/// The name of a gateway's address; "": it was given as an address.
-std::string domain_of(const GatewayAddress& address) {
-  if (address.is_name()) return {};
-  if (IpNetwork::parse(address.text) || SocketAddress::parse(address.text, 1)) return {};
-  return address.text.substr(0, address.text.find(':'));
-}
-
 Error in(const char* kind, const std::string& id, Error error) {
   error.message = std::string(kind) + " \"" + id + "\": " + error.message;
   return error;
@@ -462,7 +455,6 @@ class TablesBuilder {
         }
         const SocketAddress address{entry.network.address,
                                     entry.port.value_or(default_port(gateway.sip.transport))};
-        vendor.address_names.push_back(domain_of(entry));
         vendor.addresses.push_back(
             state_.vendor_addresses.of(route::health_id(gateway.id, address), address));
       }
@@ -613,16 +605,6 @@ class TablesBuilder {
 };
 
 }  // namespace
-
-std::string_view Vendor::tls_name(const SocketAddress& address) const noexcept {
-  if (!config.sip.tls_name.empty()) return config.sip.tls_name;
-  std::string_view of_host;
-  for (std::size_t i = addresses.size(); i-- > 0;) {
-    if (addresses[i]->address() == address) return address_names[i];
-    if (addresses[i]->address().ip == address.ip) of_host = address_names[i];
-  }
-  return of_host;
-}
 
 void SharedState::forget_unused() {
   for (route::LineCounters* lines :

@@ -115,7 +115,6 @@ struct Vendor {
   Payer payee;
   route::GatewayAddresses
       addresses;  ///< Without names not empty; the first usable one is called (R-17).
-  std::vector<std::string> address_names;  ///< Of each: the domain it was resolved from; "": none.
   route::CallRate call_rate;
   std::shared_ptr<route::CallRateMeter> rate_meter;
   std::shared_ptr<route::QualityMeter> quality;  ///< Null: not counted.
@@ -130,9 +129,6 @@ struct Vendor {
   bool has_names = false;
   route::GatewayLines lines;              ///< Of a phone; those of gateways are in `vendor_lines`.
   std::shared_ptr<phone::Uplink> uplink;  ///< The switch registers there; else null (R-25).
-
-  /// The domain that its certificate must be of on TLS; "": the address.
-  [[nodiscard]] std::string_view tls_name(const SocketAddress& address) const noexcept;
 };
 
 /// A phone of this switch.

@@ -77,15 +77,13 @@ void Worker::check_vendors() {
     for (std::size_t i = 0; places != nullptr && i < places->size(); ++i) {
       const route::Place& place = (*places)[i];
       checked.push_back({vendor.config.id, transport_name(place.transport), sip.local_address,
-                         place.health,
-                         std::string(tls_name_of(vendor, names_.get(), place.health->address())),
+                         place.health, std::string(tls_name_of(vendor, place.name)),
                          sip.tls_verify});
     }
     for (const auto& address : vendor.addresses) {
       if (vendor.has_names) break;  // they are among the places
       checked.push_back({vendor.config.id, transport_name(sip.transport), sip.local_address,
-                         address, std::string(vendor.tls_name(address->address())),
-                         sip.tls_verify});
+                         address, sip.tls_name, sip.tls_verify});
     }
   }
   vendor_check_->watch(std::move(checked), tables_->parameters.options_check_s * second_us);
@@ -97,14 +95,13 @@ void Worker::check_vendors() {
     if (const route::Places* const places = places_of(vendor, names_.get()); places != nullptr) {
       for (const route::Place& place : *places) {
         const SocketAddress& address = place.health->address();
-        order.places.push_back({address, place.transport,
-                                std::string(tls_name_of(vendor, names_.get(), address)),
-                                place.name});
+        order.places.push_back(
+            {address, place.transport, std::string(tls_name_of(vendor, place.name)), place.name});
       }
     } else {
       const SocketAddress& address = vendor.addresses.front()->address();
       order.places.push_back(
-          {address, vendor.config.sip.transport, std::string(vendor.tls_name(address)), {}});
+          {address, vendor.config.sip.transport, vendor.config.sip.tls_name, {}});
     }
     // A name that stands for nothing now: what was registered there is lost with it.
     if (!order.places.empty()) orders.push_back(std::move(order));

@@ -311,22 +311,6 @@ bool is_answer_to(const Response& response, std::uint16_t id, const Question& qu
          equals_ignoring_case(response.question.name, question.name);
 }
 
-std::vector<const Record*> find_records(const Response& response, std::string_view name,
-                                        RecordType type) {
-  std::vector<const Record*> found;
-  for (int links = 0; links <= aliases_max; ++links) {
-    const Record* alias = nullptr;
-    for (const Record& record : response.records) {
-      if (!equals_ignoring_case(record.name, name)) continue;
-      if (record.type() == type) found.push_back(&record);
-      if (record.type() == RecordType::cname && alias == nullptr) alias = &record;
-    }
-    if (!found.empty() || alias == nullptr) break;
-    name = std::get_if<Alias>(&alias->data)->target;
-  }
-  return found;
-}
-
 Chain follow_aliases(const Response& response, std::string_view name, RecordType type) {
   Chain chain;
   chain.end = name;

@@ -88,11 +88,6 @@ inline constexpr std::size_t udp_payload_bytes = 1232;  ///< What questions say 
 [[nodiscard]] bool is_answer_to(const Response& response, std::uint16_t id,
                                 const Question& question) noexcept;
 
-/// The records of that name and type, in the order of the response, through at most 8 aliases. They
-/// live in `response`.
-[[nodiscard]] std::vector<const Record*> find_records(const Response& response,
-                                                      std::string_view name, RecordType type);
-
 inline constexpr int aliases_max = 8;  ///< That a name is followed through.
 
 /// What the answer section says of a name, through at most `aliases_max` aliases. What stands in

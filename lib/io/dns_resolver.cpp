@@ -12,21 +12,21 @@ constexpr std::int64_t second_us = 1'000'000;
 constexpr std::int64_t retry_first_us = 2 * second_us;  // after a failure; doubles
 constexpr std::int64_t retry_max_us = 60 * second_us;
 
-std::string key_of(std::string_view name, dns::RecordType type) {
+DnsEntry failed_entry(const char* error) {
+  DnsEntry entry;
+  entry.state = DnsEntry::State::failed;
+  entry.error = error;
+  return entry;
+}
+
+}  // namespace
+
+std::string question_key(std::string_view name, dns::RecordType type) {
   std::string key;
   for (const char c : name)
     key += to_lower(c);
   return key + ' ' + std::to_string(static_cast<unsigned>(type));
 }
-
-DnsEntry no_room() {
-  DnsEntry entry;
-  entry.state = DnsEntry::State::failed;
-  entry.error = "too many names";
-  return entry;
-}
-
-}  // namespace
 
 struct DnsResolver::Known {
   DnsEntry entry;
@@ -181,7 +181,7 @@ class DnsResolver::Lookup final : public DnsEvents {
     const DnsCounters& counted = client_->counters();
     owner_.counters_.strays += counted.strays;
     owner_.counters_.truncated += counted.truncated;
-    clients_.push_back(std::move(client_));
+    owner_.retire(std::move(client_));
   }
 
  public:
@@ -193,7 +193,6 @@ class DnsResolver::Lookup final : public DnsEvents {
   std::string name_;  // where aliases led to
   Timer due_;
   std::unique_ptr<DnsClient> client_;
-  std::vector<std::unique_ptr<DnsClient>> clients_;  // of earlier attempts, which are bounded
   std::size_t first_ = 0, asked_ = 0;
   int attempt_ = 0;
   int aliases_ = 0;
@@ -206,16 +205,23 @@ DnsResolver::DnsResolver(Loop& loop, Random& random, DnsResolverConfig config, C
       random_(random),
       config_(std::move(config)),
       changed_(std::move(changed)),
-      no_room_(no_room()) {}
+      no_room_(failed_entry("too many names")),
+      no_name_(failed_entry("it is no name that DNS can have")) {}
 
-DnsResolver::~DnsResolver() { *is_alive_ = false; }
+DnsResolver::~DnsResolver() {
+  *is_alive_ = false;
+  entries_.clear();  // look-ups hand their clients over
+  retired_.clear();
+}
 
 const DnsEntry& DnsResolver::find(std::string_view name, dns::RecordType type) {
   const std::int64_t now_us = loop_.clock().monotonic_us();
-  std::string key = key_of(name, type);
+  std::string key = question_key(name, type);
   const auto found = entries_.find(key);
-  if (found == entries_.end() && (entries_.size() >= config_.entries_max || !dns::is_name(name)))
-    return no_room_;
+  if (found == entries_.end()) {
+    if (!dns::is_name(name)) return no_name_;
+    if (entries_.size() >= config_.entries_max) return no_room_;
+  }
   std::unique_ptr<Known>& known = found != entries_.end() ? found->second : entries_[key];
   if (known == nullptr) {
     known = std::make_unique<Known>();
@@ -251,8 +257,19 @@ void DnsResolver::refresh(Known& known) {
   });
 }
 
+/// Its socket goes at the end of the turn, not of the look-up: silent servers would hold one for
+/// each attempt.
+void DnsResolver::retire(std::unique_ptr<DnsClient> client) {
+  retired_clients_.push_back(std::move(client));
+  if (retired_clients_.size() > 1) return;
+  loop_.defer([this, alive = is_alive_] {
+    if (*alive) retired_clients_.clear();
+  });
+}
+
 void DnsResolver::settle(Lookup& lookup) {
   Known& known = *lookup.known();
+  settled_.push_back(known.key);
   lookup.end();
   --under_way_;
   retired_.push_back(std::move(known.lookup));
@@ -261,7 +278,7 @@ void DnsResolver::settle(Lookup& lookup) {
       if (!*alive) return;
       retired_.clear();
       start_waiting();
-      changed_();
+      changed_(std::exchange(settled_, {}));
     });
   }
 }

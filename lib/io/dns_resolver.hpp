@@ -62,6 +62,9 @@ struct DnsEntry {
   static constexpr std::size_t data_max = 32;
 };
 
+/// Names a question; those that differ in the case of letters are one.
+[[nodiscard]] std::string question_key(std::string_view name, dns::RecordType type);
+
 /// Asks the servers in turn, each question from a port and with an id of its own (RFC 5452); keeps
 /// what they answer between its clamps; asks again at four fifths of the TTL of what is in use; and
 /// goes on with what it has for a bounded time when no server answers. Aliases are followed, at
@@ -71,8 +74,9 @@ struct DnsEntry {
 class DnsResolver {
  public:
   static constexpr std::size_t under_way_max = 64;
-  /// What became of a question may be read with find() now. May not destroy the resolver.
-  using Changed = std::function<void()>;
+  /// What became of these questions, by question_key(), may be read with find() now. May not
+  /// destroy the resolver.
+  using Changed = std::function<void(const std::vector<std::string>& questions)>;
 
   /// `loop` and `random` outlive it. `changed` is called from handlers and timers, never from
   /// within find().
@@ -97,6 +101,7 @@ class DnsResolver {
   void refresh(Known& known);
   void start_waiting();
   void settle(Lookup& lookup);
+  void retire(std::unique_ptr<DnsClient> client);
 
   Loop& loop_;
   Random& random_;
@@ -106,9 +111,11 @@ class DnsResolver {
   std::vector<std::string> waiting_;  // keys whose turn has not come; at most entries_max
   std::size_t under_way_ = 0;
   std::size_t server_ = 0;  // that answered last
-  const DnsEntry no_room_;
+  const DnsEntry no_room_, no_name_;
   DnsResolverCounters counters_;
-  std::vector<std::unique_ptr<Lookup>> retired_;  // until the end of the turn
+  std::vector<std::unique_ptr<DnsClient>> retired_clients_;  // until the end of the turn
+  std::vector<std::unique_ptr<Lookup>> retired_;             // likewise
+  std::vector<std::string> settled_;                         // what they asked
   std::shared_ptr<bool> is_alive_ =
       std::make_shared<bool>(true);  // deferred tasks may come after us
 };

@@ -144,8 +144,9 @@ std::optional<LrnRecord> record_from_naptr(const io::dns::Response& response,
   const auto number = number_of_name(response.question.name, suffix);
   if (!number) return std::nullopt;
   std::vector<const NamingAuthority*> usable;
-  for (const auto* record :
-       io::dns::find_records(response, response.question.name, RecordType::naptr)) {
+  const io::dns::Chain chain =
+      io::dns::follow_aliases(response, response.question.name, RecordType::naptr);
+  for (const io::dns::Record* record : chain.records) {
     const auto* authority = std::get_if<NamingAuthority>(&record->data);
     if (equals_ignoring_case(authority->flags, "u") && authority->replacement.empty() &&
         is_for_calls(authority->services))

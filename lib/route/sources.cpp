@@ -59,7 +59,7 @@ struct SourceTable::Body {
     std::vector<SourceAddress> addresses;
   };
   struct Entry {
-    std::uint32_t rank;  // Place in the order of trial.
+    std::uint32_t rank;  // Place in the order of trial; those of names begin behind all others.
     std::uint32_t customer;
     std::uint16_t port;
   };
@@ -79,11 +79,12 @@ struct SourceTable::Body {
   std::unordered_set<std::string> ids;  // Used while building only.
 
   void index();
-  void add(const SourceAddress& address, std::uint32_t customer);
+  void add(const SourceAddress& address, std::uint32_t customer, std::uint32_t first_rank);
 };
 
 /// Blocks stay in order of rank. REQUIRES: `ranks` is there.
-void SourceTable::Body::add(const SourceAddress& address, std::uint32_t customer) {
+void SourceTable::Body::add(const SourceAddress& address, std::uint32_t customer,
+                            std::uint32_t first_rank) {
   const auto family = address.network.address.family;
   const int length = address.network.prefix_length;
   auto level = std::find_if(levels.begin(), levels.end(), [&](const Level& l) {
@@ -91,7 +92,7 @@ void SourceTable::Body::add(const SourceAddress& address, std::uint32_t customer
   });
   if (level == levels.end()) level = levels.insert(level, Level{family, length, {}});
   Entries& entries = level->blocks[masked(address.network.address, length)];
-  const Entry entry{ranks[customer], customer, address.port};
+  const Entry entry{first_rank + ranks[customer], customer, address.port};
   entries.insert(std::upper_bound(entries.begin(), entries.end(), entry,
                                   [](const Entry& a, const Entry& b) { return a.rank < b.rank; }),
                  entry);
@@ -110,7 +111,7 @@ void SourceTable::Body::index() {
     ranks[order[rank]] = rank;
   for (const std::uint32_t customer : order) {
     for (const SourceAddress& address : (*customers)[customer].addresses)
-      add(address, customer);
+      add(address, customer, 0);
     (*customers)[customer].addresses = {};
   }
   ids = {};
@@ -159,9 +160,27 @@ SourceTable SourceTable::with(
     const std::vector<std::pair<std::uint32_t, SourceAddress>>& more) const {
   auto body = std::make_shared<Body>(*body_);
   for (const auto& [customer, address] : more) {
-    if (customer < body->ranks.size()) body->add(address, customer);
+    if (customer < body->ranks.size())
+      body->add(address, customer, static_cast<std::uint32_t>(body->ranks.size()));
   }
   return SourceTable(std::shared_ptr<const Body>(std::move(body)));
+}
+
+std::optional<std::uint32_t> SourceTable::owner_of(const SocketAddress& address) const noexcept {
+  const Body::Entry* first = nullptr;
+  for (const Body::Level& level : body_->levels) {
+    if (level.family != address.ip.family) continue;
+    const auto block = level.blocks.find(masked(address.ip, level.prefix_length));
+    if (block == level.blocks.end()) continue;
+    for (const Body::Entry& entry : block->second) {
+      if (entry.rank >= body_->ranks.size()) break;  // of names, as are those behind it
+      if (entry.port != 0 && address.port != 0 && entry.port != address.port) continue;
+      if (first == nullptr || entry.rank < first->rank) first = &entry;
+      break;
+    }
+  }
+  if (first == nullptr) return std::nullopt;
+  return first->customer;
 }
 
 std::size_t SourceTable::size() const noexcept { return body_->customers->size(); }

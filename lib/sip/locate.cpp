@@ -161,13 +161,13 @@ class Locator {
              std::tie(b.first->order, b.first->preference, b.first->replacement);
     });
     if (usable.size() > authorities_max) usable.resize(authorities_max);
-    bool is_any = false;
+    std::optional<std::uint16_t> order;  // of the first that was of use
     for (const auto& [authority, transport] : usable) {
-      // Once one of an order was of use, later orders are not looked at (RFC 3403 section 4.1).
-      if (is_any && authority->order != usable.front().first->order) break;
-      is_any |= add_services(authority->replacement, transport);
+      // Then later orders are not looked at (RFC 3403 section 4.1).
+      if (order && authority->order != *order) break;
+      if (add_services(authority->replacement, transport) && !order) order = authority->order;
     }
-    return is_any;
+    return order.has_value();
   }
 
   /// Without NAPTR records: what there are SRV records for.

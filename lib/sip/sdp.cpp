@@ -336,9 +336,16 @@ std::string_view format_of(std::string_view line) noexcept {
   return {};
 }
 
+/// Payload types are numbers, however they are written: "018" of an m= line is the 18 of a=rtpmap.
+bool is_same_format(std::string_view a, std::string_view b) noexcept {
+  if (a == b) return true;
+  const auto type = read_number(a, 127);
+  return type && type == read_number(b, 127);
+}
+
 bool holds(const std::vector<std::string_view>& list, std::string_view item) noexcept {
   for (std::string_view entry : list) {
-    if (entry == item) return true;
+    if (is_same_format(entry, item)) return true;
   }
   return false;
 }
@@ -388,7 +395,7 @@ Result<void> append_media_line(std::string& out, const SdpMedia& media, const Sd
 
 const SdpFmtpEdit* fmtp_edit(const SdpStreamEdit& edit, std::string_view format) noexcept {
   for (const SdpFmtpEdit& fmtp : edit.fmtp) {
-    if (fmtp.format == format) return &fmtp;
+    if (is_same_format(fmtp.format, format)) return &fmtp;
   }
   return nullptr;
 }
@@ -405,7 +412,8 @@ void append_fmtp(std::string& out, const SdpFmtpEdit& fmtp, std::string_view lin
 bool has_fmtp(std::string_view section, std::string_view format) noexcept {
   Line line;
   while (take_line(section, line)) {
-    if (starts_with(line.text, "a=fmtp:") && format_of(line.text) == format) return true;
+    if (starts_with(line.text, "a=fmtp:") && is_same_format(format_of(line.text), format))
+      return true;
   }
   return false;
 }

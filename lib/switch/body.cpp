@@ -1157,7 +1157,7 @@ Result<void> Switch::Body::install(SwitchConfig config,
       located = name_keeper_->located();
     }
   }
-  const auto fresh_names = call::build_names(*fresh, state_, located);
+  const auto fresh_names = call::build_names(*fresh, state_, located, names().get());
   std::shared_ptr<const PastRates> stale;  // ends without the lock, as the old configuration does
   {
     const std::lock_guard lock(config_mutex_);

@@ -209,6 +209,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
                       const call::Names& now);
   [[nodiscard]] std::shared_ptr<const call::Names> names() const;
   [[nodiscard]] call::LocatedNames located_names() const;
+  void tell_of_names(const std::string& gateway, const std::string& addresses);
   void judge_names(const std::function<void(const std::string&, bool, const std::string&)>& judge);
   Result<void> open_shadow();
   Result<void> open_traces();

@@ -1,6 +1,7 @@
 // What names of gateways stand for, in the life of a switch.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "switch/body.hpp"
 
@@ -33,7 +34,7 @@ void Switch::Body::publish_names() {
   (void)name_keeper_->take_news();
   const std::shared_ptr<const call::Tables> snapshot = tables();
   const std::shared_ptr<const call::Names> before = names();
-  const auto fresh = call::build_names(*snapshot, state_, name_keeper_->located());
+  const auto fresh = call::build_names(*snapshot, state_, name_keeper_->located(), before.get());
   {
     const std::lock_guard lock(config_mutex_);
     names_ = fresh;
@@ -56,16 +57,40 @@ void Switch::Body::tell_of_places(const call::Tables& tables, const call::Names&
     std::string text;
     for (const route::Place& place : is)
       text += (text.empty() ? "" : ", ") + place.health->address().to_string();
-    text = is.empty() ? "names stand for no address" : "names stand for " + text;
-    log_.write(LogLevel::info, "switch", text, {{"gateway", vendor.config.id}});
-    if (!wants_events()) continue;
-    Event event;
-    event.kind = Event::Kind::gateway;
-    event.at_us = wall_us();
-    event.gateway = vendor.config.id;
-    event.text = std::move(text);
-    publish(std::move(event));
+    tell_of_names(vendor.config.id, text);
   }
+  if (now.named_sources == before.named_sources || before.tables != now.tables) return;
+  const auto addresses_of = [](const call::Names& names, std::uint32_t customer) {
+    std::string text;
+    for (const auto& [index, address] : names.named_sources) {
+      if (index == customer) text += (text.empty() ? "" : ", ") + address.to_string();
+    }
+    return text;
+  };
+  std::set<std::uint32_t> customers;
+  for (const call::Names* names : {&before, &now}) {
+    for (const auto& [index, address] : names->named_sources)
+      customers.insert(index);
+  }
+  for (const std::uint32_t customer : customers) {
+    const std::string text = addresses_of(now, customer);
+    if (text != addresses_of(before, customer))
+      tell_of_names(tables.customers[customer].config.id, text);
+  }
+}
+
+/// `addresses`: what the names of a gateway stand for now; "": nothing.
+void Switch::Body::tell_of_names(const std::string& gateway, const std::string& addresses) {
+  std::string text =
+      addresses.empty() ? "names stand for no address" : "names stand for " + addresses;
+  log_.write(LogLevel::info, "switch", text, {{"gateway", gateway}});
+  if (!wants_events()) return;
+  Event event;
+  event.kind = Event::Kind::gateway;
+  event.at_us = wall_us();
+  event.gateway = gateway;
+  event.text = std::move(text);
+  publish(std::move(event));
 }
 
 std::shared_ptr<const call::Names> Switch::Body::names() const {
@@ -73,8 +98,8 @@ std::shared_ptr<const call::Names> Switch::Body::names() const {
   return names_;
 }
 
-/// Once a second: names that stand for nothing, or only for what was true before their servers
-/// fell silent.
+/// Once a second: names that stand for nothing, only for what was true before their servers fell
+/// silent, or for what is another customer's.
 void Switch::Body::judge_names(
     const std::function<void(const std::string&, bool, const std::string&)>& judge) {
   // A name may be asked for in several ways: it fails when one of them does.
@@ -88,8 +113,32 @@ void Switch::Body::judge_names(
                            : " stands for no address: ") +
            found.error;
   }
-  for (const auto& [name, text] : texts)
-    judge("name " + name, !text.empty(), text);
+  std::map<std::string, std::string> all;  // by what is watched
+  for (auto& [name, text] : texts)
+    all["name " + name] = std::move(text);
+  if (const auto known = names(); known != nullptr) {
+    const std::shared_ptr<const call::Tables> snapshot = tables();
+    for (const auto& [customer, owner, address] : known->disputed) {
+      if (known->tables != snapshot.get()) break;  // between two versions of them
+      const std::string& id = snapshot->customers[customer].config.id;
+      all["name of customer " + id] = "name of customer \"" + id + "\" stands for " +
+                                      address.to_string() + ", which is an address of customer \"" +
+                                      snapshot->customers[owner].config.id +
+                                      "\", whose calls stay its own";
+    }
+  }
+  for (const auto& [what, text] : all)
+    judge(what, !text.empty(), text);
+  // Of what is wrong no more, or asked for no more; the latter alone says nothing.
+  std::vector<std::string> over;
+  for (const auto& [what, raised] : alarms_) {
+    if (what.starts_with("name ") && !all.contains(what)) over.push_back(what);
+  }
+  for (const std::string& what : over) {
+    if (what.starts_with("name of customer ")) judge(what, false, {});
+    alarms_.erase(what);
+  }
+  name_keeper_->repeat_order();
 }
 
 call::LocatedNames Switch::Body::located_names() const {

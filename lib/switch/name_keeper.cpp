@@ -16,14 +16,10 @@ constexpr std::int64_t second_us = 1'000'000;
 constexpr std::int64_t advance_min_us = 100'000;  // between two looks at what is due
 constexpr std::int64_t advance_max_us = 3'600 * second_us;
 constexpr std::int64_t unused_us = 60 * second_us;
+constexpr std::int64_t former_min_us = 30 * second_us;
+constexpr std::int64_t former_max_us = 3'600 * second_us;
+constexpr std::size_t former_places_max = 64;
 constexpr std::size_t file_bytes_max = std::size_t{4} << 20;
-
-std::string hosts_key(std::string_view name, io::dns::RecordType type) {
-  std::string key;
-  for (const char c : name)
-    key += to_lower(c);
-  return key + ' ' + std::to_string(static_cast<unsigned>(type));
-}
 
 /// Entries that are never asked for anew.
 std::map<std::string, std::unique_ptr<io::DnsEntry>> hosts_entries(const io::HostsTable& hosts,
@@ -41,7 +37,7 @@ std::map<std::string, std::unique_ptr<io::DnsEntry>> hosts_entries(const io::Hos
         if (type == (ip.is_ipv6() ? RecordType::aaaa : RecordType::a)) entry->data.emplace_back(ip);
       }
       entry->state = entry->data.empty() ? io::DnsEntry::State::absent : io::DnsEntry::State::found;
-      entries.emplace(hosts_key(name, type), std::move(entry));
+      entries.emplace(io::question_key(name, type), std::move(entry));
     }
   }
   return entries;
@@ -67,10 +63,9 @@ NameKeeper::NameKeeper(io::Loop& loop, Random& random, io::DnsResolverConfig con
       hosts_(hosts_entries(hosts, loop.clock().monotonic_us())),
       tell_news_(std::move(has_news)),
       resolver_(loop, random, std::move(config),
-                [this] {
-                  for (auto& [key, wanted] : wanted_) {
-                    if (wanted.waits) wanted.due_us = 0;
-                  }
+                [this](const std::vector<std::string>& questions) {
+                  for (const std::string& question : questions)
+                    wake(question);
                   advance();
                 }),
       due_(Timer::member<&NameKeeper::advance, NameKeeper>(), this) {}
@@ -83,20 +78,42 @@ void NameKeeper::want(std::vector<sip::Location> locations) {
     unknown_ = locations.size();
     ordered_ = std::make_unique<std::vector<sip::Location>>(std::move(locations));
   }
-  // Refused only by a loop that is over, or full: then the timer sees to it.
+  order();
+}
+
+void NameKeeper::order() {
+  // Refused only by a loop that is over, or full: then repeat_order() sees to it.
   (void)loop_.post([this, alive = is_alive_] {
     if (*alive) advance();
   });
+}
+
+void NameKeeper::repeat_order() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (ordered_ == nullptr) return;
+  }
+  order();
+}
+
+/// Locates anew what waits for that question, and nothing else: many names settle one by one.
+void NameKeeper::wake(const std::string& question) {
+  const auto [first, last] = waiters_.equal_range(question);
+  for (auto waiter = first; waiter != last; ++waiter) {
+    const auto found = wanted_.find(waiter->second);
+    if (found != wanted_.end() && found->second.waits) found->second.due_us = 0;
+  }
+  waiters_.erase(first, last);
 }
 
 const io::DnsEntry& NameKeeper::find(std::string_view name, io::dns::RecordType type) {
   // A service of a host that the file has is not in the file: its records are not asked for.
   const std::size_t service = name.starts_with('_') ? name.find('.', name.find('.') + 1) : 0;
   if (service != 0 && service != std::string_view::npos) {
-    const auto host = hosts_.find(hosts_key(name.substr(service + 1), type));
+    const auto host = hosts_.find(io::question_key(name.substr(service + 1), type));
     if (host != hosts_.end()) return *host->second;
   }
-  const auto known = hosts_.find(hosts_key(name, type));
+  const auto known = hosts_.find(io::question_key(name, type));
   return known != hosts_.end() ? *known->second : resolver_.find(name, type);
 }
 
@@ -111,10 +128,13 @@ void NameKeeper::advance() {
   if (ordered != nullptr) {
     std::map<std::string, Wanted> before;
     before.swap(wanted_);
+    waiters_.clear();
     for (sip::Location& what : *ordered) {
       const std::string key = what.key();
       const auto known = before.find(key);
-      wanted_[key] = known != before.end() ? std::move(known->second) : Wanted{std::move(what)};
+      Wanted& wanted = wanted_[key];
+      wanted = known != before.end() ? std::move(known->second) : Wanted{std::move(what)};
+      if (wanted.waits) wanted.due_us = 0;  // so that it is known again what it waits for
     }
     const std::lock_guard lock(mutex_);
     std::erase_if(located_, [&](const auto& entry) { return !wanted_.contains(entry.first); });
@@ -150,17 +170,27 @@ void NameKeeper::advance() {
 }
 
 void NameKeeper::locate(const std::string& key, Wanted& wanted, std::int64_t now_us) {
+  std::vector<std::string> asked;
   sip::Located found = sip::locate(
       wanted.what,
-      [this](std::string_view name, io::dns::RecordType type) -> const io::DnsEntry& {
-        return find(name, type);
+      [&](std::string_view name, io::dns::RecordType type) -> const io::DnsEntry& {
+        const io::DnsEntry& entry = find(name, type);
+        if (entry.due_us <= now_us) asked.push_back(io::question_key(name, type));
+        return entry;
       },
       now_us);
+  for (std::string& question : asked) {
+    const auto [first, last] = waiters_.equal_range(question);
+    const bool is_known =
+        std::any_of(first, last, [&](const auto& waiter) { return waiter.second == key; });
+    if (!is_known) waiters_.emplace(std::move(question), key);
+  }
   // What is due now is being asked: the answer makes a call of advance(). Meanwhile only the end
   // of what is known has to be seen.
   wanted.waits = !found.is_complete || found.due_us <= now_us;
   wanted.due_us = wanted.waits ? now_us + second_us : found.due_us;
   if (!found.is_complete) return;
+  if (wanted.what.is_source) keep_former(wanted, found, now_us);
   bool is_news = false;
   {
     const std::lock_guard lock(mutex_);
@@ -171,6 +201,32 @@ void NameKeeper::locate(const std::string& key, Wanted& wanted, std::int64_t now
   if (!is_news) return;
   has_news_.store(true);
   tell_news_();
+}
+
+/// An answer may hold a part of what a name stands for, another one each time. A customer's address
+/// that is not in the newest one is believed for as long again as it was good for.
+void NameKeeper::keep_former(Wanted& wanted, sip::Located& found, std::int64_t now_us) {
+  const std::int64_t good_us = std::max(found.expires_us - found.asked_us, former_min_us);
+  std::erase_if(wanted.former, [&](const auto& former) {
+    return former.until_us <= now_us ||
+           std::any_of(found.places.begin(), found.places.end(),
+                       [&](const auto& place) { return place.address == former.place.address; });
+  });
+  std::vector<Former> fresh;
+  for (const sip::LocatedPlace& place : found.places)
+    fresh.push_back({place, found.asked_us + good_us + std::min(good_us, former_max_us)});
+  for (const Former& former : wanted.former) {
+    if (fresh.size() >= former_places_max) break;
+    found.places.push_back(former.place);
+    wanted.due_us = std::min(wanted.due_us, former.until_us);
+    fresh.push_back(former);
+  }
+  wanted.former = std::move(fresh);
+  // In one order, whichever came last.
+  std::sort(found.places.begin(), found.places.end(),
+            [](const auto& a, const auto& b) { return a.address < b.address; });
+  for (sip::LocatedPlace& place : found.places)
+    place.rank = place.host = place.weight = 0;  // of no matter for where calls come from
 }
 
 call::LocatedNames NameKeeper::located() const {

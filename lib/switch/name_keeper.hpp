@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/timer_wheel.hpp"
@@ -36,6 +37,8 @@ class NameKeeper {
 
   /// From now on these are kept; what was kept before and is not named is forgotten.
   void want(std::vector<sip::Location> locations);
+  /// Once a second: an order that the loop had no room for is given again.
+  void repeat_order();
   /// Whether places changed since the last call.
   [[nodiscard]] bool take_news() noexcept { return has_news_.exchange(false); }
   /// What is known of what is wanted, by Location::key().
@@ -46,11 +49,20 @@ class NameKeeper {
   void wait_until_known(std::int64_t timeout_us);
 
  private:
+  /// A place of a customer's name, and until when it is believed.
+  struct Former {
+    sip::LocatedPlace place;
+    std::int64_t until_us = 0;
+  };
   struct Wanted {
     sip::Location what;
     std::int64_t due_us = 0;
-    bool waits = true;  // for something that is being asked
+    bool waits = true;             // for something that is being asked
+    std::vector<Former> former{};  // of a customer: with those of the newest answer
   };
+  void order();
+  void wake(const std::string& question);
+  void keep_former(Wanted& wanted, sip::Located& found, std::int64_t now_us);
   void advance();
   void locate(const std::string& key, Wanted& wanted, std::int64_t now_us);
   [[nodiscard]] const io::DnsEntry& find(std::string_view name, io::dns::RecordType type);
@@ -59,7 +71,8 @@ class NameKeeper {
   const std::map<std::string, std::unique_ptr<io::DnsEntry>> hosts_;  // by name and type
   const std::function<void()> tell_news_;
   io::DnsResolver resolver_;
-  std::map<std::string, Wanted> wanted_;  // of the loop, by key
+  std::map<std::string, Wanted> wanted_;                       // of the loop, by key
+  std::unordered_multimap<std::string, std::string> waiters_;  // keys, by the question
   Timer due_;
   std::int64_t forgotten_at_us_ = 0;
   std::atomic<bool> has_news_{false};
