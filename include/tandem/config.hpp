@@ -330,9 +330,11 @@ struct Parameters {
   std::int32_t auth_failures = 6;  ///< S-08.
   bool auth_suspend = true;
   std::int32_t auth_suspend_s = 180;
-  bool auth_sha256 = true;                         ///< P-04: challenges offer SHA-256 behind MD5.
-  bool offline_to_gateways = false;                ///< R-21, for phones that do not say.
-  bool no_billing_to_phones = false;               ///< B-09.
+  std::int32_t auth_rounds = 6;       ///< Challenges that one INVITE to a vendor answers (P-04).
+  std::int32_t auth_rounds_s = 10;    ///< Time for them, from the first one.
+  bool auth_sha256 = true;            ///< P-04: challenges offer SHA-256 behind MD5.
+  bool offline_to_gateways = false;   ///< R-21, for phones that do not say.
+  bool no_billing_to_phones = false;  ///< B-09.
   bool call_forward_using_original_caller = true;  ///< T-09, for phones that do not say.
   /// T-04: whom the target of a transfer sees calling, who is transferred or who transfers.
   bool call_transfer_using_original_caller = true;

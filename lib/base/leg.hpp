@@ -137,7 +137,9 @@ struct Manners {
   bool uses_reason = true;                  ///< Reason headers are written and read (P-15).
   ReplyAddress reply_address = ReplyAddress::socket;        ///< P-02.
   RequestAddress request_address = RequestAddress::socket;  ///< P-03.
-  TlsName tls;  ///< For connections that are made to the peer, by a callee's leg too.
+  TlsName tls;          ///< For connections that are made to the peer, by a callee's leg too.
+  int auth_rounds = 6;  ///< Challenges that one request answers (P-04), ...
+  std::int64_t auth_time_us = 10'000'000;  ///< ... for so long from the first one.
   bool asks_for_load = false;  ///< The peer is offered to tell how much it can bear (RFC 7339).
 };
 

@@ -148,6 +148,8 @@ Manners Call::manners(const SipOptions& options) const noexcept {
   manners.reply_address = options.reply_address;
   manners.request_address = options.request_address;
   manners.tls = {options.tls_name, options.tls_verify};
+  manners.auth_rounds = p.auth_rounds;
+  manners.auth_time_us = p.auth_rounds_s * second_us;
   SessionWatch& watch = manners.watch;
   watch.interval_s = p.session_timer_s;
   watch.refreshes = p.session_refreshes;
@@ -547,7 +549,7 @@ std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_vie
   out.body = {setup_->offer_type, offer};
   out.max_forwards = setup_->max_forwards - 1;
   std::vector<std::string> texts;
-  present_call(options, setup_->kept_headers,
+  present_call(options, vendor().is_phone, setup_->kept_headers,
                {out.caller, out.callee, inbound_->call_id(), context_.payers()->payer.account_id},
                out, texts);
   std::string forwarder;

@@ -299,8 +299,9 @@ void replace_forwarder(std::string_view number, std::vector<PassedHeader>& heade
   });
 }
 
-void present_call(const SipOptions& vendor, const KeptHeaders& kept, const TemplateValues& values,
-                  OutboundCall& out, std::vector<std::string>& texts) {
+void present_call(const SipOptions& vendor, bool is_phone, const KeptHeaders& kept,
+                  const TemplateValues& values, OutboundCall& out,
+                  std::vector<std::string>& texts) {
   out.domain = vendor.local_domain;
   out.is_telephone_number = vendor.user_phone;
   if (!vendor.display) out.caller_display = {};
@@ -311,12 +312,13 @@ void present_call(const SipOptions& vendor, const KeptHeaders& kept, const Templ
   shown.has_remote_party = vendor.rpid;
   if (vendor.privacy == PrivacyMode::id) shown.privacy = "id";
   if (vendor.privacy == PrivacyMode::pass) shown.privacy = kept.privacy();
-  // Someone must be told who calls: without an asserted identity the From stays what it is (P-09).
+  // A carrier must be told who calls: without an asserted identity the From stays what it is
+  // (P-09). A phone must not (P-12).
   const bool has_asserted =
       shown.has_asserted || std::any_of(out.headers.begin(), out.headers.end(), [](const auto& h) {
         return is(h.name, "P-Asserted-Identity");
       });
-  shown.is_hidden = has_asserted && hides_caller(shown.privacy);
+  shown.is_hidden = (has_asserted || is_phone) && hides_caller(shown.privacy);
   texts.reserve(vendor.invite_headers.size());
   for (const HeaderTemplate& header : vendor.invite_headers) {
     texts.push_back(filled(header.value, values));

@@ -72,8 +72,9 @@ struct TemplateValues {
   std::string_view caller, callee, call_id, account;
 };
 
-/// Sets what a vendor is shown of caller and headers. `texts` holds what `out` refers to.
-void present_call(const SipOptions& vendor, const KeptHeaders& kept, const TemplateValues& values,
-                  OutboundCall& out, std::vector<std::string>& texts);
+/// Sets what a vendor, or a phone of ours, is shown of caller and headers. `texts` holds what `out`
+/// refers to.
+void present_call(const SipOptions& vendor, bool is_phone, const KeptHeaders& kept,
+                  const TemplateValues& values, OutboundCall& out, std::vector<std::string>& texts);
 
 }  // namespace tandem::call

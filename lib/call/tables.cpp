@@ -527,6 +527,7 @@ class TablesBuilder {
     if (phone.max_call_s)
       gateway.max_call_s = MaxCallDuration{*phone.max_call_s, *phone.max_call_s};
     gateway.registration = GatewayRegistration::dynamic;
+    gateway.sip.privacy = PrivacyMode::pass;  // P-12
     gateway.sip.rel100 = phone.rel100;
     gateway.sip.refer = phone.refer;
     gateway.sip.transfer_keys = phone.transfer_keys;
@@ -563,6 +564,7 @@ class TablesBuilder {
       customer.registers = true;
       Vendor vendor;
       vendor.config = as_vendor(config);
+      tables.identity_needs.add(vendor.config.sip);
       if (auto rules = number_rules(vendor); !rules)
         return in("phone", config.number, rules.error());
       vendor.lines = {state_.vendor_lines.counter(id), both};

@@ -464,7 +464,10 @@ ClientTransaction* Dialog::repeat(ClientTransaction& transaction, const Message&
 
 ClientTransaction* Dialog::retry_with_credentials(ClientTransaction& transaction,
                                                   const Message& response) {
-  if (username_.empty() || challenges_ >= 3) return nullptr;
+  if (username_.empty() || challenges_ >= challenges_max_) return nullptr;
+  const std::int64_t now_us = worker_.loop().clock().monotonic_us();
+  if (challenges_ == 0) challenged_us_ = now_us;
+  if (now_us - challenged_us_ > challenge_time_us_) return nullptr;
   Message& own = worker_.own_message();
   if (scan(transaction.message(), Framing::datagram, own).kind != Fault::Kind::none) return nullptr;
   const bool is_proxy = response.status == 407;

@@ -403,6 +403,9 @@ class Dialog final : public TransactionUser {
   bool has_progress_ = false;           // inbound: a provisional response other than 100 was sent
   bool release_unwritten_ = false;      // the answer could not be written; the user is to be told
   std::uint8_t challenges_ = 0;         // answered for the request in work
+  std::uint8_t challenges_max_ = 6;     // P-04
+  std::int64_t challenged_us_ = 0;      // when the first of them came
+  std::int64_t challenge_time_us_ = 10'000'000;
 };
 
 /// What the call room holds of a dialog.

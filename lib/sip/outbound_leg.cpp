@@ -83,6 +83,8 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
 
   uses_reason_ = call.manners.uses_reason;
   asks_for_load_ = call.manners.asks_for_load;
+  challenges_max_ = static_cast<std::uint8_t>(std::clamp(call.manners.auth_rounds, 0, 255));
+  challenge_time_us_ = call.manners.auth_time_us;
   reply_address_ = call.manners.reply_address;
   request_address_ = call.manners.request_address;
   if (call.manners.watch.mode != SessionWatch::Mode::off)

@@ -351,6 +351,12 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        "SS_AUTHENTICATION_FAILED_SUSPEND"},
       {"auth_suspend_s", "integer 1..86400", "180", "For how long.",
        read_seconds<&P::auth_suspend_s, 1, 86400>, "SS_ENDPOINTREGISTERSUSPENDTIME"},
+      {"auth_rounds", "integer 1..100", "6",
+       "Challenges of a vendor that one INVITE answers, as long as each says that the last answer "
+       "was only too old (P-04).",
+       read_seconds<&P::auth_rounds, 1, 100>, "SS_SIP_AUTHENTICATION_RETRY"},
+      {"auth_rounds_s", "integer 1..60", "10", "Time for them, from the first one.",
+       read_seconds<&P::auth_rounds_s, 1, 60>, "SS_SIP_AUTHENTICATION_TIMEOUT"},
       {"auth_sha256", "boolean", "true",
        "Challenges offer SHA-256 behind MD5 (P-04). Off for devices that give up when they see it, "
        "such as those on older releases of libre; takes effect with a restart.",

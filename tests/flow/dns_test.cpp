@@ -377,10 +377,128 @@ TEST_CASE("names: a customer is known by the addresses that its name stands for 
   CHECK(f.bench.only_cdr().customer_gateway == "cust");
   REQUIRE(f.view("cust").names.size() == 1);
   CHECK(f.view("cust").names[0].addresses == std::vector<std::string>{"10.0.1.1"});
+  // What is not in the newest answer is believed for a TTL more: it may be in the next one.
   f.set("sbc.example.com", "A", {"10.0.1.77"});
   f.bench.run_s(60);
+  CHECK(f.view("cust").names[0].addresses.size() == 2);
+  CHECK(f.call() == 200);
+  f.bench.run_s(80);
+  CHECK(f.view("cust").names[0].addresses == std::vector<std::string>{"10.0.1.77"});
   CHECK(f.call() == 403);
+  CHECK(f.was_told("cust: names stand for 10.0.1.77"));
   f.bench.check_clean();
+}
+
+TEST_CASE("names: a customer whose answers take turns is known by all of its addresses") {
+  SwitchConfig config = base_config();
+  config.dns.servers = {at(name_server + ":53")};
+  config.provision.customer_gateways[0].addresses = {gateway_address("cust.example.com")};
+  Fixture f(std::move(config));
+  f.bench.b->set_plan(answer_after(0));
+  f.set("cust.example.com", "A", {"10.0.1.1", "10.0.1.2"}, 10);
+  f.open();
+  for (int i = 0; i < 12; ++i) {
+    f.set("cust.example.com", "A", {i % 2 == 0 ? "10.0.1.2" : "10.0.1.1"}, 10);
+    f.bench.run_s(9);
+    CHECK(f.call() == 200);
+  }
+  // That is no news: nothing is told, and no table made, each time.
+  CHECK(std::count_if(f.told.begin(), f.told.end(), [](const std::string& one) {
+          return one.starts_with("cust: names stand for");
+        }) <= 1);
+}
+
+TEST_CASE("names: a customer's name cannot take the calls of another customer") {
+  SwitchConfig config = base_config();
+  config.dns.servers = {at(name_server + ":53")};
+  CustomerGateway thief = config.provision.customer_gateways[0];
+  thief.id = "acme";
+  thief.priority = 0;
+  thief.addresses = {gateway_address("acme.example.com")};
+  config.provision.customer_gateways[0].priority = 7;
+  config.provision.customer_gateways.push_back(thief);
+  Fixture f(std::move(config));
+  f.bench.b->set_plan(answer_after(0));
+  f.set("acme.example.com", "A", {"10.0.1.1"});
+  f.open();
+  f.bench.run_s(2);
+  CHECK(f.call() == 200);
+  CHECK(f.bench.world.cdrs().back().customer_gateway == "cust");
+  CHECK(
+      f.was_told("name of customer \"acme\" stands for 10.0.1.1, which is an address of "
+                 "customer \"cust\""));
+  f.set("acme.example.com", "A", {"10.0.1.77"});
+  f.bench.run_s(150);
+  CHECK(f.was_told("name of customer acme works again"));
+}
+
+TEST_CASE("names: silent places keep a call from the next vendor for two time-outs at most") {
+  SwitchConfig config = Fixture::named("sip.example.com");
+  config.parameters.switch_limit = 1;
+  VendorGateway second = config.provision.vendor_gateways[0];
+  second.id = "v2";
+  second.priority = 5;
+  second.addresses = {gateway_address("10.0.4.1")};
+  config.provision.vendor_gateways.push_back(second);
+  Fixture f(std::move(config));
+  std::vector<std::string> addresses;
+  for (int i = 1; i <= 8; ++i)
+    addresses.push_back("10.0.3." + std::to_string(i));
+  f.set("sip.example.com", "A", addresses);
+  std::vector<Endpoint*> places;
+  for (const std::string& address : addresses)
+    places.push_back(f.end(address + ":5060"));
+  f.end("10.0.4.1:5060");
+  f.open();
+  std::uint64_t called = 0;
+  const auto count = [&] {
+    called = 0;
+    for (Endpoint* const place : places)
+      called += place->counters().calls_in;
+  };
+  SUBCASE("silent: as long as two of them") {
+    for (Endpoint* const place : places)
+      place->set_silent(true);
+    const std::int64_t began_us = f.bench.world.now_us();
+    CHECK(f.call() == 200);
+    CHECK(f.bench.world.now_us() - began_us < 25 * second_us);
+  }
+  SUBCASE("503: four of them") {
+    for (Endpoint* const place : places)
+      place->set_plan(refuse(503));
+    CHECK(f.call() == 200);
+    count();
+    CHECK(called == 4);
+  }
+  CHECK(f.bench.world.cdrs().back().vendor_gateway == "v2");
+  CHECK(f.bench.world.cdrs().back().attempts.size() == 2);
+}
+
+TEST_CASE("names: a code that stops switching stops at its place, and a rate counts each INVITE") {
+  SwitchConfig config = Fixture::named("sip.example.com");
+  std::uint64_t expected = 0;
+  SUBCASE("stop_codes (R-15)") {
+    config.provision.vendor_gateways[0].switching.stop_codes = {503};
+    expected = 1;
+  }
+  SUBCASE("calls_per_second (R-22)") {
+    config.provision.vendor_gateways[0].calls_per_second = 1;
+    config.provision.vendor_gateways[0].burst = 2;
+    expected = 2;
+  }
+  Fixture f(std::move(config));
+  f.set("sip.example.com", "A", {"10.0.3.1", "10.0.3.2", "10.0.3.3"});
+  std::uint64_t called = 0;
+  std::vector<Endpoint*> places;
+  for (const char* address : {"10.0.3.1:5060", "10.0.3.2:5060", "10.0.3.3:5060"}) {
+    places.push_back(f.end(address));
+    places.back()->set_plan(refuse(503));
+  }
+  f.open();
+  CHECK(f.call() == 503);
+  for (Endpoint* const place : places)
+    called += place->counters().calls_in;
+  CHECK(called == expected);
 }
 
 TEST_CASE("names: OPTIONS checks and explain go by the places that there are now (R-17, R-23)") {

@@ -78,6 +78,35 @@ TEST_CASE("Media: keys in RTP are told to the host, passed on and counted in the
   CHECK(cdr.media_caller.packets_unnegotiated == 0);
 }
 
+TEST_CASE("Media: events of a side that may not send any are no keys (M-09)") {
+  std::string keys;
+  SwitchHooks hooks;
+  hooks.on_event = [&](const Event& event) {
+    if (event.kind == Event::Kind::call_digit) keys += event.digit;
+  };
+  SwitchConfig config = base_config();
+  SUBCASE("signalling") {
+    config.provision.customer_gateways[0].sip.dtmf_receive = DtmfReceive::signalling;
+  }
+  SUBCASE("off") { config.provision.customer_gateways[0].sip.dtmf_receive = DtmfReceive::off; }
+  const bool takes_info =
+      config.provision.customer_gateways[0].sip.dtmf_receive == DtmfReceive::signalling;
+  Bench bench(std::move(config), {}, hooks);
+  auto call = bench.connect(talking());
+  bench.run_s(1);
+  call->press_key('4');
+  bench.run_ms(300);
+  CHECK(keys.empty());
+  // And they settle nothing: the way that is open stays so.
+  call->request("INFO", "application/dtmf-relay", "Signal=5\r\n");
+  bench.run_s(1);
+  CHECK(keys == (takes_info ? "5" : ""));
+  call->hang_up();
+  const Cdr& cdr = bench.only_cdr();
+  CHECK(cdr.media_caller.digits == 0);
+  CHECK(cdr.media_caller.packets_unnegotiated > 0);
+}
+
 TEST_CASE("Media: keys in SIP INFO are told to the host too (M-09)") {
   std::string keys;
   SwitchHooks hooks;

@@ -61,6 +61,7 @@ class FakeNetwork {
     std::erase_if(list, [id](const Bound& b) { return b.id == id; });
     if (list.empty()) bound_.erase(local);
   }
+  [[nodiscard]] std::size_t bound_count() const { return bound_.size(); }
   [[nodiscard]] bool is_bound(const SocketAddress& local) const { return bound_.count(local) != 0; }
   void send(const SocketAddress& from, const SocketAddress& to, std::string_view bytes) {
     FakeDatagram datagram{clock.monotonic_us(), from, to, std::string(bytes)};

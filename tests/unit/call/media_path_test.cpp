@@ -103,6 +103,10 @@ TEST_CASE("M-07: what two lists leave, and in which order the callee is offered 
   CHECK(to_string(*call::common_codecs(list({"PCMA", "PCMU", "H264"}),
                                        list({"G729", "PCMU", "PCMA"}))) == "PCMU,PCMA");
   CHECK(call::common_codecs(list({"PCMA"}), list({"PCMU"}))->empty());
+  // "Any rate" of one list is the rates of the other.
+  CHECK(to_string(*call::common_codecs(list({"speex/16000", "speex/8000"}), list({"speex"}))) ==
+        "speex/16000,speex/8000");
+  CHECK(to_string(*call::common_codecs(list({"speex"}), list({"speex/16000"}))) == "speex/16000");
   CHECK(call::have_no_common_codec(list({"PCMA"}), list({"PCMU"})));
   CHECK(call::have_no_common_codec(list({"L16/44100"}), list({"L16/8000"})));
   CHECK_FALSE(call::have_no_common_codec(list({"L16/44100"}), list({"L16"})));

@@ -147,17 +147,42 @@ TEST_CASE("resolver: what is not asked for any more is forgotten, and there is o
   DnsResolverConfig config;
   config.servers = {at("10.0.0.53:53")};
   config.entries_max = 2;
-  DnsResolver resolver(loop, random, config, [] {});
+  DnsResolver resolver(loop, random, config, [](const auto&) {});
   (void)resolver.find("a.net", RecordType::a);
   (void)resolver.find("b.net", RecordType::a);
   CHECK(resolver.find("c.net", RecordType::a).error == "too many names");
   CHECK(resolver.find("A.NET", RecordType::a).state == DnsEntry::State::pending);
+  CHECK(resolver.find("a..net", RecordType::a).error == "it is no name that DNS can have");
   network.run_for(30 * second_us);
   (void)resolver.find("a.net", RecordType::a);
   network.run_for(30 * second_us);
   resolver.forget_unused(loop.clock().monotonic_us() - 30 * second_us);
   CHECK(resolver.entries() == 1);
   CHECK(resolver.find("c.net", RecordType::a).state == DnsEntry::State::pending);
+}
+
+TEST_CASE(
+    "resolver: a question holds one socket, however many servers are silent; says which ended") {
+  FakeNetwork network;
+  io::Loop& loop = network.create_loop();
+  SeededRandom random{7};
+  DnsResolverConfig config;
+  for (int i = 1; i <= 8; ++i)
+    config.servers.push_back(at("10.0.0." + std::to_string(i) + ":53"));
+  std::vector<std::string> ended;
+  DnsResolver resolver(loop, random, config, [&](const std::vector<std::string>& questions) {
+    ended.insert(ended.end(), questions.begin(), questions.end());
+  });
+  (void)resolver.find("A.net", RecordType::a);
+  std::size_t most = 0;
+  for (int i = 0; i < 40; ++i) {
+    network.run_for(second_us / 2);
+    most = std::max(most, network.bound_count());
+  }
+  CHECK(resolver.counters().timeouts == 16);
+  CHECK(most == 1);
+  CHECK(network.bound_count() == 0);
+  CHECK(ended == std::vector<std::string>{question_key("a.net", RecordType::a)});
 }
 
 TEST_CASE("resolv.conf, hosts: what can be read is read, the rest passed over") {

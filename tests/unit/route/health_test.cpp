@@ -84,3 +84,26 @@ TEST_CASE("Address health: an address keeps its state as long as a table names i
   CHECK(book.forget_unused() == 1);
   CHECK(entry("v1", "192.0.2.1")->is_usable(0));
 }
+
+TEST_CASE("Address health: what a place wants kept back holds for its time, the newest first") {
+  AddressHealth health(at("192.0.2.1"));
+  CHECK(health.loss_percent(0) == 0);
+  CHECK_FALSE(health.sheds(0, 0));
+  health.note_loss(30, 2 * second_us, 10, 0);
+  CHECK(health.loss_percent(0) == 30);
+  CHECK(health.is_usable(0));  // the others go there
+  int shed = 0;
+  for (std::uint64_t draw = 0; draw < 1'000; ++draw)
+    shed += health.sheds(draw, second_us) ? 1 : 0;
+  CHECK(shed == 300);
+  health.note_loss(90, second_us, 9, second_us);  // responses cross
+  CHECK(health.loss_percent(second_us) == 30);
+  CHECK(health.loss_percent(2 * second_us) == 0);
+  // When nothing holds any more, one that counts anew is believed.
+  health.note_loss(40, second_us, 1, 3 * second_us);
+  CHECK(health.loss_percent(3 * second_us) == 40);
+  health.note_loss(0, 0, 2, 3 * second_us);
+  CHECK(health.loss_percent(3 * second_us) == 0);
+  health.note_loss(1'000, second_us, 3, 3 * second_us);
+  CHECK(health.loss_percent(3 * second_us) == 100);
+}

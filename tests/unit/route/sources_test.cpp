@@ -203,3 +203,18 @@ TEST_CASE("SourceTable: A-03 random tables answer as trying every customer does"
   CHECK(identified > 1000);
   CHECK(restricted > 500);
 }
+
+TEST_CASE("SourceTable: an address of a name takes nobody's calls who was added with it (A-03)") {
+  SourceTable::Builder builder;
+  REQUIRE(builder.add({"acme", {}, 0, false, {}}).ok());
+  REQUIRE(builder.add({"zeta", {SourceAddress::parse("10.0.0.0/24").value()}, 9, false, {}}).ok());
+  const SourceTable fixed = builder.build();
+  const auto at = [](const char* text) { return SocketAddress::parse(text).value(); };
+  const SourceTable named = fixed.with({{0, SourceAddress::parse("10.0.0.7").value()},
+                                        {0, SourceAddress::parse("10.0.1.7").value()}});
+  CHECK(named.identify(at("10.0.0.7:5060"), "1", "2").customer == 1);
+  CHECK(named.identify(at("10.0.1.7:5060"), "1", "2").customer == 0);
+  CHECK(fixed.identify(at("10.0.1.7:5060"), "1", "2").outcome == SourceMatch::Outcome::unknown);
+  CHECK(named.owner_of(at("10.0.0.7:5060")) == std::optional<std::uint32_t>(1));
+  CHECK_FALSE(named.owner_of(at("10.0.1.7:5060")));  // by a name is not by configuration
+}

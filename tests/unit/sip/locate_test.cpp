@@ -107,6 +107,21 @@ TEST_CASE("locate: NAPTR of the least order chooses, what is not spoken is passe
   CHECK(text(records.locate(what)) == "0 tls:10.0.0.115:5061 ");
 }
 
+TEST_CASE("locate: of NAPTR the first order that is of use counts whole, also behind others") {
+  Records records;
+  records.naptr("x.net", 1, 0, "SIP+D2T", "_gone._tcp.x.net");
+  records.naptr("x.net", 2, 1, "SIP+D2T", "_sip._tcp.x.net");
+  records.naptr("x.net", 2, 2, "SIP+D2U", "_sip._udp.x.net");
+  records.naptr("x.net", 3, 0, "SIP+D2U", "_late._udp.x.net");
+  records.srv("_sip._tcp.x.net", {0, 0, 5060, "t.x.net"});
+  records.srv("_sip._udp.x.net", {0, 0, 5060, "u.x.net"});
+  records.srv("_late._udp.x.net", {0, 0, 5060, "l.x.net"});
+  for (const char* host : {"t", "u", "l"})
+    records.a(std::string(host) + ".x.net", "10.0.0." + std::to_string(host[0]));
+  CHECK(text(records.locate(location(std::nullopt))) ==
+        "0 tcp:10.0.0.116:5060 1 udp:10.0.0.117:5060 ");
+}
+
 TEST_CASE("locate: without NAPTR the SRV records there are say the transport, else UDP") {
   Records records;
   records.a("x.net", "10.0.0.9");

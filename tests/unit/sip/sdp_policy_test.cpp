@@ -342,6 +342,22 @@ TEST_CASE("write_own_answer: our address, the codecs that are left and nothing e
   CHECK(write_own_answer(*secret, edit).error().code == ErrorCode::unsupported);
 }
 
+TEST_CASE("rewrite_sdp: a payload type keeps its lines however its number is written") {
+  const std::string offer = session(
+      "m=audio 4000 RTP/AVP 018 8\r\na=rtpmap:18 G729/8000\r\na=fmtp:18 annexb=no\r\n"
+      "a=rtpmap:8 PCMA/8000\r\n");
+  const Result<SdpSession> read = parse_sdp(offer);
+  REQUIRE(read.ok());
+  SdpEdit edit;
+  edit.is_direct = true;
+  edit.streams.resize(1);
+  edit.streams[0].formats = {"018"};
+  const std::string written = rewrite_sdp(*read, edit).value();
+  CHECK(written.find("m=audio 4000 RTP/AVP 018\r\n") != std::string::npos);
+  CHECK(written.find("a=rtpmap:18 G729/8000\r\na=fmtp:18 annexb=no\r\n") != std::string::npos);
+  CHECK(written.find("PCMA") == std::string::npos);
+}
+
 TEST_CASE("SdpMedia: what needs a connection or a handshake cannot be relayed") {
   const auto can_be_relayed = [](const std::string& protocol) {
     const std::string text = session("m=audio 4000 " + protocol + " 0\r\n");
