@@ -448,7 +448,7 @@ TEST_CASE("names: silent places keep a call from the next vendor for two time-ou
   std::vector<Endpoint*> places;
   for (const std::string& address : addresses)
     places.push_back(f.end(address + ":5060"));
-  f.end("10.0.4.1:5060");
+  f.bench.b->set_plan(answer_after(0));  // v2's: v1 is a name
   f.open();
   std::uint64_t called = 0;
   const auto count = [&] {
@@ -459,9 +459,9 @@ TEST_CASE("names: silent places keep a call from the next vendor for two time-ou
   SUBCASE("silent: as long as two of them") {
     for (Endpoint* const place : places)
       place->set_silent(true);
-    const std::int64_t began_us = f.bench.world.now_us();
+    const std::int64_t began_us = f.bench.world.monotonic_us();
     CHECK(f.call() == 200);
-    CHECK(f.bench.world.now_us() - began_us < 25 * second_us);
+    CHECK(f.bench.world.monotonic_us() - began_us < 25 * second_us);
   }
   SUBCASE("503: four of them") {
     for (Endpoint* const place : places)

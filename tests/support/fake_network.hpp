@@ -186,6 +186,7 @@ class FakeLoop final : public io::Loop {
   TimerWheel& timers() noexcept override { return timers_; }
   [[nodiscard]] const Clock& clock() const noexcept override { return network_.clock; }
   Result<void> post(std::function<void()> task) override {
+    if (refuses_posts) return Error{ErrorCode::limit, "full"};
     ++posts;
     network_.later(std::move(task));
     return {};
@@ -239,6 +240,7 @@ class FakeLoop final : public io::Loop {
   void stop() override {}
 
   int posts = 0;
+  bool refuses_posts = false;
   IpAddress host = at("127.0.0.1:0").ip;  ///< Its connections come from here.
 
  private:

@@ -249,6 +249,37 @@ TEST_CASE("Leg: digest credentials are asked for and checked (P-04)") {
   CHECK(stack.calls().take_log() == "call; call; call");
 }
 
+TEST_CASE("Leg: stale nonces are answered so often and for so long, and no further (P-04)") {
+  const std::string fresh = "WWW-Authenticate: Digest realm=\"v\", nonce=\"n1\"\r\n";
+  const std::string stale = "WWW-Authenticate: Digest realm=\"v\", nonce=\"n2\", stale=true\r\n";
+  for (const bool is_slow : {false, true}) {
+    CAPTURE(is_slow);
+    Stack stack;
+    Peer b(stack.network, "127.0.0.1:6000");
+    OutboundCall call;
+    call.destination = at("127.0.0.1:6000");
+    call.callee = "4420";
+    call.caller = "1000";
+    call.auth_username = "user";
+    call.auth_password = "secret";
+    call.body = offer_body;
+    call.manners.auth_rounds = 4;
+    call.manners.auth_time_us = 1'000'000;
+    stack.dial(call);
+    int invites = 0;
+    for (int i = 0; i < 20; ++i) {
+      stack.run_ms(1);
+      const auto message = b.take();
+      if (message->what() != "INVITE") continue;
+      if (is_slow) stack.run_ms(400);
+      b.reply(*message, 401, "b" + std::to_string(i), {}, invites++ == 0 ? fresh : stale);
+    }
+    // The first one at 400 ms begins the time; those at 800 and 1,200 ms are answered.
+    CHECK(invites == (is_slow ? 4 : 5));
+    CHECK(stack.calls().take_log() == "failure 401");
+  }
+}
+
 TEST_CASE("Leg: a vendor's challenge is answered once") {
   for (const int status : {401, 407}) {
     CAPTURE(status);
