@@ -68,7 +68,7 @@ struct Fixture {
     CHECK(dialled->status() == 200);
     dialled->hang_up();
     bench.run_ms(50);
-    return bench.world.cdrs().back().vendor_gateway;
+    return bench.world.cdrs().back().vendor_gateway.value_or("");
   }
 };
 

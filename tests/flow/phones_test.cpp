@@ -133,6 +133,26 @@ struct RawPhone {
 
 }  // namespace
 
+TEST_CASE("Phones: a caller that asks for privacy is hidden from them, and billed as ever (P-12)") {
+  bool is_honoured = true;
+  SUBCASE("honoured") {}
+  SUBCASE("not honoured") { is_honoured = false; }
+  SwitchConfig config = phone_config();
+  if (is_honoured) config.provision.customer_gateways[0].sip.privacy = PrivacyMode::pass;
+  Phones bench(std::move(config));
+  REQUIRE(bench.registers(bench.bob, "1002") == 200);
+  bench.bob->set_plan(answer_after(0));
+  DialPlan plan;
+  plan.headers = {{"Privacy", "id"}};
+  const auto call = bench.dial(plan, "1002", "4420700");
+  bench.world.run_until([&] { return call->was_answered() || call->is_over(); }, 10 * second_us);
+  REQUIRE(call->was_answered());
+  CHECK(bench.bob->last_call()->caller() == (is_honoured ? "anonymous" : "4420700"));
+  call->hang_up();
+  bench.run_s(1);
+  CHECK(bench.last_cdr().caller == "4420700");
+}
+
 TEST_CASE(
     "Phones: one that registers is on line, is told of, and goes when its time is up (P-05, "
     "T-11)") {

@@ -68,7 +68,8 @@ struct Fixture {
     DnsResolverConfig config;
     config.servers = {at("10.0.0.53:53"), at("10.0.0.54:53")};
     config.stale_us = 600 * second_us;
-    resolver = std::make_unique<DnsResolver>(loop, random, config, [this] { ++changes; });
+    resolver =
+        std::make_unique<DnsResolver>(loop, random, config, [this](const auto&) { ++changes; });
   }
   const DnsEntry& find() { return resolver->find("x.net", RecordType::a); }
 };
