@@ -553,6 +553,8 @@ static void a_switch_lives_and_answers(void) {
   CHECK(tandem_switch_live_calls(object) == 0);
   CHECK(tandem_switch_disconnect(object, 12345) == TANDEM_ERR_NOT_FOUND);
   CHECK(tandem_switch_read_counters(object, &counters) == TANDEM_OK);
+  CHECK(counters.overload_refused == 0 && counters.overload_dropped == 0);
+  CHECK(counters.overload_loss_percent == 0);
   CHECK(counters.datagrams_received >= 2 && counters.journal_writable == 1);
   CHECK(counters.is_draining == 0 && counters.dialogs_live == 0);
   CHECK(counters.event_feeds == 1 && counters.feed_events_lost == 0);
