@@ -99,7 +99,7 @@ TEST_CASE("read_config: what SIP says with a vendor is read whole (P-01, P-07..P
       "forward_signal": true, "invite_headers": ["X-A: ${caller}", "X-B:"],
       "pass_headers": true, "timers": {"invite_timeout_s": 3, "trying_timeout_s": 4,
       "progress_timeout_s": 5, "progress_sdp_timeout_s": 6, "ringing_timeout_s": 7},
-      "overload_control": true}})");
+      "overload_control": true})");
   REQUIRE(reading.errors.empty());
   const SipOptions& sip = reading.config.provision.vendor_gateways[0].sip;
   CHECK(sip.transport == SipTransport::tcp);
