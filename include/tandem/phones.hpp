@@ -76,6 +76,9 @@ struct PhoneConfig : DescriptionOptions {
   bool transfer_keys = false;              ///< T-04, T-06: DTMF keys in INFO order transfers.
   MediaMode media = MediaMode::auto_mode;  ///< M-01, in calls it makes and gets.
   std::vector<CodecName> codecs{};         ///< M-07, likewise; as of a gateway.
+  ReplacesMode replaces = ReplacesMode::account;  ///< RFC 3891, of its INVITEs.
+  /// T-10: phones of one group pick each other's calls up; "": none does.
+  std::string pickup_group{};
   bool record = false;                     ///< M-15: its answered calls, either way, are recorded.
 };
 

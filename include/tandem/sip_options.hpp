@@ -129,6 +129,14 @@ enum class ReferMode : std::uint8_t {
   relay,  ///< The other side of the call is asked.
 };
 
+/// Whose place in a call a party may ask for by an INVITE with Replaces (RFC 3891).
+enum class ReplacesMode : std::uint8_t {
+  off,      ///< Nobody's: the header means nothing.
+  own,      ///< Its own, from another device or dialog.
+  account,  ///< Also that of gateways and phones of its account, and of phones of its pickup group.
+  any,      ///< Everybody's.
+};
+
 /// Where responses to requests over UDP go (P-02).
 enum class ReplyAddress : std::uint8_t {
   socket,    ///< Where the request came from (RFC 3581, whether it asks for that or not).
@@ -173,6 +181,7 @@ struct SipOptions : DescriptionOptions {
   ReferMode refer = ReferMode::off;
   /// T-04, T-06: DTMF keys in SIP INFO order transfers, paid as those of `refer`.
   bool transfer_keys = false;
+  ReplacesMode replaces = ReplacesMode::off;  ///< Of its INVITEs (RFC 3891).
   /// Domain that its certificate must be of when it is connected to over TLS (RFC 5922). "": the
   /// name in the vendor's address, or the IP address itself.
   std::string tls_name;

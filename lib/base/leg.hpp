@@ -66,6 +66,17 @@ class NamedParties {
   virtual std::string_view user(Party party) = 0;
 };
 
+/// A dialog of ours, as its peer names it to others (RFC 3891 section 3).
+struct DialogName {
+  std::string_view call_id, own_tag, peer_tag;
+};
+
+/// Replaces header of an arriving call (RFC 3891): whose place in which dialog it asks for.
+struct Replacement {
+  DialogName dialog;
+  bool is_early_only = false;  ///< Not of a dialog that is answered.
+};
+
 /// What an arriving call says of itself. Views end with the call that delivers them.
 struct InboundCall {
   SocketAddress source;        ///< Where the datagram came from.
@@ -88,6 +99,7 @@ struct InboundCall {
   SessionBody body;
   std::vector<PassedHeader>
       headers;  ///< All that are not of dialog, routing, transport or content.
+  const Replacement* replaces = nullptr;  ///< Null: a call of its own.
 };
 
 /// A provisional response of the other side.
@@ -140,6 +152,7 @@ struct Manners {
   TlsName tls;          ///< For connections that are made to the peer, by a callee's leg too.
   int auth_rounds = 6;  ///< Challenges that one request answers (P-04), ...
   std::int64_t auth_time_us = 10'000'000;  ///< ... for so long from the first one.
+  bool takes_replaces = false;             ///< It may ask for the place of others (RFC 3891).
   bool asks_for_load = false;  ///< The peer is offered to tell how much it can bear (RFC 7339).
 };
 
@@ -205,11 +218,6 @@ struct Reoffer {
   SessionBody body;  ///< Empty in a re-INVITE: the answer shall bring the offer.
 };
 
-/// A dialog of ours, as its peer names it to others (RFC 3891 section 3).
-struct DialogName {
-  std::string_view call_id, own_tag, peer_tag;
-};
-
 /// Where a party wants the other one to be led instead of itself: a REFER (RFC 3515) that names one
 /// number to call, or another call of the party's.
 struct Referral {
@@ -272,6 +280,10 @@ enum class AuthResult : std::uint8_t {
   challenged,  ///< No usable credentials were given; a 401 was sent and the leg is over.
   failed,      ///< Credentials were given and are wrong; the leg still waits for an answer.
 };
+
+/// As a cause of release(): the call was taken by somebody else (RFC 3326 section 2,
+/// SIP;cause=200). Causes of Q.850 end at 127.
+inline constexpr int answered_elsewhere = 200;
 
 /// One side of a call. Made by the protocol room; destroyed by its owner, which ends it without
 /// further events: an unanswered inbound leg is answered 500, an unanswered outbound one cancelled,
@@ -476,6 +488,19 @@ class OutboundRegistration {
   OutboundRegistration() = default;
 };
 
+/// A dialog as a Replaces header of somebody else finds it (RFC 3891 section 3).
+struct DialogMatch {
+  enum class State : std::uint8_t {
+    none,
+    arriving,  ///< Its peer's INVITE waits for our answer.
+    calling,   ///< Ours waits for its peer's.
+    up,
+    over,
+  };
+  State state = State::none;
+  Leg* leg = nullptr;  ///< Null: none, or it has no owner any more.
+};
+
 /// Reaches out to peers; one per worker and protocol.
 class LegFactory {
  public:
@@ -501,12 +526,15 @@ class LegFactory {
   [[nodiscard]] virtual std::optional<unsigned> owner_of(const DialogName& dialog) const noexcept;
   /// The leg of a dialog that is answered and not over, when it is of this worker; else null.
   [[nodiscard]] virtual Leg* find(const DialogName& dialog) noexcept;
+  /// How far a dialog is, when it is of this worker. The default knows none.
+  [[nodiscard]] virtual DialogMatch match(const DialogName& dialog) noexcept;
 };
 
 inline std::optional<unsigned> LegFactory::owner_of(const DialogName&) const noexcept {
   return std::nullopt;
 }
 inline Leg* LegFactory::find(const DialogName&) noexcept { return nullptr; }
+inline DialogMatch LegFactory::match(const DialogName&) noexcept { return {}; }
 
 /// Receives the calls, and the registrations, that arrive at one worker.
 class InboundCalls {

@@ -135,6 +135,14 @@ bool Call::meet_customer() {
     context_.setup->forwarder =
         number_from_user(read_callee(arrival, CalleeField::diversion)).value_or(Number());
   }
+  if (arrival.replaces != nullptr && forwarding_ == nullptr &&
+      options.replaces != ReplacesMode::off) {
+    const DialogName& dialog = arrival.replaces->dialog;
+    setup_->place = std::make_unique<StandInOrder>(
+        StandInOrder{0, std::string(dialog.call_id), std::string(dialog.own_tag),
+                     std::string(dialog.peer_tag), arrival.replaces->is_early_only});
+    context_.setup->wants_place = true;
+  }
   setup_->kept_headers.keep(arrival, options, context_.tables->identity_needs);
   if (options.setup_timeout_s > 0)
     setup_->deadline_us = context_.arrived_us + options.setup_timeout_s * second_us;
@@ -150,6 +158,7 @@ Manners Call::manners(const SipOptions& options) const noexcept {
   manners.tls = {options.tls_name, options.tls_verify};
   manners.auth_rounds = p.auth_rounds;
   manners.auth_time_us = p.auth_rounds_s * second_us;
+  manners.takes_replaces = options.replaces != ReplacesMode::off;
   SessionWatch& watch = manners.watch;
   watch.interval_s = p.session_timer_s;
   watch.refreshes = p.session_refreshes;
@@ -220,6 +229,9 @@ void Call::judge() {
                verdict.reason == Reason::RateLimited ? rate_retry_after_s : 0);
         return;
       }
+      case Verdict::Kind::stand_in:
+        ask_for_place();
+        return;
       case Verdict::Kind::meet:
         if (!meet_customer()) return;
         continue;
@@ -809,6 +821,7 @@ void Call::on_progress(Leg& leg, const Progress& progress) {
       state_ = CallState::ringing;
       publish(Event::Kind::call_ringing);
     }
+    note_ringing();
   } else {
     advance_stage(trial_.has_sdp ? AttemptStage::early_media : AttemptStage::progressing);
     if (state_ == CallState::trying) state_ = CallState::progressing;
@@ -1004,6 +1017,7 @@ void Call::close_trial(int sip_status, int q850_cause, Reason reason) {
   attempt.reason = reason;
   attempt.ended_at_us = worker_.loop().clock().wall_us();
   if (is_traced_) trace_attempt(attempt);
+  setup_->ringing.reset();
   reoffer_from_ = nullptr;  // a change before the answer ends with it
   trial_.lease = VendorLease{};
   setup_->forward_line.release();
@@ -1036,6 +1050,7 @@ void Call::give_up() {
 }
 
 void Call::on_cancel(Leg& leg, const Release& release) {
+  if (!is_over_ && is_target(&leg)) return on_target_cancel();
   if (is_over_ || &leg != inbound_.get()) return;
   const Reason reason = release.is_transport ? Reason::ConnectionTimeout : Reason::CallerCancel;
   if (trial_.leg != nullptr) {

@@ -18,8 +18,10 @@
 #include "call/redirection.hpp"
 #include "call/shadow.hpp"
 #include "call/stages.hpp"
+#include "call/stand_in.hpp"
 #include "call/transfer.hpp"
 #include "call/worker.hpp"
+#include "phone/ringing.hpp"
 #include "tandem/call.hpp"
 #include "tandem/cdr.hpp"
 
@@ -57,6 +59,16 @@ class Call final : public LegEvents {
   }
   /// Another call leads somebody to this one, in the place of the leg `there` (T-05).
   [[nodiscard]] bool adopt(Leg& there, std::string_view party, std::unique_ptr<Leg>& leg);
+
+  /// `in` shall take the place of `there`, a leg of this answered call (RFC 3891). 0: it has taken
+  /// `in.leg`; else the status to refuse it with.
+  [[nodiscard]] int replace(Leg& there, StandIn& in);
+  /// The same for who is being called; `there`: who that must be, null: whoever it is (T-10).
+  [[nodiscard]] int pick_up(const Leg* there, StandIn& in);
+  /// This call stands in another one: it is over without a record, and its leg goes there.
+  [[nodiscard]] std::unique_ptr<Leg> give_leg();
+  /// It does not.
+  void refuse_place(int status);
 
   void on_progress(Leg& leg, const Progress& progress) override;
   void on_answer(Leg& leg, const Answer& answer) override;
@@ -161,6 +173,9 @@ class Call final : public LegEvents {
     std::optional<PendingAnswer> pending_answer;
     std::optional<Release> early_release;  // of a vendor that hung up meanwhile
     bool awaits_acknowledgement = false;   // of the caller, before it may be told of the answer
+    std::unique_ptr<StandInOrder> place;  // that the caller asks for; null: none by a dialog
+    LegRelay* relay = nullptr;            // of who waits for it; null: nobody does
+    std::unique_ptr<phone::RingingBoard::Entry> ringing;  // null: nobody may pick it up
     Timer timer;  // policy deadline, then the attempt's progress timers, then the disk's
   };
 
@@ -294,6 +309,15 @@ class Call final : public LegEvents {
   void abandon_transfer();
   [[nodiscard]] bool survives(Leg& released);
 
+  // Taking places in other calls, and giving them; call_stand_in.cpp.
+  void ask_for_place();
+  [[nodiscard]] bool may_stand_in(const StandIn& in, const std::string& party) const;
+  [[nodiscard]] const StandIn* stand_in(MediaSide side) const noexcept;
+  void note_ringing();
+  void on_target_cancel();
+  void take_back_staying(Leg& staying, int status);
+  void note_stand_in(const StandIn& in, std::string_view party);
+
   // What a trace shows beside the messages (O-12); call_trace.cpp.
   void trace_arrival();
   void trace_stages(const std::vector<StageRecord>& stages, const Verdict& verdict);
@@ -357,6 +381,8 @@ class Call final : public LegEvents {
   std::unique_ptr<Transfer> transfer_;  // null: nobody is led elsewhere
   std::unique_ptr<KeyInput> keys_;      // null: nobody is ordering by keys
   std::unique_ptr<Rejoin> rejoin_;      // null: who was led there is known there
+  /// By MediaSide, the caller's first; null: nobody stands in the place of another one.
+  std::unique_ptr<std::array<std::unique_ptr<StandIn>, 2>> stand_ins_;
   /// Some phones send a key both ways: the way of the first one of a side counts.
   enum class KeyWay : std::uint8_t { none, info, rtp };
   static bool is_way(std::array<KeyWay, 2>& ways, MediaSide side, KeyWay way) noexcept;

@@ -53,12 +53,14 @@ bool Call::is_loop(MediaSide side) const noexcept {
 
 /// What that party's REFER is for. Another call has decided about what comes over a loop.
 ReferMode Call::refer_mode(MediaSide side) const noexcept {
+  if (const StandIn* const in = stand_in(side)) return in->entry().config.sip.refer;
   if (is_loop(side)) return ReferMode::relay;
   return side == MediaSide::caller ? context_.customer_entry()->config.sip.refer
                                    : vendor().config.sip.refer;
 }
 
 const std::string& Call::party_of(MediaSide side) const noexcept {
+  if (const StandIn* const in = stand_in(side)) return in->id();
   return side == MediaSide::caller ? context_.customer_entry()->config.id : vendor().config.id;
 }
 
@@ -81,6 +83,7 @@ bool Call::may_order(MediaSide side, const SocketAddress& source) {
   if (source.ip == leg_of(side)->remote().ip) return true;
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
   if (context_.state->registrar.is_at(party_of(side), source, now_us)) return true;
+  if (stand_in(side) != nullptr) return false;
   if (side == MediaSide::caller) {
     const Number caller = as_number(caller_raw_), callee = as_number(callee_raw_);
     const auto match = sources_of(*context_.tables, context_.names.get())
@@ -143,7 +146,8 @@ void Call::call_target(std::unique_ptr<Leg> in, TransferPlan plan) {
   auto forwarding = std::make_unique<Forwarding>();
   forwarding->customer = plan.payer;
   forwarding->is_transfer = true;
-  forwarding->transferor = is_caller ? calling : called;
+  const StandIn* const in_place = stand_in(side);
+  forwarding->transferor = in_place != nullptr ? in_place->number : is_caller ? calling : called;
   if (plan.payer >= tables.sources.size())
     forwarding->phones.push_back(tables.phones[plan.payer - tables.sources.size()].config.number);
   forwarding->parts_left = parts_left_;
@@ -261,6 +265,7 @@ void Call::on_key_timer() { keys_.reset(); }
 
 /// Whether that party may order by keys.
 bool Call::has_keys(MediaSide side) const noexcept {
+  if (const StandIn* const in = stand_in(side)) return in->entry().config.sip.transfer_keys;
   if (is_loop(side)) return false;
   return side == MediaSide::caller ? context_.customer_entry()->config.sip.transfer_keys
                                    : vendor().config.sip.transfer_keys;
@@ -375,6 +380,9 @@ void Call::join() {
 void Call::lead_staying(const std::string& description) {
   const MediaSide side = transfer_->side;
   media_.remember(side);
+  // To be led back to, if the target goes away meanwhile.
+  if (transfer_->order == Transfer::Order::replaces)
+    transfer_->heard = media_.shown(opposite(side));
   const auto passed = pass_media(side, SdpRole::offer, {"application/sdp", description});
   if (!passed) {
     media_.revert();
@@ -395,6 +403,7 @@ void Call::start_again(Timer& timer) {
 /// The party that stays has answered to where it is led.
 void Call::on_join_result(Leg& staying, int status, const SessionBody& body) {
   reoffer_from_ = nullptr;
+  if (transfer_->is_given_up) return take_back_staying(staying, status);
   const bool is_answered = !transfer_->answer.empty();
   auto passed = status < 300 ? pass_media(side_of(staying), SdpRole::answer, body)
                              : Result<std::string>(std::string());
@@ -415,6 +424,10 @@ void Call::on_join_result(Leg& staying, int status, const SessionBody& body) {
 /// The two are together: the transferor is not needed any more.
 void Call::finish_join() {
   Leg& target = *transfer_->target;
+  if (transfer_->order == Transfer::Order::replaces) {
+    target.answer({"application/sdp", transfer_->heard}, {});
+    return finish_transfer();
+  }
   const bool is_needed = transfer_->offered.empty();
   std::string heard = std::move(transfer_->heard);
   const bool has_moved = is_needed || leads_elsewhere(transfer_->offered, heard);
@@ -490,6 +503,14 @@ std::unique_ptr<Leg> Call::replace_transferor() {
   own_requests_[index_of(opposite(side))] += std::exchange(to_staying, 0U);
   own_requests_[index_of(side)] = referrals_[index_of(side)] = 0;
   is_joined_[index_of(side)] = true;
+  if (transfer_->stand_in != nullptr) {
+    note_stand_in(*transfer_->stand_in, party_of(side));
+    if (stand_ins_ == nullptr)
+      stand_ins_ = std::make_unique<std::array<std::unique_ptr<StandIn>, 2>>();
+    (*stand_ins_)[index_of(side)] = std::move(transfer_->stand_in);
+  } else if (stand_ins_ != nullptr) {
+    (*stand_ins_)[index_of(side)].reset();
+  }
   key_way_[index_of(side)] = told_way_[index_of(side)] = KeyWay::none;
   transfer_->has_left = true;
   return left;
@@ -515,6 +536,8 @@ void Call::finish_transfer() {
 void Call::give_back_transferor(int status) {
   tell_transferor(final_status(status), true);
   const std::unique_ptr<Transfer> transfer = std::move(transfer_);
+  if (transfer->order == Transfer::Order::replaces)
+    transfer->target->reject(final_status(status), 0, 0);
   if (!transfer->has_left) {
     transfer->leg->release(reason_facts(Reason::NormalCallClearing).q850_cause);
     return worker_.retire(std::move(transfer->leg));

@@ -60,6 +60,27 @@ struct OwnedBody {
   [[nodiscard]] SessionBody view() const noexcept { return {type, bytes}; }
 };
 
+/// What a REFER asks for, on its way.
+struct OwnedReferral {
+  bool is_there = false;
+  std::string user, call_id, own_tag, peer_tag, referred_by;
+  std::uint32_t sequence = 0;
+  static OwnedReferral of(const Referral* referral) {
+    if (referral == nullptr) return {};
+    const DialogName& dialog = referral->replaces;
+    return {true,
+            std::string(referral->user),
+            std::string(dialog.call_id),
+            std::string(dialog.own_tag),
+            std::string(dialog.peer_tag),
+            std::string(referral->referred_by),
+            referral->sequence};
+  }
+  [[nodiscard]] Referral view() const noexcept {
+    return {user, {call_id, own_tag, peer_tag}, referred_by, sequence};
+  }
+};
+
 HeaderCopies copies_of(const std::vector<PassedHeader>& headers) {
   HeaderCopies copies;
   for (const PassedHeader& header : headers)
@@ -171,12 +192,16 @@ class LoopLeg final : public Leg {
   void request(const DialogRequest& request) override {
     if (phase_ != Phase::answered) return;
     tell([method = std::string(request.method), copy = OwnedBody(request.body),
-          kept = copies_of(request.headers)](LoopLeg& other) {
+          kept = copies_of(request.headers), source = request.source,
+          wish = OwnedReferral::of(request.referral)](LoopLeg& other) {
       if (other.phase_ != Phase::answered) return;
       DialogRequest passed;
       passed.method = method;
       passed.body = copy.view();
       passed.headers = views_of(kept);
+      passed.source = source;
+      const Referral referral = wish.view();
+      if (wish.is_there) passed.referral = &referral;
       other.events_->on_request(other, passed);
     });
   }

@@ -171,6 +171,16 @@ Verdict admit_source(CallContext& c, const StageAbilities&) {
              : Verdict::reject(Reason::RateLimited);
 }
 
+/// RFC 3891, T-10: who asks for a place in another call is admitted like a caller, and goes no
+/// further.
+Verdict admit(CallContext& c, const StageAbilities& abilities) {
+  const Verdict verdict = admit_source(c, abilities);
+  if (verdict.kind != Verdict::Kind::go_on || c.forwarding != nullptr) return verdict;
+  const bool is_pickup = !c.setup->wants_place && pickup_number(c).has_value();
+  if (is_pickup && c.setup->fired != nullptr) c.setup->fired->emplace_back("pickup_code");
+  return c.setup->wants_place || is_pickup ? Verdict::wait(Verdict::Kind::stand_in) : verdict;
+}
+
 /// For explain: what a stage decides by. "": nothing to say.
 void note_rule(const CallContext& c, std::string rule) {
   if (c.setup->fired != nullptr && !rule.empty()) c.setup->fired->push_back(std::move(rule));
@@ -522,7 +532,7 @@ constexpr Stage stages[] = {
     {"source", identify_source},              // 2
     {"authentication", authenticate},         // 4
     {"callee", require_callee},               // 5
-    {"admission", admit_source},              // 6
+    {"admission", admit},                     // 6
     {"number_policy", check_number_policy},   // 8
     {"rewrite", rewrite_numbers},             // 9
     {"split", split_calls},                   // 9
@@ -573,6 +583,25 @@ Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::s
     if (verdict.kind != Verdict::Kind::go_on) return verdict;
   }
   return Verdict::go_on();
+}
+
+std::optional<std::string_view> pickup_number(const CallContext& context) noexcept {
+  const Tables& tables = *context.tables;
+  const std::string& code = tables.parameters.pickup_code;
+  if (code.empty() || !context.customer || *context.customer < tables.sources.size())
+    return std::nullopt;
+  const Phone& phone = tables.phones[*context.customer - tables.sources.size()];
+  std::string_view dialled = context.setup->callee_in.view();
+  const bool is_last = tables.parameters.pickup_code_is_last;
+  if (phone.config.pickup_group.empty() ||
+      !(is_last ? dialled.ends_with(code) : dialled.starts_with(code)))
+    return std::nullopt;
+  if (is_last) {
+    dialled.remove_suffix(code.size());
+  } else {
+    dialled.remove_prefix(code.size());
+  }
+  return dialled;
 }
 
 bool is_for_phone(const CallContext& context) {

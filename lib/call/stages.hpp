@@ -91,7 +91,8 @@ struct CallSetup {
   Number callee_by_lrn;    ///< Where the callee was ported to; empty: routed as it is.
   bool is_dipped = false;  ///< Routed by what a look-up said: vendors may know.
   std::optional<std::uint64_t> split_call;  ///< Its number among the split calls; may be given.
-  ForwardChoice forward;                    ///< The phone that is called is not; these are.
+  bool wants_place = false;  ///< That of another party, by a Replaces that counts (RFC 3891).
+  ForwardChoice forward;     ///< The phone that is called is not; these are.
   /// Who sent the call on last, an empty number when it is none; nothing: nobody, as far as is
   /// believed.
   std::optional<Number> forwarder;
@@ -195,6 +196,7 @@ struct Verdict {
     authenticate,  ///< Wait for credentials, then go on with the same stage.
     meet,          ///< Take of `arrival` what is wanted, clear it, then the same.
     look_up,       ///< Wait until the unknown numbers of `lrn` are known, then the same.
+    stand_in,      ///< It asks for a place in another call, and is none of its own.
     ask_policy,    ///< Wait for the host's policy hook, then go on with the same stage.
   };
   Kind kind = Kind::go_on;
@@ -216,6 +218,11 @@ struct StageAbilities {
 /// Runs the stages from `next_stage` on until one does not go on; `next_stage` is then that stage,
 /// or past the end.
 Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::size_t& next_stage);
+
+/// What is behind, or before, the code by which a phone picks calls up (T-10): the number of
+/// another one, or "". Nothing: the caller is no phone with a pickup group, or dials something
+/// else.
+std::optional<std::string_view> pickup_number(const CallContext& context) noexcept;
 
 /// Whether the callee is a phone of this switch, and not one that is offline and routed like any
 /// other number (R-21, T-12).

@@ -511,6 +511,7 @@ class TablesBuilder {
     gateway.sip.rel100 = phone.rel100;
     gateway.sip.refer = phone.refer;
     gateway.sip.transfer_keys = phone.transfer_keys;
+    gateway.sip.replaces = phone.replaces;
     set_media(phone, gateway);
     gateway.record = phone.record;
     return gateway;
@@ -531,6 +532,7 @@ class TablesBuilder {
     gateway.sip.rel100 = phone.rel100;
     gateway.sip.refer = phone.refer;
     gateway.sip.transfer_keys = phone.transfer_keys;
+    gateway.sip.replaces = phone.replaces;
     set_media(phone, gateway);
     gateway.record = phone.record;
     return gateway;

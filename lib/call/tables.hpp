@@ -12,6 +12,7 @@
 #include "call/identity.hpp"
 #include "lrn/resolver_state.hpp"
 #include "phone/registrar.hpp"
+#include "phone/ringing.hpp"
 #include "phone/suspensions.hpp"
 #include "phone/uplink.hpp"
 #include "route/by_id.hpp"
@@ -52,6 +53,7 @@ struct SharedState {
   route::ById<phone::Uplink> uplinks;             ///< By vendor.
   phone::Registrar registrar;                     ///< By Registrant::id.
   phone::Suspensions suspensions;
+  phone::RingingBoard ringing;  ///< Phones that have a pickup group (T-10).
 
   /// Forgets what no snapshot and no call holds any more; after a new one is published.
   void forget_unused();

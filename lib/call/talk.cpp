@@ -44,6 +44,7 @@ void Call::on_answer(Leg& leg, const Answer& answer) {
       setup_->pending_answer)
     return;
   setup_->timer.cancel();
+  setup_->ringing.reset();
   note_progress();
   callee_product_ = answer.product;
   // A vendor may have described itself in a provisional response only. Bodies that describe no
@@ -326,6 +327,7 @@ void Call::on_request(Leg& leg, const DialogRequest& request) {
 }
 
 const SipOptions* Call::options_of(MediaSide side) const noexcept {
+  if (const StandIn* const in = stand_in(side)) return &in->entry().config.sip;
   if (is_loop(side)) return nullptr;
   return side == MediaSide::caller ? &context_.customer_entry()->config.sip : &vendor().config.sip;
 }
@@ -474,6 +476,8 @@ void Call::finish(const Ending& ending) {
   if (is_over_) return;
   is_over_ = true;
   if (setup_ != nullptr) setup_->timer.cancel();
+  if (setup_ != nullptr && setup_->relay != nullptr)
+    std::exchange(setup_->relay, nullptr)->give_up();
   money_timer_.cancel();
   max_timer_.cancel();
   rejoin_.reset();

@@ -9,6 +9,7 @@
 
 #include "base/leg.hpp"
 #include "base/timer_wheel.hpp"
+#include "call/stand_in.hpp"
 #include "tandem/media_relay.hpp"
 
 namespace tandem::call {
@@ -24,6 +25,7 @@ struct Transfer {
     refer,  ///< The transferor is told what comes of it.
     keys,
     other_call,  ///< Which says when the target is to be led here.
+    replaces,    ///< The target asked for it; `answer` is its offer, and waits for an answer.
   };
 
   Transfer(MediaSide of, Timer::Callback on_timer, void* context)
@@ -45,6 +47,8 @@ struct Transfer {
   int told = 0;                        ///< The last status that it was told.
   std::uint32_t earlier_requests = 0;  ///< To it, that were not answered when it ordered this.
   bool is_unsubscribed = false;        ///< It does not want to be told (RFC 5057 section 5.1).
+  bool is_given_up = false;            ///< The target has gone, and who stays was led there.
+  std::unique_ptr<StandIn> stand_in;   ///< Of `replaces`: who the target is.
   int tries = 0;                       ///< Of the party that stays, to lead it to the target.
   Timer timer;                         ///< Until the next of these.
 };

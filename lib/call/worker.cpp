@@ -235,6 +235,53 @@ void Worker::join(const DialogName& dialog, const std::string& party, std::uniqu
   retire(std::move(leg));
 }
 
+void Worker::stand_in(const StandInOrder& order, StandIn in) {
+  int status = 481;
+  if (order.ringing != 0) {
+    if (const auto found = calls_.find(order.ringing); found != calls_.end())
+      status = found->second->pick_up(nullptr, in);
+  } else if (const DialogMatch match = legs_->match(order.dialog());
+             match.state == DialogMatch::State::over) {
+    status = 603;
+  } else if (match.state == DialogMatch::State::up && order.is_early_only) {
+    status = 486;
+  } else if (match.state >= DialogMatch::State::calling && match.leg != nullptr) {
+    // As in join().
+    const auto found = std::find_if(calls_.begin(), calls_.end(), [&](const auto& entry) {
+      return entry.second->has(*match.leg);
+    });
+    if (found != calls_.end()) {
+      status = match.state == DialogMatch::State::up ? found->second->replace(*match.leg, in)
+                                                     : found->second->pick_up(match.leg, in);
+    }
+  }
+  if (in.leg == nullptr) return;
+  in.leg->reject(status, 0, 0);
+  retire(std::move(in.leg));
+}
+
+LegRelay& Worker::keep(std::unique_ptr<LegRelay> relay) {
+  return *relays_.emplace_back(std::move(relay));
+}
+
+void Worker::forget(LegRelay& relay) {
+  const auto found = std::find_if(relays_.begin(), relays_.end(),
+                                  [&](const auto& one) { return one.get() == &relay; });
+  if (found == relays_.end()) return;
+  loop_.defer([shared = std::shared_ptr<LegRelay>(std::move(*found))] {});
+  relays_.erase(found);
+}
+
+std::unique_ptr<Leg> Worker::take_leg(std::uint64_t call) {
+  const auto found = calls_.find(call);
+  return found == calls_.end() ? nullptr : found->second->give_leg();
+}
+
+void Worker::refuse_place(std::uint64_t call, int status) {
+  if (const auto found = calls_.find(call); found != calls_.end())
+    found->second->refuse_place(status);
+}
+
 void Worker::see_off(std::unique_ptr<Leg> leg, std::uint32_t results) {
   if (leg == nullptr || leg->is_over()) return retire(std::move(leg));
   farewells_.push_back(std::make_unique<Farewell>(*this, std::move(leg), results));

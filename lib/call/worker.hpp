@@ -13,8 +13,10 @@
 #include "base/timer_wheel.hpp"
 #include "call/farewell.hpp"
 #include "call/health_check.hpp"
+#include "call/leg_relay.hpp"
 #include "call/nat_keeper.hpp"
 #include "call/stages.hpp"
+#include "call/stand_in.hpp"
 #include "call/tables.hpp"
 #include "call/uplinks.hpp"
 #include "cdr/journal.hpp"
@@ -145,6 +147,17 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
   /// Gives `leg` to the call of that dialog, to take the place of the dialog's leg, which must be
   /// of the gateway or phone `party`; without such a call the leg is rejected with 481.
   void join(const DialogName& dialog, const std::string& party, std::unique_ptr<Leg> leg);
+  /// Puts who asks for a place of a call of this worker there, or rejects its leg (RFC 3891
+  /// section 3, T-10).
+  void stand_in(const StandInOrder& order, StandIn in);
+  /// Keeps a relay until it asks to be forgotten.
+  LegRelay& keep(std::unique_ptr<LegRelay> relay);
+  void forget(LegRelay& relay);
+  /// For relays. The leg of a call that stands in another one from now on, and is no call of its
+  /// own any more; null: it is not there.
+  [[nodiscard]] std::unique_ptr<Leg> take_leg(std::uint64_t call);
+  /// A call does not get the place that it asked for.
+  void refuse_place(std::uint64_t call, int status);
   /// Destroys a leg once its handler has returned.
   void retire(std::unique_ptr<Leg> leg);
   /// Forgets a call, and destroys it once its handler has returned.
@@ -186,6 +199,7 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
   lrn::Lookups lookups_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Call>> calls_;
   std::vector<std::unique_ptr<Farewell>> farewells_;  // each for farewell_us at most
+  std::vector<std::unique_ptr<LegRelay>> relays_;     // each of a call that holds a line
   struct Awaited {
     std::uint64_t sequence;
     std::uint64_t call_id;

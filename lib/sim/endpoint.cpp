@@ -446,6 +446,9 @@ void EndpointCall::request(const std::string& method, const std::string& content
 void EndpointCall::refer(const std::string& target) {
   request("REFER", "", "", {{"Refer-To", target}});
 }
+std::string EndpointCall::replaces() const {
+  return body_->leg == nullptr ? std::string() : body_->leg->replaces();
+}
 void EndpointCall::refer_to(const EndpointCall& call) {
   if (!call.body_->can_act()) return;
   std::string target = "<sip:" + (call.body_->is_outgoing ? call.callee() : call.caller()) + "@" +

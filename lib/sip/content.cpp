@@ -111,6 +111,7 @@ bool is_own_header(const Header& header) noexcept {
     case HeaderId::min_se:
     case HeaderId::rseq:
     case HeaderId::rack:
+    case HeaderId::replaces:
     case HeaderId::accept:
     case HeaderId::timestamp:
       return true;

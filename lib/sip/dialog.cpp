@@ -45,10 +45,16 @@ std::string_view first_line(std::string_view lines) noexcept {
   return lines.substr(0, lines.find('\n'));
 }
 
+/// As much of a cause as a dialog keeps.
+std::uint8_t kept_cause(int cause) noexcept {
+  return static_cast<std::uint8_t>(cause == answered_elsewhere ? cause : std::clamp(cause, 0, 127));
+}
+
 }  // namespace
 
 void write_reason(MessageWriter& writer, int q850_cause) noexcept {
   if (q850_cause <= 0) return;
+  if (q850_cause == answered_elsewhere) return writer.header("Reason", elsewhere_reason);
   writer.header("Reason", {"Q.850;cause=", Decimal(static_cast<std::uint32_t>(q850_cause)).view()});
 }
 
@@ -195,6 +201,24 @@ bool Dialog::is_up_as(const DialogName& name) const noexcept {
   const bool is_up = state_ == State::answered || state_ == State::confirmed;
   return is_up && !is_silent_ && name.call_id == call_id_.view() &&
          name.peer_tag == remote_tag_.view();
+}
+
+DialogMatch Dialog::match(const DialogName& name) noexcept {
+  if (name.call_id != call_id_.view() || name.peer_tag != remote_tag_.view()) return {};
+  switch (state_) {
+    case State::early:
+      return {role_ == Role::inbound ? DialogMatch::State::arriving : DialogMatch::State::calling,
+              is_silent_ ? nullptr : leg_};
+    case State::answered:
+    case State::confirmed:
+      if (!is_silent_) return {DialogMatch::State::up, leg_};
+      [[fallthrough]];
+    case State::cancelled:
+    case State::ending:
+    case State::over:
+      break;
+  }
+  return {DialogMatch::State::over, nullptr};
 }
 
 Leg* Dialog::leg() const noexcept { return leg_; }
@@ -852,7 +876,7 @@ void Dialog::release(int q850_cause) {
         is_silent_ = true;
         return reject({487, q850_cause, 0, {}});
       }
-      release_cause_ = static_cast<std::uint8_t>(std::clamp(q850_cause, 0, 127));
+      release_cause_ = kept_cause(q850_cause);
       cancel();
       is_silent_ = true;
       return;
@@ -872,7 +896,7 @@ void Dialog::release(int q850_cause) {
 
 void Dialog::end_from_here(int q850_cause) {
   answer_pending();
-  release_cause_ = static_cast<std::uint8_t>(std::clamp(q850_cause, 0, 127));
+  release_cause_ = kept_cause(q850_cause);
   if (unacknowledged_.slot != Token::no_slot) acknowledge({});
   let_go(reoffer_client_, {});
   let_go(request_client_, {});

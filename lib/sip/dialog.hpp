@@ -40,7 +40,10 @@ struct DialogHead {
 void write_dialog_request(MessageWriter& writer, StackWorker& worker, const DialogHead& head,
                           std::string_view method, std::uint32_t cseq, const Path& path,
                           std::string_view branch, int max_forwards = 70);
-/// A Reason header with a Q.850 cause (RFC 3326); nothing for 0.
+/// Reason of a CANCEL when somebody else has taken the call (RFC 3326 section 2, T-10).
+inline constexpr std::string_view elsewhere_reason =
+    "SIP;cause=200;text=\"Call completed elsewhere\"";
+/// A Reason header with a Q.850 cause, or of `answered_elsewhere` (RFC 3326); nothing for 0.
 void write_reason(MessageWriter& writer, int q850_cause) noexcept;
 /// Where such a request goes: to the first route when there is a route set with a numeric address,
 /// else along `direct` (P-03 mode 0: the socket address of the peer).
@@ -132,6 +135,8 @@ class Dialog final : public TransactionUser {
   [[nodiscard]] std::string_view product() const noexcept { return product_.view(); }
   [[nodiscard]] std::string replaces() const;
 
+  /// How far it is, when its peer means it by that name.
+  [[nodiscard]] DialogMatch match(const DialogName& name) noexcept;
   /// Whether its peer means it by that name, and it is answered and not over.
   [[nodiscard]] bool is_up_as(const DialogName& name) const noexcept;
   [[nodiscard]] Leg* leg() const noexcept;
@@ -388,8 +393,10 @@ class Dialog final : public TransactionUser {
   Role role_;
   State state_ = State::early;
   bool uses_reason_ = true;
-  bool asks_for_load_ = false;  // outbound: responses may say how loaded the peer is
-  bool is_arriving_ = false;    // the receiver of calls has not returned yet
+  bool takes_replaces_ = false;     // Replaces counts, of the peer and in what names this dialog
+  bool requires_replaces_ = false;  // inbound: the first INVITE does
+  bool asks_for_load_ = false;      // outbound: responses may say how loaded the peer is
+  bool is_arriving_ = false;        // the receiver of calls has not returned yet
   bool has_offer_ =
       false;  // our INVITE or re-INVITE carried one, so its 2xx is acknowledged at once
   bool is_reoffer_empty_ = false;      // the re-INVITE that waits for our answer has no offer

@@ -32,6 +32,11 @@ std::unique_ptr<Leg> Dialog::accept(const Message& invite, ServerTransaction& tr
   arrival_ = std::make_unique<Arrival>();
   arrival_->timer = read_timer_offer(invite);
   arrival_->reliable = read_reliable_offer(invite);
+  for (std::size_t i = 0; i < invite.header_count; ++i) {
+    const Header& header = invite.headers[i];
+    if (header.id == HeaderId::require && list_has(header.value, "replaces"))
+      requires_replaces_ = true;
+  }
   call_id_.assign(buffers, invite.call_id);
   remote_.assign(buffers, invite.from.value);
   remote_tag_.assign(buffers, invite.from.tag);
@@ -142,6 +147,8 @@ int Dialog::set_manners(const Manners& manners) {
   const auto lacks = [](ExtensionUse use, bool is_required) {
     return use == ExtensionUse::off && is_required;
   };
+  takes_replaces_ = manners.takes_replaces;
+  if (requires_replaces_ && !takes_replaces_) return refused(420, "Unsupported: replaces");
   const bool lacks_timer = lacks(watch.mode, arrival_->timer.is_required);
   const bool lacks_rel100 = lacks(rel100_, arrival_->reliable.is_required);
   if (lacks_timer || lacks_rel100) {
@@ -215,6 +222,7 @@ void Dialog::answer(const SessionBody& body, const std::vector<PassedHeader>& he
   Draft draft = begin_response(*invite_server_, 200);
   draft.writer.header("Contact", contact_.view());
   draft.writer.line(allowed());
+  if (takes_replaces_) draft.writer.line(replaces_line);
   if (session_ != nullptr) answer_session(draft.writer, arrival_->timer);
   write_passed_headers(draft.writer, headers);
   state_ = State::answered;

@@ -290,6 +290,7 @@ HeaderId header_id(std::string_view name) noexcept {
       break;
     case 8:
       if (is_named(p, "refer-to")) return HeaderId::refer_to;
+      if (is_named(p, "replaces")) return HeaderId::replaces;
       break;
     case 9:
       if (is_named(p, "supported")) return HeaderId::supported;
@@ -352,6 +353,7 @@ constexpr std::uint64_t single_value_headers =
     bit(HeaderId::max_forwards) | bit(HeaderId::content_length) | bit(HeaderId::content_type) |
     bit(HeaderId::content_disposition) | bit(HeaderId::session_expires) | bit(HeaderId::min_se) |
     bit(HeaderId::rseq) | bit(HeaderId::rack) | bit(HeaderId::event) | bit(HeaderId::refer_to) |
+    bit(HeaderId::replaces) |
     bit(HeaderId::expires) | bit(HeaderId::date) | bit(HeaderId::timestamp) |
     bit(HeaderId::retry_after);
 

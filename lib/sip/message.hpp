@@ -69,6 +69,7 @@ enum class HeaderId : std::uint8_t {
   rack,
   event,
   refer_to,
+  replaces,
   accept,
   timestamp,
   date,

@@ -89,6 +89,7 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   request_address_ = call.manners.request_address;
   if (call.manners.watch.mode != SessionWatch::Mode::off)
     session_ = std::make_unique<Session>(*this, call.manners.watch);
+  takes_replaces_ = call.manners.takes_replaces;
   rel100_ = call.manners.rel100;
   if (rel100_ != ExtensionUse::off) reliability_ = std::make_unique<Reliability>(*this);
 
@@ -138,6 +139,7 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   writer.line(accept_line);
   write_session(writer);
   write_rel100(writer);
+  if (takes_replaces_) writer.line(replaces_line);
   write_presentation(writer, call.presentation, identity);
   write_passed_headers(writer, call.headers);
   writer.finish(call.body.content_type, call.body.bytes);
@@ -167,6 +169,9 @@ void Dialog::on_invite_response(ClientTransaction& transaction, const Message& r
       return;
     }
     if (status > 100 && product_.empty()) set_product(response, HeaderId::server);
+    // By which others name it before the answer; of a fork, that of the first branch.
+    if (takes_replaces_ && status > 100 && remote_tag_.empty())
+      remote_tag_.assign(worker_.buffers(), response.to.tag);
     Progress progress;
     progress.status = status;
     progress.body = session_body(response);
@@ -252,8 +257,9 @@ void Dialog::cancel() {
 }
 
 std::string Dialog::cancel_reason() const {
-  return release_cause_ > 0 && uses_reason_ ? "Q.850;cause=" + std::to_string(release_cause_)
-                                            : std::string();
+  if (release_cause_ == 0 || !uses_reason_) return {};
+  return release_cause_ == answered_elsewhere ? std::string(elsewhere_reason)
+                                              : "Q.850;cause=" + std::to_string(release_cause_);
 }
 
 void StackWorker::on_fork(ClientTransaction& transaction, const Message& response, bool is_new) {

@@ -17,16 +17,29 @@ std::string_view uri_header(std::string_view headers, std::string_view name) noe
   return {};
 }
 
-/// RFC 3891 section 6.1. `early-only` has no meaning for who is in the call.
+}  // namespace
+
 bool read_replaces(std::string_view value, DialogName& dialog) noexcept {
   const std::size_t params = value.find(';');
   if (params == std::string_view::npos) return false;
-  dialog = {value.substr(0, params), find_param(value.substr(params), "to-tag"),
+  std::string_view call_id = value.substr(0, params);
+  while (!call_id.empty() && (call_id.back() == ' ' || call_id.back() == '\t'))
+    call_id.remove_suffix(1);
+  dialog = {call_id, find_param(value.substr(params), "to-tag"),
             find_param(value.substr(params), "from-tag")};
   return !dialog.call_id.empty() && !dialog.own_tag.empty() && !dialog.peer_tag.empty();
 }
 
-}  // namespace
+bool read_replacement(const Message& invite, Replacement& into, bool& is_there) noexcept {
+  const Header* const header = invite.find(HeaderId::replaces);  // twice is a fault
+  is_there = header != nullptr;
+  if (!is_there) return true;
+  const std::string_view value = header->value;
+  // Two values are two headers (RFC 3891 section 3), and Call-IDs have no comma.
+  if (value.find(',') != std::string_view::npos || !read_replaces(value, into.dialog)) return false;
+  (void)find_param(value.substr(value.find(';')), "early-only", &into.is_early_only);
+  return find_value(invite, "Join").empty();
+}
 
 bool read_referral(const Message& refer, Unescaped& room, Referral& into) noexcept {
   const Header* const header = refer.find(HeaderId::refer_to);  // twice is a fault

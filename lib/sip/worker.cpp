@@ -4,6 +4,7 @@
 
 #include "sip/contact.hpp"
 #include "sip/portability.hpp"
+#include "sip/referral.hpp"
 #include "sip/register_request.hpp"
 
 namespace tandem::sip {
@@ -82,6 +83,11 @@ std::optional<unsigned> StackWorker::owner_of(const DialogName& dialog) const no
 Leg* StackWorker::find(const DialogName& dialog) noexcept {
   const Dialog* const found = find_dialog(dialog.own_tag);
   return found != nullptr && found->is_up_as(dialog) ? found->leg() : nullptr;
+}
+
+DialogMatch StackWorker::match(const DialogName& dialog) noexcept {
+  Dialog* const found = find_dialog(dialog.own_tag);
+  return found != nullptr ? found->match(dialog) : DialogMatch();
 }
 
 void StackWorker::keep_alive(const SocketAddress& destination, const SocketAddress& local,
@@ -415,6 +421,10 @@ bool StackWorker::is_understood(const Message& request, const Path& from) {
         const std::string_view option = next_element(list);
         if (equals_ignoring_case(option, "timer")) continue;
         if (request.method == Method::invite && equals_ignoring_case(option, "100rel")) continue;
+        // Of the first INVITE, whose sender's settings say whether it may.
+        if (request.method == Method::invite && request.to.tag.empty() &&
+            equals_ignoring_case(option, "replaces"))
+          continue;
         unsupported += unsupported.empty() ? "Unsupported: " : ", ";
         for (const char c : option) {
           if (c > ' ' && c < 0x7f) unsupported += c;
@@ -516,6 +526,9 @@ void StackWorker::on_new_invite(const Message& request, const Path& from) {
   const SessionBody body = session_body(request);
   if (!body.empty() && !is_sdp(body)) return refuse(request, from, 415, {}, accept_line);
   if (request.contact.uri.empty()) return refuse(request, from, 400, "Missing Contact");
+  bool is_replacing = false;
+  if (!read_replacement(request, replacement_, is_replacing))
+    return refuse(request, from, 400, "Malformed Replaces");
 
   bump(counters_.calls_in);
   Dialog& dialog = dialogs_.create(*this, Dialog::Role::inbound);
@@ -540,6 +553,7 @@ void StackWorker::on_new_invite(const Message& request, const Path& from) {
   call_.user_agent = product == nullptr ? std::string_view{} : product->value;
   call_.max_forwards = request.max_forwards < 0 ? 70 : request.max_forwards;
   call_.body = body;
+  call_.replaces = is_replacing ? &replacement_ : nullptr;
   collect_passed_headers(request, call_.headers);
   inbound_.on_call(std::move(leg), call_);
   dialog.finish_arrival();

@@ -51,12 +51,14 @@ inline constexpr std::string_view allow_reliable_line =
     "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, NOTIFY, REFER, PRACK";
 inline constexpr std::string_view allow_outside_line =
     "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
+/// Of a peer that may ask for the place of others (RFC 3891 section 6.2).
+inline constexpr std::string_view replaces_line = "Supported: replaces";
 inline constexpr std::string_view accept_line = "Accept: application/sdp";
 inline constexpr std::string_view least_session_line = "Min-SE: 90";  // session_interval_min_s
 /// What an OPTIONS outside dialogs is told (RFC 3261 section 11.2).
 inline constexpr std::string_view options_lines =
     "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, NOTIFY, REFER\n"
-    "Accept: application/sdp\nAccept-Encoding: identity\nSupported: timer";
+    "Accept: application/sdp\nAccept-Encoding: identity\nSupported: timer, replaces";
 
 /// Threading: loop-bound, but for wake().
 class StackWorker final : public LegFactory, private TransportEvents, private TransactionHost {
@@ -75,6 +77,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
                                                      RegistrationEvents& events) override;
   [[nodiscard]] std::optional<unsigned> owner_of(const DialogName& dialog) const noexcept override;
   [[nodiscard]] Leg* find(const DialogName& dialog) noexcept override;
+  [[nodiscard]] DialogMatch match(const DialogName& dialog) noexcept override;
 
   [[nodiscard]] Transports& transports() noexcept { return transports_; }
   [[nodiscard]] Transactions& transactions() noexcept { return transactions_; }
@@ -174,6 +177,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   std::unique_ptr<Message> message_;
   std::unique_ptr<Message> own_message_;
   MessageParties named_parties_;
+  Replacement replacement_;
   InboundCall call_;  // kept, so that its vector is not allocated for every call
   Unescaped unescaped_;
   Arrivals arrivals_;

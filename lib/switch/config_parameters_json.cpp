@@ -34,6 +34,17 @@ void read_keep_alive(Reader& r, const Json& v, std::string& message) {
   message = std::move(text);
 }
 
+/// Keys of a phone.
+void read_pickup_code(Reader& r, const Json& v, std::string& code) {
+  std::string text;
+  if (!r.string(v, text, 8)) return;
+  if (text.find_first_not_of("0123456789*#") != std::string::npos) {
+    r.fail("\"" + printable(text) + "\" has characters other than 0-9 * #");
+    return;
+  }
+  code = std::move(text);
+}
+
 /// Whole milliseconds in an array, or seconds in a text, as "0.5,1,2,4".
 void read_resends(Reader& r, const Json& v, std::vector<std::int32_t>& waits_ms) {
   constexpr std::int32_t wait_min_ms = 50, wait_max_ms = 64'000;
@@ -381,6 +392,13 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        read_seconds<&P::transfer_first_key_s, 1, 60>},
       {"transfer_key_s", "integer 1..60", "5", "Time for each further key (T-07).",
        read_seconds<&P::transfer_key_s, 1, 60>},
+      {"pickup_code", "text", "\"\"",
+       "What a phone dials to pick up the call that has rung longest in its pickup group; with the "
+       "number of a phone of the group, the call there (T-10). 1..8 of 0-9 * #; \"\": nothing.",
+       [](Reader& r, const Json& v, P& p) { read_pickup_code(r, v, p.pickup_code); }},
+      {"pickup_code_is_last", "boolean", "false",
+       "The code stands behind the number of the phone, not before it.",
+       read_flag<&P::pickup_code_is_last>},
       {"billing_forward_prefix", "text", "\"\"",
        "Put before the callee of a forwarded call for its rate; where no rate begins with it, the "
        "plain number counts (B-15).",

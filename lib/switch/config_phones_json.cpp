@@ -122,6 +122,13 @@ std::vector<Field<PhoneConfig>> own_phone_fields() {
       {"transfer_keys", "boolean", "false",
        "DTMF keys, in RTP or SIP INFO, order transfers, as of a gateway (T-04, T-06).",
        [](Reader& r, const Json& v, P& p) { r.boolean(v, p.transfer_keys); }},
+      {"replaces", "off|own|account|any", "account",
+       "Whose place in a call its INVITEs with Replaces may take (RFC 3891), as of a gateway; "
+       "`account`: also that of phones of its pickup group.",
+       [](Reader& r, const Json& v, P& p) { read_replaces(r, v, p.replaces); }},
+      {"pickup_group", "text", "\"\"",
+       "Phones of one group pick each other's ringing calls up by `pickup_code` (T-10).",
+       [](Reader& r, const Json& v, P& p) { r.string(v, p.pickup_group, 64); }},
       {"media", "auto|on|off|must_on", "auto", "Media through the switch or direct (M-01).",
        [](Reader& r, const Json& v, P& p) { read_media_mode(r, v, p.media); }},
       {"codecs", "array of names", "any", "Codecs of its calls, as of a gateway (M-07).",

@@ -163,6 +163,10 @@ std::vector<Field<SipOptions>> common_fields() {
        "DTMF keys, in RTP or SIP INFO, order transfers in its calls, *1 NUMBER #, and cancel them, "
        "*0 (T-04, T-06); paid as with refer local.",
        [](Reader& r, const Json& v, S& s) { r.boolean(v, s.transfer_keys); }},
+      {"replaces", "off|own|account|any", "off",
+       "Whose place in a call its INVITEs with Replaces may take (RFC 3891): nobody's, its own, that "
+       "of gateways and phones of its account too, everybody's.",
+       [](Reader& r, const Json& v, S& s) { read_replaces(r, v, s.replaces); }},
       {"reply_address", "socket|via_port|via", "socket",
        "Where responses to it go over UDP: where its request came from, that host at the port of "
        "its Via, or its Via (P-02).",

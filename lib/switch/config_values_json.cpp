@@ -87,6 +87,15 @@ void read_refer(Reader& r, const Json& v, ReferMode& mode) {
       v, {{"off", ReferMode::off}, {"local", ReferMode::local}, {"relay", ReferMode::relay}}, mode);
 }
 
+void read_replaces(Reader& r, const Json& v, ReplacesMode& mode) {
+  r.choice<ReplacesMode>(v,
+                         {{"off", ReplacesMode::off},
+                          {"own", ReplacesMode::own},
+                          {"account", ReplacesMode::account},
+                          {"any", ReplacesMode::any}},
+                         mode);
+}
+
 void read_codecs(Reader& r, const Json& v, std::vector<CodecName>& codecs) {
   std::vector<std::string> names;
   if (!r.strings(v, names)) return;
