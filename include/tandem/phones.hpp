@@ -79,7 +79,7 @@ struct PhoneConfig : DescriptionOptions {
   ReplacesMode replaces = ReplacesMode::account;  ///< RFC 3891, of its INVITEs.
   /// T-10: phones of one group pick each other's calls up; "": none does.
   std::string pickup_group{};
-  bool record = false;                     ///< M-15: its answered calls, either way, are recorded.
+  bool record = false;  ///< M-15: its answered calls, either way, are recorded.
 };
 
 /// Where a phone or gateway can be reached, as it registered.

@@ -173,8 +173,8 @@ class Call final : public LegEvents {
     std::optional<PendingAnswer> pending_answer;
     std::optional<Release> early_release;  // of a vendor that hung up meanwhile
     bool awaits_acknowledgement = false;   // of the caller, before it may be told of the answer
-    std::unique_ptr<StandInOrder> place;  // that the caller asks for; null: none by a dialog
-    LegRelay* relay = nullptr;            // of who waits for it; null: nobody does
+    std::unique_ptr<StandInOrder> place;   // that the caller asks for; null: none by a dialog
+    LegRelay* relay = nullptr;             // of who waits for it; null: nobody does
     std::unique_ptr<phone::RingingBoard::Entry> ringing;  // null: nobody may pick it up
     Timer timer;  // policy deadline, then the attempt's progress timers, then the disk's
   };

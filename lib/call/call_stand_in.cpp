@@ -67,9 +67,9 @@ void Call::ask_for_place() {
   relay.begin(std::move(out), std::move(context_.customer_line), context_.tables);
   setup_->relay = &relay;
   // std::function must be copyable; the leg has one owner all the same.
-  const auto held = std::make_shared<StandIn>(
-      StandIn{context_.tables, *context_.customer, std::string(context_.caller.view()),
-              setup_->offer, std::move(in)});
+  const auto held = std::make_shared<StandIn>(StandIn{context_.tables, *context_.customer,
+                                                      std::string(context_.caller.view()),
+                                                      setup_->offer, std::move(in)});
   const auto put = [&there, order = std::move(order), held] {
     there.stand_in(order, std::move(*held));
   };
@@ -156,9 +156,9 @@ void Call::note_ringing() {
     return;
   const Phone& phone = context_.tables->phone_at(trial_.vendor);
   if (phone.config.pickup_group.empty()) return;
-  setup_->ringing = context_.state->ringing.add(
-      phone.config.pickup_group, phone.config.number,
-      {static_cast<unsigned>(id_ >> call_id_worker_shift), id_});
+  setup_->ringing =
+      context_.state->ringing.add(phone.config.pickup_group, phone.config.number,
+                                  {static_cast<unsigned>(id_ >> call_id_worker_shift), id_});
 }
 
 int Call::pick_up(const Leg* there, StandIn& in) {

@@ -12,9 +12,9 @@ namespace tandem::call {
 
 /// Whose place is asked for.
 struct StandInOrder {
-  std::uint64_t ringing = 0;             ///< Id of a call that rings (T-10); 0: a dialog is named.
+  std::uint64_t ringing = 0;  ///< Id of a call that rings (T-10); 0: a dialog is named.
   std::string call_id, own_tag, peer_tag;  ///< Of the dialog.
-  bool is_early_only = false;            ///< Not when it is answered.
+  bool is_early_only = false;              ///< Not when it is answered.
 
   [[nodiscard]] DialogName dialog() const noexcept { return {call_id, own_tag, peer_tag}; }
 };

@@ -50,8 +50,8 @@ class RingingBoard {
   /// To be kept where the call is; see Entry.
   [[nodiscard]] std::unique_ptr<Entry> add(std::string group, std::string phone, RingingCall call) {
     const std::lock_guard lock(mutex_);
-    return std::make_unique<Entry>(
-        *this, lines_.emplace(std::move(group), Line{std::move(phone), call}));
+    return std::make_unique<Entry>(*this,
+                                   lines_.emplace(std::move(group), Line{std::move(phone), call}));
   }
 
   /// What has rung longest at a phone of the group; `phone`: at that one, "": at any. Nothing rings

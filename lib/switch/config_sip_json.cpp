@@ -164,7 +164,8 @@ std::vector<Field<SipOptions>> common_fields() {
        "*0 (T-04, T-06); paid as with refer local.",
        [](Reader& r, const Json& v, S& s) { r.boolean(v, s.transfer_keys); }},
       {"replaces", "off|own|account|any", "off",
-       "Whose place in a call its INVITEs with Replaces may take (RFC 3891): nobody's, its own, that "
+       "Whose place in a call its INVITEs with Replaces may take (RFC 3891): nobody's, its own, "
+       "that "
        "of gateways and phones of its account too, everybody's.",
        [](Reader& r, const Json& v, S& s) { read_replaces(r, v, s.replaces); }},
       {"reply_address", "socket|via_port|via", "socket",

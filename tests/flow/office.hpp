@@ -45,13 +45,16 @@ struct PhoneOffice : Bench {
       const std::string number = "100" + std::to_string(i);
       Endpoint& device = *phones.emplace_back(endpoint("10.0.3." + std::to_string(i) + ":5060"));
       device.register_user(number, "secret");
-      REQUIRE(world.run_until([&] { return device.registration_status(number) != 0; },
-                              40 * second_us));
+      REQUIRE(
+          world.run_until([&] { return device.registration_status(number) != 0; }, 40 * second_us));
       REQUIRE(device.registration_status(number) == 200);
     }
   }
-  [[nodiscard]] Endpoint& phone(int number) { return *phones.at(static_cast<std::size_t>(number) - 1001); }
-  std::shared_ptr<EndpointCall> dial_from(int number, const std::string& callee, DialPlan plan = {}) {
+  [[nodiscard]] Endpoint& phone(int number) {
+    return *phones.at(static_cast<std::size_t>(number) - 1001);
+  }
+  std::shared_ptr<EndpointCall> dial_from(int number, const std::string& callee,
+                                          DialPlan plan = {}) {
     plan.username = std::to_string(number);
     plan.password = "secret";
     return phone(number).dial(callee, std::to_string(number), plan);

@@ -149,7 +149,7 @@ TEST_CASE("Replaces: what it may not, or cannot, replace stays as it is (RFC 389
     expected = "failure 400";
   }
   Talk office(config);
-  const std::string place = is_there           ? office.desk->replaces() + suffix
+  const std::string place = is_there         ? office.desk->replaces() + suffix
                             : suffix.empty() ? "nobody@10.0.3.1;to-tag=1;from-tag=2"
                                              : "nobody" + suffix;
   const auto taker = office.take(by, place);
@@ -282,7 +282,14 @@ TEST_CASE("Replaces: it takes a line of who asks, for as long as it stands there
 }
 
 TEST_CASE("Replaces: whatever crosses with it, the call has two ends and one record") {
-  enum class Event { cancel, desk_hangs_up, caller_hangs_up, caller_holds, desk_holds, second_taker };
+  enum class Event {
+    cancel,
+    desk_hangs_up,
+    caller_hangs_up,
+    caller_holds,
+    desk_holds,
+    second_taker
+  };
   for (const Event event : {Event::cancel, Event::desk_hangs_up, Event::caller_hangs_up,
                             Event::caller_holds, Event::desk_holds, Event::second_taker}) {
     for (const int workers : {1, 3}) {
@@ -325,7 +332,8 @@ TEST_CASE("Replaces: whatever crosses with it, the call has two ends and one rec
         CHECK(others == (is_up ? 1 : 0));
         CHECK(office.tandem->calls().size() == (is_up ? 1 : 0));
         if (event == Event::caller_hangs_up) CHECK_FALSE(is_up);
-        if (event == Event::caller_holds || event == Event::desk_holds) CHECK(taker->was_answered());
+        if (event == Event::caller_holds || event == Event::desk_holds)
+          CHECK(taker->was_answered());
         if (event == Event::cancel && is_up) {
           const std::uint64_t before = office.caller->packets_received();
           office.run_s(1);

@@ -1,5 +1,5 @@
-// Any bytes as a REFER and as the body of an INFO: what is read of them lies in the message or in
-// the room for what is unescaped, and is a key or none.
+// Any bytes as a REFER, as a Replaces header and as the body of an INFO: what is read of them lies
+// in the message or in the room for what is unescaped, and is a key or none.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -30,6 +30,13 @@ void read(std::string_view bytes) {
   static sip::Unescaped room;
   room.used_bytes = 0;
   if (sip::scan(bytes, sip::Framing::datagram, message).kind != sip::Fault::Kind::none) return;
+  Replacement replacement;
+  bool is_there = false;
+  if (sip::read_replacement(message, replacement, is_there) && is_there) {
+    const DialogName& name = replacement.dialog;
+    for (const std::string_view part : {name.call_id, name.own_tag, name.peer_tag})
+      require(!part.empty() && is_inside(bytes, part));
+  }
   Referral referral;
   if (!sip::read_referral(message, room, referral)) return;
   require(room.used_bytes <= room.bytes.size());
@@ -52,11 +59,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   read(bytes);
   // As the value of Refer-To, where that is what it can be.
   if (bytes.find('\n') == std::string_view::npos && bytes.find('\r') == std::string_view::npos) {
-    std::string text =
+    const std::string text =
         "REFER sip:1@a SIP/2.0\r\nVia: SIP/2.0/UDP b;branch=z9hG4bK1\r\nFrom: <sip:2@b>;tag=a\r\n"
-        "To: <sip:1@a>;tag=b\r\nCall-ID: c\r\nCSeq: 1 REFER\r\nRefer-To: ";
-    text.append(bytes).append("\r\nContent-Length: 0\r\n\r\n");
-    read(text);
+        "To: <sip:1@a>;tag=b\r\nCall-ID: c\r\nCSeq: 1 REFER\r\n";
+    // ... or of Replaces.
+    for (const char* name : {"Refer-To: ", "Replaces: "})
+      read(text + name + std::string(bytes) + "\r\nContent-Length: 0\r\n\r\n");
   }
   for (const char* type : {"application/dtmf-relay", "application/dtmf"}) {
     const char key = call::dtmf_key({type, bytes});

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A gateway of another maker transfers a call by REFER: SIPp as transferor, as who is transferred, and as the target."""
+"""A gateway of another maker transfers a call by REFER, and takes one over by Replaces: SIPp in every part."""
 from peers import *
 
 
@@ -29,5 +29,24 @@ def blind():
             switch.expect_idle()
 
 
+def replaces():
+    """INVITE with Replaces: a gateway takes its call over in another dialog (RFC 3891). The party that stays gets a
+    re-INVITE, the dialog that was replaced a BYE; there is one record, with one charge for the whole."""
+    port = free_port()
+    vendors = [{"id": "v1", "addresses": ["127.0.0.1:%d" % port], "prefixes": ["44"]}]
+    customers = [{"id": "cust", "addresses": [CUSTOMER], "account": "acme", "sip": {"replaces": "own"}}]
+    with Switch("replaces", vendors, customers=customers) as switch:
+        with Capture(switch, [switch.port, port]) as capture:
+            with Sipp(switch, "led", port=port) as stays, uac(switch, name="takes") as taker:
+                taker.expect_good()
+                stays.expect_good()
+        records = switch.wait_cdrs(1)
+        expect(len(records) == 1, "one record", records)
+        expect(records[0]["end_reason"] == "NormalCallClearing" and records[0]["talk_time_ms"] >= 600,
+               "it is of the whole call", records)
+        capture.expect_clean()
+        switch.expect_idle()
+
+
 if __name__ == "__main__":
-    main({"blind": blind})
+    main({"blind": blind, "replaces": replaces})

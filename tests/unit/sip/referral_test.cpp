@@ -73,3 +73,43 @@ TEST_CASE("Referral: a dialog that shall be replaced is named in the URI (T-05, 
     CHECK(read("Refer-To: <sip:1@a?Replaces=" + std::string(value) + ">\r\n").user.empty());
   }
 }
+
+TEST_CASE("Replaces: an INVITE names one dialog, whole and once (RFC 3891 section 3)") {
+  struct Found {
+    bool is_good = false, is_there = false, is_early_only = false;
+    std::string dialog;
+  };
+  const auto find = [](const std::string& headers) {
+    const std::string text =
+        "INVITE sip:1@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2;branch=z9hG4bK1\r\n"
+        "From: <sip:2@10.0.0.2>;tag=a\r\nTo: <sip:1@10.0.0.1>\r\n"
+        "Call-ID: c\r\nCSeq: 1 INVITE\r\nContact: <sip:2@10.0.0.2>\r\n" +
+        headers + "Content-Length: 0\r\n\r\n";
+    const auto message = std::make_unique<Message>();
+    Found found;
+    if (scan(text, Framing::datagram, *message).kind != Fault::Kind::none) return found;
+    Replacement replacement;
+    found.is_good = read_replacement(*message, replacement, found.is_there);
+    found.is_early_only = replacement.is_early_only;
+    for (const std::string_view part :
+         {replacement.dialog.call_id, replacement.dialog.own_tag, replacement.dialog.peer_tag})
+      found.dialog.append(part) += ' ';
+    return found;
+  };
+  CHECK(find("").is_good);
+  CHECK_FALSE(find("").is_there);
+  const Found found = find("Replaces: a@b ; from-tag=theirs;to-tag=ours\r\n");
+  CHECK(found.is_good);
+  CHECK(found.is_there);
+  CHECK_FALSE(found.is_early_only);
+  CHECK(found.dialog == "a@b ours theirs ");
+  CHECK(find("replaces: a;to-tag=o;early-only;from-tag=t\r\n").is_early_only);
+  for (const char* bad :
+       {"Replaces: a\r\n", "Replaces: a;to-tag=o\r\n", "Replaces: ;to-tag=o;from-tag=t\r\n",
+        "Replaces: a;to-tag=o;from-tag=t, b;to-tag=o;from-tag=t\r\n",
+        "Replaces: a;to-tag=o;from-tag=t\r\nReplaces: a;to-tag=o;from-tag=t\r\n",
+        "Replaces: a;to-tag=o;from-tag=t\r\nJoin: a;to-tag=o;from-tag=t\r\n"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(find(bad).is_good);
+  }
+}

@@ -68,6 +68,21 @@ TEST_CASE("read_config: who may transfer is said of each gateway (P-25, T-04)") 
         Pointers{"/provision/vendor_gateways/0/sip/refer"});
 }
 
+TEST_CASE("read_config: whose place a gateway may ask for (RFC 3891)") {
+  const auto mode_of = [](const std::string& keys) {
+    const auto reading = read_gateway("customer_gateways", keys);
+    REQUIRE(pointers(reading) == Pointers{});
+    return reading.config.provision.customer_gateways.at(0).sip.replaces;
+  };
+  CHECK(mode_of(R"("memo": "")") == ReplacesMode::off);
+  CHECK(mode_of(R"("sip": {"replaces": "off"})") == ReplacesMode::off);
+  CHECK(mode_of(R"("sip": {"replaces": "own"})") == ReplacesMode::own);
+  CHECK(mode_of(R"("sip": {"replaces": "account"})") == ReplacesMode::account);
+  CHECK(mode_of(R"("sip": {"replaces": "any"})") == ReplacesMode::any);
+  CHECK(pointers(read_gateway("vendor_gateways", R"("sip": {"replaces": "all"})")) ==
+        Pointers{"/provision/vendor_gateways/0/sip/replaces"});
+}
+
 TEST_CASE("read_config: what SIP says with a customer is read whole (P-10..P-19, P-28, P-30)") {
   const auto reading = read_gateway("customer_gateways", R"("caller_from": "pai",
       "callee_from": "diversion", "sip": {"privacy": "pass", "recognize_forward": true,

@@ -68,6 +68,30 @@ TEST_CASE("read_config: a phone may transfer unless it is said otherwise (T-04, 
         Pointers{"/parameters/transfer_key_s"});
 }
 
+TEST_CASE("read_config: phones pick up, and take over what they may (T-10, RFC 3891)") {
+  const ConfigReading reading = read(
+      R"("phones": [{"number": "1001", "password": "p", "account": "acme"},
+                   {"number": "1002", "password": "p", "account": "acme", "replaces": "own",
+                    "pickup_group": "sales"}])",
+      R"({"pickup_code": "*8", "pickup_code_is_last": true})");
+  REQUIRE(pointers(reading) == Pointers{});
+  const auto& phones = reading.config.provision.phones;
+  CHECK(phones.at(0).replaces == ReplacesMode::account);
+  CHECK(phones.at(0).pickup_group.empty());
+  CHECK(phones.at(1).replaces == ReplacesMode::own);
+  CHECK(phones.at(1).pickup_group == "sales");
+  CHECK(reading.config.parameters.pickup_code == "*8");
+  CHECK(reading.config.parameters.pickup_code_is_last);
+  for (const char* code : {"\"8a\"", "\"*12345678\"", "8"}) {
+    CAPTURE(code);
+    CHECK(pointers(read(R"("phones": [])", R"({"pickup_code": )" + std::string(code) + "}")) ==
+          Pointers{"/parameters/pickup_code"});
+  }
+  CHECK(pointers(read(R"("phones": [{"number": "1", "password": "p", "account": "acme",
+                                     "replaces": true}])")) ==
+        Pointers{"/provision/phones/0/replaces"});
+}
+
 TEST_CASE("read_config: a phone has its numbers looked up like a customer gateway (R-20)") {
   const std::string resolvers = R"("lrn_resolvers": [{"id": "db", "kind": "host"}], )";
   const auto phone = [](const std::string& lrn) {
