@@ -50,7 +50,9 @@ void bind_sim(py::module_& m) {
       .def_readwrite("headers", &DialPlan::headers)
       .def_readwrite("session_timer_s", &DialPlan::session_timer_s)
       .def_readwrite("rel100", &DialPlan::rel100)
-      .def_readwrite("requires_rel100", &DialPlan::requires_rel100);
+      .def_readwrite("requires_rel100", &DialPlan::requires_rel100)
+      .def_readwrite("replaces", &DialPlan::replaces)
+      .def_readwrite("requires_replaces", &DialPlan::requires_replaces);
 
   py::class_<AnswerPlan>(m, "AnswerPlan")
       .def(py::init(&from_keywords<AnswerPlan>))
@@ -127,6 +129,7 @@ void bind_sim(py::module_& m) {
            "headers"_a = std::vector<std::pair<std::string, std::string>>{})
       .def("refer", &EndpointCall::refer, "target"_a)
       .def("refer_to", &EndpointCall::refer_to, "call"_a)
+      .def("replaces", &EndpointCall::replaces)
       .def("set_reoffer_status", &EndpointCall::set_reoffer_status, "status"_a)
       .def("set_request_status", &EndpointCall::set_request_status, "status"_a)
       .def_property_readonly("last_body", &EndpointCall::last_body)

@@ -53,6 +53,9 @@ struct DialPlan {
   std::int32_t session_timer_s = 0;
   bool rel100 = false;           ///< Takes provisional responses reliably (RFC 3262) ...
   bool requires_rel100 = false;  ///< ... and wants them so.
+  /// Replaces header (RFC 3891), as EndpointCall::replaces() gives it; "": none.
+  std::string replaces;
+  bool requires_replaces = false;  ///< Who does not know it shall refuse the call.
 };
 
 /// What an endpoint does with a call that arrives. Times count from the arrival, -1 means: not by

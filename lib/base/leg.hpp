@@ -380,8 +380,10 @@ struct OutboundCall {
   int max_forwards = 70;
   SocketAddress
       local;  ///< Listen address to send from (P-01); none: the first that fits `destination`.
-  std::string_view request_uri;  ///< "": made of `callee` and `destination`; else a contact's.
-  FlowId flow;                   ///< Preferred to a connection of its own, while it lives.
+  std::string_view request_uri;    ///< "": made of `callee` and `destination`; else a contact's.
+  FlowId flow;                     ///< Preferred to a connection of its own, while it lives.
+  std::string_view replaces;       ///< Value of a Replaces header (RFC 3891); "": none.
+  bool requires_replaces = false;  ///< The peer must know that header.
 };
 
 /// A question to a peer whether it is there, until it is answered. Destroying it forgets the

@@ -668,7 +668,10 @@ std::shared_ptr<EndpointCall> Endpoint::Body::dial(const std::string& callee,
   out.caller = caller;
   out.caller_display = plan.display;
   out.headers = views_of(plan.headers);
+  out.replaces = plan.replaces;
+  out.requires_replaces = plan.requires_replaces;
   out.manners = manners_of(plan, config);
+  out.manners.takes_replaces = plan.requires_replaces || !plan.replaces.empty();
   out.auth_username = plan.username;
   out.auth_password = plan.password;
   out.body = body.body_of(sdp);

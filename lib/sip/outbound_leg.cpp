@@ -140,6 +140,8 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   write_session(writer);
   write_rel100(writer);
   if (takes_replaces_) writer.line(replaces_line);
+  if (!call.replaces.empty()) writer.copy("Replaces", call.replaces);
+  if (call.requires_replaces) writer.line("Require: replaces");
   write_presentation(writer, call.presentation, identity);
   write_passed_headers(writer, call.headers);
   writer.finish(call.body.content_type, call.body.bytes);

@@ -61,7 +61,7 @@ struct PhoneOffice : Bench {
   }
   /// INVITE with Replaces.
   std::shared_ptr<EndpointCall> take(int number, const std::string& place, DialPlan plan = {}) {
-    plan.headers.emplace_back("Replaces", place);
+    plan.replaces = place;
     return dial_from(number, "1001", plan);
   }
   void answered(const std::shared_ptr<EndpointCall>& call) {

@@ -184,12 +184,19 @@ TEST_CASE("Pickup: a ringing call may be named by Replaces too (RFC 3891 section
 }
 
 TEST_CASE("Pickup: a call that this switch has not made itself is not picked up (RFC 3891)") {
-  Ringing office;
+  SwitchConfig config = phones_config();
+  config.provision.customer_gateways[0].sip.replaces = ReplacesMode::own;
+  PhoneOffice office(config);
+  office.phone(1001).set_plan(rings());
+  DialPlan plan;
+  plan.requires_replaces = true;
+  const auto caller = office.dial(plan, "1001");
+  REQUIRE(office.world.run_until([&] { return caller->count("180") == 1; }, 10 * second_us));
   // The caller's own dialog is early too, and was not begun by the switch.
-  const auto taker = office.take(1002, office.caller->replaces());
+  const auto taker = office.take(1002, caller->replaces());
   office.run_s(1);
   CHECK(has_failed(*taker, "481"));
-  office.caller->cancel();
+  caller->cancel();
   office.check_clean();
   CHECK(office.answered_records() == 0);
 }
@@ -199,7 +206,7 @@ TEST_CASE("Pickup: whatever crosses with it, the call has two ends and one recor
   for (const Event event : {Event::caller_cancels, Event::bell_answers, Event::bell_declines,
                             Event::taker_cancels, Event::second_taker}) {
     for (const int workers : {1, 3}) {
-      for (int at_ms = 0; at_ms <= 180; at_ms += 10) {
+      for (int at_ms = 0; at_ms <= 180; at_ms += 10 * workers) {
         CAPTURE(static_cast<int>(event));
         CAPTURE(workers);
         CAPTURE(at_ms);
