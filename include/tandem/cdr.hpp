@@ -44,6 +44,7 @@ enum class MediaCause : std::uint8_t {
   blocked,             ///< It came, and was not passed on by order of the host.
   send_failed,         ///< It came, and the system refused to send it on.
   stopped,             ///< It was heard, and stopped ten seconds ago or earlier.
+  srtp_failure,        ///< Most of what came was not encrypted with the key that was agreed on.
 };
 /// "never_sent"; "" for none.
 TANDEM_EXPORT const char* media_cause_name(MediaCause cause) noexcept;
@@ -67,6 +68,7 @@ struct MediaSideStats {
   /// report (RFC 3550 section 6.4.1).
   std::uint64_t reported_lost = 0;
   std::uint32_t reported_jitter_us = 0;
+  std::uint64_t srtp_failures = 0;  ///< Packets that the agreed key did not fit; refused.
   bool operator==(const MediaSideStats&) const = default;
 };
 

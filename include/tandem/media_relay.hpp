@@ -11,6 +11,7 @@
 #include "tandem/cdr.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
+#include "tandem/srtp.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -172,6 +173,11 @@ struct MediaRelayStats {
   std::uint64_t events_lost = 0;      ///< Found no room among MediaConfig::events_max.
   std::uint64_t taps_dropped = 0;     ///< Packets that no tap of a session had room for.
   std::uint64_t digits = 0;           ///< Keys pressed (RFC 4733).
+  /// SRTP and SRTCP whose tag did not fit the key of its side; refused.
+  std::uint64_t packets_not_authentic = 0;
+  /// Not encrypted and so not sent, since their place in the stream had been used: repeated ones,
+  /// and late ones of more than 64 packets.
+  std::uint64_t packets_not_sealed = 0;
 };
 
 /// Ports of one call: an RTP and an RTCP port towards each side. Destroying it ends the relaying at
@@ -228,6 +234,15 @@ class TANDEM_EXPORT MediaSession {
   /// Errors: limit (too many networks).
   Result<void> set_sources(MediaSide side, MediaSources sources);
 
+  /// Encrypts what goes to `side` and takes the encryption from what it sends (SRTP and SRTCP,
+  /// RFC 3711), from the next packet on; both suites `none`: plain RTP. The other side has its own
+  /// keys or none. Latching, statistics, keys and taps see what was inside; what is not authentic
+  /// or was there before is refused and latches nothing. A key that was set before keeps its
+  /// counters; a new one to receive by takes over with the first packet that fits it. Errors:
+  /// invalid_argument (a key of the wrong length, one suite alone), internal (the cipher was
+  /// refused).
+  Result<void> set_crypto(MediaSide side, const MediaCrypto& crypto);
+
   /// Begins to copy what both sides send, into `buffer_bytes` (4,096..16 Mi); what finds no room is
   /// dropped and counted, the relay does not wait. Errors: already_exists (one tap a session at a
   /// time), invalid_argument.
@@ -269,7 +284,7 @@ class TANDEM_EXPORT MediaSession {
   std::uint32_t slot_[2] = {0, 0};  // of the RTP port of each side
   std::uint32_t epoch_[2] = {0, 0};
   std::uint32_t shard_ = 0;
-  std::unique_ptr<media::SessionExtras> extras_;  // null: neither tapped nor fenced
+  std::unique_ptr<media::SessionExtras> extras_;  // null: neither tapped, fenced nor encrypted
 };
 
 /// A pool of media ports and the threads that relay between them.

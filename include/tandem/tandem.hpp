@@ -50,6 +50,7 @@
 #include "tandem/route_table.hpp"
 #include "tandem/shadow.hpp"
 #include "tandem/sources.hpp"
+#include "tandem/srtp.hpp"
 #include "tandem/switch.hpp"
 #include "tandem/tls.hpp"
 #include "tandem/trace.hpp"

@@ -470,6 +470,7 @@ MediaSideStats MediaPath::stats(MediaSide side) const {
     sum.jitter_us = std::max(sum.jitter_us, one.jitter_us);
     sum.digits += one.digits;
     sum.packets_unnegotiated += one.packets_unnegotiated;
+    sum.srtp_failures += one.srtp_failures;
     sum.reported_lost += one.reported_lost;
     sum.reported_jitter_us = std::max(sum.reported_jitter_us, one.reported_jitter_us);
     if (sum.remote.empty()) sum.remote = one.remote;

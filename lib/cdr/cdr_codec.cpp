@@ -78,6 +78,7 @@ void put_media(WireWriter& writer, const MediaSideStats& side, std::string& scra
   inner.number(side.packets_unnegotiated);
   inner.number(side.reported_lost);
   inner.number(side.reported_jitter_us);
+  inner.number(side.srtp_failures);
   writer.text(scratch);
 }
 
@@ -99,13 +100,14 @@ MediaSideStats take_media(WireReader& outer, bool& is_bad) {
   if (!reader.is_at_end()) {
     const std::uint64_t cause = reader.number();
     // One of a newer release is none of ours.
-    if (cause <= static_cast<std::uint64_t>(MediaCause::stopped))
+    if (cause <= static_cast<std::uint64_t>(MediaCause::srtp_failure))
       side.cause = static_cast<MediaCause>(cause);
     side.signalled = reader.text();
     side.digits = take_u32();
     side.packets_unnegotiated = reader.number();
     side.reported_lost = reader.number();
     side.reported_jitter_us = take_u32();
+    if (!reader.is_at_end()) side.srtp_failures = reader.number();
   }
   is_bad |= reader.is_bad();
   return side;

@@ -70,6 +70,7 @@ void append_side_json(std::string& out, const MediaSideStats& side, const std::s
   object.number("packets_unnegotiated", side.packets_unnegotiated);
   object.number("reported_lost", side.reported_lost);
   object.number("reported_jitter_us", side.reported_jitter_us);
+  object.number("srtp_failures", side.srtp_failures);
   object.end();
 }
 
@@ -110,6 +111,7 @@ MediaSideStats side_from(const json& media, const char* name, std::string& codec
   take(*found, "packets_unnegotiated", side.packets_unnegotiated);
   take(*found, "reported_lost", side.reported_lost);
   take(*found, "reported_jitter_us", side.reported_jitter_us);
+  take(*found, "srtp_failures", side.srtp_failures);
   return side;
 }
 

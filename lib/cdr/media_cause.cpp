@@ -7,7 +7,7 @@ namespace tandem {
 
 namespace {
 
-constexpr std::array<const char*, 12> names{
+constexpr std::array<const char*, 13> names{
     "",
     "not_described",
     "never_sent",
@@ -20,8 +20,9 @@ constexpr std::array<const char*, 12> names{
     "blocked",
     "send_failed",
     "stopped",
+    "srtp_failure",
 };
-static_assert(names.size() == static_cast<std::size_t>(MediaCause::stopped) + 1);
+static_assert(names.size() == static_cast<std::size_t>(MediaCause::srtp_failure) + 1);
 
 }  // namespace
 

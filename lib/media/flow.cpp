@@ -264,10 +264,14 @@ bool FlowTable::judge_rtp(std::uint32_t slot, const PackedAddress& from, std::st
     const bool is_continued = header->ssrc == flow.ssrc.load(relaxed) &&
                               flow.packets.load(relaxed) > 0 && step < dropout_max &&
                               step > -misorder_max;
-    if (const auto refusal = accept(slot, from, flags, is_continued, now_us, totals);
+    if (const auto refusal = may_speak(slot, from, flags, is_continued, now_us);
         refusal != MediaRefusal::none)
       return refuse_source(slot, from, refusal, now_us, totals);
-    count_rtp(flow, *header, bytes.size(), now_us);
+    const std::size_t size_bytes = bytes.size();
+    if ((flags & FlowRecord::encrypted) != 0 && !open_sealed(slot, false, bytes, totals))
+      return refuse(flow, totals.refused);
+    listen_to(slot, from, now_us, totals);
+    count_rtp(flow, *header, size_bytes, now_us);
     if ((flags & FlowRecord::watched) != 0) observe(slot, *header, bytes, now_us, totals);
   }
   if ((flags & FlowRecord::discard) != 0) {
@@ -275,7 +279,7 @@ bool FlowTable::judge_rtp(std::uint32_t slot, const PackedAddress& from, std::st
     add<std::uint64_t>(totals.discarded, 1);
     return false;
   }
-  return set_onward(slot, flow.peer.load(relaxed), now_us, totals, onward);
+  return set_onward(slot, flow.peer.load(relaxed), bytes, now_us, totals, onward);
 }
 
 // RTCP follows the RTP of its side: once that is latched, its IP address may send reports and no
@@ -285,8 +289,6 @@ bool FlowTable::judge_rtcp(std::uint32_t slot, const PackedAddress& from, std::s
                            std::int64_t now_us, std::uint32_t flags, ShardCounters& totals,
                            Onward& onward) noexcept {
   FlowRecord& arrival = records_[slot];
-  const std::optional<RtcpSummary> summary = parse_rtcp(bytes);
-  if (!summary) return refuse(arrival, totals.malformed);
   const bool is_muxed = (flags & FlowRecord::rtcp) == 0;
   const std::uint32_t rtp_slot = is_muxed ? slot : slot - 1;
   const FlowRecord& rtp = records_[rtp_slot];
@@ -296,6 +298,11 @@ bool FlowTable::judge_rtcp(std::uint32_t slot, const PackedAddress& from, std::s
   if (rtcp.seen_epoch.load(relaxed) != epoch) begin(rtp_slot + 1, epoch);
   PackedAddress latched;
   if (rtp.seen_epoch.load(relaxed) == epoch) latched = rtp.latched.load_own();
+  const std::size_t size_bytes = bytes.size();
+  if ((flags & FlowRecord::encrypted) != 0 && !open_sealed(rtp_slot, true, bytes, totals))
+    return refuse(arrival, totals.refused);
+  const std::optional<RtcpSummary> summary = parse_rtcp(bytes);
+  if (!summary) return refuse(arrival, totals.malformed);
   if (is_muxed) {
     if (latched.is_set() && latched != from) return refuse(arrival, totals.refused);
   } else if (latched.is_set()
@@ -306,7 +313,7 @@ bool FlowTable::judge_rtcp(std::uint32_t slot, const PackedAddress& from, std::s
   } else if (rtcp.latched.load_own() != from) {
     latch(rtcp, from);
   }
-  count_packet(rtcp, bytes.size(), now_us);
+  count_packet(rtcp, size_bytes, now_us);
   rtcp.ssrc.store(summary->ssrc, relaxed);
   if (summary->has_report) {
     rtcp.lost.store(summary->lost, relaxed);
@@ -315,24 +322,59 @@ bool FlowTable::judge_rtcp(std::uint32_t slot, const PackedAddress& from, std::s
   }
   const std::uint32_t peer_rtp = rtp.peer.load(relaxed);
   const bool leaves_muxed = (records_[peer_rtp].flags.load(relaxed) & FlowRecord::mux) != 0;
-  return set_onward(rtp_slot + 1, leaves_muxed ? peer_rtp : peer_rtp + 1, now_us, totals, onward);
+  return set_onward(rtp_slot + 1, leaves_muxed ? peer_rtp : peer_rtp + 1, bytes, now_us, totals,
+                    onward);
 }
 
-bool FlowTable::set_onward(std::uint32_t flow, std::uint32_t slot, std::int64_t now_us,
-                           ShardCounters& totals, Onward& onward) noexcept {
+bool FlowTable::set_onward(std::uint32_t flow, std::uint32_t slot, std::string_view bytes,
+                           std::int64_t now_us, ShardCounters& totals, Onward& onward) noexcept {
   onward.flow = flow;
   onward.slot = slot;
+  onward.bytes = bytes;
   onward.to = destination(records_[slot], now_us);
-  if (onward.to.is_set()) return true;
+  if (onward.to.is_set()) {
+    const bool is_sealed = (records_[slot].flags.load(relaxed) & FlowRecord::encrypted) != 0;
+    return !is_sealed || seal(slot, flow % 2 != 0, onward.bytes, totals);
+  }
   add<std::uint64_t>(totals.undeliverable, 1);
   if (flow % 2 == 0) add<std::uint32_t>(watch(flow).undeliverable, 1);
   return false;
 }
 
+bool FlowTable::open_sealed(std::uint32_t slot, bool is_report, std::string_view& bytes,
+                            ShardCounters& totals) noexcept {
+  Watch& watched = watch(slot);
+  SrtpSide* const crypto = watched.crypto.load();
+  if (crypto == nullptr) return true;  // taken away since the flags were read
+  const SrtpVerdict verdict = is_report ? crypto->open_rtcp(bytes) : crypto->open_rtp(bytes);
+  if (verdict == SrtpVerdict::not_authentic) {
+    add<std::uint64_t>(totals.not_authentic, 1);
+    if (!is_report) add<std::uint32_t>(watched.not_authentic, 1);
+  }
+  return verdict == SrtpVerdict::authentic;
+}
+
+bool FlowTable::seal(std::uint32_t slot, bool is_report, std::string_view& bytes,
+                     ShardCounters& totals) noexcept {
+  SrtpSide* const crypto = watch(slot).crypto.load();
+  if (crypto == nullptr) return true;
+  const bool is_sealed = is_report ? crypto->seal_rtcp(bytes) : crypto->seal_rtp(bytes);
+  if (!is_sealed) add<std::uint64_t>(totals.not_sealed, 1);
+  return is_sealed;
+}
+
 MediaRefusal FlowTable::accept(std::uint32_t slot, const PackedAddress& from, std::uint32_t flags,
                                bool is_continued, std::int64_t now_us,
                                ShardCounters& totals) noexcept {
-  FlowRecord& flow = records_[slot];
+  const MediaRefusal refusal = may_speak(slot, from, flags, is_continued, now_us);
+  if (refusal == MediaRefusal::none) listen_to(slot, from, now_us, totals);
+  return refusal;
+}
+
+MediaRefusal FlowTable::may_speak(std::uint32_t slot, const PackedAddress& from,
+                                  std::uint32_t flags, bool is_continued,
+                                  std::int64_t now_us) const noexcept {
+  const FlowRecord& flow = records_[slot];
   const PackedAddress latched = flow.latched.load_own();
   if (latched == from) return MediaRefusal::none;
   const PackedAddress signalled = flow.signalled.load();
@@ -342,21 +384,26 @@ MediaRefusal FlowTable::accept(std::uint32_t slot, const PackedAddress& from, st
                          now_us - flow.last_us.load(relaxed) >= FlowTable::silence_us ||
                          window_is_open(flow, now_us);
   if (!may_latch) return MediaRefusal::latched;
-  const Watch& watched = watch(slot);
-  const MediaSources* const sources = watched.sources.load();
+  const MediaSources* const sources = watch(slot).sources.load();
   if (sources != nullptr && !is_allowed(*sources, unpack(from).ip)) return MediaRefusal::denied;
-  latch(flow, from);
-  if (slot % 2 == 0 && totals.events != nullptr) {
-    ShardEvent event;
-    event.kind =
-        latched.is_set() ? MediaEvent::Kind::source_changed : MediaEvent::Kind::first_packet;
-    event.side = watched.side.load(relaxed);
-    event.tag = watched.tag.load(relaxed);
-    event.at_us = now_us;
-    event.source = from;
-    totals.events->push(event);
-  }
   return MediaRefusal::none;
+}
+
+void FlowTable::listen_to(std::uint32_t slot, const PackedAddress& from, std::int64_t now_us,
+                          ShardCounters& totals) noexcept {
+  FlowRecord& flow = records_[slot];
+  const PackedAddress latched = flow.latched.load_own();
+  if (latched == from) return;
+  latch(flow, from);
+  if (slot % 2 != 0 || totals.events == nullptr) return;
+  const Watch& watched = watch(slot);
+  ShardEvent event;
+  event.kind = latched.is_set() ? MediaEvent::Kind::source_changed : MediaEvent::Kind::first_packet;
+  event.side = watched.side.load(relaxed);
+  event.tag = watched.tag.load(relaxed);
+  event.at_us = now_us;
+  event.source = from;
+  totals.events->push(event);
 }
 
 bool FlowTable::refuse_source(std::uint32_t slot, const PackedAddress& from, MediaRefusal refusal,

@@ -54,7 +54,8 @@ struct alignas(64) FlowRecord {
     prefer_signalled = 8,
     transparent = 16,
     discard = 32,
-    watched = 64,  ///< Its Watch wants to see every packet: payload types, keys or a tap.
+    watched = 64,     ///< Its Watch wants to see every packet: payload types, keys or a tap.
+    encrypted = 128,  ///< Its Watch, or that of its RTP port, has keys: SRTP from and to it.
   };
 
   AtomicAddress latched;    ///< Where packets come from.
@@ -94,7 +95,8 @@ static_assert(sizeof(FlowRecord) == 128);
 /// Totals of one shard. Written by the shard alone, read by any thread.
 struct alignas(64) ShardCounters {
   std::atomic<std::uint64_t> forwarded{0}, refused{0}, malformed{0}, stray{0}, undeliverable{0},
-      discarded{0}, send_failures{0}, overflows{0}, taps_dropped{0}, digits{0};
+      discarded{0}, send_failures{0}, overflows{0}, taps_dropped{0}, digits{0}, not_authentic{0},
+      not_sealed{0};
   /// Odd while the shard is at work: then it may hold what a Watch pointed at when the turn began.
   std::atomic<std::uint64_t> turn{0};
   EventRing* events = nullptr;  ///< Null: nobody wants to know.
@@ -113,6 +115,8 @@ struct Onward {
       0;  ///< The flow that it belongs to: where it arrived, or the RTCP flow of that side.
   std::uint32_t slot = 0;  ///< The local port to send it from.
   PackedAddress to;
+  /// What to send: what came, or what was made of it, until the next datagram is judged.
+  std::string_view bytes;
 };
 
 /// All flow records of a relay, and the relaying itself without any network: what any driver does
@@ -168,12 +172,24 @@ class FlowTable {
   bool judge_rtcp(std::uint32_t slot, const PackedAddress& from, std::string_view bytes,
                   std::int64_t now_us, std::uint32_t flags, ShardCounters& totals,
                   Onward& onward) noexcept;
-  bool set_onward(std::uint32_t flow, std::uint32_t slot, std::int64_t now_us,
-                  ShardCounters& totals, Onward& onward) noexcept;
+  bool set_onward(std::uint32_t flow, std::uint32_t slot, std::string_view bytes,
+                  std::int64_t now_us, ShardCounters& totals, Onward& onward) noexcept;
+  /// Takes the encryption of the side of `slot` from `bytes`. False: none of it may be used.
+  bool open_sealed(std::uint32_t slot, bool is_report, std::string_view& bytes,
+                   ShardCounters& totals) noexcept;
+  /// Encrypts for the side of `slot`, where it wants that. False: it must not be sent.
+  bool seal(std::uint32_t slot, bool is_report, std::string_view& bytes,
+            ShardCounters& totals) noexcept;
   /// The rule of M-02: may `from` speak for the side of `slot`? Latches it when it is new and may.
   /// `is_continued`: the packet continues the SSRC and the sequence of the latched source.
   MediaRefusal accept(std::uint32_t slot, const PackedAddress& from, std::uint32_t flags,
                       bool is_continued, std::int64_t now_us, ShardCounters& totals) noexcept;
+  /// The two halves of accept(): only what is authentic is latched.
+  [[nodiscard]] MediaRefusal may_speak(std::uint32_t slot, const PackedAddress& from,
+                                       std::uint32_t flags, bool is_continued,
+                                       std::int64_t now_us) const noexcept;
+  void listen_to(std::uint32_t slot, const PackedAddress& from, std::int64_t now_us,
+                 ShardCounters& totals) noexcept;
   void begin(std::uint32_t slot, std::uint32_t epoch) noexcept;
   bool refuse_source(std::uint32_t slot, const PackedAddress& from, MediaRefusal refusal,
                      std::int64_t now_us, ShardCounters& totals) noexcept;

@@ -80,7 +80,7 @@ class LoopRelay final : public RelayCore {
     if (!is_passed) return;
     io::DatagramSocket& socket = *ports_[onward.slot]->socket;
     const std::uint64_t drops = socket.send_drops();
-    socket.send(unpack(onward.to), bytes);
+    socket.send(unpack(onward.to), onward.bytes);
     flows_.sent(onward, socket.send_drops() == drops, counters_[0]);
   }
 

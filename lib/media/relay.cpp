@@ -281,6 +281,7 @@ void RelayCore::close(MediaSession& session) noexcept {
   for (const std::uint32_t slot : session.slot_) {
     flows_.watch(slot).tap.store(nullptr);
     flows_.watch(slot).sources.store(nullptr);
+    flows_.watch(slot).crypto.store(nullptr);
   }
   if (session.extras_ != nullptr) {
     if (session.extras_->tap != nullptr) session.extras_->tap->end();
@@ -322,6 +323,8 @@ MediaRelayStats RelayCore::stats() const noexcept {
     stats.packets_overflowed += of.overflows.load(relaxed);
     stats.taps_dropped += of.taps_dropped.load(relaxed);
     stats.digits += of.digits.load(relaxed);
+    stats.packets_not_authentic += of.not_authentic.load(relaxed);
+    stats.packets_not_sealed += of.not_sealed.load(relaxed);
     if (of.events != nullptr) stats.events_lost += of.events->lost();
   }
   return stats;
@@ -366,6 +369,7 @@ MediaCause cause_of(const media::FlowRecord& flow, const media::Watch& watch, bo
   constexpr std::int64_t stopped_us = 10'000'000;
   const std::uint64_t packets = has_begun ? flow.packets.load(relaxed) : 0;
   if (packets > 0) {
+    if (watch.not_authentic.load(relaxed) > packets) return MediaCause::srtp_failure;
     if (watch.unnegotiated.load(relaxed) >= packets) return MediaCause::not_negotiated;
     if (flow.forwarded.load(relaxed) == 0) {
       if (watch.discarded.load(relaxed) > 0) return MediaCause::blocked;
@@ -377,6 +381,7 @@ MediaCause cause_of(const media::FlowRecord& flow, const media::Watch& watch, bo
   }
   if (has_begun && flow.refused.load(relaxed) > 0) {
     if (watch.denied.load(relaxed) > 0) return MediaCause::source_denied;
+    if (watch.not_authentic.load(relaxed) > 0) return MediaCause::srtp_failure;
     const bool is_malformed = watch.malformed.load(relaxed) >= flow.refused.load(relaxed);
     return is_malformed ? MediaCause::malformed : MediaCause::source_refused;
   }
@@ -543,6 +548,27 @@ Result<void> MediaSession::set_sources(MediaSide side, MediaSources sources) {
   return {};
 }
 
+Result<void> MediaSession::set_crypto(MediaSide side, const MediaCrypto& crypto) {
+  const std::uint32_t slot = slot_[index(side)];
+  const media::SrtpSide* const former =
+      extras_ == nullptr ? nullptr : extras_->crypto[index(side)].get();
+  const bool is_plain =
+      crypto.receive.suite == SrtpSuite::none && crypto.send.suite == SrtpSuite::none;
+  if (former == nullptr ? is_plain : former->crypto() == crypto) return {};
+  std::shared_ptr<media::SrtpSide> keys;
+  if (!is_plain) {
+    auto made = media::SrtpSide::create(crypto, former);
+    if (!made) return made.error();
+    keys = std::move(*made);
+  }
+  media::SessionExtras& own = extras();  // first: what the shard sees must be kept
+  core_->flows().watch(slot).crypto.store(keys.get());
+  for (const std::uint32_t port : {slot, slot + 1})
+    set_flag(core_->flows()[port], media::FlowRecord::encrypted, !is_plain);
+  core_->retire(std::exchange(own.crypto[index(side)], std::move(keys)), shard_);
+  return {};
+}
+
 Result<MediaTap> MediaSession::tap(std::size_t buffer_bytes) {
   if (auto checked = media::check_range<std::size_t>("buffer_bytes", buffer_bytes, 4096, 16U << 20);
       !checked)
@@ -606,6 +632,7 @@ MediaSideStats MediaSession::stats(MediaSide side) const {
   if (has_begun) {
     stats.digits = watch.digits.load(relaxed);
     stats.packets_unnegotiated = watch.unnegotiated.load(relaxed);
+    stats.srtp_failures = watch.not_authentic.load(relaxed);
   }
   if (const media::PackedAddress signalled = from.signalled.load(); signalled.is_set())
     stats.signalled = media::unpack(signalled).to_string();

@@ -33,6 +33,7 @@ Result<void> check(const MediaConfig& config);
 struct SessionExtras {
   std::shared_ptr<TapRing> tap;
   std::shared_ptr<const MediaSources> sources[2];
+  std::shared_ptr<SrtpSide> crypto[2];
 };
 
 /// One relay without its driver. A driver binds sockets, hands arriving datagrams to

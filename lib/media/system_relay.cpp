@@ -179,7 +179,7 @@ class SystemRelay final : public RelayCore {
   void run_shard(unsigned shard) noexcept;
   void relay_one(unsigned shard, std::uint32_t event, std::int64_t now_us, char* buffer,
                  ShardCounters& totals) noexcept;
-  bool send_onward(unsigned shard, const Onward& onward, std::string_view bytes) noexcept;
+  bool send_onward(unsigned shard, const Onward& onward) noexcept;
   bool connect_line(unsigned shard, std::uint32_t slot, const PackedAddress& to) noexcept;
   void close_line(Line& line) noexcept;
   void lose_line(Line& line, const PackedAddress& to) noexcept;
@@ -465,11 +465,11 @@ void SystemRelay::relay_one(unsigned shard, std::uint32_t event, std::int64_t no
   Onward onward;
   // A line got what others sent between its being bound and connected; the source tells.
   if (!flows_.judge(slot, from_system(from), bytes, now_us, totals, onward)) return;
-  flows_.sent(onward, send_onward(shard, onward, bytes), totals);
+  flows_.sent(onward, send_onward(shard, onward), totals);
 }
 
-bool SystemRelay::send_onward(unsigned shard, const Onward& onward,
-                              std::string_view bytes) noexcept {
+bool SystemRelay::send_onward(unsigned shard, const Onward& onward) noexcept {
+  const std::string_view bytes = onward.bytes;
   const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
   const bool is_rtp_port = onward.slot % 2 == 0;
   if (is_rtp_port) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "media/srtp_side.hpp"
 #include "media/telephone_event.hpp"
 #include "tandem/media_relay.hpp"
 
@@ -19,9 +20,10 @@ struct alignas(64) Watch {
   /// Bit by payload type. None set: all are fine.
   std::atomic<std::uint64_t> negotiated[2] = {};
   std::atomic<std::uint64_t> keys[2] = {};  ///< Which of them are telephone-event.
-  /// Both are taken away before what they point at is retired; see RelayCore::retire().
+  /// All are taken away before what they point at is retired; see RelayCore::retire().
   std::atomic<const MediaSources*> sources{nullptr};  ///< Null: everybody may speak.
   std::atomic<TapRing*> tap{nullptr};                 ///< Null: nobody listens.
+  std::atomic<SrtpSide*> crypto{nullptr};  ///< Null: its media is plain (FlowRecord::encrypted).
   std::atomic<MediaSide> side{MediaSide::caller};
   std::atomic<bool> is_scanned{false};  ///< scan() has to look at it.
 
@@ -34,6 +36,7 @@ struct alignas(64) Watch {
   std::atomic<std::uint64_t> unnegotiated{0};
   std::atomic<std::uint32_t> digits{0};
   std::atomic<std::uint32_t> malformed{0}, denied{0}, undeliverable{0}, discarded{0}, failed{0};
+  std::atomic<std::uint32_t> not_authentic{0};  ///< RTP whose tag did not fit the key.
 
   // The shard's alone.
   alignas(64) KeyDetector detector;

@@ -25,7 +25,8 @@ Json side(const MediaSideStats& stats, const std::string& codecs) {
           {"digits", stats.digits},
           {"packets_unnegotiated", stats.packets_unnegotiated},
           {"reported_lost", stats.reported_lost},
-          {"reported_jitter_us", stats.reported_jitter_us}};
+          {"reported_jitter_us", stats.reported_jitter_us},
+          {"srtp_failures", stats.srtp_failures}};
 }
 
 Json call(const CallView& view) {
