@@ -10,6 +10,8 @@
 
 #include "tandem/error.hpp"
 #include "tandem/export.h"
+#include "tandem/srtp.hpp"
+#include "tandem/values.hpp"
 
 namespace tandem {
 
@@ -67,6 +69,14 @@ enum class DtmfSend : std::uint8_t { auto_mode, rfc4733, info, off };
 TANDEM_EXPORT const char* dtmf_receive_name(DtmfReceive ways) noexcept;
 TANDEM_EXPORT const char* dtmf_send_name(DtmfSend ways) noexcept;
 
+/// Which sources may speak for a side, by address (the media part of S-01). Asked when a source is
+/// about to be latched, so it costs nothing for the packets behind that.
+struct MediaSources {
+  std::vector<IpNetwork> allow;  ///< Not empty: from these only. At most 4,096.
+  std::vector<IpNetwork> deny;   ///< From none of these, whatever `allow` says. At most 4,096.
+  [[nodiscard]] bool is_anybody() const noexcept { return allow.empty() && deny.empty(); }
+};
+
 /// How the descriptions of a gateway or phone are changed, and how it is told of ringing.
 struct DescriptionOptions {
   AnnexMode annexb = AnnexMode::auto_mode;  ///< Of G.729.
@@ -81,6 +91,10 @@ struct DescriptionOptions {
   RemoteRingback remote_ringback = RemoteRingback::auto_mode;
   DtmfReceive dtmf_receive = DtmfReceive::all;
   DtmfSend dtmf_send = DtmfSend::auto_mode;
+  SrtpMode srtp = SrtpMode::pass;
+  /// Keys are offered to it over signalling that anybody on the way can read, too.
+  bool srtp_any_transport = false;
+  MediaSources media_sources{};  ///< Where its relayed media may come from (S-01).
 
   /// Whether keys may come from it, or go to it, as telephone events or in INFO.
   [[nodiscard]] bool takes_events() const noexcept {

@@ -11,6 +11,7 @@
 #include "tandem/cdr.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
+#include "tandem/media_options.hpp"
 #include "tandem/srtp.hpp"
 #include "tandem/values.hpp"
 
@@ -52,13 +53,6 @@ struct MediaConfig {
 enum class MediaPolicy : std::uint8_t {
   forward,  ///< They go on to the other side.
   block,    ///< They end here, as with MediaFlags::discard.
-};
-
-/// Which sources may speak for a side, by address (the media part of S-01). Asked when a source is
-/// about to be latched, so it costs nothing for the packets behind that.
-struct MediaSources {
-  std::vector<IpNetwork> allow;  ///< Not empty: from these only. At most 4,096.
-  std::vector<IpNetwork> deny;   ///< From none of these, whatever `allow` says. At most 4,096.
 };
 
 /// What of a side is told as an event. All zero: nothing but sources and keys.

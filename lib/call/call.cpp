@@ -78,6 +78,7 @@ Call::Call(Worker& worker, std::uint64_t id, std::unique_ptr<Leg> leg, const Inb
   context_.arrived_us = worker.loop().clock().monotonic_us();
   context_.source = arrival.source;
   context_.is_from_any_page = arrival.is_from_any_page;
+  hides_keys_[0] = arrival.transport == "tls" || arrival.transport == "wss";
   if (worker.commons().host.wants_shadow()) shadow_notes_ = std::make_unique<ShadowNotes>();
   inbound_->set_events(*this);
 }
@@ -411,7 +412,12 @@ bool Call::try_next_candidate() {
       note_passed_over(plan);
       continue;
     }
-    const auto offer = prepare_media(plan.vendor, plan.destination(), plan.contact != nullptr);
+    const SipTransport transport = plan.contact != nullptr ? plan.contact->transport
+                                   : plan.place != nullptr
+                                       ? plan.place->transport
+                                       : context_.tables->vendors[plan.vendor].config.sip.transport;
+    const auto offer =
+        prepare_media(plan.vendor, plan.destination(), transport, plan.contact != nullptr);
     if (!offer) {
       const ErrorCode code = offer.error().code;
       const Reason why = code == ErrorCode::limit ? Reason::AllGatewayBusy : Reason::CodecMismatch;
@@ -598,7 +604,8 @@ bool Call::follow_redirect(const Failure& failure) {
   if (trial_.redirection == nullptr || is_heard || failure.status >= 600) return false;
   const auto target = trial_.redirection->next();
   if (!target) return false;
-  const auto offer = prepare_media(trial_.vendor, target->address, trial_.contact != nullptr);
+  const auto offer =
+      prepare_media(trial_.vendor, target->address, target->transport, trial_.contact != nullptr);
   if (!offer) return false;
   worker_.retire(std::move(trial_.leg));
   reoffer_from_ = ack_to_ = nullptr;
@@ -643,7 +650,7 @@ bool Call::try_next_place(const Failure& failure, Reason reason) {
       route::next_place(*places, trial_.tried_places, worker_.random().next(), now_us);
   if (!next) return false;
   const route::Place& place = (*places)[*next];
-  const auto offer = prepare_media(trial_.vendor, place.health->address(), false);
+  const auto offer = prepare_media(trial_.vendor, place.health->address(), place.transport, false);
   if (!offer) return false;
   // it is one more INVITE to the vendor.
   if (!vendor().rate_meter->try_take(vendor().call_rate, now_us)) return false;
@@ -668,15 +675,20 @@ bool Call::try_next_place(const Failure& failure, Reason reason) {
 /// Chooses the way of the media for this vendor and writes the offer it gets. Errors: those of
 /// MediaPath::pass().
 Result<std::string> Call::prepare_media(std::uint32_t vendor_index,
-                                        const SocketAddress& destination, bool is_registered) {
+                                        const SocketAddress& destination, SipTransport transport,
+                                        bool is_registered) {
   const Vendor& vendor = context_.tables->vendors[vendor_index];
   const Parameters& p = parameters();
+  hides_keys_[1] = transport == SipTransport::tls || transport == SipTransport::wss;
   const MediaChoice choice{
       // Who sends a call on is not in its media.
       .customer =
           forwarding_ != nullptr ? MediaMode::auto_mode : context_.customer_entry()->config.media,
       .vendor = vendor.config.media,
       .parameter = p.media_mode,
+      .needs_keys =
+          vendor.config.sip.srtp != SrtpMode::pass ||
+          (forwarding_ == nullptr && context_.customer_entry()->config.sip.srtp != SrtpMode::pass),
       .caller_is_behind_nat = is_behind_nat(setup_->offer, context_.source.ip) || is_registered,
       .caller = context_.source.ip,
       .callee = destination.ip,
@@ -698,11 +710,14 @@ Result<std::string> Call::prepare_media(std::uint32_t vendor_index,
 }
 
 MediaSettingsPair Call::media_settings(const GatewayConfig* callee) const noexcept {
-  const auto of = [](const GatewayConfig& gateway) {
+  const auto of = [this](const GatewayConfig& gateway, MediaSide side) {
     const SipOptions& options = gateway.sip;
+    const bool hides_keys = hides_keys_[side == MediaSide::caller ? 0 : 1];
     return MediaSettings{{gateway.codecs, options.annexb, options.annexa, options.ptime_adaptive,
                           options.takes_events(), options.gets_events()},
-                         options.nat_sdp_first};
+                         options.nat_sdp_first,
+                         {options.srtp, hides_keys || options.srtp_any_transport},
+                         options.media_sources.is_anybody() ? nullptr : &options.media_sources};
   };
   // What comes over a loop, and who is being led here over one, is another call's to settle.
   const auto is_settled = [&](MediaSide side) {
@@ -710,8 +725,8 @@ MediaSettingsPair Call::media_settings(const GatewayConfig* callee) const noexce
   };
   MediaSettingsPair settings;
   if (context_.customer_entry() != nullptr && !is_settled(MediaSide::caller))
-    settings[0] = of(context_.customer_entry()->config);
-  if (callee != nullptr) settings[1] = of(*callee);
+    settings[0] = of(context_.customer_entry()->config, MediaSide::caller);
+  if (callee != nullptr) settings[1] = of(*callee, MediaSide::callee);
   return settings;
 }
 

@@ -222,7 +222,7 @@ class Call final : public LegEvents {
   void arm_target_timer();
   [[nodiscard]] int& parts_left();
   Result<std::string> prepare_media(std::uint32_t vendor_index, const SocketAddress& destination,
-                                    bool is_registered);
+                                    SipTransport transport, bool is_registered);
   [[nodiscard]] Manners manners(const SipOptions& options) const noexcept;
   /// What is configured of both sides' descriptions, with that vendor or the present callee.
   [[nodiscard]] MediaSettingsPair media_settings(const GatewayConfig* callee) const noexcept;
@@ -359,6 +359,7 @@ class Call final : public LegEvents {
   bool is_answer_recorded_ = false;
   bool is_offer_wanted_ = false;  // of the side that `reoffer_from_` asks, which has none itself
   bool is_own_reoffer_ = false;   // of `reoffer_from_`, but the call alone wants to know
+  bool hides_keys_[2] = {};       // by MediaSide: signalling with it is encrypted (RFC 4568, 8)
   CallContext context_;
 
   std::unique_ptr<Setup> setup_;  // null once answered

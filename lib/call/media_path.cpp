@@ -37,6 +37,17 @@ bool has(const std::vector<CodecName>& list, const CodecName& codec) noexcept {
   });
 }
 
+/// Where media goes past the switch the two ends see to it, or not (M-04).
+Result<void> check_direct(const sip::SdpSession& session, const MediaSettingsPair& settings) {
+  const sip::SdpMedia* const audio = session.first_audio();
+  if (audio == nullptr || audio->has_crypto || audio->has_dtls) return {};
+  for (const MediaSettings& of : settings) {
+    if (of.srtp.mode == SrtpMode::required)
+      return Error{ErrorCode::unsupported, "the audio was not encrypted, which is required (srtp)"};
+  }
+  return {};
+}
+
 }  // namespace
 
 bool is_sdp(std::string_view content_type) noexcept {
@@ -54,6 +65,7 @@ MediaVerdict decide_media(const MediaChoice& choice) noexcept {
   if (either(MediaMode::on)) return {true, "on"};
   if (choice.parameter != MediaMode::auto_mode)
     return {choice.parameter == MediaMode::on, "media_mode"};
+  if (choice.needs_keys) return {true, "srtp"};
   if (choice.caller_is_behind_nat && choice.relays_behind_nat) return {true, "media_behind_nat"};
   const bool are_known = choice.caller.family != IpAddress::Family::none &&
                          choice.callee.family != IpAddress::Family::none;
@@ -107,7 +119,9 @@ bool is_behind_nat(std::string_view sdp, const IpAddress& signalling) noexcept {
 }
 
 MediaPath::MediaPath(MediaRelay* relay, Random& random) noexcept
-    : relay_(relay), session_id_(random.next() >> 2) {}  // fits every reader's 63 bits
+    : relay_(relay),
+      random_(random),
+      session_id_(random.next() >> 2) {}  // fits every reader's 63 bits
 
 void MediaPath::set_relayed(bool relayed, std::array<IpAddress::Family, 2> families) noexcept {
   if (families != families_) {
@@ -115,6 +129,14 @@ void MediaPath::set_relayed(bool relayed, std::array<IpAddress::Family, 2> famil
     streams_.clear();
   }
   described_[index_of(MediaSide::callee)] = {};
+  for (StreamKeys& keys : keys_)
+    keys.forget(MediaSide::callee);
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    if (!streams_[i].is_open()) continue;
+    (void)streams_[i].set_crypto(MediaSide::callee, {});  // plain: nothing to refuse
+    if (is_callee_fenced_) fence(MediaSide::callee, i, nullptr);
+  }
+  is_callee_fenced_ = false;
   negotiated_.clear();
   relayed_ = relayed;
   families_ = families;
@@ -161,8 +183,8 @@ void MediaPath::settle_clock(MediaSide from, std::size_t index) noexcept {
 }
 
 void MediaPath::remember(MediaSide from) {
-  remembered_ =
-      std::make_unique<Remembered>(Remembered{from, described_[index_of(from)], streams_.size()});
+  remembered_ = std::make_unique<Remembered>(
+      Remembered{from, described_[index_of(from)], streams_.size(), keys_});
 }
 
 void MediaPath::revert() noexcept {
@@ -170,6 +192,7 @@ void MediaPath::revert() noexcept {
   const MediaSide from = remembered_->side;
   Description& description = described_[index_of(from)] = std::move(remembered_->description);
   if (streams_.size() > remembered_->streams) streams_.resize(remembered_->streams);
+  keys_ = std::move(remembered_->keys);
   remembered_.reset();
   for (std::size_t i = 0; i < std::min(streams_.size(), description.targets.size()); ++i) {
     if (!streams_[i].is_open()) continue;
@@ -179,8 +202,8 @@ void MediaPath::revert() noexcept {
 }
 
 /// Takes where `from` wants its media, and completes the edit with where the other side sends it.
-Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session, bool prefers_signalled,
-                             sip::SdpEdit& edit) {
+Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session,
+                             const MediaSettings& own, bool takes_keys, sip::SdpEdit& edit) {
   Description& description = described_[index_of(from)];
   const MediaSide to = other(from);
   description.targets.resize(session.media_count);
@@ -194,10 +217,10 @@ Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session, boo
     if (auto opened = open_stream(i); !opened) return opened.error();
     Target target;  // An unspecified address is RFC 2543's hold: nothing is sent to it.
     target.is_rtp = media.is_rtp();
-    target.prefers_signalled = prefers_signalled;
+    target.prefers_signalled = own.nat_sdp_first;
     target.is_audio = media.is_audio();
     // What is encrypted end to end shows its types, and no keys.
-    const bool is_plain = target.is_plain = !media.has_crypto && !media.has_dtls;
+    const bool is_plain = target.is_plain = takes_keys || (!media.has_crypto && !media.has_dtls);
     for (const sip::SdpCodec& codec :
          target.is_rtp ? sip::sdp_codecs(media) : std::vector<sip::SdpCodec>()) {
       if (codec.payload_type < 0 || codec.payload_type > 127) continue;
@@ -220,12 +243,57 @@ Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session, boo
       target.wants_mux = media.has_rtcp_mux;
     }
     if (auto directed = direct(from, i, target); !directed) return directed.error();
+    if (own.sources != nullptr) fence(from, i, own.sources);
+    // Until it answered, nothing that it sends can be understood.
+    if (!stream.crypto.empty() && keys_[i].agreed(to).send.suite == SrtpSuite::none)
+      streams_[i].set_policy(to, MediaPolicy::block);
     description.targets[i] = target;
     const SocketAddress ours = streams_[i].local_rtp(to);
     stream.address = ours.ip;
     stream.port = ours.port;
   }
   return {};
+}
+
+/// Takes the encryption of either side as far as the relay. Errors: unsupported (no audio is left).
+Result<void> MediaPath::pass_keys(MediaSide from, SdpRole role, const sip::SdpSession& session,
+                                  const MediaSettingsPair& settings, sip::SdpEdit& edit) {
+  if (keys_.size() < session.media_count) keys_.resize(session.media_count);
+  const SrtpSettings modes{settings[0].srtp, settings[1].srtp};
+  bool has_audio = false, lost_audio = false;
+  for (std::size_t i = 0; i < session.media_count; ++i) {
+    const sip::SdpMedia& media = session.media[i];
+    sip::SdpStreamEdit& stream = edit.streams[i];
+    const bool was_refused = stream.is_refused;
+    if (!sip::can_have_sdes(media.protocol)) {
+      keys_[i] = {};
+    } else if (role == SdpRole::answer) {
+      keys_[i].pass_answer(from, media, modes, random_, stream);
+    } else if (!was_refused) {
+      keys_[i].pass_offer(from, media, modes, random_, stream);
+    }
+    if (!media.is_audio() || was_refused) continue;
+    has_audio = has_audio || !stream.is_refused;
+    lost_audio = lost_audio || stream.is_refused;
+  }
+  if (has_audio || !lost_audio) return {};
+  return Error{ErrorCode::unsupported,
+               "the audio did not agree with what is set of its encryption (srtp)"};
+}
+
+/// Both sides have the keys of the last answer from now on.
+void MediaPath::settle_keys(std::size_t index, bool takes_keys) {
+  if (index >= streams_.size() || !streams_[index].is_open()) return;
+  for (const MediaSide side : {MediaSide::caller, MediaSide::callee}) {
+    const bool has_keys = takes_keys && index < keys_.size();
+    // Of the right length, since their descriptions were read.
+    (void)streams_[index].set_crypto(side, has_keys ? keys_[index].agreed(side) : MediaCrypto{});
+  }
+}
+
+void MediaPath::fence(MediaSide side, std::size_t index, const MediaSources* sources) {
+  (void)streams_[index].set_sources(side, sources == nullptr ? MediaSources{} : *sources);
+  if (side == MediaSide::callee) is_callee_fenced_ = true;
 }
 
 /// Ours, as `to` sees it: that of the first stream that it uses.
@@ -285,6 +353,14 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
   }
   if (auto applied = sip::apply_policies(*session, role, own.description, others, edit); !applied)
     return applied.error();
+  const auto is_set = [](const MediaSettings& of) { return of.srtp.mode != SrtpMode::pass; };
+  const bool takes_keys = relayed_ && (is_set(own) || is_set(settings[index_of(to)]));
+  if (takes_keys) {
+    if (auto passed = pass_keys(from, role, *session, settings, edit); !passed)
+      return passed.error();
+  } else if (!relayed_) {
+    if (auto checked = check_direct(*session, settings); !checked) return checked.error();
+  }
   if (is_used && std::all_of(edit.streams.begin(), edit.streams.end(),
                              [](const sip::SdpStreamEdit& stream) { return stream.is_refused; }))
     return Error{ErrorCode::unsupported, "no stream was left that can be passed on"};
@@ -292,11 +368,12 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
   description.is_hold = session->is_hold();
   Result<std::string> written = std::string();
   if (relayed_) {
-    if (auto led = lead(from, *session, own.nat_sdp_first, edit); !led) return led.error();
+    if (auto led = lead(from, *session, own, takes_keys, edit); !led) return led.error();
     if (role == SdpRole::answer) {
       for (std::size_t i = 0; i < streams_.size(); ++i) {
         settle_mux(i);
         settle_clock(from, i);
+        settle_keys(i, takes_keys);
       }
       keep_recording();
     }
@@ -309,6 +386,7 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
     if (written) last_sent_[index_of(to)] = *written;
   }
   if (!written || role != SdpRole::answer) return written;
+  if (!takes_keys) keys_.clear();  // from end to end now
   // Of what the other side gets: a codec that was taken out is not agreed on.
   if (const auto answer = sip::parse_sdp(*written)) {
     if (std::string codec = sip::negotiated_codec(*answer); !codec.empty())
@@ -335,6 +413,14 @@ Result<std::string> MediaPath::answer_early(const SessionBody& offer,
     stream.port = ours.port;
   }
   const auto& [of_caller, of_callee] = settings;
+  const bool takes_keys =
+      of_caller.srtp.mode != SrtpMode::pass || of_callee.srtp.mode != SrtpMode::pass;
+  for (std::size_t i = 0; takes_keys && i < std::min(keys_.size(), edit.streams.size()); ++i) {
+    if (edit.streams[i].is_refused || !sip::can_have_sdes(session->media[i].protocol)) continue;
+    keys_[i].answer_own(MediaSide::caller, {of_caller.srtp, of_callee.srtp}, random_,
+                        edit.streams[i]);
+    (void)streams_[i].set_crypto(MediaSide::caller, keys_[i].agreed(MediaSide::caller));
+  }
   if (auto applied = sip::apply_policies(*session, SdpRole::answer, of_callee.description,
                                          of_caller.description, edit);
       !applied)

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/leg.hpp"
+#include "call/media_keys.hpp"
 #include "sip/sdp_policy.hpp"
 #include "tandem/cdr.hpp"
 #include "tandem/clock.hpp"
@@ -26,6 +27,7 @@ struct MediaChoice {
   MediaMode customer = MediaMode::auto_mode;
   MediaMode vendor = MediaMode::auto_mode;
   MediaMode parameter = MediaMode::on;
+  bool needs_keys = false;  ///< Encryption of one side is the switch's (SrtpMode).
   bool caller_is_behind_nat =
       false;  ///< Signalling came from another address than its SDP names, or that is private.
   /// Where the signalling of both comes from and goes to; none: not known.
@@ -35,7 +37,7 @@ struct MediaChoice {
 /// Whether media is relayed, and the step of M-01 that says so.
 struct MediaVerdict {
   bool is_relayed = false;
-  /// "must_on", "off", "on", "media_mode", "media_behind_nat", "media_same_nat",
+  /// "must_on", "off", "on", "media_mode", "srtp", "media_behind_nat", "media_same_nat",
   /// "media_between_networks" or "otherwise".
   std::string_view rule;
 };
@@ -64,6 +66,8 @@ using SdpRole = sip::SdpRole;
 struct MediaSettings {
   sip::SdpPolicy description;
   bool nat_sdp_first = false;  ///< M-03.
+  SrtpSetting srtp{};
+  const MediaSources* sources = nullptr;  ///< Lives longer than the path. Null: anybody.
 };
 /// By MediaSide, the caller's first.
 using MediaSettingsPair = std::array<MediaSettings, 2>;
@@ -177,12 +181,17 @@ class MediaPath {
     MediaSide side;
     Description description;
     std::size_t streams;
+    std::vector<StreamKeys> keys;
   };
 
   Result<void> open_stream(std::size_t index);
   Result<void> direct(MediaSide from, std::size_t index, const Target& target);
-  Result<void> lead(MediaSide from, const sip::SdpSession& session, bool prefers_signalled,
-                    sip::SdpEdit& edit);
+  Result<void> lead(MediaSide from, const sip::SdpSession& session, const MediaSettings& own,
+                    bool takes_keys, sip::SdpEdit& edit);
+  Result<void> pass_keys(MediaSide from, SdpRole role, const sip::SdpSession& session,
+                         const MediaSettingsPair& settings, sip::SdpEdit& edit);
+  void settle_keys(std::size_t index, bool takes_keys);
+  void fence(MediaSide side, std::size_t index, const MediaSources* sources);
   void settle_mux(std::size_t index) noexcept;
   void settle_clock(MediaSide from, std::size_t index) noexcept;
   [[nodiscard]] IpAddress origin(MediaSide to) const noexcept;
@@ -201,11 +210,14 @@ class MediaPath {
   bool relayed_ = false;
   std::array<IpAddress::Family, 2> families_{IpAddress::Family::ipv4, IpAddress::Family::ipv4};
   std::vector<MediaSession> streams_;  // by m= line
+  std::vector<StreamKeys> keys_;       // of what is encrypted as far as the relay, by m= line
+  bool is_callee_fenced_ = false;
   std::array<Description, 2> described_;
   std::unique_ptr<Remembered> remembered_;
   std::string negotiated_;
   std::array<std::string, 2> last_sent_{};      // what each side got last
   std::array<std::uint64_t, 2> version_{1, 1};  // of what each side gets (RFC 3264 section 8)
+  Random& random_;
   std::uint64_t session_id_;
 };
 

@@ -11,7 +11,8 @@ namespace {
 Error invalid(const char* what, std::string_view text) {
   std::string message = what;
   message += " \"";
-  for (char c : text.substr(0, 60))
+  constexpr std::string_view key = "a=crypto";  // what is behind it may be in no log
+  for (char c : text.starts_with(key) ? key : text.substr(0, 60))
     message += c >= 0x20 && c < 0x7F ? c : '?';
   message += '"';
   return {ErrorCode::invalid_argument, std::move(message)};
@@ -372,7 +373,7 @@ Result<void> append_media_line(std::string& out, const SdpMedia& media, const Sd
   if (is_direct && !edit.is_refused && media.port_count > 1)
     out += '/' + std::to_string(media.port_count);
   out += ' ';
-  out += media.protocol;
+  out += edit.protocol.empty() ? media.protocol : edit.protocol;
   if (edit.is_refused || edit.formats.empty()) {
     if (media.formats.empty()) return {};
     out += ' ';
@@ -462,6 +463,14 @@ void append_codec_lines(std::string& out, const SdpMedia& media, const SdpStream
   out += line_end;
 }
 
+void append_crypto(std::string& out, const SdpStreamEdit& edit, std::string_view line_end) {
+  if (edit.is_refused) return;
+  for (const std::string& line : edit.crypto) {
+    out += line;
+    out += line_end;
+  }
+}
+
 Result<void> append_section(std::string& out, const SdpMedia& media, const SdpStreamEdit& edit,
                             const IpAddress& session_address, bool session_has_address,
                             std::string_view line_end) {
@@ -497,6 +506,7 @@ Result<void> append_section(std::string& out, const SdpMedia& media, const SdpSt
     // The place of c= is behind i= and before all others (RFC 8866 section 5).
     if (!is_address_said && !media.has_own_address && !starts_with(line.text, "i=")) say_address();
     if (is_dropped(line.text)) continue;
+    if (edit.replaces_crypto && starts_with(line.text, "a=crypto:")) continue;
     const std::string_view end = line.end.empty() ? line_end : line.end;
     if (edit.changes_codecs() && append_codec_line(out, media, edit, line.text, end)) continue;
     out += line.text;
@@ -504,6 +514,7 @@ Result<void> append_section(std::string& out, const SdpMedia& media, const SdpSt
   }
   if (!is_address_said) say_address();
   append_codec_lines(out, media, edit, line_end);
+  append_crypto(out, edit, line_end);
   if (!edit.is_refused && edit.rtcp_port != 0 && edit.rtcp_port != edit.port + 1) {
     out += "a=rtcp:";
     out += std::to_string(edit.rtcp_port);
@@ -609,6 +620,7 @@ void append_own_stream(std::string& out, const SdpMedia& media, const SdpStreamE
   }
   kept.ptime_ms = kept.ptime_ms != 0 ? kept.ptime_ms : media.ptime_ms;
   append_codec_lines(out, media, kept, "\r\n");
+  append_crypto(out, edit, "\r\n");
   if (media.direction == SdpDirection::sendrecv) return;
   out += "a=";
   out += sdp_direction_name(reversed(media.direction));
@@ -876,8 +888,11 @@ Result<std::string> write_own_answer(const SdpSession& offer, const SdpEdit& edi
   bool has_audio = false;
   for (std::size_t i = 0; i < offer.media_count; ++i) {
     const SdpMedia& media = offer.media[i];
-    // With keys or feedback it would be for the other end to answer.
-    const bool is_plain = media.is_audio() && media.protocol == "RTP/AVP" && !media.has_crypto;
+    // With keys of others or feedback it would be for the other end to answer.
+    const bool is_ours = edit.streams[i].replaces_crypto &&
+                         (media.protocol == "RTP/AVP" || media.protocol == "RTP/SAVP");
+    const bool is_plain =
+        media.is_audio() && (is_ours || (media.protocol == "RTP/AVP" && !media.has_crypto));
     if (!edit.streams[i].is_refused && is_plain) {
       has_audio = true;
       append_own_stream(out, media, edit.streams[i]);

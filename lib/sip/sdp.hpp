@@ -129,6 +129,10 @@ struct SdpStreamEdit {
   std::vector<std::string_view> formats;
   std::vector<SdpFmtpEdit> fmtp{};  ///< Of kept formats; others keep theirs.
   int ptime_ms = 0;                 ///< 0: a=ptime stays as it is.
+  std::string_view protocol{};      ///< "": as it is.
+  /// Whether a=crypto lines of the sender go, and `crypto` are there instead, without line ends.
+  bool replaces_crypto = false;
+  std::vector<std::string> crypto{};
 
   [[nodiscard]] bool changes_codecs() const noexcept {
     return !formats.empty() || !fmtp.empty() || ptime_ms != 0;

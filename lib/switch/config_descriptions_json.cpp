@@ -48,6 +48,32 @@ void read_dtmf_send(Reader& r, const Json& v, DtmfSend& ways) {
                      ways);
 }
 
+void read_srtp(Reader& r, const Json& v, SrtpMode& mode) {
+  r.choice<SrtpMode>(v,
+                     {{"pass", SrtpMode::pass},
+                      {"off", SrtpMode::off},
+                      {"optional", SrtpMode::optional},
+                      {"required", SrtpMode::required}},
+                     mode);
+}
+
+void read_networks(Reader& r, const Json& v, std::vector<IpNetwork>& networks) {
+  constexpr std::size_t networks_max = 4096;  // of MediaSources
+  if (v.size() > networks_max)
+    return r.fail(std::to_string(v.size()) + " networks are more than " +
+                  std::to_string(networks_max));
+  networks.clear();
+  r.each(v, [&](const Json& entry) {
+    std::string text;
+    if (!r.string(entry, text)) return;
+    if (const auto network = IpNetwork::parse(text)) {
+      networks.push_back(*network);
+    } else {
+      r.fail(network.error().message);
+    }
+  });
+}
+
 }  // namespace
 
 template <class T>
@@ -79,6 +105,20 @@ std::vector<Field<T>> description_fields() {
       {"dtmf_send", "auto|rfc4733|info|off", "auto",
        "How keys may go to it; auto: as they come. Nothing is converted.",
        [](Reader& r, const Json& v, T& t) { read_dtmf_send(r, v, t.dtmf_send); }},
+      {"srtp", "pass|off|optional|required", "pass",
+       "Encryption of its media (SDES, RFC 4568). pass: as descriptions say, from end to end where "
+       "the other side has pass too. Else the switch bridges: never, where it offers or takes it, "
+       "or a call without is refused.",
+       [](Reader& r, const Json& v, T& t) { read_srtp(r, v, t.srtp); }},
+      {"srtp_any_transport", "boolean", "false",
+       "Keys are offered to it over UDP and TCP too, where anybody on the way can read them.",
+       [](Reader& r, const Json& v, T& t) { r.boolean(v, t.srtp_any_transport); }},
+      {"allow_media_networks", "array", "[]",
+       "Networks that its relayed media may come from (S-01); none: all. At most 4096.",
+       [](Reader& r, const Json& v, T& t) { read_networks(r, v, t.media_sources.allow); }},
+      {"deny_media_networks", "array", "[]",
+       "Networks that it may not come from, whatever else is allowed. At most 4096.",
+       [](Reader& r, const Json& v, T& t) { read_networks(r, v, t.media_sources.deny); }},
   };
 }
 

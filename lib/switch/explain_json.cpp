@@ -107,11 +107,14 @@ Json max_call_json(const GatewayConfig& gateway) {
 Json media_json(const call::CallContext& context, const call::CandidatePlan& plan,
                 const GatewayConfig& vendor) {
   const Parameters& p = context.tables->parameters;
-  call::MediaChoice choice{.customer = context.customer_entry()->config.media,
-                           .vendor = vendor.media,
-                           .parameter = p.media_mode,
-                           .caller_is_behind_nat = plan.contact != nullptr,
-                           .relays_behind_nat = p.media_behind_nat};
+  call::MediaChoice choice{
+      .customer = context.customer_entry()->config.media,
+      .vendor = vendor.media,
+      .parameter = p.media_mode,
+      .needs_keys = vendor.sip.srtp != SrtpMode::pass ||
+                    context.customer_entry()->config.sip.srtp != SrtpMode::pass,
+      .caller_is_behind_nat = plan.contact != nullptr,
+      .relays_behind_nat = p.media_behind_nat};
   const call::MediaVerdict verdict = call::decide_media(choice);
   if (verdict.rule == "otherwise") return {{"relayed", nullptr}, {"rule", "by the call"}};
   return {{"relayed", verdict.is_relayed}, {"rule", verdict.rule}};

@@ -1,0 +1,118 @@
+#include "call/media_keys.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tandem::call {
+
+namespace {
+
+constexpr std::size_t index_of(MediaSide side) noexcept { return static_cast<std::size_t>(side); }
+constexpr std::size_t other_of(MediaSide side) noexcept { return 1 - index_of(side); }
+
+void write_lines(const std::vector<sip::SdpCrypto>& cryptos, sip::SdpStreamEdit& edit) {
+  edit.crypto.clear();
+  for (const sip::SdpCrypto& crypto : cryptos)
+    edit.crypto.push_back(sip::sdp_crypto_line(crypto));
+}
+
+}  // namespace
+
+void StreamKeys::pass_offer(MediaSide from, const sip::SdpMedia& media,
+                            const SrtpSettings& settings, Random& random,
+                            sip::SdpStreamEdit& edit) {
+  Side& offerer = sides_[index_of(from)];
+  Side& other = sides_[other_of(from)];
+  const SrtpMode of_offerer = settings[index_of(from)].mode;
+  const SrtpSetting& of_other = settings[other_of(from)];
+  offerer.protocol = media.protocol;
+  offerer.offered = sip::sdp_cryptos(media);
+  edit.replaces_crypto = true;
+  edit.crypto.clear();
+  const bool must_be_secure =
+      sip::is_secure_profile(media.protocol) || of_offerer == SrtpMode::required;
+  if (must_be_secure && (of_offerer == SrtpMode::off || offerer.offered.empty())) {
+    edit.is_refused = true;
+    return;
+  }
+  const bool is_agreed = other.agreed.send.suite != SrtpSuite::none;
+  const bool may_offer = of_other.may_offer || is_agreed;
+  if (of_other.mode == SrtpMode::required && !may_offer) {
+    edit.is_refused = true;
+    return;
+  }
+  // Best effort is plain RTP/AVP with keys, which a device without SRTP answers without: nothing
+  // that needs a second try.
+  const bool has_keys =
+      of_other.mode != SrtpMode::off && may_offer && (of_other.mode != SrtpMode::pass || is_agreed);
+  const bool is_secure = has_keys && (of_other.mode == SrtpMode::required ||
+                                      (is_agreed && sip::is_secure_profile(other.protocol)));
+  edit.protocol = sip::with_security(media.protocol, is_secure);
+  other.protocol = edit.protocol;
+  if (!has_keys) {
+    other.shown.clear();
+  } else if (is_agreed) {
+    // The same key goes on, so that no counter begins anew (RFC 4568 section 7.1.4).
+    other.shown = {{other.tag, other.agreed.send}};
+  } else if (other.shown.empty()) {
+    other.shown = sip::make_srtp_offer(random);
+  }
+  write_lines(other.shown, edit);
+}
+
+void StreamKeys::pass_answer(MediaSide from, const sip::SdpMedia& media,
+                             const SrtpSettings& settings, Random& random,
+                             sip::SdpStreamEdit& edit) {
+  Side& answerer = sides_[index_of(from)];
+  Side& offerer = sides_[other_of(from)];
+  edit.replaces_crypto = true;
+  edit.crypto.clear();
+  if (!offerer.protocol.empty()) edit.protocol = offerer.protocol;
+  answerer.agreed = {};
+  if (edit.is_refused) {
+    offerer.agreed = {};
+    return;
+  }
+  for (const sip::SdpCrypto& given : sip::sdp_cryptos(media)) {
+    const auto shown = std::find_if(
+        answerer.shown.begin(), answerer.shown.end(),
+        [&](const auto& one) { return one.tag == given.tag && one.key.suite == given.key.suite; });
+    if (shown == answerer.shown.end()) continue;
+    answerer.agreed = {given.key, shown->key};
+    answerer.tag = shown->tag;
+    break;
+  }
+  const bool must_be_secure =
+      settings[index_of(from)].mode == SrtpMode::required || sip::is_secure_profile(media.protocol);
+  if (must_be_secure && answerer.agreed.send.suite == SrtpSuite::none) {
+    edit.is_refused = true;
+    offerer.agreed = {};
+    return;
+  }
+  answer(offerer, settings[other_of(from)].mode, random, edit);
+}
+
+void StreamKeys::answer_own(MediaSide side, const SrtpSettings& settings, Random& random,
+                            sip::SdpStreamEdit& edit) {
+  edit.replaces_crypto = true;
+  edit.crypto.clear();
+  answer(sides_[index_of(side)], settings[index_of(side)].mode, random, edit);
+}
+
+/// Of what it offers, what it prefers.
+void StreamKeys::answer(Side& offerer, SrtpMode mode, Random& random, sip::SdpStreamEdit& edit) {
+  if (mode == SrtpMode::off || offerer.offered.empty()) {
+    offerer.agreed = {};
+    return;
+  }
+  const sip::SdpCrypto& chosen = offerer.offered.front();
+  // With a new key it may begin to count anew both ways, so ours is a new one too.
+  SrtpKey own = offerer.agreed.receive == chosen.key ? offerer.agreed.send
+                                                     : sip::make_srtp_key(chosen.key.suite, random);
+  offerer.agreed = {chosen.key, std::move(own)};
+  offerer.tag = chosen.tag;
+  offerer.shown = {{chosen.tag, offerer.agreed.send}};
+  write_lines(offerer.shown, edit);
+}
+
+}  // namespace tandem::call
