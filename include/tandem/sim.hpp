@@ -56,6 +56,8 @@ struct DialPlan {
   /// Replaces header (RFC 3891), as EndpointCall::replaces() gives it; "": none.
   std::string replaces;
   bool requires_replaces = false;  ///< Who does not know it shall refuse the call.
+  /// Whether its media is encrypted (SDES): offered beside plain RTP (`optional`), or `required`.
+  SrtpMode srtp = SrtpMode::off;
 };
 
 /// What an endpoint does with a call that arrives. Times count from the arrival, -1 means: not by
@@ -81,8 +83,9 @@ struct AnswerPlan {
   std::string realm = "vendor";
   std::vector<std::pair<std::string, std::string>> headers;  ///< Further ones of 200 or refusal.
   std::int32_t session_timer_s = 0;                          ///< As of DialPlan.
-  bool rel100 = false;           ///< Sends them reliably to who can take it so; ...
-  bool requires_rel100 = false;  ///< ... others are refused with 421.
+  bool rel100 = false;            ///< Sends them reliably to who can take it so; ...
+  bool requires_rel100 = false;   ///< ... others are refused with 421.
+  SrtpMode srtp = SrtpMode::off;  ///< Takes keys that are offered; `required`: 488 without.
 };
 
 /// How an endpoint takes registrations, as a carrier that others register at does.
@@ -172,6 +175,9 @@ class TANDEM_EXPORT EndpointCall {
   void press_key(char key, std::uint16_t duration_ms = 100);
   void start_rtp();
   void stop_rtp();
+  void rekey();                                       ///< re-INVITE with new keys (SDES).
+  [[nodiscard]] bool is_encrypted() const;            ///< Both ends have keys.
+  [[nodiscard]] std::uint64_t srtp_failures() const;  ///< Packets that its key did not fit.
 
  private:
   friend class Endpoint;

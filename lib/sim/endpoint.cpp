@@ -78,6 +78,7 @@ void EndpointCall::Body::take_sdp(const SessionBody& body) {
   if (!is_sdp(body.content_type)) return;
   const auto session = sip::parse_sdp(remote_sdp);
   const sip::SdpMedia* audio = session ? session->first_audio() : nullptr;
+  srtp_keys.take(audio);
   if (audio == nullptr || audio->address.is_unspecified()) {
     rtp_remote = {};
     return;
@@ -86,7 +87,8 @@ void EndpointCall::Body::take_sdp(const SessionBody& body) {
   if (is_outgoing ? dial.send_rtp : plan.send_rtp) start_rtp();
 }
 
-std::string EndpointCall::Body::describe(sip::SdpDirection direction) {
+std::string EndpointCall::Body::describe(sip::SdpDirection direction,
+                                         const sip::SdpMedia* answered) {
   const std::string& fixed = is_outgoing ? dial.sdp : plan.sdp;
   if (!fixed.empty()) return local_sdp = fixed;
   if (rtp == nullptr) {
@@ -100,17 +102,20 @@ std::string EndpointCall::Body::describe(sip::SdpDirection direction) {
   const unsigned port = rtp != nullptr ? rtp->local().port : 9;
   const std::string family = endpoint->address.ip.is_ipv6() ? "IN IP6 " : "IN IP4 ";
   const std::string ip = family + endpoint->address.ip.to_string();
+  std::string protocol;
+  const std::string key_lines = srtp_keys.describe(srtp(), answered, endpoint->random, protocol);
   local_sdp = "v=0\r\no=- " + std::to_string(rtp_ssrc) + " " + std::to_string(++sdp_version) + " " +
-              ip + "\r\ns=-\r\nc=" + ip + "\r\nt=0 0\r\nm=audio " + std::to_string(port) +
-              " RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\na=" +
-              std::string(sip::sdp_direction_name(direction)) + "\r\n";
+              ip + "\r\ns=-\r\nc=" + ip + "\r\nt=0 0\r\nm=audio " + std::to_string(port) + " " +
+              protocol + " 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n" + key_lines +
+              "a=" + std::string(sip::sdp_direction_name(direction)) + "\r\n";
   return local_sdp;
 }
 
 std::string EndpointCall::Body::describe_answer() {
   const auto session = sip::parse_sdp(remote_sdp);
   const sip::SdpMedia* audio = session ? session->first_audio() : nullptr;
-  return describe(audio != nullptr ? sip::reversed(audio->direction) : sip::SdpDirection::sendrecv);
+  return describe(audio != nullptr ? sip::reversed(audio->direction) : sip::SdpDirection::sendrecv,
+                  audio);
 }
 
 void EndpointCall::Body::follow(const AnswerPlan& answers) {
@@ -340,7 +345,9 @@ void EndpointCall::Body::send_rtp() {
 }
 
 void EndpointCall::Body::send_packet(const std::string& packet) {
-  rtp->send(rtp_remote, packet);
+  std::string_view bytes = packet;
+  if (!srtp_keys.seal(bytes)) return;
+  rtp->send(rtp_remote, bytes);
   ++packets_sent;
   ++endpoint->counters.packets_sent;
 }
@@ -373,6 +380,7 @@ void EndpointCall::Body::press_key(char key, std::uint16_t duration_ms) {
 
 void EndpointCall::Body::on_datagram(const SocketAddress&, std::string_view bytes) {
   if (bytes.size() < rtp_header_bytes || static_cast<unsigned char>(bytes[0]) >> 6 != 2) return;
+  if (!srtp_keys.open(bytes)) return;
   ++packets_received;
   ++endpoint->counters.packets_received;
   received_pattern = static_cast<unsigned char>(bytes.back());
@@ -473,6 +481,12 @@ void EndpointCall::press_key(char key, std::uint16_t duration_ms) {
   body_->press_key(key, duration_ms);
 }
 void EndpointCall::start_rtp() { body_->start_rtp(); }
+void EndpointCall::rekey() {
+  body_->srtp_keys.renew();
+  resume();
+}
+bool EndpointCall::is_encrypted() const { return body_->srtp_keys.is_on(); }
+std::uint64_t EndpointCall::srtp_failures() const { return body_->srtp_keys.failures(); }
 void EndpointCall::stop_rtp() {
   body_->dial.send_rtp = body_->plan.send_rtp = false;  // a later description does not begin it
   body_->sends_rtp = false;
@@ -603,6 +617,7 @@ void Endpoint::Body::on_call(std::unique_ptr<Leg> leg, const InboundCall& arriva
   if (const int refused = body.leg->set_manners(manners_of(plan, config)); refused != 0)
     return body.reject(refused, 0, 0);
   body.take_sdp(arrival.body);
+  if (plan.srtp == SrtpMode::required && !body.srtp_keys.has_offer()) return body.reject(488, 0, 0);
   body.sends_rtp = false;  // not before something was said to the caller
   body.rtp_timer.cancel();
   body.follow(plan);

@@ -10,6 +10,7 @@
 #include "base/leg.hpp"
 #include "base/timer_wheel.hpp"
 #include "io/loop.hpp"
+#include "sim/endpoint_keys.hpp"
 #include "sim/sim_network.hpp"
 #include "sip/sdp.hpp"
 #include "sip/stack.hpp"
@@ -51,7 +52,8 @@ struct EndpointCall::Body final : public LegEvents, private io::DatagramHandler 
   void note(std::string event) { events.push_back(std::move(event)); }
   void keep_headers(const std::vector<PassedHeader>& given);
   void take_sdp(const SessionBody& body);
-  std::string describe(sip::SdpDirection direction);
+  std::string describe(sip::SdpDirection direction, const sip::SdpMedia* answered = nullptr);
+  [[nodiscard]] SrtpMode srtp() const noexcept { return is_outgoing ? dial.srtp : plan.srtp; }
   /// The answer to what came last: its direction reversed, or hold kept.
   std::string describe_answer();
   [[nodiscard]] SessionBody body_of(const std::string& sdp) const;
@@ -84,6 +86,7 @@ struct EndpointCall::Body final : public LegEvents, private io::DatagramHandler 
   bool has_early_answer = false;  // an offer in a provisional response was answered
   bool wants_offer = false;       // our empty re-INVITE waits for the offer in its 2xx
 
+  EndpointKeys srtp_keys;
   std::unique_ptr<io::DatagramSocket> rtp;
   SocketAddress rtp_remote;
   bool sends_rtp = false;
