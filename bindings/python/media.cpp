@@ -1,6 +1,8 @@
 // The media relay.
 #include <algorithm>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "binding.hpp"
 #include "tandem/media_recorder.hpp"
@@ -66,6 +68,17 @@ struct Recorder {
   }
 };
 
+/// Name of the suite, master key and salt.
+using PySrtpKey = std::pair<std::string, py::bytes>;
+
+SrtpKey srtp_key(const std::optional<PySrtpKey>& key) {
+  if (!key) return {};
+  const auto suite = srtp_suite_from_name(key->first);
+  if (!suite)
+    throw Failure{{ErrorCode::invalid_argument, "SRTP suite \"" + key->first + "\" is not known"}};
+  return {*suite, key->second};
+}
+
 std::vector<IpNetwork> networks(const std::vector<std::string>& texts) {
   std::vector<IpNetwork> read;
   for (const std::string& text : texts)
@@ -106,7 +119,8 @@ void bind_media(py::module_& m) {
       .def_readwrite("digits", &MediaSideStats::digits)
       .def_readwrite("packets_unnegotiated", &MediaSideStats::packets_unnegotiated)
       .def_readwrite("reported_lost", &MediaSideStats::reported_lost)
-      .def_readwrite("reported_jitter_us", &MediaSideStats::reported_jitter_us);
+      .def_readwrite("reported_jitter_us", &MediaSideStats::reported_jitter_us)
+      .def_readwrite("srtp_failures", &MediaSideStats::srtp_failures);
 
   py::enum_<MediaPolicy>(m, "MediaPolicy")
       .value("forward", MediaPolicy::forward)
@@ -193,6 +207,13 @@ void bind_media(py::module_& m) {
           "side"_a, py::kw_only(), "allow"_a = std::vector<std::string>(),
           "deny"_a = std::vector<std::string>())
       .def(
+          "set_crypto",
+          [](MediaSession& s, MediaSide side, const std::optional<PySrtpKey>& receive,
+             const std::optional<PySrtpKey>& send) {
+            take(open(s).set_crypto(side, {srtp_key(receive), srtp_key(send)}));
+          },
+          "side"_a, py::kw_only(), "receive"_a = py::none(), "send"_a = py::none())
+      .def(
           "tap",
           [](MediaSession& s, std::size_t buffer_bytes) { return take(open(s).tap(buffer_bytes)); },
           "buffer_bytes"_a = 65'536)
@@ -227,7 +248,9 @@ void bind_media(py::module_& m) {
       .def_readonly("ports_connected", &MediaRelayStats::ports_connected)
       .def_readonly("events_lost", &MediaRelayStats::events_lost)
       .def_readonly("taps_dropped", &MediaRelayStats::taps_dropped)
-      .def_readonly("digits", &MediaRelayStats::digits);
+      .def_readonly("digits", &MediaRelayStats::digits)
+      .def_readonly("packets_not_authentic", &MediaRelayStats::packets_not_authentic)
+      .def_readonly("packets_not_sealed", &MediaRelayStats::packets_not_sealed);
 
   py::class_<MediaRecording>(m, "MediaRecording")
       .def("stop", &MediaRecording::stop)

@@ -894,7 +894,8 @@ enum {
   TANDEM_MEDIA_CAUSE_OTHER_SIDE_UNKNOWN = 8,
   TANDEM_MEDIA_CAUSE_BLOCKED = 9,
   TANDEM_MEDIA_CAUSE_SEND_FAILED = 10,
-  TANDEM_MEDIA_CAUSE_STOPPED = 11
+  TANDEM_MEDIA_CAUSE_STOPPED = 11,
+  TANDEM_MEDIA_CAUSE_SRTP_FAILURE = 12
 };
 /* "never_sent"; "" of NONE and of unknown numbers. Static. Since 0.1. */
 TANDEM_API const char* tandem_media_cause_name(int32_t cause);
@@ -915,9 +916,10 @@ typedef struct tandem_media_side_stats {
   uint64_t packets_unnegotiated; /* of payload types that nobody agreed on; passed on */
   uint64_t reported_lost;        /* of what was sent to it, by its last RTCP report */
   uint32_t reported_jitter_us;
+  uint64_t srtp_failures; /* packets that the agreed key did not fit; refused */
 } tandem_media_side_stats;
 #define TANDEM_MEDIA_SIDE_STATS_INIT \
-  { sizeof(tandem_media_side_stats), 0, 0, 0, 0, 0, 0, {{0}, 0}, 0, 0, {{0}, 0}, 0, 0, 0 }
+  { sizeof(tandem_media_side_stats), 0, 0, 0, 0, 0, 0, {{0}, 0}, 0, 0, {{0}, 0}, 0, 0, 0, 0 }
 
 /* One closed call. */
 typedef struct tandem_cdr {
@@ -1349,15 +1351,17 @@ typedef struct tandem_media_relay_stats {
   uint64_t packets_discarded;
   uint64_t send_failures;
   uint64_t marks_refused;
-  uint64_t priorities_refused; /* threads that the system refused `nice` */
-  uint64_t packets_overflowed; /* found no room in the receive buffer of their port */
-  uint64_t ports_connected;    /* now, with a second socket, for a stream that lasts */
-  uint64_t events_lost;        /* found no room among `events_max` */
-  uint64_t taps_dropped;       /* packets that no tap had room for */
-  uint64_t digits;             /* keys pressed (RFC 4733) */
+  uint64_t priorities_refused;    /* threads that the system refused `nice` */
+  uint64_t packets_overflowed;    /* found no room in the receive buffer of their port */
+  uint64_t ports_connected;       /* now, with a second socket, for a stream that lasts */
+  uint64_t events_lost;           /* found no room among `events_max` */
+  uint64_t taps_dropped;          /* packets that no tap had room for */
+  uint64_t digits;                /* keys pressed (RFC 4733) */
+  uint64_t packets_not_authentic; /* SRTP, SRTCP that the key of their side did not fit */
+  uint64_t packets_not_sealed;    /* not encrypted and so not sent: repeated or too late */
 } tandem_media_relay_stats;
 #define TANDEM_MEDIA_RELAY_STATS_INIT \
-  { sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 enum {
   TANDEM_MEDIA_EVENT_FIRST_PACKET = 0,   /* `source` is latched from now on */
@@ -1450,6 +1454,29 @@ TANDEM_API int tandem_media_session_set_watch(tandem_media_session* session, int
 TANDEM_API int tandem_media_session_set_sources(tandem_media_session* session, int32_t side,
                                                 const char* const* allow, size_t allow_count,
                                                 const char* const* deny, size_t deny_count);
+
+/* How media is encrypted (SRTP, RFC 3711), with the names that descriptions have (RFC 4568). */
+enum {
+  TANDEM_SRTP_NONE = 0,
+  TANDEM_SRTP_AES_CM_128_HMAC_SHA1_80 = 1,
+  TANDEM_SRTP_AES_CM_128_HMAC_SHA1_32 = 2,
+  TANDEM_SRTP_AES_256_CM_HMAC_SHA1_80 = 3,
+  TANDEM_SRTP_AES_256_CM_HMAC_SHA1_32 = 4,
+  TANDEM_SRTP_AEAD_AES_128_GCM = 5,
+  TANDEM_SRTP_AEAD_AES_256_GCM = 6
+};
+/* "AES_CM_128_HMAC_SHA1_80"; "" of NONE and of unknown numbers. Static. Since 0.1. */
+TANDEM_API const char* tandem_srtp_suite_name(int32_t suite);
+/* Bytes of master key and salt together; 0 of NONE and of unknown numbers. Since 0.1. */
+TANDEM_API size_t tandem_srtp_key_bytes(int32_t suite);
+/* Encrypts what goes to `side` and takes the encryption from what it sends, from the next packet
+   on; both suites NONE: plain RTP. A key is master key and behind it the master salt, and is
+   copied; one that was set before keeps its counters. Errors: INVALID_ARGUMENT (a key of the wrong
+   length, one suite alone), INTERNAL (the cipher was refused). Since 0.1. */
+TANDEM_API int tandem_media_session_set_crypto(tandem_media_session* session, int32_t side,
+                                               int32_t receive_suite, const void* receive_key,
+                                               size_t receive_key_bytes, int32_t send_suite,
+                                               const void* send_key, size_t send_key_bytes);
 
 typedef struct tandem_media_tap
     tandem_media_tap; /* one thread at a time; may outlive its session */

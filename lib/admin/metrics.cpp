@@ -167,9 +167,13 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.sample(media.packets_discarded, "cause=\"discard\"");
   page.sample(media.send_failures, "cause=\"send\"");
   page.sample(media.packets_overflowed, "cause=\"overflow\"");
+  page.sample(media.packets_not_sealed, "cause=\"not_sealed\"");
   page.single("media_events_lost_total", "counter",
               "Keys, losses and other news of the relay that found its queue full.",
               media.events_lost);
+  page.single("media_packets_not_authentic_total", "counter",
+              "SRTP and SRTCP packets that the key of their side did not fit; refused.",
+              media.packets_not_authentic);
   page.single("media_digits_total", "counter", "Keys pressed in RTP (RFC 4733).", media.digits);
   const RecorderStats& recorder = counters.recorder;
   page.single("recordings", "gauge", "Calls that are recorded now.", recorder.recordings);

@@ -86,13 +86,14 @@ Result<MediaSideStats> read_media(const tandem_media_side_stats* given) {
     if (!parsed) return parsed.error();
     stats.signalled = SocketAddress{*parsed, read->signalled.port}.to_string();
   }
-  const auto cause = read_enum(read->cause, MediaCause::stopped, "cause");
+  const auto cause = read_enum(read->cause, MediaCause::srtp_failure, "cause");
   if (!cause) return cause.error();
   stats.cause = *cause;
   stats.digits = read->digits;
   stats.packets_unnegotiated = read->packets_unnegotiated;
   stats.reported_lost = read->reported_lost;
   stats.reported_jitter_us = read->reported_jitter_us;
+  stats.srtp_failures = read->srtp_failures;
   return stats;
 }
 
@@ -244,6 +245,7 @@ tandem_media_side_stats to_c(const MediaSideStats& stats) {
   out.packets_unnegotiated = stats.packets_unnegotiated;
   out.reported_lost = stats.reported_lost;
   out.reported_jitter_us = stats.reported_jitter_us;
+  out.srtp_failures = stats.srtp_failures;
   return out;
 }
 

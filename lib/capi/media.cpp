@@ -39,7 +39,8 @@ static_assert(TANDEM_SIDE_CALLEE == static_cast<int>(MediaSide::callee));
 static_assert(TANDEM_MEDIA_BLOCK == static_cast<int>(MediaPolicy::block));
 static_assert(TANDEM_MEDIA_EVENT_DIGIT == static_cast<int>(MediaEvent::Kind::digit));
 static_assert(TANDEM_MEDIA_REFUSAL_DENIED == static_cast<int>(MediaRefusal::denied));
-static_assert(TANDEM_MEDIA_CAUSE_STOPPED == static_cast<int>(MediaCause::stopped));
+static_assert(TANDEM_MEDIA_CAUSE_SRTP_FAILURE == static_cast<int>(MediaCause::srtp_failure));
+static_assert(TANDEM_SRTP_AEAD_AES_256_GCM == static_cast<int>(SrtpSuite::aead_aes_256_gcm));
 
 namespace {
 
@@ -88,6 +89,18 @@ Result<std::vector<IpNetwork>> read_networks(const char* const* texts, std::size
   return networks;
 }
 
+Result<SrtpKey> read_key(std::int32_t suite, const void* key, std::size_t size, const char* name) {
+  const auto known = read_enum(suite, SrtpSuite::aead_aes_256_gcm, name);
+  if (!known) return known.error();
+  constexpr std::size_t bytes_max = 64;
+  if ((size > 0 && key == nullptr) || size > bytes_max)
+    return Error{ErrorCode::invalid_argument, std::string(name) + " had a key of " +
+                                                  std::to_string(size) + " bytes" +
+                                                  (key == nullptr ? ", which was NULL" : "")};
+  return SrtpKey{*known,
+                 size == 0 ? std::string() : std::string(static_cast<const char*>(key), size)};
+}
+
 tandem_media_event event_to_c(const MediaEvent& event) {
   tandem_media_event out{};
   out.struct_size = sizeof out;
@@ -111,7 +124,7 @@ tandem_media_event event_to_c(const MediaEvent& event) {
 extern "C" {
 
 const char* tandem_media_cause_name(int32_t cause) {
-  if (cause < 0 || cause > TANDEM_MEDIA_CAUSE_STOPPED) return "";
+  if (cause < 0 || cause > TANDEM_MEDIA_CAUSE_SRTP_FAILURE) return "";
   return media_cause_name(static_cast<MediaCause>(cause));
 }
 
@@ -151,13 +164,27 @@ int tandem_media_relay_read_stats(const tandem_media_relay* relay, tandem_media_
     TANDEM_CAPI_NOT_NULL(relay);
     TANDEM_CAPI_TRY(check_result_struct(out, "tandem_media_relay_stats"));
     const MediaRelayStats s = relay->body.stats();
-    write_struct(
-        out, tandem_media_relay_stats{0, s.sessions, s.sessions_refused, s.port_pairs_bound,
-                                      s.ports_busy, s.packets_forwarded, s.packets_refused,
-                                      s.packets_malformed, s.packets_stray, s.packets_undeliverable,
-                                      s.packets_discarded, s.send_failures, s.marks_refused,
-                                      s.priorities_refused, s.packets_overflowed, s.ports_connected,
-                                      s.events_lost, s.taps_dropped, s.digits});
+    write_struct(out, tandem_media_relay_stats{0,
+                                               s.sessions,
+                                               s.sessions_refused,
+                                               s.port_pairs_bound,
+                                               s.ports_busy,
+                                               s.packets_forwarded,
+                                               s.packets_refused,
+                                               s.packets_malformed,
+                                               s.packets_stray,
+                                               s.packets_undeliverable,
+                                               s.packets_discarded,
+                                               s.send_failures,
+                                               s.marks_refused,
+                                               s.priorities_refused,
+                                               s.packets_overflowed,
+                                               s.ports_connected,
+                                               s.events_lost,
+                                               s.taps_dropped,
+                                               s.digits,
+                                               s.packets_not_authentic,
+                                               s.packets_not_sealed});
     return TANDEM_OK;
   });
 }
@@ -310,6 +337,34 @@ int tandem_media_session_set_sources(tandem_media_session* session, int32_t side
     TANDEM_CAPI_TRY(denied);
     TANDEM_CAPI_TRY(
         session->body.set_sources(*which, MediaSources{std::move(*allowed), std::move(*denied)}));
+    return TANDEM_OK;
+  });
+}
+
+const char* tandem_srtp_suite_name(int32_t suite) {
+  if (suite < 0 || suite > TANDEM_SRTP_AEAD_AES_256_GCM) return "";
+  return srtp_suite_name(static_cast<SrtpSuite>(suite));
+}
+
+size_t tandem_srtp_key_bytes(int32_t suite) {
+  if (suite < 0 || suite > TANDEM_SRTP_AEAD_AES_256_GCM) return 0;
+  return srtp_key_bytes(static_cast<SrtpSuite>(suite));
+}
+
+int tandem_media_session_set_crypto(tandem_media_session* session, int32_t side,
+                                    int32_t receive_suite, const void* receive_key,
+                                    size_t receive_key_bytes, int32_t send_suite,
+                                    const void* send_key, size_t send_key_bytes) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    const auto which = read_side(side);
+    TANDEM_CAPI_TRY(which);
+    auto receive = read_key(receive_suite, receive_key, receive_key_bytes, "receive_suite");
+    TANDEM_CAPI_TRY(receive);
+    auto send = read_key(send_suite, send_key, send_key_bytes, "send_suite");
+    TANDEM_CAPI_TRY(send);
+    TANDEM_CAPI_TRY(
+        session->body.set_crypto(*which, MediaCrypto{std::move(*receive), std::move(*send)}));
     return TANDEM_OK;
   });
 }

@@ -42,6 +42,7 @@ std::optional<std::string> from_base64(std::string_view text) {
     bits -= 8;
     bytes.push_back(static_cast<char>(group >> bits));
   }
+  if (bits >= 6) return std::nullopt;  // one character too many
   return bytes;
 }
 

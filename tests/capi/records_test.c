@@ -583,7 +583,7 @@ static void the_relay_tells_what_it_sees(void) {
   tandem_media_recorder* recorder = NULL;
   tandem_media_recording* one = NULL;
   tandem_text* file = NULL;
-  char packet[2048];
+  char packet[2048] = {0};
   size_t size = 0;
   int32_t is_over = -1;
   int events = 0;
@@ -612,6 +612,26 @@ static void the_relay_tells_what_it_sees(void) {
         TANDEM_OK);
   CHECK_ERROR(tandem_media_session_set_sources(session, TANDEM_SIDE_CALLER, NULL, 0, no_network, 1),
               TANDEM_ERR_INVALID_ARGUMENT, "99");
+  CHECK(tandem_srtp_key_bytes(TANDEM_SRTP_AES_CM_128_HMAC_SHA1_80) == 30);
+  CHECK(tandem_srtp_key_bytes(-1) == 0);
+  CHECK_TEXT(tandem_srtp_suite_name(TANDEM_SRTP_AEAD_AES_256_GCM), "AEAD_AES_256_GCM");
+  CHECK_TEXT(tandem_srtp_suite_name(99), "");
+  CHECK(tandem_media_session_set_crypto(session, TANDEM_SIDE_CALLEE,
+                                        TANDEM_SRTP_AES_CM_128_HMAC_SHA1_80, packet, 30,
+                                        TANDEM_SRTP_AEAD_AES_128_GCM, packet, 28) == TANDEM_OK);
+  CHECK_ERROR(tandem_media_session_set_crypto(session, TANDEM_SIDE_CALLEE,
+                                              TANDEM_SRTP_AES_CM_128_HMAC_SHA1_80, packet, 29,
+                                              TANDEM_SRTP_AEAD_AES_128_GCM, packet, 28),
+              TANDEM_ERR_INVALID_ARGUMENT, "29");
+  CHECK_ERROR(tandem_media_session_set_crypto(session, TANDEM_SIDE_CALLEE, 99, packet, 30,
+                                              TANDEM_SRTP_NONE, NULL, 0),
+              TANDEM_ERR_INVALID_ARGUMENT, "99");
+  CHECK_ERROR(
+      tandem_media_session_set_crypto(session, TANDEM_SIDE_CALLEE,
+                                      TANDEM_SRTP_AES_CM_128_HMAC_SHA1_80, NULL, 30, 0, NULL, 0),
+      TANDEM_ERR_INVALID_ARGUMENT, "NULL");
+  CHECK(tandem_media_session_set_crypto(session, TANDEM_SIDE_CALLEE, TANDEM_SRTP_NONE, NULL, 0,
+                                        TANDEM_SRTP_NONE, NULL, 0) == TANDEM_OK);
   CHECK_ERROR(tandem_media_session_set_watch(session, TANDEM_SIDE_CALLER, 99, 0, 0),
               TANDEM_ERR_INVALID_ARGUMENT, "99");
   CHECK(tandem_media_session_set_watch(session, TANDEM_SIDE_CALLER, 100, 0, 0) == TANDEM_OK);

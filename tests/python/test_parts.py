@@ -4,6 +4,7 @@ import random
 import socket
 import struct
 import threading
+import time
 import wave
 from decimal import Decimal
 from fractions import Fraction
@@ -363,6 +364,22 @@ def test_the_relay_tells_taps_and_records(tmp_path: Path) -> None:
         assert relay.take_events(wait_us=5_000_000)[0].digit == "2"
         with pytest.raises(tandem.Error):
             session.set_sources(caller, deny=["nonsense"])
+        key = ("AES_CM_128_HMAC_SHA1_80", bytes(range(30)))
+        session.set_crypto(caller, receive=key, send=key)
+        phone.sendto(rtp(6), (host, int(port)))  # plain
+        for _ in range(200):
+            if session.stats(caller).srtp_failures == 1:
+                break
+            time.sleep(0.01)
+        assert session.stats(caller).srtp_failures == relay.stats().packets_not_authentic == 1
+        assert relay.stats().packets_not_sealed == 0
+        session.set_crypto(caller)
+        with pytest.raises(tandem.Error, match="31 bytes|needs 30"):
+            session.set_crypto(caller, receive=(key[0], bytes(31)), send=key)
+        with pytest.raises(tandem.Error, match="one direction"):
+            session.set_crypto(caller, receive=key)
+        with pytest.raises(tandem.Error, match="ROT13"):
+            session.set_crypto(caller, receive=("ROT13", b""), send=key)
         session.close()
         with pytest.raises(tandem.Error, match="closed"):
             session.tap()

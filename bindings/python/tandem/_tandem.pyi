@@ -1,5 +1,5 @@
 from decimal import Decimal
-from typing import AbstractSet, Any, Callable, Mapping, Optional, Sequence, Union
+from typing import AbstractSet, Any, Callable, Mapping, Optional, Sequence, Tuple, Union
 
 from .errors import Error as Error
 
@@ -473,6 +473,7 @@ class MediaSideStats:
     packets_unnegotiated: int
     reported_lost: int
     reported_jitter_us: int
+    srtp_failures: int
     def __init__(self) -> None: ...
     @property
     def cause(self) -> str: ...
@@ -846,6 +847,13 @@ class MediaSession:
     def set_sources(
         self, side: MediaSide, *, allow: Sequence[str] = ..., deny: Sequence[str] = ...
     ) -> None: ...
+    def set_crypto(
+        self,
+        side: MediaSide,
+        *,
+        receive: Optional[Tuple[str, bytes]] = ...,
+        send: Optional[Tuple[str, bytes]] = ...,
+    ) -> None: ...
     def tap(self, buffer_bytes: int = ...) -> MediaTap: ...
     def untap(self) -> None: ...
     def set_clock_rate_hz(self, side: MediaSide, rate_hz: int) -> None: ...
@@ -898,6 +906,10 @@ class MediaRelayStats:
     def taps_dropped(self) -> int: ...
     @property
     def digits(self) -> int: ...
+    @property
+    def packets_not_authentic(self) -> int: ...
+    @property
+    def packets_not_sealed(self) -> int: ...
 
 class MediaRelay:
     def __init__(

@@ -46,7 +46,7 @@ TEST_CASE("attempts and media: come back from their JSON") {
   SeededRandom random(4);
   for (std::uint64_t i = 0; i < 50; ++i) {
     Cdr cdr = cdr::test::sample_cdr(i, random);
-    cdr.media_caller.cause = static_cast<MediaCause>(i % 12);
+    cdr.media_caller.cause = static_cast<MediaCause>(i % 13);
     cdr.media_caller.signalled = "10.0.0.1:4000";
     cdr.media_callee.digits = 3;
     cdr.media_callee.packets_unnegotiated = 4;
