@@ -101,6 +101,30 @@ TEST_CASE("read_config: how keys come and go (M-09)") {
         Pointers{"/provision/phones/0/dtmf_receive", "/provision/phones/0/dtmf_send"});
 }
 
+TEST_CASE("read_config: encryption of media, and where it may come from (S-01)") {
+  const std::string keys = R"("srtp": "required", "srtp_any_transport": true,
+      "allow_media_networks": ["10.0.0.0/8", "2001:db8::/32"], "deny_media_networks": ["10.9.9.9"])";
+  const auto check = [](const DescriptionOptions& options) {
+    CHECK(options.srtp == SrtpMode::required);
+    CHECK(options.srtp_any_transport);
+    REQUIRE(options.media_sources.allow.size() == 2);
+    CHECK(options.media_sources.allow[1].contains(IpAddress::parse("2001:db8::1").value()));
+    REQUIRE(options.media_sources.deny.size() == 1);
+    CHECK(options.media_sources.deny[0].contains(IpAddress::parse("10.9.9.9").value()));
+  };
+  auto reading = read_gateway("customer_gateways", R"("sip": {)" + keys + "}");
+  REQUIRE(pointers(reading) == Pointers{});
+  check(reading.config.provision.customer_gateways.at(0).sip);
+  reading = read_phone(keys);
+  REQUIRE(pointers(reading) == Pointers{});
+  check(reading.config.provision.phones.at(0));
+  CHECK(read_phone("\"memo\": \"\"").config.provision.phones.at(0).srtp == SrtpMode::pass);
+  CHECK(pointers(read_phone(R"("srtp": true, "allow_media_networks": ["10.0.0.0/8", "10.0.0.0/99"],
+                               "deny_media_networks": "10.0.0.0/8")")) ==
+        Pointers{"/provision/phones/0/allow_media_networks/1",
+                 "/provision/phones/0/deny_media_networks", "/provision/phones/0/srtp"});
+}
+
 TEST_CASE("read_config: the steps of M-01 have parameters by both their names") {
   const auto own = read(R"("parameters": {"media_behind_nat": false, "media_same_nat": true,
                                           "media_between_networks": false})");
