@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sip/sdp.hpp"
+#include "sip/sdp_crypto.hpp"
 #include "sip/sdp_policy.hpp"
 
 namespace {
@@ -85,6 +86,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)sdp_codec_names(media);  // only that it ends and stays inside
     SdpStreamEdit stream;
     stream.is_refused = media.port == 0;
+    for (const SdpCrypto& crypto : sdp_cryptos(media)) {
+      require(crypto.key.key.size() == tandem::srtp_key_bytes(crypto.key.suite));
+      stream.replaces_crypto = true;
+      stream.crypto.push_back(sdp_crypto_line(crypto));
+    }
     stream.address = tandem::IpAddress::ipv4(192, 0, 2, static_cast<std::uint8_t>(1 + i % 2));
     stream.port = static_cast<std::uint16_t>(10000 + 2 * i);
     stream.rtcp_port = static_cast<std::uint16_t>(stream.port + 1 + i % 2);
