@@ -244,15 +244,26 @@ Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session,
     }
     if (auto directed = direct(from, i, target); !directed) return directed.error();
     if (own.sources != nullptr) fence(from, i, own.sources);
-    // Until it answered, nothing that it sends can be understood.
-    if (!stream.crypto.empty() && keys_[i].agreed(to).send.suite == SrtpSuite::none)
-      streams_[i].set_policy(to, MediaPolicy::block);
+    // Until it answered for the first time, nothing that it sends can be understood.
+    const bool is_known = i < described_[index_of(to)].targets.size();
+    if (!stream.crypto.empty() && !is_known) streams_[i].set_policy(to, MediaPolicy::block);
     description.targets[i] = target;
     const SocketAddress ours = streams_[i].local_rtp(to);
     stream.address = ours.ip;
     stream.port = ours.port;
   }
   return {};
+}
+
+/// Whether the encryption of the sides ends at the relay: one of them is set to something, or it
+/// did so far, and who takes the place of a party goes on with its keys.
+bool MediaPath::ends_encryption(const MediaSettingsPair& settings) const noexcept {
+  const auto is_agreed = [](const StreamKeys& keys) {
+    return keys.agreed(MediaSide::caller).send.suite != SrtpSuite::none ||
+           keys.agreed(MediaSide::callee).send.suite != SrtpSuite::none;
+  };
+  return settings[0].srtp.mode != SrtpMode::pass || settings[1].srtp.mode != SrtpMode::pass ||
+         std::any_of(keys_.begin(), keys_.end(), is_agreed);
 }
 
 /// Takes the encryption of either side as far as the relay. Errors: unsupported (no audio is left).
@@ -353,8 +364,7 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
   }
   if (auto applied = sip::apply_policies(*session, role, own.description, others, edit); !applied)
     return applied.error();
-  const auto is_set = [](const MediaSettings& of) { return of.srtp.mode != SrtpMode::pass; };
-  const bool takes_keys = relayed_ && (is_set(own) || is_set(settings[index_of(to)]));
+  const bool takes_keys = relayed_ && ends_encryption(settings);
   if (takes_keys) {
     if (auto passed = pass_keys(from, role, *session, settings, edit); !passed)
       return passed.error();
@@ -413,8 +423,7 @@ Result<std::string> MediaPath::answer_early(const SessionBody& offer,
     stream.port = ours.port;
   }
   const auto& [of_caller, of_callee] = settings;
-  const bool takes_keys =
-      of_caller.srtp.mode != SrtpMode::pass || of_callee.srtp.mode != SrtpMode::pass;
+  const bool takes_keys = ends_encryption(settings);
   for (std::size_t i = 0; takes_keys && i < std::min(keys_.size(), edit.streams.size()); ++i) {
     if (edit.streams[i].is_refused || !sip::can_have_sdes(session->media[i].protocol)) continue;
     keys_[i].answer_own(MediaSide::caller, {of_caller.srtp, of_callee.srtp}, random_,

@@ -191,6 +191,7 @@ class MediaPath {
   Result<void> pass_keys(MediaSide from, SdpRole role, const sip::SdpSession& session,
                          const MediaSettingsPair& settings, sip::SdpEdit& edit);
   void settle_keys(std::size_t index, bool takes_keys);
+  [[nodiscard]] bool ends_encryption(const MediaSettingsPair& settings) const noexcept;
   void fence(MediaSide side, std::size_t index, const MediaSources* sources);
   void settle_mux(std::size_t index) noexcept;
   void settle_clock(MediaSide from, std::size_t index) noexcept;

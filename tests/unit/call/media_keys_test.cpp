@@ -263,6 +263,33 @@ TEST_CASE("Keys of a call: an offer of new keys that is refused leaves the old o
   CHECK(c.talks());
 }
 
+TEST_CASE("Keys of a call: who takes the place of a party goes on with its keys") {
+  KeyedCall c(required, pass);
+  REQUIRE(c.exchange(c.a, c.a.offer(true, true), true));
+  CHECK(c.talks());
+  // What is set was the former party's; this one is another call's to settle.
+  c.settings[0].srtp = {};
+  REQUIRE(c.exchange(c.b, c.b.offer(false, false), true));
+  CHECK(c.a.side != nullptr);
+  CHECK(c.b.side == nullptr);
+  CHECK(c.talks());
+}
+
+TEST_CASE("Keys of a call: plain audio goes on while keys are offered again, and when that fails") {
+  KeyedCall c(pass, optional);
+  REQUIRE(c.exchange(c.a, c.a.offer(false, false), false));
+  CHECK(c.talks());
+  c.media.remember(caller);
+  const std::string told = c.a.sdp, told_there = c.b.sdp;
+  REQUIRE(c.pass(c.a, SdpRole::offer, c.a.offer(false, false)));
+  CHECK_FALSE(keys_in(c.b.sdp).empty());
+  CHECK(c.hears(c.b));
+  c.media.revert();
+  c.a.sdp = told;
+  c.b.sdp = told_there;
+  CHECK(c.talks());
+}
+
 TEST_CASE("Keys of a call: the next callee gets keys of its own, or none") {
   KeyedCall c(required, required);
   const std::string offer = c.a.offer(true, true);
