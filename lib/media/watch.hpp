@@ -24,8 +24,6 @@ struct alignas(64) Watch {
   std::atomic<const MediaSources*> sources{nullptr};  ///< Null: everybody may speak.
   std::atomic<TapRing*> tap{nullptr};                 ///< Null: nobody listens.
   std::atomic<SrtpSide*> crypto{nullptr};  ///< Null: its media is plain (FlowRecord::encrypted).
-  std::atomic<MediaSide> side{MediaSide::caller};
-  std::atomic<bool> is_scanned{false};  ///< scan() has to look at it.
 
   alignas(64) std::atomic<std::uint32_t> shard{0};
   std::atomic<std::uint32_t> silence_ms{0};
@@ -37,6 +35,8 @@ struct alignas(64) Watch {
   std::atomic<std::uint32_t> digits{0};
   std::atomic<std::uint32_t> malformed{0}, denied{0}, undeliverable{0}, discarded{0}, failed{0};
   std::atomic<std::uint32_t> not_authentic{0};  ///< RTP whose tag did not fit the key.
+  std::atomic<MediaSide> side{MediaSide::caller};
+  std::atomic<bool> is_scanned{false};  ///< scan() has to look at it.
 
   // The shard's alone.
   alignas(64) KeyDetector detector;

@@ -78,6 +78,27 @@ void warn_of_lost_recordings(const SwitchConfig& config, std::vector<ConfigError
   look("phones", config.provision.phones);
 }
 
+/// RFC 4568 section 8.1: keys that may not be offered. Of others it is known only when they are
+/// called: NAPTR may name TLS, or a dynamic gateway register over it.
+void warn_of_keyless_vendors(const Provision& provision, std::vector<ConfigError>& warnings) {
+  for (std::size_t i = 0; i < provision.vendor_gateways.size(); ++i) {
+    const VendorGateway& vendor = provision.vendor_gateways[i];
+    const SipOptions& sip = vendor.sip;
+    const bool is_offered = sip.srtp == SrtpMode::optional || sip.srtp == SrtpMode::required;
+    const bool hides_keys =
+        sip.transport == SipTransport::tls || sip.transport == SipTransport::wss;
+    if (!is_offered || hides_keys || sip.srtp_any_transport || sip.finds_transport ||
+        vendor.registration == GatewayRegistration::dynamic)
+      continue;
+    const bool is_required = sip.srtp == SrtpMode::required;
+    warnings.push_back({"/provision/vendor_gateways/" + std::to_string(i) + "/sip/srtp",
+                        "vendor \"" + vendor.id + "\" is offered no keys over " +
+                            std::string(transport_name(sip.transport)) + ", so it " +
+                            (is_required ? "is never called" : "gets plain RTP") +
+                            "; srtp_any_transport offers them there too"});
+  }
+}
+
 }  // namespace
 
 std::vector<ConfigError> config_warnings(const SwitchConfig& config) {
@@ -85,6 +106,7 @@ std::vector<ConfigError> config_warnings(const SwitchConfig& config) {
   warn_of_open_websockets(config, warnings);
   warn_of_unpriced_vendors(config.provision, warnings);
   warn_of_lost_recordings(config, warnings);
+  warn_of_keyless_vendors(config.provision, warnings);
   return warnings;
 }
 

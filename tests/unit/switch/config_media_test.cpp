@@ -125,6 +125,23 @@ TEST_CASE("read_config: encryption of media, and where it may come from (S-01)")
                  "/provision/phones/0/deny_media_networks", "/provision/phones/0/srtp"});
 }
 
+TEST_CASE("config_warnings: a vendor whose keys may not be offered is named") {
+  const auto warned = [](const std::string& sip) {
+    const auto reading = read_gateway("vendor_gateways", R"("sip": {)" + sip + "}");
+    REQUIRE(pointers(reading) == Pointers{});
+    return config_warnings(reading.config);
+  };
+  const auto warnings = warned(R"("srtp": "required", "transport": "udp")");
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings[0].pointer == "/provision/vendor_gateways/0/sip/srtp");
+  CHECK(
+      warnings[0].message ==
+      "vendor \"g\" is offered no keys over udp, so it is never called; srtp_any_transport offers "
+      "them there too");
+  CHECK(warned(R"("srtp": "optional", "transport": "udp", "srtp_any_transport": true)").empty());
+  CHECK(warned(R"("srtp": "off", "transport": "udp")").empty());
+}
+
 TEST_CASE("read_config: the steps of M-01 have parameters by both their names") {
   const auto own = read(R"("parameters": {"media_behind_nat": false, "media_same_nat": true,
                                           "media_between_networks": false})");
