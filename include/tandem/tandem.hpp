@@ -4,6 +4,8 @@
 #include "tandem/account_limits.hpp"
 #include "tandem/accounts.hpp"
 #include "tandem/admin.hpp"
+#include "tandem/audio_clip.hpp"
+#include "tandem/audio_codec.hpp"
 #include "tandem/billing_prefixes.hpp"
 #include "tandem/calendar.hpp"
 #include "tandem/call.hpp"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "media/g711.hpp"
+#include "base/g711.hpp"
 
 namespace tandem::media {
 namespace {

@@ -12,7 +12,7 @@
 #include <set>
 #include <string>
 
-#include "media/g711.hpp"
+#include "base/g711.hpp"
 #include "media/open_files.hpp"
 #include "media/relay.hpp"
 #include "unit/media/fake_loop.hpp"
