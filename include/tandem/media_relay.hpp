@@ -11,6 +11,7 @@
 #include "tandem/cdr.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
+#include "tandem/media_audio.hpp"
 #include "tandem/media_options.hpp"
 #include "tandem/srtp.hpp"
 #include "tandem/values.hpp"
@@ -18,8 +19,10 @@
 namespace tandem {
 
 namespace media {
+class AudioBridge;
 class RelayCore;
 class TapRing;
+class AudioBridge;
 struct SessionExtras;
 }  // namespace media
 
@@ -243,6 +246,21 @@ class TANDEM_EXPORT MediaSession {
   Result<MediaTap> tap(std::size_t buffer_bytes = 65'536);
   void untap() noexcept;  ///< The tap is over; so it is when the session is closed.
 
+  /// What becomes of the audio of the session, from the next packet on: its two sides speak
+  /// different codecs or get other lengths of packets, or keys go on in another form. Needs plain
+  /// RTP. Errors: invalid_argument.
+  Result<void> set_audio(const MediaAudio& caller, const MediaAudio& callee);
+  void clear_audio() noexcept;                    ///< Packets go on as they are.
+  [[nodiscard]] bool has_audio() const noexcept;  ///< set_audio() holds.
+  /// Plays to a side, in the place of what was played to it. Errors: wrong_state (without
+  /// set_audio(), or a relay that was closed), limit (4,096 sessions of one shard).
+  Result<void> play(MediaSide to, const AudioClip& clip, const MediaPlay& how = {});
+  void stop_playing(MediaSide to) noexcept;
+  [[nodiscard]] bool is_playing(MediaSide to) const noexcept;
+  /// Sends a key, 0..9, *, #, A..D, as set_audio() says of the side; 40 ms..8 s. Errors:
+  /// wrong_state (no way, or 16 wait already), limit (as play()).
+  Result<void> press_key(MediaSide to, char key, std::uint32_t duration_ms = 100);
+
   /// RTP clock of what `side` sends, for the jitter; 1..1,000,000 Hz, others are ignored. Default
   /// 8,000.
   void set_clock_rate_hz(MediaSide side, std::uint32_t rate_hz) noexcept;
@@ -273,6 +291,7 @@ class TANDEM_EXPORT MediaSession {
  private:
   friend class media::RelayCore;
   media::SessionExtras& extras();
+  media::AudioBridge& bridge();
   std::shared_ptr<media::RelayCore>
       core_;  // shared, so that a host may destroy relay and sessions in any order
   std::uint32_t slot_[2] = {0, 0};  // of the RTP port of each side

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "media/audio_bridge.hpp"
 #include "media/tap_ring.hpp"
 
 namespace tandem::media {
@@ -242,6 +243,53 @@ bool FlowTable::judge(std::uint32_t slot, const PackedAddress& from, std::string
   return judge_rtp(slot, from, bytes, now_us, flags, totals, onward);
 }
 
+// What a bridge makes belongs to the flow of the side that it stands for, as if that had sent it.
+class FlowTable::Made final : public BridgeOutput {
+ public:
+  Made(FlowTable& flows, std::uint32_t slot, std::int64_t now_us, ShardCounters& totals) noexcept
+      : flows_(flows), slot_(slot), now_us_(now_us), totals_(totals) {}
+
+  void send(MediaSide to, std::string_view packet) noexcept override {
+    const std::uint32_t from =
+        slot_of(to == MediaSide::caller ? MediaSide::callee : MediaSide::caller);
+    Onward onward;
+    if (totals_.sender == nullptr ||
+        !flows_.set_onward(from, flows_[from].peer.load(relaxed), packet, now_us_, totals_, onward))
+      return;
+    // So that what is sent before the side's own first packet counts for this session.
+    if (const auto epoch = flows_[from].epoch.load(std::memory_order_acquire);
+        flows_[from].seen_epoch.load(relaxed) != epoch)
+      flows_.begin(from, epoch);
+    flows_.sent(onward, totals_.sender->send_datagram(totals_.shard, onward), totals_);
+  }
+
+  void heard(MediaSide from, const HeardKey& key) noexcept override {
+    const std::uint32_t slot = slot_of(from);
+    add<std::uint32_t>(flows_.watch(slot).digits, 1);
+    add<std::uint64_t>(totals_.digits, 1);
+    const std::uint32_t rate_hz = flows_[slot].clock_rate_hz.load(relaxed);
+    flows_.tell_key(slot, {key.key, key.duration_ms * (rate_hz / 1000), false}, now_us_, totals_);
+  }
+
+ private:
+  [[nodiscard]] std::uint32_t slot_of(MediaSide side) const noexcept {
+    return flows_.watch(slot_).side.load(relaxed) == side ? slot_
+                                                          : flows_[slot_].peer.load(relaxed);
+  }
+
+  FlowTable& flows_;
+  const std::uint32_t slot_;
+  const std::int64_t now_us_;
+  ShardCounters& totals_;
+};
+
+void FlowTable::tick(std::uint32_t slot, AudioBridge& bridge, std::int64_t now_us,
+                     ShardCounters& totals) noexcept {
+  if (!FlowRecord::is_open(records_[slot].epoch.load(std::memory_order_acquire))) return;
+  Made made(*this, slot, now_us, totals);
+  bridge.tick(now_us, made);
+}
+
 bool FlowTable::judge_rtp(std::uint32_t slot, const PackedAddress& from, std::string_view bytes,
                           std::int64_t now_us, std::uint32_t flags, ShardCounters& totals,
                           Onward& onward) noexcept {
@@ -278,6 +326,18 @@ bool FlowTable::judge_rtp(std::uint32_t slot, const PackedAddress& from, std::st
     add<std::uint32_t>(watch(slot).discarded, 1);
     add<std::uint64_t>(totals.discarded, 1);
     return false;
+  }
+  if ((flags & (FlowRecord::watched | FlowRecord::transparent)) == FlowRecord::watched) {
+    Watch& watched = watch(slot);
+    if (AudioBridge* const bridge = watched.bridge.load()) {
+      if (const auto header = parse_rtp(bytes)) {
+        Made made(*this, slot, now_us, totals);
+        bridge->take(watched.side.load(relaxed), *header, bytes, now_us, made);
+        if (bridge->is_busy() && !bridge->is_ticked.load(relaxed) && totals.sender != nullptr)
+          totals.sender->on_bridge_begun(totals.shard, slot, *bridge);
+      }
+      return false;
+    }
   }
   return set_onward(slot, flow.peer.load(relaxed), bytes, now_us, totals, onward);
 }

@@ -92,6 +92,21 @@ struct alignas(64) FlowRecord {
 };
 static_assert(sizeof(FlowRecord) == 128);
 
+struct Onward;
+
+/// Sends what the relay makes itself.
+class DatagramSender {
+ public:
+  /// On the thread of the shard. False: the system refused.
+  virtual bool send_datagram(unsigned shard, const Onward& onward) noexcept = 0;
+  /// The session of the RTP port `slot` has to be ticked from now on.
+  virtual void on_bridge_begun(unsigned shard, std::uint32_t slot,
+                               AudioBridge& bridge) noexcept = 0;
+
+ protected:
+  ~DatagramSender() = default;
+};
+
 /// Totals of one shard. Written by the shard alone, read by any thread.
 struct alignas(64) ShardCounters {
   std::atomic<std::uint64_t> forwarded{0}, refused{0}, malformed{0}, stray{0}, undeliverable{0},
@@ -99,7 +114,9 @@ struct alignas(64) ShardCounters {
       not_sealed{0};
   /// Odd while the shard is at work: then it may hold what a Watch pointed at when the turn began.
   std::atomic<std::uint64_t> turn{0};
-  EventRing* events = nullptr;  ///< Null: nobody wants to know.
+  EventRing* events = nullptr;       ///< Null: nobody wants to know.
+  DatagramSender* sender = nullptr;  ///< Null: nothing is made here.
+  unsigned shard = 0;
 };
 
 /// Adds without a locked instruction: only for a number that one thread writes.
@@ -155,6 +172,10 @@ class FlowTable {
   bool judge(std::uint32_t slot, const PackedAddress& from, std::string_view bytes,
              std::int64_t now_us, ShardCounters& totals, Onward& onward) noexcept;
 
+  /// Sends what the bridge of the session of the RTP port `slot` has made until now.
+  void tick(std::uint32_t slot, AudioBridge& bridge, std::int64_t now_us,
+            ShardCounters& totals) noexcept;
+
   /// Takes note of the outcome of sending what judge() let pass.
   void sent(const Onward& onward, bool is_sent, ShardCounters& totals) noexcept {
     add<std::uint64_t>(is_sent ? totals.forwarded : totals.send_failures, 1);
@@ -166,6 +187,7 @@ class FlowTable {
   }
 
  private:
+  class Made;
   bool judge_rtp(std::uint32_t slot, const PackedAddress& from, std::string_view bytes,
                  std::int64_t now_us, std::uint32_t flags, ShardCounters& totals,
                  Onward& onward) noexcept;

@@ -27,6 +27,7 @@ class LoopRelay final : public RelayCore {
   void stop() noexcept override {
     is_stopped_.store(true);
     scan_timer_.cancel();
+    tick_timer_.cancel();
     ports_.clear();
   }
 
@@ -72,19 +73,34 @@ class LoopRelay final : public RelayCore {
     if (has_sessions()) loop_.timers().start(scan_timer_, FlowTable::scan_us);
   }
 
+  void on_bridge_busy(unsigned) noexcept override {
+    if (!tick_timer_.is_pending()) loop_.timers().start(tick_timer_, AudioBridge::tick_us);
+  }
+
+  void on_tick() {
+    tick_bridges(0, clock_.monotonic_us());
+    tell_events(0);
+    if (has_busy_bridges(0)) loop_.timers().start(tick_timer_, AudioBridge::tick_us);
+  }
+
+  bool send_datagram(unsigned, const Onward& onward) noexcept override {
+    io::DatagramSocket& socket = *ports_[onward.slot]->socket;
+    const std::uint64_t drops = socket.send_drops();
+    socket.send(unpack(onward.to), onward.bytes);
+    return socket.send_drops() == drops;
+  }
+
   void relay_one(std::uint32_t slot, const SocketAddress& from, std::string_view bytes) noexcept {
     Onward onward;
     const bool is_passed =
         flows_.judge(slot, pack(from), bytes, clock_.monotonic_us(), counters_[0], onward);
+    if (is_passed) flows_.sent(onward, send_datagram(0, onward), counters_[0]);
+    if (has_busy_bridges(0)) on_bridge_busy(0);
     tell_events(0);
-    if (!is_passed) return;
-    io::DatagramSocket& socket = *ports_[onward.slot]->socket;
-    const std::uint64_t drops = socket.send_drops();
-    socket.send(unpack(onward.to), onward.bytes);
-    flows_.sent(onward, socket.send_drops() == drops, counters_[0]);
   }
 
   io::Loop& loop_;
+  Timer tick_timer_{Timer::member<&LoopRelay::on_tick, LoopRelay>(), this};
   Timer scan_timer_{Timer::member<&LoopRelay::on_scan, LoopRelay>(), this};
   std::vector<std::unique_ptr<Port>> ports_;  // by slot; empty: not bound yet
 };

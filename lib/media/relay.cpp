@@ -72,7 +72,12 @@ RelayCore::RelayCore(const MediaConfig& config, const Clock& clock, unsigned sha
       clock_(clock),
       shards_(shards),
       flows_(slots_of(config)),
-      counters_(std::make_unique<ShardCounters[]>(shards)) {
+      counters_(std::make_unique<ShardCounters[]>(shards)),
+      busy_(std::make_unique<BusyBridges[]>(shards)) {
+  for (unsigned shard = 0; shard < shards; ++shard) {
+    counters_[shard].sender = this;
+    counters_[shard].shard = shard;
+  }
   const std::uint32_t pairs = pairs_of(config);
   const auto stray_time = [this](std::uint32_t slot) { return flows_[slot].last_us.load(relaxed); };
   const std::int64_t rest_us = std::int64_t{config.rest_ms} * 1000;
@@ -197,6 +202,48 @@ void RelayCore::await_turn(unsigned shard, std::uint64_t turn) const noexcept {
     std::this_thread::yield();
 }
 
+Result<void> RelayCore::tick_bridge(std::uint32_t slot, unsigned shard,
+                                    std::shared_ptr<AudioBridge> bridge) {
+  BusyBridges& busy = busy_[shard];
+  {
+    const std::lock_guard lock(busy.mutex);
+    if (bridge->is_ticked.load(relaxed)) return {};
+    if (busy.bridges.size() >= bridges_busy_max)
+      return Error{ErrorCode::limit, std::to_string(bridges_busy_max) +
+                                         " sessions of one relay thread were played to already"};
+    busy.bridges.push_back({slot, flows_[slot].epoch.load(relaxed), bridge});
+    bridge->is_ticked.store(true, relaxed);
+    busy.count.store(busy.bridges.size(), std::memory_order_release);
+  }
+  on_bridge_busy(shard);
+  return {};
+}
+
+void RelayCore::on_bridge_begun(unsigned shard, std::uint32_t slot, AudioBridge& bridge) noexcept {
+  try {
+    // One more than can be ticked does not send its key.
+    (void)tick_bridge(slot, shard, bridge.shared_from_this());
+  } catch (const std::bad_alloc&) {  // nor does this one
+  }
+}
+
+void RelayCore::tick_bridges(unsigned shard, std::int64_t now_us) noexcept {
+  BusyBridges& busy = busy_[shard];
+  if (busy.count.load(std::memory_order_acquire) == 0) return;
+  const std::lock_guard lock(busy.mutex);
+  for (std::size_t i = busy.bridges.size(); i-- > 0;) {
+    BusyBridge& one = busy.bridges[i];
+    const bool is_open = flows_[one.slot].epoch.load(std::memory_order_acquire) == one.epoch;
+    if (is_open) flows_.tick(one.slot, *one.bridge, now_us, counters_[shard]);
+    if (is_open && one.bridge->is_busy()) continue;
+    // Asked again by who makes it busy after this.
+    one.bridge->is_ticked.store(false, relaxed);
+    std::swap(one, busy.bridges.back());
+    busy.bridges.pop_back();
+  }
+  busy.count.store(busy.bridges.size(), std::memory_order_release);
+}
+
 void RelayCore::tell_events(unsigned shard) noexcept {
   if (rings_.empty() || !rings_[shard]->take_news()) return;
   wake_takers();
@@ -282,6 +329,7 @@ void RelayCore::close(MediaSession& session) noexcept {
     flows_.watch(slot).tap.store(nullptr);
     flows_.watch(slot).sources.store(nullptr);
     flows_.watch(slot).crypto.store(nullptr);
+    flows_.watch(slot).bridge.store(nullptr);
   }
   if (session.extras_ != nullptr) {
     if (session.extras_->tap != nullptr) session.extras_->tap->end();
@@ -357,7 +405,8 @@ void observe_or_not(media::FlowTable& flows, std::uint32_t slot) noexcept {
   const bool has_types =
       (watch.negotiated[0].load(relaxed) | watch.negotiated[1].load(relaxed)) != 0;
   set_flag(flows[slot], media::FlowRecord::watched,
-           has_keys || has_types || watch.tap.load(relaxed) != nullptr);
+           has_keys || has_types || watch.tap.load(relaxed) != nullptr ||
+               watch.bridge.load(relaxed) != nullptr);
   watch.is_scanned.store(
       has_keys || watch.silence_ms.load(relaxed) != 0 || watch.loss_permille.load(relaxed) != 0,
       std::memory_order_release);
@@ -593,6 +642,63 @@ void MediaSession::untap() noexcept {
   }
   extras_->tap->end();
   core_->retire(std::exchange(extras_->tap, nullptr), shard_);
+}
+
+media::AudioBridge& MediaSession::bridge() {
+  media::SessionExtras& own = extras();
+  if (own.bridge == nullptr) {
+    // Its only use is to tell streams apart, so any number will do that others do not have.
+    const std::uint32_t seed = (slot_[0] << 16 | (epoch_[0] & 0xFFFF)) * 2654435761U;
+    own.bridge = std::make_shared<media::AudioBridge>(seed);
+  }
+  return *own.bridge;
+}
+
+Result<void> MediaSession::set_audio(const MediaAudio& caller, const MediaAudio& callee) {
+  if (auto set = bridge().set(caller, callee); !set) return set;
+  for (const std::uint32_t slot : slot_) {
+    core_->flows().watch(slot).bridge.store(extras_->bridge.get());
+    observe_or_not(core_->flows(), slot);
+  }
+  return {};
+}
+
+void MediaSession::clear_audio() noexcept {
+  if (extras_ == nullptr || extras_->bridge == nullptr) return;
+  for (const std::uint32_t slot : slot_) {
+    core_->flows().watch(slot).bridge.store(nullptr);
+    observe_or_not(core_->flows(), slot);
+  }
+  for (const MediaSide side : {MediaSide::caller, MediaSide::callee})
+    extras_->bridge->stop_playing(side);
+  core_->retire(std::exchange(extras_->bridge, nullptr), shard_);
+}
+
+bool MediaSession::has_audio() const noexcept {
+  return extras_ != nullptr && extras_->bridge != nullptr;
+}
+
+Result<void> MediaSession::play(MediaSide to, const AudioClip& clip, const MediaPlay& how) {
+  if (!has_audio())
+    return Error{ErrorCode::wrong_state, "nothing was said of the audio of the session"};
+  if (core_->is_stopped()) return Error{ErrorCode::wrong_state, "the media relay was closed"};
+  extras_->bridge->play(to, clip, how, core_->now_us());
+  return core_->tick_bridge(slot_[0], shard_, extras_->bridge);
+}
+
+void MediaSession::stop_playing(MediaSide to) noexcept {
+  if (has_audio()) extras_->bridge->stop_playing(to);
+}
+
+bool MediaSession::is_playing(MediaSide to) const noexcept {
+  return has_audio() && extras_->bridge->is_playing(to);
+}
+
+Result<void> MediaSession::press_key(MediaSide to, char key, std::uint32_t duration_ms) {
+  if (!has_audio() || !extras_->bridge->press(to, key, duration_ms))
+    return Error{ErrorCode::wrong_state, std::string("the side could not be sent the key \"") +
+                                             key + "\" in its media, or too many waited"};
+  return core_->tick_bridge(slot_[0], shard_, extras_->bridge);
 }
 
 void MediaSession::set_clock_rate_hz(MediaSide side, std::uint32_t rate_hz) noexcept {

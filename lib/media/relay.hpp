@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "io/loop.hpp"
+#include "media/audio_bridge.hpp"
 #include "media/flow.hpp"
 #include "media/port_pool.hpp"
 #include "media/tap_ring.hpp"
@@ -34,11 +35,12 @@ struct SessionExtras {
   std::shared_ptr<TapRing> tap;
   std::shared_ptr<const MediaSources> sources[2];
   std::shared_ptr<SrtpSide> crypto[2];
+  std::shared_ptr<AudioBridge> bridge;
 };
 
 /// One relay without its driver. A driver binds sockets, hands arriving datagrams to
 /// flows().judge() and sends what that says.
-class RelayCore : public std::enable_shared_from_this<RelayCore> {
+class RelayCore : public std::enable_shared_from_this<RelayCore>, public DatagramSender {
  public:
   RelayCore(const MediaConfig& config, const Clock& clock, unsigned shards);
   virtual ~RelayCore();
@@ -54,6 +56,12 @@ class RelayCore : public std::enable_shared_from_this<RelayCore> {
   /// Keeps what `shard` may still hold until its turn is over. It was taken out of its Watch
   /// before.
   void retire(std::shared_ptr<const void> what, unsigned shard) noexcept;
+  /// Has the bridge of the session whose RTP port is `slot` ticked as long as it is busy. Errors:
+  /// limit (bridges_busy_max of them at once).
+  Result<void> tick_bridge(std::uint32_t slot, unsigned shard, std::shared_ptr<AudioBridge> bridge);
+  void on_bridge_begun(unsigned shard, std::uint32_t slot, AudioBridge& bridge) noexcept override;
+  static constexpr std::size_t bridges_busy_max = 4096;  ///< Of one shard.
+
   /// A Watch of the session begins or ceases to be looked at by scan().
   virtual void on_watch_changed() noexcept {}
 
@@ -84,6 +92,14 @@ class RelayCore : public std::enable_shared_from_this<RelayCore> {
   virtual void on_ready_low() noexcept {}
 
   [[nodiscard]] bool has_sessions() const noexcept { return sessions_.load() != 0; }
+  /// There is a bridge to tick on `shard`, which may be waiting for packets. Any thread.
+  virtual void on_bridge_busy(unsigned shard) noexcept = 0;
+  [[nodiscard]] bool has_busy_bridges(unsigned shard) const noexcept {
+    return busy_[shard].count.load(std::memory_order_acquire) != 0;
+  }
+  /// Every AudioBridge::tick_us while there are such, on the thread of `shard`.
+  void tick_bridges(unsigned shard, std::int64_t now_us) noexcept;
+
   /// After a turn of `shard`, on its thread: tells the host of events.
   void tell_events(unsigned shard) noexcept;
 
@@ -110,6 +126,18 @@ class RelayCore : public std::enable_shared_from_this<RelayCore> {
   void await_turn(unsigned shard, std::uint64_t turn) const noexcept;
   bool pop_events(std::vector<MediaEvent>& out, std::size_t events_max);
   [[nodiscard]] bool has_news() const noexcept;
+
+  struct BusyBridge {
+    std::uint32_t slot;
+    std::uint32_t epoch;
+    std::shared_ptr<AudioBridge> bridge;
+  };
+  struct BusyBridges {
+    std::mutex mutex;  // guards bridges; held for the length of a tick
+    std::vector<BusyBridge> bridges;
+    std::atomic<std::size_t> count{0};
+  };
+  std::unique_ptr<BusyBridges[]> busy_;  // one per shard
 
   struct Retired {
     std::shared_ptr<const void> what;

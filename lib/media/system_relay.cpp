@@ -124,6 +124,8 @@ bool is_out_of_files(int code) noexcept {
 
 constexpr int scan_ms = static_cast<int>(FlowTable::scan_us / 1000);
 
+constexpr int bridge_wait_ms = 5;  // a packet that is made here is no later than that
+
 /// Makes ShardCounters::turn odd while a shard works.
 class Turn {
  public:
@@ -172,6 +174,8 @@ class SystemRelay final : public RelayCore {
                              Sharing sharing = Sharing::none);
   void count_lines_allowed() noexcept;
   void on_ready_low() noexcept override;
+  void on_bridge_busy(unsigned shard) noexcept override;
+  bool send_datagram(unsigned shard, const Onward& onward) noexcept override;
   [[nodiscard]] bool has_threads() const noexcept override { return true; }
   std::optional<Error> fill();
   void run_filler() noexcept;
@@ -179,7 +183,6 @@ class SystemRelay final : public RelayCore {
   void run_shard(unsigned shard) noexcept;
   void relay_one(unsigned shard, std::uint32_t event, std::int64_t now_us, char* buffer,
                  ShardCounters& totals) noexcept;
-  bool send_onward(unsigned shard, const Onward& onward) noexcept;
   bool connect_line(unsigned shard, std::uint32_t slot, const PackedAddress& to) noexcept;
   void close_line(Line& line) noexcept;
   void lose_line(Line& line, const PackedAddress& to) noexcept;
@@ -369,6 +372,12 @@ void SystemRelay::on_ready_low() noexcept {
   filler_wake_.notify_one();
 }
 
+// The thread may be waiting for packets without an end.
+void SystemRelay::on_bridge_busy(unsigned shard) noexcept {
+  const std::uint64_t one = 1;
+  (void)!::write(shard_[shard].wake.get(), &one, sizeof one);  // full: it is awake
+}
+
 void SystemRelay::run_filler() noexcept {
   for (;;) {
     {
@@ -406,16 +415,30 @@ void SystemRelay::run_shard(unsigned index) noexcept {
   std::int64_t window_began_us = clock_.monotonic_us();
   std::int64_t window_packets = 0;
   std::int64_t scanned_us = window_began_us;
+  std::int64_t ticked_us = 0;
   for (;;) {
     const bool has_lines = shard_[index].first_line != no_line;
-    const int wait_ms = is_ticking ? 0 : rings_.empty() && !has_lines ? -1 : scan_ms;
+    const bool has_busy = has_busy_bridges(index);
+    const int wait_ms = is_ticking                     ? 0
+                        : has_busy                     ? bridge_wait_ms
+                        : rings_.empty() && !has_lines ? -1
+                                                       : scan_ms;
     const int count = epoll_wait(poll, events, events_max, wait_ms);
     const std::int64_t now_us = clock_.monotonic_us();
     {
       const Turn turn(totals.turn);  // over before the pause: what was retired may go then
       for (int i = 0; i < count; ++i) {
-        if (events[i].data.u32 == stop_event) return;
+        if (events[i].data.u32 == stop_event) {
+          if (is_stopped_.load()) return;
+          std::uint64_t woken = 0;
+          (void)!::read(shard_[index].wake.get(), &woken, sizeof woken);
+          continue;
+        }
         relay_one(index, events[i].data.u32, now_us, buffer.get(), totals);
+      }
+      if (has_busy_bridges(index) && now_us - ticked_us >= bridge_wait_ms * 1000) {
+        tick_bridges(index, now_us);
+        ticked_us = now_us;
       }
       if (now_us - scanned_us >= FlowTable::scan_us) {
         flows_.scan(index, now_us, totals);  // nothing when nobody wants events
@@ -465,10 +488,10 @@ void SystemRelay::relay_one(unsigned shard, std::uint32_t event, std::int64_t no
   Onward onward;
   // A line got what others sent between its being bound and connected; the source tells.
   if (!flows_.judge(slot, from_system(from), bytes, now_us, totals, onward)) return;
-  flows_.sent(onward, send_onward(shard, onward), totals);
+  flows_.sent(onward, send_datagram(shard, onward), totals);
 }
 
-bool SystemRelay::send_onward(unsigned shard, const Onward& onward) noexcept {
+bool SystemRelay::send_datagram(unsigned shard, const Onward& onward) noexcept {
   const std::string_view bytes = onward.bytes;
   const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
   const bool is_rtp_port = onward.slot % 2 == 0;

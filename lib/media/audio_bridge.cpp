@@ -1,0 +1,442 @@
+#include "media/audio_bridge.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "media/telephone_event.hpp"
+
+namespace tandem::media {
+namespace {
+
+constexpr std::size_t samples_of_ms(std::uint32_t ms) noexcept { return std::size_t{ms} * 8; }
+constexpr std::uint32_t tick_samples = 160;
+constexpr std::int64_t catch_up_us =
+    200'000;  // what a stalled loop missed for longer is not played
+constexpr std::uint32_t event_min_samples = 320;    // 40 ms, the least of Q.24
+constexpr std::uint32_t event_max_samples = 64000;  // its field holds 8 s
+constexpr std::uint8_t event_volume = 10;
+constexpr unsigned ends_needed = 3;  // RFC 4733 section 2.5.1.4
+
+void put_u16(char* to, std::uint16_t value) noexcept {
+  to[0] = static_cast<char>(value >> 8);
+  to[1] = static_cast<char>(value);
+}
+void put_u32(char* to, std::uint32_t value) noexcept {
+  put_u16(to, static_cast<std::uint16_t>(value >> 16));
+  put_u16(to + 2, static_cast<std::uint16_t>(value));
+}
+
+/// RTP clock units of one sample.
+std::uint32_t units(const MediaAudio& audio) noexcept {
+  return audio.codec == nullptr ? 1 : audio.codec->facts().clock_rate_hz / audio_rate_hz;
+}
+
+constexpr MediaSide other(MediaSide side) noexcept {
+  return side == MediaSide::caller ? MediaSide::callee : MediaSide::caller;
+}
+
+Result<void> check(const MediaAudio& audio) {
+  const auto refused = [](const char* name, std::int64_t value, const char* range) {
+    return Error{ErrorCode::invalid_argument,
+                 std::string(name) + ' ' + std::to_string(value) + " was not " + range};
+  };
+  if (audio.payload_type > 127) return refused("payload_type", audio.payload_type, "in 0..127");
+  if (audio.events_type < -1 || audio.events_type > 127)
+    return refused("events_type", audio.events_type, "in -1..127");
+  if (audio.ptime_ms == 0) return {};
+  const bool is_whole =
+      audio.codec == nullptr || audio.ptime_ms % audio.codec->facts().frame_ms == 0;
+  if (audio.ptime_ms < 10 || audio.ptime_ms > 120 || !is_whole)
+    return refused("ptime_ms", audio.ptime_ms, "a multiple of the frame in 10..120");
+  return {};
+}
+
+}  // namespace
+
+Result<void> AudioBridge::set(const MediaAudio& caller, const MediaAudio& callee) {
+  for (const MediaAudio* audio : {&caller, &callee}) {
+    if (auto checked = check(*audio); !checked) return checked;
+  }
+  // Made before the lock is taken: the relay does not wait for memory.
+  std::unique_ptr<AudioDecoder> decoders[2];
+  std::unique_ptr<AudioEncoder> encoders[2];
+  const MediaAudio* const wanted[2] = {&caller, &callee};
+  bool is_same[2];
+  for (std::size_t i = 0; i < 2; ++i) {
+    {
+      const std::lock_guard lock(mutex_);
+      is_same[i] = ways_[i].audio.codec == wanted[i]->codec && ways_[i].decoder != nullptr;
+    }
+    if (is_same[i] || wanted[i]->codec == nullptr) continue;
+    decoders[i] = wanted[i]->codec->make_decoder();
+    encoders[i] = wanted[i]->codec->make_encoder();
+  }
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < 2; ++i) {
+    Way& one = ways_[i];
+    one.audio = *wanted[i];
+    one.waiting_count = 0;
+    if (!one.audio.hears_tones) one.tones.reset();
+    if (is_same[i]) continue;
+    std::swap(one.decoder, decoders[i]);
+    std::swap(one.encoder, encoders[i]);
+  }
+  return {};
+}
+
+void AudioBridge::play(MediaSide to, AudioClip clip, const MediaPlay& how,
+                       std::int64_t now_us) noexcept {
+  const std::lock_guard lock(mutex_);
+  Way& one = way(to);
+  std::swap(one.clip, clip);
+  one.how = how;
+  one.played = 0;
+  one.due_us = now_us + how.delay_us;
+  note_busy();
+}
+
+void AudioBridge::stop_playing(MediaSide to) noexcept {
+  AudioClip gone;  // freed behind the lock
+  const std::lock_guard lock(mutex_);
+  std::swap(way(to).clip, gone);
+  note_busy();
+}
+
+bool AudioBridge::is_playing(MediaSide to) const noexcept {
+  const std::lock_guard lock(mutex_);
+  return !ways_[to == MediaSide::caller ? 0 : 1].clip.is_empty();
+}
+
+bool AudioBridge::press(MediaSide to, char key, std::uint32_t duration_ms) noexcept {
+  const std::lock_guard lock(mutex_);
+  return press_locked(way(to), key, static_cast<std::uint32_t>(samples_of_ms(duration_ms)));
+}
+
+bool AudioBridge::press_locked(Way& to, char key, std::uint32_t samples) noexcept {
+  if (!event_of_key(key) || to.key_count == keys_max) return false;
+  const bool has_way = to.audio.keys == MediaKeys::tones    ? to.encoder != nullptr
+                       : to.audio.keys == MediaKeys::events ? to.audio.events_type >= 0
+                                                            : false;
+  if (!has_way) return false;
+  samples = std::clamp(samples, event_min_samples, event_max_samples);
+  to.keys[to.key_count++] = {key, samples / tick_samples * tick_samples};
+  note_busy();
+  return true;
+}
+
+void AudioBridge::note_busy() noexcept {
+  is_busy_.store(
+      std::any_of(ways_.begin(), ways_.end(),
+                  [](const Way& one) { return !one.clip.is_empty() || one.key_count != 0; }),
+      std::memory_order_release);
+}
+
+/// Another source begins anew, behind whatever was sent before it.
+void AudioBridge::begin_input(const Way& from, Way& to, const RtpHeader& header) noexcept {
+  if (to.has_input && to.ssrc == header.ssrc) return;
+  to.has_input = true;
+  to.ssrc = header.ssrc;
+  to.shift = 0;
+  to.input_sequence = header.sequence;
+  to.sequence = static_cast<std::uint16_t>(header.sequence - 1);
+  to.timestamp = header.timestamp / units(from.audio) * units(to.audio);
+  to.waiting_count = 0;
+  to.has_sent = false;
+  to.has_event_timestamp = false;
+}
+
+void AudioBridge::take(MediaSide from_side, const RtpHeader& header, std::string_view packet,
+                       std::int64_t now_us, BridgeOutput& out) noexcept {
+  if (packet.size() > packet_bytes_max) return;
+  const std::lock_guard lock(mutex_);
+  const MediaSide to_side = other(from_side);
+  Way& from = way(from_side);
+  Way& to = way(to_side);
+  if (!to.clip.is_empty()) {
+    if (!to.how.until_heard) return;
+    to.clip = {};
+    note_busy();
+  }
+  begin_input(from, to, header);
+  if (from.audio.events_type >= 0 && header.payload_type == from.audio.events_type) {
+    take_event(from, to, to_side, header, packet, now_us, out);
+  } else {
+    take_audio(from, to, to_side, header, packet, now_us, out);
+  }
+  if (static_cast<std::int16_t>(header.sequence - to.input_sequence) > 0)
+    to.input_sequence = header.sequence;
+}
+
+void AudioBridge::take_event(Way& from, Way& to, MediaSide to_side, const RtpHeader& header,
+                             std::string_view packet, std::int64_t now_us,
+                             BridgeOutput& out) noexcept {
+  const std::string_view payload = rtp_payload(packet, header);
+  if (to.audio.keys == MediaKeys::events && to.audio.events_type >= 0 && to.key_count == 0 &&
+      to.audio.ptime_ms == 0) {
+    std::memcpy(packet_.data() + header_bytes, payload.data(), payload.size());
+    const bool is_marked = (static_cast<std::uint8_t>(packet[1]) & 0x80) != 0;
+    return send(to, to_side, static_cast<std::uint8_t>(to.audio.events_type), is_marked,
+                header.timestamp, static_cast<std::uint16_t>(header.sequence + to.shift),
+                payload.size(), now_us, out);
+  }
+  --to.shift;  // it is not missed
+  const auto event = parse_telephone_event(payload);
+  if (!event) return;
+  // As long as the key turns out to be, when it is told in time; its beginning counts.
+  const auto scale = units(from.audio);
+  const auto samples = static_cast<std::uint32_t>(event->duration / (scale == 0 ? 1 : scale));
+  const bool is_new = !to.has_event_timestamp || to.event_timestamp != header.timestamp;
+  to.event_timestamp = header.timestamp;
+  to.has_event_timestamp = true;
+  if (is_new) {
+    (void)press_locked(to, key_of_event(event->event), samples);
+  } else if (to.key_count > 0) {
+    Key& last = to.keys[to.key_count - 1];
+    const std::uint32_t longer = std::min(samples, event_max_samples) / tick_samples * tick_samples;
+    if (last.key == key_of_event(event->event) && to.ends_sent == 0)
+      last.samples = std::max(last.samples, longer);
+  }
+}
+
+void AudioBridge::take_audio(Way& from, Way& to, MediaSide to_side, const RtpHeader& header,
+                             std::string_view packet, std::int64_t now_us,
+                             BridgeOutput& out) noexcept {
+  const auto sequence = static_cast<std::uint16_t>(header.sequence + to.shift);
+  const std::string_view payload = rtp_payload(packet, header);
+  const bool is_marked = (static_cast<std::uint8_t>(packet[1]) & 0x80) != 0;
+  const bool is_same_codec = from.audio.codec == to.audio.codec;
+  const bool is_known = from.decoder != nullptr && header.payload_type == from.audio.payload_type;
+  if (!is_known) {
+    // Comfort noise and the like mean nothing in another codec.
+    if (!is_same_codec || to.key_count != 0) {
+      --to.shift;
+      return;
+    }
+    std::memcpy(packet_.data() + header_bytes, payload.data(), payload.size());
+    return send(to, to_side, header.payload_type, is_marked, header.timestamp, sequence,
+                payload.size(), now_us, out);
+  }
+  std::size_t count = 0;
+  const bool needs_samples = !is_same_codec || from.audio.hears_tones || to.audio.ptime_ms != 0;
+  if (needs_samples) {
+    const auto* const bytes = reinterpret_cast<const std::uint8_t*>(payload.data());
+    count = std::min(from.decoder->decode({bytes, payload.size()}, samples_), samples_.size());
+  }
+  if (from.audio.hears_tones) {
+    if (const auto key = from.tones.take({samples_.data(), count})) {
+      out.heard(other(to_side), *key);
+      (void)press_locked(to, key->key, static_cast<std::uint32_t>(samples_of_ms(key->duration_ms)));
+    }
+  }
+  // A tone that goes on in another form is not heard twice.
+  const bool is_covered =
+      to.key_count != 0 || (from.tones.is_heard() && to.audio.keys != MediaKeys::tones);
+  if (is_covered) {
+    --to.shift;
+    return;
+  }
+  if (to.audio.ptime_ms != 0) return repack(from, to, to_side, header, count, now_us, out);
+  std::size_t size = payload.size();
+  if (is_same_codec) {
+    std::memcpy(packet_.data() + header_bytes, payload.data(), size);
+  } else {
+    auto* const into = reinterpret_cast<std::uint8_t*>(packet_.data() + header_bytes);
+    size = count == 0 || to.encoder == nullptr
+               ? 0
+               : std::min(to.encoder->encode({samples_.data(), count},
+                                             {into, packet_bytes_max - header_bytes}),
+                          packet_bytes_max - header_bytes);
+    if (size == 0) {
+      --to.shift;
+      return;
+    }
+  }
+  const std::uint32_t timestamp = header.timestamp / units(from.audio) * units(to.audio);
+  send(to, to_side, to.audio.payload_type, is_marked, timestamp, sequence, size, now_us, out);
+}
+
+/// Packets of the length that the side wants (M-10).
+void AudioBridge::repack(Way& from, Way& to, MediaSide to_side, const RtpHeader& header,
+                         std::size_t samples, std::int64_t now_us, BridgeOutput& out) noexcept {
+  constexpr std::int32_t late_samples = 16'000;  // 2 s; more is another time base
+  const std::uint32_t begin = header.timestamp / units(from.audio);
+  const auto step = static_cast<std::int32_t>(
+      begin - (to.waiting_timestamp + static_cast<std::uint32_t>(to.waiting_count)));
+  std::uint16_t lost = 0;
+  if (to.has_sent || to.waiting_count != 0) {
+    if (step < 0 && step > -late_samples) return;  // its place was filled or passed
+    const auto missed = static_cast<std::int16_t>(header.sequence - to.input_sequence - 1);
+    if (missed > 0 && missed < 100) lost = static_cast<std::uint16_t>(missed);
+  }
+  const std::size_t full = samples_of_ms(to.audio.ptime_ms);
+  if (step != 0 || to.waiting_count == 0) {
+    to.waiting_count = 0;  // what is not continued is less than a packet
+    to.waiting_timestamp = begin;
+  }
+  if (!to.has_sent) to.sequence = static_cast<std::uint16_t>(header.sequence - 1);
+  // So that the receiver sees that there was a loss, in about its size.
+  if (lost != 0 && samples != 0)
+    to.sequence =
+        static_cast<std::uint16_t>(to.sequence + std::max<std::size_t>(1, lost * samples / full));
+  const std::size_t room = to.waiting.size() - to.waiting_count;
+  samples = std::min(samples, room);
+  std::copy_n(samples_.begin(), samples,
+              to.waiting.begin() + static_cast<std::ptrdiff_t>(to.waiting_count));
+  to.waiting_count += samples;
+  std::size_t taken = 0;
+  while (to.waiting_count - taken >= full && to.encoder != nullptr) {
+    auto* const into = reinterpret_cast<std::uint8_t*>(packet_.data() + header_bytes);
+    const std::size_t size = to.encoder->encode({to.waiting.data() + taken, full},
+                                                {into, packet_bytes_max - header_bytes});
+    const std::uint32_t timestamp =
+        (to.waiting_timestamp + static_cast<std::uint32_t>(taken)) * units(to.audio);
+    if (size != 0 && size <= packet_bytes_max - header_bytes)
+      send(to, to_side, to.audio.payload_type, false, timestamp,
+           static_cast<std::uint16_t>(to.sequence + 1), size, now_us, out);
+    taken += full;
+  }
+  std::copy(to.waiting.begin() + static_cast<std::ptrdiff_t>(taken),
+            to.waiting.begin() + static_cast<std::ptrdiff_t>(to.waiting_count), to.waiting.begin());
+  to.waiting_count -= taken;
+  to.waiting_timestamp += static_cast<std::uint32_t>(taken);
+}
+
+/// Writes the header before the payload that is in packet_ already.
+void AudioBridge::send(Way& to, MediaSide side, std::uint8_t type, bool is_marked,
+                       std::uint32_t timestamp, std::uint16_t sequence, std::size_t payload_bytes,
+                       std::int64_t now_us, BridgeOutput& out) noexcept {
+  packet_[0] = '\x80';
+  packet_[1] = static_cast<char>(type | (is_marked ? 0x80 : 0));
+  put_u16(packet_.data() + 2, sequence);
+  put_u32(packet_.data() + 4, timestamp);
+  put_u32(packet_.data() + 8, to.ssrc);
+  const bool is_newest = !to.has_sent || static_cast<std::int16_t>(sequence - to.sequence) > 0;
+  if (is_newest) {
+    to.sequence = sequence;
+    to.timestamp = timestamp;
+    to.sent_us = now_us;
+  }
+  to.has_sent = true;
+  out.send(side, {packet_.data(), header_bytes + payload_bytes});
+}
+
+/// Where the stream is by the clock, in whole packets behind the last one.
+std::uint32_t AudioBridge::next_timestamp(const Way& to, std::int64_t now_us) const noexcept {
+  if (!to.has_sent) return to.timestamp;
+  const std::int64_t ticks =
+      std::max<std::int64_t>(1, (now_us - to.sent_us + tick_us / 2) / tick_us);
+  return to.timestamp + static_cast<std::uint32_t>(ticks) * tick_samples * units(to.audio);
+}
+
+/// Sends a packet that nobody sent, behind the last one.
+void AudioBridge::put_in(Way& to, MediaSide side, std::uint8_t type, bool is_marked,
+                         std::uint32_t timestamp, std::size_t payload_bytes, std::int64_t now_us,
+                         BridgeOutput& out) noexcept {
+  if (!to.has_sent && !to.has_input) {
+    to.ssrc = seed_ ^ (side == MediaSide::caller ? 0U : 0xFFFFFFFFU);
+    to.sequence = static_cast<std::uint16_t>(seed_ >> 8);
+  }
+  ++to.shift;
+  send(to, side, type, is_marked, timestamp, static_cast<std::uint16_t>(to.sequence + 1),
+       payload_bytes, now_us, out);
+}
+
+void AudioBridge::tick(std::int64_t now_us, BridgeOutput& out) noexcept {
+  const std::lock_guard lock(mutex_);
+  for (const MediaSide side : {MediaSide::caller, MediaSide::callee}) {
+    Way& to = way(side);
+    if (to.key_count == 0 && to.clip.is_empty()) continue;
+    const bool is_new_key = to.key_count != 0 && to.key_samples == 0 && to.clip.is_empty();
+    if (now_us - to.due_us > (is_new_key ? 0 : catch_up_us)) to.due_us = now_us;
+    while ((to.key_count != 0 || !to.clip.is_empty()) && to.due_us <= now_us) {
+      if (to.key_count != 0) {
+        tick_key(to, side, now_us, out);
+      } else {
+        tick_clip(to, side, now_us, out);
+      }
+      to.due_us += tick_us;
+    }
+  }
+  note_busy();
+}
+
+void AudioBridge::tick_key(Way& to, MediaSide side, std::int64_t now_us,
+                           BridgeOutput& out) noexcept {
+  Key& key = to.keys[0];
+  const bool is_first = to.key_samples == 0;
+  if (is_first) to.key_timestamp = next_timestamp(to, now_us);
+  const bool is_done = to.key_samples >= key.samples;
+  if (to.audio.keys == MediaKeys::tones && to.encoder != nullptr) {
+    if (!is_done || to.ends_sent < ends_needed) {
+      // Behind the key a pause, or the same key after it would be one with it.
+      if (is_done) ++to.ends_sent;
+      make_tone(is_done ? '\0' : key.key, to.key_samples, {samples_.data(), tick_samples});
+      auto* const into = reinterpret_cast<std::uint8_t*>(packet_.data() + header_bytes);
+      const std::size_t size = to.encoder->encode({samples_.data(), tick_samples},
+                                                  {into, packet_bytes_max - header_bytes});
+      put_in(to, side, to.audio.payload_type, is_first,
+             to.key_timestamp + to.key_samples * units(to.audio), size, now_us, out);
+      to.key_samples += tick_samples;
+      return;
+    }
+  } else if (const auto event = event_of_key(key.key);
+             event && to.audio.events_type >= 0 && to.ends_sent < ends_needed) {
+    if (!is_done) to.key_samples += tick_samples;
+    const bool is_end = to.key_samples >= key.samples;
+    char* const into = packet_.data() + header_bytes;
+    into[0] = static_cast<char>(*event);
+    into[1] = static_cast<char>(event_volume | (is_end ? 0x80 : 0));
+    put_u16(into + 2, static_cast<std::uint16_t>(
+                          std::min<std::uint32_t>(to.key_samples * units(to.audio), 65535)));
+    put_in(to, side, static_cast<std::uint8_t>(to.audio.events_type), is_first, to.key_timestamp, 4,
+           now_us, out);
+    if (is_end && ++to.ends_sent < ends_needed) {
+      // The copies follow at once: audio goes on behind the key, not behind them.
+      while (to.ends_sent++ < ends_needed)
+        put_in(to, side, static_cast<std::uint8_t>(to.audio.events_type), false, to.key_timestamp,
+               4, now_us, out);
+    }
+    if (!is_end) return;
+  }
+  // What follows is behind the key on the stream's own clock.
+  to.timestamp = to.key_timestamp + to.key_samples * units(to.audio) -
+                 (to.key_samples == 0 ? 0 : tick_samples * units(to.audio));
+  to.key_samples = 0;
+  to.ends_sent = 0;
+  std::move(to.keys.begin() + 1, to.keys.begin() + static_cast<std::ptrdiff_t>(to.key_count),
+            to.keys.begin());
+  --to.key_count;
+}
+
+void AudioBridge::tick_clip(Way& to, MediaSide side, std::int64_t now_us,
+                            BridgeOutput& out) noexcept {
+  const std::vector<std::int16_t>& from = to.clip.samples();
+  const std::size_t count =
+      to.audio.codec == nullptr
+          ? 0
+          : std::max<std::size_t>(tick_samples, samples_of_ms(to.audio.codec->facts().frame_ms));
+  if (count == 0 || to.encoder == nullptr) {
+    to.clip = {};
+    return;
+  }
+  const bool is_first = to.played == 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (to.played >= from.size() && to.how.repeats) to.played = 0;
+    samples_[i] = to.played < from.size() ? from[to.played++] : std::int16_t{0};
+  }
+  auto* const into = reinterpret_cast<std::uint8_t*>(packet_.data() + header_bytes);
+  const std::size_t size =
+      to.encoder->encode({samples_.data(), count}, {into, packet_bytes_max - header_bytes});
+  if (size != 0 && size <= packet_bytes_max - header_bytes) {
+    const std::uint32_t timestamp =
+        to.has_sent && !is_first
+            ? to.timestamp + static_cast<std::uint32_t>(count) * units(to.audio)
+            : next_timestamp(to, now_us);
+    put_in(to, side, to.audio.payload_type, is_first, timestamp, size, now_us, out);
+  }
+  if (count > tick_samples) to.due_us += static_cast<std::int64_t>(count - tick_samples) * 125;
+  if (to.played >= from.size() && !to.how.repeats) to.clip = {};
+}
+
+}  // namespace tandem::media
