@@ -374,7 +374,7 @@ Result<void> append_media_line(std::string& out, const SdpMedia& media, const Sd
     out += '/' + std::to_string(media.port_count);
   out += ' ';
   out += edit.protocol.empty() ? media.protocol : edit.protocol;
-  if (edit.is_refused || edit.formats.empty()) {
+  if (edit.is_refused || (edit.formats.empty() && edit.added.empty())) {
     if (media.formats.empty()) return {};
     out += ' ';
     out += media.formats;
@@ -386,11 +386,18 @@ Result<void> append_media_line(std::string& out, const SdpMedia& media, const Sd
     if (format.empty()) break;
     known.push_back(format);
   }
-  for (const std::string_view format : edit.formats) {
+  const auto append_added = [&] {
+    for (const SdpAddedFormat& added : edit.added)
+      out += ' ' + std::to_string(added.payload_type);
+  };
+  if (edit.is_added_first) append_added();
+  const bool keeps_all = edit.formats.empty() && !edit.keeps_no_format;
+  for (const std::string_view format : keeps_all ? known : edit.formats) {
     if (!holds(known, format)) return invalid("media line did not have the format", format);
     out += ' ';
     out += format;
   }
+  if (!edit.is_added_first) append_added();
   return {};
 }
 
@@ -425,7 +432,8 @@ bool append_codec_line(std::string& out, const SdpMedia& media, const SdpStreamE
   if (edit.ptime_ms != 0 && starts_with(line, "a=ptime:")) return true;  // said at the end
   const std::string_view format = format_of(line);
   if (format.empty() || format == "*") return false;
-  if (!edit.formats.empty() && !holds(edit.formats, format)) return true;
+  const bool keeps_all = edit.formats.empty() && !edit.keeps_no_format;
+  if (!keeps_all && !holds(edit.formats, format)) return true;
   const SdpFmtpEdit* const fmtp = fmtp_edit(edit, format);
   if (fmtp == nullptr) return false;
   if (starts_with(line, "a=fmtp:")) {
@@ -456,6 +464,12 @@ void append_codec_lines(std::string& out, const SdpMedia& media, const SdpStream
     const bool is_said =
         has_fmtp(media.section, fmtp.format) || has_rtpmap(media.section, fmtp.format);
     if (!is_said && !fmtp.value.empty()) append_fmtp(out, fmtp, line_end);
+  }
+  for (const SdpAddedFormat& added : edit.added) {
+    const std::string number = std::to_string(added.payload_type);
+    out += "a=rtpmap:" + number + ' ' + added.rtpmap;
+    out += line_end;
+    if (!added.fmtp.empty()) append_fmtp(out, {number, added.fmtp}, line_end);
   }
   if (edit.ptime_ms == 0) return;
   out += "a=ptime:";

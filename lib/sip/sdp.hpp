@@ -117,6 +117,13 @@ struct SdpFmtpEdit {
   std::string value;  ///< "": there is none.
 };
 
+/// A format that the description does not have.
+struct SdpAddedFormat {
+  int payload_type = -1;
+  std::string rtpmap;  ///< "PCMA/8000".
+  std::string fmtp;    ///< "": none.
+};
+
 /// What one stream becomes.
 struct SdpStreamEdit {
   bool is_refused = false;  ///< Port 0 (RFC 3264 section 6); address and ports are not looked at.
@@ -127,6 +134,10 @@ struct SdpStreamEdit {
   /// Formats to keep, spelled as in the m= line and in the order that it gets; empty: all as they
   /// are. Others lose their rtpmap, fmtp and rtcp-fb lines too.
   std::vector<std::string_view> formats;
+  /// Formats of other numbers than those that are kept, behind these, or before them.
+  std::vector<SdpAddedFormat> added{};
+  bool is_added_first = false;
+  bool keeps_no_format = false;     ///< Empty `formats` mean none.
   std::vector<SdpFmtpEdit> fmtp{};  ///< Of kept formats; others keep theirs.
   int ptime_ms = 0;                 ///< 0: a=ptime stays as it is.
   std::string_view protocol{};      ///< "": as it is.
@@ -135,7 +146,7 @@ struct SdpStreamEdit {
   std::vector<std::string> crypto{};
 
   [[nodiscard]] bool changes_codecs() const noexcept {
-    return !formats.empty() || !fmtp.empty() || ptime_ms != 0;
+    return !formats.empty() || !added.empty() || !fmtp.empty() || ptime_ms != 0;
   }
 };
 

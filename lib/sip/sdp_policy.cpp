@@ -214,10 +214,27 @@ Result<void> apply_policies(const SdpSession& session, SdpRole role, const SdpPo
       continue;
     std::vector<SdpCodec> codecs = sdp_codecs(media);
     const bool drops_events = !of_sender.gets_events || !of_receiver.takes_events;
+    const bool is_convertible =
+        &media == session.first_audio() && !media.has_crypto && !media.has_dtls && !edit.is_direct;
+    const bool transcodes = is_convertible && of_sender.transcodes && of_receiver.transcodes;
+    const bool converts_keys =
+        is_convertible && (of_sender.converts_keys || of_receiver.converts_keys);
+    const ConversionSides sides{of_sender.codecs, of_receiver.codecs, of_receiver.taken,
+                                !drops_events};
+    if (transcodes && role == SdpRole::answer && answer_in_kind(codecs, sides, stream)) {
+      has_audio = true;
+      continue;
+    }
     if (is_about(of_sender.codecs, media.is_video()) ||
         is_about(of_receiver.codecs, media.is_video()) || (drops_events && media.is_audio())) {
       std::vector<SdpCodec> chosen;
-      if (!choose_codecs(codecs, media.is_video(), role, of_sender, of_receiver, chosen)) {
+      const bool has_chosen =
+          choose_codecs(codecs, media.is_video(), role, of_sender, of_receiver, chosen);
+      if (!has_chosen && transcodes && role == SdpRole::offer)
+        keep_events_alone(codecs, sides, chosen, stream);
+      const bool is_offered_more =
+          transcodes && role == SdpRole::offer && offer_more(codecs, chosen, sides, stream);
+      if (!has_chosen && !is_offered_more) {
         stream.is_refused = true;
         if (media.is_audio()) refused = &media;
         continue;
@@ -230,7 +247,10 @@ Result<void> apply_policies(const SdpSession& session, SdpRole role, const SdpPo
           stream.formats.push_back(codec.format);
       }
       codecs = std::move(chosen);
+    } else if (transcodes && role == SdpRole::offer) {
+      (void)offer_more(codecs, codecs, sides, stream);
     }
+    if (converts_keys) settle_events(codecs, role == SdpRole::offer, sides, stream);
     if (!media.is_audio()) continue;
     has_audio = true;
     for (const SdpCodec& codec : codecs) {

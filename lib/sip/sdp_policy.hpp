@@ -6,6 +6,7 @@
 #include <span>
 
 #include "sip/sdp.hpp"
+#include "sip/sdp_transcode.hpp"
 #include "tandem/media_options.hpp"
 
 namespace tandem::sip {
@@ -20,10 +21,17 @@ struct SdpPolicy {
   bool ptime_adaptive = false;
   bool takes_events = true;  ///< Telephone events from this side (M-09), ...
   bool gets_events = true;   ///< ... and to it.
+  /// Where both sides say so, audio is converted when they have no codec in common (M-07).
+  bool transcodes = false;
+  /// Keys of either side are put into another form where they must be, so both may use events
+  /// whatever the other does (M-09).
+  bool converts_keys = false;
+  /// What the side said last in an offer, for the answer to it; empty: not known. Lives longer.
+  std::span<const SdpTaken> taken{};
 
   [[nodiscard]] bool decides() const noexcept {
-    return !codecs.empty() || ptime_adaptive || !takes_events || !gets_events ||
-           annexb != AnnexMode::auto_mode || annexa != AnnexMode::auto_mode;
+    return !codecs.empty() || ptime_adaptive || !takes_events || !gets_events || transcodes ||
+           converts_keys || annexb != AnnexMode::auto_mode || annexa != AnnexMode::auto_mode;
   }
 };
 
@@ -34,8 +42,9 @@ bool is_beside_codecs(const SdpCodec& codec) noexcept;
 /// Completes `edit.streams`, one for each media section, with what the policies leave of a
 /// description (M-07 .. M-10): codecs that the lists of both sides have; in an offer in the
 /// order of the receiver's list, where it has one; else in that of the description. A used stream
-/// that keeps no codec becomes refused. Payload types stay as they are. Errors: unsupported (audio
-/// was described and none is left).
+/// that keeps no codec becomes refused. Payload types stay as they are but where audio is
+/// converted: then each side has its own. Errors: unsupported (audio was described and none is
+/// left).
 Result<void> apply_policies(const SdpSession& session, SdpRole role, const SdpPolicy& of_sender,
                             const SdpPolicy& of_receiver, SdpEdit& edit);
 

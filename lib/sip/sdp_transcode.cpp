@@ -1,0 +1,194 @@
+#include "sip/sdp_transcode.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+
+#include "sip/message.hpp"
+#include "sip/sdp_policy.hpp"
+#include "tandem/audio_codec.hpp"
+
+namespace tandem::sip {
+namespace {
+
+constexpr std::string_view events_name = "telephone-event";
+constexpr int dynamic_first = 96, dynamic_last = 127;  // RFC 3551 section 3
+constexpr int events_usual = 101;
+
+bool is_events(const SdpCodec& codec) noexcept {
+  return equals_ignoring_case(codec.name, events_name);
+}
+
+bool is_codec(const SdpCodec& codec) noexcept { return !is_beside_codecs(codec); }
+
+bool has_audio(std::span<const CodecName> list) noexcept {
+  return std::any_of(list.begin(), list.end(),
+                     [](const CodecName& codec) { return !codec.is_video; });
+}
+
+bool is_allowed(std::span<const CodecName> list, std::string_view name,
+                std::uint32_t clock_rate_hz) noexcept {
+  if (!has_audio(list)) return true;
+  return std::any_of(list.begin(), list.end(), [&](const CodecName& known) {
+    return known.name == registered_codec_name(name) &&
+           (known.clock_rate_hz == 0 || known.clock_rate_hz == clock_rate_hz);
+  });
+}
+
+bool is_same(const SdpCodec& codec, std::string_view name, std::uint32_t clock_rate_hz) noexcept {
+  return registered_codec_name(codec.name) == registered_codec_name(name) &&
+         codec.clock_rate_hz == clock_rate_hz;
+}
+
+bool can_convert(std::string_view name, std::uint32_t clock_rate_hz) {
+  return clock_rate_hz != 0 && find_audio_codec(name, clock_rate_hz) != nullptr;
+}
+
+/// The wanted number, or one that nothing of the stream has; -1: none is left.
+int free_number(const std::vector<SdpCodec>& described, const SdpStreamEdit& stream, int wanted) {
+  const auto is_used = [&](int number) {
+    return std::any_of(described.begin(), described.end(),
+                       [&](const SdpCodec& codec) { return codec.payload_type == number; }) ||
+           std::any_of(stream.added.begin(), stream.added.end(),
+                       [&](const SdpAddedFormat& added) { return added.payload_type == number; });
+  };
+  if (wanted >= 0 && !is_used(wanted)) return wanted;
+  for (int number = dynamic_first; number <= dynamic_last; ++number) {
+    if (!is_used(number)) return number;
+  }
+  return -1;
+}
+
+std::string rtpmap(std::string_view name, std::uint32_t clock_rate_hz, std::uint8_t channels) {
+  std::string text = std::string(name) + '/' + std::to_string(clock_rate_hz);
+  if (channels > 1) text += '/' + std::to_string(channels);
+  return text;
+}
+
+}  // namespace
+
+bool SdpTaken::is_events() const noexcept { return equals_ignoring_case(name, events_name); }
+
+std::vector<SdpTaken> taken_formats(const SdpMedia& media) {
+  std::vector<SdpTaken> taken;
+  for (const SdpCodec& codec : sdp_codecs(media)) {
+    if (codec.payload_type < 0 || codec.payload_type > 127 || codec.name.empty()) continue;
+    if (!is_codec(codec) && !is_events(codec)) continue;
+    taken.push_back({std::string(codec.name), codec.clock_rate_hz, codec.channels,
+                     codec.payload_type, std::string(codec.fmtp)});
+  }
+  return taken;
+}
+
+bool offer_more(const std::vector<SdpCodec>& described, const std::vector<SdpCodec>& kept,
+                const ConversionSides& sides, SdpStreamEdit& stream) {
+  const bool has_common = std::any_of(kept.begin(), kept.end(), is_codec);
+  if (has_common && has_audio(sides.of_receiver)) return false;
+  const bool can_be_converted =
+      std::any_of(described.begin(), described.end(), [&](const SdpCodec& codec) {
+        return is_codec(codec) && is_allowed(sides.of_sender, codec.name, codec.clock_rate_hz) &&
+               can_convert(codec.name, codec.clock_rate_hz);
+      });
+  if (!can_be_converted) return false;
+  struct Offered {
+    std::shared_ptr<const AudioCodec> codec;
+    std::size_t place;  // in the receiver's list
+  };
+  std::vector<Offered> offered;
+  for (auto& codec : audio_codecs()) {
+    const AudioCodecFacts& facts = codec->facts();
+    if (!is_allowed(sides.of_receiver, facts.name, facts.clock_rate_hz)) continue;
+    const bool is_there = std::any_of(kept.begin(), kept.end(), [&](const SdpCodec& known) {
+      return is_same(known, facts.name, facts.clock_rate_hz);
+    });
+    if (is_there) continue;
+    std::size_t place = 0;
+    while (place < sides.of_receiver.size() && sides.of_receiver[place].name != facts.name)
+      ++place;
+    offered.push_back({std::move(codec), place});
+  }
+  std::stable_sort(offered.begin(), offered.end(),
+                   [](const Offered& a, const Offered& b) { return a.place < b.place; });
+  for (const Offered& one : offered) {
+    const AudioCodecFacts& facts = one.codec->facts();
+    const int number = free_number(described, stream, facts.payload_type);
+    if (number < 0) break;
+    stream.added.push_back(
+        {number, rtpmap(facts.name, facts.clock_rate_hz, facts.channels), facts.fmtp});
+  }
+  stream.is_added_first = !has_common;  // before the events, which are all that is left
+  return !stream.added.empty();
+}
+
+void keep_events_alone(const std::vector<SdpCodec>& described, const ConversionSides& sides,
+                       std::vector<SdpCodec>& kept, SdpStreamEdit& stream) {
+  kept.clear();
+  stream.keeps_no_format = true;
+  if (!sides.has_events) return;
+  std::copy_if(described.begin(), described.end(), std::back_inserter(kept),
+               [](const SdpCodec& codec) {
+                 return is_events(codec) && codec.clock_rate_hz == audio_rate_hz;
+               });
+}
+
+bool answer_in_kind(const std::vector<SdpCodec>& answered, const ConversionSides& sides,
+                    SdpStreamEdit& stream) {
+  const SdpCodec* chosen = nullptr;
+  for (const SdpCodec& codec : answered) {
+    if (!is_codec(codec) || !is_allowed(sides.of_sender, codec.name, codec.clock_rate_hz)) continue;
+    const bool is_offered = std::any_of(
+        sides.receiver_took.begin(), sides.receiver_took.end(), [&](const SdpTaken& taken) {
+          return is_same(codec, taken.name, taken.clock_rate_hz) &&
+                 is_allowed(sides.of_receiver, taken.name, taken.clock_rate_hz);
+        });
+    if (is_offered) return false;
+    if (chosen == nullptr && can_convert(codec.name, codec.clock_rate_hz)) chosen = &codec;
+  }
+  if (chosen == nullptr) return false;
+  const auto best = std::find_if(
+      sides.receiver_took.begin(), sides.receiver_took.end(), [&](const SdpTaken& taken) {
+        return !taken.is_events() &&
+               is_allowed(sides.of_receiver, taken.name, taken.clock_rate_hz) &&
+               can_convert(taken.name, taken.clock_rate_hz);
+      });
+  if (best == sides.receiver_took.end()) return false;
+  stream.formats.clear();
+  stream.keeps_no_format = true;
+  stream.added = {
+      {best->payload_type, rtpmap(best->name, best->clock_rate_hz, best->channels), best->fmtp}};
+  if (std::any_of(answered.begin(), answered.end(), is_events))
+    settle_events({}, false, sides, stream);
+  return true;
+}
+
+void settle_events(const std::vector<SdpCodec>& kept, bool is_offer, const ConversionSides& sides,
+                   SdpStreamEdit& stream) {
+  if (!sides.has_events) return;
+  const bool has_them = std::any_of(kept.begin(), kept.end(), is_events);
+  if (is_offer) {
+    if (has_them) return;
+    if (const int number = free_number(kept, stream, events_usual); number >= 0)
+      stream.added.push_back({number, "telephone-event/8000", "0-15"});
+    return;
+  }
+  const auto offered = std::find_if(
+      sides.receiver_took.begin(), sides.receiver_took.end(), [](const SdpTaken& taken) {
+        return taken.is_events() && taken.clock_rate_hz == audio_rate_hz;
+      });
+  const bool was_offered = offered != sides.receiver_took.end();
+  if (was_offered == has_them) return;
+  if (was_offered) {
+    stream.added.push_back({offered->payload_type, "telephone-event/8000", offered->fmtp});
+    return;
+  }
+  if (stream.formats.empty()) {
+    for (const SdpCodec& codec : kept)
+      stream.formats.push_back(codec.format);
+  }
+  for (const SdpCodec& codec : kept) {
+    if (is_events(codec)) std::erase(stream.formats, codec.format);
+  }
+  stream.keeps_no_format = true;
+}
+
+}  // namespace tandem::sip
