@@ -65,7 +65,8 @@ TANDEM_EXPORT const char* remote_ringback_name(RemoteRingback mode) noexcept;
 /// (M-09): as telephone events in the media (RFC 4733), or in INFO. What comes in a way that may
 /// not be used, for the other side either, ends here.
 enum class DtmfReceive : std::uint8_t { all, rfc4733, signalling, off };
-enum class DtmfSend : std::uint8_t { auto_mode, rfc4733, info, off };
+/// `inband`: as tones in the voice, which the relay makes.
+enum class DtmfSend : std::uint8_t { auto_mode, rfc4733, info, off, inband };
 TANDEM_EXPORT const char* dtmf_receive_name(DtmfReceive ways) noexcept;
 TANDEM_EXPORT const char* dtmf_send_name(DtmfSend ways) noexcept;
 
@@ -82,7 +83,7 @@ struct DescriptionOptions {
   AnnexMode annexb = AnnexMode::auto_mode;  ///< Of G.729.
   AnnexMode annexa = AnnexMode::auto_mode;  ///< Of G.723.1.
   /// The other side is told a packet time that it can take: its ptime, not above its maxptime
-  /// (M-10). Packets are not cut or joined.
+  /// (M-10), and gets packets of its ptime where the relay can make them.
   bool ptime_adaptive = false;
   /// Relayed media goes to the address of its description, unless that is a private one, also when
   /// its packets come from elsewhere (M-03).
@@ -95,6 +96,12 @@ struct DescriptionOptions {
   /// Keys are offered to it over signalling that anybody on the way can read, too.
   bool srtp_any_transport = false;
   MediaSources media_sources{};  ///< Where its relayed media may come from (S-01).
+  /// Keys for it that come in another way than `dtmf_send` says are converted by the relay.
+  bool dtmf_convert = false;
+  bool dtmf_inband = false;  ///< Tones in what it sends are keys as well.
+  /// Audio is converted where it and the other side, which must say so too, have no codec in
+  /// common and the relay knows one of either (M-07).
+  bool transcode = false;
 
   /// Whether keys may come from it, or go to it, as telephone events or in INFO.
   [[nodiscard]] bool takes_events() const noexcept {
@@ -105,6 +112,10 @@ struct DescriptionOptions {
   }
   [[nodiscard]] bool gets_events() const noexcept {
     return dtmf_send == DtmfSend::auto_mode || dtmf_send == DtmfSend::rfc4733;
+  }
+  /// Keys are put into another form for it.
+  [[nodiscard]] bool gets_converted() const noexcept {
+    return dtmf_send != DtmfSend::off && (dtmf_convert || dtmf_send == DtmfSend::inband);
   }
   [[nodiscard]] bool gets_info() const noexcept {
     return dtmf_send == DtmfSend::auto_mode || dtmf_send == DtmfSend::info;

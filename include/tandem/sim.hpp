@@ -43,6 +43,7 @@ struct DialPlan {
   bool send_rtp = false;               ///< From the moment the far address is known.
   int ptime_ms = 20;                   ///< 10..200; G.711, 8 bytes a millisecond.
   std::uint8_t rtp_pattern = 0xD5;     ///< Every byte of the payload.
+  std::uint8_t rtp_type = 0;           ///< Payload type of what it sends, 0..127.
   std::int64_t cancel_after_us = -1;   ///< CANCEL so long after the INVITE; -1: no.
   std::int64_t hang_up_after_us = -1;  ///< BYE so long after the answer; -1: no.
   int max_forwards = 70;               ///< 0..255.
@@ -79,6 +80,7 @@ struct AnswerPlan {
   bool send_rtp = false;               ///< From the first description on: early media too.
   int ptime_ms = 20;
   std::uint8_t rtp_pattern = 0x2A;
+  std::uint8_t rtp_type = 0;
   std::string username, password;  ///< Not empty: the caller must authenticate (401).
   std::string realm = "vendor";
   std::vector<std::pair<std::string, std::string>> headers;  ///< Further ones of 200 or refusal.
@@ -140,6 +142,9 @@ class TANDEM_EXPORT EndpointCall {
 
   [[nodiscard]] std::uint64_t packets_sent() const;      ///< RTP.
   [[nodiscard]] std::uint64_t packets_received() const;  ///< RTP.
+  [[nodiscard]] int received_type() const;  ///< Payload type of the last packet; -1: none came.
+  /// Keys that came as telephone events of payload type 101.
+  [[nodiscard]] const std::string& received_keys() const;
   [[nodiscard]] int received_pattern() const;  ///< Last byte of the last RTP packet; -1: none came.
   [[nodiscard]] const std::string& last_body() const;  ///< Of the last request or its response.
 

@@ -201,6 +201,8 @@ const char* dtmf_send_name(DtmfSend ways) noexcept {
       return "info";
     case DtmfSend::off:
       return "off";
+    case DtmfSend::inband:
+      return "inband";
   }
   return "";
 }

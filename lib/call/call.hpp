@@ -285,6 +285,8 @@ class Call final : public LegEvents {
   void dial_by_keys(MediaSide side, const std::string& number);
   void record_as_configured();
   void publish_loss(const MediaEvent& event);
+  /// M-09: a key goes on in INFO to who has no way for it in its media.
+  void tell_key(const MediaEvent& event);
   void publish_digit(MediaSide side, char digit, std::uint32_t duration_ms);
   void on_key_timer();
   [[nodiscard]] bool has_keys(MediaSide side) const noexcept;

@@ -218,9 +218,11 @@ void Call::on_media(const MediaEvent& event) {
   if (event.kind != MediaEvent::Kind::digit) return;
   // M-09: its keys come another way, or not at all; what it sends so all the same is no order.
   const SipOptions* const options = options_of(event.side);
-  if (options != nullptr && !options->takes_events()) return;
-  if (is_way(told_way_, event.side, KeyWay::rtp))
+  if (options != nullptr && !options->takes_events() && !options->dtmf_inband) return;
+  if (is_way(told_way_, event.side, KeyWay::rtp)) {
     publish_digit(event.side, event.digit, event.duration_ms);
+    tell_key(event);
+  }
   const std::unique_ptr<Leg>& leg = leg_of(event.side);
   if (leg == nullptr || !has_keys(event.side) || is_target(leg.get())) return;
   // Whoever could put a packet into the stream must not lead the call elsewhere.
@@ -228,6 +230,17 @@ void Call::on_media(const MediaEvent& event) {
   if (!from || (!media_.is_from_described(event.side) && !may_order(event.side, *from))) return;
   if (!is_way(key_way_, event.side, KeyWay::rtp)) return;
   (void)press_key(event.side, event.digit);
+}
+
+void Call::tell_key(const MediaEvent& event) {
+  constexpr std::uint32_t waiting_max = 16;
+  const MediaSide to = opposite(event.side);
+  Leg* const leg = leg_of(to).get();
+  std::uint32_t& waiting = own_requests_[index_of(to)];
+  if (leg == nullptr || is_target(leg) || !media_.tells_keys(to) || waiting >= waiting_max) return;
+  ++waiting;
+  const std::string body = dtmf_relay(event.digit, event.duration_ms);
+  leg->request({.method = "INFO", .body = {"application/dtmf-relay", body}, .headers = {}});
 }
 
 /// What becomes of a key, and does it.

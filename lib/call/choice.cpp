@@ -230,6 +230,7 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
   }
   // Who sends a call on has no codecs of its own in it.
   if (context.forwarding == nullptr &&
+      !can_transcode(context.customer_entry()->config, vendor.config) &&
       have_no_common_codec(context.customer_entry()->config.codecs, vendor.config.codecs))
     return exclude(Reason::CodecMismatch, "codecs");
   if (const std::string_view list = refusing_forward_list(context, vendor); !list.empty())

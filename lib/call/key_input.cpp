@@ -1,5 +1,8 @@
 #include "call/key_input.hpp"
 
+#include <algorithm>
+#include <charconv>
+
 #include "sip/message.hpp"
 
 namespace tandem::call {
@@ -38,6 +41,28 @@ char dtmf_key(const SessionBody& body) noexcept {
     }
   }
   return '\0';
+}
+
+std::uint32_t dtmf_duration_ms(const SessionBody& body) noexcept {
+  constexpr std::uint32_t usual_ms = 100, longest_ms = 8000;
+  std::string_view rest = body.bytes;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(line.size() < rest.size() ? line.size() + 1 : rest.size());
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos ||
+        !sip::equals_ignoring_case(trimmed(line.substr(0, equals)), "duration"))
+      continue;
+    const std::string_view text = trimmed(line.substr(equals + 1));
+    std::uint32_t ms = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), ms);
+    if (read.ec == std::errc() && ms > 0) return std::min(ms, longest_ms);
+  }
+  return usual_ms;
+}
+
+std::string dtmf_relay(char key, std::uint32_t duration_ms) {
+  return std::string("Signal=") + key + "\r\nDuration=" + std::to_string(duration_ms) + "\r\n";
 }
 
 KeyAction KeyInput::press(char key, bool can_order, bool can_cancel) {

@@ -14,6 +14,11 @@ namespace tandem::call {
 /// application/dtmf-relay ("Signal=5") and application/dtmf ("5"), where 10 and 11 are * and #.
 char dtmf_key(const SessionBody& body) noexcept;
 
+/// How long it was pressed ("Duration=160"); 100 ms where the body does not say.
+std::uint32_t dtmf_duration_ms(const SessionBody& body) noexcept;
+/// Body of application/dtmf-relay.
+std::string dtmf_relay(char key, std::uint32_t duration_ms);
+
 /// What becomes of a key.
 enum class KeyAction : std::uint8_t {
   pass,    ///< It is for the other side.

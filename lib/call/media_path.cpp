@@ -219,6 +219,8 @@ Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session,
     target.is_rtp = media.is_rtp();
     target.prefers_signalled = own.nat_sdp_first;
     target.is_audio = media.is_audio();
+    if (media.ptime_ms > 0 && media.ptime_ms < 256)
+      target.ptime_ms = static_cast<std::uint8_t>(media.ptime_ms);
     // What is encrypted end to end shows its types, and no keys.
     const bool is_plain = target.is_plain = takes_keys || (!media.has_crypto && !media.has_dtls);
     for (const sip::SdpCodec& codec :
@@ -344,10 +346,17 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
   if (body.empty() || !is_sdp(body.content_type)) return std::string(body.bytes);
   const MediaSide to = other(from);
   const MediaSettings& own = settings[index_of(from)];
-  const sip::SdpPolicy& others = settings[index_of(to)].description;
+  sip::SdpPolicy senders = own.description;
+  sip::SdpPolicy others = settings[index_of(to)].description;
+  if (!relayed_)
+    senders.transcodes = others.transcodes = senders.converts_keys = others.converts_keys = false;
+  const bool may_convert =
+      (senders.transcodes && others.transcodes) || senders.converts_keys || others.converts_keys;
+  if (may_convert && audio_plan_ == nullptr) audio_plan_ = std::make_unique<AudioPlan>();
+  if (may_convert) others.taken = audio_plan_->taken[index_of(to)];
   auto session = sip::parse_sdp(body.bytes);
   if (!session) {
-    if (relayed_ || own.description.decides() || others.decides()) return session.error();
+    if (relayed_ || senders.decides() || others.decides()) return session.error();
     return std::string(body.bytes);  // direct media: what the two ends make of it is theirs (M-04)
   }
   Description& description = described_[index_of(from)];
@@ -362,7 +371,7 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
     is_used = is_used || media.port != 0;
     edit.streams[i].is_refused = media.port == 0 || (relayed_ && !media.can_be_relayed());
   }
-  if (auto applied = sip::apply_policies(*session, role, own.description, others, edit); !applied)
+  if (auto applied = sip::apply_policies(*session, role, senders, others, edit); !applied)
     return applied.error();
   const bool takes_keys = relayed_ && ends_encryption(settings);
   if (takes_keys) {
@@ -370,6 +379,11 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
       return passed.error();
   } else if (!relayed_) {
     if (auto checked = check_direct(*session, settings); !checked) return checked.error();
+  }
+  if (may_convert && role == SdpRole::offer) {
+    const sip::SdpMedia* const audio = session->first_audio();
+    audio_plan_->taken[index_of(from)] =
+        audio == nullptr ? std::vector<sip::SdpTaken>() : sip::taken_formats(*audio);
   }
   if (is_used && std::all_of(edit.streams.begin(), edit.streams.end(),
                              [](const sip::SdpStreamEdit& stream) { return stream.is_refused; }))
@@ -391,12 +405,13 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
                    [&](const sip::SdpEdit& wanted) { return sip::rewrite_sdp(*session, wanted); });
   } else {
     edit.is_direct = true;
-    written = own.description.decides() || others.decides() ? sip::rewrite_sdp(*session, edit)
-                                                            : std::string(body.bytes);
+    written = senders.decides() || others.decides() ? sip::rewrite_sdp(*session, edit)
+                                                    : std::string(body.bytes);
     if (written) last_sent_[index_of(to)] = *written;
   }
   if (!written || role != SdpRole::answer) return written;
   if (!takes_keys) keys_.clear();  // from end to end now
+  if (relayed_) settle_audio(from, *session, *written, settings);
   // Of what the other side gets: a codec that was taken out is not agreed on.
   if (const auto answer = sip::parse_sdp(*written)) {
     if (std::string codec = sip::negotiated_codec(*answer); !codec.empty())

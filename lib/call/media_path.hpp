@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/leg.hpp"
+#include "call/audio_plan.hpp"
 #include "call/media_keys.hpp"
 #include "sip/sdp_policy.hpp"
 #include "tandem/cdr.hpp"
@@ -54,6 +55,9 @@ struct MediaVerdict {
 [[nodiscard]] bool have_no_common_codec(const std::vector<CodecName>& customer,
                                         const std::vector<CodecName>& vendor) noexcept;
 
+/// Both sides allow a conversion, and each may have a codec that the relay knows (M-07).
+[[nodiscard]] bool can_transcode(const GatewayConfig& customer, const GatewayConfig& vendor);
+
 /// Whether the SDP of a caller points elsewhere than its signalling comes from (M-01, step 7).
 [[nodiscard]] bool is_behind_nat(std::string_view sdp, const IpAddress& signalling) noexcept;
 
@@ -68,6 +72,9 @@ struct MediaSettings {
   bool nat_sdp_first = false;  ///< M-03.
   SrtpSetting srtp{};
   const MediaSources* sources = nullptr;  ///< Lives longer than the path. Null: anybody.
+  DtmfSend dtmf_send = DtmfSend::auto_mode;
+  bool gets_converted_keys = false;
+  bool hears_tones = false;
 };
 /// By MediaSide, the caller's first.
 using MediaSettingsPair = std::array<MediaSettings, 2>;
@@ -120,6 +127,13 @@ class MediaPath {
   /// answer).
   Result<std::string> answer_early(const SessionBody& offer, const MediaSettingsPair& settings);
 
+  /// Whether keys of the other side go to `to` in INFO, because its media has no way for them.
+  [[nodiscard]] bool tells_keys(MediaSide to) const noexcept {
+    return audio_plan_ != nullptr && audio_plan_->is_told[to == MediaSide::caller ? 0 : 1];
+  }
+  /// Sends a key in the media of `to`. False: it takes none there that the relay could make.
+  bool press_key(MediaSide to, char key, std::uint32_t duration_ms);
+
   /// What `to` was shown of the other side last; "": nothing.
   [[nodiscard]] std::string_view shown(MediaSide to) const noexcept {
     return last_sent_[to == MediaSide::caller ? 0 : 1];
@@ -161,6 +175,7 @@ class MediaPath {
     bool prefers_signalled = false;
     bool is_audio = false;
     bool is_plain = true;             // not encrypted end to end
+    std::uint8_t ptime_ms = 0;        // 0: not said, or more than is ever meant
     std::uint32_t clock_rate_hz = 0;  // of its first codec; 0: not known
     std::bitset<128> payloads, keys;  // types that it takes; those of telephone-event
   };
@@ -195,6 +210,8 @@ class MediaPath {
   void fence(MediaSide side, std::size_t index, const MediaSources* sources);
   void settle_mux(std::size_t index) noexcept;
   void settle_clock(MediaSide from, std::size_t index) noexcept;
+  void settle_audio(MediaSide from, const sip::SdpSession& said, std::string_view shown,
+                    const MediaSettingsPair& settings);
   [[nodiscard]] IpAddress origin(MediaSide to) const noexcept;
   template <class Write>
   Result<std::string> show(MediaSide to, sip::SdpEdit& edit, Write write);
@@ -215,6 +232,7 @@ class MediaPath {
   bool is_callee_fenced_ = false;
   std::array<Description, 2> described_;
   std::unique_ptr<Remembered> remembered_;
+  std::unique_ptr<AudioPlan> audio_plan_;  // null: packets pass as they are
   std::string negotiated_;
   std::array<std::string, 2> last_sent_{};      // what each side got last
   std::array<std::uint64_t, 2> version_{1, 1};  // of what each side gets (RFC 3264 section 8)

@@ -336,7 +336,8 @@ void EndpointCall::Body::send_rtp() {
   std::string packet(rtp_header_bytes + payload_bytes,
                      static_cast<char>(is_outgoing ? dial.rtp_pattern : plan.rtp_pattern));
   packet[0] = static_cast<char>(0x80);
-  packet[1] = static_cast<char>(packets_sent == 0 ? 0x80 : 0);  // the marker begins a talk spurt
+  const std::uint8_t type = is_outgoing ? dial.rtp_type : plan.rtp_type;
+  packet[1] = static_cast<char>(type | (packets_sent == 0 ? 0x80 : 0));  // begins a talk spurt
   put16(packet.data() + 2, rtp_sequence++);
   put32(packet.data() + 4, rtp_time);
   put32(packet.data() + 8, rtp_ssrc);
@@ -384,6 +385,14 @@ void EndpointCall::Body::on_datagram(const SocketAddress&, std::string_view byte
   ++packets_received;
   ++endpoint->counters.packets_received;
   received_pattern = static_cast<unsigned char>(bytes.back());
+  received_type = static_cast<unsigned char>(bytes[1]) & 0x7F;
+  const std::string_view timestamp = bytes.substr(4, 4);
+  constexpr std::string_view keys = "0123456789*#ABCD";
+  if (received_type != 101 || bytes.size() < rtp_header_bytes + 4 || timestamp == key_timestamp)
+    return;
+  key_timestamp = timestamp;
+  if (const auto event = static_cast<unsigned char>(bytes[12]); event < keys.size())
+    received_keys += keys[event];
 }
 
 // --- the handle ---
@@ -412,6 +421,8 @@ std::size_t EndpointCall::count(std::string_view event) const {
   return static_cast<std::size_t>(std::count(body_->events.begin(), body_->events.end(), event));
 }
 std::uint64_t EndpointCall::packets_sent() const { return body_->packets_sent; }
+int EndpointCall::received_type() const { return body_->received_type; }
+const std::string& EndpointCall::received_keys() const { return body_->received_keys; }
 std::uint64_t EndpointCall::packets_received() const { return body_->packets_received; }
 int EndpointCall::received_pattern() const { return body_->received_pattern; }
 const std::string& EndpointCall::last_body() const { return body_->last_body; }

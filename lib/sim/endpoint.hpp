@@ -94,6 +94,8 @@ struct EndpointCall::Body final : public LegEvents, private io::DatagramHandler 
   std::uint32_t rtp_time = 0, rtp_ssrc = 0;
   std::uint64_t packets_sent = 0, packets_received = 0;
   int received_pattern = -1;
+  int received_type = -1;
+  std::string received_keys, key_timestamp;  // the latter of the newest key
   std::uint64_t sdp_version = 0;
 
   Timer ring_timer, progress_timer, answer_timer, end_timer, rtp_timer;

@@ -44,7 +44,8 @@ void read_dtmf_send(Reader& r, const Json& v, DtmfSend& ways) {
                       {"rfc4733", DtmfSend::rfc4733},
                       {"rfc2833", DtmfSend::rfc4733},
                       {"info", DtmfSend::info},
-                      {"off", DtmfSend::off}},
+                      {"off", DtmfSend::off},
+                      {"inband", DtmfSend::inband}},
                      ways);
 }
 
@@ -87,7 +88,7 @@ std::vector<Field<T>> description_fields() {
        [](Reader& r, const Json& v, T& t) { read_annex(r, v, t.annexa); }, "sipG723Annexa"},
       {"ptime_adaptive", "boolean", "false",
        "The other side is told a packet time that it can take: not above its maxptime (M-10). "
-       "Packets are not cut or joined.",
+       "Packets of G.711 and other codecs that the relay knows are cut or joined to its ptime.",
        [](Reader& r, const Json& v, T& t) { r.boolean(v, t.ptime_adaptive); }},
       {"nat_sdp_first", "boolean", "false",
        "Relayed media goes to the address in its SDP, unless that is private, also when its "
@@ -102,8 +103,9 @@ std::vector<Field<T>> description_fields() {
       {"dtmf_receive", "all|rfc4733|signalling|off", "all",
        "How keys may come from it: as telephone events, in INFO, both or neither (M-09).",
        [](Reader& r, const Json& v, T& t) { read_dtmf_receive(r, v, t.dtmf_receive); }},
-      {"dtmf_send", "auto|rfc4733|info|off", "auto",
-       "How keys may go to it; auto: as they come. Nothing is converted.",
+      {"dtmf_send", "auto|rfc4733|info|inband|off", "auto",
+       "How keys may go to it; auto: as they come; inband: as tones in the voice, made by the "
+       "relay.",
        [](Reader& r, const Json& v, T& t) { read_dtmf_send(r, v, t.dtmf_send); }},
       {"srtp", "pass|off|optional|required", "pass",
        "Encryption of its media (SDES, RFC 4568). pass: as descriptions say, from end to end where "
@@ -119,6 +121,18 @@ std::vector<Field<T>> description_fields() {
       {"deny_media_networks", "array", "[]",
        "Networks that it may not come from, whatever else is allowed. At most 4096.",
        [](Reader& r, const Json& v, T& t) { read_networks(r, v, t.media_sources.deny); }},
+      {"dtmf_convert", "boolean", "false",
+       "Keys for it that come in another way than `dtmf_send` says are converted where media is "
+       "relayed; with auto to telephone events, or INFO where it takes none.",
+       [](Reader& r, const Json& v, T& t) { r.boolean(v, t.dtmf_convert); }},
+      {"dtmf_inband", "boolean", "false",
+       "Tones in the voice that it sends are keys as well, where media is relayed.",
+       [](Reader& r, const Json& v, T& t) { r.boolean(v, t.dtmf_inband); }, "rtpIncludeDtmfInband"},
+      {"transcode", "boolean", "false",
+       "Relayed audio is converted between A-law, mu-law and codecs that the host has added where "
+       "the two sides have none in common; both must say so (M-07).",
+       [](Reader& r, const Json& v, T& t) { r.boolean(v, t.transcode); },
+       "audioCodecTranscodingEnable"},
   };
 }
 

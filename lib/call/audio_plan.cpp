@@ -1,0 +1,137 @@
+#include "call/audio_plan.hpp"
+
+#include <algorithm>
+
+#include "call/media_path.hpp"
+#include "sip/message.hpp"
+#include "sip/sdp.hpp"
+
+namespace tandem::call {
+
+namespace {
+
+constexpr std::size_t index_of(MediaSide side) noexcept {
+  return side == MediaSide::caller ? 0 : 1;
+}
+constexpr MediaSide other(MediaSide side) noexcept {
+  return side == MediaSide::caller ? MediaSide::callee : MediaSide::caller;
+}
+
+constexpr unsigned usual_ptime_ms = 20;  // RFC 3551 section 4.2
+
+/// The packets that a side is to get; 0: as long as they come.
+unsigned ptime_for(unsigned own_ms, unsigned others_ms, const AudioCodec* codec) noexcept {
+  if (codec == nullptr || own_ms == others_ms) return 0;
+  if (own_ms < 10 || own_ms > 120 || own_ms % codec->facts().frame_ms != 0) return 0;
+  return own_ms;
+}
+
+}  // namespace
+
+bool can_transcode(const GatewayConfig& customer, const GatewayConfig& vendor) {
+  const auto has_known = [](const std::vector<CodecName>& list) {
+    return list.empty() || std::any_of(list.begin(), list.end(), [](const CodecName& codec) {
+             return !codec.is_video && find_audio_codec(codec.name, codec.clock_rate_hz) != nullptr;
+           });
+  };
+  return customer.sip.transcode && vendor.sip.transcode && has_known(customer.codecs) &&
+         has_known(vendor.codecs);
+}
+
+MediaAudio audio_of(const sip::SdpMedia& media) {
+  MediaAudio audio;
+  bool has_codec = false;
+  for (const sip::SdpCodec& codec : sip::sdp_codecs(media)) {
+    if (codec.payload_type < 0 || codec.payload_type > 127) continue;
+    if (sip::equals_ignoring_case(codec.name, "telephone-event")) {
+      if (audio.events_type < 0 && codec.clock_rate_hz == audio_rate_hz)
+        audio.events_type = codec.payload_type;
+    } else if (!has_codec && !sip::is_beside_codecs(codec)) {
+      has_codec = true;
+      audio.payload_type = static_cast<std::uint8_t>(codec.payload_type);
+      if (!codec.name.empty() && codec.clock_rate_hz != 0)
+        audio.codec = find_audio_codec(codec.name, codec.clock_rate_hz);
+    }
+  }
+  return audio;
+}
+
+/// What the relay has to do by an answer: `from` said one thing, and the other side was shown what
+/// is for it.
+void MediaPath::settle_audio(MediaSide from, const sip::SdpSession& said, std::string_view shown,
+                             const MediaSettingsPair& settings) {
+  const bool is_wanted =
+      std::any_of(settings.begin(), settings.end(), [](const MediaSettings& one) {
+        return one.description.transcodes || one.description.ptime_adaptive ||
+               one.gets_converted_keys || one.hears_tones;
+      });
+  if (!is_wanted && audio_plan_ == nullptr) return;
+  if (audio_plan_ != nullptr) audio_plan_->is_told = {};
+  const sip::SdpMedia* const of_sender = said.first_audio();
+  if (of_sender == nullptr) return;
+  const auto index = static_cast<std::size_t>(of_sender - said.media.data());
+  const auto answer = sip::parse_sdp(shown);
+  if (!answer || index >= answer->media_count || index >= streams_.size() ||
+      !streams_[index].is_open())
+    return;
+  MediaSession& stream = streams_[index];
+  const sip::SdpMedia& of_receiver = answer->media[index];
+  const bool is_plain = !of_sender->has_crypto && !of_sender->has_dtls && of_sender->is_rtp();
+  std::array<MediaAudio, 2> wires;
+  wires[index_of(from)] = audio_of(*of_sender);
+  wires[index_of(other(from))] = audio_of(of_receiver);
+  const bool is_other_codec = wires[0].codec != wires[1].codec;
+  if (wires[0].codec == nullptr || wires[1].codec == nullptr)
+    wires[0].codec = wires[1].codec = nullptr;
+  bool is_needed = is_other_codec && wires[0].codec != nullptr;
+  const auto ptime_ms = [&](std::size_t side) -> unsigned {
+    const std::vector<Target>& targets = described_[side].targets;
+    const unsigned own_ms = index < targets.size() ? targets[index].ptime_ms : 0;
+    return own_ms == 0 ? usual_ptime_ms : own_ms;
+  };
+  for (const MediaSide side : {MediaSide::caller, MediaSide::callee}) {
+    const std::size_t to = index_of(side), by = index_of(other(side));
+    MediaAudio& wire = wires[to];
+    const MediaSettings& set = settings[to];
+    if (set.description.ptime_adaptive)
+      wire.ptime_ms = ptime_for(ptime_ms(to), ptime_ms(by), wire.codec.get());
+    wire.hears_tones = set.hears_tones && wire.codec != nullptr;
+    is_needed = is_needed || wire.ptime_ms != 0 || wire.hears_tones;
+    if (!set.gets_converted_keys) continue;
+    is_needed = true;
+    if (set.dtmf_send == DtmfSend::inband && wire.codec != nullptr) {
+      wire.keys = MediaKeys::tones;
+    } else if (set.dtmf_send == DtmfSend::info || wire.events_type < 0) {
+      wire.keys = MediaKeys::none;
+      if (audio_plan_ == nullptr) audio_plan_ = std::make_unique<AudioPlan>();
+      audio_plan_->is_told[to] = set.dtmf_send != DtmfSend::rfc4733;
+    }
+  }
+  // Early media of the callee's does not end what is played until it comes.
+  const bool is_playing = stream.is_playing(MediaSide::caller);
+  if (!is_plain || (!is_needed && !is_playing)) {
+    stream.clear_audio();
+    return;
+  }
+  (void)stream.set_audio(wires[0], wires[1]);  // in range: numbers and packet times were looked at
+  if (!is_needed) return;
+  for (const MediaSide side : {MediaSide::caller, MediaSide::callee}) {
+    const MediaAudio& wire = wires[index_of(side)];
+    std::vector<std::uint8_t> types{wire.payload_type}, keys;
+    if (wire.events_type >= 0) {
+      keys.push_back(static_cast<std::uint8_t>(wire.events_type));
+      types.push_back(keys.back());
+    }
+    if (wire.codec != nullptr) (void)stream.set_payloads(side, types, keys);
+    if (wire.codec != nullptr) stream.set_clock_rate_hz(side, wire.codec->facts().clock_rate_hz);
+  }
+}
+
+bool MediaPath::press_key(MediaSide to, char key, std::uint32_t duration_ms) {
+  for (MediaSession& stream : streams_) {
+    if (stream.is_open() && stream.has_audio()) return stream.press_key(to, key, duration_ms).ok();
+  }
+  return false;
+}
+
+}  // namespace tandem::call
