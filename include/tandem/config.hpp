@@ -172,7 +172,17 @@ struct SplitEntry {
   std::string add_prefix;  ///< Put before the callee for routing; "" for none.
 };
 
+/// An announcement.
+struct PromptConfig {
+  Reason reason = Reason::none;
+  std::string source;  ///< As VendorGateway::ring_tone; tones are heard for 5 s.
+};
+/// Of one gateway.
+inline constexpr std::size_t prompts_max = 32;
+
 struct CustomerGateway : GatewayConfig {
+  /// What its callers hear before they are refused, by the end reason (M-14).
+  std::vector<PromptConfig> prompts{};
   /// Policies behind the prefix length, first one first; empty: what the parameters say.
   std::vector<RoutePolicy> sort;
   std::vector<SplitEntry> split;                                     ///< R-19; at most 64.
@@ -213,7 +223,11 @@ struct ReconciliationPeer {
 };
 
 struct VendorGateway : GatewayConfig {
-  std::vector<std::string> prefixes;  ///< R-01; empty: every number.
+  /// What callers hear while it is silent: "tone:ringback/us" or the path of a WAV file, see
+  /// AudioClip::load(); "": nothing (M-13).
+  std::string ring_tone{};
+  std::int32_t ring_tone_after_s = 5;  ///< Since the call came, 0..60.
+  std::vector<std::string> prefixes;   ///< R-01; empty: every number.
   PrefixMode prefix_mode = PrefixMode::extension;
   std::vector<std::string> customers_allow, customers_deny;  ///< R-09.
   SwitchRules switching;

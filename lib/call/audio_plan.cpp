@@ -127,6 +127,75 @@ void MediaPath::settle_audio(MediaSide from, const sip::SdpSession& said, std::s
   }
 }
 
+Result<std::string> MediaPath::play_early(const SessionBody& offer,
+                                          const MediaSettingsPair& settings, const AudioClip& clip,
+                                          const MediaPlay& how) {
+  const auto session = sip::parse_sdp(offer.bytes);
+  if (!session) return session.error();
+  const sip::SdpMedia* const audio = session->first_audio();
+  const auto index =
+      audio == nullptr ? SIZE_MAX : static_cast<std::size_t>(audio - session->media.data());
+  if (!relayed_ || index >= streams_.size() || !streams_[index].is_open())
+    return Error{ErrorCode::unsupported, "the audio of the call was not relayed"};
+  if (audio->has_crypto || audio->has_dtls)
+    return Error{ErrorCode::unsupported, "the audio of the call was encrypted end to end"};
+  MediaSession& stream = streams_[index];
+  const std::string shown(last_sent_[0]);
+  MediaAudio wire;
+  Result<std::string> description = shown;
+  const SocketAddress ours = stream.local_rtp(MediaSide::caller);
+  const auto before = sip::parse_sdp(shown);
+  // What it was shown of another vendor's may have led past the relay.
+  if (before && index < before->media_count && before->media[index].address == ours.ip &&
+      before->media[index].port == ours.port) {
+    wire = audio_of(before->media[index]);
+  } else {
+    const std::span<const CodecName> list = settings[0].description.codecs;
+    sip::SdpEdit edit;
+    edit.streams.resize(session->media_count);
+    for (sip::SdpStreamEdit& other_stream : edit.streams)
+      other_stream.is_refused = true;
+    sip::SdpStreamEdit& edited = edit.streams[index];
+    std::string_view events;
+    for (const sip::SdpCodec& codec : sip::sdp_codecs(*audio)) {
+      const bool is_listed =
+          list.empty() || std::any_of(list.begin(), list.end(), [&](const CodecName& known) {
+            return known.name == registered_codec_name(codec.name);
+          });
+      if (sip::equals_ignoring_case(codec.name, "telephone-event")) {
+        if (events.empty()) events = codec.format;
+      } else if (wire.codec == nullptr && is_listed && !codec.name.empty() &&
+                 codec.clock_rate_hz != 0) {
+        wire.codec = find_audio_codec(codec.name, codec.clock_rate_hz);
+        wire.payload_type = static_cast<std::uint8_t>(codec.payload_type);
+        if (wire.codec != nullptr) edited.formats.push_back(codec.format);
+      }
+    }
+    if (wire.codec != nullptr) {
+      if (!events.empty()) edited.formats.push_back(events);
+      edited.is_refused = false;
+      edited.address = ours.ip;
+      edited.port = ours.port;
+      description = show_own_answer(*session, edit);
+    }
+  }
+  if (wire.codec == nullptr)
+    return Error{ErrorCode::unsupported, "the caller offered no codec that can be played in"};
+  if (!description) return description;
+  if (!stream.has_audio()) {
+    if (auto set = stream.set_audio(wire, wire); !set) return set.error();
+  }
+  if (audio_plan_ == nullptr) audio_plan_ = std::make_unique<AudioPlan>();  // an answer ends it
+  if (auto played = stream.play(MediaSide::caller, clip, how); !played) return played.error();
+  return description;
+}
+
+void MediaPath::stop_playing() noexcept {
+  for (MediaSession& stream : streams_) {
+    if (stream.is_open()) stream.stop_playing(MediaSide::caller);
+  }
+}
+
 bool MediaPath::press_key(MediaSide to, char key, std::uint32_t duration_ms) {
   for (MediaSession& stream : streams_) {
     if (stream.is_open() && stream.has_audio()) return stream.press_key(to, key, duration_ms).ok();

@@ -356,6 +356,7 @@ void Call::refuse(Reason reason, int sip_status, int retry_after_s) {
   } else {
     const Customer* const customer = context_.customer_entry();
     const bool says_when = customer == nullptr || customer->config.sip.retry_after;  // P-16
+    if (play_prompt(ending, ending.q850_cause, says_when ? retry_after_s : 0)) return;
     inbound_->reject(sip_status, ending.q850_cause, says_when ? retry_after_s : 0);
   }
   finish(ending);
@@ -528,6 +529,7 @@ void Call::try_vendor(CandidatePlan plan, VendorLease lease, std::string_view of
   }
   trial_.leg = place_leg(placement, offer);
   advance_stage(AttemptStage::invited);
+  arm_ring_tone();
 }
 
 /// A leg to where the current attempt goes.
@@ -863,6 +865,7 @@ void Call::pass_progress(const Progress& progress, const std::string& descriptio
   // What goes out reliably is the answer for good, so it must be the callee's.
   if (shown.empty() && !inbound_->is_reliable()) {
     shown = setup_->early_answer;
+    if (shown.empty()) shown = begin_ring_tone();
     if (shown.empty() && !setup_->offer.empty() && is_sdp(setup_->offer_type)) {
       const GatewayConfig* const callee = is_loop(MediaSide::callee) ? nullptr : &vendor().config;
       auto own = media_.answer_early({setup_->offer_type, setup_->offer}, media_settings(callee));
@@ -1069,6 +1072,8 @@ void Call::give_up() {
   refusal.q850_cause = ending.q850_cause;
   if (context_.customer_entry()->config.sip.retry_after)
     refusal.retry_after_s = failure.retry_after_s;
+  if (play_prompt(ending, refusal.q850_cause, refusal.retry_after_s, setup_->last_failure.headers))
+    return;
   refusal.headers = views_of(setup_->last_failure.headers);
   inbound_->reject(refusal);
   finish(ending);
@@ -1077,6 +1082,12 @@ void Call::give_up() {
 void Call::on_cancel(Leg& leg, const Release& release) {
   if (!is_over_ && is_target(&leg)) return on_target_cancel();
   if (is_over_ || &leg != inbound_.get()) return;
+  // The caller has heard enough of why not.
+  if (setup_ != nullptr && setup_->early_audio != nullptr && setup_->early_audio->ending) {
+    Ending ending = *setup_->early_audio->ending;
+    ending.sip_status = release.is_transport ? 504 : 487;
+    return finish(ending);
+  }
   const Reason reason = release.is_transport ? Reason::ConnectionTimeout : Reason::CallerCancel;
   if (trial_.leg != nullptr) {
     trial_.leg->release(release.q850_cause);

@@ -150,6 +150,18 @@ class Call final : public LegEvents {
     HeaderCopies headers;
   };
 
+  /// What is played to the caller before an answer, or in the place of one (M-13, M-14).
+  struct EarlyAudio {
+    explicit EarlyAudio(Call& call);
+    Timer timer;  // until the ring tone begins, then until a prompt is over
+    bool is_armed = false;
+    bool is_ringing = false;       // the tone was begun
+    std::optional<Ending> ending;  // what the prompt is about
+    int q850_cause = 0;            // of the refusal behind it
+    int retry_after_s = 0;
+    HeaderCopies headers;
+  };
+
   /// What only a call that is being set up needs: calls talk for long, and by the ten thousand.
   struct Setup {
     Setup(Call& call, const InboundCall& arrival);
@@ -176,6 +188,7 @@ class Call final : public LegEvents {
     std::unique_ptr<StandInOrder> place;   // that the caller asks for; null: none by a dialog
     LegRelay* relay = nullptr;             // of who waits for it; null: nobody does
     std::unique_ptr<phone::RingingBoard::Entry> ringing;  // null: nobody may pick it up
+    std::unique_ptr<EarlyAudio> early_audio;              // null: nothing is or will be played
     Timer timer;  // policy deadline, then the attempt's progress timers, then the disk's
   };
 
@@ -233,6 +246,15 @@ class Call final : public LegEvents {
   /// The description of a progress as the caller may be shown it; "" for none.
   std::string pass_early_description(const Progress& progress);
   void pass_progress(const Progress& progress, const std::string& description);
+  // What a caller hears before the answer; early_audio.cpp.
+  [[nodiscard]] EarlyAudio& early_audio();
+  [[nodiscard]] bool may_play() const;
+  void arm_ring_tone();
+  void on_early_audio();
+  std::string begin_ring_tone();
+  [[nodiscard]] bool play_prompt(const Ending& ending, int q850_cause, int retry_after_s,
+                                 HeaderCopies headers = {});
+  void end_prompt();
   void advance_stage(AttemptStage stage);
   void on_attempt_timeout();
   void attempt_failed(const Failure& failure, Reason reason);

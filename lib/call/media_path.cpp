@@ -449,8 +449,13 @@ Result<std::string> MediaPath::answer_early(const SessionBody& offer,
                                          of_caller.description, edit);
       !applied)
     return applied.error();
+  return show_own_answer(*session, edit);
+}
+
+/// To an offer of the caller's.
+Result<std::string> MediaPath::show_own_answer(const sip::SdpSession& offer, sip::SdpEdit& edit) {
   return show(MediaSide::caller, edit,
-              [&](const sip::SdpEdit& wanted) { return sip::write_own_answer(*session, wanted); });
+              [&](const sip::SdpEdit& wanted) { return sip::write_own_answer(offer, wanted); });
 }
 
 const MediaSession* MediaPath::audio() const noexcept {

@@ -127,6 +127,13 @@ class MediaPath {
   /// answer).
   Result<std::string> answer_early(const SessionBody& offer, const MediaSettingsPair& settings);
 
+  /// Plays to the caller before the answer, and gives the description that it must have been shown
+  /// for that: what it was shown last, or an answer of our own to its offer. Errors: those of
+  /// answer_early(), unsupported (it offers no codec that the relay knows).
+  Result<std::string> play_early(const SessionBody& offer, const MediaSettingsPair& settings,
+                                 const AudioClip& clip, const MediaPlay& how);
+  void stop_playing() noexcept;  ///< To the caller.
+
   /// Whether keys of the other side go to `to` in INFO, because its media has no way for them.
   [[nodiscard]] bool tells_keys(MediaSide to) const noexcept {
     return audio_plan_ != nullptr && audio_plan_->is_told[to == MediaSide::caller ? 0 : 1];
@@ -215,6 +222,7 @@ class MediaPath {
   [[nodiscard]] IpAddress origin(MediaSide to) const noexcept;
   template <class Write>
   Result<std::string> show(MediaSide to, sip::SdpEdit& edit, Write write);
+  Result<std::string> show_own_answer(const sip::SdpSession& offer, sip::SdpEdit& edit);
 
   [[nodiscard]] const MediaSession* audio() const noexcept;
   [[nodiscard]] bool is_audio_plain() const noexcept;

@@ -401,6 +401,12 @@ class TablesBuilder {
       auto resolver = lrn_resolver_of(gateway);
       if (!resolver) return in("customer gateway", gateway.id, resolver.error());
       customer.lrn_resolver = std::move(*resolver);
+      for (const PromptConfig& prompt : gateway.prompts) {
+        auto clip = clip_of(prompt.source);
+        if (clip && prompt.source.rfind("tone:", 0) == 0) clip = lengthened(*clip);
+        if (!clip) return in("customer gateway", gateway.id, clip.error());
+        customer.prompts.emplace_back(prompt.reason, std::move(*clip));
+      }
       customer.registers = gateway.registration == GatewayRegistration::dynamic;
       if (customer.registers && gateway.auth) {
         tables_->registrants[gateway.auth->username] = {
@@ -473,12 +479,34 @@ class TablesBuilder {
       auto periods = periods_of(gateway.periods, gateway.calendar);
       if (!periods) return in("vendor gateway", gateway.id, periods.error());
       vendor.periods = std::move(*periods);
+      if (!gateway.ring_tone.empty()) {
+        auto clip = clip_of(gateway.ring_tone);
+        if (!clip) return in("vendor gateway", gateway.id, clip.error());
+        vendor.ring_tone = std::move(*clip);
+      }
       tables_->identity_needs.add(vendor.config.sip);
       tables_->has_periods |= !vendor.periods.empty();
       tables_->vendors.push_back(std::move(vendor));
     }
     tables_->routes = routes.build();
     return {};
+  }
+
+  /// Each file is read once, whatever the number of gateways that name it.
+  Result<AudioClip> clip_of(const std::string& source) {
+    if (const auto known = clips_.find(source); known != clips_.end()) return known->second;
+    auto clip = AudioClip::load(source);
+    if (clip) clips_.emplace(source, *clip);
+    return clip;
+  }
+
+  /// A period of a tone again and again, for 5 s.
+  static Result<AudioClip> lengthened(const AudioClip& clip) {
+    constexpr std::size_t samples_min = 5 * 8000;
+    std::vector<std::int16_t> samples;
+    while (samples.size() < samples_min)
+      samples.insert(samples.end(), clip.samples().begin(), clip.samples().end());
+    return AudioClip::of(std::move(samples));
   }
 
   /// What a phone says of media, as gateways have it.
@@ -599,6 +627,7 @@ class TablesBuilder {
 
   const SwitchConfig& config_;
   SharedState& state_;
+  std::map<std::string, AudioClip> clips_;  // by source
   std::unique_ptr<Tables> tables_ = std::make_unique<Tables>();
   std::map<std::string, RateDeck> decks_;
   std::map<std::string, std::shared_ptr<const BillingPrefixes>> billing_prefixes_;  // by deck

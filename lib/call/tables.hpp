@@ -24,6 +24,7 @@
 #include "route/quality.hpp"
 #include "route/split.hpp"
 #include "tandem/accounts.hpp"
+#include "tandem/audio_clip.hpp"
 #include "tandem/billing_prefixes.hpp"
 #include "tandem/config.hpp"
 #include "tandem/rating.hpp"
@@ -106,7 +107,8 @@ struct Customer : Payers {
   std::vector<bool> denied_vendors;  ///< By vendor; empty: it may use all (R-09).
   std::vector<bool> mobile_areas;    ///< Chosen for the area code (N-04).
   route::CallerPool forward_pool;
-  std::shared_ptr<lrn::ResolverState> lrn_resolver;  ///< Null: no look-ups (R-20).
+  std::vector<std::pair<Reason, AudioClip>> prompts;  ///< M-14.
+  std::shared_ptr<lrn::ResolverState> lrn_resolver;   ///< Null: no look-ups (R-20).
   bool registers = false;  ///< Known by its registration or its credentials (A-03).
 };
 
@@ -123,6 +125,7 @@ struct Vendor {
   route::CallerPool caller_pool, forward_pool;
   PrefixSet allow_forwarders, deny_forwarders;  ///< N-06; empty: no such list.
   route::Periods periods;
+  AudioClip ring_tone;             ///< M-13; of no sound: none.
   std::vector<bool> mobile_areas;  ///< As of a customer.
   bool registers = false;          ///< Called where it registered; no `addresses`.
   bool is_phone = false;

@@ -46,6 +46,10 @@ void Call::on_answer(Leg& leg, const Answer& answer) {
   setup_->timer.cancel();
   setup_->ringing.reset();
   note_progress();
+  if (setup_->early_audio != nullptr) {
+    setup_->early_audio->timer.cancel();
+    media_.stop_playing();
+  }
   callee_product_ = answer.product;
   // A vendor may have described itself in a provisional response only. Bodies that describe no
   // session, such as those of SIP-I, are for this hop alone.
@@ -481,6 +485,7 @@ void Call::finish(const Ending& ending) {
   if (setup_ != nullptr) setup_->timer.cancel();
   if (setup_ != nullptr && setup_->relay != nullptr)
     std::exchange(setup_->relay, nullptr)->give_up();
+  if (setup_ != nullptr && setup_->early_audio != nullptr) setup_->early_audio->timer.cancel();
   money_timer_.cancel();
   max_timer_.cancel();
   rejoin_.reset();

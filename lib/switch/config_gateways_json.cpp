@@ -246,6 +246,25 @@ const std::vector<Field<SplitEntry>>& split_fields() {
   return fields;
 }
 
+static void read_prompts(Reader& r, const Json& v, std::vector<PromptConfig>& prompts) {
+  if (!v.is_object()) {
+    r.fail("expected an object of end reasons and sounds");
+    return;
+  }
+  if (v.size() > prompts_max) r.fail("more than " + std::to_string(prompts_max) + " prompts");
+  for (auto item = v.begin(); item != v.end(); ++item) {
+    Reader::Step step(r, item.key());
+    const auto reason = reason_from_name(item.key());
+    PromptConfig prompt;
+    if (!reason) {
+      r.fail("\"" + item.key() + "\" is no end reason such as \"AccountBalanceNotEnough\"");
+    } else if (r.string(item.value(), prompt.source, 1024)) {
+      prompt.reason = *reason;
+      prompts.push_back(std::move(prompt));
+    }
+  }
+}
+
 const std::vector<Field<CustomerGateway>>& customer_fields() {
   static const std::vector<Field<CustomerGateway>> fields = [] {
     auto table = gateway_fields<CustomerGateway>();
@@ -253,6 +272,10 @@ const std::vector<Field<CustomerGateway>>& customer_fields() {
         {"sort", "up to two of answer_ratio, lowest_rate, talk_time", "as the parameters say",
          "What goes behind the prefix length and before the priority (R-07).",
          [](Reader& r, const Json& v, CustomerGateway& g) { read_sort(r, v, g.sort); }},
+        {"prompts", "{\"AccountBalanceNotEnough\": \"/path.wav\", ...}", "none",
+         "What its callers hear before a call is refused for that end reason: a WAV file or "
+         "tone:NAME/COUNTRY (M-14).",
+         [](Reader& r, const Json& v, CustomerGateway& g) { read_prompts(r, v, g.prompts); }},
         {"periods", "array", "[]", "Hours and line limits of its calls, see below (R-12).",
          [](Reader& r, const Json& v, CustomerGateway& g) {
            read_periods(r, v, customer_period_fields(), {}, g.periods);
@@ -430,6 +453,15 @@ const std::vector<Field<VendorGateway>>& vendor_fields() {
          "Where the order looks at prices, its price counts; without it only whether it is the "
          "lowest (R-06).",
          [](Reader& r, const Json& v, VendorGateway& g) { r.boolean(v, g.least_cost); }},
+        {"ring_tone", "WAV file or tone:NAME/COUNTRY", "none",
+         "What callers hear while it is silent, `ring_tone_after_s` after the call came, where "
+         "media is relayed (M-13).",
+         [](Reader& r, const Json& v, VendorGateway& g) { r.string(v, g.ring_tone, 1024); }},
+        {"ring_tone_after_s", "integer 0..60", "5", "When that begins.",
+         [](Reader& r, const Json& v, VendorGateway& g) {
+           r.number(v, 0, 60, g.ring_tone_after_s);
+         },
+         "SS_AUXILIARY_RING_TONE_ACTIVATION_DELAY"},
         {"quality", "boolean", "parameter",
          "Its answered attempts are counted for the order (R-05).",
          [](Reader& r, const Json& v, VendorGateway& g) { r.boolean(v, g.quality.emplace()); }},
