@@ -44,6 +44,7 @@ struct DialPlan {
   int ptime_ms = 20;                   ///< 10..200; G.711, 8 bytes a millisecond.
   std::uint8_t rtp_pattern = 0xD5;     ///< Every byte of the payload.
   std::uint8_t rtp_type = 0;           ///< Payload type of what it sends, 0..127.
+  std::string formats = "0 8 101";     ///< Of its own description; 101 are telephone events.
   std::int64_t cancel_after_us = -1;   ///< CANCEL so long after the INVITE; -1: no.
   std::int64_t hang_up_after_us = -1;  ///< BYE so long after the answer; -1: no.
   int max_forwards = 70;               ///< 0..255.
@@ -81,6 +82,7 @@ struct AnswerPlan {
   int ptime_ms = 20;
   std::uint8_t rtp_pattern = 0x2A;
   std::uint8_t rtp_type = 0;
+  std::string formats = "0 8 101";
   std::string username, password;  ///< Not empty: the caller must authenticate (401).
   std::string realm = "vendor";
   std::vector<std::pair<std::string, std::string>> headers;  ///< Further ones of 200 or refusal.

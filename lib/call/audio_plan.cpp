@@ -76,7 +76,8 @@ void MediaPath::settle_audio(MediaSide from, const sip::SdpSession& said, std::s
     return;
   MediaSession& stream = streams_[index];
   const sip::SdpMedia& of_receiver = answer->media[index];
-  const bool is_plain = !of_sender->has_crypto && !of_sender->has_dtls && of_sender->is_rtp();
+  const bool is_plain = of_sender->is_rtp() && (ends_encryption(settings) ||
+                                                (!of_sender->has_crypto && !of_sender->has_dtls));
   std::array<MediaAudio, 2> wires;
   wires[index_of(from)] = audio_of(*of_sender);
   wires[index_of(other(from))] = audio_of(of_receiver);
@@ -101,10 +102,11 @@ void MediaPath::settle_audio(MediaSide from, const sip::SdpSession& said, std::s
     is_needed = true;
     if (set.dtmf_send == DtmfSend::inband && wire.codec != nullptr) {
       wire.keys = MediaKeys::tones;
-    } else if (set.dtmf_send == DtmfSend::info || wire.events_type < 0) {
+    } else if (set.dtmf_send == DtmfSend::info ||
+               (set.dtmf_send == DtmfSend::auto_mode && wire.events_type < 0)) {
       wire.keys = MediaKeys::none;
       if (audio_plan_ == nullptr) audio_plan_ = std::make_unique<AudioPlan>();
-      audio_plan_->is_told[to] = set.dtmf_send != DtmfSend::rfc4733;
+      audio_plan_->is_told[to] = true;
     }
   }
   // Early media of the callee's does not end what is played until it comes.

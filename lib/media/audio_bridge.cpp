@@ -230,8 +230,9 @@ void AudioBridge::take_audio(Way& from, Way& to, MediaSide to_side, const RtpHea
     }
   }
   // A tone that goes on in another form is not heard twice.
-  const bool is_covered =
-      to.key_count != 0 || (from.tones.is_heard() && to.audio.keys != MediaKeys::tones);
+  const bool goes_on = to.audio.keys == MediaKeys::none ||
+                       (to.audio.keys == MediaKeys::events && to.audio.events_type >= 0);
+  const bool is_covered = to.key_count != 0 || (from.tones.is_heard() && goes_on);
   if (is_covered) {
     --to.shift;
     return;

@@ -99,6 +99,10 @@ std::string EndpointCall::Body::describe(sip::SdpDirection direction,
       if (opened) rtp = std::move(*opened);
     }
   }
+  const std::string& formats = is_outgoing ? dial.formats : plan.formats;
+  const std::string event_lines = formats.find("101") == std::string::npos
+                                      ? std::string()
+                                      : "a=rtpmap:101 telephone-event/8000\r\n";
   const unsigned port = rtp != nullptr ? rtp->local().port : 9;
   const std::string family = endpoint->address.ip.is_ipv6() ? "IN IP6 " : "IN IP4 ";
   const std::string ip = family + endpoint->address.ip.to_string();
@@ -106,7 +110,7 @@ std::string EndpointCall::Body::describe(sip::SdpDirection direction,
   const std::string key_lines = srtp_keys.describe(srtp(), answered, endpoint->random, protocol);
   local_sdp = "v=0\r\no=- " + std::to_string(rtp_ssrc) + " " + std::to_string(++sdp_version) + " " +
               ip + "\r\ns=-\r\nc=" + ip + "\r\nt=0 0\r\nm=audio " + std::to_string(port) + " " +
-              protocol + " 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n" + key_lines +
+              protocol + " " + formats + "\r\n" + event_lines + key_lines +
               "a=" + std::string(sip::sdp_direction_name(direction)) + "\r\n";
   return local_sdp;
 }

@@ -55,9 +55,39 @@ TEST_CASE("read_config: what is no list of codecs is said at its place (M-07)") 
     many += ", \"speex/" + std::to_string(i) + '"';
   CHECK(pointers(read_gateway("customer_gateways", many + "]")) ==
         Pointers{"/provision/customer_gateways/0/codecs"});
-  // Nothing converts codecs yet.
   CHECK(pointers(read_gateway("customer_gateways", R"("transcode": true)")) ==
-        Pointers{"/provision/customer_gateways/0/transcode"});
+        Pointers{"/provision/customer_gateways/0/transcode"});  // it stands in `sip`
+}
+
+TEST_CASE("read_config: conversions of codecs and keys, ring tones and prompts (M-07 .. M-14)") {
+  auto reading = read_gateway("vendor_gateways",
+                              R"("ring_tone": "tone:ringback/us", "ring_tone_after_s": 7,
+         "sip": {"audioCodecTranscodingEnable": true, "dtmf_send": "inband", "dtmf_convert": true,
+                 "dtmf_inband": true})");
+  REQUIRE(pointers(reading) == Pointers{});
+  const VendorGateway& vendor = reading.config.provision.vendor_gateways.at(0);
+  CHECK(vendor.ring_tone == "tone:ringback/us");
+  CHECK(vendor.ring_tone_after_s == 7);
+  CHECK(vendor.sip.transcode);
+  CHECK(vendor.sip.dtmf_send == DtmfSend::inband);
+  CHECK(vendor.sip.dtmf_convert);
+  CHECK(vendor.sip.dtmf_inband);
+  CHECK(vendor.sip.gets_converted());
+  CHECK_FALSE(vendor.sip.gets_events());
+  reading = read_gateway("customer_gateways",
+                         R"("prompts": {"AccountBalanceNotEnough": "/var/money.wav"})");
+  REQUIRE(pointers(reading) == Pointers{});
+  const CustomerGateway& customer = reading.config.provision.customer_gateways.at(0);
+  REQUIRE(customer.prompts.size() == 1);
+  CHECK(customer.prompts[0].reason == Reason::AccountBalanceNotEnough);
+  CHECK(customer.prompts[0].source == "/var/money.wav");
+  CHECK(
+      pointers(read_gateway("customer_gateways", R"("prompts": {"Nothing": "x", "NoMedia": 3})")) ==
+      Pointers{"/provision/customer_gateways/0/prompts/NoMedia",
+               "/provision/customer_gateways/0/prompts/Nothing"});
+  CHECK(pointers(read_gateway("vendor_gateways", R"("ring_tone_after_s": 61)")) ==
+        Pointers{"/provision/vendor_gateways/0/ring_tone_after_s"});
+  CHECK(pointers(read_phone(R"("transcode": 3)")) == Pointers{"/provision/phones/0/transcode"});
 }
 
 TEST_CASE(

@@ -1,0 +1,247 @@
+// What the relay makes of the audio of calls, as the gateways say: other codecs (M-07), keys in
+// another form (M-09), ring tones (M-13) and prompts (M-14).
+#include <string>
+#include <vector>
+
+#include "flow/flow.hpp"
+
+using namespace tandem;
+using namespace tandem::sim;
+using namespace tandem::sim::test;
+
+namespace {
+
+CustomerGateway& cust(SwitchConfig& config) { return config.provision.customer_gateways[0]; }
+VendorGateway& v(SwitchConfig& config, int number) {
+  return config.provision.vendor_gateways[static_cast<std::size_t>(number - 1)];
+}
+
+/// Formats of the first m= line.
+std::string formats(const std::string& text) {
+  const auto at = text.find("RTP/AVP ");
+  if (at == std::string::npos) return {};
+  return text.substr(at + 8, text.find("\r\n", at) - at - 8);
+}
+
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+SwitchConfig transcoding() {
+  SwitchConfig config = base_config();
+  cust(config).sip.transcode = v(config, 1).sip.transcode = true;
+  return config;
+}
+
+DialPlan dialling(const std::string& wanted, std::uint8_t type) {
+  DialPlan plan;
+  plan.formats = wanted;
+  plan.send_rtp = true;
+  plan.rtp_type = type;
+  return plan;
+}
+
+AnswerPlan answering(const std::string& wanted, std::uint8_t type) {
+  AnswerPlan plan;
+  plan.formats = wanted;
+  plan.send_rtp = true;
+  plan.rtp_type = type;
+  return plan;
+}
+
+}  // namespace
+
+TEST_CASE("Audio M-07: a caller of mu-law and a vendor of A-law hear each other, both ways") {
+  SwitchConfig config = transcoding();
+  bool has_list = true;
+  SUBCASE("the vendor has a list") { v(config, 1).codecs = {CodecName::parse("PCMA").value()}; }
+  SUBCASE("nobody has one") { has_list = false; }
+  Bench bench(config);
+  AnswerPlan plan = answering("8 101", 8);
+  plan.rtp_pattern = 0xAA;  // the loudest
+  bench.b->set_plan(plan);
+  DialPlan dial = dialling("0 101", 0);
+  dial.rtp_pattern = 0xFF;  // silence
+  auto call = bench.connect(dial);
+  auto far = bench.b->last_call();
+  CHECK(formats(far->remote_sdp()) == (has_list ? "8 101" : "0 101 8"));
+  CHECK(has(far->remote_sdp(), "a=rtpmap:8 PCMA/8000\r\n"));
+  CHECK(formats(call->remote_sdp()) == "0 101");
+  CHECK(has(call->remote_sdp(), "a=rtpmap:0 PCMU/8000\r\n"));
+  bench.run_s(2);
+  CHECK(call->received_type() == 0);
+  CHECK(far->received_type() == 8);
+  CHECK(far->received_pattern() == 0xD5);
+  CHECK(call->received_pattern() == 0x80);
+  call->press_key('5');
+  bench.run_s(1);
+  CHECK(far->received_keys() == "5");
+  call->hang_up();
+  const Cdr& cdr = bench.only_cdr();
+  CHECK(cdr.codecs == MediaCodecs{"PCMU", "PCMU,telephone-event", "PCMA,telephone-event"});
+  CHECK(cdr.media_caller.packets_unnegotiated == 0);
+  CHECK(cdr.media_callee.packets_unnegotiated == 0);
+  CHECK(cdr.media_caller.cause == MediaCause::none);
+  CHECK(cdr.media_callee.packets_sent > 90);
+}
+
+TEST_CASE("Audio M-07: what both have is not converted, and one side alone does not convert") {
+  SwitchConfig config = transcoding();
+  SUBCASE("both have A-law") {
+    v(config, 1).codecs = {CodecName::parse("PCMA").value(), CodecName::parse("PCMU").value()};
+    Bench bench(config);
+    bench.b->set_plan(answering("8 101", 8));
+    auto call = bench.connect(dialling("8 101", 8));
+    CHECK(formats(bench.b->last_call()->remote_sdp()) == "8 101");
+    bench.run_s(1);
+    CHECK(bench.b->last_call()->received_type() == 8);
+    call->hang_up();
+    CHECK(bench.only_cdr().codecs.negotiated == "PCMA");
+  }
+  SUBCASE("the customer may not") {
+    cust(config).sip.transcode = false;
+    v(config, 1).codecs = {CodecName::parse("PCMA").value()};
+    Bench bench(config);
+    auto call = bench.dial(dialling("0 101", 0));
+    bench.run_s(1);
+    CHECK(call->status() == 488);
+    CHECK(bench.only_cdr().end_reason == Reason::CodecMismatch);
+  }
+  SUBCASE("nothing of what is offered is known here") {
+    v(config, 1).codecs = {CodecName::parse("PCMA").value()};
+    Bench bench(config);
+    auto call = bench.dial(dialling("18 101", 18));
+    bench.run_s(1);
+    CHECK(call->status() == 488);
+    CHECK(bench.only_cdr().end_reason == Reason::CodecMismatch);
+  }
+  SUBCASE("the lists have nothing in common, and explain knows") {
+    cust(config).codecs = {CodecName::parse("PCMU").value()};
+    v(config, 1).codecs = {CodecName::parse("PCMA").value()};
+    Bench bench(config);
+    const auto answer = bench.tandem->explain({"cust", "1000", "442079460000", std::nullopt});
+    REQUIRE(answer.ok());
+    CHECK_FALSE(has(*answer, "CodecMismatch"));
+  }
+}
+
+TEST_CASE("Audio M-09: a key in INFO goes as an event to a vendor of events alone, and back") {
+  SwitchConfig config = base_config();
+  v(config, 1).sip.dtmf_send = DtmfSend::rfc4733;
+  v(config, 1).sip.dtmf_convert = true;
+  cust(config).sip.dtmf_send = DtmfSend::info;
+  cust(config).sip.dtmf_convert = true;
+  Bench bench(config);
+  bench.b->set_plan(answering("0 101", 0));
+  auto call = bench.connect(dialling("0", 0));
+  auto far = bench.b->last_call();
+  CHECK(formats(far->remote_sdp()) == "0 101");
+  CHECK(formats(call->remote_sdp()) == "0");
+  bench.run_s(1);
+  for (const char* key : {"1", "#", "9"}) {
+    call->request("INFO", "application/dtmf-relay",
+                  std::string("Signal=") + key + "\r\nDuration=160\r\n");
+    bench.run_s(1);
+  }
+  CHECK(call->count("result 200") == 3);
+  CHECK(far->count("INFO") == 0);
+  CHECK(far->received_keys() == "1#9");
+  far->press_key('7');
+  bench.run_s(1);
+  CHECK(call->count("INFO") == 1);
+  CHECK(call->last_body() == "Signal=7\r\nDuration=100\r\n");
+  CHECK(call->received_keys().empty());
+  call->hang_up();
+  bench.only_cdr();
+}
+
+TEST_CASE("Audio M-13: the caller hears a ring tone while the vendor is silent, until it speaks") {
+  SwitchConfig config = base_config();
+  v(config, 1).ring_tone = "tone:ringback/us";
+  v(config, 1).ring_tone_after_s = 3;
+  Bench bench(config);
+  AnswerPlan plan = answering("8 101", 8);
+  plan.ring_after_us = 1 * second_us;
+  plan.answer_after_us = 10 * second_us;
+  bench.b->set_plan(plan);
+  auto call = bench.dial(dialling("8 0 101", 8));
+  bench.run_ms(2900);
+  CHECK(call->count("183 sdp") == 0);
+  CHECK(call->packets_received() == 0);
+  bench.run_ms(300);
+  CHECK(call->count("183 sdp") == 1);
+  CHECK(formats(call->remote_sdp()) == "8 101");
+  bench.run_ms(2000);
+  const std::uint64_t heard = call->packets_received();
+  CHECK(heard >= 100);
+  CHECK(heard <= 112);
+  CHECK(call->received_type() == 8);
+  bench.run_s(6);
+  CHECK(call->was_answered());
+  const std::uint64_t before = call->packets_received();
+  bench.run_s(1);
+  CHECK(call->packets_received() - before <= 52);  // the vendor's alone
+  CHECK(call->received_pattern() == 0x2A);
+  call->hang_up();
+  const Cdr& cdr = bench.only_cdr();
+  CHECK(cdr.end_reason == Reason::NormalCallClearing);
+  CHECK(cdr.pdd_ms >= 1000);
+  CHECK(cdr.pdd_ms < 1500);  // a tone of ours is no progress
+}
+
+TEST_CASE("Audio M-13: no tone where there is early media, or for a caller that heard enough") {
+  SwitchConfig config = base_config();
+  v(config, 1).ring_tone = "tone:ringback";
+  v(config, 1).ring_tone_after_s = 2;
+  Bench bench(config);
+  AnswerPlan plan = answering("8", 8);
+  SUBCASE("early media") {
+    plan.progress_after_us = second_us;
+    plan.answer_after_us = 6 * second_us;
+    bench.b->set_plan(plan);
+    auto call = bench.dial(dialling("8", 8));
+    bench.run_s(4);
+    CHECK(call->count("183 sdp") == 1);
+    CHECK(call->received_pattern() == 0x2A);
+    bench.run_s(3);
+    call->hang_up();
+    bench.only_cdr();
+  }
+  SUBCASE("cancelled") {
+    plan.answer_after_us = 60 * second_us;
+    bench.b->set_plan(plan);
+    auto call = bench.dial(dialling("8", 8));
+    bench.run_s(4);
+    const std::uint64_t heard = call->packets_received();
+    CHECK(heard > 90);
+    call->cancel();
+    bench.run_s(2);
+    CHECK(call->packets_received() <= heard + 2);
+    CHECK(bench.only_cdr().end_reason == Reason::CallerCancel);
+  }
+}
+
+TEST_CASE("Audio M-14: without money the caller hears why, then gets the refusal; nobody pays") {
+  SwitchConfig config = base_config();
+  config.provision.accounts[0].balance = Amount();
+  cust(config).prompts = {{Reason::AccountBalanceNotEnough, "tone:congestion/us"}};
+  Bench bench(config);
+  auto call = bench.dial(dialling("0 101", 0));
+  bench.run_s(1);
+  CHECK(call->count("183 sdp") == 1);
+  CHECK(call->status() == 183);
+  CHECK(bench.lines("cust") == 1);
+  SUBCASE("heard to its end") {
+    bench.run_ms(3800);
+    CHECK(call->packets_received() >= 235);
+  }
+  SUBCASE("cancelled before") { call->cancel(); }
+  bench.run_s(6);
+  CHECK_FALSE(call->was_answered());
+  const Cdr& cdr = bench.only_cdr();
+  CHECK(cdr.end_reason == Reason::AccountBalanceNotEnough);
+  CHECK(cdr.answered_at_us == 0);
+  CHECK(cdr.attempts.empty());
+  CHECK(cdr.customer.charge.is_zero());
+  CHECK(bench.b->received("INVITE") == 0);
+}
