@@ -163,6 +163,30 @@ void bind_media(py::module_& m) {
       .def_property_readonly("dropped", &MediaTap::dropped)
       .def_property_readonly("is_over", &MediaTap::is_over);
 
+  py::class_<MediaAudio>(m, "MediaAudio")
+      .def(py::init([](const std::string& codec, int payload_type, std::optional<int> events_type,
+                       unsigned ptime_ms, const std::string& keys, bool hears_tones) {
+             MediaAudio audio;
+             audio.codec = find_audio_codec(codec);
+             if (audio.codec == nullptr)
+               throw py::value_error("codec \"" + codec + "\" was not known");
+             if (payload_type < 0 || payload_type > 127)
+               throw py::value_error("payload_type " + std::to_string(payload_type) +
+                                     " was not in 0..127");
+             if (keys != "events" && keys != "tones" && keys != "none")
+               throw py::value_error("keys \"" + keys + "\" was none of events, tones, none");
+             audio.payload_type = static_cast<std::uint8_t>(payload_type);
+             audio.events_type = events_type.value_or(-1);
+             audio.ptime_ms = ptime_ms;
+             audio.keys = keys == "events"  ? MediaKeys::events
+                          : keys == "tones" ? MediaKeys::tones
+                                            : MediaKeys::none;
+             audio.hears_tones = hears_tones;
+             return audio;
+           }),
+           "codec"_a, "payload_type"_a, py::kw_only(), "events_type"_a = py::none(),
+           "ptime_ms"_a = 0, "keys"_a = "events", "hears_tones"_a = false);
+
   py::class_<MediaSession>(m, "MediaSession")
       .def("local_rtp", of_open(&MediaSession::local_rtp), "side"_a)
       .def("local_rtcp", of_open(&MediaSession::local_rtcp), "side"_a)
@@ -218,6 +242,29 @@ void bind_media(py::module_& m) {
           [](MediaSession& s, std::size_t buffer_bytes) { return take(open(s).tap(buffer_bytes)); },
           "buffer_bytes"_a = 65'536)
       .def("untap", of_open(&MediaSession::untap))
+      .def(
+          "set_audio",
+          [](MediaSession& s, const MediaAudio& caller, const MediaAudio& callee) {
+            take(open(s).set_audio(caller, callee));
+          },
+          "caller"_a, "callee"_a)
+      .def("clear_audio", of_open(&MediaSession::clear_audio))
+      .def(
+          "play",
+          [](MediaSession& s, MediaSide side, const std::string& source, bool repeats,
+             bool until_heard) {
+            const AudioClip clip = take(AudioClip::load(source));
+            take(open(s).play(side, clip, {.repeats = repeats, .until_heard = until_heard}));
+          },
+          "side"_a, "source"_a, py::kw_only(), "repeats"_a = false, "until_heard"_a = true)
+      .def("stop_playing", of_open(&MediaSession::stop_playing), "side"_a)
+      .def("is_playing", of_open(&MediaSession::is_playing), "side"_a)
+      .def(
+          "press_key",
+          [](MediaSession& s, MediaSide side, const std::string& key, std::uint32_t duration_ms) {
+            take(open(s).press_key(side, key.size() == 1 ? key[0] : '\0', duration_ms));
+          },
+          "side"_a, "key"_a, "duration_ms"_a = 100)
       .def("set_clock_rate_hz", of_open(&MediaSession::set_clock_rate_hz), "side"_a, "rate_hz"_a)
       .def("relatch", of_open(&MediaSession::relatch), "side"_a, "window_ms"_a = 5000)
       .def("stats", of_open(&MediaSession::stats), "side"_a)

@@ -1510,6 +1510,76 @@ TANDEM_API int tandem_media_session_reported_lost(const tandem_media_session* se
                                                   uint64_t* packets);
 TANDEM_API void tandem_media_session_destroy(tandem_media_session* session); /* Since 0.1. */
 
+/* ---- Audio that is more than passed on (M-07, M-09, M-10, M-12 .. M-14) -----------------------
+ */
+
+/* A codec that every switch and relay of the process can convert from and to, beside PCMA and PCMU.
+   Samples are 16 bits at 8,000 Hz; a wideband codec resamples by itself. decode and encode run on a
+   relay thread, one stream at a time on one thread; they must not block or allocate. */
+typedef struct tandem_audio_codec {
+  size_t struct_size;
+  const char* name;       /* as it is registered, "G722"; copied */
+  uint32_t clock_rate_hz; /* of its RTP, a multiple of 8,000 up to 48,000; 0 means 8,000 */
+  uint32_t channels;      /* as a=rtpmap has it, 1..2; 0 means 1 */
+  int32_t payload_type;   /* static type of RFC 3551, 0..95; -1: a dynamic one */
+  uint32_t frame_ms;      /* packets hold a multiple of it, 1..60; 0 means 1 */
+  const char* fmtp;       /* value of a=fmtp; NULL: none; copied */
+  /* State of one stream and one way; NULL is none, and then the stream stays silent. NULL function:
+     `state` is `user`. Any thread. */
+  void* (*state_create)(void* user);
+  void (*state_free)(void* state); /* NULL: nothing to free. Any thread. */
+  /* Writes at most `capacity` samples and gives their number; 0: it could not be decoded. */
+  size_t (*decode)(void* state, const uint8_t* payload, size_t size, int16_t* samples,
+                   size_t capacity); /* required */
+  /* Writes at most `capacity` bytes and gives their number; 0: no packet. */
+  size_t (*encode)(void* state, const int16_t* samples, size_t count, uint8_t* payload,
+                   size_t capacity); /* required */
+  void* user; /* handed to state_create, never read; lives as long as the process */
+} tandem_audio_codec;
+#define TANDEM_AUDIO_CODEC_INIT \
+  { sizeof(tandem_audio_codec), NULL, 0, 0, -1, 0, NULL, NULL, NULL, NULL, NULL, NULL }
+/* Stays until the process ends. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, LIMIT (32 codecs). Any
+   thread. Since 0.1. */
+TANDEM_API int tandem_audio_codec_add(const tandem_audio_codec* codec);
+
+enum {
+  TANDEM_MEDIA_KEYS_EVENTS = 0, /* telephone events (RFC 4733) */
+  TANDEM_MEDIA_KEYS_TONES = 1,  /* tones in the voice */
+  TANDEM_MEDIA_KEYS_NONE = 2    /* not in the media: the host passes them on */
+};
+
+/* How the audio that one side sends and gets is written. */
+typedef struct tandem_media_audio {
+  size_t struct_size;
+  const char* codec;      /* "PCMA"; NULL: nothing is converted */
+  uint32_t clock_rate_hz; /* 0: any */
+  uint32_t payload_type;  /* of the codec, 0..127 */
+  int32_t events_type;    /* of telephone events, 0..127; -1: none */
+  uint32_t ptime_ms;      /* packets for it, 10..120; 0: as long as they come */
+  int32_t keys;           /* TANDEM_MEDIA_KEYS_ */
+  int32_t hears_tones;    /* tones in what it sends are keys */
+} tandem_media_audio;
+#define TANDEM_MEDIA_AUDIO_INIT \
+  { sizeof(tandem_media_audio), NULL, 0, 0, -1, 0, 0, 0 }
+/* From the next packet on; needs plain RTP. Errors: INVALID_ARGUMENT, NOT_FOUND (a codec that is
+   not known). Since 0.1. */
+TANDEM_API int tandem_media_session_set_audio(tandem_media_session* session,
+                                              const tandem_media_audio* caller,
+                                              const tandem_media_audio* callee);
+TANDEM_API int tandem_media_session_clear_audio(tandem_media_session* session); /* Since 0.1. */
+/* Plays a WAV file (one channel, 8,000 Hz, at most two minutes) or "tone:ringback/us" to a side;
+   reads the file at once, so not for a loop. `until_heard`: the first packet of the other side ends
+   it, else it covers them. Errors: WRONG_STATE (without set_audio), IO, INVALID_ARGUMENT,
+   NOT_FOUND, LIMIT. Since 0.1. */
+TANDEM_API int tandem_media_session_play(tandem_media_session* session, int32_t side,
+                                         const char* source, int32_t repeats, int32_t until_heard);
+TANDEM_API int tandem_media_session_stop_playing(tandem_media_session* session,
+                                                 int32_t side); /* Since 0.1. */
+/* Sends a key, '0'..'9', '*', '#', 'A'..'D', as set_audio says of the side. Errors: WRONG_STATE (no
+   way, or 16 wait). Since 0.1. */
+TANDEM_API int tandem_media_session_press_key(tandem_media_session* session, int32_t side, char key,
+                                              uint32_t duration_ms);
+
 /* ---- Recording (M-15) ----------------------------------------------------------------------- */
 
 typedef struct tandem_media_recorder tandem_media_recorder;   /* any thread */

@@ -41,11 +41,35 @@ static_assert(TANDEM_MEDIA_EVENT_DIGIT == static_cast<int>(MediaEvent::Kind::dig
 static_assert(TANDEM_MEDIA_REFUSAL_DENIED == static_cast<int>(MediaRefusal::denied));
 static_assert(TANDEM_MEDIA_CAUSE_SRTP_FAILURE == static_cast<int>(MediaCause::srtp_failure));
 static_assert(TANDEM_SRTP_AEAD_AES_256_GCM == static_cast<int>(SrtpSuite::aead_aes_256_gcm));
+static_assert(TANDEM_MEDIA_KEYS_NONE == static_cast<int>(MediaKeys::none));
 
 namespace {
 
 Result<MediaSide> read_side(std::int32_t side) {
   return read_enum(side, MediaSide::callee, "side");
+}
+
+Result<MediaAudio> read_audio(const tandem_media_audio* given) {
+  const auto read = read_struct(given, "tandem_media_audio");
+  if (!read) return read.error();
+  MediaAudio audio;
+  if (!view(read->codec).empty()) {
+    audio.codec = find_audio_codec(view(read->codec), read->clock_rate_hz);
+    if (audio.codec == nullptr)
+      return Error{ErrorCode::not_found,
+                   "codec \"" + std::string(view(read->codec)) + "\" was not known"};
+  }
+  if (read->payload_type > 127)
+    return Error{ErrorCode::invalid_argument,
+                 "payload_type " + std::to_string(read->payload_type) + " was not in 0..127"};
+  const auto keys = read_enum(read->keys, MediaKeys::none, "keys");
+  if (!keys) return keys.error();
+  audio.payload_type = static_cast<std::uint8_t>(read->payload_type);
+  audio.events_type = read->events_type;
+  audio.ptime_ms = read->ptime_ms;
+  audio.keys = *keys;
+  audio.hears_tones = read->hears_tones != 0;
+  return audio;
 }
 
 Result<IpAddress::Family> read_family(std::int32_t family) {
@@ -543,5 +567,64 @@ int tandem_media_session_reported_lost(const tandem_media_session* session, int3
 }
 
 void tandem_media_session_destroy(tandem_media_session* session) { delete session; }
+
+int tandem_media_session_set_audio(tandem_media_session* session, const tandem_media_audio* caller,
+                                   const tandem_media_audio* callee) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    TANDEM_CAPI_NOT_NULL(caller);
+    TANDEM_CAPI_NOT_NULL(callee);
+    const auto of_caller = read_audio(caller);
+    TANDEM_CAPI_TRY(of_caller);
+    const auto of_callee = read_audio(callee);
+    TANDEM_CAPI_TRY(of_callee);
+    TANDEM_CAPI_TRY(session->body.set_audio(*of_caller, *of_callee));
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_session_clear_audio(tandem_media_session* session) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    session->body.clear_audio();
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_session_play(tandem_media_session* session, int32_t side, const char* source,
+                              int32_t repeats, int32_t until_heard) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    TANDEM_CAPI_NOT_NULL(source);
+    const auto which = read_side(side);
+    TANDEM_CAPI_TRY(which);
+    const auto clip = AudioClip::load(source);
+    TANDEM_CAPI_TRY(clip);
+    TANDEM_CAPI_TRY(session->body.play(*which, *clip,
+                                       {.repeats = repeats != 0, .until_heard = until_heard != 0}));
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_session_stop_playing(tandem_media_session* session, int32_t side) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    const auto which = read_side(side);
+    TANDEM_CAPI_TRY(which);
+    session->body.stop_playing(*which);
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_session_press_key(tandem_media_session* session, int32_t side, char key,
+                                   uint32_t duration_ms) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    const auto which = read_side(side);
+    TANDEM_CAPI_TRY(which);
+    TANDEM_CAPI_TRY(session->body.press_key(*which, key, duration_ms));
+    return TANDEM_OK;
+  });
+}
 
 }  // extern "C"

@@ -333,6 +333,40 @@ def rtp(sequence: int, payload_type: int = 0, payload: bytes = bytes([0x10]) * 1
     return struct.pack("!BBHII", 0x80, payload_type, sequence, sequence * 160, 7) + payload
 
 
+def test_the_relay_converts_plays_and_presses() -> None:
+    def packet(payload_type: int, payload: bytes) -> bytes:
+        return struct.pack("!BBHII", 0x80, payload_type, 1, 160, 7) + payload
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone, socket.socket(
+        socket.AF_INET, socket.SOCK_DGRAM
+    ) as far, tandem.MediaRelay(
+        "127.0.0.1", ports=(42400, 42499), ready_pairs=2, nice=0
+    ) as relay, relay.open() as session:
+        for end, side in ((phone, tandem.MediaSide.CALLER), (far, tandem.MediaSide.CALLEE)):
+            end.bind(("127.0.0.1", 0))
+            end.settimeout(10)
+            session.set_remote(side, "127.0.0.1:%d" % end.getsockname()[1])
+        with pytest.raises(tandem.Error) as raised:
+            session.play(tandem.MediaSide.CALLER, "tone:ringback/us")
+        assert raised.value.code == tandem.ErrorCode.wrong_state
+        session.set_audio(
+            tandem.MediaAudio("PCMA", 8), tandem.MediaAudio("PCMU", 0, events_type=101)
+        )
+        ip, _, port = session.local_rtp(tandem.MediaSide.CALLER).rpartition(":")
+        phone.sendto(packet(8, b"\xd5" * 160), (ip, int(port)))
+        assert far.recv(2048) == packet(0, b"\xff" * 160)
+        session.play(tandem.MediaSide.CALLER, "tone:busy", repeats=True)
+        heard = phone.recv(2048)
+        assert heard[1] & 0x7F == 8 and len(heard) == 172
+        assert session.is_playing(tandem.MediaSide.CALLER)
+        session.stop_playing(tandem.MediaSide.CALLER)
+        session.press_key(tandem.MediaSide.CALLEE, "#")
+        key = far.recv(2048)
+        assert key[1] & 0x7F == 101 and key[12] == 11
+        with pytest.raises(ValueError):
+            tandem.MediaAudio("G729", 18)
+
+
 def test_the_relay_tells_taps_and_records(tmp_path: Path) -> None:
     caller, callee = tandem.MediaSide.caller, tandem.MediaSide.callee
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone, tandem.MediaRelay(

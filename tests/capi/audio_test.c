@@ -1,0 +1,86 @@
+/* Audio of a session and a codec of the host's. */
+#include "check.h"
+
+static int states;
+
+static void* begin(void* user) {
+  check_add((int*)user);
+  return user;
+}
+static void end(void* state) { (void)state; }
+static size_t decode(void* state, const uint8_t* payload, size_t size, int16_t* samples,
+                     size_t capacity) {
+  size_t i;
+  (void)state;
+  for (i = 0; i < size && i < capacity; ++i)
+    samples[i] = (int16_t)(payload[i] << 8);
+  return i;
+}
+static size_t encode(void* state, const int16_t* samples, size_t count, uint8_t* payload,
+                     size_t capacity) {
+  size_t i;
+  (void)state;
+  for (i = 0; i < count && i < capacity; ++i)
+    payload[i] = (uint8_t)((uint16_t)samples[i] >> 8);
+  return i;
+}
+
+int main(void) {
+  tandem_audio_codec codec = TANDEM_AUDIO_CODEC_INIT;
+  tandem_media_config config = TANDEM_MEDIA_CONFIG_INIT;
+  tandem_media_audio caller = TANDEM_MEDIA_AUDIO_INIT, callee = TANDEM_MEDIA_AUDIO_INIT;
+  tandem_media_relay* relay = NULL;
+  tandem_media_session* session = NULL;
+  codec.name = "L8";
+  CHECK_ERROR(tandem_audio_codec_add(&codec), TANDEM_ERR_INVALID_ARGUMENT, "NULL");
+  codec.state_create = begin;
+  codec.state_free = end;
+  codec.decode = decode;
+  codec.encode = encode;
+  codec.user = &states;
+  codec.frame_ms = 61;
+  CHECK_ERROR(tandem_audio_codec_add(&codec), TANDEM_ERR_INVALID_ARGUMENT, "frame_ms 61");
+  codec.frame_ms = 10;
+  codec.name = "nothing";
+  CHECK_ERROR(tandem_audio_codec_add(&codec), TANDEM_ERR_INVALID_ARGUMENT, "nothing");
+  codec.name = "L8";
+  CHECK(tandem_audio_codec_add(&codec) == TANDEM_OK);
+  CHECK_ERROR(tandem_audio_codec_add(&codec), TANDEM_ERR_ALREADY_EXISTS, "L8");
+
+  config.address = "127.0.0.1";
+  config.port_first = 41000;
+  config.port_last = 41099;
+  config.ready_pairs = 2;
+  CHECK(tandem_media_relay_create(&config, &relay) == TANDEM_OK);
+  CHECK(tandem_media_session_open(relay, TANDEM_IPV4, TANDEM_IPV4, &session) == TANDEM_OK);
+  CHECK_ERROR(tandem_media_session_play(session, TANDEM_SIDE_CALLER, "tone:busy", 1, 1),
+              TANDEM_ERR_WRONG_STATE, "audio of the session");
+  caller.codec = "PCMA";
+  caller.payload_type = 8;
+  callee.codec = "G729";
+  CHECK_ERROR(tandem_media_session_set_audio(session, &caller, &callee), TANDEM_ERR_NOT_FOUND,
+              "G729");
+  callee.codec = "L8";
+  callee.payload_type = 96;
+  callee.events_type = 101;
+  CHECK(tandem_media_session_set_audio(session, &caller, &callee) == TANDEM_OK);
+  CHECK(states == 2); /* one way each */
+  callee.ptime_ms = 15;
+  CHECK_ERROR(tandem_media_session_set_audio(session, &caller, &callee),
+              TANDEM_ERR_INVALID_ARGUMENT, "ptime_ms 15");
+  callee.ptime_ms = 0;
+  callee.keys = 7;
+  CHECK_ERROR(tandem_media_session_set_audio(session, &caller, &callee),
+              TANDEM_ERR_INVALID_ARGUMENT, "keys");
+  CHECK(tandem_media_session_play(session, TANDEM_SIDE_CALLER, "tone:busy", 1, 1) == TANDEM_OK);
+  CHECK_ERROR(tandem_media_session_play(session, TANDEM_SIDE_CALLER, "/no/such.wav", 0, 1),
+              TANDEM_ERR_IO, "/no/such.wav");
+  CHECK(tandem_media_session_stop_playing(session, TANDEM_SIDE_CALLER) == TANDEM_OK);
+  CHECK(tandem_media_session_press_key(session, TANDEM_SIDE_CALLEE, '5', 100) == TANDEM_OK);
+  CHECK_ERROR(tandem_media_session_press_key(session, TANDEM_SIDE_CALLER, '5', 100),
+              TANDEM_ERR_WRONG_STATE, "5");
+  CHECK(tandem_media_session_clear_audio(session) == TANDEM_OK);
+  tandem_media_session_destroy(session);
+  tandem_media_relay_destroy(relay);
+  return check_result();
+}
