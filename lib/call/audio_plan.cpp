@@ -192,6 +192,12 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
   return description;
 }
 
+bool MediaPath::is_playing() const noexcept {
+  return std::any_of(streams_.begin(), streams_.end(), [](const MediaSession& stream) {
+    return stream.is_open() && stream.is_playing(MediaSide::caller);
+  });
+}
+
 void MediaPath::stop_playing() noexcept {
   for (MediaSession& stream : streams_) {
     if (stream.is_open()) stream.stop_playing(MediaSide::caller);

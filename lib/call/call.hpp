@@ -155,7 +155,6 @@ class Call final : public LegEvents {
     explicit EarlyAudio(Call& call);
     Timer timer;  // until the ring tone begins, then until a prompt is over
     bool is_armed = false;
-    bool is_ringing = false;       // the tone was begun
     std::optional<Ending> ending;  // what the prompt is about
     int q850_cause = 0;            // of the refusal behind it
     int retry_after_s = 0;

@@ -133,6 +133,7 @@ class MediaPath {
   Result<std::string> play_early(const SessionBody& offer, const MediaSettingsPair& settings,
                                  const AudioClip& clip, const MediaPlay& how);
   void stop_playing() noexcept;  ///< To the caller.
+  [[nodiscard]] bool is_playing() const noexcept;
 
   /// Whether keys of the other side go to `to` in INFO, because its media has no way for them.
   [[nodiscard]] bool tells_keys(MediaSide to) const noexcept {

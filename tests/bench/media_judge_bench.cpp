@@ -1,9 +1,12 @@
 // What the relay itself spends on a packet, without any network: plain, watched for keys and
-// payload types, and tapped.
+// payload types, tapped, and converted.
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "bench.hpp"
+#include "media/audio_bridge.hpp"
 #include "media/flow.hpp"
 #include "media/tap_ring.hpp"
 
@@ -40,6 +43,22 @@ class Speech {
     ring_ = &ring;
   }
 
+  /// Has a sink in the place of the network.
+  void convert() {
+    MediaAudio of_caller, of_callee;
+    of_caller.codec = find_audio_codec("PCMA");
+    of_caller.payload_type = 0;  // as its packets have it
+    of_callee.codec = find_audio_codec("PCMU");
+    of_callee.payload_type = 8;
+    totals_.sender = &sink_;
+    for (std::uint32_t call = 0; call < calls; ++call) {
+      bridges_.push_back(std::make_shared<media::AudioBridge>(call));
+      (void)bridges_.back()->set(of_caller, of_callee);  // in range
+      flows_.watch(4 * call).bridge.store(bridges_.back().get());
+      flows_[4 * call].flags.store(media::FlowRecord::watched);
+    }
+  }
+
   double ns() {
     return best_ns_per_operation(20'000, [this](std::uint64_t n) {
       TappedPacket taken;
@@ -48,7 +67,7 @@ class Speech {
         if (call == 0) next_packet();
         media::Onward onward;
         const bool is_passed = flows_.judge(4 * call, from_, packet_, now_us_, totals_, onward);
-        flows_.sent(onward, is_passed, totals_);
+        if (bridges_.empty()) flows_.sent(onward, is_passed, totals_);
         if (ring_ != nullptr) (void)ring_->take(taken);
       }
       keep(totals_.forwarded.load());
@@ -57,6 +76,13 @@ class Speech {
 
  private:
   using Watch = media::Watch;
+  struct Sink final : media::DatagramSender {
+    bool send_datagram(unsigned, const media::Onward&, std::string_view bytes) noexcept override {
+      keep(bytes.back());
+      return true;
+    }
+    void on_bridge_begun(unsigned, std::uint32_t, media::AudioBridge&) noexcept override {}
+  };
   void next_packet() {
     now_us_ += 20'000;
     ++sequence_;
@@ -69,6 +95,8 @@ class Speech {
 
   media::FlowTable flows_;
   media::ShardCounters totals_;
+  Sink sink_;
+  std::vector<std::shared_ptr<media::AudioBridge>> bridges_;
   media::PackedAddress from_;
   media::TapRing* ring_ = nullptr;
   std::string packet_;
@@ -77,6 +105,13 @@ class Speech {
 };
 
 }  // namespace
+
+TANDEM_BENCH("media.transcode_cpu_us_per_packet", "us") {
+  Speech converted;
+  converted.convert();
+  return Figure{converted.ns() / 1000,
+                "{\"calls\":" + std::to_string(calls) + ",\"from\":\"PCMA\",\"to\":\"PCMU\"}"};
+}
 
 TANDEM_BENCH("media.judge_ns_per_packet", "ns") {
   Speech plain, watched, tapped;

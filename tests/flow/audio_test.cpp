@@ -229,11 +229,14 @@ TEST_CASE("Audio M-14: without money the caller hears why, then gets the refusal
   auto call = bench.dial(dialling("0 101", 0));
   bench.run_s(1);
   CHECK(call->count("183 sdp") == 1);
-  CHECK(call->status() == 183);
+  CHECK(call->status() == 0);
   CHECK(bench.lines("cust") == 1);
   SUBCASE("heard to its end") {
     bench.run_ms(3800);
     CHECK(call->packets_received() >= 235);
+    CHECK(call->status() == 0);
+    bench.run_s(1);
+    CHECK(call->status() == reason_facts(Reason::AccountBalanceNotEnough).sip_status);
   }
   SUBCASE("cancelled before") { call->cancel(); }
   bench.run_s(6);
@@ -244,4 +247,117 @@ TEST_CASE("Audio M-14: without money the caller hears why, then gets the refusal
   CHECK(cdr.attempts.empty());
   CHECK(cdr.customer.charge.is_zero());
   CHECK(bench.b->received("INVITE") == 0);
+}
+
+TEST_CASE(
+    "Audio M-14: a vendor's refusal follows its prompt; without a way to play it comes at once") {
+  SwitchConfig config = base_config();
+  cust(config).prompts = {{Reason::CalleeBusy, "tone:busy"}};
+  DialPlan dial = dialling("8", 8);
+  bool is_played = false;
+  SUBCASE("played") { is_played = true; }
+  SUBCASE("no offer") { dial.delayed_offer = true; }
+  SUBCASE("nothing that can be played in") { dial.formats = "18"; }
+  Bench bench(config);
+  bench.b->set_plan(refuse(486, 0));
+  auto call = bench.dial(dial);
+  bench.run_s(1);
+  CHECK(call->status() == (is_played ? 0 : 486));
+  CHECK(call->count("183 sdp") == (is_played ? 1 : 0));
+  bench.run_s(6);
+  CHECK(call->status() == 486);
+  const Cdr& cdr = bench.only_cdr();
+  CHECK(cdr.end_reason == Reason::CalleeBusy);
+  CHECK(cdr.release_side == ReleaseSide::callee);
+  CHECK(cdr.attempts.size() == 1);
+}
+
+TEST_CASE("Audio M-14: who ends a call during its prompt is heard") {
+  SwitchConfig config = base_config();
+  cust(config).prompts = {{Reason::CalleeBusy, "tone:busy"}};
+  Bench bench(config);
+  bench.b->set_plan(refuse(486, 0));
+  auto call = bench.dial(dialling("8", 8));
+  bench.run_s(1);
+  REQUIRE(bench.tandem->calls().size() == 1);
+  REQUIRE(bench.tandem->disconnect(bench.tandem->calls()[0].id).ok());
+  bench.run_s(1);
+  CHECK(call->is_over());
+  CHECK(bench.only_cdr().end_reason == Reason::AdminDisconnect);
+}
+
+TEST_CASE(
+    "Audio M-13: the tone goes on over failover, and stands in for a callee without a "
+    "description") {
+  SwitchConfig config = base_config(2);
+  v(config, 1).ring_tone = v(config, 2).ring_tone = "tone:ringback/gb";
+  SUBCASE("failover") {
+    v(config, 1).ring_tone_after_s = 1;
+    Bench bench(config);
+    bench.b->set_plan(refuse(503, 3 * second_us));
+    AnswerPlan plan = answering("8", 8);
+    plan.answer_after_us = 5 * second_us;
+    bench.vendors[1]->set_plan(plan);
+    auto call = bench.dial(dialling("8", 8));
+    bench.run_ms(2500);
+    CHECK(call->count("183 sdp") == 1);
+    const std::uint64_t before = call->packets_received();
+    CHECK(before > 50);
+    bench.run_s(3);
+    CHECK(call->count("183 sdp") == 1);
+    CHECK(call->packets_received() > before + 145);
+    bench.run_s(4);
+    CHECK(call->was_answered());
+    call->hang_up();
+    CHECK(bench.only_cdr().vendor_gateway == "v2");
+  }
+  SUBCASE("remote_ringback") {
+    cust(config).sip.remote_ringback = RemoteRingback::session_progress;
+    Bench bench(config);
+    AnswerPlan plan = answering("8", 8);
+    plan.ring_after_us = second_us;
+    plan.answer_after_us = 4 * second_us;
+    bench.b->set_plan(plan);
+    auto call = bench.dial(dialling("8", 8));
+    bench.run_ms(3000);
+    CHECK(call->count("183 sdp") == 1);
+    CHECK(call->packets_received() > 90);
+    bench.run_s(2);
+    CHECK(call->was_answered());
+    call->hang_up();
+    bench.only_cdr();
+  }
+}
+
+TEST_CASE("Audio M-13: a sound that cannot be had is refused with the configuration, by name") {
+  SwitchConfig config = base_config();
+  Bench bench(config);
+  v(config, 1).ring_tone = "/no/such/tone.wav";
+  const auto reloaded = bench.tandem->reload(config);
+  REQUIRE_FALSE(reloaded.ok());
+  CHECK(has(reloaded.error().message, "v1"));
+  CHECK(has(reloaded.error().message, "/no/such/tone.wav"));
+}
+
+TEST_CASE("Audio M-09: events become tones in the voice, and tones become events") {
+  SwitchConfig config = base_config();
+  v(config, 1).sip.dtmf_send = DtmfSend::inband;
+  Bench bench(config);
+  bench.b->set_plan(answering("8", 8));
+  DialPlan dial = dialling("8 101", 8);
+  dial.rtp_pattern = 0xD5;
+  auto call = bench.connect(dial);
+  auto far = bench.b->last_call();
+  CHECK(formats(call->remote_sdp()) == "8 101");
+  bench.run_s(1);
+  CHECK(far->received_pattern() == 0xD5);
+  call->press_key('5', 200);
+  bench.run_ms(100);
+  CHECK(far->received_type() == 8);
+  CHECK(far->received_pattern() != 0xD5);
+  bench.run_s(1);
+  CHECK(far->received_pattern() == 0xD5);
+  CHECK(far->received_keys().empty());
+  call->hang_up();
+  CHECK(bench.only_cdr().media_caller.digits == 1);
 }
