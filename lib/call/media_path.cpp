@@ -437,16 +437,19 @@ Result<std::string> MediaPath::answer_early(const SessionBody& offer,
     stream.address = ours.ip;
     stream.port = ours.port;
   }
-  const auto& [of_caller, of_callee] = settings;
   const bool takes_keys = ends_encryption(settings);
   for (std::size_t i = 0; takes_keys && i < std::min(keys_.size(), edit.streams.size()); ++i) {
     if (edit.streams[i].is_refused || !sip::can_have_sdes(session->media[i].protocol)) continue;
-    keys_[i].answer_own(MediaSide::caller, {of_caller.srtp, of_callee.srtp}, random_,
+    keys_[i].answer_own(MediaSide::caller, {settings[0].srtp, settings[1].srtp}, random_,
                         edit.streams[i]);
     (void)streams_[i].set_crypto(MediaSide::caller, keys_[i].agreed(MediaSide::caller));
   }
-  if (auto applied = sip::apply_policies(*session, SdpRole::answer, of_callee.description,
-                                         of_caller.description, edit);
+  sip::SdpPolicy of_caller = settings[0].description, of_callee = settings[1].description;
+  // What the callee takes is converted then, whatever it is.
+  if (of_caller.transcodes && of_callee.transcodes) of_callee.codecs = {};
+  for (sip::SdpPolicy* const policy : {&of_caller, &of_callee})
+    policy->transcodes = policy->converts_keys = false;
+  if (auto applied = sip::apply_policies(*session, SdpRole::answer, of_callee, of_caller, edit);
       !applied)
     return applied.error();
   return show_own_answer(*session, edit);

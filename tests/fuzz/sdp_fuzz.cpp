@@ -71,6 +71,26 @@ void apply(const SdpSession& session, SdpEdit edit) {
   }
 }
 
+/// What is added can be read again; an answer to it is written with the numbers of who offered.
+void convert(const SdpSession& session, SdpEdit edit) {
+  SdpPolicy policy;
+  policy.transcodes = policy.converts_keys = true;
+  edit.is_direct = false;
+  const SdpMedia* const audio = session.first_audio();
+  const std::vector<SdpTaken> taken =
+      audio == nullptr ? std::vector<SdpTaken>() : taken_formats(*audio);
+  for (const SdpRole role : {SdpRole::offer, SdpRole::answer}) {
+    SdpEdit changed = edit;
+    policy.taken = taken;
+    if (!apply_policies(session, role, policy, policy, changed).ok()) return;
+    const tandem::Result<std::string> written = rewrite_sdp(session, changed);
+    require(written.ok());
+    const tandem::Result<SdpSession> again = parse_sdp(*written);
+    require(again.ok() ? again->media_count == session.media_count
+                       : again.error().code == tandem::ErrorCode::limit);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -97,6 +117,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     edit.streams.push_back(stream);
   }
   apply(*session, edit);
+  convert(*session, edit);
   const tandem::Result<std::string> rewritten = rewrite_sdp(*session, edit);
   require(rewritten.ok());
   if (rewritten->size() > SdpLimits::bytes_max) return 0;

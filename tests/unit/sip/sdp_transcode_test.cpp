@@ -1,0 +1,121 @@
+// Descriptions where the relay converts (M-07, M-09).
+#include "sip/sdp_transcode.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "sip/sdp_policy.hpp"
+
+using namespace tandem;
+using namespace tandem::sip;
+
+namespace {
+
+const std::string events_line = "a=rtpmap:101 telephone-event/8000\r\n";
+
+std::vector<CodecName> list(const std::vector<std::string>& names) {
+  std::vector<CodecName> codecs;
+  for (const std::string& name : names)
+    codecs.push_back(CodecName::parse(name).value());
+  return codecs;
+}
+
+std::string audio(const std::string& formats, const std::string& lines = {}) {
+  return "v=0\r\no=x 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 "
+         "RTP/AVP " +
+         formats + "\r\n" + lines;
+}
+
+/// The m= line and what is said of its formats, as the receiver gets them; or the error.
+std::string shown(const std::string& text, SdpRole role, const SdpPolicy& sender,
+                  const SdpPolicy& receiver, bool is_direct = false) {
+  const auto read = parse_sdp(text);
+  REQUIRE(read);
+  SdpEdit edit;
+  edit.is_direct = is_direct;
+  edit.session_version = 1;
+  edit.origin_address = IpAddress::ipv4(10, 0, 0, 1);
+  edit.streams.resize(read->media_count);
+  for (SdpStreamEdit& stream : edit.streams) {
+    stream.address = edit.origin_address;
+    stream.port = 9000;
+  }
+  if (auto applied = apply_policies(*read, role, sender, receiver, edit); !applied)
+    return applied.error().message;
+  const std::string out = rewrite_sdp(*read, edit).value();
+  std::string said;
+  for (std::size_t at = out.find("m="); at < out.size(); at = out.find("\r\n", at) + 2) {
+    const std::string line = out.substr(at, out.find("\r\n", at) - at);
+    if (line.rfind("m=", 0) == 0) said += line.substr(line.find("AVP ") + 4);
+    if (line.rfind("a=", 0) == 0) said += "; " + line.substr(2);
+  }
+  return said;
+}
+
+std::vector<SdpTaken> taken(const std::string& text) {
+  return taken_formats(*parse_sdp(text)->first_audio());
+}
+
+}  // namespace
+
+TEST_CASE("M-07: an offer shows what can be converted when nothing is in common, or no list says") {
+  SdpPolicy both;
+  both.transcodes = true;
+  SdpPolicy listed = both;
+  const auto alaw = list({"PCMA"});
+  const auto both_laws = list({"G729", "PCMA", "PCMU"});
+  listed.codecs = alaw;
+  CHECK(shown(audio("0 101", events_line), SdpRole::offer, both, listed) ==
+        "8 101; rtpmap:101 telephone-event/8000; rtpmap:8 PCMA/8000");
+  CHECK(shown(audio("0"), SdpRole::offer, both, listed) == "8; rtpmap:8 PCMA/8000");
+  CHECK(shown(audio("0 18"), SdpRole::offer, both, both) == "0 18 8; rtpmap:8 PCMA/8000");
+  listed.codecs = both_laws;
+  CHECK(shown(audio("0 9"), SdpRole::offer, both, listed) == "0");  // in common
+  listed.codecs = alaw;
+  CHECK(shown(audio("18"), SdpRole::offer, both, listed) == "no codec was left of \"G729\"");
+  SdpPolicy alone = both;
+  alone.transcodes = false;
+  CHECK(shown(audio("0"), SdpRole::offer, alone, listed) == "no codec was left of \"PCMU\"");
+  CHECK(shown(audio("0"), SdpRole::offer, both, listed, true) == "no codec was left of \"PCMU\"");
+  CHECK(shown(audio("0", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n"), SdpRole::offer, both,
+              listed) == "no codec was left of \"PCMU\"");
+  // Its number is taken.
+  CHECK(shown(audio("8 0", "a=rtpmap:8 speex/8000\r\n"), SdpRole::offer, both, both) ==
+        "8 0 96; rtpmap:8 speex/8000; rtpmap:96 PCMA/8000");
+}
+
+TEST_CASE("M-07: an answer is shown in what was offered, with the numbers of the offer") {
+  SdpPolicy sender, receiver;
+  sender.transcodes = receiver.transcodes = true;
+  const auto offered =
+      taken(audio("18 0 96", "a=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\n"));
+  receiver.taken = offered;
+  CHECK(shown(audio("8 101", events_line + "a=ptime:20\r\n"), SdpRole::answer, sender, receiver) ==
+        "0 96; ptime:20; rtpmap:0 PCMU/8000; rtpmap:96 telephone-event/8000; fmtp:96 0-15");
+  CHECK(shown(audio("8"), SdpRole::answer, sender, receiver) == "0; rtpmap:0 PCMU/8000");
+  CHECK(shown(audio("18"), SdpRole::answer, sender, receiver) == "18");
+  CHECK(shown(audio("8 18"), SdpRole::answer, sender, receiver) == "8 18");  // it offered one
+  const auto laws = list({"PCMU"});
+  receiver.codecs = laws;
+  CHECK(shown(audio("18"), SdpRole::answer, sender, receiver) == "no codec was left of \"G729\"");
+  CHECK(shown(audio("8"), SdpRole::answer, sender, receiver) == "0; rtpmap:0 PCMU/8000");
+}
+
+TEST_CASE(
+    "M-09: where keys are converted an offer has events, and an answer where they were offered") {
+  SdpPolicy sender, receiver;
+  receiver.converts_keys = true;
+  CHECK(shown(audio("0"), SdpRole::offer, sender, receiver) ==
+        "0 101; rtpmap:101 telephone-event/8000; fmtp:101 0-15");
+  CHECK(shown(audio("0 101", events_line), SdpRole::offer, sender, receiver) ==
+        "0 101; rtpmap:101 telephone-event/8000");
+  const auto without = taken(audio("0")),
+             with = taken(audio("0 97", "a=rtpmap:97 telephone-event/8000\r\n"));
+  receiver.taken = without;
+  CHECK(shown(audio("0 101", events_line), SdpRole::answer, sender, receiver) == "0");
+  receiver.taken = with;
+  CHECK(shown(audio("0"), SdpRole::answer, sender, receiver) ==
+        "0 97; rtpmap:97 telephone-event/8000");
+}
