@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "media/rtp.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/media_relay.hpp"
 #include "unit/media/endpoint.hpp"
@@ -714,4 +715,35 @@ TEST_CASE(
   CHECK(tapped == 600);
   CHECK(call.session.stats(caller).packets_received == 300);
   CHECK(call.session.stats(caller).packets_refused == 0);
+}
+
+TEST_CASE("Media relay M-13: a thread that waits for packets begins to play, and ends") {
+  auto relay = MediaRelay::create(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  MediaAudio of_caller, of_callee;
+  of_caller.codec = of_callee.codec = find_audio_codec("PCMU");
+  of_callee.events_type = 101;
+  REQUIRE(call.session.set_audio(of_caller, of_callee));
+  call.echo(1);
+  const auto clip = AudioClip::of(std::vector<std::int16_t>(480, 500)).value();
+  REQUIRE(call.session.play(caller, clip));
+  std::string last;
+  for (std::uint16_t i = 0; i < 3; ++i) {
+    const std::string heard = call.a.receive();
+    REQUIRE(heard.size() == 172);
+    if (i > 0) CHECK(media::parse_rtp(heard)->timestamp - media::parse_rtp(last)->timestamp == 160);
+    last = heard;
+  }
+  CHECK_FALSE(call.session.is_playing(caller));
+  REQUIRE(call.session.press_key(callee, '7', 40));
+  for (int i = 0; i < 4; ++i) {  // 20 ms each, the end three times
+    const std::string key = call.b.receive();
+    REQUIRE(key.size() == 16);
+    CHECK((key[1] & 0x7F) == 101);
+    CHECK(key[12] == 7);
+  }
+  // What comes behind the key counts on behind it.
+  call.a.send(call.session.local_rtp(caller), rtp_packet(2, 320, 0xA));
+  CHECK(media::parse_rtp(call.b.receive())->sequence == 6);
 }
