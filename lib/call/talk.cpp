@@ -321,7 +321,9 @@ void Call::on_request(Leg& leg, const DialogRequest& request) {
   if (is_up && take_key(leg, request)) return;
   const SipOptions* const to = is_key ? options_of(side_of(*peer)) : nullptr;
   if (to != nullptr && !to->gets_info()) {
-    (void)media_.press_key(side_of(*peer), dtmf_key(request.body), dtmf_duration_ms(request.body));
+    if (to->gets_converted())
+      (void)media_.press_key(side_of(*peer), dtmf_key(request.body),
+                             dtmf_duration_ms(request.body));
     return leg.answer_request(200, {});
   }
   if (!is_up || is_target(peer) || own_requests_[index_of(side_of(*peer))] > 0) {

@@ -125,9 +125,13 @@ Json media_json(const call::CallContext& context, const call::CandidatePlan& pla
 Json codecs_json(const call::CallContext& context, const GatewayConfig& vendor) {
   const auto common = call::common_codecs(context.customer_entry()->config.codecs, vendor.codecs);
   if (!common) return nullptr;
+  // Without one in common those that it is offered are the other side's, converted.
+  const bool is_converted =
+      common->empty() && call::can_transcode(context.customer_entry()->config, vendor);
   Json names = Json::array();
-  for (const CodecName& codec : *common)
-    names.push_back(codec.to_string());
+  for (const CodecName& codec : is_converted ? vendor.codecs : *common) {
+    if (!codec.is_video) names.push_back(codec.to_string());
+  }
   return names;
 }
 

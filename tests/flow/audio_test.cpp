@@ -122,6 +122,7 @@ TEST_CASE("Audio M-07: what both have is not converted, and one side alone does 
     const auto answer = bench.tandem->explain({"cust", "1000", "442079460000", std::nullopt});
     REQUIRE(answer.ok());
     CHECK_FALSE(has(*answer, "CodecMismatch"));
+    CHECK(has(*answer, R"("codecs":["PCMA"])"));
   }
 }
 
