@@ -297,7 +297,8 @@ class TANDEM_EXPORT MediaSession {
   std::uint32_t slot_[2] = {0, 0};  // of the RTP port of each side
   std::uint32_t epoch_[2] = {0, 0};
   std::uint32_t shard_ = 0;
-  std::unique_ptr<media::SessionExtras> extras_;  // null: neither tapped, fenced nor encrypted
+  // Null: neither tapped, fenced, encrypted nor converted.
+  std::unique_ptr<media::SessionExtras> extras_;
 };
 
 /// A pool of media ports and the threads that relay between them.

@@ -55,7 +55,7 @@ void Call::on_early_audio() {
 /// Plays to the caller until the vendor does. Gives what the caller must be shown for it; "": it
 /// cannot be, or the vendor is heard.
 std::string Call::begin_ring_tone() {
-  if (vendor().ring_tone.is_empty() || !may_play()) return {};
+  if (vendor().ring_tone.is_empty() || !media_.relayed() || !may_play()) return {};
   const std::int64_t last_rtp_us = media_.last_rtp_us(MediaSide::callee);
   if (last_rtp_us != 0 && last_rtp_us >= trial_.started_us) return {};
   const GatewayConfig* const callee = is_loop(MediaSide::callee) ? nullptr : &vendor().config;

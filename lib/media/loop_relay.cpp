@@ -95,7 +95,6 @@ class LoopRelay final : public RelayCore {
     const bool is_passed =
         flows_.judge(slot, pack(from), bytes, clock_.monotonic_us(), counters_[0], onward);
     if (is_passed) flows_.sent(onward, send_datagram(0, onward), counters_[0]);
-    if (has_busy_bridges(0)) on_bridge_busy(0);
     tell_events(0);
   }
 
