@@ -114,7 +114,8 @@ TEST_CASE("Slots: reports of sums are those of the records, whatever zone and pe
       request.by = static_cast<ReportSlot>(random.below(5));
       request.is_vendor = random.below(2) == 0;
       // Edges of days, of hours, and of nothing.
-      const std::int64_t step_us = std::array<std::int64_t, 3>{day_us, hour_us, 7'000'000}[random.below(3)];
+      const std::int64_t step_us =
+          std::array<std::int64_t, 3>{day_us, hour_us, 7'000'000}[random.below(3)];
       const ReportSlot edge = step_us == day_us ? ReportSlot::day : ReportSlot::hour;
       ReportSlots edges(edge, TimeZone::load(zone).value());
       const auto some_time = [&](std::int64_t from_us) {
