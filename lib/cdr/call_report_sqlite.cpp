@@ -222,11 +222,12 @@ class Collecting {
 /// records alone.
 Result<bool> told_by_slots(const CdrPlace& place, const CallReportRequest& asked,
                            const TimeZone& zone, cdr::ReportCollector& collector) {
+  if (!asked.filter.since_us) return false;
   auto corrections = cdr::open_corrections(place.database);
   if (!corrections) return std::move(corrections).error();
   if (*corrections) {
     constexpr std::int64_t end_of_time = std::numeric_limits<std::int64_t>::max();
-    auto found = cdr::corrected_sides(**corrections, asked.filter.since_us.value_or(0),
+    auto found = cdr::corrected_sides(**corrections, *asked.filter.since_us,
                                       asked.filter.until_us.value_or(end_of_time));
     if (!found) return std::move(found).error();
     if (!found->empty()) return false;

@@ -1,6 +1,5 @@
 #include "cdr/report_slots.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <limits>
@@ -26,6 +25,12 @@ std::int64_t to_us(std::int64_t time_s) {
              ? (time_s < 0 ? std::numeric_limits<std::int64_t>::min()
                            : std::numeric_limits<std::int64_t>::max())
              : us;
+}
+
+std::int64_t later(std::int64_t time_us, std::int64_t by_us) {
+  std::int64_t us = 0;
+  return __builtin_add_overflow(time_us, by_us, &us) ? std::numeric_limits<std::int64_t>::max()
+                                                     : us;
 }
 
 }  // namespace
@@ -56,16 +61,21 @@ std::int64_t ReportSlots::day_start_us(std::int64_t day) const {
 
 std::int64_t ReportSlots::start_us(std::int64_t time_us) {
   if (kind_ == ReportSlot::none) return 0;
-  if (kind_ == ReportSlot::five_minutes || kind_ == ReportSlot::hour) {
-    const std::int64_t width_s = kind_ == ReportSlot::hour ? 3'600 : 300;
-    const std::int64_t time_s = second_of(time_us);
-    const std::int64_t offset_s = zone_.offset_s(time_s);
-    return to_us(floor_divide(time_s + offset_s, width_s) * width_s - offset_s);
-  }
-  if (time_us < last_start_us_ || time_us >= last_end_us_) {
+  if (time_us >= last_start_us_ && time_us < last_end_us_) return last_start_us_;
+  if (kind_ == ReportSlot::day || kind_ == ReportSlot::month) {
     last_start_us_ = day_start_us(first_day(zone_.local(time_us).day));
     last_end_us_ = end_us(last_start_us_);
+    return last_start_us_;
   }
+  const std::int64_t width_s = kind_ == ReportSlot::hour ? 3'600 : 300;
+  const std::int64_t time_s = second_of(time_us);
+  const std::int64_t offset_s = zone_.offset_s(time_s);
+  const std::int64_t start_s = floor_divide(time_s + offset_s, width_s) * width_s - offset_s;
+  last_start_us_ = to_us(start_s);
+  // Where clocks change by less than a slot, two slots lie over each other.
+  const bool is_alone =
+      zone_.offset_s(start_s) == offset_s && zone_.offset_s(start_s + width_s - 1) == offset_s;
+  last_end_us_ = is_alone ? end_us(last_start_us_) : last_start_us_;
   return last_start_us_;
 }
 
@@ -74,9 +84,9 @@ std::int64_t ReportSlots::end_us(std::int64_t start_us) const {
     case ReportSlot::none:
       return std::numeric_limits<std::int64_t>::max();
     case ReportSlot::five_minutes:
-      return start_us + 300 * second_us;
+      return later(start_us, 300 * second_us);
     case ReportSlot::hour:
-      return start_us + 3'600 * second_us;
+      return later(start_us, 3'600 * second_us);
     case ReportSlot::day:
       return day_start_us(zone_.local(start_us).day + 1);
     case ReportSlot::month:

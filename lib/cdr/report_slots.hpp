@@ -35,8 +35,7 @@ class ReportSlots {
 
   const ReportSlot kind_;
   const TimeZone zone_;
-  // Days and months: the slot that was asked for before. Finding one is dear, and calls of a day
-  // come together.
+  // The slot that was asked for before. Finding one is dear, and calls of a time come together.
   std::int64_t last_start_us_ = 0;
   std::int64_t last_end_us_ = 0;
 };

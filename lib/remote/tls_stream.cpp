@@ -16,6 +16,7 @@ namespace tandem::remote {
 namespace {
 
 constexpr std::size_t record_bytes_max = 16'384;
+constexpr int waiting_bytes_max = 131'072;  // not looked at yet; a chain of certificates is less
 
 /// Whether `host` is an address and not a name.
 bool set_identity(SSL* ssl, const std::string& host) {
@@ -135,9 +136,10 @@ class TlsByteStream final : public ByteStream {
         outgoing_.erase(0, *sent);
         continue;
       }
-      if (sent.error().code != ErrorCode::wrong_state || !is_agreed_) return sent.error();
+      if (sent.error().code != ErrorCode::wrong_state) return sent.error();
       if (received_.empty() && !is_ended_) {
         if (auto taken = take_in(until_us); !taken) return taken;
+        if (!is_agreed_) continue;  // it is for the handshake
         if (auto read = decrypt(); !read) return read;
       }
       if (!received_.empty() || is_ended_) {
@@ -159,6 +161,8 @@ class TlsByteStream final : public ByteStream {
       return Error{ErrorCode::io, is_agreed_ ? "connection ended in the middle of TLS"
                                              : "connection ended before TLS was agreed on"};
     }
+    if (BIO_pending(SSL_get_rbio(ssl_.get())) > waiting_bytes_max)
+      return Error{ErrorCode::io, "TLS with " + host_ + " failed: the peer sent too much at once"};
     std::size_t written = 0;
     if (BIO_write_ex(SSL_get_rbio(ssl_.get()), buffer.data(), *count, &written) != 1)
       return Error{ErrorCode::internal, "TLS had no memory for what came"};
