@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "admin/provision_endpoints.hpp"
+#include "switch/provisioning.hpp"
 #include "tandem/admin.hpp"
 
 using namespace tandem;
@@ -119,4 +121,45 @@ TEST_CASE("import_state_of: an answer about something else is told from a state"
   const char* const running = R"({"id":1,"status":0,"step":"storing"})";
   CHECK(import_state_of({202, "", running})->step == "storing");
   CHECK_FALSE(import_state_of({409, "", running}).ok());
+}
+
+TEST_CASE("ImportJobs: a change beside an import is refused at once, and questions are answered") {
+  std::promise<void> gate;
+  Jobs t;
+  Provisioning objects{std::unique_ptr<Provisioning::Body>()};  // nobody comes as far
+  ProvisionEndpoints endpoints(objects, &t.jobs);
+  const auto id = t.jobs.start("/api/v1/rate_decks/x/rates", [&] {
+    gate.get_future().wait();
+    return made(201, "{}");
+  });
+  REQUIRE(id.ok());
+  const auto ask = [&](const char* method, std::vector<std::string> path) {
+    http::Request request;
+    request.method = method;
+    request.path = {"api", "v1"};
+    request.path.insert(request.path.end(), path.begin(), path.end());
+    return endpoints.answer(request);
+  };
+  const std::string reason = "import " + std::to_string(*id) + " was not over";
+  const std::pair<const char*, std::vector<std::string>> changes[] = {
+      {"PUT", {"accounts"}},
+      {"PUT", {"accounts", "acme"}},
+      {"DELETE", {"vendor_gateways", "v1"}},
+      {"PUT", {"rate_decks", "x", "rates"}},
+      {"POST", {"rate_decks", "x", "rollback"}},
+      {"POST", {"rate_decks", "x", "schedule"}}};
+  for (const auto& [method, path] : changes) {
+    CAPTURE(std::string(method) + " " + path.back());
+    const auto answer = ask(method, path);
+    REQUIRE(answer.has_value());
+    CHECK(answer->status == 409);
+    CHECK(answer->body.find(reason) != std::string::npos);
+  }
+  const auto list = ask("GET", {"imports"});
+  REQUIRE(list.has_value());
+  CHECK(list->status == 200);
+  CHECK(list->body.find(std::to_string(*id)) != std::string::npos);
+  gate.set_value();
+  (void)ended(t.jobs, *id);
+  CHECK(ask("GET", {"imports", std::to_string(*id)})->status == 200);
 }
