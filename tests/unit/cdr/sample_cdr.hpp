@@ -110,12 +110,13 @@ inline Cdr any_cdr(Random& random) {
                           static_cast<std::uint32_t>(random.next()),
                           random.next(),
                           any_text(random),
-                          static_cast<MediaCause>(random.below(12)),
+                          static_cast<MediaCause>(random.below(13)),
                           any_text(random),
                           static_cast<std::uint32_t>(random.next()),
                           random.next(),
                           random.next(),
-                          static_cast<std::uint32_t>(random.next())};
+                          static_cast<std::uint32_t>(random.next()),
+                          random.next()};
   };
   const auto reason = [&random] {
     return static_cast<Reason>(static_cast<int>(random.below(65)) - 48);

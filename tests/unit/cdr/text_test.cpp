@@ -52,6 +52,7 @@ TEST_CASE("attempts and media: come back from their JSON") {
     cdr.media_callee.packets_unnegotiated = 4;
     cdr.media_callee.reported_lost = 5;
     cdr.media_callee.reported_jitter_us = 6;
+    cdr.media_callee.srtp_failures = 7;
     cdr.recording = "20260101/one.wav";
     std::string attempts;
     std::string media;
