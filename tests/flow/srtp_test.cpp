@@ -172,7 +172,10 @@ TEST_CASE("SRTP: hold, resumption and new keys of either end go on encrypted") {
     e.bench->run_s(1);
     CHECK(call->packets_received() > heard + 40);
     CHECK(e.callee().packets_received() > heard_there + 40);
-    check_heard(e, *call);
+    CHECK(call->received_pattern() == 0x2A);
+    CHECK(e.callee().received_pattern() == 0xD5);
+    // A packet may overtake the answer that brings its key.
+    CHECK(call->srtp_failures() + e.callee().srtp_failures() <= 2);
     call->hang_up();
     e.bench->run_s(1);
     CHECK(e.bench->only_cdr().media_caller.srtp_failures == 0);
