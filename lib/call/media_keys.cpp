@@ -25,6 +25,8 @@ void StreamKeys::pass_offer(MediaSide from, const sip::SdpMedia& media,
   Side& other = sides_[other_of(from)];
   const SrtpMode of_offerer = settings[index_of(from)].mode;
   const SrtpSetting& of_other = settings[other_of(from)];
+  offerer.is_offerer = true;
+  other.is_offerer = false;
   offerer.protocol = media.protocol;
   offerer.offered = sip::sdp_cryptos(media);
   edit.replaces_crypto = true;
@@ -101,6 +103,13 @@ void StreamKeys::answer_own(MediaSide side, const SrtpSettings& settings, Random
 
 /// Of what it offers, what it prefers.
 void StreamKeys::answer(Side& offerer, SrtpMode mode, Random& random, sip::SdpStreamEdit& edit) {
+  if (!offerer.is_offerer) {
+    // The other one was asked alone, to refresh its session: here all stays as it is.
+    offerer.shown.clear();
+    if (offerer.agreed.send.suite != SrtpSuite::none)
+      offerer.shown = {{offerer.tag, offerer.agreed.send}};
+    return write_lines(offerer.shown, edit);
+  }
   if (mode == SrtpMode::off || offerer.offered.empty()) {
     offerer.agreed = {};
     return;

@@ -48,7 +48,8 @@ class StreamKeys {
     std::vector<sip::SdpCrypto> offered;  // of its last offer
     std::vector<sip::SdpCrypto> shown;    // what it was offered last
     MediaCrypto agreed;
-    std::uint32_t tag = 0;  // of what is agreed
+    std::uint32_t tag = 0;    // of what is agreed
+    bool is_offerer = false;  // of the last exchange of both sides
   };
   void answer(Side& offerer, SrtpMode mode, Random& random, sip::SdpStreamEdit& edit);
 

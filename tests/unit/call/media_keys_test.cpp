@@ -263,6 +263,25 @@ TEST_CASE("Keys of a call: an offer of new keys that is refused leaves the old o
   CHECK(c.talks());
 }
 
+TEST_CASE(
+    "Keys of a call: a side that is asked alone, as to refresh its session, changes nothing") {
+  KeyedCall c(required, required);
+  REQUIRE(c.exchange(c.a, c.a.offer(true, true), true));
+  CHECK(c.talks());
+  // What it was told last is an offer to it now, and it answers with the key that it has.
+  const std::string told = c.a.sdp;
+  for (End* const asked : {&c.a, &c.b}) {
+    End& other = c.other(*asked);
+    const auto own = asked->side->crypto().send;
+    REQUIRE(c.pass(*asked, SdpRole::answer,
+                   asked->describe("RTP/SAVP", {{keys_in(asked->sdp)[0].tag, own}})));
+    CHECK(keys_in(other.sdp).size() == 1);
+    CHECK(keys_in(other.sdp)[0].key == other.side->crypto().receive);
+    CHECK(c.talks());
+  }
+  CHECK(c.a.sdp == told);
+}
+
 TEST_CASE("Keys of a call: who takes the place of a party goes on with its keys") {
   KeyedCall c(required, pass);
   REQUIRE(c.exchange(c.a, c.a.offer(true, true), true));
