@@ -185,7 +185,7 @@ int Call::pick_up(const Leg* there, StandIn& in) {
   inbound_->forget_progress();
   setup_->early_answer.clear();
   const SocketAddress remote = in.leg->remote();
-  const auto offer = prepare_media(phone->vendor, remote, true);
+  const auto offer = prepare_media(phone->vendor, remote, SipTransport::udp, true);
   if (!offer) {
     end_by_server(Reason::AllGatewayBusy);
     return not_acceptable;

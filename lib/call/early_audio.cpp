@@ -36,7 +36,7 @@ void Call::arm_ring_tone() {
   if (vendor().ring_tone.is_empty() || trial_.is_forward || !may_play()) return;
   EarlyAudio& audio = early_audio();
   if (media_.is_playing() || std::exchange(audio.is_armed, true)) return;
-  const std::int64_t due_us = started_us_ + vendor().config.ring_tone_after_s * second_us;
+  const std::int64_t due_us = context_.arrived_us + vendor().config.ring_tone_after_s * second_us;
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
   worker_.loop().timers().start(audio.timer, std::max<std::int64_t>(due_us - now_us, 0));
 }
