@@ -175,7 +175,8 @@ Result<std::unique_ptr<DiskFile>> PosixDisk::open(const std::string& path, Open 
 }
 
 Result<std::unique_ptr<DiskView>> PosixDisk::view(const std::string& path) {
-  const Descriptor descriptor = open_descriptor(path, O_RDONLY);
+  // What has this name and is no file shall not hold up whoever looks.
+  const Descriptor descriptor = open_descriptor(path, O_RDONLY | O_NONBLOCK);
   if (descriptor.get() < 0) return failure(errno, "open", path);
   struct stat status {};
   if (fstat(descriptor.get(), &status) != 0) return failure(errno, "examine", path);

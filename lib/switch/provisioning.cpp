@@ -1,7 +1,6 @@
 #include "switch/provisioning.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
 #include <thread>
@@ -479,6 +478,12 @@ class Draft {
   ProvisionStore::Batch batch_;
 };
 
+bool touches_decks(const ProvisionChange& change) {
+  const auto is_deck = [](const auto& object) { return object.kind == decks_kind; };
+  return std::any_of(change.puts.begin(), change.puts.end(), is_deck) ||
+         std::any_of(change.removals.begin(), change.removals.end(), is_deck);
+}
+
 }  // namespace
 
 ProvisionOutcome Provisioning::Body::change(const ProvisionChange& change) {
@@ -493,11 +498,11 @@ ProvisionOutcome Provisioning::Body::change(const ProvisionChange& change) {
   progress_.enter(ProvisionStep::tables);
   const auto done = host_.install(std::move(draft.config()), [&] {
     progress_.enter(ProvisionStep::storing);
-    return source_->store().write(draft.batch());
+    return store().write(draft.batch());
   });
   if (!done) outcome.faults.push_back({done.error().code, 0, "", done.error().message});
   next_due_us_.store(0);
-  note_changed_decks();
+  if (touches_decks(change)) note_changed_decks();
   return std::move(outcome);
 }
 
@@ -556,7 +561,7 @@ Result<RateDeck> Provisioning::Body::deck(std::string_view id) const {
 
 Result<std::vector<DeckVersion>> Provisioning::Body::deck_versions(std::string_view deck) const {
   if (find_deck(host_.config_in_force().provision, deck) == nullptr) return no_deck(deck);
-  return source_->store().versions(deck);
+  return store().versions(deck);
 }
 
 Result<DeckVersion> Provisioning::Body::version(std::string_view deck, std::uint64_t number) const {
@@ -571,7 +576,7 @@ Result<DeckVersion> Provisioning::Body::version(std::string_view deck, std::uint
 
 Result<void> Provisioning::Body::check_currency(const RateDeckConfig& deck,
                                                 std::uint64_t number) const {
-  auto currency = source_->store().currency(deck.id, number);
+  auto currency = store().currency(deck.id, number);
   if (!currency) return std::move(currency).error();
   if (is_in_currency_of(deck, *currency)) return {};
   return Error{ErrorCode::wrong_state, "version " + std::to_string(number) + " has prices in " +
@@ -602,8 +607,9 @@ Result<void> Provisioning::Body::activate(const std::string& deck, std::uint64_t
     return taken;
   ProvisionStore::Batch batch;
   batch.activations.push_back({deck, number, host_.wall_us()});
+  auto done = host_.install(std::move(config), [&] { return store().write(batch); });
   note_changed_decks();
-  return host_.install(std::move(config), [&] { return store().write(batch); });
+  return done;
 }
 
 Result<DeckVersion> Provisioning::Body::roll_back_deck(std::string_view deck,
@@ -648,7 +654,7 @@ Result<DeckVersion> Provisioning::Body::schedule_deck(std::string_view deck, std
       return std::move(checked).error();
     ProvisionStore::Batch batch;
     batch.plans.push_back({std::string(deck), number, at_us.value_or(0)});
-    if (auto done = source_->store().write(batch); !done) return std::move(done).error();
+    if (auto done = store().write(batch); !done) return std::move(done).error();
   }
   next_due_us_.store(0);
   return version(deck, number);
@@ -671,7 +677,7 @@ Result<void> Provisioning::Body::activate_due() {
   const std::int64_t now_us = host_.wall_us();
   if (next_due_us_.load() > now_us) return {};
   const auto lock = exclusive();
-  auto due = source_->store().due(now_us);
+  auto due = store().due(now_us);
   if (!due) return std::move(due).error();
   Result<void> all;
   for (const auto& change : *due) {
@@ -680,12 +686,12 @@ Result<void> Provisioning::Body::activate_due() {
     if (done.error().code != ErrorCode::io) {  // trying again would not help
       ProvisionStore::Batch given_up;
       given_up.plans.push_back({change.deck, change.number, 0});
-      (void)source_->store().write(given_up);  // the error below is the one to tell
+      (void)store().write(given_up);  // the error below is the one to tell
     }
     all = Error{done.error().code, "version " + std::to_string(change.number) + " of rate deck \"" +
                                        change.deck + "\": " + done.error().message};
   }
-  auto later = source_->store().due(INT64_MAX);
+  auto later = store().due(INT64_MAX);
   if (!later) return std::move(later).error();
   next_due_us_.store(later->empty() ? INT64_MAX : later->front().at_us);
   return all;

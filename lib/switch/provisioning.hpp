@@ -91,7 +91,7 @@ class Provisioning::Body {
   /// Makes the versions active whose time has come. Errors: io; the rest is tried again.
   Result<void> activate_due();
 
-  /// Decks were exchanged; by whoever does that by another way.
+  /// Decks were exchanged: called when they are in force, by whoever does that by another way.
   void note_changed_decks() noexcept { are_decks_changed_.store(true); }
   /// Writes one image that is missing, removes those of decks that are not in force any more.
   /// Called now and then, by one thread at a time. Errors: io, limit, invalid_argument, corrupt;

@@ -408,3 +408,27 @@ TEST_CASE("place_of_code: prefixes of any one length spread over a hash table") 
     CHECK(*std::max_element(found.begin(), found.end()) <= 8);
   }
 }
+
+TEST_CASE("PrefixTable: in whatever order prefixes come, one that was added is found out") {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    SeededRandom random(seed);
+    Oracle oracle;
+    Table::Builder builder;
+    std::uint64_t next = 0;
+    const std::size_t in_order = random.below(40);  // then any, some of them again
+    for (std::size_t i = 0; i < 80; ++i) {
+      next += i == 0 ? 0 : 1 + random.below(3);
+      const std::uint64_t number = i < in_order ? next : random.below(200);
+      std::string prefix = std::to_string(1'000 + number);
+      if (random.below(10) == 0) prefix += 'a';
+      if (i >= in_order && random.below(4) == 0) prefix.resize(random.below(prefix.size()));
+      const auto value = static_cast<std::uint32_t>(i);
+      const auto added = builder.add(prefix, value);
+      REQUIRE(added.ok() == oracle.emplace(prefix, value).second);
+      if (!added) CHECK(added.error().code == ErrorCode::already_exists);
+    }
+    CHECK(builder.size() == oracle.size());
+    CHECK(differences(oracle, builder.build(), random, 500, true) == 0);
+  }
+}

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tandem/clock.hpp"
@@ -190,4 +192,38 @@ TEST_CASE("rate_number: the rate command finds, refuses and leaves free numbers 
   CHECK(
       to_json(free) ==
       R"({"charge":"0.00","billed_time_s":0,"rate_prefix":"45","currency":"USD","steps":[{"step":"free_number"}]})");
+}
+
+TEST_CASE("RateDeck: in whatever order rates come, one that was added is found out") {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    SeededRandom random(seed);
+    std::set<std::pair<std::string, std::int64_t>> keys;
+    RateDeck::Builder builder("retail", "USD");
+    std::string csv = "prefix,price,valid_from\n";
+    bool is_twice = false;
+    std::uint64_t next = 0;
+    const std::size_t in_order = random.below(60);  // then any, some of them again
+    for (std::size_t i = 0; i < 60; ++i) {
+      next += 1 + random.below(3);
+      Rate rate = rate_of(std::to_string(1'000 + (i < in_order ? next : random.below(180))));
+      if (i >= in_order)
+        rate.valid_from_us = static_cast<std::int64_t>(random.below(2)) * 1'000'000;
+      csv += rate.prefix + ",0," + (rate.valid_from_us == 0 ? "" : "1970-01-01T00:00:01Z") + "\n";
+      const bool is_new = keys.emplace(rate.prefix, rate.valid_from_us).second;
+      is_twice = is_twice || !is_new;
+      const auto added = builder.add(rate);
+      REQUIRE(added.ok() == is_new);
+      if (!added) CHECK(added.error().code == ErrorCode::already_exists);
+    }
+    CHECK(parse_deck_csv(csv, "deck").ok() == !is_twice);
+    const RateDeck deck = builder.build().value();
+    REQUIRE(deck.size() == keys.size());
+    std::size_t at = 0;
+    for (const auto& [prefix, valid_from_us] : keys) {
+      CHECK(deck.at(at).prefix == prefix);
+      CHECK(deck.at(at++).valid_from_us == valid_from_us);
+      CHECK(deck.find(prefix, valid_from_us).ok());
+    }
+  }
 }
