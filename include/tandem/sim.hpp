@@ -172,8 +172,8 @@ class TANDEM_EXPORT EndpointCall {
   /// REFER: the other party shall be led to the other party of `call`, in this end's place there
   /// (RFC 3891).
   void refer_to(const EndpointCall& call);
-  /// What an INVITE with Replaces says to take this end's place in the switch (RFC 3891): for the
-  /// headers of a DialPlan. "": the call is over.
+  /// What an INVITE with Replaces says to take this end's place in the switch (RFC 3891), for
+  /// DialPlan::replaces. "": the call is over.
   [[nodiscard]] std::string replaces() const;
   void set_reoffer_status(int status);  ///< How it answers later re-INVITEs and UPDATEs; 200.
   void set_request_status(int status);  ///< How it answers later other requests; 200.

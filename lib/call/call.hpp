@@ -336,6 +336,8 @@ class Call final : public LegEvents {
   void ask_for_place();
   [[nodiscard]] bool may_stand_in(const StandIn& in, const std::string& party) const;
   [[nodiscard]] const StandIn* stand_in(MediaSide side) const noexcept;
+  /// Of the leg that the call arrived on, whoever stands there now.
+  [[nodiscard]] std::string_view arrival_call_id() const noexcept;
   void note_ringing();
   void on_target_cancel();
   void take_back_staying(Leg& staying, int status);

@@ -31,6 +31,12 @@ const StandIn* Call::stand_in(MediaSide side) const noexcept {
   return stand_ins_ == nullptr ? nullptr : (*stand_ins_)[index_of(side)].get();
 }
 
+std::string_view Call::arrival_call_id() const noexcept {
+  const StandIn* const caller = stand_in(MediaSide::caller);
+  if (caller != nullptr) return caller->call_id;
+  return inbound_ == nullptr ? std::string_view() : inbound_->call_id();
+}
+
 // --- who asks ---
 
 void Call::ask_for_place() {
@@ -67,9 +73,12 @@ void Call::ask_for_place() {
   relay.begin(std::move(out), std::move(context_.customer_line), context_.tables);
   setup_->relay = &relay;
   // std::function must be copyable; the leg has one owner all the same.
-  const auto held = std::make_shared<StandIn>(StandIn{context_.tables, *context_.customer,
+  const auto held = std::make_shared<StandIn>(StandIn{context_.tables,
+                                                      *context_.customer,
                                                       std::string(context_.caller.view()),
-                                                      setup_->offer, std::move(in)});
+                                                      setup_->offer,
+                                                      std::move(in),
+                                                      {}});
   const auto put = [&there, order = std::move(order), held] {
     there.stand_in(order, std::move(*held));
   };
@@ -126,6 +135,8 @@ int Call::replace(Leg& there, StandIn& in) {
   transfer_->target = transfer_->leg.get();
   transfer_->target->set_events(*this);
   transfer_->stand_in = std::make_unique<StandIn>(std::move(in));
+  transfer_->stand_in->call_id = arrival_call_id();
+  note_stand_in(*transfer_->stand_in, party_of(side));
   join();
   return 0;
 }
@@ -213,9 +224,9 @@ int Call::pick_up(const Leg* there, StandIn& in) {
 }
 
 void Call::note_stand_in(const StandIn& in, std::string_view party) {
-  if (is_traced_) trace_note("place", in.id() + " took the place of " + std::string(party));
-  worker_.commons().log.write(LogLevel::info, "call", "a party was replaced",
-                              {{"call_id", std::string(inbound_->call_id())},
+  if (is_traced_) trace_note("place", in.id() + " takes the place of " + std::string(party));
+  worker_.commons().log.write(LogLevel::info, "call", "a party is being replaced",
+                              {{"call_id", std::string(arrival_call_id())},
                                {"party", std::string(party)},
                                {"by", in.id()}});
 }

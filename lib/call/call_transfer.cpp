@@ -116,7 +116,7 @@ std::unique_ptr<Leg> Call::begin_transfer(MediaSide side, Transfer::Order order,
   transfer_->order = order;
   transfer_->earlier_requests = own_requests_[index_of(side)];
   const Leg& leg = *leg_of(side);
-  LoopFacts facts{std::string(inbound_->call_id()), leg.remote(), true, std::string(leg.product())};
+  LoopFacts facts{std::string(arrival_call_id()), leg.remote(), true, std::string(leg.product())};
   auto [out, in] =
       &to == &worker_.loop()
           ? make_loop(to, std::move(facts), *this)
@@ -517,7 +517,6 @@ std::unique_ptr<Leg> Call::replace_transferor() {
   own_requests_[index_of(side)] = referrals_[index_of(side)] = 0;
   is_joined_[index_of(side)] = true;
   if (transfer_->stand_in != nullptr) {
-    note_stand_in(*transfer_->stand_in, party_of(side));
     if (stand_ins_ == nullptr)
       stand_ins_ = std::make_unique<std::array<std::unique_ptr<StandIn>, 2>>();
     (*stand_ins_)[index_of(side)] = std::move(transfer_->stand_in);

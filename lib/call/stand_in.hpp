@@ -26,6 +26,7 @@ struct StandIn {
   std::string number;          ///< It calls with.
   std::string offer;           ///< Its description; "" once it is in place.
   std::unique_ptr<Leg> leg;    ///< Null once it is in place.
+  std::string call_id;         ///< Of the call that it stands in.
 
   [[nodiscard]] const Customer& entry() const noexcept { return tables->customers[customer]; }
   [[nodiscard]] const std::string& id() const noexcept { return entry().config.id; }

@@ -648,7 +648,7 @@ std::string_view Call::billed_callee() const noexcept {
 Cdr Call::make_cdr() const {
   Cdr cdr;
   if (inbound_ != nullptr) {
-    cdr.call_id = inbound_->call_id();
+    cdr.call_id = arrival_call_id();
     cdr.caller_product = inbound_->product();
   }
   cdr.caller_ip = context_.source.to_string();
@@ -761,7 +761,7 @@ void Call::show_to_shadow(const Cdr& cdr) {
 CallView Call::view() const {
   CallView view;
   view.id = id_;
-  if (inbound_ != nullptr) view.call_id = inbound_->call_id();
+  view.call_id = arrival_call_id();
   if (const Customer* customer = context_.customer_entry())
     view.customer_gateway = customer->config.id;
   if (!attempts_.empty()) view.vendor_gateway = attempts_.back().vendor_gateway;

@@ -111,6 +111,14 @@ TEST_CASE("Pickup: of several calls the one that has rung longest comes first (T
   office.answered(second);
   office.run_s(1);
   CHECK(later->was_answered());
+  ExplainRequest question;
+  question.from = "phone:1004";
+  question.caller = "1004";
+  question.callee = "*8";
+  const auto explained = office.tandem->explain(question);
+  REQUIRE(explained);
+  CHECK(explained->find("\"pickup_code\"") != std::string::npos);
+  CHECK(explained->find("\"reject\":null") != std::string::npos);
   const auto none = office.dial_from(1004, "*8");
   office.run_s(1);
   CHECK(has_failed(*none, "404"));

@@ -105,6 +105,7 @@ TEST_CASE("Replaces: whoever made the call goes on paying for it (RFC 3891, B-04
   const auto first = office.dial_from(1001, "442079460000");
   office.answered(first);
   office.run_s(5);
+  const std::string id = first->call_id();
   const auto taker = office.take(1002, first->replaces());
   office.answered(taker);
   office.run_s(5);
@@ -115,6 +116,7 @@ TEST_CASE("Replaces: whoever made the call goes on paying for it (RFC 3891, B-04
   far->hang_up();
   const Cdr& cdr = office.only_cdr();
   CHECK(taker->is_over());
+  CHECK(cdr.call_id == id);
   CHECK(cdr.customer_gateway == "phone:1001");
   CHECK(cdr.customer.account == "desk");
   CHECK(cdr.talk_time_ms / 1000 >= 10);
