@@ -76,6 +76,23 @@ TEST_CASE("Audio M-07: a caller of mu-law and a vendor of A-law hear each other,
   call->press_key('5');
   bench.run_s(1);
   CHECK(far->received_keys() == "5");
+  // Changes of either side keep what each speaks.
+  for (const auto& one : {far, call}) {
+    one->hold();
+    bench.run_s(1);
+    one->resume();
+    bench.run_s(1);
+    CHECK(one->count("reoffer 200") == 2);
+  }
+  CHECK(formats(far->local_sdp()) == "8 101");
+  CHECK(formats(call->local_sdp()) == "0 101");
+  CHECK(call->received_type() == 0);
+  CHECK(call->received_pattern() == 0x80);
+  CHECK(far->received_type() == 8);
+  CHECK(far->received_pattern() == 0xD5);
+  call->press_key('6');
+  bench.run_s(1);
+  CHECK(far->received_keys() == "56");
   call->hang_up();
   const Cdr& cdr = bench.only_cdr();
   CHECK(cdr.codecs == MediaCodecs{"PCMU", "PCMU,telephone-event", "PCMA,telephone-event"});
