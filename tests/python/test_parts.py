@@ -342,25 +342,25 @@ def test_the_relay_converts_plays_and_presses() -> None:
     ) as far, tandem.MediaRelay(
         "127.0.0.1", ports=(42400, 42499), ready_pairs=2, nice=0
     ) as relay, relay.open() as session:
-        for end, side in ((phone, tandem.MediaSide.CALLER), (far, tandem.MediaSide.CALLEE)):
+        for end, side in ((phone, tandem.MediaSide.caller), (far, tandem.MediaSide.callee)):
             end.bind(("127.0.0.1", 0))
             end.settimeout(10)
             session.set_remote(side, "127.0.0.1:%d" % end.getsockname()[1])
         with pytest.raises(tandem.Error) as raised:
-            session.play(tandem.MediaSide.CALLER, "tone:ringback/us")
+            session.play(tandem.MediaSide.caller, "tone:ringback/us")
         assert raised.value.code == tandem.ErrorCode.wrong_state
         session.set_audio(
             tandem.MediaAudio("PCMA", 8), tandem.MediaAudio("PCMU", 0, events_type=101)
         )
-        ip, _, port = session.local_rtp(tandem.MediaSide.CALLER).rpartition(":")
+        ip, _, port = session.local_rtp(tandem.MediaSide.caller).rpartition(":")
         phone.sendto(packet(8, b"\xd5" * 160), (ip, int(port)))
         assert far.recv(2048) == packet(0, b"\xff" * 160)
-        session.play(tandem.MediaSide.CALLER, "tone:busy", repeats=True)
+        session.play(tandem.MediaSide.caller, "tone:busy", repeats=True)
         heard = phone.recv(2048)
         assert heard[1] & 0x7F == 8 and len(heard) == 172
-        assert session.is_playing(tandem.MediaSide.CALLER)
-        session.stop_playing(tandem.MediaSide.CALLER)
-        session.press_key(tandem.MediaSide.CALLEE, "#")
+        assert session.is_playing(tandem.MediaSide.caller)
+        session.stop_playing(tandem.MediaSide.caller)
+        session.press_key(tandem.MediaSide.callee, "#")
         key = far.recv(2048)
         assert key[1] & 0x7F == 101 and key[12] == 11
         with pytest.raises(ValueError):
