@@ -163,6 +163,7 @@ bool CdrCursor::Body::open_columns(std::int64_t number) {
 /// file says what is behind the last record. `columns` are gone then, unless the time is over.
 Result<std::optional<Cdr>> CdrCursor::Body::next_of_columns() {
   bool has_failed = false;
+  bool is_of_record = false;  // which its file has no better
   for (;;) {
     if (box.is_over()) return box.failure(rows_read);
     if (!found_row) {
@@ -186,6 +187,7 @@ Result<std::optional<Cdr>> CdrCursor::Body::next_of_columns() {
       if (is_over_limit()) return too_many();
       auto cdr = columns->record(*found_row);
       has_failed = !cdr;
+      is_of_record = has_failed && !(*group)->has_failed();
       if (has_failed) break;
       behind = place;
       found_row.reset();
@@ -194,7 +196,7 @@ Result<std::optional<Cdr>> CdrCursor::Body::next_of_columns() {
     found_row.reset();
   }
   if (has_failed) {
-    cdr::DayColumns::give_up(folder, columns_day);
+    if (!is_of_record) cdr::DayColumns::give_up(folder, columns_day);
     days.push_back(columns_day);
   }
   rows.reset();

@@ -141,7 +141,7 @@ Result<bool> RecordScan::fill() {
   if (columns_) {
     auto more = fill_from_columns();
     if (more && *more) return true;
-    if (!more && more.error().code == ErrorCode::timeout) return more;
+    if (!more && (more.error().code == ErrorCode::timeout || have_corrections_failed_)) return more;
     if (!more) DayColumns::give_up(place_.folder, day_);
     columns_.reset();
     finder_.reset();
@@ -233,7 +233,10 @@ Result<void> RecordScan::read_corrected(std::int64_t day) {
 
 Result<void> RecordScan::correct(Result<Cdr> cdr) {
   if (!cdr) return std::move(cdr).error();
-  if (auto merged = merge_corrections(*corrections_, {&*cdr, 1}); !merged) return merged;
+  if (auto merged = merge_corrections(*corrections_, {&*cdr, 1}); !merged) {
+    have_corrections_failed_ = true;
+    return merged;
+  }
   const std::size_t row = page_.rows() - 1;
   take_charges(*cdr, [&](std::size_t column, auto value) {
     for (std::size_t i = 0; i < wish_.columns.size(); ++i) {

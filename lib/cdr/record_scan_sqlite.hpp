@@ -153,6 +153,7 @@ class RecordScan {
   std::function<bool()> watch_;                   // of statements
   std::vector<std::int64_t> days_;                // still to be read, the next one last
   std::optional<store::Connection> corrections_;  // nothing: none was made
+  bool have_corrections_failed_ = false;          // which is no fault of columns
   bool wants_corrected_ = false;                  // of the columns that they change
   std::unordered_set<std::int64_t> corrected_;    // records of the day
   std::int64_t day_ = -1;
