@@ -425,11 +425,12 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
                          {"targets", std::move(numbers)}};
   }
   const bool is_forwarded = context.setup->forward.targets != nullptr;
+  const bool is_pickup = verdict.kind == call::Verdict::Kind::stand_in;
   if (is_refused) find_vendors_nevertheless(context, next_stage, abilities);
   add_candidates(answer, context, is_refused ? verdict.reason : Reason::none);
   if (is_refused) {
     answer["reject"] = reason_facts(verdict.reason).name;
-  } else if (answer["candidates"].empty() && !is_forwarded) {
+  } else if (answer["candidates"].empty() && !is_forwarded && !is_pickup) {
     answer["reject"] =
         answer["excluded"].empty() ? Json("NoAvailableRouter") : answer["excluded"][0]["reason"];
   } else {
