@@ -231,7 +231,8 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<void> prepare_accounts(SwitchConfig& config);
   Result<void> open_accounts(const SwitchConfig& config);
   void alarm(std::string text);
-  /// Puts a question to each worker on its loop and waits for the answers, at most question_wait.
+  /// Puts a question to each worker on its loop and waits for the answers, 5 s at most. Defined in
+  /// ask_workers.hpp.
   template <class Question>
   auto ask_workers(Question question)
       -> std::vector<std::invoke_result_t<Question&, call::Worker&>>;
