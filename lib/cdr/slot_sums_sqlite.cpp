@@ -258,8 +258,9 @@ std::optional<ReportSlot> width_for(const CallReportRequest& request, const Time
 SlotSink::SlotSink(store::Connection connection, TimeZone zone, const Clock& clock)
     : connection_(std::move(connection)), zone_(std::move(zone)), clock_(clock) {}
 
-Result<std::unique_ptr<SlotSink>> SlotSink::open(const std::string& folder, const std::string& zone,
-                                                 const Clock& clock) {
+Result<std::unique_ptr<SlotSink>> SlotSink::open(const std::string& folder,
+                                                 const std::string& zone_name, const Clock& clock) {
+  const std::string zone = zone_name.empty() ? "UTC" : zone_name;  // as readers call it
   auto loaded = TimeZone::load(zone);
   if (!loaded) return std::move(loaded).error();
   PosixDisk disk;
