@@ -77,8 +77,8 @@ class Speech {
  private:
   using Watch = media::Watch;
   struct Sink final : media::DatagramSender {
-    bool send_datagram(unsigned, const media::Onward&, std::string_view bytes) noexcept override {
-      keep(bytes.back());
+    bool send_datagram(unsigned, const media::Onward& onward) noexcept override {
+      keep(onward.bytes.back());
       return true;
     }
     void on_bridge_begun(unsigned, std::uint32_t, media::AudioBridge&) noexcept override {}
