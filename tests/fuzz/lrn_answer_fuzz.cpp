@@ -53,6 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
                                 tandem::io::dns::NamingAuthority{
                                     1, 1, "u", regexp == text ? "E2U+pstn:tel" : std::string(text),
                                     std::string(regexp), ""}});
+    response.answers = response.records.size();
   }
   check(tandem::lrn::record_from_naptr(response, "e164.arpa", "region"));
   // Served as a message, too.

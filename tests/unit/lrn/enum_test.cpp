@@ -33,6 +33,7 @@ std::optional<LrnRecord> record_of(const std::vector<NamingAuthority>& authoriti
   response.question = {"3.2.1.0.5.5.5.2.1.2.1." + suffix, io::dns::RecordType::naptr};
   for (const NamingAuthority& one : authorities)
     response.records.push_back({response.question.name, 300, one});
+  response.answers = response.records.size();
   return record_from_naptr(response, suffix, region_key);
 }
 
@@ -146,6 +147,7 @@ TEST_CASE("ENUM: digits of the suffix are none of the number (R-20)") {
   io::dns::Response response;
   response.question = {"3.2.1.e164.arpa", io::dns::RecordType::naptr};
   response.records.push_back({response.question.name, 300, cut.front()});
+  response.answers = 1;
   CHECK_FALSE(record_from_naptr(response, "e164.example", "region"));
 }
 
