@@ -21,6 +21,11 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return given
 
 
+def view(buffer: Any) -> memoryview:
+    """Type checkers know buffers of other classes since Python 3.12 (PEP 688)."""
+    return memoryview(buffer)
+
+
 def folder_of(given: dict[str, Any]) -> str:
     return str(given["cdr"]["sinks"][0]["path"])
 
@@ -29,12 +34,12 @@ def test_columns_are_buffers_over_their_own_memory(stored: dict[str, Any]) -> No
     records = list(tandem.iter_cdrs(stored))[::-1]
     columns = tandem.cdr_columns(stored, NAMES)
     assert list(columns) == NAMES
-    ids = memoryview(columns["record_id"])
+    ids = view(columns["record_id"])
     assert (ids.format, ids.itemsize, ids.shape, ids.readonly, ids.c_contiguous) == ("q", 8, (4,), True, True)
     assert ids.tolist() == [cdr.record_id for cdr in records]
-    assert memoryview(columns["ended_at_us"]).tolist() == [cdr.ended_at_us for cdr in records]
+    assert view(columns["ended_at_us"]).tolist() == [cdr.ended_at_us for cdr in records]
     gateways = columns["customer_gateway"]
-    codes = memoryview(gateways)
+    codes = view(gateways)
     assert (codes.format, codes.itemsize) == ("i", 4)
     assert gateways.is_text and gateways.texts == ("cust",) and columns["record_id"].texts is None
     assert [gateways[i] for i in range(4)] == [cdr.customer_gateway for cdr in records] and -1 in codes.tolist()
@@ -42,25 +47,26 @@ def test_columns_are_buffers_over_their_own_memory(stored: dict[str, Any]) -> No
     with pytest.raises(IndexError):
         gateways[4]
     nulls = gateways.nulls
-    assert nulls is not None and memoryview(nulls).format == "?"
-    assert memoryview(nulls).tolist() == [cdr.customer_gateway is None for cdr in records]
+    assert nulls is not None and view(nulls).format == "?"
+    assert view(nulls).tolist() == [cdr.customer_gateway is None for cdr in records]
     assert columns["record_id"].nulls is None
     with pytest.raises(TypeError):
         ids[0] = 1  # read-only
     # Two views see one memory.
-    assert memoryview(columns["record_id"]).obj is columns["record_id"]
+    seen: object = view(columns["record_id"]).obj
+    assert seen is columns["record_id"]
 
 
 def test_a_view_outlives_its_column(stored: dict[str, Any]) -> None:
     wanted = [cdr.record_id for cdr in tandem.iter_cdrs(stored)][::-1]
     columns = tandem.cdr_folder_columns(folder_of(stored), ["record_id", "caller", "vendor_charge_units"])
-    view = memoryview(columns["record_id"])
+    ids = view(columns["record_id"])
     nulls = columns["vendor_charge_units"].nulls
     assert nulls is not None
-    missing = memoryview(nulls)
+    missing = view(nulls)
     del columns, nulls
     gc.collect()
-    assert view.tolist() == wanted and len(missing) == 4
+    assert ids.tolist() == wanted and len(missing) == 4
 
 
 def test_numpy_sees_columns_without_a_copy(stored: dict[str, Any]) -> None:
@@ -68,21 +74,22 @@ def test_numpy_sees_columns_without_a_copy(stored: dict[str, Any]) -> None:
     column = tandem.cdr_columns(stored, ["ended_at_us", "caller"])["ended_at_us"]
     first, second = numpy.asarray(column), numpy.asarray(column)
     assert first.dtype == numpy.int64 and numpy.shares_memory(first, second)
-    assert first.tolist() == memoryview(column).tolist()
+    assert first.tolist() == view(column).tolist()
 
 
 def test_columns_are_of_a_filter_and_refuse_what_they_cannot_do(stored: dict[str, Any]) -> None:
     assert len(tandem.cdr_columns(stored, ["caller"], customer_gateway="cust")["caller"]) == 2
     empty = tandem.cdr_columns(stored, ["caller", "record_id"], caller="nobody")
-    assert memoryview(empty["record_id"]).tolist() == [] and empty["caller"].texts == ()
+    assert view(empty["record_id"]).tolist() == [] and empty["caller"].texts == ()
     assert "charge_units" in tandem.cdr_column_names() and "charge" not in tandem.cdr_column_names()
-    for names in ([], ["colour"], ["caller", "caller"]):
+    refused: list[list[str]] = [[], ["colour"], ["caller", "caller"]]
+    for names in refused:
         with pytest.raises(tandem.Error) as raised:
             tandem.cdr_columns(stored, names)
         assert raised.value.code == tandem.ErrorCode.invalid_argument
-    for more in ({"bytes_max": 8}, {"rows_max": 1}):
+    for rows_max, bytes_max in ((1, 1 << 20), (1 << 20, 8)):
         with pytest.raises(tandem.Error) as raised:
-            tandem.cdr_folder_columns(folder_of(stored), ["record_id"], **more)
+            tandem.cdr_folder_columns(folder_of(stored), ["record_id"], rows_max=rows_max, bytes_max=bytes_max)
         assert raised.value.code == tandem.ErrorCode.limit
     with pytest.raises(TypeError):
         tandem.cdr_columns(stored, ["caller"], limit=3)

@@ -136,7 +136,9 @@ def pushed_with_tls(tmp_path: Path, receiver: Receiver, certificates: Path, ca: 
         tls_certificate=str(certificates / f"{client}.pem") if client else "",
         tls_key=str(certificates / f"{client}.key") if client else "")
     for number in range(1, 11):
-        push.write(tandem.Cdr(record_id=number))
+        cdr = tandem.Cdr()
+        cdr.record_id = number
+        push.write(cdr)
     try:
         push.flush()
     except tandem.Error as error:
