@@ -267,7 +267,7 @@ void look_up_here(CallContext& c) {
 }
 
 /// Billing by region. False: the number would be too long.
-bool price_by_region(CallContext& c) noexcept {
+bool price_by_region(CallContext& c) {
   const LrnGatewayConfig& config = *c.customer_entry()->config.lrn;
   const std::string& callee = c.lrn->callee.record.region;
   const std::string& caller = c.lrn->caller.record.region;
@@ -278,8 +278,10 @@ bool price_by_region(CallContext& c) noexcept {
     prefix = config.interstate_billing_prefix;
   }
   if (prefix.empty()) return true;
-  c.callee_priced = c.callee_billing;
-  return put_before(prefix, c.callee_priced);
+  Number priced = c.callee_billing;
+  const bool fits = put_before(prefix, priced);
+  c.callee_priced = std::make_unique<const Number>(priced);
+  return fits;
 }
 
 /// The prefix that was not asked for goes in front of the LRN. False: the number would be too long.
@@ -328,7 +330,8 @@ Verdict ask_policy(CallContext& c, const StageAbilities& abilities) {
     *number = Number(*given);
     if (number == &c.callee) {  // what was known of another number says nothing of this one
       c.callee_billing = c.callee;
-      c.setup->callee_by_lrn = c.callee_priced = Number();
+      c.setup->callee_by_lrn = Number();
+      c.callee_priced.reset();
       c.setup->is_dipped = false;
     }
   }
@@ -444,7 +447,7 @@ void price_forward(CallContext& c, const Payer& payer) {
   const RateMatch match = payer.deck.find(priced.view(), c.wall_us, payer.call_level);
   const bool is_for_it =
       match.rate != nullptr && std::string_view(match.rate->prefix).starts_with(prefix);
-  if (is_for_it) c.callee_priced = priced;
+  if (is_for_it) c.callee_priced = std::make_unique<const Number>(priced);
 }
 
 Verdict charge_source(CallContext& c, const StageAbilities&) {
@@ -465,7 +468,7 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
   // The agent, if any, is charged by the same number.
   if (const auto rated = payer.rated(c.billing_number().view());
       rated.size() != c.billing_number().view().size())
-    c.callee_priced = Number(rated);
+    c.callee_priced = std::make_unique<const Number>(rated);
   price_forward(c, payer);
   const PackageBook& packages = c.state->packages;
   if (packages.is_exhausted(payer.packages))  // B-18

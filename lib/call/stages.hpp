@@ -136,15 +136,15 @@ struct CallContext {
   bool is_free = false;  ///< B-09: nobody pays.
 
   // What the stages found.
-  Number caller, callee;         ///< For routing.
-  Number callee_billing;         ///< The callee without what only steers routing (R-19).
-  Number callee_priced;          ///< With a billing prefix (R-20), without a route prefix (B-14);
-                                 ///< empty: as it is billed.
-  std::unique_ptr<CallLrn> lrn;  ///< Null: nobody asked where the numbers are.
-  std::optional<std::uint32_t> customer;  ///< Index in Tables::customers.
-  const Payers* paid_by = nullptr;        ///< Who pays in place of the customer (B-04); null: none.
-  const Rate* rate = nullptr;             ///< Lives as long as `tables`, or as the package terms.
-  const Rate* agent_rate = nullptr;       ///< The same, of the customer's agent (B-17).
+  Number caller, callee;  ///< For routing.
+  Number callee_billing;  ///< The callee without what only steers routing (R-19).
+  std::unique_ptr<const Number> callee_priced;  ///< With a billing prefix (R-20), without a route
+                                                ///< prefix (B-14); null: as it is billed.
+  std::unique_ptr<CallLrn> lrn;                 ///< Null: nobody asked where the numbers are.
+  std::optional<std::uint32_t> customer;        ///< Index in Tables::customers.
+  const Payers* paid_by = nullptr;   ///< Who pays in place of the customer (B-04); null: none.
+  const Rate* rate = nullptr;        ///< Lives as long as `tables`, or as the package terms.
+  const Rate* agent_rate = nullptr;  ///< The same, of the customer's agent (B-17).
   std::unique_ptr<PackageTerms> package_terms;  ///< Null: no package has a say.
   std::unique_ptr<PackageTerms> agent_package_terms;
   static constexpr std::uint32_t no_phone = 0xffffffff;
@@ -161,7 +161,7 @@ struct CallContext {
   }
   /// What the customer pays for. Vendors are owed for `callee_billing`.
   [[nodiscard]] const Number& billing_number() const noexcept {
-    return callee_priced.empty() ? callee_billing : callee_priced;
+    return callee_priced == nullptr ? callee_billing : *callee_priced;
   }
   [[nodiscard]] const Customer* customer_entry() const noexcept {
     return customer ? &tables->customers[*customer] : nullptr;

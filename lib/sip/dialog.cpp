@@ -409,7 +409,7 @@ ClientTransaction* Dialog::send_request(Method method, std::string_view name,
     worker_.transactions().discard(transaction);
     return nullptr;
   }
-  challenges_ = 0;
+  forget_challenges();
   if (invite_client_ != nullptr) invite_client_->note_cseq(local_cseq_);
   transaction.start(path, local_cseq_, writer.view());
   return &transaction;
@@ -422,7 +422,7 @@ void Dialog::send_ack(ClientTransaction& transaction, const SessionBody& body) {
   const BranchText branch = branch_text(
       {static_cast<std::uint8_t>(worker_.index()), Token::no_slot, worker_.random().next()});
   MessageWriter writer = begin_request("ACK", transaction.cseq(), path, branch.view());
-  if (role_ == Role::outbound && !authorization_.empty()) writer.line(authorization_.view());
+  if (!authorization().empty()) writer.line(authorization());
   writer.finish(body.content_type, body.bytes);
   if (writer.ok()) transaction.acknowledge(path, writer.view());
 }
@@ -488,10 +488,11 @@ ClientTransaction* Dialog::repeat(ClientTransaction& transaction, const Message&
 
 ClientTransaction* Dialog::retry_with_credentials(ClientTransaction& transaction,
                                                   const Message& response) {
-  if (username_.empty() || challenges_ >= challenges_max_) return nullptr;
+  if (login_ == nullptr || login_->challenges >= login_->challenges_max) return nullptr;
+  Login& login = *login_;
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
-  if (challenges_ == 0) challenged_us_ = now_us;
-  if (now_us - challenged_us_ > challenge_time_us_) return nullptr;
+  if (login.challenges == 0) login.challenged_us = now_us;
+  if (now_us - login.challenged_us > login.time_us) return nullptr;
   Message& own = worker_.own_message();
   if (scan(transaction.message(), Framing::datagram, own).kind != Fault::Kind::none) return nullptr;
   const bool is_proxy = response.status == 407;
@@ -500,18 +501,19 @@ ClientTransaction* Dialog::retry_with_credentials(ClientTransaction& transaction
   std::string line;
   for (std::size_t i = 0; i < response.header_count && line.empty(); ++i) {
     if (response.headers[i].id != challenge_id) continue;
-    auto answer = answer_challenge(response.headers[i].value, username_.view(), password_.view(),
-                                   own.method_token, own.request_uri, 1, worker_.random());
+    auto answer =
+        answer_challenge(response.headers[i].value, login.username.view(), login.password.view(),
+                         own.method_token, own.request_uri, 1, worker_.random());
     if (!answer) continue;
     // Refused with credentials: only a stale nonce makes another try worth while.
-    if (challenges_ > 0 && !answer->is_stale) return nullptr;
+    if (login.challenges > 0 && !answer->is_stale) return nullptr;
     line = (is_proxy ? "Proxy-Authorization: " : "Authorization: ") + answer->value;
   }
   if (line.empty()) return nullptr;
-  ++challenges_;
+  ++login.challenges;
   ClientTransaction* const successor = repeat(transaction, own, line);
   if (successor != nullptr && transaction.method() == Method::invite)
-    authorization_.assign(worker_.buffers(), line);
+    login.authorization.assign(worker_.buffers(), line);
   return successor;
 }
 

@@ -179,8 +179,19 @@ class Dialog final : public TransactionUser {
   struct Arrival {
     TimerOffer timer;
     ReliableOffer reliable;
+    Bytes authorization;                 // Authorization values, a line each, after the Request-URI
     std::int16_t unmannerly_status = 0;  // what set_manners() wants to refuse with
     std::string_view unmannerly_line;    // says why, in that refusal
+  };
+
+  // What the peer's challenges are answered with (P-04), and how often that was done.
+  struct Login {
+    Bytes username, password;
+    Bytes authorization;          // the header line of the INVITE, for its ACK
+    std::uint8_t challenges = 0;  // answered for the request in work
+    std::uint8_t challenges_max = 0;
+    std::int64_t challenged_us = 0;  // when the first of them came
+    std::int64_t time_us = 0;        // for all of them
   };
 
   // Session timers (RFC 4028); dialog_session.cpp. Made where one is spoken.
@@ -243,6 +254,14 @@ class Dialog final : public TransactionUser {
       return {begin, static_cast<std::size_t>(written.data() + written.size() - begin)};
     }
   };
+  /// Another request of ours, which may be challenged for itself.
+  void forget_challenges() noexcept {
+    if (login_ != nullptr) login_->challenges = 0;
+  }
+  /// Our header line of the first INVITE; "": it had none.
+  [[nodiscard]] std::string_view authorization() const noexcept {
+    return login_ == nullptr ? std::string_view() : login_->authorization.view();
+  }
   Draft begin_response(const ServerTransaction& transaction, int status);
   /// False: it could not be written, and 100 or 500 went out instead.
   bool finish_response(ServerTransaction& transaction, int status, Draft& draft,
@@ -360,11 +379,7 @@ class Dialog final : public TransactionUser {
   Bytes target_;
   Bytes routes_;
   Bytes product_;
-  Bytes contact_;        // our Contact value
-  Bytes authorization_;  // inbound: Authorization values, a line each, after the Request-URI;
-                         // outbound: our header line
-  Bytes username_;       // outbound: credentials for the peer's challenges
-  Bytes password_;
+  Bytes contact_;  // our Contact value
   Path path_;
   ServerTransaction* invite_server_ =
       nullptr;  // the first INVITE, or the accepted re-INVITE that waits for its ACK
@@ -378,6 +393,7 @@ class Dialog final : public TransactionUser {
   std::unique_ptr<Requests> requests_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<Arrival> arrival_;  // inbound, until it is answered
+  std::unique_ptr<Login> login_;      // outbound; null: there are no credentials
   std::unique_ptr<Reliability> reliability_;
   std::uint32_t slot_;
   std::uint32_t local_cseq_ = 0;
@@ -409,10 +425,6 @@ class Dialog final : public TransactionUser {
   bool wants_bye_ = false;              // as soon as the ACK is here
   bool has_progress_ = false;           // inbound: a provisional response other than 100 was sent
   bool release_unwritten_ = false;      // the answer could not be written; the user is to be told
-  std::uint8_t challenges_ = 0;         // answered for the request in work
-  std::uint8_t challenges_max_ = 6;     // P-04
-  std::int64_t challenged_us_ = 0;      // when the first of them came
-  std::int64_t challenge_time_us_ = 10'000'000;
 };
 
 /// What the call room holds of a dialog.

@@ -252,7 +252,7 @@ void Dialog::send_prack(ClientTransaction& invite, const Branch& branch, const S
     worker_.transactions().discard(prack);
     return;
   }
-  challenges_ = 0;
+  forget_challenges();
   r.pracks.push_back(&prack);
   prack.start(path, local_cseq_, writer.view());
 }

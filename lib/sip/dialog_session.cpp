@@ -84,9 +84,9 @@ ClientTransaction* Dialog::retry_with_interval(ClientTransaction& transaction,
   if (scan(transaction.message(), Framing::datagram, own).kind != Fault::Kind::none) return nullptr;
   ++session_->corrections;
   session_->least_s = least_s;
-  challenges_ = 0;  // another request, which may be challenged for itself
+  forget_challenges();
   const bool is_first = transaction.method() == Method::invite && state_ == State::early;
-  return repeat(transaction, own, is_first ? authorization_.view() : std::string_view());
+  return repeat(transaction, own, is_first ? authorization() : std::string_view());
 }
 
 void Dialog::on_session_timer() {

@@ -72,7 +72,7 @@ std::unique_ptr<Leg> Dialog::accept(const Message& invite, ServerTransaction& tr
       for (const char c : invite.headers[i].value)
         text += c == '\r' || c == '\n' ? ' ' : c;
     }
-    authorization_.assign(buffers, text);
+    arrival_->authorization.assign(buffers, text);
   }
   auto leg = std::make_unique<SipLeg>(*this);
   leg_ = leg.get();
@@ -93,7 +93,7 @@ AuthResult Dialog::authenticate(const Credentials& credentials) {
   const std::string binding = path_.remote.ip.to_string();
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
   DigestVerdict verdict = DigestVerdict::challenge;
-  std::string_view lines = authorization_.view();
+  std::string_view lines = arrival_->authorization.view();
   DigestServer::Request request;
   request.method = "INVITE";
   request.binding = binding;
@@ -187,8 +187,9 @@ Via Dialog::arriving_via() const noexcept {
 }
 
 std::string Dialog::claimed_user(std::string_view realm) const {
-  std::string_view lines = authorization_.view();
-  if (role_ != Role::inbound || lines.empty()) return {};
+  if (arrival_ == nullptr) return {};
+  std::string_view lines = arrival_->authorization.view();
+  if (lines.empty()) return {};
   lines.remove_prefix(std::min(lines.find('\n'), lines.size() - 1) + 1);
   while (!lines.empty()) {
     const std::string_view line = lines.substr(0, lines.find('\n'));
@@ -226,7 +227,6 @@ void Dialog::answer(const SessionBody& body, const std::vector<PassedHeader>& he
   if (session_ != nullptr) answer_session(draft.writer, arrival_->timer);
   write_passed_headers(draft.writer, headers);
   state_ = State::answered;
-  authorization_.clear();
   arrival_.reset();
   keep_description(body);
   // What was said reliably is not said again (RFC 6337 section 2.2).

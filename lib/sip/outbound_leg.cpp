@@ -83,8 +83,6 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
 
   uses_reason_ = call.manners.uses_reason;
   asks_for_load_ = call.manners.asks_for_load;
-  challenges_max_ = static_cast<std::uint8_t>(std::clamp(call.manners.auth_rounds, 0, 255));
-  challenge_time_us_ = call.manners.auth_time_us;
   reply_address_ = call.manners.reply_address;
   request_address_ = call.manners.request_address;
   if (call.manners.watch.mode != SessionWatch::Mode::off)
@@ -126,8 +124,14 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
   target_.assign(buffers, text);
   set_contact(call.presentation.is_hidden ? std::string_view("anonymous") : call.caller,
               is_over_tls(transport) && is_secure(target_.view()));
-  username_.assign(buffers, call.auth_username);
-  password_.assign(buffers, call.auth_password);
+  if (!call.auth_username.empty()) {
+    login_ = std::make_unique<Login>();
+    login_->username.assign(buffers, call.auth_username);
+    login_->password.assign(buffers, call.auth_password);
+    login_->challenges_max =
+        static_cast<std::uint8_t>(std::clamp(call.manners.auth_rounds, 0, 255));
+    login_->time_us = call.manners.auth_time_us;
+  }
   has_offer_ = !call.body.empty();
 
   ClientTransaction& transaction = worker_.transactions().create_client(Method::invite, this);
