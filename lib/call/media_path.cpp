@@ -371,9 +371,9 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
     is_used = is_used || media.port != 0;
     edit.streams[i].is_refused = media.port == 0 || (relayed_ && !media.can_be_relayed());
   }
+  const bool takes_keys = edit.ends_encryption = relayed_ && ends_encryption(settings);
   if (auto applied = sip::apply_policies(*session, role, senders, others, edit); !applied)
     return applied.error();
-  const bool takes_keys = relayed_ && ends_encryption(settings);
   if (takes_keys) {
     if (auto passed = pass_keys(from, role, *session, settings, edit); !passed)
       return passed.error();

@@ -159,6 +159,8 @@ struct SdpEdit {
   /// Direct media (M-04): o=, addresses, ports and what leads around us stay; the fields above but
   /// `streams` are not looked at, of these no address and no port.
   bool is_direct = false;
+  /// Keys of SDES end at the relay, so that it hears what they encrypt.
+  bool ends_encryption = false;
 };
 
 /// The description with our addresses. Everything else is kept byte for byte, line ends included,

@@ -135,6 +135,58 @@ TEST_CASE("SRTP: each side has keys of its own, and plain sides see none") {
   CHECK_FALSE(has(both.callee().remote_sdp(), key));
 }
 
+TEST_CASE("SRTP: the audio of an encrypted side is converted, and keys are put into its form") {
+  for (const bool is_caller : {true, false}) {
+    CAPTURE(is_caller);
+    Encrypted e(is_caller ? required : off, is_caller ? off : required, is_caller ? required : off,
+                is_caller ? off : required);
+    cust(e.config).transcode = first(e.config).transcode = true;
+    e.config.provision.vendor_gateways.front().codecs = {CodecName::parse("PCMA").value()};
+    e.dial.formats = "0 101";
+    e.dial.rtp_pattern = 0xFF;  // silence
+    e.answer.formats = "8 101";
+    e.answer.rtp_type = 8;
+    e.answer.rtp_pattern = 0xAA;  // the loudest
+    const auto call = e.call();
+    REQUIRE(call->was_answered());
+    const auto check_converted = [&] {
+      CHECK(call->received_type() == 0);
+      CHECK(call->received_pattern() == 0x80);
+      CHECK(e.callee().received_type() == 8);
+      CHECK(e.callee().received_pattern() == 0xD5);
+      CHECK(call->srtp_failures() == 0);
+      CHECK(e.callee().srtp_failures() == 0);
+    };
+    check_converted();
+    CHECK(call->is_encrypted() == is_caller);
+    CHECK(e.callee().is_encrypted() == !is_caller);
+    CHECK(call->packets_received() > 80);
+    CHECK(e.callee().packets_received() > 80);
+    call->press_key('5');
+    e.bench->run_s(1);
+    CHECK(e.callee().received_keys() == "5");
+    EndpointCall& encrypted = is_caller ? *call : e.callee();
+    encrypted.hold();
+    e.bench->run_s(1);
+    encrypted.resume();
+    e.bench->run_s(1);
+    encrypted.rekey();
+    e.bench->run_s(1);
+    const std::uint64_t heard = call->packets_received();
+    const std::uint64_t heard_there = e.callee().packets_received();
+    e.bench->run_s(1);
+    CHECK(call->packets_received() > heard + 40);
+    CHECK(e.callee().packets_received() > heard_there + 40);
+    CHECK(call->received_pattern() == 0x80);
+    CHECK(e.callee().received_pattern() == 0xD5);
+    call->hang_up();
+    e.bench->run_s(1);
+    const Cdr& cdr = e.bench->only_cdr();
+    CHECK(cdr.media_caller.srtp_failures + cdr.media_callee.srtp_failures == 0);
+    CHECK(cdr.media_caller.digits == 1);
+  }
+}
+
 TEST_CASE("SRTP: keys are offered over TLS only, unless any transport may carry them") {
   for (const bool may : {false, true}) {
     Encrypted e(pass, optional, off, optional);

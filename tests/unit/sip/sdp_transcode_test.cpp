@@ -30,11 +30,12 @@ std::string audio(const std::string& formats, const std::string& lines = {}) {
 
 /// The m= line and what is said of its formats, as the receiver gets them; or the error.
 std::string shown(const std::string& text, SdpRole role, const SdpPolicy& sender,
-                  const SdpPolicy& receiver, bool is_direct = false) {
+                  const SdpPolicy& receiver, bool is_direct = false, bool ends_encryption = false) {
   const auto read = parse_sdp(text);
   REQUIRE(read);
   SdpEdit edit;
   edit.is_direct = is_direct;
+  edit.ends_encryption = ends_encryption;
   edit.session_version = 1;
   edit.origin_address = IpAddress::ipv4(10, 0, 0, 1);
   edit.streams.resize(read->media_count);
@@ -79,8 +80,13 @@ TEST_CASE("M-07: an offer shows what can be converted when nothing is in common,
   alone.transcodes = false;
   CHECK(shown(audio("0"), SdpRole::offer, alone, listed) == "no codec was left of \"PCMU\"");
   CHECK(shown(audio("0"), SdpRole::offer, both, listed, true) == "no codec was left of \"PCMU\"");
-  CHECK(shown(audio("0", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n"), SdpRole::offer, both,
-              listed) == "no codec was left of \"PCMU\"");
+  const std::string keys = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n";
+  CHECK(shown(audio("0", keys), SdpRole::offer, both, listed) == "no codec was left of \"PCMU\"");
+  // Where the relay takes the encryption off it can convert what was in it.
+  CHECK(shown(audio("0", keys), SdpRole::offer, both, listed, false, true) ==
+        "8; crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x; rtpmap:8 PCMA/8000");
+  CHECK(shown(audio("0", "a=fingerprint:sha-256 AB\r\n"), SdpRole::offer, both, listed, false,
+              true) == "no codec was left of \"PCMU\"");
   // Its number is taken.
   CHECK(shown(audio("8 0", "a=rtpmap:8 speex/8000\r\n"), SdpRole::offer, both, both) ==
         "8 0 96; rtpmap:8 speex/8000; rtpmap:96 PCMA/8000");
