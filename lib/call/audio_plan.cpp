@@ -139,7 +139,8 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
       audio == nullptr ? SIZE_MAX : static_cast<std::size_t>(audio - session->media.data());
   if (!relayed_ || index >= streams_.size() || !streams_[index].is_open())
     return Error{ErrorCode::unsupported, "the audio of the call was not relayed"};
-  if (audio->has_crypto || audio->has_dtls)
+  const bool has_keys = has_own_keys(index, *audio, settings);
+  if (audio->has_dtls || (audio->has_crypto && !has_keys))
     return Error{ErrorCode::unsupported, "the audio of the call was encrypted end to end"};
   MediaSession& stream = streams_[index];
   const std::string shown(last_sent_[0]);
@@ -147,9 +148,11 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
   Result<std::string> description = shown;
   const SocketAddress ours = stream.local_rtp(MediaSide::caller);
   const auto before = sip::parse_sdp(shown);
-  // What it was shown of another vendor's may have led past the relay.
+  // What it was shown of another vendor's may have led past the relay, or had keys of that one.
+  const bool is_encrypted =
+      has_keys && keys_[index].agreed(MediaSide::caller).send.suite != SrtpSuite::none;
   if (before && index < before->media_count && before->media[index].address == ours.ip &&
-      before->media[index].port == ours.port) {
+      before->media[index].port == ours.port && before->media[index].has_crypto == is_encrypted) {
     wire = audio_of(before->media[index]);
   } else {
     const std::span<const CodecName> list = settings[0].description.codecs;
@@ -178,6 +181,10 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
       edited.is_refused = false;
       edited.address = ours.ip;
       edited.port = ours.port;
+      if (has_keys) {
+        if (auto answered = answer_keys(index, settings, edited); !answered)
+          return answered.error();
+      }
       description = show_own_answer(*session, edit);
     }
   }

@@ -304,6 +304,20 @@ void MediaPath::settle_keys(std::size_t index, bool takes_keys) {
   }
 }
 
+/// Whether the keys of the caller's stream are between it and the relay.
+bool MediaPath::has_own_keys(std::size_t index, const sip::SdpMedia& media,
+                             const MediaSettingsPair& settings) const noexcept {
+  return index < keys_.size() && sip::can_have_sdes(media.protocol) && ends_encryption(settings);
+}
+
+/// Answers the keys that the caller offered, before anybody else does.
+Result<void> MediaPath::answer_keys(std::size_t index, const MediaSettingsPair& settings,
+                                    sip::SdpStreamEdit& edit) {
+  StreamKeys& keys = keys_[index];
+  keys.answer_own(MediaSide::caller, {settings[0].srtp, settings[1].srtp}, random_, edit);
+  return streams_[index].set_crypto(MediaSide::caller, keys.agreed(MediaSide::caller));
+}
+
 void MediaPath::fence(MediaSide side, std::size_t index, const MediaSources* sources) {
   (void)streams_[index].set_sources(side, sources == nullptr ? MediaSources{} : *sources);
   if (side == MediaSide::callee) is_callee_fenced_ = true;
@@ -437,12 +451,10 @@ Result<std::string> MediaPath::answer_early(const SessionBody& offer,
     stream.address = ours.ip;
     stream.port = ours.port;
   }
-  const bool takes_keys = ends_encryption(settings);
-  for (std::size_t i = 0; takes_keys && i < std::min(keys_.size(), edit.streams.size()); ++i) {
-    if (edit.streams[i].is_refused || !sip::can_have_sdes(session->media[i].protocol)) continue;
-    keys_[i].answer_own(MediaSide::caller, {settings[0].srtp, settings[1].srtp}, random_,
-                        edit.streams[i]);
-    (void)streams_[i].set_crypto(MediaSide::caller, keys_[i].agreed(MediaSide::caller));
+  for (std::size_t i = 0; i < edit.streams.size(); ++i) {
+    if (edit.streams[i].is_refused || !has_own_keys(i, session->media[i], settings)) continue;
+    if (auto answered = answer_keys(i, settings, edit.streams[i]); !answered)
+      return answered.error();
   }
   sip::SdpPolicy of_caller = settings[0].description, of_callee = settings[1].description;
   // What the callee takes is converted then, whatever it is.

@@ -215,6 +215,10 @@ class MediaPath {
                          const MediaSettingsPair& settings, sip::SdpEdit& edit);
   void settle_keys(std::size_t index, bool takes_keys);
   [[nodiscard]] bool ends_encryption(const MediaSettingsPair& settings) const noexcept;
+  [[nodiscard]] bool has_own_keys(std::size_t index, const sip::SdpMedia& media,
+                                  const MediaSettingsPair& settings) const noexcept;
+  Result<void> answer_keys(std::size_t index, const MediaSettingsPair& settings,
+                           sip::SdpStreamEdit& edit);
   void fence(MediaSide side, std::size_t index, const MediaSources* sources);
   void settle_mux(std::size_t index) noexcept;
   void settle_clock(MediaSide from, std::size_t index) noexcept;

@@ -187,6 +187,71 @@ TEST_CASE("SRTP: the audio of an encrypted side is converted, and keys are put i
   }
 }
 
+TEST_CASE("SRTP: an encrypted caller hears prompts, and nobody pays for them") {
+  Encrypted e(required, off, required, off);
+  e.config.provision.customer_gateways.front().prompts = {{Reason::CalleeBusy, "tone:busy"}};
+  e.dial.formats = "8 101";
+  e.dial.rtp_type = 8;
+  e.bench = std::make_unique<Bench>(e.config);
+  e.bench->b->set_plan(refuse(486, 0));
+  const auto call = e.bench->dial(e.dial);
+  e.bench->run_s(2);
+  CHECK(call->count("183 sdp") == 1);
+  CHECK(has(call->remote_sdp(), "RTP/SAVP 8"));
+  CHECK(count(call->remote_sdp(), "a=crypto:") == 1);
+  CHECK(call->is_encrypted());
+  CHECK(call->packets_received() > 80);
+  CHECK(call->received_type() == 8);
+  CHECK(call->srtp_failures() == 0);
+  CHECK(call->status() == 0);
+  e.bench->run_s(5);
+  CHECK(call->status() == 486);
+  const Cdr& cdr = e.bench->only_cdr();
+  CHECK(cdr.end_reason == Reason::CalleeBusy);
+  CHECK(cdr.answered_at_us == 0);
+  CHECK(cdr.customer.charge.is_zero());
+  e.bench->check_clean();
+}
+
+TEST_CASE("SRTP: an encrypted caller hears the ring tone, over failover, and then the callee") {
+  Encrypted e(required, off, required, off);
+  e.config = base_config(2);
+  cust(e.config).srtp = required;
+  for (VendorGateway& vendor : e.config.provision.vendor_gateways) {
+    vendor.sip.srtp = off;
+    vendor.ring_tone = "tone:ringback/gb";
+    vendor.ring_tone_after_s = 1;
+  }
+  e.dial.formats = "8 101";
+  e.dial.rtp_type = 8;
+  e.answer.formats = "8 101";
+  e.answer.rtp_type = 8;
+  e.answer.answer_after_us = 3 * second_us;
+  e.bench = std::make_unique<Bench>(e.config);
+  e.bench->vendors[0]->set_plan(refuse(503, 3 * second_us));
+  e.bench->vendors[1]->set_plan(e.answer);
+  const auto call = e.bench->dial(e.dial);
+  e.bench->run_ms(2500);
+  CHECK(call->count("183 sdp") == 1);
+  CHECK(count(call->remote_sdp(), "a=crypto:") == 1);
+  const std::uint64_t before = call->packets_received();
+  CHECK(before > 50);
+  const std::string shown = call->remote_sdp();
+  e.bench->run_s(2);
+  CHECK(call->packets_received() > before + 90);
+  e.bench->run_s(4);
+  REQUIRE(call->was_answered());
+  const auto key_of = [](const std::string& sdp) { return sdp.substr(sdp.find("inline:"), 47); };
+  CHECK(key_of(call->remote_sdp()) == key_of(shown));  // no counter began anew
+  CHECK(call->received_pattern() == 0x2A);
+  CHECK(call->srtp_failures() == 0);
+  EndpointCall& callee = *e.bench->vendors[1]->calls().back();
+  CHECK(callee.received_pattern() == 0xD5);
+  call->hang_up();
+  e.bench->run_s(1);
+  CHECK(e.bench->only_cdr().vendor_gateway == "v2");
+}
+
 TEST_CASE("SRTP: keys are offered over TLS only, unless any transport may carry them") {
   for (const bool may : {false, true}) {
     Encrypted e(pass, optional, off, optional);
