@@ -203,9 +203,12 @@ void MediaPath::revert() noexcept {
 
 /// Takes where `from` wants its media, and completes the edit with where the other side sends it.
 Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session,
-                             const MediaSettings& own, bool takes_keys, sip::SdpEdit& edit) {
+                             const MediaSettingsPair& settings, bool takes_keys,
+                             sip::SdpEdit& edit) {
   Description& description = described_[index_of(from)];
   const MediaSide to = other(from);
+  const MediaSettings& own = settings[index_of(from)];
+  const MediaSources* const others = settings[index_of(to)].sources;
   description.targets.resize(session.media_count);
   for (std::size_t i = 0; i < session.media_count; ++i) {
     const sip::SdpMedia& media = session.media[i];
@@ -244,10 +247,12 @@ Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session,
                      media.rtcp_port != 0 ? media.rtcp_port : next_port};
       target.wants_mux = media.has_rtcp_mux;
     }
-    if (auto directed = direct(from, i, target); !directed) return directed.error();
-    if (own.sources != nullptr) fence(from, i, own.sources);
-    // Until it answered for the first time, nothing that it sends can be understood.
     const bool is_known = i < described_[index_of(to)].targets.size();
+    if (own.sources != nullptr) fence(from, i, own.sources);
+    // It may send before it describes anything, and is latched then.
+    if (others != nullptr && !is_known) fence(to, i, others);
+    if (auto directed = direct(from, i, target); !directed) return directed.error();
+    // Until it answered for the first time, nothing that it sends can be understood.
     if (!stream.crypto.empty() && !is_known) streams_[i].set_policy(to, MediaPolicy::block);
     description.targets[i] = target;
     const SocketAddress ours = streams_[i].local_rtp(to);
@@ -359,8 +364,7 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
                                     const MediaSettingsPair& settings) {
   if (body.empty() || !is_sdp(body.content_type)) return std::string(body.bytes);
   const MediaSide to = other(from);
-  const MediaSettings& own = settings[index_of(from)];
-  sip::SdpPolicy senders = own.description;
+  sip::SdpPolicy senders = settings[index_of(from)].description;
   sip::SdpPolicy others = settings[index_of(to)].description;
   if (!relayed_)
     senders.transcodes = others.transcodes = senders.converts_keys = others.converts_keys = false;
@@ -406,7 +410,7 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
   description.is_hold = session->is_hold();
   Result<std::string> written = std::string();
   if (relayed_) {
-    if (auto led = lead(from, *session, own, takes_keys, edit); !led) return led.error();
+    if (auto led = lead(from, *session, settings, takes_keys, edit); !led) return led.error();
     if (role == SdpRole::answer) {
       for (std::size_t i = 0; i < streams_.size(); ++i) {
         settle_mux(i);

@@ -209,8 +209,8 @@ class MediaPath {
 
   Result<void> open_stream(std::size_t index);
   Result<void> direct(MediaSide from, std::size_t index, const Target& target);
-  Result<void> lead(MediaSide from, const sip::SdpSession& session, const MediaSettings& own,
-                    bool takes_keys, sip::SdpEdit& edit);
+  Result<void> lead(MediaSide from, const sip::SdpSession& session,
+                    const MediaSettingsPair& settings, bool takes_keys, sip::SdpEdit& edit);
   Result<void> pass_keys(MediaSide from, SdpRole role, const sip::SdpSession& session,
                          const MediaSettingsPair& settings, sip::SdpEdit& edit);
   void settle_keys(std::size_t index, bool takes_keys);

@@ -397,3 +397,17 @@ TEST_CASE("Media of a call: who may be latched is what its gateway allows (S-01)
   CHECK(c.hears(c.b));
   CHECK(c.media.stats(caller).cause == MediaCause::source_denied);
 }
+
+TEST_CASE("Media of a call: a callee that is not allowed is not latched before it answers (S-01)") {
+  KeyedCall c(pass, pass);
+  MediaSources sources;
+  sources.deny.push_back(IpNetwork::parse("198.51.100.0/24").value());
+  c.settings[1].sources = &sources;
+  REQUIRE(c.pass(c.a, SdpRole::offer, c.a.offer(false, false)));
+  CHECK_FALSE(c.hears(c.b));
+  CHECK_FALSE(c.media.remote(callee));
+  REQUIRE(c.pass(c.b, SdpRole::answer, c.b.answer(false)));
+  CHECK_FALSE(c.hears(c.b));
+  CHECK(c.hears(c.a));
+  CHECK(c.media.stats(callee).cause == MediaCause::source_denied);
+}
