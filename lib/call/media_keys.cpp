@@ -56,8 +56,10 @@ void StreamKeys::pass_offer(MediaSide from, const sip::SdpMedia& media,
   } else if (is_agreed) {
     // The same key goes on, so that no counter begins anew (RFC 4568 section 7.1.4).
     other.shown = {{other.tag, other.agreed.send}};
-  } else if (other.shown.empty()) {
+  } else if (other.shown.empty() || other.is_spent) {
+    // The counters of a key that was in use are gone with it, so it must not come back.
     other.shown = sip::make_srtp_offer(random);
+    other.is_spent = false;
   }
   write_lines(other.shown, edit);
 }
@@ -82,6 +84,7 @@ void StreamKeys::pass_answer(MediaSide from, const sip::SdpMedia& media,
     if (shown == answerer.shown.end()) continue;
     answerer.agreed = {given.key, shown->key};
     answerer.tag = shown->tag;
+    answerer.is_spent = true;
     break;
   }
   const bool must_be_secure =
@@ -121,6 +124,7 @@ void StreamKeys::answer(Side& offerer, SrtpMode mode, Random& random, sip::SdpSt
   offerer.agreed = {chosen.key, std::move(own)};
   offerer.tag = chosen.tag;
   offerer.shown = {{chosen.tag, offerer.agreed.send}};
+  offerer.is_spent = true;
   write_lines(offerer.shown, edit);
 }
 

@@ -50,6 +50,7 @@ class StreamKeys {
     MediaCrypto agreed;
     std::uint32_t tag = 0;    // of what is agreed
     bool is_offerer = false;  // of the last exchange of both sides
+    bool is_spent = false;    // one of `shown` was agreed on
   };
   void answer(Side& offerer, SrtpMode mode, Random& random, sip::SdpStreamEdit& edit);
 

@@ -127,6 +127,7 @@ void MediaPath::set_relayed(bool relayed, std::array<IpAddress::Family, 2> famil
   if (families != families_) {
     end_recording();
     streams_.clear();
+    keys_.clear();  // their counters are gone
   }
   described_[index_of(MediaSide::callee)] = {};
   for (StreamKeys& keys : keys_)

@@ -172,6 +172,7 @@ class MediaPath {
   void close() noexcept {
     end_recording();
     streams_.clear();
+    keys_.clear();
   }
 
  private:

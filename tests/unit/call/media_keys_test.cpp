@@ -309,6 +309,27 @@ TEST_CASE("Keys of a call: plain audio goes on while keys are offered again, and
   CHECK(c.talks());
 }
 
+TEST_CASE("Keys of a call: a key that was in use does not come back after plain audio") {
+  for (const bool is_back : {false, true}) {
+    CAPTURE(is_back);
+    KeyedCall c(optional, optional);
+    End& from = is_back ? c.b : c.a;
+    End& to = is_back ? c.a : c.b;
+    REQUIRE(c.exchange(c.a, c.a.offer(false, true), true));
+    CHECK(c.talks());
+    const std::vector<sip::SdpCrypto> used = keys_in(to.sdp);
+    REQUIRE_FALSE(used.empty());
+    REQUIRE(c.exchange(from, from.offer(false, false), false));
+    CHECK(c.talks());
+    REQUIRE(c.exchange(from, from.offer(false, true), true));
+    CHECK(c.talks());
+    for (const sip::SdpCrypto& key : keys_in(to.sdp)) {
+      for (const sip::SdpCrypto& old : used)
+        CHECK(key.key != old.key);
+    }
+  }
+}
+
 TEST_CASE("Keys of a call: the next callee gets keys of its own, or none") {
   KeyedCall c(required, required);
   const std::string offer = c.a.offer(true, true);
