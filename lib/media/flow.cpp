@@ -405,7 +405,7 @@ bool FlowTable::open_sealed(std::uint32_t slot, bool is_report, std::string_view
                             ShardCounters& totals) noexcept {
   Watch& watched = watch(slot);
   SrtpSide* const crypto = watched.crypto.load();
-  if (crypto == nullptr) return true;  // taken away since the flags were read
+  if (crypto == nullptr) return false;  // taken away since the flags were read
   const SrtpVerdict verdict = is_report ? crypto->open_rtcp(bytes) : crypto->open_rtp(bytes);
   if (verdict == SrtpVerdict::not_authentic) {
     add<std::uint64_t>(totals.not_authentic, 1);
@@ -417,7 +417,7 @@ bool FlowTable::open_sealed(std::uint32_t slot, bool is_report, std::string_view
 bool FlowTable::seal(std::uint32_t slot, bool is_report, std::string_view& bytes,
                      ShardCounters& totals) noexcept {
   SrtpSide* const crypto = watch(slot).crypto.load();
-  if (crypto == nullptr) return true;
+  if (crypto == nullptr) return false;  // rather lost than in the clear
   const bool is_sealed = is_report ? crypto->seal_rtcp(bytes) : crypto->seal_rtp(bytes);
   if (!is_sealed) add<std::uint64_t>(totals.not_sealed, 1);
   return is_sealed;

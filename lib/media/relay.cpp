@@ -611,9 +611,14 @@ Result<void> MediaSession::set_crypto(MediaSide side, const MediaCrypto& crypto)
     keys = std::move(*made);
   }
   media::SessionExtras& own = extras();  // first: what the shard sees must be kept
+  const auto mark = [&] {
+    for (const std::uint32_t port : {slot, slot + 1})
+      set_flag(core_->flows()[port], media::FlowRecord::encrypted, !is_plain);
+  };
+  // Who sees the mark and no keys drops the packet.
+  if (is_plain) mark();
   core_->flows().watch(slot).crypto.store(keys.get());
-  for (const std::uint32_t port : {slot, slot + 1})
-    set_flag(core_->flows()[port], media::FlowRecord::encrypted, !is_plain);
+  if (!is_plain) mark();
   core_->retire(std::exchange(own.crypto[index(side)], std::move(keys)), shard_);
   return {};
 }

@@ -75,6 +75,17 @@ TEST_CASE(
   CHECK(s.onward.to == s.phone);
 }
 
+TEST_CASE("SRTP: while the keys of a side are being taken away nothing goes to it in the clear") {
+  Session s;
+  CHECK(s.rtp(s.phone, 1));
+  s.flows[2].flags.store(FlowRecord::encrypted);
+  CHECK_FALSE(s.rtp(s.phone, 2));
+  CHECK_FALSE(s.rtp(s.vendor, 1, 2, 2));
+  s.flows[2].flags.store(0);
+  CHECK(s.rtp(s.phone, 3));
+  CHECK(s.rtp(s.vendor, 1, 2, 2));
+}
+
 TEST_CASE("Latch M-02: another source with another SSRC is refused and counted") {
   Session s;
   CHECK(s.rtp(s.phone, 1));
