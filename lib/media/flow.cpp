@@ -364,7 +364,10 @@ bool FlowTable::judge_rtcp(std::uint32_t slot, const PackedAddress& from, std::s
   const std::optional<RtcpSummary> summary = parse_rtcp(bytes);
   if (!summary) return refuse(arrival, totals.malformed);
   if (is_muxed) {
-    if (latched.is_set() && latched != from) return refuse(arrival, totals.refused);
+    const bool is_refused = latched.is_set()
+                                ? latched != from
+                                : may_speak(slot, from, flags, false, now_us) != MediaRefusal::none;
+    if (is_refused) return refuse(arrival, totals.refused);
   } else if (latched.is_set()
                  ? !latched.same_ip(from) && rtcp.latched.load_own() != from &&
                        rtcp.signalled.load() != from

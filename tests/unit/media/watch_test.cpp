@@ -270,6 +270,20 @@ TEST_CASE("Sources S-01: only allowed networks are latched, and who was denied i
   CHECK(w.session.remote(caller) == w.other);
 }
 
+TEST_CASE("Sources S-01: reports of a denied network are not passed on, on either port") {
+  Watched w;
+  REQUIRE(w.session.set_sources(caller, {{}, {*IpNetwork::parse("203.0.113.0/24")}}));
+  w.loop.send(w.other, w.session.local_rtp(caller), receiver_report(7, 1));
+  w.loop.send(w.other, w.session.local_rtcp(caller), receiver_report(7, 1));
+  CHECK(w.loop.heard.empty());
+  // Nor do those of the other side go there.
+  w.loop.send(at("198.51.100.2:6001"), w.session.local_rtcp(callee), receiver_report(8, 1));
+  REQUIRE(w.loop.heard.size() == 1);
+  CHECK(w.loop.heard[0].to == at("192.0.2.1:4001"));
+  w.loop.send(w.phone, w.session.local_rtp(caller), receiver_report(7, 1));
+  CHECK(w.loop.heard.size() == 2);
+}
+
 TEST_CASE("Tap: both sides are copied as they came, in order; what finds no room is counted") {
   Watched w;
   auto tap = w.session.tap(4096);
