@@ -235,7 +235,10 @@ bool FlowTable::judge(std::uint32_t slot, const PackedAddress& from, std::string
     return false;
   }
   if (flow.seen_epoch.load(relaxed) != epoch) begin(slot, epoch);
-  const std::uint32_t flags = flow.flags.load(relaxed);
+  std::uint32_t flags = flow.flags.load(relaxed);
+  // What has keys is RTP still: an offer of something else takes them away when it is answered.
+  if ((flags & FlowRecord::encrypted) != 0)
+    flags &= ~static_cast<std::uint32_t>(FlowRecord::transparent);
   if ((flags & FlowRecord::rtcp) != 0)
     return judge_rtcp(slot, from, bytes, now_us, flags, totals, onward);
   if ((flags & FlowRecord::transparent) == 0 && looks_like_rtcp(bytes))

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "io/re.hpp"
+#include "media/rtp.hpp"
 
 namespace tandem::media {
 namespace {
@@ -278,8 +279,7 @@ class SrtpSender : public SrtpStreams {
   using SrtpStreams::SrtpStreams;
 
   bool seal_rtp(std::string_view& bytes) {
-    constexpr std::size_t header_bytes = 12;
-    if (bytes.size() < header_bytes) return false;
+    if (!parse_rtp(bytes)) return false;  // such as T.38: it has no stream
     Stream* const stream = stream_of(read_32(bytes, 8));
     if (stream == nullptr || (!stream->rtp && !allocate(stream->rtp, key_.suite))) return false;
     const std::uint16_t sequence = sequence_of(bytes);

@@ -407,6 +407,24 @@ TEST_CASE("SRTP relay: without keys again the side is plain") {
   b.session = *b.relay.open();  // the ports of a call with keys serve one without
 }
 
+TEST_CASE("SRTP relay: while T.38 is offered encrypted audio goes on, and is what it was") {
+  Bridge b;
+  b.session.set_flags(caller, {.transparent = true});
+  b.session.set_flags(callee, {.transparent = true});
+  const std::string packet = rtp_packet(1, 160, 7);
+  b.from_phone(sealed(*b.end, packet));
+  REQUIRE(b.loop.heard.size() == 1);
+  CHECK(b.loop.heard[0].bytes == packet);
+  // Datagrams of the plain side that came early make no streams, which would push out others.
+  for (char i = 0; i < 100; ++i)
+    b.loop.send(b.vendor, b.session.local_rtp(callee), std::string(20, i));
+  CHECK(b.loop.heard.size() == 1);
+  b.session.set_flags(callee, {});
+  b.loop.send(b.vendor, b.session.local_rtp(callee), packet);
+  REQUIRE(b.loop.heard.size() == 2);
+  CHECK(opened(*b.end, b.loop.heard[1].bytes) == packet);
+}
+
 TEST_CASE("SRTP relay: malformed packets harm nobody") {
   const auto folder =
       std::filesystem::path(tandem::test::source_folder()) / "../shared/testdata/media/srtp";
