@@ -40,6 +40,10 @@ class StreamKeys {
   [[nodiscard]] const MediaCrypto& agreed(MediaSide side) const noexcept {
     return sides_[static_cast<std::size_t>(side)].agreed;
   }
+  /// It was offered keys, or answered with some.
+  [[nodiscard]] bool is_shown_keys(MediaSide side) const noexcept {
+    return !sides_[static_cast<std::size_t>(side)].shown.empty();
+  }
   void forget(MediaSide side) noexcept { sides_[static_cast<std::size_t>(side)] = {}; }
 
  private:

@@ -203,13 +203,13 @@ void MediaPath::revert() noexcept {
 }
 
 /// Takes where `from` wants its media, and completes the edit with where the other side sends it.
-Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session,
-                             const MediaSettingsPair& settings, bool takes_keys,
-                             sip::SdpEdit& edit) {
+Result<void> MediaPath::lead(MediaSide from, SdpRole role, const sip::SdpSession& session,
+                             const MediaSettingsPair& settings, sip::SdpEdit& edit) {
   Description& description = described_[index_of(from)];
   const MediaSide to = other(from);
   const MediaSettings& own = settings[index_of(from)];
   const MediaSources* const others = settings[index_of(to)].sources;
+  const bool takes_keys = edit.ends_encryption;
   description.targets.resize(session.media_count);
   for (std::size_t i = 0; i < session.media_count; ++i) {
     const sip::SdpMedia& media = session.media[i];
@@ -252,9 +252,16 @@ Result<void> MediaPath::lead(MediaSide from, const sip::SdpSession& session,
     if (own.sources != nullptr) fence(from, i, own.sources);
     // It may send before it describes anything, and is latched then.
     if (others != nullptr && !is_known) fence(to, i, others);
+    // Keys first: where to and that it may go is said below, and nothing goes in the clear.
+    if (role == SdpRole::answer &&
+        (target.rtp.port == 0 || target.rtp.ip.family == streams_[i].local_rtp(from).ip.family)) {
+      if (auto settled = settle_keys(i, takes_keys); !settled) return settled.error();
+    }
     if (auto directed = direct(from, i, target); !directed) return directed.error();
-    // Until it answered for the first time, nothing that it sends can be understood.
-    if (!stream.crypto.empty() && !is_known) streams_[i].set_policy(to, MediaPolicy::block);
+    // Until it answered for the first time, nothing that it sends can be understood, or encrypted
+    // for who insists on that.
+    if (takes_keys && !is_known && (!stream.crypto.empty() || awaits_keys(from, i, media, own)))
+      streams_[i].set_policy(to, MediaPolicy::block);
     description.targets[i] = target;
     const SocketAddress ours = streams_[i].local_rtp(to);
     stream.address = ours.ip;
@@ -301,13 +308,23 @@ Result<void> MediaPath::pass_keys(MediaSide from, SdpRole role, const sip::SdpSe
 }
 
 /// Both sides have the keys of the last answer from now on.
-void MediaPath::settle_keys(std::size_t index, bool takes_keys) {
-  if (index >= streams_.size() || !streams_[index].is_open()) return;
+Result<void> MediaPath::settle_keys(std::size_t index, bool takes_keys) {
+  if (index >= streams_.size() || !streams_[index].is_open()) return {};
   for (const MediaSide side : {MediaSide::caller, MediaSide::callee}) {
     const bool has_keys = takes_keys && index < keys_.size();
-    // Of the right length, since their descriptions were read.
-    (void)streams_[index].set_crypto(side, has_keys ? keys_[index].agreed(side) : MediaCrypto{});
+    auto set =
+        streams_[index].set_crypto(side, has_keys ? keys_[index].agreed(side) : MediaCrypto{});
+    if (!set) return set;
   }
+  return {};
+}
+
+/// Whether nothing may go to a side that has no keys yet.
+bool MediaPath::awaits_keys(MediaSide side, std::size_t index, const sip::SdpMedia& media,
+                            const MediaSettings& own) const noexcept {
+  const bool insists =
+      own.srtp.mode == SrtpMode::required || sip::is_secure_profile(media.protocol);
+  return insists && keys_[index].agreed(side).send.suite == SrtpSuite::none;
 }
 
 /// Whether the keys of the caller's stream are between it and the relay.
@@ -321,7 +338,11 @@ Result<void> MediaPath::answer_keys(std::size_t index, const MediaSettingsPair& 
                                     sip::SdpStreamEdit& edit) {
   StreamKeys& keys = keys_[index];
   keys.answer_own(MediaSide::caller, {settings[0].srtp, settings[1].srtp}, random_, edit);
-  return streams_[index].set_crypto(MediaSide::caller, keys.agreed(MediaSide::caller));
+  auto set = streams_[index].set_crypto(MediaSide::caller, keys.agreed(MediaSide::caller));
+  // What the callee sends before its answer can be encrypted from now on.
+  if (set && !keys.is_shown_keys(MediaSide::callee))
+    streams_[index].set_policy(MediaSide::callee, MediaPolicy::forward);
+  return set;
 }
 
 void MediaPath::fence(MediaSide side, std::size_t index, const MediaSources* sources) {
@@ -411,12 +432,12 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
   description.is_hold = session->is_hold();
   Result<std::string> written = std::string();
   if (relayed_) {
-    if (auto led = lead(from, *session, settings, takes_keys, edit); !led) return led.error();
+    if (auto led = lead(from, role, *session, settings, edit); !led) return led.error();
     if (role == SdpRole::answer) {
       for (std::size_t i = 0; i < streams_.size(); ++i) {
         settle_mux(i);
         settle_clock(from, i);
-        settle_keys(i, takes_keys);
+        if (auto settled = settle_keys(i, takes_keys); !settled) return settled.error();
       }
       keep_recording();
     }

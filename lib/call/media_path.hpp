@@ -210,12 +210,14 @@ class MediaPath {
 
   Result<void> open_stream(std::size_t index);
   Result<void> direct(MediaSide from, std::size_t index, const Target& target);
-  Result<void> lead(MediaSide from, const sip::SdpSession& session,
-                    const MediaSettingsPair& settings, bool takes_keys, sip::SdpEdit& edit);
+  Result<void> lead(MediaSide from, SdpRole role, const sip::SdpSession& session,
+                    const MediaSettingsPair& settings, sip::SdpEdit& edit);
   Result<void> pass_keys(MediaSide from, SdpRole role, const sip::SdpSession& session,
                          const MediaSettingsPair& settings, sip::SdpEdit& edit);
-  void settle_keys(std::size_t index, bool takes_keys);
+  Result<void> settle_keys(std::size_t index, bool takes_keys);
   [[nodiscard]] bool ends_encryption(const MediaSettingsPair& settings) const noexcept;
+  [[nodiscard]] bool awaits_keys(MediaSide side, std::size_t index, const sip::SdpMedia& media,
+                                 const MediaSettings& own) const noexcept;
   [[nodiscard]] bool has_own_keys(std::size_t index, const sip::SdpMedia& media,
                                   const MediaSettingsPair& settings) const noexcept;
   Result<void> answer_keys(std::size_t index, const MediaSettingsPair& settings,

@@ -380,6 +380,27 @@ TEST_CASE("Keys of a call: silence of the switch's own for early media has keys 
   CHECK(keys_in(c.a.sdp) == keys_in(*own));
 }
 
+TEST_CASE("Keys of a call: nothing goes in the clear to who insists on keys, before it has some") {
+  for (const bool is_early : {false, true}) {
+    CAPTURE(is_early);
+    KeyedCall c(pass, off);
+    const std::string offer = c.a.offer(true, true);
+    REQUIRE(c.pass(c.a, SdpRole::offer, offer));
+    CHECK_FALSE(c.hears(c.b));
+    CHECK(c.loop.heard.empty());
+    if (is_early) {
+      const auto own = c.media.answer_early({"application/sdp", offer}, c.settings);
+      REQUIRE(own);
+      c.a.sdp = *own;
+      c.a.settle();
+      CHECK(c.hears(c.b));  // it has described nothing so far
+    }
+    REQUIRE(c.pass(c.b, SdpRole::answer, c.b.answer(false)));
+    c.a.settle();
+    CHECK(c.talks());
+  }
+}
+
 TEST_CASE("Keys of a call: T.38 in the place of encrypted audio is plain, and audio comes back") {
   KeyedCall c(required, required);
   const std::string offer = c.a.offer(true, true);
