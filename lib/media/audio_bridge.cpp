@@ -154,7 +154,14 @@ void AudioBridge::take(MediaSide from_side, const RtpHeader& header, std::string
   Way& from = way(from_side);
   Way& to = way(to_side);
   if (!to.clip.is_empty()) {
-    if (!to.how.until_heard) return;
+    if (!to.how.until_heard) {
+      // What the clip covers is not missed: it has a packet in the place of each.
+      if (!to.has_input || to.ssrc != header.ssrc) return;
+      --to.shift;
+      if (static_cast<std::int16_t>(header.sequence - to.input_sequence) > 0)
+        to.input_sequence = header.sequence;
+      return;
+    }
     to.clip = {};
     note_busy();
   }

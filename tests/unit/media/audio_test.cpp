@@ -263,6 +263,28 @@ TEST_CASE("Audio M-14: an announcement covers what the other side sends, and end
 }
 
 TEST_CASE(
+    "Audio M-14: what an announcement covers is not missed, and the stream goes on behind it") {
+  Bench bench;
+  REQUIRE(bench.session.set_audio(audio("PCMU", pcmu), audio("PCMU", pcmu)));
+  const auto speak = [&](std::uint16_t i) {
+    bench.from_callee(rtp(pcmu, i, 160U * i, 9, std::string(160, 'x')));
+    bench.run_ms(20);
+  };
+  for (std::uint16_t i = 0; i < 5; ++i)
+    speak(i);
+  const auto clip = AudioClip::of(std::vector<std::int16_t>(1600, 500)).value();
+  REQUIRE(bench.session.play(caller, clip, {.until_heard = false}));
+  for (std::uint16_t i = 5; i < 30; ++i)
+    speak(i);
+  const auto heard = bench.heard_by(bench.phone);
+  REQUIRE(heard.size() >= 29);
+  for (std::size_t i = 1; i < heard.size(); ++i) {
+    CHECK(heard[i].header.ssrc == 9);
+    CHECK(heard[i].header.sequence == heard[i - 1].header.sequence + 1);
+  }
+}
+
+TEST_CASE(
     "Audio M-09: a key that is asked for goes as telephone events within the running stream") {
   Bench bench;
   REQUIRE(bench.session.set_audio(audio("PCMA", pcma), audio("PCMA", pcma, 101)));
