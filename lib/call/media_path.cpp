@@ -37,6 +37,15 @@ bool has(const std::vector<CodecName>& list, const CodecName& codec) noexcept {
   });
 }
 
+/// Whether an answer is shown in another codec than it has.
+bool is_in_kind(const sip::SdpEdit& edit) noexcept {
+  return std::any_of(edit.streams.begin(), edit.streams.end(), [](const auto& stream) {
+    return std::any_of(stream.added.begin(), stream.added.end(), [](const auto& added) {
+      return !added.rtpmap.starts_with("telephone-event/");
+    });
+  });
+}
+
 /// Where media goes past the switch the two ends see to it, or not (M-04).
 Result<void> check_direct(const sip::SdpSession& session, const MediaSettingsPair& settings) {
   const sip::SdpMedia* const audio = session.first_audio();
@@ -452,9 +461,11 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
   if (!written || role != SdpRole::answer) return written;
   if (!takes_keys) keys_.clear();  // from end to end now
   if (relayed_) settle_audio(from, *session, *written, settings);
-  // Of what the other side gets: a codec that was taken out is not agreed on.
+  // Of what the other side gets: a codec that was taken out is not agreed on. Where the two differ
+  // it is the caller's.
   if (const auto answer = sip::parse_sdp(*written)) {
-    if (std::string codec = sip::negotiated_codec(*answer); !codec.empty())
+    const bool is_own = from == MediaSide::caller && is_in_kind(edit);
+    if (std::string codec = sip::negotiated_codec(is_own ? *session : *answer); !codec.empty())
       negotiated_ = std::move(codec);
   }
   return written;

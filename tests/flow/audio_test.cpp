@@ -77,7 +77,7 @@ TEST_CASE("Audio M-07: a caller of mu-law and a vendor of A-law hear each other,
   bench.run_s(1);
   CHECK(far->received_keys() == "5");
   // Changes of either side keep what each speaks.
-  for (const auto& one : {far, call}) {
+  for (const auto& one : {call, far}) {
     one->hold();
     bench.run_s(1);
     one->resume();
