@@ -1561,8 +1561,8 @@ typedef struct tandem_media_audio {
 } tandem_media_audio;
 #define TANDEM_MEDIA_AUDIO_INIT \
   { sizeof(tandem_media_audio), NULL, 0, 0, -1, 0, 0, 0 }
-/* From the next packet on; needs plain RTP. Errors: INVALID_ARGUMENT, NOT_FOUND (a codec that is
-   not known). Since 0.1. */
+/* From the next packet on; what is encrypted must end here (set_crypto). Errors: INVALID_ARGUMENT,
+   NOT_FOUND (a codec that is not known). Since 0.1. */
 TANDEM_API int tandem_media_session_set_audio(tandem_media_session* session,
                                               const tandem_media_audio* caller,
                                               const tandem_media_audio* callee);

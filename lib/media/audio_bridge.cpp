@@ -32,6 +32,13 @@ std::uint32_t units(const MediaAudio& audio) noexcept {
   return audio.codec == nullptr ? 1 : audio.codec->facts().clock_rate_hz / audio_rate_hz;
 }
 
+/// Samples of a packet that is made here: whole frames, 20 ms where they can be.
+std::size_t made_samples(const MediaAudio& audio) noexcept {
+  if (audio.codec == nullptr) return tick_samples;
+  const std::size_t frame = samples_of_ms(audio.codec->facts().frame_ms);
+  return (tick_samples + frame - 1) / frame * frame;
+}
+
 constexpr MediaSide other(MediaSide side) noexcept {
   return side == MediaSide::caller ? MediaSide::callee : MediaSide::caller;
 }
@@ -379,13 +386,16 @@ void AudioBridge::tick_key(Way& to, MediaSide side, std::int64_t now_us,
     if (!is_done || to.ends_sent < ends_needed) {
       // Behind the key a pause, or the same key after it would be one with it.
       if (is_done) ++to.ends_sent;
-      make_tone(is_done ? '\0' : key.key, to.key_samples, {samples_.data(), tick_samples});
+      const std::size_t count = made_samples(to.audio);
+      make_tone(is_done ? '\0' : key.key, to.key_samples, {samples_.data(), count});
       auto* const into = reinterpret_cast<std::uint8_t*>(packet_.data() + header_bytes);
-      const std::size_t size = to.encoder->encode({samples_.data(), tick_samples},
-                                                  {into, packet_bytes_max - header_bytes});
-      put_in(to, side, to.audio.payload_type, is_first,
-             to.key_timestamp + to.key_samples * units(to.audio), size, now_us, out);
-      to.key_samples += tick_samples;
+      const std::size_t size =
+          to.encoder->encode({samples_.data(), count}, {into, packet_bytes_max - header_bytes});
+      if (size != 0 && size <= packet_bytes_max - header_bytes)
+        put_in(to, side, to.audio.payload_type, is_first,
+               to.key_timestamp + to.key_samples * units(to.audio), size, now_us, out);
+      to.key_samples += static_cast<std::uint32_t>(count);
+      to.due_us += static_cast<std::int64_t>(count - tick_samples) * 125;
       return;
     }
   } else if (const auto event = event_of_key(key.key);
@@ -420,14 +430,11 @@ void AudioBridge::tick_key(Way& to, MediaSide side, std::int64_t now_us,
 void AudioBridge::tick_clip(Way& to, MediaSide side, std::int64_t now_us,
                             BridgeOutput& out) noexcept {
   const std::vector<std::int16_t>& from = to.clip.samples();
-  const std::size_t count =
-      to.audio.codec == nullptr
-          ? 0
-          : std::max<std::size_t>(tick_samples, samples_of_ms(to.audio.codec->facts().frame_ms));
-  if (count == 0 || to.encoder == nullptr) {
+  if (to.encoder == nullptr) {
     to.clip = {};
     return;
   }
+  const std::size_t count = made_samples(to.audio);
   const bool is_first = to.played == 0;
   for (std::size_t i = 0; i < count; ++i) {
     if (to.played >= from.size() && to.how.repeats) to.played = 0;
@@ -443,7 +450,7 @@ void AudioBridge::tick_clip(Way& to, MediaSide side, std::int64_t now_us,
             : next_timestamp(to, now_us);
     put_in(to, side, to.audio.payload_type, is_first, timestamp, size, now_us, out);
   }
-  if (count > tick_samples) to.due_us += static_cast<std::int64_t>(count - tick_samples) * 125;
+  to.due_us += static_cast<std::int64_t>(count - tick_samples) * 125;
   if (to.played >= from.size() && !to.how.repeats) to.clip = {};
 }
 

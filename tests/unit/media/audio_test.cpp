@@ -284,6 +284,62 @@ TEST_CASE(
   }
 }
 
+namespace {
+
+/// A-law in whole frames of 8 ms, nothing else.
+class Framed final : public AudioCodec {
+ public:
+  class Encoder final : public AudioEncoder {
+   public:
+    std::size_t encode(std::span<const std::int16_t> samples,
+                       std::span<std::uint8_t> payload) noexcept override {
+      if (samples.size() % 64 != 0) return 0;
+      for (std::size_t i = 0; i < samples.size(); ++i)
+        payload[i] = alaw_of_sample(samples[i]);
+      return samples.size();
+    }
+  };
+  [[nodiscard]] const AudioCodecFacts& facts() const noexcept override { return facts_; }
+  [[nodiscard]] std::unique_ptr<AudioDecoder> make_decoder() const override {
+    return find_audio_codec("PCMA")->make_decoder();
+  }
+  [[nodiscard]] std::unique_ptr<AudioEncoder> make_encoder() const override {
+    return std::make_unique<Encoder>();
+  }
+
+ private:
+  const AudioCodecFacts facts_{.name = "FRAMED", .frame_ms = 8, .fmtp = {}};
+};
+
+}  // namespace
+
+TEST_CASE("Audio M-09: tones and clips are made in whole frames of the codec") {
+  Bench bench;
+  MediaAudio framed = audio("PCMA", 97);
+  framed.codec = std::make_shared<Framed>();
+  framed.keys = MediaKeys::tones;
+  REQUIRE(bench.session.set_audio(audio("PCMA", pcma), framed));
+  const auto clip = AudioClip::of(std::vector<std::int16_t>(1920, 500)).value();
+  REQUIRE(bench.session.play(callee, clip));
+  bench.run_ms(300);
+  REQUIRE(bench.session.press_key(callee, '5', 96));
+  bench.run_ms(400);
+  const auto heard = bench.heard_by(bench.vendor);
+  REQUIRE(heard.size() >= 14);
+  for (const Packet& packet : heard)
+    CHECK(packet.payload.size() == 192);
+  std::vector<std::int16_t> tone;
+  for (std::size_t i = 10; i < heard.size(); ++i) {
+    if (i > 10) CHECK(heard[i].header.timestamp - heard[i - 1].header.timestamp == 192);
+    const auto samples = samples_of(heard[i].payload);
+    tone.insert(tone.end(), samples.begin(), samples.end());
+  }
+  ToneDetector detector;
+  const auto key = detector.take(tone);
+  REQUIRE(key);
+  CHECK(key->key == '5');
+}
+
 TEST_CASE(
     "Audio M-09: a key that is asked for goes as telephone events within the running stream") {
   Bench bench;
