@@ -110,6 +110,18 @@ void AudioBridge::stop_playing(MediaSide to) noexcept {
   note_busy();
 }
 
+void AudioBridge::stop() noexcept {
+  AudioClip gone[2];  // freed behind the lock
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < 2; ++i) {
+    std::swap(ways_[i].clip, gone[i]);
+    ways_[i].key_count = 0;
+    ways_[i].key_samples = 0;
+    ways_[i].ends_sent = 0;
+  }
+  note_busy();
+}
+
 bool AudioBridge::is_playing(MediaSide to) const noexcept {
   const std::lock_guard lock(mutex_);
   return !ways_[to == MediaSide::caller ? 0 : 1].clip.is_empty();

@@ -45,6 +45,7 @@ class AudioBridge : public std::enable_shared_from_this<AudioBridge> {
   Result<void> set(const MediaAudio& caller, const MediaAudio& callee);
   void play(MediaSide to, AudioClip clip, const MediaPlay& how, std::int64_t now_us) noexcept;
   void stop_playing(MediaSide to) noexcept;
+  void stop() noexcept;  ///< Nothing more is made: no clip goes on, and no key that waits.
   [[nodiscard]] bool is_playing(MediaSide to) const noexcept;
   /// Sends a key to a side as its settings say. False: it has no way, or too many wait.
   bool press(MediaSide to, char key, std::uint32_t duration_ms) noexcept;

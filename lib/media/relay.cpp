@@ -674,8 +674,7 @@ void MediaSession::clear_audio() noexcept {
     core_->flows().watch(slot).bridge.store(nullptr);
     observe_or_not(core_->flows(), slot);
   }
-  for (const MediaSide side : {MediaSide::caller, MediaSide::callee})
-    extras_->bridge->stop_playing(side);
+  extras_->bridge->stop();
   core_->retire(std::exchange(extras_->bridge, nullptr), shard_);
 }
 

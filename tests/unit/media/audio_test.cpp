@@ -313,6 +313,22 @@ class Framed final : public AudioCodec {
 
 }  // namespace
 
+TEST_CASE("Audio M-09: keys that wait end with the conversion") {
+  Bench bench;
+  REQUIRE(bench.session.set_audio(audio("PCMA", pcma), audio("PCMA", pcma, 101)));
+  REQUIRE(bench.session.press_key(callee, '1', 1000));
+  REQUIRE(bench.session.press_key(callee, '2', 1000));
+  bench.run_ms(100);
+  const std::size_t before = bench.heard_by(bench.vendor).size();
+  CHECK(before > 0);
+  bench.session.clear_audio();
+  bench.run_ms(200);
+  CHECK(bench.heard_by(bench.vendor).size() == before);
+  REQUIRE(bench.session.set_audio(audio("PCMA", pcma), audio("PCMA", pcma, 101)));
+  bench.run_ms(200);
+  CHECK(bench.heard_by(bench.vendor).size() == before);
+}
+
 TEST_CASE("Audio M-09: tones and clips are made in whole frames of the codec") {
   Bench bench;
   MediaAudio framed = audio("PCMA", 97);
