@@ -190,6 +190,12 @@ TEST_CASE("Media: calls of a gateway are recorded, both sides, and the record sa
   const Folder folder;
   SwitchConfig config = recording_config(folder);
   bool is_recorded = true;
+  DialPlan dial = talking();
+  SUBCASE("of the customer, whose encryption ends here") {
+    config.provision.customer_gateways[0].record = true;
+    config.provision.customer_gateways[0].sip.srtp = SrtpMode::required;
+    dial.srtp = SrtpMode::required;
+  }
   SUBCASE("of the customer") { config.provision.customer_gateways[0].record = true; }
   SUBCASE("of the vendor") { config.provision.vendor_gateways[0].record = true; }
   SUBCASE("of the account") { config.provision.accounts[0].record = true; }
@@ -197,7 +203,7 @@ TEST_CASE("Media: calls of a gateway are recorded, both sides, and the record sa
   {
     Bench bench(config);
     bench.b->set_plan(answering());
-    auto call = bench.connect(talking());
+    auto call = bench.connect(dial);
     bench.run_s(3);
     CHECK(bench.tandem->calls()[0].recording.empty() != is_recorded);
     call->hang_up();
