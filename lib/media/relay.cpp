@@ -652,8 +652,10 @@ void MediaSession::untap() noexcept {
 media::AudioBridge& MediaSession::bridge() {
   media::SessionExtras& own = extras();
   if (own.bridge == nullptr) {
-    // Its only use is to tell streams apart, so any number will do that others do not have.
-    const std::uint32_t seed = (slot_[0] << 16 | (epoch_[0] & 0xFFFF)) * 2654435761U;
+    // Its only use is to tell streams apart, so any number will do that others do not have, and
+    // the bridge before this one neither: its sequence numbers begin anew.
+    const auto now = static_cast<std::uint32_t>(core_->now_us());
+    const std::uint32_t seed = ((slot_[0] << 16 | (epoch_[0] & 0xFFFF)) ^ now) * 2654435761U;
     own.bridge = std::make_shared<media::AudioBridge>(seed);
   }
   return *own.bridge;

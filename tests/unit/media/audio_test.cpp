@@ -329,6 +329,20 @@ TEST_CASE("Audio M-09: keys that wait end with the conversion") {
   CHECK(bench.heard_by(bench.vendor).size() == before);
 }
 
+TEST_CASE("Audio M-13: what is played after the conversion ended is another stream") {
+  Bench bench;
+  const auto clip = AudioClip::of(std::vector<std::int16_t>(160, 500)).value();
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(bench.session.set_audio(audio("PCMU", pcmu), audio("PCMU", pcmu)));
+    REQUIRE(bench.session.play(caller, clip));
+    bench.run_ms(100);
+    bench.session.clear_audio();
+  }
+  const auto heard = bench.heard_by(bench.phone);
+  REQUIRE(heard.size() == 2);
+  CHECK(heard[0].header.ssrc != heard[1].header.ssrc);
+}
+
 TEST_CASE("Audio M-09: tones and clips are made in whole frames of the codec") {
   Bench bench;
   MediaAudio framed = audio("PCMA", 97);
