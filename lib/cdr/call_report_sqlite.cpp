@@ -9,6 +9,7 @@
 #include "cdr/archived_days.hpp"
 #include "cdr/call_facts_columns.hpp"
 #include "cdr/call_facts_sqlite.hpp"
+#include "cdr/cdr_sqlite.hpp"
 #include "cdr/corrections_sqlite.hpp"
 #include "cdr/day_files.hpp"
 #include "cdr/query_guards.hpp"
@@ -221,8 +222,11 @@ class Collecting {
 /// Whether the sums that are kept have told the collector all. Corrected calls are known by their
 /// records alone.
 Result<bool> told_by_slots(const CdrPlace& place, const CallReportRequest& asked,
-                           const TimeZone& zone, cdr::ReportCollector& collector) {
+                           const TimeZone& zone, std::int64_t now_us,
+                           cdr::ReportCollector& collector) {
   if (!asked.filter.since_us) return false;
+  auto stored = cdr::stored_position(place.folder);
+  if (!stored) return std::move(stored).error();
   auto corrections = cdr::open_corrections(place.database);
   if (!corrections) return std::move(corrections).error();
   if (*corrections) {
@@ -232,7 +236,7 @@ Result<bool> told_by_slots(const CdrPlace& place, const CallReportRequest& asked
     if (!found) return std::move(found).error();
     if (!found->empty()) return false;
   }
-  return cdr::collect_slots(place.slots, asked, zone, collector);
+  return cdr::collect_slots(place.slots, asked, zone, {*stored, now_us}, collector);
 }
 
 }  // namespace
@@ -253,7 +257,7 @@ Result<CallReport> call_report(const CdrPlace& place, const CallReportRequest& r
   asked.filter = std::move(*guarded);
   auto collector = cdr::make_collector(asked, *zone, level, now_us);
   if (!place.slots.empty()) {
-    auto is_told = told_by_slots(place, asked, *zone, *collector);
+    auto is_told = told_by_slots(place, asked, *zone, now_us, *collector);
     if (!is_told) return std::move(is_told).error();
     if (*is_told) {
       CallReport report;

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::string_view wal_extension = "-wal";
 
+constexpr std::string_view control_name = "/cdr-control.db";
+
 constexpr store::Migration control_steps[] = {
     {1, R"sql(
       CREATE TABLE cdr_position(one INTEGER PRIMARY KEY CHECK(one = 1), sequence INTEGER NOT NULL);
@@ -30,7 +32,25 @@ bool empty_log(store::Connection& connection) {
   return connection.execute("PRAGMA busy_timeout=5000") && is_empty;
 }
 
+Result<std::uint64_t> read_position(store::Connection& control) {
+  auto select = control.prepare("SELECT sequence FROM cdr_position");
+  if (!select) return std::move(select).error();
+  auto row = select->step();
+  if (!row) return std::move(row).error();
+  if (!*row)
+    return Error{ErrorCode::corrupt, "the place of the CDR files in the journal was missing"};
+  return static_cast<std::uint64_t>(select->integer(0));
+}
+
 }  // namespace
+
+Result<std::uint64_t> stored_position(const std::string& folder) {
+  auto control =
+      store::Connection::open(folder + std::string(control_name), store::OpenMode::read_only);
+  if (!control && control.error().code == ErrorCode::not_found) return std::uint64_t{0};
+  if (!control) return std::move(control).error();
+  return read_position(*control);
+}
 
 SqliteSink::SqliteSink(std::string folder, store::Connection control)
     : folder_(std::move(folder)), control_(std::move(control)) {}
@@ -40,7 +60,7 @@ Result<std::unique_ptr<SqliteSink>> SqliteSink::open(std::string folder) {
   if (auto made = disk.make_folder(folder); !made) return std::move(made).error();
   auto lock = disk.lock(folder + "/cdr-control.lock");
   if (!lock) return std::move(lock).error();
-  auto control = store::Connection::open(folder + "/cdr-control.db");
+  auto control = store::Connection::open(folder + std::string(control_name));
   if (!control) return std::move(control).error();
   if (auto done = store::migrate(*control, "cdr_control", control_steps); !done) {
     return std::move(done).error();
@@ -52,15 +72,7 @@ Result<std::unique_ptr<SqliteSink>> SqliteSink::open(std::string folder) {
   return sink;
 }
 
-Result<std::uint64_t> SqliteSink::position() {
-  auto select = control_.prepare("SELECT sequence FROM cdr_position");
-  if (!select) return std::move(select).error();
-  auto row = select->step();
-  if (!row) return std::move(row).error();
-  if (!*row)
-    return Error{ErrorCode::corrupt, "the place of the CDR files in the journal was missing"};
-  return static_cast<std::uint64_t>(select->integer(0));
-}
+Result<std::uint64_t> SqliteSink::position() { return read_position(control_); }
 
 Result<SqliteSink::DayFile*> SqliteSink::open_day_file(std::int64_t day) {
   auto lock = DayLock::writing(folder_, day);

@@ -53,4 +53,8 @@ class SqliteSink final : public BuiltInSink {
   bool owes_flush_ = false;                                // of columns that were taken away
 };
 
+/// How far the day files of a folder have come in the journal; 0: there are none. Errors: io,
+/// corrupt.
+Result<std::uint64_t> stored_position(const std::string& folder);
+
 }  // namespace tandem::cdr

@@ -31,7 +31,8 @@ constexpr store::Migration steps[] = {
         sequence INTEGER NOT NULL,      -- of the journal
         zone TEXT NOT NULL,
         complete_from_us INTEGER NOT NULL, -- calls that ended earlier may be missing
-        latest_us INTEGER NOT NULL      -- what is kept is counted back from
+        judged_us INTEGER NOT NULL,     -- what is kept is counted back from
+        newest_us INTEGER NOT NULL      -- end of the newest call of the latest batch with any
       );
       CREATE TABLE slot_sums(
         width INTEGER NOT NULL,         -- ReportSlot
@@ -47,10 +48,10 @@ constexpr store::Migration steps[] = {
 };
 
 /// The oldest start that is kept.
-std::int64_t kept_from_us(const Width& width, const TimeZone& zone, std::int64_t latest_us) {
+std::int64_t kept_from_us(const Width& width, const TimeZone& zone, std::int64_t judged_us) {
   const std::int64_t kept_us = width.kept_days * day_us;
-  if (latest_us < always_us + kept_us) return always_us;
-  return ReportSlots(width.slot, zone).start_us(latest_us - kept_us);
+  if (judged_us < always_us + kept_us) return always_us;
+  return ReportSlots(width.slot, zone).start_us(judged_us - kept_us);
 }
 
 void append_wide(std::string& out, WideSum sum) {
@@ -188,19 +189,31 @@ struct Place {
   std::uint64_t sequence = 0;
   std::string zone;
   std::int64_t complete_from_us = 0;
-  std::int64_t latest_us = 0;
+  std::int64_t judged_us = 0;
+  std::int64_t newest_us = 0;
 };
 
 Result<std::optional<Place>> read_place(store::Connection& connection) {
-  auto select =
-      connection.prepare("SELECT sequence, zone, complete_from_us, latest_us FROM slot_place");
+  auto select = connection.prepare(
+      "SELECT sequence, zone, complete_from_us, judged_us, newest_us FROM slot_place");
   if (!select) return std::move(select).error();
   auto row = select->step();
   if (!row) return std::move(row).error();
   if (!*row) return std::optional<Place>();
   return std::optional<Place>(Place{static_cast<std::uint64_t>(select->integer(0)),
                                     std::string(select->text(1)), select->integer(2),
-                                    select->integer(3)});
+                                    select->integer(3), select->integer(4)});
+}
+
+/// Whether the sums have the calls of the period that the day files have. A sink may be stuck while
+/// the other works. What two that work are apart is less than `apart_us`, and so is what the order
+/// of the journal and that of the ends of calls are.
+bool is_up_to(const SlotsGoal& goal, const Place& place, std::optional<std::int64_t> until_us) {
+  constexpr std::int64_t apart_us = 60'000'000;
+  if (place.sequence >= goal.sequence) return true;
+  if (place.newest_us > goal.now_us) return false;  // of a clock that was put right since
+  return place.newest_us > goal.now_us - apart_us ||
+         (until_us && *until_us < place.newest_us && place.newest_us - *until_us > apart_us);
 }
 
 /// Whether the sums tell calls apart as the request does.
@@ -247,7 +260,7 @@ std::optional<ReportSlot> width_for(const CallReportRequest& request, const Time
       return !time_us || slots.start_us(*time_us) == *time_us;
     };
     if (fits && is_edge(request.filter.since_us) && is_edge(request.filter.until_us) &&
-        *request.filter.since_us >= kept_from_us(width, zone, place.latest_us))
+        *request.filter.since_us >= kept_from_us(width, zone, place.judged_us))
       found = width.slot;
   }
   return found;
@@ -255,8 +268,12 @@ std::optional<ReportSlot> width_for(const CallReportRequest& request, const Time
 
 }  // namespace
 
-SlotSink::SlotSink(store::Connection connection, TimeZone zone, const Clock& clock)
-    : connection_(std::move(connection)), zone_(std::move(zone)), clock_(clock) {}
+SlotSink::SlotSink(store::Connection connection, TimeZone zone, std::int64_t judged_us,
+                   const Clock& clock)
+    : connection_(std::move(connection)),
+      zone_(std::move(zone)),
+      kept_by_(judged_us, clock.monotonic_us()),
+      clock_(clock) {}
 
 Result<std::unique_ptr<SlotSink>> SlotSink::open(const std::string& folder,
                                                  const std::string& zone_name, const Clock& clock) {
@@ -273,11 +290,13 @@ Result<std::unique_ptr<SlotSink>> SlotSink::open(const std::string& folder,
     return std::move(done).error();
   auto place = read_place(*connection);
   if (!place) return std::move(place).error();
+  const std::int64_t now_us = clock.wall_us();
+  const std::int64_t judged_us = *place ? (*place)->judged_us : now_us;
   if (!*place) {
     // What ended before is in no record that will come, unless the journal is new as well.
-    auto insert = connection->prepare("INSERT INTO slot_place VALUES(1, 0, ?, ?, ?)");
+    auto insert = connection->prepare("INSERT INTO slot_place VALUES(1, 0, ?, ?, ?, ?)");
     if (!insert) return std::move(insert).error();
-    insert->bind(1, zone).bind(2, clock.wall_us()).bind(3, always_us);
+    insert->bind(1, zone).bind(2, now_us).bind(3, now_us).bind(4, always_us);
     if (auto done = insert->run(); !done) return std::move(done).error();
   } else if ((*place)->zone != zone) {
     return Error{ErrorCode::invalid_argument,
@@ -285,7 +304,8 @@ Result<std::unique_ptr<SlotSink>> SlotSink::open(const std::string& folder,
                      (*place)->zone + "\" and not in \"" + zone +
                      "\": set the zone back, or move the file away to begin anew"};
   }
-  std::unique_ptr<SlotSink> sink(new SlotSink(std::move(*connection), std::move(*loaded), clock));
+  std::unique_ptr<SlotSink> sink(
+      new SlotSink(std::move(*connection), std::move(*loaded), judged_us, clock));
   sink->lock_ = std::move(*lock);
   return sink;
 }
@@ -309,20 +329,25 @@ Result<void> SlotSink::write_batch(std::span<const RecordView> records, std::uin
   if (place.sequence == 0 && !records.empty() && records.front().sequence == 1)
     place.complete_from_us = always_us;
 
+  const std::int64_t now_us = clock_.wall_us();
+  (void)kept_by_.advance(now_us, clock_.monotonic_us());
+  // Never back: what went by a clock that was ahead is gone.
+  place.judged_us = kept_by_.known_us();
   std::vector<Cdr> cdrs;
+  std::optional<std::int64_t> newest_us;
   for (const RecordView& view : records) {
     if (view.type != RecordType::end || view.sequence <= place.sequence) continue;
     auto record = decode_end(view.payload, view.sequence);
     if (!record) return std::move(record).error();
-    // A clock that was far ahead must not end what is kept.
-    place.latest_us =
-        std::max(place.latest_us, std::min(record->cdr.ended_at_us, clock_.wall_us()));
+    const std::int64_t ended_us = std::min(record->cdr.ended_at_us, now_us);
+    newest_us = std::max(newest_us.value_or(ended_us), ended_us);
     cdrs.push_back(std::move(record->cdr));
   }
+  place.newest_us = newest_us.value_or(place.newest_us);
   std::map<Key, SlotSums> sums;
   for (const Width& width : widths) {
     ReportSlots slots(width.slot, zone_);
-    const std::int64_t kept_us = kept_from_us(width, zone_, place.latest_us);
+    const std::int64_t kept_us = kept_from_us(width, zone_, place.judged_us);
     for (const Cdr& cdr : cdrs) {
       const std::int64_t start_us = slots.start_us(cdr.ended_at_us);
       if (start_us < kept_us) continue;
@@ -370,16 +395,17 @@ Result<void> SlotSink::write_batch(std::span<const RecordView> records, std::uin
     if (auto done = insert->run(); !done) return done;
   }
   auto move = connection_.prepare(
-      "UPDATE slot_place SET sequence = ?, complete_from_us = ?, latest_us = ?");
+      "UPDATE slot_place SET sequence = ?, complete_from_us = ?, judged_us = ?, newest_us = ?");
   if (!move) return std::move(move).error();
   move->bind(1, static_cast<std::int64_t>(through)).bind(2, place.complete_from_us);
-  move->bind(3, place.latest_us);
+  move->bind(3, place.judged_us).bind(4, place.newest_us);
   if (auto done = move->run(); !done) return done;
   return transaction->commit();
 }
 
 Result<bool> collect_slots(const std::string& folder, const CallReportRequest& request,
-                           const TimeZone& zone, ReportCollector& collector) {
+                           const TimeZone& zone, const SlotsGoal& goal,
+                           ReportCollector& collector) {
   if (folder.empty() || !can_tell(request)) return false;
   auto connection =
       store::Connection::open(folder + std::string(file_name), store::OpenMode::read_only);
@@ -393,7 +419,8 @@ Result<bool> collect_slots(const std::string& folder, const CallReportRequest& r
   if (!place) return std::move(place).error();
   const std::string zone_name = request.timezone.empty() ? "UTC" : request.timezone;
   if (!*place || (*place)->zone != zone_name ||
-      *request.filter.since_us < (*place)->complete_from_us)
+      *request.filter.since_us < (*place)->complete_from_us ||
+      !is_up_to(goal, **place, request.filter.until_us))
     return false;
   const auto width = width_for(request, zone, **place);
   if (!width) return false;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/retention_clock.hpp"
 #include "cdr/built_in_sink.hpp"
 #include "cdr/report_collectors.hpp"
 #include "cdr/report_slots.hpp"
@@ -17,7 +18,8 @@
 namespace tandem::cdr {
 
 /// "slots.db" in a folder of its own, with its place in the journal in the same transaction as the
-/// sums. Five minutes are kept for 7 days, hours for 90, days for 3 years of 366.
+/// sums. Five minutes are kept for 7 days, hours for 90, days for 3 years of 366; by a time that
+/// follows the clock no faster than RetentionClock does, since sums may outlive their records.
 class SlotSink final : public BuiltInSink {
  public:
   /// `zone`: name of that whose days and hours are counted. `clock` outlives the sink. Errors: io,
@@ -30,18 +32,27 @@ class SlotSink final : public BuiltInSink {
   Result<void> write_batch(std::span<const RecordView> records, std::uint64_t through) override;
 
  private:
-  SlotSink(store::Connection connection, TimeZone zone, const Clock& clock);
+  SlotSink(store::Connection connection, TimeZone zone, std::int64_t judged_us, const Clock& clock);
 
   std::unique_ptr<DiskLock> lock_;
   store::Connection connection_;
   const TimeZone zone_;
+  RetentionClock kept_by_;
   const Clock& clock_;
 };
 
+/// What sums are to know before they may stand for records: all that the day files had at
+/// `now_us`, wall clock.
+struct SlotsGoal {
+  std::uint64_t sequence = 0;  ///< Place of the day files in the journal; before the sums are read.
+  std::int64_t now_us = 0;
+};
+
 /// Gives the collector what the sums of a folder say of the request's period, instead of records.
-/// False: they do not tell, because there are none, or not of all that time, zone or filter;
-/// nothing was given then. `zone`: the request's. Errors: io, corrupt, limit.
+/// False: they do not tell, because there are none, or not of all that time, zone or filter, or
+/// they are behind the records; nothing was given then. `zone`: the request's. Errors: io, corrupt,
+/// limit.
 Result<bool> collect_slots(const std::string& folder, const CallReportRequest& request,
-                           const TimeZone& zone, ReportCollector& collector);
+                           const TimeZone& zone, const SlotsGoal& goal, ReportCollector& collector);
 
 }  // namespace tandem::cdr

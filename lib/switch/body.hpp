@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/retention_clock.hpp"
 #include "base/timer_wheel.hpp"
 #include "call/retired_tables.hpp"
 #include "call/worker.hpp"
@@ -37,7 +38,6 @@
 #include "switch/peer_reconciler.hpp"
 #include "switch/provisioning.hpp"
 #include "switch/rerate_jobs.hpp"
-#include "switch/retention_clock.hpp"
 #include "switch/shadow.hpp"
 #include "tandem/media_recorder.hpp"
 #include "tandem/media_relay.hpp"

@@ -151,7 +151,7 @@ TEST_CASE("Slots: five minutes are kept for 7 days, hours for 90, days for three
     }
     return cdr;
   };
-  kept.clock.step_wall_us(1'086 * day_us);
+  kept.clock.advance_us(1'085 * day_us);
   kept.add(call_at(0));
   kept.add(call_at(1'000));
   kept.add(call_at(1'085));
@@ -173,7 +173,8 @@ TEST_CASE("Slots: five minutes are kept for 7 days, hours for 90, days for three
   CHECK_FALSE(is_told(1'001, 0));
   CHECK(is_told(1'084, 0));
 
-  // The first day goes with the fourth year; a clock that is far ahead takes nothing away.
+  // The first day goes with the fourth year; a clock that is far ahead takes nothing away, whether
+  // it was so when a call ended or is so now.
   request.by = ReportSlot::none;
   Cdr wild = call_at(1'090);
   wild.ended_at_us += 90'000 * day_us;
@@ -181,15 +182,25 @@ TEST_CASE("Slots: five minutes are kept for 7 days, hours for 90, days for three
   REQUIRE(kept.days->flush().ok());
   REQUIRE(kept.offer(5, 5).ok());
   CHECK(is_told(0, 0));
-  kept.clock.step_wall_us(11 * day_us);
-  kept.add(call_at(1'101));
+  kept.clock.step_wall_us(4'000 * day_us);
+  Cdr ahead = call_at(1'090);
+  ahead.ended_at_us += 4'000 * day_us;
+  kept.add(ahead);
   REQUIRE(kept.days->flush().ok());
   REQUIRE(kept.offer(6, 6).ok());
+  kept.open();
+  REQUIRE(kept.offer(6, 6).ok());
+  CHECK(is_told(0, 0));
+  kept.clock.step_wall_us(-4'000 * day_us);
+  kept.clock.advance_us(11 * day_us);
+  kept.add(call_at(1'101));
+  REQUIRE(kept.days->flush().ok());
+  REQUIRE(kept.offer(7, 7).ok());
   CHECK_FALSE(is_told(0, 0));
   CHECK(is_told(3, 0));
   // A late call of a time that is kept no more changes nothing that is told.
   kept.add(call_at(1));
-  REQUIRE(kept.offer(7, 7).ok());
+  REQUIRE(kept.offer(8, 8).ok());
   CHECK(is_told(3, 0));
 }
 
@@ -228,6 +239,43 @@ TEST_CASE("Slots: what began in the middle tells of nothing before (C-11)") {
   kept.add(later);
   REQUIRE(kept.days->flush().ok());
   REQUIRE(kept.offer(31, 31).ok());
+  CHECK(kept.agrees(request));
+}
+
+TEST_CASE("Slots: sums that are behind the records tell of what was over before, and no more") {
+  Kept kept;
+  SeededRandom random(46);
+  const std::int64_t first_us = test::noon_us / day_us * day_us;
+  const auto add_call = [&](std::int64_t ended_us) {
+    Cdr cdr = test::varied_cdr(1, random);
+    cdr.started_at_us = cdr.ended_at_us = first_us + ended_us;
+    cdr.answered_at_us = 0;
+    kept.add(cdr);
+  };
+  add_call(hour_us);
+  add_call(2 * hour_us);
+  add_call(3 * hour_us);
+  REQUIRE(kept.days->flush().ok());
+  REQUIRE(kept.offer(1, 2).ok());  // and then this sink is stuck
+  CallReportRequest request;
+  request.filter.since_us = first_us;
+  CHECK_FALSE(kept.agrees(request));
+  request.filter.until_us = first_us + 4 * hour_us;
+  CHECK_FALSE(kept.agrees(request));
+  request.filter.until_us = first_us + 2 * hour_us;  // another one may have ended then
+  CHECK_FALSE(kept.agrees(request));
+  request.filter.until_us = first_us + hour_us + hour_us / 2;
+  CHECK(kept.agrees(request));
+  // A sink that works is a moment behind the other or before it.
+  request.filter.until_us.reset();
+  kept.clock.step_wall_us(first_us + 2 * hour_us + 1'000'000 - kept.clock.wall_us());
+  CHECK(kept.report(request, true).records_read == 0);
+  // The clock was ahead when it took the last one.
+  kept.clock.step_wall_us(-2'000'000);
+  CHECK_FALSE(kept.agrees(request));
+  kept.clock.step_wall_us(5 * day_us);
+  CHECK_FALSE(kept.agrees(request));
+  REQUIRE(kept.offer(3, 3).ok());
   CHECK(kept.agrees(request));
 }
 

@@ -1,5 +1,5 @@
 // Old entries of the ledger are judged by a time that a wrong clock does not take along.
-#include "switch/retention_clock.hpp"
+#include "base/retention_clock.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-// The time that old entries of the ledger are judged by.
+// The time that old entries are judged by.
 #pragma once
 
 #include <algorithm>
