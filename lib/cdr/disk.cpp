@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -106,21 +105,6 @@ class PosixFile final : public DiskFile {
   std::string path_;
 };
 
-class MappedView final : public DiskView {
- public:
-  MappedView(void* memory, std::size_t size) noexcept : memory_(memory), size_(size) {}
-  MappedView(const MappedView&) = delete;
-  MappedView& operator=(const MappedView&) = delete;
-  ~MappedView() override { munmap(memory_, size_); }
-  [[nodiscard]] std::string_view bytes() const noexcept override {
-    return {static_cast<const char*>(memory_), size_};
-  }
-
- private:
-  void* const memory_;
-  const std::size_t size_;
-};
-
 class CopiedView final : public DiskView {
  public:
   explicit CopiedView(std::string content) noexcept : content_(std::move(content)) {}
@@ -129,22 +113,6 @@ class CopiedView final : public DiskView {
  private:
   const std::string content_;
 };
-
-/// Reads all pages of a mapping now. The error number; ENOTSUP: this kernel cannot.
-int read_ahead(void* memory, std::size_t size) noexcept {
-#ifdef MADV_POPULATE_READ  // Linux 5.14
-  int done = 0;
-  do {
-    done = madvise(memory, size, MADV_POPULATE_READ);
-  } while (done != 0 && errno == EINTR);
-  if (done == 0) return 0;
-  return errno == EINVAL ? ENOTSUP : errno;
-#else
-  (void)memory;
-  (void)size;
-  return ENOTSUP;
-#endif
-}
 
 class PosixLock final : public DiskLock {
  public:
@@ -181,15 +149,7 @@ Result<std::unique_ptr<DiskView>> PosixDisk::view(const std::string& path) {
   struct stat status {};
   if (fstat(descriptor.get(), &status) != 0) return failure(errno, "examine", path);
   if (!S_ISREG(status.st_mode)) return Error{ErrorCode::io, "\"" + path + "\" was no file"};
-  if (status.st_size == 0) return std::unique_ptr<DiskView>(new CopiedView(""));
-  const auto size = static_cast<std::size_t>(status.st_size);
-  void* const memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
-  if (memory == MAP_FAILED) return Disk::view(path);  // some file systems cannot map
-  std::unique_ptr<DiskView> mapped = std::make_unique<MappedView>(memory, size);
-  const int error_number = read_ahead(memory, size);
-  if (error_number == ENOTSUP) return Disk::view(path);
-  if (error_number != 0) return failure(error_number, "read", path);
-  return mapped;
+  return Disk::view(path);
 }
 
 Result<std::vector<std::string>> PosixDisk::list(const std::string& folder) {

@@ -30,8 +30,8 @@ class DiskFile {
   virtual Result<void> sync() = 0;
 };
 
-/// The bytes of a whole file, which nobody changes meanwhile. Threading: immutable; any number of
-/// threads may call it at once.
+/// The bytes of a whole file as it was when it was read, whatever becomes of the file. Threading:
+/// immutable; any number of threads may call it at once.
 class DiskView {
  public:
   virtual ~DiskView();
@@ -64,8 +64,9 @@ class Disk {
   virtual Result<void> sync_folder(const std::string& path) = 0;  ///< Makes names durable.
   /// Errors: already_exists (another holder), io.
   virtual Result<std::unique_ptr<DiskLock>> lock(const std::string& path) = 0;
-  /// A file to look at whole. For files that are only ever replaced and removed: one that another
-  /// process cuts off while it is looked at ends this one. Errors: not_found, io.
+  /// A file to look at whole. Copied, not mapped: a page of a mapping may change after it was
+  /// checked, and one that the disk cannot give, or that was cut off, ends the process. Errors:
+  /// not_found, io.
   virtual Result<std::unique_ptr<DiskView>> view(const std::string& path);
 };
 
@@ -73,7 +74,7 @@ class Disk {
 class PosixDisk final : public Disk {
  public:
   Result<std::unique_ptr<DiskFile>> open(const std::string& path, Open mode) override;
-  /// Mapped. What cannot be read is found here and is an error: later it would be a signal.
+  /// What is no file has no view, and holds nobody up.
   Result<std::unique_ptr<DiskView>> view(const std::string& path) override;
   Result<std::vector<std::string>> list(const std::string& folder) override;
   Result<void> make_folder(const std::string& path) override;

@@ -84,8 +84,7 @@ TANDEM_BENCH("rating.deck_image_rows_per_s", "1/s") {
     if (read.value().size() != rows) std::abort();
   });
   return Figure{per_s(ns),
-                "{\"rows\":200000,\"threads\":1,\"from\":\"a mapped file in the page "
-                "cache\",\"bytes\":" +
+                "{\"rows\":200000,\"threads\":1,\"from\":\"a file in the page cache\",\"bytes\":" +
                     std::to_string(bytes) + "}"};
 }
 

@@ -32,6 +32,22 @@ TEST_CASE("Disk: a view has the bytes of the file, also when its name is another
   }
 }
 
+TEST_CASE("PosixDisk: a view keeps the bytes of a file that is cut off or overwritten meanwhile") {
+  const test::TemporaryFolder folder;
+  PosixDisk disk;
+  const std::string path = folder / "file";
+  std::string content(70'000, 'a');
+  REQUIRE(replace_file(disk, path, content).ok());
+  const auto view = disk.view(path);
+  REQUIRE(view.ok());
+  auto file = disk.open(path, Disk::Open::write);
+  REQUIRE(file.ok());
+  REQUIRE((*file)->write_at(100, "bbb").ok());
+  CHECK((*view)->bytes() == content);
+  REQUIRE((*file)->truncate(0).ok());
+  CHECK((*view)->bytes() == content);
+}
+
 TEST_CASE("PosixDisk: what is no file has no view and holds nobody up") {
   const test::TemporaryFolder folder;
   PosixDisk disk;
