@@ -723,6 +723,22 @@ void check_config(const SwitchConfig& config, std::vector<ConfigError>& errors) 
   Checker(config, errors).run();
 }
 
+void check_zone_of_slots(const SwitchConfig& before, const SwitchConfig& after,
+                         std::vector<ConfigError>& errors) {
+  const auto name_of = [](const std::string& zone) { return zone.empty() ? "UTC" : zone; };
+  const std::string former = name_of(before.parameters.timezone);
+  const std::string zone = name_of(after.parameters.timezone);
+  if (zone == former) return;
+  for (const CdrSinkConfig& sink : before.cdr_sinks) {
+    if (sink.type != "slots") continue;
+    errors.push_back({"/parameters/timezone",
+                      "\"" + zone + "\" is another zone than \"" + former + "\", whose days \"" +
+                          before.path(sink.path) +
+                          "/slots.db\" has sums of: to begin anew, stop the switch and move that "
+                          "file away"});
+  }
+}
+
 void check_moved_phones(const SwitchConfig& before, const SwitchConfig& after,
                         std::vector<ConfigError>& errors) {
   std::unordered_map<std::string_view, const PhoneConfig*> former;  // by number

@@ -17,6 +17,11 @@ void check_config(const SwitchConfig& config, std::vector<ConfigError>& errors);
 void check_moved_phones(const SwitchConfig& before, const SwitchConfig& after,
                         std::vector<ConfigError>& errors);
 
+/// Refuses another zone where a sink keeps sums of the days of the former one: it would go on with
+/// those, and the next start would refuse both.
+void check_zone_of_slots(const SwitchConfig& before, const SwitchConfig& after,
+                         std::vector<ConfigError>& errors);
+
 /// read_config() that stays inside of the text: deck files are not read and host names not asked
 /// for (they give no address). For fuzzing.
 ConfigReading read_config_alone(std::string_view json);

@@ -1,0 +1,31 @@
+// A switch whose sums by slots are of the days of a zone.
+#include <doctest/doctest.h>
+
+#include "tandem/switch.hpp"
+#include "unit/cdr/temporary_folder.hpp"
+
+using namespace tandem;
+
+TEST_CASE("Switch: a reload to another zone than that of the sums by slots is refused (C-11)") {
+  const cdr::test::TemporaryFolder folder;
+  const auto config_of = [&](const std::string& zone) {
+    ConfigReading reading =
+        read_config(R"({"sip": {"listen": ["udp:127.0.0.1:0"]}, "parameters": {"timezone": ")" +
+                        zone + R"("}, "cdr": {"sinks": [{"type": "sqlite"}, {"type": "slots"}]}})",
+                    folder.path());
+    REQUIRE_MESSAGE(reading.errors.empty(), reading.errors.front().message);
+    return std::move(reading.config);
+  };
+  for (int start = 0; start < 2; ++start) {
+    auto made = Switch::create(config_of("+05:30"), {});
+    REQUIRE_MESSAGE(made.ok(), (made.ok() ? std::string() : made.error().message));
+    REQUIRE((*made)->start().ok());
+    const auto refused = (*made)->reload(config_of("UTC"));
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == ErrorCode::invalid_argument);
+    CHECK(refused.error().message.find("/parameters/timezone: \"UTC\"") == 0);
+    CHECK(refused.error().message.find("slots.db") != std::string::npos);
+    CHECK((*made)->reload(config_of("+05:30")).ok());
+    (*made)->close();  // and what is in force can be started with again
+  }
+}
