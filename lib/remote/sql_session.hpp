@@ -51,8 +51,10 @@ class SqlSession {
   /// Takes the day out of the table and deletes it. When it fails, it may be half done: then its
   /// rows are seen no more, and the next drop_day() or clear_dropped() goes on.
   virtual Result<void> drop_day(std::int64_t day) = 0;
-  /// Finishes what earlier ones, also of other processes, left half done.
-  virtual Result<void> clear_dropped() = 0;
+  /// Finishes what earlier ones, also of other processes, left half done of days before
+  /// `before_day`. Others are let alone: by now they may be somebody's who took them out to keep
+  /// them.
+  virtual Result<void> clear_dropped(std::int64_t before_day) = 0;
   /// The server's clock, microseconds since 1970 UTC.
   virtual Result<std::int64_t> wall_us() = 0;
 };

@@ -53,9 +53,9 @@ PartitionPlan plan_partitions(const std::set<std::int64_t>& existing, std::int64
     }
   }
   if (retention_days > 0) {
-    const std::int64_t oldest = std::min(today, server_today) - retention_days;
+    plan.kept_from = std::min(today, server_today) - retention_days;
     for (const std::int64_t day : existing) {
-      if (day < oldest) plan.drop.push_back(day);
+      if (day < plan.kept_from) plan.drop.push_back(day);
     }
   }
   return plan;
@@ -267,7 +267,7 @@ Result<void> SqlSink::care(std::int64_t wall_us) {
     if (auto done = session_->add_day(day); !done) return done;
   }
   if (config_.retention_days > 0) {
-    if (auto done = session_->clear_dropped(); !done) return done;
+    if (auto done = session_->clear_dropped(plan.kept_from); !done) return done;
   }
   for (const std::int64_t day : plan.drop) {
     if (auto done = session_->drop_day(day); !done) return done;

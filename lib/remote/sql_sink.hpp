@@ -19,6 +19,7 @@ namespace tandem::remote {
 struct PartitionPlan {
   std::vector<std::int64_t> add;   ///< Days since 1970, ascending.
   std::vector<std::int64_t> drop;  ///< Ascending.
+  std::int64_t kept_from = 0;      ///< The oldest day that is not to be dropped.
 };
 /// `today`: by our clock. `server_today`: by the server's; the earlier of the two says what is old
 /// and what comes next, so that one wrong clock deletes nothing. `retention_days` 0: nothing is

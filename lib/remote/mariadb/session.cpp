@@ -327,7 +327,8 @@ class MariadbSession final : public SqlSession {
     });
   }
 
-  Result<void> clear_dropped() override { return {}; }  // it drops whole or not at all
+  // It drops whole or not at all.
+  Result<void> clear_dropped(std::int64_t) override { return {}; }
 
   Result<std::int64_t> wall_us() override {
     auto rows = query("SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS UNSIGNED)");

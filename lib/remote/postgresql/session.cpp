@@ -258,6 +258,9 @@ class PostgresqlSession final : public SqlSession {
       // Another sink on the table may have been faster.
       place = place_of(name);
       if (!place) return std::move(place).error();
+      // Not begun: whoever detaches it by hand from now on wants to keep it.
+      if (!done && *place == Place::attached)
+        (void)locked("COMMENT ON TABLE " + name + " IS NULL");  // the first error is to be told
       if (!done && *place != Place::retired && *place != Place::none) return done;
     }
     if (*place == Place::apart)
@@ -266,7 +269,7 @@ class PostgresqlSession final : public SqlSession {
     return locked("DROP TABLE IF EXISTS " + name);
   }
 
-  Result<void> clear_dropped() override {
+  Result<void> clear_dropped(std::int64_t before_day) override {
     if (!has_concurrent_detach()) return {};
     const auto left = days_of(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE "
@@ -280,6 +283,7 @@ class PostgresqlSession final : public SqlSession {
         retired_mark + "'");
     if (!left) return left.error();
     for (const std::int64_t day : *left) {
+      if (day >= before_day) break;
       if (auto done = drop_day(day); !done) return done;
     }
     return {};

@@ -31,6 +31,7 @@ struct FakeDatabase {
   bool has_lock = false;  // somebody's long query keeps partitions from being dropped
   bool swallows = false;  // connections time out
   int drop_tries = 0;
+  std::int64_t cleared_before = 0;
   std::int64_t clock_us = 0;
   int fail_begin = 0, fail_rows = 0, lose_commit = 0, lose_acknowledgement = 0;  // counted down
   int connections = 0;
@@ -91,7 +92,10 @@ class FakeSession final : public SqlSession {
     database_.partitions.erase(day);
     return {};
   }
-  Result<void> clear_dropped() override { return {}; }
+  Result<void> clear_dropped(std::int64_t before_day) override {
+    database_.cleared_before = before_day;
+    return {};
+  }
   Result<std::int64_t> wall_us() override { return database_.clock_us; }
 
  private:
@@ -272,6 +276,7 @@ TEST_CASE("SqlSink: partitions are made ahead and retired on schedule, once an h
   CHECK(stored.line.drain());
   CHECK(stored.database.partitions ==
         std::set<std::int64_t>{today - 30, today - 1, today, today + 1, today + 2});
+  CHECK(stored.database.cleared_before == today - 30);
   stored.database.partitions.insert(today - 99);
   stored.line.clock.advance_us(3'599'000'000);
   CHECK(stored.line.drain());
