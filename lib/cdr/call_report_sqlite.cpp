@@ -222,7 +222,7 @@ class Collecting {
 /// Whether the sums that are kept have told the collector all. Corrected calls are known by their
 /// records alone.
 Result<bool> told_by_slots(const CdrPlace& place, const CallReportRequest& asked,
-                           const TimeZone& zone, std::int64_t now_us,
+                           const TimeZone& zone, std::int64_t now_us, const cdr::TimeBox& box,
                            cdr::ReportCollector& collector) {
   if (!asked.filter.since_us) return false;
   auto stored = cdr::stored_position(place.folder);
@@ -236,7 +236,7 @@ Result<bool> told_by_slots(const CdrPlace& place, const CallReportRequest& asked
     if (!found) return std::move(found).error();
     if (!found->empty()) return false;
   }
-  return cdr::collect_slots(place.slots, asked, zone, {*stored, now_us}, collector);
+  return cdr::collect_slots(place.slots, asked, zone, {*stored, now_us}, box, collector);
 }
 
 }  // namespace
@@ -256,8 +256,10 @@ Result<CallReport> call_report(const CdrPlace& place, const CallReportRequest& r
   CallReportRequest asked = request;
   asked.filter = std::move(*guarded);
   auto collector = cdr::make_collector(asked, *zone, level, now_us);
+  cdr::TimeBox box(time, guards.time_max_ms);
+  const cdr::TimeBoxScope inside(box);
   if (!place.slots.empty()) {
-    auto is_told = told_by_slots(place, asked, *zone, now_us, *collector);
+    auto is_told = told_by_slots(place, asked, *zone, now_us, box, *collector);
     if (!is_told) return std::move(is_told).error();
     if (*is_told) {
       CallReport report;
@@ -277,8 +279,6 @@ Result<CallReport> call_report(const CdrPlace& place, const CallReportRequest& r
     return std::move(done).error();
   auto days = cdr::stored_days_of(place.folder);
   if (!days) return std::move(days).error();
-  cdr::TimeBox box(time, guards.time_max_ms);
-  const cdr::TimeBoxScope inside(box);
   auto corrections = cdr::open_corrections(place.database);
   if (!corrections) return std::move(corrections).error();
   AvoidedColumns avoided;

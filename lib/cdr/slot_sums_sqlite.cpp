@@ -404,7 +404,7 @@ Result<void> SlotSink::write_batch(std::span<const RecordView> records, std::uin
 }
 
 Result<bool> collect_slots(const std::string& folder, const CallReportRequest& request,
-                           const TimeZone& zone, const SlotsGoal& goal,
+                           const TimeZone& zone, const SlotsGoal& goal, const TimeBox& box,
                            ReportCollector& collector) {
   if (folder.empty() || !can_tell(request)) return false;
   auto connection =
@@ -413,6 +413,7 @@ Result<bool> collect_slots(const std::string& folder, const CallReportRequest& r
     if (connection.error().code == ErrorCode::not_found) return false;
     return std::move(connection).error();
   }
+  connection->watch(*box.watch());
   // One view of all, whatever is written meanwhile.
   if (auto begun = connection->execute("BEGIN"); !begun) return std::move(begun).error();
   auto place = read_place(*connection);
@@ -435,7 +436,7 @@ Result<bool> collect_slots(const std::string& folder, const CallReportRequest& r
                                                                  : request.filter.customer_gateway;
   for (;;) {
     auto row = rows->step();
-    if (!row) return std::move(row).error();
+    if (!row) return row.error().code == ErrorCode::timeout ? box.failure(0) : row.error();
     if (!*row) return true;
     if (!gateway.empty() && rows->text(1) != gateway) continue;
     if (!request.filter.rate_prefix.empty() && rows->text(3) != request.filter.rate_prefix)

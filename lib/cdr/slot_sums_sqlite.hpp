@@ -12,6 +12,7 @@
 #include "cdr/report_collectors.hpp"
 #include "cdr/report_slots.hpp"
 #include "cdr/report_sums.hpp"
+#include "cdr/time_box.hpp"
 #include "store/sqlite.hpp"
 #include "tandem/clock.hpp"
 
@@ -50,9 +51,10 @@ struct SlotsGoal {
 
 /// Gives the collector what the sums of a folder say of the request's period, instead of records.
 /// False: they do not tell, because there are none, or not of all that time, zone or filter, or
-/// they are behind the records; nothing was given then. `zone`: the request's. Errors: io, corrupt,
-/// limit.
+/// they are behind the records; nothing was given then. `zone`: the request's. `box` is entered.
+/// Errors: io, corrupt, limit, timeout.
 Result<bool> collect_slots(const std::string& folder, const CallReportRequest& request,
-                           const TimeZone& zone, const SlotsGoal& goal, ReportCollector& collector);
+                           const TimeZone& zone, const SlotsGoal& goal, const TimeBox& box,
+                           ReportCollector& collector);
 
 }  // namespace tandem::cdr

@@ -76,6 +76,18 @@ struct Kept {
   }
 };
 
+/// A second goes by with each look at it.
+class HurriedClock final : public Clock {
+ public:
+  explicit HurriedClock(const Clock& of_wall) : of_wall_(of_wall) {}
+  [[nodiscard]] std::int64_t monotonic_us() const noexcept override { return now_us_ += 1'000'000; }
+  [[nodiscard]] std::int64_t wall_us() const noexcept override { return of_wall_.wall_us(); }
+
+ private:
+  const Clock& of_wall_;
+  mutable std::int64_t now_us_ = 0;
+};
+
 constexpr std::array kinds = {CallReportKind::customer_gateways,
                               CallReportKind::vendor_gateways,
                               CallReportKind::days,
@@ -277,6 +289,29 @@ TEST_CASE("Slots: sums that are behind the records tell of what was over before,
   CHECK_FALSE(kept.agrees(request));
   REQUIRE(kept.offer(3, 3).ok());
   CHECK(kept.agrees(request));
+}
+
+TEST_CASE("Slots: a report of sums ends with the time that a question may take (C-13)") {
+  Kept kept;
+  SeededRandom random(47);
+  for (int i = 0; i < 1'000; ++i)
+    kept.add(test::varied_cdr(1, random));
+  kept.offer_all();
+  CallReportRequest request;
+  request.by = ReportSlot::five_minutes;
+  request.filter.since_us = test::noon_us / day_us * day_us;
+  CdrPlace place("");  // no records
+  place.slots = kept.slots;
+  const HurriedClock clock(kept.clock);
+  CdrGuards guards;
+  guards.time_max_ms = 1'000;
+  const auto ended = call_report(place, request, guards, &clock);
+  REQUIRE_FALSE(ended.ok());
+  CHECK(ended.error().code == ErrorCode::timeout);
+  guards.time_max_ms = 1'000'000;
+  const auto told = call_report(place, request, guards, &clock);
+  REQUIRE(told.ok());
+  CHECK(told->rows.size() > 100);
 }
 
 TEST_CASE("Slots: another zone is refused by the sink, and answered by the records (C-11)") {
