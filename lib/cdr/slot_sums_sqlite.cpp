@@ -319,11 +319,19 @@ Result<std::uint64_t> SlotSink::position() {
 }
 
 Result<void> SlotSink::write_batch(std::span<const RecordView> records, std::uint64_t through) {
+  auto done = add(records, through);
+  // Whatever is wrong with the file is no fault of a record, which would be left out for it.
+  if (!done) return Error{ErrorCode::io, std::move(done).error().message};
+  return done;
+}
+
+Result<void> SlotSink::add(std::span<const RecordView> records, std::uint64_t through) {
   auto transaction = store::Transaction::begin(connection_);
   if (!transaction) return std::move(transaction).error();
   auto found = read_place(connection_);
   if (!found) return std::move(found).error();
-  if (!*found) return Error{ErrorCode::io, "the place of the slots in the journal was missing"};
+  if (!*found)
+    return Error{ErrorCode::corrupt, "the place of the slots in the journal was missing"};
   Place place = **found;
   if (through <= place.sequence) return {};
   if (place.sequence == 0 && !records.empty() && records.front().sequence == 1)
@@ -385,8 +393,7 @@ Result<void> SlotSink::write_batch(std::span<const RecordView> records, std::uin
     if (!row) return std::move(row).error();
     if (*row) {
       auto before = from_text(select->text(0));
-      // What is wrong with a file is no fault of the record that goes into it.
-      if (!before) return Error{ErrorCode::io, std::move(before).error().message};
+      if (!before) return std::move(before).error();
       added.add(*before);
     }
     select->reset();

@@ -34,6 +34,7 @@ class SlotSink final : public BuiltInSink {
 
  private:
   SlotSink(store::Connection connection, TimeZone zone, std::int64_t judged_us, const Clock& clock);
+  Result<void> add(std::span<const RecordView> records, std::uint64_t through);
 
   std::unique_ptr<DiskLock> lock_;
   store::Connection connection_;

@@ -314,6 +314,31 @@ TEST_CASE("Slots: a report of sums ends with the time that a question may take (
   CHECK(told->rows.size() > 100);
 }
 
+TEST_CASE("Slots: what is wrong with the file is laid to no record, and counted later (C-11)") {
+  Kept kept;
+  SeededRandom random(48);
+  for (int i = 0; i < 20; ++i)
+    kept.add(test::varied_cdr(1, random));
+  REQUIRE(kept.days->flush().ok());
+  REQUIRE(kept.offer(1, 10).ok());
+  const auto alter = [&](const std::string& sql) {
+    auto connection = store::Connection::open(kept.slots + "/slots.db");
+    REQUIRE(connection.ok());
+    REQUIRE(connection->execute(sql).ok());
+  };
+  alter("ALTER TABLE slot_sums RENAME TO elsewhere");
+  CHECK(kept.offer(11, 20).error().code == ErrorCode::io);
+  alter("ALTER TABLE elsewhere RENAME TO slot_sums");
+  alter("CREATE TABLE spoilt AS SELECT * FROM slot_sums; UPDATE slot_sums SET sums = '1 2'");
+  CHECK(kept.offer(11, 20).error().code == ErrorCode::io);
+  CHECK(kept.sums->position().value() == 10);
+  alter("INSERT OR REPLACE INTO slot_sums SELECT * FROM spoilt");
+  CHECK(kept.offer(11, 20).ok());
+  CallReportRequest request;
+  request.filter.since_us = test::noon_us / day_us * day_us;
+  CHECK(kept.agrees(request));
+}
+
 TEST_CASE("Slots: another zone is refused by the sink, and answered by the records (C-11)") {
   Kept kept("+02:00");
   SeededRandom random(45);
