@@ -7,6 +7,7 @@
 
 #include "cdr/cdr_codec.hpp"
 #include "cdr/cdr_sqlite.hpp"
+#include "cdr/corrections_sqlite.hpp"
 #include "cdr/day_files.hpp"
 #include "cdr/slot_sums_sqlite.hpp"
 #include "report_oracle.hpp"
@@ -27,6 +28,7 @@ struct Kept {
   SimulatedClock clock{test::noon_us + 5 * day_us};
   std::string zone;
   std::string slots = folder.path() + "/slots";
+  std::string database;  // of corrections
   std::unique_ptr<CdrSink> days;
   std::unique_ptr<SlotSink> sums;
   std::vector<std::string> payloads;  // of records 1, 2, ...
@@ -60,7 +62,7 @@ struct Kept {
     REQUIRE(offer(1, payloads.size()).ok());
   }
   [[nodiscard]] CallReport report(const CallReportRequest& request, bool by_slots) const {
-    CdrPlace place(folder.path() + "/cdr");
+    CdrPlace place(folder.path() + "/cdr", database);
     if (by_slots) place.slots = slots;
     auto made = call_report(place, request, {}, &clock);
     REQUIRE_MESSAGE(made.ok(), (made.ok() ? std::string() : made.error().message));
@@ -337,6 +339,42 @@ TEST_CASE("Slots: what is wrong with the file is laid to no record, and counted 
   CallReportRequest request;
   request.filter.since_us = test::noon_us / day_us * day_us;
   CHECK(kept.agrees(request));
+}
+
+TEST_CASE("Slots: a time with a corrected call is told by the records (C-11, B-25)") {
+  Kept kept;
+  SeededRandom random(49);
+  const std::int64_t first_us = test::noon_us / day_us * day_us;
+  for (const int hour : {1, 30}) {
+    Cdr cdr = test::varied_cdr(1, random);
+    cdr.started_at_us = cdr.ended_at_us = first_us + hour * hour_us;
+    cdr.answered_at_us = 0;
+    cdr.customer.currency = "USD";
+    kept.add(cdr);
+  }
+  kept.offer_all();
+  CallReportRequest request;
+  request.filter.since_us = first_us;
+  request.filter.until_us = first_us + day_us;
+  CHECK(kept.agrees(request));
+  const CallReport before = kept.report(request, true);
+  kept.database = kept.folder.path() + "/main.db";
+  {
+    auto main = store::Connection::open(kept.database);
+    REQUIRE(main.ok());
+    REQUIRE(main->execute(corrections_schema).ok());
+    REQUIRE(main->execute("INSERT INTO corrections VALUES(9, 1, " +
+                          std::to_string(first_us + hour_us) +
+                          ", 0, 'wrong', 'me', NULL); "
+                          "INSERT INTO correction_sides VALUES(9, 1, 'a', 'USD', 0, 500, 0, 7, '', "
+                          "'', '')")
+                .ok());
+  }
+  CHECK_FALSE(kept.agrees(request));
+  CHECK(kept.report(request, true).rows != before.rows);
+  request.filter.since_us = first_us + day_us;
+  request.filter.until_us.reset();
+  CHECK(kept.agrees(request));  // the other day has none
 }
 
 TEST_CASE("Slots: another zone is refused by the sink, and answered by the records (C-11)") {
