@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 
@@ -242,4 +243,63 @@ TEST_CASE("TlsStream: renewed files count with the next connection") {
   CHECK_FALSE(asks());
   CHECK_FALSE(
       make_tls_dialer(served.clock, files, std::make_unique<Served::ServedDialer>(served)).ok());
+}
+
+TEST_CASE("TlsStream: a server that talks without end, or not at all, ends in time and room") {
+  /// Something of it always waits to be received, or nothing ever comes.
+  class HostileStream final : public ByteStream {
+   public:
+    HostileStream(SimulatedClock& clock, bool is_silent, std::size_t& received)
+        : clock_(clock), is_silent_(is_silent), received_(received) {}
+    Result<std::size_t> send_some(std::string_view bytes, std::int64_t) override {
+      if (is_silent_) return bytes.size();
+      return Error{ErrorCode::wrong_state, "peer answered in the middle of a request"};
+    }
+    Result<std::size_t> receive(char* buffer, std::size_t bytes, std::int64_t until_us) override {
+      if (is_silent_) {
+        clock_.advance_us(until_us - clock_.monotonic_us());
+        return Error{ErrorCode::timeout, "deadline passed"};
+      }
+      std::fill_n(buffer, bytes, '\x16');
+      received_ += bytes;
+      REQUIRE(received_ < 1'000'000);
+      return bytes;
+    }
+
+   private:
+    SimulatedClock& clock_;
+    const bool is_silent_;
+    std::size_t& received_;
+  };
+  class HostileDialer final : public Dialer {
+   public:
+    HostileDialer(SimulatedClock& clock, bool is_silent, std::size_t& received)
+        : clock_(clock), is_silent_(is_silent), received_(received) {}
+    Result<std::unique_ptr<ByteStream>> connect(const std::string&, std::uint16_t,
+                                                std::int64_t) override {
+      return std::unique_ptr<ByteStream>(
+          std::make_unique<HostileStream>(clock_, is_silent_, received_));
+    }
+
+   private:
+    SimulatedClock& clock_;
+    const bool is_silent_;
+    std::size_t& received_;
+  };
+  Certificates certificates;
+  TlsConfig files;
+  files.ca = certificates.authority();
+  for (const bool is_silent : {false, true}) {
+    SimulatedClock clock{1'800'000'000'000'000};
+    std::size_t received = 0;
+    auto dialer =
+        make_tls_dialer(clock, files, std::make_unique<HostileDialer>(clock, is_silent, received));
+    REQUIRE(dialer.ok());
+    const std::int64_t begun_us = clock.monotonic_us();
+    const auto stream = (*dialer)->connect("a.example", 443, begun_us + 1'000'000);
+    REQUIRE_FALSE(stream.ok());
+    CHECK(stream.error().code == (is_silent ? ErrorCode::timeout : ErrorCode::io));
+    CHECK(received < 200'000);
+    CHECK(clock.monotonic_us() <= begun_us + 1'000'000);
+  }
 }
