@@ -372,8 +372,9 @@ void set_until(CdrFilter& filter, std::int64_t us) {
   filter.until_us = std::min(us, filter.until_us.value_or(us));
 }
 
-/// Narrows the period by "ended_at_us OP value"; a value that is no whole number by those around
-/// it.
+/// Narrows the period by "ended_at_us OP value", exactly: a day, or a moment of the longest period,
+/// that is not asked for is not to be missed. A value that is no whole number stands for those
+/// around it.
 void narrow_period(const Api& api, CdrFilter& filter, int op, sqlite3_value* value) {
   std::int64_t low = 0;
   std::int64_t high = 0;  // low <= value <= high
@@ -389,11 +390,22 @@ void narrow_period(const Api& api, CdrFilter& filter, int op, sqlite3_value* val
   } else {
     return;
   }
-  const bool is_equal = op == SQLITE_INDEX_CONSTRAINT_EQ;
-  if (is_equal || op == SQLITE_INDEX_CONSTRAINT_GE || op == SQLITE_INDEX_CONSTRAINT_GT)
-    set_since(filter, low);
-  if (is_equal || op == SQLITE_INDEX_CONSTRAINT_LE || op == SQLITE_INDEX_CONSTRAINT_LT) {
-    if (high < std::numeric_limits<std::int64_t>::max()) set_until(filter, high + 1);
+  // The first moment behind those up to the value.
+  const bool is_last = low == std::numeric_limits<std::int64_t>::max();
+  const std::int64_t behind = is_last ? low : low + 1;
+  switch (op) {
+    case SQLITE_INDEX_CONSTRAINT_EQ:
+      set_since(filter, high);
+      if (!is_last) set_until(filter, behind);
+      return;
+    case SQLITE_INDEX_CONSTRAINT_GE:
+      return set_since(filter, high);
+    case SQLITE_INDEX_CONSTRAINT_GT:
+      return set_since(filter, behind);
+    case SQLITE_INDEX_CONSTRAINT_LT:
+      return set_until(filter, high);
+    default:
+      if (!is_last) set_until(filter, behind);
   }
 }
 
@@ -405,9 +417,9 @@ std::string_view beginning_of(std::string_view pattern, int op) {
   for (; length < pattern.size(); ++length) {
     const char c = pattern[length];
     const auto byte = static_cast<unsigned char>(c);
-    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || byte >= 0x80;
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     if (is_like ? c == '%' || c == '_' || is_letter : c == '*' || c == '?' || c == '[') break;
-    if (byte == 0 || byte == 0xFF) break;
+    if (byte == 0 || byte >= 0x80) break;  // SQLite takes bytes that are no UTF-8 for U+FFFD
   }
   return pattern.substr(0, length);
 }

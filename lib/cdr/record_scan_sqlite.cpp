@@ -95,7 +95,7 @@ Result<std::unique_ptr<RecordScan>> RecordScan::open(const CdrPlace& place, Scan
   auto days = wanted.record_id ? days_in(place.folder) : stored_days_of(place.folder);
   if (!days) return std::move(days).error();
   std::erase_if(*days, [&filter = wanted.filter](std::int64_t day) {
-    return (filter.until_us && day_of(*filter.until_us) < day) ||
+    return (filter.until_us && day * day_us >= *filter.until_us) ||
            (filter.since_us && day < day_of(*filter.since_us));
   });
   if (scan->is_newest_first() || wanted.record_id) std::reverse(days->begin(), days->end());

@@ -10,6 +10,7 @@
 
 #include "cdr/cdr_table_sqlite.hpp"
 #include "sealed_days.hpp"
+#include "tandem/cdr_columns.hpp"
 #include "tandem/cdr_table.hpp"
 #include "unit/cdr/fault_vfs.hpp"
 
@@ -349,6 +350,26 @@ TEST_CASE("tandem_cdr: an archived day is named, and is no silent gap (O-08)") {
   CHECK(refusal.find("archived") != std::string::npos);
   const std::string behind = std::to_string((day + 1) * day_us);
   CHECK(tables.host.run("SELECT count(*) FROM cdrs WHERE ended_at_us >= " + behind) == "");
+  // Nor is it named by a question that ends where the day begins, or begins where it ends.
+  REQUIRE(stored.act(MaintenanceAct::restore, day).ok());
+  const std::int64_t next = day + 1;
+  REQUIRE(stored.act(MaintenanceAct::archive, next).ok());
+  for (const std::string& until :
+       {"ended_at_us < " + behind, "ended_at_us < " + behind + ".0",
+        "ended_at_us <= " + std::to_string(next * day_us - 1) + ".5"})
+    CHECK(tables.host.run("SELECT count(*) FROM cdrs WHERE " + until) == "");
+  CHECK(tables.host.run("SELECT count(*) FROM cdrs WHERE ended_at_us > " +
+                        std::to_string((next + 1) * day_us - 1)) == "");
+  CHECK(tables.host.run("SELECT count(*) FROM cdrs WHERE ended_at_us <= " + behind) != "");
+  CHECK(tables.host.run("SELECT count(*) FROM cdrs WHERE ended_at_us > " +
+                        std::to_string((next + 1) * day_us - 2)) != "");
+  CdrColumnsRequest columns{{}, {"record_id"}};
+  columns.filter.until_us = next * day_us;
+  CHECK(CdrColumns::read(stored.place(), columns).ok());
+  columns.filter.until_us = next * day_us + 1;
+  CHECK(CdrColumns::read(stored.place(), columns).error().code == ErrorCode::wrong_state);
+  REQUIRE(stored.act(MaintenanceAct::restore, next).ok());
+  REQUIRE(stored.act(MaintenanceAct::archive, day).ok());
   REQUIRE(stored.act(MaintenanceAct::restore, day).ok());
   CHECK(tables.host.ask("SELECT count(*) FROM cdrs") == all);
 }
@@ -407,6 +428,17 @@ TEST_CASE("cdr_sql: answers one question, and does nothing else (C-13)") {
   limits.guards.days_max = 3;
   CHECK(ask("SELECT count(*) FROM cdrs", limits).error().message.find("say since when") !=
         std::string::npos);
+  // The longest period itself may be asked for.
+  limits.guards.rows_max = 1'000;
+  limits.guards.days_max = 2;
+  const auto of_period = [&](std::int64_t us) {
+    return ask("SELECT count(*) FROM cdrs WHERE ended_at_us >= " +
+                   std::to_string(test::first_day * day_us) + " AND ended_at_us < " +
+                   std::to_string(test::first_day * day_us + us),
+               limits);
+  };
+  CHECK(of_period(2 * day_us).ok());
+  CHECK(of_period(2 * day_us + 1).error().code == ErrorCode::invalid_argument);
   limits.rows_max = 0;
   CHECK(ask("SELECT 1", limits).error().code == ErrorCode::invalid_argument);
 
