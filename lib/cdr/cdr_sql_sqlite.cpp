@@ -80,13 +80,13 @@ class Question {
       }
       std::vector<CdrSqlCell>& row = answer.rows.emplace_back();
       for (int i = 0; i < columns; ++i) {
+        // Before it is copied: one row may have thousands of long values.
+        bytes += sizeof(CdrSqlCell) + bytes_of(i);
+        if (bytes > limits_.bytes_max) {
+          return Error{ErrorCode::limit,
+                       "answer was larger than " + std::to_string(limits_.bytes_max) + " bytes"};
+        }
         row.push_back(cell(i));
-        bytes += sizeof(CdrSqlCell);
-        if (const auto* text = std::get_if<std::string>(&row.back())) bytes += text->size();
-      }
-      if (bytes > limits_.bytes_max) {
-        return Error{ErrorCode::limit,
-                     "answer was larger than " + std::to_string(limits_.bytes_max) + " bytes"};
       }
     }
   }
@@ -164,6 +164,13 @@ class Question {
     }
   }
 
+  /// Of a text, or of what is shown as one; 0: it is none.
+  [[nodiscard]] std::size_t bytes_of(int column) const {
+    const int type = sqlite3_column_type(statement_.get(), column);
+    if (type != SQLITE_TEXT && type != SQLITE_BLOB) return 0;
+    return static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column));
+  }
+
   [[nodiscard]] CdrSqlCell cell(int column) const {
     sqlite3_stmt* const row = statement_.get();
     switch (sqlite3_column_type(row, column)) {
@@ -217,6 +224,8 @@ Result<CdrSqlAnswer> cdr_sql(const CdrPlace& place, std::string_view sql,
     return Error{ErrorCode::invalid_argument,
                  "statement of " + std::to_string(sql.size()) + " bytes was longer than 1000000"};
   }
+  if (sql.find('\0') != std::string_view::npos)
+    return Error{ErrorCode::invalid_argument, "statement had a NUL in it"};
   for (const std::string* path : {&place.folder, &place.database}) {
     if (path->find('\0') != std::string::npos)
       return Error{ErrorCode::invalid_argument, "a path had a NUL in it"};

@@ -422,6 +422,9 @@ TEST_CASE("cdr_sql: answers one question, and does nothing else (C-13)") {
   CHECK(!ask("SELECT record_id FROM cdrs", limits)->is_cut);
   limits.bytes_max = 1'000;
   CHECK(ask("SELECT * FROM cdrs", limits).error().code == ErrorCode::limit);
+  // Of one row no more is taken than may be, either.
+  CHECK(ask("SELECT zeroblob(600), zeroblob(600)", limits).error().code == ErrorCode::limit);
+  CHECK(ask("SELECT zeroblob(600), 1", limits).ok());
   limits.bytes_max = 1'000'000;
   limits.guards.rows_max = 50;
   CHECK(ask("SELECT count(*) FROM cdrs", limits).error().code == ErrorCode::limit);
@@ -452,6 +455,9 @@ TEST_CASE("cdr_sql: answers one question, and does nothing else (C-13)") {
     REQUIRE(!refused.ok());
     CHECK(refused.error().code == ErrorCode::invalid_argument);
   }
+  // What is behind it is not left out in silence.
+  CHECK(ask(std::string("SELECT 1\0; DROP TABLE cdrs", 26)).error().message.find("NUL") !=
+        std::string::npos);
 }
 
 TEST_CASE("cdr_sql: no more is read than the question is about (C-13)") {
