@@ -27,14 +27,24 @@ struct Finalizer {
 };
 using Statement = std::unique_ptr<sqlite3_stmt, Finalizer>;
 
+/// Functions of some builds of SQLite that give and take addresses of code, load code, or write to
+/// the log of the host.
+bool is_for_hosts(std::string_view function) {
+  for (const char* each : {"fts3_tokenizer", "load_extension", "sqlite_log"}) {
+    if (equals_ignoring_case(function, each)) return true;
+  }
+  return false;
+}
+
 /// Reading, and what says which columns there are.
-int judge(void*, int action, const char* first, const char*, const char*, const char*) {
+int judge(void*, int action, const char* first, const char* second, const char*, const char*) {
   switch (action) {
     case SQLITE_SELECT:
     case SQLITE_READ:
-    case SQLITE_FUNCTION:
     case SQLITE_RECURSIVE:
       return SQLITE_OK;
+    case SQLITE_FUNCTION:
+      return second != nullptr && is_for_hosts(second) ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_PRAGMA:
       return first != nullptr && std::strcmp(first, "table_info") == 0 ? SQLITE_OK : SQLITE_DENY;
     default:

@@ -354,9 +354,8 @@ TEST_CASE("tandem_cdr: an archived day is named, and is no silent gap (O-08)") {
   REQUIRE(stored.act(MaintenanceAct::restore, day).ok());
   const std::int64_t next = day + 1;
   REQUIRE(stored.act(MaintenanceAct::archive, next).ok());
-  for (const std::string& until :
-       {"ended_at_us < " + behind, "ended_at_us < " + behind + ".0",
-        "ended_at_us <= " + std::to_string(next * day_us - 1) + ".5"})
+  for (const std::string& until : {"ended_at_us < " + behind, "ended_at_us < " + behind + ".0",
+                                   "ended_at_us <= " + std::to_string(next * day_us - 1) + ".5"})
     CHECK(tables.host.run("SELECT count(*) FROM cdrs WHERE " + until) == "");
   CHECK(tables.host.run("SELECT count(*) FROM cdrs WHERE ended_at_us > " +
                         std::to_string((next + 1) * day_us - 1)) == "");
@@ -445,11 +444,26 @@ TEST_CASE("cdr_sql: answers one question, and does nothing else (C-13)") {
   limits.rows_max = 0;
   CHECK(ask("SELECT 1", limits).error().code == ErrorCode::invalid_argument);
 
-  for (const char* sql :
-       {"", ";", "-- nothing", "SELECT", "SELECT nothing FROM cdrs", "SELECT 1; SELECT 2",
-        "SELECT ?", "CREATE TABLE t(x)", "INSERT INTO cdrs(record_id) VALUES(1)", "DROP TABLE cdrs",
-        "ATTACH '/tmp/x' AS x", "PRAGMA journal_mode", "BEGIN", "VACUUM INTO '/tmp/x'",
-        "CREATE VIRTUAL TABLE temp.t USING tandem_cdr('/')", "SELECT load_extension('x')"}) {
+  for (const char* sql : {"",
+                          ";",
+                          "-- nothing",
+                          "SELECT",
+                          "SELECT nothing FROM cdrs",
+                          "SELECT 1; SELECT 2",
+                          "SELECT ?",
+                          "CREATE TABLE t(x)",
+                          "INSERT INTO cdrs(record_id) VALUES(1)",
+                          "DROP TABLE cdrs",
+                          "ATTACH '/tmp/x' AS x",
+                          "PRAGMA journal_mode",
+                          "BEGIN",
+                          "VACUUM INTO '/tmp/x'",
+                          "CREATE VIRTUAL TABLE temp.t USING tandem_cdr('/')",
+                          "SELECT load_extension('x')",
+                          "SELECT FTS3_tokenizer('simple')",
+                          "SELECT fts3_tokenizer('simple', x'0000000000000000')",
+                          "SELECT sqlite_log(1, 'x')",
+                          "SELECT * FROM pragma_database_list"}) {
     INFO(sql);
     const auto refused = ask(sql);
     REQUIRE(!refused.ok());
