@@ -112,4 +112,16 @@ void OverloadMeter::close_period(std::int64_t now_us) noexcept {
   has_waited_ = false;
 }
 
+void RefusedCalls::note(std::uint64_t key, std::int64_t now_us) {
+  if (slots_.empty()) slots_.resize(slots_max);
+  slots_[key % slots_max] = {key, now_us};
+  last_us_ = now_us;
+}
+
+bool RefusedCalls::has(std::uint64_t key, std::int64_t now_us) const noexcept {
+  if (!are_any(now_us)) return false;
+  const Slot& slot = slots_[key % slots_max];
+  return slot.key == key && now_us - slot.at_us < kept_us;
+}
+
 }  // namespace tandem::sip

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/leg.hpp"
 #include "sip/message.hpp"
@@ -48,6 +49,33 @@ class OverloadMeter {
   std::uint32_t taken_ = 0, shed_ = 0;
   bool has_waited_ = false;
   unsigned loss_percent_ = 0;
+};
+
+/// New calls that were refused without a transaction. A repetition that was on its way by then is
+/// no call that may be taken: its caller has given it up, and nobody would acknowledge the answer.
+///
+/// Threading: one thread at a time.
+class RefusedCalls {
+ public:
+  static constexpr std::int64_t kept_us = 32'000'000;  // 64 T1, as a transaction would (timer H)
+
+  /// `key`: a hash of the message, which repetitions have in common.
+  void note(std::uint64_t key, std::int64_t now_us);
+  /// There may be such repetitions at all. Costs nothing.
+  [[nodiscard]] bool are_any(std::int64_t now_us) const noexcept {
+    return now_us - last_us_ < kept_us && !slots_.empty();
+  }
+  [[nodiscard]] bool has(std::uint64_t key, std::int64_t now_us) const noexcept;
+
+ private:
+  struct Slot {
+    std::uint64_t key = 0;
+    std::int64_t at_us = -kept_us;
+  };
+  // A later one takes the place of an earlier one: more than a second of refusals, however many.
+  static constexpr std::size_t slots_max = 65'536;
+  std::vector<Slot> slots_;  // none before the first refusal
+  std::int64_t last_us_ = 0;
 };
 
 }  // namespace tandem::sip

@@ -208,6 +208,10 @@ bool StackWorker::receive(std::string_view bytes, const Path& path) {
       let_wait(bytes, path, now_us);
       return true;
     }
+    if (was_refused(bytes, now_us)) {
+      shed(bytes, path, now_us);
+      return true;
+    }
     meter_.note_taken(false, now_us);
     note_load(now_us);
   }
@@ -224,7 +228,9 @@ bool StackWorker::may_begin_now(std::int64_t now_us) {
   turn_began_us_ = now_us;
   loop_.defer([this] {
     turn_began_us_ = -1;
-    if (arrivals_.empty()) turn_messages_ = 0;
+    if (!arrivals_.empty()) return;
+    turn_messages_ = 0;
+    refusals_left_ = refusals_per_turn;
   });
   return true;
 }
@@ -254,7 +260,8 @@ void StackWorker::take_arrivals() {
   while (!arrivals_.empty() && now_us - began_us < most_us) {
     const Arrivals::Arrival& arrival = arrivals_.front();
     const bool is_call = !arrival.bytes.starts_with("CANCEL ");
-    if (is_call && now_us - arrival.at_us > shared_.config.arrival_wait_us) {
+    const bool is_late = now_us - arrival.at_us > shared_.config.arrival_wait_us;
+    if (is_call && (is_late || was_refused(arrival.bytes, now_us))) {
       shed(arrival.bytes, arrival.path, now_us);
     } else {
       if (is_call) meter_.note_taken(true, now_us);
@@ -284,9 +291,19 @@ void StackWorker::shed(std::string_view bytes, const Path& path, std::int64_t no
   // A repetition of what was taken before.
   if (transactions_.receive_request(message) != nullptr) return;
   bump(counters_.overload_refused);
+  refused_.note(repetition_key(bytes), now_us);
   // Who is told how much to keep back must not stop altogether.
   const bool is_told = takes_overload_feedback(message.vias[0]);
   refuse(message, path, 503, {}, {}, is_told ? 0 : static_cast<int>(1 + random_.below(4)));
+}
+
+/// What is repeated is repeated as it was (RFC 3261 section 17.1.1.2).
+std::uint64_t StackWorker::repetition_key(std::string_view bytes) const noexcept {
+  return KeyedHash(shared_.hash_key).add(bytes).value();
+}
+
+bool StackWorker::was_refused(std::string_view bytes, std::int64_t now_us) const noexcept {
+  return refused_.are_any(now_us) && refused_.has(repetition_key(bytes), now_us);
 }
 
 void StackWorker::note_load(std::int64_t now_us) {

@@ -229,6 +229,67 @@ TEST_CASE("Overload: a repetition of a call that was taken is not refused") {
   CHECK(stack.counters().overload_refused == 1);
 }
 
+TEST_CASE("Overload: what was refused is refused again when it is repeated, and never taken") {
+  StackConfig config;
+  config.arrivals_max = 1;
+  Stack stack(1, config);
+  Peer a(stack.network, "127.0.0.1:7000");
+  bool is_slow = true;
+  stack.calls().when_called = [&](Leg&, const InboundCall&) {
+    if (is_slow) stack.network.clock.advance_us(10'000);
+  };
+  Peer::Request more;
+  for (int i = 0; i < 3; ++i) {
+    more.call_id = "m" + std::to_string(i);
+    more.branch = "z9hG4bKm" + std::to_string(i);
+    a.request(more);  // taken, waits, refused
+  }
+  stack.run_ms(1);
+  CHECK(a.all() == "100 INVITE, 503 INVITE, 100 INVITE");
+  // One was sent before the 503 came. There is time for it now, but nobody who waits for it.
+  is_slow = false;
+  a.request(more);
+  stack.run_ms(1);
+  CHECK(a.all() == "503 INVITE");
+  // Among those that wait, too.
+  is_slow = true;
+  Peer::Request other;
+  other.call_id = "o";
+  other.branch = "z9hG4bKo";
+  a.request(other);
+  a.request(more);
+  stack.run_ms(1);
+  CHECK(a.all() == "100 INVITE, 503 INVITE");
+  CHECK(stack.counters().calls_in == 3);
+  // Tried again it is another request.
+  more.branch = "z9hG4bKagain";
+  more.cseq = 2;
+  a.request(more);
+  stack.run_ms(1);
+  CHECK(a.all() == "100 INVITE");
+  // Nor is it known for ever.
+  stack.run_ms(33'000);
+  a.all();
+  more.branch = "z9hG4bKm2";
+  more.cseq = 1;
+  a.request(more);
+  stack.run_ms(1);
+  CHECK(a.all() == "100 INVITE");
+}
+
+TEST_CASE("RefusedCalls: knows a refusal for as long as a transaction would") {
+  RefusedCalls calls;
+  CHECK_FALSE(calls.are_any(0));
+  CHECK_FALSE(calls.has(7, 0));
+  calls.note(7, 1'000);
+  calls.note(8, 2'000'000);
+  CHECK(calls.has(7, 32'000'999));
+  CHECK_FALSE(calls.has(7, 32'001'000));
+  CHECK(calls.has(8, 32'001'000));
+  CHECK_FALSE(calls.has(0, 32'001'000));
+  CHECK_FALSE(calls.are_any(34'000'000));
+}
+
 TEST_CASE("Arrivals: keeps the order while it grows, and refuses beyond its bounds") {
   Arrivals queue(40, 1'000);
   int pushed = 0, taken = 0;
