@@ -648,8 +648,8 @@ bool Call::try_next_place(const Failure& failure, Reason reason) {
   if (std::popcount(trial_.tried_places) >= places_of_attempt_max ||
       now_us - trial_.started_us >= silences_of_attempt_max * invite_s * second_us)
     return false;
-  const auto next =
-      route::next_place(*places, trial_.tried_places, worker_.random().next(), now_us);
+  route::TriedPlaces tried = trial_.tried_places;
+  const auto next = route::next_bearing_place(*places, tried, worker_.random(), now_us);
   if (!next) return false;
   const route::Place& place = (*places)[*next];
   const auto offer = prepare_media(trial_.vendor, place.health->address(), place.transport, false);

@@ -103,10 +103,13 @@ std::string_view listed_callee(const CallContext& c) noexcept {
   return payers == nullptr ? callee : payers->payer.rated(callee);
 }
 
-/// Where a vendor that has names is called first. False: nowhere now.
+/// Where a vendor that has names is called first. False: nowhere now; `is_kept_back` where some
+/// place could be called, but wants fewer calls.
 bool choose_place(const CallContext& context, const route::Places& places, std::int64_t now_us,
-                  CandidatePlan& plan) {
-  const auto chosen = route::next_place(places, 0, context.random->next(), now_us);
+                  CandidatePlan& plan, bool& is_kept_back) {
+  route::TriedPlaces keep_back = 0;
+  const auto chosen = route::next_bearing_place(places, keep_back, *context.random, now_us);
+  is_kept_back = keep_back != 0;
   if (!chosen) return false;
   plan.place_index = *chosen;
   plan.place = &places[*chosen];
@@ -253,20 +256,24 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
   } else if (const route::Places* const places = places_of(vendor, context.names.get());
              places != nullptr) {
     // What names stood for is not known any more of a call that is routed once more.
-    if (is_live && !choose_place(context, *places, now_us, plan))
-      return exclude(Reason::NoAvailableRouter, why_no_place(*places));
+    bool is_kept_back = false;
+    if (is_live && !choose_place(context, *places, now_us, plan, is_kept_back)) {
+      return is_kept_back ? exclude(Reason::RateLimited, "overload")
+                          : exclude(Reason::NoAvailableRouter, why_no_place(*places));
+    }
   } else {
     plan.address = route::first_usable(vendor.addresses, now_us);
+    // RFC 7339: each has said for itself how many of the calls it can take.
+    if (is_live && plan.address != nullptr && plan.address->loss_percent(now_us) > 0) {
+      plan.address = route::first_bearing(vendor.addresses, *context.random, now_us);
+      if (plan.address == nullptr) return exclude(Reason::RateLimited, "overload");
+    }
   }
   if (plan.address == nullptr && !vendor.registers && !vendor.has_names) {
     const bool is_any_up = std::any_of(vendor.addresses.begin(), vendor.addresses.end(),
                                        [](const auto& address) { return address->is_up(); });
     return exclude(Reason::NoAvailableRouter, is_any_up ? "retry_after" : "options_check");
   }
-  // RFC 7339: the place has said how many of the calls it can take.
-  if (is_live && plan.address != nullptr && plan.address->loss_percent(now_us) > 0 &&
-      plan.address->sheds(context.random->next(), now_us))
-    return exclude(Reason::RateLimited, "overload");
   const RewriteRules* caller_rules = &vendor.rewrite_caller;
   const RewriteRules* callee_rules = nullptr;
   if (!vendor.periods.empty()) {  // judged at the call's arrival

@@ -52,6 +52,14 @@ AddressHealth* first_usable(const GatewayAddresses& addresses, std::int64_t now_
   return found == addresses.end() ? nullptr : found->get();
 }
 
+AddressHealth* first_bearing(const GatewayAddresses& addresses, Random& random,
+                             std::int64_t now_us) {
+  const auto found = std::find_if(addresses.begin(), addresses.end(), [&](const auto& entry) {
+    return entry->is_usable(now_us) && !entry->sheds(random, now_us);
+  });
+  return found == addresses.end() ? nullptr : found->get();
+}
+
 std::string health_id(std::string_view gateway, const SocketAddress& address) {
   return std::string(gateway) + ' ' + address.to_string();
 }

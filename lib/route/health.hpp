@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tandem/clock.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem::route {
@@ -28,10 +29,11 @@ class AddressHealth {
   [[nodiscard]] bool is_up() const noexcept { return is_up_.load(std::memory_order_relaxed); }
   /// How long a Retry-After still keeps it out of routing. `now_us`: monotonic.
   [[nodiscard]] std::int64_t closed_us(std::int64_t now_us) const noexcept;
-  /// Whether this new call is one of those that its place has asked to be kept back (RFC 7339).
-  /// `draw`: any number.
-  [[nodiscard]] bool sheds(std::uint64_t draw, std::int64_t now_us) const noexcept {
-    return draw % 100 < loss_percent(now_us);
+  /// Whether this new call is one of those that its place has asked to be kept back (RFC 7339). A
+  /// number is drawn only where it has.
+  [[nodiscard]] bool sheds(Random& random, std::int64_t now_us) const {
+    const unsigned loss = loss_percent(now_us);
+    return loss > 0 && random.next() % 100 < loss;
   }
   /// 0..100 of a hundred new calls.
   [[nodiscard]] unsigned loss_percent(std::int64_t now_us) const noexcept;
@@ -66,6 +68,10 @@ using GatewayAddresses = std::vector<std::shared_ptr<AddressHealth>>;
 /// The first usable one; nullptr when there is none. Threading: thread-safe.
 [[nodiscard]] AddressHealth* first_usable(const GatewayAddresses& addresses,
                                           std::int64_t now_us) noexcept;
+/// The first usable one that does not keep this new call back (RFC 7339); nullptr when all do.
+/// Threading: as `random`.
+[[nodiscard]] AddressHealth* first_bearing(const GatewayAddresses& addresses, Random& random,
+                                           std::int64_t now_us);
 
 /// The id of an address of a gateway among all of them.
 [[nodiscard]] std::string health_id(std::string_view gateway, const SocketAddress& address);

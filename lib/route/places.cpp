@@ -64,4 +64,13 @@ std::optional<std::size_t> next_place(const Places& places, TriedPlaces tried, s
   return open[draw % left];
 }
 
+std::optional<std::size_t> next_bearing_place(const Places& places, TriedPlaces& tried,
+                                              Random& random, std::int64_t now_us) {
+  for (;;) {
+    const auto next = next_place(places, tried, random.next(), now_us);
+    if (!next || !places[*next].health->sheds(random, now_us)) return next;
+    tried |= TriedPlaces{1} << *next;
+  }
+}
+
 }  // namespace tandem::route

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "route/health.hpp"
+#include "tandem/clock.hpp"
 #include "tandem/sip_options.hpp"
 
 namespace tandem::route {
@@ -36,5 +37,11 @@ using TriedPlaces = std::uint32_t;
 [[nodiscard]] std::optional<std::size_t> next_place(const Places& places, TriedPlaces tried,
                                                     std::uint64_t draw,
                                                     std::int64_t now_us) noexcept;
+
+/// The same for a new call, which places may ask to be kept back (RFC 7339). Those that keep this
+/// one back are among `tried` then. Threading: as `random`.
+[[nodiscard]] std::optional<std::size_t> next_bearing_place(const Places& places,
+                                                            TriedPlaces& tried, Random& random,
+                                                            std::int64_t now_us);
 
 }  // namespace tandem::route

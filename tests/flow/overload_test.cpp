@@ -21,9 +21,11 @@ struct Fixture {
   int invites = 0;
   int offers = 0;
 
-  explicit Fixture(bool asks = true) {
+  explicit Fixture(bool asks = true, const std::string& more = {}) {
     SwitchConfig config = bench.config;
-    config.provision.vendor_gateways[0].addresses = {gateway_address("10.0.2.77:5060")};
+    auto& addresses = config.provision.vendor_gateways[0].addresses;
+    addresses = {gateway_address("10.0.2.77:5060")};
+    if (!more.empty()) addresses.push_back(gateway_address(more));
     config.provision.vendor_gateways[0].sip.overload_control = asks;
     REQUIRE(bench.tandem->reload(config).ok());
     bench.vendors[1]->set_plan(answer_after(0));
@@ -92,6 +94,17 @@ TEST_CASE("overload: a vendor that wants no more calls gets none for as long as 
   CHECK(f.call() == "v1");
   f.bench.run_s(1);
   f.bench.check_clean();
+}
+
+TEST_CASE("overload: what one address of a vendor does not want goes to its others first") {
+  Fixture f(true, "10.0.2.1:5060");
+  f.bench.vendors[0]->set_plan(answer_after(0));
+  f.said = ";oc=100;oc-algo=\"loss\";oc-validity=5000;oc-seq=10.1";
+  CHECK(f.call() == "v1");
+  CHECK(f.invites == 1);
+  CHECK(f.call() == "v1");
+  CHECK(f.invites == 1);
+  CHECK(f.bench.world.cdrs().back().callee_ip == "10.0.2.1:5060");
 }
 
 TEST_CASE("overload: a share of the calls passes over a vendor that wants fewer") {

@@ -13,6 +13,15 @@ SocketAddress at(std::string_view text) { return SocketAddress::parse(text, 5060
 
 constexpr std::int64_t second_us = 1'000'000;
 
+/// 0, 1, 2, ...
+class Counting final : public Random {
+ public:
+  std::uint64_t next() noexcept override { return count_++; }
+
+ private:
+  std::uint64_t count_ = 0;
+};
+
 }  // namespace
 
 TEST_CASE("Address health: Retry-After keeps an address out for its seconds and no longer (R-16)") {
@@ -88,13 +97,14 @@ TEST_CASE("Address health: an address keeps its state as long as a table names i
 TEST_CASE("Address health: what a place wants kept back holds for its time, the newest first") {
   AddressHealth health(at("192.0.2.1"));
   CHECK(health.loss_percent(0) == 0);
-  CHECK_FALSE(health.sheds(0, 0));
+  Counting random;
+  CHECK_FALSE(health.sheds(random, 0));
   health.note_loss(30, 2 * second_us, 10, 0);
   CHECK(health.loss_percent(0) == 30);
   CHECK(health.is_usable(0));  // the others go there
   int shed = 0;
-  for (std::uint64_t draw = 0; draw < 1'000; ++draw)
-    shed += health.sheds(draw, second_us) ? 1 : 0;
+  for (int i = 0; i < 1'000; ++i)
+    shed += health.sheds(random, second_us) ? 1 : 0;
   CHECK(shed == 300);
   health.note_loss(90, second_us, 9, second_us);  // responses cross
   CHECK(health.loss_percent(second_us) == 30);
@@ -106,4 +116,19 @@ TEST_CASE("Address health: what a place wants kept back holds for its time, the 
   CHECK(health.loss_percent(3 * second_us) == 0);
   health.note_loss(1'000, second_us, 3, 3 * second_us);
   CHECK(health.loss_percent(3 * second_us) == 100);
+}
+
+TEST_CASE("Address health: what one address keeps back another one of the gateway takes") {
+  const GatewayAddresses addresses = {std::make_shared<AddressHealth>(at("192.0.2.1")),
+                                      std::make_shared<AddressHealth>(at("192.0.2.2")),
+                                      std::make_shared<AddressHealth>(at("192.0.2.3"))};
+  Counting random;
+  CHECK(first_bearing(addresses, random, 0) == addresses[0].get());
+  addresses[0]->note_loss(100, second_us, 1, 0);
+  CHECK(first_bearing(addresses, random, 0) == addresses[1].get());
+  addresses[1]->close_for(1, 0);
+  CHECK(first_bearing(addresses, random, 0) == addresses[2].get());
+  addresses[2]->note_loss(100, second_us, 1, 0);
+  CHECK(first_bearing(addresses, random, 0) == nullptr);
+  CHECK(first_bearing(addresses, random, second_us) == addresses[0].get());
 }

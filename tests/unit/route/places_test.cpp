@@ -60,3 +60,31 @@ TEST_CASE("next_place: a host that was begun with is tried to its end, equals ha
     ++chosen[*next_place(equal, 0, draw, 0)];
   CHECK(chosen == std::array<int, 2>{50, 50});
 }
+
+TEST_CASE("next_bearing_place: a place that keeps the call back is passed over (RFC 7339)") {
+  const Places places = {place("10.0.0.1:5060", 0, 0, 0), place("10.0.0.2:5060", 1, 1, 0),
+                         place("10.0.0.3:5060", 2, 2, 0)};
+  SeededRandom random(1);
+  TriedPlaces tried = 0;
+  CHECK(next_bearing_place(places, tried, random, 0) == 0U);
+  CHECK(tried == 0);
+  places[0].health->note_loss(100, 1'000'000, 1, 0);
+  CHECK(next_bearing_place(places, tried, random, 0) == 1U);
+  CHECK(tried == 0b001);
+  tried = 0b010;
+  CHECK(next_bearing_place(places, tried, random, 0) == 2U);
+  places[2].health->note_loss(100, 1'000'000, 1, 0);
+  tried = 0b010;
+  CHECK_FALSE(next_bearing_place(places, tried, random, 0));
+  CHECK(tried == 0b111);
+  tried = 0;
+  CHECK(next_bearing_place(places, tried, random, 1'000'000) == 0U);
+  places[0].health->note_loss(40, 1'000'000, 2, 2'000'000);
+  int first = 0;
+  for (int i = 0; i < 1'000; ++i) {
+    tried = 0;
+    first += next_bearing_place(places, tried, random, 2'000'000) == 0U ? 1 : 0;
+  }
+  CHECK(first > 538);  // 600, give or take four standard deviations
+  CHECK(first < 662);
+}
