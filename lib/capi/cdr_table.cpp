@@ -189,8 +189,8 @@ int tandem_cdr_columns_text(const tandem_cdr_columns* columns, const char* name,
     const auto& texts = columns->columns.texts(name);
     if (code < 0 || static_cast<std::size_t>(code) >= texts.size()) {
       return fail(ErrorCode::invalid_argument, "code " + std::to_string(code) + " of column \"" +
-                                                   name + "\" was not in 0.." +
-                                                   std::to_string(texts.size()));
+                                                   name + "\" was none of its " +
+                                                   std::to_string(texts.size()) + " texts");
     }
     const std::string& found = texts[static_cast<std::size_t>(code)];
     *text = found.c_str();
