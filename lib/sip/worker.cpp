@@ -184,8 +184,10 @@ bool StackWorker::on_bytes(std::string_view bytes, const Path& path) {
   if (shared_.workers.size() > 1) {
     const unsigned to = owner(bytes);
     if (to != index_) {
-      (void)hand_over(to, HandoverRing::Kind::message, path,
-                      bytes);  // a full ring drops, as the network may
+      // A full ring drops, as the network may; but nobody repeats what came on a stream.
+      if (!hand_over(to, HandoverRing::Kind::message, path, bytes) && path.is_stream() &&
+          is_new_invite(bytes))
+        shed(bytes, path, loop_.clock().monotonic_us());
       return true;
     }
   }
@@ -277,12 +279,12 @@ void StackWorker::take_arrivals() {
 }
 
 /// Refuses a new call for want of time, while that costs little; then nothing is said, and its
-/// caller repeats it.
+/// caller repeats it. On a stream nobody does, and a peer that is not read from sends no more.
 void StackWorker::shed(std::string_view bytes, const Path& path, std::int64_t now_us) {
   meter_.note_shed(now_us);
   note_load(now_us);
-  if (refusals_left_ == 0) return bump(counters_.overload_dropped);
-  --refusals_left_;
+  if (refusals_left_ == 0 && !path.is_stream()) return bump(counters_.overload_dropped);
+  if (refusals_left_ > 0) --refusals_left_;
   Message& message = *message_;
   const Framing framing = path.is_byte_stream() ? Framing::stream : Framing::datagram;
   if (scan(bytes, framing, message).kind != Fault::Kind::none)

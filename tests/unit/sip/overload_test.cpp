@@ -277,6 +277,52 @@ TEST_CASE("Overload: what was refused is refused again when it is repeated, and 
   CHECK(a.all() == "100 INVITE");
 }
 
+TEST_CASE("Overload: each call that came on a stream is answered, since nobody repeats it") {
+  struct Client final : io::StreamHandler {
+    std::map<std::string, int> answers;  // by the first line
+    void on_bytes(std::string_view bytes) override {
+      constexpr std::string_view begin = "SIP/2.0 ";
+      for (std::size_t at = bytes.starts_with(begin) ? 0 : bytes.find("\nSIP/2.0 ");
+           at != std::string_view::npos; at = bytes.find("\nSIP/2.0 ", at + 1))
+        ++answers[std::string(bytes.substr(bytes.find(begin, at) + begin.size(), 3))];
+    }
+    void on_closed(const Error&) override {}
+  };
+  for (const unsigned workers : {1U, 2U}) {
+    StackConfig config;
+    config.arrivals_max = 1;
+    config.handover_bytes = 4'096;
+    Stack stack(workers, config);
+    for (unsigned i = 0; i < workers; ++i)
+      stack.calls(i).when_called = [&](Leg&, const InboundCall&) {
+        stack.network.clock.advance_us(10'000);
+      };
+    Client client;
+    io::Loop& loop = stack.network.create_loop();
+    const auto stream = loop.connect(at("127.0.0.1:5060"), client);
+    REQUIRE(stream.ok());
+    stack.run_ms(1);
+    const Peer text(stack.network, "127.0.0.1:7000");
+    std::string all;
+    constexpr int calls = 200;
+    for (int i = 0; i < calls; ++i) {
+      Peer::Request invite;
+      invite.transport = "TCP";
+      invite.call_id = "s" + std::to_string(i);
+      invite.branch = "z9hG4bKs" + std::to_string(i);
+      all += text.text(invite);
+    }
+    REQUIRE((*stream)->send(all).ok());
+    stack.run_ms(1);
+    CHECK(client.answers["100"] >= 2);
+    CHECK(client.answers["503"] > 64);
+    CHECK(client.answers["100"] + client.answers["503"] == calls);
+    CHECK(stack.counters().overload_dropped == 0);
+    for (unsigned i = 0; i < workers; ++i)
+      stack.calls(i).legs.clear();
+  }
+}
+
 TEST_CASE("RefusedCalls: knows a refusal for as long as a transaction would") {
   RefusedCalls calls;
   CHECK_FALSE(calls.are_any(0));
