@@ -8,6 +8,7 @@
 
 #include "call/identity.hpp"
 #include "sip/contact.hpp"
+#include "sip/overload.hpp"
 #include "sip/provisional.hpp"
 #include "sip/session_timer.hpp"
 #include "sip/writer.hpp"
@@ -58,6 +59,33 @@ void watch(const sip::Message& message) {
   require(agreed.interval_s == 0 || agreed.interval_s >= sip::session_interval_min_s);
 }
 
+/// What a Via asks of our load is answered in it, and read there by the same rules.
+void tell_load(const sip::Message& message) {
+  for (std::size_t i = 0; i < message.via_count; ++i) {
+    const auto told = sip::overload_feedback(message.vias[i]);
+    require(!told || (told->loss_percent <= 100 && told->validity_us >= 0));
+  }
+  if (!message.is_request || message.via_count == 0 ||
+      !sip::takes_overload_feedback(message.vias[0]))
+    return;
+  const std::string load = sip::overload_parameters(35, 1'700'000'000'000'000);
+  static char buffer[131'072];
+  sip::MessageWriter writer(buffer, sizeof buffer);
+  sip::ResponseHead head;
+  head.status = 503;
+  head.to_tag = "t";
+  head.source = SocketAddress::parse("192.0.2.1:5060").value();
+  head.overload = load;
+  sip::write_response_head(writer, message, head);
+  writer.finish();
+  static sip::Message written;
+  if (!writer.ok() ||
+      sip::scan(writer.view(), sip::Framing::datagram, written).kind != sip::Fault::Kind::none)
+    return;
+  const auto read = sip::overload_feedback(written.vias[0]);
+  require(read && read->loss_percent == 35);
+}
+
 void identify(const sip::Message& message) {
   InboundCall call;
   for (std::size_t i = 0; i < message.header_count; ++i)
@@ -92,6 +120,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!message.is_request) follow(message);
   acknowledge(message);
   watch(message);
+  tell_load(message);
   if (message.is_request) identify(message);
   return 0;
 }
