@@ -144,9 +144,8 @@ void MediaPath::set_relayed(bool relayed, std::array<IpAddress::Family, 2> famil
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     if (!streams_[i].is_open()) continue;
     (void)streams_[i].set_crypto(MediaSide::callee, {});  // plain: nothing to refuse
-    if (is_callee_fenced_) fence(MediaSide::callee, i, nullptr);
   }
-  is_callee_fenced_ = false;
+  fence(MediaSide::callee, {});
   negotiated_.clear();
   relayed_ = relayed;
   families_ = families;
@@ -159,6 +158,10 @@ Result<void> MediaPath::open_stream(std::size_t index) {
   auto session = relay_->open(families_[0], families_[1]);
   if (!session) return session.error();
   session->set_tag(tag_);
+  if (fences_ != nullptr) {
+    for (const MediaSide side : {MediaSide::caller, MediaSide::callee})
+      (void)session->set_sources(side, (*fences_)[index_of(side)]);
+  }
   streams_[index] = std::move(*session);
   return {};
 }
@@ -194,7 +197,7 @@ void MediaPath::settle_clock(MediaSide from, std::size_t index) noexcept {
 
 void MediaPath::remember(MediaSide from) {
   remembered_ = std::make_unique<Remembered>(
-      Remembered{from, described_[index_of(from)], streams_.size(), keys_});
+      Remembered{from, described_[index_of(from)], streams_.size(), keys_, fence_of(from)});
 }
 
 void MediaPath::revert() noexcept {
@@ -203,6 +206,7 @@ void MediaPath::revert() noexcept {
   Description& description = described_[index_of(from)] = std::move(remembered_->description);
   if (streams_.size() > remembered_->streams) streams_.resize(remembered_->streams);
   keys_ = std::move(remembered_->keys);
+  fence(from, remembered_->sources);
   remembered_.reset();
   for (std::size_t i = 0; i < std::min(streams_.size(), description.targets.size()); ++i) {
     if (!streams_[i].is_open()) continue;
@@ -219,6 +223,10 @@ Result<void> MediaPath::lead(MediaSide from, SdpRole role, const sip::SdpSession
   const MediaSettings& own = settings[index_of(from)];
   const MediaSources* const others = settings[index_of(to)].sources;
   const bool takes_keys = edit.ends_encryption;
+  // Before anything says where to: who sends is latched from then on. The other side may send
+  // before it describes anything.
+  fence(from, own.sources == nullptr ? MediaSources{} : *own.sources);
+  if (others != nullptr && described_[index_of(to)].targets.empty()) fence(to, *others);
   description.targets.resize(session.media_count);
   for (std::size_t i = 0; i < session.media_count; ++i) {
     const sip::SdpMedia& media = session.media[i];
@@ -258,9 +266,6 @@ Result<void> MediaPath::lead(MediaSide from, SdpRole role, const sip::SdpSession
       target.wants_mux = media.has_rtcp_mux;
     }
     const bool is_known = i < described_[index_of(to)].targets.size();
-    if (own.sources != nullptr) fence(from, i, own.sources);
-    // It may send before it describes anything, and is latched then.
-    if (others != nullptr && !is_known) fence(to, i, others);
     // Keys first: where to and that it may go is said below, and nothing goes in the clear.
     if (role == SdpRole::answer &&
         (target.rtp.port == 0 || target.rtp.ip.family == streams_[i].local_rtp(from).ip.family)) {
@@ -354,9 +359,18 @@ Result<void> MediaPath::answer_keys(std::size_t index, const MediaSettingsPair& 
   return set;
 }
 
-void MediaPath::fence(MediaSide side, std::size_t index, const MediaSources* sources) {
-  (void)streams_[index].set_sources(side, sources == nullptr ? MediaSources{} : *sources);
-  if (side == MediaSide::callee) is_callee_fenced_ = true;
+/// Who takes a party's place is held to its own sources, or to none.
+void MediaPath::fence(MediaSide side, const MediaSources& sources) {
+  if (sources.is_anybody() && fence_of(side).is_anybody()) return;
+  if (fences_ == nullptr) fences_ = std::make_unique<std::array<MediaSources, 2>>();
+  (*fences_)[index_of(side)] = sources;
+  for (MediaSession& stream : streams_) {
+    if (stream.is_open()) (void)stream.set_sources(side, sources);
+  }
+}
+
+MediaSources MediaPath::fence_of(MediaSide side) const {
+  return fences_ == nullptr ? MediaSources{} : (*fences_)[index_of(side)];
 }
 
 /// Ours, as `to` sees it: that of the first stream that it uses.

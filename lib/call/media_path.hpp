@@ -71,7 +71,7 @@ struct MediaSettings {
   sip::SdpPolicy description;
   bool nat_sdp_first = false;  ///< M-03.
   SrtpSetting srtp{};
-  const MediaSources* sources = nullptr;  ///< Lives longer than the path. Null: anybody.
+  const MediaSources* sources = nullptr;  ///< Null: anybody.
   DtmfSend dtmf_send = DtmfSend::auto_mode;
   bool gets_converted_keys = false;
   bool hears_tones = false;
@@ -206,6 +206,7 @@ class MediaPath {
     Description description;
     std::size_t streams;
     std::vector<StreamKeys> keys;
+    MediaSources sources;
   };
 
   Result<void> open_stream(std::size_t index);
@@ -222,7 +223,8 @@ class MediaPath {
                                   const MediaSettingsPair& settings) const noexcept;
   Result<void> answer_keys(std::size_t index, const MediaSettingsPair& settings,
                            sip::SdpStreamEdit& edit);
-  void fence(MediaSide side, std::size_t index, const MediaSources* sources);
+  void fence(MediaSide side, const MediaSources& sources);
+  [[nodiscard]] MediaSources fence_of(MediaSide side) const;
   void settle_mux(std::size_t index) noexcept;
   void settle_clock(MediaSide from, std::size_t index) noexcept;
   void settle_audio(MediaSide from, const sip::SdpSession& said, std::string_view shown,
@@ -245,7 +247,7 @@ class MediaPath {
   std::array<IpAddress::Family, 2> families_{IpAddress::Family::ipv4, IpAddress::Family::ipv4};
   std::vector<MediaSession> streams_;  // by m= line
   std::vector<StreamKeys> keys_;       // of what is encrypted as far as the relay, by m= line
-  bool is_callee_fenced_ = false;
+  std::unique_ptr<std::array<MediaSources, 2>> fences_;  // by MediaSide; null: never one
   std::array<Description, 2> described_;
   std::unique_ptr<Remembered> remembered_;
   std::unique_ptr<AudioPlan> audio_plan_;  // null: packets pass as they are

@@ -453,3 +453,24 @@ TEST_CASE("Media of a call: a callee that is not allowed is not latched before i
   CHECK(c.hears(c.a));
   CHECK(c.media.stats(callee).cause == MediaCause::source_denied);
 }
+
+TEST_CASE("Media of a call: who takes a place is not held to the sources of who had it (S-01)") {
+  KeyedCall c(pass, pass);
+  MediaSources sources;
+  sources.allow.push_back(IpNetwork::parse("198.51.100.0/24").value());
+  c.settings[1].sources = &sources;
+  REQUIRE(c.exchange(c.a, c.a.offer(false, false), false));
+  CHECK(c.hears(c.b));
+  c.settings[1].sources = nullptr;
+  End other(callee, "192.0.2.77");
+  other.sdp = c.b.sdp;
+  // Refused by who stays: the one who had the place has it back, and its sources.
+  c.media.remember(callee);
+  REQUIRE(c.pass(other, SdpRole::offer, other.offer(false, false)));
+  c.media.revert();
+  CHECK_FALSE(c.hears(other));
+  CHECK(c.hears(c.b));
+  REQUIRE(c.pass(other, SdpRole::offer, other.offer(false, false)));
+  REQUIRE(c.pass(c.a, SdpRole::answer, c.a.answer(false)));
+  CHECK(c.hears(other));
+}
