@@ -417,8 +417,8 @@ bool Call::try_next_candidate() {
                                    : plan.place != nullptr
                                        ? plan.place->transport
                                        : context_.tables->vendors[plan.vendor].config.sip.transport;
-    const auto offer =
-        prepare_media(plan.vendor, plan.destination(), transport, plan.contact != nullptr);
+    const auto offer = prepare_media(plan.vendor, plan.destination(), is_over_tls(transport),
+                                     plan.contact != nullptr);
     if (!offer) {
       const ErrorCode code = offer.error().code;
       const Reason why = code == ErrorCode::limit ? Reason::AllGatewayBusy : Reason::CodecMismatch;
@@ -606,8 +606,8 @@ bool Call::follow_redirect(const Failure& failure) {
   if (trial_.redirection == nullptr || is_heard || failure.status >= 600) return false;
   const auto target = trial_.redirection->next();
   if (!target) return false;
-  const auto offer =
-      prepare_media(trial_.vendor, target->address, target->transport, trial_.contact != nullptr);
+  const auto offer = prepare_media(trial_.vendor, target->address, is_over_tls(target->transport),
+                                   trial_.contact != nullptr);
   if (!offer) return false;
   worker_.retire(std::move(trial_.leg));
   reoffer_from_ = ack_to_ = nullptr;
@@ -652,7 +652,8 @@ bool Call::try_next_place(const Failure& failure, Reason reason) {
   const auto next = route::next_bearing_place(*places, tried, worker_.random(), now_us);
   if (!next) return false;
   const route::Place& place = (*places)[*next];
-  const auto offer = prepare_media(trial_.vendor, place.health->address(), place.transport, false);
+  const auto offer =
+      prepare_media(trial_.vendor, place.health->address(), is_over_tls(place.transport), false);
   if (!offer) return false;
   // it is one more INVITE to the vendor.
   if (!vendor().rate_meter->try_take(vendor().call_rate, now_us)) return false;
@@ -677,11 +678,24 @@ bool Call::try_next_place(const Failure& failure, Reason reason) {
 /// Chooses the way of the media for this vendor and writes the offer it gets. Errors: those of
 /// MediaPath::pass().
 Result<std::string> Call::prepare_media(std::uint32_t vendor_index,
-                                        const SocketAddress& destination, SipTransport transport,
+                                        const SocketAddress& destination, bool hides_keys,
                                         bool is_registered) {
   const Vendor& vendor = context_.tables->vendors[vendor_index];
+  hides_keys_[1] = hides_keys;
+  auto passed = lead_media(media_, vendor, destination, is_registered);
+  if (is_traced_)
+    trace_note("media", media_.relayed() ? "goes through the relay" : "goes past the switch");
+  if (passed) return passed;
+  worker_.commons().log.write(LogLevel::warning, "call", "offer could not be passed on",
+                              {{"call_id", std::string(inbound_->call_id())},
+                               {"vendor", vendor.config.id},
+                               {"error", passed.error().message}});
+  return passed;
+}
+
+Result<std::string> Call::lead_media(MediaPath& media, const Vendor& vendor,
+                                     const SocketAddress& destination, bool is_registered) {
   const Parameters& p = parameters();
-  hides_keys_[1] = transport == SipTransport::tls || transport == SipTransport::wss;
   const MediaChoice choice{
       // Who sends a call on is not in its media.
       .customer =
@@ -697,18 +711,10 @@ Result<std::string> Call::prepare_media(std::uint32_t vendor_index,
       .relays_behind_nat = p.media_behind_nat,
       .relays_same_nat = p.media_same_nat,
       .relays_between_networks = p.media_between_networks};
-  media_.set_relayed(worker_.commons().relay != nullptr && is_relayed(choice),
-                     {context_.source.ip.family, destination.ip.family});
-  if (is_traced_)
-    trace_note("media", media_.relayed() ? "goes through the relay" : "goes past the switch");
-  auto passed = media_.pass(MediaSide::caller, SdpRole::offer, {setup_->offer_type, setup_->offer},
-                            media_settings(&vendor.config));
-  if (passed) return passed;
-  worker_.commons().log.write(LogLevel::warning, "call", "offer could not be passed on",
-                              {{"call_id", std::string(inbound_->call_id())},
-                               {"vendor", vendor.config.id},
-                               {"error", passed.error().message}});
-  return passed;
+  media.set_relayed(worker_.commons().relay != nullptr && is_relayed(choice),
+                    {context_.source.ip.family, destination.ip.family});
+  return media.pass(MediaSide::caller, SdpRole::offer, {setup_->offer_type, setup_->offer},
+                    media_settings(&vendor.config));
 }
 
 MediaSettingsPair Call::media_settings(const GatewayConfig* callee) const noexcept {

@@ -234,7 +234,10 @@ class Call final : public LegEvents {
   void arm_target_timer();
   [[nodiscard]] int& parts_left();
   Result<std::string> prepare_media(std::uint32_t vendor_index, const SocketAddress& destination,
-                                    SipTransport transport, bool is_registered);
+                                    bool hides_keys, bool is_registered);
+  /// The same on any path, past log and trace.
+  Result<std::string> lead_media(MediaPath& media, const Vendor& vendor,
+                                 const SocketAddress& destination, bool is_registered);
   [[nodiscard]] Manners manners(const SipOptions& options) const noexcept;
   /// What is configured of both sides' descriptions, with that vendor or the present callee.
   [[nodiscard]] MediaSettingsPair media_settings(const GatewayConfig* callee) const noexcept;
@@ -335,6 +338,7 @@ class Call final : public LegEvents {
   // Taking places in other calls, and giving them; call_stand_in.cpp.
   void ask_for_place();
   [[nodiscard]] bool may_stand_in(const StandIn& in, const std::string& party) const;
+  [[nodiscard]] bool can_talk_with(const StandIn& in, const Vendor& phone);
   [[nodiscard]] const StandIn* stand_in(MediaSide side) const noexcept;
   /// Of the leg that the call arrived on, whoever stands there now.
   [[nodiscard]] std::string_view arrival_call_id() const noexcept;

@@ -78,7 +78,8 @@ void Call::ask_for_place() {
                                                       std::string(context_.caller.view()),
                                                       setup_->offer,
                                                       std::move(in),
-                                                      {}});
+                                                      {},
+                                                      hides_keys_[0]});
   const auto put = [&there, order = std::move(order), held] {
     there.stand_in(order, std::move(*held));
   };
@@ -172,6 +173,21 @@ void Call::note_ringing() {
                                   {static_cast<unsigned>(id_ >> call_id_worker_shift), id_});
 }
 
+/// Whether each of the two offers can be the answer to the other one, with what is set of both.
+/// Tried on ports of its own: if not, who rings goes on ringing.
+bool Call::can_talk_with(const StandIn& in, const Vendor& phone) {
+  MediaPath trial(worker_.commons().relay, worker_.random());
+  const bool hid_keys = std::exchange(hides_keys_[1], in.hides_keys);
+  const auto to_phone = lead_media(trial, phone, in.leg->remote(), true);
+  const auto to_caller =
+      to_phone ? trial.pass(MediaSide::callee, SdpRole::answer, {"application/sdp", in.offer},
+                            media_settings(&phone.config))
+               : to_phone;
+  hides_keys_[1] = hid_keys;
+  return to_phone && to_caller && sip::can_answer(*to_phone, in.offer) &&
+         sip::can_answer(*to_caller, setup_->offer);
+}
+
 int Call::pick_up(const Leg* there, StandIn& in) {
   const bool is_calling = !is_over_ && setup_ != nullptr && trial_.leg != nullptr &&
                           !is_answer_pending() && state_ != CallState::answered;
@@ -184,10 +200,9 @@ int Call::pick_up(const Leg* there, StandIn& in) {
   const Phone* const phone =
       asker == nullptr ? nullptr : context_.tables->find_phone(asker->config.number);
   if (phone == nullptr) return no_such_call;
-  // Each of the two offers is the answer to the other one. What the caller was told reliably, or is
-  // to be offered by who answers, nobody else can take up.
+  // What the caller was told reliably, or is to be offered by who answers, nobody else can take up.
   if (setup_->offer.empty() || inbound_->has_early_session() ||
-      !sip::can_answer(in.offer, setup_->offer) || !sip::can_answer(setup_->offer, in.offer))
+      !can_talk_with(in, context_.tables->vendors[phone->vendor]))
     return not_acceptable;
   note_stand_in(in, vendor().config.id);
   setup_->timer.cancel();
@@ -196,7 +211,7 @@ int Call::pick_up(const Leg* there, StandIn& in) {
   inbound_->forget_progress();
   setup_->early_answer.clear();
   const SocketAddress remote = in.leg->remote();
-  const auto offer = prepare_media(phone->vendor, remote, SipTransport::udp, true);
+  const auto offer = prepare_media(phone->vendor, remote, in.hides_keys, true);
   if (!offer) {
     end_by_server(Reason::AllGatewayBusy);
     return not_acceptable;

@@ -27,6 +27,7 @@ struct StandIn {
   std::string offer;           ///< Its description; "" once it is in place.
   std::unique_ptr<Leg> leg;    ///< Null once it is in place.
   std::string call_id;         ///< Of the call that it stands in.
+  bool hides_keys = false;     ///< Its signalling is encrypted (RFC 4568 section 8).
 
   [[nodiscard]] const Customer& entry() const noexcept { return tables->customers[customer]; }
   [[nodiscard]] const std::string& id() const noexcept { return entry().config.id; }
