@@ -287,3 +287,44 @@ TEST_CASE("Pickup: what the caller was told reliably nobody else can answer (RFC
   office.check_clean();
   office.check_money();
 }
+
+TEST_CASE("Pickup: a phone whose settings do not fit leaves the call ringing (T-10)") {
+  SwitchConfig config = phones_config();
+  PhoneConfig& taking = config.provision.phones[1];
+  SUBCASE("no codec of its list is offered") { taking.codecs = {CodecName::parse("G729").value()}; }
+  SUBCASE("its media must be encrypted, and it would have to show its keys") {
+    taking.srtp = SrtpMode::required;
+  }
+  Ringing office(config);
+  const auto taker = office.dial_from(1002, "*8");
+  office.run_s(1);
+  CHECK(has_failed(*taker, "488"));
+  CHECK_FALSE(office.bell->is_over());
+  CHECK_FALSE(office.caller->is_over());
+  office.bell->answer();
+  office.answered(office.caller);
+  office.run_s(1);
+  office.caller->hang_up();
+  CHECK(office.answered_records() == 0);
+  office.check_clean();
+  CHECK(office.answered_records() == 1);
+  office.check_money();
+}
+
+TEST_CASE("Pickup: a phone with encrypted media picks up who has plain media (T-10, RFC 4568)") {
+  SwitchConfig config = phones_config();
+  config.provision.phones[1].srtp = SrtpMode::required;
+  config.provision.phones[1].srtp_any_transport = true;
+  Ringing office(config);
+  DialPlan plan = talking();
+  plan.srtp = SrtpMode::required;
+  const auto taker = office.dial_from(1002, "*8", plan);
+  office.answered(taker);
+  office.answered(office.caller);
+  office.run_s(2);
+  CHECK(office.caller->received_pattern() == 0x22);
+  CHECK(taker->received_pattern() == 0x33);
+  taker->hang_up();
+  CHECK(office.only_cdr().vendor_gateway == "phone:1002");
+  office.check_money();
+}
