@@ -718,9 +718,8 @@ Result<std::string> Call::lead_media(MediaPath& media, const Vendor& vendor,
 }
 
 MediaSettingsPair Call::media_settings(const GatewayConfig* callee) const noexcept {
-  const auto of = [this](const GatewayConfig& gateway, MediaSide side) {
+  const auto of = [](const GatewayConfig& gateway, bool hides_keys) {
     const SipOptions& options = gateway.sip;
-    const bool hides_keys = hides_keys_[side == MediaSide::caller ? 0 : 1];
     const bool converts_keys = options.gets_converted();
     return MediaSettings{{.codecs = gateway.codecs,
                           .annexb = options.annexb,
@@ -742,9 +741,16 @@ MediaSettingsPair Call::media_settings(const GatewayConfig* callee) const noexce
     return is_loop(side) || (transfer_ != nullptr && transfer_->side == side);
   };
   MediaSettingsPair settings;
-  if (context_.customer_entry() != nullptr && !is_settled(MediaSide::caller))
-    settings[0] = of(context_.customer_entry()->config, MediaSide::caller);
-  if (callee != nullptr) settings[1] = of(*callee, MediaSide::callee);
+  if (const StandIn* const in = speaking_in(MediaSide::caller)) {
+    settings[0] = of(in->entry().config, in->hides_keys);
+  } else if (context_.customer_entry() != nullptr && !is_settled(MediaSide::caller)) {
+    settings[0] = of(context_.customer_entry()->config, hides_keys_[0]);
+  }
+  if (const StandIn* const in = speaking_in(MediaSide::callee)) {
+    settings[1] = of(in->entry().config, in->hides_keys);
+  } else if (callee != nullptr) {
+    settings[1] = of(*callee, hides_keys_[1]);
+  }
   return settings;
 }
 

@@ -340,6 +340,8 @@ class Call final : public LegEvents {
   [[nodiscard]] bool may_stand_in(const StandIn& in, const std::string& party) const;
   [[nodiscard]] bool can_talk_with(const StandIn& in, const Vendor& phone);
   [[nodiscard]] const StandIn* stand_in(MediaSide side) const noexcept;
+  /// The same, also on its way there; null while somebody else is being led there.
+  [[nodiscard]] const StandIn* speaking_in(MediaSide side) const noexcept;
   /// Of the leg that the call arrived on, whoever stands there now.
   [[nodiscard]] std::string_view arrival_call_id() const noexcept;
   void note_ringing();

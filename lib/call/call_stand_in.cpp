@@ -31,6 +31,12 @@ const StandIn* Call::stand_in(MediaSide side) const noexcept {
   return stand_ins_ == nullptr ? nullptr : (*stand_ins_)[index_of(side)].get();
 }
 
+const StandIn* Call::speaking_in(MediaSide side) const noexcept {
+  if (transfer_ == nullptr || transfer_->side != side) return stand_in(side);
+  if (transfer_->stand_in != nullptr) return transfer_->stand_in.get();
+  return transfer_->order == Transfer::Order::replaces ? stand_in(side) : nullptr;
+}
+
 std::string_view Call::arrival_call_id() const noexcept {
   const StandIn* const caller = stand_in(MediaSide::caller);
   if (caller != nullptr) return caller->call_id;

@@ -351,3 +351,59 @@ TEST_CASE("Replaces: whatever crosses with it, the call has two ends and one rec
     }
   }
 }
+
+TEST_CASE("Replaces: who takes a place speaks as its own settings say (RFC 3891, S-01, RFC 4568)") {
+  SwitchConfig config = phones_config();
+  DialPlan plan = talking();
+  SUBCASE("from where it is") {
+    // Only the one that is replaced is held to where it is.
+    config.provision.phones[0].media_sources.allow = {IpNetwork::parse("10.0.3.1/32").value()};
+  }
+  SUBCASE("with encrypted media") {
+    config.provision.phones[1].srtp = SrtpMode::required;
+    config.provision.phones[1].srtp_any_transport = true;
+    plan.srtp = SrtpMode::required;
+  }
+  Talk office(config);
+  const auto taker = office.take(1002, office.desk->replaces(), plan);
+  office.answered(taker);
+  office.run_s(2);
+  CHECK(office.desk->is_over());
+  CHECK(office.caller->received_pattern() == 0x22);
+  CHECK(taker->received_pattern() == 0x33);
+  // The next description comes over the same way.
+  taker->hold();
+  office.run_s(1);
+  taker->resume();
+  office.run_s(1);
+  CHECK(taker->count("reoffer 200") == 2);
+  const std::uint64_t before = office.caller->packets_received();
+  office.run_s(1);
+  CHECK(office.caller->packets_received() > before + 40);
+  taker->hang_up();
+  office.check_clean();
+  CHECK(office.answered_records() == 1);
+  office.check_money();
+}
+
+TEST_CASE("Replaces: what its settings forbid changes nothing (RFC 3891, RFC 4568)") {
+  SwitchConfig config = phones_config();
+  SUBCASE("its media must be encrypted") { config.provision.phones[1].srtp = SrtpMode::required; }
+  SUBCASE("no codec of its list is offered") {
+    config.provision.phones[1].codecs = {CodecName::parse("G729").value()};
+  }
+  SUBCASE("its media may not come from there, and the other party refuses") {
+    config.provision.phones[1].media_sources.deny = {IpNetwork::parse("0.0.0.0/0").value()};
+  }
+  Talk office(config);
+  if (config.provision.phones[1].media_sources.deny.size() == 1)
+    office.caller->set_reoffer_status(488);
+  const auto taker = office.take(1002, office.desk->replaces(), talking());
+  office.run_s(2);
+  CHECK(failure_of(*taker) == "failure 488");
+  office.check_as_before();
+  office.caller->hang_up();
+  office.check_clean();
+  CHECK(office.answered_records() == 1);
+  office.check_money();
+}
