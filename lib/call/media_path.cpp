@@ -196,8 +196,9 @@ void MediaPath::settle_clock(MediaSide from, std::size_t index) noexcept {
 }
 
 void MediaPath::remember(MediaSide from) {
-  remembered_ = std::make_unique<Remembered>(
-      Remembered{from, described_[index_of(from)], streams_.size(), keys_, fence_of(from)});
+  remembered_ = std::make_unique<Remembered>(Remembered{from, described_[index_of(from)],
+                                                        streams_.size(), keys_, fence_of(from),
+                                                        last_sent_[index_of(other(from))]});
 }
 
 void MediaPath::revert() noexcept {
@@ -207,6 +208,7 @@ void MediaPath::revert() noexcept {
   if (streams_.size() > remembered_->streams) streams_.resize(remembered_->streams);
   keys_ = std::move(remembered_->keys);
   fence(from, remembered_->sources);
+  last_sent_[index_of(other(from))] = std::move(remembered_->shown);
   remembered_.reset();
   for (std::size_t i = 0; i < std::min(streams_.size(), description.targets.size()); ++i) {
     if (!streams_[i].is_open()) continue;

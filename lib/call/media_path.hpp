@@ -207,6 +207,7 @@ class MediaPath {
     std::size_t streams;
     std::vector<StreamKeys> keys;
     MediaSources sources;
+    std::string shown;  // to the other side
   };
 
   Result<void> open_stream(std::size_t index);

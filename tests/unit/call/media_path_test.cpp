@@ -124,6 +124,21 @@ TEST_CASE("M-04: direct media passes a description byte for byte") {
   CHECK_FALSE(path.has_streams());
 }
 
+TEST_CASE("MediaPath: what was refused was not shown (RFC 3264 section 8)") {
+  SeededRandom random(1);
+  call::MediaPath path(nullptr, random);
+  REQUIRE(path.pass(MediaSide::callee, SdpRole::offer, {"application/sdp", offer}));
+  std::string other = offer;
+  other.replace(other.find("4000"), 4, "5000");
+  for (int tries = 0; tries < 2; ++tries) {
+    path.remember(MediaSide::callee);
+    REQUIRE(path.pass(MediaSide::callee, SdpRole::offer, {"application/sdp", other}));
+    CHECK(path.shown(MediaSide::caller) == other);
+    path.revert();
+    CHECK(path.shown(MediaSide::caller) == offer);
+  }
+}
+
 TEST_CASE("MediaPath: without a relay a relayed call is an error that names it") {
   SeededRandom random(1);
   call::MediaPath path(nullptr, random);
