@@ -211,6 +211,7 @@ int Call::pick_up(const Leg* there, StandIn& in) {
       !can_talk_with(in, context_.tables->vendors[phone->vendor]))
     return not_acceptable;
   note_stand_in(in, vendor().config.id);
+  shadow_notes_.reset();  // no tables say who picks up
   setup_->timer.cancel();
   trial_.leg->release(answered_elsewhere);
   close_trial(request_terminated, not_selected_cause, Reason::CallerCancel);

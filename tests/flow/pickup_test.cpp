@@ -328,3 +328,27 @@ TEST_CASE("Pickup: a phone with encrypted media picks up who has plain media (T-
   CHECK(office.only_cdr().vendor_gateway == "phone:1002");
   office.check_money();
 }
+
+TEST_CASE("Pickup: who was to carry the call is not shown to a shadow as who did (R-23)") {
+  SwitchConfig config = phones_config();
+  config.provision.phones[0].replaces = ReplacesMode::any;
+  config.provision.vendor_gateways[0].sip.replaces = ReplacesMode::own;
+  PhoneOffice office(config);
+  office.b->set_plan(rings());
+  REQUIRE(office.tandem->start_shadow("{}"));
+  const auto caller = office.dial({}, "442079460000");
+  REQUIRE(office.world.run_until([&] { return caller->count("180") == 1; }, 10 * second_us));
+  const auto taker = office.take(1001, office.b->last_call()->replaces());
+  office.answered(taker);
+  office.answered(caller);
+  office.run_s(5);
+  caller->hang_up();
+  const Cdr& cdr = office.only_cdr();
+  CHECK(cdr.vendor_gateway == "phone:1001");
+  CHECK_FALSE(cdr.customer.charge.is_zero());
+  const auto report = office.tandem->shadow_report();
+  REQUIRE(report);
+  CHECK(report->find("\"calls\":0") != std::string::npos);
+  CHECK(report->find("\"calls\":1") == std::string::npos);
+  office.check_money();
+}
