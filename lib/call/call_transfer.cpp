@@ -156,16 +156,20 @@ void Call::call_target(std::unique_ptr<Leg> in, TransferPlan plan) {
   // Of the two of this call, whom the target sees. A transferor's own number comes as it came
   // first, for the rules of its gateway are applied to it again.
   const bool shows_calling = forwarding->shows_original != is_caller;
+  const bool shows_stand_in = in_place != nullptr && !forwarding->shows_original;
   const bool is_hidden = privacy_ != nullptr;  // who called
   const Number came_first = as_number(caller_raw_);
-  const std::string shown(!shows_calling ? called : is_caller ? came_first.view() : calling);
+  const std::string shown(shows_stand_in   ? std::string_view(in_place->number)
+                          : !shows_calling ? called
+                          : is_caller      ? came_first.view()
+                                           : calling);
   const auto uri_of = [this](std::string_view number) {
     std::string uri = "<sip:";
     sip::append_user(number, uri);
     if (!number.empty()) uri += '@';
     return uri.append(own_host_) + ">";
   };
-  if (plan.referred_by.empty() && !(is_caller && is_hidden))
+  if (plan.referred_by.empty() && (in_place != nullptr || !(is_caller && is_hidden)))
     plan.referred_by = uri_of(forwarding->transferor);
   transfer_->offered = std::move(plan.offer);
   InboundCall arrival;
@@ -179,7 +183,7 @@ void Call::call_target(std::unique_ptr<Leg> in, TransferPlan plan) {
   if (!plan.referred_by.empty()) arrival.headers.push_back({"Referred-By", plan.referred_by});
   // Who has called hidden is shown so, which needs an identity beside the From (P-09).
   std::string identity;
-  if (shows_calling && is_hidden && !shown.empty()) {
+  if (shows_calling && !shows_stand_in && is_hidden && !shown.empty()) {
     identity = uri_of(shown);
     arrival.headers.push_back({"Privacy", *privacy_});
     arrival.headers.push_back({"P-Asserted-Identity", identity});

@@ -407,3 +407,28 @@ TEST_CASE("Replaces: what its settings forbid changes nothing (RFC 3891, RFC 456
   CHECK(office.answered_records() == 1);
   office.check_money();
 }
+
+TEST_CASE("Replaces: who leads a call elsewhere from a place in it is shown itself (T-04)") {
+  SwitchConfig config = phones_config();
+  auto& settings = config.provision.customer_gateways[0].sip;
+  settings.replaces = ReplacesMode::any;
+  settings.refer = ReferMode::local;
+  config.parameters.call_transfer_using_original_caller = false;
+  PhoneOffice office(config);
+  const auto first = office.dial_from(1001, "442079460000");
+  office.answered(first);
+  DialPlan plan;
+  plan.replaces = first->replaces();
+  const auto taker = office.dial(plan, "1002");
+  office.answered(taker);
+  office.run_s(1);
+  taker->refer("<sip:1003@10.0.0.1>");
+  office.run_s(3);
+  const auto target = office.phone(1003).last_call();
+  REQUIRE(target != nullptr);
+  CHECK(target->was_answered());
+  CHECK(target->caller() == "1000");
+  target->hang_up();
+  office.check_clean();
+  office.check_money();
+}
