@@ -6,7 +6,6 @@
 #include <sstream>
 #include <string>
 
-#include "api_client.hpp"
 #include "commands.hpp"
 #include "json_text.hpp"
 
@@ -66,30 +65,13 @@ bool read_rules(const Options& options, tandem::ReconcileRules& rules) {
 /// The other end's totals of the same period.
 int with_peer(const tandem::SwitchConfig& config, const tandem::InterconnectQuery& query,
               std::int32_t line_hundredths) {
-  const auto& vendors = config.provision.vendor_gateways;
-  const auto vendor = std::find_if(vendors.begin(), vendors.end(), [&](const auto& each) {
-    return each.id == query.gateway && each.reconciliation;
-  });
-  if (!query.is_vendor || vendor == vendors.end()) {
-    complain("\"" + query.gateway + "\" is no vendor gateway with `reconciliation`; see --file");
-    return status_usage;
-  }
   const auto ours = tandem::interconnect_totals(config, query);
   if (!ours) return failed(ours.error());
-  tandem::SwitchConfig peer;
-  peer.admin_listen = vendor->reconciliation->address;
-  peer.admin_token = vendor->reconciliation->token;
-  ApiClient client(peer);
-  const auto answer = client.ask("GET", "/api/v1/interconnect/totals?side=customer&gateway=" +
-                                            url_quoted(vendor->reconciliation->gateway) +
-                                            "&since=" + tandem::format_time_us(query.since_us) +
-                                            "&until=" + tandem::format_time_us(query.until_us));
-  if (!answer || answer->status != 200) {
-    complain(answer ? "the other end refused: " + answer->body.substr(0, answer->body.find('\n'))
-                    : client.failure());
-    return status_failed;
+  const auto theirs = tandem::peer_totals(config, query);
+  if (!theirs && theirs.error().code == tandem::ErrorCode::not_found) {
+    complain(theirs.error().message + "; see --file");
+    return status_usage;
   }
-  const auto theirs = tandem::parse_interconnect_totals(answer->body);
   if (!theirs) return failed(theirs.error());
   const tandem::PeerCheck check = tandem::compare_totals(query, *ours, *theirs, line_hundredths);
   std::printf("%s\n", tandem::to_json(check).c_str());

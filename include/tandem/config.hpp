@@ -219,6 +219,7 @@ struct ReconciliationPeer {
   SocketAddress address;  ///< Of its admin API.
   std::string gateway;    ///< The customer gateway there through which our calls come.
   std::string token;      ///< "": none is sent.
+  HttpsConfig https{};    ///< Its files are read for each question.
   bool operator==(const ReconciliationPeer&) const = default;
 };
 

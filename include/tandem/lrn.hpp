@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tandem/export.h"
+#include "tandem/tls.hpp"
 #include "tandem/values.hpp"
 
 namespace tandem {
@@ -44,9 +45,9 @@ struct LrnResolverConfig {
   std::string id;
   LrnResolverKind kind = LrnResolverKind::sip302;
   std::vector<SocketAddress>
-      addresses;             ///< The n-th retry asks the n-th next one. Port 0: 5060, 80 or 53.
-  SipTransport transport{};  ///< sip302: UDP or TCP.
-  std::string caller;        ///< sip302: user part of From; "" for none.
+      addresses;  ///< The n-th retry asks the n-th next one. Port 0: 5060, 80 or 443, 53.
+  SipTransport transport{};                   ///< sip302: UDP or TCP.
+  std::string caller;                         ///< sip302: user part of From; "" for none.
   std::string path = "/lrn?number={number}";  ///< http: `{number}` becomes the number.
   std::vector<std::string> headers;           ///< http: further "Name: value" lines, at most 16.
   std::string lrn_key = "lrn";        ///< http: key or JSON pointer (RFC 6901) in the answer.
@@ -59,6 +60,7 @@ struct LrnResolverConfig {
   std::int32_t cache_entries = 100'000;  ///< 1..10,000,000; the oldest goes first.
   std::int32_t queries_max = 1000;       ///< Under way in each call worker, 1..65536.
   std::int32_t connections = 4;          ///< http: to each address from each worker, 1..64.
+  HttpsConfig https{};  ///< http. Its files are read with each load and reload, not in between.
 };
 
 /// What a call does when its callee could not be looked up.

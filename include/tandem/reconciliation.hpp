@@ -46,6 +46,13 @@ TANDEM_EXPORT Result<InterconnectTotals> parse_interconnect_totals(std::string_v
 TANDEM_EXPORT Result<InterconnectTotals> interconnect_totals(const SwitchConfig& config,
                                                              const InterconnectQuery& query);
 
+/// What the switch at the other end of a vendor gateway counted, by its `reconciliation`; waits for
+/// the answer, up to two minutes. Errors: not_found (no such gateway, or it names no switch),
+/// timeout, io (it does not answer, refuses, or a file of TLS cannot be read), invalid_argument (it
+/// answered something else).
+TANDEM_EXPORT Result<InterconnectTotals> peer_totals(const SwitchConfig& config,
+                                                     const InterconnectQuery& query);
+
 /// One call as either end has it.
 struct InterconnectCall {
   std::uint64_t record_id = 0;      ///< Of ours; of a partner's the line of the file.

@@ -36,4 +36,15 @@ struct TlsConfig {
   bool operator==(const TlsConfig&) const = default;
 };
 
+/// How a server is asked by HTTPS. Its certificate must be of an authority in `ca`, good now, and
+/// for `name` or, without one, for the address that is asked (RFC 9110 section 4.3.4).
+struct HttpsConfig {
+  bool is_on = false;  ///< False: HTTP without TLS; then all others are "".
+  std::string name;    ///< Domain of the server; the first label of its certificate may be `*`.
+  std::string ca;      ///< As in TlsConfig; "": authorities of the system.
+  std::string certificate, key;  ///< As in TlsConfig: shown when the server asks for one.
+
+  bool operator==(const HttpsConfig&) const = default;
+};
+
 }  // namespace tandem

@@ -60,7 +60,7 @@ class TablesBuilder {
     if (auto done = accounts(); !done) return done.error();
     if (auto done = calendars(); !done) return done.error();
     if (auto done = gateway_groups(); !done) return done.error();
-    lrn_resolvers();
+    if (auto done = lrn_resolvers(previous); !done) return done.error();
     if (auto done = customers(); !done) return done.error();
     if (auto done = vendors(); !done) return done.error();
     if (auto done = phones(); !done) return done.error();
@@ -176,9 +176,30 @@ class TablesBuilder {
     return {};
   }
 
-  void lrn_resolvers() {
-    for (const LrnResolverConfig& resolver : config_.provision.lrn_resolvers)
-      tables_->lrn_resolvers.push_back(state_.lrn_resolvers.of(lrn::state_id(resolver), resolver));
+  Result<void> lrn_resolvers(const Tables* previous) {
+    for (const LrnResolverConfig& resolver : config_.provision.lrn_resolvers) {
+      auto tls = lrn::open_tls(resolver, config_.folder);
+      if (!tls) {
+        // A file that went away must not keep other objects from being changed.
+        const std::shared_ptr<lrn::ResolverState> kept = unchanged_resolver(resolver, previous);
+        if (kept == nullptr) return in("LRN resolver", resolver.id, tls.error());
+        tables_->lrn_resolvers.push_back(kept);
+        continue;
+      }
+      tables_->lrn_resolvers.push_back(
+          state_.lrn_resolvers.of(lrn::state_id(resolver, *tls), resolver, *tls));
+    }
+    return {};
+  }
+
+  /// That of the tables in force, when it is asked the same way; null: there is none.
+  static std::shared_ptr<lrn::ResolverState> unchanged_resolver(const LrnResolverConfig& resolver,
+                                                                const Tables* previous) {
+    if (previous == nullptr) return nullptr;
+    for (const auto& known : previous->lrn_resolvers) {
+      if (lrn::state_id(known->config) == lrn::state_id(resolver)) return known;
+    }
+    return nullptr;
   }
 
   /// Null: the customer's numbers are not looked up.

@@ -6,6 +6,25 @@
 
 namespace tandem::http {
 
+Result<ClientTls> open_client_tls(const HttpsConfig& https, const std::string& folder) {
+  if (!https.is_on) return ClientTls{};
+  TlsConfig files;
+  files.ca = https.ca;
+  files.certificate = https.certificate;
+  files.key = https.key;
+  std::string_view key;
+  auto context = io::TlsContext::create(io::resolved_tls(files, folder), key);
+  if (context) return ClientTls{std::move(*context), https.name};
+  Error error = std::move(context).error();
+  if (!key.empty()) error.message = "tls_" + std::string(key) + ": " + error.message;
+  return error;
+}
+
+std::string host_of(const std::string& name, const SocketAddress& server) {
+  if (name.empty()) return server.to_string();
+  return server.port == 443 ? name : name + ':' + std::to_string(server.port);
+}
+
 /// One connection, with at most one request under way.
 class Client::Connection final : private io::StreamHandler {
  public:
@@ -16,7 +35,11 @@ class Client::Connection final : private io::StreamHandler {
 
   /// Errors: io (no descriptor).
   Result<void> open() {
-    auto stream = client_.loop_.connect(client_.server_, *this);
+    const ClientTls& tls = client_.tls_;
+    is_made_ = tls.context == nullptr;
+    auto stream = is_made_ ? client_.loop_.connect(client_.server_, *this)
+                           : tls.context->connect(client_.loop_, client_.server_,
+                                                  {tls.name, true, true}, *this);
     if (!stream) return stream.error();
     stream_ = std::move(*stream);
     return {};
@@ -30,8 +53,7 @@ class Client::Connection final : private io::StreamHandler {
   void ask(Waiting request) {
     idle_.cancel();
     current_ = std::move(request);
-    // The queue of a connection holds any request; a closed one tells so by on_closed().
-    (void)stream_->send(current_->request);
+    if (is_made_) send();
   }
 
   /// Without a word to whoever asked.
@@ -42,6 +64,14 @@ class Client::Connection final : private io::StreamHandler {
   }
 
  private:
+  /// The queue of a connection holds any request; a closed one tells so by on_closed().
+  void send() { (void)stream_->send(current_->request); }
+
+  void on_connected() override {
+    if (std::exchange(is_made_, true)) return;
+    if (current_) send();
+  }
+
   void on_bytes(std::string_view bytes) override {
     if (!current_) return end();  // nothing was asked for
     read(reader_.append(bytes));
@@ -88,13 +118,14 @@ class Client::Connection final : private io::StreamHandler {
   std::unique_ptr<io::StreamConnection> stream_;
   ResponseReader reader_;
   std::optional<Waiting> current_;
+  bool is_made_ = true;    // requests can be sent: a TLS handshake is over
   bool was_used_ = false;  // a response came on it
   Timer idle_;
 };
 
 Client::Client(io::Loop& loop, const SocketAddress& server, const ClientLimits& limits,
-               ClientEvents& events)
-    : loop_(loop), server_(server), limits_(limits), events_(events) {}
+               ClientEvents& events, ClientTls tls)
+    : loop_(loop), server_(server), limits_(limits), events_(events), tls_(std::move(tls)) {}
 
 Client::~Client() { *is_alive_ = false; }
 

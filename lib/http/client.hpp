@@ -12,6 +12,7 @@
 
 #include "http/response_reader.hpp"
 #include "io/loop.hpp"
+#include "io/tls.hpp"
 
 namespace tandem::http {
 
@@ -21,6 +22,19 @@ struct ClientLimits {
   std::size_t body_bytes_max = std::size_t{16} << 10;
   std::int64_t idle_us = 20'000'000;  ///< How long a connection without a request is kept.
 };
+
+/// How a server is asked by HTTPS.
+struct ClientTls {
+  std::shared_ptr<const io::TlsContext> context;  ///< Null: HTTP without TLS.
+  std::string name;  ///< The host that the server must prove to be; "": its address.
+};
+/// Reads the files. Null context when `https` is off. Errors: those of TlsContext::create(), with
+/// the key of the file in front.
+[[nodiscard]] Result<ClientTls> open_client_tls(const HttpsConfig& https,
+                                                const std::string& folder);
+
+/// What a Host header says: the name with the port, when it has one, else the address.
+[[nodiscard]] std::string host_of(const std::string& name, const SocketAddress& server);
 
 /// Hears what became of requests. May call any method of the client, but not destroy it.
 class ClientEvents {
@@ -41,7 +55,7 @@ class Client final {
  public:
   /// `loop` and `events` outlive the client.
   Client(io::Loop& loop, const SocketAddress& server, const ClientLimits& limits,
-         ClientEvents& events);
+         ClientEvents& events, ClientTls tls = {});
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -71,6 +85,7 @@ class Client final {
   const SocketAddress server_;
   const ClientLimits limits_;
   ClientEvents& events_;
+  const ClientTls tls_;
   std::deque<Waiting> waiting_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<std::unique_ptr<Connection>> retired_;  // until the end of the turn

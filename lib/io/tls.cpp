@@ -68,6 +68,14 @@ bool is_of_domain(X509* certificate, std::string_view domain) noexcept {
   return false;
 }
 
+/// RFC 9525 section 6: DNS names, whole or with a wildcard for the first label; not the common
+/// name.
+bool is_of_host(X509* certificate, const std::string& host) noexcept {
+  return X509_check_host(certificate, host.data(), host.size(),
+                         X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT,
+                         nullptr) == 1;
+}
+
 bool is_of_address(X509* certificate, const IpAddress& ip) noexcept {
   const Names names(static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
@@ -352,6 +360,9 @@ Result<std::unique_ptr<StreamConnection>> Context::connect(Loop& loop, const Soc
   if (!peer.name.empty() && SSL_set_tlsext_host_name(ssl.get(), peer.name.c_str()) != 1) {
     return Error{ErrorCode::invalid_argument, "\"" + peer.name + "\" was no name of a server"};
   }
+  constexpr unsigned char web_protocols[] = "\x08http/1.1";
+  if (peer.is_web && SSL_set_alpn_protos(ssl.get(), web_protocols, sizeof(web_protocols) - 1) != 0)
+    return Error{ErrorCode::internal, "TLS had no memory for a connection"};
   auto made = std::make_unique<TlsStream>(shared_from_this(), loop, std::move(ssl));
   if (auto begun = made->begin_connect(remote, peer, handler); !begun)
     return std::move(begun).error();
@@ -460,6 +471,7 @@ bool TlsStream::put_out(const char* bytes, std::size_t count) noexcept {
 bool TlsStream::is_expected(X509* certificate) noexcept {
   if (!peer_) return true;  // who connects is known by other means
   const bool is_expected = peer_->name.empty() ? is_of_address(certificate, remote_.ip)
+                           : peer_->is_web     ? is_of_host(certificate, peer_->name)
                                                : is_of_domain(certificate, peer_->name);
   is_other_ = !is_expected;
   return is_expected;
@@ -597,6 +609,14 @@ void TlsStream::close(Error error) {
 }
 
 }  // namespace
+
+TlsConfig resolved_tls(const TlsConfig& tls, const std::string& folder) {
+  TlsConfig resolved = tls;
+  for (std::string* path : {&resolved.certificate, &resolved.key, &resolved.ca}) {
+    if (!path->empty() && path->front() != '/') *path = folder + "/" + *path;
+  }
+  return resolved;
+}
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::create(const TlsConfig& files,
                                                              std::string_view& failed_key) {

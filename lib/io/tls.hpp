@@ -17,7 +17,13 @@ struct TlsPeer {
   std::string
       name;  ///< A domain (RFC 5922 section 7), sent as SNI; "": the address it is called at.
   bool is_verified = true;  ///< False: any certificate will do.
+  /// A server of HTTP: the name is a host's (RFC 9525), of which the first label may be a wildcard,
+  /// and HTTP/1.1 is agreed on (RFC 7301).
+  bool is_web = false;
 };
+
+/// The same with its paths resolved against `folder`.
+[[nodiscard]] TlsConfig resolved_tls(const TlsConfig& tls, const std::string& folder);
 
 /// Certificate, key and authorities as their files were when it was made, for connections of both
 /// ways. TLS 1.2 with forward secrecy and authenticated encryption, and TLS 1.3; no renegotiation,

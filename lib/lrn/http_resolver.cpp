@@ -36,13 +36,15 @@ std::string http_question(const LrnResolverConfig& config, const SocketAddress& 
     rest.remove_prefix(at + place.size());
   }
   request += rest;
-  request += " HTTP/1.1\r\nHost: " + server.to_string() + "\r\nAccept: application/json\r\n";
+  request += " HTTP/1.1\r\nHost: " + http::host_of(config.https.name, server) +
+             "\r\nAccept: application/json\r\n";
   for (const std::string& header : config.headers)
     request += header + "\r\n";
   return request + "\r\n";
 }
 
-HttpResolver::HttpResolver(const LrnResolverConfig& config, io::Loop& loop, ResolverEvents& events)
+HttpResolver::HttpResolver(const LrnResolverConfig& config, const http::ClientTls& tls,
+                           io::Loop& loop, ResolverEvents& events)
     : config_(config), events_(events) {
   http::ClientLimits limits;
   limits.connections_max = static_cast<std::size_t>(config.connections);
@@ -50,7 +52,7 @@ HttpResolver::HttpResolver(const LrnResolverConfig& config, io::Loop& loop, Reso
   http::ClientEvents& own_events = *this;
   for (std::size_t i = 0; i < config.addresses.size(); ++i) {
     clients_.push_back(
-        std::make_unique<http::Client>(loop, server_of(config, i), limits, own_events));
+        std::make_unique<http::Client>(loop, server_of(config, i), limits, own_events, tls));
   }
 }
 

@@ -15,8 +15,9 @@ namespace tandem::lrn {
 /// 200 with a JSON object is an answer, every other response refuses; 5xx counts as unreachable.
 class HttpResolver final : public Resolver, private http::ClientEvents {
  public:
-  /// `config`, `loop` and `events` outlive the resolver.
-  HttpResolver(const LrnResolverConfig& config, io::Loop& loop, ResolverEvents& events);
+  /// `config`, `loop` and `events` outlive the resolver. `tls`: of `config.https`.
+  HttpResolver(const LrnResolverConfig& config, const http::ClientTls& tls, io::Loop& loop,
+               ResolverEvents& events);
 
   [[nodiscard]] bool ask(std::uint64_t id, std::string_view number, unsigned attempt) override;
   void forget(std::uint64_t id) override;

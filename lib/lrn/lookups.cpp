@@ -54,7 +54,7 @@ class Lookups::Desk final : private ResolverEvents {
         resolver_ = std::make_unique<SipResolver>(config, *owner_.legs_, events);
         break;
       case LrnResolverKind::http:
-        resolver_ = std::make_unique<HttpResolver>(config, owner_.loop_, events);
+        resolver_ = std::make_unique<HttpResolver>(config, state_->tls, owner_.loop_, events);
         break;
       case LrnResolverKind::host:
         resolver_ = std::make_unique<HostResolver>(config, owner_.ask_host_);

@@ -21,11 +21,11 @@ const char* lrn_resolver_kind_name(LrnResolverKind kind) noexcept {
 namespace tandem::lrn {
 namespace {
 
-/// Where servers of a kind listen.
-std::uint16_t lrn_port(LrnResolverKind kind) noexcept {
-  switch (kind) {
+/// Where servers of its kind listen.
+std::uint16_t lrn_port(const LrnResolverConfig& config) noexcept {
+  switch (config.kind) {
     case LrnResolverKind::http:
-      return 80;
+      return config.https.is_on ? 443 : 80;
     case LrnResolverKind::naptr:
       return 53;
     case LrnResolverKind::sip302:
@@ -37,7 +37,11 @@ std::uint16_t lrn_port(LrnResolverKind kind) noexcept {
 
 }  // namespace
 
-std::string state_id(const LrnResolverConfig& config) {
+Result<http::ClientTls> open_tls(const LrnResolverConfig& config, const std::string& folder) {
+  return http::open_client_tls(config.https, folder);
+}
+
+std::string state_id(const LrnResolverConfig& config, const http::ClientTls& tls) {
   std::string id;
   const auto add = [&id](std::string_view text) {
     id += text;
@@ -60,12 +64,18 @@ std::string state_id(const LrnResolverConfig& config) {
     add(address.to_string());
   for (const std::string& header : config.headers)
     add(header);
+  const HttpsConfig& https = config.https;
+  if (https.is_on) {
+    for (const std::string& text : {https.name, https.ca, https.certificate, https.key})
+      add(text);
+    if (tls.context != nullptr) id += tls.context->fingerprint();
+  }
   return id;
 }
 
 SocketAddress server_of(const LrnResolverConfig& config, std::size_t attempt) noexcept {
   SocketAddress server = config.addresses[attempt % config.addresses.size()];
-  if (server.port == 0) server.port = lrn_port(config.kind);
+  if (server.port == 0) server.port = lrn_port(config);
   return server;
 }
 

@@ -197,6 +197,7 @@ void Switch::Body::compare_with_peers() {
   {
     const std::lock_guard lock(config_mutex_);
     wanted.parameters = config_.parameters;
+    wanted.folder = config_.folder;
     for (const VendorGateway& vendor : config_.provision.vendor_gateways) {
       if (!vendor.reconciliation) continue;
       VendorGateway& one = wanted.provision.vendor_gateways.emplace_back();

@@ -69,7 +69,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   SwitchConfig merged = before;
   merged.parameters = update.parameters;
   merged.sip_tls = update.sip_tls;
-  if (merged.sip_tls) *merged.sip_tls = resolved_tls(*merged.sip_tls, update.folder);
+  if (merged.sip_tls) *merged.sip_tls = io::resolved_tls(*merged.sip_tls, update.folder);
   // Marks of packets are those that the sockets were opened with.
   merged.parameters.sip_tos = before.parameters.sip_tos;
   merged.parameters.media_tos = before.parameters.media_tos;

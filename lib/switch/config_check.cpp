@@ -448,7 +448,26 @@ class Checker {
     }
   }
 
+  void check_https(const HttpsConfig& https, const std::string& pointer) {
+    if (!https.is_on) {
+      for (const auto& [key, text] : {std::pair{"/tls_name", &https.name},
+                                      {"/tls_ca", &https.ca},
+                                      {"/tls_certificate", &https.certificate},
+                                      {"/tls_key", &https.key}}) {
+        if (!text->empty()) fail(pointer + key, "\"" + *text + "\" counts with \"tls\" only");
+      }
+      return;
+    }
+    if (!https.key.empty() && https.certificate.empty())
+      fail(pointer + "/tls_key", "\"" + https.key + "\" came without tls_certificate");
+    if (IpAddress::parse(https.name))
+      fail(pointer + "/tls_name", "\"" + https.name + "\" is an address and no domain name");
+  }
+
   void check_lrn_resolver(const LrnResolverConfig& resolver, const std::string& pointer) {
+    if (resolver.https.is_on && resolver.kind != LrnResolverKind::http)
+      fail(pointer + "/tls", "is for a resolver of kind http");
+    check_https(resolver.https, pointer);
     const bool is_host = resolver.kind == LrnResolverKind::host;
     if (is_host != resolver.addresses.empty()) {
       fail(pointer + "/addresses",
@@ -659,6 +678,8 @@ class Checker {
     check_gateway(vendor, pointer);
     known(calendars_, vendor.calendar, "calendar", pointer + "/calendar");
     if (vendor.caller_pool) check_pool(vendor.caller_pool->numbers, pointer + "/caller_pool");
+    if (vendor.reconciliation)
+      check_https(vendor.reconciliation->https, pointer + "/reconciliation");
     check_registration(vendor, pointer);
     if (vendor.options_check && vendor.registration == GatewayRegistration::dynamic)
       fail(pointer + "/options_check", "a gateway that registers here is there while it does");

@@ -392,23 +392,28 @@ const std::vector<Field<SwitchRules>>& switching_fields() {
 
 const std::vector<Field<ReconciliationPeer>>& reconciliation_fields() {
   using P = ReconciliationPeer;
-  static const std::vector<Field<P>> fields = {
-      {"address", "IP:PORT", "required", "Its admin API.",
-       [](Reader& r, const Json& v, P& p) {
-         std::string text;
-         if (!r.string(v, text)) return;
-         const auto address = SocketAddress::parse(text);
-         if (address && address->port != 0) {
-           p.address = *address;
-         } else {
-           r.fail("\"" + text + "\" is not IP:PORT");
-         }
-       }},
-      {"gateway", "id", "required", "The customer gateway there through which our calls come.",
-       [](Reader& r, const Json& v, P& p) { read_id(r, v, p.gateway); }},
-      {"token", "text", "none", "Sent as `Authorization: Bearer`.",
-       [](Reader& r, const Json& v, P& p) { r.string(v, p.token); }},
-  };
+  static const std::vector<Field<P>> fields = [] {
+    std::vector<Field<P>> table = {
+        {"address", "IP:PORT", "required", "Its admin API.",
+         [](Reader& r, const Json& v, P& p) {
+           std::string text;
+           if (!r.string(v, text)) return;
+           const auto address = SocketAddress::parse(text);
+           if (address && address->port != 0) {
+             p.address = *address;
+           } else {
+             r.fail("\"" + text + "\" is not IP:PORT");
+           }
+         }},
+        {"gateway", "id", "required", "The customer gateway there through which our calls come.",
+         [](Reader& r, const Json& v, P& p) { read_id(r, v, p.gateway); }},
+        {"token", "text", "none", "Sent as `Authorization: Bearer`.",
+         [](Reader& r, const Json& v, P& p) { r.string(v, p.token); }},
+    };
+    const std::vector<Field<P>> https = https_fields<P>();
+    table.insert(table.end(), https.begin(), https.end());
+    return table;
+  }();
   return fields;
 }
 

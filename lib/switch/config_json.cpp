@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <unordered_map>
 
+#include "http/client.hpp"
 #include "switch/config_check.hpp"
 #include "switch/config_fields_json.hpp"
 #include "switch/config_reader_json.hpp"
@@ -189,6 +190,21 @@ std::vector<Field<Provision>> provision_fields() {
   return fields;
 }
 
+/// Finds out whether the files of what is asked by HTTPS can be used.
+void check_https_files(const SwitchConfig& config, std::vector<ConfigError>& errors) {
+  const auto check = [&](const HttpsConfig& https, const std::string& pointer) {
+    const auto opened = http::open_client_tls(https, config.folder);
+    if (!opened) errors.push_back({pointer, opened.error().message});
+  };
+  const Provision& provision = config.provision;
+  for (std::size_t i = 0; i < provision.lrn_resolvers.size(); ++i)
+    check(provision.lrn_resolvers[i].https, "/provision/lrn_resolvers/" + std::to_string(i));
+  for (std::size_t i = 0; i < provision.vendor_gateways.size(); ++i) {
+    if (const auto& peer = provision.vendor_gateways[i].reconciliation)
+      check(peer->https, "/provision/vendor_gateways/" + std::to_string(i) + "/reconciliation");
+  }
+}
+
 ConfigReading read(std::string_view text, const std::string& folder, bool looks_outside) {
   ConfigReading reading;
   reading.config.folder = folder.empty() ? "." : folder;
@@ -216,6 +232,7 @@ ConfigReading read(std::string_view text, const std::string& folder, bool looks_
     if (sink.path.empty()) sink.path = is_day_or_hour ? "cdr" : "cdr-" + sink.type;
   }
   check_config(reading.config, reading.errors);
+  if (looks_outside && reading.errors.empty()) check_https_files(reading.config, reading.errors);
   return reading;
 }
 

@@ -155,59 +155,65 @@ const std::vector<Field<LrnGatewayConfig>>& lrn_fields() {
 
 const std::vector<Field<LrnResolverConfig>>& lrn_resolver_fields() {
   using L = LrnResolverConfig;
-  static const std::vector<Field<L>> fields = {
-      {"id", "id", "required", "Name of the resolver (R-20).",
-       [](Reader& r, const Json& v, L& l) { read_id(r, v, l.id); }},
-      {"kind", "sip302|http|enum|host", "required",
-       "INVITE to a redirect server, HTTP GET, NAPTR records of name servers, or the hook of the "
-       "host "
-       "program.",
-       [](Reader& r, const Json& v, L& l) {
-         r.choice<LrnResolverKind>(v,
-                                   {{"sip302", LrnResolverKind::sip302},
-                                    {"http", LrnResolverKind::http},
-                                    {"enum", LrnResolverKind::naptr},
-                                    {"host", LrnResolverKind::host}},
-                                   l.kind);
-       }},
-      {"addresses", "array of IP, IP:PORT or name", "none",
-       "Servers, port 5060, 80 or 53; a repeated question goes to the next one. Not for `host`.",
-       [](Reader& r, const Json& v, L& l) { read_resolver_addresses(r, v, l.addresses); }},
-      {"transport", "udp|tcp", "udp", "sip302: how they are reached.",
-       [](Reader& r, const Json& v, L& l) {
-         r.choice<SipTransport>(v, {{"udp", SipTransport::udp}, {"tcp", SipTransport::tcp}},
-                                l.transport);
-       }},
-      {"caller", "text", "\"\"", "sip302: user part of From.",
-       [](Reader& r, const Json& v, L& l) { r.string(v, l.caller, 64); }},
-      {"path", "text", "\"/lrn?number={number}\"", "http: what is asked for.",
-       [](Reader& r, const Json& v, L& l) { read_path(r, v, l.path); }},
-      {"headers", "array of \"Name: value\"", "[]", "http: further header lines, at most 16.",
-       [](Reader& r, const Json& v, L& l) { read_header_lines(r, v, l.headers); }},
-      {"lrn_key", "text", "\"lrn\"",
-       "http: key of the answer, or JSON pointer into it; absent, null or \"\": not ported.",
-       [](Reader& r, const Json& v, L& l) { read_answer_key(r, v, l.lrn_key); }},
-      {"region_key", "text", "\"region\"", "http: the same; sip302, enum: parameter of the URI.",
-       [](Reader& r, const Json& v, L& l) { read_answer_key(r, v, l.region_key); }},
-      {"suffix", "name of DNS", "e164.arpa",
-       "enum: where the tree of numbers begins; private trees have names of their own.",
-       [](Reader& r, const Json& v, L& l) { read_suffix(r, v, l.suffix); }},
-      {"timeout_ms", "integer 50..10000", "1000", "For each attempt.",
-       [](Reader& r, const Json& v, L& l) { r.number(v, 50, 10'000, l.timeout_ms); }},
-      {"retries", "integer 0..5", "1",
-       "Further attempts when nobody answered; a host is asked once.",
-       [](Reader& r, const Json& v, L& l) { r.number(v, 0, 5, l.retries); }},
-      {"cache_s", "integer 0..86400", "300", "How long an answer is good; 0: it is not kept.",
-       [](Reader& r, const Json& v, L& l) { r.number(v, 0, 86'400, l.cache_s); }},
-      {"cache_entries", "integer 1..10000000", "100000", "Answers kept; the oldest goes first.",
-       [](Reader& r, const Json& v, L& l) { r.number(v, 1, 10'000'000, l.cache_entries); }},
-      {"queries_max", "integer 1..65536", "1000",
-       "Numbers that each worker asks for at once; more fail.",
-       [](Reader& r, const Json& v, L& l) { r.number(v, 1, 65'536, l.queries_max); }},
-      {"connections", "integer 1..64", "4", "http: to each address from each worker.",
-       [](Reader& r, const Json& v, L& l) { r.number(v, 1, 64, l.connections); }},
-      {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, L&) { read_memo(r, v); }},
-  };
+  static const std::vector<Field<L>> fields = [] {
+    std::vector<Field<L>> table = {
+        {"id", "id", "required", "Name of the resolver (R-20).",
+         [](Reader& r, const Json& v, L& l) { read_id(r, v, l.id); }},
+        {"kind", "sip302|http|enum|host", "required",
+         "INVITE to a redirect server, HTTP GET, NAPTR records of name servers, or the hook of the "
+         "host "
+         "program.",
+         [](Reader& r, const Json& v, L& l) {
+           r.choice<LrnResolverKind>(v,
+                                     {{"sip302", LrnResolverKind::sip302},
+                                      {"http", LrnResolverKind::http},
+                                      {"enum", LrnResolverKind::naptr},
+                                      {"host", LrnResolverKind::host}},
+                                     l.kind);
+         }},
+        {"addresses", "array of IP, IP:PORT or name", "none",
+         "Servers, port 5060, 80 (`tls`: 443) or 53; a repeated question goes to the next one. Not "
+         "for `host`.",
+         [](Reader& r, const Json& v, L& l) { read_resolver_addresses(r, v, l.addresses); }},
+        {"transport", "udp|tcp", "udp", "sip302: how they are reached.",
+         [](Reader& r, const Json& v, L& l) {
+           r.choice<SipTransport>(v, {{"udp", SipTransport::udp}, {"tcp", SipTransport::tcp}},
+                                  l.transport);
+         }},
+        {"caller", "text", "\"\"", "sip302: user part of From.",
+         [](Reader& r, const Json& v, L& l) { r.string(v, l.caller, 64); }},
+        {"path", "text", "\"/lrn?number={number}\"", "http: what is asked for.",
+         [](Reader& r, const Json& v, L& l) { read_path(r, v, l.path); }},
+        {"headers", "array of \"Name: value\"", "[]", "http: further header lines, at most 16.",
+         [](Reader& r, const Json& v, L& l) { read_header_lines(r, v, l.headers); }},
+        {"lrn_key", "text", "\"lrn\"",
+         "http: key of the answer, or JSON pointer into it; absent, null or \"\": not ported.",
+         [](Reader& r, const Json& v, L& l) { read_answer_key(r, v, l.lrn_key); }},
+        {"region_key", "text", "\"region\"", "http: the same; sip302, enum: parameter of the URI.",
+         [](Reader& r, const Json& v, L& l) { read_answer_key(r, v, l.region_key); }},
+        {"suffix", "name of DNS", "e164.arpa",
+         "enum: where the tree of numbers begins; private trees have names of their own.",
+         [](Reader& r, const Json& v, L& l) { read_suffix(r, v, l.suffix); }},
+        {"timeout_ms", "integer 50..10000", "1000", "For each attempt.",
+         [](Reader& r, const Json& v, L& l) { r.number(v, 50, 10'000, l.timeout_ms); }},
+        {"retries", "integer 0..5", "1",
+         "Further attempts when nobody answered; a host is asked once.",
+         [](Reader& r, const Json& v, L& l) { r.number(v, 0, 5, l.retries); }},
+        {"cache_s", "integer 0..86400", "300", "How long an answer is good; 0: it is not kept.",
+         [](Reader& r, const Json& v, L& l) { r.number(v, 0, 86'400, l.cache_s); }},
+        {"cache_entries", "integer 1..10000000", "100000", "Answers kept; the oldest goes first.",
+         [](Reader& r, const Json& v, L& l) { r.number(v, 1, 10'000'000, l.cache_entries); }},
+        {"queries_max", "integer 1..65536", "1000",
+         "Numbers that each worker asks for at once; more fail.",
+         [](Reader& r, const Json& v, L& l) { r.number(v, 1, 65'536, l.queries_max); }},
+        {"connections", "integer 1..64", "4", "http: to each address from each worker.",
+         [](Reader& r, const Json& v, L& l) { r.number(v, 1, 64, l.connections); }},
+        {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, L&) { read_memo(r, v); }},
+    };
+    const std::vector<Field<L>> https = https_fields<L>();
+    table.insert(table.end() - 1, https.begin(), https.end());
+    return table;
+  }();
   return fields;
 }
 

@@ -95,7 +95,7 @@ void read_listen(Reader& r, const Json& v, std::vector<ListenConfig>& listen) {
 void check_tls_files(Reader& r, const TlsConfig& tls, const std::string& key_prefix) {
   if (!r.looks_outside()) return;
   std::string_view key;
-  const auto opened = io::TlsContext::create(resolved_tls(tls, r.folder()), key);
+  const auto opened = io::TlsContext::create(io::resolved_tls(tls, r.folder()), key);
   if (opened) return;
   if (key.empty()) return r.fail(opened.error().message);
   Reader::Step step(r, key_prefix + std::string(key));

@@ -114,20 +114,6 @@ void read_replacements(Reader& r, const Json& v, const CodeRange& range,
     r.fail(std::to_string(list.size()) + " rows are more than " + std::to_string(replacements_max));
 }
 
-void read_domain(Reader& r, const Json& v, std::string& domain) {
-  std::string text;
-  if (!r.string(v, text, 253)) return;
-  const auto is_good = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-           c == '.';
-  };
-  if (!std::all_of(text.begin(), text.end(), is_good)) {
-    r.fail("\"" + text + "\" is no domain name");
-    return;
-  }
-  domain = std::move(text);
-}
-
 std::vector<Field<SipOptions>> common_fields() {
   using S = SipOptions;
   return {

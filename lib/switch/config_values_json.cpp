@@ -25,6 +25,20 @@ void read_id(Reader& r, const Json& v, std::string& id) {
     r.fail("\"" + id + "\" is no id: 1..64 characters without blanks, quotes, commas and bars");
 }
 
+void read_domain(Reader& r, const Json& v, std::string& domain) {
+  std::string text;
+  if (!r.string(v, text, 253)) return;
+  const auto is_good = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '.';
+  };
+  if (!std::all_of(text.begin(), text.end(), is_good)) {
+    r.fail("\"" + text + "\" is no domain name");
+    return;
+  }
+  domain = std::move(text);
+}
+
 void read_media_mode(Reader& r, const Json& v, MediaMode& mode) {
   r.choice<MediaMode>(v,
                       {{"auto", MediaMode::auto_mode},

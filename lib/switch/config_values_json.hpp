@@ -16,6 +16,7 @@ inline constexpr std::int64_t int32_max = 2147483647;
 
 void read_memo(Reader& r, const Json& v);
 void read_id(Reader& r, const Json& v, std::string& id);
+void read_domain(Reader& r, const Json& v, std::string& domain);
 void read_media_mode(Reader& r, const Json& v, MediaMode& mode);
 void read_rtp_interrupt(Reader& r, const Json& v, RtpInterrupt& interrupt);
 void read_number_kind(Reader& r, const Json& v, NumberKind& kind);
@@ -55,6 +56,26 @@ template <class Int, std::int64_t Low, std::int64_t High>
 void read_optional(Reader& r, const Json& v, std::optional<Int>& out) {
   std::int64_t number = 0;
   if (r.integer(v, Low, High, number)) out = static_cast<Int>(number);
+}
+
+/// `tls` and its keys, of an object that has an `https`.
+template <class Object>
+std::vector<Field<Object>> https_fields() {
+  return {
+      {"tls", "boolean", "false", "HTTPS, to a server whose certificate must be good.",
+       [](Reader& r, const Json& v, Object& o) { r.boolean(v, o.https.is_on); }},
+      {"tls_name", "domain", "the IP",
+       "With `tls`: whose certificate it must show (RFC 9525); sent as SNI and as Host.",
+       [](Reader& r, const Json& v, Object& o) { read_domain(r, v, o.https.name); }},
+      {"tls_ca", "path", "those of the system",
+       "With `tls`: PEM, authorities that the server's certificate must come from.",
+       [](Reader& r, const Json& v, Object& o) { r.string(v, o.https.ca, 4'096); }},
+      {"tls_certificate", "path", "none",
+       "With `tls`: PEM, the certificate for a server that asks for one.",
+       [](Reader& r, const Json& v, Object& o) { r.string(v, o.https.certificate, 4'096); }},
+      {"tls_key", "path", "the file of `tls_certificate`", "PEM: its key, without a passphrase.",
+       [](Reader& r, const Json& v, Object& o) { r.string(v, o.https.key, 4'096); }},
+  };
 }
 
 }  // namespace tandem::config

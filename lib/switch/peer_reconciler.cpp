@@ -1,9 +1,11 @@
 #include "switch/peer_reconciler.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/text.hpp"
+#include "switch/peer_totals.hpp"
 
 namespace tandem {
 namespace {
@@ -11,32 +13,6 @@ namespace {
 constexpr std::int64_t second_us = 1'000'000;
 constexpr std::int64_t answer_wait_us = 10 * second_us;
 constexpr std::int64_t settle_periods = 2;
-
-void append_escaped(std::string_view text, std::string& out) {
-  constexpr char hex[] = "0123456789ABCDEF";
-  for (const char c : text) {
-    const bool is_plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-                          (c >= 'a' && c <= 'z') || c == '_' || c == '-' || c == '.';
-    if (is_plain) {
-      out += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    out += '%';
-    out += hex[byte >> 4U];
-    out += hex[byte & 15U];
-  }
-}
-
-std::string question_of(const ReconciliationPeer& peer, const PeerCheck& check) {
-  std::string request = "GET /api/v1/interconnect/totals?side=customer&gateway=";
-  append_escaped(peer.gateway, request);
-  request +=
-      "&since=" + format_time_us(check.since_us) + "&until=" + format_time_us(check.until_us);
-  request += " HTTP/1.1\r\nHost: " + peer.address.to_string() + "\r\nAccept: application/json\r\n";
-  if (!peer.token.empty()) request += "Authorization: Bearer " + peer.token + "\r\n";
-  return request + "\r\n";
-}
 
 std::string totals_text(const InterconnectTotals& totals) {
   return std::to_string(totals.calls) + " calls, " + std::to_string(totals.answered) +
@@ -96,14 +72,15 @@ void PeerReconciler::advance(std::int64_t now_us, const SwitchConfig& config) {
   }
   for (const std::uint64_t id : late) {
     (void)loop_.post([this, id] {
-      for (const auto& [address, client] : clients_)
-        client->forget(id);
+      for (const auto& [gateway, asker] : askers_)
+        asker.client->forget(id);
     });
     answer(id, Error{ErrorCode::timeout, "no answer came in time"});
   }
   for (const auto& [gateway, query] : due) {
     const auto ours = count_(query);
     std::uint64_t id = 0;
+    std::optional<ReconciliationPeer> peer;
     {
       const std::lock_guard lock(mutex_);
       const auto found = places_.find(gateway);
@@ -113,31 +90,40 @@ void PeerReconciler::advance(std::int64_t now_us, const SwitchConfig& config) {
       if (ours) place.asked.ours = *ours;
       place.question = id = ++questions_;
       place.deadline_us = now_us + answer_wait_us;
-      if (ours) ask(place);
+      if (ours) peer = place.peer;
     }
+    // The files are read here, where that may take its time.
+    auto tls = peer ? http::open_client_tls(peer->https, config.folder) : http::ClientTls{};
+    if (peer && tls) ask(id, gateway, *peer, query, std::move(*tls));
+    if (!tls) answer(id, tls.error());
     if (!ours) answer(id, ours.error());
   }
 }
 
-/// With mutex_ held.
-void PeerReconciler::ask(Place& place) {
-  const std::uint64_t id = place.question;
-  const auto posted = loop_.post([this, id, address = place.peer.address,
-                                  question = question_of(place.peer, place.asked)]() mutable {
-    if (!client_of(address).ask(id, std::move(question)))
+void PeerReconciler::ask(std::uint64_t id, const std::string& gateway,
+                         const ReconciliationPeer& peer, const InterconnectQuery& query,
+                         http::ClientTls tls) {
+  const auto posted = loop_.post([this, id, gateway, address = peer.address, tls = std::move(tls),
+                                  question = peer_totals_request(peer, query)]() mutable {
+    if (!client_of(gateway, address, std::move(tls)).ask(id, std::move(question)))
       answer(id, Error{ErrorCode::limit, "too many questions waited"});
   });
-  if (!posted) place.deadline_us = 0;  // told as late with the next advance()
+  if (!posted) answer(id, posted.error());
 }
 
 /// On the loop.
-http::Client& PeerReconciler::client_of(const SocketAddress& address) {
-  std::unique_ptr<http::Client>& client = clients_[address.to_string()];
-  if (client == nullptr) {
+http::Client& PeerReconciler::client_of(const std::string& gateway, const SocketAddress& address,
+                                        http::ClientTls tls) {
+  Asker& asker = askers_[gateway];
+  std::string way = address.to_string() + ' ' + tls.name + ' ';
+  if (tls.context != nullptr) way += tls.context->fingerprint();
+  if (asker.client == nullptr || asker.way != way) {
     http::ClientEvents& own_events = *this;
-    client = std::make_unique<http::Client>(loop_, address, http::ClientLimits{}, own_events);
+    asker.client = std::make_unique<http::Client>(loop_, address, http::ClientLimits{}, own_events,
+                                                  std::move(tls));
+    asker.way = std::move(way);
   }
-  return *client;
+  return *asker.client;
 }
 
 void PeerReconciler::on_response(std::uint64_t id, http::ReceivedResponse& response) {

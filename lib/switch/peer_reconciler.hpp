@@ -33,8 +33,8 @@ class PeerReconciler final : private http::ClientEvents {
   PeerReconciler(io::Loop& loop, Count count, std::function<void(std::string)> alarm)
       : loop_(loop), count_(std::move(count)), alarm_(std::move(alarm)) {}
 
-  /// Does what is due. Cheap when nothing is. Of `config` only the parameters count, and the
-  /// `reconciliation` of vendor gateways.
+  /// Does what is due. Cheap when nothing is. Of `config` only the parameters count, the
+  /// `reconciliation` of vendor gateways, and the folder of its files.
   void advance(std::int64_t now_us, const SwitchConfig& config);
   /// In order of the gateway's id.
   [[nodiscard]] std::vector<PeerCheck> checks() const;
@@ -52,14 +52,21 @@ class PeerReconciler final : private http::ClientEvents {
     std::string trouble;  // said before
   };
   using Places = std::map<std::string, Place>;
+  /// Who asks the peer of one gateway.
+  struct Asker {
+    std::unique_ptr<http::Client> client;
+    std::string way;  // where and how; another one needs another client
+  };
 
   void on_response(std::uint64_t id, http::ReceivedResponse& response) override;
   void on_failure(std::uint64_t id, std::string_view reason) override;
   void keep_only_configured(const SwitchConfig& config);
-  void ask(Place& place);
+  void ask(std::uint64_t id, const std::string& gateway, const ReconciliationPeer& peer,
+           const InterconnectQuery& query, http::ClientTls tls);
   void answer(std::uint64_t id, const Result<InterconnectTotals>& theirs);
   [[nodiscard]] std::string judge(Place& place, const Result<InterconnectTotals>& theirs);
-  http::Client& client_of(const SocketAddress& address);
+  http::Client& client_of(const std::string& gateway, const SocketAddress& address,
+                          http::ClientTls tls);
 
   io::Loop& loop_;
   const Count count_;
@@ -69,7 +76,7 @@ class PeerReconciler final : private http::ClientEvents {
   Places places_;             // by gateway
   std::uint64_t questions_ = 0;
   std::int32_t line_hundredths_ = 0;
-  std::map<std::string, std::unique_ptr<http::Client>> clients_;  // by address; of the loop
+  std::map<std::string, Asker> askers_;  // by gateway; of the loop
 };
 
 }  // namespace tandem

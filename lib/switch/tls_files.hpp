@@ -9,9 +9,6 @@
 
 namespace tandem {
 
-/// The same with its paths resolved against `folder`.
-TlsConfig resolved_tls(const TlsConfig& tls, const std::string& folder);
-
 /// Reads the files of `sip.tls`; null without it. The error of a file begins with the JSON pointer
 /// to its key. Errors: those of TlsContext::create().
 Result<std::shared_ptr<const io::TlsContext>> open_tls(const SwitchConfig& config);

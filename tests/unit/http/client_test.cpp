@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "support/certificates.hpp"
 #include "support/fake_network.hpp"
 
 using namespace tandem;
@@ -24,16 +25,23 @@ struct ScriptedServer final : io::AcceptHandler {
     void on_closed(const Error&) override { is_closed = true; }
     void say(std::string_view text) { REQUIRE(stream->send(text)); }
   };
-  explicit ScriptedServer(io::Loop& loop) {
+  explicit ScriptedServer(io::Loop& loop) : own_loop(loop) {
     auto made = loop.listen(at("127.0.0.1:80"), false, *this);
     REQUIRE(made);
     listener = std::move(*made);
   }
   void on_accept(std::unique_ptr<io::StreamConnection> stream) override {
+    if (tls != nullptr) {
+      auto made = tls->accept(own_loop, std::move(stream), ClientCertificate::none);
+      REQUIRE(made);
+      stream = std::move(*made);
+    }
     sessions.push_back(std::make_unique<Session>());
     sessions.back()->stream = std::move(stream);
     sessions.back()->stream->set_handler(*sessions.back());
   }
+  io::Loop& own_loop;
+  std::shared_ptr<const io::TlsContext> tls;  // null: HTTP
   std::unique_ptr<io::StreamListener> listener;
   std::vector<std::unique_ptr<Session>> sessions;
 };
@@ -51,12 +59,12 @@ struct Fixture : ClientEvents {
   std::string log;
   std::unique_ptr<Client> client;
 
-  void open(std::size_t connections = 2, std::size_t waiting = 3) {
+  void open(std::size_t connections = 2, std::size_t waiting = 3, ClientTls tls = {}) {
     ClientLimits limits;
     limits.connections_max = connections;
     limits.waiting_max = waiting;
     limits.body_bytes_max = 50;
-    client = std::make_unique<Client>(loop, at("127.0.0.1:80"), limits, *this);
+    client = std::make_unique<Client>(loop, at("127.0.0.1:80"), limits, *this, std::move(tls));
   }
   bool ask(std::uint64_t id) {
     return client->ask(id, "GET /" + std::to_string(id) + " HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -207,4 +215,88 @@ TEST_CASE_FIXTURE(Fixture, "HttpClient: it may go while questions are under way 
   client.reset();
   network.settle();
   CHECK(log.empty());
+}
+
+namespace {
+
+struct TlsFixture : Fixture {
+  test::Certificates certificates;
+
+  void serve(const std::string& names) {
+    const auto files = certificates.issue("server", {names});
+    std::string_view key;
+    server.tls = io::TlsContext::create({files.certificate, files.key, "", false, {}}, key).value();
+  }
+  ClientTls way(const std::string& name) {
+    HttpsConfig https;
+    https.is_on = true;
+    https.name = name;
+    https.ca = certificates.authority();
+    return open_client_tls(https, ".").value();
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(TlsFixture,
+                  "HttpClient: HTTPS, one handshake for the questions of a connection (R-20)") {
+  serve("DNS:*.voice.example");
+  open(1, 3, way("lrn.voice.example"));
+  CHECK(ask(1));
+  CHECK(ask(2));
+  network.settle();
+  REQUIRE(server.sessions.size() == 1);
+  CHECK(session(0).heard == "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
+  session(0).say(response("one"));
+  network.settle();
+  session(0).say(response("two"));
+  network.settle();
+  CHECK(take() == "1:200 one;2:200 two;");
+  CHECK(server.sessions.size() == 1);
+  // Closed meanwhile: asked again over a connection of its own, whose handshake comes first.
+  CHECK(ask(3));
+  session(0).stream.reset();
+  network.settle();
+  REQUIRE(server.sessions.size() == 2);
+  session(1).say(response("three"));
+  network.settle();
+  CHECK(take() == "3:200 three;");
+  // Forgotten in the middle of a handshake.
+  open(1, 3, way("lrn.voice.example"));
+  CHECK(ask(4));
+  client->forget(4);
+  network.settle();
+  CHECK(take().empty());
+}
+
+TEST_CASE_FIXTURE(TlsFixture,
+                  "HttpClient: a server that is another hears no question, nor one without TLS "
+                  "(R-20)") {
+  serve("DNS:other.example");
+  open(1, 3, way("lrn.voice.example"));
+  CHECK(ask(1));
+  network.settle();
+  CHECK(take() ==
+        "1:TLS with 127.0.0.1:80 failed: the certificate was not for \"lrn.voice.example\";");
+  CHECK(session(0).heard.empty());
+  server.tls = nullptr;
+  CHECK(ask(2));
+  network.settle();
+  session(1).say(response("two"));
+  network.settle();
+  CHECK(take().starts_with("2:TLS with 127.0.0.1:80 failed: "));
+  CHECK(session(1).heard.find("GET") == std::string::npos);
+}
+
+TEST_CASE("HttpClient: files are named by their keys, and an empty name asks for the address") {
+  HttpsConfig https;
+  https.is_on = true;
+  https.ca = "/none/ca.pem";
+  const auto opened = open_client_tls(https, ".");
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().message.starts_with("tls_ca: "));
+  CHECK(open_client_tls({}, ".").value().context == nullptr);
+  CHECK(host_of("", at("10.0.0.1:443")) == "10.0.0.1:443");
+  CHECK(host_of("lrn.example", at("10.0.0.1:443")) == "lrn.example");
+  CHECK(host_of("lrn.example", at("10.0.0.1:8443")) == "lrn.example:8443");
 }

@@ -150,6 +150,21 @@ TEST_CASE("Tls: a domain is proved by SIP URIs or DNS names, whole ones only (P-
   CHECK(has(bench.meet({"IP:127.0.0.1"}, peer), other));
 }
 
+TEST_CASE("Tls: a host of the web is proved by DNS names, with a wildcard or without (RFC 9525)") {
+  Bench bench;
+  const TlsPeer peer{"gw.voice.example", true, true};
+  CHECK(bench.meet({"DNS:gw.voice.example"}, peer) == "");
+  CHECK(bench.meet({"DNS:*.voice.example"}, peer) == "");
+  const std::string other = "the certificate was not for \"gw.voice.example\"";
+  CHECK(has(bench.meet({"DNS:g*.voice.example"}, peer), other));
+  CHECK(has(bench.meet({"DNS:*.example"}, peer), other));
+  CHECK(has(bench.meet({"DNS:*.gw.voice.example"}, peer), other));
+  CHECK(has(bench.meet({"URI:sip:gw.voice.example"}, peer), other));
+  CHECK(has(bench.meet({"", "gw.voice.example"}, peer), other));
+  CHECK(bench.meet({"IP:127.0.0.1"}, {"", true, true}) == "");
+  CHECK(has(bench.meet({"DNS:127.0.0.1"}, {"", true, true}), "was not for 127.0.0.1"));
+}
+
 TEST_CASE("Tls: without a domain the address must be in the certificate (P-01)") {
   Bench bench;
   CHECK(bench.meet({"IP:127.0.0.1"}, {}) == "");
