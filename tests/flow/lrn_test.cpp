@@ -2,8 +2,11 @@
 // the answer, and what becomes of a call meanwhile.
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 
 #include "flow/flow.hpp"
+#include "flow/tls_front.hpp"
+#include "support/certificates.hpp"
 
 using namespace tandem;
 using namespace tandem::sim;
@@ -94,6 +97,39 @@ TEST_CASE(
     if (kind == LrnResolverKind::sip302) CHECK(bench.server->acknowledged() == 1);
     bench.check_clean();
   }
+}
+
+TEST_CASE("LRN: a server that is asked by HTTPS must prove who it is (R-20)") {
+  tandem::test::Certificates certificates;
+  SwitchConfig config = lrn_config(LrnResolverKind::http);
+  LrnResolverConfig& asked = config.provision.lrn_resolvers[0];
+  asked.addresses = {at("10.0.9.2:8443")};
+  asked.https.is_on = true;
+  asked.https.name = "lrn.example";
+  asked.https.ca = certificates.authority();
+  bool is_proven = true;
+  SUBCASE("it does") {}
+  SUBCASE("it is another") { is_proven = false; }
+  const auto files =
+      certificates.issue("server", {is_proven ? "DNS:lrn.example" : "DNS:other.example"});
+  LrnBench bench(config);
+  const TlsFront front(bench.world, at("10.0.9.2:8443"), at(server_address),
+                       {files.certificate, files.key, "", false, {}});
+  const Cdr cdr = bench.record();
+  CHECK(cdr.vendor_gateway == (is_proven ? "v2" : ""));
+  CHECK(cdr.end_reason == (is_proven ? Reason::NormalCallClearing : Reason::LrnFailed));
+  CHECK(bench.server->asked().size() == (is_proven ? 1 : 0));
+  CHECK(front.connections() == (is_proven ? 1 : 2));  // with the retry
+
+  // A file that is gone keeps nobody from changing other things; a resolver that needs it is none.
+  SwitchConfig changed = config;
+  changed.provision.vendor_gateways[0].prefixes = {"1213"};
+  std::filesystem::remove(certificates.authority());
+  CHECK(bench.tandem->reload(changed).ok());
+  changed.provision.lrn_resolvers[0].timeout_ms = 900;
+  const auto refused = bench.tandem->reload(changed);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message.starts_with("LRN resolver \"db\": tls_ca: "));
 }
 
 TEST_CASE(

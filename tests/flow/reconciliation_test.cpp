@@ -1,12 +1,15 @@
 // Two switches at both ends of an interconnect, which compare what they counted (B-27).
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "admin/endpoints.hpp"
 #include "flow/flow.hpp"
+#include "flow/tls_front.hpp"
 #include "http/server.hpp"
 #include "sim/world_access.hpp"
+#include "support/certificates.hpp"
 #include "unit/cdr/temporary_folder.hpp"
 
 using namespace tandem;
@@ -57,14 +60,16 @@ struct Interconnect {
 
   explicit Interconnect(const char* far_price = "0.30", std::int32_t line_hundredths = 100,
                         const std::string& far_token = "secret",
-                        const std::string& partner_token = {}) {
+                        const std::string& partner_token = {},
+                        const ReconciliationPeer& asked = {
+                            at("10.0.7.1:8080"), "from-near", "secret", {}}) {
     SwitchConfig config = base_config(0);
     add_sink(config, folder / "near");
     config.parameters.reconciliation_period_s = period_s;
     config.parameters.reconciliation_line_hundredths = line_hundredths;
     VendorGateway peer = vendor("peer", "10.0.7.1:5060");
     peer.account = "clearing";
-    peer.reconciliation = ReconciliationPeer{at("10.0.7.1:8080"), "from-near", "secret"};
+    peer.reconciliation = asked;
     config.provision.vendor_gateways = {peer};
 
     SwitchConfig other = base_config(1);
@@ -195,6 +200,30 @@ TEST_CASE("Reconciliation: an end that refuses or is silent is told once, and ca
   CHECK(both.world.cdrs().back().end_reason == Reason::NormalCallClearing);
   CHECK_FALSE(both.check().failure.empty());
   CHECK(both.alarms.size() == 1);
+}
+
+TEST_CASE("Reconciliation: by HTTPS, with files that are read for each question (B-27)") {
+  tandem::test::Certificates certificates;
+  const auto files = certificates.issue("far", {"IP:10.0.7.2"});
+  ReconciliationPeer peer{at("10.0.7.2:8443"), "from-near", "secret", {}};
+  peer.https.is_on = true;
+  peer.https.ca = certificates.path("later.pem");
+  Interconnect both("0.30", 100, "secret", {}, peer);
+  const TlsFront front(both.world, peer.address, at("10.0.7.1:8080"),
+                       {files.certificate, files.key, "", false, {}});
+  both.run_s(1);
+  both.call(5);
+  both.run_s(45);
+  REQUIRE(both.alarms.size() == 1);
+  CHECK(both.alarms[0].find("failed: tls_ca: ") != std::string::npos);
+  CHECK(front.connections() == 0);
+  std::filesystem::copy(certificates.authority(), peer.https.ca);
+  both.call(5);
+  both.run_s(45);
+  REQUIRE(both.alarms.size() == 2);
+  CHECK(both.alarms[1].find("agrees again") != std::string::npos);
+  CHECK(both.check().ours == both.check().theirs);
+  CHECK(front.connections() >= 1);
 }
 
 TEST_CASE("Reconciliation: a partner's token opens the totals of its gateway and no more (B-27)") {

@@ -124,3 +124,38 @@ TEST_CASE("read_config: what is wrong with TLS is named with its file and its pl
   CHECK(errors(read(R"({"listen": ["udp:127.0.0.1"]})", R"({"transport": "tls"})"))
             .starts_with("/provision/vendor_gateways/0/sip/transport: needs a listener"));
 }
+
+TEST_CASE("read_config: what is asked by HTTPS, and how its keys go together (R-20, B-27)") {
+  Certificates certificates;
+  const auto files = certificates.issue("own", {"DNS:a.example"});
+  const auto reading = [](const std::string& resolver, const std::string& peer) {
+    return read_config(R"({"sip": {"listen": ["127.0.0.1"]}, "provision": {
+        "lrn_resolvers": [{"id": "r", "addresses": ["127.0.0.3"], )" +
+                           resolver + R"(}], "vendor_gateways": [{"id": "v1",
+        "addresses": ["127.0.0.2"], "reconciliation": {"address": "127.0.0.2:8443", "gateway": "g")" +
+                           peer + "}}]}}",
+                       ".");
+  };
+  const std::string all = R"("tls": true, "tls_name": "lrn.example", "tls_ca": ")" +
+                          certificates.authority() + R"(", "tls_certificate": ")" +
+                          files.certificate + R"(", "tls_key": ")" + files.key + '"';
+  const auto good = reading(R"("kind": "http", )" + all, ", " + all);
+  REQUIRE(errors(good) == "");
+  const HttpsConfig expected{true, "lrn.example", certificates.authority(), files.certificate,
+                             files.key};
+  CHECK(good.config.provision.lrn_resolvers[0].https == expected);
+  CHECK(good.config.provision.vendor_gateways[0].reconciliation->https == expected);
+  CHECK_FALSE(reading(R"("kind": "http")", "").config.provision.lrn_resolvers[0].https.is_on);
+
+  const std::string at_r = "/provision/lrn_resolvers/0";
+  const std::string at_v = "/provision/vendor_gateways/0/reconciliation";
+  CHECK(errors(reading(R"("kind": "sip302", "tls": true)", R"(, "tls_ca": "x.pem")")) ==
+        at_r + "/tls: is for a resolver of kind http\n" + at_v +
+            "/tls_ca: \"x.pem\" counts with \"tls\" only\n");
+  CHECK(errors(reading(R"("kind": "http", "tls": true, "tls_name": "10.0.0.1")",
+                       R"(, "tls": true, "tls_key": "k.pem")")) ==
+        at_r + "/tls_name: \"10.0.0.1\" is an address and no domain name\n" + at_v +
+            "/tls_key: \"k.pem\" came without tls_certificate\n");
+  CHECK(errors(reading(R"("kind": "http", "tls": true, "tls_ca": "/none.pem")", ""))
+            .starts_with(at_r + ": tls_ca: "));
+}
