@@ -285,6 +285,9 @@ struct Parameters {
   bool switch_until_connect = false;
   bool stop_switch_after_rtp = true;
   bool stop_switch_after_busy = true;
+  /// C-09: causes of statuses, before those of q850_for_sip(); and statuses that a vendor's failure
+  /// counts as by the cause that it names, before P-30. At most 128 each, no code of 0.
+  std::vector<CodeReplacement> q850_for_sip, sip_for_q850;
   bool stop_switch_after_sdp = true;
   /// Of a vendor at which the switch registers.
   bool stop_switch_after_invite_timeout = false;

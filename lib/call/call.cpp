@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "call/candidates.hpp"
+#include "call/cause_map.hpp"
 #include "call/register_desk.hpp"
 #include "tandem/route_choices.hpp"
 
@@ -976,7 +977,7 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
                                                          : may_switch(setup_->last_failure.failure,
                                                                       setup_->last_failure.reason));
   const int usual_cause =
-      failure.is_local ? reason_facts(reason).q850_cause : q850_for_sip(failure.status);
+      failure.is_local ? reason_facts(reason).q850_cause : cause_for(parameters(), failure.status);
   close_trial(failure.is_local ? 0 : failure.status,
               failure.q850_cause != 0 ? failure.q850_cause : usual_cause, reason);
   if (!is_too_late && !setup_->forward_hunt)
@@ -993,14 +994,21 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
   try_next_vendor();
 }
 
-/// P-30: what the customer's lists make of a failure, before anything is decided by it.
+/// C-09, P-30: what the switch's table and the customer's lists make of a failure, before anything
+/// is decided by it.
 void Call::replace_failure(Failure& failure, Reason& reason) const {
   const SipOptions& options = context_.customer_entry()->config.sip;
+  const int told = failure.is_local ? failure.status
+                                    : status_for(parameters(), failure.status, failure.q850_cause);
+  if (told != failure.status) {
+    failure.status = told;
+    reason = reason_for_response(told);
+  }
   if (options.replace_reasons.empty() && options.replace_causes.empty()) return;
   const int status = failure.is_local ? reason_facts(reason).sip_status : failure.status;
   const int cause = failure.q850_cause != 0 ? failure.q850_cause
                     : failure.is_local      ? reason_facts(reason).q850_cause
-                                            : q850_for_sip(failure.status);
+                                            : cause_for(parameters(), failure.status);
   const int new_status = replaced_code(options.replace_reasons, status);
   const int new_cause = replaced_code(options.replace_causes, cause);
   if (new_status != status) {
@@ -1076,7 +1084,7 @@ void Call::give_up() {
   ending.side = setup_->last_failure.is_from_vendor ? ReleaseSide::callee : ReleaseSide::server;
   ending.end_code = has_status ? failure.status : static_cast<int>(reason);
   ending.q850_cause = failure.q850_cause != 0 ? failure.q850_cause
-                      : has_status            ? q850_for_sip(failure.status)
+                      : has_status            ? cause_for(parameters(), failure.status)
                                               : facts.q850_cause;
   if (is_between_us(ending.sip_status)) ending.sip_status = 503;
   Refusal refusal;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "call/call.hpp"
+#include "call/cause_map.hpp"
 #include "call/loop_leg.hpp"
 #include "sip/content.hpp"
 #include "sip/sdp.hpp"
@@ -558,7 +559,7 @@ void Call::give_back_transferor(int status) {
     transfer->leg->release(reason_facts(Reason::NormalCallClearing).q850_cause);
     return worker_.retire(std::move(transfer->leg));
   }
-  const int cause = q850_for_sip(final_status(status));
+  const int cause = cause_for(parameters(), final_status(status));
   inbound_->release(cause);
   trial_.leg->release(cause);
   finish({.reason = Reason::NormalCallClearing,

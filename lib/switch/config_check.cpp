@@ -66,6 +66,7 @@ class Checker {
       fail("/parameters/free_numbers", numbers.error().message);
     if (auto prefixes = check_route_prefixes(config_.parameters.gateway_route_prefix); !prefixes)
       fail("/parameters/gateway_route_prefix", prefixes.error().message);
+    check_cause_tables();
     check_timers();
     check_admin();
     check_accounts();
@@ -492,6 +493,21 @@ class Checker {
       fail(pointer, std::to_string(value) + " is not in " + std::to_string(low) + ".." +
                         std::to_string(high));
     }
+  }
+
+  void check_cause_tables() {
+    const auto check = [&](const std::vector<CodeReplacement>& list, bool is_from_sip,
+                           const std::string& pointer) {
+      if (list.size() > 128) fail(pointer, std::to_string(list.size()) + " rows are more than 128");
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        const std::int32_t status = is_from_sip ? list[i].from : list[i].to;
+        const std::int32_t cause = is_from_sip ? list[i].to : list[i].from;
+        in_range(status, 300, 699, at(pointer, i) + (is_from_sip ? "/from" : "/to"));
+        in_range(cause, 1, 127, at(pointer, i) + (is_from_sip ? "/to" : "/from"));
+      }
+    };
+    check(config_.parameters.q850_for_sip, true, "/parameters/q850_for_sip");
+    check(config_.parameters.sip_for_q850, false, "/parameters/sip_for_q850");
   }
 
   void check_dns() {

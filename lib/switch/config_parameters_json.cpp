@@ -157,6 +157,18 @@ const std::vector<Field<Parameters>>& parameter_fields() {
       {"stop_switch_after_busy", "boolean", "true",
        "No failover after 486, 600 and Q.850 cause 17 (R-15).",
        read_flag<&P::stop_switch_after_busy>, "SS_GATEWAY_SWITCH_STOP_AFTER_USER_BUSY"},
+      {"q850_for_sip", "array of {\"from\": 503, \"to\": 42}", "[]",
+       "Causes of failures that named none, by their status; before the table of docs/sip.md "
+       "(C-09).",
+       [](Reader& r, const Json& v, P& p) {
+         read_replacements(r, v, sip_codes, q850_codes, p.q850_for_sip, false);
+       }},
+      {"sip_for_q850", "array of {\"from\": 21, \"to\": 603}", "[]",
+       "Status that a vendor's failure counts as, by the cause in its Reason header; others keep "
+       "the vendor's (C-09).",
+       [](Reader& r, const Json& v, P& p) {
+         read_replacements(r, v, q850_codes, sip_codes, p.sip_for_q850, false);
+       }},
       {"stop_switch_after_sdp", "boolean", "true",
        "No failover after a provisional response with SDP (R-15).",
        read_flag<&P::stop_switch_after_sdp>, "SS_SIP_STOP_SWITCH_AFTER_SDP"},

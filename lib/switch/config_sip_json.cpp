@@ -11,7 +11,6 @@ namespace tandem::config {
 namespace {
 
 constexpr std::size_t invite_headers_max = 32;
-constexpr std::size_t replacements_max = 128;
 constexpr std::size_t redirect_networks_max = 64;
 
 void read_privacy(Reader& r, const Json& v, PrivacyMode& mode) {
@@ -60,58 +59,6 @@ void read_redirects(Reader& r, const Json& v, RedirectRules& rules) {
   });
   if (rules.networks.size() > redirect_networks_max)
     r.fail(std::to_string(rules.networks.size()) + " networks are more than 64");
-}
-
-struct CodeRange {
-  std::int64_t least, most;
-  bool is_sip = false;  // then targets are what a caller can be told
-};
-
-bool is_target(const CodeRange& range, std::int64_t code) noexcept {
-  if (code == 0) return true;
-  if (code < range.least || code > range.most) return false;
-  return !range.is_sip || (code >= 400 && code != 401 && code != 407 && (code < 420 || code > 422));
-}
-
-void read_replacements(Reader& r, const Json& v, const CodeRange& range,
-                       std::vector<CodeReplacement>& list) {
-  r.each(v, [&](const Json& item) {
-    struct Row {
-      Json from, to;
-    };
-    static const std::vector<Field<Row>> keys = {
-        {"from", "", "", "", [](Reader&, const Json& vv, Row& row) { row.from = vv; }},
-        {"to", "", "", "", [](Reader&, const Json& vv, Row& row) { row.to = vv; }},
-    };
-    Row row;
-    read_object(r, item, keys, {"from", "to"}, row);
-    const auto code = [&](const char* key, const Json& value, bool is_good_target,
-                          std::int32_t& out) {
-      if (value.is_null()) return;
-      Reader::Step step(r, key);
-      std::int64_t number = 0;
-      if (!r.integer(value, 0, range.most, number)) return;
-      const bool is_good =
-          is_good_target ? is_target(range, number) : number == 0 || number >= range.least;
-      if (!is_good) {
-        r.fail(std::to_string(number) +
-               (is_good_target ? " is nothing that a caller can be told" : " is no failure"));
-        return;
-      }
-      out = static_cast<std::int32_t>(number);
-    };
-    CodeReplacement replacement;
-    code("from", row.from, false, replacement.from);
-    code("to", row.to, true, replacement.to);
-    const auto is_same = [&](const CodeReplacement& other) {
-      return other.from == replacement.from;
-    };
-    if (std::any_of(list.begin(), list.end(), is_same))
-      r.fail("\"from\" " + std::to_string(replacement.from) + " is there twice");
-    list.push_back(replacement);
-  });
-  if (list.size() > replacements_max)
-    r.fail(std::to_string(list.size()) + " rows are more than " + std::to_string(replacements_max));
 }
 
 std::vector<Field<SipOptions>> common_fields() {
@@ -227,11 +174,11 @@ const std::vector<Field<SipOptions>>& customer_sip_fields() {
        "Status that a vendor's failure counts as, for failover and the caller; from 0: any other, "
        "to 0: unchanged (P-30).",
        [](Reader& r, const Json& v, S& s) {
-         read_replacements(r, v, {300, 699, true}, s.replace_reasons);
+         read_replacements(r, v, sip_codes, sip_codes, s.replace_reasons);
        }},
       {"replace_causes", "array of {\"from\": 34, \"to\": 17}", "[]", "The same for Q.850 causes.",
        [](Reader& r, const Json& v, S& s) {
-         read_replacements(r, v, {1, 127}, s.replace_causes);
+         read_replacements(r, v, q850_codes, q850_codes, s.replace_causes);
        }},
       {"timers", "{\"setup_timeout_s\": 0..3600}", "{}",
        "Longest time without ringing, early media or answer, over all vendors; 0: none (P-19).",

@@ -39,6 +39,60 @@ void read_domain(Reader& r, const Json& v, std::string& domain) {
   domain = std::move(text);
 }
 
+namespace {
+
+constexpr std::size_t replacements_max = 128;
+
+bool is_target(const CodeRange& range, std::int64_t code) noexcept {
+  if (code < range.least || code > range.most) return false;
+  return !range.is_sip || (code >= 400 && code != 401 && code != 407 && (code < 420 || code > 422));
+}
+
+}  // namespace
+
+void read_replacements(Reader& r, const Json& v, const CodeRange& from, const CodeRange& to,
+                       std::vector<CodeReplacement>& list, bool takes_zero) {
+  r.each(v, [&](const Json& item) {
+    struct Row {
+      Json from, to;
+    };
+    static const std::vector<Field<Row>> keys = {
+        {"from", "", "", "", [](Reader&, const Json& vv, Row& row) { row.from = vv; }},
+        {"to", "", "", "", [](Reader&, const Json& vv, Row& row) { row.to = vv; }},
+    };
+    Row row;
+    read_object(r, item, keys, {"from", "to"}, row);
+    const auto code = [&](const char* key, const Json& value, bool is_of_caller,
+                          std::int32_t& out) {
+      if (value.is_null()) return;
+      Reader::Step step(r, key);
+      std::int64_t number = 0;
+      const CodeRange& range = is_of_caller ? to : from;
+      if (!r.integer(value, 0, range.most, number)) return;
+      const bool is_good = number == 0    ? takes_zero
+                           : is_of_caller ? is_target(range, number)
+                                          : number >= range.least;
+      if (!is_good) {
+        r.fail(std::to_string(number) +
+               (is_of_caller ? " is nothing that a caller can be told" : " is no failure"));
+        return;
+      }
+      out = static_cast<std::int32_t>(number);
+    };
+    CodeReplacement replacement;
+    code("from", row.from, false, replacement.from);
+    code("to", row.to, true, replacement.to);
+    const auto is_same = [&](const CodeReplacement& other) {
+      return other.from == replacement.from;
+    };
+    if (std::any_of(list.begin(), list.end(), is_same))
+      r.fail("\"from\" " + std::to_string(replacement.from) + " is there twice");
+    list.push_back(replacement);
+  });
+  if (list.size() > replacements_max)
+    r.fail(std::to_string(list.size()) + " rows are more than " + std::to_string(replacements_max));
+}
+
 void read_media_mode(Reader& r, const Json& v, MediaMode& mode) {
   r.choice<MediaMode>(v,
                       {{"auto", MediaMode::auto_mode},

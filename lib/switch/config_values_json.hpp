@@ -16,6 +16,16 @@ inline constexpr std::int64_t int32_max = 2147483647;
 
 void read_memo(Reader& r, const Json& v);
 void read_id(Reader& r, const Json& v, std::string& id);
+/// Statuses or causes.
+struct CodeRange {
+  std::int64_t least, most;
+  bool is_sip = false;  ///< Then targets are what a caller can be told.
+};
+inline constexpr CodeRange sip_codes{300, 699, true};
+inline constexpr CodeRange q850_codes{1, 127};
+/// An array of {"from", "to"}, each "from" once. `takes_zero`: 0 stands for any other, or none.
+void read_replacements(Reader& r, const Json& v, const CodeRange& from, const CodeRange& to,
+                       std::vector<CodeReplacement>& list, bool takes_zero = true);
 void read_domain(Reader& r, const Json& v, std::string& domain);
 void read_media_mode(Reader& r, const Json& v, MediaMode& mode);
 void read_rtp_interrupt(Reader& r, const Json& v, RtpInterrupt& interrupt);

@@ -1,5 +1,6 @@
 // What the `sip` object of a gateway makes of a call's headers, failures and timers.
 #include <algorithm>
+#include <memory>
 
 #include "flow/flow.hpp"
 
@@ -373,6 +374,62 @@ TEST_CASE("Reason: a gateway without it neither gets nor gives causes (P-15)") {
   call->hang_up(31);
   bench.run_s(1);
   CHECK(bench.b->last_call()->q850_cause() == 16);  // a BYE that says nothing
+}
+
+TEST_CASE("Failures: tables of the switch map statuses and causes before all others (C-09)") {
+  SwitchConfig config = base_config(2);
+  AnswerPlan refusing;
+  refusing.status = 503;
+  const auto refused = [&] {
+    auto bench = std::make_unique<Bench>(config);
+    for (Endpoint* vendor : bench->vendors)
+      vendor->set_plan(refusing);
+    return bench;
+  };
+  SUBCASE("a cause for a status that came without one") {
+    config.parameters.q850_for_sip = {{503, 42}, {486, 31}};
+    const auto bench = refused();
+    const auto call = bench->a->dial("15550100", "1000");
+    bench->run_s(1);
+    CHECK(call->status() == 503);
+    CHECK(call->q850_cause() == 42);
+    const Cdr cdr = bench->only_cdr();
+    CHECK(cdr.q850_cause == 42);
+    REQUIRE(cdr.attempts.size() == 2);
+    CHECK(cdr.attempts[0].q850_cause == 42);
+  }
+  SUBCASE("a cause that came is left alone") {
+    config.parameters.q850_for_sip = {{503, 42}};
+    refusing.q850_cause = 34;
+    const auto bench = refused();
+    const auto call = bench->a->dial("15550100", "1000");
+    bench->run_s(1);
+    CHECK(call->q850_cause() == 34);
+  }
+  SUBCASE("a status for a cause, which stops the hunt as that status does") {
+    config.parameters.sip_for_q850 = {{21, 603}, {34, 486}};
+    refusing.q850_cause = 34;
+    const auto bench = refused();
+    const auto call = bench->a->dial("15550100", "1000");
+    bench->run_s(1);
+    CHECK(call->status() == 486);
+    CHECK(call->q850_cause() == 34);
+    const Cdr cdr = bench->only_cdr();
+    CHECK(cdr.end_reason == Reason::CalleeBusy);
+    REQUIRE(cdr.attempts.size() == 1);
+    CHECK(cdr.attempts[0].sip_status == 503);  // as the vendor said it
+    CHECK(cdr.attempts[0].reason == Reason::VendorFailure);
+  }
+  SUBCASE("the customer's list sees what the table made of it") {
+    config.parameters.sip_for_q850 = {{34, 480}};
+    config.provision.customer_gateways[0].sip.replace_reasons = {{480, 404}, {503, 500}};
+    refusing.q850_cause = 34;
+    const auto bench = refused();
+    const auto call = bench->a->dial("15550100", "1000");
+    bench->run_s(1);
+    CHECK(call->status() == 404);
+    CHECK(call->q850_cause() == 1);
+  }
 }
 
 TEST_CASE("Failures: a customer's list turns 503 into busy, which ends the hunt (P-30)") {

@@ -182,3 +182,22 @@ TEST_CASE("read_config: session timers have parameters under the names of VOS to
   CHECK(pointers(read(R"("parameters": {"session_timer_s": 89})")) ==
         Pointers{"/parameters/session_timer_s"});
 }
+
+TEST_CASE("read_config: the switch's tables of statuses and causes (C-09)") {
+  const auto reading = read(R"("parameters": {"q850_for_sip": [{"from": 503, "to": 42},
+      {"from": "486", "to": 31}], "sip_for_q850": [{"from": 21, "to": 603}]})");
+  REQUIRE(pointers(reading) == Pointers{});
+  const Parameters& p = reading.config.parameters;
+  CHECK(p.q850_for_sip == std::vector<CodeReplacement>{{503, 42}, {486, 31}});
+  CHECK(p.sip_for_q850 == std::vector<CodeReplacement>{{21, 603}});
+  CHECK(read("\"parameters\": {}").config.parameters.q850_for_sip.empty());
+  CHECK(pointers(read(R"("parameters": {"q850_for_sip": [{"from": 0, "to": 42},
+      {"from": 503, "to": 0}, {"from": 504, "to": 128}, {"from": 200, "to": 1}, {"from": 486}],
+      "sip_for_q850": [{"from": 21, "to": 200}, {"from": 22, "to": 407}, {"from": 128, "to": 603},
+      {"from": 34, "to": 503}, {"from": 34, "to": 486}, {"from": 1, "to": 0}]})")) ==
+        Pointers{"/parameters/q850_for_sip/0/from", "/parameters/q850_for_sip/1/to",
+                 "/parameters/q850_for_sip/2/to", "/parameters/q850_for_sip/3/from",
+                 "/parameters/q850_for_sip/4/to", "/parameters/sip_for_q850/0/to",
+                 "/parameters/sip_for_q850/1/to", "/parameters/sip_for_q850/2/from",
+                 "/parameters/sip_for_q850/4", "/parameters/sip_for_q850/5/to"});
+}
