@@ -48,8 +48,9 @@ Result<std::vector<PackageUse::Part>> charge_with_packages(ChargeFacts& side, st
   side.package_charge = paid.use.money;
   side.package_time_s = paid.use.time_s;
   side.rate_terms = to_text(*terms, cdr.answered_at_us, cdr.ended_at_us);
-  if (rating::is_overlaid({cdr.answered_at_us, terms->schedule, terms->overlays},
-                          billable_seconds(cdr.talk_time_ms, terms->rules)))
+  if (!terms->is_free_number &&
+      rating::is_overlaid(terms->rate, billable_seconds(cdr.talk_time_ms, terms->rules),
+                          terms->rules, {cdr.answered_at_us, terms->schedule, terms->overlays}))
     side.rate_deck = package_deck;
   std::vector<PackageUse::Part>& parts = paid.use.parts;
   for (const PackageLoan::Part& lent : loan.parts) {  // the periods that count the spend

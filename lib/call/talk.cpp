@@ -552,18 +552,20 @@ PackageUse Call::settle(ChargeFacts& side, CallMeter& meter, const Payer& payer,
   side.package_time_s = use.time_s;
   side.rate_terms = payer_terms(payer, rate, answered_wall_us_, ended_wall_us_, 0, use);
   if (rate == nullptr) return use;
-  if (rating::is_overlaid(context_.call_start(payer, answered_wall_us_),
-                          billable_seconds(talk_time_ms, payer.fees)))
-    side.rate_deck = package_deck;
   // A timer that came so late that the account could not pay all of the talk is part of the terms.
   const bool has_gift = use.covered_s != 0 || !use.money.is_zero();
   const auto whole = has_gift ? recompute_charge(side.rate_terms, talk_time_ms, answered_wall_us_)
                               : rate_call(*rate, talk_time_ms, payer.fees, nullptr,
                                           context_.call_start(payer, answered_wall_us_));
+  std::int64_t charged_s = billable_seconds(talk_time_ms, payer.fees);
   if (!whole || *whole != charge) {
+    charged_s = std::min(charged_s, meter.covered_s());
     side.rate_terms =
         payer_terms(payer, rate, answered_wall_us_, ended_wall_us_, meter.covered_s(), use);
   }
+  if (rating::is_overlaid(*rate, charged_s, payer.fees,
+                          context_.call_start(payer, answered_wall_us_)))
+    side.rate_deck = package_deck;
   return use;
 }
 

@@ -453,16 +453,25 @@ bool changes_price(const Rate& rate, const CallStart& start) noexcept {
   return start.overlays != nullptr || changes_own_price(rate, start);
 }
 
-bool is_overlaid(const CallStart& start, std::int64_t talked_s) noexcept {
-  if (start.overlays == nullptr) return false;
-  const std::int64_t begin_s = start.at_us / 1'000'000;
-  const std::int64_t end_s = begin_s + std::max<std::int64_t>(talked_s, 1);
-  for (const RateOverlay& overlay : *start.overlays) {
-    for (std::int64_t at_s = begin_s; at_s < end_s;) {
-      const WindowSpan span = window_in_order_at(overlay.windows, overlay.schedule, at_s);
-      if (span.window >= 0) return true;
-      at_s = span.until_s;
+bool is_overlaid(const Rate& rate, std::int64_t talked_s, const FeeRules& rules,
+                 const CallStart& start) noexcept {
+  if (start.overlays == nullptr || talked_s <= rate.terms->grace_s) return false;
+  const std::int64_t free_s = rules.free_time_s + rate.terms->free_s;
+  const std::int64_t billable_s = talked_s - free_s;
+  if (billable_s <= 0) return false;
+  RateCourse course(rate, start, free_s, !rate.terms->windows.empty() && start.schedule.is_split());
+  if (course.is_overlaid()) return true;
+  std::int64_t position_s = 0;
+  if (course.has_sections()) {
+    for (const RateSection& section : rate.sections) {
+      if (position_s < billable_s) position_s += section.seconds;
     }
+  }
+  while (position_s < billable_s) {
+    std::int64_t until_s = 0;
+    const Pricing pricing = course.at(position_s, until_s);
+    if (course.is_overlaid()) return true;
+    position_s += in_steps(std::min(billable_s, until_s) - position_s, pricing.step_s);
   }
   return false;
 }

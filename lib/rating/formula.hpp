@@ -41,6 +41,8 @@ class RateCourse {
   RateCourse(const Rate& rate, const CallStart& start, std::int64_t free_s, bool is_split) noexcept;
 
   [[nodiscard]] Amount connection_fee() const noexcept;  ///< Of the window of position 0.
+  /// Whether the part that at() last looked at, at first position 0, has a price of an overlay.
+  [[nodiscard]] bool is_overlaid() const noexcept { return is_overlaid_; }
   /// Whether the rate's sections are due: the call begins at its price.
   [[nodiscard]] bool has_sections() const noexcept { return has_sections_; }
   /// What an increment that begins at `position_s` costs, and up to which position that holds.
@@ -107,7 +109,9 @@ class ExactSum {
 [[nodiscard]] bool has_exact_sums(const Rate& rate,
                                   const RateOverlays* overlays = nullptr) noexcept;
 
-/// Whether an overlay has a price in the first `talked_s` seconds of a call.
-[[nodiscard]] bool is_overlaid(const CallStart& start, std::int64_t talked_s) noexcept;
+/// Whether an increment that a call of `talked_s` seconds pays has its price from an overlay; as
+/// charge_of().
+[[nodiscard]] bool is_overlaid(const Rate& rate, std::int64_t talked_s, const FeeRules& rules,
+                               const CallStart& start) noexcept;
 
 }  // namespace tandem::rating

@@ -25,6 +25,9 @@ struct OpenPeriod {
   const PackageOwner* payer = nullptr;  // account that paid for it: of a phone not the owner
   RateSchedule schedule;
   std::vector<std::shared_ptr<const Rate>> rates;  // of period.period_rates
+  /// What period.period_rates are over a tariff, by the longest of their prefixes that a number
+  /// begins with, which says what others it begins with; made when a call asks first.
+  std::map<std::string, std::shared_ptr<const RateOverlays>, std::less<>> overlays;
 };
 
 /// An account, or a phone.
@@ -127,12 +130,21 @@ std::shared_ptr<const Rate> rate_at(const OpenPeriod& open, std::string_view cal
   return best;
 }
 
-/// All rates for a number in the order in which rate_at() would take them.
-RateOverlay overlay_of(const OpenPeriod& open, std::string_view callee) {
+/// All rates for a number in the order in which rate_at() would take them; null: none. REQUIRES:
+/// the owner is locked.
+const std::shared_ptr<const RateOverlays>& overlay_of(OpenPeriod& open, std::string_view callee) {
+  static const std::shared_ptr<const RateOverlays> none;
   std::vector<const PackageRate*> rates;
   for (const PackageRate& rate : open.period.period_rates) {
     if (callee.starts_with(rate.prefix)) rates.push_back(&rate);
   }
+  if (rates.empty()) return none;
+  const auto longest =
+      std::max_element(rates.begin(), rates.end(), [](const PackageRate* a, const PackageRate* b) {
+        return a->prefix.size() < b->prefix.size();
+      });
+  std::shared_ptr<const RateOverlays>& made = open.overlays[(*longest)->prefix];
+  if (made != nullptr) return made;
   std::stable_sort(rates.begin(), rates.end(), [](const PackageRate* a, const PackageRate* b) {
     return a->prefix.size() > b->prefix.size();
   });
@@ -141,7 +153,8 @@ RateOverlay overlay_of(const OpenPeriod& open, std::string_view callee) {
   for (const PackageRate* const rate : rates)
     overlay.windows.push_back(window_of(*rate));
   overlay.schedule = open.schedule;
-  return overlay;
+  made = std::make_shared<const RateOverlays>(RateOverlays{std::move(overlay)});
+  return made;
 }
 
 }  // namespace
@@ -883,7 +896,9 @@ PackagePrices PackageBook::prices(PackageHandle handle, std::string_view callee,
   const Owners owners{handle.account_, handle.phone_};
   const OwnersLock lock(owners);
   bool is_of_whole_call = false;
-  RateOverlays overlays;
+  std::shared_ptr<const RateOverlays> first;  // shared by all calls to numbers like this
+  RateOverlays several;                       // of the rare ones that have more periods
+  std::size_t count = 0;
   rating::visit_open(owners, [&](const std::shared_ptr<OpenPeriod>& open) {
     const bool is_split = open->schedule.is_split();
     if (prices.rate == nullptr) {
@@ -891,14 +906,21 @@ PackagePrices PackageBook::prices(PackageHandle handle, std::string_view callee,
       is_of_whole_call = prices.rate != nullptr && !is_split;
     }
     if (is_of_whole_call) return true;
-    if (is_split && overlays.size() < rate_overlays_max) {
-      RateOverlay overlay = rating::overlay_of(*open, callee);
-      if (!overlay.windows.empty()) overlays.push_back(std::move(overlay));
+    if (!is_split || count == rate_overlays_max) return false;
+    const std::shared_ptr<const RateOverlays>& found = rating::overlay_of(*open, callee);
+    if (found == nullptr) return false;
+    if (++count == 1) {
+      first = found;
+      return false;
     }
+    if (count == 2) several = *first;
+    several.insert(several.end(), found->begin(), found->end());
     return false;
   });
-  if (!is_of_whole_call && !overlays.empty())
-    prices.overlays = std::make_shared<const RateOverlays>(std::move(overlays));
+  if (!is_of_whole_call) {
+    prices.overlays =
+        count < 2 ? std::move(first) : std::make_shared<const RateOverlays>(std::move(several));
+  }
   return prices;
 }
 

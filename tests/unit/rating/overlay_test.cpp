@@ -181,8 +181,61 @@ TEST_CASE("Period rates: a price of the margin is that of the call's start (B-13
   CHECK(steady_price(own, start).price == money("0.60"));
   start.at_us = at("2026-03-02T18:00:00Z");
   CHECK(steady_price(own, start).price == money("0.06"));
-  CHECK(rating::is_overlaid({at("2026-03-02T17:59:00Z"), {}, start.overlays}, 61));
-  CHECK_FALSE(rating::is_overlaid({at("2026-03-02T17:59:00Z"), {}, start.overlays}, 60));
+}
+
+TEST_CASE("Period rates: a call paid by a package only what its increments had of it (B-25)") {
+  Sold sold({package("p", {period_rate("", "0.06", 18, 20)})});
+  const auto prices = sold.book.prices(sold.book.find("acme"), "44", at("2026-03-02T17:00:00Z"));
+  Rate own = tariff();
+  FeeRules rules;
+  const auto has_paid = [&](std::int64_t talked_s, const char* answered = "2026-03-02T17:59:00Z") {
+    return rating::is_overlaid(own, talked_s, rules, {at(answered), {}, prices.overlays});
+  };
+  CHECK(has_paid(61));
+  CHECK_FALSE(has_paid(60));
+  CHECK_FALSE(rating::is_overlaid(own, 61, rules, {at("2026-03-02T17:59:00Z"), {}, {}}));
+  // Seconds that the increment before covers.
+  own.first_s = 90;
+  CHECK_FALSE(has_paid(90));
+  CHECK(has_paid(91));
+  own.first_s = 1;
+  // Free and grace seconds.
+  rules.free_time_s = 30;
+  CHECK_FALSE(has_paid(30, "2026-03-02T18:00:00Z"));
+  CHECK(has_paid(31, "2026-03-02T18:00:00Z"));
+  CHECK_FALSE(has_paid(70, "2026-03-02T19:59:30Z"));  // what is paid begins at 20:00
+  rules.free_time_s = 0;
+  RateTerms terms;
+  terms.grace_s = 20;
+  own.terms = terms;
+  CHECK_FALSE(has_paid(20, "2026-03-02T18:00:00Z"));
+  CHECK(has_paid(21, "2026-03-02T18:00:00Z"));
+}
+
+TEST_CASE("Period rates: numbers that begin alike share one overlay (B-24)") {
+  Sold sold({package("p", {period_rate("44", "0.06", 18, 20), period_rate("4420", "0.03", 18, 20),
+                           period_rate("1", "0.02", 18, 20)})});
+  const auto overlays = [&](const char* callee) {
+    return sold.book.prices(sold.book.find("acme"), callee, at("2026-03-02T17:00:00Z")).overlays;
+  };
+  const auto london = overlays("442079460000");
+  REQUIRE(london != nullptr);
+  CHECK(london == overlays("442012345678"));
+  REQUIRE(london->size() == 1);
+  REQUIRE(london->front().windows.size() == 2);
+  CHECK(london->front().windows[0].price == money("0.03"));
+  const auto leeds = overlays("441132345678");
+  CHECK(leeds != london);
+  CHECK(leeds->front().windows.size() == 1);
+  CHECK(overlays("33123") == nullptr);
+  // Of two packages each call has both, in the order of their use.
+  Sold both({package("p", {period_rate("44", "0.06", 18, 20)}),
+             package("q", {period_rate("4420", "0.03", 18, 20)})});
+  const auto prices =
+      both.book.prices(both.book.find("acme"), "442079460000", at("2026-03-02T17:00:00Z"));
+  REQUIRE(prices.overlays != nullptr);
+  REQUIRE(prices.overlays->size() == 2);
+  CHECK(prices.overlays->at(0).windows[0].price == money("0.06"));
 }
 
 TEST_CASE("Period rates: random calls cost what second by second they cost (B-10, B-24)") {
