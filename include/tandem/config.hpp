@@ -360,9 +360,10 @@ struct Parameters {
   bool call_transfer_remote_ring = true;
   /// T-07: time for the first digit of a transfer by keys and for each further key; 1..60.
   std::int32_t transfer_first_key_s = 10, transfer_key_s = 5;
-  std::string pickup_code;             ///< T-10: 1..8 of 0-9 * #; "": none.
-  bool pickup_code_is_last = false;    ///< It stands behind the number of a phone, not before.
-  std::string billing_forward_prefix;  ///< B-15; at most 32 characters, "": none.
+  std::string pickup_code;                ///< T-10: 1..8 of 0-9 * #; "": none.
+  bool pickup_code_is_last = false;       ///< It stands behind the number of a phone, not before.
+  std::string billing_forward_prefix;     ///< B-15; at most 32 characters, "": none.
+  std::int32_t registration_check_s = 0;  ///< P-05; 0..3600, 0: nobody is asked between REGISTERs.
   std::string nat_keep_alive_message = "HELLO";   ///< P-22; at most 64 characters, "": none.
   std::int32_t nat_keep_alive_period_s = 30;      ///< 5..3600.
   std::int32_t nat_keep_alive_interval_ms = 500;  ///< 10..10000, between two batches.

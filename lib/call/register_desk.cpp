@@ -115,6 +115,11 @@ void lose_flow(const FlowId& flow, Commons& commons, const Clock& clock) {
     tell(gone.id, "unregistered", gone.address, gone.product, commons, clock);
 }
 
+void tell_unanswering(const phone::ExpiredRegistration& gone, Commons& commons,
+                      const Clock& clock) {
+  tell(gone.id, "expired", gone.address, gone.product, commons, clock);
+}
+
 void expire_registrations(const Tables& tables, Commons& commons, const Clock& clock) {
   if (tables.registrants.empty()) return;
   for (const auto& gone : commons.state.registrar.expire(clock.monotonic_us()))

@@ -17,6 +17,8 @@ RegisterReply answer_register(const RegisterRequest& request, const Tables& tabl
 /// Takes out those that were reached by a connection that is closed, likewise. Threading: any call
 /// worker.
 void lose_flow(const FlowId& flow, Commons& commons, const Clock& clock);
+/// Tells the host of one that left the switch's questions without an answer.
+void tell_unanswering(const phone::ExpiredRegistration& gone, Commons& commons, const Clock& clock);
 /// Takes out registrations that were not renewed and tells the host; once a second on one worker.
 void expire_registrations(const Tables& tables, Commons& commons, const Clock& clock);
 

@@ -41,8 +41,12 @@ void Worker::set_legs(LegFactory& legs) {
         tell_uplink_change(order, place, status);
       });
   nat_keeper_ = std::make_unique<NatKeeper>(loop_, legs, commons_.state.registrar);
+  phone_check_ = std::make_unique<PhoneCheck>(loop_, legs, commons_.state.registrar,
+                                              [this](const phone::ExpiredRegistration& gone) {
+                                                tell_unanswering(gone, commons_, loop_.clock());
+                                              });
   check_vendors();
-  keep_nat_open();
+  attend_to_phones();
 }
 
 void Worker::set_names(std::shared_ptr<const Names> names) {
@@ -55,16 +59,17 @@ void Worker::set_tables(std::shared_ptr<const Tables> tables, std::shared_ptr<co
   names_ = std::move(names);
   lookups_.keep_only(tables_->lrn_resolvers);
   check_vendors();
-  keep_nat_open();
+  attend_to_phones();
 }
 
-void Worker::keep_nat_open() {
+void Worker::attend_to_phones() {
   if (nat_keeper_ == nullptr) return;
   const Parameters& p = tables_->parameters;
   nat_keeper_->set_rhythm({tables_->registrants.empty() ? std::string() : p.nat_keep_alive_message,
                            p.nat_keep_alive_period_s * second_us,
                            p.nat_keep_alive_interval_ms * std::int64_t{1000},
                            static_cast<std::size_t>(p.nat_keep_alive_batch)});
+  phone_check_->set_period(tables_->registrants.empty() ? 0 : p.registration_check_s * second_us);
 }
 
 void Worker::check_vendors() {

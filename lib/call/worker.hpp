@@ -15,6 +15,7 @@
 #include "call/health_check.hpp"
 #include "call/leg_relay.hpp"
 #include "call/nat_keeper.hpp"
+#include "call/phone_check.hpp"
 #include "call/stages.hpp"
 #include "call/stand_in.hpp"
 #include "call/tables.hpp"
@@ -181,7 +182,7 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
                  std::shared_ptr<const Tables> tables);
   void on_second();
   void check_vendors();
-  void keep_nat_open();
+  void attend_to_phones();
   void tell_vendor_change(const CheckedAddress& address);
   void tell_uplink_change(const UplinkOrder& order, const UplinkPlace& place, int status);
 
@@ -190,9 +191,10 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
   Random& random_;
   Commons& commons_;
   LegFactory* legs_ = nullptr;
-  std::unique_ptr<HealthCheck> vendor_check_;  // of the first worker, as the next two
+  std::unique_ptr<HealthCheck> vendor_check_;  // of the first worker, as the next three
   std::unique_ptr<Uplinks> uplinks_;
   std::unique_ptr<NatKeeper> nat_keeper_;
+  std::unique_ptr<PhoneCheck> phone_check_;
   std::shared_ptr<const Tables> tables_;
   std::shared_ptr<const Names> names_;
   std::uint64_t next_id_ = 1;

@@ -145,6 +145,7 @@ RegistrationOutcome Registrar::apply(std::string_view id, const RegisterRequest&
     contact.q_thousandths = offered.q_thousandths;
     contact.registered_at_us = known != after.end() ? known->registered_at_us : now_us;
     contact.expires_at_us = now_us + expires_s * second_us;
+    contact.heard_at_us = now_us;
     is_moved_any |= known == after.end() || is_moved(*known, contact);
     if (contact.flow.is_set() && !index_flow(std::string(id), contact.flow)) {
       if (contact.needs_flow) return refused(500);  // nobody is there to hear it
@@ -254,6 +255,45 @@ std::vector<NatBinding> Registrar::behind_nat(std::size_t part, std::int64_t now
     }
   }
   return found;
+}
+
+std::vector<UdpBinding> Registrar::over_udp(std::size_t part, std::int64_t since_us,
+                                            std::int64_t now_us) const {
+  std::vector<UdpBinding> found;
+  const Part& looked_at = parts_[part];
+  const std::lock_guard lock(looked_at.mutex);
+  for (const auto& [id, registrant] : looked_at.registrants) {
+    for (const Contact& one : registrant.contacts) {
+      if (one.transport == SipTransport::udp && one.heard_at_us <= since_us &&
+          one.expires_at_us > now_us)
+        found.push_back({id, one.destination, one.local});
+    }
+  }
+  return found;
+}
+
+std::optional<ExpiredRegistration> Registrar::note_check(std::string_view id,
+                                                         const SocketAddress& destination,
+                                                         std::int64_t asked_us, bool is_answered) {
+  Part& part = part_of(id);
+  const std::lock_guard lock(part.mutex);
+  const auto entry = part.registrants.find(id);
+  if (entry == part.registrants.end()) return std::nullopt;
+  Registrant& registrant = entry->second;
+  std::vector<Contact>& contacts = registrant.contacts;
+  const auto asked = std::find_if(contacts.begin(), contacts.end(), [&](const Contact& one) {
+    return one.transport == SipTransport::udp && one.destination == destination;
+  });
+  if (asked == contacts.end() || asked->heard_at_us > asked_us) return std::nullopt;
+  asked->checks_missed = is_answered ? 0 : asked->checks_missed + 1;
+  if (asked->checks_missed < checks_missed_max) return std::nullopt;
+  std::string product = asked->product;
+  contacts.erase(asked);
+  schedule(part, entry->first, registrant);
+  index_sources(entry->first, registrant);
+  note_change(part, entry->first);
+  if (!contacts.empty()) return std::nullopt;
+  return ExpiredRegistration{entry->first, destination, std::move(product)};
 }
 
 std::size_t Registrar::online() const {
@@ -418,6 +458,7 @@ void Registrar::restore(StoredRegistration stored, const RegistrationRules& rule
     one.registered_at_us -= wall_minus_us;
     one.expires_at_us -= wall_minus_us;
     one.flow = {};
+    one.heard_at_us = now_us;  // it gets a period's time after a restart, too
   }
   drop_expired(registrant.contacts, now_us);
   put_best_first(registrant.contacts);

@@ -37,6 +37,8 @@ struct Contact {
   std::int32_t q_thousandths = 1000;
   std::int64_t registered_at_us = 0;
   std::int64_t expires_at_us = 0;
+  std::int64_t heard_at_us = 0;    ///< Its last REGISTER of this run; not stored.
+  std::int32_t checks_missed = 0;  ///< In a row, since.
 };
 
 /// Where requests to a contact go (RFC 3581 in spirit): to the contact when its host is that of the
@@ -70,6 +72,12 @@ struct NatBinding {
   SocketAddress destination, local;
 };
 
+/// Where a contact on UDP is asked whether it is there (P-05).
+struct UdpBinding {
+  std::string id;
+  SocketAddress destination, local;
+};
+
 /// A registrant that is gone because it did not register again.
 struct ExpiredRegistration {
   std::string id;
@@ -91,7 +99,8 @@ class Registrar {
  public:
   static constexpr std::int32_t expires_min_s = 20;  ///< Below: 423 (RFC 3261 section 10.3).
   static constexpr std::size_t contacts_max = 8;
-  static constexpr std::size_t parts = 64;  ///< Into which registrants are divided.
+  static constexpr std::int32_t checks_missed_max = 2;  ///< With the last one a contact goes.
+  static constexpr std::size_t parts = 64;              ///< Into which registrants are divided.
 
   /// Applies a REGISTER whose credentials were verified; `use` is their nonce. All of it or
   /// nothing.
@@ -112,6 +121,16 @@ class Registrar {
 
   /// Live contacts behind NAT that are reached over UDP, of the registrants of one part.
   [[nodiscard]] std::vector<NatBinding> behind_nat(std::size_t part, std::int64_t now_us) const;
+
+  /// Live contacts that are reached over UDP and have not registered since `since_us`, of the
+  /// registrants of one part.
+  [[nodiscard]] std::vector<UdpBinding> over_udp(std::size_t part, std::int64_t since_us,
+                                                 std::int64_t now_us) const;
+  /// What came of asking a contact whether it is there; a REGISTER that came since `asked_us` says
+  /// more. The registrant, when it has no contact left now.
+  std::optional<ExpiredRegistration> note_check(std::string_view id,
+                                                const SocketAddress& destination,
+                                                std::int64_t asked_us, bool is_answered);
 
   /// How many are on line, but for what expired since the last expire().
   [[nodiscard]] std::size_t online() const;

@@ -416,6 +416,10 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        "plain number counts (B-15).",
        [](Reader& r, const Json& v, P& p) { read_billing_prefix(r, v, p.billing_forward_prefix); },
        "SERVER_BILLING_FORWARD_PREFIX"},
+      {"registration_check_s", "integer 0..3600", "0",
+       "How often devices that registered over UDP are asked by OPTIONS between their "
+       "registrations; without an answer twice in a row they are off line. 0: never (P-05).",
+       read_seconds<&P::registration_check_s, 0, 3600>, "SS_ENDPOINTTIMETOLIVE"},
       {"nat_keep_alive_message", "text", "HELLO",
        "What phones behind NAT are sent over UDP so that it stays open; \"\": nothing (P-22).",
        [](Reader& r, const Json& v, P& p) { read_keep_alive(r, v, p.nat_keep_alive_message); },

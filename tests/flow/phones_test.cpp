@@ -721,6 +721,50 @@ TEST_CASE("Phones: the way through a NAT is kept open, in batches (P-22)") {
   CHECK(bench.alice->received("?") == before);
 }
 
+TEST_CASE("Phones: one that answers no question between registrations is off line (P-05)") {
+  SwitchConfig config = phone_config();
+  config.parameters.registration_check_s = 60;
+  config.parameters.nat_keep_alive_message.clear();
+  config.sip_listen.push_back({SipTransport::udp, at("10.0.0.1:5070")});
+  Phones bench(config);
+  bench.registers(bench.alice, "1001");  // answers
+  RawPhone device(bench, "10.0.3.9:40000", "1002", "192.168.1.5:5060");
+  device.peer = "10.0.0.1:5070";
+  const auto registers = [&] {
+    device.send(device.request());
+    bench.run_ms(200);
+    device.send(device.request(device.answer_after_challenge()));
+    bench.run_ms(200);
+    REQUIRE(device.last() == "SIP/2.0 200 OK");
+    device.wire->clear();
+  };
+  registers();
+  bench.run_s(59);
+  CHECK(device.wire->received().empty());
+  bench.run_s(62);
+  REQUIRE_FALSE(device.wire->received().empty());
+  CHECK(device.wire->received().front().bytes.starts_with("OPTIONS sip:10.0.3.9:40000 SIP/2.0"));
+  CHECK(device.wire->received().front().from == at("10.0.0.1:5070"));
+  CHECK(bench.tandem->phone("1002")->contacts.size() == 1);  // one may be lost
+  const auto before = bench.states().size();
+  bench.run_s(100);
+  CHECK(bench.tandem->phone("1002")->contacts.empty());
+  CHECK(bench.tandem->phone("1001")->contacts.size() == 1);
+  REQUIRE(bench.states().size() == before + 1);
+  CHECK(bench.states().back() == "expired");
+  device.wire->clear();
+  bench.run_s(130);
+  CHECK(device.wire->received().empty());
+  registers();
+  CHECK(bench.states().back() == "registered");
+  // One that registers more often than it is asked is not asked.
+  for (int i = 0; i < 5; ++i) {
+    bench.run_s(50);
+    CHECK(device.wire->received().empty());
+    registers();
+  }
+}
+
 TEST_CASE("Phones: one is called from where it registered, of several listeners (P-05, P-01)") {
   SwitchConfig config = phone_config();
   config.sip_listen.push_back({SipTransport::udp, at("10.0.0.1:5070")});

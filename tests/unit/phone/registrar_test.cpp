@@ -370,6 +370,60 @@ TEST_CASE("Registrar: who is reached by a connection alone is gone with it (P-05
   }
 }
 
+TEST_CASE("Registrar: who is silent between registrations goes with the second question (P-05)") {
+  Registrar registrar;
+  Client client;
+  client.contact("192.0.2.1:5060", 600).send(registrar, 0);
+  const auto asked = [&](std::int64_t since_us, std::int64_t now_us) {
+    std::vector<UdpBinding> found;
+    for (std::size_t part = 0; part < Registrar::parts; ++part) {
+      for (UdpBinding& one : registrar.over_udp(part, since_us, now_us))
+        found.push_back(std::move(one));
+    }
+    return found;
+  };
+  const SocketAddress place = at("192.0.2.1:5060");
+  REQUIRE(asked(0, 1).size() == 1);
+  CHECK(asked(0, 1)[0].id == "phone:1001");
+  CHECK(asked(0, 1)[0].destination == place);
+  CHECK(asked(-1, 1).empty());               // it has registered since
+  CHECK(asked(0, 600 * second_us).empty());  // its time is over
+  CHECK_FALSE(registrar.note_check("phone:1001", place, 10, false));
+  CHECK_FALSE(registrar.note_check("phone:1001", place, 20, true));
+  CHECK_FALSE(registrar.note_check("phone:1001", place, 30, false));  // again the first
+  CHECK_FALSE(registrar.note_check("phone:1001", at("192.0.2.9:5060"), 40, false));
+  CHECK_FALSE(registrar.note_check("phone:1009", place, 40, false));
+  REQUIRE(registrar.is_online("phone:1001", 50));
+  client.send(registrar, 50);
+  CHECK_FALSE(registrar.note_check("phone:1001", place, 49, false));  // asked before it registered
+  CHECK_FALSE(registrar.note_check("phone:1001", place, 60, false));
+  while (registrar.has_changes())
+    (void)registrar.take_changes(0, 10);
+  const auto gone = registrar.note_check("phone:1001", place, 70, false);
+  REQUIRE(gone);
+  CHECK(gone->id == "phone:1001");
+  CHECK(gone->address == place);
+  CHECK(gone->product == "phone");
+  CHECK_FALSE(registrar.is_online("phone:1001", 80));
+  CHECK(registrar.online() == 0);
+  CHECK(registrar.has_changes());  // a restart must not bring it back
+  CHECK(client.send(registrar, 90).change == Change::registered);
+  // Of two devices the other one stays, and that is no news.
+  client.request.contacts.clear();
+  client.request.source = at("192.0.2.2:5060");
+  client.contact("192.0.2.2:5060", 600).send(registrar, 100, {3600, 2, false});
+  CHECK_FALSE(registrar.note_check("phone:1001", place, 110, false));
+  CHECK_FALSE(registrar.note_check("phone:1001", place, 120, false));
+  CHECK(uris(registrar, 130) == std::vector<std::string>{"sip:1001@192.0.2.2:5060"});
+  // A connection tells its end by itself.
+  Registrar others;
+  Client over_tcp;
+  over_tcp.request.transport = SipTransport::tcp;
+  over_tcp.contact("192.0.2.1:5060", 600).send(others, 0);
+  for (std::size_t part = 0; part < Registrar::parts; ++part)
+    CHECK(others.over_udp(part, 0, 1).empty());
+}
+
 TEST_CASE("Registrar: agrees with a naive list of bindings over random requests (P-05)") {
   struct Binding {
     std::string call_id;
