@@ -90,6 +90,14 @@ IpAddress address_or_none(const std::string& text) {
   return text.empty() ? IpAddress() : take(IpAddress::parse(text));
 }
 
+/// Of MediaConfig::event_kinds.
+std::uint32_t event_bit(const std::string& name) {
+  for (unsigned kind = 0; kind <= static_cast<unsigned>(MediaEvent::Kind::digit); ++kind) {
+    if (name == media_event_name(static_cast<MediaEvent::Kind>(kind))) return 1U << kind;
+  }
+  throw Failure{{ErrorCode::invalid_argument, "media event \"" + name + "\" is not known"}};
+}
+
 IpAddress::Family family(int version) {
   if (version == 4) return IpAddress::Family::ipv4;
   if (version == 6) return IpAddress::Family::ipv6;
@@ -350,7 +358,8 @@ void bind_media(py::module_& m) {
   py::class_<Relay, Held<Relay>>(m, "MediaRelay")
       .def(py::init([](const std::string& address, const std::string& address6,
                        std::pair<std::uint16_t, std::uint16_t> ports, unsigned shards,
-                       unsigned ready_pairs, std::uint8_t tos, int nice, unsigned events_max) {
+                       unsigned ready_pairs, std::uint8_t tos, int nice, unsigned events_max,
+                       const std::vector<std::string>& event_kinds, unsigned files_reserved) {
              MediaConfig config;
              config.address = address_or_none(address);
              config.address6 = address_or_none(address6);
@@ -361,12 +370,16 @@ void bind_media(py::module_& m) {
              config.tos = tos;
              config.nice = nice;
              config.events_max = events_max;
+             for (const std::string& name : event_kinds)
+               config.event_kinds |= event_bit(name);
+             config.files_reserved = files_reserved;
              return Held<Relay>(new Relay{std::make_shared<MediaRelay>(
                  take(unlocked([&] { return MediaRelay::create(config); })))});
            }),
            "address"_a = "", py::kw_only(), "address6"_a = "",
            "ports"_a = std::pair<int, int>(10000, 19999), "shards"_a = 1, "ready_pairs"_a = 256,
-           "tos"_a = 0, "nice"_a = -10, "events_max"_a = 0)
+           "tos"_a = 0, "nice"_a = -10, "events_max"_a = 0,
+           "event_kinds"_a = std::vector<std::string>(), "files_reserved"_a = 0)
       .def(
           "open",
           [](Relay& relay, int caller, int callee) {

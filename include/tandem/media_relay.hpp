@@ -47,6 +47,11 @@ struct MediaConfig {
   /// Events that may wait for take_events(), for each shard; 0..1,048,576, rounded up to a power of
   /// two. 0: none are kept, and no silence, loss or lost end of a key is looked for.
   unsigned events_max = 0;
+  /// The kinds that are kept, each as 1 << MediaEvent::Kind; 0: all. Others take no room.
+  std::uint32_t event_kinds = 0;
+  /// Open files that the program will want beside these, such as those of recordings, 0..1,000,000:
+  /// second sockets leave them.
+  unsigned files_reserved = 0;
   /// Told on a relay thread that events wait; again only after take_events(). Must not block, and
   /// must not call the relay.
   std::function<void()> on_events{};

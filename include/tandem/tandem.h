@@ -1324,10 +1324,13 @@ typedef struct tandem_media_config {
   uint32_t reserved2;   /* 0; never read, padding as `reserved` was */
   uint32_t events_max;  /* that may wait for tandem_media_relay_take_events(), for each shard, up to
                            1,048,576; 0: none are kept */
-  uint32_t reserved3;   /* 0 */
+  uint32_t event_kinds; /* those that are kept, each as 1 << TANDEM_MEDIA_EVENT_*; 0: all */
+  uint32_t files_reserved; /* that the program will want beside these, 0..1,000,000; second sockets
+                              leave them */
+  uint32_t reserved3;      /* 0 */
 } tandem_media_config;
 #define TANDEM_MEDIA_CONFIG_INIT \
-  { sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Flags of a side: how the relay treats what it sends. 0: symmetric RTP. */
 enum {

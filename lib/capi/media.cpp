@@ -176,6 +176,8 @@ int tandem_media_relay_create(const tandem_media_config* config, tandem_media_re
       return fail(ErrorCode::invalid_argument, "nice " + std::to_string(read->nice) + " was given");
     if (read->nice != 0) media.nice = read->nice == 1 ? 0 : read->nice;
     media.events_max = read->events_max;
+    media.event_kinds = read->event_kinds;
+    media.files_reserved = read->files_reserved;
     auto relay = MediaRelay::create(media);
     TANDEM_CAPI_TRY(relay);
     *out = new tandem_media_relay{std::move(*relay)};

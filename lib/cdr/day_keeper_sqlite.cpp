@@ -44,6 +44,7 @@ constexpr store::Migration note_steps[] = {
       CREATE TABLE maintenance_acts(id INTEGER PRIMARY KEY, at_us INTEGER NOT NULL,
                                     act TEXT NOT NULL, day TEXT NOT NULL, failure TEXT NOT NULL);
     )sql"},
+    {2, "ALTER TABLE maintenance_acts ADD COLUMN files INTEGER NOT NULL DEFAULT 0;"},
 };
 
 std::string date_of(std::int64_t day) { return format_date(day * day_us); }
@@ -888,21 +889,28 @@ Result<void> DayKeeper::act(MaintenanceAct act, std::int64_t day,
   return outcome;
 }
 
-Result<void> DayKeeper::noted(MaintenanceAct act, std::int64_t day, const Result<void>& outcome,
-                              const std::optional<Error>& of_columns) {
-  const std::int64_t now_us = clock_.wall_us();
-  const std::string failure = outcome ? std::string() : outcome.error().message;
-  auto insert =
-      notes_.prepare("INSERT INTO maintenance_acts(at_us, act, day, failure) VALUES(?, ?, ?, ?)");
+Result<void> DayKeeper::note_act(std::string_view act, std::string_view day,
+                                 std::string_view failure, std::int64_t files) {
+  auto insert = notes_.prepare(
+      "INSERT INTO maintenance_acts(at_us, act, day, failure, files) VALUES(?, ?, ?, ?, ?)");
   if (!insert) return std::move(insert).error();
-  insert->bind(1, now_us).bind(2, maintenance_act_name(act)).bind(3, date_of(day));
-  // What was wrong with columns that are gone is not what is wrong with the day.
-  insert->bind(4, outcome && of_columns ? of_columns->message : failure);
+  insert->bind(1, clock_.wall_us()).bind(2, act).bind(3, day).bind(4, failure).bind(5, files);
   if (auto done = insert->run(); !done) return done;
   auto forget = notes_.prepare(
       "DELETE FROM maintenance_acts WHERE id <= (SELECT max(id) FROM maintenance_acts) - ?");
   if (!forget) return std::move(forget).error();
-  if (auto done = forget->bind(1, noted_acts_max).run(); !done) return done;
+  return forget->bind(1, noted_acts_max).run();
+}
+
+Result<void> DayKeeper::noted(MaintenanceAct act, std::int64_t day, const Result<void>& outcome,
+                              const std::optional<Error>& of_columns) {
+  const std::int64_t now_us = clock_.wall_us();
+  const std::string failure = outcome ? std::string() : outcome.error().message;
+  // What was wrong with columns that are gone is not what is wrong with the day.
+  if (auto done = note_act(maintenance_act_name(act), date_of(day),
+                           outcome && of_columns ? of_columns->message : failure, 0);
+      !done)
+    return done;
   if (act == MaintenanceAct::remove && outcome) {
     auto drop = notes_.prepare("DELETE FROM maintenance_checks WHERE day = ?");
     if (!drop) return std::move(drop).error();

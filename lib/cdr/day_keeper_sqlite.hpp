@@ -74,6 +74,10 @@ class DayKeeper {
   /// days: of its first use, and after a wrong step of the clock only a week later than the run
   /// before. Errors: io, corrupt.
   Result<std::int64_t> judged_us();
+  /// Writes down what was done beside the acts on days: to how many `files`, up to which day, and
+  /// why not to all. Errors: io.
+  Result<void> note_act(std::string_view act, std::string_view day, std::string_view failure,
+                        std::int64_t files);
   /// One act on one day. The columns of a day that was sealed or restored are an act that follows,
   /// and whose failure leaves the day as it is. Errors: not_found (there is no such day),
   /// wrong_state (in use), corrupt, unsupported (archives, in a build without them),

@@ -31,10 +31,14 @@ struct ShardEvent {
 /// Threading: push() and take_news() on the shard; pop() one thread at a time; lost() on any.
 class EventRing {
  public:
-  explicit EventRing(std::size_t capacity)
-      : capacity_(std::bit_ceil(capacity)), events_(std::make_unique<ShardEvent[]>(capacity_)) {}
+  /// `kinds`: of MediaConfig::event_kinds.
+  explicit EventRing(std::size_t capacity, std::uint32_t kinds = 0)
+      : capacity_(std::bit_ceil(capacity)),
+        kinds_(kinds != 0 ? kinds : ~std::uint32_t{0}),
+        events_(std::make_unique<ShardEvent[]>(capacity_)) {}
 
   void push(const ShardEvent& event) noexcept {
+    if ((kinds_ >> static_cast<unsigned>(event.kind) & 1U) == 0) return;
     const std::size_t pushed = pushed_.load(std::memory_order_relaxed);
     if (pushed - popped_.load(std::memory_order_acquire) == capacity_) {
       lost_.store(lost_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -66,6 +70,7 @@ class EventRing {
 
  private:
   const std::size_t capacity_;  // a power of two
+  const std::uint32_t kinds_;
   const std::unique_ptr<ShardEvent[]> events_;
   alignas(64) std::atomic<std::size_t> pushed_{0};
   std::atomic<std::uint64_t> lost_{0};

@@ -55,6 +55,9 @@ Result<void> check(const MediaConfig& config) {
       check_range<unsigned>("tick_us", config.tick_us, 0, 5000),
       check_range<unsigned>("receive_buffer_bytes", config.receive_buffer_bytes, 2304, 4U << 20),
       check_range<unsigned>("events_max", config.events_max, 0, 1U << 20),
+      check_range<unsigned>("files_reserved", config.files_reserved, 0, 1'000'000),
+      check_range<unsigned>("event_kinds", config.event_kinds, 0,
+                            (2U << static_cast<unsigned>(MediaEvent::Kind::digit)) - 1),
   };
   for (const Result<void>& checked : checks) {
     if (!checked) return checked;
@@ -86,7 +89,7 @@ RelayCore::RelayCore(const MediaConfig& config, const Clock& clock, unsigned sha
   if (config.address6.is_ipv6())
     pool6_ = std::make_unique<PortPool>(2 * pairs, pairs, shards, rest_us, stray_time);
   for (unsigned shard = 0; config.events_max != 0 && shard < shards; ++shard) {
-    rings_.push_back(std::make_unique<EventRing>(config.events_max));
+    rings_.push_back(std::make_unique<EventRing>(config.events_max, config.event_kinds));
     counters_[shard].events = rings_.back().get();
   }
 }

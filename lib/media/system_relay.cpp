@@ -269,9 +269,10 @@ void SystemRelay::stop() noexcept {
 }
 
 // A line saves time and no call needs one: they may have half of the files that are left when all
-// ports are bound.
+// ports are bound and the rest of the program has what it reserved.
 void SystemRelay::count_lines_allowed() noexcept {
-  const rlim_t needed = static_cast<rlim_t>(shard_.back().wake.get()) + flows_.size();
+  const rlim_t needed =
+      static_cast<rlim_t>(shard_.back().wake.get()) + flows_.size() + config_.files_reserved;
   const rlim_t files = files_max();
   const rlim_t spare = files > needed ? (files - needed) / 2 : 0;
   lines_left_.store(static_cast<std::int64_t>(std::min<rlim_t>(spare, flows_.size() / 2)), relaxed);

@@ -236,6 +236,12 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   template <class Question>
   auto ask_workers(Question question)
       -> std::vector<std::invoke_result_t<Question&, call::Worker&>>;
+  template <class Question>
+  auto ask_worker_of(std::uint64_t id, Question question)
+      -> std::vector<std::invoke_result_t<Question&, call::Worker&>>;
+  template <class Question>
+  auto ask_seats(std::size_t first, std::size_t count, Question question)
+      -> std::vector<std::invoke_result_t<Question&, call::Worker&>>;
   void on_worker(std::size_t index, std::function<void(call::Worker&)> task);
   void wait_until(const std::function<bool()>& is_done, std::int64_t timeout_us);
   [[nodiscard]] std::uint64_t live_dialogs() const noexcept;

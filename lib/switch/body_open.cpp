@@ -24,6 +24,10 @@ namespace {
 constexpr std::int64_t ms_us = 1'000;
 constexpr std::int64_t second_us = 1'000'000;
 constexpr unsigned media_events_max = 4'096;  // of a shard, between two turns of the first loop
+
+constexpr std::uint32_t kind_bit(MediaEvent::Kind kind) noexcept {
+  return 1U << static_cast<unsigned>(kind);
+}
 constexpr std::int64_t pump_period_us = 100'000;
 constexpr std::int64_t catch_up_durable_ms = 5'000;
 constexpr std::size_t workers_max = 64;
@@ -487,6 +491,9 @@ Result<void> Switch::Body::open_media() {
   const unsigned pairs = (media.port_last - media.port_first + 1U) / 2U;
   media.ready_pairs = std::clamp(pairs, 2U, media.ready_pairs);
   media.events_max = media_events_max;
+  if (config_.recording) media.files_reserved = static_cast<unsigned>(config_.recording->calls_max);
+  // Others must not fill the room of these: a spray over the ports is one event a second for each.
+  media.event_kinds = kind_bit(MediaEvent::Kind::digit) | kind_bit(MediaEvent::Kind::loss_began);
   io::Loop* const first = seats_.front().loop.get();
   // On a relay thread, which waits for nobody. What a full loop does not take, the next second
   // does.
@@ -524,9 +531,11 @@ Result<void> Switch::Body::open_recorder() {
 
 /// On the first loop: to the workers of the calls that they are about.
 void Switch::Body::deliver_media_events() {
-  for (const MediaEvent& event : relay_->take_events(media_events_max)) {
-    if (event.kind != MediaEvent::Kind::digit && event.kind != MediaEvent::Kind::loss_began)
-      continue;
+  const std::vector<MediaEvent> events = relay_->take_events(media_events_max);
+  // What is left of other shards is not told of again.
+  if (events.size() == media_events_max)
+    (void)seats_.front().loop->post([this] { deliver_media_events(); });
+  for (const MediaEvent& event : events) {
     const std::size_t index = event.tag >> call::call_id_worker_shift;
     if (index >= seats_.size()) continue;
     call::Worker* const worker = seats_[index].worker.get();

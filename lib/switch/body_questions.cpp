@@ -9,8 +9,6 @@
 
 namespace tandem {
 
-namespace {}  // namespace
-
 void Switch::Body::on_worker(std::size_t index, std::function<void(call::Worker&)> task) {
   const std::lock_guard lock(workers_mutex_);
   if (life_ != Life::running) return;
@@ -40,7 +38,8 @@ std::vector<CallView> Switch::Body::calls() {
 
 Result<void> Switch::Body::disconnect(std::uint64_t id) {
   if (life_ != Life::running) return Error{ErrorCode::wrong_state, "switch is not running"};
-  const auto found = ask_workers([id](call::Worker& worker) { return worker.disconnect(id); });
+  const auto found =
+      ask_worker_of(id, [id](call::Worker& worker) { return worker.disconnect(id); });
   if (std::find(found.begin(), found.end(), true) == found.end())
     return Error{ErrorCode::not_found, "no call " + std::to_string(id)};
   return {};
@@ -48,14 +47,10 @@ Result<void> Switch::Body::disconnect(std::uint64_t id) {
 
 Result<void> Switch::Body::record(std::uint64_t id, bool on) {
   if (life_ != Life::running) return Error{ErrorCode::wrong_state, "switch is not running"};
-  Result<void> result = Error{ErrorCode::not_found, "no call " + std::to_string(id)};
-  for (auto& answer :
-       ask_workers([id, on](call::Worker& worker) { return worker.record(id, on); })) {
-    if (answer || answer.error().code != ErrorCode::not_found ||
-        answer.error().message != result.error().message)
-      return std::move(answer);
-  }
-  return result;
+  auto answers =
+      ask_worker_of(id, [id, on](call::Worker& worker) { return worker.record(id, on); });
+  if (answers.empty()) return Error{ErrorCode::not_found, "no call " + std::to_string(id)};
+  return std::move(answers.front());
 }
 
 void Switch::Body::answer(std::uint64_t token, const PolicyAnswer& answer) {

@@ -228,12 +228,18 @@ MaintenanceReport run_all(const MaintenancePlace& place, cdr::DayKeeper& keeper,
                           cdr::Pace& pace, std::optional<std::int64_t> until_us) {
   const std::int64_t started_at_us = clock.wall_us();
   RecordingsLeft left;
+  Result<void> noted;
   if (!place.recordings.empty()) {
     const auto judged_us = keeper.judged_us();
     if (judged_us) {
-      left = delete_recordings(place.recordings,
-                               *judged_us - std::int64_t{place.recordings_kept_days} * cdr::day_us,
-                               pace, [&] { return !until_us || clock.wall_us() < *until_us; });
+      const std::int64_t older_than_us =
+          *judged_us - std::int64_t{place.recordings_kept_days} * cdr::day_us;
+      left = delete_recordings(place.recordings, older_than_us, pace,
+                               [&] { return !until_us || clock.wall_us() < *until_us; });
+      if (left.deleted > 0 || left.failures > 0) {
+        noted = keeper.note_act("delete_recordings", format_date(older_than_us), left.failure,
+                                static_cast<std::int64_t>(left.deleted));
+      }
     }  // else the run says why
   }
   MaintenanceReport report = keeper.run(until_us);
@@ -245,6 +251,11 @@ MaintenanceReport run_all(const MaintenancePlace& place, cdr::DayKeeper& keeper,
     if (left.failures > 1) failure += ", and " + std::to_string(left.failures - 1) + " more";
     report.outcomes.insert(report.outcomes.begin(),
                            {MaintenanceAct::run, "", std::move(failure), false});
+  }
+  if (!noted) {
+    report.outcomes.insert(
+        report.outcomes.begin(),
+        {MaintenanceAct::run, "", "recordings: " + noted.error().message, false});
   }
   return report;
 }

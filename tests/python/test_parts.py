@@ -367,6 +367,21 @@ def test_the_relay_converts_plays_and_presses() -> None:
             tandem.MediaAudio("G729", 18)
 
 
+def test_a_relay_tells_what_is_wanted() -> None:
+    caller = tandem.MediaSide.caller
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone, tandem.MediaRelay(
+        "127.0.0.1", ports=(42400, 42599), ready_pairs=4, nice=0, events_max=64, event_kinds=["digit"], files_reserved=10
+    ) as relay, relay.open() as session:
+        phone.bind(("127.0.0.1", 0))
+        host, _, port = session.local_rtp(caller).partition(":")
+        session.set_payloads(caller, [0, 101], [101])
+        phone.sendto(rtp(1), (host, int(port)))
+        phone.sendto(rtp(2, 101, bytes([11, 0x8A, 3, 0x20])), (host, int(port)))
+        assert [event.kind for event in relay.take_events(wait_us=5_000_000)] == ["digit"]
+    with pytest.raises(tandem.Error):
+        tandem.MediaRelay("127.0.0.1", event_kinds=["nonsense"])
+
+
 def test_the_relay_tells_taps_and_records(tmp_path: Path) -> None:
     caller, callee = tandem.MediaSide.caller, tandem.MediaSide.callee
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone, tandem.MediaRelay(

@@ -315,9 +315,14 @@ TEST_CASE("Media relay: where files are few no port gets a second socket") {
   rlimit before{};
   ::getrlimit(RLIMIT_NOFILE, &before);
   rlimit low = before;
-  low.rlim_cur = open_files() + 200;
+  MediaConfig config = small_config();
+  SUBCASE("by the limit") { low.rlim_cur = open_files() + 200; }
+  SUBCASE("since the program wants them") {
+    low.rlim_cur = std::min<rlim_t>(before.rlim_cur, open_files() + 2'000);
+    config.files_reserved = 2'000;
+  }
   ::setrlimit(RLIMIT_NOFILE, &low);
-  auto relay = MediaRelay::create(small_config());
+  auto relay = MediaRelay::create(config);
   REQUIRE(relay);
   {
     Call call(*relay);

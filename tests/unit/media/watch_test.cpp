@@ -28,8 +28,9 @@ struct Watched {
   const SocketAddress vendor = at("198.51.100.2:6000");
   std::uint16_t sequence = 0;
 
-  explicit Watched(unsigned events_max = 64)
-      : relay(*make_loop_relay(config(events_max), loop)), session(*relay.open()) {
+  explicit Watched(unsigned events_max = 64) : Watched(config(events_max)) {}
+  explicit Watched(const MediaConfig& config)
+      : relay(*make_loop_relay(config, loop)), session(*relay.open()) {
     session.set_tag(77);
     (void)session.set_remote(caller, phone);
     (void)session.set_remote(callee, vendor);
@@ -123,6 +124,25 @@ TEST_CASE("Media events: a queue that is full loses the newest and counts them")
   }
   CHECK(w.relay.take_events().size() == 4);
   CHECK(w.relay.stats().events_lost == 2);
+}
+
+TEST_CASE("Media events: kinds that nobody wants take no room (M-09)") {
+  MediaConfig config = Watched::config(4);
+  config.event_kinds = 1U << static_cast<unsigned>(MediaEvent::Kind::digit);
+  Watched w(config);
+  REQUIRE(w.session.set_payloads(caller, {0, 101}, {101}));
+  for (int i = 0; i < 6; ++i) {
+    w.wait_ms(2000);
+    w.from_caller(i % 2 == 0 ? w.other : w.phone, static_cast<std::uint32_t>(i + 1));
+  }
+  w.wait_ms(2000);
+  w.key('5', 160'000, false);
+  w.key('5', 160'000, true);
+  CHECK(w.told() == Names{"digit"});
+  CHECK(w.relay.stats().events_lost == 0);
+  config.event_kinds = 1U << 8;
+  FakeLoop loop;
+  CHECK(make_loop_relay(config, loop).error().code == ErrorCode::invalid_argument);
 }
 
 TEST_CASE("Media events: the host is told once that events wait, and again after it took them") {

@@ -8,8 +8,11 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
+#include "base/text.hpp"
 #include "cdr/day_files.hpp"
+#include "store/sqlite.hpp"
 #include "tandem/config.hpp"
 
 using namespace tandem;
@@ -118,4 +121,20 @@ TEST_CASE(
   CHECK_FALSE(std::filesystem::exists(of_a_week));
   CHECK(std::filesystem::exists(fresh));
   CHECK(to_json(*desk.state().last).find("\"recordings_deleted\":1") != std::string::npos);
+
+  // What went is written down: once a run, and not where nothing did.
+  REQUIRE(desk.start(place, MaintenanceAct::run, ""));
+  REQUIRE(desk.state().last->recordings_deleted == 0);
+  auto notes = store::Connection::open(place.folder + "/cdr-maintenance.db").value();
+  auto acts = notes
+                  .prepare(
+                      "SELECT day, failure, files FROM maintenance_acts "
+                      "WHERE act = 'delete_recordings' ORDER BY id")
+                  .value();
+  std::vector<std::string> rows;
+  while (acts.step().value())
+    rows.push_back(std::string(acts.text(0)) + '|' + std::string(acts.text(1)) + '|' +
+                   std::to_string(acts.integer(2)));
+  CHECK(rows == std::vector<std::string>{format_date(days_ago(30)) + "||1",
+                                         format_date(days_ago(30) + 7 * cdr::day_us) + "||1"});
 }
