@@ -371,9 +371,10 @@ struct Parameters {
   std::int32_t outbound_expires_s = 3600;         ///< R-25; 20..7200.
   std::int32_t outbound_retry_s = 60;             ///< R-25; 30..600, doubles up to 600.
   CdrGuards query_guards;                         ///< C-13, of questions to the records.
-  std::uint32_t query_denied_hours = 0;  ///< C-13; bit h: none from h:00 to h:59 in `timezone`.
-  std::int32_t cdr_file_interval_s = 0;  ///< C-05; above 0: a "files" sink in "cdr-files".
-  std::int32_t cdr_file_max = 2048;      ///< Its files_max.
+  std::uint32_t query_denied_hours = 0;    ///< C-13; bit h: none from h:00 to h:59 in `timezone`.
+  std::int32_t cdr_pending_max = 100'000;  ///< C-07; alarm from 80 % on, 0..1,000,000,000; 0: none.
+  std::int32_t cdr_file_interval_s = 0;    ///< C-05; above 0: a "files" sink in "cdr-files".
+  std::int32_t cdr_file_max = 2048;        ///< Its files_max.
   /// B-27: from this deviation of calls, talk or money on an alarm is raised; hundredths of a
   /// percent of the larger value.
   std::int32_t reconciliation_line_hundredths = 100;

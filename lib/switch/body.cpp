@@ -223,6 +223,7 @@ void Switch::Body::judge_health() {
     const CdrSinkState state = runner.state();
     judge("sink " + state.name, state.is_failing,
           "sink " + state.name + " fails: " + state.last_error);
+    judge_pending(state);
     std::uint64_t& told = set_aside_told_[state.name];
     if (state.set_aside > told) {
       alarm("sink " + state.name + " refused records for good: " + std::to_string(state.set_aside) +
@@ -240,6 +241,19 @@ void Switch::Body::judge_health() {
     judge_sink(*sink.runner);
   if (name_keeper_ != nullptr) judge_names(judge);
   tell_of_ended_traces();
+}
+
+/// C-07: from four fifths of what may wait for a sink on an alarm is raised, below half it is over.
+/// Nothing is refused for that: the records are on the disk.
+void Switch::Body::judge_pending(const CdrSinkState& state) {
+  const std::int64_t most = tables()->parameters.cdr_pending_max;
+  bool& raised = alarms_["pending " + state.name];
+  const auto waiting = static_cast<std::int64_t>(state.lag_records);
+  const bool is_bad = most > 0 && (raised ? waiting >= most / 2 : waiting >= most - most / 5);
+  if (raised == is_bad) return;
+  raised = is_bad;
+  alarm("sink " + state.name + (is_bad ? " has " : " caught up, has ") + std::to_string(waiting) +
+        (is_bad ? " records waiting for it, of " + std::to_string(most) : " records waiting"));
 }
 
 void Switch::Body::alarm(std::string text) {

@@ -222,6 +222,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   void pump();
   void tell_workers_of_commit() noexcept;
   void judge_health();
+  void judge_pending(const CdrSinkState& state);
   void build_tables_when_due();
   void activate_due_decks();
   void keep_days();

@@ -461,6 +461,10 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        read_flag<&P::verify_customer_balance>},
       {"verify_agent_balance", "boolean", "true", "The same of agents (B-17).",
        read_flag<&P::verify_agent_balance>},
+      {"cdr_pending_max", "integer 0..1000000000", "100000",
+       "Records that may wait for a sink: from 80 % of them on an alarm is raised, and nothing "
+       "refused. 0: no alarm (C-07).",
+       read_seconds<&P::cdr_pending_max, 0, 1'000'000'000>, "SERVER_MAX_CDR_PENDING_LIST_LENGTH"},
       {"cdr_file_interval_s", "integer 60..86400, or null", "none",
        "With it there is one more sink of type `files`, in `cdr-files` beside the database, in the "
        "layout of C-04: a new file so often (C-05).",

@@ -1,4 +1,8 @@
 // What a host hears of calls and decides about them.
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "flow/flow.hpp"
 
 using namespace tandem;
@@ -127,4 +131,56 @@ TEST_CASE("Host: a default that refuses holds too, and a caller may give up whil
   dial.cancel_after_us = 100'000;
   policy.bench->dial(dial);
   CHECK(policy.bench->only_cdr().end_reason == Reason::CallerCancel);
+}
+
+namespace {
+
+/// Takes nothing while it is down.
+struct WaveringSink final : CdrSink {
+  bool is_down = true;
+  Result<void> write(const Cdr&) override {
+    if (is_down) return Error{ErrorCode::io, "sink was down"};
+    return {};
+  }
+  Result<void> flush() override { return {}; }
+};
+
+}  // namespace
+
+TEST_CASE("Host: from four fifths of what may wait for a sink on an alarm is raised, once (C-07)") {
+  const auto sink = std::make_shared<WaveringSink>();
+  std::vector<std::string> alarms;
+  SwitchHooks hooks;
+  hooks.cdr_sinks = {sink};
+  hooks.on_event = [&](const Event& event) {
+    if (event.kind == Event::Kind::alarm && event.text.find("waiting") != std::string::npos)
+      alarms.push_back(event.text);
+  };
+  SwitchConfig config = base_config();
+  config.parameters.cdr_pending_max = 50;
+  SUBCASE("an alarm, and one when it is over") {}
+  SUBCASE("nobody wants one") { config.parameters.cdr_pending_max = 0; }
+  Bench bench(config, {}, hooks);
+  bench.b->set_plan(refuse(404));
+  const auto make_calls = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      (void)bench.dial();
+      bench.run_s(1);
+    }
+  };
+  make_calls(10);
+  CHECK(alarms.empty());
+  make_calls(40);  // none is refused
+  CHECK(bench.b->last_call() != nullptr);
+  if (config.parameters.cdr_pending_max == 0) {
+    CHECK(alarms.empty());
+  } else {
+    REQUIRE(alarms.size() == 1);
+    CHECK(alarms[0].starts_with("sink host-sink-"));
+    CHECK(alarms[0].find(" records waiting for it, of 50") != std::string::npos);
+  }
+  sink->is_down = false;
+  bench.run_s(30);
+  CHECK(alarms.size() == (config.parameters.cdr_pending_max == 0 ? 0 : 2));
+  if (alarms.size() == 2) CHECK(alarms[1].find(" caught up, has ") != std::string::npos);
 }
