@@ -358,6 +358,8 @@ struct Parameters {
   bool call_transfer_using_original_caller = true;
   /// T-08: who is transferred hears the target ring once the transferor has hung up.
   bool call_transfer_remote_ring = true;
+  /// T-05: whom the target sees calling where the transferor speaks with it first, by keys.
+  bool call_transfer_ask_using_original_caller = false;
   /// T-07: time for the first digit of a transfer by keys and for each further key; 1..60.
   std::int32_t transfer_first_key_s = 10, transfer_key_s = 5;
   std::string pickup_code;                ///< T-10: 1..8 of 0-9 * #; "": none.

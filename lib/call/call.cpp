@@ -739,7 +739,7 @@ MediaSettingsPair Call::media_settings(const GatewayConfig* callee) const noexce
   };
   // What comes over a loop, and who is being led here over one, is another call's to settle.
   const auto is_settled = [&](MediaSide side) {
-    return is_loop(side) || (transfer_ != nullptr && transfer_->side == side);
+    return is_loop(side) || (transfer_ != nullptr && transfer_->place() == side);
   };
   MediaSettingsPair settings;
   if (const StandIn* const in = speaking_in(MediaSide::caller)) {
@@ -756,9 +756,11 @@ MediaSettingsPair Call::media_settings(const GatewayConfig* callee) const noexce
 }
 
 Result<std::string> Call::pass_media(MediaSide from, SdpRole role, const SessionBody& body) {
-  const bool is_settled =
-      is_loop(MediaSide::callee) || (transfer_ != nullptr && transfer_->side == MediaSide::callee);
-  return media_.pass(from, role, body, media_settings(is_settled ? nullptr : &vendor().config));
+  const bool is_settled = is_loop(MediaSide::callee) ||
+                          (transfer_ != nullptr && transfer_->place() == MediaSide::callee);
+  auto passed = media_.pass(from, role, body, media_settings(is_settled ? nullptr : &vendor().config));
+  if (passed) note_said(from, body);
+  return passed;
 }
 
 /// M-12: the customer's setting, else the vendor's; nobody's for who is another call.

@@ -287,7 +287,7 @@ class Call final : public LegEvents {
   [[nodiscard]] ReferMode refer_mode(MediaSide side) const noexcept;
   /// It is on its way to take the transferor's place.
   [[nodiscard]] bool is_target(const Leg* leg) const noexcept {
-    return transfer_ != nullptr && transfer_->target == leg;
+    return leg != nullptr && transfer_ != nullptr && transfer_->target == leg;
   }
   /// Id of the gateway or phone that stood there at the answer.
   [[nodiscard]] const std::string& party_of(MediaSide side) const noexcept;
@@ -298,15 +298,15 @@ class Call final : public LegEvents {
     std::uint32_t payer = 0;  // index in their customers
     std::string offer, callee, referred_by;
   };
-  [[nodiscard]] int judge_transfer(MediaSide side, TransferPlan& plan);
+  [[nodiscard]] int judge_transfer(MediaSide side, Transfer::Order order, TransferPlan& plan);
   void transfer(Leg& leg, const DialogRequest& request);
   std::unique_ptr<Leg> begin_transfer(MediaSide side, Transfer::Order order, io::Loop& to);
   void accept_referral(Leg& leg, const Referral& referral);
   void call_target(std::unique_ptr<Leg> in, TransferPlan plan);
   [[nodiscard]] bool may_order(MediaSide side, const SocketAddress& source);
   [[nodiscard]] bool take_key(Leg& leg, const DialogRequest& request);
-  [[nodiscard]] KeyAction press_key(MediaSide side, char key);
-  void dial_by_keys(MediaSide side, const std::string& number);
+  [[nodiscard]] KeyAction press_key(MediaSide side, char key, Leg* teller);
+  void dial_by_keys(MediaSide side, const std::string& number, bool asks_first);
   void record_as_configured();
   void publish_loss(const MediaEvent& event);
   /// M-09: a key goes on in INFO to who has no way for it in its media.
@@ -324,6 +324,7 @@ class Call final : public LegEvents {
   void lead_staying(const std::string& description);
   void finish_join();
   void rejoin();
+  void tell_other(const Rejoin& done, std::string description);
   void give_up_rejoin();
   void start_again(Timer& timer);
   void on_join_result(Leg& staying, int status, const SessionBody& body);
@@ -334,6 +335,25 @@ class Call final : public LegEvents {
   void give_back_transferor(int status);
   void abandon_transfer();
   [[nodiscard]] bool survives(Leg& released);
+
+  // Speaking with the target first; call_consult.cpp.
+  /// It is on hold while the other party speaks with somebody else.
+  [[nodiscard]] bool is_waiting(const Leg* leg) const noexcept {
+    return leg != nullptr && transfer_ != nullptr && transfer_->consultation != nullptr &&
+           transfer_->consultation->waiting.get() == leg;
+  }
+  void begin_consultation();
+  void consult();
+  [[nodiscard]] bool is_asked_to_consult(const Leg& leg) const noexcept;
+  void on_consult_result(Leg& leg, int status, const SessionBody& body);
+  void let_talk(const std::string& heard);
+  [[nodiscard]] bool is_loop_of_target(const Leg& leg) noexcept;
+  void put_back_waiting();
+  void end_consultation();
+  void take_back_waiting(MediaSide side, Transfer& transfer);
+  void answer_waiting(Leg& leg, const Reoffer& reoffer) const;
+  void note_said(MediaSide from, const SessionBody& body);
+  void unsay(const Leg& asker);
 
   // Taking places in other calls, and giving them; call_stand_in.cpp.
   void ask_for_place();

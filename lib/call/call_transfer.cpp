@@ -66,7 +66,7 @@ const std::string& Call::party_of(MediaSide side) const noexcept {
 }
 
 /// Whether a party may have the other one led to a number: 0, or the status that refuses it.
-int Call::judge_transfer(MediaSide side, TransferPlan& plan) {
+int Call::judge_transfer(MediaSide side, Transfer::Order order, TransferPlan& plan) {
   if (transfer_ != nullptr) return request_pending;
   // Who may dial now is for the tables of now to say.
   plan.tables = worker_.tables();
@@ -74,7 +74,9 @@ int Call::judge_transfer(MediaSide side, TransferPlan& plan) {
   if (!payer) return forbidden;
   if (parts_left() <= 0) return loop_detected;
   plan.payer = *payer;
-  plan.offer = sip::without_directions(media_.shown(side));
+  // Of who it is to speak with first.
+  const bool asks_first = order == Transfer::Order::consult;
+  plan.offer = sip::without_directions(media_.shown(asks_first ? opposite(side) : side));
   return plan.offer.empty() ? not_acceptable : 0;
 }
 
@@ -102,7 +104,7 @@ void Call::transfer(Leg& leg, const DialogRequest& request) {
   const Referral& referral = *request.referral;
   if (!referral.replaces.call_id.empty()) return lead_to_call(leg, referral);
   TransferPlan plan;
-  if (const int refused = judge_transfer(side, plan); refused != 0)
+  if (const int refused = judge_transfer(side, Transfer::Order::refer, plan); refused != 0)
     return leg.answer_request(refused, {});
   plan.callee = referral.user;
   plan.referred_by = referral.referred_by;
@@ -152,7 +154,10 @@ void Call::call_target(std::unique_ptr<Leg> in, TransferPlan plan) {
   if (plan.payer >= tables.sources.size())
     forwarding->phones.push_back(tables.phones[plan.payer - tables.sources.size()].config.number);
   forwarding->parts_left = parts_left_;
-  forwarding->shows_original = tables.parameters.call_transfer_using_original_caller;
+  forwarding->shows_original =
+      transfer_->order == Transfer::Order::consult
+          ? tables.parameters.call_transfer_ask_using_original_caller
+          : tables.parameters.call_transfer_using_original_caller;
 
   // Of the two of this call, whom the target sees. A transferor's own number comes as it came
   // first, for the rules of its gateway are applied to it again.
@@ -210,10 +215,7 @@ bool Call::take_key(Leg& leg, const DialogRequest& request) {
   // A key of somebody who may order nothing must not silence the way of the one who may.
   if (!has_keys(side) || !may_order(side, request.source)) return false;
   if (!is_way(key_way_, side, KeyWay::info)) return false;
-  const KeyAction action = press_key(side, key);
-  if (action == KeyAction::pass) return false;
-  leg.answer_request(200, {});
-  return true;
+  return press_key(side, key, &leg) != KeyAction::pass;
 }
 
 /// A key that came in RTP has gone on to the other side: media waits for nobody.
@@ -234,7 +236,7 @@ void Call::on_media(const MediaEvent& event) {
   const std::optional<SocketAddress> from = media_.remote(event.side);
   if (!from || (!media_.is_from_described(event.side) && !may_order(event.side, *from))) return;
   if (!is_way(key_way_, event.side, KeyWay::rtp)) return;
-  (void)press_key(event.side, event.digit);
+  (void)press_key(event.side, event.digit, nullptr);
 }
 
 void Call::tell_key(const MediaEvent& event) {
@@ -248,15 +250,19 @@ void Call::tell_key(const MediaEvent& event) {
   leg->request({.method = "INFO", .body = {"application/dtmf-relay", body}, .headers = {}});
 }
 
-/// What becomes of a key, and does it.
-KeyAction Call::press_key(MediaSide side, char key) {
+/// What becomes of a key, and does it. `teller`: whose request brought it, which is answered unless
+/// the key is for the other side; null: it came in media.
+KeyAction Call::press_key(MediaSide side, char key, Leg* teller) {
   if (keys_ != nullptr && keys_->side != side) return KeyAction::pass;
   if (keys_ == nullptr)
     keys_ = std::make_unique<KeyInput>(side, Timer::member<&Call::on_key_timer, Call>(), this);
-  const bool is_ordered = transfer_ != nullptr && transfer_->side == side &&
-                          transfer_->order == Transfer::Order::keys && transfer_->answer.empty();
-  const KeyAction action = keys_->press(key, transfer_ == nullptr, is_ordered);
+  const bool is_own = transfer_ != nullptr && transfer_->side == side;
+  const bool asks = is_own && transfer_->order == Transfer::Order::consult;
+  const bool is_ordered =
+      is_own && transfer_->order == Transfer::Order::keys && transfer_->answer.empty();
+  const KeyAction action = keys_->press(key, transfer_ == nullptr, asks || is_ordered, asks);
   const std::string number = keys_->number();
+  const bool asks_first = keys_->asks_first();
   if (keys_->is_idle()) {
     keys_.reset();
   } else {  // T-07
@@ -265,18 +271,22 @@ KeyAction Call::press_key(MediaSide side, char key) {
     worker_.loop().timers().start(
         keys_->timer, (is_first ? p.transfer_first_key_s : p.transfer_key_s) * second_us);
   }
+  // Before the leg may be hung up.
+  if (action != KeyAction::pass && teller != nullptr) teller->answer_request(200, {});
   if (action == KeyAction::cancel)
     give_back_transferor(reason_facts(Reason::CallerCancel).sip_status);
-  if (action == KeyAction::dial) dial_by_keys(side, number);
+  if (action == KeyAction::finish) end_consultation();
+  if (action == KeyAction::dial) dial_by_keys(side, number, asks_first);
   return action;
 }
 
-void Call::dial_by_keys(MediaSide side, const std::string& number) {
+void Call::dial_by_keys(MediaSide side, const std::string& number, bool asks_first) {
   TransferPlan plan;
+  const Transfer::Order order = asks_first ? Transfer::Order::consult : Transfer::Order::keys;
   // Nobody can be told why not: the two stay together.
-  if (judge_transfer(side, plan) != 0) return;
+  if (judge_transfer(side, order, plan) != 0) return;
   plan.callee = number;
-  call_target(begin_transfer(side, Transfer::Order::keys, worker_.loop()), std::move(plan));
+  call_target(begin_transfer(side, order, worker_.loop()), std::move(plan));
 }
 
 void Call::on_key_timer() { keys_.reset(); }
@@ -383,12 +393,14 @@ void Call::on_target_answer(const Answer& answer) {
   if (!is_sdp(answer.body.content_type) || answer.body.empty())
     return give_back_transferor(not_acceptable);
   transfer_->answer = answer.body.bytes;
+  if (transfer_->order == Transfer::Order::consult) return begin_consultation();
   join();
 }
 
 /// Leads the party that stays to the target that has answered, as soon as no other change of its
 /// session is under way.
 void Call::join() {
+  if (transfer_->consultation != nullptr) return consult();
   if (transfer_->led_to == transfer_->answer) return finish_join();
   if (++transfer_->tries > join_tries_max) return give_back_transferor(request_pending);
   if (reoffer_from_ != nullptr || ack_to_ != nullptr) return start_again(transfer_->timer);
@@ -462,6 +474,7 @@ void Call::rejoin() {
   if (reoffer_from_ != nullptr || ack_to_ != nullptr) return start_again(rejoin_->timer);
   reoffer_from_ = other(rejoin_->target);
   is_own_reoffer_ = true;
+  rejoin_->is_asked = true;
   rejoin_->target.reoffer({Reoffer::Method::reinvite, {"application/sdp", rejoin_->offer}});
 }
 
@@ -477,11 +490,14 @@ void Call::give_up_rejoin() {
 void Call::take_own_reoffer(Leg& leg, int status, const SessionBody& body) {
   reoffer_from_ = nullptr;
   is_own_reoffer_ = false;
-  if (status < 300) (void)pass_media(side_of(leg), SdpRole::answer, body);
+  if (is_asked_to_consult(leg)) return on_consult_result(leg, status, body);
+  auto passed = status < 300 ? pass_media(side_of(leg), SdpRole::answer, body)
+                             : Result<std::string>(std::string());
   answer_as_before(leg);
-  if (rejoin_ != nullptr && &leg == &rejoin_->target) {
+  if (rejoin_ != nullptr && std::exchange(rejoin_->is_asked, false)) {
     if (status < 300) {
-      rejoin_.reset();
+      const std::unique_ptr<Rejoin> done = std::move(rejoin_);
+      tell_other(*done, passed ? std::move(*passed) : std::string());
     } else if (is_for_later(status)) {
       start_again(rejoin_->timer);
     } else {
@@ -489,10 +505,29 @@ void Call::take_own_reoffer(Leg& leg, int status, const SessionBody& body) {
     }
     return;
   }
+  if (rejoin_ != nullptr) {  // it has waited for this
+    rejoin_->timer.cancel();
+    return rejoin();
+  }
   if (transfer_ == nullptr) return;
   if (transfer_->answer.empty()) return let_ring();
   transfer_->timer.cancel();
   join();
+}
+
+/// Who has waited for somebody knows it again; now the other one is told.
+void Call::tell_other(const Rejoin& done, std::string description) {
+  if (done.next == Rejoin::Next::nobody || description.empty()) return;
+  if (done.next == Rejoin::Next::when_moved && !leads_elsewhere(done.known, description)) return;
+  Leg* const peer = other(done.target);
+  if (peer == nullptr) return;
+  rejoin_ = std::make_unique<Rejoin>(*peer, std::move(description), true,
+                                     Timer::member<&Call::rejoin, Call>(), this);
+  if (done.next == Rejoin::Next::always) {
+    rejoin_->next = Rejoin::Next::when_moved;
+    rejoin_->known = done.offer;
+  }
+  rejoin();
 }
 
 /// Puts the target in the transferor's place. Returns the transferor's leg and forgets what waits
@@ -512,7 +547,7 @@ std::unique_ptr<Leg> Call::replace_transferor() {
   } else if (reoffer_from_ == &staying) {  // nobody will answer it
     media_.revert();
     reoffer_from_ = nullptr;
-    staying.answer_reoffer(request_pending, {});
+    if (!std::exchange(is_own_reoffer_, false)) staying.answer_reoffer(request_pending, {});
   }
   if (ack_to_ == left.get()) ack_to_ = nullptr;
   if (ack_to_ == &staying) answer_as_before(*std::exchange(ack_to_, nullptr));
@@ -552,12 +587,14 @@ void Call::finish_transfer() {
 /// The target is not there. The transferor goes on with the call; without it the call ends.
 void Call::give_back_transferor(int status) {
   tell_transferor(final_status(status), true);
+  if (transfer_->is_talking()) put_back_waiting();
   const std::unique_ptr<Transfer> transfer = std::move(transfer_);
   if (transfer->order == Transfer::Order::replaces)
     transfer->target->reject(final_status(status), 0, 0);
   if (!transfer->has_left) {
     transfer->leg->release(reason_facts(Reason::NormalCallClearing).q850_cause);
-    return worker_.retire(std::move(transfer->leg));
+    worker_.retire(std::move(transfer->leg));
+    return take_back_waiting(opposite(transfer->side), *transfer);
   }
   const int cause = cause_for(parameters(), final_status(status));
   inbound_->release(cause);
@@ -573,6 +610,13 @@ void Call::give_back_transferor(int status) {
 void Call::abandon_transfer() {
   if (transfer_ == nullptr) return;
   tell_transferor(reason_facts(Reason::CallerCancel).sip_status, true);
+  if (transfer_->is_talking()) {  // both are here, and are released as parties of the call
+    put_back_waiting();
+    transfer_->leg->release(reason_facts(Reason::NormalCallClearing).q850_cause);
+    worker_.retire(std::move(transfer_->leg));
+    transfer_.reset();
+    return;
+  }
   part_with_transferor();
   transfer_.reset();
 }
@@ -582,6 +626,10 @@ void Call::abandon_transfer() {
 /// section 6.1).
 bool Call::survives(Leg& released) {
   if (transfer_ == nullptr) return false;
+  if (transfer_->is_talking() && is_loop_of_target(released)) {
+    give_back_transferor(unavailable);
+    return true;
+  }
   if (&released == transfer_->target) {
     if (reoffer_from_ != &released) {
       give_back_transferor(unavailable);
@@ -590,12 +638,16 @@ bool Call::survives(Leg& released) {
     finish_transfer();
     return false;
   }
-  if (side_of(released) != transfer_->side) {
+  if (is_waiting(&released) || side_of(released) != transfer_->side) {
     abandon_transfer();
     return false;
   }
+  const bool is_joining = transfer_->order == Transfer::Order::consult && !transfer_->answer.empty();
+  if (transfer_->is_talking()) put_back_waiting();
+  transfer_->consultation.reset();
+  if (transfer_->order == Transfer::Order::consult) transfer_->order = Transfer::Order::keys;
   worker_.retire(replace_transferor());
-  let_ring();
+  is_joining ? join() : let_ring();
   return true;
 }
 

@@ -65,18 +65,20 @@ std::string dtmf_relay(char key, std::uint32_t duration_ms) {
   return std::string("Signal=") + key + "\r\nDuration=" + std::to_string(duration_ms) + "\r\n";
 }
 
-KeyAction KeyInput::press(char key, bool can_order, bool can_cancel) {
+KeyAction KeyInput::press(char key, bool can_order, bool can_cancel, bool can_finish) {
   const State before = state_;
   state_ = State::idle;
   switch (before) {
     case State::idle:
       break;
     case State::star:
-      if (key == '1' && can_order) {
+      if ((key == '1' || key == '2') && can_order) {
+        asks_first_ = key == '2';
         state_ = State::number;
         return KeyAction::take;
       }
       if (key == '0' && can_cancel) return KeyAction::cancel;
+      if (key == '#' && can_finish) return KeyAction::finish;
       break;
     case State::number:
       if (key == '#') return number_.empty() ? KeyAction::take : KeyAction::dial;

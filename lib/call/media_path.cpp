@@ -201,15 +201,22 @@ void MediaPath::remember(MediaSide from) {
                                                         last_sent_[index_of(other(from))]});
 }
 
-void MediaPath::revert() noexcept {
-  if (remembered_ == nullptr) return;
-  const MediaSide from = remembered_->side;
-  Description& description = described_[index_of(from)] = std::move(remembered_->description);
-  if (streams_.size() > remembered_->streams) streams_.resize(remembered_->streams);
-  keys_ = std::move(remembered_->keys);
-  fence(from, remembered_->sources);
-  last_sent_[index_of(other(from))] = std::move(remembered_->shown);
-  remembered_.reset();
+void MediaPath::revert() noexcept { revert(std::move(remembered_)); }
+
+void MediaPath::forget() noexcept { remembered_.reset(); }
+
+std::unique_ptr<MediaPath::Remembered> MediaPath::take_remembered() noexcept {
+  return std::move(remembered_);
+}
+
+void MediaPath::revert(std::unique_ptr<Remembered> remembered) noexcept {
+  if (remembered == nullptr) return;
+  const MediaSide from = remembered->side;
+  Description& description = described_[index_of(from)] = std::move(remembered->description);
+  if (streams_.size() > remembered->streams) streams_.resize(remembered->streams);
+  keys_ = std::move(remembered->keys);
+  fence(from, remembered->sources);
+  last_sent_[index_of(other(from))] = std::move(remembered->shown);
   for (std::size_t i = 0; i < std::min(streams_.size(), description.targets.size()); ++i) {
     if (!streams_[i].is_open()) continue;
     (void)direct(from, i, description.targets[i]);  // taken before, so of the right family
@@ -485,6 +492,11 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
       negotiated_ = std::move(codec);
   }
   return written;
+}
+
+std::string MediaPath::say(MediaSide to, std::string_view description) {
+  return last_sent_[index_of(to)] =
+             sip::with_version(description, session_id_, ++version_[index_of(to)]);
 }
 
 Result<std::string> MediaPath::answer_early(const SessionBody& offer,

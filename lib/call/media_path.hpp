@@ -152,7 +152,7 @@ class MediaPath {
   /// The offer was refused, the session is as it was before remember() (RFC 3261 section 14.1).
   void revert() noexcept;
   /// The offer was accepted.
-  void forget() noexcept { remembered_.reset(); }
+  void forget() noexcept;
 
   /// Monotonic time of the last RTP of either side, and of one side; 0: none yet.
   [[nodiscard]] std::int64_t last_rtp_us() const noexcept;
@@ -174,6 +174,15 @@ class MediaPath {
     streams_.clear();
     keys_.clear();
   }
+
+  /// The same for a change that is undone later, among others: takes what remember() kept.
+  struct Remembered;
+  [[nodiscard]] std::unique_ptr<Remembered> take_remembered() noexcept;
+  void revert(std::unique_ptr<Remembered> remembered) noexcept;
+
+  /// What `to` gets of a description of ours, which no other party has sent now: with the next
+  /// version.
+  [[nodiscard]] std::string say(MediaSide to, std::string_view description);
 
  private:
   /// Where a side wants the media of one m= line.
@@ -201,15 +210,6 @@ class MediaPath {
     bool is_going_on = false;          // the newest was not stopped
     std::vector<std::string> earlier;  // files of those before it
   };
-  struct Remembered {
-    MediaSide side;
-    Description description;
-    std::size_t streams;
-    std::vector<StreamKeys> keys;
-    MediaSources sources;
-    std::string shown;  // to the other side
-  };
-
   Result<void> open_stream(std::size_t index);
   Result<void> direct(MediaSide from, std::size_t index, const Target& target);
   Result<void> lead(MediaSide from, SdpRole role, const sip::SdpSession& session,
@@ -257,6 +257,15 @@ class MediaPath {
   std::array<std::uint64_t, 2> version_{1, 1};  // of what each side gets (RFC 3264 section 8)
   Random& random_;
   std::uint64_t session_id_;
+};
+
+struct MediaPath::Remembered {
+  MediaSide side;
+  Description description;
+  std::size_t streams;
+  std::vector<StreamKeys> keys;
+  MediaSources sources;
+  std::string shown;  // to the other side
 };
 
 }  // namespace tandem::call

@@ -191,7 +191,8 @@ void Call::begin_talk() {
 }
 
 void Call::on_confirmed(Leg& leg, const SessionBody& body) {
-  if (is_over_ || ack_to_ == nullptr || ack_to_ == &leg || is_target(&leg)) return;
+  if (is_over_ || ack_to_ == nullptr || ack_to_ == &leg || is_target(&leg) || is_waiting(&leg))
+    return;
   Leg& waiting = *std::exchange(ack_to_, nullptr);
   // Of a change that was cancelled when the other side had offered already.
   if (body.empty()) return answer_as_before(waiting);
@@ -220,9 +221,13 @@ void Call::answer_as_before(Leg& waiting, std::string_view offer) {
 
 void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
   if (is_over_) return;
+  if (is_waiting(&leg)) return answer_waiting(leg, reoffer);
   (void)take_over(leg);
   Leg* const peer = other(leg);
-  if (is_target(&leg) || is_target(peer)) {  // it has nobody to speak with yet
+  // It has nobody to speak with yet, or somebody is just being led to it.
+  const bool is_led = transfer_ != nullptr && transfer_->consultation != nullptr &&
+                      !transfer_->is_talking();
+  if (is_target(&leg) || is_target(peer) || is_led) {
     leg.answer_reoffer(request_pending, {});
     return;
   }
@@ -252,7 +257,7 @@ void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
 }
 
 void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
-  if (is_over_ || reoffer_from_ == &leg) return;
+  if (is_over_ || reoffer_from_ == &leg || is_waiting(&leg)) return;
   if (reoffer_from_ != nullptr && is_own_reoffer_) return take_own_reoffer(leg, status, body);
   // A transferor that is still there may answer a refresh of its own leg meanwhile, which leads
   // nobody anywhere: the relay has the target in its place.
@@ -263,7 +268,7 @@ void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
   }
   if (reoffer_from_ == nullptr) {
     // The answer to a refresh of the leg's own (P-18): the same session, perhaps at another place.
-    if (status < 300 && state_ == CallState::answered)
+    if (status < 300 && state_ == CallState::answered && !is_target(&leg))
       (void)pass_media(side_of(leg), SdpRole::answer, body);
     return;
   }
@@ -277,6 +282,7 @@ void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
   }
   if (status >= 300) {
     media_.revert();
+    unsay(asker);
     // An extension that one side asks for is none of the other's.
     const bool is_extension = status >= 420 && status <= 422;
     // Before the answer a branch that is gone says nothing of the asker's own dialog.
@@ -288,6 +294,7 @@ void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
   auto passed = pass_media(side_of(leg), role, body);
   if (!passed) {
     media_.revert();
+    unsay(asker);
     if (is_offer_wanted_) {
       answer_as_before(leg, body.bytes);
     } else {
@@ -303,6 +310,11 @@ void Call::on_reoffer_result(Leg& leg, int status, const SessionBody& body) {
 
 void Call::on_request(Leg& leg, const DialogRequest& request) {
   if (is_over_) return;
+  // Nobody hears it; a key it is told that all the same, as a key that is for nobody.
+  if (is_waiting(&leg)) {
+    const bool is_key = request.method == "INFO" && dtmf_key(request.body) != '\0';
+    return leg.answer_request(is_key ? 200 : request_pending, {});
+  }
   Leg* const peer = other(leg);
   const bool is_up = state_ == CallState::answered && peer != nullptr && !is_target(&leg);
   if (request.method == "REFER") {
@@ -343,6 +355,11 @@ const SipOptions* Call::options_of(MediaSide side) const noexcept {
 
 void Call::on_request_result(Leg& leg, int status, const SessionBody& body) {
   if (is_over_) return;
+  if (is_waiting(&leg)) {
+    std::uint32_t& requests = transfer_->consultation->requests;
+    if (requests > 0) --requests;
+    return;
+  }
   std::uint32_t& passed = passed_requests_[index_of(side_of(leg))];
   std::uint32_t& own = own_requests_[index_of(side_of(leg))];
   if (passed > 0) {

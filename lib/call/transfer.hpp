@@ -9,6 +9,7 @@
 
 #include "base/leg.hpp"
 #include "base/timer_wheel.hpp"
+#include "call/media_path.hpp"
 #include "call/stand_in.hpp"
 #include "tandem/media_relay.hpp"
 
@@ -19,11 +20,27 @@ inline constexpr int join_tries_max = 4;
 /// How long a leg that has left its call may wait for what it was told to be acknowledged.
 inline constexpr std::int64_t farewell_us = 5'000'000;
 
+/// The transferor speaks, or is about to, with the target, while the other party waits.
+struct Consultation {
+  enum class Step : std::uint8_t { holding, leading, talking };
+  Step step = Step::holding;
+  bool ends_at_once = false;   ///< As soon as the two could speak.
+  const Leg* asked = nullptr;  ///< Is being held or led; null: nobody is.
+  std::string held;            ///< What the party that waits was shown of it.
+  std::string said_before;     ///< By the target, before what it said last.
+  // Of the party that waits, while the target stands in its place.
+  std::unique_ptr<Leg> waiting;
+  std::unique_ptr<StandIn> stand_in;
+  bool was_joined = false;
+  std::uint32_t referrals = 0, requests = 0;
+};
+
 /// A transfer that is under way in an answered call.
 struct Transfer {
   enum class Order : std::uint8_t {
     refer,  ///< The transferor is told what comes of it.
     keys,
+    consult,  ///< By keys, and the transferor speaks with the target first (T-05).
     other_call,  ///< Which says when the target is to be led here.
     replaces,    ///< The target asked for it; `answer` is its offer, and waits for an answer.
   };
@@ -32,6 +49,15 @@ struct Transfer {
       : side(of), timer(on_timer, context) {}
 
   const MediaSide side;  ///< The transferor's.
+  /// Where the target stands or shall stand: in the place of the transferor, or of who waits.
+  [[nodiscard]] MediaSide place() const noexcept {
+    if (order != Order::consult) return side;
+    return side == MediaSide::caller ? MediaSide::callee : MediaSide::caller;
+  }
+  /// The target stands in the place of who waits.
+  [[nodiscard]] bool is_talking() const noexcept {
+    return consultation != nullptr && consultation->step == Consultation::Step::talking;
+  }
   /// To who takes the transferor's place; null once it stands there.
   std::unique_ptr<Leg> leg;
   Leg* target = nullptr;  ///< The same, wherever it stands.
@@ -49,6 +75,10 @@ struct Transfer {
   bool is_unsubscribed = false;        ///< It does not want to be told (RFC 5057 section 5.1).
   bool is_given_up = false;            ///< The target has gone, and who stays was led there.
   std::unique_ptr<StandIn> stand_in;   ///< Of `replaces`: who the target is.
+  std::unique_ptr<Consultation> consultation;  ///< Of `consult`, once the target has answered.
+  /// Of a party that has waited: what it was shown of the transferor before ...
+  std::string before;
+  std::unique_ptr<MediaPath::Remembered> was;  ///< ... and what it said.
   int tries = 0;                       ///< Of the party that stays, to lead it to the target.
   Timer timer;                         ///< Until the next of these.
 };
@@ -58,9 +88,15 @@ struct Rejoin {
   Rejoin(Leg& to, std::string description, bool must_know, Timer::Callback on_timer, void* context)
       : target(to), offer(std::move(description)), is_needed(must_know), timer(on_timer, context) {}
 
+  /// Then the other one is told what it said, too.
+  enum class Next : std::uint8_t { nobody, always, when_moved };
+
   Leg& target;
   const std::string offer;
   const bool is_needed;  ///< It knows nothing of that party.
+  Next next = Next::nobody;
+  std::string known;      ///< Of `when_moved`: what the other one knows.
+  bool is_asked = false;  ///< It has yet to answer.
   int tries = 0;
   Timer timer;
 };

@@ -938,4 +938,27 @@ std::string without_directions(std::string_view text) {
   return kept;
 }
 
+std::string held(std::string_view text) {
+  std::string kept = without_directions(text);
+  const std::size_t media = kept.starts_with("m=") ? 0 : kept.find("\nm=");
+  // Without a stream there is nothing to hold.
+  if (media != std::string::npos) kept.insert(media == 0 ? 0 : media + 1, "a=inactive\r\n");
+  return kept;
+}
+
+std::string with_version(std::string_view text, std::uint64_t session_id, std::uint64_t version) {
+  std::string edited(text);
+  const std::size_t line = edited.starts_with("o=") ? 0 : edited.find("\no=");
+  if (line == std::string::npos) return edited;
+  const std::size_t id = edited.find(' ', line);
+  const std::size_t end = edited.find_first_of("\r\n", line + 1);
+  if (id == std::string::npos || id > end) return edited;
+  const std::size_t number = edited.find(' ', id + 1);
+  const std::size_t network = number == std::string::npos ? number : edited.find(' ', number + 1);
+  if (network == std::string::npos || network > end) return edited;
+  edited.replace(id + 1, network - id - 1,
+                 std::to_string(session_id) + ' ' + std::to_string(version));
+  return edited;
+}
+
 }  // namespace tandem::sip

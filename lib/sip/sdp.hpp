@@ -178,4 +178,10 @@ Result<std::string> write_own_answer(const SdpSession& offer, const SdpEdit& edi
 /// The description without its directions: every stream is for both ways (RFC 3264 section 6.1).
 std::string without_directions(std::string_view text);
 
+/// The same session, on hold both ways (RFC 3264 section 8.4).
+std::string held(std::string_view text);
+
+/// With that id and version in its o= line, where it has one.
+std::string with_version(std::string_view text, std::uint64_t session_id, std::uint64_t version);
+
 }  // namespace tandem::sip

@@ -14,19 +14,23 @@ void never(void*) {}
 /// What becomes of keys that come one after the other, a letter for each, and of the number.
 struct Pressed {
   std::string actions, number;
+  bool asks_first = false;
 };
 
-Pressed press(std::string_view keys, bool can_order = true, bool can_cancel = true) {
+Pressed press(std::string_view keys, bool can_order = true, bool can_cancel = true,
+              bool can_finish = true) {
   KeyInput input(MediaSide::caller, never, nullptr);
   Pressed pressed;
   for (const char key : keys) {
-    const KeyAction action = input.press(key, can_order, can_cancel);
-    pressed.actions += action == KeyAction::pass   ? 'p'
-                       : action == KeyAction::take ? 't'
-                       : action == KeyAction::dial ? 'd'
-                                                   : 'c';
+    const KeyAction action = input.press(key, can_order, can_cancel, can_finish);
+    pressed.actions += action == KeyAction::pass     ? 'p'
+                       : action == KeyAction::take   ? 't'
+                       : action == KeyAction::dial   ? 'd'
+                       : action == KeyAction::cancel ? 'c'
+                                                     : 'f';
   }
   pressed.number = input.number();
+  pressed.asks_first = input.asks_first();
   return pressed;
 }
 
@@ -40,7 +44,7 @@ TEST_CASE("Key input: an order is a star, one, a number and a hash (T-04)") {
   CHECK(order.number == "4420");
   CHECK(press("123#*").actions == "ppppp");
   CHECK(press("**1").actions == "ppt");
-  CHECK(press("*2").actions == "pp");
+  CHECK(press("*3").actions == "pp");
   CHECK(press("*14", false).actions == "ppp");
   CHECK(press("*1#4").actions == "pttp");  // without a number nothing is ordered
   CHECK(press("*1A4#").actions == "ptttd");
@@ -51,6 +55,17 @@ TEST_CASE("Key input: star and zero cancel, before the hash and after it (T-06)"
   CHECK(press("*0").actions == "pc");
   CHECK(press("*0", true, false).actions == "pp");
   CHECK(press("*144*05").actions == "ptttttp");
+}
+
+TEST_CASE("Key input: star and two ask the target first, star and hash end that (T-05, T-06)") {
+  const Pressed order = press("*24420#");
+  CHECK(order.actions == "pttttt" "d");
+  CHECK(order.number == "4420");
+  CHECK(order.asks_first);
+  CHECK_FALSE(press("*14420#").asks_first);
+  CHECK(press("*24", false).actions == "ppp");
+  CHECK(press("*#").actions == "pf");
+  CHECK(press("*#", true, true, false).actions == "pp");
 }
 
 TEST_CASE("Key input: a number has an end (T-04)") {
