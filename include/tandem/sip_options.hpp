@@ -179,7 +179,7 @@ struct SipOptions : DescriptionOptions {
   RequestAddress request_address = RequestAddress::socket;
   /// A vendor's `local` needs a customer gateway of the same id, whose account pays.
   ReferMode refer = ReferMode::off;
-  /// T-04, T-06: DTMF keys in SIP INFO order transfers, paid as those of `refer`.
+  /// T-04..T-06: DTMF keys in RTP or SIP INFO order transfers, paid as those of `refer`.
   bool transfer_keys = false;
   ReplacesMode replaces = ReplacesMode::off;  ///< Of its INVITEs (RFC 3891).
   /// Domain that its certificate must be of when it is connected to over TLS (RFC 5922). "": the

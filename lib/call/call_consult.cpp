@@ -31,6 +31,8 @@ bool is_for_later(int status) noexcept { return status == request_pending || sta
 void Call::begin_consultation() {
   transfer_->consultation = std::make_unique<Consultation>();
   transfer_->before = media_.shown(opposite(transfer_->side));
+  transfer_->known = media_.shown(transfer_->side);
+  transfer_->is_known = true;
   consult();
 }
 
@@ -55,6 +57,7 @@ void Call::consult() {
   } else {
     offer = now.held = media_.say(waiting, sip::held(transfer_->before));
   }
+  if (is_leading) transfer_->is_known = false;
   now.asked = &asked;
   reoffer_from_ = other(asked);
   is_own_reoffer_ = true;
@@ -80,7 +83,13 @@ void Call::on_consult_result(Leg& leg, int status, const SessionBody& body) {
     now.step = Consultation::Step::leading;
     return consult();
   }
-  if (is_leading) media_.revert();
+  // A change that is refused changes nothing (RFC 3261 section 14.1).
+  if (is_leading) {
+    media_.revert();
+    transfer_->is_known = status >= 300;
+  } else if (!is_for_later(status)) {
+    transfer_->before.clear();
+  }
   if (is_for_later(status)) return start_again(transfer_->timer);
   give_back_transferor(status < 300 ? not_acceptable : status);
 }
@@ -187,7 +196,8 @@ void Call::take_back_waiting(MediaSide side, Transfer& transfer) {
   }
   rejoin_ = std::make_unique<Rejoin>(*leg_of(side), media_.say(side, transfer.before), true,
                                      Timer::member<&Call::rejoin, Call>(), this);
-  rejoin_->next = Rejoin::Next::always;
+  rejoin_->next = transfer.is_known ? Rejoin::Next::when_moved : Rejoin::Next::always;
+  rejoin_->known = std::move(transfer.known);
   rejoin();
 }
 

@@ -76,9 +76,11 @@ struct Transfer {
   bool is_given_up = false;            ///< The target has gone, and who stays was led there.
   std::unique_ptr<StandIn> stand_in;   ///< Of `replaces`: who the target is.
   std::unique_ptr<Consultation> consultation;  ///< Of `consult`, once the target has answered.
-  /// Of a party that has waited: what it was shown of the transferor before ...
+  /// Of a party that has waited: what it was shown of the transferor before, ...
   std::string before;
-  std::unique_ptr<MediaPath::Remembered> was;  ///< ... and what it said.
+  std::unique_ptr<MediaPath::Remembered> was;  ///< ... what it said, ...
+  std::string known;      ///< ... and what the transferor was shown of it, ...
+  bool is_known = false;  ///< ... which it was not led away from.
   int tries = 0;                       ///< Of the party that stays, to lead it to the target.
   Timer timer;                         ///< Until the next of these.
 };

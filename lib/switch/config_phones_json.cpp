@@ -120,7 +120,7 @@ std::vector<Field<PhoneConfig>> own_phone_fields() {
       {"record", "boolean", "false", "Its answered calls, either way, are recorded (M-15).",
        [](Reader& r, const Json& v, P& p) { r.boolean(v, p.record); }},
       {"transfer_keys", "boolean", "false",
-       "DTMF keys, in RTP or SIP INFO, order transfers, as of a gateway (T-04, T-06).",
+       "DTMF keys, in RTP or SIP INFO, order transfers, as of a gateway (T-04..T-06).",
        [](Reader& r, const Json& v, P& p) { r.boolean(v, p.transfer_keys); }},
       {"replaces", "off|own|account|any", "account",
        "Whose place in a call its INVITEs with Replaces may take (RFC 3891), as of a gateway; "

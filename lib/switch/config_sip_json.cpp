@@ -93,8 +93,9 @@ std::vector<Field<SipOptions>> common_fields() {
        "gateway of the same id, whose account pays.",
        [](Reader& r, const Json& v, S& s) { read_refer(r, v, s.refer); }},
       {"transfer_keys", "boolean", "false",
-       "DTMF keys, in RTP or SIP INFO, order transfers in its calls, *1 NUMBER #, and cancel them, "
-       "*0 (T-04, T-06); paid as with refer local.",
+       "DTMF keys, in RTP or SIP INFO, order transfers in its calls, *1 NUMBER #, or *2 NUMBER # to "
+       "ask the target first, cancel them, *0, and end the asking, *# (T-04..T-06); paid as with "
+       "refer local.",
        [](Reader& r, const Json& v, S& s) { r.boolean(v, s.transfer_keys); }},
       {"replaces", "off|own|account|any", "off",
        "Whose place in a call its INVITEs with Replaces may take (RFC 3891): nobody's, its own, "

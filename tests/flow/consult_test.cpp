@@ -164,6 +164,47 @@ TEST_CASE("Consultation: the phone goes back to who waits (T-06)") {
   desk.check_money();
 }
 
+TEST_CASE("Consultation: keys in RTP order it, and end it (T-05, T-06)") {
+  Desk desk;
+  desk.b->set_plan(answer_after(second_us, second_us));
+  desk.talk();
+  const auto press_in_media = [&](std::string_view keys) {
+    for (const char key : keys) {
+      desk.desk->press_key(key);
+      desk.run_ms(200);
+    }
+    desk.run_s(4);
+  };
+  press_in_media("*2" + std::string(target) + "#");
+  desk.far = desk.b->last_call();
+  REQUIRE(desk.far != nullptr);
+  REQUIRE(is_held(*desk.other));
+  bool is_led = true;
+  SUBCASE("for the two others") { press_in_media("*#"); }
+  SUBCASE("for who waits") {
+    press_in_media("*0");
+    is_led = false;
+  }
+  CHECK_FALSE(is_held(*desk.other));
+  CHECK(desk.desk->is_over() == is_led);
+  CHECK(desk.far->is_over() != is_led);
+  desk.other->hang_up();
+  desk.check_clean();
+  desk.check_money();
+}
+
+TEST_CASE("Consultation: whom the target sees calling (T-05)") {
+  SwitchConfig config = keys_config();
+  config.parameters.call_transfer_ask_using_original_caller = true;
+  Desk desk(config);
+  desk.b->set_plan(answer_after(second_us, second_us));
+  desk.talk();
+  desk.ask();
+  CHECK(desk.far->caller() == "1000");  // by default it is 1001
+  desk.other->hang_up();
+  desk.check_clean();
+}
+
 TEST_CASE("Consultation: before the target answers it is as a blind transfer (T-05, T-06)") {
   Desk desk;
   bool is_led = true, is_answered = true;
@@ -364,5 +405,114 @@ TEST_CASE("Consultation: sessions may be changed meanwhile (T-05, RFC 3261 secti
   (is_led ? desk.far : desk.desk)->hang_up();
   desk.check_clean();
   CHECK(desk.other->is_over());
+  desk.check_money();
+}
+
+TEST_CASE("Consultation: whatever comes at whatever moment of it, all ends clean (T-05, T-06)") {
+  enum class Act { phone_ends, other_ends, target_ends, cancel_key, end_key };
+  for (const Act act : {Act::phone_ends, Act::other_ends, Act::target_ends, Act::cancel_key,
+                        Act::end_key}) {
+    for (int after_ms = 0; after_ms <= 300; after_ms += 20) {
+      CAPTURE(static_cast<int>(act));
+      CAPTURE(after_ms);
+      Desk desk;
+      desk.b->set_plan(answer_after(second_us, second_us));
+      desk.talk();
+      desk.press("*2" + std::string(target) + "#");
+      // The first key of an order is passed, so that only the second one must be on time.
+      if (act == Act::cancel_key || act == Act::end_key) desk.press("*");
+      desk.far = desk.b->last_call();
+      REQUIRE(desk.far != nullptr);
+      REQUIRE(desk.world.run_until([&] { return desk.far->was_answered(); }, 10 * second_us));
+      desk.run_ms(after_ms);
+      bool is_led = false, is_over = false;
+      switch (act) {
+        case Act::phone_ends:
+          desk.desk->hang_up();
+          is_led = true;
+          break;
+        case Act::other_ends:
+          desk.other->hang_up();
+          is_over = true;
+          break;
+        case Act::target_ends:
+          desk.far->hang_up();
+          break;
+        case Act::cancel_key:
+          desk.press("0");
+          break;
+        case Act::end_key:
+          desk.press("#");
+          is_led = true;
+          break;
+      }
+      desk.run_s(12);
+      CHECK(desk.other->is_over() == is_over);
+      CHECK(desk.desk->is_over() == (is_led || is_over));
+      CHECK(desk.far->is_over() != is_led);
+      if (!is_over) {
+        CHECK_FALSE(is_held(*desk.other));
+        CHECK(desk.tandem->calls().size() == (is_led ? 2 : 1));
+        desk.other->hang_up();
+      }
+      desk.check_clean();
+      CHECK(desk.desk->is_over());
+      CHECK(desk.far->is_over());
+      CHECK(desk.world.cdrs().size() == 2);
+      desk.check_money();
+    }
+  }
+}
+
+TEST_CASE("Consultation: a party that does not let itself be held or led (T-05)") {
+  Desk desk;
+  desk.b->set_plan(answer_after(second_us, second_us));
+  desk.talk();
+  bool is_back = true, is_led = false;
+  SUBCASE("who should wait refuses") {
+    desk.other->set_reoffer_status(488);
+    desk.ask();
+    CHECK(desk.far->is_over());
+    CHECK(desk.other->count("reinvite") == 1);
+  }
+  SUBCASE("who should wait is busy with a change for a while") {
+    desk.other->set_reoffer_status(491);
+    desk.ask(2);
+    CHECK_FALSE(is_held(*desk.other));
+    desk.other->set_reoffer_status(200);
+    desk.run_s(8);
+    CHECK(is_held(*desk.other));
+    desk.desk->hang_up();
+    is_led = true;
+  }
+  SUBCASE("the phone refuses") {
+    desk.desk->set_reoffer_status(488);
+    desk.ask(3);
+    CHECK(desk.far->is_over());
+    CHECK_FALSE(is_held(*desk.other));
+    CHECK(desk.desk->count("reinvite") == 1);
+  }
+  SUBCASE("the phone is busy with a change for a while") {
+    desk.desk->set_reoffer_status(491);
+    desk.ask(2);
+    CHECK(is_held(*desk.other));
+    desk.desk->set_reoffer_status(200);
+    desk.run_s(8);
+    desk.press("*0");
+  }
+  SUBCASE("who waits does not want to be led to the target") {
+    desk.ask();
+    desk.other->set_reoffer_status(488);
+    desk.desk->hang_up();
+    is_back = false;
+  }
+  desk.run_s(10);
+  CHECK(desk.other->is_over() == (!is_back));
+  CHECK(desk.desk->is_over() == (is_led || !is_back));
+  if (!desk.other->is_over()) desk.other->hang_up();
+  desk.check_clean();
+  CHECK(desk.desk->is_over());
+  CHECK(desk.far->is_over());
+  CHECK(desk.world.cdrs().size() == 2);
   desk.check_money();
 }

@@ -58,3 +58,15 @@ TEST_CASE("Transfer: what a transferor is told is a fragment of a response (T-04
   CHECK(over.body.bytes == "SIP/2.0 486 Busy Here\r\n");
   CHECK(over.headers[1].value == "terminated;reason=noresource");
 }
+
+TEST_CASE("Transfer: a description is held, and told with another version (RFC 3264 section 8)") {
+  const std::string text = "v=0\r\no=- 7 1 IN IP4 10.0.0.1\r\ns=-\r\n";
+  const std::string stream = "m=audio 4000 RTP/AVP 0\r\n";
+  CHECK(sip::held(text + stream + "a=sendonly\r\n" + stream) ==
+        text + "a=inactive\r\n" + stream + stream);
+  CHECK(sip::held(text) == text);
+  CHECK(sip::with_version(text + stream, 9, 22) ==
+        "v=0\r\no=- 9 22 IN IP4 10.0.0.1\r\ns=-\r\n" + stream);
+  CHECK(sip::with_version(stream, 9, 22) == stream);
+  CHECK(sip::with_version("o=- 7\r\ns=a b c\r\n", 9, 22) == "o=- 7\r\ns=a b c\r\n");
+}

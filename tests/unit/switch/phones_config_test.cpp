@@ -53,6 +53,7 @@ TEST_CASE("read_config: a phone may transfer unless it is said otherwise (T-04, 
                    {"number": "1002", "password": "p", "account": "acme", "refer": "relay",
                     "transfer_keys": true}])",
       R"({"SS_CALL_TRANSFER_NORMAL_DISPLAY": "Off", "call_transfer_remote_ring": false,
+          "SS_CALL_TRANSFER_ASK_DISPLAY": "On",
           "transfer_first_key_s": 20, "transfer_key_s": 2})");
   REQUIRE(pointers(reading) == Pointers{});
   CHECK(reading.config.provision.phones.at(0).refer == ReferMode::local);
@@ -62,6 +63,7 @@ TEST_CASE("read_config: a phone may transfer unless it is said otherwise (T-04, 
   const Parameters& parameters = reading.config.parameters;
   CHECK_FALSE(parameters.call_transfer_using_original_caller);
   CHECK_FALSE(parameters.call_transfer_remote_ring);
+  CHECK(parameters.call_transfer_ask_using_original_caller);
   CHECK(parameters.transfer_first_key_s == 20);
   CHECK(parameters.transfer_key_s == 2);
   CHECK(pointers(read(R"("phones": [])", R"({"transfer_key_s": 0})")) ==
