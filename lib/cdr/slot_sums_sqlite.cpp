@@ -351,6 +351,9 @@ Result<void> SlotSink::add(std::span<const RecordView> records, std::uint64_t th
     newest_us = std::max(newest_us.value_or(ended_us), ended_us);
     cdrs.push_back(std::move(record->cdr));
   }
+  // A clock that was behind when the sums began is put right by the first calls that come.
+  if (newest_us && place.newest_us == always_us && place.complete_from_us != always_us)
+    place.complete_from_us = std::max(place.complete_from_us, *newest_us);
   place.newest_us = newest_us.value_or(place.newest_us);
   std::map<Key, SlotSums> sums;
   for (const Width& width : widths) {

@@ -256,6 +256,23 @@ TEST_CASE("Slots: what began in the middle tells of nothing before (C-11)") {
   CHECK(kept.agrees(request));
 }
 
+TEST_CASE("Slots: what began in the middle by a clock that was behind tells of nothing before") {
+  Kept kept;
+  SeededRandom random(50);
+  for (int i = 0; i < 30; ++i)
+    kept.add(test::varied_cdr(1, random));
+  REQUIRE(kept.days->flush().ok());
+  kept.sums.reset();
+  std::filesystem::remove_all(kept.slots);
+  kept.clock.step_wall_us(-9'000 * day_us);
+  kept.open();
+  kept.clock.step_wall_us(9'000 * day_us);
+  REQUIRE(kept.offer(11, 30).ok());  // the journal has no more
+  CallReportRequest request;
+  request.filter.since_us = test::noon_us / day_us * day_us;
+  CHECK_FALSE(kept.agrees(request));
+}
+
 TEST_CASE("Slots: sums that are behind the records tell of what was over before, and no more") {
   Kept kept;
   SeededRandom random(46);
