@@ -32,7 +32,7 @@ const StandIn* Call::stand_in(MediaSide side) const noexcept {
 }
 
 const StandIn* Call::speaking_in(MediaSide side) const noexcept {
-  if (transfer_ == nullptr || transfer_->side != side) return stand_in(side);
+  if (transfer_ == nullptr || transfer_->place() != side) return stand_in(side);
   if (transfer_->stand_in != nullptr) return transfer_->stand_in.get();
   return transfer_->order == Transfer::Order::replaces ? stand_in(side) : nullptr;
 }

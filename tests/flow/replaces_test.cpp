@@ -432,3 +432,36 @@ TEST_CASE("Replaces: who leads a call elsewhere from a place in it is shown itse
   office.check_clean();
   office.check_money();
 }
+
+TEST_CASE("Replaces: its own settings hold while it asks a target first, too (T-05, S-01)") {
+  SwitchConfig config = phones_config();
+  config.provision.phones[1].media_sources.deny = {IpNetwork::parse("10.0.3.2/32").value()};
+  config.provision.phones[1].transfer_keys = true;
+  Talk office(config);
+  AnswerPlan near;
+  near.send_rtp = true;
+  near.rtp_pattern = 0x44;
+  office.phone(1003).set_plan(near);
+  const auto taker = office.take(1002, office.desk->replaces(), talking());
+  office.answered(taker);
+  office.run_s(1);
+  for (const char key : std::string("*21003#")) {
+    taker->request("INFO", "application/dtmf-relay",
+                   "Signal=" + std::string(1, key) + "\r\nDuration=160\r\n");
+    office.run_ms(200);
+  }
+  office.run_s(5);
+  const auto target = office.phone(1003).last_call();
+  REQUIRE(target != nullptr);
+  REQUIRE(target->was_answered());
+  CHECK(taker->received_pattern() == 0x44);
+  CHECK(target->packets_received() == 0);  // what 1002 sends comes from where it may not
+  taker->hang_up();
+  office.run_s(2);
+  CHECK_FALSE(office.caller->is_over());
+  CHECK(office.caller->received_pattern() == 0x44);
+  CHECK(target->received_pattern() == 0x33);
+  office.caller->hang_up();
+  office.check_clean();
+  office.check_money();
+}
