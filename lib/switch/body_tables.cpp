@@ -88,7 +88,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   config::upsert(merged.provision, objects);
   check_config(merged, errors);
   check_moved_phones(before, merged, errors);
-  check_zone_of_slots(before, merged, errors);
+  check_zone_of_slots(before, update, errors);
   if (!errors.empty()) return refused(errors);
   auto installed = install(std::move(merged), [&] { return store.write(versions); });
   if (!installed) return installed.error();

@@ -766,14 +766,17 @@ void check_zone_of_slots(const SwitchConfig& before, const SwitchConfig& after,
   const std::string former = name_of(before.parameters.timezone);
   const std::string zone = name_of(after.parameters.timezone);
   if (zone == former) return;
-  for (const CdrSinkConfig& sink : before.cdr_sinks) {
-    if (sink.type != "slots") continue;
-    errors.push_back({"/parameters/timezone",
-                      "\"" + zone + "\" is another zone than \"" + former + "\", whose days \"" +
-                          before.path(sink.path) +
-                          "/slots.db\" has sums of: to begin anew, stop the switch and move that "
-                          "file away"});
-  }
+  const auto sums_of = [](const SwitchConfig& config) {
+    return std::find_if(config.cdr_sinks.begin(), config.cdr_sinks.end(),
+                        [](const CdrSinkConfig& sink) { return sink.type == "slots"; });
+  };
+  const auto sink = sums_of(before);
+  if (sink == before.cdr_sinks.end() || sums_of(after) == after.cdr_sinks.end()) return;
+  errors.push_back({"/parameters/timezone",
+                    "\"" + zone + "\" is another zone than \"" + former + "\", whose days \"" +
+                        before.path(sink->path) +
+                        "/slots.db\" has sums of: to begin anew, stop the switch and move that "
+                        "file away"});
 }
 
 void check_moved_phones(const SwitchConfig& before, const SwitchConfig& after,
