@@ -64,6 +64,7 @@ StackWorker::StackWorker(unsigned index, StackShared& shared, io::Loop& loop, In
       message_(new Message),
       own_message_(new Message),
       arrivals_(shared.config.arrivals_max, shared.config.arrival_bytes_max),
+      load_due_(Timer::member<&StackWorker::look_at_load, StackWorker>(), this),
       touched_(shared.workers.size()) {}
 
 StackWorker::~StackWorker() = default;
@@ -309,8 +310,14 @@ bool StackWorker::was_refused(std::string_view bytes, std::int64_t now_us) const
 }
 
 void StackWorker::note_load(std::int64_t now_us) {
-  counters_.overload_loss_percent.store(meter_.loss_percent(now_us), std::memory_order_relaxed);
+  const unsigned loss_percent = meter_.loss_percent(now_us);
+  counters_.overload_loss_percent.store(loss_percent, std::memory_order_relaxed);
+  // It falls without new calls, too, and then nobody else looks.
+  if (loss_percent > 0 && !load_due_.is_pending())
+    loop_.timers().start(load_due_, OverloadMeter::period_us);
 }
+
+void StackWorker::look_at_load() { note_load(loop_.clock().monotonic_us()); }
 
 std::string StackWorker::load_for(const Message& request) {
   if (request.via_count == 0 || !takes_overload_feedback(request.vias[0])) return {};

@@ -147,6 +147,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   [[nodiscard]] std::uint64_t repetition_key(std::string_view bytes) const noexcept;
   [[nodiscard]] bool was_refused(std::string_view bytes, std::int64_t now_us) const noexcept;
   void note_load(std::int64_t now_us);
+  void look_at_load();
   void record(std::string_view bytes, const Path& path, bool is_sent, bool is_lost);
   [[nodiscard]] unsigned owner(std::string_view bytes) const noexcept;
   bool hand_over(unsigned to, HandoverRing::Kind kind, const Path& path, std::string_view bytes);
@@ -185,6 +186,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   Arrivals arrivals_;
   OverloadMeter meter_;
   RefusedCalls refused_;
+  Timer load_due_;                    // while peers keep something back
   std::string_view reading_;          // the message in work
   std::int64_t turn_began_us_ = -1;   // when the first new call of this turn came; -1: none did
   std::uint32_t turn_messages_ = 0;   // since calls that waited were last taken

@@ -172,6 +172,7 @@ TEST_CASE("Overload: a peer that takes feedback soon sends what can be served (R
   CHECK(later.refused < later.invited / 5);
   CHECK(later.kept_back > 0);
   CHECK(later.bye_refused == 0);
+  CHECK(bench.stack.counters().overload_loss_percent == 0);  // nobody called for some seconds
   // Nothing is asked for any more when there is no need.
   (void)bench.offer(1'000, 4'000);
   CHECK(bench.loss_percent == 0);
