@@ -72,10 +72,10 @@ struct PhoneConfig : DescriptionOptions {
   PhoneForward forward;
   Rel100Mode rel100 = Rel100Mode::off;  ///< P-17, of calls it makes and gets.
   MonthlyRules monthly{};  ///< B-18: of what its own calls cost; the account pays (T-16).
-  ReferMode refer = ReferMode::local;      ///< P-25, T-04, in calls it makes and gets.
-  bool transfer_keys = false;              ///< T-04..T-06: DTMF keys order transfers.
-  MediaMode media = MediaMode::auto_mode;  ///< M-01, in calls it makes and gets.
-  std::vector<CodecName> codecs{};         ///< M-07, likewise; as of a gateway.
+  ReferMode refer = ReferMode::local;             ///< P-25, T-04, in calls it makes and gets.
+  bool transfer_keys = false;                     ///< T-04..T-06: DTMF keys order transfers.
+  MediaMode media = MediaMode::auto_mode;         ///< M-01, in calls it makes and gets.
+  std::vector<CodecName> codecs{};                ///< M-07, likewise; as of a gateway.
   ReplacesMode replaces = ReplacesMode::account;  ///< RFC 3891, of its INVITEs.
   /// T-10: phones of one group pick each other's calls up; "": none does.
   std::string pickup_group{};

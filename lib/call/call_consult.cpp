@@ -40,7 +40,10 @@ void Call::begin_consultation() {
 void Call::consult() {
   Consultation& now = *transfer_->consultation;
   if (now.step == Consultation::Step::talking || now.asked != nullptr) return;
-  if (++transfer_->tries > join_tries_max) return give_back_transferor(request_pending);
+  if (++transfer_->tries > join_tries_max) {
+    if (now.step == Consultation::Step::holding) transfer_->before.clear();  // it was not held
+    return give_back_transferor(request_pending);
+  }
   if (reoffer_from_ != nullptr || ack_to_ != nullptr) return start_again(transfer_->timer);
   const MediaSide waiting = opposite(transfer_->side);
   const bool is_leading = now.step == Consultation::Step::leading;
@@ -120,8 +123,8 @@ void Call::let_talk(const std::string& heard) {
   key_way_[there] = told_way_[there] = KeyWay::none;
   if (now.ends_at_once) return end_consultation();
   if (!leads_elsewhere(transfer_->offered, heard)) return;
-  rejoin_ = std::make_unique<Rejoin>(target, heard, false, Timer::member<&Call::rejoin, Call>(),
-                                     this);
+  rejoin_ =
+      std::make_unique<Rejoin>(target, heard, false, Timer::member<&Call::rejoin, Call>(), this);
   rejoin();
 }
 

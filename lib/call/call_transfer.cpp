@@ -154,10 +154,9 @@ void Call::call_target(std::unique_ptr<Leg> in, TransferPlan plan) {
   if (plan.payer >= tables.sources.size())
     forwarding->phones.push_back(tables.phones[plan.payer - tables.sources.size()].config.number);
   forwarding->parts_left = parts_left_;
-  forwarding->shows_original =
-      transfer_->order == Transfer::Order::consult
-          ? tables.parameters.call_transfer_ask_using_original_caller
-          : tables.parameters.call_transfer_using_original_caller;
+  forwarding->shows_original = transfer_->order == Transfer::Order::consult
+                                   ? tables.parameters.call_transfer_ask_using_original_caller
+                                   : tables.parameters.call_transfer_using_original_caller;
 
   // Of the two of this call, whom the target sees. A transferor's own number comes as it came
   // first, for the rules of its gateway are applied to it again.
@@ -642,7 +641,8 @@ bool Call::survives(Leg& released) {
     abandon_transfer();
     return false;
   }
-  const bool is_joining = transfer_->order == Transfer::Order::consult && !transfer_->answer.empty();
+  const bool is_joining =
+      transfer_->order == Transfer::Order::consult && !transfer_->answer.empty();
   if (transfer_->is_talking()) put_back_waiting();
   transfer_->consultation.reset();
   if (transfer_->order == Transfer::Order::consult) transfer_->order = Transfer::Order::keys;

@@ -28,9 +28,9 @@ enum class KeyAction : std::uint8_t {
   finish,  ///< The party that pressed them leaves the two others alone.
 };
 
-/// The keys of one party: `*1 NUMBER #` orders a transfer, `*2 NUMBER #` one that it asks the target
-/// about first, `*0` cancels it, `*#` ends the asking. The first star is passed, since only the next
-/// key shows whether it was for the switch.
+/// The keys of one party: `*1 NUMBER #` orders a transfer, `*2 NUMBER #` one that it asks the
+/// target about first, `*0` cancels it, `*#` ends the asking. The first star is passed, since only
+/// the next key shows whether it was for the switch.
 ///
 /// Threading: loop-bound, like its call.
 class KeyInput {

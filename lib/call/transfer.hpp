@@ -40,7 +40,7 @@ struct Transfer {
   enum class Order : std::uint8_t {
     refer,  ///< The transferor is told what comes of it.
     keys,
-    consult,  ///< By keys, and the transferor speaks with the target first (T-05).
+    consult,     ///< By keys, and the transferor speaks with the target first (T-05).
     other_call,  ///< Which says when the target is to be led here.
     replaces,    ///< The target asked for it; `answer` is its offer, and waits for an answer.
   };
@@ -79,10 +79,10 @@ struct Transfer {
   /// Of a party that has waited: what it was shown of the transferor before, ...
   std::string before;
   std::unique_ptr<MediaPath::Remembered> was;  ///< ... what it said, ...
-  std::string known;      ///< ... and what the transferor was shown of it, ...
-  bool is_known = false;  ///< ... which it was not led away from.
-  int tries = 0;                       ///< Of the party that stays, to lead it to the target.
-  Timer timer;                         ///< Until the next of these.
+  std::string known;                           ///< ... and what the transferor was shown of it, ...
+  bool is_known = false;                       ///< ... which it was not led away from.
+  int tries = 0;  ///< Of the party that stays, to lead it to the target.
+  Timer timer;    ///< Until the next of these.
 };
 
 /// What the target of a transfer is still to be told: how the party that stays describes itself.

@@ -255,8 +255,9 @@ TEST_CASE("Consultation: who waits hangs up, and all of it ends (T-05)") {
   SUBCASE("itself") { desk.other->hang_up(); }
   SUBCASE("by an order from outside") {
     const auto calls = desk.tandem->calls();
-    const auto first = std::find_if(calls.begin(), calls.end(),
-                                    [](const CallView& call) { return call.customer_gateway == "cust"; });
+    const auto first = std::find_if(calls.begin(), calls.end(), [](const CallView& call) {
+      return call.customer_gateway == "cust";
+    });
     REQUIRE(first != calls.end());
     REQUIRE(desk.tandem->disconnect(first->id).ok());
   }
@@ -410,8 +411,8 @@ TEST_CASE("Consultation: sessions may be changed meanwhile (T-05, RFC 3261 secti
 
 TEST_CASE("Consultation: whatever comes at whatever moment of it, all ends clean (T-05, T-06)") {
   enum class Act { phone_ends, other_ends, target_ends, cancel_key, end_key };
-  for (const Act act : {Act::phone_ends, Act::other_ends, Act::target_ends, Act::cancel_key,
-                        Act::end_key}) {
+  for (const Act act :
+       {Act::phone_ends, Act::other_ends, Act::target_ends, Act::cancel_key, Act::end_key}) {
     for (int after_ms = 0; after_ms <= 300; after_ms += 20) {
       CAPTURE(static_cast<int>(act));
       CAPTURE(after_ms);

@@ -59,7 +59,9 @@ TEST_CASE("Key input: star and zero cancel, before the hash and after it (T-06)"
 
 TEST_CASE("Key input: star and two ask the target first, star and hash end that (T-05, T-06)") {
   const Pressed order = press("*24420#");
-  CHECK(order.actions == "pttttt" "d");
+  CHECK(order.actions ==
+        "pttttt"
+        "d");
   CHECK(order.number == "4420");
   CHECK(order.asks_first);
   CHECK_FALSE(press("*14420#").asks_first);
