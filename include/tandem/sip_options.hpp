@@ -153,7 +153,9 @@ enum class RequestAddress : std::uint8_t {
 
 /// Whether a call that a vendor redirects follows (P-21, RFC 3261 section 8.1.3.4).
 struct RedirectRules {
-  bool are_followed = false;        ///< To the vendor's own addresses, on any port, ...
+  bool are_followed = false;  ///< To the vendor's own addresses, on any port, ...
+  /// I-03: it is a redirect server, whose Contacts name vendor gateways; nothing else is followed.
+  bool to_gateways = false;
   std::vector<IpNetwork> networks;  ///< ... and into these; at most 64.
 };
 

@@ -393,6 +393,7 @@ void Call::try_next_vendor() {
 
 /// The one whose turn it is; null: none is left.
 const RouteCandidate* Call::take_candidate() {
+  if (setup_->directions != nullptr) return take_direction();
   const std::uint8_t descended_below = context_.setup->descended_below;
   const RouteCandidate* const candidate =
       next_candidate(context_, setup_->next_candidate, setup_->tried);
@@ -758,7 +759,8 @@ MediaSettingsPair Call::media_settings(const GatewayConfig* callee) const noexce
 Result<std::string> Call::pass_media(MediaSide from, SdpRole role, const SessionBody& body) {
   const bool is_settled = is_loop(MediaSide::callee) ||
                           (transfer_ != nullptr && transfer_->place() == MediaSide::callee);
-  auto passed = media_.pass(from, role, body, media_settings(is_settled ? nullptr : &vendor().config));
+  auto passed =
+      media_.pass(from, role, body, media_settings(is_settled ? nullptr : &vendor().config));
   if (passed) note_said(from, body);
   return passed;
 }
@@ -978,6 +980,10 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
   bool may_go_on = !is_too_late && (setup_->forward_hunt ? !inbound_->has_early_session()
                                                          : may_switch(setup_->last_failure.failure,
                                                                       setup_->last_failure.reason));
+  // What a redirect server says is the decision, whatever it is; of one that says nothing the own
+  // routing takes the place.
+  if (options.redirects.to_gateways && !failure.is_local)
+    may_go_on = !is_too_late && !inbound_->has_early_session() && take_directions(failure);
   const int usual_cause =
       failure.is_local ? reason_facts(reason).q850_cause : cause_for(parameters(), failure.status);
   close_trial(failure.is_local ? 0 : failure.status,

@@ -136,6 +136,17 @@ class Call final : public LegEvents {
     int q850_cause = 0;
   };
 
+  /// Where a redirect server sends the call (I-03).
+  struct Directions {
+    struct One {
+      std::uint32_t vendor;
+      Number callee;
+    };
+    std::vector<One> all;
+    std::size_t next = 0;
+    std::optional<RouteCandidate> candidate;  // whose turn it is
+  };
+
   /// The last try, as the customer is told of it.
   struct LastFailure {
     Failure failure;
@@ -178,7 +189,8 @@ class Call final : public LegEvents {
     route::LineLease forward_line;              // of that phone, while a target is tried
     std::string early_answer;        // last description that went to the caller before the answer
     std::optional<Skip> first_skip;  // of the best candidate that was passed over
-    std::size_t choices = 0;         // in choices_
+    std::unique_ptr<Directions> directions;  // null: no redirect server has decided
+    std::size_t choices = 0;                 // in choices_
     LastFailure last_failure;
     std::int64_t deadline_us = 0;  // for ringing or an answer (P-19); 0: none
     std::optional<PendingAnswer> pending_answer;
@@ -227,6 +239,10 @@ class Call final : public LegEvents {
   std::unique_ptr<Leg> place_leg(const Placement& placement, std::string_view offer);
   bool follow_redirect(const Failure& failure);
   bool try_next_place(const Failure& failure, Reason reason);
+  // What a redirect server decides; call_redirect.cpp.
+  [[nodiscard]] bool take_directions(const Failure& failure);
+  const RouteCandidate* take_direction();
+  void refuse_server_answer(Leg& leg);
   // Forwarding of the phone that is called; call_forward.cpp.
   bool forward_instead(Reason reason, int sip_status, bool has_contacts);
   bool try_next_target();

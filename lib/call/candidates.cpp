@@ -156,6 +156,20 @@ void find_vendors(CallContext& context) {
   if (context.setup->candidates.empty()) (void)Descent(context, 0, {}).go_on();
 }
 
+std::optional<RouteCandidate> find_vendor(const CallContext& context, std::uint32_t vendor) {
+  // Expiration vendors hide those of shorter prefixes, which are no less allowed.
+  for (std::uint8_t shorter_than = 0;;) {
+    const std::vector<RouteCandidate> found = ask_table(context, shorter_than);
+    std::uint8_t shortest = shorter_than;
+    for (const RouteCandidate& candidate : found) {
+      if (candidate.gateway == vendor) return candidate;
+      if (shortest == 0 || candidate.prefix_length < shortest) shortest = candidate.prefix_length;
+    }
+    if (shortest == 0 || shortest == shorter_than) return std::nullopt;
+    shorter_than = shortest;
+  }
+}
+
 const RouteCandidate* next_candidate(CallContext& context, std::size_t& next,
                                      std::span<const std::uint32_t> tried) {
   std::vector<RouteCandidate>& candidates = context.setup->candidates;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "call/stages.hpp"
@@ -26,5 +27,9 @@ void find_vendors(CallContext& context);
 /// `stop_descent_when_passed_over` wants none of this. The pointer holds until the next question.
 const RouteCandidate* next_candidate(CallContext& context, std::size_t& next,
                                      std::span<const std::uint32_t> tried);
+
+/// A vendor that may get the call by what the tables say of it now, whatever is tried before it; as
+/// it was found. Nothing: it may not.
+std::optional<RouteCandidate> find_vendor(const CallContext& context, std::uint32_t vendor);
 
 }  // namespace tandem::call

@@ -43,6 +43,7 @@ void Call::on_answer(Leg& leg, const Answer& answer) {
   if (is_over_ || &leg != trial_.leg.get() || state_ == CallState::answered ||
       setup_->pending_answer)
     return;
+  if (vendor().config.sip.redirects.to_gateways) return refuse_server_answer(leg);
   setup_->timer.cancel();
   setup_->ringing.reset();
   note_progress();
@@ -225,8 +226,8 @@ void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
   (void)take_over(leg);
   Leg* const peer = other(leg);
   // It has nobody to speak with yet, or somebody is just being led to it.
-  const bool is_led = transfer_ != nullptr && transfer_->consultation != nullptr &&
-                      !transfer_->is_talking();
+  const bool is_led =
+      transfer_ != nullptr && transfer_->consultation != nullptr && !transfer_->is_talking();
   if (is_target(&leg) || is_target(peer) || is_led) {
     leg.answer_reoffer(request_pending, {});
     return;

@@ -41,8 +41,15 @@ void read_header_pass(Reader& r, const Json& v, HeaderPass& pass) {
   if (pass.names.size() > 64) r.fail(std::to_string(pass.names.size()) + " names are more than 64");
 }
 
-/// true, false or a list of networks.
+/// true, false, "gateways" or a list of networks.
 void read_redirects(Reader& r, const Json& v, RedirectRules& rules) {
+  if (v.is_string()) {
+    std::string text;
+    if (!r.string(v, text)) return;
+    rules.to_gateways = text == "gateways";
+    if (!rules.to_gateways) r.fail("expected true, false, \"gateways\" or a list of networks");
+    return;
+  }
   if (!v.is_array()) {
     r.boolean(v, rules.are_followed);
     return;
@@ -93,7 +100,8 @@ std::vector<Field<SipOptions>> common_fields() {
        "gateway of the same id, whose account pays.",
        [](Reader& r, const Json& v, S& s) { read_refer(r, v, s.refer); }},
       {"transfer_keys", "boolean", "false",
-       "DTMF keys, in RTP or SIP INFO, order transfers in its calls, *1 NUMBER #, or *2 NUMBER # to "
+       "DTMF keys, in RTP or SIP INFO, order transfers in its calls, *1 NUMBER #, or *2 NUMBER # "
+       "to "
        "ask the target first, cancel them, *0, and end the asking, *# (T-04..T-06); paid as with "
        "refer local.",
        [](Reader& r, const Json& v, S& s) { r.boolean(v, s.transfer_keys); }},
@@ -243,9 +251,9 @@ const std::vector<Field<SipOptions>>& vendor_sip_fields() {
        [](Reader& r, const Json& v, S& s) { read_identity(r, v, s.ppi); }},
       {"forward_signal", "boolean", "false", "Diversion and History-Info go along (P-13).",
        [](Reader& r, const Json& v, S& s) { r.boolean(v, s.forward_signal); }},
-      {"follow_redirects", "boolean or array of \"IP\" or \"IP/LENGTH\"", "false",
+      {"follow_redirects", "boolean or \"gateways\" or array of \"IP\" or \"IP/LENGTH\"", "false",
        "Its 300, 301 and 302 are followed: to its own addresses, and to those that are listed "
-       "(P-21).",
+       "(P-21); `gateways`: it is a redirect server, whose Contacts name vendor gateways (I-03).",
        [](Reader& r, const Json& v, S& s) { read_redirects(r, v, s.redirects); }},
       {"retry_after", "boolean", "true",
        "Its refusals with Retry-After close the address that long (R-16).",

@@ -168,3 +168,123 @@ TEST_CASE("Redirect: a caller that gives up meanwhile leaves nothing behind") {
   CHECK(flow.bench.b->last_call()->is_over());
   CHECK(flow.bench.only_cdr().end_reason == Reason::CallerCancel);
 }
+
+namespace {
+
+/// v1 is a redirect server at 10.0.2.1:5099; v2 and v3 are vendors.
+struct Directed {
+  Bench bench;
+  Redirector server;
+  std::string dialled = "442079460000";
+
+  explicit Directed(SwitchConfig config = three())
+      : bench(std::move(config)), server(bench, "10.0.2.1:5099") {
+    SwitchConfig update = bench.config;
+    update.provision.vendor_gateways[0].addresses = {gateway_address("10.0.2.1:5099")};
+    REQUIRE(bench.tandem->reload(update).ok());
+  }
+  static SwitchConfig three() {
+    SwitchConfig config = base_config(3);
+    config.provision.vendor_gateways[0].sip.redirects.to_gateways = true;
+    return config;
+  }
+  [[nodiscard]] std::size_t asked(std::size_t vendor) const {
+    return bench.vendors[vendor]->received("INVITE");
+  }
+  /// A call that is refused; its status.
+  int refused() {
+    const auto call = bench.dial({}, dialled);
+    REQUIRE(bench.world.run_until([&] { return call->is_over(); }, 90 * second_us));
+    CHECK_FALSE(call->was_answered());
+    bench.check_clean();
+    return call->status();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Redirect server: its Contacts say who gets the call, and with which number (I-03)") {
+  Directed flow;
+  std::size_t taker = 1;
+  std::string callee = "8888";
+  SUBCASE("in the order of their q") {
+    flow.server.contacts[flow.dialled] = "<sip:7777@10.0.2.3>;q=0.5, <sip:8888@10.0.2.2>;q=0.9";
+  }
+  SUBCASE("the next one when the first one fails") {
+    flow.bench.vendors[1]->set_plan(refuse(503, second_us));
+    flow.server.contacts[flow.dialled] = "<sip:8888@10.0.2.2>, <sip:7777@10.0.2.3>;q=0.5";
+    taker = 2;
+    callee = "7777";
+  }
+  SUBCASE("by the id of a gateway, with a prefix") {
+    flow.server.contacts[flow.dialled] = "<sip:7777@192.0.2.99;gw=v3;prefix=99>";
+    taker = 2;
+    callee = "997777";
+  }
+  SUBCASE("by the id as host, with the number that was dialled") {
+    flow.server.contacts[flow.dialled] = "<sip:v3>";
+    taker = 2;
+    callee = flow.dialled;
+  }
+  SUBCASE("past places that are nobody's") {
+    flow.server.contacts[flow.dialled] = "<sip:1@192.0.2.99>, <sip:2@10.0.2.1:5099>, <sip:8888@v2>";
+  }
+  const auto call = flow.bench.connect();
+  CHECK(flow.bench.vendors[taker]->last_call()->callee() == callee);
+  call->hang_up();
+  const Cdr& cdr = flow.bench.only_cdr();
+  CHECK(cdr.attempts.front().vendor_gateway == "v1");
+  CHECK(cdr.attempts.front().sip_status == 302);
+  CHECK(cdr.vendor_gateway == (taker == 1 ? "v2" : "v3"));
+  CHECK(cdr.callee == flow.dialled);  // which the customer pays for
+  CHECK(cdr.callee_out == callee);
+}
+
+TEST_CASE("Redirect server: what it refuses goes nowhere else (I-03)") {
+  SwitchConfig config = Directed::three();
+  int status = 503;
+  std::string contact = "<sip:1@192.0.2.99>", answer = "302 Moved Temporarily";
+  SUBCASE("with its status") {
+    answer = "486 Busy Here";
+    status = 486;
+  }
+  SUBCASE("by naming nobody") {}
+  SUBCASE("by naming itself") { contact = "<sip:1@v1>, <sip:1@10.0.2.1:5099>"; }
+  SUBCASE("by what is no number") { contact = "<sip:nobody!@v2>"; }
+  SUBCASE("by naming a vendor that is locked") {
+    config.provision.vendor_gateways[1].locked = true;
+    contact = "<sip:1@v2>";
+  }
+  SUBCASE("by naming a vendor that the number is not for") {
+    config.provision.vendor_gateways[1].prefixes = {"33"};
+    contact = "<sip:1@v2>";
+  }
+  Directed flow(config);
+  flow.server.contacts[flow.dialled] = contact;
+  flow.server.status = answer;
+  CHECK(flow.refused() == status);
+  CHECK(flow.asked(1) == 0);
+  CHECK(flow.asked(2) == 0);
+}
+
+TEST_CASE("Redirect server: when it says nothing of use, the own routing holds (I-03)") {
+  SwitchConfig config = Directed::three();
+  config.provision.vendor_gateways[0].sip.timers.invite_s = 2;
+  SUBCASE("it is silent") {
+    config.provision.vendor_gateways[0].addresses = {gateway_address("10.0.2.1:5098")};
+    Bench bench(config);
+    const auto call = bench.connect();
+    CHECK(bench.vendors[1]->last_call()->callee() == "442079460000");
+    call->hang_up();
+    CHECK(bench.only_cdr().pdd_ms / 1000 == 2);
+  }
+  SUBCASE("it takes the call") {
+    Directed flow(config);
+    flow.server.status = "200 OK";
+    flow.server.contacts[flow.dialled] = "<sip:1@10.0.2.1:5099>";
+    const auto call = flow.bench.connect();
+    CHECK(flow.bench.vendors[1]->last_call()->callee() == flow.dialled);
+    call->hang_up();
+    CHECK(flow.bench.only_cdr().vendor_gateway == "v2");
+  }
+}

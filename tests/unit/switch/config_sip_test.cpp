@@ -83,6 +83,22 @@ TEST_CASE("read_config: whose place a gateway may ask for (RFC 3891)") {
         Pointers{"/provision/vendor_gateways/0/sip/replaces"});
 }
 
+TEST_CASE("read_config: redirections of a vendor are followed, or decide (P-21, I-03)") {
+  const auto rules_of = [](const std::string& value) {
+    const auto reading =
+        read_gateway("vendor_gateways", R"("sip": {"follow_redirects": )" + value + "}");
+    REQUIRE(reading.errors.empty());
+    return reading.config.provision.vendor_gateways.at(0).sip.redirects;
+  };
+  CHECK(rules_of(R"("gateways")").to_gateways);
+  CHECK_FALSE(rules_of(R"("gateways")").are_followed);
+  CHECK_FALSE(rules_of("true").to_gateways);
+  CHECK(rules_of("true").are_followed);
+  CHECK(rules_of(R"(["10.0.0.0/8"])").networks.size() == 1);
+  CHECK(pointers(read_gateway("vendor_gateways", R"("sip": {"follow_redirects": "vendors"})")) ==
+        Pointers{"/provision/vendor_gateways/0/sip/follow_redirects"});
+}
+
 TEST_CASE("read_config: what SIP says with a customer is read whole (P-10..P-19, P-28, P-30)") {
   const auto reading = read_gateway("customer_gateways", R"("caller_from": "pai",
       "callee_from": "diversion", "sip": {"privacy": "pass", "recognize_forward": true,
