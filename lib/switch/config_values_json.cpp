@@ -64,24 +64,26 @@ void read_replacements(Reader& r, const Json& v, const CodeRange& from, const Co
     read_object(r, item, keys, {"from", "to"}, row);
     const auto code = [&](const char* key, const Json& value, bool is_of_caller,
                           std::int32_t& out) {
-      if (value.is_null()) return;
+      if (value.is_null()) return false;
       Reader::Step step(r, key);
       std::int64_t number = 0;
       const CodeRange& range = is_of_caller ? to : from;
-      if (!r.integer(value, 0, range.most, number)) return;
+      if (!r.integer(value, 0, range.most, number)) return false;
       const bool is_good = number == 0    ? takes_zero
                            : is_of_caller ? is_target(range, number)
                                           : number >= range.least;
       if (!is_good) {
         r.fail(std::to_string(number) +
                (is_of_caller ? " is nothing that a caller can be told" : " is no failure"));
-        return;
+        return false;
       }
       out = static_cast<std::int32_t>(number);
+      return true;
     };
     CodeReplacement replacement;
-    code("from", row.from, false, replacement.from);
-    code("to", row.to, true, replacement.to);
+    const bool has_from = code("from", row.from, false, replacement.from);
+    const bool has_to = code("to", row.to, true, replacement.to);
+    if (!has_from || !has_to) return;
     const auto is_same = [&](const CodeReplacement& other) {
       return other.from == replacement.from;
     };

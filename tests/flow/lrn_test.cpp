@@ -116,7 +116,7 @@ TEST_CASE("LRN: a server that is asked by HTTPS must prove who it is (R-20)") {
   const TlsFront front(bench.world, at("10.0.9.2:8443"), at(server_address),
                        {files.certificate, files.key, "", false, {}});
   const Cdr cdr = bench.record();
-  CHECK(cdr.vendor_gateway == (is_proven ? "v2" : ""));
+  CHECK(cdr.vendor_gateway.value_or("") == (is_proven ? "v2" : ""));
   CHECK(cdr.end_reason == (is_proven ? Reason::NormalCallClearing : Reason::LrnFailed));
   CHECK(bench.server->asked().size() == (is_proven ? 1 : 0));
   CHECK(front.connections() == (is_proven ? 1 : 2));  // with the retry

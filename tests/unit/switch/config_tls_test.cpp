@@ -129,7 +129,7 @@ TEST_CASE("read_config: what is asked by HTTPS, and how its keys go together (R-
   Certificates certificates;
   const auto files = certificates.issue("own", {"DNS:a.example"});
   const auto reading = [](const std::string& resolver, const std::string& peer) {
-    return read_config(R"({"sip": {"listen": ["127.0.0.1"]}, "provision": {
+    return read_config(R"({"sip": {"listen": ["udp:127.0.0.1"]}, "provision": {
         "lrn_resolvers": [{"id": "r", "addresses": ["127.0.0.3"], )" +
                            resolver + R"(}], "vendor_gateways": [{"id": "v1",
         "addresses": ["127.0.0.2"], "reconciliation": {"address": "127.0.0.2:8443", "gateway": "g")" +
