@@ -380,6 +380,7 @@ class Call final : public LegEvents {
   [[nodiscard]] const StandIn* speaking_in(MediaSide side) const noexcept;
   /// Of the leg that the call arrived on, whoever stands there now.
   [[nodiscard]] std::string_view arrival_call_id() const noexcept;
+  [[nodiscard]] std::string_view arrival_product() const noexcept;
   void note_ringing();
   void on_target_cancel();
   void take_back_staying(Leg& staying, int status);

@@ -43,6 +43,12 @@ std::string_view Call::arrival_call_id() const noexcept {
   return inbound_ == nullptr ? std::string_view() : inbound_->call_id();
 }
 
+std::string_view Call::arrival_product() const noexcept {
+  const StandIn* const caller = stand_in(MediaSide::caller);
+  if (caller != nullptr) return caller->product;
+  return inbound_ == nullptr ? std::string_view() : inbound_->product();
+}
+
 // --- who asks ---
 
 void Call::ask_for_place() {
@@ -84,6 +90,7 @@ void Call::ask_for_place() {
                                                       std::string(context_.caller.view()),
                                                       setup_->offer,
                                                       std::move(in),
+                                                      {},
                                                       {},
                                                       hides_keys_[0]});
   const auto put = [&there, order = std::move(order), held] {
@@ -143,6 +150,7 @@ int Call::replace(Leg& there, StandIn& in) {
   transfer_->target->set_events(*this);
   transfer_->stand_in = std::make_unique<StandIn>(std::move(in));
   transfer_->stand_in->call_id = arrival_call_id();
+  transfer_->stand_in->product = arrival_product();
   note_stand_in(*transfer_->stand_in, party_of(side));
   join();
   return 0;

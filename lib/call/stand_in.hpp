@@ -26,7 +26,8 @@ struct StandIn {
   std::string number;          ///< It calls with.
   std::string offer;           ///< Its description; "" once it is in place.
   std::unique_ptr<Leg> leg;    ///< Null once it is in place.
-  std::string call_id;         ///< Of the call that it stands in.
+  std::string call_id;         ///< Of the call that it stands in ...
+  std::string product;         ///< ... and of who made that.
   bool hides_keys = false;     ///< Its signalling is encrypted (RFC 4568 section 8).
 
   [[nodiscard]] const Customer& entry() const noexcept { return tables->customers[customer]; }

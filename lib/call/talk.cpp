@@ -669,7 +669,7 @@ Cdr Call::make_cdr() const {
   Cdr cdr;
   if (inbound_ != nullptr) {
     cdr.call_id = arrival_call_id();
-    cdr.caller_product = inbound_->product();
+    cdr.caller_product = arrival_product();
   }
   cdr.caller_ip = context_.source.to_string();
   cdr.caller_in = caller_raw_;

@@ -106,7 +106,15 @@ TEST_CASE("Replaces: whoever made the call goes on paying for it (RFC 3891, B-04
   office.answered(first);
   office.run_s(5);
   const std::string id = first->call_id();
-  const auto taker = office.take(1002, first->replaces());
+  EndpointConfig other;
+  other.address = "10.0.3.9:5060";
+  other.peer = switch_address;
+  other.product = "another";
+  DialPlan plan;
+  plan.username = "1002";
+  plan.password = "secret";
+  plan.replaces = first->replaces();
+  const auto taker = (*office.world.add_endpoint(other))->dial("1001", "1002", plan);
   office.answered(taker);
   office.run_s(5);
   CHECK(first->is_over());
@@ -117,6 +125,7 @@ TEST_CASE("Replaces: whoever made the call goes on paying for it (RFC 3891, B-04
   const Cdr& cdr = office.only_cdr();
   CHECK(taker->is_over());
   CHECK(cdr.call_id == id);
+  CHECK(cdr.caller_product == "endpoint");
   CHECK(cdr.customer_gateway == "phone:1001");
   CHECK(cdr.customer.account == "desk");
   CHECK(cdr.talk_time_ms / 1000 >= 10);
