@@ -150,12 +150,12 @@ TEST_CASE("read_config: what is asked by HTTPS, and how its keys go together (R-
   const std::string at_r = "/provision/lrn_resolvers/0";
   const std::string at_v = "/provision/vendor_gateways/0/reconciliation";
   CHECK(errors(reading(R"("kind": "sip302", "tls": true)", R"(, "tls_ca": "x.pem")")) ==
-        at_r + "/tls: is for a resolver of kind http\n" + at_v +
-            "/tls_ca: \"x.pem\" counts with \"tls\" only\n");
+        at_v + "/tls_ca: \"x.pem\" counts with \"tls\" only\n" + at_r +
+            "/tls: is for a resolver of kind http\n");
   CHECK(errors(reading(R"("kind": "http", "tls": true, "tls_name": "10.0.0.1")",
                        R"(, "tls": true, "tls_key": "k.pem")")) ==
-        at_r + "/tls_name: \"10.0.0.1\" is an address and no domain name\n" + at_v +
-            "/tls_key: \"k.pem\" came without tls_certificate\n");
+        at_v + "/tls_key: \"k.pem\" came without tls_certificate\n" + at_r +
+            "/tls_name: \"10.0.0.1\" is an address and no domain name\n");
   CHECK(errors(reading(R"("kind": "http", "tls": true, "tls_ca": "/none.pem")", ""))
             .starts_with(at_r + ": tls_ca: "));
 }
