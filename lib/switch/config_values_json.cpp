@@ -82,8 +82,8 @@ void read_replacements(Reader& r, const Json& v, const CodeRange& from, const Co
     };
     CodeReplacement replacement;
     const bool has_from = code("from", row.from, false, replacement.from);
-    const bool has_to = code("to", row.to, true, replacement.to);
-    if (!has_from || !has_to) return;
+    (void)code("to", row.to, true, replacement.to);
+    if (!has_from) return;
     const auto is_same = [&](const CodeReplacement& other) {
       return other.from == replacement.from;
     };
