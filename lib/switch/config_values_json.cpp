@@ -52,6 +52,7 @@ bool is_target(const CodeRange& range, std::int64_t code) noexcept {
 
 void read_replacements(Reader& r, const Json& v, const CodeRange& from, const CodeRange& to,
                        std::vector<CodeReplacement>& list, bool takes_zero) {
+  std::vector<std::int32_t> seen;  // also in rows that are wrong otherwise
   r.each(v, [&](const Json& item) {
     struct Row {
       Json from, to;
@@ -82,17 +83,15 @@ void read_replacements(Reader& r, const Json& v, const CodeRange& from, const Co
     };
     CodeReplacement replacement;
     const bool has_from = code("from", row.from, false, replacement.from);
-    (void)code("to", row.to, true, replacement.to);
+    const bool has_to = code("to", row.to, true, replacement.to);
     if (!has_from) return;
-    const auto is_same = [&](const CodeReplacement& other) {
-      return other.from == replacement.from;
-    };
-    if (std::any_of(list.begin(), list.end(), is_same))
+    if (std::find(seen.begin(), seen.end(), replacement.from) != seen.end())
       r.fail("\"from\" " + std::to_string(replacement.from) + " is there twice");
-    list.push_back(replacement);
+    seen.push_back(replacement.from);
+    if (has_to) list.push_back(replacement);
   });
-  if (list.size() > replacements_max)
-    r.fail(std::to_string(list.size()) + " rows are more than " + std::to_string(replacements_max));
+  if (seen.size() > replacements_max)
+    r.fail(std::to_string(seen.size()) + " rows are more than " + std::to_string(replacements_max));
 }
 
 void read_media_mode(Reader& r, const Json& v, MediaMode& mode) {
