@@ -38,6 +38,23 @@ inline int hex_digit(char c) noexcept {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
+/// Appends `text` as a part of a path or a query: what is not unreserved there is escaped (RFC 3986
+/// section 2.3).
+inline void append_escaped(std::string_view text, std::string& out) {
+  constexpr std::string_view hex = "0123456789ABCDEF";
+  for (const char c : text) {
+    if ((c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'z') || c == '_' ||
+        c == '-' || c == '.') {
+      out += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out += '%';
+    out += hex[byte >> 4U];
+    out += hex[byte & 15U];
+  }
+}
+
 /// Takes the next line, which ends with CR LF or with the text, off `text`.
 inline std::string_view next_line(std::string_view& text) noexcept {
   const std::size_t end = std::min(text.find("\r\n"), text.size());

@@ -1,5 +1,6 @@
 #include "lrn/http_resolver.hpp"
 
+#include "http/syntax.hpp"
 #include "lrn/number.hpp"
 #include "lrn/resolver_state.hpp"
 
@@ -7,22 +8,6 @@ namespace tandem::lrn {
 namespace {
 
 constexpr std::string_view place = "{number}";
-
-void append_escaped(std::string_view number, std::string& out) {
-  static constexpr char hex[] = "0123456789ABCDEF";
-  for (const char c : number) {
-    const bool is_plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-                          (c >= 'a' && c <= 'z') || c == '_' || c == '-' || c == '.';
-    if (is_plain) {
-      out += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    out += '%';
-    out += hex[byte >> 4U];
-    out += hex[byte & 15U];
-  }
-}
 
 }  // namespace
 
@@ -32,7 +17,7 @@ std::string http_question(const LrnResolverConfig& config, const SocketAddress& 
   std::string_view rest = config.path;
   for (std::size_t at = rest.find(place); at != std::string_view::npos; at = rest.find(place)) {
     request += rest.substr(0, at);
-    append_escaped(number, request);
+    http::append_escaped(number, request);
     rest.remove_prefix(at + place.size());
   }
   request += rest;

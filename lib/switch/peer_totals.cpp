@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "http/client.hpp"
+#include "http/syntax.hpp"
 #include "io/tls.hpp"
 #include "remote/http_exchange.hpp"
 #include "remote/tls_stream.hpp"
@@ -14,22 +15,6 @@ namespace tandem {
 namespace {
 
 constexpr std::int64_t answer_wait_us = 120'000'000;  // files of a long period are counted there
-
-void append_escaped(std::string_view text, std::string& out) {
-  constexpr char hex[] = "0123456789ABCDEF";
-  for (const char c : text) {
-    const bool is_plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-                          (c >= 'a' && c <= 'z') || c == '_' || c == '-' || c == '.';
-    if (is_plain) {
-      out += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    out += '%';
-    out += hex[byte >> 4U];
-    out += hex[byte & 15U];
-  }
-}
 
 /// Connects to one address, whatever name the peer has.
 class AddressDialer final : public remote::Dialer {
@@ -50,7 +35,7 @@ class AddressDialer final : public remote::Dialer {
 
 std::string peer_totals_request(const ReconciliationPeer& peer, const InterconnectQuery& query) {
   std::string request = "GET /api/v1/interconnect/totals?side=customer&gateway=";
-  append_escaped(peer.gateway, request);
+  http::append_escaped(peer.gateway, request);
   request +=
       "&since=" + format_time_us(query.since_us) + "&until=" + format_time_us(query.until_us);
   request += " HTTP/1.1\r\nHost: " + http::host_of(peer.https.name, peer.address) +
