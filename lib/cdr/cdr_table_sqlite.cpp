@@ -31,7 +31,7 @@ namespace {
 using Api = sqlite3_api_routines;
 
 constexpr int version_min = 3'026'000;
-constexpr int version_of_is_interrupted = 3'041'000;
+[[maybe_unused]] constexpr int version_of_is_interrupted = 3'041'000;  // older headers lack it
 
 /// Those of the library that tandem is linked with, as far as they are used here.
 const Api& own_api() {
