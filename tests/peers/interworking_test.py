@@ -62,6 +62,14 @@ def baresip(switch, name, user, address, port, hz, *options, account=None, setti
                             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=path)
 
 
+def wait_listening(port):
+    """Until some agent in the namespace has that port: a call before that would be refused by ICMP."""
+    def has_port():
+        table = subprocess.run(["ip", "netns", "exec", NAMESPACE, "cat", "/proc/net/udp"], capture_output=True, text=True)
+        return ":%04X " % port in table.stdout
+    wait_until(has_port, 10, "an agent listens on port %d" % port)
+
+
 def baresip_talks_both_ways():
     """A real user agent calls another through the relay; both hear the other's tone, not their own, and the recording of
     the call has the caller's left and the called party's right."""
@@ -79,7 +87,7 @@ def baresip_talks_both_ways():
         switch.write()
         with switch:
             bob = baresip(switch, "bob", "442079460000", BOB_IP, 5080, 440, "-t", "14")
-            time.sleep(1)
+            wait_listening(5080)
             with Capture(switch, [], interface="any") as capture:
                 alice = baresip(switch, "alice", "12025550100", BOB_IP, 5090, 1000, "-t", "8", "-e",
                                 "/dial sip:442079460000@%s:5060" % SWITCH_IP)

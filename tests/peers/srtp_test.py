@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """SRTP with baresip: one end that insists on it and one that knows nothing of it, through the switch."""
-from interworking_test import BOB_IP, NAMESPACE, SWITCH_IP, Namespace, baresip, pitch
+from interworking_test import BOB_IP, NAMESPACE, SWITCH_IP, Namespace, baresip, pitch, wait_listening
 from peers import *
 
 
@@ -23,7 +23,7 @@ def baresip_bridged():
         switch.write()
         with switch:
             bob = baresip(switch, "bob", "442079460000", BOB_IP, 5080, 440, "-t", "10")
-            time.sleep(1)
+            wait_listening(5080)
             with Capture(switch, [], interface="any") as capture:
                 account = "<sip:12025550100@%s:5090>;regint=0;audio_codecs=PCMA/8000/1;mediaenc=srtp-mand\n" % BOB_IP
                 alice = baresip(switch, "alice", "12025550100", BOB_IP, 5090, 1000, "-t", "5", "-e",
