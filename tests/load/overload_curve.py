@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The curve of a switch under more calls than it can serve: a JSON line for each multiple of its capacity.
 
-For a quiet machine: the switch has one processor, tandem-load another. What is judged does not depend on how fast they are:
+For a quiet machine: the switch has one processor, or a share of one (`--share`, which needs root), tandem-load another: so
+that what is offered can be many times what is served. What is judged does not depend on how fast they are:
 no BYE is refused, every call that a caller was told to be answered has a record, and after the overload calls at half the
 capacity all complete."""
 import argparse
+import contextlib
 import os
 import sys
 
@@ -40,7 +42,7 @@ def is_clean(report):
 
 def find_capacity(switch, port, seconds):
     """The highest rate, within a tenth, at which every call completes."""
-    low, high = 0, 500
+    low, high = 0, 100
     while is_clean(offer(switch, port, high, seconds)):
         low, high = high, 2 * high
         if high > 256_000:
@@ -51,8 +53,30 @@ def find_capacity(switch, port, seconds):
             low = middle
         else:
             high = middle
-    expect(low > 0, "500 calls a second complete")
+    expect(low > 0, "100 calls a second complete")
     return low
+
+
+@contextlib.contextmanager
+def held_to(share):
+    """What starts a program so that it has a share of one processor: a control group with a quota in each 20 ms."""
+    if share >= 1:
+        yield []
+        return
+    period_us = 20_000
+    if os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
+        root, limits = "/sys/fs/cgroup", {"cpu.max": "%d %d" % (share * period_us, period_us)}
+    else:
+        root, limits = "/sys/fs/cgroup/cpu", {"cpu.cfs_period_us": period_us, "cpu.cfs_quota_us": int(share * period_us)}
+    group = "%s/tandem-curve-%d" % (root, os.getpid())
+    os.mkdir(group)
+    try:
+        for name, value in limits.items():
+            with open(os.path.join(group, name), "w") as out:
+                out.write(str(value))
+        yield ["sh", "-c", 'echo $$ >%s/cgroup.procs && exec "$@"' % group, "sh"]
+    finally:
+        os.rmdir(group)
 
 
 def main():
@@ -60,10 +84,11 @@ def main():
     parser.add_argument("--seconds", type=float, default=5, help="of each point (5)")
     parser.add_argument("--capacity", type=int, help="calls a second; found when it is not given")
     parser.add_argument("--multiples", default="0.5,1,2,5,10", help="of the capacity (0.5,1,2,5,10)")
+    parser.add_argument("--share", type=float, default=1, help="of one processor that the switch has (1)")
     options = parser.parse_args()
     port = free_port()
     vendors = [{"id": "v1", "addresses": ["127.0.0.1:%d" % port]}]
-    with Switch("overload-curve", vendors, cpus="0") as switch:
+    with held_to(options.share) as runner, Switch("overload-curve", vendors, cpus="0", runner=runner) as switch:
         capacity = options.capacity or find_capacity(switch, port, 2)
         answered, best = set(), 0
         for multiple in [float(text) for text in options.multiples.split(",")]:
