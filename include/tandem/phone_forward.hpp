@@ -24,12 +24,18 @@ TANDEM_EXPORT const char* forward_reason_name(ForwardReason reason) noexcept;
 /// A number that is called instead.
 struct ForwardTarget {
   std::string number;        ///< As the phone would dial it.
-  std::int32_t ring_s = -1;  ///< Until the next one is tried, 1..600; -1: PhoneForward::ring_s. The
-                             ///< last one has as long as a call of the phone has.
+  /// Until the next one is tried, 1..600; -1: PhoneForward::ring_s. The last one has as long as a
+  /// call of the phone has. Of several that ring at once: until it is given up; -1: as long as such
+  /// a call has.
+  std::int32_t ring_s = -1;
 };
 
 /// Which target comes first.
-enum class ForwardMethod : std::uint8_t { sequential, random };
+enum class ForwardMethod : std::uint8_t {
+  sequential,
+  random,
+  simultaneous,  ///< All ring at once; who answers first has the call.
+};
 
 /// Who the target sees calling (T-09).
 enum class ForwardDisplay : std::uint8_t {

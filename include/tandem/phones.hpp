@@ -69,6 +69,7 @@ struct PhoneConfig : DescriptionOptions {
   std::optional<bool> offline_to_gateways;
   bool pays_when_called = false;  ///< Its account pays for calls to it, not their callers (B-04).
   bool do_not_disturb = false;    ///< T-13: calls to it find it busy, and go nowhere else.
+  bool rings_together = false;    ///< P-05: its devices ring at once, not one after the other.
   PhoneForward forward;
   Rel100Mode rel100 = Rel100Mode::off;  ///< P-17, of calls it makes and gets.
   MonthlyRules monthly{};  ///< B-18: of what its own calls cost; the account pays (T-16).

@@ -437,7 +437,11 @@ bool Call::try_next_candidate() {
     }
     note_choice(plan, Reason::none, {});
     setup_->tried.push_back(plan.vendor);
-    try_vendor(std::move(plan), std::move(lease), *offer);
+    if (rings_together(plan)) {
+      ring_devices(std::move(plan), std::move(lease), *offer);
+    } else {
+      try_vendor(std::move(plan), std::move(lease), *offer);
+    }
     return true;
   }
   return false;
@@ -497,31 +501,43 @@ void Call::note_passed_over(const CandidatePlan& plan) {
 }
 
 void Call::try_vendor(CandidatePlan plan, VendorLease lease, std::string_view offer) {
-  const Vendor& vendor = context_.tables->vendors[plan.vendor];
   if (shadow_notes_ != nullptr) shadow_notes_->met.push_back({plan.vendor, false, true});
-  trial_ = Trial{};
-  trial_.vendor = plan.vendor;
-  trial_.rate = plan.vendor_rate;
-  trial_.address = plan.address;
-  trial_.place = plan.place;
-  if (plan.place != nullptr) trial_.tried_places = 1U << plan.place_index;
-  trial_.destination = plan.destination();
-  trial_.contact = std::move(plan.contact);
+  trial_ = begin_trial(plan);
   trial_.lease = std::move(lease);
-  trial_.started_us = worker_.loop().clock().monotonic_us();
+  trial_.leg = place_leg(placement_of(trial_), offer);
+  advance_stage(AttemptStage::invited);
+  arm_ring_tone();
+}
+
+/// With its attempt, which is the last one.
+Call::Trial Call::begin_trial(CandidatePlan& plan) {
+  Trial trial;
+  trial.vendor = plan.vendor;
+  trial.rate = plan.vendor_rate;
+  trial.address = plan.address;
+  trial.place = plan.place;
+  if (plan.place != nullptr) trial.tried_places = 1U << plan.place_index;
+  trial.destination = plan.destination();
+  trial.contact = std::move(plan.contact);
+  trial.started_us = worker_.loop().clock().monotonic_us();
   Attempt attempt;
-  attempt.vendor_gateway = vendor.config.id;
+  attempt.vendor_gateway = context_.tables->vendors[plan.vendor].config.id;
   attempt.started_at_us = worker_.loop().clock().wall_us();
   attempt.caller_out = plan.caller_out.view();
   attempt.callee_out = plan.callee_out.view();
   attempts_.push_back(std::move(attempt));
+  return trial;
+}
+
+Call::Placement Call::placement_of(const Trial& trial) const {
+  const Vendor& vendor = context_.tables->vendors[trial.vendor];
   Placement placement{.transport = transport_name(vendor.config.sip.transport),
                       .local = vendor.config.sip.local_address};
-  if (plan.place != nullptr) {
-    placement.transport = transport_name(plan.place->transport);
-    placement.peer_name = plan.place->name;
+  if (trial.place != nullptr) {
+    placement.transport = transport_name(trial.place->transport);
+    placement.peer_name = trial.place->name;
   }
-  if (const phone::Contact* const contact = trial_.contact.get()) {
+  if (const phone::Contact* const contact = trial.contact.get()) {
     placement.transport = transport_name(contact->transport);
     placement.flow = contact->flow;
     // Behind NAT nothing comes through but from where it registered.
@@ -529,84 +545,104 @@ void Call::try_vendor(CandidatePlan plan, VendorLease lease, std::string_view of
     // A phone answers to its contact; a gateway gets the number there.
     if (vendor.is_phone) placement.request_uri = contact->uri;
   }
-  trial_.leg = place_leg(placement, offer);
-  advance_stage(AttemptStage::invited);
-  arm_ring_tone();
+  return placement;
 }
 
-/// A leg to where the current attempt goes.
-std::unique_ptr<Leg> Call::place_leg(const Placement& placement, std::string_view offer) {
-  const SipOptions& options = vendor().config.sip;
-  const Attempt& attempt = attempts_.back();
+/// A leg to where that attempt goes.
+std::unique_ptr<Leg> Call::place_leg(const Trial& trial, const Attempt& attempt,
+                                     const Placement& placement, std::string_view offer,
+                                     LegEvents& events) {
+  const Vendor& vendor = context_.tables->vendors[trial.vendor];
+  const SipOptions& options = vendor.config.sip;
   OutboundCall out;
-  out.destination = trial_.destination;
+  out.destination = trial.destination;
   out.transport = placement.transport;
   out.request_uri = placement.request_uri;
   out.flow = placement.flow;
   out.peer_name = placement.peer_name;
   out.local = placement.local;
   out.manners = manners(options);
-  out.manners.tls =
-      trial_.is_elsewhere
-          ? TlsName{}
-          : TlsName{placement.peer_name.empty()
-                        ? tls_name_of(vendor(), context_.names.get(), trial_.destination)
-                        : tls_name_of(vendor(), placement.peer_name),
-                    options.tls_verify};
+  out.manners.tls = trial.is_elsewhere
+                        ? TlsName{}
+                        : TlsName{placement.peer_name.empty()
+                                      ? tls_name_of(vendor, context_.names.get(), trial.destination)
+                                      : tls_name_of(vendor, placement.peer_name),
+                                  options.tls_verify};
   out.manners.asks_for_load = options.overload_control;
-  // Nobody could answer the offer that a reliable response would bring (RFC 3262 section 5).
-  if (setup_->offer.empty() && !inbound_->is_reliable()) out.manners.rel100 = ExtensionUse::off;
+  // Nobody could answer the offer that a reliable response would bring (RFC 3262 section 5), and
+  // no caller could answer those of several.
+  if (setup_->offer.empty() && (!inbound_->is_reliable() || setup_->branches != nullptr))
+    out.manners.rel100 = ExtensionUse::off;
   out.caller = attempt.caller_out.empty() ? std::string_view("anonymous") : attempt.caller_out;
   out.callee = attempt.callee_out;
-  if (context_.setup->is_dipped && vendor().config.send_npdi) {
+  if (context_.setup->is_dipped && vendor.config.send_npdi) {
     out.portability.is_dipped = true;
     if (!context_.setup->callee_by_lrn.empty())
       out.portability.routing_number = context_.lrn->callee.record.lrn;
   }
   out.caller_display = setup_->caller_display;
-  if (vendor().config.auth && !vendor().registers && !trial_.is_elsewhere) {
-    out.auth_username = vendor().config.auth->username;
-    out.auth_password = vendor().config.auth->password;
+  if (vendor.config.auth && !vendor.registers && !trial.is_elsewhere) {
+    out.auth_username = vendor.config.auth->username;
+    out.auth_password = vendor.config.auth->password;
   }
   out.body = {setup_->offer_type, offer};
   out.max_forwards = setup_->max_forwards - 1;
   std::vector<std::string> texts;
-  present_call(options, vendor().is_phone, setup_->kept_headers,
+  present_call(options, vendor.is_phone, setup_->kept_headers,
                {out.caller, out.callee, inbound_->call_id(), context_.payers()->payer.account_id},
                out, texts);
   std::string forwarder;
-  const route::CallerPool& pool = vendor().forward_pool.is_used()
-                                      ? vendor().forward_pool
-                                      : context_.customer_entry()->forward_pool;
+  const route::CallerPool& pool =
+      vendor.forward_pool.is_used() ? vendor.forward_pool : context_.customer_entry()->forward_pool;
   if (pool.is_used() && options.forward_signal)
     replace_forwarder(pool.take(worker_.random()).number, out.headers, forwarder);
   if (trace::Tap* const tap = is_traced_ ? worker_.tap() : nullptr)
     tap->expect_leg(id_, attempt.vendor_gateway);
-  auto leg = worker_.legs().call(out, *this);
+  auto leg = worker_.legs().call(out, events);
   if (is_traced_) trace_leg(*leg);
   return leg;
 }
 
-/// P-21: goes on to the next place that the vendor's redirections name, within the same attempt.
-/// False: there is none, or this failure is not for others to mend.
-bool Call::follow_redirect(const Failure& failure) {
-  const SipOptions& options = vendor().config.sip;
-  if (!options.redirects.are_followed) return false;
-  std::vector<IpAddress> own = ips_of(vendor(), context_.names.get());
-  if (trial_.contact != nullptr) own.push_back(trial_.contact->destination.ip);
+/// Where the callee of a trial is.
+std::vector<IpAddress> Call::own_hosts(const Trial& trial) const {
+  std::vector<IpAddress> own = ips_of(context_.tables->vendors[trial.vendor], context_.names.get());
+  if (trial.contact != nullptr) own.push_back(trial.contact->destination.ip);
+  return own;
+}
+
+/// P-21: the next place that redirections of the callee name. Nothing: there is none, or this
+/// failure is not for others to mend.
+std::optional<RedirectTarget> Call::next_redirection(Trial& trial, const Attempt& attempt,
+                                                     const Failure& failure, bool is_heard) const {
+  const SipOptions& options = context_.tables->vendors[trial.vendor].config.sip;
+  if (!options.redirects.are_followed) return std::nullopt;
   if (!failure.targets.empty()) {
-    if (trial_.redirection == nullptr) {
-      const SipTransport transport = trial_.contact != nullptr ? trial_.contact->transport
-                                     : trial_.place != nullptr ? trial_.place->transport
-                                                               : options.transport;
-      trial_.redirection =
-          std::make_unique<Redirection>(trial_.destination, transport, attempts_.back().callee_out);
+    if (trial.redirection == nullptr) {
+      const SipTransport transport = trial.contact != nullptr ? trial.contact->transport
+                                     : trial.place != nullptr ? trial.place->transport
+                                                              : options.transport;
+      trial.redirection =
+          std::make_unique<Redirection>(trial.destination, transport, attempt.callee_out);
     }
-    trial_.redirection->add(failure.targets, options.redirects, own);
+    trial.redirection->add(failure.targets, options.redirects, own_hosts(trial));
   }
+  if (trial.redirection == nullptr || is_heard || failure.status >= 600) return std::nullopt;
+  return trial.redirection->next();
+}
+
+void Call::redirect(Trial& trial, Attempt& attempt, const RedirectTarget& target) const {
+  const std::vector<IpAddress> own = own_hosts(trial);
+  trial.destination = target.address;
+  // The vendor's password is for the vendor's own hosts.
+  trial.is_elsewhere = std::find(own.begin(), own.end(), target.address.ip) == own.end();
+  if (!target.user.empty()) attempt.callee_out = kept_user(target.user);
+}
+
+/// Goes on there, within the same attempt.
+bool Call::follow_redirect(const Failure& failure) {
+  if (setup_->branches != nullptr) return false;  // each has for itself
   const bool is_heard = trial_.has_sdp || trial_.has_ringing || inbound_->has_early_session();
-  if (trial_.redirection == nullptr || is_heard || failure.status >= 600) return false;
-  const auto target = trial_.redirection->next();
+  const auto target = next_redirection(trial_, attempts_.back(), failure, is_heard);
   if (!target) return false;
   const auto offer = prepare_media(trial_.vendor, target->address, is_over_tls(target->transport),
                                    trial_.contact != nullptr);
@@ -614,14 +650,11 @@ bool Call::follow_redirect(const Failure& failure) {
   worker_.retire(std::move(trial_.leg));
   reoffer_from_ = ack_to_ = nullptr;
   inbound_->forget_progress();
-  trial_.destination = target->address;
-  // The vendor's password is for the vendor's own hosts.
-  trial_.is_elsewhere = std::find(own.begin(), own.end(), target->address.ip) == own.end();
-  if (!target->user.empty()) attempts_.back().callee_out = kept_user(target->user);
+  redirect(trial_, attempts_.back(), *target);
   trial_.stage = AttemptStage::none;
   trial_.leg = place_leg({.transport = transport_name(target->transport),
                           .request_uri = target->uri,
-                          .local = options.local_address},
+                          .local = vendor().config.sip.local_address},
                          *offer);
   advance_stage(AttemptStage::invited);
   return true;
@@ -779,7 +812,17 @@ void Call::advance_stage(AttemptStage stage) {
   if (stage <= trial_.stage) return;
   trial_.stage = stage;
   if (is_alerting(stage)) setup_->deadline_us = 0;
-  if (trial_.is_forward) return arm_target_timer();
+  if (trial_.is_forward || setup_->branches != nullptr) return arm_target_timer();
+  std::int64_t delay_us = stage_limit_s(stage) * second_us;
+  if (setup_->deadline_us != 0) {
+    const std::int64_t left_us = setup_->deadline_us - worker_.loop().clock().monotonic_us();
+    delay_us = std::clamp<std::int64_t>(left_us, 0, delay_us);
+  }
+  worker_.loop().timers().start(setup_->timer, delay_us);
+}
+
+/// How long a callee may stay so far (P-19).
+std::int64_t Call::stage_limit_s(AttemptStage stage) const {
   const Parameters& p = parameters();
   const ProgressTimers& own = vendor().config.sip.timers;
   const auto chosen = [](std::int32_t own_s, std::int32_t parameter_s) {
@@ -788,7 +831,7 @@ void Call::advance_stage(AttemptStage stage) {
   std::int64_t seconds = 0;
   switch (stage) {
     case AttemptStage::none:
-      return;
+      break;
     case AttemptStage::invited:
       seconds = chosen(own.invite_s, p.invite_timeout_s);
       break;
@@ -810,12 +853,16 @@ void Call::advance_stage(AttemptStage stage) {
     const PhoneForward& forward = context_.tables->phone_at(trial_.vendor).config.forward;
     if (!forward.no_answer.empty()) seconds = std::min<std::int64_t>(seconds, forward.ring_s);
   }
-  std::int64_t delay_us = seconds * second_us;
-  if (setup_->deadline_us != 0) {
-    const std::int64_t left_us = setup_->deadline_us - worker_.loop().clock().monotonic_us();
-    delay_us = std::clamp<std::int64_t>(left_us, 0, delay_us);
-  }
-  worker_.loop().timers().start(setup_->timer, delay_us);
+  return seconds;
+}
+
+/// As what a callee failed that stayed so far for too long.
+Reason Call::overdue_reason(AttemptStage stage) const noexcept {
+  if (trial_.is_forward) return Reason::NoAnswer;
+  if (stage == AttemptStage::invited) return Reason::InviteTimeout;
+  return stage == AttemptStage::trying || stage == AttemptStage::progressing
+             ? Reason::GatewayTimeout
+             : Reason::NoAnswer;
 }
 
 /// The policy hook's deadline, or an attempt that stood still for too long (P-19).
@@ -832,12 +879,7 @@ void Call::on_attempt_timeout() {
     on_durable();
     return;
   }
-  Reason reason = Reason::NoAnswer;
-  if (!trial_.is_forward) {
-    if (trial_.stage == AttemptStage::invited) reason = Reason::InviteTimeout;
-    if (trial_.stage == AttemptStage::trying || trial_.stage == AttemptStage::progressing)
-      reason = Reason::GatewayTimeout;
-  }
+  const Reason reason = overdue_reason(trial_.stage);
   trial_.leg->release(reason_facts(reason).q850_cause);
   Failure failure;
   failure.status = reason_facts(reason).sip_status;
@@ -1067,12 +1109,11 @@ void Call::count_attempt(bool is_answered) {
 
 /// Ends the current attempt in the books: what it held is free again, its record complete.
 void Call::close_trial(int sip_status, int q850_cause, Reason reason) {
-  Attempt& attempt = attempts_.back();
-  attempt.sip_status = sip_status;
-  attempt.q850_cause = q850_cause;
-  attempt.reason = reason;
-  attempt.ended_at_us = worker_.loop().clock().wall_us();
-  if (is_traced_) trace_attempt(attempt);
+  const std::size_t first =
+      setup_->branches != nullptr ? setup_->branches->first_attempt : attempts_.size() - 1;
+  for (std::size_t i = first; i < attempts_.size(); ++i)
+    end_attempt(attempts_[i], sip_status, q850_cause, reason);
+  setup_->branches.reset();
   setup_->ringing.reset();
   reoffer_from_ = nullptr;  // a change before the answer ends with it
   trial_.lease = VendorLease{};

@@ -11,7 +11,9 @@
 
 #include "base/leg.hpp"
 #include "base/timer_wheel.hpp"
+#include "call/attempt_stage.hpp"
 #include "call/choice.hpp"
+#include "call/fork.hpp"
 #include "call/identity.hpp"
 #include "call/key_input.hpp"
 #include "call/media_path.hpp"
@@ -55,7 +57,7 @@ class Call final : public LegEvents {
   [[nodiscard]] bool is_answered() const noexcept { return state_ == CallState::answered; }
 
   [[nodiscard]] bool has(const Leg& leg) const noexcept {
-    return inbound_.get() == &leg || trial_.leg.get() == &leg;
+    return inbound_.get() == &leg || trial_.leg.get() == &leg || is_branch(leg);
   }
   /// Another call leads somebody to this one, in the place of the leg `there` (T-05).
   [[nodiscard]] bool adopt(Leg& there, std::string_view party, std::unique_ptr<Leg>& leg);
@@ -84,21 +86,6 @@ class Call final : public LegEvents {
   void on_request_result(Leg& leg, int status, const SessionBody& body) override;
 
  private:
-  /// How far an attempt got; later stages replace the timer of earlier ones (P-19).
-  enum class AttemptStage : std::uint8_t {
-    none,
-    invited,
-    trying,
-    progressing,
-    early_media,
-    ringing
-  };
-
-  /// It rings, or the caller hears something.
-  static bool is_alerting(AttemptStage stage) noexcept {
-    return stage >= AttemptStage::early_media;
-  }
-
   /// One try on one vendor.
   struct Trial {
     std::unique_ptr<Leg> leg;
@@ -119,6 +106,41 @@ class Call final : public LegEvents {
     bool has_sdp = false;
     bool awaits_answer = false;  // of the caller, to the offer in a provisional response
     bool has_answer = false;     // it was given
+  };
+
+  /// Several that are called at once, as one leg; each has its attempt.
+  struct Branches final : ForkOwner {
+    struct One {
+      Trial trial;                           // without its leg, which the fork has
+      std::int64_t ring_end_us = INT64_MAX;  // of a target
+      route::LineLease line;                 // of the phone that sends on
+    };
+    Branches(Call& owner, std::size_t first) noexcept : call(owner), first_attempt(first) {}
+    std::int64_t branch_due_us(std::size_t branch, AttemptStage stage) override {
+      return call.branch_due_us(branch, stage);
+    }
+    Reason overdue_reason(AttemptStage stage) const noexcept override {
+      return call.overdue_reason(stage);
+    }
+    std::unique_ptr<Leg> try_branch_elsewhere(std::size_t branch, const Failure& failure) override {
+      return call.try_branch_elsewhere(branch, failure);
+    }
+    void on_branch_over(std::size_t branch, const Failure& failure, Reason reason) override {
+      call.on_branch_over(branch, failure, reason);
+    }
+    // These two may end the object.
+    void on_branch_answer(std::size_t branch, const Answer& answer) override {
+      call.on_branch_answer(branch, answer);
+    }
+    void on_fork_over(std::size_t best, const Failure& failure, Reason reason) override {
+      call.on_fork_over(best, failure, reason);
+    }
+
+    Call& call;
+    Fork* fork = nullptr;             // the call has it in the place of a leg
+    const std::size_t first_attempt;  // in attempts_; those of the others follow
+    std::string offer;                // that they all got; of devices of a phone
+    std::vector<One> all;             // by branch
   };
 
   /// Why a vendor was not tried, and what a caller is told when none was.
@@ -186,6 +208,7 @@ class Call final : public LegEvents {
     KeptHeaders kept_headers;
     std::size_t diversions = 0;                 // hops so far, as far as they are believed
     std::unique_ptr<ForwardHunt> forward_hunt;  // the phone that is called sends it on
+    std::unique_ptr<Branches> branches;         // null: one is called at a time
     route::LineLease forward_line;              // of that phone, while a target is tried
     std::string early_answer;        // last description that went to the caller before the answer
     std::optional<Skip> first_skip;  // of the best candidate that was passed over
@@ -236,7 +259,18 @@ class Call final : public LegEvents {
     SocketAddress local = {};
     std::string_view peer_name = {};  // as in OutboundCall
   };
-  std::unique_ptr<Leg> place_leg(const Placement& placement, std::string_view offer);
+  std::unique_ptr<Leg> place_leg(const Trial& trial, const Attempt& attempt,
+                                 const Placement& placement, std::string_view offer,
+                                 LegEvents& events);
+  std::unique_ptr<Leg> place_leg(const Placement& placement, std::string_view offer) {
+    return place_leg(trial_, attempts_.back(), placement, offer, *this);
+  }
+  Trial begin_trial(CandidatePlan& plan);
+  [[nodiscard]] Placement placement_of(const Trial& trial) const;
+  [[nodiscard]] std::vector<IpAddress> own_hosts(const Trial& trial) const;
+  std::optional<RedirectTarget> next_redirection(Trial& trial, const Attempt& attempt,
+                                                 const Failure& failure, bool is_heard) const;
+  void redirect(Trial& trial, Attempt& attempt, const RedirectTarget& target) const;
   bool follow_redirect(const Failure& failure);
   bool try_next_place(const Failure& failure, Reason reason);
   // What a redirect server decides; call_redirect.cpp.
@@ -246,9 +280,24 @@ class Call final : public LegEvents {
   // Forwarding of the phone that is called; call_forward.cpp.
   bool forward_instead(Reason reason, int sip_status, bool has_contacts);
   bool try_next_target();
-  void send_on(const Phone& phone, const ForwardTarget& target, std::string_view offer);
+  [[nodiscard]] route::LineLease take_part(const Phone& phone);
+  bool try_all_targets();
+  Result<std::string> offer_to_target();
+  std::unique_ptr<Leg> send_on(const Phone& phone, const ForwardTarget& target,
+                               std::string_view offer, LegEvents& events);
   void arm_target_timer();
   [[nodiscard]] int& parts_left();
+  // Several at once; call_branches.cpp.
+  [[nodiscard]] bool is_branch(const Leg& leg) const noexcept;
+  [[nodiscard]] bool rings_together(const CandidatePlan& plan) const noexcept;
+  void ring_devices(CandidatePlan first, VendorLease lease, std::string offer);
+  Fork& begin_branches();
+  [[nodiscard]] std::int64_t branch_due_us(std::size_t branch, AttemptStage stage) const;
+  std::unique_ptr<Leg> try_branch_elsewhere(std::size_t branch, const Failure& failure);
+  void on_branch_over(std::size_t branch, const Failure& failure, Reason reason);
+  void on_branch_answer(std::size_t branch, const Answer& answer);
+  void on_fork_over(std::size_t best, const Failure& failure, Reason reason);
+  void end_attempt(Attempt& attempt, int sip_status, int q850_cause, Reason reason);
   Result<std::string> prepare_media(std::uint32_t vendor_index, const SocketAddress& destination,
                                     bool hides_keys, bool is_registered);
   /// The same on any path, past log and trace.
@@ -274,6 +323,8 @@ class Call final : public LegEvents {
                                  HeaderCopies headers = {});
   void end_prompt();
   void advance_stage(AttemptStage stage);
+  [[nodiscard]] std::int64_t stage_limit_s(AttemptStage stage) const;
+  [[nodiscard]] Reason overdue_reason(AttemptStage stage) const noexcept;
   void on_attempt_timeout();
   void attempt_failed(const Failure& failure, Reason reason);
   void replace_failure(Failure& failure, Reason& reason) const;

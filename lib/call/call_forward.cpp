@@ -45,35 +45,86 @@ int& Call::parts_left() {
 
 /// False: none is left. Else one is called, or the call is refused.
 bool Call::try_next_target() {
-  if (setup_->forward_hunt->is_last()) return false;
+  ForwardHunt& hunt = *setup_->forward_hunt;
+  if (hunt.is_last()) return false;
+  if (hunt.is_together) return try_all_targets();
   const Phone& phone = context_.tables->phone_at(context_.called_phone);
-  int& parts = parts_left();
-  route::LineLease line = phone.forward_lines.try_take(forward_pending_max, context_.wall_us);
-  if (setup_->max_forwards <= 1 || parts <= 0 || !line) {  // RFC 3261 section 16.3
-    if (!setup_->first_skip) {
-      const Reason why = Reason::TooManyForwards;
-      setup_->first_skip = Skip{why, reason_facts(why).sip_status};
-    }
-    return false;
-  }
-  --parts;
-  const ForwardTarget target = setup_->forward_hunt->targets[setup_->forward_hunt->next++];
-  // The call that goes on leads the media.
-  const IpAddress::Family family = context_.source.ip.family;
-  media_.close();
-  media_.set_relayed(false, {family, family});
-  const auto offer = media_.pass(MediaSide::caller, SdpRole::offer,
-                                 {setup_->offer_type, setup_->offer}, media_settings(nullptr));
+  route::LineLease line = take_part(phone);
+  if (!line) return false;
+  const ForwardTarget target = hunt.targets[hunt.next++];
+  const auto offer = offer_to_target();
   if (!offer) {
     refuse(Reason::CodecMismatch, reason_facts(Reason::CodecMismatch).sip_status);
     return true;
   }
-  send_on(phone, target, *offer);
+  trial_ = Trial{};
+  trial_.vendor = context_.called_phone;
+  trial_.is_forward = true;
+  trial_.started_us = worker_.loop().clock().monotonic_us();
+  trial_.leg = send_on(phone, target, *offer, *this);
   setup_->forward_line = std::move(line);
+  advance_stage(AttemptStage::invited);
   return true;
 }
 
-void Call::send_on(const Phone& phone, const ForwardTarget& target, std::string_view offer) {
+/// The same, with all targets at once: those that there are parts for.
+bool Call::try_all_targets() {
+  ForwardHunt& hunt = *setup_->forward_hunt;
+  const Phone& phone = context_.tables->phone_at(context_.called_phone);
+  route::LineLease line = take_part(phone);
+  if (!line) return false;
+  const auto offer = offer_to_target();
+  if (!offer) {
+    refuse(Reason::CodecMismatch, reason_facts(Reason::CodecMismatch).sip_status);
+    return true;
+  }
+  trial_ = Trial{};
+  trial_.vendor = context_.called_phone;
+  trial_.is_forward = true;
+  trial_.started_us = worker_.loop().clock().monotonic_us();
+  Fork& fork = begin_branches();
+  for (; line && !hunt.is_last(); line = hunt.is_last() ? route::LineLease() : take_part(phone)) {
+    const ForwardTarget& target = hunt.targets[hunt.next++];
+    Branches::One& one = setup_->branches->all.emplace_back();
+    one.trial.vendor = context_.called_phone;
+    one.trial.is_forward = true;
+    one.trial.started_us = trial_.started_us;
+    one.line = std::move(line);
+    if (target.ring_s >= 0) one.ring_end_us = trial_.started_us + target.ring_s * second_us;
+    fork.add(send_on(phone, target, *offer, fork.branch_events()));
+  }
+  hunt.next = hunt.targets.size();
+  advance_stage(AttemptStage::invited);
+  return true;
+}
+
+/// A further part of the arriving call. None: it would be one too many.
+route::LineLease Call::take_part(const Phone& phone) {
+  int& parts = parts_left();
+  route::LineLease line = phone.forward_lines.try_take(forward_pending_max, context_.wall_us);
+  if (setup_->max_forwards > 1 && parts > 0 && line) {  // RFC 3261 section 16.3
+    --parts;
+    return line;
+  }
+  if (!setup_->first_skip) {
+    const Reason why = Reason::TooManyForwards;
+    setup_->first_skip = Skip{why, reason_facts(why).sip_status};
+  }
+  return {};
+}
+
+/// The call that goes on leads the media.
+Result<std::string> Call::offer_to_target() {
+  const IpAddress::Family family = context_.source.ip.family;
+  media_.close();
+  media_.set_relayed(false, {family, family});
+  return media_.pass(MediaSide::caller, SdpRole::offer, {setup_->offer_type, setup_->offer},
+                     media_settings(nullptr));
+}
+
+/// The leg of a call of the phone's own to there; it has an attempt of its own here.
+std::unique_ptr<Leg> Call::send_on(const Phone& phone, const ForwardTarget& target,
+                                   std::string_view offer, LegEvents& events) {
   const PhoneForward& forward = phone.config.forward;
   auto forwarding = std::make_unique<Forwarding>();
   forwarding->customer = phone.customer;
@@ -85,22 +136,17 @@ void Call::send_on(const Phone& phone, const ForwardTarget& target, std::string_
                                    ? parameters().call_forward_using_original_caller
                                    : forward.display == ForwardDisplay::original;
 
-  trial_ = Trial{};
-  trial_.vendor = context_.called_phone;
-  trial_.is_forward = true;
-  trial_.started_us = worker_.loop().clock().monotonic_us();
   Attempt attempt;
-  attempt.vendor_gateway = vendor().config.id;
+  attempt.vendor_gateway = phone.config.id;
   attempt.started_at_us = worker_.loop().clock().wall_us();
   attempt.caller_out =
       forwarding->shows_original ? context_.caller.view() : std::string_view(phone.config.number);
   attempt.callee_out = target.number;
   attempts_.push_back(std::move(attempt));
-  auto [out, in] =
-      make_loop(worker_.loop(),
-                {std::string(inbound_->call_id()), context_.source, !setup_->offer.empty()}, *this);
-  trial_.leg = std::move(out);
-  if (is_traced_) trace_leg(*trial_.leg);
+  auto [out, in] = make_loop(
+      worker_.loop(), {std::string(inbound_->call_id()), context_.source, !setup_->offer.empty()},
+      events);
+  if (is_traced_) trace_leg(*out);
 
   HeaderCopies kept = setup_->kept_headers.copies();
   if (!forwarding->shows_original) {
@@ -115,22 +161,23 @@ void Call::send_on(const Phone& phone, const ForwardTarget& target, std::string_
   arrival.source = context_.source;
   arrival.own_host = own_host_;
   arrival.transport = "udp";
-  arrival.call_id = trial_.leg->call_id();
+  arrival.call_id = out->call_id();
   arrival.request_user = target.number;
   arrival.from_user = attempts_.back().caller_out;
   if (forwarding->shows_original) arrival.from_display = setup_->caller_display;
   arrival.max_forwards = setup_->max_forwards - 1;
   arrival.body = {setup_->offer_type, offer};
   arrival.headers = views_of(headers);
-  advance_stage(AttemptStage::invited);
   worker_.forward(std::move(in), arrival, context_.tables, std::move(forwarding));
+  return std::move(out);
 }
 
 /// Until the next target's turn; the last one has no limit of this call's, since its own call has.
+/// Several at once have those of their own.
 void Call::arm_target_timer() {
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
   std::int64_t end_us = INT64_MAX;
-  if (!setup_->forward_hunt->is_last())
+  if (setup_->branches == nullptr && !setup_->forward_hunt->is_last())
     end_us = trial_.started_us +
              setup_->forward_hunt->targets[setup_->forward_hunt->next - 1].ring_s * second_us;
   if (setup_->deadline_us != 0) end_us = std::min(end_us, setup_->deadline_us);

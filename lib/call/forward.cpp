@@ -76,6 +76,8 @@ std::string last_index(std::string_view list) {
 ForwardHunt begin_hunt(const PhoneForward& forward, ForwardReason reason,
                        const std::vector<ForwardTarget>& targets, Random& random) {
   ForwardHunt hunt{reason, targets, 0};
+  hunt.is_together = forward.method == ForwardMethod::simultaneous && targets.size() > 1;
+  if (hunt.is_together) return hunt;
   for (ForwardTarget& target : hunt.targets) {
     if (target.ring_s < 0) target.ring_s = forward.ring_s;
   }

@@ -29,11 +29,12 @@ struct Forwarding {
   std::shared_ptr<int> parts_left;
 };
 
-/// Targets of a phone that are being called, one after the other.
+/// Targets of a phone that are being called.
 struct ForwardHunt {
   ForwardReason reason = ForwardReason::unconditional;
   std::vector<ForwardTarget> targets;
   std::size_t next = 0;
+  bool is_together = false;  ///< All at once; a `ring_s` of -1 then means no limit.
   [[nodiscard]] bool is_last() const noexcept { return next == targets.size(); }
 };
 /// In the order of the phone's method.

@@ -10,6 +10,8 @@
 namespace tandem::call {
 namespace {
 
+constexpr int not_selected_cause = 26;  // ITU-T Q.850: non-selected user clearing
+
 class LoopLeg;
 
 /// What the ends share; outlives both while something is on its way. Each end, and what waits for
@@ -265,7 +267,12 @@ class LoopLeg final : public Leg {
   void end(const Release& release) {
     if (phase_ == Phase::over) return;
     const bool was_answered = std::exchange(phase_, Phase::over) == Phase::answered;
-    if (was_answered) return events_->on_release(*this, release);
+    if (was_answered) {
+      Release given = release;
+      // The other side did not know yet that it had been answered here too.
+      if (given.q850_cause == answered_elsewhere) given.q850_cause = not_selected_cause;
+      return events_->on_release(*this, given);
+    }
     if (side_ == inbound) return events_->on_cancel(*this, release);
     Failure failure;
     failure.status = 487;

@@ -77,7 +77,7 @@ const std::vector<Field<PhoneForward>>& forward_fields() {
        "Of the days of `periods`; without one the zone is the parameter `timezone` (R-12).",
        [](Reader& r, const Json& v, F& f) { read_id(r, v, f.calendar); }},
       {"unconditional", "number, {\"number\", \"ring_s\"}, or a list of these", "[]",
-       "All calls go there (T-02). At most 8, tried one after the other.",
+       "All calls go there (T-02). At most 8, called as `method` says.",
        [](Reader& r, const Json& v, F& f) { read_targets(r, v, f.unconditional); }},
       {"offline", "the same", "[]",
        "Calls while the phone is not registered, or out of reach (T-12).",
@@ -86,11 +86,14 @@ const std::vector<Field<PhoneForward>>& forward_fields() {
        [](Reader& r, const Json& v, F& f) { read_targets(r, v, f.busy); }},
       {"no_answer", "the same", "[]", "Calls that it did not answer within `ring_s`.",
        [](Reader& r, const Json& v, F& f) { read_targets(r, v, f.no_answer); }},
-      {"method", "sequential|random", "sequential", "Which target comes first.",
+      {"method", "sequential|random|simultaneous", "sequential",
+       "Targets come one after the other, in their order or in any, or ring all at once.",
        [](Reader& r, const Json& v, F& f) {
-         r.choice<ForwardMethod>(
-             v, {{"sequential", ForwardMethod::sequential}, {"random", ForwardMethod::random}},
-             f.method);
+         r.choice<ForwardMethod>(v,
+                                 {{"sequential", ForwardMethod::sequential},
+                                  {"random", ForwardMethod::random},
+                                  {"simultaneous", ForwardMethod::simultaneous}},
+                                 f.method);
        }},
       {"display", "original|own", "parameter",
        "Whom the target sees calling: who called, or this phone (T-09).",
