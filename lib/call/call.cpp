@@ -603,46 +603,26 @@ std::unique_ptr<Leg> Call::place_leg(const Trial& trial, const Attempt& attempt,
   return leg;
 }
 
-/// Where the callee of a trial is.
-std::vector<IpAddress> Call::own_hosts(const Trial& trial) const {
-  std::vector<IpAddress> own = ips_of(context_.tables->vendors[trial.vendor], context_.names.get());
-  if (trial.contact != nullptr) own.push_back(trial.contact->destination.ip);
-  return own;
-}
-
-/// P-21: the next place that redirections of the callee name. Nothing: there is none, or this
-/// failure is not for others to mend.
-std::optional<RedirectTarget> Call::next_redirection(Trial& trial, const Attempt& attempt,
-                                                     const Failure& failure, bool is_heard) const {
-  const SipOptions& options = context_.tables->vendors[trial.vendor].config.sip;
-  if (!options.redirects.are_followed) return std::nullopt;
-  if (!failure.targets.empty()) {
-    if (trial.redirection == nullptr) {
-      const SipTransport transport = trial.contact != nullptr ? trial.contact->transport
-                                     : trial.place != nullptr ? trial.place->transport
-                                                              : options.transport;
-      trial.redirection =
-          std::make_unique<Redirection>(trial.destination, transport, attempt.callee_out);
-    }
-    trial.redirection->add(failure.targets, options.redirects, own_hosts(trial));
-  }
-  if (trial.redirection == nullptr || is_heard || failure.status >= 600) return std::nullopt;
-  return trial.redirection->next();
-}
-
-void Call::redirect(Trial& trial, Attempt& attempt, const RedirectTarget& target) const {
-  const std::vector<IpAddress> own = own_hosts(trial);
-  trial.destination = target.address;
-  // The vendor's password is for the vendor's own hosts.
-  trial.is_elsewhere = std::find(own.begin(), own.end(), target.address.ip) == own.end();
-  if (!target.user.empty()) attempt.callee_out = kept_user(target.user);
-}
-
-/// Goes on there, within the same attempt.
+/// P-21: goes on to the next place that the vendor's redirections name, within the same attempt.
+/// False: there is none, or this failure is not for others to mend.
 bool Call::follow_redirect(const Failure& failure) {
-  if (setup_->branches != nullptr) return false;  // each has for itself
+  const SipOptions& options = vendor().config.sip;
+  if (!options.redirects.are_followed) return false;
+  std::vector<IpAddress> own = ips_of(vendor(), context_.names.get());
+  if (trial_.contact != nullptr) own.push_back(trial_.contact->destination.ip);
+  if (!failure.targets.empty()) {
+    if (trial_.redirection == nullptr) {
+      const SipTransport transport = trial_.contact != nullptr ? trial_.contact->transport
+                                     : trial_.place != nullptr ? trial_.place->transport
+                                                               : options.transport;
+      trial_.redirection =
+          std::make_unique<Redirection>(trial_.destination, transport, attempts_.back().callee_out);
+    }
+    trial_.redirection->add(failure.targets, options.redirects, own);
+  }
   const bool is_heard = trial_.has_sdp || trial_.has_ringing || inbound_->has_early_session();
-  const auto target = next_redirection(trial_, attempts_.back(), failure, is_heard);
+  if (trial_.redirection == nullptr || is_heard || failure.status >= 600) return false;
+  const auto target = trial_.redirection->next();
   if (!target) return false;
   const auto offer = prepare_media(trial_.vendor, target->address, is_over_tls(target->transport),
                                    trial_.contact != nullptr);
@@ -650,11 +630,14 @@ bool Call::follow_redirect(const Failure& failure) {
   worker_.retire(std::move(trial_.leg));
   reoffer_from_ = ack_to_ = nullptr;
   inbound_->forget_progress();
-  redirect(trial_, attempts_.back(), *target);
+  trial_.destination = target->address;
+  // The vendor's password is for the vendor's own hosts.
+  trial_.is_elsewhere = std::find(own.begin(), own.end(), target->address.ip) == own.end();
+  if (!target->user.empty()) attempts_.back().callee_out = kept_user(target->user);
   trial_.stage = AttemptStage::none;
   trial_.leg = place_leg({.transport = transport_name(target->transport),
                           .request_uri = target->uri,
-                          .local = vendor().config.sip.local_address},
+                          .local = options.local_address},
                          *offer);
   advance_stage(AttemptStage::invited);
   return true;

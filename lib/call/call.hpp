@@ -122,9 +122,6 @@ class Call final : public LegEvents {
     Reason overdue_reason(AttemptStage stage) const noexcept override {
       return call.overdue_reason(stage);
     }
-    std::unique_ptr<Leg> try_branch_elsewhere(std::size_t branch, const Failure& failure) override {
-      return call.try_branch_elsewhere(branch, failure);
-    }
     void on_branch_over(std::size_t branch, const Failure& failure, Reason reason) override {
       call.on_branch_over(branch, failure, reason);
     }
@@ -139,7 +136,6 @@ class Call final : public LegEvents {
     Call& call;
     Fork* fork = nullptr;             // the call has it in the place of a leg
     const std::size_t first_attempt;  // in attempts_; those of the others follow
-    std::string offer;                // that they all got; of devices of a phone
     std::vector<One> all;             // by branch
   };
 
@@ -267,10 +263,6 @@ class Call final : public LegEvents {
   }
   Trial begin_trial(CandidatePlan& plan);
   [[nodiscard]] Placement placement_of(const Trial& trial) const;
-  [[nodiscard]] std::vector<IpAddress> own_hosts(const Trial& trial) const;
-  std::optional<RedirectTarget> next_redirection(Trial& trial, const Attempt& attempt,
-                                                 const Failure& failure, bool is_heard) const;
-  void redirect(Trial& trial, Attempt& attempt, const RedirectTarget& target) const;
   bool follow_redirect(const Failure& failure);
   bool try_next_place(const Failure& failure, Reason reason);
   // What a redirect server decides; call_redirect.cpp.
@@ -290,10 +282,9 @@ class Call final : public LegEvents {
   // Several at once; call_branches.cpp.
   [[nodiscard]] bool is_branch(const Leg& leg) const noexcept;
   [[nodiscard]] bool rings_together(const CandidatePlan& plan) const noexcept;
-  void ring_devices(CandidatePlan first, VendorLease lease, std::string offer);
+  void ring_devices(CandidatePlan first, VendorLease lease, std::string_view offer);
   Fork& begin_branches();
   [[nodiscard]] std::int64_t branch_due_us(std::size_t branch, AttemptStage stage) const;
-  std::unique_ptr<Leg> try_branch_elsewhere(std::size_t branch, const Failure& failure);
   void on_branch_over(std::size_t branch, const Failure& failure, Reason reason);
   void on_branch_answer(std::size_t branch, const Answer& answer);
   void on_fork_over(std::size_t best, const Failure& failure, Reason reason);

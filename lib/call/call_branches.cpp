@@ -47,7 +47,7 @@ bool Call::rings_together(const CandidatePlan& plan) const noexcept {
 }
 
 /// Those that can have the same offer; the others have their turn when nobody of these answered.
-void Call::ring_devices(CandidatePlan first, VendorLease lease, std::string offer) {
+void Call::ring_devices(CandidatePlan first, VendorLease lease, std::string_view offer) {
   std::vector<CandidatePlan> plans;
   plans.push_back(std::move(first));
   const phone::Contact& best = *plans.front().contact;
@@ -77,32 +77,14 @@ void Call::ring_devices(CandidatePlan first, VendorLease lease, std::string offe
   trial_.lease = std::move(lease);
   trial_.started_us = now_us;
   Fork& fork = begin_branches();
-  setup_->branches->offer = std::move(offer);
   for (CandidatePlan& plan : plans) {
     Branches::One& one = setup_->branches->all.emplace_back();
     one.trial = begin_trial(plan);
-    fork.add(place_leg(one.trial, attempts_.back(), placement_of(one.trial),
-                       setup_->branches->offer, fork.branch_events()));
+    fork.add(place_leg(one.trial, attempts_.back(), placement_of(one.trial), offer,
+                       fork.branch_events()));
   }
   advance_stage(AttemptStage::invited);
   arm_ring_tone();
-}
-
-/// P-21, within the attempt of the branch.
-std::unique_ptr<Leg> Call::try_branch_elsewhere(std::size_t branch, const Failure& failure) {
-  Branches& branches = *setup_->branches;
-  Trial& trial = branches.all[branch].trial;
-  if (trial.is_forward) return nullptr;  // its own call has seen to that
-  Attempt& attempt = attempts_[branches.first_attempt + branch];
-  const bool is_heard = is_alerting(branches.fork->stage(branch)) || inbound_->has_early_session();
-  const auto target = next_redirection(trial, attempt, failure, is_heard);
-  if (!target) return nullptr;
-  redirect(trial, attempt, *target);
-  return place_leg(trial, attempt,
-                   {.transport = transport_name(target->transport),
-                    .request_uri = target->uri,
-                    .local = vendor().config.sip.local_address},
-                   branches.offer, branches.fork->branch_events());
 }
 
 // --- what becomes of them ---
@@ -173,7 +155,6 @@ void Call::on_fork_over(std::size_t best, const Failure& failure, Reason reason)
   Trial& lost = branches.all[best].trial;
   trial_.destination = lost.destination;
   trial_.contact = std::move(lost.contact);
-  trial_.is_elsewhere = lost.is_elsewhere;
   attempt_failed(failure, reason);
 }
 

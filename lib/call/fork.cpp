@@ -199,12 +199,6 @@ void Fork::on_answer(Leg& leg, const Answer& answer) {
 void Fork::on_failure(Leg& leg, const Failure& failure) {
   const std::size_t i = find(leg);
   if (i == nobody) return;
-  if (auto next = owner_.try_branch_elsewhere(i, failure)) {
-    retire(std::exchange(branches_[i].leg, std::move(next)));
-    branches_[i].stage = AttemptStage::none;
-    advance(i, AttemptStage::invited);
-    return;
-  }
   Reason reason = Reason::VendorFailure;
   if (!failure.is_local) {
     reason = reason_for_response(failure.status);

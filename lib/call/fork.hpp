@@ -23,10 +23,6 @@ class ForkOwner {
   [[nodiscard]] virtual std::int64_t branch_due_us(std::size_t branch, AttemptStage stage) = 0;
   /// As what it then failed.
   [[nodiscard]] virtual Reason overdue_reason(AttemptStage stage) const noexcept = 0;
-  /// A leg that goes on for the branch after this failure, such as to where it was redirected;
-  /// null: it is over.
-  [[nodiscard]] virtual std::unique_ptr<Leg> try_branch_elsewhere(std::size_t branch,
-                                                                  const Failure& failure) = 0;
   /// It is over; others may go on.
   virtual void on_branch_over(std::size_t branch, const Failure& failure, Reason reason) = 0;
   /// The first one answered. The owner takes it from the fork, which it releases and retires.

@@ -44,8 +44,8 @@ struct Desk : Bench {
 
   void registers(Endpoint& device, const std::string& number) {
     device.register_user(number, "secret");
-    REQUIRE(world.run_until([&] { return device.registration_status(number) != 0; },
-                            40 * second_us));
+    REQUIRE(
+        world.run_until([&] { return device.registration_status(number) != 0; }, 40 * second_us));
     CHECK(device.registration_status(number) == 200);
     run_s(1);
   }
@@ -369,7 +369,7 @@ TEST_CASE("Fork: a target rings for its own time, the others as long as any call
     desk.run_s(9);
     CHECK(call->is_over());
     desk.check_clean();
-    CHECK(desk.record("cust", "4433").end_reason == Reason::NoAnswer);
+    CHECK(desk.record("cust", "4411").end_reason == Reason::NoAnswer);
   }
 }
 
@@ -458,25 +458,4 @@ TEST_CASE("Fork: while several ring their money is held, and what is short is no
   call->cancel();
   desk.check_clean();
   CHECK(desk.balance("desk") == money("0.15"));
-}
-
-TEST_CASE("Fork: a vendor that redirects one of them is followed in its own call (P-21)") {
-  SwitchConfig config = fork_config(2);
-  config.provision.vendor_gateways[0].sip.redirects.are_followed = true;
-  config.provision.vendor_gateways[0].sip.redirects.networks = {
-      IpNetwork::parse("10.0.2.0/24").value()};
-  Desk desk(config);
-  RawEndpoint* const port = *desk.world.add_raw_endpoint("10.0.2.9:5060");
-  CHECK(port != nullptr);
-  AnswerPlan moved = refuse(302, second_us);
-  moved.headers = {{"Contact", "<sip:4499@10.0.2.2:5060>"}};
-  desk.b->set_plan("4411", moved);
-  desk.b->set_plan("4422", answer_after(100 * second_us));
-  desk.b->set_plan("4433", answer_after(100 * second_us));
-  desk.vendors[1]->set_plan("4499", answer_after(2 * second_us));
-  const auto call = desk.call();
-  REQUIRE(call->was_answered());
-  CHECK(desk.vendors[1]->last_call()->callee() == "4499");
-  CHECK(desk.vendors[1]->last_call()->was_answered());
-  desk.end(call);
 }
