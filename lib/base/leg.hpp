@@ -548,9 +548,13 @@ class InboundCalls {
   virtual RegisterReply on_register(const RegisterRequest& request);
   /// A connection that a peer made is closed. The default does nothing.
   virtual void on_flow_closed(const FlowId& flow);
+  /// Whether who sends from there, as `user`, may ask for the place of others (RFC 3891), as far as
+  /// that can be told before any password. The default knows nobody.
+  [[nodiscard]] virtual bool takes_replaces(const SocketAddress& source, std::string_view user);
 };
 
 inline RegisterReply InboundCalls::on_register(const RegisterRequest&) { return {}; }
+inline bool InboundCalls::takes_replaces(const SocketAddress&, std::string_view) { return false; }
 inline void InboundCalls::on_flow_closed(const FlowId&) {}
 
 }  // namespace tandem

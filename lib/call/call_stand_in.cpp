@@ -125,10 +125,13 @@ bool Call::may_stand_in(const StandIn& in, const std::string& party) const {
   const Customer& asker = in.entry();
   const ReplacesMode mode = asker.config.sip.replaces;
   if (mode == ReplacesMode::off) return false;
-  if (mode == ReplacesMode::any || in.id() == party) return true;
-  if (mode != ReplacesMode::account) return false;
+  if (in.id() == party) return true;
+  if (mode == ReplacesMode::own) return false;
+  // A vendor is paid for what it carries, and whoever came in its place would be paid for as it: it
+  // has no place to give.
   const auto other = in.tables->find_customer(party);
   if (!other) return false;
+  if (mode == ReplacesMode::any) return true;
   if (in.tables->customers[*other].payer.account_id == asker.payer.account_id) return true;
   const Phone* const phone = in.phone();
   if (phone == nullptr || phone->config.pickup_group.empty() || *other < in.tables->sources.size())

@@ -144,6 +144,20 @@ RegisterReply Worker::on_register(const RegisterRequest& request) {
   return answer_register(request, *tables_, commons_, loop_.clock());
 }
 
+bool Worker::takes_replaces(const SocketAddress& source, std::string_view user) {
+  std::optional<std::uint32_t> sender = sources_of(*tables_, names_.get()).owner_of(source);
+  const std::int64_t now_us = loop_.clock().monotonic_us();
+  if (const Phone* const phone = tables_->find_phone(user); phone != nullptr && !sender) {
+    const std::string& id = tables_->customers[phone->customer].config.id;
+    if (commons_.state.registrar.is_at(id, source, now_us)) sender = phone->customer;
+  }
+  if (!sender) {
+    if (const auto id = commons_.state.registrar.registrant_at(source))
+      sender = tables_->find_customer(*id);
+  }
+  return sender && tables_->customers[*sender].config.sip.replaces != ReplacesMode::off;
+}
+
 void Worker::on_flow_closed(const FlowId& flow) {
   if (!tables_->registrants.empty()) lose_flow(flow, commons_, loop_.clock());
 }

@@ -102,6 +102,7 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
 
   void on_call(std::unique_ptr<Leg> leg, const InboundCall& call) override;
   RegisterReply on_register(const RegisterRequest& request) override;
+  [[nodiscard]] bool takes_replaces(const SocketAddress& source, std::string_view user) override;
   void on_flow_closed(const FlowId& flow) override;
   /// Takes back what the switch has registered at vendors.
   void leave_vendors();

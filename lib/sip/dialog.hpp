@@ -84,6 +84,8 @@ class Dialog final : public TransactionUser {
   // Called by the worker.
   /// Takes an INVITE outside any dialog; gives the leg that speaks for this dialog.
   std::unique_ptr<Leg> accept(const Message& invite, ServerTransaction& transaction);
+  /// The INVITE that was accepted has a Replaces header that names no dialog.
+  void note_bad_replaces() noexcept { arrival_->has_bad_replaces = true; }
   /// After the receiver of calls returned: says 100 when it has not answered yet (RFC 3261
   /// section 17.2.1).
   void finish_arrival();
@@ -182,6 +184,7 @@ class Dialog final : public TransactionUser {
     Bytes authorization;                 // Authorization values, a line each, after the Request-URI
     std::int16_t unmannerly_status = 0;  // what set_manners() wants to refuse with
     std::string_view unmannerly_line;    // says why, in that refusal
+    bool has_bad_replaces = false;       // which matters to who may replace others
   };
 
   // What the peer's challenges are answered with (P-04), and how often that was done.

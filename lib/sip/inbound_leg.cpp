@@ -149,6 +149,7 @@ int Dialog::set_manners(const Manners& manners) {
   };
   takes_replaces_ = manners.takes_replaces;
   if (requires_replaces_ && !takes_replaces_) return refused(420, "Unsupported: replaces");
+  if (takes_replaces_ && arrival_->has_bad_replaces) return refused(400, {});
   const bool lacks_timer = lacks(watch.mode, arrival_->timer.is_required);
   const bool lacks_rel100 = lacks(rel100_, arrival_->reliable.is_required);
   if (lacks_timer || lacks_rel100) {
@@ -250,7 +251,8 @@ void Dialog::reject(const Refusal& refusal) {
   if (uses_reason_) write_reason(draft.writer, refusal.q850_cause);
   if (refusal.retry_after_s > 0)
     draft.writer.header("Retry-After", static_cast<std::uint64_t>(refusal.retry_after_s));
-  if (status == arrival_->unmannerly_status) draft.writer.line(arrival_->unmannerly_line);
+  if (status == arrival_->unmannerly_status && !arrival_->unmannerly_line.empty())
+    draft.writer.line(arrival_->unmannerly_line);
   write_passed_headers(draft.writer, refusal.headers);
   finish_response(*invite_server_, status, draft, {});
   invite_server_ = nullptr;

@@ -353,8 +353,8 @@ constexpr std::uint64_t single_value_headers =
     bit(HeaderId::max_forwards) | bit(HeaderId::content_length) | bit(HeaderId::content_type) |
     bit(HeaderId::content_disposition) | bit(HeaderId::session_expires) | bit(HeaderId::min_se) |
     bit(HeaderId::rseq) | bit(HeaderId::rack) | bit(HeaderId::event) | bit(HeaderId::refer_to) |
-    bit(HeaderId::replaces) | bit(HeaderId::expires) | bit(HeaderId::date) |
-    bit(HeaderId::timestamp) | bit(HeaderId::retry_after);
+    bit(HeaderId::expires) | bit(HeaderId::date) | bit(HeaderId::timestamp) |
+    bit(HeaderId::retry_after);
 
 // First ':' from `p` on, or `end`.
 inline const char* find_colon(const char* p, const char* end) noexcept {

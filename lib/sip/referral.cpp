@@ -31,9 +31,13 @@ bool read_replaces(std::string_view value, DialogName& dialog) noexcept {
 }
 
 bool read_replacement(const Message& invite, Replacement& into, bool& is_there) noexcept {
-  const Header* const header = invite.find(HeaderId::replaces);  // twice is a fault
+  const Header* const header = invite.find(HeaderId::replaces);
   is_there = header != nullptr;
   if (!is_there) return true;
+  const auto* const end = invite.headers.data() + invite.header_count;
+  const bool is_twice = std::any_of(
+      header + 1, end, [](const Header& other) { return other.id == HeaderId::replaces; });
+  if (is_twice) return false;
   const std::string_view value = header->value;
   // Two values are two headers (RFC 3891 section 3), and Call-IDs have no comma.
   if (value.find(',') != std::string_view::npos || !read_replaces(value, into.dialog)) return false;

@@ -517,7 +517,11 @@ void StackWorker::on_new_request(const Message& request, const Path& from) {
       if (shared_.is_draining.load(std::memory_order_relaxed))
         return refuse(request, from, 503, {}, {}, 60);
       if (!lists_sdp(request)) return refuse(request, from, 406);
-      return refuse(request, from, 200, {}, options_lines);
+      unescaped_.used_bytes = 0;
+      return refuse(request, from, 200, {},
+                    inbound_.takes_replaces(from.remote, uri_user(request.from.uri, unescaped_))
+                        ? options_replaces_lines
+                        : options_lines);
     case Method::register_:
       return on_register(request, from);
     case Method::publish:
@@ -553,13 +557,14 @@ void StackWorker::on_new_invite(const Message& request, const Path& from) {
   if (!body.empty() && !is_sdp(body)) return refuse(request, from, 415, {}, accept_line);
   if (request.contact.uri.empty()) return refuse(request, from, 400, "Missing Contact");
   bool is_replacing = false;
-  if (!read_replacement(request, replacement_, is_replacing))
-    return refuse(request, from, 400, "Malformed Replaces");
+  const bool is_replacement_good = read_replacement(request, replacement_, is_replacing);
 
   bump(counters_.calls_in);
   Dialog& dialog = dialogs_.create(*this, Dialog::Role::inbound);
   ServerTransaction& transaction = transactions_.create_server(request, from, &dialog, true);
   std::unique_ptr<Leg> leg = dialog.accept(request, transaction);
+  // Of somebody who may not replace others the header means nothing.
+  if (!is_replacement_good) dialog.note_bad_replaces();
   unescaped_.used_bytes = 0;
   call_.source = from.remote;
   call_.local = transports_.listening()[from.listener].address;
@@ -579,7 +584,7 @@ void StackWorker::on_new_invite(const Message& request, const Path& from) {
   call_.user_agent = product == nullptr ? std::string_view{} : product->value;
   call_.max_forwards = request.max_forwards < 0 ? 70 : request.max_forwards;
   call_.body = body;
-  call_.replaces = is_replacing ? &replacement_ : nullptr;
+  call_.replaces = is_replacing && is_replacement_good ? &replacement_ : nullptr;
   collect_passed_headers(request, call_.headers);
   inbound_.on_call(std::move(leg), call_);
   dialog.finish_arrival();

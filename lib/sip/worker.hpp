@@ -58,6 +58,10 @@ inline constexpr std::string_view least_session_line = "Min-SE: 90";  // session
 /// What an OPTIONS outside dialogs is told (RFC 3261 section 11.2).
 inline constexpr std::string_view options_lines =
     "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, NOTIFY, REFER\n"
+    "Accept: application/sdp\nAccept-Encoding: identity\nSupported: timer";
+/// The same of a peer that may ask for the place of others (RFC 3891 section 6.2).
+inline constexpr std::string_view options_replaces_lines =
+    "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, NOTIFY, REFER\n"
     "Accept: application/sdp\nAccept-Encoding: identity\nSupported: timer, replaces";
 
 /// Threading: loop-bound, but for wake().

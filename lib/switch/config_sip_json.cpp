@@ -108,7 +108,7 @@ std::vector<Field<SipOptions>> common_fields() {
       {"replaces", "off|own|account|any", "off",
        "Whose place in a call its INVITEs with Replaces may take (RFC 3891): nobody's, its own, "
        "that "
-       "of gateways and phones of its account too, everybody's.",
+       "of gateways and phones of its account too, that of every customer gateway and phone.",
        [](Reader& r, const Json& v, S& s) { read_replaces(r, v, s.replaces); }},
       {"reply_address", "socket|via_port|via", "socket",
        "Where responses to it go over UDP: where its request came from, that host at the port of "
