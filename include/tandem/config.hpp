@@ -191,6 +191,7 @@ struct CustomerGateway : GatewayConfig {
   /// Calls of a caller that is a bound number of an account are paid by that account (B-04). Only
   /// for gateways whose callers can be believed.
   bool uses_bound_numbers = false;
+  RedirectServers redirect_servers = RedirectServers::as_vendors;  ///< I-03.
   /// What the switch at its other end asks the admin API with: it opens the totals of this gateway
   /// and nothing else (B-27). "": none.
   std::string reconciliation_token{};

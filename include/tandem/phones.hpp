@@ -81,6 +81,8 @@ struct PhoneConfig : DescriptionOptions {
   /// T-10: phones of one group pick each other's calls up; "": none does.
   std::string pickup_group{};
   bool record = false;  ///< M-15: its answered calls, either way, are recorded.
+  RedirectServers redirect_servers = RedirectServers::as_vendors;  ///< I-03, of its calls.
+  CalledRedirectServers called_redirect_servers = CalledRedirectServers::off;  ///< Of calls to it.
 };
 
 /// Where a phone or gateway can be reached, as it registered.

@@ -134,7 +134,7 @@ enum class ReplacesMode : std::uint8_t {
   off,      ///< Nobody's: the header means nothing.
   own,      ///< Its own, from another device or dialog.
   account,  ///< Also that of gateways and phones of its account, and of phones of its pickup group.
-  any,      ///< Everybody's.
+  any,      ///< That of every customer and phone; of no vendor that is not a customer too.
 };
 
 /// Where responses to requests over UDP go (P-02).
@@ -159,7 +159,26 @@ struct RedirectRules {
   std::vector<IpNetwork> networks;  ///< ... and into these; at most 64.
 };
 
-/// Progress timers of one vendor instead of the parameters (P-19), seconds; 0: the parameter.
+/// What redirect servers, vendors with RedirectRules::to_gateways, are to the calls of a customer
+/// (I-03).
+enum class RedirectServers : std::uint8_t {
+  as_vendors,  ///< Vendors among others, in the order of these.
+  off,         ///< No vendors: they get none of the calls.
+  first,       ///< Asked before all vendors; when none of them decides, the vendors get the call.
+  only,        ///< They alone decide; when none does, the call fails with RedirectFailed.
+};
+
+/// What they are to the calls to a phone.
+enum class CalledRedirectServers : std::uint8_t {
+  off,      ///< Nothing; to those of a phone that is off line and goes to vendors what they are to
+            ///< the caller's.
+  offline,  ///< They decide while it is off line: `first` when it goes to vendors then, else
+            ///< `only`.
+  first,    ///< They are asked before the phone is called too, which is when none of them decides.
+};
+
+/// Progress timers of one vendor instead of the parameters (P-19), seconds; 0: the parameter, but
+/// for redirect servers (I-03).
 struct ProgressTimers {
   std::int32_t invite_s = 0;
   std::int32_t trying_s = 0;

@@ -375,7 +375,9 @@ void Call::try_next_vendor() {
   }
   if (!setup_->forward_hunt) {
     if (try_next_candidate()) return;
-    if (!attempts_.empty()) {
+    if (setup_->directions != nullptr) {
+      // Whoever is called by them, the phone is not.
+    } else if (!attempts_.empty()) {
       (void)forward_instead(setup_->last_failure.reason, setup_->last_failure.failure.status,
                             false);
     } else if (setup_->first_skip) {
@@ -384,7 +386,8 @@ void Call::try_next_vendor() {
   }
   if (setup_->forward_hunt && try_next_target()) return;
   if (attempts_.empty()) {
-    const Skip why = setup_->first_skip.value_or(Skip{Reason::NoAvailableRouter, 503});
+    Skip why = setup_->first_skip.value_or(Skip{Reason::NoAvailableRouter, 503});
+    if (use_of_servers(context_) == RedirectServers::only) why = {Reason::RedirectFailed, 503};
     refuse(why.reason, why.sip_status);
     return;
   }
@@ -1007,13 +1010,20 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
                                                                       setup_->last_failure.reason));
   // What a redirect server says is the decision, whatever it is; of one that says nothing the own
   // routing takes the place.
-  if (options.redirects.to_gateways && !failure.is_local)
-    may_go_on = !is_too_late && !inbound_->has_early_session() && take_directions(failure);
+  if (options.redirects.to_gateways) {
+    if (!failure.is_local) {
+      may_go_on = !is_too_late && !inbound_->has_early_session() && take_directions(failure);
+    } else if (use_of_servers(context_) == RedirectServers::only) {
+      note_undecided();  // should no other server decide
+    }
+  }
   const int usual_cause =
       failure.is_local ? reason_facts(reason).q850_cause : cause_for(parameters(), failure.status);
   close_trial(failure.is_local ? 0 : failure.status,
               failure.q850_cause != 0 ? failure.q850_cause : usual_cause, reason);
-  if (!is_too_late && !setup_->forward_hunt)
+  // While redirect servers speak the phone has not been called, and what they name comes first.
+  const bool is_led = options.redirects.to_gateways || (setup_->directions != nullptr && may_go_on);
+  if (!is_too_late && !setup_->forward_hunt && !is_led)
     may_go_on |= forward_instead(setup_->last_failure.reason, setup_->last_failure.failure.status,
                                  may_go_on);
   // In a circle, or too far: no other target makes it better.

@@ -158,7 +158,7 @@ class Call final : public LegEvents {
   struct Directions {
     struct One {
       std::uint32_t vendor;
-      Number callee;
+      Number callee, caller;  // caller empty: as it is
     };
     std::vector<One> all;
     std::size_t next = 0;
@@ -268,6 +268,7 @@ class Call final : public LegEvents {
   // What a redirect server decides; call_redirect.cpp.
   [[nodiscard]] bool take_directions(const Failure& failure);
   const RouteCandidate* take_direction();
+  void note_undecided();
   void refuse_server_answer(Leg& leg);
   // Forwarding of the phone that is called; call_forward.cpp.
   bool forward_instead(Reason reason, int sip_status, bool has_contacts);

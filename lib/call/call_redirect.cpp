@@ -8,6 +8,7 @@
 
 #include "call/call.hpp"
 #include "call/candidates.hpp"
+#include "sip/content.hpp"
 #include "sip/message.hpp"
 
 namespace tandem::call {
@@ -56,18 +57,27 @@ std::optional<std::uint32_t> named_vendor(const std::vector<Vendor>& vendors, co
 
 /// Takes what a redirect server says to a call. False: the call may go nowhere.
 bool Call::take_directions(const Failure& failure) {
+  // What it is refused with is the server's word; what comes of a redirection is ours, until a
+  // vendor that it named has been tried.
+  if (failure.status / 100 == 3) note_undecided();
   if (failure.targets.empty()) return false;
   auto directions = std::make_unique<Directions>();
   for (const RedirectTarget& target : failure.targets) {
     sip::Uri uri;
     if (!sip::parse_uri(target.uri, uri)) continue;
     const auto vendor = named_vendor(context_.tables->vendors, context_.names.get(), target, uri);
+    sip::Unescaped room;
+    const auto param = [&](std::string_view name) {
+      return sip::unescaped(sip::find_param(uri.params, name), room);
+    };
     const std::string number =
-        std::string(sip::find_param(uri.params, "prefix")) +
+        std::string(param("prefix")) +
         (target.user.empty() ? std::string(context_.callee.view()) : target.user);
     const auto callee = number_from_user(number);
-    if (vendor && callee && !callee->empty()) {
-      directions->all.push_back({*vendor, *callee});
+    const std::string_view shown = param("caller");
+    const auto caller = shown.empty() ? Number() : number_from_user(shown);
+    if (vendor && callee && !callee->empty() && caller) {
+      directions->all.push_back({*vendor, *callee, *caller});
       continue;
     }
     worker_.commons().log.write(
@@ -80,11 +90,21 @@ bool Call::take_directions(const Failure& failure) {
   return true;
 }
 
+/// The servers did not say where the call goes.
+void Call::note_undecided() {
+  LastFailure& last = setup_->last_failure;
+  last = LastFailure{};
+  last.reason = Reason::RedirectFailed;
+  last.failure.status = reason_facts(last.reason).sip_status;
+  last.failure.is_local = true;
+}
+
 /// The vendor whose turn it is by them; null: none is left.
 const RouteCandidate* Call::take_direction() {
   Directions& directions = *setup_->directions;
   while (directions.next < directions.all.size()) {
-    const auto& [vendor, callee] = directions.all[directions.next++];
+    const auto& [vendor, callee, caller] = directions.all[directions.next++];
+    context_.setup->caller_by_server = caller;
     if (callee.view() != context_.callee.view()) {
       // What was known of another number says nothing of this one. The caller pays for what it has
       // dialled.

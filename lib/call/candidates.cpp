@@ -39,6 +39,18 @@ std::vector<RouteCandidate> ask_table(const CallContext& c, std::uint8_t shorter
   return found;
 }
 
+/// All that are not candidates yet.
+void add_vendors(CallContext& c) {
+  std::vector<RouteCandidate>& candidates = c.setup->candidates;
+  const auto known_end = static_cast<std::ptrdiff_t>(candidates.size());
+  for (const RouteCandidate& candidate : ask_table(c, 0)) {
+    const bool is_known = std::any_of(
+        candidates.begin(), candidates.begin() + known_end,
+        [&](const RouteCandidate& known) { return known.gateway == candidate.gateway; });
+    if (!is_known && candidates.size() < candidates_max) candidates.push_back(candidate);
+  }
+}
+
 /// Those with shorter prefixes are kept away by a vendor that got the call.
 struct KeptAway {
   std::uint8_t ordinary = 0;
@@ -59,7 +71,7 @@ class Descent {
   /// be tried now.
   bool go_on() {
     if (c_.tables->parameters.stop_descent_when_passed_over ||
-        c_.called_phone != CallContext::no_phone)
+        c_.called_phone != CallContext::no_phone || use_of_servers(c_) == RedirectServers::only)
       return false;
     // Protect vendors that are left end nothing yet: they may still get the call.
     const bool is_at_end = next_ == c_.setup->candidates.size();
@@ -148,7 +160,30 @@ class Descent {
 
 }  // namespace
 
+RedirectServers use_of_servers(const CallContext& context) noexcept {
+  return context.setup->redirect_servers.value_or(
+      context.customer_entry()->config.redirect_servers);
+}
+
+void find_redirect_servers(CallContext& context) {
+  for (const std::uint32_t server : context.tables->redirect_servers) {
+    if (context.setup->candidates.size() == candidates_max) break;
+    if (auto candidate = find_vendor(context, server)) {
+      candidate->rank = static_cast<std::uint32_t>(context.setup->candidates.size());
+      context.setup->candidates.push_back(*candidate);
+    }
+  }
+}
+
 void find_vendors(CallContext& context) {
+  const RedirectServers servers = use_of_servers(context);
+  // A policy hook that names vendors has decided.
+  const bool is_decided = context.setup->policy && !context.setup->policy->vendor_gateways.empty();
+  if (!is_decided && (servers == RedirectServers::first || servers == RedirectServers::only)) {
+    find_redirect_servers(context);
+    if (servers == RedirectServers::first) add_vendors(context);
+    return;
+  }
   context.setup->candidates = ask_table(context, 0);
   if (!context.setup->policy || context.setup->policy->vendor_gateways.empty()) return;
   context.setup->descended = context.setup->candidates;

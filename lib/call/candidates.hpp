@@ -17,6 +17,13 @@ inline constexpr std::size_t candidates_max = 256;
 /// hindsight take the turns of the sets they meet.
 void find_vendors(CallContext& context);
 
+/// What redirect servers are to a call whose customer is known (I-03).
+[[nodiscard]] RedirectServers use_of_servers(const CallContext& context) noexcept;
+
+/// The redirect servers that may be asked about a call (I-03), the first one first, whatever other
+/// vendors there are.
+void find_redirect_servers(CallContext& context);
+
 /// The candidate whose turn it is, and moves `next`, its index, behind it; null: none is left.
 /// `tried`: the vendors that got the call so far.
 ///

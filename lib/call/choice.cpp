@@ -192,7 +192,7 @@ RouteQuery route_query(const CallContext& context, const VendorConditions& condi
   const Customer& customer = *context.customer_entry();
   RouteQuery query;
   query.called = context.routing_number().view();
-  query.calling = context.caller.view();
+  query.calling = context.routing_caller().view();
   query.callee = listed_callee(context);
   query.customer = customer.config.id;
   query.load = context.setup->hindsight != nullptr
@@ -212,7 +212,7 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
   CandidatePlan plan;
   plan.vendor = candidate.gateway;
   plan.route = candidate;
-  plan.caller_out = context.caller;
+  plan.caller_out = context.routing_caller();
   plan.line_limit = vendor.config.line_limit;
   const auto exclude = [&plan](Reason why, std::string_view rule = {}) -> CandidatePlan {
     plan.excluded = why;
@@ -309,7 +309,7 @@ std::vector<std::string> matching_vendor_rules(const CallContext& context, std::
   };
   note(matching_rule("rewrite_caller",
                      now.rewrite_caller != nullptr ? *now.rewrite_caller : chosen.rewrite_caller,
-                     context.caller));
+                     context.routing_caller()));
   const std::string_view dialled = context.callee_billing.view();
   if (chosen.config.number_transform &&
       context.tables->number_transforms.to_vendor(dialled) != dialled) {
@@ -323,7 +323,7 @@ std::vector<std::string> matching_vendor_rules(const CallContext& context, std::
 }
 
 std::string refusing_list_entry(const CallContext& context, std::uint32_t vendor) {
-  const std::string_view caller = context.caller.view();
+  const std::string_view caller = context.routing_caller().view();
   const std::string_view listed = listed_callee(context);
   const std::string_view callee = listed.empty() ? context.routing_number().view() : listed;
   const NumberPolicy& own = context.tables->routes.numbers(vendor);

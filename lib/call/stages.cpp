@@ -429,9 +429,16 @@ Verdict find_phone(CallContext& c, const StageAbilities&) {
   }
   if (phone->config.do_not_disturb) return Verdict::reject(Reason::CalleeBusy);
   const PhoneReach reach = reach_of(c, *phone);
+  const CalledRedirectServers servers = phone->config.called_redirect_servers;
   c.setup->forward = reach.forward;
   if (reach.has_destination()) {
     c.called_phone = phone->vendor;
+    if (servers == CalledRedirectServers::first) c.setup->redirect_servers = RedirectServers::first;
+    return Verdict::go_on();
+  }
+  if (servers != CalledRedirectServers::off) {
+    c.setup->redirect_servers =
+        reach.goes_to_gateways ? RedirectServers::first : RedirectServers::only;
     return Verdict::go_on();
   }
   return reach.goes_to_gateways ? Verdict::go_on() : Verdict::reject(Reason::CalleeNotOnline);
@@ -502,7 +509,7 @@ void find_contacts(CallContext& c) {
   for (std::uint32_t i = 0; i < contacts; ++i) {
     RouteCandidate& candidate = c.setup->candidates.emplace_back();
     candidate.gateway = c.called_phone;
-    candidate.rank = i;
+    candidate.rank = static_cast<std::uint32_t>(c.setup->candidates.size() - 1);
     candidate.gateway_name = phone.config.id;
     candidate.prefix = c.callee_billing.view();
     candidate.prefix_length = static_cast<std::uint8_t>(candidate.prefix.size());
@@ -510,16 +517,29 @@ void find_contacts(CallContext& c) {
   }
 }
 
+/// For explain: that redirect servers have a say before all vendors (I-03).
+void note_servers(const CallContext& c) {
+  const RedirectServers use = use_of_servers(c);
+  if (use != RedirectServers::first && use != RedirectServers::only) return;
+  note_rule(
+      c, std::string(c.setup->redirect_servers ? "called_redirect_servers" : "redirect_servers") +
+             (use == RedirectServers::first ? " first" : " only"));
+}
+
 Verdict find_candidates(CallContext& c, const StageAbilities&) {
   if (c.setup->forward.targets != nullptr) return Verdict::go_on();
   if (c.called_phone != CallContext::no_phone) {
+    if (c.setup->redirect_servers) find_redirect_servers(c);
     find_contacts(c);
+    note_servers(c);
     return c.setup->candidates.empty() ? Verdict::reject(Reason::CalleeNotOnline)
                                        : Verdict::go_on();
   }
   find_vendors(c);
-  return c.setup->candidates.empty() ? Verdict::reject(Reason::NoAvailableRouter)
-                                     : Verdict::go_on();
+  note_servers(c);
+  if (!c.setup->candidates.empty()) return Verdict::go_on();
+  return Verdict::reject(use_of_servers(c) == RedirectServers::only ? Reason::RedirectFailed
+                                                                    : Reason::NoAvailableRouter);
 }
 
 struct Stage {

@@ -109,6 +109,12 @@ struct CallSetup {
   MoneyHold agent_money;
   PackageHold agent_packages;
   LimitHold limits, agent_limits;  ///< Of the accounts of both.
+
+  /// The caller as a redirect server wants it (I-03): shown to vendors, who judge by it. Empty: as
+  /// it is.
+  Number caller_by_server;
+  /// What redirect servers are to this call (I-03); nothing: as the customer's setting says.
+  std::optional<RedirectServers> redirect_servers;
 };
 
 /// What packages make of a payer's rate (B-24).
@@ -158,6 +164,10 @@ struct CallContext {
   /// What vendors are chosen by.
   [[nodiscard]] const Number& routing_number() const noexcept {
     return setup->callee_by_lrn.empty() ? callee : setup->callee_by_lrn;
+  }
+  /// Whom vendors are chosen by, and shown.
+  [[nodiscard]] const Number& routing_caller() const noexcept {
+    return setup->caller_by_server.empty() ? caller : setup->caller_by_server;
   }
   /// What the customer pays for. Vendors are owed for `callee_billing`.
   [[nodiscard]] const Number& billing_number() const noexcept {

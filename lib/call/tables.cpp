@@ -262,9 +262,18 @@ class TablesBuilder {
   std::vector<bool> denied_vendors(const CustomerGateway& customer) const {
     const bool allows = !customer.vendor_groups_allow.empty();
     const auto& named = allows ? customer.vendor_groups_allow : customer.vendor_groups_deny;
-    if (named.empty()) return {};
+    const bool has_no_servers = customer.redirect_servers == RedirectServers::off;  // I-03
+    if (named.empty() && !has_no_servers) return {};
     std::vector<bool> denied;
     for (const VendorGateway& vendor : config_.provision.vendor_gateways) {
+      if (has_no_servers && vendor.sip.redirects.to_gateways) {
+        denied.push_back(true);
+        continue;
+      }
+      if (named.empty()) {
+        denied.push_back(false);
+        continue;
+      }
       const bool is_named = std::any_of(
           config_.provision.gateway_groups.begin(), config_.provision.gateway_groups.end(),
           [&](const GatewayGroup& group) {
@@ -507,10 +516,30 @@ class TablesBuilder {
       }
       tables_->identity_needs.add(vendor.config.sip);
       tables_->has_periods |= !vendor.periods.empty();
+      if (gateway.sip.redirects.to_gateways) {
+        hasten(vendor.config.sip.timers);
+        tables_->redirect_servers.push_back(static_cast<std::uint32_t>(tables_->vendors.size()));
+      }
       tables_->vendors.push_back(std::move(vendor));
     }
+    std::sort(tables_->redirect_servers.begin(), tables_->redirect_servers.end(),
+              [this](std::uint32_t a, std::uint32_t b) {
+                const auto key = [this](std::uint32_t i) {
+                  const VendorGateway& server = tables_->vendors[i].config;
+                  return std::pair(server.priority, std::string_view(server.id));
+                };
+                return key(a) < key(b);
+              });
     tables_->routes = routes.build();
     return {};
+  }
+
+  /// A redirect server is there to say something at once (I-03): a call waits for it before anybody
+  /// has rung.
+  static void hasten(ProgressTimers& timers) noexcept {
+    constexpr std::int32_t patience_s = 2;
+    if (timers.invite_s == 0) timers.invite_s = patience_s;
+    if (timers.trying_s == 0) timers.trying_s = timers.invite_s;
   }
 
   /// Each file is read once, whatever the number of gateways that name it.
@@ -557,6 +586,7 @@ class TablesBuilder {
     gateway.vendor_groups_allow = phone.vendor_groups_allow;
     gateway.vendor_groups_deny = phone.vendor_groups_deny;
     gateway.lrn = phone.lrn;
+    gateway.redirect_servers = phone.redirect_servers;
     gateway.sip.rel100 = phone.rel100;
     gateway.sip.refer = phone.refer;
     gateway.sip.transfer_keys = phone.transfer_keys;

@@ -184,8 +184,9 @@ struct Tables {
   std::vector<std::shared_ptr<lrn::ResolverState>> lrn_resolvers;  ///< As configured.
   IdentityNeeds identity_needs;                                    ///< Of all vendors.
   NameScope name_scope;
-  std::int32_t place_rest_s = 30;  ///< DnsConfig::rest_s.
-  bool has_periods = false;        ///< Some vendor's settings depend on the time.
+  std::int32_t place_rest_s = 30;               ///< DnsConfig::rest_s.
+  bool has_periods = false;                     ///< Some vendor's settings depend on the time.
+  std::vector<std::uint32_t> redirect_servers;  ///< Of `vendors` (I-03), by priority and id.
 
   /// Index of a customer by id, phones included; nothing when there is none.
   [[nodiscard]] std::optional<std::uint32_t> find_customer(std::string_view id) const noexcept;

@@ -324,6 +324,13 @@ const std::vector<Field<CustomerGateway>>& customer_fields() {
          "Calls of callers that are `bound_numbers` of an account are paid by that account; for "
          "gateways whose callers can be believed (B-04).",
          [](Reader& r, const Json& v, CustomerGateway& g) { r.boolean(v, g.uses_bound_numbers); }},
+        {"redirect_servers", "as_vendors|off|first|only", "as_vendors",
+         "What redirect servers (`sip.follow_redirects` of a vendor is `gateways`) are to its "
+         "calls: vendors among others, nothing, asked before all vendors, or alone in deciding "
+         "(I-03).",
+         [](Reader& r, const Json& v, CustomerGateway& g) {
+           read_redirect_servers(r, v, g.redirect_servers);
+         }},
         {"vendor_groups", "{\"allow\": []} or {\"deny\": []}", "all",
          "Which gateway groups' vendors its calls may use (R-09).",
          [](Reader& r, const Json& v, CustomerGateway& g) {

@@ -93,6 +93,19 @@ std::vector<Field<PhoneConfig>> own_phone_fields() {
       {"offline_to_gateways", "boolean", "parameter",
        "Calls to it are routed to vendors while it is offline (R-21, T-12).",
        [](Reader& r, const Json& v, P& p) { r.boolean(v, p.offline_to_gateways.emplace()); }},
+      {"redirect_servers", "as_vendors|off|first|only", "as_vendors",
+       "What redirect servers are to the calls it makes, as of a customer gateway (I-03).",
+       [](Reader& r, const Json& v, P& p) { read_redirect_servers(r, v, p.redirect_servers); }},
+      {"called_redirect_servers", "off|offline|first", "off",
+       "What they are to calls to it: nothing, alone in deciding while it is offline, or asked "
+       "before it is called (I-03).",
+       [](Reader& r, const Json& v, P& p) {
+         r.choice<CalledRedirectServers>(v,
+                                         {{"off", CalledRedirectServers::off},
+                                          {"offline", CalledRedirectServers::offline},
+                                          {"first", CalledRedirectServers::first}},
+                                         p.called_redirect_servers);
+       }},
       {"do_not_disturb", "boolean", "false", "Calls to it get 486, and are not forwarded (T-13).",
        [](Reader& r, const Json& v, P& p) { r.boolean(v, p.do_not_disturb); }},
       {"rings_together", "boolean", "false",

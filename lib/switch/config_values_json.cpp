@@ -156,6 +156,15 @@ void read_refer(Reader& r, const Json& v, ReferMode& mode) {
       v, {{"off", ReferMode::off}, {"local", ReferMode::local}, {"relay", ReferMode::relay}}, mode);
 }
 
+void read_redirect_servers(Reader& r, const Json& v, RedirectServers& servers) {
+  r.choice<RedirectServers>(v,
+                            {{"as_vendors", RedirectServers::as_vendors},
+                             {"off", RedirectServers::off},
+                             {"first", RedirectServers::first},
+                             {"only", RedirectServers::only}},
+                            servers);
+}
+
 void read_replaces(Reader& r, const Json& v, ReplacesMode& mode) {
   r.choice<ReplacesMode>(v,
                          {{"off", ReplacesMode::off},

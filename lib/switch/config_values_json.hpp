@@ -36,6 +36,7 @@ void read_call_level(Reader& r, const Json& v, CallLevel& level);
 void read_rel100(Reader& r, const Json& v, Rel100Mode& mode);
 void read_refer(Reader& r, const Json& v, ReferMode& mode);
 void read_replaces(Reader& r, const Json& v, ReplacesMode& mode);
+void read_redirect_servers(Reader& r, const Json& v, RedirectServers& servers);
 /// An array of codec names, or comma text.
 void read_codecs(Reader& r, const Json& v, std::vector<CodecName>& codecs);
 void read_rewrite(Reader& r, const Json& v, std::string& rules);

@@ -1,4 +1,5 @@
 // What a configuration says that is allowed and hardly meant.
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -99,6 +100,32 @@ void warn_of_keyless_vendors(const Provision& provision, std::vector<ConfigError
   }
 }
 
+/// I-03: who leaves calls to redirect servers that there are not.
+void warn_of_missing_servers(const Provision& provision, std::vector<ConfigError>& warnings) {
+  const auto& vendors = provision.vendor_gateways;
+  if (std::any_of(vendors.begin(), vendors.end(),
+                  [](const VendorGateway& vendor) { return vendor.sip.redirects.to_gateways; }))
+    return;
+  const auto look = [&warnings](const char* list, const auto& objects, const char* key,
+                                auto is_lost) {
+    for (std::size_t i = 0; i < objects.size(); ++i) {
+      if (!is_lost(objects[i])) continue;
+      warnings.push_back({"/provision/" + std::string(list) + "/" + std::to_string(i) + "/" + key,
+                          "no vendor is a redirect server (follow_redirects \"gateways\"), so "
+                          "these calls fail with RedirectFailed (I-03)"});
+      return;  // one of a list says it all
+    }
+  };
+  const auto asks_alone = [](const auto& source) {
+    return source.redirect_servers == RedirectServers::only;
+  };
+  look("customer_gateways", provision.customer_gateways, "redirect_servers", asks_alone);
+  look("phones", provision.phones, "redirect_servers", asks_alone);
+  look("phones", provision.phones, "called_redirect_servers", [](const PhoneConfig& phone) {
+    return phone.called_redirect_servers != CalledRedirectServers::off;
+  });
+}
+
 }  // namespace
 
 std::vector<ConfigError> config_warnings(const SwitchConfig& config) {
@@ -107,6 +134,7 @@ std::vector<ConfigError> config_warnings(const SwitchConfig& config) {
   warn_of_unpriced_vendors(config.provision, warnings);
   warn_of_lost_recordings(config, warnings);
   warn_of_keyless_vendors(config.provision, warnings);
+  warn_of_missing_servers(config.provision, warnings);
   return warnings;
 }
 

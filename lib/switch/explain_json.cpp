@@ -229,15 +229,25 @@ void add_excluded(Json& excluded, const call::CallContext& context, const RouteQ
   };
   const RouteExplanation table = context.tables->routes.explain(query);
   for (const RouteCandidate& candidate : table.candidates) {
-    if (!is_listed(candidate.gateway))
-      excluded.push_back(excluded_json(candidate.gateway_name, "not_come_to", "candidates_max"));
+    if (is_listed(candidate.gateway)) continue;
+    const bool is_by_servers = context.customer_entry() != nullptr &&
+                               call::use_of_servers(context) == RedirectServers::only;
+    excluded.push_back(excluded_json(candidate.gateway_name, "not_come_to",
+                                     is_by_servers ? "redirect_servers" : "candidates_max"));
   }
   for (const RouteExclusion& exclusion : table.excluded) {
     if (is_listed(exclusion.gateway)) continue;
     const bool is_by_list = exclusion.number != NumberVerdict::accepted;
+    const bool is_unwanted_server =
+        exclusion.reason == RouteExclusionReason::customer_not_allowed &&
+        context.customer_entry() != nullptr &&
+        context.customer_entry()->config.redirect_servers == RedirectServers::off &&
+        context.tables->vendors[exclusion.gateway].config.sip.redirects.to_gateways;
     excluded.push_back(excluded_json(exclusion.gateway_name,
                                      route_exclusion_reason_name(exclusion.reason),
-                                     is_by_list ? number_verdict_name(exclusion.number) : ""));
+                                     is_by_list           ? number_verdict_name(exclusion.number)
+                                     : is_unwanted_server ? "redirect_servers"
+                                                          : ""));
     if (!is_by_list) continue;
     if (std::string entry = call::refusing_list_entry(context, exclusion.gateway); !entry.empty())
       excluded.back()["entry"] = std::move(entry);
@@ -305,6 +315,8 @@ void add_candidates(Json& answer, call::CallContext& context, Reason refused) {
                             {"max_call_s", max_call_json(vendor.config)},
                             {"media", media_json(context, plan, vendor.config)},
                             {"codecs", codecs_json(context, vendor.config)}});
+      // It decides instead of taking the call (I-03).
+      if (vendor.config.sip.redirects.to_gateways) candidates.back()["redirect_server"] = true;
       if (plan.contact != nullptr) candidates.back()["contact"] = plan.contact->uri;
       if (plan.address != nullptr)
         candidates.back()["address"] = plan.address->address().to_string();

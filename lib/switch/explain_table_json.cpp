@@ -157,8 +157,10 @@ class VendorTable {
   }
 
   void add(const Json& vendor, std::string passed_over) {
-    std::vector<std::string> cells = {cell(vendor, "rank"), cell(vendor, "gateway"),
-                                      prefix_cell(vendor)};
+    std::vector<std::string> cells = {
+        cell(vendor, "rank"),
+        cell(vendor, "gateway") + (vendor.contains("redirect_server") ? " (decides)" : ""),
+        prefix_cell(vendor)};
     const auto keys = vendor.find("keys");
     for (const std::string& key : keys_)
       cells.push_back(keys == vendor.end() ? "-" : cell(*keys, key.c_str()));

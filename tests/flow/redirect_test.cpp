@@ -1,8 +1,9 @@
 // Vendors that send a call elsewhere (P-21, RFC 3261 section 8.1.3.4).
 #include <map>
 #include <string>
+#include <vector>
 
-#include "flow/flow.hpp"
+#include "flow/office.hpp"
 
 using namespace tandem;
 using namespace tandem::sim;
@@ -265,6 +266,17 @@ TEST_CASE("Redirect server: what it refuses goes nowhere else (I-03)") {
   CHECK(flow.refused() == status);
   CHECK(flow.asked(1) == 0);
   CHECK(flow.asked(2) == 0);
+  const Cdr& cdr = flow.bench.only_cdr();
+  if (status != 503) {
+    CHECK(cdr.end_reason == Reason::CalleeBusy);
+    CHECK(cdr.release_side == ReleaseSide::callee);
+  } else {
+    CHECK(cdr.end_reason == Reason::RedirectFailed);
+    CHECK(cdr.end_code == -34);
+    CHECK(cdr.q850_cause == 41);
+    CHECK(cdr.release_side == ReleaseSide::server);
+    CHECK(cdr.attempts.front().sip_status == 302);
+  }
 }
 
 TEST_CASE("Redirect server: when it says nothing of use, the own routing holds (I-03)") {
@@ -288,5 +300,262 @@ TEST_CASE("Redirect server: when it says nothing of use, the own routing holds (
     CHECK(flow.bench.vendors[1]->last_call()->callee() == flow.dialled);
     call->hang_up();
     CHECK(flow.bench.only_cdr().vendor_gateway == "v2");
+  }
+}
+
+TEST_CASE("Redirect server: it may say whom vendors are shown as the caller (I-03)") {
+  SwitchConfig config = Directed::three();
+  config.provision.vendor_gateways[1].numbers.allow_caller_prefixes = {"49"};
+  std::string caller = "4930123", said = "4930123";
+  bool is_taken = true;
+  SUBCASE("a number") {}
+  SUBCASE("a number with escapes") { said = "%34930123"; }
+  SUBCASE("a number that the vendor's lists refuse") {
+    said = "4430123";
+    is_taken = false;
+  }
+  SUBCASE("what is no number") {
+    said = "nobody!";
+    is_taken = false;
+  }
+  Directed flow(config);
+  flow.server.contacts[flow.dialled] = "<sip:8888@10.0.2.2;caller=" + said + ">";
+  if (!is_taken) {
+    CHECK(flow.refused() == 503);
+    CHECK(flow.bench.only_cdr().end_reason == Reason::RedirectFailed);
+    CHECK(flow.asked(1) == 0);
+    return;
+  }
+  const auto call = flow.bench.connect();
+  CHECK(flow.bench.vendors[1]->last_call()->caller() == caller);
+  call->hang_up();
+  const Cdr& cdr = flow.bench.only_cdr();
+  CHECK(cdr.caller == "1000");
+  CHECK(cdr.caller_out == caller);
+  CHECK(cdr.attempts.back().caller_out == caller);
+}
+
+TEST_CASE("Redirect server: the caller that one place is shown says nothing of the next (I-03)") {
+  Directed flow;
+  flow.bench.vendors[1]->set_plan(refuse(503));
+  flow.server.contacts[flow.dialled] = "<sip:1@v2;caller=4930123>, <sip:2@v3>;q=0.5";
+  const auto call = flow.bench.connect();
+  CHECK(flow.bench.vendors[2]->last_call()->caller() == "1000");
+  call->hang_up();
+  CHECK(flow.bench.only_cdr().caller_out == "1000");
+}
+
+TEST_CASE("Redirect server: each customer says what they are to its calls (I-03)") {
+  SwitchConfig config = Directed::three();
+  CustomerGateway& customer = config.provision.customer_gateways[0];
+  // By prefix and priority it would come last, and behind one that ends the descent.
+  VendorGateway& server = config.provision.vendor_gateways[0];
+  server.priority = 9;
+  config.provision.vendor_gateways[1].prefixes = {"442"};
+  config.provision.vendor_gateways[1].prefix_mode = PrefixMode::expiration;
+  std::size_t asked = 1;
+  bool is_led = true;
+  SUBCASE("vendors among others") {
+    asked = 0;
+    is_led = false;
+  }
+  SUBCASE("nothing") {
+    customer.redirect_servers = RedirectServers::off;
+    asked = 0;
+    is_led = false;
+  }
+  SUBCASE("asked first") { customer.redirect_servers = RedirectServers::first; }
+  SUBCASE("alone in deciding") { customer.redirect_servers = RedirectServers::only; }
+  Directed flow(config);
+  flow.server.contacts[flow.dialled] = "<sip:8888@v3>";
+  const auto call = flow.bench.connect();
+  CHECK(flow.server.asked.size() == asked);
+  CHECK(flow.bench.vendors[is_led ? 2 : 1]->last_call()->callee() ==
+        (is_led ? "8888" : flow.dialled));
+  call->hang_up();
+  CHECK(flow.bench.only_cdr().attempts.size() == asked + 1);
+}
+
+TEST_CASE("Redirect server: one that is off stays so when the others fail (I-03)") {
+  SwitchConfig config = Directed::three();
+  config.provision.customer_gateways[0].redirect_servers = RedirectServers::off;
+  Directed flow(config);
+  for (const std::size_t vendor : {1U, 2U})
+    flow.bench.vendors[vendor]->set_plan(refuse(503));
+  flow.server.contacts[flow.dialled] = "<sip:8888@v3>";
+  CHECK(flow.refused() == 503);
+  CHECK(flow.server.asked.empty());
+  CHECK(flow.bench.only_cdr().attempts.size() == 2);
+}
+
+TEST_CASE("Redirect server: two seconds of silence, then the next one or what the setting says") {
+  SwitchConfig config = base_config(3);
+  for (const std::size_t i : {0U, 1U})
+    config.provision.vendor_gateways[i].sip.redirects.to_gateways = true;
+  CustomerGateway& customer = config.provision.customer_gateways[0];
+  bool only = false;
+  SUBCASE("the own routing") { customer.redirect_servers = RedirectServers::first; }
+  SUBCASE("no routing") {
+    customer.redirect_servers = RedirectServers::only;
+    only = true;
+  }
+  Bench bench(config);
+  for (const std::size_t i : {0U, 1U})
+    bench.vendors[i]->set_silent(true);
+  const auto call = bench.dial();
+  bench.run_s(5);
+  CHECK(call->was_answered() == !only);
+  CHECK(bench.vendors[2]->received("INVITE") == (only ? 0 : 1));
+  if (!only) call->hang_up();
+  const Cdr& cdr = bench.only_cdr();
+  CHECK(cdr.attempts.size() == (only ? 2 : 3));
+  if (only) {
+    CHECK(call->status() == 503);
+    CHECK(cdr.end_reason == Reason::RedirectFailed);
+    CHECK(cdr.attempts[1].reason == Reason::InviteTimeout);
+  } else {
+    CHECK(cdr.pdd_ms >= 4000);
+  }
+}
+
+TEST_CASE("Redirect server: alone in deciding, and there is none that may be asked (I-03)") {
+  SwitchConfig config = base_config(2);
+  config.provision.customer_gateways[0].redirect_servers = RedirectServers::only;
+  SUBCASE("none at all") {}
+  SUBCASE("none for that number") {
+    config.provision.vendor_gateways[0].sip.redirects.to_gateways = true;
+    config.provision.vendor_gateways[0].prefixes = {"33"};
+  }
+  SUBCASE("one without a free line") {
+    config.provision.vendor_gateways[0].sip.redirects.to_gateways = true;
+    config.provision.vendor_gateways[0].line_limit = 0;
+  }
+  Bench bench(config);
+  const auto call = bench.dial();
+  bench.run_s(5);
+  CHECK(call->status() == 503);
+  const Cdr& cdr = bench.only_cdr();
+  CHECK(cdr.end_reason == Reason::RedirectFailed);
+  CHECK(cdr.attempts.empty());
+}
+
+namespace {
+
+/// The office's phones, and a redirect server v1 in the place of Directed's.
+struct DirectedOffice {
+  static SwitchConfig config(CalledRedirectServers servers) {
+    SwitchConfig config = phones_config();
+    config.provision.vendor_gateways.push_back(vendor("v2", "10.0.2.2:5060"));
+    config.provision.vendor_gateways[0].sip.redirects.to_gateways = true;
+    config.provision.phones[0].called_redirect_servers = servers;
+    return config;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Redirect server: each phone says what they are to calls to it (I-03)") {
+  auto servers = CalledRedirectServers::off;
+  bool is_online = true, is_silent = false;
+  // "phone", "v2", or the status that the caller gets.
+  std::string ends = "phone";
+  SUBCASE("off, on line") {}
+  SUBCASE("off, off line") {
+    is_online = false;
+    ends = "480";
+  }
+  SUBCASE("offline, on line") { servers = CalledRedirectServers::offline; }
+  SUBCASE("offline, off line") {
+    servers = CalledRedirectServers::offline;
+    is_online = false;
+    ends = "v2";
+  }
+  SUBCASE("offline, off line, and none decides") {
+    servers = CalledRedirectServers::offline;
+    is_online = false;
+    is_silent = true;
+    ends = "503";
+  }
+  SUBCASE("first, on line") {
+    servers = CalledRedirectServers::first;
+    ends = "v2";
+  }
+  SUBCASE("first, on line, and none decides") {
+    servers = CalledRedirectServers::first;
+    is_silent = true;
+  }
+  SUBCASE("first, off line") {
+    servers = CalledRedirectServers::first;
+    is_online = false;
+    ends = "v2";
+  }
+  SwitchConfig config = DirectedOffice::config(servers);
+  if (is_silent) config.provision.vendor_gateways[0].sip.timers.invite_s = 3;
+  config.provision.phones[0].forward.busy = {{"1002", -1}};
+  PhoneOffice office(config);
+  if (!is_online) {
+    office.phone(1001).register_user("1001", "secret", 0);
+    office.run_s(2);
+  }
+  Redirector server(office, "10.0.2.1:5099");
+  SwitchConfig update = office.config;
+  update.provision.vendor_gateways[0].addresses = {gateway_address("10.0.2.1:5099")};
+  REQUIRE(office.tandem->reload(update).ok());
+  server.contacts["1001"] = "<sip:8888@v2>";
+  if (is_silent) server.port->on_datagram([](const RawDatagram&) {});
+  const auto call = office.dial({}, "1001");
+  office.run_s(10);
+  const auto at_phone = office.phone(1001).last_call();
+  const auto at_vendor = office.vendors[1]->last_call();
+  CHECK((at_phone != nullptr) == (ends == "phone"));
+  CHECK((at_vendor != nullptr) == (ends == "v2"));
+  if (ends == "v2") CHECK(at_vendor->callee() == "8888");
+  CHECK(call->was_answered() == (ends == "phone" || ends == "v2"));
+  if (!call->was_answered()) CHECK(std::to_string(call->status()) == ends);
+  if (ends == "503") CHECK(office.world.cdrs().back().end_reason == Reason::RedirectFailed);
+  if (call->was_answered()) call->hang_up();
+  office.check_clean();
+  office.check_money();
+}
+
+TEST_CASE("Redirect server: a phone says what they are to the calls that it makes (I-03)") {
+  SwitchConfig config = DirectedOffice::config(CalledRedirectServers::off);
+  config.provision.phones[0].redirect_servers = RedirectServers::off;
+  config.provision.vendor_gateways[0].priority = 0;
+  config.provision.vendor_gateways[1].priority = 5;
+  PhoneOffice office(config);
+  const auto call = office.dial_from(1001, "442079460000");
+  office.answered(call);
+  CHECK(office.b->received("INVITE") == 0);
+  CHECK(office.vendors[1]->last_call() != nullptr);
+  call->hang_up();
+  office.check_clean();
+}
+
+TEST_CASE("Redirect server: explain says who decides (I-03)") {
+  SwitchConfig config = Directed::three();
+  config.provision.vendor_gateways[0].priority = 9;
+  auto& servers = config.provision.customer_gateways[0].redirect_servers;
+  std::vector<std::string> expected;
+  SUBCASE("first") {
+    servers = RedirectServers::first;
+    expected = {R"("rules":["redirect_servers first"])", R"("candidates":[{"gateway":"v1")",
+                R"("redirect_server":true)", R"("excluded":[])"};
+  }
+  SUBCASE("only") {
+    servers = RedirectServers::only;
+    expected = {R"("rules":["redirect_servers only"])",
+                R"({"gateway":"v2","reason":"not_come_to","rule":"redirect_servers"})"};
+  }
+  SUBCASE("off") {
+    servers = RedirectServers::off;
+    expected = {R"({"gateway":"v1","reason":"customer_not_allowed","rule":"redirect_servers"})"};
+  }
+  Bench bench(config);
+  const auto answer = bench.tandem->explain({"cust", "1000", "442079460000"});
+  REQUIRE(answer.ok());
+  for (const std::string& part : expected) {
+    CAPTURE(*answer);
+    CHECK(answer->find(part) != std::string::npos);
   }
 }

@@ -94,6 +94,35 @@ TEST_CASE("read_config: phones pick up, and take over what they may (T-10, RFC 3
         Pointers{"/provision/phones/0/replaces"});
 }
 
+TEST_CASE("read_config: phones and gateways say what redirect servers are to them (I-03)") {
+  const auto read_all = [](const std::string& gateway, const std::string& phone) {
+    return read(
+        R"("customer_gateways": [{"id": "c", "addresses": ["10.0.0.9"], "account": "acme")" +
+        gateway + R"(}], "phones": [{"number": "1001", "password": "x", "account": "acme")" +
+        phone + "}]");
+  };
+  const auto plain = read_all("", "");
+  REQUIRE(plain.errors.empty());
+  CHECK(plain.config.provision.customer_gateways[0].redirect_servers ==
+        RedirectServers::as_vendors);
+  CHECK(plain.config.provision.phones[0].redirect_servers == RedirectServers::as_vendors);
+  CHECK(plain.config.provision.phones[0].called_redirect_servers == CalledRedirectServers::off);
+  CHECK(config_warnings(plain.config).empty());
+  const auto set = read_all(R"(, "redirect_servers": "only")",
+                            R"(, "redirect_servers": "off", "called_redirect_servers": "offline")");
+  REQUIRE(set.errors.empty());
+  CHECK(set.config.provision.customer_gateways[0].redirect_servers == RedirectServers::only);
+  CHECK(set.config.provision.phones[0].redirect_servers == RedirectServers::off);
+  CHECK(set.config.provision.phones[0].called_redirect_servers == CalledRedirectServers::offline);
+  // Nobody is there to be asked.
+  const auto warnings = config_warnings(set.config);
+  REQUIRE(warnings.size() == 2);
+  CHECK(warnings[0].pointer == "/provision/customer_gateways/0/redirect_servers");
+  CHECK(warnings[1].pointer == "/provision/phones/0/called_redirect_servers");
+  const auto wrong = read_all("", R"(, "called_redirect_servers": "only")");
+  CHECK(pointers(wrong) == Pointers{"/provision/phones/0/called_redirect_servers"});
+}
+
 TEST_CASE("read_config: a phone has its numbers looked up like a customer gateway (R-20)") {
   const std::string resolvers = R"("lrn_resolvers": [{"id": "db", "kind": "host"}], )";
   const auto phone = [](const std::string& lrn) {
