@@ -163,6 +163,10 @@ struct SwitchCounters {
   /// Now: what peers are asked to keep back of new calls, in percent, by the worker that asks for
   /// the most (RFC 7339).
   std::uint64_t overload_loss_percent = 0;
+  /// Connections of SIP (S-14): now; refused, since there were too many of all or of one peer;
+  /// closed, since no message came, or since the peer did not read what was sent to it.
+  std::uint64_t connections_live = 0, connections_refused = 0, connections_unused = 0,
+                connections_deaf = 0;
 };
 
 /// A softswitch. Any number of them live in one process, independent of each other.

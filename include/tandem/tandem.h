@@ -1864,11 +1864,17 @@ typedef struct tandem_switch_counters {
   uint64_t overload_dropped;      /* got no answer: there was not even time for that */
   uint64_t overload_waited;       /* waited for their turn */
   uint64_t overload_loss_percent; /* now: what peers are asked to keep back (RFC 7339) */
+  /* Connections of SIP. */
+  uint64_t connections_live;    /* now */
+  uint64_t connections_refused; /* too many of all, or of one peer */
+  uint64_t connections_unused;  /* closed: no message came */
+  uint64_t connections_deaf;    /* closed: the peer did not read what was sent to it */
 } tandem_switch_counters;
 #define TANDEM_SWITCH_COUNTERS_INIT                                                                \
   {                                                                                                \
     sizeof(tandem_switch_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0   \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  \
+        0, 0, 0, 0                                                                                 \
   }
 
 /* Opens sockets, database and journal and recovers what a crash left; takes no call before

@@ -119,6 +119,15 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
               counters.malformed);
   page.single("sip_retransmissions_total", "counter", "SIP messages sent again by timers.",
               counters.retransmissions);
+  page.single("sip_connections_live", "gauge", "Connections of SIP over TCP, TLS and WebSocket.",
+              counters.connections_live);
+  page.single("sip_connections_refused_total", "counter",
+              "Connections beyond what all, or one peer, may have.", counters.connections_refused);
+  page.single("sip_connections_unused_total", "counter",
+              "Connections that were closed since no message came.", counters.connections_unused);
+  page.single("sip_connections_deaf_total", "counter",
+              "Connections that were closed since their peers did not read.",
+              counters.connections_deaf);
   page.single("sip_tls_handshakes_total", "counter",
               "TLS connections that came about, made by the switch or by peers.",
               counters.tls_handshakes);

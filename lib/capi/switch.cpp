@@ -484,7 +484,11 @@ int tandem_switch_read_counters(const tandem_switch* object, tandem_switch_count
                                              c.overload_refused,
                                              c.overload_dropped,
                                              c.overload_waited,
-                                             c.overload_loss_percent});
+                                             c.overload_loss_percent,
+                                             c.connections_live,
+                                             c.connections_refused,
+                                             c.connections_unused,
+                                             c.connections_deaf});
     return TANDEM_OK;
   });
 }

@@ -112,6 +112,8 @@ struct StackCounters {
       connections_live{0};  ///< Now, not in total.
   /// What peers are asked to keep back of new calls now, in percent (RFC 7339).
   std::atomic<std::uint64_t> overload_loss_percent{0};
+  /// TCP: closed since their peers did not read what was sent to them.
+  std::atomic<std::uint64_t> connections_deaf{0};
 };
 
 /// All workers of one switch: opens the shared listeners, hands messages to their owner.

@@ -166,7 +166,13 @@ class Transports::Connection final : public io::StreamHandler {
   bool send(std::string_view bytes) {
     if (is_closed_) return false;
     touch();
-    if (stage_ != Stage::connecting) return stream->send(bytes).ok();
+    if (stage_ == Stage::deaf) return false;
+    if (stage_ != Stage::connecting) {
+      const Result<void> sent = stream->send(bytes);
+      // From the loop, since this may be its own handler.
+      if (!sent && sent.error().code == ErrorCode::limit) enter(Stage::deaf);
+      return sent.ok();
+    }
     if (waiting_bytes_ + bytes.size() > StreamFramer::bytes_max) return false;
     waiting_bytes_ += bytes.size();
     waiting_.emplace_back(bytes);
@@ -247,6 +253,7 @@ class Transports::Connection final : public io::StreamHandler {
     connecting,  // ours, or TLS or WebSocket is not agreed on yet; what was sent waits
     unproven,    // accepted, and no whole message came yet
     open,
+    deaf,  // it does not read, and more waits for it than may: it is closed in the next turn
   };
 
   [[nodiscard]] Path own_path() const noexcept {
@@ -298,6 +305,8 @@ class Transports::Connection final : public io::StreamHandler {
         return owner_.config_.connect_timeout_us;
       case Stage::unproven:
         return owner_.config_.first_message_us;
+      case Stage::deaf:
+        return 0;
       case Stage::open:
         break;
     }
@@ -320,6 +329,7 @@ class Transports::Connection final : public io::StreamHandler {
       note_handshake_failure("nothing was agreed on in time");
     }
     if (stage_ == Stage::unproven) bump(owner_.counters_.connections_unused);
+    if (stage_ == Stage::deaf) bump(owner_.counters_.connections_deaf);
     fail();
   }
   /// Notes whether the peer that made the connection is let in by the files of TLS that hold now.

@@ -255,6 +255,10 @@ SwitchCounters Switch::Body::counters() const {
     sum.overload_refused += sip.overload_refused.load();
     sum.overload_dropped += sip.overload_dropped.load();
     sum.overload_waited += sip.arrivals_waited.load();
+    sum.connections_live += sip.connections_live.load();
+    sum.connections_refused += sip.connections_refused.load() + sip.peer_connections_refused.load();
+    sum.connections_unused += sip.connections_unused.load();
+    sum.connections_deaf += sip.connections_deaf.load();
     sum.overload_loss_percent =
         std::max(sum.overload_loss_percent, sip.overload_loss_percent.load());
   }

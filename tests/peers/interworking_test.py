@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Peers that are no test tools: baresip as caller and called party, Kamailio as a vendor's proxy."""
+"""Peers that are no test tools: baresip as caller and called party, Kamailio as a vendor's proxy and registrar."""
 import struct
 import wave
 
@@ -174,6 +174,52 @@ request_route {{
 """
 
 
+REGISTRAR = """
+listen=udp:127.0.0.1:{port}
+children=2
+log_stderror=yes
+debug=1
+loadmodule "tm.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "sl.so"
+loadmodule "maxfwd.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "auth.so"
+modparam("usrloc", "db_mode", 0)
+modparam("registrar", "min_expires", 1)
+request_route {{
+  if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+  if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
+  if (has_totag()) {{
+    if (loose_route()) {{ t_relay(); exit; }}
+    if (is_method("ACK") && t_check_trans()) {{ t_relay(); exit; }}
+    if ($rU == "trunk1" && lookup("location")) t_relay();  # SIPp's caller follows no route
+    exit;
+  }}
+  if (is_method("REGISTER")) {{
+    if (!pv_www_authenticate("carrier.example", "secret", "0")) {{ www_challenge("carrier.example", "1"); exit; }}
+    if ($au != "trunk1" || $tU != "trunk1") {{ sl_send_reply("403", "Not yours"); exit; }}
+    save("location"); exit;
+  }}
+  record_route();
+  if ($rU == "trunk1") {{
+    if (!lookup("location")) {{ sl_send_reply("480", "Not registered"); exit; }}
+    $rU = "442079460000";  # the number that is the trunk's
+    t_relay(); exit;
+  }}
+  # From the trunk: who is registered may call, with the password.
+  if (!pv_proxy_authenticate("carrier.example", "secret", "0")) {{ proxy_challenge("carrier.example", "1"); exit; }}
+  consume_credentials();
+  $du = "sip:127.0.0.1:{uas}";
+  t_relay();
+}}
+"""
+
+
 class Kamailio:
     """One that runs `text`, with its port and that of the called party for {port} and {uas}."""
 
@@ -220,5 +266,39 @@ def kamailio_as_vendor():
         switch.expect_idle()
 
 
+def kamailio_as_registrar():
+    """A carrier that we register at (R-25): it challenges, is called with the password, calls us where we registered, and
+    knows us no more when we have stopped."""
+    carrier, far, near = free_port(), free_port(), free_port()
+    vendors = [
+        {"id": "carrier", "addresses": ["127.0.0.1:%d" % carrier], "registration": "outbound", "prefixes": ["44"],
+         "auth": {"username": "trunk1", "password": "secret"}, "customers": {"deny": ["from-carrier"]}},
+        {"id": "inside", "addresses": ["127.0.0.1:%d" % near], "customers": {"allow": ["from-carrier"]}}]
+    customers = [{"id": "cust", "addresses": [CUSTOMER], "account": "acme"},
+                 {"id": "from-carrier", "addresses": ["127.0.0.1:%d" % carrier], "account": "acme"}]
+    outside = {"address": "127.0.0.6", "target": "127.0.0.1:%d" % carrier}
+    switch = Switch("registrar", vendors, customers)
+    with Kamailio(switch.folder, carrier, far, REGISTRAR):
+        with switch:
+            def is_registered():
+                rows = json.loads(switch.api("/api/v1/gateways"))
+                return [row for row in rows if row["id"] == "carrier" and "unregistered" not in json.dumps(row)
+                        and "registered" in json.dumps(row)]
+            wait_until(is_registered, 10, "it is registered")
+            with Sipp(switch, "uas", port=far, calls=3) as callee, uac(switch, "-d", "300", calls=3) as caller:
+                caller.expect_good()
+                del callee
+            with Sipp(switch, "uas", port=near, calls=2) as callee, \
+                    Sipp(switch, "uac", "-s", "trunk1", "-d", "300", **outside, calls=2) as caller:
+                caller.expect_good()
+                del callee
+            records = switch.wait_cdrs(5)
+            ways = sorted((r["customer_gateway"], r["vendor_gateway"]) for r in records)
+            expect(ways == [("cust", "carrier")] * 3 + [("from-carrier", "inside")] * 2, "both ways", ways)
+            switch.expect_idle()
+        with Sipp(switch, "refused_480", "-s", "trunk1", **outside) as caller:
+            caller.expect_good()
+
+
 if __name__ == "__main__":
-    main({f.__name__: f for f in (kamailio_as_vendor, baresip_talks_both_ways)})
+    main({f.__name__: f for f in (kamailio_as_vendor, kamailio_as_registrar, baresip_talks_both_ways)})

@@ -164,6 +164,8 @@ def test_a_switch_answers_options(tmp_path: Path) -> None:
         assert switch.counters().datagrams_received >= 1
         assert switch.counters().overload_refused == switch.counters().overload_dropped == 0
         assert switch.counters().overload_loss_percent == switch.counters().overload_waited == 0
+        assert switch.counters().connections_live == switch.counters().connections_deaf == 0
+        assert switch.counters().connections_refused == switch.counters().connections_unused == 0
         assert switch.reload(config(tmp_path)) == []
         with pytest.raises(tandem.Error) as raised:
             switch.disconnect(12345)

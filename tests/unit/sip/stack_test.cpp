@@ -440,6 +440,34 @@ TEST_CASE("Stack: a connection without a whole message is closed soon, an idle o
   CHECK(stack.counters().connections_unused == 3);
 }
 
+TEST_CASE("Stack: a peer that does not read what it asks for is cut off, and nobody else (S-14)") {
+  Stack stack;
+  Peer text(stack.network, "127.0.0.1:7000");
+  StreamPeer deaf(stack.network, "127.0.0.1:5060");
+  StreamPeer good(stack.network, "127.0.0.1:5060");
+  stack.run_ms(1);
+  Peer::Request options;
+  options.method = "OPTIONS";
+  options.transport = "TCP";
+  good.send(text.text(options));
+  deaf.send(text.text(options));
+  stack.run_ms(1);
+  CHECK(stack.counters().connections_live == 2);
+  const std::size_t room_bytes = stack.network.stream_room_bytes;
+  deaf.send(text.text(options));
+  stack.network.stream_room_bytes = 10;  // of what waits for it already, all is taken
+  stack.run_ms(2);
+  stack.network.stream_room_bytes = room_bytes;
+  CHECK(deaf.is_closed);
+  CHECK_FALSE(good.is_closed);
+  CHECK(stack.counters().connections_deaf == 1);
+  CHECK(stack.counters().connections_live == 1);
+  good.received.clear();
+  good.send(text.text(options));
+  stack.run_ms(1);
+  CHECK(good.received.starts_with("SIP/2.0 200"));
+}
+
 TEST_CASE("Stack: a connection that is not made in time fails what waits for it, for good (S-14)") {
   Stack stack;
   StreamServer b(stack.network, "127.0.0.1:6000");
