@@ -124,7 +124,7 @@ class FaultVfs {
       owner.media_.erase(name);
       owner.flushed_bytes_.erase(name);
     }
-    return owner.real_->xDelete(owner.real_, name, sync_folder);
+    return owner.real_->xDelete(owner.real_, name, 0);
   }
 
   static sqlite3_io_methods make_methods() {

@@ -130,20 +130,19 @@ std::vector<Row> metrics_rows(const std::vector<Counted>& all, ReportSlot slot, 
                by_deck ? c.call->customer.rate_deck : "",
                by_area ? c.call->customer.rate_prefix : ""};
   };
-  std::set<Key> keys;
+  std::map<Key, std::vector<Counted>> groups;
   std::int64_t all_talk_ms = 0;
   for (const Counted& c : all) {
-    keys.insert(key_of(c));
+    groups[key_of(c)].push_back(c);
     if (c.has_money) all_talk_ms += c.call->talk_time_ms;
   }
   std::vector<Row> rows;
-  for (const Key& key : keys) {
+  for (const auto& [key, group] : groups) {
     std::int64_t attempts = 0, answered = 0, responses = 0, connected = 0, effective = 0;
     std::int64_t alerted = 0, pdd_ms = 0, talk_ms = 0, billed_s = 0;
     std::map<Reason, int> reasons;
     std::map<std::string, std::array<std::int64_t, 3>> money;
-    for (const Counted& c : all) {
-      if (key_of(c) != key) continue;
+    for (const Counted& c : group) {
       ++attempts;
       answered += c.answered;
       responses += c.response;

@@ -8,6 +8,7 @@
 
 #include "tandem/cdr.hpp"
 #include "tandem/clock.hpp"
+#include "unit/cdr/fault_vfs.hpp"
 #include "unit/cdr/report_oracle.hpp"
 #include "unit/cdr/temporary_folder.hpp"
 
@@ -18,6 +19,7 @@ struct StoredDays {
   std::vector<Cdr> all;  // in the order of their numbers
 
   StoredDays(std::uint64_t count, std::uint64_t seed) {
+    const FaultVfs quick;  // which flushes nothing for real
     SeededRandom random(seed);
     auto sink = make_sqlite_sink(folder.path());
     REQUIRE(sink.ok());
