@@ -54,6 +54,26 @@ bool read_format(const Options& options, const std::vector<std::string>& known,
   return false;
 }
 
+// What was asked for and cannot be had on this machine, by this user.
+void warn_of_backends(const tandem::SwitchConfig& config,
+                      std::vector<tandem::ConfigError>& warnings) {
+  tandem::MediaConfig media;
+  (config.media_address.is_ipv6() ? media.address6 : media.address) = config.media_address;
+  if (config.media_address6) media.address6 = *config.media_address6;
+  media.port_first = config.media_port_low;
+  media.port_last = config.media_port_high;
+  media.kernel = config.media_kernel;
+  for (const tandem::MediaBackendState& state : tandem::MediaRelay::probe(media)) {
+    const bool is_wanted =
+        state.backend == config.media_backend ||
+        (state.backend == tandem::MediaBackend::kernel && !config.media_kernel.interfaces.empty());
+    if (is_wanted && !state.is_usable)
+      warnings.push_back({"/media/backend", std::string("the backend ") +
+                                                tandem::media_backend_name(state.backend) +
+                                                " cannot be used here: " + state.detail});
+  }
+}
+
 int check(const Options& options) {
   if (options.has("reference")) {
     std::fputs(tandem::config_reference_markdown().c_str(), stdout);
@@ -65,6 +85,7 @@ int check(const Options& options) {
   std::vector<tandem::ConfigError> warnings = tandem::config_warnings(*config);
   for (tandem::ConfigError& name : tandem::unresolved_names(*config))
     warnings.push_back(std::move(name));
+  warn_of_backends(*config, warnings);
   for (const tandem::ConfigError& warning : warnings) {
     std::fprintf(stderr, "%s:%s: warning: %s\n", options.text("config").c_str(),
                  warning.pointer.c_str(), warning.message.c_str());

@@ -23,6 +23,7 @@
 #include "tandem/export.h"
 #include "tandem/lrn.hpp"
 #include "tandem/maintenance.hpp"
+#include "tandem/media_backend.hpp"
 #include "tandem/media_options.hpp"
 #include "tandem/number_policy.hpp"
 #include "tandem/number_transform.hpp"
@@ -465,7 +466,8 @@ struct SwitchConfig {
   std::optional<IpAddress> media_address6;  ///< For IPv6 media beside an IPv4 `media_address`.
   std::uint16_t media_port_low = 10000;
   std::uint16_t media_port_high = 39999;
-  std::string media_backend = "auto";        ///< "auto" or "portable".
+  MediaBackend media_backend = MediaBackend::automatic;
+  MediaKernelConfig media_kernel;  ///< But `adopted_silence_ms`: no_media_hangup_s says that.
   std::int32_t media_shards = 1;             ///< MediaConfig::shards.
   std::int32_t media_nice = -10;             ///< MediaConfig::nice.
   std::optional<RecordingConfig> recording;  ///< Nothing: no call is recorded.

@@ -12,6 +12,7 @@
 #include "tandem/error.hpp"
 #include "tandem/export.h"
 #include "tandem/media_audio.hpp"
+#include "tandem/media_backend.hpp"
 #include "tandem/media_options.hpp"
 #include "tandem/srtp.hpp"
 #include "tandem/values.hpp"
@@ -52,6 +53,8 @@ struct MediaConfig {
   /// Open files that the program will want beside these, such as those of recordings, 0..1,000,000:
   /// second sockets leave them.
   unsigned files_reserved = 0;
+  MediaBackend backend = MediaBackend::automatic;
+  MediaKernelConfig kernel{};  ///< Of MediaBackend::kernel.
   /// Told on a relay thread that events wait; again only after take_events(). Must not block, and
   /// must not call the relay.
   std::function<void()> on_events{};
@@ -315,7 +318,8 @@ class TANDEM_EXPORT MediaRelay {
  public:
   /// Binds `ready_pairs` and starts the threads.
   /// Errors: invalid_argument (a field out of range), io (an address is not one of this machine, a
-  /// thread or epoll was refused), limit (no port pair could be bound).
+  /// thread or epoll was refused), limit (no port pair could be bound), unsupported (the named
+  /// backend cannot be used here).
   static Result<MediaRelay> create(const MediaConfig& config);
 
   explicit MediaRelay(std::shared_ptr<media::RelayCore> core) noexcept;  ///< For lib/media.
@@ -330,6 +334,11 @@ class TANDEM_EXPORT MediaRelay {
                             IpAddress::Family callee = IpAddress::Family::ipv4);
 
   [[nodiscard]] MediaRelayStats stats() const noexcept;
+
+  /// Each backend, best first: which one runs, and why others could not be used.
+  [[nodiscard]] std::vector<MediaBackendState> backends() const;
+  /// The same of `config` without making a relay.
+  [[nodiscard]] static std::vector<MediaBackendState> probe(const MediaConfig& config);
 
   /// Takes up to `events_max` of what was seen, of each session in its order; waits up to `wait_us`
   /// for the first one (0..60,000,000; 0: not; a relay on the loop of its caller never waits). One

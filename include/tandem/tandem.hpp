@@ -33,6 +33,7 @@
 #include "tandem/lrn.hpp"
 #include "tandem/maintenance.hpp"
 #include "tandem/margin.hpp"
+#include "tandem/media_backend.hpp"
 #include "tandem/media_options.hpp"
 #include "tandem/media_recorder.hpp"
 #include "tandem/media_relay.hpp"

@@ -56,6 +56,15 @@ Result<void> check(const MediaConfig& config) {
       check_range<unsigned>("receive_buffer_bytes", config.receive_buffer_bytes, 2304, 4U << 20),
       check_range<unsigned>("events_max", config.events_max, 0, 1U << 20),
       check_range<unsigned>("files_reserved", config.files_reserved, 0, 1'000'000),
+      check_range<std::size_t>("number of interfaces", config.kernel.interfaces.size(), 0, 16),
+      config.kernel.packets_per_s_max == 0
+          ? Result<void>()
+          : check_range<unsigned>("packets_per_s_max", config.kernel.packets_per_s_max, 50,
+                                  1'000'000),
+      check_range<unsigned>("adopted_silence_ms", config.kernel.adopted_silence_ms, 1000,
+                            3'600'000),
+      check_range<unsigned>("backend", static_cast<unsigned>(config.backend), 0,
+                            static_cast<unsigned>(MediaBackend::kernel)),
       check_range<unsigned>("event_kinds", config.event_kinds, 0,
                             (2U << static_cast<unsigned>(MediaEvent::Kind::digit)) - 1),
   };
@@ -349,6 +358,15 @@ void RelayCore::close(MediaSession& session) noexcept {
     flows_.close(slot);
     pool(local(slot).ip.family)->give_back(session.shard_, slot, true, now_us);
   }
+}
+
+std::vector<MediaBackendState> RelayCore::backends() const {
+  std::vector<MediaBackendState> states = backends_;
+  if (states.empty()) return {{MediaBackend::portable, true, true, how()}};
+  for (MediaBackendState& state : states) {
+    if (state.is_running) state.detail = how();  // as it is now
+  }
+  return states;
 }
 
 MediaRelayStats RelayCore::stats() const noexcept {
@@ -841,6 +859,8 @@ Result<MediaSession> MediaRelay::open(IpAddress::Family caller, IpAddress::Famil
 }
 
 MediaRelayStats MediaRelay::stats() const noexcept { return core_->stats(); }
+
+std::vector<MediaBackendState> MediaRelay::backends() const { return core_->backends(); }
 
 std::vector<MediaEvent> MediaRelay::take_events(std::size_t events_max, std::int64_t wait_us) {
   const std::shared_ptr<media::RelayCore> core = core_;  // whoever waits keeps it

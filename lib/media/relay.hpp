@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "io/loop.hpp"
@@ -50,6 +51,13 @@ class RelayCore : public std::enable_shared_from_this<RelayCore>, public Datagra
   Result<MediaSession> open(IpAddress::Family caller, IpAddress::Family callee);
   void close(MediaSession& session) noexcept;
   [[nodiscard]] MediaRelayStats stats() const noexcept;
+
+  /// How packets are carried, in a few words.
+  [[nodiscard]] virtual std::string how() const { return "the loop of its caller"; }
+  /// What start_backend() found out; a relay on a loop was not chosen by it.
+  void set_backends(std::vector<MediaBackendState> backends) { backends_ = std::move(backends); }
+  [[nodiscard]] std::vector<MediaBackendState> backends() const;
+
   std::vector<MediaEvent> take_events(std::size_t events_max, std::int64_t wait_us);
   [[nodiscard]] bool has_events() const noexcept { return !rings_.empty(); }
 
@@ -138,6 +146,7 @@ class RelayCore : public std::enable_shared_from_this<RelayCore>, public Datagra
     std::atomic<std::size_t> count{0};
   };
   std::unique_ptr<BusyBridges[]> busy_;  // one per shard
+  std::vector<MediaBackendState> backends_;
 
   struct Retired {
     std::shared_ptr<const void> what;

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "base/thread.hpp"
+#include "media/backend.hpp"
 #include "media/open_files.hpp"
 #include "media/relay.hpp"
 
@@ -177,6 +178,9 @@ class SystemRelay final : public RelayCore {
   void on_bridge_busy(unsigned shard) noexcept override;
   bool send_datagram(unsigned shard, const Onward& onward) noexcept override;
   [[nodiscard]] bool has_threads() const noexcept override { return true; }
+  [[nodiscard]] std::string how() const override {
+    return "epoll, " + std::to_string(shards_) + (shards_ == 1 ? " thread" : " threads");
+  }
   std::optional<Error> fill();
   void run_filler() noexcept;
   void raise_priority() noexcept;
@@ -627,15 +631,11 @@ ssize_t SystemRelay::receive_with_overflows(int socket, std::size_t place, Syste
 }
 
 }  // namespace
-}  // namespace tandem::media
 
-namespace tandem {
-
-Result<MediaRelay> MediaRelay::create(const MediaConfig& config) {
-  if (Result<void> checked = media::check(config); !checked) return std::move(checked).error();
-  auto core = std::make_shared<media::SystemRelay>(config);
+Result<std::shared_ptr<RelayCore>> start_portable(const MediaConfig& config) {
+  auto core = std::make_shared<SystemRelay>(config);
   if (Result<void> started = core->start(); !started) return std::move(started).error();
-  return MediaRelay(std::move(core));
+  return std::shared_ptr<RelayCore>(std::move(core));
 }
 
-}  // namespace tandem
+}  // namespace tandem::media

@@ -490,6 +490,11 @@ Result<void> Switch::Body::open_media() {
   media.tos = static_cast<std::uint8_t>(config_.parameters.media_tos);
   const unsigned pairs = (media.port_last - media.port_first + 1U) / 2U;
   media.ready_pairs = std::clamp(pairs, 2U, media.ready_pairs);
+  media.backend = config_.media_backend;
+  media.kernel = config_.media_kernel;
+  if (config_.parameters.no_media_hangup_s > 0)
+    media.kernel.adopted_silence_ms =
+        static_cast<std::uint32_t>(config_.parameters.no_media_hangup_s) * 1000;
   media.events_max = media_events_max;
   if (config_.recording) media.files_reserved = static_cast<unsigned>(config_.recording->calls_max);
   // Others must not fill the room of these: a spray over the ports is one event a second for each.
@@ -502,6 +507,14 @@ Result<void> Switch::Body::open_media() {
                               : MediaRelay::create(media);
   if (!relay) return relay.error();
   relay_.emplace(std::move(*relay));
+  for (const MediaBackendState& state : relay_->backends()) {
+    const bool is_missed = !state.is_usable && state.backend == MediaBackend::kernel &&
+                           !config_.media_kernel.interfaces.empty();
+    if (state.is_running || is_missed)
+      log_.write(is_missed ? LogLevel::warning : LogLevel::info, "media",
+                 is_missed ? "a media backend could not be used" : "media is relayed",
+                 {{"backend", media_backend_name(state.backend)}, {"detail", state.detail}});
+  }
   commons_->relay = &*relay_;
   return open_recorder();
 }

@@ -272,7 +272,10 @@ SwitchCounters Switch::Body::counters() const {
     }
   }
   sum.calls_live = live_calls();
-  if (is_open && relay_) sum.media = relay_->stats();
+  if (is_open && relay_) {
+    sum.media = relay_->stats();
+    sum.media_backends = relay_->backends();
+  }
   if (is_open && recorder_) sum.recorder = recorder_->stats();
   sum.media_sessions_live = sum.media.sessions;
   workers_lock.unlock();

@@ -119,6 +119,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
                        update.media_port_low != before.media_port_low ||
                        update.media_port_high != before.media_port_high ||
                        update.media_backend != before.media_backend ||
+                       update.media_kernel != before.media_kernel ||
                        update.media_shards != before.media_shards ||
                        update.media_nice != before.media_nice);
   differs("parameters.sip_tos", update.parameters.sip_tos != before.parameters.sip_tos);

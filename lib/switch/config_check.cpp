@@ -138,6 +138,13 @@ class Checker {
         config_.media_address.family != IpAddress::Family::none)
       fail("/media/address",
            config_.media_address.to_string() + " is no address that a peer could send media to");
+    const bool may_be_kernel = config_.media_backend == MediaBackend::automatic ||
+                               config_.media_backend == MediaBackend::kernel;
+    if (config_.media_backend == MediaBackend::kernel && config_.media_kernel.interfaces.empty())
+      fail("/media/kernel/interfaces", "needed by the backend kernel");
+    if (!may_be_kernel && config_.media_kernel != MediaKernelConfig{})
+      fail("/media/kernel", std::string("the backend ") +
+                                media_backend_name(config_.media_backend) + " reads none of it");
   }
 
   void check_listener_tls(const ListenConfig& listener, const std::string& pointer) {

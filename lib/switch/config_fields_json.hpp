@@ -53,6 +53,7 @@ const std::vector<Field<Parameters>>& parameter_fields();
 const std::vector<Field<SwitchConfig>>& sip_fields();
 const std::vector<Field<TlsConfig>>& tls_fields();
 const std::vector<Field<SwitchConfig>>& media_fields();
+const std::vector<Field<MediaKernelConfig>>& media_kernel_fields();
 const std::vector<Field<RecordingConfig>>& recording_fields();
 const std::vector<Field<SwitchConfig>>& admin_fields();
 const std::vector<Field<CdrSinkConfig>>& sink_fields();

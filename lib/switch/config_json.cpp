@@ -339,6 +339,7 @@ std::string config_reference_markdown() {
   append_table(page, "`sip`", sip_fields());
   append_table(page, "`sip.tls`", tls_fields());
   append_table(page, "`media`", media_fields());
+  append_table(page, "`media.kernel`", media_kernel_fields());
   append_table(page, "`recording`", recording_fields());
   append_table(page, "`admin`", admin_fields());
   append_table(page, "`cdr`", cdr_fields());

@@ -178,6 +178,38 @@ const std::vector<Field<SwitchConfig>>& sip_fields() {
   return fields;
 }
 
+const std::vector<Field<MediaKernelConfig>>& media_kernel_fields() {
+  static const std::vector<Field<MediaKernelConfig>> fields = {
+      {"interfaces", "array of text", "required", "Network interfaces that media comes in by.",
+       [](Reader& r, const Json& v, MediaKernelConfig& k) {
+         constexpr std::size_t interfaces_max = 16;
+         k.interfaces.clear();
+         r.each(v, [&](const Json& item) {
+           std::string name;
+           if (r.string(item, name, 15)) k.interfaces.push_back(std::move(name));
+         });
+         if (v.is_array() && (v.empty() || v.size() > interfaces_max))
+           r.fail("expected 1 to 16 interfaces");
+       }},
+      {"folder", "absolute path", "/sys/fs/bpf/tandem",
+       "On a bpf file system; what is there goes on relaying when the process dies. One for each "
+       "switch.",
+       [](Reader& r, const Json& v, MediaKernelConfig& k) {
+         if (r.string(v, k.folder, 200) && (k.folder.empty() || k.folder.front() != '/'))
+           r.fail("\"" + k.folder + "\" is no absolute path");
+       }},
+      {"packets_per_s_max", "integer 50..1000000, 0", "5000",
+       "Packets of one direction of a call that are passed on in a second; 0: any number.",
+       [](Reader& r, const Json& v, MediaKernelConfig& k) {
+         std::int64_t wide = 0;
+         if (!r.integer(v, 0, 1'000'000, wide)) return;
+         if (wide != 0 && wide < 50) r.fail(std::to_string(wide) + " is below 50 and not 0");
+         k.packets_per_s_max = static_cast<std::uint32_t>(wide);
+       }},
+  };
+  return fields;
+}
+
 const std::vector<Field<SwitchConfig>>& media_fields() {
   static const std::vector<Field<SwitchConfig>> fields = {
       {"address", "IP", "address of the first listener", "Address of relayed media.",
@@ -216,15 +248,20 @@ const std::vector<Field<SwitchConfig>>& media_fields() {
            c.media_port_high = static_cast<std::uint16_t>(ports[1]);
          }
        }},
-      {"backend", "auto|portable", "auto", "How packets are relayed.",
+      {"backend", "auto|portable|fast|kernel", "auto",
+       "How packets are relayed (docs/media.md). `auto`: `kernel` where `kernel` names interfaces "
+       "and it can be used, else `portable`. One that is named and cannot be used ends the start.",
        [](Reader& r, const Json& v, SwitchConfig& c) {
-         std::string text;
-         if (!r.string(v, text)) return;
-         if (text != "auto" && text != "portable") {
-           r.fail("\"" + text + "\" is not one of auto, portable");
-         } else {
-           c.media_backend = text;
-         }
+         r.choice<MediaBackend>(v,
+                                {{"auto", MediaBackend::automatic},
+                                 {"portable", MediaBackend::portable},
+                                 {"fast", MediaBackend::fast},
+                                 {"kernel", MediaBackend::kernel}},
+                                c.media_backend);
+       }},
+      {"kernel", "object", "none", "What the `kernel` backend needs.",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         read_object(r, v, media_kernel_fields(), {"interfaces"}, c.media_kernel);
        }},
       {"shards", "integer 1..64", "1", "Relay threads; a call stays on one of them.",
        [](Reader& r, const Json& v, SwitchConfig& c) { r.number(v, 1, 64, c.media_shards); }},

@@ -25,7 +25,7 @@ TEST_CASE("read_config: every key has the default that the reference names") {
   CHECK(config.path(config.database) == "/etc/tandem/switch.db");
   CHECK(config.path("/var/x") == "/var/x");
   CHECK(config.sip_workers == 1);
-  CHECK(config.media_backend == "auto");
+  CHECK(config.media_backend == MediaBackend::automatic);
   CHECK_FALSE(config.admin_listen);
   CHECK(config.cdr_journal == "journal");
   REQUIRE(config.cdr_sinks.size() == 1);
