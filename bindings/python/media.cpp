@@ -98,6 +98,14 @@ std::uint32_t event_bit(const std::string& name) {
   throw Failure{{ErrorCode::invalid_argument, "media event \"" + name + "\" is not known"}};
 }
 
+MediaBackend backend_named(const std::string& name) {
+  for (const MediaBackend backend : {MediaBackend::automatic, MediaBackend::portable,
+                                     MediaBackend::fast, MediaBackend::kernel}) {
+    if (name == media_backend_name(backend)) return backend;
+  }
+  throw Failure{{ErrorCode::invalid_argument, "media backend \"" + name + "\" is not known"}};
+}
+
 IpAddress::Family family(int version) {
   if (version == 4) return IpAddress::Family::ipv4;
   if (version == 6) return IpAddress::Family::ipv6;
@@ -305,7 +313,19 @@ void bind_media(py::module_& m) {
       .def_readonly("taps_dropped", &MediaRelayStats::taps_dropped)
       .def_readonly("digits", &MediaRelayStats::digits)
       .def_readonly("packets_not_authentic", &MediaRelayStats::packets_not_authentic)
-      .def_readonly("packets_not_sealed", &MediaRelayStats::packets_not_sealed);
+      .def_readonly("packets_not_sealed", &MediaRelayStats::packets_not_sealed)
+      .def_readonly("streams_in_kernel", &MediaRelayStats::streams_in_kernel)
+      .def_readonly("packets_in_kernel", &MediaRelayStats::packets_in_kernel)
+      .def_readonly("packets_policed", &MediaRelayStats::packets_policed)
+      .def_readonly("sessions_adopted", &MediaRelayStats::sessions_adopted)
+      .def_readonly("sessions_unclaimed", &MediaRelayStats::sessions_unclaimed);
+
+  py::class_<MediaBackendState>(m, "MediaBackendState")
+      .def_property_readonly(
+          "backend", [](const MediaBackendState& s) { return media_backend_name(s.backend); })
+      .def_readonly("is_usable", &MediaBackendState::is_usable)
+      .def_readonly("is_running", &MediaBackendState::is_running)
+      .def_readonly("detail", &MediaBackendState::detail);
 
   py::class_<MediaRecording>(m, "MediaRecording")
       .def("stop", &MediaRecording::stop)
@@ -359,7 +379,10 @@ void bind_media(py::module_& m) {
       .def(py::init([](const std::string& address, const std::string& address6,
                        std::pair<std::uint16_t, std::uint16_t> ports, unsigned shards,
                        unsigned ready_pairs, std::uint8_t tos, int nice, unsigned events_max,
-                       const std::vector<std::string>& event_kinds, unsigned files_reserved) {
+                       const std::vector<std::string>& event_kinds, unsigned files_reserved,
+                       const std::string& backend, const std::vector<std::string>& interfaces,
+                       const std::string& kernel_folder, std::uint32_t kernel_packets_per_s_max,
+                       std::uint32_t kernel_adopted_silence_ms) {
              MediaConfig config;
              config.address = address_or_none(address);
              config.address6 = address_or_none(address6);
@@ -373,19 +396,36 @@ void bind_media(py::module_& m) {
              for (const std::string& name : event_kinds)
                config.event_kinds |= event_bit(name);
              config.files_reserved = files_reserved;
+             config.backend = backend_named(backend);
+             config.kernel.interfaces = interfaces;
+             config.kernel.folder = kernel_folder;
+             config.kernel.packets_per_s_max = kernel_packets_per_s_max;
+             config.kernel.adopted_silence_ms = kernel_adopted_silence_ms;
              return Held<Relay>(new Relay{std::make_shared<MediaRelay>(
                  take(unlocked([&] { return MediaRelay::create(config); })))});
            }),
            "address"_a = "", py::kw_only(), "address6"_a = "",
            "ports"_a = std::pair<int, int>(10000, 19999), "shards"_a = 1, "ready_pairs"_a = 256,
            "tos"_a = 0, "nice"_a = -10, "events_max"_a = 0,
-           "event_kinds"_a = std::vector<std::string>(), "files_reserved"_a = 0)
+           "event_kinds"_a = std::vector<std::string>(), "files_reserved"_a = 0,
+           "backend"_a = "auto", "kernel_interfaces"_a = std::vector<std::string>(),
+           "kernel_folder"_a = MediaKernelConfig{}.folder,
+           "kernel_packets_per_s_max"_a = MediaKernelConfig{}.packets_per_s_max,
+           "kernel_adopted_silence_ms"_a = MediaKernelConfig{}.adopted_silence_ms)
       .def(
           "open",
           [](Relay& relay, int caller, int callee) {
             return take(relay.open()->open(family(caller), family(callee)));
           },
           "caller"_a = 4, "callee"_a = 4)
+      .def(
+          "adopt",
+          [](Relay& relay, const std::string& caller_rtp, const std::string& callee_rtp) {
+            return take(relay.open()->adopt(take(SocketAddress::parse(caller_rtp, 0)),
+                                            take(SocketAddress::parse(callee_rtp, 0))));
+          },
+          "caller_rtp"_a, "callee_rtp"_a)
+      .def("backends", [](Relay& relay) { return relay.open()->backends(); })
       .def("stats", [](Relay& relay) { return relay.open()->stats(); })
       .def(
           "take_events",

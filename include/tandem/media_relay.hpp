@@ -183,6 +183,12 @@ struct MediaRelayStats {
   /// Not encrypted and so not sent, since their place in the stream had been used: repeated ones,
   /// and late ones of more than 64 packets.
   std::uint64_t packets_not_sealed = 0;
+  /// Gauge: directions of calls that the kernel passes on itself (MediaBackend::kernel).
+  std::uint64_t streams_in_kernel = 0;
+  std::uint64_t packets_in_kernel = 0;   ///< Of packets_forwarded: those that it passed on.
+  std::uint64_t packets_policed = 0;     ///< Above MediaKernelConfig::packets_per_s_max; dropped.
+  std::uint64_t sessions_adopted = 0;    ///< That were found running when the relay began.
+  std::uint64_t sessions_unclaimed = 0;  ///< Gauge: of them, those that nobody took back over.
 };
 
 /// Ports of one call: an RTP and an RTCP port towards each side. Destroying it ends the relaying at
@@ -334,6 +340,12 @@ class TANDEM_EXPORT MediaRelay {
                             IpAddress::Family callee = IpAddress::Family::ipv4);
 
   [[nodiscard]] MediaRelayStats stats() const noexcept;
+
+  /// Takes a session over that the kernel went on relaying after the process that opened it died,
+  /// by its RTP ports (MediaSession::local_rtp()). It has its latched sources and its counters;
+  /// all that its owner set has to be set again. Until then, and after `adopted_silence_ms` of
+  /// silence no more, it is relayed as it was. Errors: not_found.
+  Result<MediaSession> adopt(const SocketAddress& caller_rtp, const SocketAddress& callee_rtp);
 
   /// Each backend, best first: which one runs, and why others could not be used.
   [[nodiscard]] std::vector<MediaBackendState> backends() const;

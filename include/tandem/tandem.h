@@ -1327,10 +1327,28 @@ typedef struct tandem_media_config {
   uint32_t event_kinds; /* those that are kept, each as 1 << TANDEM_MEDIA_EVENT_*; 0: all */
   uint32_t files_reserved; /* that the program will want beside these, 0..1,000,000; second sockets
                               leave them */
-  uint32_t reserved3;      /* 0 */
+  int32_t backend;         /* TANDEM_MEDIA_BACKEND_* */
+  /* Network interfaces that media comes in by, with commas between them, for the backend KERNEL;
+     NULL: none */
+  const char* kernel_interfaces;
+  const char* kernel_folder; /* on a bpf file system; NULL means "/sys/fs/bpf/tandem" */
+  uint32_t kernel_packets_per_s_max; /* of one direction, 50..1,000,000; 0 means 5,000, UINT32_MAX
+                                        any number */
+  uint32_t kernel_adopted_silence_ms; /* after this a stream of a former process ends; 0 means
+                                         60,000 */
 } tandem_media_config;
 #define TANDEM_MEDIA_CONFIG_INIT \
-  { sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0 }
+
+/* What moves packets; docs/media.md. */
+enum {
+  TANDEM_MEDIA_BACKEND_AUTO = 0,     /* KERNEL where interfaces are named, else PORTABLE */
+  TANDEM_MEDIA_BACKEND_PORTABLE = 1, /* UDP sockets and epoll; runs everywhere */
+  TANDEM_MEDIA_BACKEND_FAST = 2,     /* user space below the sockets */
+  TANDEM_MEDIA_BACKEND_KERNEL = 3    /* packets of plain streams never leave the kernel */
+};
+/* "auto", "portable", ...; "" of unknown numbers. Static. Since 0.1. */
+TANDEM_API const char* tandem_media_backend_name(int32_t backend);
 
 /* Flags of a side: how the relay treats what it sends. 0: symmetric RTP. */
 enum {
@@ -1362,9 +1380,17 @@ typedef struct tandem_media_relay_stats {
   uint64_t digits;                /* keys pressed (RFC 4733) */
   uint64_t packets_not_authentic; /* SRTP, SRTCP that the key of their side did not fit */
   uint64_t packets_not_sealed;    /* not encrypted and so not sent: repeated or too late */
+  uint64_t streams_in_kernel;     /* now: directions of calls that the kernel passes on itself */
+  uint64_t packets_in_kernel;     /* of packets_forwarded: those that it passed on */
+  uint64_t packets_policed;       /* above kernel_packets_per_s_max; dropped */
+  uint64_t sessions_adopted;      /* that were found running when the relay began */
+  uint64_t sessions_unclaimed;    /* now: of them, those that nobody took back over */
 } tandem_media_relay_stats;
-#define TANDEM_MEDIA_RELAY_STATS_INIT \
-  { sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define TANDEM_MEDIA_RELAY_STATS_INIT                                                           \
+  {                                                                                             \
+    sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  \
+        0, 0, 0, 0, 0, 0                                                                        \
+  }
 
 enum {
   TANDEM_MEDIA_EVENT_FIRST_PACKET = 0,   /* `source` is latched from now on */
@@ -1408,6 +1434,15 @@ TANDEM_API int tandem_media_relay_create(const tandem_media_config* config,
                                          tandem_media_relay** out);
 TANDEM_API int tandem_media_relay_read_stats(const tandem_media_relay* relay,
                                              tandem_media_relay_stats* out);
+/* Whether `backend` carries the packets of the relay, whether it could be used here, and how it
+   runs or in one line why it cannot. Each out may be NULL. Errors: INVALID_ARGUMENT. Since 0.1. */
+TANDEM_API int tandem_media_relay_backend(const tandem_media_relay* relay, int32_t backend,
+                                          int32_t* is_running, int32_t* is_usable,
+                                          tandem_text** detail);
+/* Takes a session over that the kernel went on relaying after the process that opened it died, by
+   its RTP ports towards caller and callee. Errors: NOT_FOUND. Since 0.1. */
+TANDEM_API int tandem_media_relay_adopt(tandem_media_relay* relay, const char* caller_rtp,
+                                        const char* callee_rtp, tandem_media_session** out);
 /* Ends the relaying of all sessions. Since 0.1. */
 TANDEM_API void tandem_media_relay_destroy(tandem_media_relay* relay);
 

@@ -175,6 +175,17 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
               "RTP ports with a second socket, for a stream that lasts.", media.ports_connected);
   page.single("media_packets_forwarded_total", "counter", "RTP and RTCP packets relayed.",
               media.packets_forwarded);
+  page.single("media_streams_in_kernel", "gauge",
+              "Directions of calls that the kernel passes on itself.", media.streams_in_kernel);
+  page.single("media_packets_in_kernel_total", "counter",
+              "Packets relayed by the kernel alone, of those that were forwarded.",
+              media.packets_in_kernel);
+  page.single("media_sessions_adopted_total", "counter",
+              "Calls of a former process whose media was found running at the start.",
+              media.sessions_adopted);
+  page.single("media_sessions_unclaimed", "gauge",
+              "Such calls that are still relayed and that nobody took back over.",
+              media.sessions_unclaimed);
   page.family("media_packets_dropped_total", "counter", "Packets not relayed, by cause.");
   page.sample(media.packets_refused, "cause=\"source\"");
   page.sample(media.packets_malformed, "cause=\"malformed\"");
@@ -184,6 +195,7 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.sample(media.send_failures, "cause=\"send\"");
   page.sample(media.packets_overflowed, "cause=\"overflow\"");
   page.sample(media.packets_not_sealed, "cause=\"not_sealed\"");
+  page.sample(media.packets_policed, "cause=\"rate\"");
   page.single("media_events_lost_total", "counter",
               "Keys, losses and other news of the relay that found its queue full.",
               media.events_lost);

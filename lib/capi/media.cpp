@@ -1,4 +1,5 @@
 // The media relay.
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -36,6 +37,7 @@ struct tandem_media_recording {
 };
 
 static_assert(TANDEM_SIDE_CALLEE == static_cast<int>(MediaSide::callee));
+static_assert(TANDEM_MEDIA_BACKEND_KERNEL == static_cast<int>(MediaBackend::kernel));
 static_assert(TANDEM_MEDIA_BLOCK == static_cast<int>(MediaPolicy::block));
 static_assert(TANDEM_MEDIA_EVENT_DIGIT == static_cast<int>(MediaEvent::Kind::digit));
 static_assert(TANDEM_MEDIA_REFUSAL_DENIED == static_cast<int>(MediaRefusal::denied));
@@ -47,6 +49,15 @@ namespace {
 
 Result<MediaSide> read_side(std::int32_t side) {
   return read_enum(side, MediaSide::callee, "side");
+}
+
+// Names with commas between them.
+void read_interfaces(std::string_view text, std::vector<std::string>& names) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    if (end > 0) names.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
 }
 
 Result<MediaAudio> read_audio(const tandem_media_audio* given) {
@@ -178,6 +189,16 @@ int tandem_media_relay_create(const tandem_media_config* config, tandem_media_re
     media.events_max = read->events_max;
     media.event_kinds = read->event_kinds;
     media.files_reserved = read->files_reserved;
+    const auto backend = read_enum(read->backend, MediaBackend::kernel, "backend");
+    TANDEM_CAPI_TRY(backend);
+    media.backend = *backend;
+    read_interfaces(view(read->kernel_interfaces), media.kernel.interfaces);
+    if (!view(read->kernel_folder).empty()) media.kernel.folder = view(read->kernel_folder);
+    if (read->kernel_packets_per_s_max != 0)
+      media.kernel.packets_per_s_max =
+          read->kernel_packets_per_s_max == UINT32_MAX ? 0 : read->kernel_packets_per_s_max;
+    if (read->kernel_adopted_silence_ms != 0)
+      media.kernel.adopted_silence_ms = read->kernel_adopted_silence_ms;
     auto relay = MediaRelay::create(media);
     TANDEM_CAPI_TRY(relay);
     *out = new tandem_media_relay{std::move(*relay)};
@@ -210,7 +231,47 @@ int tandem_media_relay_read_stats(const tandem_media_relay* relay, tandem_media_
                                                s.taps_dropped,
                                                s.digits,
                                                s.packets_not_authentic,
-                                               s.packets_not_sealed});
+                                               s.packets_not_sealed,
+                                               s.streams_in_kernel,
+                                               s.packets_in_kernel,
+                                               s.packets_policed,
+                                               s.sessions_adopted,
+                                               s.sessions_unclaimed});
+    return TANDEM_OK;
+  });
+}
+
+const char* tandem_media_backend_name(int32_t backend) {
+  if (backend < 0 || backend > TANDEM_MEDIA_BACKEND_KERNEL) return "";
+  return media_backend_name(static_cast<MediaBackend>(backend));
+}
+
+int tandem_media_relay_backend(const tandem_media_relay* relay, int32_t backend,
+                               int32_t* is_running, int32_t* is_usable, tandem_text** detail) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(relay);
+    for (const MediaBackendState& state : relay->body.backends()) {
+      if (static_cast<int32_t>(state.backend) != backend) continue;
+      if (is_running != nullptr) *is_running = state.is_running ? 1 : 0;
+      if (is_usable != nullptr) *is_usable = state.is_usable ? 1 : 0;
+      return detail == nullptr ? TANDEM_OK : give(state.detail, detail);
+    }
+    return fail(ErrorCode::invalid_argument, "backend " + std::to_string(backend) + " was given");
+  });
+}
+
+int tandem_media_relay_adopt(tandem_media_relay* relay, const char* caller_rtp,
+                             const char* callee_rtp, tandem_media_session** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(relay);
+    TANDEM_CAPI_NOT_NULL(out);
+    const auto caller = SocketAddress::parse(view(caller_rtp), 0);
+    TANDEM_CAPI_TRY(caller);
+    const auto callee = SocketAddress::parse(view(callee_rtp), 0);
+    TANDEM_CAPI_TRY(callee);
+    auto session = relay->body.adopt(*caller, *callee);
+    TANDEM_CAPI_TRY(session);
+    *out = new tandem_media_session{std::move(*session)};
     return TANDEM_OK;
   });
 }

@@ -190,6 +190,13 @@ Result<MediaSession> RelayCore::open(IpAddress::Family caller, IpAddress::Family
   return std::move(*error);
 }
 
+Result<MediaSession> RelayCore::adopt(const SocketAddress& caller_rtp,
+                                      const SocketAddress& callee_rtp) {
+  return Error{ErrorCode::not_found, "no session of a former process was relayed between " +
+                                         caller_rtp.to_string() + " and " +
+                                         callee_rtp.to_string()};
+}
+
 void RelayCore::retire(std::shared_ptr<const void> what, unsigned shard) noexcept {
   if (what == nullptr) return;
   // In one order with the shard's: either its turn began before and is odd here, or it sees what
@@ -859,6 +866,11 @@ Result<MediaSession> MediaRelay::open(IpAddress::Family caller, IpAddress::Famil
 }
 
 MediaRelayStats MediaRelay::stats() const noexcept { return core_->stats(); }
+
+Result<MediaSession> MediaRelay::adopt(const SocketAddress& caller_rtp,
+                                       const SocketAddress& callee_rtp) {
+  return core_->adopt(caller_rtp, callee_rtp);
+}
 
 std::vector<MediaBackendState> MediaRelay::backends() const { return core_->backends(); }
 

@@ -50,6 +50,9 @@ class RelayCore : public std::enable_shared_from_this<RelayCore>, public Datagra
 
   Result<MediaSession> open(IpAddress::Family caller, IpAddress::Family callee);
   void close(MediaSession& session) noexcept;
+  /// MediaRelay::adopt().
+  virtual Result<MediaSession> adopt(const SocketAddress& caller_rtp,
+                                     const SocketAddress& callee_rtp);
   [[nodiscard]] MediaRelayStats stats() const noexcept;
 
   /// How packets are carried, in a few words.
