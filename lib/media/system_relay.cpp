@@ -29,6 +29,7 @@
 #include "media/backend.hpp"
 #include "media/open_files.hpp"
 #include "media/relay.hpp"
+#include "media/unique_fd.hpp"
 
 namespace tandem::media {
 namespace {
@@ -54,26 +55,6 @@ constexpr std::uint32_t no_line = 0xFFFFFFFF;
 // Asking a socket how many datagrams found no room costs 100 ns; it tells the sum, so a line is
 // asked with every so many packets.
 constexpr std::uint32_t overflow_look_packets = 16;
-
-class UniqueFd {
- public:
-  UniqueFd() = default;
-  explicit UniqueFd(int fd) noexcept : fd_(fd) {}
-  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  UniqueFd& operator=(UniqueFd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~UniqueFd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
-  [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 union SystemAddress {
   sockaddr any;
