@@ -3,7 +3,8 @@
 find_program(TANDEM_BPF_CLANG NAMES clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14
   DOC "clang with the target bpf")
 # Headers of the system lie in a folder of the machine that clang does not look into for another target.
-set(TANDEM_BPF_FLAGS -O2 -mcpu=v3 -target bpf -Wall -Wextra -Wno-unused-parameter -Wno-address-of-packed-member)
+set(TANDEM_BPF_FLAGS -O2 -mcpu=v3 -target bpf -Wall -Wextra -Wno-unused-parameter -Wno-address-of-packed-member
+  -I${PROJECT_SOURCE_DIR}/lib)
 if(CMAKE_LIBRARY_ARCHITECTURE)
   list(APPEND TANDEM_BPF_FLAGS -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
 endif()

@@ -1331,14 +1331,17 @@ typedef struct tandem_media_config {
   /* Network interfaces that media comes in by, with commas between them, for the backend KERNEL;
      NULL: none */
   const char* kernel_interfaces;
-  const char* kernel_folder; /* on a bpf file system; NULL means "/sys/fs/bpf/tandem" */
-  uint32_t kernel_packets_per_s_max; /* of one direction, 50..1,000,000; 0 means 5,000, UINT32_MAX
-                                        any number */
+  const char* kernel_folder;          /* on a bpf file system; NULL means "/sys/fs/bpf/tandem" */
+  uint32_t kernel_packets_per_s_max;  /* of one direction, 50..1,000,000; 0 means 5,000, UINT32_MAX
+                                         any number */
   uint32_t kernel_adopted_silence_ms; /* after this a stream of a former process ends; 0 means
                                          60,000 */
 } tandem_media_config;
-#define TANDEM_MEDIA_CONFIG_INIT \
-  { sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0 }
+#define TANDEM_MEDIA_CONFIG_INIT                                                                   \
+  {                                                                                                \
+    sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, \
+        0                                                                                          \
+  }
 
 /* What moves packets; docs/media.md. */
 enum {
@@ -1386,10 +1389,10 @@ typedef struct tandem_media_relay_stats {
   uint64_t sessions_adopted;      /* that were found running when the relay began */
   uint64_t sessions_unclaimed;    /* now: of them, those that nobody took back over */
 } tandem_media_relay_stats;
-#define TANDEM_MEDIA_RELAY_STATS_INIT                                                           \
-  {                                                                                             \
-    sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  \
-        0, 0, 0, 0, 0, 0                                                                        \
+#define TANDEM_MEDIA_RELAY_STATS_INIT                                                             \
+  {                                                                                               \
+    sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+        0, 0, 0, 0, 0                                                                             \
   }
 
 enum {

@@ -162,10 +162,10 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.family("media_backend", "gauge",
               "1 for the backend that carries media; the others say why they do not.");
   for (const MediaBackendState& state : counters.media_backends)
-    page.sample(state.is_running ? 1 : 0,
-                std::string("backend=\"") + media_backend_name(state.backend) + "\",usable=\"" +
-                    (state.is_usable ? "yes" : "no") + "\",detail=\"" + escaped(state.detail) +
-                    "\"");
+    page.sample(state.is_running ? 1 : 0, std::string("backend=\"") +
+                                              media_backend_name(state.backend) + "\",usable=\"" +
+                                              (state.is_usable ? "yes" : "no") + "\",detail=\"" +
+                                              escaped(state.detail) + "\"");
   page.single("media_sessions", "gauge", "Calls whose media is relayed now.", media.sessions);
   page.single("media_sessions_refused_total", "counter",
               "Calls for which no media port or no open file was left.", media.sessions_refused);

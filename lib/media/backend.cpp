@@ -9,12 +9,11 @@ std::optional<std::string> always(const MediaConfig&) { return std::nullopt; }
 bool is_wanted_always(const MediaConfig&) { return true; }
 bool is_wanted_never(const MediaConfig&) { return false; }
 std::optional<std::string> no_fast(const MediaConfig&) { return "is not part of this build"; }
-std::optional<std::string> no_kernel(const MediaConfig&) { return "is not part of this build"; }
 bool has_interfaces(const MediaConfig& config) { return !config.kernel.interfaces.empty(); }
 
 // Best first; `auto` takes the first that it may.
 constexpr Backend backends[] = {
-    {MediaBackend::kernel, no_kernel, has_interfaces, nullptr},
+    {MediaBackend::kernel, why_no_kernel, has_interfaces, start_kernel},
     {MediaBackend::fast, no_fast, is_wanted_never, nullptr},
     {MediaBackend::portable, always, is_wanted_always, start_portable},
 };

@@ -32,5 +32,12 @@ Result<std::shared_ptr<RelayCore>> start_backend(const MediaConfig& config);
 std::vector<MediaBackendState> probe_backends(const MediaConfig& config);
 
 Result<std::shared_ptr<RelayCore>> start_portable(const MediaConfig& config);  // system_relay.cpp
+/// The same with something that carries plain streams past it; null: nothing.
+Result<std::shared_ptr<RelayCore>> start_sockets(const MediaConfig& config,
+                                                 std::unique_ptr<FlowAccelerator> accelerator);
+
+// kernel/kernel_path.cpp
+std::optional<std::string> why_no_kernel(const MediaConfig& config);
+Result<std::shared_ptr<RelayCore>> start_kernel(const MediaConfig& config);
 
 }  // namespace tandem::media

@@ -31,6 +31,12 @@ std::uint32_t expected(const FlowRecord& flow) noexcept {
   return flow.highest_sequence.load(relaxed) - flow.base_sequence.load(relaxed) + 1;
 }
 
+void count_lost(FlowRecord& flow) noexcept {
+  const auto lost = static_cast<std::int32_t>(
+      expected(flow) - static_cast<std::uint32_t>(flow.packets.load(relaxed)));
+  flow.lost.store(lost > 0 ? static_cast<std::uint32_t>(lost) : 0, relaxed);
+}
+
 // Jitter of RFC 3550 appendix A.8. Packets of one timestamp (video frames, telephone-event) were
 // not sent at the times that their timestamps say, so only the first of them counts.
 void count_jitter(FlowRecord& flow, const RtpHeader& header, std::int64_t now_us,
@@ -79,8 +85,7 @@ void count_rtp(FlowRecord& flow, const RtpHeader& header, std::size_t size_bytes
       flow.base_sequence.store(extended, relaxed);
   }
   count_packet(flow, size_bytes, now_us);
-  const auto lost = static_cast<std::int32_t>(expected(flow) - (packets_before + 1));
-  flow.lost.store(lost > 0 ? static_cast<std::uint32_t>(lost) : 0, relaxed);
+  count_lost(flow);
   count_jitter(flow, header, now_us, is_new_source || is_jump);
 }
 
@@ -217,6 +222,38 @@ std::array<std::uint32_t, 2> FlowTable::open(std::uint32_t a, std::uint32_t b) n
       records_[slots[side] + kind].epoch.store(epochs[side], std::memory_order_release);
   }
   return epochs;
+}
+
+PackedAddress FlowTable::destination_of(std::uint32_t slot, std::int64_t now_us) const noexcept {
+  return destination(records_[slot], now_us);
+}
+
+void FlowTable::add_carried(std::uint32_t slot, const CarriedPackets& carried) noexcept {
+  FlowRecord& flow = records_[slot];
+  add<std::uint64_t>(flow.packets, carried.packets);
+  add<std::uint64_t>(flow.bytes, carried.bytes);
+  add<std::uint64_t>(flow.forwarded, carried.packets);
+  if (carried.last_us > flow.last_us.load(relaxed)) flow.last_us.store(carried.last_us, relaxed);
+  if (static_cast<std::int32_t>(carried.highest_sequence - flow.highest_sequence.load(relaxed)) > 0)
+    flow.highest_sequence.store(carried.highest_sequence, relaxed);
+  flow.jitter_q4.store(carried.jitter_q4, relaxed);
+  flow.transit.store(carried.transit, relaxed);
+  flow.timestamp.store(carried.timestamp, relaxed);
+  count_lost(flow);
+}
+
+void FlowTable::resume(std::uint32_t slot, const ResumedFlow& from) noexcept {
+  begin(slot, records_[slot].epoch.load(relaxed));
+  FlowRecord& flow = records_[slot];
+  flow.signalled.store(from.signalled);
+  flow.clock_rate_hz.store(from.clock_rate_hz, relaxed);
+  if (!from.latched.is_set()) return;
+  flow.latched.store(from.latched);
+  flow.ssrc.store(from.ssrc, relaxed);
+  flow.base_sequence.store(from.base_sequence, relaxed);
+  flow.highest_sequence.store(from.base_sequence, relaxed);
+  flow.packets.store(from.packets_before, relaxed);
+  flow.forwarded.store(from.packets_before, relaxed);
 }
 
 void FlowTable::close(std::uint32_t a) noexcept {

@@ -136,6 +136,27 @@ struct Onward {
   std::string_view bytes;
 };
 
+/// What was passed on of a stream without judge() having seen it, since the last time.
+struct CarriedPackets {
+  std::uint64_t packets = 0;  ///< Not 0.
+  std::uint64_t bytes = 0;
+  std::int64_t last_us = 0;
+  std::uint32_t highest_sequence = 0;  ///< These as FlowRecord has them, now.
+  std::uint32_t jitter_q4 = 0;
+  std::uint32_t transit = 0;
+  std::uint32_t timestamp = 0;
+};
+
+/// What is known of a stream that ran before this relay.
+struct ResumedFlow {
+  PackedAddress latched;    ///< Not set: nothing came from there.
+  PackedAddress signalled;  ///< Where packets towards it went.
+  std::uint32_t ssrc = 0;
+  std::uint32_t base_sequence = 1;
+  std::uint32_t clock_rate_hz = 8000;
+  std::uint64_t packets_before = 0;  ///< That no CarriedPackets will tell of.
+};
+
 /// All flow records of a relay, and the relaying itself without any network: what any driver does
 /// with a datagram.
 ///
@@ -153,11 +174,23 @@ class FlowTable {
     return records_[slot];
   }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  /// No slot from here on was ever open.
+  [[nodiscard]] std::uint32_t opened() const noexcept {
+    return opened_.load(std::memory_order_relaxed);
+  }
 
   /// Starts the four flows of a session: RTP at `a` and `b`, RTCP one above each. Gives the epoch
   /// of either side.
   std::array<std::uint32_t, 2> open(std::uint32_t a, std::uint32_t b) noexcept;
   void close(std::uint32_t a) noexcept;  ///< Ends RTP and RTCP of one side.
+
+  /// Where packets towards the side of `slot` go now; not set: nowhere. On the shard.
+  [[nodiscard]] PackedAddress destination_of(std::uint32_t slot,
+                                             std::int64_t now_us) const noexcept;
+  /// Counts packets of the stream of `slot` that took another way.
+  void add_carried(std::uint32_t slot, const CarriedPackets& carried) noexcept;
+  /// Before the shards begin: the open flow of the RTP port `slot` goes on.
+  void resume(std::uint32_t slot, const ResumedFlow& flow) noexcept;
 
   /// Of the RTP port `slot`.
   [[nodiscard]] Watch& watch(std::uint32_t slot) noexcept { return watches_[slot / 2]; }

@@ -64,6 +64,14 @@ std::optional<std::uint32_t> PortPool::next_unbound() {
   return slot;
 }
 
+bool PortPool::reserve(std::uint32_t slot) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find(unbound_.begin(), unbound_.end(), slot);
+  if (found == unbound_.end()) return false;
+  unbound_.erase(found);
+  return true;
+}
+
 void PortPool::bound(unsigned shard, std::uint32_t slot, bool is_ready) {
   const std::lock_guard lock(mutex_);
   ++bound_;

@@ -32,6 +32,8 @@ class PortPool {
 
   /// The next pair to bind; nothing when all are bound.
   std::optional<std::uint32_t> next_unbound();
+  /// Takes an unbound pair out of its turn, to be bound now. False: it is none.
+  bool reserve(std::uint32_t slot);
   void bound(unsigned shard, std::uint32_t slot, bool is_ready);  ///< It is ready now, or in use.
   void not_bound(std::uint32_t slot);  ///< Binding failed: tried again after all others.
 

@@ -148,6 +148,39 @@ Result<std::uint32_t> RelayCore::take(IpAddress::Family family, unsigned shard) 
   return slot;
 }
 
+MediaSession RelayCore::begin_session(std::uint32_t caller, std::uint32_t callee,
+                                      unsigned shard) noexcept {
+  MediaSession session;
+  session.core_ = shared_from_this();
+  session.slot_[0] = caller;
+  session.slot_[1] = callee;
+  session.shard_ = shard;
+  for (const std::uint32_t slot : {caller, callee})
+    flows_.watch(slot).shard.store(shard, relaxed);
+  const std::array<std::uint32_t, 2> epochs = flows_.open(caller, callee);
+  session.epoch_[0] = epochs[0];
+  session.epoch_[1] = epochs[1];
+  sessions_.fetch_add(1, relaxed);
+  return session;
+}
+
+void RelayCore::set_accelerator(std::unique_ptr<FlowAccelerator> accelerator) {
+  accelerator_ = std::move(accelerator);
+  accelerator_->begin(flows_);
+}
+
+void RelayCore::take_back(const std::uint32_t (&slots)[2]) noexcept {
+  if (accelerator_ == nullptr) return;
+  for (const std::uint32_t slot : slots)
+    accelerator_->take_back(slot);
+}
+
+void RelayCore::add_carried(std::uint32_t slot) noexcept {
+  if (accelerator_ == nullptr) return;
+  const FlowGuard guard(*accelerator_, slot);
+  accelerator_->add_carried(slot);
+}
+
 Result<MediaSession> RelayCore::open(IpAddress::Family caller, IpAddress::Family callee) {
   for (const IpAddress::Family family : {caller, callee}) {
     if (pool(family) == nullptr)
@@ -173,18 +206,7 @@ Result<MediaSession> RelayCore::open(IpAddress::Family caller, IpAddress::Family
       error = std::move(b).error();
       continue;
     }
-    MediaSession session;
-    session.core_ = shared_from_this();
-    session.slot_[0] = *a;
-    session.slot_[1] = *b;
-    session.shard_ = shard;
-    for (const std::uint32_t slot : {*a, *b})
-      flows_.watch(slot).shard.store(shard, relaxed);
-    const std::array<std::uint32_t, 2> epochs = flows_.open(*a, *b);
-    session.epoch_[0] = epochs[0];
-    session.epoch_[1] = epochs[1];
-    sessions_.fetch_add(1, relaxed);
-    return session;
+    return begin_session(*a, *b, shard);
   }
   sessions_refused_.fetch_add(1, relaxed);
   return std::move(*error);
@@ -193,8 +215,7 @@ Result<MediaSession> RelayCore::open(IpAddress::Family caller, IpAddress::Family
 Result<MediaSession> RelayCore::adopt(const SocketAddress& caller_rtp,
                                       const SocketAddress& callee_rtp) {
   return Error{ErrorCode::not_found, "no session of a former process was relayed between " +
-                                         caller_rtp.to_string() + " and " +
-                                         callee_rtp.to_string()};
+                                         caller_rtp.to_string() + " and " + callee_rtp.to_string()};
 }
 
 void RelayCore::retire(std::shared_ptr<const void> what, unsigned shard) noexcept {
@@ -361,8 +382,10 @@ void RelayCore::close(MediaSession& session) noexcept {
   }
   if (is_stopped_.load(relaxed)) return;  // the clock may be gone with the loop
   const std::int64_t now_us = clock_.monotonic_us();
-  for (const std::uint32_t slot : session.slot_) {
+  for (const std::uint32_t slot : session.slot_)
     flows_.close(slot);
+  take_back(session.slot_);  // after that: what is closed is not carried again
+  for (const std::uint32_t slot : session.slot_) {
     pool(local(slot).ip.family)->give_back(session.shard_, slot, true, now_us);
   }
 }
@@ -384,6 +407,8 @@ MediaRelayStats RelayCore::stats() const noexcept {
   stats.marks_refused = marks_refused_.load(relaxed);
   stats.priorities_refused = priorities_refused_.load(relaxed);
   stats.ports_connected = ports_connected_.load(relaxed);
+  stats.sessions_adopted = sessions_adopted_.load(relaxed);
+  stats.sessions_unclaimed = sessions_unclaimed_.load(relaxed);
   for (const auto* pool : {pool4_.get(), pool6_.get()}) {
     if (pool != nullptr) stats.port_pairs_bound += pool->bound_pairs();
   }
@@ -403,6 +428,7 @@ MediaRelayStats RelayCore::stats() const noexcept {
     stats.packets_not_sealed += of.not_sealed.load(relaxed);
     if (of.events != nullptr) stats.events_lost += of.events->lost();
   }
+  if (accelerator_ != nullptr) accelerator_->add_stats(stats);
   return stats;
 }
 
@@ -535,6 +561,7 @@ Result<void> MediaSession::set_remote(MediaSide side, const SocketAddress& rtp,
   rtp_flow.signalled.store(after);
   rtcp_flow.signalled.store(after.is_set() ? media::pack(reports) : media::PackedAddress{});
   if (before.is_set() && after.is_set() && before != after) relatch(side, move_window_ms);
+  core_->take_back(slot_);
   return {};
 }
 
@@ -546,11 +573,13 @@ void MediaSession::set_flags(MediaSide side, const MediaFlags& flags) noexcept {
   set_flag(flow, media::FlowRecord::discard, flags.discard);
   set_flag(core_->flows()[slot_[index(side)] + 1], media::FlowRecord::strict_source,
            flags.strict_source);
+  core_->take_back(slot_);
 }
 
 void MediaSession::set_policy(MediaSide side, MediaPolicy policy) noexcept {
   set_flag(core_->flows()[slot_[index(side)]], media::FlowRecord::discard,
            policy == MediaPolicy::block);
+  core_->take_back(slot_);
 }
 
 void MediaSession::set_tag(std::uint64_t tag) noexcept {
@@ -580,6 +609,7 @@ Result<void> MediaSession::set_payloads(MediaSide side, const std::vector<std::u
     watch.keys[half].store(types[1][half], relaxed);
   }
   observe_or_not(core_->flows(), slot_[index(side)]);
+  core_->take_back(slot_);
   if (!telephone_events.empty() && core_->has_events()) core_->on_watch_changed();
   return {};
 }
@@ -647,6 +677,7 @@ Result<void> MediaSession::set_crypto(MediaSide side, const MediaCrypto& crypto)
   if (is_plain) mark();
   core_->flows().watch(slot).crypto.store(keys.get());
   if (!is_plain) mark();
+  core_->take_back(slot_);
   core_->retire(std::exchange(own.crypto[index(side)], std::move(keys)), shard_);
   return {};
 }
@@ -664,6 +695,7 @@ Result<MediaTap> MediaSession::tap(std::size_t buffer_bytes) {
     core_->flows().watch(slot).tap.store(own.tap.get());
     observe_or_not(core_->flows(), slot);
   }
+  core_->take_back(slot_);
   return MediaTap(own.tap);
 }
 
@@ -695,6 +727,7 @@ Result<void> MediaSession::set_audio(const MediaAudio& caller, const MediaAudio&
     core_->flows().watch(slot).bridge.store(extras_->bridge.get());
     observe_or_not(core_->flows(), slot);
   }
+  core_->take_back(slot_);
   return {};
 }
 
@@ -740,6 +773,7 @@ Result<void> MediaSession::press_key(MediaSide to, char key, std::uint32_t durat
 void MediaSession::set_clock_rate_hz(MediaSide side, std::uint32_t rate_hz) noexcept {
   if (rate_hz == 0 || rate_hz > clock_rate_max_hz) return;
   core_->flows()[slot_[index(side)]].clock_rate_hz.store(rate_hz, relaxed);
+  core_->take_back(slot_);
 }
 
 void MediaSession::relatch(MediaSide side, std::uint32_t window_ms) noexcept {
@@ -753,10 +787,13 @@ void MediaSession::relatch(MediaSide side, std::uint32_t window_ms) noexcept {
       open_window(core_->flows()[slot], now_us, window_ms);
     }
   }
+  core_->take_back(slot_);
 }
 
 MediaSideStats MediaSession::stats(MediaSide side) const {
   MediaSideStats stats;
+  for (const std::uint32_t slot : slot_)
+    core_->add_carried(slot);
   const media::FlowRecord& from = core_->flows()[slot_[index(side)]];
   const media::FlowRecord& towards = core_->flows()[slot_[other(side)]];
   if (from.has_begun(epoch_[index(side)])) {
@@ -786,6 +823,7 @@ MediaSideStats MediaSession::stats(MediaSide side) const {
 }
 
 std::int64_t MediaSession::last_rtp_us(MediaSide side) const noexcept {
+  core_->add_carried(slot_[index(side)]);
   const media::FlowRecord& flow = core_->flows()[slot_[index(side)]];
   return flow.has_begun(epoch_[index(side)]) ? flow.last_us.load(relaxed) : 0;
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "io/loop.hpp"
+#include "media/accelerator.hpp"
 #include "media/audio_bridge.hpp"
 #include "media/flow.hpp"
 #include "media/port_pool.hpp"
@@ -79,6 +80,13 @@ class RelayCore : public std::enable_shared_from_this<RelayCore>, public Datagra
   /// Ends the relaying, joins threads and closes sockets. Called once, by MediaRelay's destructor.
   virtual void stop() noexcept = 0;
 
+  /// Before start().
+  void set_accelerator(std::unique_ptr<FlowAccelerator> accelerator);
+  /// What its owner said of a session changed: its next packets go through judge().
+  void take_back(const std::uint32_t (&slots)[2]) noexcept;
+  /// Before the record of `slot` is read.
+  void add_carried(std::uint32_t slot) noexcept;
+
   [[nodiscard]] FlowTable& flows() noexcept { return flows_; }
   [[nodiscard]] const FlowTable& flows() const noexcept { return flows_; }
   [[nodiscard]] bool is_stopped() const noexcept {
@@ -122,6 +130,8 @@ class RelayCore : public std::enable_shared_from_this<RelayCore>, public Datagra
   /// Errors: limit (range exhausted, open files), io.
   Result<std::uint32_t> bind_one(PortPool& pool, unsigned shard);
   [[nodiscard]] PortPool* pool(IpAddress::Family family) noexcept;
+  /// The session of two pairs that are bound for `shard`.
+  MediaSession begin_session(std::uint32_t caller, std::uint32_t callee, unsigned shard) noexcept;
 
   const MediaConfig config_;
   const Clock& clock_;
@@ -130,6 +140,7 @@ class RelayCore : public std::enable_shared_from_this<RelayCore>, public Datagra
   std::unique_ptr<ShardCounters[]> counters_;      // one per shard
   std::vector<std::unique_ptr<EventRing>> rings_;  // one per shard; empty: nobody wants events
   std::unique_ptr<PortPool> pool4_, pool6_;        // none when the family has no address
+  std::unique_ptr<FlowAccelerator> accelerator_;   // null: every packet is judged here
   std::atomic<bool> is_stopped_{false};
 
  private:
@@ -170,6 +181,7 @@ class RelayCore : public std::enable_shared_from_this<RelayCore>, public Datagra
 
  protected:
   std::atomic<std::uint64_t> marks_refused_{0}, priorities_refused_{0}, ports_connected_{0};
+  std::atomic<std::uint64_t> sessions_adopted_{0}, sessions_unclaimed_{0};
 };
 
 }  // namespace tandem::media

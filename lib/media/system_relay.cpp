@@ -160,8 +160,14 @@ class SystemRelay final : public RelayCore {
   bool send_datagram(unsigned shard, const Onward& onward) noexcept override;
   [[nodiscard]] bool has_threads() const noexcept override { return true; }
   [[nodiscard]] std::string how() const override {
-    return "epoll, " + std::to_string(shards_) + (shards_ == 1 ? " thread" : " threads");
+    return (accelerator_ != nullptr ? accelerator_->how() + "; " : std::string()) + "epoll, " +
+           std::to_string(shards_) + (shards_ == 1 ? " thread" : " threads");
   }
+  Result<MediaSession> adopt(const SocketAddress& caller_rtp,
+                             const SocketAddress& callee_rtp) override;
+  void keep_found();
+  void end_silent_found(std::int64_t now_us) noexcept;
+  void add_all_carried(unsigned shard) noexcept;
   std::optional<Error> fill();
   void run_filler() noexcept;
   void raise_priority() noexcept;
@@ -190,6 +196,15 @@ class SystemRelay final : public RelayCore {
   std::condition_variable filler_wake_;
   bool is_fill_wanted_ = false;
   bool is_filler_stopping_ = false;
+
+  // Sessions of a former process, which nobody took over yet.
+  struct Found {
+    MediaSession session;
+    std::int64_t since_us = 0;
+  };
+  std::mutex found_mutex_;  // guards found_
+  std::vector<Found> found_;
+  std::atomic<bool> has_found_{false};
 };
 
 Result<void> SystemRelay::start() {
@@ -210,6 +225,7 @@ Result<void> SystemRelay::start() {
       return Error{ErrorCode::io, "epoll was refused: " + system_message(errno)};
   }
   count_lines_allowed();
+  if (accelerator_ != nullptr) keep_found();
   std::optional<Error> error = fill();
   for (PortPool* pool : {pool4_.get(), pool6_.get()}) {
     if (pool == nullptr) continue;
@@ -245,6 +261,8 @@ void SystemRelay::stop() noexcept {
     (void)!::write(shard.wake.get(), &one, sizeof one);
     if (shard.thread.joinable()) shard.thread.join();
   }
+  if (accelerator_ != nullptr) accelerator_->stop();
+  found_.clear();  // each of them holds the relay
   for (std::size_t slot = 0; sockets_ != nullptr && slot < flows_.size(); ++slot) {
     const int fd = sockets_[slot].exchange(-1);
     if (fd >= 0) ::close(fd);
@@ -332,6 +350,86 @@ std::optional<RelayCore::BindFailure> SystemRelay::bind_pair(unsigned shard, std
   return std::nullopt;
 }
 
+// What a former process relayed goes on as sessions of nobody: their ports hear what does not go
+// through the kernel, such as reports and sources that change.
+void SystemRelay::keep_found() {
+  const std::int64_t now_us = clock_.monotonic_us();
+  unsigned next = 0;
+  for (const FoundSession& session : accelerator_->found()) {
+    const unsigned shard = next++ % shards_;
+    bool is_bound = true;
+    for (int side = 0; side < 2 && is_bound; ++side) {
+      const std::uint32_t slot = session.slot[side];
+      PortPool* const from = pool(local(slot).ip.family);
+      is_bound = from != nullptr && from->reserve(slot);
+      if (!is_bound) break;
+      if (bind_pair(shard, slot)) {
+        from->not_bound(slot);
+        is_bound = false;
+      } else {
+        from->bound(shard, slot, false);
+      }
+      // The first pair rests like any other when the second one could not be had.
+      if (!is_bound && side == 1)
+        pool(local(session.slot[0]).ip.family)->give_back(shard, session.slot[0], true, now_us);
+    }
+    if (!is_bound) {
+      accelerator_->forget(session);
+      continue;
+    }
+    found_.push_back({begin_session(session.slot[0], session.slot[1], shard), now_us});
+    accelerator_->resume(session);
+  }
+  sessions_adopted_.store(found_.size(), relaxed);
+  sessions_unclaimed_.store(found_.size(), relaxed);
+  has_found_.store(!found_.empty(), relaxed);
+}
+
+Result<MediaSession> SystemRelay::adopt(const SocketAddress& caller_rtp,
+                                        const SocketAddress& callee_rtp) {
+  const std::lock_guard lock(found_mutex_);
+  for (Found& one : found_) {
+    if (one.session.local_rtp(MediaSide::caller) != caller_rtp ||
+        one.session.local_rtp(MediaSide::callee) != callee_rtp)
+      continue;
+    MediaSession session = std::move(one.session);
+    std::swap(one, found_.back());
+    found_.pop_back();
+    sessions_unclaimed_.store(found_.size(), relaxed);
+    has_found_.store(!found_.empty(), relaxed);
+    return session;
+  }
+  return RelayCore::adopt(caller_rtp, callee_rtp);
+}
+
+// On the first shard.
+void SystemRelay::end_silent_found(std::int64_t now_us) noexcept {
+  if (!has_found_.load(relaxed)) return;
+  const std::int64_t silence_us = std::int64_t{config_.kernel.adopted_silence_ms} * 1000;
+  const std::lock_guard lock(found_mutex_);
+  for (std::size_t i = found_.size(); i-- > 0;) {
+    Found& one = found_[i];
+    const std::int64_t heard_us =
+        std::max({one.since_us, one.session.last_rtp_us(MediaSide::caller),
+                  one.session.last_rtp_us(MediaSide::callee)});
+    if (now_us - heard_us < silence_us) continue;
+    std::swap(one, found_.back());
+    found_.pop_back();  // ends it
+  }
+  sessions_unclaimed_.store(found_.size(), relaxed);
+  has_found_.store(!found_.empty(), relaxed);
+}
+
+// So that scan() sees what the sockets did not.
+void SystemRelay::add_all_carried(unsigned shard) noexcept {
+  if (rings_.empty()) return;
+  for (std::uint32_t slot = 0; slot < flows_.opened(); slot += 2) {
+    const Watch& watched = flows_.watch(slot);
+    if (watched.is_scanned.load(std::memory_order_acquire) && watched.shard.load(relaxed) == shard)
+      add_carried(slot);
+  }
+}
+
 // Binds pairs until every shard has config_.ready_pairs of each family. Gives the error that
 // stopped it.
 std::optional<Error> SystemRelay::fill() {
@@ -405,10 +503,10 @@ void SystemRelay::run_shard(unsigned index) noexcept {
   for (;;) {
     const bool has_lines = shard_[index].first_line != no_line;
     const bool has_busy = has_busy_bridges(index);
-    const int wait_ms = is_ticking                     ? 0
-                        : has_busy                     ? bridge_wait_ms
-                        : rings_.empty() && !has_lines ? -1
-                                                       : scan_ms;
+    const int wait_ms = is_ticking                                                  ? 0
+                        : has_busy                                                  ? bridge_wait_ms
+                        : rings_.empty() && !has_lines && !has_found_.load(relaxed) ? -1
+                                                                                    : scan_ms;
     const int count = epoll_wait(poll, events, events_max, wait_ms);
     const std::int64_t now_us = clock_.monotonic_us();
     {
@@ -427,6 +525,8 @@ void SystemRelay::run_shard(unsigned index) noexcept {
         ticked_us = now_us;
       }
       if (now_us - scanned_us >= FlowTable::scan_us) {
+        if (index == 0) end_silent_found(now_us);
+        if (accelerator_ != nullptr) add_all_carried(index);
         flows_.scan(index, now_us, totals);  // nothing when nobody wants events
         end_lines(index);
         scanned_us = now_us;
@@ -473,8 +573,23 @@ void SystemRelay::relay_one(unsigned shard, std::uint32_t event, std::int64_t no
   const std::string_view bytes(buffer, static_cast<std::size_t>(size));
   Onward onward;
   // A line got what others sent between its being bound and connected; the source tells.
-  if (!flows_.judge(slot, from_system(from), bytes, now_us, totals, onward)) return;
-  flows_.sent(onward, send_datagram(shard, onward), totals);
+  if (accelerator_ == nullptr) {
+    if (flows_.judge(slot, from_system(from), bytes, now_us, totals, onward))
+      flows_.sent(onward, send_datagram(shard, onward), totals);
+    return;
+  }
+  bool is_passed = false;
+  {
+    const FlowGuard guard(*accelerator_, slot);
+    accelerator_->add_carried(slot & ~1U);
+    is_passed = flows_.judge(slot, from_system(from), bytes, now_us, totals, onward);
+  }
+  if (is_passed) {
+    const bool is_sent = send_datagram(shard, onward);
+    const FlowGuard guard(*accelerator_, slot);
+    flows_.sent(onward, is_sent, totals);
+  }
+  accelerator_->reconsider(slot & ~1U, now_us);
 }
 
 bool SystemRelay::send_datagram(unsigned shard, const Onward& onward) noexcept {
@@ -614,8 +729,17 @@ ssize_t SystemRelay::receive_with_overflows(int socket, std::size_t place, Syste
 }  // namespace
 
 Result<std::shared_ptr<RelayCore>> start_portable(const MediaConfig& config) {
+  return start_sockets(config, nullptr);
+}
+
+Result<std::shared_ptr<RelayCore>> start_sockets(const MediaConfig& config,
+                                                 std::unique_ptr<FlowAccelerator> accelerator) {
   auto core = std::make_shared<SystemRelay>(config);
-  if (Result<void> started = core->start(); !started) return std::move(started).error();
+  if (accelerator != nullptr) core->set_accelerator(std::move(accelerator));
+  if (Result<void> started = core->start(); !started) {
+    core->stop();
+    return std::move(started).error();
+  }
   return std::shared_ptr<RelayCore>(std::move(core));
 }
 

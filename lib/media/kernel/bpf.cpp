@@ -37,8 +37,7 @@ std::string system_version() {
 
 Error refused(const std::string& what, int code) {
   if (code == EPERM || code == EACCES)
-    return Error{ErrorCode::unsupported,
-                 what + " was refused: it needs CAP_BPF and CAP_NET_ADMIN"};
+    return Error{ErrorCode::unsupported, what + " was refused: it needs CAP_BPF and CAP_NET_ADMIN"};
   return Error{ErrorCode::unsupported,
                what + " was refused by Linux " + system_version() + ": " +
                    std::error_code(code, std::generic_category()).message()};

@@ -8,7 +8,7 @@
 #include <linux/ipv6.h>
 #include <linux/udp.h>
 
-#include "layout.h"
+#include "media/kernel/layout.h"
 
 #define INLINE static inline __attribute__((always_inline))
 #define SECTION(name) __attribute__((section(name), used))
@@ -31,11 +31,11 @@ struct tandem_map streams SECTION("maps");
 
 static void* (*map_at)(void* map, const void* key) = (void*)BPF_FUNC_map_lookup_elem;
 static __u64 (*now_ns)(void) = (void*)BPF_FUNC_ktime_get_ns;
-static long (*route)(void* ctx, struct bpf_fib_lookup* params, int size, __u32 flags) =
-    (void*)BPF_FUNC_fib_lookup;
+static long (*route)(void* ctx, struct bpf_fib_lookup* params, int size,
+                     __u32 flags) = (void*)BPF_FUNC_fib_lookup;
 static long (*redirect)(__u32 interface, __u64 flags) = (void*)BPF_FUNC_redirect;
-static long (*redirect_neigh)(__u32 interface, void* params, int size, __u64 flags) =
-    (void*)BPF_FUNC_redirect_neigh;
+static long (*redirect_neigh)(__u32 interface, void* params, int size,
+                              __u64 flags) = (void*)BPF_FUNC_redirect_neigh;
 static __s64 (*sum_difference)(__be32* from, __u32 from_size, __be32* to, __u32 to_size,
                                __u32 seed) = (void*)BPF_FUNC_csum_diff;
 static long (*replace_l4_sum)(struct __sk_buff* skb, __u32 offset, __u64 from, __u64 to,
@@ -43,8 +43,8 @@ static long (*replace_l4_sum)(struct __sk_buff* skb, __u32 offset, __u64 from, _
 
 enum verdict { GOES_UP, DROPPED, GOES_ON };
 
-#define HOPS 64          // of what is sent, as of any packet that begins here
-#define MISORDER_MAX 100 // RFC 3550 appendix A.1, as the sockets' path has it
+#define HOPS 64           // of what is sent, as of any packet that begins here
+#define MISORDER_MAX 100  // RFC 3550 appendix A.1, as the sockets' path has it
 #define DROPOUT_MAX 3000
 #define JITTER_JUMP_MAX_S 2
 #define NEXT_HOP_NS 1000000000ULL

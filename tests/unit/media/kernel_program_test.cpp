@@ -238,9 +238,9 @@ TEST_CASE("kernel program: what is not plainly of the stream goes up untouched a
       CHECK(goes_up_as([](FrameSpec& s) { s.payload = rtp_packet(101, 160, ssrc + 1); }));
       CHECK(goes_up_as([](FrameSpec& s) { s.payload = rtp_packet(100 + 3000, 160, ssrc); }));
       CHECK(goes_up_as([](FrameSpec& s) { s.payload = rtp_packet(99, 160, ssrc); }));  // base
-      CHECK(goes_up_as([](FrameSpec& s) { s.payload[0] = 0x40; }));  // version 1
-      CHECK(goes_up_as([](FrameSpec& s) { s.payload[0] = 0x00; }));  // STUN
-      CHECK(goes_up_as([](FrameSpec& s) { s.payload[1] = 101; }));   // a key
+      CHECK(goes_up_as([](FrameSpec& s) { s.payload[0] = 0x40; }));                    // version 1
+      CHECK(goes_up_as([](FrameSpec& s) { s.payload[0] = 0x00; }));                    // STUN
+      CHECK(goes_up_as([](FrameSpec& s) { s.payload[1] = 101; }));                     // a key
       CHECK(goes_up_as([](FrameSpec& s) { s.payload[1] = static_cast<char>(200); }));
       CHECK(goes_up_as([](FrameSpec& s) { s.payload.resize(11); }));
       CHECK(goes_up_as([](FrameSpec& s) { s.payload.clear(); }));
@@ -258,16 +258,16 @@ TEST_CASE("kernel program: what is not plainly of the stream goes up untouched a
       CHECK(program.goes_up(changed(frame, 12, 0x81)));  // VLAN
       if (is_ipv6) {
         CHECK(program.goes_up(changed(frame, 14, 0x51)));
-        CHECK(program.goes_up(changed(frame, 20, 44)));    // a fragment
-        CHECK(program.goes_up(changed(frame, 19, 100)));   // shorter than UDP says
-        CHECK(program.goes_up(changed(frame, 59, 181)));   // longer than IP says
+        CHECK(program.goes_up(changed(frame, 20, 44)));   // a fragment
+        CHECK(program.goes_up(changed(frame, 19, 100)));  // shorter than UDP says
+        CHECK(program.goes_up(changed(frame, 59, 181)));  // longer than IP says
       } else {
         CHECK(program.goes_up(changed(frame, 14, 0x46)));  // options
         CHECK(program.goes_up(changed(frame, 14, 0x65)));
         CHECK(program.goes_up(changed(frame, 20, 0x20)));  // more fragments
         CHECK(program.goes_up(changed(frame, 21, 1)));     // a later one
         CHECK(program.goes_up(changed(frame, 23, 6)));
-        CHECK(program.goes_up(changed(frame, 39, 4)));     // UDP shorter than its header
+        CHECK(program.goes_up(changed(frame, 39, 4)));  // UDP shorter than its header
         CHECK(program.goes_up(changed(frame, 17, 199)));
       }
       // What fits the sockets' path fits here: an extension, sources, padding.
@@ -316,9 +316,8 @@ TEST_CASE("kernel program: a frame that is cut anywhere, and frames with bytes c
 TEST_CASE("kernel program: late, lost and repeated packets, and jitter") {
   on_both([](Program& program) {
     for (const int sequence : {101, 104, 102, 104, 100, 65535})
-      (void)program.run(
-          make_frame(spec(false, static_cast<std::uint16_t>(sequence),
-                          static_cast<std::uint32_t>(sequence) * 160)));
+      (void)program.run(make_frame(spec(false, static_cast<std::uint16_t>(sequence),
+                                        static_cast<std::uint32_t>(sequence) * 160)));
     tandem_stream counted = program.read(0);
     CHECK(counted.packets == 5);  // all but the last one, which is a jump
     CHECK(counted.highest_sequence == 0x10000 + 104);
