@@ -13,11 +13,12 @@ import sys
 # Room -> rooms below it. A new room needs a line here, and with that a thought about its place.
 BELOW = {
     "base": set(),
+    "codec": {"base"},
     "io": {"base"},
     "store": {"base"},
     "trace": {"io", "base"},
-    "sip": {"trace", "http", "io", "base"},
-    "media": {"io", "base"},
+    "sip": {"trace", "http", "codec", "io", "base"},
+    "media": {"codec", "io", "base"},
     "route": {"base"},
     "rating": {"base"},
     "cdr": {"base"},
@@ -25,8 +26,8 @@ BELOW = {
     "http": {"io", "base"},
     "remote": {"cdr", "http", "io", "base"},
     "lrn": {"http", "io", "base"},
-    "call": {"sip", "trace", "media", "route", "rating", "cdr", "phone", "lrn", "io", "base"},
-    "switch": {"call", "sip", "trace", "media", "route", "rating", "cdr", "phone", "remote", "lrn", "http", "store", "io", "base"},
+    "call": {"sip", "trace", "media", "route", "rating", "cdr", "phone", "lrn", "codec", "io", "base"},
+    "switch": {"call", "sip", "trace", "media", "route", "rating", "cdr", "phone", "remote", "lrn", "http", "codec", "store", "io", "base"},
 }
 BELOW["admin"] = BELOW["switch"] | {"switch"}
 BELOW["sim"] = BELOW["switch"] | {"switch"}

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/g711.hpp"
+#include "codec/libraries.hpp"
 #include "tandem/media_options.hpp"
 
 namespace tandem {
@@ -13,6 +14,14 @@ namespace tandem {
 AudioDecoder::~AudioDecoder() = default;
 AudioEncoder::~AudioEncoder() = default;
 AudioCodec::~AudioCodec() = default;
+
+std::size_t AudioDecoder::conceal(std::span<const std::uint8_t>, std::span<std::int16_t>) noexcept {
+  return 0;
+}
+
+std::unique_ptr<AudioEncoder> AudioCodec::make_encoder_for(std::string_view) const {
+  return make_encoder();
+}
 
 namespace {
 
@@ -78,10 +87,18 @@ class G711 final : public AudioCodec {
 };
 
 struct Registry {
+  Registry() {
+    codecs = {std::make_shared<G711>("PCMA", 8, alaw_samples, alaw_of_sample),
+              std::make_shared<G711>("PCMU", 0, ulaw_samples, ulaw_of_sample)};
+#ifdef TANDEM_WITH_G722
+    codecs.push_back(codec::make_g722());
+#endif
+#ifdef TANDEM_WITH_OPUS
+    codecs.push_back(codec::make_opus());
+#endif
+  }
   std::mutex mutex;  // guards codecs
-  std::vector<std::shared_ptr<const AudioCodec>> codecs{
-      std::make_shared<G711>("PCMA", 8, alaw_samples, alaw_of_sample),
-      std::make_shared<G711>("PCMU", 0, ulaw_samples, ulaw_of_sample)};
+  std::vector<std::shared_ptr<const AudioCodec>> codecs;
 };
 
 /// Never destroyed: relays of other threads may outlive static objects.
@@ -113,6 +130,10 @@ Result<void> add_audio_codec(std::shared_ptr<const AudioCodec> codec) {
                    " was not a multiple of 8000 up to 48000");
   if (facts.frame_ms < 1 || facts.frame_ms > 60)
     return refused("frame_ms " + std::to_string(facts.frame_ms) + " was not in 1..60");
+  if (facts.sample_rate_hz != 8000 && facts.sample_rate_hz != 16000 &&
+      facts.sample_rate_hz != 48000)
+    return refused("sample_rate_hz " + std::to_string(facts.sample_rate_hz) +
+                   " was not 8000, 16000 or 48000");
   if (facts.payload_type < -1 || facts.payload_type > 95)
     return refused("payload_type " + std::to_string(facts.payload_type) + " was not in -1..95");
   if (facts.channels < 1 || facts.channels > 2)
