@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "binding.hpp"
@@ -136,7 +137,10 @@ void bind_media(py::module_& m) {
       .def_readwrite("packets_unnegotiated", &MediaSideStats::packets_unnegotiated)
       .def_readwrite("reported_lost", &MediaSideStats::reported_lost)
       .def_readwrite("reported_jitter_us", &MediaSideStats::reported_jitter_us)
-      .def_readwrite("srtp_failures", &MediaSideStats::srtp_failures);
+      .def_readwrite("srtp_failures", &MediaSideStats::srtp_failures)
+      .def_readwrite("jitter_late", &MediaSideStats::jitter_late)
+      .def_readwrite("jitter_lost", &MediaSideStats::jitter_lost)
+      .def_readwrite("jitter_depth_ms", &MediaSideStats::jitter_depth_ms);
 
   py::enum_<MediaPolicy>(m, "MediaPolicy")
       .value("forward", MediaPolicy::forward)
@@ -181,7 +185,8 @@ void bind_media(py::module_& m) {
 
   py::class_<MediaAudio>(m, "MediaAudio")
       .def(py::init([](const std::string& codec, int payload_type, std::optional<int> events_type,
-                       unsigned ptime_ms, const std::string& keys, bool hears_tones) {
+                       unsigned ptime_ms, const std::string& keys, bool hears_tones,
+                       const std::string& fmtp) {
              MediaAudio audio;
              audio.codec = find_audio_codec(codec);
              if (audio.codec == nullptr)
@@ -198,10 +203,18 @@ void bind_media(py::module_& m) {
                           : keys == "tones" ? MediaKeys::tones
                                             : MediaKeys::none;
              audio.hears_tones = hears_tones;
+             audio.fmtp = fmtp;
              return audio;
            }),
            "codec"_a, "payload_type"_a, py::kw_only(), "events_type"_a = py::none(),
-           "ptime_ms"_a = 0, "keys"_a = "events", "hears_tones"_a = false);
+           "ptime_ms"_a = 0, "keys"_a = "events", "hears_tones"_a = false, "fmtp"_a = "");
+
+  m.def("audio_codecs", [] {
+    std::vector<std::string> names;
+    for (const auto& codec : audio_codecs())
+      names.push_back(codec->facts().name + '/' + std::to_string(codec->facts().clock_rate_hz));
+    return names;
+  });
 
   py::class_<MediaSession>(m, "MediaSession")
       .def("local_rtp", of_open(&MediaSession::local_rtp), "side"_a)
@@ -382,7 +395,8 @@ void bind_media(py::module_& m) {
                        const std::vector<std::string>& event_kinds, unsigned files_reserved,
                        const std::string& backend, const std::vector<std::string>& interfaces,
                        const std::string& kernel_folder, std::uint32_t kernel_packets_per_s_max,
-                       std::uint32_t kernel_adopted_silence_ms) {
+                       std::uint32_t kernel_adopted_silence_ms,
+                       std::pair<unsigned, unsigned> jitter_buffer_ms) {
              MediaConfig config;
              config.address = address_or_none(address);
              config.address6 = address_or_none(address6);
@@ -401,6 +415,7 @@ void bind_media(py::module_& m) {
              config.kernel.folder = kernel_folder;
              config.kernel.packets_per_s_max = kernel_packets_per_s_max;
              config.kernel.adopted_silence_ms = kernel_adopted_silence_ms;
+             std::tie(config.jitter_min_ms, config.jitter_max_ms) = jitter_buffer_ms;
              return Held<Relay>(new Relay{std::make_shared<MediaRelay>(
                  take(unlocked([&] { return MediaRelay::create(config); })))});
            }),
@@ -411,7 +426,8 @@ void bind_media(py::module_& m) {
            "backend"_a = "auto", "kernel_interfaces"_a = std::vector<std::string>(),
            "kernel_folder"_a = MediaKernelConfig{}.folder,
            "kernel_packets_per_s_max"_a = MediaKernelConfig{}.packets_per_s_max,
-           "kernel_adopted_silence_ms"_a = MediaKernelConfig{}.adopted_silence_ms)
+           "kernel_adopted_silence_ms"_a = MediaKernelConfig{}.adopted_silence_ms,
+           "jitter_buffer_ms"_a = std::pair<unsigned, unsigned>(20, 200))
       .def(
           "open",
           [](Relay& relay, int caller, int callee) {

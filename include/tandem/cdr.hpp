@@ -69,6 +69,10 @@ struct MediaSideStats {
   std::uint64_t reported_lost = 0;
   std::uint32_t reported_jitter_us = 0;
   std::uint64_t srtp_failures = 0;  ///< Packets that the agreed key did not fit; refused.
+  /// Of the jitter buffer, where what it sent was converted (M-16): packets that came after their
+  /// place had gone, that had not come when their place went, and the greatest depth.
+  std::uint32_t jitter_late = 0, jitter_lost = 0;
+  std::uint32_t jitter_depth_ms = 0;  ///< 0: nothing was buffered.
   bool operator==(const MediaSideStats&) const = default;
 };
 

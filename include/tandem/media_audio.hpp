@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "tandem/audio_clip.hpp"
 #include "tandem/audio_codec.hpp"
@@ -27,6 +28,7 @@ struct MediaAudio {
   unsigned ptime_ms = 0;
   MediaKeys keys = MediaKeys::events;  ///< How keys of the other side go to it.
   bool hears_tones = false;            ///< Keys that are tones in what it sends are keys (Q.24).
+  std::string fmtp{};  ///< What it said in a=fmtp of the codec; its encoder follows that.
 };
 
 /// How a clip is played.

@@ -917,9 +917,16 @@ typedef struct tandem_media_side_stats {
   uint64_t reported_lost;        /* of what was sent to it, by its last RTCP report */
   uint32_t reported_jitter_us;
   uint64_t srtp_failures; /* packets that the agreed key did not fit; refused */
+  uint32_t jitter_late;   /* where it was converted: packets that came after their place had gone */
+  uint32_t jitter_lost;   /* ... that had not come when their place went */
+  uint32_t jitter_depth_ms; /* greatest depth of the jitter buffer; 0: nothing was buffered */
+  uint32_t reserved;        /* 0 */
 } tandem_media_side_stats;
-#define TANDEM_MEDIA_SIDE_STATS_INIT \
-  { sizeof(tandem_media_side_stats), 0, 0, 0, 0, 0, 0, {{0}, 0}, 0, 0, {{0}, 0}, 0, 0, 0, 0 }
+#define TANDEM_MEDIA_SIDE_STATS_INIT                                                              \
+  {                                                                                               \
+    sizeof(tandem_media_side_stats), 0, 0, 0, 0, 0, 0, {{0}, 0}, 0, 0, {{0}, 0}, 0, 0, 0, 0, 0, 0, \
+        0, 0                                                                                      \
+  }
 
 /* One closed call. */
 typedef struct tandem_cdr {
@@ -1327,20 +1334,25 @@ typedef struct tandem_media_config {
   uint32_t event_kinds; /* those that are kept, each as 1 << TANDEM_MEDIA_EVENT_*; 0: all */
   uint32_t files_reserved; /* that the program will want beside these, 0..1,000,000; second sockets
                               leave them */
+  uint32_t reserved3;      /* 0; never read, padding as `reserved` was */
   int32_t backend;         /* TANDEM_MEDIA_BACKEND_* */
+  uint32_t kernel_packets_per_s_max; /* of one direction, 50..1,000,000; 0 means 5,000, UINT32_MAX
+                                        any number */
   /* Network interfaces that media comes in by, with commas between them, for the backend KERNEL;
      NULL: none */
   const char* kernel_interfaces;
   const char* kernel_folder;          /* on a bpf file system; NULL means "/sys/fs/bpf/tandem" */
-  uint32_t kernel_packets_per_s_max;  /* of one direction, 50..1,000,000; 0 means 5,000, UINT32_MAX
-                                         any number */
   uint32_t kernel_adopted_silence_ms; /* after this a stream of a former process ends; 0 means
                                          60,000 */
+  /* Bounds of the jitter buffer of audio that is converted by a codec that keeps state, up to 1,000:
+     0 means 20 and 200; -1 of the greatest: nothing waits, -1 of the least: 0. */
+  int32_t jitter_min_ms;
+  int32_t jitter_max_ms;
 } tandem_media_config;
 #define TANDEM_MEDIA_CONFIG_INIT                                                                   \
   {                                                                                                \
-    sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, \
-        0                                                                                          \
+    sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL,    \
+        NULL, 0, 0, 0                                                                              \
   }
 
 /* What moves packets; docs/media.md. */
@@ -1555,8 +1567,8 @@ TANDEM_API void tandem_media_session_destroy(tandem_media_session* session); /* 
  */
 
 /* A codec that every switch and relay of the process can convert from and to, beside PCMA and PCMU.
-   Samples are 16 bits at 8,000 Hz; a wideband codec resamples by itself. decode and encode run on a
-   relay thread, one stream at a time on one thread; they must not block or allocate. */
+   Samples are of 16 bits and one channel at sample_rate_hz. decode, conceal and encode run on a relay
+   thread, one stream at a time on one thread; they must not block or allocate. */
 typedef struct tandem_audio_codec {
   size_t struct_size;
   const char* name;       /* as it is registered, "G722"; copied */
@@ -1576,12 +1588,25 @@ typedef struct tandem_audio_codec {
   size_t (*encode)(void* state, const int16_t* samples, size_t count, uint8_t* payload,
                    size_t capacity); /* required */
   void* user; /* handed to state_create, never read; lives as long as the process */
+  uint32_t sample_rate_hz; /* of its samples: 8,000, 16,000 or 48,000; 0 means 8,000 */
+  int32_t keeps_state;     /* not 0: packets are put in order for it (jitter_max_ms) */
+  /* Fills all `count` samples in the place of a packet that did not come and gives their number, or
+     0. `next` is the packet behind it, whose codec may have in it what was lost; NULL: not there
+     yet. NULL function: it cannot, and the listener finds a packet missing. */
+  size_t (*conceal)(void* state, const uint8_t* next, size_t next_size, int16_t* samples,
+                    size_t count);
 } tandem_audio_codec;
-#define TANDEM_AUDIO_CODEC_INIT \
-  { sizeof(tandem_audio_codec), NULL, 0, 0, -1, 0, NULL, NULL, NULL, NULL, NULL, NULL }
+#define TANDEM_AUDIO_CODEC_INIT                                                                  \
+  {                                                                                              \
+    sizeof(tandem_audio_codec), NULL, 0, 0, -1, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL \
+  }
 /* Stays until the process ends. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, LIMIT (32 codecs). Any
    thread. Since 0.1. */
 TANDEM_API int tandem_audio_codec_add(const tandem_audio_codec* codec);
+/* The codecs that are known, "PCMA/8000,PCMU/8000,G722/8000,opus/48000": the first two always, the
+   next as far as the library was built with them, then those that were added. Errors: LIMIT.
+   Any thread. Since 0.1. */
+TANDEM_API int tandem_audio_codec_names(tandem_text** names);
 
 enum {
   TANDEM_MEDIA_KEYS_EVENTS = 0, /* telephone events (RFC 4733) */
@@ -1599,9 +1624,10 @@ typedef struct tandem_media_audio {
   uint32_t ptime_ms;      /* packets for it, 10..120; 0: as long as they come */
   int32_t keys;           /* TANDEM_MEDIA_KEYS_ */
   int32_t hears_tones;    /* tones in what it sends are keys */
+  const char* fmtp;       /* what it said in a=fmtp of the codec; NULL: nothing */
 } tandem_media_audio;
 #define TANDEM_MEDIA_AUDIO_INIT \
-  { sizeof(tandem_media_audio), NULL, 0, 0, -1, 0, 0, 0 }
+  { sizeof(tandem_media_audio), NULL, 0, 0, -1, 0, 0, 0, NULL }
 /* From the next packet on; what is encrypted must end here (set_crypto). Errors: INVALID_ARGUMENT,
    NOT_FOUND (a codec that is not known). Since 0.1. */
 TANDEM_API int tandem_media_session_set_audio(tandem_media_session* session,

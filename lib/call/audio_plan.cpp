@@ -51,6 +51,7 @@ MediaAudio audio_of(const sip::SdpMedia& media) {
       audio.payload_type = static_cast<std::uint8_t>(codec.payload_type);
       if (!codec.name.empty() && codec.clock_rate_hz != 0)
         audio.codec = find_audio_codec(codec.name, codec.clock_rate_hz);
+      audio.fmtp = codec.fmtp;
     }
   }
   return audio;
@@ -80,7 +81,16 @@ void MediaPath::settle_audio(MediaSide from, const sip::SdpSession& said, std::s
                                                 (!of_sender->has_crypto && !of_sender->has_dtls));
   std::array<MediaAudio, 2> wires;
   wires[index_of(from)] = audio_of(*of_sender);
-  wires[index_of(other(from))] = audio_of(of_receiver);
+  MediaAudio& receiver = wires[index_of(other(from))];
+  receiver = audio_of(of_receiver);
+  // What it was shown says what the other side, or the relay, can take; what it can take itself it
+  // has said before.
+  receiver.fmtp.clear();
+  if (audio_plan_ != nullptr) {
+    for (const sip::SdpTaken& taken : audio_plan_->taken[index_of(other(from))]) {
+      if (taken.payload_type == receiver.payload_type) receiver.fmtp = taken.fmtp;
+    }
+  }
   const bool is_other_codec = wires[0].codec != wires[1].codec;
   if (wires[0].codec == nullptr || wires[1].codec == nullptr)
     wires[0].codec = wires[1].codec = nullptr;

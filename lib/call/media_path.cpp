@@ -666,6 +666,9 @@ MediaSideStats MediaPath::stats(MediaSide side) const {
     sum.digits += one.digits;
     sum.packets_unnegotiated += one.packets_unnegotiated;
     sum.srtp_failures += one.srtp_failures;
+    sum.jitter_late += one.jitter_late;
+    sum.jitter_lost += one.jitter_lost;
+    sum.jitter_depth_ms = std::max(sum.jitter_depth_ms, one.jitter_depth_ms);
     sum.reported_lost += one.reported_lost;
     sum.reported_jitter_us = std::max(sum.reported_jitter_us, one.reported_jitter_us);
     if (sum.remote.empty()) sum.remote = one.remote;

@@ -1,11 +1,17 @@
 // Codecs of the host.
 #include <algorithm>
+#include <cstddef>
 
 #include "capi/values.hpp"
 #include "tandem/audio_codec.hpp"
 
 using namespace tandem;
 using namespace tandem::capi;
+
+// As it was published, for samples at 8,000 Hz alone.
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_audio_codec> =
+    offsetof(tandem_audio_codec, sample_rate_hz);
 
 namespace {
 
@@ -41,6 +47,14 @@ class Decoder final : public AudioDecoder {
                                          samples.data(), samples.size()),
                     samples.size());
   }
+  std::size_t conceal(std::span<const std::uint8_t> next,
+                      std::span<std::int16_t> samples) noexcept override {
+    const auto call = state.calls().conceal;
+    if (call == nullptr) return 0;
+    return std::min(call(state.get(), next.empty() ? nullptr : next.data(), next.size(),
+                         samples.data(), samples.size()),
+                    samples.size());
+  }
   const State state;
 };
 
@@ -66,6 +80,8 @@ class HostCodec final : public AudioCodec {
     facts_.payload_type = calls.payload_type;
     if (calls.frame_ms != 0) facts_.frame_ms = calls.frame_ms;
     facts_.fmtp = view(calls.fmtp);
+    if (calls.sample_rate_hz != 0) facts_.sample_rate_hz = calls.sample_rate_hz;
+    facts_.keeps_state = calls.keeps_state != 0;
   }
   [[nodiscard]] const AudioCodecFacts& facts() const noexcept override { return facts_; }
   [[nodiscard]] std::unique_ptr<AudioDecoder> make_decoder() const override {
@@ -93,5 +109,17 @@ extern "C" int tandem_audio_codec_add(const tandem_audio_codec* codec) {
       return fail(ErrorCode::invalid_argument, "decode or encode of the codec was NULL");
     TANDEM_CAPI_TRY(add_audio_codec(std::make_shared<HostCodec>(*read)));
     return TANDEM_OK;
+  });
+}
+
+extern "C" int tandem_audio_codec_names(tandem_text** names) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(names);
+    std::string text;
+    for (const auto& codec : audio_codecs()) {
+      if (!text.empty()) text += ',';
+      text += codec->facts().name + '/' + std::to_string(codec->facts().clock_rate_hz);
+    }
+    return give(std::move(text), names);
   });
 }

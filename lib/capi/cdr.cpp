@@ -94,6 +94,9 @@ Result<MediaSideStats> read_media(const tandem_media_side_stats* given) {
   stats.reported_lost = read->reported_lost;
   stats.reported_jitter_us = read->reported_jitter_us;
   stats.srtp_failures = read->srtp_failures;
+  stats.jitter_late = read->jitter_late;
+  stats.jitter_lost = read->jitter_lost;
+  stats.jitter_depth_ms = read->jitter_depth_ms;
   return stats;
 }
 
@@ -246,6 +249,9 @@ tandem_media_side_stats to_c(const MediaSideStats& stats) {
   out.reported_lost = stats.reported_lost;
   out.reported_jitter_us = stats.reported_jitter_us;
   out.srtp_failures = stats.srtp_failures;
+  out.jitter_late = stats.jitter_late;
+  out.jitter_lost = stats.jitter_lost;
+  out.jitter_depth_ms = stats.jitter_depth_ms;
   return out;
 }
 

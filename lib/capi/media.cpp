@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <tuple>
 
 #include "capi/values.hpp"
 #include "tandem/media_recorder.hpp"
@@ -17,6 +18,10 @@ inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_media_confi
 template <>
 inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_media_relay_stats> =
     offsetof(tandem_media_relay_stats, ports_connected);
+
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_media_audio> =
+    offsetof(tandem_media_audio, fmtp);
 
 struct tandem_media_relay {
   MediaRelay body;
@@ -80,6 +85,7 @@ Result<MediaAudio> read_audio(const tandem_media_audio* given) {
   audio.ptime_ms = read->ptime_ms;
   audio.keys = *keys;
   audio.hears_tones = read->hears_tones != 0;
+  audio.fmtp = view(read->fmtp);
   return audio;
 }
 
@@ -199,6 +205,14 @@ int tandem_media_relay_create(const tandem_media_config* config, tandem_media_re
           read->kernel_packets_per_s_max == UINT32_MAX ? 0 : read->kernel_packets_per_s_max;
     if (read->kernel_adopted_silence_ms != 0)
       media.kernel.adopted_silence_ms = read->kernel_adopted_silence_ms;
+    for (const auto& [name, given, to] :
+         {std::tuple{"jitter_min_ms", read->jitter_min_ms, &media.jitter_min_ms},
+          std::tuple{"jitter_max_ms", read->jitter_max_ms, &media.jitter_max_ms}}) {
+      if (given < -1)
+        return fail(ErrorCode::invalid_argument,
+                    std::string(name) + ' ' + std::to_string(given) + " was given");
+      if (given != 0) *to = given == -1 ? 0 : static_cast<unsigned>(given);
+    }
     auto relay = MediaRelay::create(media);
     TANDEM_CAPI_TRY(relay);
     *out = new tandem_media_relay{std::move(*relay)};

@@ -79,6 +79,9 @@ void put_media(WireWriter& writer, const MediaSideStats& side, std::string& scra
   inner.number(side.reported_lost);
   inner.number(side.reported_jitter_us);
   inner.number(side.srtp_failures);
+  inner.number(side.jitter_late);
+  inner.number(side.jitter_lost);
+  inner.number(side.jitter_depth_ms);
   writer.text(scratch);
 }
 
@@ -108,6 +111,11 @@ MediaSideStats take_media(WireReader& outer, bool& is_bad) {
     side.reported_lost = reader.number();
     side.reported_jitter_us = take_u32();
     if (!reader.is_at_end()) side.srtp_failures = reader.number();
+    if (!reader.is_at_end()) {
+      side.jitter_late = take_u32();
+      side.jitter_lost = take_u32();
+      side.jitter_depth_ms = take_u32();
+    }
   }
   is_bad |= reader.is_bad();
   return side;

@@ -71,6 +71,9 @@ void append_side_json(std::string& out, const MediaSideStats& side, const std::s
   object.number("reported_lost", side.reported_lost);
   object.number("reported_jitter_us", side.reported_jitter_us);
   object.number("srtp_failures", side.srtp_failures);
+  object.number("jitter_late", side.jitter_late);
+  object.number("jitter_lost", side.jitter_lost);
+  object.number("jitter_depth_ms", side.jitter_depth_ms);
   object.end();
 }
 
@@ -112,6 +115,9 @@ MediaSideStats side_from(const json& media, const char* name, std::string& codec
   take(*found, "reported_lost", side.reported_lost);
   take(*found, "reported_jitter_us", side.reported_jitter_us);
   take(*found, "srtp_failures", side.srtp_failures);
+  take(*found, "jitter_late", side.jitter_late);
+  take(*found, "jitter_lost", side.jitter_lost);
+  take(*found, "jitter_depth_ms", side.jitter_depth_ms);
   return side;
 }
 

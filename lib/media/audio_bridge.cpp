@@ -27,12 +27,28 @@ void put_u32(char* to, std::uint32_t value) noexcept {
   put_u16(to + 2, static_cast<std::uint16_t>(value));
 }
 
-/// RTP clock units of one sample.
+/// RTP clock units of one sample at 8,000 Hz.
 std::uint32_t units(const MediaAudio& audio) noexcept {
   return audio.codec == nullptr ? 1 : audio.codec->facts().clock_rate_hz / audio_rate_hz;
 }
 
-/// Samples of a packet that is made here: whole frames, 20 ms where they can be.
+std::uint32_t rate_hz(const MediaAudio& audio) noexcept {
+  return audio.codec == nullptr ? audio_rate_hz : audio.codec->facts().sample_rate_hz;
+}
+
+/// Samples of the codec for one at 8,000 Hz.
+std::size_t scale(const MediaAudio& audio) noexcept { return rate_hz(audio) / audio_rate_hz; }
+
+/// 240 ms up to 16,000 Hz, and 120 ms above, which is the longest packet of any codec there.
+std::size_t packet_samples_max(const MediaAudio& audio) noexcept {
+  return audio_packet_samples_max * std::min<std::size_t>(scale(audio), 3);
+}
+
+bool keeps_state(const MediaAudio& audio) noexcept {
+  return audio.codec != nullptr && audio.codec->facts().keeps_state;
+}
+
+/// Samples at 8,000 Hz of a packet that is made here: whole frames, 20 ms where they can be.
 std::size_t made_samples(const MediaAudio& audio) noexcept {
   if (audio.codec == nullptr) return tick_samples;
   const std::size_t frame = samples_of_ms(audio.codec->facts().frame_ms);
@@ -61,35 +77,74 @@ Result<void> check(const MediaAudio& audio) {
 
 }  // namespace
 
+AudioBridge::AudioBridge(std::uint32_t seed, std::uint32_t jitter_min_ms,
+                         std::uint32_t jitter_max_ms)
+    : seed_(seed),
+      jitter_min_ms_(jitter_min_ms),
+      jitter_max_ms_(jitter_max_ms),
+      samples_(audio_packet_samples_max),
+      resampled_(audio_packet_samples_max) {}
+
 Result<void> AudioBridge::set(const MediaAudio& caller, const MediaAudio& callee) {
   for (const MediaAudio* audio : {&caller, &callee}) {
     if (auto checked = check(*audio); !checked) return checked;
   }
+  const MediaAudio* const wanted[2] = {&caller, &callee};
   // Made before the lock is taken: the relay does not wait for memory.
   std::unique_ptr<AudioDecoder> decoders[2];
   std::unique_ptr<AudioEncoder> encoders[2];
-  const MediaAudio* const wanted[2] = {&caller, &callee};
-  bool is_same[2];
+  std::vector<std::int16_t> waiting[2];
+  const std::size_t most = std::max(packet_samples_max(caller), packet_samples_max(callee));
+  std::vector<std::int16_t> samples(most), resampled(most);
+  bool is_same[2], is_same_encoder[2];
   for (std::size_t i = 0; i < 2; ++i) {
     {
       const std::lock_guard lock(mutex_);
       is_same[i] = ways_[i].audio.codec == wanted[i]->codec && ways_[i].decoder != nullptr;
+      is_same_encoder[i] = is_same[i] && ways_[i].audio.fmtp == wanted[i]->fmtp;
     }
-    if (is_same[i] || wanted[i]->codec == nullptr) continue;
-    decoders[i] = wanted[i]->codec->make_decoder();
-    encoders[i] = wanted[i]->codec->make_encoder();
+    waiting[i].resize(2 * packet_samples_max(*wanted[i]));
+    if (wanted[i]->codec == nullptr) continue;
+    if (!is_same[i]) decoders[i] = wanted[i]->codec->make_decoder();
+    if (!is_same_encoder[i]) encoders[i] = wanted[i]->codec->make_encoder_for(wanted[i]->fmtp);
   }
   const std::lock_guard lock(mutex_);
+  std::swap(samples_, samples);
+  std::swap(resampled_, resampled);
   for (std::size_t i = 0; i < 2; ++i) {
     Way& one = ways_[i];
     one.audio = *wanted[i];
+    std::swap(one.waiting, waiting[i]);
     one.waiting_count = 0;
+    one.is_repacked = false;
     if (!one.audio.hears_tones) one.tones.reset();
-    if (is_same[i]) continue;
-    std::swap(one.decoder, decoders[i]);
-    std::swap(one.encoder, encoders[i]);
+    if (!is_same[i]) {
+      std::swap(one.decoder, decoders[i]);
+      one.for_tones.set(rate_hz(one.audio), audio_rate_hz);
+      one.of_made.set(audio_rate_hz, rate_hz(one.audio));
+    }
+    if (!is_same_encoder[i]) std::swap(one.encoder, encoders[i]);
   }
+  const bool are_same = is_same[0] && is_same[1];
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (!are_same) ways_[i].of_other.set(rate_hz(ways_[1 - i].audio), rate_hz(ways_[i].audio));
+    open_jitter(ways_[i], ways_[1 - i], are_same);
+  }
+  is_buffering_.store(ways_[0].jitter.is_open() || ways_[1].jitter.is_open(),
+                      std::memory_order_release);
+  note_busy();
   return {};
+}
+
+/// Only where something is decoded, and by codecs that need their packets in order.
+void AudioBridge::open_jitter(Way& from, const Way& to, bool is_same) {
+  const bool is_wanted = jitter_max_ms_ != 0 && from.decoder != nullptr &&
+                         from.audio.codec != to.audio.codec &&
+                         (keeps_state(from.audio) || keeps_state(to.audio));
+  if (!is_wanted) return from.jitter.close();
+  if (is_same && from.jitter.is_open()) return;  // what waits there goes on
+  from.jitter.open(jitter_min_ms_, jitter_max_ms_, from.audio.codec->facts().clock_rate_hz);
+  from.jitter_told = {};
 }
 
 void AudioBridge::play(MediaSide to, AudioClip clip, const MediaPlay& how,
@@ -115,6 +170,7 @@ void AudioBridge::stop() noexcept {
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < 2; ++i) {
     std::swap(ways_[i].clip, gone[i]);
+    ways_[i].jitter.restart();
     ways_[i].key_count = 0;
     ways_[i].key_samples = 0;
     ways_[i].ends_sent = 0;
@@ -147,7 +203,9 @@ bool AudioBridge::press_locked(Way& to, char key, std::uint32_t samples) noexcep
 void AudioBridge::note_busy() noexcept {
   is_busy_.store(
       std::any_of(ways_.begin(), ways_.end(),
-                  [](const Way& one) { return !one.clip.is_empty() || one.key_count != 0; }),
+                  [](const Way& one) {
+                    return !one.clip.is_empty() || one.key_count != 0 || !one.jitter.is_empty();
+                  }),
       std::memory_order_release);
 }
 
@@ -159,16 +217,94 @@ void AudioBridge::begin_input(const Way& from, Way& to, const RtpHeader& header)
   to.shift = 0;
   to.input_sequence = header.sequence;
   to.sequence = static_cast<std::uint16_t>(header.sequence - 1);
-  to.timestamp = header.timestamp / units(from.audio) * units(to.audio);
+  to.input_timestamp = header.timestamp;
+  to.input_moment = header.timestamp / units(from.audio);
+  to.timestamp = to.input_moment * units(to.audio);
   to.waiting_count = 0;
   to.has_sent = false;
   to.has_event_timestamp = false;
+}
+
+/// In samples at 8,000 Hz. A quotient of the timestamp would jump where that begins again at 0.
+std::uint32_t AudioBridge::moment_of(const Way& from, Way& to, std::uint32_t timestamp) noexcept {
+  const auto each = static_cast<std::int32_t>(units(from.audio));
+  const std::int32_t steps = static_cast<std::int32_t>(timestamp - to.input_timestamp) / each;
+  const std::uint32_t moment = to.input_moment + static_cast<std::uint32_t>(steps);
+  if (steps > 0) {
+    to.input_timestamp += static_cast<std::uint32_t>(steps * each);
+    to.input_moment = moment;
+  }
+  return moment;
 }
 
 void AudioBridge::take(MediaSide from_side, const RtpHeader& header, std::string_view packet,
                        std::int64_t now_us, BridgeOutput& out) noexcept {
   if (packet.size() > packet_bytes_max) return;
   const std::lock_guard lock(mutex_);
+  Way& from = way(from_side);
+  if (!from.jitter.is_open()) return convert(from_side, header, packet, now_us, out);
+  const bool is_audio = header.payload_type == from.audio.payload_type;
+  // Each turn but the last makes room or begins anew.
+  for (std::size_t turn = 0; turn < 2 * JitterBuffer::packets_max; ++turn) {
+    const JitterBuffer::Put put = from.jitter.put(header, packet, is_audio, now_us);
+    if (put == JitterBuffer::Put::full) {
+      release(from_side, false, 1, now_us, out);
+    } else if (put == JitterBuffer::Put::other) {
+      release(from_side, false, 2 * JitterBuffer::packets_max, now_us, out);
+      from.jitter.restart();
+    } else {
+      break;
+    }
+  }
+  release(from_side, true, 2 * JitterBuffer::packets_max, now_us, out);
+  note_busy();
+}
+
+/// Converts what is due, or, without waiting, what is there.
+void AudioBridge::release(MediaSide from_side, bool is_waiting, std::size_t most,
+                          std::int64_t now_us, BridgeOutput& out) noexcept {
+  Way& from = way(from_side);
+  for (; most > 0; --most) {
+    const JitterBuffer::Due due = from.jitter.take(now_us, is_waiting);
+    if (due.kind == JitterBuffer::Due::Kind::nothing) break;
+    if (due.kind == JitterBuffer::Due::Kind::packet) {
+      convert(from_side, due.header, due.packet, now_us, out);
+    } else {
+      conceal(from_side, due, now_us, out);
+    }
+  }
+  const JitterBuffer::Counts& counts = from.jitter.counts();
+  if (counts == from.jitter_told && from.depth_told_us == from.jitter.depth_us()) return;
+  out.buffered(from_side,
+               {counts.late - from.jitter_told.late, counts.lost - from.jitter_told.lost},
+               from.jitter.depth_us());
+  from.jitter_told = counts;
+  from.depth_told_us = from.jitter.depth_us();
+}
+
+/// Sends what the decoder thinks of a packet that did not come, in its place.
+void AudioBridge::conceal(MediaSide from_side, const JitterBuffer::Due& lost, std::int64_t now_us,
+                          BridgeOutput& out) noexcept {
+  Way& from = way(from_side);
+  Way& to = way(other(from_side));
+  const bool is_other_played = !to.clip.is_empty() || to.key_count != 0;
+  if (is_other_played || from.decoder == nullptr || !to.has_input) return;
+  const std::size_t wanted =
+      std::min(lost.units / units(from.audio) * scale(from.audio), samples_.size());
+  const std::string_view next =
+      lost.packet.empty() ? lost.packet : rtp_payload(lost.packet, lost.header);
+  const std::size_t count =
+      std::min(from.decoder->conceal(
+                   {reinterpret_cast<const std::uint8_t*>(next.data()), next.size()},
+                   {samples_.data(), wanted}),
+               wanted);
+  if (count == 0) return;
+  write(from, to, other(from_side), lost.header, false, count, now_us, out);
+  to.input_sequence = lost.header.sequence;
+}
+
+void AudioBridge::convert(MediaSide from_side, const RtpHeader& header, std::string_view packet,
+                          std::int64_t now_us, BridgeOutput& out) noexcept {
   const MediaSide to_side = other(from_side);
   Way& from = way(from_side);
   Way& to = way(to_side);
@@ -203,15 +339,15 @@ void AudioBridge::take_event(Way& from, Way& to, MediaSide to_side, const RtpHea
     std::memcpy(packet_.data() + header_bytes, payload.data(), payload.size());
     const bool is_marked = (static_cast<std::uint8_t>(packet[1]) & 0x80) != 0;
     return send(to, to_side, static_cast<std::uint8_t>(to.audio.events_type), is_marked,
-                header.timestamp, static_cast<std::uint16_t>(header.sequence + to.shift),
-                payload.size(), now_us, out);
+                moment_of(from, to, header.timestamp) * units(to.audio),
+                static_cast<std::uint16_t>(header.sequence + to.shift), payload.size(), now_us,
+                out);
   }
   --to.shift;  // it is not missed
   const auto event = parse_telephone_event(payload);
   if (!event) return;
   // As long as the key turns out to be, when it is told in time; its beginning counts.
-  const auto scale = units(from.audio);
-  const auto samples = static_cast<std::uint32_t>(event->duration / (scale == 0 ? 1 : scale));
+  const auto samples = static_cast<std::uint32_t>(event->duration);
   const bool is_new = !to.has_event_timestamp || to.event_timestamp != header.timestamp;
   to.event_timestamp = header.timestamp;
   to.has_event_timestamp = true;
@@ -250,7 +386,10 @@ void AudioBridge::take_audio(Way& from, Way& to, MediaSide to_side, const RtpHea
     count = std::min(from.decoder->decode({bytes, payload.size()}, samples_), samples_.size());
   }
   if (from.audio.hears_tones) {
-    if (const auto key = from.tones.take({samples_.data(), count})) {
+    std::span<const std::int16_t> heard{samples_.data(), count};
+    if (from.for_tones.is_needed())
+      heard = {resampled_.data(), from.for_tones.take(heard, resampled_)};
+    if (const auto key = from.tones.take(heard)) {
       out.heard(other(to_side), *key);
       (void)press_locked(to, key->key, static_cast<std::uint32_t>(samples_of_ms(key->duration_ms)));
     }
@@ -263,62 +402,88 @@ void AudioBridge::take_audio(Way& from, Way& to, MediaSide to_side, const RtpHea
     --to.shift;
     return;
   }
-  if (to.audio.ptime_ms != 0) return repack(from, to, to_side, header, count, now_us, out);
-  std::size_t size = payload.size();
-  if (is_same_codec) {
-    std::memcpy(packet_.data() + header_bytes, payload.data(), size);
-  } else {
-    auto* const into = reinterpret_cast<std::uint8_t*>(packet_.data() + header_bytes);
-    size = count == 0 || to.encoder == nullptr
-               ? 0
-               : std::min(to.encoder->encode({samples_.data(), count},
-                                             {into, packet_bytes_max - header_bytes}),
-                          packet_bytes_max - header_bytes);
-    if (size == 0) {
-      --to.shift;
-      return;
-    }
+  if (!is_same_codec || to.audio.ptime_ms != 0)
+    return write(from, to, to_side, header, is_marked, count, now_us, out);
+  std::memcpy(packet_.data() + header_bytes, payload.data(), payload.size());
+  send(to, to_side, to.audio.payload_type, is_marked,
+       moment_of(from, to, header.timestamp) * units(to.audio), sequence, payload.size(), now_us,
+       out);
+}
+
+std::size_t AudioBridge::encode(Way& to, std::span<const std::int16_t> samples) noexcept {
+  if (samples.empty() || to.encoder == nullptr) return 0;
+  auto* const into = reinterpret_cast<std::uint8_t*>(packet_.data() + header_bytes);
+  return std::min(to.encoder->encode(samples, {into, packet_bytes_max - header_bytes}),
+                  packet_bytes_max - header_bytes);
+}
+
+/// The first `count` of samples_, which are at 8,000 Hz.
+std::size_t AudioBridge::encode_made(Way& to, std::size_t count) noexcept {
+  std::span<const std::int16_t> made{samples_.data(), count};
+  if (to.of_made.is_needed()) made = {resampled_.data(), to.of_made.take(made, resampled_)};
+  return encode(to, made);
+}
+
+void AudioBridge::write(Way& from, Way& to, MediaSide to_side, const RtpHeader& header,
+                        bool is_marked, std::size_t count, std::int64_t now_us,
+                        BridgeOutput& out) noexcept {
+  std::span<const std::int16_t> samples{samples_.data(), count};
+  if (to.of_other.is_needed()) samples = {resampled_.data(), to.of_other.take(samples, resampled_)};
+  const std::size_t frame =
+      to.audio.codec == nullptr
+          ? 1
+          : samples_of_ms(to.audio.codec->facts().frame_ms) * scale(to.audio);
+  // Frames of G.711 are as short as a sample, those of others are not.
+  if (frame > 8 * scale(to.audio) && samples.size() % frame != 0) to.is_repacked = true;
+  if (to.audio.ptime_ms != 0 || to.is_repacked)
+    return repack(from, to, to_side, header, samples, now_us, out);
+  const std::size_t size = encode(to, samples);
+  if (size == 0) {
+    --to.shift;
+    return;
   }
-  const std::uint32_t timestamp = header.timestamp / units(from.audio) * units(to.audio);
-  send(to, to_side, to.audio.payload_type, is_marked, timestamp, sequence, size, now_us, out);
+  send(to, to_side, to.audio.payload_type, is_marked,
+       moment_of(from, to, header.timestamp) * units(to.audio),
+       static_cast<std::uint16_t>(header.sequence + to.shift), size, now_us, out);
 }
 
 /// Packets of the length that the side wants (M-10).
 void AudioBridge::repack(Way& from, Way& to, MediaSide to_side, const RtpHeader& header,
-                         std::size_t samples, std::int64_t now_us, BridgeOutput& out) noexcept {
+                         std::span<const std::int16_t> samples, std::int64_t now_us,
+                         BridgeOutput& out) noexcept {
   constexpr std::int32_t late_samples = 16'000;  // 2 s; more is another time base
-  const std::uint32_t begin = header.timestamp / units(from.audio);
+  const std::uint32_t begin = moment_of(from, to, header.timestamp);
+  const std::size_t each = scale(to.audio);
   const auto step = static_cast<std::int32_t>(
-      begin - (to.waiting_timestamp + static_cast<std::uint32_t>(to.waiting_count)));
+      begin - (to.waiting_moment + static_cast<std::uint32_t>(to.waiting_count / each)));
   std::uint16_t lost = 0;
   if (to.has_sent || to.waiting_count != 0) {
     if (step < 0 && step > -late_samples) return;  // its place was filled or passed
     const auto missed = static_cast<std::int16_t>(header.sequence - to.input_sequence - 1);
     if (missed > 0 && missed < 100) lost = static_cast<std::uint16_t>(missed);
   }
-  const std::size_t full = samples_of_ms(to.audio.ptime_ms);
+  const std::size_t full_moments =
+      to.audio.ptime_ms != 0 ? samples_of_ms(to.audio.ptime_ms) : made_samples(to.audio);
+  const std::size_t full = full_moments * each;
   if (step != 0 || to.waiting_count == 0) {
     to.waiting_count = 0;  // what is not continued is less than a packet
-    to.waiting_timestamp = begin;
+    to.waiting_moment = begin;
   }
   if (!to.has_sent) to.sequence = static_cast<std::uint16_t>(header.sequence - 1);
   // So that the receiver sees that there was a loss, in about its size.
-  if (lost != 0 && samples != 0)
-    to.sequence =
-        static_cast<std::uint16_t>(to.sequence + std::max<std::size_t>(1, lost * samples / full));
-  const std::size_t room = to.waiting.size() - to.waiting_count;
-  samples = std::min(samples, room);
-  std::copy_n(samples_.begin(), samples,
+  if (lost != 0 && !samples.empty())
+    to.sequence = static_cast<std::uint16_t>(
+        to.sequence + std::max<std::size_t>(1, lost * samples.size() / full));
+  const std::size_t count = std::min(samples.size(), to.waiting.size() - to.waiting_count);
+  std::copy_n(samples.begin(), count,
               to.waiting.begin() + static_cast<std::ptrdiff_t>(to.waiting_count));
-  to.waiting_count += samples;
+  to.waiting_count += count;
   std::size_t taken = 0;
   while (to.waiting_count - taken >= full && to.encoder != nullptr) {
-    auto* const into = reinterpret_cast<std::uint8_t*>(packet_.data() + header_bytes);
-    const std::size_t size = to.encoder->encode({to.waiting.data() + taken, full},
-                                                {into, packet_bytes_max - header_bytes});
+    const std::size_t size = encode(to, {to.waiting.data() + taken, full});
     const std::uint32_t timestamp =
-        (to.waiting_timestamp + static_cast<std::uint32_t>(taken)) * units(to.audio);
-    if (size != 0 && size <= packet_bytes_max - header_bytes)
+        (to.waiting_moment + static_cast<std::uint32_t>(taken / each)) * units(to.audio);
+    if (size != 0)
       send(to, to_side, to.audio.payload_type, false, timestamp,
            static_cast<std::uint16_t>(to.sequence + 1), size, now_us, out);
     taken += full;
@@ -326,7 +491,7 @@ void AudioBridge::repack(Way& from, Way& to, MediaSide to_side, const RtpHeader&
   std::copy(to.waiting.begin() + static_cast<std::ptrdiff_t>(taken),
             to.waiting.begin() + static_cast<std::ptrdiff_t>(to.waiting_count), to.waiting.begin());
   to.waiting_count -= taken;
-  to.waiting_timestamp += static_cast<std::uint32_t>(taken);
+  to.waiting_moment += static_cast<std::uint32_t>(taken / each);
 }
 
 /// Writes the header before the payload that is in packet_ already.
@@ -372,6 +537,10 @@ void AudioBridge::put_in(Way& to, MediaSide side, std::uint8_t type, bool is_mar
 void AudioBridge::tick(std::int64_t now_us, BridgeOutput& out) noexcept {
   const std::lock_guard lock(mutex_);
   for (const MediaSide side : {MediaSide::caller, MediaSide::callee}) {
+    if (!way(side).jitter.is_empty())
+      release(side, true, 2 * JitterBuffer::packets_max, now_us, out);
+  }
+  for (const MediaSide side : {MediaSide::caller, MediaSide::callee}) {
     Way& to = way(side);
     if (to.key_count == 0 && to.clip.is_empty()) continue;
     const bool is_new_key = to.key_count != 0 && to.key_samples == 0 && to.clip.is_empty();
@@ -400,10 +569,7 @@ void AudioBridge::tick_key(Way& to, MediaSide side, std::int64_t now_us,
       if (is_done) ++to.ends_sent;
       const std::size_t count = made_samples(to.audio);
       make_tone(is_done ? '\0' : key.key, to.key_samples, {samples_.data(), count});
-      auto* const into = reinterpret_cast<std::uint8_t*>(packet_.data() + header_bytes);
-      const std::size_t size =
-          to.encoder->encode({samples_.data(), count}, {into, packet_bytes_max - header_bytes});
-      if (size != 0 && size <= packet_bytes_max - header_bytes)
+      if (const std::size_t size = encode_made(to, count); size != 0)
         put_in(to, side, to.audio.payload_type, is_first,
                to.key_timestamp + to.key_samples * units(to.audio), size, now_us, out);
       to.key_samples += static_cast<std::uint32_t>(count);
@@ -417,8 +583,8 @@ void AudioBridge::tick_key(Way& to, MediaSide side, std::int64_t now_us,
     char* const into = packet_.data() + header_bytes;
     into[0] = static_cast<char>(*event);
     into[1] = static_cast<char>(event_volume | (is_end ? 0x80 : 0));
-    put_u16(into + 2, static_cast<std::uint16_t>(
-                          std::min<std::uint32_t>(to.key_samples * units(to.audio), 65535)));
+    put_u16(into + 2,
+            static_cast<std::uint16_t>(std::min<std::uint32_t>(to.key_samples, 65535)));
     put_in(to, side, static_cast<std::uint8_t>(to.audio.events_type), is_first, to.key_timestamp, 4,
            now_us, out);
     if (is_end && ++to.ends_sent < ends_needed) {
@@ -452,10 +618,7 @@ void AudioBridge::tick_clip(Way& to, MediaSide side, std::int64_t now_us,
     if (to.played >= from.size() && to.how.repeats) to.played = 0;
     samples_[i] = to.played < from.size() ? from[to.played++] : std::int16_t{0};
   }
-  auto* const into = reinterpret_cast<std::uint8_t*>(packet_.data() + header_bytes);
-  const std::size_t size =
-      to.encoder->encode({samples_.data(), count}, {into, packet_bytes_max - header_bytes});
-  if (size != 0 && size <= packet_bytes_max - header_bytes) {
+  if (const std::size_t size = encode_made(to, count); size != 0) {
     const std::uint32_t timestamp =
         to.has_sent && !is_first
             ? to.timestamp + static_cast<std::uint32_t>(count) * units(to.audio)

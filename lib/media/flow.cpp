@@ -311,6 +311,15 @@ class FlowTable::Made final : public BridgeOutput {
     flows_.tell_key(slot, {key.key, key.duration_ms * (rate_hz / 1000), false}, now_us_, totals_);
   }
 
+  void buffered(MediaSide from, const JitterBuffer::Counts& more,
+                std::int64_t depth_us) noexcept override {
+    Watch& watch = flows_.watch(slot_of(from));
+    add<std::uint32_t>(watch.jitter_late, more.late);
+    add<std::uint32_t>(watch.jitter_lost, more.lost);
+    const auto depth_ms = static_cast<std::uint32_t>(depth_us / 1000);
+    watch.jitter_depth_ms.store(std::max(watch.jitter_depth_ms.load(relaxed), depth_ms), relaxed);
+  }
+
  private:
   [[nodiscard]] std::uint32_t slot_of(MediaSide side) const noexcept {
     return flows_.watch(slot_).side.load(relaxed) == side ? slot_

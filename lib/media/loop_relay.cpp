@@ -74,13 +74,20 @@ class LoopRelay final : public RelayCore {
   }
 
   void on_bridge_busy(unsigned) noexcept override {
-    if (!tick_timer_.is_pending()) loop_.timers().start(tick_timer_, AudioBridge::tick_us);
+    // What waits for a clip's turn would be late for a packet's.
+    if (bridge_tick_us(0) < tick_of_timer_us_) tick_timer_.cancel();
+    if (!tick_timer_.is_pending()) start_tick();
+  }
+
+  void start_tick() noexcept {
+    tick_of_timer_us_ = bridge_tick_us(0);
+    loop_.timers().start(tick_timer_, tick_of_timer_us_);
   }
 
   void on_tick() {
     tick_bridges(0, clock_.monotonic_us());
     tell_events(0);
-    if (has_busy_bridges(0)) loop_.timers().start(tick_timer_, AudioBridge::tick_us);
+    if (has_busy_bridges(0)) start_tick();
   }
 
   bool send_datagram(unsigned, const Onward& onward) noexcept override {
@@ -99,6 +106,7 @@ class LoopRelay final : public RelayCore {
   }
 
   io::Loop& loop_;
+  std::int64_t tick_of_timer_us_ = AudioBridge::tick_us;
   Timer tick_timer_{Timer::member<&LoopRelay::on_tick, LoopRelay>(), this};
   Timer scan_timer_{Timer::member<&LoopRelay::on_scan, LoopRelay>(), this};
   std::vector<std::unique_ptr<Port>> ports_;  // by slot; empty: not bound yet

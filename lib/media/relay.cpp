@@ -55,6 +55,9 @@ Result<void> check(const MediaConfig& config) {
       check_range<unsigned>("tick_us", config.tick_us, 0, 5000),
       check_range<unsigned>("receive_buffer_bytes", config.receive_buffer_bytes, 2304, 4U << 20),
       check_range<unsigned>("events_max", config.events_max, 0, 1U << 20),
+      check_range<unsigned>("jitter_max_ms", config.jitter_max_ms, 0, 1000),
+      check_range<unsigned>("jitter_min_ms", config.jitter_min_ms, 0,
+                            config.jitter_max_ms == 0 ? 1000 : config.jitter_max_ms),
       check_range<unsigned>("files_reserved", config.files_reserved, 0, 1'000'000),
       check_range<std::size_t>("number of interfaces", config.kernel.interfaces.size(), 0, 16),
       config.kernel.packets_per_s_max == 0
@@ -254,6 +257,7 @@ Result<void> RelayCore::tick_bridge(std::uint32_t slot, unsigned shard,
     busy.bridges.push_back({slot, flows_[slot].epoch.load(relaxed), bridge});
     bridge->is_ticked.store(true, relaxed);
     busy.count.store(busy.bridges.size(), std::memory_order_release);
+    if (bridge->is_buffering()) busy.is_buffering.store(true, relaxed);
   }
   on_bridge_busy(shard);
   return {};
@@ -271,16 +275,21 @@ void RelayCore::tick_bridges(unsigned shard, std::int64_t now_us) noexcept {
   BusyBridges& busy = busy_[shard];
   if (busy.count.load(std::memory_order_acquire) == 0) return;
   const std::lock_guard lock(busy.mutex);
+  bool is_buffering = false;
   for (std::size_t i = busy.bridges.size(); i-- > 0;) {
     BusyBridge& one = busy.bridges[i];
     const bool is_open = flows_[one.slot].epoch.load(std::memory_order_acquire) == one.epoch;
     if (is_open) flows_.tick(one.slot, *one.bridge, now_us, counters_[shard]);
-    if (is_open && one.bridge->is_busy()) continue;
+    if (is_open && one.bridge->is_busy()) {
+      is_buffering = is_buffering || one.bridge->is_buffering();
+      continue;
+    }
     // Asked again by who makes it busy after this.
     one.bridge->is_ticked.store(false, relaxed);
     std::swap(one, busy.bridges.back());
     busy.bridges.pop_back();
   }
+  busy.is_buffering.store(is_buffering, relaxed);
   busy.count.store(busy.bridges.size(), std::memory_order_release);
 }
 
@@ -716,7 +725,8 @@ media::AudioBridge& MediaSession::bridge() {
     // the bridge before this one neither: its sequence numbers begin anew.
     const auto now = static_cast<std::uint32_t>(core_->now_us());
     const std::uint32_t seed = ((slot_[0] << 16 | (epoch_[0] & 0xFFFF)) ^ now) * 2654435761U;
-    own.bridge = std::make_shared<media::AudioBridge>(seed);
+    own.bridge = std::make_shared<media::AudioBridge>(seed, core_->config().jitter_min_ms,
+                                                      core_->config().jitter_max_ms);
   }
   return *own.bridge;
 }
@@ -812,6 +822,9 @@ MediaSideStats MediaSession::stats(MediaSide side) const {
     stats.digits = watch.digits.load(relaxed);
     stats.packets_unnegotiated = watch.unnegotiated.load(relaxed);
     stats.srtp_failures = watch.not_authentic.load(relaxed);
+    stats.jitter_late = watch.jitter_late.load(relaxed);
+    stats.jitter_lost = watch.jitter_lost.load(relaxed);
+    stats.jitter_depth_ms = watch.jitter_depth_ms.load(relaxed);
   }
   if (const media::PackedAddress signalled = from.signalled.load(); signalled.is_set())
     stats.signalled = media::unpack(signalled).to_string();

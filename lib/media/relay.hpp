@@ -87,6 +87,7 @@ class RelayCore : public std::enable_shared_from_this<RelayCore>, public Datagra
   /// Before the record of `slot` is read.
   void add_carried(std::uint32_t slot) noexcept;
 
+  [[nodiscard]] const MediaConfig& config() const noexcept { return config_; }
   [[nodiscard]] FlowTable& flows() noexcept { return flows_; }
   [[nodiscard]] const FlowTable& flows() const noexcept { return flows_; }
   [[nodiscard]] bool is_stopped() const noexcept {
@@ -116,7 +117,12 @@ class RelayCore : public std::enable_shared_from_this<RelayCore>, public Datagra
   [[nodiscard]] bool has_busy_bridges(unsigned shard) const noexcept {
     return busy_[shard].count.load(std::memory_order_acquire) != 0;
   }
-  /// Every AudioBridge::tick_us while there are such, on the thread of `shard`.
+  /// Until the next turn of those.
+  [[nodiscard]] std::int64_t bridge_tick_us(unsigned shard) const noexcept {
+    return busy_[shard].is_buffering.load(std::memory_order_relaxed) ? AudioBridge::buffer_tick_us
+                                                                     : AudioBridge::tick_us;
+  }
+  /// Every bridge_tick_us() while there are such, on the thread of `shard`.
   void tick_bridges(unsigned shard, std::int64_t now_us) noexcept;
 
   /// After a turn of `shard`, on its thread: tells the host of events.
@@ -157,6 +163,7 @@ class RelayCore : public std::enable_shared_from_this<RelayCore>, public Datagra
   struct BusyBridges {
     std::mutex mutex;  // guards bridges; held for the length of a tick
     std::vector<BusyBridge> bridges;
+    std::atomic<bool> is_buffering{false};  // one of them is
     std::atomic<std::size_t> count{0};
   };
   std::unique_ptr<BusyBridges[]> busy_;  // one per shard

@@ -39,6 +39,8 @@ struct alignas(64) Watch {
   std::atomic<std::uint32_t> digits{0};
   std::atomic<std::uint32_t> malformed{0}, denied{0}, undeliverable{0}, discarded{0}, failed{0};
   std::atomic<std::uint32_t> not_authentic{0};  ///< RTP whose tag did not fit the key.
+  std::atomic<std::uint32_t> jitter_late{0}, jitter_lost{0};  ///< JitterBuffer::Counts.
+  std::atomic<std::uint32_t> jitter_depth_ms{0};              ///< The greatest so far.
   std::atomic<MediaSide> side{MediaSide::caller};
   std::atomic<bool> is_scanned{false};  ///< scan() has to look at it.
 

@@ -98,6 +98,8 @@ bool offer_more(const std::vector<SdpCodec>& described, const std::vector<SdpCod
   for (auto& codec : audio_codecs()) {
     const AudioCodecFacts& facts = codec->facts();
     if (!is_allowed(sides.of_receiver, facts.name, facts.clock_rate_hz)) continue;
+    // It costs many times what G.711 does: who wants that says so.
+    if (facts.keeps_state && !has_audio(sides.of_receiver)) continue;
     const bool is_there = std::any_of(kept.begin(), kept.end(), [&](const SdpCodec& known) {
       return is_same(known, facts.name, facts.clock_rate_hz);
     });
@@ -154,8 +156,10 @@ bool answer_in_kind(const std::vector<SdpCodec>& answered, const ConversionSides
   if (best == sides.receiver_took.end()) return false;
   stream.formats.clear();
   stream.keeps_no_format = true;
-  stream.added = {
-      {best->payload_type, rtpmap(best->name, best->clock_rate_hz, best->channels), best->fmtp}};
+  // What it said of itself is not true of us, unless nothing else is known.
+  const std::string& ours = find_audio_codec(best->name, best->clock_rate_hz)->facts().fmtp;
+  stream.added = {{best->payload_type, rtpmap(best->name, best->clock_rate_hz, best->channels),
+                   ours.empty() ? best->fmtp : ours}};
   if (std::any_of(answered.begin(), answered.end(), is_events))
     settle_events({}, false, sides, stream);
   return true;

@@ -487,6 +487,8 @@ Result<void> Switch::Body::open_media() {
   media.port_last = config_.media_port_high;
   media.shards = static_cast<unsigned>(config_.media_shards);
   media.nice = config_.media_nice;
+  media.jitter_min_ms = static_cast<unsigned>(config_.media_jitter_min_ms);
+  media.jitter_max_ms = static_cast<unsigned>(config_.media_jitter_max_ms);
   media.tos = static_cast<std::uint8_t>(config_.parameters.media_tos);
   const unsigned pairs = (media.port_last - media.port_first + 1U) / 2U;
   media.ready_pairs = std::clamp(pairs, 2U, media.ready_pairs);

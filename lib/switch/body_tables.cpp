@@ -121,7 +121,9 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
                        update.media_backend != before.media_backend ||
                        update.media_kernel != before.media_kernel ||
                        update.media_shards != before.media_shards ||
-                       update.media_nice != before.media_nice);
+                       update.media_nice != before.media_nice ||
+                       update.media_jitter_min_ms != before.media_jitter_min_ms ||
+                       update.media_jitter_max_ms != before.media_jitter_max_ms);
   differs("parameters.sip_tos", update.parameters.sip_tos != before.parameters.sip_tos);
   differs("parameters.sip_t1_ms", update.parameters.sip_t1_ms != before.parameters.sip_t1_ms);
   differs("parameters.sip_t2_ms", update.parameters.sip_t2_ms != before.parameters.sip_t2_ms);

@@ -268,6 +268,23 @@ const std::vector<Field<SwitchConfig>>& media_fields() {
       {"nice", "integer -20..0", "-10",
        "Priority of the relay threads where the system allows it; 0: that of the program.",
        [](Reader& r, const Json& v, SwitchConfig& c) { r.number(v, -20, 0, c.media_nice); }},
+      {"jitter_buffer_ms", "[least, greatest]", "[20, 200]",
+       "Bounds of the wait, 0 to 1000, where packets are put in order for a codec that keeps state; "
+       "greatest 0: none (M-16).",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         std::vector<std::int64_t> bounds;
+         r.each(v, [&](const Json& item) {
+           std::int64_t bound = 0;
+           if (r.integer(item, 0, 1000, bound)) bounds.push_back(bound);
+         });
+         if (!v.is_array()) return;
+         if (v.size() != 2 || (bounds.size() == 2 && bounds[0] > bounds[1])) {
+           r.fail("expected [least, greatest]");
+         } else if (bounds.size() == 2) {
+           c.media_jitter_min_ms = static_cast<std::int32_t>(bounds[0]);
+           c.media_jitter_max_ms = static_cast<std::int32_t>(bounds[1]);
+         }
+       }},
   };
   return fields;
 }

@@ -26,7 +26,10 @@ Json side(const MediaSideStats& stats, const std::string& codecs) {
           {"packets_unnegotiated", stats.packets_unnegotiated},
           {"reported_lost", stats.reported_lost},
           {"reported_jitter_us", stats.reported_jitter_us},
-          {"srtp_failures", stats.srtp_failures}};
+          {"srtp_failures", stats.srtp_failures},
+          {"jitter_late", stats.jitter_late},
+          {"jitter_lost", stats.jitter_lost},
+          {"jitter_depth_ms", stats.jitter_depth_ms}};
 }
 
 Json call(const CallView& view) {

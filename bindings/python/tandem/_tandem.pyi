@@ -474,6 +474,9 @@ class MediaSideStats:
     reported_lost: int
     reported_jitter_us: int
     srtp_failures: int
+    jitter_late: int
+    jitter_lost: int
+    jitter_depth_ms: int
     def __init__(self) -> None: ...
     @property
     def cause(self) -> str: ...
@@ -828,7 +831,10 @@ class MediaAudio:
         ptime_ms: int = ...,
         keys: str = ...,
         hears_tones: bool = ...,
+        fmtp: str = ...,
     ) -> None: ...
+
+def audio_codecs() -> list[str]: ...
 
 class MediaSession:
     def local_rtp(self, side: MediaSide) -> str: ...
@@ -970,6 +976,7 @@ class MediaRelay:
         kernel_folder: str = ...,
         kernel_packets_per_s_max: int = ...,
         kernel_adopted_silence_ms: int = ...,
+        jitter_buffer_ms: tuple[int, int] = ...,
     ) -> None: ...
     def adopt(self, caller_rtp: str, callee_rtp: str) -> MediaSession: ...
     def backends(self) -> list[MediaBackendState]: ...
