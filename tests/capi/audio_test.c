@@ -25,7 +25,17 @@ static size_t encode(void* state, const int16_t* samples, size_t count, uint8_t*
   return i;
 }
 
+static size_t conceal(void* state, const uint8_t* next, size_t next_size, int16_t* samples,
+                      size_t count) {
+  (void)state;
+  (void)next;
+  (void)next_size;
+  memset(samples, 0, count * sizeof *samples);
+  return count;
+}
+
 int main(void) {
+  tandem_text* names = NULL;
   tandem_audio_codec codec = TANDEM_AUDIO_CODEC_INIT;
   tandem_media_config config = TANDEM_MEDIA_CONFIG_INIT;
   tandem_media_audio caller = TANDEM_MEDIA_AUDIO_INIT, callee = TANDEM_MEDIA_AUDIO_INIT;
@@ -41,16 +51,34 @@ int main(void) {
   codec.frame_ms = 61;
   CHECK_ERROR(tandem_audio_codec_add(&codec), TANDEM_ERR_INVALID_ARGUMENT, "frame_ms 61");
   codec.frame_ms = 10;
+  codec.sample_rate_hz = 44100;
+  CHECK_ERROR(tandem_audio_codec_add(&codec), TANDEM_ERR_INVALID_ARGUMENT, "sample_rate_hz 44100");
+  codec.sample_rate_hz = 16000;
+  codec.keeps_state = 1;
+  codec.conceal = conceal;
   codec.name = "nothing";
   CHECK_ERROR(tandem_audio_codec_add(&codec), TANDEM_ERR_INVALID_ARGUMENT, "nothing");
   codec.name = "L8";
   CHECK(tandem_audio_codec_add(&codec) == TANDEM_OK);
   CHECK_ERROR(tandem_audio_codec_add(&codec), TANDEM_ERR_ALREADY_EXISTS, "L8");
+  CHECK_ERROR(tandem_audio_codec_names(NULL), TANDEM_ERR_INVALID_ARGUMENT, "NULL");
+  CHECK(tandem_audio_codec_names(&names) == TANDEM_OK);
+  CHECK(strncmp(tandem_text_data(names), "PCMA/8000,PCMU/8000", 19) == 0);
+  CHECK(strstr(tandem_text_data(names), ",L8/8000") != NULL);
+  tandem_text_destroy(names);
 
   config.address = "127.0.0.1";
   config.port_first = 41000;
   config.port_last = 41099;
   config.ready_pairs = 2;
+  config.jitter_min_ms = -2;
+  CHECK_ERROR(tandem_media_relay_create(&config, &relay), TANDEM_ERR_INVALID_ARGUMENT,
+              "jitter_min_ms -2");
+  config.jitter_min_ms = 100;
+  config.jitter_max_ms = 50;
+  CHECK_ERROR(tandem_media_relay_create(&config, &relay), TANDEM_ERR_INVALID_ARGUMENT,
+              "jitter_min_ms 100");
+  config.jitter_min_ms = -1;
   CHECK(tandem_media_relay_create(&config, &relay) == TANDEM_OK);
   CHECK(tandem_media_session_open(relay, TANDEM_IPV4, TANDEM_IPV4, &session) == TANDEM_OK);
   CHECK_ERROR(tandem_media_session_play(session, TANDEM_SIDE_CALLER, "tone:busy", 1, 1),
@@ -63,6 +91,7 @@ int main(void) {
   callee.codec = "L8";
   callee.payload_type = 96;
   callee.events_type = 101;
+  callee.fmtp = "mode=1";
   CHECK(tandem_media_session_set_audio(session, &caller, &callee) == TANDEM_OK);
   CHECK(states == 2); /* one way each */
   callee.ptime_ms = 15;

@@ -102,6 +102,61 @@ TEST_CASE("Audio M-07: a caller of mu-law and a vendor of A-law hear each other,
   CHECK(cdr.media_callee.packets_sent > 90);
 }
 
+TEST_CASE("Audio M-07, M-16: a caller of G.722 and a vendor of A-law hear each other, put in order") {
+  if (find_audio_codec("G722") == nullptr) {
+    MESSAGE("not built: G722");
+    return;
+  }
+  SwitchConfig config = transcoding();
+  v(config, 1).codecs = {CodecName::parse("PCMA").value()};
+  bool has_buffer = true;
+  SUBCASE("with the usual buffer") {}
+  SUBCASE("without a buffer") {
+    has_buffer = false;
+    config.media_jitter_min_ms = config.media_jitter_max_ms = 0;
+  }
+  Bench bench(config);
+  bench.b->set_plan(answering("8 101", 8));
+  auto call = bench.connect(dialling("9 101", 9));
+  auto far = bench.b->last_call();
+  CHECK(formats(far->remote_sdp()) == "8 101");
+  CHECK(formats(call->remote_sdp()) == "9 101");
+  bench.run_s(2);
+  CHECK(call->received_type() == 9);
+  CHECK(far->received_type() == 8);
+  call->press_key('5');
+  bench.run_s(1);
+  CHECK(far->received_keys() == "5");
+  call->hang_up();
+  const Cdr& cdr = bench.only_cdr();
+  CHECK(cdr.codecs.negotiated == "G722");
+  CHECK(cdr.media_caller.packets_unnegotiated == 0);
+  CHECK(cdr.media_callee.packets_sent > 90);
+  CHECK(cdr.media_caller.packets_sent > 90);
+  for (const MediaSideStats* side : {&cdr.media_caller, &cdr.media_callee}) {
+    CHECK(side->jitter_depth_ms == (has_buffer ? 40 : 0));
+    CHECK(side->jitter_lost == 0);
+    CHECK(side->jitter_late == 0);
+  }
+}
+
+TEST_CASE("Audio M-07: Opus is offered to who lists it, as RFC 7587 has it, and to nobody else") {
+  if (find_audio_codec("opus") == nullptr) {
+    MESSAGE("not built: opus");
+    return;
+  }
+  SwitchConfig config = transcoding();
+  v(config, 1).codecs = {CodecName::parse("opus/48000").value()};
+  Bench bench(config);
+  auto call = bench.dial(dialling("0 101", 0));
+  bench.run_s(1);
+  auto far = bench.b->last_call();
+  REQUIRE(far);
+  CHECK(has(far->remote_sdp(), "opus/48000/2\r\n"));
+  CHECK(has(far->remote_sdp(), "stereo=0;useinbandfec=1\r\n"));
+  CHECK_FALSE(has(far->remote_sdp(), "PCM"));
+}
+
 TEST_CASE("Audio M-07: what both have is not converted, and one side alone does not convert") {
   SwitchConfig config = transcoding();
   SUBCASE("both have A-law") {

@@ -9,15 +9,15 @@ NAMESPACE = "tandem%d" % os.getpid()
 SWITCH_IP, BOB_IP = "10.77.0.1", "10.77.0.2"
 
 
-def tone(path, hz, seconds=6):
-    """An 8 kHz file with one tone: what is heard on the other side says whose it is."""
+def tone(path, hz, seconds=6, rate=8000, channels=1):
+    """A file with one tone: what is heard on the other side says whose it is."""
     import math
     with wave.open(path, "wb") as out:
-        out.setnchannels(1)
+        out.setnchannels(channels)
         out.setsampwidth(2)
-        out.setframerate(8000)
-        out.writeframes(b"".join(struct.pack("<h", int(9000 * math.sin(2 * math.pi * hz * i / 8000)))
-                                 for i in range(8000 * seconds)))
+        out.setframerate(rate)
+        out.writeframes(b"".join(struct.pack("<h", int(9000 * math.sin(2 * math.pi * hz * i / rate))) * channels
+                                 for i in range(rate * seconds)))
 
 
 class Namespace:
@@ -41,18 +41,18 @@ class Namespace:
         subprocess.run(["ip", "netns", "del", NAMESPACE], capture_output=True)
 
 
-def baresip(switch, name, user, address, port, hz, *options, account=None, settings=""):
+def baresip(switch, name, user, address, port, hz, *options, account=None, settings="", rate=8000, channels=1):
     """A user agent in the namespace. It takes calls to `user` only. `account`: a line of its file of accounts; without
-    one it does not register. `settings`: further lines of its configuration."""
+    one it does not register. `settings`: further lines of its configuration. `rate`, `channels`: of its codec."""
     path = os.path.join(switch.folder, name)
     os.makedirs(path)
-    tone(os.path.join(path, "in.wav"), hz)
+    tone(os.path.join(path, "in.wav"), hz, rate=rate, channels=channels)
     low = 26200 if name.startswith("alice") else 26400
     with open(os.path.join(path, "config"), "w") as out:
         out.write("poll_method epoll\nsip_listen %s:%d\naudio_source aufile,%s/in.wav\naudio_player aufile,%s/out.wav\n"
-                  "audio_srate 8000\nrtp_ports %d-%d\nmodule_path /usr/lib/baresip/modules\nmodule g711.so\n"
+                  "audio_srate %d\nrtp_ports %d-%d\nmodule_path /usr/lib/baresip/modules\nmodule g711.so\n"
                   "module aufile.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\n"
-                  % (address, port, path, path, low, low + 100) + settings)
+                  % (address, port, path, path, rate, low, low + 100) + settings)
     with open(os.path.join(path, "accounts"), "w") as out:
         out.write(account or "<sip:%s@%s:%d>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1\n"
                   % (user, address, port))

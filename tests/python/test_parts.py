@@ -340,7 +340,7 @@ def test_the_relay_converts_plays_and_presses() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone, socket.socket(
         socket.AF_INET, socket.SOCK_DGRAM
     ) as far, tandem.MediaRelay(
-        "127.0.0.1", ports=(42400, 42499), ready_pairs=2, nice=0
+        "127.0.0.1", ports=(42400, 42499), ready_pairs=2, nice=0, jitter_buffer_ms=(10, 90)
     ) as relay, relay.open() as session:
         for end, side in ((phone, tandem.MediaSide.caller), (far, tandem.MediaSide.callee)):
             end.bind(("127.0.0.1", 0))
@@ -365,6 +365,21 @@ def test_the_relay_converts_plays_and_presses() -> None:
         assert key[1] & 0x7F == 101 and key[12] == 11
         with pytest.raises(ValueError):
             tandem.MediaAudio("G729", 18)
+        assert tandem.audio_codecs()[:2] == ["PCMA/8000", "PCMU/8000"]
+        assert session.stats(tandem.MediaSide.caller).jitter_depth_ms == 0
+        if "opus/48000" in tandem.audio_codecs():
+            session.set_audio(
+                tandem.MediaAudio("PCMA", 8), tandem.MediaAudio("opus", 111, fmtp="useinbandfec=1")
+            )
+            phone.sendto(packet(8, b"\xd5" * 160), (ip, int(port)))
+            coded = far.recv(2048)
+            while coded[1] & 0x7F == 101:  # of the key
+                coded = far.recv(2048)
+            assert coded[1] & 0x7F == 111 and len(coded) < 172
+            stats = session.stats(tandem.MediaSide.caller)
+            assert 10 <= stats.jitter_depth_ms <= 90 and stats.jitter_late == stats.jitter_lost == 0
+    with pytest.raises(tandem.Error):
+        tandem.MediaRelay("127.0.0.1", ports=(42400, 42499), jitter_buffer_ms=(200, 20))
 
 
 def test_a_relay_tells_what_is_wanted() -> None:

@@ -53,6 +53,9 @@ TEST_CASE("attempts and media: come back from their JSON") {
     cdr.media_callee.reported_lost = 5;
     cdr.media_callee.reported_jitter_us = 6;
     cdr.media_callee.srtp_failures = 7;
+    cdr.media_caller.jitter_late = 8;
+    cdr.media_caller.jitter_lost = 9;
+    cdr.media_caller.jitter_depth_ms = 60;
     cdr.recording = "20260101/one.wav";
     std::string attempts;
     std::string media;

@@ -187,6 +187,23 @@ TEST_CASE("read_config: marks of packets and the relay's threads (M-18, P-27)") 
   CHECK(read(R"("media": {"shards": 0, "nice": 1})").errors.size() == 2);
 }
 
+TEST_CASE("read_config: the jitter buffer has two bounds in order, and can be taken away (M-16)") {
+  const auto usual = read("\"cdr\": {}");
+  CHECK(usual.config.media_jitter_min_ms == 20);
+  CHECK(usual.config.media_jitter_max_ms == 200);
+  const auto own = read(R"("media": {"jitter_buffer_ms": [30, 90]})");
+  REQUIRE(own.errors.empty());
+  CHECK(own.config.media_jitter_min_ms == 30);
+  CHECK(own.config.media_jitter_max_ms == 90);
+  CHECK(read(R"("media": {"jitter_buffer_ms": [0, 0]})").config.media_jitter_max_ms == 0);
+  for (const char* wrong : {"90", "[90]", "[90, 30]", "[0, 1001]", "[-1, 20]", "[1, 2, 3]"}) {
+    CAPTURE(wrong);
+    const auto refused = read(std::string(R"("media": {"jitter_buffer_ms": )") + wrong + "}");
+    REQUIRE(refused.errors.size() == 1);
+    CHECK(refused.errors[0].to_string().find("/media/jitter_buffer_ms") != std::string::npos);
+  }
+}
+
 TEST_CASE("read_config: recordings have a folder, a pattern and limits (M-15)") {
   CHECK_FALSE(read("\"cdr\": {}").config.recording);
   const auto plain = read(R"("recording": {})");
