@@ -56,8 +56,9 @@ struct MediaConfig {
   MediaBackend backend = MediaBackend::automatic;
   MediaKernelConfig kernel{};  ///< Of MediaBackend::kernel.
   /// Where audio is converted by a codec that keeps state (AudioCodecFacts), packets wait this long
-  /// to be put in order (M-16): between the two bounds as long as the slowest of them need, 0..1,000
-  /// each. `jitter_max_ms` 0: nothing waits, and what is out of order is decoded as it comes.
+  /// to be put in order (M-16): between the two bounds as long as the slowest of them need,
+  /// 0..1,000 each. `jitter_max_ms` 0: nothing waits, and what is out of order is decoded as it
+  /// comes.
   unsigned jitter_min_ms = 20;
   unsigned jitter_max_ms = 200;
   /// Told on a relay thread that events wait; again only after take_events(). Must not block, and

@@ -922,10 +922,10 @@ typedef struct tandem_media_side_stats {
   uint32_t jitter_depth_ms; /* greatest depth of the jitter buffer; 0: nothing was buffered */
   uint32_t reserved;        /* 0 */
 } tandem_media_side_stats;
-#define TANDEM_MEDIA_SIDE_STATS_INIT                                                              \
-  {                                                                                               \
+#define TANDEM_MEDIA_SIDE_STATS_INIT                                                               \
+  {                                                                                                \
     sizeof(tandem_media_side_stats), 0, 0, 0, 0, 0, 0, {{0}, 0}, 0, 0, {{0}, 0}, 0, 0, 0, 0, 0, 0, \
-        0, 0                                                                                      \
+        0, 0                                                                                       \
   }
 
 /* One closed call. */
@@ -1344,8 +1344,8 @@ typedef struct tandem_media_config {
   const char* kernel_folder;          /* on a bpf file system; NULL means "/sys/fs/bpf/tandem" */
   uint32_t kernel_adopted_silence_ms; /* after this a stream of a former process ends; 0 means
                                          60,000 */
-  /* Bounds of the jitter buffer of audio that is converted by a codec that keeps state, up to 1,000:
-     0 means 20 and 200; -1 of the greatest: nothing waits, -1 of the least: 0. */
+  /* Bounds of the jitter buffer of audio that is converted by a codec that keeps state, up to
+     1,000: 0 means 20 and 200; -1 of the greatest: nothing waits, -1 of the least: 0. */
   int32_t jitter_min_ms;
   int32_t jitter_max_ms;
 } tandem_media_config;
@@ -1567,8 +1567,8 @@ TANDEM_API void tandem_media_session_destroy(tandem_media_session* session); /* 
  */
 
 /* A codec that every switch and relay of the process can convert from and to, beside PCMA and PCMU.
-   Samples are of 16 bits and one channel at sample_rate_hz. decode, conceal and encode run on a relay
-   thread, one stream at a time on one thread; they must not block or allocate. */
+   Samples are of 16 bits and one channel at sample_rate_hz. decode, conceal and encode run on a
+   relay thread, one stream at a time on one thread; they must not block or allocate. */
 typedef struct tandem_audio_codec {
   size_t struct_size;
   const char* name;       /* as it is registered, "G722"; copied */
@@ -1587,7 +1587,7 @@ typedef struct tandem_audio_codec {
   /* Writes at most `capacity` bytes and gives their number; 0: no packet. */
   size_t (*encode)(void* state, const int16_t* samples, size_t count, uint8_t* payload,
                    size_t capacity); /* required */
-  void* user; /* handed to state_create, never read; lives as long as the process */
+  void* user;              /* handed to state_create, never read; lives as long as the process */
   uint32_t sample_rate_hz; /* of its samples: 8,000, 16,000 or 48,000; 0 means 8,000 */
   int32_t keeps_state;     /* not 0: packets are put in order for it (jitter_max_ms) */
   /* Fills all `count` samples in the place of a packet that did not come and gives their number, or
@@ -1596,10 +1596,8 @@ typedef struct tandem_audio_codec {
   size_t (*conceal)(void* state, const uint8_t* next, size_t next_size, int16_t* samples,
                     size_t count);
 } tandem_audio_codec;
-#define TANDEM_AUDIO_CODEC_INIT                                                                  \
-  {                                                                                              \
-    sizeof(tandem_audio_codec), NULL, 0, 0, -1, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL \
-  }
+#define TANDEM_AUDIO_CODEC_INIT \
+  { sizeof(tandem_audio_codec), NULL, 0, 0, -1, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL }
 /* Stays until the process ends. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, LIMIT (32 codecs). Any
    thread. Since 0.1. */
 TANDEM_API int tandem_audio_codec_add(const tandem_audio_codec* codec);

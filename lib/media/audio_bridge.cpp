@@ -201,12 +201,12 @@ bool AudioBridge::press_locked(Way& to, char key, std::uint32_t samples) noexcep
 }
 
 void AudioBridge::note_busy() noexcept {
-  is_busy_.store(
-      std::any_of(ways_.begin(), ways_.end(),
-                  [](const Way& one) {
-                    return !one.clip.is_empty() || one.key_count != 0 || !one.jitter.is_empty();
-                  }),
-      std::memory_order_release);
+  is_busy_.store(std::any_of(ways_.begin(), ways_.end(),
+                             [](const Way& one) {
+                               return !one.clip.is_empty() || one.key_count != 0 ||
+                                      !one.jitter.is_empty();
+                             }),
+                 std::memory_order_release);
 }
 
 /// Another source begins anew, behind whatever was sent before it.
@@ -293,11 +293,10 @@ void AudioBridge::conceal(MediaSide from_side, const JitterBuffer::Due& lost, st
       std::min(lost.units / units(from.audio) * scale(from.audio), samples_.size());
   const std::string_view next =
       lost.packet.empty() ? lost.packet : rtp_payload(lost.packet, lost.header);
-  const std::size_t count =
-      std::min(from.decoder->conceal(
-                   {reinterpret_cast<const std::uint8_t*>(next.data()), next.size()},
-                   {samples_.data(), wanted}),
-               wanted);
+  const std::size_t count = std::min(
+      from.decoder->conceal({reinterpret_cast<const std::uint8_t*>(next.data()), next.size()},
+                            {samples_.data(), wanted}),
+      wanted);
   if (count == 0) return;
   write(from, to, other(from_side), lost.header, false, count, now_us, out);
   to.input_sequence = lost.header.sequence;
@@ -429,10 +428,9 @@ void AudioBridge::write(Way& from, Way& to, MediaSide to_side, const RtpHeader& 
                         BridgeOutput& out) noexcept {
   std::span<const std::int16_t> samples{samples_.data(), count};
   if (to.of_other.is_needed()) samples = {resampled_.data(), to.of_other.take(samples, resampled_)};
-  const std::size_t frame =
-      to.audio.codec == nullptr
-          ? 1
-          : samples_of_ms(to.audio.codec->facts().frame_ms) * scale(to.audio);
+  const std::size_t frame = to.audio.codec == nullptr
+                                ? 1
+                                : samples_of_ms(to.audio.codec->facts().frame_ms) * scale(to.audio);
   // Frames of G.711 are as short as a sample, those of others are not.
   if (frame > 8 * scale(to.audio) && samples.size() % frame != 0) to.is_repacked = true;
   if (to.audio.ptime_ms != 0 || to.is_repacked)
@@ -583,8 +581,7 @@ void AudioBridge::tick_key(Way& to, MediaSide side, std::int64_t now_us,
     char* const into = packet_.data() + header_bytes;
     into[0] = static_cast<char>(*event);
     into[1] = static_cast<char>(event_volume | (is_end ? 0x80 : 0));
-    put_u16(into + 2,
-            static_cast<std::uint16_t>(std::min<std::uint32_t>(to.key_samples, 65535)));
+    put_u16(into + 2, static_cast<std::uint16_t>(std::min<std::uint32_t>(to.key_samples, 65535)));
     put_in(to, side, static_cast<std::uint8_t>(to.audio.events_type), is_first, to.key_timestamp, 4,
            now_us, out);
     if (is_end && ++to.ends_sent < ends_needed) {

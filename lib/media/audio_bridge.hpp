@@ -46,8 +46,9 @@ class BridgeOutput {
 class AudioBridge : public std::enable_shared_from_this<AudioBridge> {
  public:
   static constexpr std::int64_t tick_us = 20'000;  ///< Between packets that are made here.
-  static constexpr std::int64_t buffer_tick_us = 5'000;  ///< No packet that waits is later than that.
-  static constexpr std::size_t keys_max = 16;      ///< That wait to be sent to one side.
+  static constexpr std::int64_t buffer_tick_us =
+      5'000;                                   ///< No packet that waits is later than that.
+  static constexpr std::size_t keys_max = 16;  ///< That wait to be sent to one side.
 
   /// The bounds of jitter buffers in milliseconds; 0 of the greater one: there are none.
   explicit AudioBridge(std::uint32_t seed, std::uint32_t jitter_min_ms = 0,
@@ -57,7 +58,8 @@ class AudioBridge : public std::enable_shared_from_this<AudioBridge> {
   Result<void> set(const MediaAudio& caller, const MediaAudio& callee);
   void play(MediaSide to, AudioClip clip, const MediaPlay& how, std::int64_t now_us) noexcept;
   void stop_playing(MediaSide to) noexcept;
-  void stop() noexcept;  ///< Nothing more is sent: no clip goes on, and no key or packet that waits.
+  void
+  stop() noexcept;  ///< Nothing more is sent: no clip goes on, and no key or packet that waits.
   [[nodiscard]] bool is_playing(MediaSide to) const noexcept;
   /// Sends a key to a side as its settings say. False: it has no way, or too many wait.
   bool press(MediaSide to, char key, std::uint32_t duration_ms) noexcept;

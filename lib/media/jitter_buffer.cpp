@@ -82,8 +82,8 @@ bool JitterBuffer::make_room(std::size_t size) noexcept {
   return bytes_end_ + size <= bytes_max;
 }
 
-JitterBuffer::Put JitterBuffer::put(const RtpHeader& header, std::string_view packet,
-                                    bool is_audio, std::int64_t now_us) noexcept {
+JitterBuffer::Put JitterBuffer::put(const RtpHeader& header, std::string_view packet, bool is_audio,
+                                    std::int64_t now_us) noexcept {
   // Longer than anything that a codec here makes: as if it had been lost.
   if (packet.size() > bytes_max / 4) return Put::late;
   if (!has_begun_) {
@@ -153,16 +153,16 @@ JitterBuffer::Due JitterBuffer::take(std::int64_t now_us, bool is_waiting) noexc
       has_given_ ? static_cast<std::uint16_t>(head.header.sequence - next_) : std::uint16_t{0};
   if (missing > 0) {
     const std::int64_t each = (head.extended - last_.extended) / (missing + 1);
-    const bool is_filled = last_.is_audio && head.is_audio && each > 0 &&
-                           media_us(each * missing) <= concealed_max_us;
+    const bool is_filled =
+        last_.is_audio && head.is_audio && each > 0 && media_us(each * missing) <= concealed_max_us;
     if (is_filled) {
       const std::int64_t extended = last_.extended + each;
       if (is_waiting && now_us < due_us(extended)) return due;
       due.kind = Due::Kind::lost;
       due.header = head.header;
       due.header.sequence = next_;
-      due.header.timestamp = head.header.timestamp -
-                             static_cast<std::uint32_t>(head.extended - extended);
+      due.header.timestamp =
+          head.header.timestamp - static_cast<std::uint32_t>(head.extended - extended);
       due.units = static_cast<std::uint32_t>(each);
       if (missing == 1) due.packet = {bytes_->data() + head.begin, head.size};
       ++counts_.lost;

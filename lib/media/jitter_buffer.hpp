@@ -24,9 +24,9 @@ class JitterBuffer {
  public:
   static constexpr std::size_t packets_max = 64;
   static constexpr std::size_t bytes_max = 16'384;
-  static constexpr std::int64_t window_us = 5'000'000;      ///< Two of them are looked back at.
-  static constexpr std::int64_t fall_us = 10'000;           ///< Of the depth, at the end of each.
-  static constexpr std::int64_t start_us = 40'000;          ///< Depth before anything is known.
+  static constexpr std::int64_t window_us = 5'000'000;       ///< Two of them are looked back at.
+  static constexpr std::int64_t fall_us = 10'000;            ///< Of the depth, at the end of each.
+  static constexpr std::int64_t start_us = 40'000;           ///< Depth before anything is known.
   static constexpr std::int64_t concealed_max_us = 120'000;  ///< Of one gap; a longer one stays.
 
   enum class Put : std::uint8_t {
@@ -88,10 +88,10 @@ class JitterBuffer {
   std::array<Entry, packets_max> entries_{};  // by sequence
   std::size_t count_ = 0;
 
-  bool has_begun_ = false;     // something was put
-  bool has_given_ = false;     // something was taken, so that next_ holds
-  std::uint16_t next_ = 0;     // sequence that is due next
-  std::uint64_t came_ = 0;     // which of the 64 before next_ had come; bit 0: the last one
+  bool has_begun_ = false;  // something was put
+  bool has_given_ = false;  // something was taken, so that next_ holds
+  std::uint16_t next_ = 0;  // sequence that is due next
+  std::uint64_t came_ = 0;  // which of the 64 before next_ had come; bit 0: the last one
   std::uint32_t ssrc_ = 0;
   std::uint16_t newest_sequence_ = 0;
   std::uint32_t newest_timestamp_ = 0;  // of the newest audio

@@ -39,8 +39,8 @@ std::vector<std::int16_t> filter_of(std::size_t factor) {
   // One on average at each phase; a phase is taken by itself where samples are put in between.
   std::vector<std::int16_t> filter(length);
   for (std::size_t i = 0; i < length; ++i)
-    filter[i] = static_cast<std::int16_t>(std::lround(exact[i] * static_cast<double>(factor) / sum *
-                                                      ((1 << unity_bits) - 1)));
+    filter[i] = static_cast<std::int16_t>(
+        std::lround(exact[i] * static_cast<double>(factor) / sum * ((1 << unity_bits) - 1)));
   return filter;
 }
 

@@ -10,9 +10,8 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 void Watch::begin() noexcept {
   unnegotiated.store(0, relaxed);
-  for (auto* number :
-       {&digits, &malformed, &denied, &undeliverable, &discarded, &failed, &not_authentic,
-        &jitter_late, &jitter_lost, &jitter_depth_ms})
+  for (auto* number : {&digits, &malformed, &denied, &undeliverable, &discarded, &failed,
+                       &not_authentic, &jitter_late, &jitter_lost, &jitter_depth_ms})
     number->store(0, relaxed);
   detector.reset();
   refusal_told_us = 0;

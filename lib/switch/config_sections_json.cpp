@@ -269,7 +269,8 @@ const std::vector<Field<SwitchConfig>>& media_fields() {
        "Priority of the relay threads where the system allows it; 0: that of the program.",
        [](Reader& r, const Json& v, SwitchConfig& c) { r.number(v, -20, 0, c.media_nice); }},
       {"jitter_buffer_ms", "[least, greatest]", "[20, 200]",
-       "Bounds of the wait, 0 to 1000, where packets are put in order for a codec that keeps state; "
+       "Bounds of the wait, 0 to 1000, where packets are put in order for a codec that keeps "
+       "state; "
        "greatest 0: none (M-16).",
        [](Reader& r, const Json& v, SwitchConfig& c) {
          std::vector<std::int64_t> bounds;

@@ -127,9 +127,7 @@ Figure converted(const char* from, const char* to) {
 
 }  // namespace
 
-TANDEM_BENCH("media.transcode_cpu_us_per_packet", "us") {
-  return converted("PCMA", "PCMU");
-}
+TANDEM_BENCH("media.transcode_cpu_us_per_packet", "us") { return converted("PCMA", "PCMU"); }
 TANDEM_BENCH("media.transcode_from_g722_cpu_us_per_packet", "us") {
   return converted("G722", "PCMA");
 }

@@ -102,7 +102,8 @@ TEST_CASE("Audio M-07: a caller of mu-law and a vendor of A-law hear each other,
   CHECK(cdr.media_callee.packets_sent > 90);
 }
 
-TEST_CASE("Audio M-07, M-16: a caller of G.722 and a vendor of A-law hear each other, put in order") {
+TEST_CASE(
+    "Audio M-07, M-16: a caller of G.722 and a vendor of A-law hear each other, put in order") {
   if (find_audio_codec("G722") == nullptr) {
     MESSAGE("not built: G722");
     return;

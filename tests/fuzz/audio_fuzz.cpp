@@ -1,5 +1,5 @@
-// Any packets through a jitter buffer, every codec's decoder and a bridge between two of them, and any
-// bytes as what a description says of Opus.
+// Any packets through a jitter buffer, every codec's decoder and a bridge between two of them, and
+// any bytes as what a description says of Opus.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +24,8 @@ class Output final : public BridgeOutput {
     ++sent;
   }
   void heard(MediaSide, const HeardKey&) noexcept override {}
-  void buffered(MediaSide, const JitterBuffer::Counts& more, std::int64_t depth_us) noexcept override {
+  void buffered(MediaSide, const JitterBuffer::Counts& more,
+                std::int64_t depth_us) noexcept override {
     lost += more.lost;
     if (depth_us < 0 || depth_us > 200'000) std::abort();
   }
@@ -33,8 +34,8 @@ class Output final : public BridgeOutput {
 
 }  // namespace
 
-// The input: a byte for the codec, then for each packet a byte for the time before it and its side, a byte
-// for its length, then the packet.
+// The input: a byte for the codec, then for each packet a byte for the time before it and its side,
+// a byte for its length, then the packet.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view whole(reinterpret_cast<const char*>(data), size);
   const codec::OpusOptions options = codec::opus_options(whole);
@@ -69,8 +70,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     now_us += (choice >> 1) * std::int64_t{2'000};
     const auto header = parse_rtp(packet);
     if (header) {
-      bridge->take((choice & 1) != 0 ? MediaSide::callee : MediaSide::caller, *header, packet, now_us,
-                   out);
+      bridge->take((choice & 1) != 0 ? MediaSide::callee : MediaSide::caller, *header, packet,
+                   now_us, out);
       ++put;
       const auto verdict = buffer.put(*header, packet, header->payload_type == 96, now_us);
       if (verdict == JitterBuffer::Put::taken) ++taken;

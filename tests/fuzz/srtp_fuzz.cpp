@@ -1,5 +1,5 @@
-// Any bytes as SRTP and SRTCP of a side, by every suite: nobody who has no key gets anything through, and
-// what the side encrypts itself comes back as it was, once.
+// Any bytes as SRTP and SRTCP of a side, by every suite: nobody who has no key gets anything
+// through, and what the side encrypts itself comes back as it was, once.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -31,8 +31,8 @@ std::shared_ptr<SrtpSide> side(const SrtpKey& receive, const SrtpKey& send) {
 
 }  // namespace
 
-// The input: a byte for the suite, then for each packet a byte for what happens to it and a byte for its
-// length, then the packet.
+// The input: a byte for the suite, then for each packet a byte for what happens to it and a byte
+// for its length, then the packet.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 1) return 0;
   const auto suite = static_cast<SrtpSuite>(1 + data[0] % 6);

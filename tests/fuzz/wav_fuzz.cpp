@@ -1,4 +1,5 @@
-// Any bytes as a WAV file: what is taken has samples, no more than fit in the bytes and in two minutes.
+// Any bytes as a WAV file: what is taken has samples, no more than fit in the bytes and in two
+// minutes.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

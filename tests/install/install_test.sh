@@ -27,7 +27,15 @@ has_c=
 run() { LD_LIBRARY_PATH=$library_folder "$@" || fail "$1 ended with status $?"; }
 
 $cxx -std=c++20 $flags $($config --cflags tandem) "$cpp_source" -o "$work/pc_cpp" $($config --libs tandem)
-run "$work/pc_cpp"
+run "$work/pc_cpp" >"$work/said"
+cat "$work/said"
+# A codec is there exactly where the library brings what it needs.
+for pair in opus:libopus G722:libspandsp; do
+  codec=${pair%%:*} needed=
+  if readelf -d "$library_folder/libtandem.so" | grep -q "NEEDED.*${pair#*:}"; then needed=1; fi
+  if grep -qx "codec $codec" "$work/said"; then [ -n "$needed" ] || fail "codec $codec without its library"
+  else [ -z "$needed" ] || fail "no codec $codec, though its library is linked"; fi
+done
 if [ -n "$has_c" ]; then
   $cc -std=c99 $flags -Wall -Wextra -pedantic $($config --cflags tandem) "$c_source" -o "$work/pc_c" $($config --libs tandem)
   run "$work/pc_c"

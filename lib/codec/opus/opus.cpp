@@ -15,10 +15,11 @@ namespace {
 
 /// All that the codecs on the other side can hear; full band would cost three times as much.
 constexpr std::int32_t rate_hz = 16000;
-constexpr std::size_t frame_samples = rate_hz / 100;       // 10 ms
-constexpr std::size_t packet_frames_max = 12;              // 120 ms
-constexpr std::size_t frame_bytes_max = 320;               // above 255 kbit/s in 10 ms
-constexpr int loss_expected_percent = 5;                   // so that room is kept for correction
+constexpr std::size_t frame_samples = rate_hz / 100;  // 10 ms
+constexpr std::size_t packet_frames_max = 12;         // 120 ms
+constexpr std::size_t frame_bytes_max = 320;          // above 255 kbit/s in 10 ms
+/// At 5 % and its usual bitrate libopus keeps no room for correction at all.
+constexpr int loss_expected_percent = 15;
 constexpr std::array<std::size_t, 7> frames_at_once = {1, 2, 4, 6, 8, 10, 12};
 
 /// Memory for a state that libopus names by its bytes.
@@ -80,7 +81,8 @@ class Encoder final : public AudioEncoder {
     set(OPUS_SET_VBR(options.is_constant_rate ? 0 : 1));
     if (options.average_bitrate_max != 0)
       set(OPUS_SET_BITRATE(static_cast<opus_int32>(options.average_bitrate_max)));
-    if (options.playback_rate_max_hz < 12000) set(OPUS_SET_MAX_BANDWIDTH(OPUS_BANDWIDTH_NARROWBAND));
+    if (options.playback_rate_max_hz < 12000)
+      set(OPUS_SET_MAX_BANDWIDTH(OPUS_BANDWIDTH_NARROWBAND));
     else if (options.playback_rate_max_hz < 16000)
       set(OPUS_SET_MAX_BANDWIDTH(OPUS_BANDWIDTH_MEDIUMBAND));
   }
@@ -90,8 +92,8 @@ class Encoder final : public AudioEncoder {
                      std::span<std::uint8_t> payload) noexcept override {
     const std::size_t frames = samples.size() / frame_samples;
     if (frames == 0 || frames > packet_frames_max || samples.size() % frame_samples != 0) return 0;
-    const bool is_one = std::find(frames_at_once.begin(), frames_at_once.end(), frames) !=
-                        frames_at_once.end();
+    const bool is_one =
+        std::find(frames_at_once.begin(), frames_at_once.end(), frames) != frames_at_once.end();
     return is_one ? encode_one(samples, payload) : join(samples, payload);
   }
 
@@ -118,8 +120,8 @@ class Encoder final : public AudioEncoder {
           OPUS_OK)
         return 0;
     }
-    const opus_int32 size = opus_repacketizer_out(joiner, payload.data(),
-                                                  static_cast<opus_int32>(payload.size()));
+    const opus_int32 size =
+        opus_repacketizer_out(joiner, payload.data(), static_cast<opus_int32>(payload.size()));
     return size > 0 ? static_cast<std::size_t>(size) : 0;
   }
 

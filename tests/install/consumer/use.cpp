@@ -1,4 +1,5 @@
 #include <tandem/version.h>
+#include <tandem/audio_codec.hpp>
 #include <tandem/clock.hpp>
 #include <tandem/values.hpp>
 
@@ -13,5 +14,10 @@ int main() {
   const tandem::SystemClock clock;
   std::printf("tandem %s, up for %lld us\n", TANDEM_VERSION_STRING,
               static_cast<long long>(clock.monotonic_us()));
+  // What it was built with works here, too.
+  for (const auto& codec : tandem::audio_codecs()) {
+    if (codec->make_decoder() == nullptr || codec->make_encoder() == nullptr) return 1;
+    std::printf("codec %s\n", codec->facts().name.c_str());
+  }
   return clock.monotonic_us() > 0 ? 0 : 1;
 }

@@ -114,7 +114,8 @@ TEST_CASE("Codecs: G.711 comes first; opus and G722 have the clocks of their RFC
   }
 }
 
-TEST_CASE("G722: a tone comes back, above 4,000 Hz too, at 64 kbit/s; a lost packet is faded over") {
+TEST_CASE(
+    "G722: a tone comes back, above 4,000 Hz too, at 64 kbit/s; a lost packet is faded over") {
   const auto codec = known("G722");
   if (codec == nullptr) return;
   for (const double hz : {440.0, 1000.0, 5000.0}) {
@@ -166,10 +167,11 @@ TEST_CASE("Opus: the tone goes on where every tenth packet is lost") {
   CHECK(purity(settled(lossy), 1000, 16000) > 0.6);
 }
 
-TEST_CASE("Opus: the next packet has of a lost one what nobody could guess, where that was asked for") {
+TEST_CASE(
+    "Opus: the next packet has of a lost one what nobody could guess, where that was asked for") {
   const auto codec = known("opus");
   if (codec == nullptr) return;
-  // Silence, then a tone whose second packet is lost.
+  // Silence, then a tone whose first packet is lost.
   const auto level = [&](const char* fmtp, bool has_next) {
     const auto encoder = codec->make_encoder_for(fmtp);
     const auto decoder = codec->make_decoder();
@@ -228,8 +230,8 @@ TEST_CASE("Codecs: bytes that are none of theirs give at most what there is room
 }
 
 TEST_CASE("Opus: a=fmtp of a receiver is read as RFC 7587 has it, and nonsense says nothing") {
-  using codec::OpusOptions;
   using codec::opus_options;
+  using codec::OpusOptions;
   CHECK(opus_options("") == OpusOptions{});
   OpusOptions all;
   all.playback_rate_max_hz = 16000;

@@ -1,5 +1,6 @@
-// Audio of a session in codecs of other rates and clocks, and what is lost and late on the way (M-07,
-// M-16). Needs no library: the codecs are the test's own. Those of libraries are tried where they are.
+// Audio of a session in codecs of other rates and clocks, and what is lost and late on the way
+// (M-07, M-16). Needs no library: the codecs are the test's own. Those of libraries are tried where
+// they are.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -203,7 +204,8 @@ TEST_CASE(
   CHECK(purity(samples, 1000, 8000) > 0.99);
 }
 
-TEST_CASE("Audio M-07: packets of 25 ms become whole frames of 10 ms of a codec that has no others") {
+TEST_CASE(
+    "Audio M-07: packets of 25 ms become whole frames of 10 ms of a codec that has no others") {
   Bench b(0, 0);
   REQUIRE(b.session.set_audio(of(find_audio_codec("PCMA"), pcma),
                               of(std::make_shared<Wide>(48000, 16000, 10), wide_type)));
@@ -262,8 +264,7 @@ TEST_CASE("Audio M-16: packets of a codec with state come out in order, the lost
 
 TEST_CASE("Audio M-16: nothing waits between codecs without state, nor where the bound is 0") {
   Bench b;
-  REQUIRE(b.session.set_audio(of(find_audio_codec("PCMA"), pcma),
-                              of(find_audio_codec("PCMU"), 0)));
+  REQUIRE(b.session.set_audio(of(find_audio_codec("PCMA"), pcma), of(find_audio_codec("PCMU"), 0)));
   b.from_caller(pcma, 1, 160, alaw_payload(700, 0, 160));
   CHECK(b.heard_by(b.vendor).size() == 1);
   CHECK(b.session.stats(caller).jitter_depth_ms == 0);
@@ -274,7 +275,8 @@ TEST_CASE("Audio M-16: nothing waits between codecs without state, nor where the
   CHECK(none.heard_by(none.vendor).size() == 1);
 }
 
-TEST_CASE("Audio M-16: another stream begins behind what waited of the former; an end sends nothing") {
+TEST_CASE(
+    "Audio M-16: another stream begins behind what waited of the former; an end sends nothing") {
   Bench b(40, 200);
   REQUIRE(b.session.set_audio(of(std::make_shared<Wide>(16000, 16000, 1), wide_type),
                               of(find_audio_codec("PCMA"), pcma)));
@@ -315,9 +317,9 @@ TEST_CASE("Audio M-13: a clip is played at 16,000 Hz to who has that, a key as t
     REQUIRE(heard[n].payload.size() == 640);
     if (n > 0) CHECK(heard[n].header.timestamp - heard[n - 1].header.timestamp == 960);
     for (std::size_t i = 0; i < 640; i += 2)
-      played.push_back(static_cast<std::int16_t>(
-          static_cast<std::uint8_t>(heard[n].payload[i]) |
-          static_cast<std::uint8_t>(heard[n].payload[i + 1]) << 8));
+      played.push_back(
+          static_cast<std::int16_t>(static_cast<std::uint8_t>(heard[n].payload[i]) |
+                                    static_cast<std::uint8_t>(heard[n].payload[i + 1]) << 8));
   }
   CHECK(purity(played, 440, 16000) > 0.99);
   REQUIRE(b.session.press_key(caller, '5', 100));
