@@ -171,7 +171,7 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
     for (sip::SdpStreamEdit& other_stream : edit.streams)
       other_stream.is_refused = true;
     sip::SdpStreamEdit& edited = edit.streams[index];
-    std::string_view events;
+    std::string_view events, format;
     for (const sip::SdpCodec& codec : sip::sdp_codecs(*audio)) {
       const bool is_listed =
           list.empty() || std::any_of(list.begin(), list.end(), [&](const CodecName& known) {
@@ -179,14 +179,20 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
           });
       if (sip::equals_ignoring_case(codec.name, "telephone-event")) {
         if (events.empty()) events = codec.format;
-      } else if (wire.codec == nullptr && is_listed && !codec.name.empty() &&
-                 codec.clock_rate_hz != 0) {
-        wire.codec = find_audio_codec(codec.name, codec.clock_rate_hz);
+      } else if (is_listed && !codec.name.empty() && codec.clock_rate_hz != 0) {
+        // The first that costs little and that every vendor has; the answer is likely to have it.
+        auto known = find_audio_codec(codec.name, codec.clock_rate_hz);
+        if (known == nullptr || (wire.codec != nullptr &&
+                                 (!wire.codec->facts().keeps_state || known->facts().keeps_state)))
+          continue;
+        wire.codec = std::move(known);
         wire.payload_type = static_cast<std::uint8_t>(codec.payload_type);
-        if (wire.codec != nullptr) edited.formats.push_back(codec.format);
+        wire.fmtp = codec.fmtp;
+        format = codec.format;
       }
     }
     if (wire.codec != nullptr) {
+      edited.formats.push_back(format);
       if (!events.empty()) edited.formats.push_back(events);
       edited.is_refused = false;
       edited.address = ours.ip;

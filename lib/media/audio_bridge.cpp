@@ -138,8 +138,8 @@ Result<void> AudioBridge::set(const MediaAudio& caller, const MediaAudio& callee
 
 /// Only where something is decoded, and by codecs that need their packets in order.
 void AudioBridge::open_jitter(Way& from, const Way& to, bool is_same) {
-  const bool is_wanted = jitter_max_ms_ != 0 && from.decoder != nullptr &&
-                         from.audio.codec != to.audio.codec &&
+  const bool is_decoded = from.audio.codec != to.audio.codec || to.audio.ptime_ms != 0;
+  const bool is_wanted = jitter_max_ms_ != 0 && from.decoder != nullptr && is_decoded &&
                          (keeps_state(from.audio) || keeps_state(to.audio));
   if (!is_wanted) return from.jitter.close();
   if (is_same && from.jitter.is_open()) return;  // what waits there goes on

@@ -157,7 +157,8 @@ bool answer_in_kind(const std::vector<SdpCodec>& answered, const ConversionSides
   stream.formats.clear();
   stream.keeps_no_format = true;
   // What it said of itself is not true of us, unless nothing else is known.
-  const std::string& ours = find_audio_codec(best->name, best->clock_rate_hz)->facts().fmtp;
+  const auto codec = find_audio_codec(best->name, best->clock_rate_hz);
+  const std::string& ours = codec->facts().fmtp;
   stream.added = {{best->payload_type, rtpmap(best->name, best->clock_rate_hz, best->channels),
                    ours.empty() ? best->fmtp : ours}};
   if (std::any_of(answered.begin(), answered.end(), is_events))
