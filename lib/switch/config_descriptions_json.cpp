@@ -129,7 +129,7 @@ std::vector<Field<T>> description_fields() {
        "Tones in the voice that it sends are keys as well, where media is relayed.",
        [](Reader& r, const Json& v, T& t) { r.boolean(v, t.dtmf_inband); }, "rtpIncludeDtmfInband"},
       {"transcode", "boolean", "false",
-       "Relayed audio is converted between A-law, mu-law and codecs that the host has added where "
+       "Relayed audio is converted between A-law, mu-law, opus, G722 and codecs of the host where "
        "the two sides have none in common; both must say so (M-07).",
        [](Reader& r, const Json& v, T& t) { r.boolean(v, t.transcode); },
        "audioCodecTranscodingEnable"},
