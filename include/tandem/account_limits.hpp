@@ -123,6 +123,10 @@ class TANDEM_EXPORT LimitHold {
   [[nodiscard]] std::int64_t talk_s() const noexcept;  ///< Held; 0 when closed.
   /// Seconds that the call may talk before it must hold more; `unbounded`: no limit counts it.
   [[nodiscard]] std::int64_t granted_s() const noexcept;
+  /// The largest totals that renew() would grant, each for itself, of this moment; the largest
+  /// numbers there are: no limit counts it.
+  [[nodiscard]] Amount reachable_charge() const noexcept;
+  [[nodiscard]] std::int64_t reachable_s() const noexcept;
 
   /// Counts the call, with what it came to, and gives the rest back. Does nothing when closed.
   void settle(Amount charge, std::int64_t talk_s) noexcept;

@@ -110,6 +110,8 @@ class TANDEM_EXPORT MoneyHold {
 
   [[nodiscard]] bool is_open() const noexcept { return account_ != nullptr; }
   [[nodiscard]] Amount held() const noexcept { return held_; }
+  /// What renew() could reach, of this moment: held() and what the account has beyond all holds.
+  [[nodiscard]] Amount reachable() const noexcept;
 
   /// Raises the hold to `total`; a smaller total changes nothing. False: the account does not have
   /// it, nothing changed.
@@ -296,6 +298,10 @@ class TANDEM_EXPORT CallMeter {
   /// Whole seconds of talk that the hold pays for; rated_time_max_s: without end.
   [[nodiscard]] std::int64_t covered_s() const noexcept { return covered_s_; }
   [[nodiscard]] Amount held() const noexcept { return hold_.held(); }
+  /// Whole seconds of talk that the call could pay for, as money, packages and limits are now;
+  /// rated_time_max_s: without end. Other calls of the account make it less, payments more. Where
+  /// prices change by the hour it looks a day ahead of what is covered.
+  [[nodiscard]] std::int64_t reachable_s() const noexcept;
   [[nodiscard]] const Rate* rate() const noexcept { return rate_; }
 
  private:

@@ -47,6 +47,7 @@ struct AccountConfig : AccountSettings {
   /// account only. At most bound_numbers_max.
   std::vector<std::string> bound_numbers{};
   bool record = false;  ///< Answered calls that it pays for are recorded (M-15).
+  std::optional<ReminderConfig> reminder{};  ///< M-14, of calls that it pays for.
 };
 inline constexpr std::size_t bound_numbers_max = 100'000;
 
@@ -173,17 +174,10 @@ struct SplitEntry {
   std::string add_prefix;  ///< Put before the callee for routing; "" for none.
 };
 
-/// An announcement.
-struct PromptConfig {
-  Reason reason = Reason::none;
-  std::string source;  ///< As VendorGateway::ring_tone; tones are heard for 5 s.
-};
-/// Of one gateway.
-inline constexpr std::size_t prompts_max = 32;
-
 struct CustomerGateway : GatewayConfig {
   /// What its callers hear before they are refused, by the end reason (M-14).
   std::vector<PromptConfig> prompts{};
+  std::optional<ReminderConfig> reminder{};  ///< M-14; nothing: that of the account that pays.
   /// Policies behind the prefix length, first one first; empty: what the parameters say.
   std::vector<RoutePolicy> sort;
   std::vector<SplitEntry> split;                                     ///< R-19; at most 64.
@@ -318,6 +312,7 @@ struct Parameters {
   std::int32_t session_refreshes = 2;       ///< 2..10, refreshes of ours in an interval.
   std::int32_t session_early_hangup_s = 0;  ///< 0..7200: so long before its end it is given up.
   std::int32_t no_timer_max_call_s = 0;     ///< Longest call of a customer without timers; 0: any.
+  std::int32_t reminder_before_s = 60;      ///< M-14; 1..3600, of reminders that do not say.
   std::int32_t max_calls = 0;               ///< O-16; 0: unlimited.
   FeeRules fees;                            ///< B-07, B-08, B-09.
   std::vector<std::string> free_numbers;    ///< B-09; a trailing '*' makes a prefix.

@@ -70,6 +70,28 @@ enum class DtmfSend : std::uint8_t { auto_mode, rfc4733, info, off, inband };
 TANDEM_EXPORT const char* dtmf_receive_name(DtmfReceive ways) noexcept;
 TANDEM_EXPORT const char* dtmf_send_name(DtmfSend ways) noexcept;
 
+/// Who hears a reminder.
+enum class Hearers : std::uint8_t { caller, callee, both };
+TANDEM_EXPORT const char* hearers_name(Hearers hearers) noexcept;
+
+/// An announcement before a call is refused (M-14).
+struct PromptConfig {
+  Reason reason = Reason::none;
+  std::string source;  ///< As VendorGateway::ring_tone; tones are heard for 5 s.
+};
+/// Of one gateway or phone.
+inline constexpr std::size_t prompts_max = 32;
+
+/// What is heard some time before the money or the time limit of a call ends it (M-14).
+struct ReminderConfig {
+  std::string sound;          ///< As PromptConfig::source, tones for 2 s; "": no reminder.
+  Hearers to = Hearers::caller;
+  std::int32_t times = 1;     ///< 1..10: how often it is heard, with a second between.
+  std::int32_t before_s = 0;  ///< 1..3600; 0: as the parameter says.
+  bool of_money = true;       ///< Before money, packages or limits of the account end the call.
+  bool of_time = true;        ///< Before the longest call ends it (B-12).
+};
+
 /// Which sources may speak for a side, by address (the media part of S-01). Asked when a source is
 /// about to be latched, so it costs nothing for the packets behind that.
 struct MediaSources {

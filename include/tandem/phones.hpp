@@ -83,6 +83,8 @@ struct PhoneConfig : DescriptionOptions {
   bool record = false;  ///< M-15: its answered calls, either way, are recorded.
   RedirectServers redirect_servers = RedirectServers::as_vendors;  ///< I-03, of its calls.
   CalledRedirectServers called_redirect_servers = CalledRedirectServers::off;  ///< Of calls to it.
+  std::vector<PromptConfig> prompts{};       ///< M-14, of calls it makes; as of a gateway.
+  std::optional<ReminderConfig> reminder{};  ///< M-14, likewise.
 };
 
 /// Where a phone or gateway can be reached, as it registered.

@@ -207,6 +207,18 @@ const char* dtmf_send_name(DtmfSend ways) noexcept {
   return "";
 }
 
+const char* hearers_name(Hearers hearers) noexcept {
+  switch (hearers) {
+    case Hearers::caller:
+      return "caller";
+    case Hearers::callee:
+      return "callee";
+    case Hearers::both:
+      return "both";
+  }
+  return "";
+}
+
 const char* remote_ringback_name(RemoteRingback mode) noexcept {
   switch (mode) {
     case RemoteRingback::auto_mode:

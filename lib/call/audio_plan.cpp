@@ -26,6 +26,31 @@ unsigned ptime_for(unsigned own_ms, unsigned others_ms, const AudioCodec* codec)
   return own_ms;
 }
 
+/// The first codec of `own` that the relay knows and `others` has by the same number; without one:
+/// no codec.
+MediaAudio common_audio(const sip::SdpMedia& own, const sip::SdpMedia& others) {
+  MediaAudio audio;
+  const std::vector<sip::SdpCodec> of_other = sip::sdp_codecs(others);
+  for (const sip::SdpCodec& codec : sip::sdp_codecs(own)) {
+    if (codec.payload_type < 0 || codec.payload_type > 127) continue;
+    const bool is_common =
+        std::any_of(of_other.begin(), of_other.end(), [&](const sip::SdpCodec& one) {
+          return one.payload_type == codec.payload_type &&
+                 sip::equals_ignoring_case(one.name, codec.name) &&
+                 one.clock_rate_hz == codec.clock_rate_hz;
+        });
+    if (!is_common) continue;
+    if (sip::equals_ignoring_case(codec.name, "telephone-event")) {
+      if (audio.events_type < 0 && codec.clock_rate_hz == audio_rate_hz)
+        audio.events_type = codec.payload_type;
+    } else if (audio.codec == nullptr && !codec.name.empty() && codec.clock_rate_hz != 0) {
+      audio.codec = find_audio_codec(codec.name, codec.clock_rate_hz);
+      audio.payload_type = static_cast<std::uint8_t>(codec.payload_type);
+    }
+  }
+  return audio;
+}
+
 }  // namespace
 
 bool can_transcode(const GatewayConfig& customer, const GatewayConfig& vendor) {
@@ -120,7 +145,8 @@ void MediaPath::settle_audio(MediaSide from, const sip::SdpSession& said, std::s
     }
   }
   // Early media of the callee's does not end what is played until it comes.
-  const bool is_playing = stream.is_playing(MediaSide::caller);
+  const bool is_playing =
+      stream.is_playing(MediaSide::caller) || stream.is_playing(MediaSide::callee);
   if (!is_plain || (!is_needed && !is_playing)) {
     stream.clear_audio();
     return;
@@ -213,6 +239,28 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
   if (audio_plan_ == nullptr) audio_plan_ = std::make_unique<AudioPlan>();  // an answer ends it
   if (auto played = stream.play(MediaSide::caller, clip, how); !played) return played.error();
   return description;
+}
+
+Result<void> MediaPath::play_over(MediaSide to, const AudioClip& clip) {
+  if (!relayed_ || audio() == nullptr)
+    return Error{ErrorCode::unsupported, "the audio of the call was not relayed"};
+  if (!is_audio_plain())
+    return Error{ErrorCode::unsupported, "the audio of the call was encrypted end to end"};
+  const auto index = static_cast<std::size_t>(audio() - streams_.data());
+  MediaSession& stream = streams_[index];
+  if (!stream.has_audio()) {
+    // What both sides were shown can be sent either way, so packets pass as they are.
+    const auto of_other = sip::parse_sdp(last_sent_[index_of(to)]);
+    const auto own = sip::parse_sdp(last_sent_[index_of(other(to))]);
+    if (!own || !of_other || index >= own->media_count || index >= of_other->media_count)
+      return Error{ErrorCode::unsupported, "the audio of the call was not described"};
+    const MediaAudio wire = common_audio(own->media[index], of_other->media[index]);
+    if (wire.codec == nullptr)
+      return Error{ErrorCode::unsupported, "the call has no codec that can be played in"};
+    if (auto set = stream.set_audio(wire, wire); !set) return set;
+    if (audio_plan_ == nullptr) audio_plan_ = std::make_unique<AudioPlan>();  // changes end it
+  }
+  return stream.play(to, clip, {.until_heard = false});
 }
 
 bool MediaPath::is_playing() const noexcept {

@@ -190,6 +190,16 @@ class Call final : public LegEvents {
     HeaderCopies headers;
   };
 
+  /// Of a call that is to be told before its end (M-14).
+  struct Reminding {
+    std::shared_ptr<const Reminder> reminder;
+    std::int64_t time_ends_us = 0;  // monotonic; 0: only money ends it
+    std::int64_t look_us = 0;       // not before
+    std::int64_t seen_at_us = 0, seen_end_us = 0;  // the end of the money as it was foreseen then
+    std::int64_t pace_permille = 1000;
+    bool was_heard = false;
+  };
+
   /// What only a call that is being set up needs: calls talk for long, and by the ten thousand.
   struct Setup {
     Setup(Call& call, const InboundCall& arrival);
@@ -340,6 +350,11 @@ class Call final : public LegEvents {
   void on_money_timer();
   void on_max_timer();
   void look_for_silence(std::int64_t now_us);
+  // The reminder of its end; call_reminder.cpp.
+  void arm_reminder(std::int64_t ends_us);
+  std::int64_t money_ends_us(std::int64_t now_us);
+  void look_at_end(std::int64_t now_us);
+  void remind(std::int64_t left_s);
 
   // Leading a party to somebody else; call_transfer.cpp.
   [[nodiscard]] std::unique_ptr<Leg>& leg_of(MediaSide side) noexcept;
@@ -507,6 +522,7 @@ class Call final : public LegEvents {
   std::array<std::uint32_t, 2> passed_requests_{}, own_requests_{};
   std::array<KeyWay, 2> told_way_{};
 
+  std::unique_ptr<Reminding> reminding_;    // null: its end is not announced
   CallMeter meter_;                         // of the customer
   std::unique_ptr<CallMeter> agent_meter_;  // null: no agent pays
   std::int64_t answered_us_ = 0, answered_wall_us_ = 0;

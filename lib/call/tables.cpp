@@ -127,6 +127,9 @@ class TablesBuilder {
       payer.call_level = account.call_level;
       payer.agent_id = account.agent;
       payer.record = account.record;
+      auto reminder = sounds_.reminder(account.reminder, config_.parameters.reminder_before_s);
+      if (!reminder) return in("account", account.id, reminder.error());
+      payer.reminder = std::move(*reminder);
       payer.fees = config_.parameters.fees;
       payer.fees.tax_percent = account.tax_percent;
       if (auto deck = decks_.find(account.rate_deck); deck != decks_.end()) {
@@ -431,12 +434,8 @@ class TablesBuilder {
       auto resolver = lrn_resolver_of(gateway);
       if (!resolver) return in("customer gateway", gateway.id, resolver.error());
       customer.lrn_resolver = std::move(*resolver);
-      for (const PromptConfig& prompt : gateway.prompts) {
-        auto clip = clip_of(prompt.source);
-        if (clip && prompt.source.rfind("tone:", 0) == 0) clip = lengthened(*clip);
-        if (!clip) return in("customer gateway", gateway.id, clip.error());
-        customer.prompts.emplace_back(prompt.reason, std::move(*clip));
-      }
+      if (auto heard = sounds_of(gateway, customer); !heard)
+        return in("customer gateway", gateway.id, heard.error());
       customer.registers = gateway.registration == GatewayRegistration::dynamic;
       if (customer.registers && gateway.auth) {
         tables_->registrants[gateway.auth->username] = {
@@ -510,7 +509,7 @@ class TablesBuilder {
       if (!periods) return in("vendor gateway", gateway.id, periods.error());
       vendor.periods = std::move(*periods);
       if (!gateway.ring_tone.empty()) {
-        auto clip = clip_of(gateway.ring_tone);
+        auto clip = sounds_.clip(gateway.ring_tone);
         if (!clip) return in("vendor gateway", gateway.id, clip.error());
         vendor.ring_tone = std::move(*clip);
       }
@@ -542,21 +541,15 @@ class TablesBuilder {
     if (timers.trying_s == 0) timers.trying_s = timers.invite_s;
   }
 
-  /// Each file is read once, whatever the number of gateways that name it.
-  Result<AudioClip> clip_of(const std::string& source) {
-    if (const auto known = clips_.find(source); known != clips_.end()) return known->second;
-    auto clip = AudioClip::load(source);
-    if (clip) clips_.emplace(source, *clip);
-    return clip;
-  }
-
-  /// A period of a tone again and again, for 5 s.
-  static Result<AudioClip> lengthened(const AudioClip& clip) {
-    constexpr std::size_t samples_min = 5 * 8000;
-    std::vector<std::int16_t> samples;
-    while (samples.size() < samples_min)
-      samples.insert(samples.end(), clip.samples().begin(), clip.samples().end());
-    return AudioClip::of(std::move(samples));
+  /// What who calls hears of the switch itself (M-14).
+  Result<void> sounds_of(const CustomerGateway& gateway, Customer& customer) {
+    auto prompts = sounds_.prompts(gateway.prompts);
+    if (!prompts) return prompts.error();
+    customer.prompts = std::move(*prompts);
+    auto reminder = sounds_.reminder(gateway.reminder, config_.parameters.reminder_before_s);
+    if (!reminder) return reminder.error();
+    customer.reminder = std::move(*reminder);
+    return {};
   }
 
   /// What a phone says of media, as gateways have it.
@@ -593,6 +586,8 @@ class TablesBuilder {
     gateway.sip.replaces = phone.replaces;
     set_media(phone, gateway);
     gateway.record = phone.record;
+    gateway.prompts = phone.prompts;
+    gateway.reminder = phone.reminder;
     return gateway;
   }
 
@@ -642,6 +637,8 @@ class TablesBuilder {
       auto resolver = lrn_resolver_of(customer.config);
       if (!resolver) return in("phone", config.number, resolver.error());
       customer.lrn_resolver = std::move(*resolver);
+      if (auto heard = sounds_of(customer.config, customer); !heard)
+        return in("phone", config.number, heard.error());
       customer.registers = true;
       Vendor vendor;
       vendor.config = as_vendor(config);
@@ -678,7 +675,7 @@ class TablesBuilder {
 
   const SwitchConfig& config_;
   SharedState& state_;
-  std::map<std::string, AudioClip> clips_;  // by source
+  Sounds sounds_;
   std::unique_ptr<Tables> tables_ = std::make_unique<Tables>();
   std::map<std::string, RateDeck> decks_;
   std::map<std::string, std::shared_ptr<const BillingPrefixes>> billing_prefixes_;  // by deck

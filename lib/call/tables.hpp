@@ -10,6 +10,7 @@
 
 #include "base/calendar.hpp"
 #include "call/identity.hpp"
+#include "call/sounds.hpp"
 #include "lrn/resolver_state.hpp"
 #include "phone/registrar.hpp"
 #include "phone/ringing.hpp"
@@ -73,6 +74,7 @@ struct Payer {
   FeeRules fees;           ///< The parameters', with the tax of the account.
   std::string agent_id{};  ///< Account of its agent; "": none (B-17).
   bool record = false;     ///< M-15.
+  std::shared_ptr<const Reminder> reminder{};  ///< M-14; null: none.
 
   /// What of a number the deck is asked for.
   [[nodiscard]] std::string_view rated(std::string_view number) const noexcept {
@@ -107,7 +109,8 @@ struct Customer : Payers {
   std::vector<bool> denied_vendors;  ///< By vendor; empty: it may use all (R-09).
   std::vector<bool> mobile_areas;    ///< Chosen for the area code (N-04).
   route::CallerPool forward_pool;
-  std::vector<std::pair<Reason, AudioClip>> prompts;  ///< M-14.
+  Prompts prompts;                                    ///< M-14.
+  std::shared_ptr<const Reminder> reminder;           ///< Null: that of who pays.
   std::shared_ptr<lrn::ResolverState> lrn_resolver;   ///< Null: no look-ups (R-20).
   bool registers = false;  ///< Known by its registration or its credentials (A-03).
 };

@@ -154,6 +154,7 @@ void Call::begin_talk() {
   if (!inbound_->has_session_timer())  // P-18
     max_s = tighter_limit_s(max_s, parameters().no_timer_max_call_s);
   if (max_s > 0) worker_.loop().timers().start(max_timer_, max_s * second_us);
+  arm_reminder(max_s > 0 ? answered_us_ + max_s * second_us : 0);
   if (parameters().rtp_loss_alarm_percent > 0) {
     media_.watch(
         {.loss_permille = 10 * static_cast<std::uint32_t>(parameters().rtp_loss_alarm_percent),
@@ -409,6 +410,7 @@ void Call::on_second(std::int64_t now_us) {
                              agent_meter_ ? agent_meter_->package_loan() : PackageLoan());
     worker_.journal_if_room(cdr::RecordType::mark, cdr::encode(mark));
   }
+  if (reminding_ != nullptr) look_at_end(now_us);
   if (media_.on_hold() || transfer_ != nullptr) silence_from_us_ = now_us;
   if (media_.relayed() && media_.has_streams() && !media_.on_hold()) look_for_silence(now_us);
 }

@@ -30,6 +30,7 @@ constexpr std::array cadences = {
     Cadence{"itu", "ringback", {425, 0}, {1000, 4000, 0, 0}},
     Cadence{"itu", "busy", {425, 0}, {500, 500, 0, 0}},
     Cadence{"itu", "congestion", {425, 0}, {250, 250, 0, 0}},
+    Cadence{"itu", "warning", {1400, 0}, {400, 200, 400, 1000}},
     Cadence{"us", "ringback", {440, 480}, {2000, 4000, 0, 0}},
     Cadence{"us", "busy", {480, 620}, {500, 500, 0, 0}},
     Cadence{"us", "congestion", {480, 620}, {250, 250, 0, 0}},

@@ -318,6 +318,30 @@ bool LimitSet::renew(LimitClaim& claim, Amount charge, std::int64_t talk_s) noex
   return true;
 }
 
+LimitSums LimitSet::reachable(const LimitClaim& claim) const noexcept {
+  LimitSums most{Amount::from_units(LimitHold::unbounded), LimitHold::unbounded, 0};
+  const auto rest = [](std::int64_t own, std::int64_t limit, std::int64_t used, std::int64_t held) {
+    const std::int64_t left = saturating_add(saturating_add(limit, -used), -held);
+    return saturating_add(own, std::max<std::int64_t>(0, left));
+  };
+  const std::lock_guard lock(mutex_);
+  for (const LimitPlace& place : claim.places) {
+    const AccountLimit& limit = place.counter->limit;
+    const LimitSums& used = place.window->used;
+    const LimitSums& held = place.window->held;
+    if (!place.counter->is_in_force) continue;
+    if (limit.max_charge)
+      most.charge =
+          std::min(most.charge, Amount::from_units(rest(claim.charge.units(),
+                                                        limit.max_charge->units(),
+                                                        used.charge.units(), held.charge.units())));
+    if (limit.max_talk_s)
+      most.talk_s =
+          std::min(most.talk_s, rest(claim.talk_s, *limit.max_talk_s, used.talk_s, held.talk_s));
+  }
+  return most;
+}
+
 void LimitSet::tell_refusal(const LimitClaim& claim) noexcept {
   const std::lock_guard lock(mutex_);
   tell(claim.places[claim.refused_by]);
@@ -427,6 +451,14 @@ std::int64_t LimitHold::talk_s() const noexcept { return claim_ == nullptr ? 0 :
 
 std::int64_t LimitHold::granted_s() const noexcept {
   return claim_ == nullptr ? unbounded : claim_->talk_s;
+}
+
+Amount LimitHold::reachable_charge() const noexcept {
+  return claim_ == nullptr ? Amount::from_units(unbounded) : claim_->set->reachable(*claim_).charge;
+}
+
+std::int64_t LimitHold::reachable_s() const noexcept {
+  return claim_ == nullptr ? unbounded : claim_->set->reachable(*claim_).talk_s;
 }
 
 void LimitHold::settle(Amount charge, std::int64_t talk_s) noexcept {

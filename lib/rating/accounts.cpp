@@ -147,6 +147,13 @@ MoneyHold& MoneyHold::operator=(MoneyHold&& other) noexcept {
   return *this;
 }
 
+Amount MoneyHold::reachable() const noexcept {
+  if (!account_) return held_;
+  const auto free = Amount::from_units(
+      std::max<std::int64_t>(0, account_->free_units.load(std::memory_order_relaxed)));
+  return Amount::add(held_, free).value_or(Amount::from_units(INT64_MAX));
+}
+
 bool MoneyHold::renew(Amount total) noexcept {
   if (!account_) return false;
   if (total <= held_) return true;

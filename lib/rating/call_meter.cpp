@@ -81,6 +81,23 @@ void CallMeter::look_ahead(std::int64_t talked_s) noexcept {
       std::min(rating::covered_time_s(*rate_, paid, rules_, start_, until_s), limits_.granted_s());
 }
 
+std::int64_t CallMeter::reachable_s() const noexcept {
+  if (!rate_ || !hold_.is_open() || covered_s_ >= rated_time_max_s) return rated_time_max_s;
+  const std::int64_t until_s = rating::changes_price(*rate_, start_)
+                                   ? std::min(covered_s_ + horizon_s, rated_time_max_s)
+                                   : rated_time_max_s;
+  Amount paid = std::min(hold_.reachable(), limits_.reachable_charge());
+  if (packages_.is_open()) {
+    for (const Amount gift :
+         {rating::worth_of(*rate_, packages_.available_s(), rules_, start_),
+          packages_.available_money()})
+      paid = Amount::add(paid, gift).value_or(Amount::from_units(INT64_MAX));
+  }
+  const std::int64_t reached_s = rating::covered_time_s(*rate_, paid, rules_, start_, until_s);
+  // What is covered stays so, whatever was changed since.
+  return std::max(covered_s_, std::min(reached_s, limits_.reachable_s()));
+}
+
 MeterVerdict CallMeter::on_timer(std::int64_t now_us) noexcept { return plan(now_us); }
 
 MeterVerdict CallMeter::plan(std::int64_t now_us) noexcept {

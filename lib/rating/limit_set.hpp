@@ -90,6 +90,8 @@ class LimitSet {
   [[nodiscard]] std::vector<LimitState> states(std::int64_t at_us);
 
   [[nodiscard]] bool renew(LimitClaim& claim, Amount charge, std::int64_t talk_s) noexcept;
+  /// The largest totals of the call that renew() would grant now, each for itself.
+  [[nodiscard]] LimitSums reachable(const LimitClaim& claim) const noexcept;
   void tell_refusal(const LimitClaim& claim) noexcept;
   void lower(LimitClaim& claim, Amount charge, std::int64_t talk_s) noexcept;
   /// Gives back what the claim has, and counts what the call used.

@@ -26,6 +26,7 @@ const std::vector<Field<GatewayAuth>>& auth_fields();
 const std::vector<Field<SipOptions>>& customer_sip_fields();
 const std::vector<Field<SipOptions>>& vendor_sip_fields();
 const std::vector<Field<SplitEntry>>& split_fields();
+const std::vector<Field<ReminderConfig>>& reminder_fields();
 const std::vector<Field<CustomerGateway>>& customer_fields();
 const std::vector<Field<CallerPoolConfig>>& caller_pool_fields();
 const std::vector<Field<SwitchRules>>& switching_fields();
@@ -65,6 +66,10 @@ const std::vector<Field<HepConfig>>& hep_fields();
 
 /// `limits` of an account.
 void read_account_limits(Reader& r, const Json& v, std::vector<AccountLimit>& limits);
+
+/// `prompts` and `reminder` of who calls.
+void read_prompts(Reader& r, const Json& v, std::vector<PromptConfig>& prompts);
+void read_reminder(Reader& r, const Json& v, std::optional<ReminderConfig>& reminder);
 
 /// Keys that the `sip` object of a gateway and a phone have of descriptions (M-03,
 /// M-08 .. M-10, M-12).

@@ -246,25 +246,6 @@ const std::vector<Field<SplitEntry>>& split_fields() {
   return fields;
 }
 
-static void read_prompts(Reader& r, const Json& v, std::vector<PromptConfig>& prompts) {
-  if (!v.is_object()) {
-    r.fail("expected an object of end reasons and sounds");
-    return;
-  }
-  if (v.size() > prompts_max) r.fail("more than " + std::to_string(prompts_max) + " prompts");
-  for (auto item = v.begin(); item != v.end(); ++item) {
-    Reader::Step step(r, item.key());
-    const auto reason = reason_from_name(item.key());
-    PromptConfig prompt;
-    if (!reason) {
-      r.fail("\"" + item.key() + "\" is no end reason such as \"AccountBalanceNotEnough\"");
-    } else if (r.string(item.value(), prompt.source, 1024)) {
-      prompt.reason = *reason;
-      prompts.push_back(std::move(prompt));
-    }
-  }
-}
-
 const std::vector<Field<CustomerGateway>>& customer_fields() {
   static const std::vector<Field<CustomerGateway>> fields = [] {
     auto table = gateway_fields<CustomerGateway>();
@@ -276,6 +257,9 @@ const std::vector<Field<CustomerGateway>>& customer_fields() {
          "What its callers hear before a call is refused for that end reason: a WAV file or "
          "tone:NAME/COUNTRY (M-14).",
          [](Reader& r, const Json& v, CustomerGateway& g) { read_prompts(r, v, g.prompts); }},
+        {"reminder", "object", "the account's",
+         "What is heard before the end of its calls, see below (M-14).",
+         [](Reader& r, const Json& v, CustomerGateway& g) { read_reminder(r, v, g.reminder); }},
         {"periods", "array", "[]", "Hours and line limits of its calls, see below (R-12).",
          [](Reader& r, const Json& v, CustomerGateway& g) {
            read_periods(r, v, customer_period_fields(), {}, g.periods);

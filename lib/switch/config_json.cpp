@@ -360,6 +360,7 @@ std::string config_reference_markdown() {
   append_table(page, "`windows[]` of a rate", window_fields());
   append_table(page, "`customer_gateways[]`", customer_fields());
   append_table(page, "`vendor_gateways[]`", vendor_fields());
+  append_table(page, "`reminder` of an account, a customer gateway or a phone", reminder_fields());
   append_table(page, "`auth` of a gateway", auth_fields());
   append_table(page, "`sip` of a customer gateway", customer_sip_fields());
   append_table(page, "`sip` of a vendor gateway", vendor_sip_fields());

@@ -235,6 +235,10 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        "Longest call of a caller that speaks no session timers; 0: no limit, the switch asks it by "
        "itself.",
        read_seconds<&P::no_timer_max_call_s, 0, int32_max>, "SS_SIP_NO_TIMER_REINVITE_INTERVAL"},
+      {"reminder_before_s", "integer 1..3600", "60",
+       "How long before its forced end a call is reminded of it, where `reminder` does not say "
+       "(M-14).",
+       read_seconds<&P::reminder_before_s, 1, 3600>, "SS_CALLREMINTIME"},
       {"max_calls", "integer 0..10000000", "0",
        "Simultaneous calls of the whole switch (O-16); 0: unlimited.",
        read_seconds<&P::max_calls, 0, 10'000'000>},

@@ -135,6 +135,13 @@ std::vector<Field<PhoneConfig>> own_phone_fields() {
        [](Reader& r, const Json& v, P& p) { read_refer(r, v, p.refer); }},
       {"record", "boolean", "false", "Its answered calls, either way, are recorded (M-15).",
        [](Reader& r, const Json& v, P& p) { r.boolean(v, p.record); }},
+      {"prompts", "{\"AccountBalanceNotEnough\": \"/path.wav\", ...}", "none",
+       "What it hears before a call of its own is refused for that end reason, as of a customer "
+       "gateway (M-14).",
+       [](Reader& r, const Json& v, P& p) { read_prompts(r, v, p.prompts); }},
+      {"reminder", "object", "the account's",
+       "What is heard before the end of calls that it makes, see below (M-14).",
+       [](Reader& r, const Json& v, P& p) { read_reminder(r, v, p.reminder); }},
       {"transfer_keys", "boolean", "false",
        "DTMF keys, in RTP or SIP INFO, order transfers, as of a gateway (T-04..T-06).",
        [](Reader& r, const Json& v, P& p) { r.boolean(v, p.transfer_keys); }},
