@@ -21,6 +21,7 @@
 #include "tandem/cdr_sql.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
+#include "tandem/geofence.hpp"
 #include "tandem/lrn.hpp"
 #include "tandem/maintenance.hpp"
 #include "tandem/media_backend.hpp"
@@ -166,6 +167,7 @@ struct GatewayConfig {
   /// Other than `fixed` needs `auth`; a dynamic gateway has no addresses.
   GatewayRegistration registration = GatewayRegistration::fixed;
   CalleeRestriction callee_restriction = CalleeRestriction::none;  ///< N-06.
+  GeofenceConfig geofence{};                                       ///< S-01.
 };
 
 /// One way of a split.
@@ -313,6 +315,7 @@ struct Parameters {
   std::int32_t session_early_hangup_s = 0;  ///< 0..7200: so long before its end it is given up.
   std::int32_t no_timer_max_call_s = 0;     ///< Longest call of a customer without timers; 0: any.
   std::int32_t reminder_before_s = 60;      ///< M-14; 1..3600, of reminders that do not say.
+  GeofenceConfig geofence;                  ///< S-01; of who has none of its own.
   std::int32_t max_calls = 0;               ///< O-16; 0: unlimited.
   FeeRules fees;                            ///< B-07, B-08, B-09.
   std::vector<std::string> free_numbers;    ///< B-09; a trailing '*' makes a prefix.
@@ -421,6 +424,7 @@ struct Provision {
   std::vector<NumberTransform> number_transforms;
   std::vector<MobileArea> mobile_areas;
   std::vector<NumberingPlanEntry> numbering_plan;
+  std::vector<GeofenceArea> geofence_areas;
   std::vector<PhoneConfig> phones;
   std::vector<LrnResolverConfig> lrn_resolvers;
   std::vector<PackageConfig> packages;

@@ -4,12 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tandem/error.hpp"
 #include "tandem/export.h"
+#include "tandem/ip_set.hpp"
 #include "tandem/srtp.hpp"
 #include "tandem/values.hpp"
 
@@ -97,7 +99,12 @@ struct ReminderConfig {
 struct MediaSources {
   std::vector<IpNetwork> allow;  ///< Not empty: from these only. At most 4,096.
   std::vector<IpNetwork> deny;   ///< From none of these, whatever `allow` says. At most 4,096.
-  [[nodiscard]] bool is_anybody() const noexcept { return allow.empty() && deny.empty(); }
+  /// The same of sets of any size, besides. An `allow_set` of no address: from nowhere.
+  std::optional<IpSet> allow_set{};
+  IpSet deny_set{};
+  [[nodiscard]] bool is_anybody() const noexcept {
+    return allow.empty() && deny.empty() && !allow_set && deny_set.is_empty();
+  }
 };
 
 /// How the descriptions of a gateway or phone are changed, and how it is told of ringing.

@@ -27,6 +27,8 @@
 #include "tandem/event_feed.hpp"
 #include "tandem/export.h"
 #include "tandem/external_calls.hpp"
+#include "tandem/geofence.hpp"
+#include "tandem/ip_set.hpp"
 #include "tandem/journal_check.hpp"
 #include "tandem/ledger.hpp"
 #include "tandem/log.hpp"

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "tandem/geofence.hpp"
 
 namespace tandem {
 
@@ -215,6 +216,18 @@ const char* hearers_name(Hearers hearers) noexcept {
       return "callee";
     case Hearers::both:
       return "both";
+  }
+  return "";
+}
+
+const char* geofence_mode_name(GeofenceMode mode) noexcept {
+  switch (mode) {
+    case GeofenceMode::ignore:
+      return "ignore";
+    case GeofenceMode::forbidden:
+      return "forbidden";
+    case GeofenceMode::allow:
+      return "allow";
   }
   return "";
 }

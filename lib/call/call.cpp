@@ -351,7 +351,8 @@ void Call::refuse(Reason reason, int sip_status, int retry_after_s) {
                 .end_code = static_cast<int>(reason),
                 .sip_status = sip_status,
                 .q850_cause = reason_facts(reason).q850_cause};
-  if (reason == Reason::IllegalCall && !parameters().reply_unauthorized) {
+  const bool is_stranger = reason == Reason::IllegalCall || reason == Reason::GeofenceForbidden;
+  if (is_stranger && !parameters().reply_unauthorized) {
     inbound_->drop();
     ending.sip_status = 0;
   } else {
@@ -776,6 +777,7 @@ MediaSettingsPair Call::media_settings(const GatewayConfig* callee) const noexce
 }
 
 Result<std::string> Call::pass_media(MediaSide from, SdpRole role, const SessionBody& body) {
+  if (auto checked = check_description(from, body); !checked) return checked.error();
   const bool is_settled = is_loop(MediaSide::callee) ||
                           (transfer_ != nullptr && transfer_->place() == MediaSide::callee);
   auto passed =

@@ -309,6 +309,10 @@ class Call final : public LegEvents {
   /// What is configured of both sides' descriptions, with that vendor or the present callee.
   [[nodiscard]] MediaSettingsPair media_settings(const GatewayConfig* callee) const noexcept;
   Result<std::string> pass_media(MediaSide from, SdpRole role, const SessionBody& body);
+  // Where a party may be (S-01); call_geofence.cpp.
+  [[nodiscard]] const Geofence* fence_of(MediaSide side) const noexcept;
+  [[nodiscard]] Result<void> check_description(MediaSide from, const SessionBody& body) const;
+  void look_for_strangers(std::int64_t now_us);
   /// Of who stands on that side of an answered call; null: another call, whose settings hold.
   [[nodiscard]] const SipOptions* options_of(MediaSide side) const noexcept;
   [[nodiscard]] RemoteRingback remote_ringback() const noexcept;
@@ -341,7 +345,7 @@ class Call final : public LegEvents {
   void note_choice(const CandidatePlan& plan, Reason passed_over, std::string_view rule);
 
   // Answered.
-  void refuse_answer(Leg& leg, std::string_view why);
+  void refuse_answer(Leg& leg, std::string_view why, Reason reason = Reason::CodecMismatch);
   void answer_as_before(Leg& waiting);
   void answer_as_before(Leg& waiting, std::string_view offer);
   void record_answer();

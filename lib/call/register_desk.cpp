@@ -92,6 +92,13 @@ RegisterReply answer_register(const RegisterRequest& request, const Tables& tabl
     return reply;
   }
   state.suspensions.note_success(user, request.source.ip);
+  const Geofence* const fence = registrant->geofence.get();
+  if (fence != nullptr && fence->signalling && !fence->admits(request.source.ip)) {  // S-01
+    commons.log.write(
+        LogLevel::warning, "phone", "a registration from outside of its geofence was refused",
+        {{"registrant", registrant->id}, {"address", request.source.to_string()}});
+    return reply;
+  }
   phone::RegistrationRules rules;
   rules.expires_max_s = parameters.registration_expires_s;
   rules.contacts_max = registrant->is_phone ? parameters.phone_contacts : 1;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "call/candidates.hpp"
+#include "call/media_path.hpp"
 #include "lrn/number.hpp"
 
 namespace tandem::call {
@@ -113,11 +114,33 @@ std::optional<std::uint32_t> registered_source(const CallContext& c,
   return named == nullptr ? std::nullopt : named->customer;
 }
 
+/// For explain: what a stage decides by. "": nothing to say.
+void note_rule(const CallContext& c, std::string rule) {
+  if (c.setup->fired != nullptr && !rule.empty()) c.setup->fired->push_back(std::move(rule));
+}
+
+/// S-01: where who calls and its media are. Who sends a call on was let in with it.
+Verdict check_geofence(CallContext& c) {
+  const Geofence* const fence = c.customer_entry()->geofence.get();
+  if (fence == nullptr || c.forwarding != nullptr) return Verdict::go_on();
+  const IpAddress& source = c.source.ip;
+  if (fence->signalling && source.family != IpAddress::Family::none && !fence->admits(source)) {
+    note_rule(c, "geofence signalling " + source.to_string());
+    return Verdict::reject(Reason::GeofenceForbidden);
+  }
+  if (c.setup->arrival == nullptr || !is_sdp(c.setup->arrival->body.content_type))
+    return Verdict::go_on();
+  const auto outside = fence->refused_in(c.setup->arrival->body.bytes);
+  if (!outside) return Verdict::go_on();
+  note_rule(c, "geofence sdp " + outside->to_string());
+  return Verdict::reject(Reason::GeofenceForbidden);
+}
+
 Verdict identify_source(CallContext& c, const StageAbilities& abilities) {
   if (c.setup->asserted_customer) {
     c.customer = c.setup->asserted_customer;
     accept_source(c);
-    return Verdict::go_on();
+    return check_geofence(c);
   }
   c.setup->source_match =
       sources_of(*c.tables, c.names.get()).identify(c.source, c.caller.view(), c.callee.view());
@@ -135,7 +158,7 @@ Verdict identify_source(CallContext& c, const StageAbilities& abilities) {
     return Verdict::reject(Reason::IllegalCall);
   }
   read_fields(c);
-  return Verdict::go_on();
+  return check_geofence(c);
 }
 
 Verdict authenticate(CallContext& c, const StageAbilities& abilities) {
@@ -179,11 +202,6 @@ Verdict admit(CallContext& c, const StageAbilities& abilities) {
   const bool is_pickup = !c.setup->wants_place && pickup_number(c).has_value();
   if (is_pickup && c.setup->fired != nullptr) c.setup->fired->emplace_back("pickup_code");
   return c.setup->wants_place || is_pickup ? Verdict::wait(Verdict::Kind::stand_in) : verdict;
-}
-
-/// For explain: what a stage decides by. "": nothing to say.
-void note_rule(const CallContext& c, std::string rule) {
-  if (c.setup->fired != nullptr && !rule.empty()) c.setup->fired->push_back(std::move(rule));
 }
 
 Verdict check_number_policy(CallContext& c, const StageAbilities&) {

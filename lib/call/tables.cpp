@@ -57,6 +57,10 @@ class TablesBuilder {
     if (auto done = number_groups(); !done) return done.error();
     if (auto done = decks(); !done) return done.error();
     if (auto done = provision_packages(config_, state_.packages); !done) return done.error();
+    if (auto done = geofences_.begin(config_.provision.geofence_areas,
+                                     config_.parameters.geofence);
+        !done)
+      return Error{done.error().code, "parameter geofence: " + done.error().message};
     if (auto done = accounts(); !done) return done.error();
     if (auto done = calendars(); !done) return done.error();
     if (auto done = gateway_groups(); !done) return done.error();
@@ -436,11 +440,13 @@ class TablesBuilder {
       customer.lrn_resolver = std::move(*resolver);
       if (auto heard = sounds_of(gateway, customer); !heard)
         return in("customer gateway", gateway.id, heard.error());
+      if (auto fenced = fence(customer); !fenced)
+        return in("customer gateway", gateway.id, fenced.error());
       customer.registers = gateway.registration == GatewayRegistration::dynamic;
       if (customer.registers && gateway.auth) {
         tables_->registrants[gateway.auth->username] = {
             gateway.id, *gateway.auth, false,
-            static_cast<std::uint32_t>(tables_->customers.size())};
+            static_cast<std::uint32_t>(tables_->customers.size()), customer.geofence};
       }
       tables_->customers.push_back(std::move(customer));
     }
@@ -468,11 +474,14 @@ class TablesBuilder {
       route.protect = gateway.protect;
       if (auto added = routes.add(std::move(route)); !added)
         return in("vendor gateway", gateway.id, added.error());
+      if (auto fenced = fence(vendor); !fenced)
+        return in("vendor gateway", gateway.id, fenced.error());
       vendor.registers = gateway.registration == GatewayRegistration::dynamic;
       if (vendor.registers && gateway.auth) {
         // A customer of this id is the same device, and stays known as one.
         tables_->registrants.try_emplace(
-            gateway.auth->username, Registrant{gateway.id, *gateway.auth, false, std::nullopt});
+            gateway.auth->username,
+            Registrant{gateway.id, *gateway.auth, false, std::nullopt, vendor.geofence});
       }
       if (gateway.registration == GatewayRegistration::outbound)
         vendor.uplink = state_.uplinks.of(gateway.id);
@@ -541,6 +550,16 @@ class TablesBuilder {
     if (timers.trying_s == 0) timers.trying_s = timers.invite_s;
   }
 
+  /// S-01: its media part stands among the networks of a gateway's `sip`.
+  template <class Side>
+  Result<void> fence(Side& side) {
+    auto made = geofences_.of(side.config.geofence);
+    if (!made) return made.error();
+    side.geofence = std::move(*made);
+    Geofences::add_to(side.geofence.get(), side.config.sip.media_sources);
+    return {};
+  }
+
   /// What who calls hears of the switch itself (M-14).
   Result<void> sounds_of(const CustomerGateway& gateway, Customer& customer) {
     auto prompts = sounds_.prompts(gateway.prompts);
@@ -552,10 +571,11 @@ class TablesBuilder {
     return {};
   }
 
-  /// What a phone says of media, as gateways have it.
+  /// What a phone says of media and where it may be, as gateways have it.
   static void set_media(const PhoneConfig& phone, GatewayConfig& gateway) {
     gateway.media = phone.media;
     gateway.codecs = phone.codecs;
+    gateway.geofence = phone.geofence;
     static_cast<DescriptionOptions&>(gateway.sip) = phone;
   }
 
@@ -642,6 +662,9 @@ class TablesBuilder {
       customer.registers = true;
       Vendor vendor;
       vendor.config = as_vendor(config);
+      auto fenced = fence(customer);
+      if (fenced) fenced = fence(vendor);
+      if (!fenced) return in("phone", config.number, fenced.error());
       tables.identity_needs.add(vendor.config.sip);
       if (auto rules = number_rules(vendor); !rules)
         return in("phone", config.number, rules.error());
@@ -650,7 +673,8 @@ class TablesBuilder {
       vendor.registers = true;
       vendor.is_phone = true;
       const auto caller = static_cast<std::uint32_t>(tables.customers.size());
-      tables.registrants[config.number] = {id, *customer.config.auth, true, caller};
+      tables.registrants[config.number] = {id, *customer.config.auth, true, caller,
+                                           customer.geofence};
       const auto calendar = calendars_.find(config.forward.calendar);
       if (calendar == calendars_.end()) {
         return in("phone", config.number,
@@ -676,6 +700,7 @@ class TablesBuilder {
   const SwitchConfig& config_;
   SharedState& state_;
   Sounds sounds_;
+  Geofences geofences_;
   std::unique_ptr<Tables> tables_ = std::make_unique<Tables>();
   std::map<std::string, RateDeck> decks_;
   std::map<std::string, std::shared_ptr<const BillingPrefixes>> billing_prefixes_;  // by deck

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/calendar.hpp"
+#include "call/geofence.hpp"
 #include "call/identity.hpp"
 #include "call/sounds.hpp"
 #include "lrn/resolver_state.hpp"
@@ -111,6 +112,7 @@ struct Customer : Payers {
   route::CallerPool forward_pool;
   Prompts prompts;                                    ///< M-14.
   std::shared_ptr<const Reminder> reminder;           ///< Null: that of who pays.
+  std::shared_ptr<const Geofence> geofence;           ///< S-01; null: nothing is checked.
   std::shared_ptr<lrn::ResolverState> lrn_resolver;   ///< Null: no look-ups (R-20).
   bool registers = false;  ///< Known by its registration or its credentials (A-03).
 };
@@ -130,6 +132,7 @@ struct Vendor {
   route::Periods periods;
   AudioClip ring_tone;             ///< M-13; of no sound: none.
   std::vector<bool> mobile_areas;  ///< As of a customer.
+  std::shared_ptr<const Geofence> geofence;  ///< Likewise.
   bool registers = false;          ///< Called where it registered; no `addresses`.
   bool is_phone = false;
   /// Some of its `config.addresses` are names: it is called at the places that `Names` has for it,
@@ -155,6 +158,7 @@ struct Registrant {
   GatewayAuth auth;
   bool is_phone = false;
   std::optional<std::uint32_t> customer;  ///< Index in Tables::customers; nothing: only called.
+  std::shared_ptr<const Geofence> geofence{};  ///< Of where it registers from.
 };
 
 /// What of an address the listeners can reach.

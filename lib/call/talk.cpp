@@ -56,6 +56,8 @@ void Call::on_answer(Leg& leg, const Answer& answer) {
   // session, such as those of SIP-I, are for this hop alone.
   std::string body = setup_->early_answer;
   if (is_sdp(answer.body.content_type) && !answer.body.empty()) {
+    if (const auto checked = check_description(MediaSide::callee, answer.body); !checked)
+      return refuse_answer(leg, checked.error().message, Reason::GeofenceForbidden);
     const SdpRole role = setup_->offer.empty() ? SdpRole::offer : SdpRole::answer;
     auto passed = pass_media(MediaSide::callee, role, answer.body);
     if (!passed) return refuse_answer(leg, passed.error().message);
@@ -86,14 +88,14 @@ void Call::on_answer(Leg& leg, const Answer& answer) {
 }
 
 /// An answer that the caller could do nothing with: the vendor failed.
-void Call::refuse_answer(Leg& leg, std::string_view why) {
+void Call::refuse_answer(Leg& leg, std::string_view why, Reason reason) {
   worker_.commons().log.write(LogLevel::warning, "call", "answer could not be passed on",
                               {{"vendor", vendor().config.id}, {"error", std::string(why)}});
-  leg.release(reason_facts(Reason::CodecMismatch).q850_cause);
+  leg.release(reason_facts(reason).q850_cause);
   Failure failure;
-  failure.status = not_acceptable;
+  failure.status = reason_facts(reason).sip_status;
   failure.is_local = true;
-  attempt_failed(failure, Reason::CodecMismatch);
+  attempt_failed(failure, reason);
 }
 
 /// The caller hears of the answer only when a crash can no longer lose it, or when the disk has not
@@ -202,7 +204,8 @@ void Call::on_confirmed(Leg& leg, const SessionBody& body) {
   waiting.acknowledge({body.content_type, passed ? std::string_view(*passed) : std::string_view()});
   // An answer in an ACK cannot be refused, and the two would not understand each other.
   if (!passed && passed.error().code == ErrorCode::unsupported)
-    end_by_server(Reason::CodecMismatch);
+    end_by_server(check_description(side_of(leg), body) ? Reason::CodecMismatch
+                                                        : Reason::GeofenceForbidden);
 }
 
 /// Answers the offer that `waiting` made in a 2xx when nobody has anything to say to it, or cannot
@@ -242,6 +245,10 @@ void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
   // One change at a time (RFC 3261 section 14.2); the caller is still to hear of the answer.
   if (reoffer_from_ != nullptr || is_answer_pending()) {
     leg.answer_reoffer(request_pending, {});
+    return;
+  }
+  if (!check_description(side_of(leg), reoffer.body)) {
+    leg.answer_reoffer(forbidden, {});
     return;
   }
   media_.remember(side_of(leg));
@@ -413,6 +420,7 @@ void Call::on_second(std::int64_t now_us) {
   if (reminding_ != nullptr) look_at_end(now_us);
   if (media_.on_hold() || transfer_ != nullptr) silence_from_us_ = now_us;
   if (media_.relayed() && media_.has_streams() && !media_.on_hold()) look_for_silence(now_us);
+  if (!is_over_) look_for_strangers(now_us);
 }
 
 void Call::look_for_silence(std::int64_t now_us) {

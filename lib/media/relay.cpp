@@ -656,8 +656,7 @@ Result<void> MediaSession::set_sources(MediaSide side, MediaSources sources) {
                                          std::to_string(networks_max) + " are taken"};
   }
   std::shared_ptr<const MediaSources> kept;
-  if (!sources.allow.empty() || !sources.deny.empty())
-    kept = std::make_shared<const MediaSources>(std::move(sources));
+  if (!sources.is_anybody()) kept = std::make_shared<const MediaSources>(std::move(sources));
   media::SessionExtras& own = extras();  // first: what the shard sees must be kept
   core_->flows().watch(slot_[index(side)]).sources.store(kept.get());
   core_->retire(std::exchange(own.sources[index(side)], std::move(kept)), shard_);

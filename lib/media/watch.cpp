@@ -36,6 +36,8 @@ void Watch::forget() noexcept {
 bool is_allowed(const MediaSources& sources, const IpAddress& from) noexcept {
   const auto has_it = [&from](const IpNetwork& network) { return network.contains(from); };
   if (std::any_of(sources.deny.begin(), sources.deny.end(), has_it)) return false;
+  if (sources.deny_set.contains(from) || (sources.allow_set && !sources.allow_set->contains(from)))
+    return false;
   return sources.allow.empty() || std::any_of(sources.allow.begin(), sources.allow.end(), has_it);
 }
 

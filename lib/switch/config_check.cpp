@@ -48,6 +48,8 @@ class Checker {
       gateway_groups_.insert(group.id);
     for (const auto& group : config.provision.number_groups)
       number_groups_.insert(group.id);
+    for (const auto& area : config.provision.geofence_areas)
+      geofence_areas_.insert(area.id);
     for (const auto& calendar : config.provision.calendars)
       calendars_.insert(calendar.id);
     for (const auto& resolver : config.provision.lrn_resolvers)
@@ -317,6 +319,7 @@ class Checker {
     if (gateway.forward_pool) check_pool(gateway.forward_pool->numbers, pointer + "/forward_pool");
     known(accounts_, gateway.account, "account", pointer + "/account");
     check_number_rules(gateway, pointer);
+    check_geofence(gateway.geofence, pointer + "/geofence");
     const NumberGroupRules& groups = gateway.number_groups;
     known_all(number_groups_, groups.allow_caller, "number group",
               pointer + "/allow_caller_groups");
@@ -632,8 +635,16 @@ class Checker {
     }
   }
 
+  void check_geofence(const GeofenceConfig& fence, const std::string& pointer) {
+    known_all(geofence_areas_, fence.areas, "geofence area", pointer + "/areas");
+    if (fence.mode != GeofenceMode::ignore && geofence_areas_.empty())
+      fail(pointer + "/mode", std::string(geofence_mode_name(fence.mode)) +
+                                  " needs an area in /provision/geofence_areas");
+  }
+
   void check_timers() {
     const Parameters& p = config_.parameters;
+    check_geofence(p.geofence, "/parameters/geofence");
     if (p.sip_t2_ms < p.sip_t1_ms) {
       fail("/parameters/sip_t2_ms", std::to_string(p.sip_t2_ms) + " ms are less than T1, " +
                                         std::to_string(p.sip_t1_ms) + " ms");
@@ -756,7 +767,7 @@ class Checker {
   std::set<std::string_view> clearing_;        // accounts of that kind
   std::unordered_map<std::string_view, std::string_view> payers_of_phones_;  // accounts by number
   std::set<std::string> accounts_, decks_, customers_, vendors_, gateway_groups_, number_groups_,
-      calendars_, lrn_resolvers_;
+      geofence_areas_, calendars_, lrn_resolvers_;
   /// Users that gateways register with: whose they are, and their credentials.
   std::map<std::string, std::pair<std::string, const GatewayAuth*>> registrants_;
 };

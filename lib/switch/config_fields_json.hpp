@@ -27,6 +27,8 @@ const std::vector<Field<SipOptions>>& customer_sip_fields();
 const std::vector<Field<SipOptions>>& vendor_sip_fields();
 const std::vector<Field<SplitEntry>>& split_fields();
 const std::vector<Field<ReminderConfig>>& reminder_fields();
+const std::vector<Field<GeofenceArea>>& geofence_area_fields();
+const std::vector<Field<GeofenceConfig>>& geofence_fields();
 const std::vector<Field<CustomerGateway>>& customer_fields();
 const std::vector<Field<CallerPoolConfig>>& caller_pool_fields();
 const std::vector<Field<SwitchRules>>& switching_fields();
@@ -70,6 +72,9 @@ void read_account_limits(Reader& r, const Json& v, std::vector<AccountLimit>& li
 /// `prompts` and `reminder` of who calls.
 void read_prompts(Reader& r, const Json& v, std::vector<PromptConfig>& prompts);
 void read_reminder(Reader& r, const Json& v, std::optional<ReminderConfig>& reminder);
+
+/// `geofence` of a party or of the switch.
+void read_geofence(Reader& r, const Json& v, GeofenceConfig& geofence);
 
 /// Keys that the `sip` object of a gateway and a phone have of descriptions (M-03,
 /// M-08 .. M-10, M-12).

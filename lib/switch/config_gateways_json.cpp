@@ -104,6 +104,8 @@ std::vector<Field<G>> gateway_fields() {
        "Ends a call when media to, from or either way of the gateway stops (M-06), after "
        "`no_media_hangup_s` or 60 s.",
        [](Reader& r, const Json& v, G& g) { read_rtp_interrupt(r, v, g.rtp_interrupt); }},
+      {"geofence", "object", "the switch's", "Where it may be, see below (S-01).",
+       [](Reader& r, const Json& v, G& g) { read_geofence(r, v, g.geofence); }},
       {"record", "boolean", "false",
        "Answered calls of it are recorded while media is relayed, as `recording` has it (M-15).",
        [](Reader& r, const Json& v, G& g) { r.boolean(v, g.record); }, "mediaRecord"},

@@ -257,6 +257,8 @@ const std::vector<config::ProvisionKind>& config::provision_kinds() {
           "mobile_areas", "Where mobile numbers are at home."),
       Listed<&P::numbering_plan, numbering_plan_fields, &NumberingPlanEntry::prefix>::kind(
           "numbering_plan", "What numbers are by their first digits and their length."),
+      Listed<&P::geofence_areas, geofence_area_fields>::kind("geofence_areas",
+                                                             "Named sets of addresses."),
       Listed<&P::phones, phone_fields, &PhoneConfig::number>::kind("phones",
                                                                    "Phones that register here."),
       Listed<&P::lrn_resolvers, lrn_resolver_fields>::kind("lrn_resolvers",
@@ -361,6 +363,7 @@ std::string config_reference_markdown() {
   append_table(page, "`customer_gateways[]`", customer_fields());
   append_table(page, "`vendor_gateways[]`", vendor_fields());
   append_table(page, "`reminder` of an account, a customer gateway or a phone", reminder_fields());
+  append_table(page, "`geofence` of the parameters, a gateway or a phone", geofence_fields());
   append_table(page, "`auth` of a gateway", auth_fields());
   append_table(page, "`sip` of a customer gateway", customer_sip_fields());
   append_table(page, "`sip` of a vendor gateway", vendor_sip_fields());
@@ -378,6 +381,7 @@ std::string config_reference_markdown() {
   append_table(page, "`number_transforms[]`", number_transform_fields());
   append_table(page, "`mobile_areas[]`", mobile_area_fields());
   append_table(page, "`numbering_plan[]`", numbering_plan_fields());
+  append_table(page, "`geofence_areas[]`", geofence_area_fields());
   append_table(page, "`phones[]`", phone_fields());
   append_table(page, "`phones[].forward`", forward_fields());
   append_table(page, "`lrn_resolvers[]`", lrn_resolver_fields());

@@ -239,6 +239,9 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        "How long before its forced end a call is reminded of it, where `reminder` does not say "
        "(M-14).",
        read_seconds<&P::reminder_before_s, 1, 3600>, "SS_CALLREMINTIME"},
+      {"geofence", "object", "{}",
+       "Where gateways and phones may be that have no fence of their own, see `geofence` (S-01).",
+       [](Reader& r, const Json& v, P& p) { read_geofence(r, v, p.geofence); }},
       {"max_calls", "integer 0..10000000", "0",
        "Simultaneous calls of the whole switch (O-16); 0: unlimited.",
        read_seconds<&P::max_calls, 0, 10'000'000>},

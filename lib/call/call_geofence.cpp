@@ -1,0 +1,38 @@
+// S-01 behind the admission: what the two sides describe, and where their media comes from.
+#include "call/call.hpp"
+
+namespace tandem::call {
+
+/// Of who stands on that side; null: nothing is checked, or it is another call of ours.
+const Geofence* Call::fence_of(MediaSide side) const noexcept {
+  if (stand_in(side) != nullptr) return stand_in(side)->entry().geofence.get();
+  if (is_loop(side)) return nullptr;
+  if (side == MediaSide::callee) return vendor().geofence.get();
+  // Who sends a call on is not in its media.
+  return forwarding_ != nullptr || context_.customer_entry() == nullptr
+             ? nullptr
+             : context_.customer_entry()->geofence.get();
+}
+
+/// Errors: unsupported (an address in it is outside of the fence of who sent it).
+Result<void> Call::check_description(MediaSide from, const SessionBody& body) const {
+  const Geofence* const fence = fence_of(from);
+  if (fence == nullptr || !is_sdp(body.content_type)) return {};
+  const auto outside = fence->refused_in(body.bytes);
+  if (!outside) return {};
+  return Error{ErrorCode::unsupported, "the description named " + outside->to_string() +
+                                ", which is outside of the geofence (S-01)"};
+}
+
+/// Once a second: a side of which only media from outside came has had its time.
+void Call::look_for_strangers(std::int64_t now_us) {
+  if (!media_.relayed() || now_us - silence_from_us_ < geofence_media_wait_us) return;
+  for (const MediaSide side : {MediaSide::caller, MediaSide::callee}) {
+    const Geofence* const fence = fence_of(side);
+    if (fence == nullptr || !fence->rtp || media_.last_rtp_us(side) != 0) continue;
+    if (media_.stats(side).cause == MediaCause::source_denied)
+      return end_by_server(Reason::GeofenceForbidden);
+  }
+}
+
+}  // namespace tandem::call
