@@ -30,7 +30,8 @@ class TANDEM_EXPORT AudioClip {
   /// Errors: io, and those of parse_wav(); the message names the file.
   static Result<AudioClip> load_wav(const std::string& path);
   /// One period of a tone of a country: "ringback", "busy" or "congestion" of "us", "gb", ...;
-  /// "" or "itu": 425 Hz as ITU-T E.180 has it, and "warning", two beeps of 1,400 Hz. Errors: not_found (no such tone or country).
+  /// "" or "itu": 425 Hz as ITU-T E.180 has it, and "warning", two beeps of 1,400 Hz. Errors:
+  /// not_found (no such tone or country).
   static Result<AudioClip> tone(std::string_view name, std::string_view country = {});
   /// "tone:ringback/us" or the path of a WAV file. Errors: those of tone() and load_wav().
   static Result<AudioClip> load(const std::string& source);

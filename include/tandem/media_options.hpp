@@ -86,7 +86,7 @@ inline constexpr std::size_t prompts_max = 32;
 
 /// What is heard some time before the money or the time limit of a call ends it (M-14).
 struct ReminderConfig {
-  std::string sound;          ///< As PromptConfig::source, tones for 2 s; "": no reminder.
+  std::string sound;  ///< As PromptConfig::source, tones for 2 s; "": no reminder.
   Hearers to = Hearers::caller;
   std::int32_t times = 1;     ///< 1..10: how often it is heard, with a second between.
   std::int32_t before_s = 0;  ///< 1..3600; 0: as the parameter says.

@@ -86,7 +86,7 @@ struct PhoneConfig : DescriptionOptions {
   CalledRedirectServers called_redirect_servers = CalledRedirectServers::off;  ///< Of calls to it.
   std::vector<PromptConfig> prompts{};       ///< M-14, of calls it makes; as of a gateway.
   std::optional<ReminderConfig> reminder{};  ///< M-14, likewise.
-  GeofenceConfig geofence{};  ///< S-01, of its calls and its registration.
+  GeofenceConfig geofence{};                 ///< S-01, of its calls and its registration.
 };
 
 /// Where a phone or gateway can be reached, as it registered.

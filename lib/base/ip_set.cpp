@@ -90,9 +90,9 @@ Result<IpSet> IpSet::of(std::vector<IpRange> ranges) {
 
 bool IpSet::contains(const IpAddress& ip) const noexcept {
   if (ranges_ == nullptr) return false;
-  const auto behind =
-      std::upper_bound(ranges_->begin(), ranges_->end(), ip,
-                       [](const IpAddress& one, const IpRange& range) { return one < range.first; });
+  const auto behind = std::upper_bound(
+      ranges_->begin(), ranges_->end(), ip,
+      [](const IpAddress& one, const IpRange& range) { return one < range.first; });
   if (behind == ranges_->begin()) return false;
   const IpRange& range = *(behind - 1);
   return range.first.family == ip.family && ip <= range.last;

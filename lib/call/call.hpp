@@ -193,8 +193,8 @@ class Call final : public LegEvents {
   /// Of a call that is to be told before its end (M-14).
   struct Reminding {
     std::shared_ptr<const Reminder> reminder;
-    std::int64_t time_ends_us = 0;  // monotonic; 0: only money ends it
-    std::int64_t look_us = 0;       // not before
+    std::int64_t time_ends_us = 0;                 // monotonic; 0: only money ends it
+    std::int64_t look_us = 0;                      // not before
     std::int64_t seen_at_us = 0, seen_end_us = 0;  // the end of the money as it was foreseen then
     std::int64_t pace_permille = 1000;
     bool was_heard = false;

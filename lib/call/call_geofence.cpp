@@ -21,7 +21,7 @@ Result<void> Call::check_description(MediaSide from, const SessionBody& body) co
   const auto outside = fence->refused_in(body.bytes);
   if (!outside) return {};
   return Error{ErrorCode::unsupported, "the description named " + outside->to_string() +
-                                ", which is outside of the geofence (S-01)"};
+                                           ", which is outside of the geofence (S-01)"};
 }
 
 /// Once a second: a side of which only media from outside came has had its time.

@@ -9,8 +9,8 @@ namespace tandem::call {
 namespace {
 
 constexpr std::int64_t second_us = 1'000'000;
-constexpr std::int64_t step_us = 10 * second_us;    // between looks while the end is far
-constexpr std::int64_t close_us = 3 * step_us;      // behind that it is looked at every second
+constexpr std::int64_t step_us = 10 * second_us;      // between looks while the end is far
+constexpr std::int64_t close_us = 3 * step_us;        // behind that it is looked at every second
 constexpr std::int64_t reprieve_us = 10 * second_us;  // so much later it is another end
 
 }  // namespace
@@ -78,9 +78,9 @@ void Call::remind(std::int64_t left_s) {
     const auto played = media_.play_over(side, reminder.clip);
     const char* const who = side == MediaSide::caller ? "the caller" : "the callee";
     if (is_traced_) {
-      trace_note("reminder", played ? std::string(who) + " hears that " + std::to_string(left_s) +
-                                          " s are left"
-                                    : std::string(who) + ": " + played.error().message);
+      trace_note("reminder",
+                 played ? std::string(who) + " hears that " + std::to_string(left_s) + " s are left"
+                        : std::string(who) + ": " + played.error().message);
     }
     if (played) continue;
     worker_.commons().log.write(LogLevel::info, "call", "a reminder was not played",

@@ -58,9 +58,9 @@ Result<std::shared_ptr<const Geofence>> Geofences::make(const GeofenceConfig& co
       return Error{ErrorCode::invalid_argument, "no geofence area \"" + id + "\""};
   }
   for (const GeofenceArea& area : *areas_) {
-    const bool is_chosen = config.areas.empty() || std::find(config.areas.begin(),
-                                                             config.areas.end(),
-                                                             area.id) != config.areas.end();
+    const bool is_chosen =
+        config.areas.empty() ||
+        std::find(config.areas.begin(), config.areas.end(), area.id) != config.areas.end();
     if (is_chosen) ranges.insert(ranges.end(), area.ranges.begin(), area.ranges.end());
   }
   auto set = IpSet::of(std::move(ranges));

@@ -44,7 +44,7 @@ class Geofences {
  private:
   Result<std::shared_ptr<const Geofence>> make(const GeofenceConfig& config);
 
-  const std::vector<GeofenceArea>* areas_ = nullptr;  // of begin(), lives as long
+  const std::vector<GeofenceArea>* areas_ = nullptr;              // of begin(), lives as long
   std::vector<std::pair<std::vector<std::string>, IpSet>> made_;  // by what was asked for
   std::shared_ptr<const Geofence> of_switch_;
 };

@@ -57,8 +57,7 @@ class TablesBuilder {
     if (auto done = number_groups(); !done) return done.error();
     if (auto done = decks(); !done) return done.error();
     if (auto done = provision_packages(config_, state_.packages); !done) return done.error();
-    if (auto done = geofences_.begin(config_.provision.geofence_areas,
-                                     config_.parameters.geofence);
+    if (auto done = geofences_.begin(config_.provision.geofence_areas, config_.parameters.geofence);
         !done)
       return Error{done.error().code, "parameter geofence: " + done.error().message};
     if (auto done = accounts(); !done) return done.error();
@@ -445,8 +444,8 @@ class TablesBuilder {
       customer.registers = gateway.registration == GatewayRegistration::dynamic;
       if (customer.registers && gateway.auth) {
         tables_->registrants[gateway.auth->username] = {
-            gateway.id, *gateway.auth, false,
-            static_cast<std::uint32_t>(tables_->customers.size()), customer.geofence};
+            gateway.id, *gateway.auth, false, static_cast<std::uint32_t>(tables_->customers.size()),
+            customer.geofence};
       }
       tables_->customers.push_back(std::move(customer));
     }

@@ -72,9 +72,9 @@ struct Payer {
   bool has_deck = false;
   std::shared_ptr<const BillingPrefixes> billing_prefixes;  ///< Of `deck` (B-14); null: none.
   CallLevel call_level = CallLevel::none;
-  FeeRules fees;           ///< The parameters', with the tax of the account.
-  std::string agent_id{};  ///< Account of its agent; "": none (B-17).
-  bool record = false;     ///< M-15.
+  FeeRules fees;                               ///< The parameters', with the tax of the account.
+  std::string agent_id{};                      ///< Account of its agent; "": none (B-17).
+  bool record = false;                         ///< M-15.
   std::shared_ptr<const Reminder> reminder{};  ///< M-14; null: none.
 
   /// What of a number the deck is asked for.
@@ -110,10 +110,10 @@ struct Customer : Payers {
   std::vector<bool> denied_vendors;  ///< By vendor; empty: it may use all (R-09).
   std::vector<bool> mobile_areas;    ///< Chosen for the area code (N-04).
   route::CallerPool forward_pool;
-  Prompts prompts;                                    ///< M-14.
-  std::shared_ptr<const Reminder> reminder;           ///< Null: that of who pays.
-  std::shared_ptr<const Geofence> geofence;           ///< S-01; null: nothing is checked.
-  std::shared_ptr<lrn::ResolverState> lrn_resolver;   ///< Null: no look-ups (R-20).
+  Prompts prompts;                                   ///< M-14.
+  std::shared_ptr<const Reminder> reminder;          ///< Null: that of who pays.
+  std::shared_ptr<const Geofence> geofence;          ///< S-01; null: nothing is checked.
+  std::shared_ptr<lrn::ResolverState> lrn_resolver;  ///< Null: no look-ups (R-20).
   bool registers = false;  ///< Known by its registration or its credentials (A-03).
 };
 
@@ -130,10 +130,10 @@ struct Vendor {
   route::CallerPool caller_pool, forward_pool;
   PrefixSet allow_forwarders, deny_forwarders;  ///< N-06; empty: no such list.
   route::Periods periods;
-  AudioClip ring_tone;             ///< M-13; of no sound: none.
-  std::vector<bool> mobile_areas;  ///< As of a customer.
+  AudioClip ring_tone;                       ///< M-13; of no sound: none.
+  std::vector<bool> mobile_areas;            ///< As of a customer.
   std::shared_ptr<const Geofence> geofence;  ///< Likewise.
-  bool registers = false;          ///< Called where it registered; no `addresses`.
+  bool registers = false;                    ///< Called where it registered; no `addresses`.
   bool is_phone = false;
   /// Some of its `config.addresses` are names: it is called at the places that `Names` has for it,
   /// and `addresses` is not looked at.

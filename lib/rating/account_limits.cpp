@@ -331,10 +331,9 @@ LimitSums LimitSet::reachable(const LimitClaim& claim) const noexcept {
     const LimitSums& held = place.window->held;
     if (!place.counter->is_in_force) continue;
     if (limit.max_charge)
-      most.charge =
-          std::min(most.charge, Amount::from_units(rest(claim.charge.units(),
-                                                        limit.max_charge->units(),
-                                                        used.charge.units(), held.charge.units())));
+      most.charge = std::min(
+          most.charge, Amount::from_units(rest(claim.charge.units(), limit.max_charge->units(),
+                                               used.charge.units(), held.charge.units())));
     if (limit.max_talk_s)
       most.talk_s =
           std::min(most.talk_s, rest(claim.talk_s, *limit.max_talk_s, used.talk_s, held.talk_s));

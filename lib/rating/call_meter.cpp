@@ -88,9 +88,8 @@ std::int64_t CallMeter::reachable_s() const noexcept {
                                    : rated_time_max_s;
   Amount paid = std::min(hold_.reachable(), limits_.reachable_charge());
   if (packages_.is_open()) {
-    for (const Amount gift :
-         {rating::worth_of(*rate_, packages_.available_s(), rules_, start_),
-          packages_.available_money()})
+    for (const Amount gift : {rating::worth_of(*rate_, packages_.available_s(), rules_, start_),
+                              packages_.available_money()})
       paid = Amount::add(paid, gift).value_or(Amount::from_units(INT64_MAX));
   }
   const std::int64_t reached_s = rating::covered_time_s(*rate_, paid, rules_, start_, until_s);

@@ -412,6 +412,7 @@ class Checker {
       known_all(gateway_groups_, phone.vendor_groups_deny, "gateway group",
                 pointer + "/vendor_groups/deny");
       if (phone.lrn) check_lrn(*phone.lrn, pointer + "/lrn");
+      check_geofence(phone.geofence, pointer + "/geofence");
     }
   }
 

@@ -71,7 +71,8 @@ const std::vector<Field<GeofenceConfig>>& geofence_fields() {
   using G = GeofenceConfig;
   static const std::vector<Field<G>> fields = {
       {"mode", "ignore|forbidden|allow", "ignore",
-       "Addresses inside the areas fail, or those outside; ignore: the fence of the switch decides, "
+       "Addresses inside the areas fail, or those outside; ignore: the fence of the switch "
+       "decides, "
        "where it has one.",
        [](Reader& r, const Json& v, G& g) {
          r.choice<GeofenceMode>(v,

@@ -20,11 +20,9 @@ const std::vector<Field<ReminderConfig>>& reminder_fields() {
        }},
       {"to", "caller|callee|both", "caller", "Who hears it.",
        [](Reader& r, const Json& v, R& one) {
-         r.choice<Hearers>(v,
-                           {{"caller", Hearers::caller},
-                            {"callee", Hearers::callee},
-                            {"both", Hearers::both}},
-                           one.to);
+         r.choice<Hearers>(
+             v, {{"caller", Hearers::caller}, {"callee", Hearers::callee}, {"both", Hearers::both}},
+             one.to);
        }},
       {"times", "integer 1..10", "1", "How often, with a second between.",
        [](Reader& r, const Json& v, R& one) { r.number(v, 1, 10, one.times); }},

@@ -290,6 +290,30 @@ TEST_CASE("Sources S-01: only allowed networks are latched, and who was denied i
   CHECK(w.session.remote(caller) == w.other);
 }
 
+TEST_CASE("Sources S-01: sets of any size hold beside the lists, and one of nobody for all") {
+  const auto set = [](const char* range) {
+    return IpSet::of({IpRange::parse(range).value()}).value();
+  };
+  Watched w;
+  MediaSources sources;
+  sources.allow_set = set("192.0.2.0/24");
+  sources.deny_set = set("192.0.2.200-192.0.2.201");
+  REQUIRE(w.session.set_sources(caller, sources));
+  w.from_caller(at("198.51.100.77:4000"));
+  w.from_caller(at("192.0.2.201:4000"));
+  CHECK_FALSE(w.session.remote(caller));
+  CHECK(w.cause() == MediaCause::source_denied);
+  w.from_caller(w.phone);
+  CHECK(w.session.remote(caller) == w.phone);
+  sources = {};
+  sources.allow_set = IpSet();
+  CHECK_FALSE(sources.is_anybody());
+  REQUIRE(w.session.set_sources(caller, sources));
+  w.wait_ms(2000);
+  w.from_caller(at("192.0.2.9:4000"), 3);
+  CHECK(w.session.remote(caller) == w.phone);
+}
+
 TEST_CASE("Sources S-01: reports of a denied network are not passed on, on either port") {
   Watched w;
   REQUIRE(w.session.set_sources(caller, {{}, {*IpNetwork::parse("203.0.113.0/24")}}));

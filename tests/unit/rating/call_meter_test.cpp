@@ -409,3 +409,32 @@ TEST_CASE("CallMeter: B-11 parallel calls over a rise of the price never overspe
   CHECK(sum <= money("3.00"));
   CHECK(calls.book.balance(calls.account) == Amount::subtract(money("3.00"), sum).value());
 }
+
+TEST_CASE("CallMeter M-14: how far a call can go is known ahead, and follows money and limits") {
+  Calls calls("1.00");
+  const Rate rate = rate_of("0.60", 60, 1, 1);
+  Calls::Call* one = calls.dial(rate, {});
+  REQUIRE(one);
+  CHECK(one->meter.reachable_s() == 100);
+  CHECK(one->meter.covered_s() < 100);
+  calls.run_until(calls.now_us + 40 * s);
+  CHECK(one->meter.reachable_s() == 100);
+  // What another call holds is gone.
+  Calls::Call* other = calls.dial(rate, {});
+  REQUIRE(other);
+  CHECK(one->meter.reachable_s() < 100);
+  calls.end(*other);
+  CHECK(one->meter.reachable_s() == 100);
+  REQUIRE(calls.book.pay(calls.account, money("0.50")).ok());
+  CHECK(one->meter.reachable_s() == 150);
+  calls.run_until(calls.now_us + 200 * s);
+  CHECK(one->was_cut);
+  CHECK(one->talk_ms == 150'000);
+
+  REQUIRE(calls.book.pay(calls.account, money("0.50")).ok());
+  const Rate free_rate = rate_of("0", 60, 1, 1);
+  Calls::Call* free_call = calls.dial(free_rate, {});
+  REQUIRE(free_call);
+  CHECK(free_call->meter.reachable_s() == rated_time_max_s);
+  CHECK(CallMeter().reachable_s() == rated_time_max_s);
+}

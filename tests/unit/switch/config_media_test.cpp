@@ -184,3 +184,82 @@ TEST_CASE("read_config: the steps of M-01 have parameters by both their names") 
     CHECK_FALSE(reading.config.parameters.media_between_networks);
   }
 }
+
+TEST_CASE("read_config: reminders of accounts, customer gateways and phones (M-14)") {
+  const std::string keys = R"("reminder": {"sound": "/var/soon.wav", "to": "both", "times": 3,
+                                           "before_s": 45, "of": "money"})";
+  const auto check = [](const std::optional<ReminderConfig>& reminder) {
+    REQUIRE(reminder.has_value());
+    CHECK(reminder->sound == "/var/soon.wav");
+    CHECK(reminder->to == Hearers::both);
+    CHECK(reminder->times == 3);
+    CHECK(reminder->before_s == 45);
+    CHECK(reminder->of_money);
+    CHECK_FALSE(reminder->of_time);
+  };
+  auto reading = read_gateway("customer_gateways", keys);
+  REQUIRE(pointers(reading) == Pointers{});
+  check(reading.config.provision.customer_gateways.at(0).reminder);
+  reading = read_phone(keys + R"(, "prompts": {"NoAnswer": "tone:busy"})");
+  REQUIRE(pointers(reading) == Pointers{});
+  check(reading.config.provision.phones.at(0).reminder);
+  CHECK(reading.config.provision.phones.at(0).prompts.at(0).reason == Reason::NoAnswer);
+  reading = read(R"("provision": {"accounts": [{"id": "a", )" + keys +
+                 R"(}]}, "parameters": {"SS_CALLREMINTIME": 90})");
+  REQUIRE(pointers(reading) == Pointers{});
+  check(reading.config.provision.accounts.at(0).reminder);
+  CHECK(reading.config.parameters.reminder_before_s == 90);
+  reading = read_gateway("customer_gateways", R"("reminder": {"sound": "none"})");
+  REQUIRE(pointers(reading) == Pointers{});
+  CHECK(reading.config.provision.customer_gateways.at(0).reminder->sound.empty());
+  CHECK(pointers(read_gateway("customer_gateways",
+                              R"("reminder": {"to": "all", "times": 11, "before_s": 0,
+                                              "of": "talk", "sound": ""})")) ==
+        Pointers{"/provision/customer_gateways/0/reminder/before_s",
+                 "/provision/customer_gateways/0/reminder/of",
+                 "/provision/customer_gateways/0/reminder/sound",
+                 "/provision/customer_gateways/0/reminder/times",
+                 "/provision/customer_gateways/0/reminder/to"});
+  CHECK(pointers(read_gateway("customer_gateways", R"("reminder": {"times": 2})")) ==
+        Pointers{"/provision/customer_gateways/0/reminder"});
+  CHECK(pointers(read_gateway("vendor_gateways", keys)) ==
+        Pointers{"/provision/vendor_gateways/0/reminder"});
+}
+
+TEST_CASE("read_config: areas, and the fences of the switch, gateways and phones (S-01)") {
+  const std::string areas =
+      R"("geofence_areas": [{"id": "hk", "ranges": ["203.0.113.0/24", "198.51.100.1-198.51.100.9",
+                             {"start": "192.0.2.0", "count": 16}], "memo": "m"}])";
+  const std::string keys = R"("geofence": {"mode": "allow", "areas": ["hk"], "sdp": false})";
+  const auto check = [](const GeofenceConfig& fence) {
+    CHECK(fence.mode == GeofenceMode::allow);
+    CHECK(fence.areas == std::vector<std::string>{"hk"});
+    CHECK(fence.signalling);
+    CHECK_FALSE(fence.sdp);
+    CHECK(fence.rtp);
+  };
+  auto reading = read(R"("parameters": {)" + keys + R"(}, "provision": {)" + areas +
+                      R"(, "accounts": [{"id": "a"}],
+        "customer_gateways": [{"id": "g", "addresses": ["10.0.0.2"], )" +
+                      keys + R"(}],
+        "vendor_gateways": [{"id": "v", "addresses": ["10.0.0.3"], )" +
+                      keys + R"(}],
+        "phones": [{"number": "1001", "password": "x", "account": "a", )" +
+                      keys + "}]}");
+  REQUIRE(pointers(reading) == Pointers{});
+  const Provision& p = reading.config.provision;
+  REQUIRE(p.geofence_areas.size() == 1);
+  REQUIRE(p.geofence_areas[0].ranges.size() == 3);
+  CHECK(p.geofence_areas[0].ranges[2].to_string() == "192.0.2.0-192.0.2.15");
+  check(reading.config.parameters.geofence);
+  check(p.customer_gateways.at(0).geofence);
+  check(p.vendor_gateways.at(0).geofence);
+  check(p.phones.at(0).geofence);
+  CHECK(pointers(read_gateway("vendor_gateways", keys)) ==
+        Pointers{"/provision/vendor_gateways/0/geofence/areas/0",
+                 "/provision/vendor_gateways/0/geofence/mode"});
+  CHECK(pointers(read(R"("provision": {"geofence_areas": [{"id": "x", "ranges": ["10.0.0.0/40",
+              {"start": "10.0.0.0"}, {"start": "255.255.255.255", "count": 2}, 7]}]})")) ==
+        Pointers{"/provision/geofence_areas/0/ranges/0", "/provision/geofence_areas/0/ranges/1",
+                 "/provision/geofence_areas/0/ranges/2", "/provision/geofence_areas/0/ranges/3"});
+}
