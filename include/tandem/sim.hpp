@@ -176,6 +176,8 @@ class TANDEM_EXPORT EndpointCall {
   /// DialPlan::replaces. "": the call is over.
   [[nodiscard]] std::string replaces() const;
   void set_reoffer_status(int status);  ///< How it answers later re-INVITEs and UPDATEs; 200.
+  /// What it describes in those answers; "": as its plan says.
+  void set_reoffer_sdp(const std::string& sdp);
   void set_request_status(int status);  ///< How it answers later other requests; 200.
   /// Presses a key in RTP (RFC 4733, payload type 101): its packets leave at once, the end three
   /// times. Others than 0..9, *, #, A..D do nothing.

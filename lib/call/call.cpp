@@ -727,6 +727,7 @@ Result<std::string> Call::lead_media(MediaPath& media, const Vendor& vendor,
       .needs_keys =
           vendor.config.sip.srtp != SrtpMode::pass ||
           (forwarding_ == nullptr && context_.customer_entry()->config.sip.srtp != SrtpMode::pass),
+      .need = forwarding_ != nullptr ? std::string_view() : relay_need(context_, vendor.config),
       .caller_is_behind_nat = is_behind_nat(setup_->offer, context_.source.ip) || is_registered,
       .caller = context_.source.ip,
       .callee = destination.ip,
@@ -750,7 +751,8 @@ MediaSettingsPair Call::media_settings(const GatewayConfig* callee) const noexce
                           .takes_events = options.takes_events(),
                           .gets_events = options.gets_events() || converts_keys,
                           .transcodes = options.transcode,
-                          .converts_keys = converts_keys},
+                          .converts_keys = converts_keys,
+                          .takes_fax = options.t38},
                          options.nat_sdp_first,
                          {options.srtp, hides_keys || options.srtp_any_transport},
                          options.media_sources.is_anybody() ? nullptr : &options.media_sources,

@@ -75,6 +75,7 @@ MediaVerdict decide_media(const MediaChoice& choice) noexcept {
   if (choice.parameter != MediaMode::auto_mode)
     return {choice.parameter == MediaMode::on, "media_mode"};
   if (choice.needs_keys) return {true, "srtp"};
+  if (!choice.need.empty()) return {true, choice.need};
   if (choice.caller_is_behind_nat && choice.relays_behind_nat) return {true, "media_behind_nat"};
   const bool are_known = choice.caller.family != IpAddress::Family::none &&
                          choice.callee.family != IpAddress::Family::none;
@@ -85,6 +86,15 @@ MediaVerdict decide_media(const MediaChoice& choice) noexcept {
   if (is_private != choice.callee.is_private() && choice.relays_between_networks)
     return {true, "media_between_networks"};
   return {false, "otherwise"};
+}
+
+std::string_view relay_need(const CustomerGateway& customer, const VendorGateway& vendor) noexcept {
+  if (customer.sip.transcode && vendor.sip.transcode) return "transcode";
+  if (customer.sip.gets_converted() || vendor.sip.gets_converted()) return "dtmf_convert";
+  if (customer.sip.dtmf_inband || vendor.sip.dtmf_inband) return "dtmf_inband";
+  if (customer.record || vendor.record) return "record";
+  if (!vendor.ring_tone.empty()) return "ring_tone";
+  return customer.reminder && !customer.reminder->sound.empty() ? "reminder" : "";
 }
 
 std::optional<std::vector<CodecName>> common_codecs(const std::vector<CodecName>& customer,

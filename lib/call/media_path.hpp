@@ -29,6 +29,8 @@ struct MediaChoice {
   MediaMode vendor = MediaMode::auto_mode;
   MediaMode parameter = MediaMode::on;
   bool needs_keys = false;  ///< Encryption of one side is the switch's (SrtpMode).
+  /// Another thing that only the relay can do, by its name in the configuration; "": none.
+  std::string_view need = {};
   bool caller_is_behind_nat =
       false;  ///< Signalling came from another address than its SDP names, or that is private.
   /// Where the signalling of both comes from and goes to; none: not known.
@@ -38,14 +40,19 @@ struct MediaChoice {
 /// Whether media is relayed, and the step of M-01 that says so.
 struct MediaVerdict {
   bool is_relayed = false;
-  /// "must_on", "off", "on", "media_mode", "srtp", "media_behind_nat", "media_same_nat",
-  /// "media_between_networks" or "otherwise".
+  /// "must_on", "off", "on", "media_mode", "srtp", what relay_need() names, "media_behind_nat",
+  /// "media_same_nat", "media_between_networks" or "otherwise".
   std::string_view rule;
 };
 [[nodiscard]] MediaVerdict decide_media(const MediaChoice& choice) noexcept;
 [[nodiscard]] inline bool is_relayed(const MediaChoice& choice) noexcept {
   return decide_media(choice).is_relayed;
 }
+
+/// What the settings of a call want of the relay beside encryption (M-01, step 6): "transcode",
+/// "dtmf_convert", "dtmf_inband", "record", "ring_tone", "reminder"; "": nothing.
+[[nodiscard]] std::string_view relay_need(const CustomerGateway& customer,
+                                          const VendorGateway& vendor) noexcept;
 
 /// What the lists of both sides leave of audio codecs, in the order that the callee is offered them
 /// where it has a list. Nothing: any.

@@ -645,6 +645,17 @@ std::optional<std::string_view> pickup_number(const CallContext& context) noexce
   return dialled;
 }
 
+std::string_view relay_need(const CallContext& context, const VendorGateway& vendor) noexcept {
+  const Customer& customer = *context.customer_entry();
+  const std::string_view need = relay_need(customer.config, vendor);
+  const Payers* const payers = context.payers();
+  if (!need.empty() || payers == nullptr) return need;
+  if (payers->payer.record) return "record";
+  const Reminder* const reminder =
+      customer.reminder != nullptr ? nullptr : payers->payer.reminder.get();
+  return reminder != nullptr && !reminder->clip.is_empty() ? "reminder" : "";
+}
+
 bool is_for_phone(const CallContext& context) {
   const Phone* const phone = context.tables->find_phone(context.callee_billing.view());
   if (phone == nullptr) return false;

@@ -225,6 +225,11 @@ struct StageAbilities {
   const Leg* inbound = nullptr;  ///< Whose credentials may say who calls (A-03); null: nobody's.
 };
 
+/// What a call wants of the relay with that vendor, beside encryption: relay_need() of both, and
+/// what its account says; "": nothing (M-01, step 6).
+[[nodiscard]] std::string_view relay_need(const CallContext& context,
+                                          const VendorGateway& vendor) noexcept;
+
 /// Runs the stages from `next_stage` on until one does not go on; `next_stage` is then that stage,
 /// or past the end.
 Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::size_t& next_stage);

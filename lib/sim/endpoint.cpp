@@ -298,8 +298,10 @@ void EndpointCall::Body::on_reoffer(Leg& from, const Reoffer& offered) {
     return;
   }
   take_sdp(offered.body);
-  const std::string sdp =
-      offered.body.empty() ? describe(sip::SdpDirection::sendrecv) : describe_answer();
+  if (!reoffer_sdp.empty()) local_sdp = reoffer_sdp;
+  const std::string sdp = !reoffer_sdp.empty()   ? reoffer_sdp
+                          : offered.body.empty() ? describe(sip::SdpDirection::sendrecv)
+                                                 : describe_answer();
   from.answer_reoffer(reoffer_status, body_of(sdp));
 }
 
@@ -491,6 +493,7 @@ void EndpointCall::refer_to(const EndpointCall& call) {
   refer(target + ">");
 }
 void EndpointCall::set_reoffer_status(int status) { body_->reoffer_status = status; }
+void EndpointCall::set_reoffer_sdp(const std::string& sdp) { body_->reoffer_sdp = sdp; }
 void EndpointCall::set_request_status(int status) { body_->request_status = status; }
 void EndpointCall::press_key(char key, std::uint16_t duration_ms) {
   body_->press_key(key, duration_ms);

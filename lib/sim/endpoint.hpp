@@ -82,6 +82,7 @@ struct EndpointCall::Body final : public LegEvents, private io::DatagramHandler 
   std::vector<std::pair<std::string, std::string>> headers;
   std::vector<std::string> events;
   int reoffer_status = 200, request_status = 200;
+  std::string reoffer_sdp;        // "": what describe() makes
   bool wants_answer = false;      // as soon as a description is acknowledged
   bool has_early_answer = false;  // an offer in a provisional response was answered
   bool wants_offer = false;       // our empty re-INVITE waits for the offer in its 2xx

@@ -206,10 +206,14 @@ Result<void> apply_policies(const SdpSession& session, SdpRole role, const SdpPo
                             const SdpPolicy& of_receiver, SdpEdit& edit) {
   if (!of_sender.decides() && !of_receiver.decides()) return {};
   const SdpMedia* refused = nullptr;
-  bool has_audio = false;
+  bool has_audio = false, refuses_fax = false, is_left = false;
   for (std::size_t i = 0; i < session.media_count; ++i) {
     const SdpMedia& media = session.media[i];
     SdpStreamEdit& stream = edit.streams[i];
+    const bool is_fax = !media.is_rtp() && equals_ignoring_case(media.type, "image");
+    if (is_fax && media.port != 0 && !(of_sender.takes_fax && of_receiver.takes_fax))
+      stream.is_refused = refuses_fax = true;
+    is_left |= !stream.is_refused && media.port != 0;
     if (stream.is_refused || media.port == 0 || !media.is_rtp() ||
         (!media.is_audio() && !media.is_video()))
       continue;
@@ -266,6 +270,8 @@ Result<void> apply_policies(const SdpSession& session, SdpRole role, const SdpPo
     return Error{ErrorCode::unsupported,
                  "no codec was left of \"" + sdp_codec_names(*refused) + "\""};
   }
+  if (refuses_fax && !is_left)
+    return Error{ErrorCode::unsupported, "a fax was described, which is not passed on (t38)"};
   return {};
 }
 

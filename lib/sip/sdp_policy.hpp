@@ -26,12 +26,13 @@ struct SdpPolicy {
   /// Keys of either side are put into another form where they must be, so both may use events
   /// whatever the other does (M-09).
   bool converts_keys = false;
+  bool takes_fax = true;  ///< T.38 (M-11).
   /// What the side said last in an offer, for the answer to it; empty: not known. Lives longer.
   std::span<const SdpTaken> taken{};
 
   [[nodiscard]] bool decides() const noexcept {
     return !codecs.empty() || ptime_adaptive || !takes_events || !gets_events || transcodes ||
-           converts_keys || annexb != AnnexMode::auto_mode || annexa != AnnexMode::auto_mode;
+           converts_keys || !takes_fax || annexb != AnnexMode::auto_mode || annexa != AnnexMode::auto_mode;
   }
 };
 

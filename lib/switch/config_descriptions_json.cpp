@@ -128,6 +128,10 @@ std::vector<Field<T>> description_fields() {
       {"dtmf_inband", "boolean", "false",
        "Tones in the voice that it sends are keys as well, where media is relayed.",
        [](Reader& r, const Json& v, T& t) { r.boolean(v, t.dtmf_inband); }, "rtpIncludeDtmfInband"},
+      {"t38", "boolean", "true",
+       "Fax over T.38 is passed on; false: a change of the session to it gets 488 (M-11). Both "
+       "sides must say so.",
+       [](Reader& r, const Json& v, T& t) { r.boolean(v, t.t38); }, "sipT38"},
       {"transcode", "boolean", "false",
        "Relayed audio is converted between A-law, mu-law, opus, G722 and codecs of the host where "
        "the two sides have none in common; both must say so (M-07).",

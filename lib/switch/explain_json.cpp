@@ -105,7 +105,7 @@ Json max_call_json(const GatewayConfig& gateway) {
 /// Whether media is relayed and what says so (M-01). Null where the call's own offer or source
 /// decides, which are not known here.
 Json media_json(const call::CallContext& context, const call::CandidatePlan& plan,
-                const GatewayConfig& vendor) {
+                const VendorGateway& vendor) {
   const Parameters& p = context.tables->parameters;
   call::MediaChoice choice{
       .customer = context.customer_entry()->config.media,
@@ -113,6 +113,7 @@ Json media_json(const call::CallContext& context, const call::CandidatePlan& pla
       .parameter = p.media_mode,
       .needs_keys = vendor.sip.srtp != SrtpMode::pass ||
                     context.customer_entry()->config.sip.srtp != SrtpMode::pass,
+      .need = call::relay_need(context, vendor),
       .caller_is_behind_nat = plan.contact != nullptr,
       .relays_behind_nat = p.media_behind_nat};
   const call::MediaVerdict verdict = call::decide_media(choice);

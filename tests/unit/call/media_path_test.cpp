@@ -91,6 +91,44 @@ TEST_CASE("M-01: the steps from 7 on are asked in order, each with its parameter
   }
 }
 
+TEST_CASE(
+    "M-01: what only the relay can do leads media through it, by name, unless a side is off") {
+  CustomerGateway customer;
+  VendorGateway vendor;
+  CHECK(call::relay_need(customer, vendor).empty());
+  customer.sip.transcode = true;  // alone it converts nothing
+  CHECK(call::relay_need(customer, vendor).empty());
+  vendor.sip.transcode = true;
+  CHECK(call::relay_need(customer, vendor) == "transcode");
+  customer.sip.transcode = false;
+  vendor.sip.dtmf_send = DtmfSend::inband;
+  CHECK(call::relay_need(customer, vendor) == "dtmf_convert");
+  vendor.sip.dtmf_send = DtmfSend::auto_mode;
+  customer.sip.dtmf_inband = true;
+  CHECK(call::relay_need(customer, vendor) == "dtmf_inband");
+  customer.sip.dtmf_inband = false;
+  vendor.record = true;
+  CHECK(call::relay_need(customer, vendor) == "record");
+  vendor.record = false;
+  vendor.ring_tone = "tone:ringback";
+  CHECK(call::relay_need(customer, vendor) == "ring_tone");
+  vendor.ring_tone.clear();
+  customer.reminder = ReminderConfig{};
+  CHECK(call::relay_need(customer, vendor).empty());
+  customer.reminder->sound = "tone:warning";
+  CHECK(call::relay_need(customer, vendor) == "reminder");
+
+  call::MediaChoice choice;
+  choice.parameter = MediaMode::auto_mode;
+  choice.need = "record";
+  CHECK(call::decide_media(choice).is_relayed);
+  CHECK(call::decide_media(choice).rule == "record");
+  choice.needs_keys = true;
+  CHECK(call::decide_media(choice).rule == "srtp");
+  choice.vendor = MediaMode::off;
+  CHECK_FALSE(call::decide_media(choice).is_relayed);
+}
+
 TEST_CASE("M-07: what two lists leave, and in which order the callee is offered it") {
   const auto list = [](std::initializer_list<const char*> names) {
     std::vector<CodecName> codecs;

@@ -118,6 +118,15 @@ TEST_CASE(
                  "/provision/phones/0/remote_ringback"});
 }
 
+TEST_CASE("read_config: fax by both its names (M-11)") {
+  for (const char* key : {"t38", "sipT38"}) {
+    const auto reading = read_phone('"' + std::string(key) + "\": false");
+    REQUIRE(pointers(reading) == Pointers{});
+    CHECK_FALSE(reading.config.provision.phones.at(0).t38);
+  }
+  CHECK(read_phone("\"memo\": \"\"").config.provision.phones.at(0).t38);
+}
+
 TEST_CASE("read_config: how keys come and go (M-09)") {
   const auto reading = read_gateway(
       "vendor_gateways", R"("sip": {"dtmf_receive": "signalling", "dtmf_send": "rfc2833"})");
