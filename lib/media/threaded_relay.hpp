@@ -1,0 +1,108 @@
+// A relay with threads of its own: one for each shard, and one that binds ports ahead.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "media/relay.hpp"
+#include "media/system_socket.hpp"
+
+namespace tandem::media {
+
+/// Makes ShardCounters::turn odd while a shard works.
+class Turn {
+ public:
+  explicit Turn(std::atomic<std::uint64_t>& turn) noexcept : turn_(turn) { turn_.fetch_add(1); }
+  ~Turn() { turn_.fetch_add(1, std::memory_order_release); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  std::atomic<std::uint64_t>& turn_;
+};
+
+/// Whether a shard wakes for each packet or takes at once what came in a while.
+class Pace {
+ public:
+  Pace(unsigned tick_us, std::int64_t now_us) noexcept
+      : is_allowed_(tick_us > 0), window_began_us_(now_us) {}
+  void took(int packets, std::int64_t now_us) noexcept;  ///< In a turn.
+  [[nodiscard]] bool is_ticking() const noexcept { return is_ticking_; }
+
+ private:
+  bool is_allowed_;
+  bool is_ticking_ = false;
+  std::int64_t window_began_us_;
+  std::int64_t window_packets_ = 0;
+};
+
+/// What is common to the drivers whose shards wait for packets on threads.
+class ThreadedRelay : public RelayCore {
+ public:
+  void stop() noexcept final;
+
+ protected:
+  explicit ThreadedRelay(const MediaConfig& config)
+      : RelayCore(config, system_clock_, config.shards) {}
+
+  Result<void> make_wakers();    ///< Before anything that may wake a shard. Errors: io.
+  Result<void> start_threads();  ///< Binds pairs ahead and begins. Errors: as MediaRelay::create().
+  /// The thread of `shard`: priority and events are its own affair, and it ends when woken() says
+  /// so.
+  virtual void run_shard(unsigned shard) noexcept = 0;
+  virtual void free_ports() noexcept = 0;  ///< All threads have ended.
+
+  [[nodiscard]] int waker(unsigned shard) const noexcept { return shard_[shard].wake.get(); }
+  void wake(unsigned shard) noexcept;
+  bool woken(unsigned shard) noexcept;  ///< Something was to be looked at. False: stop.
+  void raise_priority() noexcept;
+
+  /// What a shard does beside its packets, in a Turn.
+  void look_after(unsigned shard, std::int64_t now_us) noexcept;
+  virtual void on_scan(unsigned) noexcept {}  ///< Every FlowTable::scan_us, on the shard's thread.
+  /// How long `shard` may wait when nothing comes, in ms; below 0: without an end.
+  [[nodiscard]] int wait_ms(unsigned shard, bool has_more_to_scan) const noexcept;
+
+  void on_ready_low() noexcept override;
+  void on_bridge_busy(unsigned shard) noexcept override;
+  [[nodiscard]] bool has_threads() const noexcept final { return true; }
+
+ private:
+  struct Shard {
+    UniqueFd wake;
+    std::thread thread;
+    std::int64_t scanned_us = 0, ticked_us = 0;
+  };
+  // A session of a former process that nobody took over yet.
+  struct Found {
+    MediaSession session;
+    std::int64_t since_us = 0;
+  };
+  Result<MediaSession> adopt(const SocketAddress& caller_rtp,
+                             const SocketAddress& callee_rtp) final;
+  void keep_found();
+  void end_silent_found(std::int64_t now_us) noexcept;
+  void add_all_carried(unsigned shard) noexcept;
+  std::optional<Error> fill();
+  void run_filler() noexcept;
+
+  SystemClock system_clock_;
+  std::vector<Shard> shard_;
+
+  std::thread filler_;
+  std::mutex filler_mutex_;  // guards the two below
+  std::condition_variable filler_wake_;
+  bool is_fill_wanted_ = false;
+  bool is_filler_stopping_ = false;
+
+  std::mutex found_mutex_;  // guards found_
+  std::vector<Found> found_;
+  std::atomic<bool> has_found_{false};
+};
+
+}  // namespace tandem::media
