@@ -2,19 +2,20 @@
 
 #include <utility>
 
+#include "media/fast/fast.hpp"
+
 namespace tandem::media {
 namespace {
 
 std::optional<std::string> always(const MediaConfig&) { return std::nullopt; }
 bool is_wanted_always(const MediaConfig&) { return true; }
 bool is_wanted_never(const MediaConfig&) { return false; }
-std::optional<std::string> no_fast(const MediaConfig&) { return "is not part of this build"; }
 bool has_interfaces(const MediaConfig& config) { return !config.kernel.interfaces.empty(); }
 
 // Best first; `auto` takes the first that it may.
 constexpr Backend backends[] = {
     {MediaBackend::kernel, why_no_kernel, has_interfaces, start_kernel},
-    {MediaBackend::fast, no_fast, is_wanted_never, nullptr},
+    {MediaBackend::fast, why_not_fast, is_wanted_never, start_fast},
     {MediaBackend::portable, always, is_wanted_always, start_portable},
 };
 

@@ -14,6 +14,7 @@
 #include "media/rtp.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/media_relay.hpp"
+#include "unit/media/backends.hpp"
 #include "unit/media/endpoint.hpp"
 #include "unit/media/rtp_packet.hpp"
 
@@ -84,8 +85,10 @@ struct Call {
 
 }  // namespace
 
-TEST_CASE("Media relay M-02: both ways arrive unchanged and are counted on both sides") {
-  auto relay = MediaRelay::create(small_config());
+TEST_CASE_TEMPLATE("Media relay M-02: both ways arrive unchanged and are counted on both sides",
+                   Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   Call call(*relay);
   CHECK(call.session.local_rtp(caller).port % 2 == 0);
@@ -112,8 +115,10 @@ TEST_CASE("Media relay M-02: both ways arrive unchanged and are counted on both 
   CHECK(call.session.last_rtp_us(caller) <= SystemClock().monotonic_us());
 }
 
-TEST_CASE("Media relay M-17: packets that never came are counted as lost") {
-  auto relay = MediaRelay::create(small_config());
+TEST_CASE_TEMPLATE("Media relay M-17: packets that never came are counted as lost", Backend,
+                   TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   Call call(*relay);
   for (std::uint16_t i = 0; i < 200; ++i) {
@@ -125,8 +130,10 @@ TEST_CASE("Media relay M-17: packets that never came are counted as lost") {
   CHECK(call.session.stats(callee).packets_lost == 0);
 }
 
-TEST_CASE("Media relay M-02: a stranger's packets do not reach the other side") {
-  auto relay = MediaRelay::create(small_config());
+TEST_CASE_TEMPLATE("Media relay M-02: a stranger's packets do not reach the other side", Backend,
+                   TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   Call call(*relay);
   call.echo(1);
@@ -140,8 +147,10 @@ TEST_CASE("Media relay M-02: a stranger's packets do not reach the other side") 
   CHECK(relay->stats().packets_refused == 10);
 }
 
-TEST_CASE("Media relay M-02: a stream that goes on from another port keeps both ways") {
-  auto relay = MediaRelay::create(small_config());
+TEST_CASE_TEMPLATE("Media relay M-02: a stream that goes on from another port keeps both ways",
+                   Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   Call call(*relay);
   call.echo(1);
@@ -152,8 +161,11 @@ TEST_CASE("Media relay M-02: a stream that goes on from another port keeps both 
   CHECK_FALSE(moved.receive().empty());
 }
 
-TEST_CASE("Media relay M-02: a stream that lasts has a socket of its own, others are still heard") {
-  auto relay = MediaRelay::create(small_config());
+TEST_CASE_TEMPLATE(
+    "Media relay M-02: a stream that lasts has a socket of its own, others are still heard",
+    Backend, TANDEM_SOCKET_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   Call call(*relay);
   for (std::uint16_t i = 0; i < 60; ++i)
@@ -182,8 +194,11 @@ TEST_CASE("Media relay M-02: a stream that lasts has a socket of its own, others
   CHECK(call.session.stats(caller).packets_received == last);
 }
 
-TEST_CASE("Media relay: an end that stopped to listen gets what comes when it listens again") {
-  auto relay = MediaRelay::create(small_config());
+TEST_CASE_TEMPLATE(
+    "Media relay: an end that stopped to listen gets what comes when it listens again", Backend,
+    TANDEM_SOCKET_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   Call call(*relay);
   for (std::uint16_t i = 0; i < 60; ++i)
@@ -204,10 +219,12 @@ TEST_CASE("Media relay: an end that stopped to listen gets what comes when it li
   CHECK(received == packet);
 }
 
-TEST_CASE("Media relay: the next call of a port has nothing of the socket of the last one") {
+TEST_CASE_TEMPLATE("Media relay: the next call of a port has nothing of the socket of the last one",
+                   Backend, TANDEM_SOCKET_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   MediaConfig config = small_config(0, 4);
   config.rest_ms = 0;
-  auto relay = MediaRelay::create(config);
+  auto relay = create<Backend>(config);
   REQUIRE(relay);
   for (int calls = 0; calls < 3; ++calls) {
     Call call(*relay);
@@ -218,10 +235,12 @@ TEST_CASE("Media relay: the next call of a port has nothing of the socket of the
   }
 }
 
-TEST_CASE("Media relay: second sockets end with their call, though its ports rest") {
+TEST_CASE_TEMPLATE("Media relay: second sockets end with their call, though its ports rest",
+                   Backend, TANDEM_SOCKET_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   MediaConfig config = small_config();
   config.rest_ms = 60'000;
-  auto relay = MediaRelay::create(config);
+  auto relay = create<Backend>(config);
   REQUIRE(relay);
   Call other(*relay);
   {
@@ -240,8 +259,10 @@ TEST_CASE("Media relay: second sockets end with their call, though its ports res
   CHECK(other.session.stats(caller).packets_received == i);
 }
 
-TEST_CASE("Media relay: a stream that lost its second socket gets one again") {
-  auto relay = MediaRelay::create(small_config());
+TEST_CASE_TEMPLATE("Media relay: a stream that lost its second socket gets one again", Backend,
+                   TANDEM_SOCKET_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   Call call(*relay);
   for (std::uint16_t i = 0; i < 60; ++i)
@@ -261,11 +282,14 @@ TEST_CASE("Media relay: a stream that lost its second socket gets one again") {
   CHECK(relay->stats().ports_connected == 2);
 }
 
-TEST_CASE("Media relay: taps and keys are the same by the second socket, and for the next call") {
+TEST_CASE_TEMPLATE(
+    "Media relay: taps and keys are the same by the second socket, and for the next call", Backend,
+    TANDEM_SOCKET_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   MediaConfig config = small_config(0, 4);
   config.rest_ms = 0;
   config.events_max = 64;
-  auto relay = MediaRelay::create(config);
+  auto relay = create<Backend>(config);
   REQUIRE(relay);
   for (int calls = 0; calls < 3; ++calls) {
     Call call(*relay);
@@ -295,8 +319,11 @@ TEST_CASE("Media relay: taps and keys are the same by the second socket, and for
   }
 }
 
-TEST_CASE("Media relay: RTCP on the port of RTP passes beside the second socket (RFC 5761)") {
-  auto relay = MediaRelay::create(small_config());
+TEST_CASE_TEMPLATE(
+    "Media relay: RTCP on the port of RTP passes beside the second socket (RFC 5761)", Backend,
+    TANDEM_SOCKET_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   Call call(*relay);
   REQUIRE(call.session.set_remote(caller, call.a.local(), call.a.local()));
@@ -311,7 +338,9 @@ TEST_CASE("Media relay: RTCP on the port of RTP passes beside the second socket 
   CHECK(call.session.stats(caller).packets_received == 60);
 }
 
-TEST_CASE("Media relay: where files are few no port gets a second socket") {
+TEST_CASE_TEMPLATE("Media relay: where files are few no port gets a second socket", Backend,
+                   TANDEM_SOCKET_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   rlimit before{};
   ::getrlimit(RLIMIT_NOFILE, &before);
   rlimit low = before;
@@ -322,7 +351,7 @@ TEST_CASE("Media relay: where files are few no port gets a second socket") {
     config.files_reserved = 2'000;
   }
   ::setrlimit(RLIMIT_NOFILE, &low);
-  auto relay = MediaRelay::create(config);
+  auto relay = create<Backend>(config);
   REQUIRE(relay);
   {
     Call call(*relay);
@@ -333,8 +362,10 @@ TEST_CASE("Media relay: where files are few no port gets a second socket") {
   ::setrlimit(RLIMIT_NOFILE, &before);
 }
 
-TEST_CASE("Media relay M-02: a re-INVITE with another address moves the latch at once") {
-  auto relay = MediaRelay::create(small_config());
+TEST_CASE_TEMPLATE("Media relay M-02: a re-INVITE with another address moves the latch at once",
+                   Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   Call call(*relay);
   call.echo(1);
@@ -347,8 +378,11 @@ TEST_CASE("Media relay M-02: a re-INVITE with another address moves the latch at
   CHECK(call.session.remote(caller) == moved.local());
 }
 
-TEST_CASE("Media relay: RTCP passes on its own ports and brings the loss that the other side saw") {
-  auto relay = MediaRelay::create(small_config());
+TEST_CASE_TEMPLATE(
+    "Media relay: RTCP passes on its own ports and brings the loss that the other side saw",
+    Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   Call call(*relay);
   Endpoint a_reports, b_reports;
@@ -363,8 +397,10 @@ TEST_CASE("Media relay: RTCP passes on its own ports and brings the loss that th
   CHECK(a_reports.receive() == receiver_report(2, 0));
 }
 
-TEST_CASE("Media relay: RTP and RTCP share a port where the SDP says so (RFC 5761)") {
-  auto relay = MediaRelay::create(small_config());
+TEST_CASE_TEMPLATE("Media relay: RTP and RTCP share a port where the SDP says so (RFC 5761)",
+                   Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   Call call(*relay);
   REQUIRE(call.session.set_remote(caller, call.a.local(), call.a.local()));
@@ -376,10 +412,12 @@ TEST_CASE("Media relay: RTP and RTCP share a port where the SDP says so (RFC 576
   CHECK(call.session.reported_lost(caller) == 3u);
 }
 
-TEST_CASE("Media relay: IPv6, and a session between the families, relay both ways") {
+TEST_CASE_TEMPLATE("Media relay: IPv6, and a session between the families, relay both ways",
+                   Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   MediaConfig config = small_config();
   config.address6 = *IpAddress::parse("::1");
-  auto relay = MediaRelay::create(config);
+  auto relay = create<Backend>(config);
   REQUIRE(relay);
   {
     Call call(*relay, "::1", "::1");
@@ -397,18 +435,23 @@ TEST_CASE("Media relay: IPv6, and a session between the families, relay both way
   CHECK(wrong.error().code == ErrorCode::invalid_argument);
 }
 
-TEST_CASE("Media relay: a family without an address is refused as unsupported") {
-  auto relay = MediaRelay::create(small_config());
+TEST_CASE_TEMPLATE("Media relay: a family without an address is refused as unsupported", Backend,
+                   TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   const auto session = relay->open(IpAddress::Family::ipv4, IpAddress::Family::ipv6);
   REQUIRE_FALSE(session);
   CHECK(session.error().code == ErrorCode::unsupported);
 }
 
-TEST_CASE("Media relay: an exhausted range is the error limit, closing a session makes room") {
+TEST_CASE_TEMPLATE(
+    "Media relay: an exhausted range is the error limit, closing a session makes room", Backend,
+    TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   MediaConfig config = small_config(0, 8);  // 4 pairs
   config.rest_ms = 0;
-  auto relay = MediaRelay::create(config);
+  auto relay = create<Backend>(config);
   REQUIRE(relay);
   std::vector<MediaSession> sessions;
   for (;;) {
@@ -426,10 +469,11 @@ TEST_CASE("Media relay: an exhausted range is the error limit, closing a session
   CHECK(relay->open());
 }
 
-TEST_CASE("Media relay: a port at rest gets no new call") {
+TEST_CASE_TEMPLATE("Media relay: a port at rest gets no new call", Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   MediaConfig config = small_config(0, 8);
   config.rest_ms = 60'000;
-  auto relay = MediaRelay::create(config);
+  auto relay = create<Backend>(config);
   REQUIRE(relay);
   int opened = 0;
   while (relay->open())
@@ -438,10 +482,13 @@ TEST_CASE("Media relay: a port at rest gets no new call") {
   CHECK(opened <= 2);
 }
 
-TEST_CASE("Media relay: the limit of open files is the error limit and running calls go on") {
+TEST_CASE_TEMPLATE(
+    "Media relay: the limit of open files is the error limit and running calls go on", Backend,
+    TANDEM_SOCKET_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   rlimit before{};
   ::getrlimit(RLIMIT_NOFILE, &before);
-  auto relay = MediaRelay::create(small_config());
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   Call call(*relay);
   rlimit low = before;
@@ -462,11 +509,14 @@ TEST_CASE("Media relay: the limit of open files is the error limit and running c
   CHECK(relay->open());
 }
 
-TEST_CASE("Media relay: 10,000 sessions opened and closed leave the number of files as it was") {
+TEST_CASE_TEMPLATE(
+    "Media relay: 10,000 sessions opened and closed leave the number of files as it was", Backend,
+    TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   MediaConfig config = small_config(0, 80);
   config.rest_ms = 0;
   config.ready_pairs = 20;
-  auto relay = MediaRelay::create(config);
+  auto relay = create<Backend>(config);
   REQUIRE(relay);
   { Call call(*relay); }
   const std::uint64_t pairs = relay->stats().port_pairs_bound;
@@ -480,12 +530,14 @@ TEST_CASE("Media relay: 10,000 sessions opened and closed leave the number of fi
   call.echo(1);
 }
 
-TEST_CASE("Media relay: closing it frees every file and the next one gets the same ports") {
+TEST_CASE_TEMPLATE("Media relay: closing it frees every file and the next one gets the same ports",
+                   Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   const std::size_t files = open_files();
   for (int i = 0; i < 5; ++i) {
     MediaConfig config = small_config(0, 40);
     config.ready_pairs = 20;
-    auto relay = MediaRelay::create(config);
+    auto relay = create<Backend>(config);
     REQUIRE(relay);
     Call call(*relay);
     call.echo(1);
@@ -494,10 +546,12 @@ TEST_CASE("Media relay: closing it frees every file and the next one gets the sa
   CHECK(open_files() == files);
 }
 
-TEST_CASE("Media relay: a port that another program holds is passed over") {
+TEST_CASE_TEMPLATE("Media relay: a port that another program holds is passed over", Backend,
+                   TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   MediaConfig config = small_config(0, 40);
   Endpoint holder("127.0.0.1", config.port_first);
-  auto relay = MediaRelay::create(config);
+  auto relay = create<Backend>(config);
   REQUIRE(relay);
   CHECK(relay->stats().ports_busy == 1);
   Call call(*relay);
@@ -505,22 +559,26 @@ TEST_CASE("Media relay: a port that another program holds is passed over") {
   CHECK(call.session.local_rtp(caller).port > config.port_first);
 }
 
-TEST_CASE("Media relay: when another relay holds the first ports of a range the others serve") {
+TEST_CASE_TEMPLATE(
+    "Media relay: when another relay holds the first ports of a range the others serve", Backend,
+    TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   MediaConfig config = small_config(0, 400);
   config.ready_pairs = 100;  // more than one call tries
-  auto first = MediaRelay::create(config);
+  auto first = create<Backend>(config);
   REQUIRE(first);
-  auto second = MediaRelay::create(config);
+  auto second = create<Backend>(config);
   REQUIRE(second);
   Call call(*second);
   call.echo(1);
   CHECK(call.session.local_rtp(caller).port >= config.port_first + 200);
 }
 
-TEST_CASE("Media relay: sessions may outlive it") {
+TEST_CASE_TEMPLATE("Media relay: sessions may outlive it", Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   MediaSession session;
   {
-    auto relay = MediaRelay::create(small_config());
+    auto relay = create<Backend>(small_config());
     REQUIRE(relay);
     session = std::move(*relay->open());
   }
@@ -529,11 +587,13 @@ TEST_CASE("Media relay: sessions may outlive it") {
   CHECK_FALSE(session.is_open());
 }
 
-TEST_CASE("Media relay: a configuration out of range is refused with the value") {
+TEST_CASE_TEMPLATE("Media relay: a configuration out of range is refused with the value", Backend,
+                   TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   const auto refused = [](void (*change)(MediaConfig&)) {
     MediaConfig config = small_config();
     change(config);
-    auto relay = MediaRelay::create(config);
+    auto relay = create<Backend>(config);
     REQUIRE_FALSE(relay);
     return relay.error();
   };
@@ -552,12 +612,14 @@ TEST_CASE("Media relay: a configuration out of range is refused with the value")
   CHECK(elsewhere.message.find("192.0.2.1") != std::string::npos);
 }
 
-TEST_CASE(
-    "Media relay: sessions on several shards open, relay and close from several threads at once") {
+TEST_CASE_TEMPLATE(
+    "Media relay: sessions on several shards open, relay and close from several threads at once",
+    Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   MediaConfig config = small_config(0, 400);
   config.shards = 2;
   config.rest_ms = 0;
-  auto relay = MediaRelay::create(config);
+  auto relay = create<Backend>(config);
   REQUIRE(relay);
   std::vector<std::thread> workers;
   std::atomic<int> relayed{0};
@@ -584,8 +646,10 @@ TEST_CASE(
   CHECK(relay->stats().sessions == 0);
 }
 
-TEST_CASE("Media relay: above the rate of the tick every packet still arrives unchanged") {
-  auto relay = MediaRelay::create(small_config());
+TEST_CASE_TEMPLATE("Media relay: above the rate of the tick every packet still arrives unchanged",
+                   Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   Call call(*relay);
   // Eight at a time fit every buffer on the way, so a loss would be the relay's.
@@ -601,13 +665,15 @@ TEST_CASE("Media relay: above the rate of the tick every packet still arrives un
   CHECK(call.session.stats(caller).packets_lost == 0);
 }
 
-TEST_CASE("Media relay M-18: what is sent bears the mark") {
+TEST_CASE_TEMPLATE("Media relay M-18: what is sent bears the mark", Backend,
+                   TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   for (const char* ip : {"127.0.0.1", "::1"}) {
     CAPTURE(ip);
     MediaConfig config = small_config();
     config.address6 = *IpAddress::parse("::1");
     config.tos = 0xb8;
-    auto relay = MediaRelay::create(config);
+    auto relay = create<Backend>(config);
     REQUIRE(relay);
     Call call(*relay, ip, ip);
     call.a.send(call.session.local_rtp(caller), rtp_packet(1, 160, 0xA));
@@ -616,13 +682,15 @@ TEST_CASE("Media relay M-18: what is sent bears the mark") {
   }
 }
 
-TEST_CASE(
-    "Media relay: relay threads have precedence where the system allows it, others keep theirs") {
+TEST_CASE_TEMPLATE(
+    "Media relay: relay threads have precedence where the system allows it, others keep theirs",
+    Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   const int own = ::getpriority(PRIO_PROCESS, 0);
   MediaConfig config = small_config();
   config.shards = 2;
   config.nice = -20;
-  auto relay = MediaRelay::create(config);
+  auto relay = create<Backend>(config);
   REQUIRE(relay);
   // A thread has set its priority before it relays.
   Call first(*relay);
@@ -641,10 +709,12 @@ TEST_CASE(
   CHECK(::getpriority(PRIO_PROCESS, 0) == own);
 }
 
-TEST_CASE("Media relay: what finds no room at a port is counted, and nothing else is lost") {
+TEST_CASE_TEMPLATE("Media relay: what finds no room at a port is counted, and nothing else is lost",
+                   Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   MediaConfig config = small_config();
   config.receive_buffer_bytes = 2304;
-  auto relay = MediaRelay::create(config);
+  auto relay = create<Backend>(config);
   REQUIRE(relay);
   Call call(*relay);
   std::uint64_t sent = 0;
@@ -677,10 +747,12 @@ TEST_CASE("Media relay: what finds no room at a port is counted, and nothing els
   CHECK(is_complete());
 }
 
-TEST_CASE("Media relay: who waits for events hears of them, and of the end of the relay") {
+TEST_CASE_TEMPLATE("Media relay: who waits for events hears of them, and of the end of the relay",
+                   Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
   MediaConfig config = small_config();
   config.events_max = 64;
-  auto relay = MediaRelay::create(config);
+  auto relay = create<Backend>(config);
   REQUIRE(relay);
   Call call(*relay);
   REQUIRE(call.session.set_payloads(caller, {0, 101}, {101}));
@@ -702,9 +774,11 @@ TEST_CASE("Media relay: who waits for events hears of them, and of the end of th
   CHECK(events[1].digit == '9');
 }
 
-TEST_CASE(
-    "Media relay: taps and lists of sources are changed under traffic, and no packet is lost") {
-  auto relay = MediaRelay::create(small_config());
+TEST_CASE_TEMPLATE(
+    "Media relay: taps and lists of sources are changed under traffic, and no packet is lost",
+    Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   Call call(*relay);
   std::size_t tapped = 0;
@@ -722,8 +796,10 @@ TEST_CASE(
   CHECK(call.session.stats(caller).packets_refused == 0);
 }
 
-TEST_CASE("Media relay M-13: a thread that waits for packets begins to play, and ends") {
-  auto relay = MediaRelay::create(small_config());
+TEST_CASE_TEMPLATE("Media relay M-13: a thread that waits for packets begins to play, and ends",
+                   Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
   REQUIRE(relay);
   Call call(*relay);
   MediaAudio of_caller, of_callee;

@@ -1,0 +1,21 @@
+// The two kinds of the fast backend.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "media/relay.hpp"
+
+namespace tandem::media {
+
+/// io_uring, which needs no privilege, but Linux 6.12. Nothing: it can be used here.
+std::optional<std::string> why_not_uring();
+Result<std::shared_ptr<RelayCore>> start_uring(const MediaConfig& config);
+
+/// The faster of those that can be used. `how()` of the relay says which one it is, and why not the
+/// other.
+std::optional<std::string> why_not_fast(const MediaConfig& config);
+Result<std::shared_ptr<RelayCore>> start_fast(const MediaConfig& config);
+
+}  // namespace tandem::media
