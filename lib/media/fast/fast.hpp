@@ -13,6 +13,11 @@ namespace tandem::media {
 std::optional<std::string> why_not_uring();
 Result<std::shared_ptr<RelayCore>> start_uring(const MediaConfig& config);
 
+/// sk_lookup and raw sockets, which need CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF. Nothing: it can be
+/// used here.
+std::optional<std::string> why_not_steered();
+Result<std::shared_ptr<RelayCore>> start_steered(const MediaConfig& config);
+
 /// The faster of those that can be used. `how()` of the relay says which one it is, and why not the
 /// other.
 std::optional<std::string> why_not_fast(const MediaConfig& config);

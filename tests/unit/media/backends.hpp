@@ -16,16 +16,20 @@ namespace tandem::media {
 
 struct Portable {
   static constexpr const char* name = "portable";
-  static constexpr bool has_second_sockets = true;
   static std::optional<std::string> why_not() { return std::nullopt; }
   static auto start(const MediaConfig& config) { return start_portable(config); }
 };
 
 struct Uring {
   static constexpr const char* name = "fast by io_uring";
-  static constexpr bool has_second_sockets = true;
   static std::optional<std::string> why_not() { return why_not_uring(); }
   static auto start(const MediaConfig& config) { return start_uring(config); }
+};
+
+struct Steered {
+  static constexpr const char* name = "fast by sk_lookup";
+  static std::optional<std::string> why_not() { return why_not_steered(); }
+  static auto start(const MediaConfig& config) { return start_steered(config); }
 };
 
 /// Whether tests of `Backend` can run here. Says once why they cannot.
@@ -51,6 +55,7 @@ Result<MediaRelay> create(const MediaConfig& config) {
 
 TYPE_TO_STRING(tandem::media::Portable);
 TYPE_TO_STRING(tandem::media::Uring);
+TYPE_TO_STRING(tandem::media::Steered);
 
 #define TANDEM_SOCKET_BACKENDS tandem::media::Portable, tandem::media::Uring
-#define TANDEM_RELAY_BACKENDS TANDEM_SOCKET_BACKENDS
+#define TANDEM_RELAY_BACKENDS TANDEM_SOCKET_BACKENDS, tandem::media::Steered

@@ -1,0 +1,137 @@
+#include "media/fast/raw_sender.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace tandem::media {
+namespace {
+
+constexpr int send_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+constexpr int send_buffer_bytes = 8 << 20;
+
+Result<UniqueFd> open_raw(const IpAddress& address) {
+  SystemAddress system;
+  PackedAddress packed = pack({address, 1});
+  packed.port = 0;  // of a raw socket it would be a protocol
+  const socklen_t length = to_system(packed, system);
+  UniqueFd fd(::socket(system.any.sa_family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
+  if (!fd.is_open()) {
+    const int code = errno;
+    return Error{is_out_of_files(code) ? ErrorCode::limit : ErrorCode::unsupported,
+                 "a raw socket (CAP_NET_RAW) was refused: " + system_message(code)};
+  }
+  if (::bind(fd.get(), &system.any, length) != 0)
+    return Error{ErrorCode::io,
+                 "media address " + address.to_string() + " was refused: " + system_message(errno)};
+  // All calls of a shard share it.
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &send_buffer_bytes,
+                   sizeof send_buffer_bytes) != 0)
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof send_buffer_bytes);
+  return fd;
+}
+
+}  // namespace
+
+Result<void> RawSender::create(const IpAddress& address4, const IpAddress& address6,
+                               std::uint8_t tos) {
+  tos_ = tos;
+  for (const std::size_t family : {0, 1}) {
+    const IpAddress& address = family == 0 ? address4 : address6;
+    if (address.family == IpAddress::Family::none) continue;
+    Result<UniqueFd> socket = open_raw(address);
+    if (!socket) return std::move(socket).error();
+    batches_[family] = std::make_unique<Batch>();
+    batches_[family]->socket = std::move(*socket);
+  }
+  copies_ = std::make_unique<char[]>(2 * batch_max * copied_bytes_max);
+  return {};
+}
+
+void RawSender::fill(Message& message, msghdr& system, const Onward& onward,
+                     const PackedAddress& from) const noexcept {
+  message.onward = onward;
+  message.from = from;
+  PackedAddress host = onward.to;
+  host.port = 0;
+  system = {};
+  system.msg_namelen = to_system(host, message.to);
+  system.msg_name = &message.to;
+  message.parts[0] = {message.headers,
+                      write_udp_headers(from, onward.to, tos_, onward.bytes, message.headers)};
+  message.parts[1] = {const_cast<char*>(onward.bytes.data()), onward.bytes.size()};
+  system.msg_iov = message.parts;
+  system.msg_iovlen = 2;
+}
+
+void RawSender::add(const Onward& onward, const PackedAddress& from, bool is_lasting,
+                    Outcome& outcome) noexcept {
+  const std::size_t family = from.family == IpAddress::Family::ipv4 ? 0 : 1;
+  Batch& batch = *batches_[family];
+  if (onward.bytes.size() > (is_lasting ? udp_payload_max(from.family) : copied_bytes_max)) {
+    flush(batch, outcome);  // what came before leaves before
+    outcome.on_sent(onward, send(onward, from));
+    return;
+  }
+  const unsigned place = batch.count++;
+  Onward kept = onward;
+  if (!is_lasting) {
+    char* const copy = copies_.get() + (family * batch_max + place) * copied_bytes_max;
+    std::memcpy(copy, onward.bytes.data(), onward.bytes.size());
+    kept.bytes = {copy, onward.bytes.size()};
+  }
+  fill(batch.messages[place], batch.system[place].msg_hdr, kept, from);
+  if (batch.count == batch_max) flush(batch, outcome);
+}
+
+void RawSender::flush(Outcome& outcome) noexcept {
+  for (const auto& batch : batches_) {
+    if (batch != nullptr) flush(*batch, outcome);
+  }
+}
+
+void RawSender::flush(Batch& batch, Outcome& outcome) noexcept {
+  const unsigned count = std::exchange(batch.count, 0);
+  for (unsigned at = 0; at < count;) {
+    const int sent = ::sendmmsg(batch.socket.get(), batch.system + at, count - at, send_flags);
+    for (int i = 0; i < sent; ++i)
+      outcome.on_sent(batch.messages[at++].onward, true);
+    if (sent > 0) continue;
+    // It says what became of the first one.
+    const Message& refused = batch.messages[at++];
+    outcome.on_sent(refused.onward,
+                    errno == EMSGSIZE && send_in_fragments(refused.onward, refused.from));
+  }
+}
+
+bool RawSender::send(const Onward& onward, const PackedAddress& from) noexcept {
+  if (onward.bytes.size() > udp_payload_max(from.family)) return false;
+  Message message;
+  msghdr system;
+  fill(message, system, onward, from);
+  const Batch& batch = *batches_[from.family == IpAddress::Family::ipv4 ? 0 : 1];
+  if (::sendmsg(batch.socket.get(), &system, send_flags) >= 0) return true;
+  return errno == EMSGSIZE && send_in_fragments(onward, from);
+}
+
+// The system cuts only what it gave its header itself. Few datagrams are longer than the way
+// allows.
+bool RawSender::send_in_fragments(const Onward& onward, const PackedAddress& from) const noexcept {
+  SystemAddress own, to;
+  const socklen_t own_length = to_system(from, own);
+  const socklen_t to_length = to_system(onward.to, to);
+  const UniqueFd socket(::socket(own.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket.is_open()) return false;
+  const int tos = tos_;
+  if (own.any.sa_family == AF_INET) {
+    ::setsockopt(socket.get(), IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+  } else {
+    ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+  }
+  return ::bind(socket.get(), &own.any, own_length) == 0 &&
+         ::sendto(socket.get(), onward.bytes.data(), onward.bytes.size(), send_flags, &to.any,
+                  to_length) >= 0;
+}
+
+}  // namespace tandem::media

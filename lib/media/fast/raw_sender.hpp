@@ -1,0 +1,67 @@
+// Sends datagrams from any port of the media addresses, many at a time and without a socket for
+// each port.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "media/fast/udp_headers.hpp"
+#include "media/flow.hpp"
+#include "media/system_socket.hpp"
+#include "tandem/error.hpp"
+
+namespace tandem::media {
+
+/// Threading: one thread at a time.
+class RawSender {
+ public:
+  static constexpr unsigned batch_max = 64;
+
+  struct Outcome {
+    virtual void on_sent(const Onward& onward, bool is_sent) noexcept = 0;
+
+   protected:
+    ~Outcome() = default;
+  };
+
+  /// Errors: unsupported (CAP_NET_RAW), limit, io.
+  Result<void> create(const IpAddress& address4, const IpAddress& address6, std::uint8_t tos);
+
+  /// Sends `onward` from `from` with the next flush(), or now when there is no room.
+  /// `is_lasting`: its bytes stay until then; else they are copied.
+  void add(const Onward& onward, const PackedAddress& from, bool is_lasting,
+           Outcome& outcome) noexcept;
+  void flush(Outcome& outcome) noexcept;
+
+  bool send(const Onward& onward, const PackedAddress& from) noexcept;  ///< At once.
+
+ private:
+  struct Message {
+    Onward onward;
+    PackedAddress from;
+    SystemAddress to;
+    iovec parts[2];
+    unsigned char headers[udp_headers_max];
+  };
+  struct Batch {
+    UniqueFd socket;
+    unsigned count = 0;
+    mmsghdr system[batch_max] = {};
+    Message messages[batch_max] = {};
+  };
+  void fill(Message& message, msghdr& system, const Onward& onward,
+            const PackedAddress& from) const noexcept;
+  void flush(Batch& batch, Outcome& outcome) noexcept;
+  bool send_in_fragments(const Onward& onward, const PackedAddress& from) const noexcept;
+
+  static constexpr std::size_t copied_bytes_max = 2048;
+  std::uint8_t tos_ = 0;
+  std::unique_ptr<Batch> batches_[2];  // IPv4, IPv6
+  std::unique_ptr<char[]> copies_;     // batch_max of them for each
+};
+
+}  // namespace tandem::media
