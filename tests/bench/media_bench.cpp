@@ -21,6 +21,8 @@
 #include <vector>
 
 #include "bench.hpp"
+#include "media/backend.hpp"
+#include "media/fast/fast.hpp"
 #include "rtpengine.hpp"
 #include "tandem/media_relay.hpp"
 
@@ -46,8 +48,23 @@ void raise_file_limit() {
   ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
-constexpr std::uint16_t port_first = 20000;
-constexpr std::uint16_t port_last = 32767;
+constexpr std::uint16_t port_first = 10000;
+constexpr std::uint16_t port_last = 19999;
+constexpr std::uint16_t peer_port_first = 20000;
+constexpr std::uint16_t peer_port_last = 32767;
+
+/// One way to carry packets.
+struct Kind {
+  const char* name;
+  std::optional<std::string> (*why_not)();
+  Result<std::shared_ptr<media::RelayCore>> (*start)(const MediaConfig& config);
+};
+constexpr Kind portable = {"portable", [] { return std::optional<std::string>(); },
+                           media::start_portable};
+constexpr Kind fast_kinds[] = {
+    {"fast by io_uring", media::why_not_uring, media::start_uring},
+    {"fast by sk_lookup", media::why_not_steered, media::start_steered},
+};
 
 /// Keeps the relays on one processor and the load on another, so that neither moves the other
 /// about. Threads and processes inherit the processor of the thread that starts them. With one
@@ -98,16 +115,16 @@ class RelayUnderLoad {
 
 class OwnRelay final : public RelayUnderLoad {
  public:
-  explicit OwnRelay(std::size_t calls) {
+  OwnRelay(const Kind& kind, std::size_t calls) {
     raise_file_limit();
     MediaConfig config;
     config.address = IpAddress::ipv4(127, 0, 0, 1);
     config.port_first = port_first;
     config.port_last = port_last;
     config.ready_pairs = static_cast<unsigned>(2 * calls);
-    auto relay = MediaRelay::create(config);
-    if (!relay) throw std::runtime_error(relay.error().message);
-    relay_.emplace(std::move(relay).value());
+    auto core = kind.start(config);
+    if (!core) throw std::runtime_error(core.error().message);
+    relay_.emplace(std::move(core).value());
   }
 
   Ports open(std::uint16_t caller_port, std::uint16_t callee_port) override {
@@ -391,8 +408,8 @@ double median_ns(Rounds measured) {
 TANDEM_BENCH("media.portable_ns_per_packet", "ns") {
   raise_file_limit();
   const Processors processors;
-  const std::unique_ptr<Rtpengine> rtpengine = Rtpengine::start(port_first, port_last);
-  OwnRelay own(load_calls);
+  const std::unique_ptr<Rtpengine> rtpengine = Rtpengine::start(peer_port_first, peer_port_last);
+  OwnRelay own(portable, load_calls);
   processors.begin_load();
   std::optional<PeerRelay> peer;
   std::optional<Load> peer_load;
@@ -422,11 +439,66 @@ TANDEM_BENCH("media.portable_ns_per_packet", "ns") {
   return Figure{median_ns(ours), detail + "}"};
 }
 
+// Every kind takes turns with rtpengine under the same load; the value is that of the fast backend,
+// which is the last kind that can be used.
+Figure compare_kinds(std::size_t calls) {
+  raise_file_limit();
+  const Processors processors;
+  const std::unique_ptr<Rtpengine> rtpengine = Rtpengine::start(peer_port_first, peer_port_last);
+  std::optional<PeerRelay> peer;
+  std::optional<Load> peer_load;
+  double fast_ns = 0;
+  std::string of_kinds;
+  std::vector<Kind> kinds = {portable};
+  kinds.insert(kinds.end(), std::begin(fast_kinds), std::end(fast_kinds));
+  cpu_set_t all;
+  ::sched_getaffinity(0, sizeof all, &all);
+  for (const Kind& kind : kinds) {
+    of_kinds += (of_kinds.empty() ? "{\"" : ",\"") + std::string(kind.name) + "\":";
+    if (const std::optional<std::string> why_not = kind.why_not()) {
+      of_kinds += "{\"not_run\":\"" + *why_not + "\"}";
+      continue;
+    }
+    ::sched_setaffinity(0, sizeof all, &all);  // where relays are started
+    OwnRelay relay(kind, calls);
+    processors.begin_load();
+    if (rtpengine != nullptr && !peer_load) {
+      peer.emplace(*rtpengine);
+      peer_load.emplace(*peer, calls);
+      peer_load->run(warm_up_s);
+    }
+    Load load(relay, calls);
+    load.run(warm_up_s);
+    Rounds ours, theirs;
+    for (std::size_t i = 0; i < rounds; ++i) {
+      ours[i] = measure(load);
+      if (peer_load) theirs[i] = measure(*peer_load);
+    }
+    char text[96];
+    std::snprintf(text, sizeof text, "{\"ns\":%.0f,\"rounds\":", median_ns(ours));
+    of_kinds += text + to_json(ours);
+    if (peer_load) {
+      std::snprintf(text, sizeof text, ",\"peer_ns\":%.0f,\"ratio\":%.3f", median_ns(theirs),
+                    median_ns(ours) / median_ns(theirs));
+      of_kinds += text;
+    }
+    of_kinds += "}";
+    if (kind.name != portable.name) fast_ns = median_ns(ours);
+  }
+  if (fast_ns == 0) return Figure::skipped("no kind of the fast backend can be used here");
+  return Figure{fast_ns,
+                "{\"calls\":" + std::to_string(calls) + ",\"shards\":1,\"kinds\":" + of_kinds +
+                    "},\"peer\":" + (peer_load ? "{\"name\":\"rtpengine user space\"}}" : "null}")};
+}
+
+TANDEM_BENCH("media.fast_ns_per_packet", "ns") { return compare_kinds(load_calls); }
+TANDEM_BENCH("media.fast_ns_per_packet_1500_calls", "ns") { return compare_kinds(1500); }
+
 // A packet also waits while other programs have the processors, of the load and of the relay; the
 // best round is the one in which they had least.
 TANDEM_BENCH("media.latency_p99_us", "us") {
   const Processors processors;
-  OwnRelay relay(load_calls);
+  OwnRelay relay(portable, load_calls);
   processors.begin_load();
   Load load(relay, load_calls);
   load.run(warm_up_s);
@@ -440,36 +512,90 @@ TANDEM_BENCH("media.latency_p99_us", "us") {
                                  ",\"shards\":1,\"rounds\":" + to_json(measured) + "}"};
 }
 
-TANDEM_BENCH("media.open_10k_pairs_ms", "ms") {
+/// Opens and closes pairs that were made ready.
+Figure open_pairs(const Kind& kind, bool needs_files) {
+  if (const std::optional<std::string> why_not = kind.why_not()) return Figure::skipped(*why_not);
   raise_file_limit();
   rlimit files{};
   ::getrlimit(RLIMIT_NOFILE, &files);
   // Two files for a pair; what the limit leaves is opened in one go and scaled.
-  const std::size_t pairs =
-      std::min<std::size_t>(10'000, (files.rlim_cur - 200) / 2) & ~std::size_t{1};
+  const std::size_t pairs = (needs_files ? std::min<std::size_t>(10'000, (files.rlim_cur - 200) / 2)
+                                         : std::size_t{10'000}) &
+                            ~std::size_t{1};
   MediaConfig config;
   config.address = IpAddress::ipv4(127, 0, 0, 1);
   config.port_first = 1024;
   config.port_last = 65535;
   config.ready_pairs = static_cast<unsigned>(pairs);
   const std::int64_t bind_began_ns = time_ns(CLOCK_MONOTONIC);
-  auto relay = MediaRelay::create(config);
-  if (!relay) throw std::runtime_error(relay.error().message);
+  auto core = kind.start(config);
+  if (!core) throw std::runtime_error(core.error().message);
+  MediaRelay relay(std::move(core).value());
   const std::int64_t bind_ns = time_ns(CLOCK_MONOTONIC) - bind_began_ns;
   std::vector<MediaSession> sessions;
   sessions.reserve(pairs / 2);
   const std::int64_t began_ns = time_ns(CLOCK_THREAD_CPUTIME_ID);
   while (sessions.size() < pairs / 2) {
-    auto session = relay->open();
+    auto session = relay.open();
     if (!session) break;
     sessions.push_back(std::move(session).value());
   }
   const std::int64_t open_ns = time_ns(CLOCK_THREAD_CPUTIME_ID) - began_ns;
   const std::size_t opened = std::max<std::size_t>(2 * sessions.size(), 1);
+  const std::int64_t close_began_ns = time_ns(CLOCK_THREAD_CPUTIME_ID);
+  sessions.clear();
+  const std::int64_t close_ns = time_ns(CLOCK_THREAD_CPUTIME_ID) - close_began_ns;
   return Figure{static_cast<double>(open_ns) / 1e6 * 10'000 / static_cast<double>(opened),
-                "{\"pairs\":" + std::to_string(opened) +
+                "{\"kind\":\"" + std::string(kind.name) + "\",\"pairs\":" + std::to_string(opened) +
+                    ",\"close_us\":" + std::to_string(close_ns / 1000) +
                     ",\"bound_ahead_ms\":" + std::to_string(bind_ns / 1'000'000) + "}"};
 }
+
+TANDEM_BENCH("media.open_10k_pairs_ms", "ms") { return open_pairs(portable, true); }
+TANDEM_BENCH("media.fast_open_10k_pairs_ms", "ms") { return open_pairs(fast_kinds[1], false); }
+
+std::int64_t kernel_memory_kb() {
+  std::FILE* const file = std::fopen("/proc/meminfo", "r");
+  if (file == nullptr) return 0;
+  char line[128];
+  std::int64_t sum = 0;
+  while (std::fgets(line, sizeof line, file) != nullptr) {
+    long long kb = 0;
+    if (std::sscanf(line, "Slab: %lld", &kb) == 1 || std::sscanf(line, "Percpu: %lld", &kb) == 1)
+      sum += kb;
+  }
+  std::fclose(file);
+  return sum;
+}
+std::int64_t own_memory_kb() {
+  std::FILE* const file = std::fopen("/proc/self/statm", "r");
+  if (file == nullptr) return 0;
+  long long all = 0, resident = 0;
+  if (std::fscanf(file, "%lld %lld", &all, &resident) != 2) resident = 0;
+  std::fclose(file);
+  return resident * ::sysconf(_SC_PAGESIZE) / 1024;
+}
+
+// Ports that are ready, of the process and, as near as the whole machine tells, of the kernel.
+Figure memory_per_call(const Kind& kind) {
+  constexpr std::size_t calls = 2000;
+  if (const std::optional<std::string> why_not = kind.why_not()) return Figure::skipped(*why_not);
+  const std::int64_t kernel_kb = kernel_memory_kb();
+  const std::int64_t own_kb = own_memory_kb();
+  OwnRelay relay(kind, calls);
+  for (std::size_t i = 0; i < calls; ++i)
+    (void)relay.open(9, 9);
+  const std::int64_t kernel_bytes = (kernel_memory_kb() - kernel_kb) * 1024;
+  const std::int64_t own_bytes = (own_memory_kb() - own_kb) * 1024;
+  return Figure{static_cast<double>(kernel_bytes + own_bytes) / calls,
+                "{\"kind\":\"" + std::string(kind.name) + "\",\"calls\":" + std::to_string(calls) +
+                    ",\"process\":" + std::to_string(own_bytes / calls) +
+                    ",\"kernel\":" + std::to_string(kernel_bytes / calls) + "}"};
+}
+
+TANDEM_BENCH("media.portable_bytes_per_call", "B") { return memory_per_call(portable); }
+TANDEM_BENCH("media.fast_uring_bytes_per_call", "B") { return memory_per_call(fast_kinds[0]); }
+TANDEM_BENCH("media.fast_bytes_per_call", "B") { return memory_per_call(fast_kinds[1]); }
 
 }  // namespace
 }  // namespace tandem::bench

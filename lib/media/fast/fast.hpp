@@ -11,7 +11,9 @@ namespace tandem::media {
 
 /// io_uring, which needs no privilege, but Linux 6.12. Nothing: it can be used here.
 std::optional<std::string> why_not_uring();
-Result<std::shared_ptr<RelayCore>> start_uring(const MediaConfig& config);
+/// `why_not_faster`: why the other kind could not be used, for how() of the relay.
+Result<std::shared_ptr<RelayCore>> start_uring(const MediaConfig& config,
+                                               std::string why_not_faster = {});
 
 /// sk_lookup and raw sockets, which need CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF. Nothing: it can be
 /// used here.

@@ -39,7 +39,8 @@ constexpr std::uint64_t tag_of(std::uint32_t event, std::uint32_t generation) no
 
 class UringRelay final : public SocketRelay {
  public:
-  explicit UringRelay(const MediaConfig& config) : SocketRelay(config) {
+  UringRelay(const MediaConfig& config, std::string why_not_faster)
+      : SocketRelay(config), why_not_faster_(std::move(why_not_faster)) {
     // What comes before each datagram in its buffer.
     shape_.msg_namelen = sizeof(SystemAddress);
     shape_.msg_controllen = control_bytes;
@@ -65,7 +66,8 @@ class UringRelay final : public SocketRelay {
   };
 
   [[nodiscard]] std::string how() const override {
-    return "io_uring, " + std::to_string(shards_) + (shards_ == 1 ? " thread" : " threads");
+    return "io_uring, " + std::to_string(shards_) + (shards_ == 1 ? " thread" : " threads") +
+           (why_not_faster_.empty() ? "" : "; " + why_not_faster_);
   }
   int listen(unsigned shard, std::uint32_t event, int socket) noexcept override;
   void ignore(unsigned shard, std::uint32_t event, int socket) noexcept override;
@@ -79,6 +81,7 @@ class UringRelay final : public SocketRelay {
   void queue(unsigned shard, const Onward& onward) noexcept;
   void settle(unsigned shard, ShardCounters& totals) noexcept;
 
+  const std::string why_not_faster_;
   msghdr shape_{};
   std::vector<std::unique_ptr<Shard>> shard_;
 };
@@ -314,8 +317,9 @@ std::optional<std::string> why_not_uring() {
   return created.error().message;
 }
 
-Result<std::shared_ptr<RelayCore>> start_uring(const MediaConfig& config) {
-  auto core = std::make_shared<UringRelay>(config);
+Result<std::shared_ptr<RelayCore>> start_uring(const MediaConfig& config,
+                                               std::string why_not_faster) {
+  auto core = std::make_shared<UringRelay>(config, std::move(why_not_faster));
   if (Result<void> started = core->start(); !started) return std::move(started).error();
   return std::shared_ptr<RelayCore>(std::move(core));
 }

@@ -654,14 +654,14 @@ TEST_CASE_TEMPLATE("Media relay: above the rate of the tick every packet still a
   Call call(*relay);
   // Eight at a time fit every buffer on the way, so a loss would be the relay's.
   std::uint16_t sequence = 0;
-  for (int round = 0; round < 1000; ++round) {
+  for (int round = 0; round < 400; ++round) {
     for (int i = 0; i < 8; ++i)
       call.a.send(call.session.local_rtp(caller),
                   rtp_packet(static_cast<std::uint16_t>(sequence + i), 0, 1));
     for (int i = 0; i < 8; ++i, ++sequence)
       REQUIRE(call.b.receive() == rtp_packet(sequence, 0, 1));
   }
-  CHECK(call.session.stats(caller).packets_received == 8000);
+  CHECK(call.session.stats(caller).packets_received == 3200);
   CHECK(call.session.stats(caller).packets_lost == 0);
 }
 
