@@ -36,6 +36,8 @@ enum class ForwardMethod : std::uint8_t {
   random,
   simultaneous,  ///< All ring at once; who answers first has the call.
 };
+/// "sequential", ...
+TANDEM_EXPORT const char* forward_method_name(ForwardMethod method) noexcept;
 
 /// Who the target sees calling (T-09).
 enum class ForwardDisplay : std::uint8_t {

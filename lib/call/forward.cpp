@@ -23,6 +23,18 @@ const char* forward_reason_name(ForwardReason reason) noexcept {
   return "";
 }
 
+const char* forward_method_name(ForwardMethod method) noexcept {
+  switch (method) {
+    case ForwardMethod::sequential:
+      return "sequential";
+    case ForwardMethod::random:
+      return "random";
+    case ForwardMethod::simultaneous:
+      return "simultaneous";
+  }
+  return "";
+}
+
 }  // namespace tandem
 
 namespace tandem::call {

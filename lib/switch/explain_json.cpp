@@ -434,8 +434,11 @@ Result<std::string> explain_call(std::shared_ptr<const call::Tables> tables,
     Json numbers = Json::array();
     for (const ForwardTarget& target : *targets)
       numbers.push_back(target.number);
+    const ForwardMethod method =
+        context.tables->phone_at(context.called_phone).config.forward.method;
     answer["forward"] = {{"reason", forward_reason_name(context.setup->forward.reason)},
-                         {"targets", std::move(numbers)}};
+                         {"targets", std::move(numbers)},
+                         {"method", forward_method_name(method)}};
   }
   const bool is_forwarded = context.setup->forward.targets != nullptr;
   const bool is_pickup = verdict.kind == call::Verdict::Kind::stand_in;

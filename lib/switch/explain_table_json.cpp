@@ -90,7 +90,8 @@ std::string headline(const Json& answer) {
   if (forward != answer.end()) {
     for (const Json& number : list(*forward, "targets"))
       targets += (targets.empty() ? " to " : ", ") + number.get<std::string>();
-    targets = ": forwarded, " + cell(*forward, "reason") + "," + targets;
+    targets = ": forwarded, " + cell(*forward, "reason") +
+              (cell(*forward, "method") == "simultaneous" ? ", at once," : ",") + targets;
   }
   text += reject == "-" && !targets.empty() ? targets
           : reject == "-"

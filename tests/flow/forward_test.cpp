@@ -618,8 +618,10 @@ TEST_CASE("Forward: explain says where the call would go, and takes nothing (R-2
   request.caller = "1000";
   const auto answer = desk.tandem->explain(request);
   REQUIRE(answer.ok());
-  CHECK(answer->find(R"("forward":{"reason":"unconditional","targets":["4411","4422"]})") !=
-        std::string::npos);
+  CHECK(
+      answer->find(
+          R"("forward":{"reason":"unconditional","targets":["4411","4422"],"method":"sequential"})") !=
+      std::string::npos);
   CHECK(answer->find(R"("reject":null)") != std::string::npos);
   desk.check_clean();
 }

@@ -76,6 +76,23 @@ TEST_CASE("Forward: a hunt has every target once, with its time (T-02)") {
   }
 }
 
+TEST_CASE("Forward: at once targets keep their order, and only times of their own (T-02)") {
+  PhoneForward forward;
+  forward.ring_s = 7;
+  forward.method = ForwardMethod::simultaneous;
+  SeededRandom random(3);
+  ForwardHunt hunt =
+      begin_hunt(forward, ForwardReason::busy, {{"1", 3}, {"2", -1}, {"3", -1}}, random);
+  CHECK(hunt.is_together);
+  CHECK(hunt.targets[0].number == "1");
+  CHECK(hunt.targets[0].ring_s == 3);
+  CHECK(hunt.targets[1].ring_s == -1);
+  // One alone is as one of a list: the last has no limit anyway.
+  hunt = begin_hunt(forward, ForwardReason::busy, {{"1", -1}}, random);
+  CHECK_FALSE(hunt.is_together);
+  CHECK(hunt.targets[0].ring_s == 7);
+}
+
 TEST_CASE("Forward: what is said of hops (RFC 5806, RFC 7044)") {
   HeaderCopies lines = forwarding_headers({}, "1001", "44 20", "10.0.0.1", ForwardReason::busy);
   REQUIRE(lines.size() == 2);

@@ -45,6 +45,23 @@ TEST_CASE("read_config: a phone says where its calls go instead (T-02, T-03, T-0
   CHECK(forward.method == ForwardMethod::random);
   CHECK(forward.display == ForwardDisplay::own);
   CHECK(forward.ring_s == 30);
+  CHECK_FALSE(phone.rings_together);
+}
+
+TEST_CASE("read_config: a phone may ring several at once (T-02, P-05)") {
+  const ConfigReading reading = read(
+      R"("phones": [{"number": "1001", "password": "p", "account": "acme", "rings_together": true,
+                    "forward": {"unconditional": ["1", "2"], "method": "simultaneous"}}])",
+      R"({"phone_contacts": 3})");
+  REQUIRE(pointers(reading) == Pointers{});
+  const PhoneConfig& phone = reading.config.provision.phones.at(0);
+  CHECK(phone.rings_together);
+  CHECK(phone.forward.method == ForwardMethod::simultaneous);
+  CHECK(std::string(forward_method_name(phone.forward.method)) == "simultaneous");
+  CHECK(pointers(read(R"("phones": [{"number": "1", "password": "p", "account": "acme",
+                                     "rings_together": 1, "forward": {"method": "all"}}])",
+                      "{}")) ==
+        Pointers{"/provision/phones/0/rings_together", "/provision/phones/0/forward/method"});
 }
 
 TEST_CASE("read_config: a phone may transfer unless it is said otherwise (T-04, T-07, T-08)") {
