@@ -75,7 +75,18 @@ SwitchConfig config_of(const Setting& setting) {
     vendor.sip = sip;
     if (setting.challenges) vendor.auth = GatewayAuth{"user", "secret", ""};
     if (i == 2 && !setting.has_failover) vendor.prefixes = {"99"};
+    if (i == 1 && setting.forks) vendor.prefixes = {"44"};
     config.provision.vendor_gateways.push_back(vendor);
+  }
+  if (setting.forks) {
+    PhoneConfig phone;
+    phone.id = phone.number = callee;
+    phone.password = "secret";
+    phone.account = "acme";
+    phone.rel100 = sip.rel100;
+    phone.forward.unconditional = {{"4411", -1}, {"9922", -1}};
+    phone.forward.method = ForwardMethod::simultaneous;
+    config.provision.phones = {phone};
   }
   return config;
 }
@@ -170,6 +181,14 @@ const std::vector<Setting>& settings() {
     slow.has_slow_disk = true;
     slow.rel100 = true;
     slow.origins = {"b.180", "b.200", "b.183r a.prack b.200"};
+    Setting& forking = add("fork");
+    forking.forks = true;
+    forking.origins = {
+        "",     "b.180", "b.183 c.183", "b.200", "b.200 c.200", "b.200 a.ack", "b.183 a.cancel",
+        "b.486"};
+    Setting& forking_at_once = add("fork-at-once");
+    forking_at_once.forks = forking_at_once.is_at_once = forking_at_once.rel100 = true;
+    forking_at_once.origins = {"b.180 w", "b.200 c.200", "b.183r w c.183r w", "b.200 a.cancel"};
     return made;
   }();
   return all;

@@ -20,10 +20,11 @@ struct Setting {
   std::string name;
   bool has_offer = true;  ///< Of the caller's INVITE.
   bool rel100 = false, timers = false, has_failover = false, refers = false, has_other_call = false;
-  bool is_at_once = false;           ///< Acts do not wait for what the switch does about them.
-  bool challenges = false;           ///< The vendors want to know who calls (RFC 3261 section 22).
-  bool is_poor = false;              ///< The customer can pay for a few seconds.
-  bool has_slow_disk = false;        ///< Answers wait for it as long as they may.
+  bool is_at_once = false;     ///< Acts do not wait for what the switch does about them.
+  bool challenges = false;     ///< The vendors want to know who calls (RFC 3261 section 22).
+  bool is_poor = false;        ///< The customer can pay for a few seconds.
+  bool has_slow_disk = false;  ///< Answers wait for it as long as they may.
+  bool forks = false;  ///< The callee is a phone that has both vendors called at once (T-02).
   std::vector<std::string> origins;  ///< Acts parted by spaces, from which all others go on.
 };
 const std::vector<Setting>& settings();
