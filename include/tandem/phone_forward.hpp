@@ -23,7 +23,7 @@ TANDEM_EXPORT const char* forward_reason_name(ForwardReason reason) noexcept;
 
 /// A number that is called instead.
 struct ForwardTarget {
-  std::string number;        ///< As the phone would dial it.
+  std::string number;  ///< As the phone would dial it.
   /// Until the next one is tried, 1..600; -1: PhoneForward::ring_s. The last one has as long as a
   /// call of the phone has. Of several that ring at once: until it is given up; -1: as long as such
   /// a call has.

@@ -209,7 +209,8 @@ int Call::pick_up(const Leg* there, StandIn& in) {
   const bool is_calling = !is_over_ && setup_ != nullptr && trial_.leg != nullptr &&
                           !is_answer_pending() && state_ != CallState::answered;
   if (!is_calling || trial_.is_forward || in.leg->is_over()) return no_such_call;
-  if (there == nullptr ? setup_->ringing == nullptr : there != trial_.leg.get() && !is_branch(*there))
+  if (there == nullptr ? setup_->ringing == nullptr
+                       : there != trial_.leg.get() && !is_branch(*there))
     return no_such_call;
   if (there != nullptr && !may_stand_in(in, vendor().config.id)) return forbidden;
   // Only a phone can be one that is called; it must be one by the tables of this call.
