@@ -61,7 +61,7 @@ TEST_CASE("read_config: a phone may ring several at once (T-02, P-05)") {
   CHECK(pointers(read(R"("phones": [{"number": "1", "password": "p", "account": "acme",
                                      "rings_together": 1, "forward": {"method": "all"}}])",
                       "{}")) ==
-        Pointers{"/provision/phones/0/rings_together", "/provision/phones/0/forward/method"});
+        Pointers{"/provision/phones/0/forward/method", "/provision/phones/0/rings_together"});
 }
 
 TEST_CASE("read_config: a phone may transfer unless it is said otherwise (T-04, T-07, T-08)") {
@@ -165,7 +165,7 @@ TEST_CASE("read_config: what a phone cannot order is said with its place (T-02)"
   CHECK(errors(R"({"busy": ["no number!"]})") == Pointers{base + "/busy/0"});
   CHECK(errors(R"({"busy": [{"ring_s": 5}]})") == Pointers{base + "/busy/0/number"});
   CHECK(errors(R"({"busy": [{"number": "1", "ring_s": 0}]})") == Pointers{base + "/busy/0/ring_s"});
-  CHECK(errors(R"({"method": "simultaneous"})") == Pointers{base + "/method"});
+  CHECK(errors(R"({"method": "at_once"})") == Pointers{base + "/method"});
   CHECK(errors(R"({"calendar": "none"})") == Pointers{base + "/calendar"});
   CHECK(errors(R"({"periods": [{"from": "08:00", "to": "08:00", "targets": ["1"]}]})") ==
         Pointers{base + "/periods/0"});
