@@ -972,15 +972,7 @@ void Call::on_load(Leg& leg, const OverloadFeedback& feedback) {
 void Call::on_failure(Leg& leg, const Failure& failure) {
   if (is_target(&leg)) return give_back_transferor(failure.status);
   if (is_over_ || &leg != trial_.leg.get() || state_ == CallState::answered) return;
-  Reason reason = Reason::VendorFailure;
-  if (!failure.is_local) {
-    reason = reason_for_response(failure.status);
-  } else if (!failure.is_transport) {
-    reason = failure.status == 408 ? Reason::ConnectionTimeout : Reason::VendorFailure;
-  } else if (failure.is_untrusted) {
-    reason = Reason::CertificateRefused;
-  }
-  attempt_failed(failure, reason);
+  attempt_failed(failure, reason_of(failure));
 }
 
 void Call::attempt_failed(const Failure& failure, Reason reason) {

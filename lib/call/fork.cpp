@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "tandem/cdr.hpp"
+#include "call/cause_map.hpp"
 
 namespace tandem::call {
 
@@ -199,15 +199,7 @@ void Fork::on_answer(Leg& leg, const Answer& answer) {
 void Fork::on_failure(Leg& leg, const Failure& failure) {
   const std::size_t i = find(leg);
   if (i == nobody) return;
-  Reason reason = Reason::VendorFailure;
-  if (!failure.is_local) {
-    reason = reason_for_response(failure.status);
-  } else if (failure.is_untrusted) {
-    reason = Reason::CertificateRefused;
-  } else if (!failure.is_transport && failure.status == 408) {
-    reason = Reason::ConnectionTimeout;
-  }
-  end(i, failure, reason);
+  end(i, failure, reason_of(failure));
   if (!failure.is_local && failure.status >= 600) end_others(failure);
   go_on();
 }

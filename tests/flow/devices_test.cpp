@@ -253,16 +253,18 @@ TEST_CASE("Devices: one of a group picks the call up, and all stop ringing (T-10
   bench.check_clean();
 }
 
-TEST_CASE("Devices: those that need another offer have their turn afterwards") {
+TEST_CASE("Devices: one over TCP rings along with those over UDP") {
   Devices bench(devices_config(), 2);
   Endpoint* const third = bench.endpoint("10.0.3.3:5060");
   bench.registers(*third, "1002", SipTransport::tcp);
   for (Endpoint* const device : bench.all)
-    device->set_plan(refuse(480, second_us));
+    device->set_plan(answer_after(100 * second_us));
   third->set_plan(answer_after(2 * second_us));
   const auto call = bench.call();
   REQUIRE(call->was_answered());
   CHECK(third->last_call()->was_answered());
+  for (Endpoint* const device : bench.all)
+    CHECK(device->last_call()->count("cancel") == 1);
   call->hang_up();
   bench.run_s(5);
 }
