@@ -53,6 +53,8 @@ using Held = std::unique_ptr<T, UnlockedDelete<T>>;
 /// A sink that is any Python object with write(cdr) and flush(). Lives on the thread of its runner,
 /// which is no call worker; takes the interpreter lock for each record and to let go of the object.
 std::unique_ptr<tandem::CdrSink> make_python_sink(py::object sink);
+/// A list of dicts.
+py::list sink_states(const std::vector<tandem::CdrSinkState>& sinks);
 
 /// Closes what still runs when the interpreter ends: a thread that asks for the interpreter lock
 /// after that would end the process. Touched with the lock held only.

@@ -3,6 +3,7 @@
 
 #include "binding.hpp"
 #include "tandem/cdr_push.hpp"
+#include "tandem/cdr_slots.hpp"
 #include "tandem/cdr_sql.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/journal_check.hpp"
@@ -143,6 +144,16 @@ void reason_property(Class& c, const char* name, Member member) {
 
 }  // namespace
 
+py::list sink_states(const std::vector<CdrSinkState>& sinks) {
+  py::list all;
+  for (const CdrSinkState& s : sinks)
+    all.append(py::dict("name"_a = s.name, "position"_a = s.position,
+                        "lag_records"_a = s.lag_records, "lag_us"_a = s.lag_us,
+                        "failures"_a = s.failures, "is_failing"_a = s.is_failing,
+                        "last_error"_a = s.last_error, "set_aside"_a = s.set_aside));
+  return all;
+}
+
 std::unique_ptr<CdrSink> make_python_sink(py::object sink) {
   return std::make_unique<PythonSink>(std::move(sink));
 }
@@ -247,6 +258,21 @@ void bind_cdr(py::module_& m) {
         take(unlocked([&] { return open.flush(); }));
       });
   m.def(
+      "cdr_slots_sink",
+      [](std::string folder, std::string timezone) {
+        return std::make_unique<RemoteSink>(take(
+            unlocked([&] { return make_cdr_slots_sink(std::move(folder), std::move(timezone)); })));
+      },
+      "folder"_a, py::kw_only(), "timezone"_a = "");
+  m.def(
+      "rebuild_cdr_slots",
+      [](std::string days, std::string folder, const std::string& timezone) {
+        CdrPlace place(std::move(days));
+        place.slots = std::move(folder);
+        return take(unlocked([&] { return rebuild_cdr_slots(place, timezone); }));
+      },
+      "days"_a, "folder"_a, py::kw_only(), "timezone"_a = "");
+  m.def(
       "cdr_push_sink",
       [](std::string folder, std::string url, std::string token, std::string secret,
          std::vector<std::string> headers, std::int32_t batch_records, std::int32_t timeout_ms,
@@ -315,16 +341,7 @@ void bind_cdr(py::module_& m) {
       .def_property_readonly("is_writable", [](Journal& j) { return j.open().is_writable(); })
       .def_property_readonly("durable_id", [](Journal& j) { return j.open().durable_id(); })
       .def("counters", [](Journal& j) { return j.open().counters(); })
-      .def("sinks",
-           [](Journal& j) {
-             py::list all;
-             for (const CdrSinkState& s : j.open().sinks())
-               all.append(py::dict("name"_a = s.name, "position"_a = s.position,
-                                   "lag_records"_a = s.lag_records, "lag_us"_a = s.lag_us,
-                                   "failures"_a = s.failures, "is_failing"_a = s.is_failing,
-                                   "last_error"_a = s.last_error, "set_aside"_a = s.set_aside));
-             return all;
-           })
+      .def("sinks", [](Journal& j) { return sink_states(j.open().sinks()); })
       .def("close", &Journal::close, "drain_ms"_a = 5'000)
       .def("__enter__", [](py::object self) { return self; })
       .def("__exit__", [](Journal& j, const py::args&) { j.close(5'000); });

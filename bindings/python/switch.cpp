@@ -504,7 +504,9 @@ void bind_switch(py::module_& m) {
       .def_readonly("event_feeds", &SwitchCounters::event_feeds)
       .def_readonly("feed_events_lost", &SwitchCounters::feed_events_lost)
       .def_readonly("lrn", &SwitchCounters::lrn)
-      .def_readonly("dns", &SwitchCounters::dns);
+      .def_readonly("dns", &SwitchCounters::dns)
+      .def_property_readonly(
+          "sinks", [](const SwitchCounters& counters) { return sink_states(counters.sinks); });
 
   py::class_<SwitchOptions>(m, "SwitchOptions")
       .def(py::init<>())

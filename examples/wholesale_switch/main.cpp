@@ -21,7 +21,7 @@ constexpr const char* usage =
     "           sql SELECT [--limit ROWS]         plain SQL about the table cdrs: docs/sql.md\n"
     "  journal  [--format table|json]             what is in the journal, and what is damaged\n"
     "  maintenance [status | run | seal DAY | verify DAY | archive DAY | restore DAY |\n"
-    "               write_columns DAY | drop_columns DAY]\n"
+    "               write_columns DAY | drop_columns DAY | rebuild_slots]\n"
     "           [--format table|json]             day files: which there are, and their care\n"
     "  calls, gateways, phones, accounts          ask the running switch over its admin API\n"
     "  bans     [lift USER@ADDRESS|ADDRESS]       who is suspended after wrong passwords\n"

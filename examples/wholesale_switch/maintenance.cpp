@@ -3,6 +3,7 @@
 #include <string>
 
 #include "commands.hpp"
+#include "tandem/cdr_slots.hpp"
 
 namespace {
 
@@ -39,15 +40,26 @@ int print_report(const tandem::MaintenanceReport& report, const std::string& for
   return is_good ? status_good : status_failed;
 }
 
+int rebuild_slots(const Options& options) {
+  if (!options.allow({"config"}, {"config"}, {"what to do"})) return status_usage;
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  const auto records = tandem::rebuild_cdr_slots(*config);
+  if (!records) return failed(records.error());
+  std::printf("rebuild_slots: %llu records\n", static_cast<unsigned long long>(*records));
+  return status_good;
+}
+
 }  // namespace
 
 int maintenance(const Options& options) {
   const std::string word = options.operand_or(0, "status");
+  if (word == "rebuild_slots") return rebuild_slots(options);
   const auto act = tandem::maintenance_act_from_name(word);
   if (word != "status" && !act) {
     complain("\"" + word +
              "\" is not one of status, run, seal, verify, archive, restore, write_columns, "
-             "drop_columns");
+             "drop_columns, rebuild_slots");
     return status_usage;
   }
   std::vector<std::string> operands;

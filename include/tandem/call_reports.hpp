@@ -91,8 +91,10 @@ struct CallReport {
   bool operator==(const CallReport&) const = default;
 };
 
-/// Which level calls by a rate have; for statements.
-using RateLevel = std::function<CallLevel(std::string_view deck, std::string_view prefix)>;
+/// Which level calls by a rate have that began at `at_us`, microseconds since 1970 UTC; for
+/// statements.
+using RateLevel =
+    std::function<CallLevel(std::string_view deck, std::string_view prefix, std::int64_t at_us)>;
 
 /// The report over the records of a place. `clock` null: the system's; `level` empty: no call
 /// has one. Quotients are cut to whole units. Blocks. Threading: immutable; any number of threads

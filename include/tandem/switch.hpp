@@ -168,6 +168,8 @@ struct SwitchCounters {
   /// closed, since no message came, or since the peer did not read what was sent to it.
   std::uint64_t connections_live = 0, connections_refused = 0, connections_unused = 0,
                 connections_deaf = 0;
+  /// The ledger's, the packages', then those of the configuration and the host's own.
+  std::vector<CdrSinkState> sinks;
 };
 
 /// A softswitch. Any number of them live in one process, independent of each other.

@@ -1088,6 +1088,16 @@ TANDEM_API int tandem_cdr_sink_create_mariadb(const tandem_cdr_sql_config* confi
                                               tandem_cdr_sink** out); /* Since 0.1. */
 /* SQLite day files in `folder`. Errors as above. Since 0.1. */
 TANDEM_API int tandem_cdr_sink_create_sqlite(const char* folder, tandem_cdr_sink** out);
+/* Sums of calls by five minutes, hours and days in "slots.db" in `folder` (C-11), of the days of
+   `timezone` (NULL or "": UTC). Errors as above, INVALID_ARGUMENT (no such zone; the sums that are
+   there are of another one). Since 0.1. */
+TANDEM_API int tandem_cdr_sink_create_slots(const char* folder, const char* timezone,
+                                            tandem_cdr_sink** out);
+/* Makes the sums in `folder` anew of the records in the day files of `days`, in any zone, while no
+   sink has them open; their number to *records, which may be NULL. All or nothing. Blocks. Errors
+   as above. Since 0.1. */
+TANDEM_API int tandem_cdr_slots_rebuild(const char* days, const char* folder, const char* timezone,
+                                        uint64_t* records);
 /* For a sink that is used alone: `record_id` must be set, and rise. Errors: those of the sink.
    Since 0.1. */
 TANDEM_API int tandem_cdr_sink_write(tandem_cdr_sink* sink, const tandem_cdr* cdr);
@@ -2207,6 +2217,9 @@ TANDEM_API int tandem_switch_lift_suspension(tandem_switch* object, const char* 
                                              const char* address);
 TANDEM_API int tandem_switch_read_counters(const tandem_switch* object,
                                            tandem_switch_counters* out);
+/* The sinks of records, the ledger among them, as tandem_cdr_journal_sinks() has them: how far they
+   are behind, and what they refused. Since 0.1. */
+TANDEM_API int tandem_switch_sinks(const tandem_switch* object, tandem_text** json);
 /* Records, newest first, a JSON object a line. `query`: NULL for the last 100. Errors:
    INVALID_ARGUMENT, IO. Since 0.1. */
 TANDEM_API int tandem_switch_cdrs(const tandem_switch* object, const tandem_cdr_query* query,

@@ -15,6 +15,7 @@
 #include "tandem/cdr_files.hpp"
 #include "tandem/cdr_push.hpp"
 #include "tandem/cdr_query.hpp"
+#include "tandem/cdr_slots.hpp"
 #include "tandem/cdr_sql.hpp"
 #include "tandem/cdr_table.hpp"
 #include "tandem/charge_terms.hpp"

@@ -224,6 +224,25 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.single("journal_writable", "gauge",
               "0 while the journal cannot be written and new calls are refused.",
               counters.journal_writable ? 1 : 0);
+  const auto each_sink = [&](const char* name, const char* type, const char* help, auto figure) {
+    page.family(name, type, help);
+    for (const CdrSinkState& sink : counters.sinks)
+      page.sample(figure(sink), "sink=\"" + escaped(sink.name) + "\"");
+  };
+  each_sink("sink_records_waiting", "gauge", "Records on disk that a sink does not hold yet.",
+            [](const CdrSinkState& sink) { return sink.lag_records; });
+  each_sink("sink_oldest_waiting_milliseconds", "gauge",
+            "How long the oldest of them has waited, as far as known.",
+            [](const CdrSinkState& sink) { return sink.lag_us / 1'000; });
+  each_sink("sink_position", "counter", "Last record of the journal that a sink holds.",
+            [](const CdrSinkState& sink) { return sink.position; });
+  each_sink("sink_retries_total", "counter", "Batches that a sink refused, which came again.",
+            [](const CdrSinkState& sink) { return sink.failures; });
+  each_sink("sink_failing", "gauge", "1 while a sink takes nothing.",
+            [](const CdrSinkState& sink) { return sink.is_failing ? 1 : 0; });
+  each_sink("sink_records_set_aside", "gauge",
+            "Records that a sink refused for good, in its set-aside file.",
+            [](const CdrSinkState& sink) { return sink.set_aside; });
   page.single("maintenance_running", "gauge", "1 while the day files are being kept.",
               maintenance.is_running ? 1 : 0);
   page.single("maintenance_runs_total", "counter",

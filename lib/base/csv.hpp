@@ -142,4 +142,26 @@ inline void append_csv_cell(std::string& row, std::string_view cell) {
   row += '"';
 }
 
+/// Appends a line of cells, each as `text_of` says it, and its end as RFC 4180 wants it.
+template <class Cells, class TextOf>
+void append_csv_line(std::string& text, const Cells& cells, TextOf&& text_of) {
+  bool is_first = true;
+  for (const auto& cell : cells) {
+    if (!is_first) text += ',';
+    is_first = false;
+    append_csv_cell(text, text_of(cell));
+  }
+  text += "\r\n";
+}
+
+/// A table of `columns` and `rows`, in which there may be anything that `text_of` makes text of.
+template <class Rows, class TextOf>
+std::string csv_table(const std::vector<std::string>& columns, const Rows& rows, TextOf&& text_of) {
+  std::string text;
+  append_csv_line(text, columns, [](const std::string& name) { return name; });
+  for (const auto& row : rows)
+    append_csv_line(text, row, text_of);
+  return text;
+}
+
 }  // namespace tandem

@@ -3,6 +3,7 @@
 #include "capi/values.hpp"
 #include "tandem/cdr_files.hpp"
 #include "tandem/cdr_push.hpp"
+#include "tandem/cdr_slots.hpp"
 #include "tandem/cdr_sql.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/journal_check.hpp"
@@ -372,6 +373,22 @@ std::unique_ptr<CdrSink> take_sink(tandem_cdr_sink* sink) noexcept {
   return body;
 }
 
+std::string sinks_json(const std::vector<CdrSinkState>& sinks) {
+  std::string out = "[";
+  for (const CdrSinkState& sink : sinks) {
+    if (out.size() > 1) out += ',';
+    out += "{\"name\":" + json_quoted(sink.name) +
+           ",\"position\":" + std::to_string(sink.position) +
+           ",\"lag_records\":" + std::to_string(sink.lag_records) +
+           ",\"lag_us\":" + std::to_string(sink.lag_us) +
+           ",\"failures\":" + std::to_string(sink.failures) +
+           ",\"is_failing\":" + (sink.is_failing ? "true" : "false") +
+           ",\"last_error\":" + json_quoted(sink.last_error) +
+           ",\"set_aside\":" + std::to_string(sink.set_aside) + '}';
+  }
+  return out += ']';
+}
+
 }  // namespace tandem::capi
 
 extern "C" {
@@ -501,6 +518,31 @@ int tandem_cdr_sink_create_sqlite(const char* folder, tandem_cdr_sink** out) {
   });
 }
 
+int tandem_cdr_sink_create_slots(const char* folder, const char* timezone, tandem_cdr_sink** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(folder);
+    TANDEM_CAPI_NOT_NULL(out);
+    auto sink = make_cdr_slots_sink(folder, copy(timezone));
+    TANDEM_CAPI_TRY(sink);
+    *out = new tandem_cdr_sink{std::move(*sink)};
+    return TANDEM_OK;
+  });
+}
+
+int tandem_cdr_slots_rebuild(const char* days, const char* folder, const char* timezone,
+                             uint64_t* records) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(days);
+    TANDEM_CAPI_NOT_NULL(folder);
+    CdrPlace place(days);
+    place.slots = folder;
+    const auto count = rebuild_cdr_slots(place, copy(timezone));
+    TANDEM_CAPI_TRY(count);
+    if (records != nullptr) *records = *count;
+    return TANDEM_OK;
+  });
+}
+
 int tandem_cdr_sink_write(tandem_cdr_sink* sink, const tandem_cdr* cdr) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(sink);
@@ -625,19 +667,7 @@ int tandem_cdr_journal_sinks(const tandem_cdr_journal* journal, tandem_text** js
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(journal);
     TANDEM_CAPI_NOT_NULL(json);
-    std::string out = "[";
-    for (const CdrSinkState& sink : journal->body->sinks()) {
-      if (out.size() > 1) out += ',';
-      out += "{\"name\":" + json_quoted(sink.name) +
-             ",\"position\":" + std::to_string(sink.position) +
-             ",\"lag_records\":" + std::to_string(sink.lag_records) +
-             ",\"lag_us\":" + std::to_string(sink.lag_us) +
-             ",\"failures\":" + std::to_string(sink.failures) +
-             ",\"is_failing\":" + (sink.is_failing ? "true" : "false") +
-             ",\"last_error\":" + json_quoted(sink.last_error) +
-             ",\"set_aside\":" + std::to_string(sink.set_aside) + '}';
-    }
-    return give(out += ']', json);
+    return give(sinks_json(journal->body->sinks()), json);
   });
 }
 

@@ -416,6 +416,14 @@ int tandem_switch_lift_suspension(tandem_switch* object, const char* user, const
   });
 }
 
+int tandem_switch_sinks(const tandem_switch* object, tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(json);
+    return give(sinks_json(object->body->counters().sinks), json);
+  });
+}
+
 int tandem_switch_read_counters(const tandem_switch* object, tandem_switch_counters* out) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(object);

@@ -118,5 +118,7 @@ std::string json_array(const Items& items) {
 }
 /// A JSON string with its quotes. Bytes that are not UTF-8 are passed on as they are.
 std::string json_quoted(std::string_view text);
+/// A JSON array.
+std::string sinks_json(const std::vector<CdrSinkState>& sinks);
 
 }  // namespace tandem::capi

@@ -1,6 +1,7 @@
 // Reports: goes through the day files of the period and lets the report collect.
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -219,24 +220,102 @@ class Collecting {
   std::uint64_t records_ = 0;
 };
 
-/// Whether the sums that are kept have told the collector all. Corrected calls are known by their
-/// records alone.
+/// Gives a collector of sums what corrections changed of calls, which sums do not know: takes
+/// the calls as they were and adds what is another since.
+class Differing final : public cdr::ReportCollector {
+ public:
+  Differing(const std::vector<cdr::SideDifference>& differences, const CdrFilter& filter,
+            cdr::ReportCollector& sums)
+      : filter_(filter), sums_(sums) {
+    for (const cdr::SideDifference& one : differences) {
+      Change& of_call = changes_[static_cast<std::int64_t>(one.record_id)];
+      if (one.side == CallSide::vendor) of_call.vendor_fee_units += one.charge.units();
+      if (one.side != CallSide::customer) continue;
+      of_call.fee_units += one.charge.units();
+      of_call.billed_time_s += one.billed_time_s;
+    }
+  }
+  cdr::Facts wanted() const override {
+    return cdr::metrics_facts |
+           cdr::Facts(cdr::Fact::customer_gateway, cdr::Fact::rate_deck, cdr::Fact::rate_prefix);
+  }
+  Result<void> add(const cdr::CallFacts& call) override {
+    const auto found = changes_.find(call.record_id);
+    if (found == changes_.end()) return {};
+    cdr::SlotSums sums;
+    sums.metrics.billed_time_s = found->second.billed_time_s;
+    if (!call.currency.empty()) sums.metrics.money.of(call.currency).fee = found->second.fee_units;
+    if (!call.vendor_currency.empty())
+      sums.metrics.money.of(call.vendor_currency).vendor_fee = found->second.vendor_fee_units;
+    changes_.erase(found);
+    if (!sums_.judges_vendor_gateway())
+      return sums_.add_slot(
+          {call.ended_at_us, call.customer_gateway, call.rate_deck, call.rate_prefix, &sums});
+    for (const cdr::LegFacts& leg : call.legs) {  // money is that of the attempt that was answered
+      if (!leg.is_answered ||
+          (!filter_.vendor_gateway.empty() && leg.gateway != filter_.vendor_gateway))
+        continue;
+      auto done = sums_.add_slot({call.ended_at_us, leg.gateway, "", call.rate_prefix, &sums});
+      if (!done) return done;
+    }
+    return {};
+  }
+  Result<void> finish(CallReport&) override { return {}; }
+
+ private:
+  struct Change {
+    std::int64_t fee_units = 0;
+    std::int64_t billed_time_s = 0;
+    std::int64_t vendor_fee_units = 0;
+  };
+  const CdrFilter& filter_;
+  cdr::ReportCollector& sums_;
+  std::unordered_map<std::int64_t, Change> changes_;  // of calls that were not seen yet
+};
+
+/// Whether the sums that are kept have told the collector all, with what was corrected since.
+/// `records_read`: of corrected days.
 Result<bool> told_by_slots(const CdrPlace& place, const CallReportRequest& asked,
-                           const TimeZone& zone, std::int64_t now_us, const cdr::TimeBox& box,
-                           cdr::ReportCollector& collector) {
+                           const TimeZone& zone, std::int64_t now_us, const CdrGuards& guards,
+                           cdr::TimeBox& box, cdr::ReportCollector& collector,
+                           std::uint64_t& records_read) {
   if (!asked.filter.since_us) return false;
   auto stored = cdr::stored_position(place.folder);
   if (!stored) return std::move(stored).error();
   auto corrections = cdr::open_corrections(place.database);
   if (!corrections) return std::move(corrections).error();
+  std::vector<cdr::SideDifference> differences;
+  std::set<std::int64_t> days;
   if (*corrections) {
     constexpr std::int64_t end_of_time = std::numeric_limits<std::int64_t>::max();
     auto found = cdr::corrected_sides(**corrections, *asked.filter.since_us,
                                       asked.filter.until_us.value_or(end_of_time));
     if (!found) return std::move(found).error();
-    if (!found->empty()) return false;
+    differences = std::move(*found);
+    for (const cdr::SideDifference& one : differences)
+      days.insert(cdr::day_of(one.ended_at_us));
   }
-  return cdr::collect_slots(place.slots, asked, zone, {*stored, now_us}, box, collector);
+  // Which sums a corrected call is in only its record says.
+  for (const std::int64_t day : days) {
+    auto rows = cdr::open_whole_day(place.folder, day);
+    if (!rows) return std::move(rows).error();
+    if (!*rows) return false;
+  }
+  auto told = cdr::collect_slots(place.slots, asked, zone, {*stored, now_us}, box, collector);
+  if (!told || !*told || days.empty()) return told;
+  CdrFilter filter = asked.filter;
+  if (collector.judges_vendor_gateway()) filter.vendor_gateway.clear();
+  Differing differing(differences, asked.filter, collector);
+  AvoidedColumns avoided;
+  Collecting collecting(differing, filter, guards, box, nullptr, avoided);
+  for (const std::int64_t day : days) {
+    auto done = collecting.day(place.folder, day);
+    // By its file then; a call that was seen is not counted again.
+    if (!done && collecting.must_begin_anew()) done = collecting.day(place.folder, day);
+    if (!done) return std::move(done).error();
+  }
+  records_read = collecting.records();
+  return true;
 }
 
 }  // namespace
@@ -259,11 +338,12 @@ Result<CallReport> call_report(const CdrPlace& place, const CallReportRequest& r
   cdr::TimeBox box(time, guards.time_max_ms);
   const cdr::TimeBoxScope inside(box);
   if (!place.slots.empty()) {
-    auto is_told = told_by_slots(place, asked, *zone, now_us, box, *collector);
+    CallReport report;
+    report.kind = request.kind;
+    auto is_told =
+        told_by_slots(place, asked, *zone, now_us, guards, box, *collector, report.records_read);
     if (!is_told) return std::move(is_told).error();
     if (*is_told) {
-      CallReport report;
-      report.kind = request.kind;
       if (auto done = collector->finish(report); !done) return std::move(done).error();
       return report;
     }

@@ -33,20 +33,8 @@ std::string cell_text(const ReportCell& cell) {
 }  // namespace cdr
 
 std::string to_csv(const CallReport& report) {
-  std::string text;
-  const auto line = [&text](const auto& cells, auto&& text_of) {
-    bool is_first = true;
-    for (const auto& cell : cells) {
-      if (!is_first) text += ',';
-      is_first = false;
-      append_csv_cell(text, text_of(cell));
-    }
-    text += "\r\n";
-  };
-  line(report.columns, [](const std::string& name) { return name; });
-  for (const auto& row : report.rows)
-    line(row, cdr::cell_text);
-  return text;
+  return csv_table(report.columns, report.rows,
+                   [](const auto& cell) { return cdr::cell_text(cell); });
 }
 
 std::string to_table(const CallReport& report) {

@@ -268,20 +268,7 @@ std::string to_json_lines(const CdrSqlAnswer& answer) {
 }
 
 std::string to_csv(const CdrSqlAnswer& answer) {
-  std::string text;
-  const auto line = [&text](const auto& cells, auto&& text_of) {
-    bool is_first = true;
-    for (const auto& cell : cells) {
-      if (!is_first) text += ',';
-      is_first = false;
-      append_csv_cell(text, text_of(cell));
-    }
-    text += "\r\n";
-  };
-  line(answer.columns, [](const std::string& name) { return name; });
-  for (const auto& row : answer.rows)
-    line(row, cell_text);
-  return text;
+  return csv_table(answer.columns, answer.rows, [](const auto& cell) { return cell_text(cell); });
 }
 
 std::string to_table(const CdrSqlAnswer& answer) {

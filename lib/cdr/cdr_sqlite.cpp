@@ -52,20 +52,22 @@ Result<std::uint64_t> stored_position(const std::string& folder) {
   return read_position(*control);
 }
 
-SqliteSink::SqliteSink(std::string folder, store::Connection control)
-    : folder_(std::move(folder)), control_(std::move(control)) {}
+SqliteSink::SqliteSink(std::string folder, std::shared_ptr<Disk> disk, store::Connection control)
+    : folder_(std::move(folder)), disk_(std::move(disk)), control_(std::move(control)) {}
 
-Result<std::unique_ptr<SqliteSink>> SqliteSink::open(std::string folder) {
-  PosixDisk disk;
-  if (auto made = disk.make_folder(folder); !made) return std::move(made).error();
-  auto lock = disk.lock(folder + "/cdr-control.lock");
+Result<std::unique_ptr<SqliteSink>> SqliteSink::open(std::string folder,
+                                                     std::shared_ptr<Disk> disk) {
+  if (disk == nullptr) disk = std::make_shared<PosixDisk>();
+  if (auto made = disk->make_folder(folder); !made) return std::move(made).error();
+  auto lock = disk->lock(folder + "/cdr-control.lock");
   if (!lock) return std::move(lock).error();
   auto control = store::Connection::open(folder + std::string(control_name));
   if (!control) return std::move(control).error();
   if (auto done = store::migrate(*control, "cdr_control", control_steps); !done) {
     return std::move(done).error();
   }
-  std::unique_ptr<SqliteSink> sink(new SqliteSink(std::move(folder), std::move(*control)));
+  std::unique_ptr<SqliteSink> sink(
+      new SqliteSink(std::move(folder), std::move(disk), std::move(*control)));
   sink->lock_ = std::move(*lock);
   if (auto opened = sink->open_leftovers(); !opened) return std::move(opened).error();
   sink->close_days();
@@ -96,13 +98,12 @@ Result<SqliteSink::DayFile*> SqliteSink::open_day_file(std::int64_t day) {
 /// used anyway, because the file looks otherwise then; but how it looks is no proof after a power
 /// cut, nor within one tick of the file system's clock.
 Result<void> SqliteSink::drop_columns(std::int64_t day) {
-  PosixDisk disk;
-  auto removed = disk.remove(folder_ + "/" + columns_name(day));
+  auto removed = disk_->remove(folder_ + "/" + columns_name(day));
   if (!removed && removed.error().code != ErrorCode::not_found) return removed;
   // Those that an attempt before took away, and could not flush, may come back yet.
   owes_flush_ = owes_flush_ || removed;
   if (!owes_flush_) return {};
-  auto flushed = disk.sync_folder(folder_);
+  auto flushed = disk_->sync_folder(folder_);
   if (flushed) owes_flush_ = false;
   return flushed;
 }
@@ -162,7 +163,7 @@ Result<void> SqliteSink::write_days(std::span<const RecordView> records) {
 
 /// Opens the files beside which a process that died left a log, so that close_days() closes them.
 Result<void> SqliteSink::open_leftovers() {
-  auto names = PosixDisk().list(folder_);
+  auto names = disk_->list(folder_);
   if (!names) return std::move(names).error();
   for (std::string_view name : *names) {
     if (!name.ends_with(wal_extension)) continue;

@@ -20,8 +20,10 @@ namespace tandem::cdr {
 /// stays open between batches; the others are brought into a state in which they can be moved away.
 class SqliteSink final : public BuiltInSink {
  public:
-  /// Errors: those of make_sqlite_sink().
-  static Result<std::unique_ptr<SqliteSink>> open(std::string folder);
+  /// `disk`: what is done beside SQLite, in the same folder; null: PosixDisk. Errors: those of
+  /// make_sqlite_sink().
+  static Result<std::unique_ptr<SqliteSink>> open(std::string folder,
+                                                  std::shared_ptr<Disk> disk = nullptr);
 
   Result<std::uint64_t> position() override;
   Result<void> write_batch(std::span<const RecordView> records, std::uint64_t through) override;
@@ -37,7 +39,7 @@ class SqliteSink final : public BuiltInSink {
     std::optional<store::Transaction> transaction;
     bool has_no_columns = false;  // they would lack what is written
   };
-  explicit SqliteSink(std::string folder, store::Connection control);
+  SqliteSink(std::string folder, std::shared_ptr<Disk> disk, store::Connection control);
   Result<DayFile*> open_day_file(std::int64_t day);
   Result<DayFile*> day_file(std::int64_t day);
   Result<void> drop_columns(std::int64_t day);
@@ -46,6 +48,7 @@ class SqliteSink final : public BuiltInSink {
   void close_days();
 
   std::string folder_;
+  const std::shared_ptr<Disk> disk_;
   std::unique_ptr<DiskLock> lock_;
   store::Connection control_;
   std::map<std::int64_t, std::unique_ptr<DayFile>> days_;  // by days since 1970

@@ -240,7 +240,7 @@ Result<std::vector<SideDifference>> corrected_sides(store::Connection& connectio
   // Each correction begins with what the one before it ended with, so that differences add up.
   auto select = connection.prepare(
       "SELECT record_id, side, account, sum(charge_units - charge_before_units), "
-      "sum(billed_time_s - billed_before_s) FROM corrections "
+      "sum(billed_time_s - billed_before_s), max(ended_at_us) FROM corrections "
       "JOIN correction_sides ON correction = corrections.id "
       "WHERE ended_at_us >= ? AND ended_at_us < ? "
       "GROUP BY record_id, side ORDER BY record_id, side");
@@ -253,7 +253,8 @@ Result<std::vector<SideDifference>> corrected_sides(store::Connection& connectio
     if (!*row) return found;
     found.push_back({static_cast<std::uint64_t>(select->integer(0)),
                      static_cast<CallSide>(select->integer(1)), std::string(select->text(2)),
-                     Amount::from_units(select->integer(3)), select->integer(4)});
+                     Amount::from_units(select->integer(3)), select->integer(4),
+                     select->integer(5)});
   }
 }
 

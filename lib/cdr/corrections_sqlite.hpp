@@ -76,6 +76,7 @@ struct SideDifference {
   std::string account;
   Amount charge;                   ///< Now less at the end of the call; may be negative.
   std::int64_t billed_time_s = 0;  ///< The same.
+  std::int64_t ended_at_us = 0;    ///< Of the call.
 };
 /// Of calls that ended from `since_us` on and before `until_us`, by record. Errors: io.
 Result<std::vector<SideDifference>> corrected_sides(store::Connection& connection,

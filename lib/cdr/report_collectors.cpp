@@ -495,7 +495,7 @@ class StatementCollector final : public ReportCollector {
       : request_(request), level_(level), slots_(request.by, std::move(zone)) {}
 
   Facts wanted() const override {
-    Facts facts(Fact::account, Fact::currency, Fact::rate_deck, Fact::rate_prefix,
+    Facts facts(Fact::started_at, Fact::account, Fact::currency, Fact::rate_deck, Fact::rate_prefix,
                 Fact::billed_time, Fact::fee, Fact::package_fee, Fact::package_time);
     if (request_.kind == CallReportKind::phone_statement) facts = facts | Fact::customer_gateway;
     return facts;
@@ -513,7 +513,8 @@ class StatementCollector final : public ReportCollector {
     auto value = groups_.at(slots_.start_us(call.ended_at_us), whose, call.currency);
     if (!value) return std::move(value).error();
     (*value)->all.count(call);
-    const CallLevel level = level_ ? level_(call.rate_deck, call.rate_prefix) : CallLevel::none;
+    const CallLevel level =
+        level_ ? level_(call.rate_deck, call.rate_prefix, call.started_at_us) : CallLevel::none;
     for (std::size_t i = 0; i < levels.size(); ++i) {
       if (level == levels[i].level) (*value)->by_level[i].count(call);
     }

@@ -8,8 +8,13 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "cdr/archived_days.hpp"
+#include "cdr/cdr_rows_sqlite.hpp"
+#include "cdr/cdr_sqlite.hpp"
 #include "cdr/day_files.hpp"
 #include "cdr/disk.hpp"
+#include "tandem/cdr_query.hpp"
+#include "tandem/cdr_slots.hpp"
 
 namespace tandem::cdr {
 namespace {
@@ -266,6 +271,91 @@ std::optional<ReportSlot> width_for(const CallReportRequest& request, const Time
   return found;
 }
 
+/// "slots.db" of a folder and what keeps others from it.
+struct SlotFile {
+  std::unique_ptr<DiskLock> lock;
+  store::Connection connection;
+};
+
+Result<SlotFile> open_slots(const std::string& folder) {
+  PosixDisk disk;
+  if (auto made = disk.make_folder(folder); !made) return std::move(made).error();
+  auto lock = disk.lock(folder + "/slots.lock");
+  if (!lock) return std::move(lock).error();
+  auto connection = store::Connection::open(folder + std::string(file_name));
+  if (!connection) return std::move(connection).error();
+  if (auto done = store::migrate(*connection, "slots", steps); !done)
+    return std::move(done).error();
+  return SlotFile{std::move(*lock), std::move(*connection)};
+}
+
+std::string known_zone(const std::string& name) {  // as readers call it
+  return name.empty() ? "UTC" : name;
+}
+
+Result<void> write_place(store::Connection& connection, const Place& place) {
+  auto insert = connection.prepare("INSERT OR REPLACE INTO slot_place VALUES(1, ?, ?, ?, ?, ?)");
+  if (!insert) return std::move(insert).error();
+  insert->bind(1, static_cast<std::int64_t>(place.sequence)).bind(2, place.zone);
+  insert->bind(3, place.complete_from_us).bind(4, place.judged_us).bind(5, place.newest_us);
+  return insert->run();
+}
+
+/// Adds calls to the sums of all slots that are kept, in a transaction of the caller's.
+Result<void> add_calls(store::Connection& connection, const TimeZone& zone, std::int64_t judged_us,
+                       std::span<const Cdr> cdrs) {
+  std::map<Key, SlotSums> sums;
+  for (const Width& width : widths) {
+    ReportSlots slots(width.slot, zone);
+    const std::int64_t kept_us = kept_from_us(width, zone, judged_us);
+    for (const Cdr& cdr : cdrs) {
+      const std::int64_t start_us = slots.start_us(cdr.ended_at_us);
+      if (start_us < kept_us) continue;
+      const auto legs = legs_of({&cdr.attempts, cdr.started_at_us, cdr.answered_at_us, cdr.pdd_ms});
+      const CallFacts call = facts_of(cdr, legs);
+      const auto count = [&](Key key, const Trial& trial, bool has_money) {
+        SlotSums& of = sums[std::move(key)];
+        of.metrics.count(trial, call, has_money);
+        of.reasons.add(trial.reason, 1);
+      };
+      count({width.slot, start_us, false, std::string(call.customer_gateway),
+             std::string(call.rate_deck), std::string(call.rate_prefix)},
+            trial_of(call), true);
+      for (const LegFacts& leg : legs) {
+        count({width.slot, start_us, true, std::string(leg.gateway), "",
+               std::string(call.rate_prefix)},
+              trial_of(leg), leg.is_answered);
+      }
+    }
+    auto forget = connection.prepare("DELETE FROM slot_sums WHERE width = ? AND start_us < ?");
+    if (!forget) return std::move(forget).error();
+    forget->bind(1, static_cast<std::int64_t>(width.slot)).bind(2, kept_us);
+    if (auto done = forget->run(); !done) return done;
+  }
+
+  auto select = connection.prepare(
+      "SELECT sums FROM slot_sums WHERE width = ? AND start_us = ? AND is_vendor = ? AND gateway = "
+      "? AND rate_deck = ? AND rate_prefix = ?");
+  if (!select) return std::move(select).error();
+  auto insert = connection.prepare("INSERT OR REPLACE INTO slot_sums VALUES(?,?,?,?,?,?,?)");
+  if (!insert) return std::move(insert).error();
+  for (auto& [key, added] : sums) {
+    bind_key(*select, key);
+    auto row = select->step();
+    if (!row) return std::move(row).error();
+    if (*row) {
+      auto before = from_text(select->text(0));
+      if (!before) return std::move(before).error();
+      added.add(*before);
+    }
+    select->reset();
+    bind_key(*insert, key);
+    insert->bind(7, to_text(added));
+    if (auto done = insert->run(); !done) return done;
+  }
+  return {};
+}
+
 }  // namespace
 
 SlotSink::SlotSink(store::Connection connection, TimeZone zone, std::int64_t judged_us,
@@ -277,37 +367,91 @@ SlotSink::SlotSink(store::Connection connection, TimeZone zone, std::int64_t jud
 
 Result<std::unique_ptr<SlotSink>> SlotSink::open(const std::string& folder,
                                                  const std::string& zone_name, const Clock& clock) {
-  const std::string zone = zone_name.empty() ? "UTC" : zone_name;  // as readers call it
+  const std::string zone = known_zone(zone_name);
   auto loaded = TimeZone::load(zone);
   if (!loaded) return std::move(loaded).error();
-  PosixDisk disk;
-  if (auto made = disk.make_folder(folder); !made) return std::move(made).error();
-  auto lock = disk.lock(folder + "/slots.lock");
-  if (!lock) return std::move(lock).error();
-  auto connection = store::Connection::open(folder + std::string(file_name));
-  if (!connection) return std::move(connection).error();
-  if (auto done = store::migrate(*connection, "slots", steps); !done)
-    return std::move(done).error();
-  auto place = read_place(*connection);
+  auto file = open_slots(folder);
+  if (!file) return std::move(file).error();
+  auto place = read_place(file->connection);
   if (!place) return std::move(place).error();
   const std::int64_t now_us = clock.wall_us();
   const std::int64_t judged_us = *place ? (*place)->judged_us : now_us;
   if (!*place) {
     // What ended before is in no record that will come, unless the journal is new as well.
-    auto insert = connection->prepare("INSERT INTO slot_place VALUES(1, 0, ?, ?, ?, ?)");
-    if (!insert) return std::move(insert).error();
-    insert->bind(1, zone).bind(2, now_us).bind(3, now_us).bind(4, always_us);
-    if (auto done = insert->run(); !done) return std::move(done).error();
+    if (auto done = write_place(file->connection, {0, zone, now_us, now_us, always_us}); !done)
+      return std::move(done).error();
   } else if ((*place)->zone != zone) {
-    return Error{ErrorCode::invalid_argument,
-                 "\"" + folder + std::string(file_name) + "\" has sums of days in \"" +
-                     (*place)->zone + "\" and not in \"" + zone +
-                     "\": set the zone back, or move the file away to begin anew"};
+    return Error{
+        ErrorCode::invalid_argument,
+        "\"" + folder + std::string(file_name) + "\" has sums of days in \"" + (*place)->zone +
+            "\" and not in \"" + zone +
+            "\": set the zone back, or have the sums made anew of the records that are there "
+            "(tandem-switch maintenance rebuild_slots)"};
   }
   std::unique_ptr<SlotSink> sink(
-      new SlotSink(std::move(*connection), std::move(*loaded), judged_us, clock));
-  sink->lock_ = std::move(*lock);
+      new SlotSink(std::move(file->connection), std::move(*loaded), judged_us, clock));
+  sink->lock_ = std::move(file->lock);
   return sink;
+}
+
+Result<std::uint64_t> SlotSink::rebuild(const std::string& days, const std::string& folder,
+                                        const std::string& zone_name, const Clock& clock) {
+  Place place;
+  place.zone = known_zone(zone_name);
+  auto zone = TimeZone::load(place.zone);
+  if (!zone) return std::move(zone).error();
+  auto file = open_slots(folder);
+  if (!file) return std::move(file).error();
+  store::Connection& connection = file->connection;
+  auto before = read_place(connection);
+  if (!before) return std::move(before).error();
+  const std::int64_t now_us = clock.wall_us();
+  place.judged_us = *before ? (*before)->judged_us : now_us;
+  place.newest_us = always_us;
+  // Records behind this one come by the journal.
+  auto stored = stored_position(days);
+  if (!stored) return std::move(stored).error();
+  place.sequence = *stored;
+  // Days before the first that is there may have had calls, and archived ones have.
+  auto online = days_in(days);
+  if (!online) return std::move(online).error();
+  place.complete_from_us = online->empty() ? now_us : online->back() * day_us;
+  auto archives = archives_in(days);
+  if (!archives) return std::move(archives).error();
+  for (const std::int64_t day : *archives) {
+    auto rows = open_whole_day(days, day);
+    if (!rows) return std::move(rows).error();
+    if (!*rows) place.complete_from_us = std::max(place.complete_from_us, (day + 1) * day_us);
+  }
+
+  auto transaction = store::Transaction::begin(connection);
+  if (!transaction) return std::move(transaction).error();
+  if (auto done = connection.execute("DELETE FROM slot_sums"); !done)
+    return std::move(done).error();
+  CdrFilter all;
+  all.skips_archived = true;
+  auto cursor = CdrStore(days, CdrGuards{0, 0, 0}).cursor(all);
+  if (!cursor) return std::move(cursor).error();
+  constexpr std::size_t at_once = 10'000;
+  std::vector<Cdr> cdrs;
+  std::uint64_t count = 0;
+  for (bool is_over = false; !is_over;) {
+    auto next = cursor->next();
+    if (!next) return std::move(next).error();
+    is_over = !*next;
+    if (*next && (*next)->record_id <= place.sequence) {
+      place.newest_us = std::max(place.newest_us, std::min((*next)->ended_at_us, now_us));
+      cdrs.push_back(std::move(**next));
+      ++count;
+    }
+    if (!is_over && cdrs.size() < at_once) continue;
+    if (auto done = add_calls(connection, *zone, place.judged_us, cdrs); !done)
+      return std::move(done).error();
+    cdrs.clear();
+  }
+  if (auto done = write_place(connection, place); !done) return std::move(done).error();
+  if (auto done = transaction->commit(); !done) return std::move(done).error();
+  return count;
 }
 
 Result<std::uint64_t> SlotSink::position() {
@@ -355,61 +499,9 @@ Result<void> SlotSink::add(std::span<const RecordView> records, std::uint64_t th
   if (newest_us && place.newest_us == always_us && place.complete_from_us != always_us)
     place.complete_from_us = std::max(place.complete_from_us, *newest_us);
   place.newest_us = newest_us.value_or(place.newest_us);
-  std::map<Key, SlotSums> sums;
-  for (const Width& width : widths) {
-    ReportSlots slots(width.slot, zone_);
-    const std::int64_t kept_us = kept_from_us(width, zone_, place.judged_us);
-    for (const Cdr& cdr : cdrs) {
-      const std::int64_t start_us = slots.start_us(cdr.ended_at_us);
-      if (start_us < kept_us) continue;
-      const auto legs = legs_of({&cdr.attempts, cdr.started_at_us, cdr.answered_at_us, cdr.pdd_ms});
-      const CallFacts call = facts_of(cdr, legs);
-      const auto count = [&](Key key, const Trial& trial, bool has_money) {
-        SlotSums& of = sums[std::move(key)];
-        of.metrics.count(trial, call, has_money);
-        of.reasons.add(trial.reason, 1);
-      };
-      count({width.slot, start_us, false, std::string(call.customer_gateway),
-             std::string(call.rate_deck), std::string(call.rate_prefix)},
-            trial_of(call), true);
-      for (const LegFacts& leg : legs) {
-        count({width.slot, start_us, true, std::string(leg.gateway), "",
-               std::string(call.rate_prefix)},
-              trial_of(leg), leg.is_answered);
-      }
-    }
-    auto forget = connection_.prepare("DELETE FROM slot_sums WHERE width = ? AND start_us < ?");
-    if (!forget) return std::move(forget).error();
-    forget->bind(1, static_cast<std::int64_t>(width.slot)).bind(2, kept_us);
-    if (auto done = forget->run(); !done) return done;
-  }
-
-  auto select = connection_.prepare(
-      "SELECT sums FROM slot_sums WHERE width = ? AND start_us = ? AND is_vendor = ? AND gateway = "
-      "? AND rate_deck = ? AND rate_prefix = ?");
-  if (!select) return std::move(select).error();
-  auto insert = connection_.prepare("INSERT OR REPLACE INTO slot_sums VALUES(?,?,?,?,?,?,?)");
-  if (!insert) return std::move(insert).error();
-  for (auto& [key, added] : sums) {
-    bind_key(*select, key);
-    auto row = select->step();
-    if (!row) return std::move(row).error();
-    if (*row) {
-      auto before = from_text(select->text(0));
-      if (!before) return std::move(before).error();
-      added.add(*before);
-    }
-    select->reset();
-    bind_key(*insert, key);
-    insert->bind(7, to_text(added));
-    if (auto done = insert->run(); !done) return done;
-  }
-  auto move = connection_.prepare(
-      "UPDATE slot_place SET sequence = ?, complete_from_us = ?, judged_us = ?, newest_us = ?");
-  if (!move) return std::move(move).error();
-  move->bind(1, static_cast<std::int64_t>(through)).bind(2, place.complete_from_us);
-  move->bind(3, place.judged_us).bind(4, place.newest_us);
-  if (auto done = move->run(); !done) return done;
+  if (auto done = add_calls(connection_, zone_, place.judged_us, cdrs); !done) return done;
+  place.sequence = through;
+  if (auto done = write_place(connection_, place); !done) return done;
   return transaction->commit();
 }
 
@@ -460,3 +552,24 @@ Result<bool> collect_slots(const std::string& folder, const CallReportRequest& r
 }
 
 }  // namespace tandem::cdr
+
+namespace tandem {
+
+Result<std::unique_ptr<CdrSink>> make_cdr_slots_sink(std::string folder, std::string timezone,
+                                                     const Clock* clock) {
+  static const SystemClock system_clock;
+  auto sink = cdr::SlotSink::open(folder, timezone, clock != nullptr ? *clock : system_clock);
+  if (!sink) return std::move(sink).error();
+  return std::unique_ptr<CdrSink>(std::move(*sink));
+}
+
+Result<std::uint64_t> rebuild_cdr_slots(const CdrPlace& place, const std::string& timezone,
+                                        const Clock* clock) {
+  if (place.slots.empty())
+    return Error{ErrorCode::invalid_argument, "place of the records had no folder of slots"};
+  const SystemClock system_clock;
+  return cdr::SlotSink::rebuild(place.folder, place.slots, timezone,
+                                clock != nullptr ? *clock : system_clock);
+}
+
+}  // namespace tandem

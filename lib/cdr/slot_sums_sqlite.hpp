@@ -28,6 +28,12 @@ class SlotSink final : public BuiltInSink {
   /// that are there are of another zone).
   static Result<std::unique_ptr<SlotSink>> open(const std::string& folder, const std::string& zone,
                                                 const Clock& clock);
+  /// Makes the sums of a folder anew, of the records that are in the day files, in any zone. What
+  /// was there is lost, that of days whose records are archived or gone too. All or nothing;
+  /// readers see what was there until then. Number of the records. Errors: those of open() but for
+  /// the other zone, those of CdrCursor::next().
+  static Result<std::uint64_t> rebuild(const std::string& days, const std::string& folder,
+                                       const std::string& zone, const Clock& clock);
 
   Result<std::uint64_t> position() override;
   Result<void> write_batch(std::span<const RecordView> records, std::uint64_t through) override;

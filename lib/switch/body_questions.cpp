@@ -296,6 +296,11 @@ SwitchCounters Switch::Body::counters() const {
     sum.traces_running += trace.id != 0 && trace.end == TraceEnd::none;
   sum.hep_sent = trace_recorder_->hep().sent.load();
   sum.hep_dropped = trace_recorder_->hep().dropped.load();
+  for (const cdr::SinkRunner* runner : {ledger_runner_.get(), package_runner_.get()}) {
+    if (runner != nullptr) sum.sinks.push_back(runner->state());
+  }
+  for (const Sink& sink : sinks_)
+    sum.sinks.push_back(sink.runner->state());
   return sum;
 }
 

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "base/time_zone.hpp"
+#include "rating/deck_levels.hpp"
 #include "switch/past_records.hpp"
 #include "switch/provisioning.hpp"
+#include "tandem/cdr_slots.hpp"
 #include "tandem/switch.hpp"
 
 namespace tandem {
@@ -24,23 +26,12 @@ class RateLevels {
     }
     return levels;
   }
-  /// That of the deck's latest rate of this prefix.
-  [[nodiscard]] CallLevel at(std::string_view id, std::string_view prefix) const {
+  /// As level_of_rate() has it; none: there is no such deck any more.
+  [[nodiscard]] CallLevel at(std::string_view id, std::string_view prefix,
+                             std::int64_t at_us) const {
     const auto found = decks_.find(id);
     if (found == decks_.end()) return CallLevel::none;
-    const RateDeck& deck = found->second;
-    std::size_t low = 0;
-    std::size_t high = deck.size();  // behind the last rate whose prefix is not above the wanted
-    while (low < high) {
-      const std::size_t middle = low + (high - low) / 2;
-      if (deck.at(middle).prefix <= prefix) {
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
-    }
-    if (high == 0 || deck.at(high - 1).prefix != prefix) return CallLevel::none;
-    return deck.at(high - 1).call_level;
+    return rating::level_of_rate(found->second, prefix, at_us);
   }
 
  private:
@@ -122,9 +113,17 @@ Result<CallReport> call_report(const SwitchConfig& config, const CallReportReque
   const auto levels = RateLevels::of(config);
   if (!levels) return levels.error();
   return call_report(records->place, request, records->guards, nullptr,
-                     [&levels](std::string_view deck, std::string_view prefix) {
-                       return levels->at(deck, prefix);
+                     [&levels](std::string_view deck, std::string_view prefix, std::int64_t at_us) {
+                       return levels->at(deck, prefix, at_us);
                      });
+}
+
+Result<std::uint64_t> rebuild_cdr_slots(const SwitchConfig& config) {
+  const auto place = cdr_place(config);
+  if (!place) return place.error();
+  if (place->slots.empty())
+    return Error{ErrorCode::unsupported, "configuration has no sink of type \"slots\""};
+  return rebuild_cdr_slots(*place, config.parameters.timezone);
 }
 
 }  // namespace tandem

@@ -794,8 +794,8 @@ void check_zone_of_slots(const SwitchConfig& before, const SwitchConfig& after,
   errors.push_back({"/parameters/timezone",
                     "\"" + zone + "\" is another zone than \"" + former + "\", whose days \"" +
                         before.path(sink->path) +
-                        "/slots.db\" has sums of: to begin anew, stop the switch and move that "
-                        "file away"});
+                        "/slots.db\" has sums of: stop the switch and have them made anew "
+                        "(tandem-switch maintenance rebuild_slots)"});
 }
 
 void check_moved_phones(const SwitchConfig& before, const SwitchConfig& after,

@@ -156,6 +156,7 @@ static void a_host_sink_gets_every_record_even_after_a_refusal(void) {
 }
 
 static void built_in_sinks_work_alone(void) {
+  uint64_t records = 0;
   tandem_cdr cdr = example();
   tandem_csv_sink_config config = TANDEM_CSV_SINK_CONFIG_INIT;
   tandem_cdr_query query = TANDEM_CDR_QUERY_INIT;
@@ -187,6 +188,21 @@ static void built_in_sinks_work_alone(void) {
   tandem_cdr_sink_destroy(sink);
   query.reason = "NoSuchReason";
   CHECK(tandem_cdr_store_query(folder_path("days"), &query, &text) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK_ERROR(tandem_cdr_sink_create_slots(folder_path("slots"), "Nowhere/Land", &sink),
+              TANDEM_ERR_INVALID_ARGUMENT, "Nowhere/Land");
+  CHECK(tandem_cdr_sink_create_slots(folder_path("slots"), NULL, &sink) == TANDEM_OK);
+  CHECK(tandem_cdr_sink_write(sink, &cdr) == TANDEM_OK);
+  CHECK(tandem_cdr_sink_flush(sink) == TANDEM_OK);
+  CHECK(tandem_cdr_slots_rebuild(folder_path("days"), folder_path("slots"), NULL, NULL) ==
+        TANDEM_ERR_ALREADY_EXISTS);
+  tandem_cdr_sink_destroy(sink);
+  CHECK_ERROR(tandem_cdr_sink_create_slots(folder_path("slots"), "+05:30", &sink),
+              TANDEM_ERR_INVALID_ARGUMENT, "+05:30");
+  CHECK(tandem_cdr_slots_rebuild(folder_path("days"), folder_path("slots"), "+05:30", &records) ==
+        TANDEM_OK);
+  CHECK(records == 1);
+  CHECK(tandem_cdr_sink_create_slots(folder_path("slots"), "+05:30", &sink) == TANDEM_OK);
+  tandem_cdr_sink_destroy(sink);
 }
 
 static int refuse_first(const tandem_cdr* cdr, void* user) {

@@ -558,6 +558,9 @@ static void a_switch_lives_and_answers(void) {
   CHECK(counters.datagrams_received >= 2 && counters.journal_writable == 1);
   CHECK(counters.is_draining == 0 && counters.dialogs_live == 0);
   CHECK(counters.event_feeds == 1 && counters.feed_events_lost == 0);
+  CHECK(tandem_switch_sinks(object, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "{\"name\":\"ledger\",\"position\":") != NULL);
+  tandem_text_destroy(text);
   counters.struct_size = offsetof(tandem_switch_counters, dialogs_live);
   counters.dialogs_live = 77;
   CHECK(tandem_switch_read_counters(object, &counters) == TANDEM_OK);

@@ -390,7 +390,10 @@ class Admin(unittest.TestCase):
         self.error("POST", "/api/v1/maintenance/soon/columns", b"", 404)
         status, headers, _ = request(self.port, "DELETE", "/api/v1/maintenance")
         self.assertEqual((status, headers["Allow"]), (405, "GET, HEAD"))
-        self.assertIn("tandem_maintenance_runs_total", request(self.port, "GET", "/metrics")[2])
+        page = request(self.port, "GET", "/metrics")[2]
+        self.assertIn("tandem_maintenance_runs_total", page)
+        for sink in ("ledger", "sqlite"):
+            self.assertRegex(page, r'\ntandem_sink_records_waiting\{sink="%s[^"]*"\} \d+\n' % sink)
 
     def test_shadow(self):
         self.error("GET", "/api/v1/shadow", None, 404)

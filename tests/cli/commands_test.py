@@ -476,6 +476,16 @@ class Records(unittest.TestCase):
             self.assertIn("write_columns 2026-01-01: there were no records", done.stderr)
             done = run("maintenance", "restore", "someday", "--config", file)
             self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+            done = run("maintenance", "rebuild_slots", "--config", file)
+            self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (1, "", 1), done.stderr)
+            self.assertIn('no sink of type "slots"', done.stderr)
+            self.assertEqual(run("maintenance", "rebuild_slots", "2026-01-01", "--config", file).returncode, 2)
+            config = base_config()
+            config["cdr"] = {**config.get("cdr", {}), "sinks": [{"type": "sqlite"}, {"type": "slots"}]}
+            for zone in ("UTC", "+05:30"):
+                config["parameters"] = {"timezone": zone}
+                done = run("maintenance", "rebuild_slots", "--config", write_config(path, config))
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "rebuild_slots: 0 records\n", ""))
             config = base_config()
             config["maintenance"] = {"at": "03:30:30", "archive_after_days": 9, "delete_after_days": 9}
             done = run("check", "--config", write_config(path, config))

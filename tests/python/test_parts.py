@@ -279,6 +279,19 @@ def test_a_journal_serves_python_sinks(tmp_path: Path) -> None:
     assert raised.value.code == tandem.ErrorCode.wrong_state
 
 
+def test_sums_by_slots_stand_beside_a_sink_of_ones_own(tmp_path: Path) -> None:
+    slots = str(tmp_path / "slots")
+    journal = str(tmp_path / "journal")
+    with tandem.CdrJournal(journal, {"slots": tandem.cdr_slots_sink(slots)}, segment_bytes=1 << 20) as records:
+        records.wait_durable(records.append(record()))
+        assert records.sinks()[0]["name"] == "slots"
+    with pytest.raises(tandem.Error) as raised:
+        tandem.cdr_slots_sink(slots, timezone="Europe/Berlin")
+    assert raised.value.code == tandem.ErrorCode.invalid_argument and "rebuild_slots" in raised.value.message
+    assert tandem.rebuild_cdr_slots(str(tmp_path), slots, timezone="Europe/Berlin") == 0  # no day files there
+    tandem.cdr_slots_sink(slots, timezone="Europe/Berlin").flush()
+
+
 def test_a_sink_that_raises_is_offered_the_record_again(tmp_path: Path) -> None:
     sink = ListSink(refusals=1)
     with tandem.CdrJournal(str(tmp_path / "journal"), {"list": sink}, segment_bytes=1 << 20) as journal:

@@ -98,6 +98,8 @@ def test_records_are_listed_iterated_and_reported(tmp_path: Path) -> None:
     with tandem.Switch(given) as switch:
         for source in ("127.0.0.9", "127.0.0.9", "127.0.0.8"):
             ask(switch, "INVITE", source)
+        sinks = {sink["name"]: sink for sink in switch.counters().sinks}
+        assert "ledger" in sinks and not any(sink["is_failing"] for sink in sinks.values())
     assert len(tandem.query_cdrs(given)) == 3
     records = list(tandem.iter_cdrs(given, customer_gateway="cust"))
     assert [r.customer_gateway for r in records] == ["cust", "cust"]

@@ -15,6 +15,7 @@
 
 #include "cdr/disk.hpp"
 #include "tandem/clock.hpp"
+#include "unit/cdr/fault_vfs.hpp"
 
 namespace tandem::cdr::test {
 
@@ -28,8 +29,9 @@ inline void write_content(const std::string& path, const std::string& content) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
 }
 
-/// Real files in one folder, of which nothing is flushed for real. What others than this object do to a file counts when this object has
-/// flushed it under its name. Threading: one thread at a time.
+/// Real files in one folder, of which nothing is flushed for real. What others than this object do
+/// to a file counts when this object has flushed it under its name. Threading: one thread at a
+/// time.
 class DyingDisk final : public Disk {
  public:
   explicit DyingDisk(std::string folder) : folder_(std::move(folder)) {
@@ -40,6 +42,8 @@ class DyingDisk final : public Disk {
   }
 
   std::uint64_t dies_in = 0;  ///< 0: never. Before the n-th change from now on everything stops.
+  /// Files of SQLite that lose power together with it; outlive it. Null: none.
+  FaultVfs* beside = nullptr;
   [[nodiscard]] bool is_dead() const noexcept { return is_dead_; }
 
   /// The power goes: of the names that changed since the folder was flushed the first ones may have
@@ -52,8 +56,8 @@ class DyingDisk final : public Disk {
     for (const std::string& path : touched_) {
       const auto found = medium_.find(path);
       std::filesystem::remove(path);
-      for (const char* beside : {"-wal", "-shm", "-journal"})
-        std::filesystem::remove(path + beside);
+      for (const char* extension : {"-wal", "-shm", "-journal"})
+        std::filesystem::remove(path + extension);
       if (found != medium_.end()) write_content(path, found->second);
     }
     for (const std::string& path : made_) {  // began to be written, and nothing is promised of it
@@ -142,7 +146,9 @@ class DyingDisk final : public Disk {
 
   static Error dead() { return {ErrorCode::io, "the power was gone"}; }
   bool counts() noexcept {
+    if (beside != nullptr && beside->is_dead()) is_dead_ = true;
     if (!is_dead_ && dies_in > 0 && --dies_in == 0) is_dead_ = true;
+    if (is_dead_ && beside != nullptr) beside->die();
     return !is_dead_;
   }
   void apply(const Change& change) {

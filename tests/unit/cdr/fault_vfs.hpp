@@ -71,6 +71,13 @@ class FaultVfs {
     dies_in = 0;
   }
 
+  /// Whatever the files are now is on the medium. REQUIRES: no connection is open.
+  void forget() {
+    media_.clear();
+    flushed_bytes_.clear();
+    removed_.clear();
+  }
+
  private:
   struct File {
     sqlite3_file base;

@@ -283,10 +283,12 @@ TEST_CASE(
     "C-11e, C-12)") {
   const Days days(400, 23);
   SeededRandom random(24);
-  const RateLevel level = [](std::string_view deck, std::string_view prefix) {
-    return deck == "retail" ? CallLevel::domestic
-           : prefix == "1"  ? CallLevel::international
-                            : CallLevel::none;
+  const RateLevel level = [](std::string_view deck, std::string_view prefix, std::int64_t at_us) {
+    // The third is of a rate that was another one before noon of the second day.
+    return deck == "retail"                                                ? CallLevel::domestic
+           : deck == "wholesale" && at_us < test::noon_us + 86'400'000'000 ? CallLevel::local
+           : prefix == "1" ? CallLevel::international
+                           : CallLevel::none;
   };
   for (int round = 0; round < 12; ++round) {
     CallReportRequest request;
@@ -402,9 +404,11 @@ TEST_CASE(
                          : is_area ? cdr->customer.rate_prefix
                                    : cdr->customer.account,
                          cdr->customer.currency}];
-        const CallLevel at = level(cdr->customer.rate_deck, cdr->customer.rate_prefix);
+        const CallLevel at =
+            level(cdr->customer.rate_deck, cdr->customer.rate_prefix, cdr->started_at_us);
         for (const std::string& before :
              {std::string(), std::string(at == CallLevel::domestic        ? "domestic_"
+                                         : at == CallLevel::local         ? "local_"
                                          : at == CallLevel::international ? "international_"
                                                                           : "none_")}) {
           auto& sum = of[before];

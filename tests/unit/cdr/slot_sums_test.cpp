@@ -11,7 +11,9 @@
 #include "cdr/day_files.hpp"
 #include "cdr/slot_sums_sqlite.hpp"
 #include "report_oracle.hpp"
+#include "sealed_days.hpp"
 #include "tandem/call_reports.hpp"
+#include "tandem/cdr_slots.hpp"
 #include "temporary_folder.hpp"
 
 using namespace tandem;
@@ -358,40 +360,144 @@ TEST_CASE("Slots: what is wrong with the file is laid to no record, and counted 
   CHECK(kept.agrees(request));
 }
 
-TEST_CASE("Slots: a time with a corrected call is told by the records (C-11, B-25)") {
+TEST_CASE("Slots: sums tell what corrections changed, also of days without records (C-11, B-25)") {
   Kept kept;
   SeededRandom random(49);
-  const std::int64_t first_us = test::noon_us / day_us * day_us;
-  for (const int hour : {1, 30}) {
-    Cdr cdr = test::varied_cdr(1, random);
-    cdr.started_at_us = cdr.ended_at_us = first_us + hour * hour_us;
-    cdr.answered_at_us = 0;
-    cdr.customer.currency = "USD";
-    kept.add(cdr);
+  std::vector<Cdr> records;
+  for (int i = 0; i < 200; ++i) {
+    records.push_back(test::varied_cdr(1, random));
+    kept.add(records.back());
+    records.back().record_id = kept.payloads.size();
   }
   kept.offer_all();
   CallReportRequest request;
-  request.filter.since_us = first_us;
-  request.filter.until_us = first_us + day_us;
-  CHECK(kept.agrees(request));
+  request.filter.since_us = test::noon_us / day_us * day_us - day_us;
   const CallReport before = kept.report(request, true);
+  CHECK(before.records_read == 0);
   kept.database = kept.folder.path() + "/main.db";
-  {
+  test::correct(kept.database, records);
+  CHECK(kept.report(request, true).rows != before.rows);
+  const auto agree = [&] {
+    const CallReport of_records = kept.report(request, false);
+    const CallReport of_slots = kept.report(request, true);
+    CHECK(of_slots.columns == of_records.columns);
+    CHECK(of_slots.rows == of_records.rows);
+  };
+  for (int round = 0; round < 60; ++round) {
+    request.kind = test::any_of(random, kinds);
+    request.by = static_cast<ReportSlot>(random.below(5));
+    request.is_vendor = random.below(2) == 0;
+    request.filter.rate_prefix = random.below(3) == 0 ? "44" : "";
+    request.filter.customer_gateway = random.below(3) == 0 ? "cust-1" : "";
+    request.filter.vendor_gateway = random.below(3) == 0 ? "v1" : "";
+    agree();
+  }
+
+  // The first day was not corrected, and its file is gone: its sums are told all the same. Of one
+  // that was, nobody knows any more which sums its calls are in.
+  request = CallReportRequest();
+  request.filter.since_us = test::noon_us / day_us * day_us - day_us;
+  const std::int64_t first = day_of(records.front().ended_at_us);
+  const auto correct_only_from = [&](std::int64_t day) {
     auto main = store::Connection::open(kept.database);
     REQUIRE(main.ok());
-    REQUIRE(main->execute(corrections_schema).ok());
-    REQUIRE(main->execute("INSERT INTO corrections VALUES(9, 1, " +
-                          std::to_string(first_us + hour_us) +
-                          ", 0, 'wrong', 'me', NULL); "
-                          "INSERT INTO correction_sides VALUES(9, 1, 'a', 'USD', 0, 500, 0, 7, '', "
-                          "'', '')")
+    const std::string ids =
+        "SELECT id FROM corrections WHERE ended_at_us / 86400000000 = " + std::to_string(day);
+    REQUIRE(main->execute("DELETE FROM correction_sides WHERE correction IN (" + ids + ")").ok());
+    REQUIRE(main->execute("DELETE FROM corrections WHERE ended_at_us / 86400000000 = " +
+                          std::to_string(day))
                 .ok());
+  };
+  correct_only_from(first);
+  const CallReport whole = kept.report(request, false);
+  kept.days.reset();
+  std::filesystem::remove(kept.folder.path() + "/cdr/" + day_name(first));
+  CHECK(kept.report(request, true).rows == whole.rows);
+  CHECK(kept.report(request, false).rows != whole.rows);
+  std::filesystem::remove_all(kept.folder.path() + "/cdr");
+  CHECK(kept.report(request, true).rows.empty());  // of the records that there are: none
+}
+
+TEST_CASE("Slots: made anew of the records, in another zone and from there on (C-11)") {
+  Kept kept;
+  SeededRandom random(51);
+  for (int i = 0; i < 120; ++i)
+    kept.add(test::varied_cdr(1, random));
+  REQUIRE(kept.days->flush().ok());
+  REQUIRE(kept.offer(1, 70).ok());  // the others would come by the journal
+  const auto rebuild = [&] {
+    return SlotSink::rebuild(kept.folder.path() + "/cdr", kept.slots, kept.zone, kept.clock);
+  };
+  CHECK(rebuild().error().code == ErrorCode::already_exists);  // a sink has them open
+  kept.sums.reset();
+  kept.zone = "Nowhere/Land";
+  CHECK(rebuild().error().code == ErrorCode::invalid_argument);
+  kept.zone = "+05:30";
+  const auto made = rebuild();
+  REQUIRE_MESSAGE(made.ok(), (made.ok() ? std::string() : made.error().message));
+  CHECK(*made == 120);
+  kept.open();
+  CHECK(kept.sums->position().value() == 120);
+  REQUIRE(kept.offer(60, 120).ok());  // changes nothing
+  for (int i = 0; i < 30; ++i)
+    kept.add(test::varied_cdr(1, random));
+  REQUIRE(kept.days->flush().ok());
+  REQUIRE(kept.offer(121, 150).ok());
+  CallReportRequest request;
+  request.timezone = kept.zone;
+  ReportSlots midnights(ReportSlot::day, TimeZone::load(kept.zone).value());
+  // From the first midnight on that lies in a day whose file is there.
+  request.filter.since_us = midnights.end_us(midnights.start_us(test::noon_us));
+  for (const CallReportKind kind : kinds) {
+    request.kind = kind;
+    CHECK(kept.agrees(request));
   }
-  CHECK_FALSE(kept.agrees(request));
-  CHECK(kept.report(request, true).rows != before.rows);
-  request.filter.since_us = first_us + day_us;
-  request.filter.until_us.reset();
-  CHECK(kept.agrees(request));  // the other day has none
+  request.filter.since_us = *request.filter.since_us - 10 * day_us;
+  CHECK_FALSE(kept.agrees(request));  // nobody knows what was there before
+  // Something that is not readable leaves what was there.
+  const CallReport before = kept.report(request, true);
+  kept.days.reset();
+  kept.sums.reset();
+  const std::string day = kept.folder.path() + "/cdr/" + day_name(test::noon_us / day_us);
+  std::filesystem::resize_file(day, 5'000);
+  kept.zone = "UTC";
+  CHECK_FALSE(rebuild().ok());
+  CHECK(SlotSink::open(kept.slots, "+05:30", kept.clock).ok());
+}
+
+TEST_CASE("CdrJournal: a host adds sums beside its day files, and reports read them (C-11)") {
+  TemporaryFolder folder;
+  const SimulatedClock clock(test::noon_us + 5 * day_us);
+  SeededRandom random(52);
+  CdrJournalConfig config;
+  config.folder = folder / "journal";
+  config.threads = false;
+  auto journal = CdrJournal::open(config, clock);
+  REQUIRE(journal.ok());
+  auto days = make_sqlite_sink(folder / "cdr");
+  auto slots = make_cdr_slots_sink(folder / "slots", "", &clock);
+  REQUIRE((days.ok() && slots.ok()));
+  CHECK(make_cdr_slots_sink(folder / "slots").error().code == ErrorCode::already_exists);
+  REQUIRE((*journal)->add_sink("days", std::move(*days)).ok());
+  REQUIRE((*journal)->add_sink("slots", std::move(*slots)).ok());
+  REQUIRE((*journal)->start().ok());
+  for (int i = 0; i < 50; ++i)
+    REQUIRE((*journal)->append(test::varied_cdr(1, random)).ok());
+  (*journal)->pump();
+  for (const CdrSinkState& sink : (*journal)->sinks())
+    CHECK(sink.lag_records == 0);
+  CallReportRequest request;
+  request.filter.since_us = test::noon_us / day_us * day_us - day_us;
+  CdrPlace place(folder / "cdr");
+  const auto of_records = call_report(place, request, {}, &clock);
+  place.slots = folder / "slots";
+  const auto of_slots = call_report(place, request, {}, &clock);
+  REQUIRE((of_records.ok() && of_slots.ok()));
+  CHECK(of_slots->rows == of_records->rows);
+  CHECK(of_slots->records_read == 0);
+  (*journal)->close(0);
+  CHECK(rebuild_cdr_slots(CdrPlace(folder / "cdr")).error().code == ErrorCode::invalid_argument);
+  CHECK(rebuild_cdr_slots(place, "Europe/Berlin", &clock).value() == 50);
 }
 
 TEST_CASE("Slots: another zone is refused by the sink, and answered by the records (C-11)") {
