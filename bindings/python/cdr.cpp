@@ -259,17 +259,17 @@ void bind_cdr(py::module_& m) {
       });
   m.def(
       "cdr_slots_sink",
-      [](std::string folder, std::string timezone) {
+      [](std::string folder, std::string zone) {
         return std::make_unique<RemoteSink>(take(
-            unlocked([&] { return make_cdr_slots_sink(std::move(folder), std::move(timezone)); })));
+            unlocked([&] { return make_cdr_slots_sink(std::move(folder), std::move(zone)); })));
       },
       "folder"_a, py::kw_only(), "timezone"_a = "");
   m.def(
       "rebuild_cdr_slots",
-      [](std::string days, std::string folder, const std::string& timezone) {
+      [](std::string days, std::string folder, const std::string& zone) {
         CdrPlace place(std::move(days));
         place.slots = std::move(folder);
-        return take(unlocked([&] { return rebuild_cdr_slots(place, timezone); }));
+        return take(unlocked([&] { return rebuild_cdr_slots(place, zone); }));
       },
       "days"_a, "folder"_a, py::kw_only(), "timezone"_a = "");
   m.def(

@@ -518,25 +518,25 @@ int tandem_cdr_sink_create_sqlite(const char* folder, tandem_cdr_sink** out) {
   });
 }
 
-int tandem_cdr_sink_create_slots(const char* folder, const char* timezone, tandem_cdr_sink** out) {
+int tandem_cdr_sink_create_slots(const char* folder, const char* zone, tandem_cdr_sink** out) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(folder);
     TANDEM_CAPI_NOT_NULL(out);
-    auto sink = make_cdr_slots_sink(folder, copy(timezone));
+    auto sink = make_cdr_slots_sink(folder, copy(zone));
     TANDEM_CAPI_TRY(sink);
     *out = new tandem_cdr_sink{std::move(*sink)};
     return TANDEM_OK;
   });
 }
 
-int tandem_cdr_slots_rebuild(const char* days, const char* folder, const char* timezone,
+int tandem_cdr_slots_rebuild(const char* days, const char* folder, const char* zone,
                              uint64_t* records) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(days);
     TANDEM_CAPI_NOT_NULL(folder);
     CdrPlace place(days);
     place.slots = folder;
-    const auto count = rebuild_cdr_slots(place, copy(timezone));
+    const auto count = rebuild_cdr_slots(place, copy(zone));
     TANDEM_CAPI_TRY(count);
     if (records != nullptr) *records = *count;
     return TANDEM_OK;

@@ -555,20 +555,20 @@ Result<bool> collect_slots(const std::string& folder, const CallReportRequest& r
 
 namespace tandem {
 
-Result<std::unique_ptr<CdrSink>> make_cdr_slots_sink(std::string folder, std::string timezone,
+Result<std::unique_ptr<CdrSink>> make_cdr_slots_sink(std::string folder, std::string zone,
                                                      const Clock* clock) {
   static const SystemClock system_clock;
-  auto sink = cdr::SlotSink::open(folder, timezone, clock != nullptr ? *clock : system_clock);
+  auto sink = cdr::SlotSink::open(folder, zone, clock != nullptr ? *clock : system_clock);
   if (!sink) return std::move(sink).error();
   return std::unique_ptr<CdrSink>(std::move(*sink));
 }
 
-Result<std::uint64_t> rebuild_cdr_slots(const CdrPlace& place, const std::string& timezone,
+Result<std::uint64_t> rebuild_cdr_slots(const CdrPlace& place, const std::string& zone,
                                         const Clock* clock) {
   if (place.slots.empty())
     return Error{ErrorCode::invalid_argument, "place of the records had no folder of slots"};
   const SystemClock system_clock;
-  return cdr::SlotSink::rebuild(place.folder, place.slots, timezone,
+  return cdr::SlotSink::rebuild(place.folder, place.slots, zone,
                                 clock != nullptr ? *clock : system_clock);
 }
 

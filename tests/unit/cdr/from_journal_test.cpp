@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "cdr/cdr_sqlite.hpp"
 #include "cdr/journal.hpp"
 #include "cdr/sink_runner.hpp"
 #include "cdr/slot_sums_sqlite.hpp"

@@ -41,6 +41,7 @@ struct Station {
     JournalOptions options;
     options.folder = "/j";
     options.segment_bytes = 1U << 16;
+    options.queue_records = 256;  // making the usual one for each life takes its time
     options.threads = false;
     options.disk = disk;
     auto opened = Journal::open(std::move(options), clock, nullptr);
