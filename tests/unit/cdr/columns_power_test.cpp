@@ -135,7 +135,7 @@ TEST_CASE("SqliteSink: power that goes at a late record leaves no columns withou
         disk->beside = &vfs;
         auto sink = SqliteSink::open(folder, disk);
         REQUIRE(sink.ok());
-        (is_of_disk ? disk->dies_in : vfs.dies_in) = steps;
+        (is_of_disk ? disk->dies_in : vfs.dies_in) = steps;  // not of those of the start
         is_taken = (*sink)->write_batch({&view, 1}, late.record_id).ok();
         sink->reset();  // closing empties the log into the file
         is_dead = vfs.is_dead();

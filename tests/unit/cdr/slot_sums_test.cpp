@@ -398,7 +398,7 @@ TEST_CASE("Slots: sums tell what corrections changed, also of days without recor
   request = CallReportRequest();
   request.filter.since_us = test::noon_us / day_us * day_us - day_us;
   const std::int64_t first = day_of(records.front().ended_at_us);
-  const auto correct_only_from = [&](std::int64_t day) {
+  const auto forget_corrections_of = [&](std::int64_t day) {
     auto main = store::Connection::open(kept.database);
     REQUIRE(main.ok());
     const std::string ids =
@@ -408,7 +408,7 @@ TEST_CASE("Slots: sums tell what corrections changed, also of days without recor
                           std::to_string(day))
                 .ok());
   };
-  correct_only_from(first);
+  forget_corrections_of(first);
   const CallReport whole = kept.report(request, false);
   kept.days.reset();
   std::filesystem::remove(kept.folder.path() + "/cdr/" + day_name(first));
@@ -455,7 +455,6 @@ TEST_CASE("Slots: made anew of the records, in another zone and from there on (C
   request.filter.since_us = *request.filter.since_us - 10 * day_us;
   CHECK_FALSE(kept.agrees(request));  // nobody knows what was there before
   // Something that is not readable leaves what was there.
-  const CallReport before = kept.report(request, true);
   kept.days.reset();
   kept.sums.reset();
   const std::string day = kept.folder.path() + "/cdr/" + day_name(test::noon_us / day_us);
@@ -495,7 +494,7 @@ TEST_CASE("CdrJournal: a host adds sums beside its day files, and reports read t
   REQUIRE((of_records.ok() && of_slots.ok()));
   CHECK(of_slots->rows == of_records->rows);
   CHECK(of_slots->records_read == 0);
-  (*journal)->close(0);
+  journal->reset();
   CHECK(rebuild_cdr_slots(CdrPlace(folder / "cdr")).error().code == ErrorCode::invalid_argument);
   CHECK(rebuild_cdr_slots(place, "Europe/Berlin", &clock).value() == 50);
 }
