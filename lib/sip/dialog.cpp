@@ -6,6 +6,7 @@
 
 #include "sip/content.hpp"
 #include "sip/overload.hpp"
+#include "sip/reason.hpp"
 #include "sip/referral.hpp"
 #include "sip/worker.hpp"
 
@@ -55,7 +56,10 @@ std::uint8_t kept_cause(int cause) noexcept {
 void write_reason(MessageWriter& writer, int q850_cause) noexcept {
   if (q850_cause <= 0) return;
   if (q850_cause == answered_elsewhere) return writer.header("Reason", elsewhere_reason);
-  writer.header("Reason", {"Q.850;cause=", Decimal(static_cast<std::uint32_t>(q850_cause)).view()});
+  const Decimal cause(static_cast<std::uint32_t>(q850_cause));
+  const std::string_view text = q850_text(q850_cause);
+  if (text.empty()) return writer.header("Reason", {"Q.850;cause=", cause.view()});
+  writer.header("Reason", {"Q.850;cause=", cause.view(), ";text=\"", text, "\""});
 }
 
 void write_dialog_request(MessageWriter& writer, StackWorker& worker, const DialogHead& head,

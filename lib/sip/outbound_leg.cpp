@@ -8,6 +8,7 @@
 #include "sip/dialog.hpp"
 #include "sip/overload.hpp"
 #include "sip/portability.hpp"
+#include "sip/reason.hpp"
 #include "sip/transport.hpp"
 #include "sip/worker.hpp"
 
@@ -264,8 +265,10 @@ void Dialog::cancel() {
 
 std::string Dialog::cancel_reason() const {
   if (release_cause_ == 0 || !uses_reason_) return {};
-  return release_cause_ == answered_elsewhere ? std::string(elsewhere_reason)
-                                              : "Q.850;cause=" + std::to_string(release_cause_);
+  if (release_cause_ == answered_elsewhere) return std::string(elsewhere_reason);
+  const std::string_view text = q850_text(release_cause_);
+  const std::string cause = "Q.850;cause=" + std::to_string(release_cause_);
+  return text.empty() ? cause : cause + ";text=\"" + std::string(text) + '"';
 }
 
 void StackWorker::on_fork(ClientTransaction& transaction, const Message& response, bool is_new) {

@@ -75,7 +75,7 @@ TEST_CASE(
   CHECK(b.take()->what() == "ACK");
   const auto bye = b.take();
   CHECK(bye->what() == "BYE");
-  CHECK(bye->value("Reason") == "Q.850;cause=16");
+  CHECK(bye->value("Reason") == "Q.850;cause=16;text=\"Normal call clearing\"");
   CHECK(stack.calls().take_log() == "");
 }
 

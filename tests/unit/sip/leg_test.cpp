@@ -91,7 +91,7 @@ TEST_CASE("Leg: an outbound call is answered, acknowledged at once and hung up b
   stack.run_ms(1);
   const auto bye = b.take();
   REQUIRE(bye->what() == "BYE");
-  CHECK(bye->value("Reason") == "Q.850;cause=16");
+  CHECK(bye->value("Reason") == "Q.850;cause=16;text=\"Normal call clearing\"");
   CHECK(bye->message.cseq == 2);
   b.reply(*bye, 200);
   stack.run_ms(1);

@@ -191,7 +191,7 @@ TEST_CASE("Provisional: one without PRACK is repeated, and ends the call (RFC 32
   arrival.run(200);
   const auto refusal = arrival.a.take();
   CHECK(refusal->what() == "504 INVITE");
-  CHECK(refusal->value("Reason") == "Q.850;cause=102");
+  CHECK(refusal->value("Reason") == "Q.850;cause=102;text=\"Recovery on timer expiry\"");
   CHECK(arrival.stack.calls().take_log() == "cancel");
   CHECK(arrival.stack.calls().released.is_transport);
   arrival.stack.calls().legs.clear();

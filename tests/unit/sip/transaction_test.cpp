@@ -178,7 +178,7 @@ TEST_CASE("Transaction: a failure of ours is repeated by timer G until timer H e
   stack.run_ms(1);
   const auto busy = a.take();
   REQUIRE(busy->what() == "486 INVITE");
-  CHECK(busy->value("Reason") == "Q.850;cause=17");
+  CHECK(busy->value("Reason") == "Q.850;cause=17;text=\"User busy\"");
   CHECK(busy->value("Retry-After") == "5");
   stack.run_ms(31'900);
   CHECK(stack.transactions() == 1);
