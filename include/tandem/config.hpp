@@ -189,6 +189,9 @@ struct CustomerGateway : GatewayConfig {
   /// for gateways whose callers can be believed.
   bool uses_bound_numbers = false;
   RedirectServers redirect_servers = RedirectServers::as_vendors;  ///< I-03.
+  /// A call whose caller is a phone of this switch is paid by that phone; before bound
+  /// numbers. Only for gateways whose callers can be believed.
+  bool bills_phones = false;
   /// What the switch at its other end asks the admin API with: it opens the totals of this gateway
   /// and nothing else (B-27). "": none.
   std::string reconciliation_token{};

@@ -480,7 +480,11 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
   if (c.setup->fired != nullptr && c.paid_by != nullptr) {
     const bool is_of_phone = c.called_phone != CallContext::no_phone &&
                              c.paid_by == &c.tables->phone_at(c.called_phone).when_called;
-    c.setup->fired->emplace_back(is_of_phone ? "pays_when_called" : "bound_numbers");
+    const bool is_bound = std::any_of(c.tables->bound_payers.begin(), c.tables->bound_payers.end(),
+                                      [&](const Payers& bound) { return &bound == c.paid_by; });
+    c.setup->fired->emplace_back(is_of_phone ? "pays_when_called"
+                                 : is_bound  ? "bound_numbers"
+                                             : "bill_phones");
   }
   const Payer& payer = c.payers()->payer;
   if (!payer.account) return Verdict::reject(Reason::AccountNotExist);
@@ -684,11 +688,17 @@ const Payers* other_payers(const CallContext& context) {
     const Phone& phone = context.tables->phone_at(context.called_phone);
     if (phone.config.pays_when_called) return &phone.when_called;
   }
-  if (!context.customer_entry()->config.uses_bound_numbers) return nullptr;
+  const CustomerGateway& gateway = context.customer_entry()->config;
+  if (!gateway.bills_phones && !gateway.uses_bound_numbers) return nullptr;
   // The caller that the target of a transfer is shown may be whom the transferor leads there.
   const bool is_transfer = context.forwarding != nullptr && context.forwarding->is_transfer;
-  return context.tables->find_bound(is_transfer ? std::string_view(context.forwarding->transferor)
-                                                : context.caller.view());
+  const std::string_view caller =
+      is_transfer ? std::string_view(context.forwarding->transferor) : context.caller.view();
+  const Tables& tables = *context.tables;
+  if (const Phone* const phone = gateway.bills_phones ? tables.find_phone(caller) : nullptr;
+      phone != nullptr)
+    return &tables.customers[phone->customer];
+  return gateway.uses_bound_numbers ? tables.find_bound(caller) : nullptr;
 }
 
 Number lrn_question(const CallContext& context) noexcept {

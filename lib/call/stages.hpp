@@ -244,8 +244,8 @@ std::optional<std::string_view> pickup_number(const CallContext& context) noexce
 bool is_for_phone(const CallContext& context);
 
 /// Who pays for a call in place of its customer (B-04): the phone that is called, when it says so;
-/// else the account that the caller, or the transferor of a transfer (T-04), is bound to, when the
-/// gateway goes by that. Null: the customer does.
+/// else the phone that the caller, or the transferor of a transfer (T-04), is, or the account that
+/// it is bound to, when the gateway goes by that. Null: the customer does.
 const Payers* other_payers(const CallContext& context);
 
 /// What a resolver is asked for: the callee without what only steers routing and without the

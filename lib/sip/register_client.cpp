@@ -11,6 +11,18 @@ namespace {
 
 int number_in(std::string_view text) noexcept { return parse_integer<int>(text).value_or(0); }
 
+/// Where a user name that has a domain has its '@'; else npos, and the whole is the user.
+std::size_t domain_at(std::string_view username) noexcept {
+  const std::size_t at = username.rfind('@');
+  if (at == std::string_view::npos || at == 0 || at + 1 == username.size()) return username.npos;
+  const std::string_view domain = username.substr(at + 1);
+  const bool is_host = std::all_of(domain.begin(), domain.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+           c == '-';
+  });
+  return is_host ? at : username.npos;
+}
+
 class RegisterClient final : public OutboundRegistration, private TransactionUser {
  public:
   RegisterClient(StackWorker& worker, const RegistrationOrder& order, RegistrationEvents& events)
@@ -22,6 +34,10 @@ class RegisterClient final : public OutboundRegistration, private TransactionUse
         username_(order.username),
         password_(order.password),
         peer_(order.peer_name.empty() ? destination_.to_string() : std::string(order.peer_name)),
+        user_(order.username.substr(0, domain_at(order.username))),
+        domain_(order.username.size() > user_.size()
+                    ? std::string(order.username.substr(user_.size() + 1))
+                    : peer_),
         call_id_(random_text()),
         failed_(Timer::member<&RegisterClient::fail, RegisterClient>(), this) {}
 
@@ -46,9 +62,12 @@ class RegisterClient final : public OutboundRegistration, private TransactionUse
     const std::string_view parameter = transport_param(transport_);
     own_ = worker_.transports().advertised_text(*path);
     std::string user;
-    append_user(username_, user);
-    const std::string target = "sip:" + peer_ + std::string(parameter);
-    const std::string to = "<sip:" + user + "@" + peer_ + ">";
+    append_user(user_, user);
+    // Who has a domain of its own is registered there, by whatever peer leads there: the private
+    // identity of an IMS (3GPP TS 24.229 section 5.1.1.1A) is what it has credentials for.
+    const bool has_domain = domain_ != peer_;
+    const std::string target = "sip:" + domain_ + std::string(has_domain ? "" : parameter);
+    const std::string to = "<sip:" + user + "@" + domain_ + ">";
     const std::string from = to + ";tag=" + tag_;
     std::string credentials;
     if (!challenge_.empty()) {
@@ -161,7 +180,8 @@ class RegisterClient final : public OutboundRegistration, private TransactionUse
   const Transport transport_;
   const io::TlsPeer* const tls_peer_;
   const std::string username_, password_;
-  const std::string peer_;  // host of the address-of-record
+  const std::string peer_;
+  const std::string user_, domain_;  // of the address-of-record
   const std::string call_id_;
   std::string tag_, own_;
   std::string challenge_;  // of the latest refusal: answered in advance from then on

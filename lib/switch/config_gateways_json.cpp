@@ -310,6 +310,11 @@ const std::vector<Field<CustomerGateway>>& customer_fields() {
          "Calls of callers that are `bound_numbers` of an account are paid by that account; for "
          "gateways whose callers can be believed (B-04).",
          [](Reader& r, const Json& v, CustomerGateway& g) { r.boolean(v, g.uses_bound_numbers); }},
+        {"bill_phones", "boolean", "false",
+         "Calls of callers that are phones here are paid by the phone's account, with its call "
+         "level, packages and month, before `use_bound_numbers`; for gateways whose callers can be "
+         "believed (A-03).",
+         [](Reader& r, const Json& v, CustomerGateway& g) { r.boolean(v, g.bills_phones); }},
         {"redirect_servers", "as_vendors|off|first|only", "as_vendors",
          "What redirect servers (`sip.follow_redirects` of a vendor is `gateways`) are to its "
          "calls: vendors among others, nothing, asked before all vendors, or alone in deciding "

@@ -1056,6 +1056,54 @@ TEST_CASE(
         std::vector<std::string>{"unregistered", "registered", "unregistered", "registered"});
 }
 
+TEST_CASE("Gateways: a user name with a domain is registered in that domain (R-25)") {
+  std::string username, uri, to, contact;
+  SUBCASE("of an IMS") {
+    username = "+4930123@ims.example";
+    uri = "REGISTER sip:ims.example SIP/2.0";
+    to = "<sip:+4930123@ims.example>";
+    contact = "<sip:+4930123@10.0.0.1:5060>";
+  }
+  SUBCASE("none") {
+    username = "trunk";
+    uri = "REGISTER sip:10.0.2.1:5077 SIP/2.0";
+    to = "<sip:trunk@10.0.2.1:5077>";
+    contact = "<sip:trunk@10.0.0.1:5060>";
+  }
+  SUBCASE("what is no domain") {
+    username = "a@b/c";
+    uri = "REGISTER sip:10.0.2.1:5077 SIP/2.0";
+    to = "<sip:a%40b/c@10.0.2.1:5077>";
+    contact = "<sip:a%40b/c@10.0.0.1:5060>";
+  }
+  SwitchConfig config = base_config(1);
+  Bench bench(config);
+  RawEndpoint* const edge = *bench.world.add_raw_endpoint("10.0.2.1:5077");
+  std::vector<std::string> heard;
+  edge->on_datagram([&](const RawDatagram& datagram) {
+    heard.push_back(datagram.bytes);
+    edge->send(datagram.from, "SIP/2.0 401 Unauthorized\r\nVia: " + header(heard.back(), "Via") +
+                                  "\r\nFrom: " + header(heard.back(), "From") +
+                                  "\r\nTo: " + header(heard.back(), "To") +
+                                  ";tag=e\r\nCall-ID: " + header(heard.back(), "Call-ID") +
+                                  "\r\nCSeq: " + header(heard.back(), "CSeq") +
+                                  "\r\nWWW-Authenticate: Digest realm=\"ims.example\", nonce=\"n\""
+                                  "\r\nContent-Length: 0\r\n\r\n");
+  });
+  VendorGateway& carrier = config.provision.vendor_gateways[0];
+  carrier.addresses = {gateway_address("10.0.2.1:5077")};
+  carrier.registration = GatewayRegistration::outbound;
+  carrier.auth = GatewayAuth{username, "pass", ""};
+  REQUIRE(bench.tandem->reload(config).ok());
+  bench.run_s(2);
+  REQUIRE(heard.size() >= 2);
+  CHECK(heard[0].starts_with(uri));
+  CHECK(header(heard[0], "To") == to);
+  CHECK(header(heard[0], "Contact").starts_with(contact));
+  CHECK(header(heard[1], "Authorization").find("username=\"" + username + '"') !=
+        std::string::npos);
+}
+
 TEST_CASE("Gateways: a vendor that wants longer registrations gets them, and a farewell (R-25)") {
   SwitchConfig config = base_config();
   VendorGateway& carrier = config.provision.vendor_gateways[0];

@@ -115,3 +115,46 @@ TEST_CASE("Who pays: the agent that is charged is that of the bound account (B-0
   CHECK_FALSE(last_cdr(bench).agent);
   CHECK(bench.balance("agent") == money("9.70"));
 }
+
+TEST_CASE("Who pays: a phone pays for calls that a believed gateway brings of it (A-03, B-04)") {
+  SwitchConfig config = card_config();
+  CustomerGateway& gateway = config.provision.customer_gateways[0];
+  gateway.bills_phones = true;
+  config.provision.accounts.push_back(account("desk", "50.00"));
+  PhoneConfig phone;
+  phone.id = phone.number = "1000";
+  phone.dids = {"4430001000"};
+  phone.password = "secret";
+  phone.account = "desk";
+  phone.call_level = CallLevel::none;
+  std::string caller = "1000", payer = "desk", rule = "bill_phones";
+  SUBCASE("by its number, which is bound to a card too") {}
+  SUBCASE("by another number of its") { caller = "4430001000"; }
+  SUBCASE("and not where the gateway is not believed in it") {
+    gateway.bills_phones = false;
+    payer = "card";
+    rule = "bound_numbers";
+  }
+  SUBCASE("who is no phone is bound as before") {
+    phone.id = phone.number = "1999";
+    payer = "card";
+    rule = "bound_numbers";
+  }
+  SUBCASE("who is neither is the gateway's own") {
+    caller = "2000";
+    payer = "acme";
+    rule.clear();
+  }
+  config.provision.phones.push_back(phone);
+  Bench bench(config);
+  const auto shown =
+      bench.tandem->explain({.from = "cust", .caller = caller, .callee = "442079460000"});
+  REQUIRE(shown.ok());
+  CHECK(shown->find(R"("account":")" + payer) != std::string::npos);
+  if (!rule.empty()) CHECK(shown->find('"' + rule + '"') != std::string::npos);
+  talk(bench, caller, 10);
+  const Cdr cdr = last_cdr(bench);
+  CHECK(cdr.customer_gateway == "cust");
+  CHECK(cdr.customer.account == payer);
+  CHECK(bench.balance(payer) < money(payer == "card" ? "0.30" : payer == "desk" ? "50.00" : "100"));
+}
