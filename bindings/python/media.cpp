@@ -99,6 +99,14 @@ std::uint32_t event_bit(const std::string& name) {
   throw Failure{{ErrorCode::invalid_argument, "media event \"" + name + "\" is not known"}};
 }
 
+MediaAttach attach_named(const std::string& name) {
+  for (const MediaAttach attach : {MediaAttach::automatic, MediaAttach::xdp_native,
+                                   MediaAttach::xdp_generic, MediaAttach::tc}) {
+    if (name == media_attach_name(attach)) return attach;
+  }
+  throw Failure{{ErrorCode::invalid_argument, "kernel_attach \"" + name + "\" is not known"}};
+}
+
 MediaBackend backend_named(const std::string& name) {
   for (const MediaBackend backend : {MediaBackend::automatic, MediaBackend::portable,
                                      MediaBackend::fast, MediaBackend::kernel}) {
@@ -394,7 +402,8 @@ void bind_media(py::module_& m) {
                        unsigned ready_pairs, std::uint8_t tos, int nice, unsigned events_max,
                        const std::vector<std::string>& event_kinds, unsigned files_reserved,
                        const std::string& backend, const std::vector<std::string>& interfaces,
-                       const std::string& kernel_folder, std::uint32_t kernel_packets_per_s_max,
+                       const std::string& kernel_attach, const std::string& kernel_folder,
+                       std::uint32_t kernel_packets_per_s_max,
                        std::uint32_t kernel_adopted_silence_ms,
                        std::pair<unsigned, unsigned> jitter_buffer_ms) {
              MediaConfig config;
@@ -412,6 +421,7 @@ void bind_media(py::module_& m) {
              config.files_reserved = files_reserved;
              config.backend = backend_named(backend);
              config.kernel.interfaces = interfaces;
+             config.kernel.attach = attach_named(kernel_attach);
              config.kernel.folder = kernel_folder;
              config.kernel.packets_per_s_max = kernel_packets_per_s_max;
              config.kernel.adopted_silence_ms = kernel_adopted_silence_ms;
@@ -424,7 +434,7 @@ void bind_media(py::module_& m) {
            "tos"_a = 0, "nice"_a = -10, "events_max"_a = 0,
            "event_kinds"_a = std::vector<std::string>(), "files_reserved"_a = 0,
            "backend"_a = "auto", "kernel_interfaces"_a = std::vector<std::string>(),
-           "kernel_folder"_a = MediaKernelConfig{}.folder,
+           "kernel_attach"_a = "auto", "kernel_folder"_a = MediaKernelConfig{}.folder,
            "kernel_packets_per_s_max"_a = MediaKernelConfig{}.packets_per_s_max,
            "kernel_adopted_silence_ms"_a = MediaKernelConfig{}.adopted_silence_ms,
            "jitter_buffer_ms"_a = std::pair<unsigned, unsigned>(20, 200))

@@ -470,8 +470,8 @@ struct SwitchConfig {
   std::uint16_t media_port_high = 39999;
   MediaBackend media_backend = MediaBackend::automatic;
   MediaKernelConfig media_kernel;  ///< But `adopted_silence_ms`: no_media_hangup_s says that.
-  std::int32_t media_shards = 1;             ///< MediaConfig::shards.
-  std::int32_t media_nice = -10;             ///< MediaConfig::nice.
+  std::int32_t media_shards = 1;   ///< MediaConfig::shards.
+  std::int32_t media_nice = -10;   ///< MediaConfig::nice.
   std::int32_t media_jitter_min_ms = 20;     ///< MediaConfig::jitter_min_ms (M-16).
   std::int32_t media_jitter_max_ms = 200;    ///< MediaConfig::jitter_max_ms; 0: no buffer.
   std::optional<RecordingConfig> recording;  ///< Nothing: no call is recorded.

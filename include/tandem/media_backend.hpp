@@ -19,10 +19,21 @@ enum class MediaBackend : std::uint8_t {
 /// "auto", "portable", "fast", "kernel".
 TANDEM_EXPORT const char* media_backend_name(MediaBackend backend) noexcept;
 
+/// Where the kernel hands packets to the program of MediaBackend::kernel.
+enum class MediaAttach : std::uint8_t {
+  automatic,    ///< The first of the others that all interfaces allow.
+  xdp_native,   ///< In the driver, before a packet is anything to the system; few drivers can.
+  xdp_generic,  ///< Behind the driver, with any interface.
+  tc,           ///< At the ingress of traffic control; Linux 6.6.
+};
+/// "auto", "xdp_native", "xdp_generic", "tc".
+TANDEM_EXPORT const char* media_attach_name(MediaAttach attach) noexcept;
+
 /// What MediaBackend::kernel needs to know.
 struct MediaKernelConfig {
   /// Network interfaces that media comes in by, 1..16; none: the kernel is not used.
   std::vector<std::string> interfaces;
+  MediaAttach attach = MediaAttach::automatic;
   /// On a mounted bpf file system: what is kept there goes on relaying when the process dies, and
   /// the next relay with the same folder takes it over. One folder for each relay.
   std::string folder = "/sys/fs/bpf/tandem";

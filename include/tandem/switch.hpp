@@ -138,7 +138,7 @@ struct SwitchCounters {
   std::vector<std::uint64_t> calls_by_worker;
   /// Now, not since the start: SIP dialogs and transactions, and media sessions with their ports.
   std::uint64_t dialogs_live = 0, transactions_live = 0, media_sessions_live = 0;
-  MediaRelayStats media;                 ///< Of the media relay.
+  MediaRelayStats media;                          ///< Of the media relay.
   std::vector<MediaBackendState> media_backends;  ///< Of the media relay; empty before run().
   RecorderStats recorder;                ///< Of its recordings; all zero without `recording`.
   std::uint64_t event_feeds = 0;         ///< Watchers now, see Switch::watch().

@@ -1358,12 +1358,21 @@ typedef struct tandem_media_config {
      1,000: 0 means 20 and 200; -1 of the greatest: nothing waits, -1 of the least: 0. */
   int32_t jitter_min_ms;
   int32_t jitter_max_ms;
+  int32_t kernel_attach; /* TANDEM_MEDIA_ATTACH_* */
 } tandem_media_config;
 #define TANDEM_MEDIA_CONFIG_INIT                                                                   \
   {                                                                                                \
     sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL,    \
-        NULL, 0, 0, 0                                                                              \
+        NULL, 0, 0, 0, 0                                                                           \
   }
+
+/* Where the kernel hands packets to the program of the backend KERNEL. */
+enum {
+  TANDEM_MEDIA_ATTACH_AUTO = 0, /* the first of the others that all interfaces allow */
+  TANDEM_MEDIA_ATTACH_XDP_NATIVE = 1,
+  TANDEM_MEDIA_ATTACH_XDP_GENERIC = 2,
+  TANDEM_MEDIA_ATTACH_TC = 3
+};
 
 /* What moves packets; docs/media.md. */
 enum {

@@ -43,6 +43,7 @@ struct tandem_media_recording {
 
 static_assert(TANDEM_SIDE_CALLEE == static_cast<int>(MediaSide::callee));
 static_assert(TANDEM_MEDIA_BACKEND_KERNEL == static_cast<int>(MediaBackend::kernel));
+static_assert(TANDEM_MEDIA_ATTACH_TC == static_cast<int>(MediaAttach::tc));
 static_assert(TANDEM_MEDIA_BLOCK == static_cast<int>(MediaPolicy::block));
 static_assert(TANDEM_MEDIA_EVENT_DIGIT == static_cast<int>(MediaEvent::Kind::digit));
 static_assert(TANDEM_MEDIA_REFUSAL_DENIED == static_cast<int>(MediaRefusal::denied));
@@ -198,6 +199,9 @@ int tandem_media_relay_create(const tandem_media_config* config, tandem_media_re
     const auto backend = read_enum(read->backend, MediaBackend::kernel, "backend");
     TANDEM_CAPI_TRY(backend);
     media.backend = *backend;
+    const auto attach = read_enum(read->kernel_attach, MediaAttach::tc, "kernel_attach");
+    TANDEM_CAPI_TRY(attach);
+    media.kernel.attach = *attach;
     read_interfaces(view(read->kernel_interfaces), media.kernel.interfaces);
     if (!view(read->kernel_folder).empty()) media.kernel.folder = view(read->kernel_folder);
     if (read->kernel_packets_per_s_max != 0)

@@ -81,6 +81,20 @@ const char* media_backend_name(MediaBackend backend) noexcept {
   return "";
 }
 
+const char* media_attach_name(MediaAttach attach) noexcept {
+  switch (attach) {
+    case MediaAttach::automatic:
+      return "auto";
+    case MediaAttach::xdp_native:
+      return "xdp_native";
+    case MediaAttach::xdp_generic:
+      return "xdp_generic";
+    case MediaAttach::tc:
+      return "tc";
+  }
+  return "";
+}
+
 Result<MediaRelay> MediaRelay::create(const MediaConfig& config) {
   if (Result<void> checked = media::check(config); !checked) return std::move(checked).error();
   auto core = media::start_backend(config);

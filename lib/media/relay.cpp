@@ -66,6 +66,8 @@ Result<void> check(const MediaConfig& config) {
                                   1'000'000),
       check_range<unsigned>("adopted_silence_ms", config.kernel.adopted_silence_ms, 1000,
                             3'600'000),
+      check_range<unsigned>("attach", static_cast<unsigned>(config.kernel.attach), 0,
+                            static_cast<unsigned>(MediaAttach::tc)),
       check_range<unsigned>("backend", static_cast<unsigned>(config.backend), 0,
                             static_cast<unsigned>(MediaBackend::kernel)),
       check_range<unsigned>("event_kinds", config.event_kinds, 0,

@@ -191,6 +191,17 @@ const std::vector<Field<MediaKernelConfig>>& media_kernel_fields() {
          if (v.is_array() && (v.empty() || v.size() > interfaces_max))
            r.fail("expected 1 to 16 interfaces");
        }},
+      {"attach", "auto|xdp_native|xdp_generic|tc", "auto",
+       "Where the kernel hands packets to the program; `auto`: the first of the others that all "
+       "interfaces allow.",
+       [](Reader& r, const Json& v, MediaKernelConfig& k) {
+         r.choice<MediaAttach>(v,
+                               {{"auto", MediaAttach::automatic},
+                                {"xdp_native", MediaAttach::xdp_native},
+                                {"xdp_generic", MediaAttach::xdp_generic},
+                                {"tc", MediaAttach::tc}},
+                               k.attach);
+       }},
       {"folder", "absolute path", "/sys/fs/bpf/tandem",
        "On a bpf file system; what is there goes on relaying when the process dies. One for each "
        "switch.",

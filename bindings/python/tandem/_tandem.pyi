@@ -975,6 +975,7 @@ class MediaRelay:
         files_reserved: int = ...,
         backend: str = ...,
         kernel_interfaces: Sequence[str] = ...,
+        kernel_attach: str = ...,
         kernel_folder: str = ...,
         kernel_packets_per_s_max: int = ...,
         kernel_adopted_silence_ms: int = ...,

@@ -60,6 +60,20 @@ std::string message_of(int code) {
   return std::error_code(code, std::generic_category()).message();
 }
 
+bool is_asked_for(MediaAttach attach, bpf::Hook hook) noexcept {
+  switch (attach) {
+    case MediaAttach::automatic:
+      return true;
+    case MediaAttach::xdp_native:
+      return hook == bpf::Hook::xdp_native;
+    case MediaAttach::xdp_generic:
+      return hook == bpf::Hook::xdp_generic;
+    case MediaAttach::tc:
+      return hook == bpf::Hook::tc;
+  }
+  return false;
+}
+
 // The nearest folder above that is there.
 std::string existing(std::string path) {
   while (path.size() > 1 && ::access(path.c_str(), F_OK) != 0) {
@@ -232,6 +246,7 @@ std::string KernelPath::link_name(const Interface& of, bpf::Hook hook) const {
 Result<void> KernelPath::attach_all() {
   std::string why_not;
   for (const bpf::Hook hook : hooks) {
+    if (!is_asked_for(config_.kernel.attach, hook)) continue;
     hook_ = hook;
     const auto attached = attach_all(hook);
     if (attached) {
