@@ -601,6 +601,9 @@ static void the_relay_tells_what_it_sees(void) {
   tandem_text* file = NULL;
   char packet[2048] = {0};
   size_t size = 0;
+  int32_t is_running = -1, is_usable = -1;
+  tandem_text* detail = NULL;
+  tandem_media_session* adopted = NULL;
   int32_t is_over = -1;
   int events = 0;
   config.address = "127.0.0.1";
@@ -610,6 +613,20 @@ static void the_relay_tells_what_it_sees(void) {
   CHECK(tandem_media_session_open(relay, TANDEM_IPV4, TANDEM_IPV4, &session) == TANDEM_OK);
   CHECK_ERROR(tandem_media_session_set_watch(session, TANDEM_SIDE_CALLER, 100, 0, 0),
               TANDEM_ERR_WRONG_STATE, "no events");
+  CHECK_TEXT(tandem_media_backend_name(TANDEM_MEDIA_BACKEND_KERNEL), "kernel");
+  CHECK_TEXT(tandem_media_backend_name(4), "");
+  CHECK(tandem_media_relay_backend(relay, TANDEM_MEDIA_BACKEND_PORTABLE, &is_running, NULL,
+                                   &detail) == TANDEM_OK);
+  CHECK(is_running == 1);
+  CHECK_TEXT(tandem_text_data(detail), "epoll, 1 thread");
+  tandem_text_destroy(detail);
+  CHECK(tandem_media_relay_backend(relay, TANDEM_MEDIA_BACKEND_KERNEL, &is_running, &is_usable,
+                                   NULL) == TANDEM_OK);
+  CHECK(is_running == 0 && is_usable == 0);
+  CHECK_ERROR(tandem_media_relay_backend(relay, TANDEM_MEDIA_BACKEND_AUTO, NULL, NULL, NULL),
+              TANDEM_ERR_INVALID_ARGUMENT, "backend 0");
+  CHECK_ERROR(tandem_media_relay_adopt(relay, "127.0.0.1:10000", "127.0.0.1:10002", &adopted),
+              TANDEM_ERR_NOT_FOUND, "127.0.0.1:10002");
   tandem_media_session_destroy(session);
   tandem_media_relay_destroy(relay);
   config.events_max = 16;

@@ -410,6 +410,25 @@ def test_a_relay_tells_what_is_wanted() -> None:
         tandem.MediaRelay("127.0.0.1", event_kinds=["nonsense"])
 
 
+def test_a_relay_says_which_backend_runs() -> None:
+    with tandem.MediaRelay("127.0.0.1", ports=(42600, 42799), ready_pairs=4, nice=0, kernel_interfaces=["none-such"]) as relay:
+        kernel, fast, portable = relay.backends()
+        assert (kernel.backend, fast.backend, portable.backend) == ("kernel", "fast", "portable")
+        assert portable.is_running and portable.is_usable and portable.detail == "epoll, 1 thread"
+        assert not kernel.is_usable and not kernel.is_running and kernel.detail
+        stats = relay.stats()
+        assert stats.streams_in_kernel == stats.packets_in_kernel == stats.packets_policed == 0
+        assert stats.sessions_adopted == stats.sessions_unclaimed == 0
+        with pytest.raises(tandem.Error) as refused:
+            relay.adopt("127.0.0.1:42600", "127.0.0.1:42602")
+        assert refused.value.code == tandem.ErrorCode.not_found
+    with pytest.raises(tandem.Error):
+        tandem.MediaRelay("127.0.0.1", backend="kernel")  # without interfaces
+    for wrong in ({"backend": "best"}, {"kernel_attach": "best"}):
+        with pytest.raises(tandem.Error):
+            tandem.MediaRelay("127.0.0.1", **wrong)  # type: ignore[arg-type]
+
+
 def test_the_relay_tells_taps_and_records(tmp_path: Path) -> None:
     caller, callee = tandem.MediaSide.caller, tandem.MediaSide.callee
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone, tandem.MediaRelay(

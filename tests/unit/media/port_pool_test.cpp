@@ -33,6 +33,17 @@ TEST_CASE("Port pool: pairs are bound in order and a failed one comes last") {
   CHECK_FALSE(pool.next_unbound());
 }
 
+TEST_CASE("Port pool: a pair that is wanted by its number is taken out of its turn, once") {
+  Strays strays;
+  PortPool pool(0, 3, 1, 0, strays.time());
+  CHECK(pool.reserve(2));
+  CHECK_FALSE(pool.reserve(2));
+  CHECK_FALSE(pool.reserve(6));
+  CHECK(pool.next_unbound() == 0U);
+  CHECK(pool.next_unbound() == 4U);
+  CHECK_FALSE(pool.next_unbound());
+}
+
 TEST_CASE("Port pool: a used pair rests, one that was not used is ready at once") {
   Strays strays;
   PortPool pool(0, 2, 1, 2 * second_us, strays.time());

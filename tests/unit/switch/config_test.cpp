@@ -204,6 +204,32 @@ TEST_CASE("read_config: the jitter buffer has two bounds in order, and can be ta
   }
 }
 
+TEST_CASE("read_config: the backend of the relay, and what the kernel needs for it") {
+  const auto media = [](const std::string& keys) { return read(R"("media": {)" + keys + "}"); };
+  CHECK(media(R"("backend": "portable")").config.media_backend == MediaBackend::portable);
+  CHECK(media(R"("backend": "fast")").config.media_backend == MediaBackend::fast);
+  const auto kernel = media(R"("backend": "kernel", "kernel": {"interfaces": ["eth0", "eth1"],
+      "attach": "tc", "folder": "/sys/fs/bpf/other", "packets_per_s_max": 0})");
+  REQUIRE(kernel.errors.empty());
+  CHECK(kernel.config.media_backend == MediaBackend::kernel);
+  CHECK(kernel.config.media_kernel.interfaces == std::vector<std::string>{"eth0", "eth1"});
+  CHECK(kernel.config.media_kernel.attach == MediaAttach::tc);
+  CHECK(kernel.config.media_kernel.folder == "/sys/fs/bpf/other");
+  CHECK(kernel.config.media_kernel.packets_per_s_max == 0);
+  CHECK(pointers(media(R"("backend": "best")")) == Pointers{"/media/backend"});
+  CHECK(pointers(media(R"("backend": "kernel")")) == Pointers{"/media/kernel/interfaces"});
+  CHECK(pointers(media(R"("kernel": {})")) == Pointers{"/media/kernel"});
+  CHECK(pointers(media(R"("kernel": {"interfaces": []})")) == Pointers{"/media/kernel/interfaces"});
+  CHECK(pointers(media(R"("kernel": {"interfaces": ["a-name-of-16-chs"]})")) ==
+        Pointers{"/media/kernel/interfaces/0"});
+  CHECK(pointers(media(R"("kernel": {"interfaces": ["eth0"], "folder": "here",
+      "packets_per_s_max": 49})")) ==
+        Pointers{"/media/kernel/folder", "/media/kernel/packets_per_s_max"});
+  // Keys that nothing reads.
+  CHECK(pointers(media(R"("backend": "portable", "kernel": {"interfaces": ["eth0"]})")) ==
+        Pointers{"/media/kernel"});
+}
+
 TEST_CASE("read_config: recordings have a folder, a pattern and limits (M-15)") {
   CHECK_FALSE(read("\"cdr\": {}").config.recording);
   const auto plain = read(R"("recording": {})");
