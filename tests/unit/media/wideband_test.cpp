@@ -287,7 +287,7 @@ TEST_CASE(
   b.loop.send(b.phone, b.session.local_rtp(caller), other);
   REQUIRE(b.heard_by(b.vendor).size() == 1);
   CHECK(b.heard_by(b.vendor)[0].header.ssrc == 7);
-  b.run_ms(60);
+  b.run_ms(45);
   REQUIRE(b.heard_by(b.vendor).size() == 2);
   CHECK(b.heard_by(b.vendor)[1].header.ssrc == 8);
   b.loop.send(b.phone, b.session.local_rtp(caller), [&] {
