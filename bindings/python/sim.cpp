@@ -19,6 +19,30 @@ std::unique_ptr<Plan> from_keywords(const py::kwargs& values) {
   return plan;
 }
 
+SipTransport transport_of(const std::string& name) {
+  for (const SipTransport transport : {SipTransport::udp, SipTransport::tcp, SipTransport::tls,
+                                       SipTransport::ws, SipTransport::wss}) {
+    if (name == transport_name(transport)) return transport;
+  }
+  throw Failure{{ErrorCode::invalid_argument, "transport \"" + name + "\" is none"}};
+}
+
+/// A member that is encryption, by the names of the configuration.
+template <class Plan>
+void def_srtp(py::class_<Plan>& plans) {
+  plans.def_property(
+      "srtp", [](const Plan& plan) { return std::string(srtp_mode_name(plan.srtp)); },
+      [](Plan& plan, const std::string& name) {
+        for (const SrtpMode mode : {SrtpMode::off, SrtpMode::optional, SrtpMode::required}) {
+          if (name != srtp_mode_name(mode)) continue;
+          plan.srtp = mode;
+          return;
+        }
+        throw Failure{{ErrorCode::invalid_argument,
+                       "srtp \"" + name + "\" is not off, optional or required"}};
+      });
+}
+
 /// "IP", "IP:PORT", or "" for every address.
 SocketAddress link_end(const std::string& text) {
   if (text.empty()) return {};
@@ -31,8 +55,8 @@ SocketAddress link_end(const std::string& text) {
 // The interpreter lock is kept while a world runs: everything in it happens on this thread, its
 // callbacks into Python too.
 void bind_sim(py::module_& m) {
-  py::class_<DialPlan>(m, "DialPlan")
-      .def(py::init(&from_keywords<DialPlan>))
+  py::class_<DialPlan> dial_plan(m, "DialPlan");
+  dial_plan.def(py::init(&from_keywords<DialPlan>))
       .def_readwrite("destination", &DialPlan::destination)
       .def_readwrite("display", &DialPlan::display)
       .def_readwrite("username", &DialPlan::username)
@@ -52,10 +76,18 @@ void bind_sim(py::module_& m) {
       .def_readwrite("rel100", &DialPlan::rel100)
       .def_readwrite("requires_rel100", &DialPlan::requires_rel100)
       .def_readwrite("replaces", &DialPlan::replaces)
-      .def_readwrite("requires_replaces", &DialPlan::requires_replaces);
+      .def_readwrite("requires_replaces", &DialPlan::requires_replaces)
+      .def_readwrite("rtp_pattern", &DialPlan::rtp_pattern)
+      .def_readwrite("rtp_type", &DialPlan::rtp_type)
+      .def_readwrite("formats", &DialPlan::formats)
+      .def_property(
+          "transport",
+          [](const DialPlan& plan) { return std::string(transport_name(plan.transport)); },
+          [](DialPlan& plan, const std::string& name) { plan.transport = transport_of(name); });
+  def_srtp(dial_plan);
 
-  py::class_<AnswerPlan>(m, "AnswerPlan")
-      .def(py::init(&from_keywords<AnswerPlan>))
+  py::class_<AnswerPlan> answer_plan(m, "AnswerPlan");
+  answer_plan.def(py::init(&from_keywords<AnswerPlan>))
       .def_readwrite("responds", &AnswerPlan::responds)
       .def_readwrite("ring_after_us", &AnswerPlan::ring_after_us)
       .def_readwrite("ring_with_sdp", &AnswerPlan::ring_with_sdp)
@@ -77,7 +109,56 @@ void bind_sim(py::module_& m) {
       .def_readwrite("headers", &AnswerPlan::headers)
       .def_readwrite("session_timer_s", &AnswerPlan::session_timer_s)
       .def_readwrite("rel100", &AnswerPlan::rel100)
-      .def_readwrite("requires_rel100", &AnswerPlan::requires_rel100);
+      .def_readwrite("requires_rel100", &AnswerPlan::requires_rel100)
+      .def_readwrite("rtp_pattern", &AnswerPlan::rtp_pattern)
+      .def_readwrite("rtp_type", &AnswerPlan::rtp_type)
+      .def_readwrite("formats", &AnswerPlan::formats);
+  def_srtp(answer_plan);
+
+  py::class_<RegistrarPlan>(m, "RegistrarPlan")
+      .def(py::init(&from_keywords<RegistrarPlan>))
+      .def_readwrite("username", &RegistrarPlan::username)
+      .def_readwrite("password", &RegistrarPlan::password)
+      .def_readwrite("realm", &RegistrarPlan::realm)
+      .def_readwrite("status", &RegistrarPlan::status)
+      .def_readwrite("expires_s", &RegistrarPlan::expires_s)
+      .def_readwrite("min_expires_s", &RegistrarPlan::min_expires_s)
+      .def_readwrite("retry_after_s", &RegistrarPlan::retry_after_s);
+
+  py::class_<RawDatagram>(m, "RawDatagram")
+      .def_readonly("at_us", &RawDatagram::at_us)
+      .def_property_readonly("source", [](const RawDatagram& one) { return one.from.to_string(); })
+      .def_property_readonly("bytes", [](const RawDatagram& one) { return py::bytes(one.bytes); });
+
+  py::class_<RawEndpoint, std::unique_ptr<RawEndpoint, py::nodelete>>(m, "RawEndpoint")
+      .def(
+          "send",
+          [](RawEndpoint& e, const std::string& to, const py::bytes& bytes) {
+            e.send(take(SocketAddress::parse(to)), std::string(bytes));
+          },
+          "to"_a, "bytes"_a)
+      .def("received", [](const RawEndpoint& e) { return e.received(); })
+      .def("clear", &RawEndpoint::clear)
+      .def_property_readonly("address",
+                             [](const RawEndpoint& e) { return e.address().to_string(); });
+
+  py::class_<LadderEntry>(m, "LadderEntry")
+      .def_readonly("at_us", &LadderEntry::at_us)
+      .def_readonly("is_sent", &LadderEntry::is_sent)
+      .def_readonly("what", &LadderEntry::what)
+      .def_readonly("call_id", &LadderEntry::call_id);
+
+  py::class_<EndpointCounters>(m, "EndpointCounters")
+      .def_readonly("calls_out", &EndpointCounters::calls_out)
+      .def_readonly("calls_in", &EndpointCounters::calls_in)
+      .def_readonly("answered", &EndpointCounters::answered)
+      .def_readonly("refused", &EndpointCounters::refused)
+      .def_readonly("released", &EndpointCounters::released)
+      .def_readonly("calls_live", &EndpointCounters::calls_live)
+      .def_readonly("packets_sent", &EndpointCounters::packets_sent)
+      .def_readonly("packets_received", &EndpointCounters::packets_received)
+      .def_readonly("dialogs_live", &EndpointCounters::dialogs_live)
+      .def_readonly("transactions_live", &EndpointCounters::transactions_live);
 
   py::class_<LinkSettings>(m, "LinkSettings")
       .def(py::init(&from_keywords<LinkSettings>))
@@ -132,6 +213,16 @@ void bind_sim(py::module_& m) {
       .def("replaces", &EndpointCall::replaces)
       .def("set_reoffer_status", &EndpointCall::set_reoffer_status, "status"_a)
       .def("set_request_status", &EndpointCall::set_request_status, "status"_a)
+      .def("set_reoffer_sdp", &EndpointCall::set_reoffer_sdp, "sdp"_a)
+      .def("rekey", &EndpointCall::rekey)
+      .def("count", [](const EndpointCall& c, const std::string& event) { return c.count(event); })
+      .def_property_readonly("retry_after_s", &EndpointCall::retry_after_s)
+      .def_property_readonly("product", &EndpointCall::product)
+      .def_property_readonly("received_type", &EndpointCall::received_type)
+      .def_property_readonly("received_pattern", &EndpointCall::received_pattern)
+      .def_property_readonly("received_keys", &EndpointCall::received_keys)
+      .def_property_readonly("is_encrypted", &EndpointCall::is_encrypted)
+      .def_property_readonly("srtp_failures", &EndpointCall::srtp_failures)
       .def_property_readonly("last_body", &EndpointCall::last_body)
       .def("press_key", &EndpointCall::press_key, "key"_a, "duration_ms"_a = 100)
       .def("start_rtp", &EndpointCall::start_rtp)
@@ -188,10 +279,16 @@ void bind_sim(py::module_& m) {
           "plan"_a, "callee"_a = py::none())
       .def(
           "register_user",
-          [](Endpoint& e, const std::string& user, const std::string& password, int expires_s) {
-            e.register_user(user, password, expires_s);
+          [](Endpoint& e, const std::string& user, const std::string& password, int expires_s,
+             const std::string& transport) {
+            e.register_user(user, password, expires_s, transport_of(transport));
           },
-          "user"_a, "password"_a, "expires_s"_a = 3600)
+          "user"_a, "password"_a, "expires_s"_a = 3600, "transport"_a = "udp")
+      .def("registration_expires_s", &Endpoint::registration_expires_s, "user"_a)
+      .def("accept_registrations", &Endpoint::accept_registrations, "plan"_a)
+      .def_property_readonly("registered_contact", &Endpoint::registered_contact)
+      .def("ladder", [](const Endpoint& e) { return e.ladder(); })
+      .def_property_readonly("counters", &Endpoint::counters)
       .def("registration_status", &Endpoint::registration_status, "user"_a)
       .def("calls", &Endpoint::calls)
       .def("last_call", &Endpoint::last_call)
@@ -265,15 +362,23 @@ void bind_sim(py::module_& m) {
           "victim"_a)
       .def(
           "add_endpoint",
-          [](World& world, std::string address, std::string peer, std::string product) {
+          [](World& world, std::string address, std::string peer, std::string product,
+             bool is_browser) {
             EndpointConfig config;
             config.address = std::move(address);
             config.peer = std::move(peer);
             config.product = std::move(product);
+            config.is_browser = is_browser;
             return take(world.add_endpoint(config));
           },
-          "address"_a, "peer"_a = "", "product"_a = "endpoint",
-          py::return_value_policy::reference_internal)
+          "address"_a, "peer"_a = "", "product"_a = "endpoint", py::kw_only(),
+          "is_browser"_a = false, py::return_value_policy::reference_internal)
+      .def(
+          "add_raw_endpoint",
+          [](World& world, const std::string& address) {
+            return take(world.add_raw_endpoint(address));
+          },
+          "address"_a, py::return_value_policy::reference_internal)
       .def(
           "add_lrn_server",
           [](World& world, const std::string& address, const std::string& kind) {

@@ -2456,7 +2456,10 @@ typedef struct tandem_world tandem_world;
 typedef struct tandem_endpoint tandem_endpoint; /* belongs to its world; never destroyed alone */
 typedef struct tandem_endpoint_call tandem_endpoint_call;
 
-/* How an endpoint makes a call. */
+/* Encryption of an endpoint's media (SDES): none, offered or taken, insisted on. */
+enum { TANDEM_SIM_SRTP_OFF = 0, TANDEM_SIM_SRTP_OPTIONAL = 1, TANDEM_SIM_SRTP_REQUIRED = 2 };
+
+/* How an endpoint makes a call. Texts may be NULL. */
 typedef struct tandem_dial_plan {
   size_t struct_size;
   const char* destination; /* "IP:PORT"; NULL: the peer of the endpoint */
@@ -2465,9 +2468,31 @@ typedef struct tandem_dial_plan {
   int32_t send_rtp;
   int64_t cancel_after_us;  /* CANCEL so long after the INVITE; -1: no */
   int64_t hang_up_after_us; /* BYE so long after the answer; -1: no */
+  const char* transport;    /* "udp" (NULL), "tcp", "tls", "ws", "wss" */
+  const char* display;      /* display name of the From */
+  const char* sdp;          /* offer; NULL: one G.711 stream at a port of the endpoint */
+  const char* content_type; /* of `sdp`; NULL: application/sdp */
+  const char* formats;      /* of its own description; NULL: "0 8 101" */
+  const char* headers;      /* further ones of the INVITE, "Name: value", a line each */
+  const char* replaces;     /* tandem_endpoint_call_replaces() (RFC 3891) */
+  const char* rn;           /* with `npdi`: where the number is (RFC 4694) */
+  int32_t npdi;             /* the Request-URI says that the number was looked up */
+  int32_t requires_replaces;
+  int32_t delayed_offer;   /* the INVITE has none, the 200 brings it */
+  int32_t ptime_ms;        /* 10..200; 0: 20 */
+  int32_t rtp_pattern;     /* every byte of the payload, 1..255; 0: 0xD5 */
+  int32_t rtp_type;        /* payload type of what it sends, 0..127 */
+  int32_t max_forwards;    /* 1..255; 0: 70 */
+  int32_t session_timer_s; /* 90..7200 (RFC 4028); 0: it speaks none */
+  int32_t rel100;          /* takes provisional responses reliably (RFC 3262) ... */
+  int32_t requires_rel100; /* ... and wants them so */
+  int32_t srtp;            /* TANDEM_SIM_SRTP_* */
 } tandem_dial_plan;
-#define TANDEM_DIAL_PLAN_INIT \
-  { sizeof(tandem_dial_plan), NULL, NULL, NULL, 0, -1, -1 }
+#define TANDEM_DIAL_PLAN_INIT                                                                  \
+  {                                                                                            \
+    sizeof(tandem_dial_plan), NULL, NULL, NULL, 0, -1, -1, NULL, NULL, NULL, NULL, NULL, NULL, \
+        NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                            \
+  }
 
 /* What an endpoint does with a call that arrives; times count from the arrival. */
 typedef struct tandem_answer_plan {
@@ -2479,9 +2504,31 @@ typedef struct tandem_answer_plan {
   int64_t answer_after_us;   /* 200, or `status` */
   int64_t hang_up_after_us;  /* BYE so long after the answer; -1: no */
   int32_t send_rtp;
+  const char* sdp;      /* NULL: one G.711 stream at a port of the endpoint */
+  const char* formats;  /* NULL: "0 8 101" */
+  const char* username; /* not NULL: the caller must authenticate (401) */
+  const char* password;
+  const char* realm;            /* NULL: "vendor" */
+  const char* headers;          /* of the 200 or the refusal, "Name: value", a line each */
+  int32_t ring_with_sdp;        /* the 180 carries a description */
+  int32_t progress_status;      /* 101..199; 0: 183 */
+  int32_t progress_without_sdp; /* that response carries none */
+  int32_t answer_without_sdp;   /* the 200 has no body: what the 18x said holds */
+  int32_t q850_cause;           /* Reason of a refusal (RFC 3326); 0: none */
+  int32_t retry_after_s;        /* of a refusal; 0: none */
+  int32_t ptime_ms;             /* 10..200; 0: 20 */
+  int32_t rtp_pattern;          /* every byte of the payload, 1..255; 0: 0x2A */
+  int32_t rtp_type;
+  int32_t session_timer_s; /* as of a dial plan */
+  int32_t rel100;          /* sends them reliably to who can take it so; ... */
+  int32_t requires_rel100; /* ... others are refused with 421 */
+  int32_t srtp;            /* TANDEM_SIM_SRTP_* */
 } tandem_answer_plan;
-#define TANDEM_ANSWER_PLAN_INIT \
-  { sizeof(tandem_answer_plan), 0, 200, -1, -1, 0, -1, 0 }
+#define TANDEM_ANSWER_PLAN_INIT                                                                  \
+  {                                                                                              \
+    sizeof(tandem_answer_plan), 0, 200, -1, -1, 0, -1, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                       \
+  }
 
 TANDEM_API int tandem_world_create(uint64_t seed, tandem_world** out); /* Since 0.1. */
 /* A switch in virtual time, not yet started; destroy it before the world. `hooks` as in
@@ -2495,8 +2542,46 @@ TANDEM_API int tandem_world_crash(tandem_world* world, tandem_switch* victim);
    answers). Errors: INVALID_ARGUMENT, ALREADY_EXISTS. Since 0.1. */
 TANDEM_API int tandem_world_add_endpoint(tandem_world* world, const char* address, const char* peer,
                                          tandem_endpoint** out);
+/* A UDP port of raw bytes at "IP:PORT". Belongs to its world. Errors: INVALID_ARGUMENT,
+   ALREADY_EXISTS. Since 0.1. */
+typedef struct tandem_raw_endpoint tandem_raw_endpoint;
+TANDEM_API int tandem_world_add_raw_endpoint(tandem_world* world, const char* address,
+                                             tandem_raw_endpoint** out);
+/* To "IP:PORT". Since 0.1. */
+TANDEM_API int tandem_raw_endpoint_send(tandem_raw_endpoint* endpoint, const char* to,
+                                        const void* bytes, size_t count);
+/* Datagrams that came; 0 for NULL. Since 0.1. */
+TANDEM_API size_t tandem_raw_endpoint_received(const tandem_raw_endpoint* endpoint);
+/* One of them: where it came from, when (monotonic), its bytes; results may be NULL. The bytes end
+   with the next run of the world or tandem_raw_endpoint_clear(). Errors: NOT_FOUND. Since 0.1. */
+TANDEM_API int tandem_raw_endpoint_datagram(const tandem_raw_endpoint* endpoint, size_t index,
+                                            tandem_address* from, int64_t* at_us,
+                                            const void** bytes, size_t* count);
+TANDEM_API void tandem_raw_endpoint_clear(tandem_raw_endpoint* endpoint); /* Since 0.1. */
 /* Since 0.1. */
 TANDEM_API int tandem_world_run_for(tandem_world* world, int64_t us);
+/* Runs until `done` gives anything but 0; it is asked before the first and after every turn, on
+   this thread, and may not run the world. Errors: TIMEOUT. Since 0.1. */
+TANDEM_API int tandem_world_run_until(tandem_world* world, int (*done)(void* user), void* user,
+                                      int64_t limit_us);
+/* Moves the wall clock alone, either way. Since 0.1. */
+TANDEM_API int tandem_world_step_wall(tandem_world* world, int64_t step_us);
+/* Between two addresses, both ways; heal takes it back. Errors: INVALID_ARGUMENT, LIMIT. Since 0.1.
+ */
+TANDEM_API int tandem_world_partition(tandem_world* world, const char* a, const char* b);
+TANDEM_API int tandem_world_heal(tandem_world* world, const char* a, const char* b);
+/* Hash over all that was delivered so far: equal runs have equal ones; 0 for NULL. Since 0.1. */
+TANDEM_API uint64_t tandem_world_trace_hash(const tandem_world* world);
+/* Keeps a copy of every datagram from now on, up to `bytes_max`; 0 ends it. Since 0.1. */
+TANDEM_API int tandem_world_capture(tandem_world* world, size_t bytes_max);
+/* Errors: IO. Since 0.1. */
+TANDEM_API int tandem_world_write_pcap(const tandem_world* world, const char* path);
+/* While full, every write fails as a full disk's does. Since 0.1. */
+TANDEM_API int tandem_world_set_disk_full(tandem_world* world, int32_t is_full);
+/* Content of a file on the world's disk. Errors: NOT_FOUND. Since 0.1. */
+TANDEM_API int tandem_world_read_file(const tandem_world* world, const char* path,
+                                      tandem_text** out);
+TANDEM_API int tandem_world_clear_cdrs(tandem_world* world); /* Since 0.1. */
 /* Runs until no call, dialog or transaction is left and every record is in tandem_world_cdrs().
    Errors: TIMEOUT (`limit_us` of virtual time passed). Since 0.1. */
 TANDEM_API int tandem_world_run_until_idle(tandem_world* world, int64_t limit_us);
@@ -2542,6 +2627,22 @@ TANDEM_API int tandem_endpoint_register(tandem_endpoint* endpoint, const char* u
 /* Final status of the last REGISTER of `user`; 0: none came yet, and for NULL. Since 0.1. */
 TANDEM_API int32_t tandem_endpoint_registration_status(const tandem_endpoint* endpoint,
                                                        const char* user);
+/* Takes registrations of `username` from now on, as a carrier does (R-25). `status`: 200, or
+   300..699 to refuse everybody. Since 0.1. */
+TANDEM_API int tandem_endpoint_accept_registrations(tandem_endpoint* endpoint, const char* username,
+                                                    const char* password, int32_t status,
+                                                    int32_t expires_s);
+/* Contact that registered last; "": none, or it was taken back. Since 0.1. */
+TANDEM_API int tandem_endpoint_registered_contact(const tandem_endpoint* endpoint,
+                                                  tandem_text** out);
+/* Messages on UDP with that label or the first word of it, "INVITE", "200 BYE", "180"; 0 for NULL.
+   Since 0.1. */
+TANDEM_API uint64_t tandem_endpoint_sent(const tandem_endpoint* endpoint, const char* what);
+TANDEM_API uint64_t tandem_endpoint_received(const tandem_endpoint* endpoint, const char* what);
+TANDEM_API int tandem_endpoint_clear_ladder(tandem_endpoint* endpoint); /* Since 0.1. */
+/* Nothing comes from it or reaches it any more, as when its power is cut; 0: it is back. Since 0.1.
+ */
+TANDEM_API int tandem_endpoint_set_silent(tandem_endpoint* endpoint, int32_t is_silent);
 /* The last call that it made or got. Errors: NOT_FOUND. Since 0.1. */
 TANDEM_API int tandem_endpoint_last_call(const tandem_endpoint* endpoint,
                                          tandem_endpoint_call** out);
@@ -2559,6 +2660,15 @@ TANDEM_API int32_t tandem_endpoint_call_state(const tandem_endpoint_call* call);
 /* Final status; 0: none came or was sent yet. Since 0.1. */
 TANDEM_API int32_t tandem_endpoint_call_status(const tandem_endpoint_call* call);
 TANDEM_API int tandem_endpoint_call_hang_up(tandem_endpoint_call* call); /* Since 0.1. */
+/* The same with a Reason header (RFC 3326); 0: without. Since 0.1. */
+TANDEM_API int tandem_endpoint_call_hang_up_with(tandem_endpoint_call* call, int32_t q850_cause);
+TANDEM_API int tandem_endpoint_call_cancel(tandem_endpoint_call* call); /* Since 0.1. */
+/* Of a call that arrived, beside its plan. Since 0.1. */
+TANDEM_API int tandem_endpoint_call_ring(tandem_endpoint_call* call, int32_t status,
+                                         int32_t with_sdp);
+TANDEM_API int tandem_endpoint_call_answer(tandem_endpoint_call* call);
+TANDEM_API int tandem_endpoint_call_reject(tandem_endpoint_call* call, int32_t status,
+                                           int32_t q850_cause, int32_t retry_after_s);
 /* Requests inside the dialog: re-INVITE and UPDATE with a description (NULL: what was sent last),
    any other method with a body (`content_type` NULL: without one). They are answered in later
    turns; tandem_endpoint_call_events() tells how. Since 0.1. */
@@ -2568,6 +2678,54 @@ TANDEM_API int tandem_endpoint_call_request(tandem_endpoint_call* call, const ch
                                             const char* content_type, const char* body);
 TANDEM_API int tandem_endpoint_call_hold(tandem_endpoint_call* call);   /* Since 0.1. */
 TANDEM_API int tandem_endpoint_call_resume(tandem_endpoint_call* call); /* Since 0.1. */
+TANDEM_API int tandem_endpoint_call_reinvite_without_offer(tandem_endpoint_call* call);
+/* REFER (RFC 3515): to what Refer-To says, or to the other party of `to` (RFC 3891). Since 0.1. */
+TANDEM_API int tandem_endpoint_call_refer(tandem_endpoint_call* call, const char* target);
+TANDEM_API int tandem_endpoint_call_refer_to(tandem_endpoint_call* call,
+                                             const tandem_endpoint_call* to);
+/* For `replaces` of a dial plan: takes this end's place in the switch; "": the call is over. Since
+   0.1. */
+TANDEM_API int tandem_endpoint_call_replaces(const tandem_endpoint_call* call, tandem_text** out);
+/* How it answers later re-INVITEs and UPDATEs, with what description (NULL: as its plan says), and
+   other requests. Since 0.1. */
+TANDEM_API int tandem_endpoint_call_set_reoffer(tandem_endpoint_call* call, int32_t status,
+                                                const char* sdp);
+TANDEM_API int tandem_endpoint_call_set_request_status(tandem_endpoint_call* call, int32_t status);
+/* Presses a key in RTP (RFC 4733, payload type 101). Since 0.1. */
+TANDEM_API int tandem_endpoint_call_press_key(tandem_endpoint_call* call, char key,
+                                              uint32_t duration_ms);
+TANDEM_API int tandem_endpoint_call_start_rtp(tandem_endpoint_call* call); /* Since 0.1. */
+TANDEM_API int tandem_endpoint_call_stop_rtp(tandem_endpoint_call* call);  /* Since 0.1. */
+TANDEM_API int tandem_endpoint_call_rekey(tandem_endpoint_call* call); /* new keys. Since 0.1. */
+
+/* A call as its endpoint sees it. Texts live as long as the handle and the state that they tell of:
+   until the world runs again. */
+typedef struct tandem_endpoint_call_view {
+  size_t struct_size;
+  const char *call_id, *caller, *display, *callee, *product;
+  const char* rn;      /* of the Request-URI of an arriving INVITE (RFC 4694) */
+  int32_t npdi;        /* likewise */
+  int32_t is_answered; /* it is, or was */
+  int32_t q850_cause;  /* of the Reason header that ended it; 16 for a BYE without one */
+  int32_t retry_after_s;
+  const char *local_sdp, *remote_sdp; /* sent and received last */
+  const char* last_body;              /* of the last request or its response */
+  const char* received_keys;          /* telephone events of payload type 101 */
+  int32_t received_type;              /* payload type of the last RTP packet; -1: none came */
+  int32_t received_pattern;           /* its last byte; -1 */
+  int32_t is_encrypted;               /* both ends have keys */
+  uint64_t srtp_failures;             /* packets that its key did not fit */
+} tandem_endpoint_call_view;
+#define TANDEM_ENDPOINT_CALL_VIEW_INIT                                                             \
+  {                                                                                                \
+    sizeof(tandem_endpoint_call_view), NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL, NULL, \
+        NULL, NULL, 0, 0, 0, 0                                                                     \
+  }
+TANDEM_API int tandem_endpoint_call_look(const tandem_endpoint_call* call,
+                                         tandem_endpoint_call_view* out); /* Since 0.1. */
+/* Header lines of an arriving INVITE, or of the final response to ours, "Name: value", beyond
+   dialog, routing and content. Since 0.1. */
+TANDEM_API int tandem_endpoint_call_headers(const tandem_endpoint_call* call, tandem_text** lines);
 /* What happened to the call, a line each: "180", "answer", "update", "INFO", "result 200", ...
    Since 0.1. */
 TANDEM_API int tandem_endpoint_call_events(const tandem_endpoint_call* call, tandem_text** lines);

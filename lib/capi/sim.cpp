@@ -1,5 +1,5 @@
 // The test kit.
-#include "tandem/sim.hpp"
+#include "capi/sim.hpp"
 
 #include "capi/config.hpp"
 #include "capi/values.hpp"
@@ -7,52 +7,9 @@
 using namespace tandem;
 using namespace tandem::capi;
 
-struct tandem_endpoint {
-  sim::Endpoint* body;  // owned by its world
-};
-struct tandem_endpoint_call {
-  std::shared_ptr<sim::EndpointCall> body;
-};
-struct tandem_world {
-  explicit tandem_world(const sim::WorldOptions& options) : body(options) {}
-  std::vector<std::unique_ptr<tandem_endpoint>> endpoints;
-  sim::World body;
-};
-
 static_assert(TANDEM_CALL_OVER == static_cast<int>(sim::EndpointCallState::over));
 
 namespace {
-
-Result<sim::DialPlan> read_dial_plan(const tandem_dial_plan* given) {
-  sim::DialPlan plan;
-  if (given == nullptr) return plan;
-  const auto read = read_struct(given, "tandem_dial_plan");
-  if (!read) return read.error();
-  plan.destination = copy(read->destination);
-  plan.username = copy(read->username);
-  plan.password = copy(read->password);
-  plan.send_rtp = read->send_rtp != 0;
-  plan.cancel_after_us = read->cancel_after_us;
-  plan.hang_up_after_us = read->hang_up_after_us;
-  return plan;
-}
-
-Result<sim::AnswerPlan> read_answer_plan(const tandem_answer_plan* given) {
-  const auto read = read_struct(given, "tandem_answer_plan");
-  if (!read) return read.error();
-  if (read->status != 200 && (read->status < 300 || read->status > 699))
-    return Error{ErrorCode::invalid_argument,
-                 "status " + std::to_string(read->status) + " is neither 200 nor 300..699"};
-  sim::AnswerPlan plan;
-  plan.responds = read->is_silent == 0;
-  plan.status = read->status;
-  plan.ring_after_us = read->ring_after_us;
-  plan.progress_after_us = read->progress_after_us;
-  plan.answer_after_us = read->answer_after_us;
-  plan.hang_up_after_us = read->hang_up_after_us;
-  plan.send_rtp = read->send_rtp != 0;
-  return plan;
-}
 
 Result<sim::LinkSettings> read_link(const tandem_link_settings* given) {
   const auto read = read_struct(given, "tandem_link_settings");

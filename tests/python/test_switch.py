@@ -393,6 +393,93 @@ def test_codecs_are_negotiated_by_settings() -> None:
     switch.close()
 
 
+def test_endpoints_speak_what_their_plans_say() -> None:
+    """SRTP of one side, keys, changes of the session, raw bytes; T.38 that a side refuses (M-11)."""
+    config = sim_config()
+    config["sip"]["listen"].append("tcp:10.0.0.1:5060")
+    provision = config["provision"]
+    provision["customer_gateways"][0]["sip"] = {"srtp": "required", "srtp_any_transport": True, "t38": False}
+    world = sim.World(seed=7)
+    switch = world.create_switch(config)
+    switch.start()
+    vendor = world.add_endpoint("10.0.0.9:5060")
+    customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+    vendor.set_plan(sim.AnswerPlan(formats="8 101", rtp_type=8, rtp_pattern=0x33, send_rtp=True))
+    plan = sim.DialPlan(formats="8 101", rtp_type=8, rtp_pattern=0x44, send_rtp=True, srtp="required", transport="tcp")
+    assert (plan.srtp, plan.transport, sim.AnswerPlan().srtp) == ("required", "tcp", "off")
+    with pytest.raises(tandem.Error, match="pigeon"):
+        sim.DialPlan(transport="pigeon")
+    with pytest.raises(tandem.Error, match="maybe"):
+        sim.AnswerPlan(srtp="maybe")
+    call = customer.dial("442079460000", plan=plan)
+    assert world.run_until(lambda: call.was_answered, 10_000_000)
+    (far,) = vendor.calls()
+    world.run_for_us(1_000_000)
+    call.press_key("5")
+    call.rekey()
+    world.run_for_us(1_000_000)
+    assert call.is_encrypted and not far.is_encrypted and call.srtp_failures == 0
+    assert (far.received_keys, far.received_type, far.received_pattern) == ("5", 8, 0x44)
+    assert call.received_pattern == 0x33 and call.count("reoffer 200") == 1
+    fax = "v=0\r\no=- 1 9 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=image 7000 udptl t38\r\n"
+    far.reinvite(fax)
+    world.run_for_us(500_000)
+    assert far.count("reoffer 488") == 1 and call.count("reinvite") == 0
+    assert vendor.counters.calls_in == 1 and vendor.counters.packets_received > 50
+    assert any(entry.what == "INVITE" and not entry.is_sent for entry in vendor.ladder())
+    call.hang_up()
+    assert world.run_until_idle()
+    assert world.cdrs()[0].end_reason == "NormalCallClearing"
+    one, two = world.add_raw_endpoint("10.0.0.5:4000"), world.add_raw_endpoint("10.0.0.6:4000")
+    one.send("10.0.0.6:4000", b"\x00hi")
+    world.run_for_us(10_000)
+    (datagram,) = two.received()
+    assert (datagram.bytes, datagram.source) == (b"\x00hi", "10.0.0.5:4000")
+    two.clear()
+    assert two.received() == []
+    carrier = world.add_endpoint("10.0.0.20:5060")
+    carrier.accept_registrations(sim.RegistrarPlan(username="u", password="p", expires_s=60))
+    client = world.add_endpoint("10.0.0.21:5060", peer="10.0.0.20:5060")
+    client.register_user("u", "p")
+    assert world.run_until(lambda: client.registration_status("u") != 0, 10_000_000)
+    assert client.registration_status("u") == 200 and client.registration_expires_s("u") == 60
+    assert "10.0.0.21" in carrier.registered_contact
+    switch.close()
+
+
+def test_reminders_and_fences() -> None:
+    """M-14 before the money ends; S-01 by the address of the caller."""
+    config = sim_config()
+    provision = config["provision"]
+    provision["accounts"][0].update(balance="1.00", reminder={"sound": "tone:warning", "before_s": 20})
+    provision["rate_decks"][0]["rates"][0].update(first_s=1, next_s=1)
+    provision["geofence_areas"] = [{"id": "lan", "ranges": ["10.0.0.0/24"]}, {"id": "far", "ranges": ["10.9.0.0/16"]}]
+    provision["customer_gateways"][0]["geofence"] = {"mode": "allow", "areas": ["lan"]}
+    world = sim.World(seed=7)
+    switch = world.create_switch(config)
+    switch.start()
+    vendor = world.add_endpoint("10.0.0.9:5060")
+    customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+    vendor.set_plan(sim.AnswerPlan(send_rtp=True, rtp_pattern=0x33))
+    call = customer.dial("442079460000", plan=sim.DialPlan(send_rtp=True))
+    assert world.run_until(lambda: call.was_answered, 10_000_000)
+    world.run_for_us(1_000_000)
+    begin = world.monotonic_us
+    assert world.run_until(lambda: call.received_pattern != 0x33, 98_000_000)
+    assert 78_000_000 <= world.monotonic_us - begin <= 81_000_000
+    assert world.run_until_idle()
+    assert world.cdrs()[-1].end_reason == "BalanceExhausted"
+    provision["customer_gateways"][0]["geofence"]["areas"] = ["far"]
+    switch.reload(config)
+    call = customer.dial("442079460000")
+    world.run_for_us(1_000_000)
+    assert call.status == 403
+    provision["customer_gateways"][0]["geofence"]["areas"] = ["nowhere"]
+    with pytest.raises(tandem.Error, match="nowhere"):
+        world.create_switch(config)
+    switch.close()
+
+
 def test_a_phone_registers_and_is_called() -> None:
     """P-05, T-01, S-08."""
     config = sim_config()

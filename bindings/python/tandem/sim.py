@@ -15,10 +15,38 @@ from __future__ import annotations
 from typing import Optional, Sequence
 
 from . import _tandem
-from ._tandem import AnswerPlan, DialPlan, DnsServer, Endpoint, EndpointCall, LinkSettings, LrnServer, PolicyAnswer
+from ._tandem import (
+    AnswerPlan,
+    DialPlan,
+    DnsServer,
+    Endpoint,
+    EndpointCall,
+    EndpointCounters,
+    LadderEntry,
+    LinkSettings,
+    LrnServer,
+    PolicyAnswer,
+    RawDatagram,
+    RawEndpoint,
+    RegistrarPlan,
+)
 from .switch import CdrSink, ConfigSource, LrnCallback, PolicyCallback, Switch, make_options, to_config
 
-__all__ = ["AnswerPlan", "DialPlan", "DnsServer", "Endpoint", "EndpointCall", "LinkSettings", "LrnServer", "World"]
+__all__ = [
+    "AnswerPlan",
+    "DialPlan",
+    "DnsServer",
+    "Endpoint",
+    "EndpointCall",
+    "EndpointCounters",
+    "LadderEntry",
+    "LinkSettings",
+    "LrnServer",
+    "RawDatagram",
+    "RawEndpoint",
+    "RegistrarPlan",
+    "World",
+]
 
 
 class World(_tandem.World):
