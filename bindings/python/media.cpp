@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "binding.hpp"
+#include "tandem/audio_tap.hpp"
 #include "tandem/media_recorder.hpp"
 #include "tandem/media_relay.hpp"
 
@@ -224,6 +225,37 @@ void bind_media(py::module_& m) {
     return names;
   });
 
+  py::class_<TappedAudio>(m, "TappedAudio", py::buffer_protocol())
+      .def_buffer([](TappedAudio& audio) {
+        return py::buffer_info(audio.samples.data(), sizeof(std::int16_t),
+                               py::format_descriptor<std::int16_t>::format(), 1,
+                               {static_cast<py::ssize_t>(audio.samples.size())},
+                               {static_cast<py::ssize_t>(sizeof(std::int16_t))}, true);
+      })
+      .def_readonly("side", &TappedAudio::side)
+      .def_readonly("at_us", &TappedAudio::at_us)
+      .def_readonly("ssrc", &TappedAudio::ssrc)
+      .def_readonly("timestamp", &TappedAudio::timestamp)
+      .def_readonly("sequence", &TappedAudio::sequence)
+      .def_property_readonly("samples",
+                             [](const py::object& self) { return py::memoryview(self); });
+
+  py::class_<AudioTap>(m, "AudioTap")
+      .def(
+          "take",
+          [](AudioTap& tap, std::size_t packets_max) {
+            std::vector<TappedAudio> taken;
+            TappedAudio next;
+            while (taken.size() < packets_max && tap.take(next))
+              taken.push_back(std::move(next));
+            return taken;
+          },
+          "packets_max"_a = 1024)
+      .def("end", &AudioTap::end)
+      .def_property_readonly("skipped", &AudioTap::skipped)
+      .def_property_readonly("dropped", &AudioTap::dropped)
+      .def_property_readonly("is_over", &AudioTap::is_over);
+
   py::class_<MediaSession>(m, "MediaSession")
       .def("local_rtp", of_open(&MediaSession::local_rtp), "side"_a)
       .def("local_rtcp", of_open(&MediaSession::local_rtcp), "side"_a)
@@ -279,6 +311,15 @@ void bind_media(py::module_& m) {
           [](MediaSession& s, std::size_t buffer_bytes) { return take(open(s).tap(buffer_bytes)); },
           "buffer_bytes"_a = 65'536)
       .def("untap", of_open(&MediaSession::untap))
+      .def(
+          "tap_audio",
+          [](MediaSession& s, const std::optional<MediaAudio>& caller,
+             const std::optional<MediaAudio>& callee, std::size_t buffer_bytes) {
+            return take(AudioTap::of(open(s), caller.value_or(MediaAudio()),
+                                     callee.value_or(MediaAudio()), buffer_bytes));
+          },
+          py::kw_only(), "caller"_a = py::none(), "callee"_a = py::none(),
+          "buffer_bytes"_a = 65'536)
       .def(
           "set_audio",
           [](MediaSession& s, const MediaAudio& caller, const MediaAudio& callee) {

@@ -9,6 +9,8 @@ One command a line on standard input, answers and events as JSON lines on standa
     policy ID SIDE forward|block
     sources ID SIDE NETWORK,... only they may speak for a side
     record ID NAME              below the folder given with --record
+    listen ID CODEC TYPE        decodes what both sides send from now on
+    level ID                    how loud each side was since the last time it was asked
     stats ID                    what came from both sides, and why one is not heard
     close ID
     quit
@@ -17,6 +19,7 @@ Run it without --listen: it calls itself once over loopback and ends.
 """
 import argparse
 import json
+import math
 import socket
 import struct
 import sys
@@ -33,6 +36,7 @@ class Controller:
         self.relay, self.recorder, self.out = relay, recorder, out
         self.sessions: dict[str, tandem.MediaSession] = {}
         self.names: dict[int, str] = {}  # of sessions, by their tag
+        self.taps: dict[str, tandem.AudioTap] = {}
         self.lock = threading.Lock()  # of the output
 
     def say(self, **what: object) -> None:
@@ -94,6 +98,23 @@ class Controller:
             raise ValueError("no folder was given with --record")
         self.recorder.record(self.sessions[name], file)
 
+    def do_listen(self, name: str, codec: str, payload_type: str) -> None:
+        audio = tandem.MediaAudio(codec, int(payload_type))
+        self.taps[name] = self.sessions[name].tap_audio(caller=audio, callee=audio)
+
+    def do_level(self, name: str) -> None:
+        """Root mean square of the samples, in decibels below the loudest (dBFS); null: nothing was heard."""
+        squares = {side: [0, 0] for side in SIDES}
+        for packet in self.taps[name].take():
+            sum_and_count = squares[packet.side.name]
+            sum_and_count[0] += sum(sample * sample for sample in packet.samples)
+            sum_and_count[1] += len(packet.samples)
+        levels = {
+            side: round(10 * math.log10(max(total, 1) / count / 32768**2), 1) if count else None
+            for side, (total, count) in squares.items()
+        }
+        self.say(id=name, level_db=levels)
+
     def do_stats(self, name: str) -> None:
         sides = {}
         for side, value in SIDES.items():
@@ -105,6 +126,7 @@ class Controller:
         self.say(id=name, **sides)
 
     def do_close(self, name: str) -> None:
+        self.taps.pop(name, None)
         self.sessions.pop(name).close()
 
 
@@ -119,6 +141,7 @@ def call_itself(controller: Controller) -> None:
         controller.obey("open demo")
         controller.obey(f"remote demo callee 127.0.0.1:{ear.getsockname()[1]}")
         controller.obey("payloads demo caller 0=101")
+        controller.obey("listen demo PCMU 0")
         host, _, port = controller.sessions["demo"].local_rtp(SIDES["caller"]).partition(":")
         key = bytes([5, 0x8A, 3, 0x20])  # "5", its end, 800 units of the clock
         for sequence, (payload_type, payload) in enumerate([(0, bytes(160)), (101, key)], start=1):
@@ -127,6 +150,7 @@ def call_itself(controller: Controller) -> None:
             if ear.recv(2048) != packet:
                 raise SystemExit("the relay changed a packet")
             controller.tell_events(wait_us=5_000_000)
+        controller.obey("level demo")
         controller.obey("stats demo")
         controller.obey("close demo")
 

@@ -1651,6 +1651,34 @@ TANDEM_API int tandem_media_session_set_audio(tandem_media_session* session,
                                               const tandem_media_audio* caller,
                                               const tandem_media_audio* callee);
 TANDEM_API int tandem_media_session_clear_audio(tandem_media_session* session); /* Since 0.1. */
+/* What the sides say, decoded where it is taken: packets in the order in which they came, without a
+   jitter buffer. One thread at a time; may outlive its session. */
+typedef struct tandem_audio_tap tandem_audio_tap;
+typedef struct tandem_tapped_audio {
+  size_t struct_size;
+  int32_t side;  /* TANDEM_SIDE_* */
+  int64_t at_us; /* monotonic */
+  uint32_t ssrc, timestamp, sequence;
+  const int16_t* samples; /* at 8,000 Hz; until the next take */
+  size_t samples_count;
+} tandem_tapped_audio;
+#define TANDEM_TAPPED_AUDIO_INIT \
+  { sizeof(tandem_tapped_audio), 0, 0, 0, 0, 0, NULL, 0 }
+/* Each side by its codec and payload type; one without a codec is not heard. It is the tap of the
+   session. `buffer_bytes` as of tandem_media_tap_create(). Errors: INVALID_ARGUMENT, NOT_FOUND (a
+   codec that is not known), ALREADY_EXISTS. Since 0.1. */
+TANDEM_API int tandem_audio_tap_create(tandem_media_session* session,
+                                       const tandem_media_audio* caller,
+                                       const tandem_media_audio* callee, size_t buffer_bytes,
+                                       tandem_audio_tap** out);
+/* The next packet that can be decoded. Errors: NOT_FOUND (none waits). Since 0.1. */
+TANDEM_API int tandem_audio_tap_take(tandem_audio_tap* tap, tandem_tapped_audio* out);
+/* Packets of other payload types, or that could not be decoded; and those that found no room. NULL:
+   0. Since 0.1. */
+TANDEM_API uint64_t tandem_audio_tap_skipped(const tandem_audio_tap* tap);
+TANDEM_API uint64_t tandem_audio_tap_dropped(const tandem_audio_tap* tap);
+/* Ends the copying. NULL: no-op. Since 0.1. */
+TANDEM_API void tandem_audio_tap_destroy(tandem_audio_tap* tap);
 /* Plays a WAV file (one channel, 8,000 Hz, at most two minutes) or "tone:ringback/us" to a side;
    reads the file at once, so not for a loop. `until_heard`: the first packet of the other side ends
    it, else it covers them. Errors: WRONG_STATE (without set_audio), IO, INVALID_ARGUMENT,

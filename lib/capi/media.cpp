@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "capi/values.hpp"
+#include "tandem/audio_tap.hpp"
 #include "tandem/media_recorder.hpp"
 #include "tandem/media_relay.hpp"
 
@@ -33,6 +34,10 @@ struct tandem_media_session {
 struct tandem_media_tap {
   MediaTap body;
   TappedPacket packet{};
+};
+struct tandem_audio_tap {
+  AudioTap body;
+  TappedAudio audio{};
 };
 struct tandem_media_recorder {
   MediaRecorder body;
@@ -670,6 +675,54 @@ int tandem_media_session_clear_audio(tandem_media_session* session) {
     session->body.clear_audio();
     return TANDEM_OK;
   });
+}
+
+int tandem_audio_tap_create(tandem_media_session* session, const tandem_media_audio* caller,
+                            const tandem_media_audio* callee, size_t buffer_bytes,
+                            tandem_audio_tap** out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    TANDEM_CAPI_NOT_NULL(caller);
+    TANDEM_CAPI_NOT_NULL(callee);
+    TANDEM_CAPI_NOT_NULL(out);
+    const auto of_caller = read_audio(caller);
+    TANDEM_CAPI_TRY(of_caller);
+    const auto of_callee = read_audio(callee);
+    TANDEM_CAPI_TRY(of_callee);
+    auto tap = buffer_bytes == 0
+                   ? AudioTap::of(session->body, *of_caller, *of_callee)
+                   : AudioTap::of(session->body, *of_caller, *of_callee, buffer_bytes);
+    TANDEM_CAPI_TRY(tap);
+    *out = new tandem_audio_tap{std::move(*tap)};
+    return TANDEM_OK;
+  });
+}
+
+int tandem_audio_tap_take(tandem_audio_tap* tap, tandem_tapped_audio* out) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(tap);
+    TANDEM_CAPI_TRY(check_result_struct(out, "tandem_tapped_audio"));
+    TappedAudio& audio = tap->audio;
+    if (!tap->body.take(audio)) return fail(ErrorCode::not_found, "no packet waits");
+    write_struct(out,
+                 tandem_tapped_audio{sizeof(tandem_tapped_audio), static_cast<int32_t>(audio.side),
+                                     audio.at_us, audio.ssrc, audio.timestamp, audio.sequence,
+                                     audio.samples.data(), audio.samples.size()});
+    return TANDEM_OK;
+  });
+}
+
+uint64_t tandem_audio_tap_skipped(const tandem_audio_tap* tap) {
+  return tap == nullptr ? 0 : tap->body.skipped();
+}
+
+uint64_t tandem_audio_tap_dropped(const tandem_audio_tap* tap) {
+  return tap == nullptr ? 0 : tap->body.dropped();
+}
+
+void tandem_audio_tap_destroy(tandem_audio_tap* tap) {
+  if (tap != nullptr) tap->body.end();
+  delete tap;
 }
 
 int tandem_media_session_play(tandem_media_session* session, int32_t side, const char* source,

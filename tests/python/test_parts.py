@@ -429,6 +429,35 @@ def test_a_relay_says_which_backend_runs() -> None:
             tandem.MediaRelay("127.0.0.1", **wrong)  # type: ignore[arg-type]
 
 
+def test_a_tap_gives_decoded_audio_as_buffers() -> None:
+    caller = tandem.MediaSide.caller
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone, tandem.MediaRelay(
+        "127.0.0.1", ports=(42400, 42499), ready_pairs=4, nice=0, events_max=64
+    ) as relay, relay.open() as session:
+        phone.bind(("127.0.0.1", 0))
+        host, _, port = session.local_rtp(caller).partition(":")
+        session.set_payloads(caller, [8, 101], [101])
+        with pytest.raises(tandem.Error, match="no side"):
+            session.tap_audio()
+        tap = session.tap_audio(caller=tandem.MediaAudio("PCMA", 8))
+        with pytest.raises(tandem.Error):
+            session.tap()  # it is the tap of the session
+        for sequence, (payload_type, payload) in enumerate(
+            [(8, bytes([0xAA, 0x2A, 0xD5])), (13, b"\x00"), (101, bytes([11, 0x8A, 3, 0x20]))], start=1
+        ):
+            phone.sendto(struct.pack("!BBHII", 0x80, payload_type, sequence, 160 * sequence, 7) + payload, (host, int(port)))
+        while relay.take_events(wait_us=5_000_000)[-1].kind != "digit":
+            pass
+        (audio,) = tap.take()
+        assert (audio.side, audio.sequence, audio.timestamp, audio.ssrc) == (caller, 1, 160, 7)
+        assert audio.samples.format == "h" and audio.samples.readonly and audio.samples.nbytes == 6
+        loud, low, silence = audio.samples.tolist()
+        assert loud == -low and abs(loud) == 32256 and abs(silence) == 8
+        assert memoryview(audio) == audio.samples and tap.skipped == 2 and tap.dropped == 0
+        session.close()
+        assert tap.is_over and tap.take() == []
+
+
 def test_the_relay_tells_taps_and_records(tmp_path: Path) -> None:
     caller, callee = tandem.MediaSide.caller, tandem.MediaSide.callee
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone, tandem.MediaRelay(

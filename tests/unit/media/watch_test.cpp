@@ -1,11 +1,14 @@
 // What the relay tells of a session: events, causes, fences, taps. On a simulated loop.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "media/relay.hpp"
+#include "tandem/audio_tap.hpp"
 #include "unit/media/fake_loop.hpp"
 #include "unit/media/rtp_packet.hpp"
 
@@ -359,6 +362,49 @@ TEST_CASE("Tap: both sides are copied as they came, in order; what finds no room
   REQUIRE(again);
   w.session.close();
   CHECK(again->is_over());
+}
+
+TEST_CASE("Audio tap: what both sides say is decoded where it is taken, the rest is counted") {
+  Watched w;
+  MediaAudio alaw, mulaw;
+  alaw.codec = find_audio_codec("PCMA");
+  alaw.payload_type = 8;
+  mulaw.codec = find_audio_codec("PCMU");
+  CHECK(AudioTap::of(w.session, {}, {}).error().code == ErrorCode::invalid_argument);
+  auto tap = AudioTap::of(w.session, alaw, mulaw);
+  REQUIRE(tap);
+  CHECK(w.session.tap().error().code == ErrorCode::already_exists);
+  const auto packet = [](std::uint8_t type, std::uint16_t sequence, std::uint32_t ssrc, char fill) {
+    std::string bytes = rtp_packet(sequence, sequence * 160U, ssrc);
+    bytes[1] = static_cast<char>(type);
+    std::fill(bytes.begin() + 12, bytes.end(), fill);
+    return bytes;
+  };
+  w.loop.send(w.phone, w.session.local_rtp(caller), packet(8, 1, 7, '\xAA'));
+  w.loop.send(w.phone, w.session.local_rtp(caller), packet(13, 2, 7, '\0'));
+  w.loop.send(w.vendor, w.session.local_rtp(callee), packet(0, 9, 5, '\0'));
+  w.loop.send(w.phone, w.session.local_rtp(caller), packet(8, 3, 7, '\x2A'));
+  TappedAudio audio;
+  REQUIRE(tap->take(audio));
+  CHECK(audio.side == caller);
+  CHECK(audio.sequence == 1);
+  CHECK(audio.timestamp == 160);
+  CHECK(audio.ssrc == 7);
+  REQUIRE_FALSE(audio.samples.empty());
+  CHECK(std::abs(audio.samples[0]) == 32256);
+  const int first = audio.samples[0];
+  REQUIRE(tap->take(audio));
+  CHECK(audio.side == callee);
+  CHECK(std::abs(audio.samples[0]) == 32124);
+  REQUIRE(tap->take(audio));
+  CHECK(audio.sequence == 3);
+  CHECK(audio.samples[0] == -first);
+  CHECK_FALSE(tap->take(audio));
+  CHECK(tap->skipped() == 1);
+  CHECK(tap->dropped() == 0);
+  w.session.close();
+  CHECK(tap->is_over());
+  CHECK(AudioTap().is_over());
 }
 
 TEST_CASE("Causes: the leg that is not heard has the likely reason") {
