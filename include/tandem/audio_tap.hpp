@@ -21,7 +21,8 @@ struct TappedAudio {
   std::uint32_t ssrc = 0;
   std::uint32_t timestamp = 0;  ///< Of the RTP clock of its codec.
   std::uint16_t sequence = 0;
-  std::vector<std::int16_t> samples;  ///< At audio_rate_hz; at most audio_packet_samples_max.
+  std::uint32_t rate_hz = audio_rate_hz;  ///< Of the samples: 8,000, 16,000 or 48,000.
+  std::vector<std::int16_t> samples;      ///< One channel.
 };
 
 /// A tap whose packets are decoded where they are taken, not on the relay's thread.

@@ -1659,11 +1659,12 @@ typedef struct tandem_tapped_audio {
   int32_t side;  /* TANDEM_SIDE_* */
   int64_t at_us; /* monotonic */
   uint32_t ssrc, timestamp, sequence;
-  const int16_t* samples; /* at 8,000 Hz; until the next take */
+  uint32_t rate_hz;       /* of the samples: 8,000, 16,000 or 48,000 */
+  const int16_t* samples; /* one channel; until the next take */
   size_t samples_count;
 } tandem_tapped_audio;
 #define TANDEM_TAPPED_AUDIO_INIT \
-  { sizeof(tandem_tapped_audio), 0, 0, 0, 0, 0, NULL, 0 }
+  { sizeof(tandem_tapped_audio), 0, 0, 0, 0, 0, 0, NULL, 0 }
 /* Each side by its codec and payload type; one without a codec is not heard. It is the tap of the
    session. `buffer_bytes` as of tandem_media_tap_create(). Errors: INVALID_ARGUMENT, NOT_FOUND (a
    codec that is not known), ALREADY_EXISTS. Since 0.1. */

@@ -7,6 +7,12 @@
 
 namespace tandem {
 
+namespace {
+
+constexpr std::size_t samples_max = 5'760;  // 120 ms at 48,000 Hz, 240 ms at 16,000
+
+}  // namespace
+
 AudioTap::AudioTap() noexcept = default;
 AudioTap::~AudioTap() = default;
 AudioTap::AudioTap(AudioTap&& other) noexcept = default;
@@ -47,7 +53,7 @@ bool AudioTap::take(TappedAudio& out) {
       voice.decoder = voice.codec->make_decoder();
     voice.ssrc = header->ssrc;
     const std::string_view payload = media::rtp_payload(packet_.bytes, *header);
-    out.samples.resize(audio_packet_samples_max);
+    out.samples.resize(samples_max);
     const std::size_t count =
         voice.decoder == nullptr
             ? 0
@@ -64,6 +70,7 @@ bool AudioTap::take(TappedAudio& out) {
     out.ssrc = header->ssrc;
     out.timestamp = header->timestamp;
     out.sequence = header->sequence;
+    out.rate_hz = voice.codec->facts().sample_rate_hz;
     return true;
   }
   return false;
