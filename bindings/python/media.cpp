@@ -237,6 +237,7 @@ void bind_media(py::module_& m) {
       .def_readonly("ssrc", &TappedAudio::ssrc)
       .def_readonly("timestamp", &TappedAudio::timestamp)
       .def_readonly("sequence", &TappedAudio::sequence)
+      .def_readonly("rate_hz", &TappedAudio::rate_hz)
       .def_property_readonly("samples",
                              [](const py::object& self) { return py::memoryview(self); });
 

@@ -707,7 +707,7 @@ int tandem_audio_tap_take(tandem_audio_tap* tap, tandem_tapped_audio* out) {
     write_struct(out,
                  tandem_tapped_audio{sizeof(tandem_tapped_audio), static_cast<int32_t>(audio.side),
                                      audio.at_us, audio.ssrc, audio.timestamp, audio.sequence,
-                                     audio.samples.data(), audio.samples.size()});
+                                     audio.rate_hz, audio.samples.data(), audio.samples.size()});
     return TANDEM_OK;
   });
 }

@@ -450,6 +450,7 @@ def test_a_tap_gives_decoded_audio_as_buffers() -> None:
             pass
         (audio,) = tap.take()
         assert (audio.side, audio.sequence, audio.timestamp, audio.ssrc) == (caller, 1, 160, 7)
+        assert audio.rate_hz == 8000
         assert audio.samples.format == "h" and audio.samples.readonly and audio.samples.nbytes == 6
         loud, low, silence = audio.samples.tolist()
         assert loud == -low and abs(loud) == 32256 and abs(silence) == 8

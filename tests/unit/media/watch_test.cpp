@@ -390,6 +390,7 @@ TEST_CASE("Audio tap: what both sides say is decoded where it is taken, the rest
   CHECK(audio.sequence == 1);
   CHECK(audio.timestamp == 160);
   CHECK(audio.ssrc == 7);
+  CHECK(audio.rate_hz == 8000);
   REQUIRE_FALSE(audio.samples.empty());
   CHECK(std::abs(audio.samples[0]) == 32256);
   const int first = audio.samples[0];
