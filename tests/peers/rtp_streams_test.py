@@ -25,7 +25,7 @@ def judged(file):
     found = subprocess.run(["tshark", "-n", "-r", file, "-q", "-z", "rtp,streams"], capture_output=True, text=True,
                            timeout=60, check=True)
     row = re.compile(r"^\s*[\d.]+\s+[\d.]+\s+([\d.]+)\s+\d+\s+([\d.]+)\s+\d+\s+0x([0-9A-F]+)\s+\S+\s+(\d+)\s+(-?\d+) "
-                     r"\(.*?\)((?:\s+-?[\d.]+){6})\s*(X?)", re.MULTILINE)
+                     r"\(.*?\)((?: +-?[\d.]+){6}) *(X?) *$", re.MULTILINE)
     streams = {}
     for source, target, ssrc, packets, lost, times, problem in row.findall(found.stdout):
         jitter = [float(value) for value in times.split()[3:]]  # least, mean, most; in milliseconds
