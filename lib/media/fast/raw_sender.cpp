@@ -1,5 +1,7 @@
 #include "media/fast/raw_sender.hpp"
 
+#include <linux/if_ether.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -10,6 +12,13 @@ namespace {
 
 constexpr int send_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
 constexpr int send_buffer_bytes = 8 << 20;
+
+// All calls of a shard share the buffer.
+void widen(int socket) noexcept {
+  if (::setsockopt(socket, SOL_SOCKET, SO_SNDBUFFORCE, &send_buffer_bytes,
+                   sizeof send_buffer_bytes) != 0)
+    ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof send_buffer_bytes);
+}
 
 Result<UniqueFd> open_raw(const IpAddress& address) {
   SystemAddress system;
@@ -25,10 +34,17 @@ Result<UniqueFd> open_raw(const IpAddress& address) {
   if (::bind(fd.get(), &system.any, length) != 0)
     return Error{ErrorCode::io,
                  "media address " + address.to_string() + " was refused: " + system_message(errno)};
-  // All calls of a shard share it.
-  if (::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &send_buffer_bytes,
-                   sizeof send_buffer_bytes) != 0)
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof send_buffer_bytes);
+  widen(fd.get());
+  return fd;
+}
+
+// Nothing comes in by it. Not there: all leave by raw IP.
+UniqueFd open_packet() noexcept {
+  UniqueFd fd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  if (!fd.is_open()) return fd;
+  const int on = 1;
+  ::setsockopt(fd.get(), SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on);
+  widen(fd.get());
   return fd;
 }
 
@@ -45,30 +61,53 @@ Result<void> RawSender::create(const IpAddress& address4, const IpAddress& addre
     batches_[family] = std::make_unique<Batch>();
     batches_[family]->socket = std::move(*socket);
   }
-  copies_ = std::make_unique<char[]>(2 * batch_max * copied_bytes_max);
+  if (UniqueFd packet = open_packet(); packet.is_open()) {
+    batches_[frames] = std::make_unique<Batch>();
+    batches_[frames]->socket = std::move(packet);
+  }
+  copies_ = std::make_unique<char[]>(std::size(batches_) * batch_max * copied_bytes_max);
   return {};
 }
 
 void RawSender::fill(Message& message, msghdr& system, const Onward& onward,
-                     const PackedAddress& from) const noexcept {
+                     const PackedAddress& from, const NextHop* hop) const noexcept {
   message.onward = onward;
   message.from = from;
-  PackedAddress host = onward.to;
-  host.port = 0;
+  unsigned char* const ip = message.headers + ethernet_bytes;
+  const std::size_t ip_bytes = write_udp_headers(from, onward.to, tos_, onward.bytes, ip);
   system = {};
-  system.msg_namelen = to_system(host, message.to);
+  if (hop != nullptr) {
+    const std::uint16_t type =
+        htons(from.family == IpAddress::Family::ipv4 ? ETH_P_IP : ETH_P_IPV6);
+    std::memcpy(message.headers, hop->to.data(), hop->to.size());
+    std::memcpy(message.headers + 6, hop->from.data(), hop->from.size());
+    std::memcpy(message.headers + 12, &type, sizeof type);
+    message.link = {};
+    message.link.sll_family = AF_PACKET;
+    message.link.sll_protocol = type;
+    message.link.sll_ifindex = hop->interface;
+    message.link.sll_halen = ETH_ALEN;
+    system.msg_namelen = sizeof message.link;
+    message.parts[0] = {message.headers, ethernet_bytes + ip_bytes};
+  } else {
+    PackedAddress host = onward.to;
+    host.port = 0;
+    system.msg_namelen = to_system(host, message.to);
+    message.parts[0] = {ip, ip_bytes};
+  }
   system.msg_name = &message.to;
-  message.parts[0] = {message.headers,
-                      write_udp_headers(from, onward.to, tos_, onward.bytes, message.headers)};
   message.parts[1] = {const_cast<char*>(onward.bytes.data()), onward.bytes.size()};
   system.msg_iov = message.parts;
   system.msg_iovlen = 2;
 }
 
 void RawSender::add(const Onward& onward, const PackedAddress& from, bool is_lasting,
-                    Outcome& outcome) noexcept {
-  const std::size_t family = from.family == IpAddress::Family::ipv4 ? 0 : 1;
-  Batch& batch = *batches_[family];
+                    std::int64_t now_us, Outcome& outcome) noexcept {
+  std::size_t which = from.family == IpAddress::Family::ipv4 ? 0 : 1;
+  const NextHop* hop = batches_[frames] != nullptr ? hops_.find(from, onward.to, now_us) : nullptr;
+  if (hop != nullptr && onward.bytes.size() + udp_headers_max > hop->mtu) hop = nullptr;
+  if (hop != nullptr) which = frames;
+  Batch& batch = *batches_[which];
   if (onward.bytes.size() > (is_lasting ? udp_payload_max(from.family) : copied_bytes_max)) {
     flush(batch, outcome);  // what came before leaves before
     outcome.on_sent(onward, send(onward, from));
@@ -77,11 +116,11 @@ void RawSender::add(const Onward& onward, const PackedAddress& from, bool is_las
   const unsigned place = batch.count++;
   Onward kept = onward;
   if (!is_lasting) {
-    char* const copy = copies_.get() + (family * batch_max + place) * copied_bytes_max;
+    char* const copy = copies_.get() + (which * batch_max + place) * copied_bytes_max;
     std::memcpy(copy, onward.bytes.data(), onward.bytes.size());
     kept.bytes = {copy, onward.bytes.size()};
   }
-  fill(batch.messages[place], batch.system[place].msg_hdr, kept, from);
+  fill(batch.messages[place], batch.system[place].msg_hdr, kept, from, hop);
   if (batch.count == batch_max) flush(batch, outcome);
 }
 
@@ -93,23 +132,33 @@ void RawSender::flush(Outcome& outcome) noexcept {
 
 void RawSender::flush(Batch& batch, Outcome& outcome) noexcept {
   const unsigned count = std::exchange(batch.count, 0);
+  const bool is_of_frames = &batch == batches_[frames].get();
   for (unsigned at = 0; at < count;) {
     const int sent = ::sendmmsg(batch.socket.get(), batch.system + at, count - at, send_flags);
     for (int i = 0; i < sent; ++i)
       outcome.on_sent(batch.messages[at++].onward, true);
-    if (sent > 0) continue;
+    if (sent > 0) {
+      if (is_of_frames) sent_as_frames_ += static_cast<unsigned>(sent);
+      continue;
+    }
     // It says what became of the first one.
     const Message& refused = batch.messages[at++];
-    outcome.on_sent(refused.onward,
-                    errno == EMSGSIZE && send_in_fragments(refused.onward, refused.from));
+    bool is_sent = false;
+    if (is_of_frames) {
+      hops_.forget();
+      is_sent = send(refused.onward, refused.from);
+    } else {
+      is_sent = errno == EMSGSIZE && send_in_fragments(refused.onward, refused.from);
+    }
+    outcome.on_sent(refused.onward, is_sent);
   }
 }
 
 bool RawSender::send(const Onward& onward, const PackedAddress& from) noexcept {
   if (onward.bytes.size() > udp_payload_max(from.family)) return false;
-  Message message;
+  Message message{};
   msghdr system;
-  fill(message, system, onward, from);
+  fill(message, system, onward, from, nullptr);
   const Batch& batch = *batches_[from.family == IpAddress::Family::ipv4 ? 0 : 1];
   if (::sendmsg(batch.socket.get(), &system, send_flags) >= 0) return true;
   return errno == EMSGSIZE && send_in_fragments(onward, from);

@@ -1,7 +1,8 @@
 // Sends datagrams from any port of the media addresses, many at a time and without a socket for
-// each port.
+// each port: by a packet socket where the way leaves over Ethernet and is known, else by raw IP.
 #pragma once
 
+#include <linux/if_packet.h>
 #include <sys/socket.h>
 
 #include <cstddef>
@@ -9,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "media/fast/next_hops.hpp"
 #include "media/fast/udp_headers.hpp"
 #include "media/flow.hpp"
 #include "media/system_socket.hpp"
@@ -33,19 +35,26 @@ class RawSender {
 
   /// Sends `onward` from `from` with the next flush(), or now when there is no room.
   /// `is_lasting`: its bytes stay until then; else they are copied.
-  void add(const Onward& onward, const PackedAddress& from, bool is_lasting,
+  void add(const Onward& onward, const PackedAddress& from, bool is_lasting, std::int64_t now_us,
            Outcome& outcome) noexcept;
   void flush(Outcome& outcome) noexcept;
 
   bool send(const Onward& onward, const PackedAddress& from) noexcept;  ///< At once.
 
+  /// How many left by the packet socket.
+  [[nodiscard]] std::uint64_t sent_as_frames() const noexcept { return sent_as_frames_; }
+
  private:
+  static constexpr std::size_t ethernet_bytes = 14;
   struct Message {
     Onward onward;
     PackedAddress from;
-    SystemAddress to;
+    union {
+      SystemAddress to;
+      sockaddr_ll link;
+    };
     iovec parts[2];
-    unsigned char headers[udp_headers_max];
+    unsigned char headers[ethernet_bytes + udp_headers_max];
   };
   struct Batch {
     UniqueFd socket;
@@ -53,15 +62,19 @@ class RawSender {
     mmsghdr system[batch_max] = {};
     Message messages[batch_max] = {};
   };
-  void fill(Message& message, msghdr& system, const Onward& onward,
-            const PackedAddress& from) const noexcept;
+  /// `hop` null: the kernel finds the way.
+  void fill(Message& message, msghdr& system, const Onward& onward, const PackedAddress& from,
+            const NextHop* hop) const noexcept;
   void flush(Batch& batch, Outcome& outcome) noexcept;
   bool send_in_fragments(const Onward& onward, const PackedAddress& from) const noexcept;
 
   static constexpr std::size_t copied_bytes_max = 2048;
   std::uint8_t tos_ = 0;
-  std::unique_ptr<Batch> batches_[2];  // IPv4, IPv6
+  static constexpr std::size_t frames = 2;
+  std::unique_ptr<Batch> batches_[3];  // IPv4, IPv6, frames of both
   std::unique_ptr<char[]> copies_;     // batch_max of them for each
+  NextHops hops_;
+  std::uint64_t sent_as_frames_ = 0;
 };
 
 }  // namespace tandem::media

@@ -1,5 +1,5 @@
 // The fast backend where sk_lookup is allowed: a shard has one socket for the datagrams of all its
-// ports, takes them many at a time and sends them by a raw socket. A port is an entry of a table.
+// ports, takes them many at a time and sends them together. A port is an entry of a table.
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/un.h>
@@ -102,8 +102,7 @@ class SteeredRelay final : public ThreadedRelay {
   };
 
   [[nodiscard]] std::string how() const override {
-    return "sk_lookup and raw IP, " + std::to_string(shards_) +
-           (shards_ == 1 ? " thread" : " threads");
+    return "sk_lookup, " + std::to_string(shards_) + (shards_ == 1 ? " thread" : " threads");
   }
   std::optional<BindFailure> bind_pair(unsigned shard, std::uint32_t slot) override;
   std::optional<BindFailure> hold(std::uint32_t slot);
@@ -349,7 +348,7 @@ void SteeredRelay::relay_one(unsigned shard, std::size_t family, int place,
     return;
   const bool is_as_it_came =
       onward.bytes.data() >= begin && onward.bytes.data() < begin + datagram_bytes_max;
-  own.sender.add(onward, local_[onward.slot], is_as_it_came, own);
+  own.sender.add(onward, local_[onward.slot], is_as_it_came, now_us, own);
 }
 
 // What was counted as arrived and was lost behind that (a wrong checksum, a full buffer) would wait
