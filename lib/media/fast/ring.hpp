@@ -64,6 +64,9 @@ class Ring {
   /// never). Submits first.
   void wait(unsigned completions, unsigned least_us, std::int64_t most_us) noexcept;
 
+  /// Submits, and completes all that has ended: what was cancelled holds its file until then.
+  void finish() noexcept;
+
   [[nodiscard]] unsigned ready() const noexcept;
   [[nodiscard]] const io_uring_cqe& completion(unsigned index) const noexcept {
     return cqes_[(cq_head_own_ + index) & cq_mask_];

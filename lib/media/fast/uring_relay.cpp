@@ -152,7 +152,7 @@ void UringRelay::ignore(unsigned shard, std::uint32_t event, int socket) noexcep
   Ring& ring = shard_[shard]->ring;
   if (!ring.is_open()) return;  // it was closed, and all with it
   ring.cancel(tag_of(event, line(event & ~line_event).generation), cancelling);
-  ring.submit();
+  ring.finish();
   ring.remove_file(socket);
 }
 
