@@ -34,6 +34,27 @@ static size_t conceal(void* state, const uint8_t* next, size_t next_size, int16_
   return count;
 }
 
+/* Packets of it are decoded in C++ and Python; here it is opened, asked and closed. */
+static void check_audio_tap(tandem_media_session* session) {
+  tandem_media_audio heard = TANDEM_MEDIA_AUDIO_INIT;
+  const tandem_media_audio none = TANDEM_MEDIA_AUDIO_INIT;
+  tandem_tapped_audio audio = TANDEM_TAPPED_AUDIO_INIT;
+  tandem_audio_tap *tap = NULL, *second = NULL;
+  CHECK_ERROR(tandem_audio_tap_create(session, &none, &none, 0, &tap), TANDEM_ERR_INVALID_ARGUMENT,
+              "no side");
+  heard.codec = "PCMA";
+  heard.payload_type = 8;
+  CHECK(tandem_audio_tap_create(session, &heard, NULL, 0, &tap) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_audio_tap_create(session, &heard, &none, 0, &tap) == TANDEM_OK);
+  CHECK(tandem_audio_tap_create(session, &heard, &none, 0, &second) == TANDEM_ERR_ALREADY_EXISTS);
+  CHECK(tandem_audio_tap_take(tap, &audio) == TANDEM_ERR_NOT_FOUND);
+  CHECK(tandem_audio_tap_take(tap, NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_audio_tap_take(NULL, &audio) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_audio_tap_skipped(tap) == 0 && tandem_audio_tap_dropped(tap) == 0);
+  tandem_audio_tap_destroy(tap);
+  tandem_audio_tap_destroy(NULL);
+}
+
 int main(void) {
   tandem_text* names = NULL;
   tandem_audio_codec codec = TANDEM_AUDIO_CODEC_INIT;
@@ -109,6 +130,7 @@ int main(void) {
   CHECK_ERROR(tandem_media_session_press_key(session, TANDEM_SIDE_CALLER, '5', 100),
               TANDEM_ERR_WRONG_STATE, "5");
   CHECK(tandem_media_session_clear_audio(session) == TANDEM_OK);
+  check_audio_tap(session);
   tandem_media_session_destroy(session);
   tandem_media_relay_destroy(relay);
   return check_result();

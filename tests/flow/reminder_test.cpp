@@ -180,3 +180,45 @@ TEST_CASE("Reminder M-14: a sound that cannot be had is refused with the configu
   CHECK(reloaded.error().message.find("acme") != std::string::npos);
   CHECK(reloaded.error().message.find("/no/such/file.wav") != std::string::npos);
 }
+
+TEST_CASE("Reminder M-14: a phone has prompts and a reminder of its own") {
+  SwitchConfig config = base_config();
+  config.provision.accounts[0].balance = money("1.00");
+  config.provision.accounts[0].reminder = reminder(90);
+  PhoneConfig phone;
+  phone.id = phone.number = "1001";
+  phone.password = "secret";
+  phone.account = "acme";
+  phone.prompts = {{Reason::CalleeBusy, "tone:busy"}};
+  phone.reminder = reminder(20);
+  config.provision.phones = {phone};
+  Talk bench(config);
+  Endpoint* const device = bench.endpoint("10.0.3.1:5060");
+  DialPlan plan;
+  plan.username = "1001";
+  plan.password = "secret";
+  plan.formats = "8 101";
+  plan.rtp_type = alaw;
+  plan.rtp_pattern = near_pattern;
+  plan.send_rtp = true;
+  SUBCASE("its reminder goes before the account's") {
+    auto call = device->dial("442079460000", "1001", plan);
+    REQUIRE(bench.world.run_until([&] { return call->was_answered(); }, 10 * second_us));
+    bench.run_s(1);
+    const double at_s = bench.heard_after_s(*call, far_pattern, 98);
+    CHECK(at_s >= 78.5);
+    CHECK(at_s <= 81.5);
+    call->hang_up();
+  }
+  SUBCASE("its prompt is heard before the refusal") {
+    bench.b->set_plan(refuse(486, 0));
+    auto call = device->dial("442079460000", "1001", plan);
+    bench.run_s(2);
+    CHECK(call->status() == 0);
+    CHECK(call->count("183 sdp") == 1);
+    CHECK(call->packets_received() > 50);
+    bench.run_s(6);
+    CHECK(call->status() == 486);
+  }
+  bench.run_s(1);
+}
