@@ -46,6 +46,7 @@ MediaAudio common_audio(const sip::SdpMedia& own, const sip::SdpMedia& others) {
     } else if (audio.codec == nullptr && !codec.name.empty() && codec.clock_rate_hz != 0) {
       audio.codec = find_audio_codec(codec.name, codec.clock_rate_hz);
       audio.payload_type = static_cast<std::uint8_t>(codec.payload_type);
+      audio.fmtp = codec.fmtp;
     }
   }
   return audio;
