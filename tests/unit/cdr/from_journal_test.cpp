@@ -106,7 +106,7 @@ TEST_CASE("Records: SQL and reports say what the journal has, added up plainly (
     REQUIRE(keeper.ok());
     // The day of the latest record is open.
     for (const MaintenanceOutcome& outcome : (*keeper)->run(std::nullopt).outcomes)
-      CHECK((outcome.put_off || outcome.failure == ""));
+      CHECK((outcome.is_put_off || outcome.failure == ""));
   }
   CHECK(DayColumns::open(place.folder, test::noon_us / day_us).has_value());
   CHECK(of_sql(place) == of_journal(**journal));
