@@ -71,7 +71,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     std::string_view back = sealed;
     const SrtpVerdict verdict = is_rtcp ? other->open_rtcp(back) : other->open_rtp(back);
-    if (verdict == SrtpVerdict::authentic && back != packet) std::abort();
+    // Who begins anew under its SSRC is numbered on.
+    std::string wanted = packet;
+    if (!is_rtcp) wanted.replace(2, 2, sealed, 2, 2);
+    if (verdict == SrtpVerdict::authentic && back != wanted) std::abort();
     std::string_view again = sealed;
     if ((is_rtcp ? other->open_rtcp(again) : other->open_rtp(again)) == SrtpVerdict::authentic)
       std::abort();
