@@ -228,6 +228,10 @@ PackedAddress FlowTable::destination_of(std::uint32_t slot, std::int64_t now_us)
   return destination(records_[slot], now_us);
 }
 
+bool FlowTable::is_moving(std::uint32_t slot, std::int64_t now_us) const noexcept {
+  return window_is_open(records_[slot], now_us);
+}
+
 void FlowTable::add_carried(std::uint32_t slot, const CarriedPackets& carried) noexcept {
   FlowRecord& flow = records_[slot];
   add<std::uint64_t>(flow.packets, carried.packets);

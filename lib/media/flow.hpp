@@ -187,6 +187,8 @@ class FlowTable {
   /// Where packets towards the side of `slot` go now; not set: nowhere. On the shard.
   [[nodiscard]] PackedAddress destination_of(std::uint32_t slot,
                                              std::int64_t now_us) const noexcept;
+  /// A window of relatch() is open.
+  [[nodiscard]] bool is_moving(std::uint32_t slot, std::int64_t now_us) const noexcept;
   /// Counts packets of the stream of `slot` that took another way.
   void add_carried(std::uint32_t slot, const CarriedPackets& carried) noexcept;
   /// Before the shards begin: the open flow of the RTP port `slot` goes on.

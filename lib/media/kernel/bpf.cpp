@@ -291,4 +291,23 @@ Result<Trial> try_out(int program, const std::string& frame, Hook hook, unsigned
   return trial;
 }
 
+Result<void> run_live(int program, const std::string& frame, unsigned interface, unsigned times) {
+  xdp_md context{};
+  context.data_end = static_cast<std::uint32_t>(frame.size());
+  context.ingress_ifindex = interface;
+  bpf_attr attr = cleared();
+  attr.test.prog_fd = static_cast<std::uint32_t>(program);
+  attr.test.data_in = address(frame.data());
+  attr.test.data_size_in = static_cast<std::uint32_t>(frame.size());
+  attr.test.repeat = times;
+  attr.test.ctx_in = address(&context);
+  attr.test.ctx_size_in = sizeof context;
+  attr.test.flags = BPF_F_TEST_XDP_LIVE_FRAMES;
+  attr.test.batch_size = 64;
+  if (call(BPF_PROG_TEST_RUN, attr) != 0)
+    return Error{ErrorCode::io, "the program was not run: " +
+                                    std::error_code(errno, std::generic_category()).message()};
+  return {};
+}
+
 }  // namespace tandem::media::bpf

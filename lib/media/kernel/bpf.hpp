@@ -55,5 +55,8 @@ struct Trial {
 /// Errors: io.
 Result<Trial> try_out(int program, const std::string& frame, Hook hook, unsigned interface,
                       unsigned times = 1);
+/// The same with what the system really does with a frame of XDP afterwards; `times` of them, each
+/// as the one before it was left. Errors: io.
+Result<void> run_live(int program, const std::string& frame, unsigned interface, unsigned times);
 
 }  // namespace tandem::media::bpf

@@ -14,7 +14,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <filesystem>
 #include <system_error>
 #include <thread>
 
@@ -117,13 +119,12 @@ Result<std::unique_ptr<KernelPath>> KernelPath::open(const MediaConfig& config) 
   std::unique_ptr<KernelPath> path(new KernelPath(config));
   if (auto done = path->open_interfaces(); !done) return std::move(done).error();
   if (auto done = path->open_folder(); !done) return std::move(done).error();
+  path->is_open_ = true;  // from here on it leaves nothing behind when it fails
   path->are_taken_over_ = path->take_over_maps();
   if (!path->are_taken_over_) {
     path->clear_folder();
     if (auto done = path->make_maps(); !done) return std::move(done).error();
   }
-  // From here on it leaves nothing behind when it fails.
-  path->is_open_ = true;
   if (auto done = path->states_.map(path->maps_.states.get(), std::size_t{16} * path->pairs_);
       !done)
     return std::move(done).error();
@@ -250,12 +251,11 @@ Result<void> KernelPath::attach_all() {
     hook_ = hook;
     const auto attached = attach_all(hook);
     if (attached) {
-      // What a former process had of another kind would be a second one.
-      for (const bpf::Hook other : hooks) {
-        for (const Interface& interface : interfaces_) {
-          if (other != hook) ::unlink(link_name(interface, other).c_str());
-        }
-      }
+      // What a former process had elsewhere would be a second one.
+      std::vector<std::string> kept = {path("settings"), path("states"), path("streams")};
+      for (const Interface& interface : interfaces_)
+        kept.push_back(link_name(interface, hook));
+      clear_folder(kept);
       return {};
     }
     links_.clear();
@@ -287,12 +287,12 @@ Result<void> KernelPath::attach_all(bpf::Hook hook) {
   return {};
 }
 
-void KernelPath::clear_folder() noexcept {
-  for (const char* const name : {"settings", "states", "streams"})
-    ::unlink(path(name).c_str());
-  for (const Interface& interface : interfaces_) {
-    for (const bpf::Hook hook : hooks)
-      ::unlink(link_name(interface, hook).c_str());
+// Programs that are kept nowhere else are off with that.
+void KernelPath::clear_folder(const std::vector<std::string>& but) noexcept {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
+    const std::string one = entry.path().string();
+    if (std::find(but.begin(), but.end(), one) == but.end()) ::unlink(one.c_str());
   }
 }
 
@@ -393,7 +393,7 @@ std::optional<tandem_stream> KernelPath::wanted(std::uint32_t slot,
   const std::uint32_t peer = flow.peer.load(relaxed);
   const FlowRecord& towards = (*flows_)[peer];
   if ((towards.flags.load(relaxed) & FlowRecord::encrypted) != 0 ||
-      towards.relatch_until_ms.load(relaxed) != 0 || flow.relatch_until_ms.load(relaxed) != 0)
+      flows_->is_moving(peer, now_us) || flows_->is_moving(slot, now_us))
     return std::nullopt;
   if (flow.packets.load(relaxed) == 0) return std::nullopt;
   const PackedAddress from = flow.latched.load_own();
@@ -420,7 +420,7 @@ std::optional<tandem_stream> KernelPath::wanted(std::uint32_t slot,
   stream.timestamp = flow.timestamp.load(relaxed);
   stream.peer = peer / 2;
   stream.session = static_cast<std::uint32_t>(watch.side.load(relaxed));
-  stream.reserved = static_cast<std::uint32_t>(flow.packets.load(relaxed));
+  stream.packets_elsewhere = static_cast<std::uint32_t>(flow.packets.load(relaxed));
   // Types that nothing is said of go up: they are counted there (and keys are read).
   const bool is_anything_fine =
       (watch.negotiated[0].load(relaxed) | watch.negotiated[1].load(relaxed)) == 0;
@@ -455,7 +455,14 @@ void KernelPath::reconsider(std::uint32_t slot, std::int64_t now_us) noexcept {
     tandem_stream& now = in_force(pair);
     const auto apart =
         static_cast<std::int32_t>(stream->highest_sequence - seen(now.highest_sequence));
-    if (is_same_stream(now, *stream) && apart < sequence_apart && apart > -sequence_apart) return;
+    if (is_same_stream(now, *stream) && apart < sequence_apart && apart > -sequence_apart) {
+      // For a process that takes it over.
+      const Pair& carried = state_of_[pair];
+      const unsigned bank = (before & TANDEM_STREAM_BANK) != 0 ? 1 : 0;
+      now.packets_elsewhere =
+          stream->packets_elsewhere - static_cast<std::uint32_t>(carried.packets[bank]);
+      return;
+    }
     turn_off(pair);
   }
   Pair& own = state_of_[pair];
@@ -512,7 +519,7 @@ void KernelPath::resume(const FoundSession& session) {
     flows[side].ssrc = ntohl(stream.ssrc);
     flows[side].base_sequence = stream.base_sequence;
     flows[side].clock_rate_hz = stream.clock_rate_hz;
-    flows[side].packets_before = stream.reserved;
+    flows[side].packets_before = stream.packets_elsewhere;
     flows[1 - side].signalled = address_of(stream.to_ip, stream.to_port, stream.family);
   }
   for (int side = 0; side < 2; ++side) {

@@ -75,7 +75,7 @@ class KernelPath final : public FlowAccelerator {
   Result<void> make_maps();
   Result<void> attach_all();
   Result<void> attach_all(bpf::Hook hook);
-  void clear_folder() noexcept;
+  void clear_folder(const std::vector<std::string>& but = {}) noexcept;
   void write_settings(tandem_relay_settings& set) const noexcept;
   [[nodiscard]] std::string path(const std::string& name) const { return folder_ + "/" + name; }
   [[nodiscard]] std::string link_name(const Interface& of, bpf::Hook hook) const;

@@ -45,9 +45,9 @@ struct tandem_stream {
   __u32 ssrc;          /* network order */
   __u32 base_sequence; /* extended; what comes before it goes up */
   __u32 clock_rate_hz;
-  __u32 peer;    /* the pair that is the way back; also where it leaves */
-  __u32 session; /* a former process had it open: the side, as MediaSide, and above it an epoch */
-  __u32 reserved;
+  __u32 peer;              /* the pair that is the way back; also where it leaves */
+  __u32 session;           /* the side of it that sends, as MediaSide: for who takes it over */
+  __u32 packets_elsewhere; /* of the stream, through the sockets; likewise */
 
   __u64 types[2]; /* payload types that stay in the kernel, a bit each */
 

@@ -381,9 +381,10 @@ SECTION("tc") int relay_tc(struct __sk_buff* skb) {
   return (int)redirect_neigh(stream->next_interface, 0, 0, 0);
 }
 
-// Benchmarks and tests: how much of the time is not the relay's; what stands on the far end of a
-// pair of virtual interfaces.
+// What stands on the far end of a pair of virtual interfaces in tests and benchmarks: the system
+// hands nothing that XDP sends to one that has no program.
 SECTION("xdp") int pass_xdp(struct xdp_md* ctx) { return XDP_PASS; }
+SECTION("xdp") int drop_xdp(struct xdp_md* ctx) { return XDP_DROP; }
 
 // Some helpers are for programs under this licence only; the rest of the library is BSD.
 char LICENSE[] SECTION("license") = "Dual BSD/GPL";

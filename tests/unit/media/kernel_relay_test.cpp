@@ -367,6 +367,7 @@ TEST_CASE("kernel relay: a machine that forwards asks its routes for the next ho
 }
 
 TEST_CASE("kernel relay: killed, its calls go on and the next one takes them over") {
+  if (checked_build::has_thread_sanitizer) return;  // it follows no fork
   for (const Way& way : ways) {
     if (way.backend != MediaBackend::kernel) continue;
     CAPTURE(std::string(way.name));
@@ -457,6 +458,7 @@ TEST_CASE("kernel relay: killed, its calls go on and the next one takes them ove
 }
 
 TEST_CASE("kernel relay: what nobody takes over ends after its silence") {
+  if (checked_build::has_thread_sanitizer) return;  // it follows no fork
   const Networks networks;
   if (!networks.is_here()) return;
   MediaConfig config = config_of(ways[1]);
