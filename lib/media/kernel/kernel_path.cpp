@@ -354,6 +354,7 @@ void KernelPath::add_carried(std::uint32_t slot) noexcept {
   Pair& own = state_of_[pair];
   FlowRecord& flow = (*flows_)[slot];
   if (own.epoch == 0 || flow.seen_epoch.load(relaxed) != own.epoch) return;
+  const unsigned last = (state(pair) & TANDEM_STREAM_BANK) != 0 ? 1 : 0;
   // The record before this one too: a packet may have been on its way when the state was turned.
   for (const unsigned bank : {0U, 1U}) {
     tandem_stream& from = record(pair, bank);
@@ -369,9 +370,16 @@ void KernelPath::add_carried(std::uint32_t slot) noexcept {
     if (carried.packets == 0) continue;
     carried.bytes = seen(from.bytes) - own.bytes[bank];
     carried.last_us = static_cast<std::int64_t>(seen(from.last_ns) / 1000);
-    carried.jitter_q4 = seen(from.jitter_q4);
-    carried.transit = seen(from.transit);
-    carried.timestamp = seen(from.timestamp);
+    if (bank == last) {
+      carried.jitter_q4 = seen(from.jitter_q4);
+      carried.transit = seen(from.transit);
+      carried.timestamp = seen(from.timestamp);
+    } else {  // it may be of an SSRC before
+      carried.highest_sequence = flow.highest_sequence.load(relaxed);
+      carried.jitter_q4 = flow.jitter_q4.load(relaxed);
+      carried.transit = flow.transit.load(relaxed);
+      carried.timestamp = flow.timestamp.load(relaxed);
+    }
     own.packets[bank] += carried.packets;
     own.bytes[bank] += carried.bytes;
     packets_.fetch_add(carried.packets, relaxed);
@@ -433,14 +441,16 @@ std::optional<tandem_stream> KernelPath::wanted(std::uint32_t slot,
 
 void KernelPath::reconsider(std::uint32_t slot, std::int64_t now_us) noexcept {
   const std::uint32_t pair = slot / 2;
+  const FlowRecord& flow = (*flows_)[slot];
+  if (!FlowRecord::is_open(flow.epoch.load(std::memory_order_acquire))) return;
   // The way back goes to where this side is.
-  const std::uint32_t back = (*flows_)[slot].peer.load(relaxed) / 2;
+  const std::uint32_t back = flow.peer.load(relaxed) / 2;
   {
     const FlowGuard guard(*this, 2 * back);
     if (is_on(back)) {
       const tandem_stream& stream = in_force(back);
-      if (address_of(stream.to_ip, stream.to_port, stream.family) !=
-          flows_->destination_of(slot, now_us))
+      if (stream.peer != pair || address_of(stream.to_ip, stream.to_port, stream.family) !=
+                                     flows_->destination_of(slot, now_us))
         turn_off(back);
     }
   }
