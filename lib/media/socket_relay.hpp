@@ -61,18 +61,19 @@ class SocketRelay : public ThreadedRelay {
   /// files left.
   void lose_line(unsigned shard, std::uint32_t slot, const PackedAddress& to) noexcept;
 
+  std::optional<BindFailure> bind_pair(unsigned shard, std::uint32_t slot) final;
+
   /// What the socket of `event` says of how many datagrams found no room, since it was opened.
   void count_overflows(std::uint32_t event, std::uint32_t dropped, ShardCounters& totals) noexcept;
 
   bool send_datagram(unsigned shard, const Onward& onward) noexcept final;
   bool send_by_port(const Onward& onward) noexcept;
   void on_scan(unsigned shard) noexcept final { end_lines(shard); }
-  void free_ports() noexcept final;
+  void free_ports() noexcept override;
 
  private:
   enum class Sharing : std::uint8_t { none, beside_another };
 
-  std::optional<BindFailure> bind_pair(unsigned shard, std::uint32_t slot) final;
   Result<UniqueFd> bind_port(const SocketAddress& address, bool& is_busy,
                              Sharing sharing = Sharing::none);
   void count_lines_allowed() noexcept;

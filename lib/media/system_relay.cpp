@@ -2,19 +2,21 @@
 #include <sys/epoll.h>
 #include <time.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <new>
 #include <utility>
 #include <vector>
 
-#include "media/accelerator.hpp"
 #include "media/backend.hpp"
 #include "media/socket_relay.hpp"
 
 namespace tandem::media {
 namespace {
 
+constexpr auto relaxed = std::memory_order_relaxed;
 constexpr int events_max = 512;
 constexpr std::size_t datagram_bytes_max = 65536;  // no UDP payload is longer
 constexpr std::uint32_t wake_event = 0xFFFFFFFF;   // beyond every slot
@@ -35,6 +37,14 @@ class SystemRelay final : public SocketRelay {
     return (accelerator_ != nullptr ? accelerator_->how() + "; " : std::string()) + "epoll, " +
            std::to_string(shards_) + (shards_ == 1 ? " thread" : " threads");
   }
+  Result<MediaSession> adopt(const SocketAddress& caller_rtp,
+                             const SocketAddress& callee_rtp) override;
+  void keep_found();
+  bool bind_reserved(unsigned shard, std::uint32_t slot);
+  void end_silent_found(std::int64_t now_us) noexcept;
+  void add_all_carried(unsigned shard) noexcept;
+  void before_scan(unsigned shard, std::int64_t now_us) noexcept override;
+  void free_ports() noexcept override;
   int listen(unsigned shard, std::uint32_t event, int socket) noexcept override;
   void run_shard(unsigned shard) noexcept override;
   void relay_one(unsigned shard, std::uint32_t event, std::int64_t now_us, char* buffer,
@@ -43,6 +53,15 @@ class SystemRelay final : public SocketRelay {
                                  ShardCounters& totals) noexcept;
 
   std::vector<UniqueFd> polls_;  // of the shards
+
+  // Sessions of a former process, which nobody took over yet.
+  struct Found {
+    MediaSession session;
+    std::int64_t since_us = 0;
+  };
+  std::mutex found_mutex_;  // guards found_
+  std::vector<Found> found_;
+  std::atomic<bool> has_found_{false};
 };
 
 Result<void> SystemRelay::start() {
@@ -53,7 +72,97 @@ Result<void> SystemRelay::start() {
       return Error{ErrorCode::io, "epoll was refused: " + system_message(errno)};
   }
   if (Result<void> made = make_ports(); !made) return made;
+  if (accelerator_ != nullptr) keep_found();
   return start_threads();
+}
+
+void SystemRelay::free_ports() noexcept {
+  if (accelerator_ != nullptr) accelerator_->stop();
+  found_.clear();  // each of them holds the relay
+  SocketRelay::free_ports();
+}
+
+void SystemRelay::before_scan(unsigned shard, std::int64_t now_us) noexcept {
+  if (shard == 0) end_silent_found(now_us);
+  if (accelerator_ != nullptr) add_all_carried(shard);
+}
+
+bool SystemRelay::bind_reserved(unsigned shard, std::uint32_t slot) {
+  PortPool* const from = pool(local(slot).ip.family);
+  if (from == nullptr || !from->reserve(slot)) return false;
+  if (bind_pair(shard, slot)) {
+    from->not_bound(slot);
+    return false;
+  }
+  from->bound(shard, slot, false);
+  return true;
+}
+
+// What a former process relayed goes on as sessions of nobody: their ports hear what does not go
+// through the kernel, such as reports and sources that change.
+void SystemRelay::keep_found() {
+  const std::int64_t now_us = clock_.monotonic_us();
+  unsigned next = 0;
+  for (const FoundSession& session : accelerator_->found()) {
+    const unsigned shard = next++ % shards_;
+    const bool has_caller = bind_reserved(shard, session.slot[0]);
+    if (!has_caller || !bind_reserved(shard, session.slot[1])) {
+      accelerator_->forget(session);
+      if (has_caller)
+        pool(local(session.slot[0]).ip.family)->give_back(shard, session.slot[0], true, now_us);
+      continue;
+    }
+    found_.push_back({begin_session(session.slot[0], session.slot[1], shard), now_us});
+    accelerator_->resume(session);
+  }
+  sessions_adopted_.store(found_.size(), relaxed);
+  sessions_unclaimed_.store(found_.size(), relaxed);
+  has_found_.store(!found_.empty(), relaxed);
+}
+
+Result<MediaSession> SystemRelay::adopt(const SocketAddress& caller_rtp,
+                                        const SocketAddress& callee_rtp) {
+  const std::lock_guard lock(found_mutex_);
+  for (Found& one : found_) {
+    if (one.session.local_rtp(MediaSide::caller) != caller_rtp ||
+        one.session.local_rtp(MediaSide::callee) != callee_rtp)
+      continue;
+    MediaSession session = std::move(one.session);
+    std::swap(one, found_.back());
+    found_.pop_back();
+    sessions_unclaimed_.store(found_.size(), relaxed);
+    has_found_.store(!found_.empty(), relaxed);
+    return session;
+  }
+  return RelayCore::adopt(caller_rtp, callee_rtp);
+}
+
+// On the first shard.
+void SystemRelay::end_silent_found(std::int64_t now_us) noexcept {
+  if (!has_found_.load(relaxed)) return;
+  const std::int64_t silence_us = std::int64_t{config_.kernel.adopted_silence_ms} * 1000;
+  const std::lock_guard lock(found_mutex_);
+  for (std::size_t i = found_.size(); i-- > 0;) {
+    Found& one = found_[i];
+    const std::int64_t heard_us =
+        std::max({one.since_us, one.session.last_rtp_us(MediaSide::caller),
+                  one.session.last_rtp_us(MediaSide::callee)});
+    if (now_us - heard_us < silence_us) continue;
+    std::swap(one, found_.back());
+    found_.pop_back();  // ends it
+  }
+  sessions_unclaimed_.store(found_.size(), relaxed);
+  has_found_.store(!found_.empty(), relaxed);
+}
+
+// So that scan() sees what the sockets did not.
+void SystemRelay::add_all_carried(unsigned shard) noexcept {
+  if (rings_.empty()) return;
+  for (std::uint32_t slot = 0; slot < flows_.opened(); slot += 2) {
+    const Watch& watched = flows_.watch(slot);
+    if (watched.is_scanned.load(std::memory_order_acquire) && watched.shard.load(relaxed) == shard)
+      add_carried(slot);
+  }
 }
 
 int SystemRelay::listen(unsigned shard, std::uint32_t event, int socket) noexcept {
@@ -71,7 +180,8 @@ void SystemRelay::run_shard(unsigned index) noexcept {
   epoll_event events[events_max];
   Pace pace(config_.tick_us, clock_.monotonic_us());
   for (;;) {
-    const int most_ms = pace.is_ticking() ? 0 : wait_ms(index, has_lines(index));
+    const int most_ms =
+        pace.is_ticking() ? 0 : wait_ms(index, has_lines(index) || has_found_.load(relaxed));
     const int count = epoll_wait(polls_[index].get(), events, events_max, most_ms);
     const std::int64_t now_us = clock_.monotonic_us();
     {

@@ -3,13 +3,11 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
 
 #include "base/thread.hpp"
-#include "media/accelerator.hpp"
 
 namespace tandem::media {
 namespace {
@@ -50,7 +48,6 @@ Result<void> ThreadedRelay::make_wakers() {
 }
 
 Result<void> ThreadedRelay::start_threads() {
-  if (accelerator_ != nullptr) keep_found();
   std::optional<Error> error = fill();
   for (PortPool* pool : {pool4_.get(), pool6_.get()}) {
     if (pool == nullptr) continue;
@@ -85,8 +82,6 @@ void ThreadedRelay::stop() noexcept {
     wake(i);
     if (shard_[i].thread.joinable()) shard_[i].thread.join();
   }
-  if (accelerator_ != nullptr) accelerator_->stop();
-  found_.clear();  // each of them holds the relay
   free_ports();
 }
 
@@ -104,7 +99,7 @@ bool ThreadedRelay::woken(unsigned shard) noexcept {
 
 int ThreadedRelay::wait_ms(unsigned shard, bool has_more_to_scan) const noexcept {
   if (has_busy_bridges(shard)) return bridge_wait_ms;
-  return rings_.empty() && !has_more_to_scan && !has_found_.load(relaxed) ? -1 : scan_ms;
+  return rings_.empty() && !has_more_to_scan ? -1 : scan_ms;
 }
 
 void ThreadedRelay::look_after(unsigned shard, std::int64_t now_us) noexcept {
@@ -114,93 +109,12 @@ void ThreadedRelay::look_after(unsigned shard, std::int64_t now_us) noexcept {
     own.ticked_us = now_us;
   }
   if (now_us - own.scanned_us >= FlowTable::scan_us) {
-    if (shard == 0) end_silent_found(now_us);
-    if (accelerator_ != nullptr) add_all_carried(shard);
+    before_scan(shard, now_us);
     flows_.scan(shard, now_us, counters_[shard]);  // nothing when nobody wants events
     on_scan(shard);
     own.scanned_us = now_us;
   }
   tell_events(shard);
-}
-
-// What a former process relayed goes on as sessions of nobody: their ports hear what does not go
-// through the kernel, such as reports and sources that change.
-void ThreadedRelay::keep_found() {
-  const std::int64_t now_us = clock_.monotonic_us();
-  unsigned next = 0;
-  for (const FoundSession& session : accelerator_->found()) {
-    const unsigned shard = next++ % shards_;
-    bool is_bound = true;
-    for (int side = 0; side < 2 && is_bound; ++side) {
-      const std::uint32_t slot = session.slot[side];
-      PortPool* const from = pool(local(slot).ip.family);
-      is_bound = from != nullptr && from->reserve(slot);
-      if (!is_bound) break;
-      if (bind_pair(shard, slot)) {
-        from->not_bound(slot);
-        is_bound = false;
-      } else {
-        from->bound(shard, slot, false);
-      }
-      // The first pair rests like any other when the second one could not be had.
-      if (!is_bound && side == 1)
-        pool(local(session.slot[0]).ip.family)->give_back(shard, session.slot[0], true, now_us);
-    }
-    if (!is_bound) {
-      accelerator_->forget(session);
-      continue;
-    }
-    found_.push_back({begin_session(session.slot[0], session.slot[1], shard), now_us});
-    accelerator_->resume(session);
-  }
-  sessions_adopted_.store(found_.size(), relaxed);
-  sessions_unclaimed_.store(found_.size(), relaxed);
-  has_found_.store(!found_.empty(), relaxed);
-}
-
-Result<MediaSession> ThreadedRelay::adopt(const SocketAddress& caller_rtp,
-                                          const SocketAddress& callee_rtp) {
-  const std::lock_guard lock(found_mutex_);
-  for (Found& one : found_) {
-    if (one.session.local_rtp(MediaSide::caller) != caller_rtp ||
-        one.session.local_rtp(MediaSide::callee) != callee_rtp)
-      continue;
-    MediaSession session = std::move(one.session);
-    std::swap(one, found_.back());
-    found_.pop_back();
-    sessions_unclaimed_.store(found_.size(), relaxed);
-    has_found_.store(!found_.empty(), relaxed);
-    return session;
-  }
-  return RelayCore::adopt(caller_rtp, callee_rtp);
-}
-
-// On the first shard.
-void ThreadedRelay::end_silent_found(std::int64_t now_us) noexcept {
-  if (!has_found_.load(relaxed)) return;
-  const std::int64_t silence_us = std::int64_t{config_.kernel.adopted_silence_ms} * 1000;
-  const std::lock_guard lock(found_mutex_);
-  for (std::size_t i = found_.size(); i-- > 0;) {
-    Found& one = found_[i];
-    const std::int64_t heard_us =
-        std::max({one.since_us, one.session.last_rtp_us(MediaSide::caller),
-                  one.session.last_rtp_us(MediaSide::callee)});
-    if (now_us - heard_us < silence_us) continue;
-    std::swap(one, found_.back());
-    found_.pop_back();  // ends it
-  }
-  sessions_unclaimed_.store(found_.size(), relaxed);
-  has_found_.store(!found_.empty(), relaxed);
-}
-
-// So that scan() sees what the sockets did not.
-void ThreadedRelay::add_all_carried(unsigned shard) noexcept {
-  if (rings_.empty()) return;
-  for (std::uint32_t slot = 0; slot < flows_.opened(); slot += 2) {
-    const Watch& watched = flows_.watch(slot);
-    if (watched.is_scanned.load(std::memory_order_acquire) && watched.shard.load(relaxed) == shard)
-      add_carried(slot);
-  }
 }
 
 // Binds pairs until every shard has config_.ready_pairs of each family. Gives the error that

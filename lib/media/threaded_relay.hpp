@@ -64,6 +64,8 @@ class ThreadedRelay : public RelayCore {
 
   /// What a shard does beside its packets, in a Turn.
   void look_after(unsigned shard, std::int64_t now_us) noexcept;
+  /// Before FlowTable::scan(), which is to see what the sockets did not.
+  virtual void before_scan(unsigned, std::int64_t) noexcept {}
   virtual void on_scan(unsigned) noexcept {}  ///< Every FlowTable::scan_us, on the shard's thread.
   /// How long `shard` may wait when nothing comes, in ms; below 0: without an end.
   [[nodiscard]] int wait_ms(unsigned shard, bool has_more_to_scan) const noexcept;
@@ -78,16 +80,6 @@ class ThreadedRelay : public RelayCore {
     std::thread thread;
     std::int64_t scanned_us = 0, ticked_us = 0;
   };
-  // A session of a former process that nobody took over yet.
-  struct Found {
-    MediaSession session;
-    std::int64_t since_us = 0;
-  };
-  Result<MediaSession> adopt(const SocketAddress& caller_rtp,
-                             const SocketAddress& callee_rtp) final;
-  void keep_found();
-  void end_silent_found(std::int64_t now_us) noexcept;
-  void add_all_carried(unsigned shard) noexcept;
   std::optional<Error> fill();
   void run_filler() noexcept;
 
@@ -99,10 +91,6 @@ class ThreadedRelay : public RelayCore {
   std::condition_variable filler_wake_;
   bool is_fill_wanted_ = false;
   bool is_filler_stopping_ = false;
-
-  std::mutex found_mutex_;  // guards found_
-  std::vector<Found> found_;
-  std::atomic<bool> has_found_{false};
 };
 
 }  // namespace tandem::media
