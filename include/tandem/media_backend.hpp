@@ -13,7 +13,7 @@ namespace tandem {
 enum class MediaBackend : std::uint8_t {
   automatic,  ///< `kernel` where MediaKernelConfig names interfaces, else `portable`.
   portable,   ///< UDP sockets and epoll; runs everywhere.
-  fast,       ///< User space below the sockets.
+  fast,       ///< sk_lookup and Ethernet frames where they are allowed, else io_uring.
   kernel,     ///< The packets of plain streams never leave the kernel; others go as in `portable`.
 };
 /// "auto", "portable", "fast", "kernel".
