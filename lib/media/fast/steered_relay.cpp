@@ -169,7 +169,7 @@ Result<void> SteeredRelay::start() {
 }
 
 void SteeredRelay::free_ports() noexcept {
-  for (std::uint32_t slot = 0; local_.size() == flows_.size() && slot < flows_.size(); ++slot)
+  for (std::uint32_t slot = 0; steering_.is_there() && slot < flows_.size(); ++slot)
     steering_.port(slot).socket.store(0, relaxed);
   for (const auto& shard : shard_) {
     for (UniqueFd& socket : shard->sockets)

@@ -52,6 +52,7 @@ class Steering {
   Result<void> add_socket(std::uint32_t number, int fd);  ///< It is bound. Errors: io.
   Result<void> attach();  ///< In the network namespace of this thread. Errors: io, unsupported.
 
+  [[nodiscard]] bool is_there() const noexcept { return ports_ != nullptr; }  ///< create() was.
   [[nodiscard]] SteeredPort& port(std::uint32_t slot) noexcept { return ports_[slot]; }
 
  private:
