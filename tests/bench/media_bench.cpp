@@ -62,7 +62,8 @@ struct Kind {
 constexpr Kind portable = {"portable", [] { return std::optional<std::string>(); },
                            media::start_portable};
 constexpr Kind fast_kinds[] = {
-    {"fast by io_uring", media::why_not_uring, media::start_uring},
+    {"fast by io_uring", media::why_not_uring,
+     [](const MediaConfig& config) { return media::start_uring(config); }},
     {"fast by sk_lookup", media::why_not_steered, media::start_steered},
 };
 
