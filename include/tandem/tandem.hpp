@@ -25,6 +25,7 @@
 #include "tandem/corrections.hpp"
 #include "tandem/deck_import.hpp"
 #include "tandem/deck_reports.hpp"
+#include "tandem/dtls.hpp"
 #include "tandem/error.hpp"
 #include "tandem/event_feed.hpp"
 #include "tandem/export.h"
