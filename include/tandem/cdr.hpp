@@ -31,20 +31,23 @@ struct Attempt {
 
 /// Why nothing is heard of one side of a call, as far as the relay can tell.
 enum class MediaCause : std::uint8_t {
-  none,                ///< It is heard, or it was on hold.
-  not_described,       ///< It never said where its media is: no description, port 0 or hold.
-  never_sent,          ///< No packet ever came; its address is a public one.
-  private_address,     ///< No packet ever came, and nothing can be sent to the private address of
-                       ///< its description either.
-  source_refused,      ///< Packets came, all from sources that may not speak for it (M-02).
-  source_denied,       ///< The same, by the list of allowed networks (S-01).
-  malformed,           ///< Nothing that came was RTP.
-  not_negotiated,      ///< All that came had payload types that nobody agreed on.
-  other_side_unknown,  ///< It came, and there was no address of the other side to send it to.
-  blocked,             ///< It came, and was not passed on by order of the host.
-  send_failed,         ///< It came, and the system refused to send it on.
-  stopped,             ///< It was heard, and stopped ten seconds ago or earlier.
-  srtp_failure,        ///< Most of what came was not encrypted with the key that was agreed on.
+  none,                  ///< It is heard, or it was on hold.
+  not_described,         ///< It never said where its media is: no description, port 0 or hold.
+  never_sent,            ///< No packet ever came; its address is a public one.
+  private_address,       ///< No packet ever came, and nothing can be sent to the private address of
+                         ///< its description either.
+  source_refused,        ///< Packets came, all from sources that may not speak for it (M-02).
+  source_denied,         ///< The same, by the list of allowed networks (S-01).
+  malformed,             ///< Nothing that came was RTP.
+  not_negotiated,        ///< All that came had payload types that nobody agreed on.
+  other_side_unknown,    ///< It came, and there was no address of the other side to send it to.
+  blocked,               ///< It came, and was not passed on by order of the host.
+  send_failed,           ///< It came, and the system refused to send it on.
+  stopped,               ///< It was heard, and stopped ten seconds ago or earlier.
+  srtp_failure,          ///< Most of what came was not encrypted with the key that was agreed on.
+  ice_unchecked,         ///< No authentic check of ICE came (RFC 8445).
+  dtls_failed,           ///< The handshake of DTLS-SRTP failed, or never came.
+  fingerprint_mismatch,  ///< It showed another certificate than its description says.
 };
 /// "never_sent"; "" for none.
 TANDEM_EXPORT const char* media_cause_name(MediaCause cause) noexcept;

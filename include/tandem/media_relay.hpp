@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tandem/cdr.hpp"
+#include "tandem/dtls.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
 #include "tandem/media_audio.hpp"
@@ -61,6 +62,10 @@ struct MediaConfig {
   /// comes.
   unsigned jitter_min_ms = 20;
   unsigned jitter_max_ms = 200;
+  /// Certificate and key for DTLS, in PEM; "": the relay makes a pair of its own when it is first
+  /// asked for.
+  std::string dtls_certificate{};
+  std::string dtls_key{};
   /// Told on a relay thread that events wait; again only after take_events(). Must not block, and
   /// must not call the relay.
   std::function<void()> on_events{};
@@ -86,9 +91,10 @@ struct MediaWatch {
 /// Why a source was not listened to.
 enum class MediaRefusal : std::uint8_t {
   none,
-  latched,  ///< Another source speaks for the side (M-02).
-  strict,   ///< It is not the signalled IP address (MediaFlags::strict_source).
-  denied,   ///< MediaSources.
+  latched,    ///< Another source speaks for the side (M-02).
+  strict,     ///< It is not the signalled IP address (MediaFlags::strict_source).
+  denied,     ///< MediaSources.
+  unchecked,  ///< No authentic check of ICE came from it.
 };
 TANDEM_EXPORT const char* media_refusal_name(MediaRefusal refusal) noexcept;
 
@@ -195,6 +201,8 @@ struct MediaRelayStats {
   std::uint64_t packets_policed = 0;     ///< Above MediaKernelConfig::packets_per_s_max; dropped.
   std::uint64_t sessions_adopted = 0;    ///< That were found running when the relay began.
   std::uint64_t sessions_unclaimed = 0;  ///< Gauge: of them, those that nobody took back over.
+  std::uint64_t handshakes_agreed = 0;  ///< MediaHandshakeState::agreed.
+  std::uint64_t handshakes_failed = 0;  ///< The two kinds of failure.
 };
 
 /// Ports of one call: an RTP and an RTCP port towards each side. Destroying it ends the relaying at
@@ -259,6 +267,14 @@ class TANDEM_EXPORT MediaSession {
   /// invalid_argument (a key of the wrong length, one suite alone), internal (the cipher was
   /// refused).
   Result<void> set_crypto(MediaSide side, const MediaCrypto& crypto);
+
+  /// Agrees on keys with `side` by DTLS, and on where its media comes from by ICE, from the next
+  /// packet on; the default: neither. Until that is done nothing passes that would be encrypted.
+  /// Other fingerprints or another role begin a handshake anew, other words of ICE alone do not.
+  /// Takes the place of keys of set_crypto(). Errors: invalid_argument, limit (1,024 handshakes
+  /// under way on one shard), internal.
+  Result<void> set_handshake(MediaSide side, const MediaHandshake& handshake);
+  [[nodiscard]] MediaHandshakeState handshake(MediaSide side) const noexcept;
 
   /// Begins to copy what both sides send, into `buffer_bytes` (4,096..16 Mi); what finds no room is
   /// dropped and counted, the relay does not wait. Errors: already_exists (one tap a session at a
@@ -357,6 +373,9 @@ class TANDEM_EXPORT MediaRelay {
   [[nodiscard]] std::vector<MediaBackendState> backends() const;
   /// The same of `config` without making a relay.
   [[nodiscard]] static std::vector<MediaBackendState> probe(const MediaConfig& config);
+
+  /// Of the certificate that is shown in handshakes, for descriptions; sha-256. Errors: internal.
+  Result<DtlsFingerprint> dtls_fingerprint();
 
   /// Takes up to `events_max` of what was seen, of each session in its order; waits up to `wait_us`
   /// for the first one (0..60,000,000; 0: not; a relay on the loop of its caller never waits). One

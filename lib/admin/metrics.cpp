@@ -202,6 +202,9 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.single("media_packets_not_authentic_total", "counter",
               "SRTP and SRTCP packets that the key of their side did not fit; refused.",
               media.packets_not_authentic);
+  page.family("media_handshakes_total", "counter", "Handshakes of DTLS-SRTP, by how they ended.");
+  page.sample(media.handshakes_agreed, "outcome=\"agreed\"");
+  page.sample(media.handshakes_failed, "outcome=\"failed\"");
   page.single("media_digits_total", "counter", "Keys pressed in RTP (RFC 4733).", media.digits);
   const RecorderStats& recorder = counters.recorder;
   page.single("recordings", "gauge", "Calls that are recorded now.", recorder.recordings);

@@ -87,7 +87,7 @@ Result<MediaSideStats> read_media(const tandem_media_side_stats* given) {
     if (!parsed) return parsed.error();
     stats.signalled = SocketAddress{*parsed, read->signalled.port}.to_string();
   }
-  const auto cause = read_enum(read->cause, MediaCause::srtp_failure, "cause");
+  const auto cause = read_enum(read->cause, MediaCause::fingerprint_mismatch, "cause");
   if (!cause) return cause.error();
   stats.cause = *cause;
   stats.digits = read->digits;

@@ -103,7 +103,7 @@ MediaSideStats take_media(WireReader& outer, bool& is_bad) {
   if (!reader.is_at_end()) {
     const std::uint64_t cause = reader.number();
     // One of a newer release is none of ours.
-    if (cause <= static_cast<std::uint64_t>(MediaCause::srtp_failure))
+    if (cause <= static_cast<std::uint64_t>(MediaCause::fingerprint_mismatch))
       side.cause = static_cast<MediaCause>(cause);
     side.signalled = reader.text();
     side.digits = take_u32();

@@ -7,7 +7,7 @@ namespace tandem {
 
 namespace {
 
-constexpr std::array<const char*, 13> names{
+constexpr std::array<const char*, 16> names{
     "",
     "not_described",
     "never_sent",
@@ -21,8 +21,11 @@ constexpr std::array<const char*, 13> names{
     "send_failed",
     "stopped",
     "srtp_failure",
+    "ice_unchecked",
+    "dtls_failed",
+    "fingerprint_mismatch",
 };
-static_assert(names.size() == static_cast<std::size_t>(MediaCause::srtp_failure) + 1);
+static_assert(names.size() == static_cast<std::size_t>(MediaCause::fingerprint_mismatch) + 1);
 
 }  // namespace
 

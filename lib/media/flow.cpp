@@ -282,6 +282,10 @@ bool FlowTable::judge(std::uint32_t slot, const PackedAddress& from, std::string
     flags &= ~static_cast<std::uint32_t>(FlowRecord::transparent);
   if ((flags & FlowRecord::rtcp) != 0)
     return judge_rtcp(slot, from, bytes, now_us, flags, totals, onward);
+  if ((flags & FlowRecord::handshakes) != 0 && port_traffic(bytes) != PortTraffic::rtp) {
+    take_handshake(slot, from, bytes, now_us, totals);
+    return false;
+  }
   if ((flags & FlowRecord::transparent) == 0 && looks_like_rtcp(bytes))
     return judge_rtcp(slot, from, bytes, now_us, flags, totals, onward);
   return judge_rtp(slot, from, bytes, now_us, flags, totals, onward);
@@ -335,6 +339,69 @@ class FlowTable::Made final : public BridgeOutput {
   const std::int64_t now_us_;
   ShardCounters& totals_;
 };
+
+class FlowTable::Answers final : public HandshakeOutput {
+ public:
+  Answers(std::uint32_t slot, ShardCounters& totals) noexcept : slot_(slot), totals_(totals) {}
+  void send(const PackedAddress& to, std::string_view bytes) noexcept override {
+    if (totals_.sender == nullptr) return;
+    Onward onward;
+    onward.flow = onward.slot = slot_;
+    onward.to = to;
+    onward.bytes = bytes;
+    (void)totals_.sender->send_datagram(totals_.shard, onward);  // it is sent again, or asked again
+  }
+
+ private:
+  const std::uint32_t slot_;
+  ShardCounters& totals_;
+};
+
+SideHandshake* FlowTable::handshake(std::uint32_t slot) const noexcept {
+  SideHandshake* const own = watch(slot).handshake.load();
+  if (own != nullptr) own->adopt();
+  return own;
+}
+
+namespace {
+
+void note_outcome(MediaHandshakeState before, MediaHandshakeState after,
+                  ShardCounters& totals) noexcept {
+  if (before == after) return;
+  if (after == MediaHandshakeState::agreed) add<std::uint64_t>(totals.handshakes_agreed, 1);
+  if (after == MediaHandshakeState::dtls_failed ||
+      after == MediaHandshakeState::fingerprint_mismatch)
+    add<std::uint64_t>(totals.handshakes_failed, 1);
+}
+
+}  // namespace
+
+void FlowTable::take_handshake(std::uint32_t slot, const PackedAddress& from,
+                               std::string_view bytes, std::int64_t now_us,
+                               ShardCounters& totals) noexcept {
+  SideHandshake* const own = handshake(slot);
+  const MediaSources* const sources = watch(slot).sources.load();
+  const bool is_denied = sources != nullptr && !is_allowed(*sources, unpack(from).ip);
+  if (own == nullptr || is_denied) {
+    if (is_denied) add<std::uint32_t>(watch(slot).denied, 1);
+    refuse(records_[slot], totals.refused);
+    return;
+  }
+  const MediaHandshakeState before = own->state();
+  Answers answers(slot, totals);
+  if (!own->take(from, bytes, now_us, totals.handshakes, answers))
+    refuse(records_[slot], totals.refused);
+  note_outcome(before, own->state(), totals);
+}
+
+void FlowTable::tick(std::uint32_t slot, SideHandshake& handshake, std::int64_t now_us,
+                     ShardCounters& totals) noexcept {
+  handshake.adopt();
+  const MediaHandshakeState before = handshake.state();
+  Answers answers(slot, totals);
+  handshake.tick(records_[slot].signalled.load(), now_us, totals.handshakes, answers);
+  note_outcome(before, handshake.state(), totals);
+}
 
 void FlowTable::tick(std::uint32_t slot, AudioBridge& bridge, std::int64_t now_us,
                      ShardCounters& totals) noexcept {
@@ -417,7 +484,7 @@ bool FlowTable::judge_rtcp(std::uint32_t slot, const PackedAddress& from, std::s
   const std::optional<RtcpSummary> summary = parse_rtcp(bytes);
   if (!summary) return refuse(arrival, totals.malformed);
   if (is_muxed) {
-    const bool is_refused = latched.is_set()
+    const bool is_refused = latched.is_set() && (flags & FlowRecord::handshakes) == 0
                                 ? latched != from
                                 : may_speak(slot, from, flags, false, now_us) != MediaRefusal::none;
     if (is_refused) return refuse(arrival, totals.refused);
@@ -448,6 +515,14 @@ bool FlowTable::set_onward(std::uint32_t flow, std::uint32_t slot, std::string_v
   onward.slot = slot;
   onward.bytes = bytes;
   onward.to = destination(records_[slot], now_us);
+  if ((records_[slot].flags.load(relaxed) & FlowRecord::handshakes) != 0) {
+    const SideHandshake* const own = handshake(slot);
+    if (own == nullptr) {
+      onward.to = {};
+    } else if (own->has_ice()) {
+      onward.to = own->selected();
+    }
+  }
   if (onward.to.is_set()) {
     const bool is_sealed = (records_[slot].flags.load(relaxed) & FlowRecord::encrypted) != 0;
     return !is_sealed || seal(slot, flow % 2 != 0, onward.bytes, totals);
@@ -457,11 +532,18 @@ bool FlowTable::set_onward(std::uint32_t flow, std::uint32_t slot, std::string_v
   return false;
 }
 
+SrtpSide* FlowTable::keys_of(std::uint32_t slot, bool is_report) const noexcept {
+  SideHandshake* const own = handshake(slot);
+  if (own == nullptr || !own->has_dtls()) return watch(slot).crypto.load();
+  // On a port of its own RTCP would have an association of its own (RFC 5764 section 3).
+  return is_report && !own->asked().rtcp_mux ? nullptr : own->keys();
+}
+
 bool FlowTable::open_sealed(std::uint32_t slot, bool is_report, std::string_view& bytes,
                             ShardCounters& totals) noexcept {
   Watch& watched = watch(slot);
-  SrtpSide* const crypto = watched.crypto.load();
-  if (crypto == nullptr) return false;  // taken away since the flags were read
+  SrtpSide* const crypto = keys_of(slot, is_report);
+  if (crypto == nullptr) return false;  // not agreed on yet, or taken away since
   const SrtpVerdict verdict = is_report ? crypto->open_rtcp(bytes) : crypto->open_rtp(bytes);
   if (verdict == SrtpVerdict::not_authentic) {
     add<std::uint64_t>(totals.not_authentic, 1);
@@ -472,7 +554,7 @@ bool FlowTable::open_sealed(std::uint32_t slot, bool is_report, std::string_view
 
 bool FlowTable::seal(std::uint32_t slot, bool is_report, std::string_view& bytes,
                      ShardCounters& totals) noexcept {
-  SrtpSide* const crypto = watch(slot).crypto.load();
+  SrtpSide* const crypto = keys_of(slot, is_report);
   if (crypto == nullptr) return false;  // rather lost than in the clear
   const bool is_sealed = is_report ? crypto->seal_rtcp(bytes) : crypto->seal_rtp(bytes);
   if (!is_sealed) add<std::uint64_t>(totals.not_sealed, 1);
@@ -491,6 +573,11 @@ MediaRefusal FlowTable::may_speak(std::uint32_t slot, const PackedAddress& from,
                                   std::uint32_t flags, bool is_continued,
                                   std::int64_t now_us) const noexcept {
   const FlowRecord& flow = records_[slot];
+  if ((flags & FlowRecord::handshakes) != 0) {
+    const SideHandshake* const own = handshake(slot);
+    if (own != nullptr && own->has_ice())
+      return own->is_checked(from) ? MediaRefusal::none : MediaRefusal::unchecked;
+  }
   const PackedAddress latched = flow.latched.load_own();
   if (latched == from) return MediaRefusal::none;
   const PackedAddress signalled = flow.signalled.load();

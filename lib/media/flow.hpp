@@ -11,6 +11,7 @@
 #include "media/event_ring.hpp"
 #include "media/packed_address.hpp"
 #include "media/rtp.hpp"
+#include "media/side_handshake.hpp"
 #include "media/watch.hpp"
 
 namespace tandem::media {
@@ -54,8 +55,9 @@ struct alignas(64) FlowRecord {
     prefer_signalled = 8,
     transparent = 16,
     discard = 32,
-    watched = 64,     ///< Its Watch wants to see every packet: payload types, keys or a tap.
-    encrypted = 128,  ///< Its Watch, or that of its RTP port, has keys: SRTP from and to it.
+    watched = 64,      ///< Its Watch wants to see every packet: payload types, keys or a tap.
+    encrypted = 128,   ///< Its Watch, or that of its RTP port, has keys: SRTP from and to it.
+    handshakes = 256,  ///< An RTP port whose Watch has a SideHandshake: ICE, or keys of DTLS.
   };
 
   AtomicAddress latched;    ///< Where packets come from.
@@ -111,7 +113,8 @@ class DatagramSender {
 struct alignas(64) ShardCounters {
   std::atomic<std::uint64_t> forwarded{0}, refused{0}, malformed{0}, stray{0}, undeliverable{0},
       discarded{0}, send_failures{0}, overflows{0}, taps_dropped{0}, digits{0}, not_authentic{0},
-      not_sealed{0};
+      not_sealed{0}, handshakes_agreed{0}, handshakes_failed{0};
+  HandshakeBudget handshakes;  ///< The shard's alone.
   /// Odd while the shard is at work: then it may hold what a Watch pointed at when the turn began.
   std::atomic<std::uint64_t> turn{0};
   EventRing* events = nullptr;       ///< Null: nobody wants to know.
@@ -211,6 +214,10 @@ class FlowTable {
   void tick(std::uint32_t slot, AudioBridge& bridge, std::int64_t now_us,
             ShardCounters& totals) noexcept;
 
+  /// Lets the handshake of the RTP port `slot` send what is due.
+  void tick(std::uint32_t slot, SideHandshake& handshake, std::int64_t now_us,
+            ShardCounters& totals) noexcept;
+
   /// Takes note of the outcome of sending what judge() let pass.
   void sent(const Onward& onward, bool is_sent, ShardCounters& totals) noexcept {
     add<std::uint64_t>(is_sent ? totals.forwarded : totals.send_failures, 1);
@@ -223,6 +230,12 @@ class FlowTable {
 
  private:
   class Made;
+  class Answers;
+  /// A datagram at an RTP port that is not RTP, where a handshake is there for it.
+  void take_handshake(std::uint32_t slot, const PackedAddress& from, std::string_view bytes,
+                      std::int64_t now_us, ShardCounters& totals) noexcept;
+  /// That of the side of an RTP or RTCP port; null: none.
+  [[nodiscard]] SideHandshake* handshake(std::uint32_t slot) const noexcept;
   bool judge_rtp(std::uint32_t slot, const PackedAddress& from, std::string_view bytes,
                  std::int64_t now_us, std::uint32_t flags, ShardCounters& totals,
                  Onward& onward) noexcept;
@@ -234,6 +247,8 @@ class FlowTable {
   /// Takes the encryption of the side of `slot` from `bytes`. False: none of it may be used.
   bool open_sealed(std::uint32_t slot, bool is_report, std::string_view& bytes,
                    ShardCounters& totals) noexcept;
+  /// Null: none yet.
+  [[nodiscard]] SrtpSide* keys_of(std::uint32_t slot, bool is_report) const noexcept;
   /// Encrypts for the side of `slot`, where it wants that. False: it must not be sent.
   bool seal(std::uint32_t slot, bool is_report, std::string_view& bytes,
             ShardCounters& totals) noexcept;

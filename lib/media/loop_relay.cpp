@@ -15,6 +15,7 @@ class LoopRelay final : public RelayCore {
 
   /// Shows early that the addresses can be bound.
   Result<void> start() {
+    if (Result<void> read = read_identity(); !read) return read;
     for (PortPool* pool : {pool4_.get(), pool6_.get()}) {
       if (pool == nullptr) continue;
       Result<std::uint32_t> slot = bind_one(*pool, 0);
@@ -28,6 +29,7 @@ class LoopRelay final : public RelayCore {
     is_stopped_.store(true);
     scan_timer_.cancel();
     tick_timer_.cancel();
+    handshake_timer_.cancel();
     ports_.clear();
   }
 
@@ -84,6 +86,15 @@ class LoopRelay final : public RelayCore {
     loop_.timers().start(tick_timer_, tick_of_timer_us_);
   }
 
+  void on_handshake_busy(unsigned) noexcept override {
+    if (!handshake_timer_.is_pending()) loop_.timers().start(handshake_timer_, 0);
+  }
+
+  void on_handshake_tick() {
+    tick_handshakes(0, clock_.monotonic_us());
+    if (has_handshakes(0)) loop_.timers().start(handshake_timer_, SideHandshake::tick_us);
+  }
+
   void on_tick() {
     tick_bridges(0, clock_.monotonic_us());
     tell_events(0);
@@ -108,6 +119,7 @@ class LoopRelay final : public RelayCore {
   io::Loop& loop_;
   std::int64_t tick_of_timer_us_ = AudioBridge::tick_us;
   Timer tick_timer_{Timer::member<&LoopRelay::on_tick, LoopRelay>(), this};
+  Timer handshake_timer_{Timer::member<&LoopRelay::on_handshake_tick, LoopRelay>(), this};
   Timer scan_timer_{Timer::member<&LoopRelay::on_scan, LoopRelay>(), this};
   std::vector<std::unique_ptr<Port>> ports_;  // by slot; empty: not bound yet
 };

@@ -76,11 +76,33 @@ Result<void> check(const MediaConfig& config) {
   for (const Result<void>& checked : checks) {
     if (!checked) return checked;
   }
+  if (config.dtls_certificate.empty() != config.dtls_key.empty())
+    return Error{ErrorCode::invalid_argument, "dtls_certificate \"" + config.dtls_certificate +
+                                                  "\" and dtls_key \"" + config.dtls_key +
+                                                  "\" belong together"};
   if (config.port_last < first_even(config) + 3)
     return Error{ErrorCode::invalid_argument,
                  "port range " + std::to_string(config.port_first) + ".." +
                      std::to_string(config.port_last) +
                      " did not hold two pairs of an even and an odd port"};
+  return {};
+}
+
+Result<void> check(const MediaHandshake& asked) {
+  const auto invalid = [](std::string message) {
+    return Error{ErrorCode::invalid_argument, std::move(message)};
+  };
+  const bool has_dtls = asked.role != DtlsRole::none;
+  if (has_dtls == asked.fingerprints.empty() || asked.fingerprints.size() > dtls_fingerprints_max)
+    return invalid(std::to_string(asked.fingerprints.size()) +
+                   " fingerprints did not fit the role of the handshake");
+  if (asked.ice_ufrag.empty() && asked.ice_password.empty()) return {};
+  if (asked.ice_ufrag.size() < 4 || asked.ice_ufrag.size() > 256)
+    return invalid("ICE user fragment of " + std::to_string(asked.ice_ufrag.size()) +
+                   " characters was not in 4..256");
+  if (asked.ice_password.size() < 22 || asked.ice_password.size() > 256)
+    return invalid("ICE password of " + std::to_string(asked.ice_password.size()) +
+                   " characters was not in 22..256");
   return {};
 }
 
@@ -90,7 +112,9 @@ RelayCore::RelayCore(const MediaConfig& config, const Clock& clock, unsigned sha
       shards_(shards),
       flows_(slots_of(config)),
       counters_(std::make_unique<ShardCounters[]>(shards)),
-      busy_(std::make_unique<BusyBridges[]>(shards)) {
+      busy_(std::make_unique<BusyBridges[]>(shards)),
+      handshakes_(std::make_unique<BusyHandshakes[]>(shards)),
+      dtls_cookies_(std::make_shared<const io::DtlsCookies>()) {
   for (unsigned shard = 0; shard < shards; ++shard) {
     counters_[shard].sender = this;
     counters_[shard].shard = shard;
@@ -295,6 +319,67 @@ void RelayCore::tick_bridges(unsigned shard, std::int64_t now_us) noexcept {
   busy.count.store(busy.bridges.size(), std::memory_order_release);
 }
 
+Result<void> RelayCore::tick_handshake(std::uint32_t slot, unsigned shard,
+                                       std::shared_ptr<SideHandshake> handshake) {
+  BusyHandshakes& busy = handshakes_[shard];
+  {
+    const std::lock_guard lock(busy.mutex);
+    if (busy.count.load(relaxed) >= handshakes_max)
+      return Error{ErrorCode::limit, std::to_string(handshakes_max) +
+                                         " handshakes of one relay thread were under way already"};
+    busy.handshakes.push_back({slot, flows_[slot].epoch.load(relaxed), std::move(handshake)});
+    busy.count.fetch_add(1, std::memory_order_release);
+  }
+  on_handshake_busy(shard);
+  return {};
+}
+
+void RelayCore::tick_handshakes(unsigned shard, std::int64_t now_us) noexcept {
+  BusyHandshakes& busy = handshakes_[shard];
+  if (busy.count.load(std::memory_order_acquire) == 0) return;
+  std::vector<BusyHandshake> taken;
+  {
+    const std::lock_guard lock(busy.mutex);
+    taken.swap(busy.handshakes);
+  }
+  for (std::size_t i = taken.size(); i-- > 0;) {
+    BusyHandshake& one = taken[i];
+    // Replaced, or its session is over: nothing of it may be sent any more.
+    const bool is_current = flows_[one.slot].epoch.load(std::memory_order_acquire) == one.epoch &&
+                            flows_.watch(one.slot).handshake.load() == one.handshake.get();
+    if (is_current) flows_.tick(one.slot, *one.handshake, now_us, counters_[shard]);
+    if (is_current && one.handshake->is_busy()) continue;
+    std::swap(one, taken.back());
+    taken.pop_back();
+  }
+  const std::lock_guard lock(busy.mutex);
+  try {
+    taken.insert(taken.end(), busy.handshakes.begin(), busy.handshakes.end());
+  } catch (const std::bad_alloc&) {  // those that began meanwhile are not sent anything again
+  }
+  taken.swap(busy.handshakes);
+  busy.count.store(busy.handshakes.size(), std::memory_order_release);
+}
+
+Result<void> RelayCore::read_identity() {
+  if (config_.dtls_certificate.empty()) return {};
+  auto read = io::DtlsIdentity::read(config_.dtls_certificate, config_.dtls_key);
+  if (!read) return read.error();
+  const std::lock_guard lock(identity_mutex_);
+  identity_ = std::move(*read);
+  return {};
+}
+
+Result<std::shared_ptr<const io::DtlsIdentity>> RelayCore::dtls_identity() {
+  const std::lock_guard lock(identity_mutex_);
+  if (identity_ == nullptr) {
+    auto made = io::DtlsIdentity::make();
+    if (!made) return made.error();
+    identity_ = std::move(*made);
+  }
+  return identity_;
+}
+
 void RelayCore::tell_events(unsigned shard) noexcept {
   if (rings_.empty() || !rings_[shard]->take_news()) return;
   wake_takers();
@@ -381,6 +466,7 @@ void RelayCore::close(MediaSession& session) noexcept {
     flows_.watch(slot).sources.store(nullptr);
     flows_.watch(slot).crypto.store(nullptr);
     flows_.watch(slot).bridge.store(nullptr);
+    flows_.watch(slot).handshake.store(nullptr);
   }
   if (session.extras_ != nullptr) {
     if (session.extras_->tap != nullptr) session.extras_->tap->end();
@@ -437,6 +523,8 @@ MediaRelayStats RelayCore::stats() const noexcept {
     stats.digits += of.digits.load(relaxed);
     stats.packets_not_authentic += of.not_authentic.load(relaxed);
     stats.packets_not_sealed += of.not_sealed.load(relaxed);
+    stats.handshakes_agreed += of.handshakes_agreed.load(relaxed);
+    stats.handshakes_failed += of.handshakes_failed.load(relaxed);
     if (of.events != nullptr) stats.events_lost += of.events->lost();
   }
   if (accelerator_ != nullptr) accelerator_->add_stats(stats);
@@ -479,7 +567,14 @@ void observe_or_not(media::FlowTable& flows, std::uint32_t slot) noexcept {
 
 // Why nothing is heard of a side, from the most certain cause to what is left.
 MediaCause cause_of(const media::FlowRecord& flow, const media::Watch& watch, bool has_begun,
-                    const IpAddress& local, std::int64_t now_us) noexcept {
+                    const IpAddress& local, std::int64_t now_us,
+                    const media::SideHandshake* handshake) noexcept {
+  if (handshake != nullptr && handshake->has_dtls()) {
+    if (handshake->state() == MediaHandshakeState::unchecked) return MediaCause::ice_unchecked;
+    if (handshake->state() == MediaHandshakeState::fingerprint_mismatch)
+      return MediaCause::fingerprint_mismatch;
+    if (handshake->state() != MediaHandshakeState::agreed) return MediaCause::dtls_failed;
+  }
   constexpr std::int64_t stopped_us = 10'000'000;
   const std::uint64_t packets = has_begun ? flow.packets.load(relaxed) : 0;
   if (packets > 0) {
@@ -500,6 +595,7 @@ MediaCause cause_of(const media::FlowRecord& flow, const media::Watch& watch, bo
     return is_malformed ? MediaCause::malformed : MediaCause::source_refused;
   }
   const media::PackedAddress signalled = flow.signalled.load();
+  if (handshake != nullptr && handshake->has_ice()) return MediaCause::never_sent;
   if (!signalled.is_set()) return MediaCause::not_described;
   // A relay that is in a private network itself may well reach a private address.
   return media::unpack(signalled).ip.is_private() && !local.is_private()
@@ -567,7 +663,10 @@ Result<void> MediaSession::set_remote(MediaSide side, const SocketAddress& rtp,
   SocketAddress reports = rtcp;
   if (reports.port == 0 && rtp.port != 0 && rtp.port != 65535)
     reports = {rtp.ip, static_cast<std::uint16_t>(rtp.port + 1)};
-  const bool is_muxed = rtcp.port != 0 && rtcp == rtp;
+  // Where a handshake is, it says so.
+  const media::SideHandshake* const own =
+      extras_ == nullptr ? nullptr : extras_->handshake[index(side)].get();
+  const bool is_muxed = own != nullptr ? own->asked().rtcp_mux : rtcp.port != 0 && rtcp == rtp;
   set_flag(rtp_flow, media::FlowRecord::mux, is_muxed);
   rtp_flow.signalled.store(after);
   rtcp_flow.signalled.store(after.is_set() ? media::pack(reports) : media::PackedAddress{});
@@ -679,9 +778,11 @@ Result<void> MediaSession::set_crypto(MediaSide side, const MediaCrypto& crypto)
     keys = std::move(*made);
   }
   media::SessionExtras& own = extras();  // first: what the shard sees must be kept
+  const media::SideHandshake* const agreed = own.handshake[index(side)].get();
+  const bool has_dtls = agreed != nullptr && agreed->has_dtls();
   const auto mark = [&] {
     for (const std::uint32_t port : {slot, slot + 1})
-      set_flag(core_->flows()[port], media::FlowRecord::encrypted, !is_plain);
+      set_flag(core_->flows()[port], media::FlowRecord::encrypted, !is_plain || has_dtls);
   };
   // Who sees the mark and no keys drops the packet.
   if (is_plain) mark();
@@ -690,6 +791,45 @@ Result<void> MediaSession::set_crypto(MediaSide side, const MediaCrypto& crypto)
   core_->take_back(slot_);
   core_->retire(std::exchange(own.crypto[index(side)], std::move(keys)), shard_);
   return {};
+}
+
+Result<void> MediaSession::set_handshake(MediaSide side, const MediaHandshake& asked) {
+  const std::uint32_t slot = slot_[index(side)];
+  if (Result<void> checked = media::check(asked); !checked) return checked;
+  const std::shared_ptr<media::SideHandshake> former =
+      extras_ == nullptr ? nullptr : extras_->handshake[index(side)];
+  if (former == nullptr ? asked == MediaHandshake{} : former->asked() == asked) return {};
+  std::shared_ptr<media::SideHandshake> made;
+  if (asked != MediaHandshake{}) {
+    auto identity = core_->dtls_identity();
+    if (!identity) return identity.error();
+    made = std::make_shared<media::SideHandshake>(asked, std::move(*identity),
+                                                  core_->dtls_cookies(), former, core_->now_us());
+  }
+  media::SessionExtras& own = extras();  // first: what the shard sees must be kept
+  const bool is_encrypted = asked.role != DtlsRole::none || own.crypto[index(side)] != nullptr;
+  const auto mark = [&](bool is_marked) {
+    set_flag(core_->flows()[slot], media::FlowRecord::handshakes, is_marked);
+    if (made != nullptr) set_flag(core_->flows()[slot], media::FlowRecord::mux, asked.rtcp_mux);
+    for (const std::uint32_t port : {slot, slot + 1})
+      set_flag(core_->flows()[port], media::FlowRecord::encrypted, is_encrypted);
+  };
+  // Who sees a mark and nothing behind it drops the packet.
+  if (made == nullptr) mark(false);
+  core_->flows().watch(slot).handshake.store(made.get());
+  if (made != nullptr) mark(true);
+  core_->retire(std::exchange(own.handshake[index(side)], made), shard_);
+  if (made == nullptr) return {};
+  // Last: what is not the side's is not ticked.
+  auto ticked = core_->tick_handshake(slot, shard_, std::move(made));
+  if (!ticked) (void)set_handshake(side, {});  // taking away needs nothing
+  return ticked;
+}
+
+MediaHandshakeState MediaSession::handshake(MediaSide side) const noexcept {
+  const media::SideHandshake* const own =
+      extras_ == nullptr ? nullptr : extras_->handshake[index(side)].get();
+  return own == nullptr ? MediaHandshakeState::none : own->state();
 }
 
 Result<MediaTap> MediaSession::tap(std::size_t buffer_bytes) {
@@ -832,7 +972,8 @@ MediaSideStats MediaSession::stats(MediaSide side) const {
   stats.reported_lost = reported_lost(side).value_or(0);
   stats.reported_jitter_us = reported_jitter_us(side).value_or(0);
   stats.cause =
-      cause_of(from, watch, has_begun, core_->local(slot_[index(side)]).ip, core_->now_us());
+      cause_of(from, watch, has_begun, core_->local(slot_[index(side)]).ip, core_->now_us(),
+               extras_ == nullptr ? nullptr : extras_->handshake[index(side)].get());
   return stats;
 }
 
@@ -925,6 +1066,12 @@ Result<MediaSession> MediaRelay::adopt(const SocketAddress& caller_rtp,
 }
 
 std::vector<MediaBackendState> MediaRelay::backends() const { return core_->backends(); }
+
+Result<DtlsFingerprint> MediaRelay::dtls_fingerprint() {
+  auto identity = core_->dtls_identity();
+  if (!identity) return identity.error();
+  return (*identity)->fingerprint();
+}
 
 std::vector<MediaEvent> MediaRelay::take_events(std::size_t events_max, std::int64_t wait_us) {
   const std::shared_ptr<media::RelayCore> core = core_;  // whoever waits keeps it

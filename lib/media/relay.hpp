@@ -32,12 +32,16 @@ Result<MediaRelay> make_loop_relay(const MediaConfig& config, io::Loop& loop);
 /// Checks the fields of `config`. Errors: invalid_argument.
 Result<void> check(const MediaConfig& config);
 
+/// The same of what a session is asked for.
+Result<void> check(const MediaHandshake& asked);
+
 /// What few sessions have.
 struct SessionExtras {
   std::shared_ptr<TapRing> tap;
   std::shared_ptr<const MediaSources> sources[2];
   std::shared_ptr<SrtpSide> crypto[2];
   std::shared_ptr<AudioBridge> bridge;
+  std::shared_ptr<SideHandshake> handshake[2];
 };
 
 /// One relay without its driver. A driver binds sockets, hands arriving datagrams to
@@ -71,6 +75,16 @@ class RelayCore : public std::enable_shared_from_this<RelayCore>, public Datagra
   /// Has the bridge of the session whose RTP port is `slot` ticked as long as it is busy. Errors:
   /// limit (bridges_busy_max of them at once).
   Result<void> tick_bridge(std::uint32_t slot, unsigned shard, std::shared_ptr<AudioBridge> bridge);
+  /// Has the handshake of the RTP port `slot` ticked as long as it is busy. Errors: limit
+  /// (handshakes_max of them at once).
+  Result<void> tick_handshake(std::uint32_t slot, unsigned shard,
+                              std::shared_ptr<SideHandshake> handshake);
+  static constexpr std::size_t handshakes_max = 1024;  ///< Under way at once, of one shard.
+  /// Made when it is first asked for, or read when the relay was made. Errors: internal.
+  Result<std::shared_ptr<const io::DtlsIdentity>> dtls_identity();
+  [[nodiscard]] const std::shared_ptr<const io::DtlsCookies>& dtls_cookies() const noexcept {
+    return dtls_cookies_;
+  }
   void on_bridge_begun(unsigned shard, std::uint32_t slot, AudioBridge& bridge) noexcept override;
   static constexpr std::size_t bridges_busy_max = 4096;  ///< Of one shard.
 
@@ -112,8 +126,17 @@ class RelayCore : public std::enable_shared_from_this<RelayCore>, public Datagra
   virtual void on_ready_low() noexcept {}
 
   [[nodiscard]] bool has_sessions() const noexcept { return sessions_.load() != 0; }
-  /// There is a bridge to tick on `shard`, which may be waiting for packets. Any thread.
+  /// There is a bridge, or a handshake, to tick on `shard`, which may be waiting for packets. Any
+  /// thread.
   virtual void on_bridge_busy(unsigned shard) noexcept = 0;
+  virtual void on_handshake_busy(unsigned shard) noexcept = 0;
+  [[nodiscard]] bool has_handshakes(unsigned shard) const noexcept {
+    return handshakes_[shard].count.load(std::memory_order_acquire) != 0;
+  }
+  /// Every SideHandshake::tick_us while there are such, on the thread of `shard`.
+  void tick_handshakes(unsigned shard, std::int64_t now_us) noexcept;
+  /// Reads the files of the configuration, if any. Errors: those of DtlsIdentity::read().
+  Result<void> read_identity();
   [[nodiscard]] bool has_busy_bridges(unsigned shard) const noexcept {
     return busy_[shard].count.load(std::memory_order_acquire) != 0;
   }
@@ -168,6 +191,21 @@ class RelayCore : public std::enable_shared_from_this<RelayCore>, public Datagra
   };
   std::unique_ptr<BusyBridges[]> busy_;  // one per shard
   std::vector<MediaBackendState> backends_;
+
+  struct BusyHandshake {
+    std::uint32_t slot;
+    std::uint32_t epoch;
+    std::shared_ptr<SideHandshake> handshake;
+  };
+  struct BusyHandshakes {
+    std::mutex mutex;  // guards handshakes; never held across a handshake's work
+    std::vector<BusyHandshake> handshakes;  // those that are not being ticked
+    std::atomic<std::size_t> count{0};      // of all
+  };
+  std::unique_ptr<BusyHandshakes[]> handshakes_;  // one per shard
+  std::mutex identity_mutex_;                     // guards identity_
+  std::shared_ptr<const io::DtlsIdentity> identity_;
+  const std::shared_ptr<const io::DtlsCookies> dtls_cookies_;
 
   struct Retired {
     std::shared_ptr<const void> what;

@@ -22,6 +22,7 @@ constexpr std::int64_t rate_window_us = 100'000;
 
 constexpr int scan_ms = static_cast<int>(FlowTable::scan_us / 1000);
 
+constexpr int handshake_wait_ms = static_cast<int>(SideHandshake::tick_us / 1000);
 constexpr int bridge_wait_ms = 5;  // a packet that is made here is no later than that
 
 }  // namespace
@@ -37,6 +38,7 @@ void Pace::took(int packets, std::int64_t now_us) noexcept {
 }
 
 Result<void> ThreadedRelay::make_wakers() {
+  if (Result<void> read = read_identity(); !read) return read;
   shard_.resize(shards_);
   for (Shard& shard : shard_) {
     shard.wake = UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -99,6 +101,7 @@ bool ThreadedRelay::woken(unsigned shard) noexcept {
 
 int ThreadedRelay::wait_ms(unsigned shard, bool has_more_to_scan) const noexcept {
   if (has_busy_bridges(shard)) return bridge_wait_ms;
+  if (has_handshakes(shard)) return handshake_wait_ms;
   return rings_.empty() && !has_more_to_scan ? -1 : scan_ms;
 }
 
@@ -107,6 +110,10 @@ void ThreadedRelay::look_after(unsigned shard, std::int64_t now_us) noexcept {
   if (has_busy_bridges(shard) && now_us - own.ticked_us >= bridge_wait_ms * 1000) {
     tick_bridges(shard, now_us);
     own.ticked_us = now_us;
+  }
+  if (has_handshakes(shard) && now_us - own.handshaken_us >= SideHandshake::tick_us) {
+    tick_handshakes(shard, now_us);
+    own.handshaken_us = now_us;
   }
   if (now_us - own.scanned_us >= FlowTable::scan_us) {
     before_scan(shard, now_us);

@@ -72,13 +72,14 @@ class ThreadedRelay : public RelayCore {
 
   void on_ready_low() noexcept override;
   void on_bridge_busy(unsigned shard) noexcept override;
+  void on_handshake_busy(unsigned shard) noexcept override { on_bridge_busy(shard); }
   [[nodiscard]] bool has_threads() const noexcept final { return true; }
 
  private:
   struct Shard {
     UniqueFd wake;
     std::thread thread;
-    std::int64_t scanned_us = 0, ticked_us = 0;
+    std::int64_t scanned_us = 0, ticked_us = 0, handshaken_us = 0;
   };
   std::optional<Error> fill();
   void run_filler() noexcept;

@@ -55,6 +55,8 @@ const char* media_refusal_name(MediaRefusal refusal) noexcept {
       return "strict";
     case MediaRefusal::denied:
       return "denied";
+    case MediaRefusal::unchecked:
+      return "unchecked";
   }
   return "";
 }

@@ -11,6 +11,7 @@
 namespace tandem::media {
 
 class AudioBridge;
+class SideHandshake;
 
 /// Beside the FlowRecord of an RTP port. Packets of a flow without FlowRecord::watched do not touch
 /// it, but for those that are refused or go nowhere.
@@ -36,6 +37,7 @@ struct alignas(64) Watch {
   std::atomic<std::uint64_t> unnegotiated{0};
   /// Taken away before it is retired, as the two above. Null: packets go on as they are.
   std::atomic<AudioBridge*> bridge{nullptr};
+  std::atomic<SideHandshake*> handshake{nullptr};  ///< Null: none (FlowRecord::handshakes).
   std::atomic<std::uint32_t> digits{0};
   std::atomic<std::uint32_t> malformed{0}, denied{0}, undeliverable{0}, discarded{0}, failed{0};
   std::atomic<std::uint32_t> not_authentic{0};  ///< RTP whose tag did not fit the key.

@@ -1,0 +1,229 @@
+#include "media/side_handshake.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tandem::media {
+namespace {
+
+constexpr std::int64_t repeat_first_us = 500'000, repeat_most_us = 8'000'000;
+// A peer that has not checked the pair that it nominated for so long may nominate a lesser one.
+constexpr std::int64_t nomination_us = 5'000'000;
+
+MediaHandshakeState begins_with(const MediaHandshake& asked) noexcept {
+  if (!asked.ice_ufrag.empty()) return MediaHandshakeState::unchecked;
+  return asked.role != DtlsRole::none ? MediaHandshakeState::shaking : MediaHandshakeState::none;
+}
+
+bool has_same_association(const MediaHandshake& a, const MediaHandshake& b) noexcept {
+  return a.role == b.role && a.fingerprints == b.fingerprints;
+}
+
+}  // namespace
+
+SideHandshake::SideHandshake(MediaHandshake asked, std::shared_ptr<const io::DtlsIdentity> identity,
+                             std::shared_ptr<const io::DtlsCookies> cookies,
+                             std::shared_ptr<SideHandshake> former, std::int64_t now_us)
+    : asked_(std::move(asked)),
+      identity_(std::move(identity)),
+      cookies_(std::move(cookies)),
+      until_us_(now_us + patience_us),
+      state_(begins_with(asked_)) {
+  if (former == nullptr || !has_same_association(former->asked_, asked_)) return;
+  if (former->state() == MediaHandshakeState::agreed && has_dtls())
+    become(MediaHandshakeState::agreed);
+  former_ = std::move(former);
+}
+
+SideHandshake::~SideHandshake() = default;
+
+void SideHandshake::adopt() noexcept {
+  if (former_ == nullptr) return;
+  const std::shared_ptr<SideHandshake> from = std::move(former_);
+  former_.reset();
+  from->adopt();
+  association_ = std::move(from->association_);
+  keys_ = std::move(from->keys_);
+  peer_ = from->peer_;
+  repeat_at_us_ = from->repeat_at_us_;
+  repeat_after_us_ = from->repeat_after_us_;
+  // Media goes on where it went until the new checks say otherwise (RFC 8445 section 9).
+  sources_ = from->sources_;
+  source_count_ = from->source_count_;
+  selected_ = from->selected_;
+}
+
+bool SideHandshake::take(const PackedAddress& from, std::string_view bytes, std::int64_t now_us,
+                         HandshakeBudget& budget, HandshakeOutput& output) noexcept try {
+  switch (port_traffic(bytes)) {
+    case PortTraffic::stun:
+      return has_ice() && take_check(from, bytes, now_us, output);
+    case PortTraffic::dtls:
+      return has_dtls() && take_dtls(from, bytes, now_us, budget, output);
+    case PortTraffic::rtp:
+    case PortTraffic::other:
+      break;
+  }
+  return false;
+} catch (...) {
+  return false;
+}
+
+bool SideHandshake::take_check(const PackedAddress& from, std::string_view bytes,
+                               std::int64_t now_us, HandshakeOutput& output) {
+  const std::optional<StunMessage> check = parse_stun(bytes);
+  if (!check) return false;
+  if (check->kind != StunKind::request) return check->kind == StunKind::indication;
+  const std::string_view own = check->username.substr(0, check->username.find(':'));
+  const std::string_view theirs =
+      check->username.substr(std::min(check->username.size(), own.size() + 1));
+  const bool is_ours = own == asked_.ice_ufrag && own.size() < check->username.size() &&
+                       (asked_.remote_ice_ufrag.empty() || theirs == asked_.remote_ice_ufrag);
+  // Who does not know the password gets no answer: it would go to whom he claims to be.
+  if (!is_ours || !check->has_fingerprint || !check->is_authentic(asked_.ice_password))
+    return false;
+  if (check->unknown != 0) {
+    output.send(from, stun_error(*check, 420, "Unknown Attribute", asked_.ice_password));
+  } else if (check->is_controlled) {
+    // A lite agent never nominates (RFC 8445 section 6.1.1).
+    output.send(from, stun_error(*check, 487, "Role Conflict", asked_.ice_password));
+  } else {
+    note_check(from, *check, now_us);
+    output.send(from, stun_success(*check, from, asked_.ice_password));
+  }
+  return true;
+}
+
+void SideHandshake::note_check(const PackedAddress& from, const StunMessage& check,
+                               std::int64_t now_us) {
+  Source* const begin = sources_.data();
+  Source* const end = begin + source_count_;
+  Source* known = std::find_if(begin, end, [&](const Source& one) { return one.address == from; });
+  if (known == end && source_count_ < sources_max) {
+    ++source_count_;
+  } else if (known == end) {
+    known = std::min_element(
+        begin, end, [](const Source& a, const Source& b) { return a.checked_us < b.checked_us; });
+  }
+  *known = {from, now_us};
+  const bool is_first = !selected_.is_set();
+  const bool is_better = check.nominates && (check.priority >= selected_priority_ ||
+                                             now_us - selected_us_ >= nomination_us);
+  if (from == selected_) {
+    selected_us_ = now_us;
+    if (check.nominates) selected_priority_ = std::max(selected_priority_, check.priority);
+  } else if (is_first || is_better) {
+    selected_ = from;
+    selected_us_ = now_us;
+    selected_priority_ = check.nominates ? check.priority : 0;
+  }
+  if (state() != MediaHandshakeState::unchecked) return;
+  become(has_dtls() ? MediaHandshakeState::shaking : MediaHandshakeState::agreed);
+  if (!has_dtls()) is_over_ = true;
+}
+
+bool SideHandshake::is_checked(const PackedAddress& from) const noexcept {
+  return std::any_of(sources_.data(), sources_.data() + source_count_,
+                     [&](const Source& one) { return one.address == from; });
+}
+
+bool SideHandshake::begin(const PackedAddress& with, std::int64_t now_us, HandshakeBudget& budget) {
+  if (state() != MediaHandshakeState::shaking || !budget.take(now_us)) return false;
+  auto made = io::DtlsAssociation::create(identity_, asked_.role, asked_.fingerprints);
+  if (!made) {
+    become(MediaHandshakeState::dtls_failed);
+    is_over_ = true;
+    return false;
+  }
+  association_ = std::move(*made);
+  peer_ = with;
+  return true;
+}
+
+bool SideHandshake::take_dtls(const PackedAddress& from, std::string_view bytes,
+                              std::int64_t now_us, HandshakeBudget& budget,
+                              HandshakeOutput& output) {
+  if (has_ice() && !is_checked(from)) return false;
+  io::DtlsAssociation::Datagrams out;
+  if (association_ != nullptr) {
+    if (!has_ice() && from != peer_) return false;
+    peer_ = from;
+    association_->take(bytes, out);
+  } else if (asked_.role == DtlsRole::client) {
+    return false;
+  } else if (has_ice()) {
+    // The check has shown that the address is true, as a cookie would.
+    if (!begin(from, now_us, budget)) return false;
+    association_->take(bytes, out);
+  } else {
+    const std::string address(reinterpret_cast<const char*>(from.ip.data()), sizeof from.ip);
+    std::string reply;
+    switch (cookies_->judge(address + std::to_string(from.port), bytes, reply)) {
+      case io::DtlsCookies::Verdict::other:
+        return false;
+      case io::DtlsCookies::Verdict::asks:
+        output.send(from, reply);
+        return true;
+      case io::DtlsCookies::Verdict::proven:
+        break;
+    }
+    if (!begin(from, now_us, budget)) return false;
+    association_->begin_proven(bytes, out);
+  }
+  settle(now_us, out, output);
+  return true;
+}
+
+void SideHandshake::settle(std::int64_t now_us, const io::DtlsAssociation::Datagrams& out,
+                           HandshakeOutput& output) {
+  for (const std::string& bytes : out)
+    output.send(peer_, bytes);
+  if (!out.empty()) {
+    repeat_after_us_ = repeat_first_us;
+    repeat_at_us_ = now_us + repeat_after_us_;
+  }
+  if (state() != MediaHandshakeState::shaking) return;
+  switch (association_->state()) {
+    case io::DtlsAssociation::State::shaking:
+      return;
+    case io::DtlsAssociation::State::agreed: {
+      auto made = SrtpSide::create(association_->crypto(), keys_.get());
+      if (made) keys_ = std::move(*made);
+      become(made ? MediaHandshakeState::agreed : MediaHandshakeState::dtls_failed);
+      break;
+    }
+    case io::DtlsAssociation::State::failed:
+      become(MediaHandshakeState::dtls_failed);
+      break;
+    case io::DtlsAssociation::State::mismatch:
+      become(MediaHandshakeState::fingerprint_mismatch);
+      break;
+  }
+  is_over_ = true;
+}
+
+void SideHandshake::tick(const PackedAddress& signalled, std::int64_t now_us,
+                         HandshakeBudget& budget, HandshakeOutput& output) noexcept try {
+  if (is_over_) return;
+  if (now_us >= until_us_ || state() == MediaHandshakeState::agreed) {
+    if (state() == MediaHandshakeState::shaking) become(MediaHandshakeState::dtls_failed);
+    is_over_ = true;
+    return;
+  }
+  io::DtlsAssociation::Datagrams out;
+  if (association_ == nullptr) {
+    const PackedAddress& to = has_ice() ? selected_ : signalled;
+    if (asked_.role != DtlsRole::client || !to.is_set() || !begin(to, now_us, budget)) return;
+    association_->begin(out);
+    settle(now_us, out, output);
+  } else if (now_us >= repeat_at_us_ && repeat_after_us_ != 0) {
+    association_->repeat(out);
+    const std::int64_t after_us = std::min(2 * repeat_after_us_, repeat_most_us);
+    settle(now_us, out, output);
+    repeat_after_us_ = after_us;
+    repeat_at_us_ = now_us + after_us;
+  }
+} catch (...) {  // the next time
+}
+
+}  // namespace tandem::media

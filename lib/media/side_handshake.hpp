@@ -1,0 +1,124 @@
+// What one side of a session agrees on with the relay before its media passes: ICE and DTLS-SRTP.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/dtls.hpp"
+#include "media/packed_address.hpp"
+#include "media/srtp_side.hpp"
+#include "media/stun.hpp"
+#include "tandem/dtls.hpp"
+
+namespace tandem::media {
+
+/// What a handshake sends.
+class HandshakeOutput {
+ public:
+  virtual void send(const PackedAddress& to, std::string_view bytes) noexcept = 0;
+
+ protected:
+  ~HandshakeOutput() = default;
+};
+
+/// How many handshakes a shard lets begin, so that they leave it time for media. The shard's alone.
+class HandshakeBudget {
+ public:
+  static constexpr unsigned begins_max = 32;  ///< In each window.
+  static constexpr std::int64_t window_us = 100'000;
+  bool take(std::int64_t now_us) noexcept {
+    if (now_us - window_from_us_ >= window_us) {
+      window_from_us_ = now_us;
+      begun_ = 0;
+    }
+    return begun_ < begins_max && ++begun_ != 0;
+  }
+
+ private:
+  std::int64_t window_from_us_ = 0;
+  unsigned begun_ = 0;
+};
+
+/// Threading: made and asked for state() on any thread; the rest on the shard of the session. Ends
+/// where it is retired.
+class SideHandshake {
+ public:
+  static constexpr std::int64_t patience_us = 30'000'000;  ///< Then it has failed.
+
+  /// `former`, may be null: what was there before. With ICE anew and nothing else it goes on with
+  /// the association of that one (RFC 8842 section 5.5).
+  SideHandshake(MediaHandshake asked, std::shared_ptr<const io::DtlsIdentity> identity,
+                std::shared_ptr<const io::DtlsCookies> cookies,
+                std::shared_ptr<SideHandshake> former, std::int64_t now_us);
+  ~SideHandshake();
+
+  [[nodiscard]] const MediaHandshake& asked() const noexcept { return asked_; }
+  [[nodiscard]] bool has_dtls() const noexcept { return asked_.role != DtlsRole::none; }
+  [[nodiscard]] bool has_ice() const noexcept { return !asked_.ice_ufrag.empty(); }
+  [[nodiscard]] MediaHandshakeState state() const noexcept {
+    return state_.load(std::memory_order_relaxed);
+  }
+
+  /// Takes over what goes on of the former. Before anything else here is asked or told.
+  void adopt() noexcept;
+  /// A datagram that is no RTP. False: it was of no use, or not authentic.
+  bool take(const PackedAddress& from, std::string_view bytes, std::int64_t now_us,
+            HandshakeBudget& budget, HandshakeOutput& output) noexcept;
+  /// Every tick_us while is_busy(). `signalled`: where its description wants its media.
+  void tick(const PackedAddress& signalled, std::int64_t now_us, HandshakeBudget& budget,
+            HandshakeOutput& output) noexcept;
+  static constexpr std::int64_t tick_us = 50'000;
+  [[nodiscard]] bool is_busy() const noexcept { return !is_over_; }
+
+  /// Of a side with ICE: whether a check from there was authentic.
+  [[nodiscard]] bool is_checked(const PackedAddress& from) const noexcept;
+  /// ... and where it wants its media; not set: it said nothing yet.
+  [[nodiscard]] const PackedAddress& selected() const noexcept { return selected_; }
+  /// Null: not agreed on.
+  [[nodiscard]] SrtpSide* keys() noexcept { return keys_.get(); }
+
+ private:
+  static constexpr std::size_t sources_max = 8;
+  struct Source {
+    PackedAddress address;
+    std::int64_t checked_us = 0;
+  };
+
+  bool take_check(const PackedAddress& from, std::string_view bytes, std::int64_t now_us,
+                  HandshakeOutput& output);
+  void note_check(const PackedAddress& from, const StunMessage& check, std::int64_t now_us);
+  bool take_dtls(const PackedAddress& from, std::string_view bytes, std::int64_t now_us,
+                 HandshakeBudget& budget, HandshakeOutput& output);
+  bool begin(const PackedAddress& with, std::int64_t now_us, HandshakeBudget& budget);
+  void settle(std::int64_t now_us, const io::DtlsAssociation::Datagrams& out,
+              HandshakeOutput& output);
+  void become(MediaHandshakeState state) noexcept {
+    state_.store(state, std::memory_order_relaxed);
+  }
+
+  const MediaHandshake asked_;
+  const std::shared_ptr<const io::DtlsIdentity> identity_;
+  const std::shared_ptr<const io::DtlsCookies> cookies_;
+  const std::int64_t until_us_;
+  std::atomic<MediaHandshakeState> state_;
+
+  // The shard's.
+  std::shared_ptr<SideHandshake> former_;  // until its association was taken over
+  bool is_over_ = false;
+  std::array<Source, sources_max> sources_{};
+  std::size_t source_count_ = 0;
+  PackedAddress selected_;
+  std::uint32_t selected_priority_ = 0;
+  std::int64_t selected_us_ = 0;
+  std::unique_ptr<io::DtlsAssociation> association_;
+  PackedAddress peer_;  // whom it is with
+  std::int64_t repeat_at_us_ = 0, repeat_after_us_ = 0;
+  std::shared_ptr<SrtpSide> keys_;
+};
+
+}  // namespace tandem::media
