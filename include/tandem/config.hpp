@@ -472,8 +472,10 @@ struct SwitchConfig {
   MediaKernelConfig media_kernel;  ///< But `adopted_silence_ms`: no_media_hangup_s says that.
   std::int32_t media_shards = 1;   ///< MediaConfig::shards.
   std::int32_t media_nice = -10;   ///< MediaConfig::nice.
-  std::int32_t media_jitter_min_ms = 20;     ///< MediaConfig::jitter_min_ms (M-16).
-  std::int32_t media_jitter_max_ms = 200;    ///< MediaConfig::jitter_max_ms; 0: no buffer.
+  std::int32_t media_jitter_min_ms = 20;   ///< MediaConfig::jitter_min_ms (M-16).
+  std::int32_t media_jitter_max_ms = 200;  ///< MediaConfig::jitter_max_ms; 0: no buffer.
+  /// MediaConfig::dtls_certificate and dtls_key; relative to `folder`.
+  std::string media_dtls_certificate, media_dtls_key;
   std::optional<RecordingConfig> recording;  ///< Nothing: no call is recorded.
   std::optional<SocketAddress> admin_listen;
   std::string admin_token;  ///< Required when `admin_listen` is not loopback.

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tandem/dtls.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
 #include "tandem/ip_set.hpp"
@@ -124,6 +125,8 @@ struct DescriptionOptions {
   SrtpMode srtp = SrtpMode::pass;
   /// Keys are offered to it over signalling that anybody on the way can read, too.
   bool srtp_any_transport = false;
+  SrtpKeySource srtp_keys = SrtpKeySource::sdes;
+  IceMode ice = IceMode::off;    ///< With keys of DTLS.
   MediaSources media_sources{};  ///< Where its relayed media may come from (S-01).
   /// Keys for it that come in another way than `dtmf_send` says are converted by the relay.
   bool dtmf_convert = false;

@@ -177,7 +177,7 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
   if (!relayed_ || index >= streams_.size() || !streams_[index].is_open())
     return Error{ErrorCode::unsupported, "the audio of the call was not relayed"};
   const bool has_keys = has_own_keys(index, *audio, settings);
-  if (audio->has_dtls || (audio->has_crypto && !has_keys))
+  if ((audio->has_dtls || audio->has_crypto) && !has_keys)
     return Error{ErrorCode::unsupported, "the audio of the call was encrypted end to end"};
   MediaSession& stream = streams_[index];
   const std::string shown(last_sent_[0]);
@@ -186,10 +186,10 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
   const SocketAddress ours = stream.local_rtp(MediaSide::caller);
   const auto before = sip::parse_sdp(shown);
   // What it was shown of another vendor's may have led past the relay, or had keys of that one.
-  const bool is_encrypted =
-      has_keys && keys_[index].agreed(MediaSide::caller).send.suite != SrtpSuite::none;
+  const bool is_encrypted = has_keys && keys_[index].is_encrypted(MediaSide::caller);
   if (before && index < before->media_count && before->media[index].address == ours.ip &&
-      before->media[index].port == ours.port && before->media[index].has_crypto == is_encrypted) {
+      before->media[index].port == ours.port &&
+      (before->media[index].has_crypto || before->media[index].has_dtls) == is_encrypted) {
     wire = audio_of(before->media[index]);
   } else {
     const std::span<const CodecName> list = settings[0].description.codecs;
@@ -225,8 +225,7 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
       edited.address = ours.ip;
       edited.port = ours.port;
       if (has_keys) {
-        if (auto answered = answer_keys(index, settings, edited); !answered)
-          return answered.error();
+        if (auto answered = answer_keys(index, settings, edit); !answered) return answered.error();
       }
       description = show_own_answer(*session, edit);
     }

@@ -744,21 +744,22 @@ MediaSettingsPair Call::media_settings(const GatewayConfig* callee) const noexce
   const auto of = [](const GatewayConfig& gateway, bool hides_keys) {
     const SipOptions& options = gateway.sip;
     const bool converts_keys = options.gets_converted();
-    return MediaSettings{{.codecs = gateway.codecs,
-                          .annexb = options.annexb,
-                          .annexa = options.annexa,
-                          .ptime_adaptive = options.ptime_adaptive,
-                          .takes_events = options.takes_events(),
-                          .gets_events = options.gets_events() || converts_keys,
-                          .transcodes = options.transcode,
-                          .converts_keys = converts_keys,
-                          .takes_fax = options.t38},
-                         options.nat_sdp_first,
-                         {options.srtp, hides_keys || options.srtp_any_transport},
-                         options.media_sources.is_anybody() ? nullptr : &options.media_sources,
-                         options.dtmf_send,
-                         converts_keys,
-                         options.dtmf_inband};
+    return MediaSettings{
+        {.codecs = gateway.codecs,
+         .annexb = options.annexb,
+         .annexa = options.annexa,
+         .ptime_adaptive = options.ptime_adaptive,
+         .takes_events = options.takes_events(),
+         .gets_events = options.gets_events() || converts_keys,
+         .transcodes = options.transcode,
+         .converts_keys = converts_keys,
+         .takes_fax = options.t38},
+        options.nat_sdp_first,
+        {options.srtp, hides_keys || options.srtp_any_transport, options.srtp_keys, options.ice},
+        options.media_sources.is_anybody() ? nullptr : &options.media_sources,
+        options.dtmf_send,
+        converts_keys,
+        options.dtmf_inband};
   };
   // What comes over a loop, and who is being led here over one, is another call's to settle.
   const auto is_settled = [&](MediaSide side) {

@@ -28,15 +28,39 @@ void StreamKeys::pass_offer(MediaSide from, const sip::SdpMedia& media,
   offerer.is_offerer = true;
   other.is_offerer = false;
   offerer.protocol = media.protocol;
-  offerer.offered = sip::sdp_cryptos(media);
+  const SrtpSetting& own = settings[index_of(from)];
+  const bool is_dtls = sip::is_dtls_profile(media.protocol);
+  offerer.offered = is_dtls || own.keys == SrtpKeySource::dtls ? std::vector<sip::SdpCrypto>()
+                                                               : sip::sdp_cryptos(media);
+  if (!is_dtls) offerer.dtls = {};
   edit.replaces_crypto = true;
   edit.crypto.clear();
   const bool must_be_secure =
       sip::is_secure_profile(media.protocol) || of_offerer == SrtpMode::required;
-  if (must_be_secure && (of_offerer == SrtpMode::off || offerer.offered.empty())) {
+  const bool has_dtls = is_dtls && own.keys != SrtpKeySource::sdes &&
+                        offerer.dtls.take_offer(media, own.ice, random) && media.is_audio();
+  if (must_be_secure && (of_offerer == SrtpMode::off || (offerer.offered.empty() && !has_dtls))) {
     edit.is_refused = true;
+    edit.replaces_handshake = is_dtls;
+    if (is_dtls) edit.protocol = sip::with_security(media.protocol, false);
     return;
   }
+  const bool is_offered_dtls = other.dtls.is_agreed() || (of_other.mode == SrtpMode::required &&
+                                                          of_other.keys == SrtpKeySource::dtls);
+  edit.replaces_handshake = has_dtls || is_offered_dtls || media.has_dtls;
+  if (is_offered_dtls) {
+    if (!media.is_audio()) {
+      edit.is_refused = true;
+      return;
+    }
+    // The profile of the last description, so that a session is not asked to change it.
+    if (!sip::is_dtls_profile(other.protocol)) other.protocol = sip::dtls_profile;
+    edit.protocol = other.protocol;
+    other.shown.clear();
+    other.dtls.make_offer(of_other.ice, random);
+    return;
+  }
+  other.dtls = {};
   const bool is_agreed = other.agreed.send.suite != SrtpSuite::none;
   const bool may_offer = of_other.may_offer || is_agreed;
   if (of_other.mode == SrtpMode::required && !may_offer) {
@@ -45,8 +69,8 @@ void StreamKeys::pass_offer(MediaSide from, const sip::SdpMedia& media,
   }
   // Best effort is plain RTP/AVP with keys, which a device without SRTP answers without: nothing
   // that needs a second try.
-  const bool has_keys =
-      of_other.mode != SrtpMode::off && may_offer && (of_other.mode != SrtpMode::pass || is_agreed);
+  const bool has_keys = of_other.mode != SrtpMode::off && of_other.keys != SrtpKeySource::dtls &&
+                        may_offer && (of_other.mode != SrtpMode::pass || is_agreed);
   const bool is_secure = has_keys && (of_other.mode == SrtpMode::required ||
                                       (is_agreed && sip::is_secure_profile(other.protocol)));
   edit.protocol = sip::with_security(media.protocol, is_secure);
@@ -73,9 +97,21 @@ void StreamKeys::pass_answer(MediaSide from, const sip::SdpMedia& media,
   edit.crypto.clear();
   if (!offerer.protocol.empty()) edit.protocol = offerer.protocol;
   answerer.agreed = {};
+  edit.replaces_handshake =
+      offerer.dtls.has_offer() || answerer.dtls.is_offered() || media.has_dtls;
   if (edit.is_refused) {
     offerer.agreed = {};
+    // A stream of a bundle is named also when it is refused (RFC 8843 section 7.3).
+    if (!offerer.dtls.mid().empty()) edit.handshake = {"a=mid:" + offerer.dtls.mid()};
     return;
+  }
+  if (answerer.dtls.is_offered()) {
+    if (!sip::is_dtls_profile(media.protocol) || !answerer.dtls.take_answer(media)) {
+      edit.is_refused = true;
+      offerer.agreed = {};
+      return;
+    }
+    return answer(offerer, settings[other_of(from)].mode, random, edit);
   }
   for (const sip::SdpCrypto& given : sip::sdp_cryptos(media)) {
     const auto shown = std::find_if(
@@ -106,6 +142,13 @@ void StreamKeys::answer_own(MediaSide side, const SrtpSettings& settings, Random
 
 /// Of what it offers, what it prefers.
 void StreamKeys::answer(Side& offerer, SrtpMode mode, Random& random, sip::SdpStreamEdit& edit) {
+  edit.replaces_handshake =
+      edit.replaces_handshake || offerer.dtls.has_offer() || offerer.dtls.is_shown();
+  if (offerer.dtls.has_offer()) {
+    offerer.shown.clear();
+    offerer.agreed = {};
+    return offerer.dtls.answer();
+  }
   if (!offerer.is_offerer) {
     // The other one was asked alone, to refresh its session: here all stays as it is.
     offerer.shown.clear();

@@ -1,4 +1,5 @@
-// The keys of one media stream of a call, towards both sides (SDES, RFC 4568).
+// The keys of one media stream of a call, towards both sides (SDES, RFC 4568, and
+// DTLS-SRTP, RFC 5763).
 #pragma once
 
 #include <array>
@@ -6,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "call/side_dtls.hpp"
 #include "sip/sdp_crypto.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/media_relay.hpp"
@@ -18,6 +20,8 @@ struct SrtpSetting {
   SrtpMode mode = SrtpMode::pass;
   /// Whether keys may be offered to it: its signalling is encrypted, or need not be.
   bool may_offer = false;
+  SrtpKeySource keys = SrtpKeySource::sdes;
+  IceMode ice = IceMode::off;  ///< Where it has keys of DTLS.
 };
 using SrtpSettings = std::array<SrtpSetting, 2>;  // by MediaSide
 
@@ -42,7 +46,14 @@ class StreamKeys {
   }
   /// It was offered keys, or answered with some.
   [[nodiscard]] bool is_shown_keys(MediaSide side) const noexcept {
-    return !sides_[static_cast<std::size_t>(side)].shown.empty();
+    return !sides_[static_cast<std::size_t>(side)].shown.empty() || dtls(side).is_shown();
+  }
+  /// Its handshake.
+  [[nodiscard]] const SideDtls& dtls(MediaSide side) const noexcept {
+    return sides_[static_cast<std::size_t>(side)].dtls;
+  }
+  [[nodiscard]] bool is_encrypted(MediaSide side) const noexcept {
+    return agreed(side).send.suite != SrtpSuite::none || dtls(side).is_agreed();
   }
   void forget(MediaSide side) noexcept { sides_[static_cast<std::size_t>(side)] = {}; }
 
@@ -52,6 +63,7 @@ class StreamKeys {
     std::vector<sip::SdpCrypto> offered;  // of its last offer
     std::vector<sip::SdpCrypto> shown;    // what it was offered last
     MediaCrypto agreed;
+    SideDtls dtls;
     std::uint32_t tag = 0;    // of what is agreed
     bool is_offerer = false;  // of the last exchange of both sides
     bool is_spent = false;    // one of `shown` was agreed on

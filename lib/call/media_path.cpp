@@ -154,6 +154,7 @@ void MediaPath::set_relayed(bool relayed, std::array<IpAddress::Family, 2> famil
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     if (!streams_[i].is_open()) continue;
     (void)streams_[i].set_crypto(MediaSide::callee, {});  // plain: nothing to refuse
+    (void)streams_[i].set_handshake(MediaSide::callee, {});
   }
   fence(MediaSide::callee, {});
   negotiated_.clear();
@@ -276,13 +277,15 @@ Result<void> MediaPath::lead(MediaSide from, SdpRole role, const sip::SdpSession
       if (is_plain && is_key) target.keys.set(type);
       if (!is_key && target.clock_rate_hz == 0) target.clock_rate_hz = codec.clock_rate_hz;
     }
-    if (!media.address.is_unspecified()) {
+    const bool is_checked = takes_keys && keys_[i].dtls(from).uses_ice();
+    if (!media.address.is_unspecified() && !is_checked) {
       const bool has_rtcp_ip = media.rtcp_address.family != IpAddress::Family::none;
       const auto next_port = static_cast<std::uint16_t>(media.port + 1);
       target.rtp = {media.address, media.port};
       target.rtcp = {has_rtcp_ip ? media.rtcp_address : media.address,
                      media.rtcp_port != 0 ? media.rtcp_port : next_port};
-      target.wants_mux = media.has_rtcp_mux;
+      // Where a handshake ends here the line does not pass, and the handshake says it itself.
+      target.wants_mux = media.has_rtcp_mux && !stream.replaces_handshake;
     }
     const bool is_known = i < described_[index_of(to)].targets.size();
     // Keys first: where to and that it may go is said below, and nothing goes in the clear.
@@ -293,12 +296,15 @@ Result<void> MediaPath::lead(MediaSide from, SdpRole role, const sip::SdpSession
     if (auto directed = direct(from, i, target); !directed) return directed.error();
     // Until it answered for the first time, nothing that it sends can be understood, or encrypted
     // for who insists on that.
-    if (takes_keys && !is_known && (!stream.crypto.empty() || awaits_keys(from, i, media, own)))
+    const bool is_asked = takes_keys && (!stream.crypto.empty() || keys_[i].dtls(to).is_shown());
+    if (takes_keys && !is_known && (is_asked || awaits_keys(from, i, media, own)))
       streams_[i].set_policy(to, MediaPolicy::block);
     description.targets[i] = target;
     const SocketAddress ours = streams_[i].local_rtp(to);
     stream.address = ours.ip;
     stream.port = ours.port;
+    if (!takes_keys) continue;
+    if (auto said = say_handshake(to, i, edit); !said) return said;
   }
   return {};
 }
@@ -307,8 +313,7 @@ Result<void> MediaPath::lead(MediaSide from, SdpRole role, const sip::SdpSession
 /// did so far, and who takes the place of a party goes on with its keys.
 bool MediaPath::ends_encryption(const MediaSettingsPair& settings) const noexcept {
   const auto is_agreed = [](const StreamKeys& keys) {
-    return keys.agreed(MediaSide::caller).send.suite != SrtpSuite::none ||
-           keys.agreed(MediaSide::callee).send.suite != SrtpSuite::none;
+    return keys.is_encrypted(MediaSide::caller) || keys.is_encrypted(MediaSide::callee);
   };
   return settings[0].srtp.mode != SrtpMode::pass || settings[1].srtp.mode != SrtpMode::pass ||
          std::any_of(keys_.begin(), keys_.end(), is_agreed);
@@ -324,7 +329,7 @@ Result<void> MediaPath::pass_keys(MediaSide from, SdpRole role, const sip::SdpSe
     const sip::SdpMedia& media = session.media[i];
     sip::SdpStreamEdit& stream = edit.streams[i];
     const bool was_refused = stream.is_refused;
-    if (!sip::can_have_sdes(media.protocol)) {
+    if (!sip::can_have_keys(media.protocol)) {
       keys_[i] = {};
     } else if (role == SdpRole::answer) {
       keys_[i].pass_answer(from, media, modes, random_, stream);
@@ -348,7 +353,20 @@ Result<void> MediaPath::settle_keys(std::size_t index, bool takes_keys) {
     auto set =
         streams_[index].set_crypto(side, has_keys ? keys_[index].agreed(side) : MediaCrypto{});
     if (!set) return set;
+    const MediaHandshake handshake = has_keys ? keys_[index].dtls(side).agreed() : MediaHandshake{};
+    if (auto begun = streams_[index].set_handshake(side, handshake); !begun) return begun;
   }
+  return {};
+}
+
+Result<void> MediaPath::say_handshake(MediaSide to, std::size_t index, sip::SdpEdit& edit) {
+  const SideDtls& dtls = keys_[index].dtls(to);
+  sip::SdpStreamEdit& stream = edit.streams[index];
+  if (!dtls.is_shown()) return {};
+  auto fingerprint = relay_->dtls_fingerprint();
+  if (!fingerprint) return fingerprint.error();
+  stream.handshake = dtls.lines(*fingerprint, {stream.address, stream.port});
+  if (edit.session_handshake.empty()) edit.session_handshake = dtls.session_lines();
   return {};
 }
 
@@ -357,21 +375,25 @@ bool MediaPath::awaits_keys(MediaSide side, std::size_t index, const sip::SdpMed
                             const MediaSettings& own) const noexcept {
   const bool insists =
       own.srtp.mode == SrtpMode::required || sip::is_secure_profile(media.protocol);
-  return insists && keys_[index].agreed(side).send.suite == SrtpSuite::none;
+  return insists && !keys_[index].is_encrypted(side);
 }
 
 /// Whether the keys of the caller's stream are between it and the relay.
 bool MediaPath::has_own_keys(std::size_t index, const sip::SdpMedia& media,
                              const MediaSettingsPair& settings) const noexcept {
-  return index < keys_.size() && sip::can_have_sdes(media.protocol) && ends_encryption(settings);
+  return index < keys_.size() && sip::can_have_keys(media.protocol) && ends_encryption(settings);
 }
 
 /// Answers the keys that the caller offered, before anybody else does.
 Result<void> MediaPath::answer_keys(std::size_t index, const MediaSettingsPair& settings,
-                                    sip::SdpStreamEdit& edit) {
+                                    sip::SdpEdit& whole) {
   StreamKeys& keys = keys_[index];
+  sip::SdpStreamEdit& edit = whole.streams[index];
   keys.answer_own(MediaSide::caller, {settings[0].srtp, settings[1].srtp}, random_, edit);
   auto set = streams_[index].set_crypto(MediaSide::caller, keys.agreed(MediaSide::caller));
+  if (set)
+    set = streams_[index].set_handshake(MediaSide::caller, keys.dtls(MediaSide::caller).agreed());
+  if (set) set = say_handshake(MediaSide::caller, index, whole);
   // What the callee sends before its answer can be encrypted from now on.
   if (set && !keys.is_shown_keys(MediaSide::callee))
     streams_[index].set_policy(MediaSide::callee, MediaPolicy::forward);
@@ -447,13 +469,15 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
   if (description.codecs.empty()) description.codecs = codecs;
   sip::SdpEdit edit;
   edit.streams.resize(session->media_count);
+  const bool takes_keys = edit.ends_encryption = relayed_ && ends_encryption(settings);
   bool is_used = false;
   for (std::size_t i = 0; i < session->media_count; ++i) {
     const sip::SdpMedia& media = session->media[i];
     is_used = is_used || media.port != 0;
-    edit.streams[i].is_refused = media.port == 0 || (relayed_ && !media.can_be_relayed());
+    const bool is_ours = takes_keys && sip::is_dtls_profile(media.protocol);
+    edit.streams[i].is_refused =
+        media.port == 0 || (relayed_ && !media.can_be_relayed() && !is_ours);
   }
-  const bool takes_keys = edit.ends_encryption = relayed_ && ends_encryption(settings);
   if (auto applied = sip::apply_policies(*session, role, senders, others, edit); !applied)
     return applied.error();
   if (takes_keys) {
@@ -528,8 +552,7 @@ Result<std::string> MediaPath::answer_early(const SessionBody& offer,
   }
   for (std::size_t i = 0; i < edit.streams.size(); ++i) {
     if (edit.streams[i].is_refused || !has_own_keys(i, session->media[i], settings)) continue;
-    if (auto answered = answer_keys(i, settings, edit.streams[i]); !answered)
-      return answered.error();
+    if (auto answered = answer_keys(i, settings, edit); !answered) return answered.error();
   }
   sip::SdpPolicy of_caller = settings[0].description, of_callee = settings[1].description;
   // What the callee takes is converted then, whatever it is.
@@ -645,6 +668,8 @@ std::optional<SocketAddress> MediaPath::remote(MediaSide side) const noexcept {
 bool MediaPath::is_from_described(MediaSide side) const noexcept {
   const std::optional<SocketAddress> from = remote(side);
   if (!from) return false;
+  // It has shown that it is who described itself, wherever it is.
+  if (audio()->handshake(side) == MediaHandshakeState::agreed) return true;
   const std::vector<Target>& targets = described_[index_of(side)].targets;
   return std::any_of(targets.begin(), targets.end(),
                      [&](const Target& target) { return target.rtp.ip == from->ip; });

@@ -227,13 +227,15 @@ class MediaPath {
   Result<void> pass_keys(MediaSide from, SdpRole role, const sip::SdpSession& session,
                          const MediaSettingsPair& settings, sip::SdpEdit& edit);
   Result<void> settle_keys(std::size_t index, bool takes_keys);
+  /// Completes what a description for `to` says of its handshake.
+  Result<void> say_handshake(MediaSide to, std::size_t index, sip::SdpEdit& edit);
   [[nodiscard]] bool ends_encryption(const MediaSettingsPair& settings) const noexcept;
   [[nodiscard]] bool awaits_keys(MediaSide side, std::size_t index, const sip::SdpMedia& media,
                                  const MediaSettings& own) const noexcept;
   [[nodiscard]] bool has_own_keys(std::size_t index, const sip::SdpMedia& media,
                                   const MediaSettingsPair& settings) const noexcept;
   Result<void> answer_keys(std::size_t index, const MediaSettingsPair& settings,
-                           sip::SdpStreamEdit& edit);
+                           sip::SdpEdit& edit);
   void fence(MediaSide side, const MediaSources& sources);
   [[nodiscard]] MediaSources fence_of(MediaSide side) const;
   void settle_mux(std::size_t index) noexcept;

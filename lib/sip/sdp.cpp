@@ -11,8 +11,11 @@ namespace {
 Error invalid(const char* what, std::string_view text) {
   std::string message = what;
   message += " \"";
-  constexpr std::string_view key = "a=crypto";  // what is behind it may be in no log
-  for (char c : text.starts_with(key) ? key : text.substr(0, 60))
+  std::string_view shown = text.substr(0, 60);
+  for (const std::string_view key : {"a=crypto", "a=ice-pwd"}) {
+    if (text.starts_with(key)) shown = key;  // what is behind it may be in no log
+  }
+  for (char c : shown)
     message += c >= 0x20 && c < 0x7F ? c : '?';
   message += '"';
   return {ErrorCode::invalid_argument, std::move(message)};
@@ -356,6 +359,18 @@ void append_address(std::string& out, const IpAddress& ip) {
   out += ip.to_string();
 }
 
+/// Lines that hold between two ends that see each other: of DTLS and ICE, and of what was agreed on
+/// with that (RFC 8829 section 5.2).
+bool is_of_handshake(std::string_view line) noexcept {
+  static constexpr std::string_view names[] = {
+      "a=fingerprint:", "a=setup:",      "a=connection:", "a=tls-id:",    "a=identity:",
+      "a=group:",       "a=mid:",        "a=bundle-only", "a=rtcp-mux",   "a=rtcp-rsize",
+      "a=rtcp-fb:",     "a=extmap:",     "a=extmap-",     "a=msid:",      "a=msid-semantic",
+      "a=ssrc:",        "a=ssrc-group:", "a=rid:",        "a=simulcast:", "a=ice-"};
+  return std::any_of(std::begin(names), std::end(names),
+                     [&](std::string_view name) { return starts_with(line, name); });
+}
+
 // Lines that name an address on a way around the switch.
 bool is_dropped(std::string_view line) noexcept {
   if (!starts_with(line, "a=")) return false;
@@ -478,10 +493,12 @@ void append_codec_lines(std::string& out, const SdpMedia& media, const SdpStream
 }
 
 void append_crypto(std::string& out, const SdpStreamEdit& edit, std::string_view line_end) {
-  if (edit.is_refused) return;
-  for (const std::string& line : edit.crypto) {
-    out += line;
-    out += line_end;
+  for (const auto* lines : {&edit.crypto, &edit.handshake}) {
+    for (const std::string& line : *lines) {
+      if (edit.is_refused && !starts_with(line, "a=mid:")) continue;
+      out += line;
+      out += line_end;
+    }
   }
 }
 
@@ -521,6 +538,7 @@ Result<void> append_section(std::string& out, const SdpMedia& media, const SdpSt
     if (!is_address_said && !media.has_own_address && !starts_with(line.text, "i=")) say_address();
     if (is_dropped(line.text)) continue;
     if (edit.replaces_crypto && starts_with(line.text, "a=crypto:")) continue;
+    if (edit.replaces_handshake && is_of_handshake(line.text)) continue;
     const std::string_view end = line.end.empty() ? line_end : line.end;
     if (edit.changes_codecs() && append_codec_line(out, media, edit, line.text, end)) continue;
     out += line.text;
@@ -678,8 +696,9 @@ std::uint16_t SdpMedia::effective_rtcp_port() const noexcept {
 }
 
 bool SdpMedia::is_hold() const noexcept {
+  // With ICE the address is that of one candidate, or of none yet (RFC 8840 section 4.1.1).
   return direction != SdpDirection::sendrecv ||
-         (address.family != IpAddress::Family::none && address.is_unspecified());
+         (!has_ice && address.family != IpAddress::Family::none && address.is_unspecified());
 }
 
 const SdpMedia* SdpSession::first_audio() const noexcept {
@@ -747,6 +766,11 @@ Result<SdpSession> parse_sdp(std::string_view text) {
     if (!read.ok()) return read.error();
   }
   close_section(text.data() + text.size());
+  if (session.media_count != 0) {
+    const char* const first = session.media[0].section.data();
+    for (std::size_t i = 0; i < session.media_count; ++i)
+      session.media[i].head = text.substr(0, static_cast<std::size_t>(first - text.data()));
+  }
   if (lines == 0) return invalid("SDP did not begin with v=0:", text);
   if (session.origin_session_id.empty()) return invalid("SDP had no origin:", text);
   for (std::size_t i = 0; i < session.media_count; ++i) {
@@ -862,6 +886,9 @@ Result<std::string> rewrite_sdp(const SdpSession& session, const SdpEdit& edit) 
       session.text.substr(0, static_cast<std::size_t>(head_end - session.text.data()));
   std::string_view line_end;
   bool has_address = false;
+  const bool replaces_handshake =
+      std::any_of(edit.streams.begin(), edit.streams.end(),
+                  [](const SdpStreamEdit& stream) { return stream.replaces_handshake; });
   Line line;
   while (take_line(rest, line)) {
     if (line_end.empty()) line_end = line.end.empty() ? std::string_view("\r\n") : line.end;
@@ -877,12 +904,16 @@ Result<std::string> rewrite_sdp(const SdpSession& session, const SdpEdit& edit) 
       out += "c=";
       append_address(out, edit.origin_address);
       has_address = true;
-    } else if (is_dropped(line.text)) {
+    } else if (is_dropped(line.text) || (replaces_handshake && is_of_handshake(line.text))) {
       continue;
     } else {
       out += line.text;
     }
     out += line.end.empty() ? line_end : line.end;
+  }
+  for (const std::string& own : edit.session_handshake) {
+    out += own;
+    out += line_end;
   }
   for (std::size_t i = 0; i < session.media_count; ++i) {
     const Result<void> appended = append_section(out, session.media[i], edit.streams[i],
@@ -899,12 +930,15 @@ Result<std::string> write_own_answer(const SdpSession& offer, const SdpEdit& edi
   std::string out = "v=0\r\no=- " + std::to_string(edit.session_id) + ' ' +
                     std::to_string(edit.session_version) + ' ' + address +
                     "\r\ns=-\r\nc=" + address + "\r\nt=0 0\r\n";
+  for (const std::string& own : edit.session_handshake)
+    out += own + "\r\n";
   bool has_audio = false;
   for (std::size_t i = 0; i < offer.media_count; ++i) {
     const SdpMedia& media = offer.media[i];
     // With keys of others or feedback it would be for the other end to answer.
     const bool is_ours = edit.streams[i].replaces_crypto &&
-                         (media.protocol == "RTP/AVP" || media.protocol == "RTP/SAVP");
+                         (media.protocol == "RTP/AVP" || media.protocol == "RTP/SAVP" ||
+                          !edit.streams[i].handshake.empty());
     const bool is_plain =
         media.is_audio() && (is_ours || (media.protocol == "RTP/AVP" && !media.has_crypto));
     if (!edit.streams[i].is_refused && is_plain) {

@@ -33,6 +33,7 @@ SdpDirection reversed(
 
 /// One media section. Views point into the description.
 struct SdpMedia {
+  std::string_view head;     ///< What the session says before its first m= line.
   std::string_view section;  ///< From its m= line to the next one or the end, line ends included.
   std::string_view type;     ///< "audio", "video", "image", ...
   std::uint16_t port = 0;    ///< 0: refused or not used (RFC 3264 section 6).
@@ -144,6 +145,10 @@ struct SdpStreamEdit {
   /// Whether a=crypto lines of the sender go, and `crypto` are there instead, without line ends.
   bool replaces_crypto = false;
   std::vector<std::string> crypto{};
+  /// Whether what the sender says of DTLS, ICE, BUNDLE, and of what browsers do besides goes
+  /// (header extensions, feedback), and `handshake` is there instead, without line ends.
+  bool replaces_handshake = false;
+  std::vector<std::string> handshake{};
 
   [[nodiscard]] bool changes_codecs() const noexcept {
     return !formats.empty() || !added.empty() || !fmtp.empty() || ptime_ms != 0;
@@ -161,6 +166,8 @@ struct SdpEdit {
   bool is_direct = false;
   /// Keys of SDES end at the relay, so that it hears what they encrypt.
   bool ends_encryption = false;
+  /// The same of the session; with streams of which one replaces_handshake.
+  std::vector<std::string> session_handshake{};
 };
 
 /// The description with our addresses. Everything else is kept byte for byte, line ends included,

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "sip/sdp_dtls.hpp"
 #include "tandem/clock.hpp"
 
 namespace tandem::sip {
@@ -143,7 +144,8 @@ std::vector<SdpCrypto> make_srtp_offer(Random& random) {
 }
 
 bool is_secure_profile(std::string_view protocol) noexcept {
-  return std::any_of(profiles.begin(), profiles.end(),
+  return is_dtls_profile(protocol) ||
+         std::any_of(profiles.begin(), profiles.end(),
                      [&](const Profile& profile) { return profile.secure == protocol; });
 }
 
@@ -153,11 +155,17 @@ bool can_have_sdes(std::string_view protocol) noexcept {
   });
 }
 
+bool can_have_keys(std::string_view protocol) noexcept {
+  return can_have_sdes(protocol) || is_dtls_profile(protocol);
+}
+
 std::string_view with_security(std::string_view protocol, bool is_secure) noexcept {
   for (const Profile& profile : profiles) {
     if (protocol == profile.plain || protocol == profile.secure)
       return is_secure ? profile.secure : profile.plain;
   }
+  // The feedback of a browser is not passed on.
+  if (is_dtls_profile(protocol)) return is_secure ? profiles[0].secure : profiles[0].plain;
   return protocol;
 }
 

@@ -42,6 +42,8 @@ std::vector<SdpCrypto> make_srtp_offer(Random& random);
 bool is_secure_profile(std::string_view protocol) noexcept;
 /// Whether it is one of the four profiles with which SDES may stand.
 bool can_have_sdes(std::string_view protocol) noexcept;
+/// The same of keys of either source, in the description or agreed on by DTLS.
+bool can_have_keys(std::string_view protocol) noexcept;
 /// "RTP/SAVPF" of "RTP/AVPF", and back; of one of the four.
 std::string_view with_security(std::string_view protocol, bool is_secure) noexcept;
 

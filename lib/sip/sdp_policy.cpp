@@ -219,9 +219,8 @@ Result<void> apply_policies(const SdpSession& session, SdpRole role, const SdpPo
       continue;
     std::vector<SdpCodec> codecs = sdp_codecs(media);
     const bool drops_events = !of_sender.gets_events || !of_receiver.takes_events;
-    const bool is_readable =
-        !media.has_dtls &&
-        (!media.has_crypto || (edit.ends_encryption && can_have_sdes(media.protocol)));
+    const bool is_readable = (!media.has_dtls && !media.has_crypto) ||
+                             (edit.ends_encryption && can_have_keys(media.protocol));
     const bool is_convertible = &media == session.first_audio() && is_readable && !edit.is_direct;
     const bool transcodes = is_convertible && of_sender.transcodes && of_receiver.transcodes;
     const bool converts_keys =

@@ -490,6 +490,10 @@ Result<void> Switch::Body::open_media() {
   media.jitter_min_ms = static_cast<unsigned>(config_.media_jitter_min_ms);
   media.jitter_max_ms = static_cast<unsigned>(config_.media_jitter_max_ms);
   media.tos = static_cast<std::uint8_t>(config_.parameters.media_tos);
+  if (!config_.media_dtls_certificate.empty()) {
+    media.dtls_certificate = config_.path(config_.media_dtls_certificate);
+    media.dtls_key = config_.path(config_.media_dtls_key);
+  }
   const unsigned pairs = (media.port_last - media.port_first + 1U) / 2U;
   media.ready_pairs = std::clamp(pairs, 2U, media.ready_pairs);
   media.backend = config_.media_backend;

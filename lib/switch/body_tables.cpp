@@ -123,7 +123,9 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
                        update.media_shards != before.media_shards ||
                        update.media_nice != before.media_nice ||
                        update.media_jitter_min_ms != before.media_jitter_min_ms ||
-                       update.media_jitter_max_ms != before.media_jitter_max_ms);
+                       update.media_jitter_max_ms != before.media_jitter_max_ms ||
+                       update.media_dtls_certificate != before.media_dtls_certificate ||
+                       update.media_dtls_key != before.media_dtls_key);
   differs("parameters.sip_tos", update.parameters.sip_tos != before.parameters.sip_tos);
   differs("parameters.sip_t1_ms", update.parameters.sip_t1_ms != before.parameters.sip_t1_ms);
   differs("parameters.sip_t2_ms", update.parameters.sip_t2_ms != before.parameters.sip_t2_ms);

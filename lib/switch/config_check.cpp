@@ -147,6 +147,8 @@ class Checker {
     if (!may_be_kernel && config_.media_kernel != MediaKernelConfig{})
       fail("/media/kernel", std::string("the backend ") +
                                 media_backend_name(config_.media_backend) + " reads none of it");
+    if (config_.media_dtls_certificate.empty() != config_.media_dtls_key.empty())
+      fail("/media", "dtls_certificate and dtls_key belong together");
   }
 
   void check_listener_tls(const ListenConfig& listener, const std::string& pointer) {

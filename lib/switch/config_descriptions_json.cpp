@@ -58,6 +58,17 @@ void read_srtp(Reader& r, const Json& v, SrtpMode& mode) {
                      mode);
 }
 
+void read_srtp_keys(Reader& r, const Json& v, SrtpKeySource& keys) {
+  r.choice<SrtpKeySource>(
+      v,
+      {{"sdes", SrtpKeySource::sdes}, {"dtls", SrtpKeySource::dtls}, {"both", SrtpKeySource::both}},
+      keys);
+}
+
+void read_ice(Reader& r, const Json& v, IceMode& mode) {
+  r.choice<IceMode>(v, {{"off", IceMode::off}, {"lite", IceMode::lite}}, mode);
+}
+
 void read_networks(Reader& r, const Json& v, std::vector<IpNetwork>& networks) {
   constexpr std::size_t networks_max = 4096;  // of MediaSources
   if (v.size() > networks_max)
@@ -108,13 +119,23 @@ std::vector<Field<T>> description_fields() {
        "relay.",
        [](Reader& r, const Json& v, T& t) { read_dtmf_send(r, v, t.dtmf_send); }},
       {"srtp", "pass|off|optional|required", "pass",
-       "Encryption of its media (SDES, RFC 4568). pass: as descriptions say, from end to end where "
+       "Encryption of its media, with keys of `srtp_keys`. pass: as descriptions say, from end to "
+       "end where "
        "the other side has pass too. Else the switch bridges: never, where it offers or takes it, "
        "or a call without is refused.",
        [](Reader& r, const Json& v, T& t) { read_srtp(r, v, t.srtp); }},
       {"srtp_any_transport", "boolean", "false",
        "Keys are offered to it over UDP and TCP too, where anybody on the way can read them.",
        [](Reader& r, const Json& v, T& t) { r.boolean(v, t.srtp_any_transport); }},
+      {"srtp_keys", "sdes|dtls|both", "sdes",
+       "Where its keys come from, where `srtp` of it or of the other side is not pass: from "
+       "descriptions (RFC 4568), or from a handshake in the media, as browsers do (DTLS-SRTP, RFC "
+       "5763); both: as it offers, and it is offered those of sdes.",
+       [](Reader& r, const Json& v, T& t) { read_srtp_keys(r, v, t.srtp_keys); }},
+      {"ice", "off|lite", "off",
+       "lite: with keys of dtls the relay answers its checks of connectivity, as browsers need "
+       "(RFC 8445), and takes and sends media only from and to where these were authentic.",
+       [](Reader& r, const Json& v, T& t) { read_ice(r, v, t.ice); }},
       {"allow_media_networks", "array", "[]",
        "Networks that its relayed media may come from (S-01); none: all. At most 4096.",
        [](Reader& r, const Json& v, T& t) { read_networks(r, v, t.media_sources.allow); }},

@@ -297,6 +297,12 @@ const std::vector<Field<SwitchConfig>>& media_fields() {
            c.media_jitter_max_ms = static_cast<std::int32_t>(bounds[1]);
          }
        }},
+      {"dtls_certificate", "text", "none",
+       "File with the certificate for DTLS-SRTP (`srtp_keys`), in PEM; none: the switch makes one "
+       "for itself, since descriptions say which it is.",
+       [](Reader& r, const Json& v, SwitchConfig& c) { r.string(v, c.media_dtls_certificate); }},
+      {"dtls_key", "text", "none", "File with its key, in PEM.",
+       [](Reader& r, const Json& v, SwitchConfig& c) { r.string(v, c.media_dtls_key); }},
   };
   return fields;
 }

@@ -88,8 +88,10 @@ void warn_of_keyless_vendors(const Provision& provision, std::vector<ConfigError
     const bool is_offered = sip.srtp == SrtpMode::optional || sip.srtp == SrtpMode::required;
     const bool hides_keys =
         sip.transport == SipTransport::tls || sip.transport == SipTransport::wss;
-    if (!is_offered || hides_keys || sip.srtp_any_transport || sip.finds_transport ||
-        vendor.registration == GatewayRegistration::dynamic)
+    // A fingerprint is no secret.
+    const bool has_handshake = sip.srtp_keys == SrtpKeySource::dtls;
+    if (!is_offered || has_handshake || hides_keys || sip.srtp_any_transport ||
+        sip.finds_transport || vendor.registration == GatewayRegistration::dynamic)
       continue;
     const bool is_required = sip.srtp == SrtpMode::required;
     warnings.push_back({"/provision/vendor_gateways/" + std::to_string(i) + "/sip/srtp",
@@ -126,6 +128,23 @@ void warn_of_missing_servers(const Provision& provision, std::vector<ConfigError
   });
 }
 
+/// The relay speaks ICE together with DTLS alone.
+void warn_of_lone_ice(const Provision& provision, std::vector<ConfigError>& warnings) {
+  const auto look = [&](const DescriptionOptions& options, const std::string& pointer) {
+    if (options.ice != IceMode::off && options.srtp_keys == SrtpKeySource::sdes)
+      warnings.push_back(
+          {pointer + "/ice", "\"lite\" does nothing without srtp_keys of dtls or both"});
+  };
+  for (std::size_t i = 0; i < provision.customer_gateways.size(); ++i)
+    look(provision.customer_gateways[i].sip,
+         "/provision/customer_gateways/" + std::to_string(i) + "/sip");
+  for (std::size_t i = 0; i < provision.vendor_gateways.size(); ++i)
+    look(provision.vendor_gateways[i].sip,
+         "/provision/vendor_gateways/" + std::to_string(i) + "/sip");
+  for (std::size_t i = 0; i < provision.phones.size(); ++i)
+    look(provision.phones[i], "/provision/phones/" + std::to_string(i));
+}
+
 }  // namespace
 
 std::vector<ConfigError> config_warnings(const SwitchConfig& config) {
@@ -135,7 +154,10 @@ std::vector<ConfigError> config_warnings(const SwitchConfig& config) {
   warn_of_lost_recordings(config, warnings);
   warn_of_keyless_vendors(config.provision, warnings);
   warn_of_missing_servers(config.provision, warnings);
-  return warnings;
+}
+
+warn_of_lone_ice(config.provision, warnings);
+return warnings;
 }
 
 }  // namespace tandem

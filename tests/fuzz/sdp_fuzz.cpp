@@ -9,6 +9,7 @@
 
 #include "sip/sdp.hpp"
 #include "sip/sdp_crypto.hpp"
+#include "sip/sdp_dtls.hpp"
 #include "sip/sdp_policy.hpp"
 
 namespace {
@@ -111,6 +112,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       stream.replaces_crypto = true;
       stream.crypto.push_back(sdp_crypto_line(crypto));
     }
+    const SdpHandshake handshake = sdp_handshake(media);
+    require(handshake.fingerprints.size() <= tandem::dtls_fingerprints_max);
+    require(handshake.ice_ufrag.empty() == handshake.ice_password.empty());
+    stream.replaces_handshake = !handshake.fingerprints.empty();
     stream.address = tandem::IpAddress::ipv4(192, 0, 2, static_cast<std::uint8_t>(1 + i % 2));
     stream.port = static_cast<std::uint16_t>(10000 + 2 * i);
     stream.rtcp_port = static_cast<std::uint16_t>(stream.port + 1 + i % 2);

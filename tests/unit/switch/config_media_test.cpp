@@ -164,6 +164,26 @@ TEST_CASE("read_config: encryption of media, and where it may come from (S-01)")
                  "/provision/phones/0/deny_media_networks", "/provision/phones/0/srtp"});
 }
 
+TEST_CASE("read_config: keys of DTLS, ICE and the certificate of the relay") {
+  const std::string keys = R"("srtp": "required", "srtp_keys": "dtls", "ice": "lite")";
+  auto reading = read_gateway("vendor_gateways", R"("sip": {)" + keys + "}");
+  REQUIRE(pointers(reading) == Pointers{});
+  CHECK(reading.config.provision.vendor_gateways.at(0).sip.srtp_keys == SrtpKeySource::dtls);
+  CHECK(reading.config.provision.vendor_gateways.at(0).sip.ice == IceMode::lite);
+  CHECK(config_warnings(reading.config).empty());  // what it is offered is no secret
+  reading = read_phone(R"("srtp_keys": "both")");
+  REQUIRE(pointers(reading) == Pointers{});
+  CHECK(reading.config.provision.phones.at(0).srtp_keys == SrtpKeySource::both);
+  CHECK(reading.config.provision.phones.at(0).ice == IceMode::off);
+  CHECK(pointers(read_phone(R"("srtp_keys": "zrtp", "ice": "full")")) ==
+        Pointers{"/provision/phones/0/ice", "/provision/phones/0/srtp_keys"});
+  reading = read_phone(R"("ice": "lite")");
+  const auto warnings = config_warnings(reading.config);
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings[0].pointer == "/provision/phones/0/ice");
+  CHECK(warnings[0].message == "\"lite\" does nothing without srtp_keys of dtls or both");
+}
+
 TEST_CASE("config_warnings: a vendor whose keys may not be offered is named") {
   const auto warned = [](const std::string& sip) {
     const auto reading = read_gateway("vendor_gateways", R"("sip": {)" + sip + "}");

@@ -363,6 +363,7 @@ TEST_CASE("read_config: listeners, media ports and the admin address are checked
   CHECK(pointers(read(R"("media": {"ports": [10000]})")) == Pointers{"/media/ports"});
   CHECK(pointers(read(R"("media": {"ports": [10000, 10001]})")) == Pointers{"/media/ports"});
   CHECK(pointers(read(R"("media": {"ports": [20000, 10000]})")) == Pointers{"/media/ports"});
+  CHECK(pointers(read(R"("media": {"dtls_key": "key.pem"})")) == Pointers{"/media"});
   CHECK(pointers(read(R"("media": {"ports": [80, 10000]})")) == Pointers{"/media/ports/0"});
   CHECK(pointers(read(R"("admin": {"listen": "0.0.0.0:8080"})")) == Pointers{"/admin/token"});
   CHECK(read(R"("admin": {"listen": "0.0.0.0:8080", "token": "t"})").errors.empty());
