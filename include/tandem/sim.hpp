@@ -19,6 +19,7 @@
 
 #include "tandem/cdr.hpp"
 #include "tandem/config.hpp"
+#include "tandem/dtls.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
 #include "tandem/sim_network.hpp"
@@ -29,6 +30,17 @@ namespace tandem::sim {
 
 class Endpoint;
 class World;
+
+/// How an endpoint whose media is encrypted agrees on its keys in the media, as a browser does
+/// (DTLS-SRTP, RFC 5763), and not in its description.
+struct DtlsPlan {
+  bool is_on = false;
+  bool has_ice = false;  ///< It makes checks as a full agent, and describes no address.
+  DtlsRole role =
+      DtlsRole::none;  ///< None: as the other end likes, the client if that does not say.
+  bool shows_other_certificate = false;  ///< Than it describes.
+  bool has_wrong_password = false;       ///< In its checks.
+};
 
 /// How an endpoint makes a call.
 struct DialPlan {
@@ -60,6 +72,7 @@ struct DialPlan {
   bool requires_replaces = false;  ///< Who does not know it shall refuse the call.
   /// Whether its media is encrypted (SDES): offered beside plain RTP (`optional`), or `required`.
   SrtpMode srtp = SrtpMode::off;
+  DtlsPlan dtls{};
 };
 
 /// What an endpoint does with a call that arrives. Times count from the arrival, -1 means: not by
@@ -90,6 +103,7 @@ struct AnswerPlan {
   bool rel100 = false;            ///< Sends them reliably to who can take it so; ...
   bool requires_rel100 = false;   ///< ... others are refused with 421.
   SrtpMode srtp = SrtpMode::off;  ///< Takes keys that are offered; `required`: 488 without.
+  DtlsPlan dtls{};
 };
 
 /// How an endpoint takes registrations, as a carrier that others register at does.

@@ -79,6 +79,7 @@ void EndpointCall::Body::take_sdp(const SessionBody& body) {
   const auto session = sip::parse_sdp(remote_sdp);
   const sip::SdpMedia* audio = session ? session->first_audio() : nullptr;
   srtp_keys.take(audio);
+  if (EndpointHandshake* const own = own_handshake()) own->take(audio);
   if (audio == nullptr || audio->address.is_unspecified()) {
     rtp_remote = {};
     return;
@@ -107,7 +108,20 @@ std::string EndpointCall::Body::describe(sip::SdpDirection direction,
   const std::string family = endpoint->address.ip.is_ipv6() ? "IN IP6 " : "IN IP4 ";
   const std::string ip = family + endpoint->address.ip.to_string();
   std::string protocol;
-  const std::string key_lines = srtp_keys.describe(srtp(), answered, endpoint->random, protocol);
+  std::string key_lines;
+  EndpointHandshake* const own = own_handshake();
+  const bool is_shaking = own != nullptr && own->describe(answered, protocol, key_lines);
+  if (!is_shaking) key_lines = srtp_keys.describe(srtp(), answered, endpoint->random, protocol);
+  if (is_shaking) {
+    // A browser describes where it is by candidates.
+    const std::string where = own->has_ice() ? "IN IP4 0.0.0.0" : ip;
+    return local_sdp = "v=0\r\no=- " + std::to_string(rtp_ssrc) + " " +
+                       std::to_string(++sdp_version) + " " + ip + "\r\ns=-\r\nt=0 0\r\n" +
+                       "a=group:BUNDLE 0\r\na=msid-semantic: WMS\r\nm=audio " +
+                       (own->has_ice() ? "9" : std::to_string(port)) + " " + protocol + " " +
+                       formats + "\r\nc=" + where + "\r\n" + event_lines + key_lines +
+                       "a=" + std::string(sip::sdp_direction_name(direction)) + "\r\n";
+  }
   local_sdp = "v=0\r\no=- " + std::to_string(rtp_ssrc) + " " + std::to_string(++sdp_version) + " " +
               ip + "\r\ns=-\r\nc=" + ip + "\r\nt=0 0\r\nm=audio " + std::to_string(port) + " " +
               protocol + " " + formats + "\r\n" + event_lines + key_lines +
@@ -231,6 +245,7 @@ void EndpointCall::Body::end() {
   for (Timer* timer : {&ring_timer, &progress_timer, &answer_timer, &end_timer, &rtp_timer})
     timer->cancel();
   sends_rtp = false;
+  if (handshake != nullptr) handshake->stop();
   endpoint->retire(*this);
 }
 
@@ -353,7 +368,9 @@ void EndpointCall::Body::send_rtp() {
 
 void EndpointCall::Body::send_packet(const std::string& packet) {
   std::string_view bytes = packet;
-  if (!srtp_keys.seal(bytes)) return;
+  if (handshake != nullptr && handshake->has_offer() ? !handshake->seal(bytes)
+                                                     : !srtp_keys.seal(bytes))
+    return;
   rtp->send(rtp_remote, bytes);
   ++packets_sent;
   ++endpoint->counters.packets_sent;
@@ -385,9 +402,26 @@ void EndpointCall::Body::press_key(char key, std::uint16_t duration_ms) {
   rtp_time += duration;
 }
 
-void EndpointCall::Body::on_datagram(const SocketAddress&, std::string_view bytes) {
+EndpointHandshake* EndpointCall::Body::own_handshake() {
+  const DtlsPlan& wanted = is_outgoing ? dial.dtls : plan.dtls;
+  if (wanted.is_on && handshake == nullptr && endpoint != nullptr) {
+    const EndpointHandshake::Plan as{wanted.has_ice, wanted.role, wanted.shows_other_certificate,
+                                     wanted.has_wrong_password};
+    handshake = std::make_unique<EndpointHandshake>(
+        as, endpoint->timers(), endpoint->random,
+        [this](const SocketAddress& to, std::string_view bytes) {
+          if (rtp != nullptr && to.port != 0) rtp->send(to, bytes);
+        });
+  }
+  return handshake.get();
+}
+
+void EndpointCall::Body::on_datagram(const SocketAddress& from, std::string_view bytes) {
+  if (handshake != nullptr && handshake->take_datagram(from, bytes)) return;
   if (bytes.size() < rtp_header_bytes || static_cast<unsigned char>(bytes[0]) >> 6 != 2) return;
-  if (!srtp_keys.open(bytes)) return;
+  if (handshake != nullptr && handshake->has_offer() ? !handshake->open(bytes)
+                                                     : !srtp_keys.open(bytes))
+    return;
   ++packets_received;
   ++endpoint->counters.packets_received;
   received_pattern = static_cast<unsigned char>(bytes.back());
@@ -503,8 +537,13 @@ void EndpointCall::rekey() {
   body_->srtp_keys.renew();
   resume();
 }
-bool EndpointCall::is_encrypted() const { return body_->srtp_keys.is_on(); }
-std::uint64_t EndpointCall::srtp_failures() const { return body_->srtp_keys.failures(); }
+bool EndpointCall::is_encrypted() const {
+  return body_->srtp_keys.is_on() || (body_->handshake != nullptr && body_->handshake->is_agreed());
+}
+std::uint64_t EndpointCall::srtp_failures() const {
+  return body_->srtp_keys.failures() +
+         (body_->handshake != nullptr ? body_->handshake->failures() : 0);
+}
 void EndpointCall::stop_rtp() {
   body_->dial.send_rtp = body_->plan.send_rtp = false;  // a later description does not begin it
   body_->sends_rtp = false;
@@ -527,6 +566,7 @@ Endpoint::Body::~Body() {
       timer->cancel();
     }
     body.leg.reset();
+    body.handshake.reset();
     body.rtp.reset();
   }
   users.clear();
@@ -635,7 +675,9 @@ void Endpoint::Body::on_call(std::unique_ptr<Leg> leg, const InboundCall& arriva
   if (const int refused = body.leg->set_manners(manners_of(plan, config)); refused != 0)
     return body.reject(refused, 0, 0);
   body.take_sdp(arrival.body);
-  if (plan.srtp == SrtpMode::required && !body.srtp_keys.has_offer()) return body.reject(488, 0, 0);
+  if (plan.srtp == SrtpMode::required && !body.srtp_keys.has_offer() &&
+      (body.handshake == nullptr || !body.handshake->has_offer()))
+    return body.reject(488, 0, 0);
   body.sends_rtp = false;  // not before something was said to the caller
   body.rtp_timer.cancel();
   body.follow(plan);

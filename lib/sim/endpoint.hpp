@@ -10,6 +10,7 @@
 #include "base/leg.hpp"
 #include "base/timer_wheel.hpp"
 #include "io/loop.hpp"
+#include "sim/endpoint_handshake.hpp"
 #include "sim/endpoint_keys.hpp"
 #include "sim/sim_network.hpp"
 #include "sip/sdp.hpp"
@@ -88,6 +89,9 @@ struct EndpointCall::Body final : public LegEvents, private io::DatagramHandler 
   bool wants_offer = false;       // our empty re-INVITE waits for the offer in its 2xx
 
   EndpointKeys srtp_keys;
+  std::unique_ptr<EndpointHandshake> handshake;  // null: its keys are in its descriptions
+  /// Made when it is first needed.
+  EndpointHandshake* own_handshake();
   std::unique_ptr<io::DatagramSocket> rtp;
   SocketAddress rtp_remote;
   bool sends_rtp = false;

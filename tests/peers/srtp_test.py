@@ -45,5 +45,50 @@ def baresip_bridged():
             expect(sizes == {172 + 10}, "what goes to Alice has a tag of 80 bits", sizes)
 
 
+def baresip_shakes_hands():
+    """Alice is as a browser is, with DTLS-SRTP and ICE as a full agent, Bob speaks plain RTP; and the other way."""
+    modules = "/usr/lib/baresip/modules/"
+    if not (os.path.exists(modules + "dtls_srtp.so") and os.path.exists(modules + "ice.so")):
+        not_run("DTLS-SRTP with baresip: it has no modules dtls_srtp.so and ice.so here")
+        return
+    like_browser = {"srtp": "required", "srtp_keys": "dtls", "ice": "lite"}
+    line = "<sip:%s@%s:%d>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1;mediaenc=dtls_srtp;medianat=ice\n"
+    for is_caller in (True, False):
+        with Namespace() as problem:
+            if problem:
+                not_run("DTLS-SRTP with baresip: a network namespace with an interface cannot be made here: " + problem)
+                return
+            switch = Switch("dtls%d" % is_caller, [{"id": "v1", "addresses": [BOB_IP + ":5080"],
+                                                    "sip": {"srtp": "off"} if is_caller else like_browser}],
+                            address=SWITCH_IP, media="auto", runner=["ip", "netns", "exec", NAMESPACE],
+                            customers=[{"id": "cust", "addresses": [BOB_IP + ":5090"], "account": "acme",
+                                        "sip": like_browser if is_caller else {"srtp": "off"}}])
+            switch.config["media"]["ports"] = [30000, 30099]
+            switch.write()
+            settings = "module dtls_srtp.so\nmodule ice.so\nrtcp_mux yes\n"
+            with switch:
+                bob = baresip(switch, "bob", "442079460000", BOB_IP, 5080, 440, "-t", "10",
+                              account=None if is_caller else line % ("442079460000", BOB_IP, 5080),
+                              settings="" if is_caller else settings)
+                wait_listening(5080)
+                with Capture(switch, [], interface="any") as capture:
+                    alice = baresip(switch, "alice", "12025550100", BOB_IP, 5090, 1000, "-t", "5", "-e",
+                                    "/dial sip:442079460000@%s:5060" % SWITCH_IP,
+                                    account=line % ("12025550100", BOB_IP, 5090) if is_caller else None,
+                                    settings=settings if is_caller else "")
+                    alice.wait(30)
+                bob.wait(30)
+                record, = switch.wait_cdrs(1)
+                media = record["media"]
+                expect(record["answered_at_us"] and record["end_reason"] == "NormalCallClearing", "answered", record)
+                for side in ("caller", "callee"):
+                    expect(media[side]["packets_received"] > 80 and media[side]["cause"] == "" and
+                           media[side]["srtp_failures"] == 0, "%s was heard" % side, media)
+                # The tone of who is encrypted arrives in the clear at who is not.
+                low, hz = (26400, 1000) if is_caller else (26200, 440)
+                heard = pitch(capture, low)
+                expect(abs(heard - hz) < 40, "the tone of %d Hz arrives in the clear" % hz, heard)
+
+
 if __name__ == "__main__":
-    main({f.__name__: f for f in (baresip_bridged,)})
+    main({f.__name__: f for f in (baresip_bridged, baresip_shakes_hands)})
