@@ -81,6 +81,23 @@ SrtpKey srtp_key(const std::optional<PySrtpKey>& key) {
   return {*suite, key->second};
 }
 
+/// `ice`: user fragment and password of ours.
+MediaHandshake handshake_of(DtlsRole role, const std::vector<std::string>& fingerprints,
+                            const std::optional<std::pair<std::string, std::string>>& ice,
+                            const std::string& remote_ice_ufrag, bool rtcp_mux) {
+  MediaHandshake handshake;
+  handshake.role = role;
+  for (const std::string& text : fingerprints)
+    handshake.fingerprints.push_back(take(DtlsFingerprint::parse(text)));
+  if (ice) {
+    handshake.ice_ufrag = ice->first;
+    handshake.ice_password = ice->second;
+  }
+  handshake.remote_ice_ufrag = remote_ice_ufrag;
+  handshake.rtcp_mux = rtcp_mux;
+  return handshake;
+}
+
 std::vector<IpNetwork> networks(const std::vector<std::string>& texts) {
   std::vector<IpNetwork> read;
   for (const std::string& text : texts)
@@ -150,6 +167,11 @@ void bind_media(py::module_& m) {
       .def_readwrite("jitter_late", &MediaSideStats::jitter_late)
       .def_readwrite("jitter_lost", &MediaSideStats::jitter_lost)
       .def_readwrite("jitter_depth_ms", &MediaSideStats::jitter_depth_ms);
+
+  py::enum_<DtlsRole>(m, "DtlsRole")
+      .value("none", DtlsRole::none)
+      .value("server", DtlsRole::server)
+      .value("client", DtlsRole::client);
 
   py::enum_<MediaPolicy>(m, "MediaPolicy")
       .value("forward", MediaPolicy::forward)
@@ -308,6 +330,24 @@ void bind_media(py::module_& m) {
           },
           "side"_a, py::kw_only(), "receive"_a = py::none(), "send"_a = py::none())
       .def(
+          "set_handshake",
+          [](MediaSession& s, MediaSide side, DtlsRole role,
+             const std::vector<std::string>& fingerprints,
+             const std::optional<std::pair<std::string, std::string>>& ice,
+             const std::string& remote_ice_ufrag, bool rtcp_mux) {
+            take(open(s).set_handshake(
+                side, handshake_of(role, fingerprints, ice, remote_ice_ufrag, rtcp_mux)));
+          },
+          "side"_a, py::kw_only(), "role"_a = DtlsRole::none,
+          "fingerprints"_a = std::vector<std::string>(), "ice"_a = py::none(),
+          "remote_ice_ufrag"_a = "", "rtcp_mux"_a = true)
+      .def(
+          "handshake",
+          [](MediaSession& s, MediaSide side) {
+            return media_handshake_state_name(open(s).handshake(side));
+          },
+          "side"_a)
+      .def(
           "tap",
           [](MediaSession& s, std::size_t buffer_bytes) { return take(open(s).tap(buffer_bytes)); },
           "buffer_bytes"_a = 65'536)
@@ -381,7 +421,9 @@ void bind_media(py::module_& m) {
       .def_readonly("packets_in_kernel", &MediaRelayStats::packets_in_kernel)
       .def_readonly("packets_policed", &MediaRelayStats::packets_policed)
       .def_readonly("sessions_adopted", &MediaRelayStats::sessions_adopted)
-      .def_readonly("sessions_unclaimed", &MediaRelayStats::sessions_unclaimed);
+      .def_readonly("sessions_unclaimed", &MediaRelayStats::sessions_unclaimed)
+      .def_readonly("handshakes_agreed", &MediaRelayStats::handshakes_agreed)
+      .def_readonly("handshakes_failed", &MediaRelayStats::handshakes_failed);
 
   py::class_<MediaBackendState>(m, "MediaBackendState")
       .def_property_readonly(
@@ -447,7 +489,8 @@ void bind_media(py::module_& m) {
                        const std::string& kernel_attach, const std::string& kernel_folder,
                        std::uint32_t kernel_packets_per_s_max,
                        std::uint32_t kernel_adopted_silence_ms,
-                       std::pair<unsigned, unsigned> jitter_buffer_ms) {
+                       std::pair<unsigned, unsigned> jitter_buffer_ms,
+                       const std::string& dtls_certificate, const std::string& dtls_key) {
              MediaConfig config;
              config.address = address_or_none(address);
              config.address6 = address_or_none(address6);
@@ -468,6 +511,8 @@ void bind_media(py::module_& m) {
              config.kernel.packets_per_s_max = kernel_packets_per_s_max;
              config.kernel.adopted_silence_ms = kernel_adopted_silence_ms;
              std::tie(config.jitter_min_ms, config.jitter_max_ms) = jitter_buffer_ms;
+             config.dtls_certificate = dtls_certificate;
+             config.dtls_key = dtls_key;
              return Held<Relay>(new Relay{std::make_shared<MediaRelay>(
                  take(unlocked([&] { return MediaRelay::create(config); })))});
            }),
@@ -479,7 +524,10 @@ void bind_media(py::module_& m) {
            "kernel_attach"_a = "auto", "kernel_folder"_a = MediaKernelConfig{}.folder,
            "kernel_packets_per_s_max"_a = MediaKernelConfig{}.packets_per_s_max,
            "kernel_adopted_silence_ms"_a = MediaKernelConfig{}.adopted_silence_ms,
-           "jitter_buffer_ms"_a = std::pair<unsigned, unsigned>(20, 200))
+           "jitter_buffer_ms"_a = std::pair<unsigned, unsigned>(20, 200), "dtls_certificate"_a = "",
+           "dtls_key"_a = "")
+      .def("dtls_fingerprint",
+           [](Relay& r) { return take(r.open()->dtls_fingerprint()).to_string(); })
       .def(
           "open",
           [](Relay& relay, int caller, int callee) {

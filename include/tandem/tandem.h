@@ -895,7 +895,10 @@ enum {
   TANDEM_MEDIA_CAUSE_BLOCKED = 9,
   TANDEM_MEDIA_CAUSE_SEND_FAILED = 10,
   TANDEM_MEDIA_CAUSE_STOPPED = 11,
-  TANDEM_MEDIA_CAUSE_SRTP_FAILURE = 12
+  TANDEM_MEDIA_CAUSE_SRTP_FAILURE = 12,
+  TANDEM_MEDIA_CAUSE_ICE_UNCHECKED = 13,       /* no authentic check of ICE came */
+  TANDEM_MEDIA_CAUSE_DTLS_FAILED = 14,         /* the handshake failed, or never came */
+  TANDEM_MEDIA_CAUSE_FINGERPRINT_MISMATCH = 15 /* another certificate than was described */
 };
 /* "never_sent"; "" of NONE and of unknown numbers. Static. Since 0.1. */
 TANDEM_API const char* tandem_media_cause_name(int32_t cause);
@@ -1358,12 +1361,14 @@ typedef struct tandem_media_config {
      1,000: 0 means 20 and 200; -1 of the greatest: nothing waits, -1 of the least: 0. */
   int32_t jitter_min_ms;
   int32_t jitter_max_ms;
-  int32_t kernel_attach; /* TANDEM_MEDIA_ATTACH_* */
+  int32_t kernel_attach;        /* TANDEM_MEDIA_ATTACH_* */
+  const char* dtls_certificate; /* file in PEM; NULL: the relay makes one of its own */
+  const char* dtls_key;
 } tandem_media_config;
-#define TANDEM_MEDIA_CONFIG_INIT                                                                   \
-  {                                                                                                \
-    sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL,    \
-        NULL, 0, 0, 0, 0                                                                           \
+#define TANDEM_MEDIA_CONFIG_INIT                                                                \
+  {                                                                                             \
+    sizeof(tandem_media_config), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, \
+        NULL, 0, 0, 0, 0, NULL, NULL                                                            \
   }
 
 /* Where the kernel hands packets to the program of the backend KERNEL. */
@@ -1419,11 +1424,13 @@ typedef struct tandem_media_relay_stats {
   uint64_t packets_policed;       /* above kernel_packets_per_s_max; dropped */
   uint64_t sessions_adopted;      /* that were found running when the relay began */
   uint64_t sessions_unclaimed;    /* now: of them, those that nobody took back over */
+  uint64_t handshakes_agreed;     /* DTLS-SRTP */
+  uint64_t handshakes_failed;
 } tandem_media_relay_stats;
 #define TANDEM_MEDIA_RELAY_STATS_INIT                                                             \
   {                                                                                               \
     sizeof(tandem_media_relay_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-        0, 0, 0, 0, 0                                                                             \
+        0, 0, 0, 0, 0, 0, 0                                                                       \
   }
 
 enum {
@@ -1438,9 +1445,10 @@ enum {
 };
 enum {
   TANDEM_MEDIA_REFUSAL_NONE = 0,
-  TANDEM_MEDIA_REFUSAL_LATCHED = 1, /* another source speaks for the side */
-  TANDEM_MEDIA_REFUSAL_STRICT = 2,  /* not the signalled IP address */
-  TANDEM_MEDIA_REFUSAL_DENIED = 3   /* tandem_media_session_set_sources() */
+  TANDEM_MEDIA_REFUSAL_LATCHED = 1,  /* another source speaks for the side */
+  TANDEM_MEDIA_REFUSAL_STRICT = 2,   /* not the signalled IP address */
+  TANDEM_MEDIA_REFUSAL_DENIED = 3,   /* tandem_media_session_set_sources() */
+  TANDEM_MEDIA_REFUSAL_UNCHECKED = 4 /* no authentic check of ICE came from it */
 };
 
 /* Something that the relay saw on one side of a session. */
@@ -1549,6 +1557,44 @@ TANDEM_API int tandem_media_session_set_crypto(tandem_media_session* session, in
                                                int32_t receive_suite, const void* receive_key,
                                                size_t receive_key_bytes, int32_t send_suite,
                                                const void* send_key, size_t send_key_bytes);
+
+/* What is agreed on with one side in its media ports before its media: who may speak (ICE, RFC
+   8445) and with which keys (DTLS-SRTP, RFC 5763). */
+enum { TANDEM_DTLS_NONE = 0, TANDEM_DTLS_SERVER = 1, TANDEM_DTLS_CLIENT = 2 };
+enum {
+  TANDEM_HANDSHAKE_NONE = 0,
+  TANDEM_HANDSHAKE_UNCHECKED = 1, /* no authentic check of ICE came yet */
+  TANDEM_HANDSHAKE_SHAKING = 2,
+  TANDEM_HANDSHAKE_AGREED = 3, /* media passes */
+  TANDEM_HANDSHAKE_DTLS_FAILED = 4,
+  TANDEM_HANDSHAKE_FINGERPRINT_MISMATCH = 5
+};
+/* "agreed"; "" of unknown numbers. Static. Since 0.1. */
+TANDEM_API const char* tandem_media_handshake_state_name(int32_t state);
+typedef struct tandem_media_handshake {
+  size_t struct_size;
+  int32_t role;                 /* the relay's, TANDEM_DTLS_* */
+  int32_t is_rtcp_separate;     /* 1: RTCP is not on the port of RTP, so none passes */
+  const char* fingerprints;     /* of which the peer's certificate must be one, "sha-256 4A:AD:...",
+                                   1..8 with line feeds between; NULL without DTLS */
+  const char* ice_ufrag;        /* ours, 4..256 characters; NULL: no ICE */
+  const char* ice_password;     /* 22..256 */
+  const char* remote_ice_ufrag; /* NULL: not looked at */
+} tandem_media_handshake;
+#define TANDEM_MEDIA_HANDSHAKE_INIT \
+  { sizeof(tandem_media_handshake), 0, 0, NULL, NULL, NULL, NULL }
+/* From the next packet on; NULL: there is none any more. Until it is agreed on nothing passes.
+   Errors: INVALID_ARGUMENT, UNSUPPORTED (a hash that is not known), LIMIT (1,024 under way on one
+   shard), INTERNAL. Since 0.1. */
+TANDEM_API int tandem_media_session_set_handshake(tandem_media_session* session, int32_t side,
+                                                  const tandem_media_handshake* handshake);
+/* TANDEM_HANDSHAKE_*. Since 0.1. */
+TANDEM_API int tandem_media_session_handshake(const tandem_media_session* session, int32_t side,
+                                              int32_t* state);
+/* Of the certificate that the relay shows, for descriptions: "sha-256 4A:AD:...". Errors: INTERNAL.
+   Since 0.1. */
+TANDEM_API int tandem_media_relay_dtls_fingerprint(tandem_media_relay* relay,
+                                                   tandem_text** fingerprint);
 
 typedef struct tandem_media_tap
     tandem_media_tap; /* one thread at a time; may outlive its session */

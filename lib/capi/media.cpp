@@ -51,8 +51,12 @@ static_assert(TANDEM_MEDIA_BACKEND_KERNEL == static_cast<int>(MediaBackend::kern
 static_assert(TANDEM_MEDIA_ATTACH_TC == static_cast<int>(MediaAttach::tc));
 static_assert(TANDEM_MEDIA_BLOCK == static_cast<int>(MediaPolicy::block));
 static_assert(TANDEM_MEDIA_EVENT_DIGIT == static_cast<int>(MediaEvent::Kind::digit));
-static_assert(TANDEM_MEDIA_REFUSAL_DENIED == static_cast<int>(MediaRefusal::denied));
-static_assert(TANDEM_MEDIA_CAUSE_SRTP_FAILURE == static_cast<int>(MediaCause::srtp_failure));
+static_assert(TANDEM_MEDIA_REFUSAL_UNCHECKED == static_cast<int>(MediaRefusal::unchecked));
+static_assert(TANDEM_MEDIA_CAUSE_FINGERPRINT_MISMATCH ==
+              static_cast<int>(MediaCause::fingerprint_mismatch));
+static_assert(TANDEM_DTLS_CLIENT == static_cast<int>(DtlsRole::client));
+static_assert(TANDEM_HANDSHAKE_FINGERPRINT_MISMATCH ==
+              static_cast<int>(MediaHandshakeState::fingerprint_mismatch));
 static_assert(TANDEM_SRTP_AEAD_AES_256_GCM == static_cast<int>(SrtpSuite::aead_aes_256_gcm));
 static_assert(TANDEM_MEDIA_KEYS_NONE == static_cast<int>(MediaKeys::none));
 
@@ -69,6 +73,28 @@ void read_interfaces(std::string_view text, std::vector<std::string>& names) {
     if (end > 0) names.emplace_back(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
+}
+
+Result<MediaHandshake> read_handshake(const tandem_media_handshake* given) {
+  MediaHandshake handshake;
+  if (given == nullptr) return handshake;
+  const auto read = read_struct(given, "tandem_media_handshake");
+  if (!read) return read.error();
+  const auto role = read_enum(read->role, DtlsRole::client, "role");
+  if (!role) return role.error();
+  handshake.role = *role;
+  handshake.rtcp_mux = read->is_rtcp_separate == 0;
+  for (std::string_view rest = view(read->fingerprints); !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    auto fingerprint = DtlsFingerprint::parse(line);
+    if (!fingerprint) return fingerprint.error();
+    handshake.fingerprints.push_back(std::move(*fingerprint));
+  }
+  handshake.ice_ufrag = view(read->ice_ufrag);
+  handshake.ice_password = view(read->ice_password);
+  handshake.remote_ice_ufrag = view(read->remote_ice_ufrag);
+  return handshake;
 }
 
 Result<MediaAudio> read_audio(const tandem_media_audio* given) {
@@ -171,7 +197,7 @@ tandem_media_event event_to_c(const MediaEvent& event) {
 extern "C" {
 
 const char* tandem_media_cause_name(int32_t cause) {
-  if (cause < 0 || cause > TANDEM_MEDIA_CAUSE_SRTP_FAILURE) return "";
+  if (cause < 0 || cause > TANDEM_MEDIA_CAUSE_FINGERPRINT_MISMATCH) return "";
   return media_cause_name(static_cast<MediaCause>(cause));
 }
 
@@ -222,6 +248,8 @@ int tandem_media_relay_create(const tandem_media_config* config, tandem_media_re
                     std::string(name) + ' ' + std::to_string(given) + " was given");
       if (given != 0) *to = given == -1 ? 0 : static_cast<unsigned>(given);
     }
+    media.dtls_certificate = view(read->dtls_certificate);
+    media.dtls_key = view(read->dtls_key);
     auto relay = MediaRelay::create(media);
     TANDEM_CAPI_TRY(relay);
     *out = new tandem_media_relay{std::move(*relay)};
@@ -259,7 +287,9 @@ int tandem_media_relay_read_stats(const tandem_media_relay* relay, tandem_media_
                                                s.packets_in_kernel,
                                                s.packets_policed,
                                                s.sessions_adopted,
-                                               s.sessions_unclaimed});
+                                               s.sessions_unclaimed,
+                                               s.handshakes_agreed,
+                                               s.handshakes_failed});
     return TANDEM_OK;
   });
 }
@@ -476,6 +506,46 @@ int tandem_media_session_set_crypto(tandem_media_session* session, int32_t side,
     TANDEM_CAPI_TRY(
         session->body.set_crypto(*which, MediaCrypto{std::move(*receive), std::move(*send)}));
     return TANDEM_OK;
+  });
+}
+
+const char* tandem_media_handshake_state_name(int32_t state) {
+  if (state < 0 || state > TANDEM_HANDSHAKE_FINGERPRINT_MISMATCH) return "";
+  return media_handshake_state_name(static_cast<MediaHandshakeState>(state));
+}
+
+int tandem_media_session_set_handshake(tandem_media_session* session, int32_t side,
+                                       const tandem_media_handshake* handshake) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    const auto which = read_side(side);
+    TANDEM_CAPI_TRY(which);
+    auto asked = read_handshake(handshake);
+    TANDEM_CAPI_TRY(asked);
+    TANDEM_CAPI_TRY(session->body.set_handshake(*which, *asked));
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_session_handshake(const tandem_media_session* session, int32_t side,
+                                   int32_t* state) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    TANDEM_CAPI_NOT_NULL(state);
+    const auto which = read_side(side);
+    TANDEM_CAPI_TRY(which);
+    *state = static_cast<int32_t>(session->body.handshake(*which));
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_relay_dtls_fingerprint(tandem_media_relay* relay, tandem_text** fingerprint) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(relay);
+    TANDEM_CAPI_NOT_NULL(fingerprint);
+    const auto own = relay->body.dtls_fingerprint();
+    TANDEM_CAPI_TRY(own);
+    return give(own->to_string(), fingerprint);
   });
 }
 

@@ -154,10 +154,8 @@ std::vector<ConfigError> config_warnings(const SwitchConfig& config) {
   warn_of_lost_recordings(config, warnings);
   warn_of_keyless_vendors(config.provision, warnings);
   warn_of_missing_servers(config.provision, warnings);
-}
-
-warn_of_lone_ice(config.provision, warnings);
-return warnings;
+  warn_of_lone_ice(config.provision, warnings);
+  return warnings;
 }
 
 }  // namespace tandem

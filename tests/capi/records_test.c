@@ -523,6 +523,33 @@ static void the_relay_gives_ports(void) {
   tandem_media_session_destroy(session);
 }
 
+static void handshakes_are_asked_for(tandem_media_relay* relay, tandem_media_session* session) {
+  tandem_media_handshake handshake = TANDEM_MEDIA_HANDSHAKE_INIT;
+  tandem_text* own = NULL;
+  int32_t state = -1;
+  CHECK_TEXT(tandem_media_handshake_state_name(TANDEM_HANDSHAKE_UNCHECKED), "unchecked");
+  CHECK_TEXT(tandem_media_handshake_state_name(99), "");
+  CHECK(tandem_media_relay_dtls_fingerprint(relay, &own) == TANDEM_OK);
+  CHECK(strlen(tandem_text_data(own)) == 8 + 95);
+  handshake.role = TANDEM_DTLS_SERVER;
+  handshake.fingerprints = tandem_text_data(own);
+  handshake.ice_ufrag = "abcd";
+  handshake.ice_password = "0123456789012345678901";
+  CHECK(tandem_media_session_set_handshake(session, TANDEM_SIDE_CALLEE, &handshake) == TANDEM_OK);
+  CHECK(tandem_media_session_handshake(session, TANDEM_SIDE_CALLEE, &state) == TANDEM_OK);
+  CHECK(state == TANDEM_HANDSHAKE_UNCHECKED);
+  handshake.ice_password = "short";
+  CHECK_ERROR(tandem_media_session_set_handshake(session, TANDEM_SIDE_CALLEE, &handshake),
+              TANDEM_ERR_INVALID_ARGUMENT, "5 characters");
+  handshake.fingerprints = "md5 00";
+  CHECK_ERROR(tandem_media_session_set_handshake(session, TANDEM_SIDE_CALLEE, &handshake),
+              TANDEM_ERR_UNSUPPORTED, "md5");
+  CHECK(tandem_media_session_set_handshake(session, TANDEM_SIDE_CALLEE, NULL) == TANDEM_OK);
+  CHECK(tandem_media_session_handshake(session, TANDEM_SIDE_CALLEE, &state) == TANDEM_OK);
+  CHECK(state == TANDEM_HANDSHAKE_NONE);
+  tandem_text_destroy(own);
+}
+
 /* What programs of then pass: their size, and behind it whatever lay there. */
 static void programs_of_before_go_on(void) {
   static const size_t config_sizes[] = {56, sizeof(tandem_media_config)};
@@ -670,6 +697,7 @@ static void the_relay_tells_what_it_sees(void) {
       TANDEM_ERR_INVALID_ARGUMENT, "NULL");
   CHECK(tandem_media_session_set_crypto(session, TANDEM_SIDE_CALLEE, TANDEM_SRTP_NONE, NULL, 0,
                                         TANDEM_SRTP_NONE, NULL, 0) == TANDEM_OK);
+  handshakes_are_asked_for(relay, session);
   CHECK_ERROR(tandem_media_session_set_watch(session, TANDEM_SIDE_CALLER, 99, 0, 0),
               TANDEM_ERR_INVALID_ARGUMENT, "99");
   CHECK(tandem_media_session_set_watch(session, TANDEM_SIDE_CALLER, 100, 0, 0) == TANDEM_OK);

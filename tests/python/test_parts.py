@@ -501,6 +501,17 @@ def test_the_relay_tells_taps_and_records(tmp_path: Path) -> None:
         assert session.stats(caller).srtp_failures == relay.stats().packets_not_authentic == 1
         assert relay.stats().packets_not_sealed == 0
         session.set_crypto(caller)
+        own = relay.dtls_fingerprint()
+        assert own.startswith("sha-256 ") and len(own) == 8 + 95
+        assert session.handshake(caller) == "none"
+        session.set_handshake(
+            caller, role=tandem.DtlsRole.server, fingerprints=[own], ice=("abcd", "0123456789012345678901")
+        )
+        assert session.handshake(caller) == "unchecked"
+        session.set_handshake(caller)
+        assert session.handshake(caller) == "none" and relay.stats().handshakes_failed == 0
+        with pytest.raises(tandem.Error, match="fingerprints did not fit"):
+            session.set_handshake(caller, role=tandem.DtlsRole.client)
         with pytest.raises(tandem.Error, match="31 bytes|needs 30"):
             session.set_crypto(caller, receive=(keys[0], bytes(31)), send=keys)
         with pytest.raises(tandem.Error, match="one direction"):
