@@ -231,8 +231,7 @@ Result<void> Steering::add_socket(std::uint32_t number, int fd) {
   arguments.map_fd = static_cast<std::uint32_t>(sockets_.get());
   arguments.key = address_of(&number);
   arguments.value = address_of(&socket);
-  if (bpf(BPF_MAP_UPDATE_ELEM, arguments) != 0)
-    return Error{ErrorCode::io, "a socket for sk_lookup was refused: " + system_message(errno)};
+  if (bpf(BPF_MAP_UPDATE_ELEM, arguments) != 0) return refused("a socket for sk_lookup", errno);
   return {};
 }
 

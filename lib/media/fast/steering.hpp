@@ -49,8 +49,8 @@ class Steering {
 
   /// Errors: unsupported (which privilege is missing, or what the kernel has not), limit.
   Result<void> create(const Range& range, std::uint32_t sockets);
-  Result<void> add_socket(std::uint32_t number, int fd);  ///< It is bound. Errors: io.
-  Result<void> attach();  ///< In the network namespace of this thread. Errors: io, unsupported.
+  Result<void> add_socket(std::uint32_t number, int fd);  ///< It is bound. Errors: as create().
+  Result<void> attach();  ///< In the network namespace of this thread. Errors: as create().
 
   [[nodiscard]] bool is_there() const noexcept { return ports_ != nullptr; }  ///< create() was.
   [[nodiscard]] SteeredPort& port(std::uint32_t slot) noexcept { return ports_[slot]; }
