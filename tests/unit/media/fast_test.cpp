@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "media/fast/udp_headers.hpp"
+#include "media/srtp_side.hpp"
 #include "unit/media/backends.hpp"
 #include "unit/media/endpoint.hpp"
 #include "unit/media/rtp_packet.hpp"
@@ -202,5 +203,35 @@ TEST_CASE_TEMPLATE("Fast media: a relay that was closed leaves its many ports to
     REQUIRE(b.receive() == packet);
     CHECK(relay->stats().port_pairs_bound == 1000);
     CHECK(relay->stats().ports_busy == 0);
+  }
+}
+
+TEST_CASE_TEMPLATE("Fast media: packets that came together are encrypted each for itself (SRTP)",
+                   Backend, TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(steered_config());
+  REQUIRE(relay);
+  auto session = relay->open();
+  REQUIRE(session);
+  Endpoint a, b;
+  REQUIRE(session->set_remote(caller, a.local()));
+  REQUIRE(session->set_remote(callee, b.local()));
+  MediaCrypto crypto;
+  crypto.receive.suite = crypto.send.suite = SrtpSuite::aes_cm_128_hmac_sha1_80;
+  crypto.receive.key.assign(srtp_key_bytes(crypto.receive.suite), 'r');
+  crypto.send.key.assign(srtp_key_bytes(crypto.send.suite), 's');
+  REQUIRE(session->set_crypto(callee, crypto));
+  auto other_end = SrtpSide::create({crypto.send, crypto.receive}, nullptr);
+  REQUIRE(other_end);
+  for (std::uint16_t first = 0; first < 80; first += 8) {
+    for (std::uint16_t i = first; i < first + 8; ++i)
+      a.send(session->local_rtp(caller), rtp_packet(i, i * 160U, 0xA));
+    for (std::uint16_t i = first; i < first + 8; ++i) {
+      const std::string sealed = b.receive();
+      CHECK(sealed != rtp_packet(i, i * 160U, 0xA));
+      std::string_view bytes = sealed;
+      REQUIRE((*other_end)->open_rtp(bytes) == SrtpVerdict::authentic);
+      CHECK(bytes == rtp_packet(i, i * 160U, 0xA));
+    }
   }
 }
