@@ -131,8 +131,8 @@ struct DescriptionOptions {
   /// Keys for it that come in another way than `dtmf_send` says are converted by the relay.
   bool dtmf_convert = false;
   bool dtmf_inband = false;  ///< Tones in what it sends are keys as well.
-  /// M-11: fax over T.38 is passed on; else what describes it alone gets 488, and beside audio it is
-  /// taken out.
+  /// M-11: fax over T.38 is passed on; else what describes it alone gets 488, and beside audio it
+  /// is taken out.
   bool t38 = true;
   /// Audio is converted where it and the other side, which must say so too, have no codec in
   /// common and the relay knows one of either (M-07).

@@ -818,6 +818,7 @@ Result<void> MediaSession::set_handshake(MediaSide side, const MediaHandshake& a
   if (made == nullptr) mark(false);
   core_->flows().watch(slot).handshake.store(made.get());
   if (made != nullptr) mark(true);
+  core_->take_back(slot_);
   core_->retire(std::exchange(own.handshake[index(side)], made), shard_);
   if (made == nullptr) return {};
   // Last: what is not the side's is not ticked.

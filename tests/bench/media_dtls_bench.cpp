@@ -1,9 +1,12 @@
 // What a handshake of DTLS-SRTP costs the thread that relays.
 #include <algorithm>
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "bench/bench.hpp"
+#include "bench.hpp"
 #include "io/dtls.hpp"
 
 namespace tandem::bench {

@@ -393,8 +393,8 @@ std::optional<tandem_stream> KernelPath::wanted(std::uint32_t slot,
   const FlowRecord& flow = (*flows_)[slot];
   const std::uint32_t epoch = flow.epoch.load(std::memory_order_acquire);
   if (!FlowRecord::is_open(epoch) || !flow.has_begun(epoch)) return std::nullopt;
-  constexpr std::uint32_t more_than_forwarding =
-      FlowRecord::discard | FlowRecord::encrypted | FlowRecord::transparent;
+  constexpr std::uint32_t more_than_forwarding = FlowRecord::discard | FlowRecord::encrypted |
+                                                 FlowRecord::transparent | FlowRecord::handshakes;
   if ((flow.flags.load(relaxed) & more_than_forwarding) != 0) return std::nullopt;
   const Watch& watch = flows_->watch(slot);
   if (watch.tap.load() != nullptr || watch.bridge.load() != nullptr) return std::nullopt;
