@@ -53,7 +53,7 @@ void SideDtls::make_offer(IceMode ice, Random& random) {
     make_words(random);
   }
   setup_ = sip::SdpSetup::actpass;
-  if (mid_.empty()) mid_ = "0";
+  if (mid_.empty()) mid_.assign(1, '0');
   is_bundled_ = has_rtcp_mux_ = true;
 }
 
