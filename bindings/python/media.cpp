@@ -384,6 +384,12 @@ void bind_media(py::module_& m) {
             take(open(s).press_key(side, key.size() == 1 ? key[0] : '\0', duration_ms));
           },
           "side"_a, "key"_a, "duration_ms"_a = 100)
+      .def(
+          "set_event_clock_rate_hz",
+          [](MediaSession& s, MediaSide side, std::uint8_t payload_type, std::uint32_t rate_hz) {
+            take(open(s).set_event_clock_rate_hz(side, payload_type, rate_hz));
+          },
+          "side"_a, "payload_type"_a, "rate_hz"_a)
       .def("set_clock_rate_hz", of_open(&MediaSession::set_clock_rate_hz), "side"_a, "rate_hz"_a)
       .def("relatch", of_open(&MediaSession::relatch), "side"_a, "window_ms"_a = 5000)
       .def("stats", of_open(&MediaSession::stats), "side"_a)

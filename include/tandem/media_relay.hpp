@@ -252,6 +252,12 @@ class TANDEM_EXPORT MediaSession {
   Result<void> set_payloads(MediaSide side, const std::vector<std::uint8_t>& negotiated,
                             const std::vector<std::uint8_t>& telephone_events);
 
+  /// Clock by which the keys of one of these types count how long they last, 1..1,000,000 Hz, where
+  /// it is not that of the side's audio: many devices that speak Opus have "telephone-event/8000".
+  /// set_payloads() forgets it. Errors: invalid_argument, limit (4 of one side).
+  Result<void> set_event_clock_rate_hz(MediaSide side, std::uint8_t payload_type,
+                                       std::uint32_t rate_hz);
+
   /// Errors: invalid_argument (a field out of range), wrong_state (MediaConfig::events_max is 0).
   Result<void> set_watch(MediaSide side, const MediaWatch& watch);
 

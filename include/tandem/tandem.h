@@ -1522,6 +1522,12 @@ TANDEM_API int tandem_media_session_set_tag(tandem_media_session* session, uint6
 TANDEM_API int tandem_media_session_set_payloads(tandem_media_session* session, int32_t side,
                                                  const uint8_t* negotiated, size_t negotiated_count,
                                                  const uint8_t* keys, size_t keys_count);
+/* Clock by which keys of one of these types count how long they last, 1..1,000,000 Hz, where it is
+   not that of the side's audio. set_payloads() forgets it. Errors: INVALID_ARGUMENT, LIMIT (4 of one
+   side). Since 0.1. */
+TANDEM_API int tandem_media_session_set_event_clock_rate(tandem_media_session* session,
+                                                         int32_t side, int32_t payload_type,
+                                                         uint32_t rate_hz);
 /* Silence of `silence_ms` (100..3,600,000; 0: nobody asks) and losses above `loss_permille`
    (1..999; 0: nobody asks) of `loss_window_ms` (1,000..600,000; 0 means 10,000) become events.
    Errors: INVALID_ARGUMENT, WRONG_STATE (the relay keeps no events). Since 0.1. */

@@ -162,6 +162,8 @@ void MediaPath::settle_audio(MediaSide from, const sip::SdpSession& said, std::s
       types.push_back(keys.back());
     }
     if (wire.codec != nullptr) (void)stream.set_payloads(side, types, keys);
+    if (wire.codec != nullptr && !keys.empty())
+      (void)stream.set_event_clock_rate_hz(side, keys[0], audio_rate_hz);
     if (wire.codec != nullptr) stream.set_clock_rate_hz(side, wire.codec->facts().clock_rate_hz);
   }
 }

@@ -183,6 +183,10 @@ Result<void> MediaPath::direct(MediaSide from, std::size_t index, const Target& 
                    {.prefer_signalled = target.prefers_signalled, .transparent = !target.is_rtp});
   // A description says what its sender takes (RFC 3264 section 5.1), so what the other may send.
   (void)stream.set_payloads(other(from), types_of(target.payloads), types_of(target.keys));
+  for (const EventClock& clock : target.event_clocks) {
+    if (clock.rate_hz != 0)  // one that is out of range counts as the audio
+      (void)stream.set_event_clock_rate_hz(other(from), clock.payload_type, clock.rate_hz);
+  }
   return stream.set_remote(from, target.rtp, target.wants_mux ? target.rtp : target.rtcp);
 }
 
@@ -274,7 +278,13 @@ Result<void> MediaPath::lead(MediaSide from, SdpRole role, const sip::SdpSession
       const auto type = static_cast<std::size_t>(codec.payload_type);
       target.payloads.set(type);
       const bool is_key = sip::equals_ignoring_case(codec.name, "telephone-event");
-      if (is_plain && is_key) target.keys.set(type);
+      if (is_plain && is_key) {
+        target.keys.set(type);
+        const auto free = std::find_if(target.event_clocks.begin(), target.event_clocks.end(),
+                                       [](const EventClock& one) { return one.rate_hz == 0; });
+        if (free != target.event_clocks.end())
+          *free = {static_cast<std::uint8_t>(type), codec.clock_rate_hz};
+      }
       if (!is_key && target.clock_rate_hz == 0) target.clock_rate_hz = codec.clock_rate_hz;
     }
     const bool is_checked = takes_keys && keys_[i].dtls(from).uses_ice();

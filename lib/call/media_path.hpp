@@ -195,6 +195,10 @@ class MediaPath {
   [[nodiscard]] std::string say(MediaSide to, std::string_view description);
 
  private:
+  struct EventClock {
+    std::uint8_t payload_type = 0;
+    std::uint32_t rate_hz = 0;
+  };
   /// Where a side wants the media of one m= line.
   struct Target {
     SocketAddress rtp, rtcp;  // Port 0: nowhere.
@@ -206,6 +210,7 @@ class MediaPath {
     std::uint8_t ptime_ms = 0;        // 0: not said, or more than is ever meant
     std::uint32_t clock_rate_hz = 0;  // of its first codec; 0: not known
     std::bitset<128> payloads, keys;  // types that it takes; those of telephone-event
+    std::array<EventClock, 4> event_clocks{};  // of the first of these; others count as the audio
   };
   struct Description {
     bool is_hold = false;

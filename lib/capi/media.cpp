@@ -671,6 +671,21 @@ int tandem_media_session_set_clock_rate(tandem_media_session* session, int32_t s
   });
 }
 
+int tandem_media_session_set_event_clock_rate(tandem_media_session* session, int32_t side,
+                                              int32_t payload_type, uint32_t rate_hz) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    const auto which = read_side(side);
+    TANDEM_CAPI_TRY(which);
+    if (payload_type < 0 || payload_type > 127)
+      return fail(ErrorCode::invalid_argument,
+                  "payload_type " + std::to_string(payload_type) + " was given");
+    TANDEM_CAPI_TRY(session->body.set_event_clock_rate_hz(
+        *which, static_cast<std::uint8_t>(payload_type), rate_hz));
+    return TANDEM_OK;
+  });
+}
+
 int tandem_media_session_relatch(tandem_media_session* session, int32_t side, uint32_t window_ms) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(session);

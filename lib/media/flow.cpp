@@ -315,8 +315,7 @@ class FlowTable::Made final : public BridgeOutput {
     const std::uint32_t slot = slot_of(from);
     add<std::uint32_t>(flows_.watch(slot).digits, 1);
     add<std::uint64_t>(totals_.digits, 1);
-    const std::uint32_t rate_hz = flows_[slot].clock_rate_hz.load(relaxed);
-    flows_.tell_key(slot, {key.key, key.duration_ms * (rate_hz / 1000), false}, now_us_, totals_);
+    flows_.tell_key(slot, {key.key, key.duration_ms, false}, 1000, now_us_, totals_);
   }
 
   void buffered(MediaSide from, const JitterBuffer::Counts& more,
@@ -650,21 +649,32 @@ void FlowTable::observe(std::uint32_t slot, const RtpHeader& header, std::string
       add<std::uint32_t>(watched.digits, 1);
       add<std::uint64_t>(totals.digits, 1);
     }
-    if (end_lost) tell_key(slot, *end_lost, now_us, totals);
-    if (key) tell_key(slot, *key, now_us, totals);
+    if (end_lost) tell_key(slot, *end_lost, watched.key_clock_rate_hz, now_us, totals);
+    if (is_new_key) {
+      // Devices that speak Opus often count their events at 8,000 Hz.
+      const std::uint32_t own_hz = watched.event_clock_rate_hz(header.payload_type);
+      watched.key_clock_rate_hz = own_hz != 0 ? own_hz : records_[slot].clock_rate_hz.load(relaxed);
+    }
+    if (key) tell_key(slot, *key, watched.key_clock_rate_hz, now_us, totals);
     return;
   }
-  if (watched.detector.is_pressed()) {
-    if (const auto key = watched.detector.look(now_us)) tell_key(slot, *key, now_us, totals);
-  }
+  if (watched.detector.is_pressed()) look_for_key(slot, now_us, totals);
   const bool is_anything_fine =
       (watched.negotiated[0].load(relaxed) | watched.negotiated[1].load(relaxed)) == 0;
   if (!is_anything_fine && !Watch::has(watched.negotiated, header.payload_type))
     add<std::uint64_t>(watched.unnegotiated, 1);
 }
 
-void FlowTable::tell_key(std::uint32_t slot, const PressedKey& key, std::int64_t now_us,
-                         ShardCounters& totals) noexcept {
+/// Tells of a key whose end was lost.
+void FlowTable::look_for_key(std::uint32_t slot, std::int64_t now_us,
+                             ShardCounters& totals) noexcept {
+  Watch& watched = watch(slot);
+  if (const auto key = watched.detector.look(now_us))
+    tell_key(slot, *key, watched.key_clock_rate_hz, now_us, totals);
+}
+
+void FlowTable::tell_key(std::uint32_t slot, const PressedKey& key, std::uint32_t clock_rate_hz,
+                         std::int64_t now_us, ShardCounters& totals) noexcept {
   if (totals.events == nullptr) return;
   const Watch& watched = watch(slot);
   ShardEvent event;
@@ -674,8 +684,7 @@ void FlowTable::tell_key(std::uint32_t slot, const PressedKey& key, std::int64_t
   event.at_us = now_us;
   event.digit = key.key;
   event.is_end_lost = key.is_end_lost;
-  const std::uint32_t rate_hz = records_[slot].clock_rate_hz.load(relaxed);
-  event.amount = static_cast<std::uint32_t>(std::uint64_t{key.duration} * 1000 / rate_hz);
+  event.amount = static_cast<std::uint32_t>(std::uint64_t{key.duration} * 1000 / clock_rate_hz);
   totals.events->push(event);
 }
 
@@ -692,7 +701,7 @@ void FlowTable::scan(unsigned shard, std::int64_t now_us, ShardCounters& totals)
     if (!FlowRecord::is_open(epoch)) continue;
     // So that silence from the beginning is this session's.
     if (flow.seen_epoch.load(relaxed) != epoch) begin(slot, epoch);
-    if (const auto key = watched.detector.look(now_us)) tell_key(slot, *key, now_us, totals);
+    look_for_key(slot, now_us, totals);
     ShardEvent event;
     event.side = watched.side.load(relaxed);
     event.tag = watched.tag.load(relaxed);

@@ -267,8 +267,9 @@ class FlowTable {
                      std::int64_t now_us, ShardCounters& totals) noexcept;
   void observe(std::uint32_t slot, const RtpHeader& header, std::string_view bytes,
                std::int64_t now_us, ShardCounters& totals) noexcept;
-  void tell_key(std::uint32_t slot, const PressedKey& key, std::int64_t now_us,
-                ShardCounters& totals) noexcept;
+  void look_for_key(std::uint32_t slot, std::int64_t now_us, ShardCounters& totals) noexcept;
+  void tell_key(std::uint32_t slot, const PressedKey& key, std::uint32_t clock_rate_hz,
+                std::int64_t now_us, ShardCounters& totals) noexcept;
 
   std::size_t size_;
   std::atomic<std::uint32_t> opened_{0};  // no slot from here on was ever open

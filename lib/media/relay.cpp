@@ -718,10 +718,30 @@ Result<void> MediaSession::set_payloads(MediaSide side, const std::vector<std::u
     watch.negotiated[half].store(types[0][half], relaxed);
     watch.keys[half].store(types[1][half], relaxed);
   }
+  for (auto& clock : watch.event_clocks)
+    clock.store(0, relaxed);
   observe_or_not(core_->flows(), slot_[index(side)]);
   core_->take_back(slot_);
   if (!telephone_events.empty() && core_->has_events()) core_->on_watch_changed();
   return {};
+}
+
+Result<void> MediaSession::set_event_clock_rate_hz(MediaSide side, std::uint8_t payload_type,
+                                                   std::uint32_t rate_hz) {
+  if (payload_type > 127)
+    return Error{ErrorCode::invalid_argument,
+                 "payload type " + std::to_string(payload_type) + " was not in 0..127"};
+  if (auto checked = media::check_range<std::uint32_t>("rate_hz", rate_hz, 1, clock_rate_max_hz);
+      !checked)
+    return checked;
+  for (auto& clock : core_->flows().watch(slot_[index(side)]).event_clocks) {
+    const std::uint32_t had = clock.load(relaxed);
+    if (had != 0 && had >> 24 != payload_type) continue;
+    clock.store(std::uint32_t{payload_type} << 24 | rate_hz, relaxed);
+    return {};
+  }
+  return Error{ErrorCode::limit, "the side had " + std::to_string(media::Watch::event_clocks_max) +
+                                     " clocks of telephone events already"};
 }
 
 Result<void> MediaSession::set_watch(MediaSide side, const MediaWatch& asked) {

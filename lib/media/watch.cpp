@@ -8,6 +8,14 @@ namespace {
 constexpr auto relaxed = std::memory_order_relaxed;
 }
 
+std::uint32_t Watch::event_clock_rate_hz(std::uint8_t payload_type) const noexcept {
+  for (const auto& one : event_clocks) {
+    const std::uint32_t clock = one.load(relaxed);
+    if (clock != 0 && clock >> 24 == payload_type) return clock & 0xFF'FFFF;
+  }
+  return 0;
+}
+
 void Watch::begin() noexcept {
   unnegotiated.store(0, relaxed);
   for (auto* number : {&digits, &malformed, &denied, &undeliverable, &discarded, &failed,
@@ -29,6 +37,8 @@ void Watch::forget() noexcept {
   }
   for (auto* number : {&silence_ms, &loss_permille, &loss_window_ms})
     number->store(0, relaxed);
+  for (auto& clock : event_clocks)
+    clock.store(0, relaxed);
   watched_from_us.store(0, relaxed);
   is_scanned.store(false, relaxed);
 }

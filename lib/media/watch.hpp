@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "media/srtp_side.hpp"
@@ -45,9 +46,14 @@ struct alignas(64) Watch {
   std::atomic<std::uint32_t> jitter_depth_ms{0};              ///< The greatest so far.
   std::atomic<MediaSide> side{MediaSide::caller};
   std::atomic<bool> is_scanned{false};  ///< scan() has to look at it.
+  static constexpr std::size_t event_clocks_max = 4;
+  /// Of types of telephone-event whose clock is not that of the side's audio: the type in the
+  /// highest byte, below it the clock. 0: no more of them.
+  std::atomic<std::uint32_t> event_clocks[event_clocks_max] = {};
 
   // The shard's alone.
   alignas(64) KeyDetector detector;
+  std::uint32_t key_clock_rate_hz = 0;  // of the key in `detector`
   std::int64_t refusal_told_us = 0;
   std::uint32_t refusals_untold = 0;
   bool is_silent = false;
@@ -61,6 +67,8 @@ struct alignas(64) Watch {
     return (types[payload_type >> 6].load(std::memory_order_relaxed) >> (payload_type & 63) & 1) !=
            0;
   }
+  /// Of `payload_type`; 0: that of the audio.
+  [[nodiscard]] std::uint32_t event_clock_rate_hz(std::uint8_t payload_type) const noexcept;
   void begin() noexcept;   ///< Forgets what was seen of the former session.
   void forget() noexcept;  ///< ... and what was asked for.
 };

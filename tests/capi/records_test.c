@@ -671,6 +671,10 @@ static void the_relay_tells_what_it_sees(void) {
               TANDEM_ERR_INVALID_ARGUMENT, "policy 2");
   CHECK(tandem_media_session_set_payloads(session, TANDEM_SIDE_CALLER, types, 3, types + 2, 1) ==
         TANDEM_OK);
+  CHECK(tandem_media_session_set_event_clock_rate(session, TANDEM_SIDE_CALLER, 101, 8000) ==
+        TANDEM_OK);
+  CHECK_ERROR(tandem_media_session_set_event_clock_rate(session, TANDEM_SIDE_CALLER, 128, 8000),
+              TANDEM_ERR_INVALID_ARGUMENT, "128");
   CHECK_ERROR(tandem_media_session_set_payloads(session, TANDEM_SIDE_CALLER, too_large, 1, NULL, 0),
               TANDEM_ERR_INVALID_ARGUMENT, "128");
   CHECK(tandem_media_session_set_sources(session, TANDEM_SIDE_CALLER, networks, 2, NULL, 0) ==

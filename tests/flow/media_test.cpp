@@ -325,11 +325,13 @@ TEST_CASE("Media: keys last as long as the clock of the codec says (M-09)") {
   // The caller's offer names another clock first than the answer takes.
   const std::string begin =
       "v=0\r\no=- 1 1 IN IP4 10.0.66.7\r\ns=-\r\nc=IN IP4 10.0.66.7\r\nt=0 0\r\n";
-  const std::string opus = "a=rtpmap:96 opus/48000/2\r\na=rtpmap:101 telephone-event/48000\r\n";
+  const std::string opus =
+      "a=rtpmap:96 opus/48000/2\r\na=rtpmap:101 telephone-event/48000\r\n"
+      "a=rtpmap:102 telephone-event/8000\r\n";
   DialPlan plan;
-  plan.sdp = begin + "m=audio 4000 RTP/AVP 0 96 101\r\n" + opus;
+  plan.sdp = begin + "m=audio 4000 RTP/AVP 0 96 101 102\r\n" + opus;
   AnswerPlan answer = answer_after(second_us);
-  answer.sdp = begin + "m=audio 4002 RTP/AVP 96 101\r\n" + opus;
+  answer.sdp = begin + "m=audio 4002 RTP/AVP 96 101 102\r\n" + opus;
   bench.b->set_plan(answer);
   auto call = bench.connect(plan);
   const std::string& description = call->remote_sdp();
@@ -341,9 +343,12 @@ TEST_CASE("Media: keys last as long as the clock of the codec says (M-09)") {
                                    sequence == 1 ? '\x0A' : '\x8A', '\x12', '\xC0'});
     bench.run_ms(20);
   }
+  // The key 6 by the other clock, 800 units long.
+  phone->send(relay, std::string{'\x80', 102, 0, 3, 0, 0, 64, 9, 0, 0, 0, 7, 6, '\x8A', 3, 32});
   bench.run_s(1);
   call->hang_up();
   bench.only_cdr();
-  REQUIRE(lengths_ms.size() == 1);
+  REQUIRE(lengths_ms.size() == 2);
   CHECK(lengths_ms[0] == 100);
+  CHECK(lengths_ms[1] == 100);
 }

@@ -403,6 +403,7 @@ def test_a_relay_tells_what_is_wanted() -> None:
         phone.bind(("127.0.0.1", 0))
         host, _, port = session.local_rtp(caller).partition(":")
         session.set_payloads(caller, [0, 101], [101])
+        session.set_event_clock_rate_hz(caller, 101, 8000)
         phone.sendto(rtp(1), (host, int(port)))
         phone.sendto(rtp(2, 101, bytes([11, 0x8A, 3, 0x20])), (host, int(port)))
         assert [event.kind for event in relay.take_events(wait_us=5_000_000)] == ["digit"]

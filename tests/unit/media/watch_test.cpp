@@ -63,10 +63,10 @@ struct Watched {
       loop.advance_us(20'000);
     }
   }
-  void key(char which, std::uint32_t timestamp, bool is_end) {
+  void key(char which, std::uint32_t timestamp, bool is_end, std::uint16_t units = 800) {
     const auto event = static_cast<std::uint8_t>(std::string("0123456789*#").find(which));
     loop.send(phone, session.local_rtp(caller),
-              key_packet(++sequence, timestamp, 1, event, is_end ? 800 : 160, is_end));
+              key_packet(++sequence, timestamp, 1, event, units, is_end));
   }
   std::vector<std::string> told() {
     std::vector<std::string> names;
@@ -247,6 +247,36 @@ TEST_CASE("Keys in RTP M-09: a key whose end was lost is told though nothing fol
   REQUIRE(events.size() == 2);
   CHECK(events[1].digit == '1');
   CHECK(events[1].is_end_lost);
+}
+
+TEST_CASE("Keys in RTP M-09: a key lasts as long as its own clock says, whatever the audio has") {
+  Watched w;
+  w.session.set_clock_rate_hz(caller, 48000);
+  REQUIRE(w.session.set_payloads(caller, {0, 101}, {101}));
+  w.key('1', 1000, true, 4800);  // as that of the audio
+  REQUIRE(w.session.set_event_clock_rate_hz(caller, 101, 8000));
+  w.key('2', 9000, true);
+  w.key('3', 17000, false);  // the end is lost
+  w.wait_ms(600);
+  auto events = w.relay.take_events();
+  REQUIRE(events.size() == 4);
+  CHECK(events[1].duration_ms == 100);
+  CHECK(events[2].duration_ms == 100);
+  CHECK(events[3].digit == '3');
+  CHECK(events[3].duration_ms == 100);
+  REQUIRE(w.session.set_payloads(caller, {0, 101}, {101}));  // forgets it
+  w.key('4', 25000, true, 4800);
+  events = w.relay.take_events();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].duration_ms == 100);
+  for (const std::uint8_t type : {102, 103, 104, 105})
+    CHECK(w.session.set_event_clock_rate_hz(caller, type, 16000));
+  CHECK(w.session.set_event_clock_rate_hz(caller, 106, 16000).error().code == ErrorCode::limit);
+  CHECK(w.session.set_event_clock_rate_hz(caller, 102, 8000));
+  CHECK(w.session.set_event_clock_rate_hz(caller, 101, 0).error().code ==
+        ErrorCode::invalid_argument);
+  CHECK(w.session.set_event_clock_rate_hz(caller, 128, 8000).error().code ==
+        ErrorCode::invalid_argument);
 }
 
 TEST_CASE("Keys in RTP M-09: the payload type says what is a key, nothing else does") {
