@@ -440,6 +440,16 @@ void bind_media(py::module_& m) {
 
   py::class_<MediaRecording>(m, "MediaRecording")
       .def("stop", &MediaRecording::stop)
+      .def(
+          "set_payload",
+          [](MediaRecording& recording, MediaSide side, std::uint8_t payload_type,
+             const std::optional<std::string>& codec) {
+            auto known = codec ? find_audio_codec(*codec) : nullptr;
+            if (codec && known == nullptr)
+              throw py::value_error("codec \"" + *codec + "\" was not known");
+            take(recording.set_payload(side, payload_type, std::move(known)));
+          },
+          "side"_a, "payload_type"_a, "codec"_a)
       .def_property_readonly("file", &MediaRecording::file)
       .def_property_readonly("is_over", &MediaRecording::is_over);
 

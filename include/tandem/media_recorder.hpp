@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "tandem/audio_codec.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
 #include "tandem/media_relay.hpp"
@@ -38,12 +39,12 @@ struct RecorderStats {
   std::uint64_t recordings = 0;       ///< Gauge: now.
   std::uint64_t files_written = 0;    ///< Complete, with audio in them.
   std::uint64_t refused = 0;          ///< record() failed.
-  std::uint64_t without_audio = 0;    ///< No G.711 came until the writer's last turn: no file.
+  std::uint64_t without_audio = 0;    ///< Nothing was decoded until the writer's last turn: no file.
   std::uint64_t failed = 0;           ///< Files that could not be made or written.
   std::uint64_t cut_short = 0;        ///< By size or by free space.
   std::uint64_t bytes_written = 0;    ///< With headers.
   std::uint64_t packets_dropped = 0;  ///< No room in the buffer: the writer was too slow.
-  std::uint64_t packets_skipped = 0;  ///< Of other codecs.
+  std::uint64_t packets_skipped = 0;  ///< Of no codec that is known, or broken.
   std::uint64_t packets_late = 0;     ///< Came when their place was written already.
 };
 
@@ -60,6 +61,11 @@ class TANDEM_EXPORT MediaRecording {
 
   /// Ends it; what waits is still written. One without audio so far leaves no file.
   void stop() noexcept;
+  /// What packets of `side` of that type are, 0..127, as its descriptions say; null: they are not
+  /// decoded. From the writer's next turn on. Types that codecs have by RFC 3551 need not be set.
+  /// Errors: invalid_argument.
+  Result<void> set_payload(MediaSide side, std::uint8_t payload_type,
+                           std::shared_ptr<const AudioCodec> codec);
   /// The file below the recorder's folder, once there is audio for it; "" before, and for ever when
   /// none came until the end.
   [[nodiscard]] std::string file() const;
@@ -73,11 +79,12 @@ class TANDEM_EXPORT MediaRecording {
 /// Writes recordings on a thread of its own. The relay never waits for it: what it cannot take in
 /// time is dropped and counted.
 ///
-/// A file is RIFF WAVE, 8,000 Hz, 16 bit, two channels: the caller left, the callee right. G.711 of
-/// payload types 0 and 8 is decoded; packets are put where their timestamps say, so that loss is
-/// silence of its length and packets that arrive out of order within half a second are in order.
-/// Other codecs are not decoded: their side is silent, and a recording of nothing else leaves no
-/// file. The header is right at every second, so that a file whose writer was killed plays.
+/// A file is RIFF WAVE, 8,000 Hz, 16 bit, two channels: the caller left, the callee right. What
+/// audio_codecs() has is decoded, by the types of RFC 3551 and those of set_payload(), and brought to
+/// 8,000 Hz; packets are put where their timestamps say, so that loss is silence of its length and
+/// packets that arrive out of order within half a second are in order. Of other codecs a side is
+/// silent, and a recording of nothing else leaves no file. The header is right at every second, so
+/// that a file whose writer was killed plays.
 ///
 /// Threading: thread-safe.
 class TANDEM_EXPORT MediaRecorder {

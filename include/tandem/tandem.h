@@ -1778,6 +1778,12 @@ TANDEM_API int tandem_media_recorder_record(tandem_media_recorder* recorder,
                                             tandem_media_recording** out);
 /* Ends it; what waits is still written. Since 0.1. */
 TANDEM_API int tandem_media_recording_stop(tandem_media_recording* recording);
+/* What packets of `side` of that type are, 0..127, as its descriptions say, from the writer's next
+   turn on. `codec` NULL: they are not decoded; `clock_rate_hz` 0: any. Types that codecs have by RFC
+   3551 need not be set. Errors: INVALID_ARGUMENT, NOT_FOUND (a codec that is not known). Since 0.1. */
+TANDEM_API int tandem_media_recording_set_payload(tandem_media_recording* recording, int32_t side,
+                                                  int32_t payload_type, const char* codec,
+                                                  uint32_t clock_rate_hz);
 /* The file below the folder; "" until there is audio for it. *is_over (NULL: not wanted): 1 when it
    is complete, or there will be none. Since 0.1. */
 TANDEM_API int tandem_media_recording_file(const tandem_media_recording* recording,

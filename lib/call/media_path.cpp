@@ -527,7 +527,10 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
   }
   if (!written || role != SdpRole::answer) return written;
   if (!takes_keys) keys_.clear();  // from end to end now
-  if (relayed_) settle_audio(from, *session, *written, settings);
+  if (relayed_) {
+    settle_audio(from, *session, *written, settings);
+    decode_recording();
+  }
   // Of what the other side gets: a codec that was taken out is not agreed on. Where the two differ
   // it is the caller's.
   if (const auto answer = sip::parse_sdp(*written)) {
@@ -627,7 +630,26 @@ Result<void> MediaPath::begin_recording() {
   if (!recording) return recording.error();
   recordings_->newest = std::move(*recording);
   recordings_->is_going_on = true;
+  decode_recording();
   return {};
+}
+
+/// A side sends what it was shown, by the numbers that it was shown (RFC 3264 section 5.1).
+void MediaPath::decode_recording() {
+  const MediaSession* const stream = audio();
+  if (recordings_ == nullptr || !recordings_->is_going_on || stream == nullptr) return;
+  const auto index = static_cast<std::size_t>(stream - streams_.data());
+  for (const MediaSide side : {MediaSide::caller, MediaSide::callee}) {
+    const auto shown = sip::parse_sdp(last_sent_[index_of(side)]);
+    if (!shown || index >= shown->media_count) continue;
+    for (const sip::SdpCodec& codec : sip::sdp_codecs(shown->media[index])) {
+      if (codec.payload_type < 0 || codec.payload_type > 127) continue;
+      const bool is_named = !codec.name.empty() && codec.clock_rate_hz != 0;
+      (void)recordings_->newest.set_payload(  // in range
+          side, static_cast<std::uint8_t>(codec.payload_type),
+          is_named ? find_audio_codec(codec.name, codec.clock_rate_hz) : nullptr);
+    }
+  }
 }
 
 void MediaPath::end_recording() noexcept {

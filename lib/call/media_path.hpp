@@ -257,6 +257,7 @@ class MediaPath {
   Result<void> begin_recording();
   void end_recording() noexcept;
   void keep_recording();
+  void decode_recording();
 
   MediaRelay* relay_;
   std::uint64_t tag_ = 0;

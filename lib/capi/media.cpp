@@ -636,6 +636,28 @@ int tandem_media_recording_stop(tandem_media_recording* recording) {
   });
 }
 
+int tandem_media_recording_set_payload(tandem_media_recording* recording, int32_t side,
+                                       int32_t payload_type, const char* codec,
+                                       uint32_t clock_rate_hz) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(recording);
+    const auto which = read_side(side);
+    TANDEM_CAPI_TRY(which);
+    if (payload_type < 0 || payload_type > 127)
+      return fail(ErrorCode::invalid_argument,
+                  "payload_type " + std::to_string(payload_type) + " was given");
+    std::shared_ptr<const AudioCodec> known;
+    if (codec != nullptr) {
+      known = find_audio_codec(codec, clock_rate_hz);
+      if (known == nullptr)
+        return fail(ErrorCode::not_found, "codec \"" + std::string(codec) + "\" was not known");
+    }
+    TANDEM_CAPI_TRY(recording->body.set_payload(*which, static_cast<std::uint8_t>(payload_type),
+                                                std::move(known)));
+    return TANDEM_OK;
+  });
+}
+
 int tandem_media_recording_file(const tandem_media_recording* recording, int32_t* is_over,
                                 tandem_text** file) {
   return guarded([&]() -> int {

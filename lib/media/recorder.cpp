@@ -66,6 +66,29 @@ Result<void> check(const RecorderConfig& config) {
 Recording::Recording(std::string name_of_file, std::int64_t begins_us)
     : name(std::move(name_of_file)), track(begins_us) {}
 
+void Recording::set_payload(MediaSide side, std::uint8_t payload_type,
+                            std::shared_ptr<const AudioCodec> codec) {
+  const std::lock_guard lock(payloads_mutex_);
+  const auto known = std::find_if(
+      payloads_.begin(), payloads_.end(),
+      [&](const Payload& one) { return one.side == side && one.type == payload_type; });
+  if (known != payloads_.end()) {
+    known->codec = std::move(codec);
+  } else {
+    payloads_.push_back({side, payload_type, std::move(codec)});
+  }
+  has_payloads_.store(true, std::memory_order_release);
+}
+
+void Recording::take_payloads() {
+  if (!has_payloads_.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(payloads_mutex_);
+  for (Payload& one : payloads_)
+    voices[static_cast<std::size_t>(one.side)].set(one.type, std::move(one.codec));
+  payloads_.clear();
+  has_payloads_.store(false, relaxed);
+}
+
 RecorderCore::RecorderCore(const RecorderConfig& config, const Clock& clock,
                            std::unique_ptr<RecordingFiles> files)
     : config_(config), clock_(clock), files_(std::move(files)) {
@@ -178,12 +201,16 @@ bool RecorderCore::turn(bool is_last) noexcept {
 
 void RecorderCore::write(Recording& recording, std::int64_t now_us) {
   bytes_.clear();
+  recording.take_payloads();
   while (recording.tap.take(packet_)) {
     const auto header = parse_rtp(packet_.bytes);
     if (!header) continue;  // the relay took it for RTP
     recording.track.flush(packet_.at_us, bytes_);
-    switch (recording.track.put(packet_.side, packet_.at_us, *header,
-                                rtp_payload(packet_.bytes, *header))) {
+    RecordedVoice& voice = recording.voices[static_cast<std::size_t>(packet_.side)];
+    const std::span<const std::int16_t> samples =
+        voice.decode(*header, rtp_payload(packet_.bytes, *header));
+    switch (
+        recording.track.put(packet_.side, packet_.at_us, *header, samples, voice.units())) {
       case StereoTrack::Fate::skipped:
         packets_skipped_.fetch_add(1, relaxed);
         continue;
@@ -462,6 +489,15 @@ void MediaRecording::stop() noexcept {
   if (body_ == nullptr) return;
   (void)body_->leave_waiting(media::Recording::State::abandoned);
   body_->tap.end();
+}
+
+Result<void> MediaRecording::set_payload(MediaSide side, std::uint8_t payload_type,
+                                         std::shared_ptr<const AudioCodec> codec) {
+  if (payload_type > 127)
+    return Error{ErrorCode::invalid_argument,
+                 "payload type " + std::to_string(payload_type) + " was not in 0..127"};
+  if (body_ != nullptr) body_->set_payload(side, payload_type, std::move(codec));
+  return {};
 }
 
 std::string MediaRecording::file() const {

@@ -1,6 +1,7 @@
 // The writer of recordings: on a thread of its own, or on a loop in a simulation.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "io/loop.hpp"
+#include "media/recorded_voice.hpp"
 #include "media/recording_files.hpp"
 #include "media/stereo.hpp"
 #include "tandem/clock.hpp"
@@ -41,6 +43,12 @@ class Recording {
     State waiting = State::waiting;
     return state.compare_exchange_strong(waiting, next);
   }
+  /// For the writer's next turn. Any thread. `payload_type` 0..127.
+  void set_payload(MediaSide side, std::uint8_t payload_type,
+                   std::shared_ptr<const AudioCodec> codec);
+  /// Puts what was set into `voices`. The writer's.
+  void take_payloads();
+
   /// There will be no more of it. The writer's.
   void be_over() noexcept {
     file.reset();
@@ -59,12 +67,23 @@ class Recording {
   // The writer's alone, but for `name`, which stands once the state is begun, and `tap`'s end.
   std::string name;
   MediaTap tap;
+  std::array<RecordedVoice, 2> voices;  // by MediaSide
   StereoTrack track;
   std::unique_ptr<RecordingFile> file;
   std::uint64_t data_bytes = 0;
   std::uint64_t header_bytes = 0;  // what the header says of data_bytes
   std::int64_t header_us = 0;
   std::uint64_t dropped = 0;  // as far as it was counted
+
+ private:
+  struct Payload {
+    MediaSide side = MediaSide::caller;
+    std::uint8_t type = 0;
+    std::shared_ptr<const AudioCodec> codec;
+  };
+  std::atomic<bool> has_payloads_{false};
+  std::mutex payloads_mutex_;      // guards payloads_
+  std::vector<Payload> payloads_;  // each type of a side once
 };
 
 /// All but who calls turn().

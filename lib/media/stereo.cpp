@@ -3,13 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/g711.hpp"
-
 namespace tandem::media {
 namespace {
 
-constexpr std::uint8_t payload_pcmu = 0;  // RFC 3551 section 6
-constexpr std::uint8_t payload_pcma = 8;
 constexpr int misorder_max = 100;  // RFC 3550 appendix A.1
 
 void put_u16(std::string& out, std::uint32_t value) {
@@ -31,18 +27,17 @@ std::int64_t StereoTrack::frame_at(std::int64_t now_us) const noexcept {
 }
 
 StereoTrack::Fate StereoTrack::put(MediaSide side, std::int64_t at_us, const RtpHeader& header,
-                                   std::string_view payload) {
-  if (header.payload_type != payload_pcmu && header.payload_type != payload_pcma)
-    return Fate::skipped;
-  const G711Table& samples = header.payload_type == payload_pcma ? alaw_samples : ulaw_samples;
+                                   std::span<const std::int16_t> samples, std::uint32_t units) {
+  if (samples.empty()) return Fate::skipped;
   Stream& stream = streams_[static_cast<std::size_t>(side)];
   const std::int64_t arrival = std::max<std::int64_t>(frame_at(at_us), 0);
   const bool is_same_stream = stream.has_begun && header.ssrc == stream.ssrc;
-  const auto step = static_cast<std::int32_t>(header.timestamp - stream.timestamp);
+  const std::int64_t step = static_cast<std::int32_t>(header.timestamp - stream.timestamp) /
+                            static_cast<std::int64_t>(units);
   std::int64_t frame = stream.frame + step;
   const std::int64_t ahead = frame - arrival;
   const bool is_far = ahead > reorder_frames || ahead < -reorder_frames;
-  const auto size = static_cast<std::int64_t>(payload.size());
+  const auto size = static_cast<std::int64_t>(samples.size());
   // A sender may begin its timestamps anew under its old SSRC: only the sequence tells that from a
   // packet that was overtaken.
   const auto moved = static_cast<std::int16_t>(header.sequence - stream.sequence);
@@ -53,21 +48,23 @@ StereoTrack::Fate StereoTrack::put(MediaSide side, std::int64_t at_us, const Rtp
   const std::int64_t waited = arrival - std::exchange(stream.arrival, arrival);
   const bool may_catch_up = is_same_stream && moved > 0 && step == moved * size &&
                             (2 * waited < size || waited > reorder_frames);
-  if (!is_same_stream || (is_far && !may_catch_up)) frame = arrival;
+  const bool goes_on = is_same_stream && (!is_far || may_catch_up);
+  if (!goes_on) frame = arrival;
   if (!is_same_stream || step > 0 || moved > 0 || is_far) {
     stream.has_begun = true;
     stream.ssrc = header.ssrc;
     stream.sequence = header.sequence;
-    stream.timestamp = header.timestamp;
+    // What is no whole sample is kept for the next packet.
+    stream.timestamp = goes_on ? stream.timestamp + static_cast<std::uint32_t>(step) * units
+                               : header.timestamp;
     stream.frame = frame;
   }
   const std::int64_t first = std::max(frame, flushed_);
   const std::int64_t end = std::min(frame + size, flushed_ + window_frames);
   if (first >= end) return Fate::late;
   for (std::int64_t at = first; at < end; ++at) {
-    const auto code = static_cast<std::uint8_t>(payload[static_cast<std::size_t>(at - frame)]);
     const auto place = static_cast<std::size_t>(2 * (at & (window_frames - 1)));
-    window_[place + static_cast<std::size_t>(side)] = samples[code];
+    window_[place + static_cast<std::size_t>(side)] = samples[static_cast<std::size_t>(at - frame)];
   }
   end_ = std::max(end_, end);
   return Fate::taken;

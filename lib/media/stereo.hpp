@@ -1,9 +1,9 @@
-// Two streams of G.711 put beside each other in time.
+// Two streams of samples put beside each other in time.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "media/rtp.hpp"
@@ -25,8 +25,10 @@ class StereoTrack {
   explicit StereoTrack(std::int64_t begins_us);
 
   enum class Fate : std::uint8_t { taken, late, skipped };
-  /// Packets in the order of their arrival. Skipped: not G.711 of a static payload type.
-  Fate put(MediaSide side, std::int64_t at_us, const RtpHeader& header, std::string_view payload);
+  /// What packets hold, in the order of their arrival, at rate_hz; `units` of the RTP clock are one
+  /// sample. Skipped: there is none.
+  Fate put(MediaSide side, std::int64_t at_us, const RtpHeader& header,
+           std::span<const std::int16_t> samples, std::uint32_t units = 1);
 
   /// Appends what no packet may change any more at `now_us`: 16 bit, little-endian, left and right.
   void flush(std::int64_t now_us, std::string& out);

@@ -726,6 +726,12 @@ static void the_relay_tells_what_it_sees(void) {
               TANDEM_ERR_INVALID_ARGUMENT, "dot");
   CHECK(tandem_media_recorder_record(recorder, session, "one", &one) == TANDEM_OK);
   CHECK(tandem_media_recorder_record(recorder, session, "two", NULL) == TANDEM_ERR_ALREADY_EXISTS);
+  CHECK(tandem_media_recording_set_payload(one, TANDEM_SIDE_CALLER, 96, "PCMA", 8000) == TANDEM_OK);
+  CHECK(tandem_media_recording_set_payload(one, TANDEM_SIDE_CALLER, 97, NULL, 0) == TANDEM_OK);
+  CHECK_ERROR(tandem_media_recording_set_payload(one, TANDEM_SIDE_CALLER, 96, "none", 0),
+              TANDEM_ERR_NOT_FOUND, "none");
+  CHECK_ERROR(tandem_media_recording_set_payload(one, TANDEM_SIDE_CALLER, 128, "PCMA", 0),
+              TANDEM_ERR_INVALID_ARGUMENT, "128");
   CHECK(tandem_media_recording_stop(one) == TANDEM_OK);
   tandem_media_recorder_destroy(recorder);
   CHECK(tandem_media_recording_file(one, &is_over, &file) == TANDEM_OK);

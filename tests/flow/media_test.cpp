@@ -1,6 +1,8 @@
 // What the relay sees of calls: keys, causes of silence, loss, recordings.
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -351,4 +353,56 @@ TEST_CASE("Media: keys last as long as the clock of the codec says (M-09)") {
   REQUIRE(lengths_ms.size() == 2);
   CHECK(lengths_ms[0] == 100);
   CHECK(lengths_ms[1] == 100);
+}
+
+TEST_CASE("Media: a call of Opus is recorded by the numbers of its descriptions (M-15)") {
+  const auto opus = find_audio_codec("opus");
+  if (opus == nullptr) {
+    MESSAGE("not built: opus");
+    return;
+  }
+  const Folder folder;
+  SwitchConfig config = recording_config(folder);
+  config.provision.customer_gateways[0].record = true;
+  Bench bench(config);
+  RawEndpoint* phone = *bench.world.add_raw_endpoint("10.0.66.7:4000");
+  const std::string sdp =
+      "v=0\r\no=- 1 1 IN IP4 10.0.66.7\r\ns=-\r\nc=IN IP4 10.0.66.7\r\nt=0 0\r\n"
+      "m=audio 4000 RTP/AVP 96\r\na=rtpmap:96 opus/48000/2\r\n";
+  DialPlan plan;
+  plan.sdp = sdp;
+  AnswerPlan answer = answer_after(second_us);
+  answer.sdp = sdp;
+  bench.b->set_plan(answer);
+  auto call = bench.connect(plan);
+  const std::string& description = call->remote_sdp();
+  const std::size_t at = description.find("m=audio ") + 8;
+  const SocketAddress relay =
+      *SocketAddress::parse("10.0.0.1:" + description.substr(at, description.find(' ', at) - at));
+  const auto encoder = opus->make_encoder();
+  std::vector<std::int16_t> samples(opus->facts().sample_rate_hz / 50);
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    samples[i] = static_cast<std::int16_t>(i % 40 < 20 ? 6000 : -6000);
+  for (char sequence = 1; sequence <= 50; ++sequence) {
+    std::vector<std::uint8_t> payload(1500);
+    payload.resize(encoder->encode(samples, payload));
+    const int units = sequence * 960;
+    std::string packet{'\x80', 96, 0, sequence, 0, 0, static_cast<char>(units >> 8),
+                       static_cast<char>(units), 0, 0, 0, 7};
+    packet.append(payload.begin(), payload.end());
+    phone->send(relay, packet);
+    bench.run_ms(20);
+  }
+  call->hang_up();
+  const std::string file = bench.only_cdr().recording;
+  REQUIRE_FALSE(file.empty());
+  bench.run_s(1);
+  const std::string wav = content(folder.path / "calls" / file);
+  int peak = 0;
+  for (std::size_t i = 44; i + 1 < wav.size(); i += 4)
+    peak = std::max(peak, std::abs(int{static_cast<std::int16_t>(
+                              static_cast<unsigned char>(wav[i]) |
+                              static_cast<unsigned char>(wav[i + 1]) << 8)}));
+  CHECK(peak > 3000);
+  CHECK(bench.tandem->counters().recorder.packets_skipped == 0);
 }

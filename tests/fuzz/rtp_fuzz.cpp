@@ -8,6 +8,7 @@
 
 #include "media/flow.hpp"
 #include "media/rtp.hpp"
+#include "media/recorded_voice.hpp"
 #include "media/stereo.hpp"
 #include "media/tap_ring.hpp"
 #include "media/telephone_event.hpp"
@@ -39,6 +40,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     flows[slot].flags.store(FlowRecord::watched);
   }
   StereoTrack track(0);
+  RecordedVoice voices[2];
+  voices[1].set(96, tandem::find_audio_codec("opus"));
   std::string frames;
   tandem::TappedPacket tapped;
   std::int64_t now_us = 1'000'000;
@@ -70,7 +73,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const auto header = parse_rtp(tapped.bytes);
       if (!header || tapped.bytes.size() > TapRing::packet_bytes_max) std::abort();
       track.flush(tapped.at_us, frames);
-      (void)track.put(tapped.side, tapped.at_us, *header, rtp_payload(tapped.bytes, *header));
+      RecordedVoice& voice = voices[static_cast<std::size_t>(tapped.side)];
+      const auto samples = voice.decode(*header, rtp_payload(tapped.bytes, *header));
+      (void)track.put(tapped.side, tapped.at_us, *header, samples, voice.units());
     }
     for (ShardEvent event; events.pop(event);) {
       if (event.kind == tandem::MediaEvent::Kind::digit && event.digit == '\0') std::abort();

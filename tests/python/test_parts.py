@@ -484,6 +484,10 @@ def test_the_relay_tells_taps_and_records(tmp_path: Path) -> None:
         assert session.stats(callee).cause == "never_sent"
         session.untap()
         recording = recorder.record(session, "one")
+        recording.set_payload(caller, 96, "PCMA")
+        recording.set_payload(caller, 97, None)
+        with pytest.raises(ValueError):
+            recording.set_payload(caller, 96, "none")
         phone.sendto(rtp(3, 101, bytes([1, 0x8A, 3, 0x20])), (host, int(port)))
         phone.sendto(rtp(4), (host, int(port)))
         assert relay.take_events(wait_us=5_000_000)[0].digit == "1"

@@ -5,10 +5,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <memory>
+#include <numbers>
 #include <set>
 #include <string>
 
@@ -73,6 +77,53 @@ std::string pcm_packet(std::uint16_t sequence, std::uint8_t payload_type, char c
                        std::uint32_t ssrc = 1) {
   return pcm_packet_at(sequence, sequence * 160U, payload_type, code, ssrc);
 }
+
+/// Of a codec that a test of it needs; null, with a word, where it was not built.
+std::shared_ptr<const AudioCodec> built(const char* name) {
+  auto codec = find_audio_codec(name);
+  if (codec == nullptr) MESSAGE("not built: " << name);
+  return codec;
+}
+
+/// 20 ms of a tone of 400 Hz in each packet.
+struct Speaker {
+  std::shared_ptr<const AudioCodec> codec;
+  std::uint8_t payload_type;
+  std::uint32_t ssrc;
+  std::unique_ptr<AudioEncoder> encoder = codec->make_encoder();
+  std::uint16_t sequence = 0;
+
+  std::string packet() {
+    const AudioCodecFacts& facts = codec->facts();
+    std::vector<std::int16_t> samples(facts.sample_rate_hz / 50);
+    for (std::size_t i = 0; i < samples.size(); ++i)
+      samples[i] = static_cast<std::int16_t>(
+          8000 * std::sin(2 * std::numbers::pi * 400 * static_cast<double>(i) /
+                          static_cast<double>(facts.sample_rate_hz)));
+    std::vector<std::uint8_t> payload(1500);
+    payload.resize(encoder->encode(samples, payload));
+    std::string packet =
+        rtp_packet(sequence, sequence * (facts.clock_rate_hz / 50), ssrc, 0);
+    packet[1] = static_cast<char>(payload_type);
+    packet.append(payload.begin(), payload.end());
+    ++sequence;
+    return packet;
+  }
+};
+
+/// Of part of a file: Hz by zero crossings, and the loudest sample.
+struct Heard {
+  double hz = 0;
+  int peak = 0;
+  Heard(const std::vector<std::int16_t>& samples, std::size_t begin, std::size_t end) {
+    std::size_t crossings = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+      peak = std::max(peak, std::abs(int{samples[i]}));
+      if (i > begin && samples[i - 1] < 0 && samples[i] >= 0) ++crossings;
+    }
+    hz = static_cast<double>(crossings) * 8000 / static_cast<double>(end - begin);
+  }
+};
 
 /// A disk that does what a test says.
 struct Disk {
@@ -259,6 +310,89 @@ TEST_CASE("Recording M-15: silence before the first word is there") {
   REQUIRE(samples.side[1].size() == 16'160);
   CHECK(samples.side[1][15'999] == 0);
   CHECK(samples.side[1][16'000] == sample_of_alaw(0x33));
+}
+
+TEST_CASE("Recording M-15: Opus and G.722 are decoded, in time with G.711 of the other side") {
+  const char* name = "";
+  std::uint8_t payload_type = 0;
+  SUBCASE("opus") {
+    name = "opus";
+    payload_type = 111;
+  }
+  SUBCASE("G722") {
+    name = "G722";
+    payload_type = 9;
+  }
+  const auto codec = built(name);
+  if (codec == nullptr) return;
+  Studio s;
+  auto recording = s.recorder.record(s.session, "one");
+  REQUIRE(recording);
+  if (codec->facts().payload_type < 0) REQUIRE(recording->set_payload(caller, payload_type, codec));
+  Speaker speaker{codec, payload_type, 7};
+  for (std::uint16_t i = 1; i <= 100; ++i) {
+    const std::string packet = speaker.packet();
+    if (i <= 50 || i > 60) s.say(caller, packet);  // 200 ms are lost
+    s.say(callee, pcm_packet(i, 8, '\x33', 2));
+    s.pass_ms(20);
+  }
+  s.session.close();
+  s.pass_ms(200);
+  const Samples samples(s.file());
+  REQUIRE(samples.side[0].size() == 16'000);
+  CHECK(samples.side[1][15'999] == sample_of_alaw(0x33));
+  const Heard before(samples.side[0], 1600, 8000), lost(samples.side[0], 8000, 9600),
+      after(samples.side[0], 11'200, 16'000);
+  CHECK(before.hz == doctest::Approx(400).epsilon(0.02));
+  CHECK(before.peak > 5000);
+  CHECK(before.peak < 11'000);
+  CHECK(lost.peak == 0);
+  CHECK(after.hz == doctest::Approx(400).epsilon(0.02));
+  CHECK(after.peak > 5000);
+  CHECK(s.recorder.stats().packets_skipped == 0);
+}
+
+TEST_CASE("Recording M-15: a side may change its codec, and who says nothing of a type is silent") {
+  const auto opus = built("opus");
+  if (opus == nullptr) return;
+  Studio s;
+  auto recording = s.recorder.record(s.session, "one");
+  REQUIRE(recording);
+  Speaker speaker{opus, 96, 7};
+  for (std::uint16_t i = 0; i < 150; ++i) {
+    if (i == 50) REQUIRE(recording->set_payload(caller, 96, opus));
+    if (i == 100) REQUIRE(recording->set_payload(caller, 96, nullptr));
+    const std::string packet = speaker.packet();
+    s.say(caller, packet);
+    s.say(callee, packet);
+    s.pass_ms(20);
+  }
+  s.session.close();
+  s.pass_ms(200);
+  CHECK(recording->set_payload(caller, 128, opus).error().code == ErrorCode::invalid_argument);
+  const Samples samples(s.file());
+  REQUIRE(samples.side[0].size() >= 16'000);
+  CHECK(Heard(samples.side[0], 0, 7000).peak == 0);
+  CHECK(Heard(samples.side[0], 9600, 15'000).hz == doctest::Approx(400).epsilon(0.02));
+  CHECK(Heard(samples.side[1], 0, samples.side[1].size()).peak == 0);
+  CHECK(s.recorder.stats().packets_skipped >= 200);
+}
+
+TEST_CASE("Recording M-15: timestamps of a clock that is no whole sample do not drift") {
+  StereoTrack track(0);
+  std::string frames;
+  const std::vector<std::int16_t> samples(161, 99);
+  RtpHeader header;
+  header.ssrc = 1;
+  for (std::uint16_t i = 0; i < 600; ++i) {
+    header.sequence = i;
+    header.timestamp = i * 965U;  // five sixths of a sample are left each time
+    const std::int64_t at_us = header.timestamp * std::int64_t{1'000'000} / 48'000;
+    track.flush(at_us, frames);
+    CHECK(track.put(caller, at_us, header, samples, 6) == StereoTrack::Fate::taken);
+  }
+  track.finish(frames);
+  CHECK(frames.size() / 4 == 599 * 965 / 6 + 161);
 }
 
 TEST_CASE("Recording M-15: other codecs leave no file, and are counted") {

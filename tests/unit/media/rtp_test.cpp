@@ -9,6 +9,7 @@
 #include <string>
 
 #include "media/flow.hpp"
+#include "media/recorded_voice.hpp"
 #include "media/stereo.hpp"
 #include "media/tap_ring.hpp"
 #include "support/source_folder.hpp"
@@ -107,6 +108,7 @@ TEST_CASE("Relay logic: no datagram of the corpora stops the good stream beside 
     flows[slot].flags.store(FlowRecord::watched);
   }
   StereoTrack track(0);
+  RecordedVoice voices[2];
   tandem::TappedPacket tapped;
   std::string frames;
   const PackedAddress good = pack(*tandem::SocketAddress::parse("192.0.2.1:4000"));
@@ -135,7 +137,9 @@ TEST_CASE("Relay logic: no datagram of the corpora stops the good stream beside 
       const auto header = parse_rtp(tapped.bytes);
       REQUIRE(header);
       track.flush(tapped.at_us, frames);
-      (void)track.put(tapped.side, tapped.at_us, *header, rtp_payload(tapped.bytes, *header));
+      RecordedVoice& voice = voices[static_cast<std::size_t>(tapped.side)];
+      const auto samples = voice.decode(*header, rtp_payload(tapped.bytes, *header));
+      (void)track.put(tapped.side, tapped.at_us, *header, samples, voice.units());
       frames.clear();
     }
     for (ShardEvent event; events.pop(event);) {
