@@ -153,8 +153,6 @@ void ThreadedRelay::on_ready_low() noexcept {
 // The thread may be waiting for packets without an end.
 void ThreadedRelay::on_bridge_busy(unsigned shard) noexcept { wake(shard); }
 
-void ThreadedRelay::on_handshake_busy(unsigned shard) noexcept { wake(shard); }
-
 void ThreadedRelay::run_filler() noexcept {
   for (;;) {
     {
