@@ -48,6 +48,7 @@ Result<std::shared_ptr<RelayCore>> start_backend(const MediaConfig& config) {
                                                media_backend_name(config.backend) +
                                                " could not be used: " + states[i].detail};
     }
+    if (backends[i].name != MediaBackend::kernel) clear_kernel(config);
     Result<std::shared_ptr<RelayCore>> core = backends[i].start(config);
     if (!core && is_auto && core.error().code == ErrorCode::unsupported) {
       states[i].is_usable = false;

@@ -39,5 +39,8 @@ Result<std::shared_ptr<RelayCore>> start_sockets(const MediaConfig& config,
 // kernel/kernel_path.cpp
 std::optional<std::string> why_no_kernel(const MediaConfig& config);
 Result<std::shared_ptr<RelayCore>> start_kernel(const MediaConfig& config);
+/// For a relay of another backend: what a former process left in the kernel for ports of `config`
+/// is relayed no more, where this process has the right to end it. Nobody would end it otherwise.
+void clear_kernel(const MediaConfig& config);
 
 }  // namespace tandem::media

@@ -251,11 +251,16 @@ void FlowTable::resume(std::uint32_t slot, const ResumedFlow& from) noexcept {
   FlowRecord& flow = records_[slot];
   flow.signalled.store(from.signalled);
   flow.clock_rate_hz.store(from.clock_rate_hz, relaxed);
-  if (!from.latched.is_set()) return;
+  if (!from.latched.is_set()) {
+    flow.flags.store(FlowRecord::discard, relaxed);  // it may have been blocked
+    return;
+  }
+  flow.flags.store(FlowRecord::strict_source, relaxed);
+  if (!from.signalled.is_set()) flow.signalled.store(from.latched);
   flow.latched.store(from.latched);
   flow.ssrc.store(from.ssrc, relaxed);
   flow.base_sequence.store(from.base_sequence, relaxed);
-  flow.highest_sequence.store(from.base_sequence, relaxed);
+  flow.highest_sequence.store(from.highest_sequence, relaxed);
   flow.packets.store(from.packets_before, relaxed);
   flow.forwarded.store(from.packets_before, relaxed);
 }

@@ -156,6 +156,7 @@ struct ResumedFlow {
   PackedAddress signalled;  ///< Where packets towards it went.
   std::uint32_t ssrc = 0;
   std::uint32_t base_sequence = 1;
+  std::uint32_t highest_sequence = 0;
   std::uint32_t clock_rate_hz = 8000;
   std::uint64_t packets_before = 0;  ///< That no CarriedPackets will tell of.
 };
@@ -194,7 +195,9 @@ class FlowTable {
   [[nodiscard]] bool is_moving(std::uint32_t slot, std::int64_t now_us) const noexcept;
   /// Counts packets of the stream of `slot` that took another way.
   void add_carried(std::uint32_t slot, const CarriedPackets& carried) noexcept;
-  /// Before the shards begin: the open flow of the RTP port `slot` goes on.
+  /// Before the shards begin: the open flow of the RTP port `slot` goes on. What its owner had said
+  /// of it is not known, so it passes nothing that was not passed before, and no other host may speak
+  /// for it; his next set_flags() says otherwise.
   void resume(std::uint32_t slot, const ResumedFlow& flow) noexcept;
 
   /// Of the RTP port `slot`.

@@ -498,6 +498,11 @@ std::vector<MediaBackendState> RelayCore::backends() const {
 
 MediaRelayStats RelayCore::stats() const noexcept {
   MediaRelayStats stats;
+  // What no packet through the sockets and no reader of a call has told of yet.
+  for (std::uint32_t slot = 0; accelerator_ != nullptr && slot < flows_.opened(); slot += 2) {
+    const FlowGuard guard(*accelerator_, slot);
+    accelerator_->add_carried(slot);
+  }
   stats.sessions = sessions_.load(relaxed);
   stats.sessions_refused = sessions_refused_.load(relaxed);
   stats.ports_busy = ports_busy_.load(relaxed);

@@ -128,6 +128,8 @@ Result<MediaSession> SystemRelay::adopt(const SocketAddress& caller_rtp,
         one.session.local_rtp(MediaSide::callee) != callee_rtp)
       continue;
     MediaSession session = std::move(one.session);
+    for (const MediaSide side : {MediaSide::caller, MediaSide::callee})
+      session.set_flags(side, {});
     std::swap(one, found_.back());
     found_.pop_back();
     sessions_unclaimed_.store(found_.size(), relaxed);
@@ -137,7 +139,8 @@ Result<MediaSession> SystemRelay::adopt(const SocketAddress& caller_rtp,
   return RelayCore::adopt(caller_rtp, callee_rtp);
 }
 
-// On the first shard.
+// On the first shard. One side is enough: nobody is there who would tell the other one that it has
+// hung up, and where it was somebody else may be by now.
 void SystemRelay::end_silent_found(std::int64_t now_us) noexcept {
   if (!has_found_.load(relaxed)) return;
   const std::int64_t silence_us = std::int64_t{config_.kernel.adopted_silence_ms} * 1000;
@@ -145,8 +148,8 @@ void SystemRelay::end_silent_found(std::int64_t now_us) noexcept {
   for (std::size_t i = found_.size(); i-- > 0;) {
     Found& one = found_[i];
     const std::int64_t heard_us =
-        std::max({one.since_us, one.session.last_rtp_us(MediaSide::caller),
-                  one.session.last_rtp_us(MediaSide::callee)});
+        std::max(one.since_us, std::min(one.session.last_rtp_us(MediaSide::caller),
+                                        one.session.last_rtp_us(MediaSide::callee)));
     if (now_us - heard_us < silence_us) continue;
     std::swap(one, found_.back());
     found_.pop_back();  // ends it

@@ -500,7 +500,7 @@ Result<void> Switch::Body::open_media() {
   media.kernel = config_.media_kernel;
   if (config_.parameters.no_media_hangup_s > 0)
     media.kernel.adopted_silence_ms =
-        static_cast<std::uint32_t>(config_.parameters.no_media_hangup_s) * 1000;
+        std::min(3600U, static_cast<std::uint32_t>(config_.parameters.no_media_hangup_s)) * 1000;
   media.events_max = media_events_max;
   if (config_.recording) media.files_reserved = static_cast<unsigned>(config_.recording->calls_max);
   // Others must not fill the room of these: a spray over the ports is one event a second for each.

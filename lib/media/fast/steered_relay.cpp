@@ -98,7 +98,6 @@ class SteeredRelay final : public ThreadedRelay {
     std::uint32_t overflows[2] = {0, 0};
     RawSender sender;
     Arrivals arrivals;
-    bool has_heard = false;  // since the last scan
   };
 
   [[nodiscard]] std::string how() const override {
@@ -270,7 +269,7 @@ void SteeredRelay::run_shard(unsigned index) noexcept {
   Pace pace(config_.tick_us, clock_.monotonic_us());
   for (bool is_all_taken = true;;) {
     const bool is_waiting = is_all_taken && !pace.is_ticking();
-    const int most_ms = is_waiting ? wait_ms(index, own.has_heard) : 0;
+    const int most_ms = is_waiting ? wait_ms(index, true) : 0;
     const int events = ::poll(waiting, 3, most_ms);
     const std::int64_t now_us = clock_.monotonic_us();
     int packets = 0;
@@ -303,7 +302,6 @@ int SteeredRelay::take(unsigned shard, std::size_t family, std::int64_t now_us) 
   Shard& own = *shard_[shard];
   const int count = own.arrivals.take(own.sockets[family].get());
   if (count <= 0) return 0;
-  own.has_heard = true;
   for (int i = 0; i < count; ++i)
     relay_one(shard, family, i, now_us);
   own.sender.flush(own);
@@ -352,11 +350,10 @@ void SteeredRelay::relay_one(unsigned shard, std::size_t family, int place,
 }
 
 // What was counted as arrived and was lost behind that (a wrong checksum, a full buffer) would wait
-// for ever and take the room of others. What is on its way now may be counted as taken twice: a
-// port then may have a few more at a time until the next scan.
+// for ever and take the room of others, and a port that has no room left wakes nobody. What is on
+// its way now may be counted as taken twice: a port then may have a few more at a time until the
+// next scan.
 void SteeredRelay::on_scan(unsigned shard) noexcept {
-  Shard& own = *shard_[shard];
-  if (!std::exchange(own.has_heard, false)) return;
   for (std::uint32_t slot = 0; slot < flows_.size(); ++slot) {
     SteeredPort& port = steering_.port(slot);
     if (port.socket.load(relaxed) == number_of(shard, family_of(slot)) + 1)

@@ -257,6 +257,16 @@ Result<UniqueFd> attach(int program, unsigned interface, Hook hook) {
   return fd;
 }
 
+unsigned interface_of(int link) noexcept {
+  bpf_link_info info{};
+  bpf_attr attr = cleared();
+  attr.info.bpf_fd = static_cast<std::uint32_t>(link);
+  attr.info.info_len = sizeof info;
+  attr.info.info = address(&info);
+  // At tc, which these headers may not know, it is at the same place.
+  return call(BPF_OBJ_GET_INFO_BY_FD, attr) == 0 ? info.xdp.ifindex : 0;
+}
+
 bool replace_program(int link, int program) noexcept {
   bpf_attr attr = cleared();
   attr.link_update.link_fd = static_cast<std::uint32_t>(link);

@@ -42,6 +42,8 @@ const char* hook_name(Hook hook) noexcept;  ///< "xdp native", "xdp generic", "t
 Result<UniqueFd> load(const char* name, Hook hook, const Maps& maps);
 /// Lets what arrives at an interface pass through `program`. Errors: unsupported.
 Result<UniqueFd> attach(int program, unsigned interface, Hook hook);
+/// The interface that a link is at; 0: it is gone, or nothing is known.
+unsigned interface_of(int link) noexcept;
 /// Puts `program` in the place of the one that `link` has.
 bool replace_program(int link, int program) noexcept;
 

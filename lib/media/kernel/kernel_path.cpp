@@ -85,6 +85,21 @@ std::string existing(std::string path) {
   return path;
 }
 
+// Of the interface `name`; all of them end like this.
+std::string link_name_of(const std::string& name, bpf::Hook hook) {
+  std::string made = name + "-" + bpf::hook_name(hook);
+  std::replace(made.begin(), made.end(), ' ', '-');
+  return made;
+}
+
+bool is_own_name(const std::string& name) {
+  return name == "settings" || name == "states" || name == "streams" ||
+         std::any_of(std::begin(hooks), std::end(hooks), [&](bpf::Hook hook) {
+           const std::string end = link_name_of("", hook);
+           return name.size() > end.size() && name.ends_with(end);
+         });
+}
+
 bool is_bpf_folder(const std::string& path) noexcept {
   constexpr long bpf_fs_magic = 0xcafe4a11L;
   struct statfs about {};
@@ -238,9 +253,7 @@ void KernelPath::write_settings(tandem_relay_settings& set) const noexcept {
 }
 
 std::string KernelPath::link_name(const Interface& of, bpf::Hook hook) const {
-  std::string name = of.name + "-" + bpf::hook_name(hook);
-  std::replace(name.begin(), name.end(), ' ', '-');
-  return path(name);
+  return path(link_name_of(of.name, hook));
 }
 
 // Only with all interfaces of one kind: packets of a call may come in by any.
@@ -258,7 +271,10 @@ Result<void> KernelPath::attach_all() {
       clear_folder(kept);
       return {};
     }
+    // One interface of several would keep the next kind from all of them.
     links_.clear();
+    for (const Interface& interface : interfaces_)
+      ::unlink(link_name(interface, hook).c_str());
     why_not += (why_not.empty() ? "" : "; ") + attached.error().message;
   }
   return Error{ErrorCode::unsupported, why_not};
@@ -271,7 +287,8 @@ Result<void> KernelPath::attach_all(bpf::Hook hook) {
     const std::string name = link_name(interface, hook);
     auto link = bpf::open_pinned(name);
     // The program of a former process ran until now.
-    if (link && bpf::replace_program(link->get(), program->get())) {
+    if (link && bpf::interface_of(link->get()) == interface.index &&
+        bpf::replace_program(link->get(), program->get())) {
       links_.push_back(std::move(*link));
       continue;
     }
@@ -287,12 +304,15 @@ Result<void> KernelPath::attach_all(bpf::Hook hook) {
   return {};
 }
 
-// Programs that are kept nowhere else are off with that.
+// Programs that are kept nowhere else are off with that. What is not the relay's stays: somebody may
+// have named a folder that others use too.
 void KernelPath::clear_folder(const std::vector<std::string>& but) noexcept {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
     const std::string one = entry.path().string();
-    if (std::find(but.begin(), but.end(), one) == but.end()) ::unlink(one.c_str());
+    if (is_own_name(entry.path().filename().string()) &&
+        std::find(but.begin(), but.end(), one) == but.end())
+      ::unlink(one.c_str());
   }
 }
 
@@ -347,6 +367,7 @@ void KernelPath::turn_off(std::uint32_t pair) noexcept {
 void KernelPath::take_back(std::uint32_t slot) noexcept {
   const FlowGuard guard(*this, slot);
   turn_off(slot / 2);
+  add_carried(slot & ~1U);
 }
 
 void KernelPath::add_carried(std::uint32_t slot) noexcept {
@@ -354,6 +375,12 @@ void KernelPath::add_carried(std::uint32_t slot) noexcept {
   Pair& own = state_of_[pair];
   FlowRecord& flow = (*flows_)[slot];
   if (own.epoch == 0 || flow.seen_epoch.load(relaxed) != own.epoch) return;
+  // Of a call that runs, or was closed a moment ago. The record of the next one is begun without the
+  // lock.
+  const std::uint32_t closed = own.epoch + 1;
+  if (const std::uint32_t now = flow.epoch.load(std::memory_order_acquire);
+      now != own.epoch && now != closed)
+    return;
   const unsigned last = (state(pair) & TANDEM_STREAM_BANK) != 0 ? 1 : 0;
   // The record before this one too: a packet may have been on its way when the state was turned.
   for (const unsigned bank : {0U, 1U}) {
@@ -507,10 +534,12 @@ std::vector<FoundSession> KernelPath::found() {
     const tandem_stream& stream = in_force(pair);
     const std::uint32_t peer = stream.peer;
     if (peer >= 2 * pairs_ || peer == pair || is_taken[peer] || peer / pairs_ != pair / pairs_ ||
-        stream.family != (pair < pairs_ ? 4 : 6)) {
+        stream.family != (pair < pairs_ ? 4 : 6) || ntohs(stream.out_port) != port_of(peer)) {
       turn_off(pair);
       continue;
     }
+    // The other direction is of the same call, or of none.
+    if (is_on(peer) && in_force(peer).peer != pair) turn_off(peer);
     is_taken[pair] = is_taken[peer] = true;
     FoundSession session;
     const bool is_caller = stream.session == static_cast<std::uint32_t>(MediaSide::caller);
@@ -530,6 +559,7 @@ void KernelPath::resume(const FoundSession& session) {
     flows[side].latched = address_of(stream.from_ip, stream.from_port, stream.family);
     flows[side].ssrc = ntohl(stream.ssrc);
     flows[side].base_sequence = stream.base_sequence;
+    flows[side].highest_sequence = seen(in_force(pair).highest_sequence);
     flows[side].clock_rate_hz = stream.clock_rate_hz;
     flows[side].packets_before = stream.packets_elsewhere;
     flows[1 - side].signalled = address_of(stream.to_ip, stream.to_port, stream.family);
@@ -582,6 +612,28 @@ void KernelPath::stop() noexcept {
   ::rmdir(folder_.c_str());
   folder_lock_ = UniqueFd();
 }
+
+// Only what is of these ports and of nobody who lives.
+void KernelPath::clear_left(const MediaConfig& config) {
+  if (!is_bpf_folder(config.kernel.folder)) return;
+  KernelPath left(config);
+  if (!left.open_folder()) return;
+  const auto settings = bpf::open_pinned(left.path("settings"));
+  tandem_relay_settings was{}, now{};
+  left.write_settings(now);
+  const auto shape = settings ? bpf::shape_of(settings->get()) : Error{ErrorCode::not_found, ""};
+  if (!shape || *shape != bpf::ArrayShape{sizeof was, 1} ||
+      !bpf::read_value(settings->get(), 0, &was) || was.layout != now.layout)
+    return;
+  const bool has_address = (was.has_families & now.has_families & 1) != 0 && was.own4 == now.own4;
+  const bool has_address6 = (was.has_families & now.has_families & 2) != 0 &&
+                            std::memcmp(was.own6, now.own6, sizeof now.own6) == 0;
+  const bool has_ports = was.port_first < now.port_first + 2 * now.pairs &&
+                         now.port_first < was.port_first + 2 * was.pairs;
+  left.is_open_ = has_ports && (has_address || has_address6);  // stop() then clears it
+}
+
+void clear_kernel(const MediaConfig& config) { KernelPath::clear_left(config); }
 
 std::optional<std::string> why_no_kernel(const MediaConfig& config) {
   if (bpf::object_file().empty())

@@ -38,6 +38,8 @@ class KernelPath final : public FlowAccelerator {
   /// by the interfaces pass through the program. Errors: unsupported.
   static Result<std::unique_ptr<KernelPath>> open(const MediaConfig& config);
   ~KernelPath() override;
+  /// clear_kernel().
+  static void clear_left(const MediaConfig& config);
 
   void begin(FlowTable& flows) override { flows_ = &flows; }
   std::vector<FoundSession> found() override;

@@ -104,7 +104,11 @@ INLINE int find_next_hop(const struct frame* frame, const struct tandem_relay_se
   const long answer = route(frame->ctx, &ask, sizeof ask, 0);
   if (answer == FORWARDING_IS_OFF) {
     const struct tandem_stream* const back = stream_of(stream->peer);
-    if (!back || !back->seen_interface) return 0;
+    if (!back || !back->seen_interface || back->family != stream->family) return 0;
+    // Where else it may go, nothing says: another router, this machine.
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      if (back->from_ip[i] != stream->to_ip[i]) return 0;
     stream->next_interface = back->seen_interface;
     __builtin_memcpy(stream->next_to, back->seen_from, 6);
     __builtin_memcpy(stream->next_from, back->seen_to, 6);
