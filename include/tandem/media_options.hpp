@@ -56,6 +56,16 @@ enum class AnnexMode : std::uint8_t {
 };
 TANDEM_EXPORT const char* annex_mode_name(AnnexMode mode) noexcept;
 
+/// What the descriptions that a side gets call G.729 (M-08). All are one codec: annex A is a simpler
+/// encoder of the same bits, but devices are known that take one name alone.
+enum class G729Mode : std::uint8_t {
+  auto_mode,  ///< What the other side calls it.
+  g729,
+  g729a,
+  both,  ///< An offer has either name, each with a number of its own, where media is relayed.
+};
+TANDEM_EXPORT const char* g729_mode_name(G729Mode mode) noexcept;
+
 /// What a caller gets when the callee rings or describes early media (M-12).
 enum class RemoteRingback : std::uint8_t {
   auto_mode,         ///< What the callee sent.
@@ -112,6 +122,7 @@ struct MediaSources {
 struct DescriptionOptions {
   AnnexMode annexb = AnnexMode::auto_mode;  ///< Of G.729.
   AnnexMode annexa = AnnexMode::auto_mode;  ///< Of G.723.1.
+  G729Mode g729_mode = G729Mode::auto_mode;
   /// The other side is told a packet time that it can take: its ptime, not above its maxptime
   /// (M-10), and gets packets of its ptime where the relay can make them.
   bool ptime_adaptive = false;
@@ -130,6 +141,9 @@ struct DescriptionOptions {
   MediaSources media_sources{};  ///< Where its relayed media may come from (S-01).
   /// Keys for it that come in another way than `dtmf_send` says are converted by the relay.
   bool dtmf_convert = false;
+  /// Number of telephone events in what it is offered, 96..127, where media is relayed (M-09); 0: that
+  /// of the other side, or 101 where that has none.
+  std::uint8_t dtmf_payload_type = 0;
   bool dtmf_inband = false;  ///< Tones in what it sends are keys as well.
   /// M-11: fax over T.38 is passed on; else what describes it alone gets 488, and beside audio it
   /// is taken out.

@@ -178,6 +178,20 @@ const char* annex_mode_name(AnnexMode mode) noexcept {
   return "";
 }
 
+const char* g729_mode_name(G729Mode mode) noexcept {
+  switch (mode) {
+    case G729Mode::auto_mode:
+      return "auto";
+    case G729Mode::g729:
+      return "g729";
+    case G729Mode::g729a:
+      return "g729a";
+    case G729Mode::both:
+      return "both";
+  }
+  return "";
+}
+
 const char* dtmf_receive_name(DtmfReceive ways) noexcept {
   switch (ways) {
     case DtmfReceive::all:

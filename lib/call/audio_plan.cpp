@@ -145,6 +145,11 @@ void MediaPath::settle_audio(MediaSide from, const sip::SdpSession& said, std::s
       audio_plan_->is_told[to] = true;
     }
   }
+  // One format may have another number on either side.
+  const bool is_renumbered = wires[0].payload_type != wires[1].payload_type ||
+                             (wires[0].events_type >= 0 && wires[1].events_type >= 0 &&
+                              wires[0].events_type != wires[1].events_type);
+  is_needed = is_needed || is_renumbered;
   // Early media of the callee's does not end what is played until it comes.
   const bool is_playing =
       stream.is_playing(MediaSide::caller) || stream.is_playing(MediaSide::callee);
@@ -161,8 +166,17 @@ void MediaPath::settle_audio(MediaSide from, const sip::SdpSession& said, std::s
       keys.push_back(static_cast<std::uint8_t>(wire.events_type));
       types.push_back(keys.back());
     }
-    if (wire.codec != nullptr) (void)stream.set_payloads(side, types, keys);
-    if (wire.codec != nullptr && !keys.empty())
+    if (wire.codec == nullptr && !is_renumbered) continue;  // as they were described
+    if (wire.codec == nullptr) {                            // what it was shown, by the numbers that it was shown
+      const auto own = sip::parse_sdp(side == from ? last_sent_[index_of(from)] : shown);
+      if (!own || index >= own->media_count) continue;
+      for (const sip::SdpCodec& codec : sip::sdp_codecs(own->media[index])) {
+        if (codec.payload_type >= 0 && codec.payload_type <= 127)
+          types.push_back(static_cast<std::uint8_t>(codec.payload_type));
+      }
+    }
+    (void)stream.set_payloads(side, types, keys);
+    if (!keys.empty())
       (void)stream.set_event_clock_rate_hz(side, keys[0], audio_rate_hz);
     if (wire.codec != nullptr) stream.set_clock_rate_hz(side, wire.codec->facts().clock_rate_hz);
   }

@@ -92,6 +92,9 @@ std::string_view relay_need(const CustomerGateway& customer, const VendorGateway
   if (customer.sip.transcode && vendor.sip.transcode) return "transcode";
   if (customer.sip.gets_converted() || vendor.sip.gets_converted()) return "dtmf_convert";
   if (customer.sip.dtmf_inband || vendor.sip.dtmf_inband) return "dtmf_inband";
+  if (customer.sip.dtmf_payload_type != 0 || vendor.sip.dtmf_payload_type != 0)
+    return "dtmf_payload_type";
+  if (vendor.sip.g729_mode == G729Mode::both) return "g729_mode";
   if (customer.record || vendor.record) return "record";
   if (!vendor.ring_tone.empty()) return "ring_tone";
   return customer.reminder && !customer.reminder->sound.empty() ? "reminder" : "";
@@ -462,12 +465,15 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
   const MediaSide to = other(from);
   sip::SdpPolicy senders = settings[index_of(from)].description;
   sip::SdpPolicy others = settings[index_of(to)].description;
-  if (!relayed_)
+  if (!relayed_) {
     senders.transcodes = others.transcodes = senders.converts_keys = others.converts_keys = false;
+    senders.events_type = others.events_type = 0;
+  }
   const bool may_convert =
       (senders.transcodes && others.transcodes) || senders.converts_keys || others.converts_keys;
-  if (may_convert && audio_plan_ == nullptr) audio_plan_ = std::make_unique<AudioPlan>();
-  if (may_convert) others.taken = audio_plan_->taken[index_of(to)];
+  const bool needs_offer = may_convert || senders.is_mapped() || others.is_mapped();
+  if (needs_offer && audio_plan_ == nullptr) audio_plan_ = std::make_unique<AudioPlan>();
+  if (needs_offer) others.taken = audio_plan_->taken[index_of(to)];
   auto session = sip::parse_sdp(body.bytes);
   if (!session) {
     if (relayed_ || senders.decides() || others.decides()) return session.error();
@@ -496,7 +502,7 @@ Result<std::string> MediaPath::pass(MediaSide from, SdpRole role, const SessionB
   } else if (!relayed_) {
     if (auto checked = check_direct(*session, settings); !checked) return checked.error();
   }
-  if (may_convert && role == SdpRole::offer) {
+  if (needs_offer && role == SdpRole::offer) {
     const sip::SdpMedia* const audio = session->first_audio();
     audio_plan_->taken[index_of(from)] =
         audio == nullptr ? std::vector<sip::SdpTaken>() : sip::taken_formats(*audio);

@@ -50,7 +50,8 @@ struct MediaVerdict {
 }
 
 /// What the settings of a call want of the relay beside encryption (M-01, step 6): "transcode",
-/// "dtmf_convert", "dtmf_inband", "record", "ring_tone", "reminder"; "": nothing.
+/// "dtmf_convert", "dtmf_inband", "dtmf_payload_type", "g729_mode", "record", "ring_tone",
+/// "reminder"; "": nothing.
 [[nodiscard]] std::string_view relay_need(const CustomerGateway& customer,
                                           const VendorGateway& vendor) noexcept;
 

@@ -416,11 +416,20 @@ Result<void> append_media_line(std::string& out, const SdpMedia& media, const Sd
   return {};
 }
 
-const SdpFmtpEdit* fmtp_edit(const SdpStreamEdit& edit, std::string_view format) noexcept {
-  for (const SdpFmtpEdit& fmtp : edit.fmtp) {
-    if (is_same_format(fmtp.format, format)) return &fmtp;
+const SdpFmtpEdit* edit_of(const std::vector<SdpFmtpEdit>& edits,
+                           std::string_view format) noexcept {
+  for (const SdpFmtpEdit& edit : edits) {
+    if (is_same_format(edit.format, format)) return &edit;
   }
   return nullptr;
+}
+
+void append_rtpmap(std::string& out, const SdpFmtpEdit& rtpmap, std::string_view line_end) {
+  out += "a=rtpmap:";
+  out += rtpmap.format;
+  out += ' ';
+  out += rtpmap.value;
+  out += line_end;
 }
 
 void append_fmtp(std::string& out, const SdpFmtpEdit& fmtp, std::string_view line_end) {
@@ -449,19 +458,24 @@ bool append_codec_line(std::string& out, const SdpMedia& media, const SdpStreamE
   if (format.empty() || format == "*") return false;
   const bool keeps_all = edit.formats.empty() && !edit.keeps_no_format;
   if (!keeps_all && !holds(edit.formats, format)) return true;
-  const SdpFmtpEdit* const fmtp = fmtp_edit(edit, format);
-  if (fmtp == nullptr) return false;
-  if (starts_with(line, "a=fmtp:")) {
+  const SdpFmtpEdit* const fmtp = edit_of(edit.fmtp, format);
+  if (fmtp != nullptr && starts_with(line, "a=fmtp:")) {
     if (!fmtp->value.empty()) append_fmtp(out, *fmtp, line_end);
     return true;
   }
-  if (starts_with(line, "a=rtpmap:") && !fmtp->value.empty() && !has_fmtp(media.section, format)) {
+  if (!starts_with(line, "a=rtpmap:")) return false;
+  const SdpFmtpEdit* const rtpmap = edit_of(edit.rtpmap, format);
+  const bool adds_fmtp =
+      fmtp != nullptr && !fmtp->value.empty() && !has_fmtp(media.section, format);
+  if (rtpmap == nullptr && !adds_fmtp) return false;
+  if (rtpmap != nullptr) {
+    append_rtpmap(out, *rtpmap, line_end);
+  } else {
     out += line;
     out += line_end;
-    append_fmtp(out, *fmtp, line_end);
-    return true;
   }
-  return false;
+  if (adds_fmtp) append_fmtp(out, *fmtp, line_end);
+  return true;
 }
 
 bool has_rtpmap(std::string_view section, std::string_view format) noexcept {
@@ -475,6 +489,9 @@ bool has_rtpmap(std::string_view section, std::string_view format) noexcept {
 /// What the section has no line for yet.
 void append_codec_lines(std::string& out, const SdpMedia& media, const SdpStreamEdit& edit,
                         std::string_view line_end) {
+  for (const SdpFmtpEdit& rtpmap : edit.rtpmap) {
+    if (!has_rtpmap(media.section, rtpmap.format)) append_rtpmap(out, rtpmap, line_end);
+  }
   for (const SdpFmtpEdit& fmtp : edit.fmtp) {
     const bool is_said =
         has_fmtp(media.section, fmtp.format) || has_rtpmap(media.section, fmtp.format);

@@ -112,7 +112,7 @@ std::string sdp_codec_names(const SdpMedia& media);
 /// them is no description or has no streams.
 bool can_answer(std::string_view answer, std::string_view offer);
 
-/// What the a=fmtp line of a format becomes.
+/// What the a=fmtp or a=rtpmap line of a format becomes.
 struct SdpFmtpEdit {
   std::string_view format;
   std::string value;  ///< "": there is none.
@@ -139,7 +139,8 @@ struct SdpStreamEdit {
   std::vector<SdpAddedFormat> added{};
   bool is_added_first = false;
   bool keeps_no_format = false;     ///< Empty `formats` mean none.
-  std::vector<SdpFmtpEdit> fmtp{};  ///< Of kept formats; others keep theirs.
+  std::vector<SdpFmtpEdit> fmtp{};    ///< Of kept formats; others keep theirs.
+  std::vector<SdpFmtpEdit> rtpmap{};  ///< The same of a=rtpmap lines: "G729/8000".
   int ptime_ms = 0;                 ///< 0: a=ptime stays as it is.
   std::string_view protocol{};      ///< "": as it is.
   /// Whether a=crypto lines of the sender go, and `crypto` are there instead, without line ends.
@@ -151,7 +152,8 @@ struct SdpStreamEdit {
   std::vector<std::string> handshake{};
 
   [[nodiscard]] bool changes_codecs() const noexcept {
-    return !formats.empty() || !added.empty() || !fmtp.empty() || ptime_ms != 0;
+    return !formats.empty() || !added.empty() || !fmtp.empty() || !rtpmap.empty() ||
+           ptime_ms != 0;
   }
 };
 

@@ -226,7 +226,8 @@ Result<void> apply_policies(const SdpSession& session, SdpRole role, const SdpPo
     const bool converts_keys =
         is_convertible && (of_sender.converts_keys || of_receiver.converts_keys);
     const ConversionSides sides{of_sender.codecs, of_receiver.codecs, of_receiver.taken,
-                                !drops_events};
+                                !drops_events, of_receiver.events_type};
+    const std::vector<SdpCodec> described = codecs;
     if (transcodes && role == SdpRole::answer && answer_in_kind(codecs, sides, stream)) {
       has_audio = true;
       continue;
@@ -258,11 +259,16 @@ Result<void> apply_policies(const SdpSession& session, SdpRole role, const SdpPo
     }
     if (converts_keys) settle_events(codecs, role == SdpRole::offer, sides, stream);
     if (!media.is_audio()) continue;
+    const bool is_offer = role == SdpRole::offer;
+    if (is_convertible && (of_sender.events_type != 0 || of_receiver.events_type != 0))
+      renumber_events(described, codecs, is_offer, sides, stream);
     has_audio = true;
     for (const SdpCodec& codec : codecs) {
       set_annex(codec, {"G729", "annexb", of_sender.annexb, of_receiver.annexb}, stream);
       set_annex(codec, {"G723", "annexa", of_sender.annexa, of_receiver.annexa}, stream);
     }
+    if (of_sender.g729_mode != G729Mode::auto_mode || of_receiver.g729_mode != G729Mode::auto_mode)
+      name_g729(described, codecs, is_offer, is_convertible, of_receiver.g729_mode, sides, stream);
     if (of_sender.ptime_adaptive) stream.ptime_ms = packet_time(media);
   }
   if (refused != nullptr && !has_audio) {

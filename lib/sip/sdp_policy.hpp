@@ -27,12 +27,18 @@ struct SdpPolicy {
   /// whatever the other does (M-09).
   bool converts_keys = false;
   bool takes_fax = true;  ///< T.38 (M-11).
+  G729Mode g729_mode = G729Mode::auto_mode;
+  int events_type = 0;  ///< Number of telephone events in an offer to the side; 0: any.
   /// What the side said last in an offer, for the answer to it; empty: not known. Lives longer.
   std::span<const SdpTaken> taken{};
 
+  /// Formats have other names or numbers for the side than for the other one.
+  [[nodiscard]] bool is_mapped() const noexcept {
+    return g729_mode != G729Mode::auto_mode || events_type != 0;
+  }
   [[nodiscard]] bool decides() const noexcept {
     return !codecs.empty() || ptime_adaptive || !takes_events || !gets_events || transcodes ||
-           converts_keys || !takes_fax || annexb != AnnexMode::auto_mode || annexa != AnnexMode::auto_mode;
+           converts_keys || !takes_fax || is_mapped() || annexb != AnnexMode::auto_mode || annexa != AnnexMode::auto_mode;
   }
 };
 

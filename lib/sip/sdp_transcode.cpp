@@ -172,7 +172,8 @@ void settle_events(const std::vector<SdpCodec>& kept, bool is_offer, const Conve
   const bool has_them = std::any_of(kept.begin(), kept.end(), is_events);
   if (is_offer) {
     if (has_them) return;
-    if (const int number = free_number(kept, stream, events_usual); number >= 0)
+    const int wanted = sides.events_type != 0 ? sides.events_type : events_usual;
+    if (const int number = free_number(kept, stream, wanted); number >= 0)
       stream.added.push_back({number, "telephone-event/8000", "0-15"});
     return;
   }
@@ -194,6 +195,122 @@ void settle_events(const std::vector<SdpCodec>& kept, bool is_offer, const Conve
     if (is_events(codec)) std::erase(stream.formats, codec.format);
   }
   stream.keeps_no_format = true;
+}
+
+namespace {
+
+void drop_format(const std::vector<SdpCodec>& kept, std::string_view format,
+                 SdpStreamEdit& stream) {
+  if (stream.formats.empty() && !stream.keeps_no_format) {
+    for (const SdpCodec& codec : kept)
+      stream.formats.push_back(codec.format);
+  }
+  std::erase(stream.formats, format);
+  stream.keeps_no_format = true;
+}
+
+bool is_g729(std::string_view name) noexcept { return registered_codec_name(name) == "G729"; }
+
+/// The value of a=fmtp that the receiver is shown.
+std::string told_fmtp(const SdpCodec& codec, const SdpStreamEdit& stream) {
+  for (const SdpFmtpEdit& edit : stream.fmtp) {
+    if (edit.format == codec.format) return edit.value;
+  }
+  return std::string(codec.fmtp);
+}
+
+}  // namespace
+
+void renumber_events(const std::vector<SdpCodec>& described, const std::vector<SdpCodec>& kept,
+                     bool is_offer, const ConversionSides& sides, SdpStreamEdit& stream) {
+  const auto is_kept = [&](const SdpCodec& codec) {
+    return is_events(codec) && codec.clock_rate_hz == audio_rate_hz &&
+           ((stream.formats.empty() && !stream.keeps_no_format) ||
+            std::find(stream.formats.begin(), stream.formats.end(), codec.format) !=
+                stream.formats.end());
+  };
+  const auto events = std::find_if(kept.begin(), kept.end(), is_kept);
+  if (events == kept.end()) return;
+  int wanted = sides.events_type;
+  if (!is_offer) {
+    const auto offered = std::find_if(
+        sides.receiver_took.begin(), sides.receiver_took.end(), [](const SdpTaken& taken) {
+          return taken.is_events() && taken.clock_rate_hz == audio_rate_hz;
+        });
+    wanted = offered == sides.receiver_took.end() ? 0 : offered->payload_type;
+  }
+  if (wanted == 0 || wanted == events->payload_type ||
+      free_number(described, stream, wanted) != wanted)
+    return;
+  stream.added.push_back({wanted, "telephone-event/8000", std::string(events->fmtp)});
+  drop_format(kept, events->format, stream);
+}
+
+void name_g729(const std::vector<SdpCodec>& described, const std::vector<SdpCodec>& kept,
+               bool is_offer, bool can_renumber, G729Mode mode, const ConversionSides& sides,
+               SdpStreamEdit& stream) {
+  const auto is_one = [](const SdpCodec& codec) { return is_g729(codec.name); };
+  const auto first = std::find_if(kept.begin(), kept.end(), is_one);
+  if (first == kept.end()) return;
+  const auto rename = [&stream](const SdpCodec& codec, std::string_view name) {
+    if (!equals_ignoring_case(codec.name, name))
+      stream.rtpmap.push_back({codec.format, rtpmap(name, audio_rate_hz, 1)});
+  };
+  if (is_offer) {
+    if (mode == G729Mode::auto_mode) return;
+    const bool has_two = std::count_if(kept.begin(), kept.end(), is_one) > 1;
+    if (mode == G729Mode::both && has_two) return;
+    for (auto codec = first; codec != kept.end(); ++codec) {
+      if (is_one(*codec)) rename(*codec, mode == G729Mode::g729a ? "G729A" : "G729");
+    }
+    if (mode != G729Mode::both || !can_renumber) return;
+    if (const int number = free_number(described, stream, -1); number >= 0)
+      stream.added.push_back(
+          {number, rtpmap("G729A", audio_rate_hz, 1), told_fmtp(*first, stream)});
+    return;
+  }
+  // The number that it was offered with says which of several it is.
+  const auto by_number = [&](const SdpCodec& codec) {
+    return std::find_if(sides.receiver_took.begin(), sides.receiver_took.end(),
+                        [&](const SdpTaken& taken) {
+                          return is_g729(taken.name) && taken.payload_type == codec.payload_type;
+                        });
+  };
+  const auto name_of = [&](const SdpCodec& codec, std::string_view offered) -> std::string_view {
+    return mode == G729Mode::g729    ? "G729"
+           : mode == G729Mode::g729a ? "G729A"
+           : offered.empty()         ? codec.name
+                                     : offered;
+  };
+  const auto offered =
+      std::find_if(sides.receiver_took.begin(), sides.receiver_took.end(),
+                   [](const SdpTaken& taken) { return is_g729(taken.name); });
+  bool is_there = false;
+  for (const SdpCodec& codec : kept) {
+    if (!is_one(codec)) continue;
+    if (const auto same = by_number(codec); same != sides.receiver_took.end()) {
+      rename(codec, name_of(codec, same->name));
+      is_there = true;
+    } else if (offered == sides.receiver_took.end()) {
+      rename(codec, name_of(codec, {}));
+    }
+  }
+  if (offered == sides.receiver_took.end() || !can_renumber) return;
+  if (is_there) {  // what was offered besides means nothing to the receiver
+    for (const SdpCodec& codec : kept) {
+      if (is_one(codec) && by_number(codec) == sides.receiver_took.end())
+        drop_format(kept, codec.format, stream);
+    }
+    return;
+  }
+  // It took the name that was offered besides.
+  if (free_number(described, stream, offered->payload_type) != offered->payload_type) return;
+  stream.is_added_first = first == kept.begin();
+  stream.added.insert(stream.added.begin(),
+                      {offered->payload_type,
+                       rtpmap(name_of(*first, offered->name), audio_rate_hz, 1),
+                       told_fmtp(*first, stream)});
+  drop_format(kept, first->format, stream);
 }
 
 }  // namespace tandem::sip

@@ -1,5 +1,6 @@
 // What descriptions say where the relay converts: codecs that one side has and the other has not
-// (M-07), telephone events for keys that go on in another form (M-09).
+// (M-07), telephone events for keys that go on in another form (M-09), formats that have other names
+// or numbers on the other side (M-08, M-09).
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,7 @@ struct ConversionSides {
   std::span<const CodecName> of_sender, of_receiver;  ///< Their lists; empty: any.
   std::span<const SdpTaken> receiver_took;            ///< What the receiver offered before.
   bool has_events = true;                             ///< The settings leave telephone events.
+  int events_type = 0;  ///< Number of these in an offer to the receiver; 0: any.
 };
 
 /// Offers the receiver codecs beside those that the sender has, where one of the sender's can be
@@ -51,5 +53,16 @@ bool answer_in_kind(const std::vector<SdpCodec>& answered, const ConversionSides
 /// number that they had there.
 void settle_events(const std::vector<SdpCodec>& kept, bool is_offer, const ConversionSides& sides,
                    SdpStreamEdit& stream);
+
+/// Gives telephone events the receiver's number in an offer, unless something else has it, and in an
+/// answer that which they were offered with.
+void renumber_events(const std::vector<SdpCodec>& described, const std::vector<SdpCodec>& kept,
+                     bool is_offer, const ConversionSides& sides, SdpStreamEdit& stream);
+
+/// Calls G.729 as `mode` of the receiver says, and in an answer, where that says nothing, as it was
+/// offered. `can_renumber`: the relay can give it another number. After the parameters were set.
+void name_g729(const std::vector<SdpCodec>& described, const std::vector<SdpCodec>& kept,
+               bool is_offer, bool can_renumber, G729Mode mode, const ConversionSides& sides,
+               SdpStreamEdit& stream);
 
 }  // namespace tandem::sip

@@ -17,6 +17,24 @@ void read_annex(Reader& r, const Json& v, AnnexMode& mode) {
                       mode);
 }
 
+void read_g729(Reader& r, const Json& v, G729Mode& mode) {
+  r.choice<G729Mode>(v,
+                     {{"auto", G729Mode::auto_mode},
+                      {"g729", G729Mode::g729},
+                      {"g729a", G729Mode::g729a},
+                      {"both", G729Mode::both}},
+                     mode);
+}
+
+/// 0, or a dynamic type.
+void read_dynamic_type(Reader& r, const Json& v, std::uint8_t& type) {
+  std::uint8_t number = 0;
+  r.number(v, 0, 127, number);
+  if (number != 0 && number < 96)
+    return r.fail(std::to_string(number) + " is not 0 or in 96..127");
+  type = number;
+}
+
 /// Also as a number.
 void read_ringback(Reader& r, const Json& v, RemoteRingback& mode) {
   const Json text = v.is_number_integer() ? Json(std::to_string(v.get<std::int64_t>())) : v;
@@ -97,6 +115,10 @@ std::vector<Field<T>> description_fields() {
        [](Reader& r, const Json& v, T& t) { read_annex(r, v, t.annexb); }, "sipG729Annexb"},
       {"annexa", "auto|yes|no|omit|pass", "auto", "The same of annexa of G.723.1.",
        [](Reader& r, const Json& v, T& t) { read_annex(r, v, t.annexa); }, "sipG723Annexa"},
+      {"g729_mode", "auto|g729|g729a|both", "auto",
+       "What descriptions for it call G.729: what the other side does, G729, G729A, or in an offer "
+       "both, each with a number of its own, where media is relayed (M-08).",
+       [](Reader& r, const Json& v, T& t) { read_g729(r, v, t.g729_mode); }},
       {"ptime_adaptive", "boolean", "false",
        "The other side is told a packet time that it can take: not above its maxptime (M-10). "
        "Packets of G.711 and other codecs that the relay knows are cut or joined to its ptime.",
@@ -146,6 +168,10 @@ std::vector<Field<T>> description_fields() {
        "Keys for it that come in another way than `dtmf_send` says are converted where media is "
        "relayed; with auto to telephone events, or INFO where it takes none.",
        [](Reader& r, const Json& v, T& t) { r.boolean(v, t.dtmf_convert); }},
+      {"dtmf_payload_type", "0, 96..127", "0",
+       "Number of telephone events in offers for it, where media is relayed; 0: as the other side "
+       "has it, or 101 (M-09).",
+       [](Reader& r, const Json& v, T& t) { read_dynamic_type(r, v, t.dtmf_payload_type); }},
       {"dtmf_inband", "boolean", "false",
        "Tones in the voice that it sends are keys as well, where media is relayed.",
        [](Reader& r, const Json& v, T& t) { r.boolean(v, t.dtmf_inband); }, "rtpIncludeDtmfInband"},

@@ -107,6 +107,16 @@ TEST_CASE(
   customer.sip.dtmf_inband = true;
   CHECK(call::relay_need(customer, vendor) == "dtmf_inband");
   customer.sip.dtmf_inband = false;
+  vendor.sip.dtmf_payload_type = 101;
+  CHECK(call::relay_need(customer, vendor) == "dtmf_payload_type");
+  vendor.sip.dtmf_payload_type = 0;
+  customer.sip.g729_mode = G729Mode::both;  // a caller is offered nothing
+  CHECK(call::relay_need(customer, vendor).empty());
+  customer.sip.g729_mode = vendor.sip.g729_mode = G729Mode::g729a;
+  CHECK(call::relay_need(customer, vendor).empty());
+  vendor.sip.g729_mode = G729Mode::both;
+  CHECK(call::relay_need(customer, vendor) == "g729_mode");
+  vendor.sip.g729_mode = G729Mode::auto_mode;
   vendor.record = true;
   CHECK(call::relay_need(customer, vendor) == "record");
   vendor.record = false;

@@ -43,6 +43,27 @@ Result<std::string> passed(const std::string& text, SdpRole role, const Sides& s
   return rewrite_sdp(*read, edit);
 }
 
+/// What relayed media becomes.
+Result<std::string> relayed(const std::string& text, SdpRole role, const Sides& sides) {
+  const Result<SdpSession> read = parse_sdp(text);
+  REQUIRE(read.ok());
+  SdpEdit edit;
+  edit.session_id = edit.session_version = 1;
+  edit.origin_address = IpAddress::ipv4(192, 0, 2, 1);
+  edit.streams.resize(read->media_count);
+  for (SdpStreamEdit& stream : edit.streams) {
+    stream.address = edit.origin_address;
+    stream.port = 4000;
+  }
+  if (auto applied = apply_policies(*read, role, sides.sender, sides.receiver, edit); !applied)
+    return applied.error();
+  return rewrite_sdp(*read, edit);
+}
+
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
 /// Names of the first stream, or "refused", or "mismatch".
 std::string names(const std::string& text, SdpRole role, const Sides& sides) {
   const Result<std::string> out = passed(text, role, sides);
@@ -260,6 +281,103 @@ TEST_CASE("M-08: annexa is of G.723.1 alone, annexb of G.729 alone") {
   CHECK(passed(g729, SdpRole::answer, {{}, receiver}).value() == g729);
   const std::string g723 = session("m=audio 4000 RTP/AVP 4\r\na=rtpmap:4 G723/8000\r\n");
   CHECK(passed(g723, SdpRole::answer, {{}, receiver}).value() == g723 + "a=fmtp:4 annexa=no\r\n");
+}
+
+TEST_CASE("M-08: G.729 has the name that its side knows, and in an answer that of the offer") {
+  using enum G729Mode;
+  const std::string bare = "m=audio 4000 RTP/AVP 8 18\r\n";
+  const std::string plain = bare + "a=rtpmap:18 G729/8000\r\n";
+  const std::string simple = bare + "a=rtpmap:18 G729A/8000\r\n";
+  struct Row {
+    std::string stream;
+    G729Mode mode;
+    std::string expected;
+  };
+  for (const Row& row :
+       {Row{plain, auto_mode, plain}, Row{plain, g729, plain}, Row{plain, g729a, simple},
+        Row{simple, g729, plain}, Row{simple, g729a, simple}, Row{bare, g729, bare},
+        Row{bare, g729a, simple},
+        Row{plain + "a=fmtp:18 annexb=no\r\n", g729a, simple + "a=fmtp:18 annexb=no\r\n"},
+        Row{bare + "a=fmtp:18 annexb=no\r\n", g729a,
+            bare + "a=fmtp:18 annexb=no\r\na=rtpmap:18 G729A/8000\r\n"},
+        Row{plain, both, plain}}) {  // direct media cannot have another number
+    CAPTURE(row.stream);
+    CAPTURE(g729_mode_name(row.mode));
+    SdpPolicy receiver;
+    receiver.g729_mode = row.mode;
+    for (const SdpRole role : {SdpRole::offer, SdpRole::answer})
+      CHECK(passed(session(row.stream), role, {{}, receiver}).value() == session(row.expected));
+    // Who described it is told nothing by it.
+    CHECK(passed(session(row.stream), SdpRole::offer, {receiver, {}}).value() ==
+          session(row.stream));
+  }
+  // Who offered one name and gets an answer of the other's is answered with its own.
+  SdpPolicy sender, receiver;
+  sender.g729_mode = g729a;
+  const std::vector<SdpTaken> took{{"G729", 8000, 1, 18}};
+  receiver.taken = took;
+  CHECK(passed(session(simple), SdpRole::answer, {sender, receiver}).value() == session(plain));
+  receiver.annexb = AnnexMode::no;
+  CHECK(passed(session(simple), SdpRole::answer, {sender, receiver}).value() ==
+        session(plain + "a=fmtp:18 annexb=no\r\n"));
+}
+
+TEST_CASE("M-08: both names of G.729 are offered by numbers of their own, and one comes back") {
+  SdpPolicy caller, callee;
+  callee.g729_mode = G729Mode::both;
+  const std::string offer =
+      session("m=audio 4000 RTP/AVP 18 96\r\na=rtpmap:96 telephone-event/8000\r\n"
+              "a=fmtp:18 annexb=no\r\n");
+  const std::string offered = relayed(offer, SdpRole::offer, {caller, callee}).value();
+  CHECK(has(offered, "RTP/AVP 18 96 97\r\n"));
+  CHECK(has(offered, "a=rtpmap:97 G729A/8000\r\na=fmtp:97 annexb=no\r\n"));
+  const std::vector<SdpTaken> took{{"G729", 8000, 1, 18}, {"telephone-event", 8000, 1, 96}};
+  caller.taken = took;
+  const auto answered = [&](const std::string& stream) {
+    return relayed(session(stream), SdpRole::answer, {callee, caller}).value();
+  };
+  const std::string events = "a=rtpmap:96 telephone-event/8000\r\n";
+  std::string shown = answered("m=audio 5000 RTP/AVP 97 96\r\na=rtpmap:97 G729A/8000\r\n" + events);
+  CHECK(has(shown, "RTP/AVP 18 96\r\n"));
+  CHECK(has(shown, "a=rtpmap:18 G729/8000\r\n"));
+  CHECK_FALSE(has(shown, ":97 "));
+  shown = answered("m=audio 5000 RTP/AVP 18 97 96\r\na=rtpmap:97 G729A/8000\r\n" + events);
+  CHECK(has(shown, "RTP/AVP 18 96\r\n"));
+  CHECK_FALSE(has(shown, ":97 "));
+  // Who offers both itself keeps them.
+  const std::string two = session(
+      "m=audio 4000 RTP/AVP 18 97\r\na=rtpmap:18 G729/8000\r\na=rtpmap:97 G729A/8000\r\n");
+  CHECK(has(relayed(two, SdpRole::offer, {{}, callee}).value(), "RTP/AVP 18 97\r\n"));
+}
+
+TEST_CASE("M-09: telephone events have the number that is set, and in an answer that of the offer") {
+  SdpPolicy caller, callee;
+  callee.events_type = 101;
+  const std::string events = "a=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-16\r\n";
+  const std::string offer = session("m=audio 4000 RTP/AVP 8 96\r\n" + events);
+  std::string shown = relayed(offer, SdpRole::offer, {caller, callee}).value();
+  CHECK(has(shown, "RTP/AVP 8 101\r\n"));
+  CHECK(has(shown, "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n"));
+  CHECK_FALSE(has(shown, ":96 "));
+  const std::vector<SdpTaken> took{{"PCMA", 8000, 1, 8}, {"telephone-event", 8000, 1, 96}};
+  caller.taken = took;
+  const std::string answer =
+      session("m=audio 5000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n");
+  shown = relayed(answer, SdpRole::answer, {callee, caller}).value();
+  CHECK(has(shown, "RTP/AVP 8 96\r\n"));
+  CHECK(has(shown, "a=rtpmap:96 telephone-event/8000\r\n"));
+  CHECK_FALSE(has(shown, ":101 "));
+  // A number that something else has is not taken.
+  const std::string taken = session(
+      "m=audio 4000 RTP/AVP 101 96\r\na=rtpmap:101 iLBC/8000\r\n" + events);
+  CHECK(has(relayed(taken, SdpRole::offer, {{}, callee}).value(), "RTP/AVP 101 96\r\n"));
+  // Events that are put into an offer have it too, and direct media keeps its own.
+  SdpPolicy converts = callee;
+  converts.converts_keys = true;
+  converts.events_type = 110;
+  shown = relayed(session("m=audio 4000 RTP/AVP 8\r\n"), SdpRole::offer, {{}, converts}).value();
+  CHECK(has(shown, "a=rtpmap:110 telephone-event/8000\r\n"));
+  CHECK(passed(offer, SdpRole::offer, {{}, callee}).value() == offer);
 }
 
 TEST_CASE("M-10: with ptime_adaptive a packet time above the sender's maxptime is not told") {

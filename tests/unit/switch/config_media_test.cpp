@@ -93,11 +93,14 @@ TEST_CASE("read_config: conversions of codecs and keys, ring tones and prompts (
 TEST_CASE(
     "read_config: what descriptions say, and how a caller is told of ringing (M-08 .. M-12)") {
   const std::string keys = R"("annexb": "no", "annexa": "pass", "ptime_adaptive": true,
+                              "g729_mode": "both", "dtmf_payload_type": 100,
                               "nat_sdp_first": true, "remote_ringback": )";
   const auto check = [](const DescriptionOptions& options) {
     CHECK(options.annexb == AnnexMode::no);
     CHECK(options.annexa == AnnexMode::pass);
     CHECK(options.ptime_adaptive);
+    CHECK(options.g729_mode == G729Mode::both);
+    CHECK(options.dtmf_payload_type == 100);
     CHECK(options.nat_sdp_first);
     CHECK(options.remote_ringback == RemoteRingback::session_progress);
   };
@@ -116,6 +119,16 @@ TEST_CASE(
   CHECK(pointers(read_phone(R"("annexb": true, "remote_ringback": 181, "annexa": "maybe")")) ==
         Pointers{"/provision/phones/0/annexa", "/provision/phones/0/annexb",
                  "/provision/phones/0/remote_ringback"});
+}
+
+TEST_CASE("read_config: the number of telephone events is a dynamic one, or 0 (M-09)") {
+  for (const char* value : {"0", "96", "127"})
+    CHECK(pointers(read_phone(std::string("\"dtmf_payload_type\": ") + value)) == Pointers{});
+  for (const char* value : {"8", "95", "128", "-1", "\"101\""})
+    CHECK(pointers(read_phone(std::string("\"dtmf_payload_type\": ") + value)) ==
+          Pointers{"/provision/phones/0/dtmf_payload_type"});
+  CHECK(pointers(read_phone("\"g729_mode\": \"G729B\"")) ==
+        Pointers{"/provision/phones/0/g729_mode"});
 }
 
 TEST_CASE("read_config: fax by both its names (M-11)") {
