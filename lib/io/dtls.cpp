@@ -316,8 +316,8 @@ bool DtlsAssociation::is_expected(X509* certificate) noexcept try {
   for (const DtlsFingerprint& one : fingerprints_)
     strongest = std::max(strongest, one.digest.size());
   for (const DtlsFingerprint& one : fingerprints_) {
-    if (one.digest.size() == strongest && one.digest == hash_of(certificate, digest_of(one.hash)))
-      return true;
+    if (one.digest.empty() || one.digest.size() != strongest) continue;
+    if (one.digest == hash_of(certificate, digest_of(one.hash))) return true;
   }
   is_other_ = true;
   return false;
@@ -331,13 +331,14 @@ void DtlsAssociation::begin(Datagrams& out) noexcept {
 
 void DtlsAssociation::begin_proven(std::string_view datagram, Datagrams& out) noexcept {
   const std::unique_ptr<BIO_ADDR, FreedBy<BIO_ADDR_free>> nobody(BIO_ADDR_new());
-  if (nobody == nullptr) return;
   ERR_clear_error();
   outgoing_.clear();
   incoming_ = datagram;
-  const int listened = DTLSv1_listen(ssl_.get(), nobody.get());
+  const bool is_taken = nobody != nullptr && DTLSv1_listen(ssl_.get(), nobody.get()) == 1;
   incoming_ = {};
-  if (listened == 1) shake(out);
+  if (is_taken) return shake(out);
+  state_ = State::failed;  // it would take no other first message than this
+  ERR_clear_error();
 }
 
 void DtlsAssociation::take(std::string_view datagram, Datagrams& out) noexcept {
@@ -354,6 +355,7 @@ void DtlsAssociation::take(std::string_view datagram, Datagrams& out) noexcept {
   for (std::string& bytes : outgoing_)
     out.push_back(std::move(bytes));
   outgoing_.clear();
+  ERR_clear_error();  // others on this thread ask for theirs
 }
 
 void DtlsAssociation::shake(Datagrams& out) noexcept {
@@ -362,6 +364,7 @@ void DtlsAssociation::shake(Datagrams& out) noexcept {
   const int result = SSL_do_handshake(ssl_.get());
   incoming_ = {};
   finish(out, result);
+  ERR_clear_error();  // others on this thread ask for theirs
 }
 
 void DtlsAssociation::finish(Datagrams& out, int result) noexcept try {

@@ -393,7 +393,7 @@ void FlowTable::take_handshake(std::uint32_t slot, const PackedAddress& from,
   }
   const MediaHandshakeState before = own->state();
   Answers answers(slot, totals);
-  if (!own->take(from, bytes, now_us, totals.handshakes, answers))
+  if (!own->take(from, bytes, records_[slot].signalled.load(), now_us, totals.handshakes, answers))
     refuse(records_[slot], totals.refused);
   note_outcome(before, own->state(), totals);
 }

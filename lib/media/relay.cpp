@@ -96,6 +96,12 @@ Result<void> check(const MediaHandshake& asked) {
   if (has_dtls == asked.fingerprints.empty() || asked.fingerprints.size() > dtls_fingerprints_max)
     return invalid(std::to_string(asked.fingerprints.size()) +
                    " fingerprints did not fit the role of the handshake");
+  for (const DtlsFingerprint& one : asked.fingerprints) {
+    const auto parsed = DtlsFingerprint::parse(one.to_string());
+    if (!parsed || *parsed != one)
+      return invalid("fingerprint \"" + one.hash.substr(0, 20) + "\" with " +
+                     std::to_string(one.digest.size()) + " bytes was no hash of a certificate");
+  }
   if (asked.ice_ufrag.empty() && asked.ice_password.empty()) return {};
   if (asked.ice_ufrag.size() < 4 || asked.ice_ufrag.size() > 256)
     return invalid("ICE user fragment of " + std::to_string(asked.ice_ufrag.size()) +
@@ -319,19 +325,21 @@ void RelayCore::tick_bridges(unsigned shard, std::int64_t now_us) noexcept {
   busy.count.store(busy.bridges.size(), std::memory_order_release);
 }
 
-Result<void> RelayCore::tick_handshake(std::uint32_t slot, unsigned shard,
-                                       std::shared_ptr<SideHandshake> handshake) {
+Result<void> RelayCore::may_handshake(unsigned shard) const {
+  if (handshakes_[shard].count.load(relaxed) < handshakes_max) return {};
+  return Error{ErrorCode::limit, std::to_string(handshakes_max) +
+                                     " handshakes of one relay thread were under way already"};
+}
+
+void RelayCore::tick_handshake(std::uint32_t slot, unsigned shard,
+                               std::shared_ptr<SideHandshake> handshake) {
   BusyHandshakes& busy = handshakes_[shard];
   {
     const std::lock_guard lock(busy.mutex);
-    if (busy.count.load(relaxed) >= handshakes_max)
-      return Error{ErrorCode::limit, std::to_string(handshakes_max) +
-                                         " handshakes of one relay thread were under way already"};
     busy.handshakes.push_back({slot, flows_[slot].epoch.load(relaxed), std::move(handshake)});
     busy.count.fetch_add(1, std::memory_order_release);
   }
   on_handshake_busy(shard);
-  return {};
 }
 
 void RelayCore::tick_handshakes(unsigned shard, std::int64_t now_us) noexcept {
@@ -823,9 +831,14 @@ Result<void> MediaSession::set_handshake(MediaSide side, const MediaHandshake& a
   if (Result<void> checked = media::check(asked); !checked) return checked;
   const std::shared_ptr<media::SideHandshake> former =
       extras_ == nullptr ? nullptr : extras_->handshake[index(side)];
-  if (former == nullptr ? asked == MediaHandshake{} : former->asked() == asked) return {};
+  // One that failed may be tried again.
+  if (former == nullptr ? asked == MediaHandshake{}
+                        : former->asked() == asked && !former->has_failed())
+    return {};
   std::shared_ptr<media::SideHandshake> made;
   if (asked != MediaHandshake{}) {
+    // First: what a refusal leaves is what was there, and never media in the clear.
+    if (auto has_room = core_->may_handshake(shard_); !has_room) return has_room;
     auto identity = core_->dtls_identity();
     if (!identity) return identity.error();
     made = std::make_shared<media::SideHandshake>(asked, std::move(*identity),
@@ -835,7 +848,11 @@ Result<void> MediaSession::set_handshake(MediaSide side, const MediaHandshake& a
   const bool is_encrypted = asked.role != DtlsRole::none || own.crypto[index(side)] != nullptr;
   const auto mark = [&](bool is_marked) {
     set_flag(core_->flows()[slot], media::FlowRecord::handshakes, is_marked);
-    if (made != nullptr) set_flag(core_->flows()[slot], media::FlowRecord::mux, asked.rtcp_mux);
+    // Without one it is as set_remote() was told.
+    media::FlowRecord& rtp = core_->flows()[slot];
+    const media::PackedAddress reports = core_->flows()[slot + 1].signalled.load();
+    const bool is_described = reports.is_set() && reports == rtp.signalled.load();
+    set_flag(rtp, media::FlowRecord::mux, made != nullptr ? asked.rtcp_mux : is_described);
     for (const std::uint32_t port : {slot, slot + 1})
       set_flag(core_->flows()[port], media::FlowRecord::encrypted, is_encrypted);
   };
@@ -847,9 +864,8 @@ Result<void> MediaSession::set_handshake(MediaSide side, const MediaHandshake& a
   core_->retire(std::exchange(own.handshake[index(side)], made), shard_);
   if (made == nullptr) return {};
   // Last: what is not the side's is not ticked.
-  auto ticked = core_->tick_handshake(slot, shard_, std::move(made));
-  if (!ticked) (void)set_handshake(side, {});  // taking away needs nothing
-  return ticked;
+  core_->tick_handshake(slot, shard_, std::move(made));
+  return {};
 }
 
 MediaHandshakeState MediaSession::handshake(MediaSide side) const noexcept {

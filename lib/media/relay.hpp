@@ -75,10 +75,11 @@ class RelayCore : public std::enable_shared_from_this<RelayCore>, public Datagra
   /// Has the bridge of the session whose RTP port is `slot` ticked as long as it is busy. Errors:
   /// limit (bridges_busy_max of them at once).
   Result<void> tick_bridge(std::uint32_t slot, unsigned shard, std::shared_ptr<AudioBridge> bridge);
-  /// Has the handshake of the RTP port `slot` ticked as long as it is busy. Errors: limit
-  /// (handshakes_max of them at once).
-  Result<void> tick_handshake(std::uint32_t slot, unsigned shard,
-                              std::shared_ptr<SideHandshake> handshake);
+  /// Errors: limit (about handshakes_max of them at once).
+  [[nodiscard]] Result<void> may_handshake(unsigned shard) const;
+  /// Has the handshake of the RTP port `slot` ticked as long as it is busy.
+  void tick_handshake(std::uint32_t slot, unsigned shard,
+                      std::shared_ptr<SideHandshake> handshake);
   static constexpr std::size_t handshakes_max = 1024;  ///< Under way at once, of one shard.
   /// Made when it is first asked for, or read when the relay was made. Errors: internal.
   Result<std::shared_ptr<const io::DtlsIdentity>> dtls_identity();

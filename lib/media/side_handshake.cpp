@@ -9,6 +9,10 @@ namespace {
 constexpr std::int64_t repeat_first_us = 500'000, repeat_most_us = 8'000'000;
 // A peer that has not checked the pair that it nominated for so long may nominate a lesser one.
 constexpr std::int64_t nomination_us = 5'000'000;
+// Without ICE anybody may begin. So long one that began keeps others out; one from the described
+// address at once, and that has many more tries.
+constexpr std::int64_t keeps_out_us = 2'000'000;
+constexpr std::array<std::uint8_t, 2> begun_max{8, 64};  // of strangers, of who is described
 
 MediaHandshakeState begins_with(const MediaHandshake& asked) noexcept {
   if (!asked.ice_ufrag.empty()) return MediaHandshakeState::unchecked;
@@ -29,7 +33,9 @@ SideHandshake::SideHandshake(MediaHandshake asked, std::shared_ptr<const io::Dtl
       cookies_(std::move(cookies)),
       until_us_(now_us + patience_us),
       state_(begins_with(asked_)) {
-  if (former == nullptr || !has_same_association(former->asked_, asked_)) return;
+  if (former == nullptr || former->has_failed() ||
+      !has_same_association(former->asked_, asked_))
+    return;
   if (former->state() == MediaHandshakeState::agreed && has_dtls())
     become(MediaHandshakeState::agreed);
   former_ = std::move(former);
@@ -51,15 +57,23 @@ void SideHandshake::adopt() noexcept {
   sources_ = from->sources_;
   source_count_ = from->source_count_;
   selected_ = from->selected_;
+  if (association_ == nullptr) return;
+  // What became of it since this was made.
+  if (association_->state() == io::DtlsAssociation::State::agreed && keys_ != nullptr) {
+    become(MediaHandshakeState::agreed);
+  } else if (association_->state() != io::DtlsAssociation::State::shaking) {
+    association_.reset();
+  }
 }
 
-bool SideHandshake::take(const PackedAddress& from, std::string_view bytes, std::int64_t now_us,
+bool SideHandshake::take(const PackedAddress& from, std::string_view bytes,
+                         const PackedAddress& signalled, std::int64_t now_us,
                          HandshakeBudget& budget, HandshakeOutput& output) noexcept try {
   switch (port_traffic(bytes)) {
     case PortTraffic::stun:
       return has_ice() && take_check(from, bytes, now_us, output);
     case PortTraffic::dtls:
-      return has_dtls() && take_dtls(from, bytes, now_us, budget, output);
+      return has_dtls() && take_dtls(from, bytes, signalled, now_us, budget, output);
     case PortTraffic::rtp:
     case PortTraffic::other:
       break;
@@ -127,8 +141,13 @@ bool SideHandshake::is_checked(const PackedAddress& from) const noexcept {
                      [&](const Source& one) { return one.address == from; });
 }
 
+bool SideHandshake::may_begin() const noexcept {
+  if (state() == MediaHandshakeState::shaking) return true;
+  return has_failed() && is_open_to_all() && !is_over_;
+}
+
 bool SideHandshake::begin(const PackedAddress& with, std::int64_t now_us, HandshakeBudget& budget) {
-  if (state() != MediaHandshakeState::shaking || !budget.take(now_us)) return false;
+  if (!may_begin() || !budget.take(now_us)) return false;
   auto made = io::DtlsAssociation::create(identity_, asked_.role, asked_.fingerprints);
   if (!made) {
     become(MediaHandshakeState::dtls_failed);
@@ -137,39 +156,52 @@ bool SideHandshake::begin(const PackedAddress& with, std::int64_t now_us, Handsh
   }
   association_ = std::move(*made);
   peer_ = with;
+  begun_us_ = now_us;
+  repeat_after_us_ = 0;
+  become(MediaHandshakeState::shaking);
   return true;
 }
 
 bool SideHandshake::take_dtls(const PackedAddress& from, std::string_view bytes,
-                              std::int64_t now_us, HandshakeBudget& budget,
-                              HandshakeOutput& output) {
+                              const PackedAddress& signalled, std::int64_t now_us,
+                              HandshakeBudget& budget, HandshakeOutput& output) {
   if (has_ice() && !is_checked(from)) return false;
-  io::DtlsAssociation::Datagrams out;
-  if (association_ != nullptr) {
-    if (!has_ice() && from != peer_) return false;
-    peer_ = from;
-    association_->take(bytes, out);
-  } else if (asked_.role == DtlsRole::client) {
-    return false;
-  } else if (has_ice()) {
+  if (association_ == nullptr || (!has_ice() && from != peer_)) {
+    if (asked_.role == DtlsRole::client) return false;
+    if (!has_ice()) return take_hello(from, bytes, signalled, now_us, budget, output);
     // The check has shown that the address is true, as a cookie would.
     if (!begin(from, now_us, budget)) return false;
-    association_->take(bytes, out);
-  } else {
-    const std::string address(reinterpret_cast<const char*>(from.ip.data()), sizeof from.ip);
-    std::string reply;
-    switch (cookies_->judge(address + std::to_string(from.port), bytes, reply)) {
-      case io::DtlsCookies::Verdict::other:
-        return false;
-      case io::DtlsCookies::Verdict::asks:
-        output.send(from, reply);
-        return true;
-      case io::DtlsCookies::Verdict::proven:
-        break;
-    }
-    if (!begin(from, now_us, budget)) return false;
-    association_->begin_proven(bytes, out);
   }
+  io::DtlsAssociation::Datagrams out;
+  peer_ = from;
+  association_->take(bytes, out);
+  settle(now_us, out, output);
+  return true;
+}
+
+bool SideHandshake::take_hello(const PackedAddress& from, std::string_view bytes,
+                               const PackedAddress& signalled, std::int64_t now_us,
+                               HandshakeBudget& budget, HandshakeOutput& output) {
+  const bool is_described = from.same_ip(signalled);
+  const bool keeps_out = association_ != nullptr && now_us - begun_us_ < keeps_out_us &&
+                         (peer_.same_ip(signalled) || !is_described);
+  std::uint8_t& begun = begun_[is_described ? 1 : 0];
+  if (!may_begin() || keeps_out || begun >= begun_max[is_described ? 1 : 0]) return false;
+  const std::string address(reinterpret_cast<const char*>(from.ip.data()), sizeof from.ip);
+  std::string reply;
+  switch (cookies_->judge(address + std::to_string(from.port), bytes, reply)) {
+    case io::DtlsCookies::Verdict::other:
+      return false;
+    case io::DtlsCookies::Verdict::asks:
+      output.send(from, reply);
+      return true;
+    case io::DtlsCookies::Verdict::proven:
+      break;
+  }
+  if (!begin(from, now_us, budget)) return false;
+  ++begun;
+  io::DtlsAssociation::Datagrams out;
+  association_->begin_proven(bytes, out);
   settle(now_us, out, output);
   return true;
 }
@@ -182,7 +214,7 @@ void SideHandshake::settle(std::int64_t now_us, const io::DtlsAssociation::Datag
     repeat_after_us_ = repeat_first_us;
     repeat_at_us_ = now_us + repeat_after_us_;
   }
-  if (state() != MediaHandshakeState::shaking) return;
+  if (state() == MediaHandshakeState::agreed) return;
   switch (association_->state()) {
     case io::DtlsAssociation::State::shaking:
       return;
@@ -199,7 +231,11 @@ void SideHandshake::settle(std::int64_t now_us, const io::DtlsAssociation::Datag
       become(MediaHandshakeState::fingerprint_mismatch);
       break;
   }
-  is_over_ = true;
+  if (has_failed() && is_open_to_all()) {
+    association_.reset();
+  } else {
+    is_over_ = true;
+  }
 }
 
 void SideHandshake::tick(const PackedAddress& signalled, std::int64_t now_us,

@@ -64,12 +64,18 @@ class SideHandshake {
     return state_.load(std::memory_order_relaxed);
   }
 
+  [[nodiscard]] bool has_failed() const noexcept {
+    return state() == MediaHandshakeState::dtls_failed ||
+           state() == MediaHandshakeState::fingerprint_mismatch;
+  }
+
   /// Takes over what goes on of the former. Before anything else here is asked or told.
   void adopt() noexcept;
-  /// A datagram that is no RTP. False: it was of no use, or not authentic.
-  bool take(const PackedAddress& from, std::string_view bytes, std::int64_t now_us,
-            HandshakeBudget& budget, HandshakeOutput& output) noexcept;
-  /// Every tick_us while is_busy(). `signalled`: where its description wants its media.
+  /// A datagram that is no RTP. `signalled`: where its description wants its media. False: it was
+  /// of no use, or not authentic.
+  bool take(const PackedAddress& from, std::string_view bytes, const PackedAddress& signalled,
+            std::int64_t now_us, HandshakeBudget& budget, HandshakeOutput& output) noexcept;
+  /// Every tick_us while is_busy().
   void tick(const PackedAddress& signalled, std::int64_t now_us, HandshakeBudget& budget,
             HandshakeOutput& output) noexcept;
   static constexpr std::int64_t tick_us = 50'000;
@@ -92,8 +98,16 @@ class SideHandshake {
   bool take_check(const PackedAddress& from, std::string_view bytes, std::int64_t now_us,
                   HandshakeOutput& output);
   void note_check(const PackedAddress& from, const StunMessage& check, std::int64_t now_us);
-  bool take_dtls(const PackedAddress& from, std::string_view bytes, std::int64_t now_us,
-                 HandshakeBudget& budget, HandshakeOutput& output);
+  bool take_dtls(const PackedAddress& from, std::string_view bytes, const PackedAddress& signalled,
+                 std::int64_t now_us, HandshakeBudget& budget, HandshakeOutput& output);
+  /// As a server without ICE, which anybody reaches: its first message must bring a cookie.
+  bool take_hello(const PackedAddress& from, std::string_view bytes, const PackedAddress& signalled,
+                  std::int64_t now_us, HandshakeBudget& budget, HandshakeOutput& output);
+  /// The handshake may be a stranger's: one that fails does not decide for the side.
+  [[nodiscard]] bool is_open_to_all() const noexcept {
+    return !has_ice() && asked_.role == DtlsRole::server;
+  }
+  [[nodiscard]] bool may_begin() const noexcept;
   bool begin(const PackedAddress& with, std::int64_t now_us, HandshakeBudget& budget);
   void settle(std::int64_t now_us, const io::DtlsAssociation::Datagrams& out,
               HandshakeOutput& output);
@@ -117,6 +131,8 @@ class SideHandshake {
   std::int64_t selected_us_ = 0;
   std::unique_ptr<io::DtlsAssociation> association_;
   PackedAddress peer_;  // whom it is with
+  std::int64_t begun_us_ = 0;
+  std::array<std::uint8_t, 2> begun_{};  // how many: with strangers, with who is described
   std::int64_t repeat_at_us_ = 0, repeat_after_us_ = 0;
   std::shared_ptr<SrtpSide> keys_;
 };

@@ -427,9 +427,14 @@ std::optional<tandem_stream> KernelPath::wanted(std::uint32_t slot,
   if (watch.tap.load() != nullptr || watch.bridge.load() != nullptr) return std::nullopt;
   const std::uint32_t peer = flow.peer.load(relaxed);
   const FlowRecord& towards = (*flows_)[peer];
+<<<<<<< HEAD
   // With ICE even plain media goes to the pair that was selected, not to where the side was heard.
   constexpr std::uint32_t made_for_it = FlowRecord::encrypted | FlowRecord::handshakes;
   if ((towards.flags.load(relaxed) & made_for_it) != 0 ||
+=======
+  constexpr std::uint32_t not_as_latched = FlowRecord::encrypted | FlowRecord::handshakes;
+  if ((towards.flags.load(relaxed) & not_as_latched) != 0 ||
+>>>>>>> fa0867d7 (wip-core)
       flows_->is_moving(peer, now_us) || flows_->is_moving(slot, now_us))
     return std::nullopt;
   if (flow.packets.load(relaxed) == 0) return std::nullopt;
