@@ -38,8 +38,8 @@ std::uint32_t pairs_of(const MediaConfig& config) noexcept {
 
 // What the program writes while it is read.
 template <class T>
-T seen(T& field) noexcept {
-  return std::atomic_ref<T>(field).load(relaxed);
+T seen(T& field, std::memory_order order = relaxed) noexcept {
+  return std::atomic_ref<T>(field).load(order);
 }
 
 PackedAddress address_of(const std::uint32_t (&ip)[4], std::uint16_t port,
@@ -304,8 +304,8 @@ Result<void> KernelPath::attach_all(bpf::Hook hook) {
   return {};
 }
 
-// Programs that are kept nowhere else are off with that. What is not the relay's stays: somebody may
-// have named a folder that others use too.
+// Programs that are kept nowhere else are off with that. What is not the relay's stays: somebody
+// may have named a folder that others use too.
 void KernelPath::clear_folder(const std::vector<std::string>& but) noexcept {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
@@ -375,8 +375,8 @@ void KernelPath::add_carried(std::uint32_t slot) noexcept {
   Pair& own = state_of_[pair];
   FlowRecord& flow = (*flows_)[slot];
   if (own.epoch == 0 || flow.seen_epoch.load(relaxed) != own.epoch) return;
-  // Of a call that runs, or was closed a moment ago. The record of the next one is begun without the
-  // lock.
+  // Of a call that runs, or was closed a moment ago. The record of the next one is begun without
+  // the lock.
   const std::uint32_t closed = own.epoch + 1;
   if (const std::uint32_t now = flow.epoch.load(std::memory_order_acquire);
       now != own.epoch && now != closed)
@@ -387,8 +387,7 @@ void KernelPath::add_carried(std::uint32_t slot) noexcept {
     tandem_stream& from = record(pair, bank);
     CarriedPackets carried;
     // The program counts a packet before its sequence number, so that none seems lost.
-    carried.highest_sequence = seen(from.highest_sequence);
-    std::atomic_thread_fence(std::memory_order_acquire);
+    carried.highest_sequence = seen(from.highest_sequence, std::memory_order_acquire);
     carried.packets = seen(from.packets) - own.packets[bank];
     if (const std::uint32_t policed = seen(from.policed); policed != own.policed[bank]) {
       policed_.fetch_add(policed - own.policed[bank], relaxed);
@@ -427,15 +426,10 @@ std::optional<tandem_stream> KernelPath::wanted(std::uint32_t slot,
   if (watch.tap.load() != nullptr || watch.bridge.load() != nullptr) return std::nullopt;
   const std::uint32_t peer = flow.peer.load(relaxed);
   const FlowRecord& towards = (*flows_)[peer];
-<<<<<<< HEAD
   // With ICE even plain media goes to the pair that was selected, not to where the side was heard.
   constexpr std::uint32_t made_for_it = FlowRecord::encrypted | FlowRecord::handshakes;
-  if ((towards.flags.load(relaxed) & made_for_it) != 0 ||
-=======
-  constexpr std::uint32_t not_as_latched = FlowRecord::encrypted | FlowRecord::handshakes;
-  if ((towards.flags.load(relaxed) & not_as_latched) != 0 ||
->>>>>>> fa0867d7 (wip-core)
-      flows_->is_moving(peer, now_us) || flows_->is_moving(slot, now_us))
+  if ((towards.flags.load(relaxed) & made_for_it) != 0 || flows_->is_moving(peer, now_us) ||
+      flows_->is_moving(slot, now_us))
     return std::nullopt;
   if (flow.packets.load(relaxed) == 0) return std::nullopt;
   const PackedAddress from = flow.latched.load_own();
