@@ -378,7 +378,7 @@ void Call::try_next_vendor() {
     if (try_next_candidate()) return;
     if (setup_->directions != nullptr) {
       // Whoever is called by them, the phone is not.
-    } else if (!attempts_.empty()) {
+    } else if (attempts_.size() > setup_->asked_servers) {
       (void)forward_instead(setup_->last_failure.reason, setup_->last_failure.failure.status,
                             false);
     } else if (setup_->first_skip) {
@@ -1003,6 +1003,7 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
   setup_->last_failure.headers = KeptHeaders::copy_passed(options.pass_headers, failure.headers);
   setup_->last_failure.reason = reason;
   replace_failure(setup_->last_failure.failure, setup_->last_failure.reason);
+  if (options.redirects.to_gateways) ++setup_->asked_servers;
   // The targets of a phone come one after the other, whatever the switching rules of vendors say.
   bool may_go_on = !is_too_late && (setup_->forward_hunt ? !inbound_->has_early_session()
                                                          : may_switch(setup_->last_failure.failure,
@@ -1013,7 +1014,7 @@ void Call::attempt_failed(const Failure& failure, Reason reason) {
     if (!failure.is_local) {
       may_go_on = !is_too_late && !inbound_->has_early_session() && take_directions(failure);
     } else if (use_of_servers(context_) == RedirectServers::only) {
-      note_undecided();  // should no other server decide
+      note_own_failure(Reason::RedirectFailed);  // should no other server decide
     }
   }
   const int usual_cause =
@@ -1068,7 +1069,9 @@ bool Call::may_switch(const Failure& failure, Reason reason) const {
   const SwitchRules& rules = vendor().config.switching;
   // The caller keeps to what it was told reliably, and the next vendor would say something else.
   if (inbound_->has_early_session()) return false;
-  if (p.switch_limit && static_cast<std::int64_t>(attempts_.size()) > *p.switch_limit) return false;
+  // Redirect servers were asked, and took no call.
+  const auto tries = static_cast<std::int64_t>(attempts_.size() - setup_->asked_servers);
+  if (p.switch_limit && tries > *p.switch_limit) return false;
   const bool until_connect = rules.until_connect.value_or(p.switch_until_connect);
   const std::int64_t last_rtp_us = media_.last_rtp_us(MediaSide::callee);
   const bool has_rtp = last_rtp_us != 0 && last_rtp_us >= trial_.started_us;

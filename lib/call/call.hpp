@@ -160,6 +160,7 @@ class Call final : public LegEvents {
       std::uint32_t vendor;
       Number callee, caller;  // caller empty: as it is
     };
+    Number routed;  // before
     std::vector<One> all;
     std::size_t next = 0;
     std::optional<RouteCandidate> candidate;  // whose turn it is
@@ -219,6 +220,7 @@ class Call final : public LegEvents {
     std::string early_answer;        // last description that went to the caller before the answer
     std::optional<Skip> first_skip;  // of the best candidate that was passed over
     std::unique_ptr<Directions> directions;  // null: no redirect server has decided
+    std::size_t asked_servers = 0;           // redirect servers, each with an attempt (I-03)
     std::size_t choices = 0;                 // in choices_
     LastFailure last_failure;
     std::int64_t deadline_us = 0;  // for ringing or an answer (P-19); 0: none
@@ -278,7 +280,7 @@ class Call final : public LegEvents {
   // What a redirect server decides; call_redirect.cpp.
   [[nodiscard]] bool take_directions(const Failure& failure);
   const RouteCandidate* take_direction();
-  void note_undecided();
+  void note_own_failure(Reason reason);
   void refuse_server_answer(Leg& leg);
   // Forwarding of the phone that is called; call_forward.cpp.
   bool forward_instead(Reason reason, int sip_status, bool has_contacts);

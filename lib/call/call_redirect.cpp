@@ -59,9 +59,10 @@ std::optional<std::uint32_t> named_vendor(const std::vector<Vendor>& vendors, co
 bool Call::take_directions(const Failure& failure) {
   // What it is refused with is the server's word; what comes of a redirection is ours, until a
   // vendor that it named has been tried.
-  if (failure.status / 100 == 3) note_undecided();
+  if (failure.status / 100 == 3) note_own_failure(Reason::RedirectFailed);
   if (failure.targets.empty()) return false;
   auto directions = std::make_unique<Directions>();
+  directions->routed = context_.callee;
   for (const RedirectTarget& target : failure.targets) {
     sip::Uri uri;
     if (!sip::parse_uri(target.uri, uri)) continue;
@@ -85,16 +86,20 @@ bool Call::take_directions(const Failure& failure) {
         {{"server", this->vendor().config.id}, {"contact", target.uri.substr(0, 128)}});
   }
   if (directions->all.empty()) return false;
+  if (const Verdict verdict = charge_led_away(context_); verdict.kind == Verdict::Kind::reject) {
+    note_own_failure(verdict.reason);
+    return false;
+  }
   shadow_notes_.reset();  // other tables would not have sent it there
   setup_->directions = std::move(directions);
   return true;
 }
 
-/// The servers did not say where the call goes.
-void Call::note_undecided() {
+/// What the caller is told instead of what a server said.
+void Call::note_own_failure(Reason reason) {
   LastFailure& last = setup_->last_failure;
   last = LastFailure{};
-  last.reason = Reason::RedirectFailed;
+  last.reason = reason;
   last.failure.status = reason_facts(last.reason).sip_status;
   last.failure.is_local = true;
 }
@@ -112,6 +117,8 @@ const RouteCandidate* Call::take_direction() {
       context_.setup->callee_by_lrn = Number();
       context_.setup->is_dipped = false;
     }
+    const bool is_as_routed = callee.view() == directions.routed.view();
+    context_.setup->callee_by_server = is_as_routed ? Number() : callee;
     directions.candidate = find_vendor(context_, vendor);
     if (directions.candidate) return &*directions.candidate;
     worker_.commons().log.write(LogLevel::warning, "call",

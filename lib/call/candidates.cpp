@@ -9,9 +9,18 @@ namespace tandem::call {
 
 namespace {
 
+/// A policy hook that names vendors has decided: servers are vendors then.
+bool is_decided(const CallContext& c) noexcept {
+  return c.setup->policy && !c.setup->policy->vendor_gateways.empty();
+}
+
+bool asks_servers_first(const CallContext& c) noexcept {
+  return !is_decided(c) && use_of_servers(c) == RedirectServers::first;
+}
+
 /// A policy hook may name the vendors to try: only those, in its order.
 void keep_named(const CallContext& c, std::vector<RouteCandidate>& candidates) {
-  if (!c.setup->policy || c.setup->policy->vendor_gateways.empty()) return;
+  if (!is_decided(c)) return;
   std::vector<RouteCandidate> kept;
   for (const auto& name : c.setup->policy->vendor_gateways) {
     const auto found = std::find_if(
@@ -22,11 +31,18 @@ void keep_named(const CallContext& c, std::vector<RouteCandidate>& candidates) {
   candidates = std::move(kept);
 }
 
+/// Of the table, which vendors, and whether those that come first take the turn of their set.
+enum class Asked { vendors, one_vendor };
+
 /// `shorter_than`: as RouteQuery has it.
-std::vector<RouteCandidate> ask_table(const CallContext& c, std::uint8_t shorter_than) {
-  const VendorConditions conditions(c);
+std::vector<RouteCandidate> ask_table(const CallContext& c, std::uint8_t shorter_than,
+                                      Asked asked) {
+  // Redirect servers that come before all vendors hide none of these.
+  const bool has_servers_before = asked == Asked::vendors && asks_servers_first(c);
+  const VendorConditions conditions(c, has_servers_before);
   RouteQuery query = route_query(c, conditions);
   query.shorter_than = shorter_than;
+  if (asked == Asked::one_vendor) query.rotation = nullptr;
   const RouteTable& routes = c.tables->routes;
   std::vector<RouteCandidate> found;
   if (c.is_rehearsal && c.setup->hindsight == nullptr) {
@@ -39,15 +55,9 @@ std::vector<RouteCandidate> ask_table(const CallContext& c, std::uint8_t shorter
   return found;
 }
 
-/// All that are not candidates yet.
 void add_vendors(CallContext& c) {
-  std::vector<RouteCandidate>& candidates = c.setup->candidates;
-  const auto known_end = static_cast<std::ptrdiff_t>(candidates.size());
-  for (const RouteCandidate& candidate : ask_table(c, 0)) {
-    const bool is_known = std::any_of(
-        candidates.begin(), candidates.begin() + known_end,
-        [&](const RouteCandidate& known) { return known.gateway == candidate.gateway; });
-    if (!is_known && candidates.size() < candidates_max) candidates.push_back(candidate);
+  for (const RouteCandidate& candidate : ask_table(c, 0, Asked::vendors)) {
+    if (c.setup->candidates.size() < candidates_max) c.setup->candidates.push_back(candidate);
   }
 }
 
@@ -81,7 +91,7 @@ class Descent {
       const bool ends_protect = is_at_end && ends.any > kept.protect;
       if (ends.ordinary <= kept.ordinary && !ends_protect) return false;  // asking takes turns
       c_.setup->descended_below = ends.any;
-      c_.setup->descended = ask_table(c_, ends.any);
+      c_.setup->descended = ask_table(c_, ends.any, Asked::vendors);
       if (add(kept, is_at_end)) return true;
     }
     return false;
@@ -105,7 +115,9 @@ class Descent {
   }
 
   [[nodiscard]] bool ends_list(const RouteCandidate& candidate) const noexcept {
-    return c_.tables->vendors[candidate.gateway].config.prefix_mode == PrefixMode::expiration;
+    const VendorGateway& vendor = c_.tables->vendors[candidate.gateway].config;
+    if (vendor.sip.redirects.to_gateways && asks_servers_first(c_)) return false;
+    return vendor.prefix_mode == PrefixMode::expiration;
   }
 
   [[nodiscard]] KeptAway kept_away() const {
@@ -176,16 +188,15 @@ void find_redirect_servers(CallContext& context) {
 }
 
 void find_vendors(CallContext& context) {
-  const RedirectServers servers = use_of_servers(context);
-  // A policy hook that names vendors has decided.
-  const bool is_decided = context.setup->policy && !context.setup->policy->vendor_gateways.empty();
-  if (!is_decided && (servers == RedirectServers::first || servers == RedirectServers::only)) {
-    find_redirect_servers(context);
-    if (servers == RedirectServers::first) add_vendors(context);
+  if (!is_decided(context)) {
+    const RedirectServers servers = use_of_servers(context);
+    const bool is_for_servers =
+        servers == RedirectServers::first || servers == RedirectServers::only;
+    if (is_for_servers) find_redirect_servers(context);
+    if (servers != RedirectServers::only) add_vendors(context);
     return;
   }
-  context.setup->candidates = ask_table(context, 0);
-  if (!context.setup->policy || context.setup->policy->vendor_gateways.empty()) return;
+  context.setup->candidates = ask_table(context, 0, Asked::vendors);
   context.setup->descended = context.setup->candidates;
   keep_named(context, context.setup->candidates);
   if (context.setup->candidates.empty()) (void)Descent(context, 0, {}).go_on();
@@ -194,7 +205,7 @@ void find_vendors(CallContext& context) {
 std::optional<RouteCandidate> find_vendor(const CallContext& context, std::uint32_t vendor) {
   // Expiration vendors hide those of shorter prefixes, which are no less allowed.
   for (std::uint8_t shorter_than = 0;;) {
-    const std::vector<RouteCandidate> found = ask_table(context, shorter_than);
+    const std::vector<RouteCandidate> found = ask_table(context, shorter_than, Asked::one_vendor);
     std::uint8_t shortest = shorter_than;
     for (const RouteCandidate& candidate : found) {
       if (candidate.gateway == vendor) return candidate;

@@ -73,8 +73,9 @@ bool write_callee(const CallContext& c, const Vendor& vendor, const RewriteRules
                   Number& callee) {
   callee = c.callee;
   if (vendor.config.number_transform) {
-    const std::string_view known = c.tables->number_transforms.to_vendor(c.callee_billing.view());
-    if (known != c.callee_billing.view()) {
+    const std::string_view wanted = c.wanted_number().view();
+    const std::string_view known = c.tables->number_transforms.to_vendor(wanted);
+    if (known != wanted) {
       callee = Number(known);
       return !callee.empty();
     }
@@ -96,8 +97,10 @@ RateMatch find_vendor_rate(const CallContext& c, const Vendor& vendor, const Num
 }
 
 /// The callee that a vendor's lists judge (N-06): without what only steers routing, the prefix of a
-/// split and that which the customer's deck leaves out (B-14), and as it was dialled.
+/// split and that which the customer's deck leaves out (B-14), and as it was dialled;
+/// or as a redirect server wants it (I-03).
 std::string_view listed_callee(const CallContext& c) noexcept {
+  if (!c.setup->callee_by_server.empty()) return c.setup->callee_by_server.view();
   const Payers* const payers = c.payers();
   const std::string_view callee = c.callee_billing.view();
   return payers == nullptr ? callee : payers->payer.rated(callee);
@@ -126,22 +129,24 @@ std::string_view why_no_place(const route::Places& places) {
 
 }  // namespace
 
-VendorConditions::VendorConditions(const CallContext& context) noexcept
+VendorConditions::VendorConditions(const CallContext& context, bool has_servers_before) noexcept
     : context_(context),
       customer_(*context.customer_entry()),
+      has_servers_before_(has_servers_before),
       uses_prices_(customer_.sort.uses(RoutePolicy::lowest_rate)),
       uses_quality_(customer_.sort.uses(RoutePolicy::answer_ratio)),
       uses_talk_time_(customer_.sort.uses(RoutePolicy::talk_time)) {}
 
 bool VendorConditions::are_needed() const noexcept {
-  return context_.tables->has_periods || !customer_.denied_vendors.empty() || uses_prices_ ||
-         uses_quality_ || uses_talk_time_ || context_.setup->hindsight != nullptr;
+  return has_servers_before_ || context_.tables->has_periods || !customer_.denied_vendors.empty() ||
+         uses_prices_ || uses_quality_ || uses_talk_time_ || context_.setup->hindsight != nullptr;
 }
 
 void VendorConditions::judge(std::uint32_t gateway, const RouteQuery& query,
                              VendorStanding& standing) const noexcept {
   const Vendor& vendor = context_.tables->vendors[gateway];
-  if (!customer_.denied_vendors.empty() && customer_.denied_vendors[gateway]) {
+  const bool was_before = has_servers_before_ && vendor.config.sip.redirects.to_gateways;
+  if (was_before || (!customer_.denied_vendors.empty() && customer_.denied_vendors[gateway])) {
     standing.excluded = RouteExclusionReason::customer_not_allowed;
     return;
   }
@@ -227,7 +232,7 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
   }
   if (const CalleeRestriction restriction = vendor.config.callee_restriction;
       restriction != CalleeRestriction::none) {
-    const bool is_phone = context.tables->find_phone(context.callee_billing.view()) != nullptr;
+    const bool is_phone = context.tables->find_phone(context.wanted_number().view()) != nullptr;
     if (is_phone != (restriction == CalleeRestriction::phones))
       return exclude(Reason::NumberRestricted, "callee_restriction");
   }

@@ -18,7 +18,8 @@ namespace tandem::call {
 /// Threading: one thread at a time. Borrows from the context.
 class VendorConditions final : public RouteConditions {
  public:
-  explicit VendorConditions(const CallContext& context) noexcept;
+  /// `has_servers_before`: redirect servers were asked before, and are no vendors among these.
+  explicit VendorConditions(const CallContext& context, bool has_servers_before = false) noexcept;
   void judge(std::uint32_t gateway, const RouteQuery& query,
              VendorStanding& standing) const noexcept override;
   /// Whether the call's lookup has to be told anything; if not, the table alone decides.
@@ -27,6 +28,7 @@ class VendorConditions final : public RouteConditions {
  private:
   const CallContext& context_;
   const Customer& customer_;
+  const bool has_servers_before_;
   const bool uses_prices_, uses_quality_, uses_talk_time_;
 };
 

@@ -1,6 +1,7 @@
 #include "call/stages.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "call/candidates.hpp"
 #include "call/media_path.hpp"
@@ -488,8 +489,9 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
   }
   const Payer& payer = c.payers()->payer;
   if (!payer.account) return Verdict::reject(Reason::AccountNotExist);
+  const bool is_to_phone = c.called_phone != CallContext::no_phone && !c.setup->is_led_away;
   if (c.tables->free_numbers.contains(payer.rated(c.callee_billing.view())) ||
-      (c.called_phone != CallContext::no_phone && c.tables->parameters.no_billing_to_phones)) {
+      (is_to_phone && c.tables->parameters.no_billing_to_phones)) {
     c.is_free = true;
     const Reason why = c.state->accounts.check(payer.account, c.wall_us);
     return why == Reason::none ? Verdict::go_on() : Verdict::reject(why);
@@ -628,6 +630,16 @@ Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::s
     if (verdict.kind != Verdict::Kind::go_on) return verdict;
   }
   return Verdict::go_on();
+}
+
+Verdict charge_led_away(CallContext& context) {
+  const bool was_to_phone = context.called_phone != CallContext::no_phone;
+  if (!was_to_phone || std::exchange(context.setup->is_led_away, true) || !context.is_free)
+    return Verdict::go_on();
+  context.is_free = false;
+  const StageAbilities abilities;
+  const Verdict verdict = charge_source(context, abilities);
+  return verdict.kind == Verdict::Kind::go_on ? charge_agent(context, abilities) : verdict;
 }
 
 std::optional<std::string_view> pickup_number(const CallContext& context) noexcept {

@@ -113,6 +113,10 @@ struct CallSetup {
   /// The caller as a redirect server wants it (I-03): shown to vendors, who judge by it. Empty: as
   /// it is.
   Number caller_by_server;
+  /// The callee as a redirect server wants it, where that is another one (I-03): vendors judge by
+  /// it. Empty: as it is.
+  Number callee_by_server;
+  bool is_led_away = false;  ///< From the phone that was called, to vendors, by a server (I-03).
   /// What redirect servers are to this call (I-03); nothing: as the customer's setting says.
   std::optional<RedirectServers> redirect_servers;
 };
@@ -168,6 +172,10 @@ struct CallContext {
   /// Whom vendors are chosen by, and shown.
   [[nodiscard]] const Number& routing_caller() const noexcept {
     return setup->caller_by_server.empty() ? caller : setup->caller_by_server;
+  }
+  /// What vendors judge by: what was dialled, or what a redirect server made of it (I-03).
+  [[nodiscard]] const Number& wanted_number() const noexcept {
+    return setup->callee_by_server.empty() ? callee_billing : setup->callee_by_server;
   }
   /// What the customer pays for. Vendors are owed for `callee_billing`.
   [[nodiscard]] const Number& billing_number() const noexcept {
@@ -233,6 +241,10 @@ struct StageAbilities {
 /// Runs the stages from `next_stage` on until one does not go on; `next_stage` is then that stage,
 /// or past the end.
 Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::size_t& next_stage);
+
+/// A redirect server leads the call away from the phone that was called (I-03): one that was free
+/// as a call to a phone (B-09) is paid for like others from now on, or rejected.
+[[nodiscard]] Verdict charge_led_away(CallContext& context);
 
 /// What is behind, or before, the code by which a phone picks calls up (T-10): the number of
 /// another one, or "". Nothing: the caller is no phone with a pickup group, or dials something

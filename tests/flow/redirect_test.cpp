@@ -418,6 +418,104 @@ TEST_CASE("Redirect server: two seconds of silence, then the next one or what th
   }
 }
 
+TEST_CASE("Redirect server: vendors of one rank take turns behind servers that are asked first") {
+  SwitchConfig config = base_config(3);
+  config.provision.vendor_gateways[0].sip.redirects.to_gateways = true;
+  config.provision.vendor_gateways[2].priority = config.provision.vendor_gateways[1].priority;
+  config.provision.customer_gateways[0].redirect_servers = RedirectServers::first;
+  Bench bench(config);
+  bench.vendors[0]->set_silent(true);
+  for (int i = 0; i < 4; ++i) {
+    const auto call = bench.dial();
+    bench.run_s(4);
+    CHECK(call->was_answered());
+    call->hang_up();
+    bench.run_s(1);
+  }
+  CHECK(bench.vendors[1]->received("INVITE") == 2);
+  CHECK(bench.vendors[2]->received("INVITE") == 2);
+}
+
+TEST_CASE("Redirect server: one that is asked first hides no vendor by its prefixes (R-02, I-03)") {
+  SwitchConfig config = base_config(3);
+  VendorGateway& server = config.provision.vendor_gateways[0];
+  server.sip.redirects.to_gateways = true;
+  server.prefixes = {"442"};
+  server.prefix_mode = PrefixMode::expiration;
+  config.provision.vendor_gateways[1].prefixes = {"442"};
+  config.provision.vendor_gateways[2].prefixes = {"44"};
+  config.provision.customer_gateways[0].redirect_servers = RedirectServers::first;
+  SUBCASE("as it is") {}
+  SUBCASE("where vendors that were passed over hide others too") {
+    config.parameters.stop_descent_when_passed_over = true;
+  }
+  Bench bench(config);
+  bench.vendors[0]->set_silent(true);
+  bench.vendors[1]->set_plan(refuse(503));
+  const auto call = bench.dial();
+  bench.run_s(4);
+  CHECK(call->was_answered());
+  CHECK(bench.vendors[2]->received("INVITE") == 1);
+  call->hang_up();
+  CHECK(bench.only_cdr().attempts.size() == 3);
+}
+
+TEST_CASE("Redirect server: what it was asked is no try of a vendor (R-15, I-03)") {
+  SwitchConfig config = base_config(4);
+  config.provision.vendor_gateways[0].sip.redirects.to_gateways = true;
+  config.provision.customer_gateways[0].redirect_servers = RedirectServers::first;
+  config.parameters.switch_limit = 1;
+  Bench bench(config);
+  bench.vendors[0]->set_silent(true);
+  for (const std::size_t vendor : {1U, 2U})
+    bench.vendors[vendor]->set_plan(refuse(503));
+  const auto call = bench.dial();
+  bench.run_s(4);
+  CHECK(call->status() == 503);
+  CHECK(bench.vendors[1]->received("INVITE") == 1);
+  CHECK(bench.vendors[2]->received("INVITE") == 1);
+  CHECK(bench.vendors[3]->received("INVITE") == 0);
+  CHECK(bench.only_cdr().attempts.size() == 3);
+}
+
+TEST_CASE("Redirect server: vendors judge the number that it made of the dialled one (I-03)") {
+  SwitchConfig config = Directed::three();
+  VendorGateway& named = config.provision.vendor_gateways[1];
+  bool is_taken = true;
+  std::string said = "8888", callee = "8888";
+  SUBCASE("a list has the number") { named.numbers.allow_callee_prefixes = {"88"}; }
+  SUBCASE("a list has the one that was dialled") {
+    named.numbers.allow_callee_prefixes = {"44"};
+    is_taken = false;
+  }
+  SUBCASE("a list has it not") {
+    named.numbers.deny_callee_prefixes = {"88"};
+    is_taken = false;
+  }
+  SUBCASE("a table has the one that was dialled") {
+    named.number_transform = true;
+    config.provision.number_transforms = {{"", "442079460000", "", "5555"}};
+  }
+  SUBCASE("a table has the one that was dialled, and so it stays") {
+    named.number_transform = true;
+    config.provision.number_transforms = {{"", "442079460000", "", "5555"}};
+    said = "442079460000";
+    callee = "5555";
+  }
+  Directed flow(config);
+  flow.server.contacts[flow.dialled] = "<sip:" + said + "@v2>";
+  if (!is_taken) {
+    CHECK(flow.refused() == 503);
+    CHECK(flow.asked(1) == 0);
+    CHECK(flow.bench.only_cdr().end_reason == Reason::RedirectFailed);
+    return;
+  }
+  const auto call = flow.bench.connect();
+  CHECK(flow.bench.vendors[1]->last_call()->callee() == callee);
+  call->hang_up();
+  CHECK(flow.bench.only_cdr().callee == flow.dialled);
+}
+
 TEST_CASE("Redirect server: alone in deciding, and there is none that may be asked (I-03)") {
   SwitchConfig config = base_config(2);
   config.provision.customer_gateways[0].redirect_servers = RedirectServers::only;
@@ -516,6 +614,68 @@ TEST_CASE("Redirect server: each phone says what they are to calls to it (I-03)"
   if (call->was_answered()) call->hang_up();
   office.check_clean();
   office.check_money();
+}
+
+TEST_CASE(
+    "Redirect server: a call that is led away from a phone is not free like one to it (B-09)") {
+  SwitchConfig config = DirectedOffice::config(CalledRedirectServers::first);
+  config.parameters.no_billing_to_phones = true;
+  bool is_led = true, is_refused = false;
+  SUBCASE("led away") {}
+  SUBCASE("to the phone, since nobody decides") { is_led = false; }
+  SUBCASE("led away, and there is no money for it") {
+    config.provision.accounts[0].balance = money("0.001");
+    is_refused = true;
+  }
+  SUBCASE("to the phone, for which there is no money") {
+    config.provision.accounts[0].balance = money("0.001");
+    is_led = false;
+  }
+  const Amount before = config.provision.accounts[0].balance;
+  PhoneOffice office(config);
+  Redirector server(office, "10.0.2.1:5099");
+  SwitchConfig update = office.config;
+  update.provision.vendor_gateways[0].addresses = {gateway_address("10.0.2.1:5099")};
+  REQUIRE(office.tandem->reload(update).ok());
+  server.contacts["1001"] = "<sip:8888@v2>";
+  if (!is_led) server.port->on_datagram([](const RawDatagram&) {});
+  const auto call = office.dial({}, "1001");
+  office.run_s(4);
+  REQUIRE(call->was_answered() == !is_refused);
+  CHECK((office.phone(1001).last_call() != nullptr) == !is_led);
+  CHECK((office.vendors[1]->last_call() != nullptr) == (is_led && !is_refused));
+  if (!is_refused) {
+    CHECK(office.tandem->account("acme")->held.is_zero() == !is_led);
+    office.run_s(6);
+    call->hang_up();
+  }
+  office.check_clean();
+  const Cdr& cdr = office.world.cdrs().back();
+  if (is_refused) {
+    CHECK(cdr.end_reason == Reason::AccountBalanceNotEnough);
+    CHECK(call->status() == reason_facts(Reason::AccountBalanceNotEnough).sip_status);
+  }
+  CHECK(cdr.customer.charge.is_zero() == !(is_led && !is_refused));
+  CHECK(cdr.attempts.size() == (is_refused ? 1 : 2));
+  CHECK(office.balance("acme").units() + cdr.customer.charge.units() == before.units());
+}
+
+TEST_CASE(
+    "Redirect server: a phone that has no line forwards as busy, whatever servers say (T-02)") {
+  SwitchConfig config = DirectedOffice::config(CalledRedirectServers::first);
+  config.provision.vendor_gateways[0].sip.timers.invite_s = 2;
+  config.provision.phones[0].line_in = 0;
+  config.provision.phones[0].forward.busy = {{"1002", -1}};
+  config.provision.phones[0].forward.offline = {{"1003", -1}};
+  PhoneOffice office(config);
+  office.b->set_silent(true);
+  const auto call = office.dial({}, "1001");
+  office.run_s(5);
+  CHECK(call->was_answered());
+  CHECK(office.phone(1002).last_call() != nullptr);
+  CHECK(office.phone(1003).last_call() == nullptr);
+  call->hang_up();
+  office.check_clean();
 }
 
 TEST_CASE("Redirect server: a phone says what they are to the calls that it makes (I-03)") {
