@@ -45,6 +45,10 @@ Result<std::string> payer_of(const ExternalCall& call, const PastRates& rates) {
   const CustomerGateway* const gateway =
       find_by_id(rates.objects().provision.customer_gateways, call.customer_gateway);
   if (gateway == nullptr) return refused("no customer gateway \"" + call.customer_gateway + "\"");
+  if (gateway->bills_phones) {
+    if (const auto of_phone = rates.phone_account(call.caller); !of_phone.empty())
+      return std::string(of_phone);
+  }
   if (gateway->uses_bound_numbers) {
     if (const auto bound = rates.bound_account(call.caller); !bound.empty())
       return std::string(bound);

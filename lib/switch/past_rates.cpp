@@ -10,15 +10,24 @@ PastRates::PastRates(const SwitchConfig& config) {
   kept.accounts = config.provision.accounts;
   kept.calendars = config.provision.calendars;
   kept.rate_decks = config.provision.rate_decks;
+  bool has_phones_that_pay = false;
   for (const CustomerGateway& gateway : config.provision.customer_gateways) {
     CustomerGateway& one = kept.customer_gateways.emplace_back();
     one.id = gateway.id;
     one.account = gateway.account;
     one.uses_bound_numbers = gateway.uses_bound_numbers;
+    one.bills_phones = gateway.bills_phones;
+    has_phones_that_pay |= gateway.bills_phones;
   }
   for (const AccountConfig& account : kept.accounts) {
     for (const std::string& number : account.bound_numbers)
       bound_.emplace(number, account.id);
+  }
+  for (const PhoneConfig& phone : config.provision.phones) {
+    if (!has_phones_that_pay) break;
+    phones_.emplace(phone.number, phone.account);
+    for (const std::string& did : phone.dids)
+      phones_.emplace(did, phone.account);
   }
   for (const VendorGateway& gateway : config.provision.vendor_gateways) {
     VendorGateway& one = kept.vendor_gateways.emplace_back();
@@ -31,6 +40,11 @@ PastRates::PastRates(const SwitchConfig& config) {
 std::string_view PastRates::bound_account(std::string_view caller) const noexcept {
   const auto found = bound_.find(caller);
   return found == bound_.end() ? std::string_view() : found->second;
+}
+
+std::string_view PastRates::phone_account(std::string_view caller) const noexcept {
+  const auto found = phones_.find(caller);
+  return found == phones_.end() ? std::string_view() : found->second;
 }
 
 Result<const PastCalls*> PastRates::calls_of(const std::string& deck) const {

@@ -2,6 +2,7 @@
 // calls of other systems are charged by, made once for each configuration.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -29,6 +30,8 @@ class PastRates {
 
   /// Account that has the caller in its `bound_numbers` (B-04); "": none.
   [[nodiscard]] std::string_view bound_account(std::string_view caller) const noexcept;
+  /// Account of the phone that the caller is, where a gateway has `bill_phones`; "": none.
+  [[nodiscard]] std::string_view phone_account(std::string_view caller) const noexcept;
 
   /// PastCalls::rated() by a deck, which is made ready with its first call. Errors: those of
   /// PastCalls.
@@ -39,6 +42,7 @@ class PastRates {
 
   SwitchConfig objects_;
   std::unordered_map<std::string_view, std::string_view> bound_;  // accounts by number, of objects_
+  std::map<std::string, std::string, std::less<>> phones_;  // accounts by number and DID
   mutable std::mutex mutex_;  // guards the next two; what is in them stays where it is
   mutable std::shared_ptr<const PastTerms> terms_;  // null: no deck was asked for yet
   mutable std::map<std::string, PastCalls> calls_;  // by deck

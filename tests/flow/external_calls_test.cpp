@@ -153,6 +153,34 @@ TEST_CASE("External calls: the bound account pays where the gateway goes by call
   CHECK(bench.world.cdrs().size() == 5);
 }
 
+TEST_CASE(
+    "External calls: a phone pays for those that a believed gateway brings of it (A-03, B-26)") {
+  SwitchConfig config = base_config();
+  config.provision.accounts.push_back(account("desk", "5.00"));
+  AccountConfig card = account("card", "5.00");
+  card.bound_numbers = {"1000"};
+  config.provision.accounts.push_back(card);
+  CustomerGateway& gateway = config.provision.customer_gateways[0];
+  gateway.bills_phones = gateway.uses_bound_numbers = true;
+  PhoneConfig phone;
+  phone.id = phone.number = "1000";
+  phone.dids = {"4430001000"};
+  phone.password = "secret";
+  phone.account = "desk";
+  config.provision.phones.push_back(phone);
+  Bench bench(config);
+  ExternalCall call = call_of("a");
+  CHECK(bench.tandem->record_call(call)->cdr->customer.account == "desk");
+  call = call_of("b");
+  call.caller = "4430001000";
+  CHECK(bench.tandem->record_call(call)->cdr->customer.account == "desk");
+  call = call_of("c");
+  call.caller = "2000";
+  CHECK(bench.tandem->record_call(call)->cdr->customer.account == "acme");
+  CHECK(bench.balance("desk") == money("3.60"));
+  CHECK(bench.balance("card") == money("5.00"));
+}
+
 TEST_CASE("External calls: what cannot be is refused and moves nothing (B-26)") {
   Bench bench;
   const auto code = [&](const ExternalCall& call) {
