@@ -435,3 +435,69 @@ TEST_CASE("Audio M-09: events become tones in the voice, and tones become events
   call->hang_up();
   CHECK(bench.only_cdr().media_caller.digits == 1);
 }
+
+TEST_CASE("Audio M-08, M-09: G.729 and its keys have numbers of their own on either side") {
+  SwitchConfig config = base_config();
+  v(config, 1).sip.g729_mode = G729Mode::both;
+  v(config, 1).sip.dtmf_payload_type = 101;
+  Bench bench(config);
+  RawEndpoint* const phone = *bench.world.add_raw_endpoint("10.0.66.7:4000");
+  RawEndpoint* const trunk = *bench.world.add_raw_endpoint("10.0.66.8:4000");
+  const auto described = [](const std::string& ip, const std::string& stream) {
+    return "v=0\r\no=- 1 1 IN IP4 " + ip + "\r\ns=-\r\nc=IN IP4 " + ip + "\r\nt=0 0\r\n" + stream;
+  };
+  DialPlan dial;
+  dial.sdp = described("10.0.66.7",
+                       "m=audio 4000 RTP/AVP 18 96\r\na=rtpmap:96 telephone-event/8000\r\n");
+  AnswerPlan answer = answer_after(second_us);
+  answer.sdp = described("10.0.66.8",
+                         "m=audio 4000 RTP/AVP 97 101\r\na=rtpmap:97 G729A/8000\r\n"
+                         "a=rtpmap:101 telephone-event/8000\r\n");
+  bench.b->set_plan(answer);
+  auto call = bench.connect(dial);
+  auto far = bench.b->last_call();
+  CHECK(formats(far->remote_sdp()) == "18 101 97");
+  CHECK(has(far->remote_sdp(), "a=rtpmap:97 G729A/8000\r\n"));
+  CHECK(formats(call->remote_sdp()) == "18 96");
+  CHECK(has(call->remote_sdp(), "a=rtpmap:18 G729/8000\r\n"));
+
+  const auto relay_of = [](const std::string& description) {
+    const std::size_t at = description.find("m=audio ") + 8;
+    return *SocketAddress::parse("10.0.0.1:" +
+                                 description.substr(at, description.find(' ', at) - at));
+  };
+  const SocketAddress of_phone = relay_of(call->remote_sdp());
+  const SocketAddress of_trunk = relay_of(far->remote_sdp());
+  const auto packet = [](char type, char sequence, const std::string& payload) {
+    return std::string{'\x80', type, 0, sequence, 0, 0, sequence, 0, 0, 0, 0, 7} + payload;
+  };
+  const std::string voice(20, 'v'), key{5, '\x8A', 3, 32};
+  for (char turn = 0; turn < 2; ++turn) {  // the first ones latch
+    const auto sequence = static_cast<char>(1 + 2 * turn);
+    phone->send(of_phone, packet(18, sequence, voice));
+    trunk->send(of_trunk, packet(97, sequence, voice));
+    bench.run_ms(20);
+    phone->send(of_phone, packet(96, static_cast<char>(sequence + 1), key));
+    trunk->send(of_trunk, packet(101, static_cast<char>(sequence + 1), key));
+    bench.run_ms(20);
+  }
+  const auto types = [](const RawEndpoint& one) {
+    std::string all;
+    for (const RawDatagram& datagram : one.received()) {
+      if (datagram.bytes.size() < 16) continue;
+      const bool is_whole = datagram.bytes.substr(12) == std::string(20, 'v') ||
+                            datagram.bytes.substr(12) == std::string{5, '\x8A', 3, 32};
+      all += (is_whole ? "" : "?") + std::to_string(datagram.bytes[1] & 0x7F) + ' ';
+    }
+    return all;
+  };
+  CHECK(types(*trunk) == "97 101 97 101 ");
+  CHECK(types(*phone) == "18 96 18 96 ");
+  call->hang_up();
+  const Cdr& cdr = bench.only_cdr();
+  CHECK(cdr.media_caller.packets_unnegotiated == 0);
+  CHECK(cdr.media_callee.packets_unnegotiated == 0);
+  CHECK(cdr.media_caller.digits == 2);
+  CHECK(cdr.media_callee.digits == 2);
+  CHECK(cdr.codecs.negotiated == "G729");
+}
