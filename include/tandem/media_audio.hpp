@@ -23,7 +23,7 @@ struct MediaAudio {
   std::shared_ptr<const AudioCodec> codec;  ///< Null: of neither side anything is converted.
   /// Of the codec, 0..127; without codecs that one format which has another number on either side.
   std::uint8_t payload_type = 0;
-  int events_type = -1;                     ///< Of telephone events, 0..127; -1: it has none.
+  int events_type = -1;  ///< Of telephone events, 0..127; -1: it has none.
   /// What it gets is cut or joined to packets of this length, 10..120, a multiple of the codec's
   /// frame; 0: packets stay as long as they come (M-10).
   unsigned ptime_ms = 0;

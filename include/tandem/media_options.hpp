@@ -56,8 +56,8 @@ enum class AnnexMode : std::uint8_t {
 };
 TANDEM_EXPORT const char* annex_mode_name(AnnexMode mode) noexcept;
 
-/// What the descriptions that a side gets call G.729 (M-08). All are one codec: annex A is a simpler
-/// encoder of the same bits, but devices are known that take one name alone.
+/// What the descriptions that a side gets call G.729 (M-08). All are one codec: annex A is a
+/// simpler encoder of the same bits, but devices are known that take one name alone.
 enum class G729Mode : std::uint8_t {
   auto_mode,  ///< What the other side calls it.
   g729,
@@ -141,8 +141,8 @@ struct DescriptionOptions {
   MediaSources media_sources{};  ///< Where its relayed media may come from (S-01).
   /// Keys for it that come in another way than `dtmf_send` says are converted by the relay.
   bool dtmf_convert = false;
-  /// Number of telephone events in what it is offered, 96..127, where media is relayed (M-09); 0: that
-  /// of the other side, or 101 where that has none.
+  /// Number of telephone events in what it is offered, 96..127, where media is relayed (M-09); 0:
+  /// that of the other side, or 101 where that has none.
   std::uint8_t dtmf_payload_type = 0;
   bool dtmf_inband = false;  ///< Tones in what it sends are keys as well.
   /// M-11: fax over T.38 is passed on; else what describes it alone gets 488, and beside audio it

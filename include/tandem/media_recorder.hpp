@@ -36,13 +36,13 @@ struct RecorderConfig {
 
 /// What a recorder has counted since it began.
 struct RecorderStats {
-  std::uint64_t recordings = 0;       ///< Gauge: now.
-  std::uint64_t files_written = 0;    ///< Complete, with audio in them.
-  std::uint64_t refused = 0;          ///< record() failed.
-  std::uint64_t without_audio = 0;    ///< Nothing was decoded until the writer's last turn: no file.
-  std::uint64_t failed = 0;           ///< Files that could not be made or written.
-  std::uint64_t cut_short = 0;        ///< By size or by free space.
-  std::uint64_t bytes_written = 0;    ///< With headers.
+  std::uint64_t recordings = 0;     ///< Gauge: now.
+  std::uint64_t files_written = 0;  ///< Complete, with audio in them.
+  std::uint64_t refused = 0;        ///< record() failed.
+  std::uint64_t without_audio = 0;  ///< Nothing was decoded until the writer's last turn: no file.
+  std::uint64_t failed = 0;         ///< Files that could not be made or written.
+  std::uint64_t cut_short = 0;      ///< By size or by free space.
+  std::uint64_t bytes_written = 0;  ///< With headers.
   std::uint64_t packets_dropped = 0;  ///< No room in the buffer: the writer was too slow.
   std::uint64_t packets_skipped = 0;  ///< Of no codec that is known, or broken.
   std::uint64_t packets_late = 0;     ///< Came when their place was written already.
@@ -80,11 +80,11 @@ class TANDEM_EXPORT MediaRecording {
 /// time is dropped and counted.
 ///
 /// A file is RIFF WAVE, 8,000 Hz, 16 bit, two channels: the caller left, the callee right. What
-/// audio_codecs() has is decoded, by the types of RFC 3551 and those of set_payload(), and brought to
-/// 8,000 Hz; packets are put where their timestamps say, so that loss is silence of its length and
-/// packets that arrive out of order within half a second are in order. Of other codecs a side is
-/// silent, and a recording of nothing else leaves no file. The header is right at every second, so
-/// that a file whose writer was killed plays.
+/// audio_codecs() has is decoded, by the types of RFC 3551 and those of set_payload(), and brought
+/// to 8,000 Hz; packets are put where their timestamps say, so that loss is silence of its length
+/// and packets that arrive out of order within half a second are in order. Of other codecs a side
+/// is silent, and a recording of nothing else leaves no file. The header is right at every second,
+/// so that a file whose writer was killed plays.
 ///
 /// Threading: thread-safe.
 class TANDEM_EXPORT MediaRecorder {

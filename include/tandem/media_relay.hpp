@@ -201,8 +201,8 @@ struct MediaRelayStats {
   std::uint64_t packets_policed = 0;     ///< Above MediaKernelConfig::packets_per_s_max; dropped.
   std::uint64_t sessions_adopted = 0;    ///< That were found running when the relay began.
   std::uint64_t sessions_unclaimed = 0;  ///< Gauge: of them, those that nobody took back over.
-  std::uint64_t handshakes_agreed = 0;  ///< MediaHandshakeState::agreed.
-  std::uint64_t handshakes_failed = 0;  ///< The two kinds of failure.
+  std::uint64_t handshakes_agreed = 0;   ///< MediaHandshakeState::agreed.
+  std::uint64_t handshakes_failed = 0;   ///< The two kinds of failure.
 };
 
 /// Ports of one call: an RTP and an RTCP port towards each side. Destroying it ends the relaying at

@@ -1523,8 +1523,8 @@ TANDEM_API int tandem_media_session_set_payloads(tandem_media_session* session, 
                                                  const uint8_t* negotiated, size_t negotiated_count,
                                                  const uint8_t* keys, size_t keys_count);
 /* Clock by which keys of one of these types count how long they last, 1..1,000,000 Hz, where it is
-   not that of the side's audio. set_payloads() forgets it. Errors: INVALID_ARGUMENT, LIMIT (4 of one
-   side). Since 0.1. */
+   not that of the side's audio. set_payloads() forgets it. Errors: INVALID_ARGUMENT, LIMIT (4 of
+   one side). Since 0.1. */
 TANDEM_API int tandem_media_session_set_event_clock_rate(tandem_media_session* session,
                                                          int32_t side, int32_t payload_type,
                                                          uint32_t rate_hz);
@@ -1779,8 +1779,9 @@ TANDEM_API int tandem_media_recorder_record(tandem_media_recorder* recorder,
 /* Ends it; what waits is still written. Since 0.1. */
 TANDEM_API int tandem_media_recording_stop(tandem_media_recording* recording);
 /* What packets of `side` of that type are, 0..127, as its descriptions say, from the writer's next
-   turn on. `codec` NULL: they are not decoded; `clock_rate_hz` 0: any. Types that codecs have by RFC
-   3551 need not be set. Errors: INVALID_ARGUMENT, NOT_FOUND (a codec that is not known). Since 0.1. */
+   turn on. `codec` NULL: they are not decoded; `clock_rate_hz` 0: any. Types that codecs have by
+   RFC 3551 need not be set. Errors: INVALID_ARGUMENT, NOT_FOUND (a codec that is not known). Since
+   0.1. */
 TANDEM_API int tandem_media_recording_set_payload(tandem_media_recording* recording, int32_t side,
                                                   int32_t payload_type, const char* codec,
                                                   uint32_t clock_rate_hz);

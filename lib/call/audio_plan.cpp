@@ -167,7 +167,7 @@ void MediaPath::settle_audio(MediaSide from, const sip::SdpSession& said, std::s
       types.push_back(keys.back());
     }
     if (wire.codec == nullptr && !is_renumbered) continue;  // as they were described
-    if (wire.codec == nullptr) {                            // what it was shown, by the numbers that it was shown
+    if (wire.codec == nullptr) {  // what it was shown, by the numbers that it was shown
       const auto own = sip::parse_sdp(side == from ? last_sent_[index_of(from)] : shown);
       if (!own || index >= own->media_count) continue;
       for (const sip::SdpCodec& codec : sip::sdp_codecs(own->media[index])) {
@@ -176,8 +176,7 @@ void MediaPath::settle_audio(MediaSide from, const sip::SdpSession& said, std::s
       }
     }
     (void)stream.set_payloads(side, types, keys);
-    if (!keys.empty())
-      (void)stream.set_event_clock_rate_hz(side, keys[0], audio_rate_hz);
+    if (!keys.empty()) (void)stream.set_event_clock_rate_hz(side, keys[0], audio_rate_hz);
     if (wire.codec != nullptr) stream.set_clock_rate_hz(side, wire.codec->facts().clock_rate_hz);
   }
 }

@@ -207,10 +207,10 @@ class MediaPath {
     bool wants_mux = false;  // RTCP on the port of RTP, if the other side does so too (RFC 5761)
     bool prefers_signalled = false;
     bool is_audio = false;
-    bool is_plain = true;             // not encrypted end to end
-    std::uint8_t ptime_ms = 0;        // 0: not said, or more than is ever meant
-    std::uint32_t clock_rate_hz = 0;  // of its first codec; 0: not known
-    std::bitset<128> payloads, keys;  // types that it takes; those of telephone-event
+    bool is_plain = true;                      // not encrypted end to end
+    std::uint8_t ptime_ms = 0;                 // 0: not said, or more than is ever meant
+    std::uint32_t clock_rate_hz = 0;           // of its first codec; 0: not known
+    std::bitset<128> payloads, keys;           // types that it takes; those of telephone-event
     std::array<EventClock, 4> event_clocks{};  // of the first of these; others count as the audio
   };
   struct Description {

@@ -376,9 +376,8 @@ void AudioBridge::take_audio(Way& from, Way& to, MediaSide to_side, const RtpHea
     }
     std::memcpy(packet_.data() + header_bytes, payload.data(), payload.size());
     // Also of a codec that is not known here, which may have another number on the other side.
-    const std::uint8_t type = header.payload_type == from.audio.payload_type
-                                  ? to.audio.payload_type
-                                  : header.payload_type;
+    const std::uint8_t type = header.payload_type == from.audio.payload_type ? to.audio.payload_type
+                                                                             : header.payload_type;
     return send(to, to_side, type, is_marked, header.timestamp, sequence, payload.size(), now_us,
                 out);
   }

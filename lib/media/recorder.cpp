@@ -69,9 +69,9 @@ Recording::Recording(std::string name_of_file, std::int64_t begins_us)
 void Recording::set_payload(MediaSide side, std::uint8_t payload_type,
                             std::shared_ptr<const AudioCodec> codec) {
   const std::lock_guard lock(payloads_mutex_);
-  const auto known = std::find_if(
-      payloads_.begin(), payloads_.end(),
-      [&](const Payload& one) { return one.side == side && one.type == payload_type; });
+  const auto known = std::find_if(payloads_.begin(), payloads_.end(), [&](const Payload& one) {
+    return one.side == side && one.type == payload_type;
+  });
   if (known != payloads_.end()) {
     known->codec = std::move(codec);
   } else {
@@ -209,8 +209,7 @@ void RecorderCore::write(Recording& recording, std::int64_t now_us) {
     RecordedVoice& voice = recording.voices[static_cast<std::size_t>(packet_.side)];
     const std::span<const std::int16_t> samples =
         voice.decode(*header, rtp_payload(packet_.bytes, *header));
-    switch (
-        recording.track.put(packet_.side, packet_.at_us, *header, samples, voice.units())) {
+    switch (recording.track.put(packet_.side, packet_.at_us, *header, samples, voice.units())) {
       case StereoTrack::Fate::skipped:
         packets_skipped_.fetch_add(1, relaxed);
         continue;

@@ -55,8 +55,8 @@ StereoTrack::Fate StereoTrack::put(MediaSide side, std::int64_t at_us, const Rtp
     stream.ssrc = header.ssrc;
     stream.sequence = header.sequence;
     // What is no whole sample is kept for the next packet.
-    stream.timestamp = goes_on ? stream.timestamp + static_cast<std::uint32_t>(step) * units
-                               : header.timestamp;
+    stream.timestamp =
+        goes_on ? stream.timestamp + static_cast<std::uint32_t>(step) * units : header.timestamp;
     stream.frame = frame;
   }
   const std::int64_t first = std::max(frame, flushed_);

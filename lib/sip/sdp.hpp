@@ -138,11 +138,11 @@ struct SdpStreamEdit {
   /// Formats of other numbers than those that are kept, behind these, or before them.
   std::vector<SdpAddedFormat> added{};
   bool is_added_first = false;
-  bool keeps_no_format = false;     ///< Empty `formats` mean none.
+  bool keeps_no_format = false;       ///< Empty `formats` mean none.
   std::vector<SdpFmtpEdit> fmtp{};    ///< Of kept formats; others keep theirs.
   std::vector<SdpFmtpEdit> rtpmap{};  ///< The same of a=rtpmap lines: "G729/8000".
-  int ptime_ms = 0;                 ///< 0: a=ptime stays as it is.
-  std::string_view protocol{};      ///< "": as it is.
+  int ptime_ms = 0;                   ///< 0: a=ptime stays as it is.
+  std::string_view protocol{};        ///< "": as it is.
   /// Whether a=crypto lines of the sender go, and `crypto` are there instead, without line ends.
   bool replaces_crypto = false;
   std::vector<std::string> crypto{};
@@ -152,8 +152,7 @@ struct SdpStreamEdit {
   std::vector<std::string> handshake{};
 
   [[nodiscard]] bool changes_codecs() const noexcept {
-    return !formats.empty() || !added.empty() || !fmtp.empty() || !rtpmap.empty() ||
-           ptime_ms != 0;
+    return !formats.empty() || !added.empty() || !fmtp.empty() || !rtpmap.empty() || ptime_ms != 0;
   }
 };
 

@@ -38,7 +38,8 @@ struct SdpPolicy {
   }
   [[nodiscard]] bool decides() const noexcept {
     return !codecs.empty() || ptime_adaptive || !takes_events || !gets_events || transcodes ||
-           converts_keys || !takes_fax || is_mapped() || annexb != AnnexMode::auto_mode || annexa != AnnexMode::auto_mode;
+           converts_keys || !takes_fax || is_mapped() || annexb != AnnexMode::auto_mode ||
+           annexa != AnnexMode::auto_mode;
   }
 };
 

@@ -282,9 +282,8 @@ void name_g729(const std::vector<SdpCodec>& described, const std::vector<SdpCode
            : offered.empty()         ? codec.name
                                      : offered;
   };
-  const auto offered =
-      std::find_if(sides.receiver_took.begin(), sides.receiver_took.end(),
-                   [](const SdpTaken& taken) { return is_g729(taken.name); });
+  const auto offered = std::find_if(sides.receiver_took.begin(), sides.receiver_took.end(),
+                                    [](const SdpTaken& taken) { return is_g729(taken.name); });
   bool is_there = false;
   for (const SdpCodec& codec : kept) {
     if (!is_one(codec)) continue;
@@ -306,10 +305,10 @@ void name_g729(const std::vector<SdpCodec>& described, const std::vector<SdpCode
   // It took the name that was offered besides.
   if (free_number(described, stream, offered->payload_type) != offered->payload_type) return;
   stream.is_added_first = first == kept.begin();
-  stream.added.insert(stream.added.begin(),
-                      {offered->payload_type,
-                       rtpmap(name_of(*first, offered->name), audio_rate_hz, 1),
-                       told_fmtp(*first, stream)});
+  stream.added.insert(
+      stream.added.begin(),
+      {offered->payload_type, rtpmap(name_of(*first, offered->name), audio_rate_hz, 1),
+       told_fmtp(*first, stream)});
   drop_format(kept, first->format, stream);
 }
 

@@ -1,6 +1,6 @@
 // What descriptions say where the relay converts: codecs that one side has and the other has not
-// (M-07), telephone events for keys that go on in another form (M-09), formats that have other names
-// or numbers on the other side (M-08, M-09).
+// (M-07), telephone events for keys that go on in another form (M-09), formats that have other
+// names or numbers on the other side (M-08, M-09).
 #pragma once
 
 #include <cstdint>
@@ -54,8 +54,8 @@ bool answer_in_kind(const std::vector<SdpCodec>& answered, const ConversionSides
 void settle_events(const std::vector<SdpCodec>& kept, bool is_offer, const ConversionSides& sides,
                    SdpStreamEdit& stream);
 
-/// Gives telephone events the receiver's number in an offer, unless something else has it, and in an
-/// answer that which they were offered with.
+/// Gives telephone events the receiver's number in an offer, unless something else has it, and in
+/// an answer that which they were offered with.
 void renumber_events(const std::vector<SdpCodec>& described, const std::vector<SdpCodec>& kept,
                      bool is_offer, const ConversionSides& sides, SdpStreamEdit& stream);
 

@@ -30,8 +30,7 @@ void read_g729(Reader& r, const Json& v, G729Mode& mode) {
 void read_dynamic_type(Reader& r, const Json& v, std::uint8_t& type) {
   std::uint8_t number = 0;
   r.number(v, 0, 127, number);
-  if (number != 0 && number < 96)
-    return r.fail(std::to_string(number) + " is not 0 or in 96..127");
+  if (number != 0 && number < 96) return r.fail(std::to_string(number) + " is not 0 or in 96..127");
   type = number;
 }
 

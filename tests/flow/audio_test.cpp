@@ -447,8 +447,8 @@ TEST_CASE("Audio M-08, M-09: G.729 and its keys have numbers of their own on eit
     return "v=0\r\no=- 1 1 IN IP4 " + ip + "\r\ns=-\r\nc=IN IP4 " + ip + "\r\nt=0 0\r\n" + stream;
   };
   DialPlan dial;
-  dial.sdp = described("10.0.66.7",
-                       "m=audio 4000 RTP/AVP 18 96\r\na=rtpmap:96 telephone-event/8000\r\n");
+  dial.sdp =
+      described("10.0.66.7", "m=audio 4000 RTP/AVP 18 96\r\na=rtpmap:96 telephone-event/8000\r\n");
   AnswerPlan answer = answer_after(second_us);
   answer.sdp = described("10.0.66.8",
                          "m=audio 4000 RTP/AVP 97 101\r\na=rtpmap:97 G729A/8000\r\n"

@@ -387,8 +387,9 @@ TEST_CASE("Media: a call of Opus is recorded by the numbers of its descriptions 
     std::vector<std::uint8_t> payload(1500);
     payload.resize(encoder->encode(samples, payload));
     const int units = sequence * 960;
-    std::string packet{'\x80', 96, 0, sequence, 0, 0, static_cast<char>(units >> 8),
-                       static_cast<char>(units), 0, 0, 0, 7};
+    std::string packet{
+        '\x80', 96, 0, sequence, 0, 0, static_cast<char>(units >> 8), static_cast<char>(units),
+        0,      0,  0, 7};
     packet.append(payload.begin(), payload.end());
     phone->send(relay, packet);
     bench.run_ms(20);
@@ -400,9 +401,10 @@ TEST_CASE("Media: a call of Opus is recorded by the numbers of its descriptions 
   const std::string wav = content(folder.path / "calls" / file);
   int peak = 0;
   for (std::size_t i = 44; i + 1 < wav.size(); i += 4)
-    peak = std::max(peak, std::abs(int{static_cast<std::int16_t>(
-                              static_cast<unsigned char>(wav[i]) |
-                              static_cast<unsigned char>(wav[i + 1]) << 8)}));
+    peak = std::max(
+        peak,
+        std::abs(int{static_cast<std::int16_t>(static_cast<unsigned char>(wav[i]) |
+                                               static_cast<unsigned char>(wav[i + 1]) << 8)}));
   CHECK(peak > 3000);
   CHECK(bench.tandem->counters().recorder.packets_skipped == 0);
 }

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "media/flow.hpp"
-#include "media/rtp.hpp"
 #include "media/recorded_voice.hpp"
+#include "media/rtp.hpp"
 #include "media/stereo.hpp"
 #include "media/tap_ring.hpp"
 #include "media/telephone_event.hpp"

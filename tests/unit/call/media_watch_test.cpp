@@ -108,8 +108,7 @@ TEST_CASE("Media of a call: G.729 and its keys have the numbers of their side (M
   call::MediaSettingsPair settings;
   settings[1].description.g729_mode = G729Mode::both;
   settings[1].description.events_type = 101;
-  const std::string ours =
-      "m=audio 4000 RTP/AVP 18 96\r\na=rtpmap:96 telephone-event/8000\r\n";
+  const std::string ours = "m=audio 4000 RTP/AVP 18 96\r\na=rtpmap:96 telephone-event/8000\r\n";
   const std::string theirs =
       "m=audio 6000 RTP/AVP 97 101\r\na=rtpmap:97 G729A/8000\r\n"
       "a=rtpmap:101 telephone-event/8000\r\n";

@@ -102,8 +102,7 @@ struct Speaker {
                           static_cast<double>(facts.sample_rate_hz)));
     std::vector<std::uint8_t> payload(1500);
     payload.resize(encoder->encode(samples, payload));
-    std::string packet =
-        rtp_packet(sequence, sequence * (facts.clock_rate_hz / 50), ssrc, 0);
+    std::string packet = rtp_packet(sequence, sequence * (facts.clock_rate_hz / 50), ssrc, 0);
     packet[1] = static_cast<char>(payload_type);
     packet.append(payload.begin(), payload.end());
     ++sequence;

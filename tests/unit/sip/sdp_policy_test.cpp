@@ -325,9 +325,9 @@ TEST_CASE("M-08: G.729 has the name that its side knows, and in an answer that o
 TEST_CASE("M-08: both names of G.729 are offered by numbers of their own, and one comes back") {
   SdpPolicy caller, callee;
   callee.g729_mode = G729Mode::both;
-  const std::string offer =
-      session("m=audio 4000 RTP/AVP 18 96\r\na=rtpmap:96 telephone-event/8000\r\n"
-              "a=fmtp:18 annexb=no\r\n");
+  const std::string offer = session(
+      "m=audio 4000 RTP/AVP 18 96\r\na=rtpmap:96 telephone-event/8000\r\n"
+      "a=fmtp:18 annexb=no\r\n");
   const std::string offered = relayed(offer, SdpRole::offer, {caller, callee}).value();
   CHECK(has(offered, "RTP/AVP 18 96 97\r\n"));
   CHECK(has(offered, "a=rtpmap:97 G729A/8000\r\na=fmtp:97 annexb=no\r\n"));
@@ -345,12 +345,13 @@ TEST_CASE("M-08: both names of G.729 are offered by numbers of their own, and on
   CHECK(has(shown, "RTP/AVP 18 96\r\n"));
   CHECK_FALSE(has(shown, ":97 "));
   // Who offers both itself keeps them.
-  const std::string two = session(
-      "m=audio 4000 RTP/AVP 18 97\r\na=rtpmap:18 G729/8000\r\na=rtpmap:97 G729A/8000\r\n");
+  const std::string two =
+      session("m=audio 4000 RTP/AVP 18 97\r\na=rtpmap:18 G729/8000\r\na=rtpmap:97 G729A/8000\r\n");
   CHECK(has(relayed(two, SdpRole::offer, {{}, callee}).value(), "RTP/AVP 18 97\r\n"));
 }
 
-TEST_CASE("M-09: telephone events have the number that is set, and in an answer that of the offer") {
+TEST_CASE(
+    "M-09: telephone events have the number that is set, and in an answer that of the offer") {
   SdpPolicy caller, callee;
   callee.events_type = 101;
   const std::string events = "a=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-16\r\n";
@@ -368,8 +369,8 @@ TEST_CASE("M-09: telephone events have the number that is set, and in an answer 
   CHECK(has(shown, "a=rtpmap:96 telephone-event/8000\r\n"));
   CHECK_FALSE(has(shown, ":101 "));
   // A number that something else has is not taken.
-  const std::string taken = session(
-      "m=audio 4000 RTP/AVP 101 96\r\na=rtpmap:101 iLBC/8000\r\n" + events);
+  const std::string taken =
+      session("m=audio 4000 RTP/AVP 101 96\r\na=rtpmap:101 iLBC/8000\r\n" + events);
   CHECK(has(relayed(taken, SdpRole::offer, {{}, callee}).value(), "RTP/AVP 101 96\r\n"));
   // Events that are put into an offer have it too, and direct media keeps its own.
   SdpPolicy converts = callee;
