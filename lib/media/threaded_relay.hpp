@@ -72,7 +72,7 @@ class ThreadedRelay : public RelayCore {
 
   void on_ready_low() noexcept override;
   void on_bridge_busy(unsigned shard) noexcept override;
-  void on_handshake_busy(unsigned shard) noexcept override;
+  void on_handshake_busy(unsigned shard) noexcept override { on_bridge_busy(shard); }
   [[nodiscard]] bool has_threads() const noexcept final { return true; }
 
  private:
