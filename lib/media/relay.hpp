@@ -78,8 +78,7 @@ class RelayCore : public std::enable_shared_from_this<RelayCore>, public Datagra
   /// Errors: limit (about handshakes_max of them at once).
   [[nodiscard]] Result<void> may_handshake(unsigned shard) const;
   /// Has the handshake of the RTP port `slot` ticked as long as it is busy.
-  void tick_handshake(std::uint32_t slot, unsigned shard,
-                      std::shared_ptr<SideHandshake> handshake);
+  void tick_handshake(std::uint32_t slot, unsigned shard, std::shared_ptr<SideHandshake> handshake);
   static constexpr std::size_t handshakes_max = 1024;  ///< Under way at once, of one shard.
   /// Made when it is first asked for, or read when the relay was made. Errors: internal.
   Result<std::shared_ptr<const io::DtlsIdentity>> dtls_identity();

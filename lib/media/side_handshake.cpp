@@ -33,8 +33,7 @@ SideHandshake::SideHandshake(MediaHandshake asked, std::shared_ptr<const io::Dtl
       cookies_(std::move(cookies)),
       until_us_(now_us + patience_us),
       state_(begins_with(asked_)) {
-  if (former == nullptr || former->has_failed() ||
-      !has_same_association(former->asked_, asked_))
+  if (former == nullptr || former->has_failed() || !has_same_association(former->asked_, asked_))
     return;
   if (former->state() == MediaHandshakeState::agreed && has_dtls())
     become(MediaHandshakeState::agreed);

@@ -56,7 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     SideHandshake handshake(asked, identity, cookies, nullptr, 0);
     HandshakeBudget budget;
     Counter output;
-    (void)handshake.take(from, bytes, 1, budget, output);
+    (void)handshake.take(from, bytes, from, 1, budget, output);
     require(handshake.state() != MediaHandshakeState::agreed);
     // Nobody is sent more than he sent: not of what needs no proof.
     require(output.sent_bytes <= size || parse_stun(bytes).has_value());

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "io/dtls.hpp"
@@ -135,6 +136,29 @@ struct Browser {
 
 constexpr auto agreed = MediaHandshakeState::agreed;
 
+/// Somebody else with a certificate of its own, who begins as a client and goes on as far as it can
+/// in `rounds`. Whether it was answered.
+bool stranger_begins(Browser& b, const char* where, int rounds = 5) {
+  static const auto own = io::DtlsIdentity::make().value();
+  const SocketAddress from = at(where);
+  const auto dtls =
+      io::DtlsAssociation::create(own, DtlsRole::client, {*b.relay.dtls_fingerprint()}).value();
+  io::DtlsAssociation::Datagrams out;
+  dtls->begin(out);
+  bool is_answered = false;
+  for (int round = 0; round < rounds && !out.empty(); ++round) {
+    b.loop.heard.clear();
+    for (const std::string& bytes : std::exchange(out, {}))
+      b.loop.send(from, b.session.local_rtp(caller), bytes);
+    for (const FakeLoop::Heard& heard : std::exchange(b.loop.heard, {})) {
+      if (heard.to != from) continue;
+      is_answered = true;
+      dtls->take(heard.bytes, out);
+    }
+  }
+  return is_answered;
+}
+
 }  // namespace
 
 TEST_CASE("Handshake: a browser checks, shakes hands as the client, and media passes both ways") {
@@ -196,6 +220,59 @@ TEST_CASE("Handshake: without ICE a client must show the cookie of its address f
   b.pump();
   CHECK(b.state() == agreed);
   CHECK(b.passes(1));
+}
+
+TEST_CASE("Handshake: without ICE a stranger's handshake does not decide for the side") {
+  for (const char* stranger : {"192.0.2.66:5000", "192.0.2.1:5000"}) {
+    CAPTURE(stranger);
+    Browser b;
+    b.agree(DtlsRole::server, false);
+    CHECK(stranger_begins(b, stranger));
+    CHECK(b.state() == MediaHandshakeState::fingerprint_mismatch);
+    CHECK(b.session.stats(caller).cause == MediaCause::fingerprint_mismatch);
+    b.hello();
+    CHECK(b.state() == agreed);
+    CHECK(b.passes(1));
+    CHECK_FALSE(stranger_begins(b, stranger));
+    CHECK(b.state() == agreed);
+    CHECK(b.passes(2));
+  }
+}
+
+TEST_CASE("Handshake: without ICE a stranger that began and is silent keeps nobody out for long") {
+  Browser described;
+  described.agree(DtlsRole::server, false);
+  CHECK(stranger_begins(described, "192.0.2.66:5000", 2));
+  CHECK_FALSE(stranger_begins(described, "192.0.2.67:5000", 1));
+  described.hello();
+  CHECK(described.state() == agreed);
+
+  // Who is behind a NAT is a stranger too.
+  Browser moved;
+  moved.agree(DtlsRole::server, false);
+  moved.phone = at("198.51.100.77:1024");
+  CHECK(stranger_begins(moved, "192.0.2.66:5000", 2));
+  moved.hello();
+  CHECK(moved.state() == MediaHandshakeState::shaking);
+  moved.pass_ms(2100);
+  CHECK(moved.state() == MediaHandshakeState::shaking);
+  io::DtlsAssociation::Datagrams again;
+  moved.dtls->repeat(again);
+  for (const std::string& bytes : again)
+    moved.from_phone(bytes);
+  moved.pump();
+  CHECK(moved.state() == agreed);
+  CHECK(moved.passes(1));
+}
+
+TEST_CASE("Handshake: strangers may try a few times, and the described one still") {
+  Browser b;
+  b.agree(DtlsRole::server, false);
+  for (int i = 0; i < 8; ++i)
+    CHECK(stranger_begins(b, "192.0.2.66:5000"));
+  CHECK_FALSE(stranger_begins(b, "192.0.2.66:5000"));
+  b.hello();
+  CHECK(b.state() == agreed);
 }
 
 TEST_CASE("Handshake: another certificate than the described one gets no media, and is named") {
@@ -307,6 +384,100 @@ TEST_CASE("Handshake: ICE anew keeps the keys, another certificate does not") {
   CHECK(b.state() == MediaHandshakeState::none);
 }
 
+TEST_CASE("Handshake: ICE anew in the midst of a handshake lets it end, whoever is first") {
+  for (const bool check_first : {true, false}) {
+    CAPTURE(check_first);
+    Browser b;
+    b.agree(DtlsRole::server, true);
+    b.check();
+    io::DtlsAssociation::Datagrams out;
+    b.dtls->begin(out);
+    for (const std::string& bytes : out)
+      b.from_phone(bytes);  // its answer waits
+    MediaHandshake again;
+    again.role = DtlsRole::server;
+    again.fingerprints = {identity()->fingerprint()};
+    again.ice_ufrag = "anew";
+    again.ice_password = "9876543210987654321098";
+    REQUIRE(b.session.set_handshake(caller, again));
+    CHECK(b.state() == MediaHandshakeState::unchecked);
+    if (check_first) b.check("anew:them", again.ice_password);
+    b.pump();
+    CHECK(b.state() == agreed);
+    if (!check_first) b.check("anew:them", again.ice_password);
+    b.pump();
+    CHECK(b.state() == agreed);
+    CHECK(b.passes(1));
+    b.pass_ms(31'000);
+    CHECK(b.state() == agreed);
+  }
+}
+
+TEST_CASE("Handshake: one that failed may be asked for again") {
+  Browser b;
+  b.agree(DtlsRole::client, false);
+  b.drops = 1000;
+  b.pass_ms(31'000);
+  REQUIRE(b.state() == MediaHandshakeState::dtls_failed);
+  b.drops = 0;
+  b.agree(DtlsRole::client, false);
+  CHECK(b.state() == MediaHandshakeState::shaking);
+  b.pass_ms(200);
+  CHECK(b.state() == agreed);
+  CHECK(b.passes(1));
+}
+
+TEST_CASE("Handshake: what is refused for want of room leaves the side encrypted as it was") {
+  Browser b;
+  b.agree(DtlsRole::server, true);
+  b.check();
+  b.hello();
+  b.pass_ms(100);
+  REQUIRE(b.passes(1));
+  MediaHandshake again;
+  again.role = DtlsRole::server;
+  again.fingerprints = {identity()->fingerprint()};
+  again.ice_ufrag = "anew";
+  again.ice_password = "9876543210987654321098";
+  Result<void> set;
+  for (std::size_t i = 0; i <= RelayCore::handshakes_max && set; ++i) {
+    again.remote_ice_ufrag = "them" + std::to_string(i);
+    set = b.session.set_handshake(caller, again);
+  }
+  REQUIRE_FALSE(set);
+  CHECK(set.error().code == ErrorCode::limit);
+  CHECK(b.state() == agreed);
+  CHECK(b.passes(2));
+  b.pass_ms(100);
+  CHECK(b.session.set_handshake(caller, again));
+  CHECK(b.passes(3));
+}
+
+TEST_CASE("Handshake: who would have the relay nominate is told that it will not") {
+  Browser b;
+  b.agree(DtlsRole::server, true);
+  StunCheck check;
+  check.transaction = "abcdefghijkl";
+  check.username = "ours:them";
+  check.password = password;
+  check.is_controlling = false;
+  b.from_phone(stun_request(check));
+  b.pump();
+  REQUIRE(b.answers.size() == 1);
+  CHECK(parse_stun(b.answers[0])->error_code == 487);
+  CHECK(b.state() == MediaHandshakeState::unchecked);
+}
+
+TEST_CASE("Handshake: without it RTCP goes again where the description says") {
+  Browser b;
+  b.agree(DtlsRole::server, false);
+  REQUIRE(b.session.set_handshake(caller, {}));
+  b.loop.heard.clear();
+  b.loop.send(at("198.51.100.2:6001"), b.session.local_rtcp(callee), receiver_report(7, 12));
+  REQUIRE(b.loop.heard.size() == 1);
+  CHECK(b.loop.heard[0].to == at("192.0.2.1:4001"));
+}
+
 TEST_CASE("Handshake: RTCP comes on the port of RTP, and leaves on its own towards a plain side") {
   Browser b;
   b.agree(DtlsRole::server, true);
@@ -338,6 +509,10 @@ TEST_CASE("Handshake: what cannot be is refused with its place") {
   auto set = b.session.set_handshake(caller, asked);
   REQUIRE_FALSE(set);
   CHECK(set.error().message == "0 fingerprints did not fit the role of the handshake");
+  asked.fingerprints = {{"md5", ""}};
+  set = b.session.set_handshake(caller, asked);
+  REQUIRE_FALSE(set);
+  CHECK(set.error().message == "fingerprint \"md5\" with 0 bytes was no hash of a certificate");
   asked.fingerprints = {identity()->fingerprint()};
   asked.ice_ufrag = "abc";
   set = b.session.set_handshake(caller, asked);
