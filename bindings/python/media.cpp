@@ -111,7 +111,8 @@ IpAddress address_or_none(const std::string& text) {
 
 /// Of MediaConfig::event_kinds.
 std::uint32_t event_bit(const std::string& name) {
-  for (unsigned kind = 0; kind <= static_cast<unsigned>(MediaEvent::Kind::digit); ++kind) {
+  for (unsigned kind = 0; kind <= static_cast<unsigned>(MediaEvent::Kind::handshake_ended);
+       ++kind) {
     if (name == media_event_name(static_cast<MediaEvent::Kind>(kind))) return 1U << kind;
   }
   throw Failure{{ErrorCode::invalid_argument, "media event \"" + name + "\" is not known"}};
@@ -197,6 +198,8 @@ void bind_media(py::module_& m) {
       .def_readonly("is_end_lost", &MediaEvent::is_end_lost)
       .def_readonly("silence_ms", &MediaEvent::silence_ms)
       .def_readonly("loss_permille", &MediaEvent::loss_permille)
+      .def_property_readonly(
+          "handshake", [](const MediaEvent& e) { return media_handshake_state_name(e.handshake); })
       .def("__repr__", [](const MediaEvent& e) {
         return std::string("<MediaEvent ") + media_event_name(e.kind) + '>';
       });

@@ -108,7 +108,8 @@ struct MediaEvent {
     silence_ended,
     loss_began,  ///< MediaWatch::loss_permille.
     loss_ended,
-    digit,  ///< A key was let go (RFC 4733).
+    digit,            ///< A key was let go (RFC 4733).
+    handshake_ended,  ///< DTLS-SRTP was agreed on, or failed; `handshake` says which.
   };
   Kind kind = Kind::first_packet;
   MediaSide side = MediaSide::caller;
@@ -122,6 +123,7 @@ struct MediaEvent {
   bool is_end_lost = false;         ///< digit: no packet said that it was let go.
   std::uint32_t silence_ms = 0;     ///< The two of silence: how long so far, or in all.
   std::uint32_t loss_permille = 0;  ///< The two of loss: of the last window.
+  MediaHandshakeState handshake = MediaHandshakeState::none;  ///< handshake_ended.
 };
 TANDEM_EXPORT const char* media_event_name(MediaEvent::Kind kind) noexcept;
 

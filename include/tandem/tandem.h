@@ -1441,7 +1441,8 @@ enum {
   TANDEM_MEDIA_EVENT_SILENCE_ENDED = 4,
   TANDEM_MEDIA_EVENT_LOSS_BEGAN = 5,
   TANDEM_MEDIA_EVENT_LOSS_ENDED = 6,
-  TANDEM_MEDIA_EVENT_DIGIT = 7 /* a key was let go (RFC 4733) */
+  TANDEM_MEDIA_EVENT_DIGIT = 7,          /* a key was let go (RFC 4733) */
+  TANDEM_MEDIA_EVENT_HANDSHAKE_ENDED = 8 /* DTLS-SRTP was agreed on, or failed */
 };
 enum {
   TANDEM_MEDIA_REFUSAL_NONE = 0,
@@ -1466,6 +1467,7 @@ typedef struct tandem_media_event {
   int32_t is_end_lost;    /* no packet said that the key was let go */
   uint32_t silence_ms;    /* so far, or in all */
   uint32_t loss_permille; /* of the last window */
+  int32_t handshake;      /* handshake_ended: TANDEM_HANDSHAKE_* */
 } tandem_media_event;
 
 /* *event ends with the call. The thread of tandem_media_relay_take_events(). */

@@ -189,6 +189,7 @@ tandem_media_event event_to_c(const MediaEvent& event) {
   out.is_end_lost = event.is_end_lost ? 1 : 0;
   out.silence_ms = event.silence_ms;
   out.loss_permille = event.loss_permille;
+  out.handshake = static_cast<int32_t>(event.handshake);
   return out;
 }
 

@@ -20,7 +20,8 @@ struct ShardEvent {
   MediaRefusal refusal = MediaRefusal::none;
   char digit = '\0';
   bool is_end_lost = false;
-  std::uint32_t amount = 0;  ///< duration_ms, silence_ms, loss_permille, refusals: by kind.
+  std::uint32_t amount =
+      0;  ///< duration_ms, silence_ms, loss_permille, refusals, state of a handshake: by kind.
   std::int64_t at_us = 0;
   std::uint64_t tag = 0;
   PackedAddress source;

@@ -367,18 +367,25 @@ SideHandshake* FlowTable::handshake(std::uint32_t slot) const noexcept {
   return own;
 }
 
-namespace {
-
-void note_outcome(MediaHandshakeState before, MediaHandshakeState after,
-                  ShardCounters& totals) noexcept {
+void FlowTable::note_outcome(std::uint32_t slot, MediaHandshakeState before,
+                             MediaHandshakeState after, std::int64_t now_us,
+                             ShardCounters& totals) noexcept {
   if (before == after) return;
-  if (after == MediaHandshakeState::agreed) add<std::uint64_t>(totals.handshakes_agreed, 1);
-  if (after == MediaHandshakeState::dtls_failed ||
-      after == MediaHandshakeState::fingerprint_mismatch)
-    add<std::uint64_t>(totals.handshakes_failed, 1);
+  const bool is_agreed = after == MediaHandshakeState::agreed;
+  if (!is_agreed && after != MediaHandshakeState::dtls_failed &&
+      after != MediaHandshakeState::fingerprint_mismatch)
+    return;
+  add<std::uint64_t>(is_agreed ? totals.handshakes_agreed : totals.handshakes_failed, 1);
+  if (totals.events == nullptr) return;
+  const Watch& watched = watch(slot);
+  ShardEvent event;
+  event.kind = MediaEvent::Kind::handshake_ended;
+  event.side = watched.side.load(relaxed);
+  event.tag = watched.tag.load(relaxed);
+  event.at_us = now_us;
+  event.amount = static_cast<std::uint32_t>(after);
+  totals.events->push(event);
 }
-
-}  // namespace
 
 void FlowTable::take_handshake(std::uint32_t slot, const PackedAddress& from,
                                std::string_view bytes, std::int64_t now_us,
@@ -395,7 +402,7 @@ void FlowTable::take_handshake(std::uint32_t slot, const PackedAddress& from,
   Answers answers(slot, totals);
   if (!own->take(from, bytes, records_[slot].signalled.load(), now_us, totals.handshakes, answers))
     refuse(records_[slot], totals.refused);
-  note_outcome(before, own->state(), totals);
+  note_outcome(slot, before, own->state(), now_us, totals);
 }
 
 void FlowTable::tick(std::uint32_t slot, SideHandshake& handshake, std::int64_t now_us,
@@ -404,7 +411,7 @@ void FlowTable::tick(std::uint32_t slot, SideHandshake& handshake, std::int64_t 
   const MediaHandshakeState before = handshake.state();
   Answers answers(slot, totals);
   handshake.tick(records_[slot].signalled.load(), now_us, totals.handshakes, answers);
-  note_outcome(before, handshake.state(), totals);
+  note_outcome(slot, before, handshake.state(), now_us, totals);
 }
 
 void FlowTable::tick(std::uint32_t slot, AudioBridge& bridge, std::int64_t now_us,

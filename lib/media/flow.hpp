@@ -237,6 +237,9 @@ class FlowTable {
   /// A datagram at an RTP port that is not RTP, where a handshake is there for it.
   void take_handshake(std::uint32_t slot, const PackedAddress& from, std::string_view bytes,
                       std::int64_t now_us, ShardCounters& totals) noexcept;
+  /// What has become of a handshake of the RTP port `slot` that was in the state `before`.
+  void note_outcome(std::uint32_t slot, MediaHandshakeState before, MediaHandshakeState after,
+                    std::int64_t now_us, ShardCounters& totals) noexcept;
   /// That of the side of an RTP or RTCP port; null: none.
   [[nodiscard]] SideHandshake* handshake(std::uint32_t slot) const noexcept;
   bool judge_rtp(std::uint32_t slot, const PackedAddress& from, std::string_view bytes,

@@ -71,7 +71,7 @@ Result<void> check(const MediaConfig& config) {
       check_range<unsigned>("backend", static_cast<unsigned>(config.backend), 0,
                             static_cast<unsigned>(MediaBackend::kernel)),
       check_range<unsigned>("event_kinds", config.event_kinds, 0,
-                            (2U << static_cast<unsigned>(MediaEvent::Kind::digit)) - 1),
+                            (2U << static_cast<unsigned>(MediaEvent::Kind::handshake_ended)) - 1),
   };
   for (const Result<void>& checked : checks) {
     if (!checked) return checked;
@@ -441,6 +441,9 @@ bool RelayCore::pop_events(std::vector<MediaEvent>& out, std::size_t events_max)
           break;
         case MediaEvent::Kind::digit:
           event.duration_ms = from.amount;
+          break;
+        case MediaEvent::Kind::handshake_ended:
+          event.handshake = static_cast<MediaHandshakeState>(from.amount);
           break;
         case MediaEvent::Kind::first_packet:
         case MediaEvent::Kind::source_changed:

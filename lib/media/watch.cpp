@@ -89,6 +89,8 @@ const char* media_event_name(MediaEvent::Kind kind) noexcept {
       return "loss_ended";
     case MediaEvent::Kind::digit:
       return "digit";
+    case MediaEvent::Kind::handshake_ended:
+      return "handshake_ended";
   }
   return "";
 }

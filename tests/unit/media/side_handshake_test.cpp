@@ -48,6 +48,7 @@ struct Browser {
     config.address = IpAddress::ipv4(203, 0, 113, 1);
     config.port_first = 30000;
     config.port_last = 30059;
+    config.events_max = 64;
     return config;
   }
   /// The relay's `role`; the phone has the other.
@@ -451,6 +452,20 @@ TEST_CASE("Handshake: what is refused for want of room leaves the side encrypted
   b.pass_ms(100);
   CHECK(b.session.set_handshake(caller, again));
   CHECK(b.passes(3));
+}
+
+TEST_CASE("Handshake: its end is an event") {
+  Browser b;
+  b.session.set_tag(77);
+  b.agree(DtlsRole::server, true);
+  b.check();
+  b.hello();
+  const std::vector<MediaEvent> events = b.relay.take_events();
+  REQUIRE(events.size() == 1);
+  CHECK(std::string(media_event_name(events[0].kind)) == "handshake_ended");
+  CHECK(events[0].handshake == agreed);
+  CHECK(events[0].side == caller);
+  CHECK(events[0].tag == 77);
 }
 
 TEST_CASE("Handshake: who would have the relay nominate is told that it will not") {
