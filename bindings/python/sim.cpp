@@ -30,6 +30,7 @@ SipTransport transport_of(const std::string& name) {
 /// A member that is encryption, by the names of the configuration.
 template <class Plan>
 void def_srtp(py::class_<Plan>& plans) {
+  plans.def_readwrite("dtls", &Plan::dtls);
   plans.def_property(
       "srtp", [](const Plan& plan) { return std::string(srtp_mode_name(plan.srtp)); },
       [](Plan& plan, const std::string& name) {
@@ -55,6 +56,14 @@ SocketAddress link_end(const std::string& text) {
 // The interpreter lock is kept while a world runs: everything in it happens on this thread, its
 // callbacks into Python too.
 void bind_sim(py::module_& m) {
+  py::class_<DtlsPlan>(m, "DtlsPlan")
+      .def(py::init(&from_keywords<DtlsPlan>))
+      .def_readwrite("is_on", &DtlsPlan::is_on)
+      .def_readwrite("has_ice", &DtlsPlan::has_ice)
+      .def_readwrite("role", &DtlsPlan::role)
+      .def_readwrite("shows_other_certificate", &DtlsPlan::shows_other_certificate)
+      .def_readwrite("has_wrong_password", &DtlsPlan::has_wrong_password);
+
   py::class_<DialPlan> dial_plan(m, "DialPlan");
   dial_plan.def(py::init(&from_keywords<DialPlan>))
       .def_readwrite("destination", &DialPlan::destination)

@@ -2577,11 +2577,16 @@ typedef struct tandem_dial_plan {
   int32_t rel100;          /* takes provisional responses reliably (RFC 3262) ... */
   int32_t requires_rel100; /* ... and wants them so */
   int32_t srtp;            /* TANDEM_SIM_SRTP_* */
+  int32_t dtls;      /* `srtp` by keys of DTLS-SRTP, as a browser, and not of its description */
+  int32_t dtls_ice;  /* ... with ICE as a full agent */
+  int32_t dtls_role; /* TANDEM_DTLS_*; NONE: as the other end likes */
+  int32_t dtls_other_certificate; /* than it describes */
+  int32_t ice_wrong_password;     /* in its checks */
 } tandem_dial_plan;
 #define TANDEM_DIAL_PLAN_INIT                                                                  \
   {                                                                                            \
     sizeof(tandem_dial_plan), NULL, NULL, NULL, 0, -1, -1, NULL, NULL, NULL, NULL, NULL, NULL, \
-        NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                            \
+        NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                             \
   }
 
 /* What an endpoint does with a call that arrives; times count from the arrival. */
@@ -2613,11 +2618,16 @@ typedef struct tandem_answer_plan {
   int32_t rel100;          /* sends them reliably to who can take it so; ... */
   int32_t requires_rel100; /* ... others are refused with 421 */
   int32_t srtp;            /* TANDEM_SIM_SRTP_* */
+  int32_t dtls;            /* these five as of a dial plan */
+  int32_t dtls_ice;
+  int32_t dtls_role;
+  int32_t dtls_other_certificate;
+  int32_t ice_wrong_password;
 } tandem_answer_plan;
 #define TANDEM_ANSWER_PLAN_INIT                                                                  \
   {                                                                                              \
     sizeof(tandem_answer_plan), 0, 200, -1, -1, 0, -1, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, \
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                       \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                        \
   }
 
 TANDEM_API int tandem_world_create(uint64_t seed, tandem_world** out); /* Since 0.1. */

@@ -55,6 +55,7 @@ Result<void> read_media(const Given& given, Plan& plan) {
        {check("ptime_ms", given.ptime_ms == 0 ? 20 : given.ptime_ms, 10, 200),
         check("rtp_pattern", given.rtp_pattern, 0, 255), check("rtp_type", given.rtp_type, 0, 127),
         check("srtp", given.srtp, 0, TANDEM_SIM_SRTP_REQUIRED),
+        check("dtls_role", given.dtls_role, 0, TANDEM_DTLS_CLIENT),
         check("session_timer_s", given.session_timer_s, 0, 7200)}) {
     if (!checked) return checked;
   }
@@ -72,6 +73,11 @@ Result<void> read_media(const Given& given, Plan& plan) {
   plan.srtp = given.srtp == TANDEM_SIM_SRTP_REQUIRED   ? SrtpMode::required
               : given.srtp == TANDEM_SIM_SRTP_OPTIONAL ? SrtpMode::optional
                                                        : SrtpMode::off;
+  plan.dtls.is_on = given.dtls != 0;
+  plan.dtls.has_ice = given.dtls_ice != 0;
+  plan.dtls.role = static_cast<DtlsRole>(given.dtls_role);
+  plan.dtls.shows_other_certificate = given.dtls_other_certificate != 0;
+  plan.dtls.has_wrong_password = given.ice_wrong_password != 0;
   return {};
 }
 

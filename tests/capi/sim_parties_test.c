@@ -10,6 +10,7 @@ static const char config_json[] =
     "\"0.60\"}]}],"
     "  \"customer_gateways\": [{\"id\": \"cust\", \"addresses\": [\"10.0.0.2\"],"
     "     \"account\": \"acme\", \"sip\": {\"srtp\": \"required\", \"srtp_any_transport\": true,"
+    "     \"srtp_keys\": \"both\", \"ice\": \"lite\","
     "     \"pass_headers\": [\"X-One\"]}}],"
     "  \"vendor_gateways\": [{\"id\": \"v1\", \"addresses\": [\"10.0.0.9:5060\"],"
     "     \"sip\": {\"srtp\": \"off\"}}]}}";
@@ -36,6 +37,7 @@ int main(void) {
   const void* bytes = NULL;
   size_t count = 0;
   int64_t at_us = 0;
+  int wrong = 0;
   tandem_text* text = NULL;
   CHECK(tandem_config_read_json(config_json, NULL, &config) == TANDEM_OK);
   CHECK(tandem_world_create(7, &world) == TANDEM_OK);
@@ -116,6 +118,27 @@ int main(void) {
   CHECK(tandem_endpoint_sent(vendor, "BYE") == 0);
   tandem_endpoint_call_destroy(call);
   tandem_endpoint_call_destroy(other);
+
+  /* As a browser calls; and one that makes its checks with another password. */
+  answer.answer_after_us = 0;
+  CHECK(tandem_endpoint_set_plan(vendor, NULL, &answer) == TANDEM_OK);
+  dial.dtls = dial.dtls_ice = 1;
+  for (wrong = 0; wrong < 2; ++wrong) {
+    dial.ice_wrong_password = wrong;
+    CHECK(tandem_endpoint_dial(customer, "442079460000", "1000", &dial, &call) == TANDEM_OK);
+    CHECK(tandem_world_run_for(world, 2000000) == TANDEM_OK);
+    CHECK(tandem_endpoint_call_look(call, &seen) == TANDEM_OK);
+    CHECK(seen.is_answered == 1 && seen.is_encrypted == !wrong);
+    CHECK(strstr(seen.remote_sdp, "a=fingerprint:sha-256 ") != NULL);
+    CHECK(strstr(seen.remote_sdp, "a=ice-lite") != NULL);
+    CHECK(tandem_endpoint_call_hang_up(call) == TANDEM_OK);
+    CHECK(tandem_world_run_until_idle(world, 600000000) == TANDEM_OK);
+    tandem_endpoint_call_destroy(call);
+  }
+  dial.dtls_role = 3;
+  CHECK_ERROR(tandem_endpoint_dial(customer, "44", "1", &dial, &call), TANDEM_ERR_INVALID_ARGUMENT,
+              "dtls_role");
+  dial.dtls = dial.dtls_ice = dial.dtls_role = dial.ice_wrong_password = 0;
 
   /* A refusal with its cause, one that is rejected by hand, one that is cancelled. */
   answer.status = 486;

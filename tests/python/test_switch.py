@@ -398,7 +398,9 @@ def test_endpoints_speak_what_their_plans_say() -> None:
     config = sim_config()
     config["sip"]["listen"].append("tcp:10.0.0.1:5060")
     provision = config["provision"]
-    provision["customer_gateways"][0]["sip"] = {"srtp": "required", "srtp_any_transport": True, "t38": False}
+    provision["customer_gateways"][0]["sip"] = {
+        "srtp": "required", "srtp_any_transport": True, "srtp_keys": "both", "ice": "lite", "t38": False
+    }
     world = sim.World(seed=7)
     switch = world.create_switch(config)
     switch.start()
@@ -430,6 +432,12 @@ def test_endpoints_speak_what_their_plans_say() -> None:
     call.hang_up()
     assert world.run_until_idle()
     assert world.cdrs()[0].end_reason == "NormalCallClearing"
+    plan.dtls = sim.DtlsPlan(is_on=True, has_ice=True, role=tandem.DtlsRole.client)
+    call = customer.dial("442079460000", plan=plan)
+    world.run_for_us(2_000_000)
+    assert call.was_answered and call.is_encrypted and "a=ice-lite" in call.remote_sdp
+    call.hang_up()
+    assert world.run_until_idle()
     one, two = world.add_raw_endpoint("10.0.0.5:4000"), world.add_raw_endpoint("10.0.0.6:4000")
     one.send("10.0.0.6:4000", b"\x00hi")
     world.run_for_us(10_000)

@@ -1537,6 +1537,14 @@ class AdminServer:
     def __enter__(self) -> AdminServer: ...
     def __exit__(self, *raised: object) -> None: ...
 
+class DtlsPlan:
+    is_on: bool
+    has_ice: bool
+    role: DtlsRole
+    shows_other_certificate: bool
+    has_wrong_password: bool
+    def __init__(self, **values: Any) -> None: ...
+
 class DialPlan:
     destination: str
     display: str
@@ -1563,6 +1571,7 @@ class DialPlan:
     formats: str
     transport: str
     srtp: str
+    dtls: DtlsPlan
     def __init__(self, **values: Any) -> None: ...
 
 class AnswerPlan:
@@ -1592,6 +1601,7 @@ class AnswerPlan:
     rtp_type: int
     formats: str
     srtp: str
+    dtls: DtlsPlan
     def __init__(self, **values: Any) -> None: ...
 
 class RegistrarPlan:
