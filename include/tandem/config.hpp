@@ -39,6 +39,12 @@
 
 namespace tandem {
 
+/// An entry of the phone book of an account (T-15).
+struct ShortNumber {
+  std::string short_number;  ///< What is dialled.
+  std::string number;        ///< What it stands for.
+};
+
 /// An account (B-02) with the balance it gets when it is created; later balances come from the
 /// journal.
 struct AccountConfig : AccountSettings {
@@ -49,8 +55,12 @@ struct AccountConfig : AccountSettings {
   std::vector<std::string> bound_numbers{};
   bool record = false;  ///< Answered calls that it pays for are recorded (M-15).
   std::optional<ReminderConfig> reminder{};  ///< M-14, of calls that it pays for.
+  /// T-15: what its phones and gateways may dial instead of whole numbers. No short number twice,
+  /// at most phone_book_max.
+  std::vector<ShortNumber> phone_book{};
 };
 inline constexpr std::size_t bound_numbers_max = 100'000;
+inline constexpr std::size_t phone_book_max = 10'000;
 
 /// A tariff: rates given here and rows of a CSV file.
 struct RateDeckConfig {

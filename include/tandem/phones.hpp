@@ -87,6 +87,10 @@ struct PhoneConfig : DescriptionOptions {
   std::vector<PromptConfig> prompts{};       ///< M-14, of calls it makes; as of a gateway.
   std::optional<ReminderConfig> reminder{};  ///< M-14, likewise.
   GeofenceConfig geofence{};                 ///< S-01, of its calls and its registration.
+  /// T-14: what its callers hear while it rings, as VendorGateway::ring_tone; "": what they have.
+  std::string ring_tone{};
+  /// T-15: callers are shown to it by their short numbers in the phone book of its account.
+  bool shows_short_callers = false;
 };
 
 /// Where a phone or gateway can be reached, as it registered.

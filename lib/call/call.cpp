@@ -906,6 +906,7 @@ void Call::on_progress(Leg& leg, const Progress& progress) {
     if (state_ == CallState::trying) state_ = CallState::progressing;
   }
   pass_progress(progress, body);
+  if (progress.status == 180 && vendor().is_phone) arm_ring_tone();  // T-14
 }
 
 /// Tells the caller how far the callee is, as the customer's and the vendor's settings say (M-12).

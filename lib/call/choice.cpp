@@ -106,6 +106,16 @@ std::string_view listed_callee(const CallContext& c) noexcept {
   return payers == nullptr ? callee : payers->payer.rated(callee);
 }
 
+/// T-15: the caller as a phone that wants that is shown it, by its account's phone book; "": as it
+/// is.
+std::string_view short_caller_for(const CallContext& c, std::uint32_t vendor) {
+  if (!c.tables->vendors[vendor].is_phone) return {};
+  const Phone& phone = c.tables->phone_at(vendor);
+  const PhoneBook* const book = c.tables->customers[phone.customer].payer.phone_book.get();
+  if (!phone.config.shows_short_callers || book == nullptr) return {};
+  return book->short_of(c.routing_caller().view());
+}
+
 /// Where a vendor that has names is called first. False: nowhere now; `is_kept_back` where some
 /// place could be called, but wants fewer calls.
 bool choose_place(const CallContext& context, const route::Places& places, std::int64_t now_us,
@@ -293,7 +303,10 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
     callee_rules = now.rewrite_callee;
     if (now.line_limit) plan.line_limit = *now.line_limit;
   }
-  if (!rewrite(*caller_rules, plan.caller_out, *context.random) ||
+  // T-15: by a name of its own rules have nothing to say.
+  const std::string_view short_caller = short_caller_for(context, plan.vendor);
+  if (!short_caller.empty()) plan.caller_out = Number(short_caller);
+  if ((short_caller.empty() && !rewrite(*caller_rules, plan.caller_out, *context.random)) ||
       !write_callee(context, vendor, callee_rules, plan.callee_out)) {
     return exclude(Reason::NumberRestricted);
   }
@@ -318,9 +331,13 @@ std::vector<std::string> matching_vendor_rules(const CallContext& context, std::
   const auto note = [&rules](std::string rule) {
     if (!rule.empty()) rules.push_back(std::move(rule));
   };
-  note(matching_rule("rewrite_caller",
-                     now.rewrite_caller != nullptr ? *now.rewrite_caller : chosen.rewrite_caller,
-                     context.routing_caller()));
+  if (const std::string_view shown = short_caller_for(context, vendor); !shown.empty()) {
+    note("phone_book " + std::string(shown));
+  } else {
+    note(matching_rule("rewrite_caller",
+                       now.rewrite_caller != nullptr ? *now.rewrite_caller : chosen.rewrite_caller,
+                       context.routing_caller()));
+  }
   const std::string_view dialled = context.callee_billing.view();
   if (chosen.config.number_transform &&
       context.tables->number_transforms.to_vendor(dialled) != dialled) {

@@ -31,13 +31,16 @@ bool Call::may_play() const {
 }
 
 /// M-13: the tone of a vendor begins its time after the call came; another vendor does not begin it
-/// anew.
+/// anew. That of a phone begins when the phone rings (T-14).
 void Call::arm_ring_tone() {
   if (vendor().ring_tone.is_empty() || trial_.is_forward || !may_play()) return;
+  if (vendor().is_phone && !trial_.has_ringing) return;
   EarlyAudio& audio = early_audio();
   if (media_.is_playing() || std::exchange(audio.is_armed, true)) return;
-  const std::int64_t due_us = context_.arrived_us + vendor().config.ring_tone_after_s * second_us;
   const std::int64_t now_us = worker_.loop().clock().monotonic_us();
+  const std::int64_t due_us =
+      vendor().is_phone ? now_us
+                        : context_.arrived_us + vendor().config.ring_tone_after_s * second_us;
   worker_.loop().timers().start(audio.timer, std::max<std::int64_t>(due_us - now_us, 0));
 }
 

@@ -216,8 +216,19 @@ Verdict check_number_policy(CallContext& c, const StageAbilities&) {
   return Verdict::reject(Reason::NumberRestricted);
 }
 
+/// T-15: what the account's phone book says of the number, which then goes on as if it had been
+/// dialled.
+void take_short_number(CallContext& c, const Payer& account) {
+  if (account.phone_book == nullptr) return;
+  const std::string_view number = account.phone_book->number_of(c.callee.view());
+  if (number.empty()) return;
+  note_rule(c, "phone_book " + std::string(c.callee.view()));
+  c.callee = Number(number);
+}
+
 Verdict rewrite_numbers(CallContext& c, const StageAbilities&) {
   const Customer& customer = *c.customer_entry();
+  take_short_number(c, customer.payer);
   if (c.setup->fired != nullptr) {
     note_rule(c, matching_rule("rewrite_caller", customer.rewrite_caller, c.caller));
     note_rule(c, matching_rule("rewrite_callee", customer.rewrite_callee, c.callee));

@@ -133,6 +133,8 @@ class TablesBuilder {
       auto reminder = sounds_.reminder(account.reminder, config_.parameters.reminder_before_s);
       if (!reminder) return in("account", account.id, reminder.error());
       payer.reminder = std::move(*reminder);
+      if (!account.phone_book.empty())
+        payer.phone_book = std::make_shared<const PhoneBook>(account.phone_book);
       payer.fees = config_.parameters.fees;
       payer.fees.tax_percent = account.tax_percent;
       if (auto deck = decks_.find(account.rate_deck); deck != decks_.end()) {
@@ -516,11 +518,8 @@ class TablesBuilder {
       auto periods = periods_of(gateway.periods, gateway.calendar);
       if (!periods) return in("vendor gateway", gateway.id, periods.error());
       vendor.periods = std::move(*periods);
-      if (!gateway.ring_tone.empty()) {
-        auto clip = sounds_.clip(gateway.ring_tone);
-        if (!clip) return in("vendor gateway", gateway.id, clip.error());
-        vendor.ring_tone = std::move(*clip);
-      }
+      if (auto heard = ring_tone_of(vendor); !heard)
+        return in("vendor gateway", gateway.id, heard.error());
       tables_->identity_needs.add(vendor.config.sip);
       tables_->has_periods |= !vendor.periods.empty();
       if (gateway.sip.redirects.to_gateways) {
@@ -567,6 +566,15 @@ class TablesBuilder {
     auto reminder = sounds_.reminder(gateway.reminder, config_.parameters.reminder_before_s);
     if (!reminder) return reminder.error();
     customer.reminder = std::move(*reminder);
+    return {};
+  }
+
+  /// What callers hear before it answers (M-13, T-14).
+  Result<void> ring_tone_of(Vendor& vendor) {
+    if (vendor.config.ring_tone.empty()) return {};
+    auto clip = sounds_.clip(vendor.config.ring_tone);
+    if (!clip) return clip.error();
+    vendor.ring_tone = std::move(*clip);
     return {};
   }
 
@@ -628,6 +636,7 @@ class TablesBuilder {
     gateway.sip.replaces = phone.replaces;
     set_media(phone, gateway);
     gateway.record = phone.record;
+    gateway.ring_tone = phone.ring_tone;
     return gateway;
   }
 
@@ -664,6 +673,8 @@ class TablesBuilder {
       auto fenced = fence(customer);
       if (fenced) fenced = fence(vendor);
       if (!fenced) return in("phone", config.number, fenced.error());
+      if (auto heard = ring_tone_of(vendor); !heard)
+        return in("phone", config.number, heard.error());
       tables.identity_needs.add(vendor.config.sip);
       if (auto rules = number_rules(vendor); !rules)
         return in("phone", config.number, rules.error());

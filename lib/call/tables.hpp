@@ -11,6 +11,7 @@
 #include "base/calendar.hpp"
 #include "call/geofence.hpp"
 #include "call/identity.hpp"
+#include "call/phone_book.hpp"
 #include "call/sounds.hpp"
 #include "lrn/resolver_state.hpp"
 #include "phone/registrar.hpp"
@@ -72,10 +73,11 @@ struct Payer {
   bool has_deck = false;
   std::shared_ptr<const BillingPrefixes> billing_prefixes;  ///< Of `deck` (B-14); null: none.
   CallLevel call_level = CallLevel::none;
-  FeeRules fees;                               ///< The parameters', with the tax of the account.
-  std::string agent_id{};                      ///< Account of its agent; "": none (B-17).
-  bool record = false;                         ///< M-15.
-  std::shared_ptr<const Reminder> reminder{};  ///< M-14; null: none.
+  FeeRules fees;                                  ///< The parameters', with the tax of the account.
+  std::string agent_id{};                         ///< Account of its agent; "": none (B-17).
+  bool record = false;                            ///< M-15.
+  std::shared_ptr<const Reminder> reminder{};     ///< M-14; null: none.
+  std::shared_ptr<const PhoneBook> phone_book{};  ///< T-15; null: none.
 
   /// What of a number the deck is asked for.
   [[nodiscard]] std::string_view rated(std::string_view number) const noexcept {

@@ -248,6 +248,7 @@ class Checker {
           fail(pointer + key, amount.to_string() + " is beyond " + account_amount_max.to_string());
       }
       check_agent(accounts[i], pointer);
+      check_phone_book(accounts[i], pointer + "/phone_book");
       if (accounts[i].kind == AccountKind::card && !accounts[i].overdraft_limit.is_zero())
         fail(pointer + "/overdraft_limit", "a card was paid in advance and has none");
       if (accounts[i].kind == AccountKind::clearing && !accounts[i].limits.empty())
@@ -281,6 +282,22 @@ class Checker {
           fail(at(pointer, n), "\"" + number + "\" is bound to account \"" +
                                    std::string(other->second) + "\" already");
       }
+    }
+  }
+
+  /// What is dialled stands for one number.
+  void check_phone_book(const AccountConfig& account, const std::string& pointer) {
+    const std::vector<ShortNumber>& book = account.phone_book;
+    if (book.size() > phone_book_max)
+      fail(pointer, std::to_string(book.size()) + " short numbers are more than " +
+                        std::to_string(phone_book_max));
+    std::set<std::string_view> known_short;
+    for (const ShortNumber& entry : book) {
+      const std::string place = pointer + "/" + entry.short_number;
+      for (const std::string& number : {entry.short_number, entry.number}) {
+        if (!is_number(number)) fail(place, "\"" + number + "\" is no number");
+      }
+      if (!known_short.insert(entry.short_number).second) fail(place, "stands for two numbers");
     }
   }
 

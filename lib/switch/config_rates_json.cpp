@@ -20,6 +20,26 @@ void read_tiers(Reader& r, const Json& v, std::vector<RateTier>& tiers) {
 
 }  // namespace
 
+void read_phone_book(Reader& r, const Json& v, std::vector<ShortNumber>& book) {
+  if (!v.is_object()) {
+    r.fail("expected an object of short numbers and numbers");
+    return;
+  }
+  if (v.size() > phone_book_max)
+    r.fail(std::to_string(v.size()) + " short numbers are more than " +
+           std::to_string(phone_book_max));
+  for (auto item = v.begin(); item != v.end(); ++item) {
+    Reader::Step step(r, item.key());
+    ShortNumber entry{item.key(), {}};
+    if (!is_number(item.key())) {
+      r.fail("\"" + item.key() + "\" is no number");
+      continue;
+    }
+    read_number(r, item.value(), entry.number);
+    if (!entry.number.empty()) book.push_back(std::move(entry));
+  }
+}
+
 void read_monthly(Reader& r, const Json& v, Amount& out) {
   if (!r.amount(v, out)) return;
   if (out.is_negative() || out > account_amount_max)
@@ -248,6 +268,9 @@ const std::vector<Field<AccountConfig>>& account_fields() {
       {"bound_numbers", "array of numbers", "[]",
        "Callers whose calls it pays for, at customer gateways with `use_bound_numbers` (B-04).",
        [](Reader& r, const Json& v, AccountConfig& a) { read_numbers(r, v, a.bound_numbers); }},
+      {"phone_book", "object of short numbers and numbers", "{}",
+       "What its phones and gateways may dial instead, `{\"21\": \"442071110000\"}` (T-15).",
+       [](Reader& r, const Json& v, AccountConfig& a) { read_phone_book(r, v, a.phone_book); }},
       {"limits", "array", "[]",
        "At most so much money, talk or so many calls in an hour, a day or a month, see below.",
        [](Reader& r, const Json& v, AccountConfig& a) { read_account_limits(r, v, a.limits); }},

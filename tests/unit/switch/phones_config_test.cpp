@@ -250,6 +250,32 @@ TEST_CASE(
                                              "/provision/vendor_gateways/2/options_check"});
 }
 
+TEST_CASE("read_config: a phone book of short numbers, and what a phone shows of it (T-14, T-15)") {
+  const auto with_book = [](const std::string& book) {
+    return read_config(R"({"sip": {"listen": ["udp:127.0.0.1:5060"]}, "provision": {
+      "accounts": [{"id": "acme", "phone_book": )" +
+                           book + R"(}], "phones": [
+      {"number": "1001", "password": "p", "account": "acme", "short_callers": true,
+       "ring_tone": "tone:ringback/us"}, {"number": "1002", "password": "p", "account": "acme"}]}})",
+                       ".");
+  };
+  const ConfigReading reading = with_book(R"({"21": "1002", "*22": "442071110000"})");
+  REQUIRE(pointers(reading) == Pointers{});
+  const auto& book = reading.config.provision.accounts.at(0).phone_book;
+  REQUIRE(book.size() == 2);
+  CHECK(book[0].short_number == "21");
+  CHECK(book[0].number == "1002");
+  CHECK(book[1].short_number == "*22");
+  const auto& phones = reading.config.provision.phones;
+  CHECK(phones.at(0).shows_short_callers);
+  CHECK(phones.at(0).ring_tone == "tone:ringback/us");
+  CHECK_FALSE(phones.at(1).shows_short_callers);
+  const std::string place = "/provision/accounts/0/phone_book";
+  CHECK(pointers(with_book("[]")) == Pointers{place});
+  CHECK(pointers(with_book(R"({"bad one": "1", "3": "bad too"})")) ==
+        Pointers{place + "/3", place + "/bad one"});
+}
+
 TEST_CASE("read_config: parameters of registration by both their names (P-05, S-08, S-09, R-25)") {
   const ConfigReading defaults = read(R"("phones": [])");
   const Parameters& d = defaults.config.parameters;
