@@ -42,7 +42,7 @@ class PastRates {
 
   SwitchConfig objects_;
   std::unordered_map<std::string_view, std::string_view> bound_;  // accounts by number, of objects_
-  std::map<std::string, std::string, std::less<>> phones_;  // accounts by number and DID
+  std::map<std::string, std::string, std::less<>> phones_;        // accounts by number and DID
   mutable std::mutex mutex_;  // guards the next two; what is in them stays where it is
   mutable std::shared_ptr<const PastTerms> terms_;  // null: no deck was asked for yet
   mutable std::map<std::string, PastCalls> calls_;  // by deck
