@@ -333,6 +333,8 @@ TEST_CASE("Pickup: who was to carry the call is not shown to a shadow as who did
   SwitchConfig config = phones_config();
   config.provision.phones[0].replaces = ReplacesMode::any;
   config.provision.vendor_gateways[0].sip.replaces = ReplacesMode::own;
+  // A PBX, which calls and is called; another vendor has no place to give (RFC 3891).
+  config.provision.customer_gateways.push_back(customer("v1", "10.0.2.1"));
   PhoneOffice office(config);
   office.b->set_plan(rings());
   REQUIRE(office.tandem->start_shadow("{}"));
