@@ -481,6 +481,7 @@ TEST_CASE("Audio M-08, M-09: G.729 and its keys have numbers of their own on eit
     trunk->send(of_trunk, packet(101, static_cast<char>(sequence + 1), key));
     bench.run_ms(20);
   }
+  bench.run_s(1);
   const auto types = [](const RawEndpoint& one) {
     std::string all;
     for (const RawDatagram& datagram : one.received()) {
