@@ -655,18 +655,18 @@ void FlowTable::observe(std::uint32_t slot, const RtpHeader& header, std::string
     if (!event) return;
     bool is_new_key = false;
     std::optional<PressedKey> end_lost;
-    const auto key =
-        watched.detector.take(*event, header.timestamp, header.ssrc, now_us, is_new_key, end_lost);
+    // Devices that speak Opus often count their events at 8,000 Hz.
+    const std::uint32_t audio_hz = records_[slot].clock_rate_hz.load(relaxed);
+    const std::uint32_t own_hz = watched.event_clock_rate_hz(header.payload_type);
+    const std::uint32_t clock_hz = own_hz != 0 ? own_hz : audio_hz;
+    const auto key = watched.detector.take(*event, header.timestamp, header.ssrc, now_us,
+                                           is_new_key, end_lost, audio_hz / clock_hz);
     if (is_new_key) {
       add<std::uint32_t>(watched.digits, 1);
       add<std::uint64_t>(totals.digits, 1);
     }
     if (end_lost) tell_key(slot, *end_lost, watched.key_clock_rate_hz, now_us, totals);
-    if (is_new_key) {
-      // Devices that speak Opus often count their events at 8,000 Hz.
-      const std::uint32_t own_hz = watched.event_clock_rate_hz(header.payload_type);
-      watched.key_clock_rate_hz = own_hz != 0 ? own_hz : records_[slot].clock_rate_hz.load(relaxed);
-    }
+    if (is_new_key) watched.key_clock_rate_hz = clock_hz;
     if (key) tell_key(slot, *key, watched.key_clock_rate_hz, now_us, totals);
     return;
   }

@@ -25,8 +25,8 @@ PressedKey KeyDetector::let_go(bool is_end_lost) noexcept {
 
 std::optional<PressedKey> KeyDetector::take(const TelephoneEvent& event, std::uint32_t timestamp,
                                             std::uint32_t ssrc, std::int64_t now_us,
-                                            bool& is_new_key,
-                                            std::optional<PressedKey>& end_lost) noexcept {
+                                            bool& is_new_key, std::optional<PressedKey>& end_lost,
+                                            std::uint32_t ratio) noexcept {
   is_new_key = false;
   end_lost.reset();
   if (key_of_event(event.event) == '\0') return std::nullopt;
@@ -44,8 +44,9 @@ std::optional<PressedKey> KeyDetector::take(const TelephoneEvent& event, std::ui
       now_us - last_us_ < late_us)
     return std::nullopt;
   // A long event goes on where its former segment ended (RFC 4733 section 2.5.1.3).
-  const bool is_segment = is_known_stream && is_pressed_ && event.event == event_ &&
-                          duration_ >= 0x8000 && timestamp - timestamp_ == 0xFFFF;
+  const bool is_segment =
+      is_known_stream && is_pressed_ && event.event == event_ && duration_ >= 0x8000 &&
+      (timestamp - timestamp_ == 0xFFFF || timestamp - timestamp_ == 0xFFFF * ratio);
   if (is_segment) {
     before_ += 0xFFFF;
   } else {

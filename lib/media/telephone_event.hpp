@@ -48,10 +48,12 @@ class KeyDetector {
 
   /// Takes an event packet. `is_new_key`: it is the first one of a key. The key that this packet
   /// ends: by its end bit, or a former one whose end was lost. `end_lost` may hold such a one
-  /// beside a key of a single packet.
+  /// beside a key of a single packet. `ratio`: units of the audio's clock in one of the event's,
+  /// by either of which devices count timestamps.
   std::optional<PressedKey> take(const TelephoneEvent& event, std::uint32_t timestamp,
                                  std::uint32_t ssrc, std::int64_t now_us, bool& is_new_key,
-                                 std::optional<PressedKey>& end_lost) noexcept;
+                                 std::optional<PressedKey>& end_lost,
+                                 std::uint32_t ratio = 1) noexcept;
 
   /// The key whose packets stopped without an end.
   std::optional<PressedKey> look(std::int64_t now_us) noexcept;

@@ -264,8 +264,15 @@ TEST_CASE("Keys in RTP M-09: a key lasts as long as its own clock says, whatever
   CHECK(events[2].duration_ms == 100);
   CHECK(events[3].digit == '3');
   CHECK(events[3].duration_ms == 100);
+  // One of more than 8 s, whose timestamps are those of the audio.
+  w.key('5', 400'000, false, 0xFFFF);
+  w.key('5', 400'000 + 6 * 0xFFFFU, true, 1000);
+  events = w.relay.take_events();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].digit == '5');
+  CHECK(events[0].duration_ms == (0xFFFF + 1000) / 8);
   REQUIRE(w.session.set_payloads(caller, {0, 101}, {101}));  // forgets it
-  w.key('4', 25000, true, 4800);
+  w.key('4', 1'000'000, true, 4800);
   events = w.relay.take_events();
   REQUIRE(events.size() == 1);
   CHECK(events[0].duration_ms == 100);
