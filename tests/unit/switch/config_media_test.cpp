@@ -263,7 +263,7 @@ TEST_CASE("read_config: reminders of accounts, customer gateways and phones (M-1
                  "/provision/customer_gateways/0/reminder/times",
                  "/provision/customer_gateways/0/reminder/to"});
   CHECK(pointers(read_gateway("customer_gateways", R"("reminder": {"times": 2})")) ==
-        Pointers{"/provision/customer_gateways/0/reminder"});
+        Pointers{"/provision/customer_gateways/0/reminder/sound"});
   CHECK(pointers(read_gateway("vendor_gateways", keys)) ==
         Pointers{"/provision/vendor_gateways/0/reminder"});
 }
