@@ -297,7 +297,8 @@ class TANDEM_EXPORT MediaSession {
   void clear_audio() noexcept;                    ///< Packets go on as they are.
   [[nodiscard]] bool has_audio() const noexcept;  ///< set_audio() holds.
   /// Plays to a side, in the place of what was played to it. Errors: wrong_state (without
-  /// set_audio(), or a relay that was closed), limit (4,096 sessions of one shard).
+  /// set_audio(), or a relay that was closed), unsupported (no codec was said of the side, or it
+  /// made no encoder), limit (4,096 sessions of one shard).
   Result<void> play(MediaSide to, const AudioClip& clip, const MediaPlay& how = {});
   void stop_playing(MediaSide to) noexcept;
   [[nodiscard]] bool is_playing(MediaSide to) const noexcept;

@@ -1736,8 +1736,8 @@ TANDEM_API uint64_t tandem_audio_tap_dropped(const tandem_audio_tap* tap);
 TANDEM_API void tandem_audio_tap_destroy(tandem_audio_tap* tap);
 /* Plays a WAV file (one channel, 8,000 Hz, at most two minutes) or "tone:ringback/us" to a side;
    reads the file at once, so not for a loop. `until_heard`: the first packet of the other side ends
-   it, else it covers them. Errors: WRONG_STATE (without set_audio), IO, INVALID_ARGUMENT,
-   NOT_FOUND, LIMIT. Since 0.1. */
+   it, else it covers them. Errors: WRONG_STATE (without set_audio), UNSUPPORTED (no codec was said
+   of the side), IO, INVALID_ARGUMENT, NOT_FOUND, LIMIT. Since 0.1. */
 TANDEM_API int tandem_media_session_play(tandem_media_session* session, int32_t side,
                                          const char* source, int32_t repeats, int32_t until_heard);
 TANDEM_API int tandem_media_session_stop_playing(tandem_media_session* session,

@@ -147,15 +147,17 @@ void AudioBridge::open_jitter(Way& from, const Way& to, bool is_same) {
   from.jitter_told = {};
 }
 
-void AudioBridge::play(MediaSide to, AudioClip clip, const MediaPlay& how,
+bool AudioBridge::play(MediaSide to, AudioClip clip, const MediaPlay& how,
                        std::int64_t now_us) noexcept {
   const std::lock_guard lock(mutex_);
   Way& one = way(to);
+  if (one.encoder == nullptr) return false;
   std::swap(one.clip, clip);
   one.how = how;
   one.played = 0;
   one.due_us = now_us + how.delay_us;
   note_busy();
+  return true;
 }
 
 void AudioBridge::stop_playing(MediaSide to) noexcept {

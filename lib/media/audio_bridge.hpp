@@ -56,7 +56,8 @@ class AudioBridge : public std::enable_shared_from_this<AudioBridge> {
 
   /// Errors: invalid_argument.
   Result<void> set(const MediaAudio& caller, const MediaAudio& callee);
-  void play(MediaSide to, AudioClip clip, const MediaPlay& how, std::int64_t now_us) noexcept;
+  /// False: it has no codec that the clip could be put into.
+  bool play(MediaSide to, AudioClip clip, const MediaPlay& how, std::int64_t now_us) noexcept;
   void stop_playing(MediaSide to) noexcept;
   void
   stop() noexcept;  ///< Nothing more is sent: no clip goes on, and no key or packet that waits.

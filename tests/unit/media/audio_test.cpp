@@ -497,6 +497,12 @@ TEST_CASE(
 TEST_CASE("Audio: what cannot be is refused by name") {
   Bench bench;
   CHECK(bench.session.play(caller, AudioClip()).error().code == ErrorCode::wrong_state);
+  MediaAudio keys_alone;  // such as of a codec that is not known
+  keys_alone.events_type = 101;
+  REQUIRE(bench.session.set_audio(keys_alone, keys_alone));
+  const AudioClip clip = AudioClip::tone("busy").value();
+  CHECK(bench.session.play(caller, clip).error().code == ErrorCode::unsupported);
+  CHECK_FALSE(bench.session.is_playing(caller));
   MediaAudio one = audio("PCMA", pcma);
   one.ptime_ms = 7;
   const auto set = bench.session.set_audio(one, audio("PCMA", pcma));
