@@ -197,7 +197,7 @@ class Call final : public LegEvents {
     std::int64_t time_ends_us = 0;                 // monotonic; 0: only money ends it
     std::int64_t look_us = 0;                      // not before
     std::int64_t seen_at_us = 0, seen_end_us = 0;  // the end of the money as it was foreseen then
-    std::int64_t pace_permille = 1000;
+    std::int64_t pace_permille = 1000, newest_pace_permille = 1000;
     bool was_heard = false;
   };
 

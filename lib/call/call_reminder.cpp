@@ -40,8 +40,11 @@ std::int64_t Call::money_ends_us(std::int64_t now_us) {
   if (watch.seen_at_us == 0 || passed_us >= step_us) {
     const std::int64_t nearer_us =
         watch.seen_at_us == 0 ? 0 : std::max<std::int64_t>(0, watch.seen_end_us - ends_us);
-    // Of the time that is left so many thousandths pass until the end.
-    watch.pace_permille = nearer_us == 0 ? 1000 : 1000 * passed_us / (passed_us + nearer_us);
+    // Of the time that is left so many thousandths pass until the end. Another call takes much at
+    // once for its beginning, or in advance (B-11), and then no more for a while: only what two
+    // looks have found is a pace.
+    const std::int64_t pace = nearer_us == 0 ? 1000 : 1000 * passed_us / (passed_us + nearer_us);
+    watch.pace_permille = std::max(pace, std::exchange(watch.newest_pace_permille, pace));
     watch.seen_at_us = now_us;
     watch.seen_end_us = ends_us;
   }

@@ -136,6 +136,22 @@ TEST_CASE("Reminder M-14: two calls of one account spend it twice as fast, and h
     CHECK(cdr.end_reason == Reason::BalanceExhausted);
 }
 
+TEST_CASE("Reminder M-14: what a short call takes in advance is no end that comes nearer (B-11)") {
+  SwitchConfig config = base_config();
+  config.provision.accounts[0].balance = money("9.00");  // 900 s
+  config.parameters.overdraft_advance_min = 5;
+  cust(config).reminder = reminder(30);
+  Talk bench(config);
+  auto call = bench.talk();
+  bench.run_s(30);
+  auto other = bench.talk();
+  CHECK(bench.heard_after_s(*call, far_pattern, 25) == -1);
+  other->hang_up();
+  CHECK(bench.heard_after_s(*call, far_pattern, 60) == -1);
+  call->hang_up();
+  bench.run_s(1);
+}
+
 TEST_CASE("Reminder M-14: a payment puts the end off, and the next one is announced again") {
   SwitchConfig config = base_config();
   config.provision.accounts[0].balance = money("0.60");
