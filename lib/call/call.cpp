@@ -657,8 +657,8 @@ bool Call::try_next_place(const Failure& failure, Reason reason) {
   if (places == nullptr || trial_.place == nullptr || is_elsewhere) return false;
   const bool is_heard = trial_.has_sdp || trial_.has_ringing || inbound_->has_early_session();
   // An answer that is of no use here is no silence: it says nothing against the place.
-  const bool is_silent =
-      failure.is_local && trial_.stage <= AttemptStage::invited && reason != Reason::CodecMismatch;
+  const bool is_of_no_use = reason == Reason::CodecMismatch || reason == Reason::GeofenceForbidden;
+  const bool is_silent = failure.is_local && trial_.stage <= AttemptStage::invited && !is_of_no_use;
   const bool is_unavailable = !failure.is_local && failure.status == 503;
   if (is_heard || !(is_silent || failure.is_transport || is_unavailable)) return false;
   const std::vector<int>& stop_codes = vendor().config.switching.stop_codes;
@@ -704,8 +704,15 @@ Result<std::string> Call::prepare_media(std::uint32_t vendor_index,
                                         bool is_registered) {
   const Vendor& vendor = context_.tables->vendors[vendor_index];
   hides_keys_[1] = hides_keys;
-  auto passed = lead_media(media_, vendor, destination, is_registered);
-  if (is_traced_)
+  // Its first place was judged when it was chosen; those behind its name or in its redirections
+  // are met here.
+  const Geofence* const fence = vendor.geofence.get();
+  const bool is_admitted = fence == nullptr || fence->admits_signalling(destination.ip);
+  auto passed = is_admitted
+                    ? lead_media(media_, vendor, destination, is_registered)
+                    : Error{ErrorCode::unsupported,
+                            destination.to_string() + " was outside of the geofence (S-01)"};
+  if (is_admitted && is_traced_)
     trace_note("media", media_.relayed() ? "goes through the relay" : "goes past the switch");
   if (passed) return passed;
   worker_.commons().log.write(LogLevel::warning, "call", "offer could not be passed on",

@@ -290,11 +290,8 @@ CandidatePlan plan_candidate(const CallContext& context, const RouteCandidate& c
     return exclude(Reason::NoAvailableRouter, is_any_up ? "retry_after" : "options_check");
   }
   if (const Geofence* const fence = vendor.geofence.get();
-      fence != nullptr && fence->signalling && is_live) {
-    const IpAddress& ip = plan.destination().ip;
-    if (ip.family != IpAddress::Family::none && !fence->admits(ip))
-      return exclude(Reason::GeofenceForbidden, "geofence");
-  }
+      fence != nullptr && is_live && !fence->admits_signalling(plan.destination().ip))
+    return exclude(Reason::GeofenceForbidden, "geofence");
   const RewriteRules* caller_rules = &vendor.rewrite_caller;
   const RewriteRules* callee_rules = nullptr;
   if (!vendor.periods.empty()) {  // judged at the call's arrival

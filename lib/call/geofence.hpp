@@ -22,6 +22,10 @@ struct Geofence {
   [[nodiscard]] bool admits(const IpAddress& ip) const noexcept {
     return mode == GeofenceMode::ignore || areas.contains(ip) == (mode == GeofenceMode::allow);
   }
+  /// Where requests come from, or go to; an address that is not known is let in.
+  [[nodiscard]] bool admits_signalling(const IpAddress& ip) const noexcept {
+    return !signalling || ip.family == IpAddress::Family::none || admits(ip);
+  }
   /// The first address in a description that is outside; nothing: none. Private and loopback
   /// addresses say nothing of where a party is: its media shows that. A body that is no description
   /// has none.

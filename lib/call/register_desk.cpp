@@ -93,7 +93,7 @@ RegisterReply answer_register(const RegisterRequest& request, const Tables& tabl
   }
   state.suspensions.note_success(user, request.source.ip);
   const Geofence* const fence = registrant->geofence.get();
-  if (fence != nullptr && fence->signalling && !fence->admits(request.source.ip)) {  // S-01
+  if (fence != nullptr && !fence->admits_signalling(request.source.ip)) {  // S-01
     commons.log.write(LogLevel::warning, "phone",
                       "a registration from outside of its geofence was refused",
                       {{"registrant", registrant->id}, {"address", request.source.to_string()}});

@@ -125,7 +125,7 @@ Verdict check_geofence(CallContext& c) {
   const Geofence* const fence = c.customer_entry()->geofence.get();
   if (fence == nullptr || c.forwarding != nullptr) return Verdict::go_on();
   const IpAddress& source = c.source.ip;
-  if (fence->signalling && source.family != IpAddress::Family::none && !fence->admits(source)) {
+  if (!fence->admits_signalling(source)) {
     note_rule(c, "geofence signalling " + source.to_string());
     return Verdict::reject(Reason::GeofenceForbidden);
   }

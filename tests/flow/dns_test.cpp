@@ -559,3 +559,50 @@ TEST_CASE("names: an outbound registration goes to the next place when one is si
   CHECK(second->registered_contact().find("tandem@") != std::string::npos);
   f.bench.run_s(5);
 }
+
+namespace {
+
+/// v1 is two places, and `area` is where it must not be.
+SwitchConfig fenced(const std::string& area) {
+  SwitchConfig config = Fixture::named("sip.example.com");
+  config.provision.geofence_areas = {{"far", {IpRange::parse(area).value()}}};
+  config.provision.vendor_gateways[0].geofence.mode = GeofenceMode::forbidden;
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("names: a place outside of the vendor's geofence is not called (S-01)") {
+  Fixture f(fenced("10.0.3.2"));
+  f.set("_sip._udp.sip.example.com", "SRV",
+        {"20 0 5060 second.example.com", "10 0 5060 first.example.com"});
+  f.set("first.example.com", "A", {"10.0.3.1"});
+  f.set("second.example.com", "A", {"10.0.3.2"});
+  Endpoint* const first = f.end("10.0.3.1:5060");
+  Endpoint* const second = f.end("10.0.3.2:5060");
+  f.open();
+  CHECK(f.call() == 200);
+  first->set_silent(true);
+  CHECK(f.call() >= 300);
+  CHECK(second->counters().calls_in == 0);
+}
+
+TEST_CASE("names: an answer from outside of the geofence is no silence of its place (S-01)") {
+  Fixture f(fenced("198.51.100.0/24"));
+  f.set("_sip._udp.sip.example.com", "SRV",
+        {"20 0 5060 second.example.com", "10 0 5060 first.example.com"});
+  f.set("first.example.com", "A", {"10.0.3.1"});
+  f.set("second.example.com", "A", {"10.0.3.2"});
+  Endpoint* const first = f.end("10.0.3.1:5060");
+  Endpoint* const second = f.end("10.0.3.2:5060");
+  AnswerPlan answer;
+  answer.sdp =
+      "v=0\r\no=- 1 1 IN IP4 198.51.100.9\r\ns=-\r\nc=IN IP4 198.51.100.9\r\nt=0 0\r\n"
+      "m=audio 6000 RTP/AVP 0\r\n";
+  first->set_plan(answer);
+  f.open();
+  CHECK(f.call() == 403);
+  CHECK(f.call() == 403);  // it was not laid to rest
+  CHECK(first->counters().calls_in == 2);
+  CHECK(second->counters().calls_in == 0);
+}

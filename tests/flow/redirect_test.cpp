@@ -66,6 +66,18 @@ RedirectRules followed(std::initializer_list<const char*> networks = {}) {
 
 }  // namespace
 
+TEST_CASE("Redirect: a place outside of the vendor's geofence is not called (P-21, S-01)") {
+  Redirected flow(followed({"10.0.2.0/24"}));
+  flow.bench.config.provision.geofence_areas = {{"far", {IpRange::parse("10.0.2.2").value()}}};
+  flow.bench.config.provision.vendor_gateways[0].geofence.mode = GeofenceMode::forbidden;
+  flow.begin();
+  flow.redirector.contacts["442079460000"] = "<sip:7777@10.0.2.2:5060>";
+  const auto call = flow.bench.connect();
+  CHECK(flow.bench.vendors[1]->last_call()->callee() == "442079460000");  // its own turn
+  call->hang_up();
+  CHECK(flow.bench.only_cdr().attempts.size() == 2);
+}
+
 TEST_CASE("Redirect: a vendor's other place takes the call within one attempt (P-21)") {
   Redirected flow(followed());
   flow.begin();
