@@ -5,13 +5,12 @@ namespace tandem::call {
 
 /// Of who stands on that side; null: nothing is checked, or it is another call of ours.
 const Geofence* Call::fence_of(MediaSide side) const noexcept {
-  if (stand_in(side) != nullptr) return stand_in(side)->entry().geofence.get();
-  if (is_loop(side)) return nullptr;
+  if (const StandIn* const in = speaking_in(side)) return in->entry().geofence.get();
+  // The target of a transfer describes the relay, which is nobody's place.
+  if (is_loop(side) || (transfer_ != nullptr && transfer_->place() == side)) return nullptr;
   if (side == MediaSide::callee) return vendor().geofence.get();
-  // Who sends a call on is not in its media.
-  return forwarding_ != nullptr || context_.customer_entry() == nullptr
-             ? nullptr
-             : context_.customer_entry()->geofence.get();
+  const Customer* const customer = context_.customer_entry();
+  return customer == nullptr ? nullptr : customer->geofence.get();
 }
 
 /// Errors: unsupported (an address in it is outside of the fence of who sent it).

@@ -209,3 +209,34 @@ TEST_CASE("Geofence S-01: a phone registers and calls from inside of its areas o
     CHECK(device->registration_status("1001") == expected);
   }
 }
+
+TEST_CASE("Geofence S-01: the target of a transfer describes the relay, which no fence is about") {
+  SwitchConfig config = fenced();
+  config.media_address = ip("192.0.2.1");
+  cust(config).sip.refer = ReferMode::local;
+  cust(config).geofence = fence(GeofenceMode::allow, {"lan"});
+  v(config, 1).geofence = fence(GeofenceMode::forbidden, {"hk"});
+  Bench bench(config);
+  AnswerPlan answer;
+  answer.send_rtp = true;
+  bench.b->set_plan(answer);
+  DialPlan plan;
+  plan.send_rtp = true;
+  const auto call = bench.connect(plan);
+  const auto stays = bench.b->last_call();
+  bench.run_s(2);
+  call->refer("<sip:442079460001@10.0.0.1>");
+  bench.run_s(10);
+  CHECK(call->is_over());
+  const auto target = bench.b->last_call();
+  CHECK(target->callee() == "442079460001");
+  CHECK(target->was_answered());
+  CHECK_FALSE(stays->is_over());
+  const std::uint64_t before = target->packets_received();
+  bench.run_s(1);
+  CHECK(target->packets_received() - before >= 45);
+  stays->hang_up();
+  bench.run_s(2);
+  for (const Cdr& cdr : bench.world.cdrs())
+    CHECK(cdr.end_reason == Reason::NormalCallClearing);
+}
