@@ -2642,6 +2642,73 @@ TANDEM_API int tandem_world_crash(tandem_world* world, tandem_switch* victim);
    answers). Errors: INVALID_ARGUMENT, ALREADY_EXISTS. Since 0.1. */
 TANDEM_API int tandem_world_add_endpoint(tandem_world* world, const char* address, const char* peer,
                                          tandem_endpoint** out);
+enum {
+  TANDEM_SIM_CERTIFICATE_NONE = 0,
+  TANDEM_SIM_CERTIFICATE_ASK = 1, /* one that is shown must be good; none is good too */
+  TANDEM_SIM_CERTIFICATE_REQUIRE = 2
+};
+typedef struct tandem_endpoint_config {
+  size_t struct_size;
+  const char* address;         /* as of tandem_world_add_endpoint() */
+  const char* peer;            /* likewise */
+  const char* product;         /* what it calls itself; NULL: "endpoint" */
+  const char* tls_certificate; /* file in PEM: it speaks TLS too, at the next port; NULL: not */
+  const char* tls_key;         /* of tls_certificate; NULL: it is in the same file */
+  const char* tls_ca;          /* authorities of the others; NULL: those of the system */
+  const char* tls_name;        /* whom it connects to must be; NULL: the address */
+  int32_t tls_not_verified;    /* whoever it connects to will do */
+  int32_t client_certificate;  /* of who connects to it, TANDEM_SIM_CERTIFICATE_* */
+  int32_t is_browser;          /* it speaks WebSocket too: it connects to port 80 of `peer` */
+} tandem_endpoint_config;
+#define TANDEM_ENDPOINT_CONFIG_INIT \
+  { sizeof(tandem_endpoint_config), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0 }
+/* Errors besides those of tandem_world_add_endpoint(): of the certificates. Since 0.1. */
+TANDEM_API int tandem_world_add_endpoint_with(tandem_world* world,
+                                              const tandem_endpoint_config* config,
+                                              tandem_endpoint** out);
+/* A server of LRN look-ups at "IP:PORT" (R-20). `kind` as in the configuration: "sip302", "http",
+   "enum". What it is not told of it does not know. Belongs to its world. Errors: INVALID_ARGUMENT,
+   ALREADY_EXISTS. Since 0.1. */
+typedef struct tandem_lrn_server tandem_lrn_server;
+TANDEM_API int tandem_world_add_lrn_server(tandem_world* world, const char* address,
+                                           const char* kind, tandem_lrn_server** out);
+/* Where a number is; NULL: not ported, no region. Since 0.1. */
+TANDEM_API int tandem_lrn_server_set(tandem_lrn_server* server, const char* number, const char* lrn,
+                                     const char* region);
+/* How it answers from now on: so late, every question with that status (0: as usual), or none.
+   Since 0.1. */
+TANDEM_API int tandem_lrn_server_behave(tandem_lrn_server* server, int64_t delay_us, int32_t status,
+                                        int32_t is_silent);
+/* Numbers in the order in which they were asked for, a line each. Since 0.1. */
+TANDEM_API int tandem_lrn_server_asked(const tandem_lrn_server* server, tandem_text** lines);
+/* A name server at "IP" or "IP:PORT", over UDP and TCP. Belongs to its world. Errors:
+   INVALID_ARGUMENT, ALREADY_EXISTS. Since 0.1. */
+typedef struct tandem_dns_server tandem_dns_server;
+TANDEM_API int tandem_world_add_dns_server(tandem_world* world, const char* address,
+                                           tandem_dns_server** out);
+/* The records of `type` (A, AAAA, CNAME, SRV, NAPTR) of a name are these now, in the words of a
+   zone file, a line each; NULL: the name is there without any. Errors: INVALID_ARGUMENT. Since 0.1.
+ */
+TANDEM_API int tandem_dns_server_set(tandem_dns_server* server, const char* name, const char* type,
+                                     const char* data, uint32_t ttl_s);
+TANDEM_API int tandem_dns_server_forget(tandem_dns_server* server,
+                                        const char* name); /* Since 0.1. */
+typedef struct tandem_dns_manners {
+  size_t struct_size;
+  const char* forged_address; /* a forger answers every question for A first with it; NULL: none */
+  int32_t code;               /* of every answer, 2: SERVFAIL; 0: as usual */
+  int32_t is_silent;          /* it takes questions and answers none */
+  int32_t is_truncating;      /* over UDP nothing fits */
+  int32_t keeps_aliases;      /* of a CNAME it says where it leads, no more */
+  uint32_t negative_ttl_s;    /* of the SOA record; 0: 30 */
+} tandem_dns_manners;
+#define TANDEM_DNS_MANNERS_INIT \
+  { sizeof(tandem_dns_manners), NULL, 0, 0, 0, 0, 0 }
+/* How it answers from now on. Errors: INVALID_ARGUMENT. Since 0.1. */
+TANDEM_API int tandem_dns_server_behave(tandem_dns_server* server,
+                                        const tandem_dns_manners* manners);
+/* "name TYPE" of every question in order, " tcp" behind it over TCP, a line each. Since 0.1. */
+TANDEM_API int tandem_dns_server_asked(const tandem_dns_server* server, tandem_text** lines);
 /* A UDP port of raw bytes at "IP:PORT". Belongs to its world. Errors: INVALID_ARGUMENT,
    ALREADY_EXISTS. Since 0.1. */
 typedef struct tandem_raw_endpoint tandem_raw_endpoint;
@@ -2676,6 +2743,44 @@ TANDEM_API uint64_t tandem_world_trace_hash(const tandem_world* world);
 TANDEM_API int tandem_world_capture(tandem_world* world, size_t bytes_max);
 /* Errors: IO. Since 0.1. */
 TANDEM_API int tandem_world_write_pcap(const tandem_world* world, const char* path);
+enum { /* what became of a datagram when it was sent */
+       TANDEM_SIM_FATE_SENT = 0,
+       TANDEM_SIM_FATE_LOST = 1,
+       TANDEM_SIM_FATE_FILTERED = 2,
+       TANDEM_SIM_FATE_PARTITIONED = 3,
+       TANDEM_SIM_FATE_TOO_LONG = 4
+};
+typedef struct tandem_sim_datagram {
+  size_t struct_size;
+  tandem_address from, to;
+  int64_t at_us;     /* monotonic, of its sending */
+  const void* bytes; /* end with the call */
+  size_t count;
+  int32_t fate; /* TANDEM_SIM_FATE_*; SENT when it is asked whether it shall be lost */
+} tandem_sim_datagram;
+/* Datagrams for which `drops` gives anything but 0 are lost; NULL: none. Each is shown to `tap` at
+   its sending; NULL: to nobody. Both are called in the run functions, may not run the world, and
+   `user` stays the caller's. Since 0.1. */
+TANDEM_API int tandem_world_drop_if(tandem_world* world,
+                                    int (*drops)(const tandem_sim_datagram* datagram, void* user),
+                                    void* user);
+TANDEM_API int tandem_world_set_tap(tandem_world* world,
+                                    void (*tap)(const tandem_sim_datagram* datagram, void* user),
+                                    void* user);
+/* Datagrams and streams so far. */
+typedef struct tandem_network_counters {
+  size_t struct_size;
+  uint64_t sent, delivered;
+  uint64_t lost, filtered, partitioned, too_long; /* as their fate was */
+  uint64_t cut, duplicated, reordered;
+  uint64_t unreachable;   /* nobody owned the port */
+  uint64_t undeliverable; /* who owned it was stopped */
+  uint64_t streams_opened, streams_refused, stream_bytes;
+} tandem_network_counters;
+#define TANDEM_NETWORK_COUNTERS_INIT \
+  { sizeof(tandem_network_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+TANDEM_API int tandem_world_count(const tandem_world* world,
+                                  tandem_network_counters* out); /* Since 0.1. */
 /* While full, every write fails as a full disk's does. Since 0.1. */
 TANDEM_API int tandem_world_set_disk_full(tandem_world* world, int32_t is_full);
 /* Content of a file on the world's disk. Errors: NOT_FOUND. Since 0.1. */
@@ -2740,6 +2845,21 @@ TANDEM_API int tandem_endpoint_registered_contact(const tandem_endpoint* endpoin
 TANDEM_API uint64_t tandem_endpoint_sent(const tandem_endpoint* endpoint, const char* what);
 TANDEM_API uint64_t tandem_endpoint_received(const tandem_endpoint* endpoint, const char* what);
 TANDEM_API int tandem_endpoint_clear_ladder(tandem_endpoint* endpoint); /* Since 0.1. */
+/* What it counted; only grows but for what is live. */
+typedef struct tandem_endpoint_counters {
+  size_t struct_size;
+  uint64_t calls_out, calls_in;
+  uint64_t answered; /* both directions */
+  uint64_t refused;  /* ended without an answer */
+  uint64_t released; /* ended after an answer */
+  uint64_t calls_live;
+  uint64_t packets_sent, packets_received; /* RTP */
+  uint64_t dialogs_live, transactions_live;
+} tandem_endpoint_counters;
+#define TANDEM_ENDPOINT_COUNTERS_INIT \
+  { sizeof(tandem_endpoint_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+TANDEM_API int tandem_endpoint_count(const tandem_endpoint* endpoint,
+                                     tandem_endpoint_counters* out); /* Since 0.1. */
 /* Nothing comes from it or reaches it any more, as when its power is cut; 0: it is back. Since 0.1.
  */
 TANDEM_API int tandem_endpoint_set_silent(tandem_endpoint* endpoint, int32_t is_silent);

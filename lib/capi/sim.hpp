@@ -13,6 +13,12 @@ struct tandem_endpoint {
 struct tandem_raw_endpoint {
   tandem::sim::RawEndpoint* body;  // likewise
 };
+struct tandem_lrn_server {
+  tandem::sim::LrnServer* body;  // likewise
+};
+struct tandem_dns_server {
+  tandem::sim::DnsServer* body;  // likewise
+};
 struct tandem_endpoint_call {
   std::shared_ptr<tandem::sim::EndpointCall> body;
 };
@@ -20,6 +26,8 @@ struct tandem_world {
   explicit tandem_world(const tandem::sim::WorldOptions& options) : body(options) {}
   std::vector<std::unique_ptr<tandem_endpoint>> endpoints;
   std::vector<std::unique_ptr<tandem_raw_endpoint>> raw_endpoints;
+  std::vector<std::unique_ptr<tandem_lrn_server>> lrn_servers;
+  std::vector<std::unique_ptr<tandem_dns_server>> dns_servers;
   tandem::sim::World body;
 };
 
