@@ -9,6 +9,13 @@ using namespace pybind11::literals;
 namespace binding {
 namespace {
 
+/// What a DatagramView shows, kept.
+struct SeenDatagram {
+  std::int64_t at_us;
+  std::string source, target, bytes;
+  const char* fate;
+};
+
 /// A plan from keywords: each sets the member of its name, an unknown one raises.
 template <class Plan>
 std::unique_ptr<Plan> from_keywords(const py::kwargs& values) {
@@ -42,6 +49,21 @@ void def_srtp(py::class_<Plan>& plans) {
         throw Failure{{ErrorCode::invalid_argument,
                        "srtp \"" + name + "\" is not off, optional or required"}};
       });
+}
+
+ClientCertificate certificate_of(const std::string& name) {
+  if (name == "none") return ClientCertificate::none;
+  if (name == "ask") return ClientCertificate::ask;
+  if (name == "require") return ClientCertificate::require;
+  throw Failure{{ErrorCode::invalid_argument,
+                 "client_certificate \"" + name + "\" is not none, ask or require"}};
+}
+
+/// A datagram for a callback, which keeps it as long as it likes.
+py::object shown(const DatagramView& seen) {
+  static constexpr const char* fates[] = {"sent", "lost", "filtered", "partitioned", "too_long"};
+  return py::cast(SeenDatagram{seen.at_us, seen.from.to_string(), seen.to.to_string(),
+                               std::string(seen.bytes), fates[static_cast<int>(seen.fate)]});
 }
 
 /// "IP", "IP:PORT", or "" for every address.
@@ -138,6 +160,29 @@ void bind_sim(py::module_& m) {
       .def_readonly("at_us", &RawDatagram::at_us)
       .def_property_readonly("source", [](const RawDatagram& one) { return one.from.to_string(); })
       .def_property_readonly("bytes", [](const RawDatagram& one) { return py::bytes(one.bytes); });
+
+  py::class_<SeenDatagram>(m, "SeenDatagram")
+      .def_readonly("at_us", &SeenDatagram::at_us)
+      .def_readonly("source", &SeenDatagram::source)
+      .def_readonly("target", &SeenDatagram::target)
+      .def_property_readonly("bytes", [](const SeenDatagram& one) { return py::bytes(one.bytes); })
+      .def_readonly("fate", &SeenDatagram::fate);
+
+  py::class_<NetworkCounters>(m, "NetworkCounters")
+      .def_readonly("sent", &NetworkCounters::sent)
+      .def_readonly("delivered", &NetworkCounters::delivered)
+      .def_readonly("lost", &NetworkCounters::lost)
+      .def_readonly("filtered", &NetworkCounters::filtered)
+      .def_readonly("partitioned", &NetworkCounters::partitioned)
+      .def_readonly("too_long", &NetworkCounters::too_long)
+      .def_readonly("cut", &NetworkCounters::cut)
+      .def_readonly("duplicated", &NetworkCounters::duplicated)
+      .def_readonly("reordered", &NetworkCounters::reordered)
+      .def_readonly("unreachable", &NetworkCounters::unreachable)
+      .def_readonly("undeliverable", &NetworkCounters::undeliverable)
+      .def_readonly("streams_opened", &NetworkCounters::streams_opened)
+      .def_readonly("streams_refused", &NetworkCounters::streams_refused)
+      .def_readonly("stream_bytes", &NetworkCounters::stream_bytes);
 
   py::class_<RawEndpoint, std::unique_ptr<RawEndpoint, py::nodelete>>(m, "RawEndpoint")
       .def(
@@ -372,16 +417,28 @@ void bind_sim(py::module_& m) {
       .def(
           "add_endpoint",
           [](World& world, std::string address, std::string peer, std::string product,
-             bool is_browser) {
+             bool is_browser, std::string tls_certificate, std::string tls_key, std::string tls_ca,
+             std::string tls_name, bool tls_verify, const std::string& client_certificate) {
             EndpointConfig config;
             config.address = std::move(address);
             config.peer = std::move(peer);
             config.product = std::move(product);
             config.is_browser = is_browser;
+            if (!tls_certificate.empty()) {
+              TlsConfig& files = config.tls.emplace();
+              files.certificate = std::move(tls_certificate);
+              files.key = std::move(tls_key);
+              files.ca = std::move(tls_ca);
+            }
+            config.tls_name = std::move(tls_name);
+            config.tls_verify = tls_verify;
+            config.client_certificate = certificate_of(client_certificate);
             return take(world.add_endpoint(config));
           },
           "address"_a, "peer"_a = "", "product"_a = "endpoint", py::kw_only(),
-          "is_browser"_a = false, py::return_value_policy::reference_internal)
+          "is_browser"_a = false, "tls_certificate"_a = "", "tls_key"_a = "", "tls_ca"_a = "",
+          "tls_name"_a = "", "tls_verify"_a = true, "client_certificate"_a = "none",
+          py::return_value_policy::reference_internal)
       .def(
           "add_raw_endpoint",
           [](World& world, const std::string& address) {
@@ -448,6 +505,35 @@ void bind_sim(py::module_& m) {
             take(w.heal(take(IpAddress::parse(a)), take(IpAddress::parse(b))));
           },
           "a"_a, "b"_a)
+      .def(
+          "drop_if",
+          [](World& w, const std::optional<py::function>& drops) {
+            if (!drops) return w.drop_if({});
+            w.drop_if([drops = *drops](const DatagramView& seen) {
+              try {
+                return py::bool_(drops(shown(seen))).cast<bool>();
+              } catch (py::error_already_set& raised) {
+                raised.discard_as_unraisable("a drop_if callback");
+                return false;
+              }
+            });
+          },
+          "drops"_a)
+      .def(
+          "set_tap",
+          [](World& w, const std::optional<py::function>& tap) {
+            if (!tap) return w.set_tap({});
+            w.set_tap([tap = *tap](const DatagramView& seen) {
+              try {
+                tap(shown(seen));
+              } catch (py::error_already_set& raised) {
+                raised.discard_as_unraisable("a tap callback");
+              }
+            });
+          },
+          "tap"_a)
+      .def_property_readonly("network_counters",
+                             [](const World& w) { return w.network_counters(); })
       .def("trace_hash", &World::trace_hash)
       .def("capture", &World::capture, "bytes_max"_a = 64 << 20)
       .def(

@@ -455,6 +455,63 @@ def test_endpoints_speak_what_their_plans_say() -> None:
     switch.close()
 
 
+def test_a_network_is_watched_and_loses_what_it_is_told_to() -> None:
+    world = sim.World(seed=7)
+    switch = world.create_switch(sim_config())
+    switch.start()
+    vendor = world.add_endpoint("10.0.0.9:5060")
+    customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+    seen: list[sim.SeenDatagram] = []
+    world.set_tap(seen.append)
+    world.drop_if(lambda datagram: datagram.bytes.startswith(b"INVITE") and datagram.target == "10.0.0.9:5060")
+    call = customer.dial("442079460000")
+    world.run_for_us(1_000_000)
+    assert vendor.last_call() is None and not call.was_answered
+    lost = [one for one in seen if one.fate == "filtered"]
+    assert lost and {(one.source, one.target) for one in lost} == {("10.0.0.1:5060", "10.0.0.9:5060")}
+    assert world.network_counters.filtered == len(lost) < world.network_counters.sent == len(seen)
+    world.set_tap(None)
+    world.drop_if(None)
+    assert world.run_until(lambda: call.was_answered, 10_000_000)
+    assert world.network_counters.sent > len(seen)
+    call.hang_up()
+    assert world.run_until_idle()
+    switch.close()
+
+
+@pytest.fixture(scope="module")
+def own_certificate(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One file with a key and a certificate of its own for 10.0.0.1."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, file = folder / "key.pem", folder / "both.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30000",
+         "-subj", "/CN=test", "-addext", "subjectAltName=IP:10.0.0.1", "-keyout", str(key), "-out", str(file)],
+        check=True, capture_output=True)
+    file.write_text(file.read_text() + key.read_text())
+    return str(file)
+
+
+def test_endpoints_speak_tls(own_certificate: str) -> None:
+    config = sim_config()
+    config["sip"]["listen"].append("tls:10.0.0.1:5061")
+    config["sip"]["tls"] = {"certificate": own_certificate}
+    world = sim.World(seed=7, wall_us=time.time_ns() // 1000)  # when the certificate is good
+    switch = world.create_switch(config)
+    switch.start()
+    world.add_endpoint("10.0.0.9:5060")
+    with pytest.raises(tandem.Error, match="maybe"):
+        world.add_endpoint("10.0.0.3:5060", client_certificate="maybe")  # type: ignore[arg-type]
+    customer = world.add_endpoint(
+        "10.0.0.2:5060", peer="10.0.0.1:5060", tls_certificate=own_certificate, tls_ca=own_certificate
+    )
+    call = customer.dial("442079460000", plan=sim.DialPlan(transport="tls"))
+    assert world.run_until(lambda: call.was_answered, 10_000_000)
+    call.hang_up()
+    assert world.run_until_idle()
+    switch.close()
+
+
 def test_reminders_and_fences() -> None:
     """M-14 before the money ends; S-01 by the address of the caller."""
     config = sim_config()

@@ -26,10 +26,12 @@ from ._tandem import (
     LadderEntry,
     LinkSettings,
     LrnServer,
+    NetworkCounters,
     PolicyAnswer,
     RawDatagram,
     RawEndpoint,
     RegistrarPlan,
+    SeenDatagram,
 )
 from .switch import CdrSink, ConfigSource, LrnCallback, PolicyCallback, Switch, make_options, to_config
 
@@ -44,9 +46,11 @@ __all__ = [
     "LadderEntry",
     "LinkSettings",
     "LrnServer",
+    "NetworkCounters",
     "RawDatagram",
     "RawEndpoint",
     "RegistrarPlan",
+    "SeenDatagram",
     "World",
 ]
 
