@@ -302,6 +302,7 @@ TEST_CASE("read_config: areas, and the fences of the switch, gateways and phones
                  "/provision/vendor_gateways/0/geofence/mode"});
   CHECK(pointers(read(R"("provision": {"geofence_areas": [{"id": "x", "ranges": ["10.0.0.0/40",
               {"start": "10.0.0.0"}, {"start": "255.255.255.255", "count": 2}, 7]}]})")) ==
-        Pointers{"/provision/geofence_areas/0/ranges/0", "/provision/geofence_areas/0/ranges/1",
+        Pointers{"/provision/geofence_areas/0/ranges/0",
+                 "/provision/geofence_areas/0/ranges/1/count",
                  "/provision/geofence_areas/0/ranges/2", "/provision/geofence_areas/0/ranges/3"});
 }
