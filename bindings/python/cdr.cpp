@@ -231,6 +231,9 @@ void bind_cdr(py::module_& m) {
           "callee_codecs", [](const Cdr& c) { return c.codecs.callee; },
           [](Cdr& c, std::string codecs) { c.codecs.callee = std::move(codecs); })
       .def_readwrite("recording", &Cdr::recording)
+      .def_property(
+          "call_level", [](const Cdr& c) { return call_level_name(c.call_level); },
+          [](Cdr& c, const std::string& name) { c.call_level = take(call_level_from_name(name)); })
       .def_property_readonly("charge", [](const Cdr& c) { return c.customer.charge; })
       .def("to_json", [](const Cdr& c) { return to_json(c); })
       .def("to_csv", &to_csv_row)

@@ -136,6 +136,7 @@ struct Cdr {
   int sip_status = 0;  ///< Final status sent to the customer; 200 when answered; 0: none sent.
   int q850_cause = 0;
   ReleaseSide release_side = ReleaseSide::server;
+  CallLevel call_level = CallLevel::none;  ///< Of the customer's rate (N-07); none: it has none.
   std::vector<Attempt> attempts;
   bool media_relayed = false;
   MediaSideStats media_caller, media_callee;  ///< Both zero for direct media.

@@ -23,19 +23,6 @@
 
 namespace tandem {
 
-/// How far a source may call, or what a rate asks of its source (N-07); higher includes lower.
-enum class CallLevel : std::uint8_t {
-  none = 0,  ///< Of a source: no restriction. Of a rate: asks for nothing.
-  internal = 1,
-  local = 2,
-  domestic = 4,
-  international = 5,
-};
-/// "internal", "local", "domestic", "international"; "" for none.
-TANDEM_EXPORT const char* call_level_name(CallLevel level) noexcept;
-/// Reads a name; "" is none. Errors: invalid_argument.
-TANDEM_EXPORT Result<CallLevel> call_level_from_name(std::string_view name);
-
 /// Longest time that is rated and what available_time_s() answers for "without end": 31 years.
 inline constexpr std::int64_t rated_time_max_s = 1'000'000'000;
 

@@ -975,12 +975,14 @@ typedef struct tandem_cdr {
   const char* caller_codecs; /* what the caller described last, "PCMA,PCMU,telephone-event" */
   const char* callee_codecs;
   const char* recording; /* file below the folder of recordings (M-15); "": none */
+  int32_t call_level;    /* TANDEM_CALL_LEVEL_* of the customer's rate (N-07) */
+  int32_t reserved;      /* 0 */
 } tandem_cdr;
 #define TANDEM_CDR_INIT                                                                            \
   {                                                                                                \
     sizeof(tandem_cdr), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
         NULL, 0, 0, 0, -1, 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, \
-        NULL, NULL, NULL, NULL, NULL, NULL                                                         \
+        NULL, NULL, NULL, NULL, NULL, NULL, 0, 0                                                   \
   }
 
 /* The record as one JSON object without line end. Errors: INVALID_ARGUMENT. Any thread.

@@ -102,6 +102,19 @@ struct TANDEM_EXPORT SocketAddress {
 enum class ReleaseSide : std::uint8_t { caller, callee, server };
 TANDEM_EXPORT const char* release_side_name(ReleaseSide side) noexcept;
 
+/// How far a source may call, or what a rate asks of its source (N-07); higher includes lower.
+enum class CallLevel : std::uint8_t {
+  none = 0,  ///< Of a source: no restriction. Of a rate: asks for nothing.
+  internal = 1,
+  local = 2,
+  domestic = 4,
+  international = 5,
+};
+/// "internal", "local", "domestic", "international"; "" for none.
+TANDEM_EXPORT const char* call_level_name(CallLevel level) noexcept;
+/// Reads a name; "" is none. Errors: invalid_argument.
+TANDEM_EXPORT Result<CallLevel> call_level_from_name(std::string_view name);
+
 /// Why a call or an attempt ended (C-08). The value is the `end_code` that records carry, except
 /// for reasons that came from a SIP response: those carry the SIP status.
 enum class Reason : std::int16_t {

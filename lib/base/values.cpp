@@ -484,6 +484,32 @@ const char* release_side_name(ReleaseSide side) noexcept {
   return "server";
 }
 
+const char* call_level_name(CallLevel level) noexcept {
+  switch (level) {
+    case CallLevel::none:
+      return "";
+    case CallLevel::internal:
+      return "internal";
+    case CallLevel::local:
+      return "local";
+    case CallLevel::domestic:
+      return "domestic";
+    case CallLevel::international:
+      return "international";
+  }
+  return "";
+}
+
+Result<CallLevel> call_level_from_name(std::string_view name) {
+  for (const CallLevel level : {CallLevel::none, CallLevel::internal, CallLevel::local,
+                                CallLevel::domestic, CallLevel::international}) {
+    if (name == call_level_name(level)) return level;
+  }
+  return Error{
+      ErrorCode::invalid_argument,
+      "call level " + quoted(name) + " was not internal, local, domestic or international"};
+}
+
 const ReasonFacts& reason_facts(Reason reason) noexcept {
   const ReasonFacts* internal_error = nullptr;
   for (const ReasonFacts& facts : reason_table) {

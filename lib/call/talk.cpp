@@ -704,6 +704,7 @@ Cdr Call::make_cdr() const {
     cdr.customer.currency = payers.payer.currency;
     if (context_.rate != nullptr) {
       cdr.customer.rate_prefix = context_.rate->prefix;
+      cdr.call_level = context_.rate->call_level;
       const bool is_of_package =
           CallContext::is_of_package(context_.rate, context_.package_terms.get());
       cdr.customer.rate_deck = is_of_package ? package_deck : payers.payer.deck.id();

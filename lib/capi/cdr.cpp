@@ -220,6 +220,9 @@ Result<Cdr> read_cdr(const tandem_cdr* given) {
   cdr.choices = copy(read->choices);
   cdr.codecs = {copy(read->codec), copy(read->caller_codecs), copy(read->callee_codecs)};
   cdr.recording = copy(read->recording);
+  const auto level = read_call_level(read->call_level);
+  if (!level) return level.error();
+  cdr.call_level = *level;
   return cdr;
 }
 
@@ -320,6 +323,7 @@ CdrView::CdrView(const Cdr& cdr) {
   record_.caller_codecs = cdr.codecs.caller.c_str();
   record_.callee_codecs = cdr.codecs.callee.c_str();
   record_.recording = cdr.recording.c_str();
+  record_.call_level = static_cast<int32_t>(cdr.call_level);
 }
 
 std::shared_ptr<void> own_user(void* user, void (*user_free)(void*)) {

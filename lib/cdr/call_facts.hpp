@@ -61,6 +61,7 @@ struct CallFacts {
   std::string_view rate_prefix;
   std::string_view callee_region;
   std::string_view vendor_currency;  ///< "": no vendor with an account.
+  CallLevel call_level = CallLevel::none;
   std::int64_t billed_time_s = 0;
   std::int64_t fee_units = 0;
   std::int64_t package_fee_units = 0;
@@ -94,9 +95,10 @@ enum class Fact : std::uint8_t {
   vendor_fee,
   reason,
   release_side,
+  call_level,
   legs,
 };
-inline constexpr std::size_t fact_count = 20;
+inline constexpr std::size_t fact_count = 21;
 
 /// A set of facts.
 class Facts {

@@ -40,8 +40,8 @@ constexpr TextFact text_facts[] = {
     {Fact::callee_region, column_of("callee_region"), &CallFacts::callee_region},
     {Fact::vendor_currency, column_of("vendor_currency"), &CallFacts::vendor_currency}};
 
-// Beside reason, release side and legs, which are made of texts.
-static_assert(std::size(integer_facts) + std::size(text_facts) + 3 == fact_count);
+// Beside reason, release side, level and legs, which are made of texts.
+static_assert(std::size(integer_facts) + std::size(text_facts) + 4 == fact_count);
 
 }  // namespace
 
@@ -64,6 +64,7 @@ Result<void> ColumnFactsReader::prepare(Facts wanted) {
   }
   if (wanted.has(Fact::reason)) reason_.emplace(TextColumn{column_of("end_reason")});
   if (wanted.has(Fact::release_side)) release_side_.emplace(TextColumn{column_of("release_side")});
+  if (wanted.has(Fact::call_level)) call_level_.emplace(TextColumn{column_of("call_level")});
   if (wanted.has(Fact::legs)) legs_.emplace(TextColumn{column_of("legs")});
   bool is_good = true;
   const auto prepare_texts = [&](TextColumn& texts) {
@@ -77,7 +78,7 @@ Result<void> ColumnFactsReader::prepare(Facts wanted) {
   };
   for (TextMember& each : texts_)
     prepare_texts(each.texts);
-  for (std::optional<TextColumn>* each : {&reason_, &release_side_, &legs_}) {
+  for (std::optional<TextColumn>* each : {&reason_, &release_side_, &call_level_, &legs_}) {
     if (*each) prepare_texts(**each);
   }
   if (!is_good) return unreadable();
@@ -132,7 +133,7 @@ bool ColumnFactsReader::read_group() {
   for (TextMember& each : texts_) {
     if (!read_places(each.texts)) return false;
   }
-  for (std::optional<TextColumn>* each : {&reason_, &release_side_, &legs_}) {
+  for (std::optional<TextColumn>* each : {&reason_, &release_side_, &call_level_, &legs_}) {
     if (*each && !read_places(**each)) return false;
   }
   return true;
@@ -207,6 +208,8 @@ Result<bool> ColumnFactsReader::next(CallFacts& call) {
     call.*each.member = text(each.texts, row);
   if (reason_) call.reason = reason(row);
   if (release_side_) call.release_side = release_side_of(text(*release_side_, row));
+  if (call_level_)
+    call.call_level = call_level_from_name(text(*call_level_, row)).value_or(CallLevel::none);
   if (legs_ && !legs(row, call)) {
     return Error{ErrorCode::corrupt,
                  "attempts of record " + std::to_string(call.record_id) + " were not readable"};

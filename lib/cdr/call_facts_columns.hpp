@@ -67,7 +67,7 @@ class ColumnFactsReader {
   const Watch* watch_;
   std::vector<IntegerColumn> integers_;
   std::vector<TextMember> texts_;
-  std::optional<TextColumn> reason_, release_side_, legs_;
+  std::optional<TextColumn> reason_, release_side_, call_level_, legs_;
   std::vector<std::optional<Reason>> reasons_;                    // by place
   std::vector<std::optional<std::vector<LegFacts>>> known_legs_;  // by place
   std::vector<LegFacts> read_legs_;

@@ -31,6 +31,7 @@ constexpr FactColumn fact_columns[] = {{Fact::started_at, "started_at_us"},
                                        {Fact::vendor_fee, "vendor_charge_units"},
                                        {Fact::reason, "end_reason"},
                                        {Fact::release_side, "release_side"},
+                                       {Fact::call_level, "call_level"},
                                        {Fact::legs, "legs"}};
 static_assert(std::size(fact_columns) == fact_count);
 
@@ -85,6 +86,8 @@ Result<bool> CallFactsReader::next(CallFacts& call) {
   integer(Fact::vendor_fee, call.vendor_fee_units);
   if (wanted_.has(Fact::reason)) call.reason = reason_of(rows_.text(column++));
   if (wanted_.has(Fact::release_side)) call.release_side = release_side_of(rows_.text(column++));
+  if (wanted_.has(Fact::call_level))
+    call.call_level = call_level_from_name(rows_.text(column++)).value_or(CallLevel::none);
   if (wanted_.has(Fact::legs)) {
     if (auto done = read_legs_column(column, call); !done) return std::move(done).error();
   }

@@ -1,5 +1,6 @@
 #include "cdr/cdr_codec.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -193,6 +194,7 @@ void encode_cdr(const Cdr& cdr, std::string& out) {
   for (const std::string* text : {&cdr.codecs.negotiated, &cdr.codecs.caller, &cdr.codecs.callee})
     writer.text(*text);
   writer.text(cdr.recording);
+  writer.number(static_cast<std::uint64_t>(cdr.call_level));
 }
 
 Result<Cdr> decode_cdr(std::string_view bytes) {
@@ -242,6 +244,9 @@ Result<Cdr> decode_cdr(std::string_view bytes) {
     if (!reader.is_at_end()) *text = reader.text();
   }
   if (!reader.is_at_end()) cdr.recording = reader.text();
+  const auto level = static_cast<CallLevel>(std::min<std::uint64_t>(reader.number(), 255));
+  // One of a newer release is none of ours.
+  if (*call_level_name(level) != '\0') cdr.call_level = level;
   if (is_bad || reader.is_bad()) return Error{ErrorCode::corrupt, "a CDR was malformed"};
   return cdr;
 }

@@ -370,6 +370,7 @@ std::string to_json(const Cdr& cdr) {
   object.number("package_time_s", cdr.customer.package_time_s);
   object.key("choices");
   cdr::append_choices_json(out, cdr.choices);
+  object.text("call_level", call_level_name(cdr.call_level));
   if (cdr.original) {
     object.key("corrected");
     out += "true";

@@ -12,7 +12,7 @@
 namespace tandem {
 namespace {
 
-constexpr std::array<std::string_view, 53> csv_columns = {"record_id",
+constexpr std::array<std::string_view, 54> csv_columns = {"record_id",
                                                           "call_id",
                                                           "customer_gateway",
                                                           "vendor_gateway",
@@ -64,7 +64,8 @@ constexpr std::array<std::string_view, 53> csv_columns = {"record_id",
                                                           "package_time_s",
                                                           "choices",
                                                           "agent_package_charge",
-                                                          "agent_package_time_s"};
+                                                          "agent_package_time_s",
+                                                          "call_level"};
 
 /// Adds the fields of one line (RFC 4180 section 2).
 class CsvLine {
@@ -181,6 +182,7 @@ std::string cdr::to_csv_row(const Cdr& cdr, std::size_t columns) {
     line.nothing();
     line.nothing();
   }
+  line.text(call_level_name(cdr.call_level));
   return line.take();
 }
 

@@ -82,7 +82,8 @@ inline constexpr RecordColumn record_columns[] = {{"record_id", number_column, "
                                                   {"legs", text_column, ""},
                                                   {"choices", text_column, ""},
                                                   {"agent_package_charge_units", number_column, ""},
-                                                  {"agent_package_time_s", number_column, ""}};
+                                                  {"agent_package_time_s", number_column, ""},
+                                                  {"call_level", text_column, ""}};
 inline constexpr std::size_t record_column_count = std::size(record_columns);
 
 /// Place of a column among them. REQUIRES: it is one of them.

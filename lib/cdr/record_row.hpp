@@ -89,6 +89,8 @@ Result<Cdr> read_record_of(const Row& row) {
     cdr.agent->package_charge = Amount::from_units(row.integer(n));
     cdr.agent->package_time_s = row.integer(n + 1);
   }
+  n += 2;
+  cdr.call_level = call_level_from_name(row.text(n)).value_or(CallLevel::none);
   return cdr;
 }
 

@@ -496,7 +496,8 @@ class StatementCollector final : public ReportCollector {
 
   Facts wanted() const override {
     Facts facts(Fact::started_at, Fact::account, Fact::currency, Fact::rate_deck, Fact::rate_prefix,
-                Fact::billed_time, Fact::fee, Fact::package_fee, Fact::package_time);
+                Fact::billed_time, Fact::fee, Fact::package_fee, Fact::package_time,
+                Fact::call_level);
     if (request_.kind == CallReportKind::phone_statement) facts = facts | Fact::customer_gateway;
     return facts;
   }
@@ -513,8 +514,10 @@ class StatementCollector final : public ReportCollector {
     auto value = groups_.at(slots_.start_us(call.ended_at_us), whose, call.currency);
     if (!value) return std::move(value).error();
     (*value)->all.count(call);
-    const CallLevel level =
-        level_ ? level_(call.rate_deck, call.rate_prefix, call.started_at_us) : CallLevel::none;
+    CallLevel level = call.call_level;
+    // None: of a record of before, or there was none.
+    if (level == CallLevel::none && level_)
+      level = level_(call.rate_deck, call.rate_prefix, call.started_at_us);
     for (std::size_t i = 0; i < levels.size(); ++i) {
       if (level == levels[i].level) (*value)->by_level[i].count(call);
     }

@@ -142,32 +142,6 @@ const RateTerms& RareTerms::none() noexcept {
   return nothing;
 }
 
-const char* call_level_name(CallLevel level) noexcept {
-  switch (level) {
-    case CallLevel::none:
-      return "";
-    case CallLevel::internal:
-      return "internal";
-    case CallLevel::local:
-      return "local";
-    case CallLevel::domestic:
-      return "domestic";
-    case CallLevel::international:
-      return "international";
-  }
-  return "";
-}
-
-Result<CallLevel> call_level_from_name(std::string_view name) {
-  for (const CallLevel level : {CallLevel::none, CallLevel::internal, CallLevel::local,
-                                CallLevel::domestic, CallLevel::international}) {
-    if (name == call_level_name(level)) return level;
-  }
-  return Error{
-      ErrorCode::invalid_argument,
-      "call level \"" + printable(name) + "\" was not internal, local, domestic or international"};
-}
-
 const char* fee_rounding_name(FeeRounding rounding) noexcept {
   switch (rounding) {
     case FeeRounding::half_up:

@@ -61,7 +61,8 @@ constexpr SqlColumn columns[] = {{"source", name, false},
                                  {"package_time_s", number, false},
                                  {"choices", json, false},
                                  {"agent_package_charge", amount, true},
-                                 {"agent_package_time_s", number, true}};
+                                 {"agent_package_time_s", number, true},
+                                 {"call_level", name, false}};
 
 }  // namespace
 

@@ -146,6 +146,7 @@ void write_sql_row(Writer& row, const Cdr& cdr, std::string_view source, std::st
         row.number(side.package_time_s);
       },
       2);
+  row.text(call_level_name(cdr.call_level));
 }
 
 }  // namespace tandem::remote

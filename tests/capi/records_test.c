@@ -56,6 +56,7 @@ static tandem_cdr example(void) {
   cdr.attempts_count = 1;
   cdr.codec = "PCMA";
   cdr.caller_codecs = "PCMU,PCMA";
+  cdr.call_level = TANDEM_CALL_LEVEL_DOMESTIC;
   return cdr;
 }
 
@@ -68,12 +69,15 @@ static void records_become_text(void) {
   CHECK(strstr(tandem_text_data(text), "\"end_reason\":\"NormalCallClearing\"") != NULL);
   CHECK(strstr(tandem_text_data(text), "\"codec\":\"PCMA\"") != NULL);
   CHECK(strstr(tandem_text_data(text), "\"codecs\":\"PCMU,PCMA\"") != NULL);
+  CHECK(strstr(tandem_text_data(text), "\"call_level\":\"domestic\"") != NULL);
   tandem_text_destroy(text);
   CHECK(tandem_cdr_to_csv(&cdr, &text) == TANDEM_OK);
   tandem_text_destroy(text);
   CHECK(tandem_cdr_csv_header(&text) == TANDEM_OK);
   CHECK(strncmp(tandem_text_data(text), "record_id,", 10) == 0);
   tandem_text_destroy(text);
+  cdr.call_level = 3;
+  CHECK_ERROR(tandem_cdr_to_json(&cdr, &text), TANDEM_ERR_INVALID_ARGUMENT, "call_level 3");
   cdr.end_reason = 12345;
   CHECK_ERROR(tandem_cdr_to_json(&cdr, &text), TANDEM_ERR_INVALID_ARGUMENT, "12345");
 }

@@ -6,7 +6,9 @@ using namespace tandem::sim;
 using namespace tandem::sim::test;
 
 TEST_CASE("Flow: a call is set up, talks, is charged and leaves one complete record (A-02, C-01)") {
-  Bench bench;
+  SwitchConfig config = base_config();
+  config.provision.rate_decks[0].rates[0].call_level = CallLevel::international;
+  Bench bench(config);
   AnswerPlan plan = answer_after(3 * second_us, second_us);
   plan.send_rtp = true;
   bench.b->set_plan(plan);
@@ -63,6 +65,7 @@ TEST_CASE("Flow: a call is set up, talks, is charged and leaves one complete rec
   // 60.0x s are within the hold time precision of 50 ms or not: 0.60 a minute, by the second.
   CHECK(cdr.customer.account == "acme");
   CHECK(cdr.customer.currency == "USD");
+  CHECK(cdr.call_level == CallLevel::international);
   CHECK(cdr.customer.billed_time_s == 60);
   CHECK(cdr.customer.charge == money("0.60"));
   REQUIRE(cdr.vendor.has_value());

@@ -263,6 +263,11 @@ def test_a_record_is_a_value() -> None:
     assert json.loads(cdr.to_json())["end_reason"] == "NormalCallClearing"
     with pytest.raises(tandem.Error):
         cdr.end_reason = "Nonsense"
+    assert cdr.call_level == ""
+    cdr.call_level = "domestic"
+    assert json.loads(cdr.to_json())["call_level"] == cdr.call_level == "domestic"
+    with pytest.raises(tandem.Error):
+        cdr.call_level = "galactic"
     assert tandem.csv_header().startswith("record_id,")
 
 

@@ -521,6 +521,7 @@ class Cdr:
     caller_codecs: str
     callee_codecs: str
     recording: str
+    call_level: str
     def __init__(self) -> None: ...
     @property
     def release_side(self) -> str: ...

@@ -66,6 +66,8 @@ inline Cdr varied_cdr(std::uint64_t record_id, Random& random) {
   }
   cdr.customer.rate_deck = any_of(random, decks);
   cdr.customer.rate_prefix = any_of(random, prefixes);
+  cdr.call_level = any_of(random, std::array{CallLevel::none, CallLevel::none, CallLevel::internal,
+                                             CallLevel::domestic});
   if (tries > 0 && random.below(4) != 0) {
     cdr.vendor.emplace();
     cdr.vendor->account = "clearing-" + std::to_string(random.below(2));

@@ -407,10 +407,13 @@ TEST_CASE(
                                    : cdr->customer.account,
                          cdr->customer.currency}];
         const CallLevel at =
-            level(cdr->customer.rate_deck, cdr->customer.rate_prefix, cdr->started_at_us);
+            cdr->call_level != CallLevel::none
+                ? cdr->call_level
+                : level(cdr->customer.rate_deck, cdr->customer.rate_prefix, cdr->started_at_us);
         for (const std::string& before :
              {std::string(), std::string(at == CallLevel::domestic        ? "domestic_"
                                          : at == CallLevel::local         ? "local_"
+                                         : at == CallLevel::internal      ? "internal_"
                                          : at == CallLevel::international ? "international_"
                                                                           : "none_")}) {
           auto& sum = of[before];

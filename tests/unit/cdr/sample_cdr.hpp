@@ -43,6 +43,7 @@ inline Cdr sample_cdr(std::uint64_t number, Random& random) {
         Amount::from_units(static_cast<std::int64_t>(random.below(1'000'000'000)));
     cdr.customer.billed_time_s = 2;
     cdr.customer.rate_prefix = "44";
+    cdr.call_level = CallLevel::international;
     cdr.customer.rate_deck = "retail";
     cdr.customer.rate_terms = "price=0.60|per_s=60";
     cdr.vendor->charge = Amount::from_units(static_cast<std::int64_t>(random.below(500'000'000)));
@@ -152,6 +153,9 @@ inline Cdr any_cdr(Random& random) {
   cdr.media_caller = side();
   cdr.media_callee = side();
   cdr.codecs = {any_text(random), any_text(random), any_text(random)};
+  constexpr CallLevel levels[] = {CallLevel::none, CallLevel::internal, CallLevel::local,
+                                  CallLevel::domestic, CallLevel::international};
+  cdr.call_level = levels[random.below(std::size(levels))];
   return cdr;
 }
 

@@ -385,6 +385,7 @@ TEST_CASE("CdrStore: a day file without the newer columns is read, and goes on (
     if (side != nullptr) side->rate_deck = side->rate_terms = "";
   }
   cdr.choices = "";
+  cdr.call_level = CallLevel::none;
   {
     auto sink = make_sqlite_sink(folder / "cdr");
     REQUIRE(sink.ok());
@@ -416,7 +417,8 @@ TEST_CASE("CdrStore: a day file without the newer columns is read, and goes on (
                                      "choices",
                                      "agent_package_charge",
                                      "agent_package_charge_units",
-                                     "agent_package_time_s"})
+                                     "agent_package_time_s",
+                                     "call_level"})
       REQUIRE_MESSAGE(day->execute("ALTER TABLE cdr DROP COLUMN " + column).ok(), column);
     REQUIRE(day->execute("DELETE FROM schema_migrations WHERE number > 1").ok());
   }
@@ -432,6 +434,7 @@ TEST_CASE("CdrStore: a day file without the newer columns is read, and goes on (
   later.callee_region = "NY";
   later.caller_region = "NJ";
   later.choices = "2:v1 0 44 p1 l0/-1 tried;";
+  later.call_level = CallLevel::domestic;
   later.agent = ChargeFacts{"agency", Amount::from_units(7), 60, "44", "USD", "agents", "terms"};
   later.agent->package_charge = Amount::from_units(70);
   later.agent->package_time_s = 12;
@@ -503,8 +506,10 @@ TEST_CASE("CsvSink: a file with the header of a former version goes on with its 
   const auto lines = lines_of(file_content(config.path));
   REQUIRE(lines.size() == 3);
   CHECK(lines[0] == former + "\r");
-  const std::string row = to_csv_row(cdr);
-  CHECK(lines[2] == row.substr(0, row.rfind(',', row.rfind(',') - 1)) + "\r");
+  std::string row = to_csv_row(cdr);
+  for (int newer = 0; newer < 3; ++newer)
+    row.resize(row.rfind(','));
+  CHECK(lines[2] == row + "\r");
   CHECK(lines[1] == "1" + lines[2].substr(1));
 }
 
