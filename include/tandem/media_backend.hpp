@@ -40,8 +40,8 @@ struct MediaKernelConfig {
   /// Packets of one direction that are passed on in a second, 50..1,000,000; what is above is
   /// dropped and counted. 0: any number.
   std::uint32_t packets_per_s_max = 5000;
-  /// A stream that was taken over and that nobody claimed ends after this silence,
-  /// 1,000..3,600,000.
+  /// A call that was taken over and that nobody claimed ends when one of its sides was silent for
+  /// so long, 1,000..3,600,000.
   std::uint32_t adopted_silence_ms = 60'000;
   bool operator==(const MediaKernelConfig&) const = default;
 };

@@ -374,8 +374,8 @@ class TANDEM_EXPORT MediaRelay {
 
   /// Takes a session over that the kernel went on relaying after the process that opened it died,
   /// by its RTP ports (MediaSession::local_rtp()). It has its latched sources and its counters;
-  /// all that its owner set has to be set again. Until then, and after `adopted_silence_ms` of
-  /// silence no more, it is relayed as it was. Errors: not_found.
+  /// all that its owner set has to be set again. Until then, or until a side is silent for
+  /// `adopted_silence_ms`, nothing passes but what was in the kernel. Errors: not_found.
   Result<MediaSession> adopt(const SocketAddress& caller_rtp, const SocketAddress& callee_rtp);
 
   /// Each backend, best first: which one runs, and why others could not be used.
