@@ -196,8 +196,8 @@ class FlowTable {
   /// Counts packets of the stream of `slot` that took another way.
   void add_carried(std::uint32_t slot, const CarriedPackets& carried) noexcept;
   /// Before the shards begin: the open flow of the RTP port `slot` goes on. What its owner had said
-  /// of it is not known, so it passes nothing that was not passed before, and no other host may speak
-  /// for it; his next set_flags() says otherwise.
+  /// of it is not known, so it passes nothing that was not passed before, and no other host may
+  /// speak for it; his next set_flags() says otherwise.
   void resume(std::uint32_t slot, const ResumedFlow& flow) noexcept;
 
   /// Of the RTP port `slot`.

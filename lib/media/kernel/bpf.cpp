@@ -267,6 +267,12 @@ unsigned interface_of(int link) noexcept {
   return call(BPF_OBJ_GET_INFO_BY_FD, attr) == 0 ? info.xdp.ifindex : 0;
 }
 
+void detach(int link) noexcept {
+  bpf_attr attr = cleared();
+  attr.link_detach.link_fd = static_cast<std::uint32_t>(link);
+  (void)call(BPF_LINK_DETACH, attr);
+}
+
 bool replace_program(int link, int program) noexcept {
   bpf_attr attr = cleared();
   attr.link_update.link_fd = static_cast<std::uint32_t>(link);

@@ -44,6 +44,9 @@ Result<UniqueFd> load(const char* name, Hook hook, const Maps& maps);
 Result<UniqueFd> attach(int program, unsigned interface, Hook hook);
 /// The interface that a link is at; 0: it is gone, or nothing is known.
 unsigned interface_of(int link) noexcept;
+/// What arrives there passes through its program no more, whoever else has the link. Closing alone
+/// takes the system its time, and meanwhile no link of another kind is let in.
+void detach(int link) noexcept;
 /// Puts `program` in the place of the one that `link` has.
 bool replace_program(int link, int program) noexcept;
 

@@ -100,6 +100,12 @@ bool is_own_name(const std::string& name) {
          });
 }
 
+// A table, or a link, which is off with that.
+void remove_pinned(const std::string& path) noexcept {
+  if (const auto one = bpf::open_pinned(path)) bpf::detach(one->get());
+  ::unlink(path.c_str());
+}
+
 bool is_bpf_folder(const std::string& path) noexcept {
   constexpr long bpf_fs_magic = 0xcafe4a11L;
   struct statfs about {};
@@ -274,7 +280,7 @@ Result<void> KernelPath::attach_all() {
     // One interface of several would keep the next kind from all of them.
     links_.clear();
     for (const Interface& interface : interfaces_)
-      ::unlink(link_name(interface, hook).c_str());
+      remove_pinned(link_name(interface, hook));
     why_not += (why_not.empty() ? "" : "; ") + attached.error().message;
   }
   return Error{ErrorCode::unsupported, why_not};
@@ -292,8 +298,7 @@ Result<void> KernelPath::attach_all(bpf::Hook hook) {
       links_.push_back(std::move(*link));
       continue;
     }
-    ::unlink(name.c_str());
-    if (link) *link = UniqueFd();
+    remove_pinned(name);
     auto attached = bpf::attach(program->get(), interface.index, hook);
     if (!attached)
       return Error{ErrorCode::unsupported,
@@ -304,15 +309,14 @@ Result<void> KernelPath::attach_all(bpf::Hook hook) {
   return {};
 }
 
-// Programs that are kept nowhere else are off with that. What is not the relay's stays: somebody
-// may have named a folder that others use too.
+// What is not the relay's stays: somebody may have named a folder that others use too.
 void KernelPath::clear_folder(const std::vector<std::string>& but) noexcept {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
     const std::string one = entry.path().string();
     if (is_own_name(entry.path().filename().string()) &&
         std::find(but.begin(), but.end(), one) == but.end())
-      ::unlink(one.c_str());
+      remove_pinned(one);
   }
 }
 

@@ -103,9 +103,9 @@ INLINE int find_next_hop(const struct frame* frame, const struct tandem_relay_se
   }
   const long answer = route(frame->ctx, &ask, sizeof ask, 0);
   if (answer == FORWARDING_IS_OFF) {
+    // Where else it may go, nothing says: another router, this machine.
     const struct tandem_stream* const back = stream_of(stream->peer);
     if (!back || !back->seen_interface || back->family != stream->family) return 0;
-    // Where else it may go, nothing says: another router, this machine.
 #pragma unroll
     for (int i = 0; i < 4; ++i)
       if (back->from_ip[i] != stream->to_ip[i]) return 0;
