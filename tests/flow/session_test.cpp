@@ -202,6 +202,15 @@ TEST_CASE("Session: direct media passes descriptions untouched and takes no port
   CHECK(cdr.media_caller.packets_received == 0);
 }
 
+TEST_CASE("Session: silence may be allowed for as long as there is (M-05)") {
+  SwitchConfig config = base_config();
+  config.parameters.no_media_hangup_s = 86'400;
+  Bench bench(config);
+  auto call = bench.connect();
+  call->hang_up();
+  CHECK(bench.only_cdr().answered_at_us > 0);
+}
+
 TEST_CASE("Session: a call without media on both sides is ended, but not on hold (M-05)") {
   SwitchConfig config = base_config();
   config.parameters.no_media_hangup_s = 20;
