@@ -45,7 +45,7 @@ def party_socket(ip, port):
         finally:
             if libc.setns(own.fileno(), 0) != 0:
                 raise OSError(ctypes.get_errno(), "setns back")
-    made.settimeout(5)
+    made.settimeout(20)
     return made
 
 

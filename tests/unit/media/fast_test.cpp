@@ -2,12 +2,15 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
+#include <chrono>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "media/fast/udp_headers.hpp"
 #include "media/srtp_side.hpp"
+#include "media/system_socket.hpp"
 #include "unit/media/backends.hpp"
 #include "unit/media/endpoint.hpp"
 #include "unit/media/rtp_packet.hpp"
@@ -162,6 +165,38 @@ TEST_CASE("Fast media: a flood on one port takes no room of the calls of others"
   }
   const MediaRelayStats stats = relay->stats();
   CHECK(stats.packets_malformed + stats.packets_overflowed == sent);
+}
+
+TEST_CASE("Fast media: packets with wrong sums take no port away from its call") {
+  if (!is_usable<Steered>()) return;
+  auto relay = create<Steered>(steered_config());
+  REQUIRE(relay);
+  auto session = relay->open();
+  REQUIRE(session);
+  Endpoint a, b;
+  REQUIRE(session->set_remote(callee, b.local()));
+  const UniqueFd raw(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
+  REQUIRE(raw.is_open());
+  const SocketAddress to = session->local_rtp(caller);
+  const std::string payload(200, 'x');  // of a short one the sum is looked at before the program
+  std::string bad(udp_headers_max, '\0');
+  bad.resize(write_udp_headers(pack(a.local()), pack(to), 0, payload,
+                               reinterpret_cast<unsigned char*>(bad.data())));
+  bad += payload;
+  bad.back() = 'y';
+  PackedAddress packed = pack(to);
+  packed.port = 0;
+  SystemAddress host;
+  const socklen_t length = to_system(packed, host);
+  for (int i = 0; i < 40; ++i)
+    REQUIRE(::sendto(raw.get(), bad.data(), bad.size(), 0, &host.any, length) > 0);
+  // They are known to be lost at the next look around.
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  for (std::uint16_t i = 0; !b.has_datagram() && std::chrono::steady_clock::now() < until; ++i) {
+    a.send(to, rtp_packet(i, i * 160U, 0xA));
+    std::this_thread::yield();
+  }
+  CHECK(b.has_datagram());
 }
 
 TEST_CASE_TEMPLATE("Fast media: a datagram longer than a packet may be arrives whole", Backend,

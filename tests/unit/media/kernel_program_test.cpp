@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <linux/bpf.h>
 
+#include <fstream>
 #include <functional>
 #include <random>
 
@@ -366,5 +367,32 @@ TEST_CASE("kernel program: without a next hop packets go up") {
     CHECK(counted.passed_up == 1);
     CHECK(counted.seen_interface == loopback);
     CHECK(std::memcmp(counted.seen_from, "\x02\x22\x22\x22\x22\x22", 6) == 0);
+  });
+}
+
+TEST_CASE("kernel program: the next hop of the way back is one only for who is there") {
+  std::ifstream setting("/proc/sys/net/ipv4/conf/lo/forwarding");
+  if (setting.get() != '0') {
+    MESSAGE("not run: this machine forwards");
+    return;
+  }
+  on_both([](Program& program) {
+    tandem_stream one = Program::stream(false);
+    one.next_until_ns = 0;
+    one.next_interface = 0;
+    one.peer = 3;
+    tandem_stream back = Program::stream(false);
+    std::memcpy(back.from_ip, carrier4.data(), 4);
+    back.seen_interface = loopback;
+    std::memcpy(back.seen_from, "\x02\x55\x55\x55\x55\x55", 6);
+    program.put(0, one);
+    program.put(3, back);
+    const bpf::Trial trial = program.run(make_frame(spec(false)));
+    REQUIRE(program.goes_on(trial));
+    CHECK(std::memcmp(program.read(0).next_to, "\x02\x55\x55\x55\x55\x55", 6) == 0);
+    back.from_ip[0] ^= 1;  // it is heard from elsewhere
+    program.put(0, one);
+    program.put(3, back);
+    CHECK(program.goes_up(make_frame(spec(false))));
   });
 }

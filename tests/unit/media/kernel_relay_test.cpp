@@ -8,9 +8,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -338,6 +340,58 @@ TEST_CASE("kernel relay: taps, keys, blocks and reports in the middle of a strea
   });
 }
 
+TEST_CASE("kernel relay: a side that agrees on ICE or DTLS is out of the kernel at once") {
+  on_each([](const Networks& networks, MediaRelay& relay, bool is_kernel) {
+    for (const bool has_dtls : {false, true}) {
+      CAPTURE(has_dtls);
+      Call call(networks, relay, false);
+      call.both_send();
+      if (is_kernel) call.until_in_kernel();
+      MediaHandshake asked;
+      asked.ice_ufrag = "ours";
+      asked.ice_password = "0123456789012345678901";
+      asked.remote_ice_ufrag = "them";
+      if (has_dtls) {
+        asked.role = DtlsRole::server;
+        asked.fingerprints = {*relay.dtls_fingerprint()};
+      }
+      REQUIRE(call.session.set_handshake(MediaSide::caller, asked));
+      CHECK(relay.stats().streams_in_kernel == 0);
+      // The phone was not checked yet, so it neither speaks nor is spoken to.
+      const std::uint64_t refused = relay.stats().packets_refused;
+      const std::uint64_t heard = call.session.stats(MediaSide::callee).packets_received;
+      for (int i = 1; i <= 3; ++i) {
+        call.sequence += 1;
+        call.phone->send(call.to_phone_side, rtp_packet(call.sequence, 1, phone_ssrc));
+        call.carrier->send(call.to_carrier_side, rtp_packet(call.sequence, 1, carrier_ssrc));
+      }
+      CHECK(eventually([&] { return relay.stats().packets_refused == refused + 3; }));
+      CHECK(eventually(
+          [&] { return call.session.stats(MediaSide::callee).packets_received == heard + 3; }));
+      CHECK_FALSE(call.carrier->has_datagram());
+      CHECK_FALSE(call.phone->has_datagram());
+      CHECK(relay.stats().streams_in_kernel == 0);
+    }
+  });
+}
+
+TEST_CASE("kernel relay: the sums have every packet, also of a call that nobody read") {
+  on_each([](const Networks& networks, MediaRelay& relay, bool is_kernel) {
+    Call call(networks, relay, false);
+    call.both_send();
+    if (is_kernel) call.until_in_kernel();
+    const auto sent = [&] { return 2U * static_cast<std::uint16_t>(call.sequence - 65500); };
+    for (int i = 0; i < 50; ++i)
+      call.both_send();
+    CHECK(eventually([&] { return relay.stats().packets_forwarded == sent(); }));
+    for (int i = 0; i < 50; ++i)
+      call.both_send();
+    call.session.close();
+    CHECK(eventually([&] { return relay.stats().packets_forwarded == sent(); }));
+    if (is_kernel) CHECK(relay.stats().packets_in_kernel >= 190);
+  });
+}
+
 TEST_CASE("kernel relay: sides of two families are relayed by sockets") {
   on_each([](const Networks& networks, MediaRelay& relay, bool) {
     auto session = relay.open(IpAddress::Family::ipv4, IpAddress::Family::ipv6);
@@ -457,13 +511,10 @@ TEST_CASE("kernel relay: killed, its calls go on and the next one takes them ove
   }
 }
 
-TEST_CASE("kernel relay: what nobody takes over ends after its silence") {
-  if (checked_build::has_thread_sanitizer) return;  // it follows no fork
-  const Networks networks;
-  if (!networks.is_here()) return;
-  MediaConfig config = config_of(ways[1]);
-  config.kernel.adopted_silence_ms = 1000;
-  const auto phone = networks.endpoint("192.0.2.7"), carrier = networks.endpoint("192.0.2.9");
+// A relay that was killed when the kernel had the direction of the phone; the ports of its call.
+static std::optional<std::array<SocketAddress, 2>> killed_relay(const MediaConfig& config,
+                                                                Endpoint& phone,
+                                                                Endpoint& carrier) {
   int to_test[2];
   REQUIRE(::pipe(to_test) == 0);
   const pid_t child = ::fork();
@@ -471,39 +522,137 @@ TEST_CASE("kernel relay: what nobody takes over ends after its silence") {
     auto relay = MediaRelay::create(config);
     if (!relay) ::_exit(1);
     auto session = relay->open();
-    (void)session->set_remote(MediaSide::callee, carrier->local());
-    const std::uint16_t told = session->local_rtp(MediaSide::caller).port;
-    (void)!::write(to_test[1], &told, sizeof told);
+    (void)session->set_remote(MediaSide::callee, carrier.local());
+    const std::uint16_t told[2] = {session->local_rtp(MediaSide::caller).port,
+                                   session->local_rtp(MediaSide::callee).port};
+    (void)!::write(to_test[1], told, sizeof told);
     while (relay->stats().streams_in_kernel < 1)
       std::this_thread::yield();
-    (void)!::write(to_test[1], &told, sizeof told);
+    (void)!::write(to_test[1], told, 1);
     ::pause();
   }
   ::close(to_test[1]);
-  std::uint16_t port = 0;
-  if (::read(to_test[0], &port, sizeof port) != sizeof port) {
+  const UniqueFd told(to_test[0]);
+  std::uint16_t ports[2] = {0, 0};
+  if (::read(told.get(), ports, sizeof ports) != sizeof ports) {
     MESSAGE("not run: the relay was refused");
     ::waitpid(child, nullptr, 0);
-    return;
+    return std::nullopt;
   }
   for (std::uint16_t i = 0; i < 3; ++i) {
-    phone->send({config.address, port}, rtp_packet(i, i, phone_ssrc));
-    CHECK(carrier->receive() == rtp_packet(i, i, phone_ssrc));
+    phone.send({config.address, ports[0]}, rtp_packet(i, i, phone_ssrc));
+    CHECK(carrier.receive() == rtp_packet(i, i, phone_ssrc));
   }
-  REQUIRE(::read(to_test[0], &port, sizeof port) == sizeof port);
+  char byte = 0;
+  REQUIRE(::read(told.get(), &byte, 1) == 1);
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
-  ::close(to_test[0]);
+  return std::array<SocketAddress, 2>{SocketAddress{config.address, ports[0]},
+                                      SocketAddress{config.address, ports[1]}};
+}
+
+TEST_CASE("kernel relay: what nobody takes over passes what it did, until a side is silent") {
+  if (checked_build::has_thread_sanitizer) return;  // it follows no fork
+  const Networks networks;
+  if (!networks.is_here()) return;
+  MediaConfig config = config_of(ways[1]);
+  config.kernel.adopted_silence_ms = 1000;
+  const auto phone = networks.endpoint("192.0.2.7"), carrier = networks.endpoint("192.0.2.9");
+  const auto ports = killed_relay(config, *phone, *carrier);
+  if (!ports) return;
   auto relay = MediaRelay::create(config);
   REQUIRE_MESSAGE(relay, relay.error().message);
   CHECK(relay->stats().sessions_unclaimed == 1);
+  // Nobody says any more whether the carrier was blocked.
+  carrier->send(ports->back(), rtp_packet(1, 1, carrier_ssrc));
+  CHECK(eventually([&] { return relay->stats().packets_discarded == 1; }));
+  CHECK_FALSE(phone->has_datagram());
+  // Nor may another host go on with the stream of the phone.
+  const auto stranger = networks.endpoint("192.0.2.66");
+  stranger->send(ports->front(), rtp_packet(3, 3, phone_ssrc));
+  CHECK(eventually([&] { return relay->stats().packets_refused == 1; }));
+  CHECK_FALSE(carrier->has_datagram());
+  CHECK(relay->stats().streams_in_kernel == 1);
   const auto began = std::chrono::steady_clock::now();
-  while (relay->stats().sessions_unclaimed == 1 &&
-         std::chrono::steady_clock::now() - began < std::chrono::seconds(10))
+  for (std::uint16_t i = 3; relay->stats().sessions_unclaimed == 1 &&
+                            std::chrono::steady_clock::now() - began < std::chrono::seconds(10);
+       ++i) {
+    phone->send(ports->front(), rtp_packet(i, i, phone_ssrc));  // who would not stop by himself
     (void)relay->take_events(1, 100'000);
+  }
   CHECK(relay->stats().sessions_unclaimed == 0);
   CHECK(relay->stats().streams_in_kernel == 0);
   CHECK(relay->stats().sessions == 0);
+}
+
+TEST_CASE("kernel relay: another backend on the same ports ends what was left in the kernel") {
+  if (checked_build::has_thread_sanitizer) return;  // it follows no fork
+  const Networks networks;
+  if (!networks.is_here()) return;
+  // So that one direction is enough.
+  REQUIRE(run("echo 1 > /proc/sys/net/ipv4/conf/tr0/forwarding"));
+  const MediaConfig config = config_of(ways[1]);
+  const auto phone = networks.endpoint("192.0.2.7"), carrier = networks.endpoint("192.0.2.9");
+  const auto ports = killed_relay(config, *phone, *carrier);
+  if (!ports) return;
+  MediaConfig other = config;
+  other.backend = MediaBackend::portable;
+  other.port_first = 31000;
+  other.port_last = 31063;
+  CHECK(MediaRelay::create(other).ok());
+  phone->send(ports->front(), rtp_packet(3, 3, phone_ssrc));
+  CHECK(carrier->receive() == rtp_packet(3, 3, phone_ssrc));
+  other.port_first = static_cast<std::uint16_t>(config.port_last - 3);
+  auto relay = MediaRelay::create(other);
+  REQUIRE(relay);
+  CHECK(::access(folder().c_str(), F_OK) != 0);
+  phone->send(ports->front(), rtp_packet(4, 4, phone_ssrc));
+  CHECK_FALSE(carrier->has_datagram());
+}
+
+TEST_CASE("kernel relay: what a former process left is at the interface that has the name now") {
+  if (checked_build::has_thread_sanitizer) return;  // it follows no fork
+  const Networks networks;
+  if (!networks.is_here()) return;
+  MediaConfig config = config_of(ways[2]);
+  config.address6 = {};  // which does not outlive that its interface is down
+  const auto phone = networks.endpoint("192.0.2.7"), carrier = networks.endpoint("192.0.2.9");
+  if (!killed_relay(config, *phone, *carrier)) return;
+  REQUIRE(run("ip link set tr0 down"));
+  REQUIRE(run("ip link set tr0 name tr1"));
+  REQUIRE(run("ip link set tr1 up"));
+  REQUIRE(run("ip link add tr0 type veth peer name tq0"));
+  auto relay = MediaRelay::create(config);
+  REQUIRE_MESSAGE(relay, relay.error().message);
+  CHECK(run("ip link show dev tr0 | grep -q xdp"));
+  CHECK_FALSE(run("ip link show dev tr1 | grep -q xdp"));
+}
+
+TEST_CASE("kernel relay: of the folder, only what is its own goes with it") {
+  const Networks networks;
+  if (!networks.is_here()) return;
+  const std::string other = folder() + "/other";
+  const auto map = bpf::create_array("other", 8, 1);
+  if (!map || ::mkdir(folder().c_str(), 0700) != 0 || !bpf::pin(map->get(), other)) {
+    MESSAGE("not run: needs a bpf file system");
+    return;
+  }
+  {
+    auto relay = MediaRelay::create(config_of(ways[1]));
+    REQUIRE_MESSAGE(relay, relay.error().message);
+  }
+  CHECK(::unlink(other.c_str()) == 0);
+  CHECK(::rmdir(folder().c_str()) == 0);  // there is nothing else
+}
+
+TEST_CASE("kernel relay: interfaces of several kinds are served by what all of them have") {
+  const Networks networks;
+  if (!networks.is_here()) return;
+  MediaConfig config = config_of({"", MediaBackend::kernel, MediaAttach::automatic});
+  config.kernel.interfaces = {"tr0", "lo"};  // the second has no XDP of its own
+  auto relay = MediaRelay::create(config);
+  REQUIRE_MESSAGE(relay, relay.error().message);
+  CHECK(relay->backends().front().detail.find("xdp generic on tr0, lo") == 0);
 }
 
 TEST_CASE("kernel relay: a backend that cannot be used says why") {
