@@ -279,6 +279,7 @@ enum class AuthResult : std::uint8_t {
   verified,
   challenged,  ///< No usable credentials were given; a 401 was sent and the leg is over.
   failed,      ///< Credentials were given and are wrong; the leg still waits for an answer.
+  exhausted,   ///< None were usable, and there is to be no further challenge; likewise.
 };
 
 /// As a cause of release(): the call was taken by somebody else (RFC 3326 section 2,

@@ -43,6 +43,7 @@ struct Credentials {
   /// Asked when the password is right; what it refuses is challenged anew. Null: a nonce may be
   /// used again within its lifetime.
   NonceLedger* nonces = nullptr;
+  bool may_challenge = true;  ///< Else nothing is sent where a challenge would be.
 };
 
 /// One Contact of a REGISTER.

@@ -265,19 +265,37 @@ bool Call::authenticate() {
   }
   RegistrantNonces nonces(commons.state.registrar, customer.config.id);
   const std::string realm = auth.realm.empty() ? "tandem" : auth.realm;
-  switch (inbound_->authenticate(
-      {auth.username, auth.password, realm, customer.registers ? &nonces : nullptr})) {
+  phone::ChallengeRounds& challenges = commons.state.challenges;
+  const phone::RoundRules rules = round_rules(parameters());
+  const bool may_challenge =
+      !challenges.is_exhausted(inbound_->call_id(), address, rules, context_.arrived_us);
+  // Nothing is recorded of an INVITE that nobody has authenticated, whoever may have sent it.
+  const auto forget = [this] {
+    is_over_ = true;
+    if (trace::Tap* const tap = is_traced_ ? worker_.tap() : nullptr) tap->give_back(id_);
+    worker_.remove(id_);
+    return false;
+  };
+  switch (inbound_->authenticate({auth.username, auth.password, realm,
+                                  customer.registers ? &nonces : nullptr, may_challenge})) {
     case AuthResult::verified:
+      challenges.forget(inbound_->call_id(), address);
       suspensions.note_success(auth.username, address);
       context_.is_authenticated = true;
       return true;
-    case AuthResult::challenged:  // the caller comes back with credentials as a new call; nothing
-                                  // to record
-      is_over_ = true;
-      if (trace::Tap* const tap = is_traced_ ? worker_.tap() : nullptr) tap->give_back(id_);
-      worker_.remove(id_);
-      return false;
+    case AuthResult::challenged:  // the caller comes back with credentials as a new call
+      challenges.note(inbound_->call_id(), address, rules, context_.arrived_us);
+      return forget();
+    case AuthResult::exhausted:
+      if (parameters().reply_unauthorized) {
+        inbound_->reject(reason_facts(Reason::AuthenticationFailed).sip_status,
+                         reason_facts(Reason::AuthenticationFailed).q850_cause, 0);
+      } else {
+        inbound_->drop();
+      }
+      return forget();
     case AuthResult::failed:
+      challenges.forget(inbound_->call_id(), address);
       note_auth_failure(auth.username, context_.source, parameters(), worker_.commons(),
                         worker_.loop().clock());
       refuse(Reason::AuthenticationFailed, 403);

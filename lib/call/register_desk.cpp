@@ -40,6 +40,10 @@ phone::SuspensionRules suspension_rules(const Parameters& parameters) noexcept {
   return {parameters.auth_failures, parameters.auth_suspend ? parameters.auth_suspend_s : 0};
 }
 
+phone::RoundRules round_rules(const Parameters& parameters) noexcept {
+  return {parameters.auth_rounds, std::int64_t{1'000'000} * parameters.auth_rounds_s};
+}
+
 void note_auth_failure(std::string_view user, const SocketAddress& source,
                        const Parameters& parameters, Commons& commons, const Clock& clock) {
   if (!commons.state.suspensions.note_failure(user, source.ip, suspension_rules(parameters),
@@ -64,14 +68,23 @@ RegisterReply answer_register(const RegisterRequest& request, const Tables& tabl
   SharedState& state = commons.state;
   const Registrant* const registrant = tables.find_registrant(request.user);
   RegisterReply reply;
+  // P-04: who is challenged again and again is refused at last.
+  const auto challenge = [&](bool is_stale) {
+    const phone::RoundRules rules = round_rules(parameters);
+    if (state.challenges.is_exhausted(request.call_id, request.source.ip, rules, now_us)) {
+      reply.status = parameters.reply_unauthorized ? 403 : 0;
+      return reply;
+    }
+    state.challenges.note(request.call_id, request.source.ip, rules, now_us);
+    reply.status = 401;
+    reply.is_stale = is_stale;
+    return reply;
+  };
   reply.realm = registrant != nullptr && !registrant->auth.realm.empty() ? registrant->auth.realm
                                                                          : default_realm;
   // Who is not known is challenged like everybody else, and learns nothing.
   const std::string user = request.credentials->username(reply.realm);
-  if (user.empty()) {
-    reply.status = 401;
-    return reply;
-  }
+  if (user.empty()) return challenge(false);
   reply.status = parameters.reply_unauthorized ? 403 : 0;
   if (state.suspensions.is_suspended(user, request.source.ip, now_us)) return reply;
   // A failure counts only with a nonce of ours, which came back from where it was sent to: a forged
@@ -82,11 +95,9 @@ RegisterReply answer_register(const RegisterRequest& request, const Tables& tabl
       {user, is_known ? std::string_view(registrant->auth.password) : std::string_view(),
        reply.realm},
       use);
-  if (verdict == CredentialVerdict::none || verdict == CredentialVerdict::stale) {
-    reply.status = 401;
-    reply.is_stale = is_known && verdict == CredentialVerdict::stale;
-    return reply;
-  }
+  if (verdict == CredentialVerdict::none || verdict == CredentialVerdict::stale)
+    return challenge(is_known && verdict == CredentialVerdict::stale);
+  state.challenges.forget(request.call_id, request.source.ip);
   if (!is_known || verdict == CredentialVerdict::wrong) {
     note_auth_failure(user, request.source, parameters, commons, clock);
     return reply;
@@ -105,8 +116,8 @@ RegisterReply answer_register(const RegisterRequest& request, const Tables& tabl
   rules.finds_by_source = !registrant->is_phone;
   phone::RegistrationOutcome outcome =
       state.registrar.apply(registrant->id, request, use, rules, now_us);
+  if (outcome.status == 401) return challenge(true);
   reply.status = outcome.status;
-  reply.is_stale = outcome.status == 401;
   reply.min_expires_s = outcome.min_expires_s;
   reply.contacts = std::move(outcome.bound);
   using Change = phone::RegistrationOutcome::Change;

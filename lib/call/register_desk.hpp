@@ -3,6 +3,7 @@
 
 #include "base/registration.hpp"
 #include "call/tables.hpp"
+#include "phone/challenge_rounds.hpp"
 #include "phone/registrar.hpp"
 #include "phone/suspensions.hpp"
 #include "tandem/call.hpp"
@@ -22,6 +23,8 @@ void tell_unanswering(const phone::ExpiredRegistration& gone, Commons& commons, 
 /// Takes out registrations that were not renewed and tells the host; once a second on one worker.
 void expire_registrations(const Tables& tables, Commons& commons, const Clock& clock);
 
+/// How many challenges one Call-ID may get (P-04).
+[[nodiscard]] phone::RoundRules round_rules(const Parameters& parameters) noexcept;
 [[nodiscard]] phone::SuspensionRules suspension_rules(const Parameters& parameters) noexcept;
 /// Counts a wrong password; the alarm of S-08 goes out when it was one too many.
 void note_auth_failure(std::string_view user, const SocketAddress& source,

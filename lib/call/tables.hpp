@@ -14,6 +14,7 @@
 #include "call/phone_book.hpp"
 #include "call/sounds.hpp"
 #include "lrn/resolver_state.hpp"
+#include "phone/challenge_rounds.hpp"
 #include "phone/registrar.hpp"
 #include "phone/ringing.hpp"
 #include "phone/suspensions.hpp"
@@ -57,7 +58,8 @@ struct SharedState {
   route::ById<phone::Uplink> uplinks;             ///< By vendor.
   phone::Registrar registrar;                     ///< By Registrant::id.
   phone::Suspensions suspensions;
-  phone::RingingBoard ringing;  ///< Phones that have a pickup group (T-10).
+  phone::ChallengeRounds challenges;  ///< Of who calls and who registers (P-04).
+  phone::RingingBoard ringing;        ///< Phones that have a pickup group (T-10).
 
   /// Forgets what no snapshot and no call holds any more; after a new one is published.
   void forget_unused();

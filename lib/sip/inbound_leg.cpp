@@ -115,6 +115,7 @@ AuthResult Dialog::authenticate(const Credentials& credentials) {
     if (one == DigestVerdict::stale && verdict == DigestVerdict::challenge) verdict = one;
   }
   if (verdict == DigestVerdict::wrong) return AuthResult::failed;
+  if (!credentials.may_challenge) return AuthResult::exhausted;
   const bool is_stale = verdict == DigestVerdict::stale;
   Draft draft = begin_response(*invite_server_, 401);
   for (const DigestAlgorithm algorithm : worker_.challenge_algorithms()) {

@@ -383,7 +383,8 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        read_seconds<&P::auth_suspend_s, 1, 86400>, "SS_ENDPOINTREGISTERSUSPENDTIME"},
       {"auth_rounds", "integer 1..100", "6",
        "Challenges of a vendor that one INVITE answers, as long as each says that the last answer "
-       "was only too old (P-04).",
+       "was only too old; and those that the INVITEs or REGISTERs of one Call-ID get, of which the "
+       "next one that would need another is refused (P-04).",
        read_seconds<&P::auth_rounds, 1, 100>, "SS_SIP_AUTHENTICATION_RETRY"},
       {"auth_rounds_s", "integer 1..60", "10", "Time for them, from the first one.",
        read_seconds<&P::auth_rounds_s, 1, 60>, "SS_SIP_AUTHENTICATION_TIMEOUT"},

@@ -262,6 +262,60 @@ TEST_CASE("Phones: wrong passwords of calls count, and suspension ends by itself
   CHECK(bench.registers(bench.alice, "1001") == 200);
 }
 
+TEST_CASE("Phones: who takes no notice of challenges is refused at last (P-04)") {
+  SwitchConfig config = phone_config();
+  config.parameters.auth_rounds = 3;
+  Phones bench(config);
+  RawPhone device(bench, "10.0.3.9:5060", "1002", "10.0.3.9:5060");
+  // Whose answers come again and again, since nobody acknowledges them.
+  const auto status_of = [&](const std::string& cseq) {
+    bench.run_ms(100);
+    for (const auto& datagram : device.wire->received()) {
+      const std::string& bytes = datagram.bytes;
+      if (bytes.find("\r\nCSeq: " + cseq + "\r\n") == std::string::npos) continue;
+      const auto begin = bytes.find("WWW-Authenticate: ");
+      if (begin != std::string::npos)
+        device.challenge = bytes.substr(begin + 18, bytes.find('\r', begin) - begin - 18);
+      const int status = std::stoi(bytes.substr(8, 3));
+      if (status >= 200) return status;
+    }
+    return 0;
+  };
+  const auto invite = [&](const std::string& call_id) {
+    const std::string number = std::to_string(++device.cseq);
+    device.send(
+        "INVITE sip:442079460000@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.3.9:5060"
+        ";branch=z9hG4bKinv" +
+        number + "\r\nMax-Forwards: 70\r\nFrom: <sip:1002@10.0.0.1>;tag=raw" + number +
+        "\r\nTo: <sip:442079460000@10.0.0.1>\r\nCall-ID: " + call_id + "\r\nCSeq: " + number +
+        " INVITE\r\nContact: <sip:1002@10.0.3.9>\r\nContent-Length: 0\r\n\r\n");
+    return status_of(number + " INVITE");
+  };
+  const auto registering = [&](const std::string& authorization = {}) {
+    device.send(device.request(authorization));
+    return status_of(std::to_string(device.cseq) + " REGISTER");
+  };
+  for (int i = 0; i < 3; ++i)
+    CHECK(invite("one") == 401);
+  CHECK(invite("one") == 403);
+  CHECK(invite("one") == 403);
+  CHECK(invite("two") == 401);
+  for (int i = 0; i < 3; ++i)
+    CHECK(registering() == 401);
+  CHECK(registering() == 403);
+  // Whoever sent them: nothing is recorded, and nobody is suspended.
+  bench.run_s(11);
+  CHECK(bench.world.cdrs().empty());
+  CHECK(bench.tandem->suspensions().empty());
+  CHECK(bench.tandem->calls().empty());
+  CHECK(invite("one") == 401);
+  CHECK(registering() == 401);
+  for (int i = 0; i < 4; ++i) {  // who answers is no such one
+    CHECK(registering(device.answer()) == 200);
+    CHECK(registering() == 401);
+  }
+}
+
 TEST_CASE("Phones: one calls another, and its account pays (T-01, B-04, A-03)") {
   Phones bench;
   bench.registers(bench.alice, "1001");
