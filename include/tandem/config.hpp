@@ -178,6 +178,9 @@ struct GatewayConfig {
   GatewayRegistration registration = GatewayRegistration::fixed;
   CalleeRestriction callee_restriction = CalleeRestriction::none;  ///< N-06.
   GeofenceConfig geofence{};                                       ///< S-01.
+  /// What the other party of its calls hears while it waits for a transfer that this one has
+  /// ordered by keys (T-05): as VendorGateway::ring_tone; "": nothing.
+  std::string hold_tone{};
 };
 
 /// One way of a split.

@@ -91,6 +91,7 @@ struct PhoneConfig : DescriptionOptions {
   std::string ring_tone{};
   /// T-15: callers are shown to it by their short numbers in the phone book of its account.
   bool shows_short_callers = false;
+  std::string hold_tone{};  ///< T-05, in calls it makes and gets; as of a gateway.
 };
 
 /// Where a phone or gateway can be reached, as it registered.

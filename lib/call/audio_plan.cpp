@@ -256,7 +256,7 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
   return description;
 }
 
-Result<void> MediaPath::play_over(MediaSide to, const AudioClip& clip) {
+Result<void> MediaPath::play_over(MediaSide to, const AudioClip& clip, bool repeats) {
   if (!relayed_ || audio() == nullptr)
     return Error{ErrorCode::unsupported, "the audio of the call was not relayed"};
   if (!is_audio_plain())
@@ -275,7 +275,13 @@ Result<void> MediaPath::play_over(MediaSide to, const AudioClip& clip) {
     if (auto set = stream.set_audio(wire, wire); !set) return set;
     if (audio_plan_ == nullptr) audio_plan_ = std::make_unique<AudioPlan>();  // changes end it
   }
-  return stream.play(to, clip, {.until_heard = false});
+  return stream.play(to, clip, {.repeats = repeats, .until_heard = false});
+}
+
+void MediaPath::stop_playing_over(MediaSide to) noexcept {
+  for (MediaSession& stream : streams_) {
+    if (stream.is_open()) stream.stop_playing(to);
+  }
 }
 
 bool MediaPath::is_playing() const noexcept {
@@ -284,11 +290,7 @@ bool MediaPath::is_playing() const noexcept {
   });
 }
 
-void MediaPath::stop_playing() noexcept {
-  for (MediaSession& stream : streams_) {
-    if (stream.is_open()) stream.stop_playing(MediaSide::caller);
-  }
-}
+void MediaPath::stop_playing() noexcept { stop_playing_over(MediaSide::caller); }
 
 bool MediaPath::press_key(MediaSide to, char key, std::uint32_t duration_ms) {
   for (MediaSession& stream : streams_) {

@@ -431,9 +431,15 @@ class Call final : public LegEvents {
   void put_back_waiting();
   void end_consultation();
   void take_back_waiting(MediaSide side, Transfer& transfer);
-  void answer_waiting(Leg& leg, const Reoffer& reoffer) const;
+  void answer_waiting(Leg& leg, const Reoffer& reoffer);
   void note_said(MediaSide from, const SessionBody& body);
   void unsay(const Leg& asker);
+
+  // What who waits hears; call_hold_tone.cpp.
+  [[nodiscard]] AudioClip hold_tone_of(MediaSide side) const;
+  [[nodiscard]] std::string hold_description();
+  void play_hold_tone(const SessionBody& said);
+  void let_wait();
 
   // Taking places in other calls, and giving them; call_stand_in.cpp.
   void ask_for_place();

@@ -58,7 +58,7 @@ void Call::consult() {
     }
     offer = std::move(*passed);
   } else {
-    offer = now.held = media_.say(waiting, sip::held(transfer_->before));
+    offer = now.held = media_.say(waiting, hold_description());
   }
   if (is_leading) transfer_->is_known = false;
   now.asked = &asked;
@@ -83,6 +83,7 @@ void Call::on_consult_result(Leg& leg, int status, const SessionBody& body) {
     transfer_->timer.cancel();
     transfer_->tries = 0;
     if (is_leading) return let_talk(*passed);
+    play_hold_tone(body);
     now.step = Consultation::Step::leading;
     return consult();
   }
@@ -206,11 +207,16 @@ void Call::take_back_waiting(MediaSide side, Transfer& transfer) {
 
 /// Who waits changes its session, or refreshes it: it stays on hold. Where its media is it says
 /// again when it is taken back.
-void Call::answer_waiting(Leg& leg, const Reoffer& reoffer) const {
-  const std::string& held = transfer_->consultation->held;
-  if (!reoffer.body.empty() && !sip::can_answer(held, reoffer.body.bytes))
+void Call::answer_waiting(Leg& leg, const Reoffer& reoffer) {
+  Consultation& now = *transfer_->consultation;
+  if (reoffer.body.empty()) return leg.answer_reoffer(200, {"application/sdp", now.held});
+  if (!sip::can_answer(now.held, reoffer.body.bytes))
     return leg.answer_reoffer(request_pending, {});
-  leg.answer_reoffer(200, {"application/sdp", held});
+  if (!now.tone || now.tone->is_for(reoffer.body.bytes)) {
+    if (now.tone) now.tone->follow(reoffer.body.bytes);
+    return leg.answer_reoffer(200, {"application/sdp", now.held});
+  }
+  leg.answer_reoffer(200, {"application/sdp", sip::held(now.held)});  // it wants to hear nothing
 }
 
 /// Keeps what the target says of itself, for the party that waits.

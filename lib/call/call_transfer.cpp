@@ -118,6 +118,7 @@ std::unique_ptr<Leg> Call::begin_transfer(MediaSide side, Transfer::Order order,
   transfer_ = std::make_unique<Transfer>(side, Timer::member<&Call::join, Call>(), this);
   transfer_->order = order;
   transfer_->earlier_requests = own_requests_[index_of(side)];
+  transfer_->tone = hold_tone_of(side);
   const Leg& leg = *leg_of(side);
   LoopFacts facts{std::string(arrival_call_id()), leg.remote(), true, std::string(leg.product())};
   auto [out, in] =
@@ -381,6 +382,7 @@ void Call::on_target_progress(const Progress& progress) {
 /// T-08: who has nobody to hear any more hears how the target is being called. While the transferor
 /// is there it is the transferor whom the other party hears, and to whom it may come back.
 void Call::let_ring() {
+  let_wait();
   const bool is_wanted = parameters().call_transfer_remote_ring && transfer_->has_left;
   if (is_wanted && transfer_->answer.empty() && !transfer_->early.empty() &&
       reoffer_from_ == nullptr && ack_to_ == nullptr) {
@@ -434,6 +436,8 @@ void Call::on_join_result(Leg& staying, int status, const SessionBody& body) {
   reoffer_from_ = nullptr;
   if (transfer_->is_given_up) return take_back_staying(staying, status);
   const bool is_answered = !transfer_->answer.empty();
+  if (status < 300 && std::exchange(transfer_->has_tone, false))
+    media_.stop_playing_over(side_of(staying));
   auto passed = status < 300 ? pass_media(side_of(staying), SdpRole::answer, body)
                              : Result<std::string>(std::string());
   if (status < 300 && passed.ok()) {

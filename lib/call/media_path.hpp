@@ -143,7 +143,8 @@ class MediaPath {
   void stop_playing() noexcept;  ///< To the caller.
   /// Plays to a side of an answered call, over what the other side says. Errors: unsupported (there
   /// is no audio that the relay can play in), those of MediaSession::play().
-  Result<void> play_over(MediaSide to, const AudioClip& clip);
+  Result<void> play_over(MediaSide to, const AudioClip& clip, bool repeats = false);
+  void stop_playing_over(MediaSide to) noexcept;
   [[nodiscard]] bool is_playing() const noexcept;
 
   /// Whether keys of the other side go to `to` in INFO, because its media has no way for them.

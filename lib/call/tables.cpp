@@ -441,6 +441,8 @@ class TablesBuilder {
       customer.lrn_resolver = std::move(*resolver);
       if (auto heard = sounds_of(gateway, customer); !heard)
         return in("customer gateway", gateway.id, heard.error());
+      if (auto heard = hold_tone_of(customer); !heard)
+        return in("customer gateway", gateway.id, heard.error());
       if (auto fenced = fence(customer); !fenced)
         return in("customer gateway", gateway.id, fenced.error());
       customer.registers = gateway.registration == GatewayRegistration::dynamic;
@@ -520,6 +522,8 @@ class TablesBuilder {
       vendor.periods = std::move(*periods);
       if (auto heard = ring_tone_of(vendor); !heard)
         return in("vendor gateway", gateway.id, heard.error());
+      if (auto heard = hold_tone_of(vendor); !heard)
+        return in("vendor gateway", gateway.id, heard.error());
       tables_->identity_needs.add(vendor.config.sip);
       tables_->has_periods |= !vendor.periods.empty();
       if (gateway.sip.redirects.to_gateways) {
@@ -578,11 +582,22 @@ class TablesBuilder {
     return {};
   }
 
+  /// What others hear while they wait for a transfer that it has ordered (T-05).
+  template <class Side>
+  Result<void> hold_tone_of(Side& side) {
+    if (side.config.hold_tone.empty()) return {};
+    auto clip = sounds_.clip(side.config.hold_tone);
+    if (!clip) return clip.error();
+    side.hold_tone = std::move(*clip);
+    return {};
+  }
+
   /// What a phone says of media and where it may be, as gateways have it.
   static void set_media(const PhoneConfig& phone, GatewayConfig& gateway) {
     gateway.media = phone.media;
     gateway.codecs = phone.codecs;
     gateway.geofence = phone.geofence;
+    gateway.hold_tone = phone.hold_tone;
     static_cast<DescriptionOptions&>(gateway.sip) = phone;
   }
 
@@ -675,6 +690,9 @@ class TablesBuilder {
       if (!fenced) return in("phone", config.number, fenced.error());
       if (auto heard = ring_tone_of(vendor); !heard)
         return in("phone", config.number, heard.error());
+      auto heard = hold_tone_of(customer);
+      if (heard) heard = hold_tone_of(vendor);
+      if (!heard) return in("phone", config.number, heard.error());
       tables.identity_needs.add(vendor.config.sip);
       if (auto rules = number_rules(vendor); !rules)
         return in("phone", config.number, rules.error());

@@ -117,6 +117,7 @@ struct Customer : Payers {
   Prompts prompts;                                   ///< M-14.
   std::shared_ptr<const Reminder> reminder;          ///< Null: that of who pays.
   std::shared_ptr<const Geofence> geofence;          ///< S-01; null: nothing is checked.
+  AudioClip hold_tone;                               ///< T-05; of no sound: none.
   std::shared_ptr<lrn::ResolverState> lrn_resolver;  ///< Null: no look-ups (R-20).
   bool registers = false;  ///< Known by its registration or its credentials (A-03).
 };
@@ -137,6 +138,7 @@ struct Vendor {
   AudioClip ring_tone;                       ///< M-13; of no sound: none.
   std::vector<bool> mobile_areas;            ///< As of a customer.
   std::shared_ptr<const Geofence> geofence;  ///< Likewise.
+  AudioClip hold_tone;                       ///< Likewise.
   bool registers = false;                    ///< Called where it registered; no `addresses`.
   bool is_phone = false;
   /// Some of its `config.addresses` are names: it is called at the places that `Names` has for it,

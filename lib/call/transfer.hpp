@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "base/leg.hpp"
 #include "base/timer_wheel.hpp"
+#include "call/hold_tone.hpp"
 #include "call/media_path.hpp"
 #include "call/stand_in.hpp"
 #include "tandem/media_relay.hpp"
@@ -33,6 +35,7 @@ struct Consultation {
   std::unique_ptr<StandIn> stand_in;
   bool was_joined = false;
   std::uint32_t referrals = 0, requests = 0;
+  std::optional<HoldTone> tone;  ///< That it hears, or is about to.
 };
 
 /// A transfer that is under way in an answered call.
@@ -81,8 +84,11 @@ struct Transfer {
   std::unique_ptr<MediaPath::Remembered> was;  ///< ... what it said, ...
   std::string known;                           ///< ... and what the transferor was shown of it, ...
   bool is_known = false;                       ///< ... which it was not led away from.
-  int tries = 0;  ///< Of the party that stays, to lead it to the target.
-  Timer timer;    ///< Until the next of these.
+  /// What the party that stays hears while it waits for the target; of no sound: nothing.
+  AudioClip tone;
+  bool has_tone = false;  ///< It does, where nobody stands in its place.
+  int tries = 0;          ///< Of the party that stays, to lead it to the target.
+  Timer timer;            ///< Until the next of these.
 };
 
 /// What the target of a transfer is still to be told: how the party that stays describes itself.

@@ -997,6 +997,18 @@ std::string held(std::string_view text) {
   return kept;
 }
 
+std::string held(std::string_view text, std::size_t index, std::string_view direction) {
+  std::string kept = held(text);
+  std::size_t media = kept.starts_with("m=") ? 0 : kept.find("\nm=");
+  for (; index > 0 && media != std::string::npos; --index)
+    media = kept.find("\nm=", media + 1);
+  if (media == std::string::npos) return kept;
+  const std::size_t next = kept.find("\nm=", media + 1);
+  const std::size_t end = next == std::string::npos ? kept.size() : next + 1;
+  const bool has_line_end = kept[end - 1] == '\n';
+  return kept.insert(end, (has_line_end ? "a=" : "\r\na=") + std::string(direction) + "\r\n");
+}
+
 std::string with_version(std::string_view text, std::uint64_t session_id, std::uint64_t version) {
   std::string edited(text);
   const std::size_t line = edited.starts_with("o=") ? 0 : edited.find("\no=");

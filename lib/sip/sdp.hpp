@@ -188,6 +188,8 @@ std::string without_directions(std::string_view text);
 
 /// The same session, on hold both ways (RFC 3264 section 8.4).
 std::string held(std::string_view text);
+/// The same, but for the stream at `index` of its media sections, which has that direction.
+std::string held(std::string_view text, std::size_t index, std::string_view direction);
 
 /// With that id and version in its o= line, where it has one.
 std::string with_version(std::string_view text, std::uint64_t session_id, std::uint64_t version);

@@ -106,6 +106,10 @@ std::vector<Field<G>> gateway_fields() {
        [](Reader& r, const Json& v, G& g) { read_rtp_interrupt(r, v, g.rtp_interrupt); }},
       {"geofence", "object", "the switch's", "Where it may be, see below (S-01).",
        [](Reader& r, const Json& v, G& g) { read_geofence(r, v, g.geofence); }},
+      {"hold_tone", "WAV file or tone:NAME/COUNTRY", "none",
+       "What the other party of its calls hears again and again while it waits for a transfer that "
+       "this one has ordered (T-05).",
+       [](Reader& r, const Json& v, G& g) { r.string(v, g.hold_tone, 1024); }},
       {"record", "boolean", "false",
        "Answered calls of it are recorded while media is relayed, as `recording` has it (M-15).",
        [](Reader& r, const Json& v, G& g) { r.boolean(v, g.record); }, "mediaRecord"},

@@ -148,6 +148,10 @@ std::vector<Field<PhoneConfig>> own_phone_fields() {
       {"short_callers", "boolean", "false",
        "It is shown callers by their short numbers in its account's `phone_book` (T-15).",
        [](Reader& r, const Json& v, P& p) { r.boolean(v, p.shows_short_callers); }},
+      {"hold_tone", "WAV file or tone:NAME/COUNTRY", "none",
+       "What the other party of its calls hears while it waits for a transfer, as of a gateway "
+       "(T-05).",
+       [](Reader& r, const Json& v, P& p) { r.string(v, p.hold_tone, 1024); }},
       {"geofence", "object", "the switch's",
        "Where it may register, call and send media from, see below (S-01).",
        [](Reader& r, const Json& v, P& p) { read_geofence(r, v, p.geofence); }},

@@ -326,6 +326,98 @@ TEST_CASE("Consultation: media flows where it shall, and nowhere else (T-05, M-0
   desk.check_clean();
 }
 
+TEST_CASE(
+    "Consultation: who waits hears the tone of who lets it wait, and nobody else does (T-05)") {
+  SwitchConfig config = keys_config();
+  config.provision.phones[0].hold_tone = "tone:ringback/gb";
+  std::string direction = "a=sendonly";
+  SUBCASE("relayed") {}
+  SUBCASE("direct") { config.parameters.media_mode = MediaMode::off; }
+  SUBCASE("one that is led on") { direction.clear(); }
+  Desk desk(config);
+  AnswerPlan near;
+  near.send_rtp = true;
+  near.rtp_pattern = 0x11;
+  desk.phone->set_plan(near);
+  AnswerPlan far_plan = answer_after(second_us, second_us);
+  far_plan.send_rtp = true;
+  far_plan.rtp_pattern = 0x22;
+  desk.b->set_plan(far_plan);
+  desk.talk(true);
+  const auto sessions = desk.tandem->counters().media_sessions_live;
+  desk.ask();
+  CHECK(desk.other->remote_sdp().find("a=sendonly") != std::string::npos);
+  CHECK(desk.other->remote_sdp().find("m=audio 0") == std::string::npos);
+  const auto heard = desk.other->packets_received();
+  const auto of_desk = desk.desk->packets_received(), of_far = desk.far->packets_received();
+  desk.run_s(2);
+  CHECK(desk.other->packets_received() >= heard + 95);
+  CHECK(desk.other->packets_received() <= heard + 105);
+  CHECK(desk.other->received_pattern() != 0x11);
+  CHECK(desk.other->received_pattern() != 0x22);
+  CHECK(desk.desk->packets_received() <= of_desk + 105);  // the target's alone
+  CHECK(desk.far->packets_received() <= of_far + 105);
+  CHECK(desk.desk->received_pattern() == 0x22);
+  CHECK(desk.far->received_pattern() == 0x11);
+  if (direction.empty()) {
+    desk.desk->hang_up();
+  } else {
+    desk.press("*0");
+  }
+  desk.run_s(3);
+  const auto before = desk.other->packets_received();
+  desk.run_s(2);
+  CHECK(desk.other->packets_received() <= before + 105);
+  CHECK(desk.other->received_pattern() == (direction.empty() ? 0x22 : 0x11));
+  CHECK(desk.other->remote_sdp().find("a=sendonly") == std::string::npos);
+  if (!direction.empty()) CHECK(desk.tandem->counters().media_sessions_live == sessions);
+  desk.other->hang_up();
+  desk.check_clean();
+  desk.check_money();
+}
+
+TEST_CASE("Consultation: who waits with a tone may change its session, or want to hear nothing") {
+  SwitchConfig config = keys_config();
+  config.provision.phones[0].hold_tone = "tone:ringback/gb";
+  Desk desk(config);
+  desk.b->set_plan(answer_after(second_us, second_us));
+  desk.talk();
+  desk.ask();
+  const auto heard = desk.other->packets_received();
+  desk.other->hold();
+  desk.run_s(2);
+  CHECK(desk.other->count("reoffer 200") == 1);
+  CHECK(is_held(*desk.other));
+  CHECK(desk.desk->count("reinvite") == 1);  // nobody else is told of it
+  CHECK(heard > 0);
+  desk.press("*0");
+  desk.run_s(3);
+  CHECK_FALSE(is_held(*desk.other));
+  desk.other->hang_up();
+  desk.check_clean();
+}
+
+TEST_CASE("Consultation: who waits hears nothing where no tone can be played (T-05)") {
+  SwitchConfig config = keys_config();
+  config.provision.phones[0].hold_tone = "tone:ringback/gb";
+  Desk desk(config);
+  desk.b->set_plan(answer_after(second_us, second_us));
+  DialPlan plan;
+  plan.formats = "99";  // none that the relay knows
+  desk.other = desk.dial(plan, "1001");
+  desk.run_s(10);
+  desk.desk = desk.phone->last_call();
+  REQUIRE(desk.desk->was_answered());
+  desk.ask();
+  CHECK(desk.far->was_answered());
+  CHECK(desk.other->packets_received() == 0);
+  desk.press("*0");
+  desk.run_s(3);
+  CHECK_FALSE(desk.desk->is_over());
+  desk.other->hang_up();
+  desk.check_clean();
+}
+
 TEST_CASE("Consultation: a phone asks about whom it has called (T-05)") {
   Desk desk;
   desk.talk_out();

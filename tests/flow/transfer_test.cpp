@@ -369,6 +369,53 @@ TEST_CASE("Transfer: who is left alone hears the target ring (T-08)") {
   office.check_money();
 }
 
+TEST_CASE("Transfer: who is left alone hears a tone until it hears the target (T-05, T-08)") {
+  SwitchConfig config = office_config();
+  config.provision.phones[0].hold_tone = "tone:ringback/us";
+  bool is_early = false;
+  SUBCASE("which answers") {}
+  SUBCASE("which rings in its media") { is_early = true; }
+  Office office(config);
+  AnswerPlan near;
+  near.send_rtp = true;
+  near.rtp_pattern = 0x11;
+  office.phone->set_plan(near);
+  AnswerPlan plan;
+  if (is_early) {
+    plan.progress_after_us = 5 * second_us;
+  } else {
+    plan.ring_after_us = second_us;
+  }
+  plan.answer_after_us = 10 * second_us;
+  plan.send_rtp = true;
+  plan.rtp_pattern = 0x22;
+  office.b->set_plan(plan);
+  DialPlan dial;
+  dial.send_rtp = true;
+  office.talk(dial);
+  office.refer();
+  office.run_s(1);
+  CHECK(office.caller->received_pattern() == 0x11);  // it still hears the transferor
+  office.desk->hang_up();
+  office.run_ms(500);
+  CHECK(office.caller->count("reinvite") == 0);
+  const auto heard = office.caller->packets_received();
+  office.run_s(2);
+  CHECK(office.caller->packets_received() >= heard + 95);
+  CHECK(office.caller->packets_received() <= heard + 105);
+  CHECK(office.caller->received_pattern() != 0x11);
+  office.run_s(3);
+  CHECK((office.caller->received_pattern() == 0x22) == is_early);
+  office.run_s(5);
+  const auto before = office.caller->packets_received();
+  office.run_s(2);
+  CHECK(office.caller->packets_received() <= before + 105);  // the target's alone
+  CHECK(office.caller->received_pattern() == 0x22);
+  office.caller->hang_up();
+  office.check_clean();
+  office.check_money();
+}
+
 TEST_CASE("Transfer: who is led elsewhere hangs up before anybody answers (T-04)") {
   Office office;
   office.b->set_plan(answer_after(20 * second_us, second_us));

@@ -45,6 +45,19 @@ TEST_CASE("Transfer: a description loses its directions and nothing else (T-04, 
   CHECK(sip::without_directions("").empty());
 }
 
+TEST_CASE("Transfer: on hold, but for the one stream that a tone comes from (T-05)") {
+  const std::string head = "v=0\r\nt=0 0\r\n", video = "m=video 6000 RTP/AVP 31\r\na=sendrecv\r\n",
+                    audio = "m=audio 4000 RTP/AVP 0\r\na=sendrecv\r\na=ptime:20\r\n";
+  const std::string heard = "m=audio 4000 RTP/AVP 0\r\na=ptime:20\r\na=sendonly\r\n";
+  const std::string silent = "m=video 6000 RTP/AVP 31\r\n";
+  CHECK(sip::held(head + audio + video, 0, "sendonly") == head + "a=inactive\r\n" + heard + silent);
+  CHECK(sip::held(head + video + audio, 1, "sendonly") == head + "a=inactive\r\n" + silent + heard);
+  CHECK(sip::held(head + "m=audio 4000 RTP/AVP 0", 0, "sendonly") ==
+        head + "a=inactive\r\nm=audio 4000 RTP/AVP 0\r\na=sendonly\r\n");
+  CHECK(sip::held(head + audio, 1, "sendonly") == sip::held(head + audio));  // there is none
+  CHECK(sip::held(head, 0, "sendonly") == head);
+}
+
 TEST_CASE("Transfer: what a transferor is told is a fragment of a response (T-04, RFC 3515)") {
   std::string text;
   const DialogRequest going = referral_notice("refer;id=7", 180, false, text);

@@ -62,12 +62,14 @@ TEST_CASE("read_config: what is no list of codecs is said at its place (M-07)") 
 TEST_CASE("read_config: conversions of codecs and keys, ring tones and prompts (M-07 .. M-14)") {
   auto reading = read_gateway("vendor_gateways",
                               R"("ring_tone": "tone:ringback/us", "ring_tone_after_s": 7,
+         "hold_tone": "tone:busy",
          "sip": {"audioCodecTranscodingEnable": true, "dtmf_send": "inband", "dtmf_convert": true,
                  "dtmf_inband": true})");
   REQUIRE(pointers(reading) == Pointers{});
   const VendorGateway& vendor = reading.config.provision.vendor_gateways.at(0);
   CHECK(vendor.ring_tone == "tone:ringback/us");
   CHECK(vendor.ring_tone_after_s == 7);
+  CHECK(vendor.hold_tone == "tone:busy");
   CHECK(vendor.sip.transcode);
   CHECK(vendor.sip.dtmf_send == DtmfSend::inband);
   CHECK(vendor.sip.dtmf_convert);
@@ -87,6 +89,12 @@ TEST_CASE("read_config: conversions of codecs and keys, ring tones and prompts (
                "/provision/customer_gateways/0/prompts/Nothing"});
   CHECK(pointers(read_gateway("vendor_gateways", R"("ring_tone_after_s": 61)")) ==
         Pointers{"/provision/vendor_gateways/0/ring_tone_after_s"});
+  CHECK(read_gateway("customer_gateways", R"("hold_tone": "/var/wait.wav")")
+            .config.provision.customer_gateways.at(0)
+            .hold_tone == "/var/wait.wav");
+  CHECK(read_phone(R"("hold_tone": "tone:busy")").config.provision.phones.at(0).hold_tone ==
+        "tone:busy");
+  CHECK(pointers(read_phone(R"("hold_tone": 3)")) == Pointers{"/provision/phones/0/hold_tone"});
   CHECK(pointers(read_phone(R"("transcode": 3)")) == Pointers{"/provision/phones/0/transcode"});
 }
 
