@@ -122,6 +122,24 @@ void Party::prack(Asking& asking) {
   ask("PRACK", lines, is_answer ? sdp() : std::string());
 }
 
+/// Each key in an INFO of its own, without waiting for the answers.
+void Party::press(std::string_view keys) {
+  for (const char key : keys) {
+    const std::string body = "Signal=" + std::string(1, key) + "\r\nDuration=100\r\n";
+    Asking asking;
+    asking.method = "INFO";
+    asking.branch = next_branch();
+    asking.cseq = ++cseq_;
+    asking.raw = request("INFO", asking.cseq, asking.branch,
+                         "Content-Type: application/dtmf-relay\r\n", {}, peer_tag_);
+    const std::size_t length = asking.raw.find("Content-Length: 0");
+    asking.raw.replace(length + 16, 1, std::to_string(body.size()));
+    asking.raw += body;
+    asking_.push_back(asking);
+    send(asking.raw);
+  }
+}
+
 void Party::cancel(Asking& asking) {
   asking.is_cancelled = true;
   std::string bytes = request("CANCEL", asking.cseq, asking.branch, {}, {},
@@ -171,10 +189,10 @@ Party::Asking* Party::unpracked() {
 }
 
 std::vector<std::string> Party::acts() const {
-  static constexpr const char* all[] = {"cancel", "ack",   "prack", "bye", "inv",   "inv0", "upd",
-                                        "info",   "stale", "ref",   "rep", "180",   "183",  "180r",
-                                        "183r",   "200",   "486",   "503", "302",   "401",  "487",
-                                        "183f",   "200f",  "ok",    "no",  "glare", "gone", "dup"};
+  static constexpr const char* all[] = {
+      "cancel", "ack",  "prack", "bye",  "inv", "inv0", "upd",   "info", "stale", "ref", "rep",
+      "ask",    "back", "two",   "180",  "183", "180r", "183r",  "200",  "486",   "503", "302",
+      "401",    "487",  "183f",  "200f", "ok",  "no",   "glare", "gone", "dup"};
   std::vector<std::string> possible;
   for (const char* what : all) {
     if (can(what)) possible.emplace_back(what);
@@ -194,7 +212,14 @@ bool Party::do_(std::string_view what, bool really) {
   if (what == "inv" || what == "inv0") {
     const std::string body = what == "inv" ? sdp() : std::string();
     if (is_calling() && !has_begun) {
-      if (really) ask("INVITE", {}, body);
+      const Party* const replaced = settings_.replaced;
+      if (replaced != nullptr && replaced->peer_tag().empty()) return false;
+      std::string lines;
+      if (replaced != nullptr) {
+        lines = "Require: replaces\r\nReplaces: " + replaced->call_id() +
+                ";to-tag=" + replaced->peer_tag() + ";from-tag=" + replaced->own_tag() + "\r\n";
+      }
+      if (really) ask("INVITE", lines, body);
       return true;
     }
     // With its own INVITE open it waits; all else may cross on the wire.
@@ -283,6 +308,15 @@ bool Party::do_(std::string_view what, bool really) {
       ask("INFO", {}, {});
       cseq_ = kept;
     }
+    return true;
+  }
+  if (what == "ask" || what == "back" || what == "two") {
+    if (settings_.ask_for.empty() || !is_up_ || !has_dialog || has_sent_bye_) return false;
+    int& times = what == "ask" ? asks_ : orders_;
+    if (times > 0 || (what != "ask" && asks_ == 0)) return false;
+    if (!really) return true;
+    ++times;
+    press(what == "ask" ? "*2" + settings_.ask_for + "#" : what == "back" ? "*0" : "*#");
     return true;
   }
   if (what == "dup") {

@@ -22,6 +22,8 @@ namespace tandem::races {
 ///   bye      BYE                                info     INFO
 ///   stale    INFO with a CSeq that was used     ref      REFER to another number
 ///   rep      REFER to the other call in the place of `replaces`
+///   ask      *2 NUMBER # in INFO, to speak with that number first
+///   back     *0, to speak with who waits again      two      *#, to leave the two alone
 ///   180 183 180r 183r                           provisional responses, `r`: reliable; 183: SDP
 ///   200 486 503 487 302 401                     final responses to the INVITE that began it
 ///   183f 200f                                   the same of another branch, with another To tag
@@ -37,6 +39,8 @@ class Party {
     bool has_offer = true, has_rel100 = false, has_timer = false, challenges = false;
     std::string refer_to;  ///< URI.
     const Party* other_call = nullptr;
+    const Party* replaced = nullptr;  ///< Whose place its INVITE asks for (RFC 3891).
+    std::string ask_for;              ///< Number; "": it has no keys.
   };
 
   Party(Settings settings, sim::RawEndpoint& wire);
@@ -51,6 +55,7 @@ class Party {
   bool settle(bool may_hang_up);
 
   void set_other_call(const Party& call) { settings_.other_call = &call; }
+  void set_replaced(const Party& party) { settings_.replaced = &party; }
   void lose_next() { ++to_lose_; }
   [[nodiscard]] bool is_losing() const { return to_lose_ > 0; }
   void turn_off() { is_off_ = true; }
@@ -95,6 +100,7 @@ class Party {
   void respond(Asked& asked, int status, const std::string& tag, bool with_sdp, bool reliably);
   void acknowledge(Asking& asking);
   void prack(Asking& asking);
+  void press(std::string_view keys);
   void cancel(Asking& asking);
   void take_request(Packet packet);
   void take_response(Packet packet);
@@ -125,6 +131,7 @@ class Party {
   bool has_forked_ = false;
   int to_lose_ = 0;
   int repeats_ = 0, infos_ = 0, stales_ = 0, refers_ = 0, changes_ = 0;
+  int asks_ = 0, orders_ = 0;  // by keys
 };
 
 }  // namespace tandem::races

@@ -64,6 +64,11 @@ SwitchConfig config_of(const Setting& setting) {
   customer.account = "acme";
   customer.sip = sip;
   if (setting.refers) customer.sip.refer = ReferMode::local;
+  if (setting.has_replacer) customer.sip.replaces = ReplacesMode::own;
+  if (setting.has_keys) {
+    customer.sip.transfer_keys = true;
+    customer.hold_tone = "tone:ringback";
+  }
   customer.max_call_s = MaxCallDuration{300, 300};
   config.provision.customer_gateways = {customer};
   for (int i = 1; i <= 2; ++i) {
@@ -186,6 +191,19 @@ const std::vector<Setting>& settings() {
     forking.origins = {
         "",     "b.180", "b.183 c.183", "b.200", "b.200 c.200", "b.200 a.ack", "b.183 a.cancel",
         "b.486"};
+    Setting& replacing = add("replaces");
+    replacing.has_replacer = true;
+    replacing.origins = {"b.180",
+                         "b.200",
+                         "b.200 a.ack d.inv",
+                         "b.200 a.ack d.inv b.ok",
+                         "b.200 a.ack d.inv b.ok d.ack",
+                         "b.200 a.ack b.inv"};
+    Setting& asking = add("keys");
+    asking.has_keys = true;
+    asking.origins = {"b.200 a.ack a.ask", "b.200 a.ack a.ask c.200",
+                      "b.200 a.ack a.ask c.200 b.ok", "b.200 a.ack a.ask c.200 b.ok a.ok",
+                      "b.200 a.ack a.ask c.200 b.ok a.ok a.two"};
     Setting& forking_at_once = add("fork-at-once");
     forking_at_once.forks = forking_at_once.is_at_once = forking_at_once.rel100 = true;
     forking_at_once.origins = {"b.180 w", "b.200 c.200", "b.183r w c.183r w", "b.200 a.cancel"};
@@ -265,18 +283,22 @@ void Scene::begin() {
     one.name = names[i];
     one.address = addresses[i];
     one.call = call;
-    one.callee = i == 0 ? callee : i == 3 && setting_.has_other_call ? "990001" : "";
+    const bool is_other = i == 3 && setting_.has_other_call;
+    const bool is_calling = i == 0 || (i == 3 && setting_.has_replacer);
+    one.callee = is_calling ? callee : is_other ? "990001" : "";
     one.has_offer = setting_.has_offer;
     one.has_rel100 = setting_.rel100;
     one.has_timer = setting_.timers;
     one.challenges = setting_.challenges;
     if (setting_.refers) one.refer_to = "sip:990555@10.0.0.1";
+    if (setting_.has_keys && i == 0) one.ask_for = "990555";
     parties_.push_back(std::make_unique<Party>(one, *wires_[i]));
     Party* const owner = parties_.back().get();
     wires_[i]->clear();
     wires_[i]->on_datagram([owner](const sim::RawDatagram& datagram) { owner->receive(datagram); });
   }
   if (setting_.has_other_call) parties_[0]->set_other_call(*parties_[3]);
+  if (setting_.has_replacer) parties_[3]->set_replaced(*parties_[0]);
 }
 
 std::vector<std::string> Scene::possible() const {
@@ -286,7 +308,7 @@ std::vector<std::string> Scene::possible() const {
       if (act == "inv" && one->name() == "d" && one->call_id().empty()) continue;
       acts.push_back(one->name() + "." + act);
     }
-    if (one->name() == "d" && !setting_.has_other_call) continue;
+    if (one->name() == "d" && !setting_.has_other_call && !setting_.has_replacer) continue;
     if (one->history().empty()) continue;
     if (losses_ == 0 && !one->is_off()) acts.push_back(one->name() + ".lost");
     if (offs_ == 0) acts.push_back(one->name() + ".off");

@@ -24,6 +24,8 @@ struct Setting {
   bool challenges = false;     ///< The vendors want to know who calls (RFC 3261 section 22).
   bool is_poor = false;        ///< The customer can pay for a few seconds.
   bool has_slow_disk = false;  ///< Answers wait for it as long as they may.
+  bool has_replacer = false;   ///< Another device of the caller's asks for its place (RFC 3891).
+  bool has_keys = false;       ///< The caller may transfer by DTMF keys (T-05).
   bool forks = false;  ///< The callee is a phone that has both vendors called at once (T-02).
   std::vector<std::string> origins;  ///< Acts parted by spaces, from which all others go on.
 };
@@ -42,7 +44,7 @@ using Chooser = std::function<std::optional<std::string>(const std::vector<std::
                                                          std::uint64_t state)>;
 
 /// Acts of the scene beside those of its parties ("a." the caller, "b." the vendor, "c." the second
-/// vendor, "d." who makes the other call):
+/// vendor, "d." who makes the other call, or asks for the caller's place):
 ///
 ///   x.lost     the next message of the switch to x gets lost
 ///   x.off      nothing comes from x any more, and nothing reaches it
