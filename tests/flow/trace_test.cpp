@@ -228,6 +228,113 @@ TEST_CASE("Trace: a challenged INVITE and the one with credentials are one call,
   CHECK(credentials >= 1);
 }
 
+TEST_CASE("Trace: devices that ring at once are branches of one ladder (P-05)") {
+  SwitchConfig config = base_config();
+  config.parameters.phone_contacts = 3;
+  PhoneConfig phone;
+  phone.id = phone.number = "1002";
+  phone.password = "secret";
+  phone.account = "acme";
+  phone.rings_together = true;
+  config.provision.phones.push_back(phone);
+  Bench bench(config);
+  std::vector<Endpoint*> devices;
+  for (int i = 1; i <= 3; ++i) {
+    devices.push_back(bench.endpoint("10.0.3." + std::to_string(i) + ":5060"));
+    devices.back()->register_user("1002", "secret");
+    bench.run_s(2);
+    devices.back()->set_plan(answer_after(i == 2 ? 2 * second_us : 9 * second_us));
+  }
+  const auto trace = bench.tandem->start_trace(to_callee("1002"));
+  REQUIRE(trace.ok());
+  auto caller = bench.dial({}, "1002");
+  bench.run_s(5);
+  REQUIRE(caller->was_answered());
+  caller->hang_up();
+  bench.run_s(2);
+  const auto calls = bench.tandem->traced_calls(trace->id).value();
+  REQUIRE(calls.size() == 1);
+  const TracedCall call = bench.tandem->traced_call(trace->id, calls[0].id).value();
+  const auto found = steps(call);
+  const auto count = [&](const std::string& step) {
+    return std::count(found.begin(), found.end(), step);
+  };
+  const auto place = [&](const std::string& step) {
+    return std::find(found.begin(), found.end(), step) - found.begin();
+  };
+  CHECK(count("phone:1002 < INVITE") == 3);
+  CHECK(count("phone:1002 > 180") == 3);
+  CHECK(count("C < 180") == 1);
+  CHECK(count("phone:1002 < CANCEL") == 2);
+  CHECK(count("phone:1002 > 487") == 2);
+  CHECK(count("phone:1002 < ACK") == 3);
+  CHECK(count("phone:1002 < BYE") == 1);
+  CHECK(count("C < 200") == 2);
+  CHECK(place("phone:1002 > 180") < place("C < 180"));
+  CHECK(place("C < 180") < place("phone:1002 < CANCEL"));
+  CHECK(place("phone:1002 < CANCEL") < place("phone:1002 > 487"));
+  CHECK(notes(call, "route").size() == 3);
+  const auto attempts = notes(call, "attempt");
+  REQUIRE(attempts.size() == 3);
+  CHECK(attempts[0] == "phone:1002 ended: CallerCancel, status 487, Q.850 cause 26");
+  CHECK(attempts[1] == attempts[0]);
+  CHECK(attempts[2] == "phone:1002 answered");
+  const std::string ladder = to_ladder(call);
+  for (int i = 1; i <= 3; ++i)
+    CHECK(has(ladder, "phone:1002 udp:10.0.3." + std::to_string(i) + ":5060"));
+  CHECK(has(ladder, "487 "));
+  bench.check_clean();
+}
+
+TEST_CASE("Trace: targets that ring at once have a ladder each, beside that of their call (T-02)") {
+  SwitchConfig config = base_config();
+  PhoneConfig phone;
+  phone.id = phone.number = "1001";
+  phone.password = "secret";
+  phone.account = "acme";
+  phone.forward.method = ForwardMethod::simultaneous;
+  phone.forward.unconditional = {{"4411", -1}, {"4422", -1}};
+  config.provision.phones.push_back(phone);
+  Bench bench(config);
+  bench.b->set_plan("4411", answer_after(9 * second_us));
+  bench.b->set_plan("4422", answer_after(2 * second_us));
+  const auto trace = bench.tandem->start_trace({});
+  REQUIRE(trace.ok());
+  auto caller = bench.dial({}, "1001");
+  bench.run_s(5);
+  REQUIRE(caller->was_answered());
+  caller->hang_up();
+  bench.run_s(2);
+  const auto calls = bench.tandem->traced_calls(trace->id).value();
+  REQUIRE(calls.size() == 3);
+  int arrived = 0, lost = 0, won = 0;
+  for (const auto& one : calls) {
+    const TracedCall call = bench.tandem->traced_call(trace->id, one.id).value();
+    const auto found = steps(call);
+    const auto count = [&](const std::string& step) {
+      return std::count(found.begin(), found.end(), step);
+    };
+    if (one.customer_gateway == "cust") {
+      ++arrived;
+      CHECK(count("C > INVITE") == 1);
+      CHECK(count("C < 200") == 2);
+      const auto attempts = notes(call, "attempt");
+      REQUIRE(attempts.size() == 2);
+      CHECK(has(attempts[0], "phone:1001 ended: CallerCancel"));
+      CHECK(attempts[1] == "phone:1001 answered");
+    } else {
+      CHECK(one.customer_gateway == "phone:1001");
+      CHECK(count("v1 < INVITE") == 1);
+      lost += count("v1 < CANCEL") == 1 && count("v1 > 487") == 1 ? 1 : 0;
+      won += count("v1 < BYE") == 1 ? 1 : 0;
+    }
+  }
+  CHECK(arrived == 1);
+  CHECK(lost == 1);
+  CHECK(won == 1);
+  bench.check_clean();
+}
+
 TEST_CASE("Trace: copies go to the HEP server with the Call-ID of the customer's leg") {
   SwitchConfig config = base_config();
   config.trace.hep.server = at("10.0.9.1:9060");
