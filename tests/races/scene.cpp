@@ -479,7 +479,9 @@ void Scene::check_books(const Before& before, Outcome& outcome) {
   if (started != ended)
     breach(std::to_string(started) + " calls started, " + std::to_string(ended) + " ended");
   const std::vector<Cdr>& cdrs = world_.cdrs();
-  if (cdrs.size() != started)
+  // A call that takes a place in another one is that one's.
+  const bool may_be_other = setting_.has_replacer && !parties_[3]->history().empty();
+  if (cdrs.size() != started && !(may_be_other && cdrs.size() + 1 == started))
     breach(std::to_string(cdrs.size()) + " records of " + std::to_string(started) + " calls");
   std::int64_t customer_pays = 0, vendor_gets = 0;
   std::uint64_t answered_records = 0;
