@@ -320,8 +320,8 @@ TEST_CASE("Trace: targets that ring at once have a ladder each, beside that of t
       CHECK(count("C < 200") == 2);
       const auto attempts = notes(call, "attempt");
       REQUIRE(attempts.size() == 2);
-      CHECK(has(attempts[0], "phone:1001 ended: CallerCancel"));
-      CHECK(attempts[1] == "phone:1001 answered");
+      CHECK(has(attempts[0], "1001 ended: CallerCancel"));
+      CHECK(attempts[1] == "1001 answered");
     } else {
       CHECK(one.customer_gateway == "phone:1001");
       CHECK(count("v1 < INVITE") == 1);
