@@ -19,6 +19,11 @@ MediaHandshakeState begins_with(const MediaHandshake& asked) noexcept {
   return asked.role != DtlsRole::none ? MediaHandshakeState::shaking : MediaHandshakeState::none;
 }
 
+/// It is a client's first message, in the clear.
+bool begins_handshake(std::string_view bytes) noexcept {
+  return bytes.size() > 13 && bytes[0] == 22 && bytes[3] == 0 && bytes[4] == 0 && bytes[13] == 1;
+}
+
 bool has_same_association(const MediaHandshake& a, const MediaHandshake& b) noexcept {
   return a.role == b.role && a.fingerprints == b.fingerprints;
 }
@@ -141,6 +146,7 @@ bool SideHandshake::is_checked(const PackedAddress& from) const noexcept {
 }
 
 bool SideHandshake::may_begin() const noexcept {
+  if (state() == MediaHandshakeState::agreed) return asked_.role == DtlsRole::server;
   if (state() == MediaHandshakeState::shaking) return true;
   return has_failed() && is_open_to_all() && !is_over_;
 }
@@ -148,6 +154,13 @@ bool SideHandshake::may_begin() const noexcept {
 bool SideHandshake::begin(const PackedAddress& with, std::int64_t now_us, HandshakeBudget& budget) {
   if (!may_begin() || !budget.take(now_us)) return false;
   auto made = io::DtlsAssociation::create(identity_, asked_.role, asked_.fingerprints);
+  if (state() == MediaHandshakeState::agreed) {
+    if (!made) return false;
+    next_ = std::move(*made);
+    next_peer_ = with;
+    begun_us_ = now_us;
+    return true;
+  }
   if (!made) {
     become(MediaHandshakeState::dtls_failed);
     is_over_ = true;
@@ -165,6 +178,17 @@ bool SideHandshake::take_dtls(const PackedAddress& from, std::string_view bytes,
                               const PackedAddress& signalled, std::int64_t now_us,
                               HandshakeBudget& budget, HandshakeOutput& output) {
   if (has_ice() && !is_checked(from)) return false;
+  if (state() == MediaHandshakeState::agreed && asked_.role == DtlsRole::server) {
+    // Who takes the place of the peer under the same certificate, or has lost its state, begins
+    // anew; the old keys go on until that is agreed on (RFC 6347 section 4.2.8).
+    if (begins_handshake(bytes)) return take_hello(from, bytes, signalled, now_us, budget, output);
+    if (next_ != nullptr && from == next_peer_) {
+      io::DtlsAssociation::Datagrams out;
+      next_->take(bytes, out);
+      settle_next(out, output);
+      return true;
+    }
+  }
   if (association_ == nullptr || (!has_ice() && from != peer_)) {
     if (asked_.role == DtlsRole::client) return false;
     if (!has_ice()) return take_hello(from, bytes, signalled, now_us, budget, output);
@@ -181,9 +205,12 @@ bool SideHandshake::take_dtls(const PackedAddress& from, std::string_view bytes,
 bool SideHandshake::take_hello(const PackedAddress& from, std::string_view bytes,
                                const PackedAddress& signalled, std::int64_t now_us,
                                HandshakeBudget& budget, HandshakeOutput& output) {
-  const bool is_described = from.same_ip(signalled);
-  const bool keeps_out = association_ != nullptr && now_us - begun_us_ < keeps_out_us &&
-                         (peer_.same_ip(signalled) || !is_described);
+  const bool is_described = has_ice() || from.same_ip(signalled);
+  const bool is_agreed = state() == MediaHandshakeState::agreed;
+  const PackedAddress& with = is_agreed ? next_peer_ : peer_;
+  const bool keeps_out = (is_agreed ? next_ : association_) != nullptr && from != with &&
+                         now_us - begun_us_ < keeps_out_us &&
+                         (with.same_ip(signalled) || !is_described);
   std::uint8_t& begun = begun_[is_described ? 1 : 0];
   if (!may_begin() || keeps_out || begun >= begun_max[is_described ? 1 : 0]) return false;
   const std::string address(reinterpret_cast<const char*>(from.ip.data()), sizeof from.ip);
@@ -200,9 +227,28 @@ bool SideHandshake::take_hello(const PackedAddress& from, std::string_view bytes
   if (!begin(from, now_us, budget)) return false;
   ++begun;
   io::DtlsAssociation::Datagrams out;
-  association_->begin_proven(bytes, out);
-  settle(now_us, out, output);
+  if (is_agreed) {
+    next_->begin_proven(bytes, out);
+    settle_next(out, output);
+  } else {
+    association_->begin_proven(bytes, out);
+    settle(now_us, out, output);
+  }
   return true;
+}
+
+void SideHandshake::settle_next(const io::DtlsAssociation::Datagrams& out,
+                                HandshakeOutput& output) {
+  for (const std::string& bytes : out)
+    output.send(next_peer_, bytes);
+  if (next_->state() == io::DtlsAssociation::State::shaking) return;
+  std::unique_ptr<io::DtlsAssociation> ended = std::move(next_);
+  if (ended->state() != io::DtlsAssociation::State::agreed) return;  // the old one goes on
+  auto made = SrtpSide::create(ended->crypto(), keys_.get());
+  if (!made) return;
+  keys_ = std::move(*made);
+  peer_ = next_peer_;
+  association_ = std::move(ended);
 }
 
 void SideHandshake::settle(std::int64_t now_us, const io::DtlsAssociation::Datagrams& out,

@@ -100,7 +100,7 @@ class SideHandshake {
   void note_check(const PackedAddress& from, const StunMessage& check, std::int64_t now_us);
   bool take_dtls(const PackedAddress& from, std::string_view bytes, const PackedAddress& signalled,
                  std::int64_t now_us, HandshakeBudget& budget, HandshakeOutput& output);
-  /// As a server without ICE, which anybody reaches: its first message must bring a cookie.
+  /// As a server: of somebody without a check, or after the agreement. It must bring a cookie.
   bool take_hello(const PackedAddress& from, std::string_view bytes, const PackedAddress& signalled,
                   std::int64_t now_us, HandshakeBudget& budget, HandshakeOutput& output);
   /// The handshake may be a stranger's: one that fails does not decide for the side.
@@ -108,6 +108,7 @@ class SideHandshake {
     return !has_ice() && asked_.role == DtlsRole::server;
   }
   [[nodiscard]] bool may_begin() const noexcept;
+  void settle_next(const io::DtlsAssociation::Datagrams& out, HandshakeOutput& output);
   bool begin(const PackedAddress& with, std::int64_t now_us, HandshakeBudget& budget);
   void settle(std::int64_t now_us, const io::DtlsAssociation::Datagrams& out,
               HandshakeOutput& output);
@@ -130,7 +131,9 @@ class SideHandshake {
   std::uint32_t selected_priority_ = 0;
   std::int64_t selected_us_ = 0;
   std::unique_ptr<io::DtlsAssociation> association_;
-  PackedAddress peer_;  // whom it is with
+  PackedAddress peer_;                         // whom it is with
+  std::unique_ptr<io::DtlsAssociation> next_;  // what comes after it, once it is agreed on
+  PackedAddress next_peer_;
   std::int64_t begun_us_ = 0;
   std::array<std::uint8_t, 2> begun_{};  // how many: with strangers, with who is described
   std::int64_t repeat_at_us_ = 0, repeat_after_us_ = 0;

@@ -234,7 +234,7 @@ TEST_CASE("Handshake: without ICE a stranger's handshake does not decide for the
     b.hello();
     CHECK(b.state() == agreed);
     CHECK(b.passes(1));
-    CHECK_FALSE(stranger_begins(b, stranger));
+    CHECK(stranger_begins(b, stranger));
     CHECK(b.state() == agreed);
     CHECK(b.passes(2));
   }
@@ -383,6 +383,37 @@ TEST_CASE("Handshake: ICE anew keeps the keys, another certificate does not") {
   CHECK_FALSE(b.passes(4));
   REQUIRE(b.session.set_handshake(caller, {}));
   CHECK(b.state() == MediaHandshakeState::none);
+}
+
+TEST_CASE("Handshake: who takes the peer's place under its certificate begins anew") {
+  for (const bool has_ice : {true, false}) {
+    CAPTURE(has_ice);
+    Browser b;
+    b.agree(DtlsRole::server, has_ice);
+    if (has_ice) b.check();
+    b.hello();
+    REQUIRE(b.passes(1));
+    const std::shared_ptr<SrtpSide> before = std::exchange(b.keys, nullptr);
+    b.dtls =
+        io::DtlsAssociation::create(identity(), DtlsRole::client, {*b.relay.dtls_fingerprint()})
+            .value();
+    if (has_ice) {
+      b.phone = at("192.0.2.9:4999");
+      const std::size_t sent = b.sent_to_phone;
+      b.hello();
+      CHECK(b.sent_to_phone == sent);  // not checked
+      b.check();
+      b.dtls =
+          io::DtlsAssociation::create(identity(), DtlsRole::client, {*b.relay.dtls_fingerprint()})
+              .value();
+    }
+    b.hello();
+    REQUIRE(b.keys != nullptr);
+    CHECK_FALSE(b.keys->crypto() == before->crypto());
+    CHECK(b.state() == agreed);
+    CHECK(b.passes(2));
+    CHECK(b.passes(3));
+  }
 }
 
 TEST_CASE("Handshake: ICE anew in the midst of a handshake lets it end, whoever is first") {
