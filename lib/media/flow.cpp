@@ -560,7 +560,9 @@ bool FlowTable::open_sealed(std::uint32_t slot, bool is_report, std::string_view
     add<std::uint64_t>(totals.not_authentic, 1);
     if (!is_report) add<std::uint32_t>(watched.not_authentic, 1);
   }
-  return verdict == SrtpVerdict::authentic;
+  if (verdict != SrtpVerdict::authentic) return false;
+  if (SideHandshake* const own = watched.handshake.load()) own->note_media();
+  return true;
 }
 
 bool FlowTable::seal(std::uint32_t slot, bool is_report, std::string_view& bytes,

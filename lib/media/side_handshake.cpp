@@ -61,11 +61,11 @@ void SideHandshake::adopt() noexcept {
   sources_ = from->sources_;
   source_count_ = from->source_count_;
   selected_ = from->selected_;
-  if (association_ == nullptr) return;
   // What became of it since this was made.
-  if (association_->state() == io::DtlsAssociation::State::agreed && keys_ != nullptr) {
+  if (keys_ != nullptr) {
     become(MediaHandshakeState::agreed);
-  } else if (association_->state() != io::DtlsAssociation::State::shaking) {
+  } else if (association_ != nullptr &&
+             association_->state() != io::DtlsAssociation::State::shaking) {
     association_.reset();
   }
 }
@@ -189,6 +189,7 @@ bool SideHandshake::take_dtls(const PackedAddress& from, std::string_view bytes,
       return true;
     }
   }
+  if (state() == MediaHandshakeState::agreed && association_ == nullptr) return false;
   if (association_ == nullptr || (!has_ice() && from != peer_)) {
     if (asked_.role == DtlsRole::client) return false;
     if (!has_ice()) return take_hello(from, bytes, signalled, now_us, budget, output);
@@ -276,11 +277,11 @@ void SideHandshake::settle(std::int64_t now_us, const io::DtlsAssociation::Datag
       become(MediaHandshakeState::fingerprint_mismatch);
       break;
   }
-  if (has_failed() && is_open_to_all()) {
-    association_.reset();
-  } else {
-    is_over_ = true;
-  }
+  const bool is_tried_again = has_failed() && is_open_to_all();
+  is_over_ = !is_tried_again;
+  // What a client gets last is the end for both.
+  const bool is_done = state() == MediaHandshakeState::agreed && asked_.role == DtlsRole::client;
+  if (is_tried_again || is_done) association_.reset();
 }
 
 void SideHandshake::tick(const PackedAddress& signalled, std::int64_t now_us,

@@ -85,6 +85,10 @@ class SideHandshake {
   [[nodiscard]] bool is_checked(const PackedAddress& from) const noexcept;
   /// ... and where it wants its media; not set: it said nothing yet.
   [[nodiscard]] const PackedAddress& selected() const noexcept { return selected_; }
+  /// Something authentic came under keys(): the peer has them too and needs nothing sent again.
+  void note_media() noexcept {
+    if (association_ != nullptr) association_.reset();  // tens of KB
+  }
   /// Null: not agreed on.
   [[nodiscard]] SrtpSide* keys() noexcept { return keys_.get(); }
 
