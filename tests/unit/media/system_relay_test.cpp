@@ -9,9 +9,12 @@
 #include <cstring>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "io/dtls.hpp"
 #include "media/rtp.hpp"
+#include "media/srtp_side.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/media_relay.hpp"
 #include "unit/media/backends.hpp"
@@ -827,4 +830,49 @@ TEST_CASE_TEMPLATE("Media relay M-13: a thread that waits for packets begins to 
   // What comes behind the key counts on behind it.
   call.a.send(call.session.local_rtp(caller), rtp_packet(2, 320, 0xA));
   CHECK(media::parse_rtp(call.b.receive())->sequence == 6);
+}
+
+TEST_CASE_TEMPLATE("Media relay: handshakes run on the threads that relay, in both roles", Backend,
+                   TANDEM_RELAY_BACKENDS) {
+  if (!is_usable<Backend>()) return;
+  auto relay = create<Backend>(small_config());
+  REQUIRE(relay);
+  Call call(*relay);
+  const auto own = io::DtlsIdentity::make().value();
+  MediaHandshake asked;
+  asked.fingerprints = {own->fingerprint()};
+  std::uint16_t sequence = 0;
+  for (const DtlsRole role : {DtlsRole::server, DtlsRole::client, DtlsRole::server}) {
+    CAPTURE(static_cast<int>(role));
+    asked.role = role;
+    for (int i = 0; i < 20; ++i) {  // taken away while the thread is at it
+      REQUIRE(call.session.set_handshake(caller, asked));
+      REQUIRE(call.session.set_handshake(caller, {}));
+    }
+    REQUIRE(call.session.set_handshake(caller, asked));
+    const DtlsRole other = role == DtlsRole::server ? DtlsRole::client : DtlsRole::server;
+    const auto dtls = io::DtlsAssociation::create(own, other, {*relay->dtls_fingerprint()}).value();
+    io::DtlsAssociation::Datagrams out;
+    dtls->begin(out);
+    for (int round = 0; round < 20; ++round) {
+      for (const std::string& bytes : std::exchange(out, {}))
+        call.a.send(call.session.local_rtp(caller), bytes);
+      if (dtls->state() != io::DtlsAssociation::State::shaking) break;
+      dtls->take(call.a.receive(), out);
+    }
+    REQUIRE(dtls->state() == io::DtlsAssociation::State::agreed);
+    const auto keys = SrtpSide::create(dtls->crypto(), nullptr).value();
+    ++sequence;
+    const std::string packet = rtp_packet(sequence, sequence * 160U, 0xA);
+    std::string_view bytes = packet;
+    REQUIRE(keys->seal_rtp(bytes));
+    call.a.send(call.session.local_rtp(caller), bytes);
+    CHECK(call.b.receive() == packet);
+    CHECK(call.session.handshake(caller) == MediaHandshakeState::agreed);
+    call.b.send(call.session.local_rtp(callee), packet);
+    const std::string sealed = call.a.receive();
+    bytes = sealed;
+    REQUIRE(keys->open_rtp(bytes) == SrtpVerdict::authentic);
+    CHECK(bytes == packet);
+  }
 }
