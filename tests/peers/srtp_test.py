@@ -67,12 +67,13 @@ def baresip_shakes_hands():
             switch.write()
             settings = "module dtls_srtp.so\nmodule ice.so\nrtcp_mux yes\n"
             with switch:
-                bob = baresip(switch, "bob", "442079460000", BOB_IP, 5080, 440, "-t", "10",
+                # Its checks and its handshake take it a second and more where much else runs.
+                bob = baresip(switch, "bob", "442079460000", BOB_IP, 5080, 440, "-t", "12",
                               account=None if is_caller else line % ("442079460000", BOB_IP, 5080),
                               settings="" if is_caller else settings)
                 wait_listening(5080)
                 with Capture(switch, [], interface="any") as capture:
-                    alice = baresip(switch, "alice", "12025550100", BOB_IP, 5090, 1000, "-t", "5", "-e",
+                    alice = baresip(switch, "alice", "12025550100", BOB_IP, 5090, 1000, "-t", "7", "-e",
                                     "/dial sip:442079460000@%s:5060" % SWITCH_IP,
                                     account=line % ("12025550100", BOB_IP, 5090) if is_caller else None,
                                     settings=settings if is_caller else "")
