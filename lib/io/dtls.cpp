@@ -297,6 +297,7 @@ DtlsAssociation::~DtlsAssociation() = default;
 
 std::size_t DtlsAssociation::take_in(char* out, std::size_t bytes_max) noexcept {
   const std::size_t count = std::min(bytes_max, incoming_.size());
+  if (count == 0) return 0;
   std::memcpy(out, incoming_.data(), count);
   incoming_ = {};  // one datagram is read at once, as from a socket
   return count;
