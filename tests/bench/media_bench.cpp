@@ -12,11 +12,13 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -554,6 +556,31 @@ Figure open_pairs(const Kind& kind, bool needs_files) {
 
 TANDEM_BENCH("media.open_10k_pairs_ms", "ms") { return open_pairs(portable, true); }
 TANDEM_BENCH("media.fast_open_10k_pairs_ms", "ms") { return open_pairs(fast_kinds[1], false); }
+
+MediaConfig with_loopback(MediaConfig config) {
+  config.kernel.interfaces = {"lo"};
+  config.kernel.attach = MediaAttach::tc;
+  config.kernel.folder = "/sys/fs/bpf/tandem-bench-" + std::to_string(::getpid());
+  return config;
+}
+constexpr Kind kernel = {
+    "kernel", [] { return media::why_no_kernel(with_loopback({})); },
+    [](const MediaConfig& config) { return media::start_kernel(with_loopback(config)); }};
+
+// On a thread in a network of its own, whose loopback gets the program.
+TANDEM_BENCH("media.kernel_open_10k_pairs_ms", "ms") {
+  std::optional<Figure> figure;
+  std::thread([&figure] {
+    try {
+      figure = ::unshare(CLONE_NEWNET) == 0 && std::system("ip link set lo up 2>/dev/null") == 0
+                   ? open_pairs(kernel, true)
+                   : Figure::skipped("needs network namespaces and ip");
+    } catch (const std::exception& refused) {
+      figure = Figure::skipped(refused.what());
+    }
+  }).join();
+  return *figure;
+}
 
 std::int64_t kernel_memory_kb() {
   std::FILE* const file = std::fopen("/proc/meminfo", "r");
