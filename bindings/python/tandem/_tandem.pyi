@@ -1,6 +1,6 @@
 import builtins
 from decimal import Decimal
-from typing import AbstractSet, Any, Callable, Mapping, Optional, Sequence, Tuple, Union
+from typing import AbstractSet, Any, Callable, Literal, Mapping, Optional, Sequence, Tuple, Union
 
 from .errors import Error as Error
 
