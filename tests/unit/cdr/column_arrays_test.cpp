@@ -65,7 +65,7 @@ CdrColumnsRequest request_of(std::vector<std::string> names) {
 }  // namespace
 
 TEST_CASE("CdrColumns: are those of the records, sealed or not, with corrections (C-13)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   std::vector<Cdr> records = varied(700, 11);
   Sealed stored(records, true);
   stored.write(varied(100, 12, 5'000));  // late ones: some days lose their columns
@@ -90,7 +90,7 @@ TEST_CASE("CdrColumns: are those of the records, sealed or not, with corrections
 }
 
 TEST_CASE("CdrColumns: live as long as the last copy, and name each text once (C-13)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   const Sealed stored(varied(300, 13), true);
   std::optional<CdrColumns> copy;
   {
@@ -109,7 +109,7 @@ TEST_CASE("CdrColumns: live as long as the last copy, and name each text once (C
 }
 
 TEST_CASE("CdrColumns: all that there are come at once, and bounds hold (C-13)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   const Sealed stored(varied(300, 14), true);
   std::vector<std::string> all(cdr_column_names().begin(), cdr_column_names().end());
   const auto columns = CdrColumns::read(stored.place(), request_of(all));

@@ -54,7 +54,7 @@ std::vector<std::int64_t> asked(const std::string& folder, std::int64_t day) {
 }  // namespace
 
 TEST_CASE("DayColumns: a death while they are written leaves whole ones or none of use (O-08)") {
-  const FaultVfs quick;
+  const FaultVfs quick(FaultVfs::Medium::assumed);
   SeededRandom random(3);
   Sealed stored(varied(400, 21), true);
   const std::int64_t day = stored.days()[1];

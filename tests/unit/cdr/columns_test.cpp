@@ -175,7 +175,7 @@ TEST_CASE("ColumnBlock: any values come back, row by row and all at once (C-03)"
 }
 
 TEST_CASE("DayColumns: every column of the table is kept, but for decimals of units (C-03)") {
-  const test::FaultVfs quick;  // which flushes nothing for real
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);  // which flushes nothing for real
   const Sealed days(varied(20, 1), true);
   auto rows = DayRows::open(days.folder.path(), days.days().front());
   REQUIRE((rows.ok() && *rows));
@@ -193,7 +193,7 @@ TEST_CASE("DayColumns: every column of the table is kept, but for decimals of un
 
 TEST_CASE(
     "DayColumns: lists and reports are those of SQL, with corrections and late records (C-11)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   std::vector<Cdr> records = varied(900, 2);
   // Records of one day with anything in them.
   SeededRandom random(3);
@@ -230,7 +230,7 @@ TEST_CASE(
 }
 
 TEST_CASE("DayColumns: a list by a number leaves the day file alone (C-13)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   const std::vector<Cdr> records = varied(600, 9);
   const Sealed days(records, true);
   CdrQuery query;
@@ -256,7 +256,7 @@ TEST_CASE("DayColumns: a list by a number leaves the day file alone (C-13)") {
 }
 
 TEST_CASE("DayColumns: those of another state of the file are not used, and written anew (O-08)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   Sealed days(varied(300, 10), true);
   const std::size_t count = days.days().size();
   const std::int64_t day = days.days().back();
@@ -299,7 +299,7 @@ TEST_CASE("DayColumns: those of another state of the file are not used, and writ
 }
 
 TEST_CASE("DayColumns: damage is never read, found by verify, and mended by the next run (O-08)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   const std::vector<Cdr> records = varied(700, 11);
   Sealed with(records, true);
   const Sealed without(records, false);
@@ -345,7 +345,7 @@ TEST_CASE("DayColumns: damage is never read, found by verify, and mended by the 
 }
 
 TEST_CASE("DayColumns: whoever meets damage has them written anew by the next run (O-08)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   Sealed stored(varied(700, 15), true);
   const std::int64_t day = stored.days()[1];
   const std::string good = read(stored.columns(day));
@@ -411,7 +411,7 @@ const std::map<std::string_view, std::vector<std::string>>& narrowing_values() {
 }  // namespace
 
 TEST_CASE("CdrFilter: each member narrows rows and columns alike (C-13)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   const std::vector<Cdr> records = varied(600, 16);
   const Sealed with(records, true);
   const Sealed without(records, false);
@@ -438,7 +438,7 @@ TEST_CASE("CdrFilter: each member narrows rows and columns alike (C-13)") {
 }
 
 TEST_CASE("DayColumns: come and go with the day file, and when they are asked for (O-08)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   Sealed days(varied(200, 13), true);
   const std::int64_t day = days.days()[1];
   const auto has = [&] { return std::filesystem::exists(days.columns(day)); };
@@ -513,7 +513,7 @@ TEST_CASE("DayColumns: reading them leaves the locks on the day file as they are
 }
 
 TEST_CASE("DayColumns: the guard of time holds where no call matches (C-11)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   std::vector<Cdr> records = varied(10 * group_rows, 16);
   for (Cdr& cdr : records)
     cdr.ended_at_us = test::noon_us + static_cast<std::int64_t>(cdr.record_id);

@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <map>
 #include <new>
-#include <sstream>
 #include <string>
 
 #include "tandem/clock.hpp"
@@ -23,7 +23,14 @@ class FaultVfs {
  public:
   static constexpr std::size_t sector_bytes = 512;
 
-  FaultVfs() : real_(sqlite3_vfs_find(nullptr)), vfs_(*real_) {
+  /// What the medium has.
+  enum class Medium : std::uint8_t {
+    kept,    ///< For restore().
+    assumed  ///< Everything, always: for who wants no real flushes, and never cuts the power.
+  };
+
+  explicit FaultVfs(Medium medium = Medium::kept)
+      : real_(sqlite3_vfs_find(nullptr)), vfs_(*real_), keeps_medium_(medium == Medium::kept) {
     vfs_.zName = "tandem-fault";
     vfs_.pAppData = this;
     vfs_.szOsFile = static_cast<int>(sizeof(File)) + real_->szOsFile;
@@ -89,9 +96,12 @@ class FaultVfs {
 
   static bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
   static std::string content(const std::string& path) {
-    std::stringstream all;
-    all << std::ifstream(path, std::ios::binary).rdbuf();
-    return all.str();
+    std::ifstream file(path, std::ios::binary | std::ios::ate);  // at each flush: in one piece
+    std::string all(file ? static_cast<std::size_t>(file.tellg()) : 0, '\0');
+    file.seekg(0);
+    file.read(all.data(), static_cast<std::streamsize>(all.size()));
+    all.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
+    return all;
   }
 
   /// Whether a change still happens.
@@ -107,7 +117,7 @@ class FaultVfs {
     const bool is_new = name != nullptr && !exists(name);
     const int code = owner.real_->xOpen(owner.real_, name, opened.real(), flags, out);
     if (code != SQLITE_OK) return code;
-    if (name != nullptr) {
+    if (name != nullptr && owner.keeps_medium_) {
       opened.path = new std::string(name);
       if (is_new) {
         owner.removed_.erase(name);
@@ -193,6 +203,7 @@ class FaultVfs {
 
   sqlite3_vfs* const real_;
   sqlite3_vfs vfs_;
+  const bool keeps_medium_;
   bool is_dead_ = false;
   std::map<std::string, std::string> media_;  // what is on the medium for sure, by path
   std::map<std::string, std::size_t> flushed_bytes_;

@@ -63,7 +63,7 @@ Sums of_sql(const CdrPlace& place) {
 }  // namespace
 
 TEST_CASE("Records: SQL and reports say what the journal has, added up plainly (C-10, C-13)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   const test::TemporaryFolder folder;
   SimulatedClock clock(test::noon_us + 20 * day_us);
   JournalOptions options;

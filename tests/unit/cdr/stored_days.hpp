@@ -19,7 +19,7 @@ struct StoredDays {
   std::vector<Cdr> all;  // in the order of their numbers
 
   StoredDays(std::uint64_t count, std::uint64_t seed) {
-    const FaultVfs quick;  // which flushes nothing for real
+    const FaultVfs quick(FaultVfs::Medium::assumed);  // which flushes nothing for real
     SeededRandom random(seed);
     auto sink = make_sqlite_sink(folder.path());
     REQUIRE(sink.ok());

@@ -234,14 +234,14 @@ void check_questions(TwoTables& tables, std::uint64_t seed, int rounds,
 }  // namespace
 
 TEST_CASE("tandem_cdr: any question has the answer of all day files together (C-13)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   const Mixed stored;
   TwoTables tables(stored);
   check_questions(tables, 1, 160);
 }
 
 TEST_CASE("tandem_cdr: a join and a correlated question are answered, too (C-13)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   const Mixed stored;
   TwoTables tables(stored);
   for (const char* sql :
@@ -262,7 +262,7 @@ TEST_CASE("tandem_cdr: a join and a correlated question are answered, too (C-13)
 }
 
 TEST_CASE("tandem_cdr: charges are those after corrections when the database is named (B-25)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   const std::vector<Cdr> records = varied(300, 3);
   const Sealed stored(records, true);
   test::correct(stored.database, records);
@@ -293,7 +293,7 @@ TEST_CASE("tandem_cdr: charges are those after corrections when the database is 
 }
 
 TEST_CASE("tandem_cdr: columns that are damaged in the middle give way to their file (C-13)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   const Sealed stored(varied(3'000, 5), true);
   TwoTables tables(stored);
   // Damage in the groups, which is found when they come.
@@ -318,7 +318,7 @@ TEST_CASE("tandem_cdr: columns that are damaged in the middle give way to their 
 }
 
 TEST_CASE("tandem_cdr: holds no lock that a sink or a list waits for between two rows (C-13)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   Sealed stored(varied(400, 6), false);
   TwoTables tables(stored);
   sqlite3_stmt* rows = nullptr;
@@ -340,7 +340,7 @@ TEST_CASE("tandem_cdr: holds no lock that a sink or a list waits for between two
 }
 
 TEST_CASE("tandem_cdr: an archived day is named, and is no silent gap (O-08)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   Sealed stored(varied(300, 2), true);
   TwoTables tables(stored);
   const std::int64_t day = stored.days().back();
@@ -374,7 +374,7 @@ TEST_CASE("tandem_cdr: an archived day is named, and is no silent gap (O-08)") {
 }
 
 TEST_CASE("tandem_cdr: wants a folder, and writes nothing (C-13)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   const TemporaryFolder folder;
   Host host;
   CHECK(register_cdr_module(nullptr).error().code == ErrorCode::invalid_argument);
@@ -393,7 +393,7 @@ TEST_CASE("tandem_cdr: wants a folder, and writes nothing (C-13)") {
 }
 
 TEST_CASE("cdr_sql: answers one question, and does nothing else (C-13)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   const Sealed stored(varied(200, 4), true);
   const auto ask = [&](const std::string& sql, const CdrSqlLimits& limits = {}) {
     return cdr_sql(stored.place(), sql, limits);
@@ -475,7 +475,7 @@ TEST_CASE("cdr_sql: answers one question, and does nothing else (C-13)") {
 }
 
 TEST_CASE("cdr_sql: no more is read than the question is about (C-13)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   const Mixed stored;
   const auto reads = [&stored](const std::string& sql, std::uint64_t records) {
     INFO(sql);
@@ -522,7 +522,7 @@ class HurriedClock final : public Clock {
 }  // namespace
 
 TEST_CASE("cdr_sql: a question that takes too long is ended, with records and without (C-13)") {
-  const test::FaultVfs quick;
+  const test::FaultVfs quick(test::FaultVfs::Medium::assumed);
   const Sealed stored(varied(200, 4), true);
   const HurriedClock clock;
   CdrSqlLimits limits;
