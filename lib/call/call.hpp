@@ -430,7 +430,7 @@ class Call final : public LegEvents {
   [[nodiscard]] bool is_loop_of_target(const Leg& leg) noexcept;
   void put_back_waiting();
   void end_consultation();
-  void take_back_waiting(MediaSide side, Transfer& transfer);
+  void take_back_waiting(MediaSide side, Transfer& transfer, int status);
   void answer_waiting(Leg& leg, const Reoffer& reoffer);
   void note_said(MediaSide from, const SessionBody& body);
   void unsay(const Leg& asker);

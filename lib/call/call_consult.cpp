@@ -191,7 +191,7 @@ void Call::end_consultation() {
 
 /// The target of `transfer` is gone, and the transferor is here: the party on `side`, which has
 /// waited for it, is told so, and then the transferor where that is.
-void Call::take_back_waiting(MediaSide side, Transfer& transfer) {
+void Call::take_back_waiting(MediaSide side, Transfer& transfer, int status) {
   if (transfer.before.empty()) return;
   if (transfer.was == nullptr) {
     media_.revert();  // of a transferor that was just being led
@@ -202,6 +202,8 @@ void Call::take_back_waiting(MediaSide side, Transfer& transfer) {
                                      Timer::member<&Call::rejoin, Call>(), this);
   rejoin_->next = transfer.is_known ? Rejoin::Next::when_moved : Rejoin::Next::always;
   rejoin_->known = std::move(transfer.known);
+  // A dialog in which that came is about to end (RFC 3261 section 12.2.1.2).
+  if (status == 408 || status == 481) return start_again(rejoin_->timer);
   rejoin();
 }
 

@@ -597,7 +597,7 @@ void Call::give_back_transferor(int status) {
   if (!transfer->has_left) {
     transfer->leg->release(reason_facts(Reason::NormalCallClearing).q850_cause);
     worker_.retire(std::move(transfer->leg));
-    return take_back_waiting(opposite(transfer->side), *transfer);
+    return take_back_waiting(opposite(transfer->side), *transfer, status);
   }
   const int cause = cause_for(parameters(), final_status(status));
   inbound_->release(cause);

@@ -93,3 +93,10 @@ TEST_CASE("Races: the offer of a vendor is answered though the change was cancel
 TEST_CASE("Races: the offer that a transferor asked for is answered though it left") {
   CHECK(play("refer", "b.200 a.ack a.ref a.inv0 a.bye rest") == "");
 }
+
+// Who waits falls silent, and its re-INVITE times out: its dialog is ended, and not changed once
+// more.
+TEST_CASE(
+    "Races: who waits for a transfer by keys and is gone gets a BYE, and no INVITE before it") {
+  CHECK(play("keys", "b.200 a.ack a.ask c.200 b.ok a.ok a.two silence") == "");
+}
