@@ -197,13 +197,14 @@ static void built_in_sinks_work_alone(void) {
   CHECK(tandem_cdr_sink_create_slots(folder_path("slots"), NULL, &sink) == TANDEM_OK);
   CHECK(tandem_cdr_sink_write(sink, &cdr) == TANDEM_OK);
   CHECK(tandem_cdr_sink_flush(sink) == TANDEM_OK);
-  CHECK(tandem_cdr_slots_rebuild(folder_path("days"), folder_path("slots"), NULL, NULL) ==
+  char days[4096]; /* folder_path() has one buffer */
+  snprintf(days, sizeof days, "%s", folder_path("days"));
+  CHECK(tandem_cdr_slots_rebuild(days, folder_path("slots"), NULL, NULL) ==
         TANDEM_ERR_ALREADY_EXISTS);
   tandem_cdr_sink_destroy(sink);
   CHECK_ERROR(tandem_cdr_sink_create_slots(folder_path("slots"), "+05:30", &sink),
               TANDEM_ERR_INVALID_ARGUMENT, "+05:30");
-  CHECK(tandem_cdr_slots_rebuild(folder_path("days"), folder_path("slots"), "+05:30", &records) ==
-        TANDEM_OK);
+  CHECK(tandem_cdr_slots_rebuild(days, folder_path("slots"), "+05:30", &records) == TANDEM_OK);
   CHECK(records == 1);
   CHECK(tandem_cdr_sink_create_slots(folder_path("slots"), "+05:30", &sink) == TANDEM_OK);
   tandem_cdr_sink_destroy(sink);

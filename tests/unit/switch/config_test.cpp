@@ -218,7 +218,7 @@ TEST_CASE("read_config: the backend of the relay, and what the kernel needs for 
   CHECK(kernel.config.media_kernel.packets_per_s_max == 0);
   CHECK(pointers(media(R"("backend": "best")")) == Pointers{"/media/backend"});
   CHECK(pointers(media(R"("backend": "kernel")")) == Pointers{"/media/kernel/interfaces"});
-  CHECK(pointers(media(R"("kernel": {})")) == Pointers{"/media/kernel"});
+  CHECK(pointers(media(R"("kernel": {})")) == Pointers{"/media/kernel/interfaces"});
   CHECK(pointers(media(R"("kernel": {"interfaces": []})")) == Pointers{"/media/kernel/interfaces"});
   CHECK(pointers(media(R"("kernel": {"interfaces": ["a-name-of-16-chs"]})")) ==
         Pointers{"/media/kernel/interfaces/0"});
