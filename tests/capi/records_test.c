@@ -662,9 +662,9 @@ static void the_relay_tells_what_it_sees(void) {
   tandem_media_session_destroy(session);
   tandem_media_relay_destroy(relay);
   config.events_max = 16;
-  config.event_kinds = 1u << 8;
+  config.event_kinds = 1u << (TANDEM_MEDIA_EVENT_HANDSHAKE_ENDED + 1);
   CHECK_ERROR(tandem_media_relay_create(&config, &relay), TANDEM_ERR_INVALID_ARGUMENT,
-              "event_kinds 256");
+              "event_kinds 512");
   config.event_kinds = 1u << TANDEM_MEDIA_EVENT_SILENCE_BEGAN;
   config.files_reserved = 100;
   CHECK(tandem_media_relay_create(&config, &relay) == TANDEM_OK);
