@@ -1,5 +1,7 @@
 #include "media/rtp.hpp"
 
+#include <algorithm>
+
 namespace tandem::media {
 namespace {
 
@@ -36,8 +38,7 @@ std::string_view rtp_payload(std::string_view bytes, const RtpHeader& header) no
   std::string_view payload = bytes.substr(header.payload_offset);
   if ((byte_at(bytes, 0) & 0x20) == 0) return payload;
   const std::size_t padding = payload.empty() ? 0 : byte_at(payload, payload.size() - 1);
-  if (padding == 0 || padding > payload.size()) return {};
-  payload.remove_suffix(padding);
+  payload.remove_suffix(padding == 0 ? payload.size() : std::min(padding, payload.size()));
   return payload;
 }
 
