@@ -45,6 +45,21 @@ build() { # build PART FOLDER TARGET [CMAKE OPTIONS]
   fi
 }
 
+tail_of_each_failure() { # tail_of_each_failure LOG: the last 50 lines of every test that failed
+  awk -v keep=50 '
+    function tell(  i) {
+      if (is_bad) for (i = (n > keep ? n - keep : 0); i < n; i++) print lines[i]
+      n = 0
+    }
+    /^ *[0-9]+\/[0-9]+ Test +#[0-9]+: |^[0-9]+% tests passed/ {
+      tell(); is_bad = / Test +#/ && !/   Passed |\*\*\*Skipped/
+      if (is_bad) print
+      next
+    }
+    !/^ *Start +[0-9]+: / { lines[n++] = $0 }
+    END { tell() }' "$1"
+}
+
 run_ctest() { # run_ctest PART FOLDER [CTEST OPTIONS]
   local part=$1 folder=$2 log=$2.ctest.log line
   shift 2
@@ -61,7 +76,7 @@ run_ctest() { # run_ctest PART FOLDER [CTEST OPTIONS]
   done < <(grep -E '^ *[0-9]+/[0-9]+ Test +#[0-9]+: ' "$log")
   grep -h "not run:" "$log" | sort -u || true
   if [ "$bad" -gt 0 ]; then
-    sed -n '/Start testing\|^Test project/,$p' "$log" | grep -vE '   Passed |^ *Start ' | tail -n 200
+    tail_of_each_failure "$log"
   elif [ "$status" != 0 ] || [ "$seen" = 0 ]; then
     tail -n 20 "$log"
     fail "$part: ctest ended with status $status"

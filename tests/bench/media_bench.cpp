@@ -26,6 +26,7 @@
 #include "media/backend.hpp"
 #include "media/fast/fast.hpp"
 #include "rtpengine.hpp"
+#include "support/bpf_folder.hpp"
 #include "tandem/media_relay.hpp"
 
 namespace tandem::bench {
@@ -572,6 +573,7 @@ TANDEM_BENCH("media.kernel_open_10k_pairs_ms", "ms") {
   std::optional<Figure> figure;
   std::thread([&figure] {
     try {
+      test::have_bpf_file_system();
       figure = ::unshare(CLONE_NEWNET) == 0 && std::system("ip link set lo up 2>/dev/null") == 0
                    ? open_pairs(kernel, true)
                    : Figure::skipped("needs network namespaces and ip");

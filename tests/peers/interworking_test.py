@@ -237,7 +237,7 @@ class Kamailio:
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=open(self.log, "wb"))
+                                        stderr=open(self.log, "wb"), start_new_session=True)
         wait_bound(self)
         time.sleep(0.5)  # the workers start after the socket is bound
         expect(self.process.poll() is None, "Kamailio runs", open(self.log).read()[-2000:])
@@ -245,7 +245,12 @@ class Kamailio:
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait(20)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:  # its end is not what is tested
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
 def kamailio_as_vendor():

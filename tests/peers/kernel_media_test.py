@@ -193,5 +193,16 @@ def killed_calls_go_on():
             give_back(switch.media_first)
 
 
+def have_bpf_file_system():
+    """On a machine that has mounted none, the test goes on with one that nobody else sees and that ends with it."""
+    with open("/proc/mounts") as mounts:
+        is_mounted = any(line.split()[1:3] == ["/sys/fs/bpf", "bpf"] for line in mounts)
+    if not is_mounted and os.geteuid() == 0 and "TANDEM_BPF_MOUNT" not in os.environ:
+        os.environ["TANDEM_BPF_MOUNT"] = "tried"
+        os.execvp("unshare", ["unshare", "--mount", "sh", "-c", 'mount -t bpf bpf /sys/fs/bpf; exec "$@"', "sh",
+                              sys.executable, "-B", *sys.argv])
+
+
 if __name__ == "__main__":
+    have_bpf_file_system()
     main({"killed_calls_go_on": killed_calls_go_on})

@@ -415,21 +415,34 @@ class Capture:
     def __init__(self, switch, ports, interface="lo"):
         self.switch = switch
         self.file = os.path.join(switch.folder, "call.pcap")
+        self.log = os.path.join(switch.folder, "tshark.log")
         self.filter = " or ".join("port %d" % port for port in ports) if ports else "udp"
         self.interface = interface
 
     def __enter__(self):
-        self.process = subprocess.Popen(
-            self.switch.runner + ["tshark", "-q", "-i", self.interface, "-f", self.filter, "-w", self.file],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        for line in self.process.stderr:
-            if "Capturing on" in line or "Capture started" in line:
-                break
-        wait_until(lambda: os.path.exists(self.file) and os.path.getsize(self.file) > 0 or
-                   self.process.poll() is not None, 20, "tshark captures")
-        expect(self.process.poll() is None, "tshark runs")
-        time.sleep(0.5)  # dumpcap opens its file before the interface delivers
-        return self
+        for _ in range(3):  # on a busy machine its capture process may never begin
+            if self.begins():
+                time.sleep(0.5)  # dumpcap opens its file before the interface delivers
+                return self
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        with open(self.log, errors="replace") as log:
+            raise Failure("tshark does not capture on %s: %s" % (self.interface, log.read()[-2000:]))
+
+    def begins(self):
+        """Starts it; whether it captures within ten seconds."""
+        with contextlib.suppress(OSError):
+            os.unlink(self.file)
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                self.switch.runner + ["tshark", "-q", "-i", self.interface, "-f", self.filter, "-w", self.file],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True)
+        try:
+            return wait_until(lambda: os.path.exists(self.file) and os.path.getsize(self.file) > 0 or
+                              self.process.poll() is not None, 10, "tshark captures") and self.process.poll() is None
+        except Failure:
+            return False
 
     def __exit__(self, *_):
         time.sleep(0.5)  # what the kernel holds is handed over in blocks
