@@ -37,7 +37,9 @@ class FlowAccelerator {
   /// Adds what was carried to the record. Under the lock.
   virtual void add_carried(std::uint32_t slot) noexcept = 0;
 
-  /// The shard has judged a packet that came to `slot`: from now on its stream may be carried, or
+  /// The shard has judged a packet that came to `slot` and sends it next. Under the lock.
+  virtual void note_judged(std::uint32_t slot) noexcept = 0;
+  /// That packet is sent, or is not to be: from now on its stream may be carried, or
   /// no more. Without the lock.
   virtual void reconsider(std::uint32_t slot, std::int64_t now_us) noexcept = 0;
   /// Its next packet goes through the sockets. Any thread, without the lock.

