@@ -4,6 +4,8 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "binding.hpp"
 #include "tandem/audio_tap.hpp"
@@ -373,10 +375,15 @@ void bind_media(py::module_& m) {
       .def("clear_audio", of_open(&MediaSession::clear_audio))
       .def(
           "play",
-          [](MediaSession& s, MediaSide side, const std::string& source, bool repeats,
+          [](MediaSession& s, MediaSide side,
+             const std::variant<std::string, std::vector<std::string>>& source, bool repeats,
              bool until_heard) {
-            const AudioClip clip = take(AudioClip::load(source));
-            take(open(s).play(side, clip, {.repeats = repeats, .until_heard = until_heard}));
+            const auto* const one = std::get_if<std::string>(&source);
+            const AudioPlaylist list =
+                one != nullptr
+                    ? take(AudioPlaylist::load({*one}))
+                    : take(AudioPlaylist::load(std::get<std::vector<std::string>>(source)));
+            take(open(s).play(side, list, {.repeats = repeats, .until_heard = until_heard}));
           },
           "side"_a, "source"_a, py::kw_only(), "repeats"_a = false, "until_heard"_a = true)
       .def("stop_playing", of_open(&MediaSession::stop_playing), "side"_a)

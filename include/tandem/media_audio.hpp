@@ -8,6 +8,7 @@
 
 #include "tandem/audio_clip.hpp"
 #include "tandem/audio_codec.hpp"
+#include "tandem/audio_playlist.hpp"
 
 namespace tandem {
 
@@ -32,7 +33,7 @@ struct MediaAudio {
   std::string fmtp{};  ///< What it said in a=fmtp of the codec; its encoder follows that.
 };
 
-/// How a clip is played.
+/// How clips are played.
 struct MediaPlay {
   bool repeats = false;     ///< From its beginning again until stop_playing().
   bool until_heard = true;  ///< The first packet of the other side ends it; else it covers them.

@@ -299,7 +299,7 @@ class TANDEM_EXPORT MediaSession {
   /// Plays to a side, in the place of what was played to it. Errors: wrong_state (without
   /// set_audio(), or a relay that was closed), unsupported (no codec was said of the side, or it
   /// made no encoder), limit (4,096 sessions of one shard).
-  Result<void> play(MediaSide to, const AudioClip& clip, const MediaPlay& how = {});
+  Result<void> play(MediaSide to, const AudioPlaylist& list, const MediaPlay& how = {});
   void stop_playing(MediaSide to) noexcept;
   [[nodiscard]] bool is_playing(MediaSide to) const noexcept;
   /// Sends a key, 0..9, *, #, A..D, as set_audio() says of the side; 40 ms..8 s. Errors:

@@ -1742,6 +1742,11 @@ TANDEM_API void tandem_audio_tap_destroy(tandem_audio_tap* tap);
    of the side), IO, INVALID_ARGUMENT, NOT_FOUND, LIMIT. Since 0.1. */
 TANDEM_API int tandem_media_session_play(tandem_media_session* session, int32_t side,
                                          const char* source, int32_t repeats, int32_t until_heard);
+/* The same of 1..64 sounds, one after the other, two minutes together. Errors: those, and
+   INVALID_ARGUMENT (none). Since 0.1. */
+TANDEM_API int tandem_media_session_play_list(tandem_media_session* session, int32_t side,
+                                              const char* const* sources, size_t source_count,
+                                              int32_t repeats, int32_t until_heard);
 TANDEM_API int tandem_media_session_stop_playing(tandem_media_session* session,
                                                  int32_t side); /* Since 0.1. */
 /* Sends a key, '0'..'9', '*', '#', 'A'..'D', as set_audio says of the side. Errors: WRONG_STATE (no

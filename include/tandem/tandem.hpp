@@ -6,6 +6,7 @@
 #include "tandem/admin.hpp"
 #include "tandem/audio_clip.hpp"
 #include "tandem/audio_codec.hpp"
+#include "tandem/audio_playlist.hpp"
 #include "tandem/audio_tap.hpp"
 #include "tandem/billing_prefixes.hpp"
 #include "tandem/calendar.hpp"

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <string>
 #include <tuple>
+#include <vector>
 
 #include "capi/values.hpp"
 #include "tandem/audio_tap.hpp"
@@ -843,6 +845,28 @@ int tandem_media_session_play(tandem_media_session* session, int32_t side, const
     const auto clip = AudioClip::load(source);
     TANDEM_CAPI_TRY(clip);
     TANDEM_CAPI_TRY(session->body.play(*which, *clip,
+                                       {.repeats = repeats != 0, .until_heard = until_heard != 0}));
+    return TANDEM_OK;
+  });
+}
+
+int tandem_media_session_play_list(tandem_media_session* session, int32_t side,
+                                   const char* const* sources, size_t source_count, int32_t repeats,
+                                   int32_t until_heard) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(session);
+    TANDEM_CAPI_NOT_NULL(sources);
+    const auto which = read_side(side);
+    TANDEM_CAPI_TRY(which);
+    if (source_count == 0) return fail(ErrorCode::invalid_argument, "source_count was 0");
+    std::vector<std::string> paths;
+    for (size_t i = 0; i < std::min(source_count, AudioPlaylist::clips_max + 1); ++i) {
+      TANDEM_CAPI_NOT_NULL(sources[i]);
+      paths.emplace_back(sources[i]);
+    }
+    const auto list = AudioPlaylist::load(paths);
+    TANDEM_CAPI_TRY(list);
+    TANDEM_CAPI_TRY(session->body.play(*which, *list,
                                        {.repeats = repeats != 0, .until_heard = until_heard != 0}));
     return TANDEM_OK;
   });

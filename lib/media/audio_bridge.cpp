@@ -147,31 +147,31 @@ void AudioBridge::open_jitter(Way& from, const Way& to, bool is_same) {
   from.jitter_told = {};
 }
 
-bool AudioBridge::play(MediaSide to, AudioClip clip, const MediaPlay& how,
+bool AudioBridge::play(MediaSide to, AudioPlaylist list, const MediaPlay& how,
                        std::int64_t now_us) noexcept {
   const std::lock_guard lock(mutex_);
   Way& one = way(to);
   if (one.encoder == nullptr) return false;
-  std::swap(one.clip, clip);
+  std::swap(one.list, list);
   one.how = how;
-  one.played = 0;
+  one.clip = one.played = 0;
   one.due_us = now_us + how.delay_us;
   note_busy();
   return true;
 }
 
 void AudioBridge::stop_playing(MediaSide to) noexcept {
-  AudioClip gone;  // freed behind the lock
+  AudioPlaylist gone;  // freed behind the lock
   const std::lock_guard lock(mutex_);
-  std::swap(way(to).clip, gone);
+  std::swap(way(to).list, gone);
   note_busy();
 }
 
 void AudioBridge::stop() noexcept {
-  AudioClip gone[2];  // freed behind the lock
+  AudioPlaylist gone[2];  // freed behind the lock
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < 2; ++i) {
-    std::swap(ways_[i].clip, gone[i]);
+    std::swap(ways_[i].list, gone[i]);
     ways_[i].jitter.restart();
     ways_[i].key_count = 0;
     ways_[i].key_samples = 0;
@@ -182,7 +182,7 @@ void AudioBridge::stop() noexcept {
 
 bool AudioBridge::is_playing(MediaSide to) const noexcept {
   const std::lock_guard lock(mutex_);
-  return !ways_[to == MediaSide::caller ? 0 : 1].clip.is_empty();
+  return !ways_[to == MediaSide::caller ? 0 : 1].list.is_empty();
 }
 
 bool AudioBridge::press(MediaSide to, char key, std::uint32_t duration_ms) noexcept {
@@ -205,7 +205,7 @@ bool AudioBridge::press_locked(Way& to, char key, std::uint32_t samples) noexcep
 void AudioBridge::note_busy() noexcept {
   is_busy_.store(std::any_of(ways_.begin(), ways_.end(),
                              [](const Way& one) {
-                               return !one.clip.is_empty() || one.key_count != 0 ||
+                               return !one.list.is_empty() || one.key_count != 0 ||
                                       !one.jitter.is_empty();
                              }),
                  std::memory_order_release);
@@ -289,7 +289,7 @@ void AudioBridge::conceal(MediaSide from_side, const JitterBuffer::Due& lost, st
                           BridgeOutput& out) noexcept {
   Way& from = way(from_side);
   Way& to = way(other(from_side));
-  const bool is_other_played = !to.clip.is_empty() || to.key_count != 0;
+  const bool is_other_played = !to.list.is_empty() || to.key_count != 0;
   if (is_other_played || from.decoder == nullptr || !to.has_input) return;
   const std::size_t wanted =
       std::min(lost.units / units(from.audio) * scale(from.audio), samples_.size());
@@ -309,7 +309,7 @@ void AudioBridge::convert(MediaSide from_side, const RtpHeader& header, std::str
   const MediaSide to_side = other(from_side);
   Way& from = way(from_side);
   Way& to = way(to_side);
-  if (!to.clip.is_empty()) {
+  if (!to.list.is_empty()) {
     if (!to.how.until_heard) {
       // What the clip covers is not missed: it has a packet in the place of each.
       if (!to.has_input || to.ssrc != header.ssrc) return;
@@ -318,7 +318,7 @@ void AudioBridge::convert(MediaSide from_side, const RtpHeader& header, std::str
         to.input_sequence = header.sequence;
       return;
     }
-    to.clip = {};
+    to.list = {};
     note_busy();
   }
   begin_input(from, to, header);
@@ -545,14 +545,14 @@ void AudioBridge::tick(std::int64_t now_us, BridgeOutput& out) noexcept {
   }
   for (const MediaSide side : {MediaSide::caller, MediaSide::callee}) {
     Way& to = way(side);
-    if (to.key_count == 0 && to.clip.is_empty()) continue;
-    const bool is_new_key = to.key_count != 0 && to.key_samples == 0 && to.clip.is_empty();
+    if (to.key_count == 0 && to.list.is_empty()) continue;
+    const bool is_new_key = to.key_count != 0 && to.key_samples == 0 && to.list.is_empty();
     if (now_us - to.due_us > (is_new_key ? 0 : catch_up_us)) to.due_us = now_us;
-    while ((to.key_count != 0 || !to.clip.is_empty()) && to.due_us <= now_us) {
+    while ((to.key_count != 0 || !to.list.is_empty()) && to.due_us <= now_us) {
       if (to.key_count != 0) {
         tick_key(to, side, now_us, out);
       } else {
-        tick_clip(to, side, now_us, out);
+        tick_list(to, side, now_us, out);
       }
       to.due_us += tick_us;
     }
@@ -607,18 +607,27 @@ void AudioBridge::tick_key(Way& to, MediaSide side, std::int64_t now_us,
   --to.key_count;
 }
 
-void AudioBridge::tick_clip(Way& to, MediaSide side, std::int64_t now_us,
+void AudioBridge::tick_list(Way& to, MediaSide side, std::int64_t now_us,
                             BridgeOutput& out) noexcept {
-  const std::vector<std::int16_t>& from = to.clip.samples();
   if (to.encoder == nullptr) {
-    to.clip = {};
+    to.list = {};
     return;
   }
   const std::size_t count = made_samples(to.audio);
-  const bool is_first = to.played == 0;
+  const bool is_first = to.clip == 0 && to.played == 0;
+  const std::span<const AudioClip> clips = to.list.clips();
   for (std::size_t i = 0; i < count; ++i) {
-    if (to.played >= from.size() && to.how.repeats) to.played = 0;
-    samples_[i] = to.played < from.size() ? from[to.played++] : std::int16_t{0};
+    if (to.clip == clips.size() && to.how.repeats) to.clip = 0;
+    if (to.clip == clips.size()) {
+      samples_[i] = 0;
+      continue;
+    }
+    const std::vector<std::int16_t>& from = clips[to.clip].samples();
+    samples_[i] = from[to.played++];
+    if (to.played == from.size()) {
+      ++to.clip;
+      to.played = 0;
+    }
   }
   if (const std::size_t size = encode_made(to, count); size != 0) {
     const std::uint32_t timestamp =
@@ -628,7 +637,7 @@ void AudioBridge::tick_clip(Way& to, MediaSide side, std::int64_t now_us,
     put_in(to, side, to.audio.payload_type, is_first, timestamp, size, now_us, out);
   }
   to.due_us += static_cast<std::int64_t>(count - tick_samples) * 125;
-  if (to.played >= from.size() && !to.how.repeats) to.clip = {};
+  if (to.clip == clips.size() && !to.how.repeats) to.list = {};
 }
 
 }  // namespace tandem::media

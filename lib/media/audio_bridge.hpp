@@ -15,6 +15,7 @@
 #include "media/jitter_buffer.hpp"
 #include "media/resampler.hpp"
 #include "media/rtp.hpp"
+#include "tandem/audio_playlist.hpp"
 #include "tandem/media_audio.hpp"
 #include "tandem/media_relay.hpp"
 
@@ -56,8 +57,8 @@ class AudioBridge : public std::enable_shared_from_this<AudioBridge> {
 
   /// Errors: invalid_argument.
   Result<void> set(const MediaAudio& caller, const MediaAudio& callee);
-  /// False: it has no codec that the clip could be put into.
-  bool play(MediaSide to, AudioClip clip, const MediaPlay& how, std::int64_t now_us) noexcept;
+  /// False: it has no codec that the clips could be put into.
+  bool play(MediaSide to, AudioPlaylist list, const MediaPlay& how, std::int64_t now_us) noexcept;
   void stop_playing(MediaSide to) noexcept;
   void
   stop() noexcept;  ///< Nothing more is sent: no clip goes on, and no key or packet that waits.
@@ -116,9 +117,9 @@ class AudioBridge : public std::enable_shared_from_this<AudioBridge> {
     bool is_repacked = false;          // packets that came were no whole frames of its codec
 
     // What is made here.
-    AudioClip clip;
+    AudioPlaylist list;
     MediaPlay how;
-    std::size_t played = 0;
+    std::size_t clip = 0, played = 0;  // of the list, and its next sample
     std::int64_t due_us = 0;
     std::array<Key, keys_max> keys{};
     std::size_t key_count = 0;
@@ -162,7 +163,7 @@ class AudioBridge : public std::enable_shared_from_this<AudioBridge> {
               std::size_t payload_bytes, std::int64_t now_us, BridgeOutput& out) noexcept;
   bool press_locked(Way& to, char key, std::uint32_t samples) noexcept;
   void tick_key(Way& to, MediaSide side, std::int64_t now_us, BridgeOutput& out) noexcept;
-  void tick_clip(Way& to, MediaSide side, std::int64_t now_us, BridgeOutput& out) noexcept;
+  void tick_list(Way& to, MediaSide side, std::int64_t now_us, BridgeOutput& out) noexcept;
   void note_busy() noexcept;
 
   static constexpr std::size_t header_bytes = 12;

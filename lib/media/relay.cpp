@@ -941,11 +941,11 @@ bool MediaSession::has_audio() const noexcept {
   return extras_ != nullptr && extras_->bridge != nullptr;
 }
 
-Result<void> MediaSession::play(MediaSide to, const AudioClip& clip, const MediaPlay& how) {
+Result<void> MediaSession::play(MediaSide to, const AudioPlaylist& list, const MediaPlay& how) {
   if (!has_audio())
     return Error{ErrorCode::wrong_state, "nothing was said of the audio of the session"};
   if (core_->is_stopped()) return Error{ErrorCode::wrong_state, "the media relay was closed"};
-  if (!extras_->bridge->play(to, clip, how, core_->now_us()))
+  if (!extras_->bridge->play(to, list, how, core_->now_us()))
     return Error{ErrorCode::unsupported, "the side has no codec that can be played in"};
   auto ticked = core_->tick_bridge(slot_[0], shard_, extras_->bridge);
   if (!ticked) extras_->bridge->stop_playing(to);  // or it would cover the other side for good

@@ -62,6 +62,7 @@ int main(void) {
   tandem_media_audio caller = TANDEM_MEDIA_AUDIO_INIT, callee = TANDEM_MEDIA_AUDIO_INIT;
   tandem_media_relay* relay = NULL;
   tandem_media_session* session = NULL;
+  const char* const list[] = {"tone:busy", "tone:warning", "/no/such.wav"};
   codec.name = "L8";
   CHECK_ERROR(tandem_audio_codec_add(&codec), TANDEM_ERR_INVALID_ARGUMENT, "NULL");
   codec.state_create = begin;
@@ -125,6 +126,11 @@ int main(void) {
   CHECK(tandem_media_session_play(session, TANDEM_SIDE_CALLER, "tone:busy", 1, 1) == TANDEM_OK);
   CHECK_ERROR(tandem_media_session_play(session, TANDEM_SIDE_CALLER, "/no/such.wav", 0, 1),
               TANDEM_ERR_IO, "/no/such.wav");
+  CHECK_ERROR(tandem_media_session_play_list(session, TANDEM_SIDE_CALLER, list, 0, 0, 0),
+              TANDEM_ERR_INVALID_ARGUMENT, "source_count");
+  CHECK_ERROR(tandem_media_session_play_list(session, TANDEM_SIDE_CALLER, list, 3, 0, 0),
+              TANDEM_ERR_IO, "/no/such.wav");
+  CHECK(tandem_media_session_play_list(session, TANDEM_SIDE_CALLER, list, 2, 0, 0) == TANDEM_OK);
   CHECK(tandem_media_session_stop_playing(session, TANDEM_SIDE_CALLER) == TANDEM_OK);
   CHECK(tandem_media_session_press_key(session, TANDEM_SIDE_CALLEE, '5', 100) == TANDEM_OK);
   CHECK_ERROR(tandem_media_session_press_key(session, TANDEM_SIDE_CALLER, '5', 100),

@@ -378,6 +378,12 @@ def test_the_relay_converts_plays_and_presses() -> None:
         assert heard[1] & 0x7F == 8 and len(heard) == 172
         assert session.is_playing(tandem.MediaSide.caller)
         session.stop_playing(tandem.MediaSide.caller)
+        session.play(tandem.MediaSide.caller, ["tone:busy", "tone:warning"])
+        assert session.is_playing(tandem.MediaSide.caller)
+        with pytest.raises(tandem.Error) as missing:
+            session.play(tandem.MediaSide.caller, ["tone:busy", "/no/such.wav"])
+        assert missing.value.code == tandem.ErrorCode.io and "/no/such.wav" in missing.value.message
+        session.stop_playing(tandem.MediaSide.caller)
         session.press_key(tandem.MediaSide.callee, "#")
         key = far.recv(2048)
         assert key[1] & 0x7F == 101 and key[12] == 11

@@ -247,6 +247,58 @@ TEST_CASE(
   CHECK(bench.heard_by(bench.phone).size() == heard.size() + 1);
 }
 
+TEST_CASE("Audio M-14: a playlist is heard clip by clip without a gap, and again when it repeats") {
+  Bench bench;
+  REQUIRE(bench.session.set_audio(audio("PCMU", pcmu), audio("PCMU", pcmu)));
+  const auto clip = [](std::size_t count, std::int16_t level) {
+    return AudioClip::of(std::vector<std::int16_t>(count, level)).value();
+  };
+  const auto list = AudioPlaylist::of({clip(200, 500), AudioClip(), clip(1, 4000), clip(279, 900)});
+  REQUIRE(list.ok());
+  CHECK(list->clips().size() == 3);
+  CHECK(list->duration_us() == 60'000);
+  const auto coded = [](std::int16_t level) { return sample_of_ulaw(ulaw_of_sample(level)); };
+  std::vector<std::int16_t> expected(200, coded(500));
+  expected.push_back(coded(4000));
+  expected.insert(expected.end(), 279, coded(900));
+  const auto played = [&bench] {
+    std::vector<std::int16_t> samples;
+    for (const Packet& packet : bench.heard_by(bench.phone))
+      for (const char code : packet.payload)
+        samples.push_back(ulaw_samples[static_cast<std::uint8_t>(code)]);
+    return samples;
+  };
+  REQUIRE(bench.session.play(caller, *list, {.until_heard = false}));
+  bench.run_ms(300);
+  CHECK_FALSE(bench.session.is_playing(caller));
+  CHECK(played() == expected);
+  REQUIRE(bench.session.play(caller, *list, {.repeats = true, .until_heard = false}));
+  bench.run_ms(200);
+  bench.session.stop_playing(caller);
+  bench.run_ms(100);
+  const auto again = played();
+  REQUIRE(again.size() >= 3 * expected.size());
+  CHECK(std::equal(expected.begin(), expected.end(), again.begin() + 480));
+  CHECK(again[960] == expected[0]);
+  CHECK(again[1160] == expected[200]);
+}
+
+TEST_CASE("AudioPlaylist: more clips, or longer ones, than one may have are refused") {
+  const AudioClip second = AudioClip::of(std::vector<std::int16_t>(8000, 1)).value();
+  CHECK(AudioPlaylist::of(std::vector<AudioClip>(64, second)).ok());
+  CHECK(AudioPlaylist::of(std::vector<AudioClip>(65, second)).error().message ==
+        "65 clips were more than 64 of one playlist");
+  const AudioClip minute = AudioClip::of(std::vector<std::int16_t>(480'000, 1)).value();
+  CHECK(AudioPlaylist::of({minute, minute}).ok());
+  CHECK(AudioPlaylist::of({minute, minute, second}).error().code == ErrorCode::limit);
+  CHECK(AudioPlaylist::of({}).value().is_empty());
+  CHECK(AudioPlaylist(AudioClip()).is_empty());
+  CHECK(AudioPlaylist::load({"tone:busy", "/nowhere.wav"}).error().message ==
+        "audio file \"/nowhere.wav\" could not be opened");
+  CHECK(AudioPlaylist::load(std::vector<std::string>(65, "tone:busy")).error().code ==
+        ErrorCode::limit);
+}
+
 TEST_CASE("Audio M-14: an announcement covers what the other side sends, and ends by itself") {
   Bench bench;
   REQUIRE(bench.session.set_audio(audio("PCMU", pcmu), audio("PCMU", pcmu)));
