@@ -11,6 +11,7 @@
 #include "tandem/audio_tap.hpp"
 #include "tandem/media_recorder.hpp"
 #include "tandem/media_relay.hpp"
+#include "tandem/spoken.hpp"
 
 using namespace tandem;
 using namespace pybind11::literals;
@@ -244,6 +245,45 @@ void bind_media(py::module_& m) {
            }),
            "codec"_a, "payload_type"_a, py::kw_only(), "events_type"_a = py::none(),
            "ptime_ms"_a = 0, "keys"_a = "events", "hears_tones"_a = false, "fmtp"_a = "");
+
+  py::class_<SpokenGrammar>(m, "SpokenGrammar")
+      .def(py::init([](const std::string& source) { return take(SpokenGrammar::load(source)); }),
+           "source"_a)
+      .def_static(
+          "parse", [](const std::string& text) { return take(SpokenGrammar::parse(text)); },
+          "text"_a)
+      .def_static("built_in_languages", &SpokenGrammar::built_in_languages)
+      .def(
+          "number",
+          [](const SpokenGrammar& g, std::uint64_t value) { return take(g.number(value)); },
+          "value"_a)
+      .def(
+          "remaining_time",
+          [](const SpokenGrammar& g, std::uint64_t s) { return take(g.remaining_time(s)); },
+          "seconds"_a)
+      .def(
+          "remaining_amount",
+          [](const SpokenGrammar& g, Amount amount, const std::string& currency) {
+            return take(g.remaining_amount(amount, currency));
+          },
+          "amount"_a, "currency"_a)
+      .def(
+          "say",
+          [](const SpokenGrammar& g, const std::string& section, std::uint64_t value,
+             const std::string& currency) { return take(g.say(section, value, currency)); },
+          "section"_a, "value"_a, "currency"_a = "")
+      .def(
+          "vocabulary",
+          [](const SpokenGrammar& g, const std::string& section, const std::string& currency) {
+            return take(g.vocabulary(section, currency));
+          },
+          "section"_a, "currency"_a = "");
+  m.def(
+      "spoken_files",
+      [](const SpokenPhrase& phrase, const std::string& folder) {
+        return take(spoken_files(phrase, folder));
+      },
+      "phrase"_a, "folder"_a);
 
   m.def("audio_codecs", [] {
     std::vector<std::string> names;

@@ -82,7 +82,14 @@ int check(const Options& options) {
   if (!options.allow({"config"}, {"config"})) return status_usage;
   const auto config = load_stored_config(options.text("config"));
   if (!config) return status_usage;
+  const tandem::SoundFaults sounds = tandem::sound_faults(*config);
+  for (const tandem::ConfigError& error : sounds.errors) {
+    std::fprintf(stderr, "%s:%s: %s\n", options.text("config").c_str(), error.pointer.c_str(),
+                 error.message.c_str());
+  }
+  if (!sounds.errors.empty()) return status_usage;
   std::vector<tandem::ConfigError> warnings = tandem::config_warnings(*config);
+  warnings.insert(warnings.end(), sounds.warnings.begin(), sounds.warnings.end());
   for (tandem::ConfigError& name : tandem::unresolved_names(*config))
     warnings.push_back(std::move(name));
   warn_of_backends(*config, warnings);

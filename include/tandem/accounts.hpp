@@ -302,6 +302,16 @@ class TANDEM_EXPORT CallMeter {
   /// rated_time_max_s: without end. Other calls of the account make it less, payments more. Where
   /// prices change by the hour it looks a day ahead of what is covered.
   [[nodiscard]] std::int64_t reachable_s() const noexcept;
+  /// The same before the call is answered, of what it holds by then; `covered_s`: from where a day
+  /// is looked ahead.
+  [[nodiscard]] static std::int64_t reachable_s(const Rate& rate, const FeeRules& rules,
+                                                const CallStart& start, const MoneyHold& hold,
+                                                const PackageHold& packages,
+                                                const LimitHold& limits,
+                                                std::int64_t covered_s = 0) noexcept;
+  /// What the account has left of its money, and may owe, when the call has talked for so long; of
+  /// a call that nobody pays INT64_MAX units.
+  [[nodiscard]] Amount remaining_money(std::int64_t talk_time_ms) const noexcept;
   [[nodiscard]] const Rate* rate() const noexcept { return rate_; }
 
  private:

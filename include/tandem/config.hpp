@@ -193,6 +193,9 @@ struct CustomerGateway : GatewayConfig {
   /// What its callers hear before they are refused, by the end reason (M-14).
   std::vector<PromptConfig> prompts{};
   std::optional<ReminderConfig> reminder{};  ///< M-14; nothing: that of the account that pays.
+  /// M-14: what its callers hear before they are connected; nothing: as the parameter says.
+  std::optional<Remaining> announce_remaining{};
+  std::string language{};  ///< Id of the voice that says it; "": as the parameter says.
   /// Policies behind the prefix length, first one first; empty: what the parameters say.
   std::vector<RoutePolicy> sort;
   std::vector<SplitEntry> split;                                     ///< R-19; at most 64.
@@ -285,6 +288,14 @@ struct NumberGroup {
   std::vector<std::string> numbers;  ///< In the order that a pool polls them.
 };
 
+/// Somebody's recordings of a language, of which numbers and amounts are put together (M-14).
+struct SpokenVoiceConfig {
+  std::string id;
+  std::string folder;  ///< Of its sound files; relative to `SwitchConfig::folder`.
+  std::string
+      grammar;  ///< As SpokenGrammar::load(); a path is relative likewise. "": that of `id`.
+};
+
 /// Switch-wide parameters; each has the VOS name as an alias in the file
 /// (docs/configuration.md).
 struct Parameters {
@@ -331,12 +342,14 @@ struct Parameters {
   std::int32_t session_early_hangup_s = 0;  ///< 0..7200: so long before its end it is given up.
   std::int32_t no_timer_max_call_s = 0;     ///< Longest call of a customer without timers; 0: any.
   std::int32_t reminder_before_s = 60;      ///< M-14; 1..3600, of reminders that do not say.
-  GeofenceConfig geofence;                  ///< S-01; of who has none of its own.
-  std::int32_t max_calls = 0;               ///< O-16; 0: unlimited.
-  FeeRules fees;                            ///< B-07, B-08, B-09.
-  std::vector<std::string> free_numbers;    ///< B-09; a trailing '*' makes a prefix.
-  RoutePrefixes gateway_route_prefix;       ///< B-14.
-  bool record_unanswered = true;            ///< C-02.
+  Remaining announce_remaining = Remaining::none;  ///< M-14; of who does not say.
+  std::string language;        ///< M-14: id of the voice for who names none; "": nothing is spoken.
+  GeofenceConfig geofence;     ///< S-01; of who has none of its own.
+  std::int32_t max_calls = 0;  ///< O-16; 0: unlimited.
+  FeeRules fees;               ///< B-07, B-08, B-09.
+  std::vector<std::string> free_numbers;  ///< B-09; a trailing '*' makes a prefix.
+  RoutePrefixes gateway_route_prefix;     ///< B-14.
+  bool record_unanswered = true;          ///< C-02.
   bool record_server_release = true;
   bool record_illegal = true;
   std::int32_t options_check_s = 60;  ///< R-17; 5..3600, between two questions to an address.
@@ -445,6 +458,7 @@ struct Provision {
   std::vector<LrnResolverConfig> lrn_resolvers;
   std::vector<PackageConfig> packages;
   std::vector<PackageOrder> package_orders;
+  std::vector<SpokenVoiceConfig> voices;
   /// The JSON that an object was read from, by list and id; decks without rates. For showing and
   /// storing it; what holds is the structure.
   std::map<std::string, std::map<std::string, std::string, std::less<>>, std::less<>> documents;
@@ -526,6 +540,14 @@ TANDEM_EXPORT ConfigReading read_config(std::string_view json, const std::string
 /// What is allowed and hardly meant, such as margin guards that a vendor without rates passes. The
 /// pointers are those of a file that has just these objects.
 TANDEM_EXPORT std::vector<ConfigError> config_warnings(const SwitchConfig& config);
+
+/// What is wrong with the sound files that a configuration names.
+struct SoundFaults {
+  std::vector<ConfigError> errors;    ///< A switch does not start with these.
+  std::vector<ConfigError> warnings;  ///< It does, and cannot speak some words (M-14).
+};
+/// Reads them from the disk.
+TANDEM_EXPORT SoundFaults sound_faults(const SwitchConfig& config);
 
 /// Names of gateways that stand for no address now, by asking the name servers; blocks for as long
 /// as they take, at most 10 seconds. The pointers are as those of config_warnings().

@@ -87,6 +87,10 @@ TANDEM_EXPORT const char* dtmf_send_name(DtmfSend ways) noexcept;
 enum class Hearers : std::uint8_t { caller, callee, both };
 TANDEM_EXPORT const char* hearers_name(Hearers hearers) noexcept;
 
+/// What is said of what is left: nothing, how long the call can last, or the money of who pays.
+enum class Remaining : std::uint8_t { none, minutes, amount };
+TANDEM_EXPORT const char* remaining_name(Remaining remaining) noexcept;
+
 /// An announcement before a call is refused (M-14).
 struct PromptConfig {
   Reason reason = Reason::none;
@@ -103,6 +107,9 @@ struct ReminderConfig {
   std::int32_t before_s = 0;  ///< 1..3600; 0: as the parameter says.
   bool of_money = true;       ///< Before money, packages or limits of the account end the call.
   bool of_time = true;        ///< Before the longest call ends it (B-12).
+  /// What the caller hears in the place of the sound, in its language, where it can be spoken;
+  /// callees hear how long the call can last, and never of money.
+  Remaining says = Remaining::none;
 };
 
 /// Which sources may speak for a side, by address (the media part of S-01). Asked when a source is

@@ -84,9 +84,11 @@ struct PhoneConfig : DescriptionOptions {
   bool record = false;  ///< M-15: its answered calls, either way, are recorded.
   RedirectServers redirect_servers = RedirectServers::as_vendors;  ///< I-03, of its calls.
   CalledRedirectServers called_redirect_servers = CalledRedirectServers::off;  ///< Of calls to it.
-  std::vector<PromptConfig> prompts{};       ///< M-14, of calls it makes; as of a gateway.
-  std::optional<ReminderConfig> reminder{};  ///< M-14, likewise.
-  GeofenceConfig geofence{};                 ///< S-01, of its calls and its registration.
+  std::vector<PromptConfig> prompts{};            ///< M-14, of calls it makes; as of a gateway.
+  std::optional<ReminderConfig> reminder{};       ///< M-14, likewise.
+  std::optional<Remaining> announce_remaining{};  ///< M-14, likewise.
+  std::string language{};                         ///< Likewise.
+  GeofenceConfig geofence{};                      ///< S-01, of its calls and its registration.
   /// T-14: what its callers hear while it rings, as VendorGateway::ring_tone; "": what they have.
   std::string ring_tone{};
   /// T-15: callers are shown to it by their short numbers in the phone book of its account.

@@ -1749,6 +1749,19 @@ TANDEM_API int tandem_media_session_play_list(tandem_media_session* session, int
                                               int32_t repeats, int32_t until_heard);
 TANDEM_API int tandem_media_session_stop_playing(tandem_media_session* session,
                                                  int32_t side); /* Since 0.1. */
+/* The sound files that say a number in a language, one a line, in their order: what play_list()
+   takes. `grammar`: "en", "es", "zh", or the path of a file with a '/' in it. `section`: "number",
+   "remaining_time" (of seconds), "remaining_amount" (of hundredths of the currency) or another one
+   of the grammar. `currency`: "USD"; NULL: none. `folder`: that of a voice, whose paths are given,
+   so this reads the disk; NULL: names as the grammar has them. Errors: NOT_FOUND (the grammar, the
+   section or a rule for the number), IO (names the file that is missing), INVALID_ARGUMENT (names
+   the line of the file), LIMIT. Any thread. Since 0.1. */
+TANDEM_API int tandem_spoken_phrase(const char* grammar, const char* section, uint64_t value,
+                                    const char* currency, const char* folder, tandem_text** out);
+/* The same of "remaining_amount": an amount in the units of tandem_amount_parse(), rounded down to
+   hundredths; below 0 it is nothing. Since 0.1. */
+TANDEM_API int tandem_spoken_amount(const char* grammar, int64_t units, const char* currency,
+                                    const char* folder, tandem_text** out);
 /* Sends a key, '0'..'9', '*', '#', 'A'..'D', as set_audio says of the side. Errors: WRONG_STATE (no
    way, or 16 wait). Since 0.1. */
 TANDEM_API int tandem_media_session_press_key(tandem_media_session* session, int32_t side, char key,

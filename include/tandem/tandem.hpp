@@ -59,6 +59,7 @@
 #include "tandem/route_table.hpp"
 #include "tandem/shadow.hpp"
 #include "tandem/sources.hpp"
+#include "tandem/spoken.hpp"
 #include "tandem/srtp.hpp"
 #include "tandem/switch.hpp"
 #include "tandem/tls.hpp"

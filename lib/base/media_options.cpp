@@ -234,6 +234,18 @@ const char* hearers_name(Hearers hearers) noexcept {
   return "";
 }
 
+const char* remaining_name(Remaining remaining) noexcept {
+  switch (remaining) {
+    case Remaining::none:
+      return "none";
+    case Remaining::minutes:
+      return "minutes";
+    case Remaining::amount:
+      return "amount";
+  }
+  return "";
+}
+
 const char* geofence_mode_name(GeofenceMode mode) noexcept {
   switch (mode) {
     case GeofenceMode::ignore:

@@ -183,7 +183,7 @@ void MediaPath::settle_audio(MediaSide from, const sip::SdpSession& said, std::s
 
 Result<std::string> MediaPath::play_early(const SessionBody& offer,
                                           const MediaSettingsPair& settings,
-                                          const AudioPlaylist& list, const MediaPlay& how) {
+                                          const AudioPlaylist& playlist, const MediaPlay& how) {
   const auto session = sip::parse_sdp(offer.bytes);
   if (!session) return session.error();
   const sip::SdpMedia* const audio = session->first_audio();
@@ -252,11 +252,11 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
     if (auto set = stream.set_audio(wire, wire); !set) return set.error();
   }
   if (audio_plan_ == nullptr) audio_plan_ = std::make_unique<AudioPlan>();  // an answer ends it
-  if (auto played = stream.play(MediaSide::caller, list, how); !played) return played.error();
+  if (auto played = stream.play(MediaSide::caller, playlist, how); !played) return played.error();
   return description;
 }
 
-Result<void> MediaPath::play_over(MediaSide to, const AudioPlaylist& list, bool repeats) {
+Result<void> MediaPath::play_over(MediaSide to, const AudioPlaylist& playlist, bool repeats) {
   if (!relayed_ || audio() == nullptr)
     return Error{ErrorCode::unsupported, "the audio of the call was not relayed"};
   if (!is_audio_plain())
@@ -275,7 +275,7 @@ Result<void> MediaPath::play_over(MediaSide to, const AudioPlaylist& list, bool 
     if (auto set = stream.set_audio(wire, wire); !set) return set;
     if (audio_plan_ == nullptr) audio_plan_ = std::make_unique<AudioPlan>();  // changes end it
   }
-  return stream.play(to, list, {.repeats = repeats, .until_heard = false});
+  return stream.play(to, playlist, {.repeats = repeats, .until_heard = false});
 }
 
 void MediaPath::stop_playing_over(MediaSide to) noexcept {

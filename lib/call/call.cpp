@@ -220,7 +220,7 @@ void Call::judge() {
     switch (verdict.kind) {
       case Verdict::Kind::go_on:
         announce();
-        try_next_vendor();
+        if (!announce_remaining()) try_next_vendor();
         return;
       case Verdict::Kind::reject: {
         const bool by_policy = context_.setup->policy && !context_.setup->policy->allow &&
@@ -906,7 +906,9 @@ void Call::on_attempt_timeout() {
 }
 
 void Call::note_progress() {
-  if (pdd_ms_ < 0) pdd_ms_ = (worker_.loop().clock().monotonic_us() - context_.arrived_us) / 1000;
+  if (pdd_ms_ >= 0) return;
+  const std::int64_t now_us = worker_.loop().clock().monotonic_us();
+  pdd_ms_ = (now_us - context_.arrived_us - setup_->announced_us) / 1000;
 }
 
 void Call::on_progress(Leg& leg, const Progress& progress) {

@@ -185,6 +185,7 @@ class Call final : public LegEvents {
     explicit EarlyAudio(Call& call);
     Timer timer;  // until the ring tone begins, then until a prompt is over
     bool is_armed = false;
+    bool is_announcing = false;    // what is left, before anybody is called
     std::optional<Ending> ending;  // what the prompt is about
     int q850_cause = 0;            // of the refusal behind it
     int retry_after_s = 0;
@@ -231,6 +232,7 @@ class Call final : public LegEvents {
     LegRelay* relay = nullptr;             // of who waits for it; null: nobody does
     std::unique_ptr<phone::RingingBoard::Entry> ringing;  // null: nobody may pick it up
     std::unique_ptr<EarlyAudio> early_audio;              // null: nothing is or will be played
+    std::int64_t announced_us = 0;  // what was left took so long to say, before anybody was called
     Timer timer;  // policy deadline, then the attempt's progress timers, then the disk's
   };
 
@@ -330,6 +332,13 @@ class Call final : public LegEvents {
   [[nodiscard]] bool play_prompt(const Ending& ending, int q850_cause, int retry_after_s,
                                  HeaderCopies headers = {});
   void end_prompt();
+  // What is left, spoken; call_remaining.cpp.
+  [[nodiscard]] bool announce_remaining();
+  [[nodiscard]] bool pays_for_itself() const noexcept;
+  void note_unspoken(const Error& error) const;
+  [[nodiscard]] Result<AudioPlaylist> remaining_at_start() const;
+  [[nodiscard]] Result<AudioPlaylist> remaining_of(Remaining what, std::int64_t left_s,
+                                                   Amount money) const;
   void advance_stage(AttemptStage stage);
   [[nodiscard]] std::int64_t stage_limit_s(AttemptStage stage) const;
   [[nodiscard]] Reason overdue_reason(AttemptStage stage) const noexcept;
@@ -357,6 +366,7 @@ class Call final : public LegEvents {
   void on_max_timer();
   void look_for_silence(std::int64_t now_us);
   // The reminder of its end; call_reminder.cpp.
+  [[nodiscard]] AudioPlaylist reminder_for(MediaSide side, std::int64_t left_s) const;
   void arm_reminder(std::int64_t ends_us);
   std::int64_t money_ends_us(std::int64_t now_us);
   void look_at_end(std::int64_t now_us);

@@ -73,12 +73,39 @@ void Call::look_at_end(std::int64_t now_us) {
   remind(left_us / second_us);
 }
 
+/// What one party hears: what is left, else the sound.
+AudioPlaylist Call::reminder_for(MediaSide side, std::int64_t left_s) const {
+  const Reminder& reminder = *reminding_->reminder;
+  if (reminder.says == Remaining::none || context_.customer_entry()->voice == nullptr)
+    return reminder.clip;
+  // What somebody else has is none of the callee's business.
+  const Remaining what =
+      side == MediaSide::caller && pays_for_itself() ? reminder.says : Remaining::minutes;
+  const std::int64_t talked_ms = (worker_.loop().clock().monotonic_us() - answered_us_) / 1000;
+  auto spoken = remaining_of(what, left_s, meter_.remaining_money(talked_ms));
+  if (spoken && !spoken->is_empty()) {
+    // As often as the sound, with its second between, as far as one list can have it.
+    static const AudioClip pause = *AudioClip::of(std::vector<std::int16_t>(8000));
+    std::vector<AudioClip> clips(spoken->clips().begin(), spoken->clips().end());
+    const std::size_t once = clips.size();
+    for (std::int32_t i = 1; i < reminder.times; ++i) {
+      if (clips.size() + once + 1 > AudioPlaylist::clips_max) break;
+      clips.push_back(pause);
+      clips.insert(clips.end(), spoken->clips().begin(), spoken->clips().end());
+    }
+    if (auto repeated = AudioPlaylist::of(std::move(clips))) return *repeated;
+    return *spoken;
+  }
+  if (!spoken) note_unspoken(spoken.error());
+  return reminder.clip;
+}
+
 void Call::remind(std::int64_t left_s) {
   const Reminder& reminder = *reminding_->reminder;
   for (const MediaSide side : {MediaSide::caller, MediaSide::callee}) {
     const Hearers alone = side == MediaSide::caller ? Hearers::caller : Hearers::callee;
     if (reminder.to != alone && reminder.to != Hearers::both) continue;
-    const auto played = media_.play_over(side, reminder.clip);
+    const auto played = media_.play_over(side, reminder_for(side, left_s));
     const char* const who = side == MediaSide::caller ? "the caller" : "the callee";
     if (is_traced_) {
       trace_note("reminder",

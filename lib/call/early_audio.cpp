@@ -47,6 +47,7 @@ void Call::arm_ring_tone() {
 void Call::on_early_audio() {
   if (is_over_ || setup_ == nullptr || setup_->early_audio == nullptr) return;
   if (setup_->early_audio->ending) return end_prompt();
+  if (std::exchange(setup_->early_audio->is_announcing, false)) return try_next_vendor();
   setup_->early_audio->is_armed = false;
   if (trial_.leg == nullptr || is_answer_pending()) return;
   const bool was_shown = !setup_->early_answer.empty();

@@ -139,11 +139,11 @@ class MediaPath {
   /// for that: what it was shown last, or an answer of our own to its offer. Errors: those of
   /// answer_early(), unsupported (it offers no codec that the relay knows).
   Result<std::string> play_early(const SessionBody& offer, const MediaSettingsPair& settings,
-                                 const AudioPlaylist& list, const MediaPlay& how);
+                                 const AudioPlaylist& playlist, const MediaPlay& how);
   void stop_playing() noexcept;  ///< To the caller.
   /// Plays to a side of an answered call, over what the other side says. Errors: unsupported (there
   /// is no audio that the relay can play in), those of MediaSession::play().
-  Result<void> play_over(MediaSide to, const AudioPlaylist& list, bool repeats = false);
+  Result<void> play_over(MediaSide to, const AudioPlaylist& playlist, bool repeats = false);
   void stop_playing_over(MediaSide to) noexcept;
   [[nodiscard]] bool is_playing() const noexcept;
 

@@ -60,6 +60,8 @@ Result<std::shared_ptr<const Reminder>> Sounds::reminder(
       std::int64_t{1'000'000} * (wanted->before_s != 0 ? wanted->before_s : before_s);
   reminder->of_money = wanted->of_money;
   reminder->of_time = wanted->of_time;
+  reminder->says = wanted->says;
+  reminder->times = wanted->times;
   if (wanted->sound.empty()) return std::shared_ptr<const Reminder>(std::move(reminder));
   // A zero byte is in no path, so that the key is no other sound's.
   const std::string key = wanted->sound + '\0' + std::to_string(wanted->times);

@@ -22,6 +22,8 @@ struct Reminder {
   Hearers to = Hearers::caller;
   std::int64_t before_us = 0;
   bool of_money = true, of_time = true;
+  Remaining says = Remaining::none;
+  std::int32_t times = 1;  ///< What is spoken is heard so often too.
 };
 
 using Prompts = std::vector<std::pair<Reason, AudioClip>>;

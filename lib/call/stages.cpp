@@ -678,6 +678,8 @@ std::string_view relay_need(const CallContext& context, const VendorGateway& ven
   const Payers* const payers = context.payers();
   if (!need.empty() || payers == nullptr) return need;
   if (payers->payer.record) return "record";
+  if (customer.announces != Remaining::none && customer.voice != nullptr)
+    return "announce_remaining";
   const Reminder* const reminder =
       customer.reminder != nullptr ? nullptr : payers->payer.reminder.get();
   return reminder != nullptr && !reminder->clip.is_empty() ? "reminder" : "";

@@ -60,6 +60,7 @@ class TablesBuilder {
     if (auto done = geofences_.begin(config_.provision.geofence_areas, config_.parameters.geofence);
         !done)
       return Error{done.error().code, "parameter geofence: " + done.error().message};
+    if (auto done = voices(); !done) return done.error();
     if (auto done = accounts(); !done) return done.error();
     if (auto done = calendars(); !done) return done.error();
     if (auto done = gateway_groups(); !done) return done.error();
@@ -562,6 +563,19 @@ class TablesBuilder {
     return {};
   }
 
+  /// M-14: a voice that lacks files is one all the same, and says what it can.
+  Result<void> voices() {
+    const auto currencies = spoken_currencies(config_);
+    for (const SpokenVoiceConfig& voice : config_.provision.voices) {
+      auto loaded = SpokenVoice::load(config_, voice, currencies);
+      if (!loaded) return in("voice", voice.id, loaded.error());
+      for (const std::string& fault : loaded->faults())
+        tables_->voice_faults.push_back("voice \"" + voice.id + "\": " + fault);
+      voices_[voice.id] = std::make_shared<const SpokenVoice>(std::move(*loaded));
+    }
+    return {};
+  }
+
   /// What who calls hears of the switch itself (M-14).
   Result<void> sounds_of(const CustomerGateway& gateway, Customer& customer) {
     auto prompts = sounds_.prompts(gateway.prompts);
@@ -570,6 +584,10 @@ class TablesBuilder {
     auto reminder = sounds_.reminder(gateway.reminder, config_.parameters.reminder_before_s);
     if (!reminder) return reminder.error();
     customer.reminder = std::move(*reminder);
+    const Parameters& parameters = config_.parameters;
+    customer.announces = gateway.announce_remaining.value_or(parameters.announce_remaining);
+    const std::string& language = gateway.language.empty() ? parameters.language : gateway.language;
+    if (!language.empty()) customer.voice = voices_[language];
     return {};
   }
 
@@ -630,6 +648,8 @@ class TablesBuilder {
     gateway.record = phone.record;
     gateway.prompts = phone.prompts;
     gateway.reminder = phone.reminder;
+    gateway.announce_remaining = phone.announce_remaining;
+    gateway.language = phone.language;
     return gateway;
   }
 
@@ -728,6 +748,7 @@ class TablesBuilder {
   const SwitchConfig& config_;
   SharedState& state_;
   Sounds sounds_;
+  std::map<std::string, std::shared_ptr<const SpokenVoice>> voices_;  // by id
   Geofences geofences_;
   std::unique_ptr<Tables> tables_ = std::make_unique<Tables>();
   std::map<std::string, RateDeck> decks_;

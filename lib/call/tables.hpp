@@ -13,6 +13,7 @@
 #include "call/identity.hpp"
 #include "call/phone_book.hpp"
 #include "call/sounds.hpp"
+#include "call/spoken_voice.hpp"
 #include "lrn/resolver_state.hpp"
 #include "phone/challenge_rounds.hpp"
 #include "phone/registrar.hpp"
@@ -116,6 +117,8 @@ struct Customer : Payers {
   route::CallerPool forward_pool;
   Prompts prompts;                                   ///< M-14.
   std::shared_ptr<const Reminder> reminder;          ///< Null: that of who pays.
+  Remaining announces = Remaining::none;             ///< M-14, its own or the parameter's.
+  std::shared_ptr<const SpokenVoice> voice;          ///< Likewise; null: nothing is spoken to it.
   std::shared_ptr<const Geofence> geofence;          ///< S-01; null: nothing is checked.
   AudioClip hold_tone;                               ///< T-05; of no sound: none.
   std::shared_ptr<lrn::ResolverState> lrn_resolver;  ///< Null: no look-ups (R-20).
@@ -197,6 +200,7 @@ struct Tables {
   std::vector<std::shared_ptr<lrn::ResolverState>> lrn_resolvers;  ///< As configured.
   IdentityNeeds identity_needs;                                    ///< Of all vendors.
   NameScope name_scope;
+  std::vector<std::string> voice_faults;        ///< Sound files that voices lack (M-14), by path.
   std::int32_t place_rest_s = 30;               ///< DnsConfig::rest_s.
   bool has_periods = false;                     ///< Some vendor's settings depend on the time.
   std::vector<std::uint32_t> redirect_servers;  ///< Of `vendors` (I-03), by priority and id.

@@ -82,19 +82,40 @@ void CallMeter::look_ahead(std::int64_t talked_s) noexcept {
 }
 
 std::int64_t CallMeter::reachable_s() const noexcept {
-  if (!rate_ || !hold_.is_open() || covered_s_ >= rated_time_max_s) return rated_time_max_s;
-  const std::int64_t until_s = rating::changes_price(*rate_, start_)
-                                   ? std::min(covered_s_ + horizon_s, rated_time_max_s)
+  if (!rate_ || covered_s_ >= rated_time_max_s) return rated_time_max_s;
+  // What is covered stays so, whatever was changed since.
+  return std::max(covered_s_,
+                  reachable_s(*rate_, rules_, start_, hold_, packages_, limits_, covered_s_));
+}
+
+std::int64_t CallMeter::reachable_s(const Rate& rate, const FeeRules& rules, const CallStart& start,
+                                    const MoneyHold& hold, const PackageHold& packages,
+                                    const LimitHold& limits, std::int64_t covered_s) noexcept {
+  if (!hold.is_open()) return rated_time_max_s;
+  const std::int64_t until_s = rating::changes_price(rate, start)
+                                   ? std::min(covered_s + horizon_s, rated_time_max_s)
                                    : rated_time_max_s;
-  Amount paid = std::min(hold_.reachable(), limits_.reachable_charge());
-  if (packages_.is_open()) {
-    for (const Amount gift : {rating::worth_of(*rate_, packages_.available_s(), rules_, start_),
-                              packages_.available_money()})
+  Amount paid = std::min(hold.reachable(), limits.reachable_charge());
+  if (packages.is_open()) {
+    for (const Amount gift :
+         {rating::worth_of(rate, packages.available_s(), rules, start), packages.available_money()})
       paid = Amount::add(paid, gift).value_or(Amount::from_units(INT64_MAX));
   }
-  const std::int64_t reached_s = rating::covered_time_s(*rate_, paid, rules_, start_, until_s);
-  // What is covered stays so, whatever was changed since.
-  return std::max(covered_s_, std::min(reached_s, limits_.reachable_s()));
+  return std::min(rating::covered_time_s(rate, paid, rules, start, until_s), limits.reachable_s());
+}
+
+Amount CallMeter::remaining_money(std::int64_t talk_time_ms) const noexcept {
+  constexpr Amount unlimited = Amount::from_units(INT64_MAX);
+  if (!rate_ || !hold_.is_open() || hold_.reachable() == unlimited) return unlimited;
+  const std::int64_t talked_s =
+      billable_seconds(std::clamp<std::int64_t>(talk_time_ms, 0, 1000 * rated_time_max_s), rules_);
+  const auto charge = rating::charge_of(*rate_, talked_s, rules_, nullptr, start_);
+  std::int64_t owed = charge ? charge->charge.units() : hold_.held().units();
+  if (packages_.is_open())
+    owed -= rating::worth_of(*rate_, packages_.covered_s(), rules_, start_).units() +
+            packages_.money().units();
+  return Amount::from_units(
+      std::max<std::int64_t>(0, hold_.reachable().units() - std::max<std::int64_t>(0, owed)));
 }
 
 MeterVerdict CallMeter::on_timer(std::int64_t now_us) noexcept { return plan(now_us); }

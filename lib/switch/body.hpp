@@ -232,6 +232,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<void> prepare_accounts(SwitchConfig& config);
   Result<void> open_accounts(const SwitchConfig& config);
   void alarm(std::string text);
+  [[nodiscard]] static std::vector<std::string> faults_of_voices(const call::Tables& tables);
   /// Puts a question to each worker on its loop and waits for the answers, 5 s at most. Defined in
   /// ask_workers.hpp.
   template <class Question>

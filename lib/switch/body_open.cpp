@@ -290,6 +290,8 @@ Result<void> Switch::Body::open_records() {
   if (auto loaded = load_packages(); !loaded) return loaded;
   auto tables = call::build_tables(config_, state_, nullptr);
   if (!tables) return tables.error();
+  for (std::string& text : faults_of_voices(**tables))
+    alarms_of_last_run_.push_back(std::move(text));
   tables_ = retired_tables_->watch(std::move(*tables));
   return load_balances();
 }

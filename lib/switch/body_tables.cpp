@@ -176,6 +176,18 @@ Result<void> Switch::Body::open_accounts(const SwitchConfig& config) {
   return {};
 }
 
+/// M-14: a few lines, however much of a voice is missing.
+std::vector<std::string> Switch::Body::faults_of_voices(const call::Tables& tables) {
+  constexpr std::size_t lines_max = 8;
+  const std::vector<std::string>& all = tables.voice_faults;
+  std::vector<std::string> lines(
+      all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(lines_max, all.size())));
+  if (all.size() > lines_max)
+    lines.push_back("voices: " + std::to_string(all.size() - lines_max) +
+                    " more sound files were not there");
+  return lines;
+}
+
 Result<void> Switch::Body::install(SwitchConfig config,
                                    const std::function<Result<void>()>& commit) {
   if (life_ == Life::closed) return Error{ErrorCode::wrong_state, "switch was closed"};
@@ -217,6 +229,8 @@ Result<void> Switch::Body::install(SwitchConfig config,
     return true;
   });
   use_registrants(*fresh);
+  for (std::string& text : faults_of_voices(*fresh))
+    alarm(std::move(text));
   if (package_keeper_) package_keeper_->advance(wall_us());  // new orders begin at once
   state_.forget_unused();
   if (wants_events()) {

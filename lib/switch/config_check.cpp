@@ -54,6 +54,8 @@ class Checker {
       calendars_.insert(calendar.id);
     for (const auto& resolver : config.provision.lrn_resolvers)
       lrn_resolvers_.insert(resolver.id);
+    for (const auto& voice : config.provision.voices)
+      voices_.insert(voice.id);
   }
 
   void run() {
@@ -87,6 +89,7 @@ class Checker {
       check_lrn_resolver(provision.lrn_resolvers[i], at("/provision/lrn_resolvers", i));
     }
     check_phones();
+    check_voices();
     check_packages();
     check_quality();
     check_transforms();
@@ -432,7 +435,31 @@ class Checker {
                 pointer + "/vendor_groups/deny");
       if (phone.lrn) check_lrn(*phone.lrn, pointer + "/lrn");
       check_geofence(phone.geofence, pointer + "/geofence");
+      check_language(phone, pointer);
     }
+  }
+
+  /// M-14: what is to be spoken needs a voice.
+  void check_voices() {
+    const Parameters& parameters = config_.parameters;
+    known(voices_, parameters.language, "voice", "/parameters/language");
+    if (parameters.announce_remaining != Remaining::none && parameters.language.empty())
+      fail("/parameters/announce_remaining", "no language says in what words");
+    const auto& accounts = config_.provision.accounts;
+    for (std::size_t i = 0; i < accounts.size(); ++i) {
+      if (accounts[i].reminder && accounts[i].reminder->says != Remaining::none && voices_.empty())
+        fail(at("/provision/accounts", i) + "/reminder/says", "there are no voices");
+    }
+  }
+
+  template <class Party>
+  void check_language(const Party& party, const std::string& pointer) {
+    known(voices_, party.language, "voice", pointer + "/language");
+    if (!party.language.empty() || !config_.parameters.language.empty()) return;
+    if (party.announce_remaining.value_or(Remaining::none) != Remaining::none)
+      fail(pointer + "/announce_remaining", "no language says in what words");
+    if (party.reminder && party.reminder->says != Remaining::none)
+      fail(pointer + "/reminder/says", "no language says in what words");
   }
 
   void known_all(const std::set<std::string>& ids, const std::vector<std::string>& given,
@@ -456,6 +483,7 @@ class Checker {
     known_all(gateway_groups_, customer.vendor_groups_deny, "gateway group",
               pointer + "/vendor_groups/deny");
     known(calendars_, customer.calendar, "calendar", pointer + "/calendar");
+    check_language(customer, pointer);
     if (customer.lrn) check_lrn(*customer.lrn, pointer + "/lrn");
     if (customer.reconciliation_token.empty()) return;
     if (config_.admin_token.empty())
@@ -787,7 +815,7 @@ class Checker {
   std::set<std::string_view> clearing_;        // accounts of that kind
   std::unordered_map<std::string_view, std::string_view> payers_of_phones_;  // accounts by number
   std::set<std::string> accounts_, decks_, customers_, vendors_, gateway_groups_, number_groups_,
-      geofence_areas_, calendars_, lrn_resolvers_;
+      geofence_areas_, calendars_, lrn_resolvers_, voices_;
   /// Users that gateways register with: whose they are, and their credentials.
   std::map<std::string, std::pair<std::string, const GatewayAuth*>> registrants_;
 };

@@ -27,6 +27,7 @@ const std::vector<Field<SipOptions>>& customer_sip_fields();
 const std::vector<Field<SipOptions>>& vendor_sip_fields();
 const std::vector<Field<SplitEntry>>& split_fields();
 const std::vector<Field<ReminderConfig>>& reminder_fields();
+const std::vector<Field<SpokenVoiceConfig>>& voice_fields();
 const std::vector<Field<GeofenceArea>>& geofence_area_fields();
 const std::vector<Field<GeofenceConfig>>& geofence_fields();
 const std::vector<Field<CustomerGateway>>& customer_fields();
@@ -72,6 +73,9 @@ void read_account_limits(Reader& r, const Json& v, std::vector<AccountLimit>& li
 /// `prompts` and `reminder` of who calls.
 void read_prompts(Reader& r, const Json& v, std::vector<PromptConfig>& prompts);
 void read_reminder(Reader& r, const Json& v, std::optional<ReminderConfig>& reminder);
+void read_remaining(Reader& r, const Json& v, Remaining& remaining);
+/// Of who may leave it to the parameter, by `default`.
+void read_remaining(Reader& r, const Json& v, std::optional<Remaining>& remaining);
 
 /// `geofence` of a party or of the switch.
 void read_geofence(Reader& r, const Json& v, GeofenceConfig& geofence);

@@ -266,6 +266,15 @@ const std::vector<Field<CustomerGateway>>& customer_fields() {
         {"reminder", "object", "the account's",
          "What is heard before the end of its calls, see below (M-14).",
          [](Reader& r, const Json& v, CustomerGateway& g) { read_reminder(r, v, g.reminder); }},
+        {"announce_remaining", "default|none|minutes|amount", "default",
+         "What callers who pay hear before they are connected: how long they can talk, or the "
+         "money of "
+         "who pays. `default`: as the parameter says (M-14).",
+         [](Reader& r, const Json& v, CustomerGateway& g) {
+           read_remaining(r, v, g.announce_remaining);
+         }},
+        {"language", "id", "the parameter's", "Voice that says it, and reminders (M-14).",
+         [](Reader& r, const Json& v, CustomerGateway& g) { read_id(r, v, g.language); }},
         {"periods", "array", "[]", "Hours and line limits of its calls, see below (R-12).",
          [](Reader& r, const Json& v, CustomerGateway& g) {
            read_periods(r, v, customer_period_fields(), {}, g.periods);

@@ -266,6 +266,7 @@ const std::vector<config::ProvisionKind>& config::provision_kinds() {
       Listed<&P::packages, package_fields>::kind("packages", "Rents with gifts of calls."),
       Listed<&P::package_orders, package_order_fields>::kind("package_orders",
                                                              "Who has which package."),
+      Listed<&P::voices, voice_fields>::kind("voices", "Recordings that numbers are spoken with."),
   };
   return kinds;
 }
@@ -389,6 +390,7 @@ std::string config_reference_markdown() {
   append_table(page, "`gift_times[]` of a package", package_gift_fields());
   append_table(page, "`period_rates[]` of a package", package_rate_fields());
   append_table(page, "`package_orders[]`", package_order_fields());
+  append_table(page, "`voices[]`", voice_fields());
   return page;
 }
 

@@ -239,6 +239,11 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        "How long before its forced end a call is reminded of it, where `reminder` does not say "
        "(M-14).",
        read_seconds<&P::reminder_before_s, 1, 3600>, "SS_CALLREMINTIME"},
+      {"announce_remaining", "none|minutes|amount", "none",
+       "What customer gateways and phones hear before they are connected that do not say (M-14).",
+       [](Reader& r, const Json& v, P& p) { read_remaining(r, v, p.announce_remaining); }},
+      {"language", "id", "none", "Voice of who names none (M-14).",
+       [](Reader& r, const Json& v, P& p) { read_id(r, v, p.language); }},
       {"geofence", "object", "{}",
        "Where gateways and phones may be that have no fence of their own, see `geofence` (S-01).",
        [](Reader& r, const Json& v, P& p) { read_geofence(r, v, p.geofence); }},

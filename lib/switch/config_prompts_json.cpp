@@ -1,10 +1,11 @@
-// What callers hear of the switch itself: prompts before a refusal, reminders before the end
-// (M-14).
+// What callers hear of the switch itself: prompts before a refusal, what is left, reminders before
+// the end (M-14).
 #include <string>
 #include <tuple>
 #include <utility>
 
 #include "switch/config_fields_json.hpp"
+#include "switch/config_values_json.hpp"
 
 namespace tandem::config {
 
@@ -36,12 +37,53 @@ const std::vector<Field<ReminderConfig>>& reminder_fields() {
              v, {{"money", {true, false}}, {"time", {false, true}}, {"both", {true, true}}}, ends);
          std::tie(one.of_money, one.of_time) = ends;
        }},
+      {"says", "none|minutes|amount", "none",
+       "What the caller hears in the place of the sound, in its `language`: how long the call can "
+       "last, or the money of who pays. A callee hears the time in either case. The sound is heard "
+       "where it cannot be spoken.",
+       [](Reader& r, const Json& v, R& one) { read_remaining(r, v, one.says); }},
   };
   return fields;
 }
 
 void read_reminder(Reader& r, const Json& v, std::optional<ReminderConfig>& reminder) {
-  read_object(r, v, reminder_fields(), {"sound"}, reminder.emplace());
+  ReminderConfig& one = reminder.emplace();
+  read_object(r, v, reminder_fields(), {"sound"}, one);
+  if (one.says == Remaining::none || !one.sound.empty() || !v.contains("sound")) return;
+  Reader::Step step(r, "says");
+  r.fail("a reminder of the sound \"none\" says nothing");
+}
+
+void read_remaining(Reader& r, const Json& v, Remaining& remaining) {
+  r.choice<Remaining>(
+      v,
+      {{"none", Remaining::none}, {"minutes", Remaining::minutes}, {"amount", Remaining::amount}},
+      remaining);
+}
+
+void read_remaining(Reader& r, const Json& v, std::optional<Remaining>& remaining) {
+  r.choice<std::optional<Remaining>>(v,
+                                     {{"default", std::nullopt},
+                                      {"none", Remaining::none},
+                                      {"minutes", Remaining::minutes},
+                                      {"amount", Remaining::amount}},
+                                     remaining);
+}
+
+const std::vector<Field<SpokenVoiceConfig>>& voice_fields() {
+  using V = SpokenVoiceConfig;
+  static const std::vector<Field<V>> fields = {
+      {"id", "text", "required", "Name of the voice: `language` of who hears it.",
+       [](Reader& r, const Json& v, V& voice) { read_id(r, v, voice.id); }},
+      {"folder", "path", "required",
+       "Folder of its WAV files, `digits/20.wav` and so on (docs/voices.md).",
+       [](Reader& r, const Json& v, V& voice) { r.string(v, voice.folder, 4096); }},
+      {"grammar", "en|es|zh or path with a /", "the id",
+       "How its language says numbers, time and money: one that is built in, or a file.",
+       [](Reader& r, const Json& v, V& voice) { r.string(v, voice.grammar, 4096); }},
+      {"memo", "text", "\"\"", "Yours.", [](Reader& r, const Json& v, V&) { read_memo(r, v); }},
+  };
+  return fields;
 }
 
 void read_prompts(Reader& r, const Json& v, std::vector<PromptConfig>& prompts) {

@@ -8,11 +8,6 @@
 
 namespace tandem {
 
-std::string SwitchConfig::path(std::string_view relative) const {
-  if (relative.starts_with('/') || relative == ":memory:") return std::string(relative);
-  return folder + "/" + std::string(relative);
-}
-
 Result<std::string> rate(const SwitchConfig& config, std::string_view deck, std::string_view callee,
                          std::int64_t seconds, std::optional<std::int64_t> at_us) {
   const auto& decks = config.provision.rate_decks;

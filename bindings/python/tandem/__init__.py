@@ -68,6 +68,7 @@ from ._tandem import (
     RewriteRules,
     RouteTable,
     SourceTable,
+    SpokenGrammar,
     SwitchCounters,
     VendorRoute,
     __version__,
@@ -88,6 +89,7 @@ from ._tandem import (
     rate_call,
     reason_facts,
     recompute_charge,
+    spoken_files,
 )
 from . import _tandem
 from .errors import Error
@@ -170,6 +172,7 @@ __all__ = [
     "RewriteRules",
     "RouteTable",
     "SourceTable",
+    "SpokenGrammar",
     "Switch",
     "SwitchCounters",
     "VendorRoute",
@@ -205,6 +208,7 @@ __all__ = [
     "serve_admin",
     "shadow_table",
     "sim",
+    "spoken_files",
     "stored_days",
 ]
 
