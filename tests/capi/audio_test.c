@@ -55,6 +55,31 @@ static void check_audio_tap(tandem_media_session* session) {
   tandem_audio_tap_destroy(NULL);
 }
 
+/* Numbers as sound files; what languages make of them is tested in C++. */
+static void check_spoken(void) {
+  tandem_text* text = NULL;
+  CHECK(tandem_spoken_phrase("en", "remaining_time", 180, NULL, NULL, &text) == TANDEM_OK);
+  CHECK(strcmp(tandem_text_data(text), "vm-youhave\ndigits/3\nminutes\n") == 0);
+  tandem_text_destroy(text);
+  CHECK(tandem_spoken_amount("zh", 12 * TANDEM_AMOUNT_SCALE + TANDEM_AMOUNT_SCALE / 2, "CNY", NULL,
+                             &text) == TANDEM_OK);
+  CHECK(strcmp(tandem_text_data(text),
+               "vm-youhave\ndigits/10\ndigits/2\ncurrency/CNY\ndigits/5\njiao\n") == 0);
+  tandem_text_destroy(text);
+  CHECK_ERROR(tandem_spoken_phrase("en", "number", 7, NULL, "/no/such/voice", &text), TANDEM_ERR_IO,
+              "/no/such/voice/digits/7.wav");
+  CHECK_ERROR(tandem_spoken_phrase("xx", "number", 7, NULL, NULL, &text), TANDEM_ERR_NOT_FOUND,
+              "xx");
+  CHECK_ERROR(tandem_spoken_phrase("en", "nothing", 7, NULL, NULL, &text), TANDEM_ERR_NOT_FOUND,
+              "nothing");
+  CHECK_ERROR(tandem_spoken_phrase("/no/such.grammar", "number", 7, NULL, NULL, &text),
+              TANDEM_ERR_IO, "/no/such.grammar");
+  CHECK_ERROR(tandem_spoken_amount("en", 1, NULL, NULL, &text), TANDEM_ERR_INVALID_ARGUMENT,
+              "NULL");
+  CHECK_ERROR(tandem_spoken_phrase(NULL, "number", 7, NULL, NULL, &text),
+              TANDEM_ERR_INVALID_ARGUMENT, "NULL");
+}
+
 int main(void) {
   tandem_text* names = NULL;
   tandem_audio_codec codec = TANDEM_AUDIO_CODEC_INIT;
@@ -137,6 +162,7 @@ int main(void) {
               TANDEM_ERR_WRONG_STATE, "5");
   CHECK(tandem_media_session_clear_audio(session) == TANDEM_OK);
   check_audio_tap(session);
+  check_spoken();
   tandem_media_session_destroy(session);
   tandem_media_relay_destroy(relay);
   return check_result();

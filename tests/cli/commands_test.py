@@ -99,6 +99,27 @@ class Check(unittest.TestCase):
             self.assertIn(file + ':/provision/vendor_gateways/0/addresses/0: warning: name "other.test" did not resolve',
                           done.stderr)
 
+    def test_sounds_that_are_not_there(self):
+        """M-14: without a word of a voice the switch runs, without the sound of a prompt it does not."""
+        with folder() as path:
+            config = base_config()
+            config["provision"]["voices"] = [{"id": "en", "folder": "sounds"}]
+            config["parameters"] = {**config.get("parameters", {}), "language": "en", "announce_remaining": "minutes"}
+            file = write_config(path, config)
+            done = run("check", "--config", file)
+            self.assertEqual((done.returncode, done.stdout), (0, file + ": good\n"))
+            missing = '/provision/voices/0/folder: warning: sound file "%s" was not there'
+            self.assertIn(file + ":" + missing % os.path.join(path, "sounds/digits/7.wav"), done.stderr)
+            self.assertNotIn("dollars", done.stderr)  # nothing speaks of money
+            config["provision"]["customer_gateways"][0]["prompts"] = {"NoAnswer": "/no/such.wav"}
+            config["provision"]["voices"][0]["grammar"] = "./no.grammar"
+            write_config(path, config)
+            done = run("check", "--config", file)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertEqual([line.split(": ")[0] for line in done.stderr.splitlines()],
+                             [file + ":/provision/customer_gateways/0/prompts/NoAnswer",
+                              file + ":/provision/voices/0/grammar"])
+
     def test_comments_are_allowed_and_listen_is_all_that_is_needed(self):
         text = '// a switch\n{"sip": {"listen": ["udp:127.0.0.1:5060"]} /* no more */}'
         self.assertEqual(self.check(lambda c, p: text), [])

@@ -351,6 +351,27 @@ def rtp(sequence: int, payload_type: int = 0, payload: bytes = bytes([0x10]) * 1
     return struct.pack("!BBHII", 0x80, payload_type, sequence, sequence * 160, 7) + payload
 
 
+def test_numbers_are_spoken(tmp_path: Path) -> None:
+    english = tandem.SpokenGrammar("en")
+    assert english.number(45) == ["digits/40", "digits/5"]
+    assert english.remaining_time(125) == ["vm-youhave", "digits/2", "minutes"]
+    phrase = english.remaining_amount("12.509", "USD")
+    assert phrase == ["vm-youhave", "digits/12", "digits/dollars", "vm-and", "digits/50", "cents|"]
+    assert "digits/hundred" in english.vocabulary("number")
+    assert "zh" in tandem.SpokenGrammar.built_in_languages()
+    for name in ("vm-youhave", "digits/12", "digits/dollars", "vm-and", "digits/50"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / (name + ".wav")).touch()
+    files = tandem.spoken_files(phrase, str(tmp_path))
+    assert files[1] == str(tmp_path / "digits/12.wav") and len(files) == 5  # the last may be absent
+    with pytest.raises(tandem.Error, match="digits/7.wav"):
+        tandem.spoken_files(english.number(7), str(tmp_path))
+    own = tandem.SpokenGrammar.parse("[number]\n0: digits/#\n20: >number digits/20\n30: !\n")
+    assert own.say("number", 21) == ["digits/1", "digits/20"]
+    with pytest.raises(tandem.Error, match="line 2"):
+        tandem.SpokenGrammar.parse("[number]\nx")
+
+
 def test_the_relay_converts_plays_and_presses() -> None:
     def packet(payload_type: int, payload: bytes) -> bytes:
         return struct.pack("!BBHII", 0x80, payload_type, 1, 160, 7) + payload

@@ -3,6 +3,7 @@ import asyncio
 import gc
 import json
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -507,6 +508,40 @@ def test_endpoints_speak_tls(own_certificate: str) -> None:
     )
     call = customer.dial("442079460000", plan=sim.DialPlan(transport="tls"))
     assert world.run_until(lambda: call.was_answered, 10_000_000)
+    call.hang_up()
+    assert world.run_until_idle()
+    switch.close()
+
+
+def test_what_is_left_is_spoken(tmp_path: Path) -> None:
+    """M-14: each file is one byte again and again, by which it is known."""
+    english = tandem.SpokenGrammar("en")
+    known: dict[int, str] = {}
+    for code, name in enumerate(english.vocabulary("remaining_time"), 0x40):
+        file = tmp_path / (name + ".wav")
+        file.parent.mkdir(exist_ok=True)
+        head = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 7, 1, 8000, 8000, 1, 8)
+        file.write_bytes(b"RIFF" + bytes(4) + head + b"data" + struct.pack("<I", 1600) + bytes([code]) * 1600)
+        known[code] = name
+    config = sim_config()
+    provision = config["provision"]
+    provision["accounts"][0].update(balance="2.00")
+    provision["rate_decks"][0]["rates"][0].update(first_s=1, next_s=1)
+    provision["voices"] = [{"id": "mine", "folder": str(tmp_path), "grammar": "en"}]
+    provision["customer_gateways"][0].update(announce_remaining="minutes", language="mine")
+    world = sim.World(seed=7)
+    switch = world.create_switch(config)
+    switch.start()
+    world.add_endpoint("10.0.0.9:5060")
+    customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
+    call = customer.dial("442079460000", plan=sim.DialPlan(send_rtp=True))
+    heard: list[str] = []
+    while not call.was_answered and world.monotonic_us < 10_000_000:
+        world.run_for_us(20_000)
+        name = known.get(call.received_pattern, "")
+        if name and heard[-1:] != [name]:
+            heard.append(name)
+    assert heard == ["vm-youhave", "digits/3", "minutes"] and call.was_answered
     call.hang_up()
     assert world.run_until_idle()
     switch.close()

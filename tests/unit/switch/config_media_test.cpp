@@ -276,6 +276,56 @@ TEST_CASE("read_config: reminders of accounts, customer gateways and phones (M-1
         Pointers{"/provision/vendor_gateways/0/reminder"});
 }
 
+TEST_CASE("read_config: voices, and who hears what is left in which (M-14)") {
+  const std::string voices = R"("voices": [{"id": "en", "folder": "sounds/en", "memo": "m"},
+                                           {"id": "de", "folder": "/de", "grammar": "./de.txt"}])";
+  const std::string keys = R"("announce_remaining": "amount", "language": "de",
+                              "reminder": {"sound": "tone:warning", "says": "minutes"})";
+  auto reading = read(R"("parameters": {"announce_remaining": "minutes", "language": "en"},
+                         "provision": {)" +
+                      voices + R"(, "accounts": [{"id": "a"}],
+                         "phones": [{"number": "1001", "password": "x", "account": "a", )" +
+                      keys + R"(}], "customer_gateways": [
+                           {"id": "g", "addresses": ["10.0.0.2"], )" +
+                      keys + R"(}, {"id": "h", "addresses": ["10.0.0.3"],
+                                    "announce_remaining": "default"}]})");
+  REQUIRE(pointers(reading) == Pointers{});
+  const Provision& provision = reading.config.provision;
+  REQUIRE(provision.voices.size() == 2);
+  CHECK(provision.voices[0].folder == "sounds/en");
+  CHECK(provision.voices[0].grammar.empty());
+  CHECK(provision.voices[1].grammar == "./de.txt");
+  CHECK(reading.config.parameters.announce_remaining == Remaining::minutes);
+  CHECK(reading.config.parameters.language == "en");
+  CHECK(provision.customer_gateways.at(0).announce_remaining == Remaining::amount);
+  CHECK(provision.customer_gateways.at(0).language == "de");
+  CHECK(provision.customer_gateways.at(0).reminder->says == Remaining::minutes);
+  CHECK_FALSE(provision.customer_gateways.at(1).announce_remaining.has_value());
+  CHECK(provision.phones.at(0).announce_remaining == Remaining::amount);
+  CHECK(provision.phones.at(0).language == "de");
+  // What nobody could say, and what nobody would hear.
+  CHECK(pointers(read(R"("parameters": {"announce_remaining": "minutes"})")) ==
+        Pointers{"/parameters/announce_remaining"});
+  CHECK(pointers(read(R"("parameters": {"announce_remaining": "default", "language": "xx"})")) ==
+        Pointers{"/parameters/announce_remaining", "/parameters/language"});
+  CHECK(pointers(read_gateway("customer_gateways", R"("language": "de")")) ==
+        Pointers{"/provision/customer_gateways/0/language"});
+  CHECK(pointers(read_gateway("customer_gateways", R"("announce_remaining": "amount",
+                              "reminder": {"sound": "tone:busy", "says": "amount"})")) ==
+        Pointers{"/provision/customer_gateways/0/announce_remaining",
+                 "/provision/customer_gateways/0/reminder/says"});
+  CHECK(pointers(read_gateway("customer_gateways",
+                              R"("reminder": {"sound": "none", "says": "amount"})")) ==
+        Pointers{"/provision/customer_gateways/0/reminder/says"});
+  CHECK(pointers(read(R"("provision": {"accounts": [{"id": "a",
+                           "reminder": {"sound": "tone:busy", "says": "minutes"}}]})")) ==
+        Pointers{"/provision/accounts/0/reminder/says"});
+  CHECK(pointers(read(R"("provision": {"voices": [{"id": "en", "tone": 1}]})")) ==
+        Pointers{"/provision/voices/0/folder", "/provision/voices/0/tone"});
+  CHECK(pointers(read_gateway("vendor_gateways", R"("announce_remaining": "amount")")) ==
+        Pointers{"/provision/vendor_gateways/0/announce_remaining"});
+}
+
 TEST_CASE("read_config: areas, and the fences of the switch, gateways and phones (S-01)") {
   const std::string areas =
       R"("geofence_areas": [{"id": "hk", "ranges": ["203.0.113.0/24", "198.51.100.1-198.51.100.9",
