@@ -1,27 +1,9 @@
 # The libraries of audio codecs that the relay can convert, each a component that may be left out.
 # TANDEM_CODECS: those that are built; TANDEM_CODEC_LIBRARIES: what they link. libspandsp is under the LGPL 2.1, which wants
 # that its user can put another one in its place: only the shared library is linked. G.729 is not here: its free library, bcg729, is under the GPL.
-find_package(PkgConfig)
 set(TANDEM_CODECS "")
 set(TANDEM_CODEC_LIBRARIES "")
-function(tandem_codec codec library)
-  string(TOUPPER ${codec} name)
-  if(PKG_CONFIG_FOUND)
-    pkg_check_modules(TANDEM_${name} QUIET IMPORTED_TARGET ${library})
-  endif()
-  set(found OFF)
-  if(TANDEM_${name}_FOUND)
-    set(found ON)
-  endif()
-  option(TANDEM_WITH_${name} "Convert audio from and to ${codec}, which needs ${library}" ${found})
-  if(NOT TANDEM_WITH_${name})
-    return()
-  endif()
-  if(NOT found)
-    message(FATAL_ERROR "TANDEM_WITH_${name} needs ${library}, which pkg-config did not find")
-  endif()
-  set(TANDEM_CODECS ${TANDEM_CODECS} ${codec} PARENT_SCOPE)
-  set(TANDEM_CODEC_LIBRARIES ${TANDEM_CODEC_LIBRARIES} PkgConfig::TANDEM_${name} PARENT_SCOPE)
-endfunction()
-tandem_codec(g722 spandsp)
-tandem_codec(opus opus)
+tandem_optional_component(g722 spandsp "Convert audio from and to g722"
+  NAMES TANDEM_CODECS LIBRARIES TANDEM_CODEC_LIBRARIES)
+tandem_optional_component(opus opus "Convert audio from and to opus"
+  NAMES TANDEM_CODECS LIBRARIES TANDEM_CODEC_LIBRARIES)

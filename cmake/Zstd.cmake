@@ -1,18 +1,5 @@
 # Zstandard, which archives of day files are compressed with: a component that may be left out.
-# TANDEM_ZSTD_LIBRARIES: what it links; empty when it is not built.
-find_package(PkgConfig)
-set(TANDEM_ZSTD_LIBRARIES "")
-if(PKG_CONFIG_FOUND)
-  pkg_check_modules(TANDEM_ZSTD QUIET IMPORTED_TARGET libzstd>=1.4)
-endif()
-set(found OFF)
-if(TANDEM_ZSTD_FOUND)
-  set(found ON)
-endif()
-option(TANDEM_WITH_ZSTD "Build the archives of call records, which need libzstd" ${found})
-if(TANDEM_WITH_ZSTD)
-  if(NOT found)
-    message(FATAL_ERROR "TANDEM_WITH_ZSTD needs libzstd, which pkg-config did not find")
-  endif()
-  set(TANDEM_ZSTD_LIBRARIES PkgConfig::TANDEM_ZSTD)
-endif()
+# TANDEM_ARCHIVE_LIBRARIES: what it links; empty when it is not built.
+set(TANDEM_ARCHIVE_LIBRARIES "")
+tandem_optional_component(zstd libzstd>=1.4 "Build the archives of call records"
+  LIBRARIES TANDEM_ARCHIVE_LIBRARIES)
