@@ -3,67 +3,19 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "tandem/clock.hpp"
+#include "support/hand_loop.hpp"
 
 using namespace tandem;
 using namespace tandem::call;
 
 namespace {
 
-struct StillClock final : Clock {
-  [[nodiscard]] std::int64_t monotonic_us() const noexcept override { return now_us; }
-  [[nodiscard]] std::int64_t wall_us() const noexcept override { return now_us; }
-  std::int64_t now_us = 0;
-};
-
-/// Time passes when it is told to.
-class StillLoop final : public io::Loop {
- public:
-  TimerWheel& timers() noexcept override { return wheel_; }
-  [[nodiscard]] const Clock& clock() const noexcept override { return clock_; }
-  Result<void> post(std::function<void()> task) override {
-    tasks_.push_back(std::move(task));
-    return {};
-  }
-  void defer(std::function<void()> task) override { tasks_.push_back(std::move(task)); }
-  [[nodiscard]] bool is_loop_thread() const noexcept override { return true; }
-  Result<std::unique_ptr<io::DatagramSocket>> open_datagram(const SocketAddress&,
-                                                            const io::DatagramOptions&,
-                                                            io::DatagramHandler&) override {
-    return Error{ErrorCode::unsupported, "no sockets"};
-  }
-  Result<std::unique_ptr<io::StreamListener>> listen(const SocketAddress&, bool,
-                                                     io::AcceptHandler&) override {
-    return Error{ErrorCode::unsupported, "no sockets"};
-  }
-  Result<std::unique_ptr<io::StreamConnection>> connect(const SocketAddress&,
-                                                        io::StreamHandler&) override {
-    return Error{ErrorCode::unsupported, "no sockets"};
-  }
-  void start() override {}
-  void stop() override {}
-
-  void turn() {
-    for (; !tasks_.empty(); tasks_.pop_front())
-      tasks_.front()();
-  }
-  void run_to_s(std::int64_t seconds) {
-    clock_.now_us = seconds * 1'000'000;
-    wheel_.advance(clock_.now_us);
-    turn();
-  }
-
- private:
-  std::deque<std::function<void()>> tasks_;
-  StillClock clock_;
-  TimerWheel wheel_{0};
-};
+;
 
 /// An outbound leg that writes down how it ends.
 class FakeLeg final : public Leg {
@@ -111,7 +63,7 @@ class FakeLeg final : public Leg {
 
 /// A call that rings three; what it is told is in `log`.
 struct Bench final : ForkOwner, LegEvents {
-  StillLoop loop;
+  tandem::test::HandLoop loop;
   std::vector<std::string> log;
   std::vector<Leg*> legs;
   std::unique_ptr<Fork> fork;
@@ -140,7 +92,7 @@ struct Bench final : ForkOwner, LegEvents {
     branch().on_failure(*legs[of], failure);
   }
   std::vector<std::string> told() {
-    loop.turn();
+    loop.settle();
     return std::exchange(log, {});
   }
 

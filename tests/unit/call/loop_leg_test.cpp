@@ -3,64 +3,20 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
-#include <deque>
 #include <future>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "tandem/clock.hpp"
+#include "support/hand_loop.hpp"
 
 using namespace tandem;
 using namespace tandem::call;
+using tandem::test::HandLoop;
 
 namespace {
 
-/// A loop that runs what it was given when it is told to, and may have no room.
-class TaskLoop final : public io::Loop {
- public:
-  TimerWheel& timers() noexcept override { return wheel_; }
-  [[nodiscard]] const Clock& clock() const noexcept override { return clock_; }
-  Result<void> post(std::function<void()> task) override {
-    if (tasks_.size() >= room) return Error{ErrorCode::limit, "no room"};
-    tasks_.push_back(std::move(task));
-    return {};
-  }
-  void defer(std::function<void()> task) override { tasks_.push_back(std::move(task)); }
-  [[nodiscard]] bool is_loop_thread() const noexcept override { return true; }
-  Result<std::unique_ptr<io::DatagramSocket>> open_datagram(const SocketAddress&,
-                                                            const io::DatagramOptions&,
-                                                            io::DatagramHandler&) override {
-    return Error{ErrorCode::unsupported, "no sockets"};
-  }
-  Result<std::unique_ptr<io::StreamListener>> listen(const SocketAddress&, bool,
-                                                     io::AcceptHandler&) override {
-    return Error{ErrorCode::unsupported, "no sockets"};
-  }
-  Result<std::unique_ptr<io::StreamConnection>> connect(const SocketAddress&,
-                                                        io::StreamHandler&) override {
-    return Error{ErrorCode::unsupported, "no sockets"};
-  }
-  void start() override {}
-  void stop() override {}
-
-  /// One turn: what waits now, not what comes of it.
-  void turn() {
-    for (std::size_t left = tasks_.size(); left > 0; --left) {
-      const auto task = std::move(tasks_.front());
-      tasks_.pop_front();
-      task();
-    }
-  }
-  [[nodiscard]] std::size_t waiting() const noexcept { return tasks_.size(); }
-
-  std::size_t room = 1000;
-
- private:
-  std::deque<std::function<void()>> tasks_;
-  SystemClock clock_;
-  TimerWheel wheel_{0};
-};
+;
 
 /// Writes down what an end is told.
 struct Listener final : LegEvents {
@@ -91,7 +47,7 @@ LoopFacts facts() { return {"call", {}, true, "phone"}; }
 }  // namespace
 
 TEST_CASE("Loop leg: two workers' ends behave as two legs with a network between (T-05)") {
-  TaskLoop a, b;
+  HandLoop a, b;
   std::atomic<bool> is_closed{false};
   Listener at_a, at_b;
   auto [out, in] = make_loop(a, b, is_closed, facts(), at_a);
@@ -117,7 +73,7 @@ TEST_CASE("Loop leg: two workers' ends behave as two legs with a network between
 
 TEST_CASE(
     "Loop leg: an end that has no call yet is over all the same when the other one is (T-05)") {
-  TaskLoop a, b;
+  HandLoop a, b;
   std::atomic<bool> is_closed{false};
   Listener at_a;
   auto [out, in] = make_loop(a, b, is_closed, facts(), at_a);
@@ -131,7 +87,7 @@ TEST_CASE(
 }
 
 TEST_CASE("Loop leg: what the other loop has no room for comes later, in order (T-05)") {
-  TaskLoop a, b;
+  HandLoop a, b;
   std::atomic<bool> is_closed{false};
   Listener at_a, at_b;
   auto [out, in] = make_loop(a, b, is_closed, facts(), at_a);
@@ -156,7 +112,7 @@ TEST_CASE("Loop leg: what the other loop has no room for comes later, in order (
 }
 
 TEST_CASE("Loop leg: nothing is told when the loops are about to go (T-05)") {
-  TaskLoop a, b;
+  HandLoop a, b;
   std::atomic<bool> is_closed{false};
   Listener at_a, at_b;
   auto [out, in] = make_loop(a, b, is_closed, facts(), at_a);
