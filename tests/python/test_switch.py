@@ -536,7 +536,7 @@ def test_what_is_left_is_spoken(tmp_path: Path) -> None:
     customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
     call = customer.dial("442079460000", plan=sim.DialPlan(send_rtp=True))
     heard: list[str] = []
-    while not call.was_answered and world.monotonic_us < 10_000_000:
+    for _ in range(100):
         world.run_for_us(20_000)
         name = known.get(call.received_pattern, "")
         if name and heard[-1:] != [name]:
