@@ -1,5 +1,10 @@
 #include "admin/metrics.hpp"
 
+#include <functional>
+#include <initializer_list>
+#include <ranges>
+#include <utility>
+
 #include "base/text.hpp"
 #include "tandem/version.h"
 
@@ -23,6 +28,21 @@ class Page {
   void single(const char* name, const char* type, const char* help, T value) {
     family(name, type, help);
     sample(value);
+  }
+  /// A sample for each of `all`: `value` and `labels` of it, each a function or a member.
+  template <class Range, class Value, class Labels>
+  void each(const char* name, const char* type, const char* help, Range&& all, Value value,
+            Labels labels) {
+    family(name, type, help);
+    for (const auto& one : all)
+      sample(std::invoke(value, one), std::invoke(labels, one));
+  }
+  /// A family whose samples differ in one label.
+  void by(const char* name, const char* type, const char* help, std::string_view label,
+          std::initializer_list<std::pair<const char*, std::uint64_t>> values) {
+    family(name, type, help);
+    for (const auto& [word, value] : values)
+      sample(value, std::string(label) + "=\"" + word + '"');
   }
   [[nodiscard]] std::string take() { return std::move(text_); }
 
@@ -73,22 +93,21 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.single("transactions_live", "gauge", "SIP transactions now.", counters.transactions_live);
   page.single("media_sessions_live", "gauge", "Relayed media sessions now.",
               counters.media_sessions_live);
-  page.family("gateway_calls", "gauge", "Calls of a gateway now.");
-  for (const GatewayView& gateway : gateways)
-    page.sample(gateway.calls, labels_of(gateway));
-  page.family("gateway_line_limit", "gauge",
-              "Most simultaneous calls of a gateway; -1: unlimited.");
-  for (const GatewayView& gateway : gateways)
-    page.sample(gateway.line_limit, labels_of(gateway));
-  page.family("gateway_locked", "gauge", "1 for a locked gateway.");
-  for (const GatewayView& gateway : gateways)
-    page.sample(gateway.locked ? 1 : 0, labels_of(gateway));
-  page.family("gateway_online", "gauge",
-              "1 while a gateway that registers here, or that the switch registers at, is there.");
-  for (const GatewayView& gateway : gateways) {
-    if (gateway.registration != GatewayRegistration::fixed)
-      page.sample(gateway.is_registered ? 1 : 0, labels_of(gateway));
-  }
+  page.each("gateway_calls", "gauge", "Calls of a gateway now.", gateways, &GatewayView::calls,
+            labels_of);
+  page.each("gateway_line_limit", "gauge", "Most simultaneous calls of a gateway; -1: unlimited.",
+            gateways, &GatewayView::line_limit, labels_of);
+  page.each(
+      "gateway_locked", "gauge", "1 for a locked gateway.", gateways,
+      [](const GatewayView& gateway) { return gateway.locked ? 1 : 0; }, labels_of);
+  page.each(
+      "gateway_online", "gauge",
+      "1 while a gateway that registers here, or that the switch registers at, is there.",
+      std::views::filter(gateways,
+                         [](const GatewayView& gateway) {
+                           return gateway.registration != GatewayRegistration::fixed;
+                         }),
+      [](const GatewayView& gateway) { return gateway.is_registered ? 1 : 0; }, labels_of);
   page.single("registrants_online", "gauge", "Phones and gateways that are registered here now.",
               counters.registrants_online);
   page.single("registers_total", "counter", "REGISTER requests that were served.",
@@ -159,13 +178,15 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.single("trace_hep_dropped_total", "counter",
               "Copies that found no room in a turn of a worker.", counters.hep_dropped);
   const MediaRelayStats& media = counters.media;
-  page.family("media_backend", "gauge",
-              "1 for the backend that carries media; the others say why they do not.");
-  for (const MediaBackendState& state : counters.media_backends)
-    page.sample(state.is_running ? 1 : 0, std::string("backend=\"") +
-                                              media_backend_name(state.backend) + "\",usable=\"" +
-                                              (state.is_usable ? "yes" : "no") + "\",detail=\"" +
-                                              escaped(state.detail) + "\"");
+  page.each(
+      "media_backend", "gauge",
+      "1 for the backend that carries media; the others say why they do not.",
+      counters.media_backends,
+      [](const MediaBackendState& state) { return state.is_running ? 1 : 0; },
+      [](const MediaBackendState& state) {
+        return std::string("backend=\"") + media_backend_name(state.backend) + "\",usable=\"" +
+               (state.is_usable ? "yes" : "no") + "\",detail=\"" + escaped(state.detail) + '"';
+      });
   page.single("media_sessions", "gauge", "Calls whose media is relayed now.", media.sessions);
   page.single("media_sessions_refused_total", "counter",
               "Calls for which no media port or no open file was left.", media.sessions_refused);
@@ -186,40 +207,39 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.single("media_sessions_unclaimed", "gauge",
               "Such calls that are still relayed and that nobody took back over.",
               media.sessions_unclaimed);
-  page.family("media_packets_dropped_total", "counter", "Packets not relayed, by cause.");
-  page.sample(media.packets_refused, "cause=\"source\"");
-  page.sample(media.packets_malformed, "cause=\"malformed\"");
-  page.sample(media.packets_stray, "cause=\"no_session\"");
-  page.sample(media.packets_undeliverable, "cause=\"no_destination\"");
-  page.sample(media.packets_discarded, "cause=\"discard\"");
-  page.sample(media.send_failures, "cause=\"send\"");
-  page.sample(media.packets_overflowed, "cause=\"overflow\"");
-  page.sample(media.packets_not_sealed, "cause=\"not_sealed\"");
-  page.sample(media.packets_policed, "cause=\"rate\"");
+  page.by("media_packets_dropped_total", "counter", "Packets not relayed, by cause.", "cause",
+          {{"source", media.packets_refused},
+           {"malformed", media.packets_malformed},
+           {"no_session", media.packets_stray},
+           {"no_destination", media.packets_undeliverable},
+           {"discard", media.packets_discarded},
+           {"send", media.send_failures},
+           {"overflow", media.packets_overflowed},
+           {"not_sealed", media.packets_not_sealed},
+           {"rate", media.packets_policed}});
   page.single("media_events_lost_total", "counter",
               "Keys, losses and other news of the relay that found its queue full.",
               media.events_lost);
   page.single("media_packets_not_authentic_total", "counter",
               "SRTP and SRTCP packets that the key of their side did not fit; refused.",
               media.packets_not_authentic);
-  page.family("media_handshakes_total", "counter", "Handshakes of DTLS-SRTP, by how they ended.");
-  page.sample(media.handshakes_agreed, "outcome=\"agreed\"");
-  page.sample(media.handshakes_failed, "outcome=\"failed\"");
+  page.by("media_handshakes_total", "counter", "Handshakes of DTLS-SRTP, by how they ended.",
+          "outcome", {{"agreed", media.handshakes_agreed}, {"failed", media.handshakes_failed}});
   page.single("media_digits_total", "counter", "Keys pressed in RTP (RFC 4733).", media.digits);
   const RecorderStats& recorder = counters.recorder;
   page.single("recordings", "gauge", "Calls that are recorded now.", recorder.recordings);
-  page.family("recordings_total", "counter", "Recordings, by what became of them.");
-  page.sample(recorder.files_written, "outcome=\"written\"");
-  page.sample(recorder.without_audio, "outcome=\"without_audio\"");
-  page.sample(recorder.cut_short, "outcome=\"cut_short\"");
-  page.sample(recorder.failed, "outcome=\"failed\"");
-  page.sample(recorder.refused, "outcome=\"refused\"");
+  page.by("recordings_total", "counter", "Recordings, by what became of them.", "outcome",
+          {{"written", recorder.files_written},
+           {"without_audio", recorder.without_audio},
+           {"cut_short", recorder.cut_short},
+           {"failed", recorder.failed},
+           {"refused", recorder.refused}});
   page.single("recording_bytes_total", "counter", "Written into recordings.",
               recorder.bytes_written);
-  page.family("recording_packets_lost_total", "counter", "Packets that are in no recording.");
-  page.sample(recorder.packets_dropped, "cause=\"buffer\"");
-  page.sample(recorder.packets_late, "cause=\"late\"");
-  page.sample(recorder.packets_skipped, "cause=\"codec\"");
+  page.by("recording_packets_lost_total", "counter", "Packets that are in no recording.", "cause",
+          {{"buffer", recorder.packets_dropped},
+           {"late", recorder.packets_late},
+           {"codec", recorder.packets_skipped}});
   page.single("journal_records_total", "counter", "Records given to the journal.",
               counters.journal_records);
   page.single("journal_waiting", "gauge", "Records that are not on disk yet.",
@@ -228,9 +248,8 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
               "0 while the journal cannot be written and new calls are refused.",
               counters.journal_writable ? 1 : 0);
   const auto each_sink = [&](const char* name, const char* type, const char* help, auto figure) {
-    page.family(name, type, help);
-    for (const CdrSinkState& sink : counters.sinks)
-      page.sample(figure(sink), "sink=\"" + escaped(sink.name) + "\"");
+    page.each(name, type, help, counters.sinks, figure,
+              [](const CdrSinkState& sink) { return "sink=\"" + escaped(sink.name) + '"'; });
   };
   each_sink("sink_records_waiting", "gauge", "Records on disk that a sink does not hold yet.",
             [](const CdrSinkState& sink) { return sink.lag_records; });
@@ -257,9 +276,9 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
               maintenance.last ? maintenance.last->ended_at_us / 1'000'000 : 0);
   const auto each_resolver = [&](const char* name, const char* type, const char* help,
                                  std::uint64_t LrnCounters::*figure) {
-    page.family(name, type, help);
-    for (const LrnCounters& resolver : counters.lrn)
-      page.sample(resolver.*figure, "resolver=\"" + escaped(resolver.resolver) + "\"");
+    page.each(name, type, help, counters.lrn, figure, [](const LrnCounters& resolver) {
+      return "resolver=\"" + escaped(resolver.resolver) + '"';
+    });
   };
   each_resolver("lrn_cache_hits_total", "counter", "Numbers whose LRN was known.",
                 &LrnCounters::cache_hits);
