@@ -1,7 +1,7 @@
 // Calls whose media is encrypted on one side, both or neither (SDES, RFC 4568).
 #include <string>
 
-#include "flow/flow.hpp"
+#include "flow/media_call.hpp"
 
 using namespace tandem;
 using namespace tandem::sim;
@@ -9,9 +9,6 @@ using namespace tandem::sim::test;
 
 namespace {
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 std::size_t count(const std::string& text, const std::string& part) {
   std::size_t found = 0;
   for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
@@ -19,48 +16,22 @@ std::size_t count(const std::string& text, const std::string& part) {
   return found;
 }
 
-SipOptions& cust(SwitchConfig& config) { return config.provision.customer_gateways.front().sip; }
-SipOptions& first(SwitchConfig& config) { return config.provision.vendor_gateways.front().sip; }
-
 /// A call whose two ends and gateways are so, with media both ways.
-struct Encrypted {
-  SwitchConfig config = base_config();
-  std::unique_ptr<Bench> bench;
-  DialPlan dial;
-  AnswerPlan answer;
-
+struct Encrypted : MediaCall {
   Encrypted(SrtpMode customer, SrtpMode vendor, SrtpMode caller, SrtpMode callee) {
     cust(config).srtp = customer;
     first(config).srtp = vendor;
     cust(config).srtp_any_transport = first(config).srtp_any_transport = true;
     dial.srtp = caller;
     answer.srtp = callee;
-    dial.send_rtp = answer.send_rtp = true;
   }
-  std::shared_ptr<EndpointCall> call() {
-    bench = std::make_unique<Bench>(config);
-    bench->b->set_plan(answer);
-    auto made = bench->dial(dial);
-    bench->run_s(2);
-    return made;
-  }
-  EndpointCall& callee() { return *bench->b->calls().back(); }
+  std::shared_ptr<EndpointCall> call() { return call_for_s(2); }
 };
 
 constexpr SrtpMode pass = SrtpMode::pass, off = SrtpMode::off, optional = SrtpMode::optional,
                    required = SrtpMode::required;
 
-/// Both are heard as they spoke.
-void check_heard(Encrypted& e, EndpointCall& caller) {
-  REQUIRE(caller.was_answered());
-  EndpointCall& callee = e.callee();
-  CHECK(caller.received_pattern() == 0x2A);
-  CHECK(callee.received_pattern() == 0xD5);
-  CHECK(caller.packets_received() > 80);
-  CHECK(callee.packets_received() > 80);
-  CHECK(caller.srtp_failures() == 0);
-  CHECK(callee.srtp_failures() == 0);
-}
+void check_heard(Encrypted& e, EndpointCall& caller) { e.check_heard(caller, 80); }
 
 }  // namespace
 

@@ -1,20 +1,13 @@
 // Calls between an end as a browser is, with DTLS-SRTP and ICE, and one that speaks plain RTP.
 #include <string>
 
-#include "flow/flow.hpp"
+#include "flow/media_call.hpp"
 
 using namespace tandem;
 using namespace tandem::sim;
 using namespace tandem::sim::test;
 
 namespace {
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-SipOptions& cust(SwitchConfig& config) { return config.provision.customer_gateways.front().sip; }
-SipOptions& first(SwitchConfig& config) { return config.provision.vendor_gateways.front().sip; }
 
 /// What stands for a browser.
 constexpr DtlsPlan browser{.is_on = true, .has_ice = true};
@@ -25,13 +18,7 @@ void expect_browser(SipOptions& options) {
   options.ice = IceMode::lite;
 }
 
-struct WebCall {
-  SwitchConfig config = base_config();
-  std::unique_ptr<Bench> bench;
-  DialPlan dial;
-  AnswerPlan answer;
-
-  WebCall() { dial.send_rtp = answer.send_rtp = true; }
+struct WebCall : MediaCall {
   void caller_is_browser(const DtlsPlan& plan = browser) {
     expect_browser(cust(config));
     dial.srtp = SrtpMode::required;
@@ -42,23 +29,8 @@ struct WebCall {
     answer.srtp = SrtpMode::required;
     answer.dtls = plan;
   }
-  std::shared_ptr<EndpointCall> call() {
-    bench = std::make_unique<Bench>(config);
-    bench->b->set_plan(answer);
-    auto made = bench->dial(dial);
-    bench->run_s(3);
-    return made;
-  }
-  EndpointCall& callee() { return *bench->b->calls().back(); }
-  void check_heard(EndpointCall& caller) {
-    REQUIRE(caller.was_answered());
-    CHECK(caller.received_pattern() == 0x2A);
-    CHECK(callee().received_pattern() == 0xD5);
-    CHECK(caller.packets_received() > 100);
-    CHECK(callee().packets_received() > 100);
-    CHECK(caller.srtp_failures() == 0);
-    CHECK(callee().srtp_failures() == 0);
-  }
+  std::shared_ptr<EndpointCall> call() { return call_for_s(3); }
+  void check_heard(EndpointCall& caller) { MediaCall::check_heard(caller, 100); }
 };
 
 }  // namespace
