@@ -10,6 +10,7 @@
 #include "tandem/export.h"
 #include "tandem/media_relay.hpp"
 #include "tandem/values.hpp"
+#include "tandem/voice.hpp"
 
 namespace tandem {
 
@@ -50,11 +51,12 @@ struct Event {
     call_ended,
     alarm,
     reloaded,
-    gateway,     ///< An address of a vendor stopped or began to answer (R-17), or a gateway
-                 ///< registered or is not registered any more (P-05, R-25).
-    phone,       ///< A phone registered, or is not registered any more (T-11).
-    call_digit,  ///< A party of an answered call pressed a key, in RTP or by SIP INFO (M-09).
-    trace        ///< A call trace began or ended (O-12).
+    gateway,      ///< An address of a vendor stopped or began to answer (R-17), or a gateway
+                  ///< registered or is not registered any more (P-05, R-25).
+    phone,        ///< A phone registered, or is not registered any more (T-11).
+    call_digit,   ///< A party of an answered call pressed a key, in RTP or by SIP INFO (M-09).
+    trace,        ///< A call trace began or ended (O-12).
+    call_service  ///< A call that the host serves, or an order of the host for it (T-17).
   };
   Kind kind = Kind::call_started;
   std::int64_t at_us = 0;
@@ -67,6 +69,7 @@ struct Event {
   char digit = '\0';                               ///< call_digit: 0..9, *, #, A..D; ! is a flash.
   MediaSide side = MediaSide::caller;              ///< call_digit: who pressed it.
   std::uint32_t duration_ms = 0;                   ///< call_digit: how long; 0: not known.
+  std::optional<ServiceReport> service;            ///< call_service.
 };
 TANDEM_EXPORT const char* event_kind_name(Event::Kind kind) noexcept;
 /// What a kind is about: "call", "gateway", "alarm" or "switch". Watchers that do not know a kind
@@ -93,6 +96,8 @@ struct PolicyAnswer {
   int sip_status = 403;        ///< 400..699, when refused.
   std::string caller, callee;  ///< Not empty: replaces the number for routing and billing.
   std::vector<std::string> vendor_gateways;  ///< Not empty: try only these, in this order.
+  /// The call goes to no vendor or phone: the host serves it (T-17).
+  std::optional<ServeOrder> serve{};
 };
 
 TANDEM_EXPORT std::string to_json(const CallView& call);

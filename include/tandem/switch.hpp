@@ -36,6 +36,7 @@
 #include "tandem/rerate_job.hpp"
 #include "tandem/trace.hpp"
 #include "tandem/values.hpp"
+#include "tandem/voice.hpp"
 
 namespace tandem {
 
@@ -224,6 +225,19 @@ class TANDEM_EXPORT Switch {
   /// audio), wrong_state (not answered, or no `recording` is configured), unsupported (encrypted
   /// end to end), limit (too many, or too little free space).
   Result<void> record(std::uint64_t id, bool on = true);
+  /// What the host orders of a call that it serves (T-17, voice.hpp, docs/voice.md): done when this
+  /// returns, and what comes of it is told by an event `call_service`. Errors: invalid_argument
+  /// (see check()), not_found (no such call, or no such `customer`), wrong_state (it is not served,
+  /// was not answered, or is being bridged), unsupported (no way to play), limit (too many sounds
+  /// at once, or bridges of the call).
+  Result<void> order(std::uint64_t id, const ServiceOrder& what);
+  /// The same by their names.
+  Result<void> answer_call(std::uint64_t id);
+  Result<void> play(std::uint64_t id, const PlayOrder& what);
+  Result<void> stop(std::uint64_t id);
+  Result<void> collect(std::uint64_t id, const CollectOrder& what);
+  Result<void> bridge(std::uint64_t id, const BridgeOrder& what);
+  Result<void> hang_up(std::uint64_t id, int q850_cause = 16);
   /// Answers a policy question; late or unknown tokens are ignored.
   void answer(std::uint64_t token, const PolicyAnswer& answer);
   /// Answers a question of `on_lrn`; late or unknown tokens are ignored. An answer whose `lrn` is

@@ -66,3 +66,4 @@
 #include "tandem/trace.hpp"
 #include "tandem/values.hpp"
 #include "tandem/version.h"
+#include "tandem/voice.hpp"

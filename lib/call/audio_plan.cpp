@@ -249,9 +249,12 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
     return Error{ErrorCode::unsupported, "the caller offered no codec that can be played in"};
   if (!description) return description;
   if (!stream.has_audio()) {
-    if (auto set = stream.set_audio(wire, wire); !set) return set.error();
+    MediaAudio of_caller = wire;
+    of_caller.hears_tones = settings[0].hears_tones;
+    if (auto set = stream.set_audio(of_caller, wire); !set) return set.error();
   }
   if (audio_plan_ == nullptr) audio_plan_ = std::make_unique<AudioPlan>();  // an answer ends it
+  if (playlist.empty()) return description;
   if (auto played = stream.play(MediaSide::caller, playlist, how); !played) return played.error();
   return description;
 }

@@ -93,6 +93,8 @@ void Call::begin(const InboundCall& arrival, std::unique_ptr<Forwarding> forward
     context_.setup->asserted_customer = forwarding_->customer;
     context_.is_authenticated = true;
     shadow_notes_.reset();  // other tables would not have sent it on
+    if (forwarding_->decision != nullptr)
+      context_.setup->policy = std::make_unique<const PolicyAnswer>(*forwarding_->decision);
   }
   context_.setup->request_user = arrival.request_user;
   context_.setup->from_user = arrival.from_user;
@@ -220,6 +222,7 @@ void Call::judge() {
     switch (verdict.kind) {
       case Verdict::Kind::go_on:
         announce();
+        if (is_for_host(context_)) return begin_service();
         if (!announce_remaining()) try_next_vendor();
         return;
       case Verdict::Kind::reject: {
@@ -891,12 +894,13 @@ void Call::on_attempt_timeout() {
     judge();
     return;
   }
-  if (trial_.leg == nullptr) return;
+  if (trial_.leg == nullptr && !is_served()) return;
   if (setup_->awaits_acknowledgement) return end_by_server(Reason::ConnectionTimeout);
   if (setup_->pending_answer) {  // the disk does not take the answer record in time
     on_durable();
     return;
   }
+  if (trial_.leg == nullptr) return;
   const Reason reason = overdue_reason(trial_.stage);
   trial_.leg->release(reason_facts(reason).q850_cause);
   Failure failure;

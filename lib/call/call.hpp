@@ -18,6 +18,7 @@
 #include "call/key_input.hpp"
 #include "call/media_path.hpp"
 #include "call/redirection.hpp"
+#include "call/service.hpp"
 #include "call/shadow.hpp"
 #include "call/stages.hpp"
 #include "call/stand_in.hpp"
@@ -53,6 +54,9 @@ class Call final : public LegEvents {
   /// Begins or ends its recording; nothing happens when it is so already. Errors: wrong_state (not
   /// answered, or no recorder), not_found (no relayed audio), and those of MediaRecorder::record().
   Result<void> record(bool on);
+  /// What the host orders of a call that it serves (T-17). `what`: one that check() accepts.
+  /// Errors: wrong_state (it is not served, or not so far), not_found, limit, and those of playing.
+  Result<void> order(const ServiceOrder& what);
   [[nodiscard]] CallView view() const;
   [[nodiscard]] bool is_answered() const noexcept { return state_ == CallState::answered; }
 
@@ -86,6 +90,8 @@ class Call final : public LegEvents {
   void on_request_result(Leg& leg, int status, const SessionBody& body) override;
 
  private:
+  static constexpr std::uint32_t no_vendor = 0xffffffff;
+
   /// One try on one vendor.
   struct Trial {
     std::unique_ptr<Leg> leg;
@@ -239,8 +245,10 @@ class Call final : public LegEvents {
   [[nodiscard]] const Parameters& parameters() const noexcept {
     return context_.tables->parameters;
   }
+  /// Whom the host takes the place of in a call that it serves (T-17).
+  [[nodiscard]] static const Vendor& nobody() noexcept;
   [[nodiscard]] const Vendor& vendor() const noexcept {
-    return context_.tables->vendors[trial_.vendor];
+    return trial_.vendor == no_vendor ? nobody() : context_.tables->vendors[trial_.vendor];
   }
   /// The vendor has answered, the caller does not know yet.
   [[nodiscard]] bool is_answer_pending() const noexcept {
@@ -451,6 +459,36 @@ class Call final : public LegEvents {
   void play_hold_tone(const SessionBody& said);
   void let_wait();
 
+  // The host in the place of a callee (T-17); call_service.cpp.
+  [[nodiscard]] bool is_served() const noexcept {
+    return service_ != nullptr && !service_->is_bridged;
+  }
+  void begin_service();
+  void answer_service();
+  void be_ready();
+  void report(ServiceReport what);
+  void await_order();
+  void on_service_idle();
+  Result<void> carry_out(const AnswerOrder& order);
+  Result<void> carry_out(const PlayOrder& order);
+  Result<void> carry_out(const StopOrder& order);
+  Result<void> carry_out(const CollectOrder& order);
+  Result<void> carry_out(const BridgeOrder& order);
+  Result<void> carry_out(const HangUpOrder& order);
+  void on_play_end();
+  void end_play(ServiceReport::Why why);
+  void on_service_media(const MediaEvent& event);
+  void answer_served(Leg& leg, const DialogRequest& request);
+  void press_service_key(char key);
+  void collect(char key);
+  void await_first_key();
+  void on_key_time();
+  void end_collection(ServiceReport::Why why);
+  void reoffer_served(Leg& leg, const Reoffer& reoffer);
+  void fail_bridge(int status);
+  void finish_bridge();
+  void stop_serving() noexcept;
+
   // Taking places in other calls, and giving them; call_stand_in.cpp.
   void ask_for_place();
   [[nodiscard]] bool may_stand_in(const StandIn& in, const std::string& party) const;
@@ -529,6 +567,7 @@ class Call final : public LegEvents {
 
   std::unique_ptr<Transfer> transfer_;  // null: nobody is led elsewhere
   std::unique_ptr<KeyInput> keys_;      // null: nobody is ordering by keys
+  std::unique_ptr<Service> service_;    // null: the host did not serve it
   std::unique_ptr<Rejoin> rejoin_;      // null: who was led there is known there
   /// By MediaSide, the caller's first; null: nobody stands in the place of another one.
   std::unique_ptr<std::array<std::unique_ptr<StandIn>, 2>> stand_ins_;

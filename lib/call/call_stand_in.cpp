@@ -144,7 +144,7 @@ int Call::replace(Leg& there, StandIn& in) {
   if (is_over_ || state_ != CallState::answered || in.leg->is_over()) return no_such_call;
   const MediaSide side = side_of(there);
   if (!may_stand_in(in, party_of(side))) return forbidden;
-  if (transfer_ != nullptr) return request_pending;
+  if (transfer_ != nullptr || is_served()) return request_pending;
   transfer_ = std::make_unique<Transfer>(side, Timer::member<&Call::join, Call>(), this);
   transfer_->order = Transfer::Order::replaces;
   transfer_->answer = std::move(in.offer);

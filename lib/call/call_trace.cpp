@@ -102,7 +102,11 @@ void Call::trace_attempt(const Attempt& attempt) {
   trace_note("attempt", std::move(text));
 }
 
-void Call::trace_answer() { trace_note("attempt", attempts_.back().vendor_gateway + " answered"); }
+void Call::trace_answer() {
+  trace_note("attempt",
+             (attempts_.empty() ? std::string("the host") : attempts_.back().vendor_gateway) +
+                 " answered");
+}
 
 void Call::trace_end(const Ending& ending, const Cdr& cdr) {
   trace::Tap* const tap = worker_.tap();

@@ -220,7 +220,9 @@ bool Call::take_key(Leg& leg, const DialogRequest& request) {
 
 /// A key that came in RTP has gone on to the other side: media waits for nobody.
 void Call::on_media(const MediaEvent& event) {
-  if (is_over_ || state_ != CallState::answered) return;
+  if (is_over_) return;
+  if (is_served()) return on_service_media(event);
+  if (state_ != CallState::answered) return;
   if (event.kind == MediaEvent::Kind::loss_began) return publish_loss(event);
   if (event.kind != MediaEvent::Kind::digit) return;
   // M-09: its keys come another way, or not at all; what it sends so all the same is no order.
@@ -336,7 +338,8 @@ void Call::lead_to_call(Leg& leg, const Referral& referral) {
 /// asker's.
 bool Call::adopt(Leg& there, std::string_view party, std::unique_ptr<Leg>& leg) {
   const MediaSide side = side_of(there);
-  if (is_over_ || state_ != CallState::answered || transfer_ != nullptr || leg->is_over())
+  if (is_over_ || state_ != CallState::answered || transfer_ != nullptr || is_served() ||
+      leg->is_over())
     return false;
   const std::string shown = sip::without_directions(media_.shown(side));
   if (party_of(side) != party || shown.empty()) return false;
@@ -395,6 +398,7 @@ void Call::on_target_answer(const Answer& answer) {
     return give_back_transferor(not_acceptable);
   transfer_->answer = answer.body.bytes;
   if (transfer_->order == Transfer::Order::consult) return begin_consultation();
+  end_play(ServiceReport::Why::stopped);  // it would cover the callee
   join();
 }
 
@@ -543,7 +547,7 @@ std::unique_ptr<Leg> Call::replace_transferor() {
   Leg& staying = *leg_of(opposite(side));
   std::uint32_t& to_left = passed_requests_[index_of(side)];
   std::uint32_t& to_staying = passed_requests_[index_of(opposite(side))];
-  if (reoffer_from_ == left.get()) {  // the party that stays has yet to answer
+  if (left != nullptr && reoffer_from_ == left.get()) {  // the party that stays has yet to answer
     media_.forget();
     reoffer_from_ = transfer_->target;
     is_own_reoffer_ = true;
@@ -552,7 +556,7 @@ std::unique_ptr<Leg> Call::replace_transferor() {
     reoffer_from_ = nullptr;
     if (!std::exchange(is_own_reoffer_, false)) staying.answer_reoffer(request_pending, {});
   }
-  if (ack_to_ == left.get()) ack_to_ = nullptr;
+  if (left != nullptr && ack_to_ == left.get()) ack_to_ = nullptr;
   if (ack_to_ == &staying) answer_as_before(*std::exchange(ack_to_, nullptr));
   for (; to_left > 0; --to_left)
     staying.answer_request(request_pending, {});
@@ -585,6 +589,7 @@ void Call::finish_transfer() {
   part_with_transferor();
   silence_from_us_ = worker_.loop().clock().monotonic_us();
   transfer_.reset();
+  finish_bridge();
 }
 
 /// The target is not there. The transferor goes on with the call; without it the call ends.
@@ -597,6 +602,7 @@ void Call::give_back_transferor(int status) {
   if (!transfer->has_left) {
     transfer->leg->release(reason_facts(Reason::NormalCallClearing).q850_cause);
     worker_.retire(std::move(transfer->leg));
+    if (is_served()) return fail_bridge(status);
     return take_back_waiting(opposite(transfer->side), *transfer, status);
   }
   const int cause = cause_for(parameters(), final_status(status));

@@ -10,6 +10,7 @@
 
 #include "base/calendar.hpp"
 #include "base/leg.hpp"
+#include "tandem/call.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/phone_forward.hpp"
 #include "tandem/values.hpp"
@@ -25,6 +26,8 @@ struct Forwarding {
   std::vector<std::string> phones;  ///< Numbers that have sent it on, the first one first.
   std::size_t diversions = 0;       ///< Hops so far, also those before it came here.
   bool shows_original = true;       ///< The caller stays who called the phone (T-09).
+  /// What a policy hook would be asked is decided; null: it is asked.
+  std::shared_ptr<const PolicyAnswer> decision;
   /// Parts that may still be made of the call that arrived, by all that send it on.
   std::shared_ptr<int> parts_left;
 };

@@ -135,9 +135,10 @@ class MediaPath {
   /// answer).
   Result<std::string> answer_early(const SessionBody& offer, const MediaSettingsPair& settings);
 
-  /// Plays to the caller before the answer, and gives the description that it must have been shown
-  /// for that: what it was shown last, or an answer of our own to its offer. Errors: those of
-  /// answer_early(), unsupported (it offers no codec that the relay knows).
+  /// Plays to the caller before the answer (a clip of no sound: could play), and gives the
+  /// description that it must have been shown for that: what it was shown last, or an answer of our
+  /// own to its offer. Errors: those of answer_early(), unsupported (it offers no codec that the
+  /// relay knows).
   Result<std::string> play_early(const SessionBody& offer, const MediaSettingsPair& settings,
                                  const AudioPlaylist& playlist, const MediaPlay& how);
   void stop_playing() noexcept;  ///< To the caller.

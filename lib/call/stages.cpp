@@ -444,6 +444,7 @@ Verdict hold_first_second(CallContext& c, const Payer& payer, const RateMatch& m
 /// T-01: a callee that is a phone of this switch, or what it has ordered instead (T-02, T-13). One
 /// that is offline may be routed like any other number (R-21, T-12).
 Verdict find_phone(CallContext& c, const StageAbilities&) {
+  if (is_for_host(c)) return Verdict::go_on();
   const CalleeRestriction restriction = c.customer_entry()->config.callee_restriction;
   if (c.tables->phones.empty() && restriction == CalleeRestriction::none) return Verdict::go_on();
   const Phone* const phone = c.tables->find_phone(c.callee_billing.view());
@@ -501,7 +502,8 @@ Verdict charge_source(CallContext& c, const StageAbilities&) {
   const Payer& payer = c.payers()->payer;
   if (!payer.account) return Verdict::reject(Reason::AccountNotExist);
   const bool is_to_phone = c.called_phone != CallContext::no_phone && !c.setup->is_led_away;
-  if (c.tables->free_numbers.contains(payer.rated(c.callee_billing.view())) ||
+  const bool is_unbilled = is_for_host(c) && !c.setup->policy->serve->is_billed;
+  if (is_unbilled || c.tables->free_numbers.contains(payer.rated(c.callee_billing.view())) ||
       (is_to_phone && c.tables->parameters.no_billing_to_phones)) {
     c.is_free = true;
     const Reason why = c.state->accounts.check(payer.account, c.wall_us);
@@ -562,6 +564,7 @@ void note_servers(const CallContext& c) {
 }
 
 Verdict find_candidates(CallContext& c, const StageAbilities&) {
+  if (is_for_host(c)) return Verdict::go_on();
   if (c.setup->forward.targets != nullptr) return Verdict::go_on();
   if (c.called_phone != CallContext::no_phone) {
     if (c.setup->redirect_servers) find_redirect_servers(c);

@@ -251,6 +251,11 @@ Verdict run_stages(CallContext& context, const StageAbilities& abilities, std::s
 /// else.
 std::optional<std::string_view> pickup_number(const CallContext& context) noexcept;
 
+/// The policy hook has said that the host serves the call (T-17): it goes to nobody else.
+[[nodiscard]] inline bool is_for_host(const CallContext& context) noexcept {
+  return context.setup->policy != nullptr && context.setup->policy->serve.has_value();
+}
+
 /// Whether the callee is a phone of this switch, and not one that is offline and routed like any
 /// other number (R-21, T-12).
 bool is_for_phone(const CallContext& context);

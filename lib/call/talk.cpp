@@ -133,6 +133,7 @@ void Call::on_durable() {
   inbound_->answer({answer.type, answer.body}, views_of(answer.headers));
   begin_talk();
   if (early_release && !is_over_) on_release(*trial_.leg, *early_release);
+  if (!is_over_) be_ready();
 }
 
 void Call::begin_talk() {
@@ -227,6 +228,7 @@ void Call::answer_as_before(Leg& waiting, std::string_view offer) {
 void Call::on_reoffer(Leg& leg, const Reoffer& reoffer) {
   if (is_over_) return;
   if (is_waiting(&leg)) return answer_waiting(leg, reoffer);
+  if (is_served() && &leg == inbound_.get()) return reoffer_served(leg, reoffer);
   (void)take_over(leg);
   Leg* const peer = other(leg);
   // It has nobody to speak with yet, or somebody is just being led to it.
@@ -324,6 +326,7 @@ void Call::on_request(Leg& leg, const DialogRequest& request) {
     const bool is_key = request.method == "INFO" && dtmf_key(request.body) != '\0';
     return leg.answer_request(is_key ? 200 : request_pending, {});
   }
+  if (is_served() && &leg == inbound_.get()) return answer_served(leg, request);
   Leg* const peer = other(leg);
   const bool is_up = state_ == CallState::answered && peer != nullptr && !is_target(&leg);
   if (request.method == "REFER") {
@@ -418,8 +421,9 @@ void Call::on_second(std::int64_t now_us) {
     worker_.journal_if_room(cdr::RecordType::mark, cdr::encode(mark));
   }
   if (reminding_ != nullptr) look_at_end(now_us);
-  if (media_.on_hold() || transfer_ != nullptr) silence_from_us_ = now_us;
-  if (media_.relayed() && media_.has_streams() && !media_.on_hold()) look_for_silence(now_us);
+  if (media_.on_hold() || transfer_ != nullptr || is_served()) silence_from_us_ = now_us;
+  if (media_.relayed() && media_.has_streams() && !media_.on_hold() && !is_served())
+    look_for_silence(now_us);
   if (!is_over_) look_for_strangers(now_us);
 }
 
@@ -520,12 +524,13 @@ void Call::finish(const Ending& ending) {
   max_timer_.cancel();
   rejoin_.reset();
   keys_.reset();
+  stop_serving();
   const Clock& clock = worker_.loop().clock();
   ended_us_ = clock.monotonic_us();
   ended_wall_us_ = clock.wall_us();
   const bool was_answered = state_ == CallState::answered;
   state_ = CallState::ending;
-  if (was_answered) attempts_.back().ended_at_us = ended_wall_us_;
+  if (was_answered && !attempts_.empty()) attempts_.back().ended_at_us = ended_wall_us_;
 
   media_.stop_recording();  // now it is decided whether there is a file
   Cdr cdr = make_cdr();
@@ -738,6 +743,7 @@ Cdr Call::make_cdr() const {
       }
     }
   }
+  if (service_ != nullptr) cdr.callee_out = service_->bridged_to;
   cdr.codecs = media_.codecs();
   cdr.media_relayed = media_.relayed() && media_.has_streams();
   if (cdr.media_relayed) {

@@ -218,6 +218,12 @@ Result<void> Worker::record(std::uint64_t id, bool on) {
   return found->second->record(on);
 }
 
+Result<void> Worker::order(std::uint64_t id, const ServiceOrder& what) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return Error{ErrorCode::not_found, "no call " + std::to_string(id)};
+  return found->second->order(what);
+}
+
 void Worker::on_media(const MediaEvent& event) {
   if (const auto found = calls_.find(event.tag); found != calls_.end())
     found->second->on_media(event);

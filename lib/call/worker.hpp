@@ -113,6 +113,8 @@ class Worker final : public InboundCalls, private lrn::LookupEvents {
   /// Begins or ends the recording of a call. Errors: not_found (there is no such call), and those
   /// of Call::record().
   Result<void> record(std::uint64_t id, bool on);
+  /// The same of Call::order().
+  Result<void> order(std::uint64_t id, const ServiceOrder& what);
   /// What the relay saw of a call of this worker.
   void on_media(const MediaEvent& event);
   void end_all(Reason reason);

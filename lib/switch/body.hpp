@@ -74,6 +74,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   [[nodiscard]] std::vector<CallView> calls();
   Result<void> disconnect(std::uint64_t id);
   Result<void> record(std::uint64_t id, bool on);
+  Result<void> order(std::uint64_t id, const ServiceOrder& what);
   void answer(std::uint64_t token, const PolicyAnswer& answer);
   void answer_lrn(std::uint64_t token, const LrnAnswer& answer);
   [[nodiscard]] std::vector<AccountState> accounts() const;

@@ -53,6 +53,15 @@ Result<void> Switch::Body::record(std::uint64_t id, bool on) {
   return std::move(answers.front());
 }
 
+Result<void> Switch::Body::order(std::uint64_t id, const ServiceOrder& what) {
+  if (life_ != Life::running) return Error{ErrorCode::wrong_state, "switch is not running"};
+  if (auto checked = check(what); !checked) return checked;
+  auto answers =
+      ask_worker_of(id, [id, what](call::Worker& worker) { return worker.order(id, what); });
+  if (answers.empty()) return Error{ErrorCode::not_found, "no call " + std::to_string(id)};
+  return std::move(answers.front());
+}
+
 void Switch::Body::answer(std::uint64_t token, const PolicyAnswer& answer) {
   const std::size_t index = token >> call::call_id_worker_shift;
   if (index >= seats_.size()) return;

@@ -420,6 +420,10 @@ const std::vector<Field<Parameters>>& parameter_fields() {
        read_seconds<&P::transfer_first_key_s, 1, 60>},
       {"transfer_key_s", "integer 1..60", "5", "Time for each further key (T-07).",
        read_seconds<&P::transfer_key_s, 1, 60>},
+      {"service_idle_s", "integer 1..3600", "30",
+       "So long a call that the host serves (T-17) waits for an order when nothing is played once, "
+       "collected or bridged; then it is ended (`GatewayTimeout`).",
+       read_seconds<&P::service_idle_s, 1, 3600>},
       {"pickup_code", "text", "\"\"",
        "What a phone dials to pick up the call that has rung longest in its pickup group; with the "
        "number of a phone of the group, the call there (T-10). 1..8 of 0-9 * #; \"\": nothing.",

@@ -30,6 +30,17 @@ Result<EventFeed> Switch::watch(std::size_t queue_events) { return body_->watch(
 std::vector<CallView> Switch::calls() const { return body_->calls(); }
 Result<void> Switch::disconnect(std::uint64_t id) { return body_->disconnect(id); }
 Result<void> Switch::record(std::uint64_t id, bool on) { return body_->record(id, on); }
+Result<void> Switch::order(std::uint64_t id, const ServiceOrder& what) {
+  return body_->order(id, what);
+}
+Result<void> Switch::answer_call(std::uint64_t id) { return order(id, AnswerOrder{}); }
+Result<void> Switch::play(std::uint64_t id, const PlayOrder& what) { return order(id, what); }
+Result<void> Switch::stop(std::uint64_t id) { return order(id, StopOrder{}); }
+Result<void> Switch::collect(std::uint64_t id, const CollectOrder& what) { return order(id, what); }
+Result<void> Switch::bridge(std::uint64_t id, const BridgeOrder& what) { return order(id, what); }
+Result<void> Switch::hang_up(std::uint64_t id, int q850_cause) {
+  return order(id, HangUpOrder{q850_cause});
+}
 void Switch::answer(std::uint64_t token, const PolicyAnswer& answer) {
   body_->answer(token, answer);
 }

@@ -110,6 +110,8 @@ const char* event_kind_name(Event::Kind kind) noexcept {
       return "call_digit";
     case Event::Kind::trace:
       return "trace";
+    case Event::Kind::call_service:
+      return "call_service";
   }
   return "";
 }
@@ -121,6 +123,7 @@ const char* event_topic(Event::Kind kind) noexcept {
     case Event::Kind::call_answered:
     case Event::Kind::call_ended:
     case Event::Kind::call_digit:
+    case Event::Kind::call_service:
       return "call";
     case Event::Kind::alarm:
       return "alarm";
@@ -174,6 +177,16 @@ std::string to_json(const Event& event) {
     json["digit"] = std::string(1, event.digit);
     json["side"] = event.side == MediaSide::caller ? "caller" : "callee";
     json["duration_ms"] = event.duration_ms;
+  }
+  if (const auto& service = event.service) {
+    json["what"] = service_report_name(service->what);
+    if (service->why != ServiceReport::Why::none) json["why"] = service_reason_name(service->why);
+    if (service->what == ServiceReport::What::collected) {
+      json["digits"] = service->digits;
+      json["is_complete"] = service->is_complete;
+    }
+    if (service->what == ServiceReport::What::bridge_failed)
+      json["sip_status"] = service->sip_status;
   }
   if (event.cdr) json["cdr"] = config::json_or_null(to_json(*event.cdr));
   if (!event.gateway.empty()) json["gateway"] = event.gateway;
