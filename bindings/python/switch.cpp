@@ -344,6 +344,15 @@ void bind_switch(py::module_& m) {
       .def_readonly("recording", &CallView::recording)
       .def("to_json", [](const CallView& c) { return to_json(c); });
 
+  py::class_<ServiceReport>(m, "ServiceReport")
+      .def_property_readonly("what",
+                             [](const ServiceReport& r) { return service_report_name(r.what); })
+      .def_property_readonly("why",
+                             [](const ServiceReport& r) { return service_reason_name(r.why); })
+      .def_readonly("digits", &ServiceReport::digits)
+      .def_readonly("is_complete", &ServiceReport::is_complete)
+      .def_readonly("sip_status", &ServiceReport::sip_status);
+
   py::class_<Event>(m, "Event")
       .def_property_readonly("kind", [](const Event& e) { return event_kind_name(e.kind); })
       .def_readonly("at_us", &Event::at_us)
@@ -354,6 +363,7 @@ void bind_switch(py::module_& m) {
           "digit", [](const Event& e) { return std::string(e.digit != '\0' ? 1 : 0, e.digit); })
       .def_readonly("side", &Event::side)
       .def_readonly("duration_ms", &Event::duration_ms)
+      .def_readonly("service", &Event::service)
       .def("to_json", [](const Event& e) { return to_json(e); })
       .def("__repr__", [](const Event& e) {
         return std::string("<Event ") + event_kind_name(e.kind) + ' ' + e.call.callee + '>';
@@ -386,14 +396,24 @@ void bind_switch(py::module_& m) {
       .def_readonly("callee_in", &PolicyQuestion::callee_in)
       .def_property_readonly("source", [](const PolicyQuestion& q) { return q.source; });
 
+  py::class_<ServeOrder>(m, "ServeOrder")
+      .def(py::init([](bool answers, bool is_billed) {
+             return ServeOrder{answers, is_billed};
+           }),
+           py::kw_only(), "answers"_a = true, "is_billed"_a = true)
+      .def_readonly("answers", &ServeOrder::answers)
+      .def_readonly("is_billed", &ServeOrder::is_billed);
+
   py::class_<PolicyAnswer>(m, "PolicyAnswer")
       .def(py::init([](bool allow, int sip_status, std::string caller, std::string callee,
-                       std::vector<std::string> vendors) {
-             return PolicyAnswer{allow, sip_status, std::move(caller), std::move(callee),
-                                 std::move(vendors)};
+                       std::vector<std::string> vendors, std::optional<ServeOrder> serve) {
+             return PolicyAnswer{
+                 allow, sip_status, std::move(caller), std::move(callee), std::move(vendors),
+                 serve};
            }),
            "allow"_a = true, py::kw_only(), "sip_status"_a = 403, "caller"_a = "", "callee"_a = "",
-           "vendor_gateways"_a = py::list())
+           "vendor_gateways"_a = py::list(), "serve"_a = py::none())
+      .def_readonly("serve", &PolicyAnswer::serve)
       .def_readonly("allow", &PolicyAnswer::allow)
       .def_readonly("sip_status", &PolicyAnswer::sip_status)
       .def_readonly("caller", &PolicyAnswer::caller)
@@ -681,6 +701,62 @@ void bind_switch(py::module_& m) {
             take(unlocked([&] { return body->disconnect(id); }));
           },
           "id"_a)
+      .def(
+          "answer_call",
+          [](SwitchObject& s, std::uint64_t id) {
+            const auto body = s.open();
+            take(unlocked([&] { return body->answer_call(id); }));
+          },
+          "id"_a)
+      .def(
+          "play",
+          [](SwitchObject& s, std::uint64_t id, const std::string& source, bool repeats,
+             bool stops_at_key) {
+            const auto body = s.open();
+            take(unlocked([&]() -> Result<void> {
+              const auto clip = AudioClip::load(source);
+              if (!clip) return clip.error();
+              return body->play(id, {*clip, repeats, stops_at_key});
+            }));
+          },
+          "id"_a, "source"_a, py::kw_only(), "repeats"_a = false, "stops_at_key"_a = false)
+      .def(
+          "stop",
+          [](SwitchObject& s, std::uint64_t id) {
+            const auto body = s.open();
+            take(unlocked([&] { return body->stop(id); }));
+          },
+          "id"_a)
+      .def(
+          "collect",
+          [](SwitchObject& s, std::uint64_t id, std::size_t min, std::size_t max,
+             std::int64_t first_key_ms, std::int64_t next_key_ms, const std::string& terminators,
+             bool drops_earlier) {
+            const auto body = s.open();
+            const CollectOrder order{min,         max,         first_key_ms,
+                                     next_key_ms, terminators, drops_earlier};
+            take(unlocked([&] { return body->collect(id, order); }));
+          },
+          "id"_a, py::kw_only(), "min"_a = 1, "max"_a = 1, "first_key_ms"_a = 10'000,
+          "next_key_ms"_a = 5'000, "terminators"_a = "#", "drops_earlier"_a = false)
+      .def(
+          "bridge",
+          [](SwitchObject& s, std::uint64_t id, const std::string& callee,
+             const std::string& caller, const std::string& customer,
+             const std::vector<std::string>& vendors) {
+            const auto body = s.open();
+            const BridgeOrder order{callee, caller, customer, vendors};
+            take(unlocked([&] { return body->bridge(id, order); }));
+          },
+          "id"_a, "callee"_a, py::kw_only(), "caller"_a = "", "customer"_a = "",
+          "vendor_gateways"_a = py::list())
+      .def(
+          "hang_up",
+          [](SwitchObject& s, std::uint64_t id, int q850_cause) {
+            const auto body = s.open();
+            take(unlocked([&] { return body->hang_up(id, q850_cause); }));
+          },
+          "id"_a, "q850_cause"_a = 16)
       .def(
           "answer",
           [](SwitchObject& s, std::uint64_t token, const PolicyAnswer& answer) {

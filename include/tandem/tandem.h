@@ -1912,8 +1912,38 @@ enum {
   TANDEM_EVENT_GATEWAY = 6,
   TANDEM_EVENT_PHONE = 7,      /* a phone registered, or is not registered any more; see `json` */
   TANDEM_EVENT_CALL_DIGIT = 8, /* a party of an answered call pressed a key; see `json` */
-  TANDEM_EVENT_TRACE = 9       /* a call trace began or ended; see `json` */
+  TANDEM_EVENT_TRACE = 9,      /* a call trace began or ended; see `json` */
+  TANDEM_EVENT_CALL_SERVICE =
+      10 /* a call that the host serves, or an order of the host for it; see `service` */
 };
+
+/* What became of a call that the host serves (T-17), or of an order for it. */
+enum {
+  TANDEM_SERVICE_READY = 0,        /* orders are taken from now on */
+  TANDEM_SERVICE_PLAYED = 1,       /* what was played is over */
+  TANDEM_SERVICE_COLLECTED = 2,    /* see `digits` */
+  TANDEM_SERVICE_BRIDGED = 3,      /* the callee has the caller: it is served no longer */
+  TANDEM_SERVICE_BRIDGE_FAILED = 4 /* see `sip_status`; it is served as before */
+};
+/* Why playing or collecting is over. */
+enum {
+  TANDEM_SERVICE_WHY_NONE = 0,
+  TANDEM_SERVICE_WHY_FINISHED = 1,   /* played to its end */
+  TANDEM_SERVICE_WHY_KEY = 2,        /* a key ended what was played */
+  TANDEM_SERVICE_WHY_STOPPED = 3,    /* another order did */
+  TANDEM_SERVICE_WHY_FULL = 4,       /* `max` keys came */
+  TANDEM_SERVICE_WHY_TERMINATOR = 5, /* a key that ends a collection */
+  TANDEM_SERVICE_WHY_FIRST_KEY = 6,  /* no first key came in time */
+  TANDEM_SERVICE_WHY_NEXT_KEY = 7    /* no further key came in time */
+};
+typedef struct tandem_service_report {
+  size_t struct_size;
+  int32_t what;        /* TANDEM_SERVICE_*; later versions may send others */
+  int32_t why;         /* TANDEM_SERVICE_WHY_* */
+  const char* digits;  /* of TANDEM_SERVICE_COLLECTED: 0..9, *, #, A..D; else "" */
+  int32_t is_complete; /* the same: not fewer than `min` */
+  int32_t sip_status;  /* of TANDEM_SERVICE_BRIDGE_FAILED: 300..699 */
+} tandem_service_report;
 
 /* Something that happened; ends with the callback. */
 typedef struct tandem_event {
@@ -1924,6 +1954,7 @@ typedef struct tandem_event {
   const char* call_id;   /* its Call-ID; "" of no call */
   const tandem_cdr* cdr; /* of TANDEM_EVENT_CALL_ENDED, else NULL */
   const char* json;      /* all of it */
+  const tandem_service_report* service; /* of TANDEM_EVENT_CALL_SERVICE, else NULL */
 } tandem_event;
 
 /* Shall this call go on, and how? After admission and rewriting, before routing. */
@@ -1940,6 +1971,11 @@ typedef struct tandem_policy_question {
   tandem_address source;
 } tandem_policy_question;
 
+enum {
+  TANDEM_SERVE_NO = 0,
+  TANDEM_SERVE_ANSWERED = 1, /* it is answered at once, and paid for like any call to the number */
+  TANDEM_SERVE_EARLY = 2     /* it hears early media until tandem_switch_answer_call() */
+};
 /* What the initialiser says lets the call go on unchanged. */
 typedef struct tandem_policy_answer {
   size_t struct_size;
@@ -1949,9 +1985,11 @@ typedef struct tandem_policy_answer {
   const char* callee;
   const char* const* vendor_gateways; /* not empty: try only these, in this order */
   size_t vendor_gateways_count;
+  int32_t serve;       /* TANDEM_SERVE_*: the call goes to nobody, the host serves it (T-17) */
+  int32_t is_unbilled; /* 1: nobody pays for the call itself */
 } tandem_policy_answer;
 #define TANDEM_POLICY_ANSWER_INIT \
-  { sizeof(tandem_policy_answer), 0, 0, NULL, NULL, NULL, 0 }
+  { sizeof(tandem_policy_answer), 0, 0, NULL, NULL, NULL, 0, TANDEM_SERVE_NO, 0 }
 
 /* An LRN resolver of kind `host` asks where a number is. */
 typedef struct tandem_lrn_question {
@@ -2124,6 +2162,55 @@ TANDEM_API int tandem_switch_disconnect(tandem_switch* object, uint64_t id);
 /* Begins or ends the recording of an answered call. Errors: NOT_FOUND (no such call, or no relayed
    audio), WRONG_STATE (not answered, or no `recording` is configured), LIMIT. Since 0.1. */
 TANDEM_API int tandem_switch_record(tandem_switch* object, uint64_t id, int32_t on);
+
+/* Keys that are collected of the caller of a served call. */
+typedef struct tandem_collect_order {
+  size_t struct_size;
+  uint32_t min;            /* 0..max; with fewer the collection is not complete */
+  uint32_t max;            /* 1..64: the last of so many ends it; 0 means 1 */
+  int64_t first_key_ms;    /* 100..600,000, from the end of what is played once; 0 means 10,000 */
+  int64_t next_key_ms;     /* 100..600,000; 0 means 5,000 */
+  const char* terminators; /* keys that end it and are none of its digits; NULL means "#" */
+  int32_t drops_earlier;   /* 1: keys pressed since the last collection count as none */
+} tandem_collect_order;
+#define TANDEM_COLLECT_ORDER_INIT \
+  { sizeof(tandem_collect_order), 1, 1, 0, 0, NULL, 0 }
+
+/* Who shall have the caller of a served call. */
+typedef struct tandem_bridge_order {
+  size_t struct_size;
+  const char* callee;   /* required; the call is judged as if the caller had dialled it */
+  const char* caller;   /* who is shown, and pays by B-04; NULL or "": who calls */
+  const char* customer; /* whose call it is, a customer gateway or "phone:NUMBER"; NULL or "":
+                           whose the served call is */
+  const char* const* vendor_gateways; /* not empty: try only these, in this order */
+  size_t vendor_gateways_count;
+} tandem_bridge_order;
+#define TANDEM_BRIDGE_ORDER_INIT \
+  { sizeof(tandem_bridge_order), NULL, NULL, NULL, NULL, 0 }
+
+/* Orders for a call that the host serves (T-17): done when they return, and what comes of them is
+   told by TANDEM_EVENT_CALL_SERVICE. Any thread. Errors of all: NOT_FOUND (no such call),
+   WRONG_STATE (it is not served, or not so far), INVALID_ARGUMENT. */
+/* Answers a call that is served in early media. Since 0.1. */
+TANDEM_API int tandem_switch_answer_call(tandem_switch* object, uint64_t id);
+/* Plays a WAV file (one channel, 8,000 Hz, at most two minutes) or "tone:ringback/us" to the
+   caller; reads the file at once, on the calling thread. `repeats`: until something else ends it.
+   `stops_at_key`: any key of the caller ends it. Errors: IO, NOT_FOUND (no such tone), UNSUPPORTED
+   (no way to play), LIMIT. Since 0.1. */
+TANDEM_API int tandem_switch_play(tandem_switch* object, uint64_t id, const char* source,
+                                  int32_t repeats, int32_t stops_at_key);
+/* Ends what is played and collected, and a bridge that is not there yet. Since 0.1. */
+TANDEM_API int tandem_switch_stop(tandem_switch* object, uint64_t id);
+TANDEM_API int tandem_switch_collect(tandem_switch* object, uint64_t id,
+                                     const tandem_collect_order* order); /* Since 0.1. */
+/* Leads the caller to a number: a call of its own, whose callee takes the place of the host.
+   Errors: NOT_FOUND (no such `customer`), LIMIT (16 bridges of one call). Since 0.1. */
+TANDEM_API int tandem_switch_bridge(tandem_switch* object, uint64_t id,
+                                    const tandem_bridge_order* order);
+/* Ends it. `q850_cause`: 1..127, 0 means 16. Since 0.1. */
+TANDEM_API int tandem_switch_hang_up(tandem_switch* object, uint64_t id, int32_t q850_cause);
+
 /* Answers a policy question; late or unknown tokens are ignored. NULL: goes on unchanged. Errors:
    INVALID_ARGUMENT. Since 0.1. */
 TANDEM_API int tandem_switch_answer(tandem_switch* object, uint64_t token,

@@ -81,7 +81,7 @@ void Call::answer_service() {
 /// The host is told that it may give orders; once.
 void Call::be_ready() {
   if (!is_served() || std::exchange(service_->is_ready, true)) return;
-  report({.what = ServiceReport::What::ready});
+  report({.what = ServiceReport::What::ready, .digits = {}});
 }
 
 void Call::report(ServiceReport what) {
@@ -190,7 +190,7 @@ void Call::end_play(ServiceReport::Why why) {
   service_->play_timer.cancel();
   if (why != ServiceReport::Why::finished) media_.stop_playing_over(MediaSide::caller);
   await_first_key();
-  report({.what = ServiceReport::What::played, .why = why});
+  report({.what = ServiceReport::What::played, .why = why, .digits = {}});
 }
 
 // --- keys ---
@@ -347,6 +347,7 @@ void Call::fail_bridge(int status) {
   if (!is_served()) return;
   service_->bridged_to.clear();
   report({.what = ServiceReport::What::bridge_failed,
+          .digits = {},
           .sip_status = status >= 300 && status <= 699 ? status : 503});
 }
 
@@ -355,7 +356,7 @@ void Call::finish_bridge() {
   if (!is_served()) return;
   stop_serving();
   service_->is_bridged = true;
-  report({.what = ServiceReport::What::bridged});
+  report({.what = ServiceReport::What::bridged, .digits = {}});
 }
 
 /// Nothing comes of the orders any more.

@@ -15,6 +15,9 @@ inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_switch_coun
 template <>
 inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_switch_hooks> =
     offsetof(tandem_switch_hooks, on_lrn);
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_policy_answer> =
+    offsetof(tandem_policy_answer, serve);
 
 struct tandem_event_feed {
   EventFeed body;
@@ -27,6 +30,9 @@ static_assert(TANDEM_EVENT_GATEWAY == static_cast<int>(Event::Kind::gateway));
 static_assert(TANDEM_EVENT_PHONE == static_cast<int>(Event::Kind::phone));
 static_assert(TANDEM_EVENT_CALL_DIGIT == static_cast<int>(Event::Kind::call_digit));
 static_assert(TANDEM_EVENT_TRACE == static_cast<int>(Event::Kind::trace));
+static_assert(TANDEM_EVENT_CALL_SERVICE == static_cast<int>(Event::Kind::call_service));
+static_assert(TANDEM_SERVICE_BRIDGE_FAILED == static_cast<int>(ServiceReport::What::bridge_failed));
+static_assert(TANDEM_SERVICE_WHY_NEXT_KEY == static_cast<int>(ServiceReport::Why::next_key));
 static_assert(TANDEM_TRANSPORT_TCP == static_cast<int>(SipTransport::tcp));
 static_assert(TANDEM_TRANSPORT_TLS == static_cast<int>(SipTransport::tls));
 static_assert(TANDEM_TRANSPORT_WS == static_cast<int>(SipTransport::ws));
@@ -44,6 +50,11 @@ Result<PolicyAnswer> read_answer(const tandem_policy_answer* given) {
   const auto vendors = read_texts(read->vendor_gateways, read->vendor_gateways_count,
                                   "vendor_gateways", answer.vendor_gateways);
   if (!vendors) return vendors.error();
+  if (read->serve < TANDEM_SERVE_NO || read->serve > TANDEM_SERVE_EARLY)
+    return Error{ErrorCode::invalid_argument,
+                 "serve " + std::to_string(read->serve) + " is none of TANDEM_SERVE_*"};
+  if (read->serve != TANDEM_SERVE_NO)
+    answer.serve = ServeOrder{read->serve == TANDEM_SERVE_ANSWERED, read->is_unbilled == 0};
   if (answer.sip_status < 400 || answer.sip_status > 699)
     return Error{ErrorCode::invalid_argument,
                  "sip_status " + std::to_string(answer.sip_status) + " is outside of 400..699"};
@@ -54,9 +65,19 @@ void deliver(const Event& event, tandem_event_fn function, void* user) {
   const std::string json = to_json(event);
   std::optional<CdrView> cdr;
   if (event.cdr) cdr.emplace(*event.cdr);
+  tandem_service_report service{};
+  if (event.service) {
+    service = {sizeof(tandem_service_report),
+               static_cast<int32_t>(event.service->what),
+               static_cast<int32_t>(event.service->why),
+               event.service->digits.c_str(),
+               event.service->is_complete ? 1 : 0,
+               event.service->sip_status};
+  }
   const tandem_event out{
-      sizeof(tandem_event),       static_cast<int32_t>(event.kind), event.at_us, event.call.id,
-      event.call.call_id.c_str(), cdr ? cdr->get() : nullptr,       json.c_str()};
+      sizeof(tandem_event), static_cast<int32_t>(event.kind),  event.at_us,
+      event.call.id,        event.call.call_id.c_str(),        cdr ? cdr->get() : nullptr,
+      json.c_str(),         event.service ? &service : nullptr};
   function(&out, user);
 }
 

@@ -359,6 +359,54 @@ class Switch:
         """Ends a call. Error: not_found."""
         self._switch.disconnect(id)
 
+    def answer_call(self, id: int) -> None:
+        """Answers a call that is served in early media (T-17). Errors of this and of the orders below: not_found,
+        wrong_state (the call is not served, or not so far). What comes of them is told by events `call_service`."""
+        self._switch.answer_call(id)
+
+    def play(self, id: int, source: str, *, repeats: bool = False, stops_at_key: bool = False) -> None:
+        """Plays a WAV file (one channel, 8,000 Hz, at most two minutes) or "tone:ringback/us" to the caller of a served
+        call, in the place of what it hears so far."""
+        self._switch.play(id, source, repeats=repeats, stops_at_key=stops_at_key)
+
+    def stop(self, id: int) -> None:
+        """Ends what is played and collected, and a bridge that is not there yet."""
+        self._switch.stop(id)
+
+    def collect(
+        self,
+        id: int,
+        *,
+        min: int = 1,
+        max: int = 1,
+        first_key_ms: int = 10_000,
+        next_key_ms: int = 5_000,
+        terminators: str = "#",
+        drops_earlier: bool = False,
+    ) -> None:
+        """Takes keys of the caller of a served call, those first that it pressed since the last collection ended. The
+        time for the first key begins when what is played once is over."""
+        self._switch.collect(
+            id,
+            min=min,
+            max=max,
+            first_key_ms=first_key_ms,
+            next_key_ms=next_key_ms,
+            terminators=terminators,
+            drops_earlier=drops_earlier,
+        )
+
+    def bridge(
+        self, id: int, callee: str, *, caller: str = "", customer: str = "", vendor_gateways: Sequence[str] = ()
+    ) -> None:
+        """Leads the caller of a served call to a number, as if it had dialled that. `caller`: who is shown, and pays;
+        `customer`: whose call it is, a customer gateway or "phone:NUMBER"."""
+        self._switch.bridge(id, callee, caller=caller, customer=customer, vendor_gateways=list(vendor_gateways))
+
+    def hang_up(self, id: int, q850_cause: int = 16) -> None:
+        """Ends a served call; one that is not answered is refused with the status for the cause."""
+        self._switch.hang_up(id, q850_cause)
+
     def answer(self, token: int, answer: PolicyAnswer) -> None:
         """Answers a policy question; late or unknown tokens are ignored."""
         self._switch.answer(token, answer)
