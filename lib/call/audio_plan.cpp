@@ -254,7 +254,7 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
     if (auto set = stream.set_audio(of_caller, wire); !set) return set.error();
   }
   if (audio_plan_ == nullptr) audio_plan_ = std::make_unique<AudioPlan>();  // an answer ends it
-  if (playlist.empty()) return description;
+  if (playlist.is_empty()) return description;
   if (auto played = stream.play(MediaSide::caller, playlist, how); !played) return played.error();
   return description;
 }
