@@ -318,6 +318,8 @@ Result<void> Call::carry_out(const BridgeOrder& order) {
   const Number came = number_from_user(caller_raw_).value_or(Number());
   const std::string shown(order.caller.empty() ? came.view() : std::string_view(order.caller));
   forwarding->transferor = order.caller.empty() ? context_.caller.view() : order.caller;
+  // Whom the host shows is its word; a phone that calls shows its own number, as in any call.
+  forwarding->shows_original = !order.caller.empty();
   forwarding->parts_left = parts_left_;
   auto decision = std::make_shared<PolicyAnswer>();
   decision->vendor_gateways = order.vendor_gateways;

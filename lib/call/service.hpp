@@ -32,7 +32,7 @@ struct Service {
   std::string description;  ///< Of the switch, as the caller was shown it.
   bool is_ready = false;    ///< The host was told, and may give orders.
   bool is_bridged = false;  ///< Somebody else stands there now.
-  std::string bridged_to;   ///< Who; "": nobody yet.
+  std::string bridged_to;   ///< Who, or who is being called; "": nobody yet.
 
   bool is_playing = false, repeats = false, stops_at_key = false;
   std::optional<CollectOrder> collection;  ///< That goes on.

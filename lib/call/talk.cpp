@@ -743,7 +743,7 @@ Cdr Call::make_cdr() const {
       }
     }
   }
-  if (service_ != nullptr) cdr.callee_out = service_->bridged_to;
+  if (service_ != nullptr && service_->is_bridged) cdr.callee_out = service_->bridged_to;
   cdr.codecs = media_.codecs();
   cdr.media_relayed = media_.relayed() && media_.has_streams();
   if (cdr.media_relayed) {
