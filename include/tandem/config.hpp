@@ -391,10 +391,10 @@ struct Parameters {
   bool call_transfer_ask_using_original_caller = false;
   /// T-07: time for the first digit of a transfer by keys and for each further key; 1..60.
   std::int32_t transfer_first_key_s = 10, transfer_key_s = 5;
+  std::string pickup_code;           ///< T-10: 1..8 of 0-9 * #; "": none.
+  bool pickup_code_is_last = false;  ///< It stands behind the number of a phone, not before.
   /// T-17: so long a call that the host serves waits for an order; 1..3600.
   std::int32_t service_idle_s = 30;
-  std::string pickup_code;                ///< T-10: 1..8 of 0-9 * #; "": none.
-  bool pickup_code_is_last = false;       ///< It stands behind the number of a phone, not before.
   std::string billing_forward_prefix;     ///< B-15; at most 32 characters, "": none.
   std::int32_t registration_check_s = 0;  ///< P-05; 0..3600, 0: nobody is asked between REGISTERs.
   std::string nat_keep_alive_message = "HELLO";   ///< P-22; at most 64 characters, "": none.

@@ -71,7 +71,7 @@ TEST_CASE("read_config: a phone may transfer unless it is said otherwise (T-04, 
                     "transfer_keys": true}])",
       R"({"SS_CALL_TRANSFER_NORMAL_DISPLAY": "Off", "call_transfer_remote_ring": false,
           "SS_CALL_TRANSFER_ASK_DISPLAY": "On",
-          "transfer_first_key_s": 20, "transfer_key_s": 2})");
+          "transfer_first_key_s": 20, "transfer_key_s": 2, "service_idle_s": 7})");
   REQUIRE(pointers(reading) == Pointers{});
   CHECK(reading.config.provision.phones.at(0).refer == ReferMode::local);
   CHECK_FALSE(reading.config.provision.phones.at(0).transfer_keys);
@@ -83,8 +83,11 @@ TEST_CASE("read_config: a phone may transfer unless it is said otherwise (T-04, 
   CHECK(parameters.call_transfer_ask_using_original_caller);
   CHECK(parameters.transfer_first_key_s == 20);
   CHECK(parameters.transfer_key_s == 2);
-  CHECK(pointers(read(R"("phones": [])", R"({"transfer_key_s": 0})")) ==
-        Pointers{"/parameters/transfer_key_s"});
+  CHECK(parameters.service_idle_s == 7);
+  for (const std::string key : {"transfer_key_s", "service_idle_s"}) {
+    CHECK(pointers(read(R"("phones": [])", "{\"" + key + "\": 0}")) ==
+          Pointers{"/parameters/" + key});
+  }
 }
 
 TEST_CASE("read_config: phones pick up, and take over what they may (T-10, RFC 3891)") {
