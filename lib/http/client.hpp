@@ -61,7 +61,7 @@ class Client final {
   Client& operator=(const Client&) = delete;
 
   /// `id`: of the caller's choice, of no other request that is under way. `request`: the bytes of a
-  /// GET, which may be sent twice when the server closes a connection that was idle. False: too
+  /// request that may be sent twice, as it is when the server closes an idle connection. False: too
   /// many wait, and no event will come. No event comes before this returns.
   [[nodiscard]] bool ask(std::uint64_t id, std::string request);
   /// No event will come for it. A connection that waits for its response is closed.

@@ -3,26 +3,18 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <string_view>
+#include <utility>
 
 #include "http/response_reader.hpp"
+#include "http/url.hpp"
 #include "remote/byte_stream.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem::remote {
 
-/// What an "http" or "https" URL is made of (RFC 9110 section 4.2).
-struct HttpUrl {
-  std::string host;  ///< Without brackets.
-  std::uint16_t port = 80;
-  bool is_tls = false;    ///< "https", whose port is 443 where none is named.
-  std::string authority;  ///< As the Host header has it.
-  std::string target;     ///< Path and query, as the request line has them.
-};
-
-/// Errors: invalid_argument.
-[[nodiscard]] Result<HttpUrl> parse_http_url(std::string_view url);
+using http::HttpUrl;
+using http::parse_http_url;
 
 /// The connection stays open while the server lets it. Not http::Client, which is for a loop with
 /// many short questions: here one thread waits for one answer to one large request.

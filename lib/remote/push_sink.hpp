@@ -7,11 +7,14 @@
 #include <string_view>
 
 #include "cdr/built_in_sink.hpp"
+#include "http/signed_post.hpp"
 #include "remote/http_exchange.hpp"
 #include "remote/kept_place.hpp"
 #include "tandem/cdr_push.hpp"
 
 namespace tandem::remote {
+
+using http::push_signature;
 
 /// Sends a batch in requests of bounded size. A batch that fails in the middle goes on where it
 /// was, after a restart too.
@@ -19,7 +22,6 @@ class PushSink final : public cdr::BuiltInSink {
  public:
   static constexpr std::size_t body_bytes = std::size_t{1}
                                             << 20;  ///< No record is begun behind it.
-  static constexpr std::int64_t retry_after_max_s = 3'600;
 
   /// `clock` outlives the sink. `dialer`: connections without TLS. Errors: those of
   /// make_cdr_push_sink().
@@ -43,8 +45,7 @@ class PushSink final : public cdr::BuiltInSink {
   const CdrPushConfig config_;
   const Clock& clock_;
   const std::unique_ptr<Dialer> dialer_;
-  const std::string authority_;
-  const std::string target_;
+  const HttpUrl url_;
   const std::string shown_url_;  // without what may be a key
   HttpExchange exchange_;
   KeptPlace place_;
@@ -52,9 +53,5 @@ class PushSink final : public cdr::BuiltInSink {
   std::uint64_t acknowledged_;
   std::int64_t not_before_us_ = 0;  // monotonic: the server asked for a pause
 };
-
-/// "sha256=" and the HMAC of "TIMESTAMP.BODY" in hexadecimal digits (RFC 2104).
-[[nodiscard]] std::string push_signature(std::string_view secret, std::string_view timestamp,
-                                         std::string_view body);
 
 }  // namespace tandem::remote
