@@ -40,6 +40,14 @@ struct RegistrationChange {
   std::string state;    ///< "registered", "unregistered" or "expired".
   std::string address;  ///< Where it is called, or was.
   std::string product;  ///< User-Agent; "": none named.
+  // Not of a registration of the switch itself:
+  std::vector<std::string> dids{};  ///< Of a phone.
+  SocketAddress source{};           ///< Where its REGISTER came from; port 0: not known.
+  SocketAddress local{};            ///< Where it arrived; the same.
+  /// Greater for the later change of one registrant; those of several workers may be told of out of
+  /// order.
+  std::uint64_t sequence = 0;
+  [[nodiscard]] bool is_online() const noexcept { return state == "registered"; }
 };
 
 /// Something that happened. Events of one call come in their order.

@@ -89,6 +89,11 @@ struct RegisterRequest {
   std::vector<OfferedContact> contacts;  ///< Empty: a question for the bindings.
   bool is_wildcard = false;              ///< Contact: *
   std::int32_t expires_s = -1;           ///< Expires header; -1: absent.
+  /// The proxies that it came through and calls must go through (RFC 3327), in that order: one
+  /// name-addr a line; "": none.
+  std::string path;
+  SocketAddress edge;  ///< Host of the first of them; none when it is a name.
+  std::optional<SipTransport> edge_transport;  ///< By its URI; nothing: it does not say.
   const CredentialCheck* credentials = nullptr;
 };
 

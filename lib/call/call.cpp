@@ -567,8 +567,11 @@ Call::Placement Call::placement_of(const Trial& trial) const {
     placement.flow = contact->flow;
     // Behind NAT nothing comes through but from where it registered.
     placement.local = contact->local;
+    placement.routes = contact->path;
     // A phone answers to its contact; a gateway gets the number there.
     if (vendor.is_phone) placement.request_uri = contact->uri;
+  } else if (vendor.uplink != nullptr && !trial.is_elsewhere) {
+    placement.routes = vendor.uplink->service_route();
   }
   return placement;
 }
@@ -584,6 +587,7 @@ std::unique_ptr<Leg> Call::place_leg(const Trial& trial, const Attempt& attempt,
   out.transport = placement.transport;
   out.request_uri = placement.request_uri;
   out.flow = placement.flow;
+  out.routes = placement.routes;
   out.peer_name = placement.peer_name;
   out.local = placement.local;
   out.manners = manners(options);

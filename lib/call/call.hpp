@@ -276,6 +276,7 @@ class Call final : public LegEvents {
     FlowId flow = {};
     SocketAddress local = {};
     std::string_view peer_name = {};  // as in OutboundCall
+    std::string routes = {};          // the same
   };
   std::unique_ptr<Leg> place_leg(const Trial& trial, const Attempt& attempt,
                                  const Placement& placement, std::string_view offer,

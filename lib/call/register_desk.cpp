@@ -12,25 +12,30 @@ namespace {
 constexpr std::string_view default_realm = "tandem";
 
 /// What the host is told of a registrant; empty texts are left out.
-void tell(std::string_view id, std::string_view state, const SocketAddress& address,
-          std::string_view product, Commons& commons, const Clock& clock) {
+void tell(std::string_view state, const phone::ExpiredRegistration& who, const Tables& tables,
+          Commons& commons, const Clock& clock) {
   commons.log.write(LogLevel::info, "phone", std::string(state),
-                    {{"registrant", std::string(id)}, {"address", address.to_string()}});
-  if (!commons.host.wants_events()) return;
+                    {{"registrant", who.id}, {"address", who.address.to_string()}});
+  if (!commons.host.wants_phones()) return;
   Event event;
   event.kind = Event::Kind::phone;
   event.at_us = clock.wall_us();
   RegistrationChange& change = event.registration.emplace();
-  if (id.starts_with(phone_id_prefix)) {
-    change.phone = id.substr(std::string_view(phone_id_prefix).size());
+  if (who.id.starts_with(phone_id_prefix)) {
+    change.phone = who.id.substr(std::string_view(phone_id_prefix).size());
+    if (const Phone* const phone = tables.find_phone(change.phone); phone != nullptr)
+      change.dids = phone->config.dids;
   } else {
     event.kind = Event::Kind::gateway;
-    event.gateway = id;
-    event.text = std::string(state) + " at " + address.to_string();
+    event.gateway = who.id;
+    event.text = std::string(state) + " at " + who.address.to_string();
   }
   change.state = state;
-  change.address = address.to_string();
-  change.product = product;
+  change.address = who.address.to_string();
+  change.product = who.product;
+  change.source = who.source;
+  change.local = who.local;
+  change.sequence = who.sequence;
   commons.host.publish(std::move(event));
 }
 
@@ -122,26 +127,28 @@ RegisterReply answer_register(const RegisterRequest& request, const Tables& tabl
   reply.contacts = std::move(outcome.bound);
   using Change = phone::RegistrationOutcome::Change;
   if (outcome.change != Change::none) {
-    tell(registrant->id, outcome.change == Change::registered ? "registered" : "unregistered",
-         outcome.address, outcome.product, commons, clock);
+    tell(outcome.change == Change::registered ? "registered" : "unregistered",
+         {registrant->id, outcome.address, outcome.source, outcome.local, outcome.product,
+          outcome.sequence},
+         tables, commons, clock);
   }
   return reply;
 }
 
-void lose_flow(const FlowId& flow, Commons& commons, const Clock& clock) {
+void lose_flow(const FlowId& flow, const Tables& tables, Commons& commons, const Clock& clock) {
   for (const auto& gone : commons.state.registrar.lose_flow(flow))
-    tell(gone.id, "unregistered", gone.address, gone.product, commons, clock);
+    tell("unregistered", gone, tables, commons, clock);
 }
 
-void tell_unanswering(const phone::ExpiredRegistration& gone, Commons& commons,
-                      const Clock& clock) {
-  tell(gone.id, "expired", gone.address, gone.product, commons, clock);
+void tell_unanswering(const phone::ExpiredRegistration& gone, const Tables& tables,
+                      Commons& commons, const Clock& clock) {
+  tell("expired", gone, tables, commons, clock);
 }
 
 void expire_registrations(const Tables& tables, Commons& commons, const Clock& clock) {
   if (tables.registrants.empty()) return;
   for (const auto& gone : commons.state.registrar.expire(clock.monotonic_us()))
-    tell(gone.id, "expired", gone.address, gone.product, commons, clock);
+    tell("expired", gone, tables, commons, clock);
 }
 
 }  // namespace tandem::call

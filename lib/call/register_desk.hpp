@@ -17,9 +17,10 @@ RegisterReply answer_register(const RegisterRequest& request, const Tables& tabl
                               Commons& commons, const Clock& clock);
 /// Takes out those that were reached by a connection that is closed, likewise. Threading: any call
 /// worker.
-void lose_flow(const FlowId& flow, Commons& commons, const Clock& clock);
+void lose_flow(const FlowId& flow, const Tables& tables, Commons& commons, const Clock& clock);
 /// Tells the host of one that left the switch's questions without an answer.
-void tell_unanswering(const phone::ExpiredRegistration& gone, Commons& commons, const Clock& clock);
+void tell_unanswering(const phone::ExpiredRegistration& gone, const Tables& tables,
+                      Commons& commons, const Clock& clock);
 /// Takes out registrations that were not renewed and tells the host; once a second on one worker.
 void expire_registrations(const Tables& tables, Commons& commons, const Clock& clock);
 

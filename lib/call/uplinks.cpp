@@ -70,6 +70,7 @@ class Uplinks::Entry final : private RegistrationEvents {
     if (result.status >= 200 && result.status < 300 && result.expires_s > 0) {
       failures_ = 0;
       places_failed_ = 0;
+      order_.uplink->set_service_route(result.service_route);
       set(true, result.expires_s);
       tell(true, result.status);
       return start_in(std::max(result.expires_s / 2, refresh_min_s) * second_us);
@@ -109,6 +110,7 @@ class Uplinks::Entry final : private RegistrationEvents {
     phone::Uplink& uplink = *order_.uplink;
     uplink.expires_at_us.store(
         is_registered ? owner_.loop_.clock().wall_us() + expires_s * second_us : 0);
+    if (!is_registered) uplink.set_service_route({});
     uplink.is_registered.store(is_registered);
   }
   void tell(bool is_registered, int status) {

@@ -43,7 +43,7 @@ void Worker::set_legs(LegFactory& legs) {
   nat_keeper_ = std::make_unique<NatKeeper>(loop_, legs, commons_.state.registrar);
   phone_check_ = std::make_unique<PhoneCheck>(loop_, legs, commons_.state.registrar,
                                               [this](const phone::ExpiredRegistration& gone) {
-                                                tell_unanswering(gone, commons_, loop_.clock());
+                                                tell_unanswering(gone, *tables_, commons_, loop_.clock());
                                               });
   check_vendors();
   attend_to_phones();
@@ -159,7 +159,7 @@ bool Worker::takes_replaces(const SocketAddress& source, std::string_view user) 
 }
 
 void Worker::on_flow_closed(const FlowId& flow) {
-  if (!tables_->registrants.empty()) lose_flow(flow, commons_, loop_.clock());
+  if (!tables_->registrants.empty()) lose_flow(flow, *tables_, commons_, loop_.clock());
 }
 
 void Worker::tell_vendor_change(const CheckedAddress& address) {

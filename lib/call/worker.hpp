@@ -46,6 +46,8 @@ class Host {
  public:
   virtual ~Host() = default;
   [[nodiscard]] virtual bool wants_events() const noexcept = 0;
+  /// The same of phones that come on line and go.
+  [[nodiscard]] virtual bool wants_phones() const noexcept { return wants_events(); }
   virtual void publish(Event event) noexcept = 0;
   [[nodiscard]] virtual bool has_policy() const noexcept = 0;
   /// The answer comes back through Worker::answer_policy() on the worker of the token.

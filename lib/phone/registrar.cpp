@@ -33,7 +33,23 @@ void put_best_first(std::vector<Contact>& contacts) {
 bool is_moved(const Contact& before, const Contact& now) noexcept {
   return before.uri != now.uri || before.destination != now.destination ||
          before.transport != now.transport || before.flow != now.flow ||
-         before.local != now.local || before.q_thousandths != now.q_thousandths;
+         before.local != now.local || before.path != now.path ||
+         before.q_thousandths != now.q_thousandths;
+}
+
+/// RFC 3327: calls go to the proxy that is next to this switch, which is where the REGISTER came
+/// from: it has proved nothing, but what it sent had a password in it. So nobody has a third party
+/// called by naming it in a Path.
+void lead_through_edge(const RegisterRequest& request, Contact& contact) {
+  contact.path = request.path;
+  const bool is_reachable = request.edge.ip == request.source.ip;
+  contact.transport = request.transport == SipTransport::udp && is_reachable
+                          ? request.edge_transport.value_or(SipTransport::udp)
+                          : request.transport;
+  contact.destination = is_reachable ? request.edge : request.source;
+  contact.is_behind_nat = false;  // what is behind the proxy is the proxy's
+  contact.needs_flow = request.flow.is_set() && (!is_reachable || is_over_tls(request.transport) ||
+                                                 is_websocket(request.transport));
 }
 
 std::uint64_t flow_key(const FlowId& flow) noexcept {
@@ -97,8 +113,7 @@ RegistrationOutcome Registrar::apply(std::string_view id, const RegisterRequest&
   };
 
   bool is_moved_any = false;
-  SocketAddress address = was_online ? after.front().destination : SocketAddress();
-  std::string product = was_online ? after.front().product : std::string();
+  Contact shown = was_online ? after.front() : Contact();
   if (request.is_wildcard) {
     if (!request.contacts.empty() || request.expires_s != 0) return refused(400);
     if (std::any_of(after.begin(), after.end(), is_late)) return refused(500);
@@ -142,6 +157,7 @@ RegistrationOutcome Registrar::apply(std::string_view id, const RegisterRequest&
     contact.needs_flow =
         request.flow.is_set() && (contact.is_behind_nat || is_over_tls(request.transport) ||
                                   is_websocket(request.transport));
+    if (!request.path.empty()) lead_through_edge(request, contact);
     contact.q_thousandths = offered.q_thousandths;
     contact.registered_at_us = known != after.end() ? known->registered_at_us : now_us;
     contact.expires_at_us = now_us + expires_s * second_us;
@@ -181,13 +197,16 @@ RegistrationOutcome Registrar::apply(std::string_view id, const RegisterRequest&
   const bool is_online = !registrant.contacts.empty();
   if (is_online && is_moved_any) {
     outcome.change = RegistrationOutcome::Change::registered;
-    address = registrant.contacts.front().destination;
-    product = registrant.contacts.front().product;
+    shown = registrant.contacts.front();
   } else if (was_online && !is_online) {
     outcome.change = RegistrationOutcome::Change::unregistered;
   }
-  outcome.address = address;
-  outcome.product = std::move(product);
+  if (outcome.change != RegistrationOutcome::Change::none)
+    outcome.sequence = registrant.change_sequence = ++change_sequence_;
+  outcome.address = shown.destination;
+  outcome.source = shown.source;
+  outcome.local = shown.local;
+  outcome.product = std::move(shown.product);
   const std::string name(id);
   schedule(part, name, registrant);
   if (is_moved_any || !is_same_size) index_sources(name, registrant);
@@ -223,6 +242,29 @@ bool Registrar::is_online(std::string_view id, std::int64_t now_us) const {
   return found != part.registrants.end() &&
          std::any_of(found->second.contacts.begin(), found->second.contacts.end(),
                      [now_us](const Contact& one) { return one.expires_at_us > now_us; });
+}
+
+Presence Registrar::presence(std::string_view id, std::int64_t now_us) const {
+  const Part& part = part_of(id);
+  Presence now;
+  const std::lock_guard lock(part.mutex);
+  const auto found = part.registrants.find(id);
+  if (found == part.registrants.end()) return now;
+  now.sequence = found->second.change_sequence;
+  for (const Contact& one : found->second.contacts) {
+    if (one.expires_at_us <= now_us) continue;
+    now.best = one;
+    break;
+  }
+  return now;
+}
+
+/// REQUIRES: the lock of its part.
+ExpiredRegistration Registrar::gone(const std::string& id, Registrant& registrant,
+                                    const Contact& last) {
+  registrant.change_sequence = ++change_sequence_;
+  return {id,         last.destination, last.source,
+          last.local, last.product,     registrant.change_sequence};
 }
 
 bool Registrar::is_at(std::string_view id, const SocketAddress& source, std::int64_t now_us) const {
@@ -264,7 +306,8 @@ std::vector<UdpBinding> Registrar::over_udp(std::size_t part, std::int64_t since
   const std::lock_guard lock(looked_at.mutex);
   for (const auto& [id, registrant] : looked_at.registrants) {
     for (const Contact& one : registrant.contacts) {
-      if (one.transport == SipTransport::udp && one.heard_at_us <= since_us &&
+      // The proxy on the way would answer for it.
+      if (one.transport == SipTransport::udp && one.path.empty() && one.heard_at_us <= since_us &&
           one.expires_at_us > now_us)
         found.push_back({id, one.destination, one.local});
     }
@@ -282,18 +325,19 @@ std::optional<ExpiredRegistration> Registrar::note_check(std::string_view id,
   Registrant& registrant = entry->second;
   std::vector<Contact>& contacts = registrant.contacts;
   const auto asked = std::find_if(contacts.begin(), contacts.end(), [&](const Contact& one) {
-    return one.transport == SipTransport::udp && one.destination == destination;
+    return one.transport == SipTransport::udp && one.path.empty() &&
+           one.destination == destination;
   });
   if (asked == contacts.end() || asked->heard_at_us > asked_us) return std::nullopt;
   asked->checks_missed = is_answered ? 0 : asked->checks_missed + 1;
   if (asked->checks_missed < checks_missed_max) return std::nullopt;
-  std::string product = asked->product;
+  const Contact last = *asked;
   contacts.erase(asked);
   schedule(part, entry->first, registrant);
   index_sources(entry->first, registrant);
   note_change(part, entry->first);
   if (!contacts.empty()) return std::nullopt;
-  return ExpiredRegistration{entry->first, destination, std::move(product)};
+  return gone(entry->first, registrant, last);
 }
 
 std::size_t Registrar::online() const {
@@ -306,7 +350,7 @@ std::size_t Registrar::online() const {
 }
 
 std::vector<ExpiredRegistration> Registrar::expire(std::int64_t now_us) {
-  std::vector<ExpiredRegistration> gone;
+  std::vector<ExpiredRegistration> over;
   for (Part& part : parts_) {
     const std::lock_guard lock(part.mutex);
     while (!part.due.empty() && part.due.begin()->first <= now_us) {
@@ -317,10 +361,10 @@ std::vector<ExpiredRegistration> Registrar::expire(std::int64_t now_us) {
       schedule(part, id, registrant);
       index_sources(id, registrant);
       note_change(part, id);
-      if (registrant.contacts.empty()) gone.push_back({id, last.destination, last.product});
+      if (registrant.contacts.empty()) over.push_back(gone(id, registrant, last));
     }
   }
-  return gone;
+  return over;
 }
 
 /// Puts the registrant where it stands in the order of expiry.
@@ -376,7 +420,7 @@ std::vector<ExpiredRegistration> Registrar::lose_flow(const FlowId& flow) {
     ids = std::move(found->second);
     by_flow_.erase(found);
   }
-  std::vector<ExpiredRegistration> gone;
+  std::vector<ExpiredRegistration> over;
   for (const std::string& id : ids) {
     Part& part = part_of(id);
     const std::lock_guard lock(part.mutex);
@@ -395,9 +439,9 @@ std::vector<ExpiredRegistration> Registrar::lose_flow(const FlowId& flow) {
     schedule(part, id, registrant);
     index_sources(id, registrant);
     note_change(part, id);
-    if (contacts.empty()) gone.push_back({id, best.destination, best.product});
+    if (contacts.empty()) over.push_back(gone(id, registrant, best));
   }
-  return gone;
+  return over;
 }
 
 void Registrar::note_change(Part& part, const std::string& id) {

@@ -33,6 +33,7 @@ struct Contact {
   SipTransport transport = SipTransport::udp;
   FlowId flow;                 ///< Of a registration over a connection; gone after a restart.
   bool needs_flow = false;     ///< Nothing reaches it but by `flow`.
+  std::string path;            ///< Proxies on the way to it, as of RegisterRequest; "": none.
   bool is_behind_nat = false;  ///< What it calls its own address is none of the source's.
   std::int32_t q_thousandths = 1000;
   std::int64_t registered_at_us = 0;
@@ -63,8 +64,10 @@ struct RegistrationOutcome {
   std::int32_t min_expires_s = 0;   ///< 423.
   std::vector<BoundContact> bound;  ///< 200.
   Change change = Change::none;
-  SocketAddress address;  ///< Of a change: where it is, or was.
+  SocketAddress address;        ///< Of a change: where it is, or was, as the next three.
+  SocketAddress source, local;  ///< As of its contact.
   std::string product;
+  std::uint64_t sequence = 0;  ///< Of a change: greater for a later one of the registrant.
 };
 
 /// Where a contact behind NAT is kept reachable (P-22).
@@ -81,8 +84,15 @@ struct UdpBinding {
 /// A registrant that is gone because it did not register again.
 struct ExpiredRegistration {
   std::string id;
-  SocketAddress address;
+  SocketAddress address, source, local;
   std::string product;
+  std::uint64_t sequence = 0;  ///< As of RegistrationOutcome.
+};
+
+/// A registrant as it is now.
+struct Presence {
+  std::optional<Contact> best;  ///< Nothing: it is off line.
+  std::uint64_t sequence = 0;   ///< Of the change that made it so; 0: none in this run.
 };
 
 /// The contacts of one registrant as they are kept over a restart; times are of the wall clock.
@@ -113,6 +123,7 @@ class Registrar {
   /// Live contacts, best first: higher q, then the later registration.
   [[nodiscard]] std::vector<Contact> contacts(std::string_view id, std::int64_t now_us) const;
   [[nodiscard]] bool is_online(std::string_view id, std::int64_t now_us) const;
+  [[nodiscard]] Presence presence(std::string_view id, std::int64_t now_us) const;
   /// Whether requests of `id` may be expected from `source`.
   [[nodiscard]] bool is_at(std::string_view id, const SocketAddress& source,
                            std::int64_t now_us) const;
@@ -173,7 +184,8 @@ class Registrar {
     std::uint32_t last_cseq = 0;
     std::int64_t stored_us = 0;  // when the last change was given to the store
     bool finds_by_source = false;
-    std::int64_t due_us = 0;  // of its place in Part::due; 0: none
+    std::int64_t due_us = 0;           // of its place in Part::due; 0: none
+    std::uint64_t change_sequence = 0;  // of its last change that is told of
   };
   struct TextHash {
     using is_transparent = void;
@@ -200,10 +212,13 @@ class Registrar {
   /// False: it is closed.
   bool index_flow(const std::string& id, const FlowId& flow);
   void note_change(Part& part, const std::string& id);
+  [[nodiscard]] ExpiredRegistration gone(const std::string& id, Registrant& registrant,
+                                         const Contact& last);
   void forget(Part& part, const std::string& id, Registrant& registrant);
 
   std::array<Part, parts> parts_;
   std::atomic<bool> has_changes_{false};
+  std::atomic<std::uint64_t> change_sequence_{0};  // taken inside a part's lock
   mutable std::mutex sources_mutex_;  // guards the next two; taken inside a part's
   std::unordered_multimap<SocketAddress, std::string> by_source_;
   std::unordered_map<std::string, std::vector<SocketAddress>> sources_;  // of each in by_source_

@@ -31,6 +31,9 @@ constexpr store::Migration steps[] = {
     {3, R"sql(
       ALTER TABLE registrations RENAME COLUMN is_tcp TO transport;
     )sql"},
+    {4, R"sql(
+      ALTER TABLE registrations ADD COLUMN path TEXT NOT NULL DEFAULT '';
+    )sql"},
 };
 
 }  // namespace
@@ -47,7 +50,7 @@ Result<std::vector<StoredRegistration>> RegistrationStore::load() {
   const std::lock_guard guard(mutex_);
   auto select = connection_.prepare(
       "SELECT registrant, uri, identity, call_id, cseq, product, destination, source, transport, "
-      "q_thousandths, registered_at_us, expires_at_us, local, is_behind_nat "
+      "q_thousandths, registered_at_us, expires_at_us, local, is_behind_nat, path "
       "FROM registrations "
       "ORDER BY registrant, place");
   if (!select) return std::move(select).error();
@@ -78,6 +81,7 @@ Result<std::vector<StoredRegistration>> RegistrationStore::load() {
     one.expires_at_us = select->integer(11);
     one.local = SocketAddress::parse(select->text(12)).value_or({});  // not known: any that fits
     one.is_behind_nat = select->integer(13) != 0;
+    one.path = select->text(14);
   }
 }
 
@@ -89,7 +93,7 @@ Result<void> RegistrationStore::write(const std::vector<StoredRegistration>& cha
   if (!remove) return std::move(remove).error();
   auto insert = connection_.prepare(
       "INSERT INTO registrations VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-      "?14, ?15)");
+      "?14, ?15, ?16)");
   if (!insert) return std::move(insert).error();
   for (const StoredRegistration& change : changes) {
     remove->bind(1, change.id);
@@ -110,7 +114,8 @@ Result<void> RegistrationStore::write(const std::vector<StoredRegistration>& cha
           .bind(12, one.registered_at_us)
           .bind(13, one.expires_at_us)
           .bind(14, one.local.port == 0 ? std::string() : one.local.to_string())
-          .bind(15, std::int64_t{one.is_behind_nat});
+          .bind(15, std::int64_t{one.is_behind_nat})
+          .bind(16, one.path);
       if (auto done = insert->run(); !done) return done;
     }
   }

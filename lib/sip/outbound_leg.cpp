@@ -123,6 +123,7 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
     text = call.request_uri;
   }
   target_.assign(buffers, text);
+  routes_.assign(buffers, call.routes);  // until the dialog has a route set of its own
   set_contact(call.presentation.is_hidden ? std::string_view("anonymous") : call.caller,
               is_over_tls(transport) && is_secure(target_.view()));
   if (!call.auth_username.empty()) {

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "sip/content.hpp"
+#include "sip/register_request.hpp"
 #include "sip/worker.hpp"
 
 namespace tandem::sip {
@@ -82,6 +83,7 @@ class RegisterClient final : public OutboundRegistration, private TransactionUse
     write_dialog_request(writer, worker_, head, "REGISTER", ++cseq_, *path, branch.view());
     writer.header("Contact", {"<sip:", user, "@", own_, parameter, ">"});
     writer.header("Expires", static_cast<std::uint64_t>(expires_s_));
+    writer.line("Supported: path");  // so that proxies on the way may name themselves (RFC 3327)
     if (!credentials.empty())
       writer.header(is_proxy_ ? "Proxy-Authorization" : "Authorization", credentials);
     writer.finish();
@@ -164,7 +166,10 @@ class RegisterClient final : public OutboundRegistration, private TransactionUse
       return transmit();
     RegistrationResult result;
     result.status = response.status;
-    if (response.status < 300) result.expires_s = granted_s(response);
+    if (response.status < 300) {
+      result.expires_s = granted_s(response);
+      result.service_route = read_route_values(response, "Service-Route").value_or(std::string());
+    }
     if (response.status == 423)
       result.min_expires_s = number_in(find_value(response, "Min-Expires"));
     result.retry_after_s = retry_after_s(response);

@@ -88,6 +88,32 @@ std::string contact_lines(const std::vector<BoundContact>& contacts) {
   return lines;
 }
 
+/// Whether the client says that it speaks RFC 3327.
+bool knows_path(const Message& request) {
+  for (std::size_t i = 0; i < request.header_count; ++i) {
+    const Header& header = request.headers[i];
+    if (header.id != HeaderId::supported && header.id != HeaderId::require) continue;
+    std::string_view list = header.value;
+    while (!list.empty()) {
+      if (equals_ignoring_case(next_element(list), "path")) return true;
+    }
+  }
+  return false;
+}
+
+/// `path`: an entry a line.
+std::string path_lines(std::string_view path) {
+  std::string lines;
+  while (!path.empty()) {
+    const std::string_view entry = path.substr(0, path.find('\n'));
+    lines += "Path: ";
+    lines += entry;
+    lines += '\n';
+    path.remove_prefix(std::min(entry.size() + 1, path.size()));
+  }
+  return lines;
+}
+
 }  // namespace
 
 std::string uri_identity(const Uri& uri) {
@@ -153,6 +179,61 @@ bool read_contacts(const Message& request, RegisterRequest& into, std::string_vi
   return true;
 }
 
+std::optional<std::string> read_route_values(const Message& message, std::string_view header) {
+  std::string lines;
+  std::size_t entries = 0;
+  for (std::size_t i = 0; i < message.header_count; ++i) {
+    if (!equals_ignoring_case(message.headers[i].name, header)) continue;
+    std::string_view list = message.headers[i].value;
+    while (!list.empty()) {
+      const std::string_view element = trimmed(next_element(list));
+      if (element.empty()) continue;
+      NameAddress address;
+      Uri uri;
+      bool is_loose = false;
+      if (!parse_name_address(element, address) || !is_plain_uri(address.uri) ||
+          !parse_uri(address.uri, uri))
+        return std::nullopt;
+      (void)find_param(uri.params, "lr", &is_loose);
+      const bool is_sip = equals_ignoring_case(uri.scheme, "sip") || is_secure(address.uri);
+      // A strict router would take the Request-URI from a call that is led through it.
+      if (!is_sip || !is_loose || ++entries > path_entries_max) return std::nullopt;
+      // Of the value the URI alone: what else it says means nothing to a router.
+      if (!lines.empty()) lines += '\n';
+      lines += '<';
+      lines += address.uri;
+      lines += '>';
+      if (lines.size() > path_bytes_max) return std::nullopt;
+    }
+  }
+  return lines;
+}
+
+bool read_path(const Message& request, RegisterRequest& into, std::string_view& phrase) {
+  auto lines = read_route_values(request, "Path");
+  if (!lines) {
+    phrase = "Unusable Path";
+    return false;
+  }
+  into.path = std::move(*lines);
+  into.edge = {};
+  into.edge_transport.reset();
+  NameAddress address;
+  Uri uri;
+  const std::string_view first = std::string_view(into.path).substr(0, into.path.find('\n'));
+  if (first.empty() || !parse_name_address(first, address) || !parse_uri(address.uri, uri))
+    return true;
+  const std::string_view transport = find_param(uri.params, "transport");
+  if (!transport.empty() || is_secure(address.uri))
+    into.edge_transport = uri_transport(uri.scheme, transport, SipTransport::udp);
+  if (into.edge_transport && is_websocket(*into.edge_transport)) into.edge_transport.reset();
+  if (const auto ip = IpAddress::parse(uri.host)) {
+    const SipTransport reached = into.edge_transport.value_or(SipTransport::udp);
+    into.edge = {*ip, uri.port == 0 ? default_port(reached) : uri.port};
+  }
+  return true;
+}
+
 bool StackWorker::admit_register(std::string_view bytes, const Path& path) {
   switch (shared_.config.register_gate->admit(path.remote.ip, loop_.clock().monotonic_us())) {
     case RegisterGate::Verdict::closed:
@@ -178,7 +259,8 @@ void StackWorker::on_register(const Message& request, const Path& from) {
   bump(counters_.registers_received);
   RegisterRequest asked;
   std::string_view phrase;
-  if (!read_contacts(request, asked, phrase)) return refuse(request, from, 400, phrase);
+  if (!read_contacts(request, asked, phrase) || !read_path(request, asked, phrase))
+    return refuse(request, from, 400, phrase);
   // A secure contact is one that nobody but TLS has told of.
   if (!is_over_tls(from.transport)) {
     std::erase_if(asked.contacts,
@@ -206,6 +288,9 @@ void StackWorker::on_register(const Message& request, const Path& from) {
       return;
     case 200:
       lines = contact_lines(reply.contacts);
+      // RFC 3327 section 5.3: who supports it shall see what calls go through.
+      if (!asked.path.empty() && knows_path(request))
+        lines += path_lines(asked.path);
       break;
     case 401:
       for (const DigestAlgorithm algorithm : challenge_algorithms()) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,9 @@ namespace tandem::sip {
 /// Most contacts of one REGISTER, and the longest URI of one.
 inline constexpr std::size_t register_contacts_max = 8;
 inline constexpr std::size_t contact_uri_bytes_max = 512;
+/// Most proxies of a Path or Service-Route, and the bytes of all of them.
+inline constexpr std::size_t path_entries_max = 8;
+inline constexpr std::size_t path_bytes_max = 1024;
 
 /// Whether bytes from the wire are a REGISTER, without scanning them: true for every one that
 /// scan() takes for one.
@@ -27,6 +31,13 @@ inline bool is_register(std::string_view bytes) noexcept {
 /// Reads the Contact and Expires headers of a REGISTER. Contacts that no call can go to (tel:,
 /// mailto:, sips:) are left out. False: malformed, too many or too long; `phrase` says what.
 bool read_contacts(const Message& request, RegisterRequest& into, std::string_view& phrase);
+
+/// Reads the Path headers (RFC 3327). False: malformed, too many or too long; `phrase` says what.
+bool read_path(const Message& request, RegisterRequest& into, std::string_view& phrase);
+
+/// The values of Path or Service-Route headers, one a line; nothing: one is none that calls could
+/// go through (a SIP URI with `lr`), or there are too many.
+std::optional<std::string> read_route_values(const Message& message, std::string_view header);
 
 /// The URI in the form in which equal ones (RFC 3261 section 19.1.4) are the same text.
 std::string uri_identity(const Uri& uri);

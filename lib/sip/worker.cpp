@@ -447,6 +447,7 @@ bool StackWorker::is_understood(const Message& request, const Path& from) {
         const std::string_view option = next_element(list);
         if (equals_ignoring_case(option, "timer")) continue;
         if (request.method == Method::invite && equals_ignoring_case(option, "100rel")) continue;
+        if (request.method == Method::register_ && equals_ignoring_case(option, "path")) continue;
         // Of the first INVITE, whose sender's settings say whether it may.
         if (request.method == Method::invite && request.to.tag.empty() &&
             equals_ignoring_case(option, "replaces"))

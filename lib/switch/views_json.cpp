@@ -196,6 +196,11 @@ std::string to_json(const Event& event) {
     json["state"] = change->state;
     json["address"] = change->address;
     if (!change->product.empty()) json["product"] = change->product;
+    json["online"] = change->is_online();
+    if (!change->phone.empty()) json["dids"] = change->dids;
+    if (change->source.port != 0) json["source"] = change->source.to_string();
+    if (change->local.port != 0) json["local"] = change->local.to_string();
+    if (change->sequence != 0) json["sequence"] = change->sequence;
   }
   return text(json);
 }
