@@ -353,6 +353,19 @@ void bind_switch(py::module_& m) {
       .def_readonly("is_complete", &ServiceReport::is_complete)
       .def_readonly("sip_status", &ServiceReport::sip_status);
 
+  py::class_<RegistrationChange>(m, "RegistrationChange")
+      .def_readonly("phone", &RegistrationChange::phone)
+      .def_readonly("state", &RegistrationChange::state)
+      .def_readonly("address", &RegistrationChange::address)
+      .def_readonly("product", &RegistrationChange::product)
+      .def_readonly("dids", &RegistrationChange::dids)
+      .def_property_readonly(
+          "source", [](const RegistrationChange& c) { return c.source.to_string(); })
+      .def_property_readonly("local",
+                             [](const RegistrationChange& c) { return c.local.to_string(); })
+      .def_readonly("sequence", &RegistrationChange::sequence)
+      .def_property_readonly("is_online", &RegistrationChange::is_online);
+
   py::class_<Event>(m, "Event")
       .def_property_readonly("kind", [](const Event& e) { return event_kind_name(e.kind); })
       .def_readonly("at_us", &Event::at_us)
@@ -364,6 +377,8 @@ void bind_switch(py::module_& m) {
       .def_readonly("side", &Event::side)
       .def_readonly("duration_ms", &Event::duration_ms)
       .def_readonly("service", &Event::service)
+      .def_readonly("gateway", &Event::gateway)
+      .def_readonly("registration", &Event::registration)
       .def("to_json", [](const Event& e) { return to_json(e); })
       .def("__repr__", [](const Event& e) {
         return std::string("<Event ") + event_kind_name(e.kind) + ' ' + e.call.callee + '>';
@@ -966,6 +981,9 @@ void bind_switch(py::module_& m) {
             take(s.open()->lift_suspension(user, address));
           },
           "user"_a, "address"_a)
+      .def("phone_notices_json",
+           [](SwitchObject& s) { return to_json(s.open()->phone_notices()); })
+      .def("notify_phones", [](SwitchObject& s) { return take(s.open()->notify_phones()); })
       .def("counters", [](SwitchObject& s) { return s.open()->counters(); })
       .def(
           "cdrs",

@@ -103,6 +103,16 @@ int bans(const Options& options) {
   return ask_and_print(options, "DELETE", "/api/v1/bans/" + options.operand(1), "", false);
 }
 
+int phone_notices(const Options& options) {
+  if (options.operand_or(0, "").empty()) return ask(options);
+  if (!options.allow({"config"}, {"config"}, {"send"})) return status_usage;
+  if (options.operand(0) != "send") {
+    complain("\"" + options.operand(0) + "\" is not send");
+    return status_usage;
+  }
+  return ask_and_print(options, "POST", "/api/v1/phone-notices", "", false);
+}
+
 int recording(const Options& options) {
   const bool is_repair = options.operand_or(0, "") == "repair";
   if (is_repair) {

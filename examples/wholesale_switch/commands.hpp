@@ -19,6 +19,7 @@ int journal(const Options& options);
 int maintenance(const Options& options);
 int ask(const Options& options);  ///< calls, gateways, phones, accounts.
 int bans(const Options& options);
+int phone_notices(const Options& options);
 int drain(const Options& options);
 int recording(const Options& options);
 int shadow(const Options& options);

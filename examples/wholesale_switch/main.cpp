@@ -25,6 +25,7 @@ constexpr const char* usage =
     "           [--format table|json]             day files: which there are, and their care\n"
     "  calls, gateways, phones, accounts          ask the running switch over its admin API\n"
     "  bans     [lift USER@ADDRESS|ADDRESS]       who is suspended after wrong passwords\n"
+    "  phone-notices [send]                       how they fare; tell the server of all phones\n"
     "  drain                                      take no new calls, go on with the running ones\n"
     "  recording start|stop CALL                  record a running call, by its id in calls\n"
     "           repair FILE                       make a file whole whose writer died\n"
@@ -76,6 +77,7 @@ constexpr Command commands[] = {{"run", run},
                                 {"phones", ask},
                                 {"accounts", ask},
                                 {"bans", bans},
+                                {"phone-notices", phone_notices},
                                 {"drain", drain},
                                 {"recording", recording},
                                 {"shadow", shadow},

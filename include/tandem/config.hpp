@@ -36,6 +36,7 @@
 #include "tandem/tls.hpp"
 #include "tandem/trace.hpp"
 #include "tandem/values.hpp"
+#include "tandem/webhook.hpp"
 
 namespace tandem {
 
@@ -513,6 +514,7 @@ struct SwitchConfig {
   MaintenanceConfig maintenance;         ///< Of the day files of the first "sqlite" (O-08).
   DnsConfig dns;                         ///< Of the names of gateways; taken at the start.
   TraceConfig trace;                     ///< O-12.
+  std::optional<WebhookConfig> phone_notices;  ///< I-02; nothing: none are sent.
   Parameters parameters;
   Provision provision;
   std::string shadow;  ///< The plan of a shadow that starts with the switch (JSON); "": none.

@@ -37,6 +37,7 @@
 #include "tandem/trace.hpp"
 #include "tandem/values.hpp"
 #include "tandem/voice.hpp"
+#include "tandem/webhook.hpp"
 
 namespace tandem {
 
@@ -169,6 +170,7 @@ struct SwitchCounters {
   /// closed, since no message came, or since the peer did not read what was sent to it.
   std::uint64_t connections_live = 0, connections_refused = 0, connections_unused = 0,
                 connections_deaf = 0;
+  WebhookState phone_notices;  ///< I-02.
   /// The ledger's, the packages', then those of the configuration and the host's own.
   std::vector<CdrSinkState> sinks;
 };
@@ -277,6 +279,12 @@ class TANDEM_EXPORT Switch {
   /// Ends a suspension; an empty `user` ends those of the whole address. Errors: not_found,
   /// invalid_argument (no address).
   Result<void> lift_suspension(std::string_view user, std::string_view address);
+  /// How notices of phones fare (I-02).
+  [[nodiscard]] WebhookState phone_notices() const;
+  /// Tells the server of `phone_notices` of every phone, on line or not, as it is when its turn
+  /// comes; behind what waits already, and without taking more room than that. Returns how many
+  /// phones there are. Errors: wrong_state (none are configured, or the switch was closed).
+  Result<std::size_t> notify_phones();
   [[nodiscard]] SwitchCounters counters() const;
 
   /// Newest first. Errors: as query_cdrs().

@@ -2421,6 +2421,11 @@ TANDEM_API int tandem_switch_suspensions(const tandem_switch* object, tandem_tex
    INVALID_ARGUMENT (no address). Since 0.1. */
 TANDEM_API int tandem_switch_lift_suspension(tandem_switch* object, const char* user,
                                              const char* address);
+/* How notices of phones to the server of `phone_notices` fare, as a JSON object. Since 0.1. */
+TANDEM_API int tandem_switch_phone_notices(const tandem_switch* object, tandem_text** json);
+/* Tells that server of every phone, on line or not. *phones (NULL: not wanted): how many there are.
+   Errors: WRONG_STATE (there are no `phone_notices`, or the switch was closed). Since 0.1. */
+TANDEM_API int tandem_switch_notify_phones(tandem_switch* object, size_t* phones);
 TANDEM_API int tandem_switch_read_counters(const tandem_switch* object,
                                            tandem_switch_counters* out);
 /* The sinks of records, the ledger among them, as tandem_cdr_journal_sinks() has them: how far they

@@ -67,3 +67,4 @@
 #include "tandem/values.hpp"
 #include "tandem/version.h"
 #include "tandem/voice.hpp"
+#include "tandem/webhook.hpp"

@@ -163,6 +163,10 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
       return is_get || method == "POST" ? explain(request) : only(request, "GET, HEAD, POST");
     }
     if (kind == "bans") return is_get ? bans() : only(request, "GET, HEAD");
+    if (kind == "phone-notices") {
+      if (is_get) return json_answer(200, to_json(switch_.phone_notices()));
+      return method == "POST" ? notify_phones() : only(request, "GET, HEAD, POST");
+    }
     if (kind == "drain") return method == "POST" ? drain() : only(request, "POST");
     // With a format these lists are what is provisioned, else their state.
     if (kind == "phones" && is_get && request.query.empty()) return phones();
@@ -230,6 +234,13 @@ http::Response Endpoints::phone(const std::string& number) const {
   if (!phone) return no_such_thing("no phone \"" + number + "\"");
   const auto object = switch_.provisioning().object("phones", phone->number);
   return json_answer(200, object ? merged_json(to_json(*phone), object->json) : to_json(*phone));
+}
+
+/// Tells of every phone anew (I-02).
+http::Response Endpoints::notify_phones() {
+  const auto phones = switch_.notify_phones();
+  if (!phones) return refused(phones.error());
+  return json_answer(202, "{\"phones\":" + std::to_string(*phones) + "}");
 }
 
 http::Response Endpoints::bans() const {

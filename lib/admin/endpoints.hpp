@@ -50,6 +50,7 @@ class Endpoints {
   http::Response phone(const std::string& number) const;
   http::Response bans() const;
   http::Response drain();
+  http::Response notify_phones();
   http::Response lift(const std::string& name);
   http::Response accounts() const;
   http::Response account(const std::string& id) const;

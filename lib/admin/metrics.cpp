@@ -110,6 +110,18 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
       [](const GatewayView& gateway) { return gateway.is_registered ? 1 : 0; }, labels_of);
   page.single("registrants_online", "gauge", "Phones and gateways that are registered here now.",
               counters.registrants_online);
+  const WebhookState& notices = counters.phone_notices;
+  page.family("phone_notices_total", "counter", "Notices of phones, by what became of them.");
+  page.sample(notices.delivered, "result=\"delivered\"");
+  page.sample(notices.refused, "result=\"refused\"");
+  page.sample(notices.expired, "result=\"expired\"");
+  page.sample(notices.dropped, "result=\"dropped\"");
+  page.single("phone_notice_failures_total", "counter",
+              "Attempts to tell of a phone that came to nothing.", notices.failures);
+  page.single("phone_notices_waiting", "gauge", "Notices of phones that are not delivered yet.",
+              notices.waiting);
+  page.single("phone_notices_failing", "gauge", "1 while notices of phones are not taken.",
+              notices.is_failing ? 1 : 0);
   page.single("registers_total", "counter", "REGISTER requests that were served.",
               counters.registers_received);
   page.single("registers_refused_total", "counter",

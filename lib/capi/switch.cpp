@@ -437,6 +437,24 @@ int tandem_switch_lift_suspension(tandem_switch* object, const char* user, const
   });
 }
 
+int tandem_switch_phone_notices(const tandem_switch* object, tandem_text** json) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    TANDEM_CAPI_NOT_NULL(json);
+    return give(to_json(object->body->phone_notices()), json);
+  });
+}
+
+int tandem_switch_notify_phones(tandem_switch* object, size_t* phones) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    const auto count = object->body->notify_phones();
+    TANDEM_CAPI_TRY(count);
+    if (phones != nullptr) *phones = *count;
+    return TANDEM_OK;
+  });
+}
+
 int tandem_switch_sinks(const tandem_switch* object, tandem_text** json) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(object);

@@ -63,6 +63,7 @@ void Switch::Body::build_tables_when_due() {
     activate_due_decks();
     keep_deck_images();
     store_registrations();
+    keep_dead_letters();
     carry_ledger_forward();
     keep_days();
     {
@@ -154,6 +155,7 @@ void Switch::Body::pump() {
   if (has_name_news_.exchange(false)) publish_names();
   activate_due_decks();
   store_registrations();
+  keep_dead_letters();
   carry_ledger_forward();
   keep_days();
   package_keeper_->advance(wall_us());
@@ -240,6 +242,7 @@ void Switch::Body::judge_health() {
   for (const Sink& sink : sinks_)
     judge_sink(*sink.runner);
   if (name_keeper_ != nullptr) judge_names(judge);
+  judge_notices(judge);
   tell_of_ended_traces();
 }
 
@@ -267,6 +270,12 @@ void Switch::Body::alarm(std::string text) {
 }
 
 void Switch::Body::publish(Event event) noexcept {
+  if (event.kind == Event::Kind::phone && phone_notices_->is_on()) {
+    try {
+      notice_phone(event);
+    } catch (const std::exception&) {  // no memory for it: a snapshot tells
+    }
+  }
   const bool is_watched = hub_->has_feeds();
   if (hooks_.on_event) {
     try {
@@ -348,6 +357,10 @@ void Switch::Body::close() {
   if (commons_ != nullptr) commons_->is_closed.store(true);
   watch_timer_.reset();
   pump_timer_.reset();
+  if (phone_notices_ != nullptr) {
+    phone_notices_->close();
+    keep_dead_letters();
+  }
   {
     const std::lock_guard reconciler_lock(reconciler_mutex_);
     reconciler_.reset();

@@ -22,6 +22,7 @@
 #include "cdr/packages_sqlite.hpp"
 #include "cdr/sink_runner.hpp"
 #include "io/loop.hpp"
+#include "notify/webhook.hpp"
 #include "phone/registration_store_sqlite.hpp"
 #include "phone/source_rates.hpp"
 #include "sip/stack.hpp"
@@ -107,6 +108,8 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   [[nodiscard]] std::optional<PhoneView> phone(std::string_view number) const;
   [[nodiscard]] std::vector<SuspensionView> suspensions() const;
   Result<void> lift_suspension(std::string_view user, std::string_view address);
+  [[nodiscard]] WebhookState phone_notices() const { return phone_notices_->state(); }
+  Result<std::size_t> notify_phones();
   [[nodiscard]] SwitchCounters counters() const;
   /// What questions to the records need of the configuration, so that a long one holds up no
   /// reload.
@@ -127,6 +130,9 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   // call::Host
   [[nodiscard]] bool wants_events() const noexcept override {
     return hooks_.on_event || hub_->has_feeds();
+  }
+  [[nodiscard]] bool wants_phones() const noexcept override {
+    return wants_events() || phone_notices_->is_on();
   }
   void publish(Event event) noexcept override;
   [[nodiscard]] bool has_policy() const noexcept override {
@@ -204,6 +210,17 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<void> open_stack();
   void warn_of_certificate(const io::TlsContext* tls);
   Result<void> open_names();
+  Result<void> open_notices();
+  static Result<std::optional<notify::WebhookTarget>> open_notice_target(
+      const SwitchConfig& config);
+  [[nodiscard]] static std::vector<sip::Location> wanted_locations(
+      const call::Tables& tables, const std::optional<WebhookConfig>& notices);
+  void place_notices(const call::LocatedNames& located);
+  void notice_phone(const Event& event);
+  [[nodiscard]] std::optional<notify::Notice> notice_of_phone(const std::string& number) const;
+  void keep_dead_letters();
+  void judge_notices(
+      const std::function<void(const std::string&, bool, const std::string&)>& judge);
   void publish_names();
   void give_workers(const std::shared_ptr<const call::Names>& names);
   void tell_of_places(const call::Tables& tables, const call::Names& before,
@@ -270,6 +287,9 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::optional<PackageKeeper> package_keeper_;  // with bookings_
   mutable std::mutex reconciler_mutex_;          // between close() and questions
   std::unique_ptr<PeerReconciler> reconciler_;   // after the loops, which it asks on
+  std::unique_ptr<notify::Webhook> phone_notices_;  // of the first loop
+  std::string dead_letter_failure_;                 // said before; of the thread that keeps them
+  std::uint64_t notices_given_up_told_ = 0;         // of the first loop
   std::unique_ptr<Random> name_random_;
   std::unique_ptr<NameKeeper> name_keeper_;  // on the first loop
   std::atomic<bool> has_name_news_{false};

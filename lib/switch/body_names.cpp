@@ -22,7 +22,7 @@ Result<void> Switch::Body::open_names() {
                                                 has_name_news_.store(true);
                                                 builder_wakes_.notify_all();
                                               });
-  name_keeper_->want(call::wanted_locations(*tables_));
+  name_keeper_->want(wanted_locations(*tables_, config_.phone_notices));
   publish_names();
   return {};
 }
@@ -34,7 +34,9 @@ void Switch::Body::publish_names() {
   (void)name_keeper_->take_news();
   const std::shared_ptr<const call::Tables> snapshot = tables();
   const std::shared_ptr<const call::Names> before = names();
-  const auto fresh = call::build_names(*snapshot, state_, name_keeper_->located(), before.get());
+  const call::LocatedNames located = name_keeper_->located();
+  place_notices(located);
+  const auto fresh = call::build_names(*snapshot, state_, located, before.get());
   {
     const std::lock_guard lock(config_mutex_);
     names_ = fresh;

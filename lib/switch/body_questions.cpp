@@ -298,6 +298,7 @@ SwitchCounters Switch::Body::counters() const {
   sum.journal_lag = journal.waiting;
   sum.journal_writable = journal_->is_writable();
   sum.is_draining = commons_->is_draining.load();
+  sum.phone_notices = phone_notices();
   sum.registrants_online = state_.registrar.online();
   sum.registers_refused = register_rates_->refused();
   sum.registers_dropped = register_rates_->dropped();

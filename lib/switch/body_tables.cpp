@@ -61,6 +61,8 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   // Before anything changes: with files that cannot be used all stays as it is.
   auto tls = open_tls(update);
   if (!tls) return tls.error();
+  auto notices = open_notice_target(update);
+  if (!notices) return notices.error();
   Provision objects = update.provision;
   if (auto frozen = freeze_decks(objects.rate_decks); !frozen) return frozen.error();
 
@@ -69,6 +71,9 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   SwitchConfig merged = before;
   merged.parameters = update.parameters;
   merged.sip_tls = update.sip_tls;
+  merged.phone_notices = update.phone_notices;
+  if (merged.phone_notices && !merged.phone_notices->dead_letters.empty())
+    merged.phone_notices->dead_letters = update.path(update.phone_notices->dead_letters);
   if (merged.sip_tls) *merged.sip_tls = io::resolved_tls(*merged.sip_tls, update.folder);
   // Marks of packets are those that the sockets were opened with.
   merged.parameters.sip_tos = before.parameters.sip_tos;
@@ -93,6 +98,10 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   auto installed = install(std::move(merged), [&] { return store.write(versions); });
   if (!installed) return installed.error();
   provisioning_body_->note_changed_decks();
+  // Who is told as before is told on, unless certificates may have been renewed.
+  if (update.phone_notices != before.phone_notices || (*notices && (*notices)->url.is_tls))
+    phone_notices_->set_target(std::move(*notices));
+  place_notices(located_names());
   {
     // What is being closed takes no connections any more.
     const std::lock_guard workers_lock(workers_mutex_);
@@ -210,7 +219,7 @@ Result<void> Switch::Body::install(SwitchConfig config,
     // Tables take long to build: close() may have freed the keeper meanwhile.
     const std::lock_guard workers_lock(workers_mutex_);
     if (life_ != Life::closed) {
-      name_keeper_->want(call::wanted_locations(*fresh));
+      name_keeper_->want(wanted_locations(*fresh, config.phone_notices));
       located = name_keeper_->located();
     }
   }

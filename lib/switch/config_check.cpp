@@ -66,6 +66,7 @@ class Checker {
     check_maintenance();
     check_dns();
     check_trace();
+    check_notices();
     if (auto numbers = FreeNumbers::from_list(config_.parameters.free_numbers); !numbers)
       fail("/parameters/free_numbers", numbers.error().message);
     if (auto prefixes = check_route_prefixes(config_.parameters.gateway_route_prefix); !prefixes)
@@ -208,6 +209,12 @@ class Checker {
                     [](const CdrSinkConfig& sink) { return sink.type == "sqlite"; });
     if (config_.maintenance.is_scheduled && !has_days)
       fail("/maintenance", "there is no sqlite sink whose days could be kept");
+  }
+
+  void check_notices() {
+    if (!config_.phone_notices) return;
+    if (auto checked = check_webhook(*config_.phone_notices); !checked)
+      fail("/phone_notices", checked.error().message);
   }
 
   void check_trace() {

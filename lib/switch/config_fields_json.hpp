@@ -66,6 +66,7 @@ const std::vector<Field<DnsConfig>>& dns_fields();
 const std::vector<Field<MaintenanceConfig>>& maintenance_fields();
 const std::vector<Field<TraceConfig>>& trace_fields();
 const std::vector<Field<HepConfig>>& hep_fields();
+const std::vector<Field<WebhookConfig>>& webhook_fields();
 
 /// `limits` of an account.
 void read_account_limits(Reader& r, const Json& v, std::vector<AccountLimit>& limits);

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "http/client.hpp"
+#include "notify/webhook.hpp"
 #include "switch/config_check.hpp"
 #include "switch/config_fields_json.hpp"
 #include "switch/config_reader_json.hpp"
@@ -157,6 +158,11 @@ const std::vector<Field<SwitchConfig>>& top_fields() {
        [](Reader& r, const Json& v, SwitchConfig& c) {
          read_object(r, v, trace_fields(), {}, c.trace);
        }},
+      {"phone_notices", "object", "none",
+       "Where phones that come on line and go are told of, by HTTP (I-02, docs/notices.md).",
+       [](Reader& r, const Json& v, SwitchConfig& c) {
+         read_object(r, v, webhook_fields(), {"url"}, c.phone_notices.emplace());
+       }},
       {"memo", "text", "\"\"", "Yours.",
        [](Reader& r, const Json& v, SwitchConfig&) { read_memo(r, v); }},
   };
@@ -196,6 +202,10 @@ void check_https_files(const SwitchConfig& config, std::vector<ConfigError>& err
     const auto opened = http::open_client_tls(https, config.folder);
     if (!opened) errors.push_back({pointer, opened.error().message});
   };
+  if (config.phone_notices) {
+    const auto opened = notify::WebhookTarget::open(*config.phone_notices, config.folder);
+    if (!opened) errors.push_back({"/phone_notices", opened.error().message});
+  }
   const Provision& provision = config.provision;
   for (std::size_t i = 0; i < provision.lrn_resolvers.size(); ++i)
     check(provision.lrn_resolvers[i].https, "/provision/lrn_resolvers/" + std::to_string(i));
@@ -351,6 +361,7 @@ std::string config_reference_markdown() {
   append_table(page, "`dns`", dns_fields());
   append_table(page, "`trace`", trace_fields());
   append_table(page, "`trace.hep`", hep_fields());
+  append_table(page, "`phone_notices`", webhook_fields());
   append_table(page, "`parameters` (VOS names are aliases)", parameter_fields());
   append_table(page, "`provision`", provision_fields());
   append_table(page, "`accounts[]`", account_fields());

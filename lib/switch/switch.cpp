@@ -108,6 +108,8 @@ Result<std::vector<PackagePeriod>> Switch::packages(std::string_view account) co
 Result<std::vector<PackagePeriod>> Switch::phone_packages(std::string_view number) const {
   return body_->phone_packages(number);
 }
+WebhookState Switch::phone_notices() const { return body_->phone_notices(); }
+Result<std::size_t> Switch::notify_phones() { return body_->notify_phones(); }
 std::vector<GatewayView> Switch::gateways() const { return body_->gateways(); }
 std::vector<PhoneView> Switch::phones() const { return body_->phones(); }
 std::optional<PhoneView> Switch::phone(std::string_view number) const {

@@ -26,8 +26,9 @@ BELOW = {
     "http": {"io", "base"},
     "remote": {"cdr", "http", "io", "base"},
     "lrn": {"http", "io", "base"},
+    "notify": {"http", "io", "base"},
     "call": {"sip", "trace", "media", "route", "rating", "cdr", "phone", "lrn", "codec", "io", "base"},
-    "switch": {"call", "sip", "trace", "media", "route", "rating", "cdr", "phone", "remote", "lrn", "http", "codec", "store", "io", "base"},
+    "switch": {"call", "sip", "trace", "media", "route", "rating", "cdr", "phone", "remote", "lrn", "notify", "http", "codec", "store", "io", "base"},
 }
 BELOW["admin"] = BELOW["switch"] | {"switch"}
 BELOW["sim"] = BELOW["switch"] | {"switch"}

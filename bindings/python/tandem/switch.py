@@ -535,6 +535,15 @@ class Switch:
         """Phones with whether they are online and where; as `GET /api/v1/phones`."""
         return [json.loads(text) for text in self._switch.phones_json()]
 
+    def phone_notices(self) -> dict[str, Any]:
+        """How notices of phones to the server of `phone_notices` fare; as `GET /api/v1/phone-notices`."""
+        state: dict[str, Any] = json.loads(self._switch.phone_notices_json())
+        return state
+
+    def notify_phones(self) -> int:
+        """Tells that server of every phone, on line or not; how many there are. Error: wrong_state."""
+        return self._switch.notify_phones()
+
     def suspensions(self) -> list[dict[str, Any]]:
         """Who is suspended after wrong passwords; as `GET /api/v1/bans`."""
         return [json.loads(text) for text in self._switch.suspensions_json()]
