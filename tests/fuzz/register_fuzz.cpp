@@ -24,6 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   request.cseq = message.cseq;
   std::string_view phrase;
   if (!sip::read_contacts(message, request, phrase)) return 0;
+  if (!sip::read_path(message, request, phrase)) return 0;
+  if (request.path.size() > sip::path_bytes_max) std::abort();
   if (request.contacts.size() > sip::register_contacts_max) std::abort();
   for (const OfferedContact& contact : request.contacts) {
     if (contact.uri.size() > sip::contact_uri_bytes_max || contact.expires_s < -1 ||

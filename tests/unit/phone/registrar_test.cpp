@@ -316,6 +316,83 @@ TEST_CASE("Registrar: where it registered is stored too, and an older database h
   CHECK((*store)->load()->at(0).contacts.at(0).local.port == 0);
 }
 
+TEST_CASE("Registrar: calls go to the proxy that the REGISTER came from, by its Path (RFC 3327)") {
+  Registrar registrar;
+  Client client;
+  client.request.path = "<sip:edge@192.0.2.1:5080;lr>\n<sip:inner.example;lr>";
+  client.request.edge = at("192.0.2.1:5080");
+  client.contact("192.168.1.5:5060", 600);
+  SUBCASE("that names itself") {
+    client.request.edge_transport = SipTransport::tcp;
+    client.send(registrar, 0);
+    const Contact one = registrar.contacts("phone:1001", 0).at(0);
+    CHECK(one.destination == at("192.0.2.1:5080"));
+    CHECK(one.transport == SipTransport::tcp);
+    CHECK_FALSE(one.is_behind_nat);
+  }
+  SUBCASE("that names somebody else") {
+    client.request.edge = at("198.51.100.9:5060");
+    client.send(registrar, 0);
+    const Contact one = registrar.contacts("phone:1001", 0).at(0);
+    CHECK(one.destination == client.request.source);
+    CHECK(one.transport == SipTransport::udp);
+  }
+  SUBCASE("over its connection") {
+    client.request.transport = SipTransport::tls;
+    client.request.flow = {1, 2};
+    client.send(registrar, 0);
+    CHECK(registrar.contacts("phone:1001", 0).at(0).needs_flow);
+    CHECK(registrar.lose_flow({1, 2}).size() == 1);
+    return;
+  }
+  SUBCASE("whose Contact is where it is") {
+    client.request.contacts.clear();
+    client.contact("192.0.2.1:5060", 600).send(registrar, 0);
+    CHECK(registrar.contacts("phone:1001", 0).at(0).destination == at("192.0.2.1:5080"));
+  }
+  CHECK(registrar.contacts("phone:1001", 0).at(0).path == client.request.path);
+  // The proxy would answer for the phone.
+  CHECK(registrar.over_udp(0, second_us, 1).empty());
+  for (std::size_t part = 0; part < Registrar::parts; ++part) {
+    CHECK(registrar.over_udp(part, second_us, 1).empty());
+    CHECK(registrar.behind_nat(part, 1).empty());
+  }
+  auto store = RegistrationStore::open(":memory:");
+  REQUIRE(store.ok());
+  REQUIRE((*store)->write(registrar.take_changes(0, 100)).ok());
+  CHECK((*store)->load()->at(0).contacts.at(0).path == client.request.path);
+  // Another way is a move, no way one too.
+  client.request.path = "<sip:edge@192.0.2.1:5080;lr>";
+  CHECK(client.send(registrar, 1).change == Change::registered);
+  client.request.path.clear();
+  CHECK(client.send(registrar, 2).change == Change::registered);
+  CHECK(client.send(registrar, 3).change == Change::none);
+}
+
+TEST_CASE("Registrar: changes are numbered in their order, and the last one is known (I-02)") {
+  Registrar registrar;
+  Client client;
+  client.request.local = at("192.0.2.100:5060");
+  CHECK_FALSE(registrar.presence("phone:1001", 0).best);
+  CHECK(registrar.presence("phone:1001", 0).sequence == 0);
+  const auto first = client.contact("192.0.2.1:5060", 60).send(registrar, 0);
+  CHECK(first.sequence == 1);
+  CHECK(first.source == client.request.source);
+  CHECK(first.local == client.request.local);
+  CHECK(client.send(registrar, second_us).sequence == 0);  // a refresh is none
+  CHECK(registrar.presence("phone:1001", second_us).sequence == 1);
+  CHECK(registrar.presence("phone:1001", second_us).best->local == client.request.local);
+  const auto gone = registrar.expire(70 * second_us);
+  REQUIRE(gone.size() == 1);
+  CHECK(gone[0].sequence == 2);
+  CHECK(gone[0].source == client.request.source);
+  CHECK_FALSE(registrar.presence("phone:1001", 70 * second_us).best);
+  CHECK(registrar.presence("phone:1001", 70 * second_us).sequence == 2);
+  CHECK(client.send(registrar, 71 * second_us).sequence == 3);
+  client.request.contacts[0].expires_s = 0;
+  CHECK(client.send(registrar, 72 * second_us).sequence == 4);
+}
+
 TEST_CASE("Registrar: who is reached by a connection alone is gone with it (P-05, RFC 5626)") {
   Registrar registrar;
   RegistrationRules rules;
