@@ -5,7 +5,8 @@
 #include "check.h"
 
 static const char config_json[] =
-    "{\"sip\": {\"listen\": [\"udp:10.0.0.1:5060\"]}, \"media\": {\"address\": \"10.0.0.1\"},"
+    "{\"phone_notices\": {\"url\": \"http://10.0.0.9:8000/PhoneOnline\"},"
+    " \"sip\": {\"listen\": [\"udp:10.0.0.1:5060\"]}, \"media\": {\"address\": \"10.0.0.1\"},"
     " \"provision\": {"
     "  \"accounts\": [{\"id\": \"acme\", \"balance\": \"9.00\", \"rate_deck\": \"retail\"}],"
     "  \"rate_decks\": [{\"id\": \"retail\", \"rates\": [{\"prefix\": \"\", \"price\": "
@@ -24,6 +25,7 @@ static void host_event(const tandem_event* event, void* user) {
   ++host->phone_events;
   CHECK(strstr(event->json, "\"phone\":\"1001\"") != NULL);
   CHECK(strstr(event->json, "\"state\":\"registered\"") != NULL);
+  CHECK(strstr(event->json, "\"online\":true,\"dids\":[],\"source\":\"10.0.0.3:5060\"") != NULL);
 }
 
 int main(void) {
@@ -37,6 +39,7 @@ int main(void) {
   tandem_endpoint* device = NULL;
   tandem_endpoint_call* call = NULL;
   tandem_text* text = NULL;
+  size_t phones = 0;
   int i;
   hooks.on_event = host_event;
   hooks.user = &host;
@@ -69,6 +72,16 @@ int main(void) {
   CHECK(counters.registrants_online == 1 && counters.registers_received == 2);
   CHECK(counters.registers_refused == 0 && counters.registers_dropped == 0);
 
+  /* I-02: nobody listens, so they wait. */
+  CHECK(tandem_switch_notify_phones(object, &phones) == TANDEM_OK && phones == 1);
+  CHECK(tandem_switch_notify_phones(object, NULL) == TANDEM_OK);
+  CHECK(tandem_switch_notify_phones(NULL, &phones) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_phone_notices(object, NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_phone_notices(object, &text) == TANDEM_OK);
+  CHECK(strstr(tandem_text_data(text), "{\"configured\":true,\"waiting\":1,") != NULL);
+  CHECK(strstr(tandem_text_data(text), "\"failing\":true") != NULL);
+  tandem_text_destroy(text);
+
   CHECK(tandem_endpoint_dial(customer, "1001", "1000", NULL, &call) == TANDEM_OK);
   CHECK(tandem_world_run_for(world, 2000000) == TANDEM_OK);
   CHECK(tandem_endpoint_call_status(call) == 200);
@@ -84,6 +97,8 @@ int main(void) {
   CHECK(tandem_switch_lift_suspension(object, "1001", "10.0.0.2") == TANDEM_OK);
   CHECK(tandem_switch_lift_suspension(object, NULL, "10.0.0.2") == TANDEM_ERR_NOT_FOUND);
   CHECK(tandem_switch_lift_suspension(object, NULL, "nowhere") == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_close(object) == TANDEM_OK);
+  CHECK(tandem_switch_notify_phones(object, &phones) == TANDEM_ERR_WRONG_STATE);
   tandem_switch_destroy(object);
   tandem_world_destroy(world);
   tandem_config_destroy(config);
