@@ -359,8 +359,8 @@ void bind_switch(py::module_& m) {
       .def_readonly("address", &RegistrationChange::address)
       .def_readonly("product", &RegistrationChange::product)
       .def_readonly("dids", &RegistrationChange::dids)
-      .def_property_readonly(
-          "source", [](const RegistrationChange& c) { return c.source.to_string(); })
+      .def_property_readonly("source",
+                             [](const RegistrationChange& c) { return c.source.to_string(); })
       .def_property_readonly("local",
                              [](const RegistrationChange& c) { return c.local.to_string(); })
       .def_readonly("sequence", &RegistrationChange::sequence)
@@ -981,8 +981,7 @@ void bind_switch(py::module_& m) {
             take(s.open()->lift_suspension(user, address));
           },
           "user"_a, "address"_a)
-      .def("phone_notices_json",
-           [](SwitchObject& s) { return to_json(s.open()->phone_notices()); })
+      .def("phone_notices_json", [](SwitchObject& s) { return to_json(s.open()->phone_notices()); })
       .def("notify_phones", [](SwitchObject& s) { return take(s.open()->notify_phones()); })
       .def("counters", [](SwitchObject& s) { return s.open()->counters(); })
       .def(

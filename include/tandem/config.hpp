@@ -510,10 +510,10 @@ struct SwitchConfig {
   std::optional<SocketAddress> admin_listen;
   std::string admin_token;  ///< Required when `admin_listen` is not loopback.
   std::string cdr_journal = "journal";
-  std::vector<CdrSinkConfig> cdr_sinks;  ///< Default: one "sqlite".
-  MaintenanceConfig maintenance;         ///< Of the day files of the first "sqlite" (O-08).
-  DnsConfig dns;                         ///< Of the names of gateways; taken at the start.
-  TraceConfig trace;                     ///< O-12.
+  std::vector<CdrSinkConfig> cdr_sinks;        ///< Default: one "sqlite".
+  MaintenanceConfig maintenance;               ///< Of the day files of the first "sqlite" (O-08).
+  DnsConfig dns;                               ///< Of the names of gateways; taken at the start.
+  TraceConfig trace;                           ///< O-12.
   std::optional<WebhookConfig> phone_notices;  ///< I-02; nothing: none are sent.
   Parameters parameters;
   Provision provision;

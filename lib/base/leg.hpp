@@ -381,11 +381,11 @@ struct OutboundCall {
   int max_forwards = 70;
   SocketAddress
       local;  ///< Listen address to send from (P-01); none: the first that fits `destination`.
-  std::string_view request_uri;    ///< "": made of `callee` and `destination`; else a contact's.
-  std::string_view routes;  ///< Of Route headers (RFC 3261 section 8.1.1.1), a name-addr a line, all
-                            ///< with `lr`; "": none. They change nothing of `destination`.
-  FlowId flow;                     ///< Preferred to a connection of its own, while it lives.
-  std::string_view replaces;       ///< Value of a Replaces header (RFC 3891); "": none.
+  std::string_view request_uri;  ///< "": made of `callee` and `destination`; else a contact's.
+  std::string_view routes;    ///< Of Route headers (RFC 3261 section 8.1.1.1), a name-addr a line,
+                              ///< all with `lr`; "": none. They change nothing of `destination`.
+  FlowId flow;                ///< Preferred to a connection of its own, while it lives.
+  std::string_view replaces;  ///< Value of a Replaces header (RFC 3891); "": none.
   bool requires_replaces = false;  ///< The peer must know that header.
 };
 

@@ -41,10 +41,10 @@ void Worker::set_legs(LegFactory& legs) {
         tell_uplink_change(order, place, status);
       });
   nat_keeper_ = std::make_unique<NatKeeper>(loop_, legs, commons_.state.registrar);
-  phone_check_ = std::make_unique<PhoneCheck>(loop_, legs, commons_.state.registrar,
-                                              [this](const phone::ExpiredRegistration& gone) {
-                                                tell_unanswering(gone, *tables_, commons_, loop_.clock());
-                                              });
+  phone_check_ = std::make_unique<PhoneCheck>(
+      loop_, legs, commons_.state.registrar, [this](const phone::ExpiredRegistration& gone) {
+        tell_unanswering(gone, *tables_, commons_, loop_.clock());
+      });
   check_vendors();
   attend_to_phones();
 }

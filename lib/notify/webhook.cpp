@@ -23,7 +23,8 @@ Result<http::HttpUrl> checked_url(const WebhookConfig& config) {
     return Error{ErrorCode::invalid_argument,
                  std::string(key) + ' ' + std::to_string(value) + " was not in " + range};
   };
-  if (config.retries < 0 || config.retries > 1'000) return bad("retries", config.retries, "0..1000");
+  if (config.retries < 0 || config.retries > 1'000)
+    return bad("retries", config.retries, "0..1000");
   if (config.retry_max_ms < 100 || config.retry_max_ms > 3'600'000)
     return bad("retry_max_ms", config.retry_max_ms, "100..3600000");
   if (config.retry_min_ms < 100 || config.retry_min_ms > config.retry_max_ms)
@@ -132,9 +133,11 @@ void Webhook::tell_all(std::vector<std::string> keys) {
 /// With the lock.
 void Webhook::wake() {
   if (is_woken_) return;
-  is_woken_ = loop_.post([this, alive = is_alive_] {
-                     if (*alive) take_orders();
-                   }).ok();
+  is_woken_ = loop_
+                  .post([this, alive = is_alive_] {
+                    if (*alive) take_orders();
+                  })
+                  .ok();
   // A full loop: the next order wakes it, or the owner's next call.
 }
 
@@ -146,8 +149,8 @@ WebhookState Webhook::state() const {
 std::vector<DeadLetter> Webhook::take_dead_letters() {
   const std::lock_guard lock(mutex_);
   // Orders that a full loop did not hear of are told of again here, about once a second.
-  const bool has_orders = orders_.has_target || orders_.has_places || orders_.has_snapshot ||
-                          !orders_.notices.empty();
+  const bool has_orders =
+      orders_.has_target || orders_.has_places || orders_.has_snapshot || !orders_.notices.empty();
   if (has_orders && !is_closed_) wake();
   std::vector<DeadLetter> taken(std::make_move_iterator(dead_letters_.begin()),
                                 std::make_move_iterator(dead_letters_.end()));
@@ -297,8 +300,10 @@ void Webhook::make_room(const std::string& key) {
   chosen.waiting.pop_front();
   --waiting_;
   if (chosen.waiting.empty() && !chosen.is_under_way) {
-    if (!ready_.empty() && ready_.front() == found->first) ready_.pop_front();
-    else if (chosen.is_listed) std::erase(ready_, found->first);
+    if (!ready_.empty() && ready_.front() == found->first)
+      ready_.pop_front();
+    else if (chosen.is_listed)
+      std::erase(ready_, found->first);
     keys_.erase(found);
   }
   give_up(std::move(lost), &WebhookState::dropped, "too many notices waited");
@@ -365,8 +370,7 @@ void Webhook::begin(Notice notice) {
   loop_.timers().start(flight->deadline, std::int64_t{target_->config.timeout_ms} * 1'000);
   flights_.emplace(id, std::move(flight));
   if (has_place && clients_[preferred_]->ask(id, std::move(request))) return;
-  failed(land(id),
-         has_place ? "too many requests waited" : "its name stands for no address", 0);
+  failed(land(id), has_place ? "too many requests waited" : "its name stands for no address", 0);
 }
 
 /// What was under way there; it waits for nothing any more.
@@ -471,9 +475,8 @@ void Webhook::failed(Notice notice, std::string reason, std::int64_t pause_s) {
   if (!pause_.is_pending()) {
     const std::int64_t doubled_ms = std::int64_t{config.retry_min_ms}
                                     << std::min(rounds_failed_, 20);
-    const std::int64_t pause_us =
-        std::max(std::min<std::int64_t>(doubled_ms, config.retry_max_ms) * 1'000,
-                 pause_s * second_us);
+    const std::int64_t pause_us = std::max(
+        std::min<std::int64_t>(doubled_ms, config.retry_max_ms) * 1'000, pause_s * second_us);
     ++rounds_failed_;
     loop_.timers().start(pause_, pause_us);
   }

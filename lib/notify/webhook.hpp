@@ -143,10 +143,10 @@ class Webhook final : private http::ClientEvents {
   std::unordered_map<std::uint64_t, std::unique_ptr<Flight>> flights_;
   std::size_t waiting_ = 0;           // notices, without those under way
   std::deque<std::string> snapshot_;  // keys that are still to be told of
-  std::uint64_t next_id_ = 1;      // of a request
-  std::uint64_t next_number_ = 1;  // of a notice
-  std::string run_;       // tells this run's requests from those of others
-  int rounds_failed_ = 0;  // in a row
+  std::uint64_t next_id_ = 1;         // of a request
+  std::uint64_t next_number_ = 1;     // of a notice
+  std::string run_;                   // tells this run's requests from those of others
+  int rounds_failed_ = 0;             // in a row
   Timer pause_;
 
   mutable std::mutex mutex_;

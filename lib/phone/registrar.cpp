@@ -263,8 +263,7 @@ Presence Registrar::presence(std::string_view id, std::int64_t now_us) const {
 ExpiredRegistration Registrar::gone(const std::string& id, Registrant& registrant,
                                     const Contact& last) {
   registrant.change_sequence = ++change_sequence_;
-  return {id,         last.destination, last.source,
-          last.local, last.product,     registrant.change_sequence};
+  return {id, last.destination, last.source, last.local, last.product, registrant.change_sequence};
 }
 
 bool Registrar::is_at(std::string_view id, const SocketAddress& source, std::int64_t now_us) const {
@@ -325,8 +324,7 @@ std::optional<ExpiredRegistration> Registrar::note_check(std::string_view id,
   Registrant& registrant = entry->second;
   std::vector<Contact>& contacts = registrant.contacts;
   const auto asked = std::find_if(contacts.begin(), contacts.end(), [&](const Contact& one) {
-    return one.transport == SipTransport::udp && one.path.empty() &&
-           one.destination == destination;
+    return one.transport == SipTransport::udp && one.path.empty() && one.destination == destination;
   });
   if (asked == contacts.end() || asked->heard_at_us > asked_us) return std::nullopt;
   asked->checks_missed = is_answered ? 0 : asked->checks_missed + 1;

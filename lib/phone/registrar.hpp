@@ -184,7 +184,7 @@ class Registrar {
     std::uint32_t last_cseq = 0;
     std::int64_t stored_us = 0;  // when the last change was given to the store
     bool finds_by_source = false;
-    std::int64_t due_us = 0;           // of its place in Part::due; 0: none
+    std::int64_t due_us = 0;            // of its place in Part::due; 0: none
     std::uint64_t change_sequence = 0;  // of its last change that is told of
   };
   struct TextHash {
@@ -219,7 +219,7 @@ class Registrar {
   std::array<Part, parts> parts_;
   std::atomic<bool> has_changes_{false};
   std::atomic<std::uint64_t> change_sequence_{0};  // taken inside a part's lock
-  mutable std::mutex sources_mutex_;  // guards the next two; taken inside a part's
+  mutable std::mutex sources_mutex_;               // guards the next two; taken inside a part's
   std::unordered_multimap<SocketAddress, std::string> by_source_;
   std::unordered_map<std::string, std::vector<SocketAddress>> sources_;  // of each in by_source_
   std::mutex flows_mutex_;  // guards the next; taken inside a part's, never the other way round

@@ -140,9 +140,8 @@ Result<void> check_cdr_push(const CdrPushConfig& config) {
   if (auto checked = http::check_post(remote::settings_of(config)); !checked)
     return checked.error();
   if (config.batch_records < 1 || config.batch_records > 10'000) {
-    return Error{ErrorCode::invalid_argument, "batch_records " +
-                                                  std::to_string(config.batch_records) +
-                                                  " was not in 1..10000"};
+    return Error{ErrorCode::invalid_argument,
+                 "batch_records " + std::to_string(config.batch_records) + " was not in 1..10000"};
   }
   return {};
 }

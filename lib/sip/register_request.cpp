@@ -289,8 +289,7 @@ void StackWorker::on_register(const Message& request, const Path& from) {
     case 200:
       lines = contact_lines(reply.contacts);
       // RFC 3327 section 5.3: who supports it shall see what calls go through.
-      if (!asked.path.empty() && knows_path(request))
-        lines += path_lines(asked.path);
+      if (!asked.path.empty() && knows_path(request)) lines += path_lines(asked.path);
       break;
     case 401:
       for (const DigestAlgorithm algorithm : challenge_algorithms()) {

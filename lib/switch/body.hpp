@@ -284,9 +284,9 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   std::unique_ptr<RerateJobs> rerate_jobs_;        // over by the time that any of these goes
   std::shared_ptr<cdr::PackageStore> package_store_;
   std::unique_ptr<cdr::SinkRunner> package_runner_;
-  std::optional<PackageKeeper> package_keeper_;  // with bookings_
-  mutable std::mutex reconciler_mutex_;          // between close() and questions
-  std::unique_ptr<PeerReconciler> reconciler_;   // after the loops, which it asks on
+  std::optional<PackageKeeper> package_keeper_;     // with bookings_
+  mutable std::mutex reconciler_mutex_;             // between close() and questions
+  std::unique_ptr<PeerReconciler> reconciler_;      // after the loops, which it asks on
   std::unique_ptr<notify::Webhook> phone_notices_;  // of the first loop
   std::string dead_letter_failure_;                 // said before; of the thread that keeps them
   std::uint64_t notices_given_up_told_ = 0;         // of the first loop

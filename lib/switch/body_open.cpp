@@ -145,10 +145,10 @@ Result<std::unique_ptr<Switch::Body>> Switch::Body::create(const SwitchConfig& c
   }
   std::unique_ptr<Body> body(new Body(config, std::move(hooks), std::move(environment)));
   if (auto checked = body->check_hooks(); !checked) return checked.error();
-  for (auto step : {&Body::open_journal, &Body::open_provisioning, &Body::open_records,
-                    &Body::open_registrations, &Body::open_workers, &Body::open_notices,
-                    &Body::open_media,
-                    &Body::open_stack, &Body::open_names, &Body::open_traces, &Body::open_shadow}) {
+  for (auto step :
+       {&Body::open_journal, &Body::open_provisioning, &Body::open_records,
+        &Body::open_registrations, &Body::open_workers, &Body::open_notices, &Body::open_media,
+        &Body::open_stack, &Body::open_names, &Body::open_traces, &Body::open_shadow}) {
     if (auto done = (body.get()->*step)(); !done) return done.error();
   }
   return body;

@@ -105,11 +105,12 @@ TEST_CASE("Notices: a phone that comes on line and goes is told of once each (I-
   office.registers(office.alice, "1001", 60);
   REQUIRE(office.heard.size() == 1);
   const std::string at_ms = std::to_string(office.events.back().at_us / 1'000);
-  CHECK(office.heard[0].body == "{\"e164\":\"1001\",\"dids\":[\"442071110000\"],\"online\":true,"
-                                "\"eventTime\":" +
-                                    at_ms +
-                                    ",\"localIp\":\"10.0.0.1\",\"localPort\":5060,"
-                                    "\"remoteIp\":\"10.0.3.1\",\"productId\":\"endpoint\"}");
+  CHECK(office.heard[0].body ==
+        "{\"e164\":\"1001\",\"dids\":[\"442071110000\"],\"online\":true,"
+        "\"eventTime\":" +
+            at_ms +
+            ",\"localIp\":\"10.0.0.1\",\"localPort\":5060,"
+            "\"remoteIp\":\"10.0.3.1\",\"productId\":\"endpoint\"}");
   CHECK(office.heard[0].path == std::vector<std::string>{"PhoneOnline"});
   office.registers(office.alice, "1001", 60);  // a refresh is none
   CHECK(office.told() == "1001+");
@@ -215,8 +216,7 @@ TEST_CASE("Notices: a reload begins and ends them (I-02)") {
   const WebhookConfig notices = *config.phone_notices;
   config.phone_notices.reset();
   Office office(config);
-  CHECK(office.bench.tandem->notify_phones().error().message ==
-        "no phone_notices are configured");
+  CHECK(office.bench.tandem->notify_phones().error().message == "no phone_notices are configured");
   office.registers(office.alice, "1001");
   CHECK(office.heard.empty());
   config.phone_notices = notices;
@@ -242,8 +242,7 @@ TEST_CASE("Notices: each is signed, and goes to a server that proves its name (I
   bool is_good = true;
   SUBCASE("its own") {}
   SUBCASE("another's") { is_good = false; }
-  const auto files =
-      certificates.issue("receiver", {is_good ? "IP:10.0.9.2" : "IP:10.0.9.3"});
+  const auto files = certificates.issue("receiver", {is_good ? "IP:10.0.9.2" : "IP:10.0.9.3"});
   Office office(config);
   const TlsFront front(office.bench.world, at("10.0.9.2:8443"), at("10.0.9.1:8000"),
                        {files.certificate, files.key, "", false, {}});
@@ -258,6 +257,22 @@ TEST_CASE("Notices: each is signed, and goes to a server that proves its name (I
     CHECK(office.bench.tandem->phone_notices().is_failing);
   }
   office.bench.tandem.reset();
+}
+
+TEST_CASE("Notices: a server that has a name is found by it, and where it moves to (I-02)") {
+  SwitchConfig config = notice_config("http://crm.example.com:8000/PhoneOnline");
+  config.dns.servers = {at("10.0.9.53:53")};
+  Office office(config);
+  DnsServer* const dns = office.bench.world.add_dns_server("10.0.9.53").value();
+  REQUIRE(dns->set("crm.example.com", "A", {"10.0.9.7"}, 5));  // nobody is there
+  office.registers(office.alice, "1001");
+  office.bench.run_s(10);
+  CHECK(office.heard.empty());
+  CHECK(office.bench.tandem->phone_notices().waiting == 1);
+  REQUIRE(dns->set("crm.example.com", "A", {"10.0.9.1"}, 5));
+  office.bench.run_s(20);
+  CHECK(office.told() == "1001+");
+  CHECK(*office.heard[0].header("host") == "crm.example.com:8000");
 }
 
 TEST_CASE("Notices: events of several workers are told in the order of the registrar (I-02)") {

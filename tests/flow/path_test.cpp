@@ -80,8 +80,8 @@ struct Edge {
     if (!require.empty()) bytes += "Require: " + require + "\r\n";
     bytes += "From: <sip:" + number + "@10.0.0.1>;tag=raw\r\nTo: <sip:" + number +
              "@10.0.0.1>\r\nCall-ID: through-" + own + "\r\nCSeq: " + text +
-             " REGISTER\r\nContact: <sip:" + number + "@192.168.7.7:5070;ob>\r\nExpires: " +
-             std::to_string(expires_s) + "\r\n";
+             " REGISTER\r\nContact: <sip:" + number +
+             "@192.168.7.7:5070;ob>\r\nExpires: " + std::to_string(expires_s) + "\r\n";
     if (!authorization.empty()) bytes += "Authorization: " + authorization + "\r\n";
     return bytes + "Content-Length: 0\r\n\r\n";
   }
@@ -92,8 +92,8 @@ struct Edge {
     const std::string challenge = header(last("SIP/2.0 401"), "WWW-Authenticate");
     if (!challenge.empty()) {
       heard.clear();
-      const auto credentials = sip::answer_challenge(challenge, number, password, "REGISTER",
-                                                     "sip:10.0.0.1", 1, random);
+      const auto credentials =
+          sip::answer_challenge(challenge, number, password, "REGISTER", "sip:10.0.0.1", 1, random);
       wire->send(at(switch_address), request(credentials.value().value, expires_s));
       bench.run_ms(200);
     }
@@ -113,7 +113,8 @@ SwitchConfig phone_config() {
 
 }  // namespace
 
-TEST_CASE("Path: a phone is called through the proxies that its REGISTER came by (R-25, RFC 3327)") {
+TEST_CASE(
+    "Path: a phone is called through the proxies that its REGISTER came by (R-25, RFC 3327)") {
   Bench bench(phone_config());
   Edge edge(bench, "10.0.5.1:5080");
   edge.path.push_back("\"inner\" <sip:10.99.0.1;lr;ob>;x=y, <sip:deep.example;lr>");
@@ -164,7 +165,8 @@ TEST_CASE("Path: inside the call the way is that of its Record-Route (RFC 3261 1
   if (!edge.last("BYE ").empty()) CHECK(values(edge.last("BYE "), "Route") == routes);
 }
 
-TEST_CASE("Path: nobody else is called by naming him in it, and a client that knows it not is not told") {
+TEST_CASE(
+    "Path: nobody else is called by naming him in it, and a client that knows it not is not told") {
   Bench bench(phone_config());
   Edge edge(bench, "10.0.5.1:5080");
   RawEndpoint* const third = *bench.world.add_raw_endpoint("10.0.6.6:5060");
@@ -199,7 +201,8 @@ TEST_CASE("Path: one that calls cannot go through is refused, and Require: path 
   CHECK(bench.tandem->phone("1001")->contacts.size() == 1);
 }
 
-TEST_CASE("Service-Route: calls to a carrier go through what its registrar named (R-25, RFC 3608)") {
+TEST_CASE(
+    "Service-Route: calls to a carrier go through what its registrar named (R-25, RFC 3608)") {
   SwitchConfig config = base_config(1);
   VendorGateway& carrier = config.provision.vendor_gateways[0];
   carrier.addresses = {gateway_address("10.0.2.9:5060")};
@@ -215,9 +218,9 @@ TEST_CASE("Service-Route: calls to a carrier go through what its registrar named
     const std::string& bytes = datagram.bytes;
     if (bytes.starts_with("REGISTER ")) {
       registers.push_back(bytes);
-      edge->send(datagram.from, response_to(bytes, status,
-                                            "Contact: " + header(bytes, "Contact") +
-                                                ";expires=100\r\n" + lines));
+      edge->send(datagram.from,
+                 response_to(bytes, status,
+                             "Contact: " + header(bytes, "Contact") + ";expires=100\r\n" + lines));
     } else if (bytes.starts_with("INVITE ")) {
       invites.push_back(bytes);
       edge->send(datagram.from, response_to(bytes, "486 Busy Here"));

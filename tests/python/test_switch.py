@@ -599,7 +599,14 @@ def test_a_phone_registers_and_is_called() -> None:
     assert phone["online"] and phone["contacts"][0]["address"] == "10.0.0.3:5060"
     (monthly,) = switch.phone_packages("1001")  # B-18
     assert (monthly["phone"], monthly["account"], monthly["max_consumption"]) == ("1001", "acme", "5.00")
-    assert [event.kind for event in switch.take_events()] == ["phone"]
+    (event,) = switch.take_events()
+    assert event.kind == "phone" and event.registration is not None
+    assert (event.registration.phone, event.registration.is_online) == ("1001", True)  # I-02
+    assert event.registration.source == "10.0.0.3:5060" and event.registration.dids == []
+    assert not switch.phone_notices()["configured"]
+    with pytest.raises(tandem.Error) as unconfigured:
+        switch.notify_phones()
+    assert unconfigured.value.code == tandem.ErrorCode.wrong_state
     customer.dial("1001", plan=sim.DialPlan(hang_up_after_us=1_000_000))
     assert world.run_until_idle()
     (cdr,) = world.cdrs()

@@ -43,11 +43,11 @@ struct Fixture {
 
   ~Fixture() { webhook.close(); }
   void listen() {
-    auto made = http::Server::create(server_loop, at("127.0.0.1:80"),
-                                     [this](const http::Request& request) {
-                                       arrivals.push_back({network.clock.monotonic_us(), request});
-                                       return answer(request);
-                                     });
+    auto made =
+        http::Server::create(server_loop, at("127.0.0.1:80"), [this](const http::Request& request) {
+          arrivals.push_back({network.clock.monotonic_us(), request});
+          return answer(request);
+        });
     REQUIRE(made);
     server = std::move(*made);
   }
@@ -82,7 +82,8 @@ http::Response status(int code) {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "Webhook: a notice is one request, with what its receiver goes by (I-06)") {
+TEST_CASE_FIXTURE(Fixture,
+                  "Webhook: a notice is one request, with what its receiver goes by (I-06)") {
   listen();
   WebhookConfig wanted = config();
   wanted.token = "t0ken";
@@ -108,7 +109,8 @@ TEST_CASE_FIXTURE(Fixture, "Webhook: a notice is one request, with what its rece
   CHECK(webhook.take_dead_letters().empty());
 }
 
-TEST_CASE_FIXTURE(Fixture, "Webhook: notices of a key keep their order, others do not wait for them") {
+TEST_CASE_FIXTURE(Fixture,
+                  "Webhook: notices of a key keep their order, others do not wait for them") {
   listen();
   answer = [](const http::Request& request) {
     return status(request.body.starts_with("\"slow") ? 500 : 200);
@@ -128,7 +130,8 @@ TEST_CASE_FIXTURE(Fixture, "Webhook: notices of a key keep their order, others d
   CHECK(webhook.state().delivered == 3);
 }
 
-TEST_CASE_FIXTURE(Fixture, "Webhook: of one key the later news comes last, whatever the order of offers") {
+TEST_CASE_FIXTURE(Fixture,
+                  "Webhook: of one key the later news comes last, whatever the order of offers") {
   aim();  // nobody listens, so all of it waits
   offer("a", "3", 3);
   run_s(1);  // under way, or waiting for its second try
@@ -141,7 +144,8 @@ TEST_CASE_FIXTURE(Fixture, "Webhook: of one key the later news comes last, whate
   CHECK(bodies() == "\"3\"\"4\"\"5\"");
 }
 
-TEST_CASE_FIXTURE(Fixture, "Webhook: pauses double while the server is away, and one notice is tried") {
+TEST_CASE_FIXTURE(Fixture,
+                  "Webhook: pauses double while the server is away, and one notice is tried") {
   listen();
   answer = [](const http::Request&) { return status(503); };
   WebhookConfig wanted = config();
@@ -182,7 +186,8 @@ TEST_CASE_FIXTURE(Fixture, "Webhook: a server that asks for a pause gets it, an 
   CHECK(arrivals.size() == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "Webhook: what fails too often, or is refused, becomes a dead letter (I-06)") {
+TEST_CASE_FIXTURE(Fixture,
+                  "Webhook: what fails too often, or is refused, becomes a dead letter (I-06)") {
   listen();
   std::string reason;
   WebhookConfig wanted = config();
@@ -240,7 +245,8 @@ TEST_CASE_FIXTURE(Fixture, "Webhook: a repeated request has the key of the first
         *arrivals.back().request.header("idempotency-key"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "Webhook: beyond the bound the oldest is given up, of the key's own first") {
+TEST_CASE_FIXTURE(Fixture,
+                  "Webhook: beyond the bound the oldest is given up, of the key's own first") {
   WebhookConfig wanted = config();
   wanted.queue_max = 3;
   aim(wanted);
@@ -264,7 +270,8 @@ TEST_CASE_FIXTURE(Fixture, "Webhook: beyond the bound the oldest is given up, of
   CHECK(bodies().find("c1") != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Fixture, "Webhook: a server that says nothing is given up after the time, and asked again") {
+TEST_CASE_FIXTURE(
+    Fixture, "Webhook: a server that says nothing is given up after the time, and asked again") {
   network.ignores_connect = [](const SocketAddress&) { return true; };
   WebhookConfig wanted = config();
   wanted.timeout_ms = 2'000;
@@ -280,7 +287,9 @@ TEST_CASE_FIXTURE(Fixture, "Webhook: a server that says nothing is given up afte
   CHECK(webhook.state().expired == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "Webhook: a snapshot tells of every key, and takes no more than its share of the queue") {
+TEST_CASE_FIXTURE(
+    Fixture,
+    "Webhook: a snapshot tells of every key, and takes no more than its share of the queue") {
   listen();
   std::vector<std::string> keys;
   for (int i = 0; i < 1'000; ++i) {
@@ -325,7 +334,8 @@ TEST_CASE_FIXTURE(Fixture, "Webhook: a snapshot goes on when the server is back"
   CHECK(arrivals.back().request.body == "199");
 }
 
-TEST_CASE_FIXTURE(Fixture, "Webhook: what waits goes to a new target, and is given up without one") {
+TEST_CASE_FIXTURE(Fixture,
+                  "Webhook: what waits goes to a new target, and is given up without one") {
   aim();
   offer("a", "x");
   offer("b", "y");
