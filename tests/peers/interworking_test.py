@@ -203,6 +203,7 @@ request_route {{
   if (is_method("REGISTER")) {{
     if (!pv_www_authenticate("carrier.example", "secret", "0")) {{ www_challenge("carrier.example", "1"); exit; }}
     if ($au != "trunk1" || $tU != "trunk1") {{ sl_send_reply("403", "Not yours"); exit; }}
+    append_to_reply("Service-Route: <sip:127.0.0.1:{port};lr>\\r\\n");
     save("location"); exit;
   }}
   record_route();
@@ -211,10 +212,47 @@ request_route {{
     $rU = "442079460000";  # the number that is the trunk's
     t_relay(); exit;
   }}
-  # From the trunk: who is registered may call, with the password.
+  # From the trunk: by the Service-Route (RFC 3608); who is registered may call, with the password.
+  if (!is_present_hf("Route")) {{ sl_send_reply("403", "Not by the route"); exit; }}
+  loose_route();
   if (!pv_proxy_authenticate("carrier.example", "secret", "0")) {{ proxy_challenge("carrier.example", "1"); exit; }}
   consume_credentials();
   $du = "sip:127.0.0.1:{uas}";
+  t_relay();
+}}
+"""
+
+
+# Phones register through it at {uas}, a switch, which must come back the same way (RFC 3327).
+EDGE = """
+listen=udp:127.0.0.1:{port}
+children=2
+log_stderror=yes
+debug=1
+loadmodule "tm.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "sl.so"
+loadmodule "maxfwd.so"
+loadmodule "path.so"
+request_route {{
+  if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+  if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
+  if (has_totag()) {{
+    if (loose_route()) {{ t_relay(); exit; }}
+    if (is_method("ACK") && t_check_trans()) {{ t_relay(); exit; }}
+    sl_send_reply("404", "Not here"); exit;
+  }}
+  if (is_method("REGISTER")) {{
+    add_path();
+    $du = "sip:127.0.0.1:{uas}";
+    t_relay(); exit;
+  }}
+  if (!is_present_hf("Route")) {{ sl_send_reply("403", "Not by the path"); exit; }}
+  loose_route();
+  record_route();
   t_relay();
 }}
 """

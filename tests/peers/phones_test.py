@@ -2,7 +2,7 @@
 """Phones of others register at tandem-switch and call each other: SIPp, baresip, sipsak."""
 import sqlite3
 
-from interworking_test import BOB_IP, NAMESPACE, SWITCH_IP, Namespace, baresip
+from interworking_test import BOB_IP, EDGE, NAMESPACE, Kamailio, SWITCH_IP, Namespace, baresip
 from peers import *
 
 
@@ -46,6 +46,23 @@ def sipp_registers_and_is_called():
         with Sipp(switch, "uas", port=port) as device, uac(switch, "-d", "500", number="1002") as caller:
             caller.expect_good()
             device.expect_good()
+        record = switch.wait_cdrs(1)[0]
+        expect(record["vendor_gateway"] == "phone:1002" and record["answered_at_us"], "the phone's call", record)
+        switch.expect_idle()
+
+
+def kamailio_is_the_edge():
+    """A phone registers through a proxy that names itself in Path (RFC 3327), and is called through it."""
+    with with_phones(Switch("phone_edge", [{"id": "v1", "addresses": ["127.0.0.1:9"]}]), phone("1002")) as switch:
+        edge, port = free_port(), free_port()
+        with Kamailio(switch.folder, edge, int(switch.target.rpartition(":")[2]), EDGE):
+            with Sipp(switch, "registers", *USER, port=port, target="127.0.0.1:%d" % edge) as device:
+                device.expect_good()
+            contact = json.loads(switch.api("/api/v1/phones/1002"))["contacts"][0]
+            expect(contact["address"] == "127.0.0.1:%d" % edge, "it is called through the proxy", contact)
+            with Sipp(switch, "uas", port=port) as device, uac(switch, "-d", "300", number="1002") as caller:
+                caller.expect_good()
+                device.expect_good()
         record = switch.wait_cdrs(1)[0]
         expect(record["vendor_gateway"] == "phone:1002" and record["answered_at_us"], "the phone's call", record)
         switch.expect_idle()
@@ -107,5 +124,5 @@ def sipsak_registers():
 
 
 if __name__ == "__main__":
-    main({f.__name__: f for f in (sipp_registers_and_is_called, wrong_passwords_are_suspended, baresip_calls_baresip,
+    main({f.__name__: f for f in (sipp_registers_and_is_called, kamailio_is_the_edge, wrong_passwords_are_suspended, baresip_calls_baresip,
                                   sipsak_registers)})
