@@ -106,6 +106,7 @@ struct ContactView {
   std::int32_t q_thousandths = 1000;
   std::int64_t registered_at_us = 0;  ///< Wall clock; of the first registration of this contact.
   std::int64_t expires_at_us = 0;     ///< Wall clock.
+  std::vector<std::string> path{};    ///< Proxies that it is called through (RFC 3327), in order.
 };
 
 /// A phone and whether it is online (O-01).

@@ -10,6 +10,7 @@ namespace tandem::notify {
 namespace {
 
 constexpr std::int64_t second_us = 1'000'000;
+constexpr std::string_view overflow_reason = "too many notices waited";
 
 http::PostSettings settings_of(const WebhookConfig& config) {
   return {config.url,        config.token,  config.secret,          config.headers,
@@ -114,6 +115,8 @@ void Webhook::offer(Notice notice) {
   // A loop that is busy takes them later; it is not to be given more than it would keep.
   constexpr std::size_t orders_max = 65'536;
   if (orders_.notices.size() > orders_max) {
+    keep_letter({loop_.clock().wall_us(), std::string(overflow_reason),
+                 std::move(orders_.notices.front().body)});
     orders_.notices.pop_front();
     --state_.waiting;
     ++state_.dropped;
@@ -266,7 +269,7 @@ void Webhook::enqueue(Notice notice) {
   }
   if (waiting_ + flights_.size() >= static_cast<std::size_t>(target_->config.queue_max)) {
     if (waiting_ == 0)
-      return give_up(std::move(notice), &WebhookState::dropped, "too many notices waited");
+      return give_up(std::move(notice), &WebhookState::dropped, std::string(overflow_reason));
     make_room(notice.key);
   }
   Key& key = keys_[notice.key];
@@ -306,7 +309,7 @@ void Webhook::make_room(const std::string& key) {
       std::erase(ready_, found->first);
     keys_.erase(found);
   }
-  give_up(std::move(lost), &WebhookState::dropped, "too many notices waited");
+  give_up(std::move(lost), &WebhookState::dropped, std::string(overflow_reason));
 }
 
 void Webhook::list(const std::string& name, Key& key, bool first) {
@@ -510,6 +513,11 @@ void Webhook::give_up(Notice notice, std::uint64_t WebhookState::*counter, std::
   DeadLetter letter{loop_.clock().wall_us(), std::move(reason), std::move(notice.body)};
   const std::lock_guard lock(mutex_);
   ++(state_.*counter);
+  keep_letter(std::move(letter));
+}
+
+/// With the lock.
+void Webhook::keep_letter(DeadLetter letter) {
   if (dead_letters_.size() >= dead_letters_max) {
     ++state_.dead_letters_lost;
     return;

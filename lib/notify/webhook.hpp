@@ -126,6 +126,7 @@ class Webhook final : private http::ClientEvents {
   void go_on();
   void take_back_flights();
   void give_up(Notice notice, std::uint64_t WebhookState::*counter, std::string reason);
+  void keep_letter(DeadLetter letter);
   void count_waiting();
 
   io::Loop& loop_;

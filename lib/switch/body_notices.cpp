@@ -147,8 +147,8 @@ void Switch::Body::keep_dead_letters() {
 void Switch::Body::judge_notices(
     const std::function<void(const std::string&, bool, const std::string&)>& judge) {
   const WebhookState state = phone_notices_->state();
-  judge("phone notices", state.is_configured && state.is_failing,
-        "phone notices fail: " + state.last_error);
+  judge("server of phone notices", state.is_configured && state.is_failing,
+        "server of phone notices fails: " + state.last_error);
   const std::uint64_t given_up = state.refused + state.expired + state.dropped;
   if (given_up > notices_given_up_told_)
     alarm("phone notices were given up: " + std::to_string(given_up - notices_given_up_told_));

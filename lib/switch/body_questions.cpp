@@ -185,11 +185,19 @@ std::vector<ContactView> Switch::Body::contacts_of(std::string_view registrant) 
   const std::int64_t now_us = environment_.network->clock().monotonic_us();
   const std::int64_t wall_minus_us = wall_minus_monotonic_us();
   std::vector<ContactView> views;
+  const auto lines_of = [](std::string_view text) {
+    std::vector<std::string> lines;
+    while (!text.empty()) {
+      lines.emplace_back(text.substr(0, text.find('\n')));
+      text.remove_prefix(std::min(lines.back().size() + 1, text.size()));
+    }
+    return lines;
+  };
   for (phone::Contact& one : state_.registrar.contacts(registrant, now_us)) {
     views.push_back({std::move(one.uri), one.destination, one.source,
                      std::string(transport_name(one.transport)), std::move(one.product),
                      one.q_thousandths, one.registered_at_us + wall_minus_us,
-                     one.expires_at_us + wall_minus_us});
+                     one.expires_at_us + wall_minus_us, lines_of(one.path)});
   }
   return views;
 }

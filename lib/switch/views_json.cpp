@@ -64,6 +64,7 @@ Json contacts(const std::vector<ContactView>& views) {
                               : "0." + std::to_string(1000 + one.q_thousandths).substr(1)},
                     {"registered_at_us", one.registered_at_us},
                     {"expires_at_us", one.expires_at_us}});
+    if (!one.path.empty()) list.back()["path"] = one.path;
   }
   return list;
 }

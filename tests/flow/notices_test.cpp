@@ -160,7 +160,8 @@ TEST_CASE("Notices: what happens while the server is away comes in order when it
   CHECK(office.bench.tandem->phone_notices().waiting == 4);
   CHECK(office.bench.tandem->phone_notices().is_failing);
   REQUIRE(office.alarms().size() == 1);
-  CHECK(office.alarms()[0].starts_with("phone notices fail: \"http://10.0.9.1:8000/PhoneOnline\""));
+  CHECK(office.alarms()[0].starts_with(
+      "server of phone notices fails: \"http://10.0.9.1:8000/PhoneOnline\""));
   office.listen();
   office.bench.run_s(61);
   CHECK(office.bench.tandem->phone_notices().delivered == 4);
@@ -169,7 +170,7 @@ TEST_CASE("Notices: what happens while the server is away comes in order when it
     if (one.body.find("\"1001\"") != std::string::npos)
       of_alice += one.body.find("\"online\":true") != std::string::npos ? '+' : '-';
   CHECK(of_alice == "+-+");
-  CHECK(office.alarms().back() == "phone notices works again");
+  CHECK(office.alarms().back() == "server of phone notices works again");
 }
 
 TEST_CASE("Notices: what the server refuses for good is kept in a file (I-06)") {

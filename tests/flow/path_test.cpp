@@ -125,6 +125,8 @@ TEST_CASE(
   CHECK(values(registered, "Path") == wanted);
   CHECK(header(registered, "Contact").starts_with("<sip:1001@192.168.7.7:5070;ob>"));
 
+  CHECK(bench.tandem->phone("1001")->contacts.at(0).path == wanted);
+
   auto call = bench.dial({}, "1001");
   bench.run_s(2);
   CHECK(call->is_over());
