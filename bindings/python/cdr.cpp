@@ -301,15 +301,18 @@ void bind_cdr(py::module_& m) {
         name,
         [make = make](std::string folder, std::string connection, std::string table,
                       std::string source, std::int32_t retention_days, std::int32_t ahead_days,
-                      std::int32_t batch_records, std::int32_t timeout_ms) {
-          return make_remote_sink(
-              make,
+                      std::int32_t batch_records, std::int32_t timeout_ms, std::string database,
+                      std::string journal) {
+          CdrSqlConfig config =
               sql_config(std::move(folder), std::move(connection), std::move(table),
-                         std::move(source), retention_days, ahead_days, batch_records, timeout_ms));
+                         std::move(source), retention_days, ahead_days, batch_records, timeout_ms);
+          config.database = std::move(database);
+          config.journal = std::move(journal);
+          return make_remote_sink(make, std::move(config));
         },
         "folder"_a, "connection"_a, py::kw_only(), "table"_a = "cdr", "source"_a = "tandem",
         "retention_days"_a = 0, "ahead_days"_a = 3, "batch_records"_a = 10'000,
-        "timeout_ms"_a = 30'000);
+        "timeout_ms"_a = 30'000, "database"_a = "", "journal"_a = "");
   }
 
   py::class_<CdrJournalCounters>(m, "CdrJournalCounters")

@@ -180,6 +180,52 @@ void bind_cdr_queries(py::module_& m) {
       },
       "config"_a, "act"_a, "day"_a);
 
+  py::class_<MaintenanceNoteQuery>(m, "MaintenanceNoteQuery")
+      .def(py::init([](std::string act, std::string day, std::optional<std::int64_t> since_us,
+                       std::optional<std::int64_t> until_us, std::size_t limit) {
+             return MaintenanceNoteQuery{std::move(act), std::move(day), since_us, until_us, limit};
+           }),
+           py::kw_only(), "act"_a = "", "day"_a = "", "since_us"_a = py::none(),
+           "until_us"_a = py::none(), "limit"_a = 100);
+  m.def(
+      "maintenance_notes_json",
+      [](const ConfigReading& reading, const MaintenanceNoteQuery& query) {
+        const SwitchConfig config = usable(reading);
+        return json_texts(take(unlocked([&] { return maintenance_notes(config, query); })));
+      },
+      "config"_a, "query"_a);
+
+  py::class_<DisputeQuery>(m, "DisputeQuery")
+      .def(py::init([](std::uint64_t record_id, std::string day, std::optional<bool> is_open,
+                       std::optional<std::uint64_t> before_id, std::size_t limit) {
+             return DisputeQuery{record_id, std::move(day), is_open, before_id, limit};
+           }),
+           py::kw_only(), "record_id"_a = 0, "day"_a = "", "is_open"_a = py::none(),
+           "before_id"_a = py::none(), "limit"_a = 100);
+  m.def(
+      "dispute_record_json",
+      [](const ConfigReading& reading, const std::string& json) {
+        const SwitchConfig config = usable(reading);
+        const auto request = take(parse_dispute(json));
+        return to_json(take(unlocked([&] { return dispute_record(config, request); })));
+      },
+      "config"_a, "json"_a);
+  m.def(
+      "resolve_dispute_json",
+      [](const ConfigReading& reading, const std::string& json) {
+        const SwitchConfig config = usable(reading);
+        const auto request = take(parse_dispute(json));
+        return to_json(take(unlocked([&] { return resolve_dispute(config, request); })));
+      },
+      "config"_a, "json"_a);
+  m.def(
+      "query_disputes_json",
+      [](const ConfigReading& reading, const DisputeQuery& query) {
+        const SwitchConfig config = usable(reading);
+        return json_texts(take(unlocked([&] { return query_disputes(config, query); })));
+      },
+      "config"_a, "query"_a);
+
   py::class_<CdrIterator>(m, "CdrIterator")
       .def("__iter__", [](py::object self) { return self; })
       .def("__next__", &CdrIterator::next);

@@ -16,15 +16,6 @@ using namespace pybind11::literals;
 namespace binding {
 
 template <class Item>
-static std::vector<std::string> json_texts(const std::vector<Item>& items) {
-  std::vector<std::string> texts;
-  texts.reserve(items.size());
-  for (const Item& item : items)
-    texts.push_back(to_json(item));
-  return texts;
-}
-
-template <class Item>
 Mailbox<Item>::Mailbox(std::size_t items_max)
     : items_max_(items_max), descriptor_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (descriptor_ < 0) throw Failure{{ErrorCode::io, "no descriptor was free for a queue"}};
@@ -1035,6 +1026,36 @@ void bind_switch(py::module_& m) {
             take(unlocked([&] { return body->start_maintenance(wanted, day); }));
           },
           "act"_a, "day"_a)
+      .def(
+          "maintenance_notes_json",
+          [](SwitchObject& s, const MaintenanceNoteQuery& query) {
+            const auto body = s.open();
+            return json_texts(take(unlocked([&] { return body->maintenance_notes(query); })));
+          },
+          "query"_a)
+      .def(
+          "dispute_record_json",
+          [](SwitchObject& s, const std::string& json) {
+            const auto body = s.open();
+            const auto request = take(parse_dispute(json));
+            return to_json(take(unlocked([&] { return body->dispute_record(request); })));
+          },
+          "json"_a)
+      .def(
+          "resolve_dispute_json",
+          [](SwitchObject& s, const std::string& json) {
+            const auto body = s.open();
+            const auto request = take(parse_dispute(json));
+            return to_json(take(unlocked([&] { return body->resolve_dispute(request); })));
+          },
+          "json"_a)
+      .def(
+          "disputes_json",
+          [](SwitchObject& s, const DisputeQuery& query) {
+            const auto body = s.open();
+            return json_texts(take(unlocked([&] { return body->disputes(query); })));
+          },
+          "query"_a)
       .def("maintenance_json",
            [](SwitchObject& s) {
              const auto body = s.open();

@@ -16,6 +16,16 @@
 
 namespace binding {
 
+/// to_json() of each.
+template <class Item>
+std::vector<std::string> json_texts(const std::vector<Item>& items) {
+  std::vector<std::string> texts;
+  texts.reserve(items.size());
+  for (const Item& item : items)
+    texts.push_back(to_json(item));
+  return texts;
+}
+
 /// A bounded queue that threads of C++ fill without the interpreter lock; newer items are dropped
 /// and counted when it is full. A descriptor becomes readable when there is something to take.
 template <class Item>

@@ -17,6 +17,7 @@ int cdr(const Options& options);
 int cdr_sql(const Options& options);  ///< `cdr sql`.
 int journal(const Options& options);
 int maintenance(const Options& options);
+int dispute(const Options& options);
 int ask(const Options& options);  ///< calls, gateways, phones, accounts.
 int bans(const Options& options);
 int phone_notices(const Options& options);

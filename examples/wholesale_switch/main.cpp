@@ -21,8 +21,12 @@ constexpr const char* usage =
     "           sql SELECT [--limit ROWS]         plain SQL about the table cdrs: docs/sql.md\n"
     "  journal  [--format table|json]             what is in the journal, and what is damaged\n"
     "  maintenance [status | run | seal DAY | verify DAY | archive DAY | restore DAY |\n"
-    "               write_columns DAY | drop_columns DAY | rebuild_slots]\n"
+    "               remove DAY | write_columns DAY | drop_columns DAY | rebuild_slots]\n"
     "           [--format table|json]             day files: which there are, and their care\n"
+    "           acts [--act NAME] [--day DAY] [--since T] [--until T] [--limit N]   what was done\n"
+    "  dispute  begin RECORD_ID --reason TEXT [--author NAME] [--day DAY]   its day is not deleted\n"
+    "           resolve RECORD_ID --reason TEXT [--author NAME]\n"
+    "           list [--record ID] [--day DAY] [--open yes|no] [--before ID] [--limit N]\n"
     "  calls, gateways, phones, accounts          ask the running switch over its admin API\n"
     "  bans     [lift USER@ADDRESS|ADDRESS]       who is suspended after wrong passwords\n"
     "  phone-notices [send]                       how they fare; tell the server of all phones\n"
@@ -72,6 +76,7 @@ constexpr Command commands[] = {{"run", run},
                                 {"cdr", cdr},
                                 {"journal", journal},
                                 {"maintenance", maintenance},
+                                {"dispute", dispute},
                                 {"calls", ask},
                                 {"gateways", ask},
                                 {"phones", ask},

@@ -50,16 +50,40 @@ int rebuild_slots(const Options& options) {
   return status_good;
 }
 
+/// `acts`: what was done, the newest first.
+int print_acts(const Options& options) {
+  if (!options.allow({"config", "act", "day", "since", "until", "limit"}, {"config"}, {"acts"}))
+    return status_usage;
+  tandem::MaintenanceNoteQuery query;
+  query.act = options.text("act");
+  query.day = options.text("day");
+  if (!read_time(options, "since", query.since_us) || !read_time(options, "until", query.until_us))
+    return status_usage;
+  if (options.has("limit")) {
+    const auto limit = options.number("limit");
+    if (!limit || *limit < 1) return status_usage;
+    query.limit = static_cast<std::size_t>(*limit);
+  }
+  const auto config = load_config(options.text("config"));
+  if (!config) return status_usage;
+  const auto notes = tandem::maintenance_notes(*config, query);
+  if (!notes) return failed(notes.error());
+  for (const tandem::MaintenanceNote& note : *notes)
+    std::printf("%s\n", tandem::to_json(note).c_str());
+  return status_good;
+}
+
 }  // namespace
 
 int maintenance(const Options& options) {
   const std::string word = options.operand_or(0, "status");
   if (word == "rebuild_slots") return rebuild_slots(options);
+  if (word == "acts") return print_acts(options);
   const auto act = tandem::maintenance_act_from_name(word);
   if (word != "status" && !act) {
     complain("\"" + word +
-             "\" is not one of status, run, seal, verify, archive, restore, write_columns, "
-             "drop_columns, rebuild_slots");
+             "\" is not one of status, acts, run, seal, verify, archive, restore, remove, "
+             "write_columns, drop_columns, rebuild_slots");
     return status_usage;
   }
   std::vector<std::string> operands;

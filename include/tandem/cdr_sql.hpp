@@ -24,6 +24,10 @@ struct CdrSqlConfig {
   std::int32_t ahead_days = 3;          ///< Days whose partitions are made ahead; 0..60.
   std::int32_t batch_records = 10'000;  ///< Most in one transaction; 1..100000.
   std::int32_t timeout_ms = 30'000;     ///< For one step of a transaction; 2000..600000.
+  /// A database file with disputes (dispute_record()), whose days `retention_days` spares, and that
+  /// is told of each partition that is deleted; "": neither. A switch gives its main one.
+  std::string database{};
+  std::string journal{};  ///< The journal's folder: days of records set aside stay, too; or "".
   bool operator==(const CdrSqlConfig&) const = default;
 };
 

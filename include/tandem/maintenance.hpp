@@ -37,14 +37,16 @@ enum class MaintenanceAct : std::uint8_t {
   verify,         ///< Compare a day, online, archived or both, with what it was when it was sealed.
   archive,        ///< Into one compressed file; the day file goes when that was read back.
   restore,        ///< An archived day is online again; the archive stays.
-  remove,         ///< An archive that is too old. Never asked for, only due.
+  /// Delete an archive: one that is too old, or that is asked for, whatever its age. A day with
+  /// records that are disputed, or not yet billed, stays.
+  remove,
   write_columns,  ///< The columns of a sealed day, anew; else written when it is sealed.
   drop_columns,   ///< Take them away; unless the rules say otherwise, the next run writes them.
 };
 /// "run", "seal", "verify", "archive", "restore", "remove", "write_columns" or "drop_columns".
 /// Lives for ever.
 TANDEM_EXPORT const char* maintenance_act_name(MaintenanceAct act) noexcept;
-/// Nothing: no act that can be asked for has this name.
+/// Nothing: no act has this name.
 TANDEM_EXPORT std::optional<MaintenanceAct> maintenance_act_from_name(
     std::string_view name) noexcept;
 
@@ -82,6 +84,7 @@ struct MaintenanceOutcome {
   std::string day;          ///< "YYYY-MM-DD".
   std::string failure;      ///< "": it is done.
   bool is_put_off = false;  ///< It failed because the day was in use, and is due again.
+  bool is_kept = false;     ///< It was not deleted because of what is in it, and is due again.
   bool operator==(const MaintenanceOutcome&) const = default;
 };
 
@@ -91,6 +94,28 @@ struct MaintenanceReport {
   /// Its window or the switch ended before all was done.
   bool was_cut_short = false;
   std::uint64_t recordings_deleted = 0;  ///< Too old by the rule of the section `recording`.
+};
+
+/// What was done once, as it is kept: the last 10,000 acts, deletions among them, and the last
+/// 10,000 partitions that sinks deleted.
+struct MaintenanceNote {
+  std::int64_t at_us = 0;
+  std::string act;  ///< Name of an act, "delete_recordings", or "retire" of a partition.
+  std::string day;  ///< "YYYY-MM-DD"; of recordings that before which they were last written.
+  std::string sink;  ///< Whose partition it was; "": day files and recordings.
+  std::string failure;         ///< "": it was done.
+  std::int64_t files = 0;      ///< Recordings that were deleted.
+  std::int64_t records = 0;    ///< Of a day that was deleted; 0: not known.
+  bool was_asked = false;      ///< By somebody, and not by the rules.
+  bool operator==(const MaintenanceNote&) const = default;
+};
+
+struct MaintenanceNoteQuery {
+  static constexpr std::size_t limit_max = 20'000;
+  std::string act, day;                       ///< "": any.
+  std::optional<std::int64_t> since_us = {};  ///< Inclusive.
+  std::optional<std::int64_t> until_us = {};  ///< Exclusive.
+  std::size_t limit = 100;                    ///< 1..limit_max.
 };
 
 /// What the maintenance of a running switch does.
@@ -116,10 +141,16 @@ TANDEM_EXPORT Result<std::vector<StoredDay>> stored_days(const SwitchConfig& con
 TANDEM_EXPORT Result<MaintenanceReport> maintain(const SwitchConfig& config, MaintenanceAct act,
                                                  std::string_view day = {});
 
+/// What was done to days, recordings and partitions, newest first. Errors: invalid_argument
+/// (limit), io.
+TANDEM_EXPORT Result<std::vector<MaintenanceNote>> maintenance_notes(
+    const SwitchConfig& config, const MaintenanceNoteQuery& query = {});
+
 /// One JSON object each; docs/maintenance.md lists the keys.
 TANDEM_EXPORT std::string to_json(const StoredDay& day);
 TANDEM_EXPORT std::string to_json(const MaintenanceReport& report);
 TANDEM_EXPORT std::string to_json(const MaintenanceState& state);
+TANDEM_EXPORT std::string to_json(const MaintenanceNote& note);
 /// Aligned text for people, a line a day.
 TANDEM_EXPORT std::string to_table(const std::vector<StoredDay>& days);
 

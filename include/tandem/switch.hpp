@@ -19,6 +19,7 @@
 #include "tandem/clock.hpp"
 #include "tandem/config.hpp"
 #include "tandem/corrections.hpp"
+#include "tandem/disputes.hpp"
 #include "tandem/deck_reports.hpp"
 #include "tandem/error.hpp"
 #include "tandem/event_feed.hpp"
@@ -389,6 +390,14 @@ class TANDEM_EXPORT Switch {
   Result<void> start_maintenance(MaintenanceAct act, std::string_view day = {});
   /// stored_days() of what is in force.
   [[nodiscard]] Result<std::vector<StoredDay>> stored_days() const;
+  /// maintenance_notes() of what is in force.
+  [[nodiscard]] Result<std::vector<MaintenanceNote>> maintenance_notes(
+      const MaintenanceNoteQuery& query = {}) const;
+  /// The functions of these names of what is in force, by the switch's clock; a line in the log
+  /// tells of each mark (O-09). Errors: theirs, wrong_state (the switch was closed).
+  Result<Dispute> dispute_record(const DisputeRequest& request);
+  Result<Dispute> resolve_dispute(const DisputeRequest& request);
+  [[nodiscard]] Result<std::vector<Dispute>> disputes(const DisputeQuery& query) const;
 
   /// SIP addresses with the ports really taken, in the order of the configuration.
   [[nodiscard]] std::vector<ListenConfig> listening() const;

@@ -1082,9 +1082,12 @@ typedef struct tandem_cdr_sql_config {
   int32_t ahead_days;     /* partitions made ahead, up to 60; 0 means 3, -1 none */
   int32_t batch_records;  /* most in one transaction, 1..100000; 0 means 10000 */
   int32_t timeout_ms;     /* for a step of a transaction, 2000..600000; 0 means 30000 */
+  const char* database;   /* file with disputes, whose days stay, and with the list of days that
+                             were deleted; NULL: neither */
+  const char* journal;    /* its folder: days of records set aside stay, too; NULL: they do not */
 } tandem_cdr_sql_config;
 #define TANDEM_CDR_SQL_CONFIG_INIT \
-  { sizeof(tandem_cdr_sql_config), NULL, NULL, NULL, NULL, 0, 0, 0, 0 }
+  { sizeof(tandem_cdr_sql_config), NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL, NULL }
 /* Errors as above, INVALID_ARGUMENT, UNSUPPORTED (built without libpq or libmariadb). The server
    may be away. Since 0.1. */
 TANDEM_API int tandem_cdr_sink_create_postgresql(const tandem_cdr_sql_config* config,
@@ -2451,8 +2454,9 @@ TANDEM_API int tandem_switch_explain(const tandem_switch* object,
 TANDEM_API int tandem_config_stored_days(const tandem_config* config, tandem_text** json_lines);
 TANDEM_API int tandem_switch_stored_days(const tandem_switch* object, tandem_text** json_lines);
 /* Does it on this thread, beside a running switch or without one. `act`: "run" (all that is due),
-   "seal", "verify", "archive", "restore", "write_columns" or "drop_columns"; `day`: "YYYY-MM-DD",
-   with "run" NULL or "". *json (NULL: not wanted) gets the report, in which is what failed. Errors:
+   "seal", "verify", "archive", "restore", "remove" (an archive of any age, unless records of it are
+   disputed or not yet billed), "write_columns" or "drop_columns"; `day`: "YYYY-MM-DD", with "run"
+   NULL or "". *json (NULL: not wanted) gets the report, in which is what failed. Errors:
    INVALID_ARGUMENT, UNSUPPORTED, ALREADY_EXISTS (somebody is at it), IO. Since 0.1. */
 TANDEM_API int tandem_config_maintain(const tandem_config* config, const char* act, const char* day,
                                       tandem_text** json);
@@ -2462,6 +2466,56 @@ TANDEM_API int tandem_switch_start_maintenance(tandem_switch* object, const char
                                                const char* day);
 /* What it does and how the last one ended, a JSON object. Since 0.1. */
 TANDEM_API int tandem_switch_maintenance(const tandem_switch* object, tandem_text** json);
+/* What was done to days, recordings and partitions (O-09). NULL and 0 mean: any. */
+typedef struct tandem_maintenance_note_query {
+  size_t struct_size;
+  const char* act;  /* "remove", "archive", ..., "delete_recordings"; "retire": a partition */
+  const char* day;  /* "YYYY-MM-DD" */
+  int64_t since_us; /* inclusive */
+  int64_t until_us; /* exclusive */
+  size_t limit;     /* 1..20000; 0: 100 */
+} tandem_maintenance_note_query;
+#define TANDEM_MAINTENANCE_NOTE_QUERY_INIT \
+  { sizeof(tandem_maintenance_note_query), NULL, NULL, 0, 0, 0 }
+/* Newest first, a JSON object a line: at_us act day sink done failure files records asked. Errors:
+   INVALID_ARGUMENT, IO. Any thread; blocks. Since 0.1. */
+TANDEM_API int tandem_config_maintenance_notes(const tandem_config* config,
+                                               const tandem_maintenance_note_query* query,
+                                               tandem_text** json_lines);
+TANDEM_API int tandem_switch_maintenance_notes(const tandem_switch* object,
+                                               const tandem_maintenance_note_query* query,
+                                               tandem_text** json_lines);
+
+/* Disputes a record, durably, or resolves that: its day is not deleted in between (O-09). `json`:
+   `record_id`, `reason` (why; or what came of it), `author`, and `day`, "YYYY-MM-DD", when the
+   record is of an archived day or there are no day files. *answer (may be NULL) gets the dispute as
+   JSON (docs/maintenance.md). Errors: INVALID_ARGUMENT, NOT_FOUND (no such record, or no open
+   dispute of it), ALREADY_EXISTS (it is disputed), WRONG_STATE (name the day; closed), IO. Any
+   thread; blocks. Since 0.1. */
+TANDEM_API int tandem_config_dispute_record(const tandem_config* config, const char* json,
+                                            tandem_text** answer);
+TANDEM_API int tandem_config_resolve_dispute(const tandem_config* config, const char* json,
+                                             tandem_text** answer);
+TANDEM_API int tandem_switch_dispute_record(tandem_switch* object, const char* json,
+                                            tandem_text** answer);
+TANDEM_API int tandem_switch_resolve_dispute(tandem_switch* object, const char* json,
+                                             tandem_text** answer);
+/* Which disputes are wanted. NULL and 0 mean: any. */
+typedef struct tandem_dispute_query {
+  size_t struct_size;
+  uint64_t record_id;
+  const char* day; /* "YYYY-MM-DD" */
+  int32_t open;    /* 1: those that are open; 2: those that are resolved; 0: both */
+  uint64_t before; /* only those with a smaller id: the next page; 0: from the newest */
+  size_t limit;    /* 1..1000000; 0: 100 */
+} tandem_dispute_query;
+#define TANDEM_DISPUTE_QUERY_INIT { sizeof(tandem_dispute_query), 0, NULL, 0, 0, 0 }
+/* Newest first, a JSON object a line. Errors: INVALID_ARGUMENT, IO. Any thread; blocks. Since 0.1.
+ */
+TANDEM_API int tandem_config_disputes(const tandem_config* config,
+                                      const tandem_dispute_query* query, tandem_text** json_lines);
+TANDEM_API int tandem_switch_disputes(const tandem_switch* object,
+                                      const tandem_dispute_query* query, tandem_text** json_lines);
 
 /* Shadow routing: calls that arrive from now on are also routed, once they are over, by the tables
    of `plan`, a JSON object that is laid over what is in force (docs/routing.md); no call is

@@ -26,6 +26,7 @@
 #include "tandem/corrections.hpp"
 #include "tandem/deck_import.hpp"
 #include "tandem/deck_reports.hpp"
+#include "tandem/disputes.hpp"
 #include "tandem/dtls.hpp"
 #include "tandem/error.hpp"
 #include "tandem/event_feed.hpp"

@@ -49,4 +49,11 @@ http::Response only(const http::Request& request, const char* allowed) {
   return response;
 }
 
+http::Response refused_body(const Error& error) {
+  const std::size_t colon = error.message.find(": ");
+  if (!error.message.starts_with('/') || colon == std::string::npos) return refused(error);
+  return refused(Error{error.code, error.message.substr(colon + 2)},
+                 error.message.substr(0, colon));
+}
+
 }  // namespace tandem::admin

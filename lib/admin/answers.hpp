@@ -29,4 +29,7 @@ std::string json_array(const List& list) {
   return text + "]";
 }
 
+/// For an error whose message begins with the pointer into the body, as readers of bodies say it.
+http::Response refused_body(const Error& error);
+
 }  // namespace tandem::admin

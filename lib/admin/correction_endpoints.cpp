@@ -37,14 +37,6 @@ http::Response list(const Switch& served, const http::Request& request) {
   return found ? json_answer(200, json_array(*found)) : refused(found.error());
 }
 
-/// An error whose message begins with the pointer into the body, as readers of bodies say it.
-http::Response refused_body(const Error& error) {
-  const std::size_t colon = error.message.find(": ");
-  if (!error.message.starts_with('/') || colon == std::string::npos) return refused(error);
-  return refused(Error{error.code, error.message.substr(colon + 2)},
-                 error.message.substr(0, colon));
-}
-
 /// POST /api/v1/cdrs/ID/corrections.
 http::Response correct(Switch& served, const http::Request& request) {
   const auto record_id = parse_integer<std::uint64_t>(request.path[3]);

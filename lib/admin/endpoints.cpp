@@ -4,6 +4,7 @@
 
 #include "admin/answers.hpp"
 #include "admin/correction_endpoints.hpp"
+#include "admin/dispute_endpoints.hpp"
 #include "admin/event_stream.hpp"
 #include "admin/interconnect_endpoints.hpp"
 #include "admin/maintenance_endpoints.hpp"
@@ -151,6 +152,7 @@ http::Response Endpoints::route(const http::Request& request, const http::Server
     return no_such_thing("no such resource");
   const std::string& kind = path[2];
   if (auto answer = answer_correction(switch_, request)) return std::move(*answer);
+  if (auto answer = answer_dispute(switch_, request)) return std::move(*answer);
   if (auto answer = answer_interconnect(switch_, request)) return std::move(*answer);
   if (auto answer = answer_maintenance(switch_, request)) return std::move(*answer);
   if (auto answer = answer_trace(switch_, request)) return std::move(*answer);

@@ -15,6 +15,9 @@ using namespace tandem::capi;
 template <>
 inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_cdr> = offsetof(tandem_cdr,
                                                                                      lrn);
+template <>
+inline constexpr std::size_t tandem::capi::first_struct_bytes<tandem_cdr_sql_config> =
+    offsetof(tandem_cdr_sql_config, database);
 
 struct tandem_cdr_journal {
   SystemClock clock;
@@ -361,6 +364,8 @@ int create_sql_sink(const tandem_cdr_sql_config* config, tandem_cdr_sink** out,
     if (read->ahead_days != 0) sql.ahead_days = read->ahead_days == -1 ? 0 : read->ahead_days;
     if (read->batch_records != 0) sql.batch_records = read->batch_records;
     if (read->timeout_ms != 0) sql.timeout_ms = read->timeout_ms;
+    sql.database = copy(read->database);
+    sql.journal = copy(read->journal);
     auto sink = make(std::move(sql));
     TANDEM_CAPI_TRY(sink);
     *out = new tandem_cdr_sink{std::move(*sink)};

@@ -15,6 +15,25 @@ Result<MaintenanceAct> read_act(const char* name) {
   return Error{ErrorCode::invalid_argument, "no maintenance \"" + copy(name) + "\""};
 }
 
+template <class Ask>
+int notes(const tandem_maintenance_note_query* query, tandem_text** json_lines, Ask&& ask) {
+  TANDEM_CAPI_NOT_NULL(json_lines);
+  const auto read = read_struct(query, "tandem_maintenance_note_query");
+  TANDEM_CAPI_TRY(read);
+  MaintenanceNoteQuery wanted;
+  wanted.act = copy(read->act);
+  wanted.day = copy(read->day);
+  if (read->since_us != 0) wanted.since_us = read->since_us;
+  if (read->until_us != 0) wanted.until_us = read->until_us;
+  if (read->limit != 0) wanted.limit = read->limit;
+  const auto found = ask(wanted);
+  TANDEM_CAPI_TRY(found);
+  std::string lines;
+  for (const MaintenanceNote& note : *found)
+    lines += to_json(note) + '\n';
+  return give(lines, json_lines);
+}
+
 int give_days(const Result<std::vector<StoredDay>>& days, tandem_text** json_lines) {
   TANDEM_CAPI_TRY(days);
   std::string lines;
@@ -72,6 +91,29 @@ int tandem_switch_maintenance(const tandem_switch* object, tandem_text** json) {
     TANDEM_CAPI_NOT_NULL(object);
     TANDEM_CAPI_NOT_NULL(json);
     return give(to_json(object->body->maintenance()), json);
+  });
+}
+
+int tandem_config_maintenance_notes(const tandem_config* config,
+                                    const tandem_maintenance_note_query* query,
+                                    tandem_text** json_lines) {
+  return guarded([&]() -> int {
+    const auto usable = usable_config(config);
+    TANDEM_CAPI_TRY(usable);
+    return notes(query, json_lines, [&](const MaintenanceNoteQuery& wanted) {
+      return maintenance_notes(**usable, wanted);
+    });
+  });
+}
+
+int tandem_switch_maintenance_notes(const tandem_switch* object,
+                                    const tandem_maintenance_note_query* query,
+                                    tandem_text** json_lines) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    return notes(query, json_lines, [&](const MaintenanceNoteQuery& wanted) {
+      return object->body->maintenance_notes(wanted);
+    });
   });
 }
 

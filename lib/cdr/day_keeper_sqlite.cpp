@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <map>
 #include <set>
 #include <system_error>
@@ -45,6 +46,10 @@ constexpr store::Migration note_steps[] = {
                                     act TEXT NOT NULL, day TEXT NOT NULL, failure TEXT NOT NULL);
     )sql"},
     {2, "ALTER TABLE maintenance_acts ADD COLUMN files INTEGER NOT NULL DEFAULT 0;"},
+    {3, R"sql(
+      ALTER TABLE maintenance_acts ADD COLUMN records INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE maintenance_acts ADD COLUMN was_asked INTEGER NOT NULL DEFAULT 0;
+    )sql"},
 };
 
 std::string date_of(std::int64_t day) { return format_date(day * day_us); }
@@ -826,13 +831,40 @@ Result<void> DayKeeper::verify(std::int64_t day, std::optional<Error>& of_column
 
 /// What is not an archive of ours may be the only copy of something.
 Result<void> DayKeeper::remove(std::int64_t day) {
-  auto manifest = read_manifest(*disk_, path(archive_name(day)));
+  removed_records_ = 0;
+  const std::string archive = path(archive_name(day));
+  auto manifest = read_manifest(*disk_, archive);
   if (!manifest) return std::move(manifest).error();
   if (manifest->day != date_of(day))
     return Error{ErrorCode::corrupt,
                  "the archive of " + date_of(day) + " said that it was of " + manifest->day};
-  if (auto done = disk_->remove(path(archive_name(day))); !done) return done;
-  return disk_->sync_folder(options_.folder);
+  const auto unlink = [&]() -> Result<void> {
+    if (auto done = disk_->remove(archive); !done) return done;
+    return disk_->sync_folder(options_.folder);
+  };
+  if (options_.guard != nullptr) {
+    std::string reason;
+    auto is_removed = options_.guard->remove_day(day, reason, unlink);
+    if (!is_removed) return std::move(is_removed).error();
+    was_kept_ = !*is_removed;
+    if (was_kept_) return Error{ErrorCode::wrong_state, date_of(day) + " is kept: " + reason};
+  } else if (auto done = unlink(); !done) {
+    return done;
+  }
+  removed_records_ = static_cast<std::int64_t>(manifest->content.records);
+  return {};
+}
+
+/// One that is asked for, whatever its age: of a day that is out of use.
+Result<void> DayKeeper::remove_asked(std::int64_t day) {
+  auto is_archived = exists(archive_name(day));
+  if (!is_archived) return std::move(is_archived).error();
+  auto is_online = exists(day_name(day));
+  if (!is_online) return std::move(is_online).error();
+  if (*is_online)
+    return Error{ErrorCode::wrong_state, "\"" + day_name(day) + "\" was there: archive it first"};
+  if (!*is_archived) return no_such_day(day);
+  return remove(day);
 }
 
 /// Once more when a record came in meanwhile: that is rare, or the day is not over.
@@ -847,7 +879,9 @@ Result<void> DayKeeper::insist(Result<void> (DayKeeper::*step)(std::int64_t), st
 
 Result<void> DayKeeper::act(MaintenanceAct act, std::int64_t day) {
   std::optional<Error> of_columns;
+  is_asked_ = true;
   auto outcome = this->act(act, day, of_columns);
+  is_asked_ = false;
   if (outcome && act == MaintenanceAct::verify && of_columns) return std::move(*of_columns);
   return outcome;
 }
@@ -856,6 +890,7 @@ Result<void> DayKeeper::act(MaintenanceAct act, std::int64_t day) {
 Result<void> DayKeeper::act(MaintenanceAct act, std::int64_t day,
                             std::optional<Error>& of_columns) {
   if (options_.on_act) options_.on_act(act, day);
+  was_kept_ = false;
   Result<void> outcome =
       Error{ErrorCode::invalid_argument,
             std::string("\"") + maintenance_act_name(act) + "\" is not done to one day"};
@@ -882,6 +917,8 @@ Result<void> DayKeeper::act(MaintenanceAct act, std::int64_t day,
     outcome = insist(&DayKeeper::write_columns, day);
   } else if (act == MaintenanceAct::drop_columns) {
     outcome = drop_columns(day);
+  } else if (act == MaintenanceAct::remove) {
+    outcome = is_asked_ ? remove_asked(day) : remove(day);
   }
   if (auto done = noted(act, day, outcome, of_columns); !done && outcome) return done;
   if (outcome && (act == MaintenanceAct::seal || act == MaintenanceAct::restore))
@@ -891,10 +928,17 @@ Result<void> DayKeeper::act(MaintenanceAct act, std::int64_t day,
 
 Result<void> DayKeeper::note_act(std::string_view act, std::string_view day,
                                  std::string_view failure, std::int64_t files) {
+  return note({act, day, failure, files});
+}
+
+Result<void> DayKeeper::note(const Note& note) {
   auto insert = notes_.prepare(
-      "INSERT INTO maintenance_acts(at_us, act, day, failure, files) VALUES(?, ?, ?, ?, ?)");
+      "INSERT INTO maintenance_acts(at_us, act, day, failure, files, records, was_asked) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?)");
   if (!insert) return std::move(insert).error();
-  insert->bind(1, clock_.wall_us()).bind(2, act).bind(3, day).bind(4, failure).bind(5, files);
+  insert->bind(1, clock_.wall_us()).bind(2, note.act).bind(3, note.day).bind(4, note.failure);
+  insert->bind(5, note.files).bind(6, note.records);
+  insert->bind(7, std::int64_t{note.was_asked ? 1 : 0});
   if (auto done = insert->run(); !done) return done;
   auto forget = notes_.prepare(
       "DELETE FROM maintenance_acts WHERE id <= (SELECT max(id) FROM maintenance_acts) - ?");
@@ -904,13 +948,19 @@ Result<void> DayKeeper::note_act(std::string_view act, std::string_view day,
 
 Result<void> DayKeeper::noted(MaintenanceAct act, std::int64_t day, const Result<void>& outcome,
                               const std::optional<Error>& of_columns) {
+  // A day that is kept for long is due each day, and would push out what was deleted.
+  if (was_kept_ && !is_asked_) return {};
   const std::int64_t now_us = clock_.wall_us();
   const std::string failure = outcome ? std::string() : outcome.error().message;
+  const std::string date = date_of(day);
+  Note of_act;
+  of_act.act = maintenance_act_name(act);
+  of_act.day = date;
   // What was wrong with columns that are gone is not what is wrong with the day.
-  if (auto done = note_act(maintenance_act_name(act), date_of(day),
-                           outcome && of_columns ? of_columns->message : failure, 0);
-      !done)
-    return done;
+  of_act.failure = outcome && of_columns ? of_columns->message : failure;
+  of_act.records = act == MaintenanceAct::remove && outcome ? removed_records_ : 0;
+  of_act.was_asked = is_asked_;
+  if (auto done = note(of_act); !done) return done;
   if (act == MaintenanceAct::remove && outcome) {
     auto drop = notes_.prepare("DELETE FROM maintenance_checks WHERE day = ?");
     if (!drop) return std::move(drop).error();
@@ -1016,13 +1066,7 @@ Result<std::vector<std::int64_t>> DayKeeper::least_verified(std::vector<std::int
 bool DayKeeper::attempt(MaintenanceAct wanted, std::int64_t day, MaintenanceReport& report) {
   Result<void> outcome;
   std::optional<Error> of_columns;
-  if (wanted == MaintenanceAct::remove) {
-    if (options_.on_act) options_.on_act(wanted, day);
-    outcome = remove(day);
-    if (auto done = noted(wanted, day, outcome, {}); !done && outcome) outcome = std::move(done);
-  } else {
-    outcome = act(wanted, day, of_columns);
-  }
+  outcome = act(wanted, day, of_columns);
   if (!outcome && pace_.is_over()) return false;
   const auto tell = [&](MaintenanceAct act, const Error* error) {
     MaintenanceOutcome& told = report.outcomes.emplace_back();
@@ -1030,7 +1074,8 @@ bool DayKeeper::attempt(MaintenanceAct wanted, std::int64_t day, MaintenanceRepo
     told.day = date_of(day);
     if (error == nullptr) return;
     told.failure = error->message;
-    told.is_put_off = error->code == ErrorCode::wrong_state;
+    told.is_kept = act == MaintenanceAct::remove && was_kept_;
+    told.is_put_off = error->code == ErrorCode::wrong_state && !told.is_kept;
   };
   if (!outcome) {
     tell(wanted, &outcome.error());
@@ -1143,6 +1188,47 @@ Result<void> read_online(const std::string& folder, std::int64_t number, StoredD
 }
 
 }  // namespace
+
+Result<std::vector<MaintenanceNote>> noted_acts_in(const std::string& folder,
+                                                   const MaintenanceNoteQuery& query) {
+  if (query.limit < 1 || query.limit > MaintenanceNoteQuery::limit_max)
+    return Error{ErrorCode::invalid_argument,
+                 "limit " + std::to_string(query.limit) + " was not in 1.." +
+                     std::to_string(MaintenanceNoteQuery::limit_max)};
+  std::vector<MaintenanceNote> found;
+  if (folder.empty()) return found;
+  auto notes = store::Connection::open(folder + notes_name, store::OpenMode::read_only);
+  if (!notes && notes.error().code == ErrorCode::not_found) return found;
+  if (!notes) return std::move(notes).error();
+  // What an earlier release wrote has no more than that.
+  auto select = notes->prepare(
+      "SELECT at_us, act, day, failure, files, records, was_asked FROM maintenance_acts "
+      "WHERE at_us >= ?1 AND at_us < ?2 AND (?3 = '' OR act = ?3) AND (?4 = '' OR day = ?4) "
+      "ORDER BY id DESC LIMIT ?5");
+  if (!select)
+    select = notes->prepare(
+        "SELECT at_us, act, day, failure, 0, 0, 0 FROM maintenance_acts "
+        "WHERE at_us >= ?1 AND at_us < ?2 AND (?3 = '' OR act = ?3) AND (?4 = '' OR day = ?4) "
+        "ORDER BY id DESC LIMIT ?5");
+  if (!select) return found;  // being made just now
+  select->bind(1, query.since_us.value_or(std::numeric_limits<std::int64_t>::min()));
+  select->bind(2, query.until_us.value_or(std::numeric_limits<std::int64_t>::max()));
+  select->bind(3, query.act).bind(4, query.day);
+  select->bind(5, static_cast<std::int64_t>(query.limit));
+  for (;;) {
+    auto row = select->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return found;
+    MaintenanceNote& note = found.emplace_back();
+    note.at_us = select->integer(0);
+    note.act = select->text(1);
+    note.day = select->text(2);
+    note.failure = select->text(3);
+    note.files = select->integer(4);
+    note.records = select->integer(5);
+    note.was_asked = select->integer(6) != 0;
+  }
+}
 
 Result<std::vector<StoredDay>> stored_days_in(const std::string& folder) {
   auto online = days_in(folder);

@@ -15,6 +15,7 @@
 #include "cdr/day_lock.hpp"
 #include "cdr/day_seal_sqlite.hpp"
 #include "cdr/disk.hpp"
+#include "cdr/retained_days.hpp"
 #include "store/sqlite.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/maintenance.hpp"
@@ -62,6 +63,8 @@ class DayKeeper {
     std::span<const store::Migration> steps = day_steps;
     /// Room on the disk of a folder; empty: what the system says.
     std::function<Result<DiskRoom>(const std::string& folder)> room_of{};
+    /// Asked before an archive is deleted; null: nobody is. Outlives the keeper.
+    DayGuard* guard = nullptr;
   };
 
   /// `clock` and `pace` outlive it. Errors: already_exists (another one is at work), not_found (no
@@ -79,10 +82,13 @@ class DayKeeper {
   Result<void> note_act(std::string_view act, std::string_view day, std::string_view failure,
                         std::int64_t files);
   /// One act on one day. The columns of a day that was sealed or restored are an act that follows,
-  /// and whose failure leaves the day as it is. Errors: not_found (there is no such day),
-  /// wrong_state (in use), corrupt, unsupported (archives, in a build without them),
-  /// invalid_argument (MaintenanceAct::run or remove), io, limit.
+  /// and whose failure leaves the day as it is. MaintenanceAct::remove deletes an archive of any
+  /// age, unless the day is online, too. Errors: not_found (there is no such day), wrong_state (in
+  /// use, or it has to stay: was_kept()), corrupt, unsupported (archives, in a build without them),
+  /// invalid_argument (MaintenanceAct::run), io, limit.
   Result<void> act(MaintenanceAct act, std::int64_t day);
+  /// Whether the last act failed because the guard keeps the day.
+  [[nodiscard]] bool was_kept() const noexcept { return was_kept_; }
 
  private:
   DayKeeper(Options options, const Clock& clock, Pace& pace, std::unique_ptr<DiskLock> lock,
@@ -117,6 +123,7 @@ class DayKeeper {
   std::optional<Error> write_wanted_columns(std::int64_t day);
   Result<void> drop_columns(std::int64_t day);
   Result<void> remove(std::int64_t day);
+  Result<void> remove_asked(std::int64_t day);
 
   Result<Held> hold(std::int64_t day);
   Result<void> copy_into(Held& held, const std::string& draft);
@@ -131,6 +138,12 @@ class DayKeeper {
                               const DayContent& content, std::optional<Error>& told);
 
   Result<void> act(MaintenanceAct act, std::int64_t day, std::optional<Error>& of_columns);
+  struct Note {
+    std::string_view act, day, failure;
+    std::int64_t files = 0, records = 0;
+    bool was_asked = false;
+  };
+  Result<void> note(const Note& note);
   Result<void> noted(MaintenanceAct act, std::int64_t day, const Result<void>& outcome,
                      const std::optional<Error>& of_columns);
   Result<std::optional<MaintenanceAct>> due_of(std::int64_t day, bool is_online, bool is_archived,
@@ -147,7 +160,14 @@ class DayKeeper {
   store::Connection::Watch watch_;
   std::optional<std::int64_t> judged_us_;
   bool has_come_in_ = false;  // a record, during the attempt that is made
+  bool was_kept_ = false;
+  bool is_asked_ = false;             // the act is not one of a run
+  std::int64_t removed_records_ = 0;  // by the last remove()
 };
+
+/// What was done in a folder, newest first; none when nothing was. Errors: io, invalid_argument.
+Result<std::vector<MaintenanceNote>> noted_acts_in(const std::string& folder,
+                                                   const MaintenanceNoteQuery& query);
 
 /// Days of the folder, the latest first; none when it is not there. Errors: io.
 Result<std::vector<StoredDay>> stored_days_in(const std::string& folder);

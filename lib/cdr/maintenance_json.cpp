@@ -84,10 +84,25 @@ std::string to_json(const MaintenanceReport& report) {
     append_text(out, "day", outcome.day);
     append_flag(out, "done", outcome.failure.empty());
     append_flag(out, "put_off", outcome.is_put_off);
+    append_flag(out, "kept", outcome.is_kept);
     append_text(out, "failure", outcome.failure);
     out += '}';
   }
   return out + "]}";
+}
+
+std::string to_json(const MaintenanceNote& note) {
+  std::string out = "{";
+  append_number(out, "at_us", note.at_us);
+  append_text(out, "act", note.act);
+  append_text(out, "day", note.day);
+  append_text(out, "sink", note.sink);
+  append_flag(out, "done", note.failure.empty());
+  append_text(out, "failure", note.failure);
+  append_number(out, "files", note.files);
+  append_number(out, "records", note.records);
+  append_flag(out, "asked", note.was_asked);
+  return out + "}";
 }
 
 std::string to_json(const MaintenanceState& state) {

@@ -40,7 +40,7 @@ const char* maintenance_act_name(MaintenanceAct act) noexcept {
 
 std::optional<MaintenanceAct> maintenance_act_from_name(std::string_view name) noexcept {
   for (const Named& each : acts) {
-    if (name == each.name && each.act != MaintenanceAct::remove) return each.act;
+    if (name == each.name) return each.act;
   }
   return std::nullopt;
 }

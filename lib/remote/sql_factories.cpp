@@ -44,10 +44,11 @@ Result<SqlConnector> make_connector(SqlServer server, const CdrSqlConfig& config
 
 Result<std::unique_ptr<SqlSink>> open_sql_sink(SqlServer server, CdrSqlConfig config,
                                                std::shared_ptr<cdr::Disk> disk,
-                                               const Clock& clock) {
+                                               const Clock& clock, SqlRetention retention) {
   auto connector = make_connector(server, config, clock);
   if (!connector) return std::move(connector).error();
-  return SqlSink::open(std::move(config), std::move(disk), clock, std::move(*connector));
+  return SqlSink::open(std::move(config), std::move(disk), clock, std::move(*connector),
+                       std::move(retention));
 }
 
 }  // namespace tandem::remote
@@ -67,8 +68,13 @@ Result<void> check(remote::SqlServer server, const CdrSqlConfig& config) {
 }
 
 Result<std::unique_ptr<CdrSink>> make_sink(remote::SqlServer server, CdrSqlConfig config) {
+  remote::SqlRetention retention;
+  if (!config.database.empty()) {
+    retention.guard = cdr::make_day_guard({config.database, config.journal}, system_clock());
+    retention.sink = server == remote::SqlServer::mariadb ? "mariadb" : "postgresql";
+  }
   auto sink = remote::open_sql_sink(server, std::move(config), std::make_shared<cdr::PosixDisk>(),
-                                    system_clock());
+                                    system_clock(), std::move(retention));
   if (!sink) return std::move(sink).error();
   return std::unique_ptr<CdrSink>(std::move(*sink));
 }

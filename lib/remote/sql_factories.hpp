@@ -16,6 +16,7 @@ enum class SqlServer : std::uint8_t { postgresql, mariadb };
 /// Errors: those of make_cdr_postgresql_sink().
 [[nodiscard]] Result<std::unique_ptr<SqlSink>> open_sql_sink(SqlServer server, CdrSqlConfig config,
                                                              std::shared_ptr<cdr::Disk> disk,
-                                                             const Clock& clock);
+                                                             const Clock& clock,
+                                                             SqlRetention retention = {});
 
 }  // namespace tandem::remote

@@ -88,24 +88,27 @@ Result<void> check_cdr_sql(const CdrSqlConfig& config) {
   return {};
 }
 
-SqlSink::SqlSink(CdrSqlConfig config, const Clock& clock, SqlConnector connect, KeptPlace place,
-                 std::string identity)
+SqlSink::SqlSink(CdrSqlConfig config, const Clock& clock, SqlConnector connect,
+                 SqlRetention retention, KeptPlace place, std::string identity)
     : config_(std::move(config)),
       clock_(clock),
       connect_(std::move(connect)),
+      retention_(std::move(retention)),
       kept_(std::move(place)),
       identity_(std::move(identity)),
       taken_(kept_.sequence()) {}
 
 Result<std::unique_ptr<SqlSink>> SqlSink::open(CdrSqlConfig config, std::shared_ptr<cdr::Disk> disk,
-                                               const Clock& clock, SqlConnector connect) {
+                                               const Clock& clock, SqlConnector connect,
+                                               SqlRetention retention) {
   if (auto checked = check_cdr_sql(config); !checked) return std::move(checked).error();
   auto place = KeptPlace::open(disk, config.folder);
   if (!place) return std::move(place).error();
   auto identity = identity_of(*disk, config.folder);
   if (!identity) return std::move(identity).error();
   return std::unique_ptr<SqlSink>(new SqlSink(std::move(config), clock, std::move(connect),
-                                              std::move(*place), std::move(*identity)));
+                                              std::move(retention), std::move(*place),
+                                              std::move(*identity)));
 }
 
 /// Large transactions: what a commit costs is the same for one row and for ten thousand.
@@ -270,8 +273,21 @@ Result<void> SqlSink::care(std::int64_t wall_us) {
     if (auto done = session_->clear_dropped(plan.kept_from); !done) return done;
   }
   for (const std::int64_t day : plan.drop) {
-    if (auto done = session_->drop_day(day); !done) return done;
+    if (auto done = retire(day); !done) return done;
   }
+  return {};
+}
+
+/// A day that has to stay is looked at again the next time.
+Result<void> SqlSink::retire(std::int64_t day) {
+  if (retention_.guard == nullptr) return session_->drop_day(day);
+  const auto reason = retention_.guard->why_kept(day);
+  // Nobody knows then; that says nothing of the connection.
+  if (!reason) return Error{ErrorCode::limit, reason.error().message};
+  if (!reason->empty()) return {};
+  if (auto done = session_->drop_day(day); !done) return done;
+  if (auto noted = retention_.guard->note_retired(day, retention_.sink); !noted)
+    return Error{ErrorCode::limit, noted.error().message};
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cdr/built_in_sink.hpp"
+#include "cdr/retained_days.hpp"
 #include "remote/kept_place.hpp"
 #include "remote/sql_session.hpp"
 #include "tandem/cdr_sql.hpp"
@@ -31,6 +32,12 @@ struct PartitionPlan {
 /// Whether a member is out of its range, for any server. Errors: invalid_argument.
 [[nodiscard]] Result<void> check_cdr_sql(const CdrSqlConfig& config);
 
+/// Who is asked before a partition is retired, and told of it.
+struct SqlRetention {
+  std::shared_ptr<cdr::DayGuard> guard = nullptr;  ///< Null: nobody.
+  std::string sink{};                              ///< What the sink is called there.
+};
+
 /// The place that counts is the one in the database. That in the folder lags behind it, and stands
 /// in when the server does not answer soon at the start.
 class SqlSink final : public cdr::BuiltInSink {
@@ -41,7 +48,8 @@ class SqlSink final : public cdr::BuiltInSink {
 
   /// `clock` outlives the sink. Errors: those of make_cdr_postgresql_sink().
   static Result<std::unique_ptr<SqlSink>> open(CdrSqlConfig config, std::shared_ptr<cdr::Disk> disk,
-                                               const Clock& clock, SqlConnector connect);
+                                               const Clock& clock, SqlConnector connect,
+                                               SqlRetention retention = {});
 
   void set_pace(cdr::SinkRunnerOptions& options) const override;
   /// Asks the server, but not for long: a switch that starts waits for it.
@@ -53,8 +61,9 @@ class SqlSink final : public cdr::BuiltInSink {
   Result<void> idle(std::int64_t wall_us) override;
 
  private:
-  SqlSink(CdrSqlConfig config, const Clock& clock, SqlConnector connect, KeptPlace place,
-          std::string identity);
+  SqlSink(CdrSqlConfig config, const Clock& clock, SqlConnector connect, SqlRetention retention,
+          KeptPlace place, std::string identity);
+  Result<void> retire(std::int64_t day);
   Result<void> connect(std::int32_t timeout_ms);
   Result<std::uint64_t> ask_position();
   Result<SqlPlace> begin();
@@ -67,6 +76,7 @@ class SqlSink final : public cdr::BuiltInSink {
   const CdrSqlConfig config_;
   const Clock& clock_;
   const SqlConnector connect_;
+  const SqlRetention retention_;
   KeptPlace kept_;
   const std::string identity_;
   std::unique_ptr<SqlSession> session_;  // null: none

@@ -170,7 +170,7 @@ void Switch::Body::keep_days() {
   const SwitchConfig config = records_config();
   // A schedule that a reload has taken away is gone when the desk was told.
   if (!config.maintenance.is_scheduled && !maintenance_.state().is_scheduled) return;
-  const auto place = maintenance_place(config);
+  const auto place = maintenance_place();
   std::string failure = place ? std::string() : place.error().message;
   if (!failure.empty() && failure != maintenance_failure_) alarm(failure);  // it is tried again
   maintenance_failure_ = std::move(failure);
@@ -178,7 +178,7 @@ void Switch::Body::keep_days() {
 }
 
 Result<void> Switch::Body::start_maintenance(MaintenanceAct act, std::string_view day) {
-  const auto place = maintenance_place(records_config());
+  const auto place = maintenance_place();
   if (!place) return place.error();
   return maintenance_.start(*place, act, day);
 }
@@ -188,7 +188,7 @@ void Switch::Body::tell_of_maintenance(const MaintenanceOutcome& outcome) {
   const std::string act = maintenance_act_name(outcome.act);
   log_.write(LogLevel::info, "switch", "maintenance",
              {{"act", act}, {"day", outcome.day}, {"failure", outcome.failure}});
-  if (outcome.failure.empty() || outcome.is_put_off) return;
+  if (outcome.failure.empty() || outcome.is_put_off || outcome.is_kept) return;
   const std::string what = outcome.day.empty() ? act : act + " of " + outcome.day;
   alarm("maintenance failed, " + what + ": " + outcome.failure);
 }

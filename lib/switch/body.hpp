@@ -117,6 +117,10 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   Result<std::vector<Cdr>> cdrs(const CdrQuery& query) const;
   [[nodiscard]] MaintenanceState maintenance() const { return maintenance_.state(); }
   Result<void> start_maintenance(MaintenanceAct act, std::string_view day);
+  Result<std::vector<MaintenanceNote>> maintenance_notes(const MaintenanceNoteQuery& query) const;
+  /// `is_over`: the dispute is resolved, else it begins.
+  Result<Dispute> dispute(const DisputeRequest& request, bool is_over);
+  Result<std::vector<Dispute>> disputes(const DisputeQuery& query) const;
   Result<std::string> explain(const ExplainRequest& request);
   Result<void> start_shadow(std::string_view plan);
   Result<std::string> shadow_report() const;
@@ -244,6 +248,9 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   void build_tables_when_due();
   void activate_due_decks();
   void keep_days();
+  [[nodiscard]] SwitchConfig retention_config() const;
+  [[nodiscard]] std::optional<std::uint64_t> lowest_position() const;
+  [[nodiscard]] Result<MaintenancePlace> maintenance_place() const;
   void tell_of_maintenance(const MaintenanceOutcome& outcome);
   void carry_ledger_forward();
   Result<void> carry_due_entries(std::int64_t kept_days);

@@ -47,7 +47,7 @@ class SharedSink final : public CdrSink {
 Result<std::unique_ptr<cdr::SinkTarget>> open_sink(const CdrSinkConfig& config,
                                                    const SwitchConfig& of_switch,
                                                    const std::shared_ptr<cdr::Disk>& disk,
-                                                   const Clock& clock) {
+                                                   const Clock& clock, const std::string& name) {
   const std::string path = of_switch.path(config.path);
   if (config.type == "sqlite") {
     auto sink = cdr::SqliteSink::open(path);
@@ -73,9 +73,11 @@ Result<std::unique_ptr<cdr::SinkTarget>> open_sink(const CdrSinkConfig& config,
   if (config.type == "postgresql" || config.type == "mariadb") {
     CdrSqlConfig sql = config.sql;
     sql.folder = path;
+    remote::SqlRetention retention{
+        cdr::make_day_guard(retention_place(of_switch), clock, disk), name};
     auto sink = remote::open_sql_sink(
         config.type == "mariadb" ? remote::SqlServer::mariadb : remote::SqlServer::postgresql,
-        std::move(sql), disk, clock);
+        std::move(sql), disk, clock, std::move(retention));
     if (!sink) return sink.error();
     return std::unique_ptr<cdr::SinkTarget>(std::move(*sink));
   }
@@ -267,11 +269,10 @@ Result<void> Switch::Body::open_records() {
       environment_.disk != nullptr ? environment_.disk : std::make_shared<cdr::PosixDisk>();
   int index = 0;
   for (const CdrSinkConfig& sink : config_.cdr_sinks) {
-    auto target = open_sink(sink, config_, disk, environment_.network->clock());
+    std::string name = sink.type + "-" + std::to_string(index++);
+    auto target = open_sink(sink, config_, disk, environment_.network->clock(), name);
     if (!target) return target.error();
-    if (auto added = add_sink(sink.type + "-" + std::to_string(index++), std::move(*target),
-                              sink.set_aside_after);
-        !added)
+    if (auto added = add_sink(std::move(name), std::move(*target), sink.set_aside_after); !added)
       return added;
   }
   // The names of the host's sinks stand for their places in the journal, so they do not depend on

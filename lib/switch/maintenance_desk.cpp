@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -24,7 +25,7 @@ Error told_to_end() { return {ErrorCode::wrong_state, "maintenance was ended"}; 
 
 /// Day of an act, 0 with `run`.
 Result<std::int64_t> day_of_act(MaintenanceAct act, std::string_view day) {
-  if (act == MaintenanceAct::remove || *maintenance_act_name(act) == 0) {
+  if (*maintenance_act_name(act) == 0) {
     return Error{ErrorCode::invalid_argument,
                  "act " + std::to_string(static_cast<int>(act)) + " cannot be asked for"};
   }
@@ -51,7 +52,8 @@ MaintenanceReport report_of(cdr::DayKeeper& keeper, MaintenanceAct act, std::int
   outcome.day = format_date(day * cdr::day_us);
   if (!done) {
     outcome.failure = done.error().message;
-    outcome.is_put_off = done.error().code == ErrorCode::wrong_state;
+    outcome.is_kept = keeper.was_kept();
+    outcome.is_put_off = done.error().code == ErrorCode::wrong_state && !outcome.is_kept;
   }
   report.ended_at_us = clock.wall_us();
   return report;
@@ -98,6 +100,17 @@ Result<void> check_maintenance(const MaintenanceConfig& rules) {
   return {};
 }
 
+cdr::RetentionPlace retention_place(const SwitchConfig& config) {
+  cdr::RetentionPlace place;
+  if (!config.database.empty()) place.database = config.path(config.database);
+  place.journal = config.path(config.cdr_journal);
+  for (const CdrSinkConfig& sink : config.cdr_sinks) {
+    if (sink.type == "http" || sink.type == "postgresql" || sink.type == "mariadb")
+      place.positions.push_back(config.path(sink.path) + "/position");
+  }
+  return place;
+}
+
 Result<MaintenancePlace> maintenance_place(const SwitchConfig& config) {
   if (auto checked = check_maintenance(config.maintenance); !checked)
     return std::move(checked).error();
@@ -106,6 +119,7 @@ Result<MaintenancePlace> maintenance_place(const SwitchConfig& config) {
     auto zone = TimeZone::load(config.parameters.timezone);
     if (!zone) return std::move(zone).error();
     MaintenancePlace place{config.path(sink.path), config.maintenance, std::move(*zone)};
+    place.retention = retention_place(config);
     if (config.recording && config.recording->delete_after_days > 0) {
       place.recordings = config.path(config.recording->folder);
       place.recordings_kept_days = config.recording->delete_after_days;
@@ -274,7 +288,10 @@ void MaintenanceDesk::run(const Work& work, SteadyPace& pace) {
     report.ended_at_us = clock_.wall_us();
   };
   try {
+    const auto guard =
+        cdr::make_day_guard(work.place.retention, clock_, work.place.journal_disk);
     cdr::DayKeeper::Options options{work.place.folder, work.place.rules};
+    options.guard = guard.get();
     options.on_act = [this](MaintenanceAct act, std::int64_t day) {
       const std::lock_guard lock(mutex_);
       state_.doing = std::string(maintenance_act_name(act)) + ' ' + format_date(day * cdr::day_us);
@@ -304,7 +321,9 @@ void MaintenanceDesk::end(MaintenanceReport report) {
   ++state_.runs;
   state_.failures += static_cast<std::uint64_t>(std::count_if(
       report.outcomes.begin(), report.outcomes.end(),
-      [](const auto& outcome) { return !outcome.failure.empty() && !outcome.is_put_off; }));
+      [](const auto& outcome) {
+        return !outcome.failure.empty() && !outcome.is_put_off && !outcome.is_kept;
+      }));
   state_.last = std::move(report);
   pace_.reset();
 }
@@ -331,6 +350,40 @@ Result<std::vector<StoredDay>> stored_days(const SwitchConfig& config) {
   return cdr::stored_days_in(place->folder);
 }
 
+Result<std::vector<MaintenanceNote>> maintenance_notes(const SwitchConfig& config,
+                                                       const MaintenanceNoteQuery& query) {
+  std::vector<MaintenanceNote> found;
+  // Without day files there are partitions all the same.
+  const auto place = maintenance_place(config);
+  if (!place && place.error().code != ErrorCode::unsupported) return place.error();
+  auto noted = cdr::noted_acts_in(place ? place->folder : std::string(), query);
+  if (!noted) return noted;
+  auto retired = cdr::retired_days(retention_place(config).database,
+                                   MaintenanceNoteQuery::limit_max);
+  if (!retired) return std::move(retired).error();
+  for (const cdr::RetiredDay& one : *retired) {
+    MaintenanceNote note;
+    note.at_us = one.at_us;
+    note.act = "retire";
+    note.day = format_date(one.day * cdr::day_us);
+    note.sink = one.sink;
+    const bool is_wanted = (query.act.empty() || query.act == note.act) &&
+                           (query.day.empty() || query.day == note.day) &&
+                           (!query.since_us || note.at_us >= *query.since_us) &&
+                           (!query.until_us || note.at_us < *query.until_us);
+    if (is_wanted) found.push_back(std::move(note));
+  }
+  const auto middle = static_cast<std::ptrdiff_t>(found.size());
+  found.insert(found.end(), std::make_move_iterator(noted->begin()),
+               std::make_move_iterator(noted->end()));
+  std::inplace_merge(found.begin(), found.begin() + middle, found.end(),
+                     [](const MaintenanceNote& a, const MaintenanceNote& b) {
+                       return a.at_us > b.at_us;
+                     });
+  if (found.size() > query.limit) found.resize(query.limit);
+  return found;
+}
+
 Result<MaintenanceReport> maintain(const SwitchConfig& config, MaintenanceAct act,
                                    std::string_view day) {
   auto place = maintenance_place(config);
@@ -339,7 +392,10 @@ Result<MaintenanceReport> maintain(const SwitchConfig& config, MaintenanceAct ac
   if (!number) return std::move(number).error();
   const SystemClock clock;
   SteadyPace pace(clock, place->rules.io_megabytes_per_s, true);
-  auto keeper = cdr::DayKeeper::open({place->folder, place->rules}, clock, pace);
+  const auto guard = cdr::make_day_guard(place->retention, clock);
+  cdr::DayKeeper::Options options{place->folder, place->rules};
+  options.guard = guard.get();
+  auto keeper = cdr::DayKeeper::open(std::move(options), clock, pace);
   if (!keeper) return std::move(keeper).error();
   if (act == MaintenanceAct::run) return run_all(*place, **keeper, clock, pace, std::nullopt);
   return report_of(**keeper, act, *number, pace, clock);

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "base/time_zone.hpp"
 #include "cdr/day_keeper_sqlite.hpp"
+#include "cdr/retained_days.hpp"
 #include "tandem/clock.hpp"
 #include "tandem/maintenance.hpp"
 
@@ -23,7 +25,12 @@ struct MaintenancePlace {
   TimeZone zone;             ///< Of `at_minute`.
   std::string recordings{};  ///< Their folder; "": none are deleted.
   std::int32_t recordings_kept_days = 0;
+  cdr::RetentionPlace retention{};               ///< What keeps days from being deleted.
+  std::shared_ptr<cdr::Disk> journal_disk = {};  ///< Null: the system's.
 };
+
+/// Where a configuration has what keeps days from being deleted.
+cdr::RetentionPlace retention_place(const SwitchConfig& config);
 
 /// What is wrong with the rules, whoever made them. Errors: invalid_argument.
 Result<void> check_maintenance(const MaintenanceConfig& rules);

@@ -143,6 +143,19 @@ Result<void> Switch::start_maintenance(MaintenanceAct act, std::string_view day)
 Result<std::vector<StoredDay>> Switch::stored_days() const {
   return tandem::stored_days(body_->records_config());
 }
+Result<std::vector<MaintenanceNote>> Switch::maintenance_notes(
+    const MaintenanceNoteQuery& query) const {
+  return body_->maintenance_notes(query);
+}
+Result<Dispute> Switch::dispute_record(const DisputeRequest& request) {
+  return body_->dispute(request, false);
+}
+Result<Dispute> Switch::resolve_dispute(const DisputeRequest& request) {
+  return body_->dispute(request, true);
+}
+Result<std::vector<Dispute>> Switch::disputes(const DisputeQuery& query) const {
+  return body_->disputes(query);
+}
 std::vector<ListenConfig> Switch::listening() const { return body_->listening(); }
 
 }  // namespace tandem

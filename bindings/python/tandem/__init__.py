@@ -28,6 +28,7 @@ from ._tandem import (
     ChargeFacts,
     Config,
     CorrectionQuery,
+    DisputeQuery,
     DtlsRole,
     ErrorCode,
     Event,
@@ -37,6 +38,7 @@ from ._tandem import (
     LrnAnswer,
     LrnCounters,
     LrnQuestion,
+    MaintenanceNoteQuery,
     MediaAudio,
     MediaBackendState,
     MediaEvent,
@@ -133,6 +135,7 @@ __all__ = [
     "Config",
     "CorrectionQuery",
     "ConfigSource",
+    "DisputeQuery",
     "DtlsRole",
     "Error",
     "ErrorCode",
@@ -144,6 +147,7 @@ __all__ = [
     "LrnAnswer",
     "LrnCounters",
     "LrnQuestion",
+    "MaintenanceNoteQuery",
     "MediaAudio",
     "MediaBackendState",
     "MediaEvent",
@@ -189,11 +193,13 @@ __all__ = [
     "config_reference",
     "csv_header",
     "current_packages",
+    "dispute_record",
     "explain",
     "explain_table",
     "format_time_us",
     "look_at_price_list",
     "maintain",
+    "maintenance_notes",
     "margin_report",
     "parse_time_us",
     "provision_packages",
@@ -201,6 +207,7 @@ __all__ = [
     "repair_recording",
     "query_cdrs",
     "query_corrections",
+    "query_disputes",
     "query_ledger",
     "rate",
     "rate_call",
@@ -210,6 +217,7 @@ __all__ = [
     "recompute_charge",
     "reconcile",
     "rerate",
+    "resolve_dispute",
     "route_choices",
     "serve_admin",
     "shadow_table",
@@ -419,9 +427,37 @@ def stored_days(config: ConfigSource) -> list[dict[str, Any]]:
 def maintain(config: ConfigSource, act: str = "run", day: str = "") -> dict[str, Any]:
     """Does "run" (all that is due), or one act on a `day`, "YYYY-MM-DD", and returns the report.
 
-    Acts: "seal", "verify", "archive", "restore", "write_columns", "drop_columns" (docs/maintenance.md). Beside a running switch or without one. What failed is in the report.
+    Acts: "seal", "verify", "archive", "restore", "remove", "write_columns", "drop_columns" (docs/maintenance.md). Beside a running switch or without one. What failed is in the report.
     """
     return cast("dict[str, Any]", json.loads(_tandem.maintain_json(to_config(config), act, day)))
+
+
+def maintenance_notes(config: ConfigSource, **query: Any) -> list[dict[str, Any]]:
+    """What was done to days, recordings and partitions, deletions above all, newest first (O-09).
+
+    Keywords: those of MaintenanceNoteQuery.
+    """
+    return [json.loads(text) for text in _tandem.maintenance_notes_json(to_config(config), MaintenanceNoteQuery(**query))]
+
+
+def dispute_record(config: ConfigSource, record_id: int, *, reason: str, author: str = "", day: str = "") -> dict[str, Any]:
+    """Disputes a record, whose day is then not deleted (O-09), whether a switch runs or not.
+
+    `day`, "YYYY-MM-DD", is needed when the record is of an archived day, or when there are no day files.
+    """
+    body = json.dumps({"record_id": record_id, "reason": reason, "author": author, "day": day})
+    return cast("dict[str, Any]", json.loads(_tandem.dispute_record_json(to_config(config), body)))
+
+
+def resolve_dispute(config: ConfigSource, record_id: int, *, reason: str, author: str = "") -> dict[str, Any]:
+    """Ends the dispute of a record; `reason` says what came of it."""
+    body = json.dumps({"record_id": record_id, "reason": reason, "author": author})
+    return cast("dict[str, Any]", json.loads(_tandem.resolve_dispute_json(to_config(config), body)))
+
+
+def query_disputes(config: ConfigSource, **query: Any) -> list[dict[str, Any]]:
+    """Disputes, newest first. Keywords: those of DisputeQuery."""
+    return [json.loads(text) for text in _tandem.query_disputes_json(to_config(config), DisputeQuery(**query))]
 
 
 def check_journal(folder: str) -> dict[str, Any]:

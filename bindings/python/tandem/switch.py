@@ -21,11 +21,13 @@ from ._tandem import (
     CdrQuery,
     Config,
     CorrectionQuery,
+    DisputeQuery,
     Event,
     FeedItem,
     LedgerQuery,
     LrnAnswer,
     LrnQuestion,
+    MaintenanceNoteQuery,
     PolicyAnswer,
     PolicyQuestion,
     RerateQuery,
@@ -606,6 +608,24 @@ class Switch:
         It goes on on a thread of the switch; maintenance() tells how it ended.
         """
         self._switch.start_maintenance(act, day)
+
+    def maintenance_notes(self, **query: Any) -> list[dict[str, Any]]:
+        """What was done to days, recordings and partitions, newest first. Keywords: those of MaintenanceNoteQuery."""
+        return [json.loads(text) for text in self._switch.maintenance_notes_json(MaintenanceNoteQuery(**query))]
+
+    def dispute_record(self, record_id: int, *, reason: str, author: str = "", day: str = "") -> dict[str, Any]:
+        """Disputes a record, whose day is then not deleted (O-09); see tandem.dispute_record()."""
+        body = json.dumps({"record_id": record_id, "reason": reason, "author": author, "day": day})
+        return cast("dict[str, Any]", json.loads(self._switch.dispute_record_json(body)))
+
+    def resolve_dispute(self, record_id: int, *, reason: str, author: str = "") -> dict[str, Any]:
+        """Ends the dispute of a record; `reason` says what came of it."""
+        body = json.dumps({"record_id": record_id, "reason": reason, "author": author})
+        return cast("dict[str, Any]", json.loads(self._switch.resolve_dispute_json(body)))
+
+    def disputes(self, **query: Any) -> list[dict[str, Any]]:
+        """Disputes, newest first. Keywords: those of DisputeQuery."""
+        return [json.loads(text) for text in self._switch.disputes_json(DisputeQuery(**query))]
 
     def maintenance(self) -> dict[str, Any]:
         """What the maintenance of the day files does, and how it ended last."""
