@@ -44,7 +44,7 @@ struct DisputeRequest {
 /// Which disputes are wanted.
 struct DisputeQuery {
   std::uint64_t record_id = 0;                  ///< 0: of all calls.
-  std::string day;                              ///< "": of all.
+  std::string day = {};                         ///< "": of all.
   std::optional<bool> is_open = {};             ///< Nothing: both.
   std::optional<std::uint64_t> before_id = {};  ///< Only older ones: the next page.
   std::size_t limit = 100;                      ///< 1..1,000,000.
