@@ -282,7 +282,8 @@ Result<bool> told_by_slots(const CdrPlace& place, const CallReportRequest& asked
   if (!asked.filter.since_us) return false;
   auto stored = cdr::stored_position(place.folder);
   if (!stored) return std::move(stored).error();
-  auto corrections = cdr::open_corrections(place.database);
+  auto corrections =
+      cdr::open_corrections(collector.shows_money() ? place.database : std::string());
   if (!corrections) return std::move(corrections).error();
   std::vector<cdr::SideDifference> differences;
   std::set<std::int64_t> days;

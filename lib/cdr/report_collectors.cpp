@@ -19,29 +19,6 @@ namespace {
 
 constexpr std::int64_t second_us = 1'000'000;
 
-/// Ids of the latest records of a group.
-class Samples {
- public:
-  void add(std::int64_t record_id) {
-    for (std::int64_t& each : latest_) {
-      if (each < record_id) std::swap(each, record_id);
-    }
-  }
-  [[nodiscard]] std::string text() const {
-    std::string text;
-    for (const std::int64_t each : latest_) {
-      if (each == none) continue;
-      if (!text.empty()) text += ' ';
-      append_integer(text, static_cast<std::uint64_t>(each));
-    }
-    return text;
-  }
-
- private:
-  static constexpr std::int64_t none = std::numeric_limits<std::int64_t>::min();
-  std::array<std::int64_t, 3> latest_{none, none, none};  // descending
-};
-
 /// Adds the cells of one row; the first failure of any is kept.
 class RowMaker {
  public:
@@ -331,31 +308,58 @@ class PerformanceCollector final : public ReportCollector {
     return {Fact::started_at, Fact::answered_at, Fact::pdd, Fact::talk_time};
   }
   std::int64_t look_ahead_us() const override { return day_us; }
+  bool shows_money() const override { return false; }
 
   Result<void> add(const CallFacts& call) override {
     if (!filter_.until_us || call.ended_at_us < *filter_.until_us) {
       auto value = groups_.at(slots_.start_us(call.ended_at_us));
       if (!value) return std::move(value).error();
-      (*value)->metrics.count(trial_of(call), call, true);
+      (*value)->sums.metrics.count(trial_of(call), call, true);
     }
-    return add_load(call);
+    return count_seconds(call);
+  }
+
+  Result<void> add_slot(const KeptSlot& slot) override {
+    auto value = groups_.at(slots_.start_us(slot.start_us));
+    if (!value) return std::move(value).error();
+    (*value)->sums.add(*slot.sums);
+    return {};
+  }
+
+  Result<void> add_load(const KeptLoad& load) override {
+    auto value = groups_.at(slots_.start_us(load.start_us));
+    if (!value) return std::move(value).error();
+    Value& v = **value;
+    v.in_progress += load.call_seconds;
+    v.in_progress_max = std::max(v.in_progress_max, load.calls_max);
+    v.begun += load.begun;
+    v.begun_max = std::max(v.begun_max, load.begun_max);
+    v.queue_max = std::max(v.queue_max, load.queue_max);
+    return {};
   }
 
   Result<void> finish(CallReport& report) override {
-    report.columns = {"from",   "calls",           "answered",         "asr_percent", "acd_ms",
-                      "pdd_ms", "concurrency_max", "concurrency_mean", "cps_max",     "cps_mean"};
+    report.columns = {"from",     "calls",           "answered",         "asr_percent", "acd_ms",
+                      "pdd_ms",   "concurrency_max", "concurrency_mean", "cps_max",     "cps_mean",
+                      "queue_max"};
     if (auto done = collect_load(); !done) return done;
     for (const auto& group : groups_.sorted()) {
       const Value& v = group.value;
       RowMaker row;
       row.text(slots_.text(group.slot_us));
-      row.count(v.metrics.attempts).count(v.metrics.answered);
-      row.cell(percent_cell(v.metrics.answered, v.metrics.attempts));
-      row.cell(mean_cell(v.metrics.talk_time_ms, v.metrics.answered));
-      row.cell(mean_cell(v.metrics.pdd_ms, v.metrics.alerted));
+      const Metrics& m = v.sums.metrics;
+      row.count(m.attempts).count(m.answered);
+      row.cell(percent_cell(m.answered, m.attempts));
+      row.cell(mean_cell(m.talk_time_ms, m.answered));
+      row.cell(mean_cell(m.pdd_ms, m.alerted));
       const std::int64_t seconds = seconds_of(group.slot_us);
       row.cell(v.in_progress_max).cell(Hundredths{v.in_progress * 100 / seconds});
       row.cell(v.begun_max).cell(Hundredths{v.begun * 100 / seconds});
+      if (v.queue_max > 0) {
+        row.cell(v.queue_max);
+      } else {
+        row.nothing();  // no record tells
+      }
       if (auto done = row.add_to(report); !done) return done;
     }
     return {};
@@ -363,29 +367,22 @@ class PerformanceCollector final : public ReportCollector {
 
  private:
   struct Value {
-    Metrics metrics;
+    SlotSums sums;
     std::int64_t in_progress = 0;  // call seconds
     std::int64_t in_progress_max = 0;
     std::int64_t begun = 0;
     std::int64_t begun_max = 0;
+    std::int64_t queue_max = 0;  // 0: not known
   };
 
-  static std::int64_t second_of(std::int64_t time_us) {
-    return time_us >= 0 ? time_us / second_us : -((-(time_us + 1)) / second_us) - 1;
-  }
-
-  Result<void> add_load(const CallFacts& call) {
-    // Of a record whose times cannot be true, only its last month counts.
-    constexpr std::int64_t longest_s = 31 * 86'400;
-    const std::int64_t end_s = second_of(call.ended_at_us);
-    const std::int64_t start_s = second_of(call.started_at_us);
-    const std::int64_t begin_s = std::clamp(start_s, end_s - longest_s, end_s);
+  Result<void> count_seconds(const CallFacts& call) {
+    const auto [begin_s, end_s, is_begun] = seconds_of_call(call);
     const std::int64_t since_s = filter_.since_us ? second_of(*filter_.since_us) : begin_s;
     const std::int64_t last_s = filter_.until_us ? second_of(*filter_.until_us - 1) : end_s;
     const std::int64_t from_s = std::max(begin_s, since_s);
     const std::int64_t to_s = std::min(end_s, last_s);
     if (from_s > to_s) return {};
-    return load_.add(from_s, to_s, from_s == start_s);
+    return load_.add(from_s, to_s, is_begun && from_s == begin_s);
   }
 
   Result<void> collect_load() {
@@ -436,6 +433,15 @@ class FailureCollector final : public ReportCollector {
                               : Facts(Fact::customer_gateway, Fact::answered_at, Fact::reason);
   }
   bool judges_vendor_gateway() const override { return request_.is_vendor; }
+  bool shows_money() const override { return false; }
+
+  Result<void> add_failures(const KeptFailures& kept) override {
+    auto value = group(kept.start_us, kept.gateway, kept.reason);
+    if (!value) return std::move(value).error();
+    (*value)->count += kept.count;
+    (*value)->samples.add(*kept.latest);
+    return {};
+  }
 
   Result<void> add(const CallFacts& call) override {
     if (!request_.is_vendor) {
@@ -471,12 +477,15 @@ class FailureCollector final : public ReportCollector {
  private:
   struct Value {
     std::uint64_t count = 0;
-    Samples samples;
+    LatestRecords samples;
   };
+  Result<Value*> group(std::int64_t time_us, std::string_view gateway, Reason reason) {
+    return groups_.at(
+        slots_.start_us(time_us), gateway,
+        std::string_view(reason == Reason::none ? "none" : reason_facts(reason).name));
+  }
   Result<void> count(std::string_view gateway, Reason reason, const CallFacts& call) {
-    auto value =
-        groups_.at(slots_.start_us(call.ended_at_us), gateway,
-                   std::string_view(reason == Reason::none ? "none" : reason_facts(reason).name));
+    auto value = group(call.ended_at_us, gateway, reason);
     if (!value) return std::move(value).error();
     ++(*value)->count;
     (*value)->samples.add(call.record_id);
@@ -659,7 +668,7 @@ class GhostCollector final : public ReportCollector {
   struct Pattern {
     std::uint64_t calls = 0;
     WideSum talk_time_ms = 0;
-    Samples samples;
+    LatestRecords samples;
   };
 
   static Result<void> add(const char* finding, const std::string& customer,

@@ -19,6 +19,24 @@ struct KeptSlot {
   const SlotSums* sums = nullptr;
 };
 
+/// Load of a slot that lies within one of the report's.
+struct KeptLoad {
+  std::int64_t start_us = 0;
+  std::int64_t call_seconds = 0;
+  std::int64_t calls_max = 0;  ///< In progress in one second.
+  std::int64_t begun = 0;
+  std::int64_t begun_max = 0;  ///< In one second.
+  std::int64_t queue_max = 0;  ///< Records that waited to be written; 0: not known.
+};
+/// Failures of such a slot, by gateway and reason.
+struct KeptFailures {
+  std::int64_t start_us = 0;
+  std::string_view gateway;
+  Reason reason = Reason::none;
+  std::uint64_t count = 0;
+  const LatestRecords* latest = nullptr;
+};
+
 class ReportCollector {
  public:
   virtual ~ReportCollector() = default;
@@ -33,6 +51,14 @@ class ReportCollector {
   virtual Result<void> add_slot(const KeptSlot&) {
     return Error{ErrorCode::unsupported, "report was not made of sums"};
   }
+  virtual Result<void> add_load(const KeptLoad&) {
+    return Error{ErrorCode::unsupported, "report was not made of load"};
+  }
+  virtual Result<void> add_failures(const KeptFailures&) {
+    return Error{ErrorCode::unsupported, "report was not made of failures"};
+  }
+  /// Whether it shows what calls were charged, which corrections change.
+  [[nodiscard]] virtual bool shows_money() const { return true; }
   /// Fills columns and rows. Once. Errors: limit (a sum).
   virtual Result<void> finish(CallReport& report) = 0;
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/text.hpp"
+
 namespace tandem::cdr {
 Result<std::int64_t> narrowed(WideSum sum, const char* what) {
   if (sum > std::numeric_limits<std::int64_t>::max() ||
@@ -66,6 +68,29 @@ void Metrics::count(const Trial& trial, const CallFacts& call, bool has_money) {
   }
   if (!call.vendor_currency.empty())
     money.of(call.vendor_currency).vendor_fee += call.vendor_fee_units;
+}
+
+std::string LatestRecords::text() const {
+  std::string text;
+  for (const std::int64_t each : latest_) {
+    if (each == none) continue;
+    if (!text.empty()) text += ' ';
+    append_integer(text, static_cast<std::uint64_t>(each));
+  }
+  return text;
+}
+
+std::int64_t second_of(std::int64_t time_us) {
+  constexpr std::int64_t second_us = 1'000'000;
+  return time_us >= 0 ? time_us / second_us : -((-(time_us + 1)) / second_us) - 1;
+}
+
+CallSeconds seconds_of_call(const CallFacts& call) {
+  constexpr std::int64_t longest_s = 31 * 86'400;
+  const std::int64_t end_s = second_of(call.ended_at_us);
+  const std::int64_t start_s = second_of(call.started_at_us);
+  const std::int64_t begin_s = std::clamp(start_s, end_s - longest_s, end_s);
+  return {begin_s, end_s, begin_s == start_s};
 }
 
 void SlotSums::add(const SlotSums& other) {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -75,6 +77,37 @@ inline constexpr Facts metrics_facts{Fact::answered_at, Fact::pdd,        Fact::
                                      Fact::billed_time, Fact::currency,   Fact::fee,
                                      Fact::package_fee, Fact::vendor_fee, Fact::vendor_currency,
                                      Fact::reason,      Fact::legs};
+
+/// Ids of the latest records of a group.
+class LatestRecords {
+ public:
+  void add(std::int64_t record_id) {
+    for (std::int64_t& each : latest_) {
+      if (each < record_id) std::swap(each, record_id);
+    }
+  }
+  void add(const LatestRecords& other) {
+    for (const std::int64_t each : other.latest_)
+      add(each);
+  }
+  /// Descending, with blanks between.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  static constexpr std::int64_t none = std::numeric_limits<std::int64_t>::min();
+  std::array<std::int64_t, 3> latest_{none, none, none};  // descending
+};
+
+/// The seconds since 1970 that a call is in progress, both included: those that it touches.
+struct CallSeconds {
+  std::int64_t begin_s = 0;
+  std::int64_t end_s = 0;
+  bool is_begun = false;  ///< It began in the first of them.
+};
+/// Of a record whose times cannot be true, only its last month counts.
+CallSeconds seconds_of_call(const CallFacts& call);
+/// The second since 1970 that a moment lies in.
+std::int64_t second_of(std::int64_t time_us);
 
 /// How often each reason came. There are few of them, so looking through is faster than a map.
 class ReasonCounts {

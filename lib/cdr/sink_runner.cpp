@@ -98,6 +98,8 @@ SinkTarget::~SinkTarget() = default;
 
 void SinkTarget::set_pace(SinkRunnerOptions&) const {}
 
+void SinkTarget::note_queue(std::uint64_t) {}
+
 Result<void> SinkTarget::idle(std::int64_t) { return {}; }
 
 std::unique_ptr<SinkTarget> make_host_target(std::shared_ptr<Disk> disk, const std::string& folder,
@@ -153,6 +155,9 @@ SinkRunner::~SinkRunner() { stop(0); }
 Result<void> SinkRunner::offer(std::size_t count) {
   const std::span<const RecordView> part(batch_.data(), count);
   const std::uint64_t through = part.back().sequence;
+  const std::uint64_t durable = journal_.durable_sequence();
+  const std::uint64_t position = position_.load();
+  target_.note_queue(durable > position ? durable - position : 0);
   if (auto written = target_.write_batch(part, through); !written) return written;
   batch_.erase(batch_.begin(), batch_.begin() + static_cast<std::ptrdiff_t>(count));
   position_.store(through);

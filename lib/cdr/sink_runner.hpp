@@ -42,6 +42,8 @@ class SinkTarget {
   /// Sequence of the last record that the sink holds; 0: none yet. Called once, before write().
   /// Errors: io, corrupt.
   virtual Result<std::uint64_t> position() = 0;
+  /// Told before each batch how many durable records the sink does not have, with that batch.
+  virtual void note_queue(std::uint64_t records);
   /// Takes a batch whole or not at all, and stores `through` as the place with it. Records that the
   /// sink has no use for are skipped; a batch may hold only such. May block. Errors: any; the batch
   /// is offered again later. `invalid_argument` and `already_exists` mean that a record of it

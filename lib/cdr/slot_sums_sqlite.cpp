@@ -13,6 +13,7 @@
 #include "cdr/cdr_sqlite.hpp"
 #include "cdr/day_files.hpp"
 #include "cdr/disk.hpp"
+#include "cdr/slot_details_sqlite.hpp"
 #include "tandem/cdr_query.hpp"
 #include "tandem/cdr_slots.hpp"
 
@@ -50,6 +51,7 @@ constexpr store::Migration steps[] = {
         PRIMARY KEY(width, start_us, is_vendor, gateway, rate_deck, rate_prefix)
       ) WITHOUT ROWID;
     )sql"},
+    {2, slot_details_schema},
 };
 
 /// The oldest start that is kept.
@@ -196,18 +198,22 @@ struct Place {
   std::int64_t complete_from_us = 0;
   std::int64_t judged_us = 0;
   std::int64_t newest_us = 0;
+  std::int64_t details_from_us = 0;  // as complete_from_us, of load and failures
 };
 
-Result<std::optional<Place>> read_place(store::Connection& connection) {
+/// `is_new`: of this release's schema. An earlier one may be read, and has no details.
+Result<std::optional<Place>> read_place(store::Connection& connection, bool is_new = true) {
   auto select = connection.prepare(
-      "SELECT sequence, zone, complete_from_us, judged_us, newest_us FROM slot_place");
+      std::string("SELECT sequence, zone, complete_from_us, judged_us, newest_us, ") +
+      (is_new ? "details_from_us" : "9223372036854775807") + " FROM slot_place");
   if (!select) return std::move(select).error();
   auto row = select->step();
   if (!row) return std::move(row).error();
   if (!*row) return std::optional<Place>();
   return std::optional<Place>(Place{static_cast<std::uint64_t>(select->integer(0)),
                                     std::string(select->text(1)), select->integer(2),
-                                    select->integer(3), select->integer(4)});
+                                    select->integer(3), select->integer(4),
+                                    select->integer(5)});
 }
 
 /// Whether the sums have the calls of the period that the day files have. A sink may be stuck while
@@ -221,6 +227,17 @@ bool is_up_to(const SlotsGoal& goal, const Place& place, std::optional<std::int6
          (until_us && *until_us < place.newest_us && place.newest_us - *until_us > apart_us);
 }
 
+/// Up to when the sums must have the calls. What is in progress in a period is told by calls that
+/// end behind it.
+std::optional<std::int64_t> needed_until_us(const CallReportRequest& request,
+                                            const ReportCollector& collector) {
+  std::int64_t until_us = 0;
+  if (!request.filter.until_us || __builtin_add_overflow(*request.filter.until_us,
+                                                         collector.look_ahead_us(), &until_us))
+    return std::nullopt;
+  return until_us;
+}
+
 /// Whether the sums tell calls apart as the request does.
 bool can_tell(const CallReportRequest& request) {
   CdrFilter rest = request.filter;
@@ -230,6 +247,13 @@ bool can_tell(const CallReportRequest& request) {
     case CallReportKind::days:
     case CallReportKind::areas:
     case CallReportKind::area_totals:
+      break;
+    case CallReportKind::performance:  // load is of all calls
+      if (!rest.customer_gateway.empty() || !rest.rate_prefix.empty()) return false;
+      break;
+    case CallReportKind::failures:
+      if (!rest.rate_prefix.empty()) return false;
+      is_of_legs = request.is_vendor;
       break;
     case CallReportKind::vendor_gateways:
       is_of_legs = true;
@@ -256,7 +280,10 @@ bool can_tell(const CallReportRequest& request) {
 /// are there from its beginning on.
 std::optional<ReportSlot> width_for(const CallReportRequest& request, const TimeZone& zone,
                                     const Place& place) {
-  const ReportSlot asked = request.kind == CallReportKind::days ? ReportSlot::hour : request.by;
+  const bool is_by_hour =
+      request.kind == CallReportKind::days ||
+      (request.kind == CallReportKind::performance && request.by == ReportSlot::none);
+  const ReportSlot asked = is_by_hour ? ReportSlot::hour : request.by;
   std::optional<ReportSlot> found;
   for (const Width& width : widths) {
     const bool fits = asked == ReportSlot::none || width.slot <= asked;
@@ -294,17 +321,24 @@ std::string known_zone(const std::string& name) {  // as readers call it
 }
 
 Result<void> write_place(store::Connection& connection, const Place& place) {
-  auto insert = connection.prepare("INSERT OR REPLACE INTO slot_place VALUES(1, ?, ?, ?, ?, ?)");
+  auto insert =
+      connection.prepare("INSERT OR REPLACE INTO slot_place VALUES(1, ?, ?, ?, ?, ?, ?)");
   if (!insert) return std::move(insert).error();
   insert->bind(1, static_cast<std::int64_t>(place.sequence)).bind(2, place.zone);
   insert->bind(3, place.complete_from_us).bind(4, place.judged_us).bind(5, place.newest_us);
+  insert->bind(6, place.details_from_us);
   return insert->run();
 }
 
 /// Adds calls to the sums of all slots that are kept, in a transaction of the caller's.
+/// `seconds_from_us`: seconds of load are forgotten that lie before the five minutes of that.
 Result<void> add_calls(store::Connection& connection, const TimeZone& zone, std::int64_t judged_us,
+                       std::int64_t seconds_from_us, std::int64_t now_us,
                        std::span<const Cdr> cdrs) {
   std::map<Key, SlotSums> sums;
+  SlotDetails details(zone, kept_from_us(widths.back(), zone, judged_us), now_us + day_us);
+  for (const Cdr& cdr : cdrs)
+    details.add_load(facts_of(cdr, {}));
   for (const Width& width : widths) {
     ReportSlots slots(width.slot, zone);
     const std::int64_t kept_us = kept_from_us(width, zone, judged_us);
@@ -321,6 +355,7 @@ Result<void> add_calls(store::Connection& connection, const TimeZone& zone, std:
       count({width.slot, start_us, false, std::string(call.customer_gateway),
              std::string(call.rate_deck), std::string(call.rate_prefix)},
             trial_of(call), true);
+      details.add_failures(width.slot, start_us, call);
       for (const LegFacts& leg : legs) {
         count({width.slot, start_us, true, std::string(leg.gateway), "",
                std::string(call.rate_prefix)},
@@ -331,6 +366,14 @@ Result<void> add_calls(store::Connection& connection, const TimeZone& zone, std:
     if (!forget) return std::move(forget).error();
     forget->bind(1, static_cast<std::int64_t>(width.slot)).bind(2, kept_us);
     if (auto done = forget->run(); !done) return done;
+  }
+
+  if (auto done = details.write(connection); !done) return done;
+  for (const Width& width : widths) {
+    const bool has_seconds = width.slot == ReportSlot::five_minutes;
+    const std::int64_t from_us = has_seconds ? std::min(judged_us, seconds_from_us) : judged_us;
+    auto done = forget_details(connection, width.slot, kept_from_us(width, zone, from_us));
+    if (!done) return done;
   }
 
   auto select = connection.prepare(
@@ -378,7 +421,8 @@ Result<std::unique_ptr<SlotSink>> SlotSink::open(const std::string& folder,
   const std::int64_t judged_us = *place ? (*place)->judged_us : now_us;
   if (!*place) {
     // What ended before is in no record that will come, unless the journal is new as well.
-    if (auto done = write_place(file->connection, {0, zone, now_us, now_us, always_us}); !done)
+    if (auto done = write_place(file->connection, {0, zone, now_us, now_us, always_us, now_us});
+        !done)
       return std::move(done).error();
   } else if ((*place)->zone != zone) {
     return Error{
@@ -423,10 +467,13 @@ Result<std::uint64_t> SlotSink::rebuild(const std::string& days, const std::stri
     if (!rows) return std::move(rows).error();
     if (!*rows) place.complete_from_us = std::max(place.complete_from_us, (day + 1) * day_us);
   }
+  place.details_from_us = place.complete_from_us;
 
   auto transaction = store::Transaction::begin(connection);
   if (!transaction) return std::move(transaction).error();
   if (auto done = connection.execute("DELETE FROM slot_sums"); !done)
+    return std::move(done).error();
+  if (auto done = clear_details(connection, *before && (*before)->zone == place.zone); !done)
     return std::move(done).error();
   CdrFilter all;
   all.skips_archived = true;
@@ -445,7 +492,10 @@ Result<std::uint64_t> SlotSink::rebuild(const std::string& days, const std::stri
       ++count;
     }
     if (!is_over && cdrs.size() < at_once) continue;
-    if (auto done = add_calls(connection, *zone, place.judged_us, cdrs); !done)
+    // Hours are the highest of all seconds of theirs, which therefore stay until the end.
+    if (auto done = add_calls(connection, *zone, place.judged_us,
+                              is_over ? place.judged_us : always_us, now_us, cdrs);
+        !done)
       return std::move(done).error();
     cdrs.clear();
   }
@@ -469,6 +519,8 @@ Result<void> SlotSink::write_batch(std::span<const RecordView> records, std::uin
   return done;
 }
 
+void SlotSink::note_queue(std::uint64_t records) { waiting_records_ = records; }
+
 Result<void> SlotSink::add(std::span<const RecordView> records, std::uint64_t through) {
   auto transaction = store::Transaction::begin(connection_);
   if (!transaction) return std::move(transaction).error();
@@ -479,7 +531,7 @@ Result<void> SlotSink::add(std::span<const RecordView> records, std::uint64_t th
   Place place = **found;
   if (through <= place.sequence) return {};
   if (place.sequence == 0 && !records.empty() && records.front().sequence == 1)
-    place.complete_from_us = always_us;
+    place.complete_from_us = place.details_from_us = always_us;
 
   const std::int64_t now_us = clock_.wall_us();
   (void)kept_by_.advance(now_us, clock_.monotonic_us());
@@ -497,9 +549,16 @@ Result<void> SlotSink::add(std::span<const RecordView> records, std::uint64_t th
   }
   // A clock that was behind when the sums began is put right by the first calls that come.
   if (newest_us && place.newest_us == always_us && place.complete_from_us != always_us)
-    place.complete_from_us = std::max(place.complete_from_us, *newest_us);
+    place.complete_from_us = place.details_from_us =
+        std::max(place.complete_from_us, *newest_us);
   place.newest_us = newest_us.value_or(place.newest_us);
-  if (auto done = add_calls(connection_, zone_, place.judged_us, cdrs); !done) return done;
+  // A sink that catches up needs the seconds of the time that it is at.
+  if (auto done = add_calls(connection_, zone_, place.judged_us, place.newest_us, now_us, cdrs);
+      !done)
+    return done;
+  if (waiting_records_ > 0) {
+    if (auto done = write_queue(connection_, zone_, now_us, waiting_records_); !done) return done;
+  }
   place.sequence = through;
   if (auto done = write_place(connection_, place); !done) return done;
   return transaction->commit();
@@ -518,27 +577,48 @@ Result<bool> collect_slots(const std::string& folder, const CallReportRequest& r
   connection->watch(*box.watch());
   // One view of all, whatever is written meanwhile.
   if (auto begun = connection->execute("BEGIN"); !begun) return std::move(begun).error();
-  auto place = read_place(*connection);
+  const bool has_details = connection->prepare("SELECT 1 FROM slot_load").ok();
+  auto place = read_place(*connection, has_details);
   if (!place) return std::move(place).error();
+  const bool needs_details = request.kind == CallReportKind::performance ||
+                             request.kind == CallReportKind::failures;
   const std::string zone_name = request.timezone.empty() ? "UTC" : request.timezone;
   if (!*place || (*place)->zone != zone_name ||
-      *request.filter.since_us < (*place)->complete_from_us ||
-      !is_up_to(goal, **place, request.filter.until_us))
+      *request.filter.since_us <
+          (needs_details ? (*place)->details_from_us : (*place)->complete_from_us) ||
+      !is_up_to(goal, **place, needed_until_us(request, collector)))
     return false;
   const auto width = width_for(request, zone, **place);
   if (!width) return false;
+  const std::int64_t since_us = *request.filter.since_us;
+  const std::int64_t until_us =
+      request.filter.until_us.value_or(std::numeric_limits<std::int64_t>::max());
+  const auto of_time = [&box](Error error) {
+    return error.code == ErrorCode::timeout ? box.failure(0) : std::move(error);
+  };
+  if (request.kind == CallReportKind::failures) {
+    auto done = collect_failures(*connection, *width, since_us, until_us, request.is_vendor,
+                                 request.is_vendor ? request.filter.vendor_gateway
+                                                   : request.filter.customer_gateway,
+                                 collector);
+    if (!done) return of_time(std::move(done).error());
+    return true;
+  }
+  if (request.kind == CallReportKind::performance) {
+    auto done = collect_load(*connection, *width, since_us, until_us, collector);
+    if (!done) return of_time(std::move(done).error());
+  }
   auto rows = connection->prepare(
       "SELECT start_us, gateway, rate_deck, rate_prefix, sums FROM slot_sums WHERE width = ? AND "
       "start_us >= ? AND start_us < ? AND is_vendor = ?");
   if (!rows) return std::move(rows).error();
-  rows->bind(1, static_cast<std::int64_t>(*width)).bind(2, *request.filter.since_us);
-  rows->bind(3, request.filter.until_us.value_or(std::numeric_limits<std::int64_t>::max()));
+  rows->bind(1, static_cast<std::int64_t>(*width)).bind(2, since_us).bind(3, until_us);
   rows->bind(4, std::int64_t{collector.judges_vendor_gateway() ? 1 : 0});
   const std::string& gateway = collector.judges_vendor_gateway() ? request.filter.vendor_gateway
                                                                  : request.filter.customer_gateway;
   for (;;) {
     auto row = rows->step();
-    if (!row) return row.error().code == ErrorCode::timeout ? box.failure(0) : row.error();
+    if (!row) return of_time(std::move(row).error());
     if (!*row) return true;
     if (!gateway.empty() && rows->text(1) != gateway) continue;
     if (!request.filter.rate_prefix.empty() && rows->text(3) != request.filter.rate_prefix)

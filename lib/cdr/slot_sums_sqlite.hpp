@@ -36,6 +36,7 @@ class SlotSink final : public BuiltInSink {
                                        const std::string& zone, const Clock& clock);
 
   Result<std::uint64_t> position() override;
+  void note_queue(std::uint64_t records) override;
   Result<void> write_batch(std::span<const RecordView> records, std::uint64_t through) override;
 
  private:
@@ -47,6 +48,7 @@ class SlotSink final : public BuiltInSink {
   const TimeZone zone_;
   RetentionClock kept_by_;
   const Clock& clock_;
+  std::uint64_t waiting_records_ = 0;  // before the batch that comes; 0: not told
 };
 
 /// What sums are to know before they may stand for records: all that the day files had at

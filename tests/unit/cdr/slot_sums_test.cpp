@@ -97,7 +97,9 @@ constexpr std::array kinds = {CallReportKind::customer_gateways,
                               CallReportKind::days,
                               CallReportKind::areas,
                               CallReportKind::gateway_areas,
-                              CallReportKind::area_totals};
+                              CallReportKind::area_totals,
+                              CallReportKind::performance,
+                              CallReportKind::failures};
 
 }  // namespace
 
@@ -218,6 +220,173 @@ TEST_CASE("Slots: five minutes are kept for 7 days, hours for 90, days for three
   kept.add(call_at(1));
   REQUIRE(kept.offer(8, 8).ok());
   CHECK(is_told(3, 0));
+}
+
+TEST_CASE("Slots: load is that of the records, of calls over many slots, in any order (C-11c)") {
+  SeededRandom random(45);
+  for (const char* zone : {"UTC", "+05:30", "Australia/Lord_Howe"}) {
+    CAPTURE(std::string(zone));
+    Kept kept(zone);
+    for (int i = 0; i < 60; ++i) {
+      Cdr cdr = test::varied_cdr(1, random);
+      cdr.started_at_us = cdr.ended_at_us - static_cast<std::int64_t>(random.below(20 * hour_us));
+      if (random.below(20) == 0) cdr.started_at_us = cdr.ended_at_us + 5;  // a clock was set back
+      kept.add(cdr);
+    }
+    REQUIRE(kept.days->flush().ok());
+    for (std::uint64_t done = 0; done < kept.payloads.size(); done += 30)
+      REQUIRE(kept.offer(done + 1, done + 30).ok());
+    CallReportRequest request;
+    request.kind = CallReportKind::performance;
+    request.timezone = zone;
+    ReportSlots midnights(ReportSlot::day, TimeZone::load(zone).value());
+    const auto midnight = [&](std::int64_t days) {
+      return midnights.start_us(test::noon_us + days * day_us);
+    };
+    const auto check_all = [&] {
+      for (const ReportSlot by : {ReportSlot::none, ReportSlot::five_minutes, ReportSlot::hour,
+                                  ReportSlot::day, ReportSlot::month}) {
+        CAPTURE(report_slot_name(by));
+        request.by = by;
+        request.filter.since_us = midnight(0);
+        request.filter.until_us = midnight(2);
+        CHECK(kept.agrees(request));
+        request.filter.until_us.reset();
+        CHECK(kept.agrees(request));
+      }
+    };
+    check_all();
+    request.by = ReportSlot::hour;
+    CHECK(kept.report(request, true).rows.size() > 20);
+    // Of one gateway nobody keeps the load.
+    request.filter.customer_gateway = "cust-1";
+    CHECK_FALSE(kept.agrees(request));
+    request.filter.customer_gateway.clear();
+    kept.sums.reset();
+    REQUIRE(SlotSink::rebuild(kept.folder.path() + "/cdr", kept.slots, zone, kept.clock).ok());
+    request.filter.since_us = midnight(1);
+    request.filter.until_us.reset();
+    CHECK(kept.agrees(request));
+  }
+}
+
+TEST_CASE("Slots: hours keep the highest second of five minutes that are kept no more (C-11c)") {
+  Kept kept;
+  const std::int64_t start_us = test::noon_us / day_us * day_us + 10 * hour_us;
+  const auto add = [&](std::int64_t begin_us, std::int64_t end_us) {
+    SeededRandom random(46);
+    Cdr cdr = test::varied_cdr(1, random);
+    cdr.started_at_us = start_us + begin_us;
+    cdr.ended_at_us = start_us + end_us;
+    cdr.answered_at_us = 0;
+    cdr.attempts.clear();
+    kept.add(cdr);
+  };
+  // A sink that was stuck catches up, a record at a time, of a fortnight ago.
+  kept.clock.advance_us(14 * day_us);
+  constexpr std::int64_t second_us = 1'000'000;
+  add(0, 10 * second_us);
+  add(5 * second_us, 400 * second_us);
+  add(5 * second_us, 9 * second_us);
+  add(300 * second_us, 301 * second_us);
+  REQUIRE(kept.days->flush().ok());
+  for (std::uint64_t i = 1; i <= 4; ++i)
+    REQUIRE(kept.offer(i, i).ok());
+  CallReportRequest request;
+  request.kind = CallReportKind::performance;
+  request.filter.since_us = start_us;
+  request.filter.until_us = start_us + hour_us;
+  CHECK(kept.agrees(request));
+  const CallReport report = kept.report(request, true);
+  REQUIRE(report.rows.size() == 1);
+  REQUIRE(report.columns[6] == "concurrency_max");
+  CHECK(report.rows[0][6] == ReportCell(std::int64_t{3}));
+  REQUIRE(report.columns[8] == "cps_max");
+  CHECK(report.rows[0][8] == ReportCell(std::int64_t{2}));
+}
+
+TEST_CASE("Slots: the longest queue of a slot is told, and outlives sums made anew (C-11c)") {
+  Kept kept;
+  SeededRandom random(47);
+  for (int i = 0; i < 3; ++i)
+    kept.add(test::varied_cdr(1, random));
+  REQUIRE(kept.days->flush().ok());
+  kept.sums->note_queue(7);
+  REQUIRE(kept.offer(1, 1).ok());
+  kept.sums->note_queue(2);
+  REQUIRE(kept.offer(2, 2).ok());
+  kept.clock.advance_us(hour_us);
+  kept.sums->note_queue(3);
+  REQUIRE(kept.offer(3, 3).ok());
+  CallReportRequest request;
+  request.kind = CallReportKind::performance;
+  request.by = ReportSlot::day;
+  request.filter.since_us = kept.clock.wall_us() / day_us * day_us;
+  const auto queue = [&](ReportSlot by) {
+    request.by = by;
+    std::string text;
+    const CallReport report = kept.report(request, true);
+    REQUIRE(report.columns.back() == "queue_max");
+    for (const auto& row : report.rows)
+      text += std::to_string(std::get<std::int64_t>(row.back())) + ' ';
+    return text;
+  };
+  CHECK(queue(ReportSlot::day) == "7 ");
+  CHECK(queue(ReportSlot::hour) == "7 3 ");
+  CHECK(queue(ReportSlot::five_minutes) == "7 3 ");
+  const auto rebuild = [&](const char* zone) {
+    kept.sums.reset();
+    REQUIRE(SlotSink::rebuild(kept.folder.path() + "/cdr", kept.slots, zone, kept.clock).ok());
+    kept.zone = request.timezone = zone;
+  };
+  rebuild("UTC");
+  CHECK(queue(ReportSlot::hour) == "7 3 ");
+  rebuild("+05:30");
+  CHECK(queue(ReportSlot::five_minutes) == "7 3 ");
+  CHECK(queue(ReportSlot::hour) == "7 3 ");  // of the five minutes, since hours are others now
+  // No record tells how many waited.
+  request.filter.since_us = test::noon_us / day_us * day_us;
+  for (const auto& row : kept.report(request, false).rows)
+    CHECK(row.back() == ReportCell());
+}
+
+TEST_CASE("Slots: sums of an earlier release tell load and failures from then on (C-11)") {
+  Kept kept;
+  SeededRandom random(48);
+  for (int i = 0; i < 30; ++i)
+    kept.add(test::varied_cdr(1, random));
+  kept.offer_all();
+  kept.sums.reset();
+  {
+    auto connection = store::Connection::open(kept.slots + "/slots.db");
+    REQUIRE(connection.ok());
+    REQUIRE(connection
+                ->execute("DROP TABLE slot_load; DROP TABLE slot_failures; ALTER TABLE slot_place "
+                          "DROP COLUMN details_from_us;")
+                .ok());
+    REQUIRE(connection->execute("DELETE FROM schema_migrations WHERE number = 2").ok());
+  }
+  CallReportRequest request;
+  request.filter.since_us = test::noon_us / day_us * day_us;
+  for (const bool is_open : {false, true}) {
+    if (is_open) kept.open();
+    request.kind = CallReportKind::customer_gateways;
+    CHECK(kept.agrees(request));
+    request.kind = CallReportKind::failures;
+    CHECK_FALSE(kept.agrees(request));
+  }
+  kept.clock.advance_us(3 * day_us);
+  Cdr cdr = test::varied_cdr(1, random);
+  cdr.ended_at_us = kept.clock.wall_us();
+  cdr.started_at_us = cdr.ended_at_us - 1'000'000;
+  kept.add(cdr);
+  REQUIRE(kept.days->flush().ok());
+  REQUIRE(kept.offer(31, 31).ok());
+  request.filter.since_us = test::noon_us / day_us * day_us + 7 * day_us;
+  for (const CallReportKind kind : {CallReportKind::failures, CallReportKind::performance}) {
+    request.kind = kind;
+    CHECK(kept.agrees(request));
+  }
 }
 
 TEST_CASE("Slots: sums of days outlive the records (C-11)") {
