@@ -185,6 +185,11 @@ void SqliteSink::close_days() {
   });
 }
 
+void SqliteSink::rest() noexcept {
+  for (auto& [day, file] : days_)
+    file->connection.release_memory();
+}
+
 Result<void> SqliteSink::write_batch(std::span<const RecordView> records, std::uint64_t through) {
   if (auto done = write_days(records); !done) {
     days_.clear();  // rolls back, and looks at the files anew next time

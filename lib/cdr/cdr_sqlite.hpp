@@ -27,6 +27,7 @@ class SqliteSink final : public BuiltInSink {
 
   Result<std::uint64_t> position() override;
   Result<void> write_batch(std::span<const RecordView> records, std::uint64_t through) override;
+  void rest() noexcept override;  ///< Pages of day files: up to 32 MB.
 
  private:
   /// An open day file. The order of the members is that of their dependence.

@@ -72,6 +72,8 @@ class JournalReader {
   /// when all are read. Errors: io, corrupt.
   Result<void> read(std::vector<RecordView>& records, std::size_t records_max,
                     std::size_t bytes_max);
+  /// Gives back the memory of the last batch, whose records end with it.
+  void rest() noexcept { std::string().swap(buffer_); }
 
  private:
   Journal& journal_;

@@ -102,6 +102,8 @@ void SinkTarget::note_queue(std::uint64_t) {}
 
 Result<void> SinkTarget::idle(std::int64_t) { return {}; }
 
+void SinkTarget::rest() noexcept {}
+
 std::unique_ptr<SinkTarget> make_host_target(std::shared_ptr<Disk> disk, const std::string& folder,
                                              const std::string& name, std::unique_ptr<CdrSink> sink,
                                              const std::string& former_name) {
@@ -247,6 +249,21 @@ Result<bool> SinkRunner::write_next() {
   return outcome;
 }
 
+/// Memory grows to what the largest batches need, and is given back once none came for a while.
+void SinkRunner::rest_when_idle(bool has_written) {
+  constexpr std::int64_t rest_us = 10'000'000;
+  const std::int64_t now_us = clock_.monotonic_us();
+  if (has_written) {
+    written_at_us_ = now_us;
+    is_resting_ = false;
+  } else if (!is_resting_ && batch_.empty() && now_us - written_at_us_ >= rest_us) {
+    is_resting_ = true;
+    std::vector<RecordView>().swap(batch_);
+    reader_.rest();
+    target_.rest();
+  }
+}
+
 /// Lets the sink do what time brings about: whenever there is nothing to write, and by the clock
 /// while there always is. What goes wrong there keeps no record waiting.
 void SinkRunner::look_after(bool has_written) {
@@ -326,6 +343,7 @@ bool SinkRunner::pump() {
     const Result<bool> written = write_next();
     if (!written) return false;
     if (must_end()) return !*written;
+    rest_when_idle(*written);
     look_after(*written);
     if (!*written) return true;
   }

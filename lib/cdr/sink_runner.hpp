@@ -53,6 +53,8 @@ class SinkTarget {
   /// An error stands in the sink's state until a later call succeeds, and holds up no record.
   /// Errors: io; it comes again after a pause.
   virtual Result<void> idle(std::int64_t wall_us);
+  /// Nothing was written for some seconds: gives back memory that only a busy sink needs.
+  virtual void rest() noexcept;
 };
 
 /// Gives the records of calls to a host's sink: at least once, its place in the file
@@ -90,6 +92,7 @@ class SinkRunner {
              Log* log, std::uint64_t position, std::size_t cursor);
   Result<bool> write_next();
   void look_after(bool has_written);
+  void rest_when_idle(bool has_written);
   [[nodiscard]] bool must_end();
   Result<bool> offer_next();
   Result<void> offer(std::size_t count);
@@ -113,7 +116,9 @@ class SinkRunner {
   std::int64_t pause_ms_ = 0;             // 0: the last batch was taken
   std::int64_t retry_at_us_ = 0;          // monotonic
   std::int64_t idle_pause_ms_ = 0;        // 0: the last idle() succeeded
-  std::int64_t idle_at_us_ = 0;  // monotonic: it must come then, after a failure not before
+  std::int64_t idle_at_us_ = 0;     // monotonic: it must come then, after a failure not before
+  std::int64_t written_at_us_ = 0;  // monotonic, of the last batch
+  bool is_resting_ = true;          // since then
   std::thread thread_;
   std::atomic<std::uint64_t> position_;
   std::atomic<std::int64_t> behind_since_us_{0};  // monotonic; 0: not behind

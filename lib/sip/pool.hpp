@@ -2,20 +2,21 @@
 // threads.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
+#include <iterator>
 #include <new>
 #include <string_view>
 #include <utility>
-#include <vector>
+
+#include "base/pages.hpp"
+#include "sip/chunks.hpp"
 
 namespace tandem::sip {
 
 /// Objects with a slot number that can be named in a Via branch or a tag, so that a message finds
-/// its object by an array index. Addresses are stable; memory is kept for reuse, so it is bounded
-/// by the peak.
+/// its object by an array index. Addresses are stable. What memory it keeps is told by ChunkRow.
 ///
 /// T is constructed as T(slot, args...) and has `std::uint32_t slot() const`.
 template <class T>
@@ -26,97 +27,147 @@ class SlabPool {
   SlabPool& operator=(const SlabPool&) = delete;
   ~SlabPool() {
     for_each([this](T& object) { destroy(object); });
+    row_.clear([](Chunk& chunk) { unmap_pages(&chunk, chunk_bytes); });
   }
 
   template <class... Args>
   T& create(Args&&... args) {
-    if (free_ == none) grow();
-    const std::uint32_t slot = free_;
-    Node& node = node_at(slot);
-    T* object = ::new (node.bytes) T(slot, std::forward<Args>(args)...);
-    free_ = node.next_free;
+    Chunk* chunk = row_.first();
+    if (chunk == nullptr) chunk = &grow();
+    const std::uint32_t place = chunk->free;
+    Node& node = chunk->nodes[place];
+    T* object =
+        ::new (node.bytes) T(chunk->index * chunk_size + place, std::forward<Args>(args)...);
+    chunk->free = node.next_free;
     node.is_live = true;
     ++live_;
+    ++chunk->live;
+    if (chunk->free == ChunkHead::none) row_.on_full(*chunk);
     return *object;
   }
 
   void destroy(T& object) noexcept {
     const std::uint32_t slot = object.slot();
     object.~T();
-    Node& node = node_at(slot);
+    Chunk& chunk = *row_.at(slot / chunk_size);
+    Node& node = chunk.nodes[slot % chunk_size];
+    const bool was_full = chunk.free == ChunkHead::none;
     node.is_live = false;
-    node.next_free = free_;
-    free_ = slot;
+    node.next_free = chunk.free;
+    chunk.free = slot % chunk_size;
     --live_;
+    if (was_full) row_.on_room(chunk);
+    if (--chunk.live == 0) row_.on_empty(chunk);
   }
 
   /// The living object in `slot`, or nullptr.
   [[nodiscard]] T* at(std::uint32_t slot) noexcept {
-    if (slot / chunk_size >= chunks_.size()) return nullptr;
-    Node& node = node_at(slot);
+    Chunk* const chunk = row_.at(slot / chunk_size);
+    if (chunk == nullptr) return nullptr;
+    Node& node = chunk->nodes[slot % chunk_size];
     return node.is_live ? std::launder(reinterpret_cast<T*>(node.bytes)) : nullptr;
   }
 
   [[nodiscard]] std::size_t live() const noexcept { return live_; }
+  /// Of all chunks.
+  [[nodiscard]] std::size_t bytes_held() const noexcept { return row_.count() * chunk_bytes; }
+  /// It holds no more than it always does.
+  [[nodiscard]] bool is_settled() const noexcept { return row_.count() <= 1; }
+  /// A turn of ChunkRow::keep_up().
+  void keep_up(Upkeep& upkeep) {
+    row_.keep_up(upkeep, [](Chunk& chunk) { unmap_pages(&chunk, chunk_bytes); });
+  }
 
   /// Calls `visit` for every living object; `visit` may destroy the one it is given.
   template <class Visit>
   void for_each(Visit&& visit) {
-    for (std::uint32_t slot = 0; slot < chunks_.size() * chunk_size; ++slot) {
+    for (std::uint32_t slot = 0; slot < row_.size() * chunk_size; ++slot) {
       if (T* object = at(slot)) visit(*object);
     }
   }
 
  private:
   static constexpr std::uint32_t chunk_size = 256;
-  static constexpr std::uint32_t none = 0xffffffff;
   struct Node {
     alignas(T) unsigned char bytes[sizeof(T)];
-    std::uint32_t next_free = none;
-    bool is_live = false;
+    std::uint32_t next_free;
+    bool is_live;
   };
+  struct Chunk : ChunkHead {
+    Node nodes[chunk_size];
+  };
+  static constexpr std::size_t chunk_bytes =
+      (sizeof(Chunk) + page_bytes - 1) / page_bytes * page_bytes;
 
-  Node& node_at(std::uint32_t slot) noexcept {
-    return chunks_[slot / chunk_size][slot % chunk_size];
-  }
-  void grow() {
-    const auto first = static_cast<std::uint32_t>(chunks_.size() * chunk_size);
-    chunks_.emplace_back(new Node[chunk_size]);
-    for (std::uint32_t i = chunk_size; i-- > 0;) {
-      node_at(first + i).next_free = free_;
-      free_ = first + i;
+  Chunk& grow() {
+    row_.prepare();
+    Chunk& chunk = *::new (map_pages(chunk_bytes)) Chunk;
+    for (std::uint32_t place = 0; place < chunk_size; ++place) {
+      chunk.nodes[place].next_free = place + 1 < chunk_size ? place + 1 : ChunkHead::none;
+      chunk.nodes[place].is_live = false;
     }
+    chunk.free = 0;
+    row_.add(chunk);
+    return chunk;
   }
 
-  std::vector<std::unique_ptr<Node[]>> chunks_;
-  std::uint32_t free_ = none;
+  ChunkRow<Chunk> row_;
   std::size_t live_ = 0;
 };
 
 /// Blocks in size classes, cut from slabs and reused; longer ones come from the heap. A block knows
 /// its size, and by its address the slab and so the pool that it came from: a string in a pool is
-/// one pointer, and there are two dozen of them in a call.
+/// one pointer, and there are two dozen of them in a call. A slab has blocks of one class, so that
+/// it runs empty with them.
+///
+/// What lives for some seconds and what lives as long as a call belong into different pools: where
+/// they lie side by side, slabs never run empty.
 class BufferPool {
  public:
+#if defined(__SANITIZE_ADDRESS__)
+  static constexpr bool is_pooling = false;  // so that the sanitizer sees the end of every block
+#else
+  static constexpr bool is_pooling = true;
+#endif
+
   BufferPool() = default;
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
+  ~BufferPool() {
+    for (ChunkRow<Slab>& row : rows_)
+      row.clear(unmap);
+  }
 
   /// `text`, copied into a block. Give it back with give_back().
   [[nodiscard]] char* keep(std::string_view text);
   static void give_back(char* block) noexcept;
   [[nodiscard]] static std::string_view view(const char* block) noexcept {
-    return {block, head_of(block).size};
+    return {block, head_of(block) & ~heap_bit};
   }
   /// Bytes in blocks that are in use, without those from the heap.
   [[nodiscard]] std::size_t bytes_used() const noexcept { return bytes_used_; }
+  /// Of all slabs.
+  [[nodiscard]] std::size_t bytes_held() const noexcept {
+    std::size_t slabs = 0;
+    for (const ChunkRow<Slab>& row : rows_)
+      slabs += row.count();
+    return slabs * slab_bytes;
+  }
+  /// It holds no more than it always does.
+  [[nodiscard]] bool is_settled() const noexcept {
+    return std::all_of(std::begin(rows_), std::end(rows_),
+                       [](const ChunkRow<Slab>& row) { return row.count() <= 1; });
+  }
+  /// A turn of ChunkRow::keep_up() for each class.
+  void keep_up(Upkeep& upkeep) {
+    for (ChunkRow<Slab>& row : rows_)
+      row.keep_up(upkeep, unmap);
+  }
 
  private:
-  /// In front of a block's bytes.
-  struct Head {
-    std::uint32_t size;
-    std::uint32_t size_class;
-  };
+  /// In front of a block's bytes: their number, with a bit for those from the heap.
+  using Head = std::uint32_t;
+  static constexpr Head heap_bit = 0x8000'0000;
   // With their heads. Most are short and live as long as a call, so those have narrow classes.
   static constexpr std::uint32_t narrow_bytes = 8;
   static constexpr std::uint32_t narrow_max_bytes = 192;
@@ -137,85 +188,103 @@ class BufferPool {
       ++size_class;
     return size_class;
   }
-  static constexpr std::uint32_t heap_class = 0xff;
-  static constexpr std::size_t slab_bytes =
-      256 * 1024;  // and what a slab's address is a multiple of
-#if defined(__SANITIZE_ADDRESS__)
-  static constexpr bool is_pooling = false;  // so that the sanitizer sees the end of every block
-#else
-  static constexpr bool is_pooling = true;
-#endif
+  static constexpr std::uint32_t slab_bytes = 64 * 1024;  // and what its address is a multiple of
 
-  struct SlabDeleter {
-    void operator()(char* slab) const noexcept {
-      ::operator delete (slab, std::align_val_t{slab_bytes});
+  /// What a slab begins with; its blocks follow. `free`: offset of the first block that was given
+  /// back, each of which begins with that of the next one.
+  struct Slab : ChunkHead {
+    BufferPool* pool = nullptr;
+    std::uint32_t size_class = 0;
+    std::uint32_t uncut = 0;  // offset of what was never cut into blocks
+
+    [[nodiscard]] bool is_full() const noexcept {
+      return free == none && uncut + class_bytes(size_class) > slab_bytes;
     }
   };
+  static constexpr std::uint32_t first_block = (sizeof(Slab) + 7) / 8 * 8;
 
-  static const Head& head_of(const char* block) noexcept {
-    return *std::launder(reinterpret_cast<const Head*>(block - sizeof(Head)));
+  static void unmap(Slab& slab) noexcept { unmap_pages(&slab, slab_bytes, slab_bytes); }
+  static Head head_of(const char* block) noexcept {
+    Head head = 0;
+    std::memcpy(&head, block - sizeof head, sizeof head);
+    return head;
   }
-  /// A slab begins with the address of its pool.
-  static BufferPool& pool_of(const char* block) noexcept {
+  static Slab& slab_of(const char* block) noexcept {
     const auto address = reinterpret_cast<std::uintptr_t>(block);
-    BufferPool* pool = nullptr;
-    std::memcpy(&pool, reinterpret_cast<const char*>(address & ~(slab_bytes - 1)), sizeof pool);
-    return *pool;
+    return *reinterpret_cast<Slab*>(address & ~(std::uintptr_t{slab_bytes} - 1));
   }
-  [[nodiscard]] char* cut(std::size_t size_bytes);
+  [[nodiscard]] char* take(std::uint32_t size_class);
+  Slab& grow(std::uint32_t size_class);
 
-  char* free_[classes] = {};  // each begins with the next one
-  std::vector<std::unique_ptr<char, SlabDeleter>> slabs_;
-  std::size_t left_bytes_ = 0;
+  ChunkRow<Slab> rows_[classes];
   std::size_t bytes_used_ = 0;
 };
 
 inline char* BufferPool::keep(std::string_view text) {
   const std::size_t size_bytes = sizeof(Head) + text.size();
-  std::uint32_t size_class = is_pooling ? class_of(size_bytes) : classes;
+  const std::uint32_t size_class = is_pooling ? class_of(size_bytes) : classes;
+  Head head = static_cast<Head>(text.size());
   char* place = nullptr;
   if (size_class < classes) {
-    bytes_used_ += class_bytes(size_class);
-    place = free_[size_class];
-    if (place != nullptr) {
-      std::memcpy(&free_[size_class], place, sizeof free_[size_class]);
-    } else {
-      place = cut(class_bytes(size_class));
-    }
+    place = take(size_class);
   } else {
-    size_class = heap_class;
+    if (text.size() >= heap_bit) throw std::bad_alloc();
+    head |= heap_bit;
     place = static_cast<char*>(::operator new(size_bytes));
   }
-  ::new (place) Head{static_cast<std::uint32_t>(text.size()), size_class};
-  char* const block = place + sizeof(Head);
+  std::memcpy(place, &head, sizeof head);
+  char* const block = place + sizeof head;
   std::memcpy(block, text.data(), text.size());
   return block;
 }
 
-inline char* BufferPool::cut(std::size_t size_bytes) {
-  if (left_bytes_ < size_bytes) {
-    slabs_.emplace_back(
-        static_cast<char*>(::operator new (slab_bytes, std::align_val_t{slab_bytes})));
-    const BufferPool* const pool = this;
-    std::memcpy(slabs_.back().get(), &pool, sizeof pool);
-    left_bytes_ = slab_bytes - sizeof pool;
+inline char* BufferPool::take(std::uint32_t size_class) {
+  ChunkRow<Slab>& row = rows_[size_class];
+  Slab* slab = row.first();
+  if (slab == nullptr) slab = &grow(size_class);
+  char* place = reinterpret_cast<char*>(slab);
+  if (slab->free != ChunkHead::none) {
+    place += slab->free;
+    std::memcpy(&slab->free, place, sizeof slab->free);
+  } else {
+    place += slab->uncut;
+    slab->uncut += class_bytes(size_class);
   }
-  char* const place = slabs_.back().get() + (slab_bytes - left_bytes_);
-  left_bytes_ -= size_bytes;
+  ++slab->live;
+  bytes_used_ += class_bytes(size_class);
+  if (slab->is_full()) row.on_full(*slab);
   return place;
 }
 
+inline BufferPool::Slab& BufferPool::grow(std::uint32_t size_class) {
+  ChunkRow<Slab>& row = rows_[size_class];
+  row.prepare();
+  Slab& slab = *::new (map_pages(slab_bytes, slab_bytes)) Slab;
+  slab.pool = this;
+  slab.size_class = size_class;
+  slab.uncut = first_block;
+  row.add(slab);
+  return slab;
+}
+
 inline void BufferPool::give_back(char* block) noexcept {
-  const std::uint32_t size_class = head_of(block).size_class;
   char* const place = block - sizeof(Head);
-  if (size_class == heap_class) {
+  if ((head_of(block) & heap_bit) != 0) {
     ::operator delete(place);
     return;
   }
-  BufferPool& pool = pool_of(block);
-  pool.bytes_used_ -= class_bytes(size_class);
-  std::memcpy(place, &pool.free_[size_class], sizeof(char*));
-  pool.free_[size_class] = place;
+  Slab& slab = slab_of(block);
+  ChunkRow<Slab>& row = slab.pool->rows_[slab.size_class];
+  slab.pool->bytes_used_ -= class_bytes(slab.size_class);
+  const bool was_full = slab.is_full();
+  std::memcpy(place, &slab.free, sizeof slab.free);
+  slab.free = static_cast<std::uint32_t>(place - reinterpret_cast<char*>(&slab));
+  if (was_full) row.on_room(slab);
+  if (--slab.live > 0) return;
+  // Cut anew from the front, so that what few blocks need is few pages.
+  slab.free = ChunkHead::none;
+  slab.uncut = first_block;
+  row.on_empty(slab);
 }
 
 /// A string in a BufferPool. Threading: loop-bound, like its pool, which must outlive it.

@@ -114,6 +114,8 @@ struct StackCounters {
   std::atomic<std::uint64_t> overload_loss_percent{0};
   /// TCP: closed since their peers did not read what was sent to them.
   std::atomic<std::uint64_t> connections_deaf{0};
+  /// What pools and tables of transactions and dialogs hold, as of the last upkeep.
+  std::atomic<std::uint64_t> memory_bytes{0};
 };
 
 /// All workers of one switch: opens the shared listeners, hands messages to their owner.

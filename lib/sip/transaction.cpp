@@ -324,14 +324,8 @@ ServerTransaction::ServerTransaction(std::uint32_t slot, Transactions& layer, Me
       method_(method) {}
 
 ServerTransaction::~ServerTransaction() {
-  if (link_ != nullptr) {
-    *link_ = next_;
-    if (next_ != nullptr) next_->link_ = link_;
-  }
-  if (merge_link_ != nullptr) {
-    *merge_link_ = merge_next_;
-    if (merge_next_ != nullptr) merge_next_->merge_link_ = merge_link_;
-  }
+  layer_.by_key_.remove(*this);
+  layer_.by_merge_.remove(*this);
 }
 
 void ServerTransaction::set_head(std::string_view head) { head_.assign(layer_.buffers_, head); }
@@ -429,9 +423,17 @@ void ServerTransaction::drop() {
 
 // The layer.
 
+namespace {
+// Two for each transaction that may be there.
+std::size_t buckets_max(const StackConfig& config) noexcept {
+  return std::bit_ceil(2 *
+                       std::clamp<std::size_t>(config.transactions_max, 512, std::size_t{1} << 22));
+}
+}  // namespace
+
 Transactions::Transactions(unsigned worker, const StackConfig& config, io::Loop& loop,
                            Random& random, const KeyedHash::Key& key, StackCounters& counters,
-                           BufferPool& buffers, TransactionHost& host)
+                           TransactionHost& host)
     : worker_(worker),
       timing_{config.t1_us, config.t2_us, config.t4_us, config.resend_us,
               std::accumulate(config.resend_us.begin(), config.resend_us.end(), std::int64_t{0})},
@@ -439,51 +441,53 @@ Transactions::Transactions(unsigned worker, const StackConfig& config, io::Loop&
       random_(random),
       key_(key),
       counters_(counters),
-      buffers_(buffers),
       host_(host),
-      table_size_(std::bit_ceil(std::clamp<std::size_t>(config.transactions_max, 1024, 1 << 22))),
-      // From calloc: pages that no request has touched take no memory.
-      by_key_(
-          static_cast<ServerTransaction**>(std::calloc(table_size_, sizeof(ServerTransaction*)))),
-      by_merge_(
-          static_cast<ServerTransaction**>(std::calloc(table_size_, sizeof(ServerTransaction*)))),
-      own_(new Message) {
-  if (by_key_ == nullptr || by_merge_ == nullptr) throw std::bad_alloc();
-}
+      by_key_(buckets_max(config)),
+      by_merge_(buckets_max(config)),
+      own_(new Message) {}
 
 Transactions::~Transactions() = default;
 
+void Transactions::keep_up(Upkeep& upkeep) {
+  clients_.keep_up(upkeep);
+  servers_.keep_up(upkeep);
+  buffers_.keep_up(upkeep);
+  by_key_.keep_up(upkeep);
+  by_merge_.keep_up(upkeep);
+}
+
+std::size_t Transactions::bytes_held() const noexcept {
+  return clients_.bytes_held() + servers_.bytes_held() + buffers_.bytes_held() +
+         by_key_.bytes_held() + by_merge_.bytes_held();
+}
+
+bool Transactions::is_settled() const noexcept {
+  return clients_.is_settled() && servers_.is_settled() && buffers_.is_settled() &&
+         by_key_.is_settled() && by_merge_.is_settled();
+}
+
 ClientTransaction& Transactions::create_client(Method method, TransactionUser* user) {
+  if (live() == 0) host_.on_first_transaction();
   bump(counters_.transactions_live);
   return clients_.create(*this, method, user);
 }
 
 ServerTransaction& Transactions::create_server(const Message& request, const Path& path,
                                                TransactionUser* user, bool is_initial) {
+  if (live() == 0) host_.on_first_transaction();
   bump(counters_.transactions_live);
   ServerTransaction& transaction = servers_.create(*this, request.method, user);
   transaction.path_ = path;
   transaction.path_.fallback_port =
       request.vias[0].port == 0 ? default_port(path.transport) : request.vias[0].port;
   transaction.cseq_ = request.cseq;
-  const auto link = [this](Table& table, std::uint64_t hash,
-                           ServerTransaction* ServerTransaction::*next,
-                           ServerTransaction** ServerTransaction::*back, ServerTransaction& entry) {
-    ServerTransaction*& bucket = table[hash & (table_size_ - 1)];
-    entry.*next = bucket;
-    entry.*back = &bucket;
-    if (bucket != nullptr) bucket->*back = &(entry.*next);
-    bucket = &entry;
-  };
   const ServerKey key(request, request.method_token);
   key.store(transaction.key_, buffers_);
   transaction.hash_ = key.hash(key_);
-  link(by_key_, transaction.hash_, &ServerTransaction::next_, &ServerTransaction::link_,
-       transaction);
+  by_key_.insert(transaction);
   if (is_initial) {
     transaction.merge_hash_ = merge_hash(request);
-    link(by_merge_, transaction.merge_hash_, &ServerTransaction::merge_next_,
-         &ServerTransaction::merge_link_, transaction);
+    by_merge_.insert(transaction);
   }
   if (request.method != Method::invite) {
     // No request may wait for ever: its sender gives up at this time (RFC 4320).
@@ -501,8 +505,7 @@ bool Transactions::is_merged(const Message& request) const noexcept {
   // A keyed hash of 64 bits: nobody without the key can make two calls meet, so the strings need
   // not be kept.
   const std::uint64_t hash = merge_hash(request);
-  for (const ServerTransaction* t = by_merge_[hash & (table_size_ - 1)]; t != nullptr;
-       t = t->merge_next_) {
+  for (const ServerTransaction* t = by_merge_.chain(hash); t != nullptr; t = t->merge_next_) {
     if (t->merge_hash_ == hash) return true;
   }
   return false;
@@ -510,7 +513,7 @@ bool Transactions::is_merged(const Message& request) const noexcept {
 
 ServerTransaction* Transactions::find(const ServerKey& key) const noexcept {
   const std::uint64_t hash = key.hash(key_);
-  for (ServerTransaction* t = by_key_[hash & (table_size_ - 1)]; t != nullptr; t = t->next_) {
+  for (ServerTransaction* t = by_key_.chain(hash); t != nullptr; t = t->next_) {
     if (t->hash_ == hash && key.equals(t->key_.view())) return t;
   }
   return nullptr;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "io/loop.hpp"
+#include "sip/chain_table.hpp"
 #include "sip/message.hpp"
 #include "sip/path.hpp"
 #include "sip/pool.hpp"
@@ -47,6 +48,8 @@ class TransactionUser {
 class TransactionHost {
  public:
   virtual ~TransactionHost() = default;
+  /// There is a transaction, and was none before.
+  virtual void on_first_transaction() = 0;
   /// False: the transport refused. `path` learns the connection that was used.
   virtual bool send(Path& path, std::string_view bytes) = 0;
   /// A further 2xx of an INVITE from another branch of a fork: to be acknowledged and ended (RFC
@@ -274,8 +277,7 @@ class ServerTransaction {
 class Transactions {
  public:
   Transactions(unsigned worker, const StackConfig& config, io::Loop& loop, Random& random,
-               const KeyedHash::Key& key, StackCounters& counters, BufferPool& buffers,
-               TransactionHost& host);
+               const KeyedHash::Key& key, StackCounters& counters, TransactionHost& host);
   ~Transactions();
 
   ClientTransaction& create_client(Method method, TransactionUser* user);
@@ -304,8 +306,14 @@ class Transactions {
   [[nodiscard]] std::size_t live() const noexcept { return clients_.live() + servers_.live(); }
 
   [[nodiscard]] const Timing& timing() const noexcept { return timing_; }
-  [[nodiscard]] BufferPool& buffers() noexcept { return buffers_; }
   [[nodiscard]] KeyedHash hash() const noexcept { return KeyedHash(key_); }
+
+  /// Gives back memory that no transaction needs, a piece at a time.
+  void keep_up(Upkeep& upkeep);
+  /// Of pools and tables.
+  [[nodiscard]] std::size_t bytes_held() const noexcept;
+  /// They hold no more than they always do.
+  [[nodiscard]] bool is_settled() const noexcept;
 
  private:
   friend class ClientTransaction;
@@ -319,10 +327,10 @@ class Transactions {
   void destroy(ServerTransaction& transaction);
   void link_destination(ClientTransaction& transaction) noexcept;
 
-  struct FreeTable {
-    void operator()(void* table) const noexcept { std::free(table); }
-  };
-  using Table = std::unique_ptr<ServerTransaction*[], FreeTable>;
+  using ByKey = ChainTable<ServerTransaction, &ServerTransaction::hash_, &ServerTransaction::next_,
+                           &ServerTransaction::link_>;
+  using ByMerge = ChainTable<ServerTransaction, &ServerTransaction::merge_hash_,
+                             &ServerTransaction::merge_next_, &ServerTransaction::merge_link_>;
 
   unsigned worker_;
   Timing timing_;
@@ -330,11 +338,11 @@ class Transactions {
   Random& random_;
   KeyedHash::Key key_;
   StackCounters& counters_;
-  BufferPool& buffers_;
+  // Their own: what dialogs keep lives longer.
+  BufferPool buffers_;
   TransactionHost& host_;
-  std::size_t table_size_;  // a power of two; never grown, so no request waits for a rehash
-  Table by_key_;
-  Table by_merge_;
+  ByKey by_key_;
+  ByMerge by_merge_;
   std::array<ClientTransaction*, destination_buckets> by_destination_{};
   std::unique_ptr<Message> own_;  // our own request while an ACK or a CANCEL is made from it
   // Last, so that they go first: transactions take themselves out of the tables.

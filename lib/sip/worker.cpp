@@ -17,6 +17,10 @@ constexpr std::int64_t new_calls_crowded_us = 500;  // when the last turn brough
 constexpr std::uint32_t crowd = 128;                // ... so many messages
 constexpr std::uint32_t refusals_per_turn = 64;     // by 503; the others are not answered at all
 
+// Pools and tables are as large as the most that was alive at once until they are looked after:
+// 32 pieces of some 64 KiB each time, which hold a worker up for less than a millisecond.
+constexpr std::int64_t upkeep_us = 250'000;
+
 /// An INVITE that is of no dialog yet.
 bool is_new_invite(std::string_view bytes) noexcept {
   OwnerKey key;
@@ -58,13 +62,13 @@ StackWorker::StackWorker(unsigned index, StackShared& shared, io::Loop& loop, In
       tap_(shared.config.recorder != nullptr ? &shared.config.recorder->tap(index) : nullptr),
       digest_(shared.digest_secret),
       transports_(index, shared.config, shared.tls, shared.hash_key, loop, counters_, log, *this),
-      transactions_(index, shared.config, loop, random, shared.hash_key, counters_, buffers_,
-                    *this),
+      transactions_(index, shared.config, loop, random, shared.hash_key, counters_, *this),
       scratch_(new char[scratch_bytes]),
       message_(new Message),
       own_message_(new Message),
       arrivals_(shared.config.arrivals_max, shared.config.arrival_bytes_max),
       load_due_(Timer::member<&StackWorker::look_at_load, StackWorker>(), this),
+      upkeep_due_(Timer::member<&StackWorker::keep_up, StackWorker>(), this),
       touched_(shared.workers.size()) {}
 
 StackWorker::~StackWorker() = default;
@@ -98,6 +102,24 @@ void StackWorker::keep_alive(const SocketAddress& destination, const SocketAddre
 }
 
 void StackWorker::destroy(Dialog& dialog) { dialogs_.destroy(dialog); }
+
+void StackWorker::on_first_transaction() {
+  if (!upkeep_due_.is_pending()) loop_.timers().start(upkeep_due_, upkeep_us);
+}
+
+void StackWorker::keep_up() {
+  Upkeep upkeep;
+  transactions_.keep_up(upkeep);
+  dialogs_.keep_up(upkeep);
+  buffers_.keep_up(upkeep);
+  counters_.memory_bytes.store(
+      transactions_.bytes_held() + dialogs_.bytes_held() + buffers_.bytes_held(),
+      std::memory_order_relaxed);
+  // Whatever comes or goes later does so by a transaction.
+  if (transactions_.live() > 0 || !transactions_.is_settled() || !dialogs_.is_settled() ||
+      !buffers_.is_settled())
+    loop_.timers().start(upkeep_due_, upkeep_us);
+}
 
 bool StackWorker::is_full(bool is_in_dialog) const noexcept {
   const std::size_t most = shared_.config.transactions_max;

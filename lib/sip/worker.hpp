@@ -138,6 +138,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   void on_unreachable(const SocketAddress& remote, ConnectionId connection,
                       io::StreamFault fault) override;
   void on_connection_closed(ConnectionId connection) override;
+  void on_first_transaction() override;
   bool send(Path& path, std::string_view bytes) override;
   void on_fork(ClientTransaction& transaction, const Message& response, bool is_new) override;
 
@@ -166,6 +167,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   /// Checks that every request but ACK and CANCEL passes; false when it was refused.
   bool is_understood(const Message& request, const Path& from);
   [[nodiscard]] Dialog* find_dialog(std::string_view tag) noexcept;
+  void keep_up();
 
   unsigned index_;
   StackShared& shared_;
@@ -191,6 +193,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   OverloadMeter meter_;
   RefusedCalls refused_;
   Timer load_due_;                    // while peers keep something back
+  Timer upkeep_due_;                  // while there is memory that may be given back
   std::string_view reading_;          // the message in work
   std::int64_t turn_began_us_ = -1;   // when the first new call of this turn came; -1: none did
   std::uint32_t turn_messages_ = 0;   // since calls that waited were last taken

@@ -63,6 +63,8 @@ void Connection::Closer::operator()(sqlite3* connection) const noexcept {
   sqlite3_close_v2(connection);
 }
 
+void Connection::release_memory() noexcept { (void)sqlite3_db_release_memory(connection_.get()); }
+
 void Connection::wait_for_lock(int ms) noexcept { sqlite3_busy_timeout(connection_.get(), ms); }
 
 void Statement::note_bind(int code) noexcept {

@@ -82,6 +82,9 @@ class Connection {
   /// How long a statement waits for another writer of the file before it fails. 0: not at all.
   void wait_for_lock(int ms) noexcept;
 
+  /// Frees what it keeps of the file in memory, as far as nothing uses it.
+  void release_memory() noexcept;
+
   /// True: the statement that is running shall end.
   using Watch = std::function<bool()>;
   /// Asks `watch` every few thousand steps of a running statement. It must not throw, and outlives

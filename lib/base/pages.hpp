@@ -1,0 +1,20 @@
+// Memory straight from the system, which gets it back when it is given up.
+#pragma once
+
+#include <cstddef>
+
+namespace tandem {
+
+inline constexpr std::size_t page_bytes = 4096;
+
+/// `bytes` of memory that begin at a multiple of `alignment`, both multiples of page_bytes and the
+/// second a power of two. Pages that nobody has written to read as zero and take no memory, but for
+/// a build with the address sanitizer, which has them from the heap. Throws std::bad_alloc.
+/// Ownership: the caller's, who gives it back with the same size. Threading: thread-safe.
+[[nodiscard]] void* map_pages(std::size_t bytes, std::size_t alignment = page_bytes);
+void unmap_pages(void* memory, std::size_t bytes, std::size_t alignment = page_bytes) noexcept;
+/// Gives back what the whole pages of a part of such memory hold; the addresses stay usable, and
+/// what they hold then is not defined.
+void forget_pages(void* memory, std::size_t bytes) noexcept;
+
+}  // namespace tandem
