@@ -516,6 +516,7 @@ void bind_switch(py::module_& m) {
       .def_readonly("connections_refused", &SwitchCounters::connections_refused)
       .def_readonly("connections_unused", &SwitchCounters::connections_unused)
       .def_readonly("connections_deaf", &SwitchCounters::connections_deaf)
+      .def_readonly("sip_memory_bytes", &SwitchCounters::sip_memory_bytes)
       .def_readonly("traces_running", &SwitchCounters::traces_running)
       .def_readonly("hep_sent", &SwitchCounters::hep_sent)
       .def_readonly("hep_dropped", &SwitchCounters::hep_dropped)

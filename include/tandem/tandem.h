@@ -2101,12 +2101,13 @@ typedef struct tandem_switch_counters {
   uint64_t connections_refused; /* too many of all, or of one peer */
   uint64_t connections_unused;  /* closed: no message came */
   uint64_t connections_deaf;    /* closed: the peer did not read what was sent to it */
+  uint64_t sip_memory_bytes;    /* now: held by pools of SIP transactions and dialogs */
 } tandem_switch_counters;
 #define TANDEM_SWITCH_COUNTERS_INIT                                                                \
   {                                                                                                \
     sizeof(tandem_switch_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  \
-        0, 0, 0, 0                                                                                 \
+        0, 0, 0, 0, 0                                                                              \
   }
 
 /* Opens sockets, database and journal and recovers what a crash left; takes no call before

@@ -91,6 +91,9 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
     page.sample(counters.calls_by_worker[i], "worker=\"" + std::to_string(i) + "\"");
   page.single("dialogs_live", "gauge", "SIP dialogs now.", counters.dialogs_live);
   page.single("transactions_live", "gauge", "SIP transactions now.", counters.transactions_live);
+  page.single("sip_memory_bytes", "gauge",
+              "Memory that pools and tables of SIP transactions and dialogs hold.",
+              counters.sip_memory_bytes);
   page.single("media_sessions_live", "gauge", "Relayed media sessions now.",
               counters.media_sessions_live);
   page.each("gateway_calls", "gauge", "Calls of a gateway now.", gateways, &GatewayView::calls,

@@ -4,6 +4,9 @@
 
 #include <cstdint>
 #include <new>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 namespace tandem {
 namespace {
@@ -49,6 +52,12 @@ void forget_pages(void* memory, std::size_t bytes) noexcept {
   const std::uintptr_t end = (begin + bytes) / page_bytes * page_bytes;
   // Advice: where it is not taken, for a locked page, the memory stays.
   if (first < end) (void)::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+}
+
+void trim_heap() noexcept {
+#if defined(__GLIBC__)
+  (void)::malloc_trim(0);
+#endif
 }
 
 }  // namespace tandem

@@ -17,4 +17,9 @@ void unmap_pages(void* memory, std::size_t bytes, std::size_t alignment = page_b
 /// what they hold then is not defined.
 void forget_pages(void* memory, std::size_t bytes) noexcept;
 
+/// Gives back what the heap keeps of memory that was freed, where the C library can do that.
+/// Whoever allocates meanwhile waits, some milliseconds where much was freed: for times of little
+/// to do.
+void trim_heap() noexcept;
+
 }  // namespace tandem

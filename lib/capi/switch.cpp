@@ -535,7 +535,8 @@ int tandem_switch_read_counters(const tandem_switch* object, tandem_switch_count
                                              c.connections_live,
                                              c.connections_refused,
                                              c.connections_unused,
-                                             c.connections_deaf});
+                                             c.connections_deaf,
+                                             c.sip_memory_bytes});
     return TANDEM_OK;
   });
 }

@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "base/pages.hpp"
 #include "base/text.hpp"
 #include "base/thread.hpp"
 
@@ -261,6 +262,9 @@ void SinkRunner::rest_when_idle(bool has_written) {
     std::vector<RecordView>().swap(batch_);
     reader_.rest();
     target_.rest();
+    // Pages that were freed lie between others that are in use, where the heap keeps them. Not in a
+    // simulation, whose time is not that of the machine.
+    if (thread_.joinable()) trim_heap();
   }
 }
 

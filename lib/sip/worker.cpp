@@ -69,7 +69,9 @@ StackWorker::StackWorker(unsigned index, StackShared& shared, io::Loop& loop, In
       arrivals_(shared.config.arrivals_max, shared.config.arrival_bytes_max),
       load_due_(Timer::member<&StackWorker::look_at_load, StackWorker>(), this),
       upkeep_due_(Timer::member<&StackWorker::keep_up, StackWorker>(), this),
-      touched_(shared.workers.size()) {}
+      touched_(shared.workers.size()) {
+  tell_memory();
+}
 
 StackWorker::~StackWorker() = default;
 
@@ -107,14 +109,18 @@ void StackWorker::on_first_transaction() {
   if (!upkeep_due_.is_pending()) loop_.timers().start(upkeep_due_, upkeep_us);
 }
 
+void StackWorker::tell_memory() noexcept {
+  counters_.memory_bytes.store(
+      transactions_.bytes_held() + dialogs_.bytes_held() + buffers_.bytes_held(),
+      std::memory_order_relaxed);
+}
+
 void StackWorker::keep_up() {
   Upkeep upkeep;
   transactions_.keep_up(upkeep);
   dialogs_.keep_up(upkeep);
   buffers_.keep_up(upkeep);
-  counters_.memory_bytes.store(
-      transactions_.bytes_held() + dialogs_.bytes_held() + buffers_.bytes_held(),
-      std::memory_order_relaxed);
+  tell_memory();
   // Whatever comes or goes later does so by a transaction.
   if (transactions_.live() > 0 || !transactions_.is_settled() || !dialogs_.is_settled() ||
       !buffers_.is_settled())

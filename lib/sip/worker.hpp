@@ -168,6 +168,7 @@ class StackWorker final : public LegFactory, private TransportEvents, private Tr
   bool is_understood(const Message& request, const Path& from);
   [[nodiscard]] Dialog* find_dialog(std::string_view tag) noexcept;
   void keep_up();
+  void tell_memory() noexcept;
 
   unsigned index_;
   StackShared& shared_;

@@ -276,6 +276,7 @@ SwitchCounters Switch::Body::counters() const {
     sum.connections_refused += sip.connections_refused.load() + sip.peer_connections_refused.load();
     sum.connections_unused += sip.connections_unused.load();
     sum.connections_deaf += sip.connections_deaf.load();
+    sum.sip_memory_bytes += sip.memory_bytes.load();
     sum.overload_loss_percent =
         std::max(sum.overload_loss_percent, sip.overload_loss_percent.load());
   }

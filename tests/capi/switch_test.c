@@ -557,6 +557,7 @@ static void a_switch_lives_and_answers(void) {
   CHECK(counters.overload_loss_percent == 0);
   CHECK(counters.connections_live == 0 && counters.connections_refused == 0);
   CHECK(counters.connections_unused == 0 && counters.connections_deaf == 0);
+  CHECK(counters.sip_memory_bytes > 0);
   CHECK(counters.datagrams_received >= 2 && counters.journal_writable == 1);
   CHECK(counters.is_draining == 0 && counters.dialogs_live == 0);
   CHECK(counters.event_feeds == 1 && counters.feed_events_lost == 0);
