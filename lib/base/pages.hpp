@@ -17,6 +17,36 @@ void unmap_pages(void* memory, std::size_t bytes, std::size_t alignment = page_b
 /// what they hold then is not defined.
 void forget_pages(void* memory, std::size_t bytes) noexcept;
 
+/// Room for bytes that are written before they are read. What nobody has written to takes no
+/// memory. Threading: one thread at a time.
+class PageBuffer {
+ public:
+  PageBuffer() = default;
+  ~PageBuffer() { clear(); }
+  PageBuffer(const PageBuffer&) = delete;
+  PageBuffer& operator=(const PageBuffer&) = delete;
+
+  /// At least `bytes`; what was in it is lost where it grows. Throws std::bad_alloc.
+  char* reserve(std::size_t bytes) {
+    if (bytes > bytes_) {
+      clear();
+      const std::size_t rounded = (bytes + page_bytes - 1) / page_bytes * page_bytes;
+      data_ = static_cast<char*>(map_pages(rounded));
+      bytes_ = rounded;
+    }
+    return data_;
+  }
+  void clear() noexcept {
+    if (data_ != nullptr) unmap_pages(data_, bytes_);
+    data_ = nullptr;
+    bytes_ = 0;
+  }
+
+ private:
+  char* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
 /// Gives back what the heap keeps of memory that was freed, where the C library can do that.
 /// Whoever allocates meanwhile waits, some milliseconds where much was freed: for times of little
 /// to do.

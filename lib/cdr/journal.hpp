@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/pages.hpp"
 #include "cdr/disk.hpp"
 #include "cdr/records.hpp"
 #include "tandem/cdr.hpp"
@@ -73,7 +74,7 @@ class JournalReader {
   Result<void> read(std::vector<RecordView>& records, std::size_t records_max,
                     std::size_t bytes_max);
   /// Gives back the memory of the last batch, whose records end with it.
-  void rest() noexcept { std::string().swap(buffer_); }
+  void rest() noexcept { buffer_.clear(); }
 
  private:
   Journal& journal_;
@@ -81,7 +82,8 @@ class JournalReader {
   std::uint64_t serial_ = 0;  // 0: no file is open
   std::uint64_t offset_ = 0;
   std::unique_ptr<DiskFile> file_;
-  std::string buffer_;
+  std::uint64_t record_bytes_ = 1024;  // of one, about, as the last batch had them
+  PageBuffer buffer_;
 };
 
 /// Threading: append(), is_writable(), durable_sequence(), wait_*(), counters(), advance_cursor()

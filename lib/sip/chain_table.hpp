@@ -15,7 +15,7 @@ namespace tandem::sip {
 /// Entries in chains by a hash that they keep, linked through themselves: `Next` to the next one,
 /// `Link` to what points at them (null: in no table).
 ///
-/// Linear hashing: an insertion divides two buckets at most, an upkeep joins some, so no request
+/// Linear hashing: an insertion divides four buckets at most, an upkeep joins some, so no request
 /// waits for a rehash, and the memory follows the number of entries both ways. The addresses of the
 /// largest table are there from the start; pages that no bucket of today lies in take no memory.
 ///
@@ -24,6 +24,8 @@ template <class T, std::uint64_t T::*Hash, T* T::*Next, T** T::*Link>
 class ChainTable {
  public:
   static constexpr std::size_t buckets_min = 1024;
+  /// So many that a look-up which finds nothing seldom has to read an entry.
+  static constexpr std::size_t buckets_per_entry = 4;
 
   /// Never more than `buckets_max` buckets, a power of two and at least buckets_min.
   explicit ChainTable(std::size_t buckets_max)
@@ -39,8 +41,9 @@ class ChainTable {
 
   void insert(T& entry) noexcept {
     ++entries_;
-    is_shrinking_ = is_shrinking_ && size_ >= 2 * entries_;
-    for (int i = 0; i < 2 && size_ < std::min(2 * entries_, buckets_max_); ++i)
+    is_shrinking_ = is_shrinking_ && size_ >= buckets_per_entry * entries_;
+    for (std::size_t i = 0;
+         i < buckets_per_entry && size_ < std::min(buckets_per_entry * entries_, buckets_max_); ++i)
       divide();
     push(bucket_[index_of(entry.*Hash)], entry);
   }
@@ -58,10 +61,11 @@ class ChainTable {
   /// As small as it gets.
   [[nodiscard]] bool is_settled() const noexcept { return touched_ == buckets_min; }
 
-  /// Joins buckets while there are eight for an entry, as far as `upkeep` goes. Between that and
-  /// the two of insert() a load may go up and down without any work.
+  /// Joins buckets once there are four times as many as insert() makes, as far as `upkeep` goes.
+  /// Between the two a load may go up and down without any work.
   void keep_up(Upkeep& upkeep) noexcept {
-    const std::size_t wanted = std::max(buckets_min, std::bit_ceil(4 * entries_));
+    const std::size_t wanted =
+        std::max(buckets_min, std::bit_ceil(2 * buckets_per_entry * entries_));
     is_shrinking_ = is_shrinking_ || size_ >= 2 * wanted;
     for (; is_shrinking_ && size_ > wanted && upkeep.merges > 0; --upkeep.merges)
       join();

@@ -424,7 +424,7 @@ void ServerTransaction::drop() {
 // The layer.
 
 namespace {
-// Two for each transaction that may be there.
+// Two for each transaction that may be there: under the highest load there need not be four.
 std::size_t buckets_max(const StackConfig& config) noexcept {
   return std::bit_ceil(2 *
                        std::clamp<std::size_t>(config.transactions_max, 512, std::size_t{1} << 22));
