@@ -87,6 +87,31 @@ static void configurations_report_every_error(void) {
   tandem_text_destroy(text);
 }
 
+/* Of a switch without a record of that number. */
+static void records_are_disputed(tandem_switch* object) {
+  tandem_dispute_query disputes = TANDEM_DISPUTE_QUERY_INIT;
+  tandem_maintenance_note_query notes = TANDEM_MAINTENANCE_NOTE_QUERY_INIT;
+  tandem_text* text = NULL;
+  CHECK(tandem_switch_dispute_record(object, "{\"record_id\": 999999, \"reason\": \"x\"}", NULL) ==
+        TANDEM_ERR_NOT_FOUND);
+  CHECK_ERROR(tandem_switch_dispute_record(object, "{\"record_id\": 1}", NULL),
+              TANDEM_ERR_INVALID_ARGUMENT, "/reason");
+  CHECK_ERROR(tandem_switch_dispute_record(
+                  object, "{\"record_id\": 1, \"reason\": \"x\", \"day\": \"soon\"}", NULL),
+              TANDEM_ERR_INVALID_ARGUMENT, "soon");
+  CHECK(tandem_switch_dispute_record(NULL, "{}", NULL) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_disputes(object, &disputes, &text) == TANDEM_OK);
+  CHECK_TEXT(tandem_text_data(text), "");
+  tandem_text_destroy(text);
+  disputes.open = 3;
+  CHECK(tandem_switch_disputes(object, &disputes, &text) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_disputes(object, NULL, &text) == TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_switch_maintenance_notes(object, &notes, &text) == TANDEM_OK);
+  tandem_text_destroy(text);
+  notes.limit = 20001;
+  CHECK(tandem_switch_maintenance_notes(object, &notes, &text) == TANDEM_ERR_INVALID_ARGUMENT);
+}
+
 /* Of a configuration that no switch runs on. */
 static void days_are_kept_when_asked_to(const tandem_config* config) {
   tandem_text* text = NULL;
@@ -101,8 +126,9 @@ static void days_are_kept_when_asked_to(const tandem_config* config) {
         TANDEM_ERR_INVALID_ARGUMENT);
   CHECK(tandem_config_maintain(config, "drop_columns", "soon", NULL) ==
         TANDEM_ERR_INVALID_ARGUMENT);
-  CHECK(tandem_config_maintain(config, "remove", "2026-01-01", NULL) ==
+  CHECK(tandem_config_maintain(config, "remove", "2026-01-01", NULL) !=
         TANDEM_ERR_INVALID_ARGUMENT);
+  CHECK(tandem_config_maintain(config, "remove", "soon", NULL) == TANDEM_ERR_INVALID_ARGUMENT);
 }
 
 static void maintenance_goes_on_beside_calls(tandem_switch* object) {
@@ -506,6 +532,7 @@ static void a_switch_lives_and_answers(void) {
   tandem_text_destroy(text);
   CHECK(tandem_config_query_corrections(config, &corrections, &text) == TANDEM_OK);
   tandem_text_destroy(text);
+  records_are_disputed(object);
   CHECK(tandem_switch_apply_rerate(object, &rerate, "new list", NULL, 1, &text) == TANDEM_OK);
   CHECK(strstr(tandem_text_data(text), "\"dry_run\":true,\"corrected\":0") != NULL);
   tandem_text_destroy(text);

@@ -251,6 +251,21 @@ class Admin(unittest.TestCase):
         self.error("POST", "/api/v1/cdrs/999999999/corrections", json.dumps(body | {"id": "other"}), 404)
         self.error("POST", path, json.dumps({**body, "id": ""}), 409)
 
+        path = f"/api/v1/cdrs/{record}/dispute"
+        dispute, _ = self.post(path, {"reason": "never called", "author": "amelia"}, 201)
+        self.assertEqual((dispute["record_id"], dispute["author"], dispute["resolved_at_us"]), (record, "amelia", None))
+        self.error("POST", path, json.dumps({"reason": "again"}), 409)
+        self.assertEqual(self.error("POST", path, json.dumps({"reason": 1}), 400)["pointer"], "/reason")
+        self.error("POST", "/api/v1/cdrs/999999999/dispute", json.dumps({"reason": "x"}), 404)
+        self.assertEqual(self.get(f"/api/v1/disputes?record={record}&open=yes"), [dispute])
+        self.assertEqual(self.error("GET", "/api/v1/disputes?open=perhaps", None, 400)["pointer"], "/open")
+        done = run("dispute", "list", "--config", self.config, "--day", dispute["day"], "--open", "yes")
+        self.assertEqual([json.loads(line) for line in done.stdout.splitlines()], [dispute], done.stderr)
+        over, _ = self.post(f"/api/v1/cdrs/{record}/resolution", {"reason": "paid back", "author": "bo"}, 200)
+        self.assertEqual((over["resolution"], over["resolver"]), ("paid back", "bo"))
+        self.error("POST", f"/api/v1/cdrs/{record}/resolution", json.dumps({"reason": "again"}), 404)
+        self.assertEqual(self.get("/api/v1/disputes?open=yes"), [])
+
         rerate = "/api/v1/reports/rerate?deck=buy&" + day
 
         def run_job(body):
@@ -385,6 +400,8 @@ class Admin(unittest.TestCase):
         self.assertEqual([o for o in state["last"]["outcomes"] if o["failure"] and not o["put_off"]], [])
         self.error("POST", "/api/v1/maintenance/2026-01-01/run", b"", 404)
         self.error("POST", "/api/v1/maintenance/seal", b"", 404)
+        self.assertIsInstance(self.get("/api/v1/maintenance/acts?act=remove&limit=5"), list)
+        self.assertEqual(self.error("GET", "/api/v1/maintenance/acts?limit=0", None, 400)["pointer"], "/limit")
         self.error("POST", "/api/v1/maintenance/soon/seal", b"", 400)
         self.error("POST", "/api/v1/maintenance/soon/write_columns", b"", 400)
         self.error("POST", "/api/v1/maintenance/soon/columns", b"", 404)

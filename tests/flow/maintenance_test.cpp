@@ -19,6 +19,7 @@ SwitchConfig kept_config(const TemporaryFolder& folder) {
   sink.type = "sqlite";
   sink.path = folder / "cdr";
   config.cdr_sinks = {sink};
+  config.database = folder / "switch.db";
   config.maintenance.is_scheduled = true;
   config.maintenance.at_minute = 210;
   config.maintenance.seal_after_days = 0;
@@ -121,8 +122,8 @@ TEST_CASE("Maintenance: acts that are asked for are done and told of, failures a
         ErrorCode::invalid_argument);
   CHECK(tandem.start_maintenance(MaintenanceAct::run, "2026-01-01").error().code ==
         ErrorCode::invalid_argument);
-  CHECK(tandem.start_maintenance(MaintenanceAct::remove, "2026-01-01").error().code ==
-        ErrorCode::invalid_argument);
+  REQUIRE(tandem.start_maintenance(MaintenanceAct::remove, "2026-01-01").ok());
+  CHECK(kept.state().last->outcomes[0].is_put_off);  // it is online
 
   REQUIRE(tandem.start_maintenance(MaintenanceAct::drop_columns, "2026-01-01").ok());
   CHECK_FALSE(kept.day("2026-01-01").has_columns);
@@ -160,4 +161,67 @@ TEST_CASE("Maintenance: acts that are asked for are done and told of, failures a
   REQUIRE(tandem.start_maintenance(MaintenanceAct::restore, "2026-01-01").ok());
   CHECK(tandem.cdrs({}).value().size() == 2);
   CHECK(tandem.check_ledger()->ok());
+}
+
+TEST_CASE("Maintenance: the day of a disputed call outlives its time until that is over (O-09)") {
+  TemporaryFolder folder;
+  SwitchConfig config = kept_config(folder);
+  config.maintenance.archive_after_days = 1;
+  config.maintenance.delete_after_days = 2;
+  config.maintenance.verify_archives = 0;
+  std::vector<std::string> alarms;
+  SwitchHooks hooks;
+  hooks.on_event = [&](const Event& event) {
+    if (event.kind == Event::Kind::alarm) alarms.push_back(event.text);
+  };
+  Bench bench(config, {}, std::move(hooks));
+  Switch& tandem = *bench.tandem;
+  const auto call_on = [&](std::int64_t day) {
+    bench.world.step_wall_us(WorldOptions().wall_us + day * day_us - bench.world.wall_us());
+    auto call = bench.connect();
+    bench.run_s(10);
+    call->hang_up();
+    bench.run_s(2);
+  };
+  const auto outcome_of = [&](MaintenanceAct act) {
+    REQUIRE(tandem.start_maintenance(MaintenanceAct::run).ok());
+    const MaintenanceState state = tandem.maintenance();
+    for (const MaintenanceOutcome& outcome : state.last->outcomes) {
+      if (outcome.act == act && outcome.day == "2026-01-01") return outcome;
+    }
+    return MaintenanceOutcome{};
+  };
+  call_on(0);
+  const auto records = tandem.cdrs({});
+  REQUIRE(records.ok());
+  REQUIRE(records->size() == 1);
+  const std::uint64_t record_id = (*records)[0].record_id;
+  const auto disputed = tandem.dispute_record({record_id, "never called", "amelia", ""});
+  REQUIRE_MESSAGE(disputed.ok(), (disputed.ok() ? std::string() : disputed.error().message));
+  CHECK(disputed->day == "2026-01-01");
+  CHECK(disputed->at_us == bench.world.wall_us());
+  call_on(10);
+  const MaintenanceOutcome archived = outcome_of(MaintenanceAct::archive);
+  if (archived.failure.find("TANDEM_WITH_ZSTD") != std::string::npos) return;
+  CHECK(archived.failure == "");
+  const MaintenanceOutcome kept = outcome_of(MaintenanceAct::remove);
+  CHECK(kept.is_kept);
+  CHECK(kept.failure == "2026-01-01 is kept: record " + std::to_string(record_id) +
+                            " of it is disputed");
+  CHECK(tandem.maintenance().failures == 0);
+  CHECK(alarms.empty());
+
+  DisputeQuery query;
+  query.is_open = true;
+  CHECK(tandem.disputes(query).value().size() == 1);
+  REQUIRE(tandem.resolve_dispute({record_id, "paid back", "bo", ""}).ok());
+  CHECK(tandem.disputes(query).value().empty());
+  const MaintenanceOutcome removed = outcome_of(MaintenanceAct::remove);
+  CHECK(removed.day == "2026-01-01");
+  CHECK(removed.failure == "");
+  const auto notes = tandem.maintenance_notes({"remove", "2026-01-01"});
+  REQUIRE(notes.ok());
+  REQUIRE(notes->size() == 1);
+  CHECK((*notes)[0].records == 1);
+  CHECK((*notes)[0].at_us == bench.world.wall_us());
 }

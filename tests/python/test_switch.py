@@ -833,6 +833,7 @@ def test_day_files_are_kept(tmp_path: Path) -> None:
     world = sim.World()
     config = sim_config()
     config["cdr"] = {"sinks": [{"type": "sqlite", "path": str(tmp_path / "cdr")}]}
+    config["database"] = str(tmp_path / "switch.db")
     with world.create_switch(config) as switch:
         customer = world.add_endpoint("10.0.0.2:5060", peer="10.0.0.1:5060")
         world.add_endpoint("10.0.0.9:5060")
@@ -844,10 +845,17 @@ def test_day_files_are_kept(tmp_path: Path) -> None:
         assert day["online"] and not day["sealed"] and day["day"] == "2026-01-01"
         switch.start_maintenance("verify", "2026-01-01")
         assert switch.maintenance()["last"]["outcomes"][0] == {
-            "act": "verify", "day": "2026-01-01", "done": True, "put_off": False, "failure": ""
+            "act": "verify", "day": "2026-01-01", "done": True, "put_off": False, "kept": False, "failure": ""
         }
         with pytest.raises(tandem.Error):
             switch.start_maintenance("dust", "2026-01-01")
+        (record,) = switch.cdrs()
+        dispute = switch.dispute_record(record.record_id, reason="never called", author="amelia")
+        assert dispute["day"] == "2026-01-01" and dispute["resolved_at_us"] is None
+        assert switch.disputes(is_open=True) == [dispute]
+        with pytest.raises(tandem.Error):
+            switch.dispute_record(record.record_id, reason="again")
+        assert switch.maintenance_notes(act="verify")[0]["asked"]
     report = tandem.maintain(config, "seal", "2026-01-01")
     assert report["outcomes"][0]["done"]
     (day,) = tandem.stored_days(config)
@@ -860,6 +868,14 @@ def test_day_files_are_kept(tmp_path: Path) -> None:
     assert tandem.maintain(config, "write_columns", "2026-01-01")["outcomes"][0]["done"]
     assert tandem.stored_days(config)[0]["columns"]
     assert len(tandem.query_cdrs(config, skips_archived=True)) == 1
+    assert tandem.query_disputes(config, day="2026-01-01") == [dispute]
+    over = tandem.resolve_dispute(config, record.record_id, reason="paid back", author="bo")
+    assert (over["resolution"], over["resolver"]) == ("paid back", "bo") and over["resolved_at_us"]
+    assert tandem.query_disputes(config, is_open=True) == []
+    assert tandem.dispute_record(config, record.record_id, reason="anew", day="2026-01-01")["id"] == 2
+    assert [note["act"] for note in tandem.maintenance_notes(config, day="2026-01-01", limit=2)] == [
+        "write_columns", "drop_columns"
+    ]
 
 
 def test_a_traced_call_in_virtual_time() -> None:

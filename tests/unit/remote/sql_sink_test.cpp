@@ -110,6 +110,7 @@ struct Stored {
   FakeDatabase database;
   std::unique_ptr<SqlSink> sink;
   CdrSqlConfig config;
+  SqlRetention retention;
 
   Stored() {
     config.folder = "/sql";
@@ -128,7 +129,8 @@ struct Stored {
                            ++database.connections;
                            return std::unique_ptr<SqlSession>(
                                std::make_unique<FakeSession>(database, config.source));
-                         });
+                         },
+                         retention);
   }
   void open(std::uint32_t set_aside_after = 0) {
     line.close();
@@ -293,6 +295,53 @@ TEST_CASE("SqlSink: partitions are made ahead and retired on schedule, once an h
   stored.line.clock.advance_us(60'000'000);
   CHECK(stored.line.runner->pump());
   CHECK_FALSE(stored.line.runner->state().is_failing);
+}
+
+TEST_CASE("SqlSink: a partition that has to stay is looked at each hour, others go (O-09)") {
+  /// Keeps one day, and remembers what was retired.
+  struct Guard final : cdr::DayGuard {
+    Result<std::string> why_kept(std::int64_t day) override {
+      if (fails) return Error{ErrorCode::io, "database was locked"};
+      return day == kept ? std::string("record 7 of it is disputed") : std::string();
+    }
+    Result<bool> remove_day(std::int64_t, std::string&,
+                            const std::function<Result<void>()>&) override {
+      return false;
+    }
+    Result<void> note_retired(std::int64_t day, const std::string& sink) override {
+      retired += std::to_string(day - kept) + " " + sink + " ";
+      return {};
+    }
+    std::int64_t kept = 0;
+    bool fails = false;
+    std::string retired;
+  };
+  Stored stored;
+  const auto guard = std::make_shared<Guard>();
+  const std::int64_t today = cdr::day_of(stored.line.clock.wall_us());
+  guard->kept = today - 40;
+  stored.retention = {guard, "postgresql-1"};
+  stored.config.retention_days = 30;
+  stored.config.ahead_days = 0;
+  stored.open();
+  stored.database.partitions = {today - 41, today - 40, today - 39, today};
+  CHECK(stored.line.drain());
+  CHECK(stored.database.partitions == std::set<std::int64_t>{today - 40, today});
+  CHECK(guard->retired == "-1 postgresql-1 1 postgresql-1 ");
+  CHECK_FALSE(stored.line.runner->state().is_failing);  // a day that is kept is no failure
+
+  // What nobody can say for certain is not deleted.
+  guard->fails = true;
+  guard->kept = 0;
+  stored.line.clock.advance_us(3'600'000'000);
+  CHECK(stored.line.drain());
+  CHECK(stored.database.partitions.contains(today - 40));
+  CHECK(stored.line.runner->state().last_error == "database was locked");
+  CHECK(stored.database.connections == 2);  // at the start, and the sink's own
+  guard->fails = false;
+  stored.line.clock.advance_us(3'600'000'000);
+  CHECK(stored.line.drain());
+  CHECK_FALSE(stored.database.partitions.contains(today - 40));
 }
 
 TEST_CASE("SqlSink: a partition that cannot be dropped for a day holds up no record (O-09)") {
