@@ -32,11 +32,11 @@ struct MaintenanceConfig {
 
 /// One thing that is done. C and Python take the names.
 enum class MaintenanceAct : std::uint8_t {
-  run,            ///< All that is due.
-  seal,           ///< Check, compact and sum up a day. Late records are taken all the same.
-  verify,         ///< Compare a day, online, archived or both, with what it was when it was sealed.
-  archive,        ///< Into one compressed file; the day file goes when that was read back.
-  restore,        ///< An archived day is online again; the archive stays.
+  run,      ///< All that is due.
+  seal,     ///< Check, compact and sum up a day. Late records are taken all the same.
+  verify,   ///< Compare a day, online, archived or both, with what it was when it was sealed.
+  archive,  ///< Into one compressed file; the day file goes when that was read back.
+  restore,  ///< An archived day is online again; the archive stays.
   /// Delete an archive: one that is too old, or that is asked for, whatever its age. A day with
   /// records that are disputed, or not yet billed, stays.
   remove,
@@ -100,13 +100,13 @@ struct MaintenanceReport {
 /// 10,000 partitions that sinks deleted.
 struct MaintenanceNote {
   std::int64_t at_us = 0;
-  std::string act;  ///< Name of an act, "delete_recordings", or "retire" of a partition.
-  std::string day;  ///< "YYYY-MM-DD"; of recordings that before which they were last written.
-  std::string sink;  ///< Whose partition it was; "": day files and recordings.
-  std::string failure;         ///< "": it was done.
-  std::int64_t files = 0;      ///< Recordings that were deleted.
-  std::int64_t records = 0;    ///< Of a day that was deleted; 0: not known.
-  bool was_asked = false;      ///< By somebody, and not by the rules.
+  std::string act;      ///< Name of an act, "delete_recordings", or "retire" of a partition.
+  std::string day;      ///< "YYYY-MM-DD"; of recordings that before which they were last written.
+  std::string sink;     ///< Whose partition it was; "": day files and recordings.
+  std::string failure;  ///< "": it was done.
+  std::int64_t files = 0;    ///< Recordings that were deleted.
+  std::int64_t records = 0;  ///< Of a day that was deleted; 0: not known.
+  bool was_asked = false;    ///< By somebody, and not by the rules.
   bool operator==(const MaintenanceNote&) const = default;
 };
 

@@ -2510,7 +2510,8 @@ typedef struct tandem_dispute_query {
   uint64_t before; /* only those with a smaller id: the next page; 0: from the newest */
   size_t limit;    /* 1..1000000; 0: 100 */
 } tandem_dispute_query;
-#define TANDEM_DISPUTE_QUERY_INIT { sizeof(tandem_dispute_query), 0, NULL, 0, 0, 0 }
+#define TANDEM_DISPUTE_QUERY_INIT \
+  { sizeof(tandem_dispute_query), 0, NULL, 0, 0, 0 }
 /* Newest first, a JSON object a line. Errors: INVALID_ARGUMENT, IO. Any thread; blocks. Since 0.1.
  */
 TANDEM_API int tandem_config_disputes(const tandem_config* config,

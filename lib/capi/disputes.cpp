@@ -24,8 +24,8 @@ int list(const tandem_dispute_query* query, tandem_text** json_lines, Ask&& ask)
   const auto read = read_struct(query, "tandem_dispute_query");
   TANDEM_CAPI_TRY(read);
   if (read->open < 0 || read->open > 2)
-    return fail({ErrorCode::invalid_argument,
-                 "open " + std::to_string(read->open) + " was not in 0..2"});
+    return fail(
+        {ErrorCode::invalid_argument, "open " + std::to_string(read->open) + " was not in 0..2"});
   DisputeQuery wanted;
   wanted.record_id = read->record_id;
   wanted.day = copy(read->day);
@@ -67,9 +67,8 @@ int tandem_config_resolve_dispute(const tandem_config* config, const char* json,
 int tandem_switch_dispute_record(tandem_switch* object, const char* json, tandem_text** answer) {
   return guarded([&]() -> int {
     TANDEM_CAPI_NOT_NULL(object);
-    return change(json, answer, [&](const DisputeRequest& asked) {
-      return object->body->dispute_record(asked);
-    });
+    return change(json, answer,
+                  [&](const DisputeRequest& asked) { return object->body->dispute_record(asked); });
   });
 }
 

@@ -1192,9 +1192,9 @@ Result<void> read_online(const std::string& folder, std::int64_t number, StoredD
 Result<std::vector<MaintenanceNote>> noted_acts_in(const std::string& folder,
                                                    const MaintenanceNoteQuery& query) {
   if (query.limit < 1 || query.limit > MaintenanceNoteQuery::limit_max)
-    return Error{ErrorCode::invalid_argument,
-                 "limit " + std::to_string(query.limit) + " was not in 1.." +
-                     std::to_string(MaintenanceNoteQuery::limit_max)};
+    return Error{ErrorCode::invalid_argument, "limit " + std::to_string(query.limit) +
+                                                  " was not in 1.." +
+                                                  std::to_string(MaintenanceNoteQuery::limit_max)};
   std::vector<MaintenanceNote> found;
   if (folder.empty()) return found;
   auto notes = store::Connection::open(folder + notes_name, store::OpenMode::read_only);

@@ -121,7 +121,8 @@ Result<std::int64_t> day_of_record(const CdrPlace& place, std::uint64_t record_i
 }
 
 Result<Dispute> read_one(store::Connection& connection, std::int64_t id) {
-  auto select = connection.prepare(std::string("SELECT ") + columns + " FROM disputes WHERE id = ?");
+  auto select =
+      connection.prepare(std::string("SELECT ") + columns + " FROM disputes WHERE id = ?");
   if (!select) return std::move(select).error();
   auto row = select->bind(1, id).step();
   if (!row) return std::move(row).error();
@@ -131,8 +132,8 @@ Result<Dispute> read_one(store::Connection& connection, std::int64_t id) {
 
 /// Id of the dispute of a record that is open; 0: none is.
 Result<std::int64_t> open_id(store::Connection& connection, std::uint64_t record_id) {
-  auto select = connection.prepare(
-      "SELECT id FROM disputes WHERE record_id = ? AND resolved_at_us IS NULL");
+  auto select =
+      connection.prepare("SELECT id FROM disputes WHERE record_id = ? AND resolved_at_us IS NULL");
   if (!select) return std::move(select).error();
   auto row = select->bind(1, static_cast<std::int64_t>(record_id)).step();
   if (!row) return std::move(row).error();

@@ -339,9 +339,9 @@ class PerformanceCollector final : public ReportCollector {
   }
 
   Result<void> finish(CallReport& report) override {
-    report.columns = {"from",     "calls",           "answered",         "asr_percent", "acd_ms",
-                      "pdd_ms",   "concurrency_max", "concurrency_mean", "cps_max",     "cps_mean",
-                      "queue_max"};
+    report.columns = {"from",    "calls",    "answered",        "asr_percent",
+                      "acd_ms",  "pdd_ms",   "concurrency_max", "concurrency_mean",
+                      "cps_max", "cps_mean", "queue_max"};
     if (auto done = collect_load(); !done) return done;
     for (const auto& group : groups_.sorted()) {
       const Value& v = group.value;

@@ -194,8 +194,7 @@ Result<std::optional<std::int64_t>> earliest_day_behind(Disk& disk, const std::s
     const auto header = decode_header(bytes.substr(0, segment_header_bytes));
     if (!header || header->serial != *serial) continue;  // being made, or check_journal() tells
     for (std::uint64_t at = segment_header_bytes; at < bytes.size();) {
-      const ScannedRecord record =
-          scan_record(bytes.substr(static_cast<std::size_t>(at)), *serial);
+      const ScannedRecord record = scan_record(bytes.substr(static_cast<std::size_t>(at)), *serial);
       if (record.bytes == 0) break;
       at += record.bytes;
       if (record.type != RecordType::end || record.sequence <= sequence) continue;
@@ -214,8 +213,7 @@ Result<std::vector<RetiredDay>> retired_days(const std::string& database, std::s
   if (!connection) return std::move(connection).error();
   if (!*connection) return days;
   auto select =
-      (*connection)
-          ->prepare("SELECT at_us, day, sink FROM retired_days ORDER BY id DESC LIMIT ?");
+      (*connection)->prepare("SELECT at_us, day, sink FROM retired_days ORDER BY id DESC LIMIT ?");
   if (!select) return std::move(select).error();
   select->bind(1, static_cast<std::int64_t>(limit));
   for (;;) {

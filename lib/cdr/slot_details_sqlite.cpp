@@ -107,8 +107,7 @@ void SlotDetails::add_failures(ReportSlot width, std::int64_t start_us, const Ca
   if (!call.is_answered())
     fail_once(width, start_us, false, call.customer_gateway, call.reason, call.record_id);
   for (const LegFacts& leg : call.legs) {
-    if (!leg.is_answered)
-      fail_once(width, start_us, true, leg.gateway, leg.reason, call.record_id);
+    if (!leg.is_answered) fail_once(width, start_us, true, leg.gateway, leg.reason, call.record_id);
   }
 }
 

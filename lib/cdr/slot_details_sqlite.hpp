@@ -96,7 +96,8 @@ Result<void> write_queue(store::Connection& connection, const TimeZone& zone, st
 /// Slots of a width that began before `before_us`.
 Result<void> forget_details(store::Connection& connection, ReportSlot width,
                             std::int64_t before_us);
-/// All, but how many records waited, which nothing else tells: in another zone that of five minutes.
+/// All, but how many records waited, which nothing else tells: in another zone that of five
+/// minutes.
 Result<void> clear_details(store::Connection& connection, bool is_same_zone);
 
 /// Gives the collector the details of a width from `since_us` on and before `until_us`.

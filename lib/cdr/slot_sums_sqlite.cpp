@@ -212,8 +212,7 @@ Result<std::optional<Place>> read_place(store::Connection& connection, bool is_n
   if (!*row) return std::optional<Place>();
   return std::optional<Place>(Place{static_cast<std::uint64_t>(select->integer(0)),
                                     std::string(select->text(1)), select->integer(2),
-                                    select->integer(3), select->integer(4),
-                                    select->integer(5)});
+                                    select->integer(3), select->integer(4), select->integer(5)});
 }
 
 /// Whether the sums have the calls of the period that the day files have. A sink may be stuck while
@@ -232,8 +231,8 @@ bool is_up_to(const SlotsGoal& goal, const Place& place, std::optional<std::int6
 std::optional<std::int64_t> needed_until_us(const CallReportRequest& request,
                                             const ReportCollector& collector) {
   std::int64_t until_us = 0;
-  if (!request.filter.until_us || __builtin_add_overflow(*request.filter.until_us,
-                                                         collector.look_ahead_us(), &until_us))
+  if (!request.filter.until_us ||
+      __builtin_add_overflow(*request.filter.until_us, collector.look_ahead_us(), &until_us))
     return std::nullopt;
   return until_us;
 }
@@ -321,8 +320,7 @@ std::string known_zone(const std::string& name) {  // as readers call it
 }
 
 Result<void> write_place(store::Connection& connection, const Place& place) {
-  auto insert =
-      connection.prepare("INSERT OR REPLACE INTO slot_place VALUES(1, ?, ?, ?, ?, ?, ?)");
+  auto insert = connection.prepare("INSERT OR REPLACE INTO slot_place VALUES(1, ?, ?, ?, ?, ?, ?)");
   if (!insert) return std::move(insert).error();
   insert->bind(1, static_cast<std::int64_t>(place.sequence)).bind(2, place.zone);
   insert->bind(3, place.complete_from_us).bind(4, place.judged_us).bind(5, place.newest_us);
@@ -549,8 +547,7 @@ Result<void> SlotSink::add(std::span<const RecordView> records, std::uint64_t th
   }
   // A clock that was behind when the sums began is put right by the first calls that come.
   if (newest_us && place.newest_us == always_us && place.complete_from_us != always_us)
-    place.complete_from_us = place.details_from_us =
-        std::max(place.complete_from_us, *newest_us);
+    place.complete_from_us = place.details_from_us = std::max(place.complete_from_us, *newest_us);
   place.newest_us = newest_us.value_or(place.newest_us);
   // A sink that catches up needs the seconds of the time that it is at.
   if (auto done = add_calls(connection_, zone_, place.judged_us, place.newest_us, now_us, cdrs);
@@ -580,8 +577,8 @@ Result<bool> collect_slots(const std::string& folder, const CallReportRequest& r
   const bool has_details = connection->prepare("SELECT 1 FROM slot_load").ok();
   auto place = read_place(*connection, has_details);
   if (!place) return std::move(place).error();
-  const bool needs_details = request.kind == CallReportKind::performance ||
-                             request.kind == CallReportKind::failures;
+  const bool needs_details =
+      request.kind == CallReportKind::performance || request.kind == CallReportKind::failures;
   const std::string zone_name = request.timezone.empty() ? "UTC" : request.timezone;
   if (!*place || (*place)->zone != zone_name ||
       *request.filter.since_us <
@@ -597,10 +594,10 @@ Result<bool> collect_slots(const std::string& folder, const CallReportRequest& r
     return error.code == ErrorCode::timeout ? box.failure(0) : std::move(error);
   };
   if (request.kind == CallReportKind::failures) {
-    auto done = collect_failures(*connection, *width, since_us, until_us, request.is_vendor,
-                                 request.is_vendor ? request.filter.vendor_gateway
-                                                   : request.filter.customer_gateway,
-                                 collector);
+    auto done = collect_failures(
+        *connection, *width, since_us, until_us, request.is_vendor,
+        request.is_vendor ? request.filter.vendor_gateway : request.filter.customer_gateway,
+        collector);
     if (!done) return of_time(std::move(done).error());
     return true;
   }

@@ -43,8 +43,8 @@ Result<SqlConnector> make_connector(SqlServer server, const CdrSqlConfig& config
 }
 
 Result<std::unique_ptr<SqlSink>> open_sql_sink(SqlServer server, CdrSqlConfig config,
-                                               std::shared_ptr<cdr::Disk> disk,
-                                               const Clock& clock, SqlRetention retention) {
+                                               std::shared_ptr<cdr::Disk> disk, const Clock& clock,
+                                               SqlRetention retention) {
   auto connector = make_connector(server, config, clock);
   if (!connector) return std::move(connector).error();
   return SqlSink::open(std::move(config), std::move(disk), clock, std::move(*connector),

@@ -73,8 +73,8 @@ Result<std::unique_ptr<cdr::SinkTarget>> open_sink(const CdrSinkConfig& config,
   if (config.type == "postgresql" || config.type == "mariadb") {
     CdrSqlConfig sql = config.sql;
     sql.folder = path;
-    remote::SqlRetention retention{
-        cdr::make_day_guard(retention_place(of_switch), clock, disk), name};
+    remote::SqlRetention retention{cdr::make_day_guard(retention_place(of_switch), clock, disk),
+                                   name};
     auto sink = remote::open_sql_sink(
         config.type == "mariadb" ? remote::SqlServer::mariadb : remote::SqlServer::postgresql,
         std::move(sql), disk, clock, std::move(retention));

@@ -288,8 +288,7 @@ void MaintenanceDesk::run(const Work& work, SteadyPace& pace) {
     report.ended_at_us = clock_.wall_us();
   };
   try {
-    const auto guard =
-        cdr::make_day_guard(work.place.retention, clock_, work.place.journal_disk);
+    const auto guard = cdr::make_day_guard(work.place.retention, clock_, work.place.journal_disk);
     cdr::DayKeeper::Options options{work.place.folder, work.place.rules};
     options.guard = guard.get();
     options.on_act = [this](MaintenanceAct act, std::int64_t day) {
@@ -319,9 +318,8 @@ void MaintenanceDesk::end(MaintenanceReport report) {
   state_.is_running = false;
   state_.doing.clear();
   ++state_.runs;
-  state_.failures += static_cast<std::uint64_t>(std::count_if(
-      report.outcomes.begin(), report.outcomes.end(),
-      [](const auto& outcome) {
+  state_.failures += static_cast<std::uint64_t>(
+      std::count_if(report.outcomes.begin(), report.outcomes.end(), [](const auto& outcome) {
         return !outcome.failure.empty() && !outcome.is_put_off && !outcome.is_kept;
       }));
   state_.last = std::move(report);
@@ -358,8 +356,8 @@ Result<std::vector<MaintenanceNote>> maintenance_notes(const SwitchConfig& confi
   if (!place && place.error().code != ErrorCode::unsupported) return place.error();
   auto noted = cdr::noted_acts_in(place ? place->folder : std::string(), query);
   if (!noted) return noted;
-  auto retired = cdr::retired_days(retention_place(config).database,
-                                   MaintenanceNoteQuery::limit_max);
+  auto retired =
+      cdr::retired_days(retention_place(config).database, MaintenanceNoteQuery::limit_max);
   if (!retired) return std::move(retired).error();
   for (const cdr::RetiredDay& one : *retired) {
     MaintenanceNote note;
@@ -376,10 +374,9 @@ Result<std::vector<MaintenanceNote>> maintenance_notes(const SwitchConfig& confi
   const auto middle = static_cast<std::ptrdiff_t>(found.size());
   found.insert(found.end(), std::make_move_iterator(noted->begin()),
                std::make_move_iterator(noted->end()));
-  std::inplace_merge(found.begin(), found.begin() + middle, found.end(),
-                     [](const MaintenanceNote& a, const MaintenanceNote& b) {
-                       return a.at_us > b.at_us;
-                     });
+  std::inplace_merge(
+      found.begin(), found.begin() + middle, found.end(),
+      [](const MaintenanceNote& a, const MaintenanceNote& b) { return a.at_us > b.at_us; });
   if (found.size() > query.limit) found.resize(query.limit);
   return found;
 }

@@ -259,8 +259,8 @@ Cdr call_of_month(std::uint64_t number, std::uint64_t day, std::uint64_t day_rec
   return cdr;
 }
 
-/// Fills day files from a day of the month on; false: the disk was in the way. Each day has the same
-/// calls, whoever makes it.
+/// Fills day files from a day of the month on; false: the disk was in the way. Each day has the
+/// same calls, whoever makes it.
 bool fill(const std::string& folder, std::uint64_t first_day, std::uint64_t days,
           std::uint64_t day_records) {
   auto sink = cdr::SqliteSink::open(folder);
@@ -446,9 +446,8 @@ class KeptMonth {
     }
     const auto room = std::filesystem::space(folder_, failure);
     if (failure || room.available < missing_.size() * day_bytes)
-      return "the disk of \"" + folder_ + "\" had no room for " +
-             std::to_string(missing_.size()) + " days of about " +
-             std::to_string(day_bytes >> 20) + " MiB";
+      return "the disk of \"" + folder_ + "\" had no room for " + std::to_string(missing_.size()) +
+             " days of about " + std::to_string(day_bytes >> 20) + " MiB";
     std::vector<std::thread> makers;
     for (unsigned i = 0; i < std::clamp(std::thread::hardware_concurrency(), 1U, 8U); ++i)
       makers.emplace_back([this, begin_ns, i] { make_days(begin_ns, i); });

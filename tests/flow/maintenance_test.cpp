@@ -206,8 +206,8 @@ TEST_CASE("Maintenance: the day of a disputed call outlives its time until that 
   CHECK(archived.failure == "");
   const MaintenanceOutcome kept = outcome_of(MaintenanceAct::remove);
   CHECK(kept.is_kept);
-  CHECK(kept.failure == "2026-01-01 is kept: record " + std::to_string(record_id) +
-                            " of it is disputed");
+  CHECK(kept.failure ==
+        "2026-01-01 is kept: record " + std::to_string(record_id) + " of it is disputed");
   CHECK(tandem.maintenance().failures == 0);
   CHECK(alarms.empty());
 

@@ -129,12 +129,12 @@ TEST_CASE("Disputes: a mark has a reason, is one a record, and stays when it is 
         ErrorCode::not_found);
   const auto over = resolve_dispute(house.place(), {2, "paid back", "bo", ""}, &house.clock);
   REQUIRE(over.ok());
-  CHECK(to_json(*over) ==
-        "{\"id\":1,\"record_id\":2,\"day\":\"2026-11-26\",\"at_us\":" +
-            std::to_string(made->at_us) +
-            ",\"reason\":\"never called there\",\"author\":\"amelia\",\"resolved_at_us\":" +
-            std::to_string(house.clock.wall_us()) +
-            ",\"resolution\":\"paid back\",\"resolver\":\"bo\"}");
+  CHECK(
+      to_json(*over) ==
+      "{\"id\":1,\"record_id\":2,\"day\":\"2026-11-26\",\"at_us\":" + std::to_string(made->at_us) +
+          ",\"reason\":\"never called there\",\"author\":\"amelia\",\"resolved_at_us\":" +
+          std::to_string(house.clock.wall_us()) +
+          ",\"resolution\":\"paid back\",\"resolver\":\"bo\"}");
   CHECK(resolve_dispute(house.place(), {2, "again", "", ""}).error().code == ErrorCode::not_found);
   CHECK(dispute_record(house.place(), about(2)).value().id == 3);  // anew
 
@@ -174,10 +174,8 @@ TEST_CASE("Retention: a day with a disputed record is not deleted before that is
   house.archive_all();
   // Of an archived day the record cannot be looked up.
   CHECK(dispute_record(house.place(), about(2)).error().code == ErrorCode::wrong_state);
-  CHECK(dispute_record(house.place(), about(2, "2026-11-28")).error().code ==
-        ErrorCode::not_found);
-  CHECK(dispute_record(house.place(), about(9, "2026-11-26")).error().code ==
-        ErrorCode::not_found);
+  CHECK(dispute_record(house.place(), about(2, "2026-11-28")).error().code == ErrorCode::not_found);
+  CHECK(dispute_record(house.place(), about(9, "2026-11-26")).error().code == ErrorCode::not_found);
   REQUIRE(dispute_record(house.place(), about(2, "2026-11-26"), &house.clock).ok());
 
   house.rules.delete_after_days = 10;
@@ -195,8 +193,7 @@ TEST_CASE("Retention: a day with a disputed record is not deleted before that is
   // Nobody can ask for it either, and there is nothing of the other days to dispute.
   CHECK(house.act(MaintenanceAct::remove, 1).error().message ==
         "2026-11-26 is kept: record 2 of it is disputed");
-  CHECK(dispute_record(house.place(), about(1, "2026-11-25")).error().code ==
-        ErrorCode::not_found);
+  CHECK(dispute_record(house.place(), about(1, "2026-11-25")).error().code == ErrorCode::not_found);
 
   REQUIRE(resolve_dispute(house.place(), {2, "paid back", "bo", ""}).ok());
   CHECK(house.run(*guard).outcomes.size() == 1);
@@ -240,7 +237,8 @@ TEST_CASE("Retention: what was deleted is told, when, how much and by whose wish
   CHECK(noted_acts_in(house.folder / "nowhere", {}).value().empty());
 }
 
-TEST_CASE("Retention: a day stays while a record of it, or before it, waits for the ledger (O-09)") {
+TEST_CASE(
+    "Retention: a day stays while a record of it, or before it, waits for the ledger (O-09)") {
   House house;
   const auto disk = std::make_shared<PosixDisk>();
   JournalOptions options;
@@ -268,7 +266,8 @@ TEST_CASE("Retention: a day stays while a record of it, or before it, waits for 
   {
     auto ledger = Ledger::open(house.database);
     REQUIRE(ledger.ok());
-    const std::string waits = "records from 2026-11-26 on wait in the journal to be charged or written";
+    const std::string waits =
+        "records from 2026-11-26 on wait in the journal to be charged or written";
     CHECK(house.guard()->why_kept(first_day).value() == "");
     CHECK(house.guard()->why_kept(first_day + 1).value() == waits);
     CHECK(house.guard()->why_kept(first_day + 2).value() == waits);
@@ -285,12 +284,11 @@ TEST_CASE("Retention: a day stays while a record of it, or before it, waits for 
 
   // The places of other sinks are in files; one that is not there says nothing.
   test::write_content(house.folder / "position", "0\n");
-  RetentionPlace place{house.database, house.journal,
-                       {house.folder / "nowhere", house.folder / "position"}};
+  RetentionPlace place{
+      house.database, house.journal, {house.folder / "nowhere", house.folder / "position"}};
   CHECK_FALSE(make_day_guard(place, house.clock)->why_kept(first_day + 1).value().empty());
   test::write_content(house.folder / "position", "soon\n");
-  CHECK(make_day_guard(place, house.clock)->why_kept(first_day).error().code ==
-        ErrorCode::corrupt);
+  CHECK(make_day_guard(place, house.clock)->why_kept(first_day).error().code == ErrorCode::corrupt);
 }
 
 TEST_CASE("Retention: a day stays while a record of it is set aside (O-09)") {

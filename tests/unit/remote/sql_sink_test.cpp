@@ -119,18 +119,19 @@ struct Stored {
     database.clock_us = line.clock.wall_us();
   }
   Result<std::unique_ptr<SqlSink>> make() {
-    return SqlSink::open(config, line.disk, line.clock,
-                         [this](std::int32_t timeout_ms) -> Result<std::unique_ptr<SqlSession>> {
-                           if (database.swallows) {
-                             line.clock.advance_us(std::int64_t{timeout_ms} * 1'000);
-                             return Error{ErrorCode::timeout, "deadline passed"};
-                           }
-                           if (database.is_down) return Error{ErrorCode::io, "no server"};
-                           ++database.connections;
-                           return std::unique_ptr<SqlSession>(
-                               std::make_unique<FakeSession>(database, config.source));
-                         },
-                         retention);
+    return SqlSink::open(
+        config, line.disk, line.clock,
+        [this](std::int32_t timeout_ms) -> Result<std::unique_ptr<SqlSession>> {
+          if (database.swallows) {
+            line.clock.advance_us(std::int64_t{timeout_ms} * 1'000);
+            return Error{ErrorCode::timeout, "deadline passed"};
+          }
+          if (database.is_down) return Error{ErrorCode::io, "no server"};
+          ++database.connections;
+          return std::unique_ptr<SqlSession>(
+              std::make_unique<FakeSession>(database, config.source));
+        },
+        retention);
   }
   void open(std::uint32_t set_aside_after = 0) {
     line.close();
