@@ -189,9 +189,9 @@ void bind_cdr_queries(py::module_& m) {
            "until_us"_a = py::none(), "limit"_a = 100);
   m.def(
       "maintenance_notes_json",
-      [](const ConfigReading& reading, const MaintenanceNoteQuery& query) {
+      [](const ConfigReading& reading, const MaintenanceNoteQuery& q) {
         const SwitchConfig config = usable(reading);
-        return json_texts(take(unlocked([&] { return maintenance_notes(config, query); })));
+        return json_texts(take(unlocked([&] { return maintenance_notes(config, q); })));
       },
       "config"_a, "query"_a);
 
@@ -220,9 +220,9 @@ void bind_cdr_queries(py::module_& m) {
       "config"_a, "json"_a);
   m.def(
       "query_disputes_json",
-      [](const ConfigReading& reading, const DisputeQuery& query) {
+      [](const ConfigReading& reading, const DisputeQuery& q) {
         const SwitchConfig config = usable(reading);
-        return json_texts(take(unlocked([&] { return query_disputes(config, query); })));
+        return json_texts(take(unlocked([&] { return query_disputes(config, q); })));
       },
       "config"_a, "query"_a);
 
