@@ -24,8 +24,14 @@ Result<std::optional<std::uint64_t>> ledger_place(const std::string& database) {
   auto connection = store::Connection::open(database, store::OpenMode::read_only);
   if (!connection && connection.error().code == ErrorCode::not_found) return Place();
   if (!connection) return std::move(connection).error();
+  // What cannot be read is an error, and no database without a ledger.
+  auto table = connection->prepare("SELECT 1 FROM sqlite_master WHERE name = 'ledger_position'");
+  if (!table) return std::move(table).error();
+  auto is_there = table->step();
+  if (!is_there) return std::move(is_there).error();
+  if (!*is_there) return Place();
   auto select = connection->prepare("SELECT sequence FROM ledger_position");
-  if (!select) return Place();  // a database without a ledger
+  if (!select) return std::move(select).error();
   auto row = select->step();
   if (!row) return std::move(row).error();
   return *row ? Place(static_cast<std::uint64_t>(select->integer(0))) : Place();
@@ -69,11 +75,17 @@ class KeptDays final : public DayGuard {
     if (!why) return std::move(why).error();
     reason = std::move(*why);
     if (!reason.empty()) return false;
-    if (place_.database.empty()) {  // there is nowhere to dispute a record
+    bool has_database = !place_.database.empty();
+    if (has_database) {
+      const auto there = store::Connection::open(place_.database, store::OpenMode::read_only);
+      if (!there && there.error().code != ErrorCode::not_found) return there.error();
+      has_database = there.ok();
+    }
+    if (!has_database) {  // nobody has disputed a record
       if (auto done = remove(); !done) return std::move(done).error();
       return true;
     }
-    // Made when absent: the first dispute of all must find it locked, too.
+    // Its tables are made when absent: the first dispute of all must find it locked, too.
     auto connection = open_disputes(place_.database);
     if (!connection) return std::move(connection).error();
     auto transaction = store::Transaction::begin(*connection);
