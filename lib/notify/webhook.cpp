@@ -10,6 +10,7 @@ namespace tandem::notify {
 namespace {
 
 constexpr std::int64_t second_us = 1'000'000;
+constexpr std::string_view off_reason = "notices were turned off";
 constexpr std::string_view overflow_reason = "too many notices waited";
 
 http::PostSettings settings_of(const WebhookConfig& config) {
@@ -230,7 +231,7 @@ void Webhook::aim(std::optional<WebhookTarget> target) {
   } else {
     for (auto& [name, key] : keys_) {
       for (Notice& notice : key.waiting)
-        give_up(std::move(notice), &WebhookState::dropped, "notices were turned off");
+        give_up(std::move(notice), &WebhookState::dropped, std::string(off_reason));
     }
     keys_.clear();
     ready_.clear();
@@ -257,7 +258,7 @@ void Webhook::place(std::vector<SocketAddress> places) {
 
 /// Puts it among those of its key.
 void Webhook::enqueue(Notice notice) {
-  if (!target_) return;
+  if (!target_) return give_up(std::move(notice), &WebhookState::dropped, std::string(off_reason));
   auto found = keys_.find(notice.key);
   if (found != keys_.end() && notice.sequence != 0) {
     const Key& key = found->second;
