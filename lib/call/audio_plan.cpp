@@ -254,7 +254,16 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
     if (auto set = stream.set_audio(of_caller, wire); !set) return set.error();
   }
   if (audio_plan_ == nullptr) audio_plan_ = std::make_unique<AudioPlan>();  // an answer ends it
-  if (playlist.is_empty()) return description;
+  if (playlist.is_empty()) {  // then no callee's description says what the caller may send
+    const auto own = sip::parse_sdp(*description);
+    const MediaAudio said =
+        own && index < own->media_count ? audio_of(own->media[index]) : MediaAudio();
+    std::vector<std::uint8_t> types{wire.payload_type}, keys;
+    if (said.events_type >= 0) keys.push_back(static_cast<std::uint8_t>(said.events_type));
+    types.insert(types.end(), keys.begin(), keys.end());
+    if (auto set = stream.set_payloads(MediaSide::caller, types, keys); !set) return set.error();
+    return description;
+  }
   if (auto played = stream.play(MediaSide::caller, playlist, how); !played) return played.error();
   return description;
 }

@@ -69,7 +69,7 @@ def test_a_menu_plays_collects_and_bridges() -> None:
     assert told == ["played key", "collected full 42"]
     assert host.reports[-1].is_complete
     with pytest.raises(tandem.Error) as wrong:
-        host.switch.bridge(host.id, "44x")
+        host.switch.bridge(host.id, "44 x")
     assert wrong.value.code == tandem.ErrorCode.invalid_argument
     host.switch.bridge(host.id, "442079460000", vendor_gateways=["v2"])
     assert host.run(1_000) == ["bridged"]
