@@ -70,7 +70,8 @@ void Call::look_at_end(std::int64_t now_us) {
     watch.look_us = now_us + step_us;
     return;
   }
-  remind(left_us / second_us);
+  // The second that has begun counts: a minute before the end is said to be one.
+  remind((left_us + second_us - 1) / second_us);
 }
 
 /// What one party hears: what is left, else the sound.

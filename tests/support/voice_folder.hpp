@@ -35,8 +35,8 @@ class VoiceFolder {
     std::string name = (std::filesystem::temp_directory_path() / "tandem-voice-XXXXXX").string();
     path_ = ::mkdtemp(name.data());
     std::vector<std::string> names = grammar.vocabulary("remaining_time").value();
-    for (const std::string& one : grammar.vocabulary("remaining_amount", currency).value())
-      names.push_back(one);
+    const SpokenPhrase of_money = grammar.vocabulary("remaining_amount", currency).value();
+    names.insert(names.end(), of_money.begin(), of_money.end());
     for (const std::string& one : names)
       add(one.substr(0, one.find('|')));
   }
