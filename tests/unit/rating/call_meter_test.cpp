@@ -438,3 +438,32 @@ TEST_CASE("CallMeter M-14: how far a call can go is known ahead, and follows mon
   CHECK(free_call->meter.reachable_s() == rated_time_max_s);
   CHECK(CallMeter().reachable_s() == rated_time_max_s);
 }
+
+TEST_CASE("CallMeter: before the answer it is foreseen what the hold and the account pay for") {
+  Calls calls("1.00", "0.20");
+  const Rate rate = rate_of("0.60", 60, 1, 1);
+  const auto seconds = [&](const MoneyHold& hold) {
+    return CallMeter::reachable_s(rate, FeeRules(), CallStart(), hold, PackageHold(), LimitHold());
+  };
+  const auto first = CallMeter::first_hold(rate, FeeRules()).value();
+  auto mine = calls.book.open_call(calls.account, first, 0);
+  REQUIRE(mine.ok());
+  CHECK(seconds(mine.hold) == 120);  // 1.20 at 0.01 a second, the held one among them
+  auto other = calls.book.open_call(calls.account, money("0.50"), 0);
+  REQUIRE(other.ok());
+  CHECK(seconds(mine.hold) == 70);
+  CHECK(seconds(MoneyHold()) == rated_time_max_s);
+}
+
+TEST_CASE("CallMeter: what is left of the money is what talk has not cost and nobody else holds") {
+  Calls calls("1.00");
+  const Rate rate = rate_of("0.60", 60, 1, 1);
+  Calls::Call* one = calls.dial(rate, {});
+  REQUIRE(one);
+  CHECK(one->meter.remaining_money(0) == money("1.00"));
+  calls.run_until(calls.now_us + 40 * s);
+  CHECK(one->meter.remaining_money(39'500) == money("0.60"));  // 40 seconds begun
+  CHECK(one->meter.remaining_money(40'000) == money("0.60"));
+  CHECK(one->meter.remaining_money(200'000) == Amount());
+  CHECK(CallMeter().remaining_money(0).units() == INT64_MAX);
+}
