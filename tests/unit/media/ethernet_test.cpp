@@ -1,20 +1,14 @@
 // Sending by Ethernet frames, between two network namespaces that the test makes.
 #include <doctest/doctest.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <sys/syscall.h>
 
-#include <condition_variable>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "media/fast/raw_sender.hpp"
+#include "support/network_pair.hpp"
 #include "tandem/clock.hpp"
 #include "unit/media/backends.hpp"
 #include "unit/media/endpoint.hpp"
@@ -30,84 +24,30 @@ constexpr MediaSide callee = MediaSide::callee;
 constexpr const char* near_ip[] = {"10.77.0.1", "fd77::1"};
 constexpr const char* far_ip[] = {"10.77.0.2", "fd77::2"};
 
-// A machine next door: a namespace of its own at the other end of a cable, and the thread that
-// lives there. The thread that makes one lives in a new namespace itself from then on.
+// A machine next door, at the other end of a cable.
 class Neighbour {
  public:
-  Neighbour() {
-    thread_ = std::thread([this] { live(); });
-    std::unique_lock lock(mutex_);
-    told_.wait(lock, [this] { return is_born_; });
-    lock.unlock();
-    if (far_ < 0 || ::unshare(CLONE_NEWNET) != 0) return;
-    near_ = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-    is_there_ = run("ip link set lo up && ip link add m0 type veth peer name m1 netns " +
-                    std::to_string(thread_id_) +
-                    " && ip addr add 10.77.0.1/24 dev m0 && ip addr add fd77::1/64 dev m0 nodad && "
-                    "ip link set m0 up");
-    there([this] {
-      is_there_ = run("ip addr add 10.77.0.2/24 dev m1 && ip addr add fd77::2/64 dev m1 nodad && "
-                      "ip link set m1 up") &&
-                  is_there_;
-    });
-  }
-  ~Neighbour() {
-    {
-      const std::lock_guard lock(mutex_);
-      is_over_ = true;
-    }
-    told_.notify_all();
-    thread_.join();
-    if (near_ >= 0) ::close(near_);
-    if (far_ >= 0) ::close(far_);
-  }
-  Neighbour(const Neighbour&) = delete;
-  Neighbour& operator=(const Neighbour&) = delete;
+  Neighbour()
+      : pair_({"m0", {"10.77.0.1/24", "fd77::1/64"}}, {"m1", {"10.77.0.2/24", "fd77::2/64"}}) {}
 
-  [[nodiscard]] bool is_there() const { return is_there_; }
-  template <class Do>
-  void there(Do&& act) {
-    REQUIRE(::setns(far_, CLONE_NEWNET) == 0);
-    act();
-    REQUIRE(::setns(near_, CLONE_NEWNET) == 0);
-  }
+  [[nodiscard]] const std::string& why_not() const { return pair_.why_not(); }
   std::unique_ptr<Endpoint> phone(int family) {
     std::unique_ptr<Endpoint> made;
-    there([&] { made = std::make_unique<Endpoint>(far_ip[family]); });
+    pair_.in_far([&] { made = std::make_unique<Endpoint>(far_ip[family]); });
     return made;
   }
 
  private:
-  static bool run(const std::string& commands) {
-    return std::system(("(" + commands + ") 2>/dev/null").c_str()) == 0;
-  }
-  void live() {
-    std::unique_lock lock(mutex_);
-    if (::unshare(CLONE_NEWNET) == 0)
-      far_ = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-    thread_id_ = ::syscall(SYS_gettid);
-    is_born_ = true;
-    told_.notify_all();
-    told_.wait(lock, [this] { return is_over_; });
-  }
-
-  std::mutex mutex_;
-  std::condition_variable told_;
-  bool is_born_ = false, is_over_ = false, is_there_ = false;
-  long thread_id_ = 0;
-  int near_ = -1, far_ = -1;
-  std::thread thread_;
+  test::NetworkPair pair_;
 };
 
-// Runs `test` on a thread whose network namespace may be changed.
+// Runs `test` on a thread whose network may be changed.
 template <class Test>
 void with_neighbour(Test&& test) {
   std::thread([&] {
     Neighbour neighbour;
-    if (!neighbour.is_there()) {
-      std::printf(
-          "not run: tests of Ethernet frames: network namespaces (CAP_SYS_ADMIN) or veth "
-          "of iproute2 are missing\n");
+    if (!neighbour.why_not().empty()) {
+      std::printf("not run: tests of Ethernet frames: %s\n", neighbour.why_not().c_str());
       return;
     }
     try {
@@ -139,7 +79,7 @@ TEST_CASE("Ethernet: a neighbour that is known gets frames, whatever comes befor
       std::int64_t now_us = 1;
       const auto deliver = [&](const std::string& bytes) {
         onward.bytes = bytes;
-        sender.add(onward, from, true, now_us, outcomes);
+        sender.add(onward, from, false, now_us, outcomes);
         sender.flush(outcomes);
         REQUIRE(phone->receive() == bytes);
       };
@@ -179,7 +119,7 @@ TEST_CASE("Ethernet: the mark is in frames, and their source is the port of the 
       onward.to = pack(phone->local());
       onward.bytes = "x";
       for (int i = 0; i < 3; ++i) {
-        sender.add(onward, from, true, 1 + i * NextHops::neighbour_us / 2, outcomes);
+        sender.add(onward, from, false, 1 + i * NextHops::neighbour_us / 2, outcomes);
         sender.flush(outcomes);
         CHECK(phone->receive_tos() == 0xb8);
       }

@@ -1,133 +1,38 @@
 // The relay with and without the kernel's help, between two network namespaces that the test makes:
 // the relay in one, phone and carrier in the other, a pair of virtual interfaces between them.
 #include <doctest/doctest.h>
-#include <fcntl.h>
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
-#include <net/if.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
 #include <future>
+#include <memory>
 #include <optional>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
-#include "media/backend.hpp"
 #include "media/kernel/bpf.hpp"
 #include "media/unique_fd.hpp"
-#include "support/bpf_folder.hpp"
 #include "support/sanitizers.hpp"
 #include "tandem/media_relay.hpp"
 #include "unit/media/endpoint.hpp"
+#include "unit/media/networks.hpp"
 #include "unit/media/rtp_packet.hpp"
 
 using namespace tandem;
 using namespace tandem::media;
+using test::NetworkPair;
 
 namespace {
 
 constexpr std::uint32_t phone_ssrc = 0x11111111, carrier_ssrc = 0x22222222;
-
-bool run(const std::string& command) {
-  return std::system((command + " 2>/dev/null").c_str()) == 0;
-}
-
-// The two networks, as long as it lives. The thread that makes it is in that of the relay.
-class Networks {
- public:
-  Networks() : outside_(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
-    if (::geteuid() != 0) {
-      why_not_ = "needs root";
-      return;
-    }
-    if (!run("command -v ip >/dev/null")) {
-      why_not_ = "needs ip (iproute2)";
-      return;
-    }
-    test::have_bpf_file_system();
-    std::promise<long> far_thread;
-    auto thread_number = far_thread.get_future();
-    far_ = std::thread([this, &far_thread] {
-      const bool is_alone = ::unshare(CLONE_NEWNET) == 0;
-      if (is_alone) far_net_ = UniqueFd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-      far_thread.set_value(is_alone ? ::syscall(SYS_gettid) : -1);
-      end_.get_future().wait();
-    });
-    const long far = thread_number.get();
-    if (far < 0 || ::unshare(CLONE_NEWNET) != 0) {
-      why_not_ = "needs network namespaces";
-      return;
-    }
-    const bool is_made = run("ip link add tr0 type veth peer name tp0") &&
-                         run("ip link set tp0 netns " + std::to_string(far)) &&
-                         run("ip link set lo up") && run("ip addr add 192.0.2.1/24 dev tr0") &&
-                         run("ip -6 addr add 2001:db8::1/64 dev tr0 nodad") &&
-                         run("ip link set tr0 up");
-    bool is_far_made = false;
-    in_far([&] {
-      is_far_made = run("ip link set lo up");
-      for (const char* const host : {"7", "9", "66"})
-        is_far_made = is_far_made &&
-                      run(std::string("ip addr add 192.0.2.") + host + "/24 dev tp0") &&
-                      run(std::string("ip -6 addr add 2001:db8::") + host + "/64 dev tp0 nodad");
-      is_far_made = is_far_made && run("ip link set tp0 up");
-      // XDP sees a packet as it lies in memory, where a virtual interface leaves its checksum out.
-      ifreq ask{};
-      ethtool_value off{ETHTOOL_STXCSUM, 0};
-      std::strcpy(ask.ifr_name, "tp0");
-      ask.ifr_data = reinterpret_cast<char*>(&off);
-      const UniqueFd asker(::socket(AF_INET, SOCK_DGRAM, 0));
-      is_far_made = is_far_made && ::ioctl(asker.get(), SIOCETHTOOL, &ask) == 0;
-      // What XDP sends back by a virtual interface is heard only where the far end has XDP too.
-      auto pass = bpf::load("pass_xdp", bpf::Hook::xdp_native, {});
-      if (!pass) return;
-      auto link = bpf::attach(pass->get(), ::if_nametoindex("tp0"), bpf::Hook::xdp_native);
-      if (link) far_program_ = std::move(*link);
-    });
-    if (!is_made || !is_far_made) why_not_ = "needs virtual interfaces (veth)";
-  }
-  ~Networks() {
-    far_program_ = UniqueFd();
-    end_.set_value();
-    if (far_.joinable()) far_.join();
-    (void)!::setns(outside_.get(), CLONE_NEWNET);
-  }
-  Networks(const Networks&) = delete;
-  Networks& operator=(const Networks&) = delete;
-
-  void in_far(const std::function<void()>& act) const {
-    const UniqueFd here(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-    REQUIRE(::setns(far_net_.get(), CLONE_NEWNET) == 0);
-    act();
-    REQUIRE(::setns(here.get(), CLONE_NEWNET) == 0);
-  }
-  [[nodiscard]] std::unique_ptr<Endpoint> endpoint(const std::string& ip,
-                                                   std::uint16_t port = 0) const {
-    std::unique_ptr<Endpoint> made;
-    in_far([&] { made = std::make_unique<Endpoint>(ip.c_str(), port); });
-    return made;
-  }
-  [[nodiscard]] bool is_here() const {
-    if (why_not_.empty()) return true;
-    MESSAGE("not run: " << why_not_);
-    return false;
-  }
-
- private:
-  UniqueFd outside_, far_net_, far_program_;
-  std::thread far_;
-  std::promise<void> end_;
-  std::string why_not_;
-};
 
 // The sockets' path runs on a thread of its own.
 bool eventually(const std::function<bool()>& holds) {
@@ -137,39 +42,6 @@ bool eventually(const std::function<bool()>& holds) {
     std::this_thread::yield();
   }
   return true;
-}
-
-std::string folder() { return "/sys/fs/bpf/tandem-test-" + std::to_string(::getpid()); }
-
-struct Way {
-  const char* name;
-  MediaBackend backend;
-  MediaAttach attach;
-};
-constexpr Way ways[] = {
-    {"portable", MediaBackend::portable, MediaAttach::automatic},
-    {"tc", MediaBackend::kernel, MediaAttach::tc},
-    {"xdp generic", MediaBackend::kernel, MediaAttach::xdp_generic},
-    {"xdp native", MediaBackend::kernel, MediaAttach::xdp_native},
-};
-
-MediaConfig config_of(const Way& way) {
-  MediaConfig config;
-  config.address = IpAddress::ipv4(192, 0, 2, 1);
-  config.address6 = *IpAddress::parse("2001:db8::1");
-  config.port_first = 30000;
-  config.port_last = 30063;
-  config.ready_pairs = 4;
-  config.nice = 0;
-  config.rest_ms = 0;
-  config.tos = 0xB8;
-  config.events_max = 64;
-  config.backend = way.backend;
-  config.kernel.attach = way.attach;
-  config.kernel.interfaces = {"tr0"};
-  config.kernel.folder = folder();
-  config.kernel.packets_per_s_max = 0;  // both sides send as fast as they are answered
-  return config;
 }
 
 // A call with a phone and a carrier that send to each other, a packet at a time.
@@ -214,11 +86,12 @@ struct Call {
   std::uint16_t sequence = 65500;  // it wraps soon
 };
 
+// In the same two networks: making them takes longer than most tests.
 void on_each(const std::function<void(const Networks&, MediaRelay&, bool is_kernel)>& test) {
+  const Networks networks;
+  if (!networks.is_here()) return;
   for (const Way& way : ways) {
     CAPTURE(std::string(way.name));
-    const Networks networks;
-    if (!networks.is_here()) return;
     auto relay = MediaRelay::create(config_of(way));
     if (!relay) {
       MESSAGE(std::string(way.name) << " was not run: " << relay.error().message);
@@ -411,7 +284,7 @@ TEST_CASE("kernel relay: sides of two families are relayed by sockets") {
 
 TEST_CASE("kernel relay: a machine that forwards asks its routes for the next hop") {
   on_each([](const Networks& networks, MediaRelay& relay, bool is_kernel) {
-    if (!run("echo 1 > /proc/sys/net/ipv4/conf/tr0/forwarding")) return;
+    if (!NetworkPair::run("echo 1 > /proc/sys/net/ipv4/conf/tr0/forwarding")) return;
     Call call(networks, relay, false);
     call.both_send();
     if (is_kernel) call.until_in_kernel();
@@ -480,6 +353,8 @@ TEST_CASE("kernel relay: killed, its calls go on and the next one takes them ove
       both_send();
     char byte = 0;
     REQUIRE(::read(to_test[0], &byte, 1) == 1);
+    for (int i = 0; i < 20; ++i)
+      both_send();  // so that the last one was not the sockets', which is not counted any more
     REQUIRE(::kill(child, SIGKILL) == 0);
     for (int i = 0; i < 200; ++i)
       both_send();  // while it dies and when it is dead
@@ -512,6 +387,153 @@ TEST_CASE("kernel relay: killed, its calls go on and the next one takes them ove
     CHECK(::access(folder().c_str(), F_OK) != 0);
     for (const int fd : {to_test[0], to_test[1], to_child[0], to_child[1]})
       ::close(fd);
+  }
+}
+
+// A test that fails leaves no process behind.
+struct KilledAtTheEnd {
+  pid_t child;
+  ~KilledAtTheEnd() {
+    if (child > 0 && ::kill(child, SIGKILL) == 0) ::waitpid(child, nullptr, 0);
+  }
+};
+
+// Both directions of many calls at a steady rate. What is heard has to be what was said, each
+// packet once and in its order.
+class Traffic {
+ public:
+  Traffic(const Networks& networks, const SocketAddress& relay_ip, std::size_t calls)
+      : relay_ip_(relay_ip.ip) {
+    for (std::size_t i = 0; i < 2 * calls; ++i)
+      ends_.push_back(networks.endpoint(i % 2 == 0 ? "192.0.2.7" : "192.0.2.9"));
+    to_.resize(2 * calls);
+    heard_.resize(2 * calls);
+  }
+  [[nodiscard]] std::size_t calls() const { return ends_.size() / 2; }
+  /// Where the end has to send to, and the session its packets.
+  void set_port(std::size_t end, std::uint16_t port) { to_[end] = {relay_ip_, port}; }
+  [[nodiscard]] SocketAddress port(std::size_t end) const { return to_[end]; }
+  [[nodiscard]] SocketAddress local(std::size_t end) const { return ends_[end]->local(); }
+  [[nodiscard]] std::uint16_t said() const { return said_; }
+
+  /// A packet of each end.
+  void say() {
+    ++said_;
+    for (std::size_t end = 0; end < ends_.size(); ++end)
+      ends_[end]->send(to_[end], packet(said_, end));
+    hear();
+  }
+  /// Until what `while_true` says, a packet of each end in every millisecond.
+  void say_while(const std::function<bool()>& while_true) {
+    auto due = std::chrono::steady_clock::now();
+    while (while_true()) {
+      say();
+      due += std::chrono::milliseconds(1);
+      while (std::chrono::steady_clock::now() < due)
+        std::this_thread::yield();
+    }
+  }
+  [[nodiscard]] bool is_all_heard() {
+    hear();
+    return std::all_of(heard_.begin(), heard_.end(),
+                       [this](std::uint16_t heard) { return heard == said_; });
+  }
+
+ private:
+  static std::string packet(std::uint16_t sequence, std::size_t end) {
+    return rtp_packet(sequence, sequence * 160U, static_cast<std::uint32_t>(100 + end));
+  }
+  void hear() {
+    for (std::size_t end = 0; end < ends_.size(); ++end) {
+      for (; ends_[end]->has_datagram(); ++heard_[end])
+        REQUIRE(ends_[end]->receive() ==
+                packet(static_cast<std::uint16_t>(heard_[end] + 1), end ^ 1));
+    }
+  }
+
+  const IpAddress relay_ip_;
+  std::vector<std::unique_ptr<Endpoint>> ends_;  // phone and carrier of each call
+  std::vector<SocketAddress> to_;
+  std::vector<std::uint16_t> heard_;
+  std::uint16_t said_ = 0;
+};
+
+TEST_CASE("kernel relay: killed under twenty thousand packets a second, it loses none of them") {
+  if (checked_build::has_thread_sanitizer) return;  // it follows no fork
+  constexpr std::size_t calls = 10;
+  for (const Way& way : {ways[1], ways[3]}) {
+    CAPTURE(std::string(way.name));
+    const Networks networks;
+    if (!networks.is_here()) return;
+    MediaConfig config = config_of(way);
+    config.ready_pairs = 2 * calls;
+    Traffic traffic(networks, {config.address, 1}, calls);
+    int to_test[2];
+    REQUIRE(::pipe(to_test) == 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      auto relay = MediaRelay::create(config);
+      if (!relay) ::_exit(1);
+      std::vector<MediaSession> sessions;
+      std::uint16_t told[2 * calls];
+      for (std::size_t end = 0; end < 2 * calls; end += 2) {
+        MediaSession& session = sessions.emplace_back(std::move(*relay->open()));
+        (void)session.set_remote(MediaSide::caller, traffic.local(end));
+        (void)session.set_remote(MediaSide::callee, traffic.local(end + 1));
+        told[end] = session.local_rtp(MediaSide::caller).port;
+        told[end + 1] = session.local_rtp(MediaSide::callee).port;
+      }
+      (void)!::write(to_test[1], told, sizeof told);
+      while (relay->stats().streams_in_kernel < 2 * calls)
+        std::this_thread::yield();
+      (void)!::write(to_test[1], told, 1);
+      ::pause();
+    }
+    const KilledAtTheEnd killed_at_the_end{child};
+    ::close(to_test[1]);
+    const UniqueFd told(to_test[0]);
+    std::uint16_t ports[2 * calls] = {};
+    if (::read(told.get(), ports, sizeof ports) != sizeof ports) {
+      MESSAGE(std::string(way.name) << " was not run: the relay was refused");
+      ::waitpid(child, nullptr, 0);
+      continue;
+    }
+    for (std::size_t end = 0; end < 2 * calls; ++end)
+      traffic.set_port(end, ports[end]);
+    pollfd news{told.get(), POLLIN, 0};
+    // One at a time, and some more: where the next hop is not known yet a packet takes the longer
+    // way through the sockets.
+    for (int more = 20; traffic.said() < 2000 && more > 0;) {
+      traffic.say();
+      REQUIRE(eventually([&] { return traffic.is_all_heard(); }));
+      if (::poll(&news, 1, 0) == 1) --more;
+    }
+    REQUIRE(::poll(&news, 1, 0) == 1);
+    const std::uint16_t began = traffic.said();
+    traffic.say_while([&] { return traffic.said() < began + 50; });
+    REQUIRE(::kill(child, SIGKILL) == 0);
+    traffic.say_while([&] { return ::waitpid(child, nullptr, WNOHANG) == 0; });
+    const std::uint16_t dead = traffic.said();
+    traffic.say_while([&] { return traffic.said() < dead + 50; });
+    // The next one takes over in the midst of it.
+    auto next = std::async(std::launch::async, [&config] { return MediaRelay::create(config); });
+    traffic.say_while(
+        [&] { return next.wait_for(std::chrono::seconds(0)) != std::future_status::ready; });
+    auto relay = next.get();
+    REQUIRE_MESSAGE(relay, relay.error().message);
+    const std::uint16_t adopted = traffic.said();
+    traffic.say_while([&] { return traffic.said() < adopted + 50; });
+    CHECK(eventually([&] { return traffic.is_all_heard(); }));
+    CHECK(relay->stats().sessions_adopted == calls);
+    CHECK(relay->stats().streams_in_kernel == 2 * calls);
+    for (std::size_t end = 0; end < 2 * calls; end += 2) {
+      auto session = relay->adopt(traffic.port(end), traffic.port(end + 1));
+      REQUIRE_MESSAGE(session, session.error().message);
+      for (const MediaSide side : {MediaSide::caller, MediaSide::callee}) {
+        CHECK(session->stats(side).packets_received == traffic.said());
+        CHECK(session->stats(side).packets_lost == 0);
+      }
+    }
   }
 }
 
@@ -594,7 +616,7 @@ TEST_CASE("kernel relay: another backend on the same ports ends what was left in
   const Networks networks;
   if (!networks.is_here()) return;
   // So that one direction is enough.
-  REQUIRE(run("echo 1 > /proc/sys/net/ipv4/conf/tr0/forwarding"));
+  REQUIRE(NetworkPair::run("echo 1 > /proc/sys/net/ipv4/conf/tr0/forwarding"));
   const MediaConfig config = config_of(ways[1]);
   const auto phone = networks.endpoint("192.0.2.7"), carrier = networks.endpoint("192.0.2.9");
   const auto ports = killed_relay(config, *phone, *carrier);
@@ -622,14 +644,14 @@ TEST_CASE("kernel relay: what a former process left is at the interface that has
   config.address6 = {};  // which does not outlive that its interface is down
   const auto phone = networks.endpoint("192.0.2.7"), carrier = networks.endpoint("192.0.2.9");
   if (!killed_relay(config, *phone, *carrier)) return;
-  REQUIRE(run("ip link set tr0 down"));
-  REQUIRE(run("ip link set tr0 name tr1"));
-  REQUIRE(run("ip link set tr1 up"));
-  REQUIRE(run("ip link add tr0 type veth peer name tq0"));
+  REQUIRE(NetworkPair::run("ip link set tr0 down"));
+  REQUIRE(NetworkPair::run("ip link set tr0 name tr1"));
+  REQUIRE(NetworkPair::run("ip link set tr1 up"));
+  REQUIRE(NetworkPair::run("ip link add tr0 type veth peer name tq0"));
   auto relay = MediaRelay::create(config);
   REQUIRE_MESSAGE(relay, relay.error().message);
-  CHECK(run("ip link show dev tr0 | grep -q xdp"));
-  CHECK_FALSE(run("ip link show dev tr1 | grep -q xdp"));
+  CHECK(NetworkPair::run("ip link show dev tr0 | grep -q xdp"));
+  CHECK_FALSE(NetworkPair::run("ip link show dev tr1 | grep -q xdp"));
 }
 
 TEST_CASE("kernel relay: of the folder, only what is its own goes with it") {
