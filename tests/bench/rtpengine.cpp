@@ -36,18 +36,17 @@ std::string coded(std::string_view text) {
   return std::to_string(text.size()) + ':' + std::string(text);
 }
 
-std::string description(std::uint16_t port) {
-  return "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio " +
+std::string description(const std::string& ip, std::uint16_t port) {
+  return "v=0\r\no=- 1 1 IN IP4 " + ip + "\r\ns=-\r\nc=IN IP4 " + ip + "\r\nt=0 0\r\nm=audio " +
          std::to_string(port) + " RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n";
 }
 
-std::string command(std::string_view name, std::string_view call, std::uint16_t port,
+std::string command(std::string_view name, std::string_view call, const std::string& described,
                     bool has_to_tag) {
-  std::string text = "d" + coded("ICE") + coded("remove") + coded("call-id") + coded(call) +
-                     coded("command") + coded(name) + coded("flags") + "l" +
-                     coded("trust-address") + "e" + coded("from-tag") + coded("a") +
-                     coded("replace") + "l" + coded("origin") + "e" + coded("sdp") +
-                     coded(description(port));
+  std::string text =
+      "d" + coded("ICE") + coded("remove") + coded("call-id") + coded(call) + coded("command") +
+      coded(name) + coded("flags") + "l" + coded("trust-address") + "e" + coded("from-tag") +
+      coded("a") + coded("replace") + "l" + coded("origin") + "e" + coded("sdp") + coded(described);
   if (has_to_tag) text += coded("to-tag") + coded("b");
   return text + "e";
 }
@@ -71,14 +70,14 @@ int connect_to_free_port(std::uint16_t& port) {
   return -1;
 }
 
-void run_rtpengine(const std::string& control_port, const std::string& port_first,
-                   const std::string& port_last) {
+void run_rtpengine(const std::string& interface, const std::string& control_port,
+                   const std::string& port_first, const std::string& port_last) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody else would end it
   const int nowhere = ::open("/dev/null", O_RDWR);
   for (const int fd : {0, 1, 2})
     ::dup2(nowhere, fd);
   ::execlp("rtpengine", "rtpengine", "--config-file=none", "--foreground", "--log-stderr",
-           "--log-level=1", "--table=-1", "--num-threads=1", "--interface=127.0.0.1",
+           "--log-level=1", "--table=-1", "--num-threads=1", interface.c_str(),
            control_port.c_str(), port_first.c_str(), port_last.c_str(), nullptr);
   ::_exit(127);
 }
@@ -100,21 +99,22 @@ std::int64_t scheduled_ns(pid_t pid, const std::string& name) {
   return sum_ns;
 }
 
-std::unique_ptr<Rtpengine> Rtpengine::start(std::uint16_t port_first, std::uint16_t port_last) {
+std::unique_ptr<Rtpengine> Rtpengine::start(const std::string& own_ip, const std::string& others_ip,
+                                            std::uint16_t port_first, std::uint16_t port_last) {
   std::uint16_t control_port = 0;
   const int control = connect_to_free_port(control_port);
   if (control < 0) return nullptr;
-  const std::string arguments[] = {"--listen-ng=127.0.0.1:" + std::to_string(control_port),
-                                   "--port-min=" + std::to_string(port_first),
-                                   "--port-max=" + std::to_string(port_last)};
+  const std::string arguments[] = {
+      "--interface=" + own_ip, "--listen-ng=127.0.0.1:" + std::to_string(control_port),
+      "--port-min=" + std::to_string(port_first), "--port-max=" + std::to_string(port_last)};
   std::fflush(nullptr);
   const pid_t child = ::fork();
-  if (child == 0) run_rtpengine(arguments[0], arguments[1], arguments[2]);
+  if (child == 0) run_rtpengine(arguments[0], arguments[1], arguments[2], arguments[3]);
   if (child < 0) {
     ::close(control);
     return nullptr;
   }
-  std::unique_ptr<Rtpengine> started(new Rtpengine(child, control));
+  std::unique_ptr<Rtpengine> started(new Rtpengine(child, control, others_ip));
   for (int i = 0; i < ready_tries; ++i) {
     if (!started->ask("d" + coded("command") + coded("ping") + "e", ready_wait_ms).empty())
       return started;
@@ -138,8 +138,8 @@ Rtpengine::Ports Rtpengine::open(std::uint16_t caller_port, std::uint16_t callee
   const std::string call = "call-" + std::to_string(asked_);
   Ports ports;
   // Each description that comes back is for the other side.
-  ports.callee = ask_for_port(command("offer", call, caller_port, false));
-  ports.caller = ask_for_port(command("answer", call, callee_port, true));
+  ports.callee = ask_for_port(command("offer", call, description(others_ip_, caller_port), false));
+  ports.caller = ask_for_port(command("answer", call, description(others_ip_, callee_port), true));
   return ports;
 }
 
