@@ -200,7 +200,7 @@ void SystemRelay::run_shard(unsigned index) noexcept {
     }
     pace.took(count, now_us);
     if (pace.is_ticking() && count < events_max) {
-      const timespec pause{0, static_cast<long>(config_.tick_us) * 1000};
+      const timespec pause{0, static_cast<long>(pace.tick_us()) * 1000};
       ::nanosleep(&pause, nullptr);
     }
   }

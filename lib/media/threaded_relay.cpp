@@ -19,6 +19,8 @@ constexpr auto relaxed = std::memory_order_relaxed;
 constexpr std::int64_t tick_above_pps = 5000;
 constexpr std::int64_t tick_below_pps = 4000;
 constexpr std::int64_t rate_window_us = 100'000;
+// A turn of so many packets has little left to save by being larger.
+constexpr std::int64_t full_turn_packets = 100;
 
 constexpr int scan_ms = static_cast<int>(FlowTable::scan_us / 1000);
 
@@ -32,7 +34,8 @@ void Pace::took(int packets, std::int64_t now_us) noexcept {
   const std::int64_t window_us = now_us - window_began_us_;
   if (window_us < rate_window_us) return;
   const std::int64_t rate_pps = window_packets_ * 1'000'000 / window_us;
-  is_ticking_ = is_allowed_ && rate_pps >= (is_ticking_ ? tick_below_pps : tick_above_pps);
+  is_ticking_ = tick_us_ > 0 && rate_pps >= (is_ticking_ ? tick_below_pps : tick_above_pps);
+  is_full_ = rate_pps * 2 * tick_us_ > full_turn_packets * 1'000'000;
   window_began_us_ = now_us;
   window_packets_ = 0;
 }

@@ -30,13 +30,16 @@ class Turn {
 class Pace {
  public:
   Pace(unsigned tick_us, std::int64_t now_us) noexcept
-      : is_allowed_(tick_us > 0), window_began_us_(now_us) {}
+      : tick_us_(tick_us), window_began_us_(now_us) {}
   void took(int packets, std::int64_t now_us) noexcept;  ///< In a turn.
   [[nodiscard]] bool is_ticking() const noexcept { return is_ticking_; }
+  /// Of a tick: twice as long where less comes than fills a turn.
+  [[nodiscard]] unsigned tick_us() const noexcept { return is_full_ ? tick_us_ : 2 * tick_us_; }
 
  private:
-  bool is_allowed_;
+  unsigned tick_us_;
   bool is_ticking_ = false;
+  bool is_full_ = false;
   std::int64_t window_began_us_;
   std::int64_t window_packets_ = 0;
 };

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int send_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
 constexpr int send_buffer_bytes = 8 << 20;
+constexpr std::size_t datagram_bytes_max = 65536;  // no UDP payload is longer
 
 // All calls of a shard share the buffer.
 void widen(int socket) noexcept {
@@ -65,7 +66,8 @@ Result<void> RawSender::create(const IpAddress& address4, const IpAddress& addre
     batches_[frames] = std::make_unique<Batch>();
     batches_[frames]->socket = std::move(packet);
   }
-  copies_ = std::make_unique<char[]>(std::size(batches_) * batch_max * copied_bytes_max);
+  copies_ = std::make_unique<char[]>(std::size(batches_) * batch_max * copy_bytes);
+  large_ = std::make_unique<char[]>(header_room + datagram_bytes_max);
   return {};
 }
 
@@ -73,50 +75,51 @@ void RawSender::fill(Message& message, msghdr& system, const Onward& onward,
                      const PackedAddress& from, const NextHop* hop) const noexcept {
   message.onward = onward;
   message.from = from;
-  unsigned char* const ip = message.headers + ethernet_bytes;
-  const std::size_t ip_bytes = write_udp_headers(from, onward.to, tos_, onward.bytes, ip);
+  auto* const bytes = reinterpret_cast<unsigned char*>(const_cast<char*>(onward.bytes.data()));
+  unsigned char* begin = bytes - udp_headers_bytes(from.family);
+  (void)write_udp_headers(from, onward.to, tos_, onward.bytes, begin);
   system = {};
   if (hop != nullptr) {
     const std::uint16_t type =
         htons(from.family == IpAddress::Family::ipv4 ? ETH_P_IP : ETH_P_IPV6);
-    std::memcpy(message.headers, hop->to.data(), hop->to.size());
-    std::memcpy(message.headers + 6, hop->from.data(), hop->from.size());
-    std::memcpy(message.headers + 12, &type, sizeof type);
+    begin -= ethernet_bytes;
+    std::memcpy(begin, hop->to.data(), hop->to.size());
+    std::memcpy(begin + 6, hop->from.data(), hop->from.size());
+    std::memcpy(begin + 12, &type, sizeof type);
     message.link = {};
     message.link.sll_family = AF_PACKET;
     message.link.sll_protocol = type;
     message.link.sll_ifindex = hop->interface;
     message.link.sll_halen = ETH_ALEN;
     system.msg_namelen = sizeof message.link;
-    message.parts[0] = {message.headers, ethernet_bytes + ip_bytes};
   } else {
     PackedAddress host = onward.to;
     host.port = 0;
     system.msg_namelen = to_system(host, message.to);
-    message.parts[0] = {ip, ip_bytes};
   }
   system.msg_name = &message.to;
-  message.parts[1] = {const_cast<char*>(onward.bytes.data()), onward.bytes.size()};
-  system.msg_iov = message.parts;
-  system.msg_iovlen = 2;
+  // One piece: the system takes each of several apart.
+  message.packet = {begin, static_cast<std::size_t>(bytes - begin) + onward.bytes.size()};
+  system.msg_iov = &message.packet;
+  system.msg_iovlen = 1;
 }
 
-void RawSender::add(const Onward& onward, const PackedAddress& from, bool is_lasting,
+void RawSender::add(const Onward& onward, const PackedAddress& from, bool has_room,
                     std::int64_t now_us, Outcome& outcome) noexcept {
   std::size_t which = from.family == IpAddress::Family::ipv4 ? 0 : 1;
   const NextHop* hop = batches_[frames] != nullptr ? hops_.find(from, onward.to, now_us) : nullptr;
   if (hop != nullptr && onward.bytes.size() + udp_headers_max > hop->mtu) hop = nullptr;
   if (hop != nullptr) which = frames;
   Batch& batch = *batches_[which];
-  if (onward.bytes.size() > (is_lasting ? udp_payload_max(from.family) : copied_bytes_max)) {
+  if (onward.bytes.size() > (has_room ? udp_payload_max(from.family) : copied_bytes_max)) {
     flush(batch, outcome);  // what came before leaves before
     outcome.on_sent(onward, send(onward, from));
     return;
   }
   const unsigned place = batch.count++;
   Onward kept = onward;
-  if (!is_lasting) {
-    char* const copy = copies_.get() + (which * batch_max + place) * copied_bytes_max;
+  if (!has_room) {
+    char* const copy = copies_.get() + (which * batch_max + place) * copy_bytes + header_room;
     std::memcpy(copy, onward.bytes.data(), onward.bytes.size());
     kept.bytes = {copy, onward.bytes.size()};
   }
@@ -156,9 +159,12 @@ void RawSender::flush(Batch& batch, Outcome& outcome) noexcept {
 
 bool RawSender::send(const Onward& onward, const PackedAddress& from) noexcept {
   if (onward.bytes.size() > udp_payload_max(from.family)) return false;
+  Onward kept = onward;
+  kept.bytes = {large_.get() + header_room, onward.bytes.size()};
+  std::memmove(large_.get() + header_room, onward.bytes.data(), onward.bytes.size());
   Message message{};
   msghdr system;
-  fill(message, system, onward, from, nullptr);
+  fill(message, system, kept, from, nullptr);
   const Batch& batch = *batches_[from.family == IpAddress::Family::ipv4 ? 0 : 1];
   if (::sendmsg(batch.socket.get(), &system, send_flags) >= 0) return true;
   return errno == EMSGSIZE && send_in_fragments(onward, from);

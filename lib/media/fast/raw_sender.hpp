@@ -22,6 +22,7 @@ namespace tandem::media {
 class RawSender {
  public:
   static constexpr unsigned batch_max = 64;
+  static constexpr std::size_t header_room = 64;  ///< More than all headers take.
 
   struct Outcome {
     virtual void on_sent(const Onward& onward, bool is_sent) noexcept = 0;
@@ -34,8 +35,9 @@ class RawSender {
   Result<void> create(const IpAddress& address4, const IpAddress& address6, std::uint8_t tos);
 
   /// Sends `onward` from `from` with the next flush(), or now when there is no room.
-  /// `is_lasting`: its bytes stay until then; else they are copied.
-  void add(const Onward& onward, const PackedAddress& from, bool is_lasting, std::int64_t now_us,
+  /// `has_room`: its bytes stay until then, and header_room bytes before them are nobody's; else
+  /// they are copied.
+  void add(const Onward& onward, const PackedAddress& from, bool has_room, std::int64_t now_us,
            Outcome& outcome) noexcept;
   void flush(Outcome& outcome) noexcept;
 
@@ -53,8 +55,7 @@ class RawSender {
       SystemAddress to;
       sockaddr_ll link;
     };
-    iovec parts[2];
-    unsigned char headers[ethernet_bytes + udp_headers_max];
+    iovec packet;
   };
   struct Batch {
     UniqueFd socket;
@@ -62,17 +63,20 @@ class RawSender {
     mmsghdr system[batch_max] = {};
     Message messages[batch_max] = {};
   };
-  /// `hop` null: the kernel finds the way.
+  /// Writes the headers before the bytes. `hop` null: the kernel finds the way.
   void fill(Message& message, msghdr& system, const Onward& onward, const PackedAddress& from,
             const NextHop* hop) const noexcept;
   void flush(Batch& batch, Outcome& outcome) noexcept;
   bool send_in_fragments(const Onward& onward, const PackedAddress& from) const noexcept;
 
   static constexpr std::size_t copied_bytes_max = 2048;
+  static_assert(header_room >= ethernet_bytes + udp_headers_max);
+  static constexpr std::size_t copy_bytes = header_room + copied_bytes_max;
   std::uint8_t tos_ = 0;
   static constexpr std::size_t frames = 2;
   std::unique_ptr<Batch> batches_[3];  // IPv4, IPv6, frames of both
-  std::unique_ptr<char[]> copies_;     // batch_max of them for each
+  std::unique_ptr<char[]> copies_;     // batch_max of them for each, with header_room before
+  std::unique_ptr<char[]> large_;      // one for send(), likewise
   NextHops hops_;
   std::uint64_t sent_as_frames_ = 0;
 };

@@ -53,7 +53,11 @@ class Pages {
 
 /// Room for one recvmmsg().
 struct Arrivals {
-  Pages bytes{batch_max * datagram_bytes_max};
+  // What comes begins behind room for the headers that it leaves with; the memory of what is longer
+  // than a page is there when it came.
+  static constexpr std::size_t page_bytes = 4096;
+  static constexpr std::size_t room_bytes = datagram_bytes_max + page_bytes;
+  Pages bytes{batch_max * room_bytes};
   mmsghdr messages[batch_max] = {};
   iovec parts[batch_max] = {};
   SystemAddress from[batch_max] = {};
@@ -62,7 +66,7 @@ struct Arrivals {
 
   Arrivals() noexcept {
     for (int i = 0; i < batch_max; ++i) {
-      parts[i] = {bytes.begin() + static_cast<std::size_t>(i) * datagram_bytes_max,
+      parts[i] = {bytes.begin() + static_cast<std::size_t>(i) * room_bytes + RawSender::header_room,
                   datagram_bytes_max};
       messages[i].msg_hdr.msg_iov = &parts[i];
       messages[i].msg_hdr.msg_iovlen = 1;
@@ -268,9 +272,17 @@ void SteeredRelay::run_shard(unsigned index) noexcept {
                        {own.sockets[1].get(), POLLIN, 0}};  // below 0: passed over
   Pace pace(config_.tick_us, clock_.monotonic_us());
   for (bool is_all_taken = true;;) {
-    const bool is_waiting = is_all_taken && !pace.is_ticking();
-    const int most_ms = is_waiting ? wait_ms(index, true) : 0;
-    const int events = ::poll(waiting, 3, most_ms);
+    int events = 0;
+    if (pace.is_ticking()) {
+      // Only the waker ends a pause; what came meanwhile is looked for without being told of it.
+      const timespec pause{0, is_all_taken ? static_cast<long>(pace.tick_us()) * 1000 : 0};
+      events = ::ppoll(waiting, 1, &pause, nullptr);
+      for (const std::size_t family : {0, 1})
+        waiting[1 + family].revents = waiting[1 + family].fd >= 0 ? POLLIN : 0;
+    } else {
+      events = ::poll(waiting, 3, is_all_taken ? wait_ms(index, true) : 0);
+    }
+    const bool is_to_look = events > 0 || pace.is_ticking();
     const std::int64_t now_us = clock_.monotonic_us();
     int packets = 0;
     is_all_taken = true;
@@ -278,7 +290,7 @@ void SteeredRelay::run_shard(unsigned index) noexcept {
       const Turn turn(own.totals.turn);
       if (events > 0 && waiting[0].revents != 0 && !woken(index)) return;
       for (const std::size_t family : {0, 1}) {
-        for (int batch = 0; events > 0 && waiting[1 + family].revents != 0; ++batch) {
+        for (int batch = 0; is_to_look && waiting[1 + family].revents != 0; ++batch) {
           const int count = take(index, family, now_us);
           packets += count;
           if (count < batch_max) break;
@@ -291,10 +303,6 @@ void SteeredRelay::run_shard(unsigned index) noexcept {
       look_after(index, now_us);
     }
     pace.took(packets, now_us);
-    if (pace.is_ticking() && is_all_taken) {
-      const timespec pause{0, static_cast<long>(config_.tick_us) * 1000};
-      ::nanosleep(&pause, nullptr);
-    }
   }
 }
 

@@ -11,6 +11,10 @@ namespace tandem::media {
 
 constexpr std::size_t udp_headers_max = 48;  // IPv6 and UDP
 
+constexpr std::size_t udp_headers_bytes(IpAddress::Family family) noexcept {
+  return family == IpAddress::Family::ipv4 ? 28 : udp_headers_max;
+}
+
 /// Writes what belongs before `payload` on its way from `from` to `to`, both of one family, to
 /// `room`, with all checksums. Gives its length. `payload`: at most udp_payload_max().
 std::size_t write_udp_headers(const PackedAddress& from, const PackedAddress& to, std::uint8_t tos,
