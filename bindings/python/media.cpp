@@ -223,7 +223,7 @@ void bind_media(py::module_& m) {
   py::class_<MediaAudio>(m, "MediaAudio")
       .def(py::init([](const std::string& codec, int payload_type, std::optional<int> events_type,
                        unsigned ptime_ms, const std::string& keys, bool hears_tones,
-                       const std::string& fmtp) {
+                       const std::string& fmtp, std::uint32_t events_clock_rate_hz) {
              MediaAudio audio;
              audio.codec = find_audio_codec(codec);
              if (audio.codec == nullptr)
@@ -241,10 +241,12 @@ void bind_media(py::module_& m) {
                                             : MediaKeys::none;
              audio.hears_tones = hears_tones;
              audio.fmtp = fmtp;
+             audio.events_clock_rate_hz = events_clock_rate_hz;
              return audio;
            }),
            "codec"_a, "payload_type"_a, py::kw_only(), "events_type"_a = py::none(),
-           "ptime_ms"_a = 0, "keys"_a = "events", "hears_tones"_a = false, "fmtp"_a = "");
+           "ptime_ms"_a = 0, "keys"_a = "events", "hears_tones"_a = false, "fmtp"_a = "",
+           "events_clock_rate_hz"_a = audio_rate_hz);
 
   py::class_<SpokenGrammar>(m, "SpokenGrammar")
       .def(py::init([](const std::string& source) { return take(SpokenGrammar::load(source)); }),

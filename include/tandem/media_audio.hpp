@@ -31,6 +31,9 @@ struct MediaAudio {
   MediaKeys keys = MediaKeys::events;  ///< How keys of the other side go to it.
   bool hears_tones = false;            ///< Keys that are tones in what it sends are keys (Q.24).
   std::string fmtp{};  ///< What it said in a=fmtp of the codec; its encoder follows that.
+  /// Of events_type, in which events last: 8,000..48,000, a multiple of 8,000. Their timestamps are
+  /// those of the codec's clock.
+  std::uint32_t events_clock_rate_hz = 8000;
 };
 
 /// How clips are played.

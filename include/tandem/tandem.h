@@ -1693,17 +1693,19 @@ enum {
 /* How the audio that one side sends and gets is written. */
 typedef struct tandem_media_audio {
   size_t struct_size;
-  const char* codec;      /* "PCMA"; NULL: nothing is converted */
-  uint32_t clock_rate_hz; /* 0: any */
-  uint32_t payload_type;  /* of the codec, 0..127 */
-  int32_t events_type;    /* of telephone events, 0..127; -1: none */
-  uint32_t ptime_ms;      /* packets for it, 10..120; 0: as long as they come */
-  int32_t keys;           /* TANDEM_MEDIA_KEYS_ */
-  int32_t hears_tones;    /* tones in what it sends are keys */
-  const char* fmtp;       /* what it said in a=fmtp of the codec; NULL: nothing */
+  const char* codec;             /* "PCMA"; NULL: nothing is converted */
+  uint32_t clock_rate_hz;        /* 0: any */
+  uint32_t payload_type;         /* of the codec, 0..127 */
+  int32_t events_type;           /* of telephone events, 0..127; -1: none */
+  uint32_t ptime_ms;             /* packets for it, 10..120; 0: as long as they come */
+  int32_t keys;                  /* TANDEM_MEDIA_KEYS_ */
+  int32_t hears_tones;           /* tones in what it sends are keys */
+  const char* fmtp;              /* what it said in a=fmtp of the codec; NULL: nothing */
+  uint32_t events_clock_rate_hz; /* in which events last, a multiple of 8000 up to 48000; 0: 8000 */
+  uint32_t reserved;             /* 0 */
 } tandem_media_audio;
 #define TANDEM_MEDIA_AUDIO_INIT \
-  { sizeof(tandem_media_audio), NULL, 0, 0, -1, 0, 0, 0, NULL }
+  { sizeof(tandem_media_audio), NULL, 0, 0, -1, 0, 0, 0, NULL, 0, 0 }
 /* From the next packet on; what is encrypted must end here (set_crypto). Errors: INVALID_ARGUMENT,
    NOT_FOUND (a codec that is not known). Since 0.1. */
 TANDEM_API int tandem_media_session_set_audio(tandem_media_session* session,

@@ -26,11 +26,22 @@ unsigned ptime_for(unsigned own_ms, unsigned others_ms, const AudioCodec* codec)
   return own_ms;
 }
 
+/// Takes the telephone events that go with a codec of that clock.
+void set_events(std::span<const sip::SdpCodec> formats, std::uint32_t clock_rate_hz,
+                MediaAudio& audio) noexcept {
+  const sip::SdpCodec* const events = sip::events_beside(formats, clock_rate_hz);
+  if (events == nullptr || events->payload_type < 0 || events->payload_type > 127) return;
+  audio.events_type = events->payload_type;
+  audio.events_clock_rate_hz = events->clock_rate_hz;
+}
+
 /// The first codec of `own` that the relay knows and `others` has by the same number; without one:
 /// no codec.
 MediaAudio common_audio(const sip::SdpMedia& own, const sip::SdpMedia& others) {
   MediaAudio audio;
   const std::vector<sip::SdpCodec> of_other = sip::sdp_codecs(others);
+  std::vector<sip::SdpCodec> events;
+  std::uint32_t clock_rate_hz = audio_rate_hz;
   for (const sip::SdpCodec& codec : sip::sdp_codecs(own)) {
     if (codec.payload_type < 0 || codec.payload_type > 127) continue;
     const bool is_common =
@@ -41,14 +52,15 @@ MediaAudio common_audio(const sip::SdpMedia& own, const sip::SdpMedia& others) {
         });
     if (!is_common) continue;
     if (sip::equals_ignoring_case(codec.name, "telephone-event")) {
-      if (audio.events_type < 0 && codec.clock_rate_hz == audio_rate_hz)
-        audio.events_type = codec.payload_type;
+      events.push_back(codec);
     } else if (audio.codec == nullptr && !codec.name.empty() && codec.clock_rate_hz != 0) {
       audio.codec = find_audio_codec(codec.name, codec.clock_rate_hz);
       audio.payload_type = static_cast<std::uint8_t>(codec.payload_type);
       audio.fmtp = codec.fmtp;
+      clock_rate_hz = codec.clock_rate_hz;
     }
   }
+  set_events(events, clock_rate_hz, audio);
   return audio;
 }
 
@@ -67,19 +79,20 @@ bool can_transcode(const GatewayConfig& customer, const GatewayConfig& vendor) {
 MediaAudio audio_of(const sip::SdpMedia& media) {
   MediaAudio audio;
   bool has_codec = false;
-  for (const sip::SdpCodec& codec : sip::sdp_codecs(media)) {
+  std::uint32_t clock_rate_hz = audio_rate_hz;
+  const std::vector<sip::SdpCodec> formats = sip::sdp_codecs(media);
+  for (const sip::SdpCodec& codec : formats) {
     if (codec.payload_type < 0 || codec.payload_type > 127) continue;
-    if (sip::equals_ignoring_case(codec.name, "telephone-event")) {
-      if (audio.events_type < 0 && codec.clock_rate_hz == audio_rate_hz)
-        audio.events_type = codec.payload_type;
-    } else if (!has_codec && !sip::is_beside_codecs(codec)) {
+    if (!has_codec && !sip::is_beside_codecs(codec)) {
       has_codec = true;
+      if (codec.clock_rate_hz != 0) clock_rate_hz = codec.clock_rate_hz;
       audio.payload_type = static_cast<std::uint8_t>(codec.payload_type);
       if (!codec.name.empty() && codec.clock_rate_hz != 0)
         audio.codec = find_audio_codec(codec.name, codec.clock_rate_hz);
       audio.fmtp = codec.fmtp;
     }
   }
+  set_events(formats, clock_rate_hz, audio);
   return audio;
 }
 
@@ -145,10 +158,11 @@ void MediaPath::settle_audio(MediaSide from, const sip::SdpSession& said, std::s
       audio_plan_->is_told[to] = true;
     }
   }
-  // One format may have another number on either side.
+  // One format may have another number on either side, and events another clock.
   const bool is_renumbered = wires[0].payload_type != wires[1].payload_type ||
                              (wires[0].events_type >= 0 && wires[1].events_type >= 0 &&
-                              wires[0].events_type != wires[1].events_type);
+                              (wires[0].events_type != wires[1].events_type ||
+                               wires[0].events_clock_rate_hz != wires[1].events_clock_rate_hz));
   is_needed = is_needed || is_renumbered;
   // Early media of the callee's does not end what is played until it comes.
   const bool is_playing =
@@ -176,7 +190,8 @@ void MediaPath::settle_audio(MediaSide from, const sip::SdpSession& said, std::s
       }
     }
     (void)stream.set_payloads(side, types, keys);
-    if (!keys.empty()) (void)stream.set_event_clock_rate_hz(side, keys[0], audio_rate_hz);
+    if (!keys.empty())
+      (void)stream.set_event_clock_rate_hz(side, keys[0], wire.events_clock_rate_hz);
     if (wire.codec != nullptr) stream.set_clock_rate_hz(side, wire.codec->facts().clock_rate_hz);
   }
 }

@@ -120,6 +120,7 @@ Result<MediaAudio> read_audio(const tandem_media_audio* given) {
   audio.keys = *keys;
   audio.hears_tones = read->hears_tones != 0;
   audio.fmtp = view(read->fmtp);
+  if (read->events_clock_rate_hz != 0) audio.events_clock_rate_hz = read->events_clock_rate_hz;
   return audio;
 }
 

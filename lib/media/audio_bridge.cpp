@@ -4,8 +4,6 @@
 #include <cstring>
 #include <utility>
 
-#include "media/telephone_event.hpp"
-
 namespace tandem::media {
 namespace {
 
@@ -30,6 +28,17 @@ void put_u32(char* to, std::uint32_t value) noexcept {
 /// RTP clock units of one sample at 8,000 Hz.
 std::uint32_t units(const MediaAudio& audio) noexcept {
   return audio.codec == nullptr ? 1 : audio.codec->facts().clock_rate_hz / audio_rate_hz;
+}
+
+/// Of the clock of its events, likewise.
+std::uint32_t event_units(const MediaAudio& audio) noexcept {
+  return audio.events_clock_rate_hz / audio_rate_hz;
+}
+
+/// RTP clock units in one of the clock of events: where that is slower, timestamps count the RTP
+/// clock all the same.
+std::uint32_t event_ratio(const MediaAudio& audio) noexcept {
+  return std::max(1U, units(audio) / event_units(audio));
 }
 
 std::uint32_t rate_hz(const MediaAudio& audio) noexcept {
@@ -67,6 +76,9 @@ Result<void> check(const MediaAudio& audio) {
   if (audio.payload_type > 127) return refused("payload_type", audio.payload_type, "in 0..127");
   if (audio.events_type < -1 || audio.events_type > 127)
     return refused("events_type", audio.events_type, "in -1..127");
+  const std::uint32_t events_hz = audio.events_clock_rate_hz;
+  if (events_hz < audio_rate_hz || events_hz > 48'000 || events_hz % audio_rate_hz != 0)
+    return refused("events_clock_rate_hz", events_hz, "a multiple of 8000 in 8000..48000");
   if (audio.ptime_ms == 0) return {};
   const bool is_whole =
       audio.codec == nullptr || audio.ptime_ms % audio.codec->facts().frame_ms == 0;
@@ -175,6 +187,7 @@ void AudioBridge::stop() noexcept {
     ways_[i].jitter.restart();
     ways_[i].key_count = 0;
     ways_[i].key_samples = 0;
+    ways_[i].key_segment = 0;
     ways_[i].ends_sent = 0;
   }
   note_busy();
@@ -224,7 +237,7 @@ void AudioBridge::begin_input(const Way& from, Way& to, const RtpHeader& header)
   to.timestamp = to.input_moment * units(to.audio);
   to.waiting_count = 0;
   to.has_sent = false;
-  to.has_event_timestamp = false;
+  to.events.reset();
 }
 
 /// In samples at 8,000 Hz. A quotient of the timestamp would jump where that begins again at 0.
@@ -335,24 +348,29 @@ void AudioBridge::take_event(Way& from, Way& to, MediaSide to_side, const RtpHea
                              std::string_view packet, std::int64_t now_us,
                              BridgeOutput& out) noexcept {
   const std::string_view payload = rtp_payload(packet, header);
-  if (to.audio.keys == MediaKeys::events && to.audio.events_type >= 0 && to.key_count == 0 &&
-      to.audio.ptime_ms == 0) {
+  const bool is_marked = (static_cast<std::uint8_t>(packet[1]) & 0x80) != 0;
+  const bool is_passed = to.audio.keys == MediaKeys::events && to.audio.events_type >= 0 &&
+                         to.key_count == 0 && to.audio.ptime_ms == 0;
+  if (is_passed && from.audio.events_clock_rate_hz == to.audio.events_clock_rate_hz) {
     std::memcpy(packet_.data() + header_bytes, payload.data(), payload.size());
-    const bool is_marked = (static_cast<std::uint8_t>(packet[1]) & 0x80) != 0;
     return send(to, to_side, static_cast<std::uint8_t>(to.audio.events_type), is_marked,
                 moment_of(from, to, header.timestamp) * units(to.audio),
                 static_cast<std::uint16_t>(header.sequence + to.shift), payload.size(), now_us,
                 out);
   }
-  --to.shift;  // it is not missed
   const auto event = parse_telephone_event(payload);
-  if (!event) return;
+  const EventTrack::Packet kind =
+      event ? to.events.take(*event, header.timestamp, now_us, event_ratio(from.audio))
+            : EventTrack::Packet::late;
+  if (is_passed && kind != EventTrack::Packet::late) {
+    if (kind == EventTrack::Packet::first) to.event_segment = 0;
+    return pass_event(from, to, to_side, header, is_marked, *event, now_us, out);
+  }
+  --to.shift;  // it is not missed
+  if (kind == EventTrack::Packet::late) return;
   // As long as the key turns out to be, when it is told in time; its beginning counts.
-  const auto samples = static_cast<std::uint32_t>(event->duration);
-  const bool is_new = !to.has_event_timestamp || to.event_timestamp != header.timestamp;
-  to.event_timestamp = header.timestamp;
-  to.has_event_timestamp = true;
-  if (is_new) {
+  const std::uint32_t samples = (to.events.before() + event->duration) / event_units(from.audio);
+  if (kind == EventTrack::Packet::first) {
     (void)press_locked(to, key_of_event(event->event), samples);
   } else if (to.key_count > 0) {
     Key& last = to.keys[to.key_count - 1];
@@ -360,6 +378,42 @@ void AudioBridge::take_event(Way& from, Way& to, MediaSide to_side, const RtpHea
     if (last.key == key_of_event(event->event) && to.ends_sent == 0)
       last.samples = std::max(last.samples, longer);
   }
+}
+
+// How long it lasts is counted by the other clock, and what its field cannot hold there begins a
+// new segment, or what it holds here is no segment there.
+void AudioBridge::pass_event(Way& from, Way& to, MediaSide to_side, const RtpHeader& header,
+                             bool is_marked, const TelephoneEvent& event, std::int64_t now_us,
+                             BridgeOutput& out) noexcept {
+  const std::uint64_t lasted = to.events.before() + event.duration;
+  const EventSegment segment = EventSegment::of(static_cast<std::uint32_t>(
+      lasted * to.audio.events_clock_rate_hz / from.audio.events_clock_rate_hz));
+  const std::uint32_t began = moment_of(from, to, to.events.began()) * units(to.audio);
+  const auto type = static_cast<std::uint8_t>(to.audio.events_type);
+  const auto timestamp_of = [&](std::uint32_t number) {
+    return began + number * EventSegment::units_max * event_ratio(to.audio);
+  };
+  if (segment.number > to.event_segment) {
+    // The former one ends full.
+    const std::size_t size = write_event(event.event, false, event.volume, EventSegment::units_max);
+    send(to, to_side, type, false, timestamp_of(segment.number - 1),
+         static_cast<std::uint16_t>(header.sequence + to.shift), size, now_us, out);
+    ++to.shift;
+    to.event_segment = segment.number;
+  }
+  const std::size_t size = write_event(event.event, event.is_end, event.volume, segment.duration);
+  send(to, to_side, type, is_marked, timestamp_of(segment.number),
+       static_cast<std::uint16_t>(header.sequence + to.shift), size, now_us, out);
+}
+
+/// The payload of RFC 4733 section 2.3 into packet_; its size.
+std::size_t AudioBridge::write_event(std::uint8_t event, bool is_end, std::uint8_t volume,
+                                     std::uint16_t duration) noexcept {
+  char* const into = packet_.data() + header_bytes;
+  into[0] = static_cast<char>(event);
+  into[1] = static_cast<char>(volume | (is_end ? 0x80 : 0));
+  put_u16(into + 2, duration);
+  return 4;
 }
 
 void AudioBridge::take_audio(Way& from, Way& to, MediaSide to_side, const RtpHeader& header,
@@ -583,17 +637,22 @@ void AudioBridge::tick_key(Way& to, MediaSide side, std::int64_t now_us,
              event && to.audio.events_type >= 0 && to.ends_sent < ends_needed) {
     if (!is_done) to.key_samples += tick_samples;
     const bool is_end = to.key_samples >= key.samples;
-    char* const into = packet_.data() + header_bytes;
-    into[0] = static_cast<char>(*event);
-    into[1] = static_cast<char>(event_volume | (is_end ? 0x80 : 0));
-    put_u16(into + 2, static_cast<std::uint16_t>(std::min<std::uint32_t>(to.key_samples, 65535)));
-    put_in(to, side, static_cast<std::uint8_t>(to.audio.events_type), is_first, to.key_timestamp, 4,
-           now_us, out);
+    const EventSegment segment = EventSegment::of(to.key_samples * event_units(to.audio));
+    const auto put_event = [&](bool is_marked, std::uint32_t number, bool ends,
+                               std::uint16_t duration) {
+      const std::size_t size = write_event(*event, ends, event_volume, duration);
+      put_in(to, side, static_cast<std::uint8_t>(to.audio.events_type), is_marked,
+             to.key_timestamp + number * EventSegment::units_max * event_ratio(to.audio), size,
+             now_us, out);
+    };
+    if (segment.number > to.key_segment)  // the former one ends full
+      put_event(false, to.key_segment, false, EventSegment::units_max);
+    to.key_segment = segment.number;
+    put_event(is_first, segment.number, is_end, segment.duration);
     if (is_end && ++to.ends_sent < ends_needed) {
       // The copies follow at once: audio goes on behind the key, not behind them.
       while (to.ends_sent++ < ends_needed)
-        put_in(to, side, static_cast<std::uint8_t>(to.audio.events_type), false, to.key_timestamp,
-               4, now_us, out);
+        put_event(false, segment.number, true, segment.duration);
     }
     if (!is_end) return;
   }
@@ -601,6 +660,7 @@ void AudioBridge::tick_key(Way& to, MediaSide side, std::int64_t now_us,
   to.timestamp = to.key_timestamp + to.key_samples * units(to.audio) -
                  (to.key_samples == 0 ? 0 : tick_samples * units(to.audio));
   to.key_samples = 0;
+  to.key_segment = 0;
   to.ends_sent = 0;
   std::move(to.keys.begin() + 1, to.keys.begin() + static_cast<std::ptrdiff_t>(to.key_count),
             to.keys.begin());

@@ -15,6 +15,7 @@
 #include "media/jitter_buffer.hpp"
 #include "media/resampler.hpp"
 #include "media/rtp.hpp"
+#include "media/telephone_event.hpp"
 #include "tandem/audio_playlist.hpp"
 #include "tandem/media_audio.hpp"
 #include "tandem/media_relay.hpp"
@@ -126,8 +127,9 @@ class AudioBridge : public std::enable_shared_from_this<AudioBridge> {
     std::uint32_t key_samples = 0;    // of the first one, sent so far
     std::uint32_t key_timestamp = 0;  // when it began
     unsigned ends_sent = 0;
-    std::uint32_t event_timestamp = 0;  // of the newest event that was taken from the other side
-    bool has_event_timestamp = false;
+    std::uint32_t key_segment = 0;    // of it, sent last
+    EventTrack events;                // that were taken from the other side
+    std::uint32_t event_segment = 0;  // of the newest, sent last
   };
 
   [[nodiscard]] Way& way(MediaSide side) noexcept {
@@ -145,6 +147,11 @@ class AudioBridge : public std::enable_shared_from_this<AudioBridge> {
   static std::uint32_t moment_of(const Way& from, Way& to, std::uint32_t timestamp) noexcept;
   void take_event(Way& from, Way& to, MediaSide to_side, const RtpHeader& header,
                   std::string_view packet, std::int64_t now_us, BridgeOutput& out) noexcept;
+  /// An event by another clock than that of `to`.
+  void pass_event(Way& from, Way& to, MediaSide to_side, const RtpHeader& header, bool is_marked,
+                  const TelephoneEvent& event, std::int64_t now_us, BridgeOutput& out) noexcept;
+  std::size_t write_event(std::uint8_t event, bool is_end, std::uint8_t volume,
+                          std::uint16_t duration) noexcept;
   void take_audio(Way& from, Way& to, MediaSide to_side, const RtpHeader& header,
                   std::string_view packet, std::int64_t now_us, BridgeOutput& out) noexcept;
   /// Sends decoded samples on, at the rate of `from`.

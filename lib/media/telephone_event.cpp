@@ -18,6 +18,49 @@ char key_of_event(std::uint8_t event) noexcept {
   return event < keys.size() ? keys[event] : '\0';
 }
 
+namespace {
+
+/// A long event goes on where its former segment ended.
+bool goes_on(std::uint32_t step, std::uint32_t duration, std::uint32_t ratio) noexcept {
+  return duration >= 0x8000 &&
+         (step == EventSegment::units_max || step == EventSegment::units_max * ratio);
+}
+
+}  // namespace
+
+EventTrack::Packet EventTrack::take(const TelephoneEvent& event, std::uint32_t timestamp,
+                                    std::int64_t now_us, std::uint32_t ratio) noexcept {
+  Packet packet = Packet::more;
+  const std::uint32_t step = timestamp - timestamp_;
+  if (!is_known_ || step != 0) {
+    const bool is_segment = is_known_ && event.event == event_ && goes_on(step, duration_, ratio);
+    const bool is_late = is_known_ && static_cast<std::int32_t>(step) < 0 &&
+                         now_us - last_us_ < KeyDetector::late_us;
+    if (is_late) return Packet::late;
+    if (is_segment) {
+      before_ += EventSegment::units_max;
+    } else {
+      packet = Packet::first;
+      before_ = 0;
+      began_ = timestamp;
+    }
+    duration_ = 0;
+  } else if (event.event != event_) {
+    return Packet::late;  // nobody begins two events at once
+  }
+  is_known_ = true;
+  timestamp_ = timestamp;
+  event_ = event.event;
+  if (event.duration > duration_) duration_ = event.duration;
+  last_us_ = now_us;
+  return packet;
+}
+
+EventSegment EventSegment::of(std::uint32_t duration) noexcept {
+  const std::uint32_t number = duration == 0 ? 0 : (duration - 1) / units_max;
+  return {number, static_cast<std::uint16_t>(duration - number * units_max)};
+}
+
 PressedKey KeyDetector::let_go(bool is_end_lost) noexcept {
   is_pressed_ = false;
   return {key_of_event(event_), before_ + duration_, is_end_lost};
@@ -43,12 +86,10 @@ std::optional<PressedKey> KeyDetector::take(const TelephoneEvent& event, std::ui
   if (is_known_stream && static_cast<std::int32_t>(timestamp - timestamp_) < 0 &&
       now_us - last_us_ < late_us)
     return std::nullopt;
-  // A long event goes on where its former segment ended (RFC 4733 section 2.5.1.3).
-  const bool is_segment =
-      is_known_stream && is_pressed_ && event.event == event_ && duration_ >= 0x8000 &&
-      (timestamp - timestamp_ == 0xFFFF || timestamp - timestamp_ == 0xFFFF * ratio);
+  const bool is_segment = is_known_stream && is_pressed_ && event.event == event_ &&
+                          goes_on(timestamp - timestamp_, duration_, ratio);
   if (is_segment) {
-    before_ += 0xFFFF;
+    before_ += EventSegment::units_max;
   } else {
     if (is_pressed_) end_lost = let_go(true);
     before_ = 0;

@@ -23,6 +23,46 @@ std::optional<TelephoneEvent> parse_telephone_event(std::string_view payload) no
 /// 0..9, *, #, A..D, and ! for a flash; '\0': no key.
 char key_of_event(std::uint8_t event) noexcept;
 
+/// The newest event of a stream: all its packets have the timestamp of its beginning, and one that
+/// is longer than its field goes on in segments (RFC 4733 section 2.5.1.3), which are one event
+/// here.
+///
+/// Threading: one thread at a time.
+class EventTrack {
+ public:
+  enum class Packet : std::uint8_t {
+    first,  ///< Of an event.
+    more,   ///< Of the newest event.
+    late,   ///< Of an event, or a segment, before the newest.
+  };
+
+  void reset() noexcept { *this = {}; }
+  /// `ratio`: units of the audio's clock in one of the event's, by either of which devices count
+  /// timestamps.
+  Packet take(const TelephoneEvent& event, std::uint32_t timestamp, std::int64_t now_us,
+              std::uint32_t ratio) noexcept;
+
+  [[nodiscard]] std::uint32_t began() const noexcept { return began_; }  ///< Its timestamp.
+  /// Of its segments before the newest, in units of the event's clock.
+  [[nodiscard]] std::uint32_t before() const noexcept { return before_; }
+
+ private:
+  std::int64_t last_us_ = 0;
+  std::uint32_t began_ = 0, timestamp_ = 0;  // of the event, of its newest segment
+  std::uint32_t before_ = 0;
+  std::uint16_t duration_ = 0;  // the longest of the newest segment
+  std::uint8_t event_ = 0;
+  bool is_known_ = false;
+};
+
+/// A duration as the packets of an event say it: of which segment, and how much of that.
+struct EventSegment {
+  static constexpr std::uint32_t units_max = 0xFFFF;
+  std::uint32_t number = 0;
+  std::uint16_t duration = 0;
+  static EventSegment of(std::uint32_t duration) noexcept;
+};
+
 /// A key that was pressed and let go.
 struct PressedKey {
   char key = '\0';

@@ -257,9 +257,16 @@ Result<void> apply_policies(const SdpSession& session, SdpRole role, const SdpPo
     } else if (transcodes && role == SdpRole::offer) {
       (void)offer_more(codecs, codecs, sides, stream);
     }
-    if (converts_keys) settle_events(codecs, role == SdpRole::offer, sides, stream);
-    if (!media.is_audio()) continue;
     const bool is_offer = role == SdpRole::offer;
+    if (converts_keys) {
+      const auto codec = std::find_if(codecs.begin(), codecs.end(),
+                                      [](const SdpCodec& one) { return !is_beside_codecs(one); });
+      settle_events(codecs, is_offer, codec == codecs.end() ? 0 : codec->clock_rate_hz, sides,
+                    stream);
+    }
+    if (transcodes && is_offer) offer_events_beside(described, codecs, sides, stream);
+    if ((transcodes || converts_keys) && !is_offer) answer_events_as_offered(codecs, sides, stream);
+    if (!media.is_audio()) continue;
     if (is_convertible && (of_sender.events_type != 0 || of_receiver.events_type != 0))
       renumber_events(described, codecs, is_offer, sides, stream);
     has_audio = true;

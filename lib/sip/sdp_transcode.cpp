@@ -67,6 +67,13 @@ std::string rtpmap(std::string_view name, std::uint32_t clock_rate_hz, std::uint
 
 }  // namespace
 
+// Of other clocks, durations could not be converted to and from 8,000 Hz without a rest.
+bool is_telephone_event(std::string_view name, std::uint32_t clock_rate_hz) noexcept {
+  constexpr std::uint32_t clock_rate_max_hz = 48'000;
+  return equals_ignoring_case(name, events_name) && clock_rate_hz >= audio_rate_hz &&
+         clock_rate_hz <= clock_rate_max_hz && clock_rate_hz % audio_rate_hz == 0;
+}
+
 bool SdpTaken::is_events() const noexcept { return equals_ignoring_case(name, events_name); }
 
 std::vector<SdpTaken> taken_formats(const SdpMedia& media) {
@@ -162,12 +169,12 @@ bool answer_in_kind(const std::vector<SdpCodec>& answered, const ConversionSides
   stream.added = {{best->payload_type, rtpmap(best->name, best->clock_rate_hz, best->channels),
                    ours.empty() ? best->fmtp : ours}};
   if (std::any_of(answered.begin(), answered.end(), is_events))
-    settle_events({}, false, sides, stream);
+    settle_events({}, false, best->clock_rate_hz, sides, stream);
   return true;
 }
 
-void settle_events(const std::vector<SdpCodec>& kept, bool is_offer, const ConversionSides& sides,
-                   SdpStreamEdit& stream) {
+void settle_events(const std::vector<SdpCodec>& kept, bool is_offer, std::uint32_t clock_rate_hz,
+                   const ConversionSides& sides, SdpStreamEdit& stream) {
   if (!sides.has_events) return;
   const bool has_them = std::any_of(kept.begin(), kept.end(), is_events);
   if (is_offer) {
@@ -177,14 +184,12 @@ void settle_events(const std::vector<SdpCodec>& kept, bool is_offer, const Conve
       stream.added.push_back({number, "telephone-event/8000", "0-15"});
     return;
   }
-  const auto offered = std::find_if(
-      sides.receiver_took.begin(), sides.receiver_took.end(), [](const SdpTaken& taken) {
-        return taken.is_events() && taken.clock_rate_hz == audio_rate_hz;
-      });
-  const bool was_offered = offered != sides.receiver_took.end();
+  const SdpTaken* const offered = events_beside(sides.receiver_took, clock_rate_hz);
+  const bool was_offered = offered != nullptr;
   if (was_offered == has_them) return;
   if (was_offered) {
-    stream.added.push_back({offered->payload_type, "telephone-event/8000", offered->fmtp});
+    stream.added.push_back(
+        {offered->payload_type, rtpmap(events_name, offered->clock_rate_hz, 1), offered->fmtp});
     return;
   }
   if (stream.formats.empty()) {
@@ -221,6 +226,32 @@ std::string told_fmtp(const SdpCodec& codec, const SdpStreamEdit& stream) {
 
 }  // namespace
 
+void offer_events_beside(const std::vector<SdpCodec>& described, const std::vector<SdpCodec>& kept,
+                         const ConversionSides& sides, SdpStreamEdit& stream) {
+  if (!sides.has_events) return;
+  const auto said = std::find_if(described.begin(), described.end(), is_events);
+  if (said == described.end()) return;
+  const std::vector<SdpAddedFormat> codecs = stream.added;
+  for (const SdpAddedFormat& codec : codecs) {
+    // "opus/48000/2", "telephone-event/8000"
+    std::string_view text(codec.rtpmap);
+    const std::size_t slash = text.find('/');
+    text = text.substr(slash + 1, text.find('/', slash + 1) - slash - 1);
+    const std::string events = std::string(events_name) + '/' + std::string(text);
+    const bool is_there =
+        std::any_of(kept.begin(), kept.end(),
+                    [&](const SdpCodec& one) {
+                      return is_events(one) && std::to_string(one.clock_rate_hz) == text;
+                    }) ||
+        std::any_of(stream.added.begin(), stream.added.end(),
+                    [&](const SdpAddedFormat& one) { return one.rtpmap == events; });
+    if (is_there) continue;
+    const int wanted = sides.events_type != 0 ? sides.events_type : events_usual;
+    if (const int number = free_number(described, stream, wanted); number >= 0)
+      stream.added.push_back({number, events, std::string(said->fmtp)});
+  }
+}
+
 void renumber_events(const std::vector<SdpCodec>& described, const std::vector<SdpCodec>& kept,
                      bool is_offer, const ConversionSides& sides, SdpStreamEdit& stream) {
   const auto is_kept = [&](const SdpCodec& codec) {
@@ -244,6 +275,34 @@ void renumber_events(const std::vector<SdpCodec>& described, const std::vector<S
     return;
   stream.added.push_back({wanted, "telephone-event/8000", std::string(events->fmtp)});
   drop_format(kept, events->format, stream);
+}
+
+void answer_events_as_offered(const std::vector<SdpCodec>& kept, const ConversionSides& sides,
+                              SdpStreamEdit& stream) {
+  const auto was_offered = [&](std::uint32_t clock_rate_hz) {
+    return std::any_of(sides.receiver_took.begin(), sides.receiver_took.end(),
+                       [&](const SdpTaken& taken) {
+                         return taken.is_events() && taken.clock_rate_hz == clock_rate_hz;
+                       });
+  };
+  std::uint32_t codec_clock_hz = audio_rate_hz;
+  const auto codec = std::find_if(kept.begin(), kept.end(), is_codec);
+  if (codec != kept.end()) codec_clock_hz = codec->clock_rate_hz;
+  const SdpCodec* const said = events_beside(std::span(kept), codec_clock_hz);
+  const SdpTaken* const offered = events_beside(sides.receiver_took, codec_clock_hz);
+  if (said == nullptr || offered == nullptr || was_offered(said->clock_rate_hz)) return;
+  std::vector<SdpCodec> left;
+  for (const SdpCodec& one : kept) {
+    if (is_events(one) && !was_offered(one.clock_rate_hz)) {
+      drop_format(kept, one.format, stream);
+    } else {
+      left.push_back(one);
+    }
+  }
+  const bool is_there = std::any_of(left.begin(), left.end(), is_events);
+  if (!is_there && free_number(left, stream, offered->payload_type) == offered->payload_type)
+    stream.added.push_back(
+        {offered->payload_type, rtpmap(events_name, offered->clock_rate_hz, 1), offered->fmtp});
 }
 
 void name_g729(const std::vector<SdpCodec>& described, const std::vector<SdpCodec>& kept,

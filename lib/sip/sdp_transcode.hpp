@@ -10,9 +10,17 @@
 #include <vector>
 
 #include "sip/sdp.hpp"
+#include "tandem/audio_codec.hpp"
 #include "tandem/media_options.hpp"
 
 namespace tandem::sip {
+
+/// Of several kinds of telephone events those that go with a codec: by its clock, as events have to
+/// be sent (RFC 4733 section 2.1), else by 8,000 Hz, which many devices have beside any codec, else
+/// the first whose clock can be converted. Null: there are none.
+template <class Format>
+const Format* events_beside(std::span<const Format> formats, std::uint32_t clock_rate_hz) noexcept;
+bool is_telephone_event(std::string_view name, std::uint32_t clock_rate_hz) noexcept;
 
 /// A format of what a side described.
 struct SdpTaken {
@@ -50,9 +58,17 @@ bool answer_in_kind(const std::vector<SdpCodec>& answered, const ConversionSides
                     SdpStreamEdit& stream);
 
 /// Has telephone events in an offer, and in an answer exactly where they were offered, with the
-/// number that they had there.
-void settle_events(const std::vector<SdpCodec>& kept, bool is_offer, const ConversionSides& sides,
-                   SdpStreamEdit& stream);
+/// number that they had there. `clock_rate_hz`: of the codec of the answer.
+void settle_events(const std::vector<SdpCodec>& kept, bool is_offer, std::uint32_t clock_rate_hz,
+                   const ConversionSides& sides, SdpStreamEdit& stream);
+
+/// Has the telephone events of an offer by the clock of each codec that was added to it too.
+void offer_events_beside(const std::vector<SdpCodec>& described, const std::vector<SdpCodec>& kept,
+                         const ConversionSides& sides, SdpStreamEdit& stream);
+
+/// Shows the receiver telephone events of an answer by the clock that it offered them with.
+void answer_events_as_offered(const std::vector<SdpCodec>& kept, const ConversionSides& sides,
+                              SdpStreamEdit& stream);
 
 /// Gives telephone events the receiver's number in an offer, unless something else has it, and in
 /// an answer that which they were offered with.
@@ -64,5 +80,18 @@ void renumber_events(const std::vector<SdpCodec>& described, const std::vector<S
 void name_g729(const std::vector<SdpCodec>& described, const std::vector<SdpCodec>& kept,
                bool is_offer, bool can_renumber, G729Mode mode, const ConversionSides& sides,
                SdpStreamEdit& stream);
+
+template <class Format>
+const Format* events_beside(std::span<const Format> formats, std::uint32_t clock_rate_hz) noexcept {
+  const Format *by_usual_clock = nullptr, *by_any = nullptr;
+  for (const Format& format : formats) {
+    if (!is_telephone_event(format.name, format.clock_rate_hz)) continue;
+    if (format.clock_rate_hz == clock_rate_hz) return &format;
+    if (by_usual_clock == nullptr && format.clock_rate_hz == audio_rate_hz)
+      by_usual_clock = &format;
+    if (by_any == nullptr) by_any = &format;
+  }
+  return by_usual_clock != nullptr ? by_usual_clock : by_any;
+}
 
 }  // namespace tandem::sip

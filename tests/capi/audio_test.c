@@ -145,6 +145,11 @@ int main(void) {
   CHECK_ERROR(tandem_media_session_set_audio(session, &caller, &callee),
               TANDEM_ERR_INVALID_ARGUMENT, "ptime_ms 15");
   callee.ptime_ms = 0;
+  callee.events_clock_rate_hz = 44100;
+  CHECK_ERROR(tandem_media_session_set_audio(session, &caller, &callee),
+              TANDEM_ERR_INVALID_ARGUMENT, "events_clock_rate_hz 44100");
+  callee.events_clock_rate_hz = 48000;
+  CHECK(tandem_media_session_set_audio(session, &caller, &callee) == TANDEM_OK);
   callee.keys = 7;
   CHECK_ERROR(tandem_media_session_set_audio(session, &caller, &callee),
               TANDEM_ERR_INVALID_ARGUMENT, "keys");

@@ -408,6 +408,14 @@ def test_the_relay_converts_plays_and_presses() -> None:
         session.press_key(tandem.MediaSide.callee, "#")
         key = far.recv(2048)
         assert key[1] & 0x7F == 101 and key[12] == 11
+        session.set_audio(
+            tandem.MediaAudio("PCMA", 8),
+            tandem.MediaAudio("PCMU", 0, events_type=101, events_clock_rate_hz=48000),
+        )
+        session.press_key(tandem.MediaSide.callee, "1")
+        while key[12] != 1:
+            key = far.recv(2048)
+        assert struct.unpack("!H", key[14:16]) == (960,)  # 20 ms
         with pytest.raises(ValueError):
             tandem.MediaAudio("G729", 18)
         assert tandem.audio_codecs()[:2] == ["PCMA/8000", "PCMU/8000"]

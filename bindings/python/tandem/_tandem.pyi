@@ -907,6 +907,7 @@ class MediaAudio:
         keys: str = ...,
         hears_tones: bool = ...,
         fmtp: str = ...,
+        events_clock_rate_hz: int = ...,
     ) -> None: ...
 
 class SpokenGrammar:

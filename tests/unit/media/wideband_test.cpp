@@ -7,12 +7,14 @@
 #include <cmath>
 #include <memory>
 #include <numbers>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "base/g711.hpp"
 #include "media/relay.hpp"
+#include "media/telephone_event.hpp"
 #include "unit/media/fake_loop.hpp"
 #include "unit/media/rtp_packet.hpp"
 
@@ -396,4 +398,122 @@ TEST_CASE("Audio M-07: a second of a tone between A-law and each codec of a libr
     CHECK(back.session.stats(caller).jitter_lost == static_cast<unsigned>(lost));
     CHECK(back.session.stats(caller).jitter_late == 0);
   }
+}
+
+namespace {
+
+struct HeardEvent {
+  std::uint16_t sequence;
+  std::uint32_t timestamp;
+  std::uint16_t duration;
+  bool is_end;
+  bool operator==(const HeardEvent&) const = default;
+};
+
+constexpr std::uint8_t wide_events = 110, narrow_events = 101;
+
+/// A phone whose codec and events have 48,000 Hz, a vendor of 8,000 Hz.
+struct TwoClocks : Bench {
+  TwoClocks() : Bench(0, 0) {
+    MediaAudio wide = of(std::make_shared<Wide>(48000, 48000, 1), wide_type, wide_events);
+    wide.events_clock_rate_hz = 48000;
+    REQUIRE(session.set_audio(wide, of(find_audio_codec("PCMA"), pcma, narrow_events)));
+  }
+  void phone_presses(std::uint16_t sequence, std::uint32_t timestamp, std::uint16_t duration,
+                     bool is_end) {
+    loop.send(phone, session.local_rtp(caller),
+              key_packet(sequence, timestamp, 7, 5, duration, is_end, wide_events));
+  }
+  void from_callee_alaw() {
+    std::string bytes = rtp_packet(1, 160, 9);
+    bytes[1] = static_cast<char>(pcma);
+    loop.send(vendor, session.local_rtp(callee), bytes);
+  }
+  void vendor_presses(std::uint16_t sequence, std::uint32_t timestamp, std::uint16_t duration,
+                      bool is_end) {
+    loop.send(vendor, session.local_rtp(callee),
+              key_packet(sequence, timestamp, 9, 5, duration, is_end, narrow_events));
+  }
+  std::vector<HeardEvent> events_of(const SocketAddress& party, std::uint8_t type) {
+    std::vector<HeardEvent> events;
+    for (const Packet& packet : heard_by(party)) {
+      if (packet.header.payload_type != type) continue;
+      const auto event = parse_telephone_event(packet.payload);
+      REQUIRE(event);
+      CHECK(event->event == 5);
+      events.push_back(
+          {packet.header.sequence, packet.header.timestamp, event->duration, event->is_end});
+    }
+    return events;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Audio M-09: keys by the clock of the codec become keys by that of the other side") {
+  TwoClocks b;
+  b.from_caller(wide_type, 1, 960, wide_payload(500, 0, 960, 48000));
+  b.phone_presses(2, 1920, 960, false);
+  b.phone_presses(3, 1920, 1920, false);
+  for (std::uint16_t copy = 0; copy < 3; ++copy)
+    b.phone_presses(static_cast<std::uint16_t>(4 + copy), 1920, 4800, true);
+  b.from_caller(wide_type, 7, 6720, wide_payload(500, 0, 960, 48000));
+  CHECK(b.events_of(b.vendor, narrow_events) == std::vector<HeardEvent>{{2, 320, 160, false},
+                                                                        {3, 320, 320, false},
+                                                                        {4, 320, 800, true},
+                                                                        {5, 320, 800, true},
+                                                                        {6, 320, 800, true}});
+  CHECK(b.heard_by(b.vendor).back().header.sequence == 7);
+  CHECK(b.heard_by(b.vendor).back().header.timestamp == 1120);
+  b.vendor_presses(10, 800, 160, false);
+  b.vendor_presses(11, 800, 800, true);
+  CHECK(b.events_of(b.phone, wide_events) ==
+        std::vector<HeardEvent>{{10, 4800, 960, false}, {11, 4800, 4800, true}});
+}
+
+TEST_CASE("Audio M-09: a key that its field cannot hold by the other clock goes on in a segment") {
+  TwoClocks b;
+  b.vendor_presses(10, 800, 10'880, false);
+  b.vendor_presses(11, 800, 11'040, false);
+  b.vendor_presses(12, 800, 12'000, true);
+  const std::vector<HeardEvent> heard = b.events_of(b.phone, wide_events);
+  CHECK(heard == std::vector<HeardEvent>{{10, 4800, 65'280, false},
+                                         {11, 4800, 65'535, false},
+                                         {12, 4800 + 65'535, 705, false},
+                                         {13, 4800 + 65'535, 6465, true}});
+  KeyDetector detector;
+  bool is_new = false;
+  std::optional<PressedKey> lost, pressed;
+  for (const HeardEvent& one : heard)
+    pressed = detector.take({5, one.is_end, 10, one.duration}, one.timestamp, 9, 1, is_new, lost);
+  REQUIRE(pressed);
+  CHECK(pressed->duration == 72'000);
+  CHECK_FALSE(lost);
+}
+
+TEST_CASE("Audio M-09: segments of a key are one key where its field holds it by the other clock") {
+  TwoClocks b;
+  b.phone_presses(1, 4800, 0xFFFF, false);
+  b.phone_presses(2, 4800 + 0xFFFF, 961, false);
+  b.phone_presses(3, 4800, 0xFFFF, false);  // overtaken
+  b.phone_presses(4, 4800 + 0xFFFF, 1921, true);
+  CHECK(b.events_of(b.vendor, narrow_events) == std::vector<HeardEvent>{{1, 800, 10'922, false},
+                                                                        {2, 800, 11'082, false},
+                                                                        {3, 800, 11'242, true}});
+}
+
+TEST_CASE("Audio M-09: a key that is asked for lasts by the clock of the side's events") {
+  TwoClocks b;
+  b.from_callee_alaw();
+  REQUIRE(b.session.press_key(caller, '5', 1500));
+  b.run_ms(1700);
+  const std::vector<HeardEvent> heard = b.events_of(b.phone, wide_events);
+  REQUIRE(heard.size() == 78);  // 75 of 20 ms, two copies of the end, one that ends a segment
+  CHECK(heard[0].duration == 960);
+  CHECK(heard[67].duration == 65'280);
+  CHECK(heard[68].duration == 65'535);
+  CHECK(heard[69].duration == 66'240 - 65'535);
+  CHECK(heard[69].timestamp == heard[0].timestamp + 65'535);
+  CHECK(heard[77].duration == 72'000 - 65'535);
+  CHECK(heard[77].is_end);
 }

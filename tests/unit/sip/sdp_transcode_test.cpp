@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sip/sdp_policy.hpp"
+#include "tandem/audio_codec.hpp"
 
 using namespace tandem;
 using namespace tandem::sip;
@@ -126,4 +127,46 @@ TEST_CASE(
   receiver.taken = with;
   CHECK(shown(audio("0"), SdpRole::answer, sender, receiver) ==
         "0 97; rtpmap:97 telephone-event/8000");
+}
+
+TEST_CASE("M-09: events by the clock of Opus alone are offered and answered by the other clock") {
+  if (find_audio_codec("opus") == nullptr) {
+    MESSAGE("not built: opus");
+    return;
+  }
+  SdpPolicy opus_side, other_side;
+  opus_side.transcodes = other_side.transcodes = true;
+  const auto alaw = list({"PCMA"}), opus = list({"opus"});
+  const std::string lines =
+      "a=rtpmap:111 opus/48000/2\r\na=rtpmap:110 telephone-event/48000\r\na=fmtp:110 0-15\r\n";
+  other_side.codecs = alaw;
+  CHECK(shown(audio("111 110", lines), SdpRole::offer, opus_side, other_side) ==
+        "8 101; rtpmap:8 PCMA/8000; rtpmap:101 telephone-event/8000; fmtp:101 0-15");
+  // The answer goes back by the number and the clock of the offer.
+  const auto took = taken(audio("111 110", lines));
+  opus_side.taken = took;
+  const std::string answer =
+      shown(audio("8 101", events_line), SdpRole::answer, other_side, opus_side);
+  CHECK(answer.substr(0, 8) == "111 110;");
+  CHECK(answer.find("rtpmap:110 telephone-event/48000") != std::string::npos);
+  CHECK(answer.find("/8000") == std::string::npos);
+  // Who offered both gets those that go with the codec.
+  const auto both_clocks =
+      taken(audio("111 126 110", lines + "a=rtpmap:126 telephone-event/8000\r\n"));
+  opus_side.taken = both_clocks;
+  CHECK(shown(audio("8 101", events_line), SdpRole::answer, other_side, opus_side)
+            .find("rtpmap:110 telephone-event/48000") != std::string::npos);
+  // Opus that is offered besides has events by its own clock beside it.
+  opus_side.codecs = opus;
+  const std::string offer =
+      shown(audio("0 101", events_line), SdpRole::offer, other_side, opus_side);
+  CHECK(offer.find("telephone-event/48000") != std::string::npos);
+  CHECK(offer.find("rtpmap:101 telephone-event/8000") != std::string::npos);
+  // What passes as it is keeps its events, but those that nobody offered are put by the other
+  // clock.
+  opus_side.codecs = other_side.codecs = {};
+  opus_side.taken = took;
+  CHECK(shown(audio("111 101", "a=rtpmap:111 opus/48000/2\r\n" + events_line), SdpRole::answer,
+              other_side, opus_side)
+            .find("rtpmap:110 telephone-event/48000") != std::string::npos);
 }
