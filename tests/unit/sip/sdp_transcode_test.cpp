@@ -159,7 +159,7 @@ TEST_CASE("M-09: events by the clock of Opus alone are offered and answered by t
   // Opus that is offered besides has events by its own clock beside it.
   opus_side.codecs = opus;
   const std::string offer =
-      shown(audio("0 101", events_line), SdpRole::offer, other_side, opus_side);
+      shown(audio("8 101", events_line), SdpRole::offer, other_side, opus_side);
   CHECK(offer.find("telephone-event/48000") != std::string::npos);
   CHECK(offer.find("rtpmap:101 telephone-event/8000") != std::string::npos);
   // What passes as it is keeps its events, but those that nobody offered are put by the other
