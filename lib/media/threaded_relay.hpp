@@ -1,6 +1,7 @@
 // A relay with threads of its own: one for each shard, and one that binds ports ahead.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -33,8 +34,11 @@ class Pace {
       : tick_us_(tick_us), window_began_us_(now_us) {}
   void took(int packets, std::int64_t now_us) noexcept;  ///< In a turn.
   [[nodiscard]] bool is_ticking() const noexcept { return is_ticking_; }
-  /// Of a tick: twice as long where less comes than fills a turn.
-  [[nodiscard]] unsigned tick_us() const noexcept { return is_full_ ? tick_us_ : 2 * tick_us_; }
+  /// Of a tick: up to 1 ms (M-16) where less comes than fills a turn.
+  [[nodiscard]] unsigned tick_us() const noexcept {
+    constexpr unsigned longer_max_us = 1000;
+    return is_full_ ? tick_us_ : std::max(tick_us_, std::min(2 * tick_us_, longer_max_us));
+  }
 
  private:
   unsigned tick_us_;
