@@ -42,7 +42,8 @@ struct MediaConfig {
                    ///< RLIMIT_NICE); 0, or what is above the creator's own: they keep that.
   unsigned ready_pairs = 256;  ///< RTP/RTCP port pairs bound ahead per shard and family, 2..32,768.
   unsigned rest_ms = 2000;     ///< A closed port hears no new call for this long, 0..60,000.
-  /// Pause between turns under load, 0..5,000, and twice that up to 1 ms while little comes; 0: never.
+  /// Pause between turns under load, 0..5,000, and twice that up to 1 ms while little comes; 0:
+  /// never.
   unsigned tick_us = 500;
   unsigned receive_buffer_bytes =
       12288;             ///< Per port, 2,304..4 Mi; the default is 16 packets of G.711.

@@ -141,6 +141,55 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("Audio M-09: keys of a phone that has events by the clock of Opus alone, both ways") {
+  if (find_audio_codec("opus") == nullptr) {
+    MESSAGE("not built: opus");
+    return;
+  }
+  SwitchConfig config = transcoding();
+  v(config, 1).codecs = {CodecName::parse("PCMA").value()};
+  Bench bench(config);
+  bench.b->set_plan(answering("8 101", 8));
+  RawEndpoint* const phone = *bench.world.add_raw_endpoint("10.0.66.7:4000");
+  DialPlan plan;
+  plan.sdp =
+      "v=0\r\no=- 1 1 IN IP4 10.0.66.7\r\ns=-\r\nc=IN IP4 10.0.66.7\r\nt=0 0\r\n"
+      "m=audio 4000 RTP/AVP 96 110\r\na=rtpmap:96 opus/48000/2\r\n"
+      "a=rtpmap:110 telephone-event/48000\r\na=fmtp:110 0-15\r\n";
+  auto call = bench.connect(plan);
+  auto far = bench.b->last_call();
+  CHECK(formats(far->remote_sdp()) == "8 101");
+  CHECK(has(far->remote_sdp(), "a=rtpmap:101 telephone-event/8000\r\n"));
+  const std::string& description = call->remote_sdp();
+  CHECK(formats(description) == "96 110");
+  CHECK(has(description, "a=rtpmap:110 telephone-event/48000\r\n"));
+  const std::size_t at = description.find("m=audio ") + 8;
+  const SocketAddress relay =
+      *SocketAddress::parse("10.0.0.1:" + description.substr(at, description.find(' ', at) - at));
+  // The key 5, 4,800 units long.
+  for (char sequence = 1; sequence <= 4; ++sequence) {
+    phone->send(relay, std::string{'\x80', 110, 0, sequence, 0, 0, 0, 9, 0, 0, 0, 7, 5,
+                                   sequence == 1 ? '\x0A' : '\x8A', '\x12', '\xC0'});
+    bench.run_ms(20);
+  }
+  bench.run_s(1);
+  CHECK(far->received_keys() == "5");
+  phone->clear();
+  far->press_key('7');  // for 100 ms
+  bench.run_s(1);
+  std::size_t ends = 0;
+  for (const RawDatagram& datagram : phone->received()) {
+    const std::string& bytes = datagram.bytes;
+    if (bytes.size() != 16 || (bytes[1] & 0x7F) != 110 || (bytes[13] & 0x80) == 0) continue;
+    CHECK(bytes[12] == 7);
+    CHECK(bytes.substr(14) == "\x12\xC0");
+    ++ends;
+  }
+  CHECK(ends >= 1);
+  call->hang_up();
+  bench.only_cdr();
+}
+
 TEST_CASE("Audio M-07: Opus is offered to who lists it, as RFC 7587 has it, and to nobody else") {
   if (find_audio_codec("opus") == nullptr) {
     MESSAGE("not built: opus");
