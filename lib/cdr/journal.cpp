@@ -199,6 +199,8 @@ struct Journal::Body {
   std::mutex wake_mutex;  // guards nothing but the sleep of the writer
   std::condition_variable wake;
   std::atomic<bool> is_asleep{false};
+  std::atomic<bool> is_patient{false};  // only records that nobody waits for have come
+  std::atomic<bool> has_urgent{false};  // another one has, since the last commit began
   std::atomic<bool> is_stopping{false};
   std::thread writer;
 
@@ -242,6 +244,7 @@ struct Journal::Body {
   void recycle();
   Result<void> give_up(const Segment& segment);
   bool carry_forward(std::uint64_t from_serial);
+  void note_urgent();
   void run() noexcept;
   void sleep();
   void gather();
@@ -477,11 +480,23 @@ Result<std::uint64_t> Journal::Body::push(RecordType type, std::string payload,
                                        " bytes were full"};
   }
   appended.fetch_add(1, std::memory_order_relaxed);
-  if (is_asleep.load(std::memory_order_seq_cst) && is_asleep.exchange(false)) {
+  const bool is_urgent = type != RecordType::end && type != RecordType::mark;
+  if (is_urgent) has_urgent.store(true, std::memory_order_seq_cst);
+  const bool ends_patience =
+      is_patient.load(std::memory_order_seq_cst) && (is_urgent || queue.waiting() >= gathered_max);
+  if (ends_patience || (is_asleep.load(std::memory_order_seq_cst) && is_asleep.exchange(false))) {
     const std::lock_guard guard(wake_mutex);
     wake.notify_one();
   }
   return first_sequence.load(std::memory_order_relaxed) + *position;
+}
+
+/// Somebody waits for a record.
+void Journal::Body::note_urgent() {
+  has_urgent.store(true, std::memory_order_seq_cst);
+  if (!is_patient.load(std::memory_order_seq_cst)) return;
+  const std::lock_guard guard(wake_mutex);
+  wake.notify_one();
 }
 
 bool Journal::Body::has_room() const {
@@ -796,6 +811,19 @@ void Journal::Body::gather() {
     std::unique_lock guard(wake_mutex);
     wake.wait_for(guard, std::chrono::microseconds(wait_us), [this] { return is_stopping.load(); });
   }
+  // What nobody waits for is no reason for a flush: it would be in the way of the answer that comes
+  // next, which would have to wait for another interval.
+  is_patient.store(true, std::memory_order_seq_cst);
+  const auto must_commit = [this] {
+    return has_urgent.load(std::memory_order_seq_cst) || queue.waiting() >= gathered_max ||
+           is_stopping.load();
+  };
+  if (waiting.empty() && queue.waiting() > 0 && !must_commit()) {
+    std::unique_lock guard(wake_mutex);
+    wake.wait_for(guard, std::chrono::microseconds(options.patience_us), must_commit);
+  }
+  is_patient.store(false);
+  has_urgent.store(false);  // before the queue is emptied: what comes later is in time for the next
   committed_at_us = clock.monotonic_us();
 }
 
@@ -843,6 +871,10 @@ Result<std::unique_ptr<Journal>> Journal::open(JournalOptions options, const Clo
     return Error{ErrorCode::invalid_argument, "commit_interval_us " +
                                                   std::to_string(options.commit_interval_us) +
                                                   " was not in 0..1000000"};
+  }
+  if (options.patience_us < 0 || options.patience_us > commit_interval_max_us) {
+    return Error{ErrorCode::invalid_argument,
+                 "patience_us " + std::to_string(options.patience_us) + " was not in 0..1000000"};
   }
   if (options.segment_bytes < 4096 || options.segment_bytes > (1ULL << 30) ||
       options.segment_bytes % 8 != 0) {
@@ -950,7 +982,11 @@ std::uint64_t Journal::last_sequence() const noexcept {
 }
 
 Result<void> Journal::wait_durable(std::uint64_t sequence, std::int64_t timeout_ms) {
-  if (!body_->options.threads) pump();
+  if (body_->options.threads) {
+    if (durable_sequence() < sequence) body_->note_urgent();
+  } else {
+    pump();
+  }
   std::unique_lock guard(body_->durable_mutex);
   const auto is_durable = [this, sequence] { return body_->durable.load() >= sequence; };
   const std::int64_t wait_ms = body_->options.threads ? timeout_ms : 0;

@@ -506,6 +506,67 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("Journal: an end waits for the next record that somebody waits for, and no longer") {
+  TemporaryFolder folder;
+  SystemClock clock;
+  JournalOptions options;
+  options.folder = folder / "journal";
+  SUBCASE("one flush takes both") {
+    options.patience_us = 1'000'000;
+    auto opened = Journal::open(options, clock, nullptr);
+    REQUIRE(opened.ok());
+    Journal& journal = **opened;
+    REQUIRE(journal.start().ok());
+    REQUIRE(journal.append(RecordType::end, "one").ok());
+    REQUIRE(journal.append(RecordType::mark, "two").ok());
+    const auto answer = journal.append(RecordType::answer, "three");
+    REQUIRE(answer.ok());
+    REQUIRE(journal.wait_durable(*answer, 60'000).ok());
+    CHECK(journal.counters().commits == 1);
+    CHECK(journal.counters().durable == 3);
+  }
+  SUBCASE("by itself when none comes") {
+    options.patience_us = 1'000;
+    auto opened = Journal::open(options, clock, nullptr);
+    REQUIRE(opened.ok());
+    Journal& journal = **opened;
+    REQUIRE(journal.start().ok());
+    const auto end = journal.append(RecordType::end, "one");
+    REQUIRE(end.ok());
+    journal.wait_beyond(*end - 1, 60'000);
+    CHECK(journal.durable_sequence() == *end);
+  }
+  SUBCASE("until somebody waits for it") {
+    options.patience_us = 1'000'000;
+    auto opened = Journal::open(options, clock, nullptr);
+    REQUIRE(opened.ok());
+    Journal& journal = **opened;
+    REQUIRE(journal.start().ok());
+    const std::int64_t began_us = clock.monotonic_us();
+    const auto end = journal.append(RecordType::end, "one");
+    REQUIRE(end.ok());
+    REQUIRE(journal.wait_durable(*end, 60'000).ok());
+    CHECK(clock.monotonic_us() - began_us < options.patience_us);
+  }
+  SUBCASE("until there are many") {
+    options.patience_us = 1'000'000;
+    auto opened = Journal::open(options, clock, nullptr);
+    REQUIRE(opened.ok());
+    Journal& journal = **opened;
+    REQUIRE(journal.start().ok());
+    const std::int64_t began_us = clock.monotonic_us();
+    for (int i = 0; i < 64; ++i)
+      REQUIRE(journal.append(RecordType::end, "one").ok());
+    journal.wait_beyond(0, 60'000);
+    CHECK(journal.durable_sequence() > 0);
+    CHECK(clock.monotonic_us() - began_us < options.patience_us);
+  }
+  SUBCASE("within bounds") {
+    options.patience_us = 1'000'001;
+    CHECK(Journal::open(options, clock, nullptr).error().code == ErrorCode::invalid_argument);
+  }
+}
+
 TEST_CASE(
     "Journal: what was read back after a kill or a failed flush survives the power cut behind it") {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
