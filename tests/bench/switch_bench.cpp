@@ -102,10 +102,11 @@ class Target {
   pid_t pid_;
 };
 
-std::string configuration(std::uint16_t sip_port, std::uint16_t vendor_port) {
+std::string configuration(std::uint16_t sip_port, std::uint16_t vendor_port, int mark_s) {
   std::ostringstream out;
   out << R"({"sip": {"listen": ["udp:127.0.0.1:)" << sip_port << R"("]},
- "media": {"address": "127.0.0.1", "ports": [61000, 61199]}, "parameters": {"media_mode": "off"},
+ "media": {"address": "127.0.0.1", "ports": [61000, 61199]}, "parameters": {"media_mode": "off", "interim_mark_s": )"
+      << mark_s << R"(},
  "provision": {
   "accounts": [{"id": "acme", "balance": "1000000", "rate_deck": "retail"},
                {"id": "clearing", "kind": "clearing", "rate_deck": "cost"}],
@@ -127,7 +128,8 @@ std::string configuration(std::uint16_t sip_port, std::uint16_t vendor_port) {
 }
 
 /// A switch in a child process; the child is made before it has threads.
-pid_t start_switch(const std::string& folder, std::uint16_t sip_port, std::uint16_t vendor_port) {
+pid_t start_switch(const std::string& folder, std::uint16_t sip_port, std::uint16_t vendor_port,
+                   int mark_s = 10) {
   int ready[2];
   if (pipe2(ready, O_CLOEXEC) != 0) return -1;
   std::fflush(nullptr);
@@ -135,7 +137,7 @@ pid_t start_switch(const std::string& folder, std::uint16_t sip_port, std::uint1
   if (child == 0) {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody else would end it
-    const ConfigReading reading = read_config(configuration(sip_port, vendor_port), folder);
+    const ConfigReading reading = read_config(configuration(sip_port, vendor_port, mark_s), folder);
     if (!reading.errors.empty()) {
       std::fprintf(stderr, "%s: %s\n", reading.errors[0].pointer.c_str(),
                    reading.errors[0].message.c_str());
@@ -387,7 +389,8 @@ TANDEM_BENCH("sip.live_call_bytes", "B") {
   const std::uint16_t sip_port = free_port();
   const std::uint16_t vendor_port = free_port();
   const TemporaryFolder folder;
-  const pid_t pid = start_switch(folder.path(), sip_port, vendor_port);
+  constexpr int mark_s = 600;  // no marks, which would keep the sinks from coming to rest
+  const pid_t pid = start_switch(folder.path(), sip_port, vendor_port, mark_s);
   if (pid < 0) return Figure::skipped("the switch did not start");
   const Target target(pid);
   constexpr std::uint64_t short_calls = 25'000;
