@@ -432,7 +432,7 @@ class KeptMonth {
   static constexpr std::uint64_t day_records = 10'000'000 / days_of_month;
   /// What a run spends on making it; the days that are there by then are kept.
   static constexpr std::int64_t bound_s = 900;
-  static constexpr std::uint64_t day_bytes = 320ULL << 20;  // about, with what sealing needs
+  static constexpr std::uint64_t day_bytes = 400ULL << 20;  // about, with what sealing needs
 
   /// Makes what is missing, on all processors. "": it is there; else why not.
   std::string make() {
