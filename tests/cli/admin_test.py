@@ -251,11 +251,11 @@ class Admin(unittest.TestCase):
         self.error("POST", "/api/v1/cdrs/999999999/corrections", json.dumps(body | {"id": "other"}), 404)
         self.error("POST", path, json.dumps({**body, "id": ""}), 409)
 
-        path = f"/api/v1/cdrs/{record}/dispute"
-        dispute, _ = self.post(path, {"reason": "never called", "author": "amelia"}, 201)
+        marks = f"/api/v1/cdrs/{record}/dispute"
+        dispute, _ = self.post(marks, {"reason": "never called", "author": "amelia"}, 201)
         self.assertEqual((dispute["record_id"], dispute["author"], dispute["resolved_at_us"]), (record, "amelia", None))
-        self.error("POST", path, json.dumps({"reason": "again"}), 409)
-        self.assertEqual(self.error("POST", path, json.dumps({"reason": 1}), 400)["pointer"], "/reason")
+        self.error("POST", marks, json.dumps({"reason": "again"}), 409)
+        self.assertEqual(self.error("POST", marks, json.dumps({"reason": 1}), 400)["pointer"], "/reason")
         self.error("POST", "/api/v1/cdrs/999999999/dispute", json.dumps({"reason": "x"}), 404)
         self.assertEqual(self.get(f"/api/v1/disputes?record={record}&open=yes"), [dispute])
         self.assertEqual(self.error("GET", "/api/v1/disputes?open=perhaps", None, 400)["pointer"], "/open")
