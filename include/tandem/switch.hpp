@@ -172,8 +172,8 @@ struct SwitchCounters {
   std::uint64_t connections_live = 0, connections_refused = 0, connections_unused = 0,
                 connections_deaf = 0;
   WebhookState phone_notices;  ///< I-02.
-  /// Now, in bytes: what the pools and tables of SIP transactions and dialogs hold of memory. Looked
-  /// at four times a second while there are some.
+  /// Now, in bytes: what the pools and tables of SIP transactions and dialogs hold of memory.
+  /// Looked at four times a second while there are some.
   std::uint64_t sip_memory_bytes = 0;
   /// The ledger's, the packages', then those of the configuration and the host's own.
   std::vector<CdrSinkState> sinks;
