@@ -18,6 +18,7 @@ constexpr std::size_t sections_max = 256;
 constexpr std::size_t rules_max = 4096;
 constexpr std::size_t name_bytes_max = 200;
 constexpr int depth_max = 32;
+constexpr std::size_t pieces_max = 4096;            // that one phrase is put together of
 constexpr std::uint64_t numbered_files_max = 1000;  // that one "#" stands for
 
 /// A piece of a rule.
@@ -153,8 +154,12 @@ struct SpokenGrammar::Body {
     return found == sections.end() ? nullptr : &found->second;
   }
 
+  struct Saying {
+    SpokenPhrase phrase;
+    std::size_t pieces = 0;
+  };
   Result<void> say(std::string_view name, std::uint64_t value, std::string_view currency, int depth,
-                   SpokenPhrase& phrase) const {
+                   Saying& saying) const {
     const std::vector<Rule>* const rules = find(name, currency);
     const auto unsaid = [&](const char* why) {
       return Error{ErrorCode::not_found,
@@ -171,18 +176,20 @@ struct SpokenGrammar::Body {
     if (rule.is_refusal) return unsaid("does not say");
     if (depth == depth_max) return unsaid("never came to an end with");
     for (const Piece& piece : rule.pieces) {
+      // Sections that name each other again and again need not say anything.
+      if (++saying.pieces > pieces_max) return unsaid("has too many pieces for");
       if (piece.kind == Piece::Kind::file) {
-        if (phrase.size() == files_max)
+        if (saying.phrase.size() == files_max)
           return Error{ErrorCode::limit,
                        "a phrase was longer than " + std::to_string(files_max) + " files"};
-        phrase.push_back(filled(piece.name, value, currency));
+        saying.phrase.push_back(filled(piece.name, value, currency));
         continue;
       }
       const std::uint64_t part = piece.kind == Piece::Kind::quotient    ? value / rule.divisor
                                  : piece.kind == Piece::Kind::remainder ? value % rule.divisor
                                                                         : value;
       if (piece.kind == Piece::Kind::remainder && part == 0) continue;
-      if (auto said = say(piece.name, part, currency, depth + 1, phrase); !said) return said;
+      if (auto said = say(piece.name, part, currency, depth + 1, saying); !said) return said;
     }
     return {};
   }
@@ -291,10 +298,10 @@ Result<SpokenPhrase> SpokenGrammar::remaining_amount(Amount amount,
 
 Result<SpokenPhrase> SpokenGrammar::say(std::string_view section, std::uint64_t value,
                                         std::string_view currency) const {
-  SpokenPhrase phrase;
+  Body::Saying saying;
   if (body_ == nullptr) return Error{ErrorCode::not_found, "the grammar was empty"};
-  if (auto said = body_->say(section, value, currency, 0, phrase); !said) return said.error();
-  return phrase;
+  if (auto said = body_->say(section, value, currency, 0, saying); !said) return said.error();
+  return std::move(saying.phrase);
 }
 
 Result<SpokenPhrase> SpokenGrammar::vocabulary(std::string_view section,
@@ -316,11 +323,12 @@ Result<SpokenPhrase> SpokenGrammar::vocabulary(std::string_view section,
           open.push_back(piece.name);
           continue;
         }
+        // parse() has seen that a rule of numbers has a next one.
         const bool is_numbered = piece.name.find('#') != std::string::npos;
         const std::uint64_t first = (*rules)[i].base;
-        const std::uint64_t behind = is_numbered ? (*rules)[i + 1].base : first + 1;
-        for (std::uint64_t value = first; value < behind; ++value)
-          files.insert(filled(piece.name, value, currency));
+        const std::uint64_t last = is_numbered ? (*rules)[i + 1].base - 1 : first;
+        for (std::uint64_t k = 0; k <= last - first; ++k)
+          files.insert(filled(piece.name, first + k, currency));
       }
     }
   }

@@ -154,10 +154,13 @@ TEST_CASE("SpokenGrammar: every built-in number to a million has files of its vo
       const auto known = one.vocabulary("remaining_amount", currency).value();
       REQUIRE(std::is_sorted(known.begin(), known.end()));
       std::size_t strange = 0;
-      for (std::int64_t n = 0; n < 100'000'000; n += n < 20'000 ? 1 : 99'991) {
+      for (std::int64_t n = 0; n < 100'000'000; n += n < 1'200 ? 1 : 199'933) {
         const auto said =
             one.remaining_amount(Amount::from_units(n * (Amount::scale / 100)), currency);
-        REQUIRE(said.ok());
+        if (!said) {
+          ++strange;
+          continue;
+        }
         for (const std::string& file : *said)
           strange += !std::binary_search(known.begin(), known.end(), file);
       }
@@ -201,5 +204,12 @@ TEST_CASE("SpokenGrammar: one that leads in a circle or says too much says nothi
                         "[b]\n0: x x\n")
                         .value();
   CHECK(wide.number(0).error().message == "a phrase was longer than 64 files");
+  std::string silent = "[number]\n0: =a0 =a0\n";
+  for (int i = 0; i < 30; ++i)
+    silent += "[a" + std::to_string(i) + "]\n0: =a" + std::to_string(i + 1) + " =a" +
+              std::to_string(i + 1) + "\n";
+  silent += "[a30]\n0:\n";
+  CHECK(SpokenGrammar::parse(silent).value().number(0).error().message.find("too many pieces") !=
+        std::string::npos);
   CHECK(SpokenGrammar().number(1).error().message == "the grammar was empty");
 }
