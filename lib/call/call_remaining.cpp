@@ -12,10 +12,12 @@ constexpr std::int64_t tail_us = 200'000;  // what is on its way when the last p
 
 }  // namespace
 
-/// Not the phone that is called (B-04): what that has is for nobody else to hear.
+/// Who is on the caller's side pays: neither the phone that is called (B-04), nor somebody whose
+/// place another has taken by now. What they have is for nobody else to hear.
 bool Call::pays_for_itself() const noexcept {
-  return context_.called_phone == CallContext::no_phone ||
-         !context_.tables->phone_at(context_.called_phone).config.pays_when_called;
+  const bool is_caller = !is_loop(MediaSide::caller) && stand_in(MediaSide::caller) == nullptr;
+  return is_caller && (context_.called_phone == CallContext::no_phone ||
+                       !context_.tables->phone_at(context_.called_phone).config.pays_when_called);
 }
 
 void Call::note_unspoken(const Error& error) const {
@@ -29,7 +31,8 @@ void Call::note_unspoken(const Error& error) const {
 Result<AudioPlaylist> Call::remaining_of(Remaining what, std::int64_t left_s, Amount money) const {
   const SpokenVoice& voice = *context_.customer_entry()->voice;
   if (what == Remaining::amount) {
-    if (money.units() == INT64_MAX) return AudioPlaylist();
+    // Who may owe anything (B-28) has that much at least.
+    if (money.units() >= account_amount_max.units() / 2) return AudioPlaylist();
     return voice.remaining_amount(money, context_.payers()->payer.currency);
   }
   if (left_s >= rated_time_max_s) return AudioPlaylist();
@@ -66,7 +69,7 @@ Result<AudioPlaylist> Call::remaining_at_start() const {
 bool Call::announce_remaining() {
   const Customer* const customer = context_.customer_entry();
   if (customer == nullptr || customer->announces == Remaining::none || customer->voice == nullptr ||
-      context_.rate == nullptr || forwarding_ != nullptr || is_loop(MediaSide::caller) ||
+      context_.rate == nullptr || forwarding_ != nullptr ||
       customer->config.media == MediaMode::off || !pays_for_itself() || !may_play())
     return false;
   const auto phrase = remaining_at_start();

@@ -238,8 +238,11 @@ Result<void> Switch::Body::install(SwitchConfig config,
     return true;
   });
   use_registrants(*fresh);
-  for (std::string& text : faults_of_voices(*fresh))
-    alarm(std::move(text));
+  // Once, not with every other change.
+  if (old == nullptr || old->voice_faults != fresh->voice_faults) {
+    for (std::string& text : faults_of_voices(*fresh))
+      alarm(std::move(text));
+  }
   if (package_keeper_) package_keeper_->advance(wall_us());  // new orders begin at once
   state_.forget_unused();
   if (wants_events()) {

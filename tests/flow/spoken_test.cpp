@@ -136,6 +136,10 @@ TEST_CASE("Spoken M-14: nothing is said where nothing is limited, and the call g
   SwitchConfig config = speaking(voice(), "5.00", Remaining::minutes);
   DialPlan plan = Talk::plan();
   SUBCASE("the number costs nothing") { config.provision.rate_decks[0] = deck("retail", "0"); }
+  SUBCASE("nobody looks at what the customer has (B-28)") {
+    config.parameters.verify_customer_balance = false;
+    cust(config).announce_remaining = Remaining::amount;
+  }
   SUBCASE("its gateway says none") { cust(config).announce_remaining = Remaining::none; }
   SUBCASE("media goes past the switch") { cust(config).media = MediaMode::off; }
   SUBCASE("a description would be its answer for good") {
@@ -205,6 +209,9 @@ TEST_CASE("Spoken M-14: a missing file is an alarm by its path, and says nothing
         "voice \"en\": sound file \"" + folder.path() + "/digits/5.wav\" was not there");
   CHECK(alarms[1] ==
         "voice \"en\": sound file \"" + folder.path() + "/seconds.wav\" was not there");
+  config.parameters.reminder_before_s = 90;
+  REQUIRE(bench.tandem->reload(config).ok());
+  CHECK(alarms.size() == 2);  // not with every change
   auto call = bench.dial(Talk::plan());
   bench.run_ms(500);
   CHECK(call->was_answered());  // nothing was announced
