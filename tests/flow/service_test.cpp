@@ -1,5 +1,7 @@
 // Calls that the host serves (T-17): the switch answers, plays, collects keys and bridges at its
 // word.
+#include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -591,4 +593,54 @@ TEST_CASE("Service T-17: what cannot be served is refused, and orders for others
   CHECK(host.tandem().stop(999).error().code == ErrorCode::not_found);
   other->hang_up();
   host.bench->check_clean();
+}
+
+TEST_CASE("Service T-17: what the caller says to the host is recorded from order to order") {
+  std::string name = (std::filesystem::temp_directory_path() / "tandem-mailbox-XXXXXX").string();
+  const std::filesystem::path folder = ::mkdtemp(name.data());
+  SwitchConfig config = base_config();
+  config.recording.emplace();
+  config.recording->folder = folder / "calls";
+  config.recording->free_megabytes_min = 0;
+  config.recording->name = "{caller}-{callee}";
+  {
+    Host host(config);
+    auto call = host.call();
+    REQUIRE(host.tandem().record(host.id, true).ok());
+    host.bench->run_s(3);
+    REQUIRE(host.tandem().record(host.id, false).ok());
+    host.bench->run_s(2);
+    call->hang_up();
+    const Cdr& cdr = host.bench->only_cdr();
+    CHECK(cdr.recording == "1000-4410.wav");
+    host.bench->run_s(1);
+    const auto bytes = std::filesystem::file_size(folder / "calls" / "1000-4410.wav");
+    CHECK(bytes > 44 + 2 * 32'000);
+    CHECK(bytes < 44 + 4 * 32'000);
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("Service T-17: a caller whose encryption ends here is served and bridged") {
+  SwitchConfig config = base_config();
+  config.provision.customer_gateways[0].sip.srtp = SrtpMode::required;
+  Host host(config);
+  DialPlan plan;
+  plan.srtp = SrtpMode::required;
+  auto call = host.call(plan);
+  CHECK(call->is_encrypted());
+  REQUIRE(host.tandem().play(host.id, {sound(), false, true}).ok());
+  REQUIRE(host.tandem().collect(host.id, keys(1, 1)).ok());
+  host.bench->run_ms(300);
+  CHECK(call->packets_received() > 10);
+  host.press(*call, "3");
+  CHECK(host.last() == "collected full 3");
+  REQUIRE(host.tandem().bridge(host.id, to(target)).ok());
+  host.bench->run_s(2);
+  CHECK(host.last() == "bridged");
+  CHECK(call->received_pattern() == far_pattern);
+  CHECK(call->srtp_failures() == 0);
+  CHECK(host.bench->b->last_call()->received_pattern() == near_pattern);
+  call->hang_up();
+  host.check_records(2);
 }

@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[2]
 @pytest.mark.skipif(shutil.which("mypy") is None, reason="mypy is not installed: the stubs were not checked")
 def test_strict_typing() -> None:
     tests = [str(path) for path in sorted((SOURCE / "tests/python").glob("*.py"))]
-    examples = [[f"examples/minimal_python/{name}.py"] for name in ("main", "parts")]
+    examples = [[f"examples/{name}.py"] for name in ("minimal_python/main", "minimal_python/parts", "voice_menu/menu")]
     for arguments in (["-p", "tandem"], tests, *examples):
         checked = subprocess.run(
             ["mypy", "--strict", "--cache-dir=/dev/null", *arguments],
