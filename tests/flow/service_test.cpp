@@ -644,3 +644,37 @@ TEST_CASE("Service T-17: a caller whose encryption ends here is served and bridg
   call->hang_up();
   host.check_records(2);
 }
+
+TEST_CASE("Service T-17: early media that the caller has for certain is answered with the same") {
+  SwitchConfig config = base_config();
+  config.provision.customer_gateways[0].sip.rel100 = Rel100Mode::require;
+  Host host(config, {.answers = false});
+  DialPlan plan;
+  plan.rel100 = true;
+  bool is_early = true;
+  SUBCASE("acknowledged before the answer") {}
+  SUBCASE("answered before it is acknowledged") {
+    is_early = false;
+    host.bench->world.set_default_link({.delay_us = 30'000});
+    host.on_report = [&](const ServiceReport& report) {
+      if (report.what == ServiceReport::What::ready) CHECK(host.tandem().answer_call(host.id).ok());
+    };
+  }
+  auto call = host.call(plan);
+  if (is_early) {
+    host.press(*call, "1");  // kept for later
+    REQUIRE(host.tandem().answer_call(host.id).ok());
+  }
+  host.bench->run_s(1);
+  CHECK(call->was_answered());
+  CHECK(host.bench->a->sent("PRACK") == 1);
+  REQUIRE(host.tandem().collect(host.id, keys(1, 2)).ok());
+  host.press(*call, is_early ? "2" : "12");
+  CHECK(host.last() == "collected full 12");
+  REQUIRE(host.tandem().bridge(host.id, to(target)).ok());
+  host.bench->run_s(2);
+  CHECK(host.last() == "bridged");
+  CHECK(call->received_pattern() == far_pattern);
+  call->hang_up();
+  host.check_records(2);
+}
