@@ -101,6 +101,7 @@ inline MediaConfig config_of(const Way& way) {
   config.kernel.attach = way.attach;
   config.kernel.interfaces = {"tr0"};
   config.kernel.folder = folder();
+  config.kernel.packets_per_s_max = 0;  // both sides send as fast as they are answered
   return config;
 }
 
