@@ -43,7 +43,8 @@ void* map_pages(std::size_t bytes, std::size_t alignment) {
 
 void unmap_pages(void* memory, std::size_t bytes, std::size_t alignment) noexcept {
   if (!is_mapping) return ::operator delete (memory, std::align_val_t{alignment});
-  (void)::munmap(memory, bytes);
+  // Refused where that would split a mapping beyond the system's number of them.
+  if (::munmap(memory, bytes) != 0) forget_pages(memory, bytes);
 }
 
 void forget_pages(void* memory, std::size_t bytes) noexcept {

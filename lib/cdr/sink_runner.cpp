@@ -264,7 +264,7 @@ void SinkRunner::rest_when_idle(bool has_written) {
     target_.rest();
     // Pages that were freed lie between others that are in use, where the heap keeps them. Not in a
     // simulation, whose time is not that of the machine.
-    if (thread_.joinable()) trim_heap();
+    if (has_thread_) trim_heap();
   }
 }
 
@@ -365,6 +365,7 @@ Result<void> SinkRunner::catch_up(std::uint64_t sequence) {
 }
 
 void SinkRunner::start_thread() {
+  has_thread_ = true;
   if (!thread_.joinable()) thread_ = tandem::start_thread("tandem-sink", [this] { run(); });
 }
 

@@ -119,6 +119,7 @@ class SinkRunner {
   std::int64_t idle_at_us_ = 0;     // monotonic: it must come then, after a failure not before
   std::int64_t written_at_us_ = 0;  // monotonic, of the last batch
   bool is_resting_ = true;          // since then
+  bool has_thread_ = false;         // or had one
   std::thread thread_;
   std::atomic<std::uint64_t> position_;
   std::atomic<std::int64_t> behind_since_us_{0};  // monotonic; 0: not behind

@@ -194,6 +194,42 @@ TEST_CASE("SinkRunner: a stop does not wait for a backlog beyond its time (C-07)
   CHECK((*runner)->state().position < line.journal->durable_sequence());
 }
 
+TEST_CASE("SinkRunner: a sink is told once to rest, ten seconds after its last record") {
+  class RestingTarget final : public SinkTarget {
+   public:
+    Result<std::uint64_t> position() override { return std::uint64_t{0}; }
+    Result<void> write_batch(std::span<const RecordView> records, std::uint64_t) override {
+      written += records.size();
+      return {};
+    }
+    void rest() noexcept override { ++rests; }
+    std::size_t written = 0;
+    int rests = 0;
+  };
+  Line line;
+  line.open();
+  RestingTarget target;
+  line.attach(target);
+  REQUIRE(line.journal->start().ok());
+  SeededRandom random(1);
+  line.clock.advance_us(60'000'000);
+  CHECK(line.runner->pump());
+  CHECK(target.rests == 0);  // nothing was ever written
+  for (std::uint64_t round = 1; round <= 2; ++round) {
+    line.append(test::sample_cdr(round, random));
+    line.journal->pump();
+    CHECK(line.runner->pump());
+    line.clock.advance_us(9'999'000);
+    CHECK(line.runner->pump());
+    CHECK(target.rests == static_cast<int>(round) - 1);
+    line.clock.advance_us(1'000);
+    CHECK(line.runner->pump());
+    CHECK(line.runner->pump());
+    CHECK(target.rests == static_cast<int>(round));
+    CHECK(target.written == round);  // and what comes later is read as before
+  }
+}
+
 TEST_CASE("SinkRunner: a batch that fails half way goes on where it stopped") {
   Line line;
   line.open();
