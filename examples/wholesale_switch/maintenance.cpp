@@ -19,14 +19,17 @@ int print_days(const tandem::SwitchConfig& config, const std::string& format) {
   return status_good;
 }
 
-/// A line for each act, failures on stderr.
-int print_report(const tandem::MaintenanceReport& report, const std::string& format) {
+/// A line for each act, failures on stderr. A day that a run keeps is none.
+int print_report(const tandem::MaintenanceReport& report, bool is_run, const std::string& format) {
   bool is_good = true;
   for (const tandem::MaintenanceOutcome& outcome : report.outcomes) {
-    is_good = is_good && outcome.failure.empty();
+    const bool is_kept = outcome.is_kept && is_run;
+    is_good = is_good && (outcome.failure.empty() || is_kept);
     const std::string what =
         std::string(tandem::maintenance_act_name(outcome.act)) + ' ' + outcome.day;
-    if (!outcome.failure.empty()) {
+    if (is_kept) {
+      if (format == "table") std::printf("%s\n", outcome.failure.c_str());
+    } else if (!outcome.failure.empty()) {
       complain(what + ": " + outcome.failure);
     } else if (format == "table") {
       std::printf("%s: done\n", what.c_str());
@@ -98,5 +101,6 @@ int maintenance(const Options& options) {
   if (!config) return status_usage;
   if (!act) return print_days(*config, format);
   const auto report = tandem::maintain(*config, *act, options.operand_or(1, ""));
-  return report ? print_report(*report, format) : failed(report.error());
+  const bool is_run = *act == tandem::MaintenanceAct::run;
+  return report ? print_report(*report, is_run, format) : failed(report.error());
 }
