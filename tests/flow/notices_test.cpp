@@ -181,7 +181,7 @@ TEST_CASE("Notices: what the server refuses for good is kept in a file (I-06)") 
   office.registers(office.alice, "1001");
   office.bench.run_s(3);
   CHECK(office.bench.tandem->phone_notices().refused == 1);
-  const auto file = office.bench.world.read_file("lost.jsonl");
+  const auto file = office.bench.world.read_file("/switch/lost.jsonl");
   REQUIRE(file.ok());
   CHECK(file->find("\"reason\":\"server answered 422: {\\\"retCode\\\":0}\",\"notice\":{\"e164\":"
                    "\"1001\"") != std::string::npos);
@@ -191,7 +191,7 @@ TEST_CASE("Notices: what the server refuses for good is kept in a file (I-06)") 
   office.server.reset();
   office.registers(office.bob, "1002");
   office.bench.tandem->close();
-  const auto both = office.bench.world.read_file("lost.jsonl");
+  const auto both = office.bench.world.read_file("/switch/lost.jsonl");
   REQUIRE(both.ok());
   CHECK(both->starts_with(*file));
   CHECK(both->find("\"reason\":\"the switch was closed\"") != std::string::npos);

@@ -11,15 +11,15 @@ using namespace tandem::sim::test;
 
 namespace {
 
-/// "SIP/2.0 200 OK" to a request of the switch, with further header lines.
+/// "SIP/2.0 200 OK" to a request of the switch, with further header lines and a body.
 std::string response_to(const std::string& request, const std::string& status,
-                        const std::string& lines = {}) {
+                        const std::string& lines = {}, const std::string& body = {}) {
   std::string to = header(request, "To");
   if (to.find(";tag=") == std::string::npos) to += ";tag=edge";
   return "SIP/2.0 " + status + "\r\nVia: " + header(request, "Via") +
          "\r\nFrom: " + header(request, "From") + "\r\nTo: " + to +
          "\r\nCall-ID: " + header(request, "Call-ID") + "\r\nCSeq: " + header(request, "CSeq") +
-         "\r\n" + lines + "Content-Length: 0\r\n\r\n";
+         "\r\n" + lines + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 /// All values of one header of a message, in order.
@@ -42,7 +42,7 @@ struct Edge {
   bool says_supported = true;
   std::string require;
   std::string answer = "486 Busy Here";  ///< To an INVITE.
-  std::string answer_lines;
+  std::string answer_lines, answer_body;
   std::vector<std::string> heard;
   std::uint32_t cseq = 0;
   SeededRandom random{5};
@@ -55,8 +55,9 @@ struct Edge {
       heard.push_back(datagram.bytes);
       const std::string& bytes = heard.back();
       if (bytes.starts_with("INVITE ")) {
-        wire->send(datagram.from, answer.empty() ? response_to(bytes, "180 Ringing")
-                                                 : response_to(bytes, answer, answer_lines));
+        wire->send(datagram.from, answer.empty()
+                                      ? response_to(bytes, "180 Ringing")
+                                      : response_to(bytes, answer, answer_lines, answer_body));
       } else if (bytes.starts_with("BYE ")) {
         wire->send(datagram.from, response_to(bytes, "200 OK"));
       } else if (bytes.starts_with("CANCEL ")) {
@@ -139,7 +140,7 @@ TEST_CASE(
   edge.answer.clear();  // rings
   call = bench.dial({}, "1001");
   bench.run_s(1);
-  call->hang_up();
+  call->cancel();
   bench.run_s(1);
   CHECK(edge.last("CANCEL ").starts_with("CANCEL sip:1001@192.168.7.7:5070;ob SIP/2.0\r\n"));
   CHECK(values(edge.last("CANCEL "), "Route") == wanted);
@@ -150,7 +151,10 @@ TEST_CASE("Path: inside the call the way is that of its Record-Route (RFC 3261 1
   Edge edge(bench, "10.0.5.1:5060");
   CHECK(edge.registers().starts_with("SIP/2.0 200 OK"));
   edge.answer = "200 OK";
-  edge.answer_lines = "Contact: <sip:1001@192.168.7.7:5070>\r\n";
+  edge.answer_lines = "Contact: <sip:1001@192.168.7.7:5070>\r\nContent-Type: application/sdp\r\n";
+  edge.answer_body =
+      "v=0\r\no=- 1 1 IN IP4 10.0.5.1\r\ns=-\r\nc=IN IP4 10.0.5.1\r\nt=0 0\r\n"
+      "m=audio 40000 RTP/AVP 8\r\n";
   std::vector<std::string> routes;
   SUBCASE("with one") {
     edge.answer_lines += "Record-Route: <sip:out@10.0.5.1;lr>\r\n";
@@ -162,9 +166,11 @@ TEST_CASE("Path: inside the call the way is that of its Record-Route (RFC 3261 1
   bench.run_s(1);
   CHECK(edge.last("ACK ").starts_with("ACK sip:1001@192.168.7.7:5070 SIP/2.0\r\n"));
   CHECK(values(edge.last("ACK "), "Route") == routes);
+  REQUIRE(call->was_answered());
   call->hang_up();
   bench.run_s(1);
-  if (!edge.last("BYE ").empty()) CHECK(values(edge.last("BYE "), "Route") == routes);
+  CHECK(edge.last("BYE ").starts_with("BYE sip:1001@192.168.7.7:5070 SIP/2.0\r\n"));
+  CHECK(values(edge.last("BYE "), "Route") == routes);
 }
 
 TEST_CASE(
