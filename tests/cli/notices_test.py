@@ -45,6 +45,7 @@ class Take(http.server.BaseHTTPRequestHandler):
         answer = b'{"retCode":0}'
         self.send_response(200 if is_genuine else 401)
         self.send_header("Content-Length", str(len(answer)))
+        self.send_header("Connection", "close")  # so that nothing is taken any more behind close()
         self.end_headers()
         self.wfile.write(answer)
 
@@ -107,7 +108,7 @@ class Notices(unittest.TestCase):
     def test_phones_that_come_and_go_and_all_on_demand(self):
         receiver = Receiver(self.receiver_port)
         config_file = write_config(self.path, self.config)
-        with RunningSwitch(config_file):
+        with RunningSwitch(config_file) as switch:
             phone = Phone(self.sip, "1001")
             phone.register()
             until(lambda: len(receiver.heard) == 1, "the notice has come")
@@ -136,6 +137,7 @@ class Notices(unittest.TestCase):
             receiver.close()
             phone.register()
             until(lambda: json.loads(request(self.admin, "GET", "/api/v1/phone-notices")[2])["failing"], "it fails")
+            self.assertEqual(switch.stop(), 0)
         with open(f"{self.path}/lost.jsonl", encoding="utf-8") as file:
             lost = [json.loads(line) for line in file]
         self.assertEqual([(one["reason"], one["notice"]["e164"]) for one in lost], [("the switch was closed", "1001")])
