@@ -243,7 +243,9 @@ void AudioBridge::begin_input(const Way& from, Way& to, const RtpHeader& header)
 /// In samples at 8,000 Hz. A quotient of the timestamp would jump where that begins again at 0.
 std::uint32_t AudioBridge::moment_of(const Way& from, Way& to, std::uint32_t timestamp) noexcept {
   const auto each = static_cast<std::int32_t>(units(from.audio));
-  const std::int32_t steps = static_cast<std::int32_t>(timestamp - to.input_timestamp) / each;
+  const auto apart = static_cast<std::int32_t>(timestamp - to.input_timestamp);
+  // Downwards for what is older too, so that a timestamp that comes again is the same moment again.
+  const std::int32_t steps = apart / each - (apart % each < 0 ? 1 : 0);
   const std::uint32_t moment = to.input_moment + static_cast<std::uint32_t>(steps);
   if (steps > 0) {
     to.input_timestamp += static_cast<std::uint32_t>(steps * each);

@@ -55,9 +55,13 @@ class NetworkPair {
   /// Does `act` in the far network: what it opens there stays there.
   template <class Act>
   void in_far(Act&& act) const {
-    go_to(far_);
+    struct Visit {  // over also when `act` throws
+      explicit Visit(const NetworkPair& of) : pair(of) { pair.go_far(); }
+      ~Visit() { pair.go_near(); }
+      const NetworkPair& pair;
+    };
+    const Visit visit(*this);
     std::forward<Act>(act)();
-    go_to(near_);
   }
   void go_far() const noexcept { go_to(far_); }
   void go_near() const noexcept { go_to(near_); }
