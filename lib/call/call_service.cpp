@@ -78,9 +78,10 @@ void Call::answer_service() {
   worker_.loop().timers().start(setup_->timer, acknowledgement_wait_us);
 }
 
-/// The host is told that it may give orders; once.
+/// The host is told that it may give orders; once. Its time for one begins anew with the answer.
 void Call::be_ready() {
-  if (!is_served() || std::exchange(service_->is_ready, true)) return;
+  if (!is_served()) return;
+  if (std::exchange(service_->is_ready, true)) return await_order();
   report({.what = ServiceReport::What::ready, .digits = {}});
 }
 

@@ -544,6 +544,22 @@ TEST_CASE("Service T-17: a host that orders nothing loses the call after its tim
   CHECK(host.bench->only_cdr().end_reason == Reason::GatewayTimeout);
 }
 
+TEST_CASE("Service T-17: a host that answers and orders nothing more loses the call, too") {
+  SwitchConfig config = base_config();
+  config.parameters.service_idle_s = 5;
+  Host host(config, {.answers = false});
+  auto call = host.call();
+  host.bench->run_s(3);
+  REQUIRE(host.tandem().answer_call(host.id).ok());
+  host.bench->run_ms(4'500);
+  CHECK(call->was_answered());
+  CHECK_FALSE(call->is_over());
+  host.bench->run_s(1);
+  CHECK(call->is_over());
+  CHECK(host.bench->only_cdr().end_reason == Reason::GatewayTimeout);
+  host.check_records(1);
+}
+
 TEST_CASE("Service T-17: the caller holds, resumes and refreshes while it is served") {
   Host host;
   auto call = host.call();
