@@ -357,6 +357,9 @@ void Call::fail_bridge(int status) {
 /// The callee has the caller.
 void Call::finish_bridge() {
   if (!is_served()) return;
+  // What the host ordered since the callee answered: it would cover the callee.
+  end_play(ServiceReport::Why::stopped);
+  end_collection(ServiceReport::Why::stopped);
   stop_serving();
   service_->is_bridged = true;
   report({.what = ServiceReport::What::bridged, .digits = {}});

@@ -500,6 +500,26 @@ TEST_CASE("Service T-17: caller and callee end while the one is being led to the
   }
 }
 
+TEST_CASE("Service T-17: what is ordered while the caller is being led ends with that, and says so") {
+  Host host;
+  auto call = host.call();
+  host.bench->world.set_default_link({.delay_us = 100'000});
+  REQUIRE(host.tandem().bridge(host.id, to(target)).ok());
+  host.bench->run_ms(250);  // the callee has answered, the caller has not yet
+  REQUIRE(host.bench->b->last_call()->was_answered());
+  REQUIRE(host.count("bridged") == 0);
+  REQUIRE(host.tandem().play(host.id, {sound("tone:ringback/us"), true, false}).ok());
+  REQUIRE(host.tandem().collect(host.id, keys(1, 4)).ok());
+  host.bench->run_s(2);
+  CHECK(host.last() == "bridged");
+  CHECK(host.count("played") == 1);
+  CHECK(host.count("collected") == 1);
+  CHECK(call->received_pattern() == far_pattern);  // and no ring tone
+  call->hang_up();
+  host.bench->run_s(1);
+  host.check_records(2);
+}
+
 TEST_CASE("Service T-17: a caller that is not led elsewhere stays with the host") {
   Host host;
   auto call = host.call();
