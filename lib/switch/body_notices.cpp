@@ -112,7 +112,8 @@ Result<std::size_t> Switch::Body::notify_phones() {
   if (!phone_notices_->is_on())
     return Error{ErrorCode::wrong_state, "no phone_notices are configured"};
   std::vector<std::string> numbers;
-  for (const call::Phone& phone : tables()->phones)
+  const std::shared_ptr<const call::Tables> snapshot = tables();  // a reload may end them
+  for (const call::Phone& phone : snapshot->phones)
     numbers.push_back(phone.config.number);
   const std::size_t count = numbers.size();
   phone_notices_->tell_all(std::move(numbers));

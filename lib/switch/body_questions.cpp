@@ -298,7 +298,8 @@ SwitchCounters Switch::Body::counters() const {
   sum.media_sessions_live = sum.media.sessions;
   workers_lock.unlock();
   sum.events_dropped = callbacks_->dropped();
-  for (const auto& resolver : tables()->lrn_resolvers)
+  const std::shared_ptr<const call::Tables> snapshot = tables();  // a reload may end them
+  for (const auto& resolver : snapshot->lrn_resolvers)
     sum.lrn.push_back(lrn::counters_of(*resolver));
   sum.event_feeds = hub_->feeds();
   sum.feed_events_lost = hub_->lost();
