@@ -61,12 +61,14 @@ class ChainTable {
   /// As small as it gets.
   [[nodiscard]] bool is_settled() const noexcept { return touched_ == buckets_min; }
 
-  /// Joins buckets once there are four times as many as insert() makes, as far as `upkeep` goes.
+  /// Joins buckets once there are four times as many as insert() makes, or no entry at all, as far
+  /// as `upkeep` goes.
   /// Between the two a load may go up and down without any work.
   void keep_up(Upkeep& upkeep) noexcept {
     const std::size_t wanted =
         std::max(buckets_min, std::bit_ceil(2 * buckets_per_entry * entries_));
-    is_shrinking_ = is_shrinking_ || size_ >= 2 * wanted;
+    // Who has nothing to find comes to rest, so that its owner need not look after it any more.
+    is_shrinking_ = is_shrinking_ || size_ >= 2 * wanted || entries_ == 0;
     for (; is_shrinking_ && size_ > wanted && upkeep.merges > 0; --upkeep.merges)
       join();
     if (is_shrinking_ && size_ > wanted) return;

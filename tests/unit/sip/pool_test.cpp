@@ -337,6 +337,23 @@ TEST_CASE(
   CHECK(table.bytes_held() == least_bytes);
 }
 
+TEST_CASE("ChainTable: an empty one comes to rest, however few entries it had") {
+  EntryTable table(65'536);
+  std::vector<Entry> entries(300);  // so many that it grew, and too few to shrink for
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    entries[i].hash = i * 0x9e3779b97f4a7c15ULL;
+    table.insert(entries[i]);
+  }
+  CHECK(table.buckets() == 1'200);
+  Upkeep one;
+  table.keep_up(one);
+  CHECK(table.buckets() == 1'200);
+  for (Entry& entry : entries)
+    table.remove(entry);
+  table.keep_up(one);
+  CHECK(table.is_settled());
+}
+
 TEST_CASE("ChainTable: grows no further than it may") {
   EntryTable table(2'048);
   std::vector<Entry> entries(4'000);
