@@ -54,6 +54,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   of_caller.events_type = 101;
   of_callee.codec = codecs[data[0] / 16 % codecs.size()];
   of_callee.payload_type = 8;
+  of_callee.events_type = 102;
+  if ((data[0] & 0x40) != 0) of_caller.events_clock_rate_hz = 48'000;
+  if ((data[0] & 0x20) != 0) of_callee.events_clock_rate_hz = 48'000;
   of_callee.hears_tones = (data[0] & 0x80) != 0;
   if (!bridge->set(of_caller, of_callee)) std::abort();
   Output out;
