@@ -76,6 +76,7 @@ struct Webhook::Flight {
   Webhook& owner;
   const std::uint64_t id;
   Notice notice;
+  std::size_t place = 0;  // that it went to
   Timer deadline;
 };
 
@@ -259,6 +260,9 @@ void Webhook::place(std::vector<SocketAddress> places) {
 /// Puts it among those of its key.
 void Webhook::enqueue(Notice notice) {
   if (!target_) return give_up(std::move(notice), &WebhookState::dropped, std::string(off_reason));
+  // Whoever offers it may have been held up meanwhile.
+  const auto told = told_.find(notice.key);
+  if (told != told_.end() && notice.sequence != 0 && told->second > notice.sequence) return;
   auto found = keys_.find(notice.key);
   if (found != keys_.end() && notice.sequence != 0) {
     const Key& key = found->second;
@@ -303,11 +307,9 @@ void Webhook::make_room(const std::string& key) {
   Notice lost = std::move(chosen.waiting.front());
   chosen.waiting.pop_front();
   --waiting_;
-  if (chosen.waiting.empty() && !chosen.is_under_way) {
-    if (!ready_.empty() && ready_.front() == found->first)
-      ready_.pop_front();
-    else if (chosen.is_listed)
-      std::erase(ready_, found->first);
+  // Its own key keeps its turn: what is new takes the place at once.
+  if (chosen.waiting.empty() && !chosen.is_under_way && found->first != key) {
+    if (chosen.is_listed) ready_.pop_front();
     keys_.erase(found);
   }
   give_up(std::move(lost), &WebhookState::dropped, std::string(overflow_reason));
@@ -321,6 +323,13 @@ void Webhook::list(const std::string& name, Key& key, bool first) {
   } else {
     ready_.push_back(name);
   }
+}
+
+/// What is late is late by moments: what was told long ago may be forgotten.
+void Webhook::note_told(const Notice& notice) {
+  if (notice.sequence == 0) return;
+  if (told_.size() >= told_max) told_.clear();
+  told_[notice.key] = notice.sequence;
 }
 
 /// Takes of a snapshot what there is room for.
@@ -354,6 +363,7 @@ void Webhook::dispatch() {
     --waiting_;
     key.is_under_way = true;
     key.sequence = next.sequence;
+    note_told(next);
     begin(std::move(next));
   }
 }
@@ -365,6 +375,7 @@ void Webhook::begin(Notice notice) {
       "tandem-" + kind_ + '-' + run_ + '-' +
       std::to_string(notice.number != 0 ? notice.number : (notice.number = next_number_++));
   auto flight = std::make_unique<Flight>(*this, id, std::move(notice));
+  flight->place = preferred_;
   const std::string& body = flight->notice.body;
   const bool has_place = !clients_.empty();
   std::string request;
@@ -398,18 +409,24 @@ void Webhook::on_response(std::uint64_t id, http::ReceivedResponse& response) {
   failed(land(id), http::said(response), http::asked_pause_s(response));
 }
 
+/// The next place is tried, once for all that failed at this one.
+void Webhook::leave_place(std::uint64_t id) {
+  if (flights_.at(id)->place == preferred_ && !clients_.empty())
+    preferred_ = (preferred_ + 1) % clients_.size();
+}
+
 /// The flight, whose timer it is, is gone behind this.
 void Webhook::late(std::uint64_t id) {
   for (const auto& client : clients_)
     client->forget(id);
-  if (!clients_.empty()) preferred_ = (preferred_ + 1) % clients_.size();
+  leave_place(id);
   failed(land(id), "no answer came within " + std::to_string(target_->config.timeout_ms) + " ms",
          0);
 }
 
 void Webhook::on_failure(std::uint64_t id, std::string_view reason) {
   if (!flights_.contains(id)) return;
-  if (!clients_.empty()) preferred_ = (preferred_ + 1) % clients_.size();
+  leave_place(id);
   failed(land(id), std::string(reason), 0);
 }
 
@@ -473,7 +490,7 @@ void Webhook::failed(Notice notice, std::string reason, std::int64_t pause_s) {
   if (key.waiting.empty()) {
     keys_.erase(name);
   } else {
-    list(name, key, true);
+    list(name, key, false);
   }
   // Others that were under way fail with it, and double nothing.
   if (!pause_.is_pending()) {
@@ -519,7 +536,8 @@ void Webhook::give_up(Notice notice, std::uint64_t WebhookState::*counter, std::
 
 /// With the lock.
 void Webhook::keep_letter(DeadLetter letter) {
-  if (dead_letters_.size() >= dead_letters_max) {
+  // At the end they are what waited, and held no less before.
+  if (dead_letters_.size() >= dead_letters_max && !is_closed_) {
     ++state_.dead_letters_lost;
     return;
   }

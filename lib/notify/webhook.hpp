@@ -51,8 +51,8 @@ struct WebhookTarget {
   [[nodiscard]] std::optional<SocketAddress> address() const;
 };
 
-/// While the server fails, one notice at a time is tried, after pauses that double: what waits
-/// behind it does not use up its retries.
+/// While the server fails, one notice at a time is tried, after pauses that double, and another
+/// one each time: so one that the server cannot take does not hold up the others.
 ///
 /// Threading: thread-safe but for the constructor, close() and the destructor; `mutex_` guards what
 /// stands below it. Delivery is done on the loop. Created before the loop starts or on it, closed
@@ -62,8 +62,9 @@ class Webhook final : private http::ClientEvents {
   /// What is to be told of a key now, for a snapshot; on the loop. Nothing: it is no more.
   using Read = std::function<std::optional<Notice>(const std::string& key)>;
 
-  static constexpr std::size_t dead_letters_max = 10'000;  ///< That wait to be taken.
+  static constexpr std::size_t dead_letters_max = 10'000;  ///< That wait to be taken till the end.
   static constexpr std::size_t snapshot_waiting_max = 64;  ///< Of a snapshot, in the queue.
+  static constexpr std::size_t told_max = 65'536;          ///< Keys whose last news is remembered.
 
   /// `loop` outlives it. `kind`: part of the key of each request.
   Webhook(io::Loop& loop, std::string kind, Read read);
@@ -115,11 +116,13 @@ class Webhook final : private http::ClientEvents {
   void enqueue(Notice notice);
   void make_room(const std::string& key);
   void list(const std::string& name, Key& key, bool first);
+  void note_told(const Notice& notice);
   void refill();
   void dispatch();
   void begin(Notice notice);
   Notice land(std::uint64_t id);
   void late(std::uint64_t id);
+  void leave_place(std::uint64_t id);
   void delivered(std::uint64_t id);
   void refused(std::uint64_t id, std::string reason);
   void failed(Notice notice, std::string reason, std::int64_t pause_s);
@@ -137,10 +140,11 @@ class Webhook final : private http::ClientEvents {
   // Of the loop.
   std::optional<WebhookTarget> target_;
   std::vector<SocketAddress> places_;
-  std::vector<std::unique_ptr<http::Client>> clients_;  // by place
-  std::size_t preferred_ = 0;                           // place
-  std::unordered_map<std::string, Key> keys_;           // with notices that wait or are under way
-  std::deque<std::string> ready_;                       // keys, in order of their turn
+  std::vector<std::unique_ptr<http::Client>> clients_;   // by place
+  std::size_t preferred_ = 0;                            // place
+  std::unordered_map<std::string, Key> keys_;            // with notices that wait or are under way
+  std::deque<std::string> ready_;                        // keys, in order of their turn
+  std::unordered_map<std::string, std::uint64_t> told_;  // by key, sequence of what was last sent
   std::unordered_map<std::uint64_t, std::unique_ptr<Flight>> flights_;
   std::size_t waiting_ = 0;           // notices, without those under way
   std::deque<std::string> snapshot_;  // keys that are still to be told of

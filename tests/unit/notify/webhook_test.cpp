@@ -144,6 +144,36 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(bodies() == "\"3\"\"4\"\"5\"");
 }
 
+TEST_CASE_FIXTURE(Fixture, "Webhook: news that was overtaken while it was offered is none") {
+  listen();
+  aim();
+  offer("a", "5", 5);
+  run_s(1);
+  offer("a", "4", 4);
+  offer("b", "3", 3);
+  offer("a", "5 again", 5);  // of a snapshot
+  run_s(1);
+  CHECK(bodies().find("\"4\"") == std::string::npos);
+  CHECK(bodies().find("\"3\"") != std::string::npos);
+  CHECK(bodies().find("\"5 again\"") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "Webhook: one notice that always fails does not hold up the others") {
+  listen();
+  answer = [](const http::Request& request) {
+    return status(request.body.starts_with("\"bad") ? 500 : 200);
+  };
+  WebhookConfig wanted = config();
+  wanted.connections = 1;
+  aim(wanted);
+  offer("a", "bad");
+  for (int i = 0; i < 10; ++i)
+    offer("k" + std::to_string(i), "good");
+  run_s(5);
+  CHECK(webhook.state().delivered == 10);
+  CHECK(webhook.state().waiting == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture,
                   "Webhook: pauses double while the server is away, and one notice is tried") {
   listen();
@@ -270,6 +300,23 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(bodies().find("c1") != std::string::npos);
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "Webhook: what takes the place of the only one of its key has its turn") {
+  WebhookConfig wanted = config();
+  wanted.queue_max = 3;
+  aim(wanted);
+  for (const char* key : {"a", "b", "c"})
+    offer(key, key);
+  for (int i = 0; i < 5; ++i)
+    offer("b", "b" + std::to_string(i));
+  network.settle();
+  CHECK(webhook.state().waiting == 3);
+  listen();
+  run_s(120);
+  CHECK(webhook.state().delivered == 3);
+  CHECK(bodies().find("\"b4\"") != std::string::npos);
+}
+
 TEST_CASE_FIXTURE(
     Fixture, "Webhook: a server that says nothing is given up after the time, and asked again") {
   network.ignores_connect = [](const SocketAddress&) { return true; };
@@ -368,6 +415,32 @@ TEST_CASE_FIXTURE(Fixture, "Webhook: what waits when it is closed is given up, a
   CHECK(webhook.take_dead_letters().size() == 2);
   offer("c", "z");
   CHECK(webhook.state().waiting == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "Webhook: all that waits when it is closed is kept, however much") {
+  WebhookConfig wanted = config();
+  wanted.queue_max = 20'000;
+  aim(wanted);
+  const std::size_t many = Webhook::dead_letters_max + 100;
+  for (std::size_t i = 0; i < many; ++i)
+    offer(std::to_string(i), "x");
+  network.settle();
+  webhook.close();
+  CHECK(webhook.take_dead_letters().size() == many);
+  CHECK(webhook.state().dead_letters_lost == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "Webhook: who fails on all connections leaves a place once") {
+  listen();
+  WebhookConfig wanted = config();
+  wanted.url = "http://crm.example/hook";
+  aim(wanted);
+  webhook.set_places({at("127.0.0.9:80"), at("127.0.0.1:80")});
+  network.settle();
+  for (int i = 0; i < 4; ++i)
+    offer("k" + std::to_string(i), "x");
+  network.run_for(1'500'000);  // behind the first pause
+  CHECK(webhook.state().delivered == 4);
 }
 
 TEST_CASE_FIXTURE(Fixture, "Webhook: a name is told of its addresses, the next when one fails") {
