@@ -222,6 +222,7 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   void place_notices(const call::LocatedNames& located);
   void notice_phone(const Event& event);
   [[nodiscard]] std::optional<notify::Notice> notice_of_phone(const std::string& number) const;
+  void place_dead_letters(const SwitchConfig& config);
   void keep_dead_letters();
   void judge_notices(
       const std::function<void(const std::string&, bool, const std::string&)>& judge);
@@ -322,7 +323,8 @@ class Switch::Body final : public call::Host, public ProvisionHost {
   // Freed by builder_, so that no worker does it.
   const std::shared_ptr<call::RetiredTables> retired_tables_ =
       std::make_shared<call::RetiredTables>();
-  mutable std::mutex config_mutex_;  // guards the five below; never taken on the call path
+  mutable std::mutex config_mutex_;  // guards the six below; never taken on the call path
+  std::string dead_letters_path_;    // of phone notices; "": they are not kept
   SwitchConfig config_;              // changed under provisioning_body_->exclusive() only
   std::set<std::string, std::less<>> account_ids_;  // of config_
   std::shared_ptr<const call::Tables> tables_;

@@ -44,7 +44,17 @@ Result<void> Switch::Body::open_notices() {
   auto target = open_notice_target(config_);
   if (!target) return target.error();
   if (*target) phone_notices_->set_target(std::move(*target));
+  place_dead_letters(config_);
   return {};
+}
+
+/// By the folder of that configuration, which the one in force may not have.
+void Switch::Body::place_dead_letters(const SwitchConfig& config) {
+  if (!config.phone_notices) return;  // what is given up with them goes where it went
+  const std::string& file = config.phone_notices->dead_letters;
+  std::string path = file.empty() ? std::string() : config.path(file);
+  const std::lock_guard lock(config_mutex_);
+  dead_letters_path_ = std::move(path);
 }
 
 /// Every name that is to be asked for.
@@ -127,8 +137,7 @@ void Switch::Body::keep_dead_letters() {
   std::string path;
   {
     const std::lock_guard lock(config_mutex_);
-    if (config_.phone_notices && !config_.phone_notices->dead_letters.empty())
-      path = config_.path(config_.phone_notices->dead_letters);
+    path = dead_letters_path_;
   }
   if (path.empty()) return;
   const std::shared_ptr<cdr::Disk> disk =

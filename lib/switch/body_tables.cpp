@@ -72,8 +72,6 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   merged.parameters = update.parameters;
   merged.sip_tls = update.sip_tls;
   merged.phone_notices = update.phone_notices;
-  if (merged.phone_notices && !merged.phone_notices->dead_letters.empty())
-    merged.phone_notices->dead_letters = update.path(update.phone_notices->dead_letters);
   if (merged.sip_tls) *merged.sip_tls = io::resolved_tls(*merged.sip_tls, update.folder);
   // Marks of packets are those that the sockets were opened with.
   merged.parameters.sip_tos = before.parameters.sip_tos;
@@ -98,6 +96,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   auto installed = install(std::move(merged), [&] { return store.write(versions); });
   if (!installed) return installed.error();
   provisioning_body_->note_changed_decks();
+  place_dead_letters(update);
   // Who is told as before is told on, unless certificates may have been renewed.
   if (update.phone_notices != before.phone_notices || (*notices && (*notices)->url.is_tls))
     phone_notices_->set_target(std::move(*notices));
